@@ -1,0 +1,165 @@
+package algesta_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+func TestRedactorHidesSecretsByForm(t *testing.T) {
+	t.Parallel()
+	pem := "-----BEGIN RSA PRIVATE KEY-----\nMIIEow" + "IBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
+	for name, test := range map[string]struct{ text, want string }{
+		"a private key goes with its lines":             {"key: " + pem + " end", "key: ‹redacted› end"},
+		"a private key that is cut off goes to the end": {"key: -----BEGIN PRIVATE KEY-----\nMIIE", "key: ‹redacted›"},
+		"a JWT":                                     {"got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl ok", "got ‹redacted› ok"},
+		"a MongoDB URI without a path":              {"connecting to mongodb+srv://app:s3cr3t@cluster0.example.com", "connecting to mongodb+srv://‹redacted›@cluster0.example.com"},
+		"a MongoDB URI with several hosts":          {"mongodb://app:s3cr3t@a.example.com:27017,b.example.com:27017/x", "mongodb://‹redacted›@a.example.com:27017,b.example.com:27017/x"},
+		"a password with @ and / in a URL":          {"postgres://u:p@ss/w0rd@db.example.com/x", "postgres://‹redacted›@db.example.com/x"},
+		"a token as the user of a URL":              {"https://abcdef0123456789abcdef@git.example.com/x", "https://‹redacted›@git.example.com/x"},
+		"an authorization header":                   {"Authorization: Bearer abc.def-123", "Authorization: ‹redacted›"},
+		"an authorization header in JSON":           {`{"authorization":"Basic dXNlcjpwYXNz"}`, `{"authorization":"‹redacted›"}`},
+		"every part of a cookie":                    {"cookie: sid=abc123; csrf=def456", "cookie: ‹redacted›"},
+		"a bearer token alone":                      {"using bearer abcdefghijklmnop", "using bearer ‹redacted›"},
+		"an Azure storage key":                      {"AccountName=x;AccountKey=abcdefghijklmnopqrstuvwx==;End", "AccountName=x;AccountKey=‹redacted›;End"},
+		"an Azure SAS signature":                    {"https://x.example.com/b?sv=1&sig=abcdefghij%2Bklmnop&se=2", "https://x.example.com/b?sv=1&sig=‹redacted›&se=2"},
+		"an Azure client secret":                    {"secret is abc8Q~" + strings.Repeat("a1", 17), "secret is ‹redacted›"},
+		"an AWS key ID":                             {"id AKIA" + "ABCDEFGHIJKLMNOP used", "id ‹redacted› used"},
+		"a Slack token":                             {"xoxb" + "-123456789012-abcdefghijkl", "‹redacted›"},
+		"a Slack app token":                         {"xapp" + "-1-A0123456789-abcdef", "‹redacted›"},
+		"a Slack webhook":                           {"https://hooks.slack.com/services/T0/B0/abc", "https://hooks.slack.com/services/‹redacted›"},
+		"a GitHub token":                            {"ghp_" + strings.Repeat("a", 36), "‹redacted›"},
+		"a docker config":                           {`{"auths":{"r":{"auth":"dXNlcjpwYXNz"}}}`, `{"auths":{"r":{"auth":"‹redacted›"}}}`},
+		"an environment variable":                   {"JWT_SECRET=hunter2 PORT=3000", "JWT_SECRET=‹redacted› PORT=3000"},
+		"a quoted environment variable":             {`DB_PASSWORD="a b c" next`, "DB_PASSWORD=‹redacted› next"},
+		"a query parameter":                         {"GET /x?access_token=abc&y=1", "GET /x?access_token=‹redacted›&y=1"},
+		"a key of a JSON log":                       {`{"dbPassword":"a\"b","user":"u"}`, `{"dbPassword":"‹redacted›","user":"u"}`},
+		"a key of a JSON log inside a JSON log":     {`{"msg":"{\"client_secret\":\"abc\",\"a\":1}"}`, `{"msg":"{\"client_secret\":\"‹redacted›\",\"a\":1}"}`},
+		"a number as a JSON secret":                 {`{"token": 123456}`, `{"token": ‹redacted›}`},
+		"a Python dict":                             {`{'api_key': 'abc'}`, `{'api_key': '‹redacted›'}`},
+		"an upper-case name with a colon":           {"MONGODB_URI: abc123", "MONGODB_URI: ‹redacted›"},
+		"a header of ours":                          {"x-refresh-token: abc123", "x-refresh-token: ‹redacted›"},
+		"a flag":                                    {"run --db-password hunter2 --v", "run --db-password ‹redacted› --v"},
+		"a bare password with a digit":              {"password: hunter2", "password: ‹redacted›"},
+		"a token that hides behind a zero width":    {"xoxb\u200b" + "-123456789012-abcdefghijkl", "‹redacted›"},
+		"a token that hides behind terminal colour": {"ghp_\x1b[31m" + strings.Repeat("a", 36), "‹redacted›"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := algesta.NewRedactor()
+			require.Equal(t, test.want, r.String(test.text))
+			require.Equal(t, test.want, r.String(test.want), "redacting twice changes nothing more")
+		})
+	}
+}
+
+func TestRedactorLeavesWhatExplains(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"TokenExpiredError: jwt expired",
+		"couldn't find key uri in Secret production/mongodb-credentials",
+		`secret "mongodb-credentials" not found`,
+		`MountVolume.SetUp failed for volume "v" : references non-existent secret key: uri`,
+		"Error: JWT_SECRET is required",
+		"JWT_SECRET: is required",
+		"JWT_SECRET=undefined",
+		`Config validation error: "MONGODB_URI" is required`,
+		"token: invalid signature",
+		"password must be at least 8 characters",
+		"max_tokens=4096",
+		`"secretName": "mongodb-credentials"`,
+		`{"tokenCount": 12}`,
+		"connect ECONNREFUSED 10.0.0.4:27017",
+		"MongoServerError: bad auth : Authentication failed.",
+		"http://api-gateway-production.production.svc.cluster.local:80/health",
+		"acralgestaproduction.azurecr.io/api-gateway:12345",
+		"failed to authorize: failed to fetch oauth token: unexpected status 401",
+		"exceeded quota: production-quota, requested: limits.cpu=1, used: limits.cpu=8, limited: limits.cpu=8",
+		"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+		"basic auth failed",
+		"Using key rotation: daily",
+		"ms-orders-production-6d4cf56db6-x2x9p",
+	} {
+		require.Equal(t, text, algesta.NewRedactor().String(text))
+	}
+}
+
+func TestRedactorHidesKnownValues(t *testing.T) {
+	t.Parallel()
+	r := algesta.NewRedactor([]byte("Zq9 plain phrase"), []byte("mongodb://app:kestrel!42@db.example.com/x"), []byte("true"), []byte("3000"))
+	for name, test := range map[string]struct{ text, want string }{
+		"the value":              {"a Zq9 plain phrase b", "a ‹redacted› b"},
+		"twice":                  {"Zq9 plain phraseZq9 plain phrase", "‹redacted›‹redacted›"},
+		"in base64":              {"v=WnE5IHBsYWluIHBocmFzZQ==", "v=‹redacted›"},
+		"in a URL":               {"q=Zq9+plain+phrase", "q=‹redacted›"},
+		"the password of a URL":  {"user app, pass kestrel!42.", "user app, pass ‹redacted›."},
+		"short values stay":      {"ready: true, port 3000", "ready: true, port 3000"},
+		"part of a value stays":  {"a plain phrase", "a plain phrase"},
+		"shorter than the value": {"Zq", "Zq"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, test.want, r.String(test.text))
+		})
+	}
+}
+
+func TestANilRedactorKnowsTheForms(t *testing.T) {
+	t.Parallel()
+	var r *algesta.Redactor
+	require.Equal(t, "JWT_SECRET=‹redacted›", r.String("JWT_SECRET=abc1"))
+}
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ text, want string }{
+		"colours":                    {"\x1b[1;31merror\x1b[0m", "error"},
+		"titles and links":           {"\x1b]0;title\x07a\x1b]8;;http://x\x1b\\b", "ab"},
+		"an unfinished title":        {"a\x1b]0;never ends", "a"},
+		"NUL and bell":               {"a\x00b\x07c", "abc"},
+		"progress bars":              {"10%\r50%\r100%\nnext\r\n", "100%\nnext\n"},
+		"text that turns around":     {"a\u202eb\u2066c", "abc"},
+		"zero width":                 {"a\u200b\u200d\ufeffb", "ab"},
+		"bytes that are not UTF-8":   {"a\xff\xfeb", "a\uFFFDb"},
+		"line feeds and tabs stay":   {"a\n\tb", "a\n\tb"},
+		"letters of the world stay":  {"año 日本 é", "año 日本 é"},
+		"an 8-bit control sequence":  {"a\u009b31mb", "ab"},
+		"invisible tag characters":   {"a\U000E0041b", "ab"},
+		"separators of other worlds": {"a\u2028b", "ab"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, test.want, algesta.Clean(test.text))
+		})
+	}
+	long := algesta.Clean(strings.Repeat("é", algesta.MaxCleanBytes))
+	require.LessOrEqual(t, len(long), algesta.MaxCleanBytes+len("…"))
+	require.True(t, utf8.ValidString(long))
+}
+
+func FuzzRedactor(f *testing.F) {
+	for _, seed := range []string{"", "a=b", "JWT_SECRET=x", "https://u:p@h", "\x1b[31m", "Zq9 plain phrase", "\xff", `{"password":"\`} {
+		f.Add(seed)
+	}
+	r := algesta.NewRedactor([]byte("Zq9 plain phrase"))
+	f.Fuzz(func(t *testing.T, text string) {
+		out := r.String(text)
+		require.True(t, utf8.ValidString(out))
+		require.NotContains(t, out, "Zq9 plain phrase")
+		require.Equal(t, algesta.Clean(out), algesta.Clean(algesta.Clean(out)))
+	})
+}
+
+func BenchmarkRedactor256KiB(b *testing.B) {
+	line := `{"level":30,"time":1763820000000,"msg":"request completed","path":"/orders/5f1e","status":200,"ms":12}` + "\n"
+	text := strings.Repeat(line, 256*1024/len(line))
+	r := algesta.NewRedactor([]byte("Zq9 plain phrase"))
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		r.String(text)
+	}
+}
