@@ -1,0 +1,136 @@
+package algesta
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// InvocationKind says in which way somebody turned to the bot.
+type InvocationKind string
+
+// The ways in. A vote carries an ID and never command text.
+const (
+	Typed     InvocationKind = "typed"     // a slash command
+	Mentioned InvocationKind = "mentioned" // @algesta … in a channel or a thread
+	Voted     InvocationKind = "voted"     // a click on a button
+)
+
+// Invocation is one thing somebody did, as a transport received it: decoded,
+// not yet understood. It is what the inbox stores before the transport acknowledges it.
+type Invocation struct {
+	// Key is the transport's own identity of the event, the same when it is delivered again.
+	Key     string         `json:"key"`
+	Kind    InvocationKind `json:"kind"`
+	Person  PersonID       `json:"person"`
+	Name    string         `json:"name,omitempty"` // to print
+	Channel string         `json:"channel"`
+	Private bool           `json:"private,omitempty"` // the transport said: not a public channel
+	Direct  bool           `json:"direct,omitempty"`  // a direct message
+	Thread  string         `json:"thread,omitempty"`  // the thread's timestamp, where there is one
+	Text    string         `json:"text,omitempty"`    // as typed, entities decoded
+	// Reply is where an answer that only this person sees may be sent for 30 minutes, five times.
+	Reply string    `json:"reply,omitempty"`
+	Vote  *Vote     `json:"vote,omitempty"`
+	At    time.Time `json:"at"`
+}
+
+// VoteAction is what a button does.
+type VoteAction string
+
+// The buttons. Run carries out a stored Offer as a new command of the clicker.
+const (
+	Approve VoteAction = "approve"
+	Deny    VoteAction = "deny"
+	Cancel  VoteAction = "cancel"
+	Run     VoteAction = "run"
+	Done    VoteAction = "done"     // on the card of an unknown outcome: it did happen
+	NotDone VoteAction = "not-done" // on the card of an unknown outcome: it did not
+)
+
+// Vote is a click: which button, on which request (or offer, for Run).
+type Vote struct {
+	Action VoteAction `json:"action"`
+	ID     string     `json:"id"`
+	Reason string     `json:"reason,omitempty"`
+}
+
+// Args are a runbook's arguments by name. Values are int64, bool or string.
+type Args map[string]any
+
+// UnmarshalJSON reads whole numbers as int64, so that a plan made from stored
+// arguments has the fingerprint of the plan made from typed ones.
+func (a *Args) UnmarshalJSON(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var raw map[string]any
+	if err := dec.Decode(&raw); err != nil {
+		return fmt.Errorf("reading arguments: %w", err)
+	}
+	out := make(Args, len(raw))
+	for k, v := range raw {
+		n, isNumber := v.(json.Number)
+		if !isNumber {
+			out[k] = v
+			continue
+		}
+		i, err := strconv.ParseInt(n.String(), 10, 64)
+		if err != nil {
+			return fmt.Errorf("reading argument %s: %w", k, err)
+		}
+		out[k] = i
+	}
+	*a = out
+	return nil
+}
+
+// Int is the whole number called name, and whether it was given.
+func (a Args) Int(name string) (int64, bool) { v, ok := a[name].(int64); return v, ok }
+
+// String is the text called name, or "".
+func (a Args) String(name string) string { v, _ := a[name].(string); return v }
+
+// Bool is the switch called name.
+func (a Args) Bool(name string) bool { v, _ := a[name].(bool); return v }
+
+// Command is what was asked. It is not yet permitted.
+type Command struct {
+	ID      string    `json:"id"` // threads log, audit, messages and buttons
+	Actor   Actor     `json:"actor"`
+	Runbook string    `json:"runbook"`
+	Target  Target    `json:"target,omitzero"`
+	Args    Args      `json:"args,omitempty"`
+	Reason  string    `json:"reason,omitempty"` // why, in the requester's words
+	At      time.Time `json:"at"`
+	// Channel is where it was asked; Thread is set when it was asked inside a thread.
+	Channel string `json:"channel"`
+	Thread  string `json:"thread,omitempty"`
+}
+
+// NewCommandID makes a short ID that people can read out and quote, such as "c-7f3a9k".
+// It has 30 bits of chance; the store refuses a duplicate and the caller draws again.
+func NewCommandID() string { return "c-" + randomID(6) }
+
+// NewOfferID makes the ID of an Offer.
+func NewOfferID() string { return "o-" + randomID(12) }
+
+// randomID draws n characters that cannot be mistaken for one another.
+func randomID(n int) string {
+	const alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
+	return strings.Map(func(r rune) rune { return rune(alphabet[int(r)%len(alphabet)]) }, rand.Text()[:n])
+}
+
+// Offer is a command that a message proposes by a button, kept so that the click
+// carries an ID only. It runs as a new command of whoever clicks it, through policy,
+// plan and approval as if typed (design.md, decision 7).
+type Offer struct {
+	ID        string    `json:"id"`
+	Runbook   string    `json:"runbook"`
+	Target    Target    `json:"target"`
+	Args      Args      `json:"args,omitempty"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}

@@ -1,0 +1,123 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// Catalog turns what people call things into a Target.
+type Catalog interface {
+	// Resolve finds the service in the environment, both as typed. visible says which targets the actor may know of:
+	// suggestions in the error come from those only. An unknown name is an *algesta.Error of kind ErrUnknownName.
+	Resolve(ctx context.Context, service, environment string, visible func(algesta.Target) bool) (algesta.Target, error)
+	// Environments are the canonical names, in the order of the configuration.
+	Environments() []string
+	// Known are the targets discovered so far, for suggestions and help.
+	Known(ctx context.Context) []algesta.Target
+}
+
+// Directory tells who somebody is.
+type Directory interface {
+	// Actor is the person with facts no older than maxAge. When Slack cannot be asked and what is
+	// known is older, it is an error and the answer is no.
+	Actor(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (algesta.Actor, error)
+	// Place is a channel as the bot sees it.
+	Place(ctx context.Context, channel string) (Place, error)
+	// Subject is a subject of a policy as people call it: "@platform", "Carla". It never fails: an ID is a name too.
+	Subject(ctx context.Context, s algesta.Subject) string
+}
+
+// Place is a conversation.
+type Place struct {
+	Name   string // without the #
+	Member bool   // the bot is in it and may post
+	Direct bool   // the bot's own direct message with somebody
+}
+
+// Clusters opens clusters by their configured names.
+type Clusters interface {
+	Reader(cluster string) (runbooks.Cluster, error)
+	Writer(cluster string) (Writer, error)
+}
+
+// Writer changes a cluster. Only Execute is handed one, but for Check, which is a dry run.
+type Writer interface {
+	// Check runs the change as a dry run on the server. An *algesta.Error says why it would be refused; warnings
+	// are sentences of the server for people.
+	Check(ctx context.Context, c algesta.Change) (warnings []string, err error)
+	// Apply reads the object, compares it with the change's swaps and UID, calls intend with what it read, and patches once.
+	// It patches only after intend returned nil. On a conflict where only the resourceVersion moved it reads, calls intend again
+	// and repeats, within 5 s (design.md, decision 1). Errors: ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound, ErrUnreachable
+	// before the patch was sent: nothing was written. ErrUncertain: it was sent and nobody knows.
+	Apply(ctx context.Context, c algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error)
+	// Verify looks whether the write of this intent happened (decision 2). ErrUncertain: it cannot be told.
+	Verify(ctx context.Context, c algesta.Change, e algesta.Execution) (algesta.Verified, error)
+}
+
+// Store is the durable state, as commands asks for it.
+type Store interface {
+	// Update runs f in one write transaction. f makes no network call and is not kept after it returned.
+	Update(ctx context.Context, f func(Tx) error) error
+	// Request is the request with this ID; ErrUnknownName when there is none.
+	Request(ctx context.Context, id string) (algesta.Request, error)
+	Execution(ctx context.Context, request string) (algesta.Execution, bool, error)
+	Approvals(ctx context.Context, request string) ([]algesta.Approval, error)
+	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
+}
+
+// Tx is one write transaction.
+type Tx interface {
+	RequestTx
+	ExecutionTx
+	MessageTx
+	JobTx
+}
+
+// RequestTx keeps requests and their approvals.
+type RequestTx interface {
+	// Create stores a new request; ErrStale when its ID or its Key is there already.
+	Create(r algesta.Request) error
+	// Locked is the request, held until the transaction ends.
+	Locked(id string) (algesta.Request, error)
+	// Move changes the status if it is one of From; moved is false when somebody else was quicker. Where the request
+	// ends, its expiry job is cancelled.
+	Move(m algesta.Move) (r algesta.Request, moved bool, err error)
+	// Approve stores one person's yes; fresh is false when they had said so before.
+	Approve(a algesta.Approval) (fresh bool, err error)
+	// Approvals are those of the request, oldest first.
+	Approvals(request string) ([]algesta.Approval, error)
+}
+
+// ExecutionTx keeps the records of writes.
+type ExecutionTx interface {
+	// Intend records a write that is about to be sent; blocker is the request whose write to the same workload is
+	// intended or doubtful, and then nothing was recorded.
+	Intend(e algesta.Execution) (blocker string, err error)
+	// Settle replaces the execution if its state is from; settled is false when it was not.
+	Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error)
+	// Followed are the requests that are Applied (still being followed) on this workload, without except.
+	Followed(w algesta.Workload, except string) ([]algesta.Request, error)
+	// Remember stores what the follower has to remember; it does not touch the state.
+	Remember(request string, watch []byte) error
+}
+
+// MessageTx keeps what is to be said, and what was answered.
+type MessageTx interface {
+	// Post stores a message to send, or the new content of one that is there.
+	Post(p algesta.Post) error
+	// Offer stores a command that a button proposes.
+	Offer(o algesta.Offer) error
+	// Answered closes an invocation of the inbox.
+	Answered(key string) error
+	// Append adds a line to the audit.
+	Append(e algesta.Entry) error
+}
+
+// JobTx plans work for later.
+type JobTx interface {
+	// Schedule makes the job run at or after this time, once per kind and request; the committing process wakes its worker at once.
+	Schedule(kind algesta.JobKind, request string, at time.Time) error
+}

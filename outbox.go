@@ -1,0 +1,31 @@
+package algesta
+
+import "time"
+
+// Outgoing is a Post that has to be sent or edited now, with what was sent of it before.
+type Outgoing struct {
+	ID   int64
+	Post Post
+	Rev  int64 // of the content; reported back in Delivery
+	// TS is the message's timestamp once it was posted: then this is an edit.
+	TS string
+	// Root is the timestamp of the command's card once that was posted, "" where the card is this post or is not there yet.
+	Root string
+	// Tried says that a post was attempted before and its outcome is not known:
+	// look for the message by its ID in the thread before posting again.
+	Tried bool
+	Tries int
+	Since time.Time // when this content was stored
+}
+
+// Delivery is what became of one Outgoing.
+type Delivery struct {
+	ID  int64
+	Rev int64
+	// TS is the timestamp of the posted message; "" for an answer that only its reader sees.
+	TS string
+	// RetryAt is set when it has to be tried again: not before this time.
+	RetryAt time.Time
+	// Lost says why it can never be delivered (the channel is gone); it is logged and audited.
+	Lost string
+}

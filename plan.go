@@ -1,0 +1,124 @@
+package algesta
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Plan is what a command would do: data to show, hash, store and compare.
+// Nothing in it can act.
+type Plan struct {
+	Summary Text `json:"summary"` // "Roll back `api-gateway-production` to revision 41"
+	// Facts are the rows of the card: image, env, revision, pods.
+	Facts    []Field  `json:"facts,omitempty"`
+	Diff     string   `json:"diff,omitempty"` // of the template, redacted, one change a line
+	Warnings []Text   `json:"warnings,omitempty"`
+	Changes  []Change `json:"changes,omitempty"`
+	// Nothing says why there is nothing to do; a plan has Changes or Nothing.
+	Nothing Text `json:"nothing,omitempty"`
+	// Undo is the way back from the state after the plan, as far as it is known now.
+	Undo *Offer `json:"undo,omitempty"`
+	// Figures are what limits may name as plan.<name>: "pods", "surge", "revision".
+	Figures map[string]int64 `json:"figures,omitempty"`
+	// Done is the sentence of the end, without its figures: "`api-gateway` in production is back on 12344".
+	Done Text `json:"done,omitempty"`
+	// Doing is the sentence while it runs: "Rolling back `api-gateway` in production".
+	Doing Text `json:"doing,omitempty"`
+	// Title is the request's name: "Rollback of `api-gateway` in production".
+	Title Text `json:"title,omitempty"`
+}
+
+// Change is one write to one object.
+type Change struct {
+	Workload Workload `json:"workload"`
+	UID      string   `json:"uid"`
+	Verb     string   `json:"verb"`     // the Kubernetes verb: "patch"
+	Resource string   `json:"resource"` // "deployments.apps"
+	Swaps    []Swap   `json:"swaps"`
+}
+
+// Swap replaces one value: a JSON Patch test of From and a replace by To.
+// What people saw must still hold when it runs. A nil From says the path does not
+// exist yet (add without a test); a nil To removes it.
+type Swap struct {
+	Label string          `json:"label"`
+	Path  string          `json:"path"` // a JSON Pointer
+	From  json.RawMessage `json:"from,omitempty"`
+	To    json.RawMessage `json:"to,omitempty"`
+}
+
+// fingerprinted is what the Fingerprint covers (design.md, decision 5): not warnings,
+// ages, resource versions or status.
+type fingerprinted struct {
+	Runbook string   `json:"runbook"`
+	Args    Args     `json:"args"`
+	Target  Target   `json:"target"`
+	Changes []Change `json:"changes"`
+}
+
+// Fingerprint identifies what would be done, in hexadecimal SHA-256. Two plans of one command
+// have the same fingerprint exactly when the same writes would be made. It covers unredacted
+// values, so it must be taken before Redacted.
+func (p Plan) Fingerprint(c Command) (string, error) {
+	canonical := fingerprinted{Runbook: c.Runbook, Args: c.Args, Target: c.Target}
+	for _, change := range p.Changes {
+		swaps := make([]Swap, len(change.Swaps))
+		for i, s := range change.Swaps {
+			from, err := canonicalJSON(s.From)
+			if err != nil {
+				return "", fmt.Errorf("fingerprinting %s: %w", s.Path, err)
+			}
+			to, err := canonicalJSON(s.To)
+			if err != nil {
+				return "", fmt.Errorf("fingerprinting %s: %w", s.Path, err)
+			}
+			swaps[i] = Swap{Label: s.Label, Path: s.Path, From: from, To: to}
+		}
+		change.Swaps = swaps
+		canonical.Changes = append(canonical.Changes, change)
+	}
+	b, err := json.Marshal(canonical)
+	if err != nil {
+		return "", fmt.Errorf("fingerprinting the plan: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// canonicalJSON sorts keys and drops insignificant space: encoding/json sorts map keys.
+func canonicalJSON(raw json.RawMessage) (json.RawMessage, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+// Redacted is the plan as the store may keep it: every swapped value is replaced by its
+// SHA-256, because a pod template can hold a literal secret (design.md, decision 4).
+func (p Plan) Redacted() Plan {
+	changes := make([]Change, len(p.Changes))
+	for i, c := range p.Changes {
+		swaps := make([]Swap, len(c.Swaps))
+		for j, s := range c.Swaps {
+			swaps[j] = Swap{Label: s.Label, Path: s.Path, From: hashed(s.From), To: hashed(s.To)}
+		}
+		c.Swaps = swaps
+		changes[i] = c
+	}
+	p.Changes = changes
+	return p
+}
+
+func hashed(raw json.RawMessage) json.RawMessage {
+	if raw == nil {
+		return nil
+	}
+	sum := sha256.Sum256(raw)
+	return json.RawMessage(`"sha256:` + hex.EncodeToString(sum[:]) + `"`)
+}

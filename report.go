@@ -1,0 +1,105 @@
+package algesta
+
+// Tone is the state a message is in; a transport shows it as one emoji or colour.
+type Tone string
+
+// The tones. Neutral is an end that changed nothing.
+const (
+	Plainly Tone = ""
+	Waiting Tone = "waiting" // 🟡
+	Running Tone = "running" // 🔵
+	Good    Tone = "good"    // ✅
+	Bad     Tone = "bad"     // ❌
+	Warning Tone = "warning" // ⚠
+	Neutral Tone = "neutral" // ⚪
+)
+
+// Report is one message, for any transport to render. It carries no markup.
+type Report struct {
+	Tone    Tone     `json:"tone,omitempty"`
+	Title   Text     `json:"title"`           // the first line: the answer
+	Small   Text     `json:"small,omitempty"` // who, when, which ID
+	Body    []Block  `json:"body,omitempty"`
+	Buttons []Button `json:"buttons,omitempty"`
+}
+
+// Block is one part of a message. Exactly one of its fields is set.
+type Block struct {
+	Text   Text    `json:"text,omitempty"`
+	List   []Text  `json:"list,omitempty"`
+	Fields []Field `json:"fields,omitempty"`
+	Table  *Table  `json:"table,omitempty"`
+	Pre    string  `json:"pre,omitempty"` // preformatted: logs, diffs
+	Bar    *Bar    `json:"bar,omitempty"`
+}
+
+// Field is a label and its value.
+type Field struct {
+	Label string `json:"label"`
+	Value Text   `json:"value"`
+}
+
+// Table has a head and rows of as many cells.
+type Table struct {
+	Head []string `json:"head"`
+	Rows [][]Text `json:"rows"`
+}
+
+// Bar is a progress bar: Done of Of.
+type Bar struct {
+	Done int `json:"done"`
+	Of   int `json:"of"`
+}
+
+// Button acts on a request or an offer when somebody clicks it.
+type Button struct {
+	Label   string     `json:"label"`
+	Action  VoteAction `json:"action"`
+	ID      string     `json:"id"`
+	Style   string     `json:"style,omitempty"` // "", "primary" or "danger"
+	Confirm *Confirm   `json:"confirm,omitempty"`
+	// AskReason makes the transport ask for a reason before the click counts.
+	AskReason bool `json:"askReason,omitempty"`
+}
+
+// Confirm is the question before a click counts.
+type Confirm struct {
+	Title string `json:"title"`
+	Text  string `json:"text"`
+	Yes   string `json:"yes"`
+	No    string `json:"no"`
+}
+
+// PostKind names a message of a command. There is one of each kind per command, so that
+// the same message is never stored twice; notes are numbered.
+type PostKind string
+
+// The messages of one command. Card and Progress are edited; the others are posted once
+// (Plan is edited once, when its buttons go).
+const (
+	CardPost     PostKind = "card"
+	PlanPost     PostKind = "plan"
+	ProgressPost PostKind = "progress"
+	EndPost      PostKind = "end"
+	VerdictPost  PostKind = "verdict"
+	DiagnosePost PostKind = "diagnosis"
+	DetailPost   PostKind = "detail"
+	AnswerPost   PostKind = "answer" // only its reader sees it
+)
+
+// Post is one outgoing message of a command, as the outbox keeps it. Storing a Post of a
+// kind that is there already replaces its content: the transport edits the message.
+type Post struct {
+	Command string   `json:"command"`
+	Kind    PostKind `json:"kind"`
+	Channel string   `json:"channel,omitempty"`
+	// Thread is an existing thread to post in. Where it is empty, the card starts the thread
+	// and every other post of the command goes under the card.
+	Thread string `json:"thread,omitempty"`
+	// OnlyFor is the person who alone sees it; Reply is the response address to use while it lives.
+	OnlyFor string `json:"onlyFor,omitempty"`
+	Reply   string `json:"reply,omitempty"`
+	// Final says that this content is an end, or takes buttons away: sent before progress.
+	Final  bool   `json:"final,omitempty"`
+	Report Report `json:"report"`
+}

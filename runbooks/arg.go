@@ -1,0 +1,42 @@
+package runbooks
+
+// ArgKind says how an argument is read.
+type ArgKind string
+
+// The kinds of argument.
+const (
+	IntArg    ArgKind = "number"
+	TextArg   ArgKind = "text"
+	SwitchArg ArgKind = "switch"
+)
+
+// Arg is an argument of a runbook: help, parsing, error sentences and the policy's args.* follow from it.
+type Arg struct {
+	Name    string // "replicas"; typed as replicas=6, --replicas=6 or --replicas 6
+	Aliases []string
+	Kind    ArgKind
+	Summary string
+	Min     int64 // of a number
+	Max     int64
+	// Required says that a command without it is a usage error.
+	Required bool
+	// Bare says that the value may be typed without the name, after service and environment: "scale api production 6".
+	Bare bool
+}
+
+// Of is the number in the input, 0 where it was not given.
+func (a Arg) Of(in Input) int64 { n, _ := in.Command.Args.Int(a.Name); return n }
+
+// Given reports whether the argument was typed.
+func (a Arg) Given(in Input) bool { _, ok := in.Command.Args[a.Name]; return ok }
+
+// Text is the text in the input, "" where it was not given.
+func (a Arg) Text(in Input) string { return in.Command.Args.String(a.Name) }
+
+// Int declares a number between least and most.
+func Int(name, summary string, least, most int64) Arg {
+	return Arg{Name: name, Kind: IntArg, Summary: summary, Min: least, Max: most}
+}
+
+// String declares a text.
+func String(name, summary string) Arg { return Arg{Name: name, Kind: TextArg, Summary: summary} }

@@ -1,0 +1,74 @@
+package runbooks
+
+import (
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Phase is where a followed rollout stands.
+type Phase string
+
+// The phases. Complete goes on: the soak follows, then Settled. The others but Moving are ends.
+const (
+	Moving    Phase = "moving"
+	Complete  Phase = "complete"  // all pods are there, watching for the soak
+	Settled   Phase = "settled"   // the soak is over
+	Broken    Phase = "broken"    // it cannot come up; Why says so
+	Overtaken Phase = "overtaken" // somebody else changed the template meanwhile
+	Gone      Phase = "gone"      // the Deployment was deleted
+	OutOfTime Phase = "out of time"
+)
+
+// Follow is what a follower has to know and remember between two looks. It is stored as JSON.
+type Follow struct {
+	Generation   int64         `json:"generation"`      // returned by the write
+	TemplateHash string        `json:"templateHash"`    // of the pod template after the write (Rollout.TemplateHash)
+	Replicas     int32         `json:"replicas"`        // desired after the write; 0 with Scale set is meant
+	Scale        bool          `json:"scale,omitempty"` // the write changed the number of pods
+	StartedAt    time.Time     `json:"startedAt"`
+	Deadline     time.Time     `json:"deadline"` // when the follower stops watching
+	Soak         time.Duration `json:"soak"`
+	Before       Health        `json:"before"`
+	// Filled by Judge.
+	CompleteAt time.Time `json:"completeAt,omitzero"`
+	ChangedAt  time.Time `json:"changedAt,omitzero"` // when ready, updated or restarts last moved
+	Mark       string    `json:"mark,omitempty"`
+	// FirstSeen remembers since when a pod is in a bad state, by "pod/container reason".
+	FirstSeen map[string]time.Time `json:"firstSeen,omitempty"`
+}
+
+// Health is a workload at one moment, for comparing before and after.
+type Health struct {
+	Known    bool     `json:"known"` // false: could not be read, "not compared"
+	Ready    int32    `json:"ready"`
+	Desired  int32    `json:"desired"`
+	Restarts int32    `json:"restarts"`          // of its pods, within the ten minutes before
+	Waiting  []string `json:"waiting,omitempty"` // reasons such as CrashLoopBackOff, sorted, each once
+}
+
+// Progress is one look at a rollout, in words.
+type Progress struct {
+	Phase   Phase
+	Ready   int          // new pods that are ready
+	Of      int          // pods wanted
+	Line    algesta.Text // "2 of 4 ready · 2 old pods serving · none unavailable · 18 s of 10 min"
+	Short   algesta.Text // for the card: "2 of 4 pods ready, 18 s"
+	Pods    []algesta.Text
+	Why     algesta.Text // of Broken, Overtaken, Gone, OutOfTime: one sentence with the object's name
+	Serving algesta.Text // who still serves users, when Broken: "The 2 old pods still serve users."
+	Verdict Verdict      // with Settled
+	Compare algesta.Text // "no restart in the 60 s since (before: 6 in 10 min)"
+	Took    time.Duration
+}
+
+// Verdict compares the health after with the health before.
+type Verdict string
+
+// The verdicts.
+const (
+	Healthier   Verdict = "healthier"
+	Same        Verdict = "same"
+	Worse       Verdict = "worse"
+	NotCompared Verdict = "not compared"
+)

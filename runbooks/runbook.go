@@ -1,0 +1,76 @@
+// Package runbooks is what the bot can do, one file each: a Runbook is a value that looks
+// at a cluster through a read-only interface and either answers or plans. It never writes,
+// and it must never know Slack, the store or the policy.
+package runbooks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Input is what a runbook is handed: the resolved command. Plans use Command.At and never
+// the clock, so that planning twice gives one fingerprint.
+type Input struct {
+	Command  algesta.Command
+	Workload algesta.Workload
+}
+
+// Runbook is one thing that the bot can do. Exactly one of Plan and Answer is set.
+type Runbook struct {
+	// Name is the word people type; Aliases are other words for it, of one or two parts ("rollout undo").
+	Name    string
+	Aliases []string
+	// Verb is what a policy names; its family is in algesta.Verbs.
+	Verb    string
+	Summary string // one line for help
+	Example string // a whole command without the slash command's name
+	Args    []Arg
+	// Writes are the Kubernetes verbs and resources that its Changes may use: "patch deployments.apps".
+	Writes []string
+	// Broad says that the command also takes a namespace, pod/…, ingress/…, certificate/… or node/….
+	Broad bool
+
+	Plan   func(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
+	Answer func(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
+}
+
+// Changes reports whether the runbook plans writes.
+func (r Runbook) Changes() bool { return r.Plan != nil }
+
+// Family is the family of the runbook's verb.
+func (r Runbook) Family() algesta.Family { return algesta.Verbs()[r.Verb] }
+
+// All are the runbooks, in the order in which help lists them.
+func All() []Runbook {
+	return []Runbook{status, history, pods, rollback, restart, scale, deploy}
+}
+
+// Find is the runbook of this name or alias.
+func Find(name string) (Runbook, bool) {
+	for _, r := range All() {
+		if r.Name == name || slices.Contains(r.Aliases, name) {
+			return r, true
+		}
+	}
+	return Runbook{}, false
+}
+
+// register checks a runbook when the program starts: a contradiction in it is a mistake of the programmer.
+func register(r Runbook) Runbook {
+	switch {
+	case r.Name == "" || r.Summary == "" || r.Example == "":
+		panic(fmt.Sprintf("runbook %q needs a name, a summary and an example", r.Name))
+	case (r.Plan == nil) == (r.Answer == nil):
+		panic(fmt.Sprintf("runbook %s needs exactly one of Plan and Answer", r.Name))
+	case r.Family() == "":
+		panic(fmt.Sprintf("runbook %s has the verb %q, which is not in algesta.Verbs", r.Name, r.Verb))
+	case r.Changes() != (r.Family() == algesta.Changes):
+		panic(fmt.Sprintf("runbook %s: the family of %s does not fit what it does", r.Name, r.Verb))
+	case r.Changes() == (len(r.Writes) == 0):
+		panic(fmt.Sprintf("runbook %s: Writes does not fit what it does", r.Name))
+	}
+	return r
+}

@@ -1,0 +1,25 @@
+package algesta
+
+// Family groups verbs: a role that allows "read" allows every verb of that family.
+type Family string
+
+// The two families that every runbook declares itself into.
+const (
+	Read    Family = "read"
+	Changes Family = "change"
+)
+
+// Verbs are the verbs a policy may name, with their families: also those whose runbook is
+// not built yet, so that a policy can be written ahead (design.md, decision 10).
+func Verbs() map[string]Family {
+	return map[string]Family{
+		"status": Read, "history": Read, "pods": Read, "diagnose": Read, "logs": Read, "events": Read, "top": Read,
+		"services": Read, "ingress": Read, "cert.check": Read, "hpa": Read, "nodes": Read, "quota": Read,
+		"namespaces": Read, "secrets": Read, "audit": Read,
+		"rollback": Changes, "restart": Changes, "scale": Changes, "deploy": Changes, "autoscale": Changes,
+		"pause": Changes, "resume": Changes, "pod.delete": Changes, "cert.renew": Changes, "namespace.create": Changes, "exec": Changes,
+	}
+}
+
+// Unbound are the commands that need no binding: anybody may ask them about themselves.
+func Unbound() []string { return []string{"help", "whoami", "can-i"} }
