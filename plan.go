@@ -115,10 +115,25 @@ func (p Plan) Redacted() Plan {
 	return p
 }
 
+// hashed is the JSON string that stands for a value in a redacted plan.
 func hashed(raw json.RawMessage) json.RawMessage {
 	if raw == nil {
 		return nil
 	}
-	sum := sha256.Sum256(raw)
-	return json.RawMessage(`"sha256:` + hex.EncodeToString(sum[:]) + `"`)
+	h, err := HashJSON(raw)
+	if err != nil {
+		h = "unreadable"
+	}
+	return json.RawMessage(`"` + h + `"`)
+}
+
+// HashJSON is "sha256:" and the hexadecimal SHA-256 of the value in canonical form: sorted keys, no spaces.
+// It is what a redacted plan holds in the place of a value, so that a value in a cluster can be compared with it.
+func HashJSON(raw json.RawMessage) (string, error) {
+	b, err := canonicalJSON(raw)
+	if err != nil {
+		return "", fmt.Errorf("hashing a value: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }

@@ -53,7 +53,9 @@ type Writer interface {
 	// and repeats, within 5 s (design.md, decision 1). Errors: ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound, ErrUnreachable
 	// before the patch was sent: nothing was written. ErrUncertain: it was sent and nobody knows.
 	Apply(ctx context.Context, c algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error)
-	// Verify looks whether the write of this intent happened (decision 2). ErrUncertain: it cannot be told.
+	// Verify looks whether the write of this intent happened (decision 2). The change is the stored, redacted one: the values of
+	// its swaps are hashes (algesta.HashJSON), to be compared with the hashes of what is in the cluster. ErrUncertain: it cannot be
+	// told. ErrUnreachable: the cluster could not be asked; ask again.
 	Verify(ctx context.Context, c algesta.Change, e algesta.Execution) (algesta.Verified, error)
 }
 
