@@ -22,6 +22,8 @@ type Plan struct {
 	Undo *Offer `json:"undo,omitempty"`
 	// Figures are what limits may name as plan.<name>: "pods", "surge", "revision".
 	Figures map[string]int64 `json:"figures,omitempty"`
+	// Template is the TemplateHash of the Deployment's pod template after the plan: the follower knows its rollout by it.
+	Template string `json:"template,omitempty"`
 	// Done is the sentence of the end, without its figures: "`api-gateway` in production is back on 12344".
 	Done Text `json:"done,omitempty"`
 	// Doing is the sentence while it runs: "Rolling back `api-gateway` in production".

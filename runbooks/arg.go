@@ -22,6 +22,8 @@ type Arg struct {
 	Required bool
 	// Bare says that the value may be typed without the name, after service and environment: "scale api production 6".
 	Bare bool
+	// Hidden keeps the argument out of help: buttons use it, and it may still be typed.
+	Hidden bool
 }
 
 // Of is the number in the input, 0 where it was not given.

@@ -1,0 +1,83 @@
+package runbooks
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/3astronautas/algesta"
+)
+
+// patchDeployments is the only write that the runbooks of this package plan.
+const patchDeployments = "patch deployments.apps"
+
+// change is one patch of the Deployment.
+func (s scene) change(swaps ...algesta.Swap) algesta.Change {
+	return algesta.Change{
+		Workload: s.in.Workload, UID: string(s.d.UID), Verb: "patch", Resource: "deployments.apps", Swaps: swaps,
+	}
+}
+
+// swap replaces the value at a path of the Deployment by to; from is what the server wrote there.
+func (s scene) swap(label, pointer string, to any, path ...string) (algesta.Swap, error) {
+	out := algesta.Swap{Label: label, Path: pointer}
+	from, found, err := unstructured.NestedFieldNoCopy(s.d.raw, path...)
+	if err != nil {
+		return out, fmt.Errorf("reading %s of %s: %w", label, s.d.Name, err)
+	}
+	if found {
+		if out.From, err = json.Marshal(from); err != nil {
+			return out, fmt.Errorf("reading %s of %s: %w", label, s.d.Name, err)
+		}
+	}
+	if out.To, err = json.Marshal(to); err != nil {
+		return out, fmt.Errorf("planning %s of %s: %w", label, s.d.Name, err)
+	}
+	return out, nil
+}
+
+// templateSwaps replaces the pod template and notes why in the same patch: a new revision inherits the Deployment's
+// change-cause, and a cause that is written later would name the wrong revision for a while.
+func (s scene) templateSwaps(template map[string]any, cause string) ([]algesta.Swap, error) {
+	whole, err := s.swap("template", templatePath, template, "spec", "template")
+	if err != nil {
+		return nil, err
+	}
+	why, err := s.causeSwap(cause)
+	if err != nil {
+		return nil, err
+	}
+	return []algesta.Swap{whole, why}, nil
+}
+
+func (s scene) causeSwap(cause string) (algesta.Swap, error) {
+	return s.swap("change-cause", causePath, cause, "metadata", "annotations", causeAnnotation)
+}
+
+// by ends a change-cause: who asked, and the command to look up.
+func by(in Input) string {
+	who := oneLine(in.Command.Actor.Name)
+	if who == "" {
+		who = in.Command.Actor.ID.User
+	}
+	return fmt.Sprintf("by %s (%s)", shorten(who, 60), in.Command.ID)
+}
+
+// undo is the command that goes back to the template that runs now, by its hash: the numbers of revisions move.
+// It is nil when that template has no ReplicaSet to go back to.
+func (s scene) undo() *algesta.Offer {
+	if s.now < 0 || s.d.Spec.RevisionHistoryLimit != nil && *s.d.Spec.RevisionHistoryLimit == 0 {
+		return nil
+	}
+	return &algesta.Offer{Runbook: "rollback", Target: s.in.Command.Target, Args: algesta.Args{templateArg.Name: s.revisions[s.now].hash()}}
+}
+
+// quoted is a string as JSON.
+func quoted(s string) (json.RawMessage, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("writing %q as JSON: %w", s, err)
+	}
+	return b, nil
+}

@@ -1,0 +1,201 @@
+package runbooks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/3astronautas/algesta"
+)
+
+var (
+	imageArg = Arg{
+		Name: "image", Aliases: []string{"tag"}, Kind: TextArg, Required: true, Bare: true,
+		Summary: "the tag to run, or the whole image",
+	}
+	containerArg  = Arg{Name: "container", Aliases: []string{"c"}, Kind: TextArg, Summary: "which container, where there are several"}
+	repositoryArg = Arg{
+		Name: "allow-other-repository", Kind: SwitchArg,
+		Summary: "yes, the image is meant to come from another repository than now",
+	}
+)
+
+var deploy = register(Runbook{
+	Name:    "deploy",
+	Aliases: []string{"set image"},
+	Verb:    "deploy",
+	Summary: "Run another version of a service.",
+	Example: "deploy api-gateway production 12346",
+	Args:    []Arg{imageArg, containerArg, repositoryArg},
+	Writes:  []string{patchDeployments},
+	Plan:    planDeploy,
+})
+
+func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
+	s, err := readScene(ctx, c, in)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	if err := s.refuseTemplate("deploy"); err != nil {
+		return algesta.Plan{}, err
+	}
+	at, err := s.deployContainer()
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	container := s.d.Spec.Template.Spec.Containers[at]
+	image, err := wantedImage(in, container.Image)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	replicas := s.d.replicas()
+	p := algesta.Plan{
+		Title:   algesta.Say("Deploy of {} to {}", quote(version(image)), subject(in)),
+		Summary: algesta.Say("Deploy {} to {}", algesta.Name(quote(shortImage(image))), algesta.Name(in.Workload.Name)),
+		Doing:   algesta.Say("Deploying {} to {}", quote(version(image)), subject(in)),
+		Done:    algesta.Say("{} is on {}", subject(in), quote(version(image))),
+		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
+	}
+	if image == container.Image {
+		p.Nothing = algesta.Say("{} already runs {}.", subject(in), algesta.Name(quote(shortImage(image))))
+		if container.ImagePullPolicy == corev1.PullAlways {
+			p.Nothing = p.Nothing.Then("If the tag was pushed again, {} pulls it.", command(in, "restart", ""))
+		}
+		return p, nil
+	}
+	template, swaps, err := s.deploySwaps(at, image)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	if p.Template, err = templateHash(template); err != nil {
+		return algesta.Plan{}, err
+	}
+	p.Changes = []algesta.Change{s.change(swaps...)}
+	p.Undo = s.undo()
+	typed, err := typedTemplate(template)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	surge, unavailable := rolling(s.d.Deployment, replicas)
+	p.Figures["surge"] = int64(surge)
+	room, warnings := s.rollWarnings(typed, surge, unavailable)
+	differences := diffTemplates(s.d.template(), template)
+	p.Diff = lines(differences)
+	p.Facts = append(factsOf(differences), algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)})
+	if repository(image) != repository(container.Image) {
+		p.Warnings = append(p.Warnings, algesta.Say("The repository changes: {} instead of {}.", algesta.Name(quote(repository(image))), algesta.Name(quote(repository(container.Image)))))
+	}
+	if movable(container.Image) {
+		p.Warnings = append(p.Warnings, algesta.Say("What runs now has no fixed version ({}): a later rollback cannot bring back exactly this.", algesta.Name(quote(shortImage(container.Image)))))
+	}
+	p.Warnings = append(p.Warnings, warnings...)
+	return p, nil
+}
+
+// deployContainer is the index of the container to change. kubectl would add a container when a patch names one that is
+// not there, so the name is looked up here.
+func (s scene) deployContainer() (int, error) {
+	containers := s.d.Spec.Template.Spec.Containers
+	var names []string
+	for _, c := range containers {
+		names = append(names, c.Name)
+	}
+	wanted := containerArg.Text(s.in)
+	if wanted == "" && len(containers) == 1 {
+		return 0, nil
+	}
+	if i := slices.Index(names, wanted); i >= 0 {
+		return i, nil
+	}
+	if i := slices.Index(names, s.in.Command.Target.Service); wanted == "" && i >= 0 {
+		return i, nil
+	}
+	message := algesta.Say("{} has several containers: {}.", algesta.Name(s.d.Name), list(names))
+	if wanted != "" {
+		message = algesta.Say("{} has no container {}. It has {}.", algesta.Name(s.d.Name), algesta.Name(quote(wanted)), list(names))
+	}
+	return 0, &algesta.Error{
+		Kind: algesta.ErrUnknownName, Message: message,
+		Hint: algesta.Say("Say which one: {}", command(s.in, "deploy", quote(imageArg.Text(s.in))+" --container="+names[0])),
+	}
+}
+
+// wantedImage makes a whole reference of what was typed and refuses what cannot or should not run. The API server takes
+// any string; the mistake would show minutes later, in a pod.
+func wantedImage(in Input, now string) (string, error) {
+	typed := strings.TrimSpace(imageArg.Text(in))
+	image := typed
+	switch {
+	case strings.HasPrefix(typed, "sha256:"):
+		image = repository(now) + "@" + typed
+	case !strings.ContainsAny(typed, "/:@"):
+		image = repository(now) + ":" + typed
+	}
+	// Weak means that a registry may be left out, as in nginx:1.27; the characters are checked all the same.
+	if _, err := name.ParseReference(image, name.WeakValidation); err != nil {
+		return "", usage(in, algesta.Say("“{}” is not an image that can be pulled.", quote(typed)))
+	}
+	if movable(image) && production(in) {
+		return "", refusal(
+			algesta.Say("{} has no fixed version, and in production nobody could tell later what ran.", algesta.Name(quote(shortImage(image)))),
+			algesta.Say("Name the tag of a build: {}", command(in, "deploy", "12346")))
+	}
+	if repository(image) != repository(now) && !in.Command.Args.Bool(repositoryArg.Name) {
+		return "", refusal(
+			algesta.Say("{} comes from another repository than what runs now ({}).", algesta.Name(quote(image)), algesta.Name(quote(repository(now)))),
+			algesta.Say("If that is meant: {}", command(in, "deploy", quote(typed)+" --"+repositoryArg.Name)))
+	}
+	return image, nil
+}
+
+func usage(in Input, message algesta.Text) error {
+	return &algesta.Error{Kind: algesta.ErrUsage, Message: message, Hint: algesta.Say("Name a tag: {}", command(in, "deploy", "12346"))}
+}
+
+func production(in Input) bool {
+	return in.Command.Target.Environment == "production" || in.Workload.Namespace == "production"
+}
+
+// deploySwaps changes the image of one container, tests that the container at this place is still the one that was
+// seen, and notes the cause.
+func (s scene) deploySwaps(at int, image string) (map[string]any, []algesta.Swap, error) {
+	container := s.d.Spec.Template.Spec.Containers[at]
+	pointer := fmt.Sprintf("/spec/template/spec/containers/%d", at)
+	same, err := quoted(container.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	from, err := quoted(container.Image)
+	if err != nil {
+		return nil, nil, err
+	}
+	to, err := quoted(image)
+	if err != nil {
+		return nil, nil, err
+	}
+	why, err := s.causeSwap(fmt.Sprintf("deploy %s %s", version(image), by(s.in)))
+	if err != nil {
+		return nil, nil, err
+	}
+	template := s.d.template()
+	containers, _, err := unstructured.NestedSlice(template, "spec", "containers")
+	if err != nil || at >= len(containers) {
+		return nil, nil, fmt.Errorf("reading the containers of %s: %w", s.d.Name, err)
+	}
+	if m, ok := containers[at].(map[string]any); ok {
+		m["image"] = image
+	}
+	if err := unstructured.SetNestedSlice(template, containers, "spec", "containers"); err != nil {
+		return nil, nil, fmt.Errorf("planning the image of %s: %w", s.d.Name, err)
+	}
+	return template, []algesta.Swap{
+		{Label: "container", Path: pointer + "/name", From: same, To: same},
+		{Label: "image", Path: pointer + "/image", From: from, To: to},
+		why,
+	}, nil
+}

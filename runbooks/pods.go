@@ -1,0 +1,78 @@
+package runbooks
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta"
+)
+
+var pods = register(Runbook{
+	Name:    "pods",
+	Aliases: []string{"get pods"},
+	Verb:    "pods",
+	Summary: "List the pods of a service with their state, restarts, age and node.",
+	Example: "pods api-gateway production",
+	Answer:  answerPods,
+})
+
+// mostPods is how many pods one answer lists: Block Kit tables hold 100 rows with the head.
+const mostPods = 99
+
+func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	r, err := Look(ctx, c, in.Workload)
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	if r.Deployment == nil {
+		return algesta.Report{}, gone(in)
+	}
+	report := algesta.Report{
+		Tone:  r.tone(),
+		Title: algesta.Say("{}: {} of {} ready", subject(in), count(serving(r.Pods), "pod"), len(r.Pods)),
+	}
+	if len(r.Pods) == 0 {
+		report.Title = algesta.Say("{} has no pods ({} wanted).", subject(in), r.desired())
+		return report, nil
+	}
+	table := podTable(r, in.Command.At, mostPods)
+	fresh, old := r.split()
+	if len(fresh) > 0 && len(old) > 0 {
+		table.Head = append(table.Head, "version")
+		for i, pod := range worstFirst(fresh, old)[:len(table.Rows)] {
+			table.Rows[i] = append(table.Rows[i], algesta.Say("{}", quote(version(mainOf(pod, in).Image))))
+		}
+	}
+	report.Body = append(report.Body, algesta.Block{Table: &table})
+	if t, trouble := r.trouble(in.Command.At); trouble {
+		report.Body = append(report.Body, algesta.Block{List: []algesta.Text{t}})
+	}
+	if hidden := len(r.Pods) - len(table.Rows); hidden > 0 {
+		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} not shown.", count(hidden, "more pod"))})
+	}
+	return report, nil
+}
+
+func mainOf(pod *corev1.Pod, in Input) corev1.Container {
+	return mainContainer(corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}, in.Command.Target.Service)
+}
+
+// worstFirst orders pods for a list that may be cut: in trouble, not ready, then the new ones before the old ones.
+func worstFirst(fresh, old []*corev1.Pod) []*corev1.Pod {
+	all := slices.Concat(fresh, old)
+	slices.SortStableFunc(all, func(a, b *corev1.Pod) int { return cmp.Compare(badness(a), badness(b)) })
+	return all
+}
+
+func badness(pod *corev1.Pod) int {
+	switch s := stateOf(pod); {
+	case s.reason != "":
+		return 0
+	case s.word != "ready":
+		return 1
+	}
+	return 2
+}

@@ -1,0 +1,88 @@
+package runbooks
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/3astronautas/algesta"
+)
+
+var restart = register(Runbook{
+	Name:    "restart",
+	Aliases: []string{"rollout restart"},
+	Verb:    "restart",
+	Summary: "Replace all pods of a service, a few at a time, without changing its version.",
+	Example: "restart api-gateway production",
+	Writes:  []string{patchDeployments},
+	Plan:    planRestart,
+})
+
+func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
+	s, err := readScene(ctx, c, in)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	if err := s.refuseTemplate("restart"); err != nil {
+		return algesta.Plan{}, err
+	}
+	replicas := s.d.replicas()
+	p := algesta.Plan{
+		Title:   algesta.Say("Restart of {}", subject(in)),
+		Summary: algesta.Say("Restart {}: replace {}", algesta.Name(in.Workload.Name), count(replicas, "pod")),
+		Doing:   algesta.Say("Restarting {}", subject(in)),
+		Done:    algesta.Say("{} is restarted", subject(in)),
+		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
+	}
+	if replicas == 0 {
+		p.Nothing = algesta.Say("{} is scaled to 0 pods, so there is nothing to restart.", subject(in))
+		return p, nil
+	}
+	template := s.d.template()
+	// kubectl's own annotation, so that its history and other tools know a restart when they see one.
+	if err := unstructured.SetNestedField(template, in.Command.At.UTC().Format(time.RFC3339), "metadata", "annotations", restartedAnnotation); err != nil {
+		return algesta.Plan{}, err
+	}
+	swaps, err := s.restartSwaps(template)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	if p.Template, err = templateHash(template); err != nil {
+		return algesta.Plan{}, err
+	}
+	p.Changes = []algesta.Change{s.change(swaps...)}
+	typed, err := typedTemplate(template)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	surge, unavailable := rolling(s.d.Deployment, replicas)
+	p.Figures["surge"] = int64(surge)
+	room, warnings := s.rollWarnings(typed, surge, unavailable)
+	main := mainContainer(typed, in.Command.Target.Service)
+	p.Facts = []algesta.Field{
+		{Label: "image", Value: algesta.Say("{}, unchanged", quote(shortImage(main.Image)))},
+		{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)},
+	}
+	p.Warnings = warnings
+	if s.now >= 0 && !s.rollout.done() && s.rollout.Deployment != nil {
+		p.Warnings = append(p.Warnings, algesta.Say("A restart does not repair a version that cannot start: {} goes back instead.", command(in, "rollback", "")))
+	}
+	return p, nil
+}
+
+// restartSwaps sets the annotation alone where the template has annotations, and creates the map where it has none.
+func (s scene) restartSwaps(template map[string]any) ([]algesta.Swap, error) {
+	why, err := s.causeSwap("restart " + by(s.in))
+	if err != nil {
+		return nil, err
+	}
+	after, _, _ := unstructured.NestedMap(template, "metadata", "annotations")
+	path, label := []string{"spec", "template", "metadata", "annotations"}, "pod annotations"
+	if _, found, _ := unstructured.NestedMap(s.d.raw, path...); !found {
+		whole, err := s.swap(label, "/spec/template/metadata/annotations", after, path...)
+		return []algesta.Swap{whole, why}, err
+	}
+	one, err := s.swap("restartedAt", "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt", after[restartedAnnotation], append(path, restartedAnnotation)...)
+	return []algesta.Swap{one, why}, err
+}

@@ -1,0 +1,165 @@
+package runbooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta"
+)
+
+// TemplateAnnotation is set by a Cluster on the Deployments and ReplicaSets that Workload returns: the
+// algesta.TemplateHash of their templates, taken before the values were stripped.
+const TemplateAnnotation = "algesta.io/template"
+
+// Rollout is a Deployment with all that runs for it, at one moment.
+type Rollout struct {
+	// Deployment is nil when it does not exist (any more).
+	Deployment  *appsv1.Deployment
+	ReplicaSets []*appsv1.ReplicaSet
+	Pods        []*corev1.Pod
+	// NodesComing says that the autoscaler of the nodes is adding one for a pod that has no place, by the pod's UID.
+	NodesComing map[string]bool
+}
+
+// Look reads a rollout, from the shared caches where they are warm. A Deployment that does not exist is no error: the
+// Rollout's Deployment is nil.
+func Look(ctx context.Context, c Cluster, w algesta.Workload) (Rollout, error) {
+	d, sets, pods, err := c.Workload(ctx, w)
+	if errors.Is(err, algesta.ErrNotFound) {
+		return Rollout{}, nil
+	}
+	if err != nil {
+		return Rollout{}, fmt.Errorf("looking at %s: %w", w.Name, err)
+	}
+	return Rollout{Deployment: d, ReplicaSets: sets, Pods: pods}, nil
+}
+
+// TemplateHash identifies the pod template that the Deployment has now.
+func (r Rollout) TemplateHash() string {
+	if r.Deployment == nil {
+		return ""
+	}
+	return r.Deployment.Annotations[TemplateAnnotation]
+}
+
+// current is the ReplicaSet of the Deployment's template, nil until the controller made it. By template and not by
+// revision: while the controller has not seen a change, the highest revision is the old one.
+func (r Rollout) current() *appsv1.ReplicaSet {
+	for _, set := range r.ReplicaSets {
+		if hash := r.TemplateHash(); hash != "" && set.Annotations[TemplateAnnotation] == hash {
+			return set
+		}
+	}
+	return nil
+}
+
+// revision is the number of the current revision, 0 when it is not known yet.
+func (r Rollout) revision() int64 {
+	set := r.current()
+	if set == nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(set.Annotations[revisionAnnotation], 10, 64)
+	return n
+}
+
+// desired is how many pods are wanted.
+func (r Rollout) desired() int32 {
+	if r.Deployment == nil {
+		return 0
+	}
+	if r.Deployment.Spec.Replicas == nil {
+		return 1
+	}
+	return *r.Deployment.Spec.Replicas
+}
+
+// split separates the pods of the current revision from those of older ones, by name.
+func (r Rollout) split() (fresh, old []*corev1.Pod) {
+	current := r.current()
+	for _, pod := range r.Pods {
+		if current != nil && ownedBy(pod, current) {
+			fresh = append(fresh, pod)
+		} else {
+			old = append(old, pod)
+		}
+	}
+	byName := func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(fresh, byName)
+	slices.SortFunc(old, byName)
+	return fresh, old
+}
+
+func ownedBy(pod *corev1.Pod, set *appsv1.ReplicaSet) bool {
+	return slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == set.UID })
+}
+
+// done reports whether the controller is finished, as `kubectl rollout status` judges.
+func (r Rollout) done() bool {
+	d := r.Deployment
+	if d == nil || d.Status.ObservedGeneration < d.Generation {
+		return false
+	}
+	want := r.desired()
+	return d.Status.UpdatedReplicas == want && d.Status.Replicas == want && d.Status.AvailableReplicas == want
+}
+
+// serving is how many of the pods take requests.
+func serving(pods []*corev1.Pod) int {
+	n := 0
+	for _, pod := range pods {
+		if isReady(pod) && pod.DeletionTimestamp == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// condition is the Deployment's condition of this type, with the zero value where it has none.
+func (r Rollout) condition(kind appsv1.DeploymentConditionType) appsv1.DeploymentCondition {
+	for _, c := range r.Deployment.Status.Conditions {
+		if c.Type == kind {
+			return c
+		}
+	}
+	return appsv1.DeploymentCondition{}
+}
+
+// restartWindow is how far back restarts count as news.
+const restartWindow = 10 * time.Minute
+
+// restartsSince is how often containers of the pod have restarted since then, as far as the pod tells: it keeps a counter
+// and the time of the last end only. Of a pod that is older it is therefore at least this number.
+func restartsSince(pod *corev1.Pod, since time.Time) int32 {
+	var n int32
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		last := lastEnd(c)
+		switch {
+		case c.RestartCount == 0 || last.Before(since) && !last.IsZero():
+		case pod.CreationTimestamp.After(since) || pod.CreationTimestamp.Time.Equal(since):
+			n += c.RestartCount
+		case !last.IsZero():
+			n++
+		}
+	}
+	return n
+}
+
+// lastEnd is when an instance of the container ended last; zero when that is not known.
+func lastEnd(c corev1.ContainerStatus) time.Time {
+	for _, s := range []corev1.ContainerState{c.State, c.LastTerminationState} {
+		if s.Terminated != nil {
+			return s.Terminated.FinishedAt.Time
+		}
+	}
+	return time.Time{}
+}

@@ -1,0 +1,112 @@
+package runbooks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/3astronautas/algesta"
+)
+
+var replicas = Arg{
+	Name: "replicas", Kind: IntArg, Min: 0, Max: 500, Required: true, Bare: true,
+	Summary: "how many pods to run",
+}
+
+var scale = register(Runbook{
+	Name:    "scale",
+	Verb:    "scale",
+	Summary: "Change how many pods a service runs.",
+	Example: "scale api-gateway production replicas=6",
+	Args:    []Arg{replicas},
+	Writes:  []string{patchDeployments},
+	Plan:    planScale,
+})
+
+func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
+	s, err := readScene(ctx, c, in)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	if err := s.refuseDeleted(); err != nil {
+		return algesta.Plan{}, err
+	}
+	from, to := s.d.replicas(), int32(replicas.Of(in)) //nolint:gosec // bounded by the argument's Max
+	if err := s.refuseOutsideAutoscaler(to); err != nil {
+		return algesta.Plan{}, err
+	}
+	p := algesta.Plan{
+		Title:   algesta.Say("Scaling of {} to {}", subject(in), count(to, "pod")),
+		Summary: algesta.Say("Scale {} from {} to {}", algesta.Name(in.Workload.Name), from, count(to, "pod")),
+		Doing:   algesta.Say("Scaling {} to {}", subject(in), count(to, "pod")),
+		Done:    algesta.Say("{} is scaled to {}", subject(in), count(to, "pod")),
+		Figures: map[string]int64{"pods": int64(to), "surge": 0},
+	}
+	if from == to {
+		p.Nothing = algesta.Say("{} already runs {}.", subject(in), count(to, "pod"))
+		return p, nil
+	}
+	swap, err := s.swap("replicas", replicasPath, to, "spec", "replicas")
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	if p.Template, err = templateHash(s.d.template()); err != nil {
+		return algesta.Plan{}, err
+	}
+	p.Changes = []algesta.Change{s.change(swap)}
+	p.Undo = &algesta.Offer{Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from)}}
+	room := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, max(0, to-from))
+	p.Facts = []algesta.Field{{Label: "pods", Value: s.scaleFact(from, to, room)}}
+	p.Warnings = append(s.scaleWarnings(to, room), ownerWarnings(s.d.Deployment)...)
+	p.Warnings = append(p.Warnings, s.unchecked...)
+	return p, nil
+}
+
+// replicasPath is the Deployment's own field: the scale subresource has no generation to wait for.
+const replicasPath = "/spec/replicas"
+
+func (s scene) scaleFact(from, to int32, room fit) algesta.Text {
+	out := algesta.Say("{} → {}", from, to)
+	for _, h := range s.scalers {
+		out = algesta.Say("{}, autoscaled {}–{}", out, least(h), h.Spec.MaxReplicas)
+	}
+	if to > from && len(room.obstacle) == 0 && room.tightest != "" {
+		out = algesta.Say("{}; fits ({})", out, room.tightest)
+	}
+	return out
+}
+
+// refuseOutsideAutoscaler refuses a number that an autoscaler would put back within seconds: it brings the pods into its
+// range at its next look, even without metrics. Zero is different: it switches the autoscaler off.
+func (s scene) refuseOutsideAutoscaler(to int32) error {
+	for _, h := range s.scalers {
+		low, high := least(h), h.Spec.MaxReplicas
+		if to == 0 || to >= low && to <= high {
+			continue
+		}
+		bound, field := low, "minReplicas"
+		if to > high {
+			bound, field = high, "maxReplicas"
+		}
+		patch := fmt.Sprintf(`kubectl patch hpa %s -n %s -p '{"spec":{"%s":%d}}'`, h.Name, h.Namespace, field, to)
+		return refusal(
+			algesta.Say("The autoscaler {} keeps {} between {} and {} pods: it would put {} back to {} within seconds.", algesta.Name(h.Name), algesta.Name(s.d.Name), low, high, to, bound),
+			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, algesta.Name(patch)))
+	}
+	return nil
+}
+
+func (s scene) scaleWarnings(to int32, room fit) []algesta.Text {
+	var out []algesta.Text
+	if to == 0 {
+		out = append(out, algesta.Say("{} will serve no traffic: without a ready pod the ingress answers 503.", subject(s.in)))
+	}
+	for _, h := range s.scalers {
+		if to == 0 {
+			out = append(out, algesta.Say("The autoscaler {} switches itself off at 0 pods and does not bring them back: somebody has to scale up again.", algesta.Name(h.Name)))
+		} else {
+			out = append(out, algesta.Say("The autoscaler {} may change the number again when the load asks for it ({}–{}).", algesta.Name(h.Name), least(h), h.Spec.MaxReplicas))
+		}
+	}
+	out = append(out, room.obstacle...)
+	return append(out, s.stateWarnings()...)
+}

@@ -1,0 +1,234 @@
+package runbooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta"
+)
+
+// scene is what a plan looks at: the Deployment, its history, and what stands around it.
+type scene struct {
+	in        Input
+	d         deployment
+	revisions []revision // newest first
+	now       int        // index of the revision that runs now, -1 when its ReplicaSet is not there yet
+	rollout   Rollout
+	scalers   []autoscalingv2.HorizontalPodAutoscaler // that scale this Deployment
+	quotas    []corev1.ResourceQuota
+	ranges    []corev1.LimitRange
+	unchecked []algesta.Text // what could not be read, as warnings
+}
+
+// readScene reads everything at once. Only the Deployment and its history must be readable; what else cannot be read is
+// said, and does not stop a change.
+func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
+	s := scene{in: in, now: -1}
+	var wg sync.WaitGroup
+	var main, pods, scalers, quotas, ranges error
+	wg.Go(func() {
+		if s.d, main = readDeployment(ctx, c, in.Workload); main == nil {
+			s.revisions, main = readRevisions(ctx, c, s.d)
+		}
+	})
+	wg.Go(func() { s.rollout, pods = Look(ctx, c, in.Workload) })
+	var hpas autoscalingv2.HorizontalPodAutoscalerList
+	wg.Go(func() { scalers = c.List(ctx, in.Workload.Namespace, "", &hpas) })
+	var quotaList corev1.ResourceQuotaList
+	wg.Go(func() { quotas = c.List(ctx, in.Workload.Namespace, "", &quotaList) })
+	var rangeList corev1.LimitRangeList
+	wg.Go(func() { ranges = c.List(ctx, in.Workload.Namespace, "", &rangeList) })
+	wg.Wait()
+	if main != nil {
+		return scene{}, main
+	}
+	s.now = currentOf(s.d, s.revisions)
+	s.quotas, s.ranges, s.scalers = quotaList.Items, rangeList.Items, scalersOf(hpas.Items, in.Workload.Name)
+	for _, part := range []struct {
+		what string
+		err  error
+	}{{"pods", pods}, {"autoscalers", scalers}, {"quotas", quotas}, {"limit ranges", ranges}} {
+		if part.err != nil {
+			s.unchecked = append(s.unchecked, notChecked(part.what, part.err))
+		}
+	}
+	return s, nil
+}
+
+// notChecked says that something could not be read. The error's own sentence is for the log.
+func notChecked(what string, err error) algesta.Text {
+	why := "the cluster did not answer in time"
+	if errors.Is(err, algesta.ErrForbidden) {
+		why = "I have no right to read them"
+	}
+	return algesta.Say("Not checked: {} ({}).", what, why)
+}
+
+func scalersOf(all []autoscalingv2.HorizontalPodAutoscaler, deployment string) []autoscalingv2.HorizontalPodAutoscaler {
+	var out []autoscalingv2.HorizontalPodAutoscaler
+	for _, h := range all {
+		if h.Spec.ScaleTargetRef.Kind == "Deployment" && h.Spec.ScaleTargetRef.Name == deployment {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// least is the fewest pods an autoscaler keeps; the API server's default is one.
+func least(h autoscalingv2.HorizontalPodAutoscaler) int32 {
+	if h.Spec.MinReplicas == nil {
+		return 1
+	}
+	return *h.Spec.MinReplicas
+}
+
+// refuseTemplate refuses what no change of the template can do: a Deployment that is going away, and a paused one,
+// where nothing would happen.
+func (s scene) refuseTemplate(verb string) error {
+	if err := s.refuseDeleted(); err != nil {
+		return err
+	}
+	if s.d.Spec.Paused {
+		name := "deployment/" + s.d.Name
+		return refusal(
+			algesta.Say("{} is paused, so a {} would be stored and nothing would happen.", algesta.Name(s.d.Name), verb),
+			algesta.Say("Resume it first: {}. Then ask again.", algesta.Name(fmt.Sprintf("kubectl rollout resume %s -n %s", name, s.d.Namespace))))
+	}
+	return nil
+}
+
+func (s scene) refuseDeleted() error {
+	if s.d.DeletionTimestamp == nil {
+		return nil
+	}
+	return refusal(algesta.Say("{} is being deleted.", algesta.Name(s.d.Name)), algesta.Say("Wait until it is gone, or ask who deleted it."))
+}
+
+// podsFact is the row about pods: "4, autoscaled 2–10; one extra pod while it rolls: fits (requests.cpu 1.3 of 4)".
+func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
+	out := algesta.Say("{}", replicas)
+	for _, h := range s.scalers {
+		out = algesta.Say("{}, autoscaled {}–{}", out, least(h), h.Spec.MaxReplicas)
+	}
+	if extra == 0 {
+		return out
+	}
+	out = algesta.Say("{}; {} while it rolls", out, count(extra, "extra pod"))
+	switch {
+	case len(f.obstacle) > 0:
+		return algesta.Say("{}: does not fit", out)
+	case f.tightest != "":
+		return algesta.Say("{}: fits ({})", out, f.tightest)
+	}
+	return out
+}
+
+// rollWarnings is what everybody should know before a rollout of this template: capacity, the pods now, owners.
+func (s scene) rollWarnings(template corev1.PodTemplateSpec, surge, unavailable int32) (fit, []algesta.Text) {
+	f := fits(s.quotas, s.ranges, template.Spec, s.extra(surge))
+	out := append([]algesta.Text{}, s.stateWarnings()...)
+	for _, obstacle := range f.obstacle {
+		if unavailable == 0 {
+			obstacle = obstacle.Then("The rollout would wait for room; the old pods keep serving.")
+		}
+		out = append(out, obstacle)
+	}
+	if s.d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && s.d.replicas() > 0 {
+		out = append(out, algesta.Say("The strategy is Recreate: all pods stop before the first new one starts. Users see an outage until then."))
+	} else if unavailable >= s.d.replicas() && s.d.replicas() > 0 {
+		out = append(out, algesta.Say("maxUnavailable allows every pod to be down at once: users may see an outage while it rolls."))
+	}
+	out = append(out, ownerWarnings(s.d.Deployment)...)
+	return f, append(out, s.unchecked...)
+}
+
+// extra is how many pods more than now there are at the peak of a rollout.
+func (s scene) extra(surge int32) int32 {
+	return max(0, s.d.replicas()+surge-s.d.Status.Replicas)
+}
+
+// stateWarnings tells how the pods are now, when something is wrong with them or a rollout is under way.
+func (s scene) stateWarnings() []algesta.Text {
+	if s.rollout.Deployment == nil {
+		return nil
+	}
+	if t, trouble := s.rollout.trouble(s.in.Command.At); trouble {
+		return []algesta.Text{t}
+	}
+	if s.d.replicas() > 0 && !s.rollout.done() {
+		fresh, old := s.rollout.split()
+		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} new pods ready, {} old.", serving(fresh), s.rollout.desired(), len(old))}
+	}
+	return nil
+}
+
+// trouble is one sentence about pods of the current revision that cannot run, with who still serves users.
+func (r Rollout) trouble(now time.Time) (algesta.Text, bool) {
+	fresh, old := r.split()
+	var worst podState
+	bad, restarts := 0, int32(0)
+	for _, pod := range fresh {
+		if s := stateOf(pod); s.reason != "" {
+			bad++
+			if worst.reason == "" || s.restarts > worst.restarts {
+				worst = s
+			}
+		}
+		restarts += restartsSince(pod, now.Add(-restartWindow))
+	}
+	if bad == 0 {
+		return nil, false
+	}
+	detail := quote(worst.reason)
+	if worst.word == "crashing" {
+		detail = fmt.Sprintf("exit %d, %s in %s", worst.exit, count(restarts, "restart"), span(restartWindow))
+	} else if worst.message != "" {
+		detail += ": " + quote(worst.message)
+	}
+	out := algesta.Say("{} of {} of the current revision {} ({}).", bad, count(len(fresh), "pod"), plural(worst.word, bad), detail)
+	return out.Then("{}", r.whoServes(fresh, old)), true
+}
+
+// plural turns a pod's state into what several pods do.
+func plural(word string, n int) string {
+	verbs := map[string][2]string{
+		"crashing":             {"crashes", "crash"},
+		"cannot get its image": {"cannot get its image", "cannot get their image"},
+		"waiting for a node":   {"waits for a node", "wait for a node"},
+		"failed":               {"failed", "failed"},
+	}
+	forms, known := verbs[word]
+	switch {
+	case !known:
+		return word
+	case n == 1:
+		return forms[0]
+	}
+	return forms[1]
+}
+
+// whoServes tells whether users notice: "The 2 old pods still serve users."
+func (r Rollout) whoServes(fresh, old []*corev1.Pod) algesta.Text {
+	newReady, oldReady := serving(fresh), serving(old)
+	switch {
+	case newReady == 0 && oldReady == 0:
+		return algesta.Say("No pod serves users.")
+	case newReady == 0:
+		return algesta.Say("The {} still {} users.", count(oldReady, "old pod"), serve(oldReady))
+	}
+	return algesta.Say("{} still {} users.", count(newReady+oldReady, "pod"), serve(newReady+oldReady))
+}
+
+func serve(n int) string {
+	if n == 1 {
+		return "serves"
+	}
+	return "serve"
+}

@@ -1,0 +1,160 @@
+package runbooks
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+var status = register(Runbook{
+	Name:    "status",
+	Aliases: []string{"rollout status", "get"},
+	Verb:    "status",
+	Summary: "Show what runs, since when, and whether it is healthy.",
+	Example: "status api-gateway production",
+	Answer:  answerStatus,
+})
+
+func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	var wg sync.WaitGroup
+	var r Rollout
+	var err, scalersErr error
+	var hpas autoscalingv2.HorizontalPodAutoscalerList
+	wg.Go(func() { r, err = Look(ctx, c, in.Workload) })
+	wg.Go(func() { scalersErr = c.List(ctx, in.Workload.Namespace, "", &hpas) })
+	wg.Wait()
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	if r.Deployment == nil {
+		return algesta.Report{}, gone(in)
+	}
+	report := algesta.Report{Tone: r.tone(), Title: r.headline(in)}
+	scalers := scalersOf(hpas.Items, in.Workload.Name)
+	report.Body = append(report.Body, algesta.Block{Fields: r.fields(in, scalers)})
+	var notes []algesta.Text
+	if t, trouble := r.trouble(in.Command.At); trouble {
+		notes = append(notes, t)
+	}
+	if scalersErr != nil {
+		notes = append(notes, notChecked("autoscalers", scalersErr))
+	}
+	if len(notes) > 0 {
+		report.Body = append(report.Body, algesta.Block{List: notes})
+	}
+	if table := podTable(r, in.Command.At, statusPods); len(table.Rows) > 0 {
+		report.Body = append(report.Body, algesta.Block{Table: &table})
+	}
+	if len(r.Pods) > statusPods {
+		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} more: {}", len(r.Pods)-statusPods, command(in, "pods", ""))})
+	}
+	return report, nil
+}
+
+// statusPods is how many pods a status lists; the runbook pods lists them all.
+const statusPods = 10
+
+// gone is the error for a Deployment that is not in the cluster.
+func gone(in Input) error {
+	return &algesta.Error{
+		Kind:    algesta.ErrNotFound,
+		Message: algesta.Say("There is no deployment {} in namespace {}.", algesta.Name(in.Workload.Name), algesta.Name(in.Workload.Namespace)),
+		Hint:    algesta.Say("It may have been deleted or renamed."),
+	}
+}
+
+// headline is the answer in one line: "`api-gateway` in production: 4 of 4 ready on 12345 since 3 days".
+func (r Rollout) headline(in Input) algesta.Text {
+	d := r.Deployment
+	image := mainContainer(d.Spec.Template, in.Command.Target.Service).Image
+	fresh, old := r.split()
+	switch {
+	case r.desired() == 0:
+		return algesta.Say("{}: scaled to 0 pods, nothing runs (version {})", subject(in), quote(version(image)))
+	case d.Spec.Paused:
+		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), serving(r.Pods), r.desired())
+	case !r.done() || len(old) > 0 && serving(fresh) < int(r.desired()):
+		return algesta.Say("{}: rolling out {}: {} of {} new pods ready, {} old serving", subject(in), quote(version(image)), serving(fresh), r.desired(), serving(old))
+	}
+	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), serving(fresh), r.desired(), quote(version(image)), r.since(in.Command.At))
+}
+
+// since is " since 3 days": how long the current revision is the current one, as far as its ReplicaSet tells.
+func (r Rollout) since(now time.Time) string {
+	fresh, _ := r.split()
+	if len(fresh) == 0 {
+		return ""
+	}
+	oldest := fresh[0].CreationTimestamp.Time
+	for _, pod := range fresh {
+		if pod.CreationTimestamp.Time.Before(oldest) {
+			oldest = pod.CreationTimestamp.Time
+		}
+	}
+	return ", oldest pod " + span(now.Sub(oldest))
+}
+
+func (r Rollout) tone() algesta.Tone {
+	fresh, _ := r.split()
+	switch {
+	case r.desired() == 0:
+		return algesta.Neutral
+	case r.done() && serving(fresh) >= int(r.desired()):
+		return algesta.Good
+	case serving(r.Pods) == 0:
+		return algesta.Bad
+	}
+	return algesta.Warning
+}
+
+func (r Rollout) fields(in Input, scalers []autoscalingv2.HorizontalPodAutoscaler) []algesta.Field {
+	d := r.Deployment
+	out := []algesta.Field{{Label: "image", Value: algesta.Say("{}", algesta.Name(quote(mainContainer(d.Spec.Template, in.Command.Target.Service).Image)))}}
+	if n := r.revision(); n > 0 {
+		value := algesta.Say("{}", n)
+		if cause := quote(d.Annotations[causeAnnotation]); cause != "" {
+			value = algesta.Say("{}: “{}”", n, cause)
+		}
+		out = append(out, algesta.Field{Label: "revision", Value: value})
+	}
+	pods := fmt.Sprintf("%d wanted, %d ready", r.desired(), serving(r.Pods))
+	for _, h := range scalers {
+		pods += fmt.Sprintf(", autoscaled %d–%d", least(h), h.Spec.MaxReplicas)
+	}
+	return append(out, algesta.Field{Label: "pods", Value: algesta.Say("{}", pods)})
+}
+
+// podTable lists pods, the ones in trouble first, at most so many.
+func podTable(r Rollout, now time.Time, most int) algesta.Table {
+	fresh, old := r.split()
+	t := algesta.Table{Head: []string{"pod", "state", "restarts", "age", "node"}}
+	for _, pod := range worstFirst(fresh, old) {
+		if len(t.Rows) == most {
+			break
+		}
+		t.Rows = append(t.Rows, podRow(pod, now))
+	}
+	return t
+}
+
+func podRow(pod *corev1.Pod, now time.Time) []algesta.Text {
+	s := stateOf(pod)
+	word := s.word
+	if s.reason != "" && s.reason != "Unschedulable" {
+		word += " (" + quote(s.reason) + ")"
+	}
+	node := quote(pod.Spec.NodeName)
+	if node == "" {
+		node = "–"
+	}
+	return []algesta.Text{
+		algesta.Say("{}", algesta.Name(pod.Name)), algesta.Say("{}", word), algesta.Say("{}", restartsOf(pod)),
+		algesta.Say("{}", span(now.Sub(pod.CreationTimestamp.Time))), algesta.Say("{}", node),
+	}
+}

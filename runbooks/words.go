@@ -1,0 +1,105 @@
+package runbooks
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/3astronautas/algesta"
+)
+
+// subject is what a command is about, as people call it: "`api-gateway` in production".
+func subject(in Input) algesta.Text {
+	service, place := in.Command.Target.Service, in.Command.Target.Environment
+	if service == "" {
+		service = in.Workload.Name
+	}
+	if place == "" {
+		place = in.Workload.Namespace
+	}
+	return algesta.Say("{} in {}", algesta.Name(service), place)
+}
+
+// command is the command line that does verb to the same target, for hints.
+func command(in Input, verb, rest string) algesta.Span {
+	service, place := in.Command.Target.Service, in.Command.Target.Environment
+	if service == "" {
+		service = in.Workload.Name
+	}
+	line := strings.Join([]string{"/algesta", verb, service, place}, " ")
+	if rest != "" {
+		line += " " + rest
+	}
+	return algesta.Name(line)
+}
+
+// span is a length of time in the coarsest unit that still tells: "18 s", "5 min", "3 h", "12 days".
+func span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// count is "1 pod" or "4 pods".
+func count[N int | int32 | int64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// list joins words as a sentence does: "a", "a and b", "a, b and c".
+func list(words []string) string {
+	switch n := len(words); n {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	default:
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+}
+
+// quoteBytes is how much of a text that somebody else wrote is quoted in one place.
+const quoteBytes = 300
+
+// quote is a text from the cluster as it may be shown: without secrets, without invisible characters, in one line and short.
+func quote(s string) string { return shorten(oneLine(s), quoteBytes) }
+
+func oneLine(s string) string {
+	var forms *algesta.Redactor // the forms only: a runbook knows no secret values
+	return strings.Join(strings.Fields(algesta.Clean(forms.String(s))), " ")
+}
+
+// shorten cuts s to at most n bytes at the end of a character.
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+// shortName leaves of a pod's name what tells it from its siblings: "…-x2x9f".
+func shortName(pod string) string {
+	if i := strings.LastIndexByte(pod, '-'); i > 0 {
+		return "…" + pod[i:]
+	}
+	return pod
+}
+
+// refusal is an error that says what is in the way and what to do about it.
+func refusal(message, hint algesta.Text) error {
+	return &algesta.Error{Kind: algesta.ErrRefused, Message: message, Hint: hint}
+}
