@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// intake is one envelope on its way into the inbox.
+type intake struct {
+	invocation algesta.Invocation
+	envelope   string
+	fresh      bool
+	done       chan error // it is committed
+}
+
+// Receive keeps an invocation and returns once it is on the disk, so that the transport may acknowledge it. fresh is false when
+// one with the same Key was kept before: acknowledge that too, and do nothing more. On an error do not acknowledge.
+// Envelopes go ahead of every other write and share their commits. A fresh one comes out of Arrivals.
+func (s *Store) Receive(ctx context.Context, v algesta.Invocation) (fresh bool, err error) {
+	if v.Key == "" {
+		return false, errors.New("receiving an invocation: it has no key")
+	}
+	envelope, err := encode(v)
+	if err != nil {
+		return false, fmt.Errorf("receiving invocation %s: %w", v.Key, err)
+	}
+	in := &intake{invocation: v, envelope: envelope, done: make(chan error, 1)}
+	if err := s.writer.addIntake(in); err != nil {
+		return false, fmt.Errorf("receiving invocation %s: %w", v.Key, err)
+	}
+	select {
+	case err = <-in.done:
+	case <-ctx.Done(): // it may be kept nevertheless: then its redelivery is not fresh, and the invocation is not lost
+		return false, fmt.Errorf("receiving invocation %s: %w", v.Key, ctx.Err())
+	}
+	if err != nil {
+		return false, fmt.Errorf("receiving invocation %s: %w", v.Key, err)
+	}
+	return in.fresh, nil
+}
+
+// keep writes envelopes into the inbox.
+func (b *batch) keep(ctx context.Context, intakes []*intake) {
+	for _, in := range intakes {
+		if b.broken != nil {
+			return
+		}
+		result, err := b.tx.ExecContext(ctx, `INSERT INTO inbox (key, envelope, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+			in.invocation.Key, in.envelope, ms(time.Now()))
+		if err != nil {
+			b.broken = fmt.Errorf("writing the inbox: %w", err)
+			return
+		}
+		n, err := result.RowsAffected()
+		b.broken, in.fresh = err, n == 1
+	}
+}
+
+// Arrivals hands out the fresh invocations in the order of their commits, each once. It is closed by Close. A slow reader
+// holds nobody up: what waits here is in the inbox too, and after a restart it is among Unanswered.
+func (s *Store) Arrivals() <-chan algesta.Invocation { return s.arrivals.out }
+
+// Unanswered are the invocations that an earlier process received and did not answer, oldest first.
+func (s *Store) Unanswered(ctx context.Context) ([]algesta.Invocation, error) {
+	open, err := list(ctx, s.read, func(row scanner) (v algesta.Invocation, err error) {
+		var text string
+		if err = row.Scan(&text); err != nil {
+			return v, err
+		}
+		return v, decode(text, &v)
+	}, `SELECT envelope FROM inbox WHERE done_at = 0 AND id <= ? ORDER BY id`, s.earlier)
+	if err != nil {
+		return nil, fmt.Errorf("reading the inbox: %w", err)
+	}
+	return open, nil
+}
+
+// Answered closes an invocation of the inbox and forgets its envelope: the key alone tells a redelivery.
+// A key that is not open is no error, so that every way of asking may close what it came from.
+func (t *Tx) Answered(key string) error {
+	return t.exec("closing invocation "+key, `UPDATE inbox SET done_at = ?, envelope = NULL WHERE key = ? AND done_at = 0`,
+		ms(time.Now()), key)
+}
+
+// arrivals is a queue without an end between the writer, which may never wait, and the dispatcher.
+type arrivals struct {
+	out   chan algesta.Invocation
+	wake  chan struct{}
+	halt  chan struct{}
+	ended chan struct{}
+
+	mu    sync.Mutex
+	queue []algesta.Invocation
+}
+
+func newArrivals() *arrivals {
+	return &arrivals{
+		out: make(chan algesta.Invocation), wake: make(chan struct{}, 1),
+		halt: make(chan struct{}), ended: make(chan struct{}),
+	}
+}
+
+func (a *arrivals) add(v algesta.Invocation) {
+	a.mu.Lock()
+	a.queue = append(a.queue, v)
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (a *arrivals) take() []algesta.Invocation {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := a.queue
+	a.queue = nil
+	return taken
+}
+
+// run hands out the queue until stop. What is left then is still open in the inbox.
+func (a *arrivals) run() {
+	defer close(a.ended)
+	defer close(a.out)
+	for {
+		for _, v := range a.take() {
+			select {
+			case a.out <- v:
+			case <-a.halt:
+				return
+			}
+		}
+		select {
+		case <-a.wake:
+		case <-a.halt:
+			return
+		}
+	}
+}
+
+func (a *arrivals) stop() {
+	close(a.halt)
+	<-a.ended
+}

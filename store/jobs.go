@@ -1,0 +1,307 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+)
+
+const (
+	// jobTimeout ends a handler; it has to be shorter than rescueAfter, because River rescues by age alone.
+	jobTimeout  = 8 * time.Second
+	rescueAfter = 10 * time.Second
+	// ringAgain is how long River waits before it rings again for work that this process has in hand.
+	ringAgain = 10 * time.Second
+	// pollEvery is how often River looks for work that no process has in hand. What this process committed it knows itself.
+	pollEvery = time.Second
+	// reconcileEvery is how often requests without a job are looked for.
+	reconcileEvery = time.Minute
+)
+
+// Handler does the work of one kind for one request. It is called again after again when that is above zero, after 0.2 to 3 s on
+// an error, and otherwise never. Its ctx ends after 8 s. It may be called once too often, also after its
+// work is done: it looks at the request's status first. It is never called twice at once for one request in one process.
+type Handler func(ctx context.Context, request string) (again time.Duration, err error)
+
+// jobs is work for later. River keeps it and rings when it is due, whatever happened to the process meanwhile;
+// the runner does it, at once when it was scheduled here, because its timers are exact and cost nothing.
+type jobs struct {
+	store  *Store
+	river  *river.Client[*sql.Tx]
+	runner *runner
+
+	mu      sync.Mutex
+	running bool
+	cancel  context.CancelFunc
+	ended   chan struct{} // the reconcile loop
+}
+
+// alarm is the River job: it rings for one kind of work of one request.
+type alarm struct {
+	Work    algesta.JobKind `json:"work"`
+	Request string          `json:"request"`
+}
+
+// Kind is the name of these jobs in River's table.
+func (alarm) Kind() string { return "alarm" }
+
+// ringer is River's worker. It hands the work to the runner, and keeps the alarm until the runner removes it.
+type ringer struct {
+	river.WorkerDefaults[alarm]
+	store *Store
+}
+
+// Work rings the runner. An alarm that no job refers to any more is done: it rang while its job was being forgotten.
+func (r *ringer) Work(ctx context.Context, job *river.Job[alarm]) error {
+	var wanted bool
+	if err := r.store.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = ? AND request = ? AND river = ?)`,
+		job.Args.Work, job.Args.Request, job.ID).Scan(&wanted); err != nil {
+		return fmt.Errorf("reading the jobs: %w", err)
+	}
+	if !wanted {
+		return nil
+	}
+	next := r.store.jobs.runner.ring(ring{key: key{job.Args.Work, job.Args.Request}, at: time.Now(), fromRiver: true})
+	return river.JobSnooze(max(ringAgain, time.Until(next)))
+}
+
+// NextRetry is when River rings again after an error: after 0.2 s, 0.4 s, … 3 s.
+func (*ringer) NextRetry(job *river.Job[alarm]) time.Time {
+	return time.Now().Add(backoff(job.Attempt))
+}
+
+// backoff is the wait before the try after this many: 0.2 s, doubling, at most 3 s.
+func backoff(tries int) time.Duration {
+	return min(200*time.Millisecond<<min(max(tries-1, 0), 10), 3*time.Second)
+}
+
+func newJobs(s *Store) (*jobs, error) {
+	j := &jobs{store: s, runner: newRunner(s)}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &ringer{store: s})
+	var err error
+	j.river, err = river.NewClient(riversqlite.New(s.write), &river.Config{
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 100}},
+		Workers:              workers,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: rescueAfter,
+		PollOnly:             true,
+		FetchPollInterval:    pollEvery,
+		Logger:               slog.New(zapHandler{log: s.log.Named("river")}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing River: %w", err)
+	}
+	return j, nil
+}
+
+// Schedule makes the job run at or after this time, once per kind and request: an earlier time than the one planned
+// replaces it, a later one does not. This process does it as soon as the transaction is committed and the time has come.
+func (t *Tx) Schedule(kind algesta.JobKind, request string, at time.Time) error {
+	var old struct{ at, turn, river int64 }
+	// River's numbers are used again after a job was deleted: the alarm has to be for this work, and alive.
+	err := t.sql.QueryRowContext(t.ctx, `SELECT j.at, j.turn, COALESCE(r.id, 0) FROM jobs j LEFT JOIN river_job r ON r.id = j.river
+		AND r.args ->> 'request' = j.request AND r.args ->> 'work' = j.kind AND r.state NOT IN ('completed', 'cancelled', 'discarded')
+		WHERE j.kind = ? AND j.request = ?`, kind, request).Scan(&old.at, &old.turn, &old.river)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("looking for the %s job of %s: %w", kind, request, err)
+	}
+	// A turn is never used twice, not even after the row was deleted: finish relies on it.
+	turn := max(old.turn+1, time.Now().UnixMicro())
+	if old.river != 0 && old.at <= ms(at) {
+		at = moment(old.at)
+	} else {
+		if old.river, err = t.insertAlarm(kind, request, at, old.river); err != nil {
+			return fmt.Errorf("scheduling the %s job of %s: %w", kind, request, err)
+		}
+	}
+	t.effects.rings = append(t.effects.rings, ring{key: key{kind, request}, at: at, turn: turn})
+	return t.exec("scheduling the "+string(kind)+" job of "+request, `INSERT INTO jobs (kind, request, at, turn, river) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (kind, request) DO UPDATE SET at = excluded.at, turn = excluded.turn, river = excluded.river`,
+		kind, request, ms(at), turn, old.river)
+}
+
+// insertAlarm puts a new alarm in the place of the old one and returns its number. An alarm that is just ringing stays.
+func (t *Tx) insertAlarm(kind algesta.JobKind, request string, at time.Time, old int64) (int64, error) {
+	if old != 0 {
+		kept, err := t.deleteAlarm(old)
+		if err != nil || kept {
+			return old, err
+		}
+	}
+	result, err := t.store.jobs.river.InsertTx(t.ctx, t.sql, alarm{Work: kind, Request: request}, &river.InsertOpts{ScheduledAt: at})
+	if err != nil {
+		return 0, fmt.Errorf("inserting River's job: %w", err)
+	}
+	return result.Job.ID, nil
+}
+
+// deleteAlarm removes River's job; kept says that it is ringing right now.
+func (t *Tx) deleteAlarm(id int64) (kept bool, err error) {
+	_, err = t.store.jobs.river.JobDeleteTx(t.ctx, t.sql, id)
+	switch {
+	case errors.Is(err, rivertype.ErrJobRunning):
+		return true, nil
+	case err == nil, errors.Is(err, rivertype.ErrNotFound):
+		return false, nil
+	}
+	return false, fmt.Errorf("deleting River's job: %w", err)
+}
+
+// unschedule forgets the job, whether it is there or not.
+func (t *Tx) unschedule(kind algesta.JobKind, request string) error {
+	return t.finish(key{kind, request}, 1<<62)
+}
+
+// finish forgets the job unless it was scheduled again after this turn.
+func (t *Tx) finish(k key, turn int64) error {
+	var id int64
+	err := t.sql.QueryRowContext(t.ctx, `DELETE FROM jobs WHERE kind = ? AND request = ? AND turn <= ? RETURNING COALESCE(
+		(SELECT r.id FROM river_job r WHERE r.id = jobs.river AND r.args ->> 'request' = jobs.request AND r.args ->> 'work' = jobs.kind), 0)`,
+		k.kind, k.request, turn).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("forgetting the %s job of %s: %w", k.kind, k.request, err)
+	}
+	t.effects.rings = append(t.effects.rings, ring{key: k, turn: turn, off: true})
+	if id == 0 {
+		return nil
+	}
+	// One that is ringing right now rings once more in 10 s and then finds nothing to do.
+	_, err = t.deleteAlarm(id)
+	return err
+}
+
+// Work says who does which work. It is called once, before Start.
+func (s *Store) Work(handlers map[algesta.JobKind]Handler) { s.jobs.runner.handlers = handlers }
+
+// Start begins to do the work: first what an earlier process left, then what is scheduled. Requests that should have a job and
+// have none get one, now and every minute. It runs until Stop or Close, also after ctx ended.
+func (s *Store) Start(ctx context.Context) error {
+	j := s.jobs
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.running {
+		return errors.New("starting the jobs: they are running")
+	}
+	ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	j.runner.start(ctx)
+	err := s.Reconcile(ctx)
+	if err == nil {
+		err = j.ringOpen(ctx)
+	}
+	if err == nil {
+		err = j.river.Start(ctx)
+	}
+	if err != nil {
+		j.cancel()
+		j.runner.stop(ctx)
+		return fmt.Errorf("starting the jobs: %w", err)
+	}
+	j.running, j.ended = true, make(chan struct{})
+	go j.reconcile(ctx)
+	return nil
+}
+
+// Stop lets running handlers finish until ctx ends, then cancels them, and returns when all have returned. What was not done
+// is done after the next Start.
+func (s *Store) Stop(ctx context.Context) error {
+	j := s.jobs
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.running {
+		return nil
+	}
+	j.running = false
+	err := j.river.Stop(ctx)
+	j.runner.stop(ctx)
+	j.cancel() // River too, when it has not stopped by itself
+	<-j.river.Stopped()
+	<-j.ended
+	if err != nil {
+		return fmt.Errorf("stopping the jobs: %w", err)
+	}
+	return nil
+}
+
+// reconcile looks every minute, until ctx ends.
+func (j *jobs) reconcile(ctx context.Context) {
+	defer close(j.ended)
+	tick := time.NewTicker(reconcileEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := j.store.Reconcile(ctx); err != nil && ctx.Err() == nil {
+				j.store.log.Error("looking for requests without a job", zap.Error(err))
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ringOpen tells the runner what is scheduled, so that it does not wait for River to find it.
+func (j *jobs) ringOpen(ctx context.Context) error {
+	all, err := list(ctx, j.store.read, func(row scanner) (r ring, err error) {
+		var at int64
+		err = row.Scan(&r.key.kind, &r.key.request, &at, &r.turn)
+		r.at = moment(at)
+		return r, err
+	}, `SELECT kind, request, at, turn FROM jobs`)
+	if err != nil {
+		return fmt.Errorf("reading the jobs: %w", err)
+	}
+	for _, r := range all {
+		j.runner.ring(r)
+	}
+	return nil
+}
+
+// Reconcile gives every request that has not ended and has no living job the one that its status calls for: a job can be
+// lost, by an operator or by River. Start does it, and then every minute.
+func (s *Store) Reconcile(ctx context.Context) error {
+	return s.Update(ctx, func(t *Tx) error {
+		type orphan struct {
+			id, status string
+			expiresAt  int64
+		}
+		orphans, err := list(t.ctx, t.sql, func(row scanner) (o orphan, err error) {
+			return o, row.Scan(&o.id, &o.status, &o.expiresAt)
+		}, `SELECT id, status, expires_at FROM requests q WHERE status IN ('pending', 'approved', 'executing', 'applied') AND NOT EXISTS (
+			SELECT 1 FROM jobs j JOIN river_job r ON r.id = j.river
+			WHERE j.request = q.id AND j.kind = CASE q.status WHEN 'pending' THEN 'expire' WHEN 'applied' THEN 'follow' ELSE 'execute' END
+			AND r.args ->> 'request' = j.request AND r.args ->> 'work' = j.kind AND r.state NOT IN ('completed', 'cancelled', 'discarded'))`)
+		if err != nil {
+			return fmt.Errorf("looking for requests without a job: %w", err)
+		}
+		for _, o := range orphans {
+			kind, at := algesta.ExecuteJob, time.Now()
+			switch algesta.Status(o.status) {
+			case algesta.Pending:
+				kind, at = algesta.ExpireJob, moment(o.expiresAt)
+			case algesta.Applied:
+				kind = algesta.FollowJob
+			default:
+			}
+			s.log.Warn("a request had no job", zap.String("command", o.id), zap.String("job", string(kind)))
+			if err := t.Schedule(kind, o.id, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Post stores a message to send, or the new content of one that is there: the transport edits it, and contents in between
+// that were not sent yet are left out.
+func (t *Tx) Post(p algesta.Post) error {
+	text, err := encode(p)
+	if err != nil {
+		return fmt.Errorf("storing the %s of %s: %w", p.Kind, p.Command, err)
+	}
+	t.effects.outbox = true
+	threaded := p.Thread != "" || p.OnlyFor != "" || p.Kind == algesta.AnswerPost
+	// since stays while something is owed: a message that is always replaced before it is sent must not look young.
+	return t.exec("storing the "+string(p.Kind)+" of "+p.Command, `INSERT INTO posts (command, kind, lane, threaded, final, post, rev, since)
+		VALUES (?, ?, ?, ?, ?, ?, 1, ?)
+		ON CONFLICT (command, kind) DO UPDATE SET lane = excluded.lane, threaded = excluded.threaded, final = excluded.final,
+		post = excluded.post, rev = rev + 1, lost = '', since = CASE WHEN rev > sent_rev THEN since ELSE excluded.since END`,
+		p.Command, p.Kind, lane(p), threaded, p.Final, text, ms(time.Now()))
+}
+
+// lane names what a post must keep its place in: an answer stands alone, a post in a thread keeps the order of that
+// thread, and any other post that of its command, whose thread does not exist yet.
+func lane(p algesta.Post) string {
+	switch {
+	case p.OnlyFor != "" || p.Kind == algesta.AnswerPost:
+		return "answer " + p.Command + " " + string(p.Kind)
+	case p.Thread != "":
+		return "thread " + p.Channel + " " + p.Thread
+	}
+	return "command " + p.Command
+}
+
+// due finds the posts to send now. A message that was never posted waits for the card of its command, unless it has a place of
+// its own, and for the older ones of its lane. An edit waits for nothing. What is new and ends go before progress.
+const due = `SELECT p.id, p.post, p.rev, p.ts, CASE WHEN p.kind = 'card' THEN '' ELSE COALESCE(c.ts, '') END, p.tried, p.tries, p.since
+	FROM posts p LEFT JOIN posts c ON c.command = p.command AND c.kind = 'card'
+	WHERE p.rev > p.sent_rev AND p.retry_at <= ?1 AND (p.ts <> '' OR p.kind = 'card' OR (
+		(p.threaded OR c.id IS NULL OR c.ts <> '' OR c.rev <= c.sent_rev)
+		AND NOT EXISTS (SELECT 1 FROM posts e WHERE e.lane = p.lane AND e.rev > e.sent_rev AND e.id < p.id AND e.ts = '')))
+	ORDER BY p.ts <> '' AND NOT p.final, p.since, p.id LIMIT ?2`
+
+// Due are at most limit posts that have to be sent or edited now; what is answered ephemerally, what is new and what is Final
+// come first. Of the posts that are new in one thread only the first is among them, so all of them may be sent at once.
+// A post stays due until it is Delivered: whoever asks again meanwhile gets it again. OutboxWake rings when posts that
+// have to be tried again later have come due.
+func (s *Store) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) {
+	now := time.Now()
+	all, err := list(ctx, s.read, func(row scanner) (o algesta.Outgoing, err error) {
+		var text string
+		var since int64
+		if err = row.Scan(&o.ID, &text, &o.Rev, &o.TS, &o.Root, &o.Tried, &o.Tries, &since); err != nil {
+			return o, err
+		}
+		o.Since = moment(since)
+		return o, decode(text, &o.Post)
+	}, due, ms(now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the outbox: %w", err)
+	}
+	var next int64
+	if err := s.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(retry_at), 0) FROM posts WHERE rev > sent_rev AND retry_at > ?`,
+		ms(now)).Scan(&next); err != nil {
+		return nil, fmt.Errorf("reading the outbox: %w", err)
+	}
+	if next != 0 {
+		s.outbox.ringAt(moment(next))
+	}
+	return all, nil
+}
+
+// Attempting records that these posts, by Outgoing.ID, are about to be sent. It has to return before a new message is sent: only
+// then does Tried say after a crash that it may be in Slack already.
+func (s *Store) Attempting(ctx context.Context, ids []int64) error {
+	return s.Update(ctx, func(t *Tx) error {
+		for _, id := range ids {
+			if err := t.exec("recording an attempt to send", `UPDATE posts SET tried = 1, tries = tries + 1 WHERE id = ?`, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Delivered records what became of posts. A lost one is given up in this content, which is audited; new content is tried again.
+func (s *Store) Delivered(ctx context.Context, all []algesta.Delivery) error {
+	err := s.Update(ctx, func(t *Tx) error {
+		t.effects.outbox, t.effects.delivered = true, true // the next in a thread may go
+		for _, d := range all {
+			if err := t.delivered(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.Lost != "" {
+			s.log.Warn("message lost", zap.Int64("post", d.ID), zap.String("reason", d.Lost))
+		}
+	}
+	return nil
+}
+
+func (t *Tx) delivered(d algesta.Delivery) error {
+	if !d.RetryAt.IsZero() {
+		return t.exec("recording a delivery", `UPDATE posts SET retry_at = ? WHERE id = ?`, ms(d.RetryAt), d.ID)
+	}
+	if err := t.exec("recording a delivery", `UPDATE posts SET sent_rev = MAX(sent_rev, ?2), ts = CASE WHEN ?3 = '' THEN ts ELSE ?3 END,
+		tried = 0, tries = 0, retry_at = 0, lost = ?4, sent_at = ?5, since = CASE WHEN rev > ?2 THEN ?5 ELSE since END WHERE id = ?1`,
+		d.ID, d.Rev, d.TS, d.Lost, ms(time.Now())); err != nil || d.Lost == "" {
+		return err
+	}
+	var command, kind string
+	if err := t.sql.QueryRowContext(t.ctx, `SELECT command, kind FROM posts WHERE id = ?`, d.ID).Scan(&command, &kind); err != nil {
+		return fmt.Errorf("recording a lost message: %w", err)
+	}
+	return t.Append(algesta.Entry{
+		Request: command, Kind: "message lost", At: time.Now(),
+		Data: algesta.Args{"message": kind, "reason": d.Lost},
+	})
+}
+
+// OutboxWake rings after a commit that left something to send, and when a retry is due. One ring may stand for many posts.
+func (s *Store) OutboxWake() <-chan struct{} { return s.outbox.rings }
+
+// OutboxLag is how long the oldest message has been waiting to be sent, 0 when none is, and how many wait.
+func (s *Store) OutboxLag(ctx context.Context) (age time.Duration, waiting int, err error) {
+	var since int64
+	err = s.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(since), 0), COUNT(*) FROM posts WHERE rev > sent_rev`).Scan(&since, &waiting)
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the outbox: %w", err)
+	}
+	if waiting == 0 {
+		return 0, 0, nil
+	}
+	return max(0, time.Since(moment(since))), waiting, nil
+}
+
+// bell is a wake-up that rings now or at a time.
+type bell struct {
+	rings chan struct{}
+
+	mu      sync.Mutex
+	stopped bool
+	next    time.Time
+	timer   *time.Timer
+}
+
+func newBell() *bell { return &bell{rings: make(chan struct{}, 1)} }
+
+func (b *bell) ring() {
+	select {
+	case b.rings <- struct{}{}:
+	default:
+	}
+}
+
+// ringAt rings at the given time, or at an earlier one that was asked for before.
+func (b *bell) ringAt(at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped || (!b.next.IsZero() && !at.Before(b.next)) {
+		return
+	}
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	b.next = at
+	b.timer = time.AfterFunc(time.Until(at), func() {
+		b.mu.Lock()
+		if b.next.Equal(at) {
+			b.next = time.Time{}
+		}
+		b.mu.Unlock()
+		b.ring()
+	})
+}
+
+func (b *bell) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopped = true
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+}

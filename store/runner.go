@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+)
+
+// atOnce is how many handlers run at the same time.
+const atOnce = 16
+
+// key names one piece of work.
+type key struct {
+	kind    algesta.JobKind
+	request string
+}
+
+// ring says when a piece of work is to be done.
+type ring struct {
+	key  key
+	at   time.Time
+	turn int64 // how often it was scheduled
+	// off says that it need not be done any more.
+	off bool
+	// fromRiver says that the alarm went off: it counts only when nobody here has the work in hand.
+	fromRiver bool
+}
+
+// task is a piece of work that this process has in hand.
+type task struct {
+	at      time.Time
+	timer   *time.Timer
+	plans   int // how often the timer was set
+	turn    int64
+	busy    bool // its handler runs, or waits for a free place
+	again   bool // it was rung while it was busy
+	failing int  // errors in a row
+}
+
+// runner does work at its time: one handler at a time for one key, atOnce in all.
+type runner struct {
+	store    *Store
+	handlers map[algesta.JobKind]Handler
+	places   chan struct{}
+
+	mu    sync.Mutex
+	open  bool
+	ctx   context.Context //nolint:containedctx // of all handlers, from start to stop
+	end   context.CancelFunc
+	tasks map[key]*task
+	busy  sync.WaitGroup
+}
+
+func newRunner(s *Store) *runner {
+	return &runner{store: s, places: make(chan struct{}, atOnce), tasks: map[key]*task{}}
+}
+
+func (r *runner) start(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ctx, r.end = context.WithCancel(ctx)
+	r.open = true
+}
+
+// stop begins nothing new and waits for what runs; when ctx ends it cancels that.
+func (r *runner) stop(ctx context.Context) {
+	r.mu.Lock()
+	r.open = false
+	for k, t := range r.tasks {
+		if t.timer != nil {
+			t.timer.Stop()
+		}
+		delete(r.tasks, k)
+	}
+	r.mu.Unlock()
+	cancel := context.AfterFunc(ctx, r.end)
+	r.busy.Wait()
+	cancel()
+	r.end()
+}
+
+// ring plans the work and says when it will be done. While its handler runs it is done again after that.
+func (r *runner) ring(bell ring) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.open {
+		return bell.at
+	}
+	t := r.tasks[bell.key]
+	if bell.off {
+		r.forget(bell, t)
+		return bell.at
+	}
+	if t == nil {
+		t = &task{turn: bell.turn}
+		r.tasks[bell.key] = t
+		r.plan(bell.key, t, bell.at)
+		return t.at
+	}
+	if bell.fromRiver {
+		return t.at
+	}
+	t.turn = max(t.turn, bell.turn)
+	switch {
+	case t.busy && (!t.again || bell.at.Before(t.at)):
+		t.again, t.at = true, bell.at
+	case !t.busy && bell.at.Before(t.at):
+		r.plan(bell.key, t, bell.at)
+	}
+	return t.at
+}
+
+// forget takes planned work back, unless it was scheduled again meanwhile. What runs is not disturbed.
+func (r *runner) forget(bell ring, t *task) {
+	if t == nil || t.turn > bell.turn {
+		return
+	}
+	t.again = false
+	if !t.busy {
+		t.timer.Stop()
+		delete(r.tasks, bell.key)
+	}
+}
+
+// plan sets the timer of a task that is not busy.
+func (r *runner) plan(k key, t *task, at time.Time) {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	t.at = at
+	t.plans++
+	plan := t.plans
+	t.timer = time.AfterFunc(time.Until(at), func() {
+		r.mu.Lock()
+		// A timer that went off while it was being replaced must not begin the work.
+		mine := r.open && r.tasks[k] == t && !t.busy && t.plans == plan
+		if mine {
+			t.busy = true
+			r.busy.Add(1)
+		}
+		turn := t.turn
+		r.mu.Unlock()
+		if mine {
+			r.do(k, t, turn)
+		}
+	})
+}
+
+// do runs the handler when there is a free place, and plans what comes after it.
+func (r *runner) do(k key, t *task, turn int64) {
+	defer r.busy.Done()
+	select {
+	case r.places <- struct{}{}:
+	case <-r.ctx.Done():
+		return
+	}
+	again, err := r.call(k)
+	<-r.places
+	if err != nil && r.ctx.Err() == nil {
+		r.store.log.Warn("job will be tried again", zap.String("job", string(k.kind)), zap.String("command", k.request), zap.Error(err))
+	}
+	if r.next(k, t, again, err) {
+		r.finish(k, turn)
+	}
+}
+
+// call runs the handler once, for at most jobTimeout. A panic is an error of this job, not the end of the bot.
+func (r *runner) call(k key) (again time.Duration, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	handler := r.handlers[k.kind]
+	if handler == nil {
+		return ringAgain, fmt.Errorf("there is no handler for %q", k.kind)
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, jobTimeout)
+	defer cancel()
+	return handler(ctx, k.request)
+}
+
+// next plans the next run; done says that there is none.
+func (r *runner) next(k key, t *task, again time.Duration, err error) (done bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.busy = false
+	if !r.open || r.tasks[k] != t {
+		return false
+	}
+	at := time.Now().Add(again)
+	if err == nil {
+		t.failing = 0
+	} else {
+		t.failing++
+		at = time.Now().Add(backoff(t.failing))
+	}
+	rung := t.again
+	t.again = false
+	if rung && (again == 0 && err == nil || t.at.Before(at)) {
+		at = t.at
+	}
+	if !rung && again <= 0 && err == nil {
+		delete(r.tasks, k)
+		return true
+	}
+	r.plan(k, t, at)
+	return false
+}
+
+// finish removes the alarm of work that is done. When that does not succeed the alarm rings again, and the handler
+// finds nothing to do.
+func (r *runner) finish(k key, turn int64) {
+	if err := r.store.Update(r.ctx, func(t *Tx) error { return t.finish(k, turn) }); err != nil && r.ctx.Err() == nil {
+		r.store.log.Warn("a finished job stays", zap.String("job", string(k.kind)), zap.String("command", k.request), zap.Error(err))
+	}
+}

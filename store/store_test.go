@@ -1,0 +1,105 @@
+package store_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
+)
+
+func TestMain(m *testing.M) {
+	if crashing() {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// waitFor bounds every wait of these tests.
+const waitFor = 10 * time.Second
+
+// open opens a store that is closed at the end of the test.
+func open(t testing.TB, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), "file:"+path, zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)))
+	require.NoError(t, err)
+	t.Cleanup(func() { closeStore(t, s) })
+	return s
+}
+
+func closeStore(t testing.TB, s *store.Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), waitFor)
+	defer cancel()
+	require.NoError(t, s.Close(ctx))
+}
+
+// fresh opens an empty store.
+func fresh(t testing.TB) *store.Store {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "algesta.db"))
+}
+
+// update runs f in a transaction that has to succeed.
+func update(t testing.TB, s *store.Store, f func(*store.Tx) error) {
+	t.Helper()
+	require.NoError(t, s.Update(context.Background(), f))
+}
+
+// next is what comes out of a channel.
+func next[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(waitFor):
+		require.FailNow(t, "nothing came")
+		panic("unreachable")
+	}
+}
+
+var (
+	dana  = algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0DANA"}, Name: "dana", Standing: algesta.Member}
+	carla = algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0CARLA"}, Name: "carla", Standing: algesta.Member}
+	eli   = algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0ELI"}, Name: "eli", Standing: algesta.Member}
+	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+)
+
+var gateway = algesta.Target{
+	Service: "api-gateway", Environment: "production", Cluster: "aks-algesta-production",
+	Namespace: "production", Name: "api-gateway-production",
+}
+
+// pending is a request that waits for approval.
+func pending(id string) algesta.Request {
+	return algesta.Request{
+		ID: id, Key: "cmd:" + id, Fingerprint: "f1", Status: algesta.Pending, Version: 1,
+		Command: algesta.Command{
+			ID: id, Actor: dana, Runbook: "rollback", Target: gateway, At: noon, Channel: "C0OPS",
+			Args: algesta.Args{"revision": int64(41), "force": true, "why": "<b>&"},
+		},
+		Plan: algesta.Plan{
+			Summary: algesta.Say("Roll back {} to revision 41", algesta.Name("api-gateway-production")),
+			Figures: map[string]int64{"pods": 4},
+			Changes: []algesta.Change{{Workload: gateway.Workload(), UID: "u1", Verb: "patch", Resource: "deployments.apps"}},
+		},
+		Needs:     []algesta.Requirement{{Rule: "production", Approvers: []algesta.Subject{"group:S0LEADS"}, Count: 2, ExpiresAfter: time.Hour}},
+		ExpiresAt: noon.Add(time.Hour), CreatedAt: noon, UpdatedAt: noon,
+	}
+}
+
+// execution is the record of the request's write.
+func execution(request string) algesta.Execution {
+	return algesta.Execution{
+		Request: request, Operation: algesta.Operation(request), Workload: gateway.Workload(), UID: "u1",
+		ResourceVersion: "100", Generation: 7, PatchHash: "h1", State: algesta.Intended, Attempts: 1,
+		StartedAt: noon, Deadline: noon.Add(10 * time.Minute), Before: []byte(`{"ready":4}`),
+	}
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Tx is one write transaction. It is valid until the function given to Update returns.
+type Tx struct {
+	ctx     context.Context //nolint:containedctx // a Tx lives as long as one call
+	store   *Store
+	sql     *sql.Tx
+	effects effects
+}
+
+// effects are what others have to know once a transaction is committed.
+type effects struct {
+	outbox    bool // something is to be sent
+	delivered bool
+	rings     []ring
+}
+
+func (e *effects) add(more effects) {
+	e.outbox = e.outbox || more.outbox
+	e.delivered = e.delivered || more.delivered
+	e.rings = append(e.rings, more.rings...)
+}
+
+// update is one call of Update on its way through the writer.
+type update struct {
+	turn    chan *sql.Tx // the writer hands over the transaction; closed when there is none to be had
+	back    chan error   // the caller gives it back; an error says that the whole transaction is broken
+	done    chan error   // it is committed
+	effects effects      // set before back
+}
+
+// Update runs f in one write transaction and returns after its commit is on the disk. An error of f undoes what f wrote
+// and nothing else, and is returned as it is. Other updates may share the commit, so f must be quick, make no network
+// call, not call the store itself, and not keep the Tx. When ctx ends before f began, f is not run;
+// after that the commit is waited for, because nobody could tell what became of it.
+func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+	u := &update{turn: make(chan *sql.Tx), back: make(chan error), done: make(chan error, 1)}
+	if err := s.writer.addUpdate(u); err != nil {
+		return fmt.Errorf("updating the store: %w", err)
+	}
+	var tx *sql.Tx
+	select {
+	case tx = <-u.turn:
+	case <-ctx.Done():
+		if s.writer.abandon(u) {
+			return fmt.Errorf("waiting for a turn to write: %w", ctx.Err())
+		}
+		tx = <-u.turn
+	}
+	if tx == nil {
+		return fmt.Errorf("updating the store: %w", <-u.done)
+	}
+	err := u.run(&Tx{ctx: context.WithoutCancel(ctx), store: s, sql: tx}, f)
+	lost := <-u.done
+	if err != nil {
+		return err
+	}
+	if lost != nil {
+		return fmt.Errorf("updating the store: %w", lost)
+	}
+	return nil
+}
+
+// run calls f inside a savepoint and gives the transaction back, also when f panics or ends its goroutine.
+func (u *update) run(tx *Tx, f func(*Tx) error) (err error) {
+	err = errors.New("an update did not return")
+	var broken error
+	defer func() {
+		if broken == nil && err != nil {
+			broken = tx.exec("undoing an update", `ROLLBACK TO one; RELEASE one`)
+		}
+		u.back <- broken
+	}()
+	if broken = tx.exec("beginning an update", `SAVEPOINT one`); broken != nil {
+		return broken
+	}
+	if err = f(tx); err != nil {
+		return err
+	}
+	if broken = tx.exec("ending an update", `RELEASE one`); broken != nil {
+		return broken
+	}
+	u.effects = tx.effects
+	return nil
+}
+
+// tell passes on what became durable. updated says that there was an update at all.
+func (s *Store) tell(news effects, updated bool) {
+	if updated {
+		s.observe("update-committed")
+	}
+	if news.delivered {
+		s.observe("delivered")
+	}
+	if news.outbox {
+		s.outbox.ring()
+	}
+	for _, r := range news.rings {
+		s.jobs.runner.ring(r)
+	}
+}
+
+// exec runs a statement whose count does not matter.
+func (t *Tx) exec(doing, query string, args ...any) error {
+	_, err := t.change(doing, query, args...)
+	return err
+}
+
+// change runs a statement and counts the rows that it changed.
+func (t *Tx) change(doing, query string, args ...any) (int64, error) {
+	result, err := t.sql.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	return n, nil
+}
+
+// Offer stores a command that a button proposes; ErrStale when there is one with this ID.
+func (t *Tx) Offer(o algesta.Offer) error {
+	text, err := encode(o)
+	if err != nil {
+		return fmt.Errorf("storing offer %s: %w", o.ID, err)
+	}
+	n, err := t.change("storing offer "+o.ID, `INSERT INTO offers (id, offer, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+		o.ID, text, ms(o.ExpiresAt))
+	if err == nil && n == 0 {
+		return alreadyThere(o.ID)
+	}
+	return err
+}
+
+// Offer is the offer with this ID, also when it has expired: ExpiresAt says so.
+func (s *Store) Offer(ctx context.Context, id string) (o algesta.Offer, found bool, err error) {
+	var text string
+	err = s.read.QueryRowContext(ctx, `SELECT offer FROM offers WHERE id = ?`, id).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return algesta.Offer{}, false, nil
+	}
+	if err == nil {
+		err = decode(text, &o)
+	}
+	if err != nil {
+		return algesta.Offer{}, false, fmt.Errorf("reading offer %s: %w", id, err)
+	}
+	return o, true, nil
+}
