@@ -22,29 +22,36 @@ const (
 
 // Follow is what a follower has to know and remember between two looks. It is stored as JSON.
 type Follow struct {
-	Generation   int64         `json:"generation"`      // returned by the write
-	TemplateHash string        `json:"templateHash"`    // of the pod template after the write (Rollout.TemplateHash)
+	Generation int64 `json:"generation"` // returned by the write
+	// TemplateHash is of the pod template after the write (Plan.Template). Where it is not known, Judge takes the one of the
+	// first look that shows the written generation.
+	TemplateHash string        `json:"templateHash"`
 	Replicas     int32         `json:"replicas"`        // desired after the write; 0 with Scale set is meant
 	Scale        bool          `json:"scale,omitempty"` // the write changed the number of pods
 	StartedAt    time.Time     `json:"startedAt"`
-	Deadline     time.Time     `json:"deadline"` // when the follower stops watching
+	Deadline     time.Time     `json:"deadline"` // when the follower stops watching; filled by Judge where it is zero
 	Soak         time.Duration `json:"soak"`
 	Before       Health        `json:"before"`
 	// Filled by Judge.
+	UID        string    `json:"uid,omitempty"` // of the Deployment, to notice that it was made anew
 	CompleteAt time.Time `json:"completeAt,omitzero"`
-	ChangedAt  time.Time `json:"changedAt,omitzero"` // when ready, updated or restarts last moved
-	Mark       string    `json:"mark,omitempty"`
+	// RestartsThen is how many restarts the new pods had at CompleteAt.
+	RestartsThen int32     `json:"restartsThen,omitempty"`
+	ChangedAt    time.Time `json:"changedAt,omitzero"` // when ready, updated or restarts last moved
+	// Mark changes with everything worth telling or remembering.
+	Mark string `json:"mark,omitempty"`
 	// FirstSeen remembers since when a pod is in a bad state, by "pod/container reason".
 	FirstSeen map[string]time.Time `json:"firstSeen,omitempty"`
 }
 
 // Health is a workload at one moment, for comparing before and after.
 type Health struct {
-	Known    bool     `json:"known"` // false: could not be read, "not compared"
-	Ready    int32    `json:"ready"`
-	Desired  int32    `json:"desired"`
-	Restarts int32    `json:"restarts"`          // of its pods, within the ten minutes before
-	Waiting  []string `json:"waiting,omitempty"` // reasons such as CrashLoopBackOff, sorted, each once
+	Known    bool          `json:"known"` // false: could not be read, "not compared"
+	Ready    int32         `json:"ready"`
+	Desired  int32         `json:"desired"`
+	Restarts int32         `json:"restarts"`          // of its pods, within Window
+	Window   time.Duration `json:"window,omitempty"`  // how far back Restarts counts
+	Waiting  []string      `json:"waiting,omitempty"` // reasons such as CrashLoopBackOff, sorted, each once
 }
 
 // Progress is one look at a rollout, in words.
@@ -72,3 +79,21 @@ const (
 	Worse       Verdict = "worse"
 	NotCompared Verdict = "not compared"
 )
+
+// Begin is what the follower of a plan starts from, before the write: the write's generation and time come later.
+// A plan that was Redacted will do.
+func Begin(p algesta.Plan, soak time.Duration) Follow {
+	f := Follow{TemplateHash: p.Template, Soak: soak}
+	f.Scale, f.Replicas = Scales(p)
+	return f
+}
+
+// Scales tells whether the plan changes the number of pods, and how many are wanted after it.
+func Scales(p algesta.Plan) (scales bool, replicas int32) {
+	for _, c := range p.Changes {
+		for _, s := range c.Swaps {
+			scales = scales || s.Path == replicasPath
+		}
+	}
+	return scales, int32(min(max(p.Figures["pods"], 0), 1<<30)) //nolint:gosec // bounded on this line
+}

@@ -22,6 +22,7 @@ const TemplateAnnotation = "algesta.io/template"
 
 // Rollout is a Deployment with all that runs for it, at one moment.
 type Rollout struct {
+	Workload algesta.Workload
 	// Deployment is nil when it does not exist (any more).
 	Deployment  *appsv1.Deployment
 	ReplicaSets []*appsv1.ReplicaSet
@@ -35,12 +36,38 @@ type Rollout struct {
 func Look(ctx context.Context, c Cluster, w algesta.Workload) (Rollout, error) {
 	d, sets, pods, err := c.Workload(ctx, w)
 	if errors.Is(err, algesta.ErrNotFound) {
-		return Rollout{}, nil
+		return Rollout{Workload: w}, nil
 	}
 	if err != nil {
 		return Rollout{}, fmt.Errorf("looking at %s: %w", w.Name, err)
 	}
-	return Rollout{Deployment: d, ReplicaSets: sets, Pods: pods}, nil
+	r := Rollout{Workload: w, Deployment: d, ReplicaSets: sets, Pods: pods}
+	r.NodesComing = nodesComing(ctx, c, r)
+	return r, nil
+}
+
+// nodesComing finds the pods for which the cluster autoscaler is adding a node. It says so in events alone, which are
+// listed only when a pod has been without a place for a while; without the right to read them nothing is known.
+func nodesComing(ctx context.Context, c Cluster, r Rollout) map[string]bool {
+	waits := slices.ContainsFunc(r.Pods, func(pod *corev1.Pod) bool {
+		return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Reason == corev1.PodReasonUnschedulable && time.Since(c.LastTransitionTime.Time) > nodePatience/2
+		})
+	})
+	if !waits {
+		return nil
+	}
+	var events corev1.EventList
+	if err := c.List(ctx, r.Workload.Namespace, "", &events); err != nil {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, e := range events.Items {
+		if e.Reason == "TriggeredScaleUp" {
+			out[string(e.InvolvedObject.UID)] = true
+		}
+	}
+	return out
 }
 
 // TemplateHash identifies the pod template that the Deployment has now.

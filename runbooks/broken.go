@@ -1,0 +1,290 @@
+package runbooks
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta"
+)
+
+// How long a bad state lasts before it is a failure (reference kube.md, B.3). What heals by itself gets longer.
+const (
+	crashesAtLeast  = 2                // restarts of a new pod that crashes
+	configPatience  = 20 * time.Second // a Secret that is created at the same time
+	absentPatience  = 10 * time.Second // a tag that is not there: one pull that failed twice
+	accessPatience  = 30 * time.Second // Azure's registry tokens heal within a minute or two, its permissions do not
+	pullPatience    = time.Minute      // the registry or the network
+	nodePatience    = time.Minute      // until a pod without a place counts, unless a node is coming
+	refusalPatience = 3 * time.Second  // the ReplicaSet controller tries again at once
+	evictedAtMost   = 3                // pods of one revision that failed as a whole
+)
+
+// broken reports that a rollout cannot come up, and why, in one sentence.
+func (r Rollout) broken(fresh, old []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
+	progressing := r.condition(appsv1.DeploymentProgressing)
+	if progressing.Status == corev1.ConditionFalse && progressing.Reason == "ReplicaSetCreateError" {
+		return algesta.Say("The ReplicaSet of {} could not be made: {}", algesta.Name(r.Workload.Name), sentence(progressing.Message)), true
+	}
+	if message := replicaFailure(r.current()); message != "" && lasted(f, noPodsKey, refusalPatience, now) && !stopping(old) {
+		return refusedPods(r.Workload.Name, message), true
+	}
+	var failed int
+	for _, pod := range fresh {
+		s := stateOf(pod)
+		if s.word == "failed" {
+			failed++
+		}
+		if r.hopeless(pod, s, f, now) {
+			return r.why(pod, s), true
+		}
+	}
+	if failed >= evictedAtMost {
+		return algesta.Say("{} of {} failed as a whole, the last one with: {}", count(failed, "pod"), r.name(), sentence(lastFailure(fresh))), true
+	}
+	if progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded" && progressing.LastUpdateTime.After(f.StartedAt) {
+		return r.stuck(fresh, "before the deadline of the deployment passed"), true
+	}
+	if quiet := now.Sub(f.ChangedAt); quiet > r.patience() && !r.waitsForNode(fresh) {
+		return r.stuck(fresh, "for "+span(quiet)), true
+	}
+	return nil, false
+}
+
+// hopeless reports that a pod will not come up by itself.
+func (r Rollout) hopeless(pod *corev1.Pod, s podState, f Follow, now time.Time) bool {
+	since := func(patience time.Duration) bool { return lasted(f, seenKey(pod, s), patience, now) }
+	switch {
+	case s.reason == "":
+		return false
+	case s.reason == "InvalidImageName", s.reason == "ErrImageNeverPull":
+		return true
+	case strings.HasPrefix(s.word, "cannot get its image"):
+		switch pullProblem(s.message) {
+		case absent:
+			return s.reason == "ImagePullBackOff" || since(absentPatience)
+		case denied:
+			return since(accessPatience)
+		}
+		return since(pullPatience)
+	case strings.HasPrefix(s.word, "crashing"):
+		return s.restarts >= crashesAtLeast
+	case s.word == "waiting for a node":
+		return since(nodePatience) && !r.NodesComing[string(pod.UID)]
+	case strings.HasPrefix(s.word, "cannot start"):
+		return since(configPatience) || s.restarts >= crashesAtLeast
+	}
+	return false
+}
+
+func lasted(f Follow, key string, patience time.Duration, now time.Time) bool {
+	since, known := f.FirstSeen[key]
+	return known && now.Sub(since) >= patience
+}
+
+// replicaFailure is why the ReplicaSet may not make pods, "" when it may. The condition of the Deployment is not used:
+// it may speak of an old ReplicaSet.
+func replicaFailure(set *appsv1.ReplicaSet) string {
+	if set == nil {
+		return ""
+	}
+	for _, c := range set.Status.Conditions {
+		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue && c.Reason == "FailedCreate" {
+			return orElse(c.Message, "the API server refused")
+		}
+	}
+	return ""
+}
+
+// stopping reports that pods are on their way out: what they free may be all that is missing.
+func stopping(pods []*corev1.Pod) bool {
+	for _, pod := range pods {
+		if pod.DeletionTimestamp != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// patience is how long nothing may move: longer for pods that may take long to start or must be ready for a while.
+func (r Rollout) patience() time.Duration {
+	longest := stuckAfter
+	for _, c := range r.Deployment.Spec.Template.Spec.Containers {
+		for _, probe := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe} {
+			if probe != nil {
+				longest = max(longest, time.Duration(probe.InitialDelaySeconds+probe.PeriodSeconds*probe.FailureThreshold)*time.Second)
+			}
+		}
+	}
+	return longest + time.Duration(r.Deployment.Spec.MinReadySeconds)*time.Second
+}
+
+func (r Rollout) waitsForNode(fresh []*corev1.Pod) bool {
+	for _, pod := range fresh {
+		if r.NodesComing[string(pod.UID)] {
+			return true
+		}
+	}
+	return false
+}
+
+// stuck says what the new pods are doing instead of becoming ready.
+func (r Rollout) stuck(fresh []*corev1.Pod, how string) algesta.Text {
+	for _, pod := range fresh {
+		if s := stateOf(pod); s.reason != "" {
+			return r.why(pod, s)
+		}
+	}
+	for _, pod := range fresh {
+		if s := stateOf(pod); s.word == "running, not ready" {
+			return algesta.Say("Pod {} of {} runs, but its readiness probe did not pass {}.", algesta.Name(pod.Name), r.name(), how)
+		}
+	}
+	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, serving(fresh), r.desired(), r.name())
+}
+
+// name is what a person calls this rollout: "revision 41 of `x`".
+func (r Rollout) name() algesta.Text {
+	if n := r.revision(); n > 0 {
+		return algesta.Say("revision {}", n)
+	}
+	return algesta.Say("{}", algesta.Name(r.Workload.Name))
+}
+
+// why says in one sentence why a pod cannot run.
+func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
+	name := algesta.Name(pod.Name)
+	switch {
+	case strings.HasPrefix(s.word, "cannot get its image"):
+		return whyNoImage(pod, s)
+	case strings.HasPrefix(s.word, "crashing"):
+		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
+		if last := lastWords(pod, s.container); last != "" {
+			out = out.Then("It said: “{}”", last)
+		}
+		return out
+	case s.word == "waiting for a node":
+		return algesta.Say("No node takes pod {} of {}: {}", name, r.name(), sentence(s.message))
+	}
+	if missing := missingObject(s.message); missing != nil {
+		return algesta.Say("{}, so no pod of {} can start.", missing, r.name())
+	}
+	return algesta.Say("Pod {} of {} cannot start ({}): {}", name, r.name(), quote(s.reason), sentence(s.message))
+}
+
+// lastWords is what the container wrote as its termination message, which lies in the pod itself.
+func lastWords(pod *corev1.Pod, container string) string {
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.Name != container {
+			continue
+		}
+		for _, ended := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+			if ended != nil && strings.TrimSpace(ended.Message) != "" {
+				return quote(ended.Message)
+			}
+		}
+	}
+	return ""
+}
+
+func lastFailure(pods []*corev1.Pod) string {
+	for _, pod := range pods {
+		if s := stateOf(pod); s.word == "failed" {
+			return s.reason + " " + s.message
+		}
+	}
+	return ""
+}
+
+// sentence is a message of the cluster, cleaned, with its full stop.
+func sentence(message string) string {
+	if message = quote(message); message == "" {
+		return "no reason was given."
+	}
+	return strings.TrimRight(message, ".") + "."
+}
+
+// The kubelet's messages about what a container needs and does not find (pkg/kubelet/kuberuntime and kubelet_pods.go).
+var (
+	noObject = regexp.MustCompile(`(?i)\b(secret|configmap) "([^"]+)" not found`)
+	noKey    = regexp.MustCompile(`couldn't find key (\S+) in (Secret|ConfigMap) \S+/(\S+)`)
+)
+
+// missingObject names the object or key that the message says is missing, nil when it says nothing of the kind.
+func missingObject(message string) algesta.Text {
+	if m := noKey.FindStringSubmatch(message); m != nil {
+		return algesta.Say("{} {} has no key {}", m[2], algesta.Name(quote(m[3])), algesta.Name(quote(m[1])))
+	}
+	if m := noObject.FindStringSubmatch(message); m != nil {
+		kind := "Secret"
+		if strings.EqualFold(m[1], "configmap") {
+			kind = "ConfigMap"
+		}
+		return algesta.Say("{} {} does not exist", kind, algesta.Name(quote(m[2])))
+	}
+	return nil
+}
+
+// pulling is what went wrong with an image.
+type pulling int
+
+const (
+	unclear pulling = iota
+	absent          // the registry says that there is no such image
+	denied          // the registry does not let the node in
+)
+
+// pullProblem reads a container runtime's message about a pull.
+func pullProblem(message string) pulling {
+	m := strings.ToLower(message)
+	for _, sign := range []string{"not found", "manifest unknown", "manifest_unknown", "name unknown", "name_unknown"} {
+		if strings.Contains(m, sign) {
+			return absent
+		}
+	}
+	for _, sign := range []string{"unauthorized", "401", "403", "forbidden", "denied", "authentication required", "no basic auth"} {
+		if strings.Contains(m, sign) {
+			return denied
+		}
+	}
+	return unclear
+}
+
+func whyNoImage(pod *corev1.Pod, s podState) algesta.Text {
+	var image string
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		if c.Name == s.container {
+			image = c.Image
+		}
+	}
+	shown := algesta.Name(quote(shortImage(image)))
+	switch {
+	case s.reason == "InvalidImageName":
+		return algesta.Say("The image name {} is not valid.", algesta.Name(quote(image)))
+	case s.reason == "ErrImageNeverPull":
+		return algesta.Say("The image {} is not on the node, and imagePullPolicy Never forbids to get it.", shown)
+	case pullProblem(s.message) == absent:
+		return algesta.Say("The image {} does not exist in its registry, so the pods cannot start.", shown)
+	case pullProblem(s.message) == denied:
+		return algesta.Say("The registry refuses to give {} to the cluster: its access is missing or expired.", shown)
+	}
+	return algesta.Say("The image {} cannot be pulled: {}", shown, sentence(s.message))
+}
+
+var overQuota = regexp.MustCompile(`exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$`)
+
+// refusedPods says why the API server takes no more pods of the ReplicaSet.
+func refusedPods(deployment, message string) algesta.Text {
+	if m := overQuota.FindStringSubmatch(message); m != nil {
+		return algesta.Say("Quota {} has no room for another pod of {}: used {}, limit {}, one more needs {}.",
+			algesta.Name(quote(m[1])), algesta.Name(deployment), quote(m[3]), quote(m[4]), quote(m[2]))
+	}
+	if _, rest, found := strings.Cut(message, "is forbidden: "); found {
+		message = rest
+	}
+	return algesta.Say("The cluster takes no further pod of {}: {}", algesta.Name(deployment), sentence(message))
+}

@@ -1,0 +1,85 @@
+package runbooks
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// HealthOf is the workload's health now: its pods of every revision, without those that are stopping.
+func HealthOf(r Rollout, now time.Time) Health {
+	if r.Deployment == nil {
+		return Health{}
+	}
+	h := Health{Known: true, Desired: r.desired(), Window: restartWindow}
+	for _, pod := range r.Pods {
+		if pod.DeletionTimestamp != nil {
+			continue
+		}
+		if isReady(pod) {
+			h.Ready++
+		}
+		h.Restarts += restartsSince(pod, now.Add(-restartWindow))
+		if s := stateOf(pod); s.reason != "" {
+			h.Waiting = append(h.Waiting, s.reason)
+		}
+	}
+	slices.Sort(h.Waiting)
+	h.Waiting = slices.Compact(h.Waiting)
+	return h
+}
+
+// Compare tells whether the workload is better off than before, and how that was seen, as the end of a sentence:
+// "no restart in the 60 s since (before: 6 in 10 min)".
+func Compare(before, after Health) (Verdict, algesta.Text) {
+	if !before.Known || !after.Known {
+		return NotCompared, algesta.Say("not compared with before")
+	}
+	better, worse := false, false
+	note := func(difference float64) {
+		better, worse = better || difference < 0, worse || difference > 0
+	}
+	note(float64(after.missing() - before.missing()))
+	note(after.rate() - before.rate())
+	note(float64(len(after.Waiting) - len(before.Waiting)))
+	verdict := Same
+	switch {
+	case worse:
+		verdict = Worse // what got worse somewhere is not called better
+	case better:
+		verdict = Healthier
+	}
+	return verdict, algesta.Say("{} in the {} since ({})", restarts(after.Restarts), span(after.Window), before.words(after))
+}
+
+// missing is how many pods are not there of those that are wanted.
+func (h Health) missing() int32 { return max(0, h.Desired-h.Ready) }
+
+// rate is restarts per minute.
+func (h Health) rate() float64 {
+	if h.Window <= 0 || h.Restarts == 0 {
+		return 0
+	}
+	return float64(h.Restarts) / h.Window.Minutes()
+}
+
+// words tells how it was before, and only what differs or was wrong.
+func (h Health) words(after Health) string {
+	out := fmt.Sprintf("before: %d in %s", h.Restarts, span(h.Window))
+	if h.missing() > 0 || after.missing() > 0 {
+		out += fmt.Sprintf(", %d of %d ready", h.Ready, h.Desired)
+	}
+	if len(h.Waiting) > 0 {
+		out += ", " + quote(list(h.Waiting))
+	}
+	return out
+}
+
+func restarts(n int32) string {
+	if n == 0 {
+		return "no restart"
+	}
+	return count(n, "restart")
+}
