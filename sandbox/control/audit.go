@@ -1,0 +1,174 @@
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/rand"
+)
+
+// Request is one call to the API server as its audit log has it.
+type Request struct {
+	Verb        string // get, list, watch, create, patch, …
+	Resource    string // plural, such as deployments
+	Subresource string
+	Namespace   string
+	Name        string
+	User        string // such as system:serviceaccount:algesta:algesta
+	UserAgent   string
+	DryRun      bool
+	Received    time.Time // by the API server
+	Completed   time.Time // when the answer had been sent
+	Code        int       // HTTP status of the answer
+}
+
+// Change reports whether the request was to change something and was no dry run.
+func (r Request) Change() bool {
+	switch r.Verb {
+	case "create", "update", "patch", "delete", "deletecollection":
+		return !r.DryRun
+	}
+	return false
+}
+
+// auditLine is the part of audit.k8s.io/v1 Event that is read.
+type auditLine struct {
+	AuditID    string `json:"auditID"`
+	Stage      string `json:"stage"`
+	RequestURI string `json:"requestURI"`
+	Verb       string `json:"verb"`
+	UserAgent  string `json:"userAgent"`
+	User       struct {
+		Username string `json:"username"`
+	} `json:"user"`
+	ObjectRef struct {
+		Resource    string `json:"resource"`
+		Subresource string `json:"subresource"`
+		Namespace   string `json:"namespace"`
+		Name        string `json:"name"`
+	} `json:"objectRef"`
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+	RequestReceivedTimestamp time.Time `json:"requestReceivedTimestamp"`
+	StageTimestamp           time.Time `json:"stageTimestamp"`
+}
+
+// Requests returns what the API server was asked about a namespace ("" for everything) since a moment, in the order in
+// which it received it. Every request that the caller knows to be answered is in it with its Code and Completed; one that
+// is still being answered, such as a watch, has neither.
+func (c *Cluster) Requests(ctx context.Context, since time.Time, namespace string) ([]Request, error) {
+	if c.AuditLog == "" {
+		return nil, errNoAudit
+	}
+	// The log is written in the path of the request: what came before this marker is in the file once it is answered. The
+	// end of a request may be logged a moment after its answer, so the marker's own end is awaited as well as theirs.
+	marker := "algesta-marker-" + rand.String(10)
+	_, err := c.Client.CoreV1().ConfigMaps(markNamespace).Get(ctx, marker, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("writing a marker into the audit log: %w", err)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for attempt := 0; ; attempt++ {
+		requests, open, err := c.readAudit(since, namespace)
+		if err != nil {
+			return nil, err
+		}
+		// An answered request's last line follows at once; what is still open after half a second really is.
+		if open == 0 || attempt >= 50 {
+			return requests, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("reading the audit log: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// readAudit reads the whole file; open is how many requests have no end yet, watches aside.
+func (c *Cluster) readAudit(since time.Time, namespace string) (requests []Request, open int, err error) {
+	f, err := os.Open(c.AuditLog)
+	if err != nil {
+		return nil, 0, fmt.Errorf("opening the audit log: %w", err)
+	}
+	defer f.Close()
+	index := map[string]int{}
+	in := bufio.NewReaderSize(f, 1<<16)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			break // the end, or a line that is being written
+		}
+		if !bytes.Contains(line, []byte(namespace)) {
+			continue
+		}
+		var l auditLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			return nil, 0, fmt.Errorf("reading the audit log: %w", err)
+		}
+		if namespace != "" && l.ObjectRef.Namespace != namespace || l.RequestReceivedTimestamp.Before(since) {
+			continue
+		}
+		i, known := index[l.AuditID]
+		if !known {
+			i = len(requests)
+			index[l.AuditID] = i
+			requests = append(requests, l.request())
+		}
+		if l.Stage == "ResponseComplete" || l.Stage == "Panic" {
+			requests[i].Code, requests[i].Completed = l.ResponseStatus.Code, l.StageTimestamp
+		}
+	}
+	for _, r := range requests {
+		if r.Completed.IsZero() && r.Verb != "watch" {
+			open++
+		}
+	}
+	return requests, open, nil
+}
+
+func (l auditLine) request() Request {
+	return Request{
+		Verb: l.Verb, Resource: l.ObjectRef.Resource, Subresource: l.ObjectRef.Subresource,
+		Namespace: l.ObjectRef.Namespace, Name: l.ObjectRef.Name, User: l.User.Username, UserAgent: l.UserAgent,
+		DryRun: strings.Contains(l.RequestURI, "dryRun="), Received: l.RequestReceivedTimestamp,
+	}
+}
+
+// Writes returns the changes of one object since a moment, refused ones included, dry runs not.
+func (c *Cluster) Writes(ctx context.Context, since time.Time, namespace, resource, name string) ([]Request, error) {
+	requests, err := c.Requests(ctx, since, namespace)
+	if err != nil {
+		return nil, err
+	}
+	var writes []Request
+	for _, r := range requests {
+		if r.Change() && r.Resource == resource && r.Name == name {
+			writes = append(writes, r)
+		}
+	}
+	return writes, nil
+}
+
+// PatchCount returns how many PATCHes of a Deployment the API server answered with success since a moment, dry runs and
+// the controllers' own writes of its status not counted.
+func (c *Cluster) PatchCount(ctx context.Context, since time.Time, namespace, deployment string) (int, error) {
+	writes, err := c.Writes(ctx, since, namespace, "deployments", deployment)
+	n := 0
+	for _, w := range writes {
+		if w.Verb == "patch" && w.Subresource == "" && w.Code < 300 {
+			n++
+		}
+	}
+	return n, err
+}
