@@ -1,0 +1,89 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Missing is one approval rule that is not met yet.
+type Missing struct {
+	Rule      string
+	Lacks     int // people
+	Approvers []algesta.Subject
+}
+
+// MayApprove says whether the voter's yes would count for a request with these needs. Allow names the rule it counts for.
+// The voter has to be as fresh as the directory can tell (design.md, decision 11).
+func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algesta.Actor) algesta.Decision {
+	if refusal, ok := standing(voter); !ok {
+		return refusal
+	}
+	if len(needs) == 0 {
+		return refuse("", algesta.Say("This needs no approval."), nil)
+	}
+	if voter.ID == requester.ID && !selfApproval(needs) {
+		return refuse(needs[0].Rule, algesta.Say("You asked for this, so someone else in {} has to approve it.", eitherSubject(approvers(needs))), nil)
+	}
+	for _, n := range needs {
+		if among(voter, n.Approvers) {
+			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("The rule \"{}\" lets you approve it.", n.Rule)}
+		}
+	}
+	return refuse(needs[0].Rule, algesta.Say("You may not approve this (rule \"{}\").", needs[0].Rule),
+		algesta.Say("Someone in {} may.", eitherSubject(approvers(needs))))
+}
+
+// MayDeny says whether the voter may deny a request with these needs: any of its approvers. Whoever asked
+// cancels instead (decision 12).
+func (p *Policy) MayDeny(needs []algesta.Requirement, voter algesta.Actor) algesta.Decision {
+	if refusal, ok := standing(voter); !ok {
+		return refusal
+	}
+	for _, n := range needs {
+		if among(voter, n.Approvers) {
+			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("The rule \"{}\" lets you deny it.", n.Rule)}
+		}
+	}
+	return refuse("", algesta.Say("You may not deny this."), algesta.Say("Whoever may approve it may deny it; whoever asked may cancel it."))
+}
+
+// Missing are the rules that these approvals do not meet yet, in the order of needs; none means that the request may run.
+// A person counts once per rule, by the rights in the Approval's own Actor: hand in fresh ones, of this fingerprint only.
+// Reasons are the caller's business.
+func (p *Policy) Missing(needs []algesta.Requirement, requester algesta.Actor, approvals []algesta.Approval) []Missing {
+	self := selfApproval(needs)
+	var missing []Missing
+	for _, n := range needs {
+		counted := map[algesta.PersonID]bool{}
+		for _, a := range approvals {
+			voter := a.Approver
+			if voter.Standing != algesta.Member || voter.ID == requester.ID && !self || !among(voter, n.Approvers) {
+				continue
+			}
+			counted[voter.ID] = true
+		}
+		if lacks := max(1, n.Count) - len(counted); lacks > 0 {
+			missing = append(missing, Missing{Rule: n.Rule, Lacks: lacks, Approvers: n.Approvers})
+		}
+	}
+	return missing
+}
+
+// selfApproval reports whether every rule lets the requester approve; no rule at all does not.
+func selfApproval(needs []algesta.Requirement) bool {
+	return len(needs) > 0 && !slices.ContainsFunc(needs, func(n algesta.Requirement) bool { return !n.RequesterMayApprove })
+}
+
+// approvers are the subjects of all needs, each once.
+func approvers(needs []algesta.Requirement) []algesta.Subject {
+	var all []algesta.Subject
+	for _, n := range needs {
+		for _, s := range n.Approvers {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}

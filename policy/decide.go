@@ -1,0 +1,205 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Decide says whether the command may run, needs somebody's yes first, or is refused and why. It is asked before a
+// cluster is touched, after planning, and again when the command runs (design.md, decision 8).
+func (p *Policy) Decide(f Facts) algesta.Decision {
+	if refusal, ok := standing(f.actor()); !ok {
+		return refusal
+	}
+	if f.At.IsZero() { // before every freeze: a forgotten time must not thaw anything
+		return refuse("", algesta.Say("The time of this command is not known, so it is refused."), algesta.Say("Ask for it again."))
+	}
+	b, ok := p.bindingFor(f)
+	if !ok {
+		return p.unbound(f)
+	}
+	if z, ok := p.frozen(f); ok {
+		return frozen(z, f)
+	}
+	if l, err := p.broken(f); l != nil {
+		return limited(*l, err)
+	}
+	needs := p.needs(f)
+	if len(needs) == 0 {
+		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" allows it.", b.name)}
+	}
+	return algesta.Decision{Effect: algesta.NeedsApproval, Rule: needs[0].Rule, Reason: wanted(needs), Needs: needs}
+}
+
+// refuse is a no with its rule, where there is one.
+func refuse(rule string, reason, hint algesta.Text) algesta.Decision {
+	return algesta.Decision{Effect: algesta.Refuse, Rule: rule, Reason: reason, Hint: hint}
+}
+
+// standing refuses every account that is not a full member of the workspace (decision 11).
+func standing(a algesta.Actor) (algesta.Decision, bool) {
+	switch a.Standing {
+	case algesta.Member:
+		return algesta.Decision{}, true
+	case algesta.Guest:
+		return refuse("", algesta.Say("Guests of this workspace may not use me."), algesta.Say("Ask a full member to do it.")), false
+	case algesta.Bot:
+		return refuse("", algesta.Say("Bots and workflows may not give me commands."), algesta.Say("A person has to ask.")), false
+	case algesta.Deactivated:
+		return refuse("", algesta.Say("This account is deactivated, so nothing was done."), algesta.Say("Ask with an account that is in use.")), false
+	case algesta.Stranger:
+	}
+	return refuse("", algesta.Say("I do not know this account as a member of this workspace, so I may not do anything for it."),
+		algesta.Say("Ask with an account of this workspace.")), false
+}
+
+// bindingFor is the first binding that gives the actor this verb on this target.
+func (p *Policy) bindingFor(f Facts) (binding, bool) {
+	for _, b := range p.bindings {
+		if b.verbs[f.Verb] && b.place.covers(f.target()) && among(f.actor(), b.subjects) {
+			return b, true
+		}
+	}
+	return binding{}, false
+}
+
+// frozen is the active freeze that ends last: telling of one that ends sooner would send people back twice.
+func (p *Policy) frozen(f Facts) (last freeze, found bool) {
+	for _, z := range p.freezes {
+		if z.verbs[f.Verb] && z.place.covers(f.target()) && z.active(f.At) && (!found || z.to.After(last.to)) {
+			last, found = z, true
+		}
+	}
+	return last, found
+}
+
+// broken is the first limit that the command does not keep; err says why it could not be judged.
+func (p *Policy) broken(f Facts) (*limit, error) {
+	var facts map[string]any
+	for i, l := range p.limits {
+		if !l.applies(f) {
+			continue
+		}
+		if facts == nil {
+			facts = variables(f)
+		}
+		yes, err := l.holds(facts)
+		if err != nil && f.Asking {
+			continue
+		}
+		if err != nil || !yes {
+			return &p.limits[i], err
+		}
+	}
+	return nil, nil
+}
+
+// needs are the approval rules to meet: every one that matches.
+func (p *Policy) needs(f Facts) []algesta.Requirement {
+	var needs []algesta.Requirement
+	for _, a := range p.approvals {
+		if a.verbs[f.Verb] && a.place.covers(f.target()) {
+			needs = append(needs, a.need)
+		}
+	}
+	return needs
+}
+
+// unbound refuses for want of a binding, and says what the person may do there and who may do this.
+func (p *Policy) unbound(f Facts) algesta.Decision {
+	what := algesta.Say("You may not {} {}", doing(f.Verb), where(f.target()))
+	for _, b := range p.bindings {
+		if b.place.covers(f.target()) && among(f.actor(), b.subjects) {
+			return refuse(b.name, algesta.Say("{} (rule \"{}\" gives you {}).", what, b.name, both(allowed(b.allow))), p.whoMay(f))
+		}
+	}
+	for _, b := range p.bindings {
+		if among(f.actor(), b.subjects) {
+			return refuse("", algesta.Say("{}: your rights are in {}.", what, both(p.reach(f.actor()))), p.whoMay(f))
+		}
+	}
+	return refuse("", algesta.Say("{}: no rule of the policy names you or a group that you are in.", what), p.whoMay(f))
+}
+
+// reach are the places where the actor has rights, each once.
+func (p *Policy) reach(a algesta.Actor) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, b := range p.bindings {
+		if !among(a, b.subjects) {
+			continue
+		}
+		for _, n := range b.place.namespaces {
+			if n == everywhere {
+				n = "every namespace of " + both(b.place.clusters)
+			} else if len(b.place.clusters) > 0 {
+				n += " of " + both(b.place.clusters)
+			}
+			if !seen[n] {
+				seen[n] = true
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+// whoMay names those to ask: groups, and single people only where no group may.
+func (p *Policy) whoMay(f Facts) algesta.Text {
+	var groups, people []algesta.Subject
+	seen := map[algesta.Subject]bool{}
+	for _, b := range p.bindings {
+		if !b.verbs[f.Verb] || !b.place.covers(f.target()) {
+			continue
+		}
+		for _, s := range b.subjects {
+			if seen[s] {
+				continue
+			}
+			seen[s] = true
+			if kind, _ := split(s); kind == groupSubject {
+				groups = append(groups, s)
+			} else {
+				people = append(people, s)
+			}
+		}
+	}
+	switch {
+	case len(groups) > 0:
+		return algesta.Say("Someone in {} can: ask there.", eitherSubject(groups))
+	case len(people) > 0:
+		return algesta.Say("{} can: ask them.", eitherSubject(people))
+	}
+	return algesta.Say("Nobody may: ask the people who write the policy.")
+}
+
+// frozen's sentence: until when, and why.
+func frozen(z freeze, f Facts) algesta.Decision {
+	end := algesta.Span{Kind: algesta.Moment, At: z.to, Text: z.to.Format("2 January 2006, 15:04 MST")}
+	return refuse(z.name,
+		algesta.Say("You may not {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, strings.TrimSuffix(z.reason, ".")),
+		algesta.Say("Ask again after that. If it cannot wait, ask the people who write the policy."))
+}
+
+// limited is the sentence of a limit that was not kept, or could not be judged.
+func limited(l limit, err error) algesta.Decision {
+	if err != nil {
+		return refuse(l.name, algesta.Say("The limit \"{}\" could not be evaluated for this command, so it is refused.", l.name),
+			algesta.Say("Ask the people who write the policy to look at that limit."))
+	}
+	return refuse(l.name, algesta.Say("{}", l.otherwise), algesta.Say("This is the limit \"{}\" of the policy.", l.name))
+}
+
+// wanted is "It needs 1 yes of @platform."
+func wanted(needs []algesta.Requirement) algesta.Text {
+	var out algesta.Text
+	for _, n := range needs {
+		yes := "yes"
+		if n.Count > 1 {
+			yes = "yeses"
+		}
+		out = out.Then("It needs {} {} of {} (rule \"{}\").", n.Count, yes, eitherSubject(n.Approvers), n.Rule)
+	}
+	return out
+}

@@ -1,0 +1,74 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// doing is a verb as it reads after "may not".
+func doing(verb string) string {
+	switch verb {
+	case "rollback":
+		return "roll back"
+	case "restart", "scale", "deploy", "pause", "resume", "diagnose":
+		return verb
+	}
+	return "use " + verb
+}
+
+// where is "in production".
+func where(t algesta.Target) string {
+	switch {
+	case t.Environment != "":
+		return "in " + t.Environment
+	case t.Namespace != "":
+		return "in " + t.Namespace
+	case t.Cluster != "":
+		return "on " + t.Cluster
+	}
+	return "there"
+}
+
+// allowed are a role's verbs as they read after "gives you".
+func allowed(allow []string) []string {
+	words := make([]string, len(allow))
+	for i, a := range allow {
+		switch a {
+		case string(algesta.Read):
+			a = "reading"
+		case string(algesta.Changes):
+			a = "every change"
+		}
+		words[i] = a
+	}
+	return words
+}
+
+// both is "a", "a and b", "a, b and c".
+func both(words []string) string { return list(words, "and") }
+
+// list joins words with commas and the last one with the conjunction.
+func list(words []string, conjunction string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
+}
+
+// eitherSubject is "@platform", "@platform or @carla": spans, so that a transport can name them.
+func eitherSubject(subjects []algesta.Subject) algesta.Text {
+	var out algesta.Text
+	for i, s := range subjects {
+		switch {
+		case i == 0:
+			out = algesta.Say("{}", algesta.MentionSubject(s))
+		case i == len(subjects)-1:
+			out = algesta.Say("{} or {}", out, algesta.MentionSubject(s))
+		default:
+			out = algesta.Say("{}, {}", out, algesta.MentionSubject(s))
+		}
+	}
+	return out
+}
