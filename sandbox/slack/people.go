@@ -235,3 +235,19 @@ func (s *Server) Archive(channel string, archived bool) {
 		s.touch()
 	}
 }
+
+// Dismiss lets a person put away a message that only they see.
+func (s *Server) Dismiss(user, channel, ts string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, c, err := s.acting(user, channel)
+	if err != nil {
+		return err
+	}
+	m := c.find(ts)
+	if m == nil || m.To != user {
+		return fmt.Errorf("message %s: %w", ts, ErrNotThere)
+	}
+	s.remove(m)
+	return nil
+}

@@ -1,0 +1,200 @@
+package slackd_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/slack-go/slack"
+	"github.com/stretchr/testify/require"
+
+	slackd "github.com/3astronautas/algesta/sandbox/slack"
+)
+
+// browser opens a page in Debian's Chromium. Without one the test is skipped, but not in CI.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "CI has a chromium")
+		t.Skip("no chromium here")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WindowSize(1440, 900))
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as this context, so the time limit comes after
+	ctx, late := context.WithTimeout(ctx, 60*time.Second)
+	t.Cleanup(late)
+	return ctx
+}
+
+// step is one thing that happens in the browser.
+type step = chromedp.Action[chromedp.Void]
+
+func do(t *testing.T, ctx context.Context, steps ...step) { //nolint:revive // t comes first in tests
+	t.Helper()
+	for i, a := range steps {
+		require.NoError(t, chromedp.Do(ctx, a), fmt.Sprintf("step %d", i+1))
+	}
+}
+
+// shot keeps a picture of the page when SLACKD_SHOTS names a folder for it.
+func shot(name string) step {
+	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		dir := os.Getenv("SLACKD_SHOTS")
+		if dir == "" {
+			return chromedp.Void{}, nil
+		}
+		png, err := chromedp.CaptureScreenshot()(ctx, target)
+		if err != nil {
+			return chromedp.Void{}, err
+		}
+		return chromedp.Void{}, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
+	}
+}
+
+// until waits for a JavaScript expression to be true.
+func until(expression string) step {
+	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(10*time.Second))(ctx, target)
+		if err != nil {
+			return chromedp.Void{}, fmt.Errorf("%s: %w", expression, err)
+		}
+		return chromedp.Void{}, nil
+	}
+}
+
+// shows waits until a part of the page holds the text.
+func shows(part, text string) step {
+	return until(fmt.Sprintf("!!document.querySelector(%q)?.innerText.includes(%q)", part, text))
+}
+
+// focused waits until the element with the focus matches.
+func focused(selector string) step {
+	return until(fmt.Sprintf("document.activeElement.matches(%q)", selector))
+}
+
+func actAs(user string) step {
+	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		for _, s := range []step{
+			chromedp.Click(".me"), chromedp.WaitVisible("#people"), chromedp.Click(fmt.Sprintf("[data-user=%q]", user)),
+			until(fmt.Sprintf("document.body.dataset.ready === %q", user)),
+		} {
+			if _, err := s(ctx, target); err != nil {
+				return chromedp.Void{}, err
+			}
+		}
+		return chromedp.Void{}, nil
+	}
+}
+
+func plainObject(s string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
+}
+
+func mrkdwn(s string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.MarkdownType, s, false, true)
+}
+
+// rollbackBot plays the bot's main conversation with blocks of every kind that the bot uses.
+func rollbackBot(t *testing.T, s *slackd.Server) *slack.Client {
+	t.Helper()
+	var api *slack.Client
+	say := func(channel string, o ...slack.MsgOption) string {
+		_, ts, err := api.PostMessage(channel, o...)
+		require.NoError(t, err)
+		return ts
+	}
+	card := ""
+	bot := script{
+		slash: func(c slack.SlashCommand) any {
+			if c.Text == "help" {
+				return map[string]any{"text": "Try */algesta status api-gateway production*."}
+			}
+			card = say(c.ChannelID, slack.MsgOptionText("🟡 Rollback of api-gateway waits", false), slack.MsgOptionBlocks(
+				slack.NewSectionBlock(mrkdwn("🟡 *Rollback of `api-gateway` in production waits for approval*"), nil, nil),
+				slack.NewContextBlock("", mrkdwn("asked by <@"+c.UserID+"> · needs 1 of <!subteam^S0PLATFORM> · expires <!date^1900000000^{time}|later> · `c-7f3a`"))))
+			say(c.ChannelID, slack.MsgOptionTS(card), slack.MsgOptionText("plan", false), slack.MsgOptionBlocks(planBlocks()...))
+			return nil
+		},
+		click: func(c slack.InteractionCallback) any {
+			if c.ActionCallback.BlockActions[0].ActionID != "approve" {
+				return nil
+			}
+			_, _, _, err := api.UpdateMessage(c.Channel.ID, c.Message.Timestamp, slack.MsgOptionText("plan, approved", false),
+				slack.MsgOptionBlocks(slack.NewSectionBlock(mrkdwn("*Roll back `api-gateway-production` to revision 41*\nApproved by <@"+c.User.ID+">, 14:05:12."), nil, nil)))
+			require.NoError(t, err)
+			_, _, _, err = api.UpdateMessage(c.Channel.ID, card, slack.MsgOptionText("✅ api-gateway in production is back on 12344", false),
+				slack.MsgOptionBlocks(slack.NewSectionBlock(mrkdwn("✅ *`api-gateway` in production is back on 12344* (revision 41)"), nil, nil),
+					slack.NewContextBlock("", mrkdwn("asked by <@U0LUIS>, approved by <@"+c.User.ID+"> · 4 of 4 ready after 41 s · healthier"))))
+			require.NoError(t, err)
+			say(c.Channel.ID, slack.MsgOptionTS(card), slack.MsgOptionText("✅ api-gateway is back", false), slack.MsgOptionBlocks(endBlocks(c.User.ID)...))
+			return nil
+		},
+	}
+	api = client(t, s)
+	bot.run(t, s)
+	return api
+}
+
+func planBlocks() []slack.Block {
+	text := func(s string) *slack.RichTextSectionTextElement {
+		return slack.NewRichTextSectionTextElement(s, nil)
+	}
+	table := slack.NewTableBlock("")
+	for _, row := range [][2]string{{"what", "from → to"}, {"image", "…/api-gateway:12345 → …/api-gateway:12344"}, {"env", "LOG_LEVEL removed"}, {"pods", "4, autoscaled 2–10; one extra pod while it rolls: fits"}} {
+		table.AddRow(slack.NewTableRawTextCell(row[0]), slack.NewTableRawTextCell(row[1]))
+	}
+	approve := slack.NewButtonBlockElement("approve", "c-7f3a", plainObject("Approve")).WithStyle(slack.StylePrimary)
+	approve.Confirm = slack.NewConfirmationBlockObject(plainObject("Roll back api-gateway?"), mrkdwn("Roll back `api-gateway` in production to *12344*? It runs at once."), plainObject("Approve"), plainObject("Not now"))
+	deny := slack.NewButtonBlockElement("deny", "c-7f3a", plainObject("Deny")).WithStyle(slack.StyleDanger)
+	return []slack.Block{
+		slack.NewHeaderBlock(plainObject("Roll back api-gateway-production to revision 41")),
+		slack.NewContextBlock("", mrkdwn("aks-algesta-production / production")),
+		table,
+		slack.NewRichTextBlock("", &slack.RichTextPreformatted{Type: slack.RTEPreformatted, Elements: []slack.RichTextSectionElement{text("-  image: acralgestaproduction.azurecr.io/api-gateway:12345\n+  image: acralgestaproduction.azurecr.io/api-gateway:12344\n-  LOG_LEVEL: debug")}}),
+		slack.NewSectionBlock(mrkdwn("⚠️ 2 of 4 pods of the current revision crash (exit 1, 6 restarts in 10 min); the old pods still serve users."), nil, nil),
+		slack.NewRichTextBlock("", slack.NewRichTextSection(slack.NewRichTextSectionUserGroupElement("S0PLATFORM"), text(", "), slack.NewRichTextSectionUserElement("U0CARLA", nil), text(": one of you may approve."))),
+		slack.NewActionBlock("", approve, deny, slack.NewButtonBlockElement("cancel", "c-7f3a", plainObject("Cancel"))),
+	}
+}
+
+func endBlocks(by string) []slack.Block {
+	return []slack.Block{
+		slack.NewRichTextBlock("", slack.NewRichTextSection(
+			slack.NewRichTextSectionTextElement("✅ ", nil), slack.NewRichTextSectionUserElement("U0LUIS", nil), slack.NewRichTextSectionTextElement(" ", nil), slack.NewRichTextSectionUserElement(by, nil),
+			slack.NewRichTextSectionTextElement(" api-gateway in production is back on 12344. All 4 pods ready after 41 s, no restart in the 60 s since (before: 6 in 10 min). ", nil),
+			slack.NewRichTextSectionTextElement("Healthier.", &slack.RichTextSectionTextStyle{Bold: true}))),
+		slack.NewActionBlock("", slack.NewButtonBlockElement("undo", "c-7f3a", plainObject("Undo"))),
+	}
+}
+
+func TestThePageLeadsFromTheCommandToItsEnd(t *testing.T) {
+	s := slackd.New(t, fast())
+	rollbackBot(t, s)
+	ctx := browser(t)
+	do(t, ctx,
+		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"), shot("1-empty"),
+		chromedp.SendKeys("#channel-composer textarea", "/algesta roll"), shows(".command-hint", "/algesta"), shot("2-hint"),
+		chromedp.SendKeys("#channel-composer textarea", "back api-gateway production"+kb.Enter),
+		shows("#messages", "waits for approval"), shows("#messages", "1 reply"), shot("3-card"),
+		actAs("U0CARLA"), shows(".thread-link .badge", "1 new"), shot("4-approver"),
+		chromedp.Click(".thread-link"), chromedp.WaitVisible("#thread"), shows("#thread", "one of you may approve"), shot("5-plan"),
+		chromedp.Click("#thread [data-action=approve]"), chromedp.WaitVisible("dialog.confirm"), shows("dialog.confirm", "It runs at once"), shot("6-confirm"),
+		chromedp.Click("dialog.confirm button[value=yes]"),
+		shows("#thread", "All 4 pods ready"), shows("#messages", "is back on 12344"), shot("7-end"),
+	)
+	buttons, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll("#thread [data-action=approve]").length`))
+	require.NoError(t, err)
+	require.Zero(t, buttons, "a closed request has no buttons")
+	require.Len(t, s.Thread("C0OPS", s.Messages("C0OPS")[0].TS), 3)
+}
