@@ -185,6 +185,14 @@ func (t *Tx) finish(k key, turn int64) error {
 	return err
 }
 
+// Jobs is how much work is planned or being done: for metrics.
+func (s *Store) Jobs(ctx context.Context) (n int, err error) {
+	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM jobs`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("counting the jobs: %w", err)
+	}
+	return n, nil
+}
+
 // Work says who does which work. It is called once, before Start.
 func (s *Store) Work(handlers map[algesta.JobKind]Handler) { s.jobs.runner.handlers = handlers }
 

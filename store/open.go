@@ -129,7 +129,7 @@ func (s *Store) letGo() error {
 
 // observe reports a point of the crash matrix.
 func (s *Store) observe(point string) {
-	if s.Observe != nil {
+	if s.Observe != nil && point != "" {
 		s.Observe(point)
 	}
 }

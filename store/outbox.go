@@ -94,7 +94,7 @@ func (s *Store) Attempting(ctx context.Context, ids []int64) error {
 // Delivered records what became of posts. A lost one is given up in this content, which is audited; new content is tried again.
 func (s *Store) Delivered(ctx context.Context, all []algesta.Delivery) error {
 	err := s.Update(ctx, func(t *Tx) error {
-		t.effects.outbox, t.effects.delivered = true, true // the next in a thread may go
+		t.effects.outbox, t.effects.point = true, "delivered" // the next in a thread may go
 		for _, d := range all {
 			if err := t.delivered(d); err != nil {
 				return err

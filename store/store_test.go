@@ -103,3 +103,13 @@ func execution(request string) algesta.Execution {
 		StartedAt: noon, Deadline: noon.Add(10 * time.Minute), Before: []byte(`{"ready":4}`),
 	}
 }
+
+// count is the number that a query answers.
+func count(t testing.TB, s *store.Store, query string) (n int) {
+	t.Helper()
+	require.NoError(t, s.Reader().QueryRow(query).Scan(&n))
+	return n
+}
+
+// zapNop is a log for stores that are opened many times.
+func zapNop() *zap.Logger { return zap.NewNop() }

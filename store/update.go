@@ -19,14 +19,13 @@ type Tx struct {
 
 // effects are what others have to know once a transaction is committed.
 type effects struct {
-	outbox    bool // something is to be sent
-	delivered bool
-	rings     []ring
+	outbox bool   // something is to be sent
+	point  string // of the crash matrix
+	rings  []ring
 }
 
 func (e *effects) add(more effects) {
 	e.outbox = e.outbox || more.outbox
-	e.delivered = e.delivered || more.delivered
 	e.rings = append(e.rings, more.rings...)
 }
 
@@ -59,7 +58,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if tx == nil {
 		return fmt.Errorf("updating the store: %w", <-u.done)
 	}
-	err := u.run(&Tx{ctx: context.WithoutCancel(ctx), store: s, sql: tx}, f)
+	err := u.run(&Tx{ctx: context.WithoutCancel(ctx), store: s, sql: tx, effects: effects{point: "update-committed"}}, f)
 	lost := <-u.done
 	if err != nil {
 		return err
@@ -93,14 +92,8 @@ func (u *update) run(tx *Tx, f func(*Tx) error) (err error) {
 	return nil
 }
 
-// tell passes on what became durable. updated says that there was an update at all.
-func (s *Store) tell(news effects, updated bool) {
-	if updated {
-		s.observe("update-committed")
-	}
-	if news.delivered {
-		s.observe("delivered")
-	}
+// tell passes on what became durable.
+func (s *Store) tell(news effects) {
 	if news.outbox {
 		s.outbox.ring()
 	}

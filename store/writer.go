@@ -200,9 +200,10 @@ func (w *writer) release(b *batch) {
 		}
 		var news effects
 		for _, u := range b.updates {
+			w.store.observe(u.effects.point)
 			news.add(u.effects)
 		}
-		w.store.tell(news, len(b.updates) > 0)
+		w.store.tell(news)
 	}
 	for _, in := range b.intakes {
 		if b.broken == nil && in.fresh {

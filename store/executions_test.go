@@ -1,0 +1,191 @@
+package store_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
+)
+
+// withRequests is a store that holds these pending requests.
+func withRequests(t *testing.T, ids ...string) *store.Store {
+	t.Helper()
+	s := fresh(t)
+	for _, id := range ids {
+		update(t, s, func(tx *store.Tx) error { return tx.Create(pending(id)) })
+	}
+	return s
+}
+
+// intend is Intend in an update of its own.
+func intend(t testing.TB, s *store.Store, e algesta.Execution) (blocker string) {
+	t.Helper()
+	update(t, s, func(tx *store.Tx) (err error) {
+		blocker, err = tx.Intend(e)
+		return err
+	})
+	return blocker
+}
+
+func settle(t testing.TB, s *store.Store, e algesta.Execution, from algesta.ExecutionState) (settled bool) {
+	t.Helper()
+	update(t, s, func(tx *store.Tx) (err error) {
+		settled, err = tx.Settle(e, from)
+		return err
+	})
+	return settled
+}
+
+func stored(t testing.TB, s *store.Store, request string) algesta.Execution {
+	t.Helper()
+	e, found, err := s.Execution(context.Background(), request)
+	require.NoError(t, err)
+	require.True(t, found)
+	return e
+}
+
+func TestAnExecutionComesBackAsItWasRecorded(t *testing.T) {
+	t.Parallel()
+	s := withRequests(t, "c-1")
+	_, found, err := s.Execution(context.Background(), "c-1")
+	require.NoError(t, err)
+	require.False(t, found)
+	want := execution("c-1")
+	require.Empty(t, intend(t, s, want))
+	require.Empty(t, cmp.Diff(want, stored(t, s, "c-1")))
+
+	want.State, want.AppliedVersion, want.AppliedGeneration, want.AppliedAt = algesta.Confirmed, "101", 8, noon
+	require.True(t, settle(t, s, want, algesta.Intended))
+	require.False(t, settle(t, s, want, algesta.Intended), "it is settled already")
+	require.Empty(t, cmp.Diff(want, stored(t, s, "c-1")))
+
+	update(t, s, func(tx *store.Tx) error { return tx.Remember("c-1", []byte(`{"ready":3}`)) })
+	want.Watch = []byte(`{"ready":3}`)
+	require.Empty(t, cmp.Diff(want, stored(t, s, "c-1")))
+}
+
+func TestOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T) {
+	t.Parallel()
+	for state, blocked := range map[algesta.ExecutionState]bool{
+		algesta.Intended: true, algesta.Doubtful: true, algesta.Confirmed: false, algesta.NotDoneX: false,
+	} {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			s := withRequests(t, "c-1", "c-2")
+			first := execution("c-1")
+			require.Empty(t, intend(t, s, first))
+			first.State = state
+			require.True(t, settle(t, s, first, algesta.Intended))
+			blocker := intend(t, s, execution("c-2"))
+			_, found, err := s.Execution(context.Background(), "c-2")
+			require.NoError(t, err)
+			require.Equal(t, !blocked, found)
+			if blocked {
+				require.Equal(t, "c-1", blocker)
+				return
+			}
+			require.Empty(t, blocker)
+		})
+	}
+}
+
+func TestAnotherWorkloadIsNotBlocked(t *testing.T) {
+	t.Parallel()
+	s := withRequests(t, "c-1", "c-2")
+	require.Empty(t, intend(t, s, execution("c-1")))
+	other := execution("c-2")
+	other.Workload.Name = "orders-production"
+	require.Empty(t, intend(t, s, other))
+}
+
+func TestIntendingAgain(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[algesta.ExecutionState]struct {
+		blocker string
+		err     error
+		version string
+	}{
+		algesta.Intended:  {version: "105"},
+		algesta.NotDoneX:  {version: "105"},
+		algesta.Doubtful:  {version: "100", blocker: "c-1"},
+		algesta.Confirmed: {version: "100", err: algesta.ErrStale},
+	} {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			s := withRequests(t, "c-1")
+			first := execution("c-1")
+			require.Empty(t, intend(t, s, first))
+			first.State = state
+			require.True(t, settle(t, s, first, algesta.Intended))
+
+			again := execution("c-1")
+			again.ResourceVersion, again.Before = "105", nil
+			var blocker string
+			err := s.Update(context.Background(), func(tx *store.Tx) (err error) {
+				blocker, err = tx.Intend(again)
+				return err
+			})
+			require.ErrorIs(t, err, want.err)
+			require.Equal(t, want.blocker, blocker)
+			got := stored(t, s, "c-1")
+			require.Equal(t, want.version, got.ResourceVersion)
+			require.JSONEq(t, `{"ready":4}`, string(got.Before))
+			if want.version == "105" {
+				require.Equal(t, 2, got.Attempts)
+				require.Equal(t, algesta.Intended, got.State)
+			}
+		})
+	}
+}
+
+func TestTwoWritesAtOnceOnOneWorkloadOneWins(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	for range 30 {
+		var winners int
+		var both sync.WaitGroup
+		ids := []string{algesta.NewCommandID(), algesta.NewCommandID()}
+		for _, id := range ids {
+			update(t, s, func(tx *store.Tx) error { return tx.Create(pending(id)) })
+		}
+		for _, id := range ids {
+			both.Go(func() {
+				require.NoError(t, s.Update(context.Background(), func(tx *store.Tx) error {
+					blocker, err := tx.Intend(execution(id))
+					if blocker == "" {
+						winners++
+					}
+					return err
+				}))
+			})
+		}
+		both.Wait()
+		require.Equal(t, 1, winners)
+		for _, id := range ids {
+			e := execution(id)
+			e.State = algesta.NotDoneX
+			settle(t, s, e, algesta.Intended)
+		}
+	}
+}
+
+func TestTheDatabaseItselfRefusesASecondUndecidedWrite(t *testing.T) {
+	t.Parallel()
+	s := withRequests(t, "c-1", "c-2")
+	first := execution("c-1")
+	require.Empty(t, intend(t, s, first))
+	first.State = algesta.NotDoneX
+	require.True(t, settle(t, s, first, algesta.Intended))
+	require.Empty(t, intend(t, s, execution("c-2")))
+	first.State = algesta.Doubtful
+	err := s.Update(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Settle(first, algesta.NotDoneX)
+		return err
+	})
+	require.ErrorContains(t, err, "UNIQUE")
+}

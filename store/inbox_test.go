@@ -1,0 +1,167 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
+)
+
+// typed is a slash command as Slack delivered it.
+func typed(key string) algesta.Invocation {
+	return algesta.Invocation{
+		Key: key, Kind: algesta.Typed, Person: dana.ID, Name: "dana", Channel: "C0OPS",
+		Text: "rollback api-gateway production", Reply: "https://hooks.slack.example.com/1", At: noon,
+	}
+}
+
+func receive(t testing.TB, s *store.Store, v algesta.Invocation) bool {
+	t.Helper()
+	isFresh, err := s.Receive(context.Background(), v)
+	require.NoError(t, err)
+	return isFresh
+}
+
+func TestAnInvocationArrivesOnce(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	want := typed("cmd:1")
+	want.Vote = &algesta.Vote{Action: algesta.Approve, ID: "c-1"}
+	require.True(t, receive(t, s, want))
+	require.False(t, receive(t, s, want), "it was delivered again")
+	require.Empty(t, cmp.Diff(want, next(t, s.Arrivals())))
+	update(t, s, func(tx *store.Tx) error { return tx.Answered("cmd:1") })
+	require.False(t, receive(t, s, want), "it was delivered again after the answer")
+	require.True(t, receive(t, s, typed("cmd:2")))
+	require.Equal(t, "cmd:2", next(t, s.Arrivals()).Key)
+}
+
+func TestAnInvocationNeedsAKey(t *testing.T) {
+	t.Parallel()
+	_, err := fresh(t).Receive(context.Background(), typed(""))
+	require.ErrorContains(t, err, "it has no key")
+}
+
+func TestInvocationsArriveInTheirOrderHoweverSlowTheReaderIs(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	for i := range 300 {
+		require.True(t, receive(t, s, typed(fmt.Sprint(i))))
+	}
+	for i := range 300 {
+		require.Equal(t, fmt.Sprint(i), next(t, s.Arrivals()).Key)
+	}
+}
+
+func TestTheSameEnvelopeOnTwoSocketsIsFreshOnce(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	for i := range 50 {
+		var n int
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				isFresh, err := s.Receive(context.Background(), typed(fmt.Sprint(i)))
+				require.NoError(t, err)
+				mu.Lock()
+				defer mu.Unlock()
+				if isFresh {
+					n++
+				}
+			})
+		}
+		all.Wait()
+		require.Equal(t, 1, n)
+	}
+}
+
+func TestUnansweredAreThoseOfTheProcessBefore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	s := open(t, path)
+	for _, key := range []string{"a", "b", "c"} {
+		receive(t, s, typed(key))
+	}
+	update(t, s, func(tx *store.Tx) error { return tx.Answered("b") })
+	none, err := s.Unanswered(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, none, "what arrives in this process comes out of Arrivals")
+	closeStore(t, s)
+
+	s = open(t, path)
+	require.False(t, receive(t, s, typed("b")))
+	receive(t, s, typed("d"))
+	open, err := s.Unanswered(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff([]algesta.Invocation{typed("a"), typed("c")}, open))
+	require.Equal(t, "d", next(t, s.Arrivals()).Key)
+}
+
+func TestWhatWasAnsweredIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	v := typed("a")
+	v.Text = "marker-of-the-text"
+	receive(t, s, v)
+	require.Equal(t, 1, count(t, s, `SELECT COUNT(*) FROM inbox WHERE envelope LIKE '%marker-of-the-text%'`))
+	update(t, s, func(tx *store.Tx) error { return tx.Answered("a") })
+	require.Equal(t, 1, count(t, s, `SELECT COUNT(*) FROM inbox WHERE envelope IS NULL AND done_at > 0`))
+}
+
+func TestCloseEndsArrivals(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	receive(t, s, typed("a"))
+	closeStore(t, s)
+	for range s.Arrivals() {
+	}
+	_, err := s.Receive(context.Background(), typed("b"))
+	require.ErrorIs(t, err, store.ErrClosed)
+	require.ErrorIs(t, s.Update(context.Background(), func(*store.Tx) error { return nil }), store.ErrClosed)
+}
+
+func TestThePointsOfTheCrashMatrixAreReported(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	points := make(chan string, 10)
+	s.Observe = func(point string) { points <- point }
+	receive(t, s, typed("a"))
+	require.Equal(t, "inbox-committed", next(t, points))
+	update(t, s, func(tx *store.Tx) error { return tx.Post(algesta.Post{Command: "c-1", Kind: algesta.CardPost}) })
+	require.Equal(t, "update-committed", next(t, points))
+	require.NoError(t, s.Delivered(context.Background(), []algesta.Delivery{{ID: 1, Rev: 1, TS: "1.0"}}))
+	require.Equal(t, "delivered", next(t, points))
+	require.Empty(t, points)
+}
+
+func TestALateCallerDoesNotLoseItsEnvelope(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	hold, held := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- s.Update(context.Background(), func(*store.Tx) error {
+			close(held)
+			<-hold
+			return nil
+		})
+	}()
+	<-held
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err := s.Receive(ctx, typed("a"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	close(hold)
+	require.NoError(t, next(t, done))
+	require.Equal(t, "a", next(t, s.Arrivals()).Key)
+	require.False(t, receive(t, s, typed("a")))
+}

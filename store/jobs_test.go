@@ -1,0 +1,250 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
+)
+
+// handled is what a handler saw.
+type handled struct {
+	request string
+	at      time.Time
+}
+
+// reporting is a handler that reports its calls and is done.
+func reporting(calls chan handled) store.Handler {
+	return func(_ context.Context, request string) (time.Duration, error) {
+		calls <- handled{request, time.Now()}
+		return 0, nil
+	}
+}
+
+// start starts the jobs of s.
+func start(t testing.TB, s *store.Store, handlers map[algesta.JobKind]store.Handler) {
+	t.Helper()
+	s.Work(handlers)
+	require.NoError(t, s.Start(context.Background()))
+}
+
+func schedule(t testing.TB, s *store.Store, kind algesta.JobKind, request string, at time.Time) {
+	t.Helper()
+	update(t, s, func(tx *store.Tx) error { return tx.Schedule(kind, request, at) })
+}
+
+// quiet waits until no job is kept any more.
+func quiet(t testing.TB, s *store.Store) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		n, err := s.Jobs(context.Background())
+		require.NoError(t, err)
+		return n == 0
+	}, waitFor, 5*time.Millisecond)
+}
+
+func TestAJobThatIsDueRunsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	calls := make(chan handled, 10)
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: reporting(calls)})
+	began := time.Now()
+	schedule(t, s, algesta.ExecuteJob, "c-1", began)
+	got := next(t, calls)
+	require.Equal(t, "c-1", got.request)
+	require.Less(t, got.at.Sub(began), time.Second, "River's poll alone would take longer on average")
+	quiet(t, s)
+	require.Empty(t, calls)
+}
+
+func TestAJobRunsAtItsTimeAndOnce(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	calls := make(chan handled, 10)
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExpireJob: reporting(calls)})
+	at := time.Now().Add(300 * time.Millisecond)
+	for _, when := range []time.Time{at.Add(time.Hour), at, at.Add(time.Minute)} {
+		schedule(t, s, algesta.ExpireJob, "c-1", when)
+	}
+	require.WithinRange(t, next(t, calls).at, at.Add(-time.Millisecond), at.Add(waitFor))
+	quiet(t, s)
+	require.Empty(t, calls)
+}
+
+func TestAHandlerAsksToBeCalledAgain(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	calls := make(chan time.Time, 10)
+	left := 3
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.FollowJob: func(context.Context, string) (time.Duration, error) {
+		calls <- time.Now()
+		left--
+		if left == 0 {
+			return 0, nil
+		}
+		return 50 * time.Millisecond, nil
+	}})
+	schedule(t, s, algesta.FollowJob, "c-1", time.Now())
+	first, second, third := next(t, calls), next(t, calls), next(t, calls)
+	require.GreaterOrEqual(t, second.Sub(first), 50*time.Millisecond)
+	require.GreaterOrEqual(t, third.Sub(second), 50*time.Millisecond)
+	quiet(t, s)
+}
+
+func TestErrorsAndPanicsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	calls := make(chan time.Time, 10)
+	n := 0
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(context.Context, string) (time.Duration, error) {
+		calls <- time.Now()
+		n++
+		switch n {
+		case 1:
+			return 0, errors.New("the cluster does not answer")
+		case 2:
+			panic("oh")
+		}
+		return 0, nil
+	}})
+	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
+	first, second, third := next(t, calls), next(t, calls), next(t, calls)
+	require.GreaterOrEqual(t, second.Sub(first), 200*time.Millisecond)
+	require.GreaterOrEqual(t, third.Sub(second), 400*time.Millisecond)
+	quiet(t, s)
+}
+
+func TestOneRequestIsNeverHandledTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	var busy, most, calls atomic.Int64
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.FollowJob: func(context.Context, string) (time.Duration, error) {
+		most.Store(max(most.Load(), busy.Add(1)))
+		defer busy.Add(-1)
+		calls.Add(1)
+		<-time.After(2 * time.Millisecond)
+		return 0, nil
+	}})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				schedule(t, s, algesta.FollowJob, "c-1", time.Now())
+			}
+		})
+	}
+	all.Wait()
+	quiet(t, s)
+	require.Equal(t, int64(1), most.Load())
+	require.Positive(t, calls.Load())
+}
+
+func TestScheduledWhileItRunsItRunsAgain(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	began, goOn := make(chan struct{}, 10), make(chan struct{})
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(context.Context, string) (time.Duration, error) {
+		began <- struct{}{}
+		<-goOn
+		return 0, nil
+	}})
+	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
+	next(t, began)
+	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
+	close(goOn)
+	next(t, began)
+	quiet(t, s)
+}
+
+func TestWhatAProcessLeftIsDoneByTheNext(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	s := open(t, path)
+	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
+	schedule(t, s, algesta.ExpireJob, "c-2", time.Now().Add(300*time.Millisecond))
+	closeStore(t, s)
+
+	s = open(t, path)
+	calls := make(chan handled, 10)
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: reporting(calls), algesta.ExpireJob: reporting(calls)})
+	require.Equal(t, "c-1", next(t, calls).request)
+	require.Equal(t, "c-2", next(t, calls).request)
+	quiet(t, s)
+}
+
+func TestStopWaitsForTheHandlerAndCancelsItInTheEnd(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	s := open(t, path)
+	began := make(chan struct{}, 10)
+	ended := make(chan error, 1)
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(ctx context.Context, _ string) (time.Duration, error) {
+		began <- struct{}{}
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return 0, ctx.Err()
+	}})
+	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
+	next(t, began)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	_ = s.Stop(ctx)
+	require.ErrorIs(t, next(t, ended), context.Canceled)
+	closeStore(t, s)
+
+	s = open(t, path)
+	calls := make(chan handled, 10)
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: reporting(calls)})
+	require.Equal(t, "c-1", next(t, calls).request, "what was cancelled is done after the restart")
+	quiet(t, s)
+}
+
+func TestLeavingPendingCancelsTheExpiry(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	calls := make(chan handled, 10)
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExpireJob: reporting(calls)})
+	update(t, s, func(tx *store.Tx) error {
+		require.NoError(t, tx.Create(pending("c-1")))
+		return tx.Schedule(algesta.ExpireJob, "c-1", time.Now().Add(time.Hour))
+	})
+	n, err := s.Jobs(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	update(t, s, func(tx *store.Tx) error {
+		_, moved, err := tx.Move(algesta.Move{ID: "c-1", From: []algesta.Status{algesta.Pending}, To: algesta.Cancelled})
+		require.True(t, moved)
+		return err
+	})
+	quiet(t, s)
+	require.Empty(t, calls)
+}
+
+func TestReconcileGivesARequestItsJobBack(t *testing.T) {
+	t.Parallel()
+	for status, kind := range map[algesta.Status]algesta.JobKind{
+		algesta.Pending: algesta.ExpireJob, algesta.Approved: algesta.ExecuteJob,
+		algesta.Executing: algesta.ExecuteJob, algesta.Applied: algesta.FollowJob,
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			t.Parallel()
+			s := fresh(t)
+			r := pending("c-1")
+			r.Status, r.ExpiresAt = status, time.Now()
+			ended := pending("c-2")
+			ended.Status = algesta.Unknown
+			update(t, s, func(tx *store.Tx) error { return errors.Join(tx.Create(r), tx.Create(ended)) })
+			calls := make(chan handled, 10)
+			start(t, s, map[algesta.JobKind]store.Handler{kind: reporting(calls)})
+			require.Equal(t, "c-1", next(t, calls).request)
+		})
+	}
+}
