@@ -1,0 +1,251 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	slackapi "github.com/slack-go/slack"
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+)
+
+const (
+	askTimeout = 5 * time.Second
+	placeAge   = time.Minute
+	namesAge   = time.Hour // of user groups, to print only
+	maxPeople  = 10_000    // kept in memory; then the memory starts anew
+	maxName    = 80
+)
+
+// directory answers who somebody is, from Slack and never by a guess: what cannot be asked and is too old is an error.
+// Facts of the same thing are asked for once at a time, and below Slack's rates.
+type directory struct {
+	api      *slackapi.Client
+	identify func(context.Context) (self, error)
+	flights  *singleflight.Group
+	users    *rate.Limiter // users.info takes 100 a minute
+	places   *rate.Limiter // conversations.info takes 50
+	members  *rate.Limiter // usergroups.users.list takes 20
+	facts    *facts
+}
+
+// facts is what was learned. Each has its own time.
+type facts struct {
+	mu      sync.Mutex
+	groups  []string // that the policy names
+	people  map[string]person
+	members map[string]members
+	places  map[string]place
+	handles map[string]string
+	named   time.Time // handles
+}
+
+type person struct {
+	actor algesta.Actor // without groups
+	at    time.Time
+}
+
+type members struct {
+	users map[string]bool
+	at    time.Time
+}
+
+type place struct {
+	commands.Place
+	at time.Time
+}
+
+func newDirectory(api *slackapi.Client, identify func(context.Context) (self, error), groups []string) directory {
+	d := directory{
+		api: api, identify: identify, flights: &singleflight.Group{},
+		users: rate.NewLimiter(rate.Limit(1.5), 30), places: rate.NewLimiter(rate.Limit(0.7), 15), members: rate.NewLimiter(rate.Limit(0.25), 8),
+		facts: &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}},
+	}
+	d.SetGroups(groups)
+	return d
+}
+
+// SetGroups says which user groups the policy names now. Actors carry no others.
+func (d directory) SetGroups(ids []string) {
+	d.facts.mu.Lock()
+	defer d.facts.mu.Unlock()
+	d.facts.groups = slices.Compact(slices.Sorted(slices.Values(ids)))
+}
+
+// Actor is the person with facts no older than maxAge; AsOf is the time of the oldest. Who is not of the bot's own workspace is a
+// Stranger without asking. An error means that Slack could not be asked.
+func (d directory) Actor(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (algesta.Actor, error) {
+	me, err := d.identify(ctx)
+	if err != nil {
+		return algesta.Actor{}, unreachable(err)
+	}
+	if id.Team != me.team || id.User == "" {
+		return algesta.Actor{ID: id, Standing: algesta.Stranger, AsOf: time.Now()}, nil
+	}
+	p, err := d.person(ctx, id, maxAge)
+	if err != nil {
+		return algesta.Actor{}, unreachable(err)
+	}
+	actor := p.actor
+	if actor.Standing != algesta.Member && actor.Standing != algesta.Guest {
+		return actor, nil
+	}
+	groups, oldest, err := d.groupsOf(ctx, id.User, maxAge)
+	if err != nil {
+		return algesta.Actor{}, unreachable(err)
+	}
+	actor.Groups = groups
+	if !oldest.IsZero() && oldest.Before(actor.AsOf) {
+		actor.AsOf = oldest
+	}
+	return actor, nil
+}
+
+func unreachable(err error) error {
+	return &algesta.Error{
+		Kind: algesta.ErrUnreachable, Message: algesta.Say("Slack does not tell me who you are right now, so nothing was done."),
+		Hint: algesta.Say("Try again in a minute."), Err: err,
+	}
+}
+
+// person is what users.info says, asked again when it is older than maxAge.
+func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (person, error) {
+	d.facts.mu.Lock()
+	known, ok := d.facts.people[id.User]
+	d.facts.mu.Unlock()
+	if ok && time.Since(known.at) <= maxAge {
+		return known, nil
+	}
+	return ask(ctx, d, "user "+id.User, d.users, func(ctx context.Context) (person, error) {
+		at := time.Now()
+		u, err := d.api.GetUserInfoContext(ctx, id.User)
+		var actor algesta.Actor
+		switch name := code(err); {
+		case name == "user_not_found" || name == "user_not_visible" || name == "users_not_found":
+			actor = algesta.Actor{ID: id, Standing: algesta.Stranger}
+		case err != nil:
+			return person{}, fmt.Errorf("asking who %s is: %w", id, plainError(err))
+		default:
+			actor = actorOf(id, u)
+		}
+		actor.AsOf = at
+		p := person{actor: actor, at: at}
+		d.facts.mu.Lock()
+		defer d.facts.mu.Unlock()
+		if len(d.facts.people) >= maxPeople {
+			clear(d.facts.people)
+		}
+		d.facts.people[id.User] = p
+		return p, nil
+	})
+}
+
+// actorOf applies the standing rules (design.md, decision 11).
+func actorOf(id algesta.PersonID, u *slackapi.User) algesta.Actor {
+	a := algesta.Actor{ID: id, Name: displayName(u), Standing: algesta.Member}
+	switch {
+	case u.ID != id.User || u.TeamID != id.Team || u.IsStranger:
+		a.Standing = algesta.Stranger
+	case u.Deleted:
+		a.Standing = algesta.Deactivated
+	case u.IsBot || u.IsAppUser || u.IsWorkflowBot || u.ID == "USLACKBOT":
+		a.Standing = algesta.Bot
+	case u.IsRestricted || u.IsUltraRestricted:
+		a.Standing = algesta.Guest
+	default:
+		a.Email = strings.ToLower(strings.TrimSpace(u.Profile.Email))
+	}
+	return a
+}
+
+// displayName is for printing; people choose it, so it is cleaned and short.
+func displayName(u *slackapi.User) string {
+	name := first(u.Profile.RealName, u.RealName, u.Profile.DisplayName, u.Name)
+	name, _ = cut(sanitizer{}.line(name), maxName)
+	return first(name, u.ID)
+}
+
+// groupsOf are the named groups with this user in them, and the time of the oldest answer.
+func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Duration) (in []string, oldest time.Time, err error) {
+	d.facts.mu.Lock()
+	groups := d.facts.groups
+	d.facts.mu.Unlock()
+	type answer struct {
+		members
+		err error
+	}
+	answers := make([]answer, len(groups))
+	var asking sync.WaitGroup
+	for i, g := range groups {
+		asking.Go(func() { answers[i].members, answers[i].err = d.membersOf(ctx, g, maxAge) })
+	}
+	asking.Wait()
+	for i, a := range answers {
+		if a.err != nil {
+			return nil, time.Time{}, a.err
+		}
+		if oldest.IsZero() || a.at.Before(oldest) {
+			oldest = a.at
+		}
+		if a.users[user] {
+			in = append(in, groups[i])
+		}
+	}
+	return in, oldest, nil
+}
+
+// membersOf asks for one group. A group that does not exist, or is switched off, has no members: its ID in the policy gives nobody anything.
+func (d directory) membersOf(ctx context.Context, group string, maxAge time.Duration) (members, error) {
+	d.facts.mu.Lock()
+	known, ok := d.facts.members[group]
+	d.facts.mu.Unlock()
+	if ok && time.Since(known.at) <= maxAge {
+		return known, nil
+	}
+	return ask(ctx, d, "group "+group, d.members, func(ctx context.Context) (members, error) {
+		m := members{users: map[string]bool{}, at: time.Now()}
+		users, err := d.api.GetUserGroupMembersContext(ctx, group)
+		if name := code(err); err != nil && name != "no_such_subteam" && name != "subteam_not_found" {
+			return members{}, fmt.Errorf("asking who is in %s: %w", group, plainError(err))
+		}
+		for _, u := range users {
+			m.users[u] = true
+		}
+		d.facts.mu.Lock()
+		defer d.facts.mu.Unlock()
+		d.facts.members[group] = m
+		return m, nil
+	})
+}
+
+// warm learns the groups before the first command needs them.
+func (d directory) warm(ctx context.Context) {
+	d.facts.mu.Lock()
+	groups := d.facts.groups
+	d.facts.mu.Unlock()
+	for _, g := range groups {
+		_, _ = d.membersOf(ctx, g, time.Hour) // who needs them asks again and sees the error
+	}
+}
+
+// ask makes a call once for all who want the same, within the rate of its method. It takes askTimeout at most; a caller
+// who gives up does not end the call, because others may wait for it.
+func ask[T any](ctx context.Context, d directory, key string, limit *rate.Limiter, call func(context.Context) (T, error)) (T, error) {
+	answer, err, _ := d.flights.Do(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		if err := limit.Wait(ctx); err != nil {
+			return nil, fmt.Errorf("asking Slack: too many questions in a minute: %w", err)
+		}
+		return call(ctx)
+	})
+	value, _ := answer.(T) // the zero value beside an error
+	return value, err
+}

@@ -1,0 +1,311 @@
+package slack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// frame is one message of a Socket Mode connection, of whatever type.
+type frame struct {
+	Type       string          `json:"type"`
+	Reason     string          `json:"reason"` // of a disconnect
+	EnvelopeID string          `json:"envelope_id"`
+	Payload    json.RawMessage `json:"payload"`
+}
+
+// errIgnored marks an envelope that is none of the bot's business: it is acknowledged and forgotten.
+var errIgnored = errors.New("not for the bot")
+
+// reader turns envelopes into what the rest of the bot works with. It is pure: the same envelope at the same time gives
+// the same answer. slackevents would refuse a whole event for one block it does not know, so it decodes just what it needs.
+type reader struct {
+	command string         // "/algesta"
+	bot     string         // the bot's own user ID
+	mention *regexp.Regexp // of the bot, in both of Slack's spellings
+}
+
+func newReader(command, bot string) reader {
+	return reader{command: command, bot: bot, mention: regexp.MustCompile(`<@` + regexp.QuoteMeta(bot) + `(\|[^>]*)?>`)}
+}
+
+// received is one envelope, understood: something for the inbox, or a click that first asks for a reason.
+type received struct {
+	Invocation algesta.Invocation
+	// AskReason says that a dialog has to ask for the reason before the click counts; Trigger opens it within 3 s.
+	AskReason bool
+	Trigger   string
+	Label     string // of the button that was clicked
+	// Blank says that the dialog came back without a reason: it stays open and asks again.
+	Blank bool
+}
+
+// read understands one envelope that arrived at now. An errIgnored needs no more than an acknowledgement.
+func (r reader) read(f frame, now time.Time) (received, error) {
+	switch f.Type {
+	case "slash_commands":
+		return r.slash(f, now)
+	case "events_api":
+		return r.event(f, now)
+	case "interactive":
+		return r.interaction(f, now)
+	}
+	return received{}, fmt.Errorf("envelope of type %.40q: %w", f.Type, errIgnored)
+}
+
+type slashPayload struct {
+	TeamID      string `json:"team_id"`
+	ChannelID   string `json:"channel_id"`
+	ChannelName string `json:"channel_name"`
+	UserID      string `json:"user_id"`
+	UserName    string `json:"user_name"`
+	Command     string `json:"command"`
+	Text        string `json:"text"`
+	ResponseURL string `json:"response_url"`
+	TriggerID   string `json:"trigger_id"`
+}
+
+func (r reader) slash(f frame, now time.Time) (received, error) {
+	var p slashPayload
+	if err := json.Unmarshal(f.Payload, &p); err != nil {
+		return received{}, fmt.Errorf("reading slash command: %w", shapeOnly(err))
+	}
+	if p.Command != r.command {
+		return received{}, fmt.Errorf("another slash command: %w", errIgnored)
+	}
+	if p.UserID == "" || p.ChannelID == "" {
+		return received{}, errors.New("reading slash command: user or channel is missing")
+	}
+	key := "cmd:" + p.TriggerID
+	if p.TriggerID == "" {
+		key = "cmd:" + f.EnvelopeID
+	}
+	return received{Invocation: algesta.Invocation{
+		Key: key, Kind: algesta.Typed, Person: algesta.PersonID{Team: p.TeamID, User: p.UserID}, Name: p.UserName,
+		Channel: p.ChannelID,
+		// Slack hides the names of conversations that are not public (slack.md, part B).
+		Private: p.ChannelName == "privategroup" || strings.HasPrefix(p.ChannelName, "mpdm-"),
+		Direct:  p.ChannelName == "directmessage",
+		Text:    unescape(p.Text), Reply: p.ResponseURL, At: now,
+	}}, nil
+}
+
+type eventPayload struct {
+	TeamID    string `json:"team_id"`
+	EventID   string `json:"event_id"`
+	EventTime int64  `json:"event_time"`
+	Event     struct {
+		Type        string          `json:"type"`
+		Subtype     string          `json:"subtype"`
+		ChannelType string          `json:"channel_type"`
+		User        string          `json:"user"`
+		UserTeam    string          `json:"user_team"`
+		SourceTeam  string          `json:"source_team"`
+		Team        string          `json:"team"`
+		BotID       string          `json:"bot_id"`
+		Text        string          `json:"text"`
+		ThreadTS    string          `json:"thread_ts"`
+		Channel     string          `json:"channel"`
+		Edited      json.RawMessage `json:"edited"`
+	} `json:"event"`
+}
+
+func (r reader) event(f frame, now time.Time) (received, error) {
+	var p eventPayload
+	if err := json.Unmarshal(f.Payload, &p); err != nil {
+		return received{}, fmt.Errorf("reading event: %w", shapeOnly(err))
+	}
+	e := p.Event
+	mention := e.Type == "app_mention"
+	direct := e.Type == "message" && e.ChannelType == "im"
+	if !mention && !direct {
+		return received{}, fmt.Errorf("event of another type: %w", errIgnored)
+	}
+	// Bots answer each other for ever, and an edited sentence would run twice.
+	if e.BotID != "" || e.Subtype != "" || len(e.Edited) > 0 || e.User == "" || e.User == r.bot {
+		return received{}, fmt.Errorf("event of a bot or an edit: %w", errIgnored)
+	}
+	if e.Channel == "" || p.EventID == "" {
+		return received{}, errors.New("reading event: channel or event ID is missing")
+	}
+	team := first(e.UserTeam, e.SourceTeam, e.Team, p.TeamID)
+	return received{Invocation: algesta.Invocation{
+		Key: "evt:" + p.EventID, Kind: algesta.Mentioned, Person: algesta.PersonID{Team: team, User: e.User},
+		Channel: e.Channel, Direct: direct, Thread: e.ThreadTS,
+		Text: unescape(r.withoutMention(e.Text)), At: earlier(time.Unix(p.EventTime, 0), p.EventTime, now),
+	}}, nil
+}
+
+type interactionPayload struct {
+	Type string `json:"type"`
+	Team struct {
+		ID string `json:"id"`
+	} `json:"team"`
+	User struct {
+		ID       string `json:"id"`
+		TeamID   string `json:"team_id"`
+		Name     string `json:"name"`
+		Username string `json:"username"`
+	} `json:"user"`
+	Container struct {
+		MessageTS string `json:"message_ts"`
+		ThreadTS  string `json:"thread_ts"`
+		ChannelID string `json:"channel_id"`
+	} `json:"container"`
+	Channel struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"channel"`
+	Message struct {
+		TS       string `json:"ts"`
+		ThreadTS string `json:"thread_ts"`
+	} `json:"message"`
+	Actions []struct {
+		ActionID string `json:"action_id"`
+		BlockID  string `json:"block_id"`
+		Value    string `json:"value"`
+		ActionTS string `json:"action_ts"`
+		Text     struct {
+			Text string `json:"text"`
+		} `json:"text"`
+	} `json:"actions"`
+	ResponseURL string `json:"response_url"`
+	TriggerID   string `json:"trigger_id"`
+	View        struct {
+		ID              string `json:"id"`
+		CallbackID      string `json:"callback_id"`
+		PrivateMetadata string `json:"private_metadata"`
+		State           struct {
+			Values map[string]map[string]struct {
+				Value string `json:"value"`
+			} `json:"values"`
+		} `json:"state"`
+	} `json:"view"`
+}
+
+func (p interactionPayload) person() algesta.PersonID {
+	return algesta.PersonID{Team: first(p.User.TeamID, p.Team.ID), User: p.User.ID}
+}
+
+func (r reader) interaction(f frame, now time.Time) (received, error) {
+	var p interactionPayload
+	if err := json.Unmarshal(f.Payload, &p); err != nil {
+		return received{}, fmt.Errorf("reading interaction: %w", shapeOnly(err))
+	}
+	if p.User.ID == "" {
+		return received{}, errors.New("reading interaction: user is missing")
+	}
+	switch p.Type {
+	case "block_actions":
+		return r.click(p, now)
+	case "view_submission":
+		return r.submission(p, now)
+	}
+	return received{}, fmt.Errorf("interaction of another type: %w", errIgnored)
+}
+
+// actions are the buttons that count. A button of any other name is not ours.
+func actions() []algesta.VoteAction {
+	return []algesta.VoteAction{algesta.Approve, algesta.Deny, algesta.Cancel, algesta.Run, algesta.Done, algesta.NotDone}
+}
+
+func (r reader) click(p interactionPayload, now time.Time) (received, error) {
+	if len(p.Actions) == 0 {
+		return received{}, fmt.Errorf("no action: %w", errIgnored)
+	}
+	a := p.Actions[0] // a click carries one
+	name, _, _ := strings.Cut(a.ActionID, ":")
+	action := algesta.VoteAction(name)
+	if !slices.Contains(actions(), action) || a.Value == "" {
+		return received{}, fmt.Errorf("another button: %w", errIgnored)
+	}
+	ts := first(p.Message.TS, p.Container.MessageTS)
+	channel := first(p.Channel.ID, p.Container.ChannelID)
+	if channel == "" || ts == "" || a.ActionTS == "" {
+		return received{}, errors.New("reading click: channel, message or time is missing")
+	}
+	return received{
+		Invocation: algesta.Invocation{
+			Key: "act:" + p.User.ID + ":" + ts + ":" + a.ActionTS, Kind: algesta.Voted,
+			Person: p.person(), Name: first(p.User.Name, p.User.Username), Channel: channel,
+			Private: p.Channel.Name == "privategroup", Direct: p.Channel.Name == "directmessage",
+			Thread: first(p.Message.ThreadTS, p.Container.ThreadTS), Reply: p.ResponseURL,
+			Vote: &algesta.Vote{Action: action, ID: a.Value}, At: now,
+		},
+		AskReason: asksReason(a.BlockID, a.ActionID), Trigger: p.TriggerID, Label: a.Text.Text,
+	}, nil
+}
+
+func (r reader) submission(p interactionPayload, now time.Time) (received, error) {
+	if p.View.CallbackID != reasonCallback {
+		return received{}, fmt.Errorf("another dialog: %w", errIgnored)
+	}
+	var asked reasonAsked
+	if err := json.Unmarshal([]byte(p.View.PrivateMetadata), &asked); err != nil {
+		return received{}, fmt.Errorf("reading dialog: %w", shapeOnly(err))
+	}
+	if !slices.Contains(actions(), asked.Action) || asked.ID == "" || asked.Channel == "" {
+		return received{}, errors.New("reading dialog: action, ID or channel is missing")
+	}
+	reason := strings.TrimSpace(p.View.State.Values[reasonBlock][reasonInput].Value)
+	return received{
+		Invocation: algesta.Invocation{
+			Key: "act:" + p.User.ID + ":" + asked.Message + ":" + p.View.ID, Kind: algesta.Voted,
+			Person: p.person(), Name: first(p.User.Name, p.User.Username), Channel: asked.Channel,
+			Private: asked.Private, Direct: asked.Direct, Thread: asked.Thread, Reply: asked.Reply,
+			Vote: &algesta.Vote{Action: asked.Action, ID: asked.ID, Reason: reason}, At: now,
+		},
+		Blank: reason == "",
+	}, nil
+}
+
+// withoutMention removes the bot's own mention, wherever it stands.
+func (r reader) withoutMention(text string) string {
+	if at := r.mention.FindStringIndex(text); at != nil {
+		text = text[:at[0]] + text[at[1]:]
+	}
+	return strings.TrimSpace(text) // also the no-break space that Slack puts after a mention
+}
+
+// unescape undoes the three replacements that Slack makes in what people type.
+func unescape(s string) string {
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
+}
+
+// shapeOnly says what was wrong with a JSON text without quoting it: it can hold what people typed.
+func shapeOnly(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return errors.New("not JSON at byte " + strconv.FormatInt(syntax.Offset, 10))
+	}
+	var shape *json.UnmarshalTypeError
+	if errors.As(err, &shape) {
+		return errors.New("field " + shape.Field + " is a " + shape.Value)
+	}
+	return errors.New("not JSON")
+}
+
+// first is the first that is not empty.
+func first(of ...string) string {
+	for _, s := range of {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// earlier is the time Slack gave, unless it gave none or its clock is ahead of ours.
+func earlier(at time.Time, given int64, now time.Time) time.Time {
+	if given == 0 || at.After(now) {
+		return now
+	}
+	return at
+}

@@ -1,0 +1,95 @@
+package slack
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	slackapi "github.com/slack-go/slack"
+)
+
+// code is Slack's own name of an error, such as "channel_not_found"; "" where Slack did not answer with one.
+func code(err error) string {
+	var refused slackapi.SlackErrorResponse
+	if errors.As(err, &refused) {
+		return refused.Err
+	}
+	return ""
+}
+
+// plainError leaves out the address of a call: that of a response_url or of a socket is a secret.
+func plainError(err error) error {
+	var call *url.Error
+	if errors.As(err, &call) {
+		return fmt.Errorf("%s: %w", call.Op, call.Err)
+	}
+	return err
+}
+
+// credentials tells the errors that only a person can repair, at the app's tokens and scopes.
+func credentials(code string) bool {
+	return slices.Contains([]string{
+		"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
+		"not_allowed_token_type", "forbidden_team", "no_permission", "org_login_required", "ekm_access_denied", "access_denied",
+	}, code)
+}
+
+// verdict is what an error of a call means for the message.
+type verdict struct {
+	after    time.Duration // try again, not before
+	limited  bool          // it was a 429: the whole method has to rest
+	maybe    bool          // nobody knows whether it was done
+	textOnly bool          // Slack did not like the blocks
+	gone     bool          // it can never be delivered
+	expired  bool          // the response_url is used up
+}
+
+// contentErrors are about the blocks: the same words go out as plain text once (slack.md, part C4).
+func contentErrors() []string {
+	return []string{
+		"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many",
+		"no_text", "invalid_arguments", "invalid_array_arg", "only_one_table_allowed", "block_mismatch",
+		"metadata_too_large", "invalid_metadata_format", "invalid_metadata_schema",
+	}
+}
+
+// judge tells what to do after a call went wrong for the tries-th time.
+func judge(err error, tries int) verdict {
+	var limited *slackapi.RateLimitedError
+	var status slackapi.StatusCodeError
+	name := code(err)
+	switch {
+	case errors.As(err, &limited):
+		return verdict{limited: true, after: max(limited.RetryAfter, time.Second)}
+	case name == "ratelimited", name == "rate_limited", name == "message_limit_exceeded":
+		return verdict{limited: true, after: slowly(tries)}
+	case name == "internal_error", name == "fatal_error", name == "request_timeout", name == "service_unavailable", name == "team_added_to_org":
+		return verdict{maybe: true, after: slowly(tries)}
+	case slices.Contains(contentErrors(), name):
+		return verdict{textOnly: true}
+	case credentials(name):
+		return verdict{after: time.Minute}
+	case name != "":
+		return verdict{gone: true} // the channel, the thread or the message is not there for the bot
+	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
+		return verdict{limited: true, after: slowly(tries)}
+	case errors.As(err, &status) && status.Code < http.StatusInternalServerError:
+		return verdict{expired: true, gone: true}
+	}
+	return verdict{maybe: true, after: slowly(tries)} // 5xx, a broken connection, a deadline
+}
+
+// slowly doubles from a second to a minute.
+func slowly(tries int) time.Duration { return min(time.Second<<min(tries, 6), time.Minute) }
+
+// details are Slack's remarks on a message that it refused, for the log: they name places in it, not its content.
+func details(err error) []string {
+	var refused slackapi.SlackErrorResponse
+	if errors.As(err, &refused) {
+		return refused.ResponseMetadata.Messages
+	}
+	return nil
+}

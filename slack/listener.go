@@ -1,0 +1,320 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	slackapi "github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Inbox keeps what arrives.
+type Inbox interface {
+	// Receive stores the invocation and returns after the commit; fresh is false when its key was stored before. Only then
+	// is it acknowledged, so an error means that Slack sends it again or tells the person that it failed. It is called
+	// concurrently, up to 256 at once.
+	Receive(ctx context.Context, in algesta.Invocation) (fresh bool, err error)
+}
+
+const (
+	lines = 2 // connections kept open; Slack allows 10 per app
+	// maxInFlight is how many envelopes may wait for the inbox. Beyond it they are neither stored nor acknowledged.
+	maxInFlight = 256
+	// receiveTimeout is far over the 3 s after which Slack gives up: what was nearly stored is stored.
+	receiveTimeout = 10 * time.Second
+	// retireAfter is how long a replaced socket is still read: Slack hangs up about 10 s after its warning.
+	retireAfter = 15 * time.Second
+)
+
+// Stats is how the connection to Slack is doing, for /readyz and metrics.
+type Stats struct {
+	Connected  int       // sockets that have said hello
+	Hello      time.Time // the last one
+	Reconnects int64     // sockets that replaced another
+	Received   int64     // envelopes stored
+	Repeated   int64     // envelopes that were stored before
+	Bad        int64     // frames or envelopes that could not be read; acknowledged where they had an ID
+	Dropped    int64     // envelopes not acknowledged, because the inbox failed or was full
+	AckErrors  int64     // acknowledgements that could not be written
+	InFlight   int       // envelopes on their way to the inbox
+	Problem    string    // what went wrong since the last hello, "" for nothing
+}
+
+// listener keeps the sockets and hands what arrives to the inbox.
+type listener struct {
+	api   *slackapi.Client
+	http  *http.Client
+	inbox Inbox
+	log   *zap.Logger
+	read  reader
+
+	stagger   time.Duration // between the first socket's hello and the second socket
+	fatalWait time.Duration // before a refused token is tried again
+	slots     chan struct{}
+	work      sync.WaitGroup // lines, sockets and envelopes
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// run keeps the sockets until ctx ends, then lets what is in flight be stored and acknowledged.
+func (l *listener) run(ctx context.Context) {
+	for n := range lines {
+		l.work.Go(func() {
+			if n == 0 || pause(ctx, time.Duration(n)*l.stagger) {
+				l.keep(ctx)
+			}
+		})
+	}
+	l.work.Wait()
+}
+
+// keep holds one line: it opens a socket, opens the next one as soon as Slack says that it will hang up, and only
+// then lets go of the old one, because Slack sends envelopes on it to the last.
+func (l *listener) keep(ctx context.Context) {
+	var old *socket
+	failures := 0
+	for ctx.Err() == nil {
+		k, err := l.open(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			wait := l.waitAfter(err, failures)
+			failures++
+			l.fail(err, wait)
+			pause(ctx, wait)
+			continue
+		}
+		if old != nil {
+			l.count(func(s *Stats) { s.Reconnects++ })
+			close(old.retired)
+		}
+		old, failures = k, 0
+		select {
+		case <-k.leaving:
+			l.log.Info("socket is being refreshed", zap.String("reason", k.reason))
+			if k.reason == "link_disabled" || k.reason == "too_many_websockets" {
+				l.fail(fmt.Errorf("slack hangs up: %s", k.reason), l.fatalWait)
+				pause(ctx, l.fatalWait)
+			}
+		case <-k.done:
+			l.log.Info("socket was closed")
+			pause(ctx, backoff(0)) // so that a Slack that hangs up at once is not called in a tight loop
+		case <-ctx.Done():
+		}
+	}
+}
+
+// open makes a connection and returns after its hello.
+func (l *listener) open(ctx context.Context) (*socket, error) {
+	opening, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	_, address, err := l.api.StartSocketModeContext(opening)
+	if err != nil {
+		return nil, fmt.Errorf("opening a socket: %w", plainError(err))
+	}
+	k, err := dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	l.work.Go(func() { l.serve(ctx, k) })
+	hello := time.NewTimer(helloTimeout)
+	defer hello.Stop()
+	select {
+	case <-k.hello:
+		return k, nil
+	case <-k.done:
+		return nil, errors.New("the socket was closed before its hello")
+	case <-hello.C:
+		k.stopReading()
+		return nil, errors.New("the socket did not say hello")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// serve owns one socket from its opening to its end.
+func (l *listener) serve(ctx context.Context, k *socket) {
+	l.work.Go(func() { k.readAll(func(f frame) { l.take(ctx, k, f) }, l.countBad) })
+	greeted := l.watch(ctx, k)
+	k.stopReading()
+	<-k.done
+	k.inFlight.Wait()
+	k.close()
+	if greeted {
+		l.count(func(s *Stats) { s.Connected-- })
+	}
+}
+
+// watch returns when the socket is of no more use, and says whether it was ever counted as connected.
+func (l *listener) watch(ctx context.Context, k *socket) (greeted bool) {
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	hello, retired := k.hello, k.retired
+	var leave <-chan time.Time
+	for {
+		select {
+		case <-hello:
+			hello, greeted = nil, true
+			l.connected()
+		case <-retired:
+			retired = nil
+			timer := time.NewTimer(retireAfter)
+			defer timer.Stop()
+			leave = timer.C
+		case <-ping.C:
+			if k.ping() != nil {
+				return greeted
+			}
+		case <-leave:
+			return greeted
+		case <-k.done:
+			return greeted
+		case <-ctx.Done():
+			return greeted
+		}
+	}
+}
+
+// take gives one envelope to the inbox and acknowledges it after the commit. It returns at once: many are in flight
+// together, because the store commits them in groups. An envelope without a slot is left alone, and Slack sends it again
+// or tells the person.
+func (l *listener) take(ctx context.Context, k *socket, f frame) {
+	now := time.Now()
+	select {
+	case l.slots <- struct{}{}:
+	default:
+		l.count(func(s *Stats) { s.Dropped++ })
+		l.log.Warn("envelope left unacknowledged: the inbox is full", zap.String("type", f.Type))
+		return
+	}
+	l.count(func(s *Stats) { s.InFlight++ })
+	k.inFlight.Go(func() {
+		defer func() {
+			<-l.slots
+			l.count(func(s *Stats) { s.InFlight-- })
+		}()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveTimeout) // what arrived is finished, also while stopping
+		defer cancel()
+		answer, ok := l.handle(ctx, f, now)
+		if !ok {
+			return
+		}
+		if err := k.ack(f.EnvelopeID, answer); err != nil {
+			l.count(func(s *Stats) { s.AckErrors++ })
+			l.log.Warn("acknowledgement not written", zap.Error(err)) // Slack sends it again and the inbox knows it
+		}
+	})
+}
+
+// handle decides about one envelope: whether to acknowledge it, and with what.
+func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer any, ok bool) {
+	in, err := l.read.read(f, now)
+	switch {
+	case errors.Is(err, errIgnored):
+		return nil, true
+	case err != nil: // never acknowledged, it would come back for ever
+		l.countBad()
+		l.log.Warn("envelope not understood", zap.String("type", f.Type), zap.Error(err))
+		return nil, true
+	case in.Blank:
+		return blankReason(), true
+	case in.AskReason:
+		l.dialog(ctx, in)
+		return nil, true
+	}
+	fresh, err := l.inbox.Receive(ctx, in.Invocation)
+	if err != nil {
+		l.count(func(s *Stats) { s.Dropped++ })
+		l.log.Error("envelope left unacknowledged", zap.String("type", f.Type), zap.Error(err))
+		return nil, false
+	}
+	l.count(func(s *Stats) {
+		if s.Received++; !fresh {
+			s.Repeated++
+		}
+	})
+	return nil, true
+}
+
+// dialog asks for the reason beside the acknowledgement: both have 3 s.
+func (l *listener) dialog(ctx context.Context, in received) {
+	ctx = context.WithoutCancel(ctx)
+	l.work.Go(func() {
+		err := l.askReason(ctx, in)
+		if err == nil {
+			return
+		}
+		l.log.Warn("dialog not opened", zap.Error(err))
+		ctx, cancel := context.WithTimeout(ctx, triggerLife)
+		defer cancel()
+		if err := l.sayAgain(ctx, in.Invocation); err != nil {
+			l.log.Warn("click not answered", zap.Error(err))
+		}
+	})
+}
+
+func (l *listener) connected() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Connected++
+	l.stats.Hello = time.Now()
+	l.stats.Problem = ""
+}
+
+func (l *listener) fail(err error, wait time.Duration) {
+	l.count(func(s *Stats) { s.Problem = err.Error() })
+	l.log.Error("no socket", zap.Error(err), zap.Duration("retry", wait))
+}
+
+func (l *listener) countBad() { l.count(func(s *Stats) { s.Bad++ }) }
+
+func (l *listener) count(f func(*Stats)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(&l.stats)
+}
+
+func (l *listener) snapshot() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stats
+}
+
+// waitAfter is how long to wait before the next try. A refused token is no reason to exit: somebody may repair it.
+func (l *listener) waitAfter(err error, failures int) time.Duration {
+	var limited *slackapi.RateLimitedError
+	if errors.As(err, &limited) {
+		return limited.RetryAfter
+	}
+	if credentials(code(err)) {
+		return l.fatalWait
+	}
+	return backoff(failures)
+}
+
+// backoff doubles from 200 ms to 30 s, with a third of chance so that many bots do not come back together.
+func backoff(failures int) time.Duration {
+	d := min(200*time.Millisecond<<min(failures, 10), 30*time.Second)
+	return d - rand.N(d/3)
+}
+
+// pause waits; false means that ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,108 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	slackapi "github.com/slack-go/slack"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+)
+
+var _ commands.Directory = directory{}
+
+// Place is a conversation as the bot sees it, at most a minute old. One that it cannot see, or that is archived, is one where
+// it is no member.
+func (d directory) Place(ctx context.Context, channel string) (commands.Place, error) {
+	d.facts.mu.Lock()
+	known, ok := d.facts.places[channel]
+	d.facts.mu.Unlock()
+	if ok && time.Since(known.at) <= placeAge {
+		return known.Place, nil
+	}
+	p, err := ask(ctx, d, "place "+channel, d.places, func(ctx context.Context) (place, error) {
+		p := place{at: time.Now()}
+		c, err := d.api.GetConversationInfoContext(ctx, &slackapi.GetConversationInfoInput{ChannelID: channel})
+		switch name := code(err); {
+		case name == "channel_not_found" || name == "not_in_channel" || name == "method_not_supported_for_channel_type":
+		case err != nil:
+			return place{}, fmt.Errorf("asking about the channel %s: %w", channel, plainError(err))
+		case c.IsIM: // the bot sees no direct messages but its own
+			p.Place = commands.Place{Member: true, Direct: true}
+		default:
+			p.Place = commands.Place{Name: sanitizer{}.line(c.Name), Member: (c.IsMember || c.IsMpIM) && !c.IsArchived}
+		}
+		d.facts.mu.Lock()
+		defer d.facts.mu.Unlock()
+		maps.DeleteFunc(d.facts.places, func(_ string, old place) bool { return p.at.Sub(old.at) > placeAge })
+		if p.Member { // whoever invites the bot does not wait a minute to be believed
+			d.facts.places[channel] = p
+		}
+		return p, nil
+	})
+	if err != nil {
+		return commands.Place{}, &algesta.Error{
+			Kind: algesta.ErrUnreachable, Message: algesta.Say("Slack does not tell me about this channel right now, so nothing was done."),
+			Hint: algesta.Say("Try again in a minute."), Err: err,
+		}
+	}
+	return p.Place, nil
+}
+
+// Subject is a subject of a policy as people call it: "@platform", "Carla". When Slack does not tell, it is its ID.
+func (d directory) Subject(ctx context.Context, s algesta.Subject) string {
+	kind, id, ok := strings.Cut(string(s), ":")
+	switch {
+	case !ok:
+		return string(s)
+	case kind == "user":
+		return d.nameOf(ctx, id)
+	case kind == "group":
+		return "@" + first(d.handle(ctx, id), id)
+	}
+	return id
+}
+
+func (d directory) nameOf(ctx context.Context, user string) string {
+	me, err := d.identify(ctx)
+	if err != nil {
+		return user
+	}
+	p, err := d.person(ctx, algesta.PersonID{Team: me.team, User: user}, namesAge)
+	if err != nil {
+		return user
+	}
+	return first(p.actor.Name, user)
+}
+
+// handle is how people write a group. All handles come with one call.
+func (d directory) handle(ctx context.Context, group string) string {
+	d.facts.mu.Lock()
+	handle, fresh := d.facts.handles[group], time.Since(d.facts.named) <= namesAge
+	d.facts.mu.Unlock()
+	if fresh {
+		return handle
+	}
+	handles, err := ask(ctx, d, "handles", d.members, func(ctx context.Context) (map[string]string, error) {
+		all, err := d.api.GetUserGroupsContext(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("asking for the user groups: %w", plainError(err))
+		}
+		handles := map[string]string{}
+		for _, g := range all {
+			handles[g.ID], _ = cut(sanitizer{}.line(g.Handle), maxName)
+		}
+		d.facts.mu.Lock()
+		defer d.facts.mu.Unlock()
+		d.facts.handles, d.facts.named = handles, time.Now()
+		return handles, nil
+	})
+	if err != nil {
+		return handle // the old one, if there is any: it is only printed
+	}
+	return handles[group]
+}

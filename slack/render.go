@@ -1,0 +1,307 @@
+package slack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	slackapi "github.com/slack-go/slack"
+
+	"github.com/3astronautas/algesta"
+)
+
+// What fits into one message. Slack refuses a message whose blocks hold more than about 13,000 characters, a number that it
+// does not document (bolt-js#2509); the others are on its pages (blockkit-limits.json).
+const (
+	maxBlocks   = 50
+	maxChars    = 10_000
+	maxHead     = 1_500 // of the first line, and of the second
+	maxRows     = 100   // with the head
+	maxColumns  = 20
+	maxButtons  = 25
+	maxControls = 3_000 // characters of all buttons and their questions
+	noteChars   = 200   // kept free for "… N more"
+	spanCost    = 4     // what a piece of text costs beside its characters
+)
+
+// rendered is a message as Slack takes it.
+type rendered struct {
+	text   string // the first line: what notifications and screen readers say
+	plain  string // the whole message without blocks, for a Slack that does not take them
+	blocks []slackapi.Block
+}
+
+// render turns a report into Block Kit. It is pure, and its result is within Slack's limits whatever the report holds: what
+// does not fit is left out and the message says how much. All text is rich text or plain text, so that nothing
+// in it is ever read as markup or as a mention.
+func render(r algesta.Report, redactor *algesta.Redactor) rendered {
+	r = sanitizer{redactor}.report(r)
+	controls, missing := buttons(r.Buttons)
+	l := layout{left: maxChars - noteChars - controlChars(controls)}
+	l.head(r)
+	for i := 0; i < len(r.Body); i++ {
+		if l.full || len(l.blocks) >= maxBlocks-3 {
+			l.note(more(len(r.Body)-i, "part"))
+			break
+		}
+		b := r.Body[i]
+		if b.Bar != nil && i+1 < len(r.Body) && len(r.Body[i+1].Text) > 0 { // a bar and its sentence share a line
+			i++
+			b.Text = append(algesta.Text{{Text: bar(*b.Bar) + " "}}, r.Body[i].Text...)
+		}
+		l.part(b)
+	}
+	if missing > 0 {
+		l.note(more(missing, "button"))
+	}
+	if len(controls.Elements.ElementSet) > 0 {
+		l.blocks = append(l.blocks, controls)
+	}
+	return rendered{text: firstLine(r), plain: plainMessage(r), blocks: l.blocks}
+}
+
+// emoji is the one sign that a message has for its state.
+func emoji(t algesta.Tone) string {
+	switch t {
+	case algesta.Waiting:
+		return "🟡"
+	case algesta.Running:
+		return "🔵"
+	case algesta.Good:
+		return "✅"
+	case algesta.Bad:
+		return "❌"
+	case algesta.Warning:
+		return "⚠️"
+	case algesta.Neutral:
+		return "⚪"
+	case algesta.Plainly:
+	}
+	return ""
+}
+
+// bar is ten cells.
+func bar(b algesta.Bar) string {
+	const cells = 10
+	if b.Of <= 0 {
+		return ""
+	}
+	filled := min(max(b.Done, 0), b.Of) * cells / b.Of
+	return strings.Repeat("▓", filled) + strings.Repeat("░", cells-filled)
+}
+
+func more(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("… %d more %s", n, what)
+}
+
+// layout fills the blocks of one message and keeps account of the characters.
+type layout struct {
+	left   int // characters
+	full   bool
+	table  bool // a message may have one table
+	blocks []slackapi.Block
+}
+
+func (l *layout) add(elements ...slackapi.RichTextElement) {
+	l.blocks = append(l.blocks, slackapi.NewRichTextBlock(fmt.Sprintf("b%d", len(l.blocks)), elements...))
+}
+
+// note is a line of the program's own; noteChars pays for it.
+func (l *layout) note(s string) {
+	l.add(slackapi.NewRichTextSection(slackapi.NewRichTextSectionTextElement(s, &slackapi.RichTextSectionTextStyle{Italic: true})))
+}
+
+func (l *layout) head(r algesta.Report) {
+	title := slices.Clone(r.Title)
+	if r.Tone != algesta.Plainly {
+		for i := range title {
+			if title[i].Kind == algesta.Plain {
+				title[i].Kind = algesta.Bold
+			}
+		}
+	}
+	if sign := emoji(r.Tone); sign != "" {
+		title = append(algesta.Text{{Text: sign + " "}}, title...)
+	}
+	var lines []slackapi.RichTextElement
+	for _, text := range []algesta.Text{title, r.Small} {
+		if len(text) == 0 {
+			continue
+		}
+		short := layout{left: min(maxHead, l.left)}
+		spent := short.left
+		lines = append(lines, slackapi.NewRichTextSection(short.spans(text)...))
+		l.left -= spent - short.left
+	}
+	if len(lines) > 0 {
+		l.add(lines...)
+	} else if len(r.Body) == 0 {
+		l.note("(no text)") // Slack refuses a message without any
+	}
+}
+
+func (l *layout) part(b algesta.Block) {
+	switch {
+	case len(b.Text) > 0:
+		l.add(slackapi.NewRichTextSection(l.spans(b.Text)...))
+	case len(b.List) > 0:
+		l.list(b.List)
+	case len(b.Fields) > 0:
+		l.fields(b.Fields)
+	case b.Table != nil && !l.table && len(b.Table.Head) <= maxColumns:
+		l.grid(*b.Table)
+	case b.Table != nil:
+		l.preformatted(strings.Join(aligned(*b.Table), "\n"))
+	case b.Bar != nil:
+		l.add(slackapi.NewRichTextSection(l.spans(algesta.Say("{} {} of {}", bar(*b.Bar), b.Bar.Done, b.Bar.Of))...))
+	default:
+		l.preformatted(b.Pre)
+	}
+}
+
+func (l *layout) list(items []algesta.Text) {
+	var rows []slackapi.RichTextElement
+	for i, item := range items {
+		if l.full {
+			rows = append(rows, slackapi.NewRichTextSection(slackapi.NewRichTextSectionTextElement(fmt.Sprintf("… %d more", len(items)-i), nil)))
+			break
+		}
+		rows = append(rows, slackapi.NewRichTextSection(l.spans(item)...))
+	}
+	l.add(slackapi.NewRichTextList(slackapi.RTEListBullet, 0, rows...))
+}
+
+// fields stand in columns where they are plain words. A time or a mention is lost in preformatted text, so with one
+// of those every field gets a line of its own.
+func (l *layout) fields(fields []algesta.Field) {
+	width := 0
+	live := false
+	for _, f := range fields {
+		width = max(width, utf8.RuneCountInString(f.Label))
+		live = live || slices.ContainsFunc(f.Value, func(s algesta.Span) bool {
+			return s.Kind != algesta.Plain && s.Kind != algesta.Bold && s.Kind != algesta.Code
+		})
+	}
+	if !live {
+		lines := make([]string, len(fields))
+		for i, f := range fields {
+			value := strings.ReplaceAll(f.Value.String(), "\n", "\n"+strings.Repeat(" ", width+2))
+			lines[i] = strings.TrimRight(pad(f.Label, width)+"  "+value, " ")
+		}
+		l.preformatted(strings.Join(lines, "\n"))
+		return
+	}
+	var all algesta.Text
+	for i, f := range fields {
+		if i > 0 {
+			all = append(all, algesta.Span{Text: "\n"})
+		}
+		all = append(all, algesta.Span{Kind: algesta.Bold, Text: f.Label}, algesta.Span{Text: "  "})
+		all = append(all, f.Value...)
+	}
+	l.add(slackapi.NewRichTextSection(l.spans(all)...))
+}
+
+// preformatted keeps whole lines from the start as far as they fit.
+func (l *layout) preformatted(s string) {
+	kept, dropped := cut(s, l.left-spanCost)
+	missing := ""
+	if dropped > 0 {
+		l.full = true
+		missing = more(dropped, "character")
+		if end := strings.LastIndexByte(kept, '\n'); end > 0 {
+			missing = more(strings.Count(s[end:], "\n"), "line")
+			kept = kept[:end]
+		}
+	}
+	if kept != "" {
+		l.left -= utf8.RuneCountInString(kept) + spanCost
+		l.add(&slackapi.RichTextPreformatted{
+			Type: slackapi.RTEPreformatted, Elements: []slackapi.RichTextSectionElement{slackapi.NewRichTextSectionTextElement(kept, nil)},
+		})
+	}
+	if missing != "" {
+		l.note(missing)
+	}
+}
+
+// grid is Slack's own table; the rows that do not fit are counted below it.
+func (l *layout) grid(t algesta.Table) {
+	l.table = true
+	table := slackapi.NewTableBlock(fmt.Sprintf("b%d", len(l.blocks)))
+	head := make([]algesta.Text, len(t.Head))
+	for i, h := range t.Head {
+		head[i] = algesta.Text{{Text: h}}
+	}
+	missing := 0
+	for i, row := range slices.Concat([][]algesta.Text{head}, t.Rows) {
+		cost := 0
+		for _, cell := range row {
+			cost += costOf(cell) + spanCost
+		}
+		if i == maxRows || cost > l.left {
+			missing = len(t.Rows) + 1 - i
+			break
+		}
+		l.left -= cost
+		table.AddRow(cells(row)...)
+	}
+	if len(table.Rows) > 0 {
+		l.blocks = append(l.blocks, table)
+	}
+	if missing > 0 {
+		l.full = l.full || len(table.Rows) < maxRows
+		l.note(more(missing, "row"))
+	}
+}
+
+func cells(row []algesta.Text) []slackapi.TableCell {
+	out := make([]slackapi.TableCell, len(row))
+	for i, cell := range row {
+		if len(cell) == 0 || len(cell) == 1 && cell[0].Kind == algesta.Plain {
+			out[i] = slackapi.NewTableRawTextCell(first(strings.TrimSpace(cell.String()), "–")) // empty cells are refused
+			continue
+		}
+		section := slackapi.NewRichTextSection()
+		for _, s := range cell {
+			section.Elements = append(section.Elements, element(s))
+		}
+		out[i] = slackapi.NewTableRichTextCell(section)
+	}
+	return out
+}
+
+// aligned is a table in columns of text.
+func aligned(t algesta.Table) []string {
+	widths := make([]int, len(t.Head))
+	rows := make([][]string, 0, len(t.Rows)+1)
+	rows = append(rows, t.Head)
+	for _, row := range t.Rows {
+		line := make([]string, len(row))
+		for i, cell := range row {
+			line[i] = strings.Join(strings.Fields(cell.String()), " ")
+		}
+		rows = append(rows, line)
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for n, row := range rows {
+		for i, cell := range row {
+			row[i] = pad(cell, widths[i])
+		}
+		lines[n] = strings.TrimRight(strings.Join(row, "  "), " ")
+	}
+	return lines
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+}

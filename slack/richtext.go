@@ -1,0 +1,204 @@
+package slack
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	slackapi "github.com/slack-go/slack"
+
+	"github.com/3astronautas/algesta"
+)
+
+// spans are the elements of a line, cut where the message is full.
+func (l *layout) spans(t algesta.Text) []slackapi.RichTextSectionElement {
+	var out []slackapi.RichTextSectionElement
+	for i, s := range t {
+		cost := costOf(t[i : i+1])
+		if cost <= l.left {
+			l.left -= cost
+			out = append(out, element(s))
+			continue
+		}
+		l.full = true
+		kept, dropped := s.Text, 0
+		if s.Kind == algesta.Plain || s.Kind == algesta.Bold || s.Kind == algesta.Code {
+			if kept, dropped = cut(s.Text, l.left-spanCost); kept != "" {
+				l.left -= utf8.RuneCountInString(kept) + spanCost
+				out = append(out, element(algesta.Span{Kind: s.Kind, Text: kept}))
+			}
+		} else {
+			dropped = utf8.RuneCountInString(s.Text)
+		}
+		for _, rest := range t[i+1:] {
+			dropped += utf8.RuneCountInString(rest.Text)
+		}
+		return append(out, slackapi.NewRichTextSectionTextElement(" "+more(dropped, "character"), nil))
+	}
+	return out
+}
+
+// costOf is what a text takes of the room in a message.
+func costOf(t algesta.Text) int {
+	n := 0
+	for _, s := range t {
+		n += utf8.RuneCountInString(s.Text) + spanCost
+		if s.Kind == algesta.Moment {
+			n += len(dateFormat(s))
+		} else {
+			n += len(s.ID)
+		}
+	}
+	return n
+}
+
+// element is one span in rich text. Mentions, channels, times and links are elements of their own: no text turns into one.
+func element(s algesta.Span) slackapi.RichTextSectionElement {
+	switch s.Kind {
+	case algesta.Bold:
+		return slackapi.NewRichTextSectionTextElement(s.Text, &slackapi.RichTextSectionTextStyle{Bold: true})
+	case algesta.Code:
+		return slackapi.NewRichTextSectionTextElement(s.Text, &slackapi.RichTextSectionTextStyle{Code: true})
+	case algesta.Person:
+		return slackapi.NewRichTextSectionUserElement(s.ID, nil)
+	case algesta.Group:
+		return slackapi.NewRichTextSectionUserGroupElement(s.ID)
+	case algesta.Channel:
+		return slackapi.NewRichTextSectionChannelElement(s.ID, nil)
+	case algesta.Moment:
+		fallback := moment(s)
+		return slackapi.NewRichTextSectionDateElement(s.At.Unix(), dateFormat(s), nil, &fallback)
+	case algesta.Link:
+		return slackapi.NewRichTextSectionLinkElement(s.ID, s.Text, nil)
+	case algesta.Plain:
+	}
+	return slackapi.NewRichTextSectionTextElement(s.Text, nil)
+}
+
+// dateFormat shows the time alone where the span does (algesta.At), else the day too. Slack fills it in in the reader's zone.
+func dateFormat(s algesta.Span) string {
+	if s.Text == algesta.At(s.At).Text {
+		return "{time}"
+	}
+	return "{date_short_pretty} {time}"
+}
+
+// moment is a time for those who cannot see it in their own zone.
+func moment(s algesta.Span) string { return first(s.Text, s.At.UTC().Format("2006-01-02 15:04 MST")) }
+
+// joiner is an invisible character; after an @ it keeps Slack from reading a group of people.
+const joiner = "\u2060"
+
+// escape makes text harmless in Slack's markup. Nobody is ever notified by it.
+func escape(s string) string {
+	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	for _, word := range []string{"channel", "here", "everyone", "group"} {
+		s = strings.ReplaceAll(s, "@"+word, "@"+joiner+word)
+	}
+	return s
+}
+
+// markup is one span in Slack's markup, for the text beside the blocks.
+func markup(s algesta.Span) string {
+	switch s.Kind {
+	case algesta.Person:
+		return "<@" + s.ID + ">"
+	case algesta.Group:
+		return "<!subteam^" + s.ID + ">"
+	case algesta.Channel:
+		return "<#" + s.ID + ">"
+	case algesta.Moment:
+		label := strings.NewReplacer("|", " ", "^", " ").Replace(escape(moment(s)))
+		return fmt.Sprintf("<!date^%d^%s|%s>", s.At.Unix(), dateFormat(s), label)
+	case algesta.Link:
+		label := strings.ReplaceAll(escape(s.Text), "|", " ")
+		return "<" + strings.ReplaceAll(s.ID, "&", "&amp;") + "|" + first(label, "link") + ">"
+	case algesta.Plain, algesta.Bold, algesta.Code:
+	}
+	return escape(s.Text)
+}
+
+// maxText is the longest text that Slack still takes in an edit (chat.update: msg_too_long above 4,000).
+const maxText = 3_900
+
+// writer builds a text within maxText; a mention or an escape is never cut in half.
+type writer struct {
+	b    strings.Builder
+	n    int
+	full bool
+}
+
+func (w *writer) put(t algesta.Text) {
+	for _, s := range t {
+		if w.full {
+			return
+		}
+		piece := markup(s)
+		size := utf8.RuneCountInString(piece)
+		if w.n+size > maxText {
+			w.full = true
+			if s.Kind == algesta.Plain || s.Kind == algesta.Bold || s.Kind == algesta.Code {
+				kept, _ := cut(s.Text, (maxText-w.n)/len("&amp;")) // as if every character grew to the longest escape
+				w.b.WriteString(escape(kept))
+			}
+			w.b.WriteString(" …")
+			return
+		}
+		w.b.WriteString(piece)
+		w.n += size
+	}
+}
+
+func (w *writer) line(t algesta.Text) {
+	if len(t) == 0 {
+		return
+	}
+	if w.n > 0 {
+		w.put(algesta.Say("\n"))
+	}
+	w.put(t)
+}
+
+// firstLine is what a notification says.
+func firstLine(r algesta.Report) string {
+	w := &writer{}
+	if sign := emoji(r.Tone); sign != "" {
+		w.put(algesta.Say("{} ", sign))
+	}
+	title := r.Title
+	for i := 0; len(title) == 0 && i < len(r.Body); i++ {
+		title = r.Body[i].Text
+	}
+	w.put(title)
+	return first(strings.TrimSpace(w.b.String()), "(no text)")
+}
+
+// plainMessage is the whole report as one text, for the day on which Slack does not take the blocks.
+func plainMessage(r algesta.Report) string {
+	w := &writer{}
+	sign := emoji(r.Tone)
+	if sign != "" {
+		sign += " "
+	}
+	w.line(append(algesta.Text{{Text: sign}}, r.Title...))
+	w.line(r.Small)
+	for _, b := range r.Body {
+		if b.Bar != nil {
+			w.line(algesta.Say("{} {} of {}", bar(*b.Bar), b.Bar.Done, b.Bar.Of))
+		}
+		w.line(b.Text)
+		for _, item := range b.List {
+			w.line(algesta.Say("• {}", item))
+		}
+		for _, f := range b.Fields {
+			w.line(algesta.Say("{}: {}", f.Label, f.Value))
+		}
+		if b.Table != nil {
+			w.line(algesta.Say("{}", strings.Join(aligned(*b.Table), "\n")))
+		}
+		if b.Pre != "" {
+			w.line(algesta.Say("{}", b.Pre))
+		}
+	}
+	return first(strings.TrimSpace(w.b.String()), "(no text)")
+}

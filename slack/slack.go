@@ -1,0 +1,165 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	slackapi "github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Config is what the transport needs to run. BotToken, AppToken, Command, Inbox and Outbox are required.
+type Config struct {
+	BotToken Secret // xoxb-…
+	AppToken Secret // xapp-…, with connections:write
+	APIURL   string // default https://slack.com/api/
+	Command  string // the slash command, "/algesta"
+	TeamID   string // the workspace whose people may use the bot; default: that of the bot token
+	// Groups are the IDs of the user groups that the policy names; no other group is ever asked for. See SetGroups.
+	Groups   []string
+	Inbox    Inbox
+	Outbox   Outbox
+	Redactor *algesta.Redactor // nil knows the forms of secrets only
+	Log      *zap.Logger       // nil logs nothing
+	// Stagger is the time between the two sockets, so that Slack does not refresh both at once. Default 30 s.
+	Stagger time.Duration
+}
+
+// Validate names what is missing or wrong.
+func (c Config) Validate() error {
+	switch {
+	case !strings.HasPrefix(string(c.BotToken), "xoxb-"):
+		return errors.New("slack: the bot token has to start with xoxb-")
+	case !strings.HasPrefix(string(c.AppToken), "xapp-"):
+		return errors.New("slack: the app token has to start with xapp-")
+	case !strings.HasPrefix(c.Command, "/"):
+		return fmt.Errorf("slack: the command %q has to start with /", c.Command)
+	case c.APIURL != "" && !strings.HasSuffix(c.APIURL, "/"):
+		return fmt.Errorf("slack: the API address %q has to end with /", c.APIURL)
+	case c.Inbox == nil || c.Outbox == nil:
+		return errors.New("slack: an inbox and an outbox are needed")
+	}
+	return nil
+}
+
+const (
+	requestTimeout = 10 * time.Second
+	// fatalWait is the pause after Slack has refused the app's tokens. The bot stays up and tells: somebody may repair it.
+	fatalWait = time.Minute
+)
+
+// Slack is the bot in one workspace: it listens, it speaks, and it knows who people are.
+type Slack struct {
+	cfg       Config
+	api       *slackapi.Client
+	http      *http.Client
+	log       *zap.Logger
+	listener  *listener
+	fatalWait time.Duration
+	directory
+
+	mu   sync.Mutex
+	self self
+}
+
+// self is the bot as Slack knows it.
+type self struct{ user, team string }
+
+// New prepares the transport; it talks to Slack only when Run or a question of the directory makes it.
+func New(cfg Config) (*Slack, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.APIURL = first(cfg.APIURL, slackapi.APIURL)
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	if cfg.Stagger == 0 {
+		cfg.Stagger = 30 * time.Second
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http documents the type
+	transport.MaxIdleConnsPerHost = maxAnswers + maxPosts        // answers leave many at a time
+	client := &http.Client{Timeout: requestTimeout, Transport: transport}
+	// Not slack.OptionDebug: it makes every socket live six minutes only (slack.md, A3-9).
+	api := slackapi.New(string(cfg.BotToken), slackapi.OptionAppLevelToken(string(cfg.AppToken)), slackapi.OptionAPIURL(cfg.APIURL),
+		slackapi.OptionHTTPClient(client))
+	s := &Slack{cfg: cfg, api: api, http: client, log: cfg.Log, fatalWait: fatalWait}
+	s.listener = &listener{
+		api: api, http: client, inbox: cfg.Inbox, log: cfg.Log, stagger: cfg.Stagger, fatalWait: fatalWait,
+		slots: make(chan struct{}, maxInFlight),
+	}
+	s.directory = newDirectory(api, s.identify, cfg.Groups)
+	return s, nil
+}
+
+// Run listens and speaks until ctx ends; then it finishes what is in flight, within about half a minute, and returns nil. Trouble with
+// Slack, refused tokens too, never ends it: it is logged, told by Stats and tried again.
+func (s *Slack) Run(ctx context.Context) error {
+	defer s.http.CloseIdleConnections()
+	me, ok := s.introduce(ctx)
+	if !ok {
+		return nil
+	}
+	s.listener.read = newReader(s.cfg.Command, me.user)
+	s.listener.fatalWait = s.fatalWait
+	speak := newSender(time.Now())
+	speak.api, speak.http, speak.outbox, speak.redactor, speak.log, speak.bot = s.api, s.http, s.cfg.Outbox, s.cfg.Redactor, s.log, me.user
+	var work sync.WaitGroup
+	work.Go(func() { s.listener.run(ctx) })
+	work.Go(func() { speak.run(ctx) })
+	work.Go(func() { s.warm(ctx) })
+	work.Wait()
+	return nil
+}
+
+// Stats is how the connection is doing.
+func (s *Slack) Stats() Stats { return s.listener.snapshot() }
+
+// introduce asks Slack who the bot is until it answers; false means that ctx ended first.
+func (s *Slack) introduce(ctx context.Context) (self, bool) {
+	for failures := 0; ; failures++ {
+		me, err := s.identify(ctx)
+		if err == nil {
+			return me, true
+		}
+		if ctx.Err() != nil {
+			return self{}, false
+		}
+		wait := s.listener.waitAfter(err, failures)
+		s.listener.fail(err, wait)
+		if !pause(ctx, wait) {
+			return self{}, false
+		}
+	}
+}
+
+// errOtherTeam is treated like a refused token: only a person can repair it.
+var errOtherTeam = errors.New("the bot token belongs to another workspace than the configuration says")
+
+// identify is the bot's own user and team, asked for once.
+func (s *Slack) identify(ctx context.Context) (self, error) {
+	s.mu.Lock()
+	known := s.self
+	s.mu.Unlock()
+	if known.user != "" {
+		return known, nil
+	}
+	answer, err := s.api.AuthTestContext(ctx)
+	if err != nil {
+		return self{}, fmt.Errorf("asking Slack who the bot is: %w", plainError(err))
+	}
+	if s.cfg.TeamID != "" && answer.TeamID != s.cfg.TeamID {
+		return self{}, fmt.Errorf("%w: %s, not %s", errOtherTeam, answer.TeamID, s.cfg.TeamID)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.self = self{user: answer.UserID, team: answer.TeamID}
+	return s.self, nil
+}
