@@ -1,5 +1,6 @@
 // Block Kit as Slack draws it. Every function takes a block and ctx and returns a node.
 
+import { withGlyphs } from "./emoji.js";
 import { channel, dateText, el, emojiOf, group, link, mrkdwn, person, plainText } from "./mrkdwn.js";
 
 /** renderBlocks draws blocks in order; ctx.act(element, block) hears of clicks. */
@@ -14,7 +15,7 @@ const unknown = (block) => el("div", { class: "unknown" }, `This Slack does not 
 /** text draws a text object. */
 export function text(object, ctx) {
   if (!object) return "";
-  return object.type === "mrkdwn" ? mrkdwn(object.text, ctx) : plainText(object);
+  return object.type === "mrkdwn" ? mrkdwn(object.text, ctx) : withGlyphs(plainText(object));
 }
 
 const render = {
@@ -51,7 +52,7 @@ function table(b, ctx, headed) {
 
 function cell(c, ctx) {
   if (c.type === "rich_text") return render.rich_text(c, ctx);
-  return String(c.text ?? c.value ?? "");
+  return withGlyphs(String(c.text ?? c.value ?? ""));
 }
 
 function rich(e, ctx) {
@@ -77,7 +78,7 @@ function richInline(e, ctx) {
     case "usergroup": return group(e.usergroup_id, ctx);
     case "channel": return channel(e.channel_id, ctx);
     case "broadcast": return el("span", { class: "mention broad" }, "@" + e.range);
-    case "emoji": return document.createTextNode(e.unicode ? String.fromCodePoint(...e.unicode.split("-").map((h) => parseInt(h, 16))) : emojiOf(e.name));
+    case "emoji": return e.unicode ? withGlyphs(String.fromCodePoint(...e.unicode.split("-").map((h) => parseInt(h, 16)))) : emojiOf(e.name);
     case "date": {
       const shown = dateText(Number(e.timestamp), e.format, ctx.me.zone) ?? e.fallback ?? "";
       return el("time", { title: e.fallback }, e.url ? link(e.url, shown) : shown);
@@ -87,7 +88,7 @@ function richInline(e, ctx) {
 }
 
 function styled(content, style = {}) {
-  let node = document.createTextNode(content);
+  let node = withGlyphs(content);
   for (const [flag, tag] of [["code", "code"], ["bold", "strong"], ["italic", "em"], ["strike", "s"]]) {
     if (style[flag]) node = el(tag, {}, node);
   }
@@ -103,7 +104,7 @@ export function element(e, block, ctx) {
   switch (e.type) {
     case "image": return picture(e);
     case "button":
-      return el("button", { type: "button", class: `button ${e.style ?? ""}`, "data-action": e.action_id, "data-key": name, "aria-label": label, onclick: () => ctx.act(e, block) }, plainText(e.text));
+      return el("button", { type: "button", class: `button ${e.style ?? ""}`, "data-action": e.action_id, "data-key": name, "aria-label": label, onclick: () => ctx.act(e, block) }, withGlyphs(plainText(e.text)));
     case "overflow":
       return menu(e, name, "More actions ⋯", ctx, block);
     case "radio_buttons":
@@ -132,7 +133,7 @@ function menu(e, name, placeholder, ctx, block) {
   const chosen = e.initial_option?.value;
   const node = el("select", { name, class: "menu", "data-key": name, "data-action": e.action_id, "aria-label": placeholder || e.action_id }, el("option", { value: "" }, placeholder || "Select an option"));
   for (const [label, options] of optionLists(e)) {
-    const made = options.map((o) => el("option", { value: o.value, selected: o.value === chosen }, text(o.text, ctx)));
+    const made = options.map((o) => el("option", { value: o.value, selected: o.value === chosen }, plainText(o.text)));
     if (label) node.append(el("optgroup", { label: plainText(label) }, ...made));
     else node.append(...made);
   }

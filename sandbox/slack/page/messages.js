@@ -3,6 +3,7 @@
 import { go, post, see, seenOf, titleOf } from "./app.js";
 import { inputsOf, renderBlocks } from "./blocks.js";
 import { confirm, say } from "./dialogs.js";
+import { glyph } from "./emoji.js";
 import { ago, dateText, el, emojiOf, mrkdwn } from "./mrkdwn.js";
 import { avatar } from "./sidebar.js";
 import { hash, sync } from "./sync.js";
@@ -18,7 +19,7 @@ export function drawChannel(app, c) {
 }
 
 function channelHeader(h, app) {
-  const mark = { channels: "#", groups: "🔒" }[h.kind];
+  const mark = { channels: "#", groups: glyph("🔒") }[h.kind];
   return el("div", { class: "pane-title" },
     el("h1", { id: "channel-title" }, mark && el("span", { class: "hash" }, mark), h.title),
     h.topic && el("span", { class: "topic" }, h.topic),
@@ -117,12 +118,12 @@ function message(app, m, { follows, replies, place }) {
   const classes = ["message", follows && "follows", m.to && "ephemeral", m.system && "system", replies?.open && "in-thread"].filter(Boolean).join(" ");
   const node = el("article", { class: classes, tabindex: "-1", "aria-label": `${who.realName || who.name}, ${time.textContent}` });
   const body = el("div", { class: "message-body" });
-  if (m.to) body.append(el("div", { class: "only-you" }, "👁 Only visible to you", el("button", { type: "button", class: "plain link", "data-key": "dismiss", onclick: () => post("dismiss", { user: app.me, channel: m.channel, ts: m.ts }) }, "Dismiss")));
+  if (m.to) body.append(el("div", { class: "only-you" }, glyph("👁"), "Only visible to you", el("button", { type: "button", class: "plain link", "data-key": "dismiss", onclick: () => post("dismiss", { user: app.me, channel: m.channel, ts: m.ts }) }, "Dismiss")));
   if (!follows) body.append(el("div", { class: "by" }, el("strong", {}, who.realName || who.name), who.bot && el("span", { class: "app-badge" }, "APP"), time));
   body.append(content(app, m, node));
   if (place === "channel" && !m.to && !m.system) {
     if (replies) body.append(threadLink(app, m, replies));
-    else node.append(el("div", { class: "tools" }, el("button", { type: "button", class: "open-thread plain", "data-key": "thread", "aria-label": "Reply in thread", title: "Reply in thread", onclick: () => openThread(app, m.ts) }, "💬")));
+    else node.append(el("div", { class: "tools" }, el("button", { type: "button", class: "open-thread plain", "data-key": "thread", "aria-label": "Reply in thread", title: "Reply in thread", onclick: () => openThread(app, m.ts) }, glyph("💬"))));
   }
   node.prepend(el("div", { class: "gutter" }, follows ? time : avatar(who)), body);
   if (place === "channel") node.addEventListener("keydown", (e) => e.target === node && e.key === "Enter" && !m.to && !m.system && openThread(app, m.ts));
@@ -134,7 +135,7 @@ function content(app, m, node) {
   const edited = m.edited && el("span", { class: "edited" }, " (edited)");
   if (m.blocks?.length) out.append(renderBlocks(m.blocks, { ...app.context, act: (element, block, value) => act(app, m, node, element, block, value) }));
   else if (m.text) out.append(el("div", { class: "text" }, mrkdwn(m.text, app.context), edited));
-  for (const f of m.files ?? []) out.append(el("a", { class: "file", href: "/files/" + f.id, target: "_blank" }, el("span", { "aria-hidden": "true" }, "📄"), el("span", {}, el("strong", {}, f.title), el("small", {}, `${f.size.toLocaleString("en")} bytes`))));
+  for (const f of m.files ?? []) out.append(el("a", { class: "file", href: "/files/" + f.id, target: "_blank" }, glyph("📄"), el("span", {}, el("strong", {}, f.title), el("small", {}, `${f.size.toLocaleString("en")} bytes`))));
   const reactions = Object.entries(m.reactions ?? {});
   if (reactions.length) out.append(el("div", { class: "reactions" }, ...reactions.map(([name, users]) => el("span", { title: name }, emojiOf(name), " ", users.length))));
   return out;

@@ -1,5 +1,7 @@
 // Text as Slack shows it: mrkdwn, mentions, dates in the reader's zone, emoji. It builds nodes and never HTML from text.
 
+import { withGlyphs } from "./emoji.js";
+
 const emoji = {
   white_check_mark: "✅", heavy_check_mark: "✔️", x: "❌", warning: "⚠️", red_circle: "🔴", large_red_circle: "🔴", large_orange_circle: "🟠", large_yellow_circle: "🟡",
   large_green_circle: "🟢", large_blue_circle: "🔵", white_circle: "⚪", black_circle: "⚫", hourglass: "⌛", hourglass_flowing_sand: "⏳", rocket: "🚀", eyes: "👀",
@@ -22,12 +24,13 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 const decode = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-const withEmoji = (text) => text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => emoji[name] ?? whole);
+const named = (text) => text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => emoji[name] ?? whole);
+const withEmoji = (text) => withGlyphs(named(text));
 
 /** plainText is a plain_text object's text. */
-export const plainText = (object) => (object?.emoji === false ? object?.text ?? "" : withEmoji(object?.text ?? ""));
+export const plainText = (object) => (object?.emoji === false ? object?.text ?? "" : named(object?.text ?? ""));
 
-export const emojiOf = (name) => emoji[name] ?? `:${name}:`;
+export const emojiOf = (name) => withGlyphs(emoji[name] ?? `:${name}:`);
 
 /** mrkdwn turns Slack's markup into nodes. ctx knows people, groups, channels and the reader. */
 export function mrkdwn(text, ctx) {

@@ -1,6 +1,7 @@
 // The left side: the workspace, who one acts as, the conversations.
 
 import { actAs, go, seenOf, titleOf } from "./app.js";
+import { glyph } from "./emoji.js";
 import { el } from "./mrkdwn.js";
 import { hash, sync } from "./sync.js";
 
@@ -12,7 +13,7 @@ export function avatar(who, size = "") {
   const initials = name.split(/\s+/).slice(0, 2).map((w) => w[0]).join("").toUpperCase();
   const sum = [...(who?.id ?? "?")].reduce((n, c) => (n * 31 + c.charCodeAt(0)) >>> 0, 7);
   const colour = who?.bot ? "hsl(211 33% 26%)" : `hsl(${hues[sum % hues.length]} 45% 42%)`;
-  return el("span", { class: "avatar " + size, style: `background:${colour}`, "aria-hidden": "true" }, who?.bot ? "⎈" : initials);
+  return el("span", { class: "avatar " + size + (who?.bot ? " bot" : ""), style: `background:${colour}`, "aria-hidden": "true" }, who?.bot ? "⎈" : initials);
 }
 
 export function drawSidebar(app) {
@@ -42,7 +43,7 @@ function lists(app) {
 }
 
 function entry(c, other) {
-  const icon = c.kind === "im" ? avatar(other, "tiny") : el("span", { class: "hash", "aria-hidden": "true" }, c.kind === "groups" ? "🔒" : "#");
+  const icon = c.kind === "im" ? avatar(other, "tiny") : el("span", { class: "hash", "aria-hidden": "true" }, c.kind === "groups" ? glyph("🔒") : "#");
   const label = (c.kind === "groups" ? "private channel " : "") + c.title + (c.unread ? ", unread" : "");
   return el("a", { href: "#" + c.id, class: ["conversation", c.unread && "unread", c.current && "current", !c.member && "outside"].filter(Boolean).join(" "), "aria-current": c.current ? "page" : null, "aria-label": label, "data-key": "c-" + c.id, onclick: (e) => { e.preventDefault(); go(c.id); } },
     icon, el("span", { class: "name" }, c.title), c.unread && el("span", { class: "dot", "aria-hidden": "true" }));
