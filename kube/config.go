@@ -1,0 +1,79 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Access says how the bot signs in to a cluster. There is no "auto": guessing may end with the identity of the node.
+type Access string
+
+// The ways in.
+const (
+	InCluster         Access = "inCluster"         // the ServiceAccount of the bot's own pod
+	Kubeconfig        Access = "kubeconfig"        // a kubeconfig file and one of its contexts
+	WorkloadIdentity  Access = "workloadIdentity"  // AKS workload identity
+	ManagedIdentity   Access = "managedIdentity"   // the identity of an Azure machine
+	ClientSecret      Access = "clientSecret"      // an Entra application with a secret
+	ClientCertificate Access = "clientCertificate" // an Entra application with a certificate
+	AzureCLI          Access = "azureCLI"          // whoever did `az login`: for development
+)
+
+var accesses = []Access{InCluster, Kubeconfig, WorkloadIdentity, ManagedIdentity, ClientSecret, ClientCertificate, AzureCLI}
+
+// azure reports whether the way in is a token of Microsoft Entra.
+func (a Access) azure() bool { return a != InCluster && a != Kubeconfig }
+
+// Config is one cluster to open.
+type Config struct {
+	Name   string // as the configuration calls it, such as "aks-algesta-production"
+	Access Access
+	// Namespaces are watched by shared informers; others are read live.
+	Namespaces []string
+	// Kubeconfig is the path of a kubeconfig file. With an Azure access only the server's address and certificate authority are
+	// taken from it: nothing that stands in it is run.
+	Kubeconfig string
+	Context    string // of the kubeconfig; "" for its current one
+	// Server and CAFile are the API server's address and the file of its certificate authority, for an Azure access without a kubeconfig.
+	Server string
+	CAFile string
+	Azure  Azure
+	// Version is the bot's, for the user agent.
+	Version string
+}
+
+// Azure is who the bot is for Microsoft Entra. Empty fields come from the environment that workload identity sets.
+type Azure struct {
+	TenantID        string
+	ClientID        string
+	SecretFile      string // of clientSecret
+	CertificateFile string // of clientCertificate: PEM or PKCS#12 with the private key
+	// AuthorityHost is another sign-in address than the public cloud's, "https://…". With it no public address is asked.
+	AuthorityHost string
+}
+
+// Validate reports every contradiction in the configuration.
+func (c Config) Validate() error {
+	var found []error
+	fail := func(format string, args ...any) { found = append(found, fmt.Errorf(format, args...)) }
+	if c.Name == "" {
+		fail("a cluster has no name")
+	}
+	if !slices.Contains(accesses, c.Access) {
+		fail("cluster %s: access %q is not one of %v", c.Name, c.Access, accesses)
+	}
+	if c.Access == InCluster && (c.Kubeconfig != "" || c.Server != "") {
+		fail("cluster %s: access inCluster takes neither a kubeconfig nor a server", c.Name)
+	}
+	if c.Access.azure() && c.Kubeconfig == "" && c.Server == "" {
+		fail("cluster %s: access %s needs the server's address: kubeconfig, or server and caFile", c.Name, c.Access)
+	}
+	if c.Access == ClientSecret && c.Azure.SecretFile == "" {
+		fail("cluster %s: access clientSecret needs a secret file", c.Name)
+	}
+	if c.Access == ClientCertificate && c.Azure.CertificateFile == "" {
+		fail("cluster %s: access clientCertificate needs a certificate file", c.Name)
+	}
+	return errors.Join(found...)
+}

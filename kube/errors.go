@@ -1,0 +1,146 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta"
+)
+
+// attempt is what was being done when an error came, for its sentence.
+type attempt struct {
+	verb      string // "get", "list", "patch"
+	resource  string // "deployments"
+	namespace string
+	name      string
+}
+
+// explain turns an error of the API into a sentence. It takes the status code, the reason and the names of the fields,
+// never the message: a message can hold the whole object, with the values of its environment.
+func (c *Cluster) explain(a attempt, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *algesta.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	out := &algesta.Error{Err: c.logged(a, err)}
+	cluster := algesta.Name(c.name)
+	switch code := codeOf(err); {
+	case code == http.StatusNotFound && a.name != "":
+		out.Kind = algesta.ErrNotFound
+		out.Message = algesta.Say("There is no {} {} in namespace {}.", singular(a.resource), algesta.Name(a.name), algesta.Name(a.namespace))
+		out.Hint = algesta.Say("It may have been deleted or renamed.")
+	case code == http.StatusNotFound:
+		out.Kind = algesta.ErrNotFound
+		out.Message = algesta.Say("The cluster {} does not know {}.", cluster, a.resource)
+	case code == http.StatusUnauthorized:
+		out.Kind = algesta.ErrForbidden
+		out.Message = algesta.Say("The cluster {} does not accept my credentials (401).", cluster)
+		out.Hint = algesta.Say("Whoever installed me has to look at how I sign in to it.")
+	case code == http.StatusForbidden:
+		out.Kind = algesta.ErrForbidden
+		out.Message = algesta.Say("I have no right to {} {}{} (403).", a.verb, a.resource, inNamespace(a.namespace))
+		out.Hint = algesta.Say("Whoever installed me can grant it with a Role in the cluster.")
+	case code == http.StatusConflict:
+		out.Kind = algesta.ErrConflict
+		out.Message = algesta.Say("{} was changed at the same moment.", algesta.Name(a.name))
+		out.Hint = algesta.Say("Ask again to see what it is now.")
+	case code == http.StatusTooManyRequests:
+		out.Kind = algesta.ErrUnreachable
+		out.Message = algesta.Say("The cluster {} is too busy to answer.", cluster)
+		out.Hint = algesta.Say("Ask again in a minute.")
+	case code >= 400 && code < 500:
+		out.Kind = algesta.ErrInvalid
+		out.Message = algesta.Say("The cluster {} refuses this{}.", cluster, fieldsOf(err))
+		out.Hint = algesta.Say("Nothing was changed.")
+	default:
+		out.Kind = algesta.ErrUnreachable
+		out.Message = algesta.Say("The cluster {} does not answer.", cluster)
+		out.Hint = algesta.Say("Ask again in a minute.")
+		if signIn, ok := explainSignIn(c.name, err); ok {
+			out.Message, out.Hint = signIn.message, signIn.hint
+		}
+	}
+	return out
+}
+
+// logged is the cause as the log may have it: what was tried and how the server called it, without its message.
+func (c *Cluster) logged(a attempt, err error) error {
+	what := strings.TrimSpace(fmt.Sprintf("%s %s %s/%s in %s", a.verb, a.resource, a.namespace, a.name, c.name))
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return fmt.Errorf("%s: %d %s%s", what, status.Status().Code, status.Status().Reason, fieldsOf(err))
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if code := signInCode(err); code != "" {
+		return fmt.Errorf("%s: signing in: %s", what, code)
+	}
+	return fmt.Errorf("%s: %s", what, clip(err.Error())) // of the network: it names addresses, not contents
+}
+
+// codeOf is the HTTP status of an API error, 0 for anything else.
+func codeOf(err error) int {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return int(status.Status().Code)
+	}
+	return 0
+}
+
+// fieldsOf names the fields that the server complained about: " (spec.template.spec.containers[0].image: Required value)".
+func fieldsOf(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return ""
+	}
+	var out []string
+	for _, cause := range status.Status().Details.Causes {
+		if cause.Field != "" && len(out) < 5 && cause.Type != metav1.CauseTypeUnexpectedServerResponse {
+			out = append(out, clip(cause.Field)+": "+clip(string(cause.Type)))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(out, "; ") + ")"
+}
+
+// clip is a short text of somebody else without secrets.
+func clip(s string) string {
+	var forms *algesta.Redactor
+	s = strings.Join(strings.Fields(algesta.Clean(forms.String(s))), " ")
+	if runes := []rune(s); len(runes) > 300 {
+		return string(runes[:300]) + "…"
+	}
+	return s
+}
+
+func inNamespace(namespace string) string {
+	if namespace == "" {
+		return ""
+	}
+	return " in " + namespace
+}
+
+func singular(resource string) string { return strings.TrimSuffix(resource, "s") }
+
+// neverSent reports that a request certainly did not reach the server: the connection could not be made.
+func neverSent(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return true
+	}
+	var dns *net.DNSError
+	return errors.As(err, &dns) || signInCode(err) != ""
+}

@@ -1,0 +1,151 @@
+// Package kube is the only client of Kubernetes and of Microsoft Entra: it opens a cluster, reads it, checks, applies and verifies
+// changes, and watches. API errors become sentences here, and their bodies never leave it. It must never know
+// Slack, the policy, or what a runbook wants.
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/3astronautas/algesta"
+)
+
+const (
+	fieldManager = "algesta"       // in managedFields: who changed what
+	perCall      = 5 * time.Second // of one request, also told to the server
+)
+
+// Cluster is one opened cluster. It reads for runbooks and writes for commands; both know it through interfaces of
+// their own. Safe for concurrent use.
+type Cluster struct {
+	name       string
+	namespaces []string
+	raw        dynamic.Interface  // reads, as the server wrote them
+	lists      rest.Interface     // reads of typed lists, in protobuf
+	meta       metadata.Interface // reads of names without contents
+	writes     rest.Interface     // its own rate limit: a flood of reads does not delay an approved rollback
+	watches    kubernetes.Interface
+
+	cache *cache
+
+	mu      sync.Mutex
+	written map[algesta.Workload]writtenAt // to read one's own writes
+}
+
+// Open prepares the clients of a cluster. It does not call the cluster: a cluster that is down must not keep the bot
+// from starting.
+func Open(_ context.Context, cfg Config) (*Cluster, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("opening cluster: %w", err)
+	}
+	base, err := restConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
+	}
+	return open(cfg, base)
+}
+
+// OpenREST opens a cluster with a client configuration that is there already, for a sandbox in the same process.
+func OpenREST(name string, base *rest.Config, namespaces ...string) (*Cluster, error) {
+	return open(Config{Name: name, Namespaces: namespaces, Version: "test"}, base)
+}
+
+func open(cfg Config, base *rest.Config) (*Cluster, error) {
+	base = rest.CopyConfig(base)
+	base.UserAgent = "algesta/" + orElse(cfg.Version, "dev")
+	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
+	c := &Cluster{name: cfg.Name, namespaces: cfg.Namespaces, written: map[algesta.Workload]writtenAt{}}
+	typed := limited(base, 50, 100)
+	typed.ContentType = "application/vnd.kubernetes.protobuf"
+	typed.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	typed.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	watching := rest.CopyConfig(typed)
+	watching.QPS, watching.Burst = 20, 40
+	writing := limited(base, 10, 20)
+	writing.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	var errs [5]error
+	c.raw, errs[0] = dynamic.NewForConfig(limited(base, 50, 100))
+	c.meta, errs[1] = metadata.NewForConfig(limited(base, 50, 100))
+	c.lists, errs[2] = rest.UnversionedRESTClientFor(typed)
+	c.writes, errs[3] = rest.UnversionedRESTClientFor(writing)
+	c.watches, errs[4] = kubernetes.NewForConfig(watching)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
+	}
+	var err error
+	if c.cache, err = newCache(c); err != nil {
+		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
+	}
+	return c, nil
+}
+
+// limited is a copy with a rate limit of its own. The zero values of client-go (5 and 10 for everything) would hold up
+// one diagnosis by a second.
+func limited(base *rest.Config, qps float32, burst int) *rest.Config {
+	out := rest.CopyConfig(base)
+	out.QPS, out.Burst = qps, burst
+	return out
+}
+
+// Name is the configured name of the cluster.
+func (c *Cluster) Name() string { return c.name }
+
+func restConfig(cfg Config) (*rest.Config, error) {
+	if cfg.Access == InCluster {
+		base, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("reading the pod's ServiceAccount: %w", err)
+		}
+		return base, nil
+	}
+	base := &rest.Config{Host: cfg.Server, TLSClientConfig: rest.TLSClientConfig{CAFile: cfg.CAFile}}
+	if cfg.Kubeconfig != "" || cfg.Access == Kubeconfig {
+		var err error
+		if base, err = fromKubeconfig(cfg); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Access == Kubeconfig {
+		return base, nil
+	}
+	return azureConfig(cfg, base)
+}
+
+func fromKubeconfig(cfg Config) (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = cfg.Kubeconfig
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: cfg.Context}
+	base, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	return base, nil
+}
+
+// readFile reads a small secret from a file, without the line's end.
+func readFile(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("reading a credential: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

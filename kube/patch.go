@@ -1,0 +1,142 @@
+package kube
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/3astronautas/algesta"
+)
+
+// operationPath is the annotation that says which operation of the bot wrote last.
+const operationPath = "/metadata/annotations/algesta.io~1operation"
+
+// op is one operation of a JSON Patch (RFC 6902).
+type op struct {
+	Op    string          `json:"op"`
+	Path  string          `json:"path"`
+	Value json.RawMessage `json:"value,omitempty"`
+}
+
+// patchOf is the one form of patch that the bot sends (design.md, decision 1): it tests that the object is the one that people
+// saw, replaces the resourceVersion by the one just read (409 when it is stale), names the operation, and only then changes anything.
+func patchOf(change algesta.Change, operation string, live *unstructured.Unstructured) ([]op, error) {
+	version, err := json.Marshal(live.GetResourceVersion())
+	if err != nil {
+		return nil, fmt.Errorf("writing the patch: %w", err)
+	}
+	uid, err := json.Marshal(change.UID)
+	if err != nil {
+		return nil, fmt.Errorf("writing the patch: %w", err)
+	}
+	name, err := json.Marshal(operation)
+	if err != nil {
+		return nil, fmt.Errorf("writing the patch: %w", err)
+	}
+	ops := []op{{"test", "/metadata/uid", uid}}
+	for _, s := range change.Swaps {
+		if s.From != nil {
+			ops = append(ops, op{"test", s.Path, s.From})
+		}
+	}
+	ops = append(ops, op{"replace", "/metadata/resourceVersion", version})
+	if len(live.GetAnnotations()) == 0 {
+		ops = append(ops, op{"add", "/metadata/annotations", json.RawMessage(`{}`)})
+	}
+	ops = append(ops, op{"add", operationPath, name})
+	for _, s := range change.Swaps {
+		switch {
+		case s.From != nil && s.To != nil && same(s.From, s.To): // only a test
+		case s.To == nil:
+			ops = append(ops, op{Op: "remove", Path: s.Path})
+		case s.From == nil:
+			ops = append(ops, op{"add", s.Path, s.To})
+		default:
+			ops = append(ops, op{"replace", s.Path, s.To})
+		}
+	}
+	return ops, nil
+}
+
+// hashPatch is the SHA-256 of the patch without its resourceVersion, in hexadecimal: the same at every try.
+func hashPatch(ops []op) (string, error) {
+	var kept []op
+	for _, o := range ops {
+		if o.Path != "/metadata/resourceVersion" {
+			kept = append(kept, o)
+		}
+	}
+	b, err := json.Marshal(kept)
+	if err != nil {
+		return "", fmt.Errorf("hashing the patch: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// mismatch names the first swap whose old value is not in the object, "" when all are.
+func mismatch(change algesta.Change, live *unstructured.Unstructured) string {
+	for _, s := range change.Swaps {
+		if !holds(live.Object, s.Path, s.From) {
+			return s.Label
+		}
+	}
+	return ""
+}
+
+// holds reports whether the object has this value at the path; nil means that there is nothing at it.
+func holds(object map[string]any, path string, want json.RawMessage) bool {
+	v, found := at(object, path)
+	if want == nil || !found {
+		return want == nil && !found
+	}
+	b, err := json.Marshal(v)
+	return err == nil && same(b, want)
+}
+
+// same compares two JSON values, whatever the order of their keys.
+func same(a, b json.RawMessage) bool {
+	x, errX := canonical(a)
+	y, errY := canonical(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+func canonical(raw json.RawMessage) ([]byte, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber() // a float would lose the end of a large number
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, fmt.Errorf("reading a value: %w", err)
+	}
+	return json.Marshal(v)
+}
+
+// at is the value at a JSON Pointer (RFC 6901).
+func at(object any, pointer string) (any, bool) {
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		switch o := object.(type) {
+		case map[string]any:
+			next, found := o[step]
+			if !found {
+				return nil, false
+			}
+			object = next
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(o) {
+				return nil, false
+			}
+			object = o[i]
+		default:
+			return nil, false
+		}
+	}
+	return object, true
+}

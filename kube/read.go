@@ -1,0 +1,173 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/3astronautas/algesta"
+)
+
+var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+
+// Deployment is one live GET, as the server wrote it.
+func (c *Cluster) Deployment(ctx context.Context, w algesta.Workload) (*unstructured.Unstructured, error) {
+	ctx, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	d, err := c.raw.Resource(deployments).Namespace(w.Namespace).Get(ctx, w.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, c.explain(attempt{"get", "deployments", w.Namespace, w.Name}, err)
+	}
+	return d, nil
+}
+
+// List fills a list by one live LIST. It takes typed lists, *unstructured.UnstructuredList with its kind set (contents as
+// the server wrote them), and *metav1.PartialObjectMetadataList with its kind set (names without contents).
+func (c *Cluster) List(ctx context.Context, namespace, labels string, into runtime.Object) error {
+	ctx, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	resource, err := resourceOf(into)
+	if err != nil {
+		return fmt.Errorf("listing: %w", err)
+	}
+	options := metav1.ListOptions{LabelSelector: labels}
+	switch into := into.(type) {
+	case *unstructured.UnstructuredList:
+		var got *unstructured.UnstructuredList
+		if got, err = c.raw.Resource(resource).Namespace(namespace).List(ctx, options); err == nil {
+			*into = *got
+		}
+	case *metav1.PartialObjectMetadataList:
+		var got *metav1.PartialObjectMetadataList
+		if got, err = c.meta.Resource(resource).Namespace(namespace).List(ctx, options); err == nil {
+			*into = *got
+		}
+	default:
+		req := c.lists.Get().AbsPath(apiPath(resource.GroupVersion())).NamespaceIfScoped(namespace, namespace != "").Resource(resource.Resource)
+		if labels != "" {
+			req = req.Param("labelSelector", labels)
+		}
+		err = req.Do(ctx).Into(into)
+	}
+	if err != nil {
+		return c.explain(attempt{verb: "list", resource: resource.Resource, namespace: namespace}, err)
+	}
+	return nil
+}
+
+// resourceOf is the resource that a list is of. Kinds map to resources by the rule that all of Kubernetes' own and
+// cert-manager's kinds follow, so that no discovery call is needed.
+func resourceOf(list runtime.Object) (schema.GroupVersionResource, error) {
+	kind := list.GetObjectKind().GroupVersionKind()
+	if kind.Empty() || kind.Kind == "PartialObjectMetadataList" {
+		kinds, _, err := scheme.Scheme.ObjectKinds(list)
+		if err != nil {
+			return schema.GroupVersionResource{}, fmt.Errorf("finding the resource of %T: %w", list, err)
+		}
+		kind = kinds[0]
+	}
+	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+	plural, _ := meta.UnsafeGuessKindToResource(kind)
+	return plural, nil
+}
+
+func apiPath(gv schema.GroupVersion) string {
+	if gv.Group == "" {
+		return "/api/" + gv.Version
+	}
+	return "/apis/" + gv.Group + "/" + gv.Version
+}
+
+// writtenAt is what this process last wrote to a workload.
+type writtenAt struct {
+	uid        types.UID
+	generation int64
+	at         time.Time
+}
+
+// ownWrites is how long a cache may lag behind a write of this process.
+const ownWrites = time.Minute
+
+// Workload is the Deployment with the ReplicaSets and Pods that it owns: from the caches when they hold all of it and
+// nothing older than what this process wrote, live otherwise. Literal values of the environment are not in it. When the pods or
+// the ReplicaSets alone cannot be read, the rest is returned together with the error.
+func (c *Cluster) Workload(ctx context.Context, w algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+	if d, sets, pods, ok := c.cache.workload(w); ok && !c.staleAgainstWrite(w, d) {
+		return d, sets, pods, nil
+	}
+	return c.liveWorkload(ctx, w)
+}
+
+func (c *Cluster) staleAgainstWrite(w algesta.Workload, d *appsv1.Deployment) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last, wrote := c.written[w]
+	if wrote && time.Since(last.at) > ownWrites {
+		delete(c.written, w)
+		return false
+	}
+	return wrote && (d.UID != last.uid || d.Generation < last.generation)
+}
+
+func (c *Cluster) noteWrite(w algesta.Workload, uid types.UID, generation int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.written[w] = writtenAt{uid: uid, generation: generation, at: time.Now()}
+}
+
+func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+	get, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	d := &appsv1.Deployment{}
+	err := c.lists.Get().AbsPath("/apis/apps/v1").Namespace(w.Namespace).Resource("deployments").Name(w.Name).Do(get).Into(d)
+	if err != nil {
+		return nil, nil, nil, c.explain(attempt{"get", "deployments", w.Namespace, w.Name}, err)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading the selector of %s: %w", w.Name, err)
+	}
+	stripDeployment(d)
+	var setList appsv1.ReplicaSetList
+	var podList corev1.PodList
+	var setsErr, podsErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { setsErr = c.List(ctx, w.Namespace, selector.String(), &setList) })
+	wg.Go(func() { podsErr = c.List(ctx, w.Namespace, selector.String(), &podList) })
+	wg.Wait()
+	var sets []*appsv1.ReplicaSet
+	mine := map[types.UID]bool{}
+	for i := range setList.Items {
+		if set := &setList.Items[i]; owned(set, d.UID) {
+			stripReplicaSet(set)
+			sets, mine[set.UID] = append(sets, set), true
+		}
+	}
+	var pods []*corev1.Pod
+	for i := range podList.Items {
+		pod := &podList.Items[i]
+		if owner := metav1.GetControllerOfNoCopy(pod); owner != nil && mine[owner.UID] {
+			stripPod(pod)
+			pods = append(pods, pod)
+		}
+	}
+	return d, sets, pods, errors.Join(setsErr, podsErr)
+}
+
+func owned(o metav1.Object, by types.UID) bool {
+	owner := metav1.GetControllerOfNoCopy(o)
+	return owner != nil && owner.UID == by
+}
