@@ -98,9 +98,7 @@ func textOf(v any) string {
 // text in the message as it stands now, not in the copy that is handed in. inputs fill the message's input blocks and menus.
 // It returns when the app has acknowledged.
 func (s *Server) Click(user string, m Message, actionID string, inputs ...Input) (Delivery, error) {
-	s.mu.Lock()
 	payload, err := s.clickPayload(user, m, actionID, inputs)
-	s.mu.Unlock()
 	if err != nil {
 		return Delivery{}, err
 	}
@@ -108,6 +106,8 @@ func (s *Server) Click(user string, m Message, actionID string, inputs ...Input)
 }
 
 func (s *Server) clickPayload(user string, m Message, actionID string, inputs []Input) (object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	u, c, err := s.acting(user, m.Channel)
 	if err != nil {
 		return nil, err
@@ -158,42 +158,51 @@ func action(b Button, inputs []Input) object {
 		}
 		return a
 	}
-	for _, in := range inputs {
-		if in.ActionID == b.ActionID && (in.BlockID == "" || in.BlockID == b.BlockID) {
-			maps.Copy(a, filled(b.element, in.Value))
-		}
+	if held := filled(b.element, b.BlockID, inputs); held != nil {
+		maps.Copy(a, held)
 	}
 	return a
 }
 
-// filled is the value part of an element that a person filled in.
-func filled(element object, value string) object {
+// filled is the value part of an element that a person filled in; nil when they did not.
+func filled(element object, blockID string, inputs []Input) object {
 	kind, _ := element["type"].(string)
+	id, _ := element["action_id"].(string)
+	var values []string
+	for _, in := range inputs {
+		if in.ActionID == id && (in.BlockID == "" || in.BlockID == blockID) {
+			values = append(values, in.Value)
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	last := values[len(values)-1]
 	switch kind {
 	case "static_select", "radio_buttons", "overflow", "external_select":
-		return object{"selected_option": optionOf(element, value)}
+		return object{"selected_option": optionOf(element, last)}
 	case "checkboxes", "multi_static_select":
-		return object{"selected_options": []any{optionOf(element, value)}}
-	case "users_select":
-		return object{"selected_user": value}
-	case "conversations_select":
-		return object{"selected_conversation": value}
-	case "channels_select":
-		return object{"selected_channel": value}
-	case "datepicker":
-		return object{"selected_date": value}
-	case "timepicker":
-		return object{"selected_time": value}
-	default:
-		return object{"value": value}
+		var chosen []any
+		for _, v := range values {
+			chosen = append(chosen, optionOf(element, v))
+		}
+		return object{"selected_options": chosen}
 	}
+	if key, ok := map[string]string{
+		"users_select": "selected_user", "conversations_select": "selected_conversation", "channels_select": "selected_channel",
+		"datepicker": "selected_date", "timepicker": "selected_time",
+	}[kind]; ok {
+		return object{key: last}
+	}
+	return object{"value": last}
 }
 
 func optionOf(element object, value string) any {
 	options, _ := element["options"].([]any)
 	groups, _ := element["option_groups"].([]any)
 	for _, g := range groups {
-		more, _ := g.(object)["options"].([]any)
+		group, _ := g.(object)
+		more, _ := group["options"].([]any)
 		options = append(options[:len(options):len(options)], more...)
 	}
 	for _, o := range options {
@@ -213,11 +222,9 @@ func stateOf(blocks []Block, inputs []Input) object {
 		if id == "" || kind == "button" || kind == "overflow" || kind == "image" {
 			return
 		}
-		held := initial(element)
-		for _, in := range inputs {
-			if in.ActionID == id && (in.BlockID == "" || in.BlockID == blockID) {
-				held = filled(element, in.Value)
-			}
+		held := filled(element, blockID, inputs)
+		if held == nil {
+			held = initial(element)
 		}
 		held["type"] = kind
 		block, _ := values[blockID].(object)

@@ -237,6 +237,11 @@ func (s *Server) viewResponse(v *View, payload json.RawMessage) (map[string]stri
 		return nil, errors.New("the app answered the view with something that is no object")
 	}
 	defer s.touch()
+	if r.View != nil {
+		if err := checkView(r.View); err != nil {
+			return nil, err
+		}
+	}
 	switch r.Action {
 	case "errors":
 		v.Errors = r.Errors
