@@ -24,7 +24,7 @@ const (
 	// ringAgain is how long River waits before it rings again for work that this process has in hand.
 	ringAgain = 10 * time.Second
 	// pollEvery is how often River looks for work that no process has in hand. What this process committed it knows itself.
-	pollEvery = time.Second
+	pollEvery = 5 * time.Second
 	// reconcileEvery is how often requests without a job are looked for.
 	reconcileEvery = time.Minute
 )
