@@ -6,14 +6,14 @@ import "strings"
 const longestGuess = 64
 
 // Nearest is the known word that somebody who typed word most likely meant, or "". Near is a few wrong, missing,
-// doubled or swapped letters (one per three letters, three at most), or the only known word that contains what was typed.
+// doubled or swapped letters (one for about three letters, three at most), or the only known word that contains what was typed.
 // Letters of either case are the same; of two equally near words the earlier one is taken.
 func Nearest(word string, known []string) string {
 	typed := []rune(strings.ToLower(word))
 	if len(typed) < 2 || len(typed) > longestGuess {
 		return ""
 	}
-	best, least := "", min(3, max(1, len(typed)/3))+1
+	best, least := "", min(3, max(1, (len(typed)+1)/3))+1
 	for _, k := range known {
 		if len(k) > longestGuess {
 			continue

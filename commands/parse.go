@@ -1,0 +1,271 @@
+package commands
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// maxText is how many characters a command may have: more is a paste that went wrong.
+const maxText = 2000
+
+// The commands that are no runbooks: they are about the bot and the person.
+const (
+	helpWord   = "help"
+	whoamiWord = "whoami"
+	canIWord   = "can-i"
+)
+
+// The arguments of these commands, as they stand in Parsed.Args.
+const (
+	aboutArg = "about" // of help: the runbook's name, where one was named
+	verbArg  = "verb"  // of can-i: the runbook's name
+)
+
+// Parsed is a command as it was typed, names not yet looked up.
+type Parsed struct {
+	Runbook string // the runbook's own name, or help, whoami, can-i
+	// Service and Environment are as typed; the catalogue knows them by any case and alias, and in either order.
+	// Environment is "" where none was named: the catalogue asks for it, because it knows which there are.
+	Service     string
+	Environment string
+	// Object is what a Broad runbook was asked about instead of a service: "pod/x", "node/x", "namespace".
+	Object string
+	Args   algesta.Args
+	Reason string // why, in the person's words
+	Help   bool   // explain the command and do nothing
+}
+
+// Retype is the command with other names for service and environment, for a suggestion to copy.
+func (p Parsed) Retype(service, environment string) string {
+	words := []string{p.Runbook}
+	if verb := p.Args.String(verbArg); p.Runbook == canIWord && verb != "" {
+		words = append(words, verb)
+	}
+	for _, w := range []string{p.Object, service, environment} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Args)) {
+		if p.Runbook == canIWord && name == verbArg {
+			continue
+		}
+		value := fmt.Sprint(p.Args[name])
+		if strings.ContainsAny(value, " \"'") {
+			value = `"` + strings.ReplaceAll(value, `"`, "'") + `"`
+		}
+		words = append(words, name+"="+value)
+	}
+	return strings.Join(words, " ")
+}
+
+// Parser reads commands. It is a value and may be used by any number of goroutines.
+type Parser struct {
+	// Command is how people call the bot, for examples: "/algesta".
+	Command string
+	books   []runbooks.Runbook
+	verbs   map[string]string // name or alias, lower case → the runbook's name
+}
+
+// NewParser makes a parser for these runbooks.
+func NewParser(books []runbooks.Runbook) Parser {
+	p := Parser{Command: "/algesta", books: books, verbs: map[string]string{
+		helpWord: helpWord, "?": helpWord,
+		whoamiWord: whoamiWord, "who am i": whoamiWord, "auth whoami": whoamiWord,
+		canIWord: canIWord, "can i": canIWord, "auth can-i": canIWord,
+	}}
+	for _, b := range books {
+		p.verbs[b.Name] = b.Name
+		for _, a := range b.Aliases {
+			p.verbs[a] = b.Name
+		}
+	}
+	return p
+}
+
+// Parse reads a command with the runbooks that there are. Every error is an *algesta.Error of kind ErrUsage with a
+// sentence and an example.
+func Parse(text string) (Parsed, error) { return NewParser(runbooks.All()).Parse(text) }
+
+// Parse reads one command: a verb, then service and environment, then options, as kubectl's users write them. It repairs
+// what phones do to quotes, dashes and spaces. Every error is an *algesta.Error of kind ErrUsage.
+func (p Parser) Parse(text string) (Parsed, error) {
+	if len(text) > maxText*utf8.UTFMax || utf8.RuneCountInString(text) > maxText {
+		return Parsed{}, p.usage(algesta.Say("That is too long for a command: I read up to 2,000 characters."), "")
+	}
+	words, err := split(tidy(text))
+	if err != nil {
+		return Parsed{}, p.usage(algesta.Say("A quote is opened and not closed."), "")
+	}
+	words = p.withoutCall(words)
+	if len(words) == 0 {
+		return Parsed{Runbook: helpWord}, nil
+	}
+	name, rest := p.verb(words)
+	if name == "" {
+		return Parsed{}, p.unknownVerb(words)
+	}
+	if asksHelp(rest) {
+		return Parsed{Runbook: name, Help: true}, nil
+	}
+	switch name {
+	case helpWord:
+		return p.help(rest)
+	case whoamiWord:
+		return Parsed{Runbook: whoamiWord}, nil
+	case canIWord:
+		return p.canI(rest)
+	}
+	return p.command(p.book(name), rest, false)
+}
+
+// withoutCall drops what people type or paste before the command: the bot's own name, or kubectl.
+func (p Parser) withoutCall(words []word) []word {
+	for len(words) > 0 {
+		switch w := strings.ToLower(words[0].text); w {
+		case "kubectl", p.Command, strings.TrimPrefix(p.Command, "/"), "@" + strings.TrimPrefix(p.Command, "/"):
+			words = words[1:]
+		default:
+			return words
+		}
+	}
+	return nil
+}
+
+// longestVerb is the number of parts in the longest verb: "who am i".
+const longestVerb = 3
+
+// verb finds the longest verb at the beginning.
+func (p Parser) verb(words []word) (name string, rest []word) {
+	for n := min(longestVerb, len(words)); n > 0; n-- {
+		if name, ok := p.verbs[joined(words[:n])]; ok {
+			return name, words[n:]
+		}
+	}
+	return "", nil
+}
+
+// joined are words as a verb is looked up: in lower case, without the dots and commas that people end with.
+func joined(words []word) string {
+	parts := make([]string, len(words))
+	for i, w := range words {
+		parts[i] = strings.ToLower(w.bare())
+		if trimmed := strings.TrimRight(parts[i], ".!?:"); trimmed != "" {
+			parts[i] = trimmed
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func (p Parser) book(name string) runbooks.Runbook {
+	i := slices.IndexFunc(p.books, func(b runbooks.Runbook) bool { return b.Name == name })
+	if i < 0 {
+		return runbooks.Runbook{}
+	}
+	return p.books[i]
+}
+
+// asksHelp reports whether help is asked for after a verb: "rollback --help", "rollback help".
+func asksHelp(rest []word) bool {
+	if len(rest) == 1 && (strings.EqualFold(rest[0].bare(), helpWord) || rest[0].text == "?") {
+		return true
+	}
+	return slices.ContainsFunc(rest, func(w word) bool {
+		return !w.quoted && (w.text == "-h" || strings.EqualFold(w.text, "--help"))
+	})
+}
+
+// help reads what help is wanted about; nothing means everything.
+func (p Parser) help(rest []word) (Parsed, error) {
+	out := Parsed{Runbook: helpWord}
+	if len(rest) == 0 {
+		return out, nil
+	}
+	name, _ := p.verb(rest)
+	if name == "" {
+		return Parsed{}, p.unknownVerb(rest)
+	}
+	if p.book(name).Name != "" {
+		out.Args = algesta.Args{aboutArg: name}
+	}
+	return out, nil
+}
+
+// canI reads the command that somebody wonders about. Its arguments may be left out.
+func (p Parser) canI(rest []word) (Parsed, error) {
+	if len(rest) == 0 {
+		return Parsed{}, p.usage(algesta.Say("Which command do you mean?"), "can-i scale api-gateway production")
+	}
+	name, after := p.verb(rest)
+	if name == "" {
+		return Parsed{}, p.unknownVerb(rest)
+	}
+	book := p.book(name)
+	if book.Name == "" {
+		return Parsed{}, p.usage(algesta.Say("Everybody may use {}.", name), "can-i scale api-gateway production")
+	}
+	out, err := p.command(book, after, true)
+	if err != nil {
+		return Parsed{}, err
+	}
+	if out.Args == nil {
+		out.Args = algesta.Args{}
+	}
+	out.Runbook, out.Args[verbArg] = canIWord, name
+	return out, nil
+}
+
+// unknownVerb says which command was probably meant.
+func (p Parser) unknownVerb(words []word) error {
+	typed := words[0].bare()
+	known := slices.Sorted(maps.Keys(p.verbs))
+	near := ""
+	if len(words) > 1 { // "rollout undu"
+		if two := joined(words[:2]); slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, joined(words[:1])+" ") }) {
+			typed = typed + " " + words[1].bare()
+			near = algesta.Nearest(two, slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.Contains(k, " ") }))
+		}
+	}
+	if near == "" {
+		near = algesta.Nearest(words[0].bare(), slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") }))
+	}
+	if near != "" {
+		example := p.book(p.verbs[near]).Example
+		if example == "" {
+			example = near
+		}
+		return p.usage(algesta.Say("I do not know the command \"{}\". Did you mean {}?", clip(typed), near), example)
+	}
+	names := []string{}
+	for _, b := range p.books {
+		names = append(names, b.Name)
+	}
+	names = append(names, whoamiWord, canIWord, helpWord)
+	return p.usage(algesta.Say("I do not know the command \"{}\". I know {}.", clip(typed), both(names)), helpWord)
+}
+
+// usage is an error of how a command was typed, with an example to copy, "" for none.
+func (p Parser) usage(message algesta.Text, example string) error {
+	e := &algesta.Error{Kind: algesta.ErrUsage, Message: message}
+	if example != "" {
+		e.Hint = algesta.Say("{}", algesta.Name(p.Command+" "+example))
+	}
+	return e
+}
+
+// longestEcho bounds how much of what was typed an answer repeats, in characters.
+const longestEcho = 40
+
+// clip shortens what was typed to what an answer may repeat.
+func clip(s string) string {
+	if utf8.RuneCountInString(s) <= longestEcho {
+		return s
+	}
+	return string([]rune(s)[:longestEcho]) + "…"
+}

@@ -1,0 +1,453 @@
+package commands
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// reading is a command while its words are read.
+type reading struct {
+	Parser
+	book runbooks.Runbook
+	rest []word
+	free []word // words that stand for themselves, in order
+	out  Parsed
+}
+
+// command reads what follows the verb of a runbook. partial lets required arguments be left out (can-i).
+func (p Parser) command(book runbooks.Runbook, rest []word, partial bool) (Parsed, error) {
+	r := &reading{Parser: p, book: book, rest: withoutFullStop(rest), out: Parsed{Runbook: book.Name}}
+	for len(r.rest) > 0 {
+		w := r.rest[0]
+		r.rest = r.rest[1:]
+		if err := r.word(w); err != nil {
+			return Parsed{}, err
+		}
+	}
+	if err := r.place(); err != nil {
+		return Parsed{}, err
+	}
+	if partial {
+		return r.out, nil
+	}
+	for _, a := range book.Args {
+		if _, given := r.out.Args[a.Name]; a.Required && !given {
+			return Parsed{}, r.wrong("{} needs {}: {}.", book.Name, a.Name, a.Summary)
+		}
+	}
+	return r.out, nil
+}
+
+// withoutFullStop drops the punctuation that ends a sentence, which phones add by themselves.
+func withoutFullStop(words []word) []word {
+	if len(words) == 0 || words[len(words)-1].quoted {
+		return words
+	}
+	out := slices.Clone(words)
+	last := &out[len(out)-1]
+	if last.text = strings.TrimRight(last.text, ".!?…"); last.text == "" {
+		return out[:len(out)-1]
+	}
+	return out
+}
+
+// wrong is a usage error with the runbook's own example.
+func (r *reading) wrong(format string, args ...any) error {
+	return r.usage(algesta.Say(format, args...), r.book.Example)
+}
+
+// word reads one word, and those that belong to it.
+func (r *reading) word(w word) error {
+	if w.quoted {
+		r.free = append(r.free, w)
+		return nil
+	}
+	if strings.HasPrefix(w.text, "-") {
+		return r.option(w)
+	}
+	if name, value, ok := strings.Cut(w.text, "="); ok && name != "" {
+		return r.named(strings.ToLower(name), name, value)
+	}
+	text := strings.ToLower(w.bare())
+	if len(r.rest) > 0 {
+		if done, err := r.filler(text); done || err != nil {
+			return err
+		}
+	}
+	kind, name, isObject := strings.Cut(w.bare(), "/")
+	if isObject && objectKind(kind) != "" {
+		return r.object(objectKind(kind), name)
+	}
+	r.free = append(r.free, w)
+	return nil
+}
+
+// filler reads the words of a sentence that say what the next word is: "in production", "deployment api-gateway",
+// "replicas 6", "to 6", "because …". done is false where the word is none of them.
+func (r *reading) filler(text string) (done bool, err error) {
+	next := r.rest[0]
+	switch text {
+	case "because", "porque":
+		r.out.Reason = reason(r.rest)
+		r.rest = nil
+		return true, nil
+	case "in", "en":
+		r.rest = r.rest[1:]
+		return true, r.environment(next.bare())
+	case "to":
+		r.rest = r.rest[1:]
+		if bare, ok := r.bareArg(); r.out.Environment == "" && !(ok && valueLike(next.bare())) {
+			return true, r.environment(next.bare())
+		} else if ok {
+			return true, r.set(bare, next.bare())
+		}
+		r.free = append(r.free, next)
+		return true, nil
+	}
+	if kind := objectKind(text); kind != "" && len(r.free) == 0 && r.out.Service == "" && r.out.Object == "" {
+		r.rest = r.rest[1:]
+		return true, r.object(kind, next.bare())
+	}
+	if a, ok := r.arg(text); ok && !a.Hidden && a.Kind != runbooks.SwitchArg && (len(r.free) > 0 || r.out.Service != "") {
+		r.rest = r.rest[1:]
+		return true, r.set(a, next.bare())
+	}
+	return false, nil
+}
+
+// option reads a word that begins with a dash.
+func (r *reading) option(w word) error {
+	typed := strings.TrimLeft(w.text, "-")
+	if typed == "" { // a dash between words, or the shell's end of options
+		return nil
+	}
+	name, value, hasValue := strings.Cut(typed, "=")
+	lower := strings.ToLower(name)
+	if a, ok := r.arg(lower); ok && a.Kind == runbooks.SwitchArg {
+		if !hasValue {
+			value = "true"
+		}
+		return r.set(a, value)
+	}
+	if hasValue {
+		return r.named(lower, w.text[:strings.Index(w.text, "=")], value)
+	}
+	if !r.knows(lower) {
+		return r.unknownOption(lower, w.text)
+	}
+	if len(r.rest) == 0 {
+		return r.wrong("{} needs a value.", clip(w.text))
+	}
+	next := r.rest[0]
+	r.rest = r.rest[1:]
+	if isReason(lower) && !next.quoted {
+		return r.looseReason(next)
+	}
+	return r.named(lower, w.text, next.text)
+}
+
+// looseReason takes an unquoted reason up to the next option: phones make quotes tedious.
+func (r *reading) looseReason(first word) error {
+	words := []word{first}
+	for len(r.rest) > 0 && !strings.HasPrefix(r.rest[0].text, "-") {
+		words = append(words, r.rest[0])
+		r.rest = r.rest[1:]
+	}
+	r.out.Reason = reason(words)
+	return nil
+}
+
+func reason(words []word) string {
+	parts := make([]string, len(words))
+	for i, w := range words {
+		parts[i] = w.text
+	}
+	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+func isReason(name string) bool { return slices.Contains([]string{"reason", "because", "m"}, name) }
+
+func isEnvironment(name string) bool {
+	return slices.Contains([]string{"n", "namespace", "ns", "e", "env", "environment", "entorno"}, name)
+}
+
+func isService(name string) bool {
+	return slices.Contains([]string{"service", "deployment", "svc"}, name)
+}
+
+// knows reports whether an option of this name takes a value here.
+func (r *reading) knows(name string) bool {
+	_, ok := r.arg(name)
+	return ok || isReason(name) || isEnvironment(name) || isService(name)
+}
+
+// named sets what an option or name=value says.
+func (r *reading) named(name, typed, value string) error {
+	a, isArg := r.arg(name)
+	switch {
+	case isReason(name):
+		r.out.Reason = strings.TrimSpace(value)
+		return nil
+	case value == "":
+		return r.wrong("{} needs a value.", clip(typed))
+	case isArg:
+		return r.set(a, value)
+	case isEnvironment(name):
+		return r.environment(value)
+	case isService(name):
+		return r.object(serviceKind, value)
+	}
+	// kubectl writes "set image deployment/x container=image".
+	container, hasContainer := r.arg("container")
+	image, hasImage := r.arg("image")
+	if hasContainer && hasImage && !strings.HasPrefix(typed, "-") && strings.ContainsAny(value, ":/@") {
+		if err := r.set(container, name); err != nil {
+			return err
+		}
+		return r.set(image, value)
+	}
+	return r.unknownOption(name, typed)
+}
+
+// unknownOption names the option that was probably meant.
+func (r *reading) unknownOption(name, typed string) error {
+	known := []string{"reason", "namespace"}
+	for _, a := range r.book.Args {
+		if !a.Hidden {
+			known = append(known, append([]string{a.Name}, a.Aliases...)...)
+		}
+	}
+	typed = clip(typed)
+	if near := algesta.Nearest(name, known); near != "" {
+		if strings.HasPrefix(typed, "-") {
+			near = "--" + near
+		}
+		return r.wrong("{} has no option {}. Did you mean {}?", r.book.Name, typed, near)
+	}
+	slices.Sort(known)
+	return r.wrong("{} has no option {}. It knows {}.", r.book.Name, typed, both(known))
+}
+
+// arg is the runbook's argument of this name or alias.
+func (r *reading) arg(name string) (runbooks.Arg, bool) {
+	for _, a := range r.book.Args {
+		if a.Name == name || slices.Contains(a.Aliases, name) {
+			return a, true
+		}
+	}
+	return runbooks.Arg{}, false
+}
+
+// bareArg is the argument whose value may stand alone, while it has none.
+func (r *reading) bareArg() (runbooks.Arg, bool) {
+	for _, a := range r.book.Args {
+		if _, given := r.out.Args[a.Name]; a.Bare && !given {
+			return a, true
+		}
+	}
+	return runbooks.Arg{}, false
+}
+
+// largeMax is the bound above which a range is not worth telling.
+const largeMax = 1_000_000
+
+// longestValue bounds a text argument, in bytes: no image reference is longer.
+const longestValue = 512
+
+// set reads the value of an argument.
+func (r *reading) set(a runbooks.Arg, value string) error {
+	if _, twice := r.out.Args[a.Name]; twice {
+		return r.wrong("{} is given twice.", a.Name)
+	}
+	if r.out.Args == nil {
+		r.out.Args = algesta.Args{}
+	}
+	switch a.Kind {
+	case runbooks.IntArg:
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < a.Min || n > a.Max || strings.HasPrefix(value, "+") {
+			return r.wrong("{} has to be a number {}, not \"{}\".", a.Name, bounds(a), clip(value))
+		}
+		r.out.Args[a.Name] = n
+	case runbooks.SwitchArg:
+		switch strings.ToLower(value) {
+		case "true", "yes", "1":
+			r.out.Args[a.Name] = true
+		case "false", "no", "0":
+			r.out.Args[a.Name] = false
+		default:
+			return r.wrong("{} is yes or no, not \"{}\".", a.Name, clip(value))
+		}
+	case runbooks.TextArg:
+		if err := r.refuseEntity(value); err != nil {
+			return err
+		}
+		if len(value) > longestValue {
+			return r.wrong("{} is too long: it may have {} characters.", a.Name, longestValue)
+		}
+		r.out.Args[a.Name] = value
+	}
+	return nil
+}
+
+func bounds(a runbooks.Arg) string {
+	if a.Max > largeMax {
+		return fmt.Sprintf("of %d or more", a.Min)
+	}
+	return fmt.Sprintf("from %d to %d", a.Min, a.Max)
+}
+
+// serviceKind is the kind of object that stands for a service.
+const serviceKind = "service"
+
+// objectKind is the kind that people mean by a word, "" where it is none.
+func objectKind(s string) string {
+	switch strings.ToLower(s) {
+	case "deployment", "deployments", "deploy", "deployment.apps", "deployments.apps", "service", "services", "svc":
+		return serviceKind
+	case "pod", "pods", "po":
+		return "pod"
+	case "ingress", "ingresses", "ing":
+		return "ingress"
+	case "certificate", "certificates", "cert":
+		return "certificate"
+	case "node", "nodes", "no":
+		return "node"
+	case "namespace", "namespaces", "ns":
+		return "namespace"
+	case "statefulset", "sts", "daemonset", "ds", "job", "cronjob", "replicaset", "rs":
+		return strings.ToLower(s)
+	}
+	return ""
+}
+
+// object sets what the command is about.
+func (r *reading) object(kind, name string) error {
+	if err := r.checkName(name); err != nil {
+		return err
+	}
+	switch {
+	case r.out.Service != "" || r.out.Object != "":
+		return r.wrong("One thing at a time: I read {} and {}.", r.out.Service+r.out.Object, clip(kind+"/"+name))
+	case kind == serviceKind:
+		r.out.Service = name
+	case !r.book.Broad:
+		return r.wrong("{} works on services, not on {}/{}.", r.book.Name, kind, clip(name))
+	case kind == "namespace":
+		r.out.Object = kind
+		return r.environment(name)
+	default:
+		r.out.Object = kind + "/" + name
+	}
+	return nil
+}
+
+func (r *reading) environment(name string) error {
+	if err := r.checkName(name); err != nil {
+		return err
+	}
+	if r.out.Environment != "" && !strings.EqualFold(r.out.Environment, name) {
+		return r.wrong("Which environment do you mean, {} or {}?", r.out.Environment, clip(name))
+	}
+	if r.out.Environment == "" {
+		r.out.Environment = name
+	}
+	return nil
+}
+
+// numeric is what can only be a number, a version or an image, never the name of an environment.
+var numeric = regexp.MustCompile(`^[+-]?[0-9]+$|[:/@]`)
+
+func valueLike(s string) bool { return numeric.MatchString(s) }
+
+// place gives the free words their meaning: service, environment, then the value of the bare argument.
+func (r *reading) place() error {
+	free := r.free
+	if len(free) > 0 && r.out.Service == "" && r.out.Object == "" {
+		if err := r.object(serviceKind, free[0].bare()); err != nil {
+			return err
+		}
+		free = free[1:]
+	}
+	if r.out.Service == "" && r.out.Object == "" {
+		return r.wrong("Which service do you mean?")
+	}
+	bare, ok := r.bareArg()
+	switch {
+	case len(free) == 0:
+		return nil
+	case r.out.Environment == "" && ok && valueLike(free[0].bare()):
+		if err := r.set(bare, free[0].bare()); err != nil {
+			return err
+		}
+		return r.last(free[1:], r.environment) // "deploy api-gateway 12346 production"
+	case r.out.Environment == "" || r.againEnvironment(free[0].bare()):
+		if err := r.environment(free[0].bare()); err != nil {
+			return err
+		}
+		free = free[1:]
+	}
+	if !ok {
+		return r.last(free, nil)
+	}
+	return r.last(free, func(s string) error { return r.set(bare, s) })
+}
+
+// againEnvironment reports whether a free word can only be the environment, which an option named too:
+// the same word, or a word where a number is wanted.
+func (r *reading) againEnvironment(s string) bool {
+	bare, ok := r.bareArg()
+	return strings.EqualFold(s, r.out.Environment) || ok && bare.Kind == runbooks.IntArg && !valueLike(s)
+}
+
+// last reads the last free word; anything after it has no meaning.
+func (r *reading) last(free []word, read func(string) error) error {
+	if len(free) > 0 && read != nil {
+		if err := read(free[0].bare()); err != nil {
+			return err
+		}
+		free = free[1:]
+	}
+	if len(free) > 0 {
+		if err := r.refuseEntity(free[0].text); err != nil {
+			return err
+		}
+		return r.wrong("I do not know what \"{}\" means here.", clip(free[0].text))
+	}
+	return nil
+}
+
+// kubeName is what Kubernetes allows for names, in any case; longestName is its bound.
+var kubeName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?$`)
+
+const longestName = 253
+
+// checkName refuses what cannot be the name of a service, an environment or an object.
+func (r *reading) checkName(s string) error {
+	if err := r.refuseEntity(s); err != nil {
+		return err
+	}
+	if len(s) > longestName || !kubeName.MatchString(s) {
+		return r.wrong("\"{}\" cannot be the name of a service or an environment.", clip(s))
+	}
+	return nil
+}
+
+// refuseEntity refuses people, channels and links where a name or a value belongs.
+func (r *reading) refuseEntity(s string) error {
+	switch {
+	case strings.HasPrefix(s, "@"):
+		return r.wrong("{} is a person or a group. Type the name of a service instead.", clip(s))
+	case strings.HasPrefix(s, "#"):
+		return r.wrong("{} is a channel. Type the name of a service instead.", clip(s))
+	case strings.Contains(s, "://"):
+		return r.wrong("{} is a link. Type the plain name instead.", clip(s))
+	}
+	return nil
+}

@@ -1,0 +1,315 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// grammarBooks are runbooks with every kind of argument, so that the grammar is tested whatever the real ones become.
+func grammarBooks() []runbooks.Runbook {
+	return []runbooks.Runbook{
+		{Name: "status", Aliases: []string{"rollout status", "get"}, Example: "status api-gateway production"},
+		{Name: "pods", Aliases: []string{"get pods"}, Example: "pods api-gateway production"},
+		{
+			Name: "rollback", Aliases: []string{"undo", "rollout undo"}, Example: "rollback api-gateway production",
+			Args: []runbooks.Arg{
+				{Name: "to-revision", Aliases: []string{"revision"}, Kind: runbooks.IntArg, Min: 1, Max: 1 << 40, Bare: true, Summary: "the revision"},
+				{Name: "template", Kind: runbooks.TextArg, Hidden: true},
+			},
+		},
+		{
+			Name: "scale", Example: "scale api-gateway production replicas=6",
+			Args: []runbooks.Arg{{Name: "replicas", Kind: runbooks.IntArg, Min: 0, Max: 50, Required: true, Bare: true, Summary: "how many pods to run"}},
+		},
+		{
+			Name: "deploy", Aliases: []string{"set image"}, Example: "deploy api-gateway production 12346",
+			Args: []runbooks.Arg{
+				{Name: "image", Aliases: []string{"tag"}, Kind: runbooks.TextArg, Required: true, Bare: true, Summary: "the tag to run, or the whole image"},
+				{Name: "container", Aliases: []string{"c"}, Kind: runbooks.TextArg, Summary: "which container"},
+				{Name: "allow-other-repository", Kind: runbooks.SwitchArg, Summary: "yes, another repository"},
+			},
+		},
+		{Name: "restart", Aliases: []string{"rollout restart"}, Example: "restart api-gateway production"},
+		{Name: "diagnose", Broad: true, Example: "diagnose api-gateway production"},
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	rollback := Parsed{Runbook: "rollback", Service: "api-gateway", Environment: "production"}
+	to := func(n int64) Parsed { p := rollback; p.Args = algesta.Args{"to-revision": n}; return p }
+	scale := func(n int64) Parsed {
+		return Parsed{Runbook: "scale", Service: "api-gateway", Environment: "production", Args: algesta.Args{"replicas": n}}
+	}
+	deploy := func(image string) Parsed {
+		return Parsed{Runbook: "deploy", Service: "api-gateway", Environment: "production", Args: algesta.Args{"image": image}}
+	}
+	because := func(p Parsed, reason string) Parsed { p.Reason = reason; return p }
+
+	for name, tc := range map[string]struct {
+		text string
+		want Parsed
+	}{
+		"the plain form":                               {"rollback api-gateway production", rollback},
+		"the alias of one word":                        {"undo api-gateway production", rollback},
+		"the alias of two words":                       {"rollout undo api-gateway production", rollback},
+		"pasted from kubectl":                          {"kubectl rollout undo deployment/api-gateway -n production", rollback},
+		"the bot's name typed once more":               {"/algesta rollback api-gateway production", rollback},
+		"a phone's capital and full stop":              {"Rollback api-gateway production.", rollback},
+		"a comma between names":                        {"rollback api-gateway, production", rollback},
+		"the environment by -n":                        {"rollback -n production api-gateway", rollback},
+		"the environment by --namespace=":              {"rollback api-gateway --namespace=production", rollback},
+		"the environment by --env":                     {"rollback api-gateway --env production", rollback},
+		"the environment by env=":                      {"rollback api-gateway env=production", rollback},
+		"the environment as people say it":             {"rollback api-gateway in production", rollback},
+		"the same environment twice":                   {"rollback api-gateway Production in production", rollback},
+		"deployment/":                                  {"rollback deployment/api-gateway production", rollback},
+		"deploy/ after the environment":                {"rollback production deploy/api-gateway", rollback},
+		"deployment as a word of its own":              {"rollback deployment api-gateway production", rollback},
+		"--service":                                    {"rollback --service api-gateway --env production", rollback},
+		"in code marks":                                {"rollback `api-gateway` *production*", rollback},
+		"in quotes":                                    {`rollback "api-gateway" 'production'`, rollback},
+		"a no-break space before the name":             {"rollback\u00a0api-gateway\u202fproduction", rollback},
+		"zero-width characters":                        {"roll\u200bback api-gateway\ufeff production", rollback},
+		"a no-break hyphen":                            {"rollback api\u2011gateway production", rollback},
+		"a link that Slack made of a name":             {"rollback <http://api-gateway|api-gateway> production", rollback},
+		"escaped characters in a reason":               {`rollback api-gateway production --reason "a &amp; b &lt; c"`, because(rollback, "a & b < c")},
+		"only the service: the catalogue asks":         {"rollback api-gateway", Parsed{Runbook: "rollback", Service: "api-gateway"}},
+		"the deployment's name alone":                  {"status deployment/api-gateway-production", Parsed{Runbook: "status", Service: "api-gateway-production"}},
+		"an option with =":                             {"rollback api-gateway production --to-revision=41", to(41)},
+		"an option with a space":                       {"rollback api-gateway production --to-revision 41", to(41)},
+		"an option before the names":                   {"rollback --to-revision 41 api-gateway production", to(41)},
+		"an em dash that a phone made of --":           {"rollback api-gateway production —to-revision=41", to(41)},
+		"an en dash that a phone made of --":           {"rollback api-gateway production –to-revision 41", to(41)},
+		"an option by its alias":                       {"rollback api-gateway production revision=41", to(41)},
+		"an option in capitals":                        {"rollback api-gateway production Revision=41", to(41)},
+		"a named value as two words":                   {"rollback api-gateway production revision 41", to(41)},
+		"a bare value":                                 {"rollback api-gateway production 41", to(41)},
+		"to and a bare value":                          {"rollback api-gateway production to 41", to(41)},
+		"a bare value before the environment":          {"scale api-gateway 6 in production", scale(6)},
+		"to a number before the environment":           {"scale api-gateway to 6 in production", scale(6)},
+		"replicas=":                                    {"scale api-gateway production replicas=6", scale(6)},
+		"--replicas=":                                  {"scale --replicas=6 deployment/api-gateway -n production", scale(6)},
+		"zero is a number":                             {"scale api-gateway production 0", scale(0)},
+		"a tag":                                        {"deploy api-gateway production 12346", deploy("12346")},
+		"a tag before the environment":                 {"deploy api-gateway 12346 production", deploy("12346")},
+		"a tag to an environment":                      {"deploy api-gateway 12346 to production", deploy("12346")},
+		"a tag that is no number":                      {"deploy api-gateway production v1.2.3", deploy("v1.2.3")},
+		"a whole image":                                {"deploy api-gateway production acralgesta.azurecr.io/api-gateway:12346", deploy("acralgesta.azurecr.io/api-gateway:12346")},
+		"a whole image that Slack made a link":         {"deploy api-gateway production <http://acralgesta.azurecr.io/api-gateway:12346|acralgesta.azurecr.io/api-gateway:12346>", deploy("acralgesta.azurecr.io/api-gateway:12346")},
+		"a reason in quotes":                           {`rollback api-gateway production --reason "logins fail"`, because(rollback, "logins fail")},
+		"a reason in curly quotes":                     {"rollback api-gateway production —reason “logins fail”", because(rollback, "logins fail")},
+		"a reason with = and quotes":                   {`rollback api-gateway production reason="logins fail"`, because(rollback, "logins fail")},
+		"a reason without quotes":                      {"rollback api-gateway production --reason logins fail --to-revision 41", because(to(41), "logins fail")},
+		"because":                                      {"rollback api-gateway production because it’s broken", because(rollback, "it's broken")},
+		"an apostrophe is a letter":                    {"rollback api-gateway production because it's Dana's fault", because(rollback, "it's Dana's fault")},
+		"people and channels in a reason":              {"rollback api-gateway production because <@U0CARLA|carla> asked in <#C0OPS|ops> # now", because(rollback, "@carla asked in #ops # now")},
+		"a dash between words":                         {"rollback api-gateway production — because broken", because(rollback, "broken")},
+		"help":                                         {"help", Parsed{Runbook: "help"}},
+		"nothing":                                      {"  ", Parsed{Runbook: "help"}},
+		"a question mark":                              {"?", Parsed{Runbook: "help"}},
+		"help about a command":                         {"help rollout undo", Parsed{Runbook: "help", Args: algesta.Args{"about": "rollback"}}},
+		"help about help":                              {"help help", Parsed{Runbook: "help", Help: true}},
+		"--help":                                       {"rollback api-gateway --help", Parsed{Runbook: "rollback", Help: true}},
+		"-h":                                           {"scale -h", Parsed{Runbook: "scale", Help: true}},
+		"whoami":                                       {"whoami", Parsed{Runbook: "whoami"}},
+		"who am i":                                     {"Who am I?", Parsed{Runbook: "whoami"}},
+		"can-i":                                        {"can-i scale api-gateway production", Parsed{Runbook: "can-i", Service: "api-gateway", Environment: "production", Args: algesta.Args{"verb": "scale"}}},
+		"can i with arguments":                         {"can i scale api-gateway production 6", Parsed{Runbook: "can-i", Service: "api-gateway", Environment: "production", Args: algesta.Args{"verb": "scale", "replicas": int64(6)}}},
+		"can-i with an alias":                          {"auth can-i rollout undo api-gateway production", Parsed{Runbook: "can-i", Service: "api-gateway", Environment: "production", Args: algesta.Args{"verb": "rollback"}}},
+		"two words win over one":                       {"get pods api-gateway production", Parsed{Runbook: "pods", Service: "api-gateway", Environment: "production"}},
+		"get deployment":                               {"get deployment api-gateway -n production", Parsed{Runbook: "status", Service: "api-gateway", Environment: "production"}},
+		"a pod":                                        {"diagnose pod/api-gateway-x2x9 production", Parsed{Runbook: "diagnose", Object: "pod/api-gateway-x2x9", Environment: "production"}},
+		"a node as two words":                          {"diagnose node aks-stdar-0 in production", Parsed{Runbook: "diagnose", Object: "node/aks-stdar-0", Environment: "production"}},
+		"a namespace":                                  {"diagnose namespace production", Parsed{Runbook: "diagnose", Object: "namespace", Environment: "production"}},
+		"a service where more is possible":             {"diagnose api-gateway production", Parsed{Runbook: "diagnose", Service: "api-gateway", Environment: "production"}},
+		"a switch":                                     {"deploy api-gateway production 1 --allow-other-repository", Parsed{Runbook: "deploy", Service: "api-gateway", Environment: "production", Args: algesta.Args{"image": "1", "allow-other-repository": true}}},
+		"a switch set to no":                           {"deploy api-gateway production 1 allow-other-repository=no", Parsed{Runbook: "deploy", Service: "api-gateway", Environment: "production", Args: algesta.Args{"image": "1", "allow-other-repository": false}}},
+		"a container":                                  {"deploy api-gateway production 1 -c web", Parsed{Runbook: "deploy", Service: "api-gateway", Environment: "production", Args: algesta.Args{"image": "1", "container": "web"}}},
+		"kubectl set image":                            {"set image deployment/api-gateway web=acr.io/api:2 -n production", Parsed{Runbook: "deploy", Service: "api-gateway", Environment: "production", Args: algesta.Args{"image": "acr.io/api:2", "container": "web"}}},
+		"an argument that only buttons use, typed":     {"rollback api-gateway production template=7d9f", Parsed{Runbook: "rollback", Service: "api-gateway", Environment: "production", Args: algesta.Args{"template": "7d9f"}}},
+		"names in either order are for the catalogue":  {"rollback production api-gateway", Parsed{Runbook: "rollback", Service: "production", Environment: "api-gateway"}},
+		"a template that nobody filled in stays words": {"rollback because I say so", Parsed{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := NewParser(grammarBooks()).Parse(tc.text)
+			if tc.want.Runbook == "" {
+				require.ErrorIs(t, err, algesta.ErrUsage)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tc.want, got)
+		})
+	}
+}
+
+func TestParseExplainsWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	const (
+		rollback = "/algesta rollback api-gateway production"
+		scale    = "/algesta scale api-gateway production replicas=6"
+		deploy   = "/algesta deploy api-gateway production 12346"
+	)
+	for name, tc := range map[string]struct{ text, message, hint string }{
+		"a misspelt verb":                {"rolback api-gateway production", `I do not know the command "rolback". Did you mean rollback?`, rollback},
+		"a misspelt second word":         {"rollout undu api-gateway production", `I do not know the command "rollout undu". Did you mean rollout undo?`, rollback},
+		"an unknown verb":                {"fly api-gateway", `I do not know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, whoami, can-i and help.`, "/algesta help"},
+		"an unknown verb after help":     {"help scail", `I do not know the command "scail". Did you mean scale?`, scale},
+		"an unknown verb after can-i":    {"can-i scail api production", `I do not know the command "scail". Did you mean scale?`, scale},
+		"can-i without a verb":           {"can-i", "Which command do you mean?", "/algesta can-i scale api-gateway production"},
+		"can-i whoami":                   {"can-i whoami", "Everybody may use whoami.", "/algesta can-i scale api-gateway production"},
+		"no service":                     {"rollback", "Which service do you mean?", rollback},
+		"no service but an environment":  {"rollback -n production", "Which service do you mean?", rollback},
+		"two environments":               {"rollback api-gateway production -n pruebas", "Which environment do you mean, pruebas or production?", rollback},
+		"two services":                   {"rollback deployment/api deployment/web production", "One thing at a time: I read api and service/web.", rollback},
+		"a missing required argument":    {"scale api-gateway production", "scale needs replicas: how many pods to run.", scale},
+		"a number that is none":          {"scale api-gateway production replicas=six", `replicas has to be a number from 0 to 50, not "six".`, scale},
+		"a number too large":             {"scale api-gateway production 600", `replicas has to be a number from 0 to 50, not "600".`, scale},
+		"a number below zero":            {"scale api-gateway production --replicas=-1", `replicas has to be a number from 0 to 50, not "-1".`, scale},
+		"a relative number":              {"scale api-gateway production +2", `replicas has to be a number from 0 to 50, not "+2".`, scale},
+		"revision zero":                  {"rollback api-gateway production --to-revision=0", `to-revision has to be a number of 1 or more, not "0".`, rollback},
+		"a number beyond every computer": {"rollback api-gateway production 99999999999999999999", `to-revision has to be a number of 1 or more, not "99999999999999999999".`, rollback},
+		"a misspelt option":              {"rollback api-gateway production --to-revison=41", "rollback has no option --to-revison. Did you mean --to-revision?", rollback},
+		"a misspelt name":                {"rollback api-gateway production revison=41", "rollback has no option revison. Did you mean revision?", rollback},
+		"an unknown option":              {"rollback api-gateway production --force", "rollback has no option --force. It knows namespace, reason, revision and to-revision.", rollback},
+		"an option without a value":      {"rollback api-gateway production --to-revision", "--to-revision needs a value.", rollback},
+		"an empty value":                 {"scale api-gateway production replicas=", "replicas needs a value.", scale},
+		"an argument twice":              {"scale api-gateway production 6 replicas=7", `I do not know what "6" means here.`, scale},
+		"an option twice":                {"scale api-gateway production replicas=7 --replicas=8", "replicas is given twice.", scale},
+		"a word too many":                {"restart api-gateway production now", `I do not know what "now" means here.`, "/algesta restart api-gateway production"},
+		"a person as the service":        {"rollback <@U0DANA|dana> production", "@dana is a person or a group. Type the name of a service instead.", rollback},
+		"a person without a label":       {"rollback <@U0DANA> production", "@U0DANA is a person or a group. Type the name of a service instead.", rollback},
+		"a group as the service":         {"rollback <!subteam^S0PLATFORM|@platform> production", "@platform is a person or a group. Type the name of a service instead.", rollback},
+		"everybody here":                 {"rollback <!here> production", "@here is a person or a group. Type the name of a service instead.", rollback},
+		"a channel as the service":       {"rollback <#C0OPS|ops> production", "#ops is a channel. Type the name of a service instead.", rollback},
+		"a link as the service":          {"rollback <https://example.com/api> production", "https://example.com/api is a link. Type the plain name instead.", rollback},
+		"a link as the image":            {"deploy api-gateway production <https://example.com/api:1>", "https://example.com/api:1 is a link. Type the plain name instead.", deploy},
+		"an address as the service":      {"rollback <mailto:dana@example.com|dana@example.com> production", `"dana@example.com" cannot be the name of a service or an environment.`, rollback},
+		"a placeholder from the help":    {"rollback &lt;service&gt; production", `"<service>" cannot be the name of a service or an environment.`, rollback},
+		"an open quote":                  {`rollback api-gateway production --reason "it broke`, "A quote is opened and not closed.", ""},
+		"a pod where only services go":   {"rollback pod/api-gateway-x production", "rollback works on services, not on pod/api-gateway-x.", rollback},
+		"a statefulset":                  {"restart statefulset/db production", "restart works on services, not on statefulset/db.", "/algesta restart api-gateway production"},
+		"a switch that is neither":       {"deploy api-gateway production 1 --allow-other-repository=maybe", `allow-other-repository is yes or no, not "maybe".`, deploy},
+		"a path as the service":          {"rollback ../../etc/passwd production", `"../../etc/passwd" cannot be the name of a service or an environment.`, rollback},
+		"a very long word":               {"rollback " + strings.Repeat("x", 300) + " production", `"` + strings.Repeat("x", 40) + `…" cannot be the name of a service or an environment.`, rollback},
+		"too much text":                  {strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters.", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := NewParser(grammarBooks()).Parse(tc.text)
+			var usage *algesta.Error
+			require.ErrorAs(t, err, &usage)
+			require.Equal(t, tc.message, usage.Message.String())
+			require.Equal(t, tc.hint, usage.Hint.String())
+			require.ErrorIs(t, err, algesta.ErrUsage)
+		})
+	}
+}
+
+func TestParseReadsTheExampleOfEveryRunbook(t *testing.T) {
+	t.Parallel()
+	for _, b := range runbooks.All() {
+		got, err := Parse(b.Example)
+		require.NoError(t, err, b.Example)
+		require.Equal(t, b.Name, got.Runbook, b.Example)
+		for _, alias := range b.Aliases {
+			got, err := Parse(alias + strings.TrimPrefix(b.Example, b.Name))
+			require.NoError(t, err, alias)
+			require.Equal(t, b.Name, got.Runbook, alias)
+		}
+	}
+}
+
+func TestParseIsQuickWithTenKilobytes(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{strings.Repeat("<", 10_000), strings.Repeat("\"a ", 3400), strings.Repeat("rollback ", 1200), strings.Repeat("—", 3400)} {
+		begin := time.Now()
+		_, err := Parse(text)
+		require.ErrorIs(t, err, algesta.ErrUsage)
+		require.Less(t, time.Since(begin), 100*time.Millisecond)
+	}
+}
+
+func TestRetypeCanBeTypedAgain(t *testing.T) {
+	t.Parallel()
+	p := NewParser(grammarBooks())
+	for name, tc := range map[string]struct{ text, want string }{
+		"a rollback":   {"undo api-gatewy prod --to-revision 41", "rollback api-gateway production to-revision=41"},
+		"a deployment": {"deploy api-gatewy prod v2 -c web", "deploy api-gateway production container=web image=v2"},
+		"a question":   {"can-i scale api-gatewy prod 6", "can-i scale api-gateway production replicas=6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parsed, err := p.Parse(tc.text)
+			require.NoError(t, err)
+			again := parsed.Retype("api-gateway", "production")
+			require.Equal(t, tc.want, again)
+			parsed.Service, parsed.Environment = "api-gateway", "production"
+			back, err := p.Parse(again)
+			require.NoError(t, err)
+			require.Equal(t, parsed, back)
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{
+		"rollback api-gateway production --to-revision=41", "scale <@U1|x> 6 to prod", "deploy a b c=d:e —reason “x", "can-i help", "<!subteam^S1|@p>",
+		"rollback\u00a0x", "because", "in in in", "to to to", "--", "=", "\"\"", "a/b/c", "help ?", "-n", strings.Repeat("y", 2001), "\xff\xfe", "pod/ x",
+	} {
+		f.Add(text)
+	}
+	p := NewParser(grammarBooks())
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := p.Parse(text)
+		if err != nil {
+			var usage *algesta.Error
+			require.True(t, errors.As(err, &usage))
+			require.NotEmpty(t, usage.Message)
+			require.LessOrEqual(t, utf8.RuneCountInString(usage.Message.String()+usage.Hint.String()), 500)
+			return
+		}
+		require.NotEmpty(t, got.Runbook)
+		require.LessOrEqual(t, len(got.Service), longestName)
+		require.LessOrEqual(t, len(got.Environment), longestName)
+		require.LessOrEqual(t, len(got.Reason), len(text))
+		for name, v := range got.Args {
+			switch v := v.(type) {
+			case int64, bool:
+			case string:
+				require.LessOrEqual(t, len(v), longestValue)
+			default:
+				require.Fail(t, "an argument of another type", "%s is %T", name, v)
+			}
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	p := NewParser(grammarBooks())
+	for b.Loop() {
+		if _, err := p.Parse("rollback api-gateway production —to-revision=41 —reason “logins fail”"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func ExampleParse() {
+	p, err := Parse("Rollout undo deployment/api-gateway -n production —to-revision=41")
+	fmt.Println(p.Runbook, p.Service, p.Environment, p.Args["to-revision"], err)
+	_, err = Parse("rolback api-gateway production")
+	fmt.Println(err)
+	// Output:
+	// rollback api-gateway production 41 <nil>
+	// I do not know the command "rolback". Did you mean rollback?
+}

@@ -1,0 +1,155 @@
+package commands
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// word is a piece of a command. What stood in quotes is never an option or a filler word.
+type word struct {
+	text   string
+	quoted bool
+}
+
+// bare is the word without what people and Slack put around names: commas, code and bold marks.
+func (w word) bare() string {
+	if w.quoted {
+		return w.text
+	}
+	return strings.TrimRight(strings.Trim(w.text, "`*,;"), ",;")
+}
+
+// entity is what Slack makes of mentions, channels and links: <@U0DANA|dana>, <#C0OPS|ops>, <!here>, <https://…|…>.
+var entity = regexp.MustCompile(`<([@#!]|https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>`)
+
+// entities are the three characters that Slack escapes in text, decoded once and at the same time.
+var entities = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
+
+// tidy repairs what phones and Slack do to text, so that a command means what its typist saw.
+func tidy(text string) string {
+	text = strings.ToValidUTF8(text, "")
+	text = entity.ReplaceAllStringFunc(text, unwrap)
+	return dashes(strings.Map(plainRune, entities.Replace(text)))
+}
+
+// unwrap is the text that people see for an entity. A mention keeps its sign, so that it can be told from a name.
+func unwrap(token string) string {
+	m := entity.FindStringSubmatch(token)
+	kind, id, label := m[1], m[2], m[3]
+	shown := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || strings.ContainsRune("\"'`", r) {
+			return '_'
+		}
+		return r
+	}, label)
+	switch {
+	case kind == "!":
+		if shown == "" {
+			shown, _, _ = strings.Cut(id, "^")
+		}
+		return "@" + strings.TrimPrefix(shown, "@")
+	case shown == "" && (kind == "@" || kind == "#"):
+		return kind + id
+	case kind == "@" || kind == "#":
+		return kind + strings.TrimLeft(shown, kind)
+	case shown != "":
+		return shown
+	case kind == "mailto:" || kind == "tel:":
+		return id
+	}
+	return kind + id
+}
+
+// plainRune maps typographic characters to those that a keyboard has; -1 drops the invisible ones.
+func plainRune(r rune) rune {
+	switch r {
+	case '“', '”', '„', '‟', '«', '»', '″', '＂':
+		return '"'
+	case '‘', '’', '‚', '‛', '′', '´', '＇':
+		return '\''
+	case '‐', '‑', '−', '﹣', '－': // hyphens and the minus sign
+		return '-'
+	case '＝':
+		return '='
+	case '／':
+		return '/'
+	}
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case unicode.IsControl(r), unicode.Is(unicode.Cf, r): // Cf: zero-width and direction marks
+		return -1
+	}
+	return r
+}
+
+// dashes turns the long dashes that phones make of "--" back: two at the beginning of a word, one inside it.
+func dashes(text string) string {
+	var b strings.Builder
+	start := true
+	for _, r := range text {
+		switch {
+		case r != '—' && r != '–' && r != '―':
+			b.WriteRune(r)
+		case start:
+			b.WriteString("--")
+		default:
+			b.WriteByte('-')
+		}
+		start = r == ' '
+	}
+	return b.String()
+}
+
+var errOpenQuote = errors.New("a quote is not closed")
+
+// split cuts text into words as a shell does, with two differences that chat needs and shlex does not have: an
+// apostrophe inside a word is a letter ("it's"), and # begins no comment. In double quotes a backslash keeps the next
+// quote or backslash.
+func split(text string) ([]word, error) {
+	var (
+		words   []word
+		now     strings.Builder
+		in      bool // inside a word
+		quoted  bool // the word began with a quote
+		closing rune // the quote that is open
+		escaped bool
+	)
+	end := func() {
+		if in {
+			words = append(words, word{text: now.String(), quoted: quoted})
+		}
+		now.Reset()
+		in, quoted = false, false
+	}
+	runes := []rune(strings.TrimRight(text, " …"))
+	for i, r := range runes {
+		begins := !in || i > 0 && runes[i-1] == '='
+		switch {
+		case escaped:
+			now.WriteRune(r)
+			escaped = false
+		case closing == '"' && r == '\\' && i+1 < len(runes) && (runes[i+1] == '"' || runes[i+1] == '\\'):
+			escaped = true
+		case r == closing && closing != 0:
+			closing = 0
+		case closing != 0:
+			now.WriteRune(r)
+		case r == '"' || r == '\'' && begins:
+			quoted = quoted || !in
+			closing, in = r, true
+		case r == ' ':
+			end()
+		default:
+			now.WriteRune(r)
+			in = true
+		}
+	}
+	if closing != 0 {
+		return nil, errOpenQuote
+	}
+	end()
+	return words, nil
+}
