@@ -30,6 +30,7 @@ type box struct {
 	came     chan struct{} // rings for every invocation
 	commits  int
 	lost     []string
+	changed  chan struct{} // closed and replaced by every record of a delivery
 }
 
 type row struct {
@@ -38,7 +39,9 @@ type row struct {
 	retryAt time.Time
 }
 
-func newBox() *box { return &box{wake: make(chan struct{}, 1), came: make(chan struct{}, 10_000)} }
+func newBox() *box {
+	return &box{wake: make(chan struct{}, 1), came: make(chan struct{}, 10_000), changed: make(chan struct{})}
+}
 
 func (b *box) Receive(ctx context.Context, in algesta.Invocation) (bool, error) {
 	b.mu.Lock()
@@ -154,6 +157,8 @@ func (b *box) Delivered(_ context.Context, all []algesta.Delivery) error {
 	b.commits++
 	b.settle(all)
 	b.ring()
+	close(b.changed)
+	b.changed = make(chan struct{})
 	return nil
 }
 
@@ -188,6 +193,25 @@ func (b *box) open() int {
 		}
 	}
 	return n
+}
+
+// drained waits until everything is delivered or lost.
+func (b *box) drained(t *testing.T) {
+	t.Helper()
+	timeout := time.After(15 * time.Second)
+	for {
+		b.mu.Lock()
+		changed := b.changed
+		b.mu.Unlock()
+		if b.open() == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			require.Fail(t, "the outbox is not empty")
+		}
+	}
 }
 
 // running is a Slack with the bot in it.

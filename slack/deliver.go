@@ -55,14 +55,14 @@ func (s *sender) call(ctx context.Context, r *result, msg rendered) (ts string, 
 	if r.way == byReply {
 		return "", s.reply(ctx, o, msg, r.text)
 	}
-	options := []slackapi.MsgOption{
-		slackapi.MsgOptionText(msg.text, false), slackapi.MsgOptionParse(false), // escaped already
-		slackapi.MsgOptionDisableLinkUnfurl(), slackapi.MsgOptionDisableMediaUnfurl(),
-	}
+	text, blocks := msg.text, msg.blocks
 	if r.text {
-		options = append(options, slackapi.MsgOptionText(msg.plain, false), slackapi.MsgOptionBlocks())
-	} else {
-		options = append(options, slackapi.MsgOptionBlocks(msg.blocks...))
+		text, blocks = msg.plain, nil
+	}
+	options := []slackapi.MsgOption{
+		slackapi.MsgOptionText(text, false), slackapi.MsgOptionParse(false), // escaped already
+		slackapi.MsgOptionBlocks(blocks...), // none takes away those that are there
+		slackapi.MsgOptionDisableLinkUnfurl(), slackapi.MsgOptionDisableMediaUnfurl(),
 	}
 	if thread := first(o.Post.Thread, o.Root); thread != "" && r.way != byEdit {
 		options = append(options, slackapi.MsgOptionTS(thread))

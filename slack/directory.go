@@ -32,7 +32,7 @@ type directory struct {
 	flights  *singleflight.Group
 	users    *rate.Limiter // users.info takes 100 a minute
 	places   *rate.Limiter // conversations.info takes 50
-	members  *rate.Limiter // usergroups.users.list takes 20
+	members  *rate.Limiter // usergroups.list and usergroups.users.list take 20
 	facts    *facts
 }
 
@@ -65,7 +65,9 @@ type place struct {
 func newDirectory(api *slackapi.Client, identify func(context.Context) (self, error), groups []string) directory {
 	d := directory{
 		api: api, identify: identify, flights: &singleflight.Group{},
-		users: rate.NewLimiter(rate.Limit(1.5), 30), places: rate.NewLimiter(rate.Limit(0.7), 15), members: rate.NewLimiter(rate.Limit(0.25), 8),
+		users:   rate.NewLimiter(rate.Every(time.Minute/60), 35),
+		places:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
+		members: rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
 		facts: &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}},
 	}
 	d.SetGroups(groups)
@@ -151,12 +153,12 @@ func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.
 func actorOf(id algesta.PersonID, u *slackapi.User) algesta.Actor {
 	a := algesta.Actor{ID: id, Name: displayName(u), Standing: algesta.Member}
 	switch {
+	case u.IsBot || u.IsAppUser || u.IsWorkflowBot || u.ID == "USLACKBOT":
+		a.Standing = algesta.Bot
 	case u.ID != id.User || u.TeamID != id.Team || u.IsStranger:
 		a.Standing = algesta.Stranger
 	case u.Deleted:
 		a.Standing = algesta.Deactivated
-	case u.IsBot || u.IsAppUser || u.IsWorkflowBot || u.ID == "USLACKBOT":
-		a.Standing = algesta.Bot
 	case u.IsRestricted || u.IsUltraRestricted:
 		a.Standing = algesta.Guest
 	default:

@@ -12,12 +12,12 @@ import (
 
 // Rates, each a little below Slack's own (docs.slack.dev/apis/web-api/rate-limits), which are said to be approximate.
 const (
-	channelBurst = 4                // then one message a second in a channel
-	teamEvery    = time.Second / 4  // messages in all channels together; Slack says "several hundred per minute"
-	teamBurst    = 20               //
-	editWindow   = time.Minute      // chat.update takes 50 in any minute
-	maxEdits     = 40               // of ours in the window (design.md, decision 15)
-	maxProgress  = 26               // of them, so that an end always finds room
+	channelBurst = 4               // then one message a second in a channel
+	teamEvery    = time.Second / 4 // messages in all channels together; Slack says "several hundred per minute"
+	teamBurst    = 20              //
+	editWindow   = time.Minute     // chat.update takes 50 in any minute
+	maxEdits     = 40              // of ours in the window (design.md, decision 15)
+	maxProgress  = 26              // of them, so that an end always finds room
 	progressGap  = 2500 * time.Millisecond
 	whisperEvery = 700 * time.Millisecond // chat.postEphemeral takes 100 a minute
 )

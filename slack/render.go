@@ -55,6 +55,9 @@ func render(r algesta.Report, redactor *algesta.Redactor) rendered {
 	if missing > 0 {
 		l.note(more(missing, "button"))
 	}
+	if len(l.blocks) == 0 {
+		l.note("(no text)") // Slack refuses a message without any
+	}
 	if len(controls.Elements.ElementSet) > 0 {
 		l.blocks = append(l.blocks, controls)
 	}
@@ -132,15 +135,12 @@ func (l *layout) head(r algesta.Report) {
 		if len(text) == 0 {
 			continue
 		}
-		short := layout{left: min(maxHead, l.left)}
-		spent := short.left
-		lines = append(lines, slackapi.NewRichTextSection(short.spans(text)...))
-		l.left -= spent - short.left
+		line := layout{left: maxHead}
+		lines = append(lines, slackapi.NewRichTextSection(line.spans(text)...))
+		l.left -= maxHead - line.left
 	}
 	if len(lines) > 0 {
 		l.add(lines...)
-	} else if len(r.Body) == 0 {
-		l.note("(no text)") // Slack refuses a message without any
 	}
 }
 
@@ -200,7 +200,9 @@ func (l *layout) fields(fields []algesta.Field) {
 		if i > 0 {
 			all = append(all, algesta.Span{Text: "\n"})
 		}
-		all = append(all, algesta.Span{Kind: algesta.Bold, Text: f.Label}, algesta.Span{Text: "  "})
+		if f.Label != "" {
+			all = append(all, algesta.Span{Kind: algesta.Bold, Text: f.Label}, algesta.Span{Text: "  "})
+		}
 		all = append(all, f.Value...)
 	}
 	l.add(slackapi.NewRichTextSection(l.spans(all)...))

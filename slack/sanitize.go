@@ -84,7 +84,9 @@ func (s sanitizer) block(b algesta.Block) algesta.Block {
 		}
 	}
 	for _, f := range b.Fields {
-		out.Fields = append(out.Fields, algesta.Field{Label: s.line(f.Label), Value: s.text(f.Value)})
+		if f = (algesta.Field{Label: s.line(f.Label), Value: s.text(f.Value)}); f.Label != "" || len(f.Value) > 0 {
+			out.Fields = append(out.Fields, f)
+		}
 	}
 	if b.Table != nil {
 		out.Table = s.table(*b.Table)

@@ -47,11 +47,11 @@ type sender struct {
 	log      *zap.Logger
 	bot      string // the bot's own user ID
 
-	pacer    *pacer
-	results  chan result
-	flying   int
-	waiting  int                // read from the outbox, not sent yet
-	unsaved  []algesta.Delivery // done, and not yet recorded
+	pacer   *pacer
+	results chan result
+	flying  int
+	waiting int                // read from the outbox, not sent yet
+	unsaved []algesta.Delivery // done, and not yet recorded
 }
 
 // result is what became of one call.

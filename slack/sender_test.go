@@ -1,0 +1,176 @@
+package slack
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	slackd "github.com/3astronautas/algesta/sandbox/slack"
+)
+
+func say(text string) algesta.Report { return algesta.Report{Title: algesta.Say("{}", text)} }
+
+func TestAThreadKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("card")})
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.PlanPost, Channel: "C0OPS", Report: say("plan")})
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.EndPost, Channel: "C0OPS", Report: say("end")})
+	card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("card"))
+	require.NoError(t, err)
+	r.until(t, "three posts", func() bool { return len(r.server.Thread("C0OPS", card.TS)) == 3 })
+	thread := r.server.Thread("C0OPS", card.TS)
+	require.Equal(t, "plan", thread[1].Text)
+	require.Equal(t, "end", thread[2].Text)
+	require.False(t, card.Unfurls)
+
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Final: true, Report: say("done")})
+	r.until(t, "the edit", func() bool { m, _ := r.server.Message("C0OPS", card.TS); return m.Text == "done" })
+}
+
+func TestAnswersGoToTheirReaderOnly(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.sockets(t, 2)
+	// The bot is not in #random: only the response_url answers there.
+	_, err := r.server.Type("U0LUIS", "C0RANDOM", "/algesta status api-gateway production")
+	require.NoError(t, err)
+	in := r.box.next(t)
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.AnswerPost, Channel: in.Channel, OnlyFor: in.Person.User, Reply: in.Reply, Report: say("4 of 4 ready")})
+	answer, err := r.server.WaitEphemeral(t.Context(), "U0LUIS", slackd.Says("4 of 4 ready"))
+	require.NoError(t, err)
+	require.Equal(t, "C0RANDOM", answer.Channel)
+	require.Empty(t, r.server.Messages("C0RANDOM"))
+}
+
+func TestAUsedUpAddressFallsBackToAnEphemeralMessage(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{ResponseLife: time.Nanosecond})
+	r.sockets(t, 2)
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta status api-gateway production")
+	require.NoError(t, err)
+	in := r.box.next(t)
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.AnswerPost, Channel: in.Channel, OnlyFor: in.Person.User, Reply: in.Reply, Report: say("4 of 4 ready")})
+	_, err = r.server.WaitEphemeral(t.Context(), "U0LUIS", slackd.Says("4 of 4 ready"))
+	require.NoError(t, err)
+	require.Len(t, r.server.Calls("chat.postEphemeral"), 1)
+}
+
+func TestBadDaysOfPosting(t *testing.T) {
+	t.Parallel()
+	tests := map[string]slackd.Fault{
+		"a 429 is waited out":                            {Status: 429, RetryAfter: time.Second},
+		"a 500 is tried again":                           {Status: 500},
+		"a broken connection is tried again":             {Drop: true},
+		"a 500 after the work is not posted twice":       {Status: 500, AfterWork: true},
+		"a lost answer is not posted twice":              {Drop: true, AfterWork: true},
+		"a fatal_error after the work is not said twice": {Error: "fatal_error", AfterWork: true},
+	}
+	for name, fault := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, slackd.Options{})
+			r.server.FailNext("chat.postMessage", fault, 1)
+			r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("card")})
+			r.box.post(algesta.Post{Command: "c-1", Kind: algesta.PlanPost, Channel: "C0OPS", Report: say("plan")})
+			r.until(t, "the plan", func() bool {
+				cards := r.server.Messages("C0OPS")
+				return len(cards) == 1 && len(r.server.Thread("C0OPS", cards[0].TS)) == 2
+			})
+			require.Len(t, r.server.All("C0OPS"), 2)
+		})
+	}
+}
+
+func TestAReplyIsFoundInItsThread(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("card")})
+	card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("card"))
+	require.NoError(t, err)
+	r.server.FailNext("chat.postMessage", slackd.Fault{Drop: true, AfterWork: true}, 1)
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.EndPost, Channel: "C0OPS", Report: say("end")})
+	r.until(t, "the search", func() bool { return len(r.server.Calls("conversations.replies")) > 0 })
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Final: true, Report: say("done")})
+	r.until(t, "the card", func() bool { m, _ := r.server.Message("C0OPS", card.TS); return m.Text == "done" })
+	require.Len(t, r.server.Thread("C0OPS", card.TS), 2)
+	r.box.drained(t)
+}
+
+func TestWhatCannotBeDeliveredIsLost(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		channel string
+		archive bool
+		want    string
+	}{
+		"the bot is not in the channel":            {channel: "C0RANDOM", want: "not_in_channel"},
+		"the bot does not see the channel":         {channel: "C0WARROOM", want: "channel_not_found"},
+		"the channel was archived in the meantime": {channel: "C0OPS", archive: true, want: "is_archived"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, slackd.Options{})
+			if test.archive {
+				r.server.Archive(test.channel, true)
+			}
+			r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: test.channel, Report: say("card")})
+			r.until(t, "the refusal", func() bool { return len(r.server.Calls("chat.postMessage")) > 0 })
+			r.box.drained(t)
+			require.Equal(t, []string{test.want}, r.box.lost)
+			require.Len(t, r.server.Calls("chat.postMessage"), 1)
+		})
+	}
+}
+
+func TestRefusedBlocksGoOutAsText(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.server.FailNext("chat.postMessage", slackd.Fault{Error: "invalid_blocks"}, 1)
+	report := say("card")
+	report.Body = []algesta.Block{{Text: algesta.Say("the rest of it")}}
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: report})
+	card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("card"))
+	require.NoError(t, err)
+	require.Empty(t, card.Blocks)
+	require.Equal(t, "card\nthe rest of it", card.Text)
+}
+
+func TestAnswersOfABusyMinute(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.sockets(t, 2)
+	const n = 200
+	for i := range n {
+		_, err := r.server.Type("U0LUIS", "C0RANDOM", fmt.Sprintf("/algesta help %d", i))
+		require.NoError(t, err)
+	}
+	r.box.mu.Lock()
+	received := r.box.received
+	before := r.box.commits
+	r.box.mu.Unlock()
+	for _, in := range received {
+		r.box.post(algesta.Post{Command: in.Text, Kind: algesta.AnswerPost, Channel: in.Channel, OnlyFor: "U0LUIS", Reply: in.Reply, Report: say(in.Text)})
+	}
+	r.until(t, "the answers", func() bool { return len(r.server.Ephemerals("U0LUIS")) == n })
+	seen := map[string]int{}
+	for _, m := range r.server.Ephemerals("U0LUIS") {
+		seen[m.Text]++
+	}
+	require.Len(t, seen, n)
+	r.box.drained(t)
+	require.Less(t, r.box.commits-before, n/2, "deliveries are recorded together")
+}
+
+func TestNothingOfAResponseAddressIsLogged(t *testing.T) {
+	t.Parallel()
+	err := plainError(fmt.Errorf("answering: %w", postTo(t, "http://127.0.0.1:1/commands/T0/secret-part")))
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "secret-part")
+	require.True(t, strings.Contains(err.Error(), "refused"), err.Error())
+}
