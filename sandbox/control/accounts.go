@@ -89,8 +89,8 @@ func WriteKubeconfig(path string, cfg *rest.Config, contexts ...string) error {
 	return os.WriteFile(path, content, 0o600)
 }
 
-// awaitServiceAccount waits for the default service account of a namespace: without it no pod is admitted.
-func (c *Cluster) awaitServiceAccount(ctx context.Context, namespace string) error {
+// AwaitServiceAccount waits until a namespace has its default service account: without it no pod is admitted.
+func (c *Cluster) AwaitServiceAccount(ctx context.Context, namespace string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

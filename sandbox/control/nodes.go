@@ -14,7 +14,7 @@ import (
 
 // userNodes is how many nodes of the user pool a cluster starts with. The customer's pool ends at three; the sandbox runs
 // three environments and every test's pods on one control plane.
-const userNodes = 12
+const userNodes = 20
 
 // pool is a node pool of AKS.
 type pool struct{ name, mode, scaleSet string }
@@ -42,7 +42,7 @@ func (c *Cluster) furnish(ctx context.Context) error {
 	if err := c.AddNodes(ctx, 0); err != nil {
 		return err
 	}
-	return c.awaitServiceAccount(ctx, "default")
+	return c.AwaitServiceAccount(ctx, "default")
 }
 
 // AddNodes makes n more nodes than the user pool starts with, and returns when all of them are ready. Each is a

@@ -63,7 +63,7 @@ func (c *Cluster) Namespace(t testing.TB) string {
 		defer cancel()
 		require.NoError(t, c.Client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}))
 	})
-	require.NoError(t, c.awaitServiceAccount(ctx, name))
+	require.NoError(t, c.AwaitServiceAccount(ctx, name))
 	return name
 }
 

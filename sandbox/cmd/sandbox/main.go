@@ -1,5 +1,5 @@
-// Command sandbox builds the sandbox's control plane and keeps it running with the manual's platform in it, for people who
-// want to look at it with kubectl.
+// Command sandbox keeps the control plane with the manual's platform in it running, for people who want to look at it with
+// kubectl.
 package main
 
 import (
@@ -10,30 +10,30 @@ import (
 	"syscall"
 
 	"github.com/3astronautas/algesta/sandbox/control"
+	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
 func main() {
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "sandbox:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if len(os.Args) == 2 && os.Args[1] == "build" {
-		return control.Build(ctx, os.Stderr)
-	}
-	if len(os.Args) != 2 || os.Args[1] != "up" {
-		return fmt.Errorf("usage: sandbox up|build")
-	}
+func run(ctx context.Context) error {
 	c, err := control.Start(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	fmt.Fprintf(os.Stderr, "sandbox: ready. In another terminal:\n  export KUBECONFIG=%s\n  %s get nodes\nCtrl-C gives it back.\n", c.Kubeconfig, c.Kubectl)
+	if err := platform.Apply(ctx, c); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "sandbox: ready. In another terminal:\n  %s --kubeconfig %s get deployments -A\nCtrl-C stops it.\n",
+		c.Kubectl, c.Kubeconfig)
 	<-ctx.Done()
 	return nil
 }
