@@ -1,0 +1,251 @@
+package diagnosis
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+const failedCreateSource = "ReplicaFailure=True/FailedCreate of Deployments and ReplicaSets, event FailedCreate; the message is the API server's admission error"
+
+var admissionRules = []Rule{
+	deniedRule("quota-exceeded", "scaling, an autoscaler or the surge of a rollout beyond the ResourceQuota; leftovers of other work",
+		"scale something down, or raise the quota", quotaExceeded),
+	deniedRule("quota-requires-values", "a container without the requests or limits that the quota counts", "set requests and limits",
+		func(d *denial) *finding {
+			return d.finding(Ref{KindQuota, d.ref.Namespace, d.groups[1]}, fmt.Sprintf("ResourceQuota %s wants %s to be set", d.groups[1], strings.TrimSuffix(d.groups[2], ".")),
+				Remedy{Text: "Set the requests and limits of every container."})
+		}),
+	deniedRule("limit-range", "requests or limits outside of the LimitRange", "set them inside its bounds",
+		func(d *denial) *finding {
+			subject, name := Ref{KindLimitRange, d.ref.Namespace, ""}, "The LimitRange"
+			for _, l := range d.s.limitRanges {
+				if l.Namespace == d.ref.Namespace {
+					subject.Name = l.Name
+					name = "LimitRange " + l.Name
+					break
+				}
+			}
+			return d.finding(subject, name+" refuses the pods: "+d.groups[0], Remedy{Text: "Set requests and limits inside the LimitRange."})
+		}),
+	deniedRule("pod-security", "the namespace enforces a Pod Security level that the template does not meet", "correct the security context, or the namespace's label",
+		func(d *denial) *finding {
+			return d.finding(d.ref, fmt.Sprintf("The pods violate Pod Security level %s of the namespace", d.groups[1]),
+				Remedy{Text: "Correct the security context in the template: " + shorten(d.groups[2], 160)})
+		}),
+	deniedRule("webhook-down", "the pods behind the webhook are down, its certificate expired, or the network stops it; it blocks every creation it is asked about",
+		"bring the webhook's pods back", func(d *denial) *finding {
+			return d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf("Admission webhook %s does not answer", d.groups[1]),
+				Remedy{Text: "Bring the pods behind the webhook back; until then nothing it guards can be created.", Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"})
+		}),
+	deniedRule("webhook-denied", "a policy (Gatekeeper, Azure Policy, Kyverno) that the template does not meet", "correct the template",
+		func(d *denial) *finding {
+			return d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf("Policy webhook %s denies the pods: %s", d.groups[1], shorten(strings.TrimSuffix(d.groups[2], "."), 160)),
+				Remedy{Text: "Correct what the policy names in the template."})
+		}),
+	deniedRule("service-account-missing", "the ServiceAccount was never made in this namespace, or is named differently", "make it, or correct serviceAccountName",
+		func(d *denial) *finding {
+			ref := Ref{"ServiceAccount", d.ref.Namespace, d.groups[1]}
+			return d.finding(ref, fmt.Sprintf("%s does not exist in namespace %s", ref.words(), ref.Namespace),
+				Remedy{Text: "Create the ServiceAccount, or correct serviceAccountName.", Command: fmt.Sprintf("kubectl create serviceaccount %s -n %s", ref.Name, ref.Namespace)})
+		}),
+	deniedRule("namespace-terminating", "the namespace is being deleted", "let the deletion end, then make the namespace anew", func(d *denial) *finding {
+		ref := Ref{Kind: KindNamespace, Name: d.ref.Namespace}
+		return d.finding(ref, fmt.Sprintf("Namespace %s is being deleted", ref.Name), Remedy{Text: "Nothing can be created in it any more; look at what holds the deletion.", Command: "kubectl describe namespace " + ref.Name})
+	}),
+	deniedRule("pod-invalid", "a field of the template that the API server refuses", "correct the field", func(d *denial) *finding {
+		return d.finding(d.ref, "The pod template is not valid: "+shorten(d.groups[1], 160), Remedy{Text: "Correct the field in the template."})
+	}),
+	deniedRule("creation-denied", "see the message", "read the message", func(d *denial) *finding {
+		f := d.finding(d.ref, "The API server refuses to create the pods: "+shorten(d.message, 160), Remedy{Text: "Correct what the message names."})
+		f.sure, f.unsure = Medium, "The message is all there is."
+		return f
+	}),
+	{
+		ID: "quota-nearly-full", Family: "admission", Class: ClassAdmission, Risk: true,
+		Signal: "ResourceQuota status.used at 90 % of status.hard or more", Cause: "growth; a quota that was set for less", Remedy: "raise the quota before the next deploy, whose surge will not fit", Source: "ResourceQuota status",
+		snapshot: quotaNearlyFull,
+	},
+}
+
+// denial is a pod that a controller tried to create and the API server refused.
+type denial struct {
+	s       *Snapshot
+	ref     Ref // of the workload
+	message string
+	since   time.Time
+	shown   Evidence
+	groups  []string
+}
+
+// denials by their message, in this order: the first that fits names it.
+var denialPatterns = []struct {
+	id   string
+	says *regexp.Regexp
+}{
+	{"quota-exceeded", regexp.MustCompile(`exceeded quota: ([^\s,]+), requested: (.*)`)},
+	{"quota-requires-values", regexp.MustCompile(`failed quota: ([^\s:]+): must specify (.*)`)},
+	{"limit-range", regexp.MustCompile(`(?:minimum|maximum) \S+ usage per (?:Container|Pod) is [^.]*|limit to request ratio per (?:Container|Pod) is [^.]*`)},
+	{"pod-security", regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)},
+	{"webhook-down", regexp.MustCompile(`failed calling webhook "([^"]+)": (.*)`)},
+	{"webhook-denied", regexp.MustCompile(`admission webhook "([^"]+)" denied the request:? ?(.*)`)},
+	{"service-account-missing", regexp.MustCompile(`(?:error looking up service account [^\s/]+/|serviceaccounts? ")([^\s":]+)"?:?.*not found`)},
+	{"namespace-terminating", regexp.MustCompile(`because it is being terminated`)},
+	{"pod-invalid", regexp.MustCompile(`(?:Pod|pods) "[^"]*" is invalid: (.*)`)},
+	{"creation-denied", regexp.MustCompile(`(?s)^.*$`)},
+}
+
+func (d *denial) classify() (id string, groups []string) {
+	for _, p := range denialPatterns {
+		if m := p.says.FindStringSubmatch(d.message); m != nil {
+			return p.id, m
+		}
+	}
+	return "", nil
+}
+
+func deniedRule(id, cause, remedy string, words func(*denial) *finding) Rule {
+	signal := "ReplicaFailure=True or event FailedCreate"
+	for _, p := range denialPatterns {
+		if p.id == id && id != "creation-denied" {
+			signal += ", message like “" + p.says.String() + "”"
+		}
+	}
+	return Rule{
+		ID: id, Family: "admission", Class: ClassAdmission, Signal: signal, Cause: cause, Remedy: remedy, Source: failedCreateSource,
+		snapshot: func(s *Snapshot) []*finding {
+			var found []*finding
+			for _, d := range s.denials() {
+				kind, groups := d.classify()
+				if kind != id {
+					continue
+				}
+				d.groups = groups
+				found = append(found, words(d))
+			}
+			return found
+		},
+	}
+}
+
+func (d *denial) finding(subject Ref, what string, remedy Remedy) *finding {
+	if remedy.Command == "" {
+		remedy.Command = fmt.Sprintf("kubectl describe %s -n %s", d.ref, d.ref.Namespace)
+	}
+	return &finding{subject: subject, hits: []Ref{d.ref}, what: what, effect: cannotCreate, since: d.since, shown: []Evidence{d.shown}, remedy: remedy, sure: High}
+}
+
+// denials collects the refusals that still hold: a workload that has all its pods was refused in the past.
+func (s *Snapshot) denials() []*denial {
+	var found []*denial
+	for _, w := range s.index.workloads {
+		if w.desired >= 0 && len(w.currentPods()) >= w.desired || w.desired < 0 {
+			continue
+		}
+		if d := s.denialOf(w); d != nil {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+func (s *Snapshot) denialOf(w *workload) *denial {
+	if w.rollout != nil {
+		for _, set := range w.rollout.sets {
+			for _, c := range set.Status.Conditions {
+				if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue && c.Message != "" {
+					return s.denied(w, refOf(KindReplicaSet, set), "status.conditions[ReplicaFailure]", c.Reason, c.Message, c.LastTransitionTime.Time)
+				}
+			}
+		}
+		for _, c := range w.rollout.deployment.Status.Conditions {
+			failed := c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue || c.Type == appsv1.DeploymentProgressing && c.Reason == "ReplicaSetCreateError"
+			if failed && c.Message != "" {
+				return s.denied(w, w.ref, fmt.Sprintf("status.conditions[%s]", c.Type), c.Reason, c.Message, c.LastTransitionTime.Time)
+			}
+		}
+	}
+	about := []Ref{w.ref}
+	if set := w.current(); set != nil {
+		about = append(about, refOf(KindReplicaSet, set))
+	}
+	for _, ref := range about {
+		if e, ok := s.recent(ref, "FailedCreate"); ok {
+			return &denial{s: s, ref: w.ref, message: e.message, since: e.first, shown: eventEvidence(ref, e)}
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) denied(w *workload, object Ref, field, reason, message string, since time.Time) *denial {
+	return &denial{
+		s: s, ref: w.ref, message: message, since: since,
+		shown: Evidence{Object: object, Field: field, Quote: reason + ": " + message, At: moment(since), Count: 1},
+	}
+}
+
+func quotaExceeded(d *denial) *finding {
+	ref := Ref{KindQuota, d.ref.Namespace, d.groups[1]}
+	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, shorten("requested: "+strings.TrimSuffix(d.groups[2], "."), 160)),
+		Remedy{Text: "Scale something down, or raise the quota.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", ref.Name, ref.Namespace)})
+	for _, q := range d.s.quotas {
+		if q.Name == ref.Name && q.Namespace == ref.Namespace {
+			f.show(Evidence{Object: ref, Field: "status", Quote: quotaWords(q)}, false)
+		}
+	}
+	return f
+}
+
+func quotaWords(q *corev1.ResourceQuota) string {
+	var parts []string
+	for _, name := range sortedResources(q.Status.Hard) {
+		used, hard := q.Status.Used[name], q.Status.Hard[name]
+		parts = append(parts, fmt.Sprintf("%s %s of %s", name, used.String(), hard.String()))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func sortedResources(l corev1.ResourceList) []corev1.ResourceName {
+	names := make([]corev1.ResourceName, 0, len(l))
+	for name := range l {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fullness is used/hard in percent.
+func fullness(q *corev1.ResourceQuota, name corev1.ResourceName) int {
+	used, hard := q.Status.Used[name], q.Status.Hard[name]
+	if hard.AsApproximateFloat64() <= 0 {
+		return 0 // a quota of zero forbids something; it is not nearly full
+	}
+	return int(100 * used.AsApproximateFloat64() / hard.AsApproximateFloat64())
+}
+
+func quotaNearlyFull(s *Snapshot) []*finding {
+	var found []*finding
+	for _, q := range s.quotas {
+		var full []string
+		for _, name := range sortedResources(q.Status.Hard) {
+			if percent := fullness(q, name); percent >= 90 {
+				full = append(full, fmt.Sprintf("%s at %d %%", name, percent))
+			}
+		}
+		if len(full) == 0 {
+			continue
+		}
+		ref := refOf(KindQuota, q)
+		found = append(found, &finding{
+			subject: ref, what: fmt.Sprintf("ResourceQuota %s is nearly full: %s", q.Name, list(full)), level: Latent, sure: High,
+			shown:  []Evidence{{Object: ref, Field: "status", Quote: quotaWords(q)}},
+			remedy: Remedy{Text: "Make room before the next deploy: its extra pods may not fit.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace)},
+		})
+	}
+	return found
+}

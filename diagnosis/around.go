@@ -1,0 +1,95 @@
+package diagnosis
+
+import "slices"
+
+// surroundings are the objects that a question is about: the subject, what depends on it and what it depends on.
+type surroundings struct {
+	subject    Ref
+	everything bool
+	refs       map[Ref]bool
+	node       string // the question is about this node and the pods on it
+	namespace  string // the question is about a whole namespace
+}
+
+func (s *Snapshot) around(subject Ref) surroundings {
+	near := surroundings{subject: subject}
+	switch subject.Kind {
+	case "":
+		near.everything = true
+		return near
+	case KindNamespace:
+		near.namespace = subject.Name
+		near.refs = map[Ref]bool{subject: true}
+		return near
+	case KindNode:
+		near.node = subject.Name
+		near.refs = map[Ref]bool{subject: true}
+		return near
+	case KindPod:
+		for _, p := range s.pods {
+			if p.Name == subject.Name && p.Namespace == subject.Namespace {
+				near.refs = s.neighbours(s.index.podOwner[p].ref)
+				near.refs[subject] = true
+				return near
+			}
+		}
+	}
+	near.refs = s.neighbours(subject)
+	return near
+}
+
+// neighbours are what depends on the object, what it depends on, and the certificates of the ingresses in front of it.
+func (s *Snapshot) neighbours(ref Ref) map[Ref]bool {
+	upstream := map[Ref][]Ref{}
+	for from, list := range s.index.downstream {
+		for _, to := range list {
+			upstream[to] = append(upstream[to], from)
+		}
+	}
+	refs := s.reach(ref)
+	if ref.Kind == KindService || ref.Kind == KindIngress || ref.Kind == KindCertificate || ref.Kind == KindSecret || ref.Kind == KindAutoscaler || ref.Kind == KindBudget || ref.Kind == KindCronJob {
+		climb(refs, upstream, upstream[ref], func(Ref) bool { return true })
+	}
+	for _, at := range sortedRefs(refs) {
+		if at.Kind == KindIngress {
+			climb(refs, upstream, upstream[at], func(r Ref) bool { return r.Kind == KindSecret || r.Kind == KindCertificate })
+		}
+	}
+	if ref.Kind != KindIngress && ref.Kind != KindCertificate && ref.Namespace != "" {
+		for _, q := range s.quotas {
+			if q.Namespace == ref.Namespace {
+				refs[refOf(KindQuota, q)] = true
+			}
+		}
+		refs[Ref{Kind: KindNamespace, Name: ref.Namespace}] = true
+	}
+	return refs
+}
+
+func climb(refs map[Ref]bool, upstream map[Ref][]Ref, from []Ref, wanted func(Ref) bool) {
+	for _, ref := range from {
+		if !refs[ref] && wanted(ref) {
+			refs[ref] = true
+			climb(refs, upstream, upstream[ref], wanted)
+		}
+	}
+}
+
+// concerns says whether a finding answers the question.
+func (n surroundings) concerns(f *finding) bool {
+	if n.everything {
+		return true
+	}
+	if n.node != "" {
+		for _, p := range f.pods {
+			if p.Spec.NodeName == n.node {
+				return true
+			}
+		}
+	}
+	return !f.narrow && n.has(f.subject) || slices.ContainsFunc(f.hits, n.has)
+}
+
+func (n surroundings) has(ref Ref) bool {
+	return n.everything || n.refs[ref] || n.namespace != "" && ref.Namespace == n.namespace
+}

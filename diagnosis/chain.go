@@ -1,0 +1,324 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// root is a finding that nothing else explains, with what it explains.
+type root struct {
+	*finding
+	explains []*finding
+	reach    map[Ref]bool
+	impact   Impact
+	change   time.Time // of the rollout nearest before it began
+	changed  string
+}
+
+// roots separates causes from symptoms: a finding is explained when a finding of a class that absorbs its class reaches
+// its subject.
+func (s *Snapshot) roots(found []*finding) []*root {
+	candidates := make([]*root, len(found))
+	for i, f := range found {
+		candidates[i] = &root{finding: f, reach: s.reach(append(slices.Clone(f.hits), f.subject)...)}
+	}
+	explained := map[*finding]bool{}
+	for _, a := range candidates {
+		for _, b := range found {
+			if s.explains(a, b) {
+				a.explains = append(a.explains, b)
+				explained[b] = true
+			}
+		}
+	}
+	var roots []*root
+	for _, r := range candidates {
+		if explained[r.finding] {
+			continue
+		}
+		r.impact = s.impactOf(r)
+		r.change, r.changed = s.changeBefore(r.finding)
+		roots = append(roots, r)
+	}
+	slices.SortStableFunc(roots, compareRoots)
+	return roots
+}
+
+// slack is how much later than its symptom a cause may have been noticed: kubelets and controllers report in rounds, and
+// clocks of nodes differ.
+const slack = 90 * time.Second
+
+func (s *Snapshot) explains(a *root, b *finding) bool {
+	if a.finding == b || !slices.Contains(absorbs[a.rule.Class], b.rule.Class) {
+		return false
+	}
+	if a.rule.Risk || b.rule.Risk && b.rule.Class != ClassBudget && b.rule.Class != ClassAutoscaling {
+		return false
+	}
+	if !a.reach[b.subject] && !slices.ContainsFunc(b.hits, func(hit Ref) bool { return a.reach[hit] }) {
+		return false
+	}
+	if a.rule.Class == ClassNode && !a.since.IsZero() && !b.since.IsZero() && a.since.After(b.since.Add(slack)) {
+		return false
+	}
+	return b.rule.Symptom || !apart(a.pods, b.pods)
+}
+
+// apart says that two findings are about different pods: one crashing pod does not explain another pod's crash.
+func apart(a, b []*corev1.Pod) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(b, func(p *corev1.Pod) bool { return slices.Contains(a, p) })
+}
+
+func compareRoots(a, b *root) int {
+	return cmp.Or(
+		cmp.Compare(a.impact.Level.rank(), b.impact.Level.rank()),
+		cmp.Compare(unexplained(a), unexplained(b)),
+		cmp.Compare(len(b.explains)+len(b.hits), len(a.explains)+len(a.hits)),
+		cmp.Compare(a.sure.rank(), b.sure.rank()),
+		b.change.Compare(a.change),
+		compareRefs(a.subject, b.subject),
+		strings.Compare(a.rule.ID, b.rule.ID),
+		strings.Compare(a.key, b.key),
+	)
+}
+
+// unexplained puts a symptom without a cause, and a cause without certainty, after the others of the same impact.
+func unexplained(r *root) int {
+	if r.rule.Symptom {
+		return 1
+	}
+	return 0
+}
+
+func (c Confidence) rank() int {
+	switch c {
+	case High:
+		return 0
+	case Medium:
+		return 1
+	case Low:
+	}
+	return 2
+}
+
+// impactOf judges by what serves now: ready pods of the workloads and ready endpoints of the Services in reach.
+func (s *Snapshot) impactOf(r *root) Impact {
+	worst := Impact{Level: Latent, Text: "Users do not feel it yet."}
+	if r.level != "" {
+		worst = Impact{Level: r.level, Text: levelWords(r.level)}
+	}
+	if r.rule.Risk {
+		return worst
+	}
+	var words []string
+	for _, ref := range sortedRefs(r.reach) {
+		impact, found := s.impactOn(ref, r)
+		if !found {
+			continue
+		}
+		if impact.Level.rank() < worst.Level.rank() {
+			worst = impact
+			words = nil
+		}
+		if impact.Level == worst.Level {
+			words = append(words, impact.Text)
+		}
+	}
+	if len(words) > 0 {
+		worst.Text = upperFirst(list(words)) + "."
+	}
+	return worst
+}
+
+func levelWords(level ImpactLevel) string {
+	switch level {
+	case Outage:
+		return "Nothing is served through it."
+	case Degraded:
+		return "It works only in part."
+	case Latent:
+	}
+	return "Users do not feel it yet."
+}
+
+func sortedRefs(set map[Ref]bool) []Ref {
+	refs := make([]Ref, 0, len(set))
+	for ref := range set {
+		refs = append(refs, ref)
+	}
+	slices.SortFunc(refs, compareRefs)
+	return refs
+}
+
+func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
+	if w := s.index.byRef[ref]; w != nil && ref.Kind != KindJob && ref.Kind != KindPod {
+		switch {
+		case w.desired == 0:
+			return Impact{}, false
+		case w.desired < 0 && w.ready == 0 && len(w.pods) > 0:
+			return Impact{Outage, fmt.Sprintf("no pod of %s is ready", ref.Name)}, true
+		case w.desired < 0:
+			return Impact{}, false
+		case w.ready == 0:
+			return Impact{Outage, fmt.Sprintf("0 of %d pods of %s are ready", w.desired, ref.Name)}, true
+		case w.ready < w.desired:
+			return Impact{Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.ready, w.desired, ref.Name)}, true
+		case len(r.pods) > 0 || r.effect == cannotCreate:
+			return Impact{Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still serve", ref.Name, count(w.ready, "ready pod"))}, true
+		}
+		return Impact{}, false
+	}
+	if service := s.index.services[ref]; service != nil && r.rule.Class == ClassWiring {
+		return Impact{Outage, fmt.Sprintf("Service %s reaches no pod", ref.Name)}, r.level == Outage
+	}
+	return Impact{}, false
+}
+
+// changeBefore finds the newest rollout of a workload that is hit, if the trouble began after it.
+func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
+	for _, hit := range f.hits {
+		w := s.index.byRef[hit]
+		if w == nil || w.current() == nil || w.before() == nil {
+			continue
+		}
+		set := w.current()
+		made := set.CreationTimestamp.Time
+		if made.Before(at) || !f.since.IsZero() && made.After(f.since.Add(slack)) {
+			continue
+		}
+		at = made
+		words = fmt.Sprintf("Revision %d of %s was rolled out %s ago", revisionOf(set), w.ref.Name, span(s.age(made)))
+		if cause := set.Annotations["kubernetes.io/change-cause"]; cause != "" {
+			words += fmt.Sprintf(": %q", s.quote(cause))
+		}
+		words += "."
+	}
+	return at, words
+}
+
+// chain puts a root into words.
+func (s *Snapshot) chain(r *root) Chain {
+	c := Chain{
+		Cause: s.sentence(r.finding), Subject: r.subject, Rule: r.rule.ID, Class: r.rule.Class, Hits: r.hits, Evidence: r.shown,
+		Links: s.links(r), Impact: r.impact, Change: r.changed, Remedy: r.remedy, Confidence: r.sure, WhyLower: r.unsure,
+	}
+	if c.Hits == nil {
+		c.Hits = []Ref{}
+	}
+	if c.Evidence == nil {
+		c.Evidence = []Evidence{}
+	}
+	if !r.since.IsZero() {
+		since := r.since
+		c.Since = &since
+	}
+	for i := range c.Evidence {
+		e := &c.Evidence[i]
+		e.Quote = s.quote(e.Quote)
+		if e.At != nil {
+			e.Age = span(s.age(*e.At))
+		}
+	}
+	return c
+}
+
+// sentence is the cause and whom it stops: "Secret x has no key uri, so no pod of ms-orders can start."
+func (s *Snapshot) sentence(f *finding) string {
+	what := s.redactor.String(f.what)
+	if f.effect == noEffect {
+		return upperFirst(what) + "."
+	}
+	var words []string
+	for _, hit := range f.hits {
+		words = append(words, hit.Name)
+	}
+	return fmt.Sprintf("%s, so %s.", upperFirst(what), s.whom(f, list(words)))
+}
+
+// effects are the ends of sentences: of all pods, of the new pods of a rollout, of some pods.
+var effects = map[effect][3]string{
+	cannotStart:    {"no pod of %s can start", "the new pods of %s cannot start", "%d of %d pods of %s cannot start"},
+	cannotSchedule: {"no pod of %s finds a node", "the new pods of %s find no node", "%d of %d pods of %s find no node"},
+	keepCrashing:   {"every pod of %s keeps crashing", "the new pods of %s keep crashing", "%d of %d pods of %s keep crashing"},
+	notReady:       {"no pod of %s becomes ready", "the new pods of %s do not become ready", "%d of %d pods of %s are not ready"},
+}
+
+func (s *Snapshot) whom(f *finding, names string) string {
+	total, ready, onlyNew, missing := 0, 0, true, 0
+	for _, hit := range f.hits {
+		w := s.index.byRef[hit]
+		if w == nil {
+			continue
+		}
+		total += max(w.desired, len(w.pods))
+		ready += w.ready
+		missing += max(0, w.desired-len(w.pods))
+		onlyNew = onlyNew && w.before() != nil && len(w.currentPods()) < len(w.pods)
+	}
+	if f.effect == cannotCreate {
+		switch {
+		case ready == 0 && total <= missing:
+			return fmt.Sprintf("no pod of %s can be created", names)
+		case missing > 0:
+			return fmt.Sprintf("%s of %s cannot be created", count(missing, "pod"), names)
+		}
+		return fmt.Sprintf("no new pod of %s can be created", names)
+	}
+	forms := effects[f.effect]
+	switch {
+	case onlyNew && ready > 0 && !slices.ContainsFunc(f.pods, func(p *corev1.Pod) bool { return !s.index.podOwner[p].isCurrent(p) }):
+		still := ""
+		if ready > 0 {
+			still = fmt.Sprintf("; %s still %s", count(ready, "ready pod"), plural(ready, "serves", "serve"))
+		}
+		return fmt.Sprintf(forms[1], names) + still
+	case ready == 0 && len(f.pods) >= total-missing:
+		return fmt.Sprintf(forms[0], names)
+	}
+	return fmt.Sprintf(forms[2], len(f.pods), total, names)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// links are the steps from the cause to the last symptom.
+func (s *Snapshot) links(r *root) []string {
+	links := []string{s.redactor.String(upperFirst(r.what))}
+	if r.state != "" && len(r.pods) > 0 {
+		links = append(links, fmt.Sprintf("%s: %s", count(len(r.pods), "pod"), r.state))
+	}
+	explained := slices.Clone(r.explains)
+	slices.SortStableFunc(explained, func(a, b *finding) int { return cmp.Compare(layer(a.rule.Class), layer(b.rule.Class)) })
+	const most = 10
+	for i, f := range explained {
+		if i == most {
+			links = append(links, fmt.Sprintf("and %d more", len(explained)-most))
+			break
+		}
+		links = append(links, s.redactor.String(upperFirst(f.what)))
+	}
+	if len(explained) == 0 && r.impact.Level != Latent {
+		links = append(links, strings.TrimSuffix(r.impact.Text, "."))
+	}
+	return slices.Compact(links)
+}
+
+var layers = []Class{
+	ClassNode, ClassStorage, ClassConfig, ClassImage, ClassAdmission, ClassScheduling, ClassDependency, ClassCrash, ClassProbe, ClassScale,
+	ClassLifecycle, ClassRollout, ClassJob, ClassWiring, ClassEndpoints, ClassCertificate, ClassTLS, ClassIngress, ClassBackend,
+	ClassMetrics, ClassAutoscaling, ClassBudget,
+}
+
+func layer(c Class) int { return slices.Index(layers, c) }

@@ -1,0 +1,203 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Diagnose says what is wrong with the subject, or that nothing is. The zero Ref asks about everything in the snapshot.
+// The same objects in any order give the same answer.
+func Diagnose(s *Snapshot, about Ref) Diagnosis {
+	d := Diagnosis{Subject: about, Chains: []Chain{}, Healthy: []string{}, NotChecked: append([]NotChecked{}, s.notChecked...)}
+	subject, problem := s.resolve(about)
+	if problem != "" {
+		d.Verdict, d.Summary = Unknown, problem
+		return d
+	}
+	d.Subject = subject
+	near := s.around(subject)
+	touched := map[Ref]bool{}
+	for _, r := range s.roots(s.find()) {
+		if !near.concerns(r.finding) {
+			continue
+		}
+		for ref := range r.reach {
+			touched[ref] = true
+		}
+		d.Chains = append(d.Chains, s.chain(r))
+	}
+	for i := 1; i < len(d.Chains); i++ {
+		d.Chains[i].WhyLower = whyLower(d.Chains[i], d.Chains[0])
+	}
+	d.Healthy = s.healthy(near, touched)
+	d.conclude(s, subject)
+	return d
+}
+
+// whyLower tells a reader why a chain is not the first.
+func whyLower(c, first Chain) string {
+	why := ""
+	switch {
+	case c.Impact.Level.rank() > first.Impact.Level.rank():
+		why = "users feel it less: " + strings.TrimSuffix(c.Impact.Text, ".")
+	case len(c.Links) < len(first.Links):
+		why = "it explains fewer of the symptoms"
+	case c.Confidence.rank() > first.Confidence.rank():
+		why = "it is less certain"
+	default:
+		why = "it is independent and weighs about the same"
+	}
+	if c.WhyLower != "" {
+		why += "; " + strings.TrimSuffix(c.WhyLower, ".")
+	}
+	return upperFirst(why) + "."
+}
+
+func (d *Diagnosis) conclude(s *Snapshot, subject Ref) {
+	name := subject.Name
+	if subject == (Ref{}) {
+		name = "everything in this snapshot"
+	}
+	switch {
+	case len(d.Chains) == 0 && len(d.Healthy) == 0:
+		d.Verdict = Unknown
+		d.Summary = fmt.Sprintf("I found nothing wrong with %s, but there was nothing I could look at.", name)
+	case len(d.Chains) == 0:
+		d.Verdict = Healthy
+		d.Summary = fmt.Sprintf("%s is healthy: %s", name, strings.Join(sentenceParts(d.Healthy, 4), "; ")) + "."
+	case d.Chains[0].Impact.Level == Latent:
+		d.Verdict = Risky
+		d.Summary = d.Chains[0].Cause
+	default:
+		d.Verdict = Sick
+		d.Summary = d.Chains[0].Cause
+	}
+	if len(d.Chains) == 0 && !s.knows("pods", subject.Namespace) {
+		d.Verdict = Unknown
+		d.Summary = fmt.Sprintf("I could not look at the pods, so I cannot say whether %s is healthy.", name)
+	}
+}
+
+func sentenceParts(sentences []string, most int) []string {
+	parts := make([]string, 0, most)
+	for _, sentence := range sentences {
+		if len(parts) == most {
+			break
+		}
+		parts = append(parts, strings.TrimSuffix(sentence, "."))
+	}
+	return parts
+}
+
+// resources are the plural names by which a kind may be missing from a snapshot.
+var resources = map[string]string{
+	KindDeployment: "deployments", KindStatefulSet: "statefulsets", KindDaemonSet: "daemonsets", KindReplicaSet: "replicasets",
+	KindJob: "jobs", KindCronJob: "cronjobs", KindPod: "pods", KindService: "services", KindIngress: "ingresses", KindNode: "nodes",
+	KindCertificate: "certificates", KindAutoscaler: "horizontalpodautoscalers", KindClaim: "persistentvolumeclaims",
+	KindNamespace: "namespaces", KindQuota: "resourcequotas", KindBudget: "poddisruptionbudgets", AnyWorkload: "deployments",
+	KindSecret: "secrets", KindConfigMap: "configmaps",
+}
+
+// resolve finds the subject in the snapshot; otherwise it says why not, and which name is near.
+func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
+	if about.Kind == "" {
+		return Ref{}, ""
+	}
+	if about.Kind == KindNamespace {
+		if s.index.namespaces[about.Name] || !s.knows("pods", about.Name) || slices.ContainsFunc(s.namespaces, func(n *corev1.Namespace) bool { return n.Name == about.Name }) {
+			return about, ""
+		}
+	}
+	known := s.refsOf(about.Kind)
+	if at := slices.IndexFunc(known, func(r Ref) bool { return r.Name == about.Name && r.Namespace == about.Namespace }); at >= 0 {
+		return known[at], ""
+	}
+	if about.Kind == AnyWorkload {
+		for _, w := range s.index.workloads {
+			if w.ref.Namespace == about.Namespace && w.carries(about.Name) {
+				return w.ref, ""
+			}
+		}
+	}
+	kind := strings.ToLower(about.Kind)
+	if !s.knows(resources[about.Kind], about.Namespace) {
+		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, resources[about.Kind])
+	}
+	where := ""
+	if about.Namespace != "" {
+		where = " in " + about.Namespace
+	}
+	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)
+	var names []string
+	for _, ref := range known {
+		if ref.Namespace == about.Namespace {
+			names = append(names, ref.Name)
+		}
+	}
+	if near := nearest(about.Name, names); near != "" {
+		problem += fmt.Sprintf(" Did you mean %s?", near)
+	}
+	return about, problem
+}
+
+// carries says that people call the workload by this name: its pods are labelled with it.
+func (w *workload) carries(name string) bool {
+	for _, key := range []string{"app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "k8s-app"} {
+		if w.template != nil && w.template.Labels[key] == name || len(w.pods) > 0 && w.pods[0].Labels[key] == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Snapshot) refsOf(kind string) []Ref {
+	var refs []Ref
+	switch kind {
+	case AnyWorkload, KindDeployment, KindStatefulSet, KindDaemonSet, KindJob, KindReplicaSet:
+		for _, w := range s.index.workloads {
+			if w.ref.Kind == kind || kind == AnyWorkload && w.ref.Kind != KindPod {
+				refs = append(refs, w.ref)
+			}
+		}
+		if kind == AnyWorkload {
+			refs = appendRefs(refs, KindCronJob, s.cronJobs)
+		}
+	case KindCronJob:
+		refs = appendRefs(refs, kind, s.cronJobs)
+	case KindPod:
+		refs = appendRefs(refs, kind, s.pods)
+	case KindService:
+		refs = appendRefs(refs, kind, s.services)
+	case KindIngress:
+		refs = appendRefs(refs, kind, s.ingresses)
+	case KindNode:
+		refs = appendRefs(refs, kind, s.nodes)
+	case KindNamespace:
+		refs = appendRefs(refs, kind, s.namespaces)
+	case KindAutoscaler:
+		refs = appendRefs(refs, kind, s.autoscalers)
+	case KindClaim:
+		refs = appendRefs(refs, kind, s.claims)
+	case KindBudget:
+		refs = appendRefs(refs, kind, s.budgets)
+	case KindQuota:
+		refs = appendRefs(refs, kind, s.quotas)
+	default:
+		for _, c := range s.custom {
+			if c.GetKind() == kind {
+				refs = append(refs, refOf(kind, c))
+			}
+		}
+	}
+	return refs
+}
+
+func appendRefs[T named](refs []Ref, kind string, list []T) []Ref {
+	for _, o := range list {
+		refs = append(refs, refOf(kind, o))
+	}
+	return refs
+}

@@ -1,0 +1,373 @@
+package diagnosis
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// fit is why a pod fits on no node, computed for every node and every constraint.
+type fit struct {
+	nodes []nodeFit
+	whole bool // the pods of all namespaces were read, so what is free is exact
+}
+
+type nodeFit struct {
+	node   *corev1.Node
+	blocks []block
+	taints []string
+	free   corev1.ResourceList
+}
+
+// fit computes which constraints keep the pod off which node.
+func (s *Snapshot) fit(p *corev1.Pod) fit {
+	f := fit{whole: s.knows("pods", "")}
+	wants := podRequests(p)
+	for _, node := range s.nodes {
+		n := nodeFit{node: node, free: node.Status.Allocatable.DeepCopy()}
+		running := 0
+		for _, other := range s.index.podsOn[node.Name] {
+			running++
+			for name, quantity := range podRequests(other) {
+				if left, ok := n.free[name]; ok {
+					left.Sub(quantity)
+					n.free[name] = left
+				}
+			}
+		}
+		n.check(p, wants, running)
+		if s.volumeElsewhere(p, node) {
+			n.blocks = append(n.blocks, blockVolume)
+		}
+		if s.repelled(p, node) {
+			n.blocks = append(n.blocks, blockAffinity)
+		}
+		f.nodes = append(f.nodes, n)
+	}
+	return f
+}
+
+func (n *nodeFit) check(p *corev1.Pod, wants corev1.ResourceList, running int) {
+	cordon := corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}
+	if n.node.Spec.Unschedulable && !tolerates(p.Spec.Tolerations, cordon) {
+		n.blocks = append(n.blocks, blockCordon)
+	}
+	for _, taint := range n.node.Spec.Taints {
+		if taint.Effect == corev1.TaintEffectPreferNoSchedule || taint.Key == corev1.TaintNodeUnschedulable || tolerates(p.Spec.Tolerations, taint) {
+			continue
+		}
+		n.taints = append(n.taints, taintWords(taint))
+	}
+	if len(n.taints) > 0 {
+		n.blocks = append(n.blocks, blockTaint)
+	}
+	if !selected(p, n.node) {
+		n.blocks = append(n.blocks, blockSelector)
+	}
+	for _, name := range slices.Sorted(maps.Keys(wants)) {
+		quantity := wants[name]
+		free, ok := n.free[name]
+		if quantity.IsZero() || ok && free.Cmp(quantity) >= 0 {
+			continue
+		}
+		switch name {
+		case corev1.ResourceCPU:
+			n.blocks = append(n.blocks, blockCPU)
+		case corev1.ResourceMemory:
+			n.blocks = append(n.blocks, blockMemory)
+		default:
+			n.blocks = append(n.blocks, blockOther)
+		}
+	}
+	if room, ok := n.node.Status.Allocatable[corev1.ResourcePods]; ok && int64(running) >= room.Value() {
+		n.blocks = append(n.blocks, blockPods)
+	}
+}
+
+func taintWords(t corev1.Taint) string {
+	words := t.Key
+	if t.Value != "" {
+		words += "=" + t.Value
+	}
+	return words + ":" + string(t.Effect)
+}
+
+// tolerates follows the API's rules: an empty key with Exists tolerates everything, an empty effect every effect.
+func tolerates(list []corev1.Toleration, taint corev1.Taint) bool {
+	return slices.ContainsFunc(list, func(t corev1.Toleration) bool {
+		if t.Effect != "" && t.Effect != taint.Effect || t.Key != "" && t.Key != taint.Key {
+			return false
+		}
+		switch t.Operator {
+		case corev1.TolerationOpExists:
+			return true
+		case "", corev1.TolerationOpEqual:
+			return t.Key != "" && t.Value == taint.Value
+		case corev1.TolerationOpGt, corev1.TolerationOpLt:
+			want, errWant := strconv.ParseInt(t.Value, 10, 64)
+			have, errHave := strconv.ParseInt(taint.Value, 10, 64)
+			return errWant == nil && errHave == nil && (t.Operator == corev1.TolerationOpGt && have > want || t.Operator == corev1.TolerationOpLt && have < want)
+		}
+		return false
+	})
+}
+
+// selected says that the node satisfies nodeSelector and the required node affinity.
+func selected(p *corev1.Pod, node *corev1.Node) bool {
+	for key, value := range p.Spec.NodeSelector {
+		if got, ok := node.Labels[key]; !ok || got != value {
+			return false
+		}
+	}
+	if p.Spec.Affinity == nil || p.Spec.Affinity.NodeAffinity == nil {
+		return true
+	}
+	return anyTerm(p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution, node)
+}
+
+func anyTerm(required *corev1.NodeSelector, node *corev1.Node) bool {
+	if required == nil {
+		return true
+	}
+	return slices.ContainsFunc(required.NodeSelectorTerms, func(term corev1.NodeSelectorTerm) bool {
+		for _, e := range term.MatchExpressions {
+			value, has := node.Labels[e.Key]
+			if !satisfies(e, value, has) {
+				return false
+			}
+		}
+		for _, e := range term.MatchFields {
+			if e.Key == "metadata.name" && !satisfies(e, node.Name, true) {
+				return false
+			}
+		}
+		return len(term.MatchExpressions)+len(term.MatchFields) > 0
+	})
+}
+
+func satisfies(e corev1.NodeSelectorRequirement, value string, has bool) bool {
+	switch e.Operator {
+	case corev1.NodeSelectorOpIn:
+		return has && slices.Contains(e.Values, value)
+	case corev1.NodeSelectorOpNotIn:
+		return !has || !slices.Contains(e.Values, value)
+	case corev1.NodeSelectorOpExists:
+		return has
+	case corev1.NodeSelectorOpDoesNotExist:
+		return !has
+	case corev1.NodeSelectorOpGt, corev1.NodeSelectorOpLt:
+		if !has || len(e.Values) != 1 {
+			return false
+		}
+		have, errHave := strconv.ParseInt(value, 10, 64)
+		want, errWant := strconv.ParseInt(e.Values[0], 10, 64)
+		return errHave == nil && errWant == nil && (e.Operator == corev1.NodeSelectorOpGt && have > want || e.Operator == corev1.NodeSelectorOpLt && have < want)
+	}
+	return false
+}
+
+// volumeElsewhere says that a bound volume of the pod is not reachable from the node.
+func (s *Snapshot) volumeElsewhere(p *corev1.Pod, node *corev1.Node) bool {
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
+		claim := s.index.claims[Ref{KindClaim, p.Namespace, v.PersistentVolumeClaim.ClaimName}]
+		if claim == nil || claim.Spec.VolumeName == "" {
+			continue
+		}
+		for _, volume := range s.volumes {
+			if volume.Name == claim.Spec.VolumeName && volume.Spec.NodeAffinity != nil && !anyTerm(volume.Spec.NodeAffinity.Required, node) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// repelled says that required anti-affinity keeps the pod off the node: a pod it must not meet runs in the same place.
+func (s *Snapshot) repelled(p *corev1.Pod, node *corev1.Node) bool {
+	if p.Spec.Affinity == nil || p.Spec.Affinity.PodAntiAffinity == nil {
+		return false
+	}
+	for _, term := range p.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+		place, ok := node.Labels[term.TopologyKey]
+		if !ok {
+			continue
+		}
+		for _, other := range s.nodes {
+			if other.Labels[term.TopologyKey] != place {
+				continue
+			}
+			for _, neighbour := range s.index.podsOn[other.Name] {
+				if neighbour.Namespace == p.Namespace && matchesLabels(term, neighbour) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func matchesLabels(term corev1.PodAffinityTerm, p *corev1.Pod) bool {
+	return selectorOf(term.LabelSelector).Matches(labels.Set(p.Labels))
+}
+
+// podRequests is what the scheduler counts: the sum of the containers and sidecars, or the biggest init container with
+// the sidecars before it, and the overhead of the runtime class.
+func podRequests(p *corev1.Pod) corev1.ResourceList {
+	total, sidecars, peak := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
+	for i := range p.Spec.Containers {
+		addList(total, p.Spec.Containers[i].Resources.Requests)
+	}
+	for i := range p.Spec.InitContainers {
+		c := &p.Spec.InitContainers[i]
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			addList(total, c.Resources.Requests)
+			addList(sidecars, c.Resources.Requests)
+			maxList(peak, sidecars)
+			continue
+		}
+		now := sidecars.DeepCopy()
+		addList(now, c.Resources.Requests)
+		maxList(peak, now)
+	}
+	maxList(total, peak)
+	if p.Spec.Resources != nil {
+		for name, quantity := range p.Spec.Resources.Requests {
+			total[name] = quantity
+		}
+	}
+	addList(total, p.Spec.Overhead)
+	return total
+}
+
+func addList(sum, more corev1.ResourceList) {
+	for name, quantity := range more {
+		have := sum[name]
+		have.Add(quantity)
+		sum[name] = have
+	}
+}
+
+func maxList(most, other corev1.ResourceList) {
+	for name, quantity := range other {
+		if have, ok := most[name]; !ok || have.Cmp(quantity) < 0 {
+			most[name] = quantity
+		}
+	}
+}
+
+func requestOf(p *corev1.Pod, name corev1.ResourceName) string {
+	quantity, ok := podRequests(p)[name]
+	if !ok {
+		return "a pod"
+	}
+	return fmt.Sprintf("a pod that requests %s", quantity.String())
+}
+
+func requestWords(p *corev1.Pod) string {
+	cpu, memory := podRequests(p)[corev1.ResourceCPU], podRequests(p)[corev1.ResourceMemory]
+	return fmt.Sprintf("cpu %s, memory %s", cpu.String(), memory.String())
+}
+
+// most says how much is free on the best node that nothing else forbids.
+func (f fit) most(name corev1.ResourceName) string {
+	var best *resource.Quantity
+	for _, n := range f.nodes {
+		if slices.Contains(n.blocks, blockTaint) || slices.Contains(n.blocks, blockSelector) || slices.Contains(n.blocks, blockCordon) {
+			continue
+		}
+		if free, ok := n.free[name]; ok && (best == nil || best.Cmp(free) < 0) {
+			best = &free
+		}
+	}
+	if best == nil || !f.whole {
+		return ""
+	}
+	if best.Sign() < 0 {
+		best = resource.NewQuantity(0, best.Format)
+	}
+	return fmt.Sprintf(" (at most %s is free)", best.String())
+}
+
+func (f fit) taints() []string {
+	var found []string
+	for _, n := range f.nodes {
+		for _, t := range n.taints {
+			if !slices.Contains(found, t) {
+				found = append(found, t)
+			}
+		}
+	}
+	return found
+}
+
+func (f fit) cordoned() []string {
+	var names []string
+	for _, n := range f.nodes {
+		if n.node.Spec.Unschedulable {
+			names = append(names, "Node "+n.node.Name)
+		}
+	}
+	return names
+}
+
+// perNode says for the first nodes what keeps the pod off.
+func (f fit) perNode() []Evidence {
+	var lines []Evidence
+	for _, n := range f.nodes {
+		if len(n.blocks) == 0 || len(lines) == 3 {
+			continue
+		}
+		var words []string
+		for _, b := range n.blocks {
+			switch b {
+			case blockCPU:
+				words = append(words, "free cpu "+amount(n.free, corev1.ResourceCPU))
+			case blockMemory:
+				words = append(words, "free memory "+amount(n.free, corev1.ResourceMemory))
+			case blockTaint:
+				words = append(words, "taint "+list(n.taints))
+			default:
+				words = append(words, blockNames[b])
+			}
+		}
+		lines = append(lines, Evidence{Object: refOf(KindNode, n.node), Field: "computed", Quote: list(words)})
+	}
+	return lines
+}
+
+func amount(free corev1.ResourceList, name corev1.ResourceName) string {
+	quantity := free[name]
+	if quantity.Sign() < 0 {
+		return "0"
+	}
+	return quantity.String()
+}
+
+// residual are the other constraints, on nodes that the named one blocks, which the scheduler does not mention.
+func (f fit) residual(named block) []string {
+	seen := map[block]bool{}
+	for _, n := range f.nodes {
+		if len(n.blocks) < 2 || !slices.Contains(n.blocks, named) {
+			continue
+		}
+		for _, b := range n.blocks {
+			seen[b] = true
+		}
+	}
+	delete(seen, named)
+	var words []string
+	for _, b := range slices.Sorted(maps.Keys(seen)) {
+		words = append(words, blockNames[b])
+	}
+	return words
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

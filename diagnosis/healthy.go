@@ -1,0 +1,149 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// maxHealthy is how many things are listed one by one; of more, the rest is counted.
+const maxHealthy = 12
+
+// healthy says what was looked at near the subject and is fine.
+func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) []string {
+	fine := func(ref Ref) bool { return near.has(ref) && !touched[ref] }
+	lines := s.healthyWorkloads(near, touched)
+	for _, service := range s.services {
+		ref := refOf(KindService, service)
+		if ready := countReady(s.index.behind[ref]); fine(ref) && ready > 0 {
+			lines = append(lines, fmt.Sprintf("Service %s has %s.", service.Name, count(ready, "ready endpoint")))
+		}
+	}
+	for _, i := range s.ingresses {
+		ref := refOf(KindIngress, i)
+		if !fine(ref) {
+			continue
+		}
+		var hosts []string
+		for _, b := range backendsOf(i) {
+			if !slices.Contains(hosts, b.host) && b.host != "" {
+				hosts = append(hosts, b.host)
+			}
+		}
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("Ingress %s reaches its services", i.Name))+forHosts(hosts)+".")
+	}
+	lines = append(lines, s.healthyRest(fine)...)
+	if len(lines) > maxHealthy {
+		more := len(lines) - maxHealthy
+		lines = append(lines[:maxHealthy:maxHealthy], fmt.Sprintf("%s more are fine.", count(more, "object")))
+	}
+	if lines == nil {
+		return []string{}
+	}
+	return lines
+}
+
+func forHosts(hosts []string) string {
+	if len(hosts) == 0 {
+		return ""
+	}
+	return " for " + list(hosts)
+}
+
+func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []string {
+	var lines []string
+	for _, w := range s.index.workloads {
+		on := near.node != "" && slices.ContainsFunc(w.pods, func(p *corev1.Pod) bool { return p.Spec.NodeName == near.node })
+		if !near.has(w.ref) && !on || touched[w.ref] {
+			continue
+		}
+		switch {
+		case w.ref.Kind == KindJob || w.ref.Kind == KindPod && w.ready == 0:
+			continue
+		case w.desired == 0:
+			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.ref.words()))
+			continue
+		case w.desired < 0:
+			lines = append(lines, fmt.Sprintf("%s has %s.", w.ref.words(), count(w.ready, "ready pod")))
+			continue
+		}
+		line := fmt.Sprintf("%s has %d of %d pods ready", w.ref.words(), w.ready, w.desired)
+		if w.ready < w.desired {
+			line += "; the others are just starting"
+		}
+		lines = append(lines, line+s.oldRestarts(w)+".")
+	}
+	return lines
+}
+
+// oldRestarts mentions restarts that are history, so that nobody wonders about the number in kubectl.
+func (s *Snapshot) oldRestarts(w *workload) string {
+	restarts := int32(0)
+	var last time.Time
+	for _, p := range w.pods {
+		for i := range p.Status.ContainerStatuses {
+			restarts += p.Status.ContainerStatuses[i].RestartCount
+			if end := p.Status.ContainerStatuses[i].LastTerminationState.Terminated; end != nil {
+				last = latest(last, end.FinishedAt.Time)
+			}
+		}
+	}
+	switch {
+	case restarts == 0:
+		return ""
+	case last.IsZero():
+		return fmt.Sprintf("; its %s are history", count(int(restarts), "restart"))
+	}
+	return fmt.Sprintf("; its %s are history, the last %s ago", count(int(restarts), "restart"), span(s.age(last)))
+}
+
+func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
+	var lines []string
+	for _, h := range s.autoscalers {
+		active := scalerCondition(h, autoscalingv2.ScalingActive)
+		if fine(refOf(KindAutoscaler, h)) && active.Status == corev1.ConditionTrue {
+			lines = append(lines, fmt.Sprintf("%s %s is at %d of %d to %d pods.", KindAutoscaler, h.Name, h.Status.CurrentReplicas, orOne(h.Spec.MinReplicas), h.Spec.MaxReplicas))
+		}
+	}
+	for _, c := range s.custom {
+		if !isCertificate(c) || !fine(refOf(KindCertificate, c)) {
+			continue
+		}
+		if until := moments(c, "status", "notAfter"); !until.IsZero() {
+			lines = append(lines, fmt.Sprintf("Certificate %s is valid for %s more.", c.GetName(), span(until.Sub(s.now))))
+		}
+	}
+	for _, q := range s.quotas {
+		if fine(refOf(KindQuota, q)) && len(q.Status.Hard) > 0 {
+			lines = append(lines, fmt.Sprintf("ResourceQuota %s has room: %s.", q.Name, shorten(quotaWords(q), 160)))
+		}
+	}
+	for _, n := range s.nodes {
+		if fine(refOf(KindNode, n)) && nodeReady(n) {
+			lines = append(lines, fmt.Sprintf("Node %s is ready.", n.Name))
+		}
+	}
+	for _, claim := range s.claims {
+		if fine(refOf(KindClaim, claim)) && claim.Status.Phase == corev1.ClaimBound {
+			lines = append(lines, fmt.Sprintf("PersistentVolumeClaim %s is bound.", claim.Name))
+		}
+	}
+	return lines
+}
+
+func countReady(pods []*corev1.Pod) int {
+	ready := 0
+	for _, p := range pods {
+		if podReady(p) {
+			ready++
+		}
+	}
+	return ready
+}
+
+func labelsOf(have map[string]string) labels.Set { return have }

@@ -1,0 +1,234 @@
+package diagnosis
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const imageSource = "kubelet images/types.go and image_manager.go: the waiting message carries the runtime's error"
+
+var imageRules = []Rule{
+	{
+		ID: "image-platform", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImagePull or ImagePullBackOff, message “no match for platform in manifest”",
+		Cause:  "the image was built for another processor architecture or operating system than the node's",
+		Remedy: "build the image for the node's platform, or go back to the revision before", Source: imageSource,
+		container: pullRule(imagePlatform, func(image, _ string) string {
+			return fmt.Sprintf("Image %s is not built for the platform of the nodes", image)
+		}, "Build the image for the nodes' platform."),
+	},
+	{
+		ID: "image-not-found", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImagePull or ImagePullBackOff, message “not found”, “manifest unknown” or “NotFound”; or the registry says 404",
+		Cause:  "a tag that is mistyped, not pushed yet, or removed by the registry's retention; a wrong repository",
+		Remedy: "deploy a tag that exists, or roll back", Source: imageSource,
+		container: pullRule(imageMissing, func(image, _ string) string {
+			return fmt.Sprintf("Image %s does not exist in its registry", image)
+		}, "Push the image or deploy a tag that exists."),
+	},
+	{
+		ID: "image-rate-limit", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImagePull or ImagePullBackOff, message “429 Too Many Requests”, “toomanyrequests” or “pull QPS exceeded”",
+		Cause:  "a registry that limits anonymous pulls, or the kubelet's own limit",
+		Remedy: "wait for the limit to pass, pull with credentials, or import the image into the own registry", Source: imageSource,
+		container: pullRule(imageLimited, func(image, host string) string {
+			return fmt.Sprintf("Registry %s limits pulls and refuses image %s for now", host, image)
+		}, "Wait for the limit to pass, or import the image into your own registry."),
+	},
+	{
+		ID: "image-auth", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImagePull or ImagePullBackOff, message “401 Unauthorized”, “403 Forbidden”, “failed to authorize”, “authentication required” or “pull access denied”",
+		Cause:  "the kubelet's identity has no AcrPull on the registry; a pull secret that is missing, expired or not named in the pod",
+		Remedy: "attach the registry to the cluster or renew the pull secret", Source: imageSource,
+		container: pullRule(imageAuth, func(image, host string) string {
+			return fmt.Sprintf("Registry %s does not let the nodes pull image %s", host, image)
+		}, "Check that the nodes may pull from this registry (az aks check-acr) and that the pod's pull secrets are valid."),
+	},
+	{
+		ID: "image-registry-unreachable", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImagePull, ImagePullBackOff or RegistryUnavailable, message with a network, DNS or certificate error",
+		Cause:  "DNS, egress rules or a proxy on the nodes; the registry is down",
+		Remedy: "check that the nodes reach the registry", Source: imageSource,
+		container: pullRule(imageUnreachable, func(image, host string) string {
+			return fmt.Sprintf("The nodes cannot reach registry %s for image %s", host, image)
+		}, "Check DNS and egress from the nodes to the registry."),
+	},
+	{
+		ID: "image-disk-full", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImagePull or ImagePullBackOff, message “no space left on device”",
+		Cause:  "the node's disk is full", Remedy: "free the node's disk: remove unused images, or replace the node", Source: imageSource,
+		container: pullRule(imageDisk, func(image, _ string) string {
+			return fmt.Sprintf("The node has no disk space left for image %s", image)
+		}, "Free the disk of the node, or move the pod to another one."),
+	},
+	{
+		ID: "image-name", Family: "image", Class: ClassImage,
+		Signal: "waiting InvalidImageName", Cause: "a mistyped reference, or an empty variable in the pipeline (“repo:”)",
+		Remedy: "deploy with a valid image reference", Source: "kubelet images/types.go ErrInvalidImageName",
+		container: func(c *instance) *finding {
+			if reason, _ := c.waits(); reason != "InvalidImageName" {
+				return nil
+			}
+			return c.imageFinding(fmt.Sprintf("Image name %q is not valid", c.spec.Image), "Deploy with a valid image reference.")
+		},
+	},
+	{
+		ID: "image-never-pull", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImageNeverPull", Cause: "imagePullPolicy Never, and the image is not on the node",
+		Remedy: "set imagePullPolicy to IfNotPresent or Always", Source: "kubelet images/types.go ErrImageNeverPull",
+		container: func(c *instance) *finding {
+			if reason, _ := c.waits(); reason != "ErrImageNeverPull" {
+				return nil
+			}
+			return c.imageFinding(fmt.Sprintf("Image %s is not on the node and imagePullPolicy Never forbids to pull it", c.spec.Image),
+				"Set imagePullPolicy to IfNotPresent.")
+		},
+	},
+	{
+		ID: "image-signature", Family: "image", Class: ClassImage,
+		Signal: "waiting SignatureValidationFailed", Cause: "the node's policy asks for a signature that the image does not carry",
+		Remedy: "sign the image or correct the policy", Source: "kubelet: CRI error ErrSignatureValidationFailed",
+		container: func(c *instance) *finding {
+			if reason, _ := c.waits(); reason != "SignatureValidationFailed" {
+				return nil
+			}
+			return c.imageFinding(fmt.Sprintf("The signature of image %s was not accepted", c.spec.Image), "Sign the image, or correct the signature policy of the nodes.")
+		},
+	},
+	{
+		ID: "image-pull-failed", Family: "image", Class: ClassImage,
+		Signal: "waiting ErrImagePull, ImagePullBackOff or ImageInspectError with any other message", Cause: "see the message",
+		Remedy: "read the message; roll back if the image before worked", Source: imageSource,
+		container: func(c *instance) *finding {
+			if !c.pulls() {
+				return nil
+			}
+			f := c.imageFinding(fmt.Sprintf("Image %s cannot be pulled", c.spec.Image), "Read the runtime's message below.")
+			f.sure, f.unsure = Medium, "The message does not say which of the usual reasons it is."
+			return f
+		},
+	},
+	{
+		ID: "image-slow-pull", Family: "image", Class: ClassImage,
+		Signal: "ContainerCreating, event Pulling for more than 2 minutes without Pulled or Failed", Cause: "a big image on a small node, a slow network",
+		Remedy: "wait; make the image smaller", Source: "kubelet events Pulling and Pulled",
+		pod: func(p *pending) *finding {
+			pulling, ok := p.s.recent(refOf(KindPod, p.pod), "Pulling")
+			if !ok || p.s.age(pulling.last) < 2*time.Minute || p.pod.DeletionTimestamp != nil || anyStarted(p.pod.Status.ContainerStatuses) {
+				return nil
+			}
+			if done, ok := p.s.recent(refOf(KindPod, p.pod), "Pulled", "Failed", "Created", "FailedMount", "FailedCreatePodSandBox"); ok && !done.last.Before(pulling.last) {
+				return nil
+			}
+			return &finding{
+				what: fmt.Sprintf("The node has been pulling an image for %s", span(p.s.age(pulling.last))), effect: cannotStart, state: "ContainerCreating",
+				shown: []Evidence{eventEvidence(refOf(KindPod, p.pod), pulling)}, sure: Medium,
+				remedy: Remedy{Text: "Wait for the pull to end; a smaller image starts faster."},
+			}
+		},
+	},
+}
+
+// imageProblem is why an image cannot be pulled.
+type imageProblem int
+
+const (
+	imageOther imageProblem = iota
+	imageMissing
+	imagePlatform
+	imageAuth
+	imageLimited
+	imageUnreachable
+	imageDisk
+)
+
+// imageProblems are tried in this order. A kubelet that holds several credentials lists one error for each: where one of
+// them was let in and found nothing, the refusals of the others are noise; so “not found” comes before “unauthorized”.
+var imageProblems = []struct {
+	problem imageProblem
+	says    *regexp.Regexp
+}{
+	{imageDisk, regexp.MustCompile(`(?i)no space left on device`)},
+	{imagePlatform, regexp.MustCompile(`(?i)no match(?:ing manifest)? for (?:platform|[a-z0-9]+/[a-z0-9]+)|does not match the (?:specified )?platform`)},
+	{imageLimited, regexp.MustCompile(`(?i)\b429\b|too ?many ?requests|pull QPS exceeded|rate limit`)},
+	{imageUnreachable, regexp.MustCompile(`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to host|server misbehaving|Client\.Timeout|context deadline exceeded|\b50[0234]\b`)},
+	{imageAuth, regexp.MustCompile(`(?i)pull access denied|insufficient_scope`)}, // Docker Hub says it also for what does not exist
+	{imageMissing, regexp.MustCompile(`(?i)not found\b|manifest unknown|code = NotFound|name unknown|repository .* does not exist|\b404\b`)},
+	{imageAuth, regexp.MustCompile(`(?i)\b401\b|\b403\b|unauthorized|forbidden|failed to authorize|authentication required|access denied|denied:|no basic auth credentials`)},
+}
+
+func (c *instance) pulls() bool {
+	switch reason, _ := c.waits(); reason {
+	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError":
+		return true
+	}
+	return false
+}
+
+// pullError is the most telling text about the pull: the waiting message, and where an old kubelet leaves it at
+// “Back-off pulling image”, the event with the error.
+func (c *instance) pullError() (string, Evidence) {
+	_, message := c.waits()
+	evidence := c.waitingEvidence()
+	if problemOf(message, c.spec.Image) != imageOther {
+		return message, evidence
+	}
+	failed, ok := c.s.recentThat(c.ref(), func(e event) bool {
+		return e.reason == "Failed" && strings.Contains(e.message, c.spec.Image)
+	})
+	if ok {
+		return failed.message, eventEvidence(c.ref(), failed)
+	}
+	return message, evidence
+}
+
+// problemOf sorts an error text. The image's own name goes first: a tag may well be called 404.
+func problemOf(message, image string) imageProblem {
+	message = strings.ReplaceAll(message, image, "")
+	for _, known := range imageProblems {
+		if known.says.MatchString(message) {
+			return known.problem
+		}
+	}
+	return imageOther
+}
+
+func pullRule(problem imageProblem, words func(image, host string) string, fix string) func(*instance) *finding {
+	return func(c *instance) *finding {
+		if !c.pulls() {
+			return nil
+		}
+		message, evidence := c.pullError()
+		found := problemOf(message, c.spec.Image)
+		registrySays := c.s.images[c.spec.Image]
+		if registrySays == ImageMissing && (found == imageOther || found == imageAuth) {
+			found = imageMissing
+		}
+		if found != problem {
+			return nil
+		}
+		f := c.imageFinding(words(c.spec.Image, registryHost(c.spec.Image)), fix)
+		f.shown = []Evidence{evidence}
+		if registrySays != "" {
+			f.shown = append(f.shown, Evidence{Object: c.ref(), Field: "registry", Quote: fmt.Sprintf("HEAD %s: %s", c.spec.Image, registrySays)})
+		}
+		return f
+	}
+}
+
+func (c *instance) imageFinding(what, fix string) *finding {
+	return &finding{
+		key: c.spec.Image, what: what, effect: cannotStart, shown: []Evidence{c.waitingEvidence()}, remedy: c.rollbackOr(fix),
+	}
+}
+
+// registryHost is the registry an image reference names; without one it is Docker Hub.
+func registryHost(image string) string {
+	host, _, found := strings.Cut(image, "/")
+	if found && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		return host
+	}
+	return "docker.io"
+}

@@ -1,0 +1,118 @@
+package diagnosis
+
+import (
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+var jobRules = []Rule{
+	{
+		ID: "job-failed", Family: "jobs", Class: ClassJob,
+		Signal: "condition Failed=True, reason BackoffLimitExceeded, DeadlineExceeded or PodFailurePolicy; failed pods alone are normal", Cause: "the program fails every time; the deadline is too short",
+		Remedy: "read the log of its last pod", Source: "Job conditions", snapshot: jobFailed,
+	},
+	{
+		ID: "cronjob-schedule", Family: "jobs", Class: ClassJob,
+		Signal: "events UnparseableSchedule, TooManyMissedTimes, MissSchedule, UnknownTimeZone", Cause: "a schedule that cannot be read, a starting deadline that is too short, a controller that was down",
+		Remedy: "correct schedule, timeZone or startingDeadlineSeconds", Source: "cronjob controller events", snapshot: cronJobSchedule,
+	},
+	{
+		ID: "cronjob-blocked", Family: "jobs", Class: ClassJob,
+		Signal: "concurrencyPolicy Forbid, a Job still active, and event JobAlreadyActive", Cause: "a run that hangs keeps all later ones from starting", Remedy: "look at the active Job; delete it if it hangs; set activeDeadlineSeconds",
+		Source: "cronjob controller event JobAlreadyActive", snapshot: cronJobBlocked,
+	},
+}
+
+func jobFailed(s *Snapshot) []*finding {
+	var found []*finding
+	newest := map[Ref]*batchv1.Job{} // of a CronJob only the last run counts
+	for _, j := range s.jobs {
+		if owner := controllerOf(j); owner != nil {
+			ref := Ref{owner.Kind, j.Namespace, owner.Name}
+			if last := newest[ref]; last == nil || last.CreationTimestamp.Before(&j.CreationTimestamp) {
+				newest[ref] = j
+			}
+		}
+	}
+	for _, j := range s.jobs {
+		if owner := controllerOf(j); owner != nil && newest[Ref{owner.Kind, j.Namespace, owner.Name}] != j {
+			continue
+		}
+		for _, c := range j.Status.Conditions {
+			if c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue {
+				found = append(found, s.failedJob(j, c))
+			}
+		}
+	}
+	return found
+}
+
+func (s *Snapshot) failedJob(j *batchv1.Job, c batchv1.JobCondition) *finding {
+	ref := refOf(KindJob, j)
+	f := &finding{
+		subject: ref, hits: []Ref{ref}, sure: High, level: Degraded, since: c.LastTransitionTime.Time, remedy: Remedy{Text: "Read the log of its last pod.", Command: fmt.Sprintf("kubectl logs %s -n %s", ref, j.Namespace)},
+		what:  fmt.Sprintf("Job %s has failed (%s)", j.Name, c.Reason),
+		shown: []Evidence{{Object: ref, Field: "status.conditions[Failed]", Quote: c.Reason + ": " + c.Message, At: moment(c.LastTransitionTime.Time), Count: int(j.Status.Failed)}},
+	}
+	w := s.index.byRef[ref]
+	if w == nil {
+		return f
+	}
+	for _, p := range w.finished {
+		if p.Status.Phase != corev1.PodFailed {
+			continue
+		}
+		f.pods = append(f.pods, p)
+		for i := range p.Status.ContainerStatuses {
+			status := &p.Status.ContainerStatuses[i]
+			if status.State.Terminated == nil || status.State.Terminated.ExitCode == 0 || i >= len(p.Spec.Containers) {
+				continue
+			}
+			inst := &instance{s: s, pod: p, owner: w, spec: &p.Spec.Containers[i], status: status, died: status.State.Terminated}
+			inst.log = s.logOfPod(p, inst)
+			f.show(inst.endEvidence(), true)
+			if why, ok := inst.log.explain(); ok {
+				f.what = fmt.Sprintf("Job %s has failed (%s): “%s”", j.Name, c.Reason, shorten(why.line.example, 160))
+				f.show(inst.logEvidence(why.line), true)
+			}
+		}
+	}
+	return f
+}
+
+func cronJobSchedule(s *Snapshot) []*finding {
+	var found []*finding
+	for _, c := range s.cronJobs {
+		ref := refOf(KindCronJob, c)
+		e, ok := s.recent(ref, "UnparseableSchedule", "InvalidSchedule", "TooManyMissedTimes", "UnknownTimeZone", "MissSchedule")
+		if !ok || c.Spec.Suspend != nil && *c.Spec.Suspend {
+			continue
+		}
+		found = append(found, &finding{
+			subject: ref, hits: []Ref{ref}, sure: High, level: Degraded, since: e.first, what: fmt.Sprintf("CronJob %s does not run on schedule %q (%s)", c.Name, c.Spec.Schedule, e.reason),
+			shown:  []Evidence{eventEvidence(ref, e)},
+			remedy: Remedy{Text: "Correct its schedule, timeZone or startingDeadlineSeconds.", Command: fmt.Sprintf("kubectl edit %s -n %s", ref, c.Namespace)},
+		})
+	}
+	return found
+}
+
+func cronJobBlocked(s *Snapshot) []*finding {
+	var found []*finding
+	for _, c := range s.cronJobs {
+		ref := refOf(KindCronJob, c)
+		e, ok := s.recent(ref, "JobAlreadyActive")
+		if !ok || c.Spec.ConcurrencyPolicy != batchv1.ForbidConcurrent || len(c.Status.Active) == 0 {
+			continue
+		}
+		found = append(found, &finding{
+			subject: ref, hits: []Ref{ref}, sure: High, level: Degraded, since: e.first,
+			what:   fmt.Sprintf("CronJob %s skips its runs because Job %s is still active", c.Name, c.Status.Active[0].Name),
+			shown:  []Evidence{eventEvidence(ref, e)},
+			remedy: Remedy{Text: "Look at the active Job; delete it if it hangs.", Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace)},
+		})
+	}
+	return found
+}

@@ -1,0 +1,210 @@
+package diagnosis
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// severity is how bad a line says it is. Lines that say nothing are severityUnknown, above information: a program that
+// prints plain text prints its error so too.
+type severity int
+
+const (
+	severityDebug severity = iota
+	severityInfo
+	severityUnknown
+	severityWarning
+	severityError
+	severityFatal
+)
+
+// logEntry is one thing a program said: a line, with the stack trace that belongs to it left out.
+type logEntry struct {
+	text     string
+	severity severity
+}
+
+var (
+	rfcTime     = regexp.MustCompile(`^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?\s*`)
+	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
+	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
+	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
+	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe))\b`)
+	stackLine   = regexp.MustCompile(`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`)
+	causedBy    = regexp.MustCompile(`^\s*Caused by: `)
+	// A "0 errors" and a "failover ok" are no errors.
+	errorWords   = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
+	calmWords    = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
+	fatalWords   = regexp.MustCompile(`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|uncaught ?exception`)
+	troubleWords = regexp.MustCompile(`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`)
+)
+
+// parseLog cuts clean text into entries: JSON (pino, bunyan, zap, …), logfmt, klog and plain lines, with stack traces
+// joined to the line before them.
+func parseLog(clean string) []logEntry {
+	lines := strings.Split(clean, "\n")
+	if len(lines) > MaxLogLines {
+		lines = lines[len(lines)-MaxLogLines:]
+	}
+	var entries []logEntry
+	for _, line := range lines {
+		line = cutLine(strings.TrimRight(line, " \t"))
+		if line == "" {
+			continue
+		}
+		if causedBy.MatchString(line) {
+			entries = append(entries, logEntry{strings.TrimSpace(line), severityError})
+			continue
+		}
+		if len(entries) > 0 && stackLine.MatchString(line) {
+			continue
+		}
+		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+func cutLine(line string) string {
+	if len(line) <= maxLineBytes {
+		return line
+	}
+	cut := maxLineBytes
+	for cut > 0 && !utf8.RuneStart(line[cut]) {
+		cut--
+	}
+	return line[:cut]
+}
+
+func parseLine(line string) logEntry {
+	line = rfcTime.ReplaceAllString(line, "") // kubectl's own timestamps stand before JSON, too
+	if strings.HasPrefix(line, "{") {
+		if entry, ok := parseJSON(line); ok {
+			return entry
+		}
+	}
+	if m := klogLine.FindStringSubmatch(line); m != nil {
+		level := map[string]severity{"I": severityInfo, "W": severityWarning, "E": severityError, "F": severityFatal}[m[1]]
+		return logEntry{line[len(m[0]):], level}
+	}
+	if m := logfmtLevel.FindStringSubmatch(line); m != nil {
+		if entry, ok := parseLogfmt(line, m[1]); ok {
+			return entry
+		}
+	}
+	if m := levelWord.FindStringSubmatch(line); m != nil {
+		return logEntry{line, max(severityOf(m[1]), plainSeverity(line)-1)}
+	}
+	return logEntry{line, plainSeverity(line)}
+}
+
+func plainSeverity(line string) severity {
+	switch {
+	case fatalWords.MatchString(line):
+		return severityFatal
+	case errorWords.MatchString(line) && !calmWords.MatchString(line):
+		return severityError
+	}
+	return severityUnknown
+}
+
+func severityOf(word string) severity {
+	switch strings.ToLower(word) {
+	case "trace", "debug":
+		return severityDebug
+	case "info", "notice", "information":
+		return severityInfo
+	case "warn", "warning":
+		return severityWarning
+	case "error", "err", "severe":
+		return severityError
+	case "fatal", "critical", "panic", "emergency", "alert", "dpanic", "crit":
+		return severityFatal
+	}
+	return severityUnknown
+}
+
+func parseLogfmt(line, level string) (logEntry, bool) {
+	var parts []string
+	for _, m := range logfmtText.FindAllStringSubmatch(line, 3) {
+		value := strings.ReplaceAll(strings.Trim(m[1], `"`), `\"`, `"`)
+		parts = append(parts, value)
+	}
+	if len(parts) == 0 {
+		return logEntry{}, false
+	}
+	return logEntry{strings.Join(parts, ": "), severityOf(level)}, true
+}
+
+func parseJSON(line string) (logEntry, bool) {
+	var fields map[string]any
+	if json.Unmarshal([]byte(line), &fields) != nil {
+		return logEntry{}, false
+	}
+	entry := logEntry{severity: severityUnknown}
+	for _, key := range []string{"level", "severity", "lvl", "log.level", "@l"} {
+		switch level := fields[key].(type) {
+		case string:
+			entry.severity = severityOf(level)
+		case float64: // pino: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal
+			entry.severity = pinoSeverity(level)
+		default:
+			continue
+		}
+		break
+	}
+	var parts []string
+	for _, key := range []string{"msg", "message", "@m", "err", "error", "exception"} {
+		part := ""
+		switch value := fields[key].(type) {
+		case string:
+			part = value
+		case map[string]any:
+			part = strings.TrimPrefix(fmt.Sprintf("%v: %v", orEmpty(value["type"], value["name"]), orEmpty(value["message"], value["msg"])), ": ")
+		}
+		part, _, _ = strings.Cut(strings.TrimSpace(part), "\n")
+		if part != "" && part != ":" && !strings.Contains(strings.Join(parts, ": "), part) {
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) == 0 {
+		return logEntry{}, false
+	}
+	entry.text = strings.Join(parts, ": ")
+	if entry.severity == severityUnknown {
+		entry.severity = plainSeverity(entry.text)
+	}
+	return entry, true
+}
+
+func orEmpty(values ...any) string {
+	for _, v := range values {
+		if text, ok := v.(string); ok && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func pinoSeverity(level float64) severity {
+	switch {
+	case level >= 60:
+		return severityFatal
+	case level >= 50:
+		return severityError
+	case level >= 40:
+		return severityWarning
+	case level >= 30:
+		return severityInfo
+	}
+	return severityDebug
+}
+
+var variable = regexp.MustCompile(`[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-fA-F]{24}\b|\b0x[0-9a-fA-F]+\b|\d{4}-\d\d-\d\d[T ][\d:.,]+Z?|\b\d+(?:[.:,]\d+)*(?:ms|s|m|MB|KB|%)?\b|"[^"]{1,200}"|'[^']{1,200}'|\b[0-9a-f]{8,}\b`)
+
+// template is the line with everything replaced that differs from one occurrence to the next.
+func template(line string) string { return variable.ReplaceAllString(line, "◌") }

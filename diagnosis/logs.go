@@ -1,0 +1,271 @@
+package diagnosis
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta"
+)
+
+// LogRequest names one log: of a container of a pod, of the instance that runs or of the one before it.
+type LogRequest struct {
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	Container string `json:"container"`
+	Previous  bool   `json:"previous"`
+}
+
+// The bounds of a log. Callers should ask for no more; what is more is cut at its beginning, because a program's last
+// words explain its end.
+const (
+	MaxLogBytes = 256 << 10
+	MaxLogLines = 2000
+	MaxLogPods  = 3 // whose logs are wanted for one question
+)
+
+const (
+	maxLineBytes = 4 << 10
+	maxTemplates = 5
+)
+
+// logView is what is kept of a log: lines that say the same are one template.
+type logView struct {
+	request   LogRequest
+	templates []*logTemplate // in the order of their last line
+	lines     int
+}
+
+// logTemplate is a group of lines that differ only in times, numbers and identifiers.
+type logTemplate struct {
+	pattern  string
+	example  string // its last line, redacted
+	severity severity
+	count    int
+	last     int // the number of its last line
+}
+
+// AddLog adds what a container wrote. raw may be anything: it is cut to MaxLogBytes, cleaned, redacted and clustered
+// here, and not kept.
+func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
+	if len(raw) > MaxLogBytes {
+		raw = raw[len(raw)-MaxLogBytes:]
+		if at := slices.Index(raw[:min(len(raw), maxLineBytes)], '\n'); at >= 0 {
+			raw = raw[at+1:] // the first line is only half there
+		}
+	}
+	clean := s.redactor.String(s.literalsOf(request).String(string(raw)))
+	view := &logView{request: request}
+	byPattern := map[string]*logTemplate{}
+	for _, entry := range parseLog(clean) {
+		view.lines++
+		pattern := template(entry.text)
+		t := byPattern[pattern]
+		if t == nil {
+			t = &logTemplate{pattern: pattern}
+			byPattern[pattern] = t
+			view.templates = append(view.templates, t)
+		}
+		t.count++
+		t.last = view.lines
+		t.example = entry.text
+		t.severity = max(t.severity, entry.severity)
+	}
+	slices.SortStableFunc(view.templates, func(a, b *logTemplate) int { return cmp.Compare(a.last, b.last) })
+	s.logs[request] = view
+}
+
+// LogUnread records that a wanted log could not be read, and why.
+func (s *Snapshot) LogUnread(request LogRequest, reason string) {
+	s.notChecked = append(s.notChecked, NotChecked{Kind: "pods/log", Namespace: request.Namespace, Reason: request.Pod + "/" + request.Container + ": " + s.quote(reason)})
+}
+
+var secretVariable = regexp.MustCompile(`(?i)pass|secret|token|key|credential|uri|dsn|conn|auth`)
+
+// literalsOf hides the values that the pod's own template sets for variables with telling names.
+func (s *Snapshot) literalsOf(request LogRequest) *algesta.Redactor {
+	var values [][]byte
+	for _, p := range s.pods {
+		if p.Name != request.Pod || p.Namespace != request.Namespace {
+			continue
+		}
+		for _, containers := range [][]corev1.Container{p.Spec.InitContainers, p.Spec.Containers} {
+			for i := range containers {
+				for _, env := range containers[i].Env {
+					if secretVariable.MatchString(env.Name) && env.Value != "" {
+						values = append(values, []byte(env.Value))
+					}
+				}
+			}
+		}
+	}
+	return algesta.NewRedactor(values...)
+}
+
+// logOf finds the log of the failing instance: of the one before where the container has ended, else of this one; or,
+// when it was not read, that of a sibling of the same template whose container failed the same way.
+func (s *Snapshot) logOf(c *instance) *logView {
+	if len(s.logs) == 0 {
+		return nil
+	}
+	if view := s.logOfPod(c.pod, c); view != nil {
+		return view
+	}
+	owner := controllerOf(c.pod)
+	for _, p := range c.owner.pods {
+		if sibling := controllerOf(p); p == c.pod || owner == nil || sibling == nil || sibling.UID != owner.UID || sibling.Name != owner.Name {
+			continue
+		}
+		if podReady(p) {
+			continue
+		}
+		if view := s.logOfPod(p, c); view != nil {
+			return view
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) logOfPod(p *corev1.Pod, c *instance) *logView {
+	request := LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: c.spec.Name, Previous: c.crashing}
+	if view := s.logs[request]; view != nil && view.lines > 0 {
+		return view
+	}
+	request.Previous = !request.Previous
+	return s.logs[request]
+}
+
+// WantedLogs says which logs would help: of at most MaxLogPods pods that fail, one per workload first, the instance
+// before where the container crashed.
+func WantedLogs(s *Snapshot, about Ref) []LogRequest {
+	subject, problem := s.resolve(about)
+	if problem != "" {
+		return nil
+	}
+	near := s.around(subject)
+	type want struct {
+		request LogRequest
+		again   int // how many of the same workload come before it
+	}
+	var wants []want
+	seen := map[string]int{}
+	for _, p := range s.pods {
+		owner := s.index.podOwner[p]
+		if p.DeletionTimestamp != nil || !near.has(owner.ref) && !near.has(refOf(KindPod, p)) && near.node != p.Spec.NodeName {
+			continue
+		}
+		for _, c := range s.logContainers(p) {
+			key := owner.ref.String() + "/" + p.Namespace + "/" + c.Container
+			wants = append(wants, want{c, seen[key]})
+			seen[key]++
+		}
+	}
+	slices.SortStableFunc(wants, func(a, b want) int { return cmp.Compare(a.again, b.again) })
+	var requests []LogRequest
+	pods := map[string]bool{}
+	for _, w := range wants {
+		pods[w.request.Namespace+"/"+w.request.Pod] = true
+		if len(pods) > MaxLogPods {
+			break
+		}
+		requests = append(requests, w.request)
+	}
+	return requests
+}
+
+// logContainers are the containers of a pod that have written something worth reading.
+func (s *Snapshot) logContainers(p *corev1.Pod) []LogRequest {
+	var requests []LogRequest
+	if p.Status.Phase == corev1.PodFailed {
+		if controller := controllerOf(p); controller != nil && controller.Kind == KindJob {
+			for _, status := range p.Status.ContainerStatuses {
+				if end := status.State.Terminated; end != nil && end.ExitCode != 0 {
+					requests = append(requests, LogRequest{p.Namespace, p.Name, status.Name, false})
+				}
+			}
+		}
+		return requests
+	}
+	if over(p) || podReady(p) && steady(s, p) {
+		return nil
+	}
+	for _, c := range s.sickContainers(p) {
+		if c.died == nil && c.status.State.Running == nil {
+			continue // it never ran: there is no log
+		}
+		previous := c.crashing && c.status.State.Terminated == nil && c.status.RestartCount > 0
+		requests = append(requests, LogRequest{p.Namespace, p.Name, c.spec.Name, previous})
+	}
+	return requests
+}
+
+// find returns the last line that fits, of the worst severity first.
+func (v *logView) find(fits *regexp.Regexp) (*logTemplate, []string, bool) {
+	if v == nil {
+		return nil, nil, false
+	}
+	for i := len(v.templates) - 1; i >= 0; i-- {
+		t := v.templates[i]
+		if t.severity < severityInfo || !t.speaksOfTrouble() {
+			continue
+		}
+		if m := fits.FindStringSubmatch(t.example); m != nil {
+			return t, m, true
+		}
+	}
+	return nil, nil, false
+}
+
+// speaksOfTrouble leaves out lines that a program itself calls information, unless their words are an error's.
+func (t *logTemplate) speaksOfTrouble() bool {
+	return t.severity != severityInfo || troubleWords.MatchString(t.example)
+}
+
+// worst is the line that explains best: the most severe, then the nearest to the end.
+func (v *logView) worst() (*logTemplate, bool) {
+	if v == nil || len(v.templates) == 0 {
+		return nil, false
+	}
+	ranked := v.ranked()
+	return ranked[0], ranked[0].severity >= severityError
+}
+
+func (v *logView) ranked() []*logTemplate {
+	ranked := slices.Clone(v.templates)
+	slices.SortStableFunc(ranked, func(a, b *logTemplate) int {
+		return cmp.Or(cmp.Compare(b.score(v.lines), a.score(v.lines)), cmp.Compare(b.last, a.last), strings.Compare(a.pattern, b.pattern))
+	})
+	return ranked[:min(len(ranked), maxTemplates)]
+}
+
+// score weighs severity, and triples it for the last twenty lines, which stand nearest to the end.
+func (t *logTemplate) score(lines int) int {
+	score := int(t.severity) * int(t.severity)
+	if t.last > lines-20 {
+		score *= 3
+	}
+	return score
+}
+
+// tellAll quotes the templates of the log, five at most.
+func (c *instance) tellAll(f *finding) {
+	if c.log == nil {
+		return
+	}
+	for _, t := range c.log.ranked() {
+		if t.severity >= severityWarning {
+			f.show(c.logEvidence(t), false)
+		}
+	}
+}
+
+func (c *instance) logEvidence(t *logTemplate) Evidence {
+	field := "log of " + c.container()
+	if c.log.request.Previous {
+		field = "previous " + field
+	}
+	return Evidence{Object: Ref{KindPod, c.log.request.Namespace, c.log.request.Pod}, Field: field, Quote: t.example, Count: t.count}
+}

@@ -1,0 +1,165 @@
+package diagnosis
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+const nodeSource = "Node conditions Ready, MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable"
+
+var nodeRules = []Rule{
+	{
+		ID: "node-not-ready", Family: "nodes", Class: ClassNode,
+		Signal: "condition Ready is False or Unknown", Cause: "the machine or its kubelet is down, or cut off from the control plane", Remedy: "restart or replace the node", Source: nodeSource,
+		snapshot: func(s *Snapshot) []*finding {
+			var found []*finding
+			for _, n := range s.nodes {
+				if nodeReady(n) {
+					continue
+				}
+				c := nodeCondition(n, corev1.NodeReady)
+				words := fmt.Sprintf("Node %s is not ready", n.Name)
+				if c.Status == corev1.ConditionUnknown {
+					words = fmt.Sprintf("Node %s does not answer", n.Name)
+				}
+				f := s.nodeFinding(n, c, words, Remedy{Text: "Restart the node, or replace it.", Command: "kubectl describe node " + n.Name})
+				f.pods = s.index.podsOn[n.Name]
+				f.level = Degraded
+				for _, p := range f.pods {
+					f.hit(s.index.podOwner[p].ref)
+				}
+				found = append(found, f)
+			}
+			return found
+		},
+	},
+	pressureRule("node-memory-pressure", corev1.NodeMemoryPressure, "is short of memory and evicts pods", "pods that use more than they request", "raise the requests to what the pods use, or add a node"),
+	pressureRule("node-disk-pressure", corev1.NodeDiskPressure, "is short of disk space and evicts pods", "images, logs or emptyDir volumes that fill the disk", "free the disk, or replace the node"),
+	pressureRule("node-pid-pressure", corev1.NodePIDPressure, "has almost no process IDs left", "a program that does not reap its children", "find the pod with the most processes"),
+	pressureRule("node-network", corev1.NodeNetworkUnavailable, "has no network for pods", "the network plugin or its routes are not set up", "look at the network plugin on the node"),
+	{
+		ID: "node-cordoned", Family: "nodes", Class: ClassNode, Risk: true,
+		Signal: "spec.unschedulable", Cause: "a drain or upgrade that is running, or was not finished", Remedy: "uncordon the node when the work on it is done", Source: "Node spec.unschedulable",
+		snapshot: func(s *Snapshot) []*finding {
+			var found []*finding
+			for _, n := range s.nodes {
+				if !n.Spec.Unschedulable {
+					continue
+				}
+				ref := refOf(KindNode, n)
+				f := &finding{
+					subject: ref, sure: High, level: Latent, what: fmt.Sprintf("Node %s is cordoned and takes no new pods", n.Name),
+					shown:  []Evidence{{Object: ref, Field: "spec.unschedulable", Quote: "true"}},
+					remedy: Remedy{Text: "Uncordon it when the work on it is done.", Command: "kubectl uncordon " + n.Name},
+				}
+				for _, taint := range n.Spec.Taints {
+					if taint.Key == corev1.TaintNodeUnschedulable && taint.TimeAdded != nil {
+						f.since = taint.TimeAdded.Time
+						f.shown[0].At = moment(taint.TimeAdded.Time)
+					}
+				}
+				found = append(found, f)
+			}
+			return found
+		},
+	},
+	{
+		ID: "evicted", Family: "nodes", Class: ClassNode,
+		Signal: "pods Failed with reason Evicted within the last hour, of a workload that lacks pods now; what was replaced is history", Cause: "the node ran low on memory, disk or process IDs", Remedy: "set requests to what the pods use", Source: "kubelet eviction manager: status.reason Evicted",
+		snapshot: evicted,
+	},
+}
+
+// hit adds a workload once.
+func (f *finding) hit(ref Ref) {
+	for _, known := range f.hits {
+		if known == ref {
+			return
+		}
+	}
+	f.hits = append(f.hits, ref)
+}
+
+func nodeCondition(n *corev1.Node, kind corev1.NodeConditionType) corev1.NodeCondition {
+	for _, c := range n.Status.Conditions {
+		if c.Type == kind {
+			return c
+		}
+	}
+	return corev1.NodeCondition{}
+}
+
+// nodeReady is true also for a node without conditions: it has only just registered.
+func nodeReady(n *corev1.Node) bool {
+	c := nodeCondition(n, corev1.NodeReady)
+	return c.Status == corev1.ConditionTrue || c.Status == ""
+}
+
+func (s *Snapshot) nodeFinding(n *corev1.Node, c corev1.NodeCondition, what string, remedy Remedy) *finding {
+	ref := refOf(KindNode, n)
+	return &finding{
+		subject: ref, what: what, sure: High, level: Latent, since: c.LastTransitionTime.Time, remedy: remedy,
+		shown: []Evidence{{
+			Object: ref, Field: fmt.Sprintf("status.conditions[%s]", c.Type), Quote: c.Reason + ": " + c.Message, At: moment(c.LastTransitionTime.Time), Count: 1,
+		}},
+	}
+}
+
+func pressureRule(id string, kind corev1.NodeConditionType, words, cause, remedy string) Rule {
+	return Rule{
+		ID: id, Family: "nodes", Class: ClassNode, Signal: fmt.Sprintf("condition %s is True", kind), Cause: cause, Remedy: remedy, Source: nodeSource,
+		snapshot: func(s *Snapshot) []*finding {
+			var found []*finding
+			for _, n := range s.nodes {
+				c := nodeCondition(n, kind)
+				if c.Status != corev1.ConditionTrue || !nodeReady(n) && kind != corev1.NodeNetworkUnavailable {
+					continue
+				}
+				f := s.nodeFinding(n, c, fmt.Sprintf("Node %s %s", n.Name, words), Remedy{Text: upperFirst(remedy) + ".", Command: "kubectl describe node " + n.Name})
+				f.pods = unready(s.index.podsOn[n.Name])
+				for _, p := range f.pods {
+					f.hit(s.index.podOwner[p].ref)
+				}
+				found = append(found, f)
+			}
+			return found
+		},
+	}
+}
+
+func evicted(s *Snapshot) []*finding {
+	var found []*finding
+	for _, w := range s.index.workloads {
+		if w.ready >= w.desired && w.desired >= 0 || w.ref.Kind == KindJob {
+			continue
+		}
+		var f *finding
+		for _, p := range w.finished {
+			if p.Status.Reason != "Evicted" {
+				continue
+			}
+			when := p.CreationTimestamp.Time
+			for _, c := range p.Status.Conditions {
+				if c.Type == corev1.DisruptionTarget || c.Type == corev1.PodReady {
+					when = latest(when, c.LastTransitionTime.Time)
+				}
+			}
+			if s.age(when) > historyWindow {
+				continue
+			}
+			if f == nil {
+				f = &finding{
+					subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, shorten(p.Status.Message, 160)),
+					remedy: Remedy{Text: "Set the requests to what the pods use, or add a node.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace)},
+				}
+			}
+			f.since = earliest(f.since, when)
+			f.show(Evidence{Object: refOf(KindPod, p), Field: "status", Quote: "Evicted: " + p.Status.Message, At: moment(when), Count: 1}, true)
+		}
+		if f != nil {
+			found = append(found, f)
+		}
+	}
+	return found
+}

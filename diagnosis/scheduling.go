@@ -1,0 +1,253 @@
+package diagnosis
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+const schedulerSource = "PodScheduled=False/Unschedulable and its message; every constraint is computed again from the specs of nodes and pods, because the scheduler names only the first that fails per node"
+
+var schedulingRules = []Rule{
+	{
+		ID: "scheduling-gated", Family: "scheduling", Class: ClassScheduling,
+		Signal: "PodScheduled=False, reason SchedulingGated", Cause: "a controller that should lift spec.schedulingGates has not", Remedy: "look at the controller that set the gate", Source: "Pod scheduling gates",
+		pod: func(p *pending) *finding {
+			c := podCondition(p.pod, corev1.PodScheduled)
+			if c == nil || c.Reason != corev1.PodReasonSchedulingGated || p.s.age(p.pod.CreationTimestamp.Time) < pendingSlack {
+				return nil
+			}
+			var gates []string
+			for _, gate := range p.pod.Spec.SchedulingGates {
+				gates = append(gates, gate.Name)
+			}
+			return p.unscheduled(fmt.Sprintf("Scheduling gate %s holds the pods", list(gates)), *c, Remedy{Text: "Look at the controller that set the gate."})
+		},
+	},
+	{
+		ID: "no-scheduler", Family: "scheduling", Class: ClassScheduling,
+		Signal: "Pending without a node and without a PodScheduled condition for more than 30 seconds", Cause: "schedulerName names a scheduler that does not run; the scheduler is down",
+		Remedy: "correct schedulerName, or look at the scheduler", Source: "the scheduler writes PodScheduled at its first try",
+		pod: func(p *pending) *finding {
+			if p.pod.Spec.NodeName != "" || p.pod.Status.Phase != corev1.PodPending || p.pod.DeletionTimestamp != nil || podCondition(p.pod, corev1.PodScheduled) != nil || p.s.age(p.pod.CreationTimestamp.Time) < pendingSlack {
+				return nil
+			}
+			name := p.pod.Spec.SchedulerName
+			if name == "" {
+				name = "default-scheduler"
+			}
+			return p.unscheduled(fmt.Sprintf("Scheduler %s has not looked at the pods", name), corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
+				Remedy{Text: "See whether this scheduler runs, or correct schedulerName."})
+		},
+	},
+	blockedRule("volume-zone", blockVolume, "the volume is bound to a zone or node on which the pod cannot run", "run the pod in the volume's zone, or make the volume anew",
+		"Run the pod where its volume is."),
+	blockedRule("node-selector", blockSelector, "nodeSelector or required node affinity that no node satisfies", "correct the selector, or label a node", "Correct nodeSelector or node affinity, or label a node."),
+	blockedRule("untolerated-taint", blockTaint, "the remaining nodes are reserved for other work, or have trouble of their own", "tolerate the taint, or add nodes", "Tolerate the taint, or add nodes without it."),
+	blockedRule("nodes-cordoned", blockCordon, "a drain or upgrade that is running, or was not finished", "uncordon the node when the work on it is done", "Uncordon the node when the work on it is done."),
+	blockedRule("pod-affinity", blockAffinity, "required anti-affinity with more replicas than nodes, or affinity to pods that do not run", "make the rule preferred, or add nodes",
+		"Make the affinity rule preferred, or add a node."),
+	blockedRule("topology-spread", blockSpread, "a spread constraint with DoNotSchedule and too few zones or nodes", "use ScheduleAnyway, or add nodes", "Use ScheduleAnyway, or add nodes in the other zones."),
+	blockedRule("insufficient-cpu", blockCPU, "requests that are too big for the nodes; the surge of a rollout; an autoscaler's new pods; leftovers of a failed rollout",
+		"lower the requests, scale something else down, or add a node", "Lower the requests, scale something else down, or add a node."),
+	blockedRule("insufficient-memory", blockMemory, "requests that are too big for the nodes; the surge of a rollout; an autoscaler's new pods",
+		"lower the requests, scale something else down, or add a node", "Lower the requests, scale something else down, or add a node."),
+	blockedRule("too-many-pods", blockPods, "allocatable.pods of every node is reached", "add a node, or remove pods", "Add a node, or remove pods that are not needed."),
+	blockedRule("insufficient-other", blockOther, "ephemeral storage, a GPU or another extended resource that no node has free", "lower the request, or add a node that has it", "Lower the request, or add a node that has it."),
+	blockedRule("host-port", blockPort, "another pod on every node uses the same host port", "use a Service instead of hostPort", "Use a Service instead of hostPort, or add nodes."),
+	{
+		ID: "unschedulable", Family: "scheduling", Class: ClassScheduling,
+		Signal: "PodScheduled=False, reason Unschedulable, and neither the message nor the specs tell which constraint", Cause: "see the message", Remedy: "read the scheduler's message", Source: schedulerSource,
+		pod: func(p *pending) *finding {
+			condition, ok := p.isUnschedulable()
+			if !ok {
+				return nil
+			}
+			f := p.unscheduled("The scheduler finds no node: "+p.s.quote(strings.TrimSuffix(condition.Message, ".")), condition, Remedy{Text: "Read the scheduler's message."})
+			f.sure, f.unsure = Medium, "The message is all there is."
+			return f
+		},
+	},
+}
+
+// block is a constraint that keeps a pod off a node.
+type block int
+
+const (
+	blockNone block = iota
+	blockVolume
+	blockSelector
+	blockTaint
+	blockCordon
+	blockAffinity
+	blockSpread
+	blockCPU
+	blockMemory
+	blockPods
+	blockOther
+	blockPort
+)
+
+// blockWords are the scheduler's own words for each constraint, of all versions since 1.20.
+var blockWords = map[block]*regexp.Regexp{
+	blockVolume:   regexp.MustCompile(`volume node affinity conflict|didn't match PersistentVolume's node affinity|max volume count`),
+	blockSelector: regexp.MustCompile(`didn't match (?:Pod's )?node (?:affinity|selector)|didn't match node selector`),
+	blockTaint:    regexp.MustCompile(`untolerated taint|had taint`),
+	blockCordon:   regexp.MustCompile(`were unschedulable`),
+	blockAffinity: regexp.MustCompile(`didn't match pod (?:anti-)?affinity|anti-affinity rules`),
+	blockSpread:   regexp.MustCompile(`topology spread`),
+	blockCPU:      regexp.MustCompile(`Insufficient cpu`),
+	blockMemory:   regexp.MustCompile(`Insufficient memory`),
+	blockPods:     regexp.MustCompile(`Too many pods`),
+	blockOther:    regexp.MustCompile(`Insufficient `),
+	blockPort:     regexp.MustCompile(`have free ports`),
+}
+
+var blockNames = map[block]string{
+	blockVolume: "the volume's zone", blockSelector: "node selector or affinity", blockTaint: "taints", blockCordon: "cordoned nodes", blockAffinity: "pod affinity",
+	blockSpread: "topology spread", blockCPU: "cpu", blockMemory: "memory", blockPods: "the number of pods per node", blockOther: "another resource", blockPort: "host ports",
+}
+
+func blockedRule(id string, kind block, cause, remedy, fix string) Rule {
+	return Rule{
+		ID: id, Family: "scheduling", Class: ClassScheduling, Signal: "PodScheduled=False, reason Unschedulable: " + blockNames[kind], Cause: cause, Remedy: remedy, Source: schedulerSource,
+		pod: func(p *pending) *finding {
+			condition, ok := p.isUnschedulable()
+			if !ok || p.mainBlock(condition.Message) != kind {
+				return nil
+			}
+			return p.blocked(kind, condition, fix)
+		},
+	}
+}
+
+func (p *pending) isUnschedulable() (corev1.PodCondition, bool) {
+	c := podCondition(p.pod, corev1.PodScheduled)
+	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable || p.pod.DeletionTimestamp != nil || p.pod.Spec.NodeName != "" {
+		return corev1.PodCondition{}, false
+	}
+	return *c, p.s.age(p.pod.CreationTimestamp.Time) >= pendingSlack
+}
+
+var nodesBlocked = regexp.MustCompile(`(\d+) (node\(s\)[^,.]*|Insufficient [^,.]+|Too many pods)`)
+
+// mainBlock is the constraint to name first: a resource where one is short on any node (more room helps), else the
+// constraint that the scheduler counts on the most nodes.
+func (p *pending) mainBlock(message string) block {
+	message, _, _ = strings.Cut(message, "preemption:")
+	best, most := blockNone, 0
+	for _, m := range nodesBlocked.FindAllStringSubmatch(message, 20) {
+		nodes := 0
+		if _, err := fmt.Sscan(m[1], &nodes); err != nil {
+			continue
+		}
+		kind := blockOf(m[2])
+		if kind == blockCPU || kind == blockMemory || kind == blockPods {
+			nodes += 1000
+		}
+		if kind != blockNone && (nodes > most || nodes == most && kind < best) {
+			best, most = kind, nodes
+		}
+	}
+	return best
+}
+
+func blockOf(words string) block {
+	for kind := blockVolume; kind <= blockPort; kind++ {
+		if blockWords[kind].MatchString(words) {
+			return kind
+		}
+	}
+	return blockNone
+}
+
+func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string) *finding {
+	fits := p.s.fit(p.pod)
+	f := p.unscheduled(p.blockSentence(kind, fits), condition, Remedy{Text: fix})
+	f.key = blockNames[kind]
+	if kind == blockCPU || kind == blockMemory {
+		f.show(Evidence{Object: p.owner.ref, Field: "spec.template resources.requests", Quote: requestWords(p.pod)}, false)
+		if kind == blockCPU || kind == blockMemory {
+			f.remedy.Command = "kubectl describe nodes"
+		}
+	}
+	for _, line := range fits.perNode() {
+		f.show(line, false)
+	}
+	if rest := fits.residual(kind); len(rest) > 0 {
+		f.show(Evidence{Object: refOf(KindPod, p.pod), Field: "computed", Quote: "once that is mended, it would still be blocked by " + list(rest)}, false)
+	}
+	if up, ok := p.s.recent(refOf(KindPod, p.pod), "TriggeredScaleUp", "NotTriggerScaleUp"); ok {
+		f.show(eventEvidence(refOf(KindPod, p.pod), up), false)
+		if up.reason == "TriggeredScaleUp" {
+			f.remedy.Text = "A node is being added; wait for it. " + f.remedy.Text
+		}
+	}
+	return f
+}
+
+func (p *pending) blockSentence(kind block, fits fit) string {
+	switch kind {
+	case blockCPU:
+		return fmt.Sprintf("No node has enough free cpu for %s%s", requestOf(p.pod, corev1.ResourceCPU), fits.most(corev1.ResourceCPU))
+	case blockMemory:
+		return fmt.Sprintf("No node has enough free memory for %s%s", requestOf(p.pod, corev1.ResourceMemory), fits.most(corev1.ResourceMemory))
+	case blockPods:
+		return "Every node already runs as many pods as it may"
+	case blockTaint:
+		if taints := fits.taints(); len(taints) > 0 {
+			return fmt.Sprintf("The pods do not tolerate the taints of the nodes (%s)", list(taints))
+		}
+		return "The pods do not tolerate the taints of the nodes"
+	case blockSelector:
+		return fmt.Sprintf("No node matches what the pods ask for%s", selectorWords(p.pod))
+	case blockCordon:
+		if nodes := fits.cordoned(); len(nodes) > 0 {
+			return fmt.Sprintf("%s %s cordoned and takes no new pods", list(nodes), plural(len(nodes), "is", "are"))
+		}
+		return "The nodes are cordoned and take no new pods"
+	case blockAffinity:
+		return "No node satisfies the pods' required affinity to other pods"
+	case blockSpread:
+		return "The pods' topology spread constraint leaves no node"
+	case blockVolume:
+		return "The pods' volume is bound to a place where no node takes them"
+	case blockPort:
+		return "The pods' host port is taken on every node"
+	case blockOther, blockNone:
+	}
+	return "No node has enough of what the pods request"
+}
+
+func selectorWords(p *corev1.Pod) string {
+	var parts []string
+	for _, key := range sortedKeys(p.Spec.NodeSelector) {
+		parts = append(parts, key+"="+p.Spec.NodeSelector[key])
+	}
+	if a := p.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+			for _, e := range term.MatchExpressions {
+				parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Key, e.Operator, strings.Join(e.Values, " or "))))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + list(parts) + ")"
+}
+
+func (p *pending) unscheduled(what string, condition corev1.PodCondition, remedy Remedy) *finding {
+	if remedy.Command == "" {
+		remedy.Command = fmt.Sprintf("kubectl describe pod %s -n %s", p.pod.Name, p.pod.Namespace)
+	}
+	return &finding{
+		what: what, effect: cannotSchedule, state: "Pending", since: earliest(condition.LastTransitionTime.Time, p.pod.CreationTimestamp.Time), remedy: remedy,
+		shown: []Evidence{{
+			Object: refOf(KindPod, p.pod), Field: "status.conditions[PodScheduled]", Quote: strings.TrimPrefix(condition.Reason+": "+condition.Message, ": "),
+			At: moment(condition.LastTransitionTime.Time), Count: 1,
+		}},
+	}
+}

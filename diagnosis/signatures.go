@@ -1,0 +1,86 @@
+package diagnosis
+
+import (
+	"regexp"
+	"slices"
+)
+
+// signature is what a log line says when a program fails for a known reason. A group of the expression, where there is
+// one, holds the name or address that matters.
+type signature struct {
+	id   string
+	says *regexp.Regexp
+}
+
+const (
+	variableName = `([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z][A-Z0-9]{2,})`
+	address      = `((?:\[[0-9a-f:]+\]|[\w.-]+):\d{2,5})`
+)
+
+// signatures are tried in this order on each line. Out of memory comes first because everything fails near it, and the
+// missing variable before the database that could not be reached for want of it.
+var signatures = []signature{
+	{"heap-exhausted", regexp.MustCompile(`(?i)JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|std::bad_alloc|runtime: out of memory|Cannot allocate memory|ERR_WORKER_OUT_OF_MEMORY`)},
+	{"missing-variable", regexp.MustCompile(`["']?\b` + variableName + `\b["']? (?:is|was|are) (?:\w+ )?(?:required|missing|not (?:set|defined|provided|configured)|undefined|unset|empty|mandatory)`)},
+	{"missing-variable", regexp.MustCompile(`["']?\b` + variableName + `\b["']? (?:must be (?:set|defined|provided|configured)|(?:environment |env )?(?:variable|var) (?:is |was )?(?:not|missing|required|undefined)|not (?:set|defined|provided|configured|found in env)|has not been set|missing)`)},
+	{"missing-variable", regexp.MustCompile(`(?i:missing|required|undefined|unset|no value for|not set)(?i:[^:"'=]{0,60}(?:env|variable|config|setting|secret)\w*)(?i:[^A-Z]{0,25}?)["'\x60:]?\s*["'\x60]?\b` + variableName + `\b`)},
+	{"missing-variable", regexp.MustCompile(`KeyError: ['"]` + variableName + `['"]|process\.env\.` + variableName + `|required key ` + variableName + ` missing value|resolve placeholder ['"]\$?\{?` + variableName + `|^\W*Missing required:? ` + variableName)},
+	{"dependency-allow-list", regexp.MustCompile(`(?i)(?:isn't|is not|not) (?:white|allow)-?listed|IP (?:access|allow) ?-?list|no pg_hba\.conf entry|tlsv1 alert internal error|not allowed to connect to this`)},
+	{"dependency-auth", regexp.MustCompile(`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for user|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication`)},
+	{"dependency-full", regexp.MustCompile(`(?i)too many (?:clients|connections)|remaining connection slots|max number of clients reached|ER_CON_COUNT_ERROR`)},
+	{"dependency-dns", regexp.MustCompile(`(?:getaddrinfo|queryA|queryAaaa) (?:ENOTFOUND|EAI_AGAIN|ENODATA)\s+([\w.-]+)|querySrv E[A-Z]+ ([\w.-]+)|UnknownHostException:? ([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: no such host`)},
+	{"dependency-dns", regexp.MustCompile(`(?i)Name or service not known|Temporary failure in name resolution|nodename nor servname|\bENOTFOUND\b|\bno such host\b`)},
+	{"dependency-tls", regexp.MustCompile(`(?i)certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get local issuer) certificate|x509: |CERT_HAS_EXPIRED|UNABLE_TO_VERIFY|PKIX path building failed|ERR_TLS_CERT|certificate verify failed|(?:tls|ssl)\w* handshake (?:fail|error)|ssl3_|tlsv1 alert|wrong version number|Hostname/IP does not match`)},
+	{"dependency-refused", regexp.MustCompile(`ECONNREFUSED\s+` + address + `|dial tcp ` + address + `: connect: connection refused|(?i:connection to (?:server at )?"?` + address + `"?.*refused)|(?i:refused.*` + address + `)`)},
+	{"dependency-refused", regexp.MustCompile(`\bECONNREFUSED\b|(?i:connection refused)`)},
+	{"dependency-timeout", regexp.MustCompile(`ETIMEDOUT\s+` + address + `|dial tcp ` + address + `: (?:i/o timeout|connect: connection timed out)|(?i:connection timed out.*` + address + `)|connection \d+ to ` + address + ` (?:timed out|closed)`)},
+	{"dependency-timeout", regexp.MustCompile(`(?i)\bETIMEDOUT\b|connect(?:ion)? (?:attempt )?timed? ?out|Server selection timed out|ConnectTimeoutException|ServerSelectionError|EHOSTUNREACH|ENETUNREACH|no route to host|MongoNetworkTimeoutError`)},
+	{"port-in-use", regexp.MustCompile(`EADDRINUSE|(?i:address already in use)`)},
+	{"disk-full", regexp.MustCompile(`ENOSPC|(?i:no space left on device)|(?i:disk quota exceeded)`)},
+	{"file-permission", regexp.MustCompile(`EACCES|EROFS|(?i:read-only file system)|(?i:permission denied)|(?i:operation not permitted)`)},
+	{"broken-build", regexp.MustCompile(`Cannot find (?:module|package) ['"]([^'"]+)['"]|No module named ['"]?([\w.]+)|ClassNotFoundException: ([\w.$]+)|NoClassDefFoundError: ([\w./$]+)|error while loading shared libraries: ([^\s:]+)|ERR_MODULE_NOT_FOUND|ERR_REQUIRE_ESM`)},
+	{"broken-build", regexp.MustCompile(`^\W*(?:SyntaxError|ImportError|ReferenceError)\b|version .GLIBC_[\d.]+. not found`)},
+}
+
+// explanation is the line of a log that explains the failure.
+type explanation struct {
+	id    string
+	line  *logTemplate
+	named string // the variable, host or module the line names; empty when it names none
+}
+
+// explain finds the explaining line: the best line that a signature knows, the worst and latest lines first.
+func (v *logView) explain() (explanation, bool) {
+	if v == nil {
+		return explanation{}, false
+	}
+	lines := slices.Clone(v.templates)
+	slices.SortStableFunc(lines, func(a, b *logTemplate) int {
+		if byScore := b.score(v.lines) - a.score(v.lines); byScore != 0 {
+			return byScore
+		}
+		return b.last - a.last
+	})
+	for _, line := range lines {
+		if line.severity <= severityInfo || !line.speaksOfTrouble() {
+			continue
+		}
+		for _, sign := range signatures {
+			m := sign.says.FindStringSubmatch(line.example)
+			if m == nil {
+				continue
+			}
+			return explanation{id: sign.id, line: line, named: firstOf(m[1:])}, true
+		}
+	}
+	return explanation{}, false
+}
+
+func firstOf(groups []string) string {
+	for _, g := range groups {
+		if g != "" {
+			return g
+		}
+	}
+	return ""
+}

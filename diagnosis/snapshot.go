@@ -1,0 +1,295 @@
+package diagnosis
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta"
+)
+
+// NotChecked is something that could not be looked at, and why: no finding may say that it is missing.
+type NotChecked struct {
+	Kind      string `json:"kind"`                // the resource, as kubectl names it: "secrets", "pods/log"
+	Namespace string `json:"namespace,omitempty"` // empty for everywhere
+	Reason    string `json:"reason"`              // a sentence without the API's own words
+}
+
+// Snapshot holds the objects of one moment. It keeps names and keys of Secrets and ConfigMaps, never their values.
+// Diagnose only reads it; AddLog and AddImage come before and are not safe beside it.
+type Snapshot struct {
+	now        time.Time
+	redactor   *algesta.Redactor
+	notChecked []NotChecked
+
+	deployments  []*appsv1.Deployment
+	replicaSets  []*appsv1.ReplicaSet
+	statefulSets []*appsv1.StatefulSet
+	daemonSets   []*appsv1.DaemonSet
+	jobs         []*batchv1.Job
+	cronJobs     []*batchv1.CronJob
+	pods         []*corev1.Pod
+	services     []*corev1.Service
+	slices       []*discoveryv1.EndpointSlice
+	ingresses    []*networkingv1.Ingress
+	classes      []*networkingv1.IngressClass
+	autoscalers  []*autoscalingv2.HorizontalPodAutoscaler
+	quotas       []*corev1.ResourceQuota
+	limitRanges  []*corev1.LimitRange
+	budgets      []*policyv1.PodDisruptionBudget
+	claims       []*corev1.PersistentVolumeClaim
+	volumes      []*corev1.PersistentVolume
+	storage      []*storagev1.StorageClass
+	nodes        []*corev1.Node
+	namespaces   []*corev1.Namespace
+	custom       []*unstructured.Unstructured // cert-manager's kinds
+
+	keysOf map[Ref]*keys // of Secrets and ConfigMaps
+	events map[Ref][]event
+	logs   map[LogRequest]*logView
+	images map[string]ImageState
+
+	index index
+}
+
+// keys is what is kept of a Secret or ConfigMap.
+type keys struct {
+	names       map[string]bool
+	known       bool // false when only the name was read
+	kind        corev1.SecretType
+	annotations map[string]string
+	certificate *x509.Certificate // of tls.crt, which is public; nil when there is none or it cannot be read
+	badPair     bool              // tls.crt is there and holds no certificate
+}
+
+// NewSnapshot takes the objects as the API returns them, in any order: typed objects, lists of them, and unstructured
+// objects for cert-manager's kinds. Kinds it does not know are ignored. A kind is taken as completely read unless
+// notChecked names it. now is the moment of reading. The objects must not change afterwards.
+func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecked) *Snapshot {
+	s := &Snapshot{
+		now: now, notChecked: slices.Clone(notChecked),
+		keysOf: map[Ref]*keys{}, events: map[Ref][]event{}, logs: map[LogRequest]*logView{}, images: map[string]ImageState{},
+	}
+	var secretValues [][]byte
+	for _, object := range objects {
+		s.add(object, &secretValues)
+	}
+	s.redactor = algesta.NewRedactor(secretValues...)
+	s.settle()
+	return s
+}
+
+func (s *Snapshot) add(object runtime.Object, secretValues *[][]byte) {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		s.pods = append(s.pods, o)
+	case *appsv1.Deployment:
+		s.deployments = append(s.deployments, o)
+	case *appsv1.ReplicaSet:
+		s.replicaSets = append(s.replicaSets, o)
+	case *appsv1.StatefulSet:
+		s.statefulSets = append(s.statefulSets, o)
+	case *appsv1.DaemonSet:
+		s.daemonSets = append(s.daemonSets, o)
+	case *batchv1.Job:
+		s.jobs = append(s.jobs, o)
+	case *batchv1.CronJob:
+		s.cronJobs = append(s.cronJobs, o)
+	case *corev1.Service:
+		s.services = append(s.services, o)
+	case *discoveryv1.EndpointSlice:
+		s.slices = append(s.slices, o)
+	case *networkingv1.Ingress:
+		s.ingresses = append(s.ingresses, o)
+	case *networkingv1.IngressClass:
+		s.classes = append(s.classes, o)
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		s.autoscalers = append(s.autoscalers, o)
+	case *policyv1.PodDisruptionBudget:
+		s.budgets = append(s.budgets, o)
+	case *corev1.Node:
+		s.nodes = append(s.nodes, o)
+	case *corev1.Event:
+		s.addEvent(coreEvent(o))
+	case *eventsv1.Event:
+		s.addEvent(newEvent(o))
+	default:
+		s.addMore(object, secretValues)
+	}
+}
+
+func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
+	switch o := object.(type) {
+	case nil:
+	case *corev1.ResourceQuota:
+		s.quotas = append(s.quotas, o)
+	case *corev1.LimitRange:
+		s.limitRanges = append(s.limitRanges, o)
+	case *corev1.PersistentVolumeClaim:
+		s.claims = append(s.claims, o)
+	case *corev1.PersistentVolume:
+		s.volumes = append(s.volumes, o)
+	case *storagev1.StorageClass:
+		s.storage = append(s.storage, o)
+	case *corev1.Namespace:
+		s.namespaces = append(s.namespaces, o)
+	case *corev1.Secret:
+		*secretValues = append(*secretValues, slices.Collect(maps.Values(o.Data))...)
+		for _, value := range o.StringData {
+			*secretValues = append(*secretValues, []byte(value))
+		}
+		s.keysOf[refOf(KindSecret, o)] = secretKeys(o)
+	case *corev1.ConfigMap:
+		k := &keys{names: map[string]bool{}, known: true}
+		for name := range o.Data {
+			k.names[name] = true
+		}
+		for name := range o.BinaryData {
+			k.names[name] = true
+		}
+		s.keysOf[refOf(KindConfigMap, o)] = k
+	case *metav1.PartialObjectMetadata:
+		if o.Kind == KindSecret || o.Kind == KindConfigMap {
+			s.keysOf[refOf(o.Kind, o)] = &keys{}
+		}
+	case *unstructured.Unstructured:
+		s.custom = append(s.custom, o)
+	default:
+		if !meta.IsListType(object) {
+			return
+		}
+		items, err := meta.ExtractList(object)
+		if err != nil {
+			return
+		}
+		for _, item := range items {
+			s.add(item, secretValues)
+		}
+	}
+}
+
+// secretKeys reads what is public of a Secret: its type, its keys, and the certificate of a TLS pair.
+func secretKeys(o *corev1.Secret) *keys {
+	k := &keys{names: map[string]bool{}, known: true, kind: o.Type, annotations: map[string]string{}}
+	for name, value := range o.Annotations {
+		if len(value) < 256 && name != corev1.LastAppliedConfigAnnotation {
+			k.annotations[name] = value
+		}
+	}
+	for name := range o.StringData {
+		k.names[name] = true
+	}
+	for name := range o.Data {
+		k.names[name] = true
+	}
+	if pair := o.Data[corev1.TLSCertKey]; len(pair) > 0 && len(pair) < 1<<20 {
+		block, _ := pem.Decode(pair)
+		if block == nil {
+			k.badPair = true
+			return k
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			k.badPair = true
+			return k
+		}
+		k.certificate = certificate
+	}
+	return k
+}
+
+// settle puts everything in one order, so that the order of reading changes nothing, and drops what was read twice.
+func (s *Snapshot) settle() {
+	s.pods = ordered(s.pods)
+	s.deployments = ordered(s.deployments)
+	s.replicaSets = ordered(s.replicaSets)
+	s.statefulSets = ordered(s.statefulSets)
+	s.daemonSets = ordered(s.daemonSets)
+	s.jobs = ordered(s.jobs)
+	s.cronJobs = ordered(s.cronJobs)
+	s.services = ordered(s.services)
+	s.slices = ordered(s.slices)
+	s.ingresses = ordered(s.ingresses)
+	s.classes = ordered(s.classes)
+	s.autoscalers = ordered(s.autoscalers)
+	s.quotas = ordered(s.quotas)
+	s.limitRanges = ordered(s.limitRanges)
+	s.budgets = ordered(s.budgets)
+	s.claims = ordered(s.claims)
+	s.volumes = ordered(s.volumes)
+	s.storage = ordered(s.storage)
+	s.nodes = ordered(s.nodes)
+	s.namespaces = ordered(s.namespaces)
+	slices.SortStableFunc(s.custom, func(a, b *unstructured.Unstructured) int {
+		return compareRefs(refOf(a.GetKind(), a), refOf(b.GetKind(), b))
+	})
+	s.custom = slices.CompactFunc(s.custom, func(a, b *unstructured.Unstructured) bool {
+		return refOf(a.GetKind(), a) == refOf(b.GetKind(), b)
+	})
+	for ref, list := range s.events {
+		slices.SortStableFunc(list, compareEvents)
+		s.events[ref] = slices.CompactFunc(list, func(a, b event) bool { return a == b })
+	}
+	s.index = newIndex(s)
+}
+
+func ordered[T named](list []T) []T {
+	byName := func(a, b T) int {
+		if c := compareStrings(a.GetNamespace(), b.GetNamespace()); c != 0 {
+			return c
+		}
+		return compareStrings(a.GetName(), b.GetName())
+	}
+	if !slices.IsSortedFunc(list, byName) {
+		slices.SortStableFunc(list, byName)
+	}
+	return slices.CompactFunc(list, func(a, b T) bool { return byName(a, b) == 0 })
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// knows says whether a resource was read where it matters: only then does absence mean that something is missing.
+func (s *Snapshot) knows(resource, namespace string) bool {
+	return !slices.ContainsFunc(s.notChecked, func(n NotChecked) bool {
+		return n.Kind == resource && (n.Namespace == "" || namespace == "" || n.Namespace == namespace)
+	})
+}
+
+// quote makes text from the cluster fit to print: redacted, cleaned, on one line, not longer than a reader reads.
+func (s *Snapshot) quote(text string) string { return shorten(s.redactor.String(text), 400) }
+
+// ImageState is what the registry said about an image that a node could not pull.
+type ImageState string
+
+// The answers of a registry. Without an answer nothing is added.
+const (
+	ImageFound   ImageState = "found"
+	ImageMissing ImageState = "missing"
+)
+
+// AddImage adds what the registry says about an image, as the pod names it (see WantedImages).
+func (s *Snapshot) AddImage(image string, state ImageState) { s.images[image] = state }

@@ -1,0 +1,80 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Text is the diagnosis for a terminal: the first line is the answer.
+func (d Diagnosis) Text() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, d.Summary)
+	for i, c := range d.Chains {
+		if i > 0 {
+			fmt.Fprintf(&b, "\nAlso: %s\n", c.Cause)
+		}
+		c.write(&b)
+	}
+	section(&b, "Checked and fine", d.Healthy)
+	var unchecked []string
+	for _, n := range d.NotChecked {
+		where := ""
+		if n.Namespace != "" {
+			where = " in " + n.Namespace
+		}
+		unchecked = append(unchecked, fmt.Sprintf("%s%s: %s", n.Kind, where, n.Reason))
+	}
+	section(&b, "Not checked", unchecked)
+	return b.String()
+}
+
+func (c Chain) write(b *strings.Builder) {
+	fmt.Fprintf(b, "  impact      %s: %s\n", c.Impact.Level, c.Impact.Text)
+	if len(c.Links) > 1 {
+		fmt.Fprintf(b, "  leads to    %s\n", strings.Join(c.Links[1:], " → "))
+	}
+	for i, e := range c.Evidence {
+		label := ""
+		if i == 0 {
+			label = "evidence"
+		}
+		fmt.Fprintf(b, "  %-10s  %s %s: “%s”%s\n", label, e.Object, e.Field, e.Quote, e.aside())
+	}
+	if c.Change != "" {
+		fmt.Fprintf(b, "  change      %s\n", c.Change)
+	}
+	fmt.Fprintf(b, "  next        %s\n", c.Remedy.Text)
+	if c.Remedy.Command != "" {
+		fmt.Fprintf(b, "              %s\n", c.Remedy.Command)
+	}
+	fmt.Fprintf(b, "  confidence  %s", c.Confidence)
+	if c.WhyLower != "" {
+		fmt.Fprintf(b, ". %s", c.WhyLower)
+	}
+	b.WriteString("\n")
+}
+
+// aside is the age and count of evidence in brackets.
+func (e Evidence) aside() string {
+	var parts []string
+	if e.Age != "" {
+		parts = append(parts, e.Age+" ago")
+	}
+	if e.Count > 1 {
+		parts = append(parts, fmt.Sprintf("%d times", e.Count))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func section(b *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(b, "  %s\n", line)
+	}
+}
