@@ -98,7 +98,19 @@ func codeOf(err error) int {
 	return 0
 }
 
-// fieldsOf names the fields that the server complained about: " (spec.template.spec.containers[0].image: Required value)".
+// problems are what the server says about a field, in words.
+var problems = map[metav1.CauseType]string{
+	metav1.CauseTypeFieldValueRequired:     "is missing",
+	metav1.CauseTypeFieldValueInvalid:      "is not valid",
+	metav1.CauseTypeTypeInvalid:            "is not valid",
+	metav1.CauseTypeFieldValueNotFound:     "names something that is not there",
+	metav1.CauseTypeFieldValueDuplicate:    "stands there twice",
+	metav1.CauseTypeFieldValueNotSupported: "has a value that is not supported",
+	metav1.CauseTypeForbidden:              "may not be changed",
+	metav1.CauseTypeTooLong:                "is too long",
+}
+
+// fieldsOf names the fields that the server complained about: " (spec.template.spec.containers[0].image is missing)".
 func fieldsOf(err error) string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {
@@ -106,8 +118,8 @@ func fieldsOf(err error) string {
 	}
 	var out []string
 	for _, cause := range status.Status().Details.Causes {
-		if cause.Field != "" && len(out) < 5 && cause.Type != metav1.CauseTypeUnexpectedServerResponse {
-			out = append(out, clip(cause.Field)+": "+clip(string(cause.Type)))
+		if problem, known := problems[cause.Type]; known && cause.Field != "" && cause.Field != "patch" && len(out) < 5 {
+			out = append(out, clip(cause.Field)+" "+problem)
 		}
 	}
 	if len(out) == 0 {

@@ -59,7 +59,9 @@ func deployed(t *testing.T, c *control.Cluster) place {
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
-	p.eventually(t, "the controller sees the deployment", func(d *appsv1.Deployment) bool { return d.Status.ObservedGeneration == d.Generation && d.Generation > 0 })
+	p.eventually(t, "the controller sees the deployment", func(d *appsv1.Deployment) bool {
+		return d.Status.ObservedGeneration == d.Generation && d.Generation > 0
+	})
 	return p
 }
 

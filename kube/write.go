@@ -167,7 +167,11 @@ func (c *Cluster) patch(ctx context.Context, w algesta.Workload, ops []op, heard
 	if heard != nil {
 		req = req.Param("dryRun", metav1.DryRunAll).WarningHandlerWithContext(heard)
 	}
-	answer, err := req.Do(ctx).Raw()
+	result := req.Do(ctx)
+	if err := result.Error(); err != nil { // unlike Raw it reads the fields that the server names
+		return metav1.ObjectMeta{}, err
+	}
+	answer, err := result.Raw()
 	if err != nil {
 		return metav1.ObjectMeta{}, err
 	}

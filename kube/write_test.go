@@ -250,7 +250,7 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 		kind   algesta.ErrorKind
 		want   string
 	}{
-		"a field that may not be empty is named":    {p.bot, invalid, algesta.ErrInvalid, "The cluster sandbox refuses this (spec.template.spec.containers[0].image: FieldValueRequired)."},
+		"a field that may not be empty is named":    {p.bot, invalid, algesta.ErrInvalid, "The cluster sandbox refuses this (spec.template.spec.containers[0].image is missing)."},
 		"an unknown field does not show the object": {p.bot, unknown, algesta.ErrInvalid, "The cluster sandbox refuses this."},
 		"a missing right is named":                  {readOnly, p.deploy12345(t), algesta.ErrForbidden, "I have no right to patch deployments in " + p.w.Namespace + " (403)."},
 	}
@@ -260,6 +260,7 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 			_, err := tt.bot.Check(t.Context(), tt.change)
 			require.ErrorIs(t, err, tt.kind)
 			requireSentence(t, tt.want, err)
+			t.Log(err)
 			_, err = tt.bot.Apply(t.Context(), tt.change, "op-c-6", (&recorder{}).intend)
 			require.ErrorIs(t, err, tt.kind)
 			requireSentence(t, tt.want, err)
