@@ -68,7 +68,7 @@ func newDirectory(api *slackapi.Client, identify func(context.Context) (self, er
 		users:   rate.NewLimiter(rate.Every(time.Minute/60), 35),
 		places:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
 		members: rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
-		facts: &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}},
+		facts:   &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}},
 	}
 	d.SetGroups(groups)
 	return d
