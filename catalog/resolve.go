@@ -1,0 +1,298 @@
+package catalog
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Meant is the cause of an error about names when it is known what was probably meant: whoever knows the whole
+// command can offer it anew with these names. Environment is never "".
+type Meant struct{ service, environment string }
+
+// Error is for the log.
+func (m Meant) Error() string { return "probably meant " + m.service + " in " + m.environment }
+
+// Meant are the names to use instead.
+func (m Meant) Meant() (service, environment string) { return m.service, m.environment }
+
+// Resolve finds the service in the environment, both as typed: in any case, by alias, in either order, or the Deployment's
+// own name, which may stand for both. An empty service gives the environment alone, for commands about something else in it.
+//
+// A name that is not there is an *algesta.Error of kind ErrUnknownName; a missing one is ErrUsage; where it is known what was
+// meant, a Meant is its cause. Names of what is not visible are neither suggested nor denied: there the target follows
+// from the template, and the policy speaks.
+func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(algesta.Target) bool) (algesta.Target, error) {
+	l := look{Catalog: c, visible: visible}
+	service, env = bare(service), strings.ToLower(strings.TrimSpace(env))
+	if env == "" {
+		return l.withoutEnvironment(service)
+	}
+	if i, ok := c.words[env]; ok {
+		return l.in(i, service)
+	}
+	if i, swapped := c.words[service]; swapped { // "rollback production api-gateway"
+		return l.in(i, bare(env))
+	}
+	return algesta.Target{}, l.unknownEnvironment(service, env)
+}
+
+// bare is a typed name in lower case, without kubectl's "deployment/".
+func bare(s string) string {
+	s = strings.ToLower(strings.TrimSpace(s))
+	for _, kind := range []string{"deployment/", "deployments/", "deploy/", "deployment.apps/"} {
+		if name, ok := strings.CutPrefix(s, kind); ok {
+			return name
+		}
+	}
+	return s
+}
+
+// look is one question of one person.
+type look struct {
+	*Catalog
+	visible func(algesta.Target) bool
+}
+
+// in resolves a service in a known environment.
+func (l look) in(i int, service string) (algesta.Target, error) {
+	e := l.envs[i]
+	if service == "" {
+		return e.place(), nil
+	}
+	found, synced := l.discovered(i)
+	if t, ok := l.among(e, found, service); ok {
+		return t, nil
+	}
+	if t, other := l.elsewhereOf(i, service); other {
+		return algesta.Target{}, &algesta.Error{
+			Kind:    algesta.ErrUnknownName,
+			Message: algesta.Say("{} belongs to {}, not to {}.", service, t.Environment, e.Name),
+			Err:     Meant{t.Service, t.Environment},
+		}
+	}
+	t, valid := l.byTemplate(e, service)
+	if valid && (!synced || !l.visible(e.place())) {
+		return t, nil
+	}
+	return algesta.Target{}, l.unknownService(e, found, service)
+}
+
+// among looks the service up in what was discovered: by name, alias or Deployment.
+func (l look) among(e environment, found services, service string) (algesta.Target, bool) {
+	for _, s := range []string{service, l.aliases[service]} {
+		if d, ok := found.deployment[s]; ok {
+			return e.target(s, d), true
+		}
+	}
+	if s, ok := found.service[service]; ok {
+		return e.target(s, service), true
+	}
+	return algesta.Target{}, false
+}
+
+// byTemplate is where the service has to be if it exists; valid is false for what cannot be a name.
+func (l look) byTemplate(e environment, service string) (t algesta.Target, valid bool) {
+	if alias, ok := l.aliases[service]; ok {
+		service = alias
+	}
+	if !dnsName.MatchString(service) {
+		return t, false
+	}
+	if s, ok := e.serviceOf(service); ok && e.before+e.after != "" && !l.named[service] { // the Deployment's own name
+		return e.target(s, service), len(service) <= longestName
+	}
+	deployment := e.before + service + e.after
+	return e.target(service, deployment), len(deployment) <= longestName
+}
+
+// elsewhereOf finds a Deployment's name that was typed with another environment than its own.
+func (l look) elsewhereOf(not int, deployment string) (algesta.Target, bool) {
+	for i, e := range l.envs {
+		found, _ := l.discovered(i)
+		service, ok := found.service[deployment]
+		if !ok || i == not {
+			continue
+		}
+		if t := e.target(service, deployment); l.visible(t) {
+			return t, true
+		}
+	}
+	return algesta.Target{}, false
+}
+
+// withoutEnvironment reads the environment out of a Deployment's own name, and asks for it where that is not possible.
+func (l look) withoutEnvironment(service string) (algesta.Target, error) {
+	if i, ok := l.words[service]; ok && l.visible(l.envs[i].place()) {
+		e := l.envs[i]
+		err := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which service in {} do you mean?", e.Name)}
+		found, _ := l.discovered(i)
+		if names := l.visibleServices(e, found); len(names) > 0 {
+			err.Hint = algesta.Say("I see {} there.", few(names))
+			err.Err = Meant{names[0], e.Name}
+		}
+		return algesta.Target{}, err
+	}
+	if t, ok := l.elsewhereOf(-1, service); ok && !l.isService(service) {
+		return t, nil
+	}
+	if i, ok := l.onlyTemplate(service); ok && !l.isService(service) {
+		return l.in(i, service)
+	}
+	return algesta.Target{}, l.whichEnvironment(service)
+}
+
+// isService reports whether the word is a service's own name, or an alias, in some environment.
+func (l look) isService(word string) bool {
+	if _, ok := l.aliases[word]; ok || l.named[word] {
+		return true
+	}
+	for i := range l.envs {
+		found, _ := l.discovered(i)
+		if d, ok := found.deployment[word]; ok && d != word {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyTemplate is the one environment whose template fits the Deployment's name. A template that is only {service}
+// fits everything and tells nothing.
+func (l look) onlyTemplate(deployment string) (at int, ok bool) {
+	at = -1
+	for i, e := range l.envs {
+		if _, fits := e.serviceOf(deployment); !fits || e.before+e.after == "" {
+			continue
+		}
+		if at >= 0 {
+			return -1, false
+		}
+		at = i
+	}
+	return at, at >= 0
+}
+
+// whichEnvironment asks for the environment. It offers those where the service is, of those that the person may see.
+func (l look) whichEnvironment(service string) error {
+	var has, all []string
+	for i, e := range l.envs {
+		if !l.visible(e.place()) {
+			continue
+		}
+		all = append(all, e.Name)
+		found, _ := l.discovered(i)
+		if _, ok := l.among(e, found, service); ok {
+			has = append(has, e.Name)
+		}
+	}
+	if len(has) == 0 {
+		has = all
+	}
+	err := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean?")}
+	if len(has) > 0 {
+		err.Message = algesta.Say("Which environment do you mean: {}?", list(has, "or"))
+		err.Err = Meant{service, has[0]}
+	}
+	return err
+}
+
+func (l look) unknownEnvironment(service, env string) error {
+	var names, words []string
+	for word, i := range l.words {
+		if l.visible(l.envs[i].place()) {
+			words = append(words, word)
+		}
+	}
+	for _, e := range l.envs {
+		if l.visible(e.place()) {
+			names = append(names, e.Name)
+		}
+	}
+	slices.Sort(words)
+	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no environment \"{}\".", clip(env))}
+	if near := algesta.Nearest(env, words); near != "" {
+		name := l.envs[l.words[near]].Name
+		err.Message = err.Message.Then("Did you mean {}?", name)
+		err.Err = Meant{service, name}
+	} else if len(names) > 0 {
+		err.Hint = algesta.Say("You can name {}.", list(names, "or"))
+	}
+	return err
+}
+
+// unknownService says that the service is not there, and which visible one was probably meant.
+func (l look) unknownService(e environment, found services, service string) error {
+	names := l.visibleServices(e, found)
+	words := slices.Clone(names)
+	meaning := map[string]string{}
+	for _, alias := range slices.Sorted(maps.Keys(l.aliases)) {
+		if s := l.aliases[alias]; slices.Contains(names, s) {
+			words, meaning[alias] = append(words, alias), s
+		}
+	}
+	for _, s := range names {
+		words, meaning[found.deployment[s]] = append(words, found.deployment[s]), s
+	}
+	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no service \"{}\" in {}.", clip(service), e.Name)}
+	near := algesta.Nearest(service, words)
+	for _, other := range l.envs { // another environment's Deployment, of a service that is here too
+		if s, ok := other.serviceOf(service); ok && near == "" && slices.Contains(names, s) {
+			near = s
+		}
+	}
+	if near != "" {
+		if s, ok := meaning[near]; ok && !slices.Contains(names, near) {
+			near = s
+		}
+		err.Message = err.Message.Then("Did you mean {}?", near)
+		err.Err = Meant{near, e.Name}
+	} else if len(names) > 0 {
+		err.Hint = algesta.Say("I see {} there.", few(names))
+	}
+	return err
+}
+
+// visibleServices are the discovered services that the person may know of, sorted.
+func (l look) visibleServices(e environment, found services) []string {
+	var names []string
+	for s, d := range found.deployment {
+		if l.visible(e.target(s, d)) {
+			names = append(names, s)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// The bounds of what an answer repeats or lists.
+const (
+	longestEcho = 40 // characters
+	mostListed  = 8  // names
+)
+
+func clip(s string) string {
+	if r := []rune(s); len(r) > longestEcho {
+		return string(r[:longestEcho]) + "…"
+	}
+	return s
+}
+
+// few lists names, and says how many more there are.
+func few(names []string) string {
+	if len(names) <= mostListed {
+		return list(names, "and")
+	}
+	return list(append(slices.Clone(names[:mostListed]), "more"), "and")
+}
+
+// list is "a", "a and b", "a, b and c".
+func list(words []string, conjunction string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
+}
