@@ -1,0 +1,97 @@
+package diagnosis_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/dump"
+)
+
+// noon is the moment of every fixture.
+var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+// load reads testdata/rules/<rule>/<name>.yaml, and <name>.log beside it, as a snapshot taken at noon.
+func load(t testing.TB, rule, name string) *diagnosis.Snapshot {
+	t.Helper()
+	base := filepath.Join("testdata", "rules", rule, name)
+	objects, err := os.ReadFile(base + ".yaml")
+	require.NoError(t, err)
+	logs, err := os.ReadFile(base + ".log")
+	if err != nil {
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+	return snapshot(t, objects, logs)
+}
+
+func snapshot(t testing.TB, objects, logs []byte) *diagnosis.Snapshot {
+	t.Helper()
+	d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
+	require.NoError(t, err)
+	for _, n := range d.NotChecked {
+		require.NotContains(t, n.Kind, "file", "the fixture cannot be read")
+	}
+	s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
+	addLogs(t, s, logs)
+	return s
+}
+
+// addLogs reads blocks that begin with "# [previous ]log of NAMESPACE/POD container NAME".
+func addLogs(t testing.TB, s *diagnosis.Snapshot, logs []byte) {
+	t.Helper()
+	for block := range bytes.SplitSeq(append([]byte("\n"), logs...), []byte("\n# ")) {
+		head, body, _ := strings.Cut(string(block), "\n")
+		before, after, found := strings.Cut(head, "log of ")
+		if !found {
+			continue
+		}
+		words := strings.Fields(after) // NAMESPACE/POD container NAME
+		require.Len(t, words, 3)
+		namespace, pod, _ := strings.Cut(words[0], "/")
+		s.AddLog(diagnosis.LogRequest{Namespace: namespace, Pod: pod, Container: words[2], Previous: before == "previous "}, []byte(body))
+	}
+}
+
+func rulesOf(d diagnosis.Diagnosis) []string {
+	ids := []string{}
+	for _, c := range d.Chains {
+		ids = append(ids, c.Rule)
+	}
+	return ids
+}
+
+func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, rule := range diagnosis.Rules() {
+		require.False(t, known[rule.ID], "two rules are called %s", rule.ID)
+		known[rule.ID] = true
+		t.Run(rule.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, field := range []string{rule.Family, string(rule.Class), rule.Signal, rule.Cause, rule.Remedy, rule.Source} {
+				require.NotEmpty(t, field, "the documentation is complete")
+			}
+			sick := diagnosis.Diagnose(load(t, rule.ID, "fires"), diagnosis.Ref{})
+			require.Contains(t, rulesOf(sick), rule.ID, sick.Text())
+			require.Equal(t, rule.ID, sick.Chains[0].Rule, "the root cause is named first\n%s", sick.Text())
+			require.NotEmpty(t, sick.Chains[0].Evidence, "no cause without evidence")
+			require.NotEmpty(t, sick.Chains[0].Remedy.Text)
+			require.Equal(t, sick.Chains[0].Cause, sick.Summary)
+			well := diagnosis.Diagnose(load(t, rule.ID, "healthy"), diagnosis.Ref{})
+			require.NotContains(t, rulesOf(well), rule.ID, well.Text())
+			require.Empty(t, well.Chains, "no false alarm\n%s", well.Text())
+		})
+	}
+	folders, err := os.ReadDir(filepath.Join("testdata", "rules"))
+	require.NoError(t, err)
+	for _, folder := range folders {
+		require.True(t, known[folder.Name()], "no rule is called %s", folder.Name())
+	}
+}
