@@ -110,8 +110,8 @@ func Demo() Workspace {
 		Channels: []Channel{
 			{ID: "C0OPS", Name: "ops", Topic: "Where services are operated", Members: append([]string{"U0GINA"}, withBot...)},
 			{ID: "C0INCIDENTS", Name: "incidents", Topic: "Something is on fire", Members: withBot},
-			{ID: "C0RANDOM", Name: "random", Topic: "The bot is not here", Members: everyone},
-			{ID: "C0WARROOM", Name: "war-room", Topic: "Private; the bot is not here", Private: true, Members: []string{"U0LUIS", "U0CARLA", "U0PABLO"}},
+			{ID: "C0RANDOM", Name: "random", Topic: "Everything else", Members: everyone},
+			{ID: "C0WARROOM", Name: "war-room", Topic: "Where it is quiet", Private: true, Members: []string{"U0LUIS", "U0CARLA", "U0PABLO"}},
 		},
 		DMs: []DM{{ID: "D0LUISMARTA", Users: []string{"U0LUIS", "U0MARTA"}}},
 	}

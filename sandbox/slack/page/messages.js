@@ -130,10 +130,11 @@ function message(app, m, { follows, replies, place }) {
   return node;
 }
 
+/** content draws blocks of apps; what people typed is drawn from its text, whose marks Slack's composer would have applied. */
 function content(app, m, node) {
   const out = el("div", { class: "content" });
   const edited = m.edited && el("span", { class: "edited" }, " (edited)");
-  if (m.blocks?.length) out.append(renderBlocks(m.blocks, { ...app.context, act: (element, block, value) => act(app, m, node, element, block, value) }));
+  if (m.botID && m.blocks?.length) out.append(renderBlocks(m.blocks, { ...app.context, act: (element, block, value) => act(app, m, node, element, block, value) }));
   else if (m.text) out.append(el("div", { class: "text" }, mrkdwn(m.text, app.context), edited));
   for (const f of m.files ?? []) out.append(el("a", { class: "file", href: "/files/" + f.id, target: "_blank" }, glyph("📄"), el("span", {}, el("strong", {}, f.title), el("small", {}, `${f.size.toLocaleString("en")} bytes`))));
   const reactions = Object.entries(m.reactions ?? {});

@@ -11,7 +11,7 @@ const hues = [210, 150, 20, 265, 340, 95, 185, 45, 300, 0];
 export function avatar(who, size = "") {
   const name = who?.realName || who?.name || "?";
   const initials = name.split(/\s+/).slice(0, 2).map((w) => w[0]).join("").toUpperCase();
-  const sum = [...(who?.id ?? "?")].reduce((n, c) => (n * 31 + c.charCodeAt(0)) >>> 0, 7);
+  const sum = [...(who?.id ?? "?")].reduce((n, c) => Math.imul(n ^ c.charCodeAt(0), 16777619) >>> 0, 2166136261) >>> 11;
   const colour = who?.bot ? "hsl(211 33% 26%)" : `hsl(${hues[sum % hues.length]} 45% 42%)`;
   return el("span", { class: "avatar " + size + (who?.bot ? " bot" : ""), style: `background:${colour}`, "aria-hidden": "true" }, who?.bot ? "⎈" : initials);
 }
@@ -100,6 +100,7 @@ function arrows(e, list, button, close) {
     e.stopPropagation();
     close(true);
   } else if (e.key.length === 1 && e.key !== " ") { // the first letter jumps
-    options.find((o, i) => i > at && o.textContent.slice(2).toLowerCase().startsWith(e.key.toLowerCase()))?.focus();
+    const fits = (o) => o.querySelector("strong").textContent.toLowerCase().startsWith(e.key.toLowerCase());
+    [...options.slice(at + 1), ...options].find(fits)?.focus();
   }
 }
