@@ -60,7 +60,7 @@ func Start(ctx context.Context, progress io.Writer) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lend(ctx, filepath.Join(home, "bin"), home, false, progress)
+	return lend(ctx, filepath.Join(home, "bin"), home, sharedCluster, progress)
 }
 
 // StartPrivate starts a control plane of one's own, whose API server may be stopped and started. It stops at Close or
@@ -74,7 +74,7 @@ func StartPrivate(ctx context.Context, progress io.Writer) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the private cluster's folder: %w", err)
 	}
-	c, err := lend(ctx, filepath.Join(home, "bin"), dir, true, progress)
+	c, err := lend(ctx, filepath.Join(home, "bin"), dir, privateCluster, progress)
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -84,8 +84,8 @@ func StartPrivate(ctx context.Context, progress io.Writer) (*Cluster, error) {
 }
 
 // lend takes the lease and furnishes the cluster with its mark and its nodes.
-func lend(ctx context.Context, binaries, dir string, private bool, progress io.Writer) (*Cluster, error) {
-	l, err := acquire(ctx, binaries, dir, private, progress)
+func lend(ctx context.Context, binaries, dir string, k kind, progress io.Writer) (*Cluster, error) {
+	l, err := acquire(ctx, binaries, dir, k, progress)
 	if err != nil {
 		return nil, err
 	}

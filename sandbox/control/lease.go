@@ -16,10 +16,19 @@ import (
 )
 
 const (
-	socketName   = "lease.sock"
-	longestPath  = 100 // of a Unix socket; the kernel's limit is 104 to 108
-	sharedGrace  = 10 * time.Second
-	privateGrace = 100 * time.Millisecond
+	socketName  = "lease.sock"
+	longestPath = 100 // of a Unix socket; the kernel's limit is 104 to 108
+)
+
+// kind is how a supervisor behaves that has to be started.
+type kind struct {
+	grace   time.Duration // how long it runs after its last lease
+	private bool          // whether its API server may be stopped
+}
+
+var (
+	sharedCluster  = kind{grace: 10 * time.Second}
+	privateCluster = kind{grace: 100 * time.Millisecond, private: true}
 )
 
 // info is what the supervisor says about its cluster (sandbox/cluster/supervisor.Info).
@@ -48,7 +57,7 @@ type lease struct {
 }
 
 // acquire leases the cluster whose socket is in dir, and starts its supervisor when there is none.
-func acquire(ctx context.Context, binaries, dir string, private bool, progress io.Writer) (*lease, error) {
+func acquire(ctx context.Context, binaries, dir string, k kind, progress io.Writer) (*lease, error) {
 	socket := filepath.Join(dir, socketName)
 	if len(socket) > longestPath {
 		return nil, fmt.Errorf("the path %s is too long for a socket: set XDG_CACHE_HOME or TMPDIR to a shorter one", socket)
@@ -65,7 +74,7 @@ func acquire(ctx context.Context, binaries, dir string, private bool, progress i
 		return l, nil
 	}
 	fmt.Fprintln(progress, "sandbox: starting the control plane, about 10 s")
-	if err := launch(binaries, dir, lockPath, private); err != nil {
+	if err := launch(ctx, binaries, dir, lockPath, k); err != nil {
 		return nil, err
 	}
 	return connect(ctx, socket)
@@ -91,7 +100,7 @@ func connect(ctx context.Context, socket string) (*lease, error) {
 
 // launch starts a supervisor that outlives this process. The socket is listening before it starts, so that nobody has to
 // wait for it to appear.
-func launch(binaries, dir, lockPath string, private bool) error {
+func launch(ctx context.Context, binaries, dir, lockPath string, k kind) error {
 	socket := filepath.Join(dir, socketName)
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("removing the socket of a dead supervisor: %w", err)
@@ -112,12 +121,12 @@ func launch(binaries, dir, lockPath string, private bool) error {
 		return fmt.Errorf("opening the supervisor's log: %w", err)
 	}
 	defer log.Close()
-	args := []string{"up", "--binaries=" + binaries, "--socket=" + socket, "--lock=" + lockPath, "--grace=" + sharedGrace.String()}
-	if private {
-		args = append(args[:len(args)-1], "--grace="+privateGrace.String(), "--private")
+	args := []string{"up", "--binaries=" + binaries, "--socket=" + socket, "--lock=" + lockPath, "--grace=" + k.grace.String()}
+	if k.private {
+		args = append(args, "--private")
 	}
-	// Not CommandContext: the supervisor ends with its last lease, not with the context of the one who started it.
-	cmd := exec.Command(filepath.Join(binaries, "controlplane"), args...)
+	// The supervisor ends with its last lease, not with the context of the one who started it.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "controlplane"), args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = dir
 	cmd.ExtraFiles = []*os.File{file}

@@ -1,5 +1,5 @@
 // Package kubelet makes simulated nodes and pods look as a real kubelet would show them: KWOK stages for what is in their
-// status, and a small HTTPS server for their logs. What a pod does is its scenario.
+// status, and a small HTTPS server for their logs and metrics. What a pod does is its scenario.
 package kubelet
 
 import (

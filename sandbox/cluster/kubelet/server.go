@@ -27,18 +27,19 @@ type Config struct {
 	CertFile, KeyFile string
 }
 
-// Server answers the API server's requests for logs in the place of every node's kubelet.
+// Server answers the API server's requests for logs in the place of every node's kubelet, and for metrics.
 type Server struct {
 	http *http.Server
 	done chan struct{}
 }
 
-// Serve starts the log server; Close stops it.
-func Serve(cfg Config) (*Server, error) {
+// Serve starts the server for logs and metrics and registers it with the API server; Close stops it.
+func Serve(ctx context.Context, cfg Config) (*Server, error) {
 	rest, err := clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading the log server's kubeconfig: %w", err)
 	}
+	rest.QPS = -1 // no client-side limit
 	client, err := kubernetes.NewForConfig(rest)
 	if err != nil {
 		return nil, fmt.Errorf("making the log server's client: %w", err)
@@ -49,11 +50,16 @@ func Serve(cfg Config) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /containerLogs/{namespace}/{pod}/{container}", logs{client})
+	metrics{client}.routes(mux)
 	s := &Server{http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		_ = s.http.ServeTLS(listener, cfg.CertFile, cfg.KeyFile) // returns when Close is called
 	}()
+	if err := registerMetrics(ctx, client, listener.Addr().(*net.TCPAddr).Port); err != nil {
+		s.Close()
+		return nil, err
+	}
 	return s, nil
 }
 

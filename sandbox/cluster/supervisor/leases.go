@@ -140,7 +140,7 @@ func (s *leases) serve(conn net.Conn) {
 	}
 }
 
-// wait returns a channel that fires when nobody has held a lease for grace.
+// idle returns a channel that fires when nobody has held a lease for grace, and again after each further grace.
 func (s *leases) idle(grace time.Duration, stop <-chan struct{}) <-chan struct{} {
 	fired := make(chan struct{}, 1)
 	go func() {

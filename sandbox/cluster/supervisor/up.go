@@ -91,7 +91,7 @@ func up(ctx context.Context, o options) error {
 		s.waitUntilTold(ctx)
 		return err
 	}
-	logs, err := kubelet.Serve(s.layout.kubelet)
+	logs, err := kubelet.Serve(ctx, s.layout.kubelet)
 	if err != nil {
 		s.leases.settle(message{Error: err.Error()})
 		s.waitUntilTold(ctx)
