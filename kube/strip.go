@@ -31,6 +31,9 @@ func strip(object any) (any, error) {
 }
 
 func stripDeployment(d *appsv1.Deployment) {
+	if stripped(d) {
+		return
+	}
 	hash := hashOf(d.Spec.Template)
 	stripMeta(&d.ObjectMeta)
 	d.Annotations = with(d.Annotations, templateAnnotation, hash)
@@ -38,8 +41,17 @@ func stripDeployment(d *appsv1.Deployment) {
 	stripPodSpec(&d.Spec.Template.Spec)
 }
 
+// stripped reports that an object went through here before: an informer may hand over the same object twice, and a hash of
+// a stripped template would be another one. What comes from the server has managed fields.
+func stripped(o metav1.Object) bool {
+	return o.GetAnnotations()[templateAnnotation] != "" && len(o.GetManagedFields()) == 0
+}
+
 // stripReplicaSet leaves of the template which images it runs: there are ten times more ReplicaSets than Deployments.
 func stripReplicaSet(s *appsv1.ReplicaSet) {
+	if stripped(s) {
+		return
+	}
 	hash := hashOf(s.Spec.Template)
 	stripMeta(&s.ObjectMeta)
 	s.Annotations = with(s.Annotations, templateAnnotation, hash)
