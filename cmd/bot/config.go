@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/slack"
+)
+
+// What the configuration may leave out.
+const (
+	defaultCommand = "/algesta"
+	defaultStore   = "file:/var/lib/algesta/algesta.db"
+	defaultListen  = "127.0.0.1:8080"
+	defaultSoak    = time.Minute
+)
+
+// The bounds of files and durations.
+const (
+	maxConfigFile = 1 << 20
+	maxTokenFile  = 4 << 10
+	maxSoak       = 10 * time.Minute
+)
+
+// The variables that may hold what the configuration never does.
+const (
+	appTokenVariable = "ALGESTA_SLACK_APP_TOKEN"
+	botTokenVariable = "ALGESTA_SLACK_BOT_TOKEN" //nolint:gosec // the name of a variable
+)
+
+// Config is the bot's configuration with real types. The tokens in it print as ***.
+type Config struct {
+	Slack        SlackConfig
+	Clusters     []ClusterConfig
+	Environments []catalog.Environment
+	Services     []catalog.Service
+	PolicyFile   string
+	Store        string
+	Follow       FollowConfig
+	Listen       string // the address of /healthz, /readyz and /metrics
+}
+
+// SlackConfig is how the bot is known to Slack.
+type SlackConfig struct {
+	AppToken slack.Secret
+	BotToken slack.Secret
+	Command  string // the slash command, with its slash
+	TeamID   string // "" means the team of the bot token
+	APIURL   string // of a Slack on this machine, for the sandbox; "" means Slack's own
+}
+
+// ClusterConfig is one cluster and how to sign in to it.
+type ClusterConfig struct {
+	Name       string
+	Access     kube.Access
+	Kubeconfig string // a path
+	Context    string
+	Server     string // of an Azure access without a kubeconfig
+	CAFile     string
+	Azure      kube.Azure
+	Sandbox    bool // nothing in it matters to anybody: `bot console` opens no other
+}
+
+// FollowConfig is how a rollout is watched.
+type FollowConfig struct {
+	Soak time.Duration // after the last pod is ready
+}
+
+// What the file may hold, word for word.
+type configFile struct {
+	APIVersion   string                `yaml:"apiVersion"`
+	Kind         string                `yaml:"kind"`
+	Slack        slackFile             `yaml:"slack"`
+	Clusters     []clusterFile         `yaml:"clusters"`
+	Environments []catalog.Environment `yaml:"environments"`
+	Services     []catalog.Service     `yaml:"services"`
+	PolicyFile   string                `yaml:"policyFile"`
+	Store        string                `yaml:"store"`
+	Follow       followFile            `yaml:"follow"`
+	Listen       string                `yaml:"listen"`
+}
+
+type slackFile struct {
+	AppTokenFile string `yaml:"appTokenFile"`
+	BotTokenFile string `yaml:"botTokenFile"`
+	Command      string `yaml:"command"`
+	TeamID       string `yaml:"teamID"`
+	APIURL       string `yaml:"apiURL"`
+}
+
+type clusterFile struct {
+	Name       string      `yaml:"name"`
+	Access     kube.Access `yaml:"access"`
+	Kubeconfig string      `yaml:"kubeconfig"`
+	Context    string      `yaml:"context"`
+	Server     string      `yaml:"server"`
+	CAFile     string      `yaml:"caFile"`
+	Azure      azureFile   `yaml:"azure"`
+	Sandbox    bool        `yaml:"sandbox"`
+}
+
+type azureFile struct {
+	TenantID        string `yaml:"tenantID"`
+	ClientID        string `yaml:"clientID"`
+	SecretFile      string `yaml:"secretFile"`
+	CertificateFile string `yaml:"certificateFile"`
+	AuthorityHost   string `yaml:"authorityHost"`
+}
+
+type followFile struct {
+	Soak string `yaml:"soak"`
+}
+
+// loadConfig reads the configuration for serving Slack: the file, strictly, and the tokens from their files or, first,
+// from the environment. Relative paths in it start at its own folder. The error lists everything that is wrong.
+func loadConfig(path string, env func(string) string) (Config, error) {
+	c, f, err := readConfig(path)
+	if err != nil {
+		return Config{}, err
+	}
+	var app, bot error
+	c.Slack.AppToken, app = token("appTokenFile", f.Slack.AppTokenFile, appTokenVariable, "xapp-", env)
+	c.Slack.BotToken, bot = token("botTokenFile", f.Slack.BotTokenFile, botTokenVariable, "xoxb-", env)
+	if err := errors.Join(app, bot); err != nil {
+		return Config{}, fmt.Errorf("reading the configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// loadConfigWithoutSlack reads the configuration for what needs no tokens, such as the console.
+func loadConfigWithoutSlack(path string) (Config, error) {
+	c, _, err := readConfig(path)
+	return c, err
+}
+
+func readConfig(path string) (Config, configFile, error) {
+	b, err := readBounded(path, maxConfigFile)
+	if err != nil {
+		return Config{}, configFile{}, fmt.Errorf("reading the configuration: %w", err)
+	}
+	f, err := parseConfig(b)
+	if err != nil {
+		return Config{}, configFile{}, fmt.Errorf("reading the configuration %s: %w", path, err)
+	}
+	f.resolve(filepath.Dir(path))
+	c := f.config()
+	soak, err := f.Follow.duration()
+	c.Follow.Soak = soak
+	if err := errors.Join(f.validate(), err, c.Validate()); err != nil {
+		return Config{}, configFile{}, fmt.Errorf("reading the configuration %s: %w", path, err)
+	}
+	return c, f, nil
+}
+
+// readBounded reads a file that has to be small: a wrong path may be a device or a database.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator's own path
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("%s has more than %d bytes: is it the right file?", path, most)
+	}
+	return b, nil
+}
+
+func parseConfig(b []byte) (configFile, error) {
+	var f configFile
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&f); errors.Is(err, io.EOF) {
+		return f, errors.New("the file is empty")
+	} else if err != nil {
+		return f, plainYAML(err)
+	}
+	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return f, errors.New("the file has more than one YAML document: put everything into the first")
+	}
+	return f, nil
+}
+
+// unknownField is how the YAML library says that a key is not known.
+var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+
+// intoType is the Go type at the end of its other complaints.
+var intoType = regexp.MustCompile(` into \S+$`)
+
+// plainYAML says in words what the YAML library found, with the lines.
+func plainYAML(err error) error {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	problems := make([]error, len(wrong.Errors))
+	for i, e := range wrong.Errors {
+		if m := unknownField.FindStringSubmatch(e); m != nil {
+			advice := "correct or remove it"
+			if near := algesta.Nearest(m[1], configKeys()); near != "" {
+				advice = "did you mean " + near + "?"
+			}
+			e = strings.Replace(e, m[0], fmt.Sprintf("%q is not a key here: %s", m[1], advice), 1)
+		}
+		problems[i] = errors.New(intoType.ReplaceAllString(e, ", something else is needed here"))
+	}
+	return errors.Join(problems...)
+}
+
+// configKeys are all keys that a configuration may hold.
+func configKeys() []string {
+	return strings.Fields("apiVersion kind slack appTokenFile botTokenFile command teamID apiURL clusters name access kubeconfig context server caFile " +
+		"azure tenantID clientID secretFile certificateFile authorityHost sandbox environments aliases cluster namespace deployment services " +
+		"policyFile store follow soak listen")
+}
+
+// resolve makes relative paths start at the folder of the configuration.
+func (f *configFile) resolve(dir string) {
+	paths := []*string{&f.Slack.AppTokenFile, &f.Slack.BotTokenFile, &f.PolicyFile}
+	for i := range f.Clusters {
+		c := &f.Clusters[i]
+		paths = append(paths, &c.Kubeconfig, &c.CAFile, &c.Azure.SecretFile, &c.Azure.CertificateFile)
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	if name, ok := strings.CutPrefix(f.Store, "file:"); ok && name != "" && !filepath.IsAbs(name) {
+		f.Store = "file:" + filepath.Join(dir, name)
+	}
+}
+
+// config fills in what was left out.
+func (f *configFile) config() Config {
+	c := Config{
+		Slack:        SlackConfig{Command: orDefault(f.Slack.Command, defaultCommand), TeamID: f.Slack.TeamID, APIURL: f.Slack.APIURL},
+		Environments: f.Environments,
+		Services:     f.Services,
+		PolicyFile:   f.PolicyFile,
+		Store:        orDefault(f.Store, defaultStore),
+		Listen:       orDefault(f.Listen, defaultListen),
+	}
+	if c.Slack.APIURL != "" && !strings.HasSuffix(c.Slack.APIURL, "/") {
+		c.Slack.APIURL += "/"
+	}
+	for _, k := range f.Clusters {
+		c.Clusters = append(c.Clusters, ClusterConfig{
+			Name: k.Name, Access: k.Access, Kubeconfig: k.Kubeconfig, Context: k.Context, Server: k.Server, CAFile: k.CAFile, Sandbox: k.Sandbox,
+			Azure: kube.Azure(k.Azure),
+		})
+	}
+	return c
+}
+
+func orDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func (f followFile) duration() (time.Duration, error) {
+	if f.Soak == "" {
+		return defaultSoak, nil
+	}
+	d, err := time.ParseDuration(f.Soak)
+	if err != nil || d <= 0 || d > maxSoak {
+		return 0, fmt.Errorf("follow.soak is %q: write a duration of up to %s, such as 60s", f.Soak, maxSoak)
+	}
+	return d, nil
+}
+
+// token reads a token from the environment or from its file. No error ever holds any of it.
+func token(key, path, variable, prefix string, env func(string) string) (slack.Secret, error) {
+	value, from := env(variable), variable
+	if value == "" {
+		if path == "" {
+			return "", fmt.Errorf("slack.%s is missing: name the file with the token, or set %s", key, variable)
+		}
+		b, err := readBounded(path, maxTokenFile)
+		if err != nil {
+			return "", fmt.Errorf("reading slack.%s: %w", key, err)
+		}
+		value, from = string(b), path
+	}
+	value = strings.TrimSpace(value)
+	if !strings.HasPrefix(value, prefix) || strings.ContainsAny(value, " \t\r\n") {
+		return "", fmt.Errorf("%s does not hold a Slack token that begins with %s: copy it again from the app's page", from, prefix)
+	}
+	return slack.Secret(value), nil
+}

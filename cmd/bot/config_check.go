@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/kube"
+)
+
+const (
+	configVersion = "algesta.io/v1"
+	configKind    = "Config"
+)
+
+// validate checks what only the file shows.
+func (f *configFile) validate() error {
+	var problems []error
+	if f.APIVersion != configVersion {
+		problems = append(problems, fmt.Errorf("apiVersion is %q: write %s", f.APIVersion, configVersion))
+	}
+	if f.Kind != configKind {
+		problems = append(problems, fmt.Errorf("kind is %q: write %s", f.Kind, configKind))
+	}
+	return errors.Join(problems...)
+}
+
+var (
+	slashCommand = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
+	teamID       = regexp.MustCompile(`^T[A-Z0-9]+$`)
+)
+
+// Validate lists everything that does not fit, in sentences for the operator.
+func (c Config) Validate() error {
+	problems := []error{c.Slack.Validate()}
+	if c.PolicyFile == "" {
+		problems = append(problems, errors.New("policyFile is missing: name the file with the policy, without one everything would be refused"))
+	}
+	if !strings.HasPrefix(c.Store, "file:") && !strings.HasPrefix(c.Store, "postgres://") && !strings.HasPrefix(c.Store, "postgresql://") {
+		problems = append(problems, errors.New("store is neither file:… nor postgres://…: write for example "+defaultStore))
+	}
+	names := c.clusterNames()
+	if len(names) == 0 {
+		problems = append(problems, errors.New("clusters is missing: name at least one"))
+	}
+	seen := map[string]bool{}
+	for i, k := range c.Clusters {
+		if k.Name == "" {
+			problems = append(problems, fmt.Errorf("cluster %d has no name", i+1))
+		} else if seen[k.Name] {
+			problems = append(problems, fmt.Errorf("cluster %s is there twice", k.Name))
+		}
+		seen[k.Name] = true
+		problems = append(problems, k.Validate())
+	}
+	for _, e := range c.Environments {
+		if e.Cluster != "" && !slices.Contains(names, e.Cluster) {
+			problems = append(problems, fmt.Errorf("environment %s: there is no cluster %q%s", e.Name, e.Cluster, meant(e.Cluster, names)))
+		}
+	}
+	if _, err := catalog.New(c.Environments, c.Services); err != nil {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+func (c Config) clusterNames() []string {
+	var names []string
+	for _, k := range c.Clusters {
+		if k.Name != "" {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
+// meant ends an error with the known word that was probably meant.
+func meant(word string, known []string) string {
+	if near := algesta.Nearest(word, known); near != "" {
+		return ": did you mean " + near + "?"
+	}
+	return ": add it under clusters"
+}
+
+// Validate checks the command, the team and the address.
+func (s SlackConfig) Validate() error {
+	var problems []error
+	if !slashCommand.MatchString(s.Command) {
+		problems = append(problems, fmt.Errorf("slack.command is %q: write a slash and lower-case letters, such as %s", s.Command, defaultCommand))
+	}
+	if s.TeamID != "" && !teamID.MatchString(s.TeamID) {
+		problems = append(problems, fmt.Errorf("slack.teamID is %q: write the workspace's ID, such as T0ALGESTA", s.TeamID))
+	}
+	if s.APIURL != "" && !loopback(s.APIURL) {
+		problems = append(problems, errors.New("slack.apiURL is not on this machine: it is for the sandbox only, because the tokens are sent to it; leave it out for Slack"))
+	}
+	return errors.Join(problems...)
+}
+
+// loopback reports whether an address can only be this machine. A name but localhost could lead anywhere.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// accesses are the ways to sign in to a cluster.
+func accesses() []string {
+	return []string{
+		string(kube.InCluster), string(kube.Kubeconfig), string(kube.WorkloadIdentity), string(kube.ManagedIdentity),
+		string(kube.ClientSecret), string(kube.ClientCertificate), string(kube.AzureCLI),
+	}
+}
+
+// Validate checks the way in.
+func (k ClusterConfig) Validate() error {
+	if !slices.Contains(accesses(), string(k.Access)) {
+		advice := "write one of " + strings.Join(accesses(), ", ")
+		if near := algesta.Nearest(string(k.Access), accesses()); near != "" {
+			advice = "did you mean " + near + "?"
+		}
+		return fmt.Errorf("cluster %s: access is %q: %s", k.Name, k.Access, advice)
+	}
+	if k.Access == kube.InCluster && (k.Kubeconfig != "" || k.Context != "" || k.Server != "") {
+		return fmt.Errorf("cluster %s: access inCluster takes neither kubeconfig, context nor server: remove them, or write access: kubeconfig", k.Name)
+	}
+	if k.Sandbox && k.Access != kube.Kubeconfig {
+		return fmt.Errorf("cluster %s: sandbox: true goes with access: kubeconfig only, so that no real cluster is taken for one", k.Name)
+	}
+	return nil
+}
+
+// onlySandboxes refuses every cluster that is not marked as a sandbox (design.md, decision 21).
+func (c Config) onlySandboxes() error {
+	for _, k := range c.Clusters {
+		if !k.Sandbox {
+			return fmt.Errorf("the cluster %s is not marked sandbox: true: the console has no approvals by real people, so it opens sandboxes only", k.Name)
+		}
+	}
+	return nil
+}

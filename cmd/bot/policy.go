@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// policyCommand holds the commands for whoever writes the policy.
+func policyCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Check a policy and explain its decisions"}
+	cmd.AddCommand(policyCheckCommand())
+	return cmd
+}
+
+// question is who wants to do what, as `bot policy check` is asked.
+type question struct {
+	config, file string
+	user, email  string
+	groups       []string
+	standing     string
+	at           string
+}
+
+func policyCheckCommand() *cobra.Command {
+	var q question
+	cmd := &cobra.Command{
+		Use:   "check [command …]",
+		Short: "Load a policy and, with a command, explain what it decides and why",
+		Long: "Load a policy strictly and say what is wrong with it. With a command as people type it, explain what every rule has to do\n" +
+			"with it and what is decided. Names are looked up in the configuration's environments; no cluster and no Slack is asked.\n" +
+			"The exit code is 1 for a policy that does not load and for a command that is refused.",
+		Example: "  bot policy check --policy policy.yaml\n" +
+			"  bot policy check --config config.yaml --user U0DANA --group S0BACKEND scale api-gateway production replicas=6",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return q.answer(cmd.Context(), cmd.OutOrStdout(), strings.Join(args, " "))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&q.config, "config", "", "the configuration: for its environments, and its policyFile")
+	flags.StringVar(&q.file, "policy", "", "the policy file, if not the configuration's")
+	flags.StringVar(&q.user, "user", "", "the Slack user ID of whoever asks, such as U0DANA")
+	flags.StringSliceVar(&q.groups, "group", nil, "the ID of a Slack user group that they are in, such as S0BACKEND; repeat for more")
+	flags.StringVar(&q.email, "email", "", "the e-mail address of their Slack profile")
+	flags.StringVar(&q.standing, "standing", string(algesta.Member), "member, guest, bot or deactivated")
+	flags.StringVar(&q.at, "at", "", "the time to decide at, such as 2026-12-24T10:00:00-05:00; default: now")
+	return cmd
+}
+
+// answer loads the policy and explains one command, or says that the policy is sound.
+func (q question) answer(ctx context.Context, out io.Writer, text string) error {
+	var cfg Config
+	var err error
+	if q.config != "" {
+		if cfg, err = loadConfigWithoutSlack(q.config); err != nil {
+			return err
+		}
+	}
+	p, err := loadPolicy(orDefault(q.file, cfg.PolicyFile))
+	if err != nil {
+		return err
+	}
+	if err := named(p, cfg); err != nil {
+		return err
+	}
+	if text == "" {
+		_, err := fmt.Fprintln(out, "The policy is sound.")
+		return err
+	}
+	if q.config == "" {
+		return errors.New("name the configuration with --config: its environments say what the command is about")
+	}
+	facts, err := q.facts(ctx, cfg, text)
+	if err != nil {
+		return err
+	}
+	return explainDecision(out, p, facts)
+}
+
+func loadPolicy(path string) (*policy.Policy, error) {
+	if path == "" {
+		return nil, errors.New("name a policy with --policy, or a configuration with --config")
+	}
+	b, err := readBounded(path, maxConfigFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the policy: %w", err)
+	}
+	p, err := policy.Load(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// named refuses a policy that names a cluster which is not configured: its rule would never hold.
+func named(p *policy.Policy, cfg Config) error {
+	names := cfg.clusterNames()
+	if len(names) == 0 {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, n := range names {
+		known[n] = true
+	}
+	var problems []error
+	for _, n := range p.Clusters() {
+		if !known[n] {
+			problems = append(problems, fmt.Errorf("the policy names the cluster %q, which is not configured%s", n, meant(n, names)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// facts are what the policy is asked, from the command as it would be typed.
+func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Facts, error) {
+	parser := commands.NewParser(runbooks.All())
+	parser.Command = cfg.Slack.Command
+	parsed, err := parser.Parse(text)
+	if err != nil {
+		return policy.Facts{}, plainError(err)
+	}
+	book, ok := runbooks.Find(parsed.Runbook)
+	if !ok || parsed.Help {
+		return policy.Facts{}, fmt.Errorf("everybody may use %s: the policy is not asked", parsed.Runbook)
+	}
+	names, err := catalog.New(cfg.Environments, cfg.Services)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	target, err := names.Resolve(ctx, parsed.Service, parsed.Environment, func(algesta.Target) bool { return true })
+	if err != nil {
+		return policy.Facts{}, plainError(parser.Suggest(parsed, err))
+	}
+	at := time.Now()
+	if q.at != "" {
+		if at, err = time.Parse(time.RFC3339, q.at); err != nil {
+			return policy.Facts{}, fmt.Errorf("reading --at: write a time with its zone, such as 2026-12-24T10:00:00-05:00: %w", err)
+		}
+	}
+	actor := algesta.Actor{
+		ID: algesta.PersonID{Team: cfg.Slack.TeamID, User: q.user}, Standing: algesta.Standing(q.standing), Groups: q.groups, Email: strings.ToLower(q.email), AsOf: at,
+	}
+	return policy.Facts{
+		Command: algesta.Command{Actor: actor, Runbook: book.Name, Target: target, Args: parsed.Args, Reason: parsed.Reason, At: at},
+		Verb:    book.Verb, At: at,
+	}, nil
+}
+
+// plainError is what people in Slack would read, for a terminal.
+func plainError(err error) error {
+	var told *algesta.Error
+	if !errors.As(err, &told) {
+		return err
+	}
+	return errors.New(strings.TrimSpace(told.Message.String() + " " + told.Hint.String()))
+}
+
+// explainDecision prints the rules in a table and the decision below it.
+func explainDecision(out io.Writer, p *policy.Policy, f policy.Facts) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, s := range p.Explain(f) {
+		mark := " "
+		if s.Speak {
+			mark = "*"
+		}
+		if _, err := fmt.Fprintf(table, "%s %s\t%s\t%s\n", mark, s.Part, s.Rule, s.Why); err != nil {
+			return fmt.Errorf("printing the rules: %w", err)
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("printing the rules: %w", err)
+	}
+	d := p.Decide(f)
+	if _, err := fmt.Fprintf(out, "%s: %s\n", d.Effect, d.Reason); err != nil {
+		return fmt.Errorf("printing the decision: %w", err)
+	}
+	if d.Effect == algesta.Refuse {
+		return errors.New("the command would be refused")
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Step is what one rule has to do with a command.
+type Step struct {
+	Part  string // "account", "binding", "freeze", "limit" or "approval"
+	Rule  string // its name; "" for the account
+	Speak bool   // the rule is about this command
+	Why   string
+}
+
+// Explain goes through every rule in the order of Decide, also past the one that refuses: for whoever writes the policy.
+// It tells more than a requester may know, and belongs on a terminal, not into a chat.
+func (p *Policy) Explain(f Facts) []Step {
+	account := Step{Part: "account", Speak: true, Why: "a full member"}
+	if refusal, ok := standing(f.actor()); !ok {
+		account.Why = refusal.Reason.String()
+	}
+	steps := []Step{account}
+	for _, b := range p.bindings {
+		steps = append(steps, b.explain(f))
+	}
+	for _, z := range p.freezes {
+		why, speak := about(z.verbs, z.place, f)
+		switch {
+		case speak && z.active(f.At):
+			why = fmt.Sprintf("refuses until %s", z.to.Format(time.RFC3339))
+		case speak:
+			why, speak = fmt.Sprintf("is not in force: it lasts from %s to %s", z.from.Format(time.RFC3339), z.to.Format(time.RFC3339)), false
+		}
+		steps = append(steps, Step{Part: "freeze", Rule: z.name, Speak: speak, Why: why})
+	}
+	for _, l := range p.limits {
+		steps = append(steps, l.explain(f))
+	}
+	for _, a := range p.approvals {
+		why, speak := about(a.verbs, a.place, f)
+		if speak {
+			why = asked(a.need)
+		}
+		steps = append(steps, Step{Part: "approval", Rule: a.need.Rule, Speak: speak, Why: why})
+	}
+	return steps
+}
+
+// explain says why a binding gives the command, or what keeps it from doing so.
+func (b binding) explain(f Facts) Step {
+	s := Step{Part: "binding", Rule: b.name}
+	why, speak := about(b.verbs, b.place, f)
+	switch {
+	case !among(f.actor(), b.subjects):
+		s.Why = "names " + list(subjectNames(b.subjects), "or") + ", which is not this person"
+	case !speak:
+		s.Why = why
+	default:
+		s.Speak, s.Why = true, fmt.Sprintf("gives it by the role %s", b.role)
+	}
+	return s
+}
+
+func (l limit) explain(f Facts) Step {
+	s := Step{Part: "limit", Rule: l.name}
+	why, speak := about(l.verbs, l.place, f)
+	switch {
+	case !speak:
+		s.Why = why
+		return s
+	case l.plans && f.Plan == nil:
+		s.Why = "is judged when there is a plan"
+		return s
+	}
+	s.Speak = true
+	yes, err := l.holds(variables(f))
+	switch {
+	case err != nil:
+		s.Why = "refuses, because it cannot be evaluated: " + err.Error()
+	case yes:
+		s.Why = "is kept"
+	default:
+		s.Why = "refuses: " + l.otherwise
+	}
+	return s
+}
+
+// about reports whether a rule is about the command's verb and place, and if not, why.
+func about(verbs verbSet, in place, f Facts) (why string, yes bool) {
+	switch {
+	case !verbs[f.Verb]:
+		return "is not about " + f.Verb, false
+	case !in.covers(f.target()):
+		return "does not hold " + strings.TrimSpace(where(f.target())), false
+	}
+	return "", true
+}
+
+// asked is "asks for 2 of group:S0PLATFORM within 30m0s".
+func asked(n algesta.Requirement) string {
+	why := fmt.Sprintf("asks for %d of %s within %s", n.Count, list(subjectNames(n.Approvers), "or"), n.ExpiresAfter)
+	if n.RequesterMayApprove {
+		why += ", the requester included"
+	}
+	if n.ReasonRequired {
+		why += ", with a reason"
+	}
+	return why
+}
+
+func subjectNames(subjects []algesta.Subject) []string {
+	words := make([]string, len(subjects))
+	for i, s := range subjects {
+		words[i] = string(s)
+	}
+	return words
+}
