@@ -16,6 +16,7 @@ var (
 	ErrCannotSee     = errors.New("this user does not see that conversation")
 	ErrNoSuchCommand = errors.New("no app of this workspace has that slash command")
 	ErrNotThere      = errors.New("not there")
+	ErrEmpty         = errors.New("an empty message cannot be sent")
 )
 
 // acting checks that a person may act in a conversation. The caller holds mu.
@@ -114,7 +115,10 @@ func (s *Server) Say(user, channel, threadTS, text string) (Message, error) {
 	if threadTS != "" && c.find(threadTS) == nil {
 		return Message{}, fmt.Errorf("thread %s: %w", threadTS, ErrNotThere)
 	}
-	wire := s.escape(text, true)
+	if strings.TrimSpace(text) == "" {
+		return Message{}, ErrEmpty
+	}
+	wire := s.escape(strings.ToValidUTF8(text, "\uFFFD"), true)
 	m := s.post(c, &Message{User: u.ID, ThreadTS: threadTS, Text: wire, Blocks: []Block{s.richText(wire)}})
 	s.announce(c, m)
 	return *m, nil
