@@ -57,7 +57,7 @@ func (s *sender) call(ctx context.Context, r *result, msg rendered) (ts string, 
 	}
 	text, blocks := msg.text, msg.blocks
 	if r.text {
-		text, blocks = msg.plain, nil
+		text, blocks = msg.plain(), nil
 	}
 	options := []slackapi.MsgOption{
 		slackapi.MsgOptionText(text, false), slackapi.MsgOptionParse(false), // escaped already
@@ -97,7 +97,7 @@ func (s *sender) reply(ctx context.Context, o algesta.Outgoing, msg rendered, te
 		UnfurlLinks: &off, UnfurlMedia: &off,
 	}
 	if textOnly {
-		hook.Text = msg.plain
+		hook.Text = msg.plain()
 	} else {
 		hook.Blocks = &slackapi.Blocks{BlockSet: msg.blocks}
 	}

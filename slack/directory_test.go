@@ -217,7 +217,7 @@ func TestQuestionsStayBelowSlacksRate(t *testing.T) {
 		for time.Since(begin) < time.Minute {
 			_, err := ask(t.Context(), d, "key", d.members, func(context.Context) (int, error) { asked++; return 1, nil })
 			if err != nil {
-				time.Sleep(100 * time.Millisecond) // made-up time
+				pause(t.Context(), 100*time.Millisecond) // of made-up time
 			}
 		}
 		require.LessOrEqual(t, asked, 20)

@@ -274,10 +274,11 @@ func (r reader) withoutMention(text string) string {
 	return strings.TrimSpace(text) // also the no-break space that Slack puts after a mention
 }
 
-// unescape undoes the three replacements that Slack makes in what people type.
-func unescape(s string) string {
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
-}
+// entities are the three replacements that Slack makes in what people type.
+var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+
+// unescape is what people typed.
+func unescape(s string) string { return entities.Replace(s) }
 
 // shapeOnly says what was wrong with a JSON text without quoting it: it can hold what people typed.
 func shapeOnly(err error) error {

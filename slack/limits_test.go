@@ -37,7 +37,7 @@ func problemsOf(r rendered) []string {
 	}
 	l.atMost("characters of all blocks", l.chars, 10_000)
 	l.atMost("tables", l.tables, 1)
-	for name, text := range map[string]string{"text": r.text, "plain": r.plain} {
+	for name, text := range map[string]string{"text": r.text, "plain": r.plain()} {
 		l.atMost(name, utf8.RuneCountInString(text), 4000)
 		l.atLeast(name, utf8.RuneCountInString(text), 1)
 	}

@@ -28,9 +28,12 @@ const (
 // rendered is a message as Slack takes it.
 type rendered struct {
 	text   string // the first line: what notifications and screen readers say
-	plain  string // the whole message without blocks, for a Slack that does not take them
 	blocks []slackapi.Block
+	report algesta.Report // as it was rendered, clean
 }
+
+// plain is the whole message without blocks, for a Slack that does not take them.
+func (r rendered) plain() string { return plainMessage(r.report) }
 
 // render turns a report into Block Kit. It is pure, and its result is within Slack's limits whatever the report holds: what
 // does not fit is left out and the message says how much. All text is rich text or plain text, so that nothing
@@ -61,7 +64,7 @@ func render(r algesta.Report, redactor *algesta.Redactor) rendered {
 	if len(controls.Elements.ElementSet) > 0 {
 		l.blocks = append(l.blocks, controls)
 	}
-	return rendered{text: firstLine(r), plain: plainMessage(r), blocks: l.blocks}
+	return rendered{text: firstLine(r), blocks: l.blocks, report: r}
 }
 
 // emoji is the one sign that a message has for its state.

@@ -135,7 +135,7 @@ func postTest(t interface {
 	api := apiOf(server)
 	_, ts, err := api.PostMessage("C0OPS", slackapi.MsgOptionText(r.text, false), slackapi.MsgOptionBlocks(r.blocks...))
 	require.NoError(t, err, "%s: %v", name, details(err))
-	_, _, _, err = api.UpdateMessage("C0OPS", ts, slackapi.MsgOptionText(r.plain, false), slackapi.MsgOptionBlocks())
+	_, _, _, err = api.UpdateMessage("C0OPS", ts, slackapi.MsgOptionText(r.plain(), false), slackapi.MsgOptionBlocks())
 	require.NoError(t, err, name)
 }
 
@@ -151,7 +151,7 @@ func TestOnlyExplicitMentionsNotify(t *testing.T) {
 	for _, active := range []string{`"user"`, `"usergroup"`, `"broadcast"`, `"mrkdwn"`, `"link"`} {
 		require.NotContains(t, string(raw), `"type":`+active)
 	}
-	for _, text := range []string{r.text, r.plain} {
+	for _, text := range []string{r.text, r.plain()} {
 		require.NotContains(t, text, "<")
 		require.NotContains(t, text, "@here")
 		require.NotContains(t, text, "@everyone")
@@ -176,7 +176,7 @@ func TestKnownSecretsAreHidden(t *testing.T) {
 	}, Buttons: []algesta.Button{{Label: "correct horse battery", Action: algesta.Run, ID: "o-1", Confirm: &algesta.Confirm{Title: "correct horse battery", Text: "correct horse battery"}}}}, redactor)
 	raw, err := json.Marshal(r.blocks)
 	require.NoError(t, err)
-	require.NotContains(t, string(raw)+r.text+r.plain, "horse")
+	require.NotContains(t, string(raw)+r.text+r.plain(), "horse")
 }
 
 func TestWhatDoesNotFitIsCounted(t *testing.T) {

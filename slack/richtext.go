@@ -89,14 +89,12 @@ func moment(s algesta.Span) string { return first(s.Text, s.At.UTC().Format("200
 // joiner is an invisible character; after an @ it keeps Slack from reading a group of people.
 const joiner = "\u2060"
 
-// escape makes text harmless in Slack's markup. Nobody is ever notified by it.
-func escape(s string) string {
-	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-	for _, word := range []string{"channel", "here", "everyone", "group"} {
-		s = strings.ReplaceAll(s, "@"+word, "@"+joiner+word)
-	}
-	return s
-}
+// escapes make text harmless in Slack's markup.
+var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;",
+	"@channel", "@"+joiner+"channel", "@here", "@"+joiner+"here", "@everyone", "@"+joiner+"everyone", "@group", "@"+joiner+"group")
+
+// escape is s as text in Slack's markup. Nobody is ever notified by it.
+func escape(s string) string { return escapes.Replace(s) }
 
 // markup is one span in Slack's markup, for the text beside the blocks.
 func markup(s algesta.Span) string {

@@ -30,7 +30,8 @@ const (
 	callTimeout = 25 * time.Second
 	// pollEvery finds what no wake-up told: posts of another process, a bell that rang during a failure.
 	pollEvery = 5 * time.Second
-	// gather is how long a delivered answer waits for others, to be recorded together with them.
+	// gather is how long a delivered answer waits for others, to be recorded together with them, and how often at most the
+	// outbox is read.
 	gather = 10 * time.Millisecond
 	// storeWait is the pause after the store failed.
 	storeWait = time.Second
@@ -74,11 +75,15 @@ func (s *sender) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		began := time.Now()
 		timer.Reset(s.round(ctx))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-s.outbox.OutboxWake():
+			if time.Since(began) < gather {
+				pause(ctx, gather-time.Since(began))
+			}
 		case r := <-s.results:
 			s.collect(r)
 		}
