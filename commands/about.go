@@ -1,0 +1,180 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// isAbout reports whether the command is about the bot and the person, and touches no cluster.
+func isAbout(runbook string) bool {
+	switch runbook {
+	case "help", "whoami", "can-i":
+		return true
+	}
+	return false
+}
+
+// about answers help, whoami and can-i. They need no binding (decision 8).
+func (d *Dispatcher) about(ctx context.Context, in algesta.Invocation, p Parsed) (algesta.Report, error) {
+	if p.Help || p.Runbook == "help" {
+		return d.help(p), nil
+	}
+	actor, err := d.actor(ctx, in, factsAge)
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	if p.Runbook == "whoami" {
+		return d.whoami(ctx, actor), nil
+	}
+	return d.canI(ctx, actor, p)
+}
+
+// help lists the commands, or explains one.
+func (d *Dispatcher) help(p Parsed) algesta.Report {
+	about := p.Runbook
+	if about == "help" {
+		about = p.Args.String("about")
+	}
+	if book, ok := runbooks.Find(about); ok {
+		return d.helpFor(book)
+	}
+	r := algesta.Report{Title: algesta.Say("I operate the services on Kubernetes. You say what; I show exactly what would change, ask who may approve, run it once and say how it ended.")}
+	var rows [][]algesta.Text
+	for _, b := range runbooks.All() {
+		rows = append(rows, []algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" "+b.Example)), algesta.Say(b.Summary)})
+	}
+	rows = append(
+		rows,
+		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" whoami")), algesta.Say("Show who you are to me and what you may do.")},
+		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" can-i scale api-gateway production")), algesta.Say("Say whether you may do something, and who has to approve it.")},
+	)
+	r.Body = []algesta.Block{
+		{Table: &algesta.Table{Head: []string{"command", "what it does"}, Rows: rows}},
+		{Text: algesta.Say("Environments: {}. In a thread, say {} instead.", strings.Join(d.Catalog.Environments(), ", "), algesta.Name("@algesta …"))},
+	}
+	return r
+}
+
+func (d *Dispatcher) helpFor(b runbooks.Runbook) algesta.Report {
+	r := algesta.Report{Title: algesta.Say("{}: {}", algesta.Name(b.Name), b.Summary)}
+	fields := []algesta.Field{{Label: "example", Value: algesta.Say("{}", algesta.Name(d.Command+" "+b.Example))}}
+	if len(b.Aliases) > 0 {
+		fields = append(fields, algesta.Field{Label: "also", Value: algesta.Say("{}", strings.Join(b.Aliases, ", "))})
+	}
+	for _, a := range b.Args {
+		if a.Summary == "" { // only for buttons
+			continue
+		}
+		fields = append(fields, algesta.Field{Label: a.Name, Value: algesta.Say("{}", a.Summary)})
+	}
+	r.Body = []algesta.Block{{Fields: fields}}
+	return r
+}
+
+// whoami says who the person is to the bot and what follows from it.
+func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report {
+	var groups []string
+	for _, g := range a.Groups {
+		groups = append(groups, d.Directory.Subject(ctx, algesta.Subject("group:"+g)))
+	}
+	in := "none that the policy names"
+	if len(groups) > 0 {
+		in = strings.Join(groups, ", ")
+	}
+	r := algesta.Report{
+		Title: algesta.Say("You are {} to me.", a.Name),
+		Body: []algesta.Block{{Fields: []algesta.Field{
+			{Label: "identity", Value: algesta.Say("{}", algesta.Name(a.ID.String()))},
+			{Label: "account", Value: algesta.Say("{}", string(a.Standing))},
+			{Label: "groups", Value: algesta.Say("{}", in)},
+		}}},
+	}
+	grants := d.Policy().Grants(a)
+	if len(grants) == 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("No rule of the policy gives you anything, so I will refuse whatever you ask for. Ask the people who write the policy.")})
+		return r
+	}
+	var rows [][]algesta.Text
+	for _, g := range grants {
+		rows = append(rows, []algesta.Text{algesta.Say("{}", g.Binding), algesta.Say("{}", g.Role), algesta.Say("{}", places(g)), algesta.Say("{}", strings.Join(g.Verbs, ", ")), algesta.Say("{}", asks(g))})
+	}
+	r.Body = append(r.Body, algesta.Block{Table: &algesta.Table{Head: []string{"rule", "role", "where", "you may", "after approval"}, Rows: rows}})
+	return r
+}
+
+// places is where a grant holds, in words.
+func places(g policy.Grant) string {
+	namespaces := "everywhere"
+	if !slices.Contains(g.Namespaces, "*") {
+		namespaces = strings.Join(g.Namespaces, ", ")
+	}
+	if len(g.Clusters) == 0 {
+		return namespaces
+	}
+	return namespaces + " on " + strings.Join(g.Clusters, ", ")
+}
+
+// asks are the verbs of a grant that need an approval, in words.
+func asks(g policy.Grant) string {
+	var verbs []string
+	for _, a := range g.Asks {
+		verbs = append(verbs, a.Verbs...)
+	}
+	slices.Sort(verbs)
+	if verbs = slices.Compact(verbs); len(verbs) == 0 {
+		return "nothing"
+	}
+	return strings.Join(verbs, ", ")
+}
+
+// canI says what the policy would say, without doing anything.
+func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p Parsed) (algesta.Report, error) {
+	verb := p.Args.String("verb")
+	book, ok := runbooks.Find(verb)
+	if !ok {
+		return algesta.Report{}, &algesta.Error{
+			Kind: algesta.ErrUsage, Message: algesta.Say("I do not know the command \"{}\".", verb),
+			Hint: algesta.Say("I know {}.", strings.Join(bookNames(), ", ")),
+		}
+	}
+	target, err := d.resolve(ctx, a, book, p)
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	c := algesta.Command{ID: algesta.NewCommandID(), Actor: a, Runbook: book.Name, Target: target, Args: p.Args, At: time.Now()}
+	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now(), Asking: true})
+	what := fmt.Sprintf("%s %s in %s", book.Name, target.Service, target.Environment)
+	switch decision.Effect {
+	case algesta.Allow:
+		return algesta.Report{Tone: algesta.Good, Title: algesta.Say("Yes, you may {}. No approval is needed (rule \"{}\").", what, decision.Rule)}, nil
+	case algesta.NeedsApproval:
+		n := d.names(ctx, decision.Needs)
+		missing := d.Policy().Missing(decision.Needs, a, nil)
+		return algesta.Report{Tone: algesta.Waiting, Title: algesta.Say("Yes, you may {} once it is approved: {}.", what, stillNeeded(missing, n))}, nil
+	case algesta.Refuse:
+	}
+	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil
+}
+
+func hint(t algesta.Text) []algesta.Block {
+	if len(t) == 0 {
+		return nil
+	}
+	return []algesta.Block{{Text: t}}
+}
+
+func bookNames() []string {
+	var out []string
+	for _, b := range runbooks.All() {
+		out = append(out, b.Name)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,206 @@
+package commands
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// cardOf is the root card of a request in its present state: who, what, where, how it stands.
+func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report {
+	by := "asked by " + r.Command.Actor.Name
+	id := algesta.Name(r.ID)
+	switch r.Status {
+	case algesta.Pending:
+		return algesta.Report{
+			Tone: algesta.Waiting, Title: algesta.Say("{} waits for approval", r.Plan.Title),
+			Small: algesta.Say("{} · needs {} · expires {} · {}", by, stillNeeded(missing, n), algesta.At(r.ExpiresAt), id),
+		}
+	case algesta.Approved, algesta.Executing, algesta.Applied:
+		return algesta.Report{Tone: algesta.Running, Title: r.Plan.Doing, Small: algesta.Say("{} · {}", people(r), id)}
+	case algesta.Succeeded:
+		return algesta.Report{Tone: algesta.Good, Title: r.Plan.Done, Small: algesta.Say("{} · {} · {}", people(r), r.Note, id)}
+	case algesta.Unknown:
+		return algesta.Report{
+			Tone: algesta.Warning, Title: algesta.Say("{}: I do not know whether it happened", r.Plan.Title),
+			Small: algesta.Say("{} · {}", people(r), id),
+		}
+	case algesta.Failed, algesta.TimedOut, algesta.Rejected, algesta.Cancelled, algesta.Expired, algesta.Superseded, algesta.Stale:
+	}
+	tone := algesta.Neutral
+	if r.Status == algesta.Failed || r.Status == algesta.TimedOut {
+		tone = algesta.Bad
+	}
+	return algesta.Report{Tone: tone, Title: algesta.Say("{} {}", r.Plan.Title, r.Note), Small: algesta.Say("{} · {}", people(r), id)}
+}
+
+// people is "asked by Dana, approved by Carla".
+func people(r algesta.Request) string {
+	s := "asked by " + r.Command.Actor.Name
+	if len(r.DecidedBy) == 0 {
+		return s
+	}
+	return s + ", " + deed(r.Status) + " by " + who(r.DecidedBy)
+}
+
+// deed is what those who decided did.
+func deed(s algesta.Status) string {
+	switch s {
+	case algesta.Rejected:
+		return "denied"
+	case algesta.Cancelled:
+		return "cancelled"
+	case algesta.Pending, algesta.Approved, algesta.Executing, algesta.Applied, algesta.Succeeded, algesta.Failed,
+		algesta.TimedOut, algesta.Expired, algesta.Superseded, algesta.Stale, algesta.Unknown:
+	}
+	return "approved"
+}
+
+// planOf is the first message of the thread, the only one with the buttons. Once the request is no longer pending the
+// buttons are gone and one line says who decided and when.
+func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Text) algesta.Report {
+	out := algesta.Report{
+		Title: r.Plan.Summary,
+		Small: algesta.Say("{} / {}", r.Command.Target.Cluster, r.Command.Target.Namespace),
+	}
+	if len(why) > 0 {
+		out.Body = append(out.Body, algesta.Block{Text: why})
+	}
+	if len(r.Plan.Facts) > 0 {
+		out.Body = append(out.Body, algesta.Block{Fields: r.Plan.Facts})
+	}
+	if r.Plan.Diff != "" {
+		out.Body = append(out.Body, algesta.Block{Pre: r.Plan.Diff})
+	}
+	for _, w := range r.Plan.Warnings {
+		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("⚠ {}", w)})
+	}
+	if r.Command.Reason != "" {
+		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("Reason: {}", r.Command.Reason)})
+	}
+	out.Body = append(out.Body, algesta.Block{Text: closing(r, missing, n)})
+	if r.Status == algesta.Pending {
+		out.Buttons = voteButtons(r)
+	}
+	return out
+}
+
+// closing is the last line of the plan: who may approve, or who decided and when.
+func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text {
+	switch {
+	case r.Status == algesta.Pending:
+		var asks algesta.Text
+		for _, m := range missing {
+			asks = join(asks, algesta.Say("{}: {}.", mentions(m.Approvers), ask(m.Lacks)))
+		}
+		if len(r.DecidedBy) > 0 {
+			asks = join(algesta.Say("{} said yes.", who(r.DecidedBy)), asks)
+		}
+		return join(asks, algesta.Say("{} may cancel.", r.Command.Actor.Name))
+	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:
+		return algesta.Say("No approval is needed here. It runs at once.")
+	case len(r.DecidedBy) == 0:
+		return algesta.Say("Closed: {}", r.Note)
+	}
+	return algesta.Say("{} by {}, {}.", capital(deed(r.Status)), who(r.DecidedBy), algesta.At(r.UpdatedAt))
+}
+
+// ask is what the approvers of one rule are asked for.
+func ask(lacks int) string {
+	if lacks == 1 {
+		return "one of you may approve"
+	}
+	return strconv.Itoa(lacks) + " of you have to approve"
+}
+
+// mentions are the approvers, notified.
+func mentions(subjects []algesta.Subject) algesta.Text {
+	var out algesta.Text
+	for _, s := range subjects {
+		if len(out) > 0 {
+			out = algesta.Say("{} {}", out, algesta.MentionSubject(s))
+			continue
+		}
+		out = algesta.Say("{}", algesta.MentionSubject(s))
+	}
+	return out
+}
+
+func voteButtons(r algesta.Request) []algesta.Button {
+	return []algesta.Button{
+		{
+			Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary",
+			Confirm: &algesta.Confirm{Title: "Approve this change?", Text: r.Plan.Summary.String() + "? It runs at once.", Yes: "Approve", No: "Not now"},
+		},
+		{Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger"},
+		{Label: "Cancel", Action: algesta.Cancel, ID: r.ID},
+	}
+}
+
+// progressOf is the one message that follows the rollout.
+func progressOf(p runbooks.Progress) algesta.Report {
+	r := algesta.Report{Tone: algesta.Running, Title: p.Line, Body: []algesta.Block{{Bar: &algesta.Bar{Done: p.Ready, Of: p.Of}}}}
+	if p.Phase == runbooks.Complete || p.Phase == runbooks.Settled {
+		r.Tone = algesta.Good
+	}
+	if len(p.Pods) > 0 {
+		r.Body = append(r.Body, algesta.Block{List: p.Pods})
+	}
+	return r
+}
+
+// ended is the end in the thread: a new message that mentions whoever asked and whoever approved.
+func ended(r algesta.Request, tone algesta.Tone, said algesta.Text) algesta.Report {
+	var to algesta.Text
+	for _, a := range concerned(r) {
+		to = append(to, algesta.Mention(a), algesta.Span{Text: " "})
+	}
+	return algesta.Report{Tone: tone, Title: algesta.Say("{}{}", to, said)}
+}
+
+// concerned are the requester and those who decided, each once.
+func concerned(r algesta.Request) []algesta.Actor {
+	out := []algesta.Actor{r.Command.Actor}
+	for _, a := range r.DecidedBy {
+		if a.ID != r.Command.Actor.ID {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// cardAndDetail parts an answer into the compact card and the detail for the thread.
+func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
+	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("asked by {} · {}", c.Actor.Name, algesta.Name(c.ID))}
+	return card, algesta.Report{Title: r.Small, Body: r.Body, Buttons: r.Buttons}
+}
+
+// plural is "1 pod" or "3 pods".
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// span is a duration as people say it: "41 s", "3 min", "2 h".
+func span(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Round(time.Second)/time.Second))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d/time.Minute))
+	}
+	return fmt.Sprintf("%d h", int(d/time.Hour))
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return string(s[0]-'a'+'A') + s[1:]
+}

@@ -1,0 +1,283 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// The bounds of the order of things.
+const (
+	// handleTimeout bounds the work for one invocation; reading a cluster is bounded again in kube.
+	handleTimeout = 60 * time.Second
+	// tooOld is the age at which a typed command is no longer carried out: whoever typed it has moved on (decision 17).
+	tooOld = 2 * time.Minute
+	// lagging is how long somebody waits before being told that the bot is busy.
+	lagging = 2 * time.Second
+	// startWithin is how long an approved request may wait for its execution before it is stale.
+	startWithin = 15 * time.Minute
+	// factsAge is the greatest age of what is known of a person (decision 11).
+	factsAge = 10 * time.Minute
+	// atOnce is how many invocations are worked on at a time.
+	atOnce = 32
+)
+
+// Config is what a Dispatcher needs. All fields are required but Busy.
+type Config struct {
+	Command   string // the slash command, for examples: "/algesta"
+	Parser    Parser
+	Policy    func() *policy.Policy // the policy in force: it may be reloaded
+	Catalog   Catalog
+	Directory Directory
+	Clusters  Clusters
+	Store     Store
+	Redact    func(string) string // takes secrets out of what came from a cluster or a person
+	Soak      time.Duration       // how long a finished rollout is watched
+	Log       *zap.Logger
+}
+
+// Dispatcher carries every invocation from the inbox to its answer, and every request to its end.
+type Dispatcher struct {
+	Config
+	looks sync.Map // request ID → look: when the follower last told what
+	sem   chan struct{}
+}
+
+// New checks the configuration.
+func New(c Config) (*Dispatcher, error) {
+	if c.Command == "" || c.Policy == nil || c.Catalog == nil || c.Directory == nil || c.Clusters == nil || c.Store == nil || c.Redact == nil || c.Log == nil {
+		return nil, errors.New("the dispatcher lacks a part")
+	}
+	if c.Soak <= 0 {
+		return nil, fmt.Errorf("the soak has to be longer than nothing, it is %s", c.Soak)
+	}
+	return &Dispatcher{Config: c, sem: make(chan struct{}, atOnce)}, nil
+}
+
+// Run works on open (what the inbox held at the start, oldest first) and on every arrival until ctx ends or
+// arrivals is closed; then it waits for the work under way.
+func (d *Dispatcher) Run(ctx context.Context, open []algesta.Invocation, arrivals <-chan algesta.Invocation) {
+	var work sync.WaitGroup
+	defer work.Wait()
+	for _, in := range open {
+		work.Go(func() { d.queue(ctx, in) })
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case in, ok := <-arrivals:
+			if !ok {
+				return
+			}
+			work.Go(func() { d.queue(ctx, in) })
+		}
+	}
+}
+
+// queue waits for a free place and says so to the person when that takes long.
+func (d *Dispatcher) queue(ctx context.Context, in algesta.Invocation) {
+	wait := time.NewTimer(lagging)
+	defer wait.Stop()
+	for {
+		select {
+		case d.sem <- struct{}{}:
+			defer func() { <-d.sem }()
+			d.Handle(ctx, in)
+			return
+		case <-wait.C:
+			d.sayBusy(ctx, in)
+		case <-ctx.Done(): // the inbox keeps it for the next start
+			return
+		}
+	}
+}
+
+func (d *Dispatcher) sayBusy(ctx context.Context, in algesta.Invocation) {
+	p := d.answer(in, "busy-"+in.Key, algesta.Report{Tone: algesta.Waiting, Title: algesta.Say("I am busy and have not looked at this yet. I will answer as soon as I can.")})
+	if err := d.Store.Update(ctx, func(tx Tx) error { return tx.Post(p) }); err != nil {
+		d.Log.Warn("could not say busy", zap.Error(err))
+	}
+}
+
+// Handle answers one invocation. Whatever happens, the person gets one answer and the inbox row is closed
+// in the transaction that stores it; only when even that cannot be stored the row stays open for the next start.
+func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
+	// A shutdown does not cut work short that has begun: it is bounded by its own timeout.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
+	defer cancel()
+	id := algesta.NewCommandID()
+	log := d.Log.With(zap.String("command", id), zap.Stringer("actor", in.Person))
+	var err error
+	if in.Kind == algesta.Voted {
+		err = d.vote(ctx, in)
+	} else {
+		err = d.command(ctx, id, in)
+	}
+	if err == nil {
+		return
+	}
+	if refusal := (*algesta.Error)(nil); errors.As(err, &refusal) {
+		log.Info("command refused", zap.String("kind", string(refusal.Kind)), zap.Error(err))
+	} else {
+		log.Error("command went wrong", zap.Error(err))
+	}
+	if err := d.reply(ctx, in, id, explain(err, id)); err != nil {
+		log.Error("the answer could not be stored", zap.Error(err))
+	}
+}
+
+// reply stores an answer that only its reader sees and closes the invocation, in one transaction.
+func (d *Dispatcher) reply(ctx context.Context, in algesta.Invocation, id string, r algesta.Report) error {
+	return d.Store.Update(ctx, func(tx Tx) error {
+		if err := tx.Post(d.answer(in, id, r)); err != nil {
+			return err
+		}
+		return tx.Answered(in.Key)
+	})
+}
+
+// answer is a post that only the person who asked sees.
+func (d *Dispatcher) answer(in algesta.Invocation, id string, r algesta.Report) algesta.Post {
+	return algesta.Post{
+		Command: id, Kind: algesta.AnswerPost, Channel: in.Channel, Thread: in.Thread,
+		OnlyFor: in.Person.User, Reply: in.Reply, Report: r,
+	}
+}
+
+// command carries a typed or mentioned command to its answer or to a request.
+func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocation) error {
+	if age := time.Since(in.At); age > tooOld {
+		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("I was restarted while you asked. Nothing was run; please ask again.")}
+	}
+	parsed, err := d.Parser.Parse(in.Text)
+	if err != nil {
+		return err
+	}
+	if parsed.Help || isAbout(parsed.Runbook) {
+		report, err := d.about(ctx, in, parsed)
+		if err != nil {
+			return err
+		}
+		return d.reply(ctx, in, id, report)
+	}
+	book, ok := runbooks.Find(parsed.Runbook)
+	if !ok {
+		return fmt.Errorf("the parser named the runbook %q, which does not exist", parsed.Runbook)
+	}
+	actor, err := d.actor(ctx, in, factsAge)
+	if err != nil {
+		return err
+	}
+	target, err := d.resolve(ctx, actor, book, parsed)
+	if err != nil {
+		return err
+	}
+	c := algesta.Command{
+		ID: id, Actor: actor, Runbook: book.Name, Target: target, Args: parsed.Args, Reason: d.Redact(parsed.Reason),
+		At: in.At, Channel: in.Channel, Thread: in.Thread,
+	}
+	return d.start(ctx, in, book, c)
+}
+
+// start decides about a resolved command and answers it or opens a request. Offers come in here too.
+func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) error {
+	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()})
+	if decision.Effect == algesta.Refuse {
+		return refused(decision)
+	}
+	place, err := d.Directory.Place(ctx, c.Channel)
+	if err != nil {
+		return fmt.Errorf("asking about the channel: %w", err)
+	}
+	if !book.Changes() {
+		return d.read(ctx, in, book, c, decision, place)
+	}
+	if !place.Member && !place.Direct {
+		return &algesta.Error{
+			Kind:    algesta.ErrRefused,
+			Message: algesta.Say("I am not in {}, so I cannot post a thread here.", channelName(place, in)),
+			Hint:    algesta.Say("Invite me first: {}", algesta.Name("/invite @algesta")),
+		}
+	}
+	if place.Direct && decision.Effect == algesta.NeedsApproval {
+		return &algesta.Error{
+			Kind:    algesta.ErrRefused,
+			Message: algesta.Say("This needs somebody's approval, and nobody else can see our direct messages."),
+			Hint:    algesta.Say("Ask in a channel that I am in, where the approvers are too."),
+		}
+	}
+	return d.propose(ctx, in, book, c)
+}
+
+// channelName is how a refusal names the channel: a private one has no name for the bot.
+func channelName(p Place, in algesta.Invocation) string {
+	switch {
+	case p.Name != "" && !in.Private:
+		return "#" + p.Name
+	case in.Direct:
+		return "this conversation"
+	}
+	return "this channel"
+}
+
+// read answers a command that only looks: in the channel as a card with its detail in the thread,
+// or to the person alone where the bot is not a member (decision 13).
+func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command, decision algesta.Decision, place Place) error {
+	if decision.Effect != algesta.Allow {
+		return &algesta.Error{
+			Kind:    algesta.ErrRefused,
+			Message: algesta.Say("The rule \"{}\" wants an approval for reading, and reading cannot be approved.", decision.Rule),
+			Hint:    algesta.Say("Ask the people who write the policy to name changes in that rule."),
+		}
+	}
+	cluster, err := d.Clusters.Reader(c.Target.Cluster)
+	if err != nil {
+		return fmt.Errorf("opening the cluster: %w", err)
+	}
+	report, err := book.Answer(ctx, cluster, runbooks.Input{Command: c, Workload: c.Target.Workload()})
+	if err != nil {
+		return fmt.Errorf("running %s: %w", book.Name, err)
+	}
+	if !place.Member && !place.Direct {
+		report.Buttons = nil // a change could not be asked for here anyway
+		return d.reply(ctx, in, c.ID, report)
+	}
+	offers := withIDs(&report)
+	card, detail := cardAndDetail(report, c)
+	return d.Store.Update(ctx, func(tx Tx) error {
+		if err := storeOffers(tx, offers); err != nil {
+			return err
+		}
+		if err := tx.Post(post(c, algesta.CardPost, card)); err != nil {
+			return err
+		}
+		if len(detail.Body)+len(detail.Buttons) > 0 {
+			if err := tx.Post(post(c, algesta.DetailPost, detail)); err != nil {
+				return err
+			}
+		}
+		if err := tx.Append(entry(c.ID, "read", c.Actor, algesta.Args{"runbook": c.Runbook, "target": c.Target.Workload().String()})); err != nil {
+			return err
+		}
+		return tx.Answered(in.Key)
+	})
+}
+
+// post is a message of a command, in the thread of its card.
+func post(c algesta.Command, kind algesta.PostKind, r algesta.Report) algesta.Post {
+	return algesta.Post{Command: c.ID, Kind: kind, Channel: c.Channel, Thread: c.Thread, Report: r}
+}
+
+// entry is an audit line of a person's doing.
+func entry(id, kind string, by algesta.Actor, data algesta.Args) algesta.Entry {
+	return algesta.Entry{Request: id, Kind: kind, Actor: by.ID.String(), At: time.Now(), Data: data}
+}

@@ -1,0 +1,63 @@
+package commands
+
+import (
+	"errors"
+
+	"github.com/3astronautas/algesta"
+)
+
+// explain is the one place where an error becomes a message. What is not an *algesta.Error tells
+// people nothing but the ID under which the log has the rest.
+func explain(err error, id string) algesta.Report {
+	var known *algesta.Error
+	if !errors.As(err, &known) {
+		return algesta.Report{
+			Tone:  algesta.Bad,
+			Title: algesta.Say("Something went wrong on my side and nothing was changed."),
+			Small: algesta.Say("Quote {}.", algesta.Name(id)),
+		}
+	}
+	r := algesta.Report{Title: known.Message}
+	if known.Kind == algesta.ErrUnreachable || known.Kind == algesta.ErrForbidden {
+		r.Tone = algesta.Warning
+	}
+	if len(known.Hint) > 0 {
+		r.Body = []algesta.Block{{Text: known.Hint}}
+	}
+	return r
+}
+
+// sentence is what people are told of an error inside another message.
+func sentence(err error) algesta.Text {
+	var known *algesta.Error
+	if !errors.As(err, &known) {
+		return algesta.Say("Something went wrong on my side.")
+	}
+	return join(known.Message, known.Hint)
+}
+
+// join puts two sentences together; either may be empty.
+func join(a, b algesta.Text) algesta.Text {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
+	return algesta.Say("{} {}", a, b)
+}
+
+// refused is the error that carries a policy's no.
+func refused(d algesta.Decision) *algesta.Error {
+	return &algesta.Error{Kind: algesta.ErrRefused, Message: d.Reason, Hint: d.Hint}
+}
+
+// is reports whether an error is of this kind.
+func is(err error, kinds ...algesta.ErrorKind) bool {
+	for _, k := range kinds {
+		if errors.Is(err, k) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,113 @@
+package commands
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// actor is the person of an invocation. Who cannot be identified is refused before the policy is asked (decision 11).
+func (d *Dispatcher) actor(ctx context.Context, in algesta.Invocation, maxAge time.Duration) (algesta.Actor, error) {
+	a, err := d.Directory.Actor(ctx, in.Person, maxAge)
+	if err != nil {
+		return algesta.Actor{}, &algesta.Error{
+			Kind: algesta.ErrUnreachable, Err: err,
+			Message: algesta.Say("Slack does not tell me who you are right now, so I cannot decide what you may do. Nothing was run."),
+			Hint:    algesta.Say("Please try again in a minute."),
+		}
+	}
+	switch a.Standing {
+	case algesta.Member, algesta.Guest: // whether a guest is allowed is the policy's business
+		return a, nil
+	case algesta.Bot:
+		return a, cannotAsk("I take commands from people only, not from bots and workflows.")
+	case algesta.Deactivated:
+		return a, cannotAsk("This account is deactivated, so I do nothing for it.")
+	case algesta.Stranger:
+	}
+	return a, cannotAsk("You are not a member of the workspace that I work for, so I do nothing for you.")
+}
+
+func cannotAsk(why string) *algesta.Error {
+	return &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say(why)}
+}
+
+// resolve finds the target. Suggestions name only what the actor may read (decision 8).
+func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runbooks.Runbook, p Parsed) (algesta.Target, error) {
+	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
+	t, err := d.Catalog.Resolve(ctx, p.Service, p.Environment, visible)
+	if err != nil {
+		return algesta.Target{}, err
+	}
+	if book.Broad {
+		t.Object = p.Object
+	}
+	return t, nil
+}
+
+// names are the words for the subjects of these requirements, asked before a transaction begins.
+type names map[algesta.Subject]string
+
+func (d *Dispatcher) names(ctx context.Context, needs []algesta.Requirement) names {
+	out := names{}
+	for _, n := range needs {
+		for _, s := range n.Approvers {
+			if _, known := out[s]; !known {
+				out[s] = d.Directory.Subject(ctx, s)
+			}
+		}
+	}
+	return out
+}
+
+// of is "@platform or Carla": plain words that notify nobody.
+func (n names) of(subjects []algesta.Subject) string {
+	words := make([]string, len(subjects))
+	for i, s := range subjects {
+		words[i] = n[s]
+		if words[i] == "" {
+			words[i] = string(s)
+		}
+	}
+	return either(words)
+}
+
+// either is "a", "a or b", "a, b or c".
+func either(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// both is "a", "a and b", "a, b and c".
+func both(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// who are the people's names, to print.
+func who(people []algesta.Actor) string {
+	words := make([]string, len(people))
+	for i, p := range people {
+		words[i] = p.Name
+	}
+	return both(words)
+}
+
+// stillNeeded is "1 of @platform or Carla", for every rule that is not met yet.
+func stillNeeded(missing []policy.Missing, n names) string {
+	words := make([]string, len(missing))
+	for i, m := range missing {
+		words[i] = plural(m.Lacks, "more yes", "more yeses") + " of " + n.of(m.Approvers)
+	}
+	return both(words)
+}

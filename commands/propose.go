@@ -1,0 +1,149 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// plan makes the plan of a command with a client that cannot write, and has the API server try it without storing anything.
+func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Plan, error) {
+	reader, err := d.Clusters.Reader(c.Target.Cluster)
+	if err != nil {
+		return algesta.Plan{}, fmt.Errorf("opening the cluster: %w", err)
+	}
+	p, err := book.Plan(ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload()})
+	if err != nil {
+		return algesta.Plan{}, fmt.Errorf("planning %s: %w", book.Name, err)
+	}
+	return p, nil
+}
+
+// tryOut has the API server check every change without storing it, and adds its warnings to the plan.
+func (d *Dispatcher) tryOut(ctx context.Context, c algesta.Command, p *algesta.Plan) error {
+	writer, err := d.Clusters.Writer(c.Target.Cluster)
+	if err != nil {
+		return fmt.Errorf("opening the cluster: %w", err)
+	}
+	found := make([][]string, len(p.Changes))
+	var checks errgroup.Group
+	for i, change := range p.Changes {
+		checks.Go(func() (err error) {
+			found[i], err = writer.Check(ctx, change)
+			return err
+		})
+	}
+	if err := checks.Wait(); err != nil {
+		return fmt.Errorf("trying out the change: %w", err)
+	}
+	for _, warnings := range found {
+		for _, w := range warnings {
+			p.Warnings = append(p.Warnings, algesta.Say("{}", d.Redact(w)))
+		}
+	}
+	return nil
+}
+
+// prepared is a command that was planned and decided: a request to open, or nothing to do.
+type prepared struct {
+	request algesta.Request
+	nothing algesta.Text
+	names   names
+}
+
+// prepare plans a change and decides about the plan. It writes nothing.
+func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runbook, c algesta.Command) (prepared, error) {
+	p, err := d.plan(ctx, book, c)
+	if err != nil {
+		return prepared{}, err
+	}
+	if len(p.Changes) == 0 {
+		return prepared{nothing: p.Nothing}, nil
+	}
+	if err := d.tryOut(ctx, c, &p); err != nil {
+		return prepared{}, err
+	}
+	now := time.Now()
+	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, Plan: &p, At: now})
+	if decision.Effect == algesta.Refuse {
+		return prepared{}, refused(decision)
+	}
+	expires := startWithin
+	for i, n := range decision.Needs {
+		if n.ReasonRequired && c.Reason == "" {
+			return prepared{}, &algesta.Error{
+				Kind:    algesta.ErrUsage,
+				Message: algesta.Say("The rule \"{}\" asks for a reason.", n.Rule),
+				Hint:    algesta.Say("Say it again with {} at the end.", algesta.Name(`--reason "…"`)),
+			}
+		}
+		if i == 0 || n.ExpiresAfter < expires {
+			expires = n.ExpiresAfter
+		}
+	}
+	print, err := p.Fingerprint(c)
+	if err != nil {
+		return prepared{}, err
+	}
+	r := algesta.Request{
+		ID: c.ID, Key: key, Command: c, Plan: p.Redacted(), Fingerprint: print, Needs: decision.Needs,
+		Status: algesta.Pending, ExpiresAt: now.Add(expires), CreatedAt: now, UpdatedAt: now,
+	}
+	if decision.Effect == algesta.Allow {
+		r.Status, r.StartBy = algesta.Approved, now.Add(startWithin)
+	}
+	return prepared{request: r, names: d.names(ctx, decision.Needs)}, nil
+}
+
+// propose answers a change: by a request with its card and plan, or by saying that there is nothing to do.
+func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) error {
+	p, err := d.prepare(ctx, in.Key, book, c)
+	if err != nil {
+		return err
+	}
+	if len(p.nothing) > 0 {
+		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing})
+	}
+	err = d.Store.Update(ctx, func(tx Tx) error {
+		if err := d.open(tx, p, nil); err != nil {
+			return err
+		}
+		return tx.Answered(in.Key)
+	})
+	if errors.Is(err, algesta.ErrStale) { // the same invocation was handled before a restart
+		return d.Store.Update(ctx, func(tx Tx) error { return tx.Answered(in.Key) })
+	}
+	return err
+}
+
+// open stores a prepared request with its card, its plan and its timer. why is said above the plan, where the
+// request replaces another.
+func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
+	r := p.request
+	if err := tx.Create(r); err != nil {
+		return err
+	}
+	if err := tx.Append(entry(r.ID, "requested", r.Command.Actor, algesta.Args{
+		"runbook": r.Command.Runbook, "target": r.Command.Target.Workload().String(), "fingerprint": r.Fingerprint, "reason": r.Command.Reason,
+	})); err != nil {
+		return err
+	}
+	missing := d.Policy().Missing(r.Needs, r.Command.Actor, nil)
+	if err := tx.Post(post(r.Command, algesta.CardPost, cardOf(r, missing, p.names))); err != nil {
+		return err
+	}
+	if err := tx.Post(post(r.Command, algesta.PlanPost, planOf(r, missing, p.names, why))); err != nil {
+		return err
+	}
+	if r.Status == algesta.Approved {
+		return tx.Schedule(algesta.ExecuteJob, r.ID, time.Now())
+	}
+	return tx.Schedule(algesta.ExpireJob, r.ID, r.ExpiresAt)
+}

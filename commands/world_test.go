@@ -1,0 +1,387 @@
+package commands_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/store"
+)
+
+// deadline bounds every wait in these tests; nothing takes that long.
+const deadline = 20 * time.Second
+
+const rules = `
+apiVersion: algesta.io/v1
+kind: Policy
+roles:
+  - {name: operator, allow: [read, restart, scale]}
+bindings:
+  - {name: operators, subjects: ["group:S0BACKEND"], role: operator, namespaces: [production]}
+approvals:
+  - name: a second person
+    verbs: [change]
+    namespaces: [production]
+    approvers: ["group:S0PLATFORM", "user:U0CARLA"]
+    expiresAfter: 30m
+`
+
+var (
+	luis  = person("U0LUIS", "Luis", "S0BACKEND")
+	carla = person("U0CARLA", "Carla")
+	pablo = person("U0PABLO", "Pablo", "S0PLATFORM")
+	nico  = person("U0NICO", "Nico")
+)
+
+func person(id, name string, groups ...string) algesta.Actor {
+	return algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: id}, Name: name, Standing: algesta.Member, Groups: groups}
+}
+
+// world is the order of things on a real store and policy, with a cluster and a directory that are structs of answers.
+type world struct {
+	t          *testing.T
+	store      *store.Store
+	dispatcher *commands.Dispatcher
+	cluster    *fakeCluster
+	people     *fakeDirectory
+	rules      *policy.Policy
+	seq        int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	log := zaptest.NewLogger(t, zaptest.Level(zapcore.FatalLevel)) // what goes wrong on purpose is not news
+	s, err := store.Open(t.Context(), "file:"+filepath.Join(t.TempDir(), "a.db"), log)
+	require.NoError(t, err)
+	w := &world{t: t, store: s, cluster: newFakeCluster(), people: &fakeDirectory{people: map[string]algesta.Actor{}}}
+	for _, p := range []algesta.Actor{luis, carla, pablo, nico} {
+		w.people.people[p.ID.User] = p
+	}
+	w.setRules(rules)
+	w.dispatcher, err = commands.New(commands.Config{
+		Command: "/algesta", Parser: commands.NewParser(runbooks.All()), Policy: func() *policy.Policy { return w.rules },
+		Catalog: fakeCatalog{}, Directory: w.people, Clusters: w.cluster, Store: lent{s},
+		Redact: func(s string) string { return s }, Soak: time.Second, Log: log,
+	})
+	require.NoError(t, err)
+	s.Work(map[algesta.JobKind]store.Handler{
+		algesta.ExpireJob: w.dispatcher.Expire, algesta.ExecuteJob: w.dispatcher.Execute, algesta.FollowJob: w.dispatcher.Follow,
+	})
+	require.NoError(t, s.Start(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), deadline)
+		defer cancel()
+		require.NoError(t, s.Stop(ctx))
+		require.NoError(t, s.Close(ctx))
+	})
+	return w
+}
+
+func (w *world) setRules(text string) {
+	w.t.Helper()
+	p, err := policy.Load([]byte(text))
+	require.NoError(w.t, err)
+	w.rules = p
+}
+
+// invocation is something that a person does, as the inbox would keep it.
+func (w *world) invocation(by algesta.Actor) algesta.Invocation {
+	w.seq++
+	in := algesta.Invocation{
+		Key: fmt.Sprintf("key-%d", w.seq), Kind: algesta.Typed, Person: by.ID, Channel: "C0OPS", Reply: "https://reply.example.com", At: time.Now(),
+	}
+	return in
+}
+
+// types has somebody type a command and waits for its handling.
+func (w *world) types(by algesta.Actor, text string) {
+	in := w.invocation(by)
+	in.Text = text
+	w.handle(in)
+}
+
+// votes has somebody click a button.
+func (w *world) votes(by algesta.Actor, action algesta.VoteAction, id string) {
+	w.handle(w.vote(by, action, id))
+}
+
+func (w *world) vote(by algesta.Actor, action algesta.VoteAction, id string) algesta.Invocation {
+	in := w.invocation(by)
+	in.Kind, in.Vote = algesta.Voted, &algesta.Vote{Action: action, ID: id}
+	return in
+}
+
+func (w *world) handle(in algesta.Invocation) {
+	w.t.Helper()
+	fresh, err := w.store.Receive(w.t.Context(), in)
+	require.NoError(w.t, err)
+	require.True(w.t, fresh)
+	w.dispatcher.Handle(w.t.Context(), in)
+}
+
+// said are the titles of what was posted so far, of this kind, newest last.
+func (w *world) said(kind algesta.PostKind) []string {
+	w.t.Helper()
+	var out []string
+	for _, p := range w.posts() {
+		if p.Kind == kind {
+			out = append(out, p.Report.Title.String())
+		}
+	}
+	return out
+}
+
+// posts are all messages in their present content. Whatever is due is taken as sent, so that threads go on.
+func (w *world) posts() []algesta.Post {
+	w.t.Helper()
+	for {
+		due, err := w.store.Due(w.t.Context(), 100)
+		require.NoError(w.t, err)
+		if len(due) == 0 {
+			break
+		}
+		var sent []algesta.Delivery
+		for _, o := range due {
+			w.people.keep(o)
+			sent = append(sent, algesta.Delivery{ID: o.ID, Rev: o.Rev, TS: fmt.Sprintf("%d.000100", o.ID)})
+		}
+		require.NoError(w.t, w.store.Delivered(w.t.Context(), sent))
+	}
+	return w.people.sent()
+}
+
+// request is the newest request with this status; it waits until there is one.
+func (w *world) request(status algesta.Status) algesta.Request {
+	w.t.Helper()
+	var found algesta.Request
+	require.Eventually(w.t, func() bool {
+		for _, p := range w.posts() {
+			if p.Kind != algesta.CardPost {
+				continue
+			}
+			if r, err := w.store.Request(w.t.Context(), p.Command); err == nil && r.Status == status {
+				found = r
+			}
+		}
+		return found.ID != ""
+	}, deadline, 5*time.Millisecond, "no request is %s, but: %v", status, lastSaid{w})
+	return found
+}
+
+type lent struct{ *store.Store }
+
+func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
+	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(tx) })
+}
+
+// fakeCatalog knows api-gateway in production.
+type fakeCatalog struct{}
+
+func (fakeCatalog) Resolve(_ context.Context, service, environment string, _ func(algesta.Target) bool) (algesta.Target, error) {
+	if service != "api-gateway" {
+		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no service \"{}\" in {}.", service, environment)}
+	}
+	return algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: environment, Name: service + "-" + environment}, nil
+}
+func (fakeCatalog) Environments() []string                 { return []string{"production"} }
+func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }
+
+// fakeDirectory knows the people; it also keeps what was posted.
+type fakeDirectory struct {
+	mu     sync.Mutex
+	people map[string]algesta.Actor
+	down   bool
+	away   bool // the bot is in no channel
+	posts  []algesta.Outgoing
+}
+
+func (d *fakeDirectory) set(f func(*fakeDirectory)) { d.mu.Lock(); defer d.mu.Unlock(); f(d) }
+
+func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Duration) (algesta.Actor, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.down {
+		return algesta.Actor{}, errors.New("slack does not answer")
+	}
+	return d.people[id.User], nil
+}
+
+func (d *fakeDirectory) Place(context.Context, string) (commands.Place, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return commands.Place{Name: "ops", Member: !d.away}, nil
+}
+
+func (d *fakeDirectory) Subject(_ context.Context, s algesta.Subject) string {
+	return map[algesta.Subject]string{"group:S0PLATFORM": "@platform", "user:U0CARLA": "Carla"}[s]
+}
+
+func (d *fakeDirectory) keep(o algesta.Outgoing) {
+	d.set(func(d *fakeDirectory) {
+		for i := range d.posts {
+			if d.posts[i].ID == o.ID {
+				d.posts[i] = o
+				return
+			}
+		}
+		d.posts = append(d.posts, o)
+	})
+}
+
+func (d *fakeDirectory) sent() []algesta.Post {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []algesta.Post
+	for _, o := range d.posts {
+		out = append(out, o.Post)
+	}
+	return out
+}
+
+// fakeCluster is one Deployment that always comes up at once, and a writer whose answers a test sets.
+type fakeCluster struct {
+	mu         sync.Mutex
+	replicas   int64
+	generation int64
+	applied    int // patches that reached the cluster
+	apply      func(n int) error
+	verify     func(*fakeCluster) (algesta.Verified, error)
+	intended   chan struct{} // when set, Apply waits for it after the intent
+}
+
+func newFakeCluster() *fakeCluster { return &fakeCluster{replicas: 4, generation: 3} }
+
+func (c *fakeCluster) set(f func(*fakeCluster)) { c.mu.Lock(); defer c.mu.Unlock(); f(c) }
+func (c *fakeCluster) writes() int              { c.mu.Lock(); defer c.mu.Unlock(); return c.applied }
+
+func (c *fakeCluster) Reader(string) (runbooks.Cluster, error) { return c, nil }
+func (c *fakeCluster) Writer(string) (commands.Writer, error)  { return c, nil }
+
+func (c *fakeCluster) object() map[string]any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.replicas
+	labels := map[string]any{"app": "api-gateway"}
+	return map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment",
+		"metadata": map[string]any{
+			"name": "api-gateway-production", "namespace": "production", "uid": "uid-1", "resourceVersion": "7", "generation": c.generation,
+		},
+		"spec": map[string]any{
+			"replicas": n, "selector": map[string]any{"matchLabels": labels},
+			"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": map[string]any{"containers": []any{map[string]any{"name": "api-gateway", "image": "registry.example.com/api-gateway:12345"}}}},
+		},
+		"status": map[string]any{"observedGeneration": int64(4), "replicas": n, "updatedReplicas": n, "readyReplicas": n, "availableReplicas": n},
+	}
+}
+
+func (c *fakeCluster) Deployment(context.Context, algesta.Workload) (*unstructured.Unstructured, error) {
+	return &unstructured.Unstructured{Object: c.object()}, nil
+}
+
+func (c *fakeCluster) List(context.Context, string, string, runtime.Object) error { return nil }
+
+func (c *fakeCluster) Workload(context.Context, algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+	b, err := json.Marshal(c.object())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var d appsv1.Deployment
+	if err := json.Unmarshal(b, &d); err != nil {
+		return nil, nil, nil, err
+	}
+	template, err := json.Marshal(d.Spec.Template)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	hash, err := algesta.TemplateHash(template)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	d.Annotations = map[string]string{runbooks.TemplateAnnotation: hash}
+	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: d.Name + "-1", UID: "set-1", Annotations: d.Annotations}}
+	var pods []*corev1.Pod
+	for i := range d.Status.Replicas {
+		pods = append(pods, readyPod(fmt.Sprintf("%s-%d", set.Name, i)))
+	}
+	return &d, []*appsv1.ReplicaSet{set}, pods, nil
+}
+
+func readyPod(name string) *corev1.Pod {
+	yes := true
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", UID: "set-1", Controller: &yes}}},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "api-gateway", Ready: true, Started: &yes, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+		},
+	}
+}
+
+func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) { return nil, nil }
+
+func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+	if err := intend(ctx, algesta.Intent{UID: change.UID, ResourceVersion: "7", Generation: 3, PatchHash: "h"}); err != nil {
+		return algesta.Written{}, err
+	}
+	c.mu.Lock()
+	hold := c.intended
+	c.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.applied++
+	c.generation = 4
+	if c.apply != nil {
+		if err := c.apply(c.applied); err != nil {
+			return algesta.Written{}, err
+		}
+	}
+	for _, swap := range change.Swaps {
+		if swap.Path == "/spec/replicas" {
+			if err := json.Unmarshal(swap.To, &c.replicas); err != nil {
+				return algesta.Written{}, err
+			}
+		}
+	}
+	return algesta.Written{ResourceVersion: "8", Generation: 4}, nil
+}
+
+func (c *fakeCluster) Verify(context.Context, algesta.Change, algesta.Execution) (algesta.Verified, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.verify(c)
+}
+
+// lastSaid prints what was said, for the message of a failure.
+type lastSaid struct{ w *world }
+
+func (l lastSaid) String() string {
+	var out []string
+	for _, p := range l.w.people.sent() {
+		out = append(out, string(p.Kind)+": "+p.Report.Title.String())
+	}
+	return strings.Join(out, "\n")
+}
