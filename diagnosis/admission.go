@@ -18,7 +18,7 @@ var admissionRules = []Rule{
 		"scale something down, or raise the quota", quotaExceeded),
 	deniedRule("quota-requires-values", "a container without the requests or limits that the quota counts", "set requests and limits",
 		func(d *denial) *finding {
-			return d.finding(Ref{KindQuota, d.ref.Namespace, d.groups[1]}, fmt.Sprintf("ResourceQuota %s wants %s to be set", d.groups[1], strings.TrimSuffix(d.groups[2], ".")),
+			return d.finding(Ref{KindQuota, d.ref.Namespace, d.groups[1]}, fmt.Sprintf("ResourceQuota %s demands requests or limits that are not set (%s)", d.groups[1], strings.TrimSuffix(d.groups[2], ".")),
 				Remedy{Text: "Set the requests and limits of every container."})
 		}),
 	deniedRule("limit-range", "requests or limits outside of the LimitRange", "set them inside its bounds",

@@ -175,7 +175,7 @@ func autoscalerAtMax(s *Snapshot) []*finding {
 		if h.Spec.MinReplicas != nil && *h.Spec.MinReplicas == h.Spec.MaxReplicas {
 			continue // pinned on purpose
 		}
-		f := s.scalerFinding(h, limited, fmt.Sprintf("%s runs at its maximum of %d pods and the load asks for more", h.Spec.ScaleTargetRef.Name, h.Spec.MaxReplicas),
+		f := s.scalerFinding(h, limited, fmt.Sprintf("%s runs at its maximum of %d pods and the load asks for more", targetOf(h).words(), h.Spec.MaxReplicas),
 			Remedy{Text: "Raise the maximum, if the quota and the nodes have room."})
 		if w := s.index.byRef[targetOf(h)]; w != nil {
 			f.hits = append(f.hits, w.ref)

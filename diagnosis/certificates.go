@@ -115,6 +115,10 @@ const issuingIsNormal = 5 * time.Minute
 func (s *Snapshot) certificate(c *unstructured.Unstructured) (id string, f *finding) {
 	if other := s.rival(c); other != nil {
 		f := s.certificateFinding(c, c, fmt.Sprintf("Certificates %s and %s write the same Secret %s", other.GetName(), c.GetName(), text(c, "spec", "secretName")), condition{})
+		f.shown = []Evidence{
+			{Object: refOf(KindCertificate, other), Field: "spec.secretName", Quote: text(other, "spec", "secretName")},
+			{Object: refOf(KindCertificate, c), Field: "spec.secretName", Quote: text(c, "spec", "secretName")},
+		}
 		f.remedy = Remedy{Text: "Keep one of them.", Command: fmt.Sprintf("kubectl get certificate -n %s", c.GetNamespace())}
 		return "certificate-secret-shared", f
 	}

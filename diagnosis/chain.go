@@ -171,7 +171,7 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 			return Impact{Outage, fmt.Sprintf("0 of %d pods of %s are ready", w.desired, ref.Name)}, true
 		case w.ready < w.desired:
 			return Impact{Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.ready, w.desired, ref.Name)}, true
-		case len(r.pods) > 0 || r.effect == cannotCreate:
+		case r.effect == cannotCreate || slices.ContainsFunc(r.pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !podReady(p) }):
 			return Impact{Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still serve", ref.Name, count(w.ready, "ready pod"))}, true
 		}
 		return Impact{}, false
@@ -210,6 +210,13 @@ func (s *Snapshot) chain(r *root) Chain {
 		Cause: s.sentence(r.finding), Subject: r.subject, Rule: r.rule.ID, Class: r.rule.Class, Hits: r.hits, Evidence: r.shown,
 		Links: s.links(r), Impact: r.impact, Change: r.changed, Remedy: r.remedy, Confidence: r.sure, WhyLower: r.unsure,
 	}
+	c.Explains = []string{}
+	for _, f := range r.explains {
+		if !slices.Contains(c.Explains, f.rule.ID) {
+			c.Explains = append(c.Explains, f.rule.ID)
+		}
+	}
+	slices.Sort(c.Explains)
 	if c.Hits == nil {
 		c.Hits = []Ref{}
 	}
@@ -234,7 +241,7 @@ func (s *Snapshot) chain(r *root) Chain {
 func (s *Snapshot) sentence(f *finding) string {
 	what := s.redactor.String(f.what)
 	if f.effect == noEffect {
-		return upperFirst(what) + "."
+		return strings.TrimSuffix(upperFirst(what), ".") + "."
 	}
 	var words []string
 	for _, hit := range f.hits {

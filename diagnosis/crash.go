@@ -176,19 +176,19 @@ func missingVariable(c *instance) *finding {
 	from, where := c.variable(name)
 	switch from {
 	case "":
-		f.what = fmt.Sprintf("%s needs the environment variable %s, which its template does not set", c.owner.ref.Name, name)
+		f.what = fmt.Sprintf("%s needs the environment variable %s, which its template does not set", c.owner.ref.words(), name)
 		if near := nearest(name, c.variables()); near != "" {
 			f.show(Evidence{Object: c.owner.ref, Field: "spec.template env", Quote: "the template sets " + near}, false)
 		}
 	case "envFrom":
-		f.what = fmt.Sprintf("%s needs the environment variable %s, which %s should provide", c.owner.ref.Name, name, where.words())
+		f.what = fmt.Sprintf("%s needs the environment variable %s, which %s should provide", c.owner.ref.words(), name, where.words())
 		f.subject = where
 		f.sure, f.unsure = Medium, "The keys of "+where.words()+" could not be read."
 	case "optional":
-		f.what = fmt.Sprintf("%s needs the environment variable %s, and its optional source %s has no such value", c.owner.ref.Name, name, where.words())
+		f.what = fmt.Sprintf("%s needs the environment variable %s, and its optional source %s has no such value", c.owner.ref.words(), name, where.words())
 		f.sure, f.unsure = Medium, "The source is marked optional, so the kubelet does not say that it is missing."
 	default:
-		f.what = fmt.Sprintf("%s says that the environment variable %s is missing, although its template sets it", c.owner.ref.Name, name)
+		f.what = fmt.Sprintf("%s says that the environment variable %s is missing, although its template sets it", c.owner.ref.words(), name)
 		f.sure, f.unsure = Medium, "The value may be empty, or the program means another setting."
 	}
 	return f

@@ -71,7 +71,7 @@ var products = []struct {
 	variable   *regexp.Regexp // of the environment variables that usually hold the address
 }{
 	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth`), regexp.MustCompile(`(?i)mongo`)},
-	{"PostgreSQL", "5432", regexp.MustCompile(`(?i)postgres|\bpg_|\bpq:|password authentication failed`), regexp.MustCompile(`(?i)postgres|^PG|DATABASE`)},
+	{"PostgreSQL", "5432", regexp.MustCompile(`(?i)postgres|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`), regexp.MustCompile(`(?i)postgres|^PG|DATABASE`)},
 	{"MySQL", "3306", regexp.MustCompile(`(?i)mysql|mariadb|ER_[A-Z_]+|Access denied for user`), regexp.MustCompile(`(?i)mysql|DATABASE`)},
 	{"Redis", "6379", regexp.MustCompile(`(?i)redis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
 	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit`), regexp.MustCompile(`(?i)amqp|rabbit`)},
@@ -158,7 +158,7 @@ func (c *instance) dependency(host, port, line string) (words string, subject Re
 	case name != "":
 		return name, Ref{KindDependency, c.pod.Namespace, name}, ""
 	}
-	return "What " + c.owner.ref.Name + " calls", Ref{KindDependency, c.pod.Namespace, "called by " + c.owner.ref.Name}, ""
+	return "what " + c.owner.ref.Name + " calls", Ref{KindDependency, c.pod.Namespace, "called by " + c.owner.ref.Name}, ""
 }
 
 // serviceAt finds the Service behind a cluster name or a cluster IP.

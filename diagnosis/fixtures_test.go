@@ -79,8 +79,12 @@ func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 				require.NotEmpty(t, field, "the documentation is complete")
 			}
 			sick := diagnosis.Diagnose(load(t, rule.ID, "fires"), diagnosis.Ref{})
-			require.Contains(t, rulesOf(sick), rule.ID, sick.Text())
-			require.Equal(t, rule.ID, sick.Chains[0].Rule, "the root cause is named first\n%s", sick.Text())
+			require.NotEmpty(t, sick.Chains)
+			if rule.Class == diagnosis.ClassBackend { // an Ingress answers 503 only because of something behind it
+				require.Contains(t, sick.Chains[0].Explains, rule.ID, sick.Text())
+			} else {
+				require.Equal(t, rule.ID, sick.Chains[0].Rule, "the root cause is named first\n%s", sick.Text())
+			}
 			require.NotEmpty(t, sick.Chains[0].Evidence, "no cause without evidence")
 			require.NotEmpty(t, sick.Chains[0].Remedy.Text)
 			require.Equal(t, sick.Chains[0].Cause, sick.Summary)

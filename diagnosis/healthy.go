@@ -63,7 +63,7 @@ func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []s
 			continue
 		}
 		switch {
-		case w.ref.Kind == KindJob || w.ref.Kind == KindPod && w.ready == 0:
+		case w.ref.Kind == KindJob || w.desired != 0 && w.ready == 0:
 			continue
 		case w.desired == 0:
 			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.ref.words()))

@@ -73,9 +73,13 @@ func (s *Snapshot) failedJob(j *batchv1.Job, c batchv1.JobCondition) *finding {
 			inst := &instance{s: s, pod: p, owner: w, spec: &p.Spec.Containers[i], status: status, died: status.State.Terminated}
 			inst.log = s.logOfPod(p, inst)
 			f.show(inst.endEvidence(), true)
-			if why, ok := inst.log.explain(); ok {
-				f.what = fmt.Sprintf("Job %s has failed (%s): “%s”", j.Name, c.Reason, shorten(why.line.example, 160))
-				f.show(inst.logEvidence(why.line), true)
+			line, ok := inst.log.worst()
+			if why, known := inst.log.explain(); known {
+				line, ok = why.line, true
+			}
+			if ok {
+				f.what = fmt.Sprintf("Job %s has failed (%s): “%s”", j.Name, c.Reason, shorten(line.example, 160))
+				f.show(inst.logEvidence(line), true)
 			}
 		}
 	}

@@ -29,6 +29,9 @@ var nodeRules = []Rule{
 				for _, p := range f.pods {
 					f.hit(s.index.podOwner[p].ref)
 				}
+				if len(f.pods) > 0 {
+					f.what += fmt.Sprintf(", and %s on it", count(len(f.pods), "pod")+plural(len(f.pods), " is", " are"))
+				}
 				found = append(found, f)
 			}
 			return found
@@ -150,7 +153,7 @@ func evicted(s *Snapshot) []*finding {
 			}
 			if f == nil {
 				f = &finding{
-					subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, shorten(p.Status.Message, 160)),
+					subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, firstSentence(p.Status.Message)),
 					remedy: Remedy{Text: "Set the requests to what the pods use, or add a node.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace)},
 				}
 			}

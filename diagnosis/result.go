@@ -33,7 +33,8 @@ type Chain struct {
 	Class      Class      `json:"class"`
 	Hits       []Ref      `json:"hits"` // the workloads and other objects that it hurts directly
 	Evidence   []Evidence `json:"evidence"`
-	Links      []string   `json:"links"` // from the cause to the last symptom
+	Links      []string   `json:"links"`    // from the cause to the last symptom
+	Explains   []string   `json:"explains"` // the rules whose findings it absorbs
 	Impact     Impact     `json:"impact"`
 	Since      *time.Time `json:"since,omitempty"`
 	Change     string     `json:"change,omitempty"` // the rollout nearest before it began

@@ -55,7 +55,7 @@ func scaledToZero(s *Snapshot) []*finding {
 			continue
 		}
 		f := &finding{
-			subject: w.ref, hits: []Ref{w.ref}, what: fmt.Sprintf("%s is scaled to zero, so it serves nothing by intent", w.ref.words()), sure: High, level: Degraded,
+			subject: w.ref, hits: []Ref{w.ref}, what: fmt.Sprintf("%s is scaled to zero: it runs no pods, and nothing is broken", w.ref.words()), sure: High, level: Degraded,
 			shown:  []Evidence{{Object: w.ref, Field: "spec.replicas", Quote: "0"}},
 			remedy: w.command("scale", "If it should run, scale it up.", "replicas=1"),
 		}
@@ -111,7 +111,7 @@ func rolloutStuck(s *Snapshot) []*finding {
 				continue // it has come up since the controller gave up
 			}
 			f := &finding{
-				subject: w.ref, hits: []Ref{w.ref}, pods: unready(current), sure: Low, unsure: "Nothing in the snapshot says why the new pods are not ready.",
+				subject: w.ref, hits: []Ref{w.ref}, pods: unready(current), sure: Low, level: Degraded, unsure: "Nothing in the snapshot says why the new pods are not ready.",
 				what: fmt.Sprintf("The rollout of %s is stuck: %d of %d new pods are ready", w.ref.Name, ready, w.desired), since: c.LastTransitionTime.Time,
 				shown: []Evidence{{Object: w.ref, Field: "status.conditions[Progressing]", Quote: c.Reason + ": " + c.Message, At: moment(c.LastTransitionTime.Time)}},
 			}
@@ -144,13 +144,17 @@ func podsMissing(s *Snapshot) []*finding {
 		default:
 			continue
 		}
-		if w.desired <= 0 || w.ready >= w.desired || s.settling(w) {
+		wanted := w.desired
+		if wanted < 0 && w.ready == 0 {
+			wanted = len(w.pods) // the workload was not read: at least one of its pods should be ready
+		}
+		if wanted <= 0 || w.ready >= wanted || s.settling(w) {
 			continue
 		}
 		f := &finding{
 			subject: w.ref, hits: []Ref{w.ref}, pods: unready(w.pods), sure: Low,
-			what:   fmt.Sprintf("%s has %d of %d pods ready", w.ref.words(), w.ready, w.desired),
-			shown:  []Evidence{{Object: w.ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, %d ready", w.desired, len(w.pods), w.ready)}},
+			what:   fmt.Sprintf("%s has %d of %d pods ready", w.ref.words(), w.ready, wanted),
+			shown:  []Evidence{{Object: w.ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, %d ready", wanted, len(w.pods), w.ready)}},
 			remedy: Remedy{Text: "Look at its events and pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.ref, w.ref.Namespace)},
 			unsure: "I do not know why; this is what I saw.",
 		}

@@ -3,8 +3,10 @@ package diagnosis
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -90,9 +92,38 @@ func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecke
 	for _, object := range objects {
 		s.add(object, &secretValues)
 	}
-	s.redactor = algesta.NewRedactor(secretValues...)
 	s.settle()
+	s.redactor = algesta.NewRedactor(s.withoutNames(secretValues)...)
 	return s
+}
+
+// withoutNames leaves out values that are part of a name which people need to read: a Secret may well hold “production”
+// or the name of a service, and that is no secret.
+func (s *Snapshot) withoutNames(values [][]byte) [][]byte {
+	if len(values) == 0 {
+		return nil
+	}
+	var names strings.Builder
+	for _, w := range s.index.workloads {
+		fmt.Fprintln(&names, w.ref.Kind, w.ref.Namespace, w.ref.Name)
+	}
+	for ref := range s.keysOf {
+		fmt.Fprintln(&names, ref.Namespace, ref.Name)
+	}
+	for _, service := range s.services {
+		fmt.Fprintln(&names, service.Namespace, service.Name, service.Spec.ClusterIP)
+	}
+	for _, i := range s.ingresses {
+		fmt.Fprintln(&names, i.Name)
+		for _, b := range backendsOf(i) {
+			fmt.Fprintln(&names, b.host)
+		}
+	}
+	for _, n := range s.nodes {
+		fmt.Fprintln(&names, n.Name)
+	}
+	all := names.String()
+	return slices.DeleteFunc(values, func(value []byte) bool { return strings.Contains(all, string(value)) })
 }
 
 func (s *Snapshot) add(object runtime.Object, secretValues *[][]byte) {

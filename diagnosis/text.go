@@ -16,15 +16,7 @@ func (d Diagnosis) Text() string {
 		c.write(&b)
 	}
 	section(&b, "Checked and fine", d.Healthy)
-	var unchecked []string
-	for _, n := range d.NotChecked {
-		where := ""
-		if n.Namespace != "" {
-			where = " in " + n.Namespace
-		}
-		unchecked = append(unchecked, fmt.Sprintf("%s%s: %s", n.Kind, where, n.Reason))
-	}
-	section(&b, "Not checked", unchecked)
+	section(&b, "Not checked", d.unchecked())
 	return b.String()
 }
 
@@ -77,4 +69,27 @@ func section(b *strings.Builder, title string, lines []string) {
 	for _, line := range lines {
 		fmt.Fprintf(b, "  %s\n", line)
 	}
+}
+
+// unchecked puts what was not checked for the same reason on one line.
+func (d Diagnosis) unchecked() []string {
+	type reason struct{ namespace, words string }
+	var order []reason
+	kinds := map[reason][]string{}
+	for _, n := range d.NotChecked {
+		key := reason{n.Namespace, n.Reason}
+		if kinds[key] == nil {
+			order = append(order, key)
+		}
+		kinds[key] = append(kinds[key], n.Kind)
+	}
+	var lines []string
+	for _, key := range order {
+		where := ""
+		if key.namespace != "" {
+			where = " in " + key.namespace
+		}
+		lines = append(lines, fmt.Sprintf("%s%s: %s", strings.Join(kinds[key], ", "), where, key.words))
+	}
+	return lines
 }

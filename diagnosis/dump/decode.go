@@ -97,8 +97,9 @@ type document struct {
 
 func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 	broken := 0
-	for _, part := range documents(data, isJSON) {
-		if err := r.addDocument(name, part, isJSON); err != nil {
+	parts := documents(data, isJSON)
+	for _, part := range parts {
+		if err := r.addDocument(name, part, isJSON, len(parts) > 1); err != nil {
 			broken++
 		}
 	}
@@ -123,8 +124,9 @@ func documents(data []byte, isJSON bool) [][]byte {
 	return parts
 }
 
-// addDocument turns the panic of a decoder into an error: the files are a stranger's.
-func (r *reader) addDocument(name string, data []byte, isJSON bool) (err error) {
+// addDocument turns the panic of a decoder into an error: the files are a stranger's. many says that the file holds
+// several documents and so is a list in itself; one object alone does not mean that there are no others.
+func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("decoding %s: %v", name, p)
@@ -143,7 +145,7 @@ func (r *reader) addDocument(name string, data []byte, isJSON bool) (err error) 
 		return errors.New("decoding: it has no kind")
 	}
 	if !strings.HasSuffix(doc.Kind, "List") {
-		return r.addItem(name, doc.APIVersion, doc.Kind, data, false)
+		return r.addItem(name, doc.APIVersion, doc.Kind, data, many)
 	}
 	itemKind := strings.TrimSuffix(doc.Kind, "List")
 	if itemKind == "" {
@@ -187,7 +189,7 @@ func (r *reader) addItem(name, apiVersion, kind string, data []byte, listed bool
 	if listed {
 		r.sawList(name, resourceOf(kind), object)
 	} else {
-		r.saw(resourceOf(kind)) // one object alone does not mean that there are no others
+		r.saw(resourceOf(kind))
 	}
 	return nil
 }
