@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,22 +44,23 @@ type cache struct {
 	spaces  map[string]watched
 	wake    chan struct{}
 
+	discovered func(cluster, namespace string, deployments map[string]map[string]string)
+	log        *zap.Logger
+
 	mu        sync.Mutex
 	refused   map[string]bool // the right to list or watch is missing, by "namespace/resource"
 	changed   map[algesta.Workload]bool
+	labels    map[string]bool // namespaces whose Deployments or their labels changed
 	listeners []func(algesta.Workload)
 }
 
-// Service is a Deployment as discovery sees it.
-type Service struct {
-	Workload algesta.Workload
-	Labels   map[string]string
-}
-
-func newCache(c *Cluster) (*cache, error) {
+func newCache(c *Cluster, cfg Config) (*cache, error) {
 	out := &cache{
-		cluster: c.name, spaces: map[string]watched{}, wake: make(chan struct{}, 1),
-		refused: map[string]bool{}, changed: map[algesta.Workload]bool{},
+		cluster: c.name, spaces: map[string]watched{}, wake: make(chan struct{}, 1), discovered: cfg.Deployments, log: cfg.Log,
+		refused: map[string]bool{}, changed: map[algesta.Workload]bool{}, labels: map[string]bool{},
+	}
+	if out.log == nil {
+		out.log = zap.NewNop()
 	}
 	for _, namespace := range c.namespaces {
 		f := informers.NewSharedInformerFactoryWithOptions(c.watches, 0, informers.WithNamespace(namespace), informers.WithTransform(strip))
@@ -82,9 +84,9 @@ func (k *cache) listen(namespace string, w watched) error {
 	}
 	for resource, i := range w.kinds() {
 		handler := clientcache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { k.note(namespace, resource, o) },
-			UpdateFunc: func(_, o any) { k.note(namespace, resource, o) },
-			DeleteFunc: func(o any) { k.note(namespace, resource, o) },
+			AddFunc:    func(o any) { k.note(namespace, resource, o, true) },
+			UpdateFunc: func(before, o any) { k.note(namespace, resource, o, relabelled(before, o)) },
+			DeleteFunc: func(o any) { k.note(namespace, resource, o, true) },
 		}
 		if _, err := i.AddEventHandler(handler); err != nil {
 			return err
@@ -110,15 +112,25 @@ func ownerUID(o any) ([]string, error) {
 }
 
 func (k *cache) failed(key string, err error) {
+	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
+		return
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		k.refused[key] = true
+	if !k.refused[key] {
+		k.log.Warn("not allowed to watch", zap.String("cluster", k.cluster), zap.String("what", key), zap.Int("status", codeOf(err)))
 	}
+	k.refused[key] = true
+}
+
+func relabelled(before, after any) bool {
+	a, okA := before.(metav1.Object)
+	b, okB := after.(metav1.Object)
+	return okA && okB && !maps.Equal(a.GetLabels(), b.GetLabels())
 }
 
 // note gathers which Deployment an event is about and wakes the teller.
-func (k *cache) note(namespace, resource string, o any) {
+func (k *cache) note(namespace, resource string, o any, discovery bool) {
 	if gone, ok := o.(clientcache.DeletedFinalStateUnknown); ok {
 		o = gone.Obj
 	}
@@ -144,7 +156,14 @@ func (k *cache) note(namespace, resource string, o any) {
 	k.mu.Lock()
 	delete(k.refused, namespace+"/"+resource)
 	k.changed[algesta.Workload{Cluster: k.cluster, Namespace: namespace, Name: name}] = true
+	if discovery && resource == "deployments" {
+		k.labels[namespace] = true
+	}
 	k.mu.Unlock()
+	k.signal()
+}
+
+func (k *cache) signal() {
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -154,35 +173,74 @@ func (k *cache) note(namespace, resource string, o any) {
 // Start fills and keeps the caches until ctx ends, and returns when everything it started has ended.
 func (c *Cluster) Start(ctx context.Context) {
 	k := c.cache
-	for _, w := range k.spaces {
+	var waiting sync.WaitGroup
+	for namespace, w := range k.spaces {
 		w.factory.StartWithContext(ctx)
+		waiting.Go(func() { k.awaitDeployments(ctx, namespace, w) })
 	}
+	k.tell(ctx)
+	for _, w := range k.spaces {
+		w.factory.Shutdown()
+	}
+	waiting.Wait()
+}
+
+// awaitDeployments makes a namespace known to discovery once all of it was read, also when it is empty.
+func (k *cache) awaitDeployments(ctx context.Context, namespace string, w watched) {
+	if !clientcache.WaitForCacheSync(ctx.Done(), w.deployments.HasSynced) {
+		return
+	}
+	k.mu.Lock()
+	k.labels[namespace] = true
+	k.mu.Unlock()
+	k.signal()
+}
+
+// tell hands gathered changes to those who wait for them, until ctx ends.
+func (k *cache) tell(ctx context.Context) {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			for _, w := range k.spaces {
-				w.factory.Shutdown()
-			}
 			return
 		case <-k.wake:
 		}
-		timer := time.NewTimer(settle)
+		timer.Reset(settle)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			continue
+			return
 		case <-timer.C:
 		}
 		k.mu.Lock()
-		changed, listeners := k.changed, slices.Clone(k.listeners)
-		k.changed = map[algesta.Workload]bool{}
+		changed, labels, listeners := k.changed, k.labels, slices.Clone(k.listeners)
+		k.changed, k.labels = map[algesta.Workload]bool{}, map[string]bool{}
 		k.mu.Unlock()
 		for w := range changed {
-			for _, tell := range listeners {
-				tell(w)
+			for _, f := range listeners {
+				f(w)
 			}
 		}
+		for namespace := range labels {
+			k.discover(namespace)
+		}
 	}
+}
+
+// discover hands over the Deployments of a namespace, but for one that is not read to its end yet: half of a list would
+// make services disappear.
+func (k *cache) discover(namespace string) {
+	w := k.spaces[namespace]
+	if k.discovered == nil || !w.deployments.HasSynced() {
+		return
+	}
+	found := map[string]map[string]string{}
+	for _, o := range w.deployments.GetStore().List() {
+		if d, ok := o.(*appsv1.Deployment); ok {
+			found[d.Name] = maps.Clone(d.Labels)
+		}
+	}
+	k.discovered(k.cluster, namespace, found)
 }
 
 // OnChange calls f with every workload of which the Deployment, a ReplicaSet or a pod changed, shortly after it did; what changes
@@ -221,20 +279,6 @@ func (k *cache) isRefused(namespace, resource string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.refused[namespace+"/"+resource]
-}
-
-// Services are the Deployments that the caches know, sorted by namespace and name: what the catalogue discovers.
-func (c *Cluster) Services() []Service {
-	var out []Service
-	for namespace, w := range c.cache.spaces {
-		for _, o := range w.deployments.GetStore().List() {
-			if d, ok := o.(*appsv1.Deployment); ok {
-				out = append(out, Service{Workload: algesta.Workload{Cluster: c.name, Namespace: namespace, Name: d.Name}, Labels: maps.Clone(d.Labels)})
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b Service) int { return strings.Compare(a.Workload.String(), b.Workload.String()) })
-	return out
 }
 
 // workload is what the caches hold of a Deployment; ok is false when they do not hold all of it.

@@ -69,8 +69,6 @@ func TestWorkloadIsTheSameFromTheCacheAsLive(t *testing.T) {
 		require.NotContains(t, string(b), "managedFields")
 	}
 	require.Equal(t, "API_PASSWORD", pods[0].Spec.Containers[0].Env[1].Name, "the names of variables stay")
-	require.Equal(t, p.w, p.bot.Services()[0].Workload)
-	require.Equal(t, "api-gateway", p.bot.Services()[0].Labels["app"])
 	require.Empty(t, p.bot.Trouble())
 }
 
@@ -115,6 +113,26 @@ func TestChangesAreTold(t *testing.T) {
 			return false
 		}
 	})
+}
+
+func TestDeploymentsAreDiscovered(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	found := make(chan map[string]map[string]string, 100)
+	bot, err := kube.Open(t.Context(), kube.Config{
+		Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: p.Kubeconfig, Namespaces: []string{p.w.Namespace},
+		Deployments: func(cluster, namespace string, deployments map[string]map[string]string) {
+			require.Equal(t, "sandbox/"+p.w.Namespace, cluster+"/"+namespace)
+			found <- deployments
+		},
+	})
+	require.NoError(t, err)
+	started(t, bot)
+	require.Equal(t, map[string]map[string]string{"api-gateway": {"app": "api-gateway"}}, <-found)
+	p.kubectl(t, "label", "deployment/api-gateway", "team=a")
+	until(t, "the label is known", func() bool { return (<-found)["api-gateway"]["team"] == "a" })
+	p.kubectl(t, "delete", "deployment/api-gateway")
+	until(t, "it is gone", func() bool { return len(<-found) == 0 })
 }
 
 func TestARightThatIsMissingForOneKindLeavesTheOthers(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"go.uber.org/zap"
 )
 
 // Access says how the bot signs in to a cluster. There is no "auto": guessing may end with the identity of the node.
@@ -41,6 +43,11 @@ type Config struct {
 	Azure  Azure
 	// Version is the bot's, for the user agent.
 	Version string
+	// Deployments is called with all Deployments of a watched namespace, and their labels, when they are first known and whenever
+	// one came, went or got other labels. It is called from one goroutine.
+	Deployments func(cluster, namespace string, deployments map[string]map[string]string)
+	// Log is told what the bot may not watch; nil for silence.
+	Log *zap.Logger
 }
 
 // Azure is who the bot is for Microsoft Entra. Empty fields come from the environment that workload identity sets.

@@ -85,7 +85,7 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
 	}
 	var err error
-	if c.cache, err = newCache(c); err != nil {
+	if c.cache, err = newCache(c, cfg); err != nil {
 		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
 	}
 	return c, nil
