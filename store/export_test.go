@@ -1,6 +1,9 @@
 package store
 
-import "database/sql"
+import (
+	"context"
+	"database/sql"
+)
 
 // Reader lets tests look at the tables.
 func (s *Store) Reader() *sql.DB { return s.read }
@@ -10,3 +13,20 @@ func (s *Store) WriterDB() *sql.DB { return s.write }
 
 // Sweep is the start-up sweep.
 var Sweep = sweep
+
+// Tend is what happens every minute.
+func (s *Store) Tend(ctx context.Context) error { return s.jobs.tend(ctx) }
+
+// RiverRuns reports whether River's loops run.
+func (s *Store) RiverRuns() bool { return s.jobs.riverRuns }
+
+// LoseTimers makes the runner forget what it has planned, as a mistake in it would.
+func (s *Store) LoseTimers() {
+	r := s.jobs.runner
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, t := range r.tasks {
+		t.timer.Stop()
+		delete(r.tasks, k)
+	}
+}

@@ -25,8 +25,8 @@ const (
 	ringAgain = 10 * time.Second
 	// pollEvery is how often River looks for work that no process has in hand. What this process committed it knows itself.
 	pollEvery = 5 * time.Second
-	// reconcileEvery is how often requests without a job are looked for.
-	reconcileEvery = time.Minute
+	// tendEvery is how often requests without a job are looked for, and River is switched on or off.
+	tendEvery = time.Minute
 )
 
 // Handler does the work of one kind for one request. It is called again after again when that is above zero, after 0.2 to 3 s on
@@ -36,15 +36,17 @@ type Handler func(ctx context.Context, request string) (again time.Duration, err
 
 // jobs is work for later. River keeps it and rings when it is due, whatever happened to the process meanwhile;
 // the runner does it, at once when it was scheduled here, because its timers are exact and cost nothing.
+// River's own loops cost 0.5 % of a core, so they run only while there is work whose time has come.
 type jobs struct {
 	store  *Store
 	river  *river.Client[*sql.Tx]
 	runner *runner
 
-	mu      sync.Mutex
-	running bool
-	cancel  context.CancelFunc
-	ended   chan struct{} // the reconcile loop
+	mu     sync.Mutex
+	cancel context.CancelFunc // nil when stopped
+	ended  chan struct{}      // tending
+
+	riverRuns bool // used by the goroutine that tends, and before and after it by Start and Stop
 }
 
 // alarm is the River job: it rings for one kind of work of one request.
@@ -64,15 +66,16 @@ type ringer struct {
 
 // Work rings the runner. An alarm that no job refers to any more is done: it rang while its job was being forgotten.
 func (r *ringer) Work(ctx context.Context, job *river.Job[alarm]) error {
-	var wanted bool
-	if err := r.store.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = ? AND request = ? AND river = ?)`,
-		job.Args.Work, job.Args.Request, job.ID).Scan(&wanted); err != nil {
-		return fmt.Errorf("reading the jobs: %w", err)
-	}
-	if !wanted {
+	bell := ring{key: key{job.Args.Work, job.Args.Request}, at: time.Now(), fromRiver: true}
+	err := r.store.read.QueryRowContext(ctx, `SELECT turn FROM jobs WHERE kind = ? AND request = ? AND river = ?`,
+		job.Args.Work, job.Args.Request, job.ID).Scan(&bell.turn)
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
-	next := r.store.jobs.runner.ring(ring{key: key{job.Args.Work, job.Args.Request}, at: time.Now(), fromRiver: true})
+	if err != nil {
+		return fmt.Errorf("reading the jobs: %w", err)
+	}
+	next := r.store.jobs.runner.ring(bell)
 	return river.JobSnooze(max(ringAgain, time.Until(next)))
 }
 
@@ -202,25 +205,22 @@ func (s *Store) Start(ctx context.Context) error {
 	j := s.jobs
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.running {
+	if j.cancel != nil {
 		return errors.New("starting the jobs: they are running")
 	}
-	ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	j.runner.start(ctx)
-	err := s.Reconcile(ctx)
+	err := j.ringOpen(ctx)
 	if err == nil {
-		err = j.ringOpen(ctx)
-	}
-	if err == nil {
-		err = j.river.Start(ctx)
+		err = j.tend(ctx)
 	}
 	if err != nil {
-		j.cancel()
+		cancel()
 		j.runner.stop(ctx)
 		return fmt.Errorf("starting the jobs: %w", err)
 	}
-	j.running, j.ended = true, make(chan struct{})
-	go j.reconcile(ctx)
+	j.cancel, j.ended = cancel, make(chan struct{})
+	go j.keepTending(ctx)
 	return nil
 }
 
@@ -230,36 +230,65 @@ func (s *Store) Stop(ctx context.Context) error {
 	j := s.jobs
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.running {
+	if j.cancel == nil {
 		return nil
 	}
-	j.running = false
-	err := j.river.Stop(ctx)
-	j.runner.stop(ctx)
-	j.cancel() // River too, when it has not stopped by itself
-	<-j.river.Stopped()
+	j.cancel()
 	<-j.ended
+	var err error
+	if j.riverRuns {
+		// River's workers only ring, so this is quick, and the file must not be closed before it.
+		err = j.river.StopAndCancel(context.WithoutCancel(ctx))
+		j.riverRuns = false
+	}
+	j.runner.stop(ctx)
+	j.cancel = nil
 	if err != nil {
-		return fmt.Errorf("stopping the jobs: %w", err)
+		return fmt.Errorf("stopping River: %w", err)
 	}
 	return nil
 }
 
-// reconcile looks every minute, until ctx ends.
-func (j *jobs) reconcile(ctx context.Context) {
+// keepTending tends every minute, until ctx ends.
+func (j *jobs) keepTending(ctx context.Context) {
 	defer close(j.ended)
-	tick := time.NewTicker(reconcileEvery)
+	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if err := j.store.Reconcile(ctx); err != nil && ctx.Err() == nil {
-				j.store.log.Error("looking for requests without a job", zap.Error(err))
+			if err := j.tend(ctx); err != nil && ctx.Err() == nil {
+				j.store.log.Error("tending the jobs", zap.Error(err))
 			}
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// tend looks for requests without a job, and lets River run exactly while there is work whose time has come: either it takes
+// longer than a moment, or the runner has lost it.
+func (j *jobs) tend(ctx context.Context) error {
+	if err := j.store.Reconcile(ctx); err != nil {
+		return err
+	}
+	var n int
+	err := j.store.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM jobs WHERE at <= ?`, ms(time.Now())).Scan(&n)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the jobs: %w", err)
+	case n > 0 && !j.riverRuns:
+		if err := j.river.Start(ctx); err != nil {
+			return fmt.Errorf("starting River: %w", err)
+		}
+		j.riverRuns = true
+	case n == 0 && j.riverRuns:
+		if err := j.river.Stop(ctx); err != nil {
+			return fmt.Errorf("stopping River: %w", err)
+		}
+		j.riverRuns = false
+	}
+	return nil
 }
 
 // ringOpen tells the runner what is scheduled, so that it does not wait for River to find it.

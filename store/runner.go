@@ -64,7 +64,7 @@ func newRunner(s *Store) *runner {
 func (r *runner) start(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ctx, r.end = context.WithCancel(ctx)
+	r.ctx, r.end = context.WithCancel(context.WithoutCancel(ctx)) // Stop says when handlers are cancelled
 	r.open = true
 }
 
