@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/3astronautas/algesta/slack"
+)
+
+// scrapeTimeout bounds what a scrape asks the store.
+const scrapeTimeout = 2 * time.Second
+
+// figures are what /metrics says, read at every scrape.
+func (r *rooms) figures(transport *slack.Slack) *prometheus.Registry {
+	outbox := func() (time.Duration, int) {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+		defer cancel()
+		age, waiting, err := r.store.OutboxLag(ctx)
+		if err != nil {
+			return 0, -1 // below zero: could not be read
+		}
+		return age, waiting
+	}
+	return newRegistry(map[string]func() float64{
+		"algesta_slack_sockets":          func() float64 { return float64(transport.Stats().Connected) },
+		"algesta_slack_reconnects_total": func() float64 { return float64(transport.Stats().Reconnects) },
+		"algesta_slack_bad_envelopes":    func() float64 { return float64(transport.Stats().Bad) },
+		"algesta_outbox_waiting":         func() float64 { _, n := outbox(); return float64(n) },
+		"algesta_outbox_lag_seconds":     func() float64 { age, _ := outbox(); return age.Seconds() },
+		"algesta_requests_open": func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+			defer cancel()
+			open, err := r.store.Alive(ctx)
+			if err != nil {
+				return -1
+			}
+			return float64(len(open))
+		},
+	})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+// probeTimeout bounds one health check: a writer that is stuck for that long is stuck.
+const probeTimeout = 5 * time.Second
+
+// health answers the probes. A cluster or a Slack that is away must not restart the bot, so /healthz asks only whether
+// the store can write; /readyz wants a socket as well (design.md, decision 20).
+type health struct {
+	writable func(context.Context) error
+	sockets  func() int // that have said hello
+	clusters func() map[string]bool
+	registry *prometheus.Registry
+	log      *zap.Logger
+}
+
+// newRegistry has the process's own figures and the functions given, which are read at every scrape.
+func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	help := map[string]string{
+		"algesta_slack_sockets":          "Socket Mode connections that have said hello.",
+		"algesta_slack_reconnects_total": "Times that a socket was opened again.",
+		"algesta_slack_bad_envelopes":    "Envelopes that could not be read.",
+		"algesta_outbox_waiting":         "Messages that wait to be sent.",
+		"algesta_outbox_lag_seconds":     "Age of the oldest message that waits.",
+		"algesta_requests_open":          "Requests that have not ended.",
+	}
+	for name, read := range gauges {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help[name]}, read))
+	}
+	return r
+}
+
+// serve answers until ctx ends. The listener is made by the caller, so that its address is known.
+func (h health) serve(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+		defer cancel()
+		h.answer(w, h.writable(ctx), nil)
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+		defer cancel()
+		sockets := h.sockets()
+		err := h.writable(ctx)
+		if err == nil && sockets == 0 {
+			err = errors.New("no connection to Slack")
+		}
+		h.answer(w, err, map[string]any{"sockets": sockets, "clusters": h.clusters()})
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: probeTimeout}
+	stopped := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			h.log.Warn("stopping the health server", zap.Error(err))
+		}
+	})
+	defer stopped()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
+	body := map[string]any{"ok": err == nil}
+	for k, v := range more {
+		body[k] = v
+	}
+	status := http.StatusOK
+	if err != nil {
+		status = http.StatusServiceUnavailable
+		h.log.Warn("not healthy", zap.Error(err))
+		body["why"] = "see the log"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		h.log.Debug("answering a probe", zap.Error(err))
+	}
+}

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/kube"
+)
+
+// kubeConfig is a cluster of the configuration as kube opens it: it watches the namespaces of its environments and tells
+// the catalogue what runs there.
+func kubeConfig(c ClusterConfig, names *catalog.Catalog, log *zap.Logger) kube.Config {
+	return kube.Config{
+		Name: c.Name, Access: c.Access, Namespaces: names.Namespaces(c.Name), Kubeconfig: c.Kubeconfig, Context: c.Context,
+		Server: c.Server, CAFile: c.CAFile, Azure: c.Azure, Version: version, Deployments: names.Update, Log: log.Named("kube"),
+	}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/slack"
+	"github.com/3astronautas/algesta/store"
+)
+
+// stopWithin bounds the graceful stop: acks drain, work under way ends, the store closes.
+const stopWithin = 15 * time.Second
+
+func serveCommand() *cobra.Command {
+	var path, level string
+	var pretty bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve Slack until told to stop",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLog(cmd.ErrOrStderr(), level, pretty)
+			if err != nil {
+				return err
+			}
+			cfg, err := loadConfig(path, os.Getenv)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg, log)
+		},
+	}
+	cmd.Flags().StringVar(&path, "config", "/etc/algesta/config.yaml", "the configuration file")
+	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	cmd.Flags().BoolVar(&pretty, "pretty-log", false, "write the log for people instead of JSON")
+	return cmd
+}
+
+// rooms are the parts of a running bot that both transports share.
+type rooms struct {
+	cfg        Config
+	log        *zap.Logger
+	policy     *policyFile
+	store      *store.Store
+	clusters   clusters
+	catalog    *catalog.Catalog
+	redactor   *algesta.Redactor
+	dispatcher *commands.Dispatcher
+}
+
+// openRooms opens everything that needs no network: a cluster or a Slack that is away does not keep the bot from starting.
+func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error) {
+	r := &rooms{cfg: cfg, log: log, redactor: algesta.NewRedactor([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken))}
+	var err error
+	if r.policy, err = openPolicy(cfg.PolicyFile, log.Named("policy")); err != nil {
+		return nil, err
+	}
+	if r.catalog, err = catalog.New(cfg.Environments, cfg.Services); err != nil {
+		return nil, fmt.Errorf("reading the environments: %w", err)
+	}
+	r.clusters = clusters{}
+	for _, c := range cfg.Clusters {
+		if r.clusters[c.Name], err = kube.Open(ctx, kubeConfig(c, r.catalog, log)); err != nil {
+			return nil, fmt.Errorf("opening the cluster %s: %w", c.Name, err)
+		}
+	}
+	if r.store, err = store.Open(ctx, cfg.Store, log.Named("store")); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// dispatch makes the dispatcher for a transport's directory and gives the store its work.
+func (r *rooms) dispatch(d commands.Directory) error {
+	books := runbooks.All()
+	var err error
+	r.dispatcher, err = commands.New(commands.Config{
+		Command: r.cfg.Slack.Command, Parser: commands.NewParser(books), Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
+		Clusters: r.clusters, Store: storeFor{r.store}, Redact: func(s string) string { return r.redactor.String(algesta.Clean(s)) },
+		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"),
+	})
+	if err != nil {
+		return err
+	}
+	r.store.Work(map[algesta.JobKind]store.Handler{
+		algesta.ExpireJob:  r.dispatcher.Expire,
+		algesta.ExecuteJob: r.dispatcher.Execute,
+		algesta.FollowJob:  r.dispatcher.Follow,
+	})
+	return nil
+}
+
+// work runs the store's jobs, the clusters' caches and the dispatcher until ctx ends, then waits for them.
+func (r *rooms) work(ctx context.Context, transport func(context.Context) error) error {
+	open, err := r.store.Unanswered(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the inbox: %w", err)
+	}
+	if err := r.store.Start(ctx); err != nil {
+		return fmt.Errorf("starting the jobs: %w", err)
+	}
+	var running sync.WaitGroup
+	for _, c := range r.clusters {
+		running.Go(func() { c.Start(ctx) })
+	}
+	running.Go(func() { r.dispatcher.Run(ctx, open, r.store.Arrivals()) })
+	err = transport(ctx)
+	running.Wait()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if e := r.store.Stop(stop); e != nil {
+		r.log.Warn("stopping the jobs", zap.Error(e))
+	}
+	return err
+}
+
+// serve wires the rooms to Slack and runs until ctx ends.
+func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
+	r, err := openRooms(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer r.close(ctx)
+	transport, err := slack.New(slack.Config{
+		BotToken: cfg.Slack.BotToken, AppToken: cfg.Slack.AppToken, APIURL: cfg.Slack.APIURL, Command: cfg.Slack.Command, TeamID: cfg.Slack.TeamID,
+		Groups: r.policy.Policy().Groups(), Inbox: r.store, Outbox: r.store, Redactor: r.redactor, Log: log.Named("slack"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.dispatch(transport); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", cfg.Listen, err)
+	}
+	log.Info("listening", zap.String("address", listener.Addr().String()), zap.String("version", version))
+	var around sync.WaitGroup
+	defer around.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h := health{writable: r.writable, sockets: func() int { return transport.Stats().Connected }, clusters: r.synced, registry: r.figures(transport), log: log.Named("health")}
+	around.Go(func() {
+		if err := h.serve(ctx, listener); err != nil {
+			log.Error("the health server ended", zap.Error(err))
+			cancel()
+		}
+	})
+	around.Go(func() { r.policy.watch(ctx, func(p *policy.Policy) { transport.SetGroups(p.Groups()) }) })
+	err = r.work(ctx, transport.Run)
+	log.Info("stopped")
+	return err
+}
+
+// close gives the store's file back.
+func (r *rooms) close(ctx context.Context) {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if err := r.store.Close(stop); err != nil {
+		r.log.Warn("closing the store", zap.Error(err))
+	}
+}
+
+// writable reports whether the store takes a write.
+func (r *rooms) writable(ctx context.Context) error {
+	return r.store.Update(ctx, func(*store.Tx) error { return nil })
+}
+
+// synced says of every cluster whether its caches are warm.
+func (r *rooms) synced() map[string]bool {
+	out := map[string]bool{}
+	for name, c := range r.clusters {
+		out[name] = c.Synced()
+	}
+	return out
+}

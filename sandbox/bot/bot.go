@@ -1,0 +1,246 @@
+// Package bot runs the real binary of algesta against the sandbox: for the demo, the tests of a person's day and the
+// benchmarks. It knows the binary's flags, files and log, and nothing of its insides.
+package bot
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Config is what the files of one bot say. Everything is required but what has a default.
+type Config struct {
+	Dir        string // for the files and the database; survives the process
+	SlackURL   string // the Web API's base, ending in /
+	BotToken   string
+	AppToken   string
+	Kubeconfig string
+	Contexts   map[string]string // cluster name → context of the kubeconfig
+	// Environments are YAML: the value of the configuration's environments.
+	Environments string
+	Services     string // YAML: the value of services; may be empty
+	Policy       string // the whole policy file
+	Soak         time.Duration
+	Pretty       bool      // people's log lines instead of JSON
+	Log          io.Writer // also gets the log; may be nil
+}
+
+// Bot is one running process.
+type Bot struct {
+	URL string // of /healthz, /readyz and /metrics
+	PID int
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+	mu     sync.Mutex
+	log    bytes.Buffer
+}
+
+// Build compiles the binary and returns its path. It uses the flags of go test, so that what the tests compiled is not compiled
+// again; Go's own cache makes the second time quick.
+func Build(ctx context.Context, dir string) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "algesta")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", path, "./cmd/bot")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the bot: %w\n%s", err, out)
+	}
+	return path, nil
+}
+
+// moduleRoot is the folder of the root module's go.mod, from the working directory upwards.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("looking for the module: %w", err)
+	}
+	for {
+		b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(b, []byte("module github.com/3astronautas/algesta\n")) {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("looking for the module: run this inside the repository")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// Write puts the bot's files into its folder and returns the path of the configuration.
+func (c Config) Write() (string, error) {
+	var clusters strings.Builder
+	for name, context := range c.Contexts {
+		fmt.Fprintf(&clusters, "  - {name: %s, access: kubeconfig, kubeconfig: %q, context: %q, sandbox: true}\n", name, c.Kubeconfig, context)
+	}
+	services := c.Services
+	if services == "" {
+		services = " []"
+	}
+	files := map[string]string{
+		"app-token":   c.AppToken,
+		"bot-token":   c.BotToken,
+		"policy.yaml": c.Policy,
+		"config.yaml": fmt.Sprintf(`apiVersion: algesta.io/v1
+kind: Config
+slack:
+  appTokenFile: %[1]s/app-token
+  botTokenFile: %[1]s/bot-token
+  command: /algesta
+  apiURL: %[2]s
+clusters:
+%[3]senvironments:%[4]s
+services:%[5]s
+policyFile: %[1]s/policy.yaml
+store: file:%[1]s/algesta.db
+follow: {soak: %[6]s}
+listen: "127.0.0.1:0"
+`, c.Dir, c.SlackURL, clusters.String(), c.Environments, services, c.Soak),
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(c.Dir, name), []byte(text), 0o600); err != nil {
+			return "", fmt.Errorf("writing the bot's files: %w", err)
+		}
+	}
+	return filepath.Join(c.Dir, "config.yaml"), nil
+}
+
+// SetPolicy replaces the policy file; the running bot takes it over within a few seconds.
+func (c Config) SetPolicy(text string) error {
+	return os.WriteFile(filepath.Join(c.Dir, "policy.yaml"), []byte(text), 0o600)
+}
+
+// Start runs the binary with these files and waits until it says that it is ready. The process dies with this one.
+func Start(ctx context.Context, binary string, c Config) (*Bot, error) {
+	path, err := c.Write()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"serve", "--config", path}
+	if c.Pretty {
+		args = append(args, "--pretty-log")
+	}
+	b := &Bot{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// The sandbox's addresses are loopback: a proxy of the developer's machine must not get in between.
+	b.cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1,localhost")
+	out, err := b.cmd.StderrPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting the bot: %w", err)
+	}
+	if err := b.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the bot: %w", err)
+	}
+	b.PID = b.cmd.Process.Pid
+	address := make(chan string, 1)
+	go b.read(out, c.Log, address)
+	select {
+	case at := <-address:
+		b.URL = "http://" + at
+	case <-b.exited:
+		return nil, fmt.Errorf("the bot ended before it was ready:\n%s", b.Log())
+	case <-ctx.Done():
+		b.Kill()
+		return nil, fmt.Errorf("waiting for the bot: %w\n%s", ctx.Err(), b.Log())
+	}
+	return b, b.WaitReady(ctx)
+}
+
+// read keeps the log and finds in it the address that the bot listens on. It owns the process's end.
+func (b *Bot) read(from io.Reader, also io.Writer, address chan<- string) {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		b.mu.Lock()
+		b.log.WriteString(line + "\n")
+		b.mu.Unlock()
+		if also != nil {
+			fmt.Fprintln(also, line)
+		}
+		if _, after, found := strings.Cut(line, `"address":`); found && strings.Contains(line, "listening") {
+			var at string
+			if json.NewDecoder(strings.NewReader(after)).Decode(&at) == nil {
+				address <- at
+			}
+		}
+	}
+	b.cmd.Wait() //nolint:errcheck // how it ended is in its log
+	close(b.exited)
+}
+
+// Log is everything that the process wrote so far.
+func (b *Bot) Log() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.String()
+}
+
+// WaitReady waits until /readyz says yes.
+func (b *Bot) WaitReady(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if b.ready(ctx) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-b.exited:
+			return fmt.Errorf("the bot ended before it was ready:\n%s", b.Log())
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the bot to be ready: %w\n%s", ctx.Err(), b.Log())
+		}
+	}
+}
+
+func (b *Bot) ready(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.URL+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// Kill ends the process as a crash would, and waits for it.
+func (b *Bot) Kill() {
+	b.cmd.Process.Kill() //nolint:errcheck // it may have ended already
+	<-b.exited
+}
+
+// Stop asks the process to end and waits for it.
+func (b *Bot) Stop(ctx context.Context) error {
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stopping the bot: %w", err)
+	}
+	select {
+	case <-b.exited:
+		return nil
+	case <-ctx.Done():
+		b.Kill()
+		return fmt.Errorf("the bot did not stop: %w", ctx.Err())
+	}
+}
+
+// Exited is closed when the process has ended.
+func (b *Bot) Exited() <-chan struct{} { return b.exited }
