@@ -1,0 +1,141 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+)
+
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	p := example(t)
+	grants := p.Grants(dana)
+	require.Len(t, grants, 2)
+	require.Equal(t, "backend works below production", grants[0].Binding)
+	require.Equal(t, []string{"development", "pruebas"}, grants[0].Namespaces)
+	require.Empty(t, grants[0].Asks)
+	require.Equal(t, "operator", grants[1].Role)
+	require.Equal(t, []string{"read", "rollback", "restart", "scale", "deploy"}, grants[1].Allow)
+	require.Contains(t, grants[1].Verbs, "logs")
+	require.NotContains(t, grants[1].Verbs, "exec")
+	require.Equal(t, []policy.Ask{{
+		Rule: "production needs a second person", Verbs: []string{"deploy", "restart", "rollback", "scale"},
+		Namespaces: []string{"production", "monitoring"}, Approvers: []algesta.Subject{"group:S0PLATFORM", "user:U0CARLA"}, Count: 1,
+	}}, grants[1].Asks)
+	require.Empty(t, p.Grants(nobody))
+	require.Empty(t, p.Grants(carla), "who approves has no role by that")
+	guest := dana
+	guest.Standing = algesta.Guest
+	require.Empty(t, p.Grants(guest))
+	require.Len(t, p.Grants(luis)[0].Asks, 2)
+}
+
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	p := example(t)
+	require.True(t, p.Visible(dana, in("production")))
+	require.False(t, p.Visible(dana, in("monitoring")))
+	require.True(t, p.Visible(luis, in("monitoring")))
+	require.False(t, p.Visible(nobody, in("development")))
+	bot := luis
+	bot.Standing = algesta.Bot
+	require.False(t, p.Visible(bot, in("production")))
+	blind := load(t, strings.Replace(small, "allow: [read, scale]", "allow: [scale]", 1))
+	require.False(t, blind.Visible(member("U0X", "S0TEAM"), in("production")), "a role without a reading verb sees nothing")
+}
+
+func TestExplainGoesThroughEveryRule(t *testing.T) {
+	t.Parallel()
+	p := example(t)
+	f := asks(dana, "scale", "production", algesta.Args{"replicas": int64(12)})
+	got := map[string]string{}
+	for _, s := range p.Explain(f) {
+		got[s.Part+" "+s.Rule] = s.Why
+	}
+	require.Equal(t, map[string]string{
+		"account ":                                      "a full member",
+		"binding backend works below production":        "does not hold in production",
+		"binding backend asks in production":            "gives it by the role operator",
+		"binding platform team everywhere":              "names group:S0PLATFORM, which is not this person",
+		"freeze end of year":                            "is not in force: it lasts from 2026-12-24T00:00:00-05:00 to 2027-01-02T00:00:00-05:00",
+		"limit production stays between 2 and 10 pods":  "refuses: Production services run 2 to 10 pods. Change the limit in the policy if that is no longer right.",
+		"approval production needs a second person":     "asks for 1 of group:S0PLATFORM or user:U0CARLA within 30m0s",
+		"approval namespaces and certificates need two": "is not about scale",
+	}, got)
+}
+
+func TestLimitsOnThePlanWaitForIt(t *testing.T) {
+	t.Parallel()
+	p := load(t, strings.NewReplacer("args.replicas <= 10", "plan.pods + plan.surge <= 10", "otherwise: \"At most 10.\"", "otherwise: \"At most 10 at once.\"").Replace(small))
+	f := asks(member("U0X", "S0TEAM"), "scale", "production", nil)
+	require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect)
+	f.Plan = &algesta.Plan{Figures: map[string]int64{"pods": 9, "surge": 2}}
+	require.Equal(t, "At most 10 at once.", p.Decide(f).Reason.String())
+	f.Plan.Figures["surge"] = 1
+	require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect)
+	f.Plan.Figures = nil
+	require.Equal(t, `The limit "few pods" could not be evaluated for this command, so it is refused.`, p.Decide(f).Reason.String())
+}
+
+func TestLimitsKnowActorTargetAndTime(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		require string
+		want    algesta.Effect
+	}{
+		"the user":            {"actor.user == 'U0X'", algesta.NeedsApproval},
+		"the groups":          {"'S0TEAM' in actor.groups", algesta.NeedsApproval},
+		"the standing":        {"actor.standing == 'member'", algesta.NeedsApproval},
+		"the target":          {"target.service.startsWith('api-') && target.cluster == 'aks-algesta-production'", algesta.NeedsApproval},
+		"the verb":            {"verb == 'scale'", algesta.NeedsApproval},
+		"the time":            {"now.getDayOfWeek() == 1 && now.getHours() < 18", algesta.NeedsApproval},
+		"an optional arg":     {"!has(args.replicas) || args.replicas < 3", algesta.NeedsApproval},
+		"what is false":       {"actor.email.endsWith('@example.com')", algesta.Refuse},
+		"division by nothing": {"1 / size(args) == 1", algesta.Refuse},
+		"what costs too much": {"['a','b','c','d','e','f','g','h','i','j'].all(a, ['a','b','c','d','e','f','g','h','i','j'].all(b, ['a','b','c','d','e','f','g','h','i','j'].all(c, ['a','b','c','d','e','f','g','h','i','j'].all(d, ['a','b','c','d','e','f','g','h','i','j'].all(e, a+b+c+d+e != verb)))))", algesta.Refuse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := load(t, strings.Replace(small, `"args.replicas <= 10"`, `"`+tc.require+`"`, 1))
+			begin := time.Now()
+			require.Equal(t, tc.want, p.Decide(asks(member("U0X", "S0TEAM"), "scale", "production", nil)).Effect)
+			require.Less(t, time.Since(begin), time.Second)
+		})
+	}
+}
+
+func TestAnAddressIsASubjectOfFullMembersOnly(t *testing.T) {
+	t.Parallel()
+	p := load(t, strings.Replace(small, `["group:S0TEAM"]`, `["Eva@Example.com"]`, 1))
+	eva := member("U0EVA")
+	eva.Email = "eva@example.com"
+	require.Equal(t, algesta.Allow, p.Decide(asks(eva, "status", "production", nil)).Effect)
+	eva.Email = ""
+	require.Equal(t, algesta.Refuse, p.Decide(asks(eva, "status", "production", nil)).Effect)
+	eva.Email, eva.Standing = "eva@example.com", algesta.Guest
+	require.Equal(t, algesta.Refuse, p.Decide(asks(eva, "status", "production", nil)).Effect)
+}
+
+func TestClustersNarrowARule(t *testing.T) {
+	t.Parallel()
+	p := load(t, strings.Replace(small, `    namespaces: ["*"]`, "    namespaces: [\"*\"]\n    clusters: [aks-algesta-dev]", 1))
+	who := member("U0X", "S0TEAM")
+	require.Equal(t, algesta.Allow, p.Decide(asks(who, "status", "development", nil)).Effect)
+	require.Equal(t, "You may not use status in production: your rights are in every namespace of aks-algesta-dev.",
+		p.Decide(asks(who, "status", "production", nil)).Reason.String())
+	require.Equal(t, []string{"aks-algesta-dev"}, p.Clusters())
+}
+
+func TestFamiliesOfVerbsByPattern(t *testing.T) {
+	t.Parallel()
+	p := load(t, strings.Replace(small, "allow: [read, scale]", `allow: ["cert.*"]`, 1))
+	who := member("U0X", "S0TEAM")
+	require.Equal(t, algesta.Allow, p.Decide(asks(who, "cert.check", "development", nil)).Effect)
+	require.Equal(t, algesta.Allow, p.Decide(asks(who, "cert.renew", "development", nil)).Effect)
+	require.Equal(t, `You may not scale in development (rule "team" gives you cert.*).`, p.Decide(asks(who, "scale", "development", nil)).Reason.String())
+}
