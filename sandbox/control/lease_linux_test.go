@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -78,7 +79,7 @@ func running(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// childrenOf returns the processes that a process started.
+// childrenOf returns the running processes that a process started.
 func childrenOf(t *testing.T, pid int) []int {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -90,7 +91,7 @@ func childrenOf(t *testing.T, pid int) []int {
 			continue // it ended meanwhile
 		}
 		_, rest, _ := strings.Cut(string(stat), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[0] != "Z" && fields[1] == strconv.Itoa(pid) {
 			child, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 			require.NoError(t, err)
 			children = append(children, child)
@@ -160,16 +161,25 @@ func TestAnExistingClusterNeedsItsMark(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotMarked)
 }
 
-func TestAPrivateAPIServerStopsAndStartsWithItsData(t *testing.T) {
+func TestAPrivateAPIServerStopsAndStartsWithItsDataAndEndsWithItsTest(t *testing.T) {
 	t.Parallel()
-	c := Private(t)
-	ns := c.Namespace(t)
+	c, err := StartPrivate(t.Context(), os.Stderr)
+	require.NoError(t, err)
+	const ns = "kept"
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	_, err = c.Client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{})
+	require.NoError(t, err)
 	require.NoError(t, c.StopAPIServer(t.Context()))
-	_, err := c.Client.CoreV1().Namespaces().Get(t.Context(), ns, metav1.GetOptions{})
+	_, err = c.Client.CoreV1().Namespaces().Get(t.Context(), ns, metav1.GetOptions{})
 	require.Error(t, err)
 	require.NoError(t, c.StartAPIServer(t.Context()))
 	_, err = c.Client.CoreV1().Namespaces().Get(t.Context(), ns, metav1.GetOptions{})
 	require.NoError(t, err)
+
+	children := childrenOf(t, c.PID)
+	require.Len(t, children, 5)
+	require.NoError(t, c.Close(), "it also removes the folder of the socket")
+	awaitGone(t, append(children, c.PID)...)
 
 	shared := ForTest(t)
 	require.Error(t, shared.StopAPIServer(t.Context()), "others use the shared one")
