@@ -1,0 +1,273 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/slack"
+)
+
+// noTokens and tokens are environments of a process.
+func noTokens(string) string { return "" }
+
+func tokens(name string) string {
+	return map[string]string{appTokenVariable: "xapp-1-test", botTokenVariable: "xoxb-1-test"}[name]
+}
+
+// smallConfig is a configuration of which the tests change one line at a time.
+const smallConfig = `apiVersion: algesta.io/v1
+kind: Config
+slack:
+  command: /algesta
+  apiURL: http://127.0.0.1:4000/api/
+clusters:
+  - {name: local, access: kubeconfig, kubeconfig: kube/config, context: admin, sandbox: true}
+environments:
+  - {name: production, aliases: [prod], cluster: local, namespace: production, deployment: "{service}-production"}
+services: []
+policyFile: policy.yaml
+store: file:data/algesta.db
+follow: {soak: 10s}
+listen: 127.0.0.1:0
+`
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestTheExampleConfigurationLoads(t *testing.T) {
+	t.Parallel()
+	c, err := loadConfig("testdata/config-example.yaml", tokens)
+	require.NoError(t, err)
+	require.Equal(t, SlackConfig{AppToken: "xapp-1-test", BotToken: "xoxb-1-test", Command: "/algesta", TeamID: "T0ALGESTA"}, c.Slack)
+	require.Equal(t, []ClusterConfig{
+		{Name: "aks-algesta-production", Access: kube.InCluster}, {Name: "aks-algesta-dev", Access: kube.WorkloadIdentity},
+	}, c.Clusters)
+	require.Len(t, c.Environments, 3)
+	require.Equal(t, catalog.Environment{
+		Name: "pruebas", Aliases: []string{"test", "testing", "qa"}, Cluster: "aks-algesta-dev", Namespace: "pruebas", Deployment: "{service}-pruebas",
+	}, c.Environments[1])
+	require.Equal(t, []catalog.Service{{Name: "api-gateway", Aliases: []string{"gateway", "api"}}}, c.Services)
+	require.Equal(t, "/etc/algesta/policy.yaml", c.PolicyFile)
+	require.Equal(t, "file:/var/lib/algesta/algesta.db", c.Store)
+	require.Equal(t, time.Minute, c.Follow.Soak)
+	require.Equal(t, ":8080", c.Listen)
+}
+
+func TestTheExamplePolicyLoads(t *testing.T) {
+	t.Parallel()
+	p, err := loadPolicy("testdata/policy-example.yaml")
+	require.NoError(t, err)
+	require.Equal(t, []string{"S0BACKEND", "S0PLATFORM"}, p.Groups())
+}
+
+func TestRelativePathsStartAtTheConfiguration(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "config.yaml", smallConfig)
+	c, err := loadConfig(path, tokens)
+	require.NoError(t, err)
+	dir := filepath.Dir(path)
+	require.Equal(t, filepath.Join(dir, "policy.yaml"), c.PolicyFile)
+	require.Equal(t, filepath.Join(dir, "kube/config"), c.Clusters[0].Kubeconfig)
+	require.Equal(t, "file:"+filepath.Join(dir, "data/algesta.db"), c.Store)
+	require.Equal(t, 10*time.Second, c.Follow.Soak)
+	require.NoError(t, c.onlySandboxes())
+}
+
+func TestWhatTheConfigurationLeavesOut(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer("  command: /algesta\n", "  teamID: T0X\n", "store: file:data/algesta.db\n", "", "follow: {soak: 10s}\n", "", "listen: 127.0.0.1:0\n", "", "services: []\n", "").Replace(smallConfig)
+	c, err := loadConfigWithoutSlack(writeFile(t, "config.yaml", text))
+	require.NoError(t, err)
+	require.Equal(t, defaultCommand, c.Slack.Command)
+	require.Equal(t, defaultStore, c.Store)
+	require.Equal(t, defaultListen, c.Listen)
+	require.Equal(t, defaultSoak, c.Follow.Soak)
+}
+
+func TestTokensComeFromFilesOrTheEnvironment(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "app"), []byte("xapp-1-file\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bot"), []byte("xoxb-1-file"), 0o600))
+	path := filepath.Join(dir, "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: app\n  botTokenFile: bot\n", 1)), 0o600))
+	c, err := loadConfig(path, noTokens)
+	require.NoError(t, err)
+	require.Equal(t, slack.Secret("xapp-1-file"), c.Slack.AppToken)
+	require.Equal(t, slack.Secret("xoxb-1-file"), c.Slack.BotToken)
+	c, err = loadConfig(path, tokens)
+	require.NoError(t, err)
+	require.Equal(t, slack.Secret("xapp-1-test"), c.Slack.AppToken, "the environment comes first")
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v", c, c, c), "-test")
+}
+
+func TestTokenErrorsNeverHoldTheToken(t *testing.T) {
+	t.Parallel()
+	path := writeFile(t, "config.yaml", smallConfig)
+	_, err := loadConfig(path, noTokens)
+	require.ErrorContains(t, err, "slack.appTokenFile is missing: name the file with the token, or set ALGESTA_SLACK_APP_TOKEN")
+	require.ErrorContains(t, err, "slack.botTokenFile is missing: name the file with the token, or set ALGESTA_SLACK_BOT_TOKEN")
+	_, err = loadConfig(path, func(string) string { return "hunter2" })
+	require.ErrorContains(t, err, "ALGESTA_SLACK_APP_TOKEN does not hold a Slack token that begins with xapp-: copy it again from the app's page")
+	require.NotContains(t, err.Error(), "hunter2")
+	_, err = loadConfig(path, func(name string) string { return tokens(name) + " hunter2" })
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "hunter2")
+	_, err = loadConfig(writeFile(t, "config.yaml", strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: none\n", 1)), noTokens)
+	require.ErrorContains(t, err, "reading slack.appTokenFile: ")
+}
+
+func TestLoadConfigRefusesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ old, with, want string }{
+		"another version":            {"algesta.io/v1", "v1", `apiVersion is "v1": write algesta.io/v1`},
+		"another kind":               {"kind: Config", "kind: Policy", `kind is "Policy": write Config`},
+		"a misspelt key":             {"policyFile:", "policyfile:", `line 11: "policyfile" is not a key here: did you mean policyFile?`},
+		"an unknown key":             {"listen:", "telemetry:", `line 14: "telemetry" is not a key here: correct or remove it`},
+		"a misspelt key in a list":   {"access: kubeconfig, ", "acess: kubeconfig, ", `line 7: "acess" is not a key here: did you mean access?`},
+		"a token in the file":        {"slack:\n", "slack:\n  botToken: xoxb-1\n", `line 4: "botToken" is not a key here: did you mean botTokenFile?`},
+		"a list for a text":          {"policyFile: policy.yaml", "policyFile: [policy.yaml]", "line 11: cannot unmarshal !!seq, something else is needed here"},
+		"a second document":          {"services: []", "---\nservices: []", "the file has more than one YAML document: put everything into the first"},
+		"no policy":                  {"policyFile: policy.yaml\n", "", "policyFile is missing: name the file with the policy, without one everything would be refused"},
+		"another store":              {"store: file:data/algesta.db", "store: redis://x", "store is neither file:… nor postgres://…: write for example file:/var/lib/algesta/algesta.db"},
+		"a soak without a unit":      {"soak: 10s", "soak: 10", `follow.soak is "10": write a duration of up to 10m0s, such as 60s`},
+		"a soak of nothing":          {"soak: 10s", "soak: 0s", `follow.soak is "0s": write a duration of up to 10m0s, such as 60s`},
+		"a soak of a day":            {"soak: 10s", "soak: 24h", `follow.soak is "24h": write a duration of up to 10m0s, such as 60s`},
+		"a command without slash":    {"command: /algesta", "command: algesta", `slack.command is "algesta": write a slash and lower-case letters, such as /algesta`},
+		"a team by its name":         {"command: /algesta", "teamID: algesta", `slack.teamID is "algesta": write the workspace's ID, such as T0ALGESTA`},
+		"tokens sent away":           {"http://127.0.0.1:4000/api/", "https://slack.example.com/api/", "slack.apiURL is not on this machine: it is for the sandbox only, because the tokens are sent to it; leave it out for Slack"},
+		"tokens sent away by a name": {"http://127.0.0.1:4000/api/", "http://127.0.0.1.example.com/api/", "slack.apiURL is not on this machine"},
+		"tokens sent away by a user": {"http://127.0.0.1:4000/api/", "http://127.0.0.1@example.com/api/", "slack.apiURL is not on this machine"},
+		"an unknown access":          {"access: kubeconfig", "access: kubeconfg", `cluster local: access is "kubeconfg": did you mean kubeconfig?`},
+		"no access":                  {"access: kubeconfig, ", "", `cluster local: access is "": write one of inCluster, kubeconfig, workloadIdentity, managedIdentity, clientSecret, clientCertificate, azureCLI`},
+		"a kubeconfig too many":      {"access: kubeconfig, ", "access: inCluster, ", "cluster local: access inCluster takes neither kubeconfig, context nor server: remove them, or write access: kubeconfig"},
+		"a real cluster as sandbox":  {"access: kubeconfig, kubeconfig: kube/config, context: admin,", "access: azureCLI, server: x,", "cluster local: sandbox: true goes with access: kubeconfig only, so that no real cluster is taken for one"},
+		"a cluster twice":            {"environments:", "  - {name: local, access: inCluster}\nenvironments:", "cluster local is there twice"},
+		"a cluster without a name":   {"{name: local, ", "{", "cluster 1 has no name"},
+		"no cluster":                 {"  - {name: local, access: kubeconfig, kubeconfig: kube/config, context: admin, sandbox: true}\n", "", "clusters is missing: name at least one"},
+		"a misspelt cluster":         {"cluster: local", "cluster: locl", `environment production: there is no cluster "locl": did you mean local?`},
+		"an unknown cluster":         {"cluster: local", "cluster: mars", `environment production: there is no cluster "mars": add it under clusters`},
+		"a template without service": {`"{service}-production"`, "api", `environment production: deployment is "api" and has to contain {service} once, as in "{service}-production"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(smallConfig, tc.old, tc.with, 1)
+			require.NotEqual(t, smallConfig, text, "the test changes nothing")
+			_, err := loadConfig(writeFile(t, "config.yaml", text), tokens)
+			require.ErrorContains(t, err, tc.want)
+			require.ErrorContains(t, err, "reading the configuration ")
+		})
+	}
+}
+
+func TestLoadConfigSaysWhichFileIsMissing(t *testing.T) {
+	t.Parallel()
+	_, err := loadConfig("testdata/none.yaml", tokens)
+	require.EqualError(t, err, "reading the configuration: open testdata/none.yaml: no such file or directory")
+	_, err = loadConfig("/dev/zero", tokens)
+	require.ErrorContains(t, err, "is it the right file?")
+	_, err = loadConfig(writeFile(t, "config.yaml", ""), tokens)
+	require.ErrorContains(t, err, "the file is empty")
+}
+
+func TestTheConsoleOpensSandboxesOnly(t *testing.T) {
+	t.Parallel()
+	c := Config{Clusters: []ClusterConfig{{Name: "local", Sandbox: true}, {Name: "live"}}}
+	require.EqualError(t, c.onlySandboxes(), "the cluster live is not marked sandbox: true: the console has no approvals by real people, so it opens sandboxes only")
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte(smallConfig))
+	f.Add([]byte("clusters: [&a {name: *a}]"))
+	f.Add([]byte("a: 1\n---\nb: 2"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := parseConfig(b)
+		if err == nil {
+			c.resolve("/etc/algesta")
+			config := c.config()
+			_ = config.Validate()
+			require.NotEmpty(t, config.Slack.Command)
+		}
+	})
+}
+
+func TestPolicyCheck(t *testing.T) {
+	t.Parallel()
+	const config, file = "testdata/config-example.yaml", "testdata/policy-example.yaml"
+	for name, tc := range map[string]struct {
+		args       []string
+		want, fail string
+	}{
+		"a sound policy":                      {[]string{"--policy", file}, "The policy is sound.\n", ""},
+		"a sound policy for a configuration":  {[]string{"--config", config, "--policy", file}, "The policy is sound.\n", ""},
+		"a policy that is not there":          {[]string{"--policy", "testdata/none.yaml"}, "", "reading the policy: open testdata/none.yaml: no such file or directory"},
+		"a file that is no policy":            {[]string{"--policy", config}, "", `testdata/config-example.yaml: reading the policy: line 4: the policy has no key "slack": correct or remove it`},
+		"nothing":                             {nil, "", "name a policy with --policy, or a configuration with --config"},
+		"a command without its configuration": {[]string{"--policy", file, "status", "api-gateway", "production"}, "", "name the configuration with --config: its environments say what the command is about"},
+		"a command that needs a yes": {
+			[]string{"--config", config, "--policy", file, "--user", "U0DANA", "--group", "S0BACKEND", "--at", "2026-11-23T10:00:00Z", "rollback", "api", "prod"},
+			"needs approval: It needs 1 yes of @S0PLATFORM or @U0CARLA (rule \"production needs a second person\").\n", "",
+		},
+		"a command in a freeze": {
+			[]string{"--config", config, "--policy", file, "--user", "U0LUIS", "--group", "S0PLATFORM", "--at", "2026-12-25T10:00:00Z", "rollback", "api", "prod"},
+			"* freeze    end of year                             refuses until 2027-01-02T00:00:00-05:00\n", "the command would be refused",
+		},
+		"a guest": {
+			[]string{"--config", config, "--policy", file, "--user", "U0DANA", "--standing", "guest", "status", "api", "dev"},
+			"refused: Guests of this workspace may not use me.\n", "the command would be refused",
+		},
+		"a command for everybody": {[]string{"--config", config, "--policy", file, "whoami"}, "", "everybody may use whoami: the policy is not asked"},
+		"a misspelt command": {
+			[]string{"--config", config, "--policy", file, "rolback", "api", "prod"}, "",
+			`I do not know the command "rolback". Did you mean rollback? /algesta rollback api-gateway production`,
+		},
+		"a misspelt environment": {
+			[]string{"--config", config, "--policy", file, "rollback", "api", "prodution"}, "",
+			`There is no environment "prodution". Did you mean production? /algesta rollback api production`,
+		},
+		"a time without its zone": {
+			[]string{"--config", config, "--policy", file, "--at", "tomorrow", "status", "api", "dev"}, "",
+			"reading --at: write a time with its zone, such as 2026-12-24T10:00:00-05:00",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			cmd := policyCommand()
+			cmd.SilenceErrors, cmd.SilenceUsage = true, true
+			cmd.SetOut(&out)
+			cmd.SetArgs(append([]string{"check"}, tc.args...))
+			err := cmd.ExecuteContext(t.Context())
+			if tc.fail == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, tc.fail)
+			}
+			require.Contains(t, out.String(), tc.want)
+		})
+	}
+}
+
+func TestPolicyCheckFindsClustersThatAreNotConfigured(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("testdata/policy-example.yaml")
+	require.NoError(t, err)
+	p, err := policy.Load([]byte(strings.Replace(string(b), `    namespaces: ["*"]`, "    namespaces: [\"*\"]\n    clusters: [aks-algesta-prodution]", 1)))
+	require.NoError(t, err)
+	c, err := loadConfigWithoutSlack("testdata/config-example.yaml")
+	require.NoError(t, err)
+	require.EqualError(t, named(p, c), `the policy names the cluster "aks-algesta-prodution", which is not configured: did you mean aks-algesta-production?`)
+}
