@@ -31,7 +31,7 @@ func ask(t *testing.T, s *slackd.Server, path string, body, result any) string {
 	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer func() { require.NoError(t, resp.Body.Close()) }()
 	answer := struct {
 		OK     bool   `json:"ok"`
 		Error  string `json:"error"`
@@ -132,7 +132,7 @@ func TestTheStreamTellsOfChanges(t *testing.T) {
 	require.NoError(t, err)
 	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	lines := bufio.NewScanner(resp.Body)
 	read := func() string {
 		for lines.Scan() {

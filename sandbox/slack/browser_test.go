@@ -42,7 +42,7 @@ type step = chromedp.Action[chromedp.Void]
 func do(t *testing.T, ctx context.Context, steps ...step) { //nolint:revive // t comes first in tests
 	t.Helper()
 	for i, a := range steps {
-		require.NoError(t, chromedp.Do(ctx, a), fmt.Sprintf("step %d", i+1))
+		require.NoError(t, chromedp.Do(ctx, a), "step %d", i+1)
 	}
 }
 
@@ -117,10 +117,10 @@ func press(keys string) step {
 	}
 }
 
-// write focuses a field and types into it.
-func write(selector, text string) step {
+// write types into the channel's composer.
+func write(text string) step {
 	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		if _, err := chromedp.Focus(selector)(ctx, target); err != nil {
+		if _, err := chromedp.Focus("#channel-composer textarea")(ctx, target); err != nil {
 			return chromedp.Void{}, err
 		}
 		return press(text)(ctx, target)

@@ -2,6 +2,7 @@ package slackd
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -228,9 +229,7 @@ func fillIDs(blocks []any) []Block {
 			continue
 		}
 		filled := Block{}
-		for key, value := range b {
-			filled[key] = value
-		}
+		maps.Copy(filled, b)
 		if id, _ := filled["block_id"].(string); id == "" {
 			filled["block_id"] = randomID()[:5]
 		}

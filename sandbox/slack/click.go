@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -203,7 +204,7 @@ func optionOf(element object, value string) any {
 	for _, g := range groups {
 		group, _ := g.(object)
 		more, _ := group["options"].([]any)
-		options = append(options[:len(options):len(options)], more...)
+		options = append(slices.Clip(options), more...)
 	}
 	for _, o := range options {
 		if opt, ok := o.(object); ok && opt["value"] == value {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -62,7 +63,8 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.record(call, nil)
-	_, _ = fmt.Fprintf(w, "OK - %d", len(raw))
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "OK - "+strconv.Itoa(u.length))
 }
 
 // readUpload takes a form's first file, or the body itself.

@@ -78,7 +78,8 @@ func FindManifest() (string, error) {
 	}
 }
 
-func (m *Manifest) hasScope(scope string) bool  { return slices.Contains(m.OAuth.Scopes.Bot, scope) }
+func (m *Manifest) hasScope(scope string) bool { return slices.Contains(m.OAuth.Scopes.Bot, scope) }
+
 func (m *Manifest) wantsEvent(name string) bool { return slices.Contains(m.Settings.Events.Bot, name) }
 
 func (m *Manifest) command(name string) (SlashCommand, bool) {

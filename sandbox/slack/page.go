@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 
 // servePermalink opens the page at the message of a chat.getPermalink address.
 func servePermalink(w http.ResponseWriter, r *http.Request) {
-	digits := strings.TrimPrefix(r.PathValue("message"), "p")
+	channel, digits := r.PathValue("channel"), strings.TrimPrefix(r.PathValue("message"), "p")
 	if len(digits) < 7 {
 		http.NotFound(w, r)
 		return
@@ -46,7 +47,8 @@ func servePermalink(w http.ResponseWriter, r *http.Request) {
 	if parent := r.URL.Query().Get("thread_ts"); parent != "" {
 		ts = parent
 	}
-	http.Redirect(w, r, "/#"+r.PathValue("channel")+"/"+ts, http.StatusFound)
+	target := url.URL{Path: "/", Fragment: channel + "/" + ts}
+	http.Redirect(w, r, target.String(), http.StatusFound)
 }
 
 // serveStream tells the page about changes as server-sent events: one number each, the version.

@@ -53,7 +53,7 @@ func TestThePageSaysWhatSlackSays(t *testing.T) {
 	opts := fast()
 	s := slackd.New(t, opts)
 	ctx := browser(t)
-	say := func(text string) step { return write("#channel-composer textarea", text+kb.Enter) }
+	say := func(text string) step { return write(text + kb.Enter) }
 	do(t, ctx,
 		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"), shows("#link", "not connected"),
 		say("/algesta help"), shows("#messages .ephemeral", "/algesta failed with the error “dispatch_failed”"),
@@ -103,7 +103,7 @@ func TestAModalIsFilledInOnThePage(t *testing.T) {
 	ctx := browser(t)
 	do(t, ctx,
 		chromedp.Navigate(s.URL()+"/?as=U0MARTA#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
-		write("#channel-composer textarea", "/algesta rollback"+kb.Enter), chromedp.WaitVisible("dialog.view"), focused("dialog.view input"),
+		write("/algesta rollback"+kb.Enter), chromedp.WaitVisible("dialog.view"), focused("dialog.view input"),
 		press("no"+kb.Tab+" "), press(kb.Enter), shows("dialog.view .error", "Say a little more."), shot("10-modal"),
 		press("t yet: it crashes"), chromedp.Click("dialog.view [value=now]"), chromedp.Click("dialog.view footer .primary"), until(`!document.querySelector("dialog")`),
 	)

@@ -20,7 +20,7 @@ func mrkdwn(s string) *slack.TextBlockObject {
 }
 
 // rollbackBot plays the bot's main conversation with blocks of every kind that the bot uses.
-func rollbackBot(t *testing.T, s *slackd.Server) *slack.Client {
+func rollbackBot(t *testing.T, s *slackd.Server) {
 	t.Helper()
 	var api *slack.Client
 	say := func(channel string, o ...slack.MsgOption) string {
@@ -36,7 +36,8 @@ func rollbackBot(t *testing.T, s *slackd.Server) *slack.Client {
 			}
 			card = say(c.ChannelID, slack.MsgOptionText("🟡 Rollback of api-gateway waits", false), slack.MsgOptionBlocks(
 				slack.NewSectionBlock(mrkdwn("🟡 *Rollback of `api-gateway` in production waits for approval*"), nil, nil),
-				slack.NewContextBlock("", mrkdwn("asked by <@"+c.UserID+"> · needs 1 of <!subteam^S0PLATFORM> · expires <!date^1900000000^{time}|later> · `c-7f3a`"))))
+				slack.NewContextBlock("", mrkdwn("asked by <@"+c.UserID+"> · needs 1 of <!subteam^S0PLATFORM> · expires <!date^1900000000^{time}|later> · `c-7f3a`")),
+			))
 			say(c.ChannelID, slack.MsgOptionTS(card), slack.MsgOptionText("plan", false), slack.MsgOptionBlocks(planBlocks()...))
 			return nil
 		},
@@ -57,7 +58,6 @@ func rollbackBot(t *testing.T, s *slackd.Server) *slack.Client {
 	}
 	api = client(t, s)
 	bot.run(t, s)
-	return api
 }
 
 func planBlocks() []slack.Block {
@@ -87,7 +87,8 @@ func endBlocks(by string) []slack.Block {
 		slack.NewRichTextBlock("", slack.NewRichTextSection(
 			slack.NewRichTextSectionTextElement("✅ ", nil), slack.NewRichTextSectionUserElement("U0LUIS", nil), slack.NewRichTextSectionTextElement(" ", nil), slack.NewRichTextSectionUserElement(by, nil),
 			slack.NewRichTextSectionTextElement(" api-gateway in production is back on 12344. All 4 pods ready after 41 s, no restart in the 60 s since (before: 6 in 10 min). ", nil),
-			slack.NewRichTextSectionTextElement("Healthier.", &slack.RichTextSectionTextStyle{Bold: true}))),
+			slack.NewRichTextSectionTextElement("Healthier.", &slack.RichTextSectionTextStyle{Bold: true}),
+		)),
 		slack.NewActionBlock("", slack.NewButtonBlockElement("undo", "c-7f3a", plainObject("Undo"))),
 	}
 }
@@ -98,8 +99,8 @@ func TestThePageLeadsFromTheCommandToItsEnd(t *testing.T) {
 	ctx := browser(t)
 	do(t, ctx,
 		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"), shot("1-empty"),
-		write("#channel-composer textarea", "/algesta roll"), shows(".command-hint", "/algesta"), shot("2-hint"),
-		write("#channel-composer textarea", "back api-gateway production"+kb.Enter),
+		write("/algesta roll"), shows(".command-hint", "/algesta"), shot("2-hint"),
+		write("back api-gateway production"+kb.Enter),
 		shows("#messages", "waits for approval"), shows("#messages", "1 reply"), shot("3-card"),
 		actAs("U0CARLA"), shows(".thread-link .badge", "1 new"), shot("4-approver"),
 		chromedp.Click(".thread-link"), chromedp.WaitVisible("#thread"), shows("#thread", "one of you may approve"), shot("5-plan"),

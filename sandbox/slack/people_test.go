@@ -21,7 +21,8 @@ func TestACommandIsTypedApprovedByAClickAndEndsInItsThread(t *testing.T) {
 			approve := slack.NewButtonBlockElement("approve", "c-1", slack.NewTextBlockObject(slack.PlainTextType, "Approve", false, false))
 			approve.Confirm = slack.NewConfirmationBlockObject(
 				slack.NewTextBlockObject(slack.PlainTextType, "Roll back?", false, false), slack.NewTextBlockObject(slack.PlainTextType, "It runs at once.", false, false),
-				slack.NewTextBlockObject(slack.PlainTextType, "Approve", false, false), slack.NewTextBlockObject(slack.PlainTextType, "Not now", false, false))
+				slack.NewTextBlockObject(slack.PlainTextType, "Approve", false, false), slack.NewTextBlockObject(slack.PlainTextType, "Not now", false, false),
+			)
 			_, _, err = api.PostMessage(c.ChannelID, slack.MsgOptionTS(ts), slack.MsgOptionText("plan", false),
 				slack.MsgOptionBlocks(slack.NewActionBlock("", approve)))
 			require.NoError(t, err)

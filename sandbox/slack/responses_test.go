@@ -21,7 +21,7 @@ func answer(t *testing.T, url, body string) string {
 	req.Close = true
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer func() { require.NoError(t, resp.Body.Close()) }()
 	if resp.StatusCode == http.StatusOK {
 		return ""
 	}
@@ -116,7 +116,8 @@ func TestAClickCarriesWhatWasFilledIn(t *testing.T) {
 	_, ts, err := api.PostMessage("C0OPS", slack.MsgOptionText("x", false), slack.MsgOptionBlocks(
 		slack.NewInputBlock("why", plainObject("Reason"), nil, slack.NewPlainTextInputBlockElement(nil, "reason")),
 		slack.NewActionBlock("acts", slack.NewButtonBlockElement("go", "v", plainObject("Go")),
-			slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plainObject("revision"), "rev", slack.NewOptionBlockObject("41", plainObject("41"), nil)))))
+			slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plainObject("revision"), "rev", slack.NewOptionBlockObject("41", plainObject("41"), nil))),
+	))
 	require.NoError(t, err)
 	m, _ := s.Message("C0OPS", ts)
 	_, err = s.Click("U0CARLA", m, "Go", slackd.Input{BlockID: "why", ActionID: "reason", Value: "because"})

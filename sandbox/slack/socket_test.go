@@ -73,7 +73,7 @@ func TestASocketSaysHelloAndItsAddressWorksOnce(t *testing.T) {
 			hello := w.read()
 			require.Equal(t, "hello", hello.Type)
 			require.Equal(t, 1, hello.NumConnections)
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 		}
 	}
 	require.Equal(t, 2, dial(t, s).read().NumConnections)
@@ -181,7 +181,8 @@ func TestAnEnvelopeCanComeTwice(t *testing.T) {
 	again, err := s.Redeliver(d.EnvelopeID)
 	require.NoError(t, err)
 	require.Equal(t, d.EnvelopeID, again.EnvelopeID)
-	require.Equal(t, <-got, <-got)
+	first, second := <-got, <-got
+	require.Equal(t, first, second, "the same payload")
 }
 
 func TestAFrameAbove20KiBClosesTheSocket(t *testing.T) {

@@ -91,3 +91,45 @@ func TestViewsThatSlackRefusesAreRefused(t *testing.T) {
 	}
 	require.Equal(t, "view_too_large", postRaw(t, s, "views.open", map[string]string{"trigger_id": "1", "view": `{"x":"` + long(130_000) + `"}`}).Err)
 }
+
+func TestTheAnswerToAFormChangesTheStackOfModals(t *testing.T) {
+	t.Parallel()
+	s := slackd.New(t, fast())
+	triggers := make(chan string, 1)
+	titled := func(title string) *slack.ModalViewRequest {
+		v := reasonView()
+		v.Title = plainObject(title)
+		return &v
+	}
+	answers := map[string]any{
+		"update": slack.NewUpdateViewSubmissionResponse(titled("Updated")), "push": slack.NewPushViewSubmissionResponse(titled("Pushed")),
+		"broken": slack.NewUpdateViewSubmissionResponse(&slack.ModalViewRequest{Type: slack.VTModal}), "clear": slack.NewClearViewSubmissionResponse(),
+	}
+	api := script{
+		slash: func(c slack.SlashCommand) any { triggers <- c.TriggerID; return nil },
+		click: func(c slack.InteractionCallback) any { return answers[c.View.State.Values["why"]["reason"].Value] },
+	}.run(t, s)
+	_, err := s.Type("U0LUIS", "C0OPS", "/algesta rollback")
+	require.NoError(t, err)
+	_, err = api.OpenView(<-triggers, reasonView())
+	require.NoError(t, err)
+	for _, step := range []struct {
+		answer string
+		titles []string
+	}{
+		{"update", []string{"Updated"}}, {"push", []string{"Updated", "Pushed"}}, {"clear", nil},
+	} {
+		open := s.Views("U0LUIS")
+		if step.answer == "clear" {
+			_, err := s.Submit("U0LUIS", open[0].ID, slackd.Input{ActionID: "reason", Value: "broken"})
+			require.ErrorContains(t, err, "invalid_arguments", "a view in an answer is checked as any other")
+		}
+		_, err := s.Submit("U0LUIS", open[len(open)-1].ID, slackd.Input{ActionID: "reason", Value: step.answer})
+		require.NoError(t, err)
+		var titles []string
+		for _, v := range s.Views("U0LUIS") {
+			titles = append(titles, v.Title)
+		}
+		require.Equal(t, step.titles, titles)
+	}
+}

@@ -1,0 +1,78 @@
+package slackd_test
+
+import (
+	"testing"
+
+	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
+	"github.com/stretchr/testify/require"
+
+	slackd "github.com/3astronautas/algesta/sandbox/slack"
+)
+
+func manifest(t *testing.T) slackd.Manifest {
+	t.Helper()
+	path, err := slackd.FindManifest()
+	require.NoError(t, err)
+	m, err := slackd.LoadManifest(path)
+	require.NoError(t, err)
+	return m
+}
+
+func TestTheManifestAsksOnlyForWhatIsBuilt(t *testing.T) {
+	t.Parallel()
+	m := manifest(t)
+	require.NotContains(t, m.OAuth.Scopes.Bot, "chat:write.public", "where the bot is not invited it does not write")
+	require.True(t, m.Settings.SocketMode)
+	require.True(t, m.Settings.Interactivity.Enabled)
+	require.Len(t, m.Features.SlashCommands, 1)
+	require.True(t, m.Features.SlashCommands[0].ShouldEscape)
+	needs := map[string]string{"app_mention": "app_mentions:read", "message.im": "im:history"}
+	for _, event := range m.Settings.Events.Bot {
+		require.Contains(t, m.OAuth.Scopes.Bot, needs[event], "event %s", event)
+	}
+}
+
+func TestEventsComeOnlyWhenTheManifestAsksForThem(t *testing.T) {
+	t.Parallel()
+	m := manifest(t)
+	m.Settings.Events.Bot = []string{"member_joined_channel", "channel_created"}
+	s := slackd.New(t, slackd.Options{Manifest: &m})
+	events := make(chan any, 4)
+	script{event: func(e slackevents.EventsAPIEvent) { events <- e.InnerEvent.Data }}.run(t, s)
+	_, err := s.Mention("U0LUIS", "C0OPS", "", "help")
+	require.NoError(t, err)
+	require.NoError(t, s.Invite("U0LUIS", "C0RANDOM", "U0ALGESTA"))
+	joined := (<-events).(*slackevents.MemberJoinedChannelEvent)
+	require.Equal(t, "U0ALGESTA", joined.User)
+	require.Equal(t, "C0RANDOM", joined.Channel)
+	s.CreateChannel("U0LUIS", slackd.Channel{ID: "C0INC1", Name: "inc-1", Members: []string{"U0LUIS"}})
+	require.Equal(t, "inc-1", (<-events).(*slackevents.ChannelCreatedEvent).Channel.Name)
+	require.Empty(t, events, "the mention was not asked for")
+}
+
+func TestMoreScopesDoMore(t *testing.T) {
+	t.Parallel()
+	m := manifest(t)
+	m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, "chat:write.public", "reactions:write", "im:write", "team:read")
+	s := slackd.New(t, slackd.Options{Manifest: &m})
+	api := client(t, s)
+	_, ts, err := api.PostMessage("C0RANDOM", slack.MsgOptionText("x", false))
+	require.NoError(t, err)
+	require.EqualError(t, api.AddReaction("eyes", slack.NewRefToMessage("C0RANDOM", ts)), "not_in_channel")
+	_, ts, err = api.PostMessage("C0OPS", slack.MsgOptionText("x", false))
+	require.NoError(t, err)
+	require.NoError(t, api.AddReaction("eyes", slack.NewRefToMessage("C0OPS", ts)))
+	require.EqualError(t, api.AddReaction("eyes", slack.NewRefToMessage("C0OPS", ts)), "already_reacted")
+	shown, _ := s.Message("C0OPS", ts)
+	require.Equal(t, map[string][]string{"eyes": {"U0ALGESTA"}}, shown.Reactions)
+	dm, _, _, err := api.OpenConversation(&slack.OpenConversationParameters{Users: []string{"U0DANA"}})
+	require.NoError(t, err)
+	require.Equal(t, s.BotDM("U0DANA"), dm.ID)
+	team, err := api.GetTeamInfo()
+	require.NoError(t, err)
+	require.Equal(t, "T0ALGESTA", team.ID)
+	_, _, err = api.DeleteMessage("C0OPS", ts)
+	require.NoError(t, err)
+	require.Empty(t, s.Messages("C0OPS"))
+}
