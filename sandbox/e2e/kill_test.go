@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAKilledBotFinishesEveryThreadAndRunsNothingTwice kills the bot at named points of a rollback. After the restart with
+// the same folder the thread gets its end, the change is in the cluster once and no message is there twice.
+func TestAKilledBotFinishesEveryThreadAndRunsNothingTwice(t *testing.T) {
+	t.Parallel()
+	post := func(nth int, at moment) func(*world) *hold {
+		return func(w *world) *hold { return w.web.hold(at, isCall("chat.postMessage", nth)) }
+	}
+	patch := func(at moment) func(*world) *hold {
+		return func(w *world) *hold { return w.api.hold(at, isPatch) }
+	}
+	cases := map[string]struct {
+		typed, approved bool // killed as soon as this was acknowledged
+		asking          func(*world) *hold
+		running         func(*world) *hold
+	}{
+		"when the command was acknowledged":            {typed: true},
+		"when the approval was acknowledged":           {approved: true},
+		"before the card is stored":                    {asking: post(1, beforeWork)},
+		"when the card is stored and not answered":     {asking: post(1, afterWork)},
+		"when the card is posted":                      {asking: post(1, answered)},
+		"before the plan is stored":                    {asking: post(2, beforeWork)},
+		"when the plan is stored and not answered":     {asking: post(2, afterWork)},
+		"when the plan is posted":                      {asking: post(2, answered)},
+		"when the patch was recorded and not sent":     {running: patch(beforeWork)},
+		"when the patch was made and not answered":     {running: patch(afterWork)},
+		"when the patch was answered":                  {running: patch(answered)},
+		"before the progress is stored":                {running: post(3, beforeWork)},
+		"when the progress is stored and not answered": {running: post(3, afterWork)},
+		"while the rollout is followed":                {running: post(3, answered)},
+		"before the end is stored":                     {running: post(4, beforeWork)},
+		"when the end is stored and not answered":      {running: post(4, afterWork)},
+		"when the end is posted":                       {running: post(4, answered)},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{gated: true})
+			var held *hold
+			if c.asking != nil {
+				held = c.asking(w)
+			}
+			if c.running != nil {
+				held = c.running(w)
+			}
+			w.types(luis, ops, "rollback api-gateway production")
+			if c.asking != nil {
+				held.wait(t)
+			}
+			if c.typed || c.asking != nil {
+				w.restart()
+			}
+			r := w.newCard(nil, "Rollback")
+			r.approve()
+			if c.running != nil {
+				held.wait(t)
+			}
+			if c.approved || c.running != nil {
+				w.restart()
+			}
+			require.Contains(t, r.end(luis), "is back on 12344")
+			r.becomes("✅ api-gateway in production is back on 12344")
+			require.Equal(t, 1, w.patches(deployment))
+			r.requireNoDoubles()
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	slackd "github.com/3astronautas/algesta/sandbox/slack"
+)
+
+func TestARollbackIsPlannedApprovedRunOnceAndEndsInTheThread(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "rollback api-gateway production")
+	require.Regexp(t, `^🟡 Rollback of api-gateway in production waits for approval
+asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{6}$`, r.card.Plain())
+
+	plan := r.plan()
+	for _, line := range []string{
+		"Roll back api-gateway-production to revision 2",
+		"aks-algesta-production / " + w.production,
+		"image     …/api-gateway:12345 → …/api-gateway:12344",
+		"“deploy 12344”",
+		"pods      2; 1 extra pod while it rolls",
+		"<!subteam^S0PLATFORM> <@U0CARLA>: one of you may approve. Luis Pardo may cancel.",
+		"[ Approve ] [ Deny ] [ Cancel ]",
+	} {
+		require.Contains(t, plan.Plain(), line)
+	}
+	approve, _ := plan.Button("approve")
+	require.Equal(t, &slackd.Confirm{
+		Title: "Approve this change?", Text: "Roll back api-gateway-production to revision 2? It runs at once.", Yes: "Approve", No: "Not now",
+	}, approve.Confirm)
+
+	r.approve()
+	require.Regexp(t, `^✅ <@U0LUIS> <@U0CARLA> api-gateway in production is back on 12344. All 2 pods are ready after \d+ s, no restart in the \d+ s since \(before: 0 in 10 min\). Same.
+\[ Undo \]$`, r.end(luis))
+	r.becomes("✅ api-gateway in production is back on 12344\nasked by Luis Pardo, approved by Carla Mejía · 2 of 2 ready after ", " · same · c-")
+	r.says("Approved by Carla Mejía, ")
+	// One message was the progress, and it was edited.
+	progress := r.reply(slackd.Says("2 of 2 ready after"))
+	require.NotEmpty(t, progress.History)
+	r.requireNoDoubles()
+
+	require.Equal(t, 1, w.patches(deployment))
+	require.NoError(t, until(t.Context(), w.cluster, w.production, deployment, runs(registry+"api-gateway:12344")))
+	history := w.history(deployment)
+	require.Contains(t, history, "rollback to 12344 by Luis Pardo ("+r.id()+")")
+	require.NotContains(t, history, "deploy 12344", "the revision that was gone back to gets a new number")
+
+	// Undo is a request of whoever clicks it, from the beginning.
+	undo := w.opens(func() {
+		_, err := w.slack.Click(marta, r.reply(isEnd(luis)), "run")
+		require.NoError(t, err)
+	}, "asked by Marta Quiroga")
+	require.Contains(t, undo.plan().Plain(), "image     …/api-gateway:12344 → …/api-gateway:12345")
+	undo.approve()
+	require.Contains(t, undo.end(marta), "✅ <@U0MARTA> <@U0CARLA> api-gateway in production is back on 12345.")
+	require.Equal(t, 2, w.patches(deployment))
+}
+
+func TestRestartScaleAndDeployRunOnce(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ text, plan, end string }{
+		"restart": {"restart api-gateway production", "Restart", "api-gateway in production is restarted"},
+		"scale":   {"scale api-gateway production replicas=3", "Scale api-gateway-production from 2 to 3 pods", "api-gateway in production is scaled to 3 pods"},
+		"deploy":  {"deploy api-gateway production 12346", "image", "api-gateway in production runs 12346"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{})
+			r := w.asks(luis, c.text)
+			require.Contains(t, r.plan().Plain(), c.plan)
+			r.approve()
+			require.Contains(t, r.end(luis), "✅ <@U0LUIS> <@U0CARLA> "+c.end)
+			require.Equal(t, 1, w.patches(deployment))
+		})
+	}
+}
+
+func TestBelowProductionNobodyIsAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{development: []service{gateway()}})
+	r := w.asks(dana, "rollback api-gateway dev")
+	end := r.end(dana)
+	require.Contains(t, end, "✅ <@U0DANA> api-gateway in development is back on 12344.")
+	require.Contains(t, r.thread(), "No approval is needed here. It runs at once.")
+	require.Equal(t, 0, w.patches(deployment))
+	require.NoError(t, until(t.Context(), w.cluster, w.development, "api-gateway-development", runs(registry+"api-gateway:12344")))
+}
+
+// history is what kubectl says of a Deployment's revisions.
+func (w *world) history(name string) string {
+	w.Helper()
+	out, err := exec.CommandContext(w.Context(), w.cluster.Kubectl, "--kubeconfig", w.cluster.Kubeconfig, "-n", w.production,
+		"rollout", "history", "deployment/"+name).CombinedOutput()
+	require.NoError(w, err, "%s", out)
+	return strings.TrimSpace(string(out))
+}

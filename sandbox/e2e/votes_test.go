@@ -1,0 +1,240 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	slackd "github.com/3astronautas/algesta/sandbox/slack"
+)
+
+const deployment = "api-gateway-production"
+
+func TestNobodyApprovesTheirOwnRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(pablo, "rollback api-gateway production")
+	said := w.next(pablo, func() { r.click(pablo, "approve") })
+	require.Equal(t, "You asked for this, so someone else in <!subteam^S0PLATFORM> or <@U0CARLA> has to approve it.", said)
+	said = w.next(luis, func() { r.click(luis, "approve") })
+	require.Equal(t, "You may not approve this (rule \"production needs a second person\").\nSomeone in <!subteam^S0PLATFORM> or <@U0CARLA> may.", said)
+	said = w.next(luis, func() { r.click(luis, "cancel") })
+	require.Equal(t, "Only Pablo Rincón may cancel this, because Pablo Rincón asked for it.\nApprovers can deny it.", said)
+	w.requireUntouched()
+	r.click(pablo, "cancel")
+	require.Equal(t, "⚪ <@U0PABLO> Rollback of api-gateway in production was cancelled by Pablo Rincón. Nothing was changed.", r.end(pablo))
+	w.requireUntouched()
+}
+
+func TestADeniedRequestRunsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "rollback api-gateway production")
+	plan := r.plan()
+	r.click(elena, "deny")
+	require.Equal(t, "⚪ <@U0LUIS> <@U0ELENA> Rollback of api-gateway in production was denied by Elena Suárez. Nothing was changed.", r.end(luis))
+	r.becomes("⚪ Rollback of api-gateway in production was denied by Elena Suárez. Nothing was changed.")
+	// The buttons are gone; a click that was on its way says what happened.
+	r.reply(func(m slackd.Message) bool { return m.TS == plan.TS && len(m.Buttons()) == 0 })
+	require.Contains(t, r.thread(), "Denied by Elena Suárez")
+	w.requireUntouched()
+}
+
+func TestARequestThatNobodyApprovesExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{replace: []string{"expiresAfter: 30m", "expiresAfter: 3s"}})
+	r := w.asks(luis, "rollback api-gateway production")
+	require.Equal(t, "⚪ <@U0LUIS> Rollback of api-gateway in production expired: nobody approved within 3 s. Nothing was changed.", r.end(luis))
+	r.becomes("⚪ Rollback of api-gateway in production expired: nobody approved within 3 s. Nothing was changed.")
+	w.requireUntouched()
+}
+
+func TestTwoYesesAreTwoPeople(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{replace: []string{"count: 1", "count: 2"}})
+	r := w.asks(luis, "rollback api-gateway production")
+	r.approve()
+	r.becomes("needs 1 more yes of @platform or Carla Mejía")
+	said := w.next(carla, func() { r.approve() })
+	require.Equal(t, "You approved this already. It needs somebody else as well.", said)
+	require.Equal(t, 0, w.patches(deployment))
+	r.click(pablo, "approve")
+	require.Contains(t, r.end(luis), "✅ <@U0LUIS> <@U0CARLA> <@U0PABLO> api-gateway in production is back on 12344.")
+	require.Equal(t, 1, w.patches(deployment))
+}
+
+// both clicks two buttons of the same plan at the same moment.
+func (r *request) both(user1, action1, user2, action2 string) {
+	r.Helper()
+	plan := r.plan()
+	var clicks sync.WaitGroup
+	var errs [2]error
+	clicks.Go(func() { _, errs[0] = r.slack.Click(user1, plan, action1) })
+	clicks.Go(func() { _, errs[1] = r.slack.Click(user2, plan, action2) })
+	clicks.Wait()
+	require.NoError(r, errs[0])
+	require.NoError(r, errs[1])
+}
+
+func TestTwoApproversAtOnceRunItOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "rollback api-gateway production")
+	n, m := len(w.slack.Ephemerals(carla)), len(w.slack.Ephemerals(pablo))
+	r.both(carla, "approve", pablo, "approve")
+	require.Contains(t, r.end(luis), "is back on 12344")
+	require.Equal(t, 1, w.patches(deployment))
+	// Whoever was second is told who was first.
+	told := append(w.slack.Ephemerals(carla)[n:], w.slack.Ephemerals(pablo)[m:]...)
+	require.Len(t, told, 1)
+	require.Regexp(t, `^(Carla Mejía|Pablo Rincón) approved this \d+ s ago; it is running\.$`, told[0].Plain())
+}
+
+func TestApproveAndDenyAtOnceHaveOneWinner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "rollback api-gateway production")
+	r.both(carla, "approve", pablo, "deny")
+	end := r.end(luis)
+	if w.patches(deployment) == 1 {
+		require.Contains(t, end, "is back on 12344")
+		require.Contains(t, w.ephemeral(pablo), "Carla Mejía approved this")
+		return
+	}
+	require.Equal(t, 0, w.patches(deployment))
+	require.Contains(t, end, "was denied by Pablo Rincón. Nothing was changed.")
+	require.Contains(t, w.ephemeral(carla), "Pablo Rincón denied this")
+}
+
+func TestARightThatIsWithdrawnBetweenTwoYesesDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{replace: []string{"count: 1", "count: 2"}})
+	r := w.asks(luis, "rollback api-gateway production")
+	r.click(pablo, "approve")
+	r.becomes("needs 1 more yes")
+	w.slack.SetGroup("S0PLATFORM", elena)
+	r.approve()
+	require.Equal(t, "⚪ <@U0LUIS> <@U0PABLO> <@U0CARLA> Rollback of api-gateway in production was not run: The approval of Pablo Rincón and Carla Mejía does not count any more: who may approve has changed (rule \"production needs a second person\"). Nothing was changed.", r.end(luis))
+	w.requireUntouched()
+}
+
+func TestAFreezeThatBeginsAfterTheCardStopsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "rollback api-gateway production")
+	r.plan()
+	w.setPolicy(policyFile + freeze)
+	r.approve()
+	require.Equal(t, "", r.end(luis))
+	w.requireUntouched()
+}
+
+func TestADeploymentThatChangedAfterTheCardGetsANewPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	old := w.asks(luis, "rollback api-gateway production")
+	old.plan()
+	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12346", "deploy 12346"))
+	require.NoError(t, until(t.Context(), w.cluster, w.production, deployment, complete))
+	next := w.opens(old.approve, "")
+	require.Equal(t, "", old.end(luis))
+	require.Equal(t, "", next.plan().Plain())
+	require.Equal(t, 0, w.patches(deployment))
+	next.approve()
+	require.Contains(t, next.end(luis), "is back on 12345")
+	require.Equal(t, 1, w.patches(deployment))
+}
+
+func TestARolloutThatStillFailsCanBeRolledBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{services: []service{{name: "api-gateway", replicas: 2, tags: []string{"12344", "12345"}}}})
+	deploy := w.asks(luis, "deploy api-gateway production 12346-slow-pull") // half a minute until it is ready
+	deploy.approve()
+	deploy.becomes("0 of 2 pods ready")
+	back := w.asks(luis, "rollback api-gateway production")
+	back.approve()
+	require.Contains(t, back.end(luis), "is back on 12345")
+	require.Equal(t, "", deploy.end(luis))
+	require.Equal(t, 2, w.patches(deployment))
+}
+
+func TestScalingAgainstAnAutoscalerIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{before: func(w *world) { w.autoscale(deployment, 2, 4) }})
+	require.Equal(t, "", w.answer(luis, ops, "scale api-gateway production replicas=6"))
+	w.requireUntouched()
+}
+
+func TestAStatusThatNeverRestsDoesNotStopAChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "rollback api-gateway production")
+	r.plan()
+	stop := w.writeStatus(deployment, 50*time.Millisecond)
+	r.approve()
+	r.becomes("Rolling back", "pods ready")
+	stop()
+	require.Contains(t, r.end(luis), "is back on 12344")
+	require.Equal(t, 1, w.patches(deployment))
+}
+
+// writeStatus changes the status of a Deployment all the time, as a controller that flaps does. What it returns ends it.
+func (w *world) writeStatus(name string, every time.Duration) (stop func()) {
+	w.Helper()
+	ctx, cancel := context.WithCancel(w.Context())
+	var work sync.WaitGroup
+	work.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			body, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []map[string]any{{
+				"type": "Sandbox", "status": "True", "message": fmt.Sprint("write ", i), "lastUpdateTime": time.Now().UTC().Format(time.RFC3339),
+			}}}})
+			if err != nil {
+				return
+			}
+			err = change(ctx, w.cluster, w.production, name, types.StrategicMergePatchType, body, "status")
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err != nil {
+				w.Errorf("writing the status: %v", err)
+				return
+			}
+		}
+	})
+	return func() { cancel(); work.Wait() }
+}
+
+func TestWithoutTheRightToSeeAutoscalersThePlanSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{rules: without("horizontalpodautoscalers")})
+	r := w.asks(luis, "rollback api-gateway production")
+	require.Equal(t, "", r.plan().Plain())
+	r.approve()
+	require.Contains(t, r.end(luis), "is back on 12344")
+	require.Equal(t, 1, w.patches(deployment))
+}
+
+func TestWithoutTheRightToPatchNothingIsAskedOfAnybody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{rules: withoutVerb("patch")})
+	require.Equal(t, "", w.answer(luis, ops, "rollback api-gateway production"))
+	require.Equal(t, 0, w.patches(deployment))
+}
+
+// finished reports a Deployment whose pods all run this image.
+func runs(image string) func(*appsv1.Deployment) bool {
+	return func(d *appsv1.Deployment) bool {
+		return complete(d) && d.Spec.Template.Spec.Containers[0].Image == image
+	}
+}
