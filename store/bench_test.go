@@ -162,3 +162,24 @@ func BenchmarkWake(b *testing.B) {
 	b.ReportMetric(float64(waits[b.N/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(waits[b.N*99/100].Microseconds())/1000, "p99-ms")
 }
+
+// BenchmarkDue asks for 100 posts of 5,000 that wait, as after Slack was away for half a minute.
+func BenchmarkDue(b *testing.B) {
+	s := openBench(b)
+	require.NoError(b, s.Update(context.Background(), func(tx *store.Tx) error {
+		for i := range 5000 {
+			if err := tx.Post(algesta.Post{
+				Command: fmt.Sprint("c-", i), Kind: algesta.AnswerPost, OnlyFor: "U0DANA",
+				Report: algesta.Report{Title: algesta.Say("{}", helpText)},
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	for b.Loop() {
+		all, err := s.Due(context.Background(), 100)
+		require.NoError(b, err)
+		require.Len(b, all, 100)
+	}
+}

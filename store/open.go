@@ -53,7 +53,7 @@ func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) 
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	s := &Store{log: log.Named("store"), lock: locked, arrivals: newArrivals(), outbox: newBell()}
+	s := &Store{log: log, lock: locked, arrivals: newArrivals(), outbox: newBell()}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), s.letGo())
 	}

@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
 )
@@ -40,14 +40,19 @@ func lane(p algesta.Post) string {
 	return "command " + p.Command
 }
 
-// due finds the posts to send now. A message that was never posted waits for the card of its command, unless it has a place of
-// its own, and for the older ones of its lane. An edit waits for nothing. What is new and ends go before progress.
+// due finds the posts to send now, oldest first. A message that was never posted waits for the card of its command, unless it
+// has a place of its own, and for the older ones of its lane. An edit waits for nothing.
 const due = `SELECT p.id, p.post, p.rev, p.ts, CASE WHEN p.kind = 'card' THEN '' ELSE COALESCE(c.ts, '') END, p.tried, p.tries, p.since
 	FROM posts p LEFT JOIN posts c ON c.command = p.command AND c.kind = 'card'
 	WHERE p.rev > p.sent_rev AND p.retry_at <= ?1 AND (p.ts <> '' OR p.kind = 'card' OR (
 		(p.threaded OR c.id IS NULL OR c.ts <> '' OR c.rev <= c.sent_rev)
-		AND NOT EXISTS (SELECT 1 FROM posts e WHERE e.lane = p.lane AND e.rev > e.sent_rev AND e.id < p.id AND e.ts = '')))
-	ORDER BY p.ts <> '' AND NOT p.final, p.since, p.id LIMIT ?2`
+		AND NOT EXISTS (SELECT 1 FROM posts e WHERE e.lane = p.lane AND e.rev > e.sent_rev AND e.id < p.id AND e.ts = '')))`
+
+// Two queries, so that each can read an index in order and stop: what is new and ends go before progress.
+const (
+	dueFirst    = due + ` AND (p.ts = '' OR p.final) ORDER BY p.since, p.id LIMIT ?2`
+	dueProgress = due + ` AND p.ts <> '' AND NOT p.final ORDER BY p.since, p.id LIMIT ?2`
+)
 
 // Due are at most limit posts that have to be sent or edited now; what is answered ephemerally, what is new and what is Final
 // come first. Of the posts that are new in one thread only the first is among them, so all of them may be sent at once.
@@ -55,15 +60,12 @@ const due = `SELECT p.id, p.post, p.rev, p.ts, CASE WHEN p.kind = 'card' THEN ''
 // have to be tried again later have come due.
 func (s *Store) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) {
 	now := time.Now()
-	all, err := list(ctx, s.read, func(row scanner) (o algesta.Outgoing, err error) {
-		var text string
-		var since int64
-		if err = row.Scan(&o.ID, &text, &o.Rev, &o.TS, &o.Root, &o.Tried, &o.Tries, &since); err != nil {
-			return o, err
-		}
-		o.Since = moment(since)
-		return o, decode(text, &o.Post)
-	}, due, ms(now), limit)
+	all, err := list(ctx, s.read, scanOutgoing, dueFirst, ms(now), limit)
+	if err == nil && len(all) < limit {
+		var progress []algesta.Outgoing
+		progress, err = list(ctx, s.read, scanOutgoing, dueProgress, ms(now), limit-len(all))
+		all = append(all, progress...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
@@ -76,6 +78,16 @@ func (s *Store) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) 
 		s.outbox.ringAt(moment(next))
 	}
 	return all, nil
+}
+
+func scanOutgoing(row scanner) (o algesta.Outgoing, err error) {
+	var text string
+	var since int64
+	if err = row.Scan(&o.ID, &text, &o.Rev, &o.TS, &o.Root, &o.Tried, &o.Tries, &since); err != nil {
+		return o, err
+	}
+	o.Since = moment(since)
+	return o, decode(text, &o.Post)
 }
 
 // Attempting records that these posts, by Outgoing.ID, are about to be sent. It has to return before a new message is sent: only
@@ -93,7 +105,7 @@ func (s *Store) Attempting(ctx context.Context, ids []int64) error {
 
 // Delivered records what became of posts. A lost one is given up in this content, which is audited; new content is tried again.
 func (s *Store) Delivered(ctx context.Context, all []algesta.Delivery) error {
-	err := s.Update(ctx, func(t *Tx) error {
+	return s.Update(ctx, func(t *Tx) error {
 		t.effects.outbox, t.effects.point = true, "delivered" // the next in a thread may go
 		for _, d := range all {
 			if err := t.delivered(d); err != nil {
@@ -102,28 +114,24 @@ func (s *Store) Delivered(ctx context.Context, all []algesta.Delivery) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	for _, d := range all {
-		if d.Lost != "" {
-			s.log.Warn("message lost", zap.Int64("post", d.ID), zap.String("reason", d.Lost))
-		}
-	}
-	return nil
 }
 
 func (t *Tx) delivered(d algesta.Delivery) error {
 	if !d.RetryAt.IsZero() {
 		return t.exec("recording a delivery", `UPDATE posts SET retry_at = ? WHERE id = ?`, ms(d.RetryAt), d.ID)
 	}
-	if err := t.exec("recording a delivery", `UPDATE posts SET sent_rev = MAX(sent_rev, ?2), ts = CASE WHEN ?3 = '' THEN ts ELSE ?3 END,
+	err := t.exec("recording a delivery", `UPDATE posts SET sent_rev = MAX(sent_rev, ?2), ts = CASE WHEN ?3 = '' THEN ts ELSE ?3 END,
 		tried = 0, tries = 0, retry_at = 0, lost = ?4, sent_at = ?5, since = CASE WHEN rev > ?2 THEN ?5 ELSE since END WHERE id = ?1`,
-		d.ID, d.Rev, d.TS, d.Lost, ms(time.Now())); err != nil || d.Lost == "" {
+		d.ID, d.Rev, d.TS, d.Lost, ms(time.Now()))
+	if err != nil || d.Lost == "" {
 		return err
 	}
 	var command, kind string
-	if err := t.sql.QueryRowContext(t.ctx, `SELECT command, kind FROM posts WHERE id = ?`, d.ID).Scan(&command, &kind); err != nil {
+	err = t.sql.QueryRowContext(t.ctx, `SELECT command, kind FROM posts WHERE id = ?`, d.ID).Scan(&command, &kind)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("recording a lost message: %w", err)
 	}
 	return t.Append(algesta.Entry{

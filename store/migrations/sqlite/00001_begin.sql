@@ -93,7 +93,9 @@ CREATE TABLE posts (
   lost     TEXT NOT NULL DEFAULT '',
   UNIQUE (command, kind)
 ) STRICT;
-CREATE INDEX posts_owed ON posts (lane, id) WHERE rev > sent_rev;
+CREATE INDEX posts_owed ON posts (since, id) WHERE rev > sent_rev;
+CREATE INDEX posts_owed_in_lane ON posts (lane, id) WHERE rev > sent_rev;
+CREATE INDEX posts_retry ON posts (retry_at) WHERE rev > sent_rev;
 CREATE INDEX posts_sent ON posts (sent_at) WHERE sent_at <> 0;
 
 CREATE TABLE offers (
