@@ -58,7 +58,8 @@ func buttons(all []algesta.Button) (row *slackapi.ActionBlock, missing int) {
 func question(c algesta.Confirm, label string) *slackapi.ConfirmationBlockObject {
 	return slackapi.NewConfirmationBlockObject(
 		plainText(first(c.Title, label), 100), plainText(first(c.Text, c.Title, label), 300),
-		plainText(first(c.Yes, "Yes"), 30), plainText(first(c.No, "No"), 30))
+		plainText(first(c.Yes, "Yes"), 30), plainText(first(c.No, "No"), 30),
+	)
 }
 
 // plainText is a text object without markup and emoji, at most n characters long.

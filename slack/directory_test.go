@@ -19,9 +19,9 @@ import (
 // ask10 is the age that commands asks for before a vote.
 const ask10 = 10 * time.Minute
 
-func asked(t *testing.T, opts slackd.Options) (*Slack, *slackd.Server) {
+func asked(t *testing.T) (*Slack, *slackd.Server) {
 	t.Helper()
-	server := slackd.New(t, opts)
+	server := slackd.New(t, slackd.Options{})
 	b := newBox()
 	s, err := New(Config{
 		BotToken: Secret(server.BotToken()), AppToken: Secret(server.AppToken()), APIURL: server.APIURL(), Command: "/algesta",
@@ -36,7 +36,7 @@ func person0(user string) algesta.PersonID { return algesta.PersonID{Team: "T0AL
 
 func TestStandings(t *testing.T) {
 	t.Parallel()
-	s, server := asked(t, slackd.Options{})
+	s, server := asked(t)
 	server.UpdateUser(slackd.User{ID: "U0FAR", Name: "far", RealName: "Far Away", Email: "far@example.com", Team: "T0OTHER"})
 	tests := map[string]struct {
 		id     algesta.PersonID
@@ -71,7 +71,7 @@ func TestStandings(t *testing.T) {
 
 func TestFactsAreAskedAgainWhenTheyAreOld(t *testing.T) {
 	t.Parallel()
-	s, server := asked(t, slackd.Options{})
+	s, server := asked(t)
 	before, err := s.Actor(t.Context(), person0("U0PABLO"), ask10)
 	require.NoError(t, err)
 	server.SetGroup("S0PLATFORM", "U0ELENA")
@@ -99,7 +99,7 @@ func TestWhenSlackDoesNotAnswerNobodyIsAnybody(t *testing.T) {
 		for _, method := range []string{"auth.test", "users.info", "usergroups.users.list"} {
 			t.Run(name+" of "+method, func(t *testing.T) {
 				t.Parallel()
-				s, server := asked(t, slackd.Options{})
+				s, server := asked(t)
 				server.FailNext(method, fault, 100)
 				a, err := s.Actor(t.Context(), person0("U0PABLO"), ask10)
 				require.ErrorIs(t, err, algesta.ErrUnreachable)
@@ -114,7 +114,7 @@ func TestWhenSlackDoesNotAnswerNobodyIsAnybody(t *testing.T) {
 
 func TestOldFactsAreNoAnswerWhenSlackIsDown(t *testing.T) {
 	t.Parallel()
-	s, server := asked(t, slackd.Options{})
+	s, server := asked(t)
 	_, err := s.Actor(t.Context(), person0("U0PABLO"), ask10)
 	require.NoError(t, err)
 	server.FailNext("*", slackd.Fault{Status: 503}, 100)
@@ -126,7 +126,7 @@ func TestOldFactsAreNoAnswerWhenSlackIsDown(t *testing.T) {
 
 func TestManyQuestionsAboutOnePersonAreOneCall(t *testing.T) {
 	t.Parallel()
-	s, server := asked(t, slackd.Options{})
+	s, server := asked(t)
 	server.FailNext("users.info", slackd.Fault{Delay: 300 * time.Millisecond}, 1)
 	var asking sync.WaitGroup
 	errs := make(chan error, 50)
@@ -147,7 +147,7 @@ func TestManyQuestionsAboutOnePersonAreOneCall(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
-	s, server := asked(t, slackd.Options{})
+	s, server := asked(t)
 	tests := map[string]struct {
 		channel string
 		want    commands.Place
@@ -178,7 +178,7 @@ func TestPlaces(t *testing.T) {
 
 func TestSubjectsHaveNames(t *testing.T) {
 	t.Parallel()
-	s, server := asked(t, slackd.Options{})
+	s, server := asked(t)
 	for subject, want := range map[algesta.Subject]string{
 		"user:U0CARLA": "Carla Mejía", "group:S0PLATFORM": "@platform", "email:dana@example.com": "dana@example.com",
 		"dana@example.com": "dana@example.com", "group:S0NOBODY": "@S0NOBODY", "user:U0NOBODY": "U0NOBODY",
@@ -192,7 +192,7 @@ func TestSubjectsHaveNames(t *testing.T) {
 
 func TestAnotherWorkspaceThanConfigured(t *testing.T) {
 	t.Parallel()
-	s, _ := asked(t, slackd.Options{})
+	s, _ := asked(t)
 	s.cfg.TeamID = "T0OTHER"
 	_, err := s.Actor(t.Context(), person0("U0PABLO"), ask10)
 	require.ErrorIs(t, err, errOtherTeam)

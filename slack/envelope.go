@@ -282,12 +282,10 @@ func unescape(s string) string { return entities.Replace(s) }
 
 // shapeOnly says what was wrong with a JSON text without quoting it: it can hold what people typed.
 func shapeOnly(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return errors.New("not JSON at byte " + strconv.FormatInt(syntax.Offset, 10))
 	}
-	var shape *json.UnmarshalTypeError
-	if errors.As(err, &shape) {
+	if shape, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return errors.New("field " + shape.Field + " is a " + shape.Value)
 	}
 	return errors.New("not JSON")

@@ -13,8 +13,7 @@ import (
 
 // code is Slack's own name of an error, such as "channel_not_found"; "" where Slack did not answer with one.
 func code(err error) string {
-	var refused slackapi.SlackErrorResponse
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[slackapi.SlackErrorResponse](err); ok {
 		return refused.Err
 	}
 	return ""
@@ -22,8 +21,7 @@ func code(err error) string {
 
 // plainError leaves out the address of a call: that of a response_url or of a socket is a secret.
 func plainError(err error) error {
-	var call *url.Error
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("%s: %w", call.Op, call.Err)
 	}
 	return err
@@ -87,8 +85,7 @@ func slowly(tries int) time.Duration { return min(time.Second<<min(tries, 6), ti
 
 // details are Slack's remarks on a message that it refused, for the log: they name places in it, not its content.
 func details(err error) []string {
-	var refused slackapi.SlackErrorResponse
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[slackapi.SlackErrorResponse](err); ok {
 		return refused.ResponseMetadata.Messages
 	}
 	return nil

@@ -291,8 +291,7 @@ func (l *listener) snapshot() Stats {
 
 // waitAfter is how long to wait before the next try. A refused token is no reason to exit: somebody may repair it.
 func (l *listener) waitAfter(err error, failures int) time.Duration {
-	var limited *slackapi.RateLimitedError
-	if errors.As(err, &limited) {
+	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
 		return limited.RetryAfter
 	}
 	if credentials(code(err)) {
@@ -304,7 +303,7 @@ func (l *listener) waitAfter(err error, failures int) time.Duration {
 // backoff doubles from 200 ms to 30 s, with a third of chance so that many bots do not come back together.
 func backoff(failures int) time.Duration {
 	d := min(200*time.Millisecond<<min(failures, 10), 30*time.Second)
-	return d - rand.N(d/3)
+	return d - rand.N(d/3) //nolint:gosec // nothing is secret about a pause
 }
 
 // pause waits; false means that ctx ended first.

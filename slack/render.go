@@ -185,9 +185,7 @@ func (l *layout) fields(fields []algesta.Field) {
 	live := false
 	for _, f := range fields {
 		width = max(width, utf8.RuneCountInString(f.Label))
-		live = live || slices.ContainsFunc(f.Value, func(s algesta.Span) bool {
-			return s.Kind != algesta.Plain && s.Kind != algesta.Bold && s.Kind != algesta.Code
-		})
+		live = live || slices.ContainsFunc(f.Value, func(s algesta.Span) bool { return !words(s) })
 	}
 	if !live {
 		lines := make([]string, len(fields))

@@ -110,7 +110,7 @@ func TestMockups(t *testing.T) {
 				require.NoError(t, os.MkdirAll("testdata", 0o750))
 				require.NoError(t, os.WriteFile(file, []byte(show(r)), 0o600))
 			}
-			want, err := os.ReadFile(file) //nolint:gosec // a file of this test
+			want, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.Equal(t, string(want), show(r))
 		})

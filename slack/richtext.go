@@ -21,14 +21,13 @@ func (l *layout) spans(t algesta.Text) []slackapi.RichTextSectionElement {
 			continue
 		}
 		l.full = true
-		kept, dropped := s.Text, 0
-		if s.Kind == algesta.Plain || s.Kind == algesta.Bold || s.Kind == algesta.Code {
+		dropped := utf8.RuneCountInString(s.Text)
+		if words(s) {
+			var kept string
 			if kept, dropped = cut(s.Text, l.left-spanCost); kept != "" {
 				l.left -= utf8.RuneCountInString(kept) + spanCost
 				out = append(out, element(algesta.Span{Kind: s.Kind, Text: kept}))
 			}
-		} else {
-			dropped = utf8.RuneCountInString(s.Text)
 		}
 		for _, rest := range t[i+1:] {
 			dropped += utf8.RuneCountInString(rest.Text)
@@ -36,6 +35,11 @@ func (l *layout) spans(t algesta.Text) []slackapi.RichTextSectionElement {
 		return append(out, slackapi.NewRichTextSectionTextElement(" "+more(dropped, "character"), nil))
 	}
 	return out
+}
+
+// words tells the spans that are nothing but text: they can be cut anywhere.
+func words(s algesta.Span) bool {
+	return s.Kind == algesta.Plain || s.Kind == algesta.Bold || s.Kind == algesta.Code
 }
 
 // costOf is what a text takes of the room in a message.
@@ -135,7 +139,7 @@ func (w *writer) put(t algesta.Text) {
 		size := utf8.RuneCountInString(piece)
 		if w.n+size > maxText {
 			w.full = true
-			if s.Kind == algesta.Plain || s.Kind == algesta.Bold || s.Kind == algesta.Code {
+			if words(s) {
 				kept, _ := cut(s.Text, (maxText-w.n)/len("&amp;")) // as if every character grew to the longest escape
 				w.b.WriteString(escape(kept))
 			}

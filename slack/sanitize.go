@@ -51,7 +51,7 @@ func (s sanitizer) text(t algesta.Text) algesta.Text {
 		if !known {
 			span.Kind = algesta.Plain
 		}
-		if span.Text == "" && (span.Kind == algesta.Plain || span.Kind == algesta.Bold || span.Kind == algesta.Code) {
+		if span.Text == "" && words(span) {
 			continue
 		}
 		out = append(out, span)

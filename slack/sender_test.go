@@ -2,7 +2,6 @@ package slack
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -172,5 +171,5 @@ func TestNothingOfAResponseAddressIsLogged(t *testing.T) {
 	err := plainError(fmt.Errorf("answering: %w", postTo(t, "http://127.0.0.1:1/commands/T0/secret-part")))
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret-part")
-	require.True(t, strings.Contains(err.Error(), "refused"), err.Error())
+	require.ErrorContains(t, err, "refused")
 }
