@@ -23,9 +23,10 @@ type root struct {
 // roots separates causes from symptoms: a finding is explained when a finding of a class that absorbs its class reaches
 // its subject.
 func (s *Snapshot) roots(found []*finding) []*root {
+	callers := callersOf(found)
 	candidates := make([]*root, len(found))
 	for i, f := range found {
-		candidates[i] = &root{finding: f, reach: s.reach(append(slices.Clone(f.hits), f.subject)...)}
+		candidates[i] = &root{finding: f, reach: s.reachWith(callers, append(slices.Clone(f.hits), f.subject)...)}
 	}
 	explained := map[*finding]bool{}
 	for _, a := range candidates {
@@ -49,11 +50,26 @@ func (s *Snapshot) roots(found []*finding) []*root {
 	return roots
 }
 
+// callersOf lists which workloads fail because a Service of the cluster does not answer them: what breaks the Service
+// breaks them, too.
+func callersOf(found []*finding) map[Ref][]Ref {
+	callers := map[Ref][]Ref{}
+	for _, f := range found {
+		if f.rule.Class == ClassDependency && f.subject.Kind == KindService {
+			callers[f.subject] = append(callers[f.subject], f.hits...)
+		}
+	}
+	return callers
+}
+
 // slack is how much later than its symptom a cause may have been noticed: kubelets and controllers report in rounds, and
 // clocks of nodes differ.
 const slack = 90 * time.Second
 
 func (s *Snapshot) explains(a *root, b *finding) bool {
+	if breaksCalled(a, b) || b.rule.Risk && !a.rule.Risk && a.subject == b.subject {
+		return true // a full quota needs no warning that it is nearly full
+	}
 	if a.finding == b || !slices.Contains(absorbs[a.rule.Class], b.rule.Class) {
 		return false
 	}
@@ -66,7 +82,31 @@ func (s *Snapshot) explains(a *root, b *finding) bool {
 	if a.rule.Class == ClassNode && !a.since.IsZero() && !b.since.IsZero() && a.since.After(b.since.Add(slack)) {
 		return false
 	}
+	if a.rule.Class == ClassNode && b.rule.Class == ClassScheduling {
+		return lacksRoom(b.rule.ID) // what the lost node ran finds no place on the others
+	}
 	return b.rule.Symptom || !apart(a.pods, b.pods)
+}
+
+// breaksCalled says that a is why the Service that b's workload calls does not answer.
+func breaksCalled(a *root, b *finding) bool {
+	if b.rule.Class != ClassDependency || b.subject.Kind != KindService || !a.reach[b.subject] || a.rule.Risk {
+		return false
+	}
+	switch a.rule.Class {
+	case ClassDependency, ClassMetrics, ClassAutoscaling, ClassBudget, ClassBackend, ClassIngress, ClassTLS, ClassCertificate:
+		return false
+	default:
+	}
+	return !slices.ContainsFunc(a.hits, func(hit Ref) bool { return slices.Contains(b.hits, hit) })
+}
+
+func lacksRoom(rule string) bool {
+	switch rule {
+	case "insufficient-cpu", "insufficient-memory", "too-many-pods", "untolerated-taint", "pod-affinity", "topology-spread":
+		return true
+	}
+	return false
 }
 
 // apart says that two findings are about different pods: one crashing pod does not explain another pod's crash.
@@ -114,6 +154,9 @@ func (s *Snapshot) impactOf(r *root) Impact {
 	worst := Impact{Level: Latent, Text: "Users do not feel it yet."}
 	if r.level != "" {
 		worst = Impact{Level: r.level, Text: levelWords(r.level)}
+		if r.rule.Class == ClassScale {
+			worst.Text = "Requests to it fail until it is scaled up."
+		}
 	}
 	if r.rule.Risk {
 		return worst
@@ -316,7 +359,7 @@ func (s *Snapshot) links(r *root) []string {
 		}
 		links = append(links, s.redactor.String(upperFirst(f.what)))
 	}
-	if len(explained) == 0 && r.impact.Level != Latent {
+	if len(explained) == 0 && r.impact.Level != Latent && r.level == "" {
 		links = append(links, strings.TrimSuffix(r.impact.Text, "."))
 	}
 	return slices.Compact(links)

@@ -355,6 +355,9 @@ func amount(free corev1.ResourceList, name corev1.ResourceName) string {
 func (f fit) residual(named block) []string {
 	seen := map[block]bool{}
 	for _, n := range f.nodes {
+		if len(n.blocks) == 1 && n.blocks[0] == named {
+			return nil // there is a node that would take it then
+		}
 		if len(n.blocks) < 2 || !slices.Contains(n.blocks, named) {
 			continue
 		}

@@ -198,7 +198,7 @@ func (f *finding) show(e Evidence, samePods bool) {
 	for i := range f.shown {
 		seen := &f.shown[i]
 		if seen.Field == e.Field && seen.Quote == e.Quote && (samePods || seen.Object == e.Object) {
-			seen.Count += max(1, e.Count)
+			seen.Count += e.Count
 			return
 		}
 	}

@@ -342,7 +342,10 @@ func (x *index) connect(s *Snapshot) {
 }
 
 // reach is everything that suffers when one of the given objects does, these included.
-func (s *Snapshot) reach(from ...Ref) map[Ref]bool {
+func (s *Snapshot) reach(from ...Ref) map[Ref]bool { return s.reachWith(nil, from...) }
+
+// reachWith is reach with more edges.
+func (s *Snapshot) reachWith(more map[Ref][]Ref, from ...Ref) map[Ref]bool {
 	seen := map[Ref]bool{}
 	for len(from) > 0 {
 		ref := from[len(from)-1]
@@ -351,7 +354,7 @@ func (s *Snapshot) reach(from ...Ref) map[Ref]bool {
 			continue
 		}
 		seen[ref] = true
-		from = append(from, s.index.downstream[ref]...)
+		from = append(append(from, s.index.downstream[ref]...), more[ref]...)
 	}
 	return seen
 }

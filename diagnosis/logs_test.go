@@ -1,0 +1,83 @@
+package diagnosis_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+func withLog(t testing.TB, log []byte) diagnosis.Diagnosis {
+	t.Helper()
+	s := diagnosis.NewSnapshot(noon, failing(service("production", "orders", 1), 2), nil)
+	wanted := diagnosis.WantedLogs(s, diagnosis.Ref{})
+	require.Equal(t, []diagnosis.LogRequest{{Namespace: "production", Pod: "orders-6d4cf56db6-00000", Container: "orders", Previous: true}}, wanted)
+	s.AddLog(wanted[0], log)
+	return diagnosis.Diagnose(s, diagnosis.Ref{})
+}
+
+func TestLogsOfEveryForm(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ log, rule, quote string }{
+		"pino":                           {`{"level":50,"time":1,"msg":"boom","err":{"type":"MongoServerError","message":"bad auth : Authentication failed."}}`, "dependency-auth", "boom: MongoServerError: bad auth : Authentication failed."},
+		"zap":                            {`{"level":"fatal","ts":1.5,"msg":"dial tcp 10.9.8.7:5432: connect: connection refused"}`, "dependency-refused", "dial tcp 10.9.8.7:5432: connect: connection refused"},
+		"logfmt":                         {`time=2026-03-10T11:59:00Z level=error msg="dial failed" err="lookup db.example.com: no such host"`, "dependency-dns", "dial failed: lookup db.example.com: no such host"},
+		"klog":                           {`E0310 11:59:00.123456       1 main.go:42] listen tcp :8080: bind: address already in use`, "port-in-use", "listen tcp :8080: bind: address already in use"},
+		"kubectl's timestamps":           {`2026-03-10T11:59:00.123456789Z Error: Cannot find module 'express'`, "broken-build", "Error: Cannot find module 'express'"},
+		"colours":                        {"\x1b[31mError:\x1b[0m JWT_SECRET is required", "missing-variable", "Error: JWT_SECRET is required"},
+		"Python":                         {"Traceback (most recent call last):\n  File \"/app/main.py\", line 3\nKeyError: 'MONGODB_URI'", "missing-variable", "KeyError: 'MONGODB_URI'"},
+		"Java, with its cause":           {"Exception in thread \"main\" java.lang.IllegalStateException: start\n\tat a.B.c(B.java:1)\nCaused by: java.net.UnknownHostException: db.example.com", "dependency-dns", "Caused by: java.net.UnknownHostException: db.example.com"},
+		"Go's envconfig":                 {"2026/03/10 11:59:00 required key DATABASE_DSN missing value", "missing-variable", ""},
+		"Joi":                            {`Error: Config validation error: "JWT_SECRET" is required`, "missing-variable", ""},
+		"a list of missing variables":    {"Missing required environment variables: MONGODB_URI, JWT_SECRET", "missing-variable", ""},
+		"the last words count":           {"Error: connect ECONNREFUSED 10.9.8.7:27017\n" + strings.Repeat("connected, all is well\n", 30) + "FATAL ERROR: JavaScript heap out of memory", "heap-exhausted", ""},
+		"a line that is only news stays": {`{"level":30,"msg":"recovered from ECONNREFUSED 10.9.8.7:27017"}`, "program-error", ""},
+		"no error at all":                {"0 errors, failover ok\nready", "program-error", ""},
+		"nothing":                        {"", "program-error", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := withLog(t, []byte(test.log))
+			require.Equal(t, test.rule, d.Chains[0].Rule, d.Text())
+			if test.quote != "" {
+				require.Equal(t, test.quote, d.Chains[0].Evidence[0].Quote)
+			}
+		})
+	}
+}
+
+func TestLogsAreRedactedAndBounded(t *testing.T) {
+	t.Parallel()
+	d := withLog(t, []byte("Error: cannot reach mongodb://app:kestrel42@db.example.com:27017/x: connect ECONNREFUSED 10.9.8.7:27017 <!channel>"))
+	require.NotContains(t, d.Text(), "kestrel42")
+	require.Contains(t, d.Text(), "mongodb://‹redacted›@db.example.com")
+
+	huge := append(bytes.Repeat([]byte("x"), 5<<20), "\nError: listen EADDRINUSE :::3000\n"...)
+	d = withLog(t, huge)
+	require.Equal(t, "port-in-use", d.Chains[0].Rule)
+	require.Less(t, len(d.Text()), 10_000)
+
+	var many strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&many, "ERROR kind%c%c failed for order %d\n", 'a'+i%26, 'a'+i/26%26, i)
+	}
+	d = withLog(t, []byte(many.String()))
+	require.LessOrEqual(t, len(d.Chains[0].Evidence), 6, "at most five templates and the end of the container")
+}
+
+func FuzzLog(f *testing.F) {
+	for _, seed := range []string{"", "\x00\xff", `{"level":`, "E0310 11:59:00.1 1 a] b", "level=error msg=", "Error: X_Y is required", strings.Repeat("a", 5000)} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, log []byte) {
+		d := withLog(t, log)
+		require.Len(t, d.Chains, 1)
+		require.NotContains(t, d.Text(), "\x1b")
+		require.NotContains(t, d.Text(), "\x00")
+		require.Less(t, len(d.Text()), 20_000)
+	})
+}

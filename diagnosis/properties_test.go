@@ -1,0 +1,164 @@
+package diagnosis_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"pgregory.net/rapid"
+
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+// service makes a Deployment with its ReplicaSet, ready pods and Service.
+func service(namespace, name string, pods int) []runtime.Object {
+	labels := map[string]string{"app": name}
+	created := metav1.NewTime(noon.Add(-72 * time.Hour))
+	yes, replicas := true, int32(pods)
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
+		Name: name, Image: "registry.example.com/" + name + ":1", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 3000}},
+	}}}}
+	meta := func(kind, object string, owner string) metav1.ObjectMeta {
+		m := metav1.ObjectMeta{Namespace: namespace, Name: object, UID: "", CreationTimestamp: created, Labels: labels}
+		if owner != "" {
+			m.OwnerReferences = []metav1.OwnerReference{{Kind: kind, Name: owner, Controller: &yes}}
+		}
+		return m
+	}
+	set := name + "-6d4cf56db6"
+	objects := []runtime.Object{
+		&appsv1.Deployment{ObjectMeta: meta("", name, ""), Spec: appsv1.DeploymentSpec{Replicas: &replicas, Template: template, Selector: &metav1.LabelSelector{MatchLabels: labels}}},
+		&appsv1.ReplicaSet{ObjectMeta: meta("Deployment", set, name), Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Template: template}},
+		&corev1.Service{ObjectMeta: meta("", name, ""), Spec: corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http")}}}},
+	}
+	for i := range pods {
+		about := meta("ReplicaSet", fmt.Sprintf("%s-%05d", set, i), set)
+		about.Labels = map[string]string{"app": name, appsv1.DefaultDeploymentUniqueLabelKey: "6d4cf56db6"}
+		objects = append(objects, &corev1.Pod{
+			ObjectMeta: about, Spec: template.Spec,
+			Status: corev1.PodStatus{
+				Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: created}},
+				ContainerStatuses: []corev1.ContainerStatus{{Name: name, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: created}}}},
+			},
+		})
+	}
+	return objects
+}
+
+// failing breaks the pods of a service in one of several ways.
+func failing(objects []runtime.Object, how int) []runtime.Object {
+	for _, o := range objects {
+		p, ok := o.(*corev1.Pod)
+		if !ok {
+			continue
+		}
+		p.Status.Conditions[0].Status = corev1.ConditionFalse
+		state := &p.Status.ContainerStatuses[0]
+		state.Ready = false
+		state.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: `secret "shared" not found`}}
+		switch how % 3 {
+		case 1:
+			state.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "manifest unknown"}
+		case 2:
+			state.RestartCount = 5
+			state.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
+			state.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", FinishedAt: metav1.NewTime(noon.Add(-time.Minute))}
+		}
+	}
+	return objects
+}
+
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var objects []runtime.Object
+		broken := 0
+		for i := range rapid.IntRange(1, 5).Draw(t, "services") {
+			s := service("production", fmt.Sprintf("svc-%d", i), rapid.IntRange(1, 4).Draw(t, "pods"))
+			if rapid.Bool().Draw(t, "broken") {
+				s = failing(s, rapid.IntRange(0, 2).Draw(t, "how"))
+				broken++
+			}
+			objects = append(objects, s...)
+		}
+		about := diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"}
+		first := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), about)
+
+		shuffled := rapid.Permutation(objects).Draw(t, "order")
+		require.Equal(t, first, diagnosis.Diagnose(diagnosis.NewSnapshot(noon, shuffled, nil), about), "the order of objects changes nothing")
+
+		twice := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(slices.Clone(objects), objects...), nil), about)
+		require.Equal(t, first, twice, "objects that are read twice count once")
+
+		more := append(slices.Clone(objects), service("production", "healthy-one", 2)...)
+		require.Equal(t, first.Chains, diagnosis.Diagnose(diagnosis.NewSnapshot(noon, more, nil), about).Chains, "a healthy service adds no chain")
+
+		require.Equal(t, broken == 0, len(first.Chains) == 0)
+		require.LessOrEqual(t, len(first.Chains), broken, "a cause that services share is named once")
+		for _, c := range first.Chains {
+			require.NotEmpty(t, c.Evidence)
+			require.NotEmpty(t, c.Links)
+		}
+	})
+}
+
+// TestEveryKindMayBeForbidden takes each kind away in turn: the rest still answers, and what is missing is said.
+func TestEveryKindMayBeForbidden(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]func(runtime.Object) bool{
+		"pods":        func(o runtime.Object) bool { _, ok := o.(*corev1.Pod); return ok },
+		"deployments": func(o runtime.Object) bool { _, ok := o.(*appsv1.Deployment); return ok },
+		"replicasets": func(o runtime.Object) bool { _, ok := o.(*appsv1.ReplicaSet); return ok },
+		"services":    func(o runtime.Object) bool { _, ok := o.(*corev1.Service); return ok },
+	}
+	for kind, is := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			objects := slices.DeleteFunc(failing(service("production", "orders", 2), 0), is)
+			missing := diagnosis.NotChecked{Kind: kind, Reason: "my rights in the cluster do not allow it"}
+			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, []diagnosis.NotChecked{missing}), diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"})
+			require.Contains(t, d.NotChecked, missing)
+			if kind == "pods" {
+				require.NotContains(t, d.Summary, "healthy:")
+				return
+			}
+			require.Equal(t, []string{"secret-missing"}, rulesOf(d), d.Text())
+		})
+	}
+}
+
+func TestUnknownNamesGetASuggestion(t *testing.T) {
+	t.Parallel()
+	s := diagnosis.NewSnapshot(noon, service("production", "api-gateway", 2), nil)
+	d := diagnosis.Diagnose(s, s.Subject("api-gatewy", "production"))
+	require.Equal(t, diagnosis.Unknown, d.Verdict)
+	require.Equal(t, "There is no workload api-gatewy in production. Did you mean api-gateway?", d.Summary)
+	require.Equal(t, "I could not look for node x: nodes were not read.",
+		diagnosis.Diagnose(diagnosis.NewSnapshot(noon, nil, []diagnosis.NotChecked{{Kind: "nodes", Reason: "no rights"}}), s.Subject("node/x", "")).Summary)
+}
+
+func BenchmarkAnalysis5000Pods(b *testing.B) {
+	var objects []runtime.Object
+	for i := range 250 {
+		s := service("production", fmt.Sprintf("svc-%d", i), 20)
+		if i%50 == 0 {
+			s = failing(s, i/50)
+		}
+		objects = append(objects, s...)
+	}
+	about := diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"}
+	b.ReportAllocs()
+	for b.Loop() {
+		d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), about)
+		if len(d.Chains) == 0 {
+			b.Fatal("nothing was found")
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package diagnosis_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func scenario(t testing.TB, name string) (s *diagnosis.Snapshot, about diagnosis.Ref) {
+	t.Helper()
+	dir := filepath.Join("testdata", "scenarios", name)
+	objects, err := os.ReadFile(filepath.Join(dir, "objects.yaml"))
+	require.NoError(t, err)
+	logs, err := os.ReadFile(filepath.Join(dir, "logs.log"))
+	if err != nil {
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+	asked, err := os.ReadFile(filepath.Join(dir, "about.txt"))
+	require.NoError(t, err)
+	s = snapshot(t, objects, logs)
+	what, environment, _ := strings.Cut(strings.TrimSpace(string(asked)), " ")
+	return s, s.Subject(what, environment)
+}
+
+func scenarios(t testing.TB) []string {
+	t.Helper()
+	dirs, err := os.ReadDir(filepath.Join("testdata", "scenarios"))
+	require.NoError(t, err)
+	var names []string
+	for _, dir := range dirs {
+		names = append(names, dir.Name())
+	}
+	return names
+}
+
+// TestScenarios compares whole answers with want.txt: what a person reads.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	for _, name := range scenarios(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, about := scenario(t, name)
+			got := diagnosis.Diagnose(s, about).Text()
+			golden := filepath.Join("testdata", "scenarios", name, "want.txt")
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			require.Equal(t, string(want), got)
+		})
+	}
+}
+
+func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		summary string
+		rules   []string // of all chains, in order
+		hits    int      // of the first chain
+	}{
+		"missing-key":                    {"Secret mongodb-credentials has no key uri, so no pod of ms-orders-production can start.", []string{"secret-key-missing"}, 1},
+		"shared-database":                {"MongoDB rejects the credentials, so every pod of ms-orders-production and ms-provider-production keeps crashing.", []string{"dependency-auth"}, 2},
+		"caller-of-a-broken-service":     {"The image of container ms-orders lacks express, so every pod of ms-orders-production keeps crashing.", []string{"broken-build"}, 1},
+		"same-words-in-two-services":     {"", []string{"program-error"}, 2},
+		"scaled-to-zero":                 {"Deployment ms-orders-production is scaled to zero: it runs no pods, and nothing is broken.", []string{"scaled-to-zero"}, 1},
+		"bad-image-while-old-pods-serve": {"", []string{"image-not-found"}, 1},
+		"certificate-behind-ingress":     {"", []string{"certificate-challenge"}, 1},
+		"lost-node":                      {"Node aks-stdar-1 does not answer, and 1 pod is on it.", []string{"node-not-ready"}, 1},
+		"crash-loop-seen-running":        {"", []string{"missing-variable"}, 1},
+		"crash-loop-seen-terminated":     {"", []string{"missing-variable"}, 1},
+		"crash-loop-seen-waiting":        {"", []string{"missing-variable"}, 1},
+		"healthy-platform":               {"", []string{}, 0},
+		"healthy-with-old-restarts":      {"", []string{}, 0},
+		"i-do-not-know":                  {"Deployment ms-orders-production has 1 of 2 pods ready.", []string{"pods-missing"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, about := scenario(t, name)
+			d := diagnosis.Diagnose(s, about)
+			require.Equal(t, want.rules, rulesOf(d), d.Text())
+			if want.summary != "" {
+				require.Equal(t, want.summary, d.Summary)
+			}
+			if want.hits > 0 {
+				require.Len(t, d.Chains[0].Hits, want.hits)
+			}
+		})
+	}
+}
+
+// TestTheJSONIsStable holds the names of the fields: other programs read them.
+func TestTheJSONIsStable(t *testing.T) {
+	t.Parallel()
+	s, about := scenario(t, "missing-key")
+	data, err := json.Marshal(diagnosis.Diagnose(s, about))
+	require.NoError(t, err)
+	var d map[string]any
+	require.NoError(t, json.Unmarshal(data, &d))
+	for _, key := range []string{"subject", "verdict", "summary", "chains", "healthy", "notChecked"} {
+		require.Contains(t, d, key)
+	}
+	chain := d["chains"].([]any)[0].(map[string]any)
+	for _, key := range []string{"cause", "subject", "rule", "class", "hits", "evidence", "links", "explains", "impact", "since", "remedy", "confidence"} {
+		require.Contains(t, chain, key)
+	}
+	for _, key := range []string{"object", "field", "quote", "age", "count"} {
+		require.Contains(t, chain["evidence"].([]any)[0], key)
+	}
+}
