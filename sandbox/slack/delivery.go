@@ -48,13 +48,15 @@ func (s *Server) deliver(d Delivery) (Delivery, error) {
 	if d.EnvelopeID == "" {
 		d.EnvelopeID = randomID() + randomID()
 	}
-	stored := &d
-	s.deliveries = append(s.deliveries, stored)
 	k := s.pickSocket()
-	p := &pending{delivery: stored, socket: k, acked: make(chan struct{})}
 	d.SentAt = time.Now()
 	if k != nil {
 		d.Socket = k.id
+	}
+	stored := d // the record that the ack changes; d itself stays as it was sent
+	p := &pending{delivery: &stored, socket: k, acked: make(chan struct{})}
+	s.deliveries = append(s.deliveries, &stored)
+	if k != nil {
 		s.waiting[d.EnvelopeID] = p
 	}
 	s.touch()
@@ -72,7 +74,7 @@ func (s *Server) deliver(d Delivery) (Delivery, error) {
 	case <-p.acked:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return *stored, nil
+		return stored, nil
 	case <-timer.C:
 		return d, ErrOperationTimeout
 	case <-s.done:
@@ -131,9 +133,9 @@ func (s *Server) acknowledge(k *socket, id string, payload json.RawMessage, at t
 	s.touch()
 }
 
-// event sends an event and again while it is not acknowledged. It does not block. The caller may hold mu.
+// event sends an event and again while it is not acknowledged. It does not block. The caller holds mu.
 func (s *Server) event(payload object) {
-	s.work.Go(func() {
+	s.spawn(func() {
 		reason := ""
 		for attempt := 0; ; attempt++ {
 			_, err := s.deliver(Delivery{Kind: "events_api", Payload: payload, Attempt: attempt, RetryReason: reason})

@@ -44,6 +44,7 @@ type Server struct {
 	work     sync.WaitGroup // deliveries, socket writers, timers
 
 	mu            sync.Mutex // guards all below
+	closed        bool
 	changed       chan struct{}
 	version       int
 	lastTS        int64
@@ -181,6 +182,7 @@ func (s *Server) Close() {
 	s.closing.Do(func() {
 		close(s.done)
 		s.mu.Lock()
+		s.closed = true
 		sockets := s.sockets
 		s.mu.Unlock()
 		for _, k := range sockets {
@@ -189,6 +191,15 @@ func (s *Server) Close() {
 		_ = s.http.Close()
 	})
 	s.work.Wait()
+}
+
+// spawn runs work that Close waits for; nothing starts once it closes. The caller holds mu.
+func (s *Server) spawn(work func()) bool {
+	if s.closed {
+		return false
+	}
+	s.work.Go(work)
+	return true
 }
 
 // URL is the address of the web page, like http://127.0.0.1:41234.

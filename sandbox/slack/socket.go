@@ -75,19 +75,21 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("debug_reconnects") == "true" {
 		life = debugLife
 	}
-	s.work.Add(1)
-	defer s.work.Done()
-	s.runSocket(&socket{conn: conn, gone: make(chan struct{})}, life)
+	k := &socket{conn: conn, gone: make(chan struct{})}
+	s.mu.Lock()
+	running := s.spawn(func() { s.runSocket(k, life) })
+	s.mu.Unlock()
+	if !running {
+		k.hangUp()
+	}
 }
 
 func (s *Server) runSocket(k *socket, life time.Duration) {
 	defer k.hangUp()
 	s.mu.Lock()
-	select {
-	case <-s.done:
+	if s.closed {
 		s.mu.Unlock()
 		return
-	default:
 	}
 	if len(s.sockets) >= maxSockets {
 		s.mu.Unlock()
@@ -168,7 +170,9 @@ func (s *Server) retire(k *socket, reason string) {
 		k.hangUp()
 		return
 	}
-	s.work.Go(func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spawn(func() {
 		patience := time.NewTimer(s.opts.RefreshWarning)
 		defer patience.Stop()
 		select {
