@@ -60,6 +60,8 @@ type Button struct {
 	Confirm *Confirm   `json:"confirm,omitempty"`
 	// AskReason makes the transport ask for a reason before the click counts.
 	AskReason bool `json:"askReason,omitempty"`
+	// Offer is the command of a Run button until the dispatcher has stored it and filled ID.
+	Offer *Offer `json:"-"`
 }
 
 // Confirm is the question before a click counts.

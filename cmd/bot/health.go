@@ -17,6 +17,8 @@ import (
 // probeTimeout bounds one health check: a writer that is stuck for that long is stuck.
 const probeTimeout = 5 * time.Second
 
+var errNoSocket = errors.New("no connection to Slack")
+
 // health answers the probes. A cluster or a Slack that is away must not restart the bot, so /healthz asks only whether
 // the store can write; /readyz wants a socket as well (design.md, decision 20).
 type health struct {
@@ -59,7 +61,7 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 		sockets := h.sockets()
 		err := h.writable(ctx)
 		if err == nil && sockets == 0 {
-			err = errors.New("no connection to Slack")
+			err = errNoSocket
 		}
 		h.answer(w, err, map[string]any{"sockets": sockets, "clusters": h.clusters()})
 	})
@@ -87,8 +89,11 @@ func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusServiceUnavailable
-		h.log.Warn("not healthy", zap.Error(err))
-		body["why"] = "see the log"
+		h.log.Debug("not healthy", zap.Error(err)) // whoever probes tells people
+		body["why"] = "the store does not take a write"
+		if errors.Is(err, errNoSocket) {
+			body["why"] = errNoSocket.Error()
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
