@@ -144,7 +144,8 @@ func (r Rollout) stuck(fresh []*corev1.Pod, how string) algesta.Text {
 			return algesta.Say("Pod {} of {} runs, but its readiness probe did not pass {}.", algesta.Name(pod.Name), r.name(), how)
 		}
 	}
-	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, serving(fresh), r.desired(), r.name())
+	ready, _ := r.ready()
+	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, ready, r.desired(), r.name())
 }
 
 // name is what a person calls this rollout: "revision 41 of `x`".

@@ -10,7 +10,7 @@ import (
 
 // HealthOf is the workload's health now: its pods of every revision, without those that are stopping.
 func HealthOf(r Rollout, now time.Time) Health {
-	if r.Deployment == nil {
+	if r.Deployment == nil || r.Unread != nil {
 		return Health{}
 	}
 	h := Health{Known: true, Desired: r.desired(), Window: restartWindow}

@@ -37,9 +37,10 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	f = f.fill(r)
 	fresh, old := r.split()
 	f = f.remember(r, fresh, now)
-	p.Of, p.Ready = int(r.desired()), min(serving(fresh), int(r.desired()))
+	ready, _ := r.ready()
+	p.Of, p.Ready = int(r.desired()), min(ready, int(r.desired()))
 	p.Pods = podLines(fresh, old)
-	p.Line, p.Short = r.line(f, fresh, old, now), algesta.Say("{} of {} ready, {}", p.Ready, count(p.Of, "pod"), span(p.Took))
+	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, count(p.Of, "pod"), span(p.Took))
 	if d.Generation < f.Generation || d.Status.ObservedGeneration < f.Generation {
 		return p.orOutOfTime(r, f, now), f // the controller has not seen the write yet
 	}
@@ -52,7 +53,7 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	}
 	f.CompleteAt = time.Time{}
 	if why, broken := r.broken(fresh, old, f, now); broken {
-		p.Phase, p.Why, p.Serving = Broken, why, r.whoServes(fresh, old)
+		p.Phase, p.Why, p.Serving = Broken, why, r.whoServes()
 		return p, f
 	}
 	return p.orOutOfTime(r, f, now), f
@@ -121,7 +122,8 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 		note(noPodsKey)
 	}
 	f.FirstSeen = seen
-	moved := fmt.Sprintf("%d ready, %d updated, %d restarts", serving(fresh), r.Deployment.Status.UpdatedReplicas, restarted)
+	ready, _ := r.ready()
+	moved := fmt.Sprintf("%d ready, %d updated, %d restarts", ready, r.Deployment.Status.UpdatedReplicas, restarted)
 	if !strings.HasPrefix(f.Mark, moved+";") {
 		f.ChangedAt = now
 	}
@@ -183,23 +185,23 @@ func (p Progress) orOutOfTime(r Rollout, f Follow, now time.Time) Progress {
 	if now.Before(f.Deadline) {
 		return p
 	}
-	fresh, old := r.split()
-	p.Phase, p.Serving = OutOfTime, r.whoServes(fresh, old)
+	p.Phase, p.Serving = OutOfTime, r.whoServes()
 	p.Why = algesta.Say("{} of {} of {} ready after {}.", p.Ready, count(p.Of, "pod"), algesta.Name(r.Workload.Name), span(p.Took))
 	return p
 }
 
 // line is the progress in one line.
-func (r Rollout) line(f Follow, fresh, old []*corev1.Pod, now time.Time) algesta.Text {
+func (r Rollout) line(f Follow, pods int, now time.Time) algesta.Text {
 	want := int(r.desired())
-	parts := []string{fmt.Sprintf("%d of %d ready", min(serving(fresh), want), want)}
-	if extra := len(fresh) - want; extra > 0 {
+	fresh, old := r.ready()
+	parts := []string{fmt.Sprintf("%d of %d ready", min(fresh, want), want)}
+	if extra := pods - want; extra > 0 {
 		parts = append(parts, count(extra, "pod")+" to stop")
 	}
-	if n := serving(old); n > 0 {
-		parts = append(parts, count(n, "old pod")+" serving")
+	if old > 0 {
+		parts = append(parts, count(old, "old pod")+" serving")
 	}
-	if missing := want - serving(fresh) - serving(old); missing > 0 {
+	if missing := want - fresh - old; missing > 0 {
 		parts = append(parts, fmt.Sprintf("%d unavailable", missing))
 	} else {
 		parts = append(parts, "none unavailable")

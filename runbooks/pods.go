@@ -30,6 +30,9 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	if r.Deployment == nil {
 		return algesta.Report{}, gone(in)
 	}
+	if r.Unread != nil {
+		return algesta.Report{Tone: algesta.Warning, Title: r.headline(in), Body: []algesta.Block{{List: []algesta.Text{notChecked("pods", r.Unread)}}}}, nil
+	}
 	report := algesta.Report{
 		Tone:  r.tone(),
 		Title: algesta.Say("{}: {} of {} ready", subject(in), count(serving(r.Pods), "pod"), len(r.Pods)),

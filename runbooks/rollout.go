@@ -27,6 +27,9 @@ type Rollout struct {
 	Deployment  *appsv1.Deployment
 	ReplicaSets []*appsv1.ReplicaSet
 	Pods        []*corev1.Pod
+	// Unread is why the pods, or the ReplicaSets, could not be read; nil when they could. What the Deployment itself
+	// counts is then all that is known.
+	Unread error
 	// NodesComing says that the autoscaler of the nodes is adding one for a pod that has no place, by the pod's UID.
 	NodesComing map[string]bool
 }
@@ -38,10 +41,10 @@ func Look(ctx context.Context, c Cluster, w algesta.Workload) (Rollout, error) {
 	if errors.Is(err, algesta.ErrNotFound) {
 		return Rollout{Workload: w}, nil
 	}
-	if err != nil {
+	if err != nil && d == nil {
 		return Rollout{}, fmt.Errorf("looking at %s: %w", w.Name, err)
 	}
-	r := Rollout{Workload: w, Deployment: d, ReplicaSets: sets, Pods: pods}
+	r := Rollout{Workload: w, Deployment: d, ReplicaSets: sets, Pods: pods, Unread: err}
 	r.NodesComing = nodesComing(ctx, c, r)
 	return r, nil
 }
@@ -138,6 +141,18 @@ func (r Rollout) done() bool {
 	}
 	want := r.desired()
 	return d.Status.UpdatedReplicas == want && d.Status.Replicas == want && d.Status.AvailableReplicas == want
+}
+
+// ready are the new and the old pods that take requests: counted, or what the controller counted where the pods cannot be read.
+func (r Rollout) ready() (fresh, old int) {
+	if r.Unread != nil {
+		if set := r.current(); set != nil {
+			fresh = int(set.Status.ReadyReplicas)
+		}
+		return fresh, max(0, int(r.Deployment.Status.ReadyReplicas)-fresh)
+	}
+	current, before := r.split()
+	return serving(current), serving(before)
 }
 
 // serving is how many of the pods take requests.

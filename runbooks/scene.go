@@ -38,7 +38,11 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 			s.revisions, main = readRevisions(ctx, c, s.d)
 		}
 	})
-	wg.Go(func() { s.rollout, pods = Look(ctx, c, in.Workload) })
+	wg.Go(func() {
+		if s.rollout, pods = Look(ctx, c, in.Workload); pods == nil {
+			pods = s.rollout.Unread
+		}
+	})
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
 	wg.Go(func() { scalers = c.List(ctx, in.Workload.Namespace, "", &hpas) })
 	var quotaList corev1.ResourceQuotaList
@@ -163,15 +167,15 @@ func (s scene) stateWarnings() []algesta.Text {
 		return []algesta.Text{t}
 	}
 	if s.d.replicas() > 0 && !s.rollout.done() {
-		fresh, old := s.rollout.split()
-		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} new pods ready, {} old.", serving(fresh), s.rollout.desired(), len(old))}
+		fresh, old := s.rollout.ready()
+		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} new pods ready, {} serving.", fresh, s.rollout.desired(), count(old, "old pod"))}
 	}
 	return nil
 }
 
 // trouble is one sentence about pods of the current revision that cannot run, with who still serves users.
 func (r Rollout) trouble(now time.Time) (algesta.Text, bool) {
-	fresh, old := r.split()
+	fresh, _ := r.split()
 	var worst podState
 	bad, restarts := 0, int32(0)
 	for _, pod := range fresh {
@@ -193,7 +197,7 @@ func (r Rollout) trouble(now time.Time) (algesta.Text, bool) {
 		detail += ": " + quote(worst.message)
 	}
 	out := algesta.Say("{} of {} of the current revision {} ({}).", bad, count(len(fresh), "pod"), plural(worst.word, bad), detail)
-	return out.Then("{}", r.whoServes(fresh, old)), true
+	return out.Then("{}", r.whoServes()), true
 }
 
 // plural turns a pod's state into what several pods do.
@@ -215,8 +219,8 @@ func plural(word string, n int) string {
 }
 
 // whoServes tells whether users notice: "The 2 old pods still serve users."
-func (r Rollout) whoServes(fresh, old []*corev1.Pod) algesta.Text {
-	newReady, oldReady := serving(fresh), serving(old)
+func (r Rollout) whoServes() algesta.Text {
+	newReady, oldReady := r.ready()
 	switch {
 	case newReady == 0 && oldReady == 0:
 		return algesta.Say("No pod serves users.")

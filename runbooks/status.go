@@ -42,6 +42,9 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	if t, trouble := r.trouble(in.Command.At); trouble {
 		notes = append(notes, t)
 	}
+	if r.Unread != nil {
+		notes = append(notes, notChecked("pods", r.Unread))
+	}
 	if scalersErr != nil {
 		notes = append(notes, notChecked("autoscalers", scalersErr))
 	}
@@ -73,16 +76,16 @@ func gone(in Input) error {
 func (r Rollout) headline(in Input) algesta.Text {
 	d := r.Deployment
 	image := mainContainer(d.Spec.Template, in.Command.Target.Service).Image
-	fresh, old := r.split()
+	fresh, old := r.ready()
 	switch {
 	case r.desired() == 0:
 		return algesta.Say("{}: scaled to 0 pods, nothing runs (version {})", subject(in), quote(version(image)))
 	case d.Spec.Paused:
-		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), serving(r.Pods), r.desired())
-	case !r.done() || len(old) > 0 && serving(fresh) < int(r.desired()):
-		return algesta.Say("{}: rolling out {}: {} of {} new pods ready, {} old serving", subject(in), quote(version(image)), serving(fresh), r.desired(), serving(old))
+		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.desired())
+	case !r.done() || old > 0 && fresh < int(r.desired()):
+		return algesta.Say("{}: rolling out {}: {} of {} new pods ready, {} old serving", subject(in), quote(version(image)), fresh, r.desired(), old)
 	}
-	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), serving(fresh), r.desired(), quote(version(image)), r.since(in.Command.At))
+	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), fresh, r.desired(), quote(version(image)), r.since(in.Command.At))
 }
 
 // since is " since 3 days": how long the current revision is the current one, as far as its ReplicaSet tells.
@@ -101,13 +104,13 @@ func (r Rollout) since(now time.Time) string {
 }
 
 func (r Rollout) tone() algesta.Tone {
-	fresh, _ := r.split()
+	fresh, old := r.ready()
 	switch {
 	case r.desired() == 0:
 		return algesta.Neutral
-	case r.done() && serving(fresh) >= int(r.desired()):
+	case r.done() && fresh >= int(r.desired()):
 		return algesta.Good
-	case serving(r.Pods) == 0:
+	case fresh+old == 0:
 		return algesta.Bad
 	}
 	return algesta.Warning
@@ -123,7 +126,8 @@ func (r Rollout) fields(in Input, scalers []autoscalingv2.HorizontalPodAutoscale
 		}
 		out = append(out, algesta.Field{Label: "revision", Value: value})
 	}
-	pods := fmt.Sprintf("%d wanted, %d ready", r.desired(), serving(r.Pods))
+	fresh, old := r.ready()
+	pods := fmt.Sprintf("%d wanted, %d ready", r.desired(), fresh+old)
 	for _, h := range scalers {
 		pods += fmt.Sprintf(", autoscaled %d–%d", least(h), h.Spec.MaxReplicas)
 	}
