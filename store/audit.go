@@ -41,7 +41,7 @@ func (t *Tx) Append(e algesta.Entry) error {
 		return fmt.Errorf("writing the audit: %w", err)
 	}
 	l := line{request: e.Request, kind: e.Kind, actor: e.Actor, at: ms(e.At), data: data}
-	if err := t.sql.QueryRowContext(t.ctx, `SELECT seq + 1, hash FROM audit_head`).Scan(&l.seq, &l.prev); err != nil {
+	if err := t.row(`SELECT seq + 1, hash FROM audit_head`).Scan(&l.seq, &l.prev); err != nil {
 		return fmt.Errorf("reading the end of the audit: %w", err)
 	}
 	if l.hash, err = l.sum(); err != nil {
@@ -56,7 +56,7 @@ func (t *Tx) Append(e algesta.Entry) error {
 
 // Verify recomputes the whole chain and says how many lines it has. ErrAuditBroken names the first line that is not right.
 func (s *Store) Verify(ctx context.Context) (lines int64, err error) {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one view of both tables
+	tx, err := s.read.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one view of both tables
 	if err != nil {
 		return 0, fmt.Errorf("verifying the audit: %w", err)
 	}

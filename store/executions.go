@@ -15,7 +15,7 @@ import (
 // and counts one attempt more; what Before and Watch hold is kept unless new ones are given. ErrStale when its write is
 // confirmed: it happened, and must not happen again.
 func (t *Tx) Intend(e algesta.Execution) (blocker string, err error) {
-	err = t.sql.QueryRowContext(t.ctx, `SELECT request FROM executions
+	err = t.row(`SELECT request FROM executions
 		WHERE (workload = ? AND state IN ('intended', 'unknown') AND request <> ?) OR (request = ? AND state = 'unknown')`,
 		e.Workload.String(), e.Request, e.Request).Scan(&blocker)
 	if err == nil {
@@ -68,7 +68,7 @@ func (t *Tx) Remember(request string, watch []byte) error {
 // Execution is the record of the request's write; found is false when none was ever intended.
 func (s *Store) Execution(ctx context.Context, request string) (e algesta.Execution, found bool, err error) {
 	var startedAt, appliedAt, deadline int64
-	err = s.read.QueryRowContext(ctx, `SELECT request, operation, cluster, namespace, name, uid, resource_version, generation, patch_hash,
+	err = s.read.row(ctx, `SELECT request, operation, cluster, namespace, name, uid, resource_version, generation, patch_hash,
 		state, attempts, applied_version, applied_generation, started_at, applied_at, deadline, before, watch
 		FROM executions WHERE request = ?`, request).Scan(
 		&e.Request, &e.Operation, &e.Workload.Cluster, &e.Workload.Namespace, &e.Workload.Name, &e.UID, &e.ResourceVersion, &e.Generation,

@@ -6,7 +6,7 @@ import (
 )
 
 // Reader lets tests look at the tables.
-func (s *Store) Reader() *sql.DB { return s.read }
+func (s *Store) Reader() *sql.DB { return s.read.db }
 
 // WriterDB lets tests damage the tables; only while nothing else is written.
 func (s *Store) WriterDB() *sql.DB { return s.write }

@@ -45,12 +45,12 @@ func (s *Store) Receive(ctx context.Context, v algesta.Invocation) (fresh bool, 
 }
 
 // keep writes envelopes into the inbox.
-func (b *batch) keep(ctx context.Context, intakes []*intake) {
+func (b *batch) keep(ctx context.Context, known *statements, intakes []*intake) {
 	for _, in := range intakes {
 		if b.broken != nil {
 			return
 		}
-		result, err := b.tx.ExecContext(ctx, `INSERT INTO inbox (key, envelope, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+		result, err := known.run(ctx, b.tx, `INSERT INTO inbox (key, envelope, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 			in.invocation.Key, in.envelope, ms(time.Now()))
 		if err != nil {
 			b.broken = fmt.Errorf("writing the inbox: %w", err)

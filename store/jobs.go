@@ -67,7 +67,7 @@ type ringer struct {
 // Work rings the runner. An alarm that no job refers to any more is done: it rang while its job was being forgotten.
 func (r *ringer) Work(ctx context.Context, job *river.Job[alarm]) error {
 	bell := ring{key: key{job.Args.Work, job.Args.Request}, at: time.Now(), fromRiver: true}
-	err := r.store.read.QueryRowContext(ctx, `SELECT turn FROM jobs WHERE kind = ? AND request = ? AND river = ?`,
+	err := r.store.read.row(ctx, `SELECT turn FROM jobs WHERE kind = ? AND request = ? AND river = ?`,
 		job.Args.Work, job.Args.Request, job.ID).Scan(&bell.turn)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -114,7 +114,7 @@ func newJobs(s *Store) (*jobs, error) {
 func (t *Tx) Schedule(kind algesta.JobKind, request string, at time.Time) error {
 	var old struct{ at, turn, river int64 }
 	// River's numbers are used again after a job was deleted: the alarm has to be for this work, and alive.
-	err := t.sql.QueryRowContext(t.ctx, `SELECT j.at, j.turn, COALESCE(r.id, 0) FROM jobs j LEFT JOIN river_job r ON r.id = j.river
+	err := t.row(`SELECT j.at, j.turn, COALESCE(r.id, 0) FROM jobs j LEFT JOIN river_job r ON r.id = j.river
 		AND r.args ->> 'request' = j.request AND r.args ->> 'work' = j.kind AND r.state NOT IN ('completed', 'cancelled', 'discarded')
 		WHERE j.kind = ? AND j.request = ?`, kind, request).Scan(&old.at, &old.turn, &old.river)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -170,7 +170,7 @@ func (t *Tx) unschedule(kind algesta.JobKind, request string) error {
 // finish forgets the job unless it was scheduled again after this turn.
 func (t *Tx) finish(k key, turn int64) error {
 	var id int64
-	err := t.sql.QueryRowContext(t.ctx, `DELETE FROM jobs WHERE kind = ? AND request = ? AND turn <= ? RETURNING COALESCE(
+	err := t.row(`DELETE FROM jobs WHERE kind = ? AND request = ? AND turn <= ? RETURNING COALESCE(
 		(SELECT r.id FROM river_job r WHERE r.id = jobs.river AND r.args ->> 'request' = jobs.request AND r.args ->> 'work' = jobs.kind), 0)`,
 		k.kind, k.request, turn).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -190,7 +190,7 @@ func (t *Tx) finish(k key, turn int64) error {
 
 // Jobs is how much work is planned or being done: for metrics.
 func (s *Store) Jobs(ctx context.Context) (n int, err error) {
-	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM jobs`).Scan(&n); err != nil {
+	if err := s.read.row(ctx, `SELECT COUNT(*) FROM jobs`).Scan(&n); err != nil {
 		return 0, fmt.Errorf("counting the jobs: %w", err)
 	}
 	return n, nil
@@ -273,7 +273,7 @@ func (j *jobs) tend(ctx context.Context) error {
 		return err
 	}
 	var n int
-	err := j.store.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM jobs WHERE at <= ?`, ms(time.Now())).Scan(&n)
+	err := j.store.read.row(ctx, `SELECT COUNT(*) FROM jobs WHERE at <= ?`, ms(time.Now())).Scan(&n)
 	switch {
 	case err != nil:
 		return fmt.Errorf("reading the jobs: %w", err)
@@ -316,7 +316,7 @@ func (s *Store) Reconcile(ctx context.Context) error {
 			id, status string
 			expiresAt  int64
 		}
-		orphans, err := list(t.ctx, t.sql, func(row scanner) (o orphan, err error) {
+		orphans, err := list(t.ctx, t, func(row scanner) (o orphan, err error) {
 			return o, row.Scan(&o.id, &o.status, &o.expiresAt)
 		}, `SELECT id, status, expires_at FROM requests q WHERE status IN ('pending', 'approved', 'executing', 'applied') AND NOT EXISTS (
 			SELECT 1 FROM jobs j JOIN river_job r ON r.id = j.river

@@ -31,8 +31,9 @@ type Store struct {
 
 	log   *zap.Logger
 	lock  *os.File
-	write *sql.DB // one connection: SQLite has one writer
-	read  *sql.DB // cannot write
+	write *sql.DB     // one connection: SQLite has one writer
+	known *statements // of write
+	read  *statements // a pool that cannot write
 
 	writer   *writer
 	arrivals *arrivals
@@ -78,13 +79,16 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err := sweep(ctx, s.write); err != nil {
 		return err
 	}
-	if s.read, err = pool(path, readers, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}); err != nil {
+	s.known = newStatements(s.write)
+	read, err := pool(path, readers, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}})
+	if err != nil {
 		return err
 	}
+	s.read = newStatements(read)
 	if s.jobs, err = newJobs(s); err != nil {
 		return err
 	}
-	if err := s.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) FROM inbox`).Scan(&s.earlier); err != nil {
+	if err := s.read.row(ctx, `SELECT COALESCE(MAX(id), 0) FROM inbox`).Scan(&s.earlier); err != nil {
 		return fmt.Errorf("reading the inbox: %w", err)
 	}
 	return nil
@@ -119,7 +123,7 @@ func (s *Store) Close(ctx context.Context) error {
 func (s *Store) letGo() error {
 	var errs []error
 	if s.read != nil {
-		errs = append(errs, s.read.Close())
+		errs = append(errs, s.read.db.Close())
 	}
 	if s.write != nil {
 		errs = append(errs, s.write.Close())

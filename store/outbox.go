@@ -70,7 +70,7 @@ func (s *Store) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) 
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
 	var next int64
-	if err := s.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(retry_at), 0) FROM posts WHERE rev > sent_rev AND retry_at > ?`,
+	if err := s.read.row(ctx, `SELECT COALESCE(MIN(retry_at), 0) FROM posts WHERE rev > sent_rev AND retry_at > ?`,
 		ms(now)).Scan(&next); err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
@@ -127,7 +127,7 @@ func (t *Tx) delivered(d algesta.Delivery) error {
 		return err
 	}
 	var command, kind string
-	err = t.sql.QueryRowContext(t.ctx, `SELECT command, kind FROM posts WHERE id = ?`, d.ID).Scan(&command, &kind)
+	err = t.row(`SELECT command, kind FROM posts WHERE id = ?`, d.ID).Scan(&command, &kind)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -146,7 +146,7 @@ func (s *Store) OutboxWake() <-chan struct{} { return s.outbox.rings }
 // OutboxLag is how long the oldest message has been waiting to be sent, 0 when none is, and how many wait.
 func (s *Store) OutboxLag(ctx context.Context) (age time.Duration, waiting int, err error) {
 	var since int64
-	err = s.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(since), 0), COUNT(*) FROM posts WHERE rev > sent_rev`).Scan(&since, &waiting)
+	err = s.read.row(ctx, `SELECT COALESCE(MIN(since), 0), COUNT(*) FROM posts WHERE rev > sent_rev`).Scan(&since, &waiting)
 	if err != nil {
 		return 0, 0, fmt.Errorf("reading the outbox: %w", err)
 	}

@@ -56,12 +56,12 @@ func (t *Tx) Create(r algesta.Request) error {
 
 // Request is the request with this ID; ErrUnknownName when there is none. Times come back in UTC, whole milliseconds.
 func (s *Store) Request(ctx context.Context, id string) (algesta.Request, error) {
-	return oneRequest(s.read.QueryRowContext(ctx, `SELECT `+requestColumns+` FROM requests WHERE id = ?`, id), id)
+	return oneRequest(s.read.row(ctx, `SELECT `+requestColumns+` FROM requests WHERE id = ?`, id), id)
 }
 
 // Locked is the request, held until the transaction ends: nobody else writes meanwhile. ErrUnknownName when there is none.
 func (t *Tx) Locked(id string) (algesta.Request, error) {
-	return oneRequest(t.sql.QueryRowContext(t.ctx, `SELECT `+requestColumns+` FROM requests WHERE id = ?`, id), id)
+	return oneRequest(t.row(`SELECT `+requestColumns+` FROM requests WHERE id = ?`, id), id)
 }
 
 func oneRequest(row scanner, id string) (algesta.Request, error) {
@@ -132,7 +132,7 @@ func (t *Tx) Approve(a algesta.Approval) (fresh bool, err error) {
 
 // Approvals are those of the request, oldest first.
 func (t *Tx) Approvals(request string) ([]algesta.Approval, error) {
-	return approvals(t.ctx, t.sql, request)
+	return approvals(t.ctx, t, request)
 }
 
 // Approvals are those of the request, oldest first.
@@ -142,7 +142,7 @@ func (s *Store) Approvals(ctx context.Context, request string) ([]algesta.Approv
 
 // queryer is a pool or a transaction.
 type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 func approvals(ctx context.Context, q queryer, request string) ([]algesta.Approval, error) {
@@ -163,7 +163,7 @@ func approvals(ctx context.Context, q queryer, request string) ([]algesta.Approv
 
 // Followed are the requests that are Applied (still being followed) on this workload, oldest first, without except.
 func (t *Tx) Followed(w algesta.Workload, except string) ([]algesta.Request, error) {
-	all, err := list(t.ctx, t.sql, scanRequest, `SELECT `+requestColumns+` FROM requests
+	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests
 		WHERE status = 'applied' AND workload = ? AND id <> ? ORDER BY created_at, id`, w.String(), except)
 	if err != nil {
 		return nil, fmt.Errorf("reading what is followed on %s: %w", w, err)
@@ -183,7 +183,7 @@ func (s *Store) Alive(ctx context.Context) ([]algesta.Request, error) {
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, q queryer, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
+	rows, err := q.query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (u *update) run(tx *Tx, f func(*Tx) error) (err error) {
 	var broken error
 	defer func() {
 		if broken == nil && err != nil {
-			broken = tx.exec("undoing an update", `ROLLBACK TO one; RELEASE one`)
+			broken = errors.Join(tx.exec("undoing an update", `ROLLBACK TO one`), tx.exec("undoing an update", `RELEASE one`))
 		}
 		u.back <- broken
 	}()
@@ -110,7 +110,7 @@ func (t *Tx) exec(doing, query string, args ...any) error {
 
 // change runs a statement and counts the rows that it changed.
 func (t *Tx) change(doing, query string, args ...any) (int64, error) {
-	result, err := t.sql.ExecContext(t.ctx, query, args...)
+	result, err := t.store.known.run(t.ctx, t.sql, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -138,7 +138,7 @@ func (t *Tx) Offer(o algesta.Offer) error {
 // Offer is the offer with this ID, also when it has expired: ExpiresAt says so.
 func (s *Store) Offer(ctx context.Context, id string) (o algesta.Offer, found bool, err error) {
 	var text string
-	err = s.read.QueryRowContext(ctx, `SELECT offer FROM offers WHERE id = ?`, id).Scan(&text)
+	err = s.read.row(ctx, `SELECT offer FROM offers WHERE id = ?`, id).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return algesta.Offer{}, false, nil
 	}

@@ -156,6 +156,7 @@ func (w *writer) commit(ctx context.Context) {
 		w.store.log.Error("a transaction was lost", zap.Error(b.broken))
 	}
 	w.release(b)
+	w.store.known.learn(ctx, w.store.log)
 }
 
 // collect runs what is waiting inside the transaction until the time for one commit is over.
@@ -167,7 +168,7 @@ func (w *writer) collect(ctx context.Context, b *batch) {
 				end = time.Now().Add(batchTimeWithIntake)
 			}
 			b.intakes = append(b.intakes, fresh...)
-			b.keep(ctx, fresh)
+			b.keep(ctx, w.store.known, fresh)
 		}
 		if len(b.updates) > 0 && time.Now().After(end) {
 			return
