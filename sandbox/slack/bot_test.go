@@ -50,6 +50,7 @@ func (b script) run(t *testing.T, s *slackd.Server) *slack.Client {
 	t.Helper()
 	api := client(t, s)
 	sm := socketmode.New(api)
+	had := s.Sockets()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 2)
 	go func() { _ = sm.RunContext(ctx); ended <- struct{}{} }()
@@ -59,7 +60,6 @@ func (b script) run(t *testing.T, s *slackd.Server) *slack.Client {
 		<-ended
 		<-ended
 	})
-	had := s.Sockets()
 	require.NoError(t, s.WaitFor(soon(t), func() bool { return s.Sockets() > had }))
 	return api
 }
