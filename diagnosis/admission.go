@@ -144,7 +144,7 @@ func (d *denial) finding(subject Ref, what string, remedy Remedy) *finding {
 func (s *Snapshot) denials() []*denial {
 	var found []*denial
 	for _, w := range s.index.workloads {
-		if w.desired >= 0 && len(w.currentPods()) >= w.desired || w.desired < 0 {
+		if w.desired < 0 || w.countCurrent() >= w.desired {
 			continue
 		}
 		if d := s.denialOf(w); d != nil {

@@ -167,21 +167,29 @@ func (c *instance) pulls() bool {
 	return false
 }
 
-// pullError is the most telling text about the pull: the waiting message, and where an old kubelet leaves it at
+// pullFailure is why an image is not there, and what says so.
+type pullFailure struct {
+	problem  imageProblem
+	evidence Evidence
+}
+
+// pullFailure reads the most telling text about the pull: the waiting message, and where an old kubelet leaves it at
 // “Back-off pulling image”, the event with the error.
-func (c *instance) pullError() (string, Evidence) {
+func (c *instance) pullFailure() pullFailure {
+	if !c.pulls() {
+		return pullFailure{}
+	}
 	_, message := c.waits()
-	evidence := c.waitingEvidence()
-	if problemOf(message, c.spec.Image) != imageOther {
-		return message, evidence
+	if problem := problemOf(message, c.spec.Image); problem != imageOther {
+		return pullFailure{problem, c.waitingEvidence()}
 	}
 	failed, ok := c.s.recentThat(c.ref(), func(e event) bool {
 		return e.reason == "Failed" && strings.Contains(e.message, c.spec.Image)
 	})
 	if ok {
-		return failed.message, eventEvidence(c.ref(), failed)
+		return pullFailure{problemOf(failed.message, c.spec.Image), eventEvidence(c.ref(), failed)}
 	}
-	return message, evidence
+	return pullFailure{imageOther, c.waitingEvidence()}
 }
 
 // problemOf sorts an error text. The image's own name goes first: a tag may well be called 404.
@@ -200,8 +208,7 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 		if !c.pulls() {
 			return nil
 		}
-		message, evidence := c.pullError()
-		found := problemOf(message, c.spec.Image)
+		found := c.pull.problem
 		registrySays := c.s.images[c.spec.Image]
 		if registrySays == ImageMissing && (found == imageOther || found == imageAuth) {
 			found = imageMissing
@@ -210,7 +217,7 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 			return nil
 		}
 		f := c.imageFinding(words(c.spec.Image, registryHost(c.spec.Image)), fix)
-		f.shown = []Evidence{evidence}
+		f.shown = []Evidence{c.pull.evidence}
 		if registrySays != "" {
 			f.shown = append(f.shown, Evidence{Object: c.ref(), Field: "registry", Quote: fmt.Sprintf("HEAD %s: %s", c.spec.Image, registrySays)})
 		}

@@ -37,6 +37,7 @@ type logView struct {
 	request   LogRequest
 	templates []*logTemplate // in the order of their last line
 	lines     int
+	why       explanation // of every pod that shares this log; its line is nil when nothing explains
 }
 
 // logTemplate is a group of lines that differ only in times, numbers and identifiers.
@@ -75,6 +76,7 @@ func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
 		t.severity = max(t.severity, entry.severity)
 	}
 	slices.SortStableFunc(view.templates, func(a, b *logTemplate) int { return cmp.Compare(a.last, b.last) })
+	view.why = view.search()
 	s.logs[request] = view
 }
 
@@ -200,23 +202,6 @@ func (s *Snapshot) logContainers(p *corev1.Pod) []LogRequest {
 		requests = append(requests, LogRequest{p.Namespace, p.Name, c.spec.Name, previous})
 	}
 	return requests
-}
-
-// find returns the last line that fits, of the worst severity first.
-func (v *logView) find(fits *regexp.Regexp) (*logTemplate, []string, bool) {
-	if v == nil {
-		return nil, nil, false
-	}
-	for i := len(v.templates) - 1; i >= 0; i-- {
-		t := v.templates[i]
-		if t.severity < severityInfo || !t.speaksOfTrouble() {
-			continue
-		}
-		if m := fits.FindStringSubmatch(t.example); m != nil {
-			return t, m, true
-		}
-	}
-	return nil, nil, false
 }
 
 // speaksOfTrouble leaves out lines that a program itself calls information, unless their words are an error's.

@@ -19,6 +19,7 @@ type instance struct {
 	crashing bool                             // in the loop of running, ended and waiting
 	died     *corev1.ContainerStateTerminated // its latest end; nil when it never ended
 	log      *logView                         // of the instance that failed; nil when it was not read
+	pull     pullFailure                      // filled when its image cannot be pulled
 }
 
 // pending is a pod that does not get as far as running its containers.
@@ -160,6 +161,7 @@ func (s *Snapshot) sickContainers(p *corev1.Pod) []*instance {
 				c := &instance{s: s, pod: p, owner: s.index.podOwner[p], spec: &specs[i], status: &statuses[j], init: init}
 				if c.examine() {
 					c.log = s.logOf(c)
+					c.pull = c.pullFailure()
 					sick = append(sick, c)
 				}
 			}

@@ -49,11 +49,16 @@ type explanation struct {
 	named string // the variable, host or module the line names; empty when it names none
 }
 
-// explain finds the explaining line: the best line that a signature knows, the worst and latest lines first.
+// explain is the line that explains the failure, when a signature knows one.
 func (v *logView) explain() (explanation, bool) {
-	if v == nil {
+	if v == nil || v.why.line == nil {
 		return explanation{}, false
 	}
+	return v.why, true
+}
+
+// search finds the explaining line: the best line that a signature knows, the worst and latest lines first.
+func (v *logView) search() explanation {
 	lines := slices.Clone(v.templates)
 	slices.SortStableFunc(lines, func(a, b *logTemplate) int {
 		if byScore := b.score(v.lines) - a.score(v.lines); byScore != 0 {
@@ -70,10 +75,10 @@ func (v *logView) explain() (explanation, bool) {
 			if m == nil {
 				continue
 			}
-			return explanation{id: sign.id, line: line, named: firstOf(m[1:])}, true
+			return explanation{id: sign.id, line: line, named: firstOf(m[1:])}
 		}
 	}
-	return explanation{}, false
+	return explanation{}
 }
 
 func firstOf(groups []string) string {

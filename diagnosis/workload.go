@@ -64,6 +64,17 @@ func (w *workload) currentPods() []*corev1.Pod {
 	return found
 }
 
+// countCurrent is how many pods there are of the newest template.
+func (w *workload) countCurrent() int {
+	n := 0
+	for _, p := range w.pods {
+		if w.isCurrent(p) {
+			n++
+		}
+	}
+	return n
+}
+
 func revisionOf(set *appsv1.ReplicaSet) int {
 	n, err := strconv.Atoi(set.Annotations["deployment.kubernetes.io/revision"])
 	if err != nil {
