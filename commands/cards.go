@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -60,6 +61,9 @@ func deed(s algesta.Status) string {
 	return "approved"
 }
 
+// shortDiff is how many lines of a diff the rows of the plan tell as well: what is longer is shown in full.
+const shortDiff = 3
+
 // planOf is the first message of the thread, the only one with the buttons. Once the request is no longer pending the
 // buttons are gone and one line says who decided and when.
 func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Text) algesta.Report {
@@ -73,7 +77,7 @@ func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Te
 	if len(r.Plan.Facts) > 0 {
 		out.Body = append(out.Body, algesta.Block{Fields: r.Plan.Facts})
 	}
-	if r.Plan.Diff != "" {
+	if strings.Count(strings.TrimSpace(r.Plan.Diff), "\n") >= shortDiff {
 		out.Body = append(out.Body, algesta.Block{Pre: r.Plan.Diff})
 	}
 	for _, w := range r.Plan.Warnings {

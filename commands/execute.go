@@ -118,9 +118,24 @@ func (d *Dispatcher) stillAllowed(r algesta.Request, book runbooks.Runbook, c al
 		}
 	}
 	if missing := d.Policy().Missing(decision.Needs, c.Actor, valid); len(missing) > 0 {
-		return algesta.Say("The approval of {} does not count any more: who may approve has changed (rule \"{}\").", who(r.DecidedBy), missing[0].Rule), true
+		return algesta.Say("The approval of {} does not count any more: who may approve has changed (rule \"{}\").", who(d.uncounted(decision.Needs, c.Actor, approvals)), missing[0].Rule), true
 	}
 	return nil, false
+}
+
+// uncounted are those whose yes does not count any more; all of them where each still may, but not for everything that is needed.
+func (d *Dispatcher) uncounted(needs []algesta.Requirement, requester algesta.Actor, approvals []algesta.Approval) []algesta.Actor {
+	var all, lost []algesta.Actor
+	for _, a := range approvals {
+		all = append(all, a.Approver)
+		if d.Policy().MayApprove(needs, requester, a.Approver).Effect != algesta.Allow {
+			lost = append(lost, a.Approver)
+		}
+	}
+	if len(lost) == 0 {
+		return all
+	}
+	return lost
 }
 
 // refuseNow ends a request that the policy refuses at the last moment.
@@ -147,7 +162,7 @@ func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algest
 // notPlanned deals with a plan that could not be made: wait for the cluster, or end.
 func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	if is(err, algesta.ErrUnreachable) {
-		return whileUnreachable, d.waits(ctx, r, join(sentence(err), algesta.Say("Nothing was changed. I try again until {}.", algesta.At(r.StartBy))))
+		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("Nothing was changed. I try again until {}.", algesta.At(r.StartBy))))
 	}
 	var known *algesta.Error
 	if !errors.As(err, &known) {
@@ -169,7 +184,7 @@ func (d *Dispatcher) waits(ctx context.Context, r algesta.Request, why algesta.T
 // fail ends a request of which nothing was written.
 func (d *Dispatcher) fail(ctx context.Context, r algesta.Request, why algesta.Text) error {
 	from := []algesta.Status{algesta.Approved, algesta.Executing}
-	return d.end(ctx, r.ID, from, algesta.Failed, "stopped: "+why.String()+" Nothing was changed.", algesta.Bad)
+	return d.end(ctx, r.ID, from, algesta.Failed, stopped(why), algesta.Bad)
 }
 
 // write applies the plan's change. The intent is committed before every patch; without the record there is no patch.
@@ -323,7 +338,7 @@ func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, p algest
 	case is(err, algesta.ErrForbidden, algesta.ErrInvalid, algesta.ErrNotFound):
 		return 0, d.notDone(ctx, r, func(tx Tx) error {
 			_, err := d.endIn(tx, r.ID, []algesta.Status{algesta.Approved, algesta.Executing}, algesta.Failed,
-				"stopped: "+sentence(err).String()+" Nothing was changed.", algesta.Bad)
+				stopped(sentence(err)), algesta.Bad)
 			return err
 		})
 	}
@@ -431,7 +446,7 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	v, err := writer.Verify(ctx, r.Plan.Changes[0], e)
 	switch {
 	case is(err, algesta.ErrUnreachable):
-		return whileUnreachable, d.waits(ctx, r, join(sentence(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")))
+		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")))
 	case is(err, algesta.ErrUncertain):
 		return 0, d.unknown(ctx, r, e)
 	case err != nil:
@@ -454,7 +469,7 @@ func (d *Dispatcher) again(ctx context.Context, r algesta.Request) (time.Duratio
 	}
 	if err != nil {
 		return 0, d.notDone(ctx, r, func(tx Tx) error {
-			_, e := d.endIn(tx, r.ID, []algesta.Status{algesta.Executing}, algesta.Failed, "stopped: "+sentence(err).String()+" Nothing was changed.", algesta.Bad)
+			_, e := d.endIn(tx, r.ID, []algesta.Status{algesta.Executing}, algesta.Failed, stopped(sentence(err)), algesta.Bad)
 			return e
 		})
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/3astronautas/algesta"
 )
@@ -34,6 +35,27 @@ func sentence(err error) algesta.Text {
 		return algesta.Say("Something went wrong on my side.")
 	}
 	return join(known.Message, known.Hint)
+}
+
+// message is the sentence of an error without its hint, for where the bot itself does what the hint says.
+func message(err error) algesta.Text {
+	var known *algesta.Error
+	if !errors.As(err, &known) {
+		return algesta.Say("Something went wrong on my side.")
+	}
+	return known.Message
+}
+
+// unchanged is what people want to know first of an end before the write; some sentences say it already.
+const unchanged = "Nothing was changed."
+
+// stopped is the note of a request that ended before its write.
+func stopped(why algesta.Text) string {
+	note := "stopped: " + why.String()
+	if strings.Contains(note, unchanged) {
+		return note
+	}
+	return note + " " + unchanged
 }
 
 // join puts two sentences together; either may be empty.

@@ -67,7 +67,7 @@ func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f runbooks.Fo
 	if _, told := d.looks.LoadOrStore(r.ID+" blind", look{}); told {
 		return soakAgain, nil
 	}
-	report := algesta.Report{Tone: algesta.Warning, Title: join(sentence(err), algesta.Say("The change was made; I go on looking how it comes up."))}
+	report := algesta.Report{Tone: algesta.Warning, Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up."))}
 	return soakAgain, d.Store.Update(ctx, func(tx Tx) error { return tx.Post(post(r.Command, algesta.ProgressPost, report)) })
 }
 
@@ -143,7 +143,7 @@ type outcome struct {
 func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 	o := outcome{
 		note: fmt.Sprintf("%d of %d ready after %s · %s", p.Ready, p.Of, span(p.Took), p.Verdict),
-		said: algesta.Say("{}. All {} after {}, {}. {}.", r.Plan.Done, plural(p.Of, "pod is ready", "pods are ready"), span(p.Took), p.Compare, capital(string(p.Verdict))),
+		said: algesta.Say("{}. {} after {}, {}. {}.", r.Plan.Done, allReady(p.Of), span(p.Took), p.Compare, capital(string(p.Verdict))),
 	}
 	if p.Of == 0 {
 		o.note = "no pods any more · " + span(p.Took)
@@ -153,6 +153,17 @@ func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 		o.next = append(o.next, algesta.Button{Label: "Undo", Offer: r.Plan.Undo})
 	}
 	return o
+}
+
+// allReady is "All 4 pods are ready".
+func allReady(n int) string {
+	switch n {
+	case 1:
+		return "Its pod is ready"
+	case 2:
+		return "Both pods are ready"
+	}
+	return fmt.Sprintf("All %d pods are ready", n)
 }
 
 // bad is the end of a rollout that cannot come up.
