@@ -15,7 +15,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/utils/ptr"
 )
 
 // tokenLifetime is how long a service account's token is good: longer than any test or demo.
@@ -33,7 +32,7 @@ func (c *Cluster) CreateServiceAccount(ctx context.Context, namespace, name stri
 		return nil, err
 	}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
-		ExpirationSeconds: ptr.To(int64(tokenLifetime.Seconds())),
+		ExpirationSeconds: new(int64(tokenLifetime.Seconds())),
 	}}
 	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
 	if err != nil {

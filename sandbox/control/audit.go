@@ -101,7 +101,7 @@ func (c *Cluster) readAudit(since time.Time, namespace string) (requests []Reque
 	if err != nil {
 		return nil, 0, fmt.Errorf("opening the audit log: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	index := map[string]int{}
 	in := bufio.NewReaderSize(f, 1<<16)
 	for {

@@ -48,7 +48,7 @@ func build(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	bin := filepath.Join(home, "bin")
 	if _, err := os.Stat(bin); err == nil {
 		return home, nil
@@ -57,7 +57,7 @@ func build(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("making the build folder: %w", err)
 	}
-	defer os.RemoveAll(fresh)
+	defer func() { _ = os.RemoveAll(fresh) }()
 	if err := compile(ctx, source, fresh, progress); err != nil {
 		return "", err
 	}
@@ -70,9 +70,10 @@ func build(ctx context.Context, progress io.Writer) (string, error) {
 
 // compile runs the Go tool on the sandbox's own module and says how far it is.
 func compile(ctx context.Context, source, out string, progress io.Writer) error {
-	fmt.Fprintf(progress, "sandbox: building etcd, Kubernetes %s, KWOK and kubectl from source. The first time takes about "+
+	say(progress, "sandbox: building etcd, Kubernetes %s, KWOK and kubectl from source. The first time takes about "+
 		"12 minutes on two cores; the result is kept in your cache folder.\n", kubernetesVersion)
 	const version = "k8s.io/component-base/version."
+	//nolint:gosec // the arguments are this file's and a folder that it made
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-v", "-o", out+string(filepath.Separator), "-ldflags",
 		"-s -w -X "+version+"gitVersion="+kubernetesVersion+" -X "+version+"gitMajor=1 -X "+version+"gitMinor=37 -X "+
 			version+"gitTreeState=clean", "./cmd/...")
@@ -94,15 +95,18 @@ func compile(ctx context.Context, source, out string, progress io.Writer) error 
 		}
 		if time.Since(told) >= progressEvery {
 			told = time.Now()
-			fmt.Fprintf(progress, "sandbox: %d of about %d packages after %s\n", done, packages, time.Since(began).Round(time.Second))
+			say(progress, "sandbox: %d of about %d packages after %s\n", done, packages, time.Since(began).Round(time.Second))
 		}
 	}
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("building the sandbox: %w; the end of the output:\n%s", err, strings.Join(last, "\n"))
 	}
-	fmt.Fprintf(progress, "sandbox: built in %s\n", time.Since(began).Round(time.Second))
+	say(progress, "sandbox: built in %s\n", time.Since(began).Round(time.Second))
 	return nil
 }
+
+// say writes a line to a terminal, a log or a hash; nobody waits for it to succeed.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // sourceDir is the folder of the module sandbox/cluster, found from the module that the working folder is in.
 func sourceDir(ctx context.Context) (string, error) {
@@ -120,18 +124,17 @@ func sourceDir(ctx context.Context) (string, error) {
 // versionKey names what the binaries are made of: every source of the module, the versions it uses, Go and the platform.
 func versionKey(source string) (string, error) {
 	hash := sha256.New()
-	fmt.Fprintln(hash, runtime.Version(), runtime.GOOS, runtime.GOARCH, kubernetesVersion)
+	say(hash, "%s %s %s %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, kubernetesVersion)
 	err := filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		content, err := os.ReadFile(path)
+		content, err := os.ReadFile(path) //nolint:gosec // a file of this repository
 		if err != nil {
 			return err
 		}
 		name, err := filepath.Rel(source, path)
-		fmt.Fprintf(hash, "%s %d\n", filepath.ToSlash(name), len(content))
-		hash.Write(content)
+		say(hash, "%s %d\n%s", filepath.ToSlash(name), len(content), content)
 		return err
 	})
 	if err != nil {
@@ -162,7 +165,7 @@ func removeOldBuilds(root, current string) {
 	slices.SortFunc(olds, func(a, b old) int { return b.at.Compare(a.at) })
 	for i, o := range olds {
 		if _, err := os.Stat(filepath.Join(o.path, socketName)); i >= keptBuilds && os.IsNotExist(err) {
-			os.RemoveAll(o.path)
+			_ = os.RemoveAll(o.path) // it is only housekeeping
 		}
 	}
 }

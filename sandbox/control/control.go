@@ -76,7 +76,7 @@ func StartPrivate(ctx context.Context, progress io.Writer) (*Cluster, error) {
 	}
 	c, err := lend(ctx, filepath.Join(home, "bin"), dir, privateCluster, progress)
 	if err != nil {
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir)
 		return nil, err
 	}
 	c.home = dir
@@ -91,7 +91,7 @@ func lend(ctx context.Context, binaries, dir string, k kind, progress io.Writer)
 	}
 	c, err := open(ctx, l)
 	if err != nil {
-		l.conn.Close()
+		_ = l.conn.Close()
 		return nil, err
 	}
 	return c, nil

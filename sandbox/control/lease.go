@@ -68,12 +68,12 @@ func acquire(ctx context.Context, binaries, dir string, k kind, progress io.Writ
 		return nil, err
 	}
 	// Until the supervisor has said hello it has not counted this lease, and might stop.
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	l, err := connect(ctx, socket)
 	if err == nil {
 		return l, nil
 	}
-	fmt.Fprintln(progress, "sandbox: starting the control plane, about 10 s")
+	say(progress, "sandbox: starting the control plane, about 10 s\n")
 	if err := launch(ctx, binaries, dir, lockPath, k); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func connect(ctx context.Context, socket string) (*lease, error) {
 		err = errors.New("no greeting")
 	}
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, fmt.Errorf("greeting the supervisor: %w", err)
 	}
 	return l, nil
@@ -102,7 +102,7 @@ func connect(ctx context.Context, socket string) (*lease, error) {
 // wait for it to appear.
 func launch(ctx context.Context, binaries, dir, lockPath string, k kind) error {
 	socket := filepath.Join(dir, socketName)
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) { //nolint:gosec // a folder of our own
 		return fmt.Errorf("removing the socket of a dead supervisor: %w", err)
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
@@ -110,22 +110,23 @@ func launch(ctx context.Context, binaries, dir, lockPath string, k kind) error {
 		return fmt.Errorf("making the lease socket: %w", err)
 	}
 	listener.SetUnlinkOnClose(false)
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	file, err := listener.File()
 	if err != nil {
 		return fmt.Errorf("handing over the lease socket: %w", err)
 	}
-	defer file.Close()
-	log, err := os.OpenFile(filepath.Join(dir, "supervisor.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	defer func() { _ = file.Close() }()
+	log, err := os.OpenFile(filepath.Join(dir, "supervisor.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // a folder of our own
 	if err != nil {
 		return fmt.Errorf("opening the supervisor's log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	args := []string{"up", "--binaries=" + binaries, "--socket=" + socket, "--lock=" + lockPath, "--grace=" + k.grace.String()}
 	if k.private {
 		args = append(args, "--private")
 	}
 	// The supervisor ends with its last lease, not with the context of the one who started it.
+	//nolint:gosec // a binary that we built, with arguments that we made
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(binaries, "controlplane"), args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = dir

@@ -151,13 +151,14 @@ func (p pool) node(i int) *corev1.Node {
 		Status: corev1.NodeStatus{
 			Capacity: resources("2", "4017Mi"), Allocatable: resources("1900m", "2970Mi"),
 			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: address}, {Type: corev1.NodeHostName, Address: name},
+				{Type: corev1.NodeInternalIP, Address: address},
+				{Type: corev1.NodeHostName, Address: name},
 				// Where the API server really asks for logs: it is told to prefer this kind of address.
 				{Type: corev1.NodeExternalDNS, Address: "localhost"},
 			},
 			NodeInfo: corev1.NodeSystemInfo{
 				Architecture: "amd64", OperatingSystem: "linux", OSImage: "Ubuntu 24.04.3 LTS", KernelVersion: "6.8.0-1034-azure",
-				ContainerRuntimeVersion: "containerd://2.1.4", KubeletVersion: kubernetesVersion, KubeProxyVersion: kubernetesVersion,
+				ContainerRuntimeVersion: "containerd://2.1.4", KubeletVersion: kubernetesVersion,
 			},
 		},
 	}

@@ -14,7 +14,7 @@ var tags = []string{"12343", "12344", "12345"}
 
 // LegacyToken is the literal value of the variable LEGACY_API_TOKEN in the template of ms-provider: a secret where none
 // should be, in every revision. Nothing that the bot says, logs or stores may contain it. Invented.
-const LegacyToken = "lgt-invented-5f0c77d1e9b24a6c"
+const LegacyToken = "lgt-invented-5f0c77d1e9b24a6c" //nolint:gosec // invented, and meant to be found
 
 // Site is one copy of the platform in a cluster. The zero value is the platform itself, in the namespaces development,
 // pruebas and production. Tests that change it make a copy of their own with a Suffix.

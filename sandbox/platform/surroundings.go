@@ -15,7 +15,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 )
 
 const (
@@ -121,13 +120,13 @@ func (site Site) ingress(e environment) *networkingv1.Ingress {
 			},
 		},
 		Spec: networkingv1.IngressSpec{
-			IngressClassName: ptr.To(ingressClass),
+			IngressClassName: new(ingressClass),
 			TLS:              []networkingv1.IngressTLS{{Hosts: []string{e.host}, SecretName: e.tls}},
 			Rules: []networkingv1.IngressRule{{
 				Host: e.host,
 				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
 					Paths: []networkingv1.HTTPIngressPath{{
-						Path: "/", PathType: ptr.To(networkingv1.PathTypePrefix),
+						Path: "/", PathType: new(networkingv1.PathTypePrefix),
 						Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
 							Name: "api-gateway-" + e.name, Port: networkingv1.ServiceBackendPort{Number: 80},
 						}},

@@ -13,13 +13,13 @@ import (
 
 // NewSite returns a copy of the platform for one test, not yet applied, with namespaces that no other test has. They are
 // deleted after the test.
-func NewSite(t testing.TB, c *control.Cluster) Site {
-	t.Helper()
+func NewSite(tb testing.TB, c *control.Cluster) Site {
+	tb.Helper()
 	site := Site{Suffix: "-" + rand.String(6)}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		require.NoError(t, site.Delete(ctx, c))
+		require.NoError(tb, site.Delete(ctx, c))
 	})
 	return site
 }

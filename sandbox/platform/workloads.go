@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
 )
 
 // changeCause is the annotation that `kubectl rollout history` shows.
@@ -47,7 +46,7 @@ func (site Site) deployment(s service, e environment) *appsv1.Deployment {
 			Annotations: map[string]string{changeCause: cause(tags[0])},
 		},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To[int32](1),
+			Replicas: new(int32(1)),
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
@@ -59,7 +58,7 @@ func (site Site) deployment(s service, e environment) *appsv1.Deployment {
 		// production-quota allows 8 CPU of limits and the pods that run use 7. A fifth gateway beside one that is still
 		// terminating would be refused, so the gateway replaces its pods one by one without a surge.
 		d.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{
-			MaxSurge: ptr.To(intstr.FromInt32(0)), MaxUnavailable: ptr.To(intstr.FromInt32(1)),
+			MaxSurge: new(intstr.FromInt32(0)), MaxUnavailable: new(intstr.FromInt32(1)),
 		}
 	}
 	return d

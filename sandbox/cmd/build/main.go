@@ -17,7 +17,7 @@ func main() {
 	err := control.Build(ctx, os.Stderr)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "sandbox:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "sandbox:", err)
 		os.Exit(1)
 	}
 }

@@ -18,7 +18,7 @@ func main() {
 	err := run(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "sandbox:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "sandbox:", err)
 		os.Exit(1)
 	}
 }
@@ -28,11 +28,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := platform.Apply(ctx, c); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "sandbox: ready. In another terminal:\n  %s --kubeconfig %s get deployments -A\nCtrl-C stops it.\n",
+	_, _ = fmt.Fprintf(os.Stderr, "sandbox: ready. In another terminal:\n  %s --kubeconfig %s get deployments -A\nCtrl-C stops it.\n",
 		c.Kubectl, c.Kubeconfig)
 	<-ctx.Done()
 	return nil
