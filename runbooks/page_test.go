@@ -1,0 +1,24 @@
+package runbooks_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+var update = flag.Bool("update", false, "write RUNBOOKS.md anew")
+
+func TestThePageIsFresh(t *testing.T) {
+	t.Parallel()
+	const page = "../RUNBOOKS.md"
+	if *update {
+		require.NoError(t, os.WriteFile(page, []byte(runbooks.Page()), 0o644))
+	}
+	have, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Equal(t, runbooks.Page(), string(have), "run: go generate ./runbooks")
+}

@@ -1,0 +1,243 @@
+package runbooks_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/3astronautas/algesta"
+)
+
+func TestTheRollbackThatPeopleSee(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	s.hpa(2, 10)
+	s.quota(corev1.ResourceList{"requests.cpu": resource.MustParse("4"), "pods": resource.MustParse("50")},
+		corev1.ResourceList{"requests.cpu": resource.MustParse("1050m"), "pods": resource.MustParse("5")})
+	p, err := planned(t, s, "rollback", nil)
+	require.NoError(t, err)
+	require.Equal(t, "Rollback of api-gateway in production", p.Title.String())
+	require.Equal(t, "Roll back api-gateway-production to revision 1", p.Summary.String())
+	require.Equal(t, "Rolling back api-gateway in production", p.Doing.String())
+	require.Equal(t, "api-gateway in production is back on 12344", p.Done.String())
+	rows := map[string]string{}
+	for _, f := range p.Facts {
+		rows[f.Label] = f.Value.String()
+	}
+	require.Equal(t, map[string]string{
+		"image":    "…/api-gateway:12345 → …/api-gateway:12344",
+		"env":      "LOG_LEVEL added",
+		"revision": "1, made 3 days ago: “deploy 12344 by Dana (c-1)” (2 runs the same pods as now: a restart)",
+		"pods":     "4, autoscaled 2–10; 1 extra pod while it rolls: fits (requests.cpu 1.3 of 4)",
+	}, rows)
+	require.Empty(t, p.Warnings)
+	require.Equal(t, map[string]int64{"pods": 4, "surge": 1, "revision": 1}, p.Figures)
+	require.Equal(t, algesta.Args{"template": "hash3"}, p.Undo.Args)
+	require.Len(t, p.Changes[0].Swaps, 2, "only the template and the change-cause")
+	require.JSONEq(t, `"rollback to 12344 by Dana (c-7f3a9k)"`, string(p.Changes[0].Swaps[1].To))
+	require.JSONEq(t, `"deploy 12345 by Luis (c-2)"`, string(p.Changes[0].Swaps[1].From))
+	require.NotContains(t, string(p.Changes[0].Swaps[0].To), "pod-template-hash")
+	require.Contains(t, string(p.Changes[0].Swaps[0].To), secretValue, "the change itself keeps it")
+}
+
+// refused are commands that end in a sentence.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	paused := func(s *still) { s.deployment.Spec.Paused = true }
+	tests := map[string]struct {
+		runbook string
+		args    algesta.Args
+		with    func(*still)
+		kind    algesta.ErrorKind
+		message string
+		hint    string
+	}{
+		"a paused deployment is not rolled back": {
+			"rollback", nil, paused, algesta.ErrRefused, "api-gateway-production is paused, so a rollback would be stored and nothing would happen.",
+			"Resume it first: kubectl rollout resume deployment/api-gateway-production -n production. Then ask again.",
+		},
+		"a paused deployment is not restarted": {
+			"restart", nil, paused, algesta.ErrRefused, "api-gateway-production is paused, so a restart would be stored and nothing would happen.",
+			"Resume it first: kubectl rollout resume deployment/api-gateway-production -n production. Then ask again.",
+		},
+		"a revision that is not there": {
+			"rollback", algesta.Args{"to-revision": int64(9)}, nil, algesta.ErrUnknownName, "api-gateway-production has no revision 9.",
+			"There are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
+		},
+		"a template that is no longer kept": {
+			"rollback", algesta.Args{"template": "gone"}, nil, algesta.ErrUnknownName, "The version with the pod template hash gone is no longer kept by api-gateway-production.",
+			"There are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
+		},
+		"nothing but restarts": {
+			"rollback", nil, func(s *still) { s.sets = s.sets[1:] }, algesta.ErrRefused,
+			"All 2 revisions of api-gateway-production run the same pods as now (they are restarts), so there is nothing to go back to.",
+			"Deploy the version you want: /algesta deploy api-gateway production <tag>",
+		},
+		"a deployment without a history": {
+			"rollback", nil, func(s *still) { s.sets, s.deployment.Spec.RevisionHistoryLimit = nil, ptr.To[int32](0) }, algesta.ErrRefused,
+			"api-gateway-production keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.",
+			"Deploy the version you want: /algesta deploy api-gateway production <tag>",
+		},
+		"a deployment that is being deleted": {
+			"scale", algesta.Args{"replicas": int64(5)}, func(s *still) { s.deployment.DeletionTimestamp = &metav1.Time{Time: noon} }, algesta.ErrRefused,
+			"api-gateway-production is being deleted.", "Wait until it is gone, or ask who deleted it.",
+		},
+		"fewer pods than the autoscaler keeps": {
+			"scale", algesta.Args{"replicas": int64(1)}, func(s *still) { s.hpa(2, 10) }, algesta.ErrRefused,
+			"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 10 pods: it would put 1 back to 2 within seconds.",
+			`Ask for 2 to 10 pods, or change the autoscaler first: kubectl patch hpa api-gateway-production-hpa -n production -p '{"spec":{"minReplicas":1}}'`,
+		},
+		"an image that cannot be one": {
+			"deploy", algesta.Args{"image": "Foo:bar:baz"}, nil, algesta.ErrUsage, "“Foo:bar:baz” is not an image that can be pulled.",
+			"Name a tag: /algesta deploy api-gateway production 12346",
+		},
+		"latest in production": {
+			"deploy", algesta.Args{"image": "latest"}, nil, algesta.ErrRefused, "…/api-gateway:latest has no fixed version, and in production nobody could tell later what ran.",
+			"Name the tag of a build: /algesta deploy api-gateway production 12346",
+		},
+		"another repository by accident": {
+			"deploy", algesta.Args{"image": "docker.io/evil/api-gateway:1"}, nil, algesta.ErrRefused,
+			"docker.io/evil/api-gateway:1 comes from another repository than what runs now (acralgestaproduction.azurecr.io/api-gateway).",
+			"If that is meant: /algesta deploy api-gateway production docker.io/evil/api-gateway:1 --allow-other-repository",
+		},
+		"a container that is not there": {
+			"deploy", algesta.Args{"image": "12346", "container": "gateway"}, nil, algesta.ErrUnknownName,
+			"api-gateway-production has no container gateway. It has api-gateway.",
+			"Say which one: /algesta deploy api-gateway production 12346 --container=api-gateway",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := gateway()
+			if tt.with != nil {
+				tt.with(s)
+			}
+			_, err := planned(t, s, tt.runbook, tt.args)
+			var e *algesta.Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, tt.kind, e.Kind)
+			require.Equal(t, tt.message, e.Message.String())
+			require.Equal(t, tt.hint, e.Hint.String())
+		})
+	}
+}
+
+func TestNothingToDoIsSaid(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		runbook string
+		args    algesta.Args
+		with    func(*still)
+		want    string
+	}{
+		"the revision that runs":  {"rollback", algesta.Args{"to-revision": int64(3)}, nil, "api-gateway in production already runs revision 3."},
+		"the template that runs":  {"rollback", algesta.Args{"template": "hash3"}, nil, "api-gateway in production already runs revision 3."},
+		"the number that runs":    {"scale", algesta.Args{"replicas": int64(4)}, nil, "api-gateway in production already runs 4 pods."},
+		"the version that runs":   {"deploy", algesta.Args{"image": "12345"}, nil, "api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production pulls it."},
+		"a restart of no pods":    {"restart", nil, func(s *still) { s.deployment.Spec.Replicas = ptr.To[int32](0) }, "api-gateway in production is scaled to 0 pods, so there is nothing to restart."},
+		"a whole image that runs": {"deploy", algesta.Args{"image": registry + "12345"}, nil, "api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production pulls it."},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := gateway()
+			if tt.with != nil {
+				tt.with(s)
+			}
+			p, err := planned(t, s, tt.runbook, tt.args)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, p.Nothing.String())
+			require.Empty(t, p.Changes)
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		runbook string
+		args    algesta.Args
+		with    func(*still)
+		want    []string
+	}{
+		"pods of the current revision crash, the old ones serve": {
+			"rollback", nil, func(s *still) {
+				s.pods = nil
+				crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
+				crashing(s.pod(3, "bbbbb", 5*time.Minute), 3, noon.Add(-time.Minute))
+				s.pod(1, "xxxxx", 72*time.Hour)
+				s.pod(1, "yyyyy", 72*time.Hour)
+			},
+			[]string{"2 of 2 pods of the current revision crash (exit 1, 6 restarts in 10 min). The 2 old pods still serve users."},
+		},
+		"Argo CD owns it": {
+			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+				s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "algesta-prod:apps/Deployment:production/api-gateway-production"
+			},
+			[]string{"Argo CD (app algesta-prod) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it in Git first."},
+		},
+		"an annotation of Argo CD that was copied from elsewhere": {
+			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+				s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "algesta-prod:apps/Deployment:staging/api-gateway-production"
+			}, nil,
+		},
+		"Helm owns it": {
+			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+				s.deployment.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
+				s.deployment.Annotations["meta.helm.sh/release-name"] = "gateway"
+			},
+			[]string{"Helm (release gateway) owns this deployment: its next upgrade may undo this change or stop at a conflict over it."},
+		},
+		"a full quota": {
+			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+				s.deployment.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr.To(percent("0%")), MaxSurge: ptr.To(percent("25%"))}
+				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("4")})
+			},
+			[]string{"Quota production-quota has no room: 4 of 4 limits.cpu are used and 1 more would be needed for 1 more pod. The rollout would wait for room; the old pods keep serving."},
+		},
+		"a quota that wants what a container does not state": {
+			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+				s.deployment.Spec.Template.Spec.Containers[0].Resources.Limits = nil
+				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("1")})
+			},
+			[]string{"Quota production-quota wants limits.cpu on every container, and api-gateway has none: no new pod would be admitted."},
+		},
+		"a LimitRange states it instead": {
+			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+				s.deployment.Spec.Template.Spec.Containers[0].Resources.Limits = nil
+				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("1")})
+				s.lists["LimitRangeList"] = []any{corev1.LimitRange{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: corev1.ResourceList{"cpu": resource.MustParse("500m")}}}}}}
+			}, nil,
+		},
+		"a scale to nothing under an autoscaler": {
+			"scale", algesta.Args{"replicas": int64(0)}, func(s *still) { s.hpa(2, 10) },
+			[]string{
+				"api-gateway in production will serve no traffic: without a ready pod the ingress answers 503.",
+				"The autoscaler api-gateway-production-hpa switches itself off at 0 pods and does not bring them back: somebody has to scale up again.",
+			},
+		},
+		"a strategy that stops everything first": {
+			"restart", nil, func(s *still) {
+				s.deployment.Spec.Strategy.Type = appsv1.RecreateDeploymentStrategyType
+			},
+			[]string{"The strategy is Recreate: all pods stop before the first new one starts. Users see an outage until then."},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := gateway()
+			tt.with(s)
+			p, err := planned(t, s, tt.runbook, tt.args)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, words(p.Warnings))
+		})
+	}
+}
