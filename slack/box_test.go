@@ -253,6 +253,12 @@ func (r running) until(t *testing.T, what string, done func() bool) {
 	require.NoError(t, r.server.WaitFor(ctx, done), what)
 }
 
+// stats waits until the bot itself says so.
+func (r running) stats(t *testing.T, want func(Stats) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool { return want(r.Stats()) }, 15*time.Second, time.Millisecond)
+}
+
 func (r running) sockets(t *testing.T, n int) {
 	t.Helper()
 	r.until(t, "sockets", func() bool { return r.server.Sockets() == n })

@@ -19,6 +19,7 @@ import (
 const (
 	askTimeout = 5 * time.Second
 	placeAge   = time.Minute
+	askSingly  = 6         // more groups than these are asked for in one call
 	namesAge   = time.Hour // of user groups, to print only
 	maxPeople  = 10_000    // kept in memory; then the memory starts anew
 	maxName    = 80
@@ -176,9 +177,13 @@ func displayName(u *slackapi.User) string {
 
 // groupsOf are the named groups with this user in them, and the time of the oldest answer.
 func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Duration) (in []string, oldest time.Time, err error) {
-	d.facts.mu.Lock()
-	groups := d.facts.groups
-	d.facts.mu.Unlock()
+	groups, stale := d.stale(maxAge)
+	if len(stale) > askSingly {
+		if err := d.allMembers(ctx); err != nil {
+			return nil, time.Time{}, err
+		}
+		maxAge = max(maxAge, askTimeout) // what was asked for just now is fresh
+	}
 	type answer struct {
 		members
 		err error
@@ -227,14 +232,47 @@ func (d directory) membersOf(ctx context.Context, group string, maxAge time.Dura
 	})
 }
 
+// stale are the groups that the policy names, and those of them that have to be asked for again.
+func (d directory) stale(maxAge time.Duration) (groups, stale []string) {
+	d.facts.mu.Lock()
+	defer d.facts.mu.Unlock()
+	for _, g := range d.facts.groups {
+		if known, ok := d.facts.members[g]; !ok || time.Since(known.at) > maxAge {
+			stale = append(stale, g)
+		}
+	}
+	return d.facts.groups, stale
+}
+
+// allMembers asks for every group of the workspace in one call, which saves the rate when the policy names many.
+func (d directory) allMembers(ctx context.Context) error {
+	_, err := ask(ctx, d, "all groups", d.members, func(ctx context.Context) (bool, error) {
+		at := time.Now()
+		all, err := d.api.GetUserGroupsContext(ctx, slackapi.GetUserGroupsOptionIncludeUsers(true))
+		if err != nil {
+			return false, fmt.Errorf("asking who is in the user groups: %w", plainError(err))
+		}
+		found := map[string][]string{}
+		for _, g := range all {
+			found[g.ID] = g.Users
+		}
+		d.facts.mu.Lock()
+		defer d.facts.mu.Unlock()
+		for _, g := range d.facts.groups { // one that is not there has no members
+			m := members{users: map[string]bool{}, at: at}
+			for _, u := range found[g] {
+				m.users[u] = true
+			}
+			d.facts.members[g] = m
+		}
+		return true, nil
+	})
+	return err
+}
+
 // warm learns the groups before the first command needs them.
 func (d directory) warm(ctx context.Context) {
-	d.facts.mu.Lock()
-	groups := d.facts.groups
-	d.facts.mu.Unlock()
-	for _, g := range groups {
-		_, _ = d.membersOf(ctx, g, time.Hour) // who needs them asks again and sees the error
-	}
+	_, _, _ = d.groupsOf(ctx, "", time.Hour) // who needs them asks again and sees the error
 }
 
 // ask makes a call once for all who want the same, within the rate of its method. It takes askTimeout at most; a caller

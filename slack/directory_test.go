@@ -145,6 +145,32 @@ func TestManyQuestionsAboutOnePersonAreOneCall(t *testing.T) {
 	require.Len(t, server.Calls("usergroups.users.list"), 3)
 }
 
+func TestManyGroupsAreOneCall(t *testing.T) {
+	t.Parallel()
+	s, server := asked(t)
+	groups := []string{"S0PLATFORM", "S0BACKEND"}
+	for i := range 30 {
+		groups = append(groups, fmt.Sprintf("S0NOT%d", i))
+	}
+	s.SetGroups(groups)
+	for range 3 {
+		a, err := s.Actor(t.Context(), person0("U0PABLO"), ask10)
+		require.NoError(t, err)
+		require.Equal(t, []string{"S0PLATFORM"}, a.Groups)
+	}
+	require.Len(t, server.Calls("usergroups.list"), 1)
+	require.Empty(t, server.Calls("usergroups.users.list"))
+
+	server.SetGroup("S0PLATFORM", "U0ELENA")
+	a, err := s.Actor(t.Context(), person0("U0PABLO"), 0)
+	require.NoError(t, err)
+	require.Empty(t, a.Groups)
+	require.Len(t, server.Calls("usergroups.list"), 2)
+	server.FailNext("usergroups.list", slackd.Fault{Status: 500}, 1)
+	_, err = s.Actor(t.Context(), person0("U0PABLO"), 0)
+	require.ErrorIs(t, err, algesta.ErrUnreachable)
+}
+
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	s, server := asked(t)

@@ -43,6 +43,7 @@ type received struct {
 	AskReason bool
 	Trigger   string
 	Label     string // of the button that was clicked
+	Message   string // the timestamp of the message with the button
 	// Blank says that the dialog came back without a reason: it stays open and asks again.
 	Blank bool
 }
@@ -239,7 +240,7 @@ func (r reader) click(p interactionPayload, now time.Time) (received, error) {
 			Thread: first(p.Message.ThreadTS, p.Container.ThreadTS), Reply: p.ResponseURL,
 			Vote: &algesta.Vote{Action: action, ID: a.Value}, At: now,
 		},
-		AskReason: asksReason(a.BlockID, a.ActionID), Trigger: p.TriggerID, Label: a.Text.Text,
+		AskReason: asksReason(a.BlockID, a.ActionID), Trigger: p.TriggerID, Label: a.Text.Text, Message: ts,
 	}, nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/commands"
 )
 
-var _ commands.Directory = directory{}
+var _ commands.Directory = (*Slack)(nil)
 
 // Place is a conversation as the bot sees it, at most a minute old. One that it cannot see, or that is archived, is one where
 // it is no member.

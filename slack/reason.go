@@ -50,11 +50,9 @@ type reasonAsked struct {
 // askReason opens the dialog for a click.
 func (l *listener) askReason(ctx context.Context, in received) error {
 	v := in.Invocation
-	_, rest, _ := strings.Cut(strings.TrimPrefix(v.Key, "act:"), ":")
-	message, _, _ := strings.Cut(rest, ":")
 	meta, err := json.Marshal(reasonAsked{
 		Action: v.Vote.Action, ID: v.Vote.ID, Channel: v.Channel, Private: v.Private, Direct: v.Direct, Thread: v.Thread,
-		Message: message, Reply: v.Reply,
+		Message: in.Message, Reply: v.Reply,
 	})
 	if err != nil {
 		return fmt.Errorf("asking for a reason: %w", err)
