@@ -173,3 +173,70 @@ func TestNothingOfAResponseAddressIsLogged(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret-part")
 	require.ErrorContains(t, err, "refused")
 }
+
+func TestASlowSlackIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{}, func(s *Slack) { s.http.Timeout = 500 * time.Millisecond })
+	r.server.FailNext("chat.postMessage", slackd.Fault{Delay: 2 * time.Second}, 1)
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("card")})
+	_, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("card"))
+	require.NoError(t, err)
+	r.box.drained(t)
+	require.Len(t, r.server.All("C0OPS"), 1)
+}
+
+func TestAnEditWaitsOutA429(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("card")})
+	card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("card"))
+	require.NoError(t, err)
+	r.box.drained(t)
+	r.server.FailNext("chat.update", slackd.Fault{Status: 429, RetryAfter: time.Second}, 1)
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Final: true, Report: say("done")})
+	r.until(t, "the edit", func() bool { m, _ := r.server.Message("C0OPS", card.TS); return m.Text == "done" })
+	calls := r.server.Calls("chat.update")
+	require.Len(t, calls, 2)
+	require.GreaterOrEqual(t, calls[1].At.Sub(calls[0].At), time.Second)
+}
+
+// Ten rollouts with progress every 200 ms, against the rates of Slack: none is exceeded, and every end is there within 5 s.
+func TestTenRolloutsInSlack(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	const rollouts = 10
+	post := func(n int, kind algesta.PostKind, text string, final bool) {
+		r.box.post(algesta.Post{Command: fmt.Sprintf("c-%d", n), Kind: kind, Channel: fmt.Sprintf("C0ROLL%d", n), Final: final, Report: say(text)})
+	}
+	for n := range rollouts {
+		r.server.CreateChannel("U0LUIS", slackd.Channel{ID: fmt.Sprintf("C0ROLL%d", n), Name: fmt.Sprintf("roll-%d", n), Members: []string{"U0LUIS", "U0ALGESTA"}})
+		post(n, algesta.CardPost, "card", false)
+		post(n, algesta.ProgressPost, "progress", false)
+	}
+	r.box.drained(t)
+	for i := 0; i < 25 && pause(t.Context(), 200*time.Millisecond); i++ {
+		for n := range rollouts {
+			post(n, algesta.CardPost, fmt.Sprint("card ", i), false)
+			post(n, algesta.ProgressPost, fmt.Sprint("progress ", i), false)
+		}
+	}
+	ended := time.Now()
+	for n := range rollouts {
+		post(n, algesta.CardPost, "the end", true)
+		post(n, algesta.EndPost, "it is over", true)
+	}
+	r.until(t, "the ends", func() bool {
+		for n := range rollouts {
+			cards := r.server.Messages(fmt.Sprintf("C0ROLL%d", n))
+			if len(cards) != 1 || cards[0].Text != "the end" || len(r.server.Thread(cards[0].Channel, cards[0].TS)) != 3 {
+				return false
+			}
+		}
+		return true
+	})
+	require.Less(t, time.Since(ended), 5*time.Second)
+	for _, call := range r.server.Calls("chat.update", "chat.postMessage") {
+		require.Empty(t, call.Error)
+	}
+	require.LessOrEqual(t, len(r.server.Calls("chat.update")), maxEdits)
+}
