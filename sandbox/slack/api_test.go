@@ -180,6 +180,22 @@ func TestWhispersReachOneReaderAndCannotBeEdited(t *testing.T) {
 	require.Empty(t, history.Messages)
 }
 
+func TestLinksUnfurlUnlessTheBotSaysNo(t *testing.T) {
+	t.Parallel()
+	s := slackd.New(t, fast())
+	api := client(t, s)
+	for _, quiet := range []bool{false, true} {
+		options := []slack.MsgOption{slack.MsgOptionText("see https://example.com", false)}
+		if quiet {
+			options = append(options, slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+		}
+		_, ts, err := api.PostMessage("C0OPS", options...)
+		require.NoError(t, err)
+		m, _ := s.Message("C0OPS", ts)
+		require.Equal(t, !quiet, m.Unfurls)
+	}
+}
+
 func TestPostsAreLimitedPerChannelWithRetryAfter(t *testing.T) {
 	t.Parallel()
 	s := slackd.New(t, slackd.Options{Limits: slackd.Limits{PostBurst: 3}})

@@ -150,9 +150,11 @@ function choices(e, name, ctx, block) {
       el("span", {}, text(o.text, ctx), o.description && el("small", {}, text(o.description, ctx))))));
 }
 
+let inputs = 0; // the same block may be drawn in the channel and in its thread
+
 function input(b, ctx) {
   const control = element(b.element, b, ctx);
-  const id = "input-" + b.block_id;
+  const id = "input-" + ++inputs;
   if (control.matches("input,textarea,select")) control.id = id;
   const problem = ctx.errors?.[b.block_id];
   if (problem) control.setAttribute("aria-invalid", "true");
