@@ -183,3 +183,24 @@ func BenchmarkDue(b *testing.B) {
 		require.Len(b, all, 100)
 	}
 }
+
+// BenchmarkIdle is a time in which nothing happens while ten approvals wait (goal: at most 0.4 % of a core).
+// Run it once: go test -run xxx -bench Idle -benchtime 1x ./store.
+func BenchmarkIdle(b *testing.B) {
+	const length = 20 * time.Second
+	s := openBench(b)
+	for range 10 {
+		id := algesta.NewCommandID()
+		update(b, s, func(tx *store.Tx) error {
+			require.NoError(b, tx.Create(pending(id)))
+			return tx.Schedule(algesta.ExpireJob, id, time.Now().Add(time.Hour))
+		})
+	}
+	start(b, s, map[algesta.JobKind]store.Handler{algesta.ExpireJob: func(context.Context, string) (time.Duration, error) { return 0, nil }})
+	<-time.After(time.Second)
+	before := cpu(b)
+	for range b.N {
+		<-time.After(length)
+	}
+	b.ReportMetric(100*float64(cpu(b)-before)/float64(length)/float64(b.N), "%-of-a-core")
+}

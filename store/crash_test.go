@@ -168,7 +168,6 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 		closeStore(t, s)
 	}
 	t.Logf("%d acknowledged writes survived 10 kills", len(acknowledged))
-	require.Greater(t, len(acknowledged), 100)
 }
 
 func TestASecondProcessIsRefusedWhileTheFirstLives(t *testing.T) {
