@@ -33,69 +33,86 @@ func main() {
 	}
 }
 
+// demo is everything that runs.
+type demo struct {
+	slack *slackd.Server
+	bot   *bot.Bot
+}
+
 // run starts the parts one after the other, each saying how long it took, and waits for the end.
 func run(ctx context.Context, listen string, verbose bool) error {
-	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	dir, err := os.MkdirTemp("", "algesta-demo-")
 	if err != nil {
 		return fmt.Errorf("making a folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-
 	began := time.Now()
-	took := func(what string) { say("  %-52s %5.1f s", what, time.Since(began).Seconds()); began = time.Now() }
 	cluster, err := control.Start(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}
-	defer cluster.Close()
-	took("control plane")
-	if err := platform.Apply(ctx, cluster); err != nil {
-		return err
-	}
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := platform.WriteBotKubeconfig(ctx, cluster, kubeconfig); err != nil {
-		return err
-	}
-	took("the platform: four services in three environments")
-	slack, err := startSlack(ctx, listen)
-	if err != nil {
-		return err
-	}
-	defer slack.Close()
-	took("local Slack")
-	binary, err := bot.Build(ctx, dir)
-	if err != nil {
-		return err
-	}
-	took("the bot, built")
+	defer cluster.Close() //nolint:errcheck // the end of the process gives the lease back as well
+	say("  %-52s %5.1f s", "control plane", time.Since(began).Seconds())
 	var log io.Writer
 	if verbose {
 		log = os.Stderr
 	}
-	b, err := bot.Start(ctx, binary, bot.Config{
-		Dir: dir, SlackURL: slack.APIURL(), BotToken: slack.BotToken(), AppToken: slack.AppToken(), Kubeconfig: kubeconfig,
-		Contexts:     map[string]string{"aks-algesta-production": "aks-algesta-production", "aks-algesta-dev": "aks-algesta-dev"},
-		Environments: platform.Site{}.Environments(), Services: platform.Services, Policy: platform.Site{}.Policy(), Soak: 10 * time.Second, Pretty: true, Log: log,
-	})
+	d, err := start(ctx, cluster, platform.Site{}, dir, listen, log)
 	if err != nil {
 		return err
 	}
-	took("the bot, ready")
-	say("\nOpen  %s\n", slack.URL())
+	defer d.slack.Close()
+	say("\nOpen  %s\n", d.slack.URL())
 	say("In #ops, as Luis:   /algesta rollback api-gateway production")
 	say("then act as Carla, open the thread, Approve. The cluster agrees:")
 	say("  %s --kubeconfig %s -n production rollout history deployment/api-gateway-production\n", cluster.Kubectl, cluster.Kubeconfig)
 	say("Ctrl-C stops everything.")
 	select {
 	case <-ctx.Done():
-	case <-b.Exited():
-		return fmt.Errorf("the bot ended:\n%s", b.Log())
+	case <-d.bot.Exited():
+		return fmt.Errorf("the bot ended:\n%s", d.bot.Log())
 	}
 	say("\nstopping")
 	graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
-	return b.Stop(graceful)
+	return d.bot.Stop(graceful)
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// start puts the platform into the cluster and starts Slack and the bot. It says how long each took. Environments names those of the
+// platform to apply; none means all.
+func start(ctx context.Context, cluster *control.Cluster, site platform.Site, dir, listen string, log io.Writer, environments ...string) (demo, error) {
+	began := time.Now()
+	took := func(what string) { say("  %-52s %5.1f s", what, time.Since(began).Seconds()); began = time.Now() }
+	if err := site.Apply(ctx, cluster, environments...); err != nil {
+		return demo{}, err
+	}
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	if err := platform.WriteBotKubeconfig(ctx, cluster, kubeconfig); err != nil {
+		return demo{}, err
+	}
+	took("the platform")
+	binary, err := bot.Build(ctx, dir)
+	if err != nil {
+		return demo{}, err
+	}
+	took("the bot, built")
+	slack, err := startSlack(ctx, listen)
+	if err != nil {
+		return demo{}, err
+	}
+	b, err := bot.Start(ctx, binary, bot.Config{
+		Dir: dir, SlackURL: slack.APIURL(), BotToken: slack.BotToken(), AppToken: slack.AppToken(), Kubeconfig: kubeconfig,
+		Contexts:     map[string]string{platform.ClusterProduction: platform.ClusterProduction, platform.ClusterDev: platform.ClusterDev},
+		Environments: site.Environments(), Services: platform.Services, Policy: site.Policy(), Soak: 10 * time.Second, Pretty: true, Log: log,
+	})
+	if err != nil {
+		slack.Close()
+		return demo{}, err
+	}
+	took("the local Slack and the bot, ready")
+	return demo{slack: slack, bot: b}, nil
 }
 
 // startSlack takes the wanted port, or any when that one is taken.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/sandbox/browser"
+	"github.com/3astronautas/algesta/sandbox/control"
+	"github.com/3astronautas/algesta/sandbox/platform"
+)
+
+// pictures makes the pictures of the README anew: go test ./sandbox/cmd/demo -pictures ../../../docs/images
+var pictures = flag.String("pictures", "", "the folder to keep pictures of the demo in")
+
+func picture(name string) browser.Step {
+	if *pictures == "" {
+		return browser.Shot("")
+	}
+	return browser.Shot(filepath.Join(*pictures, name+".png"))
+}
+
+// The demo's main path, as a person at the page sees it: the real bot, the real control plane, Chromium.
+func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
+	t.Parallel()
+	cluster := control.ForTest(t)
+	site := platform.NewSite(t, cluster)
+	begin, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	d, err := start(begin, cluster, site, t.TempDir(), "127.0.0.1:0", nil, "production")
+	require.NoError(t, err)
+	t.Cleanup(d.slack.Close)
+	t.Cleanup(d.bot.Kill)
+
+	since := time.Now()
+	ctx := browser.Open(t)
+	browser.Do(
+		t, ctx,
+		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
+		browser.Write("/algesta rollback api-gateway production"+kb.Enter),
+		browser.Shows("#messages", "waits for approval"),
+		browser.ActAs("U0CARLA"), chromedp.Click(".thread-link"), browser.Shows("#thread", "one of you may approve"), picture("plan"),
+		chromedp.Click("#thread [data-action=approve]"), browser.Shows("dialog.confirm", "It runs at once"), picture("confirm"),
+		chromedp.Click("dialog.confirm button[value=yes]"),
+		browser.Shows("#thread", "pods serving"), picture("progress"),
+		browser.Shows("#messages", "is back on 12344"), browser.Shows("#thread", "All 4 pods are ready"), browser.Shows("#thread", "Undo"), picture("rollback"),
+	)
+	patches, err := cluster.PatchCount(t.Context(), since, site.Namespace("production"), "api-gateway-production")
+	require.NoError(t, err)
+	require.Equal(t, 1, patches, "the cluster really changed, once")
+}
