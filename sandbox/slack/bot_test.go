@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func fast() slackd.Options { return slackd.Options{Limits: slackd.Limits{Off: true}} }
 
 // client is a slack-go client of the server's bot.
-func client(t *testing.T, s *slackd.Server) *slack.Client {
+func client(t testing.TB, s *slackd.Server) *slack.Client {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -30,7 +30,7 @@ func client(t *testing.T, s *slackd.Server) *slack.Client {
 }
 
 // soon bounds what a test waits for.
-func soon(t *testing.T) context.Context {
+func soon(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
@@ -46,7 +46,7 @@ type script struct {
 }
 
 // run connects the bot with slack-go's own Socket Mode client and waits until it is there.
-func (b script) run(t *testing.T, s *slackd.Server) *slack.Client {
+func (b script) run(t testing.TB, s *slackd.Server) *slack.Client {
 	t.Helper()
 	api := client(t, s)
 	sm := socketmode.New(api)

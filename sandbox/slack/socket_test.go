@@ -281,3 +281,16 @@ func TestPayloadsAreJSONThatSlackGoUnderstands(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), s.BotToken())
 }
+
+// BenchmarkAck is this Slack's own share of the ack budget (25 ms at the 99th percentile): slack-go acknowledging at once.
+func BenchmarkAck(b *testing.B) {
+	s := slackd.New(b, fast())
+	script{}.run(b, s)
+	for b.Loop() {
+		_, err := s.Type("U0LUIS", "C0OPS", "/algesta help")
+		require.NoError(b, err)
+	}
+	l := s.AckLatency(time.Time{})
+	b.ReportMetric(float64(l.P50.Microseconds()), "p50-µs")
+	b.ReportMetric(float64(l.P99.Microseconds()), "p99-µs")
+}
