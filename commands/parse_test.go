@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
@@ -269,29 +270,46 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add(text)
 	}
-	p := NewParser(grammarBooks())
-	f.Fuzz(func(t *testing.T, text string) {
-		got, err := p.Parse(text)
-		if err != nil {
-			var usage *algesta.Error
-			require.True(t, errors.As(err, &usage))
-			require.NotEmpty(t, usage.Message)
-			require.LessOrEqual(t, utf8.RuneCountInString(usage.Message.String()+usage.Hint.String()), 500)
-			return
+	f.Fuzz(func(t *testing.T, text string) { mustBeSound(t, text) })
+}
+
+// mustBeSound parses and checks what holds for every text: a bounded sentence or a bounded command.
+func mustBeSound(t require.TestingT, text string) {
+	got, err := NewParser(grammarBooks()).Parse(text)
+	if err != nil {
+		var usage *algesta.Error
+		require.True(t, errors.As(err, &usage), text)
+		require.NotEmpty(t, usage.Message, text)
+		require.LessOrEqual(t, utf8.RuneCountInString(usage.Message.String()+usage.Hint.String()), 500, text)
+		return
+	}
+	require.NotEmpty(t, got.Runbook, text)
+	require.LessOrEqual(t, len(got.Service), longestName, text)
+	require.LessOrEqual(t, len(got.Environment), longestName, text)
+	require.LessOrEqual(t, utf8.RuneCountInString(got.Reason), maxText, text)
+	for name, v := range got.Args {
+		switch v := v.(type) {
+		case int64, bool:
+		case string:
+			require.LessOrEqual(t, len(v), longestValue, text)
+		default:
+			require.Fail(t, "an argument of another type", "%s is %T in %q", name, v, text)
 		}
-		require.NotEmpty(t, got.Runbook)
-		require.LessOrEqual(t, len(got.Service), longestName)
-		require.LessOrEqual(t, len(got.Environment), longestName)
-		require.LessOrEqual(t, len(got.Reason), len(text))
-		for name, v := range got.Args {
-			switch v := v.(type) {
-			case int64, bool:
-			case string:
-				require.LessOrEqual(t, len(v), longestValue)
-			default:
-				require.Fail(t, "an argument of another type", "%s is %T", name, v)
-			}
-		}
+	}
+}
+
+// Sentences made of the pieces that the grammar looks at.
+func TestParseIsSoundWhateverIsTyped(t *testing.T) {
+	t.Parallel()
+	pieces := rapid.SampledFrom([]string{
+		"rollback", "rollout", "undo", "set", "image", "scale", "deploy", "diagnose", "help", "can-i", "who", "am", "i", "?", "kubectl", "/algesta",
+		"api-gateway", "production", "pod/x", "node", "deployment", "deploy/x", "ns", "/", "a/b/c", "in", "to", "because", "41", "-1", "+2", "1:2", "x=y:z",
+		"--to-revision=3", "--to-revision", "-n", "—reason", "--", "-", "=", "=x", "x=", "replicas=6", "replicas", "-c", "-h", "--help", "--allow-other-repository",
+		"\"a b\"", "'", "\"", "“", "<@U1|carla>", "<#C1>", "<!here>", "<http://a|b>", "<", "&lt;", "\u00a0", "\u200b", "…", ".", "`x`", "\xff", strings.Repeat("y", 300),
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		words := rapid.SliceOfN(pieces, 0, 12).Draw(t, "words")
+		mustBeSound(t, strings.Join(words, rapid.SampledFrom([]string{" ", " ", " ", "", "\u00a0"}).Draw(t, "between")))
 	})
 }
 

@@ -41,7 +41,7 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
 	t, err := d.Catalog.Resolve(ctx, p.Service, p.Environment, visible)
 	if err != nil {
-		return algesta.Target{}, err
+		return algesta.Target{}, d.Parser.Suggest(p, err)
 	}
 	if book.Broad {
 		t.Object = p.Object
