@@ -20,7 +20,7 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 
 	// Before the plan: nothing was changed, and the person knows.
 	stop()
-	require.Equal(t, "", w.answer(luis, ops, "rollback api-gateway production"))
+	require.Equal(t, "⚠️ The cluster aks-algesta-production does not answer.\nAsk again in a minute.", w.answer(luis, ops, "rollback api-gateway production"))
 	start()
 
 	// Between the approval and the execution: it waits, then runs.
@@ -28,7 +28,7 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	r.plan()
 	stop()
 	r.approve()
-	r.becomes("does not answer")
+	r.becomes("🟡 Rolling back api-gateway in production\nThe cluster aks-algesta-production does not answer. Nothing was changed. I try again until ")
 	start()
 	require.Contains(t, r.end(luis), "is back on 12344")
 	require.Equal(t, 1, w.patches(deployment))
@@ -38,7 +38,7 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	again.approve()
 	again.becomes("of 2 pods ready")
 	stop()
-	again.says("does not answer")
+	again.says("⚠️ The cluster aks-algesta-production does not answer. The change was made; I go on looking how it comes up.")
 	start()
 	require.Contains(t, again.end(luis), "✅")
 	require.Equal(t, 2, w.patches(deployment))

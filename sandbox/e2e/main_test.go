@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	dir, err := os.MkdirTemp("", "algesta-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -38,10 +42,6 @@ func run(m *testing.M) int {
 		return m.Run()
 	}
 	if binary, err = bot.Build(ctx, dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if err := flag.Set("test.parallel", atOnce); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -35,7 +35,7 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 	}, approve.Confirm)
 
 	r.approve()
-	require.Regexp(t, `^✅ <@U0LUIS> <@U0CARLA> api-gateway in production is back on 12344. All 2 pods are ready after \d+ s, no restart in the \d+ s since \(before: 0 in 10 min\). Same.
+	require.Regexp(t, `^✅ <@U0LUIS> <@U0CARLA> api-gateway in production is back on 12344. Both pods are ready after \d+ s, no restart in the \d+ s since \(before: 0 in 10 min\). Same.
 \[ Undo \]$`, r.end(luis))
 	r.becomes("✅ api-gateway in production is back on 12344\nasked by Luis Pardo, approved by Carla Mejía · 2 of 2 ready after ", " · same · c-")
 	r.says("Approved by Carla Mejía, ")
@@ -66,7 +66,7 @@ func TestRestartScaleAndDeployRunOnce(t *testing.T) {
 	cases := map[string]struct{ text, plan, end string }{
 		"restart": {"restart api-gateway production", "Restart", "api-gateway in production is restarted"},
 		"scale":   {"scale api-gateway production replicas=3", "Scale api-gateway-production from 2 to 3 pods", "api-gateway in production is scaled to 3 pods"},
-		"deploy":  {"deploy api-gateway production 12346", "image", "api-gateway in production runs 12346"},
+		"deploy":  {"deploy api-gateway production 12346", "image", "api-gateway in production is on 12346"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

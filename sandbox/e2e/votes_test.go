@@ -121,7 +121,9 @@ func TestARightThatIsWithdrawnBetweenTwoYesesDoesNotCount(t *testing.T) {
 	r.becomes("needs 1 more yes")
 	w.slack.SetGroup("S0PLATFORM", elena)
 	r.approve()
-	require.Equal(t, "⚪ <@U0LUIS> <@U0PABLO> <@U0CARLA> Rollback of api-gateway in production was not run: The approval of Pablo Rincón and Carla Mejía does not count any more: who may approve has changed (rule \"production needs a second person\"). Nothing was changed.", r.end(luis))
+	require.Equal(t, "⚪ <@U0LUIS> <@U0PABLO> <@U0CARLA> Rollback of api-gateway in production was refused just before it ran. Nothing was changed. "+
+		"The approval of Pablo Rincón does not count any more: who may approve has changed (rule \"production needs a second person\").", r.end(luis))
+	r.becomes("⚪ Rollback of api-gateway in production was refused just before it ran. Nothing was changed.\nasked by Luis Pardo · c-")
 	w.requireUntouched()
 }
 
@@ -132,7 +134,12 @@ func TestAFreezeThatBeginsAfterTheCardStopsIt(t *testing.T) {
 	r.plan()
 	w.setPolicy(policyFile + freeze)
 	r.approve()
-	require.Equal(t, "", r.end(luis))
+	require.Equal(t, "⚪ <@U0LUIS> <@U0CARLA> Rollback of api-gateway in production was refused just before it ran. Nothing was changed. "+
+		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the holidays). "+
+		"Ask again after that. If it cannot wait, ask the people who write the policy.", r.end(luis))
+	// Asking anew is refused at once, before the cluster is asked.
+	require.Equal(t, "You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the holidays).\n"+
+		"Ask again after that. If it cannot wait, ask the people who write the policy.", w.answer(luis, ops, "rollback api-gateway production"))
 	w.requireUntouched()
 }
 
@@ -144,8 +151,10 @@ func TestADeploymentThatChangedAfterTheCardGetsANewPlan(t *testing.T) {
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12346", "deploy 12346"))
 	require.NoError(t, until(t.Context(), w.cluster, w.production, deployment, complete))
 	next := w.opens(old.approve, "")
-	require.Equal(t, "", old.end(luis))
-	require.Equal(t, "", next.plan().Plain())
+	require.Equal(t, "⚪ <@U0LUIS> <@U0CARLA> Rollback of api-gateway in production was not run, because api-gateway-production changed after you were asked. "+
+		"Nothing was changed. The new plan is "+next.id()+".", old.end(luis))
+	require.Contains(t, next.plan().Plain(), "api-gateway-production changed after "+old.id()+" was asked for, so nothing of that was run. "+
+		"Image was …/api-gateway:12345 → …/api-gateway:12344; it is …/api-gateway:12346 → …/api-gateway:12345 now.")
 	require.Equal(t, 0, w.patches(deployment))
 	next.approve()
 	require.Contains(t, next.end(luis), "is back on 12345")
@@ -161,14 +170,17 @@ func TestARolloutThatStillFailsCanBeRolledBack(t *testing.T) {
 	back := w.asks(luis, "rollback api-gateway production")
 	back.approve()
 	require.Contains(t, back.end(luis), "is back on 12345")
-	require.Equal(t, "", deploy.end(luis))
+	require.Equal(t, "⚪ <@U0LUIS> <@U0CARLA> Deploy of 12346-slow-pull to api-gateway in production was replaced by "+back.id()+
+		" of Luis Pardo before it had finished. I follow that one now.", deploy.end(luis))
 	require.Equal(t, 2, w.patches(deployment))
 }
 
 func TestScalingAgainstAnAutoscalerIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{before: func(w *world) { w.autoscale(deployment, 2, 4) }})
-	require.Equal(t, "", w.answer(luis, ops, "scale api-gateway production replicas=6"))
+	require.Equal(t, "The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 4 pods: it would put 6 back to 4 within seconds.\n"+
+		"Ask for 2 to 4 pods, or change the autoscaler first: kubectl patch hpa api-gateway-production-hpa -n "+w.production+` -p '{"spec":{"maxReplicas":6}}'`,
+		w.answer(luis, ops, "scale api-gateway production replicas=6"))
 	w.requireUntouched()
 }
 
@@ -219,7 +231,7 @@ func TestWithoutTheRightToSeeAutoscalersThePlanSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{rules: without("horizontalpodautoscalers")})
 	r := w.asks(luis, "rollback api-gateway production")
-	require.Equal(t, "", r.plan().Plain())
+	require.Contains(t, r.plan().Plain(), "⚠ Not checked: autoscalers (I have no right to read them).")
 	r.approve()
 	require.Contains(t, r.end(luis), "is back on 12344")
 	require.Equal(t, 1, w.patches(deployment))
@@ -228,7 +240,8 @@ func TestWithoutTheRightToSeeAutoscalersThePlanSaysSo(t *testing.T) {
 func TestWithoutTheRightToPatchNothingIsAskedOfAnybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{rules: withoutVerb("patch")})
-	require.Equal(t, "", w.answer(luis, ops, "rollback api-gateway production"))
+	require.Equal(t, "⚠️ I have no right to patch deployments in "+w.production+" (403).\nWhoever installed me can grant it with a Role in the cluster.",
+		w.answer(luis, ops, "rollback api-gateway production"))
 	require.Equal(t, 0, w.patches(deployment))
 }
 
