@@ -237,7 +237,7 @@ func (r *reader) finish() {
 			}
 		}
 	}
-	r.dump.Now = lastMoment(r.dump.Objects)
+	r.dump.Now = lastMoment(r.dump.Objects).UTC()
 }
 
 func sorted(set map[string]bool) []string {
