@@ -59,7 +59,7 @@ function rich(e, ctx) {
   const inner = () => (e.elements ?? []).map((i) => richInline(i, ctx));
   switch (e.type) {
     case "rich_text_preformatted":
-      return el("pre", { tabindex: "0" }, ...inner());
+      return el("pre", {}, ...inner());
     case "rich_text_quote":
       return el("blockquote", {}, ...inner());
     case "rich_text_list":
@@ -90,7 +90,7 @@ function richInline(e, ctx) {
 function styled(content, style = {}) {
   let node = withGlyphs(content);
   for (const [flag, tag] of [["code", "code"], ["bold", "strong"], ["italic", "em"], ["strike", "s"]]) {
-    if (style[flag]) node = el(tag, {}, node);
+    if (style[flag]) node = el(tag, { class: flag === "code" && content.length < 40 && "short" }, node);
   }
   return node;
 }

@@ -68,7 +68,7 @@ function inline(text, ctx) {
     out.append(withEmoji(decode(text.slice(at, m.index))));
     at = m.index + m[0].length;
     if (m[1] !== undefined) out.append(token(m[1], ctx));
-    else if (m[2] !== undefined) out.append(el("code", {}, ...tokens(m[2], ctx)));
+    else if (m[2] !== undefined) out.append(el("code", { class: m[2].length < 40 && "short" }, ...tokens(m[2], ctx)));
     else if (m[3] !== undefined) out.append(el("strong", {}, inline(m[3], ctx)));
     else if (m[4] !== undefined) out.append(el("em", {}, inline(m[4], ctx)));
     else out.append(el("s", {}, inline(m[5], ctx)));
