@@ -202,7 +202,11 @@ func sortedRefs(set map[Ref]bool) []Ref {
 }
 
 func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
-	if w := s.index.byRef[ref]; w != nil && ref.Kind != KindJob && ref.Kind != KindPod {
+	w := s.index.byRef[ref]
+	if w != nil && (ref.Kind == KindJob || ref.Kind == KindPod) {
+		return Impact{Degraded, fmt.Sprintf("%s %s does not run", strings.ToLower(ref.Kind), ref.Name)}, w.ready == 0 && r.effect != noEffect
+	}
+	if w != nil {
 		switch {
 		case w.desired == 0:
 			return Impact{}, false
@@ -270,6 +274,7 @@ func (s *Snapshot) chain(r *root) Chain {
 		since := r.since
 		c.Since = &since
 	}
+	c.Remedy.Text = s.redactor.String(c.Remedy.Text)
 	for i := range c.Evidence {
 		e := &c.Evidence[i]
 		e.Quote = s.quote(e.Quote)
@@ -282,7 +287,7 @@ func (s *Snapshot) chain(r *root) Chain {
 
 // sentence is the cause and whom it stops: "Secret x has no key uri, so no pod of ms-orders can start."
 func (s *Snapshot) sentence(f *finding) string {
-	what := s.redactor.String(f.what)
+	what := s.tell(f)
 	if f.effect == noEffect {
 		return strings.TrimSuffix(upperFirst(what), ".") + "."
 	}
@@ -292,6 +297,9 @@ func (s *Snapshot) sentence(f *finding) string {
 	}
 	return fmt.Sprintf("%s, so %s.", upperFirst(what), s.whom(f, list(words)))
 }
+
+// tell is what a finding says, redacted and on one line.
+func (s *Snapshot) tell(f *finding) string { return shorten(s.redactor.String(f.what), 600) }
 
 // effects are the ends of sentences: of all pods, of the new pods of a rollout, of some pods.
 var effects = map[effect][3]string{
@@ -345,7 +353,7 @@ func plural(n int, one, many string) string {
 
 // links are the steps from the cause to the last symptom.
 func (s *Snapshot) links(r *root) []string {
-	links := []string{s.redactor.String(upperFirst(r.what))}
+	links := []string{upperFirst(s.tell(r.finding))}
 	if r.state != "" && len(r.pods) > 0 {
 		links = append(links, fmt.Sprintf("%s: %s", count(len(r.pods), "pod"), r.state))
 	}
@@ -357,7 +365,7 @@ func (s *Snapshot) links(r *root) []string {
 			links = append(links, fmt.Sprintf("and %d more", len(explained)-most))
 			break
 		}
-		links = append(links, s.redactor.String(upperFirst(f.what)))
+		links = append(links, upperFirst(s.tell(f)))
 	}
 	if len(explained) == 0 && r.impact.Level != Latent && r.level == "" {
 		links = append(links, strings.TrimSuffix(r.impact.Text, "."))

@@ -218,6 +218,9 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 		}
 		f := c.imageFinding(words(c.spec.Image, registryHost(c.spec.Image)), fix)
 		f.shown = []Evidence{c.pull.evidence}
+		if lost, ok := c.s.recent(c.ref(), "FailedToRetrieveImagePullSecret"); ok && problem == imageAuth {
+			f.show(eventEvidence(c.ref(), lost), false)
+		}
 		if registrySays != "" {
 			f.shown = append(f.shown, Evidence{Object: c.ref(), Field: "registry", Quote: fmt.Sprintf("HEAD %s: %s", c.spec.Image, registrySays)})
 		}

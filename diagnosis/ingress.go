@@ -321,7 +321,7 @@ func ingressNoAddress(s *Snapshot) []*finding {
 		}
 		ref := refOf(KindIngress, i)
 		found = append(found, &finding{
-			subject: ref, hits: []Ref{ref}, sure: Medium, level: Outage, unsure: "Some controllers do not write an address.", since: i.CreationTimestamp.Time,
+			subject: ref, hits: []Ref{ref}, sure: Medium, level: Degraded, unsure: "Some controllers do not write an address.", since: i.CreationTimestamp.Time,
 			what:   fmt.Sprintf("Ingress %s has no address: its controller has not taken it", i.Name),
 			shown:  []Evidence{{Object: ref, Field: "status.loadBalancer.ingress", Quote: "empty", At: moment(i.CreationTimestamp.Time)}},
 			remedy: Remedy{Text: "Look at the ingress controller and the address of its load balancer.", Command: fmt.Sprintf("kubectl describe ingress %s -n %s", i.Name, i.Namespace)},

@@ -68,7 +68,7 @@ var nodeRules = []Rule{
 		},
 	},
 	{
-		ID: "evicted", Family: "nodes", Class: ClassNode,
+		ID: "evicted", Family: "nodes", Class: ClassLifecycle,
 		Signal: "pods Failed with reason Evicted within the last hour, of a workload that lacks pods now; what was replaced is history", Cause: "the node ran low on memory, disk or process IDs", Remedy: "set requests to what the pods use", Source: "kubelet eviction manager: status.reason Evicted",
 		snapshot: evicted,
 	},

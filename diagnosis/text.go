@@ -3,6 +3,8 @@ package diagnosis
 import (
 	"fmt"
 	"strings"
+
+	"github.com/3astronautas/algesta"
 )
 
 // Text is the diagnosis for a terminal: the first line is the answer.
@@ -17,7 +19,7 @@ func (d Diagnosis) Text() string {
 	}
 	section(&b, "Checked and fine", d.Healthy)
 	section(&b, "Not checked", d.unchecked())
-	return b.String()
+	return algesta.Clean(b.String())
 }
 
 func (c Chain) write(b *strings.Builder) {

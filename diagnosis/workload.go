@@ -196,7 +196,7 @@ func (x *index) addPod(p *corev1.Pod) {
 // in the pod's labels and into the ReplicaSet's name tells the Deployment.
 func (x *index) ownerOf(p *corev1.Pod) *workload {
 	owner := controllerOf(p)
-	if owner == nil {
+	if owner == nil || owner.Kind == KindNode { // a static pod is owned by its node, which does not manage it
 		return x.workload(refOf(KindPod, p), 1, nil)
 	}
 	ref := Ref{owner.Kind, p.Namespace, owner.Name}

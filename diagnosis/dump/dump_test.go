@@ -149,6 +149,6 @@ func FuzzReadFS(f *testing.F) {
 		}
 		s := d.Snapshot()
 		require.NotEmpty(t, diagnosis.Diagnose(s, diagnosis.Ref{}).Summary)
-		diagnosis.Diagnose(s, s.Subject("orders", "production"))
+		require.NotContains(t, diagnosis.Diagnose(s, s.Subject("orders", "production")).Text(), "\x1b")
 	})
 }
