@@ -69,6 +69,7 @@ func (r Rollout) hopeless(pod *corev1.Pod, s podState, f Follow, now time.Time) 
 			return s.reason == "ImagePullBackOff" || since(absentPatience)
 		case denied:
 			return since(accessPatience)
+		case unclear:
 		}
 		return since(pullPatience)
 	case strings.HasPrefix(s.word, "crashing"):

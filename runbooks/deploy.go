@@ -143,12 +143,14 @@ func wantedImage(in Input, now string) (string, error) {
 	if movable(image) && production(in) {
 		return "", refusal(
 			algesta.Say("{} has no fixed version, and in production nobody could tell later what ran.", algesta.Name(quote(shortImage(image)))),
-			algesta.Say("Name the tag of a build: {}", command(in, "deploy", "12346")))
+			algesta.Say("Name the tag of a build: {}", command(in, "deploy", "12346")),
+		)
 	}
 	if repository(image) != repository(now) && !in.Command.Args.Bool(repositoryArg.Name) {
 		return "", refusal(
 			algesta.Say("{} comes from another repository than what runs now ({}).", algesta.Name(quote(image)), algesta.Name(quote(repository(now)))),
-			algesta.Say("If that is meant: {}", command(in, "deploy", quote(typed)+" --"+repositoryArg.Name)))
+			algesta.Say("If that is meant: {}", command(in, "deploy", quote(typed)+" --"+repositoryArg.Name)),
+		)
 	}
 	return image, nil
 }

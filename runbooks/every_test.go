@@ -22,7 +22,7 @@ func TestEvery(t *testing.T) {
 			require.NoError(t, err, "its example can be typed")
 			require.Equal(t, book.Name, parsed.Runbook)
 			s := gateway()
-			s.hpa(2, 10)
+			s.hpa()
 			s.quota(corev1.ResourceList{"requests.cpu": resource.MustParse("4")}, corev1.ResourceList{"requests.cpu": resource.MustParse("1050m")})
 			if !book.Changes() {
 				if book.Broad {

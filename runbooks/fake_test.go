@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
@@ -42,8 +41,8 @@ func gateway() *still {
 			Annotations: map[string]string{"deployment.kubernetes.io/revision": "3", "kubernetes.io/change-cause": "deploy 12345 by Luis (c-2)"},
 		},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To[int32](4), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "api-gateway"}},
-			ProgressDeadlineSeconds: ptr.To[int32](600), RevisionHistoryLimit: ptr.To[int32](10),
+			Replicas: new(int32(4)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "api-gateway"}},
+			ProgressDeadlineSeconds: new(int32(600)), RevisionHistoryLimit: new(int32(10)),
 		},
 		Status: appsv1.DeploymentStatus{ObservedGeneration: 7, Replicas: 4, UpdatedReplicas: 4, ReadyReplicas: 4, AvailableReplicas: 4},
 	}
@@ -66,7 +65,8 @@ func template(version string, annotations map[string]string) corev1.PodTemplateS
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
 			Name: "api-gateway", Image: registry + version, ImagePullPolicy: corev1.PullAlways,
 			Env: []corev1.EnvVar{
-				{Name: "NODE_ENV", Value: "production"}, {Name: "API_PASSWORD", Value: secretValue},
+				{Name: "NODE_ENV", Value: "production"},
+				{Name: "API_PASSWORD", Value: secretValue},
 				{Name: "JWT_SECRET", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "jwt-credentials"}, Key: "secret"}}},
 			},
 			Resources: corev1.ResourceRequirements{
@@ -87,7 +87,7 @@ func (s *still) revision(number int, t corev1.PodTemplateSpec, cause string, age
 			Name: "api-gateway-production-" + hash, Namespace: "production", UID: types.UID("rs-" + strconv.Itoa(number)),
 			CreationTimestamp: metav1.NewTime(noon.Add(-age)), Labels: map[string]string{"app": "api-gateway", "pod-template-hash": hash},
 			Annotations:     map[string]string{"deployment.kubernetes.io/revision": strconv.Itoa(number), "kubernetes.io/change-cause": cause},
-			OwnerReferences: []metav1.OwnerReference{{Kind: "Deployment", Name: s.deployment.Name, UID: s.deployment.UID, Controller: ptr.To(true)}},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "Deployment", Name: s.deployment.Name, UID: s.deployment.UID, Controller: new(true)}},
 		},
 		Spec: appsv1.ReplicaSetSpec{Template: t},
 	})
@@ -99,7 +99,7 @@ func (s *still) pod(revision int, name string, age time.Duration) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "api-gateway-production-hash" + strconv.Itoa(revision) + "-" + name, Namespace: "production", UID: types.UID("pod-" + name),
 			CreationTimestamp: metav1.NewTime(noon.Add(-age)),
-			OwnerReferences:   []metav1.OwnerReference{{Kind: "ReplicaSet", UID: types.UID("rs-" + strconv.Itoa(revision)), Controller: ptr.To(true)}},
+			OwnerReferences:   []metav1.OwnerReference{{Kind: "ReplicaSet", UID: types.UID("rs-" + strconv.Itoa(revision)), Controller: new(true)}},
 		},
 		Spec: corev1.PodSpec{NodeName: "aks-stdarproduction-0", Containers: []corev1.Container{{Name: "api-gateway", Image: registry + "12345"}}},
 		Status: corev1.PodStatus{
@@ -112,11 +112,12 @@ func (s *still) pod(revision int, name string, age time.Duration) *corev1.Pod {
 	return p
 }
 
-func (s *still) hpa(least, most int32) {
+// hpa scales the gateway between 2 and 10 pods, as in production.
+func (s *still) hpa() {
 	s.lists["HorizontalPodAutoscalerList"] = []any{autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-production-hpa", Namespace: "production"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "api-gateway-production"}, MinReplicas: &least, MaxReplicas: most,
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "api-gateway-production"}, MinReplicas: new(int32(2)), MaxReplicas: 10,
 		},
 	}}
 }

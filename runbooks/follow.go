@@ -95,5 +95,5 @@ func Scales(p algesta.Plan) (scales bool, replicas int32) {
 			scales = scales || s.Path == replicasPath
 		}
 	}
-	return scales, int32(min(max(p.Figures["pods"], 0), 1<<30)) //nolint:gosec // bounded on this line
+	return scales, int32(min(max(p.Figures["pods"], 0), 1<<30))
 }

@@ -36,10 +36,9 @@ func waiting(p *corev1.Pod, reason, message string, more ...func(*corev1.Contain
 }
 
 // unready makes a pod run without being ready.
-func unready(p *corev1.Pod) *corev1.Pod {
+func unready(p *corev1.Pod) {
 	p.Status.Conditions = nil
 	p.Status.ContainerStatuses[0].Ready = false
-	return p
 }
 
 // rolling is the gateway in the middle of a rollout: two pods of revision 3 are new, two of revision 1 serve.
@@ -182,15 +181,19 @@ func TestJudge(t *testing.T) {
 			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded", LastUpdateTime: metav1.NewTime(noon.Add(-time.Minute))}}
 			return s
 		}, ago: 10 * time.Second, want: runbooks.Moving},
-		"another template since": {s: func() *still {
-			s := gateway()
-			s.deployment.Generation = 8
-			return s
-		}, ago: time.Second, with: func(f *runbooks.Follow) { f.TemplateHash = "other" }, want: runbooks.Overtaken,
-			why: "Somebody changed api-gateway-production again: it is now meant to run …/api-gateway:12345 (“deploy 12345 by Luis (c-2)”)."},
+		"another template since": {
+			s: func() *still {
+				s := gateway()
+				s.deployment.Generation = 8
+				return s
+			}, ago: time.Second, with: func(f *runbooks.Follow) { f.TemplateHash = "other" }, want: runbooks.Overtaken,
+			why: "Somebody changed api-gateway-production again: it is now meant to run …/api-gateway:12345 (“deploy 12345 by Luis (c-2)”).",
+		},
 		"another number of pods since a rollout is no matter": {s: gateway, ago: time.Second, with: func(f *runbooks.Follow) { f.Replicas = 9 }, want: runbooks.Complete},
-		"another number of pods since a scale": {s: gateway, ago: time.Second, with: func(f *runbooks.Follow) { f.Replicas, f.Scale = 9, true }, want: runbooks.Overtaken,
-			why: "Somebody or an autoscaler set api-gateway-production to 4 pods instead of 9."},
+		"another number of pods since a scale": {
+			s: gateway, ago: time.Second, with: func(f *runbooks.Follow) { f.Replicas, f.Scale = 9, true }, want: runbooks.Overtaken,
+			why: "Somebody or an autoscaler set api-gateway-production to 4 pods instead of 9.",
+		},
 		"paused meanwhile": {s: func() *still {
 			s := rolling()
 			s.deployment.Spec.Paused = true

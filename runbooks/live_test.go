@@ -35,8 +35,8 @@ type place struct {
 	n      int // of the last command
 }
 
-// running makes a service with two pods of a version and waits until they are ready.
-func running(t *testing.T, version string) *place {
+// running makes a service with two pods of 12344 and waits until they are ready.
+func running(t *testing.T) *place {
 	t.Helper()
 	c := control.ForTest(t)
 	namespace := c.Namespace(t)
@@ -54,9 +54,10 @@ func running(t *testing.T, version string) *place {
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
-				Name: "api-gateway", Image: registry + version,
+				Name: "api-gateway", Image: registry + "12344",
 				Env: []corev1.EnvVar{
-					{Name: "NODE_ENV", Value: "production"}, {Name: "API_PASSWORD", Value: secretValue},
+					{Name: "NODE_ENV", Value: "production"},
+					{Name: "API_PASSWORD", Value: secretValue},
 					{Name: "MONGODB_URI", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "mongodb-credentials"}, Key: "uri"}}},
 				},
 				Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("100m")}, Limits: corev1.ResourceList{"cpu": resource.MustParse("100m")}},
@@ -93,7 +94,7 @@ func (p *place) deployment(t *testing.T) *appsv1.Deployment {
 func (p *place) kubectl(t *testing.T, args ...string) {
 	t.Helper()
 	args = append([]string{"--kubeconfig", p.Kubeconfig, "-n", p.target.Namespace}, args...)
-	out, err := exec.CommandContext(t.Context(), p.Kubectl, args...).CombinedOutput() //nolint:gosec // the test's own words
+	out, err := exec.CommandContext(t.Context(), p.Kubectl, args...).CombinedOutput()
 	require.NoError(t, err, string(out))
 }
 
@@ -185,7 +186,7 @@ func (p *place) image(t *testing.T) string {
 
 func TestRollbackPassesOverRestartsAndComesBack(t *testing.T) {
 	t.Parallel()
-	p := running(t, "12344")
+	p := running(t)
 	p.deploy(t, "12345")
 	restart := p.follow(t, p.apply(t, p.plan(t, "restart", nil)))
 	require.Equal(t, runbooks.Settled, restart.Phase, restart.Why.String())
@@ -231,7 +232,7 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := running(t, "12344")
+			p := running(t)
 			end := p.follow(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": tt.version})))
 			require.Equal(t, runbooks.Broken, end.Phase)
 			require.Regexp(t, tt.why, end.Why.String())
@@ -251,13 +252,13 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 
 func TestASlowRolloutIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	p := running(t, "12344")
+	p := running(t)
 	p.deploy(t, "12345-slow")
 }
 
 func TestARolloutThatIsOvertakenEndsAsSuch(t *testing.T) {
 	t.Parallel()
-	p := running(t, "12344")
+	p := running(t)
 	f := p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345-slow"}))
 	p.kubectl(t, "set", "image", "deployment/"+p.target.Name, "api-gateway="+registry+"12346")
 	end := p.follow(t, f)
@@ -267,7 +268,7 @@ func TestARolloutThatIsOvertakenEndsAsSuch(t *testing.T) {
 
 func TestADeploymentThatIsDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
-	p := running(t, "12344")
+	p := running(t)
 	f := p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345-slow"}))
 	p.kubectl(t, "delete", "deployment", p.target.Name)
 	end := p.follow(t, f)
@@ -276,7 +277,7 @@ func TestADeploymentThatIsDeletedMeanwhile(t *testing.T) {
 
 func TestScalingAgainstAQuotaIsSeen(t *testing.T) {
 	t.Parallel()
-	p := running(t, "12344")
+	p := running(t)
 	_, err := p.Client.CoreV1().ResourceQuotas(p.target.Namespace).Create(t.Context(), &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Name: "production-quota"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("250m")}},
@@ -300,7 +301,7 @@ func TestScalingAgainstAQuotaIsSeen(t *testing.T) {
 
 func TestScalingUpAndDown(t *testing.T) {
 	t.Parallel()
-	p := running(t, "12344")
+	p := running(t)
 	for _, to := range []int64{4, 1, 0, 2} {
 		plan := p.plan(t, "scale", algesta.Args{"replicas": to})
 		end := p.follow(t, p.apply(t, plan))
@@ -311,7 +312,7 @@ func TestScalingUpAndDown(t *testing.T) {
 
 func TestAnAutoscalerIsRespected(t *testing.T) {
 	t.Parallel()
-	p := running(t, "12344")
+	p := running(t)
 	_, err := p.Client.AutoscalingV2().HorizontalPodAutoscalers(p.target.Namespace).Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-production-hpa"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta"
 )
@@ -17,7 +16,7 @@ import (
 func TestTheRollbackThatPeopleSee(t *testing.T) {
 	t.Parallel()
 	s := gateway()
-	s.hpa(2, 10)
+	s.hpa()
 	s.quota(corev1.ResourceList{"requests.cpu": resource.MustParse("4"), "pods": resource.MustParse("50")},
 		corev1.ResourceList{"requests.cpu": resource.MustParse("1050m"), "pods": resource.MustParse("5")})
 	p, err := planned(t, s, "rollback", nil)
@@ -67,11 +66,15 @@ func TestRefusals(t *testing.T) {
 			"Resume it first: kubectl rollout resume deployment/api-gateway-production -n production. Then ask again.",
 		},
 		"a revision that is not there": {
-			"rollback", algesta.Args{"to-revision": int64(9)}, nil, algesta.ErrUnknownName, "api-gateway-production has no revision 9.",
+			"rollback",
+			algesta.Args{"to-revision": int64(9)},
+			nil, algesta.ErrUnknownName, "api-gateway-production has no revision 9.",
 			"There are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
 		},
 		"a template that is no longer kept": {
-			"rollback", algesta.Args{"template": "gone"}, nil, algesta.ErrUnknownName, "The version with the pod template hash gone is no longer kept by api-gateway-production.",
+			"rollback",
+			algesta.Args{"template": "gone"},
+			nil, algesta.ErrUnknownName, "The version with the pod template hash gone is no longer kept by api-gateway-production.",
 			"There are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
 		},
 		"nothing but restarts": {
@@ -80,34 +83,46 @@ func TestRefusals(t *testing.T) {
 			"Deploy the version you want: /algesta deploy api-gateway production <tag>",
 		},
 		"a deployment without a history": {
-			"rollback", nil, func(s *still) { s.sets, s.deployment.Spec.RevisionHistoryLimit = nil, ptr.To[int32](0) }, algesta.ErrRefused,
+			"rollback", nil, func(s *still) { s.sets, s.deployment.Spec.RevisionHistoryLimit = nil, new(int32(0)) }, algesta.ErrRefused,
 			"api-gateway-production keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.",
 			"Deploy the version you want: /algesta deploy api-gateway production <tag>",
 		},
 		"a deployment that is being deleted": {
-			"scale", algesta.Args{"replicas": int64(5)}, func(s *still) { s.deployment.DeletionTimestamp = &metav1.Time{Time: noon} }, algesta.ErrRefused,
+			"scale",
+			algesta.Args{"replicas": int64(5)},
+			func(s *still) { s.deployment.DeletionTimestamp = &metav1.Time{Time: noon} }, algesta.ErrRefused,
 			"api-gateway-production is being deleted.", "Wait until it is gone, or ask who deleted it.",
 		},
 		"fewer pods than the autoscaler keeps": {
-			"scale", algesta.Args{"replicas": int64(1)}, func(s *still) { s.hpa(2, 10) }, algesta.ErrRefused,
+			"scale",
+			algesta.Args{"replicas": int64(1)},
+			func(s *still) { s.hpa() }, algesta.ErrRefused,
 			"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 10 pods: it would put 1 back to 2 within seconds.",
 			`Ask for 2 to 10 pods, or change the autoscaler first: kubectl patch hpa api-gateway-production-hpa -n production -p '{"spec":{"minReplicas":1}}'`,
 		},
 		"an image that cannot be one": {
-			"deploy", algesta.Args{"image": "Foo:bar:baz"}, nil, algesta.ErrUsage, "“Foo:bar:baz” is not an image that can be pulled.",
+			"deploy",
+			algesta.Args{"image": "Foo:bar:baz"},
+			nil, algesta.ErrUsage, "“Foo:bar:baz” is not an image that can be pulled.",
 			"Name a tag: /algesta deploy api-gateway production 12346",
 		},
 		"latest in production": {
-			"deploy", algesta.Args{"image": "latest"}, nil, algesta.ErrRefused, "…/api-gateway:latest has no fixed version, and in production nobody could tell later what ran.",
+			"deploy",
+			algesta.Args{"image": "latest"},
+			nil, algesta.ErrRefused, "…/api-gateway:latest has no fixed version, and in production nobody could tell later what ran.",
 			"Name the tag of a build: /algesta deploy api-gateway production 12346",
 		},
 		"another repository by accident": {
-			"deploy", algesta.Args{"image": "docker.io/evil/api-gateway:1"}, nil, algesta.ErrRefused,
+			"deploy",
+			algesta.Args{"image": "docker.io/evil/api-gateway:1"},
+			nil, algesta.ErrRefused,
 			"docker.io/evil/api-gateway:1 comes from another repository than what runs now (acralgestaproduction.azurecr.io/api-gateway).",
 			"If that is meant: /algesta deploy api-gateway production docker.io/evil/api-gateway:1 --allow-other-repository",
 		},
 		"a container that is not there": {
-			"deploy", algesta.Args{"image": "12346", "container": "gateway"}, nil, algesta.ErrUnknownName,
+			"deploy",
+			algesta.Args{"image": "12346", "container": "gateway"},
+			nil, algesta.ErrUnknownName,
 			"api-gateway-production has no container gateway. It has api-gateway.",
 			"Say which one: /algesta deploy api-gateway production 12346 --container=api-gateway",
 		},
@@ -141,7 +156,7 @@ func TestNothingToDoIsSaid(t *testing.T) {
 		"the template that runs":  {"rollback", algesta.Args{"template": "hash3"}, nil, "api-gateway in production already runs revision 3."},
 		"the number that runs":    {"scale", algesta.Args{"replicas": int64(4)}, nil, "api-gateway in production already runs 4 pods."},
 		"the version that runs":   {"deploy", algesta.Args{"image": "12345"}, nil, "api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production pulls it."},
-		"a restart of no pods":    {"restart", nil, func(s *still) { s.deployment.Spec.Replicas = ptr.To[int32](0) }, "api-gateway in production is scaled to 0 pods, so there is nothing to restart."},
+		"a restart of no pods":    {"restart", nil, func(s *still) { s.deployment.Spec.Replicas = new(int32(0)) }, "api-gateway in production is scaled to 0 pods, so there is nothing to restart."},
 		"a whole image that runs": {"deploy", algesta.Args{"image": registry + "12345"}, nil, "api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production pulls it."},
 	}
 	for name, tt := range tests {
@@ -178,7 +193,9 @@ func TestWarnings(t *testing.T) {
 			[]string{"2 of 2 pods of the current revision crash (exit 1, 6 restarts in 10 min). The 2 old pods still serve users."},
 		},
 		"Argo CD owns it": {
-			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) {
 				s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "algesta-prod:apps/Deployment:production/api-gateway-production"
 			},
 			[]string{"Argo CD (app algesta-prod) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it in Git first."},
@@ -189,21 +206,27 @@ func TestWarnings(t *testing.T) {
 			}, nil,
 		},
 		"Helm owns it": {
-			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) {
 				s.deployment.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
 				s.deployment.Annotations["meta.helm.sh/release-name"] = "gateway"
 			},
 			[]string{"Helm (release gateway) owns this deployment: its next upgrade may undo this change or stop at a conflict over it."},
 		},
 		"a full quota": {
-			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
-				s.deployment.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr.To(percent("0%")), MaxSurge: ptr.To(percent("25%"))}
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) {
+				s.deployment.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxUnavailable: new(percent("0%")), MaxSurge: new(percent("25%"))}
 				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("4")})
 			},
 			[]string{"Quota production-quota has no room: 4 of 4 limits.cpu are used and 1 more would be needed for 1 more pod. The rollout would wait for room; the old pods keep serving."},
 		},
 		"a quota that wants what a container does not state": {
-			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) {
 				s.deployment.Spec.Template.Spec.Containers[0].Resources.Limits = nil
 				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("1")})
 			},
@@ -217,7 +240,9 @@ func TestWarnings(t *testing.T) {
 			}, nil,
 		},
 		"a scale to nothing under an autoscaler": {
-			"scale", algesta.Args{"replicas": int64(0)}, func(s *still) { s.hpa(2, 10) },
+			"scale",
+			algesta.Args{"replicas": int64(0)},
+			func(s *still) { s.hpa() },
 			[]string{
 				"api-gateway in production will serve no traffic: without a ready pod the ingress answers 503.",
 				"The autoscaler api-gateway-production-hpa switches itself off at 0 pods and does not bring them back: somebody has to scale up again.",

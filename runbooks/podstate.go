@@ -36,7 +36,7 @@ func stateOf(pod *corev1.Pod) podState {
 			s.word += " in its init container"
 			return s
 		}
-		if c.State.Terminated == nil && !(c.Started != nil && *c.Started) { // a started one is a sidecar
+		if c.State.Terminated == nil && (c.Started == nil || !*c.Started) { // a started one is a sidecar
 			return podState{word: fmt.Sprintf("init %d of %d", i, len(pod.Status.InitContainerStatuses)), container: c.Name, restarts: restartsOf(pod)}
 		}
 	}

@@ -111,7 +111,8 @@ func (s scene) rollbackTarget() (revision, error) {
 	if limit := s.d.Spec.RevisionHistoryLimit; limit != nil && *limit == 0 {
 		return revision{}, refusal(
 			algesta.Say("{} keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.", algesta.Name(s.d.Name)),
-			algesta.Say("Deploy the version you want: {}", command(s.in, "deploy", "<tag>")))
+			algesta.Say("Deploy the version you want: {}", command(s.in, "deploy", "<tag>")),
+		)
 	}
 	message := algesta.Say("{} has only one version in its history, so there is nothing to go back to.", algesta.Name(s.d.Name))
 	if len(s.revisions) > 1 {

@@ -90,7 +90,8 @@ func (s scene) refuseOutsideAutoscaler(to int32) error {
 		patch := fmt.Sprintf(`kubectl patch hpa %s -n %s -p '{"spec":{"%s":%d}}'`, h.Name, h.Namespace, field, to)
 		return refusal(
 			algesta.Say("The autoscaler {} keeps {} between {} and {} pods: it would put {} back to {} within seconds.", algesta.Name(h.Name), algesta.Name(s.d.Name), low, high, to, bound),
-			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, algesta.Name(patch)))
+			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, algesta.Name(patch)),
+		)
 	}
 	return nil
 }

@@ -103,7 +103,8 @@ func (s scene) refuseTemplate(verb string) error {
 		name := "deployment/" + s.d.Name
 		return refusal(
 			algesta.Say("{} is paused, so a {} would be stored and nothing would happen.", algesta.Name(s.d.Name), verb),
-			algesta.Say("Resume it first: {}. Then ask again.", algesta.Name(fmt.Sprintf("kubectl rollout resume %s -n %s", name, s.d.Namespace))))
+			algesta.Say("Resume it first: {}. Then ask again.", algesta.Name(fmt.Sprintf("kubectl rollout resume %s -n %s", name, s.d.Namespace))),
+		)
 	}
 	return nil
 }
@@ -218,7 +219,7 @@ func plural(word string, n int) string {
 	return forms[1]
 }
 
-// whoServes tells whether users notice: "The 2 old pods still serve users."
+// whoServes tells whether users notice, as in "The 2 old pods still serve users", in a sentence.
 func (r Rollout) whoServes() algesta.Text {
 	newReady, oldReady := r.ready()
 	switch {

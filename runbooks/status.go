@@ -2,12 +2,11 @@ package runbooks
 
 import (
 	"context"
-	"fmt"
 	"sync"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	"time"
 
 	"github.com/3astronautas/algesta"
 )
@@ -127,11 +126,11 @@ func (r Rollout) fields(in Input, scalers []autoscalingv2.HorizontalPodAutoscale
 		out = append(out, algesta.Field{Label: "revision", Value: value})
 	}
 	fresh, old := r.ready()
-	pods := fmt.Sprintf("%d wanted, %d ready", r.desired(), fresh+old)
+	pods := algesta.Say("{} wanted, {} ready", r.desired(), fresh+old)
 	for _, h := range scalers {
-		pods += fmt.Sprintf(", autoscaled %d–%d", least(h), h.Spec.MaxReplicas)
+		pods = algesta.Say("{}, autoscaled {}–{}", pods, least(h), h.Spec.MaxReplicas)
 	}
-	return append(out, algesta.Field{Label: "pods", Value: algesta.Say("{}", pods)})
+	return append(out, algesta.Field{Label: "pods", Value: pods})
 }
 
 // podTable lists pods, the ones in trouble first, at most so many.

@@ -19,6 +19,9 @@ func (s storeFor) Update(ctx context.Context, f func(commands.Tx) error) error {
 	return s.Store.Update(ctx, func(tx *store.Tx) error { return f(tx) })
 }
 
+// What a diagnosis asks of a cluster.
+var _ runbooks.Observer = (*kube.Cluster)(nil)
+
 // clusters are the configured clusters by name.
 type clusters map[string]*kube.Cluster
 

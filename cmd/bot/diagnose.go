@@ -1,23 +1,30 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // diagnoseCommand answers from a folder that kubectl wrote, without a cluster and without a configuration.
 func diagnoseCommand() *cobra.Command {
-	var folder, format string
+	var folder, format, kubeconfig, kubeContext string
 	cmd := &cobra.Command{
-		Use:   "diagnose [service] [environment] -f FOLDER",
-		Short: "Name the root cause in a folder written by kubectl cluster-info dump",
-		Long: `Reads a folder written by
+		Use:   "diagnose [service] [environment] (-f FOLDER | --context CONTEXT)",
+		Short: "Name the root cause in a live cluster, or in a folder written by kubectl cluster-info dump",
+		Long: `With --context, reads the namespace live; the environment is its name then. With -f, reads a folder written by
 
   kubectl cluster-info dump -o yaml --output-directory FOLDER --namespaces production,kube-system
 
@@ -32,7 +39,10 @@ Logs are taken from the dump, and from POD/logs.txt and POD/previous.txt.`,
 			if format != "text" && format != "json" {
 				return fmt.Errorf("output %q is not known: write -o text or -o json", format)
 			}
-			answer, err := dump.Diagnose(folder, args[0], args[1])
+			if (folder == "") == (kubeContext == "") {
+				return errors.New("say where to look: either -f FOLDER or --context CONTEXT")
+			}
+			answer, err := dumpOrLive(cmd.Context(), folder, kube.Config{Name: kubeContext, Access: kube.Kubeconfig, Kubeconfig: kubeconfig, Context: kubeContext, Version: version}, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -41,10 +51,35 @@ Logs are taken from the dump, and from POD/logs.txt and POD/previous.txt.`,
 	}
 	cmd.Flags().StringVarP(&folder, "folder", "f", "", "folder written by kubectl cluster-info dump")
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
-	if err := cmd.MarkFlagRequired("folder"); err != nil {
-		panic(err) // the flag is declared above
-	}
+	cmd.Flags().StringVar(&kubeContext, "context", "", "context of the kubeconfig, for a live cluster")
+	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", clientConfigPath(os.Getenv), "kubeconfig file, for a live cluster")
 	return cmd
+}
+
+// clientConfigPath is where kubectl looks by default.
+func clientConfigPath(env func(string) string) string {
+	if path := env("KUBECONFIG"); path != "" {
+		return path
+	}
+	return filepath.Join(env("HOME"), ".kube", "config")
+}
+
+// dumpOrLive judges a folder, or a namespace of a live cluster when there is no folder.
+func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, environment string) (diagnosis.Diagnosis, error) {
+	if folder != "" {
+		return dump.Diagnose(folder, what, environment)
+	}
+	if environment == "" { // only one word: the namespace
+		what, environment = "", what
+	}
+	if environment == "" {
+		return diagnosis.Diagnosis{}, errors.New("name the namespace to look at: bot diagnose ms-orders production --context …")
+	}
+	c, err := kube.Open(ctx, live)
+	if err != nil {
+		return diagnosis.Diagnosis{}, err
+	}
+	return runbooks.Diagnose(ctx, c, environment, time.Now(), func(s *diagnosis.Snapshot) diagnosis.Ref { return s.Subject(what, environment) })
 }
 
 func writeDiagnosis(w io.Writer, answer diagnosis.Diagnosis, format string) error {

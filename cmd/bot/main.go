@@ -37,7 +37,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), versionCommand())
+	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), diagnoseCommand(), versionCommand())
 	return root
 }
 

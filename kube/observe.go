@@ -1,0 +1,208 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/3astronautas/algesta"
+)
+
+const (
+	atOnce      = 8                // lists under way
+	observeAll  = 15 * time.Second // one observation, whatever answers slowly
+	mostEvents  = 500              // of a namespace: the server gives no order, and more tells nothing new
+	logLines    = 200              // of one log (kube.md E)
+	logBytes    = 256 << 10
+	certManager = "cert-manager.io"
+)
+
+// errNotRead says that a kind is off limits by design; its text is what people are told.
+var errNotRead = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead.")}
+
+// observation gathers lists that were read side by side.
+type observation struct {
+	cluster   *Cluster
+	namespace string
+	slots     chan struct{}
+	work      sync.WaitGroup
+
+	mu      sync.Mutex
+	objects []runtime.Object
+	unread  map[string]error
+}
+
+// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 while nothing is wrong with
+// certificates or storage. unread names the kinds that could not be read, with an *algesta.Error each: about those nothing may be
+// concluded. ConfigMaps come with their values; whoever gets them keeps names and keys only.
+func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
+	ctx, cancel := context.WithTimeout(ctx, observeAll)
+	defer cancel()
+	o := &observation{cluster: c, namespace: namespace, slots: make(chan struct{}, atOnce), unread: map[string]error{"secrets": errNotRead}}
+	var pods corev1.PodList
+	var ingresses networkingv1.IngressList
+	o.list(ctx, "pods", namespace, &pods)
+	o.list(ctx, "ingresses", namespace, &ingresses)
+	o.list(ctx, "deployments", namespace, &appsv1.DeploymentList{})
+	o.list(ctx, "replicasets", namespace, &appsv1.ReplicaSetList{})
+	o.list(ctx, "events", namespace, &corev1.EventList{})
+	o.list(ctx, "services", namespace, &corev1.ServiceList{})
+	o.list(ctx, "endpointslices", namespace, &discoveryv1.EndpointSliceList{})
+	o.list(ctx, "horizontalpodautoscalers", namespace, &autoscalingv2.HorizontalPodAutoscalerList{})
+	o.list(ctx, "nodes", "", &corev1.NodeList{})
+	o.list(ctx, "resourcequotas", namespace, &corev1.ResourceQuotaList{})
+	o.list(ctx, "limitranges", namespace, &corev1.LimitRangeList{})
+	o.list(ctx, "poddisruptionbudgets", namespace, &policyv1.PodDisruptionBudgetList{})
+	o.list(ctx, "statefulsets", namespace, &appsv1.StatefulSetList{})
+	o.list(ctx, "daemonsets", namespace, &appsv1.DaemonSetList{})
+	o.list(ctx, "jobs", namespace, &batchv1.JobList{})
+	o.list(ctx, "configmaps", namespace, &corev1.ConfigMapList{})
+	o.work.Wait()
+	o.further(ctx, pods.Items, ingresses.Items)
+	return o.objects, o.unread
+}
+
+// further reads what only matters where something refers to it.
+func (o *observation) further(ctx context.Context, pods []corev1.Pod, ingresses []networkingv1.Ingress) {
+	if len(ingresses) > 0 {
+		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
+		if slices.ContainsFunc(ingresses, func(i networkingv1.Ingress) bool { return len(i.Spec.TLS) > 0 }) {
+			o.certificates(ctx)
+		}
+	}
+	if slices.ContainsFunc(pods, claims) {
+		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
+	}
+	o.work.Wait()
+	if o.unready() { // the chain from a certificate down to its cause
+		for _, kind := range []schema.GroupVersionKind{
+			{Group: certManager, Version: "v1", Kind: "CertificateRequestList"},
+			{Group: certManager, Version: "v1", Kind: "IssuerList"},
+			{Group: "acme." + certManager, Version: "v1", Kind: "OrderList"},
+			{Group: "acme." + certManager, Version: "v1", Kind: "ChallengeList"},
+		} {
+			o.list(ctx, resourceName(kind), o.namespace, custom(kind))
+		}
+		issuers := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "ClusterIssuerList"}
+		o.list(ctx, resourceName(issuers), "", custom(issuers))
+		o.work.Wait()
+	}
+}
+
+func (o *observation) certificates(ctx context.Context) {
+	kind := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
+	o.list(ctx, "certificates", o.namespace, custom(kind))
+}
+
+func custom(kind schema.GroupVersionKind) *unstructured.UnstructuredList {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	return list
+}
+
+func resourceName(kind schema.GroupVersionKind) string {
+	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+	plural, _ := meta.UnsafeGuessKindToResource(kind)
+	return plural.Resource
+}
+
+// claims reports whether a pod wants storage.
+func claims(p corev1.Pod) bool {
+	return slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil })
+}
+
+// unready reports whether a certificate is not ready.
+func (o *observation) unready() bool {
+	for _, object := range o.objects {
+		list, ok := object.(*unstructured.UnstructuredList)
+		if !ok {
+			continue
+		}
+		for _, item := range list.Items {
+			if item.GetKind() == "Certificate" && !isReady(item) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isReady(item unstructured.Unstructured) bool {
+	conditions, _, err := unstructured.NestedSlice(item.Object, "status", "conditions")
+	if err != nil {
+		return false
+	}
+	for _, c := range conditions {
+		if m, ok := c.(map[string]any); ok && m["type"] == "Ready" {
+			return m["status"] == "True"
+		}
+	}
+	return false
+}
+
+// list reads one kind in a goroutine of its own. A kind that is not installed is no trouble: there is none of it.
+func (o *observation) list(ctx context.Context, resource, namespace string, into runtime.Object) {
+	o.work.Go(func() {
+		o.slots <- struct{}{}
+		defer func() { <-o.slots }()
+		var err error
+		if events, ok := into.(*corev1.EventList); ok {
+			err = o.cluster.events(ctx, namespace, events)
+		} else {
+			err = o.cluster.List(ctx, namespace, "", into)
+		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		_, isCustom := into.(*unstructured.UnstructuredList)
+		switch {
+		case err == nil:
+			o.objects = append(o.objects, into)
+		case isCustom && errors.Is(err, algesta.ErrNotFound):
+		default:
+			o.unread[resource] = err
+		}
+	})
+}
+
+// events are at most 500 of a namespace.
+func (c *Cluster) events(ctx context.Context, namespace string, into *corev1.EventList) error {
+	ctx, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	err := c.lists.Get().AbsPath("/api/v1").Namespace(namespace).Resource("events").Param("limit", strconv.Itoa(mostEvents)).Do(ctx).Into(into)
+	return c.explain(attempt{verb: "list", resource: "events", namespace: namespace}, err)
+}
+
+// Log is the end of a container's log, of the instance before this one when previous is set: 200 lines, at most 256 KiB, as the
+// container wrote them. It is not cleaned or redacted. Nothing to read is an empty log and no error.
+func (c *Cluster) Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	raw, err := c.lists.Get().AbsPath("/api/v1").Namespace(namespace).Resource("pods").Name(pod).SubResource("log").
+		Param("container", container).Param("previous", strconv.FormatBool(previous)).
+		Param("tailLines", strconv.Itoa(logLines)).Param("limitBytes", strconv.Itoa(logBytes)).
+		SetHeader("Accept", "*/*").Do(ctx).Raw()
+	if err != nil {
+		if code := codeOf(err); code == http.StatusBadRequest { // the container has not started, or no instance came before
+			return nil, nil
+		}
+		return nil, c.explain(attempt{"get", "pods/log", namespace, pod}, err)
+	}
+	return raw, nil
+}

@@ -1,0 +1,243 @@
+package runbooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+// Observer is a Cluster that can be looked at as a whole, for a diagnosis.
+type Observer interface {
+	// Observe reads a namespace, one LIST a kind; unread has an *algesta.Error for every kind that could not be read.
+	Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error)
+	// Log is the end of a container's log, not redacted; an empty one is no error.
+	Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error)
+}
+
+// What a message holds: more is in docs and in the cluster, and nobody reads it at night.
+const (
+	mostEvidence = 4
+	mostOthers   = 4
+	mostHealthy  = 6
+)
+
+var diagnose = register(Runbook{
+	Name:    "diagnose",
+	Aliases: []string{"why"},
+	Verb:    "diagnose",
+	Summary: "Name the root cause of what is wrong, with its evidence and one safe next step.",
+	Example: "diagnose api-gateway production",
+	Broad:   true,
+	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+		o, ok := c.(Observer)
+		if !ok {
+			return algesta.Report{}, errors.New("this cluster cannot be observed")
+		}
+		t := in.Command.Target
+		d, err := Diagnose(ctx, o, t.Namespace, in.Command.At, func(s *diagnosis.Snapshot) diagnosis.Ref { return subjectOf(s, t) })
+		if err != nil {
+			return algesta.Report{}, err
+		}
+		return diagnosisReport(d, in.Command), nil
+	},
+})
+
+// Diagnose takes a snapshot of a namespace, reads the few logs that a diagnosis wants, and judges. about finds in the
+// snapshot what was asked about; now is the moment of asking.
+func Diagnose(ctx context.Context, o Observer, namespace string, now time.Time, about func(*diagnosis.Snapshot) diagnosis.Ref) (diagnosis.Diagnosis, error) {
+	objects, unread := o.Observe(ctx, namespace)
+	if len(objects) == 0 {
+		for _, resource := range slices.Sorted(maps.Keys(unread)) {
+			if errors.Is(unread[resource], algesta.ErrUnreachable) {
+				return diagnosis.Diagnosis{}, fmt.Errorf("observing %s: %w", namespace, unread[resource])
+			}
+		}
+	}
+	s := diagnosis.NewSnapshot(now, objects, notCheckedOf(unread, namespace))
+	subject := about(s)
+	readLogs(ctx, o, s, diagnosis.WantedLogs(s, subject))
+	return diagnosis.Diagnose(s, subject), nil
+}
+
+// subjectOf is what the command asks about: the Deployment, or the object or namespace that was named instead.
+func subjectOf(s *diagnosis.Snapshot, t algesta.Target) diagnosis.Ref {
+	switch {
+	case t.Object == "namespace" || t.Object == "" && t.Name == "":
+		return diagnosis.Ref{Kind: "Namespace", Name: t.Namespace}
+	case t.Object != "":
+		return s.Subject(t.Object, t.Namespace)
+	}
+	return diagnosis.Ref{Kind: "Deployment", Namespace: t.Namespace, Name: t.Name}
+}
+
+func notCheckedOf(unread map[string]error, namespace string) []diagnosis.NotChecked {
+	var out []diagnosis.NotChecked
+	for _, resource := range slices.Sorted(maps.Keys(unread)) {
+		why := "It could not be read."
+		if known := (*algesta.Error)(nil); errors.As(unread[resource], &known) {
+			why = known.Message.String()
+		}
+		out = append(out, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: why})
+	}
+	return out
+}
+
+// readLogs adds the wanted logs to the snapshot, read side by side.
+func readLogs(ctx context.Context, o Observer, s *diagnosis.Snapshot, wanted []diagnosis.LogRequest) {
+	logs, errs := make([][]byte, len(wanted)), make([]error, len(wanted))
+	var reading sync.WaitGroup
+	for i, w := range wanted {
+		reading.Go(func() { logs[i], errs[i] = o.Log(ctx, w.Namespace, w.Pod, w.Container, w.Previous) })
+	}
+	reading.Wait()
+	for i, w := range wanted {
+		if errs[i] == nil {
+			s.AddLog(w, logs[i])
+			continue
+		}
+		why := "The log could not be read."
+		if known := (*algesta.Error)(nil); errors.As(errs[i], &known) {
+			why = known.Message.String()
+		}
+		s.LogUnread(w, why)
+	}
+}
+
+// diagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
+func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
+	r := algesta.Report{Tone: diagnosisTone(d), Title: algesta.Say("{}", d.Summary)}
+	if len(d.Chains) > 0 {
+		first := d.Chains[0]
+		r.Body = append(r.Body, chainBlocks(first)...)
+		r.Buttons = remedyButtons(first.Remedy, c.Target)
+	}
+	if others := otherCauses(d.Chains); len(others) > 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{}", algesta.Strong("Also"))}, algesta.Block{List: others})
+	}
+	if len(d.Healthy) > 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Checked and fine:"), strings.Join(few(d.Healthy, mostHealthy), " "))})
+	}
+	if lines := unchecked(d.NotChecked); len(lines) > 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Not checked:"), strings.Join(lines, " "))})
+	}
+	return r
+}
+
+func diagnosisTone(d diagnosis.Diagnosis) algesta.Tone {
+	switch {
+	case len(d.Chains) == 0 && d.Verdict == diagnosis.Sick:
+		return algesta.Warning
+	case len(d.Chains) == 0:
+		return algesta.Good
+	case d.Chains[0].Impact.Level == diagnosis.Outage:
+		return algesta.Bad
+	}
+	return algesta.Warning
+}
+
+func chainBlocks(c diagnosis.Chain) []algesta.Block {
+	blocks := []algesta.Block{{Text: algesta.Say("{}", c.Impact.Text)}}
+	if len(c.Links) > 1 {
+		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Leads to:"), strings.Join(c.Links[1:], " → "))})
+	}
+	var quotes []string
+	for _, e := range c.Evidence[:min(mostEvidence, len(c.Evidence))] {
+		quotes = append(quotes, fmt.Sprintf("%s %s%s\n  %s", e.Object, e.Field, aside(e), e.Quote))
+	}
+	if len(quotes) > 0 {
+		blocks = append(blocks, algesta.Block{Pre: strings.Join(quotes, "\n")})
+	}
+	if c.Change != "" {
+		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Nearest change:"), c.Change)})
+	}
+	next := algesta.Say("{} {}", algesta.Strong("Next:"), c.Remedy.Text)
+	if c.Remedy.Command != "" {
+		next = algesta.Say("{} {}", next, algesta.Name(c.Remedy.Command))
+	}
+	blocks = append(blocks, algesta.Block{Text: next})
+	if c.WhyLower != "" {
+		blocks = append(blocks, algesta.Block{Text: algesta.Say("{}", c.WhyLower)})
+	}
+	return blocks
+}
+
+// aside is the age and the count of evidence, in brackets.
+func aside(e diagnosis.Evidence) string {
+	var parts []string
+	if e.Age != "" {
+		parts = append(parts, e.Age+" ago")
+	}
+	if e.Count > 1 {
+		parts = append(parts, fmt.Sprintf("%d times", e.Count))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// otherCauses are the chains behind the first, a line each, with why they rank lower.
+func otherCauses(chains []diagnosis.Chain) []algesta.Text {
+	var out []algesta.Text
+	for i, c := range chains {
+		switch {
+		case i == 0:
+		case i > mostOthers:
+			return append(out, algesta.Say("and {} more", len(chains)-i))
+		case c.WhyLower != "":
+			out = append(out, algesta.Say("{} {}", c.Cause, c.WhyLower))
+		default:
+			out = append(out, algesta.Say("{}", c.Cause))
+		}
+	}
+	return out
+}
+
+// remedyButtons offer the next step where it is a command of ours: the click goes through policy, plan and approval as
+// if it were typed.
+func remedyButtons(r diagnosis.Remedy, t algesta.Target) []algesta.Button {
+	if r.Target.Name != "" && r.Target.Name != t.Name {
+		return nil // it is about another workload than the command; its own command says which
+	}
+	switch r.Verb { // a number or an image has to be typed: these need neither
+	case rollback.Name:
+		return []algesta.Button{{Label: "Roll back", Offer: &algesta.Offer{Runbook: rollback.Name, Target: t}}}
+	case restart.Name:
+		return []algesta.Button{{Label: "Restart", Offer: &algesta.Offer{Runbook: restart.Name, Target: t}}}
+	}
+	return nil
+}
+
+func few(lines []string, most int) []string {
+	if len(lines) <= most {
+		return lines
+	}
+	return append(slices.Clone(lines[:most]), fmt.Sprintf("And %d more.", len(lines)-most))
+}
+
+// unchecked puts the kinds that could not be read for one reason into one sentence.
+func unchecked(all []diagnosis.NotChecked) []string {
+	var reasons []string
+	kinds := map[string][]string{}
+	for _, n := range all {
+		if len(kinds[n.Reason]) == 0 {
+			reasons = append(reasons, n.Reason)
+		}
+		kinds[n.Reason] = append(kinds[n.Reason], n.Kind)
+	}
+	var out []string
+	for _, reason := range reasons {
+		out = append(out, fmt.Sprintf("%s: %s", strings.Join(kinds[reason], ", "), reason))
+	}
+	return out
+}
