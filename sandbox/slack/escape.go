@@ -31,7 +31,7 @@ func (s *Server) token(word string) string {
 	trimmed := strings.TrimRight(word[1:], ".-_")
 	name, rest := strings.ToLower(trimmed), word[1+len(trimmed):]
 	switch {
-	case strings.HasPrefix(word, "http"):
+	case strings.HasPrefix(word, "http://"), strings.HasPrefix(word, "https://"):
 		link := strings.TrimRight(word, ".,;:!?)")
 		return "<" + control.Replace(link) + ">" + control.Replace(word[len(link):])
 	case word[0] == '@':

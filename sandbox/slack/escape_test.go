@@ -28,6 +28,7 @@ func TestWhatPeopleTypeArrivesAsSlackSendsIt(t *testing.T) {
 		"no channel":                        {"#nothing", "#nothing"},
 		"a link":                            {"see https://example.com/a?b=1&c=2.", "see <https://example.com/a?b=1&amp;c=2>."},
 		"an e-mail":                         {"dana@example.com", "<mailto:dana@example.com|dana@example.com>"},
+		"an e-mail that begins as a link":   {"http@example.com", "<mailto:http@example.com|http@example.com>"},
 		"typography stays for the bot":      {"deploy “api” — now", "deploy “api” — now"},
 		"a letter that grows in lower case": {"@İİİ #İ", "@İİİ #İ"},
 	} {
