@@ -26,7 +26,7 @@ type nodeFit struct {
 
 // fit computes which constraints keep the pod off which node.
 func (s *Snapshot) fit(p *corev1.Pod) fit {
-	f := fit{whole: s.knows("pods", "")}
+	f := fit{whole: s.knows("pods", "") && s.knows(OtherPods, "")}
 	wants := podRequests(p)
 	for _, node := range s.nodes {
 		n := nodeFit{node: node, free: node.Status.Allocatable.DeepCopy()}
@@ -329,9 +329,9 @@ func (f fit) perNode() []Evidence {
 		for _, b := range n.blocks {
 			switch b {
 			case blockCPU:
-				words = append(words, "free cpu "+amount(n.free, corev1.ResourceCPU))
+				words = append(words, "free cpu "+f.bound()+amount(n.free, corev1.ResourceCPU))
 			case blockMemory:
-				words = append(words, "free memory "+amount(n.free, corev1.ResourceMemory))
+				words = append(words, "free memory "+f.bound()+amount(n.free, corev1.ResourceMemory))
 			case blockTaint:
 				words = append(words, "taint "+list(n.taints))
 			default:
@@ -341,6 +341,14 @@ func (f fit) perNode() []Evidence {
 		lines = append(lines, Evidence{Object: refOf(KindNode, n.node), Field: "computed", Quote: list(words)})
 	}
 	return lines
+}
+
+// bound marks what is free as an upper bound when other pods may use it, too.
+func (f fit) bound() string {
+	if f.whole {
+		return ""
+	}
+	return "at most "
 }
 
 func amount(free corev1.ResourceList, name corev1.ResourceName) string {

@@ -33,6 +33,10 @@ type NotChecked struct {
 	Reason    string `json:"reason"`              // a sentence without the API's own words
 }
 
+// OtherPods is the kind of NotChecked that says: only the pods of some namespaces were read. What is free on a node is
+// then only an upper bound.
+const OtherPods = "pods of other namespaces"
+
 // Snapshot holds the objects of one moment. It keeps names and keys of Secrets and ConfigMaps, never their values.
 // Diagnose only reads it; AddLog and AddImage come before and are not safe beside it.
 type Snapshot struct {

@@ -223,6 +223,9 @@ func (r *reader) finish() {
 		if at.everywhere {
 			continue
 		}
+		if resource == "pods" {
+			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: diagnosis.OtherPods, Reason: "the folder lists those of " + strings.Join(sorted(namespaces), ", ")})
+		}
 		for _, namespace := range sorted(namespaces) {
 			if !at.namespaces[namespace] {
 				r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: "no file in the folder lists them for this namespace"})
@@ -270,6 +273,9 @@ func split(file logFile, p *corev1.Pod) []Log {
 		}
 		if end := strings.LastIndex(body, endMark); end >= 0 {
 			body = body[:end]
+		}
+		if strings.HasPrefix(body, "Request log error: ") || strings.HasPrefix(body, "Create log request error: ") {
+			continue // kubectl writes so where there is no log
 		}
 		logs = append(logs, Log{request(p, container, file.previous), tail(body)})
 		if len(logs) == 64 {

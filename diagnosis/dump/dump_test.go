@@ -66,6 +66,16 @@ func TestReadAFolderOfClusterInfoDump(t *testing.T) {
 	require.NotContains(t, answer.NotChecked, diagnosis.NotChecked{Kind: "nodes", Reason: "no file in the folder lists them"})
 }
 
+func TestWhatKubectlWritesInPlaceOfALogIsNoLog(t *testing.T) {
+	t.Parallel()
+	_, d := diagnose(t, fstest.MapFS{
+		"production/pods.yaml": {Data: []byte(crashing)},
+		"production/orders-6d4cf56db6-x2x9p/logs.txt": {Data: []byte("==== START logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n" +
+			"Request log error: container \"orders\" in pod \"x\" is waiting to start: trying and failing to pull image\n==== END logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n")},
+	})
+	require.Empty(t, d.Logs)
+}
+
 func TestLogsWithoutMarksAreOfTheContainerThatFailed(t *testing.T) {
 	t.Parallel()
 	answer, _ := diagnose(t, fstest.MapFS{
