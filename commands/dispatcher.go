@@ -26,6 +26,8 @@ const (
 	startWithin = 15 * time.Minute
 	// factsAge is the greatest age of what is known of a person (decision 11).
 	factsAge = 10 * time.Minute
+	// justNow is the age at which what is known of a person counts as asked at this moment, so that ten executions at once ask once.
+	justNow = time.Second
 	// atOnce is how many invocations are worked on at a time.
 	atOnce = 32
 )

@@ -93,16 +93,26 @@ func (d *Dispatcher) freshPeople(ctx context.Context, r algesta.Request) (algest
 	if err != nil {
 		return algesta.Actor{}, nil, err
 	}
-	requester, err := d.Directory.Actor(ctx, r.Command.Actor.ID, 0)
+	requester, err := d.freshActor(ctx, r.Command.Actor.ID)
 	if err != nil {
 		return algesta.Actor{}, nil, fmt.Errorf("asking about the requester: %w", err)
 	}
 	for i := range approvals {
-		if approvals[i].Approver, err = d.Directory.Actor(ctx, approvals[i].Approver.ID, 0); err != nil {
+		if approvals[i].Approver, err = d.freshActor(ctx, approvals[i].Approver.ID); err != nil {
 			return algesta.Actor{}, nil, fmt.Errorf("asking about an approver: %w", err)
 		}
 	}
 	return requester, approvals, nil
+}
+
+// freshActor is the person with what Slack says now. Slack answers a few such questions in a minute only: what was asked
+// for just now counts as now, and where Slack does not answer, what is not too old for a vote is not too old here (decision 11).
+func (d *Dispatcher) freshActor(ctx context.Context, id algesta.PersonID) (algesta.Actor, error) {
+	a, err := d.Directory.Actor(ctx, id, justNow)
+	if err != nil {
+		return d.Directory.Actor(ctx, id, factsAge)
+	}
+	return a, nil
 }
 
 // stillAllowed asks the policy in force now: the requester's right, freezes, limits and whether the approvals still count.
