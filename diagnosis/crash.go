@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -161,10 +162,13 @@ func logRule(id string, words func(c *instance, named string) string, fix string
 
 func missingVariable(c *instance) *finding {
 	why, ok := c.log.explain()
-	if !ok || why.id != "missing-variable" || why.named == "" {
+	if !ok || why.id != "missing-variable" {
 		return nil
 	}
 	name := why.named
+	if name == "" {
+		name = c.probableVariable(why.line.example)
+	}
 	f := &finding{key: name, effect: notReady, shown: []Evidence{c.logEvidence(why.line)}}
 	if c.crashing {
 		f.effect = keepCrashing
@@ -192,6 +196,21 @@ func missingVariable(c *instance) *finding {
 		f.sure, f.unsure = Medium, "The value may be empty, or the program means another setting."
 	}
 	return f
+}
+
+// probableVariable guesses the variable when a library only says that it got nothing: the one of the template that
+// holds such a value, or the usual name.
+func (c *instance) probableVariable(line string) string {
+	wanted, usual := regexp.MustCompile(`(?i)jwt|secret`), "JWT_SECRET"
+	if strings.Contains(line, "must be a string") {
+		wanted, usual = regexp.MustCompile(`(?i)mongo|database|db_|_ur[il]$`), "MONGODB_URI"
+	}
+	for _, name := range c.variables() {
+		if wanted.MatchString(name) {
+			return name
+		}
+	}
+	return usual
 }
 
 // variable says where the template sets a variable: "" nowhere, "env", "optional", or "envFrom" when a source whose keys

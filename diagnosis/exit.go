@@ -86,7 +86,9 @@ var exitRules = []Rule{
 				}},
 				remedy: Remedy{Text: "Read what it waits for.", Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", c.pod.Name, c.spec.Name, c.pod.Namespace)},
 			}
-			c.tellAll(f)
+			if c.log != nil && len(c.log.templates) > 0 {
+				f.show(c.logEvidence(c.log.templates[len(c.log.templates)-1]), false)
+			}
 			return f
 		},
 	},

@@ -152,11 +152,11 @@ var imageProblems = []struct {
 }{
 	{imageDisk, regexp.MustCompile(`(?i)no space left on device`)},
 	{imagePlatform, regexp.MustCompile(`(?i)no match(?:ing manifest)? for (?:platform|[a-z0-9]+/[a-z0-9]+)|does not match the (?:specified )?platform`)},
-	{imageLimited, regexp.MustCompile(`(?i)\b429\b|too ?many ?requests|pull QPS exceeded|rate limit`)},
-	{imageUnreachable, regexp.MustCompile(`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to host|server misbehaving|Client\.Timeout|context deadline exceeded|\b50[0234]\b`)},
+	{imageLimited, regexp.MustCompile(`(?i)too ?many ?requests|pull QPS exceeded|rate limit`)},
+	{imageUnreachable, regexp.MustCompile(`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to host|server misbehaving|Client\.Timeout|context deadline exceeded|\b50[0234] (?:internal|bad gateway|service|gateway)`)},
 	{imageAuth, regexp.MustCompile(`(?i)pull access denied|insufficient_scope`)}, // Docker Hub says it also for what does not exist
-	{imageMissing, regexp.MustCompile(`(?i)not found\b|manifest unknown|code = NotFound|name unknown|repository .* does not exist|\b404\b`)},
-	{imageAuth, regexp.MustCompile(`(?i)\b401\b|\b403\b|unauthorized|forbidden|failed to authorize|authentication required|access denied|denied:|no basic auth credentials`)},
+	{imageMissing, regexp.MustCompile(`(?i)not found\b|manifest unknown|code = NotFound|name unknown|repository .* does not exist`)},
+	{imageAuth, regexp.MustCompile(`(?i)unauthorized|forbidden|failed to authorize|authentication required|access denied|denied:|no basic auth credentials`)},
 }
 
 func (c *instance) pulls() bool {
