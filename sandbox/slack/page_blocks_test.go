@@ -7,6 +7,7 @@ import (
 	"github.com/slack-go/slack"
 	"github.com/stretchr/testify/require"
 
+	"github.com/3astronautas/algesta/sandbox/browser"
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
@@ -38,24 +39,24 @@ func TestThePageDrawsEveryBlockAsText(t *testing.T) {
 	ts := s.Messages("C0OPS")[0].TS
 	_, err := api.UploadFile(slack.UploadFileParameters{Content: "line\n", FileSize: 5, Filename: "logs.txt", Title: "All the logs", Channel: "C0OPS", ThreadTimestamp: ts})
 	require.NoError(t, err)
-	ctx := browser(t)
-	do(t, ctx, chromedp.Navigate(s.URL()+"/?as=U0ELENA#C0OPS/"+ts), chromedp.WaitVisible("#thread"), shows("#thread", "All the logs"))
+	ctx := browser.Open(t)
+	browser.Do(t, ctx, chromedp.Navigate(s.URL()+"/?as=U0ELENA#C0OPS/"+ts), chromedp.WaitVisible("#thread"), browser.Shows("#thread", "All the logs"))
 	for _, text := range []string{
 		"Everything at once", "<b>not bold</b>", "a link", "@here", "@Carla Mejía", "@platform", "#random", "2026", ":unheard_of:",
 		"2026-11-22 23:14", "@Luis Pardo", "@backend", "#ops", "…-p7k1 pulling image", "<!channel> <script>alert(1)</script> is only text", "6", "Reason (optional)", "People will read it.",
 	} {
-		do(t, ctx, shows("#messages", text))
+		browser.Do(t, ctx, browser.Shows("#messages", text))
 	}
-	do(t, ctx,
-		until(`document.querySelector("#messages img").alt === "a graph of errors"`), until(`!document.querySelector("#messages script")`),
-		until(`document.querySelector("#messages .mention.mine").innerText === "@platform"`), until(`document.querySelectorAll("#messages .emoji").length >= 4`),
+	browser.Do(t, ctx,
+		browser.Until(`document.querySelector("#messages img").alt === "a graph of errors"`), browser.Until(`!document.querySelector("#messages script")`),
+		browser.Until(`document.querySelector("#messages .mention.mine").innerText === "@platform"`), browser.Until(`document.querySelectorAll("#messages .emoji").length >= 4`),
 		shot("11-blocks"),
-		chromedp.Focus("#messages textarea"), press("it crashes"), chromedp.Click("#messages [data-action=undo]"),
+		chromedp.Focus("#messages textarea"), browser.Press("it crashes"), chromedp.Click("#messages [data-action=undo]"),
 	)
 	c := <-clicks
 	require.Equal(t, "undo", c.ActionCallback.BlockActions[0].ActionID)
 	require.Equal(t, "it crashes", c.BlockActionState.Values["why"]["reason"].Value)
 	_, _, err = api.PostMessage("C0OPS", slack.MsgOptionText("something new", false))
 	require.NoError(t, err)
-	do(t, ctx, shows("#messages", "something new"), until(`document.querySelector("#messages textarea").value === "it crashes"`))
+	browser.Do(t, ctx, browser.Shows("#messages", "something new"), browser.Until(`document.querySelector("#messages textarea").value === "it crashes"`))
 }

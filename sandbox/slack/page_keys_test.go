@@ -8,33 +8,34 @@ import (
 	"github.com/slack-go/slack"
 	"github.com/stretchr/testify/require"
 
+	"github.com/3astronautas/algesta/sandbox/browser"
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
 func TestThePageIsUsableWithTheKeyboardAlone(t *testing.T) {
 	s := slackd.New(t, fast())
 	rollbackBot(t, s)
-	ctx := browser(t)
-	do(t, ctx,
+	ctx := browser.Open(t)
+	browser.Do(t, ctx,
 		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
-		press(kb.Tab), focused("#skip"), press(kb.Enter), focused("#composer"),
-		press("/algesta rollback api-gateway production"+kb.Enter), shows("#messages", "1 reply"),
+		browser.Press(kb.Tab), browser.Focused("#skip"), browser.Press(kb.Enter), browser.Focused("#composer"),
+		browser.Press("/algesta rollback api-gateway production"+kb.Enter), browser.Shows("#messages", "1 reply"),
 
-		chromedp.Focus(".me"), press(kb.Enter), focused("[data-user=U0LUIS]"), press(kb.Escape), focused(".me"),
-		press(kb.Enter), focused("[data-user=U0LUIS]"), press("c"), focused("[data-user=U0CARLA]"), shot("8-people"), press(kb.Enter),
-		until(`document.body.dataset.ready === "U0CARLA"`), focused(".me"),
+		chromedp.Focus(".me"), browser.Press(kb.Enter), browser.Focused("[data-user=U0LUIS]"), browser.Press(kb.Escape), browser.Focused(".me"),
+		browser.Press(kb.Enter), browser.Focused("[data-user=U0LUIS]"), browser.Press("c"), browser.Focused("[data-user=U0CARLA]"), shot("8-people"), browser.Press(kb.Enter),
+		browser.Until(`document.body.dataset.ready === "U0CARLA"`), browser.Focused(".me"),
 
-		chromedp.Focus("#messages"), press(kb.ArrowUp), focused("#messages article"), press(kb.Enter), focused("#thread textarea"),
-		press(kb.Escape), until(`document.getElementById("thread").hidden`), focused("#messages .open-thread"),
-		press(kb.Enter), focused("#thread textarea"),
+		chromedp.Focus("#messages"), browser.Press(kb.ArrowUp), browser.Focused("#messages article"), browser.Press(kb.Enter), browser.Focused("#thread textarea"),
+		browser.Press(kb.Escape), browser.Until(`document.getElementById("thread").hidden`), browser.Focused("#messages .open-thread"),
+		browser.Press(kb.Enter), browser.Focused("#thread textarea"),
 
-		chromedp.Focus("#thread [data-action=approve]"), press(kb.Enter), chromedp.WaitVisible("dialog.confirm"), focused("dialog button[value=yes]"),
-		press(kb.Escape), until(`!document.querySelector("dialog")`), focused("#thread [data-action=approve]"),
+		chromedp.Focus("#thread [data-action=approve]"), browser.Press(kb.Enter), chromedp.WaitVisible("dialog.confirm"), browser.Focused("dialog button[value=yes]"),
+		browser.Press(kb.Escape), browser.Until(`!document.querySelector("dialog")`), browser.Focused("#thread [data-action=approve]"),
 	)
 	require.Empty(t, clicksOf(s), "Escape says no")
-	do(t, ctx,
-		press(kb.Enter), chromedp.WaitVisible("dialog.confirm"), press(kb.Enter), shows("#thread", "All 4 pods ready"),
-		until(`document.activeElement !== document.body`),
+	browser.Do(t, ctx,
+		browser.Press(kb.Enter), chromedp.WaitVisible("dialog.confirm"), browser.Press(kb.Enter), browser.Shows("#thread", "All 4 pods ready"),
+		browser.Until(`document.activeElement !== document.body`),
 	)
 	require.Len(t, clicksOf(s), 1)
 }
@@ -52,26 +53,26 @@ func clicksOf(s *slackd.Server) []slackd.Delivery {
 func TestThePageSaysWhatSlackSays(t *testing.T) {
 	opts := fast()
 	s := slackd.New(t, opts)
-	ctx := browser(t)
-	say := func(text string) step { return write(text + kb.Enter) }
-	do(t, ctx,
-		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"), shows("#link", "not connected"),
-		say("/algesta help"), shows("#messages .ephemeral", "/algesta failed with the error “dispatch_failed”"),
-		chromedp.Click("[data-key=dismiss]"), until(`!document.querySelector(".ephemeral")`),
-		say("/nothing here"), shows("#channel-composer .problem", "There is no such slash command here."),
-		until(`document.querySelector("#channel-composer textarea").value === "/nothing here"`),
+	ctx := browser.Open(t)
+	say := func(text string) browser.Step { return browser.Write(text + kb.Enter) }
+	browser.Do(t, ctx,
+		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"), browser.Shows("#link", "not connected"),
+		say("/algesta help"), browser.Shows("#messages .ephemeral", "/algesta failed with the error “dispatch_failed”"),
+		chromedp.Click("[data-key=dismiss]"), browser.Until(`!document.querySelector(".ephemeral")`),
+		say("/nothing here"), browser.Shows("#channel-composer .problem", "There is no such slash command here."),
+		browser.Until(`document.querySelector("#channel-composer textarea").value === "/nothing here"`),
 	)
 	rollbackBot(t, s)
-	do(t, ctx,
-		shows("#link", "is connected"), until(`(document.querySelector("#channel-composer textarea").value = "") === ""`),
-		say("/algesta help"), shows("#messages .ephemeral", "Only visible to you"), shows("#messages .ephemeral", "Try /algesta status"),
-		say("a thread, please"), chromedp.WaitVisible("#messages article:last-child"), shows("#messages", "a thread, please"),
-		chromedp.Focus("#messages"), press(kb.ArrowUp+kb.Enter), focused("#thread textarea"),
-		press("/algesta logs ms-orders"+kb.Enter), shows("#thread .problem", "Write @algesta logs ms-orders instead."),
-		actAs("U0NICO"), until(`!document.querySelector("#messages .ephemeral")`), until(`!document.querySelector("#conversations")?.innerText.includes("war-room")`),
-		chromedp.Click("[data-key=c-C0RANDOM]"), shows("#channel-header", "@algesta is not here"), shot("9-random"),
-		say("/invite @algesta"), until(`!document.querySelector("#channel-header").innerText.includes("is not here")`),
-		say("<b>&amp; *bold* `code`"), shows("#messages .text strong", "bold"), shows("#messages", "<b>&amp;"),
+	browser.Do(t, ctx,
+		browser.Shows("#link", "is connected"), browser.Until(`(document.querySelector("#channel-composer textarea").value = "") === ""`),
+		say("/algesta help"), browser.Shows("#messages .ephemeral", "Only visible to you"), browser.Shows("#messages .ephemeral", "Try /algesta status"),
+		say("a thread, please"), chromedp.WaitVisible("#messages article:last-child"), browser.Shows("#messages", "a thread, please"),
+		chromedp.Focus("#messages"), browser.Press(kb.ArrowUp+kb.Enter), browser.Focused("#thread textarea"),
+		browser.Press("/algesta logs ms-orders"+kb.Enter), browser.Shows("#thread .problem", "Write @algesta logs ms-orders instead."),
+		browser.ActAs("U0NICO"), browser.Until(`!document.querySelector("#messages .ephemeral")`), browser.Until(`!document.querySelector("#conversations")?.innerText.includes("war-room")`),
+		chromedp.Click("[data-key=c-C0RANDOM]"), browser.Shows("#channel-header", "@algesta is not here"), shot("9-random"),
+		say("/invite @algesta"), browser.Until(`!document.querySelector("#channel-header").innerText.includes("is not here")`),
+		say("<b>&amp; *bold* `code`"), browser.Shows("#messages .text strong", "bold"), browser.Shows("#messages", "<b>&amp;"),
 	)
 }
 
@@ -100,12 +101,12 @@ func TestAModalIsFilledInOnThePage(t *testing.T) {
 	}
 	api = client(t, s)
 	bot.run(t, s)
-	ctx := browser(t)
-	do(t, ctx,
+	ctx := browser.Open(t)
+	browser.Do(t, ctx,
 		chromedp.Navigate(s.URL()+"/?as=U0MARTA#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
-		write("/algesta rollback"+kb.Enter), chromedp.WaitVisible("dialog.view"), focused("dialog.view input"),
-		press("no"+kb.Tab+" "), press(kb.Enter), shows("dialog.view .error", "Say a little more."), shot("10-modal"),
-		press("t yet: it crashes"), chromedp.Click("dialog.view [value=now]"), chromedp.Click("dialog.view footer .primary"), until(`!document.querySelector("dialog")`),
+		browser.Write("/algesta rollback"+kb.Enter), chromedp.WaitVisible("dialog.view"), browser.Focused("dialog.view input"),
+		browser.Press("no"+kb.Tab+" "), browser.Press(kb.Enter), browser.Shows("dialog.view .error", "Say a little more."), shot("10-modal"),
+		browser.Press("t yet: it crashes"), chromedp.Click("dialog.view [value=now]"), chromedp.Click("dialog.view footer .primary"), browser.Until(`!document.querySelector("dialog")`),
 	)
 	require.Equal(t, "not yet: it crashes, now", <-reasons)
 }

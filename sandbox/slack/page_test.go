@@ -8,6 +8,7 @@ import (
 	"github.com/slack-go/slack"
 	"github.com/stretchr/testify/require"
 
+	"github.com/3astronautas/algesta/sandbox/browser"
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
@@ -96,17 +97,17 @@ func endBlocks(by string) []slack.Block {
 func TestThePageLeadsFromTheCommandToItsEnd(t *testing.T) {
 	s := slackd.New(t, fast())
 	rollbackBot(t, s)
-	ctx := browser(t)
-	do(t, ctx,
+	ctx := browser.Open(t)
+	browser.Do(t, ctx,
 		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"), shot("1-empty"),
-		write("/algesta roll"), shows(".command-hint", "/algesta"), shot("2-hint"),
-		write("back api-gateway production"+kb.Enter),
-		shows("#messages", "waits for approval"), shows("#messages", "1 reply"), shot("3-card"),
-		actAs("U0CARLA"), shows(".thread-link .badge", "1 new"), shot("4-approver"),
-		chromedp.Click(".thread-link"), chromedp.WaitVisible("#thread"), shows("#thread", "one of you may approve"), shot("5-plan"),
-		chromedp.Click("#thread [data-action=approve]"), chromedp.WaitVisible("dialog.confirm"), shows("dialog.confirm", "It runs at once"), shot("6-confirm"),
+		browser.Write("/algesta roll"), browser.Shows(".command-hint", "/algesta"), shot("2-hint"),
+		browser.Write("back api-gateway production"+kb.Enter),
+		browser.Shows("#messages", "waits for approval"), browser.Shows("#messages", "1 reply"), shot("3-card"),
+		browser.ActAs("U0CARLA"), browser.Shows(".thread-link .badge", "1 new"), shot("4-approver"),
+		chromedp.Click(".thread-link"), chromedp.WaitVisible("#thread"), browser.Shows("#thread", "one of you may approve"), shot("5-plan"),
+		chromedp.Click("#thread [data-action=approve]"), chromedp.WaitVisible("dialog.confirm"), browser.Shows("dialog.confirm", "It runs at once"), shot("6-confirm"),
 		chromedp.Click("dialog.confirm button[value=yes]"),
-		shows("#thread", "All 4 pods ready"), shows("#messages", "is back on 12344"), shot("7-end"),
+		browser.Shows("#thread", "All 4 pods ready"), browser.Shows("#messages", "is back on 12344"), shot("7-end"),
 	)
 	buttons, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll("#thread [data-action=approve]").length`))
 	require.NoError(t, err)
