@@ -81,7 +81,7 @@ func verifyLines(ctx context.Context, tx *sql.Tx, lines *int64) (prev string, er
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	for rows.Next() {
 		var l line
 		if err := rows.Scan(&l.seq, &l.request, &l.kind, &l.actor, &l.at, &l.data, &l.prev, &l.hash); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -79,7 +80,7 @@ func BenchmarkAck(b *testing.B) {
 }
 
 // helpText is about as long as a real answer.
-var helpText = fmt.Sprint(make([]byte, 400))
+var helpText = strings.Repeat("help ", 160)
 
 // sendAll is the sender of the outbox until n posts are delivered.
 func sendAll(b *testing.B, s *store.Store, n int) {
@@ -104,10 +105,10 @@ func sendAll(b *testing.B, s *store.Store, n int) {
 }
 
 // cpu is the processor time this process has used.
-func cpu(b testing.TB) time.Duration {
-	b.Helper()
+func cpu(tb testing.TB) time.Duration {
+	tb.Helper()
 	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	require.NoError(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 

@@ -57,7 +57,7 @@ func writeForEver(path string) error {
 	acknowledge := func(what, id string) {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Fprintln(os.Stdout, what, id)
+		_, _ = fmt.Fprintln(os.Stdout, what, id)
 	}
 	var all sync.WaitGroup
 	for range 4 {
@@ -113,7 +113,7 @@ type child struct {
 
 func startChild(t *testing.T, path string) child {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), crashFile+"="+path)
 	cmd.Stderr = os.Stderr
 	_, err := cmd.StdinPipe() // closed when this process ends, however it ends
@@ -147,7 +147,7 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 		s, err := store.Open(context.Background(), "file:"+path, zapNop())
 		require.NoError(t, err)
 		var integrity string
-		require.NoError(t, s.Reader().QueryRow(`PRAGMA integrity_check`).Scan(&integrity))
+		require.NoError(t, s.Reader().QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&integrity))
 		require.Equal(t, "ok", integrity)
 		lines, err := s.Verify(context.Background())
 		require.NoError(t, err)

@@ -72,7 +72,8 @@ func (s *Store) Execution(ctx context.Context, request string) (e algesta.Execut
 		state, attempts, applied_version, applied_generation, started_at, applied_at, deadline, before, watch
 		FROM executions WHERE request = ?`, request).Scan(
 		&e.Request, &e.Operation, &e.Workload.Cluster, &e.Workload.Namespace, &e.Workload.Name, &e.UID, &e.ResourceVersion, &e.Generation,
-		&e.PatchHash, &e.State, &e.Attempts, &e.AppliedVersion, &e.AppliedGeneration, &startedAt, &appliedAt, &deadline, &e.Before, &e.Watch)
+		&e.PatchHash, &e.State, &e.Attempts, &e.AppliedVersion, &e.AppliedGeneration, &startedAt, &appliedAt, &deadline, &e.Before, &e.Watch,
+	)
 	if errors.Is(err, sql.ErrNoRows) {
 		return algesta.Execution{}, false, nil
 	}

@@ -23,29 +23,31 @@ func withRequests(t *testing.T, ids ...string) *store.Store {
 }
 
 // intend is Intend in an update of its own.
-func intend(t testing.TB, s *store.Store, e algesta.Execution) (blocker string) {
-	t.Helper()
-	update(t, s, func(tx *store.Tx) (err error) {
+func intend(tb testing.TB, s *store.Store, e algesta.Execution) (blocker string) {
+	tb.Helper()
+	update(tb, s, func(tx *store.Tx) (err error) {
 		blocker, err = tx.Intend(e)
 		return err
 	})
 	return blocker
 }
 
-func settle(t testing.TB, s *store.Store, e algesta.Execution, from algesta.ExecutionState) (settled bool) {
-	t.Helper()
-	update(t, s, func(tx *store.Tx) (err error) {
-		settled, err = tx.Settle(e, from)
+// settle records the outcome of an intended write.
+func settle(tb testing.TB, s *store.Store, e algesta.Execution) (settled bool) {
+	tb.Helper()
+	update(tb, s, func(tx *store.Tx) (err error) {
+		settled, err = tx.Settle(e, algesta.Intended)
 		return err
 	})
 	return settled
 }
 
-func stored(t testing.TB, s *store.Store, request string) algesta.Execution {
-	t.Helper()
-	e, found, err := s.Execution(context.Background(), request)
-	require.NoError(t, err)
-	require.True(t, found)
+// stored is the execution of c-1.
+func stored(tb testing.TB, s *store.Store) algesta.Execution {
+	tb.Helper()
+	e, found, err := s.Execution(context.Background(), "c-1")
+	require.NoError(tb, err)
+	require.True(tb, found)
 	return e
 }
 
@@ -57,16 +59,16 @@ func TestAnExecutionComesBackAsItWasRecorded(t *testing.T) {
 	require.False(t, found)
 	want := execution("c-1")
 	require.Empty(t, intend(t, s, want))
-	require.Empty(t, cmp.Diff(want, stored(t, s, "c-1")))
+	require.Empty(t, cmp.Diff(want, stored(t, s)))
 
 	want.State, want.AppliedVersion, want.AppliedGeneration, want.AppliedAt = algesta.Confirmed, "101", 8, noon
-	require.True(t, settle(t, s, want, algesta.Intended))
-	require.False(t, settle(t, s, want, algesta.Intended), "it is settled already")
-	require.Empty(t, cmp.Diff(want, stored(t, s, "c-1")))
+	require.True(t, settle(t, s, want))
+	require.False(t, settle(t, s, want), "it is settled already")
+	require.Empty(t, cmp.Diff(want, stored(t, s)))
 
 	update(t, s, func(tx *store.Tx) error { return tx.Remember("c-1", []byte(`{"ready":3}`)) })
 	want.Watch = []byte(`{"ready":3}`)
-	require.Empty(t, cmp.Diff(want, stored(t, s, "c-1")))
+	require.Empty(t, cmp.Diff(want, stored(t, s)))
 }
 
 func TestOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T) {
@@ -80,7 +82,7 @@ func TestOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T) {
 			first := execution("c-1")
 			require.Empty(t, intend(t, s, first))
 			first.State = state
-			require.True(t, settle(t, s, first, algesta.Intended))
+			require.True(t, settle(t, s, first))
 			blocker := intend(t, s, execution("c-2"))
 			_, found, err := s.Execution(context.Background(), "c-2")
 			require.NoError(t, err)
@@ -121,7 +123,7 @@ func TestIntendingAgain(t *testing.T) {
 			first := execution("c-1")
 			require.Empty(t, intend(t, s, first))
 			first.State = state
-			require.True(t, settle(t, s, first, algesta.Intended))
+			require.True(t, settle(t, s, first))
 
 			again := execution("c-1")
 			again.ResourceVersion, again.Before = "105", nil
@@ -132,7 +134,7 @@ func TestIntendingAgain(t *testing.T) {
 			})
 			require.ErrorIs(t, err, want.err)
 			require.Equal(t, want.blocker, blocker)
-			got := stored(t, s, "c-1")
+			got := stored(t, s)
 			require.Equal(t, want.version, got.ResourceVersion)
 			require.JSONEq(t, `{"ready":4}`, string(got.Before))
 			if want.version == "105" {
@@ -169,7 +171,7 @@ func TestTwoWritesAtOnceOnOneWorkloadOneWins(t *testing.T) {
 		for _, id := range ids {
 			e := execution(id)
 			e.State = algesta.NotDoneX
-			settle(t, s, e, algesta.Intended)
+			settle(t, s, e)
 		}
 	}
 }
@@ -180,7 +182,7 @@ func TestTheDatabaseItselfRefusesASecondUndecidedWrite(t *testing.T) {
 	first := execution("c-1")
 	require.Empty(t, intend(t, s, first))
 	first.State = algesta.NotDoneX
-	require.True(t, settle(t, s, first, algesta.Intended))
+	require.True(t, settle(t, s, first))
 	require.Empty(t, intend(t, s, execution("c-2")))
 	first.State = algesta.Doubtful
 	err := s.Update(context.Background(), func(tx *store.Tx) error {

@@ -11,9 +11,6 @@ func (s *Store) Reader() *sql.DB { return s.read.db }
 // WriterDB lets tests damage the tables; only while nothing else is written.
 func (s *Store) WriterDB() *sql.DB { return s.write }
 
-// Sweep is the start-up sweep.
-var Sweep = sweep
-
 // Tend is what happens every minute.
 func (s *Store) Tend(ctx context.Context) error { return s.jobs.tend(ctx) }
 

@@ -15,10 +15,11 @@ import (
 // full lets the file grow no more, as a full disk would, until the function it returns is called.
 func full(t *testing.T, s *store.Store) (again func()) {
 	t.Helper()
-	_, err := s.WriterDB().Exec(`PRAGMA max_page_count = 1`) // the least it can be is what the file has
+	_, err := s.WriterDB().ExecContext(t.Context(), `PRAGMA max_page_count = 1`) // the least it can be is what the file has
 	require.NoError(t, err)
 	return func() {
-		_, err := s.WriterDB().Exec(`PRAGMA max_page_count = 1000000`)
+		t.Helper()
+		_, err := s.WriterDB().ExecContext(t.Context(), `PRAGMA max_page_count = 1000000`)
 		require.NoError(t, err)
 	}
 }
@@ -49,7 +50,7 @@ func TestAFullDiskAcknowledgesNothingAndIsSurvived(t *testing.T) {
 	require.Equal(t, "a", next(t, s.Arrivals()).Key)
 	update(t, s, func(tx *store.Tx) error { return tx.Create(pending("c-2")) })
 	var integrity string
-	require.NoError(t, s.Reader().QueryRow(`PRAGMA integrity_check`).Scan(&integrity))
+	require.NoError(t, s.Reader().QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&integrity))
 	require.Equal(t, "ok", integrity)
 }
 

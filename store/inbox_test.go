@@ -23,10 +23,10 @@ func typed(key string) algesta.Invocation {
 	}
 }
 
-func receive(t testing.TB, s *store.Store, v algesta.Invocation) bool {
-	t.Helper()
+func receive(tb testing.TB, s *store.Store, v algesta.Invocation) bool {
+	tb.Helper()
 	isFresh, err := s.Receive(context.Background(), v)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return isFresh
 }
 

@@ -75,7 +75,7 @@ func (r *ringer) Work(ctx context.Context, job *river.Job[alarm]) error {
 	if err != nil {
 		return fmt.Errorf("reading the jobs: %w", err)
 	}
-	next := r.store.jobs.runner.ring(bell)
+	next := r.store.jobs.runner.ring(bell) //nolint:contextcheck // a handler lives as long as the runner, not as the bell
 	return river.JobSnooze(max(ringAgain, time.Until(next)))
 }
 
@@ -303,7 +303,7 @@ func (j *jobs) ringOpen(ctx context.Context) error {
 		return fmt.Errorf("reading the jobs: %w", err)
 	}
 	for _, r := range all {
-		j.runner.ring(r)
+		j.runner.ring(r) //nolint:contextcheck // a handler lives as long as the runner
 	}
 	return nil
 }

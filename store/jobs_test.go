@@ -30,23 +30,23 @@ func reporting(calls chan handled) store.Handler {
 }
 
 // start starts the jobs of s.
-func start(t testing.TB, s *store.Store, handlers map[algesta.JobKind]store.Handler) {
-	t.Helper()
+func start(tb testing.TB, s *store.Store, handlers map[algesta.JobKind]store.Handler) {
+	tb.Helper()
 	s.Work(handlers)
-	require.NoError(t, s.Start(context.Background()))
+	require.NoError(tb, s.Start(context.Background()))
 }
 
-func schedule(t testing.TB, s *store.Store, kind algesta.JobKind, request string, at time.Time) {
-	t.Helper()
-	update(t, s, func(tx *store.Tx) error { return tx.Schedule(kind, request, at) })
+func schedule(tb testing.TB, s *store.Store, kind algesta.JobKind, request string, at time.Time) {
+	tb.Helper()
+	update(tb, s, func(tx *store.Tx) error { return tx.Schedule(kind, request, at) })
 }
 
 // quiet waits until no job is kept any more.
-func quiet(t testing.TB, s *store.Store) {
-	t.Helper()
-	require.Eventually(t, func() bool {
+func quiet(tb testing.TB, s *store.Store) {
+	tb.Helper()
+	require.Eventually(tb, func() bool {
 		n, err := s.Jobs(context.Background())
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		return n == 0
 	}, waitFor, 5*time.Millisecond)
 }
@@ -260,7 +260,7 @@ func TestRiverRingsForWorkThatTheProcessHasForgotten(t *testing.T) {
 		`UPDATE jobs SET at = 1`,
 		`UPDATE river_job SET state = 'available', scheduled_at = '2026-11-22 12:00:00.000'`,
 	} {
-		_, err := s.WriterDB().Exec(query)
+		_, err := s.WriterDB().ExecContext(t.Context(), query)
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.Tend(context.Background()))

@@ -15,7 +15,7 @@ var ErrInUse = errors.New("another algesta already works on this file")
 // lock takes the lock file for this process. Two processes on one file would each believe that the
 // jobs left running are orphans, so the second one is refused. The kernel lets go of the lock when the process dies.
 func lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock file: %w", err)
 	}

@@ -46,13 +46,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func sweep(ctx context.Context, db *sql.DB) error {
 	// River's own format of times: text in UTC with milliseconds.
 	now := time.Now().UTC().Format("2006-01-02 15:04:05.000")
-	for _, query := range []string{
-		`UPDATE river_job SET state = 'available', scheduled_at = '` + now + `' WHERE state = 'running'`,
-		`DELETE FROM river_leader`,
-	} {
-		if _, err := db.ExecContext(ctx, query); err != nil {
-			return fmt.Errorf("freeing the jobs of the process before: %w", err)
-		}
+	if _, err := db.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = ? WHERE state = 'running'`, now); err != nil {
+		return fmt.Errorf("freeing the jobs of the process before: %w", err)
+	}
+	if _, err := db.ExecContext(ctx, `DELETE FROM river_leader`); err != nil {
+		return fmt.Errorf("freeing the leadership of the process before: %w", err)
 	}
 	return nil
 }

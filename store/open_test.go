@@ -80,13 +80,13 @@ func TestTheFileIsDurableAndReadersCannotWrite(t *testing.T) {
 	s := fresh(t)
 	var mode string
 	var synchronous, foreignKeys int
-	require.NoError(t, s.WriterDB().QueryRow(`PRAGMA journal_mode`).Scan(&mode))
-	require.NoError(t, s.WriterDB().QueryRow(`PRAGMA synchronous`).Scan(&synchronous))
-	require.NoError(t, s.WriterDB().QueryRow(`PRAGMA foreign_keys`).Scan(&foreignKeys))
+	require.NoError(t, s.WriterDB().QueryRowContext(t.Context(), `PRAGMA journal_mode`).Scan(&mode))
+	require.NoError(t, s.WriterDB().QueryRowContext(t.Context(), `PRAGMA synchronous`).Scan(&synchronous))
+	require.NoError(t, s.WriterDB().QueryRowContext(t.Context(), `PRAGMA foreign_keys`).Scan(&foreignKeys))
 	require.Equal(t, "wal", mode)
 	require.Equal(t, 2, synchronous, "FULL: what was acknowledged survives a power cut")
 	require.Equal(t, 1, foreignKeys)
-	_, err := s.Reader().Exec(`DELETE FROM inbox`)
+	_, err := s.Reader().ExecContext(t.Context(), `DELETE FROM inbox`)
 	require.ErrorContains(t, err, "readonly")
 }
 
@@ -100,7 +100,7 @@ func TestTheSweepFreesWhatAKilledProcessLeft(t *testing.T) {
 		`UPDATE river_job SET state = 'running', attempted_at = CURRENT_TIMESTAMP, attempt = 1 WHERE args ->> 'request' = 'c-1'`,
 		`INSERT INTO river_leader (elected_at, expires_at, leader_id) VALUES ('2026-11-22 12:00:00', '2126-11-22 12:00:15', 'the dead')`,
 	} {
-		_, err := s.WriterDB().Exec(query)
+		_, err := s.WriterDB().ExecContext(t.Context(), query)
 		require.NoError(t, err)
 	}
 	closeStore(t, s)
@@ -123,7 +123,7 @@ func TestAReadOnlyFolderIsSaid(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o500)) //nolint:gosec // a folder nobody may write in is the point
+	require.NoError(t, os.Chmod(dir, 0o500))
 	_, err := store.Open(context.Background(), "file:"+filepath.Join(dir, "algesta.db"), zap.NewNop())
 	require.ErrorContains(t, err, "opening the lock file")
 }
@@ -174,11 +174,11 @@ func TestTheAuditIsAChain(t *testing.T) {
 			require.Equal(t, algesta.Entry{Request: "c-1", Kind: "approved", Actor: dana.ID.String(), At: noon, Data: algesta.Args{"revision": int64(41)}}, all[1])
 
 			if !strings.HasPrefix(query, "INSERT") {
-				_, err = s.WriterDB().Exec(query)
+				_, err = s.WriterDB().ExecContext(t.Context(), query)
 				require.ErrorContains(t, err, "the audit is append-only")
 			}
 			withoutTriggers(t, s.WriterDB())
-			_, err = s.WriterDB().Exec(query)
+			_, err = s.WriterDB().ExecContext(t.Context(), query)
 			require.NoError(t, err)
 			_, err = s.Verify(context.Background())
 			require.ErrorIs(t, err, store.ErrAuditBroken)
@@ -190,7 +190,7 @@ func TestTheAuditIsAChain(t *testing.T) {
 func withoutTriggers(t *testing.T, db *sql.DB) {
 	t.Helper()
 	for _, name := range []string{"audit_is_never_changed", "audit_is_never_deleted"} {
-		_, err := db.Exec(`DROP TRIGGER ` + name)
+		_, err := db.ExecContext(t.Context(), `DROP TRIGGER `+name)
 		require.NoError(t, err)
 	}
 }

@@ -16,33 +16,33 @@ import (
 )
 
 // say stores a post whose title is text.
-func say(t testing.TB, s *store.Store, p algesta.Post, text string) {
-	t.Helper()
+func say(tb testing.TB, s *store.Store, p algesta.Post, text string) {
+	tb.Helper()
 	p.Channel = "C0OPS"
 	p.Report.Title = algesta.Say("{}", text)
-	update(t, s, func(tx *store.Tx) error { return tx.Post(p) })
+	update(tb, s, func(tx *store.Tx) error { return tx.Post(p) })
 }
 
 // owed are the posts that are due, as "command kind title".
-func owed(t testing.TB, s *store.Store) []string {
-	t.Helper()
+func owed(tb testing.TB, s *store.Store) []string {
+	tb.Helper()
 	var names []string
-	for _, o := range dueNow(t, s) {
+	for _, o := range dueNow(tb, s) {
 		names = append(names, fmt.Sprintf("%s %s %s", o.Post.Command, o.Post.Kind, o.Post.Report.Title))
 	}
 	return names
 }
 
-func dueNow(t testing.TB, s *store.Store) []algesta.Outgoing {
-	t.Helper()
+func dueNow(tb testing.TB, s *store.Store) []algesta.Outgoing {
+	tb.Helper()
 	all, err := s.Due(context.Background(), 100)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return all
 }
 
-func deliver(t testing.TB, s *store.Store, all ...algesta.Delivery) {
-	t.Helper()
-	require.NoError(t, s.Delivered(context.Background(), all))
+func deliver(tb testing.TB, s *store.Store, all ...algesta.Delivery) {
+	tb.Helper()
+	require.NoError(tb, s.Delivered(context.Background(), all))
 }
 
 var (

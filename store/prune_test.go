@@ -37,8 +37,10 @@ func TestPruneForgetsOnlyWhatIsOver(t *testing.T) {
 		)
 	})
 	for i, p := range []algesta.Post{
-		{Command: "c-1", Kind: algesta.CardPost}, {Command: "c-2", Kind: algesta.CardPost},
-		{Command: "c-2", Kind: algesta.EndPost}, {Command: "c-3", Kind: algesta.AnswerPost},
+		{Command: "c-1", Kind: algesta.CardPost},
+		{Command: "c-2", Kind: algesta.CardPost},
+		{Command: "c-2", Kind: algesta.EndPost},
+		{Command: "c-3", Kind: algesta.AnswerPost},
 	} {
 		say(t, s, p, "text")
 		if i != 2 {
@@ -47,7 +49,7 @@ func TestPruneForgetsOnlyWhatIsOver(t *testing.T) {
 	}
 	schedule(t, s, algesta.ExpireJob, "c-1", time.Now().Add(time.Hour))
 	for _, state := range []string{"completed", "cancelled", "discarded"} {
-		_, err := s.WriterDB().Exec(`INSERT INTO river_job (kind, max_attempts, state, finalized_at) VALUES ('alarm', 1, '` + state + `', '2026-11-22 12:00:00.000')`)
+		_, err := s.WriterDB().ExecContext(t.Context(), `INSERT INTO river_job (kind, max_attempts, state, finalized_at) VALUES ('alarm', 1, '`+state+`', '2026-11-22 12:00:00.000')`)
 		require.NoError(t, err)
 	}
 

@@ -187,7 +187,7 @@ func list[T any](ctx context.Context, q queryer, scan func(scanner) (T, error), 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	var all []T
 	for rows.Next() {
 		one, err := scan(rows)

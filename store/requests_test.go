@@ -194,10 +194,10 @@ func TestAPanicStaysWithItsCaller(t *testing.T) {
 func TestAnUpdateWhoseCallerHasGoneIsNotRun(t *testing.T) {
 	t.Parallel()
 	s := fresh(t)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	began, waits := make(chan struct{}), make(chan error, 1)
 	go func() {
-		waits <- s.Update(context.Background(), func(*store.Tx) error {
+		waits <- s.Update(context.WithoutCancel(ctx), func(*store.Tx) error {
 			close(began)
 			<-ctx.Done()
 			return nil

@@ -42,7 +42,7 @@ func (s *statements) learn(ctx context.Context, log *zap.Logger) {
 		if s.ready[query] != nil {
 			continue
 		}
-		parsed, err := s.db.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed with the pool
+		parsed, err := s.db.PrepareContext(ctx, query) // closed with the pool
 		if err != nil {
 			log.Warn("a query stays slow", zap.Error(err))
 			continue
@@ -59,7 +59,7 @@ func (s *statements) get(ctx context.Context, query string) *sql.Stmt {
 	if ready := s.ready[query]; ready != nil {
 		return ready
 	}
-	parsed, err := s.db.PrepareContext(ctx, query) //nolint:sqlclosecheck // closed with the pool
+	parsed, err := s.db.PrepareContext(ctx, query) // closed with the pool
 	if err != nil {
 		return nil // running it says why
 	}

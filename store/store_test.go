@@ -26,41 +26,41 @@ func TestMain(m *testing.M) {
 const waitFor = 10 * time.Second
 
 // open opens a store that is closed at the end of the test.
-func open(t testing.TB, path string) *store.Store {
-	t.Helper()
-	s, err := store.Open(context.Background(), "file:"+path, zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)))
-	require.NoError(t, err)
-	t.Cleanup(func() { closeStore(t, s) })
+func open(tb testing.TB, path string) *store.Store {
+	tb.Helper()
+	s, err := store.Open(context.Background(), "file:"+path, zaptest.NewLogger(tb, zaptest.Level(zap.WarnLevel)))
+	require.NoError(tb, err)
+	tb.Cleanup(func() { closeStore(tb, s) })
 	return s
 }
 
-func closeStore(t testing.TB, s *store.Store) {
-	t.Helper()
+func closeStore(tb testing.TB, s *store.Store) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), waitFor)
 	defer cancel()
-	require.NoError(t, s.Close(ctx))
+	require.NoError(tb, s.Close(ctx))
 }
 
 // fresh opens an empty store.
-func fresh(t testing.TB) *store.Store {
-	t.Helper()
-	return open(t, filepath.Join(t.TempDir(), "algesta.db"))
+func fresh(tb testing.TB) *store.Store {
+	tb.Helper()
+	return open(tb, filepath.Join(tb.TempDir(), "algesta.db"))
 }
 
 // update runs f in a transaction that has to succeed.
-func update(t testing.TB, s *store.Store, f func(*store.Tx) error) {
-	t.Helper()
-	require.NoError(t, s.Update(context.Background(), f))
+func update(tb testing.TB, s *store.Store, f func(*store.Tx) error) {
+	tb.Helper()
+	require.NoError(tb, s.Update(context.Background(), f))
 }
 
 // next is what comes out of a channel.
-func next[T any](t testing.TB, c <-chan T) T {
-	t.Helper()
+func next[T any](tb testing.TB, c <-chan T) T {
+	tb.Helper()
 	select {
 	case v := <-c:
 		return v
 	case <-time.After(waitFor):
-		require.FailNow(t, "nothing came")
+		require.FailNow(tb, "nothing came")
 		panic("unreachable")
 	}
 }
@@ -105,9 +105,9 @@ func execution(request string) algesta.Execution {
 }
 
 // count is the number that a query answers.
-func count(t testing.TB, s *store.Store, query string) (n int) {
-	t.Helper()
-	require.NoError(t, s.Reader().QueryRow(query).Scan(&n))
+func count(tb testing.TB, s *store.Store, query string) (n int) {
+	tb.Helper()
+	require.NoError(tb, s.Reader().QueryRowContext(context.Background(), query).Scan(&n))
 	return n
 }
 

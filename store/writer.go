@@ -155,7 +155,7 @@ func (w *writer) commit(ctx context.Context) {
 	if b.broken != nil {
 		w.store.log.Error("a transaction was lost", zap.Error(b.broken))
 	}
-	w.release(b)
+	w.release(b) //nolint:contextcheck // a handler lives as long as the runner, not as a commit
 	w.store.known.learn(ctx, w.store.log)
 }
 
