@@ -149,8 +149,7 @@ func (e *signInError) Error() string { return "signing in to Microsoft Entra: " 
 func (e *signInError) Unwrap() error { return e.err }
 
 func signInCode(err error) string {
-	var e *signInError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*signInError](err); ok {
 		return e.code
 	}
 	return ""
@@ -169,7 +168,7 @@ func codeIn(err error) string {
 }
 
 // signInHelp says what to do about a code (reference azure.md, 1.7).
-var signInHelp = map[string]string{
+var signInHelp = map[string]string{ //nolint:gosec // sentences about credentials
 	"AADSTS7000215": "the client secret is wrong: the value is needed, not its ID",
 	"AADSTS7000222": "the client secret has expired",
 	"AADSTS700016":  "the client ID is not known in this tenant",

@@ -28,8 +28,7 @@ func (c *Cluster) explain(a attempt, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *algesta.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*algesta.Error](err); known {
 		return err
 	}
 	out := &algesta.Error{Err: c.logged(a, err)}

@@ -73,15 +73,15 @@ func (p place) deployment(t *testing.T) *appsv1.Deployment {
 }
 
 // eventually waits for the Deployment to be as wanted.
-func (p place) eventually(t *testing.T, what string, is func(*appsv1.Deployment) bool) *appsv1.Deployment {
+func (p place) eventually(t *testing.T, what string, is func(*appsv1.Deployment) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if d := p.deployment(t); is(d) {
-			return d
+		if is(p.deployment(t)) {
+			return
 		}
 		select {
 		case <-ctx.Done():

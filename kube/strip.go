@@ -71,7 +71,7 @@ func stripPod(p *corev1.Pod) {
 // stripMeta drops what only the API server and kubectl need.
 func stripMeta(m *metav1.ObjectMeta) {
 	m.ManagedFields = nil
-	m.SelfLink, m.GenerateName = "", ""
+	m.GenerateName = ""
 	delete(m.Annotations, corev1.LastAppliedConfigAnnotation)
 	for name, value := range m.Annotations {
 		if len(value) > longestAnnotation {

@@ -43,7 +43,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 		blocked := t.failed != nil && time.Since(t.failedAt) < signInBackoff
 		if t.fetching == nil && !blocked && (!good || left < tokenAhead) {
 			t.fetching = make(chan struct{})
-			go t.fetch() //nolint:contextcheck // it serves every caller, and ends within signInWithin
+			go t.fetch() //nolint:contextcheck,gosec // it serves every caller, and ends within signInWithin
 		}
 		token, fetching, failed := t.token.Token, t.fetching, t.failed
 		t.mu.Unlock()

@@ -70,7 +70,7 @@ func (r *recorder) execution(operation string) algesta.Execution {
 func (p place) kubectl(t *testing.T, args ...string) {
 	t.Helper()
 	args = append([]string{"--kubeconfig", p.Kubeconfig, "-n", p.w.Namespace}, args...)
-	out, err := exec.CommandContext(t.Context(), p.Kubectl, args...).CombinedOutput() //nolint:gosec // the test's own words
+	out, err := exec.CommandContext(t.Context(), p.Kubectl, args...).CombinedOutput()
 	require.NoError(t, err, string(out))
 }
 
