@@ -163,6 +163,8 @@ func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
 	switch {
 	case strings.HasPrefix(s.word, "cannot get its image"):
 		return whyNoImage(pod, s)
+	case strings.HasPrefix(s.word, "crashing") && outOfMemory(pod, s.container):
+		return algesta.Say("Pod {} of {} is killed because it uses more memory than its limit (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
 	case strings.HasPrefix(s.word, "crashing"):
 		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
 		if last := lastWords(pod, s.container); last != "" {
@@ -176,6 +178,18 @@ func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
 		return algesta.Say("{}, so no pod of {} can start.", missing, r.name())
 	}
 	return algesta.Say("Pod {} of {} cannot start ({}): {}", name, r.name(), quote(s.reason), sentence(s.message))
+}
+
+// outOfMemory reports that the kernel ended the container for its memory.
+func outOfMemory(pod *corev1.Pod, container string) bool {
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		for _, ended := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+			if c.Name == container && ended != nil && ended.Reason == "OOMKilled" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lastWords is what the container wrote as its termination message, which lies in the pod itself.
