@@ -284,13 +284,13 @@ func (s *Snapshot) issuer(c *unstructured.Unstructured) *finding {
 		f.remedy = Remedy{Text: "Mend the issuer.", Command: fmt.Sprintf("kubectl describe %s %s", strings.ToLower(kind), name)}
 		return f
 	}
+	if !seen {
+		return nil // no issuer at all more likely means that nobody looked
+	}
 	f := s.certificateFinding(c, c, fmt.Sprintf("%s %s does not exist", kind, name), condition{})
 	f.subject = Ref{kind, namespace, name}
 	f.shown = []Evidence{{Object: refOf(KindCertificate, c), Field: "spec.issuerRef", Quote: kind + " " + name}}
 	f.remedy = Remedy{Text: "Create the issuer, or correct its name.", Command: "kubectl get " + resource + " -A"}
-	if !seen {
-		f.sure, f.unsure = Medium, "No "+kind+" was seen at all."
-	}
 	return f
 }
 

@@ -14,7 +14,7 @@ import (
 // fit is why a pod fits on no node, computed for every node and every constraint.
 type fit struct {
 	nodes []nodeFit
-	whole bool // the pods of all namespaces were read, so what is free is exact
+	whole bool // the pods of all namespaces were read, those of kube-system too, so what is free is exact
 }
 
 type nodeFit struct {
@@ -26,7 +26,7 @@ type nodeFit struct {
 
 // fit computes which constraints keep the pod off which node.
 func (s *Snapshot) fit(p *corev1.Pod) fit {
-	f := fit{whole: s.knows("pods", "") && s.knows(OtherPods, "")}
+	f := fit{whole: s.knows("pods", "") && s.knows(OtherPods, "") && s.index.namespaces["kube-system"]}
 	wants := podRequests(p)
 	for _, node := range s.nodes {
 		n := nodeFit{node: node, free: node.Status.Allocatable.DeepCopy()}
@@ -277,7 +277,7 @@ func requestWords(p *corev1.Pod) string {
 }
 
 // most says how much is free on the best node that nothing else forbids.
-func (f fit) most(name corev1.ResourceName) string {
+func (f fit) most(p *corev1.Pod, name corev1.ResourceName) string {
 	var best *resource.Quantity
 	for _, n := range f.nodes {
 		if slices.Contains(n.blocks, blockTaint) || slices.Contains(n.blocks, blockSelector) || slices.Contains(n.blocks, blockCordon) {
@@ -287,8 +287,8 @@ func (f fit) most(name corev1.ResourceName) string {
 			best = &free
 		}
 	}
-	if best == nil || !f.whole {
-		return ""
+	if wants := podRequests(p)[name]; best == nil || !f.whole && best.Cmp(wants) >= 0 {
+		return "" // pods that were not read use the rest
 	}
 	if best.Sign() < 0 {
 		best = resource.NewQuantity(0, best.Format)

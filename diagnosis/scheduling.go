@@ -191,9 +191,9 @@ func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string)
 func (p *pending) blockSentence(kind block, fits fit) string {
 	switch kind {
 	case blockCPU:
-		return fmt.Sprintf("No node has enough free cpu for %s%s", requestOf(p.pod, corev1.ResourceCPU), fits.most(corev1.ResourceCPU))
+		return fmt.Sprintf("No node has enough free cpu for %s%s", requestOf(p.pod, corev1.ResourceCPU), fits.most(p.pod, corev1.ResourceCPU))
 	case blockMemory:
-		return fmt.Sprintf("No node has enough free memory for %s%s", requestOf(p.pod, corev1.ResourceMemory), fits.most(corev1.ResourceMemory))
+		return fmt.Sprintf("No node has enough free memory for %s%s", requestOf(p.pod, corev1.ResourceMemory), fits.most(p.pod, corev1.ResourceMemory))
 	case blockPods:
 		return "Every node already runs as many pods as it may"
 	case blockTaint:

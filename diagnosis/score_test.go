@@ -3,30 +3,8 @@ package diagnosis_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
 )
-
-func TestTheReportSaysTheSame(t *testing.T) {
-	t.Parallel()
-	s, about := scenario(t, "missing-key")
-	d := diagnosis.Diagnose(s, about)
-	report := d.Report()
-	require.Equal(t, algesta.Bad, report.Tone)
-	require.Equal(t, d.Summary, report.Title.String())
-	require.Contains(t, report.Title, algesta.Name("mongodb-credentials"))
-	require.Contains(t, report.Title, algesta.Name("ms-orders-production"))
-	for _, block := range report.Body {
-		require.False(t, len(block.Text) > 0 && len(block.List) > 0, "a block is one thing")
-	}
-
-	s, about = scenario(t, "healthy-platform")
-	report = diagnosis.Diagnose(s, about).Report()
-	require.Equal(t, algesta.Good, report.Tone)
-	require.Empty(t, report.Body)
-}
 
 // BenchmarkFixtures counts how often the root cause comes first on the fixtures that are sick, and how many causes are
 // named on those that are well.
