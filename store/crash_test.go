@@ -59,31 +59,27 @@ func writeForEver(path string) error {
 		defer mu.Unlock()
 		_, _ = fmt.Fprintln(os.Stdout, what, id)
 	}
-	var all sync.WaitGroup
+	ends := make(chan error)
 	for range 4 {
-		all.Go(func() {
+		go func() {
 			for {
 				v := typed(algesta.NewOfferID())
-				if _, err = s.Receive(ctx, v); err != nil {
-					return
+				if _, err := s.Receive(ctx, v); err != nil {
+					ends <- err
 				}
 				acknowledge("inbox", v.Key)
 			}
-		})
-	}
-	for range 4 {
-		all.Go(func() {
+		}()
+		go func() {
 			for v := range s.Arrivals() {
-				err = s.Update(ctx, func(tx *store.Tx) error { return askedAndAnswered(tx, v) })
-				if err != nil {
-					return
+				if err := s.Update(ctx, func(tx *store.Tx) error { return askedAndAnswered(tx, v) }); err != nil {
+					ends <- err
 				}
 				acknowledge("request", v.Key)
 			}
-		})
+		}()
 	}
-	all.Wait()
-	return err
+	return <-ends
 }
 
 // askedAndAnswered writes to every table that belongs to one invocation.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -119,7 +120,7 @@ func TestARetryWaitsForItsTimeAndKeepsItsPlace(t *testing.T) {
 	require.NoError(t, s.Attempting(context.Background(), []int64{2}))
 	at := time.Now().Add(200 * time.Millisecond)
 	deliver(t, s, algesta.Delivery{ID: 2, Rev: 1, RetryAt: at})
-	empty(s.OutboxWake())
+	drain(s.OutboxWake())
 	require.Empty(t, owed(t, s), "the end does not overtake the plan")
 	next(t, s.OutboxWake())
 	require.False(t, time.Now().Before(at.Truncate(time.Millisecond)))
@@ -131,8 +132,8 @@ func TestARetryWaitsForItsTimeAndKeepsItsPlace(t *testing.T) {
 	require.Equal(t, []string{"c-1 end 3"}, owed(t, s))
 }
 
-// empty takes back a ring, so that the next one is a new one.
-func empty(c <-chan struct{}) {
+// drain takes back a ring, so that the next one is a new one.
+func drain(c <-chan struct{}) {
 	select {
 	case <-c:
 	default:
@@ -218,7 +219,9 @@ func TestEveryMessageArrivesInOrderWithItsLastContent(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		s, err := store.Open(context.Background(), "file:"+filepath.Join(dir, fmt.Sprint(n)), zapNop())
+		path := filepath.Join(dir, fmt.Sprint(n))
+		require.NoError(rt, os.WriteFile(path, empty(), 0o600))
+		s, err := store.Open(context.Background(), "file:"+path, zapNop())
 		require.NoError(rt, err)
 		defer func() { require.NoError(rt, s.Close(context.Background())) }()
 		slack := &slackThread{content: map[string]string{}}
@@ -244,8 +247,7 @@ func TestEveryMessageArrivesInOrderWithItsLastContent(t *testing.T) {
 			p.Report.Title = algesta.Say("{}", i)
 			require.NoError(rt, s.Update(context.Background(), func(tx *store.Tx) error { return tx.Post(p) }))
 		}
-		for range 100 {
-			slack.send(rt, s, ts, -1)
+		for slack.send(rt, s, ts, 0) {
 		}
 		for name, want := range last {
 			require.Equal(rt, want, slack.content[ts[name]], name)
@@ -270,10 +272,14 @@ func placed(names []string) (inThread []string) {
 	return inThread
 }
 
-// send sends what is due as Slack would take it; every fail-th message has to be tried again at once.
-func (c *slackThread) send(rt *rapid.T, s *store.Store, ts map[string]string, fail int) {
+// send sends what is due as Slack would take it; every fail-th message has to be tried again at once. It reports
+// whether there was anything.
+func (c *slackThread) send(rt *rapid.T, s *store.Store, ts map[string]string, fail int) bool {
 	all, err := s.Due(context.Background(), 100)
 	require.NoError(rt, err)
+	if len(all) == 0 {
+		return false
+	}
 	var done []algesta.Delivery
 	edits := false
 	lanes := map[string]bool{}
@@ -300,4 +306,5 @@ func (c *slackThread) send(rt *rapid.T, s *store.Store, ts map[string]string, fa
 		done = append(done, algesta.Delivery{ID: o.ID, Rev: o.Rev, TS: o.TS})
 	}
 	require.NoError(rt, s.Delivered(context.Background(), done))
+	return true
 }
