@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
@@ -22,6 +23,12 @@ type Observer interface {
 	Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error)
 	// Log is the end of a container's log, not redacted; an empty one is no error.
 	Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error)
+}
+
+// Registry can be asked whether an image is there; a Cluster may be one. ErrNotFound says that it is not; any other error, that
+// nothing is known.
+type Registry interface {
+	Image(ctx context.Context, image string) error
 }
 
 // What a message holds: more is in docs and in the cluster, and nobody reads it at night.
@@ -65,7 +72,16 @@ func Diagnose(ctx context.Context, o Observer, namespace string, now time.Time, 
 	}
 	s := diagnosis.NewSnapshot(now, objects, notCheckedOf(unread, namespace))
 	subject := about(s)
+	var reading sync.WaitGroup
+	var asked images
+	if registry, ok := o.(Registry); ok {
+		reading.Go(func() { asked = askRegistry(ctx, registry, objects) })
+	}
 	readLogs(ctx, o, s, diagnosis.WantedLogs(s, subject))
+	reading.Wait()
+	for image, state := range asked {
+		s.AddImage(image, state)
+	}
 	return diagnosis.Diagnose(s, subject), nil
 }
 
@@ -111,6 +127,48 @@ func readLogs(ctx context.Context, o Observer, s *diagnosis.Snapshot, wanted []d
 		}
 		s.LogUnread(w, why)
 	}
+}
+
+// images is what the registry said, by the image's name.
+type images map[string]diagnosis.ImageState
+
+// mostImages bounds what a registry is asked at a time: one tag is mistyped, not ten.
+const mostImages = 3
+
+// askRegistry looks up the images that a node could not pull. What is not known is left out.
+func askRegistry(ctx context.Context, registry Registry, objects []runtime.Object) images {
+	wanted := map[string]bool{}
+	for _, object := range objects {
+		pods, ok := object.(*corev1.PodList)
+		if !ok {
+			continue
+		}
+		for _, pod := range pods.Items {
+			for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+				if w := s.State.Waiting; w != nil && (w.Reason == "ErrImagePull" || w.Reason == "ImagePullBackOff") && len(wanted) < mostImages {
+					wanted[s.Image] = true
+				}
+			}
+		}
+	}
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	out := images{}
+	for image := range wanted {
+		asking.Go(func() {
+			err := registry.Image(ctx, image)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				out[image] = diagnosis.ImageFound
+			case errors.Is(err, algesta.ErrNotFound):
+				out[image] = diagnosis.ImageMissing
+			}
+		})
+	}
+	asking.Wait()
+	return out
 }
 
 // diagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
