@@ -33,7 +33,7 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 		d.Chains[i].WhyLower = whyLower(d.Chains[i], d.Chains[0])
 	}
 	d.Healthy = s.healthy(near, touched)
-	d.conclude(s, subject)
+	d.Verdict, d.Summary = d.conclude(s, subject)
 	return d
 }
 
@@ -56,29 +56,23 @@ func whyLower(c, first Chain) string {
 	return upperFirst(why) + "."
 }
 
-func (d *Diagnosis) conclude(s *Snapshot, subject Ref) {
+// conclude finds the verdict and the first line.
+func (d Diagnosis) conclude(s *Snapshot, subject Ref) (verdict Verdict, summary string) {
 	name := subject.Name
 	if subject == (Ref{}) {
 		name = "everything in this snapshot"
 	}
 	switch {
-	case len(d.Chains) == 0 && len(d.Healthy) == 0:
-		d.Verdict = Unknown
-		d.Summary = fmt.Sprintf("I found nothing wrong with %s, but there was nothing I could look at.", name)
-	case len(d.Chains) == 0:
-		d.Verdict = Healthy
-		d.Summary = fmt.Sprintf("%s is healthy: %s", name, strings.Join(sentenceParts(d.Healthy, 4), "; ")) + "."
-	case d.Chains[0].Impact.Level == Latent:
-		d.Verdict = Risky
-		d.Summary = d.Chains[0].Cause
-	default:
-		d.Verdict = Sick
-		d.Summary = d.Chains[0].Cause
+	case len(d.Chains) > 0 && d.Chains[0].Impact.Level == Latent:
+		return Risky, d.Chains[0].Cause
+	case len(d.Chains) > 0:
+		return Sick, d.Chains[0].Cause
+	case !s.knows("pods", subject.Namespace):
+		return Unknown, fmt.Sprintf("I could not look at the pods, so I cannot say whether %s is healthy.", name)
+	case len(d.Healthy) == 0:
+		return Unknown, fmt.Sprintf("I found nothing wrong with %s, but there was nothing I could look at.", name)
 	}
-	if len(d.Chains) == 0 && !s.knows("pods", subject.Namespace) {
-		d.Verdict = Unknown
-		d.Summary = fmt.Sprintf("I could not look at the pods, so I cannot say whether %s is healthy.", name)
-	}
+	return Healthy, fmt.Sprintf("%s is healthy: %s.", name, strings.Join(sentenceParts(d.Healthy, 4), "; "))
 }
 
 func sentenceParts(sentences []string, most int) []string {

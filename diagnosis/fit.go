@@ -24,23 +24,57 @@ type nodeFit struct {
 	free   corev1.ResourceList
 }
 
-// fit computes which constraints keep the pod off which node.
-func (s *Snapshot) fit(p *corev1.Pod) fit {
-	f := fit{whole: s.knows("pods", "") && s.knows(OtherPods, "") && s.index.namespaces["kube-system"]}
-	wants := podRequests(p)
-	for _, node := range s.nodes {
-		n := nodeFit{node: node, free: node.Status.Allocatable.DeepCopy()}
-		running := 0
-		for _, other := range s.index.podsOn[node.Name] {
-			running++
-			for name, quantity := range podRequests(other) {
+// room computes what is free on the nodes once for all pending pods of a diagnosis, and the fit once per workload, whose
+// pods are alike.
+type room struct {
+	s      *Snapshot
+	nodes  []nodeRoom
+	byWork map[*workload]fit
+	main   map[string]block // by the scheduler's message, which thousands of pods share
+}
+
+type nodeRoom struct {
+	free    corev1.ResourceList
+	running int
+}
+
+func (r *room) fit(p *corev1.Pod) fit {
+	owner := r.s.index.podOwner[p]
+	if known, ok := r.byWork[owner]; ok {
+		return known
+	}
+	if r.byWork == nil {
+		r.byWork = map[*workload]fit{}
+		r.measure()
+	}
+	f := r.s.fit(p, r.nodes)
+	r.byWork[owner] = f
+	return f
+}
+
+func (r *room) measure() {
+	for _, node := range r.s.nodes {
+		on := r.s.index.podsOn[node.Name]
+		n := nodeRoom{free: node.Status.Allocatable.DeepCopy(), running: len(on)}
+		for _, p := range on {
+			for name, quantity := range podRequests(p) {
 				if left, ok := n.free[name]; ok {
 					left.Sub(quantity)
 					n.free[name] = left
 				}
 			}
 		}
-		n.check(p, wants, running)
+		r.nodes = append(r.nodes, n)
+	}
+}
+
+// fit computes which constraints keep the pod off which node. rooms are those of the snapshot's nodes.
+func (s *Snapshot) fit(p *corev1.Pod, rooms []nodeRoom) fit {
+	f := fit{whole: s.knows("pods", "") && s.knows(OtherPods, "") && s.index.namespaces["kube-system"]}
+	wants := podRequests(p)
+	for i, node := range s.nodes {
+		n := nodeFit{node: node, free: rooms[i].free}
+		n.check(p, wants, rooms[i].running)
 		if s.volumeElsewhere(p, node) {
 			n.blocks = append(n.blocks, blockVolume)
 		}
@@ -278,20 +312,22 @@ func requestWords(p *corev1.Pod) string {
 
 // most says how much is free on the best node that nothing else forbids.
 func (f fit) most(p *corev1.Pod, name corev1.ResourceName) string {
-	var best *resource.Quantity
-	for _, n := range f.nodes {
+	var best resource.Quantity
+	found := false
+	for i := range f.nodes {
+		n := &f.nodes[i]
 		if slices.Contains(n.blocks, blockTaint) || slices.Contains(n.blocks, blockSelector) || slices.Contains(n.blocks, blockCordon) {
 			continue
 		}
-		if free, ok := n.free[name]; ok && (best == nil || best.Cmp(free) < 0) {
-			best = &free
+		if free, ok := n.free[name]; ok && (!found || best.Cmp(free) < 0) {
+			best, found = free, true
 		}
 	}
-	if wants := podRequests(p)[name]; best == nil || !f.whole && best.Cmp(wants) >= 0 {
+	if wants := podRequests(p)[name]; !found || !f.whole && best.Cmp(wants) >= 0 {
 		return "" // pods that were not read use the rest
 	}
 	if best.Sign() < 0 {
-		best = resource.NewQuantity(0, best.Format)
+		best = *resource.NewQuantity(0, best.Format)
 	}
 	return fmt.Sprintf(" (at most %s is free)", best.String())
 }

@@ -27,6 +27,7 @@ type pending struct {
 	s     *Snapshot
 	pod   *corev1.Pod
 	owner *workload
+	room  *room // shared by all pods of one diagnosis
 }
 
 // The windows of judgement. A crash loop alternates between running, ended and waiting, and its back-off grows to five
@@ -42,16 +43,17 @@ const (
 var waitingIsNormal = map[string]bool{"": true, "ContainerCreating": true, "PodInitializing": true}
 
 func (s *Snapshot) findInPods(add func(*Rule, *finding)) {
+	space := &room{s: s}
 	for _, p := range s.pods {
 		if p.DeletionTimestamp != nil {
-			s.askPod(add, p)
+			s.askPod(add, p, space)
 			continue
 		}
 		if over(p) || podReady(p) && steady(s, p) {
 			continue
 		}
 		if !s.askContainers(add, p) {
-			s.askPod(add, p)
+			s.askPod(add, p, space)
 		}
 	}
 }
@@ -66,8 +68,8 @@ func steady(s *Snapshot, p *corev1.Pod) bool {
 	return true
 }
 
-func (s *Snapshot) askPod(add func(*Rule, *finding), p *corev1.Pod) {
-	view := &pending{s: s, pod: p, owner: s.index.podOwner[p]}
+func (s *Snapshot) askPod(add func(*Rule, *finding), p *corev1.Pod, space *room) {
+	view := &pending{s: s, pod: p, owner: s.index.podOwner[p], room: space}
 	for i := range table {
 		if table[i].pod == nil {
 			continue

@@ -144,6 +144,28 @@ func TestUnknownNamesGetASuggestion(t *testing.T) {
 		diagnosis.Diagnose(diagnosis.NewSnapshot(noon, nil, []diagnosis.NotChecked{{Kind: "nodes", Reason: "no rights"}}), s.Subject("node/x", "")).Summary)
 }
 
+// BenchmarkAnalysis5000PendingPods is the worst case: nothing fits anywhere.
+func BenchmarkAnalysis5000PendingPods(b *testing.B) {
+	var objects []runtime.Object
+	for i := range 100 {
+		objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("n-%d", i)}})
+	}
+	for i := range 250 {
+		for _, o := range service("production", fmt.Sprintf("svc-%d", i), 20) {
+			if p, ok := o.(*corev1.Pod); ok {
+				p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+					Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/100 nodes are available: 100 Insufficient cpu.",
+				}}}
+			}
+			objects = append(objects, o)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+	}
+}
+
 func BenchmarkAnalysis5000Pods(b *testing.B) {
 	var objects []runtime.Object
 	for i := range 250 {

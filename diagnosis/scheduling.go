@@ -115,7 +115,7 @@ func blockedRule(id string, kind block, cause, remedy, fix string) Rule {
 		ID: id, Family: "scheduling", Class: ClassScheduling, Signal: "PodScheduled=False, reason Unschedulable: " + blockNames[kind], Cause: cause, Remedy: remedy, Source: schedulerSource,
 		pod: func(p *pending) *finding {
 			condition, ok := p.isUnschedulable()
-			if !ok || p.mainBlock(condition.Message) != kind {
+			if !ok || p.room.mainBlock(condition.Message) != kind {
 				return nil
 			}
 			return p.blocked(kind, condition, fix)
@@ -133,9 +133,22 @@ func (p *pending) isUnschedulable() (corev1.PodCondition, bool) {
 
 var nodesBlocked = regexp.MustCompile(`(\d+) (node\(s\)[^,.]*|Insufficient [^,.]+|Too many pods)`)
 
-// mainBlock is the constraint to name first: a resource where one is short on any node (more room helps), else the
-// constraint that the scheduler counts on the most nodes.
-func (p *pending) mainBlock(message string) block {
+// mainBlock is the constraint to name first, remembered by message: many pods wait for the same reason.
+func (r *room) mainBlock(message string) block {
+	if known, ok := r.main[message]; ok {
+		return known
+	}
+	if r.main == nil {
+		r.main = map[string]block{}
+	}
+	kind := mainBlock(message)
+	r.main[message] = kind
+	return kind
+}
+
+// mainBlock is a resource where one is short on any node (more room helps), else the constraint that the scheduler counts
+// on the most nodes.
+func mainBlock(message string) block {
 	message, _, _ = strings.Cut(message, "preemption:")
 	best, most := blockNone, 0
 	for _, m := range nodesBlocked.FindAllStringSubmatch(message, 20) {
@@ -164,7 +177,7 @@ func blockOf(words string) block {
 }
 
 func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string) *finding {
-	fits := p.s.fit(p.pod)
+	fits := p.room.fit(p.pod)
 	f := p.unscheduled(p.blockSentence(kind, fits), condition, Remedy{Text: fix})
 	f.key = blockNames[kind]
 	if kind == blockCPU || kind == blockMemory {

@@ -47,7 +47,7 @@ func Read(dir string) (Dump, error) {
 	if err != nil {
 		return Dump{}, fmt.Errorf("opening dump folder: %w", err)
 	}
-	defer root.Close() //nolint:errcheck // it was only read
+	defer func() { _ = root.Close() }() // it was only read
 	return ReadFS(root.FS())
 }
 
@@ -162,7 +162,7 @@ func (r *reader) load(folder fs.FS, name string) (data []byte, reason string) {
 	if err != nil {
 		return nil, "it could not be opened"
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer func() { _ = file.Close() }() // it was only read
 	data, err = io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
 	if err != nil {
 		return nil, "it could not be read"
