@@ -81,6 +81,9 @@ func resourceOf(list runtime.Object) (schema.GroupVersionResource, error) {
 	}
 	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
 	plural, _ := meta.UnsafeGuessKindToResource(kind)
+	if kind.Group == "metrics.k8s.io" { // the one group where the kind is not called like the resource
+		plural.Resource = map[string]string{"PodMetrics": "pods", "NodeMetrics": "nodes"}[kind.Kind]
+	}
 	return plural, nil
 }
 

@@ -158,8 +158,18 @@ func (s *still) List(_ context.Context, _, _ string, into runtime.Object) error 
 	items := map[string]any{"items": []any{}}
 	switch l := into.(type) {
 	case *unstructured.UnstructuredList:
-		if s.forbidden[kind] {
+		if s.forbidden[kind] || kind != "ReplicaSetList" && s.lists[kind] == nil {
 			return forbidden(kind)
+		}
+		for _, o := range s.lists[kind] {
+			object, err := raw(o)
+			if err != nil {
+				return err
+			}
+			l.Items = append(l.Items, unstructured.Unstructured{Object: object})
+		}
+		if kind != "ReplicaSetList" {
+			return nil
 		}
 		for _, set := range s.sets {
 			c := set.DeepCopy()

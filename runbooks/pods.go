@@ -14,7 +14,7 @@ var pods = register(Runbook{
 	Name:    "pods",
 	Aliases: []string{"get pods"},
 	Verb:    "pods",
-	Summary: "List the pods of a service with their state, restarts, age and node.",
+	Summary: "List the pods of a service with their state, restarts, age, node, cpu and memory.",
 	Example: "pods api-gateway production",
 	Answer:  answerPods,
 })
@@ -35,7 +35,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	}
 	report := algesta.Report{
 		Tone:  r.tone(),
-		Title: algesta.Say("{}: {} of {} ready", subject(in), count(serving(r.Pods), "pod"), len(r.Pods)),
+		Title: algesta.Say("{}: {} of {} ready", subject(in), serving(r.Pods), count(len(r.Pods), "pod")),
 	}
 	if len(r.Pods) == 0 {
 		report.Title = algesta.Say("{} has no pods ({} wanted).", subject(in), r.desired())
@@ -47,6 +47,12 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		table.Head = append(table.Head, "version")
 		for i, pod := range worstFirst(fresh, old)[:len(table.Rows)] {
 			table.Rows[i] = append(table.Rows[i], algesta.Say("{}", quote(version(mainOf(pod, in).Image))))
+		}
+	}
+	if measured := useOf(ctx, c, in.Workload.Namespace); measured != nil {
+		table.Head = append(table.Head, "cpu", "memory")
+		for i, pod := range worstFirst(fresh, old)[:len(table.Rows)] {
+			table.Rows[i] = append(table.Rows[i], usageCells(pod, measured)...)
 		}
 	}
 	report.Body = append(report.Body, algesta.Block{Table: &table})

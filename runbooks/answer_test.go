@@ -1,0 +1,104 @@
+package runbooks_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// answered is a report as lines: the title, texts, fields, and the rows of tables.
+func answered(t *testing.T, s *still, runbook string) []string {
+	t.Helper()
+	book, ok := runbooks.Find(runbook)
+	require.True(t, ok)
+	report, err := book.Answer(t.Context(), s, input(runbook, nil))
+	require.NoError(t, err)
+	requireNoSecret(t, report)
+	out := []string{report.Title.String()}
+	for _, b := range report.Body {
+		for _, f := range b.Fields {
+			out = append(out, f.Label+": "+f.Value.String())
+		}
+		if b.Table != nil {
+			out = append(out, strings.Join(b.Table.Head, " | "))
+			for _, row := range b.Table.Rows {
+				out = append(out, strings.Join(words(row), " | "))
+			}
+		}
+		out = append(out, words(b.List)...)
+		if len(b.Text) > 0 {
+			out = append(out, b.Text.String())
+		}
+	}
+	return out
+}
+
+func TestStatusThatPeopleSee(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	s.hpa()
+	require.Equal(t, []string{
+		"api-gateway in production: 4 of 4 ready on 12345, oldest pod 3 h",
+		"image: acralgestaproduction.azurecr.io/api-gateway:12345",
+		"revision: 3: “deploy 12345 by Luis (c-2)”",
+		"pods: 4 wanted, 4 ready, autoscaled 2–10",
+		"pod | state | restarts | age | node",
+		"api-gateway-production-hash3-aaaaa | ready | 0 | 3 h | aks-stdarproduction-0",
+		"api-gateway-production-hash3-bbbbb | ready | 0 | 3 h | aks-stdarproduction-0",
+		"api-gateway-production-hash3-ccccc | ready | 0 | 3 h | aks-stdarproduction-0",
+		"api-gateway-production-hash3-ddddd | ready | 0 | 3 h | aks-stdarproduction-0",
+	}, answered(t, s, "status"))
+}
+
+func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
+	lines := answered(t, s, "status")
+	require.Equal(t, "api-gateway in production: rolling out 12345: 0 of 4 new pods ready, 2 old serving", lines[0])
+	require.Contains(t, lines, "1 of 1 pod of the current revision crashes (exit 1, 3 restarts in 10 min). The 2 old pods still serve users.")
+	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
+}
+
+func TestHistoryThatPeopleSee(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{
+		"api-gateway in production has 3 revisions; 3 runs now",
+		"revision | version | made | ready | cause",
+		"3 (now, a restart) | 12345 | 3 h ago | 0 | deploy 12345 by Luis (c-2)",
+		"2 | 12345 | 5 h ago | 0 | deploy 12345 by Luis (c-2)",
+		"1 | 12344 | 3 days ago | 0 | deploy 12344 by Dana (c-1)",
+		"/algesta rollback api-gateway production would go to revision 1.",
+	}, answered(t, gateway(), "history"))
+}
+
+func TestPodsThatPeopleSee(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	s.lists["PodMetricsList"] = []any{map[string]any{
+		"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": map[string]any{"name": "api-gateway-production-hash3-aaaaa"},
+		"containers": []any{map[string]any{"name": "api-gateway", "usage": map[string]any{"cpu": "120000000n", "memory": "419840Ki"}}},
+	}}
+	lines := answered(t, s, "pods")
+	require.Equal(t, "api-gateway in production: 4 of 4 pods ready", lines[0])
+	require.Equal(t, "pod | state | restarts | age | node | cpu | memory", lines[1])
+	require.Equal(t, "api-gateway-production-hash3-aaaaa | ready | 0 | 3 h | aks-stdarproduction-0 | 120m | 410Mi", lines[2])
+	require.Equal(t, "api-gateway-production-hash3-bbbbb | ready | 0 | 3 h | aks-stdarproduction-0 | – | –", lines[3])
+}
+
+func TestADeploymentThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"status", "history", "pods"} {
+		book, _ := runbooks.Find(name)
+		_, err := book.Answer(t.Context(), &still{}, input(name, nil))
+		var e *algesta.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, algesta.ErrNotFound, e.Kind)
+		require.Equal(t, "There is no deployment api-gateway-production in namespace production.", e.Message.String())
+	}
+}

@@ -1,0 +1,66 @@
+package runbooks
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/3astronautas/algesta"
+)
+
+// use is what a pod takes now, as metrics-server measured it some seconds ago.
+type use struct{ cpu, memory resource.Quantity }
+
+// useOf is the use of the pods of a namespace, by name; nil where there is no metrics API or no right to it. A pod that is
+// not in it has no measurement yet, which is not the same as none.
+func useOf(ctx context.Context, c Cluster, namespace string) map[string]use {
+	measured := &unstructured.UnstructuredList{}
+	measured.SetGroupVersionKind(schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"})
+	if err := c.List(ctx, namespace, "", measured); err != nil {
+		return nil
+	}
+	out := map[string]use{}
+	for _, item := range measured.Items {
+		containers, _, _ := unstructured.NestedSlice(item.Object, "containers")
+		var u use
+		for _, container := range containers {
+			m, _ := container.(map[string]any)
+			amounts, _, _ := unstructured.NestedStringMap(m, "usage")
+			u.cpu.Add(parsed(amounts["cpu"]))
+			u.memory.Add(parsed(amounts["memory"]))
+		}
+		if len(containers) > 0 {
+			out[item.GetName()] = u
+		}
+	}
+	return out
+}
+
+func parsed(s string) resource.Quantity {
+	q, err := resource.ParseQuantity(s)
+	if err != nil {
+		return resource.Quantity{} // a measurement that cannot be read counts as none
+	}
+	return q
+}
+
+// usageCells are a pod's "120m" and "410Mi of 1Gi": what it takes, and the limit at which it is killed.
+func usageCells(pod *corev1.Pod, all map[string]use) []algesta.Text {
+	u, measured := all[pod.Name]
+	if !measured {
+		return []algesta.Text{algesta.Say("–"), algesta.Say("–")}
+	}
+	memory := algesta.Say("{}", amount(u.memory))
+	var limit resource.Quantity
+	for _, c := range pod.Spec.Containers {
+		limit.Add(c.Resources.Limits[corev1.ResourceMemory])
+	}
+	if !limit.IsZero() {
+		memory = algesta.Say("{} of {}", amount(u.memory), amount(limit))
+	}
+	return []algesta.Text{algesta.Say("{}", fmt.Sprintf("%dm", u.cpu.MilliValue())), memory}
+}
