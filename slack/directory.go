@@ -19,10 +19,14 @@ import (
 const (
 	askTimeout = 5 * time.Second
 	placeAge   = time.Minute
-	askSingly  = 6         // more groups than these are asked for in one call
-	namesAge   = time.Hour // of user groups, to print only
-	maxPeople  = 10_000    // kept in memory; then the memory starts anew
+	absentAge  = 2 * time.Second // whoever invites the bot does not wait long to be believed
+	askSingly  = 6               // more groups than these are asked for in one call
+	namesAge   = time.Hour       // of user groups, to print only
+	maxPeople  = 10_000          // kept in memory; then the memory starts anew
 	maxName    = 80
+	// The list of people is read in pages; Slack advises against larger ones. A larger workspace is not read to its end.
+	pageOfPeople = 500
+	maxPages     = 6
 )
 
 // directory answers who somebody is, from Slack and never by a guess: what cannot be asked and is too old is an error.
@@ -32,6 +36,7 @@ type directory struct {
 	identify func(context.Context) (self, error)
 	flights  *singleflight.Group
 	users    *rate.Limiter // users.info takes 100 a minute
+	lists    *rate.Limiter // users.list takes 20
 	places   *rate.Limiter // conversations.info takes 50
 	members  *rate.Limiter // usergroups.list and usergroups.users.list take 20
 	facts    *facts
@@ -67,6 +72,7 @@ func newDirectory(api *slackapi.Client, identify func(context.Context) (self, er
 	d := directory{
 		api: api, identify: identify, flights: &singleflight.Group{},
 		users:   rate.NewLimiter(rate.Every(time.Minute/60), 35),
+		lists:   rate.NewLimiter(rate.Every(time.Minute/8), 12), // by page
 		places:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
 		members: rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
 		facts:   &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}},
@@ -118,14 +124,30 @@ func unreachable(err error) error {
 	}
 }
 
-// person is what users.info says, asked again when it is older than maxAge.
+// person is what Slack says of somebody, asked again when it is older than maxAge. When so many people come at once that asking
+// for each would exceed the rate, everybody is asked for in one go.
 func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (person, error) {
-	d.facts.mu.Lock()
-	known, ok := d.facts.people[id.User]
-	d.facts.mu.Unlock()
-	if ok && time.Since(known.at) <= maxAge {
+	if known, ok := d.remembered(id.User, maxAge); ok {
 		return known, nil
 	}
+	if d.users.Tokens() < 1 && d.everybody(ctx) == nil {
+		// What was asked for just now is fresh, also for those who want no age at all.
+		if known, ok := d.remembered(id.User, max(maxAge, askTimeout)); ok {
+			return known, nil
+		}
+	}
+	return d.oneperson(ctx, id)
+}
+
+func (d directory) remembered(user string, maxAge time.Duration) (person, bool) {
+	d.facts.mu.Lock()
+	defer d.facts.mu.Unlock()
+	known, ok := d.facts.people[user]
+	return known, ok && time.Since(known.at) <= maxAge
+}
+
+// oneperson asks users.info.
+func (d directory) oneperson(ctx context.Context, id algesta.PersonID) (person, error) {
 	return ask(ctx, d, "user "+id.User, d.users, func(ctx context.Context) (person, error) {
 		at := time.Now()
 		u, err := d.api.GetUserInfoContext(ctx, id.User)
@@ -142,12 +164,53 @@ func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.
 		p := person{actor: actor, at: at}
 		d.facts.mu.Lock()
 		defer d.facts.mu.Unlock()
-		if len(d.facts.people) >= maxPeople {
-			clear(d.facts.people)
-		}
-		d.facts.people[id.User] = p
+		d.facts.remember(p)
 		return p, nil
 	})
+}
+
+// remember keeps a person. The caller holds mu.
+func (f *facts) remember(p person) {
+	if len(f.people) >= maxPeople {
+		clear(f.people)
+	}
+	f.people[p.actor.ID.User] = p
+}
+
+// everybody asks users.list, as far as maxPages go.
+func (d directory) everybody(ctx context.Context) error {
+	me, err := d.identify(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, d, "everybody", d.lists, func(ctx context.Context) (bool, error) {
+		pages := d.api.GetUsersPaginated(slackapi.GetUsersOptionLimit(pageOfPeople))
+		for n := range maxPages {
+			if n > 0 {
+				if err := d.lists.Wait(ctx); err != nil {
+					return false, fmt.Errorf("asking who is there: too many questions in a minute: %w", err)
+				}
+			}
+			at := time.Now()
+			next, err := pages.Next(ctx)
+			if next.Done(err) {
+				return true, nil
+			}
+			if err != nil {
+				return false, fmt.Errorf("asking who is there: %w", plainError(err))
+			}
+			pages = next
+			d.facts.mu.Lock()
+			for i := range pages.Users {
+				actor := actorOf(algesta.PersonID{Team: me.team, User: pages.Users[i].ID}, &pages.Users[i])
+				actor.AsOf = at
+				d.facts.remember(person{actor: actor, at: at})
+			}
+			d.facts.mu.Unlock()
+		}
+		return true, nil
+	})
+	return err
 }
 
 // actorOf applies the standing rules (design.md, decision 11).
@@ -270,9 +333,10 @@ func (d directory) allMembers(ctx context.Context) error {
 	return err
 }
 
-// warm learns the groups before the first command needs them.
+// warm learns people and groups before the first command needs them. Whoever needs what it did not get asks again and sees the error.
 func (d directory) warm(ctx context.Context) {
-	_, _, _ = d.groupsOf(ctx, "", time.Hour) // who needs them asks again and sees the error
+	_ = d.everybody(ctx)
+	_, _, _ = d.groupsOf(ctx, "", time.Hour)
 }
 
 // ask makes a call once for all who want the same, within the rate of its method. It takes askTimeout at most; a caller

@@ -171,6 +171,35 @@ func TestManyGroupsAreOneCall(t *testing.T) {
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
 }
 
+func TestACrowdIsKnownAtOnce(t *testing.T) {
+	t.Parallel()
+	s, server := asked(t)
+	const crowd = 300
+	for i := range crowd {
+		server.UpdateUser(slackd.User{ID: fmt.Sprintf("U0N%d", i), Name: fmt.Sprintf("n%d", i), RealName: "N", Guest: i%2 == 0})
+	}
+	var asking sync.WaitGroup
+	errs := make(chan error, crowd)
+	for i := range crowd {
+		asking.Go(func() {
+			a, err := s.Actor(t.Context(), person0(fmt.Sprintf("U0N%d", i)), ask10)
+			if err == nil && (a.Standing == algesta.Guest) != (i%2 == 0) {
+				err = fmt.Errorf("%s is a %s", a.ID, a.Standing)
+			}
+			errs <- err
+		})
+	}
+	asking.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	for _, call := range server.Calls() {
+		require.NotEqual(t, "ratelimited", call.Error, call.Method)
+	}
+	require.LessOrEqual(t, len(server.Calls("users.list")), 4)
+}
+
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	s, server := asked(t)
@@ -193,12 +222,13 @@ func TestPlaces(t *testing.T) {
 		})
 	}
 	require.NoError(t, server.Invite("U0LUIS", "C0RANDOM", "U0ALGESTA"))
-	p, err := s.Place(t.Context(), "C0RANDOM")
-	require.NoError(t, err)
-	require.True(t, p.Member, "whoever has just invited the bot is believed")
+	require.Eventually(t, func() bool {
+		p, err := s.Place(t.Context(), "C0RANDOM")
+		return err == nil && p.Member
+	}, 10*time.Second, 50*time.Millisecond, "whoever has just invited the bot is believed")
 
 	server.FailNext("conversations.info", slackd.Fault{Status: 500}, 1)
-	_, err = s.Place(t.Context(), "C0INCIDENTS")
+	_, err := s.Place(t.Context(), "C0INCIDENTS")
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
 }
 

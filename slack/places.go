@@ -15,13 +15,17 @@ import (
 
 var _ commands.Directory = (*Slack)(nil)
 
-// Place is a conversation as the bot sees it, at most a minute old. One that it cannot see, or that is archived, is one where
+// Place is a conversation as the bot sees it, at most a minute old, or absentAge where it is no member. One that it cannot see, or that is archived, is one where
 // it is no member.
 func (d directory) Place(ctx context.Context, channel string) (commands.Place, error) {
 	d.facts.mu.Lock()
 	known, ok := d.facts.places[channel]
 	d.facts.mu.Unlock()
-	if ok && time.Since(known.at) <= placeAge {
+	age := absentAge
+	if known.Member {
+		age = placeAge
+	}
+	if ok && time.Since(known.at) <= age {
 		return known.Place, nil
 	}
 	p, err := ask(ctx, d, "place "+channel, d.places, func(ctx context.Context) (place, error) {
@@ -39,9 +43,7 @@ func (d directory) Place(ctx context.Context, channel string) (commands.Place, e
 		d.facts.mu.Lock()
 		defer d.facts.mu.Unlock()
 		maps.DeleteFunc(d.facts.places, func(_ string, old place) bool { return p.at.Sub(old.at) > placeAge })
-		if p.Member { // whoever invites the bot does not wait a minute to be believed
-			d.facts.places[channel] = p
-		}
+		d.facts.places[channel] = p
 		return p, nil
 	})
 	if err != nil {
