@@ -309,6 +309,11 @@ var effects = map[effect][3]string{
 	notReady:       {"no pod of %s becomes ready", "the new pods of %s do not become ready", "%d of %d pods of %s are not ready"},
 }
 
+// alone are the ends of sentences about a pod that nothing manages.
+var alone = map[effect]string{
+	cannotStart: "cannot start", cannotSchedule: "finds no node", keepCrashing: "keeps crashing", notReady: "does not become ready",
+}
+
 func (s *Snapshot) whom(f *finding, names string) string {
 	total, ready, onlyNew, missing := 0, 0, true, 0
 	for _, hit := range f.hits {
@@ -329,6 +334,9 @@ func (s *Snapshot) whom(f *finding, names string) string {
 			return fmt.Sprintf("%s of %s cannot be created", count(missing, "pod"), names)
 		}
 		return fmt.Sprintf("no new pod of %s can be created", names)
+	}
+	if len(f.hits) == 1 && f.hits[0].Kind == KindPod {
+		return "pod " + names + " " + alone[f.effect]
 	}
 	forms := effects[f.effect]
 	switch {

@@ -93,6 +93,9 @@ func outOfMemory(c *instance) *finding {
 		what:  fmt.Sprintf("%s of %s is killed for using more memory than it may%s", upperFirst(c.container()), c.owner.ref.Name, c.memoryLimit()),
 		shown: []Evidence{c.endEvidence()},
 	}
+	if c.memoryLimit() == "" {
+		f.what = fmt.Sprintf("%s of %s has no memory limit, and its node ran out of memory and killed it", upperFirst(c.container()), c.owner.ref.Name)
+	}
 	fix := "Raise the memory limit"
 	if before := c.memoryBefore(); before != "" {
 		f.show(Evidence{Object: c.owner.ref, Field: "spec.template resources.limits.memory", Quote: "the revision before had " + before}, false)
@@ -104,6 +107,9 @@ func outOfMemory(c *instance) *finding {
 		f.what += fmt.Sprintf("; it has restarted %d times and runs for now", c.status.RestartCount)
 	}
 	f.remedy = Remedy{Text: fix + ", if the quota and the nodes have room.", Command: c.setMemory()}
+	if f.remedy.Command == "" {
+		f.remedy = Remedy{Text: "Give it a memory request and limit that fit the node.", Command: "kubectl describe node " + c.pod.Spec.NodeName}
+	}
 	if c.newlyBroken() {
 		f.remedy = c.rollbackOr(fix + ".")
 	}

@@ -161,18 +161,26 @@ func (c *instance) dependency(host, port, line string) (words string, subject Re
 	return "what " + c.owner.ref.Name + " calls", Ref{KindDependency, c.pod.Namespace, "called by " + c.owner.ref.Name}, ""
 }
 
-// serviceAt finds the Service behind a cluster name or a cluster IP.
+// serviceAt finds the Service behind a cluster name, the name of a pod of a headless Service, or a cluster IP.
 func (s *Snapshot) serviceAt(host, namespace string) (Ref, bool) {
 	if host == "" {
 		return Ref{}, false
 	}
-	parts := strings.Split(strings.TrimSuffix(host, "."), ".")
-	ref := Ref{KindService, namespace, parts[0]}
-	if len(parts) > 1 {
-		ref.Namespace = parts[1]
+	parts := strings.Split(strings.TrimSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local"), ".")
+	candidates := []Ref{{KindService, namespace, parts[0]}}
+	if len(parts) >= 2 { // service.namespace, or pod.service
+		candidates = []Ref{{KindService, parts[1], parts[0]}, {KindService, namespace, parts[1]}}
 	}
-	if s.index.services[ref] != nil && (len(parts) < 3 || parts[2] == "svc") {
-		return ref, true
+	if len(parts) >= 3 { // service.namespace.svc, or pod.service.namespace
+		candidates = []Ref{{KindService, parts[2], parts[1]}}
+		if parts[2] == "svc" {
+			candidates = []Ref{{KindService, parts[1], parts[0]}}
+		}
+	}
+	for _, ref := range candidates {
+		if s.index.services[ref] != nil {
+			return ref, true
+		}
 	}
 	for _, service := range s.services {
 		if service.Spec.ClusterIP == host || slices.Contains(service.Spec.ClusterIPs, host) {

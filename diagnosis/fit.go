@@ -252,64 +252,6 @@ func matchesLabels(term corev1.PodAffinityTerm, p *corev1.Pod) bool {
 	return selectorOf(term.LabelSelector).Matches(labels.Set(p.Labels))
 }
 
-// podRequests is what the scheduler counts: the sum of the containers and sidecars, or the biggest init container with
-// the sidecars before it, and the overhead of the runtime class.
-func podRequests(p *corev1.Pod) corev1.ResourceList {
-	total, sidecars, peak := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
-	for i := range p.Spec.Containers {
-		addList(total, p.Spec.Containers[i].Resources.Requests)
-	}
-	for i := range p.Spec.InitContainers {
-		c := &p.Spec.InitContainers[i]
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			addList(total, c.Resources.Requests)
-			addList(sidecars, c.Resources.Requests)
-			maxList(peak, sidecars)
-			continue
-		}
-		now := sidecars.DeepCopy()
-		addList(now, c.Resources.Requests)
-		maxList(peak, now)
-	}
-	maxList(total, peak)
-	if p.Spec.Resources != nil {
-		for name, quantity := range p.Spec.Resources.Requests {
-			total[name] = quantity
-		}
-	}
-	addList(total, p.Spec.Overhead)
-	return total
-}
-
-func addList(sum, more corev1.ResourceList) {
-	for name, quantity := range more {
-		have := sum[name]
-		have.Add(quantity)
-		sum[name] = have
-	}
-}
-
-func maxList(most, other corev1.ResourceList) {
-	for name, quantity := range other {
-		if have, ok := most[name]; !ok || have.Cmp(quantity) < 0 {
-			most[name] = quantity
-		}
-	}
-}
-
-func requestOf(p *corev1.Pod, name corev1.ResourceName) string {
-	quantity, ok := podRequests(p)[name]
-	if !ok {
-		return "a pod"
-	}
-	return fmt.Sprintf("a pod that requests %s", quantity.String())
-}
-
-func requestWords(p *corev1.Pod) string {
-	cpu, memory := podRequests(p)[corev1.ResourceCPU], podRequests(p)[corev1.ResourceMemory]
-	return fmt.Sprintf("cpu %s, memory %s", cpu.String(), memory.String())
-}
-
 // most says how much is free on the best node that nothing else forbids.
 func (f fit) most(p *corev1.Pod, name corev1.ResourceName) string {
 	var best resource.Quantity
@@ -416,5 +358,3 @@ func (f fit) residual(named block) []string {
 	}
 	return words
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

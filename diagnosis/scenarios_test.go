@@ -71,6 +71,7 @@ func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
 		"missing-key":                    {"Secret mongodb-credentials has no key uri, so no pod of ms-orders-production can start.", []string{"secret-key-missing"}, 1},
 		"shared-database":                {"MongoDB rejects the credentials, so every pod of ms-orders-production and ms-provider-production keeps crashing.", []string{"dependency-auth"}, 2},
 		"caller-of-a-broken-service":     {"The image of container ms-orders lacks express, so every pod of ms-orders-production keeps crashing.", []string{"broken-build"}, 1},
+		"broken-database-in-the-cluster": {"", []string{"out-of-memory"}, 1},
 		"same-words-in-two-services":     {"", []string{"program-error"}, 2},
 		"scaled-to-zero":                 {"Deployment ms-orders-production is scaled to zero: it runs no pods, and nothing is broken.", []string{"scaled-to-zero"}, 1},
 		"bad-image-while-old-pods-serve": {"", []string{"image-not-found"}, 1},

@@ -282,8 +282,11 @@ func noReadyEndpoint(s *Snapshot) []*finding {
 			continue // all of them are just starting
 		}
 		words := "none of its " + count(len(pods), "pod") + " is ready"
-		if len(pods) == 0 {
+		switch len(pods) {
+		case 0:
 			words = "it has no pods"
+		case 1:
+			words = "its only pod is not ready"
 		}
 		found = append(found, &finding{
 			subject: ref, pods: pods, sure: Low, level: Outage, unsure: "I do not know why; this is what I saw.",
