@@ -74,7 +74,7 @@ func compile(ctx context.Context, source, out string, progress io.Writer) error 
 		"12 minutes on two cores; the result is kept in your cache folder.\n", kubernetesVersion)
 	const version = "k8s.io/component-base/version."
 	//nolint:gosec // the arguments are this file's and a folder that it made
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-v", "-o", out+string(filepath.Separator), "-ldflags",
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-v", "-o", out+string(filepath.Separator), "-ldflags",
 		"-s -w -X "+version+"gitVersion="+kubernetesVersion+" -X "+version+"gitMajor=1 -X "+version+"gitMinor=37 -X "+
 			version+"gitTreeState=clean", "./cmd/...")
 	cmd.Dir = source
