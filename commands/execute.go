@@ -20,6 +20,9 @@ const (
 	whileUnreachable = 5 * time.Second // the cluster or Slack does not answer
 	whileBlocked     = time.Second     // another write to the same workload is under way
 	afterDoubt       = time.Second     // before looking whether a write happened
+	// roleTime is how long a refusal may last before it is believed: an API server that has just started refuses everything
+	// until it has read its roles.
+	roleTime = 20 * time.Second
 )
 
 // errBlocked says that another write to the workload is intended or doubtful. It never reaches a person.
@@ -173,6 +176,13 @@ func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algest
 func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	if is(err, algesta.ErrUnreachable) {
 		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("Nothing was changed. I try again until {}.", algesta.At(r.StartBy))))
+	}
+	if is(err, algesta.ErrForbidden) {
+		now := time.Now()
+		first, _ := d.looks.LoadOrStore(r.ID+" forbidden", look{at: now})
+		if now.Sub(first.(look).at) < roleTime {
+			return whileBlocked, nil
+		}
 	}
 	var known *algesta.Error
 	if !errors.As(err, &known) {
