@@ -9,15 +9,11 @@ import (
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
-// verbs is how the bot lists its commands.
-const verbs = "status, history, pods, rollback, restart, scale, deploy, whoami, can-i and help"
-
 func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	cases := map[string]struct{ user, channel, text, want string }{
 		"an unknown verb":           {luis, ops, "rolback api-gateway production", "I do not know the command \"rolback\". Did you mean rollback?\n/algesta rollback api-gateway production"},
-		"nonsense":                  {luis, ops, "make me a coffee", "I do not know the command \"make\". I know " + verbs + ".\n/algesta help"},
 		"an unknown service":        {luis, ops, "rollback api-gatewy production", "There is no service \"api-gatewy\" in production. Did you mean api-gateway?\n/algesta rollback api-gateway production"},
 		"an unknown environment":    {luis, ops, "rollback api-gateway prodution", "There is no environment \"prodution\". Did you mean production?\n/algesta rollback api-gateway production"},
 		"an unknown option":         {luis, ops, "rollback api-gateway production --to-revison=2", "rollback has no option --to-revison. Did you mean --to-revision?\n/algesta rollback api-gateway production"},
@@ -51,6 +47,8 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			require.Equal(t, c.want, w.answer(c.user, c.channel, c.text))
 		})
 	}
+	require.Regexp(t, `^I do not know the command "make"\. I know status, history, pods, .* and help\.
+/algesta help$`, w.answer(luis, ops, "make me a coffee"))
 	require.Empty(t, w.slack.Messages(ops), "nobody else was bothered")
 	w.requireUntouched()
 }
