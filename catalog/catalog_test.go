@@ -129,8 +129,7 @@ func TestResolveSaysWhatIsNotThere(t *testing.T) {
 			require.Equal(t, tc.message, told.Message.String())
 			require.Equal(t, tc.hint, told.Hint.String())
 			require.ErrorIs(t, err, tc.kind)
-			var meant catalog.Meant
-			if errors.As(err, &meant) {
+			if meant, ok := errors.AsType[catalog.NameError](err); ok {
 				service, environment := meant.Meant()
 				require.Equal(t, tc.meant, service+" "+environment)
 			} else {

@@ -9,21 +9,21 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Meant is the cause of an error about names when it is known what was probably meant: whoever knows the whole
+// NameError is the cause of an error about names when it is known what was probably meant: whoever knows the whole
 // command can offer it anew with these names. Environment is never "".
-type Meant struct{ service, environment string }
+type NameError struct{ service, environment string }
 
 // Error is for the log.
-func (m Meant) Error() string { return "probably meant " + m.service + " in " + m.environment }
+func (m NameError) Error() string { return "probably meant " + m.service + " in " + m.environment }
 
 // Meant are the names to use instead.
-func (m Meant) Meant() (service, environment string) { return m.service, m.environment }
+func (m NameError) Meant() (service, environment string) { return m.service, m.environment }
 
 // Resolve finds the service in the environment, both as typed: in any case, by alias, in either order, or the Deployment's
 // own name, which may stand for both. An empty service gives the environment alone, for commands about something else in it.
 //
 // A name that is not there is an *algesta.Error of kind ErrUnknownName; a missing one is ErrUsage; where it is known what was
-// meant, a Meant is its cause. Names of what is not visible are neither suggested nor denied: there the target follows
+// meant, a NameError is its cause. Names of what is not visible are neither suggested nor denied: there the target follows
 // from the template, and the policy speaks.
 func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(algesta.Target) bool) (algesta.Target, error) {
 	l := look{Catalog: c, visible: visible}
@@ -71,7 +71,7 @@ func (l look) in(i int, service string) (algesta.Target, error) {
 		return algesta.Target{}, &algesta.Error{
 			Kind:    algesta.ErrUnknownName,
 			Message: algesta.Say("{} belongs to {}, not to {}.", service, t.Environment, e.Name),
-			Err:     Meant{t.Service, t.Environment},
+			Err:     NameError{t.Service, t.Environment},
 		}
 	}
 	t, valid := l.byTemplate(e, service)
@@ -132,7 +132,7 @@ func (l look) withoutEnvironment(service string) (algesta.Target, error) {
 		found, _ := l.discovered(i)
 		if names := l.visibleServices(e, found); len(names) > 0 {
 			err.Hint = algesta.Say("I see {} there.", few(names))
-			err.Err = Meant{names[0], e.Name}
+			err.Err = NameError{names[0], e.Name}
 		}
 		return algesta.Target{}, err
 	}
@@ -194,7 +194,7 @@ func (l look) whichEnvironment(service string) error {
 	err := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean?")}
 	if len(has) > 0 {
 		err.Message = algesta.Say("Which environment do you mean: {}?", list(has, "or"))
-		err.Err = Meant{service, has[0]}
+		err.Err = NameError{service, has[0]}
 	}
 	return err
 }
@@ -216,7 +216,7 @@ func (l look) unknownEnvironment(service, env string) error {
 	if near := algesta.Nearest(env, words); near != "" {
 		name := l.envs[l.words[near]].Name
 		err.Message = err.Message.Then("Did you mean {}?", name)
-		err.Err = Meant{service, name}
+		err.Err = NameError{service, name}
 	} else if len(names) > 0 {
 		err.Hint = algesta.Say("You can name {}.", list(names, "or"))
 	}
@@ -248,7 +248,7 @@ func (l look) unknownService(e environment, found services, service string) erro
 			near = s
 		}
 		err.Message = err.Message.Then("Did you mean {}?", near)
-		err.Err = Meant{near, e.Name}
+		err.Err = NameError{near, e.Name}
 	} else if len(names) > 0 {
 		err.Hint = algesta.Say("I see {} there.", few(names))
 	}

@@ -191,7 +191,7 @@ func limited(l limit, err error) algesta.Decision {
 	return refuse(l.name, algesta.Say("{}", l.otherwise), algesta.Say("This is the limit \"{}\" of the policy.", l.name))
 }
 
-// wanted is "It needs 1 yes of @platform."
+// wanted says whose yes is needed, one sentence a rule.
 func wanted(needs []algesta.Requirement) algesta.Text {
 	var out algesta.Text
 	for _, n := range needs {
