@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -226,6 +227,29 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 		}
 		return f
 	}
+}
+
+// WantedImages lists the images near the subject that nodes cannot pull, at most three: what the registry says about them
+// can be added by AddImage before the diagnosis.
+func WantedImages(s *Snapshot, about Ref) []string {
+	subject, problem := s.resolve(about)
+	if problem != "" {
+		return nil
+	}
+	const most = 3
+	near := s.around(subject)
+	var images []string
+	for _, p := range s.pods {
+		if over(p) || podReady(p) || p.DeletionTimestamp != nil || !near.has(s.index.podOwner[p].ref) && !near.has(refOf(KindPod, p)) {
+			continue
+		}
+		for _, c := range s.sickContainers(p) {
+			if c.pulls() && !slices.Contains(images, c.spec.Image) && len(images) < most {
+				images = append(images, c.spec.Image)
+			}
+		}
+	}
+	return images
 }
 
 func (c *instance) imageFinding(what, fix string) *finding {
