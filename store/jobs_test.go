@@ -97,6 +97,22 @@ func TestAHandlerAsksToBeCalledAgain(t *testing.T) {
 	quiet(t, s)
 }
 
+func TestAHandlerHasEightSeconds(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	left := make(chan time.Duration, 1)
+	start(t, s, map[algesta.JobKind]store.Handler{algesta.FollowJob: func(ctx context.Context, _ string) (time.Duration, error) {
+		deadline, _ := ctx.Deadline()
+		left <- time.Until(deadline)
+		return 0, nil
+	}})
+	schedule(t, s, algesta.FollowJob, "c-1", time.Now())
+	got := next(t, left)
+	require.Positive(t, got)
+	require.LessOrEqual(t, got, 8*time.Second)
+	quiet(t, s)
+}
+
 func TestErrorsAndPanicsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	s := fresh(t)

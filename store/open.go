@@ -67,7 +67,14 @@ func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) 
 
 // open opens the two pools and prepares the file.
 func (s *Store) open(ctx context.Context, path string) error {
-	var err error
+	// SQLite would let everybody on the machine read it; its other files take over these rights.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return fmt.Errorf("creating the file: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("creating the file: %w", err)
+	}
 	if s.write, err = pool(path, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}}); err != nil {

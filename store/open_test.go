@@ -112,6 +112,18 @@ func TestTheSweepFreesWhatAKilledProcessLeft(t *testing.T) {
 	require.Equal(t, 1, count(t, s, `SELECT COUNT(*) FROM river_job WHERE state = 'scheduled' AND args ->> 'request' = 'c-2'`))
 }
 
+func TestOnlyItsOwnerMayReadTheFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	s := open(t, path)
+	update(t, s, func(tx *store.Tx) error { return tx.Create(pending("c-1")) })
+	for _, file := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), file)
+	}
+}
+
 func TestAReadOnlyFolderIsSaid(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() == 0 {
