@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	clientcache "k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 
 	"github.com/3astronautas/algesta"
 )
@@ -173,6 +174,7 @@ func (k *cache) signal() {
 // Start fills and keeps the caches until ctx ends, and returns when everything it started has ended.
 func (c *Cluster) Start(ctx context.Context) {
 	k := c.cache
+	ctx = klog.NewContext(ctx, klog.Logger{}) // silent: client-go's own lines quote the server, and have another form than the bot's log
 	var waiting sync.WaitGroup
 	for namespace, w := range k.spaces {
 		w.factory.StartWithContext(ctx)

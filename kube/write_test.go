@@ -206,7 +206,9 @@ func TestApplyTriesAgainWhereOnlyTheResourceVersionMoved(t *testing.T) {
 	stale := 0
 	_, err := p.bot.Apply(t.Context(), change, "op-c-3", func(ctx context.Context, i algesta.Intent) error {
 		if stale++; stale <= 2 { // between the read and the patch
-			p.kubectl(t, "label", "deployment/api-gateway", "--overwrite", fmt.Sprintf("seen=%d", stale))
+			label := fmt.Sprintf(`{"metadata":{"labels":{"seen":"%d"}}}`, stale)
+			_, err := p.Client.AppsV1().Deployments(p.w.Namespace).Patch(ctx, p.w.Name, types.MergePatchType, []byte(label), metav1.PatchOptions{})
+			require.NoError(t, err)
 		}
 		return r.intend(ctx, i)
 	})
