@@ -66,7 +66,7 @@ var empty = sync.OnceValue(func() []byte {
 	if err != nil {
 		panic(err)
 	}
-	b, err := os.ReadFile(path) //nolint:gosec // its own file
+	b, err := os.ReadFile(path)
 	if err != nil {
 		panic(err)
 	}
