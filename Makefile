@@ -28,7 +28,7 @@ sandbox: ## Build the sandbox's control plane once (about 12 minutes cold on two
 .PHONY: test
 test: sandbox browser ## Run every test, on real parts
 	go test $(TESTFLAGS) $(PACKAGES)
-	cd sandbox/cluster && go vet ./...
+	cd sandbox/cluster && go vet -trimpath ./... && go test -trimpath ./kubelet/... ./supervisor/...
 
 .PHONY: bench
 bench: sandbox ## Measure the figures of docs/benchmarks.md and write .cache/bench.json
@@ -55,3 +55,5 @@ fmt: $(LINT) ## Format the code
 .PHONY: generate
 generate: ## Make the generated documents anew (RUNBOOKS.md, docs/diagnoses.md)
 	go generate ./...
+
+include sandbox/sandbox.mk

@@ -99,7 +99,7 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 	case r.Status == algesta.Pending:
 		var asks algesta.Text
 		for _, m := range missing {
-			asks = join(asks, algesta.Say("{}: {}.", mentions(m.Approvers), ask(m.Lacks)))
+			asks = join(asks, algesta.Say("{}: {}.", n.mentions(m.Approvers), ask(m.Lacks)))
 		}
 		if len(r.DecidedBy) > 0 {
 			asks = join(algesta.Say("{} said yes.", who(r.DecidedBy)), asks)
@@ -122,14 +122,17 @@ func ask(lacks int) string {
 }
 
 // mentions are the approvers, notified.
-func mentions(subjects []algesta.Subject) algesta.Text {
+func (n names) mentions(subjects []algesta.Subject) algesta.Text {
 	var out algesta.Text
-	for _, s := range subjects {
-		if len(out) > 0 {
-			out = algesta.Say("{} {}", out, algesta.MentionSubject(s))
-			continue
+	for i, s := range subjects {
+		m := algesta.MentionSubject(s)
+		if name := n[s]; name != "" { // for those who read it in a terminal
+			m.Text = "@" + strings.TrimPrefix(name, "@")
 		}
-		out = algesta.Say("{}", algesta.MentionSubject(s))
+		if i > 0 {
+			out = append(out, algesta.Span{Text: " "})
+		}
+		out = append(out, m)
 	}
 	return out
 }

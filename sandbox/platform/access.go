@@ -31,6 +31,7 @@ func BotRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"batch"}, Verbs: look, Resources: []string{"jobs", "cronjobs"}},
 		{APIGroups: []string{"discovery.k8s.io"}, Verbs: look, Resources: []string{"endpointslices"}},
 		{APIGroups: []string{"events.k8s.io"}, Verbs: look, Resources: []string{"events"}},
+		{APIGroups: []string{"metrics.k8s.io"}, Verbs: []string{"get", "list"}, Resources: []string{"pods", "nodes"}},
 		{APIGroups: []string{"networking.k8s.io"}, Verbs: look, Resources: []string{"ingresses", "ingressclasses"}},
 		{APIGroups: []string{"policy"}, Verbs: look, Resources: []string{"poddisruptionbudgets"}},
 		{APIGroups: []string{"storage.k8s.io"}, Verbs: look, Resources: []string{"storageclasses"}},

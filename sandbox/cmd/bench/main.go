@@ -86,6 +86,7 @@ func run(ctx context.Context, out string, only []string) error {
 	r.part(ctx, "latency", only, func(ctx context.Context) error { return w.latency(ctx, r) })
 	r.part(ctx, "ack", only, func(ctx context.Context) error { return w.acks(ctx, r) })
 	r.part(ctx, "resources", only, func(ctx context.Context) error { return w.resources(ctx, r) })
+	r.part(ctx, "diagnose", only, func(ctx context.Context) error { return w.diagnose(ctx, r) })
 	if err := r.save(out); err != nil {
 		return err
 	}

@@ -87,8 +87,12 @@ func (w *world) resources(ctx context.Context, r *results) error {
 	return nil
 }
 
-// addPods runs 500 more pods in development, on further nodes.
+// addPods runs 500 more pods in development, on further nodes, unless they are there already.
 func (w *world) addPods(ctx context.Context) error {
+	if w.crowded {
+		return nil
+	}
+	w.crowded = true
 	if err := w.cluster.AddNodes(ctx, morePods/perNode); err != nil {
 		return err
 	}

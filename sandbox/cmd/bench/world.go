@@ -29,6 +29,7 @@ type world struct {
 	binary  string
 	cfg     bot.Config
 	dir     string
+	crowded bool // the 500 pods are there
 }
 
 // open starts the platform, a Slack without rate limits for edits (they are measured elsewhere) and 200 more people, and the bot.

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"golang.org/x/tools/txtar"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/console"
+	"github.com/3astronautas/algesta/sandbox/control"
+	"github.com/3astronautas/algesta/sandbox/platform"
+)
+
+// rewrite makes the golden conversations anew: go test ./cmd/bot -run TestTalk -update.
+var rewrite = flag.Bool("update", false, "rewrite the golden conversations")
+
+// A golden conversation is a file that a customer can read: who says what, what the bot answers, what was written. It runs with
+// the real parser, policy, runbooks and clients through the console, on the sandbox's control plane.
+func TestTalk(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../commands/testdata/talk/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	cluster := control.ForTest(t)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			require.NoError(t, err)
+			parts := map[string]string{}
+			for _, f := range archive.Files {
+				parts[f.Name] = string(f.Data)
+			}
+			got := newConversation(t, cluster, parts).run(parts["talk"])
+			if *rewrite {
+				for i := range archive.Files {
+					if archive.Files[i].Name == "talk" {
+						archive.Files[i].Data = []byte(got)
+					}
+				}
+				require.NoError(t, os.WriteFile(file, txtar.Format(archive), 0o600))
+				return
+			}
+			require.Equal(t, parts["talk"], got)
+		})
+	}
+}
+
+// speaker is who stands before the > of a line that a person typed.
+var speaker = regexp.MustCompile(`^[a-z]+( in #[a-z]+)?$`)
+
+// conversation is a running bot with a console.
+type conversation struct {
+	t       *testing.T
+	rooms   *rooms
+	console *console.Console
+	out     *bytes.Buffer
+	site    platform.Site
+	cluster *control.Cluster
+	began   time.Time
+}
+
+func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]string) *conversation {
+	t.Helper()
+	site := platform.NewSite(t, cluster)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	require.NoError(t, site.Apply(ctx, cluster, "production"))
+	dir := t.TempDir()
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	require.NoError(t, platform.WriteBotKubeconfig(ctx, cluster, kubeconfig))
+	policy := strings.ReplaceAll(parts["policy.yaml"], "[production]", "["+site.Namespace("production")+"]")
+	config := fmt.Sprintf(`
+apiVersion: algesta.io/v1
+kind: Config
+clusters: [{name: %[1]s, access: kubeconfig, kubeconfig: %[2]s, context: %[1]s, sandbox: true}]
+environments: [{name: production, aliases: [prod], cluster: %[1]s, namespace: %[3]s, deployment: "{service}-production"}]
+services: [{name: api-gateway, aliases: [gateway]}]
+policyFile: %[4]s/policy.yaml
+store: file:%[4]s/a.db
+follow: {soak: 1s}
+`, platform.ClusterProduction, kubeconfig, site.Namespace("production"), dir)
+	for name, text := range map[string]string{"policy.yaml": policy, "config.yaml": config} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	cfg, err := loadConfigWithoutSlack(filepath.Join(dir, "config.yaml"))
+	require.NoError(t, err)
+	people, err := console.ParsePeople([]byte(parts["people.yaml"]))
+	require.NoError(t, err)
+	c := &conversation{t: t, out: &bytes.Buffer{}, site: site, cluster: cluster, began: time.Now()}
+	c.rooms, err = openRooms(t.Context(), cfg, zap.NewNop())
+	require.NoError(t, err)
+	require.NoError(t, c.rooms.dispatch(people))
+	c.console, err = console.New(console.Config{People: people, Inbox: c.rooms.store, Outbox: c.rooms.store, Short: true}, c.out)
+	require.NoError(t, err)
+	running, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() {
+		done <- c.rooms.work(running, func(ctx context.Context) error { <-ctx.Done(); return nil })
+	}()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done)
+		c.rooms.close(context.WithoutCancel(t.Context()))
+	})
+	c.until("the caches are warm", func() bool {
+		return c.rooms.clusters[platform.ClusterProduction].Synced() && len(c.rooms.catalog.Known(t.Context())) > 0
+	})
+	return c
+}
+
+// run types the lines of the people and returns the whole conversation, with what was written at its end.
+func (c *conversation) run(talk string) string {
+	for line := range strings.Lines(talk) {
+		who, _, said := strings.Cut(line, ">")
+		if !said || strings.HasPrefix(line, "bot") || !speaker.MatchString(who) {
+			continue // what the bot said when this was written
+		}
+		fmt.Fprint(c.out, line)
+		require.NoError(c.t, c.console.Type(c.t.Context(), line))
+		c.until("there is an answer", func() bool {
+			due, err := c.rooms.store.Due(c.t.Context(), 1)
+			require.NoError(c.t, err)
+			return len(due) > 0
+		})
+		c.until("nothing is under way", c.quiet)
+		_, err := c.console.Drain(c.t.Context())
+		require.NoError(c.t, err)
+		// The card goes before its thread: what it held back comes now.
+		_, err = c.console.Drain(c.t.Context())
+		require.NoError(c.t, err)
+	}
+	patches, err := c.cluster.PatchCount(c.t.Context(), c.began, c.site.Namespace("production"), "api-gateway-production")
+	require.NoError(c.t, err)
+	fmt.Fprintf(c.out, "writes: %d\n", patches)
+	return c.plain(c.out.String())
+}
+
+// quiet reports whether nothing that was approved is still under way.
+func (c *conversation) quiet() bool {
+	alive, err := c.rooms.store.Alive(c.t.Context())
+	require.NoError(c.t, err)
+	for _, r := range alive {
+		if r.Status != algesta.Pending {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *conversation) until(what string, is func() bool) {
+	c.t.Helper()
+	require.Eventually(c.t, is, 2*time.Minute, 20*time.Millisecond, "waiting until "+what)
+}
+
+// plain replaces what differs from run to run: times, ages, generated names, and the namespace's random end.
+func (c *conversation) plain(s string) string {
+	s = strings.ReplaceAll(s, c.site.Suffix, "")
+	for _, r := range []struct{ form, with string }{
+		{`\b\d+ s\b`, "N s"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`(?m)[ \t]+$`, ""},
+	} {
+		s = regexp.MustCompile(r.form).ReplaceAllString(s, r.with)
+	}
+	return s
+}
