@@ -4,7 +4,6 @@ import "slices"
 
 // surroundings are the objects that a question is about: the subject, what depends on it and what it depends on.
 type surroundings struct {
-	subject    Ref
 	everything bool
 	refs       map[Ref]bool
 	node       string // the question is about this node and the pods on it
@@ -12,7 +11,7 @@ type surroundings struct {
 }
 
 func (s *Snapshot) around(subject Ref) surroundings {
-	near := surroundings{subject: subject}
+	var near surroundings
 	switch subject.Kind {
 	case "":
 		near.everything = true
@@ -87,7 +86,7 @@ func (n surroundings) concerns(f *finding) bool {
 			}
 		}
 	}
-	return !f.narrow && n.has(f.subject) || slices.ContainsFunc(f.hits, n.has)
+	return n.has(f.subject) || slices.ContainsFunc(f.hits, n.has)
 }
 
 func (n surroundings) has(ref Ref) bool {

@@ -200,7 +200,7 @@ func autoscalerBeyondQuota(s *Snapshot) []*finding {
 			if name, room := roomFor(q, each, w.desired); room >= 0 && room < int(h.Spec.MaxReplicas) {
 				ref := refOf(KindAutoscaler, h)
 				found = append(found, &finding{
-					subject: ref, key: q.Name, hits: []Ref{ref, refOf(KindQuota, q)}, sure: High, level: Latent, narrow: false,
+					subject: ref, key: q.Name, hits: []Ref{ref, refOf(KindQuota, q)}, sure: High, level: Latent,
 					what: fmt.Sprintf("%s %s may ask for %d pods, but ResourceQuota %s leaves room for %d (%s)", KindAutoscaler, h.Name, h.Spec.MaxReplicas, q.Name, room, name),
 					shown: []Evidence{
 						{Object: ref, Field: "spec.maxReplicas", Quote: fmt.Sprint(h.Spec.MaxReplicas)},

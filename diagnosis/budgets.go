@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 var budgetRules = []Rule{
@@ -83,7 +84,7 @@ func (s *Snapshot) protects(b *policyv1.PodDisruptionBudget) bool {
 	}
 	chosen := selectorOf(b.Spec.Selector)
 	for _, p := range s.pods {
-		if p.Namespace == b.Namespace && chosen.Matches(labelsOf(p.Labels)) {
+		if p.Namespace == b.Namespace && chosen.Matches(labels.Set(p.Labels)) {
 			return true
 		}
 	}

@@ -15,7 +15,6 @@ type event struct {
 	about       Ref
 	reason      string
 	message     string
-	warning     bool
 	count       int
 	first, last time.Time
 }
@@ -27,7 +26,7 @@ func (s *Snapshot) addEvent(e event) {
 func coreEvent(o *corev1.Event) event {
 	e := event{
 		about:  Ref{Kind: o.InvolvedObject.Kind, Namespace: o.InvolvedObject.Namespace, Name: o.InvolvedObject.Name},
-		reason: o.Reason, message: o.Message, warning: o.Type == corev1.EventTypeWarning, count: int(o.Count),
+		reason: o.Reason, message: o.Message, count: int(o.Count),
 		first: earliest(o.FirstTimestamp.Time, o.EventTime.Time, o.CreationTimestamp.Time),
 		last:  latest(o.LastTimestamp.Time, o.EventTime.Time),
 	}
@@ -41,7 +40,7 @@ func coreEvent(o *corev1.Event) event {
 func newEvent(o *eventsv1.Event) event {
 	e := event{
 		about:  Ref{Kind: o.Regarding.Kind, Namespace: o.Regarding.Namespace, Name: o.Regarding.Name},
-		reason: o.Reason, message: o.Note, warning: o.Type == corev1.EventTypeWarning, count: int(o.DeprecatedCount),
+		reason: o.Reason, message: o.Note, count: int(o.DeprecatedCount),
 		first: earliest(o.EventTime.Time, o.DeprecatedFirstTimestamp.Time, o.CreationTimestamp.Time),
 		last:  latest(o.EventTime.Time, o.DeprecatedLastTimestamp.Time),
 	}

@@ -8,7 +8,6 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 )
 
 // maxHealthy is how many things are listed one by one; of more, the rest is counted.
@@ -145,5 +144,3 @@ func countReady(pods []*corev1.Pod) int {
 	}
 	return ready
 }
-
-func labelsOf(have map[string]string) labels.Set { return have }

@@ -98,7 +98,6 @@ type finding struct {
 	sure    Confidence
 	unsure  string // why not more
 	level   ImpactLevel
-	narrow  bool // of interest only to those who ask about one of hits, not about subject
 }
 
 // effect is what a cause does to pods.
