@@ -26,8 +26,15 @@ sandbox: ## Build the sandbox's control plane once (about 12 minutes cold on two
 	go run ./sandbox/cmd/build
 
 .PHONY: test
-test: sandbox browser ## Run every test, on real parts
-	go test $(TESTFLAGS) $(PACKAGES)
+test: sandbox browser ## Run every test, on real parts; with CI=true a skipped test is a failure
+ifeq ($(CI),true)
+	mkdir -p .cache
+	go test -v -timeout 20m $(TESTFLAGS) $(PACKAGES) 2>&1 | tee .cache/test.log | grep -E --line-buffered '^(ok|FAIL|panic:)|--- FAIL' \
+		|| { grep -E -B40 -- '--- FAIL|^panic:' .cache/test.log | tail -400; exit 1; }
+	if grep -E -- '--- SKIP' .cache/test.log; then echo "a skipped test is a failure here"; exit 1; fi
+else
+	go test -timeout 20m $(TESTFLAGS) $(PACKAGES)
+endif
 	cd sandbox/cluster && go vet -trimpath ./... && go test -trimpath ./kubelet/... ./supervisor/...
 
 .PHONY: bench

@@ -21,6 +21,9 @@ import (
 	"github.com/3astronautas/algesta/store"
 )
 
+// keepFor is how long sent messages and answered envelopes are kept. Requests and the audit stay.
+const keepFor = 30 * 24 * time.Hour
+
 // stopWithin bounds the graceful stop: acks drain, work under way ends, the store closes.
 const stopWithin = 15 * time.Second
 
@@ -116,6 +119,7 @@ func (r *rooms) work(ctx context.Context, transport func(context.Context) error)
 	for _, c := range r.clusters {
 		running.Go(func() { c.Start(ctx) })
 	}
+	running.Go(func() { r.prune(ctx) })
 	running.Go(func() { r.dispatcher.Run(ctx, open, r.store.Arrivals()) })
 	err = transport(ctx)
 	running.Wait()
@@ -125,6 +129,22 @@ func (r *rooms) work(ctx context.Context, transport func(context.Context) error)
 		r.log.Warn("stopping the jobs", zap.Error(e))
 	}
 	return err
+}
+
+// prune forgets what was sent and answered long ago, once an hour, until ctx ends.
+func (r *rooms) prune(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := r.store.Prune(ctx, time.Now().Add(-keepFor)); err != nil {
+			r.log.Warn("forgetting old messages", zap.Error(err))
+		}
+	}
 }
 
 // serve wires the rooms to Slack and runs until ctx ends.

@@ -146,7 +146,7 @@ func FuzzBlocks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var blocks []any
 		if json.Unmarshal([]byte(text), &blocks) != nil {
-			t.Skip()
+			return
 		}
 		m := slackd.Message{Blocks: slackd.Checked(blocks)}
 		_ = m.Plain()

@@ -46,7 +46,7 @@ func FuzzEscape(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		m, err := s.Say("U0LUIS", "C0RANDOM", "", text)
 		if errors.Is(err, slackd.ErrEmpty) {
-			t.Skip()
+			return
 		}
 		require.NoError(t, err)
 		for _, part := range strings.Split(m.Text, "<")[1:] { // every < starts a token of ours
