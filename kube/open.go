@@ -39,6 +39,7 @@ type Cluster struct {
 	watches    kubernetes.Interface
 
 	cache *cache
+	away  away
 
 	mu      sync.Mutex
 	written map[algesta.Workload]writtenAt // to read one's own writes
@@ -73,6 +74,7 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	typed.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	watching := rest.CopyConfig(typed)
 	watching.QPS, watching.Burst = 20, 40
+	watching.Wrap(c.away.around)
 	writing := limited(base, 10, 20)
 	writing.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	var errs [5]error
