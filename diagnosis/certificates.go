@@ -299,7 +299,7 @@ func (s *Snapshot) certificateFinding(c, at *unstructured.Unstructured, what str
 	f := &finding{
 		subject: ref, hits: []Ref{cert}, what: what, sure: High, level: Degraded, since: why.since,
 		remedy: Remedy{
-			Text: "Mend what the reason names, then renew the certificate.", Command: fmt.Sprintf("/algesta cert renew %s %s", c.GetName(), c.GetNamespace()), Verb: "cert.renew", Target: cert,
+			Text: "Mend what the reason names, then renew the certificate.", Command: fmt.Sprintf("cmctl renew %s -n %s", c.GetName(), c.GetNamespace()),
 		},
 	}
 	if why.reason+why.message != "" {

@@ -285,7 +285,7 @@ func ingressHostCertificate(s *Snapshot) []*finding {
 			secret := Ref{KindSecret, i.Namespace, tls.SecretName}
 			f := &finding{
 				subject: refOf(KindIngress, i), key: tls.SecretName, hits: []Ref{secret}, sure: High, level: Outage,
-				remedy: Remedy{Text: "Issue the certificate again for every host.", Command: fmt.Sprintf("/algesta cert renew %s %s", tls.SecretName, i.Namespace), Verb: "cert.renew", Target: secret},
+				remedy: Remedy{Text: "Issue the certificate again for every host.", Command: fmt.Sprintf("cmctl renew %s -n %s", tls.SecretName, i.Namespace)},
 			}
 			if s.now.After(have.certificate.NotAfter) {
 				f.what = fmt.Sprintf("The certificate of %s expired %s ago", hostsWords(tls.Hosts), span(s.age(have.certificate.NotAfter)))

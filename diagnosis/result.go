@@ -56,7 +56,7 @@ type Evidence struct {
 // Remedy is the one safe next step. Command is empty when there is none to type.
 type Remedy struct {
 	Text    string `json:"text"`
-	Command string `json:"command,omitempty"` // begins with "/algesta" or with "kubectl" or "az"
+	Command string `json:"command,omitempty"` // begins with "/algesta", or with "kubectl", "cmctl" or "az" where algesta has no such command
 	Verb    string `json:"verb,omitempty"`    // of a command of algesta: "rollback"
 	Target  Ref    `json:"target,omitzero"`   // what the verb acts on
 }

@@ -77,7 +77,7 @@ func rolloutPaused(s *Snapshot) []*finding {
 		d := w.rollout.deployment
 		f := &finding{
 			subject: w.ref, hits: []Ref{w.ref}, what: fmt.Sprintf("The rollout of %s is paused, so changes to it have no effect", w.ref.Name), sure: High, level: Latent,
-			shown: []Evidence{{Object: w.ref, Field: "spec.paused", Quote: "true"}}, remedy: w.command("resume", "Resume the rollout, or undo the change."),
+			shown: []Evidence{{Object: w.ref, Field: "spec.paused", Quote: "true"}}, remedy: Remedy{Text: "Resume the rollout, or undo the change.", Command: fmt.Sprintf("kubectl rollout resume deployment/%s -n %s", w.ref.Name, w.ref.Namespace)},
 		}
 		for _, c := range d.Status.Conditions {
 			if c.Type == appsv1.DeploymentProgressing && c.Reason == "DeploymentPaused" {

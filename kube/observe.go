@@ -17,6 +17,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -89,6 +90,7 @@ func (o *observation) further(ctx context.Context, pods []corev1.Pod, ingresses 
 	}
 	if slices.ContainsFunc(pods, claims) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
+		o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
 	}
 	o.work.Wait()
 	if o.unready() { // the chain from a certificate down to its cause

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
@@ -75,7 +74,7 @@ func Diagnose(ctx context.Context, o Observer, namespace string, now time.Time, 
 	var reading sync.WaitGroup
 	var asked images
 	if registry, ok := o.(Registry); ok {
-		reading.Go(func() { asked = askRegistry(ctx, registry, objects) })
+		reading.Go(func() { asked = askRegistry(ctx, registry, diagnosis.WantedImages(s, subject)) })
 	}
 	readLogs(ctx, o, s, diagnosis.WantedLogs(s, subject))
 	reading.Wait()
@@ -97,7 +96,7 @@ func subjectOf(s *diagnosis.Snapshot, t algesta.Target) diagnosis.Ref {
 }
 
 func notCheckedOf(unread map[string]error, namespace string) []diagnosis.NotChecked {
-	var out []diagnosis.NotChecked
+	out := []diagnosis.NotChecked{{Kind: diagnosis.OtherPods, Reason: "Only this namespace was read, so what is free on the nodes is an upper bound."}}
 	for _, resource := range slices.Sorted(maps.Keys(unread)) {
 		why := "It could not be read."
 		if known := (*algesta.Error)(nil); errors.As(unread[resource], &known) {
@@ -136,25 +135,11 @@ type images map[string]diagnosis.ImageState
 const mostImages = 3
 
 // askRegistry looks up the images that a node could not pull. What is not known is left out.
-func askRegistry(ctx context.Context, registry Registry, objects []runtime.Object) images {
-	wanted := map[string]bool{}
-	for _, object := range objects {
-		pods, ok := object.(*corev1.PodList)
-		if !ok {
-			continue
-		}
-		for _, pod := range pods.Items {
-			for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-				if w := s.State.Waiting; w != nil && (w.Reason == "ErrImagePull" || w.Reason == "ImagePullBackOff") && len(wanted) < mostImages {
-					wanted[s.Image] = true
-				}
-			}
-		}
-	}
+func askRegistry(ctx context.Context, registry Registry, wanted []string) images {
 	var mu sync.Mutex
 	var asking sync.WaitGroup
 	out := images{}
-	for image := range wanted {
+	for _, image := range wanted[:min(mostImages, len(wanted))] {
 		asking.Go(func() {
 			err := registry.Image(ctx, image)
 			mu.Lock()
