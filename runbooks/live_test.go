@@ -227,7 +227,7 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 		"a program that ends":   {"12399-crash", 20 * time.Second, `Pod api-gateway-production-\S+ of revision 2 crashes after it starts \(exit 1, 2 restarts\)\.`},
 		"a tag that is missing": {"12399-notfound", 15 * time.Second, `The image …/api-gateway:12399-notfound does not exist in its registry, so the pods cannot start\.`},
 		"a key that is missing": {"12399-configerror", 30 * time.Second, `Secret mongodb-credentials has no key uri, so no pod of revision 2 can start\.`},
-		"memory that is short":  {"12399-oom", 20 * time.Second, `Pod api-gateway-production-\S+ of revision 2 crashes after it starts \(exit 137, 2 restarts\)\.`},
+		"memory that is short":  {"12399-oom", 20 * time.Second, `Pod api-gateway-production-\S+ of revision 2 is killed because it uses more memory than its limit \(exit 137, 2 restarts\)\.`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
