@@ -88,10 +88,11 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 
 // dispatch makes the dispatcher for a transport's directory and gives the store its work.
 func (r *rooms) dispatch(d commands.Directory) error {
-	books := runbooks.All()
+	parser := commands.NewParser(runbooks.All())
+	parser.Command = r.cfg.Slack.Command
 	var err error
 	r.dispatcher, err = commands.New(commands.Config{
-		Command: r.cfg.Slack.Command, Parser: commands.NewParser(books), Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
+		Command: r.cfg.Slack.Command, Parser: parser, Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
 		Clusters: r.clusters, Store: storeFor{r.store}, Redact: func(s string) string { return r.redactor.String(algesta.Clean(s)) },
 		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"),
 	})
