@@ -27,7 +27,7 @@ func (e *Error) Unwrap() []error {
 }
 
 // ErrorKind is what errors.Is compares: errors.Is(err, algesta.ErrStale).
-type ErrorKind string
+type ErrorKind string //nolint:errname // it is the kind of an Error, and only through it an error
 
 // Error is the kind's name.
 func (k ErrorKind) Error() string { return string(k) }

@@ -73,19 +73,19 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 		return whileUnreachable, d.waits(ctx, r, algesta.Say("Slack does not tell me whether the approval still counts. I wait and try again."))
 	}
 	if len(p.Changes) == 0 {
-		return 0, d.supersede(ctx, r, book, p)
+		return 0, d.supersede(ctx, r, book)
 	}
 	c := r.Command
 	c.Actor = requester
 	if no, refused := d.stillAllowed(r, book, c, &p, approvals); refused {
 		return 0, d.refuseNow(ctx, r, no)
 	}
-	print, err := p.Fingerprint(r.Command)
+	fingerprint, err := p.Fingerprint(r.Command)
 	if err != nil {
 		return 0, err
 	}
-	if print != r.Fingerprint {
-		return 0, d.supersede(ctx, r, book, p)
+	if fingerprint != r.Fingerprint {
+		return 0, d.supersede(ctx, r, book)
 	}
 	return d.write(ctx, r, p)
 }
@@ -96,22 +96,22 @@ func (d *Dispatcher) freshPeople(ctx context.Context, r algesta.Request) (algest
 	if err != nil {
 		return algesta.Actor{}, nil, err
 	}
-	requester, err := d.freshActor(ctx, r.Command.Actor.ID)
+	requester, err := d.freshActor(ctx, r.Command.Actor.ID, r.UpdatedAt)
 	if err != nil {
 		return algesta.Actor{}, nil, fmt.Errorf("asking about the requester: %w", err)
 	}
 	for i := range approvals {
-		if approvals[i].Approver, err = d.freshActor(ctx, approvals[i].Approver.ID); err != nil {
+		if approvals[i].Approver, err = d.freshActor(ctx, approvals[i].Approver.ID, r.UpdatedAt); err != nil {
 			return algesta.Actor{}, nil, fmt.Errorf("asking about an approver: %w", err)
 		}
 	}
 	return requester, approvals, nil
 }
 
-// freshActor is the person with what Slack says now. Slack answers a few such questions in a minute only: what was asked
+// freshActor is the person with what Slack says now, and nothing from before the approval. Slack answers a few such questions in a minute only: what was asked
 // for just now counts as now, and where Slack does not answer, what is not too old for a vote is not too old here (decision 11).
-func (d *Dispatcher) freshActor(ctx context.Context, id algesta.PersonID) (algesta.Actor, error) {
-	a, err := d.Directory.Actor(ctx, id, justNow)
+func (d *Dispatcher) freshActor(ctx context.Context, id algesta.PersonID, approved time.Time) (algesta.Actor, error) {
+	a, err := d.Directory.Actor(ctx, id, max(0, min(justNow, time.Since(approved))))
 	if err != nil {
 		return d.Directory.Actor(ctx, id, factsAge)
 	}
@@ -184,8 +184,7 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 			return whileBlocked, nil
 		}
 	}
-	var known *algesta.Error
-	if !errors.As(err, &known) {
+	if _, known := errors.AsType[*algesta.Error](err); !known {
 		return 0, err // the job is tried again
 	}
 	return 0, d.fail(ctx, r, sentence(err))
@@ -388,12 +387,12 @@ func (d *Dispatcher) conflict(ctx context.Context, r algesta.Request, p algesta.
 	if !ok {
 		return d.fail(ctx, r, algesta.Say("I do not know this command any more."))
 	}
-	return d.supersede(ctx, r, book, p)
+	return d.supersede(ctx, r, book)
 }
 
 // supersede ends a request whose plan is no longer the one that was approved, says what differs, and opens a linked
 // request of the same person. Old approvals do not carry over (decision 6).
-func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runbooks.Runbook, p algesta.Plan) error {
+func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runbooks.Runbook) error {
 	c := r.Command
 	c.ID, c.At = algesta.NewCommandID(), time.Now()
 	next, err := d.prepare(ctx, "instead of "+r.ID, book, c)
@@ -493,12 +492,12 @@ func (d *Dispatcher) again(ctx context.Context, r algesta.Request) (time.Duratio
 			return e
 		})
 	}
-	print, err := p.Fingerprint(r.Command)
+	fingerprint, err := p.Fingerprint(r.Command)
 	if err != nil {
 		return 0, err
 	}
-	if print != r.Fingerprint {
-		return 0, d.supersede(ctx, r, book, p)
+	if fingerprint != r.Fingerprint {
+		return 0, d.supersede(ctx, r, book)
 	}
 	return d.write(ctx, r, p)
 }

@@ -14,9 +14,9 @@ import (
 
 // The pace of a follower. Changes in the cluster wake it earlier.
 const (
-	lookAgain  = time.Second
-	soakAgain  = 2 * time.Second
-	saySeconds = 3 * time.Second // between two edits that only count seconds
+	lookAgain = time.Second
+	soakAgain = 2 * time.Second
+	sayAgain  = 3 * time.Second // between two edits that only count seconds
 )
 
 // look is what the follower last told.
@@ -105,7 +105,7 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 	mark := fmt.Sprint(p.Phase, p.Ready, p.Of, f.Mark)
 	last, told := d.looks.Load(r.ID)
 	if told {
-		if l := last.(look); l.mark == mark && (now.Sub(l.at) < saySeconds || p.Phase == runbooks.Complete) {
+		if l := last.(look); l.mark == mark && (now.Sub(l.at) < sayAgain || p.Phase == runbooks.Complete) {
 			return again, nil
 		}
 	}

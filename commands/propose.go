@@ -88,12 +88,12 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 			expires = n.ExpiresAfter
 		}
 	}
-	print, err := p.Fingerprint(c)
+	fingerprint, err := p.Fingerprint(c)
 	if err != nil {
 		return prepared{}, err
 	}
 	r := algesta.Request{
-		ID: c.ID, Key: key, Command: c, Plan: p.Redacted(), Fingerprint: print, Needs: decision.Needs,
+		ID: c.ID, Key: key, Command: c, Plan: p.Redacted(), Fingerprint: fingerprint, Needs: decision.Needs,
 		Status: algesta.Pending, ExpiresAt: now.Add(expires), CreatedAt: now, UpdatedAt: now,
 	}
 	if decision.Effect == algesta.Allow {

@@ -12,10 +12,10 @@ import (
 // scrapeTimeout bounds what a scrape asks the store.
 const scrapeTimeout = 2 * time.Second
 
-// figures are what /metrics says, read at every scrape.
-func (r *rooms) figures(transport *slack.Slack) *prometheus.Registry {
+// figures are what /metrics says, read at every scrape, until ctx ends.
+func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus.Registry {
 	outbox := func() (time.Duration, int) {
-		ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+		ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 		defer cancel()
 		age, waiting, err := r.store.OutboxLag(ctx)
 		if err != nil {
@@ -30,7 +30,7 @@ func (r *rooms) figures(transport *slack.Slack) *prometheus.Registry {
 		"algesta_outbox_waiting":         func() float64 { _, n := outbox(); return float64(n) },
 		"algesta_outbox_lag_seconds":     func() float64 { age, _ := outbox(); return age.Seconds() },
 		"algesta_requests_open": func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+			ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 			defer cancel()
 			open, err := r.store.Alive(ctx)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -83,9 +84,7 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 
 func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
 	body := map[string]any{"ok": err == nil}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusServiceUnavailable

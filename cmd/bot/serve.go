@@ -174,7 +174,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	defer around.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := health{writable: r.writable, sockets: func() int { return transport.Stats().Connected }, clusters: r.synced, registry: r.figures(transport), log: log.Named("health")}
+	h := health{writable: r.writable, sockets: func() int { return transport.Stats().Connected }, clusters: r.synced, registry: r.figures(ctx, transport), log: log.Named("health")}
 	around.Go(func() {
 		if err := h.serve(ctx, listener); err != nil {
 			log.Error("the health server ended", zap.Error(err))

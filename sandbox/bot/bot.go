@@ -71,7 +71,7 @@ func moduleRoot() (string, error) {
 		return "", fmt.Errorf("looking for the module: %w", err)
 	}
 	for {
-		b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		b, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // a folder above ours
 		if err == nil && bytes.HasPrefix(b, []byte("module github.com/3astronautas/algesta\n")) {
 			return dir, nil
 		}
@@ -135,7 +135,7 @@ func Start(ctx context.Context, binary string, c Config) (*Bot, error) {
 	if c.Pretty {
 		args = append(args, "--pretty-log")
 	}
-	b := &Bot{cmd: exec.Command(binary, args...), exited: make(chan struct{})}
+	b := &Bot{cmd: exec.Command(binary, args...), exited: make(chan struct{})} //nolint:gosec,noctx // our own binary; it outlives the start, and Kill ends it
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	// The sandbox's addresses are loopback: a proxy of the developer's machine must not get in between.
 	b.cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1,localhost")
@@ -171,7 +171,7 @@ func (b *Bot) read(from io.Reader, also io.Writer, address chan<- string) {
 		b.log.WriteString(line + "\n")
 		b.mu.Unlock()
 		if also != nil {
-			fmt.Fprintln(also, line)
+			_, _ = fmt.Fprintln(also, line)
 		}
 		if _, after, found := strings.Cut(line, `"address":`); found && strings.Contains(line, "listening") {
 			var at string
@@ -180,7 +180,7 @@ func (b *Bot) read(from io.Reader, also io.Writer, address chan<- string) {
 			}
 		}
 	}
-	b.cmd.Wait() //nolint:errcheck // how it ended is in its log
+	_ = b.cmd.Wait() // how it ended is in its log
 	close(b.exited)
 }
 
@@ -218,13 +218,13 @@ func (b *Bot) ready(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	return res.StatusCode == http.StatusOK
 }
 
 // Kill ends the process as a crash would, and waits for it.
 func (b *Bot) Kill() {
-	b.cmd.Process.Kill() //nolint:errcheck // it may have ended already
+	_ = b.cmd.Process.Kill() // it may have ended already
 	<-b.exited
 }
 

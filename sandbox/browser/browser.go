@@ -20,22 +20,22 @@ import (
 const waitFor = 40 * time.Second
 
 // Open starts a browser in Debian's Chromium. Without one the test is skipped, but not in CI.
-func Open(t testing.TB) context.Context {
-	t.Helper()
+func Open(tb testing.TB) context.Context {
+	tb.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		require.NotEqual(t, "true", os.Getenv("CI"), "CI has a chromium")
-		t.Skip("no chromium here")
+		require.NotEqual(tb, "true", os.Getenv("CI"), "CI has a chromium")
+		tb.Skip("no chromium here")
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WindowSize(1500, 950))
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as this context, so the time limit comes after
+	tb.Cleanup(cancel)
+	require.NoError(tb, chromedp.Do(ctx)) // the browser lives as long as this context, so the time limit comes after
 	ctx, late := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(late)
+	tb.Cleanup(late)
 	return ctx
 }
 
@@ -43,10 +43,10 @@ func Open(t testing.TB) context.Context {
 type Step = chromedp.Action[chromedp.Void]
 
 // Do takes the steps one after the other; the first that does not come true fails the test.
-func Do(t testing.TB, ctx context.Context, steps ...Step) { //nolint:revive // t comes first in tests
-	t.Helper()
+func Do(tb testing.TB, ctx context.Context, steps ...Step) { //nolint:revive // tb comes first in tests
+	tb.Helper()
 	for i, a := range steps {
-		require.NoError(t, chromedp.Do(ctx, a), "step %d", i+1)
+		require.NoError(tb, chromedp.Do(ctx, a), "step %d", i+1)
 	}
 }
 

@@ -40,9 +40,9 @@ func (w *world) acks(ctx context.Context, r *results) error {
 
 // answers is what became of the commands of one load.
 type answers struct {
-	ack                      slackd.Latency
-	acked, none, more, right int
-	drain                    time.Duration
+	ack               slackd.Latency
+	acked, none, more int
+	drain             time.Duration
 }
 
 func (a answers) lost() int { return a.none + a.more }
@@ -70,7 +70,7 @@ func (w *world) load(ctx context.Context, kill bool) (answers, error) {
 			go func() { restarted <- w.start(ctx) }()
 		}
 		// Nobody is connected for a moment after the kill: Slack tells the person, and nothing was acknowledged.
-		w.slack.Type(person(i), channel, "/algesta help") //nolint:errcheck // see above
+		_, _ = w.slack.Type(person(i), channel, "/algesta help")
 	}
 	if kill {
 		if err := <-restarted; err != nil {

@@ -80,8 +80,13 @@ func timed(f func() error) (seconds float64, err error) {
 // manual is what the operations manual does by hand for one service.
 func (w *world) manual(ctx context.Context) (seconds float64, err error) {
 	for _, args := range [][]string{
-		{"describe", "deployment", deployment}, {"get", "pods", "-l", "app=ms-orders"}, {"get", "events"}, {"logs", "deployment/" + deployment, "--tail=100"},
-		{"describe", "service", deployment}, {"get", "endpointslices"}, {"describe", "ingress"},
+		{"describe", "deployment", deployment},
+		{"get", "pods", "-l", "app=ms-orders"},
+		{"get", "events"},
+		{"logs", "deployment/" + deployment, "--tail=100"},
+		{"describe", "service", deployment},
+		{"get", "endpointslices"},
+		{"describe", "ingress"},
 	} {
 		took, err := w.kubectl(ctx, args...)
 		if err != nil {

@@ -100,7 +100,7 @@ func run(ctx context.Context, out string, only []string) error {
 // save writes the figures by key, as other programs read them; what an earlier run measured and this one did not stays.
 func (r *results) save(path string) error {
 	values := map[string]any{}
-	if b, err := os.ReadFile(path); err == nil {
+	if b, err := os.ReadFile(path); err == nil { //nolint:gosec // the path is a flag
 		if err := json.Unmarshal(b, &values); err != nil {
 			return fmt.Errorf("reading the figures of an earlier run: %w", err)
 		}
@@ -120,15 +120,15 @@ func (r *results) save(path string) error {
 
 func (r *results) print() {
 	t := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "figure\twhat\tmeasured\tgoal\t\t")
+	_, _ = fmt.Fprintln(t, "figure\twhat\tmeasured\tgoal\t\t")
 	for _, f := range r.figures {
 		goal := "-"
 		if !f.Free {
 			goal = fmt.Sprintf("≤ %.4g %s", f.Goal, f.Unit)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%.4g %s\t%s\t%s\t%s\n", f.Key, f.What, f.Value, f.Unit, goal, f.verdict(), f.Note)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%.4g %s\t%s\t%s\t%s\n", f.Key, f.What, f.Value, f.Unit, goal, f.verdict(), f.Note)
 	}
-	t.Flush() //nolint:errcheck // standard output
+	_ = t.Flush()
 }
 
 // median is the middle of the values; it sorts them.

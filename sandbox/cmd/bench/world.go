@@ -83,9 +83,9 @@ func (w *world) close() {
 		w.slack.Close()
 	}
 	if w.cluster != nil {
-		w.cluster.Close() //nolint:errcheck // the end of the process ends it as well
+		_ = w.cluster.Close() // the end of the process ends it as well
 	}
-	os.RemoveAll(w.dir) //nolint:errcheck // a temporary folder
+	_ = os.RemoveAll(w.dir)
 }
 
 // crowd is the demo's workspace with 200 more people in #ops.

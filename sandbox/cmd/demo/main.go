@@ -45,7 +45,7 @@ func run(ctx context.Context, listen string, verbose bool) error {
 	if err != nil {
 		return fmt.Errorf("making a folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	began := time.Now()
 	cluster, err := control.Start(ctx, os.Stderr)
 	if err != nil {
