@@ -106,7 +106,7 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) error {
 	p, err := d.prepare(ctx, in.Key, book, c)
 	if err != nil {
-		return err
+		return nothingChanged(err)
 	}
 	if len(p.nothing) > 0 {
 		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing})
@@ -121,6 +121,18 @@ func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book ru
 		return d.Store.Update(ctx, func(tx Tx) error { return tx.Answered(in.Key) })
 	}
 	return err
+}
+
+// nothingChanged adds to the error of a cluster that does not answer what people fear then.
+func nothingChanged(err error) error {
+	known, ok := errors.AsType[*algesta.Error](err)
+	if !ok || known.Kind != algesta.ErrUnreachable {
+		return err
+	}
+	told := *known
+	told.Hint = join(algesta.Say("Nothing was changed."), known.Hint)
+	told.Err = err
+	return &told
 }
 
 // open stores a prepared request with its card, its plan and its timer. why is said above the plan, where the

@@ -52,22 +52,22 @@ func TestDecide(t *testing.T) {
 		},
 		"somebody no rule names is refused": {
 			asks(nobody, "status", "development", nil), algesta.Refuse, "",
-			"You may not use status in development: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in development: no rule of the policy names you or a group that you are in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"an approver needs no role, and gets none by approving": {
 			asks(carla, "status", "production", nil), algesta.Refuse, "",
-			"You may not use status in production: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in production: no rule of the policy names you or a group that you are in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"a name that looks like an ID decides nothing": {
 			with(asks(nobody, "status", "development", nil), func(f *policy.Facts) { f.Command.Actor.Name = "U0DANA" }), algesta.Refuse, "",
-			"You may not use status in development: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in development: no rule of the policy names you or a group that you are in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"IDs are compared with their case": {
 			asks(member("u0dana", "s0backend"), "status", "development", nil), algesta.Refuse, "",
-			"You may not use status in development: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in development: no rule of the policy names you or a group that you are in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"a verb that nobody knows is refused": {

@@ -13,6 +13,8 @@ func doing(verb string) string {
 		return "roll back"
 	case "restart", "scale", "deploy", "pause", "resume", "diagnose":
 		return verb
+	case "status", "history", "pods", "logs", "events":
+		return "see the " + verb
 	}
 	return "use " + verb
 }

@@ -22,7 +22,7 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 
 	// Before the plan: nothing was changed, and the person knows.
 	stop()
-	require.Equal(t, "⚠️ The cluster aks-algesta-production does not answer.\nAsk again in a minute.", w.answer(luis, ops, "rollback api-gateway production"))
+	require.Equal(t, "⚠️ The cluster aks-algesta-production does not answer.\nNothing was changed. Ask again in a minute.", w.answer(luis, ops, "rollback api-gateway production"))
 	start()
 
 	// Between the approval and the execution: it waits, then runs.

@@ -34,7 +34,7 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 		"markup":                    {luis, ops, "rollback <!channel>*bold* production", "@channel*bold is a person or a group. Type the name of a service instead.\n/algesta rollback api-gateway production"},
 		"an open quote":             {luis, ops, `rollback api-gateway production --reason "it burns`, "A quote is opened and not closed."},
 		"nobody's rights":           {nico, ops, "rollback api-gateway production", "You may not roll back in production: no rule of the policy names you or a group that you are in.\nSomeone in <!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there."},
-		"nobody's reading":          {nico, ops, "status api-gateway production", "You may not use status in production: no rule of the policy names you or a group that you are in.\nSomeone in <!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there."},
+		"nobody's reading":          {nico, ops, "status api-gateway production", "You may not see the status in production: no rule of the policy names you or a group that you are in.\nSomeone in <!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there."},
 		"a reader who changes":      {dana, ops, "rollback api-gateway production", "You may not roll back in production (rule \"developers look at production\" gives you reading).\nSomeone in <!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there."},
 		"a guest":                   {gina, ops, "rollback api-gateway production", "Guests of this workspace may not use me.\nAsk a full member to do it."},
 		"a channel without the bot": {luis, random, "rollback api-gateway production", "I am not in #random, so I cannot post a thread here.\nInvite me first: /invite @algesta"},
