@@ -223,7 +223,7 @@ func (d *Dispatcher) write(ctx context.Context, r algesta.Request, p algesta.Pla
 	if err == nil {
 		return 0, d.applied(ctx, r, written)
 	}
-	return d.notApplied(ctx, r, p, err)
+	return d.notApplied(ctx, r, err)
 }
 
 // before is the health of the workload before the write, and what the follower will start from.
@@ -343,7 +343,7 @@ func (d *Dispatcher) applied(ctx context.Context, r algesta.Request, w algesta.W
 }
 
 // notApplied sorts the errors of a write: certainly not done, to be repeated, or to be verified.
-func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, p algesta.Plan, err error) (time.Duration, error) {
+func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	d.Log.Warn("the write did not go through", zap.String("command", r.ID), zap.Error(err))
 	switch {
 	case errors.Is(err, errBlocked):
@@ -353,7 +353,7 @@ func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, p algest
 	case is(err, algesta.ErrUnreachable):
 		return d.notPlanned(ctx, r, err)
 	case is(err, algesta.ErrConflict):
-		return 0, d.conflict(ctx, r, p)
+		return 0, d.conflict(ctx, r)
 	case is(err, algesta.ErrForbidden, algesta.ErrInvalid, algesta.ErrNotFound):
 		return 0, d.notDone(ctx, r, func(tx Tx) error {
 			_, err := d.endIn(tx, r.ID, []algesta.Status{algesta.Approved, algesta.Executing}, algesta.Failed,
@@ -382,7 +382,7 @@ func (d *Dispatcher) notDone(ctx context.Context, r algesta.Request, then func(T
 }
 
 // conflict deals with an object that is not what people saw: the request is superseded by one with a fresh plan.
-func (d *Dispatcher) conflict(ctx context.Context, r algesta.Request, p algesta.Plan) error {
+func (d *Dispatcher) conflict(ctx context.Context, r algesta.Request) error {
 	book, ok := runbooks.Find(r.Command.Runbook)
 	if !ok {
 		return d.fail(ctx, r, algesta.Say("I do not know this command any more."))

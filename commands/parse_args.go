@@ -102,7 +102,7 @@ func (r *reading) filler(text string) (done bool, err error) {
 		return true, r.environment(next.bare())
 	case "to":
 		r.rest = r.rest[1:]
-		if bare, ok := r.bareArg(); r.out.Environment == "" && !(ok && valueLike(next.bare())) {
+		if bare, ok := r.bareArg(); r.out.Environment == "" && (!ok || !valueLike(next.bare())) {
 			return true, r.environment(next.bare())
 		} else if ok {
 			return true, r.set(bare, next.bare())

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -278,7 +277,7 @@ func mustBeSound(t require.TestingT, text string) {
 	got, err := NewParser(grammarBooks()).Parse(text)
 	if err != nil {
 		var usage *algesta.Error
-		require.True(t, errors.As(err, &usage), text)
+		require.ErrorAs(t, err, &usage, text)
 		require.NotEmpty(t, usage.Message, text)
 		require.LessOrEqual(t, utf8.RuneCountInString(usage.Message.String()+usage.Hint.String()), 500, text)
 		return

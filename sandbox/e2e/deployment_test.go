@@ -88,7 +88,7 @@ func (s service) create(ctx context.Context, c *control.Cluster, namespace, name
 		if err := until(ctx, c, namespace, name, func(d *appsv1.Deployment) bool { return d.Annotations[revisionOf] == strconv.Itoa(i+1) }); err != nil {
 			return err
 		}
-		if i != len(s.tags)-1 && !(s.broken && i == len(s.tags)-2) || s.broken && i == len(s.tags)-1 {
+		if i != s.lastGood() {
 			continue
 		}
 		if err := change(ctx, c, namespace, name, types.StrategicMergePatchType, scaled); err != nil {
@@ -147,4 +147,12 @@ func until(ctx context.Context, c *control.Cluster, namespace, name string, ok f
 func complete(d *appsv1.Deployment) bool {
 	s, want := d.Status, *d.Spec.Replicas
 	return s.UpdatedReplicas == want && s.Replicas == want && s.AvailableReplicas == want
+}
+
+// lastGood is the index of the last revision that comes up.
+func (s service) lastGood() int {
+	if s.broken {
+		return len(s.tags) - 2
+	}
+	return len(s.tags) - 1
 }

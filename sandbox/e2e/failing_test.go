@@ -13,8 +13,8 @@ import (
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
-// withinSeconds is how soon a failure is told: a missing Secret gets 20 s to appear, and the machine may be busy.
-const withinSeconds = 30 * time.Second
+// within is how soon a failure is told: a missing Secret gets 20 s to appear, and the machine may be busy.
+const within = 30 * time.Second
 
 func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 	t.Parallel()
@@ -40,7 +40,7 @@ func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 			applied := time.Now()
 			require.Regexp(t, `^❌ <@U0LUIS> <@U0CARLA> Deploy of 12346-`+scenario+` to api-gateway in production did not come up\. `+why+
 				` The 2 old pods still serve users\.\n\[ Undo \]$`, r.end(luis))
-			require.Less(t, time.Since(applied), withinSeconds)
+			require.Less(t, time.Since(applied), within)
 			r.becomes("❌ Deploy of 12346-" + scenario + " to api-gateway in production stopped: ")
 			require.Equal(t, 1, w.patches(deployment))
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/pem"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -145,9 +146,7 @@ func (g *gate) around(next http.Handler) http.Handler {
 			case <-r.Context().Done():
 				return
 			}
-			for k, v := range answer.Header() {
-				w.Header()[k] = v
-			}
+			maps.Copy(w.Header(), answer.Header())
 			w.WriteHeader(answer.Code)
 			w.Write(answer.Body.Bytes()) //nolint:errcheck // whoever asked may be gone
 		case h.at == answered:

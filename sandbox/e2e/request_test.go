@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -129,19 +128,18 @@ func (r *request) reply(match func(slackd.Message) bool) slackd.Message {
 }
 
 // says waits for a message in the thread that holds all of this.
-func (r *request) says(texts ...string) string {
+func (r *request) says(texts ...string) {
 	r.Helper()
-	return r.reply(slackd.Says(texts...)).Plain()
+	r.reply(slackd.Says(texts...))
 }
 
 // becomes waits for the card to hold all of this.
-func (r *request) becomes(texts ...string) string {
+func (r *request) becomes(texts ...string) {
 	r.Helper()
 	ctx, cancel := r.wait()
 	defer cancel()
-	m, err := r.slack.WaitReply(ctx, ops, r.card.TS, func(m slackd.Message) bool { return m.TS == r.card.TS && slackd.Says(texts...)(m) })
+	_, err := r.slack.WaitReply(ctx, ops, r.card.TS, func(m slackd.Message) bool { return m.TS == r.card.TS && slackd.Says(texts...)(m) })
 	require.NoError(r, err)
-	return m.Plain()
 }
 
 // click has somebody press a button of the plan and, where it asks, say yes.
@@ -167,16 +165,10 @@ func isEnd(user string) func(slackd.Message) bool {
 	}
 }
 
-// now is the card as it stands.
-func (r *request) now() string {
-	m, _ := r.slack.Message(ops, r.card.TS)
-	return m.Plain()
-}
-
 // id is the command's ID, as the card says it.
 func (r *request) id() string {
 	r.Helper()
-	for _, word := range strings.Fields(r.card.Plain()) {
+	for word := range strings.FieldsSeq(r.card.Plain()) {
 		if strings.HasPrefix(word, "c-") {
 			return word
 		}
@@ -187,6 +179,3 @@ func (r *request) id() string {
 
 // thread is everything in the request's thread, for people.
 func (r *request) thread() string { return join(r.slack.Thread(ops, r.card.TS)) }
-
-// took is how long ago something was, as a bound.
-func took(since time.Time) time.Duration { return time.Since(since) }

@@ -25,7 +25,7 @@ import (
 
 const (
 	// patience is how long anything may take that a test waits for.
-	patience = 45 * time.Second
+	patience = 2 * time.Minute
 	soak     = time.Second
 )
 
