@@ -110,14 +110,15 @@ func (d *denial) classify() (id string, groups []string) {
 }
 
 func deniedRule(id, cause, remedy string, words func(*denial) *finding) Rule {
-	signal := "ReplicaFailure=True or event FailedCreate"
+	var signal strings.Builder
+	signal.WriteString("ReplicaFailure=True or event FailedCreate")
 	for _, p := range denialPatterns {
 		if p.id == id && id != "creation-denied" {
-			signal += ", message like “" + p.says.String() + "”"
+			signal.WriteString(", message like “" + p.says.String() + "”")
 		}
 	}
 	return Rule{
-		ID: id, Family: "admission", Class: ClassAdmission, Signal: signal, Cause: cause, Remedy: remedy, Source: failedCreateSource,
+		ID: id, Family: "admission", Class: ClassAdmission, Signal: signal.String(), Cause: cause, Remedy: remedy, Source: failedCreateSource,
 		snapshot: func(s *Snapshot) []*finding {
 			var found []*finding
 			for _, d := range s.denials() {

@@ -227,6 +227,8 @@ func roomFor(q *corev1.ResourceQuota, each corev1.ResourceList, running int) (co
 			size = quantityOf(each, corev1.ResourceMemory)
 		case corev1.ResourcePods, "count/pods":
 			size = 1
+		default:
+			continue // a resource that no pod takes from
 		}
 		if size <= 0 {
 			continue

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -24,7 +25,7 @@ var budgetRules = []Rule{
 	},
 }
 
-func budgetFinding(b *policyv1.PodDisruptionBudget, what string, remedy string) *finding {
+func budgetFinding(b *policyv1.PodDisruptionBudget, what, remedy string) *finding {
 	ref := refOf(KindBudget, b)
 	return &finding{
 		subject: ref, hits: []Ref{ref}, what: what, sure: High, level: Latent,
@@ -76,10 +77,8 @@ func budgetMatchesNothing(s *Snapshot) []*finding {
 func (s *Snapshot) protects(b *policyv1.PodDisruptionBudget) bool {
 	ref := refOf(KindBudget, b)
 	for _, list := range s.index.downstream {
-		for _, to := range list {
-			if to == ref {
-				return true
-			}
+		if slices.Contains(list, ref) {
+			return true
 		}
 	}
 	chosen := selectorOf(b.Spec.Selector)

@@ -169,31 +169,33 @@ func (s *Snapshot) below(c *unstructured.Unstructured) (id string, found *findin
 	if f := s.issuer(c); f != nil {
 		return "certificate-issuer", f
 	}
-	for _, request := range s.owned(c, "CertificateRequest") {
-		ready, _ := conditionOf(request, "Ready")
-		if ready.status == "True" {
-			return "", nil // the newest request was fulfilled
-		}
-		for _, order := range s.owned(request, "Order") {
-			if id, f := s.order(c, order); f != nil {
-				return id, f
-			}
-		}
-		for _, kind := range []string{"Denied", "InvalidRequest"} {
-			if refused, ok := conditionOf(request, kind); ok && refused.status == "True" {
-				return "certificate-request", s.certificateFinding(c, request, fmt.Sprintf("CertificateRequest %s was refused (%s)", request.GetName(), kind), refused)
-			}
-		}
-		if rateLimited.MatchString(ready.message) {
-			return "certificate-rate-limit", s.limited(c, request, ready)
-		}
-		if ready.reason == "Failed" || ready.reason == "Denied" {
-			return "certificate-request", s.certificateFinding(c, request, fmt.Sprintf("CertificateRequest %s has failed: %s", request.GetName(), s.quote(strings.TrimSuffix(ready.message, "."))), ready)
-		}
-		if approved, ok := conditionOf(request, "Approved"); (!ok || approved.status != "True") && s.age(request.GetCreationTimestamp().Time) > issuingIsNormal {
-			return "certificate-request", s.certificateFinding(c, request, fmt.Sprintf("CertificateRequest %s waits for approval", request.GetName()), ready)
-		}
+	requests := s.owned(c, "CertificateRequest")
+	if len(requests) == 0 {
 		return "", nil
+	}
+	request := requests[0]
+	ready, _ := conditionOf(request, "Ready")
+	if ready.status == "True" {
+		return "", nil // the newest request was fulfilled
+	}
+	for _, order := range s.owned(request, "Order") {
+		if id, f := s.order(c, order); f != nil {
+			return id, f
+		}
+	}
+	for _, kind := range []string{"Denied", "InvalidRequest"} {
+		if refused, ok := conditionOf(request, kind); ok && refused.status == "True" {
+			return "certificate-request", s.certificateFinding(c, request, fmt.Sprintf("CertificateRequest %s was refused (%s)", request.GetName(), kind), refused)
+		}
+	}
+	if rateLimited.MatchString(ready.message) {
+		return "certificate-rate-limit", s.limited(c, request, ready)
+	}
+	if ready.reason == "Failed" || ready.reason == "Denied" {
+		return "certificate-request", s.certificateFinding(c, request, fmt.Sprintf("CertificateRequest %s has failed: %s", request.GetName(), s.quote(strings.TrimSuffix(ready.message, "."))), ready)
+	}
+	if approved, ok := conditionOf(request, "Approved"); (!ok || approved.status != "True") && s.age(request.GetCreationTimestamp().Time) > issuingIsNormal {
+		return "certificate-request", s.certificateFinding(c, request, fmt.Sprintf("CertificateRequest %s waits for approval", request.GetName()), ready)
 	}
 	return "", nil
 }

@@ -285,7 +285,7 @@ func (s *Snapshot) chain(r *root) Chain {
 	return c
 }
 
-// sentence is the cause and whom it stops: "Secret x has no key uri, so no pod of ms-orders can start."
+// sentence is the cause and whom it stops, such as "Secret x has no key uri, so no pod of ms-orders can start".
 func (s *Snapshot) sentence(f *finding) string {
 	what := s.tell(f)
 	if f.effect == noEffect {

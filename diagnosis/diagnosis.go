@@ -39,7 +39,7 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 
 // whyLower tells a reader why a chain is not the first.
 func whyLower(c, first Chain) string {
-	why := ""
+	var why string
 	switch {
 	case c.Impact.Level.rank() > first.Impact.Level.rank():
 		why = "users feel it less: " + strings.TrimSuffix(c.Impact.Text, ".")

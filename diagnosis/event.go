@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,12 +74,7 @@ const eventWindow = time.Hour
 // recent finds the latest event with one of the reasons about an object, inside the window.
 func (s *Snapshot) recent(about Ref, reasons ...string) (event, bool) {
 	return s.recentThat(about, func(e event) bool {
-		for _, reason := range reasons {
-			if e.reason == reason {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(reasons, e.reason)
 	})
 }
 

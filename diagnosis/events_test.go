@@ -40,7 +40,7 @@ func TestBothEventAPIsTellTheTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			objects := service("production", "orders", 1)
+			objects := service("orders", 1)
 			p := objects[len(objects)-1].(*corev1.Pod)
 			p.Spec.NodeName = "n"
 			p.Spec.Volumes = []corev1.Volume{{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}}}
@@ -82,7 +82,7 @@ func TestClocksMayDifferByMinutes(t *testing.T) {
 
 func TestWantedImagesAndWhatTheRegistrySays(t *testing.T) {
 	t.Parallel()
-	objects := failing(service("production", "orders", 2), 1)
+	objects := failing(service("orders", 2), 1)
 	for _, o := range objects {
 		if p, ok := o.(*corev1.Pod); ok {
 			p.Status.ContainerStatuses[0].State.Waiting.Message = "unauthorized: authentication required"
@@ -101,7 +101,7 @@ func TestValuesOfSecretsAreNeverQuotedAndNamesAlwaysAre(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "credentials"},
 		Data:       map[string][]byte{"password": []byte("kestrel-nine"), "user": []byte("orders"), "env": []byte("production")},
 	}
-	objects := append(failing(service("production", "orders", 1), 2), secret)
+	objects := append(failing(service("orders", 1), 2), secret)
 	s := diagnosis.NewSnapshot(noon, objects, nil)
 	for _, wanted := range diagnosis.WantedLogs(s, diagnosis.Ref{}) {
 		s.AddLog(wanted, []byte("Error: login of orders with kestrel-nine failed: bad auth : Authentication failed."))

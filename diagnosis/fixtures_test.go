@@ -19,33 +19,33 @@ import (
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
 // load reads testdata/rules/<rule>/<name>.yaml, and <name>.log beside it, as a snapshot taken at noon.
-func load(t testing.TB, rule, name string) *diagnosis.Snapshot {
-	t.Helper()
+func load(tb testing.TB, rule, name string) *diagnosis.Snapshot {
+	tb.Helper()
 	base := filepath.Join("testdata", "rules", rule, name)
 	objects, err := os.ReadFile(base + ".yaml")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	logs, err := os.ReadFile(base + ".log")
 	if err != nil {
-		require.ErrorIs(t, err, os.ErrNotExist)
+		require.ErrorIs(tb, err, os.ErrNotExist)
 	}
-	return snapshot(t, objects, logs)
+	return snapshot(tb, objects, logs)
 }
 
-func snapshot(t testing.TB, objects, logs []byte) *diagnosis.Snapshot {
-	t.Helper()
+func snapshot(tb testing.TB, objects, logs []byte) *diagnosis.Snapshot {
+	tb.Helper()
 	d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	for _, n := range d.NotChecked {
-		require.NotContains(t, n.Kind, "file", "the fixture cannot be read")
+		require.NotContains(tb, n.Kind, "file", "the fixture cannot be read")
 	}
 	s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
-	addLogs(t, s, logs)
+	addLogs(tb, s, logs)
 	return s
 }
 
 // addLogs reads blocks that begin with "# [previous ]log of NAMESPACE/POD container NAME".
-func addLogs(t testing.TB, s *diagnosis.Snapshot, logs []byte) {
-	t.Helper()
+func addLogs(tb testing.TB, s *diagnosis.Snapshot, logs []byte) {
+	tb.Helper()
 	for block := range bytes.SplitSeq(append([]byte("\n"), logs...), []byte("\n# ")) {
 		head, body, _ := strings.Cut(string(block), "\n")
 		before, after, found := strings.Cut(head, "log of ")
@@ -53,7 +53,7 @@ func addLogs(t testing.TB, s *diagnosis.Snapshot, logs []byte) {
 			continue
 		}
 		words := strings.Fields(after) // NAMESPACE/POD container NAME
-		require.Len(t, words, 3)
+		require.Len(tb, words, 3)
 		namespace, pod, _ := strings.Cut(words[0], "/")
 		s.AddLog(diagnosis.LogRequest{Namespace: namespace, Pod: pod, Container: words[2], Previous: before == "previous "}, []byte(body))
 	}

@@ -231,7 +231,7 @@ func ingressTLSSecret(s *Snapshot) []*finding {
 				continue
 			}
 			have := s.keysOf[secret]
-			words := ""
+			var words string
 			switch {
 			case have == nil:
 				words = "does not exist"

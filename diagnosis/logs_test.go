@@ -11,11 +11,11 @@ import (
 	"github.com/3astronautas/algesta/diagnosis"
 )
 
-func withLog(t testing.TB, log []byte) diagnosis.Diagnosis {
-	t.Helper()
-	s := diagnosis.NewSnapshot(noon, failing(service("production", "orders", 1), 2), nil)
+func withLog(tb testing.TB, log []byte) diagnosis.Diagnosis {
+	tb.Helper()
+	s := diagnosis.NewSnapshot(noon, failing(service("orders", 1), 2), nil)
 	wanted := diagnosis.WantedLogs(s, diagnosis.Ref{})
-	require.Equal(t, []diagnosis.LogRequest{{Namespace: "production", Pod: "orders-6d4cf56db6-00000", Container: "orders", Previous: true}}, wanted)
+	require.Equal(tb, []diagnosis.LogRequest{{Namespace: "production", Pod: "orders-6d4cf56db6-00000", Container: "orders", Previous: true}}, wanted)
 	s.AddLog(wanted[0], log)
 	return diagnosis.Diagnose(s, diagnosis.Ref{})
 }

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -76,12 +77,9 @@ var nodeRules = []Rule{
 
 // hit adds a workload once.
 func (f *finding) hit(ref Ref) {
-	for _, known := range f.hits {
-		if known == ref {
-			return
-		}
+	if !slices.Contains(f.hits, ref) {
+		f.hits = append(f.hits, ref)
 	}
-	f.hits = append(f.hits, ref)
 }
 
 func nodeCondition(n *corev1.Node, kind corev1.NodeConditionType) corev1.NodeCondition {

@@ -17,16 +17,16 @@ import (
 	"github.com/3astronautas/algesta/diagnosis"
 )
 
-// service makes a Deployment with its ReplicaSet, ready pods and Service.
-func service(namespace, name string, pods int) []runtime.Object {
+// service makes a Deployment of production with its ReplicaSet, ready pods and Service.
+func service(name string, pods int) []runtime.Object {
 	labels := map[string]string{"app": name}
 	created := metav1.NewTime(noon.Add(-72 * time.Hour))
 	yes, replicas := true, int32(pods)
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
 		Name: name, Image: "registry.example.com/" + name + ":1", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 3000}},
 	}}}}
-	meta := func(kind, object string, owner string) metav1.ObjectMeta {
-		m := metav1.ObjectMeta{Namespace: namespace, Name: object, UID: "", CreationTimestamp: created, Labels: labels}
+	meta := func(kind, object, owner string) metav1.ObjectMeta {
+		m := metav1.ObjectMeta{Namespace: "production", Name: object, UID: "", CreationTimestamp: created, Labels: labels}
 		if owner != "" {
 			m.OwnerReferences = []metav1.OwnerReference{{Kind: kind, Name: owner, Controller: &yes}}
 		}
@@ -81,7 +81,7 @@ func TestProperties(t *testing.T) {
 		var objects []runtime.Object
 		broken := 0
 		for i := range rapid.IntRange(1, 5).Draw(t, "services") {
-			s := service("production", fmt.Sprintf("svc-%d", i), rapid.IntRange(1, 4).Draw(t, "pods"))
+			s := service(fmt.Sprintf("svc-%d", i), rapid.IntRange(1, 4).Draw(t, "pods"))
 			if rapid.Bool().Draw(t, "broken") {
 				s = failing(s, rapid.IntRange(0, 2).Draw(t, "how"))
 				broken++
@@ -97,7 +97,7 @@ func TestProperties(t *testing.T) {
 		twice := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(slices.Clone(objects), objects...), nil), about)
 		require.Equal(t, first, twice, "objects that are read twice count once")
 
-		more := append(slices.Clone(objects), service("production", "healthy-one", 2)...)
+		more := append(slices.Clone(objects), service("healthy-one", 2)...)
 		require.Equal(t, first.Chains, diagnosis.Diagnose(diagnosis.NewSnapshot(noon, more, nil), about).Chains, "a healthy service adds no chain")
 
 		require.Equal(t, broken == 0, len(first.Chains) == 0)
@@ -121,7 +121,7 @@ func TestEveryKindMayBeForbidden(t *testing.T) {
 	for kind, is := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			objects := slices.DeleteFunc(failing(service("production", "orders", 2), 0), is)
+			objects := slices.DeleteFunc(failing(service("orders", 2), 0), is)
 			missing := diagnosis.NotChecked{Kind: kind, Reason: "my rights in the cluster do not allow it"}
 			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, []diagnosis.NotChecked{missing}), diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"})
 			require.Contains(t, d.NotChecked, missing)
@@ -136,7 +136,7 @@ func TestEveryKindMayBeForbidden(t *testing.T) {
 
 func TestUnknownNamesGetASuggestion(t *testing.T) {
 	t.Parallel()
-	s := diagnosis.NewSnapshot(noon, service("production", "api-gateway", 2), nil)
+	s := diagnosis.NewSnapshot(noon, service("api-gateway", 2), nil)
 	d := diagnosis.Diagnose(s, s.Subject("api-gatewy", "production"))
 	require.Equal(t, diagnosis.Unknown, d.Verdict)
 	require.Equal(t, "There is no workload api-gatewy in production. Did you mean api-gateway?", d.Summary)
@@ -151,7 +151,7 @@ func BenchmarkAnalysis5000PendingPods(b *testing.B) {
 		objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("n-%d", i)}})
 	}
 	for i := range 250 {
-		for _, o := range service("production", fmt.Sprintf("svc-%d", i), 20) {
+		for _, o := range service(fmt.Sprintf("svc-%d", i), 20) {
 			if p, ok := o.(*corev1.Pod); ok {
 				p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
 					Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/100 nodes are available: 100 Insufficient cpu.",
@@ -169,7 +169,7 @@ func BenchmarkAnalysis5000PendingPods(b *testing.B) {
 func BenchmarkAnalysis5000Pods(b *testing.B) {
 	var objects []runtime.Object
 	for i := range 250 {
-		s := service("production", fmt.Sprintf("svc-%d", i), 20)
+		s := service(fmt.Sprintf("svc-%d", i), 20)
 		if i%50 == 0 {
 			s = failing(s, i/50)
 		}

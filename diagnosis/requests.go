@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -27,9 +28,7 @@ func podRequests(p *corev1.Pod) corev1.ResourceList {
 	}
 	maxList(total, peak)
 	if p.Spec.Resources != nil {
-		for name, quantity := range p.Spec.Resources.Requests {
-			total[name] = quantity
-		}
+		maps.Copy(total, p.Spec.Resources.Requests)
 	}
 	addList(total, p.Spec.Overhead)
 	return total

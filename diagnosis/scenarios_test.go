@@ -15,26 +15,26 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func scenario(t testing.TB, name string) (s *diagnosis.Snapshot, about diagnosis.Ref) {
-	t.Helper()
+func scenario(tb testing.TB, name string) (s *diagnosis.Snapshot, about diagnosis.Ref) {
+	tb.Helper()
 	dir := filepath.Join("testdata", "scenarios", name)
 	objects, err := os.ReadFile(filepath.Join(dir, "objects.yaml"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	logs, err := os.ReadFile(filepath.Join(dir, "logs.log"))
 	if err != nil {
-		require.ErrorIs(t, err, os.ErrNotExist)
+		require.ErrorIs(tb, err, os.ErrNotExist)
 	}
 	asked, err := os.ReadFile(filepath.Join(dir, "about.txt"))
-	require.NoError(t, err)
-	s = snapshot(t, objects, logs)
+	require.NoError(tb, err)
+	s = snapshot(tb, objects, logs)
 	what, environment, _ := strings.Cut(strings.TrimSpace(string(asked)), " ")
 	return s, s.Subject(what, environment)
 }
 
-func scenarios(t testing.TB) []string {
-	t.Helper()
+func scenarios(tb testing.TB) []string {
+	tb.Helper()
 	dirs, err := os.ReadDir(filepath.Join("testdata", "scenarios"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var names []string
 	for _, dir := range dirs {
 		names = append(names, dir.Name())

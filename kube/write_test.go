@@ -223,7 +223,7 @@ func TestApplyStopsWhenTheDeploymentChangesBetweenItsTries(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	change := p.deploy12345(t)
 	_, err := p.bot.Apply(t.Context(), change, "op-c-4", func(context.Context, algesta.Intent) error {
-		p.kubectl(t, "scale", "deployment/api-gateway", "--replicas=3")
+		p.kubectl(t, "scale", "deployment/api-gateway", "--replicas=3") //nolint:contextcheck // somebody else scales, in the context of the test
 		return nil
 	})
 	require.ErrorIs(t, err, algesta.ErrConflict)

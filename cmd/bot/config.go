@@ -36,7 +36,7 @@ const (
 
 // The variables that may hold what the configuration never does.
 const (
-	appTokenVariable = "ALGESTA_SLACK_APP_TOKEN"
+	appTokenVariable = "ALGESTA_SLACK_APP_TOKEN" //nolint:gosec // the name of a variable
 	botTokenVariable = "ALGESTA_SLACK_BOT_TOKEN" //nolint:gosec // the name of a variable
 )
 

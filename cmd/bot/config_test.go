@@ -40,9 +40,9 @@ follow: {soak: 10s}
 listen: 127.0.0.1:0
 `
 
-func writeFile(t *testing.T, name, text string) string {
+func writeConfig(t *testing.T, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
@@ -75,7 +75,7 @@ func TestTheExamplePolicyLoads(t *testing.T) {
 
 func TestRelativePathsStartAtTheConfiguration(t *testing.T) {
 	t.Parallel()
-	path := writeFile(t, "config.yaml", smallConfig)
+	path := writeConfig(t, smallConfig)
 	c, err := loadConfig(path, tokens)
 	require.NoError(t, err)
 	dir := filepath.Dir(path)
@@ -89,7 +89,7 @@ func TestRelativePathsStartAtTheConfiguration(t *testing.T) {
 func TestWhatTheConfigurationLeavesOut(t *testing.T) {
 	t.Parallel()
 	text := strings.NewReplacer("  command: /algesta\n", "  teamID: T0X\n", "store: file:data/algesta.db\n", "", "follow: {soak: 10s}\n", "", "listen: 127.0.0.1:0\n", "", "services: []\n", "").Replace(smallConfig)
-	c, err := loadConfigWithoutSlack(writeFile(t, "config.yaml", text))
+	c, err := loadConfigWithoutSlack(writeConfig(t, text))
 	require.NoError(t, err)
 	require.Equal(t, defaultCommand, c.Slack.Command)
 	require.Equal(t, defaultStore, c.Store)
@@ -116,7 +116,7 @@ func TestTokensComeFromFilesOrTheEnvironment(t *testing.T) {
 
 func TestTokenErrorsNeverHoldTheToken(t *testing.T) {
 	t.Parallel()
-	path := writeFile(t, "config.yaml", smallConfig)
+	path := writeConfig(t, smallConfig)
 	_, err := loadConfig(path, noTokens)
 	require.ErrorContains(t, err, "slack.appTokenFile is missing: name the file with the token, or set ALGESTA_SLACK_APP_TOKEN")
 	require.ErrorContains(t, err, "slack.botTokenFile is missing: name the file with the token, or set ALGESTA_SLACK_BOT_TOKEN")
@@ -126,7 +126,7 @@ func TestTokenErrorsNeverHoldTheToken(t *testing.T) {
 	_, err = loadConfig(path, func(name string) string { return tokens(name) + " hunter2" })
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
-	_, err = loadConfig(writeFile(t, "config.yaml", strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: none\n", 1)), noTokens)
+	_, err = loadConfig(writeConfig(t, strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: none\n", 1)), noTokens)
 	require.ErrorContains(t, err, "reading slack.appTokenFile: ")
 }
 
@@ -166,7 +166,7 @@ func TestLoadConfigRefusesWhatIsWrong(t *testing.T) {
 			t.Parallel()
 			text := strings.Replace(smallConfig, tc.old, tc.with, 1)
 			require.NotEqual(t, smallConfig, text, "the test changes nothing")
-			_, err := loadConfig(writeFile(t, "config.yaml", text), tokens)
+			_, err := loadConfig(writeConfig(t, text), tokens)
 			require.ErrorContains(t, err, tc.want)
 			require.ErrorContains(t, err, "reading the configuration ")
 		})
@@ -179,7 +179,7 @@ func TestLoadConfigSaysWhichFileIsMissing(t *testing.T) {
 	require.EqualError(t, err, "reading the configuration: open testdata/none.yaml: no such file or directory")
 	_, err = loadConfig("/dev/zero", tokens)
 	require.ErrorContains(t, err, "is it the right file?")
-	_, err = loadConfig(writeFile(t, "config.yaml", ""), tokens)
+	_, err = loadConfig(writeConfig(t, ""), tokens)
 	require.ErrorContains(t, err, "the file is empty")
 }
 
@@ -225,15 +225,18 @@ func TestPolicyCheck(t *testing.T) {
 		},
 		"a command for everybody": {[]string{"--config", config, "--policy", file, "whoami"}, "", "everybody may use whoami: the policy is not asked"},
 		"a misspelt command": {
-			[]string{"--config", config, "--policy", file, "rolback", "api", "prod"}, "",
+			[]string{"--config", config, "--policy", file, "rolback", "api", "prod"},
+			"",
 			`I do not know the command "rolback". Did you mean rollback? /algesta rollback api-gateway production`,
 		},
 		"a misspelt environment": {
-			[]string{"--config", config, "--policy", file, "rollback", "api", "prodution"}, "",
+			[]string{"--config", config, "--policy", file, "rollback", "api", "prodution"},
+			"",
 			`There is no environment "prodution". Did you mean production? /algesta rollback api production`,
 		},
 		"a time without its zone": {
-			[]string{"--config", config, "--policy", file, "--at", "tomorrow", "status", "api", "dev"}, "",
+			[]string{"--config", config, "--policy", file, "--at", "tomorrow", "status", "api", "dev"},
+			"",
 			"reading --at: write a time with its zone, such as 2026-12-24T10:00:00-05:00",
 		},
 	} {

@@ -21,19 +21,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func fast() slackd.Options { return slackd.Options{Limits: slackd.Limits{Off: true}} }
 
 // client is a slack-go client of the server's bot.
-func client(t testing.TB, s *slackd.Server) *slack.Client {
-	t.Helper()
+func client(tb testing.TB, s *slackd.Server) *slack.Client {
+	tb.Helper()
 	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
+	tb.Cleanup(transport.CloseIdleConnections)
 	return slack.New(s.BotToken(), slack.OptionAppLevelToken(s.AppToken()), slack.OptionAPIURL(s.APIURL()),
 		slack.OptionHTTPClient(&http.Client{Timeout: 10 * time.Second, Transport: transport}))
 }
 
 // soon bounds what a test waits for.
-func soon(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	t.Cleanup(cancel)
+func soon(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
@@ -46,21 +46,21 @@ type script struct {
 }
 
 // run connects the bot with slack-go's own Socket Mode client and waits until it is there.
-func (b script) run(t testing.TB, s *slackd.Server) *slack.Client {
-	t.Helper()
-	api := client(t, s)
+func (b script) run(tb testing.TB, s *slackd.Server) *slack.Client {
+	tb.Helper()
+	api := client(tb, s)
 	sm := socketmode.New(api)
 	had := s.Sockets()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 2)
 	go func() { _ = sm.RunContext(ctx); ended <- struct{}{} }()
 	go func() { b.loop(ctx, sm); ended <- struct{}{} }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		<-ended
 		<-ended
 	})
-	require.NoError(t, s.WaitFor(soon(t), func() bool { return s.Sockets() > had }))
+	require.NoError(tb, s.WaitFor(soon(tb), func() bool { return s.Sockets() > had }))
 	return api
 }
 
