@@ -1,0 +1,75 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// conflict deals with an object that is not what people saw: the request is superseded by one with a fresh plan.
+func (d *Dispatcher) conflict(ctx context.Context, r algesta.Request) error {
+	book, ok := runbooks.Find(r.Command.Runbook)
+	if !ok {
+		return d.fail(ctx, r, algesta.Say("I do not know this command any more."))
+	}
+	return d.supersede(ctx, r, book)
+}
+
+// supersede ends a request whose plan is no longer the one that was approved, says what differs, and opens a linked
+// request of the same person. Old approvals do not carry over (decision 6).
+func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runbooks.Runbook) error {
+	c := r.Command
+	c.ID, c.At = algesta.NewCommandID(), time.Now()
+	next, err := d.prepare(ctx, "instead of "+r.ID, book, c)
+	var known *algesta.Error
+	if err != nil && !errors.As(err, &known) {
+		return err
+	}
+	from := []algesta.Status{algesta.Approved, algesta.Executing}
+	if err != nil { // it cannot even be asked for again
+		return d.notDone(ctx, r, func(tx Tx) error {
+			_, e := d.endIn(tx, r.ID, from, algesta.Superseded, changedNote(c)+" A new plan cannot be made: "+sentence(err).String(), algesta.Neutral)
+			return e
+		})
+	}
+	note := changedNote(c)
+	if len(next.nothing) > 0 {
+		note += " " + next.nothing.String()
+	} else {
+		note += " The new plan is " + next.request.ID + "."
+		next.request.Previous = r.ID
+	}
+	return d.notDone(ctx, r, func(tx Tx) error {
+		moved, err := d.endIn(tx, r.ID, from, algesta.Superseded, note, algesta.Neutral)
+		if err != nil || !moved || len(next.nothing) > 0 {
+			return err
+		}
+		why := algesta.Say("{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(c.Target.Name), algesta.Name(r.ID), difference(r.Plan, next.request.Plan))
+		return d.open(tx, next, why)
+	})
+}
+
+func changedNote(c algesta.Command) string {
+	return "was not run, because " + c.Target.Name + " changed after you were asked. Nothing was changed."
+}
+
+// difference says which rows of the card are not what they were.
+func difference(old, now algesta.Plan) algesta.Text {
+	was := map[string]string{}
+	for _, f := range old.Facts {
+		was[f.Label] = f.Value.String()
+	}
+	var out algesta.Text
+	for _, f := range now.Facts {
+		if before, ok := was[f.Label]; ok && before != f.Value.String() {
+			out = join(out, algesta.Say("{} was {}; it is {} now.", capital(f.Label), before, f.Value))
+		}
+	}
+	if len(out) == 0 {
+		return algesta.Say("This is the new plan.")
+	}
+	return out
+}
