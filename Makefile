@@ -14,8 +14,8 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
 
 .PHONY: build
-build: ## Build the bot into bin/algesta
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/algesta ./cmd/bot
+build: ## Build the bot into bin/bot
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/bot ./cmd/bot
 
 .PHONY: demo
 demo: sandbox ## Start the sandbox (a real control plane, a local Slack), the bot and a web page

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,7 +131,13 @@ func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.
 	if known, ok := d.remembered(id.User, maxAge); ok {
 		return known, nil
 	}
-	if d.users.Tokens() < 1 && d.everybody(ctx) == nil {
+	if d.users.Tokens() >= 1 {
+		// Others may take the last of it between this look and the question.
+		if p, err := d.oneperson(ctx, id); !errors.Is(err, errTooMany) {
+			return p, err
+		}
+	}
+	if d.everybody(ctx) == nil {
 		// What was asked for just now is fresh, also for those who want no age at all.
 		if known, ok := d.remembered(id.User, max(maxAge, askTimeout)); ok {
 			return known, nil
@@ -339,6 +346,9 @@ func (d directory) warm(ctx context.Context) {
 	_, _, _ = d.groupsOf(ctx, "", time.Hour)
 }
 
+// errTooMany says that a method's rate leaves no room for a question within askTimeout.
+var errTooMany = errors.New("too many questions in a minute")
+
 // ask makes a call once for all who want the same, within the rate of its method. It takes askTimeout at most; a caller
 // who gives up does not end the call, because others may wait for it.
 func ask[T any](ctx context.Context, d directory, key string, limit *rate.Limiter, call func(context.Context) (T, error)) (T, error) {
@@ -346,7 +356,7 @@ func ask[T any](ctx context.Context, d directory, key string, limit *rate.Limite
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
 		if err := limit.Wait(ctx); err != nil {
-			return nil, fmt.Errorf("asking Slack: too many questions in a minute: %w", err)
+			return nil, fmt.Errorf("asking Slack: %w: %w", errTooMany, err)
 		}
 		return call(ctx)
 	})
