@@ -103,7 +103,7 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 	}
 	var rows [][]algesta.Text
 	for _, g := range grants {
-		rows = append(rows, []algesta.Text{algesta.Say("{}", g.Binding), algesta.Say("{}", g.Role), algesta.Say("{}", places(g)), algesta.Say("{}", strings.Join(g.Verbs, ", ")), algesta.Say("{}", asks(g))})
+		rows = append(rows, []algesta.Text{algesta.Say("{}", g.Binding), algesta.Say("{}", g.Role), algesta.Say("{}", places(g)), algesta.Say("{}", strings.Join(built(g.Verbs), ", ")), algesta.Say("{}", asks(g))})
 	}
 	r.Body = append(r.Body, algesta.Block{Table: &algesta.Table{Head: []string{"rule", "role", "where", "you may", "after approval"}, Rows: rows}})
 	return r
@@ -128,10 +128,17 @@ func asks(g policy.Grant) string {
 		verbs = append(verbs, a.Verbs...)
 	}
 	slices.Sort(verbs)
-	if verbs = slices.Compact(verbs); len(verbs) == 0 {
+	if verbs = slices.Compact(built(verbs)); len(verbs) == 0 {
 		return "nothing"
 	}
 	return strings.Join(verbs, ", ")
+}
+
+// built are those verbs that a command of today has: a policy may name others ahead of their time.
+func built(verbs []string) []string {
+	return slices.DeleteFunc(slices.Clone(verbs), func(verb string) bool {
+		return !slices.ContainsFunc(runbooks.All(), func(b runbooks.Runbook) bool { return b.Verb == verb })
+	})
 }
 
 // canI says what the policy would say, without doing anything.

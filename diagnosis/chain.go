@@ -219,7 +219,11 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 		case w.ready < w.desired:
 			return Impact{Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.ready, w.desired, ref.Name)}, true
 		case r.effect == cannotCreate || slices.ContainsFunc(r.pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !podReady(p) }):
-			return Impact{Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still serve", ref.Name, count(w.ready, "ready pod"))}, true
+			serve := "serve"
+			if w.ready == 1 {
+				serve = "serves"
+			}
+			return Impact{Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, count(w.ready, "ready pod"), serve)}, true
 		}
 		return Impact{}, false
 	}

@@ -31,6 +31,9 @@ func BotRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"batch"}, Verbs: look, Resources: []string{"jobs", "cronjobs"}},
 		{APIGroups: []string{"discovery.k8s.io"}, Verbs: look, Resources: []string{"endpointslices"}},
 		{APIGroups: []string{"events.k8s.io"}, Verbs: look, Resources: []string{"events"}},
+		{APIGroups: []string{"cert-manager.io", "acme.cert-manager.io"}, Verbs: []string{"get", "list"}, Resources: []string{
+			"certificates", "certificaterequests", "issuers", "clusterissuers", "orders", "challenges",
+		}},
 		{APIGroups: []string{"metrics.k8s.io"}, Verbs: []string{"get", "list"}, Resources: []string{"pods", "nodes"}},
 		{APIGroups: []string{"networking.k8s.io"}, Verbs: look, Resources: []string{"ingresses", "ingressclasses"}},
 		{APIGroups: []string{"policy"}, Verbs: look, Resources: []string{"poddisruptionbudgets"}},
