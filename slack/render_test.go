@@ -294,7 +294,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var report algesta.Report
 		if json.Unmarshal(raw, &report) != nil {
-			t.Skip("no report")
+			return
 		}
 		require.Empty(t, problemsOf(render(report, nil)))
 	})
