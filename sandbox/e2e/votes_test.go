@@ -218,7 +218,7 @@ func (w *world) writeStatus(name string, every time.Duration) (stop func()) {
 				return
 			case <-tick.C:
 			}
-			if err != nil {
+			if err != nil && ctx.Err() == nil { // the end of the test is no error
 				w.Errorf("writing the status: %v", err)
 				return
 			}
