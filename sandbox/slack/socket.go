@@ -36,6 +36,11 @@ type socket struct {
 func (k *socket) write(v any) error {
 	k.writing.Lock()
 	defer k.writing.Unlock()
+	return k.writeLocked(v)
+}
+
+// writeLocked is write for who holds writing.
+func (k *socket) writeLocked(v any) error {
 	if err := k.conn.SetWriteDeadline(time.Now().Add(writeDeadline)); err != nil {
 		return err
 	}
@@ -98,27 +103,26 @@ func (s *Server) runSocket(k *socket, life time.Duration) {
 	}
 	s.nextSocket++
 	k.id = s.nextSocket
-	k.draining = true // until it has said hello
-	s.sockets = append(s.sockets, k)
-	n := len(s.sockets)
-	s.mu.Unlock()
-	defer s.forget(k)
-
+	n := len(s.sockets) + 1
 	approximate := typicalLife
 	if life > 0 {
 		approximate = life
 	}
-	err := k.write(object{
+	// The app may act on the hello at once, so from then on the socket must be one that envelopes are given to; and none
+	// may overtake the hello. Both hold when the socket is listed while its writing is kept.
+	k.writing.Lock()
+	s.sockets = append(s.sockets, k)
+	s.touch()
+	s.mu.Unlock()
+	defer s.forget(k)
+	err := k.writeLocked(object{
 		"type": "hello", "num_connections": n, "connection_info": object{"app_id": s.ws.Bot.App},
 		"debug_info": object{"host": "applink-sandbox", "build_number": 1, "approximate_connection_time": int(approximate.Seconds())},
 	})
+	k.writing.Unlock()
 	if err != nil {
 		return
 	}
-	s.mu.Lock()
-	k.draining = false
-	s.touch()
-	s.mu.Unlock()
 	s.work.Go(func() { s.keepAlive(k, life) })
 	s.readAcks(k)
 }

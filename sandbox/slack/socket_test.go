@@ -79,6 +79,27 @@ func TestASocketSaysHelloAndItsAddressWorksOnce(t *testing.T) {
 	require.Equal(t, 2, dial(t, s).read().NumConnections)
 }
 
+// An app that is ready at its hello is ready: a bot's first command may come in the same moment.
+func TestASocketThatSaidHelloTakesEnvelopes(t *testing.T) {
+	t.Parallel()
+	s := slackd.New(t, fast())
+	for range 50 {
+		w := dial(t, s)
+		require.Equal(t, "hello", w.read().Type)
+		typed := make(chan error, 1)
+		go func() {
+			_, err := s.Type("U0LUIS", "C0OPS", "/algesta help")
+			typed <- err
+		}()
+		f := w.read()
+		require.Equal(t, "slash_commands", f.Type)
+		w.ack(f.EnvelopeID)
+		require.NoError(t, <-typed)
+		require.NoError(t, w.conn.Close())
+		require.NoError(t, s.WaitFor(t.Context(), func() bool { return s.Sockets() == 0 }))
+	}
+}
+
 func TestTheEleventhSocketIsSentAway(t *testing.T) {
 	t.Parallel()
 	s := slackd.New(t, fast())
