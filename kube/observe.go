@@ -35,6 +35,9 @@ const (
 	certManager = "cert-manager.io"
 )
 
+// errNoMetrics is said where the API server answers and the metrics API behind it does not.
+var errNoMetrics = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster's metrics API does not answer, so usage is not known.")}
+
 // errNotRead says that a kind is off limits by design; its text is what people are told.
 var errNotRead = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead.")}
 
@@ -48,49 +51,65 @@ type observation struct {
 	mu      sync.Mutex
 	objects []runtime.Object
 	unread  map[string]error
+
+	// What decides on further lists, to be looked at when the first are done.
+	pods         corev1.PodList
+	ingresses    networkingv1.IngressList
+	deployments  appsv1.DeploymentList
+	statefulSets appsv1.StatefulSetList
+	daemonSets   appsv1.DaemonSetList
+	jobs         batchv1.JobList
+	autoscalers  autoscalingv2.HorizontalPodAutoscalerList
 }
 
-// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 while nothing is wrong with
-// certificates or storage. unread names the kinds that could not be read, with an *algesta.Error each: about those nothing may be
-// concluded. ConfigMaps come with their values; whoever gets them keeps names and keys only.
+// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong. Where
+// pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an *algesta.Error
+// each: about those nothing may be concluded. ConfigMaps come with their values; whoever gets them keeps names and keys only.
 func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeAll)
 	defer cancel()
 	o := &observation{cluster: c, namespace: namespace, slots: make(chan struct{}, atOnce), unread: map[string]error{"secrets": errNotRead}}
-	var pods corev1.PodList
-	var ingresses networkingv1.IngressList
-	o.list(ctx, "pods", namespace, &pods)
-	o.list(ctx, "ingresses", namespace, &ingresses)
-	o.list(ctx, "deployments", namespace, &appsv1.DeploymentList{})
+	o.list(ctx, "pods", namespace, &o.pods)
+	o.list(ctx, "ingresses", namespace, &o.ingresses)
+	o.list(ctx, "deployments", namespace, &o.deployments)
 	o.list(ctx, "replicasets", namespace, &appsv1.ReplicaSetList{})
 	o.list(ctx, "events", namespace, &corev1.EventList{})
 	o.list(ctx, "services", namespace, &corev1.ServiceList{})
 	o.list(ctx, "endpointslices", namespace, &discoveryv1.EndpointSliceList{})
-	o.list(ctx, "horizontalpodautoscalers", namespace, &autoscalingv2.HorizontalPodAutoscalerList{})
+	o.list(ctx, "horizontalpodautoscalers", namespace, &o.autoscalers)
 	o.list(ctx, "nodes", "", &corev1.NodeList{})
 	o.list(ctx, "resourcequotas", namespace, &corev1.ResourceQuotaList{})
-	o.list(ctx, "limitranges", namespace, &corev1.LimitRangeList{})
 	o.list(ctx, "poddisruptionbudgets", namespace, &policyv1.PodDisruptionBudgetList{})
-	o.list(ctx, "statefulsets", namespace, &appsv1.StatefulSetList{})
-	o.list(ctx, "daemonsets", namespace, &appsv1.DaemonSetList{})
-	o.list(ctx, "jobs", namespace, &batchv1.JobList{})
-	o.list(ctx, "configmaps", namespace, &corev1.ConfigMapList{})
+	o.list(ctx, "statefulsets", namespace, &o.statefulSets)
+	o.list(ctx, "daemonsets", namespace, &o.daemonSets)
+	o.list(ctx, "jobs", namespace, &o.jobs)
+	o.list(ctx, "cronjobs", namespace, &batchv1.CronJobList{})
 	o.work.Wait()
-	o.further(ctx, pods.Items, ingresses.Items)
+	o.further(ctx)
 	return o.objects, o.unread
 }
 
-// further reads what only matters where something refers to it.
-func (o *observation) further(ctx context.Context, pods []corev1.Pod, ingresses []networkingv1.Ingress) {
-	if len(ingresses) > 0 {
+// further reads what only matters where something refers to it, or where something is wrong.
+func (o *observation) further(ctx context.Context) {
+	if len(o.ingresses.Items) > 0 {
 		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
-		if slices.ContainsFunc(ingresses, func(i networkingv1.Ingress) bool { return len(i.Spec.TLS) > 0 }) {
+		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
+		if slices.ContainsFunc(o.ingresses.Items, func(i networkingv1.Ingress) bool { return len(i.Spec.TLS) > 0 }) {
 			o.certificates(ctx)
 		}
 	}
-	if slices.ContainsFunc(pods, claims) {
+	if slices.ContainsFunc(o.pods.Items, claims) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
 		o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
+	}
+	if sick := o.sick(); sick || slices.ContainsFunc(o.autoscalers.Items, limitedScaling) {
+		usage := schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"}
+		o.list(ctx, "podmetrics", o.namespace, custom(usage))
+		if sick {
+			o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{})
+			o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
+			o.space(ctx)
+		}
 	}
 	o.work.Wait()
 	if o.unready() { // the chain from a certificate down to its cause
@@ -108,9 +127,48 @@ func (o *observation) further(ctx context.Context, pods []corev1.Pod, ingresses 
 	}
 }
 
+// sick says whether some workload does not run as it should, or could not be read.
+func (o *observation) sick() bool {
+	for _, kind := range []string{"pods", "deployments", "statefulsets", "daemonsets", "jobs"} {
+		if o.unread[kind] != nil {
+			return true
+		}
+	}
+	return slices.ContainsFunc(o.pods.Items, ailing) ||
+		slices.ContainsFunc(o.deployments.Items, func(d appsv1.Deployment) bool { return d.Status.ReadyReplicas < wanted(d.Spec.Replicas) }) ||
+		slices.ContainsFunc(o.statefulSets.Items, func(s appsv1.StatefulSet) bool { return s.Status.ReadyReplicas < wanted(s.Spec.Replicas) }) ||
+		slices.ContainsFunc(o.daemonSets.Items, func(d appsv1.DaemonSet) bool { return d.Status.NumberReady < d.Status.DesiredNumberScheduled }) ||
+		slices.ContainsFunc(o.jobs.Items, func(j batchv1.Job) bool {
+			return j.Status.Failed > 0 || j.Status.Active == 0 && j.Status.Succeeded == 0
+		})
+}
+
+func wanted(replicas *int32) int32 {
+	if replicas == nil {
+		return 1 // the API's default
+	}
+	return *replicas
+}
+
+// ailing says that a pod is not ready, or that one of its containers was restarted.
+func ailing(p corev1.Pod) bool {
+	if p.Status.Phase == corev1.PodSucceeded {
+		return false
+	}
+	ready := slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
+	return !ready || slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.RestartCount > 0 })
+}
+
+// limitedScaling says that an autoscaler cannot do what it wants, so that usage explains something.
+func limitedScaling(h autoscalingv2.HorizontalPodAutoscaler) bool {
+	return slices.ContainsFunc(h.Status.Conditions, func(c autoscalingv2.HorizontalPodAutoscalerCondition) bool {
+		return c.Type == autoscalingv2.ScalingLimited && c.Status == corev1.ConditionTrue || c.Type != autoscalingv2.ScalingLimited && c.Status == corev1.ConditionFalse
+	})
+}
+
 func (o *observation) certificates(ctx context.Context) {
 	kind := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
-	o.list(ctx, "certificates", o.namespace, custom(kind))
+	o.list(ctx, resourceName(kind), o.namespace, custom(kind))
 }
 
 func custom(kind schema.GroupVersionKind) *unstructured.UnstructuredList {
@@ -177,9 +235,29 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 		case err == nil:
 			o.objects = append(o.objects, into)
 		case isCustom && errors.Is(err, algesta.ErrNotFound):
+		case resource == "podmetrics" && errors.Is(err, algesta.ErrUnreachable):
+			o.unread[resource] = errNoMetrics
 		default:
 			o.unread[resource] = err
 		}
+	})
+}
+
+// space reads the namespace itself: it may be on its way out.
+func (o *observation) space(ctx context.Context) {
+	o.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, perCall)
+		defer cancel()
+		space := &corev1.Namespace{}
+		err := o.cluster.lists.Get().AbsPath("/api/v1").Resource("namespaces").Name(o.namespace).Do(ctx).Into(space)
+		err = o.cluster.explain(attempt{"get", "namespaces", o.namespace, o.namespace}, err)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if err != nil {
+			o.unread["namespaces"] = err
+			return
+		}
+		o.objects = append(o.objects, space)
 	})
 }
 

@@ -170,7 +170,7 @@ func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 	if len(d.Healthy) > 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Checked and fine:"), strings.Join(few(d.Healthy, mostHealthy), " "))})
 	}
-	if lines := unchecked(d.NotChecked); len(lines) > 0 {
+	if lines := unchecked(relevant(d)); len(lines) > 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Not checked:"), strings.Join(lines, " "))})
 	}
 	return r
@@ -178,7 +178,7 @@ func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 
 func diagnosisTone(d diagnosis.Diagnosis) algesta.Tone {
 	switch {
-	case len(d.Chains) == 0 && d.Verdict == diagnosis.Sick:
+	case d.Verdict == diagnosis.Unknown:
 		return algesta.Warning
 	case len(d.Chains) == 0:
 		return algesta.Good
@@ -266,6 +266,20 @@ func few(lines []string, most int) []string {
 		return lines
 	}
 	return append(slices.Clone(lines[:most]), fmt.Sprintf("And %d more.", len(lines)-most))
+}
+
+// relevant leaves out what is never read, unless the answer may depend on it: a line that stands under every answer is not read
+// where it matters. The answer as JSON has all of it.
+func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
+	matters := map[string][]diagnosis.Class{
+		diagnosis.OtherPods: {diagnosis.ClassScheduling},
+		"secrets":           {diagnosis.ClassConfig, diagnosis.ClassCrash, diagnosis.ClassTLS, diagnosis.ClassCertificate},
+	}
+	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n diagnosis.NotChecked) bool {
+		classes, standing := matters[n.Kind]
+		return standing && d.Verdict != diagnosis.Unknown &&
+			!slices.ContainsFunc(d.Chains, func(c diagnosis.Chain) bool { return slices.Contains(classes, c.Class) })
+	})
 }
 
 // unchecked puts the kinds that could not be read for one reason into one sentence.

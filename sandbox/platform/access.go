@@ -35,7 +35,7 @@ func BotRules() []rbacv1.PolicyRule {
 			"certificates", "certificaterequests", "issuers", "clusterissuers", "orders", "challenges",
 		}},
 		{APIGroups: []string{"metrics.k8s.io"}, Verbs: []string{"get", "list"}, Resources: []string{"pods", "nodes"}},
-		{APIGroups: []string{"networking.k8s.io"}, Verbs: look, Resources: []string{"ingresses", "ingressclasses"}},
+		{APIGroups: []string{"networking.k8s.io"}, Verbs: look, Resources: []string{"ingresses", "ingressclasses", "networkpolicies"}},
 		{APIGroups: []string{"policy"}, Verbs: look, Resources: []string{"poddisruptionbudgets"}},
 		{APIGroups: []string{"storage.k8s.io"}, Verbs: look, Resources: []string{"storageclasses"}},
 	}

@@ -1,0 +1,52 @@
+package runbooks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+// What is never read is said where the answer may depend on it, and nowhere else; an answer that knows nothing is not green.
+func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
+	t.Parallel()
+	standing := []diagnosis.NotChecked{{Kind: "secrets", Reason: "By design."}, {Kind: diagnosis.OtherPods, Reason: "One namespace."}}
+	refused := append(standing, diagnosis.NotChecked{Kind: "services", Reason: "No right."})
+	chain := func(class diagnosis.Class) []diagnosis.Chain {
+		return []diagnosis.Chain{{Class: class, Impact: diagnosis.Impact{Level: diagnosis.Outage}}}
+	}
+	cases := map[string]struct {
+		d    diagnosis.Diagnosis
+		tone algesta.Tone
+		want []string
+	}{
+		"healthy":         {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: standing}, algesta.Good, nil},
+		"healthy but 403": {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: refused}, algesta.Good, []string{"services"}},
+		"unknown":         {diagnosis.Diagnosis{Verdict: diagnosis.Unknown, NotChecked: refused}, algesta.Warning, []string{"secrets", "pods of other namespaces", "services"}},
+		"no room":         {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(diagnosis.ClassScheduling), NotChecked: standing}, algesta.Bad, []string{"pods of other namespaces"}},
+		"no secret":       {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(diagnosis.ClassConfig), NotChecked: standing}, algesta.Bad, []string{"secrets"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := diagnosisReport(c.d, algesta.Command{})
+			require.Equal(t, c.tone, r.Tone)
+			last := ""
+			if len(r.Body) > 0 {
+				last = r.Body[len(r.Body)-1].Text.String()
+			}
+			if c.want == nil {
+				require.NotContains(t, last, "Not checked")
+				return
+			}
+			require.Contains(t, last, "Not checked:")
+			for _, kind := range []string{"secrets", diagnosis.OtherPods, "services"} {
+				require.Equal(t, slices.Contains(c.want, kind), strings.Contains(last, kind+": "), last)
+			}
+		})
+	}
+}
