@@ -1,7 +1,6 @@
 package control_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -45,23 +44,9 @@ func deploy(t *testing.T, c *control.Cluster, namespace, image string, change ..
 // await returns the first state of any pod of the namespace for which ok holds.
 func await(t *testing.T, c *control.Cluster, namespace string, ok func(*corev1.Pod) bool) *corev1.Pod {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-	defer cancel()
-	w, err := c.Client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{})
+	pod, err := awaited(t.Context(), c, namespace, ok)
 	require.NoError(t, err)
-	defer w.Stop()
-	var last *corev1.Pod
-	for e := range w.ResultChan() {
-		pod, isPod := e.Object.(*corev1.Pod)
-		if !isPod {
-			break
-		}
-		if last = pod; ok(pod) {
-			return pod
-		}
-	}
-	require.Fail(t, "no pod reached the state", "last seen: %+v", last)
-	return nil
+	return pod
 }
 
 func ready(p *corev1.Pod) bool {

@@ -1,8 +1,11 @@
 package control_test
 
 import (
+	"context"
+	"fmt"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,17 +73,28 @@ func TestPodsFailAsAKubeletShowsIt(t *testing.T) {
 		"a readiness probe that fails":           {"-neverready", func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodRunning && !ready(p) }},
 		"evicted from a node without memory":     {"-evicted", func(p *corev1.Pod) bool { return p.Status.Reason == "Evicted" && p.Status.Phase == corev1.PodFailed }},
 		"the init container of a pod is failing": {"-initcrash", initCrashes},
+		"a command that ends by itself":          {"-exit-0", crashed("Completed", 0)},
+		"a command that is not in the image":     {"-nocommand", crashed("StartError", 128)},
+		"a name that is none":                    {"-badname", waits("InvalidImageName", `couldn't parse image name "`+repository+`-badname"`)},
+		"three crashes, then ready":              {"-flaky", func(p *corev1.Pod) bool { return ready(p) && p.Status.ContainerStatuses[0].RestartCount == 3 }},
 	}
+	// All of them are made before any is awaited: they take their time side by side.
+	type outcome struct {
+		pod *corev1.Pod
+		err error
+	}
+	outcomes := map[string]*outcome{}
+	var waiting sync.WaitGroup
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ns := c.Namespace(t)
-			deploy(t, c, ns, repository+tt.tag, func(d *appsv1.Deployment) {
-				if tt.tag == "-initcrash" {
-					d.Spec.Template.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "acralgestaproduction.azurecr.io/migrate:1"}}
-				}
-			})
-			pod := await(t, c, ns, func(p *corev1.Pod) bool {
+		ns, o := c.Namespace(t), &outcome{}
+		outcomes[name] = o
+		deploy(t, c, ns, repository+tt.tag, func(d *appsv1.Deployment) {
+			if tt.tag == "-initcrash" {
+				d.Spec.Template.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "acralgestaproduction.azurecr.io/migrate:1"}}
+			}
+		})
+		waiting.Go(func() {
+			o.pod, o.err = awaited(t.Context(), c, ns, func(p *corev1.Pod) bool {
 				masked := p.DeepCopy()
 				for i := range masked.Status.ContainerStatuses {
 					if w := masked.Status.ContainerStatuses[i].State.Waiting; w != nil {
@@ -89,10 +103,39 @@ func TestPodsFailAsAKubeletShowsIt(t *testing.T) {
 				}
 				return tt.ok(masked)
 			})
-			require.NotEmpty(t, pod.Status.PodIP)
-			require.NotNil(t, pod.Status.StartTime)
 		})
 	}
+	waiting.Wait()
+	for name, o := range outcomes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, o.err)
+			require.NotEmpty(t, o.pod.Status.PodIP)
+			require.NotNil(t, o.pod.Status.StartTime)
+		})
+	}
+}
+
+// awaited returns the first state of any pod of the namespace for which ok holds.
+func awaited(ctx context.Context, c *control.Cluster, namespace string, ok func(*corev1.Pod) bool) (*corev1.Pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	w, err := c.Client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("watching pods: %w", err)
+	}
+	defer w.Stop()
+	var last *corev1.Pod
+	for e := range w.ResultChan() {
+		pod, isPod := e.Object.(*corev1.Pod)
+		if !isPod {
+			break
+		}
+		if last = pod; ok(pod) {
+			return pod, nil
+		}
+	}
+	return nil, fmt.Errorf("no pod reached the state; last seen: %+v", last)
 }
 
 func initCrashes(p *corev1.Pod) bool {

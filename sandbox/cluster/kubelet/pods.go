@@ -16,13 +16,13 @@ func podStages() []stage {
 			events: []event{{"Normal", "Pulling", `printf "Pulling image %q" $container.image`}},
 		},
 		{
-			name: "pod-initialized", when: `live and waiting == "PodInitializing" and family != "init-fails"`, after: "500ms",
+			name: "pod-initialized", when: `live and waiting == "PodInitializing" and (family | startswith("init-") | not)`, after: "500ms",
 			status: `{{ template "create" (merge (dict "initialized" true) $x) }}`,
 		},
 		{
 			name: "pod-start", afterFrom: `facts.starts // "600ms"`,
 			when:   `live and waiting == "ContainerCreating" and (family | IN("runs", "crashes", "never-ready", "evicts"))`,
-			status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" true) $x) }}`,
+			status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" $started) $x) }}`,
 			events: []event{
 				{"Normal", "Pulled", `printf "Successfully pulled image %q in 412ms (412ms including waiting). Image size: 187654321 bytes." $container.image`},
 				{"Normal", "Created", `"Container created"`},
@@ -31,7 +31,7 @@ func podStages() []stage {
 		},
 		{
 			name: "pod-ready", afterFrom: `.metadata.annotations["` + annotationReady + `"] // facts.ready`,
-			when:   `live and running and (hit.ready | not) and facts.ready != null and restarts == 0 and (isJob | not)`,
+			when:   `live and running and (hit.ready | not) and facts.ready != null and (restarts == 0 or recovered) and (isJob | not)`,
 			status: `{{ template "pod" (merge (dict "phase" "Running" "state" $old.state "started" true "ready" true) $x) }}`,
 		},
 		{
@@ -50,7 +50,11 @@ func podStages() []stage {
 		{
 			name: "pod-config-error", when: `live and waiting == "ContainerCreating" and family == "cannot-make"`, after: "500ms",
 			status: `{{ template "pod" (merge (dict "phase" "Pending" "state" (dict "waiting" (dict "reason" $facts.reason "message" $message))) $x) }}`,
-			events: []event{{"Warning", "Failed", `printf "Error: %s" $message`}},
+			events: []event{{"Warning", "", `ternary (printf "Error: %s" $message) $message (eq $facts.event "Failed")`}},
+		},
+		{
+			name: "pod-stuck", when: `live and waiting == "ContainerCreating" and facts.event != null and family == "stuck"`, after: "500ms",
+			events: []event{{"Warning", "", `$message`}},
 		},
 	}, append(pullStages(), append(crashStages(), initStages()...)...)...)
 }
@@ -81,7 +85,7 @@ func pullStages() []stage {
 // waits (and that the message names).
 func crashStages() []stage {
 	restart := stage{
-		status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" true "restarts" (add $restarts 1) "last" $ended) $x) }}`,
+		status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" $started "restarts" (add $restarts 1) "last" $ended) $x) }}`,
 		events: []event{{"Normal", "Started", `"Container started"`}},
 	}
 	first, later := restart, restart
@@ -91,15 +95,15 @@ func crashStages() []stage {
 	later.when = `live and waiting == "CrashLoopBackOff" and family == "crashes"`
 	end := stage{
 		name: "pod-crash", afterFrom: `if restarts == 0 then facts.runs else "1500ms" end`,
-		when:   `live and running and family == "crashes" and (facts.liveness | not) and (facts.ready == null or hit.ready or restarts > 0)`,
+		when:   `live and running and family == "crashes" and facts.probe == null and (recovered | not) and (facts.ready == null or hit.ready or restarts > 0)`,
 		status: `{{ template "pod" (merge (dict "phase" $crashPhase "state" $terminated "last" $old.lastState) $x) }}`,
 	}
 	killed := end
-	killed.name = "pod-liveness"
-	killed.when = `live and running and facts.liveness and (hit.ready or restarts > 0)`
+	killed.name = "pod-probe"
+	killed.when = `live and running and facts.probe != null and (facts.ready == null or hit.ready or restarts > 0)`
 	killed.events = []event{
-		{"Warning", "Unhealthy", `"Liveness probe failed: HTTP probe failed with statuscode: 500"`},
-		{"Normal", "Killing", `printf "Container %s failed liveness probe, will be restarted" $container.name`},
+		{"Warning", "Unhealthy", `$message`},
+		{"Normal", "Killing", `printf "Container %s failed %s probe, will be restarted" $container.name $facts.probe`},
 	}
 	return []stage{end, killed, first, later, {
 		name: "pod-backoff", after: "300ms",
@@ -109,14 +113,15 @@ func crashStages() []stage {
 	}}
 }
 
-// initStages crash the first init container in the same rhythm; the pod's own containers wait as PodInitializing.
+// initStages run the first init container: it crashes in the same rhythm, or never ends. The pod's own containers wait as
+// PodInitializing.
 func initStages() []stage {
 	status := func(state, last string, more int) string {
 		return fmt.Sprintf(`{{ template "init" (merge (dict "state" %s "last" %s "restarts" (add $restarts %d)) $x) }}`, state, last, more)
 	}
 	return []stage{
 		{
-			name: "init-run", when: `live and family == "init-fails" and waiting == "PodInitializing" and init.state.waiting.reason == "PodInitializing"`,
+			name: "init-run", when: `live and (family | startswith("init-")) and waiting == "PodInitializing" and init.state.waiting.reason == "PodInitializing"`,
 			after: "500ms", status: status(`$running`, `(dict)`, 0),
 			events: []event{{"Normal", "Started", `"Container started"`}},
 		},

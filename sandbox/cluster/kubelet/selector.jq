@@ -16,7 +16,9 @@ def init: .status.initContainerStatuses[0] // {};
 def waiting: hit.state.waiting.reason // "";
 def running: hit.state.running != null;
 def terminated: hit.state.terminated != null;
-def restarts: (if family == "init-fails" then init.restartCount else hit.restartCount end) // 0;
+def restarts: (if (family | startswith("init-")) then init.restartCount else hit.restartCount end) // 0;
+# recovered: it has crashed as often as its scenario says, and stays up now.
+def recovered: facts.recovers != null and restarts >= facts.recovers;
 def isJob: [.metadata.ownerReferences[]? | .kind] | index("Job") != null;
 def restartable: (.spec.restartPolicy // "Always") == "Always";
 # A kubelet waits 10s, 20s, 40s ... up to 5m; the sandbox a tenth of it.

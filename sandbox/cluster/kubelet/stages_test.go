@@ -159,6 +159,16 @@ func TestEveryScenarioTakesItsCourse(t *testing.T) {
 		"12345-nosecret":     "ContainerCreating CreateContainerConfigError",
 		"12345-neverready":   "ContainerCreating running running running",
 		"12345-evicted":      "ContainerCreating running ready Error",
+		"12345-flaky":        "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ running+++ ready+++",
+		"12345-startup":      "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++",
+		"12345-exit-0":       "ContainerCreating running Completed running+ Completed+ CrashLoopBackOff+",
+		"12345-nocommand":    "ContainerCreating running StartError running+",
+		"12345-badname":      "ContainerCreating InvalidImageName",
+		"12345-neverpull":    "ContainerCreating ErrImageNeverPull",
+		"12345-poststart":    "ContainerCreating PostStartHookError",
+		"12345-noconfig":     "ContainerCreating CreateContainerConfigError",
+		"12345-novolume":     "ContainerCreating ContainerCreating",
+		"12345-pulling":      "ContainerCreating",
 	}
 	for tag, want := range cases {
 		t.Run(tag, func(t *testing.T) {
@@ -174,6 +184,62 @@ func TestEveryScenarioTakesItsCourse(t *testing.T) {
 			}
 			if strings.Join(got, " ") != want {
 				t.Fatalf("got  %s\nwant %s", strings.Join(got, " "), want)
+			}
+		})
+	}
+}
+
+func TestAGateHoldsAReadyPodBack(t *testing.T) {
+	t.Parallel()
+	pod := newPod("a/b:1")
+	pod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "example.com/in-the-load-balancer"}}
+	l := newLife(t, pod)
+	for range 3 {
+		l.step()
+	}
+	status := map[corev1.PodConditionType]corev1.PodCondition{}
+	for _, c := range l.pod.Status.Conditions {
+		status[c.Type] = c
+	}
+	if status[corev1.ContainersReady].Status != corev1.ConditionTrue || status[corev1.PodReady].Reason != "ReadinessGatesNotReady" {
+		t.Fatalf("got %+v", l.pod.Status.Conditions)
+	}
+}
+
+func TestAVolumeWithoutItsSourceIsTold(t *testing.T) {
+	t.Parallel()
+	pod := newPod("a/b:1-novolume")
+	pod.Spec.Volumes = []corev1.Volume{
+		{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+		{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}},
+	}
+	l := newLife(t, pod)
+	l.step()
+	l.step()
+	last := l.events[len(l.events)-1]
+	if last.Reason != "FailedMount" || last.Message != `MountVolume.SetUp failed for volume "tls" : secret "orders-tls" not found` {
+		t.Fatalf("got %s: %s", last.Reason, last.Message)
+	}
+	if c := l.pod.Status.Conditions[0]; c.Type != corev1.PodReadyToStartContainers || c.Status != corev1.ConditionFalse {
+		t.Fatalf("got %+v", c)
+	}
+}
+
+func TestAFirstContainerThatNeverEndsHoldsTheOthersBack(t *testing.T) {
+	t.Parallel()
+	always := corev1.ContainerRestartPolicyAlways
+	for name, policy := range map[string]*corev1.ContainerRestartPolicy{"an init container": nil, "a sidecar": &always} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pod := newPod("a/b:1-initwaits")
+			pod.Spec.InitContainers = []corev1.Container{{Name: "first", Image: "a/first:1", RestartPolicy: policy}}
+			l := newLife(t, pod)
+			for range 3 {
+				l.step()
+			}
+			first := l.pod.Status.InitContainerStatuses[0]
+			if first.State.Running == nil || *first.Started != (policy == nil) || describe(l.pod) != "running" || l.pod.Status.Phase != corev1.PodPending {
+				t.Fatalf("got %+v", l.pod.Status)
 			}
 		})
 	}
