@@ -48,9 +48,10 @@ func TestTheRegistryIsAskedByHead(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := c.Image(t.Context(), tc.image)
+			digest, err := c.Image(t.Context(), tc.image)
 			if tc.kind == nil {
 				require.NoError(t, err)
+				require.Equal(t, "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", digest)
 				return
 			}
 			require.ErrorIs(t, err, tc.kind)

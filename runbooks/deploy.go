@@ -41,7 +41,7 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if err := s.refuseTemplate("deploy"); err != nil {
+	if err := s.refuseTemplate(ctx, c, "deploy"); err != nil {
 		return algesta.Plan{}, err
 	}
 	at, err := s.deployContainer()
@@ -68,6 +68,10 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		}
 		return p, nil
 	}
+	there, err := s.requireImage(ctx, c, image)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
 	template, swaps, err := s.deploySwaps(at, image)
 	if err != nil {
 		return algesta.Plan{}, err
@@ -83,10 +87,10 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	}
 	surge, unavailable := rolling(s.d.Deployment, replicas)
 	p.Figures["surge"] = int64(surge)
-	room, warnings := s.rollWarnings(typed, surge, unavailable)
+	room, warnings := s.rollWarnings(ctx, c, typed, surge, unavailable)
 	differences := diffTemplates(s.d.template(), template)
 	p.Diff = lines(differences)
-	p.Facts = append(factsOf(differences), algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)})
+	p.Facts = append(factsOf(differences), there, algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)})
 	if repository(image) != repository(container.Image) {
 		p.Warnings = append(p.Warnings, algesta.Say("The repository changes: {} instead of {}.", algesta.Name(quote(repository(image))), algesta.Name(quote(repository(container.Image)))))
 	}

@@ -24,10 +24,10 @@ type Observer interface {
 	Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error)
 }
 
-// Registry can be asked whether an image is there; a Cluster may be one. ErrNotFound says that it is not; any other error, that
-// nothing is known.
+// Registry can be asked whether an image is there, and which; a Cluster may be one. ErrNotFound says that it is not; any other error,
+// that nothing is known.
 type Registry interface {
-	Image(ctx context.Context, image string) error
+	Image(ctx context.Context, image string) (digest string, err error)
 }
 
 // What a message holds: more is in docs and in the cluster, and nobody reads it at night.
@@ -141,7 +141,7 @@ func askRegistry(ctx context.Context, registry Registry, wanted []string) images
 	out := images{}
 	for _, image := range wanted[:min(mostImages, len(wanted))] {
 		asking.Go(func() {
-			err := registry.Image(ctx, image)
+			_, err := registry.Image(ctx, image)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

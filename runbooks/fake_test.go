@@ -31,6 +31,19 @@ type still struct {
 	pods       []*corev1.Pod
 	lists      map[string][]any // further objects, by kind
 	forbidden  map[string]bool
+	images     map[string]string // digests by image; nil for a registry that lets nobody look
+}
+
+// Image implements runbooks.Registry.
+func (s *still) Image(_ context.Context, image string) (string, error) {
+	digest, ok := s.images[image]
+	switch {
+	case s.images == nil:
+		return "", forbidden("images")
+	case !ok:
+		return "", &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such image.")}
+	}
+	return digest, nil
 }
 
 // gateway is the manual's api-gateway in production: four pods on 12345 (revision 3), restarted once, 12344 before.
@@ -187,6 +200,12 @@ func (s *still) List(_ context.Context, _, _ string, into runtime.Object) error 
 		kind = "ResourceQuotaList"
 	case *corev1.LimitRangeList:
 		kind = "LimitRangeList"
+	case *corev1.PodList:
+		kind = "PodList"
+	case *corev1.NodeList:
+		if kind = "NodeList"; s.lists[kind] == nil {
+			items["items"] = []any{node("roomy", "64", "256Gi")}
+		}
 	}
 	if s.forbidden[kind] {
 		return forbidden(kind)
@@ -217,6 +236,39 @@ func (s *still) Workload(context.Context, algesta.Workload) (*appsv1.Deployment,
 		return d, sets, nil, forbidden("pods")
 	}
 	return d, sets, s.pods, nil
+}
+
+// argo makes an Argo CD application with this sync policy the owner.
+func (s *still) argo(policy map[string]any) {
+	s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "gateway:apps/Deployment:production/api-gateway-production"
+	s.lists["ApplicationList"] = []any{map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": map[string]any{"name": "gateway", "namespace": "argocd"},
+		"spec": map[string]any{"syncPolicy": policy},
+	}}
+}
+
+// keda makes KEDA the owner of the autoscaler.
+func (s *still) keda() {
+	s.hpa()
+	h, _ := s.lists["HorizontalPodAutoscalerList"][0].(autoscalingv2.HorizontalPodAutoscaler)
+	h.Labels = map[string]string{"scaledobject.keda.sh/name": "gateway"}
+	s.lists["HorizontalPodAutoscalerList"] = []any{h}
+}
+
+func (s *still) nodes(nodes ...corev1.Node) {
+	s.lists["NodeList"] = nil
+	for _, n := range nodes {
+		s.lists["NodeList"] = append(s.lists["NodeList"], n)
+	}
+}
+
+func node(name, cpu, memory string) corev1.Node {
+	return corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory), corev1.ResourcePods: resource.MustParse("30"),
+		}},
+	}
 }
 
 func hashOf(t corev1.PodTemplateSpec) string {

@@ -1,20 +1,108 @@
 package runbooks
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/3astronautas/algesta"
 )
 
+// argoApplication is the Argo CD application that a Deployment belongs to, and what it does about changes made elsewhere.
+type argoApplication struct {
+	name   string
+	known  bool // the application was read
+	heals  bool // it puts its own version back by itself
+	synced bool // it applies what is in Git by itself, and leaves the rest alone until then
+}
+
+// readArgo looks up the application that the Deployment's mark points to. It costs a call only where there is a mark.
+func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplication {
+	name, tracked := argoApp(d)
+	if !tracked {
+		return argoApplication{}
+	}
+	out := argoApplication{name: name}
+	applications := &unstructured.UnstructuredList{}
+	applications.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "ApplicationList"})
+	if err := c.List(ctx, "", "", applications); err != nil {
+		return out // the warning then says what may be
+	}
+	for _, a := range applications.Items {
+		// An application outside Argo CD's own namespace is tracked as "namespace_name".
+		if a.GetName() != name && a.GetNamespace()+"_"+a.GetName() != name {
+			continue
+		}
+		automated, isAutomated, _ := unstructured.NestedMap(a.Object, "spec", "syncPolicy", "automated")
+		enabled, set, _ := unstructured.NestedBool(automated, "enabled")
+		out.known, out.synced = true, isAutomated && (enabled || !set)
+		heals, _, _ := unstructured.NestedBool(automated, "selfHeal")
+		out.heals = out.synced && heals
+		break
+	}
+	return out
+}
+
+// refuseOwned refuses a change that its owner undoes at once, or that would be made in the wrong place.
+func (s scene) refuseOwned(ctx context.Context, c Cluster, verb string) error {
+	if owner := metav1.GetControllerOf(s.d.Deployment); owner != nil && owner.Kind == "Canary" && strings.HasPrefix(owner.APIVersion, "flagger.app/") {
+		return refusal(
+			algesta.Say("Flagger (Canary {}) makes {} from another deployment and puts its own version back.", algesta.Name(quote(owner.Name)), algesta.Name(s.d.Name)),
+			algesta.Say("Change the deployment that the Canary names (spec.targetRef) instead: Flagger carries it over."),
+		)
+	}
+	if s.argo.heals && (verb == "deploy" || verb == "rollback") {
+		return refusal(
+			algesta.Say("Argo CD (app {}) owns {} and puts the version from Git back by itself (self-heal), so a {} would not last.", algesta.Name(s.argo.name), algesta.Name(s.d.Name), verb),
+			algesta.Say("Change the version in Git, or switch off auto-sync of the app first."),
+		)
+	}
+	if s.d.replicas() > 0 {
+		return nil
+	}
+	name, err := rolloutFor(ctx, c, s.d.Deployment)
+	if err != nil || name == "" {
+		return nil //nolint:nilerr // where it is not installed, or not readable, there is no sign of it
+	}
+	return refusal(
+		algesta.Say("The Argo Rollout {} runs the pods of {}, which stays at 0 itself.", algesta.Name(quote(name)), algesta.Name(s.d.Name)),
+		algesta.Say("Change the rollout instead: {}", algesta.Name(fmt.Sprintf("kubectl argo rollouts get rollout %s -n %s", quote(name), s.d.Namespace))),
+	)
+}
+
+// rolloutFor is the Argo Rollout that takes its template from the Deployment (spec.workloadRef); Argo then scales the
+// Deployment down. It is asked for only where a Deployment has no pods.
+func rolloutFor(ctx context.Context, c Cluster, d *appsv1.Deployment) (string, error) {
+	rollouts := &unstructured.UnstructuredList{}
+	rollouts.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "RolloutList"})
+	if err := c.List(ctx, d.Namespace, "", rollouts); err != nil {
+		return "", fmt.Errorf("looking for an Argo Rollout: %w", err)
+	}
+	for _, r := range rollouts.Items {
+		kind, _, kindErr := unstructured.NestedString(r.Object, "spec", "workloadRef", "kind")
+		name, _, nameErr := unstructured.NestedString(r.Object, "spec", "workloadRef", "name")
+		if errors.Join(kindErr, nameErr) == nil && kind == "Deployment" && name == d.Name {
+			return r.GetName(), nil
+		}
+	}
+	return "", nil
+}
+
 // ownerWarnings names the tools that own the Deployment and would put back, or fight, a change made here. The signals
 // are the tools' own marks (Argo CD: argocd.argoproj.io/tracking-id, which counts only when it names this very object;
-// Flux: the labels of its controllers; Helm: managed-by and the release annotation).
-func ownerWarnings(d *appsv1.Deployment) []algesta.Text {
+// Flux: the labels of its controllers; Helm: managed-by and the release annotation; operators: the controller's reference).
+func (s scene) ownerWarnings() []algesta.Text {
+	d := s.d.Deployment
 	var out []algesta.Text
-	if app, tracked := argoApp(d); tracked {
-		out = append(out, algesta.Say("Argo CD (app {}) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it in Git first.", algesta.Name(app)))
+	if s.argo.name != "" {
+		out = append(out, s.argo.warning())
 	}
 	if name := d.Labels["kustomize.toolkit.fluxcd.io/name"]; name != "" && !fluxLeavesIt(d) {
 		out = append(out, algesta.Say("Flux (Kustomization {}) owns this deployment and puts its own version back at its next run. Suspend it or change it in Git first.", algesta.Name(quote(name))))
@@ -24,7 +112,23 @@ func ownerWarnings(d *appsv1.Deployment) []algesta.Text {
 	} else if release := d.Annotations["meta.helm.sh/release-name"]; release != "" && d.Labels["app.kubernetes.io/managed-by"] == "Helm" {
 		out = append(out, algesta.Say("Helm (release {}) owns this deployment: its next upgrade may undo this change or stop at a conflict over it.", algesta.Name(quote(release))))
 	}
+	if owner := metav1.GetControllerOf(d); owner != nil {
+		out = append(out, algesta.Say("{} {} made this deployment and may put its own version back.", quote(owner.Kind), algesta.Name(quote(owner.Name))))
+	}
 	return out
+}
+
+func (a argoApplication) warning() algesta.Text {
+	name := algesta.Name(a.name)
+	switch {
+	case !a.known:
+		return algesta.Say("Argo CD (app {}) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it in Git first.", name)
+	case a.heals:
+		return algesta.Say("Argo CD (app {}) owns this deployment and puts back what differs from Git by itself (self-heal).", name)
+	case a.synced:
+		return algesta.Say("Argo CD (app {}) owns this deployment: its next sync, at the next change in Git, undoes this.", name)
+	}
+	return algesta.Say("Argo CD (app {}) owns this deployment: the next time somebody syncs it, this is undone.", name)
 }
 
 // argoApp is the Argo CD application in the tracking annotation "app:group/Kind:namespace/name". An annotation that was
@@ -40,4 +144,16 @@ func argoApp(d *appsv1.Deployment) (string, bool) {
 func fluxLeavesIt(d *appsv1.Deployment) bool {
 	ssa := strings.ToLower(d.Annotations["kustomize.toolkit.fluxcd.io/ssa"])
 	return d.Annotations["kustomize.toolkit.fluxcd.io/reconcile"] == "disabled" || ssa == "ignore" || ssa == "ifnotpresent"
+}
+
+// kedaObject is the KEDA ScaledObject that an autoscaler was made from, "" for none. KEDA puts its autoscaler back, so
+// only the ScaledObject can be changed.
+func kedaObject(h autoscalingv2.HorizontalPodAutoscaler) string {
+	if name := h.Labels["scaledobject.keda.sh/name"]; name != "" {
+		return name
+	}
+	if owner := metav1.GetControllerOf(&h); owner != nil && owner.Kind == "ScaledObject" {
+		return owner.Name
+	}
+	return ""
 }

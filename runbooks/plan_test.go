@@ -119,6 +119,49 @@ func TestRefusals(t *testing.T) {
 			"docker.io/evil/api-gateway:1 comes from another repository than what runs now (acralgestaproduction.azurecr.io/api-gateway).",
 			"If that is meant: /algesta deploy api-gateway production docker.io/evil/api-gateway:1 --allow-other-repository",
 		},
+		"a tag that was never pushed": {
+			"deploy",
+			algesta.Args{"image": "12364"},
+			func(s *still) { s.images = map[string]string{registry + "12346": "sha256:aa"} }, algesta.ErrRefused,
+			"The registry has no …/api-gateway:12364, so no pod could start with it.",
+			"Look whether its build has finished. Versions that ran before: 12345 and 12344.",
+		},
+		"what Argo CD heals by itself": {
+			"rollback", nil,
+			func(s *still) {
+				s.argo(map[string]any{"automated": map[string]any{"selfHeal": true}})
+			}, algesta.ErrRefused,
+			"Argo CD (app gateway) owns api-gateway-production and puts the version from Git back by itself (self-heal), so a rollback would not last.",
+			"Change the version in Git, or switch off auto-sync of the app first.",
+		},
+		"what Flagger copies from another deployment": {
+			"restart", nil,
+			func(s *still) {
+				s.deployment.OwnerReferences = []metav1.OwnerReference{{APIVersion: "flagger.app/v1beta1", Kind: "Canary", Name: "api-gateway", Controller: new(true)}}
+			}, algesta.ErrRefused,
+			"Flagger (Canary api-gateway) makes api-gateway-production from another deployment and puts its own version back.",
+			"Change the deployment that the Canary names (spec.targetRef) instead: Flagger carries it over.",
+		},
+		"the pods of an Argo Rollout": {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) {
+				s.deployment.Spec.Replicas = new(int32(0))
+				s.lists["RolloutList"] = []any{map[string]any{
+					"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": map[string]any{"name": "gateway"},
+					"spec": map[string]any{"workloadRef": map[string]any{"kind": "Deployment", "name": "api-gateway-production"}},
+				}}
+			}, algesta.ErrRefused,
+			"The Argo Rollout gateway runs the pods of api-gateway-production, which stays at 0 itself.",
+			"Change the rollout instead: kubectl argo rollouts get rollout gateway -n production",
+		},
+		"fewer pods than KEDA keeps": {
+			"scale",
+			algesta.Args{"replicas": int64(1)},
+			func(s *still) { s.keda() }, algesta.ErrRefused,
+			"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 10 pods: it would put 1 back to 2 within seconds.",
+			`Ask for 2 to 10 pods, or change the autoscaler first: kubectl patch scaledobject gateway -n production --type merge -p '{"spec":{"minReplicaCount":1}}'`,
+		},
 		"a container that is not there": {
 			"deploy",
 			algesta.Args{"image": "12346", "container": "gateway"},
@@ -199,6 +242,56 @@ func TestWarnings(t *testing.T) {
 				s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "algesta-prod:apps/Deployment:production/api-gateway-production"
 			},
 			[]string{"Argo CD (app algesta-prod) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it in Git first."},
+		},
+		"Argo CD owns it and syncs what is in Git": {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) { s.argo(map[string]any{"automated": map[string]any{}}) },
+			[]string{"Argo CD (app gateway) owns this deployment: its next sync, at the next change in Git, undoes this."},
+		},
+		"Argo CD owns it and is synced by hand": {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) { s.argo(map[string]any{}) },
+			[]string{"Argo CD (app gateway) owns this deployment: the next time somebody syncs it, this is undone."},
+		},
+		"a restart under an Argo CD that heals": {
+			"restart", nil, func(s *still) { s.argo(map[string]any{"automated": map[string]any{"selfHeal": true}}) },
+			[]string{"Argo CD (app gateway) owns this deployment and puts back what differs from Git by itself (self-heal)."},
+		},
+		"an operator made it": {
+			"restart", nil,
+			func(s *still) {
+				s.deployment.OwnerReferences = []metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: "Gateway", Name: "edge", Controller: new(true)}}
+			},
+			[]string{"Gateway edge made this deployment and may put its own version back."},
+		},
+		"a scale to nothing under KEDA": {
+			"scale",
+			algesta.Args{"replicas": int64(0)},
+			func(s *still) { s.keda() },
+			[]string{
+				"api-gateway in production will serve no traffic: without a ready pod the ingress answers 503.",
+				"KEDA (ScaledObject gateway) brings pods back as soon as its trigger asks for them.",
+			},
+		},
+		"no room on any node": {
+			"scale",
+			algesta.Args{"replicas": int64(6)},
+			func(s *still) { s.nodes(node("a", "150m", "4Gi"), node("b", "100m", "4Gi")) },
+			[]string{"No node has room for 2 more pods now, because of cpu. Each pod asks for 0.25 cpu and 512Mi memory. What finds no room waits until something else stops or a node is added."},
+		},
+		"room for some": {
+			"scale",
+			algesta.Args{"replicas": int64(9)},
+			func(s *still) { s.nodes(node("a", "600m", "4Gi"), node("b", "450m", "500Mi")) },
+			[]string{"The nodes have room for 2 of 5 more pods now, because of cpu and memory. Each pod asks for 0.25 cpu and 512Mi memory. What finds no room waits until something else stops or a node is added."},
+		},
+		"nodes that may not be read": {
+			"scale",
+			algesta.Args{"replicas": int64(6)},
+			func(s *still) { s.forbidden["NodeList"] = true },
+			[]string{"Not checked: room on the nodes (I have no right to read them)."},
 		},
 		"an annotation of Argo CD that was copied from elsewhere": {
 			"deploy", algesta.Args{"image": "12346"}, func(s *still) {

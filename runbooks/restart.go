@@ -24,7 +24,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if err := s.refuseTemplate("restart"); err != nil {
+	if err := s.refuseTemplate(ctx, c, "restart"); err != nil {
 		return algesta.Plan{}, err
 	}
 	replicas := s.d.replicas()
@@ -58,7 +58,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	}
 	surge, unavailable := rolling(s.d.Deployment, replicas)
 	p.Figures["surge"] = int64(surge)
-	room, warnings := s.rollWarnings(typed, surge, unavailable)
+	room, warnings := s.rollWarnings(ctx, c, typed, surge, unavailable)
 	main := mainContainer(typed, in.Command.Target.Service)
 	p.Facts = []algesta.Field{
 		{Label: "image", Value: algesta.Say("{}, unchanged", quote(shortImage(main.Image)))},

@@ -33,7 +33,7 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if err := s.refuseTemplate("rollback"); err != nil {
+	if err := s.refuseTemplate(ctx, c, "rollback"); err != nil {
 		return algesta.Plan{}, err
 	}
 	to, err := s.rollbackTarget()
@@ -78,7 +78,7 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	differences := diffTemplates(s.d.template(), to.template)
 	surge, unavailable := rolling(s.d.Deployment, s.d.replicas())
 	p.Figures["surge"] = int64(surge)
-	room, warnings := s.rollWarnings(want, surge, unavailable)
+	room, warnings := s.rollWarnings(ctx, c, want, surge, unavailable)
 	p.Diff = lines(differences)
 	p.Facts = append(factsOf(differences), algesta.Field{Label: "revision", Value: s.revisionFact(to)},
 		algesta.Field{Label: "pods", Value: s.podsFact(s.d.replicas(), s.extra(surge), room)})

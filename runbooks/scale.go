@@ -3,6 +3,7 @@ package runbooks
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/3astronautas/algesta"
 )
@@ -28,6 +29,9 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		return algesta.Plan{}, err
 	}
 	if err := s.refuseDeleted(); err != nil {
+		return algesta.Plan{}, err
+	}
+	if err := s.refuseOwned(ctx, c, "scale"); err != nil {
 		return algesta.Plan{}, err
 	}
 	from, to := s.d.replicas(), int32(replicas.Of(in)) //nolint:gosec // bounded by the argument's Max
@@ -56,7 +60,8 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	p.Undo = &algesta.Offer{Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from)}}
 	room := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, max(0, to-from))
 	p.Facts = []algesta.Field{{Label: "pods", Value: s.scaleFact(from, to, room)}}
-	p.Warnings = append(s.scaleWarnings(to, room), ownerWarnings(s.d.Deployment)...)
+	p.Warnings = append(s.scaleWarnings(to, room), s.nodeWarnings(ctx, c, s.d.Spec.Template, to-from)...)
+	p.Warnings = append(p.Warnings, s.ownerWarnings()...)
 	p.Warnings = append(p.Warnings, s.unchecked...)
 	return p, nil
 }
@@ -88,6 +93,9 @@ func (s scene) refuseOutsideAutoscaler(to int32) error {
 			bound, field = high, "maxReplicas"
 		}
 		patch := fmt.Sprintf(`kubectl patch hpa %s -n %s -p '{"spec":{"%s":%d}}'`, h.Name, h.Namespace, field, to)
+		if keda := kedaObject(h); keda != "" {
+			patch = fmt.Sprintf(`kubectl patch scaledobject %s -n %s --type merge -p '{"spec":{"%s":%d}}'`, quote(keda), h.Namespace, strings.Replace(field, "Replicas", "ReplicaCount", 1), to)
+		}
 		return refusal(
 			algesta.Say("The autoscaler {} keeps {} between {} and {} pods: it would put {} back to {} within seconds.", algesta.Name(h.Name), algesta.Name(s.d.Name), low, high, to, bound),
 			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, algesta.Name(patch)),
@@ -102,7 +110,9 @@ func (s scene) scaleWarnings(to int32, room fit) []algesta.Text {
 		out = append(out, algesta.Say("{} will serve no traffic: without a ready pod the ingress answers 503.", subject(s.in)))
 	}
 	for _, h := range s.scalers {
-		if to == 0 {
+		if keda := kedaObject(h); keda != "" && to == 0 {
+			out = append(out, algesta.Say("KEDA (ScaledObject {}) brings pods back as soon as its trigger asks for them.", algesta.Name(quote(keda))))
+		} else if to == 0 {
 			out = append(out, algesta.Say("The autoscaler {} switches itself off at 0 pods and does not bring them back: somebody has to scale up again.", algesta.Name(h.Name)))
 		} else {
 			out = append(out, algesta.Say("The autoscaler {} may change the number again when the load asks for it ({}–{}).", algesta.Name(h.Name), least(h), h.Spec.MaxReplicas))

@@ -24,7 +24,8 @@ type scene struct {
 	scalers   []autoscalingv2.HorizontalPodAutoscaler // that scale this Deployment
 	quotas    []corev1.ResourceQuota
 	ranges    []corev1.LimitRange
-	unchecked []algesta.Text // what could not be read, as warnings
+	argo      argoApplication // that owns the Deployment; the zero value when none does, or it could not be read
+	unchecked []algesta.Text  // what could not be read, as warnings
 }
 
 // readScene reads everything at once. Only the Deployment and its history must be readable; what else cannot be read is
@@ -53,6 +54,7 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 	if main != nil {
 		return scene{}, main
 	}
+	s.argo = readArgo(ctx, c, s.d.Deployment)
 	s.now = currentOf(s.d, s.revisions)
 	s.quotas, s.ranges, s.scalers = quotaList.Items, rangeList.Items, scalersOf(hpas.Items, in.Workload.Name)
 	for _, part := range []struct {
@@ -95,8 +97,11 @@ func least(h autoscalingv2.HorizontalPodAutoscaler) int32 {
 
 // refuseTemplate refuses what no change of the template can do: a Deployment that is going away, and a paused one,
 // where nothing would happen.
-func (s scene) refuseTemplate(verb string) error {
+func (s scene) refuseTemplate(ctx context.Context, c Cluster, verb string) error {
 	if err := s.refuseDeleted(); err != nil {
+		return err
+	}
+	if err := s.refuseOwned(ctx, c, verb); err != nil {
 		return err
 	}
 	if s.d.Spec.Paused {
@@ -136,7 +141,7 @@ func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
 }
 
 // rollWarnings is what everybody should know before a rollout of this template: capacity, the pods now, owners.
-func (s scene) rollWarnings(template corev1.PodTemplateSpec, surge, unavailable int32) (fit, []algesta.Text) {
+func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, surge, unavailable int32) (fit, []algesta.Text) {
 	f := fits(s.quotas, s.ranges, template.Spec, s.extra(surge))
 	out := append([]algesta.Text{}, s.stateWarnings()...)
 	for _, obstacle := range f.obstacle {
@@ -145,12 +150,13 @@ func (s scene) rollWarnings(template corev1.PodTemplateSpec, surge, unavailable 
 		}
 		out = append(out, obstacle)
 	}
+	out = append(out, s.nodeWarnings(ctx, c, template, s.extra(surge))...)
 	if s.d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && s.d.replicas() > 0 {
 		out = append(out, algesta.Say("The strategy is Recreate: all pods stop before the first new one starts. Users see an outage until then."))
 	} else if unavailable >= s.d.replicas() && s.d.replicas() > 0 {
 		out = append(out, algesta.Say("maxUnavailable allows every pod to be down at once: users may see an outage while it rolls."))
 	}
-	out = append(out, ownerWarnings(s.d.Deployment)...)
+	out = append(out, s.ownerWarnings()...)
 	return f, append(out, s.unchecked...)
 }
 

@@ -1,0 +1,96 @@
+package runbooks
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+// nodeWarnings says whether so many more pods of the template find room on the nodes now. A quota that has room says nothing
+// about nodes, and the API server takes a change whose pods will wait forever.
+func (s scene) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {
+	if extra <= 0 {
+		return nil
+	}
+	var nodes corev1.NodeList
+	var pods corev1.PodList
+	var nodesErr, podsErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { nodesErr = c.List(ctx, "", "", &nodes) })
+	reading.Go(func() { podsErr = c.List(ctx, "", "", &pods) })
+	reading.Wait()
+	if nodesErr != nil {
+		return []algesta.Text{notChecked("room on the nodes", nodesErr)}
+	}
+	if podsErr != nil { // the pods of the namespace are known in any case: what they leave free is at most what is free
+		pods.Items = s.ownPods()
+	}
+	template = s.withDefaults(template)
+	placed := diagnosis.Place(template, s.d.Namespace, int(extra), nodes.Items, pods.Items)
+	if placed.Pods >= int(extra) {
+		if podsErr != nil {
+			return []algesta.Text{notChecked("room on the nodes", podsErr)}
+		}
+		return nil
+	}
+	out := algesta.Say("No node has room for {} now, because of {}.", moreOf(extra), list(placed.Lacking))
+	if placed.Pods > 0 {
+		out = algesta.Say("The nodes have room for {} of {} now, because of {}.", placed.Pods, count(extra, "more pod"), list(placed.Lacking))
+	}
+	if each := eachNeeds(template.Spec); each != "" {
+		out = out.Then("Each pod asks for {}.", each)
+	}
+	return []algesta.Text{out.Then("What finds no room waits until something else stops or a node is added.")}
+}
+
+func moreOf(n int32) string {
+	if n == 1 {
+		return "one more pod"
+	}
+	return count(n, "more pod")
+}
+
+func (s scene) ownPods() []corev1.Pod {
+	var out []corev1.Pod
+	for _, p := range s.rollout.Pods {
+		out = append(out, *p)
+	}
+	return out
+}
+
+// withDefaults fills in the requests that admission will fill in.
+func (s scene) withDefaults(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	template = *template.DeepCopy()
+	for _, containers := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
+		for i := range containers {
+			requests := corev1.ResourceList{}
+			maps.Copy(requests, containers[i].Resources.Requests)
+			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+				if q, ok := stated(containers[i], "requests", name, s.ranges); ok {
+					requests[name] = q
+				}
+			}
+			containers[i].Resources.Requests = requests
+		}
+	}
+	return template
+}
+
+// eachNeeds is what a pod asks of a node: "0.2 cpu and 256Mi memory".
+func eachNeeds(pod corev1.PodSpec) string {
+	per, _ := needs(pod, nil)
+	var parts []string
+	for _, key := range []string{"requests.cpu", "requests.memory"} {
+		if q, ok := per[key]; ok && q.Cmp(resource.Quantity{}) > 0 {
+			parts = append(parts, amount(q)+" "+strings.TrimPrefix(key, "requests."))
+		}
+	}
+	return list(parts)
+}
