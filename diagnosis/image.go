@@ -120,17 +120,24 @@ var imageRules = []Rule{
 			if !ok || p.s.age(pulling.last) < 2*time.Minute || p.pod.DeletionTimestamp != nil || anyStarted(p.pod.Status.ContainerStatuses) {
 				return nil
 			}
-			if done, ok := p.s.recent(refOf(KindPod, p.pod), "Pulled", "Failed", "Created", "FailedMount", "FailedCreatePodSandBox"); ok && !done.last.Before(pulling.last) {
+			if done, ok := p.s.recent(refOf(KindPod, p.pod), "Pulled", "Failed", "Created", "Started", "FailedMount", "FailedCreatePodSandBox"); ok && !done.last.Before(pulling.last) {
 				return nil
 			}
+			image := "An image"
+			if m := pulledImage.FindStringSubmatch(pulling.message); m != nil {
+				image = "Image " + m[1]
+			}
 			return &finding{
-				what: fmt.Sprintf("The node has been pulling an image for %s", span(p.s.age(pulling.last))), effect: cannotStart, state: "ContainerCreating",
-				shown: []Evidence{eventEvidence(refOf(KindPod, p.pod), pulling)}, sure: Medium,
-				remedy: Remedy{Text: "Wait for the pull to end; a smaller image starts faster."},
+				key: image, what: fmt.Sprintf("%s is still being pulled by node %s after %s", image, p.pod.Spec.NodeName, span(p.s.age(pulling.last))), effect: cannotStart, state: "ContainerCreating",
+				shown: []Evidence{eventEvidence(refOf(KindPod, p.pod), pulling)}, sure: Medium, unsure: "A big image and a slow network take their time, too.",
+				remedy: Remedy{Text: "Wait for the pull to end; a smaller image starts faster.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.pod.Name, p.pod.Namespace)},
 			}
 		},
 	},
 }
+
+// pulledImage is the kubelet's event Pulling.
+var pulledImage = regexp.MustCompile(`Pulling image "([^"]+)"`)
 
 // imageProblem is why an image cannot be pulled.
 type imageProblem int

@@ -235,9 +235,15 @@ func (c *instance) sidecar() bool {
 	return c.spec.RestartPolicy != nil && *c.spec.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
-// late says that the container runs, is not ready, and has had the time its own probes grant it.
+// sidecarAhead says that the containers of the pod still wait for this sidecar.
+func (c *instance) sidecarAhead() bool {
+	return c.init && c.sidecar() && c.pod.Status.Phase == corev1.PodPending
+}
+
+// late says that the container runs, is not ready, and has had the time its own probes grant it. A pod is Pending as long as a
+// sidecar of it has not started.
 func (c *instance) late() bool {
-	if c.status.Ready || c.status.State.Running == nil || c.pod.Status.Phase != corev1.PodRunning {
+	if c.status.Ready || c.status.State.Running == nil || c.pod.Status.Phase != corev1.PodRunning && !c.sidecarAhead() {
 		return false
 	}
 	return c.s.age(c.status.State.Running.StartedAt.Time) > c.startWindow()+startSlack
