@@ -145,20 +145,25 @@ func autoscalerTargetMissing(s *Snapshot) []*finding {
 }
 
 func autoscalerAmbiguous(s *Snapshot) []*finding {
-	first := map[Ref]*autoscalingv2.HorizontalPodAutoscaler{}
+	first, fights := map[Ref]*autoscalingv2.HorizontalPodAutoscaler{}, map[Ref]bool{}
 	var found []*finding
 	for _, h := range s.autoscalers {
-		active := scalerCondition(h, autoscalingv2.ScalingActive)
-		other := first[targetOf(h)]
+		target := targetOf(h)
+		other := first[target]
 		if other == nil {
-			first[targetOf(h)] = h
+			first[target] = h
+			continue
 		}
-		switch {
-		case other != nil:
-			f := s.scalerFinding(h, active, fmt.Sprintf("Two autoscalers, %s and %s, scale %s and fight each other", other.Name, h.Name, targetOf(h).words()), Remedy{Text: "Keep one of them."})
-			f.shown = []Evidence{{Object: refOf(KindAutoscaler, h), Field: "spec.scaleTargetRef", Quote: targetOf(h).words()}, {Object: refOf(KindAutoscaler, other), Field: "spec.scaleTargetRef", Quote: targetOf(h).words()}}
-			found = append(found, f)
-		case active.Status == corev1.ConditionFalse && active.Reason == "AmbiguousSelector":
+		fights[target] = true
+		f := s.scalerFinding(h, scalerCondition(h, autoscalingv2.ScalingActive),
+			fmt.Sprintf("Two autoscalers, %s and %s, scale %s and fight each other", other.Name, h.Name, target.words()), Remedy{Text: "Keep one of them."})
+		f.hits = append(f.hits, refOf(KindAutoscaler, other))
+		f.shown = []Evidence{{Object: refOf(KindAutoscaler, h), Field: "spec.scaleTargetRef", Quote: target.words()}, {Object: refOf(KindAutoscaler, other), Field: "spec.scaleTargetRef", Quote: target.words()}}
+		found = append(found, f)
+	}
+	for _, h := range s.autoscalers { // others whose targets' labels overlap
+		active := scalerCondition(h, autoscalingv2.ScalingActive)
+		if active.Status == corev1.ConditionFalse && active.Reason == "AmbiguousSelector" && !fights[targetOf(h)] {
 			found = append(found, s.scalerFinding(h, active, fmt.Sprintf("%s %s shares its pods with another autoscaler", KindAutoscaler, h.Name), Remedy{Text: "Give each autoscaler pods of its own."}))
 		}
 	}

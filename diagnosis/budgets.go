@@ -43,8 +43,11 @@ func budgetBlocks(s *Snapshot) []*finding {
 	var found []*finding
 	for _, b := range s.budgets {
 		if blocked(b) && b.Status.CurrentHealthy >= b.Status.ExpectedPods && b.Status.DesiredHealthy >= b.Status.ExpectedPods {
-			found = append(found, budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s allows no disruption although all %s are healthy, so no node with them can be drained", b.Name,
-				count(int(b.Status.ExpectedPods), "pod")), "Allow one pod to be away (maxUnavailable: 1), or run one pod more than it demands."))
+			healthy := fmt.Sprintf("all %d pods are healthy, so no node with them can be drained", b.Status.ExpectedPods)
+			if b.Status.ExpectedPods == 1 {
+				healthy = "its only pod is healthy, so the node with it cannot be drained"
+			}
+			found = append(found, budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s allows no disruption although %s", b.Name, healthy), "Allow one pod to be away (maxUnavailable: 1), or run one pod more than it demands."))
 		}
 	}
 	return found

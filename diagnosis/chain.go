@@ -228,6 +228,9 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 		return Impact{}, false
 	}
 	if service := s.index.services[ref]; service != nil && r.rule.Class == ClassWiring {
+		if r.rule.ID == "load-balancer-pending" {
+			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
+		}
 		return Impact{Outage, fmt.Sprintf("Service %s reaches no pod", ref.Name)}, r.level == Outage
 	}
 	return Impact{}, false

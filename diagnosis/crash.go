@@ -187,6 +187,10 @@ func missingVariable(c *instance) *finding {
 	switch from {
 	case "":
 		f.what = fmt.Sprintf("%s needs the environment variable %s, which its template does not set", c.owner.ref.words(), name)
+		if c.owner.ref.Kind == KindPod {
+			f.what = fmt.Sprintf("%s needs the environment variable %s, which its spec does not set", c.owner.ref.words(), name)
+			f.remedy.Text = fmt.Sprintf("Make the pod anew with %s set.", name)
+		}
 		if near := nearest(name, c.variables()); near != "" {
 			f.show(Evidence{Object: c.owner.ref, Field: "spec.template env", Quote: "the template sets " + near}, false)
 		}

@@ -56,12 +56,13 @@ type backend struct {
 	host, path string
 	service    string
 	port       networkingv1.ServiceBackendPort
+	secure     bool // TLS ends at the Ingress
 }
 
 func backendsOf(i *networkingv1.Ingress) []backend {
 	var found []backend
 	if b := i.Spec.DefaultBackend; b != nil && b.Service != nil {
-		found = append(found, backend{"", "", b.Service.Name, b.Service.Port})
+		found = append(found, backend{service: b.Service.Name, port: b.Service.Port})
 	}
 	for _, rule := range i.Spec.Rules {
 		if rule.HTTP == nil {
@@ -69,7 +70,7 @@ func backendsOf(i *networkingv1.Ingress) []backend {
 		}
 		for _, path := range rule.HTTP.Paths {
 			if path.Backend.Service != nil {
-				found = append(found, backend{rule.Host, path.Path, path.Backend.Service.Name, path.Backend.Service.Port})
+				found = append(found, backend{rule.Host, path.Path, path.Backend.Service.Name, path.Backend.Service.Port, hasTLS(i, rule.Host)})
 			}
 		}
 	}
@@ -80,7 +81,18 @@ func (b backend) at() string {
 	if b.host == "" {
 		return "every host"
 	}
+	if !b.secure {
+		return "http://" + b.host + b.path
+	}
 	return "https://" + b.host + b.path
+}
+
+// hasTLS says that the Ingress has a certificate for the host; one without hosts is for all.
+func hasTLS(i *networkingv1.Ingress, host string) bool {
+	_, domain, _ := strings.Cut(host, ".")
+	return slices.ContainsFunc(i.Spec.TLS, func(t networkingv1.IngressTLS) bool {
+		return len(t.Hosts) == 0 || slices.Contains(t.Hosts, host) || slices.Contains(t.Hosts, "*."+domain)
+	})
 }
 
 const classAnnotation = "kubernetes.io/ingress.class"

@@ -76,6 +76,9 @@ func selectorMatchesNothing(s *Snapshot) []*finding {
 		if w, labels := s.nearestLabels(service); w != nil {
 			f.show(Evidence{Object: w.ref, Field: "spec.template.metadata.labels", Quote: labels}, false)
 			f.remedy.Text = fmt.Sprintf("Correct the selector: the pods of %s carry %s.", w.ref.Name, labels)
+			if w.ref.Name == service.Name || w.called() == service.Name {
+				f.hits = append(f.hits, w.ref) // who asks about the workload asks about its Service, too
+			}
 		}
 		if strings.HasPrefix(service.Namespace, "kube-") {
 			f.level = Latent
@@ -163,7 +166,7 @@ func targetPortName(s *Snapshot) []*finding {
 			}
 			for _, slice := range s.index.endpointsOf[ref] {
 				if len(slice.Endpoints) > 0 && len(slice.Ports) == 0 {
-					f.show(Evidence{Object: refOf("EndpointSlice", slice), Field: "ports", Quote: fmt.Sprintf("%s and no ports", count(len(slice.Endpoints), "address")+"es")}, false)
+					f.show(Evidence{Object: refOf("EndpointSlice", slice), Field: "ports", Quote: fmt.Sprintf("%d %s and no ports", len(slice.Endpoints), plural(len(slice.Endpoints), "address", "addresses"))}, false)
 				}
 			}
 			found = append(found, f)
