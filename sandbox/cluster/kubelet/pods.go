@@ -2,6 +2,13 @@ package kubelet
 
 import "fmt"
 
+// started is what the kubelet says about a container that it could start.
+var started = []event{
+	{"Normal", "Pulled", `printf "Successfully pulled image %q in 412ms (412ms including waiting). Image size: 187654321 bytes." $container.image`},
+	{"Normal", "Created", `"Container created"`},
+	{"Normal", "Started", `"Container started"`},
+}
+
 // podStages is the life of every pod, as a table of steps. The conditions are jq over the pod with the words of
 // selector.jq; a container's "state" is a Go template expression with the words of status.tmpl. Where a pod stands is read
 // from its own status, so that KWOK may be restarted at any time.
@@ -23,11 +30,7 @@ func podStages() []stage {
 			name: "pod-start", afterFrom: `facts.starts // "600ms"`,
 			when:   `live and waiting == "ContainerCreating" and (family | IN("runs", "crashes", "never-ready", "evicts"))`,
 			status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" $started) $x) }}`,
-			events: []event{
-				{"Normal", "Pulled", `printf "Successfully pulled image %q in 412ms (412ms including waiting). Image size: 187654321 bytes." $container.image`},
-				{"Normal", "Created", `"Container created"`},
-				{"Normal", "Started", `"Container started"`},
-			},
+			events: started,
 		},
 		{
 			name: "pod-ready", afterFrom: `.metadata.annotations["` + annotationReady + `"] // facts.ready`,
@@ -123,7 +126,7 @@ func initStages() []stage {
 		{
 			name: "init-run", when: `live and (family | startswith("init-")) and waiting == "PodInitializing" and init.state.waiting.reason == "PodInitializing"`,
 			after: "500ms", status: status(`$running`, `(dict)`, 0),
-			events: []event{{"Normal", "Started", `"Container started"`}},
+			events: started,
 		},
 		{
 			name: "init-crash", when: `live and family == "init-fails" and init.state.running != null`,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -171,13 +172,18 @@ func write(pod *corev1.Pod, r run, now time.Time) []entry {
 	for i, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
 		entries = append(entries, entry{r.from.Add(time.Duration(i) * 50 * time.Millisecond), line})
 	}
-	if r.crashed || !r.until.IsZero() {
+	if r.crashed || !r.until.IsZero() || isInit(pod, r.container) {
 		return entries
 	}
 	for at := r.from.Add(10 * time.Second); at.Before(now); at = at.Add(time.Minute) {
 		entries = append(entries, entry{at, `{"level":30,"msg":"request completed","req":{"method":"GET","url":"/health"},"res":{"statusCode":200},"responseTime":3}`})
 	}
 	return entries
+}
+
+// isInit says that the container is none that serves.
+func isInit(pod *corev1.Pod, name string) bool {
+	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == name })
 }
 
 // filter applies the options of kubectl logs.
