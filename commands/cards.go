@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,9 +144,14 @@ func voteButtons(r algesta.Request) []algesta.Button {
 			Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary",
 			Confirm: &algesta.Confirm{Title: "Approve this change?", Text: r.Plan.Summary.String() + "? It runs at once.", Yes: "Approve", No: "Not now"},
 		},
-		{Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger"},
+		// Where the policy wants reasons, whoever asked is told why it was denied, too.
+		{Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger", AskReason: reasonAsked(r)},
 		{Label: "Cancel", Action: algesta.Cancel, ID: r.ID},
 	}
+}
+
+func reasonAsked(r algesta.Request) bool {
+	return slices.ContainsFunc(r.Needs, func(n algesta.Requirement) bool { return n.ReasonRequired })
 }
 
 // progressOf is the one message that follows the rollout.

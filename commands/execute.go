@@ -179,7 +179,7 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 	}
 	if is(err, algesta.ErrForbidden) {
 		now := time.Now()
-		first, _ := d.looks.LoadOrStore(r.ID+" forbidden", look{at: now})
+		first, _ := d.looks.LoadOrStore(r.ID+aboutForbidden, look{at: now})
 		if now.Sub(first.(look).at) < roleTime {
 			return whileBlocked, nil
 		}
@@ -192,7 +192,7 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 
 // waits says once in the card why an approved request has not begun.
 func (d *Dispatcher) waits(ctx context.Context, r algesta.Request, why algesta.Text) error {
-	if _, told := d.looks.LoadOrStore(r.ID+" waits", look{}); told {
+	if _, told := d.looks.LoadOrStore(r.ID+aboutWaiting, look{}); told {
 		return nil
 	}
 	card := cardOf(r, nil, nil)

@@ -28,6 +28,7 @@ func (d *Dispatcher) Expire(ctx context.Context, id string) (again time.Duration
 
 // end moves a request to an end and says so everywhere. Where somebody was quicker it does nothing.
 func (d *Dispatcher) end(ctx context.Context, id string, from []algesta.Status, to algesta.Status, note string, tone algesta.Tone) error {
+	defer d.forget(id)
 	return d.Store.Update(ctx, func(tx Tx) error {
 		_, err := d.endIn(tx, id, from, to, note, tone)
 		return err

@@ -25,6 +25,20 @@ type look struct {
 	at   time.Time
 }
 
+// What else is told or timed once a request stands under its ID with these endings.
+const (
+	aboutBlind     = " blind"
+	aboutWaiting   = " waits"
+	aboutForbidden = " forbidden"
+)
+
+// forget drops what was noted about a request that has ended.
+func (d *Dispatcher) forget(id string) {
+	for _, about := range []string{"", aboutBlind, aboutWaiting, aboutForbidden} {
+		d.looks.Delete(id + about)
+	}
+}
+
 // Follow looks at an applied change once, tells what is new and ends the request when the rollout has ended. It is the
 // follow job: again is when to look again, 0 when it is done. It may be called by any process at any time.
 func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration, err error) {
@@ -64,7 +78,7 @@ func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f runbooks.Fo
 		return d.tell(ctx, r, p, f, now)
 	}
 	d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
-	if _, told := d.looks.LoadOrStore(r.ID+" blind", look{}); told {
+	if _, told := d.looks.LoadOrStore(r.ID+aboutBlind, look{}); told {
 		return soakAgain, nil
 	}
 	report := algesta.Report{Tone: algesta.Warning, Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up."))}
@@ -216,7 +230,7 @@ func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.S
 		end.Final = true
 		return tx.Post(end)
 	})
-	d.looks.Delete(r.ID)
+	d.forget(r.ID)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -128,6 +129,9 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 		if may := d.Policy().MayDeny(r.Needs, actor); may.Effect != algesta.Allow {
 			return refused(may)
 		}
+		if why := strings.Join(strings.Fields(d.Redact(in.Vote.Reason)), " "); why != "" {
+			note = fmt.Sprintf("was denied by %s (“%s”). Nothing was changed.", actor.Name, strings.TrimRight(why, ".!"))
+		}
 	}
 	return d.Store.Update(ctx, func(tx Tx) error {
 		r, moved, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Pending}, To: to, By: []algesta.Actor{actor}, Note: note})
@@ -137,7 +141,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 		if !moved {
 			return alreadyClosed(r, time.Now())
 		}
-		if err := tx.Append(entry(r.ID, verb, actor, nil)); err != nil {
+		if err := tx.Append(entry(r.ID, verb, actor, algesta.Args{"reason": d.Redact(in.Vote.Reason)})); err != nil {
 			return err
 		}
 		if err := d.close(tx, r, algesta.Neutral); err != nil {

@@ -47,6 +47,29 @@ func TestADeniedRequestRunsNothing(t *testing.T) {
 	w.requireUntouched()
 }
 
+// Where the policy wants reasons, the requester's is asked for before there is a card, and whoever denies says why in a dialog.
+func TestADenialSaysWhyWhereThePolicyWantsReasons(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{replace: []string{"reason: optional", "reason: required"}})
+	require.Contains(t, w.answer(luis, ops, "rollback api-gateway production"), "The rule \"production needs a second person\" asks for a reason.")
+	r := w.asks(luis, `rollback api-gateway production --reason "5xx since 12345"`)
+	require.Contains(t, r.plan().Plain(), "Reason: 5xx since 12345")
+	r.click(elena, "deny")
+	ctx, cancel := w.wait()
+	defer cancel()
+	require.NoError(t, w.slack.WaitFor(ctx, func() bool { return len(w.slack.Views(elena)) == 1 }))
+	dialog := w.slack.Views(elena)[0]
+	problems, err := w.slack.Submit(elena, dialog.ID, slackd.Input{ActionID: "reason", Value: "<!channel> Marta rolls forward."})
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	end := r.end(luis)
+	require.Equal(t, "⚪ <@U0LUIS> <@U0ELENA> Rollback of api-gateway in production was denied by Elena Suárez (“<!channel> Marta rolls forward”). Nothing was changed.", end)
+	raw, err := json.Marshal(r.reply(isEnd(luis)))
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), `"<!channel>`, "a reason notifies nobody")
+	w.requireUntouched()
+}
+
 func TestARequestThatNobodyApprovesExpires(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replace: []string{"expiresAfter: 30m", "expiresAfter: 3s"}})
