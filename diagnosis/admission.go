@@ -40,8 +40,10 @@ var admissionRules = []Rule{
 		}),
 	deniedRule("webhook-down", "the pods behind the webhook are down, its certificate expired, or the network stops it; it blocks every creation it is asked about",
 		"bring the webhook's pods back", func(d *denial) *finding {
-			return d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf("Admission webhook %s does not answer", d.groups[1]),
+			f := d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf("Admission webhook %s does not answer", d.groups[1]),
 				Remedy{Text: "Bring the pods behind the webhook back; until then nothing it guards can be created.", Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"})
+			f.calls = d.s.webhookService(d.message)
+			return f
 		}),
 	deniedRule("webhook-denied", "a policy (Gatekeeper, Azure Policy, Kyverno) that the template does not meet", "correct the template",
 		func(d *denial) *finding {
@@ -93,7 +95,7 @@ var denialPatterns = []struct {
 	{"limit-range", regexp.MustCompile(`(?:minimum|maximum) \S+ usage per (?:Container|Pod) is [^.]*|limit to request ratio per (?:Container|Pod) is [^.]*`)},
 	{"pod-security", regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)},
 	{"webhook-down", regexp.MustCompile(`failed calling webhook "([^"]+)": (.*)`)},
-	{"webhook-denied", regexp.MustCompile(`admission webhook "([^"]+)" denied the request:? ?(.*)`)},
+	{"webhook-denied", regexp.MustCompile(`(?s)admission webhook "([^"]+)" denied the request:?\s*(.*)`)},
 	{"service-account-missing", regexp.MustCompile(`(?:error looking up service account [^\s/]+/|serviceaccounts? ")([^\s":]+)"?:?.*not found`)},
 	{"namespace-terminating", regexp.MustCompile(`because it is being terminated`)},
 	{"pod-invalid", regexp.MustCompile(`(?:Pod|pods) "[^"]*" is invalid: (.*)`)},

@@ -50,13 +50,12 @@ func (s *Snapshot) roots(found []*finding) []*root {
 	return roots
 }
 
-// callersOf lists which workloads fail because a Service of the cluster does not answer them: what breaks the Service
-// breaks them, too.
+// callersOf lists what fails because a Service of the cluster does not answer: what breaks the Service breaks them, too.
 func callersOf(found []*finding) map[Ref][]Ref {
 	callers := map[Ref][]Ref{}
 	for _, f := range found {
-		if f.rule.Class == ClassDependency && f.subject.Kind == KindService {
-			callers[f.subject] = append(callers[f.subject], f.hits...)
+		for _, service := range f.calls {
+			callers[service] = append(callers[service], f.hits...)
 		}
 	}
 	return callers
@@ -88,9 +87,9 @@ func (s *Snapshot) explains(a *root, b *finding) bool {
 	return b.rule.Symptom || !apart(a.pods, b.pods)
 }
 
-// breaksCalled says that a is why the Service that b's workload calls does not answer.
+// breaksCalled says that a is why a Service that b needs does not answer.
 func breaksCalled(a *root, b *finding) bool {
-	if b.rule.Class != ClassDependency || b.subject.Kind != KindService || !a.reach[b.subject] || a.rule.Risk {
+	if a.rule.Risk || !slices.ContainsFunc(b.calls, func(service Ref) bool { return a.reach[service] }) {
 		return false
 	}
 	switch a.rule.Class {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"regexp"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -71,11 +70,12 @@ var products = []struct {
 	variable   *regexp.Regexp // of the environment variables that usually hold the address
 }{
 	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth`), regexp.MustCompile(`(?i)mongo`)},
-	{"PostgreSQL", "5432", regexp.MustCompile(`(?i)postgres|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`), regexp.MustCompile(`(?i)postgres|^PG|DATABASE`)},
-	{"MySQL", "3306", regexp.MustCompile(`(?i)mysql|mariadb|ER_[A-Z_]+|Access denied for user`), regexp.MustCompile(`(?i)mysql|DATABASE`)},
-	{"Redis", "6379", regexp.MustCompile(`(?i)redis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
-	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit`), regexp.MustCompile(`(?i)amqp|rabbit`)},
-	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka`), regexp.MustCompile(`(?i)kafka`)},
+	{"PostgreSQL", "5432", regexp.MustCompile(`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`), regexp.MustCompile(`(?i)postgres|^PG|DATABASE`)},
+	{"MySQL", "3306", regexp.MustCompile(`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|ER_[A-Z_]+|Access denied for user`), regexp.MustCompile(`(?i)mysql|DATABASE`)},
+	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
+	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED`), regexp.MustCompile(`(?i)amqp|rabbit`)},
+	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable`), regexp.MustCompile(`(?i)kafka`)},
+	{"Elasticsearch", "9200", regexp.MustCompile(`(?i)elasticsearch|opensearch`), regexp.MustCompile(`(?i)elastic|opensearch`)},
 }
 
 // dependencyRule reads the log. The subject is what the services share, so that the same words in two of them make one
@@ -86,14 +86,45 @@ func dependencyRule(id string, words func(to string) string, fix string) func(*i
 		if !ok || why.id != id {
 			return nil
 		}
-		host, port := splitAddress(why.named)
-		to, subject, product := c.dependency(host, port, why.line.example)
-		from, source := c.configuredBy(product)
+		to := c.dependency(why)
+		from, source := c.configuredBy(to.product)
+		text := fix
 		if strings.Contains(fix, "%s") {
-			fix := fmt.Sprintf(fix, from)
-			return c.dependencyFinding(why, subject, words(to), fix, source)
+			text = fmt.Sprintf(fix, from)
 		}
-		return c.dependencyFinding(why, subject, words(to), fix, source)
+		f := c.dependencyFinding(why, to.subject, words(to.words), text, source)
+		f.product = to.product
+		if to.subject.Kind == KindService {
+			f.calls = []Ref{to.subject}
+		}
+		if id == "dependency-dns" {
+			f.calls = append(f.calls, c.s.clusterDNS()...)
+			c.unresolved(f, to.host)
+		}
+		return f
+	}
+}
+
+// unresolved adds what the snapshot knows about a name that cannot be resolved.
+func (c *instance) unresolved(f *finding, host string) {
+	if namespace := c.s.elsewhere(host, c.pod.Namespace); namespace != "" {
+		f.what += fmt.Sprintf(": Service %s is in namespace %s", host, namespace)
+		f.remedy = Remedy{Text: fmt.Sprintf("Call it %s.%s, or make a Service %s in %s.", host, namespace, host, c.pod.Namespace), Command: fmt.Sprintf("kubectl get service %s -n %s", host, namespace)}
+		return
+	}
+	missing, ok := c.s.absent(host, c.pod.Namespace)
+	if !ok || len(c.s.clusterDNS()) > 0 {
+		return
+	}
+	f.what += fmt.Sprintf(": there is no Service %s in namespace %s", missing.Name, missing.Namespace)
+	var names []string
+	for _, service := range c.s.services {
+		if service.Namespace == missing.Namespace {
+			names = append(names, service.Name)
+		}
+	}
+	if near := nearest(missing.Name, names); near != "" {
+		f.show(Evidence{Object: Ref{KindService, missing.Namespace, near}, Field: "metadata.name", Quote: "there is a Service " + near}, false)
 	}
 }
 
@@ -133,61 +164,94 @@ func splitAddress(named string) (host, port string) {
 	return strings.TrimPrefix(named, "_mongodb._tcp."), ""
 }
 
+// called is what a program called, as far as its log and its template tell.
+type called struct {
+	words   string // for the sentence
+	subject Ref
+	product string // "MongoDB"; empty when nothing tells
+	host    string // without its port; empty when nothing tells
+}
+
 // dependency names what the program called: a Service of the cluster, a product at an address, or only a product.
-func (c *instance) dependency(host, port, line string) (words string, subject Ref, product string) {
-	for _, p := range products {
-		if p.port == port || p.says.MatchString(line) {
-			product = p.name
-			break
-		}
+func (c *instance) dependency(why explanation) called {
+	line := why.line.example
+	host, port := splitAddress(why.named)
+	if host == "" {
+		host, port = addressIn(line)
 	}
-	if service, ok := c.s.serviceAt(host, c.pod.Namespace); ok {
-		return "Service " + service.Name, service, product
+	to := called{product: productOf(port, line), host: host}
+	if service, ok := c.serviceNamed(host, line); ok {
+		to.words, to.subject = "Service "+service.Name, service
+		return to
 	}
 	name := strings.Trim(host+":"+port, ":")
 	if host != "" && port == "" {
 		name = host
 	}
+	namespace := c.pod.Namespace
 	switch ip := net.ParseIP(host); {
 	case host == "localhost", ip != nil && ip.IsLoopback():
-		return fmt.Sprintf("%s (the pod itself)", strings.TrimSpace(product+" at "+name)), Ref{KindDependency, c.pod.Namespace, name + " in " + c.owner.ref.Name}, product
-	case product != "" && name != "":
-		return product + " at " + name, Ref{KindDependency, c.pod.Namespace, name}, product
-	case product != "":
-		return product, Ref{KindDependency, c.pod.Namespace, product}, product
+		to.words = fmt.Sprintf("%s (the pod itself)", strings.TrimSpace(to.product+" at "+name))
+		to.subject = Ref{KindDependency, namespace, name + " in " + c.owner.ref.Name}
+	case to.product != "" && name != "":
+		to.words, to.subject = to.product+" at "+name, Ref{KindDependency, namespace, name}
+	case to.product != "":
+		to.words, to.subject = to.product, Ref{KindDependency, namespace, to.product}
 	case name != "":
-		return name, Ref{KindDependency, c.pod.Namespace, name}, ""
+		to.words, to.subject = name, Ref{KindDependency, namespace, name}
+	default:
+		to.words, to.subject = "what "+c.owner.ref.Name+" calls", Ref{KindDependency, namespace, "called by " + c.owner.ref.Name}
 	}
-	return "what " + c.owner.ref.Name + " calls", Ref{KindDependency, c.pod.Namespace, "called by " + c.owner.ref.Name}, ""
+	return to
 }
 
-// serviceAt finds the Service behind a cluster name, the name of a pod of a headless Service, or a cluster IP.
-func (s *Snapshot) serviceAt(host, namespace string) (Ref, bool) {
-	if host == "" {
-		return Ref{}, false
-	}
-	parts := strings.Split(strings.TrimSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local"), ".")
-	candidates := []Ref{{KindService, namespace, parts[0]}}
-	if len(parts) >= 2 { // service.namespace, or pod.service
-		candidates = []Ref{{KindService, parts[1], parts[0]}, {KindService, namespace, parts[1]}}
-	}
-	if len(parts) >= 3 { // service.namespace.svc, or pod.service.namespace
-		candidates = []Ref{{KindService, parts[2], parts[1]}}
-		if parts[2] == "svc" {
-			candidates = []Ref{{KindService, parts[1], parts[0]}}
+func productOf(port, line string) string {
+	for _, p := range products {
+		if p.port == port {
+			return p.name
 		}
 	}
-	for _, ref := range candidates {
-		if s.index.services[ref] != nil {
-			return ref, true
+	for _, p := range products {
+		if p.says.MatchString(line) {
+			return p.name
 		}
 	}
-	for _, service := range s.services {
-		if service.Spec.ClusterIP == host || slices.Contains(service.Spec.ClusterIPs, host) {
-			return refOf(KindService, service), true
+	return ""
+}
+
+// serviceNamed finds the Service of the cluster that a line is about: at the address it complains of, or at another
+// cluster name or IP that it mentions.
+func (c *instance) serviceNamed(host, line string) (Ref, bool) {
+	if host != "" {
+		if service, ok := c.s.serviceAt(host, c.pod.Namespace); ok {
+			return service, true
+		}
+	}
+	for _, mentioned := range inCluster.FindAllString(line, 8) {
+		if service, ok := c.s.serviceAt(mentioned, c.pod.Namespace); ok {
+			return service, true
 		}
 	}
 	return Ref{}, false
+}
+
+var (
+	// inCluster is a name or IP that can only be looked up in this cluster; the resolver's own address is left out by its port.
+	inCluster = regexp.MustCompile(`\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
+	// told are the ways in which drivers tell whom they called when the words around differ.
+	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
+)
+
+// addressIn finds the address in a line of which only the words of the failure are known.
+func addressIn(line string) (host, port string) {
+	m := told.FindStringSubmatch(line)
+	if m == nil {
+		return "", ""
+	}
+	if named := firstOf(m[1:]); named != "" {
+		return splitAddress(named)
+	}
+	return m[0], ""
 }
 
 // configuredBy says where the address of a product comes from, as far as the template tells.

@@ -21,7 +21,7 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	near := s.around(subject)
 	touched := map[Ref]bool{}
 	for _, r := range s.roots(s.find()) {
-		if !near.concerns(r.finding) {
+		if !near.concerns(r.finding) && !slices.ContainsFunc(r.explains, near.concerns) {
 			continue
 		}
 		for ref := range r.reach {

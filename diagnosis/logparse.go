@@ -28,12 +28,14 @@ type logEntry struct {
 }
 
 var (
-	rfcTime     = regexp.MustCompile(`^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?\s*`)
+	rfcTime     = regexp.MustCompile(`^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?\s*`)
 	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
 	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
+	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|warn|warning|error|err|crit|critical|alert|emerg|emergency|fatal|panic))\]`)
 	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe))\b`)
 	stackLine   = regexp.MustCompile(`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`)
+	attempt     = regexp.MustCompile(`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:)`) // indented, and what matters all the same
 	causedBy    = regexp.MustCompile(`^\s*Caused by: `)
 	// A "0 errors" and a "failover ok" are no errors.
 	errorWords   = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
@@ -59,7 +61,7 @@ func parseLog(clean string) []logEntry {
 			entries = append(entries, logEntry{strings.TrimSpace(line), severityError})
 			continue
 		}
-		if len(entries) > 0 && stackLine.MatchString(line) {
+		if len(entries) > 0 && stackLine.MatchString(line) && !attempt.MatchString(line) {
 			continue
 		}
 		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
@@ -99,8 +101,14 @@ func parseLine(line string) logEntry {
 	if m := levelWord.FindStringSubmatch(line); m != nil {
 		return logEntry{line, max(severityOf(m[1]), plainSeverity(line)-1)}
 	}
+	if m := levelInside.FindStringSubmatch(line[:min(len(line), levelReach)]); m != nil {
+		return logEntry{line, max(severityOf(m[1]), plainSeverity(line)-1)}
+	}
 	return logEntry{line, plainSeverity(line)}
 }
+
+// levelReach is how far into a line nginx, gunicorn and others write their level in brackets.
+const levelReach = 80
 
 func plainSeverity(line string) severity {
 	switch {
@@ -122,7 +130,7 @@ func severityOf(word string) severity {
 		return severityWarning
 	case "error", "err", "severe":
 		return severityError
-	case "fatal", "critical", "panic", "emergency", "alert", "dpanic", "crit":
+	case "fatal", "critical", "panic", "emerg", "emergency", "alert", "dpanic", "crit":
 		return severityFatal
 	}
 	return severityUnknown

@@ -88,6 +88,9 @@ type finding struct {
 	subject Ref
 	key     string // tells apart findings of one rule about one subject
 	hits    []Ref
+	calls   []Ref         // Services without which it would not be: what breaks one of them explains it
+	product string        // what a dependency is, when its words tell: "MySQL"
+	several string        // what to say instead of what when findings that differ in words were joined
 	pods    []*corev1.Pod // that are in this state
 	effect  effect        // what it does to those pods
 	what    string        // the beginning of the sentence, without a full stop
@@ -169,6 +172,9 @@ const maxEvidence = 6
 
 func (f *finding) join(g *finding) {
 	sameHit := true
+	if f.several != "" && f.what != g.what {
+		f.what = f.several
+	}
 	for _, hit := range g.hits {
 		if !slices.Contains(f.hits, hit) {
 			f.hits = append(f.hits, hit)

@@ -176,9 +176,11 @@ func blockOf(words string) block {
 	return blockNone
 }
 
+var insufficient = regexp.MustCompile(`Insufficient ([a-z0-9][\w./-]*\w)`)
+
 func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string) *finding {
 	fits := p.room.fit(p.pod)
-	f := p.unscheduled(p.blockSentence(kind, fits), condition, Remedy{Text: fix})
+	f := p.unscheduled(p.blockSentence(kind, fits, condition.Message), condition, Remedy{Text: fix})
 	f.key = blockNames[kind]
 	if kind == blockCPU || kind == blockMemory {
 		f.show(Evidence{Object: p.owner.ref, Field: "spec.template resources.requests", Quote: requestWords(p.pod)}, false)
@@ -201,7 +203,7 @@ func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string)
 	return f
 }
 
-func (p *pending) blockSentence(kind block, fits fit) string {
+func (p *pending) blockSentence(kind block, fits fit, message string) string {
 	switch kind {
 	case blockCPU:
 		return fmt.Sprintf("No node has enough free cpu for %s%s", requestOf(p.pod, corev1.ResourceCPU), fits.most(p.pod, corev1.ResourceCPU))
@@ -230,6 +232,9 @@ func (p *pending) blockSentence(kind block, fits fit) string {
 	case blockPort:
 		return "The pods' host port is taken on every node"
 	case blockOther, blockNone:
+	}
+	if m := insufficient.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("No node has enough free %s for the pods", m[1])
 	}
 	return "No node has enough of what the pods request"
 }

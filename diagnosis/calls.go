@@ -1,0 +1,130 @@
+package diagnosis
+
+import (
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// silent says that a Service was read and that no ready pod is behind it.
+func (s *Snapshot) silent(ref Ref) bool {
+	service := s.index.services[ref]
+	return service != nil && chooses(service) && s.knows("pods", ref.Namespace) && !slices.ContainsFunc(s.index.behind[ref], podReady)
+}
+
+// clusterDNS is the Service that resolves names for the pods, when it does not answer. Its pods carry k8s-app=kube-dns
+// on every platform, whatever runs in them.
+func (s *Snapshot) clusterDNS() []Ref {
+	return s.silentWith(func(service *corev1.Service) bool {
+		return service.Namespace == "kube-system" && (service.Name == "kube-dns" || service.Spec.Selector["k8s-app"] == "kube-dns")
+	})
+}
+
+// metricsService is what stands behind the metrics API, when it does not answer.
+func (s *Snapshot) metricsService() []Ref {
+	return s.silentWith(func(service *corev1.Service) bool {
+		return service.Namespace == "kube-system" && (service.Name == "metrics-server" || service.Spec.Selector["k8s-app"] == "metrics-server")
+	})
+}
+
+func (s *Snapshot) silentWith(wanted func(*corev1.Service) bool) []Ref {
+	var refs []Ref
+	for _, service := range s.services {
+		if ref := refOf(KindService, service); wanted(service) && s.silent(ref) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// webhookURL is how the API server names the Service of a webhook that it could not call.
+var webhookURL = regexp.MustCompile(`https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc\b`)
+
+func (s *Snapshot) webhookService(message string) []Ref {
+	m := webhookURL.FindStringSubmatch(message)
+	if m == nil {
+		return nil
+	}
+	if ref := (Ref{KindService, m[2], m[1]}); s.silent(ref) {
+		return []Ref{ref}
+	}
+	return nil
+}
+
+// serviceAt finds the Service behind a cluster name, the name of a pod of a headless Service, a cluster IP, or the IP of
+// a pod.
+func (s *Snapshot) serviceAt(host, namespace string) (Ref, bool) {
+	if net.ParseIP(host) != nil {
+		return s.serviceWithIP(host)
+	}
+	for _, ref := range clusterNames(host, namespace) {
+		if s.index.services[ref] != nil {
+			return ref, true
+		}
+	}
+	return Ref{}, false
+}
+
+// clusterNames are the Services that a name may stand for, by the search path of a pod in that namespace.
+func clusterNames(host, namespace string) []Ref {
+	parts := strings.Split(strings.TrimSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local"), ".")
+	switch {
+	case len(parts) == 2: // service.namespace, or pod.service
+		return []Ref{{KindService, parts[1], parts[0]}, {KindService, namespace, parts[1]}}
+	case len(parts) >= 4 && parts[3] == "svc": // pod.service.namespace.svc
+		return []Ref{{KindService, parts[2], parts[1]}}
+	case len(parts) >= 3 && parts[2] == "svc": // service.namespace.svc
+		return []Ref{{KindService, parts[1], parts[0]}}
+	case len(parts) >= 3: // pod.service.namespace
+		return []Ref{{KindService, parts[2], parts[1]}}
+	}
+	return []Ref{{KindService, namespace, parts[0]}}
+}
+
+func (s *Snapshot) serviceWithIP(ip string) (Ref, bool) {
+	for _, service := range s.services {
+		if service.Spec.ClusterIP == ip || slices.Contains(service.Spec.ClusterIPs, ip) {
+			return refOf(KindService, service), true
+		}
+	}
+	for _, service := range s.services {
+		ref := refOf(KindService, service)
+		if slices.ContainsFunc(s.index.behind[ref], func(p *corev1.Pod) bool { return p.Status.PodIP == ip && !p.Spec.HostNetwork }) {
+			return ref, true
+		}
+	}
+	return Ref{}, false
+}
+
+// elsewhere says where a Service of this short name is, when the pod's own namespace has none.
+func (s *Snapshot) elsewhere(host, namespace string) string {
+	if strings.Contains(host, ".") || !s.knows("services", namespace) || s.index.services[Ref{KindService, namespace, host}] != nil {
+		return ""
+	}
+	for _, service := range s.services {
+		if service.Name == host {
+			return service.Namespace
+		}
+	}
+	return ""
+}
+
+// absent says that a name is that of a Service of this cluster which was looked for and is not there.
+func (s *Snapshot) absent(host, namespace string) (Ref, bool) {
+	if net.ParseIP(host) != nil || host == "" {
+		return Ref{}, false
+	}
+	if strings.Contains(host, ".") && !strings.HasSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local") && !strings.HasSuffix(host, ".svc") {
+		return Ref{}, false
+	}
+	for _, ref := range clusterNames(host, namespace) {
+		if s.index.services[ref] != nil || !s.index.namespaces[ref.Namespace] || !s.knows("services", ref.Namespace) {
+			return Ref{}, false
+		}
+		return ref, true
+	}
+	return Ref{}, false
+}
