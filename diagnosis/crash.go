@@ -114,6 +114,7 @@ func outOfMemory(c *instance) *finding {
 		f.remedy = c.rollbackOr(fix + ".")
 	}
 	c.tellAll(f)
+	c.showUsage(f, corev1.ResourceMemory, 0)
 	return f
 }
 
@@ -298,6 +299,7 @@ func (c *instance) probeKill(kind string, probe *corev1.Probe, failing, killing 
 		f.show(c.endEvidence(), false)
 	}
 	c.tellAll(f)
+	c.showUsage(f, corev1.ResourceCPU, 95)
 	return f
 }
 

@@ -11,7 +11,7 @@ import (
 // Diagnose says what is wrong with the subject, or that nothing is. The zero Ref asks about everything in the snapshot.
 // The same objects in any order give the same answer.
 func Diagnose(s *Snapshot, about Ref) Diagnosis {
-	d := Diagnosis{Subject: about, Chains: []Chain{}, Healthy: []string{}, NotChecked: append([]NotChecked{}, s.notChecked...)}
+	d := Diagnosis{Subject: about, Chains: []Chain{}, Healthy: []string{}, Advice: []Advice{}, NotChecked: append([]NotChecked{}, s.notChecked...)}
 	subject, problem := s.resolve(about)
 	if problem != "" {
 		d.Verdict, d.Summary = Unknown, problem
@@ -19,7 +19,7 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	}
 	d.Subject = subject
 	near := s.around(subject)
-	touched := map[Ref]bool{}
+	touched, measured := map[Ref]bool{}, false
 	for _, r := range s.roots(s.find()) {
 		if !near.concerns(r.finding) && !slices.ContainsFunc(r.explains, near.concerns) {
 			continue
@@ -28,11 +28,14 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 			touched[ref] = true
 		}
 		d.Chains = append(d.Chains, s.chain(r))
+		measured = measured || r.measured
 	}
+	d.NotChecked = s.withoutUsage(d.NotChecked, measured)
 	for i := 1; i < len(d.Chains); i++ {
 		d.Chains[i].WhyLower = whyLower(d.Chains[i], d.Chains[0])
 	}
 	d.Healthy = s.healthy(near, touched)
+	d.Advice = s.advice(near)
 	d.Verdict, d.Summary = d.conclude(s, subject)
 	return d
 }

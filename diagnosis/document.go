@@ -14,7 +14,7 @@ This page is generated from the rules in package diagnosis; do not edit it. Ever
 healthy look-alike that must not, in diagnosis/testdata/rules.
 
 A *symptom* is explained by another finding where there is one; alone it means that the cause is not known. A *risk* hurts
-nobody yet. What could not be read is named as not checked, and never as missing.
+nobody yet. *Advice* makes nothing sick or risky and stands last. What could not be read is named as not checked, and never as missing.
 
 ## The answer as JSON
 
@@ -35,6 +35,7 @@ nobody yet. What could not be read is named as not checked, and never as missing
 | chains[].confidence, .whyLower | high, medium or low; why it is not ranked higher or not certain |
 | healthy[] | what was checked and is fine, one sentence each |
 | notChecked[] | kind, namespace and reason of what could not be checked |
+| advice[] | what is worth knowing and makes nothing sick: rule, subject, text, evidence[], remedy |
 
 Fields are added, never renamed or removed.
 
@@ -57,6 +58,9 @@ Fields are added, never renamed or removed.
 			}
 			if rule.Risk {
 				name += " (risk)"
+			}
+			if rule.Advice {
+				name += " (advice)"
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, cell(rule.Signal), cell(rule.Cause), cell(rule.Remedy), cell(rule.Source))
 		}

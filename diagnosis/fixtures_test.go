@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -78,6 +79,10 @@ func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 			for _, field := range []string{rule.Family, string(rule.Class), rule.Signal, rule.Cause, rule.Remedy, rule.Source} {
 				require.NotEmpty(t, field, "the documentation is complete")
 			}
+			if rule.Advice {
+				advises(t, rule)
+				return
+			}
 			sick := diagnosis.Diagnose(load(t, rule.ID, "fires"), diagnosis.Ref{})
 			require.NotEmpty(t, sick.Chains)
 			if rule.Class == diagnosis.ClassBackend { // an Ingress answers 503 only because of something behind it
@@ -97,5 +102,24 @@ func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 	require.NoError(t, err)
 	for _, folder := range folders {
 		require.True(t, known[folder.Name()], "no rule is called %s", folder.Name())
+	}
+}
+
+// advises holds advice to its promise: it is given, and what it is about stays healthy.
+func advises(t *testing.T, rule diagnosis.Rule) {
+	t.Helper()
+	weak := diagnosis.Diagnose(load(t, rule.ID, "fires"), diagnosis.Ref{})
+	require.Equal(t, diagnosis.Healthy, weak.Verdict, "advice makes nothing sick\n%s", weak.Text())
+	at := slices.IndexFunc(weak.Advice, func(a diagnosis.Advice) bool { return a.Rule == rule.ID })
+	require.GreaterOrEqual(t, at, 0, weak.Text())
+	require.NotEmpty(t, weak.Advice[at].Evidence)
+	require.NotEmpty(t, weak.Advice[at].Subject.Name)
+	for _, sentence := range []string{weak.Advice[at].Text, weak.Advice[at].Remedy} {
+		require.Regexp(t, `^\S.*\.$`, sentence)
+	}
+	well := diagnosis.Diagnose(load(t, rule.ID, "healthy"), diagnosis.Ref{})
+	require.Equal(t, diagnosis.Healthy, well.Verdict, well.Text())
+	for _, a := range well.Advice {
+		require.NotEqual(t, rule.ID, a.Rule, a.Text)
 	}
 }

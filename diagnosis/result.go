@@ -12,6 +12,17 @@ type Diagnosis struct {
 	Chains     []Chain      `json:"chains"`
 	Healthy    []string     `json:"healthy"`    // what was checked and is fine, one sentence each
 	NotChecked []NotChecked `json:"notChecked"` // what could not be checked, and why
+	// Advice is worth knowing and changes no verdict: nobody suffers from it now. At most eight, what hurts most first.
+	Advice []Advice `json:"advice"`
+}
+
+// Advice is a weakness of what was asked about, such as a service with a single pod.
+type Advice struct {
+	Rule     string     `json:"rule"`
+	Subject  Ref        `json:"subject"`
+	Text     string     `json:"text"` // one sentence
+	Evidence []Evidence `json:"evidence"`
+	Remedy   string     `json:"remedy"` // one sentence
 }
 
 // Verdict is the diagnosis in one word.

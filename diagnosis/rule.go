@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Rule is one class of failure: its documentation, and how to recognise it. Exactly one of the three functions is set.
+// Rule is one class of failure: its documentation, and how to recognise it. Exactly one of the four functions is set.
 type Rule struct {
 	ID     string // also the folder of its fixtures
 	Family string
@@ -20,6 +20,8 @@ type Rule struct {
 	Symptom bool
 	// Risk marks what hurts nobody yet.
 	Risk bool
+	// Advice marks what is worth knowing and makes nothing sick or risky: see Diagnosis.Advice.
+	Advice bool
 
 	// container looks at a container that is not well; the first rule in the table that answers names it.
 	container func(*instance) *finding
@@ -27,6 +29,8 @@ type Rule struct {
 	pod func(*pending) *finding
 	// snapshot looks at everything else.
 	snapshot func(*Snapshot) []*finding
+	// advise looks at what was asked about and its surroundings.
+	advise func(*Snapshot, surroundings) []hint
 }
 
 // Class says which layer a finding belongs to; classes decide what explains what.
@@ -101,6 +105,8 @@ type finding struct {
 	sure    Confidence
 	unsure  string // why not more
 	level   ImpactLevel
+	// measured says that usage tells more about it, where it is known.
+	measured bool
 }
 
 // effect is what a cause does to pods.
@@ -124,6 +130,7 @@ var table = slices.Concat(
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
 	autoscalingRules, budgetRules,
+	adviceRules,
 )
 
 // find runs every rule and merges what is about the same thing.

@@ -107,7 +107,7 @@ func TestTheJSONIsStable(t *testing.T) {
 	require.NoError(t, err)
 	var d map[string]any
 	require.NoError(t, json.Unmarshal(data, &d))
-	for _, key := range []string{"subject", "verdict", "summary", "chains", "healthy", "notChecked"} {
+	for _, key := range []string{"subject", "verdict", "summary", "chains", "healthy", "notChecked", "advice"} {
 		require.Contains(t, d, key)
 	}
 	chain := d["chains"].([]any)[0].(map[string]any)

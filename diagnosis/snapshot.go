@@ -65,11 +65,13 @@ type Snapshot struct {
 	nodes        []*corev1.Node
 	namespaces   []*corev1.Namespace
 	custom       []*unstructured.Unstructured // cert-manager's kinds
+	policies     []*networkingv1.NetworkPolicy
 
 	keysOf map[Ref]*keys // of Secrets and ConfigMaps
 	events map[Ref][]event
 	logs   map[LogRequest]*logView
 	images map[string]ImageState
+	usage  map[Ref]map[string]corev1.ResourceList // by pod and container
 
 	index index
 }
@@ -80,17 +82,20 @@ type keys struct {
 	known       bool // false when only the name was read
 	kind        corev1.SecretType
 	annotations map[string]string
+	changed     time.Time         // when its data was last written; zero when that is not known
+	empty       []string          // keys whose value is empty
 	certificate *x509.Certificate // of tls.crt, which is public; nil when there is none or it cannot be read
 	badPair     bool              // tls.crt is there and holds no certificate
 }
 
 // NewSnapshot takes the objects as the API returns them, in any order: typed objects, lists of them, and unstructured
-// objects for cert-manager's kinds. Kinds it does not know are ignored. A kind is taken as completely read unless
-// notChecked names it. now is the moment of reading. The objects must not change afterwards.
+// objects for cert-manager's kinds and for PodMetrics. Kinds it does not know are ignored. A kind is taken as completely
+// read unless notChecked names it. now is the moment of reading. The objects must not change afterwards.
 func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecked) *Snapshot {
 	s := &Snapshot{
 		now: now, notChecked: slices.Clone(notChecked),
 		keysOf: map[Ref]*keys{}, events: map[Ref][]event{}, logs: map[LogRequest]*logView{}, images: map[string]ImageState{},
+		usage: map[Ref]map[string]corev1.ResourceList{},
 	}
 	var secretValues [][]byte
 	for _, object := range objects {
@@ -191,9 +196,12 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		}
 		s.keysOf[refOf(KindSecret, o)] = secretKeys(o)
 	case *corev1.ConfigMap:
-		k := &keys{names: map[string]bool{}, known: true}
-		for name := range o.Data {
+		k := &keys{names: map[string]bool{}, known: true, changed: dataChanged(o)}
+		for name, value := range o.Data {
 			k.names[name] = true
+			if value == "" {
+				k.empty = append(k.empty, name)
+			}
 		}
 		for name := range o.BinaryData {
 			k.names[name] = true
@@ -201,9 +209,15 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		s.keysOf[refOf(KindConfigMap, o)] = k
 	case *metav1.PartialObjectMetadata:
 		if o.Kind == KindSecret || o.Kind == KindConfigMap {
-			s.keysOf[refOf(o.Kind, o)] = &keys{}
+			s.keysOf[refOf(o.Kind, o)] = &keys{changed: dataChanged(o)}
 		}
+	case *networkingv1.NetworkPolicy:
+		s.policies = append(s.policies, o)
 	case *unstructured.Unstructured:
+		if isUsage(o) {
+			s.addUsage(o)
+			return
+		}
 		s.custom = append(s.custom, o)
 	default:
 		if !meta.IsListType(object) {
@@ -221,7 +235,7 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 
 // secretKeys reads what is public of a Secret: its type, its keys, and the certificate of a TLS pair.
 func secretKeys(o *corev1.Secret) *keys {
-	k := &keys{names: map[string]bool{}, known: true, kind: o.Type, annotations: map[string]string{}}
+	k := &keys{names: map[string]bool{}, known: true, kind: o.Type, annotations: map[string]string{}, changed: dataChanged(o)}
 	for name, value := range o.Annotations {
 		if len(value) < 256 && name != corev1.LastAppliedConfigAnnotation {
 			k.annotations[name] = value
@@ -230,8 +244,14 @@ func secretKeys(o *corev1.Secret) *keys {
 	for name := range o.StringData {
 		k.names[name] = true
 	}
-	for name := range o.Data {
+	for name, value := range o.Data {
 		k.names[name] = true
+		if len(value) == 0 {
+			k.empty = append(k.empty, name)
+		}
+	}
+	if len(k.empty) == len(k.names) {
+		k.empty = nil // whoever wrote the file left the values out
 	}
 	if pair := o.Data[corev1.TLSCertKey]; len(pair) > 0 && len(pair) < 1<<20 {
 		block, _ := pem.Decode(pair)
@@ -271,6 +291,7 @@ func (s *Snapshot) settle() {
 	s.storage = ordered(s.storage)
 	s.nodes = ordered(s.nodes)
 	s.namespaces = ordered(s.namespaces)
+	s.policies = ordered(s.policies)
 	slices.SortStableFunc(s.custom, func(a, b *unstructured.Unstructured) int {
 		return compareRefs(refOf(a.GetKind(), a), refOf(b.GetKind(), b))
 	})

@@ -19,6 +19,7 @@ func (d Diagnosis) Text() string {
 	}
 	section(&b, "Checked and fine", d.Healthy)
 	section(&b, "Not checked", d.unchecked())
+	section(&b, "Worth knowing", d.advised())
 	return algesta.Clean(b.String())
 }
 
@@ -61,6 +62,14 @@ func (e Evidence) aside() string {
 		return ""
 	}
 	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func (d Diagnosis) advised() []string {
+	var lines []string
+	for _, a := range d.Advice {
+		lines = append(lines, a.Text+" "+a.Remedy)
+	}
+	return lines
 }
 
 func section(b *strings.Builder, title string, lines []string) {

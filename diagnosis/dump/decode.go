@@ -71,6 +71,8 @@ func newObject(apiVersion, kind string) runtime.Object {
 		return &autoscalingv2.HorizontalPodAutoscaler{}
 	case "networking.k8s.io/Ingress":
 		return &networkingv1.Ingress{}
+	case "networking.k8s.io/NetworkPolicy":
+		return &networkingv1.NetworkPolicy{}
 	case "networking.k8s.io/IngressClass":
 		return &networkingv1.IngressClass{}
 	case "policy/PodDisruptionBudget":
@@ -82,7 +84,7 @@ func newObject(apiVersion, kind string) runtime.Object {
 	case "events.k8s.io/Event":
 		return &eventsv1.Event{}
 	}
-	if group == "cert-manager.io" || group == "acme.cert-manager.io" {
+	if group == "cert-manager.io" || group == "acme.cert-manager.io" || group == "metrics.k8s.io" {
 		return &unstructured.Unstructured{}
 	}
 	return nil
@@ -233,6 +235,8 @@ func (r *reader) sawList(name, resource string, object runtime.Object) {
 func resourceOf(kind string) string {
 	lower := strings.ToLower(kind)
 	switch {
+	case strings.HasSuffix(lower, "metrics"):
+		return lower
 	case strings.HasSuffix(lower, "ss"):
 		return lower + "es"
 	case strings.HasSuffix(lower, "cy"):

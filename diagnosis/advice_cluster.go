@@ -1,0 +1,209 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+var wiringAdvice = []Rule{
+	{
+		ID: "local-traffic-only", Family: "wiring", Class: ClassWiring, Advice: true,
+		Signal: "internalTrafficPolicy Local (or externalTrafficPolicy Local of a NodePort) while some ready nodes run no ready pod of the Service", Cause: "a policy for what runs on every node", Remedy: "use the policy Cluster, or run a pod on every node",
+		Source: "Service spec.internalTrafficPolicy, spec.externalTrafficPolicy", advise: localTrafficOnly,
+	},
+	{
+		ID: "http-not-redirected", Family: "wiring", Class: ClassIngress, Advice: true,
+		Signal: "an Ingress with TLS and the annotation ssl-redirect: \"false\"", Cause: "somebody switched the redirect off", Remedy: "remove the annotation", Source: "ingress-nginx annotations", advise: httpNotRedirected,
+	},
+}
+
+var clusterAdvice = []Rule{
+	{
+		ID: "memory-keeps-pods", Family: "capacity", Class: ClassAutoscaling, Advice: true,
+		Signal: "an autoscaler above its minimum whose memory is at 90 % of the target or more while its CPU is below half", Cause: "a heap that does not shrink: memory as a target adds pods and never removes them", Remedy: "scale on CPU or requests instead of memory",
+		Source: "HorizontalPodAutoscaler status.currentMetrics", advise: memoryKeepsPods,
+	},
+	{
+		ID: "node-over-committed", Family: "capacity", Class: ClassNode, Advice: true,
+		Signal: "the memory limits of the pods on a node add up to more than one and a half times what it can give", Cause: "limits far above requests", Remedy: "bring limits nearer to requests, or add a node", Source: "Node status.allocatable against the pods' limits", advise: nodeOverCommitted,
+	},
+	{
+		ID: "daemonset-misplaced", Family: "capacity", Class: ClassLifecycle, Advice: true,
+		Signal: "DaemonSet status.numberMisscheduled is not 0", Cause: "a taint or label that was changed after its pods started", Remedy: "delete the pods that should not be there, or tolerate the taint", Source: "DaemonSet status", advise: daemonSetMisplaced,
+	},
+	{
+		ID: "ingress-controller-ends", Family: "wiring", Class: ClassIngress, Advice: true,
+		Signal: "an Ingress whose class belongs to the managed NGINX of AKS (controller webapprouting.kubernetes.azure.com/nginx)", Cause: "upstream ingress-nginx was retired in March 2026; Microsoft supports the managed one until November 2026",
+		Remedy: "plan the move to the Gateway API", Source: "learn.microsoft.com/azure/aks/app-routing-nginx-to-gateway-api-migration", advise: ingressControllerEnds,
+	},
+}
+
+func localTrafficOnly(s *Snapshot, near surroundings) []hint {
+	var hints []hint
+	for _, service := range s.services {
+		ref := refOf(KindService, service)
+		field := localPolicy(service)
+		if field == "" || !near.has(ref) || !s.knows("nodes", "") {
+			continue
+		}
+		covered := map[string]bool{}
+		for _, p := range s.index.behind[ref] {
+			covered[p.Spec.NodeName] = covered[p.Spec.NodeName] || podReady(p)
+		}
+		var without []string
+		for _, n := range s.nodes {
+			if nodeReady(n) && !covered[n.Name] && !isControlPlane(n) {
+				without = append(without, n.Name)
+			}
+		}
+		if countReady(s.index.behind[ref]) == 0 || len(without) == 0 {
+			continue
+		}
+		hints = append(hints, hint{
+			subject: ref, text: fmt.Sprintf("Service %s does not answer callers on %s, where none of its pods is ready", service.Name, list(without)), remedy: "Use the policy Cluster, or run a pod on every node.",
+			shown: []Evidence{{Object: ref, Field: field, Quote: "Local"}},
+		})
+	}
+	return hints
+}
+
+func localPolicy(service *corev1.Service) string {
+	switch internal := service.Spec.InternalTrafficPolicy; {
+	case internal != nil && *internal == corev1.ServiceInternalTrafficPolicyLocal:
+		return "spec.internalTrafficPolicy"
+	case service.Spec.Type == corev1.ServiceTypeNodePort && service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal:
+		return "spec.externalTrafficPolicy" // a load balancer leaves such nodes out by itself
+	}
+	return ""
+}
+
+func httpNotRedirected(s *Snapshot, near surroundings) []hint {
+	const annotation = "nginx.ingress.kubernetes.io/"
+	var hints []hint
+	for _, i := range s.ingresses {
+		ref := refOf(KindIngress, i)
+		if !near.has(ref) || len(i.Spec.TLS) == 0 || i.Annotations[annotation+"ssl-redirect"] != "false" || i.Annotations[annotation+"force-ssl-redirect"] == "true" {
+			continue
+		}
+		hints = append(hints, hint{
+			subject: ref, text: fmt.Sprintf("Ingress %s answers plain HTTP although it has a certificate", i.Name), remedy: "Remove the annotation ssl-redirect.",
+			shown: []Evidence{{Object: ref, Field: "metadata.annotations[" + annotation + "ssl-redirect]", Quote: "false"}},
+		})
+	}
+	return hints
+}
+
+func memoryKeepsPods(s *Snapshot, near surroundings) []hint {
+	var hints []hint
+	for _, h := range s.autoscalers {
+		ref := refOf(KindAutoscaler, h)
+		memory, cpu := targetShare(h, corev1.ResourceMemory), targetShare(h, corev1.ResourceCPU)
+		if !near.has(ref) || int(h.Status.CurrentReplicas) <= orOne(h.Spec.MinReplicas) || memory < 90 || memory > 110 || cpu >= 50 || cpu == 0 {
+			continue
+		}
+		hints = append(hints, hint{
+			subject: ref, remedy: "Scale on CPU or requests instead of memory.",
+			text:  fmt.Sprintf("%s keeps %d pods for their memory (%d %% of its target) while their CPU is at %d %% of its own", h.Name, h.Status.CurrentReplicas, memory, cpu),
+			shown: []Evidence{{Object: ref, Field: "status.currentMetrics", Quote: fmt.Sprintf("memory at %d %% of its target, cpu at %d %%", memory, cpu)}},
+		})
+	}
+	return hints
+}
+
+// targetShare is how near a utilization is to its target, in percent; zero when the autoscaler does not measure it so.
+func targetShare(h *autoscalingv2.HorizontalPodAutoscaler, name corev1.ResourceName) int {
+	var target, current int32
+	for _, m := range h.Spec.Metrics {
+		if m.Resource != nil && m.Resource.Name == name && m.Resource.Target.AverageUtilization != nil {
+			target = *m.Resource.Target.AverageUtilization
+		}
+	}
+	for _, m := range h.Status.CurrentMetrics {
+		if m.Resource != nil && m.Resource.Name == name && m.Resource.Current.AverageUtilization != nil {
+			current = *m.Resource.Current.AverageUtilization
+		}
+	}
+	if target <= 0 {
+		return 0
+	}
+	return int(100 * current / target)
+}
+
+func nodeOverCommitted(s *Snapshot, near surroundings) []hint {
+	var hints []hint
+	for _, n := range s.nodes {
+		pods := s.index.podsOn[n.Name]
+		if near.node != n.Name && !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return near.has(s.index.podOwner[p].ref) }) {
+			continue
+		}
+		var limits resource.Quantity
+		for _, p := range pods {
+			for i := range p.Spec.Containers {
+				limits.Add(p.Spec.Containers[i].Resources.Limits[corev1.ResourceMemory])
+			}
+		}
+		room := n.Status.Allocatable[corev1.ResourceMemory]
+		if room.IsZero() || limits.AsApproximateFloat64() <= 1.5*room.AsApproximateFloat64() {
+			continue
+		}
+		ref := refOf(KindNode, n)
+		hints = append(hints, hint{
+			subject: ref, text: fmt.Sprintf("The pods on node %s may use %s of memory together and it has %s, so it may kill some of them", n.Name, metered(corev1.ResourceMemory, limits), metered(corev1.ResourceMemory, room)),
+			remedy: "Bring limits nearer to requests, or add a node.", shown: []Evidence{{Object: ref, Field: "status.allocatable.memory", Quote: room.String(), Count: len(pods)}},
+		})
+	}
+	return hints
+}
+
+func daemonSetMisplaced(s *Snapshot, near surroundings) []hint {
+	var hints []hint
+	for _, d := range s.daemonSets {
+		ref := refOf(KindDaemonSet, d)
+		if near.has(ref) && d.Status.NumberMisscheduled > 0 {
+			hints = append(hints, hint{
+				subject: ref, text: fmt.Sprintf("DaemonSet %s runs on %s where it should not", d.Name, count(int(d.Status.NumberMisscheduled), "node")), remedy: "Delete those pods, or tolerate the taint.",
+				shown: []Evidence{{Object: ref, Field: "status.numberMisscheduled", Quote: fmt.Sprint(d.Status.NumberMisscheduled)}},
+			})
+		}
+	}
+	return hints
+}
+
+// managedNginx is the class of the NGINX that AKS runs itself, and its controller.
+const managedNginx = "webapprouting.kubernetes.azure.com"
+
+// supportEnds is the first moment without support of the managed NGINX.
+var supportEnds = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
+
+func ingressControllerEnds(s *Snapshot, near surroundings) []hint {
+	var hints []hint
+	for _, i := range s.ingresses {
+		ref := refOf(KindIngress, i)
+		if !near.has(ref) || !s.isManagedNginx(className(i)) {
+			continue
+		}
+		words := "ends with November 2026"
+		if !s.now.Before(supportEnds) {
+			words = "ended with November 2026"
+		}
+		hints = append(hints, hint{
+			subject: ref, text: fmt.Sprintf("Ingress %s is served by the NGINX of AKS, whose support %s", i.Name, words), remedy: "Plan the move to the Gateway API.",
+			shown: []Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: className(i)}},
+		})
+	}
+	return hints
+}
+
+func (s *Snapshot) isManagedNginx(class string) bool {
+	at := slices.IndexFunc(s.classes, func(c *networkingv1.IngressClass) bool { return c.Name == class })
+	if at >= 0 {
+		return s.classes[at].Spec.Controller == managedNginx+"/nginx"
+	}
+	return class == managedNginx
+}

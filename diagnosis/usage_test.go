@@ -1,0 +1,95 @@
+package diagnosis_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+// killed makes the first of two pods of ms-orders be killed for its memory, again and again.
+func killed() []runtime.Object {
+	objects := service("ms-orders", 2)
+	first := true
+	for _, o := range objects {
+		p, ok := o.(*corev1.Pod)
+		if !ok {
+			continue
+		}
+		p.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}
+		if first {
+			p.Status.Conditions[0].Status = corev1.ConditionFalse
+			p.Status.ContainerStatuses[0].Ready = false
+			p.Status.ContainerStatuses[0].RestartCount = 4
+			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+			p.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled", FinishedAt: metav1.NewTime(noon.Add(-1))}
+			first = false
+		}
+	}
+	return objects
+}
+
+func usageOf(pod string, containers any) runtime.Object {
+	item := unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": map[string]any{"name": pod, "namespace": "production"}, "containers": containers,
+	}}
+	return &unstructured.UnstructuredList{Items: []unstructured.Unstructured{item}}
+}
+
+func TestUsageIsEvidenceWhereItExplains(t *testing.T) {
+	t.Parallel()
+	sibling := usageOf("ms-orders-6d4cf56db6-00001", []any{map[string]any{"name": "ms-orders", "usage": map[string]any{"memory": "500Mi", "cpu": "1200000n"}}})
+	about := diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "ms-orders"}
+	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(killed(), sibling), nil), about)
+	require.Equal(t, "out-of-memory", d.Chains[0].Rule)
+	require.Contains(t, d.Text(), "usage of container ms-orders: “memory 500Mi of its limit 512Mi (97 %)”")
+	require.Empty(t, d.NotChecked)
+
+	unknown := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, killed(), nil), about)
+	require.Equal(t, []diagnosis.NotChecked{{Kind: "podmetrics", Reason: "nothing says what the pods use"}}, unknown.NotChecked)
+}
+
+func TestMissingUsageIsNoNewsOfAHealthyService(t *testing.T) {
+	t.Parallel()
+	unread := []diagnosis.NotChecked{{Kind: "podmetrics", Namespace: "production", Reason: "The cluster's metrics API does not answer, so usage is not known."}}
+	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, service("ms-orders", 2), unread), diagnosis.Ref{})
+	require.Empty(t, d.NotChecked)
+	sick := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, killed(), unread), diagnosis.Ref{})
+	require.Equal(t, unread, sick.NotChecked)
+}
+
+func TestUsageOfStrangersIsRead(t *testing.T) {
+	t.Parallel()
+	for _, containers := range []any{nil, "x", []any{"x", nil, map[string]any{"name": 3, "usage": "x"}, map[string]any{"usage": map[string]any{"memory": "lots", "cpu": 5}}}} {
+		d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(killed(), usageOf("ms-orders-6d4cf56db6-00001", containers)), nil), diagnosis.Ref{})
+		require.Equal(t, diagnosis.Sick, d.Verdict)
+	}
+}
+
+func TestAdviceIsAboutWhatWasAskedAndBounded(t *testing.T) {
+	t.Parallel()
+	var objects []runtime.Object
+	for _, name := range []string{"a", "b", "c"} {
+		objects = append(objects, service(name, 1)...)
+	}
+	s := diagnosis.NewSnapshot(noon, objects, nil)
+	one := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "b"})
+	require.NotEmpty(t, one.Advice)
+	for _, a := range one.Advice {
+		require.Equal(t, "b", a.Subject.Name)
+		require.NotContains(t, a.Text, "the same goes for")
+	}
+	all := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"})
+	require.Len(t, all.Advice, len(one.Advice), "what holds for three services is one piece of advice")
+	require.True(t, slices.ContainsFunc(all.Advice, func(a diagnosis.Advice) bool {
+		return a.Text == "a runs a single pod, so each crash of it and each drain of its node is an outage; the same goes for b and c."
+	}), all.Text())
+	require.LessOrEqual(t, len(all.Advice), 8)
+}
