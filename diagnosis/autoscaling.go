@@ -183,8 +183,12 @@ func autoscalerAtMax(s *Snapshot) []*finding {
 		}
 		f := s.scalerFinding(h, limited, fmt.Sprintf("%s runs at its maximum of %d pods and the load asks for more", targetOf(h).words(), h.Spec.MaxReplicas),
 			Remedy{Text: "Raise the maximum, if the quota and the nodes have room."})
+		f.measured = true
 		if w := s.index.byRef[targetOf(h)]; w != nil {
 			f.hits = append(f.hits, w.ref)
+			if words, known := s.usageOf(w, corev1.ResourceCPU); known {
+				f.show(Evidence{Object: w.ref, Field: "usage", Quote: words}, false)
+			}
 		}
 		found = append(found, f)
 	}
