@@ -35,6 +35,7 @@ const (
 	mostEvidence = 4
 	mostOthers   = 4
 	mostHealthy  = 6
+	mostAdvice   = 2
 )
 
 var diagnose = register(Runbook{
@@ -170,10 +171,22 @@ func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 	if len(d.Healthy) > 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Checked and fine:"), strings.Join(few(d.Healthy, mostHealthy), " "))})
 	}
+	if words := worthKnowing(d.Advice); words != "" {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Worth knowing:"), words)})
+	}
 	if lines := unchecked(relevant(d)); len(lines) > 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Not checked:"), strings.Join(lines, " "))})
 	}
 	return r
+}
+
+// worthKnowing is what nobody suffers from today: little of it, because people read this when something is wrong.
+func worthKnowing(advice []diagnosis.Advice) string {
+	var sentences []string
+	for _, a := range advice[:min(mostAdvice, len(advice))] {
+		sentences = append(sentences, a.Text)
+	}
+	return strings.Join(sentences, " ")
 }
 
 func diagnosisTone(d diagnosis.Diagnosis) algesta.Tone {
