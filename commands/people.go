@@ -40,6 +40,12 @@ func cannotAsk(why string) *algesta.Error {
 func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runbooks.Runbook, p Parsed) (algesta.Target, error) {
 	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
 	t, err := d.Catalog.Resolve(ctx, p.Service, p.Environment, visible)
+	if err != nil && book.Broad && p.Environment == "" && p.Object == "" {
+		if whole, no := d.Catalog.Resolve(ctx, "", p.Service, visible); no == nil { // "diagnose production"
+			whole.Object = "namespace"
+			return whole, nil
+		}
+	}
 	if err != nil {
 		return algesta.Target{}, d.Parser.Suggest(p, err)
 	}

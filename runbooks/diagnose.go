@@ -290,7 +290,7 @@ func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
 	}
 	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n diagnosis.NotChecked) bool {
 		classes, standing := matters[n.Kind]
-		return standing && d.Verdict != diagnosis.Unknown &&
+		return standing &&
 			!slices.ContainsFunc(d.Chains, func(c diagnosis.Chain) bool { return slices.Contains(classes, c.Class) })
 	})
 }

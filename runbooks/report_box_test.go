@@ -26,7 +26,7 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 	}{
 		"healthy":         {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: standing}, algesta.Good, nil},
 		"healthy but 403": {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: refused}, algesta.Good, []string{"services"}},
-		"unknown":         {diagnosis.Diagnosis{Verdict: diagnosis.Unknown, NotChecked: refused}, algesta.Warning, []string{"secrets", "pods of other namespaces", "services"}},
+		"unknown":         {diagnosis.Diagnosis{Verdict: diagnosis.Unknown, NotChecked: refused}, algesta.Warning, []string{"services"}},
 		"no room":         {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(diagnosis.ClassScheduling), NotChecked: standing}, algesta.Bad, []string{"pods of other namespaces"}},
 		"no secret":       {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(diagnosis.ClassConfig), NotChecked: standing}, algesta.Bad, []string{"secrets"}},
 	}

@@ -179,3 +179,9 @@ func (r *request) id() string {
 
 // thread is everything in the request's thread, for people.
 func (r *request) thread() string { return join(r.slack.Thread(ops, r.card.TS)) }
+
+// firstLine is what a message says before anything else.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
