@@ -342,6 +342,17 @@ func (s *Snapshot) dated(c *unstructured.Unstructured, f *finding) *finding {
 }
 
 // certificateFor says that a Certificate writes the Secret.
+// beingIssued says that a Certificate for the Secret was asked for just now.
+func (s *Snapshot) beingIssued(secret Ref) bool {
+	return slices.ContainsFunc(s.custom, func(c *unstructured.Unstructured) bool {
+		if !isCertificate(c) || c.GetNamespace() != secret.Namespace || text(c, "spec", "secretName") != secret.Name {
+			return false
+		}
+		issuing, ok := conditionOf(c, "Issuing")
+		return ok && issuing.status == "True" && s.age(issuing.since) < issuingIsNormal
+	})
+}
+
 func (s *Snapshot) certificateFor(secret Ref) bool {
 	return slices.ContainsFunc(s.custom, func(c *unstructured.Unstructured) bool {
 		return isCertificate(c) && c.GetNamespace() == secret.Namespace && text(c, "spec", "secretName") == secret.Name

@@ -1,9 +1,11 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -93,7 +95,7 @@ func dependencyRule(id string, words func(to string) string, fix string) func(*i
 			text = fmt.Sprintf(fix, from)
 		}
 		f := c.dependencyFinding(why, to.subject, words(to.words), text, source)
-		f.product = to.product
+		f.product, f.host = to.product, to.host
 		if to.subject.Kind == KindService {
 			f.calls = []Ref{to.subject}
 		}
@@ -157,6 +159,61 @@ func (c *instance) dependencyFinding(why explanation, subject Ref, what, fix str
 	return f
 }
 
+// joinDependencies joins findings of one rule about one product when nothing says that they mean different ones: one
+// service logs its name, another its IP, a third neither.
+func joinDependencies(found []*finding) []*finding {
+	type group struct {
+		rule               *Rule
+		namespace, product string
+	}
+	groups := map[group][]*finding{}
+	for _, f := range found {
+		if f.product != "" && f.subject.Kind == KindDependency && !isLoopback(f.host) {
+			at := group{f.rule, f.subject.Namespace, f.product}
+			groups[at] = append(groups[at], f)
+		}
+	}
+	joined := map[*finding]bool{}
+	for _, same := range groups {
+		names, ips := map[string]bool{}, map[string]bool{}
+		for _, f := range same {
+			switch {
+			case net.ParseIP(f.host) != nil:
+				ips[f.host] = true
+			case f.host != "":
+				names[f.host] = true
+			}
+		}
+		if len(same) < 2 || len(names) > 1 || len(ips) > 1 {
+			continue
+		}
+		first := slices.MinFunc(same, func(a, b *finding) int { return cmp.Compare(vague(a.host), vague(b.host)) })
+		for _, f := range same {
+			if f != first {
+				first.join(f)
+				joined[f] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(found, func(f *finding) bool { return joined[f] })
+}
+
+// vague ranks addresses: a name says the most.
+func vague(host string) int {
+	switch {
+	case host == "":
+		return 2
+	case net.ParseIP(host) != nil:
+		return 1
+	}
+	return 0
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 func splitAddress(named string) (host, port string) {
 	if host, port, err := net.SplitHostPort(named); err == nil {
 		return host, port
@@ -189,8 +246,8 @@ func (c *instance) dependency(why explanation) called {
 		name = host
 	}
 	namespace := c.pod.Namespace
-	switch ip := net.ParseIP(host); {
-	case host == "localhost", ip != nil && ip.IsLoopback():
+	switch {
+	case isLoopback(host):
 		to.words = fmt.Sprintf("%s (the pod itself)", strings.TrimSpace(to.product+" at "+name))
 		to.subject = Ref{KindDependency, namespace, name + " in " + c.owner.ref.Name}
 	case to.product != "" && name != "":

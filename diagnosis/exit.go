@@ -156,6 +156,10 @@ func programError(c *instance) *finding {
 		f.sure, f.unsure = Medium, "The line is the worst of its log; it is no failure that I know."
 		f.subject = Ref{KindDependency, c.pod.Namespace, "error “" + shorten(line.pattern, 60) + "”"}
 		c.tellAll(f)
+	} else if line, ok := c.log.lastWords(); ok {
+		f.what += fmt.Sprintf("; its last words are “%s”", shorten(line.example, 160))
+		f.unsure = "No line of its log is an error; this is its last."
+		f.show(c.logEvidence(line), false)
 	}
 	if f.remedy.Verb == "" {
 		f.remedy.Command = fmt.Sprintf("kubectl logs %s -c %s -n %s --previous", c.pod.Name, c.spec.Name, c.pod.Namespace)

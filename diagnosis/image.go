@@ -211,6 +211,13 @@ func problemOf(message, image string) imageProblem {
 	return imageOther
 }
 
+// registryWords say what is wrong with a registry when it concerns several images.
+var registryWords = map[imageProblem]string{
+	imageLimited:     "Registry %s limits pulls and refuses several images for now",
+	imageAuth:        "Registry %s does not let the nodes pull several images",
+	imageUnreachable: "The nodes cannot reach registry %s for several images",
+}
+
 func pullRule(problem imageProblem, words func(image, host string) string, fix string) func(*instance) *finding {
 	return func(c *instance) *finding {
 		if !c.pulls() {
@@ -224,8 +231,16 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 		if found != problem {
 			return nil
 		}
-		f := c.imageFinding(words(c.spec.Image, registryHost(c.spec.Image)), fix)
+		host := registryHost(c.spec.Image)
+		f := c.imageFinding(words(c.spec.Image, host), fix)
 		f.shown = []Evidence{c.pull.evidence}
+		if shared := registryWords[problem]; shared != "" { // it is the registry's trouble, whatever the image
+			f.subject, f.key = Ref{Kind: KindDependency, Name: host}, "registry"
+			if problem == imageAuth {
+				f.subject.Namespace = c.pod.Namespace // as are the pull secrets
+			}
+			f.several = fmt.Sprintf(shared, host)
+		}
 		if lost, ok := c.s.recent(c.ref(), "FailedToRetrieveImagePullSecret"); ok && problem == imageAuth {
 			f.show(eventEvidence(c.ref(), lost), false)
 		}

@@ -223,6 +223,9 @@ func ingressBackendDown(s *Snapshot) []*finding {
 			return nil
 		}
 		pods := s.index.behind[refOf(KindService, service)]
+		if solves(i) || len(pods) == 0 && s.age(service.CreationTimestamp.Time) < 2*time.Minute {
+			return nil
+		}
 		if slices.ContainsFunc(pods, podReady) || slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return s.age(p.CreationTimestamp.Time) < 2*time.Minute }) {
 			return nil
 		}
@@ -245,6 +248,8 @@ func ingressTLSSecret(s *Snapshot) []*finding {
 			have := s.keysOf[secret]
 			var words string
 			switch {
+			case have == nil && s.beingIssued(secret):
+				continue
 			case have == nil:
 				words = "does not exist"
 			case !have.known:
@@ -277,6 +282,11 @@ func ingressTLSSecret(s *Snapshot) []*finding {
 		}
 	}
 	return found
+}
+
+// solves says that cert-manager made the Ingress for the minutes in which it proves a name; the challenge says how it goes.
+func solves(i *networkingv1.Ingress) bool {
+	return i.Labels["acme.cert-manager.io/http01-solver"] == "true"
 }
 
 func hostsWords(hosts []string) string {
@@ -323,7 +333,7 @@ func ingressHostCertificate(s *Snapshot) []*finding {
 func ingressNoAddress(s *Snapshot) []*finding {
 	var found []*finding
 	for _, i := range s.ingresses {
-		if len(i.Status.LoadBalancer.Ingress) > 0 || s.age(i.CreationTimestamp.Time) < 5*time.Minute {
+		if solves(i) || len(i.Status.LoadBalancer.Ingress) > 0 || s.age(i.CreationTimestamp.Time) < 5*time.Minute {
 			continue
 		}
 		if name := className(i); s.knows("ingressclasses", "") && !slices.ContainsFunc(s.classes, func(c *networkingv1.IngressClass) bool {

@@ -38,7 +38,9 @@ var (
 	attempt     = regexp.MustCompile(`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:)`) // indented, and what matters all the same
 	causedBy    = regexp.MustCompile(`^\s*Caused by: `)
 	// A "0 errors" and a "failover ok" are no errors.
-	errorWords   = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
+	errorWords = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
+	// What starts a program says that it ended, and never why.
+	wrapperWords = regexp.MustCompile(`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker process|SpringApplication\s+: Application run failed|^Traceback|ended with code|exited with code \d+$`)
 	calmWords    = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
 	fatalWords   = regexp.MustCompile(`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|uncaught ?exception`)
 	troubleWords = regexp.MustCompile(`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`)
@@ -83,6 +85,14 @@ func cutLine(line string) string {
 }
 
 func parseLine(line string) logEntry {
+	entry := parseFormat(line)
+	if wrapperWords.MatchString(entry.text) {
+		entry.severity = min(entry.severity, severityUnknown)
+	}
+	return entry
+}
+
+func parseFormat(line string) logEntry {
 	line = rfcTime.ReplaceAllString(line, "") // kubectl's own timestamps stand before JSON, too
 	if strings.HasPrefix(line, "{") {
 		if entry, ok := parseJSON(line); ok {

@@ -218,6 +218,14 @@ func (v *logView) worst() (*logTemplate, bool) {
 	return ranked[0], ranked[0].severity >= severityError
 }
 
+// lastWords is the last line of a log.
+func (v *logView) lastWords() (*logTemplate, bool) {
+	if v == nil || len(v.templates) == 0 {
+		return nil, false
+	}
+	return v.templates[len(v.templates)-1], true
+}
+
 func (v *logView) ranked() []*logTemplate {
 	ranked := slices.Clone(v.templates)
 	slices.SortStableFunc(ranked, func(a, b *logTemplate) int {

@@ -37,11 +37,15 @@ func readinessFailing(c *instance) *finding {
 	if c.crashing || c.status.Ready || c.status.State.Running == nil || c.init {
 		return nil
 	}
+	since := c.status.State.Running.StartedAt.Time
+	if ready := podCondition(c.pod, corev1.PodReady); ready != nil && ready.LastTransitionTime.After(since) {
+		since = ready.LastTransitionTime.Time
+	}
 	f := &finding{
-		what: fmt.Sprintf("%s runs but is not ready", upperFirst(c.container())), effect: notReady, since: c.status.State.Running.StartedAt.Time,
+		what: fmt.Sprintf("%s runs but is not ready", upperFirst(c.container())), effect: notReady, since: since,
 		shown: []Evidence{{
 			Object: c.ref(), Field: c.field("ready"), Quote: "false, running for " + span(c.s.age(c.status.State.Running.StartedAt.Time)),
-			At: moment(c.status.State.Running.StartedAt.Time), Count: 1,
+			At: moment(since), Count: 1,
 		}},
 	}
 	probe := c.spec.ReadinessProbe

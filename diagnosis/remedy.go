@@ -2,7 +2,12 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // called is the name that people type for a workload: its app label where the object is named after it.
@@ -24,14 +29,52 @@ func (w *workload) command(verb, text string, args ...string) Remedy {
 	return Remedy{Text: text, Command: strings.Join(words, " "), Verb: verb, Target: w.ref}
 }
 
-// rollbackOr offers the revision before when the failing pod is of the newest one and there is one to go back to;
-// otherwise the fix stands alone.
+// rollbackOr offers the revision before when the failing pod is of the newest one, this one never worked, and there is
+// one to go back to; otherwise the fix stands alone.
 func (c *instance) rollbackOr(fix string) Remedy {
 	before := c.owner.before()
-	if before == nil || !c.owner.isCurrent(c.pod) {
+	if before == nil || !c.owner.isCurrent(c.pod) || c.workedBefore() {
 		return Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.pod.Name, c.pod.Namespace)}
 	}
 	return c.owner.command("rollback", fmt.Sprintf("Roll back to revision %d. To go forward instead: %s%s", revisionOf(before), strings.ToLower(fix[:1]), fix[1:]))
+}
+
+const (
+	longestBackOff = 5 * time.Minute // between two starts of a container that crashes
+	workedFor      = 30 * time.Minute
+)
+
+// workedBefore says that the newest revision has worked: what broke it is not in its template, and going back would
+// bring nothing. A loop of n restarts cannot take longer than n times the longest back-off and one run; a pod that is
+// older ran well before. A container that never restarted was ready when its Ready condition changed long after its start.
+func (c *instance) workedBefore() bool {
+	started := c.pod.Status.StartTime
+	if started == nil {
+		return false
+	}
+	if c.finishedRollout(started.Time) {
+		return true
+	}
+	if c.died != nil && c.status.RestartCount > 0 {
+		run := max(0, c.died.FinishedAt.Sub(c.died.StartedAt.Time))
+		if c.died.StartedAt.Unix() <= 0 { // it never ran: the runtime leaves the start at zero
+			run = 0
+		}
+		return c.s.age(started.Time) > time.Duration(c.status.RestartCount+1)*(longestBackOff+run)+workedFor
+	}
+	ready := podCondition(c.pod, corev1.PodReady)
+	return c.status.State.Running != nil && ready != nil && ready.LastTransitionTime.After(c.status.State.Running.StartedAt.Add(c.startWindow()+workedFor))
+}
+
+// finishedRollout says that the pod came long after its revision had been rolled out to the end.
+func (c *instance) finishedRollout(started time.Time) bool {
+	set := c.owner.current()
+	if set == nil || !set.CreationTimestamp.Add(workedFor).Before(started) {
+		return false
+	}
+	return slices.ContainsFunc(c.owner.rollout.deployment.Status.Conditions, func(d appsv1.DeploymentCondition) bool {
+		return d.Type == appsv1.DeploymentProgressing && d.Reason == "NewReplicaSetAvailable"
+	})
 }
 
 // newlyBroken says that the revision before still has ready pods while this one fails: the change is the suspect.

@@ -94,6 +94,7 @@ type finding struct {
 	hits    []Ref
 	calls   []Ref         // Services without which it would not be: what breaks one of them explains it
 	product string        // what a dependency is, when its words tell: "MySQL"
+	host    string        // where it is, when they tell
 	several string        // what to say instead of what when findings that differ in words were joined
 	pods    []*corev1.Pod // that are in this state
 	effect  effect        // what it does to those pods
@@ -149,7 +150,7 @@ func (s *Snapshot) find() []*finding {
 			add(&table[i], f)
 		}
 	}
-	return merge(found)
+	return joinDependencies(merge(found))
 }
 
 // merge joins findings of one rule about one subject: ten pods without one Secret are one finding.

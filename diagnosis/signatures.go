@@ -38,7 +38,7 @@ var signatures = []signature{
 	{"dependency-timeout", regexp.MustCompile(`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:timed out|timeout|\(110\))|Can't reach database server at [\x60'"]*([\w.-]+(?::\d+)?)|Connection to node -?\d+ \(([\w.-]+)/[^)]*\) could not be established|Unable to connect to ([\w.-]+[:/]\d{2,5})`)},
 	{"dependency-timeout", regexp.MustCompile(`ETIMEDOUT\s+` + address + `|dial tcp ` + address + `: (?:i/o timeout|connect: connection timed out)|(?i:connection timed out.*` + address + `)|connection (?:\d+|<monitor>) to ` + address + ` (?:timed out|closed)`)},
 	{"dependency-timeout", regexp.MustCompile(`(?i)\bETIMEDOUT\b|connect(?:ion)? (?:attempt )?timed? ?out|Server selection timed out|ConnectTimeoutException|ServerSelectionError|EHOSTUNREACH|ENETUNREACH|no route to host|MongoNetworkTimeoutError|Communications link failure|not possible to connect to the redis server|NoBrokersAvailable|brokers are down|None of the configured nodes (?:are|were) available|waiting for a node assignment`)},
-	{"port-in-use", regexp.MustCompile(`EADDRINUSE|(?i:address already in use)`)},
+	{"port-in-use", regexp.MustCompile(`EADDRINUSE|(?i:address already in use)|[Pp]ort \d+ (?:was|is) already in use|Failed to bind to address|Address in use`)},
 	{"disk-full", regexp.MustCompile(`ENOSPC|(?i:no space left on device)|(?i:disk quota exceeded)`)},
 	{"file-permission", regexp.MustCompile(`EACCES|EROFS|(?i:read-only file system)|(?i:permission denied)|(?i:operation not permitted)`)},
 	{"broken-build", regexp.MustCompile(`Cannot find (?:module|package) ['"]([^'"]+)['"]|No module named ['"]?([\w.]+)|ClassNotFoundException: ([\w.$]+)|NoClassDefFoundError: ([\w./$]+)|error while loading shared libraries: ([^\s:]+)|ERR_MODULE_NOT_FOUND|ERR_REQUIRE_ESM`)},

@@ -59,7 +59,7 @@ var startRules = []Rule{
 	},
 	{
 		ID: "command-not-found", Family: "start", Class: ClassCrash,
-		Signal: "RunContainerError, CreateContainerError or StartError with “executable file not found”, “no such file or directory”, “permission denied” or “exec format error”; or exit code 126 or 127",
+		Signal: "RunContainerError, CreateContainerError or StartError (or a log that ends so) with “executable file not found”, “no such file or directory”, “permission denied” or “exec format error”; or exit code 126 or 127",
 		Cause:  "a wrong entrypoint, a binary that is not in the image or not executable, an image for another architecture",
 		Remedy: "correct the command or the image; roll back if the revision before worked", Source: "OCI runtime errors in the container's status; POSIX exit codes 126 and 127",
 		container: commandNotFound,
@@ -233,6 +233,9 @@ func commandNotFound(c *instance) *finding {
 	reason, message := c.waits()
 	starts := reason == "RunContainerError" || reason == "CreateContainerError" || reason == "StartError"
 	evidence := c.waitingEvidence()
+	if said, ok := c.execFailure(); ok && !starts {
+		return c.commandFinding(said.example, c.endEvidence())
+	}
 	if !starts || !noCommand.MatchString(message) {
 		if c.died == nil || !c.crashing || !slices.Contains([]int32{126, 127, 128}, c.died.ExitCode) {
 			return nil
@@ -242,6 +245,22 @@ func commandNotFound(c *instance) *finding {
 		}
 		message, evidence = c.died.Message, c.endEvidence()
 	}
+	return c.commandFinding(message, evidence)
+}
+
+// execFailed is what the runtime writes into the log when the kernel refuses the entrypoint.
+var execFailed = regexp.MustCompile(`^(?:standard_init_linux\.go:\d+: )?exec (?:user process caused:? |/?[\w./-]+: )"?(?:exec format error|no such file or directory|permission denied)`)
+
+// execFailure finds that line where nothing else was written: the program never ran.
+func (c *instance) execFailure() (*logTemplate, bool) {
+	last, ok := c.log.lastWords()
+	if !ok || !c.crashing || c.died == nil || !execFailed.MatchString(last.example) {
+		return nil, false
+	}
+	return last, true
+}
+
+func (c *instance) commandFinding(message string, evidence Evidence) *finding {
 	what := fmt.Sprintf("The command of %s cannot be run", c.container())
 	if command := strings.Join(append(slices.Clone(c.spec.Command), c.spec.Args...), " "); command != "" {
 		what = fmt.Sprintf("The command %q of %s cannot be run", shorten(command, 80), c.container())

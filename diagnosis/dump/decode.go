@@ -23,6 +23,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"github.com/3astronautas/algesta/diagnosis"
 )
 
 // newObject makes an empty object of a kind. Older versions of a group are read as the current one: the fields that
@@ -101,13 +103,44 @@ func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 	broken := 0
 	parts := documents(data, isJSON)
 	for _, part := range parts {
-		if err := r.addDocument(name, part, isJSON, len(parts) > 1); err != nil {
-			broken++
+		err := r.addDocument(name, part, isJSON, len(parts) > 1)
+		if err == nil {
+			continue
+		}
+		broken++
+		if whole := untilLastItem(part); !isJSON && whole != nil && errors.Is(err, errCutOff) {
+			_ = r.addDocument(name, whole, false, false) // what is there before the cut helps; that some is not there is said below
 		}
 	}
 	if broken > 0 {
 		r.note(name, "a part of it could not be read: it is cut off, or no list of Kubernetes objects")
+		r.incomplete(name)
 	}
+}
+
+// errCutOff is the error of a document that is no YAML, usually because its end is missing.
+var errCutOff = errors.New("it is not YAML")
+
+// untilLastItem cuts a list in YAML before its last item, which is the broken one when a file was not written to its end.
+func untilLastItem(data []byte) []byte {
+	at := bytes.LastIndex(data, []byte("\n- "))
+	if at < 0 {
+		return nil
+	}
+	return data[:at+1]
+}
+
+// incomplete notes that objects of a kind may be there and were not read, so that nothing is called missing.
+func (r *reader) incomplete(name string) {
+	kind := kindOfFile(name)
+	if kind == "" {
+		return
+	}
+	missing := diagnosis.NotChecked{Kind: resourceOf(kind), Reason: "a part of their file could not be read"}
+	if folder := path.Dir(name); folder != "." {
+		missing.Namespace = path.Base(folder)
+	}
+	r.dump.NotChecked = append(r.dump.NotChecked, missing)
 }
 
 // documents splits YAML at its separators; JSON is one document.
@@ -136,12 +169,15 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 	}()
 	if !isJSON {
 		if data, err = yaml.YAMLToJSON(data); err != nil {
-			return fmt.Errorf("decoding YAML: %w", err)
+			return fmt.Errorf("decoding YAML: %w: %w", errCutOff, err)
 		}
 	}
 	var doc document
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return fmt.Errorf("decoding JSON: %w", err)
+	}
+	if doc.Kind == "" && doc.Items != nil && kindOfFile(name) != "" {
+		doc.Kind = kindOfFile(name) + "List" // kubectl writes the kind after the items; in a file that was cut off it is not there
 	}
 	if doc.Kind == "" {
 		return errors.New("decoding: it has no kind")
