@@ -1,11 +1,6 @@
 package algesta
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,39 +13,6 @@ const Redacted = "‹redacted›"
 // MaxCleanBytes is how much text Clean lets through: four times what the largest Slack message holds.
 const MaxCleanBytes = 160_000
 
-// minSecretBytes is the shortest secret value that is looked for by value. Shorter ones ("true", "3000") occur everywhere,
-// and hiding them would hide the diagnosis.
-const minSecretBytes = 6
-
-// Redactor removes secrets from text that came from a cluster or a person. It knows secrets by their form (tokens, keys,
-// passwords in URLs) and, when values were given, by their exact value. It keeps salted hashes of those values, never
-// the values. Safe for concurrent use. A nil Redactor knows the forms only.
-type Redactor struct {
-	salt   [32]byte
-	base   uint64 // multiplier of the rolling hash; random, so that the hashes tell nothing outside this process
-	byLen  map[int]map[uint64][sha256.Size]byte
-	widest []int // the lengths in byLen, longest first: a secret inside a longer secret goes with it
-}
-
-// NewRedactor returns a Redactor that also hides the given values, as they are and in base64 and URL encoding, and the
-// passwords inside values that are URLs. Values under 6 bytes and common words are not looked for.
-func NewRedactor(values ...[]byte) *Redactor {
-	r := &Redactor{byLen: map[int]map[uint64][sha256.Size]byte{}}
-	_, _ = rand.Read(r.salt[:]) // never fails: crypto/rand ends the process instead
-	r.base = binary.LittleEndian.Uint64(r.salt[:8]) | 1
-	for _, value := range values {
-		for _, form := range formsOf(string(value)) {
-			r.add(form)
-		}
-	}
-	for n := range r.byLen {
-		r.widest = append(r.widest, n)
-	}
-	slices.Sort(r.widest)
-	slices.Reverse(r.widest)
-	return r
-}
-
 // String returns s without secrets and without invisible characters (see Clean), at its full length.
 func (r *Redactor) String(s string) string {
 	s = visible(s)
@@ -58,89 +20,6 @@ func (r *Redactor) String(s string) string {
 		s = r.hideValues(s)
 	}
 	return hideForms(s)
-}
-
-// formsOf lists the ways in which a secret value may show up in a log.
-func formsOf(value string) []string {
-	value = strings.TrimSpace(value)
-	forms := []string{value}
-	if len(value) >= minSecretBytes {
-		forms = append(forms, base64.StdEncoding.EncodeToString([]byte(value)), url.QueryEscape(value), url.PathEscape(value))
-	}
-	if u, err := url.Parse(value); err == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok {
-			forms = append(forms, password, url.QueryEscape(password))
-		}
-	}
-	for line := range strings.SplitSeq(value, "\n") { // a PEM key or a JSON file is often logged line by line
-		forms = append(forms, strings.TrimSpace(line))
-	}
-	return forms
-}
-
-func (r *Redactor) add(value string) {
-	value = visible(value)
-	if len(value) < minSecretBytes || ordinaryWord(value) {
-		return
-	}
-	byHash := r.byLen[len(value)]
-	if byHash == nil {
-		byHash = map[uint64][sha256.Size]byte{}
-		r.byLen[len(value)] = byHash
-	}
-	byHash[r.roll(value)] = r.sum(value)
-}
-
-func (r *Redactor) roll(s string) uint64 {
-	var h uint64
-	for i := range len(s) {
-		h = h*r.base + uint64(s[i]) + 1
-	}
-	return h
-}
-
-func (r *Redactor) sum(s string) [sha256.Size]byte {
-	return sha256.Sum256(append(r.salt[:len(r.salt):len(r.salt)], s...))
-}
-
-// hideValues finds the known values with one rolling hash per length, so that a log of 256 KiB costs well under a
-// millisecond per length and the values need not be in memory.
-func (r *Redactor) hideValues(s string) string {
-	for _, width := range r.widest {
-		s = r.hideWidth(s, width)
-	}
-	return s
-}
-
-func (r *Redactor) hideWidth(s string, width int) string {
-	if len(s) < width {
-		return s
-	}
-	known := r.byLen[width]
-	top := uint64(1) // base^(width-1): the weight of the byte that leaves the window
-	for range width - 1 {
-		top *= r.base
-	}
-	var out strings.Builder
-	copied := 0
-	h := r.roll(s[:width])
-	for end := width; ; end++ {
-		start := end - width
-		if sum, ok := known[h]; ok && start >= copied && r.sum(s[start:end]) == sum {
-			out.WriteString(s[copied:start])
-			out.WriteString(Redacted)
-			copied = end
-		}
-		if end == len(s) {
-			break
-		}
-		h = (h-(uint64(s[start])+1)*top)*r.base + uint64(s[end]) + 1
-	}
-	if copied == 0 {
-		return s
-	}
-	out.WriteString(s[copied:])
-	return out.String()
 }
 
 // secretForm is one form a secret takes. The text is searched only when one of the needles is in it, because a regular

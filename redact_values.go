@@ -1,0 +1,243 @@
+package algesta
+
+import (
+	"cmp"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// minSecretBytes is the shortest secret value that is looked for by value. Shorter ones ("true", "3000") occur everywhere,
+// and hiding them would hide the diagnosis.
+const minSecretBytes = 6
+
+// The bounds of what Add keeps: a Secret may hold a file of a megabyte.
+const (
+	mostForms = 4096 // of all values together, in all the ways in which they may be written
+	mostLines = 128  // of one value
+)
+
+// windows are the lengths of the beginnings by which values are found: one rolling hash for each of them, however many
+// lengths the values have.
+var windows = [...]int{48, 32, 24, 16, 12, 8, minSecretBytes}
+
+// Redactor removes secrets from text that came from a cluster or a person. It knows secrets by their form (tokens, keys,
+// passwords in URLs) and, when values were given, by their exact value. It keeps salted hashes of those values, never
+// the values. Safe for concurrent use. A nil Redactor knows the forms only.
+type Redactor struct {
+	salt [32]byte
+	base uint64 // multiplier of the rolling hash; random, so that the hashes tell nothing outside this process
+
+	mu    sync.Mutex
+	turn  uint64                           // of Add
+	forms map[[sha256.Size]byte]hashedForm // by the hash of the whole form
+
+	table atomic.Pointer[table] // made of forms; readers take it without a lock
+}
+
+// hashedForm is one way of writing one value.
+type hashedForm struct {
+	length int
+	begin  uint64 // rolling hash of the first bytes, as many as its window has
+	turn   uint64 // when it was last given
+}
+
+// table is what hideValues looks up: by window, then by the hash of the beginning. It never changes.
+type table struct {
+	byWindow [len(windows)]map[uint64][]known
+}
+
+type known struct {
+	length int
+	sum    [sha256.Size]byte
+}
+
+// forEver is the turn of values that are never forgotten.
+const forEver = math.MaxUint64
+
+// NewRedactor returns a Redactor that also hides the given values, as they are and in base64 and URL encoding, and the
+// passwords inside values that are URLs. Values under 6 bytes and common words are not looked for.
+func NewRedactor(values ...[]byte) *Redactor {
+	r := &Redactor{forms: map[[sha256.Size]byte]hashedForm{}}
+	_, _ = rand.Read(r.salt[:]) // never fails: crypto/rand ends the process instead
+	r.base = binary.LittleEndian.Uint64(r.salt[:8]) | 1
+	r.add(forEver, values)
+	return r
+}
+
+// Add makes the Redactor hide further values, from now on and for all who use it. It keeps at most 4,096 ways of writing
+// values (a value has about five): then those go that were not given again for the longest time, never those that
+// NewRedactor got. Whoever adds what a text may hold before making the text therefore always has it hidden.
+func (r *Redactor) Add(values ...[]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn++
+	r.add(r.turn, values)
+}
+
+func (r *Redactor) add(turn uint64, values [][]byte) {
+	fresh := false
+	for _, value := range values {
+		for _, form := range formsOf(string(value)) {
+			form = visible(form)
+			if len(form) < minSecretBytes || ordinaryWord(form) {
+				continue
+			}
+			sum := r.sum(form)
+			known, there := r.forms[sum]
+			if !there {
+				fresh = true
+				known = hashedForm{length: len(form), begin: r.roll(form[:windows[windowOf(len(form))]])}
+			}
+			known.turn = max(known.turn, turn)
+			r.forms[sum] = known
+		}
+	}
+	if fresh || r.table.Load() == nil {
+		r.forget()
+		r.table.Store(tableOf(r.forms))
+	}
+}
+
+// forget drops the oldest forms over the limit.
+func (r *Redactor) forget() {
+	over := len(r.forms) - mostForms
+	if over <= 0 {
+		return
+	}
+	type aged struct {
+		sum  [sha256.Size]byte
+		turn uint64
+	}
+	all := make([]aged, 0, len(r.forms))
+	for sum, f := range r.forms {
+		if f.turn != forEver {
+			all = append(all, aged{sum, f.turn})
+		}
+	}
+	slices.SortFunc(all, func(a, b aged) int { return cmp.Compare(a.turn, b.turn) })
+	for _, a := range all[:min(over, len(all))] {
+		delete(r.forms, a.sum)
+	}
+}
+
+func tableOf(forms map[[sha256.Size]byte]hashedForm) *table {
+	t := &table{}
+	for sum, f := range forms {
+		at := windowOf(f.length)
+		if t.byWindow[at] == nil {
+			t.byWindow[at] = map[uint64][]known{}
+		}
+		t.byWindow[at][f.begin] = append(t.byWindow[at][f.begin], known{f.length, sum})
+	}
+	for _, begins := range t.byWindow {
+		for _, list := range begins { // longest first: a secret inside a longer secret goes with it
+			slices.SortFunc(list, func(a, b known) int { return cmp.Compare(b.length, a.length) })
+		}
+	}
+	return t
+}
+
+// windowOf is the index of the widest window that a form of this length fills.
+func windowOf(length int) int {
+	return slices.IndexFunc(windows[:], func(w int) bool { return w <= length })
+}
+
+// formsOf lists the ways in which a secret value may show up in a log.
+func formsOf(value string) []string {
+	value = strings.TrimSpace(value)
+	forms := []string{value}
+	if len(value) >= minSecretBytes {
+		forms = append(forms, base64.StdEncoding.EncodeToString([]byte(value)), url.QueryEscape(value), url.PathEscape(value))
+	}
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok {
+			forms = append(forms, password, url.QueryEscape(password))
+		}
+	}
+	lines := 0
+	for line := range strings.SplitSeq(value, "\n") { // a PEM key or a JSON file is often logged line by line
+		if lines++; lines > mostLines {
+			break
+		}
+		forms = append(forms, strings.TrimSpace(line))
+	}
+	return forms
+}
+
+func (r *Redactor) roll(s string) uint64 {
+	var h uint64
+	for i := range len(s) {
+		h = h*r.base + uint64(s[i]) + 1
+	}
+	return h
+}
+
+func (r *Redactor) sum(s string) [sha256.Size]byte {
+	return sha256.Sum256(append(r.salt[:len(r.salt):len(r.salt)], s...))
+}
+
+// stretch is a part of a text, from and up to a byte.
+type stretch struct{ from, to int }
+
+// hideValues finds the known values by their beginnings, so that a log of 256 KiB costs well under a millisecond per
+// window and the values need not be in memory.
+func (r *Redactor) hideValues(s string) string {
+	t := r.table.Load()
+	if t == nil {
+		return s
+	}
+	var found []stretch
+	for at, begins := range t.byWindow {
+		if len(begins) > 0 {
+			found = r.find(s, windows[at], begins, found)
+		}
+	}
+	if len(found) == 0 {
+		return s
+	}
+	slices.SortFunc(found, func(a, b stretch) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+	var out strings.Builder
+	copied := 0
+	for _, f := range found {
+		if f.from >= copied {
+			out.WriteString(s[copied:f.from])
+			out.WriteString(Redacted)
+		}
+		copied = max(copied, f.to) // what overlaps goes as one
+	}
+	out.WriteString(s[copied:])
+	return out.String()
+}
+
+// find adds the stretches of s that are known values of one window.
+func (r *Redactor) find(s string, window int, begins map[uint64][]known, found []stretch) []stretch {
+	if len(s) < window {
+		return found
+	}
+	top := uint64(1) // base^(window-1): the weight of the byte that leaves the window
+	for range window - 1 {
+		top *= r.base
+	}
+	h := r.roll(s[:window])
+	for end := window; ; end++ {
+		start := end - window
+		for _, k := range begins[h] {
+			if to := start + k.length; to <= len(s) && r.sum(s[start:to]) == k.sum {
+				found = append(found, stretch{start, to})
+				break
+			}
+		}
+		if end == len(s) {
+			return found
+		}
+		h = (h-(uint64(s[start])+1)*top)*r.base + uint64(s[end]) + 1
+	}
+}
