@@ -132,6 +132,9 @@ func (c *instance) unresolved(f *finding, host string) {
 
 func (c *instance) dependencyFinding(why explanation, subject Ref, what, fix string, source Ref) *finding {
 	f := &finding{subject: subject, what: upperFirst(what), shown: []Evidence{c.logEvidence(why.line)}, sure: High, effect: notReady}
+	if c.init {
+		f.effect = cannotStart
+	}
 	if c.crashing {
 		f.effect = keepCrashing
 		if c.died != nil {
@@ -237,6 +240,13 @@ func (c *instance) dependency(why explanation) called {
 		host, port = addressIn(line)
 	}
 	to := called{product: productOf(port, line), host: host}
+	if to.product == "" && port == "" {
+		to.product = c.productAround()
+	}
+	if host == "" && to.product != "" {
+		to.host = c.configuredHost(to.product)
+		host = to.host
+	}
 	if service, ok := c.serviceNamed(host, line); ok {
 		to.words, to.subject = "Service "+service.Name, service
 		return to
@@ -260,6 +270,61 @@ func (c *instance) dependency(why explanation) called {
 		to.words, to.subject = "what "+c.owner.ref.Name+" calls", Ref{KindDependency, namespace, "called by " + c.owner.ref.Name}
 	}
 	return to
+}
+
+// productAround finds the product in the other lines of trouble, or in the addresses of the template, when the line that
+// explains does not tell; nothing when they tell of several.
+func (c *instance) productAround() string {
+	var texts []string
+	for _, t := range c.log.templates {
+		if t.severity >= severityWarning {
+			texts = append(texts, t.example)
+		}
+	}
+	if found := onlyProduct(texts); found != "" {
+		return found
+	}
+	texts = nil
+	for _, env := range c.spec.Env {
+		if scheme, _, ok := strings.Cut(env.Value, "://"); ok {
+			texts = append(texts, scheme)
+		}
+	}
+	return onlyProduct(texts)
+}
+
+func onlyProduct(texts []string) string {
+	found := ""
+	for _, text := range texts {
+		switch product := productOf("", text); product {
+		case "", found:
+		default:
+			if found != "" {
+				return ""
+			}
+			found = product
+		}
+	}
+	return found
+}
+
+// addressInURL is the host of a URL, after a user and a password where there are such.
+var addressInURL = regexp.MustCompile(`://(?:[^/\s@]*@)?([a-zA-Z0-9][\w.-]*)`)
+
+// configuredHost is the host that the template itself sets for a product, when it sets exactly one.
+func (c *instance) configuredHost(product string) string {
+	found := ""
+	for _, env := range c.spec.Env {
+		m := addressInURL.FindStringSubmatch(env.Value)
+		if m == nil || productOf("", strings.SplitN(env.Value, "://", 2)[0]) != product {
+			continue
+		}
+		if found != "" && found != m[1] {
+			return ""
+		}
+		found = m[1]
+	}
+	return found
 }
 
 func productOf(port, line string) string {

@@ -72,10 +72,18 @@ func (d Diagnosis) conclude(s *Snapshot, subject Ref) (verdict Verdict, summary 
 		return Sick, d.Chains[0].Cause
 	case !s.knows("pods", subject.Namespace):
 		return Unknown, fmt.Sprintf("I could not look at the pods, so I cannot say whether %s is healthy.", name)
+	case len(d.Healthy) == 0 && s.starting(subject):
+		return Unknown, fmt.Sprintf("%s is just starting: none of its pods is ready yet. Ask again in a minute.", name)
 	case len(d.Healthy) == 0:
 		return Unknown, fmt.Sprintf("I found nothing wrong with %s, but there was nothing I could look at.", name)
 	}
 	return Healthy, fmt.Sprintf("%s is healthy: %s.", name, strings.Join(sentenceParts(d.Healthy, 4), "; "))
+}
+
+// starting says that a workload has pods, and that none of them has had the time to become ready.
+func (s *Snapshot) starting(subject Ref) bool {
+	w := s.index.byRef[subject]
+	return w != nil && w.desired > 0 && w.ready == 0 && len(w.pods) > 0 && s.settling(w)
 }
 
 func sentenceParts(sentences []string, most int) []string {

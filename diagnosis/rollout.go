@@ -115,6 +115,9 @@ func rolloutStuck(s *Snapshot) []*finding {
 				what: fmt.Sprintf("The rollout of %s is stuck: %d of %d new pods are ready", w.ref.Name, ready, w.desired), since: c.LastTransitionTime.Time,
 				shown: []Evidence{{Object: w.ref, Field: "status.conditions[Progressing]", Quote: c.Reason + ": " + c.Message, At: moment(c.LastTransitionTime.Time)}},
 			}
+			if w.unread {
+				f.what, f.unsure = fmt.Sprintf("The rollout of %s is stuck", w.ref.Name), "Not all of its pods could be read."
+			}
 			f.remedy = Remedy{Text: "Look at the new pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.ref, w.ref.Namespace)}
 			if before := w.before(); before != nil {
 				f.remedy = w.command("rollback", fmt.Sprintf("Roll back to revision %d while you look for the reason.", revisionOf(before)))
@@ -157,6 +160,10 @@ func podsMissing(s *Snapshot) []*finding {
 			shown:  []Evidence{{Object: w.ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, %d ready", wanted, len(w.pods), w.ready)}},
 			remedy: Remedy{Text: "Look at its events and pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.ref, w.ref.Namespace)},
 			unsure: "I do not know why; this is what I saw.",
+		}
+		if w.unread {
+			f.shown[0].Quote = fmt.Sprintf("%d wanted, %d ready", wanted, w.ready)
+			f.unsure = "Not all of its pods could be read."
 		}
 		if w.rollout != nil {
 			for _, c := range w.rollout.deployment.Status.Conditions {

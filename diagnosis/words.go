@@ -78,11 +78,22 @@ func upperFirst(s string) string {
 func nearest(name string, names []string) string {
 	best, distance := "", len(name)/3+1
 	for _, candidate := range names {
-		if d := editDistance(name, candidate); d < distance {
+		if d := editDistance(name, candidate); d < distance && !otherWord(name, candidate, d) {
 			best, distance = candidate, d
 		}
 	}
 	return best
+}
+
+// otherWord says that two names only share a beginning or an end, such as “-credentials”, and differ in a word.
+func otherWord(a, b string, distance int) bool {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return distance > 2 && a != "" && b != "" && 2*distance > max(len(a), len(b))
 }
 
 func editDistance(a, b string) int {

@@ -22,6 +22,7 @@ type workload struct {
 	pods     []*corev1.Pod           // that are neither being deleted nor finished
 	ready    int                     // of those pods
 	rollout  *rollout                // of a Deployment; nil for the others
+	unread   bool                    // that not all of its pods were read: ready is what its status says
 	finished []*corev1.Pod           // Failed and Succeeded pods that are still listed
 }
 
@@ -124,10 +125,33 @@ func newIndex(s *Snapshot) index {
 		}
 	}
 	slices.SortFunc(x.workloads, func(a, b *workload) int { return compareRefs(a.ref, b.ref) })
+	x.trustStatus(s)
 	x.addServices(s)
 	x.addSlices(s)
 	x.connect(s)
 	return x
+}
+
+// trustStatus takes the ready pods of a workload from its status where not all pods were read.
+func (x *index) trustStatus(s *Snapshot) {
+	said := func(ref Ref, ready int32) {
+		if w := x.byRef[ref]; w != nil && !s.knows("pods", ref.Namespace) {
+			w.unread = true
+			w.ready = max(w.ready, int(ready))
+		}
+	}
+	for _, d := range s.deployments {
+		said(refOf(KindDeployment, d), d.Status.ReadyReplicas)
+	}
+	for _, o := range s.statefulSets {
+		said(refOf(KindStatefulSet, o), o.Status.ReadyReplicas)
+	}
+	for _, o := range s.daemonSets {
+		said(refOf(KindDaemonSet, o), o.Status.NumberReady)
+	}
+	for _, o := range s.replicaSets {
+		said(refOf(KindReplicaSet, o), o.Status.ReadyReplicas)
+	}
 }
 
 func (x *index) workload(ref Ref, desired int, template *corev1.PodTemplateSpec) *workload {
