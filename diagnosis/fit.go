@@ -30,7 +30,13 @@ type room struct {
 	s      *Snapshot
 	nodes  []nodeRoom
 	byWork map[*workload]fit
-	main   map[string]block // by the scheduler's message, which thousands of pods share
+	main   map[verdict]block // thousands of pods share a workload and a message
+}
+
+// verdict is what the scheduler said about the pods of a workload.
+type verdict struct {
+	owner   *workload
+	message string
 }
 
 type nodeRoom struct {
@@ -274,9 +280,18 @@ func (f fit) most(p *corev1.Pod, name corev1.ResourceName) string {
 	return fmt.Sprintf(" (at most %s is free)", best.String())
 }
 
+// wanted are the nodes that the pod asks for; all of them when there is none.
+func (f fit) wanted() []nodeFit {
+	wanted := slices.DeleteFunc(slices.Clone(f.nodes), func(n nodeFit) bool { return slices.Contains(n.blocks, blockSelector) })
+	if len(wanted) == 0 {
+		return f.nodes
+	}
+	return wanted
+}
+
 func (f fit) taints() []string {
 	var found []string
-	for _, n := range f.nodes {
+	for _, n := range f.wanted() {
 		for _, t := range n.taints {
 			if !slices.Contains(found, t) {
 				found = append(found, t)
@@ -288,7 +303,7 @@ func (f fit) taints() []string {
 
 func (f fit) cordoned() []string {
 	var names []string
-	for _, n := range f.nodes {
+	for _, n := range f.wanted() {
 		if n.node.Spec.Unschedulable {
 			names = append(names, "Node "+n.node.Name)
 		}
@@ -299,7 +314,7 @@ func (f fit) cordoned() []string {
 // perNode says for the first nodes what keeps the pod off.
 func (f fit) perNode() []Evidence {
 	var lines []Evidence
-	for _, n := range f.nodes {
+	for _, n := range f.wanted() {
 		if len(n.blocks) == 0 || len(lines) == 3 {
 			continue
 		}
@@ -340,7 +355,7 @@ func amount(free corev1.ResourceList, name corev1.ResourceName) string {
 // residual are the other constraints, on nodes that the named one blocks, which the scheduler does not mention.
 func (f fit) residual(named block) []string {
 	seen := map[block]bool{}
-	for _, n := range f.nodes {
+	for _, n := range f.wanted() {
 		if len(n.blocks) == 1 && n.blocks[0] == named {
 			return nil // there is a node that would take it then
 		}

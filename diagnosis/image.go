@@ -120,7 +120,7 @@ var imageRules = []Rule{
 			if !ok || p.s.age(pulling.last) < 2*time.Minute || p.pod.DeletionTimestamp != nil || anyStarted(p.pod.Status.ContainerStatuses) {
 				return nil
 			}
-			if done, ok := p.s.recent(refOf(KindPod, p.pod), "Pulled", "Failed", "Created", "Started", "FailedMount", "FailedCreatePodSandBox"); ok && !done.last.Before(pulling.last) {
+			if done, ok := p.s.recent(refOf(KindPod, p.pod), "Pulled", "Failed", "Created", "Started", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"); ok && !done.last.Before(pulling.last) {
 				return nil
 			}
 			image := "An image"

@@ -3,9 +3,12 @@ package diagnosis
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 const schedulerSource = "PodScheduled=False/Unschedulable and its message; every constraint is computed again from the specs of nodes and pods, because the scheduler names only the first that fails per node"
@@ -115,7 +118,7 @@ func blockedRule(id string, kind block, cause, remedy, fix string) Rule {
 		ID: id, Family: "scheduling", Class: ClassScheduling, Signal: "PodScheduled=False, reason Unschedulable: " + blockNames[kind], Cause: cause, Remedy: remedy, Source: schedulerSource,
 		pod: func(p *pending) *finding {
 			condition, ok := p.isUnschedulable()
-			if !ok || p.room.mainBlock(condition.Message) != kind {
+			if !ok || p.mainBlock(condition.Message) != kind {
 				return nil
 			}
 			return p.blocked(kind, condition, fix)
@@ -133,22 +136,65 @@ func (p *pending) isUnschedulable() (corev1.PodCondition, bool) {
 
 var nodesBlocked = regexp.MustCompile(`(\d+) (node\(s\)[^,.]*|Insufficient [^,.]+|Too many pods)`)
 
-// mainBlock is the constraint to name first, remembered by message: many pods wait for the same reason.
-func (r *room) mainBlock(message string) block {
-	if known, ok := r.main[message]; ok {
-		return known
-	}
-	if r.main == nil {
-		r.main = map[string]block{}
+// mainBlock is the constraint to name first. The scheduler counts for every node the first constraint that fails, so nodes that
+// the pod never asked for (another pool, a taint for other work) can outnumber those it may use: what fails on these is the cause.
+func (p *pending) mainBlock(message string) block {
+	known := verdict{p.owner, message}
+	if kind, ok := p.room.main[known]; ok {
+		return kind
 	}
 	kind := mainBlock(message)
-	r.main[message] = kind
+	if kind == blockSelector || kind == blockTaint || kind == blockCordon {
+		if other := mainBlock(message, p.room.fit(p.pod).elsewhere()...); other != blockNone {
+			kind = other
+		}
+	}
+	if p.room.main == nil {
+		p.room.main = map[verdict]block{}
+	}
+	p.room.main[known] = kind
 	return kind
+}
+
+// elsewhere are the constraints that only keep the pod off nodes which it cannot use anyway.
+func (f fit) elsewhere() []block {
+	wanted := f.wanted()
+	if len(wanted) == 0 || slices.Contains(wanted[0].blocks, blockSelector) {
+		return nil
+	}
+	but := []block{blockSelector}
+	for _, kind := range []block{blockTaint, blockCordon} {
+		if !slices.ContainsFunc(wanted, func(n nodeFit) bool { return slices.Contains(n.blocks, kind) }) {
+			but = append(but, kind)
+		}
+	}
+	if slices.ContainsFunc(wanted, func(n nodeFit) bool {
+		return !slices.Contains(n.blocks, blockTaint) && !slices.Contains(n.blocks, blockCordon)
+	}) {
+		but = append(but, blockTaint, blockCordon)
+	}
+	return but
+}
+
+// trouble are the nodes' own troubles, such as node.kubernetes.io/disk-pressure, where these are all that keeps the pod off.
+func (f fit) trouble() []string {
+	const by = "node.kubernetes.io/"
+	var words []string
+	for _, n := range f.wanted() {
+		for _, taint := range n.taints {
+			if !strings.HasPrefix(taint, by) {
+				return nil
+			}
+			name, _, _ := strings.Cut(strings.TrimPrefix(taint, by), ":")
+			words = append(words, fmt.Sprintf("%s has %s", n.node.Name, name))
+		}
+	}
+	return words
 }
 
 // mainBlock is a resource where one is short on any node (more room helps), else the constraint that the scheduler counts
 // on the most nodes.
-func mainBlock(message string) block {
+func mainBlock(message string, but ...block) block {
 	message, _, _ = strings.Cut(message, "preemption:")
 	best, most := blockNone, 0
 	for _, m := range nodesBlocked.FindAllStringSubmatch(message, 20) {
@@ -160,7 +206,7 @@ func mainBlock(message string) block {
 		if kind == blockCPU || kind == blockMemory || kind == blockPods {
 			nodes += 1000
 		}
-		if kind != blockNone && (nodes > most || nodes == most && kind < best) {
+		if kind != blockNone && !slices.Contains(but, kind) && (nodes > most || nodes == most && kind < best) {
 			best, most = kind, nodes
 		}
 	}
@@ -188,6 +234,9 @@ func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string)
 			f.remedy.Command = "kubectl describe nodes"
 		}
 	}
+	if kind == blockTaint && len(fits.trouble()) > 0 {
+		f.remedy = Remedy{Text: "Mend the nodes, or add others.", Command: "kubectl describe nodes"}
+	}
 	for _, line := range fits.perNode() {
 		f.show(line, false)
 	}
@@ -210,8 +259,11 @@ func (p *pending) blockSentence(kind block, fits fit, message string) string {
 	case blockMemory:
 		return fmt.Sprintf("No node has enough free memory for %s%s", requestOf(p.pod, corev1.ResourceMemory), fits.most(p.pod, corev1.ResourceMemory))
 	case blockPods:
-		return "Every node already runs as many pods as it may"
+		return fmt.Sprintf("Every node that the pods may use%s already runs as many pods as it may", selectorWords(p.pod))
 	case blockTaint:
+		if trouble := fits.trouble(); len(trouble) > 0 {
+			return fmt.Sprintf("Every node that the pods may use%s has trouble of its own: %s", selectorWords(p.pod), list(trouble))
+		}
 		if taints := fits.taints(); len(taints) > 0 {
 			return fmt.Sprintf("The pods do not tolerate the taints of the nodes (%s)", list(taints))
 		}
@@ -224,19 +276,80 @@ func (p *pending) blockSentence(kind block, fits fit, message string) string {
 		}
 		return "The nodes are cordoned and take no new pods"
 	case blockAffinity:
-		return "No node satisfies the pods' required affinity to other pods"
+		return affinityWords(p.pod)
 	case blockSpread:
-		return "The pods' topology spread constraint leaves no node"
+		return fmt.Sprintf("The pods' topology spread constraint%s leaves no node", spreadWords(p.pod))
 	case blockVolume:
-		return "The pods' volume is bound to a place where no node takes them"
+		return fmt.Sprintf("The volume of the pods%s is bound to a place where no node takes them", claimsWords(p.pod))
 	case blockPort:
-		return "The pods' host port is taken on every node"
+		return fmt.Sprintf("The host port of the pods%s is taken on every node that they may use", hostPortWords(p.pod))
 	case blockOther, blockNone:
 	}
 	if m := insufficient.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("No node has enough free %s for the pods", m[1])
 	}
 	return "No node has enough of what the pods request"
+}
+
+// inBrackets are the words that tell which; no words, no brackets.
+func inBrackets(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + list(words) + ")"
+}
+
+// affinityWords say which pods these must or must not meet.
+func affinityWords(p *corev1.Pod) string {
+	if p.Spec.Affinity == nil {
+		return "No node satisfies the pods' required affinity to other pods"
+	}
+	describe := func(terms []corev1.PodAffinityTerm) string {
+		var words []string
+		for _, term := range terms {
+			words = append(words, fmt.Sprintf("%s, by %s", metav1.FormatLabelSelector(term.LabelSelector), term.TopologyKey))
+		}
+		return inBrackets(words)
+	}
+	if a := p.Spec.Affinity.PodAntiAffinity; a != nil && len(a.RequiredDuringSchedulingIgnoredDuringExecution) > 0 && p.Spec.Affinity.PodAffinity == nil {
+		return fmt.Sprintf("Every node that the pods may use has a pod beside which they must not run%s", describe(a.RequiredDuringSchedulingIgnoredDuringExecution))
+	}
+	if a := p.Spec.Affinity.PodAffinity; a != nil && p.Spec.Affinity.PodAntiAffinity == nil {
+		return fmt.Sprintf("No node that the pods may use has a pod beside which they must run%s", describe(a.RequiredDuringSchedulingIgnoredDuringExecution))
+	}
+	return "No node satisfies the pods' required affinity to other pods"
+}
+
+func spreadWords(p *corev1.Pod) string {
+	var words []string
+	for _, c := range p.Spec.TopologySpreadConstraints {
+		if c.WhenUnsatisfiable == corev1.DoNotSchedule {
+			words = append(words, c.TopologyKey)
+		}
+	}
+	return inBrackets(words)
+}
+
+func claimsWords(p *corev1.Pod) string {
+	var words []string
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			words = append(words, KindClaim+" "+v.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	return inBrackets(words)
+}
+
+func hostPortWords(p *corev1.Pod) string {
+	var words []string
+	for _, c := range p.Spec.Containers {
+		for _, port := range c.Ports {
+			if port.HostPort > 0 {
+				words = append(words, strconv.Itoa(int(port.HostPort)))
+			}
+		}
+	}
+	return inBrackets(words)
 }
 
 func selectorWords(p *corev1.Pod) string {
@@ -251,10 +364,7 @@ func selectorWords(p *corev1.Pod) string {
 			}
 		}
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return " (" + list(parts) + ")"
+	return inBrackets(parts)
 }
 
 func (p *pending) unscheduled(what string, condition corev1.PodCondition, remedy Remedy) *finding {

@@ -39,7 +39,7 @@ var storagePodRules = []Rule{
 		pod: func(p *pending) *finding {
 			return p.volumeTrouble("volume-multi-attach", func(e event) bool {
 				return e.reason == "FailedAttachVolume" && strings.Contains(e.message, "Multi-Attach")
-			}, "A volume of the pods is still attached to another node", "Wait for the disk to detach; if the other node is gone, delete its pod. A ReadWriteOnce disk needs strategy Recreate.")
+			}, "is still attached to another node", "Wait for the disk to detach; if the other node is gone, delete its pod. A ReadWriteOnce disk needs strategy Recreate.")
 		},
 	},
 	{
@@ -49,7 +49,7 @@ var storagePodRules = []Rule{
 		pod: func(p *pending) *finding {
 			return p.volumeTrouble("volume-not-mounted", func(e event) bool {
 				return e.reason == "FailedMount" || e.reason == "FailedAttachVolume" || e.reason == "FailedMapVolume"
-			}, "A volume of the pods cannot be mounted", "Read the event; look at the storage driver on the node.")
+			}, "cannot be mounted", "Read the event; look at the storage driver on the node.")
 		},
 	},
 }
@@ -83,11 +83,18 @@ func claimUnbound(p *pending) *finding {
 }
 
 func (s *Snapshot) claimWords(claim *corev1.PersistentVolumeClaim) string {
-	words := fmt.Sprintf("%s %s is not bound to a volume", KindClaim, claim.Name)
-	if class := claim.Spec.StorageClassName; class != nil && *class != "" && s.knows("storageclasses", "") && len(s.storage) > 0 && !s.hasStorageClass(*class) {
-		return fmt.Sprintf("%s %s asks for StorageClass %s, which does not exist", KindClaim, claim.Name, *class)
+	ref := refOf(KindClaim, claim)
+	why, told := s.recent(ref, "ProvisioningFailed", "FailedBinding")
+	if class := claim.Spec.StorageClassName; class != nil && *class != "" {
+		listed := s.knows("storageclasses", "") && len(s.storage) > 0
+		if listed && !s.hasStorageClass(*class) || told && strings.Contains(why.message, fmt.Sprintf("storageclass.storage.k8s.io %q not found", *class)) {
+			return fmt.Sprintf("%s asks for StorageClass %s, which does not exist", ref.words(), *class)
+		}
 	}
-	return words
+	if told {
+		return fmt.Sprintf("%s is not bound to a volume: %s", ref.words(), shorten(strings.TrimSuffix(why.message, "."), 160))
+	}
+	return ref.words() + " is not bound to a volume"
 }
 
 func (s *Snapshot) hasStorageClass(name string) bool {
@@ -108,10 +115,38 @@ func (p *pending) volumeTrouble(key string, fits func(event) bool, what, fix str
 	if !ok || notFound.MatchString(e.message) || keyInVolume.MatchString(e.message) {
 		return nil
 	}
+	if m := driverMissing.FindStringSubmatch(e.message); m != nil {
+		what += fmt.Sprintf(": storage driver %s is not on node %s", m[1], p.pod.Spec.NodeName)
+	}
 	return &finding{
-		key: key, what: what, effect: cannotStart, state: "ContainerCreating", since: e.first, shown: []Evidence{eventEvidence(ref, e)},
+		key: key, what: p.volumeIn(e.message) + " " + what, effect: cannotStart, state: "ContainerCreating", since: e.first, shown: []Evidence{eventEvidence(ref, e)},
 		remedy: Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.pod.Name, p.pod.Namespace)},
 	}
+}
+
+var (
+	volumeNamed   = regexp.MustCompile(`for volume "([^"]+)"`)
+	driverMissing = regexp.MustCompile(`driver name (\S+) not found in the list of registered CSI drivers`)
+)
+
+// volumeIn is the volume that an event is about, as the template names it.
+func (p *pending) volumeIn(message string) string {
+	m := volumeNamed.FindStringSubmatch(message)
+	for _, v := range p.pod.Spec.Volumes {
+		claim := ""
+		if v.PersistentVolumeClaim != nil {
+			claim = v.PersistentVolumeClaim.ClaimName
+		}
+		bound := p.s.index.claims[Ref{KindClaim, p.pod.Namespace, claim}]
+		if m == nil || v.Name != m[1] && (bound == nil || bound.Spec.VolumeName != m[1]) {
+			continue // the attach-detach controller names the PersistentVolume, the kubelet the pod's volume
+		}
+		if claim != "" {
+			return fmt.Sprintf("Volume %s (%s %s) of the pods", v.Name, KindClaim, claim)
+		}
+		return fmt.Sprintf("Volume %s of the pods", v.Name)
+	}
+	return "A volume of the pods"
 }
 
 // storageRules look at claims themselves.
