@@ -44,6 +44,8 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 func whyLower(c, first Chain) string {
 	var why string
 	switch {
+	case c.Impact.Level == Latent && first.Impact.Level != Latent:
+		why = "nobody feels it yet"
 	case c.Impact.Level.rank() > first.Impact.Level.rank():
 		why = "users feel it less: " + strings.TrimSuffix(c.Impact.Text, ".")
 	case len(c.Links) < len(first.Links):

@@ -39,6 +39,43 @@ func (c *instance) rollbackOr(fix string) Remedy {
 	return c.owner.command("rollback", fmt.Sprintf("Roll back to revision %d. To go forward instead: %s%s", revisionOf(before), strings.ToLower(fix[:1]), fix[1:]))
 }
 
+// backOr offers the revision before when it still serves and does not ask for what is missing: the change is then what asks
+// for it. Otherwise going back would bring nothing, and the fix stands alone.
+func (c *instance) backOr(fix Remedy, missing Ref, key string) Remedy {
+	if !c.newlyBroken() || asksFor(c.owner.before().Spec.Template.Spec, missing, key) {
+		return fix
+	}
+	return c.owner.command("rollback", fmt.Sprintf("Roll back to revision %d, which does not need it. To go forward instead: %s%s",
+		revisionOf(c.owner.before()), strings.ToLower(fix.Text[:1]), fix.Text[1:]))
+}
+
+// asksFor says that a template refers to the object, and to the key in it unless key is empty. Whoever takes all keys asks for each.
+func asksFor(pod corev1.PodSpec, object Ref, key string) bool {
+	named := func(kind, name, asked string) bool {
+		return kind == object.Kind && name == object.Name && (key == "" || asked == "" || asked == key)
+	}
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for i := range containers {
+			for _, env := range containers[i].Env {
+				switch from := env.ValueFrom; {
+				case from == nil:
+				case from.SecretKeyRef != nil && named(KindSecret, from.SecretKeyRef.Name, from.SecretKeyRef.Key),
+					from.ConfigMapKeyRef != nil && named(KindConfigMap, from.ConfigMapKeyRef.Name, from.ConfigMapKeyRef.Key):
+					return true
+				}
+			}
+			for _, from := range containers[i].EnvFrom {
+				if from.SecretRef != nil && named(KindSecret, from.SecretRef.Name, "") || from.ConfigMapRef != nil && named(KindConfigMap, from.ConfigMapRef.Name, "") {
+					return true
+				}
+			}
+		}
+	}
+	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+		return v.Secret != nil && named(KindSecret, v.Secret.SecretName, "") || v.ConfigMap != nil && named(KindConfigMap, v.ConfigMap.Name, "")
+	})
+}
+
 const (
 	longestBackOff = 5 * time.Minute // between two starts of a container that crashes
 	workedFor      = 30 * time.Minute

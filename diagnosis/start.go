@@ -144,7 +144,7 @@ func (c *instance) missingObject(kind string) *finding {
 	ref := Ref{kind, c.pod.Namespace, m[2]}
 	f := &finding{
 		subject: ref, what: fmt.Sprintf("%s does not exist in namespace %s", ref.words(), ref.Namespace), effect: cannotStart,
-		shown: []Evidence{c.waitingEvidence()}, remedy: createRemedy(ref, c.keysOf(ref)...),
+		shown: []Evidence{c.waitingEvidence()}, remedy: c.backOr(createRemedy(ref, c.keysOf(ref)...), ref, ""),
 	}
 	c.s.nearName(f, ref)
 	return f
@@ -201,7 +201,9 @@ func (c *instance) missingKey(kind string) *finding {
 		return nil
 	}
 	ref := Ref{kind, m[3], strings.TrimRight(m[4], ".,;")}
-	return c.s.keyFinding(ref, m[1], cannotStart, c.waitingEvidence())
+	f := c.s.keyFinding(ref, m[1], cannotStart, c.waitingEvidence())
+	f.remedy = c.backOr(f.remedy, ref, m[1])
+	return f
 }
 
 func (s *Snapshot) keyFinding(ref Ref, key string, does effect, evidence Evidence) *finding {

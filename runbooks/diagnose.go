@@ -202,7 +202,11 @@ func diagnosisTone(d diagnosis.Diagnosis) algesta.Tone {
 }
 
 func chainBlocks(c diagnosis.Chain) []algesta.Block {
-	blocks := []algesta.Block{{Text: algesta.Say("{}", c.Impact.Text)}}
+	var blocks []algesta.Block
+	impact := strings.TrimSuffix(c.Impact.Text, ".")
+	if n := len(c.Links); n < 2 || c.Links[n-1] != impact { // the last link says it already
+		blocks = append(blocks, algesta.Block{Text: algesta.Say("{}", c.Impact.Text)})
+	}
 	if len(c.Links) > 1 {
 		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Leads to:"), strings.Join(c.Links[1:], " → "))})
 	}
