@@ -63,6 +63,9 @@ var admissionRules = []Rule{
 	deniedRule("pod-invalid", "a field of the template that the API server refuses", "correct the field", func(d *denial) *finding {
 		return d.finding(d.ref, "The pod template is not valid: "+shorten(d.groups[1], 160), Remedy{Text: "Correct the field in the template."})
 	}),
+	deniedRule("replicaset-denied", "a quota on the number of ReplicaSets, a webhook, a namespace that ends: the new revision does not even get its ReplicaSet", "correct what the message names", func(d *denial) *finding {
+		return d.finding(d.ref, fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, shorten(d.groups[1], 160)), Remedy{Text: "Correct what the message names."})
+	}),
 	deniedRule("creation-denied", "see the message", "read the message", func(d *denial) *finding {
 		f := d.finding(d.ref, "The API server refuses to create the pods: "+shorten(d.message, 160), Remedy{Text: "Correct what the message names."})
 		f.sure, f.unsure = Medium, "The message is all there is."
@@ -99,6 +102,7 @@ var denialPatterns = []struct {
 	{"service-account-missing", regexp.MustCompile(`(?:error looking up service account [^\s/]+/|serviceaccounts? ")([^\s":]+)"?:?.*not found`)},
 	{"namespace-terminating", regexp.MustCompile(`because it is being terminated`)},
 	{"pod-invalid", regexp.MustCompile(`(?:Pod|pods) "[^"]*" is invalid: (.*)`)},
+	{"replicaset-denied", regexp.MustCompile(`(?s)^Failed to create new replica set "[^"]*": (.*)$`)},
 	{"creation-denied", regexp.MustCompile(`(?s)^.*$`)},
 }
 
@@ -147,7 +151,7 @@ func (d *denial) finding(subject Ref, what string, remedy Remedy) *finding {
 func (s *Snapshot) denials() []*denial {
 	var found []*denial
 	for _, w := range s.index.workloads {
-		if w.desired < 0 || w.countCurrent() >= w.desired {
+		if w.desired < 0 || w.countCurrent() >= w.desired && !w.lacksNewSet() {
 			continue
 		}
 		if d := s.denialOf(w); d != nil {
@@ -155,6 +159,13 @@ func (s *Snapshot) denials() []*denial {
 		}
 	}
 	return found
+}
+
+// lacksNewSet says that the controller could not make the ReplicaSet of the newest template; the one before has its pods.
+func (w *workload) lacksNewSet() bool {
+	return w.rollout != nil && slices.ContainsFunc(w.rollout.deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+		return c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse && c.Reason == "ReplicaSetCreateError"
+	})
 }
 
 func (s *Snapshot) denialOf(w *workload) *denial {

@@ -66,10 +66,16 @@ func callersOf(found []*finding) map[Ref][]Ref {
 const slack = 90 * time.Second
 
 func (s *Snapshot) explains(a *root, b *finding) bool {
+	if a.finding == b {
+		return false
+	}
 	if breaksCalled(a, b) || b.rule.Risk && !a.rule.Risk && a.subject == b.subject {
 		return true // a full quota needs no warning that it is nearly full
 	}
-	if a.finding == b || !slices.Contains(absorbs[a.rule.Class], b.rule.Class) {
+	if a.overrules && !b.rule.Risk && within(b.pods, a.pods) {
+		return true
+	}
+	if !slices.Contains(absorbs[a.rule.Class], b.rule.Class) {
 		return false
 	}
 	if a.rule.Risk || b.rule.Risk && b.rule.Class != ClassBudget && b.rule.Class != ClassAutoscaling {
@@ -85,6 +91,11 @@ func (s *Snapshot) explains(a *root, b *finding) bool {
 		return lacksRoom(b.rule.ID) // what the lost node ran finds no place on the others
 	}
 	return b.rule.Symptom || !apart(a.pods, b.pods)
+}
+
+// within says that the pods of b are among those of a.
+func within(b, a []*corev1.Pod) bool {
+	return len(b) > 0 && !slices.ContainsFunc(b, func(p *corev1.Pod) bool { return !slices.Contains(a, p) })
 }
 
 // breaksCalled says that a is why a Service that b needs does not answer.
@@ -228,6 +239,9 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 	}
 	if service := s.index.services[ref]; service != nil && r.rule.Class == ClassWiring {
 		if r.rule.ID == "load-balancer-pending" {
+			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
+		}
+		if r.rule.ID == "network-policy-blocks" {
 			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
 		}
 		return Impact{Outage, fmt.Sprintf("Service %s reaches no pod", ref.Name)}, r.level == Outage

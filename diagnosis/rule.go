@@ -108,6 +108,8 @@ type finding struct {
 	level   ImpactLevel
 	// measured says that usage tells more about it, where it is known.
 	measured bool
+	// overrules says that whatever else is wrong with its pods comes from it.
+	overrules bool
 }
 
 // effect is what a cause does to pods.
@@ -127,10 +129,10 @@ const (
 func Rules() []Rule { return slices.Clone(table) }
 
 var table = slices.Concat(
-	imageRules, startRules, crashRules, dependencyRules, exitRules, probeRules, // containers
+	imageRules, startRules, crashRules, dependencyRules, nodeContainerRules, exitRules, probeRules, // containers
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
-	autoscalingRules, budgetRules,
+	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules,
 	adviceRules,
 )
 
