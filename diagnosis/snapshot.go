@@ -37,8 +37,11 @@ type NotChecked struct {
 // then only an upper bound.
 const OtherPods = "pods of other namespaces"
 
+// OtherSecrets is the kind of NotChecked that says: Secrets were read one by one. Of another one nothing is known.
+const OtherSecrets = "other secrets"
+
 // Snapshot holds the objects of one moment. It keeps names and keys of Secrets and ConfigMaps, never their values.
-// Diagnose only reads it; AddLog and AddImage come before and are not safe beside it.
+// Diagnose only reads it; AddLog, AddImage and their like come before and are not safe beside it.
 type Snapshot struct {
 	now        time.Time
 	redactor   *algesta.Redactor
@@ -67,11 +70,12 @@ type Snapshot struct {
 	custom       []*unstructured.Unstructured // cert-manager's kinds
 	policies     []*networkingv1.NetworkPolicy
 
-	keysOf map[Ref]*keys // of Secrets and ConfigMaps
-	events map[Ref][]event
-	logs   map[LogRequest]*logView
-	images map[string]ImageState
-	usage  map[Ref]map[string]corev1.ResourceList // by pod and container
+	keysOf   map[Ref]*keys // of Secrets and ConfigMaps
+	notThere map[Ref]bool  // asked for by name, and not there
+	events   map[Ref][]event
+	logs     map[LogRequest]*logView
+	images   map[string]ImageState
+	usage    map[Ref]map[string]corev1.ResourceList // by pod and container
 
 	index index
 }
@@ -89,12 +93,13 @@ type keys struct {
 }
 
 // NewSnapshot takes the objects as the API returns them, in any order: typed objects, lists of them, and unstructured
-// objects for cert-manager's kinds and for PodMetrics. Kinds it does not know are ignored. A kind is taken as completely
+// objects for cert-manager's kinds and for PodMetrics. An ObjectReference stands for an object that was asked for by its name and is not
+// there. Kinds it does not know are ignored. A kind is taken as completely
 // read unless notChecked names it. now is the moment of reading. The objects must not change afterwards.
 func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecked) *Snapshot {
 	s := &Snapshot{
 		now: now, notChecked: slices.Clone(notChecked),
-		keysOf: map[Ref]*keys{}, events: map[Ref][]event{}, logs: map[LogRequest]*logView{}, images: map[string]ImageState{},
+		keysOf: map[Ref]*keys{}, notThere: map[Ref]bool{}, events: map[Ref][]event{}, logs: map[LogRequest]*logView{}, images: map[string]ImageState{},
 		usage: map[Ref]map[string]corev1.ResourceList{},
 	}
 	var secretValues [][]byte
@@ -211,6 +216,8 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		if o.Kind == KindSecret || o.Kind == KindConfigMap {
 			s.keysOf[refOf(o.Kind, o)] = &keys{changed: dataChanged(o)}
 		}
+	case *corev1.ObjectReference:
+		s.notThere[Ref{o.Kind, o.Namespace, o.Name}] = true
 	case *networkingv1.NetworkPolicy:
 		s.policies = append(s.policies, o)
 	case *unstructured.Unstructured:
@@ -331,8 +338,14 @@ func compareStrings(a, b string) int {
 // knows says whether a resource was read where it matters: only then does absence mean that something is missing.
 func (s *Snapshot) knows(resource, namespace string) bool {
 	return !slices.ContainsFunc(s.notChecked, func(n NotChecked) bool {
-		return n.Kind == resource && (n.Namespace == "" || namespace == "" || n.Namespace == namespace)
+		is := n.Kind == resource || n.Kind == OtherSecrets && resource == resources[KindSecret]
+		return is && (n.Namespace == "" || namespace == "" || n.Namespace == namespace)
 	})
+}
+
+// lacks says that a Secret or ConfigMap that something names is not there: it was asked for by its name, or all of them were read.
+func (s *Snapshot) lacks(ref Ref) bool {
+	return s.keysOf[ref] == nil && (s.notThere[ref] || s.knows(resources[ref.Kind], ref.Namespace))
 }
 
 // quote makes text from the cluster fit to print: redacted, cleaned, on one line, not longer than a reader reads.
@@ -349,3 +362,8 @@ const (
 
 // AddImage adds what the registry says about an image, as the pod names it (see WantedImages).
 func (s *Snapshot) AddImage(image string, state ImageState) { s.images[image] = state }
+
+// ImageUnread records that the registry did not say whether it has a wanted image, and why.
+func (s *Snapshot) ImageUnread(image, reason string) {
+	s.notChecked = append(s.notChecked, NotChecked{Kind: "image", Reason: s.quote(image) + ": " + s.quote(reason)})
+}

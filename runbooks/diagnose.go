@@ -73,15 +73,15 @@ func Diagnose(ctx context.Context, o Observer, namespace string, now time.Time, 
 	s := diagnosis.NewSnapshot(now, objects, notCheckedOf(unread, namespace))
 	subject := about(s)
 	var reading sync.WaitGroup
-	var asked images
+	wanted := diagnosis.WantedImages(s, subject)
+	wanted = wanted[:min(mostImages, len(wanted))]
+	var answers []error
 	if registry, ok := o.(Registry); ok {
-		reading.Go(func() { asked = askRegistry(ctx, registry, diagnosis.WantedImages(s, subject)) })
+		reading.Go(func() { answers = askRegistry(ctx, registry, wanted) })
 	}
 	readLogs(ctx, o, s, diagnosis.WantedLogs(s, subject))
 	reading.Wait()
-	for image, state := range asked {
-		s.AddImage(image, state)
-	}
+	addImages(s, wanted, answers)
 	return diagnosis.Diagnose(s, subject), nil
 }
 
@@ -129,32 +129,36 @@ func readLogs(ctx context.Context, o Observer, s *diagnosis.Snapshot, wanted []d
 	}
 }
 
-// images is what the registry said, by the image's name.
-type images map[string]diagnosis.ImageState
-
 // mostImages bounds what a registry is asked at a time: one tag is mistyped, not ten.
 const mostImages = 3
 
-// askRegistry looks up the images that a node could not pull. What is not known is left out.
-func askRegistry(ctx context.Context, registry Registry, wanted []string) images {
-	var mu sync.Mutex
+// askRegistry looks up the images that a node could not pull, side by side.
+func askRegistry(ctx context.Context, registry Registry, wanted []string) []error {
+	answers := make([]error, len(wanted))
 	var asking sync.WaitGroup
-	out := images{}
-	for _, image := range wanted[:min(mostImages, len(wanted))] {
-		asking.Go(func() {
-			_, err := registry.Image(ctx, image)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				out[image] = diagnosis.ImageFound
-			case errors.Is(err, algesta.ErrNotFound):
-				out[image] = diagnosis.ImageMissing
-			}
-		})
+	for i, image := range wanted {
+		asking.Go(func() { _, answers[i] = registry.Image(ctx, image) })
 	}
 	asking.Wait()
-	return out
+	return answers
+}
+
+// addImages adds what the registry said; where it said nothing, that is not checked.
+func addImages(s *diagnosis.Snapshot, wanted []string, answers []error) {
+	for i, err := range answers {
+		switch {
+		case err == nil:
+			s.AddImage(wanted[i], diagnosis.ImageFound)
+		case errors.Is(err, algesta.ErrNotFound):
+			s.AddImage(wanted[i], diagnosis.ImageMissing)
+		default:
+			why := "The registry could not be asked."
+			if known := (*algesta.Error)(nil); errors.As(err, &known) {
+				why = known.Message.String()
+			}
+			s.ImageUnread(wanted[i], why)
+		}
+	}
 }
 
 // diagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
@@ -289,8 +293,8 @@ func few(lines []string, most int) []string {
 // where it matters. The answer as JSON has all of it.
 func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
 	matters := map[string][]diagnosis.Class{
-		diagnosis.OtherPods: {diagnosis.ClassScheduling},
-		"secrets":           {diagnosis.ClassConfig, diagnosis.ClassCrash, diagnosis.ClassTLS, diagnosis.ClassCertificate},
+		diagnosis.OtherPods: {diagnosis.ClassScheduling}, diagnosis.OtherSecrets: nil,
+		"secrets": {diagnosis.ClassConfig, diagnosis.ClassCrash, diagnosis.ClassTLS, diagnosis.ClassCertificate},
 	}
 	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n diagnosis.NotChecked) bool {
 		classes, standing := matters[n.Kind]
