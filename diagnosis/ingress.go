@@ -242,10 +242,10 @@ func ingressTLSSecret(s *Snapshot) []*finding {
 	for _, i := range s.ingresses {
 		for _, tls := range i.Spec.TLS {
 			secret := Ref{KindSecret, i.Namespace, tls.SecretName}
-			if tls.SecretName == "" || !s.knows("secrets", i.Namespace) {
+			have := s.keysOf[secret]
+			if tls.SecretName == "" || have == nil && !s.lacks(secret) {
 				continue
 			}
-			have := s.keysOf[secret]
 			var words string
 			switch {
 			case have == nil && s.beingIssued(secret):

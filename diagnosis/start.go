@@ -306,7 +306,7 @@ func volumeSourceMissing(p *pending) *finding {
 				return p.s.sourceFinding(source, eventEvidence(ref, failed), High)
 			}
 		}
-		if !ok && p.s.knows(resources[source.Kind], source.Namespace) && p.s.hasAny(source.Kind, source.Namespace) && p.s.keysOf[source] == nil {
+		if !ok && p.s.lacks(source) && (p.s.notThere[source] || p.s.hasAny(source.Kind, source.Namespace)) {
 			return p.s.sourceFinding(source, Evidence{Object: ref, Field: fmt.Sprintf("spec.volumes[%s]", v.Name), Quote: "mounts " + source.words()}, Medium)
 		}
 	}
