@@ -65,7 +65,7 @@ Fields are added, never renamed or removed.
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, cell(rule.Signal), cell(rule.Cause), cell(rule.Remedy), cell(rule.Source))
 		}
 	}
-	return b.String()
+	return b.String() + classesPage()
 }
 
 func cell(text string) string { return strings.NewReplacer("|", `\|`, "*", `\*`).Replace(text) }
