@@ -46,6 +46,11 @@ type Config struct {
 	// Deployments is called with all Deployments of a watched namespace, and their labels, when they are first known and whenever
 	// one came, went or got other labels. It is called from one goroutine.
 	Deployments func(cluster, namespace string, deployments map[string]map[string]string)
+	// SecretNamespaces are where the bot may get Secrets, one by one by their names. Empty: it asks for none.
+	SecretNamespaces []string
+	// SecretValues is told the values of every Secret that was read, before anything else sees them: they have to be hidden from then
+	// on. It is called from several goroutines and keeps no value.
+	SecretValues func(values [][]byte)
 	// Log is told what the bot may not watch; nil for silence.
 	Log *zap.Logger
 }
@@ -81,6 +86,9 @@ func (c Config) Validate() error {
 	}
 	if c.Access == ClientCertificate && c.Azure.CertificateFile == "" {
 		fail("cluster %s: access clientCertificate needs a certificate file", c.Name)
+	}
+	if len(c.SecretNamespaces) > 0 && c.SecretValues == nil {
+		fail("cluster %s: Secrets are read only where somebody hides their values", c.Name)
 	}
 	return errors.Join(found...)
 }

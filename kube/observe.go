@@ -64,7 +64,8 @@ type observation struct {
 
 // Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong. Where
 // pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an *algesta.Error
-// each: about those nothing may be concluded. ConfigMaps come with their values; whoever gets them keeps names and keys only.
+// each: about those nothing may be concluded. ConfigMaps come with their values, and so do the few Secrets that are read in a namespace of
+// Config.SecretNamespaces; whoever gets them keeps names and keys only. A Secret that was looked for and is not there comes as an ObjectReference.
 func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeAll)
 	defer cancel()
@@ -91,6 +92,8 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 
 // further reads what only matters where something refers to it, or where something is wrong.
 func (o *observation) further(ctx context.Context) {
+	sick := o.sick() // before further lists write down what they could not read
+	o.secrets(ctx)
 	if len(o.ingresses.Items) > 0 {
 		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
 		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
@@ -102,7 +105,7 @@ func (o *observation) further(ctx context.Context) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
 		o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
 	}
-	if sick := o.sick(); sick || slices.ContainsFunc(o.autoscalers.Items, limitedScaling) {
+	if sick || slices.ContainsFunc(o.autoscalers.Items, limitedScaling) {
 		usage := schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"}
 		o.list(ctx, "podmetrics", o.namespace, custom(usage))
 		if sick {

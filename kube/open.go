@@ -38,6 +38,10 @@ type Cluster struct {
 	writes     rest.Interface     // its own rate limit: a flood of reads does not delay an approved rollback
 	watches    kubernetes.Interface
 
+	secretNamespaces []string // where it may read Secrets
+	secretValues     func(values [][]byte)
+	secretsRefused   sync.Map // namespaces of which the log was told that the right is missing
+
 	cache *cache
 	away  away
 
@@ -67,7 +71,10 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	base = rest.CopyConfig(base)
 	base.UserAgent = "algesta/" + orElse(cfg.Version, "dev")
 	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
-	c := &Cluster{name: cfg.Name, namespaces: cfg.Namespaces, written: map[algesta.Workload]writtenAt{}}
+	c := &Cluster{
+		name: cfg.Name, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
+		written: map[algesta.Workload]writtenAt{},
+	}
 	typed := limited(base, 50, 100)
 	typed.ContentType = "application/vnd.kubernetes.protobuf"
 	typed.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
