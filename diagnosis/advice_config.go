@@ -106,6 +106,36 @@ func startedAt(p *corev1.Pod, container string) time.Time {
 	return time.Time{}
 }
 
+// configBefore is the latest change, within a day before the trouble began, of what a workload takes variables or files
+// from.
+func (s *Snapshot) configBefore(w *workload, since time.Time) (source Ref, changed time.Time) {
+	if w.template == nil {
+		return Ref{}, time.Time{}
+	}
+	if since.IsZero() {
+		since = s.now
+	}
+	var used []Ref
+	for i := range w.template.Spec.Containers {
+		used = append(used, variablesFrom(&w.template.Spec.Containers[i], w.ref.Namespace)...)
+	}
+	for _, v := range w.template.Spec.Volumes {
+		if ref, _ := volumeSource(v, w.ref.Namespace); ref != (Ref{}) {
+			used = append(used, ref)
+		}
+	}
+	for _, ref := range used {
+		have := s.keysOf[ref]
+		if have == nil || have.changed.IsZero() || have.changed.After(since.Add(slack)) || since.Sub(have.changed) > 24*time.Hour {
+			continue
+		}
+		if have.changed.After(changed) {
+			source, changed = ref, have.changed
+		}
+	}
+	return source, changed
+}
+
 func emptyValues(s *Snapshot, near surroundings) []hint {
 	var hints []hint
 	for _, w := range s.index.workloads {

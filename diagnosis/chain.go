@@ -249,11 +249,18 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 	return Impact{}, false
 }
 
-// changeBefore finds the newest rollout of a workload that is hit, if the trouble began after it.
+// changeBefore finds the newest rollout of a workload that is hit, or the newest change of its configuration, if the
+// trouble began after it.
 func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
 	for _, hit := range f.hits {
 		w := s.index.byRef[hit]
-		if w == nil || w.current() == nil || w.before() == nil {
+		if w == nil {
+			continue
+		}
+		if source, changed := s.configBefore(w, f.lastStart()); changed.After(at) {
+			at, words = changed, fmt.Sprintf("%s, which %s uses, was changed %s ago.", source.words(), w.ref.Name, span(s.age(changed)))
+		}
+		if w.current() == nil || w.before() == nil {
 			continue
 		}
 		set := w.current()
@@ -269,6 +276,23 @@ func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
 		words += "."
 	}
 	return at, words
+}
+
+// lastStart is when the latest of the failing containers started, or else when the trouble began: what was changed before
+// that may be why.
+func (f *finding) lastStart() time.Time {
+	began := f.since
+	for _, p := range f.pods {
+		for i := range p.Status.ContainerStatuses {
+			status := &p.Status.ContainerStatuses[i]
+			for _, end := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
+				if end != nil {
+					began = latest(began, end.StartedAt.Time)
+				}
+			}
+		}
+	}
+	return began
 }
 
 // chain puts a root into words.

@@ -277,6 +277,10 @@ func ingressTLSSecret(s *Snapshot) []*finding {
 					quote += ", and the Ingress has no annotation cert-manager.io/cluster-issuer"
 				}
 				f.show(Evidence{Object: secret, Field: "certificates", Quote: quote}, false)
+				if meant := mistypedIssuer(i.Annotations); issuer == "" && meant != "" {
+					f.show(Evidence{Object: ref, Field: "metadata.annotations", Quote: meant + ", which cert-manager does not know"}, false)
+					f.remedy = Remedy{Text: "Correct the annotation to cert-manager.io/cluster-issuer or cert-manager.io/issuer.", Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace)}
+				}
 			}
 			found = append(found, f)
 		}
@@ -287,6 +291,18 @@ func ingressTLSSecret(s *Snapshot) []*finding {
 // solves says that cert-manager made the Ingress for the minutes in which it proves a name; the challenge says how it goes.
 func solves(i *networkingv1.Ingress) bool {
 	return i.Labels["acme.cert-manager.io/http01-solver"] == "true"
+}
+
+// mistypedIssuer is an annotation that was meant to name an issuer; empty when there is none.
+func mistypedIssuer(annotations map[string]string) string {
+	for _, key := range sortedKeys(annotations) {
+		for _, meant := range []string{"cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "certmanager.k8s.io/cluster-issuer"} {
+			if editDistance(key, meant) <= 2 {
+				return key
+			}
+		}
+	}
+	return ""
 }
 
 func hostsWords(hosts []string) string {

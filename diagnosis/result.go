@@ -48,7 +48,7 @@ type Chain struct {
 	Explains   []string   `json:"explains"` // the rules whose findings it absorbs
 	Impact     Impact     `json:"impact"`
 	Since      *time.Time `json:"since,omitempty"`
-	Change     string     `json:"change,omitempty"` // the rollout nearest before it began
+	Change     string     `json:"change,omitempty"` // the rollout or change of configuration nearest before it began
 	Remedy     Remedy     `json:"remedy"`
 	Confidence Confidence `json:"confidence"`
 	WhyLower   string     `json:"whyLower,omitempty"` // why it is not ranked higher, or not certain

@@ -247,6 +247,8 @@ func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string)
 		f.show(eventEvidence(refOf(KindPod, p.pod), up), false)
 		if up.reason == "TriggeredScaleUp" {
 			f.remedy.Text = "A node is being added; wait for it. " + f.remedy.Text
+		} else if strings.Contains(up.message, "max node group size reached") {
+			f.remedy.Text = "The node pool is at its maximum: raise it. Otherwise: " + strings.ToLower(f.remedy.Text[:1]) + f.remedy.Text[1:]
 		}
 	}
 	return f
