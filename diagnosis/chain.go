@@ -249,8 +249,11 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 	return Impact{}, false
 }
 
+// changeWindow is how long ago a rollout may be and still be suspected.
+const changeWindow = 24 * time.Hour
+
 // changeBefore finds the newest rollout of a workload that is hit, or the newest change of its configuration, if the
-// trouble began after it.
+// trouble began after it and not days later.
 func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
 	for _, hit := range f.hits {
 		w := s.index.byRef[hit]
@@ -265,7 +268,7 @@ func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
 		}
 		set := w.current()
 		made := set.CreationTimestamp.Time
-		if made.Before(at) || !f.since.IsZero() && made.After(f.since.Add(slack)) {
+		if made.Before(at) || s.age(made) > changeWindow || !f.since.IsZero() && made.After(f.since.Add(slack)) {
 			continue
 		}
 		at = made

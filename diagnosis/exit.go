@@ -36,11 +36,21 @@ var exitRules = []Rule{
 	},
 	{
 		ID: "exit-killed", Family: "crash", Class: ClassCrash,
-		Signal: "exit code 137 (SIGKILL) without OOMKilled and without a probe's event", Cause: "the node ran out of memory, a probe whose event has expired, or someone killed it",
+		Signal: "exit code 137 (SIGKILL) without OOMKilled and without a probe's event; event SystemOOM of its node", Cause: "the node ran out of memory, a probe whose event has expired, or someone killed it",
 		Remedy: "look at the node's events and the probes", Source: exitSource,
-		container: exitRule(137, func(c *instance) string {
-			return fmt.Sprintf("Something kills %s (exit code 137, not for its memory limit)", c.container())
-		}, "Look at the node's memory and at the liveness probe.", Low),
+		container: func(c *instance) *finding {
+			f := exitRule(137, func(c *instance) string {
+				return fmt.Sprintf("Something kills %s (exit code 137, not for its memory limit)", c.container())
+			}, "Look at the node's memory and at the liveness probe.", Low)(c)
+			node := Ref{Kind: KindNode, Name: c.pod.Spec.NodeName}
+			if e, ok := c.s.recent(node, "SystemOOM", "OOMKilling"); ok && f != nil {
+				f.what = fmt.Sprintf("Node %s runs out of memory and kills programs, %s among them", node.Name, c.container())
+				f.sure, f.unsure = Medium, "The event does not name the container."
+				f.shown = append([]Evidence{eventEvidence(node, e)}, f.shown...)
+				f.remedy = Remedy{Text: "Give the pods of the node memory requests and limits that fit it, or add a node.", Command: "kubectl describe node " + node.Name}
+			}
+			return f
+		},
 	},
 	{
 		ID: "exit-segfault", Family: "crash", Class: ClassCrash,
@@ -67,7 +77,7 @@ var exitRules = []Rule{
 			if !ok || !strings.Contains(line.example, "panic:") {
 				return nil
 			}
-			return c.exitFinding(fmt.Sprintf("The program in %s panics", c.container()), "Read the panic below.", High)
+			return c.exitFinding(fmt.Sprintf("The program in %s panics: “%s”", c.container(), shorten(line.example, 160)), "Read the panic below.", High)
 		},
 	},
 	{

@@ -96,9 +96,9 @@ func (s *Snapshot) oldRestarts(w *workload) string {
 	case restarts == 0:
 		return ""
 	case last.IsZero():
-		return fmt.Sprintf("; its %s are history", count(int(restarts), "restart"))
+		return fmt.Sprintf("; its %s %s history", count(int(restarts), "restart"), plural(int(restarts), "is", "are"))
 	}
-	return fmt.Sprintf("; its %s are history, the last %s ago", count(int(restarts), "restart"), span(s.age(last)))
+	return fmt.Sprintf("; its %s %s history, the last %s ago", count(int(restarts), "restart"), plural(int(restarts), "is", "are"), span(s.age(last)))
 }
 
 func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {

@@ -40,7 +40,7 @@ var (
 	// A "0 errors" and a "failover ok" are no errors.
 	errorWords = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
 	// What starts a program says that it ended, and never why.
-	wrapperWords = regexp.MustCompile(`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker process|SpringApplication\s+: Application run failed|^Traceback|ended with code|exited with code \d+$`)
+	wrapperWords = regexp.MustCompile(`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$`)
 	calmWords    = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
 	fatalWords   = regexp.MustCompile(`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|uncaught ?exception`)
 	troubleWords = regexp.MustCompile(`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`)
@@ -63,10 +63,17 @@ func parseLog(clean string) []logEntry {
 			entries = append(entries, logEntry{strings.TrimSpace(line), severityError})
 			continue
 		}
-		if len(entries) > 0 && stackLine.MatchString(line) && !attempt.MatchString(line) {
+		if len(entries) > 0 && stackLine.MatchString(line) && !strings.HasPrefix(strings.TrimSpace(line), "---> ") && !attempt.MatchString(line) {
+			continue
+		}
+		if inner, ok := strings.CutPrefix(strings.TrimSpace(line), "---> "); ok && len(entries) > 0 { // .NET's inner exceptions
+			entries[len(entries)-1].text = shorten(entries[len(entries)-1].text+" ---> "+inner, maxLineBytes/4)
 			continue
 		}
 		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
+			if len(entries) > 0 && entries[len(entries)-1].text == "Description:" { // Spring Boot says here why it did not start
+				entry.severity = severityFatal
+			}
 			entries = append(entries, entry)
 		}
 	}
@@ -184,7 +191,7 @@ func parseJSON(line string) (logEntry, bool) {
 		case map[string]any:
 			part = strings.TrimPrefix(fmt.Sprintf("%v: %v", orEmpty(value["type"], value["name"]), orEmpty(value["message"], value["msg"])), ": ")
 		}
-		part, _, _ = strings.Cut(strings.TrimSpace(part), "\n")
+		part = firstLines(part)
 		if part != "" && part != ":" && !strings.Contains(strings.Join(parts, ": "), part) {
 			parts = append(parts, part)
 		}
@@ -197,6 +204,20 @@ func parseJSON(line string) (logEntry, bool) {
 		entry.severity = plainSeverity(entry.text)
 	}
 	return entry, true
+}
+
+// firstLines are the lines of a message before its stack trace, three at most.
+func firstLines(message string) string {
+	var kept []string
+	for line := range strings.SplitSeq(strings.TrimSpace(message), "\n") {
+		if len(kept) == 3 || len(kept) > 0 && stackLine.MatchString(line) {
+			break
+		}
+		if line = strings.TrimSpace(line); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, ": ")
 }
 
 func orEmpty(values ...any) string {

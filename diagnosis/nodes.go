@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -122,6 +123,11 @@ func pressureRule(id string, kind corev1.NodeConditionType, words, cause, remedy
 				for _, p := range f.pods {
 					f.hit(s.index.podOwner[p].ref)
 				}
+				for _, w := range s.index.workloads {
+					if w.lacks() && slices.ContainsFunc(w.finished, func(p *corev1.Pod) bool { return p.Spec.NodeName == n.Name && s.evictedLately(p) }) {
+						f.hit(w.ref)
+					}
+				}
 				found = append(found, f)
 			}
 			return found
@@ -129,26 +135,38 @@ func pressureRule(id string, kind corev1.NodeConditionType, words, cause, remedy
 	}
 }
 
+// lacks says that the workload has fewer ready pods than it wants.
+func (w *workload) lacks() bool {
+	return w.ref.Kind != KindJob && (w.desired < 0 || w.ready < w.desired)
+}
+
+func (s *Snapshot) evictedLately(p *corev1.Pod) bool {
+	return p.Status.Reason == "Evicted" && s.age(evictedAt(p)) <= historyWindow
+}
+
+// evictedAt is when the pod was last changed: the conditions tell, where there are any.
+func evictedAt(p *corev1.Pod) time.Time {
+	when := p.CreationTimestamp.Time
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.DisruptionTarget || c.Type == corev1.PodReady {
+			when = latest(when, c.LastTransitionTime.Time)
+		}
+	}
+	return when
+}
+
 func evicted(s *Snapshot) []*finding {
 	var found []*finding
 	for _, w := range s.index.workloads {
-		if w.ready >= w.desired && w.desired >= 0 || w.ref.Kind == KindJob {
+		if !w.lacks() {
 			continue
 		}
 		var f *finding
 		for _, p := range w.finished {
-			if p.Status.Reason != "Evicted" {
+			if !s.evictedLately(p) {
 				continue
 			}
-			when := p.CreationTimestamp.Time
-			for _, c := range p.Status.Conditions {
-				if c.Type == corev1.DisruptionTarget || c.Type == corev1.PodReady {
-					when = latest(when, c.LastTransitionTime.Time)
-				}
-			}
-			if s.age(when) > historyWindow {
-				continue
-			}
+			when := evictedAt(p)
 			if f == nil {
 				f = &finding{
 					subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, firstSentence(p.Status.Message)),
