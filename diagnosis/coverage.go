@@ -107,7 +107,7 @@ var failureClasses = []failureClass{
 	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "dependency-dns"}, ""},
 	{"E9", "traffic policy Local", []string{"local-traffic-only"}, ""},
 	{"E10", "load balancer without an address", []string{"load-balancer-pending"}, ""},
-	{"E11", "network policy admits nobody", []string{"network-policy-blocks"}, "Whether a policy is enforced is known only where the pods of its engine were read."},
+	{"E11", "network policy admits nobody", []string{"network-policy-blocks", "network-policy-denies-call"}, "Whether a policy is enforced is known only where the pods of its engine were read."},
 	{"E12", "names cannot be resolved", []string{"dependency-dns"}, "CoreDNS is looked at where kube-system was read: in a dump, not in a live question about one namespace."},
 	{"E13", "reachable in the cluster, and answers with errors", nil, needs + "a request to the service from inside the cluster."},
 	{"G1", "ingress class unknown", []string{"ingress-class"}, ""},

@@ -46,11 +46,14 @@ type peer struct {
 	labels    map[string]string
 }
 
-// policiesOn are the policies that limit who reaches a pod.
-func (s *Snapshot) policiesOn(p *corev1.Pod) []*networkingv1.NetworkPolicy {
+// policiesOn are the policies that limit who reaches a pod, or what a pod reaches.
+func (s *Snapshot) policiesOn(p *corev1.Pod, way networkingv1.PolicyType) []*networkingv1.NetworkPolicy {
 	var found []*networkingv1.NetworkPolicy
 	for _, policy := range s.policies {
-		limits := len(policy.Spec.PolicyTypes) == 0 || slices.Contains(policy.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
+		limits := slices.Contains(policy.Spec.PolicyTypes, way)
+		if len(policy.Spec.PolicyTypes) == 0 { // the API server's default
+			limits = way == networkingv1.PolicyTypeIngress || len(policy.Spec.Egress) > 0
+		}
 		if limits && policy.Namespace == p.Namespace && selectorOf(&policy.Spec.PodSelector).Matches(labels.Set(p.Labels)) {
 			found = append(found, policy)
 		}
@@ -63,7 +66,7 @@ func (s *Snapshot) admits(policies []*networkingv1.NetworkPolicy, to *corev1.Pod
 	best := no
 	for _, policy := range policies {
 		for _, rule := range policy.Spec.Ingress {
-			if !admitsPort(rule.Ports, to, port) {
+			if !admitsPort(rule.Ports, to, port, corev1.ProtocolTCP) {
 				continue
 			}
 			if len(rule.From) == 0 {
@@ -77,19 +80,20 @@ func (s *Snapshot) admits(policies []*networkingv1.NetworkPolicy, to *corev1.Pod
 	return best
 }
 
-func admitsPort(ports []networkingv1.NetworkPolicyPort, to *corev1.Pod, port int32) bool {
+// admitsPort is true also where a named port is asked for and the pod is not known.
+func admitsPort(ports []networkingv1.NetworkPolicyPort, to *corev1.Pod, port int32, protocol corev1.Protocol) bool {
 	if len(ports) == 0 || port == 0 {
 		return true
 	}
 	return slices.ContainsFunc(ports, func(p networkingv1.NetworkPolicyPort) bool {
-		if p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
+		if p.Protocol != nil && *p.Protocol != protocol || p.Protocol == nil && protocol != corev1.ProtocolTCP {
 			return false
 		}
 		switch {
 		case p.Port == nil:
 			return true
 		case p.Port.StrVal != "":
-			return slices.ContainsFunc(to.Spec.Containers, func(c corev1.Container) bool { return portNamed(&c, p.Port.StrVal) == port })
+			return to == nil || slices.ContainsFunc(to.Spec.Containers, func(c corev1.Container) bool { return portNamed(&c, p.Port.StrVal) == port })
 		case p.EndPort != nil:
 			return p.Port.IntVal <= port && port <= *p.EndPort
 		}
@@ -98,6 +102,9 @@ func admitsPort(ports []networkingv1.NetworkPolicyPort, to *corev1.Pod, port int
 }
 
 func portNamed(c *corev1.Container, name string) int32 {
+	if name == "" {
+		return 0
+	}
 	for _, p := range c.Ports {
 		if p.Name == name {
 			return p.ContainerPort
@@ -207,7 +214,7 @@ func (s *Snapshot) blocksService(service *corev1.Service, front Ref, from peer, 
 	if !chooses(service) || len(pods) == 0 {
 		return nil
 	}
-	policies := s.policiesOn(pods[0])
+	policies := s.policiesOn(pods[0], networkingv1.PolicyTypeIngress)
 	if len(policies) == 0 || pods[0].Spec.HostNetwork {
 		return nil
 	}
@@ -251,17 +258,21 @@ func podsWords(policy *networkingv1.NetworkPolicy) string {
 func (s *Snapshot) reachable(service *corev1.Service, policies []*networkingv1.NetworkPolicy, to *corev1.Pod, from peer) answer {
 	best := no
 	for _, port := range service.Spec.Ports {
-		target := port.TargetPort.IntVal
-		if port.TargetPort.StrVal != "" {
-			for i := range to.Spec.Containers {
-				target = max(target, portNamed(&to.Spec.Containers[i], port.TargetPort.StrVal))
-			}
-		} else if target == 0 {
-			target = port.Port
-		}
-		best = max(best, s.admits(policies, to, target, from))
+		best = max(best, s.admits(policies, to, targetOn(port, to), from))
 	}
 	return best
+}
+
+// targetOn is the number of the container port that a Service's port leads to; zero when it is not known.
+func targetOn(port corev1.ServicePort, to *corev1.Pod) int32 {
+	target := port.TargetPort.IntVal
+	if port.TargetPort.StrVal == "" && target == 0 {
+		return port.Port
+	}
+	for i := range to.Spec.Containers {
+		target = max(target, portNamed(&to.Spec.Containers[i], port.TargetPort.StrVal))
+	}
+	return target
 }
 
 func protocolMismatch(s *Snapshot) []*finding {

@@ -129,7 +129,7 @@ const (
 func Rules() []Rule { return slices.Clone(table) }
 
 var table = slices.Concat(
-	imageRules, startRules, crashRules, dependencyRules, nodeContainerRules, exitRules, probeRules, // containers
+	imageRules, startRules, crashRules, networkContainerRules, dependencyRules, nodeContainerRules, exitRules, probeRules, // containers
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
 	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules,

@@ -1,0 +1,137 @@
+package diagnosis_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+func policy(app string, change func(*networkingv1.NetworkPolicySpec)) *networkingv1.NetworkPolicy {
+	p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "fence-" + app}}
+	if app != "" {
+		p.Spec.PodSelector.MatchLabels = map[string]string{"app": app}
+	}
+	change(&p.Spec)
+	return p
+}
+
+func from(labels ...string) networkingv1.NetworkPolicyIngressRule {
+	peer := networkingv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{}}
+	for i := 0; i+1 < len(labels); i += 2 {
+		peer.PodSelector.MatchLabels = map[string]string{labels[i]: labels[i+1]}
+	}
+	return networkingv1.NetworkPolicyIngressRule{From: []networkingv1.NetworkPolicyPeer{peer}}
+}
+
+func fromNamespace(selector metav1.LabelSelector) networkingv1.NetworkPolicyIngressRule {
+	return networkingv1.NetworkPolicyIngressRule{From: []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &selector}}}
+}
+
+// TestPoliciesAreBlamedOnlyWhereTheyDenyTheCall has ms-orders crash because mongo, which is well, does not answer.
+func TestPoliciesAreBlamedOnlyWhereTheyDenyTheCall(t *testing.T) {
+	t.Parallel()
+	const timeout = "MongoServerSelectionError: Server selection timed out after 30000 ms: connection timed out to mongo:3000"
+	const unresolved = "Error: getaddrinfo EAI_AGAIN mongo"
+	udp, dns, elsewhere := corev1.ProtocolUDP, intstr.FromInt32(53), intstr.FromInt32(9999)
+	egress := func(rules ...networkingv1.NetworkPolicyEgressRule) func(*networkingv1.NetworkPolicySpec) {
+		return func(s *networkingv1.NetworkPolicySpec) {
+			s.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}
+			s.Egress = rules
+		}
+	}
+	ingress := func(rules ...networkingv1.NetworkPolicyIngressRule) func(*networkingv1.NetworkPolicySpec) {
+		return func(s *networkingv1.NetworkPolicySpec) { s.Ingress = rules }
+	}
+	otherPort := from()
+	otherPort.Ports = []networkingv1.NetworkPolicyPort{{Port: &elsewhere}}
+	block := networkingv1.NetworkPolicyIngressRule{From: []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: "10.0.0.0/8"}}}}
+	const denied = "network-policy-denies-call"
+	for name, c := range map[string]struct {
+		log      string
+		policies []*networkingv1.NetworkPolicy
+		want     string
+	}{
+		"no policy":                          {timeout, nil, "dependency-timeout"},
+		"nobody is admitted":                 {timeout, []*networkingv1.NetworkPolicy{policy("mongo", ingress())}, denied},
+		"others are admitted":                {timeout, []*networkingv1.NetworkPolicy{policy("mongo", ingress(from("app", "ms-mail")))}, denied},
+		"another port is admitted":           {timeout, []*networkingv1.NetworkPolicy{policy("mongo", ingress(otherPort))}, denied},
+		"the caller is admitted by another":  {timeout, []*networkingv1.NetworkPolicy{policy("mongo", ingress()), policy("", ingress(from()))}, "dependency-timeout"},
+		"an address block may admit it":      {timeout, []*networkingv1.NetworkPolicy{policy("mongo", ingress(block))}, "dependency-timeout"},
+		"the policy is of other pods":        {timeout, []*networkingv1.NetworkPolicy{policy("ms-mail", ingress())}, "dependency-timeout"},
+		"only what goes out of mongo":        {timeout, []*networkingv1.NetworkPolicy{policy("mongo", egress())}, "dependency-timeout"},
+		"nothing goes out of the caller":     {timeout, []*networkingv1.NetworkPolicy{policy("ms-orders", egress())}, denied},
+		"only names are asked":               {timeout, []*networkingv1.NetworkPolicy{policy("", egress(networkingv1.NetworkPolicyEgressRule{Ports: []networkingv1.NetworkPolicyPort{{Protocol: &udp, Port: &dns}}}))}, denied},
+		"everything goes out of the caller":  {timeout, []*networkingv1.NetworkPolicy{policy("ms-orders", egress(networkingv1.NetworkPolicyEgressRule{}))}, "dependency-timeout"},
+		"no names are asked":                 {unresolved, []*networkingv1.NetworkPolicy{policy("ms-orders", egress(networkingv1.NetworkPolicyEgressRule{Ports: []networkingv1.NetworkPolicyPort{{Port: &elsewhere}}}))}, denied},
+		"names are asked":                    {unresolved, []*networkingv1.NetworkPolicy{policy("ms-orders", egress(networkingv1.NetworkPolicyEgressRule{Ports: []networkingv1.NetworkPolicyPort{{Protocol: &udp, Port: &dns}}}))}, "dependency-dns"},
+		"the way in does not matter to them": {unresolved, []*networkingv1.NetworkPolicy{policy("mongo", ingress())}, "dependency-dns"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			objects := append(failing(service("ms-orders", 1), 2), service("mongo", 1)...)
+			for _, p := range c.policies {
+				objects = append(objects, p)
+			}
+			s := diagnosis.NewSnapshot(noon, objects, nil)
+			s.AddLog(diagnosis.LogRequest{Namespace: "production", Pod: "ms-orders-6d4cf56db6-00000", Container: "ms-orders", Previous: true}, []byte(c.log))
+			d := diagnosis.Diagnose(s, diagnosis.Ref{})
+			require.Equal(t, []string{c.want}, rulesOf(d), d.Text())
+		})
+	}
+}
+
+// TestPoliciesInFrontOfAnIngress asks whether the requests of an ingress controller reach the pods.
+func TestPoliciesInFrontOfAnIngress(t *testing.T) {
+	t.Parallel()
+	named := metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: "app-routing-system"}}
+	labelled := metav1.LabelSelector{MatchLabels: map[string]string{"purpose": "ingress"}}
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "app-routing-system", Labels: map[string]string{corev1.LabelMetadataName: "app-routing-system", "purpose": "ingress"}}}
+	other := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "app-routing-system", Labels: map[string]string{corev1.LabelMetadataName: "app-routing-system"}}}
+	const managed = "webapprouting.kubernetes.azure.com"
+	for name, c := range map[string]struct {
+		class string
+		rules []networkingv1.NetworkPolicyIngressRule
+		more  []runtime.Object
+		sick  bool
+	}{
+		"nobody":                              {managed, nil, nil, true},
+		"nobody, whatever the class":          {"nginx", nil, nil, true},
+		"its own namespace":                   {managed, []networkingv1.NetworkPolicyIngressRule{from()}, nil, true},
+		"its own namespace, controller there": {"nginx", []networkingv1.NetworkPolicyIngressRule{from()}, nil, false},
+		"everybody":                           {managed, []networkingv1.NetworkPolicyIngressRule{{}}, nil, false},
+		"the controller's namespace":          {managed, []networkingv1.NetworkPolicyIngressRule{fromNamespace(named)}, nil, false},
+		"every namespace":                     {managed, []networkingv1.NetworkPolicyIngressRule{fromNamespace(metav1.LabelSelector{})}, nil, false},
+		"a label that is not known":           {managed, []networkingv1.NetworkPolicyIngressRule{fromNamespace(labelled)}, nil, false},
+		"a label that it has":                 {managed, []networkingv1.NetworkPolicyIngressRule{fromNamespace(labelled)}, []runtime.Object{space}, false},
+		"a label that it lacks":               {managed, []networkingv1.NetworkPolicyIngressRule{fromNamespace(labelled)}, []runtime.Object{other}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := &networkingv1.Ingress{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "shop", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+				Spec: networkingv1.IngressSpec{IngressClassName: &c.class, DefaultBackend: &networkingv1.IngressBackend{
+					Service: &networkingv1.IngressServiceBackend{Name: "ms-orders", Port: networkingv1.ServiceBackendPort{Number: 80}},
+				}},
+				Status: networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{{IP: "20.1.2.3"}}}},
+			}
+			fence := policy("ms-orders", func(s *networkingv1.NetworkPolicySpec) { s.Ingress = c.rules })
+			objects := append(service("ms-orders", 2), i, fence, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}}, &networkingv1.IngressClass{
+				ObjectMeta: metav1.ObjectMeta{Name: managed}, Spec: networkingv1.IngressClassSpec{Controller: managed + "/nginx"},
+			})
+			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, c.more...), nil), diagnosis.Ref{})
+			require.Equal(t, c.sick, slices.Contains(rulesOf(d), "network-policy-blocks"), d.Text())
+			if c.sick {
+				require.Equal(t, diagnosis.Medium, d.Chains[0].Confidence, "nothing says that policies are enforced")
+			}
+		})
+	}
+}
