@@ -1,78 +1,219 @@
 package runbooks
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/3astronautas/algesta"
 )
 
-// missingReferences warns of ConfigMaps and Secrets that the new template needs, that the old one does not use, and that
-// are not there. Only names are read. The bot has no right to Secrets by default (design.md, decision 23); then it is said.
-func missingReferences(ctx context.Context, c Cluster, namespace string, from, to corev1.PodSpec) []algesta.Text {
-	var out []algesta.Text
-	for _, kind := range []string{"ConfigMap", "Secret"} {
-		used := referenced(from, kind)
-		wanted := slices.DeleteFunc(referenced(to, kind), func(name string) bool { return slices.Contains(used, name) })
-		if len(wanted) == 0 {
-			continue
-		}
-		there := &metav1.PartialObjectMetadataList{}
-		there.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: kind + "List"})
-		if err := c.List(ctx, namespace, "", there); err != nil {
-			out = append(out, notChecked(strings.ToLower(kind)+"s "+list(wanted)+", which the pods need", err))
-			continue
-		}
-		for _, name := range wanted {
-			if !slices.ContainsFunc(there.Items, func(o metav1.PartialObjectMetadata) bool { return o.Name == name }) {
-				out = append(out, algesta.Say("{} {} does not exist, so no pod of this version can start.", kind, algesta.Name(quote(name))))
-			}
-		}
-	}
-	return out
+// KeyReader is a Cluster that says which keys a ConfigMap or Secret has.
+type KeyReader interface {
+	// Keys are the keys, never the values. ErrNotFound says that the object is not there; after any other error nothing is
+	// known of it, as where the right to a Secret is missing (design.md, decision 23).
+	Keys(ctx context.Context, kind, namespace, name string) ([]string, error)
 }
 
-// referenced are the names of the ConfigMaps or Secrets that a pod cannot start without, sorted.
-func referenced(pod corev1.PodSpec, kind string) []string {
-	var names []string
-	add := func(name string, optional *bool) {
-		if name != "" && (optional == nil || !*optional) {
-			names = append(names, name)
+// The kinds that a pod takes its configuration from.
+const (
+	configMap = "ConfigMap"
+	secret    = "Secret"
+)
+
+// mostReferences bounds what is looked at before a change.
+const mostReferences = 16
+
+// reference is a ConfigMap or Secret that a pod cannot start without, and the keys of it; no keys means any.
+type reference struct {
+	kind, name string
+	keys       []string // sorted
+}
+
+// missingReferences warns of ConfigMaps and Secrets that a pod of the new template needs and that are not there, or lack a
+// key. What the old template uses is looked at, too: its pods took their values when they started, and a key may be gone since.
+func missingReferences(ctx context.Context, c Cluster, namespace string, from, to corev1.PodSpec) []algesta.Text {
+	wanted, used := references(to), references(from)
+	isNew := func(r reference) bool { return !slices.ContainsFunc(used, r.within) }
+	old := slices.DeleteFunc(slices.Clone(wanted), isNew)
+	looked := append(slices.DeleteFunc(wanted, func(r reference) bool { return !isNew(r) }), old...)
+	more := max(0, len(looked)-mostReferences)
+	looked = looked[:len(looked)-more]
+	found := readKeys(ctx, c, namespace, looked)
+	var out, unread []algesta.Text
+	for _, kind := range []string{configMap, secret} {
+		var names []string
+		var why error
+		for i, r := range looked {
+			switch err := found[i].err; {
+			case r.kind != kind:
+			case err == nil:
+				out = append(out, r.lacks(found[i].keys)...)
+			case errors.Is(err, algesta.ErrNotFound):
+				out = append(out, algesta.Say("{} {} does not exist, so no pod of this version can start.", r.kind, algesta.Name(quote(r.name))))
+			case errors.Is(err, algesta.ErrForbidden) && !isNew(r): // its pods run with it now, and that nobody may look is nothing new
+			default:
+				names, why = append(names, quote(r.name)), err
+			}
+		}
+		if len(names) > 0 {
+			unread = append(unread, notChecked(plain(kind, len(names))+" "+list(names)+", which the pods need", why))
 		}
 	}
-	secret := kind == "Secret"
+	if more > 0 {
+		unread = append(unread, algesta.Say("Not checked: {} more of the ConfigMaps and Secrets that the pods need (I look at {}).", more, mostReferences))
+	}
+	return append(out, unread...)
+}
+
+// plain is "secret" or "secrets".
+func plain(kind string, n int) string {
+	if n == 1 {
+		return strings.ToLower(kind)
+	}
+	return strings.ToLower(kind) + "s"
+}
+
+// keysRead is what one look brought.
+type keysRead struct {
+	keys []string
+	err  error
+}
+
+// errNoKeys stands for a cluster that cannot be asked for keys.
+var errNoKeys = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I cannot read keys in this cluster.")}
+
+// readKeys looks at all of them side by side.
+func readKeys(ctx context.Context, c Cluster, namespace string, wanted []reference) []keysRead {
+	found := make([]keysRead, len(wanted))
+	reader, ok := c.(KeyReader)
+	var reading sync.WaitGroup
+	for i, r := range wanted {
+		if !ok {
+			found[i].err = errNoKeys
+			continue
+		}
+		reading.Go(func() { found[i].keys, found[i].err = reader.Keys(ctx, r.kind, namespace, r.name) })
+	}
+	reading.Wait()
+	return found
+}
+
+// lacks says which keys are missing of those that the object has.
+func (r reference) lacks(have []string) []algesta.Text {
+	var missing []string
+	for _, key := range r.keys {
+		if !slices.Contains(have, key) {
+			missing = append(missing, quote(key))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	word := "key"
+	if len(missing) > 1 {
+		word = "keys"
+	}
+	said := algesta.Say("{} {} has no {} {}, so no pod of this version can start.", r.kind, algesta.Name(quote(r.name)), word, algesta.Name(list(missing)))
+	switch {
+	case len(have) == 0:
+		said = said.Then("It has no keys at all.")
+	case len(have) <= mostKeys:
+		said = said.Then("It has {}.", algesta.Name(quote(list(have))))
+	}
+	return []algesta.Text{said}
+}
+
+// mostKeys is how many keys are named beside one that is missing: it is most often spelled in another way.
+const mostKeys = 6
+
+// within says that the other reference needs all of this one.
+func (r reference) within(other reference) bool {
+	return r.kind == other.kind && r.name == other.name && !slices.ContainsFunc(r.keys, func(key string) bool { return !slices.Contains(other.keys, key) })
+}
+
+// references are the ConfigMaps and Secrets that a pod cannot start without, by kind and name.
+func references(pod corev1.PodSpec) []reference {
+	var all gathered
 	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
 		for _, e := range c.Env {
-			switch {
-			case e.ValueFrom == nil:
-			case secret && e.ValueFrom.SecretKeyRef != nil:
-				add(e.ValueFrom.SecretKeyRef.Name, e.ValueFrom.SecretKeyRef.Optional)
-			case !secret && e.ValueFrom.ConfigMapKeyRef != nil:
-				add(e.ValueFrom.ConfigMapKeyRef.Name, e.ValueFrom.ConfigMapKeyRef.Optional)
+			if e.ValueFrom == nil {
+				continue
+			}
+			if from := e.ValueFrom.SecretKeyRef; from != nil {
+				all.add(secret, from.Name, from.Optional, from.Key)
+			}
+			if from := e.ValueFrom.ConfigMapKeyRef; from != nil {
+				all.add(configMap, from.Name, from.Optional, from.Key)
 			}
 		}
 		for _, e := range c.EnvFrom {
-			switch {
-			case secret && e.SecretRef != nil:
-				add(e.SecretRef.Name, e.SecretRef.Optional)
-			case !secret && e.ConfigMapRef != nil:
-				add(e.ConfigMapRef.Name, e.ConfigMapRef.Optional)
+			if e.SecretRef != nil {
+				all.add(secret, e.SecretRef.Name, e.SecretRef.Optional)
+			}
+			if e.ConfigMapRef != nil {
+				all.add(configMap, e.ConfigMapRef.Name, e.ConfigMapRef.Optional)
 			}
 		}
 	}
 	for _, v := range pod.Volumes {
-		switch {
-		case secret && v.Secret != nil:
-			add(v.Secret.SecretName, v.Secret.Optional)
-		case !secret && v.ConfigMap != nil:
-			add(v.ConfigMap.Name, v.ConfigMap.Optional)
+		if v.Secret != nil {
+			all.add(secret, v.Secret.SecretName, v.Secret.Optional, paths(v.Secret.Items)...)
+		}
+		if v.ConfigMap != nil {
+			all.add(configMap, v.ConfigMap.Name, v.ConfigMap.Optional, paths(v.ConfigMap.Items)...)
+		}
+		if v.Projected != nil {
+			all.projected(v.Projected.Sources)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	slices.SortFunc(all, func(a, b reference) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name)) })
+	for i := range all {
+		slices.Sort(all[i].keys)
+	}
+	return all
+}
+
+// gathered has one reference for each object.
+type gathered []reference
+
+func (g *gathered) add(kind, name string, optional *bool, keys ...string) {
+	if name == "" || optional != nil && *optional {
+		return
+	}
+	i := slices.IndexFunc(*g, func(r reference) bool { return r.kind == kind && r.name == name })
+	if i < 0 {
+		i = len(*g)
+		*g = append(*g, reference{kind: kind, name: name})
+	}
+	for _, key := range keys {
+		if !slices.Contains((*g)[i].keys, key) {
+			(*g)[i].keys = append((*g)[i].keys, key)
+		}
+	}
+}
+
+func (g *gathered) projected(sources []corev1.VolumeProjection) {
+	for _, source := range sources {
+		if source.Secret != nil {
+			g.add(secret, source.Secret.Name, source.Secret.Optional, paths(source.Secret.Items)...)
+		}
+		if source.ConfigMap != nil {
+			g.add(configMap, source.ConfigMap.Name, source.ConfigMap.Optional, paths(source.ConfigMap.Items)...)
+		}
+	}
+}
+
+// paths are the keys that a volume takes by name.
+func paths(items []corev1.KeyToPath) []string {
+	var keys []string
+	for _, item := range items {
+		keys = append(keys, item.Key)
+	}
+	return keys
 }

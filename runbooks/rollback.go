@@ -83,7 +83,6 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	p.Facts = append(factsOf(differences), algesta.Field{Label: "revision", Value: s.revisionFact(to)},
 		algesta.Field{Label: "pods", Value: s.podsFact(s.d.replicas(), s.extra(surge), room)})
 	p.Warnings = append(warnings, s.rollbackWarnings(to, oldImage, newImage)...)
-	p.Warnings = append(p.Warnings, missingReferences(ctx, c, in.Workload.Namespace, from.Spec, want.Spec)...)
 	return p, nil
 }
 

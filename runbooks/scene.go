@@ -151,6 +151,7 @@ func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodT
 		out = append(out, obstacle)
 	}
 	out = append(out, s.nodeWarnings(ctx, c, template, s.extra(surge))...)
+	out = append(out, missingReferences(ctx, c, s.d.Namespace, s.d.Spec.Template.Spec, template.Spec)...)
 	if s.d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && s.d.replicas() > 0 {
 		out = append(out, algesta.Say("The strategy is Recreate: all pods stop before the first new one starts. Users see an outage until then."))
 	} else if unavailable >= s.d.replicas() && s.d.replicas() > 0 {
