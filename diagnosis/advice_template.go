@@ -126,7 +126,7 @@ func resourcesMissing(s *Snapshot, near surroundings) []hint {
 				continue
 			}
 			return []hint{{
-				subject: w.ref, text: fmt.Sprintf("Container %s of %s has no %s", containers[i].Name, w.ref.Name, list(missing)), remedy: "Set requests and a memory limit.",
+				subject: w.ref, text: fmt.Sprintf("Container %s of %s has no %s", containers[i].Name, w.ref.Name, strings.Replace(list(missing), " and ", " or ", 1)), remedy: "Set requests and a memory limit.",
 				shown: []Evidence{{Object: w.ref, Field: fmt.Sprintf("spec.template.spec.containers[%s].resources", containers[i].Name), Quote: "no " + list(missing)}},
 			}}
 		}

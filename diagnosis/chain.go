@@ -242,7 +242,7 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
 		}
 		if r.rule.ID == "network-policy-blocks" {
-			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
+			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, r.level == Outage
 		}
 		return Impact{Outage, fmt.Sprintf("Service %s reaches no pod", ref.Name)}, r.level == Outage
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 var cronRules = []Rule{
@@ -213,9 +214,9 @@ func (s *Snapshot) saysWhy(c *batchv1.CronJob) bool {
 
 // specChanged is when somebody last wrote the object itself and not its status: a schedule that was only just resumed has
 // missed nothing.
-func specChanged(c *batchv1.CronJob) time.Time {
+func specChanged(o metav1.Object) time.Time {
 	var changed time.Time
-	for _, m := range c.ManagedFields {
+	for _, m := range o.GetManagedFields() {
 		if m.Time != nil && m.Subresource == "" {
 			changed = latest(changed, m.Time.Time)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -26,7 +27,7 @@ var networkRules = []Rule{
 	},
 	{
 		ID: "selector-too-wide", Family: "services", Class: ClassWiring,
-		Signal: "one Service chooses ready pods of workloads that share no image repository, or of a Job; headless Services are left out", Cause: "a selector with a label that several programs carry", Remedy: "add the label that tells the programs apart to the selector",
+		Signal: "one Service chooses ready pods of workloads that share no image repository and are named differently by their labels or declare none of its ports, or of a Job; headless Services are left out", Cause: "a selector with a label that several programs carry", Remedy: "add the label that tells the programs apart to the selector",
 		Source: "Service spec.selector against the pods' labels", snapshot: selectorTooWide,
 	},
 }
@@ -223,19 +224,19 @@ func (s *Snapshot) blocksService(service *corev1.Service, front Ref, from peer, 
 		rules += len(policy.Spec.Ingress)
 	}
 	f := &finding{
-		subject: refOf(kindPolicy, policies[0]), hits: []Ref{refOf(KindService, service)}, sure: Medium, level: Outage,
-		unsure: "Whether the cluster enforces network policies is not known.", since: policies[0].CreationTimestamp.Time,
+		subject: refOf(kindPolicy, policies[0]), hits: []Ref{refOf(KindService, service)}, sure: Medium, level: Outage, since: newestOf(policies),
+		unsure: "Policies of the network plugin's own kinds are not read, and may admit it.",
 		remedy: Remedy{Text: "Admit the ingress controller's namespace.", Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", policies[0].Name, policies[0].Namespace)},
 	}
-	if s.enforced() {
-		f.unsure = "What is outside of the snapshot may admit it."
+	if !s.enforced() {
+		f.unsure = "Whether the cluster enforces network policies is not known."
+		if s.age(f.since) > 24*time.Hour {
+			f.level = Latent // somebody would have noticed
+		}
 	}
 	switch {
 	case rules == 0:
 		f.what = fmt.Sprintf("%s %s admits nobody to the pods of Service %s, which %s leads to", kindPolicy, policies[0].Name, service.Name, front.words())
-		if s.enforced() {
-			f.sure, f.unsure = High, ""
-		}
 	case known && s.reachable(service, policies, pods[0], from) == no:
 		f.what = fmt.Sprintf("%s %s does not admit the ingress controller (namespace %s) to the pods of Service %s", kindPolicy, policies[0].Name, from.namespace, service.Name)
 	default:
@@ -245,6 +246,15 @@ func (s *Snapshot) blocksService(service *corev1.Service, front Ref, from peer, 
 		f.show(Evidence{Object: refOf(kindPolicy, policy), Field: "spec.ingress", Quote: count(len(policy.Spec.Ingress), "rule") + " for " + podsWords(policy)}, false)
 	}
 	return f
+}
+
+// newestOf is when the policies last became stricter or looser, as far as that is known.
+func newestOf(policies []*networkingv1.NetworkPolicy) time.Time {
+	var changed time.Time
+	for _, policy := range policies {
+		changed = latest(changed, policy.CreationTimestamp.Time, specChanged(policy))
+	}
+	return changed
 }
 
 func podsWords(policy *networkingv1.NetworkPolicy) string {
@@ -333,7 +343,7 @@ func selectorTooWide(s *Snapshot) []*finding {
 		if !chooses(service) || service.Spec.ClusterIP == corev1.ClusterIPNone {
 			continue
 		}
-		main, other := s.strangers(s.index.behind[ref])
+		main, other := s.strangers(service)
 		if other == nil {
 			continue
 		}
@@ -350,17 +360,22 @@ func selectorTooWide(s *Snapshot) []*finding {
 	return found
 }
 
-// strangers finds two ready pods of different programs; the first is of the workload that serves.
-func (s *Snapshot) strangers(pods []*corev1.Pod) (main, other *corev1.Pod) {
-	for _, p := range pods {
-		if !podReady(p) || len(p.Spec.Containers) == 0 {
+// strangers finds two ready pods of different programs behind a Service; the first is of the workload that serves.
+func (s *Snapshot) strangers(service *corev1.Service) (main, other *corev1.Pod) {
+	for _, p := range s.index.behind[refOf(KindService, service)] {
+		if !podReady(p) || len(p.Spec.Containers) == 0 || !getsRequests(service, p) {
 			continue
 		}
-		switch isJob := s.index.podOwner[p].ref.Kind == KindJob; {
+		isJob := s.index.podOwner[p].ref.Kind == KindJob
+		switch {
 		case main == nil && !isJob:
 			main = p
 		case main == nil, s.index.podOwner[p] == s.index.podOwner[main]:
-		case isJob || !shareImage(main, p):
+		case isJob:
+			other = p
+		case !shareImage(main, p) && answers(service, p) && !answers(service, main):
+			main, other = p, main
+		case !shareImage(main, p) && (programLabel(main) != programLabel(p) || answers(service, main) != answers(service, p)):
 			other = p
 		}
 	}
@@ -368,6 +383,30 @@ func (s *Snapshot) strangers(pods []*corev1.Pod) (main, other *corev1.Pod) {
 		return nil, nil
 	}
 	return main, other
+}
+
+// getsRequests says that the pod has every named port of the Service: an endpoint without it is left out.
+func getsRequests(service *corev1.Service, p *corev1.Pod) bool {
+	return !slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool {
+		return port.TargetPort.StrVal != "" && !hasPort(p, port.TargetPort.StrVal, port.Protocol)
+	})
+}
+
+// answers is false where the pod declares ports, and none that the Service sends to.
+func answers(service *corev1.Service, p *corev1.Pod) bool {
+	return len(declaredPorts(p)) == 0 || slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool {
+		return len(protocolsOf(p, targetOn(port, p))) > 0
+	})
+}
+
+// programLabel is what a pod says that it is; two colours or tracks of one program say the same.
+func programLabel(p *corev1.Pod) string {
+	for _, key := range []string{"app.kubernetes.io/name", "app", "k8s-app"} {
+		if value := p.Labels[key]; value != "" {
+			return value
+		}
+	}
+	return ""
 }
 
 // shareImage says that two pods run one program, such as two versions of it side by side.

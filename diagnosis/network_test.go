@@ -131,7 +131,50 @@ func TestPoliciesInFrontOfAnIngress(t *testing.T) {
 			require.Equal(t, c.sick, slices.Contains(rulesOf(d), "network-policy-blocks"), d.Text())
 			if c.sick {
 				require.Equal(t, diagnosis.Medium, d.Chains[0].Confidence, "nothing says that policies are enforced")
+				require.Equal(t, diagnosis.Latent, d.Chains[0].Impact.Level, "and nobody noticed for long")
 			}
+		})
+	}
+}
+
+func TestASelectorIsTooWideOnlyForOtherPrograms(t *testing.T) {
+	t.Parallel()
+	number, name := intstr.FromInt32(3000), intstr.FromString("http")
+	for sentence, c := range map[string]struct {
+		change func(*corev1.Pod) // of the second workload
+		target intstr.IntOrString
+		want   bool
+	}{
+		"another program with the same port": {func(*corev1.Pod) {}, number, true},
+		"another program with another port":  {func(p *corev1.Pod) { p.Spec.Containers[0].Ports[0].ContainerPort = 4000; p.Labels["app"] = "ms-orders" }, number, true},
+		"a canary from another registry":     {func(p *corev1.Pod) { p.Spec.Containers[0].Image = "mirror.example.com/ms-orders:2" }, number, false},
+		"another colour of one program":      {func(p *corev1.Pod) { p.Labels["app"] = "ms-orders" }, number, false},
+		"a pod without the named port":       {func(p *corev1.Pod) { p.Spec.Containers[0].Ports[0].Name = "metrics" }, name, false},
+		"a pod that is not ready": {func(p *corev1.Pod) {
+			p.Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon)
+			p.CreationTimestamp = metav1.NewTime(noon)
+			p.Status.Conditions[0].Status = corev1.ConditionFalse
+		}, number, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			objects := append(service("ms-orders", 1), service("ms-mail", 1)...)
+			for _, o := range objects {
+				p, ok := o.(*corev1.Pod)
+				if !ok {
+					continue
+				}
+				p.Spec = *p.Spec.DeepCopy()
+				p.Labels["tier"] = "backend"
+				if p.Labels["app"] == "ms-mail" {
+					c.change(p)
+				}
+			}
+			wide := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "backend"}, Spec: corev1.ServiceSpec{
+				Selector: map[string]string{"tier": "backend"}, Ports: []corev1.ServicePort{{Port: 80, TargetPort: c.target}},
+			}}
+			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, wide), nil), diagnosis.Ref{Kind: diagnosis.KindService, Namespace: "production", Name: "backend"})
+			require.Equal(t, c.want, slices.Contains(rulesOf(d), "selector-too-wide"), d.Text())
 		})
 	}
 }

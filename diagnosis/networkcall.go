@@ -35,8 +35,9 @@ func deniedCall(c *instance) *finding {
 	f := c.dependencyFinding(why, ref, what, "Admit the call in the policies of both sides.", Ref{})
 	f.show(Evidence{Object: ref, Field: "spec", Quote: fmt.Sprintf("%s in and %s out for %s", count(len(policy.Spec.Ingress), "rule"), count(len(policy.Spec.Egress), "rule"), podsWords(policy))}, false)
 	f.remedy = Remedy{Text: "Admit the call in the policies of both sides.", Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", ref.Name, ref.Namespace)}
+	f.sure, f.unsure = Medium, "Policies of the network plugin's own kinds are not read, and may admit it."
 	if !c.s.enforced() {
-		f.sure, f.unsure = Medium, "Whether the cluster enforces network policies is not known."
+		f.unsure = "Whether the cluster enforces network policies is not known."
 	}
 	return f
 }
