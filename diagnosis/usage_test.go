@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -92,4 +93,25 @@ func TestAdviceIsAboutWhatWasAskedAndBounded(t *testing.T) {
 		return a.Text == "a runs a single pod, so each crash of it and each drain of its node is an outage; the same goes for b and c."
 	}), all.Text())
 	require.LessOrEqual(t, len(all.Advice), 8)
+}
+
+func TestAnAutoscalerAtItsMaximumShowsWhatItsPodsUse(t *testing.T) {
+	t.Parallel()
+	objects := service("ms-orders", 2)
+	for _, o := range slices.Clone(objects) {
+		if p, ok := o.(*corev1.Pod); ok {
+			p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}
+			objects = append(objects, usageOf(p.Name, []any{map[string]any{"name": "ms-orders", "usage": map[string]any{"cpu": "95000000n"}}}))
+		}
+	}
+	h := &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "ms-orders"},
+		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 2, ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "ms-orders"}},
+		Status: autoscalingv2.HorizontalPodAutoscalerStatus{CurrentReplicas: 2, Conditions: []autoscalingv2.HorizontalPodAutoscalerCondition{
+			{Type: autoscalingv2.ScalingLimited, Status: corev1.ConditionTrue, Reason: "TooManyReplicas"},
+		}},
+	}
+	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, h), nil), diagnosis.Ref{})
+	require.Equal(t, []string{"autoscaler-at-max"}, rulesOf(d), d.Text())
+	require.Contains(t, d.Text(), "its pods use 190m of the 200m cpu they request (95 %)")
 }
