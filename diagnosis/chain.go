@@ -42,12 +42,33 @@ func (s *Snapshot) roots(found []*finding) []*root {
 		if explained[r.finding] {
 			continue
 		}
+		r.missed()
 		r.impact = s.impactOf(r)
 		r.change, r.changed = s.changeBefore(r.finding)
 		roots = append(roots, r)
 	}
 	slices.SortStableFunc(roots, compareRoots)
 	return roots
+}
+
+// missed says of what is scaled to zero on purpose that others need it after all.
+func (r *root) missed() {
+	if r.rule.Class != ClassScale {
+		return
+	}
+	var names []string
+	for _, f := range r.explains {
+		if len(f.calls) == 0 {
+			continue
+		}
+		for _, hit := range f.hits {
+			names = append(names, hit.Name)
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		r.what = fmt.Sprintf("%s is scaled to zero, and %s %s it", r.subject.words(), list(names), plural(len(slices.Compact(names)), "needs", "need"))
+	}
 }
 
 // callersOf lists what fails because a Service of the cluster does not answer: what breaks the Service breaks them, too.
@@ -142,7 +163,7 @@ func compareRoots(a, b *root) int {
 
 // unexplained puts a symptom without a cause, and a cause without certainty, after the others of the same impact.
 func unexplained(r *root) int {
-	if r.rule.Symptom {
+	if r.rule.Symptom || r.rule.Class == ClassDependency && r.target == "" {
 		return 1
 	}
 	return 0

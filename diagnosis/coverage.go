@@ -147,7 +147,7 @@ var failureClasses = []failureClass{
 	{"N2", "node short of memory", []string{"node-memory-pressure", "node-out-of-memory"}, ""},
 	{"N3", "node short of disk", []string{"node-disk-pressure"}, ""},
 	{"N4", "other conditions of nodes", []string{"node-pid-pressure", "node-network", "node-problem"}, "Types that are not known to mean trouble are left out."},
-	{"N5", "evicted", []string{"evicted"}, ""},
+	{"N5", "evicted, or rejected by the node", []string{"evicted", "pod-rejected"}, ""},
 	{"N6", "node over-committed", []string{"node-over-committed"}, ""},
 	{"N7", "maintenance of a node", []string{"node-maintenance", "node-cordoned"}, ""},
 	{"N8", "a single node", []string{"single-node"}, "How many nodes a pool should have is not read."},

@@ -283,7 +283,7 @@ func (c *instance) probeKill(kind string, probe *corev1.Probe, failing, killing 
 	}
 	f := &finding{
 		what:   fmt.Sprintf("The %s probe of %s fails and the kubelet restarts it", kind, c.container()),
-		effect: keepCrashing, shown: []Evidence{{Object: c.owner.ref, Field: fmt.Sprintf("spec.template %sProbe", kind), Quote: probeWords(probe)}},
+		effect: keepCrashing, byProbe: true, shown: []Evidence{{Object: c.owner.ref, Field: fmt.Sprintf("spec.template %sProbe", kind), Quote: probeWords(probe)}},
 		remedy: c.rollbackOr(probeFix(kind)),
 	}
 	if hasFailed {

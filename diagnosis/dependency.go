@@ -95,7 +95,7 @@ func dependencyRule(id string, words func(to string) string, fix string) func(*i
 			text = fmt.Sprintf(fix, from)
 		}
 		f := c.dependencyFinding(why, to.subject, words(to.words), text, source)
-		f.product, f.host = to.product, to.host
+		f.product, f.host, f.target = to.product, to.host, to.target()
 		if to.subject.Kind == KindService {
 			f.calls = []Ref{to.subject}
 		}
@@ -232,6 +232,14 @@ type called struct {
 	host    string // without its port; empty when nothing tells
 }
 
+// target is what is known of it.
+func (to called) target() string {
+	if to.subject.Kind == KindService {
+		return to.subject.Name
+	}
+	return to.product + to.host
+}
+
 // dependency names what the program called: a Service of the cluster, a product at an address, or only a product.
 func (c *instance) dependency(why explanation) called {
 	line := why.line.example
@@ -248,6 +256,10 @@ func (c *instance) dependency(why explanation) called {
 		host = to.host
 	}
 	if service, ok := c.serviceNamed(host, line); ok {
+		to.words, to.subject = "Service "+service.Name, service
+		return to
+	}
+	if service, ok := c.silentInTemplate(); ok && host == "" {
 		to.words, to.subject = "Service "+service.Name, service
 		return to
 	}
@@ -340,6 +352,28 @@ func productOf(port, line string) string {
 	}
 	return ""
 }
+
+// silentInTemplate is the Service without a ready pod that the template names in a variable, when there is exactly one:
+// what a program calls that does not say whom it called.
+func (c *instance) silentInTemplate() (Ref, bool) {
+	found := Ref{}
+	for _, env := range c.spec.Env {
+		for _, host := range hostInValue.FindAllString(env.Value, 8) {
+			service, ok := c.s.serviceAt(host, c.pod.Namespace)
+			if !ok || service == found || !c.s.silent(service) {
+				continue
+			}
+			if found != (Ref{}) {
+				return Ref{}, false
+			}
+			found = service
+		}
+	}
+	return found, found != (Ref{})
+}
+
+// hostInValue are the parts of a value that may be host names.
+var hostInValue = regexp.MustCompile(`[a-z0-9][a-z0-9.-]*`)
 
 // serviceNamed finds the Service of the cluster that a line is about: at the address it complains of, or at another
 // cluster name or IP that it mentions.

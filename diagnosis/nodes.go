@@ -2,7 +2,9 @@ package diagnosis
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,6 +75,12 @@ var nodeRules = []Rule{
 		ID: "evicted", Family: "nodes", Class: ClassLifecycle,
 		Signal: "pods Failed with reason Evicted within the last hour, of a workload that lacks pods now; what was replaced is history", Cause: "the node ran low on memory, disk or process IDs", Remedy: "set requests to what the pods use", Source: "kubelet eviction manager: status.reason Evicted",
 		snapshot: evicted,
+	},
+	{
+		ID: "pod-rejected", Family: "nodes", Class: ClassScheduling,
+		Signal: "pods Failed within the last hour that never ran, message “Pod was rejected” or reason UnexpectedAdmissionError, OutOfcpu, OutOfmemory, OutOfpods, NodeAffinity, NodePorts or TopologyAffinityError, of a workload that lacks pods now",
+		Cause:  "the node's state differs from what the scheduler knows: a device that is not healthy, a kubelet that restarted, pods that came without the scheduler", Remedy: "look at the node, or move the pods to another one",
+		Source: "kubelet admission: status.reason and status.message", snapshot: rejected,
 	},
 }
 
@@ -153,6 +161,45 @@ func evictedAt(p *corev1.Pod) time.Time {
 		}
 	}
 	return when
+}
+
+// rejections are the kubelet's reasons for not taking a pod that the scheduler gave it.
+var rejections = regexp.MustCompile(`^(?:UnexpectedAdmissionError|OutOf[a-z].*|NodeAffinity|NodePorts|TopologyAffinityError)$`)
+
+func wasRejected(p *corev1.Pod) bool {
+	if p.Status.Phase != corev1.PodFailed || anyStarted(p.Status.ContainerStatuses) {
+		return false
+	}
+	return rejections.MatchString(p.Status.Reason) || strings.HasPrefix(p.Status.Message, "Pod was rejected")
+}
+
+func rejected(s *Snapshot) []*finding {
+	var found []*finding
+	for _, w := range s.index.workloads {
+		if !w.lacks() {
+			continue
+		}
+		var f *finding
+		for _, p := range w.finished {
+			if !wasRejected(p) || s.age(p.CreationTimestamp.Time) > historyWindow {
+				continue
+			}
+			why := strings.TrimPrefix(p.Status.Message, "Pod was rejected: ")
+			if f == nil {
+				f = &finding{
+					subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, state: p.Status.Reason, since: p.CreationTimestamp.Time,
+					what:   fmt.Sprintf("Node %s rejects the pods of %s: %s", p.Spec.NodeName, w.ref.Name, shorten(strings.TrimSuffix(why, "."), 200)),
+					remedy: Remedy{Text: "Look at what the node lacks, or move the pods to another one.", Command: "kubectl describe node " + p.Spec.NodeName},
+				}
+			}
+			f.since = earliest(f.since, p.CreationTimestamp.Time)
+			f.show(Evidence{Object: refOf(KindPod, p), Field: "status", Quote: p.Status.Reason + ": " + p.Status.Message, At: moment(p.CreationTimestamp.Time), Count: 1}, true)
+		}
+		if f != nil {
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 func evicted(s *Snapshot) []*finding {

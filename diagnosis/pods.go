@@ -133,6 +133,19 @@ func (c *instance) fill(f *finding) {
 	if f.sure == "" {
 		f.sure = High
 	}
+	f.calls = append(f.calls, c.probed(f)...)
+}
+
+// probed is the Service that a container needs whose probe fails, when its log says that it does not reach it.
+func (c *instance) probed(f *finding) []Ref {
+	why, ok := c.log.explain()
+	if !ok || !strings.HasPrefix(why.id, "dependency-") || f.effect != keepCrashing || len(f.calls) > 0 || !f.byProbe {
+		return nil
+	}
+	if to := c.dependency(why); to.subject.Kind == KindService && c.s.silent(to.subject) {
+		return []Ref{to.subject}
+	}
+	return nil
 }
 
 // state is what kubectl shows for the container.

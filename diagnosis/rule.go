@@ -95,6 +95,8 @@ type finding struct {
 	calls   []Ref         // Services without which it would not be: what breaks one of them explains it
 	product string        // what a dependency is, when its words tell: "MySQL"
 	host    string        // where it is, when they tell
+	byProbe bool          // the kubelet ends the container because a probe fails; what the probe asks may be elsewhere
+	target  string        // of a dependency: any of these, or a Service; empty when nothing tells what is called
 	several string        // what to say instead of what when findings that differ in words were joined
 	pods    []*corev1.Pod // that are in this state
 	effect  effect        // what it does to those pods

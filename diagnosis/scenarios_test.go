@@ -94,6 +94,9 @@ func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
 		"pressure-evicts-and-nothing-fits":      {"", []string{"node-memory-pressure"}, 1},
 		"upstream-that-does-not-exist":          {"", []string{"dependency-dns"}, 1},
 		"healthy-while-a-certificate-is-issued": {"", []string{}, 0},
+		"probe-fails-for-a-service-at-zero":     {"Deployment redis-master is scaled to zero, and celery-worker needs it.", []string{"scaled-to-zero"}, 1},
+		"an-old-warning-is-not-the-cause":       {"", []string{"broken-build"}, 1},
+		"another-processor-and-no-lost-node":    {"", []string{"command-not-found"}, 1},
 		"i-do-not-know":                         {"Deployment ms-orders-production has 1 of 2 pods ready.", []string{"pods-missing"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
