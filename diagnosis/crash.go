@@ -299,7 +299,9 @@ func (c *instance) probeKill(kind string, probe *corev1.Probe, failing, killing 
 		f.show(c.endEvidence(), false)
 	}
 	c.tellAll(f)
-	c.showUsage(f, corev1.ResourceCPU, 95)
+	if hasFailed {
+		c.showSlowness(f, failed.message)
+	}
 	return f
 }
 
@@ -325,6 +327,11 @@ func probeWords(p *corev1.Probe) string {
 		span(time.Duration(positive(p.TimeoutSeconds, 1))*time.Second), span(time.Duration(positive(p.PeriodSeconds, 10))*time.Second), positive(p.FailureThreshold, 3))
 }
 
+// isTimeout says that the probe got no answer in time.
+func isTimeout(message string) bool {
+	return strings.Contains(message, "deadline exceeded") || strings.Contains(message, "Client.Timeout") || strings.Contains(message, "timed out")
+}
+
 // probeWhy reads the kubelet's text about a failed probe.
 func probeWhy(message string, c *instance, probe *corev1.Probe) string {
 	switch {
@@ -337,7 +344,7 @@ func probeWhy(message string, c *instance, probe *corev1.Probe) string {
 		return "its path does not exist"
 	case strings.Contains(message, "statuscode: 5"):
 		return "the program answers with a server error"
-	case strings.Contains(message, "deadline exceeded"), strings.Contains(message, "Client.Timeout"), strings.Contains(message, "timed out"):
+	case isTimeout(message):
 		return fmt.Sprintf("no answer within %d s", positive(probe.TimeoutSeconds, 1))
 	}
 	return ""

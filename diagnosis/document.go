@@ -30,7 +30,7 @@ nobody yet. *Advice* makes nothing sick or risky and stands last. What could not
 | chains[].links[] | from the cause to the last symptom |
 | chains[].explains[] | the rules whose findings the cause absorbs |
 | chains[].impact | level (outage, degraded, latent) and text |
-| chains[].since, .change | when it began; the rollout nearest before it |
+| chains[].since, .change | when it began; the rollout or change of configuration nearest before it |
 | chains[].remedy | text, command, and verb and target where algesta can do it |
 | chains[].confidence, .whyLower | high, medium or low; why it is not ranked higher or not certain |
 | healthy[] | what was checked and is fine, one sentence each |

@@ -69,6 +69,7 @@ func readinessFailing(c *instance) *finding {
 		if why := probeWhy(failed.message, c, probe); why != "" {
 			f.what = fmt.Sprintf("The readiness probe of %s fails: %s", c.container(), why)
 		}
+		c.showSlowness(f, failed.message)
 	}
 	c.tellAll(f)
 	return f

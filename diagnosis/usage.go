@@ -92,6 +92,17 @@ func (c *instance) showUsage(f *finding, name corev1.ResourceName, atLeast int) 
 	}
 }
 
+// showSlowness adds the CPU of a container that answers its probe too late: at its limit it is slowed down.
+func (c *instance) showSlowness(f *finding, message string) {
+	if !isTimeout(message) {
+		return
+	}
+	c.showUsage(f, corev1.ResourceCPU, 95)
+	if c.s.share(c.pod, c.spec, corev1.ResourceCPU) >= 95 {
+		f.remedy.Text += " Its CPU is at its limit, which slows it down: raise that limit first."
+	}
+}
+
 // usageOf is what all pods of a workload use of what they request; false when it is not known for every one of them.
 func (s *Snapshot) usageOf(w *workload, name corev1.ResourceName) (words string, ok bool) {
 	var used, requested resource.Quantity

@@ -3,6 +3,7 @@ package diagnosis_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -114,4 +115,28 @@ func TestAnAutoscalerAtItsMaximumShowsWhatItsPodsUse(t *testing.T) {
 	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, h), nil), diagnosis.Ref{})
 	require.Equal(t, []string{"autoscaler-at-max"}, rulesOf(d), d.Text())
 	require.Contains(t, d.Text(), "its pods use 190m of the 200m cpu they request (95 %)")
+}
+
+func TestACPUAtItsLimitIsEvidenceOfALateProbe(t *testing.T) {
+	t.Parallel()
+	objects := service("ms-orders", 1)
+	for _, o := range slices.Clone(objects) {
+		p, ok := o.(*corev1.Pod)
+		if !ok {
+			continue
+		}
+		p.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("200m")}
+		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{}
+		p.Status.Conditions[0].Status = corev1.ConditionFalse
+		p.Status.ContainerStatuses[0].Ready = false
+		objects = append(objects, usageOf(p.Name, []any{map[string]any{"name": "ms-orders", "usage": map[string]any{"cpu": "199m"}}}), &corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "e"}, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: p.Name}, Reason: "Unhealthy",
+			Message: "Readiness probe failed: Get \"http://10.0.0.1:3000/health\": context deadline exceeded", LastTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
+		})
+	}
+	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+	require.Equal(t, []string{"readiness-failing"}, rulesOf(d), d.Text())
+	require.Contains(t, d.Text(), "cpu 199m of its limit 200m (99 %)")
+	require.Contains(t, d.Chains[0].Remedy.Text, "raise that limit first")
+	require.Equal(t, "cpu-at-limit", d.Advice[0].Rule)
 }
