@@ -12,15 +12,22 @@ import (
 )
 
 // storeFor lends the store to commands: Go matches function types exactly, so the transaction needs this line.
-type storeFor struct{ *store.Store }
+// What it stores is redacted.
+type storeFor struct {
+	*store.Store
+	redactor *algesta.Redactor
+}
 
 // Update implements commands.Store.
 func (s storeFor) Update(ctx context.Context, f func(commands.Tx) error) error {
-	return s.Store.Update(ctx, func(tx *store.Tx) error { return f(tx) })
+	return s.Store.Update(ctx, func(tx *store.Tx) error { return f(hidingTx{tx, s.redactor}) })
 }
 
-// What a diagnosis asks of a cluster.
-var _ runbooks.Observer = (*kube.Cluster)(nil)
+// What a diagnosis and a plan ask of a cluster.
+var (
+	_ runbooks.Observer  = (*kube.Cluster)(nil)
+	_ runbooks.KeyReader = (*kube.Cluster)(nil)
+)
 
 // clusters are the configured clusters by name.
 type clusters map[string]*kube.Cluster

@@ -70,7 +70,9 @@ type ClusterConfig struct {
 	Server     string // of an Azure access without a kubeconfig
 	CAFile     string
 	Azure      kube.Azure
-	Sandbox    bool // nothing in it matters to anybody: `bot console` opens no other
+	// SecretNamespaces are where the bot may get Secrets; it needs the right in the cluster as well.
+	SecretNamespaces []string
+	Sandbox          bool // nothing in it matters to anybody: `bot console` opens no other
 }
 
 // FollowConfig is how a rollout is watched.
@@ -108,6 +110,7 @@ type clusterFile struct {
 	Server     string      `yaml:"server"`
 	CAFile     string      `yaml:"caFile"`
 	Azure      azureFile   `yaml:"azure"`
+	Secrets    []string    `yaml:"secretNamespaces"`
 	Sandbox    bool        `yaml:"sandbox"`
 }
 
@@ -225,7 +228,7 @@ func plainYAML(err error) error {
 // configKeys are all keys that a configuration may hold.
 func configKeys() []string {
 	return strings.Fields("apiVersion kind slack appTokenFile botTokenFile command teamID apiURL clusters name access kubeconfig context server caFile " +
-		"azure tenantID clientID secretFile certificateFile authorityHost sandbox environments aliases cluster namespace deployment services " +
+		"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace deployment services " +
 		"policyFile store follow soak listen")
 }
 
@@ -262,7 +265,7 @@ func (f *configFile) config() Config {
 	for _, k := range f.Clusters {
 		c.Clusters = append(c.Clusters, ClusterConfig{
 			Name: k.Name, Access: k.Access, Kubeconfig: k.Kubeconfig, Context: k.Context, Server: k.Server, CAFile: k.CAFile, Sandbox: k.Sandbox,
-			Azure: kube.Azure(k.Azure),
+			Azure: kube.Azure(k.Azure), SecretNamespaces: k.Secrets,
 		})
 	}
 	return c

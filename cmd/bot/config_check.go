@@ -64,8 +64,12 @@ func (c Config) Validate() error {
 			problems = append(problems, fmt.Errorf("environment %s: there is no cluster %q%s", e.Name, e.Cluster, meant(e.Cluster, names)))
 		}
 	}
-	if _, err := catalog.New(c.Environments, c.Services); err != nil {
+	if names, err := catalog.New(c.Environments, c.Services); err != nil {
 		problems = append(problems, err)
+	} else {
+		for _, k := range c.Clusters {
+			problems = append(problems, k.validateSecrets(names.Namespaces(k.Name)))
+		}
 	}
 	return errors.Join(problems...)
 }
@@ -119,6 +123,23 @@ func accesses() []string {
 		string(kube.InCluster), string(kube.Kubeconfig), string(kube.WorkloadIdentity), string(kube.ManagedIdentity),
 		string(kube.ClientSecret), string(kube.ClientCertificate), string(kube.AzureCLI),
 	}
+}
+
+// validateSecrets checks that the namespaces are some that environments are in: no command reaches another one.
+func (k ClusterConfig) validateSecrets(known []string) error {
+	var problems []error
+	for i, namespace := range k.SecretNamespaces {
+		if slices.Contains(k.SecretNamespaces[:i], namespace) {
+			problems = append(problems, fmt.Errorf("cluster %s: secretNamespaces has %q twice", k.Name, namespace))
+		} else if !slices.Contains(known, namespace) {
+			advice := "write one of an environment of this cluster"
+			if near := algesta.Nearest(namespace, known); near != "" {
+				advice = "did you mean " + near + "?"
+			}
+			problems = append(problems, fmt.Errorf("cluster %s: secretNamespaces has %q, which no environment is in: %s", k.Name, namespace, advice))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // Validate checks the way in.

@@ -84,6 +84,14 @@ func TestRelativePathsStartAtTheConfiguration(t *testing.T) {
 	require.Equal(t, "file:"+filepath.Join(dir, "data/algesta.db"), c.Store)
 	require.Equal(t, 10*time.Second, c.Follow.Soak)
 	require.True(t, c.Clusters[0].Sandbox)
+	require.Empty(t, c.Clusters[0].SecretNamespaces)
+}
+
+func TestSecretsAreReadWhereTheConfigurationSaysSo(t *testing.T) {
+	t.Parallel()
+	c, err := loadConfig(writeConfig(t, strings.Replace(smallConfig, "sandbox: true", "sandbox: true, secretNamespaces: [production]", 1)), tokens)
+	require.NoError(t, err)
+	require.Equal(t, []string{"production"}, c.Clusters[0].SecretNamespaces)
 }
 
 func TestWhatTheConfigurationLeavesOut(t *testing.T) {
@@ -137,6 +145,9 @@ func TestLoadConfigRefusesWhatIsWrong(t *testing.T) {
 		"another kind":               {"kind: Config", "kind: Policy", `kind is "Policy": write Config`},
 		"a misspelt key":             {"policyFile:", "policyfile:", `line 11: "policyfile" is not a key here: did you mean policyFile?`},
 		"an unknown key":             {"listen:", "telemetry:", `line 14: "telemetry" is not a key here: correct or remove it`},
+		"Secrets of elsewhere":       {"sandbox: true", "sandbox: true, secretNamespaces: [producton]", `cluster local: secretNamespaces has "producton", which no environment is in: did you mean production?`},
+		"Secrets of nowhere near":    {"sandbox: true", "sandbox: true, secretNamespaces: [kube-system]", `cluster local: secretNamespaces has "kube-system", which no environment is in: write one of an environment of this cluster`},
+		"Secrets of a place twice":   {"sandbox: true", "sandbox: true, secretNamespaces: [production, production]", `cluster local: secretNamespaces has "production" twice`},
 		"a misspelt key in a list":   {"access: kubeconfig, ", "acess: kubeconfig, ", `line 7: "acess" is not a key here: did you mean access?`},
 		"a token in the file":        {"slack:\n", "slack:\n  botToken: xoxb-1\n", `line 4: "botToken" is not a key here: did you mean botTokenFile?`},
 		"a list for a text":          {"policyFile: policy.yaml", "policyFile: [policy.yaml]", "line 11: cannot unmarshal !!seq, something else is needed here"},

@@ -7,11 +7,12 @@ import (
 	"github.com/3astronautas/algesta/kube"
 )
 
-// kubeConfig is a cluster of the configuration as kube opens it: it watches the namespaces of its environments and tells
-// the catalogue what runs there.
-func kubeConfig(c ClusterConfig, names *catalog.Catalog, log *zap.Logger) kube.Config {
+// kubeConfig is a cluster of the configuration as kube opens it: it watches the namespaces of its environments, tells
+// the catalogue what runs there, and hide what the Secrets hold that it reads.
+func kubeConfig(c ClusterConfig, names *catalog.Catalog, hide func(values [][]byte), log *zap.Logger) kube.Config {
 	return kube.Config{
 		Name: c.Name, Access: c.Access, Namespaces: names.Namespaces(c.Name), Kubeconfig: c.Kubeconfig, Context: c.Context,
 		Server: c.Server, CAFile: c.CAFile, Azure: c.Azure, Version: version, Deployments: names.Update, Log: log.Named("kube"),
+		SecretNamespaces: c.SecretNamespaces, SecretValues: hide,
 	}
 }

@@ -66,7 +66,9 @@ type rooms struct {
 
 // openRooms opens everything that needs no network: a cluster or a Slack that is away does not keep the bot from starting.
 func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error) {
-	r := &rooms{cfg: cfg, log: log, redactor: algesta.NewRedactor([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken))}
+	redactor := algesta.NewRedactor([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken))
+	log = hidingLog(log, redactor)
+	r := &rooms{cfg: cfg, log: log, redactor: redactor}
 	var err error
 	if r.policy, err = openPolicy(cfg.PolicyFile, log.Named("policy")); err != nil {
 		return nil, err
@@ -76,7 +78,7 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 	}
 	r.clusters = clusters{}
 	for _, c := range cfg.Clusters {
-		if r.clusters[c.Name], err = kube.Open(ctx, kubeConfig(c, r.catalog, log)); err != nil {
+		if r.clusters[c.Name], err = kube.Open(ctx, kubeConfig(c, r.catalog, r.hide, log)); err != nil {
 			return nil, fmt.Errorf("opening the cluster %s: %w", c.Name, err)
 		}
 	}
@@ -93,7 +95,7 @@ func (r *rooms) dispatch(d commands.Directory) error {
 	var err error
 	r.dispatcher, err = commands.New(commands.Config{
 		Command: r.cfg.Slack.Command, Parser: parser, Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
-		Clusters: r.clusters, Store: storeFor{r.store}, Redact: func(s string) string { return r.redactor.String(algesta.Clean(s)) },
+		Clusters: r.clusters, Store: storeFor{r.store, r.redactor}, Redact: func(s string) string { return r.redactor.String(algesta.Clean(s)) },
 		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"),
 	})
 	if err != nil {
@@ -155,6 +157,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 		return err
 	}
 	defer r.close(ctx)
+	log = r.log
 	transport, err := slack.New(slack.Config{
 		BotToken: cfg.Slack.BotToken, AppToken: cfg.Slack.AppToken, APIURL: cfg.Slack.APIURL, Command: cfg.Slack.Command, TeamID: cfg.Slack.TeamID,
 		Groups: r.policy.Policy().Groups(), Inbox: r.store, Outbox: r.store, Redactor: r.redactor, Log: log.Named("slack"),

@@ -28,6 +28,8 @@ type Config struct {
 	AppToken   string
 	Kubeconfig string
 	Contexts   map[string]string // cluster name → context of the kubeconfig
+	// SecretNamespaces are where the bot may get Secrets, by cluster.
+	SecretNamespaces map[string][]string
 	// Environments are YAML: the value of the configuration's environments.
 	Environments string
 	Services     string // YAML: the value of services; may be empty
@@ -86,7 +88,8 @@ func moduleRoot() (string, error) {
 func (c Config) Write() (string, error) {
 	var clusters strings.Builder
 	for name, context := range c.Contexts {
-		fmt.Fprintf(&clusters, "  - {name: %s, access: kubeconfig, kubeconfig: %q, context: %q, sandbox: true}\n", name, c.Kubeconfig, context)
+		fmt.Fprintf(&clusters, "  - {name: %s, access: kubeconfig, kubeconfig: %q, context: %q, sandbox: true, secretNamespaces: [%s]}\n",
+			name, c.Kubeconfig, context, strings.Join(c.SecretNamespaces[name], ", "))
 	}
 	services := c.Services
 	if services == "" {

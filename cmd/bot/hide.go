@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
+)
+
+// hide makes the bot's redactor know what a Secret holds, but for what is part of a name that people use: a Secret may well hold
+// "production", and without that word no answer could be read.
+func (r *rooms) hide(values [][]byte) {
+	known := strings.Join(r.words(), "\n")
+	r.redactor.Add(slices.DeleteFunc(values, func(v []byte) bool { return strings.Contains(known, strings.TrimSpace(string(v))) })...)
+}
+
+// words are the names of the configuration and of what was discovered.
+func (r *rooms) words() []string {
+	var words []string
+	for _, c := range r.cfg.Clusters {
+		words = append(words, c.Name)
+	}
+	for _, e := range r.cfg.Environments {
+		words = append(append(words, e.Name, e.Namespace), e.Aliases...)
+	}
+	for _, s := range r.cfg.Services {
+		words = append(append(words, s.Name), s.Aliases...)
+	}
+	for _, t := range r.catalog.Known(context.Background()) {
+		words = append(words, t.Service, t.Name)
+	}
+	return words
+}
+
+// hidingTx stores no secret that the redactor knows: what Slack is not to show the database is not to keep.
+type hidingTx struct {
+	*store.Tx
+	redactor *algesta.Redactor
+}
+
+// Create implements commands.RequestTx.
+func (t hidingTx) Create(r algesta.Request) error {
+	r.Plan = t.redactor.Plan(r.Plan)
+	return t.Tx.Create(r)
+}
+
+// Move implements commands.RequestTx.
+func (t hidingTx) Move(m algesta.Move) (algesta.Request, bool, error) {
+	m.Note = t.redactor.String(m.Note)
+	return t.Tx.Move(m)
+}
+
+// Post implements commands.MessageTx.
+func (t hidingTx) Post(p algesta.Post) error {
+	p.Report = t.redactor.Report(p.Report)
+	return t.Tx.Post(p)
+}
+
+// Append implements commands.MessageTx.
+func (t hidingTx) Append(e algesta.Entry) error {
+	e.Data = maps.Clone(e.Data)
+	for key, value := range e.Data {
+		if s, ok := value.(string); ok {
+			e.Data[key] = t.redactor.String(s)
+		}
+	}
+	return t.Tx.Append(e)
+}
+
+// hidingLog logs no secret that the redactor knows.
+func hidingLog(log *zap.Logger, redactor *algesta.Redactor) *zap.Logger {
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return hidingCore{core, redactor} }))
+}
+
+type hidingCore struct {
+	zapcore.Core
+	redactor *algesta.Redactor
+}
+
+// With implements zapcore.Core.
+func (c hidingCore) With(fields []zapcore.Field) zapcore.Core {
+	return hidingCore{c.Core.With(c.hide(fields)), c.redactor}
+}
+
+// Check implements zapcore.Core: without it the core inside would write the line itself.
+func (c hidingCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) {
+		return to.AddCore(e, c)
+	}
+	return to
+}
+
+// Write implements zapcore.Core.
+func (c hidingCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	e.Message = c.redactor.String(e.Message)
+	return c.Core.Write(e, c.hide(fields))
+}
+
+// hide redacts what is text. Numbers, times and the bot's own types stay as they are.
+func (c hidingCore) hide(fields []zapcore.Field) []zapcore.Field {
+	out := slices.Clone(fields)
+	for i, f := range fields {
+		switch f.Type { //nolint:exhaustive // the others hold no text
+		case zapcore.StringType:
+			out[i].String = c.redactor.String(f.String)
+		case zapcore.ErrorType, zapcore.StringerType, zapcore.ReflectType, zapcore.ArrayMarshalerType, zapcore.ObjectMarshalerType:
+			if f.Interface != nil {
+				out[i] = zap.String(f.Key, c.redactor.String(fmt.Sprint(f.Interface)))
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package algesta
+
+import "slices"
+
+// Text is the text without secrets. Who is mentioned stays.
+func (r *Redactor) Text(t Text) Text {
+	if t == nil {
+		return nil
+	}
+	out := make(Text, len(t))
+	for i, span := range t {
+		span.Text = r.String(span.Text)
+		if span.Kind == Link {
+			span.ID = r.String(span.ID)
+		}
+		out[i] = span
+	}
+	return out
+}
+
+// Report is the report without secrets, as the store may keep it.
+func (r *Redactor) Report(in Report) Report {
+	out := in
+	out.Title, out.Small = r.Text(in.Title), r.Text(in.Small)
+	out.Body, out.Buttons = slices.Clone(in.Body), slices.Clone(in.Buttons)
+	for i, b := range out.Body {
+		out.Body[i] = r.block(b)
+	}
+	for i, b := range out.Buttons {
+		out.Buttons[i].Label = r.String(b.Label)
+		if c := b.Confirm; c != nil {
+			out.Buttons[i].Confirm = &Confirm{Title: r.String(c.Title), Text: r.String(c.Text), Yes: r.String(c.Yes), No: r.String(c.No)}
+		}
+	}
+	return out
+}
+
+// Plan is the plan with its sentences without secrets. What would be written is not touched: Redacted hashes it.
+func (r *Redactor) Plan(p Plan) Plan {
+	for _, t := range []*Text{&p.Summary, &p.Nothing, &p.Done, &p.Doing, &p.Title} {
+		*t = r.Text(*t)
+	}
+	p.Facts, p.Warnings, p.Diff = r.fields(p.Facts), r.texts(p.Warnings), r.String(p.Diff)
+	return p
+}
+
+func (r *Redactor) block(b Block) Block {
+	b.Text, b.List, b.Fields, b.Pre = r.Text(b.Text), r.texts(b.List), r.fields(b.Fields), r.String(b.Pre)
+	if b.Table != nil {
+		t := Table{Head: make([]string, len(b.Table.Head)), Rows: make([][]Text, len(b.Table.Rows))}
+		for i, h := range b.Table.Head {
+			t.Head[i] = r.String(h)
+		}
+		for i, row := range b.Table.Rows {
+			t.Rows[i] = r.texts(row)
+		}
+		b.Table = &t
+	}
+	return b
+}
+
+func (r *Redactor) texts(in []Text) []Text {
+	out := slices.Clone(in)
+	for i, t := range in {
+		out[i] = r.Text(t)
+	}
+	return out
+}
+
+func (r *Redactor) fields(in []Field) []Field {
+	out := slices.Clone(in)
+	for i, f := range in {
+		out[i] = Field{Label: r.String(f.Label), Value: r.Text(f.Value)}
+	}
+	return out
+}
