@@ -25,8 +25,8 @@ func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) []string {
 	}
 	for _, i := range s.ingresses {
 		ref := refOf(KindIngress, i)
-		if !fine(ref) {
-			continue
+		if !fine(ref) || !s.knows("services", i.Namespace) || !s.knows("pods", i.Namespace) {
+			continue // whether it reaches anything is not known
 		}
 		var hosts []string
 		for _, b := range backendsOf(i) {

@@ -10,7 +10,9 @@ var kindsByWord = map[string]string{
 	"pod": KindPod, "pods": KindPod, "po": KindPod, "deployment": KindDeployment, "deploy": KindDeployment, "deployments": KindDeployment, "service": KindService, "svc": KindService,
 	"services": KindService, "ingress": KindIngress, "ing": KindIngress, "ingresses": KindIngress, "certificate": KindCertificate, "cert": KindCertificate, "certificates": KindCertificate,
 	"node": KindNode, "no": KindNode, "nodes": KindNode, "namespace": KindNamespace, "ns": KindNamespace, "statefulset": KindStatefulSet, "sts": KindStatefulSet, "daemonset": KindDaemonSet,
-	"ds": KindDaemonSet, "job": KindJob, "cronjob": KindCronJob, "cj": KindCronJob, "hpa": KindAutoscaler, "pvc": KindClaim, "pdb": KindBudget,
+	"ds": KindDaemonSet, "statefulsets": KindStatefulSet, "daemonsets": KindDaemonSet, "job": KindJob, "jobs": KindJob, "cronjob": KindCronJob, "cj": KindCronJob, "cronjobs": KindCronJob,
+	"hpa": KindAutoscaler, "horizontalpodautoscaler": KindAutoscaler, "pvc": KindClaim, "persistentvolumeclaim": KindClaim, "pdb": KindBudget, "poddisruptionbudget": KindBudget,
+	"quota": KindQuota, "resourcequota": KindQuota,
 }
 
 // Subject reads what people type, such as "ms-orders" "prod" or "pod/x" "production" or only "production", and finds what

@@ -111,8 +111,10 @@ func (o *observation) further(ctx context.Context) {
 		if sick {
 			o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{})
 			o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
-			o.space(ctx)
 		}
+	}
+	if o.sick() || o.bare() {
+		o.space(ctx)
 	}
 	o.work.Wait()
 	if o.unready() { // the chain from a certificate down to its cause
@@ -246,6 +248,11 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 	})
 }
 
+// bare says that nothing runs here: the namespace may be empty, may be going, or may not exist.
+func (o *observation) bare() bool {
+	return len(o.pods.Items)+len(o.deployments.Items)+len(o.statefulSets.Items)+len(o.daemonSets.Items)+len(o.jobs.Items) == 0
+}
+
 // space reads the namespace itself: it may be on its way out.
 func (o *observation) space(ctx context.Context) {
 	o.work.Go(func() {
@@ -256,11 +263,13 @@ func (o *observation) space(ctx context.Context) {
 		err = o.cluster.explain(attempt{"get", "namespaces", o.namespace, o.namespace}, err)
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if err != nil {
+		switch {
+		case err == nil:
+			o.objects = append(o.objects, space)
+		case errors.Is(err, algesta.ErrNotFound): // it was looked for
+		default:
 			o.unread["namespaces"] = err
-			return
 		}
-		o.objects = append(o.objects, space)
 	})
 }
 
