@@ -38,6 +38,7 @@ type options struct {
 	replace     []string // in the policy: old, new, old, new
 	rules       []rbacv1.PolicyRule
 	slack       slackd.Options
+	secrets     bool // the bot may get the Secrets of production
 	gated       bool // with gates before the API server and Slack's Web API
 	soak        time.Duration
 	before      func(w *world) // makes more objects before the bot starts
@@ -108,8 +109,14 @@ func (w *world) configure() {
 	if watch == 0 {
 		watch = soak
 	}
+	secrets := map[string][]string{}
+	if w.opts.secrets {
+		platform.LetReadSecrets(w, w.cluster, w.production)
+		secrets[platform.ClusterProduction] = []string{w.production}
+	}
 	w.config = bot.Config{
-		Dir: w.TempDir(), SlackURL: apiURL, BotToken: w.slack.BotToken(), AppToken: w.slack.AppToken(), Kubeconfig: kubeconfig,
+		SecretNamespaces: secrets,
+		Dir:              w.TempDir(), SlackURL: apiURL, BotToken: w.slack.BotToken(), AppToken: w.slack.AppToken(), Kubeconfig: kubeconfig,
 		Contexts: map[string]string{platform.ClusterProduction: platform.ClusterProduction, platform.ClusterDev: platform.ClusterDev},
 		Environments: fmt.Sprintf(`
   - {name: production, aliases: [prod], cluster: %s, namespace: %s, deployment: "{service}-production"}
