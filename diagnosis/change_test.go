@@ -77,3 +77,28 @@ func TestAMistypedIssuerAnnotationIsShown(t *testing.T) {
 	require.Contains(t, d.Text(), "cert-manager.io/clusterissuer, which cert-manager does not know")
 	require.Contains(t, d.Text(), "Correct the annotation")
 }
+
+// TestPodsOnTheirWayOutAreNoOutage has all pods of a service being replaced, as with strategy Recreate.
+func TestPodsOnTheirWayOutAreNoOutage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		until time.Duration // their deletion, grace period included
+		sick  bool
+	}{
+		"within their time": {20 * time.Second, false},
+		"long after it":     {-10 * time.Minute, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			objects := service("ms-orders", 2)
+			for _, o := range objects {
+				if p, ok := o.(*corev1.Pod); ok {
+					at := metav1.NewTime(noon.Add(c.until))
+					p.DeletionTimestamp = &at
+				}
+			}
+			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+			require.Equal(t, c.sick, len(d.Chains) > 0, d.Text())
+		})
+	}
+}

@@ -102,7 +102,7 @@ var failureClasses = []failureClass{
 	{"E3", "named target port missing", []string{"target-port-name"}, ""},
 	{"E4", "numeric target port wrong", []string{"target-port-number"}, ""},
 	{"E5", "wrong protocol", []string{"protocol-mismatch"}, ""},
-	{"E6", "only pods that are about to end", nil, "A state of every rollout, told as no ready endpoint only when it lasts."},
+	{"E6", "only pods that are about to end", nil, "A state of rollouts; it is told as no ready endpoint only when it outlasts the time that the pods were given."},
 	{"E7", "headless, external name, no selector", nil, "No fault: the rules about selectors leave such Services out."},
 	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "dependency-dns"}, ""},
 	{"E9", "traffic policy Local", []string{"local-traffic-only"}, ""},
@@ -180,11 +180,20 @@ The rules are measured against this catalogue; a test holds that each class has 
 		for _, rule := range c.rules {
 			names = append(names, "`"+rule+"`")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, strings.TrimSpace(strings.Join(names, ", ")+" "+c.otherwise))
+		if len(names) == 0 {
+			names = []string{"no rule, see below"}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, strings.Join(names, ", "))
 	}
 	b.WriteString("\n## What is not diagnosed, and why\n\nNothing is concluded about these: the objects, events and logs of the cluster do not show them.\n\n| class | what goes wrong | why it is left out |\n|---|---|---|\n")
 	for _, c := range failureClasses {
 		if c.left() {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)
+		}
+	}
+	b.WriteString("\nThese are told only in part, or otherwise than by a rule of their own:\n\n| class | what goes wrong | how far |\n|---|---|---|\n")
+	for _, c := range failureClasses {
+		if !c.left() && c.otherwise != "" {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)
 		}
 	}

@@ -223,7 +223,7 @@ func ingressBackendDown(s *Snapshot) []*finding {
 			return nil
 		}
 		pods := s.index.behind[refOf(KindService, service)]
-		if solves(i) || len(pods) == 0 && s.age(service.CreationTimestamp.Time) < 2*time.Minute {
+		if solves(i) || len(pods) == 0 && (s.age(service.CreationTimestamp.Time) < 2*time.Minute || s.changing(service)) {
 			return nil
 		}
 		if slices.ContainsFunc(pods, podReady) || slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return s.age(p.CreationTimestamp.Time) < 2*time.Minute }) {

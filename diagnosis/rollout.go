@@ -202,7 +202,7 @@ func (s *Snapshot) settling(w *workload) bool {
 		if _, refused := s.recent(w.ref, "FailedCreate"); refused {
 			return false
 		}
-		return s.justScaled(w)
+		return s.justScaled(w) || s.draining(w)
 	}
 	for _, p := range w.pods {
 		if podReady(p) {
@@ -218,6 +218,12 @@ func (s *Snapshot) settling(w *workload) bool {
 		}
 	}
 	return true
+}
+
+// draining says that pods of the workload are on their way out, within the time they were given: what comes after them,
+// as with strategy Recreate, may not have been made yet.
+func (s *Snapshot) draining(w *workload) bool {
+	return !w.leaving.IsZero() && s.now.Before(w.leaving.Add(startSlack))
 }
 
 // justScaled says that the workload was changed less than a minute ago, so its controller may still be at it.

@@ -278,7 +278,7 @@ func noReadyEndpoint(s *Snapshot) []*finding {
 		if !chooses(service) || service.Spec.PublishNotReadyAddresses || !s.knows("pods", service.Namespace) {
 			continue
 		}
-		if slices.ContainsFunc(pods, podReady) || len(pods) == 0 && !s.shouldServe(service) {
+		if slices.ContainsFunc(pods, podReady) || len(pods) == 0 && (!s.shouldServe(service) || s.changing(service)) {
 			continue
 		}
 		if !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return s.age(p.CreationTimestamp.Time) > 2*time.Minute }) && len(pods) > 0 {
@@ -306,6 +306,13 @@ func noReadyEndpoint(s *Snapshot) []*finding {
 func (s *Snapshot) shouldServe(service *corev1.Service) bool {
 	return slices.ContainsFunc(s.index.workloads, func(w *workload) bool {
 		return w.template != nil && len(w.pods) == 0 && w.ref.Kind != KindJob && w.ref.Namespace == service.Namespace && matches(service.Spec.Selector, w.template.Labels)
+	})
+}
+
+// changing says that the pods behind the Service are just being replaced by others.
+func (s *Snapshot) changing(service *corev1.Service) bool {
+	return slices.ContainsFunc(s.index.workloads, func(w *workload) bool {
+		return w.template != nil && w.desired != 0 && w.ref.Namespace == service.Namespace && s.draining(w) && matches(service.Spec.Selector, w.template.Labels)
 	})
 }
 

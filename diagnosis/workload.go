@@ -24,6 +24,7 @@ type workload struct {
 	rollout  *rollout                // of a Deployment; nil for the others
 	unread   bool                    // that not all of its pods were read: ready is what its status says
 	finished []*corev1.Pod           // Failed and Succeeded pods that are still listed
+	leaving  time.Time               // when the last of its pods that are being deleted must be gone
 }
 
 // rollout is what is special about a Deployment.
@@ -213,6 +214,8 @@ func (x *index) addPod(p *corev1.Pod) {
 		if podReady(p) {
 			w.ready++
 		}
+	default:
+		w.leaving = latest(w.leaving, p.DeletionTimestamp.Time)
 	}
 }
 
