@@ -23,6 +23,11 @@ func (s *Snapshot) clusterDNS() []Ref {
 	})
 }
 
+// resolvesNames says that a Service is a resolver: a program that cannot resolve a name says whom it asked.
+func (s *Snapshot) resolvesNames(ref Ref) bool {
+	return slices.ContainsFunc(s.index.services[ref].Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == 53 })
+}
+
 // metricsService is what stands behind the metrics API, when it does not answer.
 func (s *Snapshot) metricsService() []Ref {
 	return s.silentWith(func(service *corev1.Service) bool {
@@ -120,11 +125,6 @@ func (s *Snapshot) absent(host, namespace string) (Ref, bool) {
 	if strings.Contains(host, ".") && !strings.HasSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local") && !strings.HasSuffix(host, ".svc") {
 		return Ref{}, false
 	}
-	for _, ref := range clusterNames(host, namespace) {
-		if s.index.services[ref] != nil || !s.index.namespaces[ref.Namespace] || !s.knows("services", ref.Namespace) {
-			return Ref{}, false
-		}
-		return ref, true
-	}
-	return Ref{}, false
+	ref := clusterNames(host, namespace)[0]
+	return ref, s.index.services[ref] == nil && s.index.namespaces[ref.Namespace] && s.knows("services", ref.Namespace)
 }

@@ -321,7 +321,7 @@ func onlyProduct(texts []string) string {
 }
 
 // addressInURL is the host of a URL, after a user and a password where there are such.
-var addressInURL = regexp.MustCompile(`://(?:[^/\s@]*@)?([a-zA-Z0-9][\w.-]*)`)
+var addressInURL = regexp.MustCompile(`://(?:\S*@)?([a-zA-Z0-9][\w.-]*)`)
 
 // configuredHost is the host that the template itself sets for a product, when it sets exactly one.
 func (c *instance) configuredHost(product string) string {
@@ -384,7 +384,7 @@ func (c *instance) serviceNamed(host, line string) (Ref, bool) {
 		}
 	}
 	for _, mentioned := range inCluster.FindAllString(line, 8) {
-		if service, ok := c.s.serviceAt(mentioned, c.pod.Namespace); ok {
+		if service, ok := c.s.serviceAt(mentioned, c.pod.Namespace); ok && !c.s.resolvesNames(service) {
 			return service, true
 		}
 	}
@@ -392,16 +392,19 @@ func (c *instance) serviceNamed(host, line string) (Ref, bool) {
 }
 
 var (
-	// inCluster is a name or IP that can only be looked up in this cluster; the resolver's own address is left out by its port.
+	// inCluster is a name or IP that can only be looked up in this cluster.
 	inCluster = regexp.MustCompile(`\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
 	// told are the ways in which drivers tell whom they called when the words around differ.
-	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
+	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
 )
+
+// sourceFile is a place in a program, which looks like a host and a port.
+var sourceFile = regexp.MustCompile(`\.(?:[cm]?[jt]sx?|py|rb|go|java|kt|scala|rs|php|cs|exs?|erl|cpp|[ch]):\d`)
 
 // addressIn finds the address in a line of which only the words of the failure are known.
 func addressIn(line string) (host, port string) {
 	m := told.FindStringSubmatch(line)
-	if m == nil {
+	if m == nil || sourceFile.MatchString(m[0]) {
 		return "", ""
 	}
 	if named := firstOf(m[1:]); named != "" {

@@ -239,7 +239,7 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 			if problem == imageAuth {
 				f.subject.Namespace = c.pod.Namespace // as are the pull secrets
 			}
-			f.several = fmt.Sprintf(shared, host)
+			f.several = joint{fmt.Sprintf(shared, host), Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.pod.Name, c.pod.Namespace)}}
 		}
 		if lost, ok := c.s.recent(c.ref(), "FailedToRetrieveImagePullSecret"); ok && problem == imageAuth {
 			f.show(eventEvidence(c.ref(), lost), false)

@@ -97,7 +97,7 @@ type finding struct {
 	host    string        // where it is, when they tell
 	byProbe bool          // the kubelet ends the container because a probe fails; what the probe asks may be elsewhere
 	target  string        // of a dependency: any of these, or a Service; empty when nothing tells what is called
-	several string        // what to say instead of what when findings that differ in words were joined
+	several joint         // what to say when findings that differ in words were joined
 	pods    []*corev1.Pod // that are in this state
 	effect  effect        // what it does to those pods
 	what    string        // the beginning of the sentence, without a full stop
@@ -112,6 +112,12 @@ type finding struct {
 	measured bool
 	// overrules says that whatever else is wrong with its pods comes from it.
 	overrules bool
+}
+
+// joint is what several findings have in common.
+type joint struct {
+	what   string
+	remedy Remedy
 }
 
 // effect is what a cause does to pods.
@@ -184,8 +190,8 @@ const maxEvidence = 6
 
 func (f *finding) join(g *finding) {
 	sameHit := true
-	if f.several != "" && f.what != g.what {
-		f.what = f.several
+	if f.several.what != "" && f.what != g.what {
+		f.what, f.remedy = f.several.what, f.several.remedy
 	}
 	for _, hit := range g.hits {
 		if !slices.Contains(f.hits, hit) {

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // signature is what a log line says when a program fails for a known reason. A group of the expression, where there is
@@ -29,7 +30,7 @@ var signatures = []signature{
 	{"dependency-allow-list", regexp.MustCompile(`(?i)(?:isn't|is not|not) (?:white|allow)-?listed|IP (?:access|allow) ?-?list|no pg_hba\.conf entry|tlsv1 alert internal error|not allowed to connect to this`)},
 	{"dependency-auth", regexp.MustCompile(`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for user|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication`)},
 	{"dependency-full", regexp.MustCompile(`(?i)too many (?:clients|connections)|Connection is not available, request timed out after|QueuePool limit of size|Timeout acquiring a connection|pool (?:is )?exhausted|Timed out fetching a new connection from the connection pool|could not obtain a connection from the pool|max pool size was reached|remaining connection slots|max number of clients reached|ER_CON_COUNT_ERROR`)},
-	{"dependency-dns", regexp.MustCompile(`(?:getaddrinfo|queryA|queryAaaa) (?:ENOTFOUND|EAI_AGAIN|ENODATA)\s+([\w.-]+)|querySrv E[A-Z]+ ([\w.-]+)|UnknownHostException:? ([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp .*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address '([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|[Nn]ame resolution failed for target (?:dns:)?/*([\w.-]+)`)},
+	{"dependency-dns", regexp.MustCompile(`(?:getaddrinfo|queryA|queryAaaa) (?:ENOTFOUND|EAI_AGAIN|ENODATA)\s+([\w.-]+)|querySrv E[A-Z]+ ([\w.-]+)|UnknownHostException:? ([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp .*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address '([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|Failed to resolve '([\w.-]+)'|[Nn]ame resolution failed for target (?:dns:)?/*([\w.-]+)`)},
 	{"dependency-dns", regexp.MustCompile(`(?i)Name or service not known|Temporary failure in name resolution|Name does not resolve|nodename nor servname|could not resolve (?:the )?(?:host|address)|\bENOTFOUND\b|\bno such host\b`)},
 	{"dependency-tls", regexp.MustCompile(`(?i)certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get local issuer) certificate|x509: |CERT_HAS_EXPIRED|UNABLE_TO_VERIFY|PKIX path building failed|ERR_TLS_CERT|certificate verify failed|(?:tls|ssl)\w* handshake (?:fail|error)|ssl3_|tlsv1 alert|wrong version number|Hostname/IP does not match`)},
 	{"dependency-refused", regexp.MustCompile(`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:[Cc]onnection refused|\(111\))`)},
@@ -78,10 +79,37 @@ func (v *logView) search() explanation {
 			if m == nil {
 				continue
 			}
+			if v.overtaken(line) {
+				break
+			}
 			return explanation{id: sign.id, line: line, named: firstOf(m[1:])}
 		}
 	}
 	return explanation{}
+}
+
+var (
+	recovered   = regexp.MustCompile(`(?i)\b(?:re)?connected\b|connection (?:re-?)?(?:established|restored|opened)|successfully (?:re)?connect`)
+	stillAway   = regexp.MustCompile(`(?i)\bnot (?:yet )?(?:re)?connected|could not|cannot|failed|refused`)
+	namedErrors = regexp.MustCompile(`\b[A-Z]\w*(?:Error|Exception)\b|\bpanic:`)
+)
+
+// overtaken says that what a line complains of had passed: the program said later that it was connected, or it only
+// warned and then failed of an error with a name of its own.
+func (v *logView) overtaken(line *logTemplate) bool {
+	product := productOf("", line.example)
+	return slices.ContainsFunc(v.templates, func(t *logTemplate) bool {
+		if t.last <= line.last {
+			return false
+		}
+		if other := productOf("", t.example); product != "" && other != "" && other != product {
+			return false
+		}
+		if recovered.MatchString(t.example) && !stillAway.MatchString(t.example) {
+			return true
+		}
+		return line.severity <= severityWarning && t.severity > severityWarning && namedErrors.MatchString(t.example) && !strings.HasPrefix(t.example, "Caused by")
+	})
 }
 
 func firstOf(groups []string) string {
