@@ -36,6 +36,15 @@ func (s *Snapshot) advice(near surroundings) []Advice {
 	return given
 }
 
+// says that a chain already quotes what the advice rests on.
+func (d Diagnosis) says(a Advice) bool {
+	return slices.ContainsFunc(d.Chains, func(c Chain) bool {
+		return slices.ContainsFunc(c.Evidence, func(e Evidence) bool {
+			return e.Object == a.Evidence[0].Object && e.Field == a.Evidence[0].Field && e.Quote == a.Evidence[0].Quote
+		})
+	})
+}
+
 func (s *Snapshot) advised(rule *Rule, hints []hint) Advice {
 	first := hints[0]
 	a := Advice{Rule: rule.ID, Subject: first.subject, Text: strings.TrimSuffix(first.text, "."), Evidence: []Evidence{}, Remedy: s.redactor.String(first.remedy)}

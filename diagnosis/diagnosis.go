@@ -35,7 +35,7 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 		d.Chains[i].WhyLower = whyLower(d.Chains[i], d.Chains[0])
 	}
 	d.Healthy = s.healthy(near, touched)
-	d.Advice = s.advice(near)
+	d.Advice = slices.DeleteFunc(s.advice(near), d.says)
 	d.Verdict, d.Summary = d.conclude(s, subject)
 	return d
 }

@@ -138,5 +138,7 @@ func TestACPUAtItsLimitIsEvidenceOfALateProbe(t *testing.T) {
 	require.Equal(t, []string{"readiness-failing"}, rulesOf(d), d.Text())
 	require.Contains(t, d.Text(), "cpu 199m of its limit 200m (99 %)")
 	require.Contains(t, d.Chains[0].Remedy.Text, "raise that limit first")
-	require.Equal(t, "cpu-at-limit", d.Advice[0].Rule)
+	for _, a := range d.Advice {
+		require.NotEqual(t, "cpu-at-limit", a.Rule, "the cause has said it")
+	}
 }
