@@ -1,0 +1,337 @@
+package runbooks_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/sandbox/control"
+	"github.com/3astronautas/algesta/sandbox/platform"
+)
+
+// ward is a namespace with many broken things in it. They are made at once and fall ill side by side; each is diagnosed for itself.
+type ward struct {
+	*control.Cluster
+	bot       *kube.Cluster
+	dynamic   dynamic.Interface
+	namespace string
+}
+
+// patient is one broken thing, and what its diagnosis has to say.
+type patient struct {
+	about   string // as people type it; "deployment/" and the name of its first object when empty
+	made    []runtime.Object
+	was     string // the image tag that its Deployment ran well with before, without requests, limits and service account
+	says    string // the whole first line; "…" stands for what differs from run to run
+	quotes  string // part of the evidence
+	command string // part of the next step's command
+	clean   bool   // there is nothing to mend: says is all
+	told    bool   // only an event says so
+}
+
+func newWard(t *testing.T, c *control.Cluster) *ward {
+	t.Helper()
+	return wardIn(t, c, c.Namespace(t))
+}
+
+func wardIn(t *testing.T, c *control.Cluster, namespace string) *ward {
+	t.Helper()
+	w := &ward{Cluster: c, namespace: namespace}
+	account, err := c.CreateServiceAccount(t.Context(), namespace, "bot", platform.BotRules())
+	require.NoError(t, err)
+	w.bot = w.seenBy(t, account)
+	w.dynamic, err = dynamic.NewForConfig(c.Config)
+	require.NoError(t, err)
+	return w
+}
+
+// seenBy is the bot's view of the ward with these rights.
+func (w *ward) seenBy(t *testing.T, cfg *rest.Config) *kube.Cluster {
+	t.Helper()
+	bot, err := kube.OpenREST("sandbox", cfg, w.namespace)
+	require.NoError(t, err)
+	return bot
+}
+
+// make creates objects of any kind; those without a namespace of their own come into the ward's, and those of the whole cluster
+// are deleted after the test.
+func (w *ward) make(t *testing.T, objects ...runtime.Object) {
+	t.Helper()
+	for _, object := range objects {
+		kinds, _, err := scheme.Scheme.ObjectKinds(object)
+		require.NoError(t, err)
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+		require.NoError(t, err)
+		u := &unstructured.Unstructured{Object: fields}
+		u.SetGroupVersionKind(kinds[0])
+		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
+		resources := w.dynamic.Resource(plural)
+		switch kinds[0].Kind {
+		case "Node", "PersistentVolume", "IngressClass", "ValidatingWebhookConfiguration", "StorageClass":
+			_, err = resources.Create(t.Context(), u, metav1.CreateOptions{})
+			t.Cleanup(func() {
+				_ = resources.Delete(context.WithoutCancel(t.Context()), u.GetName(), metav1.DeleteOptions{}) // the test may have deleted it
+			})
+		default:
+			_, err = resources.Namespace(w.namespace).Create(t.Context(), u, metav1.CreateOptions{})
+		}
+		require.NoError(t, err, "making %s %s", kinds[0].Kind, u.GetName())
+	}
+}
+
+// admit makes the patients. Those who were well before are made well first, and wait for each other.
+func (w *ward) admit(t *testing.T, patients map[string]patient) {
+	t.Helper()
+	sick := map[string]appsv1.DeploymentSpec{}
+	for _, p := range patients {
+		for i, object := range p.made {
+			if d, ok := object.(*appsv1.Deployment); ok && i == 0 && p.was != "" {
+				sick[d.Name] = d.Spec
+				well := d.DeepCopy()
+				well.Spec.Paused = false
+				well.Spec.Template.Spec.Containers[0].Image = registry + p.was
+				well.Spec.Template.Spec.Containers[0].Resources = corev1.ResourceRequirements{}
+				well.Spec.Template.Spec.ServiceAccountName = ""
+				object = well
+			}
+			w.make(t, object)
+		}
+	}
+	deployments := w.Client.AppsV1().Deployments(w.namespace)
+	for name, spec := range sick {
+		w.await(t, name+" is well", func() bool {
+			d, err := deployments.Get(t.Context(), name, metav1.GetOptions{})
+			if err != nil || d.Status.AvailableReplicas < *d.Spec.Replicas {
+				return false
+			}
+			d.Spec = spec
+			_, err = deployments.Update(t.Context(), d, metav1.UpdateOptions{})
+			return err == nil
+		})
+	}
+}
+
+const patience = 90 * time.Second
+
+func (w *ward) await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	require.Eventually(t, is, patience, 100*time.Millisecond, "waiting until "+what)
+}
+
+// look is one observation, so that many diagnoses can be made of it. Logs are read anew.
+type look struct {
+	runbooks.Observer
+	objects []runtime.Object
+	unread  map[string]error
+}
+
+func (l look) Observe(context.Context, string) ([]runtime.Object, map[string]error) {
+	return l.objects, l.unread
+}
+
+// eventless is the same without the right to read events.
+func eventless(l look) look {
+	l.objects = slices.DeleteFunc(slices.Clone(l.objects), func(o runtime.Object) bool {
+		_, events := o.(*corev1.EventList)
+		return events
+	})
+	l.unread = maps.Clone(l.unread)
+	l.unread["events"] = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I may not read events.")}
+	return l
+}
+
+// diagnose looks again and again until every patient's first line is the expected one, and then asserts the rest of the answers.
+// later is how much later than now they are asked: rules wait for half a minute and more before they call a start late, and a test
+// need not. The objects, their events and their logs are what the cluster has now.
+func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]patient) {
+	t.Helper()
+	w.admit(t, patients)
+	latest, untold := map[string]diagnosis.Diagnosis{}, map[string]diagnosis.Diagnosis{}
+	done := map[string]bool{}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for len(done) < len(patients) && ctx.Err() == nil {
+		objects, unread := w.bot.Observe(ctx, w.namespace)
+		now := time.Now().Add(later)
+		for name, p := range patients {
+			if done[name] || ctx.Err() != nil {
+				continue
+			}
+			d, err := runbooks.Diagnose(ctx, look{w.bot, objects, unread}, w.namespace, now, p.subject(w.namespace))
+			if err != nil {
+				continue
+			}
+			latest[name] = d
+			if !p.pattern(w.namespace).MatchString(d.Summary) {
+				continue
+			}
+			if d, err := runbooks.Diagnose(ctx, eventless(look{w.bot, objects, unread}), w.namespace, now, p.subject(w.namespace)); err == nil {
+				untold[name], done[name] = d, true
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	for name, p := range patients {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p.requireAnswer(t, w.namespace, latest[name])
+			if !p.told {
+				require.Regexp(t, p.pattern(w.namespace), untold[name].Summary, "events expire after an hour, and the right to read them may be missing")
+			}
+		})
+	}
+}
+
+func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagnosis) {
+	t.Helper()
+	require.Regexp(t, p.pattern(namespace), d.Summary, d.Text())
+	requireNoSecret(t, d)
+	if p.clean {
+		require.Empty(t, d.Chains, d.Text())
+		return
+	}
+	require.NotEmpty(t, d.Chains)
+	first := d.Chains[0]
+	require.NotEmpty(t, first.Evidence, "no cause without evidence")
+	var quotes []string
+	for _, e := range first.Evidence {
+		quotes = append(quotes, e.Quote)
+	}
+	require.Contains(t, strings.Join(quotes, "\n"), strings.ReplaceAll(p.quotes, "NS", namespace), d.Text())
+	require.NotEmpty(t, first.Remedy.Text)
+	require.Contains(t, first.Remedy.Command, strings.ReplaceAll(p.command, "NS", namespace), d.Text())
+}
+
+func (p patient) subject(namespace string) func(*diagnosis.Snapshot) diagnosis.Ref {
+	return func(s *diagnosis.Snapshot) diagnosis.Ref {
+		if p.about != "" {
+			return s.Subject(strings.ReplaceAll(p.about, "NS", namespace), namespace)
+		}
+		return diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: namespace, Name: p.made[0].(metav1.Object).GetName()}
+	}
+}
+
+// pattern is the first line as a regular expression: NS is the ward's namespace, IMAGE and REGISTRY the sandbox's, "…" anything.
+func (p patient) pattern(namespace string) *regexp.Regexp {
+	words := strings.NewReplacer("NS", namespace, "IMAGE", strings.TrimSuffix(registry, ":"), "REGISTRY", strings.TrimSuffix(registry, "/api-gateway:"))
+	text := regexp.QuoteMeta(words.Replace(p.says))
+	return regexp.MustCompile("^" + strings.ReplaceAll(text, "…", ".+?") + "$")
+}
+
+// app is a Deployment of one pod that does what the end of its image tag says.
+func app(name, tag string, changes ...func(*appsv1.Deployment)) *appsv1.Deployment {
+	labels := map[string]string{"app": name}
+	d := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
+				Name: "app", Image: registry + tag,
+				Env:       []corev1.EnvVar{{Name: "API_PASSWORD", Value: secretValue}},
+				Resources: corev1.ResourceRequirements{Requests: amounts("cpu", "10m", "memory", "16Mi")},
+			}}}},
+		},
+	}
+	for _, change := range changes {
+		change(d)
+	}
+	return d
+}
+
+func amounts(pairs ...string) corev1.ResourceList {
+	list := corev1.ResourceList{}
+	for i := 0; i < len(pairs); i += 2 {
+		list[corev1.ResourceName(pairs[i])] = resource.MustParse(pairs[i+1])
+	}
+	return list
+}
+
+// pod changes the template's pod, container its first container, template its labels and annotations.
+func pod(change func(*corev1.PodSpec)) func(*appsv1.Deployment) {
+	return func(d *appsv1.Deployment) { change(&d.Spec.Template.Spec) }
+}
+
+func container(change func(*corev1.Container)) func(*appsv1.Deployment) {
+	return func(d *appsv1.Deployment) { change(&d.Spec.Template.Spec.Containers[0]) }
+}
+
+func replicas(n int32) func(*appsv1.Deployment) {
+	return func(d *appsv1.Deployment) { d.Spec.Replicas = &n }
+}
+
+func annotated(pairs ...string) func(*appsv1.Deployment) {
+	return func(d *appsv1.Deployment) {
+		d.Spec.Template.Annotations = map[string]string{}
+		for i := 0; i < len(pairs); i += 2 {
+			d.Spec.Template.Annotations["sandbox.algesta.io/"+pairs[i]] = pairs[i+1]
+		}
+	}
+}
+
+// mongoSecret takes the address of the database from a Secret.
+func mongoSecret(secret string) func(*appsv1.Deployment) {
+	return container(func(c *corev1.Container) {
+		c.Env = append(c.Env, corev1.EnvVar{Name: "MONGODB_URI", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: "uri",
+		}}})
+	})
+}
+
+func configEnv(name, configMap, key string) func(*appsv1.Deployment) {
+	return container(func(c *corev1.Container) {
+		c.Env = append(c.Env, corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: configMap}, Key: key,
+		}}})
+	})
+}
+
+func volume(source corev1.VolumeSource) func(*appsv1.Deployment) {
+	return pod(func(p *corev1.PodSpec) {
+		name := fmt.Sprintf("v%d", len(p.Volumes))
+		p.Volumes = append(p.Volumes, corev1.Volume{Name: name, VolumeSource: source})
+		p.Containers[0].VolumeMounts = append(p.Containers[0].VolumeMounts, corev1.VolumeMount{Name: name, MountPath: "/mnt/" + name})
+	})
+}
+
+func claimVolume(claim string) func(*appsv1.Deployment) {
+	return volume(corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim}})
+}
+
+func named(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
+
+// release takes the finalizers off an object, so that it can go.
+func (w *ward) release(t *testing.T, resource, name string) {
+	t.Helper()
+	pods := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: resource}).Namespace(w.namespace)
+	_, err := pods.Patch(context.WithoutCancel(t.Context()), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+}
