@@ -115,16 +115,16 @@ func (r reference) lacks(have []string) []algesta.Text {
 	if len(missing) == 0 {
 		return nil
 	}
-	word := "key"
+	which := algesta.Say("key {}", algesta.Name(missing[0]))
 	if len(missing) > 1 {
-		word = "keys"
+		which = algesta.Say("keys {}", list(missing))
 	}
-	said := algesta.Say("{} {} has no {} {}, so no pod of this version can start.", r.kind, algesta.Name(quote(r.name)), word, algesta.Name(list(missing)))
+	said := algesta.Say("{} {} has no {}, so no pod of this version can start.", r.kind, algesta.Name(quote(r.name)), which)
 	switch {
 	case len(have) == 0:
 		said = said.Then("It has no keys at all.")
 	case len(have) <= mostKeys:
-		said = said.Then("It has {}.", algesta.Name(quote(list(have))))
+		said = said.Then("It has {}.", quote(list(have)))
 	}
 	return []algesta.Text{said}
 }
