@@ -52,6 +52,20 @@ func (w *ward) bound(name, zone string) []runtime.Object {
 	return made(v, c)
 }
 
+// lose makes a bound claim and deletes its volume.
+func (w *ward) lose(t *testing.T, name string) {
+	t.Helper()
+	w.make(t, w.bound(name, "")...)
+	w.await(t, "the claim is bound", func() bool {
+		c, err := w.Client.CoreV1().PersistentVolumeClaims(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
+		return err == nil && c.Status.Phase == corev1.ClaimBound
+	})
+	volumes := w.Client.CoreV1().PersistentVolumes()
+	require.NoError(t, volumes.Delete(t.Context(), w.namespace+"-"+name, metav1.DeleteOptions{}))
+	_, err := volumes.Patch(t.Context(), w.namespace+"-"+name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+}
+
 func apart(pod *corev1.PodSpec) {
 	pod.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
 		TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "apart"}},
@@ -72,6 +86,7 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "spread"}},
 		}}
 	})
+	w.lose(t, "lost")
 	w.diagnose(t, 3*time.Minute, map[string]patient{ // a claim may wait for two minutes
 		"cpu": {
 			made:    made(app("cpu", "12345", requests("cpu", "64"))),
@@ -137,6 +152,11 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			about: "pvc/idle", made: made(claim("idle", "fast-"+w.namespace)),
 			told: true, says: "PersistentVolumeClaim idle asks for StorageClass fast-NS, which does not exist.",
 			command: "kubectl describe persistentvolumeclaim/idle -n NS",
+		},
+		"a claim whose volume was deleted": {
+			about:   "pvc/lost",
+			says:    "PersistentVolumeClaim lost has lost its volume NS-lost.",
+			command: "kubectl describe persistentvolumeclaim/lost -n NS",
 		},
 		"a volume in another zone": {
 			made:    append(made(app("zone", "12345", claimVolume("zone"))), w.bound("zone", "eastus-9")...),

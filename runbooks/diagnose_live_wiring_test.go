@@ -130,7 +130,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 			says: "Ingresses twice and twice-copy both claim twice.example.com/; the older one wins.", command: "kubectl get ingress",
 		},
 		"a TLS Secret that cannot be looked at": { // without the right to read Secrets, it is not called missing
-			about: "ingress/tls", clean: true,
+			about: "ingress/tls", clean: true, hole: "secrets",
 			made: made(ingressOf("tls", class, "tls", 80, func(i *networkingv1.Ingress) {
 				i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"tls.example.com"}, SecretName: "tls-missing"}}
 			}), serviceOf("tls", http), app("tls", "12346", httpPort)),
