@@ -13,8 +13,9 @@ import (
 
 // fit is why a pod fits on no node, computed for every node and every constraint.
 type fit struct {
-	nodes []nodeFit
-	whole bool // the pods of all namespaces were read, those of kube-system too, so what is free is exact
+	nodes  []nodeFit
+	wanted []nodeFit // those that the pod asks for by its selector; all of them when there is none
+	whole  bool      // the pods of all namespaces were read, those of kube-system too, so what is free is exact
 }
 
 type nodeFit struct {
@@ -89,6 +90,7 @@ func (s *Snapshot) fit(p *corev1.Pod, rooms []nodeRoom) fit {
 		}
 		f.nodes = append(f.nodes, n)
 	}
+	f.wanted = askedFor(f.nodes)
 	return f
 }
 
@@ -280,18 +282,23 @@ func (f fit) most(p *corev1.Pod, name corev1.ResourceName) string {
 	return fmt.Sprintf(" (at most %s is free)", best.String())
 }
 
-// wanted are the nodes that the pod asks for; all of them when there is none.
-func (f fit) wanted() []nodeFit {
-	wanted := slices.DeleteFunc(slices.Clone(f.nodes), func(n nodeFit) bool { return slices.Contains(n.blocks, blockSelector) })
-	if len(wanted) == 0 {
-		return f.nodes
+// askedFor are the nodes that the pod asks for; all of them when there is none.
+func askedFor(nodes []nodeFit) []nodeFit {
+	var asked []nodeFit
+	for _, n := range nodes {
+		if !slices.Contains(n.blocks, blockSelector) {
+			asked = append(asked, n)
+		}
 	}
-	return wanted
+	if len(asked) == 0 {
+		return nodes
+	}
+	return asked
 }
 
 func (f fit) taints() []string {
 	var found []string
-	for _, n := range f.wanted() {
+	for _, n := range f.wanted {
 		for _, t := range n.taints {
 			if !slices.Contains(found, t) {
 				found = append(found, t)
@@ -303,7 +310,7 @@ func (f fit) taints() []string {
 
 func (f fit) cordoned() []string {
 	var names []string
-	for _, n := range f.wanted() {
+	for _, n := range f.wanted {
 		if n.node.Spec.Unschedulable {
 			names = append(names, "Node "+n.node.Name)
 		}
@@ -314,7 +321,7 @@ func (f fit) cordoned() []string {
 // perNode says for the first nodes what keeps the pod off.
 func (f fit) perNode() []Evidence {
 	var lines []Evidence
-	for _, n := range f.wanted() {
+	for _, n := range f.wanted {
 		if len(n.blocks) == 0 || len(lines) == 3 {
 			continue
 		}
@@ -355,7 +362,7 @@ func amount(free corev1.ResourceList, name corev1.ResourceName) string {
 // residual are the other constraints, on nodes that the named one blocks, which the scheduler does not mention.
 func (f fit) residual(named block) []string {
 	seen := map[block]bool{}
-	for _, n := range f.wanted() {
+	for _, n := range f.wanted {
 		if len(n.blocks) == 1 && n.blocks[0] == named {
 			return nil // there is a node that would take it then
 		}

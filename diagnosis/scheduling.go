@@ -158,7 +158,7 @@ func (p *pending) mainBlock(message string) block {
 
 // elsewhere are the constraints that only keep the pod off nodes which it cannot use anyway.
 func (f fit) elsewhere() []block {
-	wanted := f.wanted()
+	wanted := f.wanted
 	if len(wanted) == 0 || slices.Contains(wanted[0].blocks, blockSelector) {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (f fit) elsewhere() []block {
 func (f fit) trouble() []string {
 	const by = "node.kubernetes.io/"
 	var words []string
-	for _, n := range f.wanted() {
+	for _, n := range f.wanted {
 		for _, taint := range n.taints {
 			if !strings.HasPrefix(taint, by) {
 				return nil

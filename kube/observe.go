@@ -94,9 +94,11 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 func (o *observation) further(ctx context.Context) {
 	sick := o.sick() // before further lists write down what they could not read
 	o.secrets(ctx)
+	if sick || len(o.ingresses.Items) > 0 {
+		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
+	}
 	if len(o.ingresses.Items) > 0 {
 		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
-		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
 		if slices.ContainsFunc(o.ingresses.Items, func(i networkingv1.Ingress) bool { return len(i.Spec.TLS) > 0 }) {
 			o.certificates(ctx)
 		}
@@ -113,7 +115,7 @@ func (o *observation) further(ctx context.Context) {
 			o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
 		}
 	}
-	if o.sick() || o.bare() {
+	if sick || o.bare() {
 		o.space(ctx)
 	}
 	o.work.Wait()

@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/kube"
@@ -105,7 +104,7 @@ func (i *issuance) make(t *testing.T, kind, name string, owner *unstructured.Uns
 	made.SetGroupVersionKind(schema.GroupVersionKind{Group: resource.Group, Version: "v1", Kind: kind})
 	made.SetName(name)
 	if owner != nil { // with its real UID: the garbage collector deletes what belongs to nobody
-		made.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: owner.GetAPIVersion(), Kind: owner.GetKind(), Name: owner.GetName(), UID: owner.GetUID(), Controller: ptr.To(true)}})
+		made.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: owner.GetAPIVersion(), Kind: owner.GetKind(), Name: owner.GetName(), UID: owner.GetUID(), Controller: new(true)}})
 	}
 	client := dynamic.ResourceInterface(i.client.Resource(resource))
 	if kind != "ClusterIssuer" {
@@ -140,9 +139,9 @@ func (i *issuance) ingress(t *testing.T) {
 	made, err := i.Client.NetworkingV1().Ingresses(i.namespace).Create(t.Context(), &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{Name: "edge", Annotations: map[string]string{"cert-manager.io/cluster-issuer": "letsencrypt"}},
 		Spec: networkingv1.IngressSpec{
-			IngressClassName: ptr.To("nginx"), TLS: []networkingv1.IngressTLS{{Hosts: []string{host}, SecretName: "gateway-tls"}},
+			IngressClassName: new("nginx"), TLS: []networkingv1.IngressTLS{{Hosts: []string{host}, SecretName: "gateway-tls"}},
 			Rules: []networkingv1.IngressRule{{Host: host, IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
-				Path: "/", PathType: ptr.To(networkingv1.PathTypePrefix),
+				Path: "/", PathType: new(networkingv1.PathTypePrefix),
 				Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "gateway", Port: networkingv1.ServiceBackendPort{Number: 80}}},
 			}}}}}},
 		},
