@@ -13,27 +13,36 @@ import (
 	"github.com/3astronautas/algesta/diagnosis"
 )
 
+// around is what stands on the nodes now.
+type around struct {
+	nodes             corev1.NodeList
+	pods              corev1.PodList // of all namespaces
+	nodesErr, podsErr error
+}
+
+// read fills it side by side.
+func (a *around) read(ctx context.Context, c Cluster) {
+	var reading sync.WaitGroup
+	reading.Go(func() { a.nodesErr = c.List(ctx, "", "", &a.nodes) })
+	reading.Go(func() { a.podsErr = c.List(ctx, "", "", &a.pods) })
+	reading.Wait()
+}
+
 // nodeWarnings says whether so many more pods of the template find room on the nodes now. A quota that has room says nothing
 // about nodes, and the API server takes a change whose pods will wait forever.
-func (s scene) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {
+func (s scene) nodeWarnings(template corev1.PodTemplateSpec, extra int32) []algesta.Text {
 	if extra <= 0 {
 		return nil
 	}
-	var nodes corev1.NodeList
-	var pods corev1.PodList
-	var nodesErr, podsErr error
-	var reading sync.WaitGroup
-	reading.Go(func() { nodesErr = c.List(ctx, "", "", &nodes) })
-	reading.Go(func() { podsErr = c.List(ctx, "", "", &pods) })
-	reading.Wait()
+	nodes, pods, nodesErr, podsErr := s.around.nodes, s.around.pods.Items, s.around.nodesErr, s.around.podsErr
 	if nodesErr != nil {
 		return []algesta.Text{notChecked("room on the nodes", nodesErr)}
 	}
 	if podsErr != nil { // the pods of the namespace are known in any case: what they leave free is at most what is free
-		pods.Items = s.ownPods()
+		pods = s.ownPods()
 	}
 	template = s.withDefaults(template)
-	placed := diagnosis.Place(template, s.d.Namespace, int(extra), nodes.Items, pods.Items)
+	placed := diagnosis.Place(template, s.d.Namespace, int(extra), nodes.Items, pods)
 	if placed.Pods >= int(extra) {
 		if podsErr != nil {
 			return []algesta.Text{notChecked("room on the nodes", podsErr)}

@@ -60,7 +60,7 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	p.Undo = &algesta.Offer{Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from)}}
 	room := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, max(0, to-from))
 	p.Facts = []algesta.Field{{Label: "pods", Value: s.scaleFact(from, to, room)}}
-	p.Warnings = append(s.scaleWarnings(to, room), s.nodeWarnings(ctx, c, s.d.Spec.Template, to-from)...)
+	p.Warnings = append(s.scaleWarnings(to, room), s.nodeWarnings(s.d.Spec.Template, to-from)...)
 	p.Warnings = append(p.Warnings, s.ownerWarnings()...)
 	p.Warnings = append(p.Warnings, s.unchecked...)
 	return p, nil
