@@ -18,6 +18,8 @@ const (
 	editWindow   = time.Minute     // chat.update takes 50 in any minute
 	maxEdits     = 40              // of ours in the window (design.md, decision 15)
 	maxProgress  = 26              // of them, so that an end always finds room
+	leastShare   = 6               // of progress alone, however many changes are under way
+	finalEdits   = 3               // of one change: its buttons go, its card turns green, its card says the end
 	progressGap  = 2500 * time.Millisecond
 	whisperEvery = 700 * time.Millisecond // chat.postEphemeral takes 100 a minute
 )
@@ -76,11 +78,18 @@ type pacer struct {
 	team     *rate.Limiter
 	whispers *rate.Limiter
 	progress *rate.Limiter
-	edits    []time.Time          // in the last window
+	edits    []edit               // in the last window
 	edited   map[int64]time.Time  // last edit of a message, for turns
 	resting  map[string]time.Time // methods that Slack has told to wait
 	busy     map[int64]way        // under way, or done and not yet recorded
 	known    map[int64]memory
+}
+
+// edit is one that was made.
+type edit struct {
+	at    time.Time
+	final bool
+	of    string // the command
 }
 
 func newPacer(now time.Time) *pacer {
@@ -188,13 +197,16 @@ func (p *pacer) room(most int, w way) time.Duration {
 // editLater keeps the one budget of all edits. Progress gets a turn every progressGap, whichever message waited longest, so the
 // interval of each grows with their number; ends take what is left of the window.
 func (p *pacer) editLater(o algesta.Outgoing, now time.Time) time.Duration {
-	p.edits = slices.DeleteFunc(p.edits, func(t time.Time) bool { return now.Sub(t) >= editWindow })
+	p.edits = slices.DeleteFunc(p.edits, func(e edit) bool { return now.Sub(e.at) >= editWindow })
 	most := maxEdits
 	if !o.Post.Final {
 		most = maxProgress
 	}
 	if n := len(p.edits); n >= most {
-		return p.edits[n-most].Add(editWindow).Sub(now)
+		return p.edits[n-most].at.Add(editWindow).Sub(now)
+	}
+	if d := p.shareLater(o, now); d > 0 {
+		return d
 	}
 	if d := p.room(maxUpdates, byEdit); d > 0 {
 		return d
@@ -204,8 +216,28 @@ func (p *pacer) editLater(o algesta.Outgoing, now time.Time) time.Duration {
 			return d
 		}
 	}
-	p.edits = append(p.edits, now)
+	p.edits = append(p.edits, edit{now, o.Post.Final, o.Post.Command})
 	p.edited[o.ID] = now
+	return 0
+}
+
+// shareLater holds progress back when many changes are under way: their ends, which may come all at once, need the window.
+func (p *pacer) shareLater(o algesta.Outgoing, now time.Time) time.Duration {
+	if o.Post.Final {
+		return 0
+	}
+	open := map[string]bool{o.Post.Command: true}
+	var progress []edit
+	for _, e := range p.edits {
+		open[e.of] = true
+		if !e.final {
+			progress = append(progress, e)
+		}
+	}
+	share := max(leastShare, maxEdits-finalEdits*len(open))
+	if n := len(progress); n >= share {
+		return progress[n-share].at.Add(editWindow).Sub(now)
+	}
 	return 0
 }
 

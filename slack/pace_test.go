@@ -113,6 +113,44 @@ func TestTenRolloutsAtOnce(t *testing.T) {
 	}
 }
 
+// Ten changes that are approved, followed and ended within one minute need three final edits each.
+func TestTenShortRolloutsEndInTheMinuteOfTheirApproval(t *testing.T) {
+	t.Parallel()
+	c := newClock(t)
+	const rollouts = 10
+	var ended time.Time
+	c.run(40*time.Second, func(elapsed time.Duration) {
+		for n := range rollouts {
+			post := func(kind algesta.PostKind, final bool) {
+				c.box.post(algesta.Post{Command: "c-" + strconv.Itoa(n), Kind: kind, Channel: "C" + strconv.Itoa(n), Final: final, Report: say(elapsed.String())})
+			}
+			switch {
+			case elapsed == 0:
+				post(algesta.CardPost, false)
+				post(algesta.PlanPost, false)
+				post(algesta.ProgressPost, false)
+			case elapsed == 5*time.Second:
+				post(algesta.PlanPost, true)
+			case elapsed > 5*time.Second && elapsed < 30*time.Second && elapsed%time.Second == 0:
+				post(algesta.CardPost, false)
+				post(algesta.ProgressPost, false)
+			case elapsed == 30*time.Second:
+				post(algesta.CardPost, true)
+			case elapsed == 32*time.Second:
+				ended = c.now
+				post(algesta.CardPost, true)
+			}
+		}
+	})
+	for _, r := range c.box.rows {
+		if r.Post.Kind == algesta.CardPost {
+			last, ok := c.seen[r.ID][r.Rev]
+			require.True(t, ok, "the end of %s is not visible", r.Post.Command)
+			require.LessOrEqual(t, last.Sub(ended), 5*time.Second, r.Post.Command)
+		}
+	}
+}
+
 func TestOneRolloutIsEditedEveryFewSeconds(t *testing.T) {
 	t.Parallel()
 	c := newClock(t)
