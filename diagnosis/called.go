@@ -1,0 +1,256 @@
+package diagnosis
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// products are known by their port or by words of their drivers.
+var products = []struct {
+	name, port string
+	says       *regexp.Regexp
+	variable   *regexp.Regexp // of the environment variables that usually hold the address
+}{
+	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth`), regexp.MustCompile(`(?i)mongo`)},
+	{"PostgreSQL", "5432", regexp.MustCompile(`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`), regexp.MustCompile(`(?i)postgres|^PG|DATABASE`)},
+	{"MySQL", "3306", regexp.MustCompile(`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|ER_[A-Z_]+|Access denied for user`), regexp.MustCompile(`(?i)mysql|DATABASE`)},
+	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
+	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED`), regexp.MustCompile(`(?i)amqp|rabbit`)},
+	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable`), regexp.MustCompile(`(?i)kafka`)},
+	{"Elasticsearch", "9200", regexp.MustCompile(`(?i)elasticsearch|opensearch`), regexp.MustCompile(`(?i)elastic|opensearch`)},
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func splitAddress(named string) (host, port string) {
+	if host, port, err := net.SplitHostPort(named); err == nil {
+		return host, port
+	}
+	return strings.TrimPrefix(named, "_mongodb._tcp."), ""
+}
+
+// called is what a program called, as far as its log and its template tell.
+type called struct {
+	words   string // for the sentence
+	subject Ref
+	product string // "MongoDB"; empty when nothing tells
+	host    string // without its port; empty when nothing tells
+}
+
+// target is what is known of it.
+func (to called) target() string {
+	if to.subject.Kind == KindService {
+		return to.subject.Name
+	}
+	return to.product + to.host
+}
+
+// dependency names what the program called: a Service of the cluster, a product at an address, or only a product.
+func (c *instance) dependency(why explanation) called {
+	line := why.line.example
+	host, port := splitAddress(why.named)
+	if host == "" {
+		host, port = addressIn(line)
+	}
+	to := called{product: productOf(port, line), host: host}
+	if to.product == "" && port == "" {
+		to.product = c.productAround()
+	}
+	if host == "" && to.product != "" {
+		to.host = c.configuredHost(to.product)
+		host = to.host
+	}
+	if service, ok := c.serviceNamed(host, line); ok {
+		to.words, to.subject = "Service "+service.Name, service
+		return to
+	}
+	if service, ok := c.silentInTemplate(); ok && host == "" {
+		to.words, to.subject = "Service "+service.Name, service
+		return to
+	}
+	name := strings.Trim(host+":"+port, ":")
+	if host != "" && port == "" {
+		name = host
+	}
+	namespace := c.pod.Namespace
+	switch {
+	case isLoopback(host):
+		to.words = fmt.Sprintf("%s (the pod itself)", strings.TrimSpace(to.product+" at "+name))
+		to.subject = Ref{KindDependency, namespace, name + " in " + c.owner.ref.Name}
+	case to.product != "" && name != "":
+		to.words, to.subject = to.product+" at "+name, Ref{KindDependency, namespace, name}
+	case to.product != "":
+		to.words, to.subject = to.product, Ref{KindDependency, namespace, to.product}
+	case name != "":
+		to.words, to.subject = name, Ref{KindDependency, namespace, name}
+	default:
+		to.words, to.subject = "what "+c.owner.ref.Name+" calls", Ref{KindDependency, namespace, "called by " + c.owner.ref.Name}
+	}
+	return to
+}
+
+// productAround finds the product in the other lines of trouble, or in the addresses of the template, when the line that
+// explains does not tell; nothing when they tell of several.
+func (c *instance) productAround() string {
+	var texts []string
+	for _, t := range c.log.templates {
+		if t.severity >= severityWarning {
+			texts = append(texts, t.example)
+		}
+	}
+	if found := onlyProduct(texts); found != "" {
+		return found
+	}
+	texts = nil
+	for _, env := range c.spec.Env {
+		if scheme, _, ok := strings.Cut(env.Value, "://"); ok {
+			texts = append(texts, scheme)
+		}
+	}
+	return onlyProduct(texts)
+}
+
+func onlyProduct(texts []string) string {
+	found := ""
+	for _, text := range texts {
+		switch product := productOf("", text); product {
+		case "", found:
+		default:
+			if found != "" {
+				return ""
+			}
+			found = product
+		}
+	}
+	return found
+}
+
+// addressInURL is the host of a URL, after a user and a password where there are such.
+var addressInURL = regexp.MustCompile(`://(?:\S*@)?([a-zA-Z0-9][\w.-]*)`)
+
+// configuredHost is the host that the template itself sets for a product, when it sets exactly one.
+func (c *instance) configuredHost(product string) string {
+	found := ""
+	for _, env := range c.spec.Env {
+		m := addressInURL.FindStringSubmatch(env.Value)
+		if m == nil || productOf("", strings.SplitN(env.Value, "://", 2)[0]) != product {
+			continue
+		}
+		if found != "" && found != m[1] {
+			return ""
+		}
+		found = m[1]
+	}
+	return found
+}
+
+func productOf(port, line string) string {
+	for _, p := range products {
+		if p.port == port {
+			return p.name
+		}
+	}
+	for _, p := range products {
+		if p.says.MatchString(line) {
+			return p.name
+		}
+	}
+	return ""
+}
+
+// silentInTemplate is the Service without a ready pod that the template names in a variable, when there is exactly one:
+// what a program calls that does not say whom it called.
+func (c *instance) silentInTemplate() (Ref, bool) {
+	found := Ref{}
+	for _, env := range c.spec.Env {
+		for _, host := range hostInValue.FindAllString(env.Value, 8) {
+			service, ok := c.s.serviceAt(host, c.pod.Namespace)
+			if !ok || service == found || !c.s.silent(service) {
+				continue
+			}
+			if found != (Ref{}) {
+				return Ref{}, false
+			}
+			found = service
+		}
+	}
+	return found, found != (Ref{})
+}
+
+// hostInValue are the parts of a value that may be host names.
+var hostInValue = regexp.MustCompile(`[a-z0-9][a-z0-9.-]*`)
+
+// serviceNamed finds the Service of the cluster that a line is about: at the address it complains of, or at another
+// cluster name or IP that it mentions.
+func (c *instance) serviceNamed(host, line string) (Ref, bool) {
+	if host != "" {
+		if service, ok := c.s.serviceAt(host, c.pod.Namespace); ok {
+			return service, true
+		}
+	}
+	for _, mentioned := range inCluster.FindAllString(line, 8) {
+		if service, ok := c.s.serviceAt(mentioned, c.pod.Namespace); ok && !c.s.resolvesNames(service) {
+			return service, true
+		}
+	}
+	return Ref{}, false
+}
+
+var (
+	// inCluster is a name or IP that can only be looked up in this cluster.
+	inCluster = regexp.MustCompile(`\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
+	// told are the ways in which drivers tell whom they called when the words around differ.
+	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
+)
+
+// sourceFile is a place in a program, which looks like a host and a port.
+var sourceFile = regexp.MustCompile(`\.(?:[cm]?[jt]sx?|py|rb|go|java|kt|scala|rs|php|cs|exs?|erl|cpp|[ch]):\d`)
+
+// addressIn finds the address in a line of which only the words of the failure are known.
+func addressIn(line string) (host, port string) {
+	m := told.FindStringSubmatch(line)
+	if m == nil || sourceFile.MatchString(m[0]) {
+		return "", ""
+	}
+	if named := firstOf(m[1:]); named != "" {
+		return splitAddress(named)
+	}
+	return m[0], ""
+}
+
+// configuredBy says where the address of a product comes from, as far as the template tells.
+func (c *instance) configuredBy(product string) (words string, source Ref) {
+	for _, p := range products {
+		if p.name != product {
+			continue
+		}
+		for _, env := range c.spec.Env {
+			if !p.variable.MatchString(env.Name) {
+				continue
+			}
+			if ref := envSource(env, c.pod.Namespace); ref != (Ref{}) {
+				return fmt.Sprintf("%s (variable %s)", ref.words(), env.Name), ref
+			}
+			return "variable " + env.Name, Ref{}
+		}
+	}
+	return "the service's configuration", Ref{}
+}
+
+func envSource(env corev1.EnvVar, namespace string) Ref {
+	switch {
+	case env.ValueFrom == nil:
+	case env.ValueFrom.SecretKeyRef != nil:
+		return Ref{KindSecret, namespace, env.ValueFrom.SecretKeyRef.Name}
+	case env.ValueFrom.ConfigMapKeyRef != nil:
+		return Ref{KindConfigMap, namespace, env.ValueFrom.ConfigMapKeyRef.Name}
+	}
+	return Ref{}
+}

@@ -1,0 +1,328 @@
+package diagnosis
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// index is what the rules look up; it is built once from the sorted lists.
+type index struct {
+	workloads   []*workload
+	byRef       map[Ref]*workload
+	podOwner    map[*corev1.Pod]*workload
+	podsOn      map[string][]*corev1.Pod // by node name
+	services    map[Ref]*corev1.Service
+	behind      map[Ref][]*corev1.Pod // by Service: the live pods its selector matches
+	sets        map[Ref]*appsv1.ReplicaSet
+	nodes       map[string]*corev1.Node
+	claims      map[Ref]*corev1.PersistentVolumeClaim
+	namespaces  map[string]bool // whose pods or services were read
+	downstream  map[Ref][]Ref   // who suffers when this does
+	endpointsOf map[Ref][]*sliceRef
+}
+
+func newIndex(s *Snapshot) index {
+	x := index{
+		byRef: map[Ref]*workload{}, podOwner: make(map[*corev1.Pod]*workload, len(s.pods)), podsOn: map[string][]*corev1.Pod{},
+		services: map[Ref]*corev1.Service{}, behind: map[Ref][]*corev1.Pod{}, sets: map[Ref]*appsv1.ReplicaSet{},
+		nodes: map[string]*corev1.Node{}, claims: map[Ref]*corev1.PersistentVolumeClaim{}, namespaces: map[string]bool{},
+		downstream: map[Ref][]Ref{}, endpointsOf: map[Ref][]*sliceRef{},
+	}
+	for _, n := range s.nodes {
+		x.nodes[n.Name] = n
+	}
+	for _, c := range s.claims {
+		x.claims[refOf(KindClaim, c)] = c
+	}
+	x.addWorkloads(s)
+	for _, p := range s.pods {
+		x.addPod(p)
+	}
+	for _, w := range x.workloads {
+		if w.rollout != nil {
+			slices.SortStableFunc(w.rollout.sets, func(a, b *appsv1.ReplicaSet) int {
+				return cmp.Or(cmp.Compare(revisionOf(b), revisionOf(a)), b.CreationTimestamp.Compare(a.CreationTimestamp.Time))
+			})
+		}
+	}
+	slices.SortFunc(x.workloads, func(a, b *workload) int { return compareRefs(a.ref, b.ref) })
+	x.trustStatus(s)
+	x.addServices(s)
+	x.addSlices(s)
+	x.connect(s)
+	return x
+}
+
+// trustStatus takes the ready pods of a workload from its status where not all pods were read.
+func (x *index) trustStatus(s *Snapshot) {
+	said := func(ref Ref, ready int32) {
+		if w := x.byRef[ref]; w != nil && !s.knows("pods", ref.Namespace) {
+			w.unread = true
+			w.ready = max(w.ready, int(ready))
+		}
+	}
+	for _, d := range s.deployments {
+		said(refOf(KindDeployment, d), d.Status.ReadyReplicas)
+	}
+	for _, o := range s.statefulSets {
+		said(refOf(KindStatefulSet, o), o.Status.ReadyReplicas)
+	}
+	for _, o := range s.daemonSets {
+		said(refOf(KindDaemonSet, o), o.Status.NumberReady)
+	}
+	for _, o := range s.replicaSets {
+		said(refOf(KindReplicaSet, o), o.Status.ReadyReplicas)
+	}
+}
+
+func (x *index) workload(ref Ref, desired int, template *corev1.PodTemplateSpec) *workload {
+	if w := x.byRef[ref]; w != nil {
+		return w
+	}
+	w := &workload{ref: ref, desired: desired, template: template}
+	x.byRef[ref] = w
+	x.workloads = append(x.workloads, w)
+	return w
+}
+
+func (x *index) addWorkloads(s *Snapshot) {
+	for _, d := range s.deployments {
+		w := x.workload(refOf(KindDeployment, d), orOne(d.Spec.Replicas), &d.Spec.Template)
+		w.rollout = &rollout{deployment: d}
+	}
+	for _, r := range s.replicaSets {
+		x.sets[refOf(KindReplicaSet, r)] = r
+		owner := controllerOf(r)
+		if owner == nil {
+			x.workload(refOf(KindReplicaSet, r), orOne(r.Spec.Replicas), &r.Spec.Template)
+			continue
+		}
+		if w := x.byRef[Ref{owner.Kind, r.Namespace, owner.Name}]; w != nil && w.rollout != nil {
+			w.rollout.sets = append(w.rollout.sets, r)
+		}
+	}
+	for _, o := range s.statefulSets {
+		x.workload(refOf(KindStatefulSet, o), orOne(o.Spec.Replicas), &o.Spec.Template)
+	}
+	for _, o := range s.daemonSets {
+		x.workload(refOf(KindDaemonSet, o), int(o.Status.DesiredNumberScheduled), &o.Spec.Template)
+	}
+	for _, o := range s.jobs {
+		x.workload(refOf(KindJob, o), orOne(o.Spec.Parallelism), &o.Spec.Template)
+	}
+}
+
+func orOne(n *int32) int {
+	if n == nil {
+		return 1
+	}
+	return int(*n)
+}
+
+func (x *index) addPod(p *corev1.Pod) {
+	x.namespaces[p.Namespace] = true
+	if p.Spec.NodeName != "" && !over(p) {
+		x.podsOn[p.Spec.NodeName] = append(x.podsOn[p.Spec.NodeName], p)
+	}
+	w := x.ownerOf(p)
+	x.podOwner[p] = w
+	switch {
+	case over(p):
+		w.finished = append(w.finished, p)
+	case p.DeletionTimestamp == nil:
+		w.pods = append(w.pods, p)
+		if podReady(p) {
+			w.ready++
+		}
+	default:
+		w.leaving = latest(w.leaving, p.DeletionTimestamp.Time)
+	}
+}
+
+// ownerOf finds the workload of a pod. When its ReplicaSet was not read, the hash that the Deployment controller puts
+// in the pod's labels and into the ReplicaSet's name tells the Deployment.
+func (x *index) ownerOf(p *corev1.Pod) *workload {
+	owner := controllerOf(p)
+	if owner == nil || owner.Kind == KindNode { // a static pod is owned by its node, which does not manage it
+		return x.workload(refOf(KindPod, p), 1, nil)
+	}
+	ref := Ref{owner.Kind, p.Namespace, owner.Name}
+	if owner.Kind == KindReplicaSet {
+		if set := x.sets[ref]; set != nil {
+			if above := controllerOf(set); above != nil {
+				ref = Ref{above.Kind, p.Namespace, above.Name}
+			}
+		} else if name, found := strings.CutSuffix(owner.Name, "-"+p.Labels[appsv1.DefaultDeploymentUniqueLabelKey]); found {
+			ref = Ref{KindDeployment, p.Namespace, name}
+		}
+	}
+	if w := x.byRef[ref]; w != nil {
+		return w
+	}
+	w := x.workload(ref, 0, nil)
+	w.desired = -1 // not read: how many there should be is not known
+	return w
+}
+
+// over says that the pod has run to its end and holds no resources.
+func over(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+func podReady(p *corev1.Pod) bool {
+	c := podCondition(p, corev1.PodReady)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+func podCondition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == kind {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// addServices finds the pods behind every Service through an index of the labels that selectors use.
+func (x *index) addServices(s *Snapshot) {
+	wanted := map[string]bool{}
+	for _, service := range s.services {
+		x.namespaces[service.Namespace] = true
+		x.services[refOf(KindService, service)] = service
+		for key := range service.Spec.Selector {
+			wanted[key] = true
+		}
+	}
+	type label struct{ namespace, key, value string }
+	byLabel := map[label][]*corev1.Pod{}
+	for _, p := range s.pods {
+		if over(p) || p.DeletionTimestamp != nil {
+			continue
+		}
+		for key, value := range p.Labels {
+			if wanted[key] {
+				at := label{p.Namespace, key, value}
+				byLabel[at] = append(byLabel[at], p)
+			}
+		}
+	}
+	for ref, service := range x.services {
+		var fewest []*corev1.Pod
+		first := true
+		for key, value := range service.Spec.Selector {
+			list := byLabel[label{service.Namespace, key, value}]
+			if first || len(list) < len(fewest) {
+				fewest, first = list, false
+			}
+		}
+		for _, p := range fewest {
+			if matches(service.Spec.Selector, p.Labels) {
+				x.behind[ref] = append(x.behind[ref], p)
+			}
+		}
+	}
+}
+
+func matches(selector, have map[string]string) bool {
+	for key, value := range selector {
+		if got, ok := have[key]; !ok || got != value {
+			return false
+		}
+	}
+	return len(selector) > 0
+}
+
+// selectorOf is a label selector ready to match; one that is missing or not valid matches nothing.
+func selectorOf(selector *metav1.LabelSelector) labels.Selector {
+	chosen, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return labels.Nothing()
+	}
+	return chosen
+}
+
+// connect draws the edges from what is depended on to what depends on it.
+func (x *index) connect(s *Snapshot) {
+	edge := func(from, to Ref) {
+		if !slices.Contains(x.downstream[from], to) {
+			x.downstream[from] = append(x.downstream[from], to)
+		}
+	}
+	for _, service := range s.services {
+		ref := refOf(KindService, service)
+		var last *workload
+		for _, p := range x.behind[ref] {
+			if w := x.podOwner[p]; w != last {
+				edge(w.ref, ref)
+				last = w
+			}
+		}
+	}
+	for _, w := range x.workloads {
+		if w.template == nil || len(w.pods) > 0 || len(w.template.Labels) == 0 {
+			continue
+		}
+		for _, service := range s.services { // nothing runs: the template says whom the Service would choose
+			if service.Namespace == w.ref.Namespace && matches(service.Spec.Selector, w.template.Labels) {
+				edge(w.ref, refOf(KindService, service))
+			}
+		}
+	}
+	for _, h := range s.autoscalers {
+		edge(Ref{h.Spec.ScaleTargetRef.Kind, h.Namespace, h.Spec.ScaleTargetRef.Name}, refOf(KindAutoscaler, h))
+	}
+	for _, b := range s.budgets {
+		chosen := selectorOf(b.Spec.Selector)
+		for _, w := range x.workloads {
+			if w.template != nil && w.ref.Namespace == b.Namespace && chosen.Matches(labels.Set(w.template.Labels)) {
+				edge(w.ref, refOf(KindBudget, b))
+			}
+		}
+	}
+	for _, i := range s.ingresses {
+		for _, backend := range backendsOf(i) {
+			edge(Ref{KindService, i.Namespace, backend.service}, refOf(KindIngress, i))
+		}
+		for _, tls := range i.Spec.TLS {
+			edge(Ref{KindSecret, i.Namespace, tls.SecretName}, refOf(KindIngress, i))
+		}
+	}
+	for _, c := range s.custom {
+		if isCertificate(c) {
+			edge(refOf(KindCertificate, c), Ref{KindSecret, c.GetNamespace(), text(c, "spec", "secretName")})
+		}
+	}
+	for _, j := range s.jobs {
+		if owner := controllerOf(j); owner != nil {
+			edge(refOf(KindJob, j), Ref{owner.Kind, j.Namespace, owner.Name})
+		}
+	}
+}
+
+// reach is everything that suffers when one of the given objects does, these included.
+func (s *Snapshot) reach(from ...Ref) map[Ref]bool { return s.reachWith(nil, from...) }
+
+// reachWith is reach with more edges.
+func (s *Snapshot) reachWith(more map[Ref][]Ref, from ...Ref) map[Ref]bool {
+	seen := map[Ref]bool{}
+	for len(from) > 0 {
+		ref := from[len(from)-1]
+		from = from[:len(from)-1]
+		if seen[ref] {
+			continue
+		}
+		seen[ref] = true
+		from = append(append(from, s.index.downstream[ref]...), more[ref]...)
+	}
+	return seen
+}
+
+// age is how long ago it was; a clock that runs ahead makes it zero, never negative.
+func (s *Snapshot) age(t time.Time) time.Duration { return max(0, s.now.Sub(t)) }
