@@ -303,9 +303,27 @@ func (k *cache) workload(w algesta.Workload) (d *appsv1.Deployment, sets []*apps
 	}
 	for _, set := range ownedIn[*appsv1.ReplicaSet](space.sets, d.UID) {
 		sets = append(sets, set)
-		pods = append(pods, ownedIn[*corev1.Pod](space.pods, set.UID)...)
+		for _, pod := range ownedIn[*corev1.Pod](space.pods, set.UID) {
+			pods = append(pods, withoutValues(pod))
+		}
 	}
 	return d, sets, pods, true
+}
+
+// podsOf are all pods of a namespace by name, with the literal values of their environment; ok is false when the cache does not hold
+// them. What they point to is the cache's and must not be changed.
+func (k *cache) podsOf(namespace string) (pods []corev1.Pod, ok bool) {
+	space, watching := k.spaces[namespace]
+	if !watching || !space.pods.HasSynced() || k.isRefused(namespace, "pods") {
+		return nil, false
+	}
+	for _, o := range space.pods.GetStore().List() {
+		if pod, isPod := o.(*corev1.Pod); isPod {
+			pods = append(pods, *pod)
+		}
+	}
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return pods, true
 }
 
 func ownedIn[T any](i clientcache.SharedIndexInformer, owner types.UID) []T {

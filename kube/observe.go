@@ -47,6 +47,7 @@ type observation struct {
 	namespace string
 	slots     chan struct{}
 	work      sync.WaitGroup
+	asked     map[string]bool // resources, once each
 
 	mu      sync.Mutex
 	objects []runtime.Object
@@ -62,15 +63,15 @@ type observation struct {
 	autoscalers  autoscalingv2.HorizontalPodAutoscalerList
 }
 
-// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong. Where
-// pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an *algesta.Error
+// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong. Pods come from
+// the caches where those are filled and the watches reach the cluster. Where pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an *algesta.Error
 // each: about those nothing may be concluded. ConfigMaps come with their values, and so do the few Secrets that are read in a namespace of
 // Config.SecretNamespaces; whoever gets them keeps names and keys only. A Secret that was looked for and is not there comes as an ObjectReference.
 func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeAll)
 	defer cancel()
-	o := &observation{cluster: c, namespace: namespace, slots: make(chan struct{}, atOnce), unread: map[string]error{"secrets": errNotRead}}
-	o.list(ctx, "pods", namespace, &o.pods)
+	o := &observation{cluster: c, namespace: namespace, slots: make(chan struct{}, atOnce), asked: map[string]bool{}, unread: map[string]error{"secrets": errNotRead}}
+	o.readPods(ctx)
 	o.list(ctx, "ingresses", namespace, &o.ingresses)
 	o.list(ctx, "deployments", namespace, &o.deployments)
 	o.list(ctx, "replicasets", namespace, &appsv1.ReplicaSetList{})
@@ -90,14 +91,29 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	return o.objects, o.unread
 }
 
+// readPods takes the pods from the caches if it can: they are most of what a crowded namespace costs.
+func (o *observation) readPods(ctx context.Context) {
+	pods, ok := o.cluster.cache.podsOf(o.namespace)
+	if !ok || o.cluster.away.lately() {
+		o.list(ctx, "pods", o.namespace, &o.pods)
+		return
+	}
+	o.pods.Items = pods
+	o.objects = append(o.objects, &o.pods)
+	if slices.ContainsFunc(pods, ailing) { // known before anything is read
+		o.explain(ctx)
+	}
+}
+
 // further reads what only matters where something refers to it, or where something is wrong.
 func (o *observation) further(ctx context.Context) {
 	sick := o.sick() // before further lists write down what they could not read
 	o.secrets(ctx)
-	if sick || len(o.ingresses.Items) > 0 {
-		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
+	if sick {
+		o.explain(ctx)
 	}
 	if len(o.ingresses.Items) > 0 {
+		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
 		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
 		if slices.ContainsFunc(o.ingresses.Items, func(i networkingv1.Ingress) bool { return len(i.Spec.TLS) > 0 }) {
 			o.certificates(ctx)
@@ -107,15 +123,10 @@ func (o *observation) further(ctx context.Context) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
 		o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
 	}
-	if sick || slices.ContainsFunc(o.autoscalers.Items, limitedScaling) {
-		usage := schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"}
-		o.list(ctx, "podmetrics", o.namespace, custom(usage))
-		if sick {
-			o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{})
-			o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
-		}
+	if slices.ContainsFunc(o.autoscalers.Items, limitedScaling) {
+		o.usage(ctx)
 	}
-	if sick || o.bare() {
+	if o.bare() {
 		o.space(ctx)
 	}
 	o.work.Wait()
@@ -224,8 +235,31 @@ func isReady(item unstructured.Unstructured) bool {
 	return false
 }
 
-// list reads one kind in a goroutine of its own. A kind that is not installed is no trouble: there is none of it.
+// explain reads what may be why something does not run.
+func (o *observation) explain(ctx context.Context) {
+	o.usage(ctx)
+	o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
+	o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{})
+	o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
+	o.space(ctx)
+}
+
+func (o *observation) usage(ctx context.Context) {
+	o.list(ctx, "podmetrics", o.namespace, custom(schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"}))
+}
+
+// first says whether a resource was not asked for before, and notes it.
+func (o *observation) first(resource string) bool {
+	before := o.asked[resource]
+	o.asked[resource] = true
+	return !before
+}
+
+// list reads one kind in a goroutine of its own, once. A kind that is not installed is no trouble: there is none of it.
 func (o *observation) list(ctx context.Context, resource, namespace string, into runtime.Object) {
+	if !o.first(resource) {
+		return
+	}
 	o.work.Go(func() {
 		o.slots <- struct{}{}
 		defer func() { <-o.slots }()
@@ -257,6 +291,9 @@ func (o *observation) bare() bool {
 
 // space reads the namespace itself: it may be on its way out.
 func (o *observation) space(ctx context.Context) {
+	if !o.first("namespaces") {
+		return
+	}
 	o.work.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, perCall)
 		defer cancel()

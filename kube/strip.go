@@ -2,8 +2,10 @@ package kube
 
 import (
 	"encoding/json"
+	"iter"
 	"slices"
 	"strings"
+	"unique"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,8 +18,8 @@ import (
 // server never sees it.
 const templateAnnotation = "algesta.io/template"
 
-// strip is what an informer keeps of an object: enough to follow and to diagnose, and no literal value of an environment
-// variable, because a cache is read by everything.
+// strip is what an informer keeps of an object: enough to follow and to diagnose. Literal values of environment variables stay in
+// pods alone, for the diagnosis, which cleans a log of them; whoever else reads a cache gets pods from withoutValues.
 func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
@@ -25,7 +27,7 @@ func strip(object any) (any, error) {
 	case *appsv1.ReplicaSet:
 		stripReplicaSet(o)
 	case *corev1.Pod:
-		stripPod(o)
+		keepPod(o)
 	}
 	return object, nil
 }
@@ -62,10 +64,38 @@ func stripReplicaSet(s *appsv1.ReplicaSet) {
 	s.Spec.Template = corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: containers}}
 }
 
-func stripPod(p *corev1.Pod) {
+// keepPod is what the cache holds of a pod. The pods of a ReplicaSet say the same, and keep it once.
+func keepPod(p *corev1.Pod) {
 	stripMeta(&p.ObjectMeta)
-	stripPodSpec(&p.Spec)
+	stripTokens(&p.Spec)
+	for env := range environments(&p.Spec) {
+		for i := range env {
+			env[i].Name, env[i].Value = unique.Make(env[i].Name).Value(), unique.Make(env[i].Value).Value()
+		}
+	}
 	p.Status.HostIPs, p.Status.PodIPs = nil, nil
+}
+
+func stripPod(p *corev1.Pod) {
+	keepPod(p)
+	stripValues(&p.Spec)
+}
+
+// withoutValues is a cached pod as everybody may see it. The cached one stays as it is.
+func withoutValues(p *corev1.Pod) *corev1.Pod {
+	out := *p
+	out.Spec.InitContainers, out.Spec.Containers = slices.Clone(p.Spec.InitContainers), slices.Clone(p.Spec.Containers)
+	out.Spec.EphemeralContainers = slices.Clone(p.Spec.EphemeralContainers)
+	for _, containers := range [][]corev1.Container{out.Spec.InitContainers, out.Spec.Containers} {
+		for i := range containers {
+			containers[i].Env = slices.Clone(containers[i].Env)
+		}
+	}
+	for i := range out.Spec.EphemeralContainers {
+		out.Spec.EphemeralContainers[i].Env = slices.Clone(out.Spec.EphemeralContainers[i].Env)
+	}
+	stripValues(&out.Spec)
+	return &out
 }
 
 // stripMeta drops what only the API server and kubectl need.
@@ -84,20 +114,44 @@ func stripMeta(m *metav1.ObjectMeta) {
 const longestAnnotation = 512
 
 func stripPodSpec(s *corev1.PodSpec) {
+	stripTokens(s)
+	stripValues(s)
+}
+
+// stripTokens drops the volume that every pod gets for its ServiceAccount.
+func stripTokens(s *corev1.PodSpec) {
 	for _, containers := range [][]corev1.Container{s.InitContainers, s.Containers} {
 		for i := range containers {
-			for j := range containers[i].Env {
-				containers[i].Env[j].Value = ""
-			}
 			containers[i].VolumeMounts = slices.DeleteFunc(containers[i].VolumeMounts, func(m corev1.VolumeMount) bool { return strings.HasPrefix(m.Name, "kube-api-access-") })
 		}
 	}
-	for i := range s.EphemeralContainers {
-		for j := range s.EphemeralContainers[i].Env {
-			s.EphemeralContainers[i].Env[j].Value = ""
+	s.Volumes = slices.DeleteFunc(s.Volumes, func(v corev1.Volume) bool { return strings.HasPrefix(v.Name, "kube-api-access-") })
+}
+
+func stripValues(s *corev1.PodSpec) {
+	for env := range environments(s) {
+		for i := range env {
+			env[i].Value = ""
 		}
 	}
-	s.Volumes = slices.DeleteFunc(s.Volumes, func(v corev1.Volume) bool { return strings.HasPrefix(v.Name, "kube-api-access-") })
+}
+
+// environments are the environment variables of every container of a pod.
+func environments(s *corev1.PodSpec) iter.Seq[[]corev1.EnvVar] {
+	return func(yield func([]corev1.EnvVar) bool) {
+		for _, containers := range [][]corev1.Container{s.InitContainers, s.Containers} {
+			for i := range containers {
+				if !yield(containers[i].Env) {
+					return
+				}
+			}
+		}
+		for i := range s.EphemeralContainers {
+			if !yield(s.EphemeralContainers[i].Env) {
+				return
+			}
+		}
+	}
 }
 
 // hashOf is the template's hash, "" when it has none: then nothing is equal to it.

@@ -23,25 +23,14 @@ const brokenPods = 10
 
 // diagnose measures a diagnosis as the command makes it, without the messages, against the manual's kubectl sequence for one service.
 func (w *world) diagnose(ctx context.Context, r *results) error {
-	var cold, warm, peer []float64
-	for range rounds {
-		c, err := w.open(ctx)
-		if err != nil {
-			return err
-		}
-		first, err := timed(func() error { return look(ctx, c, namespace) })
-		if err != nil {
-			return err
-		}
-		again, err := timed(func() error { return look(ctx, c, namespace) })
-		if err != nil {
-			return err
-		}
+	var peer []float64
+	cold, warm, err := w.looks(ctx, namespace, rounds, func() error {
 		manual, err := w.manual(ctx)
-		if err != nil {
-			return err
-		}
-		cold, warm, peer = append(cold, first), append(warm, again), append(peer, manual)
+		peer = append(peer, manual)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	calls, err := w.diagnoseCalls(ctx)
 	if err != nil {
@@ -49,7 +38,7 @@ func (w *world) diagnose(ctx context.Context, r *results) error {
 	}
 	mc, mw, mp := median(cold), median(warm), median(peer)
 	r.add(
-		figure{Key: "diagnose_vs_kubectl_warm", What: "diagnose production again, against the manual's seven kubectl commands", Value: mw / mp, Goal: 0.1, Note: fmt.Sprintf("%.0f ms against %.0f ms", 1000*mw, 1000*mp)},
+		figure{Key: "diagnose_vs_kubectl_warm", What: "diagnose production with filled caches, against the manual's seven kubectl commands", Value: mw / mp, Goal: 0.1, Note: fmt.Sprintf("%.0f ms against %.0f ms", 1000*mw, 1000*mp)},
 		figure{Key: "diagnose_vs_kubectl_cold", What: "the same with a fresh client", Value: mc / mp, Goal: 0.3, Note: fmt.Sprintf("%.0f ms", 1000*mc)},
 		figure{Key: "diagnose_calls_cold", What: "API calls of it", Value: float64(calls), Goal: 18},
 	)
@@ -59,9 +48,48 @@ func (w *world) diagnose(ctx context.Context, r *results) error {
 	return pure(ctx, r)
 }
 
-// open opens the cluster with the bot's rights.
-func (w *world) open(ctx context.Context) (*kube.Cluster, error) {
-	return kube.Open(ctx, kube.Config{Name: platform.ClusterProduction, Access: kube.Kubeconfig, Kubeconfig: w.cfg.Kubeconfig, Context: platform.ClusterProduction, Version: "bench"})
+// open opens the cluster with the bot's rights. Its caches are not started.
+func (w *world) open(ctx context.Context, namespaces ...string) (*kube.Cluster, error) {
+	return kube.Open(ctx, kube.Config{
+		Name: platform.ClusterProduction, Access: kube.Kubeconfig, Kubeconfig: w.cfg.Kubeconfig, Context: platform.ClusterProduction, Version: "bench", Namespaces: namespaces,
+	})
+}
+
+// looks times diagnoses of a namespace: cold with a fresh client, warm with one whose caches are filled, as the running bot's are, and
+// between each two what else is to be measured.
+func (w *world) looks(ctx context.Context, namespace string, rounds int, between func() error) (cold, warm []float64, err error) {
+	running, err := w.open(ctx, namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); running.Start(ctx) }()
+	defer func() { stop(); <-ended }()
+	for !running.Synced() {
+		if err := rest(ctx, 50*time.Millisecond); err != nil {
+			return nil, nil, err
+		}
+	}
+	for range rounds {
+		fresh, err := w.open(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		first, err := timed(func() error { return look(ctx, fresh, namespace) })
+		if err != nil {
+			return nil, nil, err
+		}
+		again, err := timed(func() error { return look(ctx, running, namespace) })
+		if err != nil {
+			return nil, nil, err
+		}
+		cold, warm = append(cold, first), append(warm, again)
+		if err := between(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return cold, warm, nil
 }
 
 func look(ctx context.Context, c *kube.Cluster, namespace string) error {
@@ -124,23 +152,13 @@ func (w *world) many(ctx context.Context, r *results) error {
 	if err := w.addBroken(ctx); err != nil {
 		return err
 	}
-	var cold, warm []float64
-	for range 5 {
-		c, err := w.open(ctx)
-		if err != nil {
-			return err
-		}
-		for _, into := range []*[]float64{&cold, &warm} {
-			took, err := timed(func() error { return look(ctx, c, "development") })
-			if err != nil {
-				return err
-			}
-			*into = append(*into, took)
-		}
+	cold, warm, err := w.looks(ctx, "development", 5, func() error { return nil })
+	if err != nil {
+		return err
 	}
 	r.add(
 		figure{Key: "diagnose_500_cold_s", What: "500 pods, 10 of them broken, a fresh client", Value: median(cold), Unit: "s", Goal: 1},
-		figure{Key: "diagnose_500_warm_ms", What: "the same again", Value: 1000 * median(warm), Unit: "ms", Goal: 150},
+		figure{Key: "diagnose_500_warm_ms", What: "the same with filled caches", Value: 1000 * median(warm), Unit: "ms", Goal: 150},
 	)
 	return nil
 }

@@ -1,0 +1,73 @@
+package kube_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/sandbox/control"
+)
+
+// podsAmong are the pods among what was observed.
+func podsAmong(t *testing.T, objects []runtime.Object) []corev1.Pod {
+	t.Helper()
+	at := slices.IndexFunc(objects, func(o runtime.Object) bool { _, ok := o.(*corev1.PodList); return ok })
+	require.GreaterOrEqual(t, at, 0, "no pods")
+	return objects[at].(*corev1.PodList).Items
+}
+
+func TestPodsAreObservedFromTheCachesWhereThoseAreWarm(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	p.eventually(t, "all pods are there", func(d *appsv1.Deployment) bool { return d.Status.AvailableReplicas == 2 })
+	objects, unread := p.bot.Observe(t.Context(), p.w.Namespace)
+	require.Len(t, unread, 1, "Secrets are not read")
+	live := podsAmong(t, objects)
+
+	started(t, p.bot)
+	until(t, "the caches are synced", p.bot.Synced)
+	since := time.Now()
+	objects, unread = p.bot.Observe(t.Context(), p.w.Namespace)
+	require.Len(t, unread, 1)
+	cached := podsAmong(t, objects)
+	asked, err := p.Requests(t.Context(), since, p.w.Namespace)
+	require.NoError(t, err)
+	require.NotEmpty(t, asked)
+	for _, r := range asked {
+		require.False(t, strings.HasPrefix(r.UserAgent, "algesta/") && r.Resource == "pods", "pods were asked for")
+	}
+
+	require.Len(t, cached, len(live))
+	for i := range cached {
+		require.Equal(t, live[i].UID, cached[i].UID)
+		require.Equal(t, live[i].Status.ContainerStatuses, cached[i].Status.ContainerStatuses)
+		require.Equal(t, live[i].Status.Conditions, cached[i].Status.Conditions)
+		require.Equal(t, live[i].Spec.Containers[0].Env, cached[i].Spec.Containers[0].Env, "a log is cleaned of these values")
+	}
+	_, _, pods, err := p.bot.Workload(t.Context(), p.w)
+	require.NoError(t, err)
+	b, err := json.Marshal(pods)
+	require.NoError(t, err)
+	require.NotContains(t, string(b), secretValue, "everybody else sees no values")
+	objects, _ = p.bot.Observe(t.Context(), p.w.Namespace)
+	require.Equal(t, cached, podsAmong(t, objects), "who takes the values out leaves the cache as it is")
+}
+
+func TestPodsAreObservedLiveWhereTheCacheMayNotHoldThem(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	account := p.ServiceAccount(t, p.w.Namespace, nil, "bot")
+	bot := p.as(t, account)
+	started(t, bot)
+	until(t, "the watches were refused", func() bool { return len(bot.Trouble()) == 3 })
+	_, unread := bot.Observe(t.Context(), p.w.Namespace)
+	require.ErrorIs(t, unread["pods"], algesta.ErrForbidden, "an empty cache is no empty namespace")
+}
