@@ -40,10 +40,7 @@ var admissionRules = []Rule{
 		}),
 	deniedRule("webhook-down", "the pods behind the webhook are down, its certificate expired, or the network stops it; it blocks every creation it is asked about",
 		"bring the webhook's pods back", func(d *denial) *finding {
-			f := d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf("Admission webhook %s does not answer", d.groups[1]),
-				Remedy{Text: "Bring the pods behind the webhook back; until then nothing it guards can be created.", Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"})
-			f.calls = d.s.webhookService(d.message)
-			return f
+			return d.webhookDown()
 		}),
 	deniedRule("webhook-denied", "a policy (Gatekeeper, Azure Policy, Kyverno) that the template does not meet", "correct the template",
 		func(d *denial) *finding {
@@ -76,6 +73,43 @@ var admissionRules = []Rule{
 		Signal: "ResourceQuota status.used at 90 % of status.hard or more", Cause: "growth; a quota that was set for less", Remedy: "raise the quota before the next deploy, whose surge will not fit", Source: "ResourceQuota status",
 		snapshot: quotaNearlyFull,
 	},
+}
+
+// webhookTroubles are why the API server cannot call a webhook, when its certificate is the reason and not its pods.
+var webhookTroubles = []struct {
+	says          *regexp.Regexp
+	words, remedy string
+}{
+	{
+		regexp.MustCompile(`x509: certificate has expired or is not yet valid`), "Admission webhook %s cannot be called: its certificate has expired or is not valid yet",
+		"Renew the certificate that its Service serves, and restart its pods if they do not load it again; until then nothing it guards can be created.",
+	},
+	{
+		regexp.MustCompile(`x509: certificate signed by unknown authority`), "Admission webhook %s cannot be called: the API server does not trust its certificate",
+		"Bring the caBundle of its configuration in line with the authority that signed the certificate; until then nothing it guards can be created.",
+	},
+	{
+		regexp.MustCompile(`x509: certificate (?:is valid for|is not valid for|relies on)`), "Admission webhook %s cannot be called: its certificate is for another name",
+		"Issue the certificate for the name of its Service; until then nothing it guards can be created.",
+	},
+	{
+		regexp.MustCompile(`service "[^"]+" not found`), "Admission webhook %s cannot be called: its Service does not exist",
+		"Install what serves the webhook again, or remove its configuration; until then nothing it guards can be created.",
+	},
+}
+
+func (d *denial) webhookDown() *finding {
+	what, remedy := "Admission webhook %s does not answer", "Bring the pods behind the webhook back; until then nothing it guards can be created."
+	for _, trouble := range webhookTroubles {
+		if trouble.says.MatchString(d.groups[2]) {
+			what, remedy = trouble.words, trouble.remedy
+			break
+		}
+	}
+	f := d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf(what, d.groups[1]),
+		Remedy{Text: remedy, Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"})
+	f.calls = d.s.webhookService(d.message)
+	return f
 }
 
 // denial is a pod that a controller tried to create and the API server refused.

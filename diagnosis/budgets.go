@@ -56,7 +56,7 @@ func budgetBlocks(s *Snapshot) []*finding {
 func budgetUnhealthy(s *Snapshot) []*finding {
 	var found []*finding
 	for _, b := range s.budgets {
-		if blocked(b) && b.Status.CurrentHealthy < b.Status.ExpectedPods && b.Status.CurrentHealthy <= b.Status.DesiredHealthy {
+		if blocked(b) && b.Status.CurrentHealthy < b.Status.ExpectedPods && b.Status.CurrentHealthy <= b.Status.DesiredHealthy && !s.comingUp(b) {
 			f := budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s allows no disruption: %d of %d pods are healthy", b.Name, b.Status.CurrentHealthy, b.Status.ExpectedPods),
 				"Mend its pods first.")
 			f.sure = Medium
@@ -64,6 +64,22 @@ func budgetUnhealthy(s *Snapshot) []*finding {
 		}
 	}
 	return found
+}
+
+// comingUp says that each workload behind the budget has its pods, or that those it lacks are only just starting: a rollout or a drain
+// that goes well leaves no disruption to allow.
+func (s *Snapshot) comingUp(b *policyv1.PodDisruptionBudget) bool {
+	ref, settles := refOf(KindBudget, b), false
+	for _, w := range s.index.workloads {
+		if !slices.Contains(s.index.downstream[w.ref], ref) || w.desired < 0 || w.ready >= w.desired {
+			continue
+		}
+		if !s.settling(w) {
+			return false
+		}
+		settles = true
+	}
+	return settles
 }
 
 func budgetMatchesNothing(s *Snapshot) []*finding {

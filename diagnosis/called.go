@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"regexp"
@@ -42,6 +43,7 @@ type called struct {
 	subject Ref
 	product string // "MongoDB"; empty when nothing tells
 	host    string // without its port; empty when nothing tells
+	guessed string // why it is only probable; empty when it is known
 }
 
 // target is what is known of it.
@@ -71,8 +73,13 @@ func (c *instance) dependency(why explanation) called {
 		to.words, to.subject = "Service "+service.Name, service
 		return to
 	}
-	if service, ok := c.silentInTemplate(); ok && host == "" {
+	if service, ok := c.serviceBySigns(to.product, port, why.id); ok && host == "" {
 		to.words, to.subject = "Service "+service.Name, service
+		return to
+	}
+	if service, ok := c.silentOnPort(cmp.Or(port, portOf(to.product))); ok && host == "" && (why.id == "dependency-refused" || why.id == "dependency-timeout") {
+		to.words, to.subject = "Service "+service.Name, service
+		to.guessed = fmt.Sprintf("Its log does not say whom it calls; Service %s is the only one on this port in %s, and it has no ready pod.", service.Name, c.pod.Namespace)
 		return to
 	}
 	name := strings.Trim(host+":"+port, ":")
@@ -165,14 +172,38 @@ func productOf(port, line string) string {
 	return ""
 }
 
+func portOf(product string) string {
+	for _, p := range products {
+		if p.name == product {
+			return p.port
+		}
+	}
+	return ""
+}
+
+// serviceBySigns is the Service that the template names in a variable, when the line does not say whom the program called: the one
+// without a ready pod, or the one on the port of what the line is about.
+func (c *instance) serviceBySigns(product, port, id string) (Ref, bool) {
+	if service, ok := c.silentInTemplate(); ok && id != "dependency-auth" && id != "dependency-full" {
+		return service, true
+	}
+	if port = cmp.Or(port, portOf(product)); port == "" {
+		return Ref{}, false
+	}
+	return c.onlyInTemplate(func(service Ref) bool { return onPort(c.s.index.services[service], port) })
+}
+
 // silentInTemplate is the Service without a ready pod that the template names in a variable, when there is exactly one:
 // what a program calls that does not say whom it called.
-func (c *instance) silentInTemplate() (Ref, bool) {
+func (c *instance) silentInTemplate() (Ref, bool) { return c.onlyInTemplate(c.s.silent) }
+
+// onlyInTemplate is the only such Service that a variable of the template names; the workload's own do not count.
+func (c *instance) onlyInTemplate(wanted func(Ref) bool) (Ref, bool) {
 	found := Ref{}
 	for _, env := range c.spec.Env {
 		for _, host := range hostInValue.FindAllString(env.Value, 8) {
 			service, ok := c.s.serviceAt(host, c.pod.Namespace)
-			if !ok || service == found || !c.s.silent(service) {
+			if !ok || service == found || !wanted(service) || c.ownService(service) {
 				continue
 			}
 			if found != (Ref{}) {
@@ -231,17 +262,44 @@ func (c *instance) configuredBy(product string) (words string, source Ref) {
 		if p.name != product {
 			continue
 		}
-		for _, env := range c.spec.Env {
-			if !p.variable.MatchString(env.Name) {
-				continue
-			}
-			if ref := envSource(env, c.pod.Namespace); ref != (Ref{}) {
-				return fmt.Sprintf("%s (variable %s)", ref.words(), env.Name), ref
-			}
-			return "variable " + env.Name, Ref{}
+		if words, source, ok := c.variableLike(p.variable, false); ok {
+			return words, source
 		}
 	}
 	return "the service's configuration", Ref{}
+}
+
+var credentialVariable = regexp.MustCompile(`(?i)pass|pwd|credential|secret|token`)
+
+// credentialsFrom says where the credentials for a product come from: the variable of that product, or else the one that holds a
+// password and takes it from a Secret.
+func (c *instance) credentialsFrom(product string) (words string, source Ref) {
+	words, source = c.configuredBy(product)
+	if source.Kind == KindSecret {
+		return words, source
+	}
+	if said, secret, ok := c.variableLike(credentialVariable, true); ok {
+		return said, secret
+	}
+	return words, source
+}
+
+// variableLike finds the first variable that is named so; onlySecrets leaves out what does not come from one.
+func (c *instance) variableLike(named *regexp.Regexp, onlySecrets bool) (words string, source Ref, ok bool) {
+	for _, env := range c.spec.Env {
+		if !named.MatchString(env.Name) {
+			continue
+		}
+		ref := envSource(env, c.pod.Namespace)
+		if ref.Kind != KindSecret && onlySecrets {
+			continue
+		}
+		if ref != (Ref{}) {
+			return fmt.Sprintf("%s (variable %s)", ref.words(), env.Name), ref, true
+		}
+		return "variable " + env.Name, Ref{}, true
+	}
+	return "", Ref{}, false
 }
 
 func envSource(env corev1.EnvVar, namespace string) Ref {

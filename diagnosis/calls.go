@@ -4,6 +4,7 @@ import (
 	"net"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -127,4 +128,80 @@ func (s *Snapshot) absent(host, namespace string) (Ref, bool) {
 	}
 	ref := clusterNames(host, namespace)[0]
 	return ref, s.index.services[ref] == nil && s.index.namespaces[ref.Namespace] && s.knows("services", ref.Namespace)
+}
+
+// ownService says that a Service leads to this very workload: it is silent because the workload is, and never why.
+func (c *instance) ownService(ref Ref) bool {
+	return slices.Contains(c.s.index.downstream[c.owner.ref], ref)
+}
+
+var (
+	// waitedFor are the hosts in the ways in which scripts wait: nc -z db 5432, wait-for-it db:5432, nslookup db, pg_isready -h db, http://api/health.
+	waitedFor = regexp.MustCompile(`(?:\bnslookup|\bgetent hosts|\bping|\bdig|\bhost|\s-h|--host(?:name)?)[ =]+["']?([a-z0-9][a-z0-9.-]*)|://([a-z0-9][a-z0-9.-]*)|\b([a-z][a-z0-9.-]*)(?::| +)\d{2,5}\b|\b([a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.svc)\b`)
+	// waitingWords are the hosts in what such scripts print.
+	waitingWords = regexp.MustCompile(`(?i:wait(?:ing)? (?:for|on)|connect(?:ing)? to|reach(?:ing)?)(?: (?:the|service|host|database|db|server|broker))*[ =:]+["'\x60]?([a-z0-9][a-z0-9.-]*)`)
+)
+
+// awaited is the Service without a ready pod that an init container waits for, when its command, its variables and its last words
+// name exactly one.
+func (c *instance) awaited() (Ref, bool) {
+	var hosts []string
+	add := func(says *regexp.Regexp, text string) {
+		for _, m := range says.FindAllStringSubmatch(text, 16) {
+			hosts = append(hosts, firstOf(m[1:]))
+		}
+	}
+	for _, text := range slices.Concat(c.spec.Command, c.spec.Args) {
+		add(waitedFor, text)
+	}
+	for _, env := range c.spec.Env {
+		add(waitedFor, env.Value)
+		hosts = append(hosts, env.Value)
+	}
+	if last, ok := c.log.lastWords(); ok {
+		add(waitedFor, last.example)
+		add(waitingWords, last.example)
+	}
+	found := Ref{}
+	for _, host := range hosts {
+		service, ok := c.s.serviceAt(strings.TrimRight(host, ".-"), c.pod.Namespace)
+		if !ok || service == found || !c.s.silent(service) || c.ownService(service) {
+			continue
+		}
+		if found != (Ref{}) {
+			return Ref{}, false
+		}
+		found = service
+	}
+	return found, found != (Ref{})
+}
+
+// onPort says that a Service has a port of this number.
+func onPort(service *corev1.Service, port string) bool {
+	return slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return strconv.Itoa(int(p.Port)) == port })
+}
+
+// silentOnPort is the Service of the pod's namespace on a port, when it is the only one there and no ready pod is behind it: what a
+// program most likely calls that tells the port alone, and whose address nobody may read.
+func (c *instance) silentOnPort(port string) (Ref, bool) {
+	found := Ref{}
+	for _, service := range c.s.services {
+		if service.Namespace != c.pod.Namespace || !onPort(service, port) {
+			continue
+		}
+		ref := refOf(KindService, service)
+		if service.Spec.ClusterIP == corev1.ClusterIPNone && found != (Ref{}) && c.sameBehind(ref, found) {
+			continue
+		}
+		if found != (Ref{}) && !c.sameBehind(ref, found) {
+			return Ref{}, false
+		}
+		found = ref
+	}
+	return found, found != (Ref{}) && c.s.silent(found) && !c.ownService(found)
+}
+
+// sameBehind says that two Services lead to the same pods, as the headless one of a StatefulSet beside the other.
+func (c *instance) sameBehind(a, b Ref) bool {
+	return len(c.s.index.behind[a]) > 0 && slices.Equal(c.s.index.behind[a], c.s.index.behind[b])
 }

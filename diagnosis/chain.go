@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +70,14 @@ func (r *root) missed() {
 		slices.Sort(names)
 		r.what = fmt.Sprintf("%s is scaled to zero, and %s %s it", r.subject.words(), list(names), plural(len(slices.Compact(names)), "needs", "need"))
 	}
+}
+
+// asleep says of what is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
+func (r *root) asleep() bool {
+	if r.rule.Class != ClassScale || slices.ContainsFunc(r.explains, func(f *finding) bool { return len(f.calls) > 0 }) {
+		return false
+	}
+	return !slices.ContainsFunc(slices.Collect(maps.Keys(r.reach)), func(ref Ref) bool { return ref.Kind == KindIngress })
 }
 
 // callersOf lists what fails because a Service of the cluster does not answer: what breaks the Service breaks them, too.

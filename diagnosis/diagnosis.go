@@ -24,6 +24,9 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 		if !near.concerns(r.finding) && !slices.ContainsFunc(r.explains, near.concerns) {
 			continue
 		}
+		if r.asleep() && (near.everything || subject.Kind == KindNamespace || subject.Kind == KindNode) {
+			continue // nobody asked about it, and nobody misses it
+		}
 		for ref := range r.reach {
 			touched[ref] = true
 		}

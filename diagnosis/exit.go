@@ -82,7 +82,7 @@ var exitRules = []Rule{
 	},
 	{
 		ID: "init-waits", Family: "start", Class: ClassDependency,
-		Signal: "an init container that has been running for more than 5 minutes", Cause: "it waits for something that does not come: a Service, a migration lock", Remedy: "read its log", Source: "status.initContainerStatuses[].state.running",
+		Signal: "an init container that has been running for more than 5 minutes; the one Service without a ready pod that its command, its variables or its last words name is what it waits for", Cause: "it waits for something that does not come: a Service, a migration lock", Remedy: "read its log", Source: "status.initContainerStatuses[].state.running",
 		container: func(c *instance) *finding {
 			if !c.init || c.crashing || c.status.State.Running == nil || c.sidecar() {
 				return nil
@@ -95,6 +95,10 @@ var exitRules = []Rule{
 					At: moment(c.status.State.Running.StartedAt.Time), Count: 1,
 				}},
 				remedy: Remedy{Text: "Read what it waits for.", Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", c.pod.Name, c.spec.Name, c.pod.Namespace)},
+			}
+			if service, ok := c.awaited(); ok {
+				f.what = fmt.Sprintf("%s has been running for %s and waits for Service %s, which has no ready pod", upperFirst(c.container()), span(c.s.age(c.status.State.Running.StartedAt.Time)), service.Name)
+				f.calls, f.unsure = []Ref{service}, "Its command or its log names the Service; it may wait for more than that."
 			}
 			if c.log != nil && len(c.log.templates) > 0 {
 				f.show(c.logEvidence(c.log.templates[len(c.log.templates)-1]), false)

@@ -165,13 +165,31 @@ func parseLogfmt(line, level string) (logEntry, bool) {
 	return logEntry{strings.Join(parts, ": "), severityOf(level)}, true
 }
 
+// The fields in which loggers keep a level, their words, and whom they called: pino, bunyan, zap, zerolog, slog, structlog, logback,
+// Serilog, Microsoft.Extensions.Logging, ECS and tracing. They are compared in lower case.
+var (
+	levelFields = []string{"level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l"}
+	wordFields  = []string{"msg", "message", "@m", "@mt", "event", "err", "error", "error.message", "exception", "@x", "exc_info", "stack_trace", "stacktrace", "error.stack_trace"}
+	placeFields = []string{"endpoint", "addr", "address", "host", "server", "url", "uri", "target", "broker", "upstream"}
+)
+
 func parseJSON(line string) (logEntry, bool) {
-	var fields map[string]any
-	if json.Unmarshal([]byte(line), &fields) != nil {
+	var raw map[string]any
+	if json.Unmarshal([]byte(line), &raw) != nil {
 		return logEntry{}, false
 	}
+	fields := make(map[string]any, len(raw))
+	for _, key := range sortedKeys(raw) {
+		if inner, ok := raw[key].(map[string]any); ok && key == "fields" {
+			for _, name := range sortedKeys(inner) {
+				fields[strings.ToLower(name)] = inner[name]
+			}
+			continue
+		}
+		fields[strings.ToLower(key)] = raw[key]
+	}
 	entry := logEntry{severity: severityUnknown}
-	for _, key := range []string{"level", "severity", "lvl", "log.level", "@l"} {
+	for _, key := range levelFields {
 		switch level := fields[key].(type) {
 		case string:
 			entry.severity = severityOf(level)
@@ -183,7 +201,7 @@ func parseJSON(line string) (logEntry, bool) {
 		break
 	}
 	var parts []string
-	for _, key := range []string{"msg", "message", "@m", "err", "error", "exception"} {
+	for _, key := range wordFields {
 		part := ""
 		switch value := fields[key].(type) {
 		case string:
@@ -203,7 +221,24 @@ func parseJSON(line string) (logEntry, bool) {
 	if entry.severity == severityUnknown {
 		entry.severity = plainSeverity(entry.text)
 	}
+	if place := placeOf(fields); place != "" && entry.severity >= severityWarning {
+		if host, _ := addressIn(entry.text); host == "" {
+			entry.text += " at " + place
+		}
+	}
 	return entry, true
+}
+
+var hostAndPort = regexp.MustCompile(`(?:[a-zA-Z0-9][\w-]*(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b|://`)
+
+// placeOf is the address that a logger keeps in a field of its own.
+func placeOf(fields map[string]any) string {
+	for _, key := range placeFields {
+		if value, ok := fields[key].(string); ok && hostAndPort.MatchString(value) && !strings.ContainsAny(value, " \n") {
+			return value
+		}
+	}
+	return ""
 }
 
 // firstLines are the lines of a message before its stack trace, three at most.

@@ -73,7 +73,8 @@ var nodeRules = []Rule{
 	},
 	{
 		ID: "evicted", Family: "nodes", Class: ClassLifecycle,
-		Signal: "pods Failed with reason Evicted within the last hour, of a workload that lacks pods now; what was replaced is history", Cause: "the node ran low on memory, disk or process IDs", Remedy: "set requests to what the pods use", Source: "kubelet eviction manager: status.reason Evicted",
+		Signal: "pods Failed with reason Evicted within the last hour, of a workload that lacks pods now, or three of one workload for a limit of their own; what else was replaced is history",
+		Cause:  "the node ran low on memory, disk or process IDs; the pod writes more than its ephemeral-storage limit or an emptyDir's sizeLimit", Remedy: "set requests to what the pods use; raise the limit, or write less", Source: "kubelet eviction manager: status.reason Evicted",
 		snapshot: evicted,
 	},
 	{
@@ -202,30 +203,49 @@ func rejected(s *Snapshot) []*finding {
 	return found
 }
 
+// ownLimit is the kubelet's message about a pod that used more of the disk than its own limits allow, whatever the node has left.
+var ownLimit = regexp.MustCompile(`exceeds the (?:total )?limit|exceeded its local ephemeral storage limit`)
+
+// evictedAgain is how many pods that their own limits ended within the hour tell of a loop, although each was replaced.
+const evictedAgain = 3
+
 func evicted(s *Snapshot) []*finding {
 	var found []*finding
 	for _, w := range s.index.workloads {
-		if !w.lacks() {
-			continue
-		}
-		var f *finding
-		for _, p := range w.finished {
-			if !s.evictedLately(p) {
-				continue
-			}
-			when := evictedAt(p)
-			if f == nil {
-				f = &finding{
-					subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, firstSentence(p.Status.Message)),
-					remedy: Remedy{Text: "Set the requests to what the pods use, or add a node.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace)},
-				}
-			}
-			f.since = earliest(f.since, when)
-			f.show(Evidence{Object: refOf(KindPod, p), Field: "status", Quote: "Evicted: " + p.Status.Message, At: moment(when), Count: 1}, true)
-		}
-		if f != nil {
+		if f := s.evictions(w); f != nil {
 			found = append(found, f)
 		}
 	}
 	return found
+}
+
+func (s *Snapshot) evictions(w *workload) *finding {
+	var f *finding
+	own := 0
+	for _, p := range w.finished {
+		if !s.evictedLately(p) {
+			continue
+		}
+		when := evictedAt(p)
+		if f == nil {
+			f = &finding{
+				subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, firstSentence(p.Status.Message)),
+				remedy: Remedy{Text: "Set the requests to what the pods use, or add a node.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace)},
+			}
+		}
+		if ownLimit.MatchString(p.Status.Message) {
+			own++
+			f.remedy.Text = "Raise the limit that the message names, or let the program write less to its disk."
+		}
+		f.since = earliest(f.since, when)
+		f.show(Evidence{Object: refOf(KindPod, p), Field: "status", Quote: "Evicted: " + p.Status.Message, At: moment(when), Count: 1}, true)
+	}
+	switch {
+	case f == nil || w.ref.Kind == KindJob || !w.lacks() && own < evictedAgain:
+		return nil
+	case !w.lacks():
+		f.level = Latent
+		f.what += fmt.Sprintf("; %s within the hour", count(own, "time"))
+	}
+	return f
 }

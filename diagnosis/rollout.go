@@ -11,7 +11,7 @@ import (
 var rolloutRules = []Rule{
 	{
 		ID: "scaled-to-zero", Family: "rollouts", Class: ClassScale,
-		Signal: "spec.replicas is 0 while a Service or Ingress points to the workload", Cause: "somebody or something scaled it to zero on purpose, or forgot to scale it back",
+		Signal: "spec.replicas is 0 while a Service or Ingress points to the workload; where a whole namespace is asked about, only if an Ingress leads there or a program calls it", Cause: "somebody or something scaled it to zero on purpose, or forgot to scale it back",
 		Remedy: "scale it up again", Source: "spec.replicas", snapshot: scaledToZero,
 	},
 	{
