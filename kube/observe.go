@@ -29,7 +29,8 @@ import (
 const (
 	atOnce      = 8                // lists under way
 	observeAll  = 15 * time.Second // one observation, whatever answers slowly
-	mostEvents  = 500              // of a namespace: the server gives no order, and more tells nothing new
+	mostEvents  = 500              // of one answer
+	mostPages   = 4                // of warnings
 	logLines    = 200              // of one log (kube.md E)
 	logBytes    = 256 << 10
 	certManager = "cert-manager.io"
@@ -37,6 +38,9 @@ const (
 
 // errNoMetrics is said where the API server answers and the metrics API behind it does not.
 var errNoMetrics = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster's metrics API does not answer, so usage is not known.")}
+
+// errManyEvents is said beside the events that were read.
+var errManyEvents = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("There are more events than I read.")}
 
 // errNotRead says that a kind is off limits by design; its text is what people are told.
 var errNotRead = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead.")}
@@ -275,6 +279,9 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 		switch {
 		case err == nil:
 			o.objects = append(o.objects, into)
+		case errors.Is(err, errManyEvents):
+			o.objects = append(o.objects, into)
+			o.unread[resource] = err
 		case isCustom && errors.Is(err, algesta.ErrNotFound):
 		case resource == "podmetrics" && errors.Is(err, algesta.ErrUnreachable):
 			o.unread[resource] = errNoMetrics
@@ -312,12 +319,38 @@ func (o *observation) space(ctx context.Context) {
 	})
 }
 
-// events are at most 500 of a namespace.
+// events are those of a namespace. The server knows no order but the name's, so where they do not fit into one answer the warnings are
+// read for themselves: a rollout of many pods would hide those of a service late in the alphabet.
 func (c *Cluster) events(ctx context.Context, namespace string, into *corev1.EventList) error {
+	more, err := c.pageOfEvents(ctx, namespace, "", "", into)
+	if err != nil || more == "" {
+		return err
+	}
+	into.Items = slices.DeleteFunc(into.Items, func(e corev1.Event) bool { return e.Type == corev1.EventTypeWarning })
+	more = ""
+	for range mostPages {
+		warnings := &corev1.EventList{}
+		more, err = c.pageOfEvents(ctx, namespace, "type="+corev1.EventTypeWarning, more, warnings)
+		into.Items = append(into.Items, warnings.Items...)
+		if err != nil || more == "" {
+			return err
+		}
+	}
+	return errManyEvents
+}
+
+func (c *Cluster) pageOfEvents(ctx context.Context, namespace, fields, from string, into *corev1.EventList) (more string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
-	err := c.lists.Get().AbsPath("/api/v1").Namespace(namespace).Resource("events").Param("limit", strconv.Itoa(mostEvents)).Do(ctx).Into(into)
-	return c.explain(attempt{verb: "list", resource: "events", namespace: namespace}, err)
+	request := c.lists.Get().AbsPath("/api/v1").Namespace(namespace).Resource("events").Param("limit", strconv.Itoa(mostEvents))
+	if fields != "" {
+		request = request.Param("fieldSelector", fields)
+	}
+	if from != "" {
+		request = request.Param("continue", from)
+	}
+	err = request.Do(ctx).Into(into)
+	return into.Continue, c.explain(attempt{verb: "list", resource: "events", namespace: namespace}, err)
 }
 
 // Log is the end of a container's log, of the instance before this one when previous is set: 200 lines, at most 256 KiB, as the

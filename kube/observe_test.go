@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
@@ -70,4 +72,32 @@ func TestPodsAreObservedLiveWhereTheCacheMayNotHoldThem(t *testing.T) {
 	until(t, "the watches were refused", func() bool { return len(bot.Trouble()) == 3 })
 	_, unread := bot.Observe(t.Context(), p.w.Namespace)
 	require.ErrorIs(t, unread["pods"], algesta.ErrForbidden, "an empty cache is no empty namespace")
+}
+
+func TestWarningsAreReadHoweverManyEventsThereAre(t *testing.T) {
+	t.Parallel()
+	c := control.ForTest(t)
+	p := deployed(t, c)
+	events := p.Client.CoreV1().Events(p.w.Namespace)
+	tell := func(name, kind string) {
+		_, err := events.Create(t.Context(), &corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{Name: name}, Type: kind, Reason: "Told", LastTimestamp: metav1.Now(),
+			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: p.w.Namespace, Name: "api-gateway"},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	for i := range 510 {
+		tell(fmt.Sprintf("a-%03d", i), corev1.EventTypeNormal)
+	}
+	tell("aa", corev1.EventTypeWarning)
+	tell("zz", corev1.EventTypeWarning)
+	objects, unread := p.bot.Observe(t.Context(), p.w.Namespace)
+	require.NotContains(t, unread, "events")
+	at := slices.IndexFunc(objects, func(o runtime.Object) bool { _, ok := o.(*corev1.EventList); return ok })
+	seen := map[string]int{}
+	for _, e := range objects[at].(*corev1.EventList).Items {
+		seen[e.Name]++
+	}
+	require.Equal(t, 1, seen["aa"], "once")
+	require.Equal(t, 1, seen["zz"], "the last of the alphabet")
 }
