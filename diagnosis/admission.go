@@ -44,7 +44,11 @@ var admissionRules = []Rule{
 		}),
 	deniedRule("webhook-denied", "a policy (Gatekeeper, Azure Policy, Kyverno) that the template does not meet", "correct the template",
 		func(d *denial) *finding {
-			return d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf("Policy webhook %s denies the pods: %s", d.groups[1], shorten(strings.TrimSuffix(d.groups[2], "."), 160)),
+			ref, who := Ref{Kind: "Webhook", Name: d.groups[1]}, "Policy webhook "
+			if strings.Contains(d.groups[0], "with binding") {
+				ref.Kind, who = "ValidatingAdmissionPolicy", "Policy "
+			}
+			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, shorten(strings.TrimSuffix(d.groups[2], "."), 160)),
 				Remedy{Text: "Correct what the policy names in the template."})
 		}),
 	deniedRule("service-account-missing", "the ServiceAccount was never made in this namespace, or is named differently", "make it, or correct serviceAccountName",
@@ -61,10 +65,10 @@ var admissionRules = []Rule{
 		return d.finding(d.ref, "The pod template is not valid: "+shorten(d.groups[1], 160), Remedy{Text: "Correct the field in the template."})
 	}),
 	deniedRule("replicaset-denied", "a quota on the number of ReplicaSets, a webhook, a namespace that ends: the new revision does not even get its ReplicaSet", "correct what the message names", func(d *denial) *finding {
-		return d.finding(d.ref, fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, shorten(d.groups[1], 160)), Remedy{Text: "Correct what the message names."})
+		return d.finding(d.ref, fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, refusedBecause(d.groups[1])), Remedy{Text: "Correct what the message names."})
 	}),
 	deniedRule("creation-denied", "see the message", "read the message", func(d *denial) *finding {
-		f := d.finding(d.ref, "The API server refuses to create the pods: "+shorten(d.message, 160), Remedy{Text: "Correct what the message names."})
+		f := d.finding(d.ref, "The API server refuses to create the pods: "+refusedBecause(d.message), Remedy{Text: "Correct what the message names."})
 		f.sure, f.unsure = Medium, "The message is all there is."
 		return f
 	}),
@@ -133,11 +137,19 @@ var denialPatterns = []struct {
 	{"pod-security", regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)},
 	{"webhook-down", regexp.MustCompile(`failed calling webhook "([^"]+)": (.*)`)},
 	{"webhook-denied", regexp.MustCompile(`(?s)admission webhook "([^"]+)" denied the request:?\s*(.*)`)},
+	{"webhook-denied", regexp.MustCompile(`(?s)pods "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*(.*)`)},
 	{"service-account-missing", regexp.MustCompile(`(?:error looking up service account [^\s/]+/|serviceaccounts? ")([^\s":]+)"?:?.*not found`)},
 	{"namespace-terminating", regexp.MustCompile(`because it is being terminated`)},
 	{"pod-invalid", regexp.MustCompile(`(?:Pod|pods) "[^"]*" is invalid: (.*)`)},
 	{"replicaset-denied", regexp.MustCompile(`(?s)^Failed to create new replica set "[^"]*": (.*)$`)},
 	{"creation-denied", regexp.MustCompile(`(?s)^.*$`)},
+}
+
+var policyDenied = regexp.MustCompile(`(?s)\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*`)
+
+// refusedBecause is an admission error in few words: of a policy, its name and what it says.
+func refusedBecause(message string) string {
+	return shorten(strings.TrimSuffix(policyDenied.ReplaceAllString(message, "policy $1 says: "), "."), 160)
 }
 
 func (d *denial) classify() (id string, groups []string) {
@@ -152,9 +164,11 @@ func (d *denial) classify() (id string, groups []string) {
 func deniedRule(id, cause, remedy string, words func(*denial) *finding) Rule {
 	var signal strings.Builder
 	signal.WriteString("ReplicaFailure=True or event FailedCreate")
+	joint := ", message like “"
 	for _, p := range denialPatterns {
 		if p.id == id && id != "creation-denied" {
-			signal.WriteString(", message like “" + p.says.String() + "”")
+			signal.WriteString(joint + p.says.String() + "”")
+			joint = " or “"
 		}
 	}
 	return Rule{

@@ -56,7 +56,7 @@ func budgetBlocks(s *Snapshot) []*finding {
 func budgetUnhealthy(s *Snapshot) []*finding {
 	var found []*finding
 	for _, b := range s.budgets {
-		if blocked(b) && b.Status.CurrentHealthy < b.Status.ExpectedPods && b.Status.CurrentHealthy <= b.Status.DesiredHealthy && !s.comingUp(b) {
+		if blocked(b) && b.Status.CurrentHealthy < b.Status.ExpectedPods && b.Status.CurrentHealthy <= b.Status.DesiredHealthy && !s.comingUp(b) && !s.outdated(b) {
 			f := budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s allows no disruption: %d of %d pods are healthy", b.Name, b.Status.CurrentHealthy, b.Status.ExpectedPods),
 				"Mend its pods first.")
 			f.sure = Medium
@@ -80,6 +80,17 @@ func (s *Snapshot) comingUp(b *policyv1.PodDisruptionBudget) bool {
 		settles = true
 	}
 	return settles
+}
+
+// outdated says that the budget's pods are all ready, whatever its status says: of two budgets for one pod the controller follows one.
+func (s *Snapshot) outdated(b *policyv1.PodDisruptionBudget) bool {
+	chosen, ready := selectorOf(b.Spec.Selector), 0
+	for _, p := range s.pods {
+		if p.Namespace == b.Namespace && podReady(p) && chosen.Matches(labels.Set(p.Labels)) {
+			ready++
+		}
+	}
+	return ready >= int(b.Status.ExpectedPods)
 }
 
 func budgetMatchesNothing(s *Snapshot) []*finding {

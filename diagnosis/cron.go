@@ -154,17 +154,23 @@ func cronJobLate(s *Snapshot) []*finding {
 			continue
 		}
 		ref := refOf(KindCronJob, c)
-		last, words := "never", "has never run"
-		if c.Status.LastScheduleTime != nil {
-			last, words = c.Status.LastScheduleTime.UTC().Format(time.RFC3339), "has not run for "+span(s.age(c.Status.LastScheduleTime.Time))
+		last := Evidence{Object: ref, Field: "status.lastScheduleTime", Quote: "never"}
+		words := "has never run"
+		if at := c.Status.LastScheduleTime; at != nil {
+			last.Quote, last.At, words = at.UTC().Format(time.RFC3339), moment(at.Time), "has not run for "+span(s.age(at.Time))
 		}
 		f := &finding{
 			subject: ref, hits: []Ref{ref}, sure: Medium, level: Degraded, since: missed, unsure: "Its schedule may have been changed or resumed only lately.",
 			what:   fmt.Sprintf("CronJob %s %s although its schedule is %q", c.Name, words, c.Spec.Schedule),
-			shown:  []Evidence{{Object: ref, Field: "status.lastScheduleTime", Quote: last, At: moment(missed)}},
+			shown:  []Evidence{last},
 			remedy: Remedy{Text: "Look at its events; if it is alone, start it by hand.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, c.Namespace)},
 		}
-		if len(c.Status.Active) > 0 && c.Spec.ConcurrencyPolicy == batchv1.ForbidConcurrent {
+		if e, ok := s.recent(ref, "FailedCreate"); ok {
+			f.what += ": its Jobs are refused: " + refusedBecause(strings.TrimPrefix(e.message, "Error creating job: "))
+			f.sure, f.unsure = High, ""
+			f.show(eventEvidence(ref, e), false)
+			f.remedy = Remedy{Text: "Correct what the message names.", Command: f.remedy.Command}
+		} else if len(c.Status.Active) > 0 && c.Spec.ConcurrencyPolicy == batchv1.ForbidConcurrent {
 			f.what += fmt.Sprintf(": Job %s is still active and no second one may run beside it", c.Status.Active[0].Name)
 			f.remedy = Remedy{Text: "Look at the active Job; delete it if it hangs.", Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace)}
 		}

@@ -34,7 +34,7 @@ var probeRules = []Rule{
 }
 
 func readinessFailing(c *instance) *finding {
-	if c.crashing || c.status.Ready || c.status.State.Running == nil || c.init {
+	if c.crashing || c.status.Ready || c.status.State.Running == nil || c.init || c.owner.ref.Kind == KindJob { // a Job waits for an end, and no request for it
 		return nil
 	}
 	since := c.status.State.Running.StartedAt.Time
@@ -83,7 +83,7 @@ var lifecyclePodRules = []Rule{
 		Remedy: "look at the controller that owns the gate", Source: "Pod readiness gates",
 		pod: func(p *pending) *finding {
 			ready := podCondition(p.pod, corev1.ContainersReady)
-			if ready == nil || ready.Status != corev1.ConditionTrue || p.pod.DeletionTimestamp != nil {
+			if ready == nil || ready.Status != corev1.ConditionTrue || p.pod.DeletionTimestamp != nil || p.owner.ref.Kind == KindJob {
 				return nil
 			}
 			for _, gate := range p.pod.Spec.ReadinessGates {

@@ -74,6 +74,7 @@ var alone = map[effect]string{
 
 func (s *Snapshot) whom(f *finding, names string) string {
 	total, ready, onlyNew, missing := 0, 0, true, 0
+	var lacking []string // whose pods, and how many
 	for _, hit := range f.hits {
 		w := s.index.byRef[hit]
 		if w == nil {
@@ -81,7 +82,10 @@ func (s *Snapshot) whom(f *finding, names string) string {
 		}
 		total += max(w.desired, len(w.pods))
 		ready += w.ready
-		missing += max(0, w.desired-len(w.pods))
+		if lacks := w.desired - len(w.pods); lacks > 0 {
+			missing += lacks
+			lacking = append(lacking, count(lacks, "pod")+" of "+hit.Name)
+		}
 		onlyNew = onlyNew && w.before() != nil && len(w.currentPods()) < len(w.pods)
 	}
 	if f.effect == cannotCreate {
@@ -89,7 +93,7 @@ func (s *Snapshot) whom(f *finding, names string) string {
 		case ready == 0 && total <= missing:
 			return fmt.Sprintf("no pod of %s can be created", names)
 		case missing > 0:
-			return fmt.Sprintf("%s of %s cannot be created", count(missing, "pod"), names)
+			return list(lacking) + " cannot be created"
 		}
 		return fmt.Sprintf("no new pod of %s can be created", names)
 	}
