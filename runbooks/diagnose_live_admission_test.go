@@ -30,7 +30,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	used.make(t, quota("production-quota", "pods", "2"))
 	used.diagnose(t, time.Minute, map[string]patient{
 		"a quota that is used up": {
-			made:    made(app("many", "12345", replicas(5))),
+			rule: "quota-exceeded", made: made(app("many", "12345", replicas(5))),
 			says:    "ResourceQuota production-quota is used up (requested: pods=1, used: pods=2, limited: pods=2), so 3 pods of many cannot be created.",
 			command: "kubectl describe resourcequota production-quota -n NS",
 		},
@@ -39,7 +39,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	demanding.make(t, quota("memory-quota", "limits.memory", "1Gi"))
 	demanding.diagnose(t, time.Minute, map[string]patient{
 		"a quota that demands limits": {
-			made:    made(app("limitless", "12345")),
+			rule: "quota-requires-values", made: made(app("limitless", "12345")),
 			says:    "ResourceQuota memory-quota demands requests or limits that are not set (limits.memory for: app), so no pod of limitless can be created.",
 			command: "kubectl describe deployment/limitless -n NS",
 		},
@@ -48,7 +48,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	tight.make(t, quota("cpu-quota", "requests.cpu", "100m"))
 	tight.diagnose(t, time.Minute, map[string]patient{
 		"a quota that is nearly full": {
-			about: "resourcequota/cpu-quota", made: made(app("steady", "12345", requests("cpu", "95m"))),
+			rule: "quota-nearly-full", about: "resourcequota/cpu-quota", made: made(app("steady", "12345", requests("cpu", "95m"))),
 			says:    "ResourceQuota cpu-quota is nearly full: requests.cpu at 95 %.",
 			command: "kubectl describe resourcequota cpu-quota -n NS",
 		},
@@ -57,7 +57,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	small.make(t, quota("small-quota", "requests.cpu", "100m"))
 	small.diagnose(t, time.Minute, map[string]patient{
 		"an autoscaler that may ask for more": {
-			about: "hpa/growing", made: made(scalerOf("growing", "growing", 9), app("growing", "12345", requests("cpu", "20m"))),
+			rule: "autoscaler-beyond-quota", about: "hpa/growing", made: made(scalerOf("growing", "growing", 9), app("growing", "12345", requests("cpu", "20m"))),
 			says: "HorizontalPodAutoscaler growing may ask for 9 pods, but ResourceQuota small-quota leaves room for 5 (requests.cpu).", command: "kubectl describe resourcequota small-quota -n NS",
 		},
 	})
@@ -117,39 +117,39 @@ func TestTheFirstLineNamesWhyAPodIsNotAdmitted(t *testing.T) {
 	spec := func(change func(*corev1.PodSpec)) func(*appsv1.Deployment) { return pod(change) }
 	w.diagnose(t, time.Minute, map[string]patient{
 		"a level of Pod Security": {
-			made:    made(app("privileged", "12345", spec(func(p *corev1.PodSpec) { p.HostNetwork = true }))),
+			rule: "pod-security", made: made(app("privileged", "12345", spec(func(p *corev1.PodSpec) { p.HostNetwork = true }))),
 			says:    "The pods violate Pod Security level baseline:latest of the namespace, so no pod of privileged can be created.",
 			command: "kubectl describe deployment/privileged -n NS",
 		},
 		"more than the LimitRange allows": {
-			made:    made(app("greedy", "12345", requests("cpu", "2"))),
+			rule: "limit-range", made: made(app("greedy", "12345", requests("cpu", "2"))),
 			says:    "LimitRange limits refuses the pods: maximum cpu usage per Container is 1, but limit is 2, so no pod of greedy can be created.",
 			command: "kubectl describe deployment/greedy -n NS",
 		},
 		"a request above the default limit": {
-			made: made(app("invalid", "12345", container(func(c *corev1.Container) { c.Resources.Requests = amounts("cpu", "800m") }))),
+			rule: "pod-invalid", made: made(app("invalid", "12345", container(func(c *corev1.Container) { c.Resources.Requests = amounts("cpu", "800m") }))),
 			says: `The pod template is not valid: spec.containers[0].resources.requests: Invalid value: "800m": must be less than or equal to cpu limit of 500m, so no pod of invalid can be created.`, command: "kubectl describe deployment/invalid -n NS",
 		},
 		"a policy that denies": {
-			made:    made(app("denied", "12345")),
+			rule: "webhook-denied", made: made(app("denied", "12345")),
 			says:    "Policy webhook denied.example.com denies the pods: [require-owner] the label owner is missing, so no pod of denied can be created.",
 			command: "kubectl describe deployment/denied -n NS",
 		},
 		"a policy that does not answer": {
-			made:    made(app("unanswered", "12345")),
+			rule: "webhook-down", made: made(app("unanswered", "12345")),
 			says:    "Admission webhook unanswered.example.com does not answer, so no pod of unanswered can be created.",
 			command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
 		},
 		"an account that does not exist": {
-			made: made(app("accountless", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "deployer" }))),
+			rule: "service-account-missing", made: made(app("accountless", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "deployer" }))),
 			says: "ServiceAccount deployer does not exist in namespace NS, so no pod of accountless can be created.", command: "kubectl create serviceaccount deployer -n NS",
 		},
 		"a priority that does not exist": {
-			made: made(app("urgent", "12345", spec(func(p *corev1.PodSpec) { p.PriorityClassName = "urgent" }))),
+			rule: "creation-denied", made: made(app("urgent", "12345", spec(func(p *corev1.PodSpec) { p.PriorityClassName = "urgent" }))),
 			says: `The API server refuses to create the pods: pods "urgent-7949bc7796-" is forbidden: no PriorityClass with name urgent was found, so no pod of urgent can be created.`, command: "kubectl describe deployment/urgent -n NS",
 		},
 		"a new revision that is not admitted": {
-			made: made(app("revised", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "releaser" }))), was: "12344",
+			rule: "service-account-missing", made: made(app("revised", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "releaser" }))), was: "12344",
 			says: "ServiceAccount releaser does not exist in namespace NS, so no new pod of revised can be created.", command: "kubectl create serviceaccount releaser -n NS",
 		},
 	})
@@ -168,7 +168,7 @@ func TestTheFirstLineNamesWhatHoldsANamespace(t *testing.T) {
 	require.NoError(t, c.Client.CoreV1().Namespaces().Delete(t.Context(), namespace.Name, metav1.DeleteOptions{}))
 	t.Cleanup(func() { w.release(t, "configmaps", "kept") })
 	w.diagnose(t, 6*time.Minute, map[string]patient{ // a namespace may take five minutes to go
-		"the namespace":   {about: "namespace/NS", says: "Namespace NS has been terminating for … min.", command: "kubectl describe namespace NS"},
+		"the namespace":   {rule: "namespace-stuck", about: "namespace/NS", says: "Namespace NS has been terminating for … min.", command: "kubectl describe namespace NS"},
 		"a service in it": {about: "left", says: "There is no workload left in NS.", clean: true},
 	})
 }

@@ -172,7 +172,7 @@ func TestAPodThatGoesBeforeItsLogIsReadIsStillDiagnosed(t *testing.T) {
 	t.Parallel()
 	w := newWard(t, control.ForTest(t))
 	w.diagnose(t, 0, map[string]patient{"it crashes": {
-		made: made(app("gone", "12346-crash-panic")), says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of gone keeps crashing.",
+		rule: "exit-panic", made: made(app("gone", "12346-crash-panic")), says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of gone keeps crashing.",
 	}})
 	w.await(t, "it is in a crash loop", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})
@@ -196,7 +196,7 @@ func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 	t.Parallel()
 	w := newWard(t, control.ForTest(t))
 	w.diagnose(t, 0, map[string]patient{"it cannot start": {
-		made: made(app("gone", "12346-notfound")), says: "Image IMAGE:12346-notfound does not exist in its registry, so no pod of gone can start.",
+		rule: "image-not-found", made: made(app("gone", "12346-notfound")), says: "Image IMAGE:12346-notfound does not exist in its registry, so no pod of gone can start.",
 	}})
 	listed := make(chan struct{})
 	var once sync.Once

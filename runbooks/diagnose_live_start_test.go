@@ -23,57 +23,62 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 	t.Parallel()
 	newWard(t, control.ForTest(t)).diagnose(t, time.Minute, map[string]patient{
 		"a tag that does not exist": {
-			made: made(app("notfound", "12346-notfound")), was: "12345",
+			rule: "image-not-found", made: made(app("notfound", "12346-notfound")), was: "12345",
 			says:    "Image IMAGE:12346-notfound does not exist in its registry, so the new pods of notfound cannot start; 1 ready pod still serves.",
 			command: "/algesta rollback notfound NS",
 		},
 		"the first image ever": {
-			made:    made(app("first", "12346-notfound")),
+			rule: "image-not-found", made: made(app("first", "12346-notfound")),
 			says:    "Image IMAGE:12346-notfound does not exist in its registry, so no pod of first can start.",
 			command: "kubectl describe pod first-",
 		},
 		"a registry that wants a password": {
-			made:    made(app("unauthorized", "12346-unauthorized")),
+			rule: "image-auth", made: made(app("unauthorized", "12346-unauthorized")),
 			says:    "Registry REGISTRY does not let the nodes pull image IMAGE:12346-unauthorized, so no pod of unauthorized can start.",
 			command: "kubectl describe pod unauthorized-",
 		},
 		"a registry that limits pulls": {
-			made:    made(app("ratelimit", "12346-ratelimit")),
+			rule: "image-rate-limit", made: made(app("ratelimit", "12346-ratelimit")),
 			says:    "Registry REGISTRY limits pulls and refuses image IMAGE:12346-ratelimit for now, so no pod of ratelimit can start.",
 			command: "kubectl describe pod ratelimit-",
 		},
 		"another processor": {
-			made:    made(app("platform", "12346-platform")),
+			rule: "image-platform", made: made(app("platform", "12346-platform")),
 			says:    "Image IMAGE:12346-platform is not built for the platform of the nodes, so no pod of platform can start.",
 			command: "kubectl describe pod platform-",
 		},
 		"a registry that cannot be reached": {
-			made:    made(app("unreachable", "12346-unreachable")),
+			rule: "image-registry-unreachable", made: made(app("unreachable", "12346-unreachable")),
 			says:    "The nodes cannot reach registry REGISTRY for image IMAGE:12346-unreachable, so no pod of unreachable can start.",
 			command: "kubectl describe pod unreachable-",
 		},
 		"a node without disk": {
-			made:    made(app("nodisk", "12346-nodisk")),
+			rule: "image-disk-full", made: made(app("nodisk", "12346-nodisk")),
 			says:    "The node has no disk space left for image IMAGE:12346-nodisk, so no pod of nodisk can start.",
 			command: "kubectl describe pod nodisk-",
 		},
 		"an error that nobody knows": {
-			made:   made(app("oldmanifest", "12346-oldmanifest")),
+			rule: "image-pull-failed", made: made(app("oldmanifest", "12346-oldmanifest")),
 			says:   "Image IMAGE:12346-oldmanifest cannot be pulled, so no pod of oldmanifest can start.",
 			quotes: "is no longer supported since containerd v2.1", command: "kubectl describe pod oldmanifest-",
 		},
 		"a name that is none": {
-			made:    made(app("badname", "12346-badname")),
+			rule: "image-name", made: made(app("badname", "12346-badname")),
 			says:    `Image name "IMAGE:12346-badname" is not valid, so no pod of badname can start.`,
 			command: "kubectl describe pod badname-",
 		},
 		"an image that must not be pulled": {
-			made:    made(app("neverpull", "12346-neverpull", container(func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }))),
+			rule: "image-never-pull", made: made(app("neverpull", "12346-neverpull", container(func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }))),
 			says:    "Image IMAGE:12346-neverpull is not on the node and imagePullPolicy Never forbids to pull it, so no pod of neverpull can start.",
 			command: "kubectl describe pod neverpull-",
 		},
+		"a rollout that is late, and nothing says why": {
+			rule: "rollout-stuck", made: made(app("stalled", "12346-pulling", deadline)), was: "12345",
+			says:    "The rollout of stalled is stuck: 0 of 1 new pods are ready.",
+			command: "/algesta rollback stalled NS",
+		},
 		"an image without its signature": {
-			made:    made(app("unsigned", "12346-unsigned")),
+			rule: "image-signature", made: made(app("unsigned", "12346-unsigned")),
 			says:    "The signature of image IMAGE:12346-unsigned was not accepted, so no pod of unsigned can start.",
 			command: "kubectl describe pod unsigned-",
 		},
@@ -84,7 +89,7 @@ func TestTheFirstLineNamesWhyAPullTakesLong(t *testing.T) {
 	t.Parallel()
 	newWard(t, control.ForTest(t)).diagnose(t, 3*time.Minute, map[string]patient{ // a pull may take two minutes
 		"an image that is being pulled": {
-			made: made(app("pulling", "12346-pulling")),
+			rule: "image-slow-pull", made: made(app("pulling", "12346-pulling")),
 			told: true, says: "Image IMAGE:12346-pulling is still being pulled by node aks-… after … min, so no pod of pulling can start.",
 			command: "kubectl describe pod pulling-",
 		},
@@ -101,73 +106,73 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 	t.Parallel()
 	newWard(t, control.ForTest(t)).diagnose(t, time.Minute, map[string]patient{
 		"a Secret without the key": {
-			made: made(app("secretkey", "12346-configerror", mongoSecret("orders-db"))), was: "12345",
+			rule: "secret-key-missing", made: made(app("secretkey", "12346-configerror", mongoSecret("orders-db"))), was: "12345",
 			says:    "Secret orders-db has no key uri, so the new pods of secretkey cannot start; 1 ready pod still serves.",
 			command: "kubectl edit secret/orders-db -n NS",
 		},
 		"a Secret that is not there": {
-			made:    made(app("nosecret", "12346-nosecret", mongoSecret("billing-db"))),
+			rule: "secret-missing", made: made(app("nosecret", "12346-nosecret", mongoSecret("billing-db"))),
 			says:    "Secret billing-db does not exist in namespace NS, so no pod of nosecret can start.",
 			command: "kubectl create secret generic billing-db -n NS --from-file=uri=FILE",
 		},
 		"a ConfigMap without the key": {
-			made:    made(app("configkey", "12346-noconfigkey", configEnv("TARIFF", "tariffs", "zone-7")), &corev1.ConfigMap{ObjectMeta: named("tariffs"), Data: map[string]string{"zone-1": "a"}}),
+			rule: "configmap-key-missing", made: made(app("configkey", "12346-noconfigkey", configEnv("TARIFF", "tariffs", "zone-7")), &corev1.ConfigMap{ObjectMeta: named("tariffs"), Data: map[string]string{"zone-1": "a"}}),
 			says:    "ConfigMap tariffs has no key zone-7, so no pod of configkey can start.",
 			command: "kubectl edit configmap/tariffs -n NS",
 		},
 		"a ConfigMap that is not there": {
-			made:    made(app("noconfig", "12346-noconfig", configEnv("TARIFF", "tarifs", "zone-1"))),
+			rule: "configmap-missing", made: made(app("noconfig", "12346-noconfig", configEnv("TARIFF", "tarifs", "zone-1"))),
 			says:    "ConfigMap tarifs does not exist in namespace NS, so no pod of noconfig can start.",
 			command: "kubectl create configmap tarifs -n NS --from-file=zone-1=FILE",
 		},
 		"a program that would be root": {
-			made:    made(app("rootuser", "12346-rootuser", pod(func(p *corev1.PodSpec) { p.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: new(true)} }))),
+			rule: "run-as-root", made: made(app("rootuser", "12346-rootuser", pod(func(p *corev1.PodSpec) { p.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: new(true)} }))),
 			says:    "The image of container app would run as root, which the pod's runAsNonRoot forbids, so no pod of rootuser can start.",
 			command: "kubectl describe pod rootuser-",
 		},
 		"an error that nobody knows": {
-			made:    made(app("notcreated", "12346-notcreated")),
+			rule: "container-not-created", made: made(app("notcreated", "12346-notcreated")),
 			says:    "The node cannot create container app: failed to reserve container name app_notcreated-…_NS_0: name is reserved for another container, so no pod of notcreated can start.",
 			command: "kubectl describe pod notcreated-",
 		},
-		"a hook that fails": {made: made(app("poststart", "12346-poststart", container(func(c *corev1.Container) {
+		"a hook that fails": {rule: "post-start-hook", made: made(app("poststart", "12346-poststart", container(func(c *corev1.Container) {
 			c.Lifecycle = &corev1.Lifecycle{PostStart: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"/app/warm-up.sh"}}}}
 		}))), says: "The postStart hook of container app fails, so every pod of poststart keeps crashing.", command: "kubectl describe pod poststart-"},
 		"a Secret to mount": {
-			made: made(app("secretvolume", "12346-novolume", volume(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}))),
+			rule: "volume-source-missing", made: made(app("secretvolume", "12346-novolume", volume(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}))),
 			told: true, says: "Secret orders-tls does not exist in namespace NS, so no pod of secretvolume can start.",
 			command: "kubectl create secret generic orders-tls -n NS",
 		},
 		"a ConfigMap to mount": {
-			made:    made(app("configvolume", "12346-novolume", volume(corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "nginx-conf"}}}))),
+			rule: "volume-source-missing", made: made(app("configvolume", "12346-novolume", volume(corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "nginx-conf"}}}))),
 			says:    "ConfigMap nginx-conf does not exist in namespace NS, so no pod of configvolume can start.",
 			command: "kubectl create configmap nginx-conf -n NS",
 		},
 		"a node without addresses": {
-			made: made(app("noaddress", "12346-noaddress")),
+			rule: "sandbox-failed", made: made(app("noaddress", "12346-noaddress")),
 			told: true, says: "Node aks-… cannot set up the network of new pods, so no pod of noaddress can start.",
 			command: "kubectl describe node aks-stdaruser-31845723-vmss",
 		},
 		"an init container that crashes": {
-			made:    made(app("initcrash", "12346-initcrash", first(nil))),
+			rule: "program-error", made: made(app("initcrash", "12346-initcrash", first(nil))),
 			says:    "The program in init container migrate ends with exit code 1 after “ERROR: Could not migrate up 20261119-add-order-index.js: Index build failed: E11000 duplicate key error collection: algesta.orders”, so every pod of initcrash keeps crashing.",
 			command: "kubectl logs initcrash-",
 		},
 		"a sidecar that does not start": {
-			made:    made(app("sidecar", "12346-initwaits", first(ptr.To(corev1.ContainerRestartPolicyAlways)))),
+			rule: "sidecar-not-started", made: made(app("sidecar", "12346-initwaits", first(ptr.To(corev1.ContainerRestartPolicyAlways)))),
 			says:    "Sidecar migrate has not started, and the containers after it wait, so no pod of sidecar can start.",
 			command: "kubectl logs sidecar-",
 		},
-		"a gate that nobody opens": {made: made(app("gate", "12346", pod(func(p *corev1.PodSpec) {
+		"a gate that nobody opens": {rule: "readiness-gate", made: made(app("gate", "12346", pod(func(p *corev1.PodSpec) {
 			p.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "example.com/in-the-load-balancer"}}
 		}))), says: "Readiness gate example.com/in-the-load-balancer is not set, so no pod of gate becomes ready.", command: "kubectl describe pod gate-"},
 		"a container that is never ready": {
-			made: made(app("neverready", "12346-neverready", container(func(c *corev1.Container) { c.ReadinessProbe = healthProbe() }))), was: "12345",
+			rule: "readiness-failing", made: made(app("neverready", "12346-neverready", container(func(c *corev1.Container) { c.ReadinessProbe = healthProbe() }))), was: "12345",
 			told: true, says: "The readiness probe of container app fails: the program answers with a server error, so the new pods of neverready do not become ready; 1 ready pod still serves.",
 			command: "/algesta rollback neverready NS",
 		},
 		"a probe that nobody declared": {
-			made:    made(app("noprobe", "12346-neverready")),
+			rule: "readiness-failing", made: made(app("noprobe", "12346-neverready")),
 			says:    "Container app runs but is not ready, so no pod of noprobe becomes ready.",
 			command: "kubectl describe pod noprobe-",
 		},
@@ -178,7 +183,7 @@ func TestTheFirstLineNamesAnInitContainerThatWaits(t *testing.T) {
 	t.Parallel()
 	newWard(t, control.ForTest(t)).diagnose(t, 6*time.Minute, map[string]patient{ // an init container may run for five minutes
 		"an init container that waits": {
-			made:    made(app("initwaits", "12346-initwaits", first(nil))),
+			rule: "init-waits", made: made(app("initwaits", "12346-initwaits", first(nil))),
 			says:    "Init container migrate has been running for … min and the others wait for it, so no pod of initwaits can start.",
 			command: "kubectl logs initwaits-",
 		},
@@ -189,7 +194,7 @@ func TestTheFirstLineNamesAProgramThatCrashedOften(t *testing.T) {
 	t.Parallel()
 	newWard(t, control.ForTest(t)).diagnose(t, 11*time.Minute, map[string]patient{ // a crash loop may pause for ten minutes
 		"three restarts, and it runs": {
-			made:    made(app("flaky", "12346-flaky")),
+			rule: "restarts-often", made: made(app("flaky", "12346-flaky")),
 			says:    "Container app of flaky has restarted 3 times, … min ago the last time.",
 			command: "kubectl logs flaky-",
 		},
@@ -200,152 +205,152 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 	t.Parallel()
 	newWard(t, control.ForTest(t)).diagnose(t, 0, map[string]patient{
 		"a variable that the program misses": {
-			made: made(app("env", "12346-crash")), was: "12345",
+			rule: "missing-variable", made: made(app("env", "12346-crash")), was: "12345",
 			says:    "Deployment env needs the environment variable PAYMENTS_URL, which its template does not set, so the new pods of env keep crashing; 1 ready pod still serves.",
 			command: "/algesta rollback env NS",
 		},
 		"a database that refuses the password": {
-			made:    made(app("mongo-auth", "12346-crash-mongo", mongoSecret("mongodb-credentials"))),
+			rule: "dependency-auth", made: made(app("mongo-auth", "12346-crash-mongo", mongoSecret("mongodb-credentials"))),
 			says:    "MongoDB rejects the credentials, so every pod of mongo-auth keeps crashing.",
 			command: "/algesta restart mongo-auth NS",
 		},
 		"a database whose name is unknown": {
-			made:    made(app("mongo-dns", "12346-crash-dns", mongoSecret("mongodb-credentials"))),
+			rule: "dependency-dns", made: made(app("mongo-dns", "12346-crash-dns", mongoSecret("mongodb-credentials"))),
 			says:    "The name of MongoDB at cluster9.example.mongodb.net cannot be resolved, so every pod of mongo-dns keeps crashing.",
 			command: "kubectl logs mongo-dns-",
 		},
 		"a database that does not listen": {
-			made:    made(app("mongo-refused", "12346-crash-refused", mongoSecret("mongodb-credentials"))),
+			rule: "dependency-refused", made: made(app("mongo-refused", "12346-crash-refused", mongoSecret("mongodb-credentials"))),
 			says:    "MongoDB at 10.224.8.17:27017 refuses connections, so every pod of mongo-refused keeps crashing.",
 			command: "kubectl logs mongo-refused-",
 		},
 		"a database whose certificate is old": {
-			made:    made(app("mongo-tls", "12346-crash-tls")),
+			rule: "dependency-tls", made: made(app("mongo-tls", "12346-crash-tls")),
 			says:    "The TLS connection to MongoDB fails, so every pod of mongo-tls keeps crashing.",
 			command: "kubectl logs mongo-tls-",
 		},
 		"a database that does not answer": {
-			made:    made(app("mongo-timeout", "12346-crash-timeout")),
+			rule: "dependency-timeout", made: made(app("mongo-timeout", "12346-crash-timeout")),
 			says:    "MongoDB at 10.224.8.19:27017 does not answer, so every pod of mongo-timeout keeps crashing.",
 			command: "kubectl logs mongo-timeout-",
 		},
 		"a database that does not know us": {
-			made:    made(app("mongo-allowlist", "12346-crash-allowlist")),
+			rule: "dependency-allow-list", made: made(app("mongo-allowlist", "12346-crash-allowlist")),
 			says:    "MongoDB does not admit the cluster's address, so every pod of mongo-allowlist keeps crashing.",
 			command: "kubectl logs mongo-allowlist-",
 		},
 		"a database that is full": {
-			made:    made(app("postgres-full", "12346-crash-full")),
+			rule: "dependency-full", made: made(app("postgres-full", "12346-crash-full")),
 			says:    "PostgreSQL has no connections left, so every pod of postgres-full keeps crashing.",
 			command: "kubectl logs postgres-full-",
 		},
 		"V8's heap": {
-			made:    made(app("heap", "12346-crash-heap")),
+			rule: "heap-exhausted", made: made(app("heap", "12346-crash-heap")),
 			says:    "Container app runs out of heap, so every pod of heap keeps crashing.",
 			command: "kubectl describe pod heap-",
 		},
 		"more memory than its limit": {
-			made:    made(app("oom", "12346-oom", container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))),
+			rule: "out-of-memory", made: made(app("oom", "12346-oom", container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))),
 			says:    "Container app of oom is killed for using more memory than it may (limit 64Mi), so every pod of oom keeps crashing.",
 			command: "kubectl set resources deployment/oom -n NS -c app --limits=memory=128Mi",
 		},
 		"more memory than its new limit": {
-			made: made(app("oom-new", "12346-oom", replicas(2), container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))), was: "12345",
+			rule: "out-of-memory", made: made(app("oom-new", "12346-oom", replicas(2), container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))), was: "12345",
 			says:    "Container app of oom-new is killed for using more memory than it may (limit 64Mi), so the new pods of oom-new keep crashing; 2 ready pods still serve.",
 			command: "/algesta rollback oom-new NS",
 		},
 		"a port that is taken": {
-			made:    made(app("port", "12346-crash-port")),
+			rule: "port-in-use", made: made(app("port", "12346-crash-port")),
 			says:    "The port of container app is already taken in its pod, so every pod of port keeps crashing.",
 			command: "kubectl describe pod port-",
 		},
 		"a disk that is full": {
-			made:    made(app("disk", "12346-crash-disk")),
+			rule: "disk-full", made: made(app("disk", "12346-crash-disk")),
 			says:    "Container app has no disk space left, so every pod of disk keeps crashing.",
 			command: "kubectl describe pod disk-",
 		},
 		"a file that it may not read": {
-			made:    made(app("permission", "12346-crash-permission")),
+			rule: "file-permission", made: made(app("permission", "12346-crash-permission")),
 			says:    "Container app is denied access to a file or port, so every pod of permission keeps crashing.",
 			command: "kubectl describe pod permission-",
 		},
 		"a module that was not packed": {
-			made:    made(app("module", "12346-crash-module")),
+			rule: "broken-build", made: made(app("module", "12346-crash-module")),
 			says:    "The image of container app lacks express-rate-limit, so every pod of module keeps crashing.",
 			command: "kubectl describe pod module-",
 		},
 		"a panic": {
-			made:    made(app("panic", "12346-crash-panic")),
+			rule: "exit-panic", made: made(app("panic", "12346-crash-panic")),
 			says:    "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of panic keeps crashing.",
 			command: "kubectl logs panic-",
 		},
 		"a line that nobody knows": {
-			made:    made(app("unknown", "12346-crash-unknown")),
+			rule: "program-error", made: made(app("unknown", "12346-crash-unknown")),
 			says:    "The program in container app ends with exit code 3 after “tariff table 2026-11 has no row for zone 7, giving up”, so every pod of unknown keeps crashing.",
 			command: "kubectl logs unknown-",
 		},
 		"a command that ends": {
-			made:    made(app("exit-0", "12346-exit-0")),
+			rule: "exit-zero", made: made(app("exit-0", "12346-exit-0")),
 			says:    "The command of container app ends by itself with exit code 0, so every pod of exit-0 keeps crashing.",
 			command: "kubectl logs exit-0-",
 		},
 		"a command that is not executable": {
-			made:    made(app("exit-126", "12346-exit-126")),
+			rule: "command-not-found", made: made(app("exit-126", "12346-exit-126")),
 			says:    "The command of container app cannot be run: it is not executable, so no pod of exit-126 can start.",
 			command: "kubectl describe pod exit-126-",
 		},
 		"a command that the shell misses": {
-			made:    made(app("exit-127", "12346-exit-127")),
+			rule: "command-not-found", made: made(app("exit-127", "12346-exit-127")),
 			says:    "The command of container app cannot be run: the image has no such file, so no pod of exit-127 can start.",
 			command: "kubectl describe pod exit-127-",
 		},
 		"a command that is not in the image": {
-			made:    made(app("nocommand", "12346-nocommand", container(func(c *corev1.Container) { c.Command = []string{"/app/server", "--port=3000"} }))),
+			rule: "command-not-found", made: made(app("nocommand", "12346-nocommand", container(func(c *corev1.Container) { c.Command = []string{"/app/server", "--port=3000"} }))),
 			says:    `The command "/app/server --port=3000" of container app cannot be run: the image has no such file, so no pod of nocommand can start.`,
 			command: "kubectl describe pod nocommand-",
 		},
 		"an abort": {
-			made:    made(app("exit-134", "12346-exit-134")),
+			rule: "exit-abort", made: made(app("exit-134", "12346-exit-134")),
 			says:    "The program in container app aborts (exit code 134), so every pod of exit-134 keeps crashing.",
 			command: "kubectl logs exit-134-",
 		},
 		"a kill": {
-			made:    made(app("exit-137", "12346-exit-137")),
+			rule: "exit-killed", made: made(app("exit-137", "12346-exit-137")),
 			says:    "Something kills container app (exit code 137, not for its memory limit), so every pod of exit-137 keeps crashing.",
 			command: "kubectl logs exit-137-",
 		},
 		"a memory fault": {
-			made:    made(app("exit-139", "12346-exit-139")),
+			rule: "exit-segfault", made: made(app("exit-139", "12346-exit-139")),
 			says:    "The program in container app crashes with a memory fault (exit code 139), so every pod of exit-139 keeps crashing.",
 			command: "kubectl logs exit-139-",
 		},
 		"a stop": {
-			made:    made(app("exit-143", "12346-exit-143")),
+			rule: "exit-terminated", made: made(app("exit-143", "12346-exit-143")),
 			says:    "Something stops container app again and again (exit code 143), so every pod of exit-143 keeps crashing.",
 			command: "kubectl logs exit-143-",
 		},
 		"a container that its node lost": {
-			made:    made(app("exit-255", "12346-exit-255")),
+			rule: "node-lost-container", made: made(app("exit-255", "12346-exit-255")),
 			says:    "Node aks-… lost container app, so every pod of exit-255 keeps crashing.",
 			command: "kubectl logs exit-255-",
 		},
 		"a liveness probe": {
-			made: made(app("liveness", "12346-liveness", container(func(c *corev1.Container) { c.LivenessProbe = healthProbe() }))),
+			rule: "liveness-kill", made: made(app("liveness", "12346-liveness", container(func(c *corev1.Container) { c.LivenessProbe = healthProbe() }))),
 			told: true, says: "The liveness probe of container app fails and the kubelet restarts it (the program answers with a server error), so every pod of liveness keeps crashing.",
 			command: "kubectl describe pod liveness-",
 		},
 		"a startup probe": {
-			made: made(app("startup", "12346-startup", container(func(c *corev1.Container) { c.StartupProbe = healthProbe() }))),
+			rule: "startup-kill", made: made(app("startup", "12346-startup", container(func(c *corev1.Container) { c.StartupProbe = healthProbe() }))),
 			told: true, says: "The startup probe of container app fails and the kubelet restarts it (nothing listens on its port), so every pod of startup keeps crashing.",
 			command: "kubectl describe pod startup-",
 		},
 		"an eviction": {
-			made:    made(app("evicted", "12346-evicted")),
+			rule: "evicted", made: made(app("evicted", "12346-evicted")),
 			says:    "Pods of evicted are evicted: The node was low on resource: memory.",
 			command: "kubectl describe pod evicted-",
 		},
 		"one of twenty containers": {
-			made:    made(app("twenty", "12346", twenty)),
+			rule: "exit-panic", made: made(app("twenty", "12346", twenty)),
 			says:    "The program in container m panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of twenty keeps crashing.",
 			command: "kubectl logs twenty-",
 		},

@@ -44,14 +44,18 @@ type ward struct {
 // patient is one broken thing, and what its diagnosis has to say.
 type patient struct {
 	about   string // as people type it; "deployment/" and the name of its first object when empty
+	rule    string // of its first cause
 	made    []runtime.Object
 	was     string // the image tag that its Deployment ran well with before, without requests, limits and service account
 	says    string // the whole first line; "…" stands for what differs from run to run
 	quotes  string // part of the evidence
 	command string // part of the next step's command
-	clean   bool   // there is nothing to mend: says is all
-	hole    string // a kind that has to be named as not checked
-	told    bool   // only an event says so
+	// explains are rules of symptoms that the first cause explains, and advice the sentences that stand beside it, by rule.
+	explains []string
+	advice   map[string]string
+	clean    bool   // there is nothing to mend: says is all
+	hole     string // a kind that has to be named as not checked
+	told     bool   // only an event says so
 }
 
 func newWard(t *testing.T, c *control.Cluster) *ward {
@@ -92,7 +96,7 @@ func (w *ward) make(t *testing.T, objects ...runtime.Object) {
 		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
 		resources := w.dynamic.Resource(plural)
 		switch kinds[0].Kind {
-		case "Node", "PersistentVolume", "IngressClass", "ValidatingWebhookConfiguration", "StorageClass":
+		case "Node", "PersistentVolume", "IngressClass", "ValidatingWebhookConfiguration", "StorageClass", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
 			_, err = resources.Create(t.Context(), u, metav1.CreateOptions{})
 			t.Cleanup(func() {
 				_ = resources.Delete(context.WithoutCancel(t.Context()), u.GetName(), metav1.DeleteOptions{}) // the test may have deleted it
@@ -189,7 +193,7 @@ func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]p
 				continue
 			}
 			latest[name] = d
-			if !p.pattern(w.namespace).MatchString(d.Summary) {
+			if !p.shows(w.namespace, d) {
 				continue
 			}
 			if d, err := runbooks.Diagnose(ctx, eventless(look{w.bot, objects, unread}), w.namespace, now, p.subject(w.namespace)); err == nil {
@@ -206,16 +210,37 @@ func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]p
 			t.Parallel()
 			p.requireAnswer(t, w.namespace, latest[name])
 			if !p.told {
-				require.Regexp(t, p.pattern(w.namespace), untold[name].Summary, "events expire after an hour, and the right to read them may be missing")
+				require.Regexp(t, pattern(p.says, w.namespace), untold[name].Summary, "events expire after an hour, and the right to read them may be missing")
 			}
 		})
 	}
 }
 
+// shows says that the first line is there, and with it what else shows only after a while.
+func (p patient) shows(namespace string, d diagnosis.Diagnosis) bool {
+	if !pattern(p.says, namespace).MatchString(d.Summary) {
+		return false
+	}
+	for rule := range p.advice {
+		if !slices.ContainsFunc(d.Advice, func(a diagnosis.Advice) bool { return a.Rule == rule }) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.explains, func(rule string) bool { return len(d.Chains) == 0 || !slices.Contains(d.Chains[0].Explains, rule) })
+}
+
 func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagnosis) {
 	t.Helper()
-	require.Regexp(t, p.pattern(namespace), d.Summary, d.Text())
+	require.Regexp(t, pattern(p.says, namespace), d.Summary, d.Text())
 	requireNoSecret(t, d)
+	given := map[string]string{}
+	for _, a := range d.Advice {
+		given[a.Rule] = a.Text
+		require.NotEmpty(t, a.Evidence, a.Rule)
+	}
+	for rule, says := range p.advice {
+		require.Regexp(t, pattern(says, namespace), given[rule], d.Text())
+	}
 	if p.hole != "" {
 		require.Contains(t, kindsOf(d), p.hole)
 	}
@@ -225,6 +250,8 @@ func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagn
 	}
 	require.NotEmpty(t, d.Chains)
 	first := d.Chains[0]
+	require.Equal(t, p.rule, first.Rule)
+	require.Subset(t, first.Explains, p.explains)
 	require.NotEmpty(t, first.Evidence, "no cause without evidence")
 	var quotes []string
 	for _, e := range first.Evidence {
@@ -244,10 +271,10 @@ func (p patient) subject(namespace string) func(*diagnosis.Snapshot) diagnosis.R
 	}
 }
 
-// pattern is the first line as a regular expression: NS is the ward's namespace, IMAGE and REGISTRY the sandbox's, "…" anything.
-func (p patient) pattern(namespace string) *regexp.Regexp {
+// pattern is a sentence as a regular expression: NS is the ward's namespace, IMAGE and REGISTRY the sandbox's, "…" anything.
+func pattern(says, namespace string) *regexp.Regexp {
 	words := strings.NewReplacer("NS", namespace, "IMAGE", strings.TrimSuffix(registry, ":"), "REGISTRY", strings.TrimSuffix(registry, "/api-gateway:"))
-	text := regexp.QuoteMeta(words.Replace(p.says))
+	text := regexp.QuoteMeta(words.Replace(says))
 	return regexp.MustCompile("^" + strings.ReplaceAll(text, "…", ".+?") + "$")
 }
 
@@ -286,6 +313,17 @@ func pod(change func(*corev1.PodSpec)) func(*appsv1.Deployment) {
 
 func container(change func(*corev1.Container)) func(*appsv1.Deployment) {
 	return func(d *appsv1.Deployment) { change(&d.Spec.Template.Spec.Containers[0]) }
+}
+
+func labelled(key, value string) func(*appsv1.Deployment) {
+	return func(d *appsv1.Deployment) {
+		d.Spec.Template.Labels = maps.Clone(d.Spec.Template.Labels)
+		d.Spec.Template.Labels[key] = value
+	}
+}
+
+func image(name string) func(*appsv1.Deployment) {
+	return container(func(c *corev1.Container) { c.Image = name })
 }
 
 func replicas(n int32) func(*appsv1.Deployment) {

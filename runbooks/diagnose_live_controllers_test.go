@@ -1,0 +1,153 @@
+package runbooks_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/3astronautas/algesta/sandbox/control"
+)
+
+// refusal is what a policy of the cluster does not let anybody write: an operation on a resource, of objects whose names begin so.
+type refusal struct{ operation, resource, name string }
+
+// refuse installs a policy for the ward, and returns when the API server asks it.
+func (w *ward) refuse(t *testing.T, refusals ...refusal) {
+	t.Helper()
+	rules := []admissionregistrationv1.NamedRuleWithOperations{}
+	var refused []string
+	for _, r := range append(refusals, refusal{"CREATE", "configmaps", "try"}) {
+		resource, subresource, _ := strings.Cut(r.resource, "/")
+		refused = append(refused, fmt.Sprintf("request.operation == '%s' && request.resource.resource == '%s' && (has(request.subResource) ? request.subResource : '') == '%s' && object.metadata.name.startsWith('%s')", r.operation, resource, subresource, r.name))
+		rules = append(rules, admissionregistrationv1.NamedRuleWithOperations{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationType(r.operation)},
+			Rule:       admissionregistrationv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{r.resource}},
+		}})
+	}
+	name := "freeze-" + w.namespace
+	w.make(t, &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: named(name), Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+		MatchConstraints: &admissionregistrationv1.MatchResources{
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}}, ResourceRules: rules,
+		},
+		Validations: []admissionregistrationv1.Validation{{Expression: "!(" + strings.Join(refused, " || ") + ")", Message: "changes are frozen until Monday"}},
+	}}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: named(name), Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+		PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+	}})
+	w.await(t, "the policy is asked", func() bool {
+		_, err := w.Client.CoreV1().ConfigMaps(w.namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: named("try")}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err != nil
+	})
+}
+
+func (w *ward) patch(t *testing.T, resource, name, patch string, subresources ...string) {
+	t.Helper()
+	switch resource {
+	case "deployments":
+		_, err := w.Client.AppsV1().Deployments(w.namespace).Patch(t.Context(), name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, subresources...)
+		require.NoError(t, err)
+	case "statefulsets":
+		_, err := w.Client.AppsV1().StatefulSets(w.namespace).Patch(t.Context(), name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, subresources...)
+		require.NoError(t, err)
+	}
+}
+
+func newImage(tag string) string {
+	return fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"%s%s"}]}}}}`, registry, tag)
+}
+
+// cronJob makes a CronJob whose last run was so long ago, and is still active where that is said.
+func (w *ward) cronJob(t *testing.T, name, schedule string, last time.Duration, hangs bool) {
+	t.Helper()
+	w.make(t, &batchv1.CronJob{ObjectMeta: named(name), Spec: batchv1.CronJobSpec{
+		Schedule: schedule, ConcurrencyPolicy: batchv1.ForbidConcurrent, JobTemplate: batchv1.JobTemplateSpec{Spec: jobSpec("12345")},
+	}})
+	c, err := w.Client.BatchV1().CronJobs(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	c.Status.LastScheduleTime = new(metav1.NewTime(time.Now().Add(-last)))
+	if hangs {
+		run := &batchv1.Job{ObjectMeta: named(name + "-1"), Spec: jobSpec("12345-neverready")}
+		run.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(c, batchv1.SchemeGroupVersion.WithKind("CronJob"))}
+		run, err = w.Client.BatchV1().Jobs(w.namespace).Create(t.Context(), run, metav1.CreateOptions{})
+		require.NoError(t, err)
+		c.Status.Active = []corev1.ObjectReference{{APIVersion: "batch/v1", Kind: "Job", Namespace: w.namespace, Name: run.Name, UID: run.UID}}
+	}
+	_, err = w.Client.BatchV1().CronJobs(w.namespace).UpdateStatus(t.Context(), c, metav1.UpdateOptions{})
+	require.NoError(t, err)
+}
+
+func jobSpec(tag string) batchv1.JobSpec {
+	return batchv1.JobSpec{BackoffLimit: ptr.To[int32](0), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+		RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "app", Image: registry + tag}},
+	}}}
+}
+
+func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, control.ForTest(t))
+	w.make(t, app("behind", "12344"), app("both", "12344"), &appsv1.StatefulSet{ObjectMeta: named("ordered"), Spec: appsv1.StatefulSetSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "ordered"}}, Template: app("ordered", "12346-notfound").Spec.Template,
+	}})
+	w.cronJob(t, "forgotten", "0 * * * *", 200*time.Hour, false)
+	w.cronJob(t, "report", "0 * * * *", 3*time.Hour, true)
+	w.await(t, "they run", func() bool {
+		for _, name := range []string{"behind", "both"} {
+			if d, err := w.Client.AppsV1().Deployments(w.namespace).Get(t.Context(), name, metav1.GetOptions{}); err != nil || d.Status.AvailableReplicas == 0 {
+				return false
+			}
+		}
+		pod, err := w.Client.CoreV1().Pods(w.namespace).Get(t.Context(), "ordered-0", metav1.GetOptions{})
+		return err == nil && len(pod.Status.ContainerStatuses) > 0
+	})
+	w.refuse(t,
+		refusal{"UPDATE", "deployments/status", "behind"}, refusal{"CREATE", "replicasets", "behind"}, refusal{"UPDATE", "replicasets", "both"},
+		refusal{"CREATE", "replicasets", "frozen"}, refusal{"UPDATE", "deployments/scale", "fixed"}, refusal{"CREATE", "jobs", "refused"}, refusal{"CREATE", "pods", "barred"},
+	)
+	w.patch(t, "deployments", "behind", newImage("12345"))
+	w.patch(t, "deployments", "both", newImage("12345"))
+	w.patch(t, "statefulsets", "ordered", newImage("12345"))
+	w.cronJob(t, "refused", "* * * * *", time.Hour, false)
+	w.diagnose(t, 12*time.Minute, map[string]patient{ // a CronJob may be five minutes late
+		"a Deployment that its controller does not get to": {
+			rule: "controller-behind", about: "deployment/behind", says: "The deployment controller has not acted on the change of behind made 12 min ago.",
+		},
+		"pods of two revisions": {
+			rule: "old-pods-remain", about: "deployment/both", says: "Pods of revision 1 of both still serve beside those of revision 2, although its rollout is over.",
+			command: "kubectl scale replicaset/both-7fbc95d874 -n NS --replicas=0",
+		},
+		"a ReplicaSet that is refused": {
+			rule: "replicaset-denied", made: made(app("frozen", "12345")), says: "The new ReplicaSet of frozen is refused: policy freeze-NS says: changes are frozen until Monday, so no pod of frozen can be created.",
+			command: "kubectl describe deployment/frozen -n NS",
+		},
+		"pods that are refused": {
+			rule: "webhook-denied", made: made(app("barred", "12345")), says: "Policy freeze-NS denies the pods: changes are frozen until Monday, so no pod of barred can be created.",
+			command: "kubectl describe deployment/barred -n NS",
+		},
+		"a number of pods that is refused": {
+			rule: "autoscaler-cannot-scale", about: "hpa/fixed", made: made(byMemory(scalerOf("fixed", "fixed", 3)), app("fixed", "12346", annotated("memory", "16Mi"))),
+			says: "HorizontalPodAutoscaler fixed may not change the number of pods: policy freeze-NS says: changes are frozen until Monday.", command: "kubectl describe hpa fixed -n NS",
+		},
+		"a StatefulSet that waits for its broken pod": {
+			rule: "statefulset-holds-old-pod", about: "statefulset/ordered", explains: []string{"image-not-found", "pods-missing"}, says: "StatefulSet ordered has a newer template, but waits for pod ordered-0 of the old one to become ready before it replaces it.",
+			command: "kubectl delete pod/ordered-0 -n NS",
+		},
+		"a schedule that was missed too often": {
+			rule: "cronjob-schedule", about: "cronjob/forgotten", told: true, says: `CronJob forgotten does not run on schedule "0 * * * *" (TooManyMissedTimes).`, command: "kubectl edit cronjob/forgotten -n NS",
+		},
+		"a run that does not end": {
+			rule: "cronjob-blocked", about: "cronjob/report", told: true, says: "CronJob report skips its runs because Job report-1 is still active.", command: "kubectl describe job report-1 -n NS",
+		},
+		"runs that are refused": {
+			rule: "cronjob-late", about: "cronjob/refused", told: true, says: `CronJob refused has not run for 72 min although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: changes are frozen until Monday.`, command: "kubectl describe cronjob/refused -n NS",
+		},
+	})
+}
