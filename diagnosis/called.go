@@ -58,6 +58,9 @@ func (to called) target() string {
 func (c *instance) dependency(why explanation) called {
 	line := why.line.example
 	host, port := splitAddress(why.named)
+	if sourceFile.MatchString(why.named) {
+		host, port = "", "" // a line of a program, such as Connection.php:829
+	}
 	if host == "" {
 		host, port = addressIn(line)
 	}

@@ -120,6 +120,9 @@ func (s *Snapshot) explains(a *root, b *finding) bool {
 	if a.rule.Class == ClassNode && b.rule.Class == ClassScheduling {
 		return lacksRoom(b.rule.ID) // what the lost node ran finds no place on the others
 	}
+	if a.rule.Class == ClassNode && b.rule.ID == "volume-multi-attach" {
+		return true // the new pod waits for the disk that the node does not let go
+	}
 	return b.rule.Symptom || !apart(a.pods, b.pods)
 }
 
@@ -130,6 +133,9 @@ func within(b, a []*corev1.Pod) bool {
 
 // breaksCalled says that a is why a Service that b needs does not answer.
 func breaksCalled(a *root, b *finding) bool {
+	if b.rule.Class == ClassJob && !a.since.IsZero() && a.since.After(b.since.Add(slack)) {
+		return false // the Job failed before
+	}
 	if a.rule.Risk || !slices.ContainsFunc(b.calls, func(service Ref) bool { return a.reach[service] }) {
 		return false
 	}

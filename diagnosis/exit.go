@@ -19,9 +19,9 @@ var exitRules = []Rule{
 	},
 	{
 		ID: "node-lost-container", Family: "crash", Class: ClassCrash,
-		Signal: "terminated ContainerStatusUnknown, or exit code 255", Cause: "the node or its container runtime restarted or was lost", Remedy: "look at the node", Source: "kubelet: reason ContainerStatusUnknown",
+		Signal: "terminated ContainerStatusUnknown, or exit code 255 where the log holds no error: a program may end with 255, too", Cause: "the node or its container runtime restarted or was lost", Remedy: "look at the node", Source: "kubelet: reason ContainerStatusUnknown",
 		container: func(c *instance) *finding {
-			if c.died == nil || !c.crashing || c.died.Reason != "ContainerStatusUnknown" && c.died.ExitCode != 255 {
+			if c.died == nil || !c.crashing || c.died.Reason != "ContainerStatusUnknown" && (c.died.ExitCode != 255 || c.saidWhy()) {
 				return nil
 			}
 			return c.exitFinding(fmt.Sprintf("Node %s lost %s", c.pod.Spec.NodeName, c.container()), "Look at the node.", Medium)
@@ -130,11 +130,20 @@ var exitRules = []Rule{
 
 func exitRule(code int32, words func(*instance) string, fix string, sure Confidence) func(*instance) *finding {
 	return func(c *instance) *finding {
-		if c.died == nil || !c.crashing || c.died.ExitCode != code || c.died.Reason == "OOMKilled" {
+		if c.died == nil || !c.crashing || c.died.ExitCode != code || c.died.Reason == "OOMKilled" || bySignal(code) && c.saidWhy() {
 			return nil
 		}
 		return c.exitFinding(words(c), fix, sure)
 	}
+}
+
+// bySignal says that the exit code is that of SIGABRT or SIGSEGV, with which runtimes such as .NET also end for an error that nobody caught.
+func bySignal(code int32) bool { return code == 134 || code == 139 }
+
+// saidWhy says that the program itself told of the error that ended it.
+func (c *instance) saidWhy() bool {
+	line, ok := c.log.worst()
+	return ok && (line.severity == severityFatal || namedErrors.MatchString(line.example))
 }
 
 func (c *instance) exitFinding(what, fix string, sure Confidence) *finding {
@@ -166,7 +175,7 @@ func programError(c *instance) *finding {
 		f.shown = []Evidence{c.waitingEvidence()}
 	}
 	if line, ok := c.log.worst(); ok {
-		f.what += fmt.Sprintf(" after “%s”", shorten(line.example, 160))
+		f.what += fmt.Sprintf(" after “%s”", shorten(line.example, 240))
 		f.sure, f.unsure = Medium, "The line is the worst of its log; it is no failure that I know."
 		f.subject = Ref{KindDependency, c.pod.Namespace, "error “" + shorten(line.pattern, 60) + "”"}
 		c.tellAll(f)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -127,9 +128,34 @@ func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
 			lines = append(lines, fmt.Sprintf("Node %s is ready.", n.Name))
 		}
 	}
+	lines = append(lines, s.healthyJobs(fine)...)
 	for _, claim := range s.claims {
 		if fine(refOf(KindClaim, claim)) && claim.Status.Phase == corev1.ClaimBound {
 			lines = append(lines, fmt.Sprintf("PersistentVolumeClaim %s is bound.", claim.Name))
+		}
+	}
+	return lines
+}
+
+// healthyJobs says of Jobs that run or have ended well how far they are.
+func (s *Snapshot) healthyJobs(fine func(Ref) bool) []string {
+	var lines []string
+	for _, j := range s.jobs {
+		if !fine(refOf(KindJob, j)) {
+			continue
+		}
+		ended := slices.IndexFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
+			return c.Type == batchv1.JobComplete && c.Status == corev1.ConditionTrue
+		})
+		switch {
+		case ended >= 0:
+			lines = append(lines, fmt.Sprintf("Job %s completed %s ago.", j.Name, span(s.age(j.Status.Conditions[ended].LastTransitionTime.Time))))
+		case j.Status.Active > 0:
+			again := ""
+			if j.Status.Failed > 0 {
+				again = fmt.Sprintf(", after %s that failed", count(int(j.Status.Failed), "pod"))
+			}
+			lines = append(lines, fmt.Sprintf("Job %s is at work with %s%s.", j.Name, count(int(j.Status.Active), "pod"), again))
 		}
 	}
 	return lines

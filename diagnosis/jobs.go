@@ -2,6 +2,8 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -76,6 +78,9 @@ func (s *Snapshot) failedJob(j *batchv1.Job, c batchv1.JobCondition) *finding {
 			line, ok := inst.log.worst()
 			if why, known := inst.log.explain(); known {
 				line, ok = why.line, true
+				if to := inst.dependency(why); to.subject.Kind == KindService && strings.HasPrefix(why.id, "dependency-") && s.silent(to.subject) && !slices.Contains(f.calls, to.subject) {
+					f.calls = append(f.calls, to.subject)
+				}
 			}
 			if ok {
 				f.what = fmt.Sprintf("Job %s has failed (%s): “%s”", j.Name, c.Reason, shorten(line.example, 160))

@@ -42,7 +42,7 @@ var (
 	// What starts a program says that it ended, and never why.
 	wrapperWords = regexp.MustCompile(`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$`)
 	calmWords    = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
-	fatalWords   = regexp.MustCompile(`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|uncaught ?exception`)
+	fatalWords   = regexp.MustCompile(`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|(?:uncaught|unhandled) ?exception`)
 	troubleWords = regexp.MustCompile(`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`)
 )
 

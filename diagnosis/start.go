@@ -117,16 +117,23 @@ var startRules = []Rule{
 			if !ok || p.pod.DeletionTimestamp != nil || anyStarted(p.pod.Status.ContainerStatuses) || p.s.age(p.pod.CreationTimestamp.Time) < pendingSlack {
 				return nil
 			}
-			return &finding{
+			f := &finding{
 				subject: Ref{Kind: KindNode, Name: p.pod.Spec.NodeName}, what: fmt.Sprintf("Node %s cannot set up the network of new pods", p.pod.Spec.NodeName),
 				effect: cannotStart, state: "ContainerCreating", shown: []Evidence{eventEvidence(ref, failed)},
 				remedy: Remedy{Text: "Look at the network plugin and the free addresses of the node.", Command: "kubectl describe node " + p.pod.Spec.NodeName},
 			}
+			if noAddress.MatchString(failed.message) {
+				f.what += ": there is no free IP address"
+				f.remedy.Text = "Free addresses of the subnet or the node's range, or make it bigger."
+			}
+			return f
 		},
 	},
 }
 
 var (
+	// noAddress is what the plugins of AWS, Azure, Google and CNI's own host-local say.
+	noAddress   = regexp.MustCompile(`(?i)failed to assign an IP address|no (?:more )?(?:available|free) (?:IP|addresses)|no IP addresses available|InsufficientFreeAddresses|range set is full|IP_SPACE_EXHAUSTED|No IPs available|AddressPrefix.*exhausted`)
 	notFound    = regexp.MustCompile(`(?i)\b(secret|configmap)s? "([^"]+)" (?:not found|is forbidden)`)
 	keyNotFound = regexp.MustCompile(`couldn't find key (\S+) in (Secret|ConfigMap) ([^\s/]+)/(\S+)`)
 	keyInVolume = regexp.MustCompile(`references non-existent (secret|config) key: (\S+)`)
