@@ -102,6 +102,9 @@ func (s *Snapshot) explains(a *root, b *finding) bool {
 	if breaksCalled(a, b) || b.rule.Risk && !a.rule.Risk && a.subject == b.subject {
 		return true // a full quota needs no warning that it is nearly full
 	}
+	if setsUpNetwork(a.finding, b) {
+		return true
+	}
 	if a.overrules && !b.rule.Risk && within(b.pods, a.pods) {
 		return true
 	}
@@ -145,6 +148,15 @@ func breaksCalled(a *root, b *finding) bool {
 	default:
 	}
 	return !slices.ContainsFunc(a.hits, func(hit Ref) bool { return slices.Contains(b.hits, hit) })
+}
+
+// setsUpNetwork says that a is the trouble of the network plugin's own pod on the node where b finds that it cannot set up networks.
+func setsUpNetwork(a, b *finding) bool {
+	if b.rule.ID != "sandbox-failed" || b.product == "" || a.rule.ID == b.rule.ID || a.rule.Risk {
+		return false
+	}
+	return slices.ContainsFunc(a.hits, func(hit Ref) bool { return hit.Kind == KindDaemonSet && strings.Contains(hit.Name, b.product) }) &&
+		slices.ContainsFunc(a.pods, func(p *corev1.Pod) bool { return p.Spec.NodeName == b.subject.Name })
 }
 
 func lacksRoom(rule string) bool {
@@ -258,6 +270,8 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 			return Impact{}, false
 		case w.desired < 0 && w.ready == 0 && len(w.pods) > 0:
 			return Impact{Outage, fmt.Sprintf("no pod of %s is ready", ref.Name)}, true
+		case w.desired < 0 && w.ready < len(w.pods):
+			return Impact{Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.ready, len(w.pods), ref.Name)}, true
 		case w.desired < 0:
 			return Impact{}, false
 		case w.ready == 0:

@@ -94,7 +94,7 @@ var failureClasses = []failureClass{
 	{"R12", "differs from what was applied", []string{"manifest-differs"}, ""},
 	{"R13", "configuration changed after the pods started", []string{"config-changed"}, "It is the nearest change of a cause that began after it."},
 	{"R14", "StatefulSets and DaemonSets", []string{"statefulset-holds-old-pod", "daemonset-misplaced", "pods-missing"}, ""},
-	{"J1", "Job failed", []string{"job-failed"}, ""},
+	{"J1", "Job failed, or does not end", []string{"job-failed", "job-held-by-sidecar"}, ""},
 	{"J2", "CronJob does not run", []string{"cronjob-schedule", "cronjob-blocked", "cronjob-late"}, ""},
 	{"A1", "API version that is gone", []string{"api-version-removed"}, ""},
 	{"E1", "selector matches no pod", []string{"selector-matches-nothing"}, ""},

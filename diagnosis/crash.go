@@ -344,8 +344,19 @@ func probeWhy(message string, c *instance, probe *corev1.Probe) string {
 		return "its path does not exist"
 	case strings.Contains(message, "statuscode: 5"):
 		return "the program answers with a server error"
+	case strings.Contains(message, "statuscode: 401"), strings.Contains(message, "statuscode: 403"):
+		return "its path asks for credentials"
+	case strings.Contains(message, "statuscode: 400"):
+		return "the program refuses the request as a bad one"
+	case strings.Contains(message, "server gave HTTP response to HTTPS client"):
+		return "it asks by HTTPS and the program answers by HTTP"
+	case strings.Contains(message, "malformed HTTP response"), strings.Contains(message, "HTTP request was sent to HTTPS port"):
+		return "it asks by HTTP and the program speaks another protocol on this port"
 	case isTimeout(message):
 		return fmt.Sprintf("no answer within %d s", positive(probe.TimeoutSeconds, 1))
+	}
+	if _, said, ok := strings.Cut(message, " probe failed: "); ok && strings.TrimSpace(said) != "" {
+		return "“" + shorten(said, 120) + "”"
 	}
 	return ""
 }

@@ -121,6 +121,9 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 			return about, ""
 		}
 	}
+	if s.index.byRef[about] != nil {
+		return about, "" // also of a kind of its own, such as a Rollout, that is known by its pods
+	}
 	known := s.refsOf(about.Kind)
 	if at := slices.IndexFunc(known, func(r Ref) bool { return r.Name == about.Name && r.Namespace == about.Namespace }); at >= 0 {
 		return known[at], ""

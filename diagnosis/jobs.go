@@ -1,7 +1,9 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +16,12 @@ var jobRules = []Rule{
 		ID: "job-failed", Family: "jobs", Class: ClassJob,
 		Signal: "condition Failed=True, reason BackoffLimitExceeded, DeadlineExceeded or PodFailurePolicy; failed pods alone are normal", Cause: "the program fails every time; the deadline is too short",
 		Remedy: "read the log of its last pod", Source: "Job conditions", snapshot: jobFailed,
+	},
+	{
+		ID: "job-held-by-sidecar", Family: "jobs", Class: ClassJob,
+		Signal: "a pod of a Job whose main container (annotation kubectl.kubernetes.io/default-container, else the first) has ended with 0 more than 10 minutes ago, while a container runs on that is named like a proxy, an agent or another sidecar",
+		Cause:  "a sidecar in spec.containers does not know that the work is done; a Job's pod ends only when all of its containers have", Remedy: "make it a native sidecar (an init container with restartPolicy Always), or have the work stop it",
+		Source: "Pod status.phase is Succeeded only when every container has ended", snapshot: jobHeldBySidecar,
 	},
 	{
 		ID: "cronjob-schedule", Family: "jobs", Class: ClassJob,
@@ -124,4 +132,59 @@ func cronJobBlocked(s *Snapshot) []*finding {
 		})
 	}
 	return found
+}
+
+// sidecarName is how containers are called, or their images, that accompany another.
+var sidecarName = regexp.MustCompile(`(?i)proxy|agent|sidecar|envoy|mesh|exporter|fluent|promtail|otel|collector|dapr`)
+
+func jobHeldBySidecar(s *Snapshot) []*finding {
+	var found []*finding
+	for _, p := range s.pods {
+		owner := s.index.podOwner[p]
+		if owner.ref.Kind != KindJob || p.Status.Phase != corev1.PodRunning || p.DeletionTimestamp != nil {
+			continue
+		}
+		done, still := s.holder(p)
+		if done == nil || still == nil {
+			continue
+		}
+		ended := done.State.Terminated.FinishedAt.Time
+		found = append(found, &finding{
+			subject: owner.ref, key: still.Name, hits: []Ref{owner.ref}, pods: []*corev1.Pod{p}, sure: Medium, unsure: "The other container may still have work of its own.", level: Degraded, since: ended,
+			what: fmt.Sprintf("Job %s does not end: container %s was done %s ago, and container %s still runs beside it", owner.ref.Name, done.Name, span(s.age(ended)), still.Name),
+			shown: []Evidence{
+				{Object: refOf(KindPod, p), Field: fmt.Sprintf("status.containerStatuses[%s].state.terminated", done.Name), Quote: fmt.Sprintf("%s, exit code 0", done.State.Terminated.Reason), At: moment(ended), Count: 1},
+				{Object: refOf(KindPod, p), Field: fmt.Sprintf("status.containerStatuses[%s].state.running", still.Name), Quote: "running", At: moment(still.State.Running.StartedAt.Time), Count: 1},
+			},
+			remedy: Remedy{
+				Text:    fmt.Sprintf("Make %s a native sidecar (an init container with restartPolicy Always), or let the work stop it when it is done.", still.Name),
+				Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace),
+			},
+		})
+	}
+	return found
+}
+
+// holder finds the main container of a pod when it was done a while ago, and the sidecar that still runs; nil where there is no such.
+func (s *Snapshot) holder(p *corev1.Pod) (done, still *corev1.ContainerStatus) {
+	if len(p.Spec.Containers) < 2 {
+		return nil, nil
+	}
+	main := cmp.Or(p.Annotations["kubectl.kubernetes.io/default-container"], p.Spec.Containers[0].Name)
+	for i := range p.Status.ContainerStatuses {
+		status := &p.Status.ContainerStatuses[i]
+		switch end := status.State.Terminated; {
+		case status.Name == main:
+			if end == nil || end.ExitCode != 0 || s.age(end.FinishedAt.Time) < crashWindow {
+				return nil, nil
+			}
+			done = status
+		case status.State.Running == nil:
+		case sidecarName.MatchString(status.Name) || sidecarName.MatchString(repository(status.Image)):
+			still = status
+		default:
+			return nil, nil // other work goes on
+		}
+	}
+	return done, still
 }

@@ -28,7 +28,7 @@ type logEntry struct {
 }
 
 var (
-	rfcTime     = regexp.MustCompile(`^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?\s*`)
+	rfcTime     = regexp.MustCompile(`^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?\]?\s*`)
 	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
 	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
@@ -36,6 +36,7 @@ var (
 	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe))\b`)
 	stackLine   = regexp.MustCompile(`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`)
 	attempt     = regexp.MustCompile(`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:|must specify |must set )`) // indented, and what matters all the same
+	raisedLine  = regexp.MustCompile(`^[A-Za-z_][\w.]*(?:: |$)`)
 	causedBy    = regexp.MustCompile(`^\s*Caused by: `)
 	// A "0 errors" and a "failover ok" are no errors.
 	errorWords = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
@@ -54,11 +55,13 @@ func parseLog(clean string) []logEntry {
 		lines = lines[len(lines)-MaxLogLines:]
 	}
 	var entries []logEntry
+	tracing := false // inside of a traceback of Python, whose last line is the error, whatever its name
 	for _, line := range lines {
 		line = cutLine(strings.TrimRight(line, " \t"))
 		if line == "" {
 			continue
 		}
+		tracing = tracing || strings.Contains(line, "Traceback (most recent call last)")
 		if causedBy.MatchString(line) {
 			entries = append(entries, logEntry{strings.TrimSpace(line), severityError})
 			continue
@@ -73,6 +76,9 @@ func parseLog(clean string) []logEntry {
 		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
 			if len(entries) > 0 && entries[len(entries)-1].text == "Description:" { // Spring Boot says here why it did not start
 				entry.severity = severityFatal
+			}
+			if tracing && raisedLine.MatchString(entry.text) {
+				entry.severity, tracing = max(entry.severity, severityError), false
 			}
 			entries = append(entries, entry)
 		}

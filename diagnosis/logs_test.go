@@ -96,3 +96,10 @@ func FuzzLog(f *testing.F) {
 		require.Less(t, len(d.Text()), 20_000)
 	})
 }
+
+func TestATracebackEndsWithItsErrorWhateverItsName(t *testing.T) {
+	t.Parallel()
+	d := withLog(t, []byte("Traceback (most recent call last):\n  File \"/app/wsgi.py\", line 12, in <module>\n    application = get()\n"+
+		"django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.\n[2026-11-12 14:22:11 +0000] [1] [ERROR] Reason: Worker failed to boot."))
+	require.Equal(t, "The program in container orders ends with exit code 1 after “django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.”, so every pod of orders keeps crashing.", d.Summary)
+}

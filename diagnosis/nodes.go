@@ -15,11 +15,11 @@ const nodeSource = "Node conditions Ready, MemoryPressure, DiskPressure, PIDPres
 var nodeRules = []Rule{
 	{
 		ID: "node-not-ready", Family: "nodes", Class: ClassNode,
-		Signal: "condition Ready is False or Unknown", Cause: "the machine or its kubelet is down, or cut off from the control plane", Remedy: "restart or replace the node", Source: nodeSource,
+		Signal: "condition Ready is False or Unknown; a node that registered less than 3 minutes ago may still be False", Cause: "the machine or its kubelet is down, or cut off from the control plane", Remedy: "restart or replace the node", Source: nodeSource,
 		snapshot: func(s *Snapshot) []*finding {
 			var found []*finding
 			for _, n := range s.nodes {
-				if nodeReady(n) {
+				if nodeReady(n) || s.joining(n) {
 					continue
 				}
 				c := nodeCondition(n, corev1.NodeReady)
@@ -105,6 +105,14 @@ func nodeCondition(n *corev1.Node, kind corev1.NodeConditionType) corev1.NodeCon
 func nodeReady(n *corev1.Node) bool {
 	c := nodeCondition(n, corev1.NodeReady)
 	return c.Status == corev1.ConditionTrue || c.Status == ""
+}
+
+// joinTime is how long a new machine may take until its network plugin runs.
+const joinTime = 3 * time.Minute
+
+// joining says that the node has only just registered and its kubelet says that it is not ready yet.
+func (s *Snapshot) joining(n *corev1.Node) bool {
+	return nodeCondition(n, corev1.NodeReady).Status == corev1.ConditionFalse && s.age(n.CreationTimestamp.Time) < joinTime
 }
 
 func (s *Snapshot) nodeFinding(n *corev1.Node, c corev1.NodeCondition, what string, remedy Remedy) *finding {

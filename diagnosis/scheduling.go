@@ -144,7 +144,7 @@ func (p *pending) mainBlock(message string) block {
 		return kind
 	}
 	kind := mainBlock(message)
-	if kind == blockSelector || kind == blockTaint || kind == blockCordon {
+	if kind == blockSelector || kind == blockTaint || kind == blockCordon || kind == blockVolume {
 		if other := mainBlock(message, p.room.fit(p.pod).elsewhere()...); other != blockNone {
 			kind = other
 		}
@@ -163,6 +163,9 @@ func (f fit) elsewhere() []block {
 		return nil
 	}
 	but := []block{blockSelector}
+	if at := atVolume(wanted); len(at) > 0 {
+		wanted, but = at, append(but, blockVolume)
+	}
 	for _, kind := range []block{blockTaint, blockCordon} {
 		if !slices.ContainsFunc(wanted, func(n nodeFit) bool { return slices.Contains(n.blocks, kind) }) {
 			but = append(but, kind)
@@ -174,6 +177,17 @@ func (f fit) elsewhere() []block {
 		but = append(but, blockTaint, blockCordon)
 	}
 	return but
+}
+
+// atVolume are the nodes at which the pod's volumes are, or may be made.
+func atVolume(nodes []nodeFit) []nodeFit {
+	var found []nodeFit
+	for _, n := range nodes {
+		if !slices.Contains(n.blocks, blockVolume) {
+			found = append(found, n)
+		}
+	}
+	return found
 }
 
 // trouble are the nodes' own troubles, such as node.kubernetes.io/disk-pressure, where these are all that keeps the pod off.

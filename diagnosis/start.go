@@ -122,6 +122,9 @@ var startRules = []Rule{
 				effect: cannotStart, state: "ContainerCreating", shown: []Evidence{eventEvidence(ref, failed)},
 				remedy: Remedy{Text: "Look at the network plugin and the free addresses of the node.", Command: "kubectl describe node " + p.pod.Spec.NodeName},
 			}
+			if m := networkPlugin.FindStringSubmatch(failed.message); m != nil {
+				f.product = m[1]
+			}
 			if noAddress.MatchString(failed.message) {
 				f.what += ": there is no free IP address"
 				f.remedy.Text = "Free addresses of the subnet or the node's range, or make it bigger."
@@ -132,6 +135,8 @@ var startRules = []Rule{
 }
 
 var (
+	// networkPlugin is the first word of the plugin that the kubelet's runtime could not call, such as "calico" or "aws".
+	networkPlugin = regexp.MustCompile(`plugin type="([a-z0-9]+)`)
 	// noAddress is what the plugins of AWS, Azure, Google and CNI's own host-local say.
 	noAddress   = regexp.MustCompile(`(?i)failed to assign an IP address|no (?:more )?(?:available|free) (?:IP|addresses)|no IP addresses available|InsufficientFreeAddresses|range set is full|IP_SPACE_EXHAUSTED|No IPs available|AddressPrefix.*exhausted`)
 	notFound    = regexp.MustCompile(`(?i)\b(secret|configmap)s? "([^"]+)" (?:not found|is forbidden)`)
