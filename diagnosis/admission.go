@@ -164,6 +164,9 @@ func (d *denial) classify() (id string, groups []string) {
 func deniedRule(id, cause, remedy string, words func(*denial) *finding) Rule {
 	var signal strings.Builder
 	signal.WriteString("ReplicaFailure=True or event FailedCreate")
+	if id == "namespace-terminating" {
+		signal.WriteString(", or a workload without all its pods in a namespace with a deletionTimestamp")
+	}
 	joint := ", message like “"
 	for _, p := range denialPatterns {
 		if p.id == id && id != "creation-denied" {
@@ -217,6 +220,13 @@ func (w *workload) lacksNewSet() bool {
 }
 
 func (s *Snapshot) denialOf(w *workload) *denial {
+	for _, n := range s.namespaces {
+		if n.Name == w.ref.Namespace && n.DeletionTimestamp != nil { // controllers say nothing of it: their events would be refused as well
+			at := n.DeletionTimestamp.Time
+			shown := Evidence{Object: Ref{Kind: KindNamespace, Name: n.Name}, Field: "metadata.deletionTimestamp", Quote: "being deleted", At: moment(at)}
+			return &denial{s: s, ref: w.ref, message: "because it is being terminated", since: at, shown: shown}
+		}
+	}
 	if w.rollout != nil {
 		for _, set := range w.rollout.sets {
 			for _, c := range set.Status.Conditions {

@@ -65,6 +65,9 @@ func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []s
 		switch {
 		case w.ref.Kind == KindJob || w.desired != 0 && w.ready == 0:
 			continue
+		case w.desired == 0 && w.ref.Kind == KindDaemonSet:
+			lines = append(lines, fmt.Sprintf("%s finds no node that it should run on.", w.ref.words()))
+			continue
 		case w.desired == 0:
 			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.ref.words()))
 			continue

@@ -32,10 +32,16 @@ var schedulingRules = []Rule{
 	{
 		ID: "no-scheduler", Family: "scheduling", Class: ClassScheduling,
 		Signal: "Pending without a node and without a PodScheduled condition for more than 30 seconds", Cause: "schedulerName names a scheduler that does not run; the scheduler is down",
-		Remedy: "correct schedulerName, or look at the scheduler", Source: "the scheduler writes PodScheduled at its first try",
+		Remedy: "correct schedulerName, or look at the scheduler", Source: "the scheduler writes PodScheduled at its first try; a pod whose ResourceClaims are not there yet it does not try",
 		pod: func(p *pending) *finding {
 			if p.pod.Spec.NodeName != "" || p.pod.Status.Phase != corev1.PodPending || p.pod.DeletionTimestamp != nil || podCondition(p.pod, corev1.PodScheduled) != nil || p.s.age(p.pod.CreationTimestamp.Time) < pendingSlack {
 				return nil
+			}
+			if claims := missingClaims(p.pod); len(claims) > 0 {
+				f := p.unscheduled(fmt.Sprintf("The scheduler holds the pods back until %s %s there", list(claims), plural(len(claims), "is", "are")), corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
+					Remedy{Text: "Create what is missing, or correct resourceClaims.", Command: fmt.Sprintf("kubectl get resourceclaims,resourceclaimtemplates -n %s", p.pod.Namespace)})
+				f.sure, f.unsure = Medium, "ResourceClaims are not read, and the scheduler may be down."
+				return f
 			}
 			name := p.pod.Spec.SchedulerName
 			if name == "" {
@@ -68,11 +74,28 @@ var schedulingRules = []Rule{
 			if !ok {
 				return nil
 			}
-			f := p.unscheduled("The scheduler finds no node: "+p.s.quote(strings.TrimSuffix(condition.Message, ".")), condition, Remedy{Text: "Read the scheduler's message."})
+			words, _, _ := strings.Cut(noneOfThem.ReplaceAllString(condition.Message, ""), " preemption:")
+			f := p.unscheduled("The scheduler finds no node: "+p.s.quote(strings.TrimSuffix(words, ".")), condition, Remedy{Text: "Read the scheduler's message."})
 			f.sure, f.unsure = Medium, "The message is all there is."
 			return f
 		},
 	},
+}
+
+var noneOfThem = regexp.MustCompile(`^0/\d+ nodes are available: `)
+
+// missingClaims are the devices that a pod asks for and that its status does not know yet. Claims of a template are made for it.
+func missingClaims(p *corev1.Pod) []string {
+	var missing []string
+	for _, c := range p.Spec.ResourceClaims {
+		switch {
+		case c.ResourceClaimName != nil:
+			missing = append(missing, "ResourceClaim "+*c.ResourceClaimName)
+		case c.ResourceClaimTemplateName != nil && !slices.ContainsFunc(p.Status.ResourceClaimStatuses, func(s corev1.PodResourceClaimStatus) bool { return s.Name == c.Name }):
+			missing = append(missing, "ResourceClaimTemplate "+*c.ResourceClaimTemplateName)
+		}
+	}
+	return missing
 }
 
 // block is a constraint that keeps a pod off a node.
