@@ -1,6 +1,7 @@
 package runbooks_test
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
@@ -170,5 +171,38 @@ func TestTheFirstLineNamesWhatHoldsANamespace(t *testing.T) {
 	w.diagnose(t, 6*time.Minute, map[string]patient{ // a namespace may take five minutes to go
 		"the namespace":   {rule: "namespace-stuck", about: "namespace/NS", says: "Namespace NS has been terminating for … min.", command: "kubectl describe namespace NS"},
 		"a service in it": {about: "left", says: "There is no workload left in NS.", clean: true},
+	})
+}
+
+// Whoever takes the finalizer "kubernetes" off a namespace, so that it goes, may leave it with all that is in it.
+func TestTheFirstLineNamesANamespaceThatTakesNoPods(t *testing.T) {
+	t.Parallel()
+	c := control.ForTest(t)
+	namespaces := c.Client.CoreV1().Namespaces()
+	namespace, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-ending-", Finalizers: []string{"example.com/backup"}}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.NoError(t, c.AwaitServiceAccount(t.Context(), namespace.Name))
+	w := wardIn(t, c, namespace.Name)
+	w.make(t, app("left", "12345"))
+	deployments := w.Client.AppsV1().Deployments(w.namespace)
+	w.await(t, "it runs", func() bool {
+		d, err := deployments.Get(t.Context(), "left", metav1.GetOptions{})
+		return err == nil && d.Status.AvailableReplicas == 1
+	})
+	namespace, err = namespaces.Get(t.Context(), w.namespace, metav1.GetOptions{})
+	require.NoError(t, err)
+	namespace.Spec.Finalizers = nil
+	_, err = namespaces.Finalize(t.Context(), namespace, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	require.NoError(t, namespaces.Delete(t.Context(), w.namespace, metav1.DeleteOptions{}))
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		require.NoError(t, deployments.Delete(ctx, "left", metav1.DeleteOptions{}))
+		_, err := namespaces.Patch(ctx, w.namespace, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		require.NoError(t, err)
+	})
+	w.patch(t, "deployments", "left", `{"spec":{"replicas":3}}`)
+	w.diagnose(t, time.Minute, map[string]patient{
+		"more pods": {rule: "namespace-terminating", about: "deployment/left", says: "Namespace NS is being deleted, so 2 pods of left cannot be created.", command: "kubectl describe namespace NS"},
 	})
 }

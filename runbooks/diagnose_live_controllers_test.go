@@ -49,16 +49,11 @@ func (w *ward) refuse(t *testing.T, refusals ...refusal) {
 	})
 }
 
-func (w *ward) patch(t *testing.T, resource, name, patch string, subresources ...string) {
+func (w *ward) patch(t *testing.T, resource, name, patch string) {
 	t.Helper()
-	switch resource {
-	case "deployments":
-		_, err := w.Client.AppsV1().Deployments(w.namespace).Patch(t.Context(), name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, subresources...)
-		require.NoError(t, err)
-	case "statefulsets":
-		_, err := w.Client.AppsV1().StatefulSets(w.namespace).Patch(t.Context(), name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, subresources...)
-		require.NoError(t, err)
-	}
+	of := w.dynamic.Resource(appsv1.SchemeGroupVersion.WithResource(resource)).Namespace(w.namespace)
+	_, err := of.Patch(t.Context(), name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	require.NoError(t, err)
 }
 
 func newImage(tag string) string {

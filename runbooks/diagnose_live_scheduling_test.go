@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -64,6 +64,19 @@ func (w *ward) lose(t *testing.T, name string) {
 	require.NoError(t, volumes.Delete(t.Context(), w.namespace+"-"+name, metav1.DeleteOptions{}))
 	_, err := volumes.Patch(t.Context(), w.namespace+"-"+name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
+}
+
+// deviceOf asks for what a ResourceClaim stands for.
+func deviceOf(claim string) func(*appsv1.Deployment) {
+	return pod(func(p *corev1.PodSpec) {
+		p.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu", ResourceClaimName: &claim}}
+	})
+}
+
+func deviceClaim(name, class string) *resourcev1.ResourceClaim {
+	return &resourcev1.ResourceClaim{ObjectMeta: named(name), Spec: resourcev1.ResourceClaimSpec{Devices: resourcev1.DeviceClaim{
+		Requests: []resourcev1.DeviceRequest{{Name: "gpu", Exactly: &resourcev1.ExactDeviceRequest{DeviceClassName: class}}},
+	}}}
 }
 
 func apart(pod *corev1.PodSpec) {
@@ -123,6 +136,16 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			says:    "The pods' topology spread constraint (topology.kubernetes.io/zone) leaves no node, so 1 of 2 pods of spread find no node.",
 			command: "kubectl describe pod spread-",
 		},
+		"a device that nobody claimed": {
+			rule: "no-scheduler", made: made(app("device", "12345", deviceOf("own-gpu"))),
+			says:    "The scheduler holds the pods back until ResourceClaim own-gpu is there, so no pod of device finds a node.",
+			command: "kubectl get resourceclaims,resourceclaimtemplates -n NS",
+		},
+		"a constraint that only the scheduler's words tell": {
+			rule: "unschedulable", made: made(app("class", "12345", deviceOf("shared-gpu")), deviceClaim("shared-gpu", "gpu-"+w.namespace)),
+			says:    "The scheduler finds no node: request gpu: device class gpu-NS does not exist, so no pod of class finds a node.",
+			command: "kubectl describe pod class-",
+		},
 		"a gate": {
 			rule: "scheduling-gated", made: made(app("gated", "12345", pod(func(p *corev1.PodSpec) { p.SchedulingGates = []corev1.PodSchedulingGate{{Name: "example.com/quota"}} }))),
 			says:    "Scheduling gate example.com/quota holds the pods, so no pod of gated finds a node.",
@@ -174,167 +197,4 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			command: "kubectl describe pod driver-",
 		},
 	})
-}
-
-// node is one more node of the user pool, in a pool of its own.
-func (w *ward) node(t *testing.T, pool string, changes ...func(*corev1.Node)) string {
-	t.Helper()
-	nodes, err := w.Client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "agentpool=stdaruser", Limit: 1})
-	require.NoError(t, err)
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "aks-" + pool, Labels: nodes.Items[0].Labels, Annotations: map[string]string{}}, Spec: corev1.NodeSpec{}, Status: nodes.Items[0].Status}
-	n.Labels["agentpool"], n.Labels["kubernetes.io/hostname"] = pool, n.Name
-	n.Status.Conditions = nil
-	for _, change := range changes {
-		change(n)
-	}
-	_, err = w.Client.CoreV1().Nodes().Create(t.Context(), n, metav1.CreateOptions{})
-	require.NoError(t, err)
-	w.await(t, n.Name+" is ready", func() bool {
-		n, err = w.Client.CoreV1().Nodes().Get(t.Context(), n.Name, metav1.GetOptions{})
-		return err == nil && conditionOf(n, corev1.NodeReady) == corev1.ConditionTrue
-	})
-	return n.Name
-}
-
-func conditionOf(n *corev1.Node, kind corev1.NodeConditionType) corev1.ConditionStatus {
-	for _, c := range n.Status.Conditions {
-		if c.Type == kind {
-			return c.Status
-		}
-	}
-	return ""
-}
-
-// say sets a condition of a node, as its kubelet would.
-func (w *ward) say(t *testing.T, node string, kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) {
-	t.Helper()
-	n, err := w.Client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
-	require.NoError(t, err)
-	for i := range n.Status.Conditions {
-		if c := &n.Status.Conditions[i]; c.Type == kind {
-			c.Status, c.Reason, c.Message, c.LastTransitionTime = status, reason, message, metav1.Now()
-		}
-	}
-	_, err = w.Client.CoreV1().Nodes().UpdateStatus(t.Context(), n, metav1.UpdateOptions{})
-	require.NoError(t, err)
-}
-
-// Nodes are everybody's, so these have a control plane of their own. It also loses its metrics API.
-func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
-	t.Parallel()
-	w := newWard(t, control.Private(t))
-	tainted := func(n *corev1.Node) {
-		n.Spec.Taints = []corev1.Taint{{Key: "workload", Value: "batch", Effect: corev1.TaintEffectNoSchedule}}
-	}
-	onePod := func(n *corev1.Node) {
-		n.Status.Allocatable = n.Status.Allocatable.DeepCopy()
-		n.Status.Allocatable[corev1.ResourcePods] = amounts("pods", "1")[corev1.ResourcePods]
-	}
-	cordoned := func(n *corev1.Node) { n.Spec.Unschedulable = true }
-	for pool, change := range map[string]func(*corev1.Node){"lost": nil, "memory": nil, "disk": nil, "pids": nil, "network": nil, "cordoned": cordoned, "full": onePod, "port": nil, "apart": nil, "tainted": tainted} {
-		if change == nil {
-			change = func(*corev1.Node) {}
-		}
-		w.node(t, pool, change)
-	}
-	hostPort := container(func(c *corev1.Container) { c.Ports = []corev1.ContainerPort{{ContainerPort: 9100, HostPort: 9100}} })
-	w.make(t, app("lost", "12345", onNodes("agentpool", "lost")))
-	w.await(t, "a pod runs on the node that will be lost", func() bool {
-		d, err := w.Client.AppsV1().Deployments(w.namespace).Get(t.Context(), "lost", metav1.GetOptions{})
-		return err == nil && d.Status.AvailableReplicas == 1
-	})
-	lost := []byte(`{"metadata":{"annotations":{"sandbox.algesta.io/node":"lost"}}}`)
-	_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "aks-lost", types.MergePatchType, lost, metav1.PatchOptions{})
-	require.NoError(t, err)
-	w.say(t, "aks-lost", corev1.NodeReady, corev1.ConditionUnknown, "NodeStatusUnknown", "Kubelet stopped posting node status.")
-	w.say(t, "aks-memory", corev1.NodeMemoryPressure, corev1.ConditionTrue, "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
-	w.say(t, "aks-disk", corev1.NodeDiskPressure, corev1.ConditionTrue, "KubeletHasDiskPressure", "kubelet has disk pressure")
-	w.say(t, "aks-pids", corev1.NodePIDPressure, corev1.ConditionTrue, "KubeletHasInsufficientPID", "kubelet has insufficient PID available")
-	w.say(t, "aks-network", corev1.NodeNetworkUnavailable, corev1.ConditionTrue, "NoRouteCreated", "Node created without a route")
-	w.unregisterMetrics(t)
-	w.diagnose(t, time.Minute, map[string]patient{
-		"a node that does not answer": {
-			rule: "node-not-ready", about: "node/aks-lost",
-			says:    "Node aks-lost does not answer, and 1 pod is on it.",
-			command: "kubectl describe node aks-lost",
-		},
-		"its pods": {
-			rule: "node-not-ready", about: "deployment/lost",
-			says:    "Node aks-lost does not answer, and 1 pod is on it.",
-			command: "kubectl describe node aks-lost",
-		},
-		"a node without memory": {
-			rule: "node-memory-pressure", about: "node/aks-memory",
-			says:    "Node aks-memory is short of memory and evicts pods.",
-			command: "kubectl describe node aks-memory",
-		},
-		"a node without disk": {
-			rule: "node-disk-pressure", about: "node/aks-disk",
-			says:    "Node aks-disk is short of disk space and evicts pods.",
-			command: "kubectl describe node aks-disk",
-		},
-		"a node without process IDs": {
-			rule: "node-pid-pressure", about: "node/aks-pids",
-			says:    "Node aks-pids has almost no process IDs left.",
-			command: "kubectl describe node aks-pids",
-		},
-		"a node without a network": {
-			rule: "node-network", about: "node/aks-network",
-			says:    "Node aks-network has no network for pods.",
-			command: "kubectl describe node aks-network",
-		},
-		"a node that is cordoned": {
-			rule: "node-cordoned", about: "node/aks-cordoned",
-			says:    "Node aks-cordoned is cordoned and takes no new pods.",
-			command: "kubectl uncordon aks-cordoned",
-		},
-		"pods for a node that is cordoned": {
-			rule: "nodes-cordoned", made: made(app("cordoned", "12345", onNodes("agentpool", "cordoned"))),
-			says:    "Node aks-cordoned is cordoned and takes no new pods, so no pod of cordoned finds a node.",
-			command: "kubectl describe pod cordoned-",
-		},
-		"pods for a node that is full": {
-			rule: "too-many-pods", made: made(app("full", "12345", onNodes("agentpool", "full"), replicas(2))),
-			says:    "Every node that the pods may use (agentpool=full) already runs as many pods as it may, so 1 of 2 pods of full find no node.",
-			command: "kubectl describe pod full-",
-		},
-		"pods for a port that is taken": {
-			rule: "host-port", made: made(app("port", "12345", onNodes("agentpool", "port"), hostPort, replicas(2))),
-			says:    "The host port of the pods (9100) is taken on every node that they may use, so 1 of 2 pods of port find no node.",
-			command: "kubectl describe pod port-",
-		},
-		"pods that must not meet": {
-			rule: "pod-affinity", made: made(app("apart", "12345", onNodes("agentpool", "apart"), pod(apart), replicas(2))),
-			says:    "Every node that the pods may use has a pod beside which they must not run (app=apart, by kubernetes.io/hostname), so 1 of 2 pods of apart find no node.",
-			command: "kubectl describe pod apart-",
-		},
-		"pods for a node with a taint": {
-			rule: "untolerated-taint", made: made(app("tainted", "12345", onNodes("agentpool", "tainted"))),
-			says:    "The pods do not tolerate the taints of the nodes (workload=batch:NoSchedule), so no pod of tainted finds a node.",
-			command: "kubectl describe pod tainted-",
-		},
-		"pods for a node under pressure": {
-			rule: "untolerated-taint", made: made(app("pressed", "12345", onNodes("agentpool", "disk"))),
-			says:    "Every node that the pods may use (agentpool=disk) has trouble of its own: aks-disk has disk-pressure, so no pod of pressed finds a node.",
-			command: "kubectl describe nodes",
-		},
-		"an autoscaler without metrics": {
-			rule: "metrics-api-missing", about: "hpa/blind", made: made(scalerOf("blind", "blind", 5), app("blind", "12345", onNodes("agentpool", "stdaruser"))),
-			says:    "The metrics API does not answer, so nothing is scaled automatically.",
-			command: "kubectl get apiservice v1beta1.metrics.k8s.io",
-		},
-		"a service without the metrics API": {
-			rule: "missing-variable", made: made(app("crash", "12346-crash", onNodes("agentpool", "stdaruser"))),
-			says:    "Deployment crash needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of crash keeps crashing.",
-			command: "kubectl describe pod crash-",
-		},
-	})
-}
-
-var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
-
-// unregisterMetrics is what happens when metrics-server is removed.
-func (w *ward) unregisterMetrics(t *testing.T) {
-	t.Helper()
-	require.NoError(t, w.dynamic.Resource(apiServices).Delete(t.Context(), "v1beta1.metrics.k8s.io", metav1.DeleteOptions{}))
 }

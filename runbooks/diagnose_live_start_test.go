@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -19,9 +20,27 @@ func healthProbe() *corev1.Probe {
 	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/health", Port: intstr.FromInt32(3000)}}}
 }
 
+// reject says of the only pod of a service what a kubelet says that does not take it.
+func (w *ward) reject(t *testing.T, service, reason, message string) {
+	t.Helper()
+	w.await(t, service+" has a node", func() bool {
+		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + service})
+		if err != nil || len(pods.Items) != 1 || pods.Items[0].Status.StartTime == nil {
+			return false
+		}
+		pod := &pods.Items[0]
+		pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: reason, Message: message, StartTime: pod.Status.StartTime}
+		_, err = w.Client.CoreV1().Pods(w.namespace).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+		return err == nil
+	})
+}
+
 func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 	t.Parallel()
-	newWard(t, control.ForTest(t)).diagnose(t, time.Minute, map[string]patient{
+	w := newWard(t, control.ForTest(t))
+	w.make(t, app("unplugged", "12346-pulling"))
+	w.reject(t, "unplugged", "UnexpectedAdmissionError", "Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected")
+	w.diagnose(t, time.Minute, map[string]patient{
 		"a tag that does not exist": {
 			rule: "image-not-found", made: made(app("notfound", "12346-notfound")), was: "12345",
 			says:    "Image IMAGE:12346-notfound does not exist in its registry, so the new pods of notfound cannot start; 1 ready pod still serves.",
@@ -71,6 +90,11 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 			rule: "image-never-pull", made: made(app("neverpull", "12346-neverpull", container(func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }))),
 			says:    "Image IMAGE:12346-neverpull is not on the node and imagePullPolicy Never forbids to pull it, so no pod of neverpull can start.",
 			command: "kubectl describe pod neverpull-",
+		},
+		"a pod that its node does not take": {
+			rule: "pod-rejected", about: "deployment/unplugged",
+			says:    "Node aks-… rejects the pods of unplugged: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected.",
+			command: "kubectl describe node aks-",
 		},
 		"a rollout that is late, and nothing says why": {
 			rule: "rollout-stuck", made: made(app("stalled", "12346-pulling", deadline)), was: "12345",

@@ -1,6 +1,9 @@
 package runbooks_test
 
 import (
+	"crypto/x509"
+	"encoding/pem"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -16,7 +19,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
+	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/sandbox/control"
+	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
 // httpPort declares the container's port.
@@ -194,6 +199,48 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 			says: "tls is healthy: Deployment tls has 1 of 1 pods ready; Service tls has 1 ready endpoint; Ingress tls reaches its services for tls.example.com.",
 		},
 	})
+}
+
+// TestTheFirstLineNamesWhatIsWrongWithTLSSecrets has the optional right to Secrets; without it, nothing is said of them.
+func TestTheFirstLineNamesWhatIsWrongWithTLSSecrets(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, control.ForTest(t))
+	platform.LetReadSecrets(t, w.Cluster, w.namespace)
+	bot, err := kube.Open(t.Context(), kube.Config{
+		Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: w.ServiceAccount(t, w.namespace, platform.BotRules()),
+		SecretNamespaces: []string{w.namespace}, SecretValues: func([][]byte) {},
+	})
+	require.NoError(t, err)
+	w.bot = bot
+	class, http := "nginx-"+w.namespace, intstr.FromInt32(3000)
+	secure := func(i *networkingv1.Ingress) {
+		i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{i.Name + ".example.org"}, SecretName: i.Name + "-tls"}}
+		i.Spec.Rules[0].Host = i.Name + ".example.org"
+	}
+	w.make(t, &networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}})
+	w.diagnose(t, 0, map[string]patient{
+		"a Secret that is not there": {
+			rule: "ingress-tls-secret", about: "ingress/missing", made: made(ingressOf("missing", class, "missing", 80, secure), serviceOf("missing", http), app("missing", "12345", httpPort)),
+			says: "TLS Secret missing-tls of Ingress missing does not exist, so missing.example.org shows a certificate that browsers reject.", command: "kubectl describe certificate -n NS",
+		},
+		"a certificate for another host": {
+			rule: "ingress-host-certificate", about: "ingress/other", made: made(ingressOf("other", class, "other", 80, secure), serviceOf("other", http), app("other", "12345", httpPort), certificateOf(t, "other-tls")),
+			says: "The certificate in Secret other-tls does not cover other.example.org.", command: "cmctl renew other-tls -n NS",
+		},
+	})
+}
+
+// certificateOf is a TLS Secret for example.com.
+func certificateOf(t *testing.T, name string) *corev1.Secret {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	server.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	require.NoError(t, err)
+	return &corev1.Secret{ObjectMeta: named(name), Type: corev1.SecretTypeTLS, Data: map[string][]byte{
+		corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		corev1.TLSPrivateKeyKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+	}}
 }
 
 // scalerOf keeps a Deployment at 70 % of its CPU requests.
