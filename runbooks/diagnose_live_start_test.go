@@ -250,7 +250,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a database whose certificate is old": {
 			rule: "dependency-tls", made: made(app("mongo-tls", "12346-crash-tls")),
-			says:    "The TLS connection to MongoDB fails, so every pod of mongo-tls keeps crashing.",
+			says:    "The TLS connection to MongoDB fails: the certificate has expired, so every pod of mongo-tls keeps crashing.",
 			command: "kubectl logs mongo-tls-",
 		},
 		"a database that does not answer": {
