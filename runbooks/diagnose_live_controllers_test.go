@@ -80,6 +80,27 @@ func (w *ward) cronJob(t *testing.T, name, schedule string, last time.Duration, 
 	require.NoError(t, err)
 }
 
+// finish says of a container of a Job's pod that its program is done; the others run on.
+func (w *ward) finish(t *testing.T, job, container string) {
+	t.Helper()
+	w.await(t, container+" is done", func() bool {
+		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + job})
+		if err != nil || len(pods.Items) != 1 {
+			return false
+		}
+		pod := &pods.Items[0]
+		for i := range pod.Status.ContainerStatuses {
+			status := &pod.Status.ContainerStatuses[i]
+			if status.Name == container && status.State.Running != nil {
+				status.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: status.State.Running.StartedAt, FinishedAt: metav1.Now()}}
+				_, err = w.Client.CoreV1().Pods(w.namespace).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+				return err == nil
+			}
+		}
+		return false
+	})
+}
+
 func jobSpec(tag string) batchv1.JobSpec {
 	return batchv1.JobSpec{BackoffLimit: ptr.To[int32](0), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "app", Image: registry + tag}},
@@ -94,6 +115,9 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 	}})
 	w.cronJob(t, "forgotten", "0 * * * *", 200*time.Hour, false)
 	w.cronJob(t, "report", "0 * * * *", 3*time.Hour, true)
+	beside := &batchv1.Job{ObjectMeta: named("import"), Spec: jobSpec("12345-neverready")}
+	beside.Spec.Template.Spec.Containers = append(beside.Spec.Template.Spec.Containers, corev1.Container{Name: "istio-proxy", Image: "docker.io/istio/proxyv2:1.27.0"})
+	w.make(t, beside)
 	w.await(t, "they run", func() bool {
 		for _, name := range []string{"behind", "both"} {
 			if d, err := w.Client.AppsV1().Deployments(w.namespace).Get(t.Context(), name, metav1.GetOptions{}); err != nil || d.Status.AvailableReplicas == 0 {
@@ -103,6 +127,7 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 		pod, err := w.Client.CoreV1().Pods(w.namespace).Get(t.Context(), "ordered-0", metav1.GetOptions{})
 		return err == nil && len(pod.Status.ContainerStatuses) > 0
 	})
+	w.finish(t, "import", "app")
 	w.refuse(t,
 		refusal{"UPDATE", "deployments/status", "behind"}, refusal{"CREATE", "replicasets", "behind"}, refusal{"UPDATE", "replicasets", "both"},
 		refusal{"CREATE", "replicasets", "frozen"}, refusal{"UPDATE", "deployments/scale", "fixed"}, refusal{"CREATE", "jobs", "refused"}, refusal{"CREATE", "pods", "barred"},
@@ -140,6 +165,9 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 		},
 		"a run that does not end": {
 			rule: "cronjob-blocked", about: "cronjob/report", told: true, says: "CronJob report skips its runs because Job report-1 is still active.", command: "kubectl describe job report-1 -n NS",
+		},
+		"a Job that its sidecar holds": {
+			rule: "job-held-by-sidecar", about: "job/import", says: "Job import does not end: container app was done 12 min ago, and container istio-proxy still runs beside it.", command: "kubectl describe pod import-",
 		},
 		"runs that are refused": {
 			rule: "cronjob-late", about: "cronjob/refused", told: true, says: `CronJob refused has not run for 72 min although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: changes are frozen until Monday.`, command: "kubectl describe cronjob/refused -n NS",
