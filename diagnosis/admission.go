@@ -112,7 +112,12 @@ func (d *denial) webhookDown() *finding {
 	}
 	f := d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf(what, d.groups[1]),
 		Remedy{Text: remedy, Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"})
-	f.calls = d.s.webhookService(d.message)
+	if ref, ok := webhookService(d.message); ok {
+		f.beyond = []Ref{ref}
+		if d.s.silent(ref) {
+			f.calls = f.beyond
+		}
+	}
 	return f
 }
 

@@ -49,15 +49,12 @@ func (s *Snapshot) silentWith(wanted func(*corev1.Service) bool) []Ref {
 // webhookURL is how the API server names the Service of a webhook that it could not call.
 var webhookURL = regexp.MustCompile(`https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc\b`)
 
-func (s *Snapshot) webhookService(message string) []Ref {
+func webhookService(message string) (Ref, bool) {
 	m := webhookURL.FindStringSubmatch(message)
 	if m == nil {
-		return nil
+		return Ref{}, false
 	}
-	if ref := (Ref{KindService, m[2], m[1]}); s.silent(ref) {
-		return []Ref{ref}
-	}
-	return nil
+	return Ref{KindService, m[2], m[1]}, true
 }
 
 // serviceAt finds the Service behind a cluster name, the name of a pod of a headless Service, a cluster IP, or the IP of
@@ -118,12 +115,25 @@ func (s *Snapshot) elsewhere(host, namespace string) string {
 	return ""
 }
 
+// serviceBeyond is the Service of another namespace that a whole cluster name says.
+func serviceBeyond(host, namespace string) (Ref, bool) {
+	if !isClusterName(host) {
+		return Ref{}, false
+	}
+	ref := clusterNames(host, namespace)[0]
+	return ref, ref.Namespace != namespace
+}
+
+func isClusterName(host string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local") || strings.HasSuffix(host, ".svc")
+}
+
 // absent says that a name is that of a Service of this cluster which was looked for and is not there.
 func (s *Snapshot) absent(host, namespace string) (Ref, bool) {
 	if net.ParseIP(host) != nil || host == "" {
 		return Ref{}, false
 	}
-	if strings.Contains(host, ".") && !strings.HasSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local") && !strings.HasSuffix(host, ".svc") {
+	if strings.Contains(host, ".") && !isClusterName(host) {
 		return Ref{}, false
 	}
 	ref := clusterNames(host, namespace)[0]

@@ -29,26 +29,68 @@ func (s *Snapshot) roots(found []*finding) []*root {
 	for i, f := range found {
 		candidates[i] = &root{finding: f, reach: s.reachWith(callers, append(slices.Clone(f.hits), f.subject)...)}
 	}
-	explained := map[*finding]bool{}
 	for _, a := range candidates {
 		for _, b := range found {
 			if s.explains(a, b) {
 				a.explains = append(a.explains, b)
-				explained[b] = true
 			}
 		}
 	}
-	var roots []*root
-	for _, r := range candidates {
-		if explained[r.finding] {
-			continue
-		}
+	roots := unexplainedOf(candidates)
+	for _, r := range roots {
 		r.missed()
 		r.impact = s.impactOf(r)
 		r.change, r.changed = s.changeBefore(r.finding)
-		roots = append(roots, r)
 	}
 	slices.SortStableFunc(roots, compareRoots)
+	return roots
+}
+
+// unexplainedOf are the findings that nothing else explains, each with all that it explains, at first and at second hand. Of findings
+// that explain each other in a circle the one that explains most is kept: whatever was found is told, or is told of.
+func unexplainedOf(candidates []*root) []*root {
+	of := make(map[*finding]*root, len(candidates))
+	explained, told := map[*finding]bool{}, map[*finding]bool{}
+	for _, c := range candidates {
+		of[c.finding] = c
+		for _, f := range c.explains {
+			explained[f] = true
+		}
+	}
+	var roots, circling []*root
+	keep := func(c *root) {
+		roots, told[c.finding] = append(roots, c), true
+		at := map[*finding]bool{c.finding: true}
+		for _, f := range c.explains {
+			at[f] = true
+		}
+		for i := 0; i < len(c.explains); i++ { // it grows while it is walked
+			f := c.explains[i]
+			told[f] = true
+			for _, further := range of[f].explains {
+				if !at[further] {
+					at[further] = true
+					c.explains = append(c.explains, further)
+				}
+			}
+		}
+	}
+	for _, c := range candidates {
+		if !explained[c.finding] {
+			keep(c)
+		}
+	}
+	for _, c := range candidates {
+		if !told[c.finding] {
+			circling = append(circling, c)
+		}
+	}
+	slices.SortStableFunc(circling, func(a, b *root) int { return cmp.Compare(len(b.explains), len(a.explains)) })
+	for _, c := range circling {
+		if !told[c.finding] {
+			keep(c)
+		}
+	}
 	return roots
 }
 

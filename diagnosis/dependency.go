@@ -88,11 +88,14 @@ func dependencyRule(id string, words func(to string) string, fix string) func(*i
 		if to.guessed != "" {
 			f.sure, f.unsure = Low, to.guessed
 		}
+		if ref, ok := serviceBeyond(to.host, c.pod.Namespace); ok {
+			f.beyond = []Ref{ref}
+		}
 		if id == "dependency-tls" {
 			f.what += tlsWhy(why.line.example)
 		}
 		if id == "dependency-dns" {
-			f.calls = append(f.calls, c.s.clusterDNS()...)
+			f.calls, f.beyond = append(f.calls, slices.DeleteFunc(c.s.clusterDNS(), c.ownService)...), append(f.beyond, clusterDNS)
 			c.unresolved(f, to.host)
 		}
 		return f

@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+//go:generate go test -run ^TestTheDocumentIsFresh$ -update
+
 // Document is docs/diagnoses.md: the table of rules for people.
 func Document() string {
 	var b strings.Builder

@@ -18,5 +18,5 @@ func TestTheDocumentIsFresh(t *testing.T) {
 	}
 	got, err := os.ReadFile(page)
 	require.NoError(t, err)
-	require.Equal(t, diagnosis.Document(), string(got), "run: go test ./diagnosis -update")
+	require.Equal(t, diagnosis.Document(), string(got), "run: make generate")
 }

@@ -30,6 +30,12 @@ type Registry interface {
 	Image(ctx context.Context, image string) (digest string, err error)
 }
 
+// Finder is a Cluster that can be asked for what other namespaces hold and a diagnosis depends on.
+type Finder interface {
+	// WithPods reads a Service or Deployment and the pods that it selects. ErrNotFound says that it is not there.
+	WithPods(ctx context.Context, kind, namespace, name string) ([]runtime.Object, error)
+}
+
 // What a message holds: more is in docs and in the cluster, and nobody reads it at night.
 const (
 	mostEvidence = 4
@@ -70,19 +76,103 @@ func Diagnose(ctx context.Context, o Observer, namespace string, now time.Time, 
 			}
 		}
 	}
-	s := diagnosis.NewSnapshot(now, objects, notCheckedOf(unread, namespace))
+	holes := notCheckedOf(unread, namespace)
+	s := diagnosis.NewSnapshot(now, objects, holes)
 	subject := about(s)
-	var reading sync.WaitGroup
-	wanted := diagnosis.WantedImages(s, subject)
-	wanted = wanted[:min(mostImages, len(wanted))]
-	var answers []error
-	if registry, ok := o.(Registry); ok {
-		reading.Go(func() { answers = askRegistry(ctx, registry, wanted) })
+	reading := read(ctx, o, diagnosis.WantedLogs(s, subject), diagnosis.WantedImages(s, subject))
+	reading.into(s)
+	finder, ok := o.(Finder)
+	wanted := diagnosis.WantedBeyond(s, subject)
+	if !ok || len(wanted) == 0 {
+		return diagnosis.Diagnose(s, subject), nil
 	}
-	readLogs(ctx, o, s, diagnosis.WantedLogs(s, subject))
-	reading.Wait()
-	addImages(s, wanted, answers)
+	further, more := beyond(ctx, finder, wanted)
+	s = diagnosis.NewSnapshot(now, slices.Concat(objects, further), slices.Concat(holes, more))
+	subject = about(s)
+	reading.into(s)
+	var logs []diagnosis.LogRequest
+	for _, w := range wanted {
+		logs = append(logs, diagnosis.WantedLogs(s, w)...)
+	}
+	read(ctx, o, logs[:min(max(0, diagnosis.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
 	return diagnosis.Diagnose(s, subject), nil
+}
+
+// readings are what was read for a diagnosis beside the lists.
+type readings struct {
+	logs    []diagnosis.LogRequest
+	texts   [][]byte
+	unread  []error // of the logs
+	images  []string
+	answers []error // of the registry
+}
+
+// read reads the logs and asks for the images that a diagnosis wants, all side by side.
+func read(ctx context.Context, o Observer, logs []diagnosis.LogRequest, images []string) readings {
+	r := readings{logs: logs, images: images[:min(mostImages, len(images))]}
+	r.texts, r.unread, r.answers = make([][]byte, len(r.logs)), make([]error, len(r.logs)), make([]error, len(r.images))
+	var reading sync.WaitGroup
+	for i, w := range r.logs {
+		reading.Go(func() { r.texts[i], r.unread[i] = o.Log(ctx, w.Namespace, w.Pod, w.Container, w.Previous) })
+	}
+	registry, ok := o.(Registry)
+	if !ok {
+		r.images = nil
+	}
+	for i, image := range r.images {
+		reading.Go(func() { _, r.answers[i] = registry.Image(ctx, image) })
+	}
+	reading.Wait()
+	return r
+}
+
+// into adds what was read to a snapshot; what was not answered is not checked.
+func (r readings) into(s *diagnosis.Snapshot) {
+	for i, w := range r.logs {
+		if r.unread[i] == nil {
+			s.AddLog(w, r.texts[i])
+			continue
+		}
+		s.LogUnread(w, sentenceOf(r.unread[i], "The log could not be read."))
+	}
+	for i, image := range r.images {
+		switch err := r.answers[i]; {
+		case err == nil:
+			s.AddImage(image, diagnosis.ImageFound)
+		case errors.Is(err, algesta.ErrNotFound):
+			s.AddImage(image, diagnosis.ImageMissing)
+		default:
+			s.ImageUnread(image, sentenceOf(err, "The registry could not be asked."))
+		}
+	}
+}
+
+// beyond reads what stands in other namespaces and the answer depends on.
+func beyond(ctx context.Context, finder Finder, wanted []diagnosis.Ref) (objects []runtime.Object, holes []diagnosis.NotChecked) {
+	found, errs := make([][]runtime.Object, len(wanted)), make([]error, len(wanted))
+	var reading sync.WaitGroup
+	for i, w := range wanted {
+		reading.Go(func() { found[i], errs[i] = finder.WithPods(ctx, w.Kind, w.Namespace, w.Name) })
+	}
+	reading.Wait()
+	for i, w := range wanted {
+		objects = append(objects, found[i]...)
+		for _, kind := range []string{"services", "deployments"} {
+			holes = append(holes, diagnosis.NotChecked{Kind: kind, Namespace: w.Namespace, Reason: diagnosis.OnlyDependencies})
+		}
+		if errs[i] != nil && !errors.Is(errs[i], algesta.ErrNotFound) {
+			holes = append(holes, diagnosis.NotChecked{Kind: "pods", Namespace: w.Namespace, Reason: sentenceOf(errs[i], "They could not be read.")})
+		}
+	}
+	return objects, holes
+}
+
+// sentenceOf is an error as people may read it.
+func sentenceOf(err error, otherwise string) string {
+	if known := (*algesta.Error)(nil); errors.As(err, &known) {
+		return known.Message.String()
+	}
+	return otherwise
 }
 
 // subjectOf is what the command asks about: the Deployment, or the object or namespace that was named instead.
@@ -99,67 +189,13 @@ func subjectOf(s *diagnosis.Snapshot, t algesta.Target) diagnosis.Ref {
 func notCheckedOf(unread map[string]error, namespace string) []diagnosis.NotChecked {
 	out := []diagnosis.NotChecked{{Kind: diagnosis.OtherPods, Reason: "Only this namespace was read, so what is free on the nodes is an upper bound."}}
 	for _, resource := range slices.Sorted(maps.Keys(unread)) {
-		why := "It could not be read."
-		if known := (*algesta.Error)(nil); errors.As(unread[resource], &known) {
-			why = known.Message.String()
-		}
-		out = append(out, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: why})
+		out = append(out, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(unread[resource], "It could not be read.")})
 	}
 	return out
 }
 
-// readLogs adds the wanted logs to the snapshot, read side by side.
-func readLogs(ctx context.Context, o Observer, s *diagnosis.Snapshot, wanted []diagnosis.LogRequest) {
-	logs, errs := make([][]byte, len(wanted)), make([]error, len(wanted))
-	var reading sync.WaitGroup
-	for i, w := range wanted {
-		reading.Go(func() { logs[i], errs[i] = o.Log(ctx, w.Namespace, w.Pod, w.Container, w.Previous) })
-	}
-	reading.Wait()
-	for i, w := range wanted {
-		if errs[i] == nil {
-			s.AddLog(w, logs[i])
-			continue
-		}
-		why := "The log could not be read."
-		if known := (*algesta.Error)(nil); errors.As(errs[i], &known) {
-			why = known.Message.String()
-		}
-		s.LogUnread(w, why)
-	}
-}
-
 // mostImages bounds what a registry is asked at a time: one tag is mistyped, not ten.
 const mostImages = 3
-
-// askRegistry looks up the images that a node could not pull, side by side.
-func askRegistry(ctx context.Context, registry Registry, wanted []string) []error {
-	answers := make([]error, len(wanted))
-	var asking sync.WaitGroup
-	for i, image := range wanted {
-		asking.Go(func() { _, answers[i] = registry.Image(ctx, image) })
-	}
-	asking.Wait()
-	return answers
-}
-
-// addImages adds what the registry said; where it said nothing, that is not checked.
-func addImages(s *diagnosis.Snapshot, wanted []string, answers []error) {
-	for i, err := range answers {
-		switch {
-		case err == nil:
-			s.AddImage(wanted[i], diagnosis.ImageFound)
-		case errors.Is(err, algesta.ErrNotFound):
-			s.AddImage(wanted[i], diagnosis.ImageMissing)
-		default:
-			why := "The registry could not be asked."
-			if known := (*algesta.Error)(nil); errors.As(err, &known) {
-				why = known.Message.String()
-			}
-			s.ImageUnread(wanted[i], why)
-		}
-	}
-}
 
 // diagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
 func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
@@ -297,6 +333,9 @@ func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
 		"secrets": {diagnosis.ClassConfig, diagnosis.ClassCrash, diagnosis.ClassTLS, diagnosis.ClassCertificate},
 	}
 	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n diagnosis.NotChecked) bool {
+		if n.Reason == diagnosis.OnlyDependencies {
+			return true
+		}
 		classes, standing := matters[n.Kind]
 		return standing &&
 			!slices.ContainsFunc(d.Chains, func(c diagnosis.Chain) bool { return slices.Contains(classes, c.Class) })
