@@ -31,6 +31,8 @@ type NotChecked struct {
 	Kind      string `json:"kind"`                // the resource, as kubectl names it: "secrets", "pods/log"
 	Namespace string `json:"namespace,omitempty"` // empty for everywhere
 	Reason    string `json:"reason"`              // a sentence without the API's own words
+	// Standing marks what this cluster never has, such as a metrics API: it is told only where it would have told more.
+	Standing bool `json:"-"`
 }
 
 // OtherPods is the kind of NotChecked that says: only the pods of some namespaces were read. What is free on a node is

@@ -123,13 +123,13 @@ func (s *Snapshot) usageOf(w *workload, name corev1.ResourceName) (words string,
 	return fmt.Sprintf("its pods use %s of the %s %s they request (%d %%)", metered(name, used), metered(name, requested), name, percent), true
 }
 
-// withoutUsage says that usage was not known, where it would have told more about a cause that was found; elsewhere its
-// absence is no news.
+// withoutUsage says that usage was not known, where it would have told more about a cause that was found; elsewhere it is no
+// news that a cluster does not measure it. A right that is missing is always told.
 func (s *Snapshot) withoutUsage(told []NotChecked, measured bool) []NotChecked {
 	at := slices.IndexFunc(told, func(n NotChecked) bool { return n.Kind == podMetrics })
 	switch {
 	case !measured && at >= 0:
-		return slices.DeleteFunc(slices.Clone(told), func(n NotChecked) bool { return n.Kind == podMetrics })
+		return slices.DeleteFunc(slices.Clone(told), func(n NotChecked) bool { return n.Kind == podMetrics && n.Standing })
 	case measured && at < 0 && len(s.usage) == 0:
 		return append(told, NotChecked{Kind: podMetrics, Reason: "nothing says what the pods use"})
 	}

@@ -60,11 +60,14 @@ func TestUsageIsEvidenceWhereItExplains(t *testing.T) {
 
 func TestMissingUsageIsNoNewsOfAHealthyService(t *testing.T) {
 	t.Parallel()
-	unread := []diagnosis.NotChecked{{Kind: "podmetrics", Namespace: "production", Reason: "The cluster's metrics API does not answer, so usage is not known."}}
+	unread := []diagnosis.NotChecked{{Kind: "podmetrics", Namespace: "production", Reason: "The cluster's metrics API does not answer, so usage is not known.", Standing: true}}
 	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, service("ms-orders", 2), unread), diagnosis.Ref{})
 	require.Empty(t, d.NotChecked)
 	sick := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, killed(), unread), diagnosis.Ref{})
 	require.Equal(t, unread, sick.NotChecked)
+	unread[0].Standing = false
+	d = diagnosis.Diagnose(diagnosis.NewSnapshot(noon, service("ms-orders", 2), unread), diagnosis.Ref{})
+	require.Equal(t, unread, d.NotChecked, "a right that is missing is told")
 }
 
 func TestUsageOfStrangersIsRead(t *testing.T) {

@@ -189,7 +189,8 @@ func subjectOf(s *diagnosis.Snapshot, t algesta.Target) diagnosis.Ref {
 func notCheckedOf(unread map[string]error, namespace string) []diagnosis.NotChecked {
 	out := []diagnosis.NotChecked{{Kind: diagnosis.OtherPods, Reason: "Only this namespace was read, so what is free on the nodes is an upper bound."}}
 	for _, resource := range slices.Sorted(maps.Keys(unread)) {
-		out = append(out, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(unread[resource], "It could not be read.")})
+		standing := resource == "podmetrics" && !errors.Is(unread[resource], algesta.ErrForbidden)
+		out = append(out, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(unread[resource], "It could not be read."), Standing: standing})
 	}
 	return out
 }

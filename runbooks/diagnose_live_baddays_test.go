@@ -24,9 +24,13 @@ import (
 // without are the bot's rights but for one kind.
 func without(kind string) []rbacv1.PolicyRule {
 	var rules []rbacv1.PolicyRule
+	resource, measured := kind, kind == "podmetrics"
+	if measured {
+		resource = "pods" // of metrics.k8s.io
+	}
 	for _, rule := range platform.BotRules() {
-		if !slices.Contains(rule.APIGroups, "metrics.k8s.io") {
-			rule.Resources = slices.DeleteFunc(slices.Clone(rule.Resources), func(r string) bool { return r == kind })
+		if slices.Contains(rule.APIGroups, "metrics.k8s.io") == measured {
+			rule.Resources = slices.DeleteFunc(slices.Clone(rule.Resources), func(r string) bool { return r == resource })
 		}
 		if len(rule.Resources) > 0 {
 			rules = append(rules, rule)
@@ -39,7 +43,7 @@ func without(kind string) []rbacv1.PolicyRule {
 var kindsRead = []string{
 	"pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "services", "endpointslices", "ingresses", "ingressclasses",
 	"networkpolicies", "horizontalpodautoscalers", "poddisruptionbudgets", "resourcequotas", "limitranges", "persistentvolumeclaims", "storageclasses",
-	"nodes", "events", "configmaps",
+	"nodes", "events", "configmaps", "podmetrics",
 }
 
 // A right that is taken away leaves a hole that is named, and nothing is concluded from it.
