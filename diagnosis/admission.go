@@ -48,7 +48,7 @@ var admissionRules = []Rule{
 			if strings.Contains(d.groups[0], "with binding") {
 				ref.Kind, who = "ValidatingAdmissionPolicy", "Policy "
 			}
-			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, shorten(strings.TrimSuffix(d.groups[2], "."), 160)),
+			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, refusedBy(d.groups[2])),
 				Remedy{Text: "Correct what the policy names in the template."})
 		}),
 	deniedRule("service-account-missing", "the ServiceAccount was never made in this namespace, or is named differently", "make it, or correct serviceAccountName",
@@ -100,6 +100,18 @@ var webhookTroubles = []struct {
 		regexp.MustCompile(`service "[^"]+" not found`), "Admission webhook %s cannot be called: its Service does not exist",
 		"Install what serves the webhook again, or remove its configuration; until then nothing it guards can be created.",
 	},
+}
+
+// kyverno puts which pod and the path of the rule around what it says.
+var kyverno = regexp.MustCompile(`blocked due to the following policies\s+(\S+):\s+(\S+): '?(?:validation (?:error|failure): )?(.+?)(?:\.? rule \S+ failed at path \S*)?'?$`)
+
+// refusedBy is what a policy says, without what it says around it.
+func refusedBy(words string) string {
+	words = strings.TrimSuffix(strings.Join(strings.Fields(words), " "), ".")
+	if m := kyverno.FindStringSubmatch(words); m != nil {
+		words = fmt.Sprintf("%s (%s, %s)", strings.TrimSuffix(strings.ReplaceAll(m[3], "''", "'"), "."), m[1], m[2])
+	}
+	return shorten(words, 160)
 }
 
 func (d *denial) webhookDown() *finding {

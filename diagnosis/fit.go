@@ -279,7 +279,7 @@ func (f fit) most(p *corev1.Pod, name corev1.ResourceName) string {
 	if best.Sign() < 0 {
 		best = *resource.NewQuantity(0, best.Format)
 	}
-	return fmt.Sprintf(" (at most %s is free)", best.String())
+	return fmt.Sprintf(" (at most %s is free)", readable(best))
 }
 
 // askedFor are the nodes that the pod asks for; all of them when there is none.
@@ -356,7 +356,19 @@ func amount(free corev1.ResourceList, name corev1.ResourceName) string {
 	if quantity.Sign() < 0 {
 		return "0"
 	}
-	return quantity.String()
+	return readable(quantity)
+}
+
+// readable is a computed amount of memory in Gi or Mi, rounded down, because nodes have odd numbers of Ki; of anything else as it is.
+func readable(q resource.Quantity) string {
+	const mebi, gibi = 1 << 20, 1 << 30
+	switch v := q.Value(); {
+	case v >= 10*gibi: // below, people's requests are in Mi
+		return strconv.FormatFloat(float64(v*10/gibi)/10, 'f', -1, 64) + "Gi"
+	case v >= mebi:
+		return strconv.FormatInt(v/mebi, 10) + "Mi"
+	}
+	return q.String()
 }
 
 // residual are the other constraints, on nodes that the named one blocks, which the scheduler does not mention.

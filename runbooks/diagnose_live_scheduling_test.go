@@ -108,7 +108,7 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 		},
 		"memory": {
 			rule: "insufficient-memory", made: made(app("memory", "12345", requests("memory", "512Gi"))),
-			says:    "No node has enough free memory for a pod that requests 512Gi (at most …Mi is free), so no pod of memory finds a node.",
+			says:    "No node has enough free memory for a pod that requests 512Gi (at most …i is free), so no pod of memory finds a node.",
 			command: "kubectl describe nodes",
 		},
 		"more than the nodes have left": {
