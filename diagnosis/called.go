@@ -22,6 +22,11 @@ var products = []struct {
 	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
 	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED`), regexp.MustCompile(`(?i)amqp|rabbit`)},
 	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable`), regexp.MustCompile(`(?i)kafka`)},
+	{"SQL Server", "1433", regexp.MustCompile(`(?i)SqlException|\bSQL Server|mssql|tedious|\bTDS\b`), regexp.MustCompile(`(?i)mssql|sqlserver|ConnectionStrings`)},
+	{"Oracle", "1521", regexp.MustCompile(`\bORA-\d{5}|oracle\.(?:jdbc|net)|cx_Oracle|oracledb`), regexp.MustCompile(`(?i)oracle`)},
+	{"Cassandra", "9042", regexp.MustCompile(`(?i)cassandra|datastax|\bcql\b|gocql`), regexp.MustCompile(`(?i)cassandra|cql`)},
+	{"NATS", "4222", regexp.MustCompile(`\bnats\b`), regexp.MustCompile(`(?i)nats`)},
+	{"LDAP", "636", regexp.MustCompile(`(?i)\bldaps?\b`), regexp.MustCompile(`(?i)ldap`)},
 	{"Elasticsearch", "9200", regexp.MustCompile(`(?i)elasticsearch|opensearch`), regexp.MustCompile(`(?i)elastic|opensearch`)},
 }
 
@@ -63,6 +68,9 @@ func (c *instance) dependency(why explanation) called {
 	}
 	if host == "" {
 		host, port = addressIn(line)
+	}
+	if m := portAlone.FindStringSubmatch(line); host == "" && port == "" && m != nil {
+		port = m[1]
 	}
 	to := called{product: productOf(port, line), host: host}
 	if to.product == "" && port == "" {
@@ -243,6 +251,9 @@ var (
 	// told are the ways in which drivers tell whom they called when the words around differ.
 	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
 )
+
+// portAlone is a port whose host a driver left out.
+var portAlone = regexp.MustCompile(`(?:^|[\s"'(=])\*?:(\d{2,5})\b`)
 
 // sourceFile is a place in a program, which looks like a host and a port.
 var sourceFile = regexp.MustCompile(`\.(?:[cm]?[jt]sx?|py|rb|go|java|kt|scala|rs|php|cs|exs?|erl|cpp|[ch]):\d`)

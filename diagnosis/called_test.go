@@ -55,6 +55,13 @@ func TestACallIsTiedToTheServiceItMeans(t *testing.T) {
 	}{
 		"the only Service on the port, without a ready pod":     {refused, nil, broken("db"), "secret-missing", ""},
 		"the only Service on the port, which is well":           {refused, nil, well("db"), "dependency-refused", "PostgreSQL refuses connections, so every pod of ms-orders keeps crashing."},
+		"only the port is told":                                 {"SequelizeConnectionRefusedError: connect ECONNREFUSED :5432", nil, broken("db"), "secret-missing", ""},
+		"an error of no known kind that names it":               {"Error: handshake with db:5432 ended early", nil, broken("db"), "secret-missing", ""},
+		"an error of a call, and a variable that names it":      {"Error: the broker is unreachable", []corev1.EnvVar{variable("BROKER", "amq://db")}, broken("db"), "secret-missing", ""},
+		"an error of no call, and a variable that names it":     {"Error: '80a' is no number", []corev1.EnvVar{variable("BROKER", "amq://db")}, broken("db"), "program-error", ""},
+		"an error that names a Service which is well":           {"Error: handshake with db:5432 ended early", nil, well("db"), "program-error", ""},
+		"SQL Server says it in its own words":                   {"Unhandled exception. Microsoft.Data.SqlClient.SqlException (0x80131904): Login failed for user 'app'.", nil, nil, "dependency-auth", "SQL Server rejects the credentials, so every pod of ms-orders keeps crashing."},
+		"Oracle has no listener":                                {"ORA-12541: Cannot connect. No listener at host db.example.com port 1521.", nil, nil, "dependency-refused", "Oracle at db.example.com refuses connections, so every pod of ms-orders keeps crashing."},
 		"two Services on the port":                              {refused, nil, append(broken("db"), broken("db-copy")...), "dependency-refused", "PostgreSQL refuses connections, so every pod of ms-orders keeps crashing."},
 		"a variable names it":                                   {denied, []corev1.EnvVar{variable("DB_HOST", "db")}, well("db"), "dependency-auth", "Service db rejects the credentials, so every pod of ms-orders keeps crashing."},
 		"a variable names a Service on another port":            {denied, []corev1.EnvVar{variable("MAIL", "mail")}, service("mail", 1), "dependency-auth", "PostgreSQL rejects the credentials, so every pod of ms-orders keeps crashing."},
@@ -167,4 +174,28 @@ func TestWhyAWebhookCannotBeCalled(t *testing.T) {
 			require.Equal(t, want+", so no pod of ms-orders can be created.", d.Summary)
 		})
 	}
+}
+
+func TestAKeyThatIsNearlyTheVariableIsShown(t *testing.T) {
+	t.Parallel()
+	objects := failing(service("sender", 1), 2)
+	for _, o := range objects {
+		if p, ok := o.(*corev1.Pod); ok {
+			p.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "sender-env"}}}}
+		}
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "sender-env"}, Data: map[string][]byte{"SENDGRID_KEY": []byte("x"), "SENDER": []byte("y")}}
+	s := diagnosis.NewSnapshot(noon, append(objects, secret), nil)
+	s.AddLog(diagnosis.LogRequest{Namespace: "production", Pod: "sender-6d4cf56db6-00000", Container: "sender", Previous: true}, []byte("Error: Missing required environment variable: SENDGRID_API_KEY"))
+	d := diagnosis.Diagnose(s, diagnosis.Ref{})
+	require.Equal(t, "missing-variable", d.Chains[0].Rule)
+	require.Contains(t, d.Text(), "secret/sender-env data: “it has the key SENDGRID_KEY”")
+}
+
+func TestARegistryWhoseCertificateIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	objects := failing(service("web", 1), 1)
+	objects[3].(*corev1.Pod).Status.ContainerStatuses[0].State.Waiting.Message = `failed to do request: Head "https://registry.example.com/v2/web/manifests/1": tls: failed to verify certificate: x509: certificate signed by unknown authority`
+	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+	require.Equal(t, "The nodes do not accept the certificate of registry registry.example.com, which has image registry.example.com/web:1, so no pod of web can start.", d.Summary)
 }

@@ -215,3 +215,19 @@ func (c *instance) silentOnPort(port string) (Ref, bool) {
 func (c *instance) sameBehind(a, b Ref) bool {
 	return len(c.s.index.behind[a]) > 0 && slices.Equal(c.s.index.behind[a], c.s.index.behind[b])
 }
+
+// callWords are those of programs that did not get through, whatever their library.
+var callWords = regexp.MustCompile(`(?i)connect|\bdial|unreachable|\breach|no servers|unavailable|not available|time[d-]? ?out|closed ?channel|socket|network|handshake|\bE?AI_AGAIN|refused`)
+
+// failedCall is the Service without a ready pod that an error is about: the line names it, or it speaks of a call and the template names
+// exactly one.
+func (c *instance) failedCall(line string) (Ref, bool) {
+	host, _ := addressIn(line)
+	if service, ok := c.serviceNamed(host, line); ok && c.s.silent(service) && !c.ownService(service) {
+		return service, true
+	}
+	if host != "" || !callWords.MatchString(line) {
+		return Ref{}, false
+	}
+	return c.silentInTemplate()
+}

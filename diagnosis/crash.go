@@ -195,6 +195,7 @@ func missingVariable(c *instance) *finding {
 		if near := nearest(name, c.variables()); near != "" {
 			f.show(Evidence{Object: c.owner.ref, Field: "spec.template env", Quote: "the template sets " + near}, false)
 		}
+		c.showNearKeys(f, name)
 	case "envFrom":
 		f.what = fmt.Sprintf("%s needs the environment variable %s, which %s should provide", c.owner.ref.words(), name, where.words())
 		f.subject = where
@@ -254,6 +255,24 @@ func (c *instance) variable(name string) (from string, where Ref) {
 		}
 	}
 	return "", Ref{}
+}
+
+// showNearKeys adds keys of the Secrets and ConfigMaps that the container takes whole, when one is nearly called like the variable.
+func (c *instance) showNearKeys(f *finding, name string) {
+	for _, source := range c.spec.EnvFrom {
+		ref := Ref{}
+		switch {
+		case source.SecretRef != nil:
+			ref = Ref{KindSecret, c.pod.Namespace, source.SecretRef.Name}
+		case source.ConfigMapRef != nil:
+			ref = Ref{KindConfigMap, c.pod.Namespace, source.ConfigMapRef.Name}
+		}
+		if have := c.s.keysOf[ref]; have != nil && have.known {
+			if near := nearest(name, sortedKeys(have.names)); near != "" {
+				f.show(Evidence{Object: ref, Field: "data", Quote: "it has the key " + near}, false)
+			}
+		}
+	}
 }
 
 func (c *instance) variables() []string {

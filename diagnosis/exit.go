@@ -178,6 +178,10 @@ func programError(c *instance) *finding {
 		f.what += fmt.Sprintf(" after “%s”", shorten(line.example, 240))
 		f.sure, f.unsure = Medium, "The line is the worst of its log; it is no failure that I know."
 		f.subject = Ref{KindDependency, c.pod.Namespace, "error “" + shorten(line.pattern, 60) + "”"}
+		if service, ok := c.failedCall(line.example); ok {
+			f.calls = []Ref{service}
+			f.show(Evidence{Object: service, Field: "endpoints", Quote: "no ready pod is behind Service " + service.Name}, false)
+		}
 		c.tellAll(f)
 	} else if line, ok := c.log.lastWords(); ok {
 		f.what += fmt.Sprintf("; its last words are “%s”", shorten(line.example, 160))

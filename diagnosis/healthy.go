@@ -76,6 +76,9 @@ func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []s
 			continue
 		}
 		line := fmt.Sprintf("%s has %d of %d pods ready", w.ref.words(), w.ready, w.desired)
+		if w.ready > w.desired {
+			line = fmt.Sprintf("%s has %d pods ready and wants %d", w.ref.words(), w.ready, w.desired)
+		}
 		if w.ready < w.desired {
 			line += "; the others are just starting"
 		}

@@ -232,9 +232,14 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 			return nil
 		}
 		host := registryHost(c.spec.Image)
-		f := c.imageFinding(words(c.spec.Image, host), fix)
+		shared, what, fix := registryWords[problem], words(c.spec.Image, host), fix
+		if problem == imageUnreachable && strings.Contains(c.pull.evidence.Quote, "x509:") {
+			shared, what = "The nodes do not accept the certificate of registry %s", fmt.Sprintf("The nodes do not accept the certificate of registry %s, which has image %s", host, c.spec.Image)
+			fix = "Give the nodes the authority that signed the registry's certificate, or renew the certificate."
+		}
+		f := c.imageFinding(what, fix)
 		f.shown = []Evidence{c.pull.evidence}
-		if shared := registryWords[problem]; shared != "" { // it is the registry's trouble, whatever the image
+		if shared != "" { // it is the registry's trouble, whatever the image
 			f.subject, f.key = Ref{Kind: KindDependency, Name: host}, "registry"
 			if problem == imageAuth {
 				f.subject.Namespace = c.pod.Namespace // as are the pull secrets
