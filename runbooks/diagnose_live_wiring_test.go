@@ -224,7 +224,7 @@ func TestTheFirstLineNamesWhatIsWrongWithTLSSecrets(t *testing.T) {
 			says: "TLS Secret missing-tls of Ingress missing does not exist, so missing.example.org shows a certificate that browsers reject.", command: "kubectl describe certificate -n NS",
 		},
 		"a certificate for another host": {
-			rule: "ingress-host-certificate", about: "ingress/other", made: made(ingressOf("other", class, "other", 80, secure), serviceOf("other", http), app("other", "12345", httpPort), certificateOf(t, "other-tls")),
+			rule: "ingress-host-certificate", about: "ingress/other", made: made(ingressOf("other", class, "missing", 80, secure), certificateOf(t, "other-tls")),
 			says: "The certificate in Secret other-tls does not cover other.example.org.", command: "cmctl renew other-tls -n NS",
 		},
 	})

@@ -179,7 +179,7 @@ func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]p
 	done := map[string]bool{}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	tick := time.NewTicker(500 * time.Millisecond)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for len(done) < len(patients) && ctx.Err() == nil {
 		objects, unread := w.bot.Observe(ctx, w.namespace)
