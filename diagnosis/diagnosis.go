@@ -143,6 +143,17 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 	if about.Namespace != "" {
 		where = " in " + about.Namespace
 	}
+	if about.Kind == AnyWorkload {
+		var unread []string
+		for _, resource := range []string{"statefulsets", "daemonsets", "jobs", "cronjobs", "pods"} {
+			if !s.knows(resource, about.Namespace) {
+				unread = append(unread, resource)
+			}
+		}
+		if len(unread) > 0 {
+			where += fmt.Sprintf(" among what was read; %s were not", list(unread))
+		}
+	}
 	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)
 	var names []string
 	for _, ref := range known {

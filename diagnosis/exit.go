@@ -19,9 +19,9 @@ var exitRules = []Rule{
 	},
 	{
 		ID: "node-lost-container", Family: "crash", Class: ClassCrash,
-		Signal: "terminated ContainerStatusUnknown, or exit code 255 where the log holds no error: a program may end with 255, too", Cause: "the node or its container runtime restarted or was lost", Remedy: "look at the node", Source: "kubelet: reason ContainerStatusUnknown",
+		Signal: "terminated ContainerStatusUnknown, or exit code 255 with reason Unknown; with reason Error the program itself ended so", Cause: "the node or its container runtime restarted or was lost", Remedy: "look at the node", Source: "kubelet: reason ContainerStatusUnknown; containerd: reason Unknown and exit code 255 of a container that it lost",
 		container: func(c *instance) *finding {
-			if c.died == nil || !c.crashing || c.died.Reason != "ContainerStatusUnknown" && (c.died.ExitCode != 255 || c.saidWhy()) {
+			if c.died == nil || !c.crashing || c.died.Reason != "ContainerStatusUnknown" && (c.died.ExitCode != 255 || c.died.Reason != "Unknown") {
 				return nil
 			}
 			return c.exitFinding(fmt.Sprintf("Node %s lost %s", c.pod.Spec.NodeName, c.container()), "Look at the node.", Medium)

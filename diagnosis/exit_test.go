@@ -22,7 +22,7 @@ func TestWordsOverruleExitCodes(t *testing.T) {
 		".NET with 134":              {134, "Unhandled exception. System.IO.InvalidDataException: Failed to load configuration.", "program-error"},
 		"an assertion":               {134, "main.c:7: main: Assertion `x' failed.", "exit-abort"},
 		"PHP with 255":               {255, "PHP Fatal error:  Uncaught Error: Call to undefined function bcadd() in /app/a.php:3", "program-error"},
-		"255 with nothing to say":    {255, "", "node-lost-container"},
+		"255 with nothing to say":    {255, "", "program-error"},
 		"killed, whatever it logged": {137, "TypeError: x is not a function", "exit-killed"},
 	} {
 		t.Run(name, func(t *testing.T) {

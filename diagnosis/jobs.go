@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -187,4 +188,24 @@ func (s *Snapshot) holder(p *corev1.Pod) (done, still *corev1.ContainerStatus) {
 		}
 	}
 	return done, still
+}
+
+// jobWithoutPods is a Job that should be at work since minutes, has tried nothing yet, and has no pod: something refuses to create it.
+func (s *Snapshot) jobWithoutPods(w *workload) *finding {
+	at := slices.IndexFunc(s.jobs, func(j *batchv1.Job) bool { return refOf(KindJob, j) == w.ref })
+	if at < 0 || len(w.pods)+len(w.finished) > 0 || !w.leaving.IsZero() || !s.knows("pods", w.ref.Namespace) {
+		return nil
+	}
+	j := s.jobs[at]
+	tried := j.Status.Active+j.Status.Failed+j.Status.Succeeded > 0 || j.Status.CompletionTime != nil || len(j.Status.Conditions) > 0
+	managed := j.Spec.ManagedBy != nil && *j.Spec.ManagedBy != batchv1.JobControllerName
+	if tried || managed || isTrue(j.Spec.Suspend) || orOne(j.Spec.Parallelism) == 0 || s.age(j.CreationTimestamp.Time) < 2*time.Minute || j.DeletionTimestamp != nil {
+		return nil
+	}
+	return &finding{
+		subject: w.ref, hits: []Ref{w.ref}, sure: Low, level: Degraded, since: j.CreationTimestamp.Time, unsure: "I do not know why; this is what I saw.",
+		what:   fmt.Sprintf("%s was made %s ago and has no pod", w.ref.words(), span(s.age(j.CreationTimestamp.Time))),
+		shown:  []Evidence{{Object: w.ref, Field: "status", Quote: "0 active, 0 succeeded, 0 failed", At: moment(j.CreationTimestamp.Time)}},
+		remedy: Remedy{Text: "Look at its events.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.ref, w.ref.Namespace)},
+	}
 }

@@ -2,7 +2,9 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -10,7 +12,7 @@ import (
 var probeRules = []Rule{
 	{
 		ID: "readiness-failing", Family: "probes", Class: ClassProbe,
-		Signal: "the container runs, is not ready, and its probes' own windows have passed; event Unhealthy “Readiness probe failed” where it is left",
+		Signal: "the container runs, is not ready, and its probes' own windows have passed; event Unhealthy “Readiness probe failed” where it is left; answered with 5xx, it is tied to the only Service without a ready pod that the template names",
 		Cause:  "a dependency that is down (5xx), a wrong port or path (refused, 404), a timeout that is too short",
 		Remedy: "ask the health endpoint inside the pod; correct the probe or the dependency", Source: "kubelet prober: event Unhealthy; containerStatuses[].ready",
 		container: readinessFailing,
@@ -70,9 +72,35 @@ func readinessFailing(c *instance) *finding {
 			f.what = fmt.Sprintf("The readiness probe of %s fails: %s", c.container(), why)
 		}
 		c.showSlowness(f, failed.message)
+		c.downstream(f, failed.message)
 	}
 	c.tellAll(f)
 	return f
+}
+
+// downstream ties a probe that is answered with a server error to the only Service without a ready pod that the template names: where the
+// log does not tell, what the program asks first is what it is told to call.
+func (c *instance) downstream(f *finding, message string) {
+	if _, known := c.log.explain(); known || !strings.Contains(message, "statuscode: 5") {
+		return
+	}
+	service, ok := c.silentInTemplate()
+	if !ok || c.s.brokeAfter(service, f.since.Add(slack)) {
+		return
+	}
+	f.calls = append(f.calls, service)
+	f.show(Evidence{Object: c.owner.ref, Field: "spec.template env", Quote: fmt.Sprintf("names Service %s, which has no ready pod", service.Name)}, false)
+}
+
+// brokeAfter says that pods behind a Service that has none ready were well, or were not there, until after a moment.
+func (s *Snapshot) brokeAfter(service Ref, moment time.Time) bool {
+	return slices.ContainsFunc(s.index.behind[service], func(p *corev1.Pod) bool {
+		broke := p.CreationTimestamp.Time
+		if ready := podCondition(p, corev1.PodReady); ready != nil {
+			broke = latest(broke, ready.LastTransitionTime.Time)
+		}
+		return broke.After(moment)
+	})
 }
 
 // lifecyclePodRules look at pods that are being deleted, and at gates that hold a pod back.

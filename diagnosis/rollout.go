@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -143,7 +144,7 @@ func podsMissing(s *Snapshot) []*finding {
 	var found []*finding
 	for _, w := range s.index.workloads {
 		switch w.ref.Kind {
-		case KindDeployment, KindStatefulSet, KindDaemonSet, KindReplicaSet:
+		case KindDeployment, KindStatefulSet, KindDaemonSet, KindReplicaSet, KindJob:
 		default:
 			continue
 		}
@@ -151,7 +152,13 @@ func podsMissing(s *Snapshot) []*finding {
 		if wanted < 0 && w.ready == 0 {
 			wanted = len(w.pods) // the workload was not read: at least one of its pods should be ready
 		}
-		if wanted <= 0 || w.ready >= wanted || s.settling(w) {
+		if w.ref.Kind == KindJob {
+			if f := s.jobWithoutPods(w); f != nil {
+				found = append(found, f)
+			}
+			continue
+		}
+		if wanted <= 0 || w.ready >= wanted || s.settling(w) || w.unread && w.ready > 0 && !s.lacksFor(w, crashWindow) {
 			continue
 		}
 		f := &finding{
@@ -179,6 +186,14 @@ func podsMissing(s *Snapshot) []*finding {
 		found = append(found, f)
 	}
 	return found
+}
+
+// lacksFor says that the Deployment itself has told for so long that it has too few pods: where the pods were not read, those it lacks
+// may only just have been made.
+func (s *Snapshot) lacksFor(w *workload, long time.Duration) bool {
+	return w.rollout != nil && slices.ContainsFunc(w.rollout.deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+		return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionFalse && s.age(c.LastTransitionTime.Time) > long
+	})
 }
 
 func podWords(p *corev1.Pod) string {

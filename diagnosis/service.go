@@ -80,6 +80,9 @@ func selectorMatchesNothing(s *Snapshot) []*finding {
 				f.hits = append(f.hits, w.ref) // who asks about the workload asks about its Service, too
 			}
 		}
+		if len(f.shown) == 1 && !s.knows("statefulsets", service.Namespace) {
+			f.sure, f.unsure = Low, "StatefulSets were not read: one that is scaled to zero may be what it chooses."
+		}
 		if strings.HasPrefix(service.Namespace, "kube-") {
 			f.level = Latent
 		}

@@ -102,6 +102,7 @@ type document struct {
 
 func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 	broken := 0
+	r.inFile = map[string]bool{}
 	parts := documents(data, isJSON)
 	for _, part := range parts {
 		err := r.addDocument(name, part, isJSON, len(parts) > 1)
@@ -110,7 +111,9 @@ func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 		}
 		broken++
 		if whole := untilLastItem(part); !isJSON && whole != nil && errors.Is(err, errCutOff) {
+			r.cut = true
 			_ = r.addDocument(name, whole, false, false) // what is there before the cut helps; that some is not there is said below
+			r.cut = false
 		}
 	}
 	if broken > 0 {
@@ -119,8 +122,8 @@ func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 	}
 }
 
-// errCutOff is the error of a document that is no YAML, usually because its end is missing.
-var errCutOff = errors.New("it is not YAML")
+// errCutOff is the error of a document that is no YAML or a list without a kind, usually because its end is missing.
+var errCutOff = errors.New("it is not YAML to its end")
 
 // untilLastItem cuts a list in YAML before its last item, which is the broken one when a file was not written to its end.
 func untilLastItem(data []byte) []byte {
@@ -134,7 +137,10 @@ func untilLastItem(data []byte) []byte {
 // incomplete notes that objects of a kind may be there and were not read, so that nothing is called missing.
 func (r *reader) incomplete(name string) {
 	kind := kindOfFile(name)
-	if kind == "" {
+	if kind == "" { // a file of several kinds
+		for _, resource := range sorted(r.inFile) {
+			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: resource, Reason: "a part of their file could not be read"})
+		}
 		return
 	}
 	missing := diagnosis.NotChecked{Kind: resourceOf(kind), Reason: "a part of their file could not be read"}
@@ -177,8 +183,11 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return fmt.Errorf("decoding JSON: %w", err)
 	}
-	if doc.Kind == "" && doc.Items != nil && kindOfFile(name) != "" {
-		doc.Kind = kindOfFile(name) + "List" // kubectl writes the kind after the items; in a file that was cut off it is not there
+	if doc.Kind == "" && doc.Items != nil {
+		if !r.cut {
+			return errCutOff // kubectl writes the kind after the items: what is before the last item is whole
+		}
+		doc.Kind = kindOfFile(name) + "List"
 	}
 	if doc.Kind == "" {
 		return errors.New("decoding: it has no kind")
@@ -234,6 +243,7 @@ func (r *reader) addItem(name, apiVersion, kind string, data []byte, listed bool
 }
 
 func (r *reader) saw(resource string) *listing {
+	r.inFile[resource] = true
 	at := r.seen[resource]
 	if at == nil {
 		at = &listing{namespaces: map[string]bool{}}

@@ -89,7 +89,10 @@ type reader struct {
 	total int64
 	files int
 	seen  map[string]*listing // by resource
-	texts []logFile
+	cut   bool                // reading what is left of a list whose end is missing
+	// inFile are the resources of the file that is being read.
+	inFile map[string]bool
+	texts  []logFile
 }
 
 // listing is where objects of a resource were seen.

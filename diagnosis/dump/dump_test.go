@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
@@ -116,6 +118,47 @@ func TestBrokenFilesAreNamedAndTheRestAnswers(t *testing.T) {
 			answer, d := diagnose(t, fstest.MapFS{"pods.yaml": {Data: []byte(crashing)}, "broken.yaml": file})
 			require.NotEmpty(t, answer.Chains)
 			require.True(t, strings.HasPrefix(d.NotChecked[0].Kind, "file broken.yaml"), "%v", d.NotChecked)
+		})
+	}
+}
+
+// TestAListThatEndsTooEarlyIsIncomplete cuts a list of several kinds where it is still valid YAML: kubectl writes the kind last.
+func TestAListThatEndsTooEarlyIsIncomplete(t *testing.T) {
+	t.Parallel()
+	list := `apiVersion: v1
+items:
+- apiVersion: v1
+  kind: Secret
+  metadata:
+    name: a
+    namespace: production
+- apiVersion: v1
+  kind: Pod
+  metadata:
+    name: half
+    namespace: production
+`
+	for name, c := range map[string]struct {
+		text   string
+		pods   int
+		unread bool
+	}{
+		"to its end":      {list + "kind: List\n", 1, false},
+		"after an item":   {list, 0, true},
+		"inside of a key": {list + "  spec:\n    conta", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := dump.ReadFS(fstest.MapFS{"more.yaml": {Data: []byte(c.text)}})
+			require.NoError(t, err)
+			pods := 0
+			for _, o := range d.Objects {
+				if _, ok := o.(*corev1.Pod); ok {
+					pods++
+				}
+			}
+			require.Equal(t, c.pods, pods)
+			require.Equal(t, c.unread, slices.Contains(d.NotChecked, diagnosis.NotChecked{Kind: "secrets", Reason: "a part of their file could not be read"}), "%v", d.NotChecked)
 		})
 	}
 }
