@@ -26,6 +26,7 @@ func (s storeFor) Update(ctx context.Context, f func(commands.Tx) error) error {
 // What a diagnosis and a plan ask of a cluster.
 var (
 	_ runbooks.Observer  = (*kube.Cluster)(nil)
+	_ runbooks.Finder    = (*kube.Cluster)(nil)
 	_ runbooks.KeyReader = (*kube.Cluster)(nil)
 )
 
