@@ -156,6 +156,11 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 	}
 	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)
 	var names []string
+	if read := s.readNamespaces(); about.Namespace != "" && !slices.Contains(read, about.Namespace) {
+		if near := nearest(about.Namespace, read); near != "" {
+			return about, fmt.Sprintf("There is nothing in %s. Did you mean %s?", about.Namespace, near)
+		}
+	}
 	for _, ref := range known {
 		if ref.Namespace == about.Namespace {
 			names = append(names, ref.Name)
@@ -165,6 +170,22 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 		problem += fmt.Sprintf(" Did you mean %s?", near)
 	}
 	return about, problem
+}
+
+// readNamespaces are those that exist as far as was read.
+func (s *Snapshot) readNamespaces() []string {
+	names := sortedKeys(s.index.namespaces)
+	for _, n := range s.namespaces {
+		if !slices.Contains(names, n.Name) {
+			names = append(names, n.Name)
+		}
+	}
+	for _, w := range s.index.workloads {
+		if !slices.Contains(names, w.ref.Namespace) {
+			names = append(names, w.ref.Namespace)
+		}
+	}
+	return names
 }
 
 // carries says that people call the workload by this name: its pods are labelled with it.

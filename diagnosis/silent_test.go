@@ -81,3 +81,14 @@ func TestANameIsNotDeniedWhereKindsWereNotRead(t *testing.T) {
 	d := diagnosis.Diagnose(s, s.Subject("postgres", "production"))
 	require.Equal(t, "There is no workload postgres in production among what was read; statefulsets were not.", d.Summary)
 }
+
+func TestAMistypedNamespaceGetsASuggestion(t *testing.T) {
+	t.Parallel()
+	s := diagnosis.NewSnapshot(noon, service("web", 1), nil)
+	for namespace, want := range map[string]string{
+		"prodution": "There is nothing in prodution. Did you mean production?",
+		"elsewhere": "There is no workload web in elsewhere.",
+	} {
+		require.Equal(t, want, diagnosis.Diagnose(s, s.Subject("web", namespace)).Summary)
+	}
+}

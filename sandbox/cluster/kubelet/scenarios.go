@@ -123,7 +123,7 @@ func crashScenarios() map[string]scenario {
 		"exit-137": says(137, "starting"),
 		"exit-139": says(139, "starting"),
 		"exit-143": says(143, "starting"),
-		"exit-255": says(255, "starting"),
+		"exit-255": {Family: crashes, Exit: 255, Reason: "Unknown", Runs: soon, Logs: "starting"},
 		"nocommand": {
 			Family: crashes, Exit: 128, Reason: "StartError", Runs: "100ms", Logs: "nothing",
 			Ends: runc + `exec: "/app/server": stat /app/server: no such file or directory`,

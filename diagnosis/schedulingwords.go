@@ -1,0 +1,125 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func (p *pending) blockSentence(kind block, fits fit, message string) string {
+	switch kind {
+	case blockCPU:
+		return fmt.Sprintf("No node has enough free cpu for %s%s", requestOf(p.pod, corev1.ResourceCPU), fits.most(p.pod, corev1.ResourceCPU))
+	case blockMemory:
+		return fmt.Sprintf("No node has enough free memory for %s%s", requestOf(p.pod, corev1.ResourceMemory), fits.most(p.pod, corev1.ResourceMemory))
+	case blockPods:
+		return fmt.Sprintf("Every node that the pods may use%s already runs as many pods as it may", selectorWords(p.pod))
+	case blockTaint:
+		if trouble := fits.trouble(); len(trouble) > 0 {
+			return fmt.Sprintf("Every node that the pods may use%s has trouble of its own: %s", selectorWords(p.pod), list(trouble))
+		}
+		if taints := fits.taints(); len(taints) > 0 {
+			return fmt.Sprintf("The pods do not tolerate the taints of the nodes (%s)", list(taints))
+		}
+		return "The pods do not tolerate the taints of the nodes"
+	case blockSelector:
+		return fmt.Sprintf("No node matches what the pods ask for%s", selectorWords(p.pod))
+	case blockCordon:
+		if nodes := fits.cordoned(); len(nodes) > 0 {
+			return fmt.Sprintf("%s %s cordoned and takes no new pods", list(nodes), plural(len(nodes), "is", "are"))
+		}
+		return "The nodes are cordoned and take no new pods"
+	case blockAffinity:
+		return affinityWords(p.pod)
+	case blockSpread:
+		return fmt.Sprintf("The pods' topology spread constraint%s leaves no node", spreadWords(p.pod))
+	case blockVolume:
+		return fmt.Sprintf("The volume of the pods%s is bound to a place where no node takes them", claimsWords(p.pod))
+	case blockPort:
+		return fmt.Sprintf("The host port of the pods%s is taken on every node that they may use", hostPortWords(p.pod))
+	case blockOther, blockNone:
+	}
+	if m := insufficient.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("No node has enough free %s for the pods", m[1])
+	}
+	return "No node has enough of what the pods request"
+}
+
+// inBrackets are the words that tell which; no words, no brackets.
+func inBrackets(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + list(words) + ")"
+}
+
+// affinityWords say which pods these must or must not meet.
+func affinityWords(p *corev1.Pod) string {
+	if p.Spec.Affinity == nil {
+		return "No node satisfies the pods' required affinity to other pods"
+	}
+	describe := func(terms []corev1.PodAffinityTerm) string {
+		var words []string
+		for _, term := range terms {
+			words = append(words, fmt.Sprintf("%s, by %s", metav1.FormatLabelSelector(term.LabelSelector), term.TopologyKey))
+		}
+		return inBrackets(words)
+	}
+	if a := p.Spec.Affinity.PodAntiAffinity; a != nil && len(a.RequiredDuringSchedulingIgnoredDuringExecution) > 0 && p.Spec.Affinity.PodAffinity == nil {
+		return fmt.Sprintf("Every node that the pods may use has a pod beside which they must not run%s", describe(a.RequiredDuringSchedulingIgnoredDuringExecution))
+	}
+	if a := p.Spec.Affinity.PodAffinity; a != nil && p.Spec.Affinity.PodAntiAffinity == nil {
+		return fmt.Sprintf("No node that the pods may use has a pod beside which they must run%s", describe(a.RequiredDuringSchedulingIgnoredDuringExecution))
+	}
+	return "No node satisfies the pods' required affinity to other pods"
+}
+
+func spreadWords(p *corev1.Pod) string {
+	var words []string
+	for _, c := range p.Spec.TopologySpreadConstraints {
+		if c.WhenUnsatisfiable == corev1.DoNotSchedule {
+			words = append(words, c.TopologyKey)
+		}
+	}
+	return inBrackets(words)
+}
+
+func claimsWords(p *corev1.Pod) string {
+	var words []string
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			words = append(words, KindClaim+" "+v.PersistentVolumeClaim.ClaimName)
+		}
+	}
+	return inBrackets(words)
+}
+
+func hostPortWords(p *corev1.Pod) string {
+	var words []string
+	for _, c := range p.Spec.Containers {
+		for _, port := range c.Ports {
+			if port.HostPort > 0 {
+				words = append(words, strconv.Itoa(int(port.HostPort)))
+			}
+		}
+	}
+	return inBrackets(words)
+}
+
+func selectorWords(p *corev1.Pod) string {
+	var parts []string
+	for _, key := range sortedKeys(p.Spec.NodeSelector) {
+		parts = append(parts, key+"="+p.Spec.NodeSelector[key])
+	}
+	if a := p.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+			for _, e := range term.MatchExpressions {
+				parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Key, e.Operator, strings.Join(e.Values, " or "))))
+			}
+		}
+	}
+	return inBrackets(parts)
+}
