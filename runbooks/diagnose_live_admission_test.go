@@ -25,10 +25,20 @@ func quota(name string, hard ...string) *corev1.ResourceQuota {
 	return &corev1.ResourceQuota{ObjectMeta: named(name), Spec: corev1.ResourceQuotaSpec{Hard: amounts(hard...)}}
 }
 
+// limit makes a quota, and waits until it counts: until its controller has written its status, it admits everything.
+func (w *ward) limit(t *testing.T, name string, hard ...string) {
+	t.Helper()
+	w.make(t, quota(name, hard...))
+	w.await(t, name+" counts", func() bool {
+		q, err := w.Client.CoreV1().ResourceQuotas(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
+		return err == nil && len(q.Status.Hard) > 0
+	})
+}
+
 func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	t.Parallel()
 	used := newWard(t, control.ForTest(t))
-	used.make(t, quota("production-quota", "pods", "2"))
+	used.limit(t, "production-quota", "pods", "2")
 	used.diagnose(t, time.Minute, map[string]patient{
 		"a quota that is used up": {
 			rule: "quota-exceeded", made: made(app("many", "12345", replicas(5))),
@@ -37,7 +47,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 		},
 	})
 	demanding := newWard(t, control.ForTest(t))
-	demanding.make(t, quota("memory-quota", "limits.memory", "1Gi"))
+	demanding.limit(t, "memory-quota", "limits.memory", "1Gi")
 	demanding.diagnose(t, time.Minute, map[string]patient{
 		"a quota that demands limits": {
 			rule: "quota-requires-values", made: made(app("limitless", "12345")),
@@ -46,7 +56,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 		},
 	})
 	tight := newWard(t, control.ForTest(t))
-	tight.make(t, quota("cpu-quota", "requests.cpu", "100m"))
+	tight.limit(t, "cpu-quota", "requests.cpu", "100m")
 	tight.diagnose(t, time.Minute, map[string]patient{
 		"a quota that is nearly full": {
 			rule: "quota-nearly-full", about: "resourcequota/cpu-quota", made: made(app("steady", "12345", requests("cpu", "95m"))),
@@ -55,7 +65,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 		},
 	})
 	small := newWard(t, control.ForTest(t))
-	small.make(t, quota("small-quota", "requests.cpu", "100m"))
+	small.limit(t, "small-quota", "requests.cpu", "100m")
 	small.diagnose(t, time.Minute, map[string]patient{
 		"an autoscaler that may ask for more": {
 			rule: "autoscaler-beyond-quota", about: "hpa/growing", made: made(scalerOf("growing", "growing", 9), app("growing", "12345", requests("cpu", "20m"))),
