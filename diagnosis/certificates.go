@@ -22,7 +22,7 @@ var certificateRules = []Rule{
 	certificateRule("certificate-issuer", "the Issuer or ClusterIssuer is missing or not ready", "an account that could not be registered, a missing CA Secret, a mistyped name", "mend the issuer"),
 	certificateRule("certificate-secret-shared", "two Certificates that write the same Secret", "a copy of a Certificate, or an Ingress annotation beside a Certificate", "keep one of them"),
 	certificateRule("certificate-not-ready", "Certificate Ready=False with a reason, and nothing below says more", "see the message", "read the message; renew when its cause is mended"),
-	certificateRule("certificate-renewal-late", "status.renewalTime passed by more than an hour while the certificate is still valid", "renewing fails, or cert-manager is down", "renew it, and look at cert-manager"),
+	certificateRule("certificate-renewal-late", "status.renewalTime passed by more than an hour, or by half of what is left until status.notAfter, although Ready=True", "renewing fails, or cert-manager is down", "renew it, and look at cert-manager"),
 }
 
 // certificateRule makes the rules of the family: one walk goes from each Certificate down to the lowest object with a
@@ -119,12 +119,15 @@ func (s *Snapshot) certificate(c *unstructured.Unstructured) (id string, f *find
 			{Object: refOf(KindCertificate, other), Field: "spec.secretName", Quote: text(other, "spec", "secretName")},
 			{Object: refOf(KindCertificate, c), Field: "spec.secretName", Quote: text(c, "spec", "secretName")},
 		}
+		if ready, ok := conditionOf(c, "Ready"); ok && ready.status != "True" {
+			f.show(Evidence{Object: refOf(KindCertificate, c), Field: "status.conditions[Ready]", Quote: strings.TrimSuffix(ready.reason+": "+ready.message, ": "), At: moment(ready.since)}, false)
+		}
 		f.remedy = Remedy{Text: "Keep one of them.", Command: fmt.Sprintf("kubectl get certificate -n %s", c.GetNamespace())}
 		return "certificate-secret-shared", f
 	}
 	ready, has := conditionOf(c, "Ready")
 	renewal := moments(c, "status", "renewalTime")
-	late := !renewal.IsZero() && s.now.Sub(renewal) > time.Hour
+	late := s.renewsLate(c)
 	if has && ready.status == "True" && !late {
 		return "", nil
 	}
@@ -139,10 +142,19 @@ func (s *Snapshot) certificate(c *unstructured.Unstructured) (id string, f *find
 		return id, s.dated(c, f)
 	}
 	if has && ready.status == "True" {
+		if renewal.IsZero() {
+			renewal = moments(c, "status", "notAfter")
+		}
 		f := s.certificateFinding(c, c, fmt.Sprintf("Certificate %s should have been renewed %s ago", c.GetName(), span(s.age(renewal))), condition{})
 		f.shown = []Evidence{{Object: refOf(KindCertificate, c), Field: "status.renewalTime", Quote: text(c, "status", "renewalTime"), At: moment(renewal)}}
 		f.level, f.since = Latent, renewal
 		return "certificate-renewal-late", s.dated(c, f)
+	}
+	if !has {
+		f := s.certificateFinding(c, c, fmt.Sprintf("Certificate %s has no status: cert-manager has not looked at it", c.GetName()), condition{})
+		f.shown, f.since = []Evidence{{Object: refOf(KindCertificate, c), Field: "status.conditions", Quote: "empty", At: moment(began)}}, began
+		f.remedy = Remedy{Text: "Look whether cert-manager runs, and what its log says.", Command: "kubectl get pods -A -l app.kubernetes.io/name=cert-manager"}
+		return "certificate-not-ready", s.dated(c, f)
 	}
 	words := fmt.Sprintf("Certificate %s is not ready", c.GetName())
 	if ready.message != "" {
@@ -151,25 +163,52 @@ func (s *Snapshot) certificate(c *unstructured.Unstructured) (id string, f *find
 	return "certificate-not-ready", s.dated(c, s.certificateFinding(c, c, words, ready))
 }
 
-// rival is another Certificate of the same Secret; only the later name is reported, so that there is one finding.
+// renewsLate says that a certificate should have been renewed. One that lasts only hours leaves less time than one of 90 days.
+func (s *Snapshot) renewsLate(c *unstructured.Unstructured) bool {
+	renewal, until := moments(c, "status", "renewalTime"), moments(c, "status", "notAfter")
+	if renewal.IsZero() {
+		return !until.IsZero() && s.now.After(until)
+	}
+	patience := time.Hour
+	if left := until.Sub(renewal); !until.IsZero() {
+		patience = min(patience, max(0, left/2))
+	}
+	return s.now.Sub(renewal) > patience
+}
+
+// rival is another Certificate of the same Secret that holds it: cert-manager issues one of them only. Only the one that goes
+// without is reported, so that there is one finding.
 func (s *Snapshot) rival(c *unstructured.Unstructured) *unstructured.Unstructured {
 	secret := text(c, "spec", "secretName")
 	for _, o := range s.custom {
-		if isCertificate(o) && o.GetNamespace() == c.GetNamespace() && o.GetName() < c.GetName() && secret != "" && text(o, "spec", "secretName") == secret {
+		if secret != "" && o != c && isCertificate(o) && o.GetNamespace() == c.GetNamespace() && text(o, "spec", "secretName") == secret && holdsBefore(o, c) {
 			return o
 		}
 	}
 	return nil
 }
 
+// holdsBefore says which of two Certificates a Secret belongs to: the one that is ready, else the older, else the first by name.
+func holdsBefore(a, b *unstructured.Unstructured) bool {
+	readyA, _ := conditionOf(a, "Ready")
+	readyB, _ := conditionOf(b, "Ready")
+	if isA, isB := readyA.status == "True", readyB.status == "True"; isA != isB {
+		return isA
+	}
+	if byAge := a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time); byAge != 0 {
+		return byAge < 0
+	}
+	return a.GetName() < b.GetName()
+}
+
 var rateLimited = regexp.MustCompile(`(?i)rateLimited|\b429\b|too many (?:certificates|failed authorizations|new orders)`)
 
 // below looks for the reason under a Certificate: its issuer, then request, order and challenge, the lowest last.
 func (s *Snapshot) below(c *unstructured.Unstructured) (id string, found *finding) {
-	if f := s.issuer(c); f != nil {
+	requests := s.owned(c, "CertificateRequest")
+	if f := s.issuer(c, requests); f != nil {
 		return "certificate-issuer", f
 	}
-	requests := s.owned(c, "CertificateRequest")
 	if len(requests) == 0 {
 		return "", nil
 	}
@@ -219,14 +258,18 @@ func (s *Snapshot) order(c, order *unstructured.Unstructured) (id string, f *fin
 	}
 	switch state {
 	case "invalid", "errored", "expired":
-		return "certificate-order", s.certificateFinding(c, order, fmt.Sprintf("Order %s of Certificate %s is %s", order.GetName(), c.GetName(), state), why)
+		f := s.certificateFinding(c, order, fmt.Sprintf("Order %s of Certificate %s is %s", order.GetName(), c.GetName(), state), why)
+		if reason == "" { // cert-manager does not keep why the authority refused it
+			f.remedy = Remedy{Text: "Look at what the authority said about it, mend that, then renew the certificate.", Command: fmt.Sprintf("kubectl get %s -n %s -o jsonpath='{.status.url}'", refOf(order.GetKind(), order), order.GetNamespace())}
+		}
+		return "certificate-order", f
 	}
 	return "", nil
 }
 
 func (s *Snapshot) challenge(c, challenge *unstructured.Unstructured) (id string, f *finding) {
 	state, reason, host := text(challenge, "status", "state"), text(challenge, "status", "reason"), text(challenge, "spec", "dnsName")
-	if state == "valid" || state == "" && reason == "" {
+	if state == "valid" {
 		return "", nil
 	}
 	why := condition{reason: state, message: reason, since: challenge.GetCreationTimestamp().Time}
@@ -236,8 +279,12 @@ func (s *Snapshot) challenge(c, challenge *unstructured.Unstructured) (id string
 			continue
 		}
 		f := s.certificateFinding(c, challenge, fmt.Sprintf("The solver of Certificate %s uses ingress class %s, which does not exist", c.GetName(), class), why)
-		f.remedy = Remedy{Text: "Correct the ingress class in the solver of the issuer.", Command: "kubectl edit clusterissuer " + text(c, "spec", "issuerRef", "name")}
+		f.show(Evidence{Object: refOf(challenge.GetKind(), challenge), Field: "spec.solver.http01.ingress." + field, Quote: class}, false)
+		f.remedy = Remedy{Text: "Correct the ingress class in the solver of the issuer.", Command: "kubectl edit " + issuerOf(c).inNamespace()}
 		return "certificate-solver-class", f
+	}
+	if state == "" && reason == "" {
+		return s.queued(c, challenge)
 	}
 	words := fmt.Sprintf("The challenge for %s cannot be answered", host)
 	if reason != "" {
@@ -251,6 +298,25 @@ func (s *Snapshot) challenge(c, challenge *unstructured.Unstructured) (id string
 	return "certificate-challenge", f
 }
 
+// queued is about a challenge that cert-manager has not begun with: it has one at a time for a name.
+func (s *Snapshot) queued(c, challenge *unstructured.Unstructured) (id string, f *finding) {
+	for _, o := range s.custom {
+		busy, _, err := unstructured.NestedBool(o.Object, "status", "processing")
+		if o.GetKind() != "Challenge" || err != nil || !busy || text(o, "spec", "dnsName") != text(challenge, "spec", "dnsName") || text(o, "spec", "type") != text(challenge, "spec", "type") {
+			continue
+		}
+		f := s.certificateFinding(c, challenge, fmt.Sprintf("The challenge for %s waits for another one of the same name, %s", text(challenge, "spec", "dnsName"), o.GetName()), condition{})
+		f.since = challenge.GetCreationTimestamp().Time
+		f.show(Evidence{Object: refOf(o.GetKind(), o), Field: "status", Quote: strings.TrimSuffix(text(o, "status", "state")+": "+text(o, "status", "reason"), ": ")}, false)
+		f.remedy = Remedy{
+			Text:    "Mend what holds the other one up, or delete its Certificate.",
+			Command: fmt.Sprintf("kubectl describe challenge %s -n %s", o.GetName(), o.GetNamespace()),
+		}
+		return "certificate-challenge", f
+	}
+	return "", nil
+}
+
 func (s *Snapshot) hasClass(name string) bool {
 	for _, c := range s.classes {
 		if c.Name == name {
@@ -260,40 +326,74 @@ func (s *Snapshot) hasClass(name string) bool {
 	return false
 }
 
-func (s *Snapshot) issuer(c *unstructured.Unstructured) *finding {
-	kind, name := text(c, "spec", "issuerRef", "kind"), text(c, "spec", "issuerRef", "name")
+// issuerOf is what a Certificate names as its issuer.
+func issuerOf(c *unstructured.Unstructured) Ref {
+	if text(c, "spec", "issuerRef", "kind") == "ClusterIssuer" {
+		return Ref{"ClusterIssuer", "", text(c, "spec", "issuerRef", "name")}
+	}
+	return Ref{"Issuer", c.GetNamespace(), text(c, "spec", "issuerRef", "name")}
+}
+
+// inNamespace is how kubectl names an object that may be of the whole cluster.
+func (r Ref) inNamespace() string {
+	words := strings.ToLower(r.Kind) + " " + r.Name
+	if r.Namespace != "" {
+		words += " -n " + r.Namespace
+	}
+	return words
+}
+
+func (s *Snapshot) issuer(c *unstructured.Unstructured, requests []*unstructured.Unstructured) *finding {
 	if group := text(c, "spec", "issuerRef", "group"); group != "" && group != "cert-manager.io" {
 		return nil
 	}
-	resource, namespace := "clusterissuers", ""
-	if kind != "ClusterIssuer" {
-		kind, resource, namespace = "Issuer", "issuers", c.GetNamespace()
+	issuer, resource := issuerOf(c), "clusterissuers"
+	if issuer.Namespace != "" {
+		resource = "issuers"
 	}
-	if !s.knows(resource, namespace) {
-		return nil
+	var missed *condition
+	if len(requests) > 0 {
+		if ready, ok := conditionOf(requests[0], "Ready"); ok && ready.status != "True" && strings.HasPrefix(ready.message, fmt.Sprintf("Referenced %q not found:", issuer.Kind)) {
+			missed = &ready
+		}
 	}
 	seen := false
 	for _, o := range s.custom {
-		seen = seen || o.GetKind() == kind
-		if o.GetKind() != kind || o.GetName() != name || o.GetNamespace() != namespace {
+		seen = seen || o.GetKind() == issuer.Kind
+		if o.GetKind() != issuer.Kind || o.GetName() != issuer.Name || o.GetNamespace() != issuer.Namespace {
 			continue
 		}
 		ready, ok := conditionOf(o, "Ready")
 		if !ok || ready.status == "True" {
 			return nil
 		}
-		f := s.certificateFinding(c, o, fmt.Sprintf("%s %s is not ready: %s", kind, name, s.quote(strings.TrimSuffix(ready.message, "."))), ready)
-		f.remedy = Remedy{Text: "Mend the issuer.", Command: fmt.Sprintf("kubectl describe %s %s", strings.ToLower(kind), name)}
+		f := s.certificateFinding(c, o, fmt.Sprintf("%s %s is not ready: %s", issuer.Kind, issuer.Name, s.quote(strings.TrimSuffix(ready.message, "."))), ready)
+		f.remedy = Remedy{Text: issuerRemedy(o, ready), Command: "kubectl describe " + issuer.inNamespace()}
 		return f
 	}
-	if !seen {
+	if missed == nil && (!seen || !s.knows(resource, issuer.Namespace)) {
 		return nil // no issuer at all more likely means that nobody looked
 	}
-	f := s.certificateFinding(c, c, fmt.Sprintf("%s %s does not exist", kind, name), condition{})
-	f.subject = Ref{kind, namespace, name}
-	f.shown = []Evidence{{Object: refOf(KindCertificate, c), Field: "spec.issuerRef", Quote: kind + " " + name}}
-	f.remedy = Remedy{Text: "Create the issuer, or correct its name.", Command: "kubectl get " + resource + " -A"}
+	f := s.certificateFinding(c, c, fmt.Sprintf("%s %s does not exist", issuer.Kind, issuer.Name), condition{})
+	f.subject = issuer
+	f.shown = []Evidence{{Object: refOf(KindCertificate, c), Field: "spec.issuerRef", Quote: issuer.Kind + " " + issuer.Name}}
+	if missed != nil {
+		f.show(Evidence{Object: refOf(requests[0].GetKind(), requests[0]), Field: "status.conditions[Ready]", Quote: missed.message, At: moment(missed.since)}, false)
+		f.since = missed.since
+	}
+	f.remedy = Remedy{Text: "Create the issuer, or correct its name.", Command: "kubectl get issuers,clusterissuers -n " + c.GetNamespace()}
 	return f
+}
+
+// issuerRemedy says what an issuer needs that is not ready.
+func issuerRemedy(issuer *unstructured.Unstructured, ready condition) string {
+	if secret := text(issuer, "spec", "ca", "secretName"); secret != "" && (ready.reason == "ErrGetKeyPair" || ready.reason == "ErrInvalidKeyPair") {
+		return fmt.Sprintf("Put the certificate and the key of an authority into Secret %s, which the issuer names.", secret)
+	}
+	if ready.reason == "ErrRegisterACMEAccount" {
+		return "Mend what keeps cert-manager from the ACME server: its address in the issuer, the network, or what the server says."
+	}
+	return "Mend the issuer."
 }
 
 func (s *Snapshot) certificateFinding(c, at *unstructured.Unstructured, what string, why condition) *finding {
@@ -342,7 +442,6 @@ func (s *Snapshot) dated(c *unstructured.Unstructured, f *finding) *finding {
 	return f
 }
 
-// certificateFor says that a Certificate writes the Secret.
 // beingIssued says that a Certificate for the Secret was asked for just now.
 func (s *Snapshot) beingIssued(secret Ref) bool {
 	return slices.ContainsFunc(s.custom, func(c *unstructured.Unstructured) bool {
@@ -354,6 +453,7 @@ func (s *Snapshot) beingIssued(secret Ref) bool {
 	})
 }
 
+// certificateFor says that a Certificate writes the Secret.
 func (s *Snapshot) certificateFor(secret Ref) bool {
 	return slices.ContainsFunc(s.custom, func(c *unstructured.Unstructured) bool {
 		return isCertificate(c) && c.GetNamespace() == secret.Namespace && text(c, "spec", "secretName") == secret.Name

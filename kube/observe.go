@@ -122,10 +122,9 @@ func (o *observation) further(ctx context.Context) {
 	if len(o.ingresses.Items) > 0 {
 		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
 		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
-		if slices.ContainsFunc(o.ingresses.Items, func(i networkingv1.Ingress) bool { return len(i.Spec.TLS) > 0 }) {
-			o.certificates(ctx)
-		}
 	}
+	certificates := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
+	o.list(ctx, resourceName(certificates), o.namespace, custom(certificates))
 	if slices.ContainsFunc(o.pods.Items, claims) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
 		o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
@@ -137,7 +136,7 @@ func (o *observation) further(ctx context.Context) {
 		o.space(ctx)
 	}
 	o.work.Wait()
-	if o.unready() { // the chain from a certificate down to its cause
+	if o.unissued() { // the chain from a certificate down to its cause
 		for _, kind := range []schema.GroupVersionKind{
 			{Group: certManager, Version: "v1", Kind: "CertificateRequestList"},
 			{Group: certManager, Version: "v1", Kind: "IssuerList"},
@@ -191,11 +190,6 @@ func limitedScaling(h autoscalingv2.HorizontalPodAutoscaler) bool {
 	})
 }
 
-func (o *observation) certificates(ctx context.Context) {
-	kind := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
-	o.list(ctx, resourceName(kind), o.namespace, custom(kind))
-}
-
 func custom(kind schema.GroupVersionKind) *unstructured.UnstructuredList {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
@@ -213,20 +207,30 @@ func claims(p corev1.Pod) bool {
 	return slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil })
 }
 
-// unready reports whether a certificate is not ready.
-func (o *observation) unready() bool {
+// unissued reports whether a certificate is not ready, or was to be renewed.
+func (o *observation) unissued() bool {
 	for _, object := range o.objects {
 		list, ok := object.(*unstructured.UnstructuredList)
 		if !ok {
 			continue
 		}
 		for _, item := range list.Items {
-			if item.GetKind() == "Certificate" && !isReady(item) {
+			if item.GetKind() == "Certificate" && (!isReady(item) || overdue(item, time.Now())) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// overdue says that the moment has passed at which cert-manager renews a certificate. It stays ready until it expires.
+func overdue(item unstructured.Unstructured, now time.Time) bool {
+	text, _, err := unstructured.NestedString(item.Object, "status", "renewalTime")
+	if err != nil {
+		return false
+	}
+	renewal, err := time.Parse(time.RFC3339, text)
+	return err == nil && now.After(renewal)
 }
 
 func isReady(item unstructured.Unstructured) bool {
