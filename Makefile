@@ -25,8 +25,12 @@ demo: sandbox ## Start the sandbox (a real control plane, a local Slack), the bo
 sandbox: ## Build the sandbox's control plane once (about 12 minutes cold on two cores, then cached)
 	go run ./sandbox/cmd/build
 
+.PHONY: certmanager
+certmanager: ## Build the cert-manager of the tests once (about 4 minutes cold on two cores, then cached)
+	go run ./sandbox/cmd/build -certmanager
+
 .PHONY: test
-test: sandbox browser ## Run every test, on real parts; with CI=true a skipped test is a failure
+test: sandbox certmanager browser ## Run every test, on real parts; with CI=true a skipped test is a failure
 ifeq ($(CI),true)
 	mkdir -p .cache
 	go test -v -timeout 20m $(TESTFLAGS) $(PACKAGES) 2>&1 | tee .cache/test.log | grep -E --line-buffered '^(ok|FAIL|panic:)|--- FAIL' \

@@ -19,15 +19,40 @@ import (
 
 const (
 	kubernetesVersion = "v1.37.2" // what `kubectl version` says; the sources carry a placeholder
-	packages          = 2250      // about as many as a cold build compiles, for the progress line
 	progressEvery     = 15 * time.Second
 	keptBuilds        = 3 // of other versions, each about 400 MB
 )
 
-// build returns the folder of this version of the sandbox in the user's cache, with its binaries in bin/. It builds them
+// module is a Go module of the sandbox's own, which is built into the user's cache folder.
+type module struct {
+	folder                string // below sandbox
+	cache                 string // the folder of its builds below the cache folder
+	what                  string // for people
+	packages              int    // about as many as a cold build compiles, for the progress line
+	flags                 string // for the linker
+	dependency, resources string // a Go module that it uses, and the folder of it that is kept beside the binaries
+}
+
+const versionVariable = "k8s.io/component-base/version."
+
+var (
+	controlPlane = module{
+		folder: "cluster", cache: "sandbox", packages: 2250,
+		what: "etcd, Kubernetes " + kubernetesVersion + ", KWOK and kubectl from source. The first time takes about 12 minutes on two cores",
+		flags: " -X " + versionVariable + "gitVersion=" + kubernetesVersion + " -X " + versionVariable + "gitMajor=1 -X " + versionVariable +
+			"gitMinor=37 -X " + versionVariable + "gitTreeState=clean",
+	}
+	certificates = module{
+		folder: "certmanager", cache: "certmanager", packages: 800,
+		what:       "cert-manager from source. The first time takes about four minutes on two cores",
+		dependency: "github.com/cert-manager/cert-manager", resources: "deploy/crds",
+	}
+)
+
+// build returns the folder of this version of a module in the user's cache, with its binaries in bin/. It builds them
 // when they are not there; processes that ask at the same time wait for the first.
-func build(ctx context.Context, progress io.Writer) (string, error) {
-	source, err := sourceDir(ctx)
+func (m module) build(ctx context.Context, progress io.Writer) (string, error) {
+	source, err := m.source(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +64,7 @@ func build(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding the user's cache folder: %w", err)
 	}
-	root := filepath.Join(cache, "algesta", "sandbox")
+	root := filepath.Join(cache, "algesta", m.cache)
 	home := filepath.Join(root, key)
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return "", fmt.Errorf("making the cache folder: %w", err)
@@ -58,8 +83,13 @@ func build(ctx context.Context, progress io.Writer) (string, error) {
 		return "", fmt.Errorf("making the build folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(fresh) }()
-	if err := compile(ctx, source, fresh, progress); err != nil {
+	if err := m.compile(ctx, source, fresh, progress); err != nil {
 		return "", err
+	}
+	if m.resources != "" {
+		if err := m.copyResources(ctx, source, fresh); err != nil {
+			return "", err
+		}
 	}
 	if err := os.Rename(fresh, bin); err != nil {
 		return "", fmt.Errorf("keeping the binaries: %w", err)
@@ -68,15 +98,12 @@ func build(ctx context.Context, progress io.Writer) (string, error) {
 	return home, nil
 }
 
-// compile runs the Go tool on the sandbox's own module and says how far it is.
-func compile(ctx context.Context, source, out string, progress io.Writer) error {
-	say(progress, "sandbox: building etcd, Kubernetes %s, KWOK and kubectl from source. The first time takes about "+
-		"12 minutes on two cores; the result is kept in your cache folder.\n", kubernetesVersion)
-	const version = "k8s.io/component-base/version."
+// compile runs the Go tool on the module and says how far it is.
+func (m module) compile(ctx context.Context, source, out string, progress io.Writer) error {
+	say(progress, "sandbox: building %s; the result is kept in your cache folder.\n", m.what)
 	//nolint:gosec // the arguments are this file's and a folder that it made
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-v", "-o", out+string(filepath.Separator), "-ldflags",
-		"-s -w -X "+version+"gitVersion="+kubernetesVersion+" -X "+version+"gitMajor=1 -X "+version+"gitMinor=37 -X "+
-			version+"gitTreeState=clean", "./cmd/...")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-v", "-o", out+string(filepath.Separator),
+		"-ldflags", "-s -w"+m.flags, "./...")
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=") // the caller's flags would miss the shared build cache
 	output, err := cmd.StderrPipe()
@@ -95,7 +122,7 @@ func compile(ctx context.Context, source, out string, progress io.Writer) error 
 		}
 		if time.Since(told) >= progressEvery {
 			told = time.Now()
-			say(progress, "sandbox: %d of about %d packages after %s\n", done, packages, time.Since(began).Round(time.Second))
+			say(progress, "sandbox: %d of about %d packages after %s\n", done, m.packages, time.Since(began).Round(time.Second))
 		}
 	}
 	if err := cmd.Wait(); err != nil {
@@ -108,17 +135,33 @@ func compile(ctx context.Context, source, out string, progress io.Writer) error 
 // say writes a line to a terminal, a log or a hash; nobody waits for it to succeed.
 func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
-// sourceDir is the folder of the module sandbox/cluster, found from the module that the working folder is in.
-func sourceDir(ctx context.Context) (string, error) {
+// source is the folder of the module, found from the module that the working folder is in.
+func (m module) source(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("asking Go for the module: %w", err)
 	}
-	dir := filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), "sandbox", "cluster")
+	dir := filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), "sandbox", m.folder)
 	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
 		return "", fmt.Errorf("finding the sources of the sandbox (run this inside the repository): %w", err)
 	}
 	return dir, nil
+}
+
+// copyResources keeps what the dependency brings besides its code, as its version has it.
+func (m module) copyResources(ctx context.Context, source, out string) error {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", m.dependency) //nolint:gosec // the arguments are this file's
+	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	dir, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("finding the module %s: %w", m.dependency, err)
+	}
+	folder := filepath.Join(strings.TrimSpace(string(dir)), filepath.FromSlash(m.resources))
+	if err := os.CopyFS(filepath.Join(out, filepath.Base(folder)), os.DirFS(folder)); err != nil {
+		return fmt.Errorf("copying %s of %s: %w", m.resources, m.dependency, err)
+	}
+	return nil
 }
 
 // versionKey names what the binaries are made of: every source of the module, the versions it uses, Go and the platform.

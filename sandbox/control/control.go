@@ -56,7 +56,7 @@ func Start(ctx context.Context, progress io.Writer) (*Cluster, error) {
 	if path := os.Getenv(EnvKubeconfig); path != "" {
 		return existing(ctx, path)
 	}
-	home, err := build(ctx, progress)
+	home, err := controlPlane.build(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func Start(ctx context.Context, progress io.Writer) (*Cluster, error) {
 // StartPrivate starts a control plane of one's own, whose API server may be stopped and started. It stops at Close or
 // with this process.
 func StartPrivate(ctx context.Context, progress io.Writer) (*Cluster, error) {
-	home, err := build(ctx, progress)
+	home, err := controlPlane.build(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +166,12 @@ func (c *Cluster) Close() error {
 
 // Build makes sure that the control plane's binaries are in the user's cache folder.
 func Build(ctx context.Context, progress io.Writer) error {
-	_, err := build(ctx, progress)
+	_, err := controlPlane.build(ctx, progress)
+	return err
+}
+
+// BuildCertManager does the same for cert-manager.
+func BuildCertManager(ctx context.Context, progress io.Writer) error {
+	_, err := certificates.build(ctx, progress)
 	return err
 }

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 func hold(dir string) {
-	home, err := build(context.Background(), os.Stderr)
+	home, err := controlPlane.build(context.Background(), os.Stderr)
 	if err == nil {
 		var c *Cluster
 		c, err = lend(context.Background(), filepath.Join(home, "bin"), dir, kind{grace: time.Second}, io.Discard)

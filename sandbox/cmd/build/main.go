@@ -1,9 +1,10 @@
-// Command build makes sure that the sandbox's control plane is in the user's cache folder, and says what it does while it
-// builds. It does nothing when this version is there already.
+// Command build makes sure that the sandbox's control plane is in the user's cache folder, or cert-manager with -certmanager, and
+// says what it does while it builds. It does nothing when this version is there already.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,8 +14,14 @@ import (
 )
 
 func main() {
+	certManager := flag.Bool("certmanager", false, "build cert-manager, which only tests need")
+	flag.Parse()
+	build := control.Build
+	if *certManager {
+		build = control.BuildCertManager
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := control.Build(ctx, os.Stderr)
+	err := build(ctx, os.Stderr)
 	stop()
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "sandbox:", err)
