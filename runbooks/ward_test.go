@@ -96,7 +96,7 @@ func (w *ward) make(t *testing.T, objects ...runtime.Object) {
 		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
 		resources := w.dynamic.Resource(plural)
 		switch kinds[0].Kind {
-		case "Node", "PersistentVolume", "IngressClass", "ValidatingWebhookConfiguration", "StorageClass", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+		case "Node", "PersistentVolume", "IngressClass", "ClusterIssuer", "ValidatingWebhookConfiguration", "StorageClass", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
 			_, err = resources.Create(t.Context(), u, metav1.CreateOptions{})
 			t.Cleanup(func() {
 				_ = resources.Delete(context.WithoutCancel(t.Context()), u.GetName(), metav1.DeleteOptions{}) // the test may have deleted it
