@@ -237,6 +237,11 @@ func (c *instance) serviceNamed(host, line string) (Ref, bool) {
 			return service, true
 		}
 	}
+	for _, m := range nameAndPort.FindAllStringSubmatch(line, 8) {
+		if service, ok := c.s.serviceAt(m[1], c.pod.Namespace); ok && onPort(c.s.index.services[service], m[2]) {
+			return service, true
+		}
+	}
 	for _, mentioned := range inCluster.FindAllString(line, 8) {
 		if service, ok := c.s.serviceAt(mentioned, c.pod.Namespace); ok && !c.s.resolvesNames(service) {
 			return service, true
@@ -251,6 +256,9 @@ var (
 	// told are the ways in which drivers tell whom they called when the words around differ.
 	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
 )
+
+// nameAndPort may be an address wherever it stands, such as “ZooKeeper zookeeper:2181”; that a Service has the port tells.
+var nameAndPort = regexp.MustCompile(`\b([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*):(\d{2,5})\b`)
 
 // portAlone is a port whose host a driver left out.
 var portAlone = regexp.MustCompile(`(?:^|[\s"'(=])\*?:(\d{2,5})\b`)

@@ -57,6 +57,7 @@ func TestACallIsTiedToTheServiceItMeans(t *testing.T) {
 		"the only Service on the port, which is well":           {refused, nil, well("db"), "dependency-refused", "PostgreSQL refuses connections, so every pod of ms-orders keeps crashing."},
 		"only the port is told":                                 {"SequelizeConnectionRefusedError: connect ECONNREFUSED :5432", nil, broken("db"), "secret-missing", ""},
 		"an error of no known kind that names it":               {"Error: handshake with db:5432 ended early", nil, broken("db"), "secret-missing", ""},
+		"an error that names it after its product":              {"Error: Could not connect to PostgreSQL db:5432 within 30 s", nil, broken("db"), "secret-missing", ""},
 		"an error of a call, and a variable that names it":      {"Error: the broker is unreachable", []corev1.EnvVar{variable("BROKER", "amq://db")}, broken("db"), "secret-missing", ""},
 		"an error of no call, and a variable that names it":     {"Error: '80a' is no number", []corev1.EnvVar{variable("BROKER", "amq://db")}, broken("db"), "program-error", ""},
 		"an error that names a Service which is well":           {"Error: handshake with db:5432 ended early", nil, well("db"), "program-error", ""},
@@ -198,4 +199,32 @@ func TestARegistryWhoseCertificateIsNotAccepted(t *testing.T) {
 	objects[3].(*corev1.Pod).Status.ContainerStatuses[0].State.Waiting.Message = `failed to do request: Head "https://registry.example.com/v2/web/manifests/1": tls: failed to verify certificate: x509: certificate signed by unknown authority`
 	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
 	require.Equal(t, "The nodes do not accept the certificate of registry registry.example.com, which has image registry.example.com/web:1, so no pod of web can start.", d.Summary)
+}
+
+// TestTheOtherContainerIsWhyNothingListensInThePod has a program call its proxy, which ends for a reason of its own.
+func TestTheOtherContainerIsWhyNothingListensInThePod(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		crashes bool
+		want    []string
+	}{"the proxy ends, too": {true, []string{"program-error"}}, "the proxy runs": {false, []string{"dependency-refused"}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			objects := failing(service("api", 1), 2)
+			p := objects[3].(*corev1.Pod)
+			p.Spec.Containers = append([]corev1.Container{}, p.Spec.Containers[0], corev1.Container{Name: "proxy"})
+			status := p.Status.ContainerStatuses[0]
+			status.Name = "proxy"
+			if !c.crashes {
+				status = corev1.ContainerStatus{Name: "proxy", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Hour))}}}
+			}
+			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, status)
+			s := diagnosis.NewSnapshot(noon, objects, nil)
+			for container, log := range map[string]string{"api": "Error: connect ECONNREFUSED 127.0.0.1:5432", "proxy": "fatal: googleapi: Error 403: not authorized"} {
+				s.AddLog(diagnosis.LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: container, Previous: true}, []byte(log))
+			}
+			d := diagnosis.Diagnose(s, diagnosis.Ref{})
+			require.Equal(t, c.want, rulesOf(d), d.Text())
+		})
+	}
 }

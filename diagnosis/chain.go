@@ -141,10 +141,13 @@ func (s *Snapshot) explains(a *root, b *finding) bool {
 	if a.finding == b {
 		return false
 	}
+	if failsBeside(b, a.finding) {
+		return false
+	}
 	if breaksCalled(a, b) || b.rule.Risk && !a.rule.Risk && a.subject == b.subject {
 		return true // a full quota needs no warning that it is nearly full
 	}
-	if setsUpNetwork(a.finding, b) {
+	if setsUpNetwork(a.finding, b) || failsBeside(a.finding, b) {
 		return true
 	}
 	if a.overrules && !b.rule.Risk && within(b.pods, a.pods) {
@@ -199,6 +202,14 @@ func setsUpNetwork(a, b *finding) bool {
 	}
 	return slices.ContainsFunc(a.hits, func(hit Ref) bool { return hit.Kind == KindDaemonSet && strings.Contains(hit.Name, b.product) }) &&
 		slices.ContainsFunc(a.pods, func(p *corev1.Pod) bool { return p.Spec.NodeName == b.subject.Name })
+}
+
+// failsBeside says that b does not reach what should listen in its own pod, and that a is why another container of that pod does not run.
+func failsBeside(a, b *finding) bool {
+	if !isLoopback(b.host) || isLoopback(a.host) || a.subject == b.subject && a.key == b.key || !within(b.pods, a.pods) {
+		return false
+	}
+	return slices.Contains([]Class{ClassCrash, ClassConfig, ClassImage, ClassDependency}, a.rule.Class)
 }
 
 func lacksRoom(rule string) bool {
