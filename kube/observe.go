@@ -37,6 +37,8 @@ const (
 	logLines    = 200              // of one log (kube.md E)
 	logBytes    = 256 << 10
 	certManager = "cert-manager.io"
+
+	eventsOfNodes = "events of nodes"
 )
 
 // errNoMetrics is said where the API server answers and the metrics API behind it does not.
@@ -253,6 +255,7 @@ func (o *observation) explain(ctx context.Context) {
 	o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{})
 	o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
 	o.space(ctx)
+	o.nodeEvents(ctx)
 }
 
 func (o *observation) usage(ctx context.Context) {
@@ -301,6 +304,26 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 // bare says that nothing runs here: the namespace may be empty, may be going, or may not exist.
 func (o *observation) bare() bool {
 	return len(o.pods.Items)+len(o.deployments.Items)+len(o.statefulSets.Items)+len(o.daemonSets.Items)+len(o.jobs.Items) == 0
+}
+
+// nodeEvents reads what kubelets and controllers say about nodes: they say it in the namespace default, because nodes are in none.
+func (o *observation) nodeEvents(ctx context.Context) {
+	if o.namespace == metav1.NamespaceDefault || !o.first(eventsOfNodes) {
+		return
+	}
+	o.work.Go(func() {
+		o.slots <- struct{}{}
+		defer func() { <-o.slots }()
+		events := &corev1.EventList{}
+		_, err := o.cluster.pageOfEvents(ctx, metav1.NamespaceDefault, "involvedObject.kind=Node", "", events)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if err != nil {
+			o.unread[eventsOfNodes] = err
+			return
+		}
+		o.objects = append(o.objects, events)
+	})
 }
 
 // space reads the namespace itself: it may be on its way out.

@@ -331,7 +331,8 @@ func few(lines []string, most int) []string {
 func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
 	matters := map[string][]diagnosis.Class{
 		diagnosis.OtherPods: {diagnosis.ClassScheduling}, diagnosis.OtherSecrets: nil,
-		"secrets": {diagnosis.ClassConfig, diagnosis.ClassCrash, diagnosis.ClassTLS, diagnosis.ClassCertificate},
+		"events of nodes": {diagnosis.ClassNode},
+		"secrets":         {diagnosis.ClassConfig, diagnosis.ClassCrash, diagnosis.ClassTLS, diagnosis.ClassCertificate},
 	}
 	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n diagnosis.NotChecked) bool {
 		if n.Reason == diagnosis.OnlyDependencies {

@@ -99,7 +99,8 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	w.misplace(t)
 	w.preempt(t)
 	w.unregisterMetrics(t)
-	exhausted, alone := w.exhaust(t, "port"), production(t, w.Cluster)
+	w.exhaust(t, "port")
+	alone := production(t, w.Cluster)
 	alone.make(t, app("shop", "12345"), serviceOf("shop", intstr.FromInt32(3000)))
 	w.diagnose(t, time.Minute, map[string]patient{
 		"a node that does not answer": {
@@ -190,16 +191,14 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			says:    "The metrics API does not answer, so nothing is scaled automatically.",
 			command: "kubectl get apiservice v1beta1.metrics.k8s.io",
 		},
+		"a kill by the node": {
+			rule: "node-out-of-memory", about: "deployment/killed", told: true,
+			says: "Node aks-port ran out of memory and killed container app, so every pod of killed keeps crashing.", command: "kubectl describe node aks-port",
+		},
 		"a service without the metrics API": {
 			rule: "missing-variable", made: made(app("crash", "12346-crash", onNodes("agentpool", "stdaruser"))),
 			says:    "Deployment crash needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of crash keeps crashing.",
 			command: "kubectl describe pod crash-",
-		},
-	})
-	exhausted.diagnose(t, 0, map[string]patient{
-		"a kill by the node": {
-			rule: "node-out-of-memory", about: "deployment/killed", told: true,
-			says: "Node aks-port ran out of memory and killed container app, so every pod of killed keeps crashing.", command: "kubectl describe node aks-port",
 		},
 	})
 	alone.loseNodes(t, "shop")
@@ -245,15 +244,15 @@ func (w *ward) preempt(t *testing.T) {
 }
 
 // exhaust lets a program be killed on a node that says it ran out of memory, as a kubelet does: in the namespace default.
-func (w *ward) exhaust(t *testing.T, pool string) *ward {
+func (w *ward) exhaust(t *testing.T, pool string) {
 	t.Helper()
-	d := wardIn(t, w.Cluster, metav1.NamespaceDefault)
-	d.make(t, app("killed", "12346-exit-137", onNodes("agentpool", pool)), &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Name: "oom", Namespace: d.namespace}, InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: "aks-" + pool, UID: types.UID("aks-" + pool)},
+	w.make(t, app("killed", "12346-exit-137", onNodes("agentpool", pool)))
+	_, err := w.Client.CoreV1().Events(metav1.NamespaceDefault).Create(t.Context(), &corev1.Event{
+		ObjectMeta: metav1.ObjectMeta{Name: "oom"}, InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: "aks-" + pool, UID: types.UID("aks-" + pool)},
 		Reason: "SystemOOM", Message: "System OOM encountered, victim process: node, pid: 4711", Type: corev1.EventTypeWarning, Count: 1,
 		FirstTimestamp: metav1.Now(), LastTimestamp: metav1.Now(), Source: corev1.EventSource{Component: "kubelet", Host: "aks-" + pool},
-	})
-	return d
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
 }
 
 // loseNodes deletes all nodes but the one of a service.
