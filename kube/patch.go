@@ -17,6 +17,12 @@ import (
 // operationPath is the annotation that says which operation of the bot wrote last.
 const operationPath = "/metadata/annotations/algesta.io~1operation"
 
+// Where an object says how often it changed: of any kind, and in what is wanted of it.
+const (
+	versionPath    = "/metadata/resourceVersion"
+	generationPath = "/metadata/generation"
+)
+
 // op is one operation of a JSON Patch (RFC 6902).
 type op struct {
 	Op    string          `json:"op"`
@@ -24,11 +30,36 @@ type op struct {
 	Value json.RawMessage `json:"value,omitempty"`
 }
 
-// patchOf is the one form of patch that the bot sends (design.md, decision 1): it tests that the object is the one that people
-// saw, replaces the resourceVersion by the one just read (409 when it is stale), names the operation, and only then changes anything.
-func patchOf(change algesta.Change, operation string, live *unstructured.Unstructured) ([]op, error) {
-	version, err := json.Marshal(live.GetResourceVersion())
-	if err != nil {
+// bound is what a patch is bound to of the object as it was read.
+type bound int
+
+const (
+	toVersion    bound = iota // its resourceVersion: nothing at all has changed since
+	toGeneration              // its generation: nothing but status and labels has
+)
+
+// versionTries is after how many refusals the next try is bound to the generation alone: a status that is written faster than an
+// object can be read and patched would otherwise refuse every patch (docs/adr/patch-bound-to-generation.md).
+const versionTries = 4
+
+func boundAt(try int) bound {
+	if try < versionTries {
+		return toVersion
+	}
+	return toGeneration
+}
+
+// patchOf is the form of patch that the bot sends (design.md, decision 1): it tests that the object is the one that people saw,
+// replaces the resourceVersion by the one just read (409 when it is stale) or tests the generation just read (422), names the operation, and
+// only then changes anything. Every patch raises the generation, so that neither form can be applied twice.
+func patchOf(change algesta.Change, operation string, live *unstructured.Unstructured, to bound) ([]op, error) {
+	bind := op{Op: "replace", Path: versionPath}
+	var value any = live.GetResourceVersion()
+	if to == toGeneration {
+		bind, value = op{Op: "test", Path: generationPath}, live.GetGeneration()
+	}
+	var err error
+	if bind.Value, err = json.Marshal(value); err != nil {
 		return nil, fmt.Errorf("writing the patch: %w", err)
 	}
 	uid, err := json.Marshal(change.UID)
@@ -45,7 +76,7 @@ func patchOf(change algesta.Change, operation string, live *unstructured.Unstruc
 			ops = append(ops, op{"test", s.Path, s.From})
 		}
 	}
-	ops = append(ops, op{"replace", "/metadata/resourceVersion", version})
+	ops = append(ops, bind)
 	if len(live.GetAnnotations()) == 0 {
 		ops = append(ops, op{"add", "/metadata/annotations", json.RawMessage(`{}`)})
 	}
@@ -64,11 +95,11 @@ func patchOf(change algesta.Change, operation string, live *unstructured.Unstruc
 	return ops, nil
 }
 
-// hashPatch is the SHA-256 of the patch without its resourceVersion, in hexadecimal: the same at every try.
+// hashPatch is the SHA-256 of the patch without what it is bound to, in hexadecimal: the same at every try.
 func hashPatch(ops []op) (string, error) {
 	var kept []op
 	for _, o := range ops {
-		if o.Path != "/metadata/resourceVersion" {
+		if o.Path != versionPath && o.Path != generationPath {
 			kept = append(kept, o)
 		}
 	}

@@ -38,7 +38,7 @@ func (c *Cluster) Verify(ctx context.Context, change algesta.Change, e algesta.E
 	if string(live.GetUID()) != e.UID {
 		return algesta.Verified{}, c.doubt(change, "it was deleted and made anew meanwhile")
 	}
-	if live.GetResourceVersion() == e.ResourceVersion {
+	if live.GetGeneration() == e.Generation { // whatever else changed, a patch that is bound to the generation may still arrive
 		if live, err = c.afterFlight(ctx, change, e); err != nil {
 			return algesta.Verified{}, err
 		}

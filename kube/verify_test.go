@@ -141,6 +141,28 @@ func TestVerifyFindsOutWhetherAWriteHappened(t *testing.T) {
 	}
 }
 
+// A patch that is bound to the generation arrives although the status was written since: nobody may say before its time that it did not.
+func TestVerifyWaitsForAPatchThatMayStillArrive(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	const operation = "op-c-11"
+	change, r, died := p.deploy12345(t), &recorder{}, errors.New("kill -9")
+	_, err := p.bot.Apply(t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) })
+	require.ErrorIs(t, err, died)
+	require.NoError(t, p.writeStatus(t.Context(), 1))
+	e := r.execution(operation)
+	e.StartedAt = time.Now().Add(-4 * time.Second) // of seven
+	late := make(chan error, 1)
+	go func() {
+		_, err := p.bot.Apply(t.Context(), change, operation, (&recorder{}).intend)
+		late <- err
+	}()
+	got, err := p.bot.Verify(t.Context(), redacted(change), e)
+	require.NoError(t, err)
+	require.NoError(t, <-late)
+	require.True(t, got.Yes)
+}
+
 // lossy lets requests through, and counts the patches that were made and loses the answers to them. A refusal gets through: the
 // status of a Deployment that has just been made is written now and then, and a patch that conflicts with it is made again.
 type lossy struct {

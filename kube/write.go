@@ -34,12 +34,12 @@ func (c *Cluster) Check(ctx context.Context, change algesta.Change) ([]string, e
 	ctx, cancel := context.WithTimeout(ctx, tryWithin)
 	defer cancel()
 	heard := &warnings{}
-	for range tries {
+	for try := range tries {
 		live, err := c.readForWrite(ctx, change)
 		if err != nil {
 			return nil, err
 		}
-		ops, err := patchOf(change, checking, live)
+		ops, err := patchOf(change, checking, live, boundAt(try))
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +51,7 @@ func (c *Cluster) Check(ctx context.Context, change algesta.Change) ([]string, e
 			}
 			continue
 		case http.StatusUnprocessableEntity, http.StatusBadRequest:
-			return nil, c.refused(ctx, change, err)
+			return nil, c.refused(ctx, change, live.GetGeneration(), err)
 		}
 		return heard.all(), c.explain(attemptOf(change), err)
 	}
@@ -59,14 +59,15 @@ func (c *Cluster) Check(ctx context.Context, change algesta.Change) ([]string, e
 }
 
 // Apply makes the change once. It reads the object, compares it with what people saw, hands what it read to intend, and patches
-// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s.
+// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound to
+// the generation alone.
 // ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound and ErrUnreachable mean that nothing was written; ErrUncertain means that
 // the patch was sent and its outcome is not known. A patch is never sent again after such an answer.
 func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
 	within, cancel := context.WithTimeout(ctx, tryWithin)
 	defer cancel()
 	first := int64(-1)
-	for range tries {
+	for try := range tries {
 		live, err := c.readForWrite(within, change)
 		if err != nil {
 			return algesta.Written{}, err
@@ -77,7 +78,7 @@ func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation st
 		if live.GetGeneration() != first {
 			return algesta.Written{}, changedMeanwhile(change, "")
 		}
-		ops, err := patchOf(change, operation, live)
+		ops, err := patchOf(change, operation, live, boundAt(try))
 		if err != nil {
 			return algesta.Written{}, err
 		}
@@ -96,7 +97,7 @@ func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation st
 			return algesta.Written{ResourceVersion: after.ResourceVersion, Generation: after.Generation}, nil
 		}
 		if codeOf(err) != http.StatusConflict {
-			return algesta.Written{}, c.notWritten(ctx, change, err)
+			return algesta.Written{}, c.notWritten(ctx, change, first, err)
 		}
 		if err := pause(within); err != nil {
 			break
@@ -184,11 +185,11 @@ func (c *Cluster) patch(ctx context.Context, w algesta.Workload, ops []op, heard
 
 // notWritten sorts the errors of a patch that was sent. 4xx: it certainly did not happen. No connection: it never left.
 // Everything else is doubt.
-func (c *Cluster) notWritten(ctx context.Context, change algesta.Change, err error) error {
+func (c *Cluster) notWritten(ctx context.Context, change algesta.Change, generation int64, err error) error {
 	code := codeOf(err)
 	switch {
 	case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
-		return c.refused(ctx, change, err)
+		return c.refused(ctx, change, generation, err)
 	case code >= 400 && code < 500, code == 0 && neverSent(err):
 		return c.explain(attemptOf(change), err)
 	}
@@ -200,10 +201,15 @@ func (c *Cluster) notWritten(ctx context.Context, change algesta.Change, err err
 	}
 }
 
-// refused explains a 422 or 400. The API never says which test of a patch failed, so the object is read once more.
-func (c *Cluster) refused(ctx context.Context, change algesta.Change, err error) error {
-	if _, readErr := c.readForWrite(ctx, change); errors.Is(readErr, algesta.ErrConflict) || errors.Is(readErr, algesta.ErrNotFound) {
+// refused explains a 422 or 400. The API never says which test of a patch failed, so the object is read once more; generation is the
+// one that the patch was made for.
+func (c *Cluster) refused(ctx context.Context, change algesta.Change, generation int64, err error) error {
+	live, readErr := c.readForWrite(ctx, change)
+	if errors.Is(readErr, algesta.ErrConflict) || errors.Is(readErr, algesta.ErrNotFound) {
 		return readErr
+	}
+	if readErr == nil && live.GetGeneration() != generation {
+		return changedMeanwhile(change, "")
 	}
 	return c.explain(attemptOf(change), err)
 }

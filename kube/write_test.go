@@ -93,7 +93,7 @@ func TestApplyWritesOnceWhatPeopleSaw(t *testing.T) {
 	require.Equal(t, "deploy 12345 by Dana (c-7f3a9k)", after.Annotations["kubernetes.io/change-cause"])
 	require.Equal(t, secretValue, after.Spec.Template.Spec.Containers[0].Env[1].Value, "what the plan does not name stays")
 	require.Equal(t, before.Generation+1, written.Generation, "one write is one generation: Verify counts on it")
-	require.Len(t, r.intents, 1)
+	require.NotEmpty(t, r.intents, "one a try: the status of a new Deployment is written now and then")
 	require.Equal(t, before.Generation, r.intents[0].Generation)
 	require.Equal(t, string(before.UID), r.intents[0].UID)
 
@@ -176,9 +176,7 @@ func TestApplyWinsAgainstAStatusThatIsWrittenAllTheTime(t *testing.T) {
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		for n := 0; ; n++ {
-			patch := fmt.Sprintf(`{"status":{"conditions":[{"type":"Busy","status":"True","reason":"N%d","message":"m"}]}}`, n)
-			_, err := p.Client.AppsV1().Deployments(p.w.Namespace).Patch(ctx, p.w.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
-			if err == nil && n == 0 {
+			if err := p.writeStatus(ctx, n); err == nil && n == 0 {
 				close(writing)
 			}
 			select {
@@ -199,6 +197,52 @@ func TestApplyWinsAgainstAStatusThatIsWrittenAllTheTime(t *testing.T) {
 	busy.Wait()
 }
 
+// moving records intents, and before each patch lets somebody else write to the Deployment.
+func moving(r *recorder, write func(ctx context.Context, try int) error) func(context.Context, algesta.Intent) error {
+	return func(ctx context.Context, i algesta.Intent) error {
+		return errors.Join(r.intend(ctx, i), write(ctx, len(r.intents)))
+	}
+}
+
+func (p place) writeStatus(ctx context.Context, n int) error {
+	patch := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Busy","status":"True","reason":"N%d","message":"m"}]}}`, n)
+	_, err := p.Client.AppsV1().Deployments(p.w.Namespace).Patch(ctx, p.w.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	return err
+}
+
+func TestApplyWinsAgainstAStatusThatIsWrittenBeforeEveryPatch(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	start, r, change := time.Now(), &recorder{}, p.deploy12345(t)
+	written, err := p.bot.Apply(t.Context(), change, "op-c-5", moving(r, p.writeStatus))
+	require.NoError(t, err)
+	require.Len(t, r.intents, 5, "four tries that are bound to the resourceVersion, then one that is not")
+	require.Equal(t, r.intents[0].PatchHash, r.intents[4].PatchHash, "the same patch but for what it is bound to")
+	require.Equal(t, r.intents[4].Generation+1, written.Generation)
+	require.Equal(t, newImage, p.deployment(t).Spec.Template.Spec.Containers[0].Image)
+	n, err := p.PatchCount(t.Context(), start, p.w.Namespace, p.w.Name)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+}
+
+func TestApplyStopsAtAChangeHoweverOftenItTried(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	r, change := &recorder{}, p.deploy12345(t)
+	_, err := p.bot.Apply(t.Context(), change, "op-c-6", moving(r, func(ctx context.Context, try int) error {
+		if try <= 4 {
+			return p.writeStatus(ctx, try)
+		}
+		note := []byte(`{"metadata":{"annotations":{"note":"keep"}}}`) // it moves the generation, and no value that people saw
+		_, err := p.Client.AppsV1().Deployments(p.w.Namespace).Patch(ctx, p.w.Name, types.MergePatchType, note, metav1.PatchOptions{})
+		return err
+	}))
+	require.ErrorIs(t, err, algesta.ErrConflict)
+	requireSentence(t, "api-gateway was changed since you were asked.", err)
+	require.Len(t, r.intents, 5)
+	require.Equal(t, oldImage, p.deployment(t).Spec.Template.Spec.Containers[0].Image)
+}
+
 func TestApplyTriesAgainWhereOnlyTheResourceVersionMoved(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
@@ -213,7 +257,7 @@ func TestApplyTriesAgainWhereOnlyTheResourceVersionMoved(t *testing.T) {
 		return r.intend(ctx, i)
 	})
 	require.NoError(t, err)
-	require.Len(t, r.intents, 3)
+	require.GreaterOrEqual(t, len(r.intents), 3)
 	require.NotEqual(t, r.intents[0].ResourceVersion, r.intents[2].ResourceVersion)
 	require.Equal(t, r.intents[0].PatchHash, r.intents[2].PatchHash, "the same patch but for the resourceVersion")
 }
