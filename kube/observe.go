@@ -34,6 +34,7 @@ const (
 	observeAll  = 15 * time.Second // one observation, whatever answers slowly
 	mostEvents  = 500              // of one answer
 	mostPages   = 4                // of warnings
+	crowd       = 100              // pods: the start of each is told in about five events
 	logLines    = 200              // of one log (kube.md E)
 	logBytes    = 256 << 10
 	certManager = "cert-manager.io"
@@ -57,6 +58,7 @@ type observation struct {
 	slots     chan struct{}
 	work      sync.WaitGroup
 	asked     map[string]bool // resources, once each
+	crowded   bool            // with so many pods that their events do not fit into one answer
 
 	mu      sync.Mutex
 	objects []runtime.Object
@@ -72,19 +74,26 @@ type observation struct {
 	autoscalers  autoscalingv2.HorizontalPodAutoscalerList
 }
 
-// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong. Pods come from
-// the caches where those are filled and the watches reach the cluster. Where pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an *algesta.Error
-// each: about those nothing may be concluded. ConfigMaps come with their values, and so do the few Secrets that are read in a namespace of
-// Config.SecretNamespaces; whoever gets them keeps names and keys only. A Secret that was looked for and is not there comes as an ObjectReference.
+// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong. Pods come
+// from the caches where those are filled and the watches reach the cluster. Where pods are not well, what may explain that is read as
+// well. unread names the kinds that could not be read, with an *algesta.Error each: about those nothing may be concluded. ConfigMaps come with
+// their values, and so do the few Secrets that are read in a namespace of Config.SecretNamespaces; whoever gets them keeps names and keys
+// only. A Secret that was looked for and is not there comes as an ObjectReference.
 func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeAll)
 	defer cancel()
 	o := &observation{cluster: c, namespace: namespace, slots: make(chan struct{}, atOnce), asked: map[string]bool{}, unread: map[string]error{"secrets": errNotRead}}
-	o.readPods(ctx)
+	cached := o.cachedPods()
+	o.list(ctx, "events", namespace, &corev1.EventList{}) // these take longest
+	if slices.ContainsFunc(o.pods.Items, ailing) {        // known before anything is read
+		o.explain(ctx)
+	}
+	if !cached {
+		o.list(ctx, "pods", namespace, &o.pods)
+	}
 	o.list(ctx, "ingresses", namespace, &o.ingresses)
 	o.list(ctx, "deployments", namespace, &o.deployments)
 	o.list(ctx, "replicasets", namespace, &appsv1.ReplicaSetList{})
-	o.list(ctx, "events", namespace, &corev1.EventList{})
 	o.list(ctx, "services", namespace, &corev1.ServiceList{})
 	o.list(ctx, "endpointslices", namespace, &discoveryv1.EndpointSliceList{})
 	o.list(ctx, "horizontalpodautoscalers", namespace, &o.autoscalers)
@@ -95,23 +104,22 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	o.list(ctx, "daemonsets", namespace, &o.daemonSets)
 	o.list(ctx, "jobs", namespace, &o.jobs)
 	o.list(ctx, "cronjobs", namespace, &batchv1.CronJobList{})
+	certificates := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
+	o.list(ctx, resourceName(certificates), namespace, custom(certificates))
 	o.work.Wait()
 	o.further(ctx)
 	return o.objects, o.unread
 }
 
-// readPods takes the pods from the caches if it can: they are most of what a crowded namespace costs.
-func (o *observation) readPods(ctx context.Context) {
+// cachedPods takes the pods from the caches if it can: they are most of what a crowded namespace costs.
+func (o *observation) cachedPods() bool {
 	pods, ok := o.cluster.cache.podsOf(o.namespace)
 	if !ok || o.cluster.away.lately() {
-		o.list(ctx, "pods", o.namespace, &o.pods)
-		return
+		return false
 	}
-	o.pods.Items = pods
+	o.pods.Items, o.crowded = pods, len(pods) > crowd
 	o.objects = append(o.objects, &o.pods)
-	if slices.ContainsFunc(pods, ailing) { // known before anything is read
-		o.explain(ctx)
-	}
+	return true
 }
 
 // further reads what only matters where something refers to it, or where something is wrong.
@@ -125,8 +133,6 @@ func (o *observation) further(ctx context.Context) {
 		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
 		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
 	}
-	certificates := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
-	o.list(ctx, resourceName(certificates), o.namespace, custom(certificates))
 	if slices.ContainsFunc(o.pods.Items, claims) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
 		o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
@@ -279,7 +285,7 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 		defer func() { <-o.slots }()
 		var err error
 		if events, ok := into.(*corev1.EventList); ok {
-			err = o.cluster.events(ctx, namespace, events)
+			err = o.cluster.events(ctx, namespace, o.crowded, events)
 		} else {
 			err = o.cluster.List(ctx, namespace, "", into)
 		}
@@ -350,23 +356,37 @@ func (o *observation) space(ctx context.Context) {
 }
 
 // events are those of a namespace. The server knows no order but the name's, so where they do not fit into one answer the warnings are
-// read for themselves: a rollout of many pods would hide those of a service late in the alphabet.
-func (c *Cluster) events(ctx context.Context, namespace string, into *corev1.EventList) error {
+// read for themselves: a rollout of many pods would hide those of a service late in the alphabet. crowded says that this is likely.
+func (c *Cluster) events(ctx context.Context, namespace string, crowded bool, into *corev1.EventList) error {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	warnings := sync.OnceValues(func() (*corev1.EventList, error) { return c.warningsOf(ctx, namespace) })
+	if crowded {
+		beside.Go(func() { _, _ = warnings() }) // asked again below for its answer
+	}
 	more, err := c.pageOfEvents(ctx, namespace, "", "", into)
 	if err != nil || more == "" {
 		return err
 	}
 	into.Items = slices.DeleteFunc(into.Items, func(e corev1.Event) bool { return e.Type == corev1.EventTypeWarning })
-	more = ""
+	found, err := warnings()
+	into.Items = append(into.Items, found.Items...)
+	return err
+}
+
+// warningsOf are the warnings of a namespace, and errManyEvents when there are still more.
+func (c *Cluster) warningsOf(ctx context.Context, namespace string) (*corev1.EventList, error) {
+	all, more := &corev1.EventList{}, ""
 	for range mostPages {
-		warnings := &corev1.EventList{}
-		more, err = c.pageOfEvents(ctx, namespace, "type="+corev1.EventTypeWarning, more, warnings)
-		into.Items = append(into.Items, warnings.Items...)
-		if err != nil || more == "" {
-			return err
+		page := &corev1.EventList{}
+		next, err := c.pageOfEvents(ctx, namespace, "type="+corev1.EventTypeWarning, more, page)
+		all.Items = append(all.Items, page.Items...)
+		if err != nil || next == "" {
+			return all, err
 		}
+		more = next
 	}
-	return errManyEvents
+	return all, errManyEvents
 }
 
 func (c *Cluster) pageOfEvents(ctx context.Context, namespace, fields, from string, into *corev1.EventList) (more string, err error) {
