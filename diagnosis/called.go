@@ -31,8 +31,11 @@ var products = []struct {
 }
 
 func isLoopback(host string) bool {
+	if host == "" || host == "localhost" { // most findings have no host, and each is compared with each
+		return host != ""
+	}
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return ip != nil && ip.IsLoopback()
 }
 
 func splitAddress(named string) (host, port string) {
