@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,9 +19,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -44,9 +41,6 @@ const (
 
 // errNoMetrics is said where the API server answers and the metrics API behind it does not.
 var errNoMetrics = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster's metrics API does not answer, so usage is not known.")}
-
-// errManyEvents is said beside the events that were read.
-var errManyEvents = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("There are more events than I read.")}
 
 // errNotRead says that a kind is off limits by design; its text is what people are told.
 var errNotRead = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead.")}
@@ -312,26 +306,6 @@ func (o *observation) bare() bool {
 	return len(o.pods.Items)+len(o.deployments.Items)+len(o.statefulSets.Items)+len(o.daemonSets.Items)+len(o.jobs.Items) == 0
 }
 
-// nodeEvents reads what kubelets and controllers say about nodes: they say it in the namespace default, because nodes are in none.
-func (o *observation) nodeEvents(ctx context.Context) {
-	if o.namespace == metav1.NamespaceDefault || !o.first(eventsOfNodes) {
-		return
-	}
-	o.work.Go(func() {
-		o.slots <- struct{}{}
-		defer func() { <-o.slots }()
-		events := &corev1.EventList{}
-		_, err := o.cluster.pageOfEvents(ctx, metav1.NamespaceDefault, "involvedObject.kind=Node", "", events)
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if err != nil {
-			o.unread[eventsOfNodes] = err
-			return
-		}
-		o.objects = append(o.objects, events)
-	})
-}
-
 // space reads the namespace itself: it may be on its way out.
 func (o *observation) space(ctx context.Context) {
 	if !o.first("namespaces") {
@@ -353,90 +327,6 @@ func (o *observation) space(ctx context.Context) {
 			o.unread["namespaces"] = err
 		}
 	})
-}
-
-// events are those of a namespace. The server knows no order but the name's, so where they do not fit into one answer the warnings are
-// read for themselves: a rollout of many pods would hide those of a service late in the alphabet. crowded says that this is likely.
-func (c *Cluster) events(ctx context.Context, namespace string, crowded bool, into *corev1.EventList) error {
-	var beside sync.WaitGroup
-	defer beside.Wait()
-	warnings := sync.OnceValues(func() (*corev1.EventList, error) { return c.warningsOf(ctx, namespace) })
-	if crowded {
-		beside.Go(func() { _, _ = warnings() }) // asked again below for its answer
-	}
-	more, err := c.pageOfEvents(ctx, namespace, "", "", into)
-	if err != nil || more == "" {
-		return err
-	}
-	into.Items = slices.DeleteFunc(into.Items, func(e corev1.Event) bool { return e.Type == corev1.EventTypeWarning })
-	found, err := warnings()
-	into.Items = append(into.Items, found.Items...)
-	return err
-}
-
-// warningsOf are the warnings of a namespace, and errManyEvents when there are still more.
-func (c *Cluster) warningsOf(ctx context.Context, namespace string) (*corev1.EventList, error) {
-	all, more := &corev1.EventList{}, ""
-	for range mostPages {
-		page := &corev1.EventList{}
-		next, err := c.pageOfEvents(ctx, namespace, "type="+corev1.EventTypeWarning, more, page)
-		all.Items = append(all.Items, page.Items...)
-		if err != nil || next == "" {
-			return all, err
-		}
-		more = next
-	}
-	return all, errManyEvents
-}
-
-func (c *Cluster) pageOfEvents(ctx context.Context, namespace, fields, from string, into *corev1.EventList) (more string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, perCall)
-	defer cancel()
-	request := c.lists.Get().AbsPath("/api/v1").Namespace(namespace).Resource("events").Param("limit", strconv.Itoa(mostEvents))
-	if fields != "" {
-		request = request.Param("fieldSelector", fields)
-	}
-	if from != "" {
-		request = request.Param("continue", from)
-	}
-	err = request.Do(ctx).Into(into)
-	return into.Continue, c.explain(attempt{verb: "list", resource: "events", namespace: namespace}, err)
-}
-
-// WithPods reads a Service or a Deployment of any namespace and the pods that it selects: what a diagnosis depends on elsewhere.
-// ErrNotFound says that it is not there.
-func (c *Cluster) WithPods(ctx context.Context, kind, namespace, name string) ([]runtime.Object, error) {
-	var object runtime.Object
-	var selector func() (labels.Selector, error)
-	path, resource := "/api/v1", "services"
-	switch kind {
-	case "Service":
-		service := &corev1.Service{}
-		object, selector = service, func() (labels.Selector, error) { return labels.SelectorFromSet(service.Spec.Selector), nil }
-	case "Deployment":
-		deployment := &appsv1.Deployment{}
-		path, resource = "/apis/apps/v1", "deployments"
-		object, selector = deployment, func() (labels.Selector, error) { return metav1.LabelSelectorAsSelector(deployment.Spec.Selector) }
-	default:
-		return nil, fmt.Errorf("reading what %s %s/%s selects: only Services and Deployments are read so", kind, namespace, name)
-	}
-	getting, cancel := context.WithTimeout(ctx, perCall)
-	defer cancel()
-	if err := c.lists.Get().AbsPath(path).Namespace(namespace).Resource(resource).Name(name).Do(getting).Into(object); err != nil {
-		return nil, c.explain(attempt{"get", resource, namespace, name}, err)
-	}
-	selected, err := selector()
-	if err != nil {
-		return nil, fmt.Errorf("reading the selector of %s %s/%s: %w", kind, namespace, name, err)
-	}
-	if selected.Empty() { // it leads to no pods of its own
-		return []runtime.Object{object}, nil
-	}
-	pods := &corev1.PodList{}
-	if err := c.List(ctx, namespace, selected.String(), pods); err != nil {
-		return []runtime.Object{object}, err
-	}
-	return []runtime.Object{object, pods}, nil
 }
 
 // Log is the end of a container's log, of the instance before this one when previous is set: 200 lines, at most 256 KiB, as the
