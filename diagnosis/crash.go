@@ -238,13 +238,7 @@ func (c *instance) variable(name string) (from string, where Ref) {
 		return "env", where
 	}
 	for _, source := range c.spec.EnvFrom {
-		ref := Ref{}
-		switch {
-		case source.SecretRef != nil:
-			ref = Ref{KindSecret, c.pod.Namespace, source.SecretRef.Name}
-		case source.ConfigMapRef != nil:
-			ref = Ref{KindConfigMap, c.pod.Namespace, source.ConfigMapRef.Name}
-		}
+		ref := wholeSource(source, c.pod.Namespace)
 		have := c.s.keysOf[ref]
 		if have == nil || !have.known {
 			return "envFrom", ref
@@ -256,16 +250,21 @@ func (c *instance) variable(name string) (from string, where Ref) {
 	return "", Ref{}
 }
 
+// wholeSource is the Secret or ConfigMap of which a container takes every key.
+func wholeSource(source corev1.EnvFromSource, namespace string) Ref {
+	switch {
+	case source.SecretRef != nil:
+		return Ref{KindSecret, namespace, source.SecretRef.Name}
+	case source.ConfigMapRef != nil:
+		return Ref{KindConfigMap, namespace, source.ConfigMapRef.Name}
+	}
+	return Ref{}
+}
+
 // showNearKeys adds keys of the Secrets and ConfigMaps that the container takes whole, when one is nearly called like the variable.
 func (c *instance) showNearKeys(f *finding, name string) {
 	for _, source := range c.spec.EnvFrom {
-		ref := Ref{}
-		switch {
-		case source.SecretRef != nil:
-			ref = Ref{KindSecret, c.pod.Namespace, source.SecretRef.Name}
-		case source.ConfigMapRef != nil:
-			ref = Ref{KindConfigMap, c.pod.Namespace, source.ConfigMapRef.Name}
-		}
+		ref := wholeSource(source, c.pod.Namespace)
 		if have := c.s.keysOf[ref]; have != nil && have.known {
 			if near := nearest(name, sortedKeys(have.names)); near != "" {
 				f.show(Evidence{Object: ref, Field: "data", Quote: "it has the key " + near}, false)
