@@ -35,6 +35,8 @@ type Place struct {
 	Name   string // without the #
 	Member bool   // the bot is in it and may post
 	Direct bool   // the bot's own direct message with somebody
+	// External says that people of another company read it, or will as soon as they accept an invitation (Slack Connect).
+	External bool
 }
 
 // Clusters opens clusters by their configured names.

@@ -38,7 +38,7 @@ func (d directory) Place(ctx context.Context, channel string) (commands.Place, e
 		case c.IsIM: // the bot sees no direct messages but its own
 			p.Place = commands.Place{Member: true, Direct: true}
 		default:
-			p.Place = commands.Place{Name: sanitizer{}.line(c.Name), Member: (c.IsMember || c.IsMpIM) && !c.IsArchived}
+			p.Place = commands.Place{Name: sanitizer{}.line(c.Name), Member: (c.IsMember || c.IsMpIM) && !c.IsArchived, External: c.IsExtShared || c.IsPendingExtShared}
 		}
 		d.facts.mu.Lock()
 		defer d.facts.mu.Unlock()

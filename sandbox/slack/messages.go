@@ -45,6 +45,7 @@ func (m Message) Ephemeral() bool { return m.To != "" }
 type conversation struct {
 	id, name, topic   string
 	private, archived bool
+	shared            string // "shared" or "pending": Slack Connect
 	im                bool
 	members           []string
 	messages          []*Message // replies and ephemerals too, by time
@@ -84,7 +85,7 @@ func (s *Server) populate() {
 		s.users[u.ID] = &u
 	}
 	for _, c := range s.ws.Channels {
-		s.addConversation(&conversation{id: c.ID, name: c.Name, topic: c.Topic, private: c.Private, archived: c.Archived, members: slices.Clone(c.Members), created: now})
+		s.addConversation(&conversation{id: c.ID, name: c.Name, topic: c.Topic, private: c.Private, archived: c.Archived, shared: c.Shared, members: slices.Clone(c.Members), created: now})
 	}
 	for _, d := range s.ws.DMs {
 		s.addConversation(&conversation{id: d.ID, im: true, members: slices.Clone(d.Users), created: now})

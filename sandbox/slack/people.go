@@ -220,7 +220,7 @@ func (s *Server) Leave(channel, user string) {
 func (s *Server) CreateChannel(by string, ch Channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &conversation{id: ch.ID, name: ch.Name, topic: ch.Topic, private: ch.Private, members: slices.Clone(ch.Members), created: time.Now()}
+	c := &conversation{id: ch.ID, name: ch.Name, topic: ch.Topic, private: ch.Private, shared: ch.Shared, members: slices.Clone(ch.Members), created: time.Now()}
 	s.addConversation(c)
 	s.touch()
 	if !c.private && s.manifest.wantsEvent("channel_created") {
@@ -236,6 +236,16 @@ func (s *Server) Archive(channel string, archived bool) {
 	defer s.mu.Unlock()
 	if c, ok := s.conversations[channel]; ok {
 		c.archived = archived
+		s.touch()
+	}
+}
+
+// Share makes a channel one of two companies (Slack Connect): state is "pending" until the other accepts, then "shared"; "" ends it.
+func (s *Server) Share(channel, state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.conversations[channel]; ok {
+		c.shared = state
 		s.touch()
 	}
 }

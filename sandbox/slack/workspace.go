@@ -61,6 +61,7 @@ type Channel struct {
 	Topic    string   `json:"topic,omitempty"`
 	Private  bool     `json:"private,omitempty"`
 	Archived bool     `json:"archived,omitempty"`
+	Shared   string   `json:"shared,omitempty"` // with another company by Slack Connect: "shared", or "pending" until it accepts
 	Members  []string `json:"members"`
 }
 
