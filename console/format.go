@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // Format is a report as plain text, without a line feed at its end. Secrets and control characters are left out.
@@ -38,8 +39,8 @@ func Format(r algesta.Report) string {
 }
 
 func clean(s string) string {
-	var forms *algesta.Redactor // knows secrets by their form
-	return algesta.Clean(forms.String(s))
+	var forms *redact.Redactor // knows secrets by their form
+	return redact.Clean(forms.String(s))
 }
 
 func sign(t algesta.Tone) string {

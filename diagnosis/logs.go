@@ -8,7 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // LogRequest names one log: of a container of a pod, of the instance that runs or of the one before it.
@@ -88,7 +88,7 @@ func (s *Snapshot) LogUnread(request LogRequest, reason string) {
 var secretVariable = regexp.MustCompile(`(?i)pass|secret|token|key|credential|uri|dsn|conn|auth`)
 
 // literalsOf hides the values that the pod's own template sets for variables with telling names.
-func (s *Snapshot) literalsOf(request LogRequest) *algesta.Redactor {
+func (s *Snapshot) literalsOf(request LogRequest) *redact.Redactor {
 	var values [][]byte
 	for _, p := range s.pods {
 		if p.Name != request.Pod || p.Namespace != request.Namespace {
@@ -104,7 +104,7 @@ func (s *Snapshot) literalsOf(request LogRequest) *algesta.Redactor {
 			}
 		}
 	}
-	return algesta.NewRedactor(values...)
+	return redact.New(values...)
 }
 
 // logOf finds the log of the failing instance: of the one before where the container has ended, else of this one; or,

@@ -23,7 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // NotChecked is something that could not be looked at, and why: no finding may say that it is missing.
@@ -46,7 +46,7 @@ const OtherSecrets = "other secrets"
 // Diagnose only reads it; AddLog, AddImage and their like come before and are not safe beside it.
 type Snapshot struct {
 	now        time.Time
-	redactor   *algesta.Redactor
+	redactor   *redact.Redactor
 	notChecked []NotChecked
 
 	deployments  []*appsv1.Deployment
@@ -109,7 +109,7 @@ func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecke
 		s.add(object, &secretValues)
 	}
 	s.settle()
-	s.redactor = algesta.NewRedactor(s.withoutNames(secretValues)...)
+	s.redactor = redact.New(s.withoutNames(secretValues)...)
 	return s
 }
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // Text is the diagnosis for a terminal: the first line is the answer.
@@ -20,7 +20,7 @@ func (d Diagnosis) Text() string {
 	section(&b, "Checked and fine", d.Healthy)
 	section(&b, "Not checked", d.unchecked())
 	section(&b, "Worth knowing", d.advised())
-	return algesta.Clean(b.String())
+	return redact.Clean(b.String())
 }
 
 func (c Chain) write(b *strings.Builder) {

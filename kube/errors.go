@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // attempt is what was being done when an error came, for its sentence.
@@ -129,8 +130,8 @@ func fieldsOf(err error) string {
 
 // clip is a short text of somebody else without secrets.
 func clip(s string) string {
-	var forms *algesta.Redactor
-	s = strings.Join(strings.Fields(algesta.Clean(forms.String(s))), " ")
+	var forms *redact.Redactor
+	s = strings.Join(strings.Fields(redact.Clean(forms.String(s))), " ")
 	if runes := []rune(s); len(runes) > 300 {
 		return string(runes[:300]) + "…"
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // headWithin bounds the question to a registry: a diagnosis waits for it.
@@ -24,7 +25,7 @@ func (c *Cluster) Image(ctx context.Context, image string) (digest string, err e
 	defer cancel()
 	ref, err := name.ParseReference(image)
 	if err != nil {
-		return "", &algesta.Error{Kind: algesta.ErrInvalid, Message: algesta.Say("{} is not the name of an image.", algesta.Name(algesta.Clean(image)))}
+		return "", &algesta.Error{Kind: algesta.ErrInvalid, Message: algesta.Say("{} is not the name of an image.", algesta.Name(redact.Clean(image)))}
 	}
 	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithUserAgent("algesta"))
 	var refused *transport.Error

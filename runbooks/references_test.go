@@ -16,6 +16,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/platform"
 )
@@ -149,9 +150,9 @@ func TestAPlanLooksAtSixteenReferences(t *testing.T) {
 }
 
 // hiding is a place whose bot has the rights of the real one, and Secrets where they are chosen.
-func (p *place) hiding(t *testing.T, chosen bool) *algesta.Redactor {
+func (p *place) hiding(t *testing.T, chosen bool) *redact.Redactor {
 	t.Helper()
-	redactor := algesta.NewRedactor()
+	redactor := redact.New()
 	cfg := kube.Config{Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: p.ServiceAccount(t, p.target.Namespace, platform.BotRules())}
 	if chosen {
 		platform.LetReadSecrets(t, p.Cluster, p.target.Namespace)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // subject is what a command is about, as people call it: "`api-gateway` in production".
@@ -76,8 +77,8 @@ const quoteBytes = 300
 func quote(s string) string { return shorten(oneLine(s), quoteBytes) }
 
 func oneLine(s string) string {
-	var forms *algesta.Redactor // the forms only: a runbook knows no secret values
-	return strings.Join(strings.Fields(algesta.Clean(forms.String(s))), " ")
+	var forms *redact.Redactor // the forms only: a runbook knows no secret values
+	return strings.Join(strings.Fields(redact.Clean(forms.String(s))), " ")
 }
 
 // shorten cuts s to at most n bytes at the end of a character.

@@ -9,6 +9,7 @@ import (
 	slackapi "github.com/slack-go/slack"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // What fits into one message. Slack refuses a message whose blocks hold more than about 13,000 characters, a number that it
@@ -38,7 +39,7 @@ func (r rendered) plain() string { return plainMessage(r.report) }
 // render turns a report into Block Kit. It is pure, and its result is within Slack's limits whatever the report holds: what
 // does not fit is left out and the message says how much. All text is rich text or plain text, so that nothing
 // in it is ever read as markup or as a mention.
-func render(r algesta.Report, redactor *algesta.Redactor) rendered {
+func render(r algesta.Report, redactor *redact.Redactor) rendered {
 	r = sanitizer{redactor}.report(r)
 	controls, missing := buttons(r.Buttons)
 	l := layout{left: maxChars - noteChars - controlChars(controls)}

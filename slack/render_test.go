@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
@@ -167,7 +168,7 @@ func TestOnlyExplicitMentionsNotify(t *testing.T) {
 
 func TestKnownSecretsAreHidden(t *testing.T) {
 	t.Parallel()
-	redactor := algesta.NewRedactor([]byte("correct horse battery"))
+	redactor := redact.New([]byte("correct horse battery"))
 	r := render(algesta.Report{Title: algesta.Say("it said {}", algesta.Name("correct horse battery")), Body: []algesta.Block{
 		{Pre: "correct horse battery"},
 		{Table: &algesta.Table{Head: []string{"correct horse battery"}, Rows: [][]algesta.Text{{algesta.Say("correct horse battery")}}}},
@@ -302,7 +303,7 @@ func FuzzRender(f *testing.F) {
 
 func BenchmarkRenderPlan(b *testing.B) {
 	report := mockups()["plan"]
-	redactor := algesta.NewRedactor([]byte("correct horse battery"))
+	redactor := redact.New([]byte("correct horse battery"))
 	b.ReportAllocs()
 	for b.Loop() {
 		render(report, redactor)

@@ -6,12 +6,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
-// sanitizer returns reports without secrets and without invisible characters, as algesta.Clean defines them.
-type sanitizer struct{ redactor *algesta.Redactor }
+// sanitizer returns reports without secrets and without invisible characters, as redact.Clean defines them.
+type sanitizer struct{ redactor *redact.Redactor }
 
-func (s sanitizer) string(v string) string { return algesta.Clean(s.redactor.String(v)) }
+func (s sanitizer) string(v string) string { return redact.Clean(s.redactor.String(v)) }
 
 // line is for what has to stay on one line: labels and titles of controls.
 func (s sanitizer) line(v string) string { return strings.Join(strings.Fields(s.string(v)), " ") }

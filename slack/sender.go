@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // Outbox keeps what has to be said.
@@ -44,7 +45,7 @@ type sender struct {
 	api      *slackapi.Client
 	http     *http.Client
 	outbox   Outbox
-	redactor *algesta.Redactor
+	redactor *redact.Redactor
 	log      *zap.Logger
 	bot      string // the bot's own user ID
 

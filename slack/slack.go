@@ -12,7 +12,7 @@ import (
 	slackapi "github.com/slack-go/slack"
 	"go.uber.org/zap"
 
-	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // Config is what the transport needs to run. BotToken, AppToken, Command, Inbox and Outbox are required.
@@ -26,8 +26,8 @@ type Config struct {
 	Groups   []string
 	Inbox    Inbox
 	Outbox   Outbox
-	Redactor *algesta.Redactor // nil knows the forms of secrets only
-	Log      *zap.Logger       // nil logs nothing
+	Redactor *redact.Redactor // nil knows the forms of secrets only
+	Log      *zap.Logger      // nil logs nothing
 	// Stagger is the time between the two sockets, so that Slack does not refresh both at once. Default 30 s.
 	Stagger time.Duration
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/store"
 )
@@ -15,7 +16,7 @@ import (
 // What it stores is redacted.
 type storeFor struct {
 	*store.Store
-	redactor *algesta.Redactor
+	redactor *redact.Redactor
 }
 
 // Update implements commands.Store.

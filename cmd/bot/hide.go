@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/store"
 )
 
@@ -42,7 +43,7 @@ func (r *rooms) words() []string {
 // hidingTx stores no secret that the redactor knows: what Slack is not to show the database is not to keep.
 type hidingTx struct {
 	*store.Tx
-	redactor *algesta.Redactor
+	redactor *redact.Redactor
 }
 
 // Create implements commands.RequestTx.
@@ -75,13 +76,13 @@ func (t hidingTx) Append(e algesta.Entry) error {
 }
 
 // hidingLog logs no secret that the redactor knows.
-func hidingLog(log *zap.Logger, redactor *algesta.Redactor) *zap.Logger {
+func hidingLog(log *zap.Logger, redactor *redact.Redactor) *zap.Logger {
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return hidingCore{core, redactor} }))
 }
 
 type hidingCore struct {
 	zapcore.Core
-	redactor *algesta.Redactor
+	redactor *redact.Redactor
 }
 
 // With implements zapcore.Core.

@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/redact"
 )
 
 func TestTheLogShowsNothingThatIsHidden(t *testing.T) {
 	t.Parallel()
-	redactor := algesta.NewRedactor()
+	redactor := redact.New()
 	var out bytes.Buffer
 	log, err := newLog(&out, "info", false)
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestWhatIsANameIsNotHidden(t *testing.T) {
 	names, err := catalog.New(envs, nil)
 	require.NoError(t, err)
 	names.Update("aks-algesta-production", "production", map[string]map[string]string{"ms-orders-production": nil})
-	r := &rooms{cfg: Config{Environments: envs}, catalog: names, redactor: algesta.NewRedactor()}
+	r := &rooms{cfg: Config{Environments: envs}, catalog: names, redactor: redact.New()}
 	r.hide([][]byte{[]byte("production"), []byte("ms-orders\n"), []byte("kestrel-42"), []byte("")})
 	require.Equal(t, "ms-orders in production: ‹redacted›", r.redactor.String("ms-orders in production: kestrel-42"))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/slack"
 	"github.com/3astronautas/algesta/store"
@@ -60,13 +61,13 @@ type rooms struct {
 	store      *store.Store
 	clusters   clusters
 	catalog    *catalog.Catalog
-	redactor   *algesta.Redactor
+	redactor   *redact.Redactor
 	dispatcher *commands.Dispatcher
 }
 
 // openRooms opens everything that needs no network: a cluster or a Slack that is away does not keep the bot from starting.
 func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error) {
-	redactor := algesta.NewRedactor([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken))
+	redactor := redact.New([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken))
 	log = hidingLog(log, redactor)
 	r := &rooms{cfg: cfg, log: log, redactor: redactor}
 	var err error
@@ -95,7 +96,7 @@ func (r *rooms) dispatch(d commands.Directory) error {
 	var err error
 	r.dispatcher, err = commands.New(commands.Config{
 		Command: r.cfg.Slack.Command, Parser: parser, Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
-		Clusters: r.clusters, Store: storeFor{r.store, r.redactor}, Redact: func(s string) string { return r.redactor.String(algesta.Clean(s)) },
+		Clusters: r.clusters, Store: storeFor{r.store, r.redactor}, Redact: func(s string) string { return r.redactor.String(redact.Clean(s)) },
 		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"),
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package algesta
+package redact
 
 import (
 	"cmp"
@@ -62,9 +62,9 @@ type known struct {
 // forEver is the turn of values that are never forgotten.
 const forEver = math.MaxUint64
 
-// NewRedactor returns a Redactor that also hides the given values, as they are and in base64 and URL encoding, and the
+// New returns a Redactor that also hides the given values, as they are and in base64 and URL encoding, and the
 // passwords inside values that are URLs. Values under 6 bytes and common words are not looked for.
-func NewRedactor(values ...[]byte) *Redactor {
+func New(values ...[]byte) *Redactor {
 	r := &Redactor{forms: map[[sha256.Size]byte]hashedForm{}}
 	_, _ = rand.Read(r.salt[:]) // never fails: crypto/rand ends the process instead
 	r.base = binary.LittleEndian.Uint64(r.salt[:8]) | 1
@@ -74,7 +74,7 @@ func NewRedactor(values ...[]byte) *Redactor {
 
 // Add makes the Redactor hide further values, from now on and for all who use it. It keeps at most 4,096 ways of writing
 // values (a value has about five): then those go that were not given again for the longest time, never those that
-// NewRedactor got. Whoever adds what a text may hold before making the text therefore always has it hidden.
+// New got. Whoever adds what a text may hold before making the text therefore always has it hidden.
 func (r *Redactor) Add(values ...[]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -209,7 +209,7 @@ func (r *Redactor) hideValues(s string) string {
 	for _, f := range found {
 		if f.from >= copied {
 			out.WriteString(s[copied:f.from])
-			out.WriteString(Redacted)
+			out.WriteString(Mask)
 		}
 		copied = max(copied, f.to) // what overlaps goes as one
 	}

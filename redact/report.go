@@ -1,16 +1,20 @@
-package algesta
+package redact
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/3astronautas/algesta"
+)
 
 // Text is the text without secrets. Who is mentioned stays.
-func (r *Redactor) Text(t Text) Text {
+func (r *Redactor) Text(t algesta.Text) algesta.Text {
 	if t == nil {
 		return nil
 	}
-	out := make(Text, len(t))
+	out := make(algesta.Text, len(t))
 	for i, span := range t {
 		span.Text = r.String(span.Text)
-		if span.Kind == Link {
+		if span.Kind == algesta.Link {
 			span.ID = r.String(span.ID)
 		}
 		out[i] = span
@@ -19,7 +23,7 @@ func (r *Redactor) Text(t Text) Text {
 }
 
 // Report is the report without secrets, as the store may keep it.
-func (r *Redactor) Report(in Report) Report {
+func (r *Redactor) Report(in algesta.Report) algesta.Report {
 	out := in
 	out.Title, out.Small = r.Text(in.Title), r.Text(in.Small)
 	out.Body, out.Buttons = slices.Clone(in.Body), slices.Clone(in.Buttons)
@@ -29,25 +33,25 @@ func (r *Redactor) Report(in Report) Report {
 	for i, b := range out.Buttons {
 		out.Buttons[i].Label = r.String(b.Label)
 		if c := b.Confirm; c != nil {
-			out.Buttons[i].Confirm = &Confirm{Title: r.String(c.Title), Text: r.String(c.Text), Yes: r.String(c.Yes), No: r.String(c.No)}
+			out.Buttons[i].Confirm = &algesta.Confirm{Title: r.String(c.Title), Text: r.String(c.Text), Yes: r.String(c.Yes), No: r.String(c.No)}
 		}
 	}
 	return out
 }
 
-// Plan is the plan with its sentences without secrets. What would be written is not touched: Redacted hashes it.
-func (r *Redactor) Plan(p Plan) Plan {
-	for _, t := range []*Text{&p.Summary, &p.Nothing, &p.Done, &p.Doing, &p.Title} {
+// Plan is the plan with its sentences without secrets. What would be written is not touched: algesta.Plan.Redacted hashes it.
+func (r *Redactor) Plan(p algesta.Plan) algesta.Plan {
+	for _, t := range []*algesta.Text{&p.Summary, &p.Nothing, &p.Done, &p.Doing, &p.Title} {
 		*t = r.Text(*t)
 	}
 	p.Facts, p.Warnings, p.Diff = r.fields(p.Facts), r.texts(p.Warnings), r.String(p.Diff)
 	return p
 }
 
-func (r *Redactor) block(b Block) Block {
+func (r *Redactor) block(b algesta.Block) algesta.Block {
 	b.Text, b.List, b.Fields, b.Pre = r.Text(b.Text), r.texts(b.List), r.fields(b.Fields), r.String(b.Pre)
 	if b.Table != nil {
-		t := Table{Head: make([]string, len(b.Table.Head)), Rows: make([][]Text, len(b.Table.Rows))}
+		t := algesta.Table{Head: make([]string, len(b.Table.Head)), Rows: make([][]algesta.Text, len(b.Table.Rows))}
 		for i, h := range b.Table.Head {
 			t.Head[i] = r.String(h)
 		}
@@ -59,7 +63,7 @@ func (r *Redactor) block(b Block) Block {
 	return b
 }
 
-func (r *Redactor) texts(in []Text) []Text {
+func (r *Redactor) texts(in []algesta.Text) []algesta.Text {
 	out := slices.Clone(in)
 	for i, t := range in {
 		out[i] = r.Text(t)
@@ -67,10 +71,10 @@ func (r *Redactor) texts(in []Text) []Text {
 	return out
 }
 
-func (r *Redactor) fields(in []Field) []Field {
+func (r *Redactor) fields(in []algesta.Field) []algesta.Field {
 	out := slices.Clone(in)
 	for i, f := range in {
-		out[i] = Field{Label: r.String(f.Label), Value: r.Text(f.Value)}
+		out[i] = algesta.Field{Label: r.String(f.Label), Value: r.Text(f.Value)}
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package algesta_test
+package redact_test
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 func TestAReportAndAPlanAreRedactedAndOtherwiseTheSame(t *testing.T) {
@@ -35,10 +36,10 @@ func TestAReportAndAPlanAreRedactedAndOtherwiseTheSame(t *testing.T) {
 		return string(b)
 	}
 	before := encoded(report) + encoded(plan)
-	none := algesta.NewRedactor()
+	none := redact.New()
 	require.Equal(t, report, none.Report(report))
 	require.Equal(t, plan, none.Plan(plan))
-	r := algesta.NewRedactor([]byte(value))
+	r := redact.New([]byte(value))
 	after := encoded(r.Report(report)) + encoded(r.Plan(plan))
 	require.NotContains(t, after, value)
 	require.Contains(t, after, "a hash")

@@ -1,4 +1,4 @@
-package algesta_test
+package redact_test
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 func TestAddedValuesAreHiddenFromThenOn(t *testing.T) {
 	t.Parallel()
-	r := algesta.NewRedactor()
+	r := redact.New()
 	const line = "signing with kestrel over a quiet field"
 	require.Equal(t, line, r.String(line))
 	r.Add([]byte("kestrel over"), []byte("kestrel over a quiet field"), []byte("quiet field at noon"))
@@ -24,7 +24,7 @@ func TestAddedValuesAreHiddenFromThenOn(t *testing.T) {
 
 func TestValuesOfEveryLengthAreFound(t *testing.T) {
 	t.Parallel()
-	r := algesta.NewRedactor()
+	r := redact.New()
 	const text = "q7Xz" // no part of it repeats what is around it
 	var values [][]byte
 	for n := 6; n < 130; n++ {
@@ -40,9 +40,9 @@ func TestValuesOfEveryLengthAreFound(t *testing.T) {
 
 func TestAddKeepsSoMuchAndForgetsTheOldest(t *testing.T) {
 	t.Parallel()
-	r := algesta.NewRedactor([]byte("the bot's own token"))
+	r := redact.New([]byte("the bot's own token"))
 	value := func(n int) string { return fmt.Sprintf("invented-%06d", n) }
-	hidden := func(n int) bool { return r.String(value(n)) == algesta.Redacted }
+	hidden := func(n int) bool { return r.String(value(n)) == redact.Mask }
 	const often = 7
 	for hundred := range 50 {
 		values := [][]byte{[]byte(value(often))}
@@ -55,12 +55,12 @@ func TestAddKeepsSoMuchAndForgetsTheOldest(t *testing.T) {
 	require.True(t, hidden(4999))
 	require.True(t, hidden(often), "it was given all the time")
 	require.False(t, hidden(0), "that was long ago")
-	require.Equal(t, algesta.Redacted, r.String("the bot's own token"))
+	require.Equal(t, redact.Mask, r.String("the bot's own token"))
 }
 
 func TestALongFileDoesNotCrowdOutTheRest(t *testing.T) {
 	t.Parallel()
-	r := algesta.NewRedactor()
+	r := redact.New()
 	var file strings.Builder
 	for n := range 20000 {
 		fmt.Fprintf(&file, "line number %d of a file\n", n)
@@ -72,7 +72,7 @@ func TestALongFileDoesNotCrowdOutTheRest(t *testing.T) {
 
 func TestARedactorIsUsedWhileItLearns(t *testing.T) {
 	t.Parallel()
-	r := algesta.NewRedactor([]byte("always hidden"))
+	r := redact.New([]byte("always hidden"))
 	var work sync.WaitGroup
 	for n := range 4 {
 		work.Go(func() {
@@ -97,7 +97,7 @@ func BenchmarkRedactorKnows(b *testing.B) {
 		for i := range n {
 			values = append(values, []byte(fmt.Sprintf("%04d-invented-%s", i, strings.Repeat("x7", i%60))))
 		}
-		r := algesta.NewRedactor(values...)
+		r := redact.New(values...)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
@@ -109,7 +109,7 @@ func BenchmarkRedactorKnows(b *testing.B) {
 
 // BenchmarkRedactorAddsWhatItKnows is what every further read of a Secret costs.
 func BenchmarkRedactorAddsWhatItKnows(b *testing.B) {
-	r := algesta.NewRedactor()
+	r := redact.New()
 	values := [][]byte{[]byte("mongodb://app:invented@db.example.net/orders"), []byte("lgt-invented-5f0c77d1e9b24a6c")}
 	for b.Loop() {
 		r.Add(values...)

@@ -1,4 +1,4 @@
-package algesta_test
+package redact_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 func TestRedactorHidesSecretsByForm(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRedactorHidesSecretsByForm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := algesta.NewRedactor()
+			r := redact.New()
 			require.Equal(t, test.want, r.String(test.text))
 			require.Equal(t, test.want, r.String(test.want), "redacting twice changes nothing more")
 		})
@@ -84,13 +84,13 @@ func TestRedactorLeavesWhatExplains(t *testing.T) {
 		"Using key rotation: daily",
 		"ms-orders-production-6d4cf56db6-x2x9p",
 	} {
-		require.Equal(t, text, algesta.NewRedactor().String(text))
+		require.Equal(t, text, redact.New().String(text))
 	}
 }
 
 func TestRedactorHidesKnownValues(t *testing.T) {
 	t.Parallel()
-	r := algesta.NewRedactor([]byte("Zq9 plain phrase"), []byte("mongodb://app:kestrel!42@db.example.com/x"), []byte("true"), []byte("3000"))
+	r := redact.New([]byte("Zq9 plain phrase"), []byte("mongodb://app:kestrel!42@db.example.com/x"), []byte("true"), []byte("3000"))
 	for name, test := range map[string]struct{ text, want string }{
 		"the value":              {"a Zq9 plain phrase b", "a ‹redacted› b"},
 		"twice":                  {"Zq9 plain phraseZq9 plain phrase", "‹redacted›‹redacted›"},
@@ -110,7 +110,7 @@ func TestRedactorHidesKnownValues(t *testing.T) {
 
 func TestANilRedactorKnowsTheForms(t *testing.T) {
 	t.Parallel()
-	var r *algesta.Redactor
+	var r *redact.Redactor
 	require.Equal(t, "JWT_SECRET=‹redacted›", r.String("JWT_SECRET=abc1"))
 }
 
@@ -133,11 +133,11 @@ func TestClean(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, test.want, algesta.Clean(test.text))
+			require.Equal(t, test.want, redact.Clean(test.text))
 		})
 	}
-	long := algesta.Clean(strings.Repeat("é", algesta.MaxCleanBytes))
-	require.LessOrEqual(t, len(long), algesta.MaxCleanBytes+len("…"))
+	long := redact.Clean(strings.Repeat("é", redact.MaxCleanBytes))
+	require.LessOrEqual(t, len(long), redact.MaxCleanBytes+len("…"))
 	require.True(t, utf8.ValidString(long))
 }
 
@@ -145,19 +145,19 @@ func FuzzRedactor(f *testing.F) {
 	for _, seed := range []string{"", "a=b", "JWT_SECRET=x", "https://u:p@h", "\x1b[31m", "Zq9 plain phrase", "\xff", `{"password":"\`} {
 		f.Add(seed)
 	}
-	r := algesta.NewRedactor([]byte("Zq9 plain phrase"))
+	r := redact.New([]byte("Zq9 plain phrase"))
 	f.Fuzz(func(t *testing.T, text string) {
 		out := r.String(text)
 		require.True(t, utf8.ValidString(out))
 		require.NotContains(t, out, "Zq9 plain phrase")
-		require.Equal(t, algesta.Clean(out), algesta.Clean(algesta.Clean(out)))
+		require.Equal(t, redact.Clean(out), redact.Clean(redact.Clean(out)))
 	})
 }
 
 func BenchmarkRedactor256KiB(b *testing.B) {
 	line := `{"level":30,"time":1763820000000,"msg":"request completed","path":"/orders/5f1e","status":200,"ms":12}` + "\n"
 	text := strings.Repeat(line, 256*1024/len(line))
-	r := algesta.NewRedactor([]byte("Zq9 plain phrase"))
+	r := redact.New([]byte("Zq9 plain phrase"))
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		r.String(text)

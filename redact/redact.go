@@ -1,4 +1,4 @@
-package algesta
+package redact
 
 import (
 	"regexp"
@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Redacted stands where a secret stood.
-const Redacted = "‹redacted›"
+// Mask stands where a secret stood.
+const Mask = "‹redacted›"
 
 // MaxCleanBytes is how much text Clean lets through: four times what the largest Slack message holds.
 const MaxCleanBytes = 160_000
@@ -41,33 +41,33 @@ const (
 var secretForms = []secretForm{
 	{needles: []string{"private key-----"}, pattern: regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`)},
 	{needles: []string{"eyj"}, pattern: regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*`)},
-	{needles: []string{"://"}, pattern: regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)([^\s/:@"'<>]*):([^\s"'<>]*)@`), keep: "${1}" + Redacted + "@"},
-	{needles: []string{"://"}, pattern: regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)([^\s/:@"'<>?#]{16,})@`), keep: "${1}" + Redacted + "@"},
+	{needles: []string{"://"}, pattern: regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)([^\s/:@"'<>]*):([^\s"'<>]*)@`), keep: "${1}" + Mask + "@"},
+	{needles: []string{"://"}, pattern: regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)([^\s/:@"'<>?#]{16,})@`), keep: "${1}" + Mask + "@"},
 	{
 		needles: []string{"authorization", "api-key", "cookie"},
 		pattern: regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|x-api-key|api-key|set-cookie|cookie)(\\*["']?\s*[:=]\s*\\*["']?)(?:(?:bearer|basic|token|digest)\s+)?([^\s"',;}\\]+(?:;\s*[^\s"',;}=\\]+=[^\s"',;}\\]+)*)`),
-		keep:    "${1}${2}" + Redacted, value: 3,
+		keep:    "${1}${2}" + Mask, value: 3,
 	},
-	{needles: []string{"bearer", "basic"}, pattern: regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/-]{12,}=*`), keep: "${1} " + Redacted},
-	{needles: []string{"accountkey", "sharedaccess", "sig="}, pattern: regexp.MustCompile(`(?i)\b(AccountKey|SharedAccessKey|SharedAccessSignature|sig)=[A-Za-z0-9%+/=_-]{16,}`), keep: "${1}=" + Redacted},
+	{needles: []string{"bearer", "basic"}, pattern: regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/-]{12,}=*`), keep: "${1} " + Mask},
+	{needles: []string{"accountkey", "sharedaccess", "sig="}, pattern: regexp.MustCompile(`(?i)\b(AccountKey|SharedAccessKey|SharedAccessSignature|sig)=[A-Za-z0-9%+/=_-]{16,}`), keep: "${1}=" + Mask},
 	{needles: []string{"7q~", "8q~"}, pattern: regexp.MustCompile(`\b[A-Za-z0-9~_.-]{3}[78]Q~[A-Za-z0-9~_.-]{31,34}`)},
 	{needles: []string{"akia", "asia"}, pattern: regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`)},
-	{needles: []string{"secret"}, pattern: regexp.MustCompile(`(?i)(aws_?secret_?access_?key["']?\s*[:=]\s*["']?)[A-Za-z0-9/+=]{40}`), keep: "${1}" + Redacted},
+	{needles: []string{"secret"}, pattern: regexp.MustCompile(`(?i)(aws_?secret_?access_?key["']?\s*[:=]\s*["']?)[A-Za-z0-9/+=]{40}`), keep: "${1}" + Mask},
 	{needles: []string{"xox", "xapp-"}, pattern: regexp.MustCompile(`\bxox[abceoprs](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|\bxapp-\d-[A-Za-z0-9-]{10,}`)},
-	{needles: []string{"hooks.slack.com"}, pattern: regexp.MustCompile(`(hooks\.slack\.com/[a-z]+/)[A-Za-z0-9/_-]+`), keep: "${1}" + Redacted},
+	{needles: []string{"hooks.slack.com"}, pattern: regexp.MustCompile(`(hooks\.slack\.com/[a-z]+/)[A-Za-z0-9/_-]+`), keep: "${1}" + Mask},
 	{needles: []string{"gh", "github_pat_", "glpat-"}, pattern: regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,})`)},
 	{needles: []string{"aiza", "k_live_", "k_test_", "npm_", "sg."}, pattern: regexp.MustCompile(`\b(?:AIza[A-Za-z0-9_-]{35}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{36}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})`)},
-	{needles: []string{`auth`}, pattern: regexp.MustCompile(`(\\*"auth\\*"\s*:\s*\\*")[A-Za-z0-9+/=]{8,}`), keep: "${1}" + Redacted},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)("[\w.-]*` + secretName + `"\s*:\s*")((?:[^"\\]|\\.)+)`), keep: "${1}" + Redacted, value: 2},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(\\+"[\w.-]*` + secretName + `\\+"\s*:\s*\\+")([^"\\]+(?:\\+[^"\\][^"\\]*)*)`), keep: "${1}" + Redacted, value: 2},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)('[\w.-]*` + secretName + `'\s*:\s*')([^']+)`), keep: "${1}" + Redacted, value: 2},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(\\*["'][\w.-]*` + secretName + `\\*["']\s*:\s*)([0-9][^\s,}\]]*)`), keep: "${1}" + Redacted},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(\b[\w.-]*` + secretName + `\\*["']?\s*=\s*)(\\*"[^"]+"|'[^']+'|[^\s"',;&}=>][^\s"',;&}]*)`), keep: "${1}" + Redacted, value: 2},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(--[\w-]*` + secretName + `\s+)([^\s"'-][^\s"']*)`), keep: "${1}" + Redacted, value: 2},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(\b(?:[A-Z0-9]+_)*` + upperName + `\s*:\s*)("[^"]+"|'[^']+'|[^\s"',;]+)`), keep: "${1}" + Redacted, value: 2},
-	{needles: nameNeedles, pattern: regexp.MustCompile(`(\b(?:[a-z0-9]+-)+` + kebabName + `\s*:\s*)("[^"]+"|'[^']+'|[^\s"',;]+)`), keep: "${1}" + Redacted, value: 2},
+	{needles: []string{`auth`}, pattern: regexp.MustCompile(`(\\*"auth\\*"\s*:\s*\\*")[A-Za-z0-9+/=]{8,}`), keep: "${1}" + Mask},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)("[\w.-]*` + secretName + `"\s*:\s*")((?:[^"\\]|\\.)+)`), keep: "${1}" + Mask, value: 2},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(\\+"[\w.-]*` + secretName + `\\+"\s*:\s*\\+")([^"\\]+(?:\\+[^"\\][^"\\]*)*)`), keep: "${1}" + Mask, value: 2},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)('[\w.-]*` + secretName + `'\s*:\s*')([^']+)`), keep: "${1}" + Mask, value: 2},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(\\*["'][\w.-]*` + secretName + `\\*["']\s*:\s*)([0-9][^\s,}\]]*)`), keep: "${1}" + Mask},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(\b[\w.-]*` + secretName + `\\*["']?\s*=\s*)(\\*"[^"]+"|'[^']+'|[^\s"',;&}=>][^\s"',;&}]*)`), keep: "${1}" + Mask, value: 2},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(?i)(--[\w-]*` + secretName + `\s+)([^\s"'-][^\s"']*)`), keep: "${1}" + Mask, value: 2},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(\b(?:[A-Z0-9]+_)*` + upperName + `\s*:\s*)("[^"]+"|'[^']+'|[^\s"',;]+)`), keep: "${1}" + Mask, value: 2},
+	{needles: nameNeedles, pattern: regexp.MustCompile(`(\b(?:[a-z0-9]+-)+` + kebabName + `\s*:\s*)("[^"]+"|'[^']+'|[^\s"',;]+)`), keep: "${1}" + Mask, value: 2},
 	// A bare "token: foo" is most often an error message and stays; a bare password with a digit in it is a password.
-	{needles: []string{"passw", "pwd"}, pattern: regexp.MustCompile(`(?i)(\b(?:password|passwd|pwd)\s*:\s*)([^\s"',;]*[0-9][^\s"',;]*)`), keep: "${1}" + Redacted},
+	{needles: []string{"passw", "pwd"}, pattern: regexp.MustCompile(`(?i)(\b(?:password|passwd|pwd)\s*:\s*)([^\s"',;]*[0-9][^\s"',;]*)`), keep: "${1}" + Mask},
 }
 
 var nameNeedles = []string{"passw", "passphrase", "pwd", "secret", "token", "key", "credential", "conn", "mongo", "database", "redis"}
@@ -89,7 +89,7 @@ func (f secretForm) hide(s string) string {
 	}
 	keep := f.keep
 	if keep == "" {
-		keep = Redacted
+		keep = Mask
 	}
 	var out []byte
 	copied := 0
@@ -110,7 +110,7 @@ var ordinaryWords = []string{
 	"expected", "empty", "true", "false", "has", "have", "does", "no", "unset", "error", "failed", "expired", "unauthorized", "in",
 	"string", "object", "number", "boolean", "production", "development", "environment", "variable", "value", "the", "a", "an",
 	"localhost", "default", "disabled", "enabled", "unknown", "forbidden", "denied", "found", "secret", "password", "token",
-	Redacted,
+	Mask,
 }
 
 func ordinaryWord(s string) bool {
