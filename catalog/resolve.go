@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // NameError is the cause of an error about names when it is known what was probably meant: whoever knows the whole
@@ -131,7 +132,7 @@ func (l look) withoutEnvironment(service string) (algesta.Target, error) {
 		err := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which service in {} do you mean?", e.Name)}
 		found, _ := l.discovered(i)
 		if names := l.visibleServices(e, found); len(names) > 0 {
-			err.Hint = algesta.Say("I see {} there.", few(names))
+			err.Hint = algesta.Say("I see {} there.", words.Few(names, mostListed))
 			err.Err = NameError{names[0], e.Name}
 		}
 		return algesta.Target{}, err
@@ -193,17 +194,17 @@ func (l look) whichEnvironment(service string) error {
 	}
 	err := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean?")}
 	if len(has) > 0 {
-		err.Message = algesta.Say("Which environment do you mean: {}?", list(has, "or"))
+		err.Message = algesta.Say("Which environment do you mean: {}?", words.Or(has))
 		err.Err = NameError{service, has[0]}
 	}
 	return err
 }
 
 func (l look) unknownEnvironment(service, env string) error {
-	var names, words []string
+	var names, known []string
 	for word, i := range l.words {
 		if l.visible(l.envs[i].place()) {
-			words = append(words, word)
+			known = append(known, word)
 		}
 	}
 	for _, e := range l.envs {
@@ -211,14 +212,14 @@ func (l look) unknownEnvironment(service, env string) error {
 			names = append(names, e.Name)
 		}
 	}
-	slices.Sort(words)
-	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no environment \"{}\".", clip(env))}
-	if near := algesta.Nearest(env, words); near != "" {
+	slices.Sort(known)
+	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no environment \"{}\".", words.Clip(env, longestEcho))}
+	if near := words.Nearest(env, known); near != "" {
 		name := l.envs[l.words[near]].Name
 		err.Message = err.Message.Then("Did you mean {}?", name)
 		err.Err = NameError{service, name}
 	} else if len(names) > 0 {
-		err.Hint = algesta.Say("You can name {}.", list(names, "or"))
+		err.Hint = algesta.Say("You can name {}.", words.Or(names))
 	}
 	return err
 }
@@ -226,18 +227,18 @@ func (l look) unknownEnvironment(service, env string) error {
 // unknownService says that the service is not there, and which visible one was probably meant.
 func (l look) unknownService(e environment, found services, service string) error {
 	names := l.visibleServices(e, found)
-	words := slices.Clone(names)
+	known := slices.Clone(names)
 	meaning := map[string]string{}
 	for _, alias := range slices.Sorted(maps.Keys(l.aliases)) {
 		if s := l.aliases[alias]; slices.Contains(names, s) {
-			words, meaning[alias] = append(words, alias), s
+			known, meaning[alias] = append(known, alias), s
 		}
 	}
 	for _, s := range names {
-		words, meaning[found.deployment[s]] = append(words, found.deployment[s]), s
+		known, meaning[found.deployment[s]] = append(known, found.deployment[s]), s
 	}
-	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no service \"{}\" in {}.", clip(service), e.Name)}
-	near := algesta.Nearest(service, words)
+	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no service \"{}\" in {}.", words.Clip(service, longestEcho), e.Name)}
+	near := words.Nearest(service, known)
 	for _, other := range l.envs { // another environment's Deployment, of a service that is here too
 		if s, ok := other.serviceOf(service); ok && near == "" && slices.Contains(names, s) {
 			near = s
@@ -250,7 +251,7 @@ func (l look) unknownService(e environment, found services, service string) erro
 		err.Message = err.Message.Then("Did you mean {}?", near)
 		err.Err = NameError{near, e.Name}
 	} else if len(names) > 0 {
-		err.Hint = algesta.Say("I see {} there.", few(names))
+		err.Hint = algesta.Say("I see {} there.", words.Few(names, mostListed))
 	}
 	return err
 }
@@ -272,27 +273,3 @@ const (
 	longestEcho = 40 // characters
 	mostListed  = 8  // names
 )
-
-func clip(s string) string {
-	if r := []rune(s); len(r) > longestEcho {
-		return string(r[:longestEcho]) + "…"
-	}
-	return s
-}
-
-// few lists names, and says how many more there are.
-func few(names []string) string {
-	if len(names) <= mostListed {
-		return list(names, "and")
-	}
-	return list(append(slices.Clone(names[:mostListed]), "more"), "and")
-}
-
-// list is "a", "a and b", "a, b and c".
-func list(words []string, conjunction string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
-}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 )
@@ -22,7 +23,7 @@ func isAbout(runbook string) bool {
 }
 
 // about answers help, whoami and can-i. They need no binding (decision 8).
-func (d *Dispatcher) about(ctx context.Context, in algesta.Invocation, p Parsed) (algesta.Report, error) {
+func (d *Dispatcher) about(ctx context.Context, in algesta.Invocation, p grammar.Parsed) (algesta.Report, error) {
 	if p.Help || p.Runbook == "help" {
 		return d.help(p), nil
 	}
@@ -37,7 +38,7 @@ func (d *Dispatcher) about(ctx context.Context, in algesta.Invocation, p Parsed)
 }
 
 // help lists the commands, or explains one.
-func (d *Dispatcher) help(p Parsed) algesta.Report {
+func (d *Dispatcher) help(p grammar.Parsed) algesta.Report {
 	about := p.Runbook
 	if about == "help" {
 		about = p.Args.String("about")
@@ -142,7 +143,7 @@ func built(verbs []string) []string {
 }
 
 // canI says what the policy would say, without doing anything.
-func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p Parsed) (algesta.Report, error) {
+func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed) (algesta.Report, error) {
 	verb := p.Args.String("verb")
 	book, ok := runbooks.Find(verb)
 	if !ok {

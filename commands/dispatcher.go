@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 )
@@ -35,7 +36,7 @@ const (
 // Config is what a Dispatcher needs. All fields are required but Busy.
 type Config struct {
 	Command   string // the slash command, for examples: "/algesta"
-	Parser    Parser
+	Parser    grammar.Parser
 	Policy    func() *policy.Policy // the policy in force: it may be reloaded
 	Catalog   Catalog
 	Directory Directory

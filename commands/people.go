@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 )
@@ -37,7 +38,7 @@ func cannotAsk(why string) *algesta.Error {
 }
 
 // resolve finds the target. Suggestions name only what the actor may read (decision 8).
-func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runbooks.Runbook, p Parsed) (algesta.Target, error) {
+func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runbooks.Runbook, p grammar.Parsed) (algesta.Target, error) {
 	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
 	t, err := d.Catalog.Resolve(ctx, p.Service, p.Environment, visible)
 	if err != nil && book.Broad && p.Environment == "" && p.Object == "" {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/store"
@@ -79,7 +80,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.setRules(rules)
 	w.dispatcher, err = commands.New(commands.Config{
-		Command: "/algesta", Parser: commands.NewParser(runbooks.All()), Policy: func() *policy.Policy { return w.rules },
+		Command: "/algesta", Parser: grammar.NewParser(runbooks.All()), Policy: func() *policy.Policy { return w.rules },
 		Catalog: fakeCatalog{}, Directory: w.people, Clusters: w.cluster, Store: lent{s},
 		Redact: func(s string) string { return s }, Soak: time.Second, Log: log,
 	})

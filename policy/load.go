@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // The bounds of an approval.
@@ -147,7 +148,7 @@ func vocabulary(known map[string]algesta.Family) []string {
 
 // suggest ends an error: the word that was probably meant, or what to do.
 func suggest(word string, known []string, otherwise string) string {
-	if near := algesta.Nearest(word, known); near != "" {
+	if near := words.Nearest(word, known); near != "" {
 		return fmt.Sprintf(": did you mean %s?", near)
 	}
 	return ": " + otherwise

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
@@ -18,7 +18,7 @@ func TestEvery(t *testing.T) {
 	for _, book := range runbooks.All() {
 		t.Run(book.Name, func(t *testing.T) {
 			t.Parallel()
-			parsed, err := commands.NewParser(runbooks.All()).Parse(book.Example)
+			parsed, err := grammar.NewParser(runbooks.All()).Parse(book.Example)
 			require.NoError(t, err, "its example can be typed")
 			require.Equal(t, book.Name, parsed.Runbook)
 			s := gateway()
@@ -72,7 +72,7 @@ func TestNoRunbookFailsOnAClusterThatRefusesWhatItMayDoWithout(t *testing.T) {
 				}
 				s := gateway()
 				s.forbidden[kind] = true
-				parsed, err := commands.NewParser(runbooks.All()).Parse(book.Example)
+				parsed, err := grammar.NewParser(runbooks.All()).Parse(book.Example)
 				require.NoError(t, err)
 				in := input(book.Name, parsed.Args)
 				if !book.Changes() {

@@ -13,10 +13,10 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/slack"
+	"github.com/3astronautas/algesta/words"
 )
 
 // What the configuration may leave out.
@@ -215,7 +215,7 @@ func plainYAML(err error) error {
 	for i, e := range wrong.Errors {
 		if m := unknownField.FindStringSubmatch(e); m != nil {
 			advice := "correct or remove it"
-			if near := algesta.Nearest(m[1], configKeys()); near != "" {
+			if near := words.Nearest(m[1], configKeys()); near != "" {
 				advice = "did you mean " + near + "?"
 			}
 			e = strings.Replace(e, m[0], fmt.Sprintf("%q is not a key here: %s", m[1], advice), 1)

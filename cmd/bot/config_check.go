@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
 	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/words"
 )
 
 const (
@@ -86,7 +86,7 @@ func (c Config) clusterNames() []string {
 
 // meant ends an error with the known word that was probably meant.
 func meant(word string, known []string) string {
-	if near := algesta.Nearest(word, known); near != "" {
+	if near := words.Nearest(word, known); near != "" {
 		return ": did you mean " + near + "?"
 	}
 	return ": add it under clusters"
@@ -133,7 +133,7 @@ func (k ClusterConfig) validateSecrets(known []string) error {
 			problems = append(problems, fmt.Errorf("cluster %s: secretNamespaces has %q twice", k.Name, namespace))
 		} else if !slices.Contains(known, namespace) {
 			advice := "write one of an environment of this cluster"
-			if near := algesta.Nearest(namespace, known); near != "" {
+			if near := words.Nearest(namespace, known); near != "" {
 				advice = "did you mean " + near + "?"
 			}
 			problems = append(problems, fmt.Errorf("cluster %s: secretNamespaces has %q, which no environment is in: %s", k.Name, namespace, advice))
@@ -146,7 +146,7 @@ func (k ClusterConfig) validateSecrets(known []string) error {
 func (k ClusterConfig) Validate() error {
 	if !slices.Contains(accesses(), string(k.Access)) {
 		advice := "write one of " + strings.Join(accesses(), ", ")
-		if near := algesta.Nearest(string(k.Access), accesses()); near != "" {
+		if near := words.Nearest(string(k.Access), accesses()); near != "" {
 			advice = "did you mean " + near + "?"
 		}
 		return fmt.Errorf("cluster %s: access is %q: %s", k.Name, k.Access, advice)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
-	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 )
@@ -125,7 +125,7 @@ func named(p *policy.Policy, cfg Config) error {
 
 // facts are what the policy is asked, from the command as it would be typed.
 func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Facts, error) {
-	parser := commands.NewParser(runbooks.All())
+	parser := grammar.NewParser(runbooks.All())
 	parser.Command = cfg.Slack.Command
 	parsed, err := parser.Parse(text)
 	if err != nil {

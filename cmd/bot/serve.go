@@ -14,6 +14,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
 	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/redact"
@@ -91,7 +92,7 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 
 // dispatch makes the dispatcher for a transport's directory and gives the store its work.
 func (r *rooms) dispatch(d commands.Directory) error {
-	parser := commands.NewParser(runbooks.All())
+	parser := grammar.NewParser(runbooks.All())
 	parser.Command = r.cfg.Slack.Command
 	var err error
 	r.dispatcher, err = commands.New(commands.Config{

@@ -1,4 +1,4 @@
-package algesta
+package words
 
 import "strings"
 

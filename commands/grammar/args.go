@@ -1,4 +1,4 @@
-package commands
+package grammar
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // reading is a command while its words are read.
@@ -224,14 +225,14 @@ func (r *reading) unknownOption(name, typed string) error {
 		}
 	}
 	typed = clip(typed)
-	if near := algesta.Nearest(name, known); near != "" {
+	if near := words.Nearest(name, known); near != "" {
 		if strings.HasPrefix(typed, "-") {
 			near = "--" + near
 		}
 		return r.wrong("{} has no option {}. Did you mean {}?", r.book.Name, typed, near)
 	}
 	slices.Sort(known)
-	return r.wrong("{} has no option {}. It knows {}.", r.book.Name, typed, both(known))
+	return r.wrong("{} has no option {}. It knows {}.", r.book.Name, typed, words.List(known))
 }
 
 // arg is the runbook's argument of this name or alias.

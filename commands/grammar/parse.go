@@ -1,4 +1,6 @@
-package commands
+// Package grammar is the command language: words, arguments, objects and the suggestions for what was mistyped. It is pure:
+// it knows the runbooks' declarations, and no cluster, no person and no policy.
+package grammar
 
 import (
 	"fmt"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // maxText is how many characters a command may have: more is a paste that went wrong.
@@ -222,18 +225,18 @@ func (p Parser) canI(rest []word) (Parsed, error) {
 }
 
 // unknownVerb says which command was probably meant.
-func (p Parser) unknownVerb(words []word) error {
-	typed := words[0].bare()
+func (p Parser) unknownVerb(rest []word) error {
+	typed := rest[0].bare()
 	known := slices.Sorted(maps.Keys(p.verbs))
 	near := ""
-	if len(words) > 1 { // "rollout undu"
-		if two := joined(words[:2]); slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, joined(words[:1])+" ") }) {
-			typed = typed + " " + words[1].bare()
-			near = algesta.Nearest(two, slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.Contains(k, " ") }))
+	if len(rest) > 1 { // "rollout undu"
+		if two := joined(rest[:2]); slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, joined(rest[:1])+" ") }) {
+			typed = typed + " " + rest[1].bare()
+			near = words.Nearest(two, slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.Contains(k, " ") }))
 		}
 	}
 	if near == "" {
-		near = algesta.Nearest(words[0].bare(), slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") }))
+		near = words.Nearest(rest[0].bare(), slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") }))
 	}
 	if near != "" {
 		example := p.book(p.verbs[near]).Example
@@ -247,7 +250,7 @@ func (p Parser) unknownVerb(words []word) error {
 		names = append(names, b.Name)
 	}
 	names = append(names, whoamiWord, canIWord, helpWord)
-	return p.usage(algesta.Say("I do not know the command \"{}\". I know {}.", clip(typed), both(names)), helpWord)
+	return p.usage(algesta.Say("I do not know the command \"{}\". I know {}.", clip(typed), words.List(names)), helpWord)
 }
 
 // usage is an error of how a command was typed, with an example to copy, "" for none.
@@ -263,9 +266,4 @@ func (p Parser) usage(message algesta.Text, example string) error {
 const longestEcho = 40
 
 // clip shortens what was typed to what an answer may repeat.
-func clip(s string) string {
-	if utf8.RuneCountInString(s) <= longestEcho {
-		return s
-	}
-	return string([]rune(s)[:longestEcho]) + "…"
-}
+func clip(s string) string { return words.Clip(s, longestEcho) }

@@ -1,0 +1,52 @@
+package words_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/words"
+)
+
+func TestListsReadAsASentenceDoes(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, words.List(nil))
+	require.Equal(t, "a", words.List([]string{"a"}))
+	require.Equal(t, "a and b", words.List([]string{"a", "b"}))
+	require.Equal(t, "a, b or c", words.Or([]string{"a", "b", "c"}))
+	require.Equal(t, "a, b and 2 more", words.Few([]string{"a", "b", "c", "d"}, 2))
+	require.Equal(t, "a and b", words.Few([]string{"a", "b"}, 2))
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "0 pods", words.Count(0, "pod"))
+	require.Equal(t, "1 pod", words.Count(int64(1), "pod"))
+	require.Equal(t, "3 policies", words.Plural(3, "policy", "policies"))
+}
+
+func TestADurationIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]time.Duration{
+		"0 s":     -time.Second,
+		"2 s":     1900 * time.Millisecond,
+		"90 s":    90 * time.Second,
+		"2 min":   2 * time.Minute,
+		"119 min": 2*time.Hour - time.Second,
+		"47 h":    48*time.Hour - time.Second,
+		"2 days":  48 * time.Hour,
+	} {
+		require.Equal(t, want, words.Span(d), d)
+	}
+}
+
+func TestLettersAreNotBytes(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "Élodie", words.Capital("élodie"))
+	require.Equal(t, "1 pod", words.Capital("1 pod"))
+	require.Empty(t, words.Capital(""))
+	require.Equal(t, "\xff", words.Capital("\xff"))
+	require.Equal(t, "ñañ…", words.Clip("ñañaña", 3))
+	require.Equal(t, "ñañ", words.Clip("ñañ", 3))
+}
