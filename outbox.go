@@ -26,6 +26,9 @@ type Delivery struct {
 	TS string
 	// RetryAt is set when it has to be tried again: not before this time.
 	RetryAt time.Time
+	// NoRoot is the Outgoing.Root under which it could not be posted, because that thread was deleted: the card is posted again,
+	// and this message after it.
+	NoRoot string
 	// Lost says why it can never be delivered (the channel is gone); it is logged and audited.
 	Lost string
 }

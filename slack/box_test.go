@@ -118,6 +118,11 @@ func (b *box) due(now time.Time, limit int) []algesta.Outgoing {
 				}
 			}
 		}
+		if o.Post.Kind != algesta.CardPost && o.TS == "" && o.Root == "" && o.Post.Thread == "" && slices.ContainsFunc(b.rows, func(c *row) bool {
+			return c.Post.Command == o.Post.Command && c.Post.Kind == algesta.CardPost && c.Rev > c.sent
+		}) {
+			continue
+		}
 		if o.TS == "" && o.Post.OnlyFor == "" {
 			if waiting[lane] {
 				continue
@@ -168,6 +173,15 @@ func (b *box) settle(all []algesta.Delivery) {
 		if !d.RetryAt.IsZero() {
 			r.retryAt = d.RetryAt
 			time.AfterFunc(time.Until(d.RetryAt), b.ring)
+			continue
+		}
+		if d.NoRoot != "" {
+			r.Tried = false
+			for _, other := range b.rows {
+				if other.Post.Command == r.Post.Command && other.TS != "" && other.Post.Kind != algesta.EndPost {
+					other.TS, other.sent = "", other.Rev-1
+				}
+			}
 			continue
 		}
 		r.sent, r.retryAt, r.Tried, r.Tries = max(r.sent, d.Rev), time.Time{}, false, 0

@@ -2,7 +2,10 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -55,38 +58,94 @@ func (s *sender) call(ctx context.Context, r *result, msg rendered) (ts string, 
 	if r.way == byReply {
 		return "", s.reply(ctx, o, msg, r.text)
 	}
-	text, blocks := msg.text, msg.blocks
-	if r.text {
-		text, blocks = msg.plain(), nil
+	args, err := arguments(msg, r.text)
+	if err != nil {
+		return o.TS, err
 	}
-	options := []slackapi.MsgOption{
-		slackapi.MsgOptionText(text, false), slackapi.MsgOptionParse(false), // escaped already
-		slackapi.MsgOptionBlocks(blocks...), // none takes away those that are there
-		slackapi.MsgOptionDisableLinkUnfurl(), slackapi.MsgOptionDisableMediaUnfurl(),
-	}
+	args.Set("channel", o.Post.Channel)
 	if thread := first(o.Post.Thread, o.Root); thread != "" && r.way != byEdit {
-		options = append(options, slackapi.MsgOptionTS(thread))
+		args.Set("thread_ts", thread)
 	}
 	switch r.way {
 	case byEdit:
-		if _, _, _, err = s.api.UpdateMessageContext(ctx, o.Post.Channel, o.TS, options...); err != nil {
+		args.Set("ts", o.TS)
+		if err := s.web.call(ctx, "chat.update", args, nil); err != nil {
 			return o.TS, fmt.Errorf("editing: %w", err)
 		}
 		return o.TS, nil
 	case byWhisper:
-		if _, err = s.api.PostEphemeralContext(ctx, o.Post.Channel, o.Post.OnlyFor, options...); err != nil {
+		args.Set("user", o.Post.OnlyFor)
+		if err := s.web.call(ctx, "chat.postEphemeral", args, nil); err != nil {
 			return "", fmt.Errorf("posting to one person: %w", err)
 		}
 		return "", nil // an ephemeral message has no timestamp that could be used again
 	case byPost, byReply:
 	}
-	options = append(options, slackapi.MsgOptionMetadata(slackapi.SlackMetadata{EventType: metadataType, EventPayload: map[string]any{
-		metadataID: strconv.FormatInt(o.ID, 10), metadataCommand: o.Post.Command, metadataRev: strconv.FormatInt(o.Rev, 10),
-	}}))
-	if _, ts, err = s.api.PostMessageContext(ctx, o.Post.Channel, options...); err != nil {
+	if err := addMetadata(args, o); err != nil {
+		return "", err
+	}
+	var answer struct {
+		TS      loose `json:"ts"`
+		Message *struct {
+			ThreadTS loose `json:"thread_ts"`
+		} `json:"message"`
+	}
+	if err := s.web.call(ctx, "chat.postMessage", args, &answer); err != nil {
 		return "", fmt.Errorf("posting: %w", err)
 	}
-	return ts, nil
+	if args.Has("thread_ts") && answer.Message != nil && answer.Message.ThreadTS == "" {
+		s.takeBack(ctx, o, string(answer.TS))
+		return "", errNoThread
+	}
+	return string(answer.TS), nil
+}
+
+// errNoThread says that a reply was posted outside of its thread, because the thread was deleted: Slack does not refuse it (slack-go#1571).
+// It was taken back.
+var errNoThread = errors.New("the thread was deleted")
+
+// takeBack deletes a reply that was posted outside of its thread: it is detail that a channel must not be filled with.
+func (s *sender) takeBack(ctx context.Context, o algesta.Outgoing, ts string) {
+	var err error
+	for tries := range 3 {
+		err = s.web.call(ctx, "chat.delete", url.Values{"channel": {o.Post.Channel}, "ts": {ts}}, nil)
+		if err == nil || code(err) == "message_not_found" {
+			return
+		}
+		if !pause(ctx, judge(err, tries).after) {
+			break
+		}
+	}
+	s.log.Error("a reply stands outside of its thread, which was deleted", zap.String("command", o.Post.Command),
+		zap.String("kind", string(o.Post.Kind)), zap.Error(plainError(err)))
+}
+
+// arguments are what a message says, as chat.postMessage, chat.update and chat.postEphemeral take it.
+func arguments(msg rendered, textOnly bool) (url.Values, error) {
+	text, blocks := msg.text, msg.blocks
+	if textOnly {
+		text, blocks = msg.plain(), []slackapi.Block{} // none takes away those that are there
+	}
+	encoded, err := json.Marshal(blocks)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a message: %w", err)
+	}
+	return url.Values{
+		"text": {text}, "blocks": {string(encoded)}, "parse": {"none"}, // escaped already
+		"unfurl_links": {"false"}, "unfurl_media": {"false"},
+	}, nil
+}
+
+// addMetadata marks a message, so that it can be found again.
+func addMetadata(args url.Values, o algesta.Outgoing) error {
+	encoded, err := json.Marshal(slackapi.SlackMetadata{EventType: metadataType, EventPayload: map[string]any{
+		metadataID: strconv.FormatInt(o.ID, 10), metadataCommand: o.Post.Command, metadataRev: strconv.FormatInt(o.Rev, 10),
+	}})
+	if err != nil {
+		return fmt.Errorf("encoding a message's mark: %w", err)
+	}
+	args.Set("metadata", string(encoded))
+	return nil
 }
 
 // reply answers at the response_url.
@@ -101,7 +160,7 @@ func (s *sender) reply(ctx context.Context, o algesta.Outgoing, msg rendered, te
 	} else {
 		hook.Blocks = &slackapi.Blocks{BlockSet: msg.blocks}
 	}
-	if err := slackapi.PostWebhookCustomHTTPContext(ctx, o.Post.Reply, s.http, hook); err != nil {
+	if err := slackapi.PostWebhookCustomHTTPContext(ctx, o.Post.Reply, s.web.http, hook); err != nil {
 		return fmt.Errorf("answering: %w", plainError(err))
 	}
 	return nil
@@ -115,6 +174,8 @@ func (s *sender) find(ctx context.Context, o algesta.Outgoing) (ts string, rev i
 		messages, next, err := s.page(ctx, o, oldest, cursor)
 		switch name := code(err); {
 		case err == nil:
+		case name == "thread_not_found" && o.Root+o.Post.Thread != "": // then it may stand outside
+			return s.findOutside(ctx, o)
 		case credentials(name) || judge(err, 0).gone: // without sight of the channel, twice is better than never
 			s.log.Warn("cannot look for a message", zap.String("command", o.Post.Command), zap.String("reason", name))
 			return "", 0, nil
@@ -122,14 +183,13 @@ func (s *sender) find(ctx context.Context, o algesta.Outgoing) (ts string, rev i
 			return "", 0, fmt.Errorf("looking for a message: %w", err)
 		}
 		for _, m := range messages {
-			p := m.Metadata.EventPayload
-			if m.User != s.bot || m.Metadata.EventType != metadataType ||
-				p[metadataID] != strconv.FormatInt(o.ID, 10) || p[metadataCommand] != o.Post.Command {
+			p := m.Metadata.Payload
+			if string(m.User) != s.bot || m.Metadata.Type != metadataType ||
+				string(p[metadataID]) != strconv.FormatInt(o.ID, 10) || string(p[metadataCommand]) != o.Post.Command {
 				continue // others may write metadata that looks like ours
 			}
-			text, _ := p[metadataRev].(string)
-			rev, _ := strconv.ParseInt(text, 10, 64) // 0, and then its content is sent again as an edit
-			return m.Timestamp, rev, nil
+			rev, _ := strconv.ParseInt(string(p[metadataRev]), 10, 64) // 0, and then its content is sent again as an edit
+			return string(m.TS), rev, nil
 		}
 		if next == "" {
 			break
@@ -139,18 +199,43 @@ func (s *sender) find(ctx context.Context, o algesta.Outgoing) (ts string, rev i
 	return "", 0, nil
 }
 
-func (s *sender) page(ctx context.Context, o algesta.Outgoing, oldest, cursor string) ([]slackapi.Message, string, error) {
-	if thread := first(o.Post.Thread, o.Root); thread != "" {
-		messages, _, next, err := s.api.GetConversationRepliesContext(ctx, &slackapi.GetConversationRepliesParameters{
-			ChannelID: o.Post.Channel, Timestamp: thread, Oldest: oldest, Cursor: cursor, Limit: 200, IncludeAllMetadata: true,
-		})
-		return messages, next, err
+// findOutside looks in the channel for a reply whose thread was deleted, and takes it back.
+func (s *sender) findOutside(ctx context.Context, o algesta.Outgoing) (string, int64, error) {
+	outside := o
+	outside.Root, outside.Post.Thread = "", ""
+	ts, _, err := s.find(ctx, outside)
+	if err != nil || ts == "" {
+		return "", 0, err
 	}
-	history, err := s.api.GetConversationHistoryContext(ctx, &slackapi.GetConversationHistoryParameters{
-		ChannelID: o.Post.Channel, Oldest: oldest, Cursor: cursor, Limit: 200, IncludeAllMetadata: true,
-	})
-	if err != nil {
+	s.takeBack(ctx, o, ts)
+	return "", 0, errNoThread
+}
+
+// message is what is read of a message in a history.
+type message struct {
+	User     loose `json:"user"`
+	TS       loose `json:"ts"`
+	Metadata struct {
+		Type    loose            `json:"event_type"`
+		Payload map[string]loose `json:"event_payload"`
+	} `json:"metadata"`
+}
+
+func (s *sender) page(ctx context.Context, o algesta.Outgoing, oldest, from string) ([]message, string, error) {
+	args := url.Values{
+		"channel": {o.Post.Channel}, "oldest": {oldest}, "cursor": {from}, "limit": {"200"}, "include_all_metadata": {"true"},
+	}
+	method := "conversations.history"
+	if thread := first(o.Post.Thread, o.Root); thread != "" {
+		method = "conversations.replies"
+		args.Set("ts", thread)
+	}
+	var answer struct {
+		Messages []message `json:"messages"`
+		cursor
+	}
+	if err := s.web.call(ctx, method, args, &answer); err != nil {
 		return nil, "", err
 	}
-	return history.Messages, history.ResponseMetaData.NextCursor, nil
+	return answer.Messages, answer.next(), nil
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
-	slackapi "github.com/slack-go/slack"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
@@ -33,7 +33,7 @@ const (
 // directory answers who somebody is, from Slack and never by a guess: what cannot be asked and is too old is an error.
 // Facts of the same thing are asked for once at a time, and below Slack's rates.
 type directory struct {
-	api      *slackapi.Client
+	web      web
 	identify func(context.Context) (self, error)
 	flights  *singleflight.Group
 	users    *rate.Limiter // users.info takes 100 a minute
@@ -69,9 +69,9 @@ type place struct {
 	at time.Time
 }
 
-func newDirectory(api *slackapi.Client, identify func(context.Context) (self, error), groups []string) directory {
+func newDirectory(calls web, identify func(context.Context) (self, error), groups []string) directory {
 	d := directory{
-		api: api, identify: identify, flights: &singleflight.Group{},
+		web: calls, identify: identify, flights: &singleflight.Group{},
 		users:   rate.NewLimiter(rate.Every(time.Minute/60), 35),
 		lists:   rate.NewLimiter(rate.Every(time.Minute/8), 12), // by page
 		places:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
@@ -157,15 +157,18 @@ func (d directory) remembered(user string, maxAge time.Duration) (person, bool) 
 func (d directory) oneperson(ctx context.Context, id algesta.PersonID) (person, error) {
 	return ask(ctx, d, "user "+id.User, d.users, func(ctx context.Context) (person, error) {
 		at := time.Now()
-		u, err := d.api.GetUserInfoContext(ctx, id.User)
+		var answer struct {
+			User user `json:"user"`
+		}
+		err := d.web.call(ctx, "users.info", url.Values{"user": {id.User}}, &answer)
 		var actor algesta.Actor
 		switch name := code(err); {
 		case name == "user_not_found" || name == "user_not_visible" || name == "users_not_found":
 			actor = algesta.Actor{ID: id, Standing: algesta.Stranger}
 		case err != nil:
-			return person{}, fmt.Errorf("asking who %s is: %w", id, plainError(err))
+			return person{}, fmt.Errorf("asking who %s is: %w", id, err)
 		default:
-			actor = actorOf(id, u)
+			actor = actorOf(id, answer.User)
 		}
 		actor.AsOf = at
 		p := person{actor: actor, at: at}
@@ -191,7 +194,7 @@ func (d directory) everybody(ctx context.Context) error {
 		return err
 	}
 	_, err = ask(ctx, d, "everybody", d.lists, func(ctx context.Context) (bool, error) {
-		pages := d.api.GetUsersPaginated(slackapi.GetUsersOptionLimit(pageOfPeople))
+		from := ""
 		for n := range maxPages {
 			if n > 0 {
 				if err := d.lists.Wait(ctx); err != nil {
@@ -199,141 +202,23 @@ func (d directory) everybody(ctx context.Context) error {
 				}
 			}
 			at := time.Now()
-			next, err := pages.Next(ctx)
-			if next.Done(err) {
-				return true, nil
+			var page struct {
+				Members []user `json:"members"`
+				cursor
 			}
-			if err != nil {
-				return false, fmt.Errorf("asking who is there: %w", plainError(err))
+			if err := d.web.call(ctx, "users.list", url.Values{"limit": {strconv.Itoa(pageOfPeople)}, "cursor": {from}}, &page); err != nil {
+				return false, fmt.Errorf("asking who is there: %w", err)
 			}
-			pages = next
 			d.facts.mu.Lock()
-			for i := range pages.Users {
-				actor := actorOf(algesta.PersonID{Team: me.team, User: pages.Users[i].ID}, &pages.Users[i])
+			for _, u := range page.Members {
+				actor := actorOf(algesta.PersonID{Team: me.team, User: string(u.ID)}, u)
 				actor.AsOf = at
 				d.facts.remember(person{actor: actor, at: at})
 			}
 			d.facts.mu.Unlock()
-		}
-		return true, nil
-	})
-	return err
-}
-
-// actorOf applies the standing rules (design.md, decision 11).
-func actorOf(id algesta.PersonID, u *slackapi.User) algesta.Actor {
-	a := algesta.Actor{ID: id, Name: displayName(u), Standing: algesta.Member}
-	switch {
-	case u.IsBot || u.IsAppUser || u.IsWorkflowBot || u.ID == "USLACKBOT":
-		a.Standing = algesta.Bot
-	case u.ID != id.User || u.TeamID != id.Team || u.IsStranger:
-		a.Standing = algesta.Stranger
-	case u.Deleted:
-		a.Standing = algesta.Deactivated
-	case u.IsRestricted || u.IsUltraRestricted:
-		a.Standing = algesta.Guest
-	default:
-		a.Email = strings.ToLower(strings.TrimSpace(u.Profile.Email))
-	}
-	return a
-}
-
-// displayName is for printing; people choose it, so it is cleaned and short.
-func displayName(u *slackapi.User) string {
-	name := first(u.Profile.RealName, u.RealName, u.Profile.DisplayName, u.Name)
-	name, _ = cut(sanitizer{}.line(name), maxName)
-	return first(name, u.ID)
-}
-
-// groupsOf are the named groups with this user in them, and the time of the oldest answer.
-func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Duration) (in []string, oldest time.Time, err error) {
-	groups, stale := d.stale(maxAge)
-	if len(stale) > askSingly {
-		if err := d.allMembers(ctx); err != nil {
-			return nil, time.Time{}, err
-		}
-		maxAge = max(maxAge, askTimeout) // what was asked for just now is fresh
-	}
-	type answer struct {
-		members
-		err error
-	}
-	answers := make([]answer, len(groups))
-	var asking sync.WaitGroup
-	for i, g := range groups {
-		asking.Go(func() { answers[i].members, answers[i].err = d.membersOf(ctx, g, maxAge) })
-	}
-	asking.Wait()
-	for i, a := range answers {
-		if a.err != nil {
-			return nil, time.Time{}, a.err
-		}
-		if oldest.IsZero() || a.at.Before(oldest) {
-			oldest = a.at
-		}
-		if a.users[user] {
-			in = append(in, groups[i])
-		}
-	}
-	return in, oldest, nil
-}
-
-// membersOf asks for one group. A group that does not exist, or is switched off, has no members: its ID in the policy gives nobody anything.
-func (d directory) membersOf(ctx context.Context, group string, maxAge time.Duration) (members, error) {
-	d.facts.mu.Lock()
-	known, ok := d.facts.members[group]
-	d.facts.mu.Unlock()
-	if ok && time.Since(known.at) <= maxAge {
-		return known, nil
-	}
-	return ask(ctx, d, "group "+group, d.members, func(ctx context.Context) (members, error) {
-		m := members{users: map[string]bool{}, at: time.Now()}
-		users, err := d.api.GetUserGroupMembersContext(ctx, group)
-		if name := code(err); err != nil && name != "no_such_subteam" && name != "subteam_not_found" {
-			return members{}, fmt.Errorf("asking who is in %s: %w", group, plainError(err))
-		}
-		for _, u := range users {
-			m.users[u] = true
-		}
-		d.facts.mu.Lock()
-		defer d.facts.mu.Unlock()
-		d.facts.members[group] = m
-		return m, nil
-	})
-}
-
-// stale are the groups that the policy names, and those of them that have to be asked for again.
-func (d directory) stale(maxAge time.Duration) (groups, stale []string) {
-	d.facts.mu.Lock()
-	defer d.facts.mu.Unlock()
-	for _, g := range d.facts.groups {
-		if known, ok := d.facts.members[g]; !ok || time.Since(known.at) > maxAge {
-			stale = append(stale, g)
-		}
-	}
-	return d.facts.groups, stale
-}
-
-// allMembers asks for every group of the workspace in one call, which saves the rate when the policy names many.
-func (d directory) allMembers(ctx context.Context) error {
-	_, err := ask(ctx, d, "all groups", d.members, func(ctx context.Context) (bool, error) {
-		at := time.Now()
-		all, err := d.api.GetUserGroupsContext(ctx, slackapi.GetUserGroupsOptionIncludeUsers(true))
-		if err != nil {
-			return false, fmt.Errorf("asking who is in the user groups: %w", plainError(err))
-		}
-		found := map[string][]string{}
-		for _, g := range all {
-			found[g.ID] = g.Users
-		}
-		d.facts.mu.Lock()
-		defer d.facts.mu.Unlock()
-		for _, g := range d.facts.groups { // one that is not there has no members
-			m := members{users: map[string]bool{}, at: at}
-			for _, u := range found[g] {
-				m.users[u] = true
+			if from = page.next(); from == "" {
+				return true, nil
 			}
-			d.facts.members[g] = m
 		}
 		return true, nil
 	})

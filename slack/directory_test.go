@@ -267,7 +267,7 @@ func TestAnotherWorkspaceThanConfigured(t *testing.T) {
 func TestQuestionsStayBelowSlacksRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDirectory(nil, nil, nil)
+		d := newDirectory(web{}, nil, nil)
 		asked := 0
 		begin := time.Now()
 		for time.Since(begin) < time.Minute {

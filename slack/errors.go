@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
@@ -43,6 +44,7 @@ type verdict struct {
 	textOnly bool          // Slack did not like the blocks
 	gone     bool          // it can never be delivered
 	expired  bool          // the response_url is used up
+	noThread bool          // the thread that it belongs to was deleted
 }
 
 // contentErrors are about the blocks: the same words go out as plain text once (slack.md, part C4).
@@ -54,24 +56,54 @@ func contentErrors() []string {
 	}
 }
 
+// passing are the errors that pass by themselves (the methods' pages in Slack's reference).
+func passing() []string {
+	return []string{
+		"internal_error", "fatal_error", "request_timeout", "service_unavailable", "team_added_to_org", "update_failed", "external_channel_migrating",
+	}
+}
+
+// maxUnknown is how often a message is tried whose error is none that is known: for about a minute.
+const maxUnknown = 6
+
+// permanent tells the errors that say that the channel, the message or the right to write is not there for the bot.
+func permanent(code string) bool {
+	for _, family := range []string{"restricted_action", "slack_connect_", "posting_to_"} { // each has several members
+		if strings.HasPrefix(code, family) {
+			return true
+		}
+	}
+	return slices.Contains([]string{
+		"channel_not_found", "not_in_channel", "is_archived", "is_inactive", "channel_type_not_supported", "method_not_supported_for_channel_type",
+		"message_not_found", "cant_update_message", "cant_delete_message", "edit_window_closed",
+		"thread_not_found", "cannot_reply_to_message", "thread_locked",
+		"user_not_found", "user_not_in_channel", "user_not_visible", "user_disabled", "cannot_dm_bot", "messages_tab_disabled",
+		"team_access_not_granted", "team_not_found", "unknown_method", "method_deprecated", "as_user_not_supported", "invalid_user", "invalid_channel",
+	}, code)
+}
+
 // judge tells what to do after a call went wrong for the tries-th time.
 func judge(err error, tries int) verdict {
 	var limited *slackapi.RateLimitedError
 	var status slackapi.StatusCodeError
 	name := code(err)
 	switch {
+	case errors.Is(err, errNoThread):
+		return verdict{noThread: true}
 	case errors.As(err, &limited):
 		return verdict{limited: true, after: max(limited.RetryAfter, time.Second)}
 	case name == "ratelimited", name == "rate_limited", name == "message_limit_exceeded":
 		return verdict{limited: true, after: slowly(tries)}
-	case name == "internal_error", name == "fatal_error", name == "request_timeout", name == "service_unavailable", name == "team_added_to_org":
-		return verdict{maybe: true, after: slowly(tries)}
+	case slices.Contains(passing(), name):
+		return verdict{maybe: name != "external_channel_migrating", after: slowly(tries)}
 	case slices.Contains(contentErrors(), name):
 		return verdict{textOnly: true}
 	case credentials(name):
 		return verdict{after: time.Minute}
-	case name != "":
-		return verdict{gone: true} // the channel, the thread or the message is not there for the bot
+	case permanent(name), name != "" && tries >= maxUnknown:
+		return verdict{gone: true}
+	case name != "": // Slack has more errors than it documents, and some of them pass
+		return verdict{maybe: true, after: slowly(tries)}
 	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
 		return verdict{limited: true, after: slowly(tries)}
 	case errors.As(err, &status) && status.Code < http.StatusInternalServerError:

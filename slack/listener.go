@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"time"
 
@@ -49,8 +48,8 @@ type Stats struct {
 
 // listener keeps the sockets and hands what arrives to the inbox.
 type listener struct {
-	api   *slackapi.Client
-	http  *http.Client
+	web   web
+	app   Secret // the app-level token
 	inbox Inbox
 	log   *zap.Logger
 	read  reader
@@ -117,11 +116,13 @@ func (l *listener) keep(ctx context.Context) {
 func (l *listener) open(ctx context.Context) (*socket, error) {
 	opening, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	_, address, err := l.api.StartSocketModeContext(opening)
-	if err != nil {
-		return nil, fmt.Errorf("opening a socket: %w", plainError(err))
+	var answer struct {
+		URL loose `json:"url"`
 	}
-	k, err := dial(ctx, address)
+	if err := l.web.callAs(opening, l.app, "apps.connections.open", nil, &answer); err != nil {
+		return nil, fmt.Errorf("opening a socket: %w", err)
+	}
+	k, err := dial(ctx, string(answer.URL))
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +295,7 @@ func (l *listener) waitAfter(err error, failures int) time.Duration {
 	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
 		return limited.RetryAfter
 	}
-	if credentials(code(err)) {
+	if credentials(code(err)) || errors.Is(err, errOtherTeam) || errors.Is(err, errOrgInstall) {
 		return l.fatalWait
 	}
 	return backoff(failures)

@@ -63,6 +63,7 @@ type memory struct {
 	refused  bool      // the last attempt was certainly not carried out
 	noReply  bool      // the response_url is used up
 	textOnly bool      // Slack does not take its blocks
+	broke    int       // internal errors of Slack
 }
 
 // replyLife is a little less than the 30 minutes for which Slack takes answers.

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
 	"strings"
 	"time"
-
-	slackapi "github.com/slack-go/slack"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands"
@@ -30,15 +29,18 @@ func (d directory) Place(ctx context.Context, channel string) (commands.Place, e
 	}
 	p, err := ask(ctx, d, "place "+channel, d.places, func(ctx context.Context) (place, error) {
 		p := place{at: time.Now()}
-		c, err := d.api.GetConversationInfoContext(ctx, &slackapi.GetConversationInfoInput{ChannelID: channel})
+		c, err := d.conversation(ctx, channel)
 		switch name := code(err); {
 		case name == "channel_not_found" || name == "not_in_channel" || name == "method_not_supported_for_channel_type":
 		case err != nil:
-			return place{}, fmt.Errorf("asking about the channel %s: %w", channel, plainError(err))
-		case c.IsIM: // the bot sees no direct messages but its own
+			return place{}, fmt.Errorf("asking about the channel %s: %w", channel, err)
+		case c.IM: // the bot sees no direct messages but its own
 			p.Place = commands.Place{Member: true, Direct: true}
 		default:
-			p.Place = commands.Place{Name: sanitizer{}.line(c.Name), Member: (c.IsMember || c.IsMpIM) && !c.IsArchived, External: c.IsExtShared || c.IsPendingExtShared}
+			p.Place = commands.Place{
+				Name: sanitizer{}.line(string(c.Name)), Member: (c.Member || c.Group) && !bool(c.Archived),
+				External: bool(c.Shared || c.SharedSoon),
+			}
 		}
 		d.facts.mu.Lock()
 		defer d.facts.mu.Unlock()
@@ -53,6 +55,25 @@ func (d directory) Place(ctx context.Context, channel string) (commands.Place, e
 		}
 	}
 	return p.Place, nil
+}
+
+// conversation is what is read of a channel in conversations.info.
+type conversation struct {
+	Name       loose `json:"name"`
+	IM         bool  `json:"is_im"`
+	Group      bool  `json:"is_mpim"`
+	Member     bool  `json:"is_member"`
+	Archived   yes   `json:"is_archived"`
+	Shared     yes   `json:"is_ext_shared"`
+	SharedSoon yes   `json:"is_pending_ext_shared"`
+}
+
+func (d directory) conversation(ctx context.Context, channel string) (conversation, error) {
+	var answer struct {
+		Channel conversation `json:"channel"`
+	}
+	err := d.web.call(ctx, "conversations.info", url.Values{"channel": {channel}}, &answer)
+	return answer.Channel, err
 }
 
 // Subject is a subject of a policy as people call it: "@platform", "Carla". When Slack does not tell, it is its ID.
@@ -90,13 +111,13 @@ func (d directory) handle(ctx context.Context, group string) string {
 		return handle
 	}
 	handles, err := ask(ctx, d, "handles", d.members, func(ctx context.Context) (map[string]string, error) {
-		all, err := d.api.GetUserGroupsContext(ctx)
+		all, err := d.userGroups(ctx, false)
 		if err != nil {
-			return nil, fmt.Errorf("asking for the user groups: %w", plainError(err))
+			return nil, fmt.Errorf("asking for the user groups: %w", err)
 		}
 		handles := map[string]string{}
 		for _, g := range all {
-			handles[g.ID], _ = cut(sanitizer{}.line(g.Handle), maxName)
+			handles[string(g.ID)], _ = cut(sanitizer{}.line(string(g.Handle)), maxName)
 		}
 		d.facts.mu.Lock()
 		defer d.facts.mu.Unlock()

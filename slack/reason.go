@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -66,10 +67,14 @@ func (l *listener) askReason(ctx context.Context, in received) error {
 		Title: plainText(first(in.Label, "Reason"), 24), Submit: plainText("Send", 24), Close: plainText("Back", 24),
 		Blocks: slackapi.Blocks{BlockSet: []slackapi.Block{slackapi.NewInputBlock(reasonBlock, label, nil, input)}},
 	}
+	encoded, err := json.Marshal(view)
+	if err != nil {
+		return fmt.Errorf("asking for a reason: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, triggerLife)
 	defer cancel()
-	if _, err := l.api.OpenViewContext(ctx, in.Trigger, view); err != nil {
-		return fmt.Errorf("opening the dialog for a reason: %w", plainError(err))
+	if err := l.web.call(ctx, "views.open", url.Values{"trigger_id": {in.Trigger}, "view": {string(encoded)}}, nil); err != nil {
+		return fmt.Errorf("opening the dialog for a reason: %w", err)
 	}
 	return nil
 }
@@ -79,7 +84,7 @@ func (l *listener) sayAgain(ctx context.Context, v algesta.Invocation) error {
 	if v.Reply == "" {
 		return errors.New("no address to answer to")
 	}
-	err := slackapi.PostWebhookCustomHTTPContext(ctx, v.Reply, l.http, &slackapi.WebhookMessage{
+	err := slackapi.PostWebhookCustomHTTPContext(ctx, v.Reply, l.web.http, &slackapi.WebhookMessage{
 		ResponseType: slackapi.ResponseTypeEphemeral, ThreadTimestamp: v.Thread,
 		Text: "I could not ask you for the reason, and nothing was changed. Please click again.",
 	})

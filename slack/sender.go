@@ -2,10 +2,8 @@ package slack
 
 import (
 	"context"
-	"net/http"
 	"time"
 
-	slackapi "github.com/slack-go/slack"
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
@@ -38,12 +36,14 @@ const (
 	storeWait = time.Second
 	// An answer is of no use after replyLife; another message is given up after a day.
 	giveUpAfter = 24 * time.Hour
+	// breaksAfter is how many internal errors of Slack for one message are taken for its blocks.
+	breaksAfter = 3
+	maxTextOnly = 1000
 )
 
 // sender empties the outbox into Slack.
 type sender struct {
-	api      *slackapi.Client
-	http     *http.Client
+	web      web
 	outbox   Outbox
 	redactor *redact.Redactor
 	log      *zap.Logger
@@ -54,6 +54,8 @@ type sender struct {
 	flying  int
 	waiting int                // read from the outbox, not sent yet
 	unsaved []algesta.Delivery // done, and not yet recorded
+	// textOnly are the messages at whose blocks Slack broke.
+	textOnly map[int64]bool
 }
 
 // result is what became of one call.
@@ -68,7 +70,7 @@ type result struct {
 }
 
 func newSender(now time.Time) *sender {
-	return &sender{pacer: newPacer(now), results: make(chan result, maxAnswers*2+maxPosts+maxUpdates)}
+	return &sender{pacer: newPacer(now), textOnly: map[int64]bool{}, results: make(chan result, maxAnswers*2+maxPosts+maxUpdates)}
 }
 
 // run sends until ctx ends, then waits for the calls under way and records them.
@@ -139,6 +141,7 @@ func (s *sender) round(ctx context.Context) time.Duration {
 func (s *sender) launch(ctx context.Context, o algesta.Outgoing, w way) {
 	s.flying++
 	m := s.pacer.known[o.ID]
+	m.textOnly = m.textOnly || s.textOnly[o.ID]
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // a call that has begun is finished
 	go func() {
 		defer cancel()
@@ -192,11 +195,16 @@ func (s *sender) failed(r result, m *memory, now time.Time) algesta.Delivery {
 	o := r.out
 	v := judge(r.err, m.tries)
 	m.refused = !v.maybe
+	if v.noThread && o.Post.Thread == "" {
+		s.log.Warn("the thread of a request was deleted; its card is posted again", zap.String("command", o.Post.Command))
+		return algesta.Delivery{ID: o.ID, Rev: o.Rev, NoRoot: o.Root}
+	}
+	s.suspect(o, r.err, m)
 	old := giveUpAfter
 	if o.Post.OnlyFor != "" {
 		old = replyLife
 	}
-	if v.gone || v.textOnly || now.Sub(o.Since) > old {
+	if v.gone || v.textOnly || v.noThread || now.Sub(o.Since) > old {
 		reason := first(code(r.err), plainError(r.err).Error())
 		s.log.Warn("message lost", zap.String("command", o.Post.Command), zap.String("kind", string(o.Post.Kind)),
 			zap.String("method", r.way.method()), zap.String("reason", reason))
@@ -211,6 +219,23 @@ func (s *sender) failed(r result, m *memory, now time.Time) algesta.Delivery {
 	s.log.Warn("message not sent yet", zap.String("command", o.Post.Command), zap.String("kind", string(o.Post.Kind)),
 		zap.String("method", r.way.method()), zap.Duration("retry", v.after), zap.Error(plainError(r.err)))
 	return algesta.Delivery{ID: o.ID, Rev: o.Rev, RetryAt: m.after}
+}
+
+// suspect counts the answers that may mean "these blocks break me" (SlackNet#246): they never go away, so after breaksAfter of them the
+// message goes out as text, now and whenever it is edited.
+func (s *sender) suspect(o algesta.Outgoing, err error, m *memory) {
+	if name := code(err); name != "internal_error" && name != "fatal_error" {
+		return
+	}
+	if m.broke++; m.broke < breaksAfter || m.textOnly {
+		return
+	}
+	s.log.Error("slack breaks at the blocks of a message; sending its text", zap.String("command", o.Post.Command), zap.String("kind", string(o.Post.Kind)))
+	m.textOnly = true
+	if len(s.textOnly) >= maxTextOnly {
+		clear(s.textOnly)
+	}
+	s.textOnly[o.ID] = true
 }
 
 // save records what is done; false means that the store did not take it and has to be asked again. Until then those

@@ -58,7 +58,7 @@ const (
 // Slack is the bot in one workspace: it listens, it speaks, and it knows who people are.
 type Slack struct {
 	cfg       Config
-	api       *slackapi.Client
+	web       web
 	http      *http.Client
 	log       *zap.Logger
 	listener  *listener
@@ -87,15 +87,13 @@ func New(cfg Config) (*Slack, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http documents the type
 	transport.MaxIdleConnsPerHost = maxAnswers + maxPosts        // answers leave many at a time
 	client := &http.Client{Timeout: requestTimeout, Transport: transport}
-	// Not slack.OptionDebug: it makes every socket live six minutes only (slack.md, A3-9).
-	api := slackapi.New(string(cfg.BotToken), slackapi.OptionAppLevelToken(string(cfg.AppToken)), slackapi.OptionAPIURL(cfg.APIURL),
-		slackapi.OptionHTTPClient(client))
-	s := &Slack{cfg: cfg, api: api, http: client, log: cfg.Log, fatalWait: fatalWait}
+	calls := web{http: client, url: cfg.APIURL, bot: cfg.BotToken}
+	s := &Slack{cfg: cfg, web: calls, http: client, log: cfg.Log, fatalWait: fatalWait}
 	s.listener = &listener{
-		api: api, http: client, inbox: cfg.Inbox, log: cfg.Log, stagger: cfg.Stagger, fatalWait: fatalWait,
+		web: calls, app: cfg.AppToken, inbox: cfg.Inbox, log: cfg.Log, stagger: cfg.Stagger, fatalWait: fatalWait,
 		slots: make(chan struct{}, maxInFlight),
 	}
-	s.directory = newDirectory(api, s.identify, cfg.Groups)
+	s.directory = newDirectory(calls, s.identify, cfg.Groups)
 	return s, nil
 }
 
@@ -110,7 +108,7 @@ func (s *Slack) Run(ctx context.Context) error {
 	s.listener.read = newReader(s.cfg.Command, me.user)
 	s.listener.fatalWait = s.fatalWait
 	speak := newSender(time.Now())
-	speak.api, speak.http, speak.outbox, speak.redactor, speak.log, speak.bot = s.api, s.http, s.cfg.Outbox, s.cfg.Redactor, s.log, me.user
+	speak.web, speak.outbox, speak.redactor, speak.log, speak.bot = s.web, s.cfg.Outbox, s.cfg.Redactor, s.log, me.user
 	var work sync.WaitGroup
 	work.Go(func() { s.listener.run(ctx) })
 	work.Go(func() { speak.run(ctx) })
@@ -140,8 +138,12 @@ func (s *Slack) introduce(ctx context.Context) (self, bool) {
 	}
 }
 
-// errOtherTeam is treated like a refused token: only a person can repair it.
-var errOtherTeam = errors.New("the bot token belongs to another workspace than the configuration says")
+// What only a person can repair, like a refused token.
+var (
+	errOtherTeam = errors.New("the bot token belongs to another workspace than the configuration says")
+	// An organisation's token acts in many workspaces, and whose rights count is one workspace's business.
+	errOrgInstall = errors.New("the app is installed for a whole organisation (Enterprise Grid): install it in the one workspace that it works for")
+)
 
 // identify is the bot's own user and team, asked for once.
 func (s *Slack) identify(ctx context.Context) (self, error) {
@@ -151,15 +153,25 @@ func (s *Slack) identify(ctx context.Context) (self, error) {
 	if known.user != "" {
 		return known, nil
 	}
-	answer, err := s.api.AuthTestContext(ctx)
-	if err != nil {
+	var answer struct {
+		UserID     loose `json:"user_id"`
+		TeamID     loose `json:"team_id"`
+		OrgInstall yes   `json:"is_enterprise_install"`
+	}
+	if err := s.web.call(ctx, "auth.test", nil, &answer); err != nil {
 		return self{}, fmt.Errorf("asking Slack who the bot is: %w", plainError(err))
 	}
-	if s.cfg.TeamID != "" && answer.TeamID != s.cfg.TeamID {
-		return self{}, fmt.Errorf("%w: %s, not %s", errOtherTeam, answer.TeamID, s.cfg.TeamID)
+	me := self{user: string(answer.UserID), team: string(answer.TeamID)}
+	switch {
+	case bool(answer.OrgInstall):
+		return self{}, errOrgInstall
+	case me.user == "" || me.team == "":
+		return self{}, errors.New("asking Slack who the bot is: the answer has no user or no workspace")
+	case s.cfg.TeamID != "" && me.team != s.cfg.TeamID:
+		return self{}, fmt.Errorf("%w: %s, not %s", errOtherTeam, me.team, s.cfg.TeamID)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.self = self{user: answer.UserID, team: answer.TeamID}
+	s.self = me
 	return s.self, nil
 }

@@ -120,6 +120,9 @@ func (t *Tx) delivered(d algesta.Delivery) error {
 	if !d.RetryAt.IsZero() {
 		return t.exec("recording a delivery", `UPDATE posts SET retry_at = ? WHERE id = ?`, ms(d.RetryAt), d.ID)
 	}
+	if d.NoRoot != "" {
+		return t.postAgain(d)
+	}
 	err := t.exec("recording a delivery", `UPDATE posts SET sent_rev = MAX(sent_rev, ?2), ts = CASE WHEN ?3 = '' THEN ts ELSE ?3 END,
 		tried = 0, tries = 0, retry_at = 0, lost = ?4, sent_at = ?5, since = CASE WHEN rev > ?2 THEN ?5 ELSE since END WHERE id = ?1`,
 		d.ID, d.Rev, d.TS, d.Lost, ms(time.Now()))
@@ -138,6 +141,34 @@ func (t *Tx) delivered(d algesta.Delivery) error {
 		Request: command, Kind: "message lost", At: time.Now(),
 		Data: algesta.Args{"message": kind, "reason": d.Lost},
 	})
+}
+
+// postAgain makes the messages of a command new whose thread was deleted with all its replies: its card, and under it what people still
+// need. The message that found out stays due. A thread that was replaced already is left alone.
+func (t *Tx) postAgain(d algesta.Delivery) error {
+	var command string
+	err := t.row(`SELECT command FROM posts WHERE id = ?`, d.ID).Scan(&command)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("recording a deleted thread: %w", err)
+	}
+	if err := t.exec("recording a deleted thread", `UPDATE posts SET tried = 0, tries = 0, retry_at = 0 WHERE id = ?`, d.ID); err != nil {
+		return err
+	}
+	var same bool
+	if err := t.row(`SELECT EXISTS (SELECT 1 FROM posts WHERE command = ? AND kind = 'card' AND ts = ?)`, command, d.NoRoot).Scan(&same); err != nil {
+		return fmt.Errorf("recording a deleted thread: %w", err)
+	}
+	if !same {
+		return nil
+	}
+	if err := t.exec("recording a deleted thread", `UPDATE posts SET ts = '', sent_rev = rev - 1, tried = 0, tries = 0, retry_at = 0, lost = '', since = ?
+		WHERE command = ? AND kind IN ('card', 'plan', 'progress') AND ts <> ''`, ms(time.Now()), command); err != nil {
+		return err
+	}
+	return t.Append(algesta.Entry{Request: command, Kind: "thread deleted", At: time.Now()})
 }
 
 // OutboxWake rings after a commit that left something to send, and when a retry is due. One ring may stand for many posts.

@@ -191,6 +191,9 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if isJSON && err == nil && !strings.Contains(strings.ToLower(r.Header.Get("Content-Type")), "charset") {
 		answer["warning"] = "missing_charset"
 	}
+	if err == nil {
+		flaw.alter(answer)
+	}
 	writeAnswer(w, answer, err)
 }
 
@@ -256,13 +259,22 @@ func writeAnswer(w http.ResponseWriter, answer object, err error) {
 		}
 		if len(e.messages) > 0 {
 			body["response_metadata"] = object{"messages": e.messages}
-			body["errors"] = e.messages
+			body["errors"] = remarks(e.messages)
 		}
 		writeJSON(w, body)
 	default:
 		w.WriteHeader(http.StatusInternalServerError)
 		writeJSON(w, object{"ok": false, "error": "internal_error"})
 	}
+}
+
+// remarks are Slack's remarks on a message in the form of its "errors", which need not have a pointer.
+func remarks(messages []string) []object {
+	out := make([]object, len(messages))
+	for i, m := range messages {
+		out[i] = object{"code": "invalid", "message": m}
+	}
+	return out
 }
 
 func writeJSON(w io.Writer, v any) {

@@ -77,7 +77,6 @@ func TestCallsAreRefusedAsSlackRefusesThem(t *testing.T) {
 		"an archived channel":                  {"chat.postMessage", map[string]string{"channel": "C0OLD", "text": "x"}, "is_archived"},
 		"a message of nothing":                 {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": " "}, "no_text"},
 		"a message of no blocks":               {"chat.postMessage", map[string]string{"channel": "C0OPS", "blocks": "[]"}, "no_text"},
-		"a thread that is none":                {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "thread_ts": "1.000000"}, "thread_not_found"},
 		"markdown beside text":                 {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "markdown_text": "x"}, "markdown_text_conflict"},
 		"metadata that is no JSON":             {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "metadata": "{"}, "invalid_metadata_format"},
 		"metadata without a type":              {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "metadata": `{"event_payload":{}}`}, "invalid_metadata_schema"},

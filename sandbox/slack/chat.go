@@ -1,6 +1,7 @@
 package slackd
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,6 +46,13 @@ func (s *Server) content(a args) (content, error) {
 			return c, refuse("invalid_blocks_format")
 		}
 		c.hasBlocks = raw != nil
+		if encoded, err := json.Marshal(blocks); err == nil {
+			for _, kind := range s.opts.Breaks {
+				if strings.Contains(string(encoded), `"type":"`+kind+`"`) {
+					return c, refuse("internal_error")
+				}
+			}
+		}
 		if err := checkMessage(blocks); err != nil {
 			return c, err
 		}
@@ -113,6 +121,8 @@ func (s *Server) destination(channel string) (*conversation, error) {
 		return nil, refuse("channel_not_found")
 	case c.archived:
 		return nil, refuse("is_archived")
+	case c.restricted != "" && c.has(bot):
+		return nil, refuse(c.restricted)
 	case !c.has(bot) && !s.manifest.hasScope("chat:write.public"):
 		return nil, refuse("not_in_channel")
 	case c.im && !s.manifest.Features.AppHome.MessagesTab:
@@ -158,7 +168,8 @@ func unfurls(a args, text string) bool {
 	return strings.Contains(text, "http") && (media || a.flag("unfurl_links"))
 }
 
-// thread checks a thread_ts: the message must be there for all to see.
+// thread checks a thread_ts. Where there is no such message, or it was deleted with all its replies, Slack does not refuse: the reply is
+// posted outside of any thread, and only the missing message.thread_ts of the answer tells (slack-go#1571).
 func (s *Server) thread(c *conversation, ts string) (string, error) {
 	if ts == "" {
 		return "", nil
@@ -166,7 +177,7 @@ func (s *Server) thread(c *conversation, ts string) (string, error) {
 	parent := c.find(ts)
 	switch {
 	case parent == nil || parent.Deleted && len(c.replies(ts)) == 0:
-		return "", refuse("thread_not_found")
+		return "", nil
 	case parent.Ephemeral(), parent.System:
 		return "", refuse("cannot_reply_to_message")
 	}
@@ -327,5 +338,6 @@ func (s *Server) wire(m *Message) object {
 	if len(m.Files) > 0 {
 		o["files"] = m.Files
 	}
+	maps.Copy(o, m.Extra)
 	return o
 }

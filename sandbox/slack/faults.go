@@ -3,6 +3,7 @@ package slackd
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -15,6 +16,8 @@ type Fault struct {
 	Delay      time.Duration `json:"delay,omitempty"`      // wait first
 	Drop       bool          `json:"drop,omitempty"`       // close the connection without an answer
 	AfterWork  bool          `json:"afterWork,omitempty"`  // do what was asked, then go wrong: the caller cannot know it was done
+	// Answer replaces fields of the answer, a good one or one with Error: for forms that a client may not know.
+	Answer map[string]any `json:"answer,omitempty"`
 }
 
 type fault struct {
@@ -80,7 +83,17 @@ func (f *fault) wreck(w http.ResponseWriter) {
 	case f.Status != 0:
 		w.WriteHeader(f.Status)
 	default:
-		writeAnswer(w, nil, refuse(f.Error))
+		body := object{"ok": false, "error": f.Error}
+		maps.Copy(body, f.Answer)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		writeJSON(w, body)
+	}
+}
+
+// alter replaces fields of a good answer.
+func (f *fault) alter(answer object) {
+	if f != nil {
+		maps.Copy(answer, f.Answer)
 	}
 }
 

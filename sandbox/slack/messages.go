@@ -29,6 +29,8 @@ type Message struct {
 	Deleted   bool                `json:"deleted,omitempty"`
 	At        time.Time           `json:"at"`
 	Unfurls   bool                `json:"unfurls,omitempty"` // links in it would be unfurled
+	// Extra are fields that the Web API writes in place of this message's own, as they are: see PostForeign.
+	Extra map[string]any `json:"extra,omitempty"`
 }
 
 // Version is a state that a message had until it was edited or deleted.
@@ -46,6 +48,7 @@ type conversation struct {
 	id, name, topic   string
 	private, archived bool
 	shared            string // "shared" or "pending": Slack Connect
+	restricted        string // why nobody but a few may post here: restricted_action, …
 	im                bool
 	members           []string
 	messages          []*Message // replies and ephemerals too, by time
@@ -133,6 +136,18 @@ func (s *Server) post(c *conversation, m *Message) *Message {
 	c.messages = append(c.messages, m)
 	s.touch()
 	return m
+}
+
+// PostForeign is a message of another app, with fields that the Web API writes as they are: blocks of a kind that a client does not know,
+// a number where it wants a text. It returns the message's ts, "" where there is no such channel.
+func (s *Server) PostForeign(channel, thread string, fields map[string]any) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.conversations[channel]
+	if !ok {
+		return ""
+	}
+	return s.post(c, &Message{User: "U0FOREIGN", BotID: "B0FOREIGN", ThreadTS: thread, Text: "(another app's message)", Extra: fields}).TS
 }
 
 // edit replaces what a message says and remembers what it said. The caller holds mu.

@@ -240,6 +240,28 @@ func (s *Server) Archive(channel string, archived bool) {
 	}
 }
 
+// Restrict lets nobody but a few people post in a channel, as its settings can: why is restricted_action,
+// restricted_action_thread_only_channel, restricted_action_non_threadable_channel or restricted_action_read_only_channel; "" ends it.
+func (s *Server) Restrict(channel, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.conversations[channel]; ok {
+		c.restricted = why
+		s.touch()
+	}
+}
+
+// Delete takes a message away, as an administrator can; one with replies stays as a stub that its thread hangs on.
+func (s *Server) Delete(channel, ts string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.conversations[channel]; ok {
+		if m := c.find(ts); m != nil {
+			s.remove(m)
+		}
+	}
+}
+
 // Share makes a channel one of two companies (Slack Connect): state is "pending" until the other accepts, then "shared"; "" ends it.
 func (s *Server) Share(channel, state string) {
 	s.mu.Lock()

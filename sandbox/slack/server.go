@@ -23,12 +23,14 @@ type Options struct {
 
 	Limits Limits // the rate limits; the zero value is Slack's
 
-	AckTimeout     time.Duration   // how long an envelope may stay unacknowledged; 3 s when zero
-	RetryAfter     []time.Duration // when an event is sent again; at once, 1 min, 5 min when nil
-	TriggerLife    time.Duration   // how long a trigger_id opens a modal; 3 s when zero
-	ResponseLife   time.Duration   // how long a response_url answers; 30 min when zero
-	SocketLife     time.Duration   // how long a socket lives before it is refreshed; for ever when zero
-	RefreshWarning time.Duration   // how long before a refresh the warning comes; 10 s when zero
+	AckTimeout   time.Duration   // how long an envelope may stay unacknowledged; 3 s when zero
+	RetryAfter   []time.Duration // when an event is sent again; at once, 1 min, 5 min when nil
+	TriggerLife  time.Duration   // how long a trigger_id opens a modal; 3 s when zero
+	ResponseLife time.Duration   // how long a response_url answers; 30 min when zero
+	SocketLife   time.Duration   // how long a socket lives before it is refreshed; for ever when zero
+	// Breaks are kinds of block or table cell that break this Slack: a message with one is answered internal_error, every time (SlackNet#246).
+	Breaks         []string
+	RefreshWarning time.Duration // how long before a refresh the warning comes; 10 s when zero
 }
 
 // Server is one running Slack. Its methods may be called from any goroutine.

@@ -1,0 +1,124 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// groupsOf are the named groups with this user in them, and the time of the oldest answer.
+func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Duration) (in []string, oldest time.Time, err error) {
+	groups, stale := d.stale(maxAge)
+	if len(stale) > askSingly {
+		if err := d.allMembers(ctx); err != nil {
+			return nil, time.Time{}, err
+		}
+		maxAge = max(maxAge, askTimeout) // what was asked for just now is fresh
+	}
+	type answer struct {
+		members
+		err error
+	}
+	answers := make([]answer, len(groups))
+	var asking sync.WaitGroup
+	for i, g := range groups {
+		asking.Go(func() { answers[i].members, answers[i].err = d.membersOf(ctx, g, maxAge) })
+	}
+	asking.Wait()
+	for i, a := range answers {
+		if a.err != nil {
+			return nil, time.Time{}, a.err
+		}
+		if oldest.IsZero() || a.at.Before(oldest) {
+			oldest = a.at
+		}
+		if a.users[user] {
+			in = append(in, groups[i])
+		}
+	}
+	return in, oldest, nil
+}
+
+// membersOf asks for one group. A group that does not exist, or is switched off, has no members: its ID in the policy gives nobody anything.
+func (d directory) membersOf(ctx context.Context, group string, maxAge time.Duration) (members, error) {
+	d.facts.mu.Lock()
+	known, ok := d.facts.members[group]
+	d.facts.mu.Unlock()
+	if ok && time.Since(known.at) <= maxAge {
+		return known, nil
+	}
+	return ask(ctx, d, "group "+group, d.members, func(ctx context.Context) (members, error) {
+		m := members{users: map[string]bool{}, at: time.Now()}
+		var answer struct {
+			Users []loose `json:"users"`
+		}
+		err := d.web.call(ctx, "usergroups.users.list", url.Values{"usergroup": {group}}, &answer)
+		if name := code(err); err != nil && name != "no_such_subteam" && name != "subteam_not_found" {
+			return members{}, fmt.Errorf("asking who is in %s: %w", group, err)
+		}
+		for _, u := range answer.Users {
+			m.users[string(u)] = true
+		}
+		d.facts.mu.Lock()
+		defer d.facts.mu.Unlock()
+		d.facts.members[group] = m
+		return m, nil
+	})
+}
+
+// stale are the groups that the policy names, and those of them that have to be asked for again.
+func (d directory) stale(maxAge time.Duration) (groups, stale []string) {
+	d.facts.mu.Lock()
+	defer d.facts.mu.Unlock()
+	for _, g := range d.facts.groups {
+		if known, ok := d.facts.members[g]; !ok || time.Since(known.at) > maxAge {
+			stale = append(stale, g)
+		}
+	}
+	return d.facts.groups, stale
+}
+
+// allMembers asks for every group of the workspace in one call, which saves the rate when the policy names many.
+func (d directory) allMembers(ctx context.Context) error {
+	_, err := ask(ctx, d, "all groups", d.members, func(ctx context.Context) (bool, error) {
+		at := time.Now()
+		all, err := d.userGroups(ctx, true)
+		if err != nil {
+			return false, fmt.Errorf("asking who is in the user groups: %w", err)
+		}
+		found := map[string][]loose{}
+		for _, g := range all {
+			found[string(g.ID)] = g.Users
+		}
+		d.facts.mu.Lock()
+		defer d.facts.mu.Unlock()
+		for _, g := range d.facts.groups { // one that is not there has no members
+			m := members{users: map[string]bool{}, at: at}
+			for _, u := range found[g] {
+				m.users[string(u)] = true
+			}
+			d.facts.members[g] = m
+		}
+		return true, nil
+	})
+	return err
+}
+
+// userGroup is what is read of a user group in usergroups.list.
+type userGroup struct {
+	ID     loose   `json:"id"`
+	Handle loose   `json:"handle"`
+	Users  []loose `json:"users"`
+}
+
+// userGroups asks usergroups.list.
+func (d directory) userGroups(ctx context.Context, withUsers bool) ([]userGroup, error) {
+	var answer struct {
+		Groups []userGroup `json:"usergroups"`
+	}
+	err := d.web.call(ctx, "usergroups.list", url.Values{"include_users": {strconv.FormatBool(withUsers)}}, &answer)
+	return answer.Groups, err
+}

@@ -1,0 +1,35 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+func TestADeletedThreadIsPostedAgain(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	say(t, s, card, "1")
+	say(t, s, plan, "2")
+	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, TS: "1.0"})
+	deliver(t, s, algesta.Delivery{ID: 2, Rev: 1, TS: "2.0"})
+	say(t, s, end, "3")
+	require.Equal(t, []string{"c-1 end 3"}, owed(t, s))
+
+	deliver(t, s, algesta.Delivery{ID: 3, Rev: 1, NoRoot: "1.0"})
+	require.Equal(t, []string{"c-1 card 1"}, owed(t, s), "everything else waits for the new card")
+	again := dueNow(t, s)[0]
+	require.Empty(t, again.TS)
+	require.False(t, again.Tried)
+
+	deliver(t, s, algesta.Delivery{ID: 1, Rev: again.Rev, TS: "4.0"})
+	require.Equal(t, []string{"c-1 plan 2"}, owed(t, s))
+	require.Equal(t, "4.0", dueNow(t, s)[0].Root)
+	deliver(t, s, algesta.Delivery{ID: 2, Rev: 1, TS: "5.0"})
+	require.Equal(t, []string{"c-1 end 3"}, owed(t, s))
+
+	deliver(t, s, algesta.Delivery{ID: 3, Rev: 1, NoRoot: "1.0"}) // found out by a call that was under way meanwhile
+	require.Equal(t, []string{"c-1 end 3"}, owed(t, s), "the new thread stays")
+}
