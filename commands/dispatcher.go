@@ -246,7 +246,7 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 	if err != nil {
 		return fmt.Errorf("opening the cluster: %w", err)
 	}
-	report, err := book.Answer(ctx, cluster, runbooks.Input{Command: c, Workload: c.Target.Workload()})
+	report, err := book.Answer(ctx, cluster, runbooks.Input{Command: c, Workload: c.Target.Workload(), Allowed: d.mayRead(ctx, c, book.Verb)})
 	if err != nil {
 		return fmt.Errorf("running %s: %w", book.Name, err)
 	}

@@ -246,7 +246,11 @@ func (d *Dispatcher) diagnose(ctx context.Context, r algesta.Request) error {
 	}
 	c := r.Command
 	c.Runbook, c.Args, c.At = book.Name, nil, time.Now()
-	report, err := book.Answer(ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload()})
+	if c.Actor, err = d.Directory.Actor(ctx, c.Actor.ID, factsAge); err != nil || !d.allows(c, book.Verb) {
+		d.Log.Warn("no diagnosis of the failed change: its requester is not known to have the right", zap.String("command", r.ID), zap.Error(err))
+		return nil
+	}
+	report, err := book.Answer(ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload(), Allowed: d.mayRead(ctx, c, book.Verb)})
 	if err != nil {
 		d.Log.Warn("no diagnosis of the failed change", zap.String("command", r.ID), zap.Error(err))
 		return nil

@@ -199,6 +199,9 @@ func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
 type fakeCatalog struct{}
 
 func (fakeCatalog) Resolve(_ context.Context, service, environment string, _ func(algesta.Target) bool) (algesta.Target, error) {
+	if service == "" {
+		return algesta.Target{Environment: environment, Cluster: "aks", Namespace: environment}, nil
+	}
 	if service != "api-gateway" {
 		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no service \"{}\" in {}.", service, environment)}
 	}

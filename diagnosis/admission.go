@@ -125,9 +125,9 @@ func (d *denial) webhookDown() *finding {
 	f := d.finding(Ref{Kind: "Webhook", Name: d.groups[1]}, fmt.Sprintf(what, d.groups[1]),
 		Remedy{Text: remedy, Command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"})
 	if ref, ok := webhookService(d.message); ok {
-		f.beyond = []Ref{ref}
+		f.beyond = []Elsewhere{{Ref: ref}}
 		if d.s.silent(ref) {
-			f.calls = f.beyond
+			f.calls = []Ref{ref}
 		}
 	}
 	return f

@@ -23,7 +23,7 @@ var autoscalingRules = []Rule{
 			f := s.scalerFinding(h, active, "The metrics API does not answer, so nothing is scaled automatically",
 				Remedy{Text: "Bring metrics-server back.", Command: "kubectl get apiservice v1beta1.metrics.k8s.io"})
 			f.subject = Ref{Kind: "APIService", Name: "v1beta1.metrics.k8s.io"}
-			f.calls, f.beyond = s.metricsService(), []Ref{metricsServer}
+			f.calls, f.beyond = s.metricsService(), []Elsewhere{{Ref: metricsServer}}
 			return f
 		}),
 	},

@@ -404,7 +404,7 @@ func (s *Snapshot) certificateFinding(c, at *unstructured.Unstructured, what str
 			Text: "Mend what the reason names, then renew the certificate.", Command: fmt.Sprintf("cmctl renew %s -n %s", c.GetName(), c.GetNamespace()),
 		},
 	}
-	f.calls, f.beyond = s.certManagerDown(), []Ref{certManagerController}
+	f.calls, f.beyond = s.certManagerDown(), []Elsewhere{{Ref: certManagerController}}
 	if why.reason+why.message != "" {
 		field := "status"
 		if at.GetKind() != "Order" && at.GetKind() != "Challenge" {

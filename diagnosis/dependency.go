@@ -89,13 +89,13 @@ func dependencyRule(id string, words func(to string) string, fix string) func(*i
 			f.sure, f.unsure = Low, to.guessed
 		}
 		if ref, ok := serviceBeyond(to.host, c.pod.Namespace); ok {
-			f.beyond = []Ref{ref}
+			f.beyond = []Elsewhere{{Ref: ref, FromLog: true}}
 		}
 		if id == "dependency-tls" {
 			f.what += tlsWhy(why.line.example)
 		}
 		if id == "dependency-dns" {
-			f.calls, f.beyond = append(f.calls, slices.DeleteFunc(c.s.clusterDNS(), c.ownService)...), append(f.beyond, clusterDNS)
+			f.calls, f.beyond = append(f.calls, slices.DeleteFunc(c.s.clusterDNS(), c.ownService)...), append(f.beyond, Elsewhere{Ref: clusterDNS})
 			c.unresolved(f, to.host)
 		}
 		return f

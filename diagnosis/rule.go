@@ -93,7 +93,7 @@ type finding struct {
 	key     string // tells apart findings of one rule about one subject
 	hits    []Ref
 	calls   []Ref         // Services without which it would not be: what breaks one of them explains it
-	beyond  []Ref         // what it may depend on in other namespaces, to be read if it was not
+	beyond  []Elsewhere   // what it may depend on in other namespaces, to be read if it was not
 	product string        // what a dependency is, when its words tell: "MySQL"
 	host    string        // where it is, when they tell
 	byProbe bool          // the kubelet ends the container because a probe fails; what the probe asks may be elsewhere

@@ -57,7 +57,7 @@ var diagnose = register(Runbook{
 			return algesta.Report{}, errors.New("this cluster cannot be observed")
 		}
 		t := in.Command.Target
-		d, err := Diagnose(ctx, o, t.Namespace, in.Command.At, func(s *diagnosis.Snapshot) diagnosis.Ref { return subjectOf(s, t) })
+		d, err := Diagnose(ctx, o, t.Namespace, in.Command.At, func(s *diagnosis.Snapshot) diagnosis.Ref { return subjectOf(s, t) }, in.Allowed)
 		if err != nil {
 			return algesta.Report{}, err
 		}
@@ -66,8 +66,11 @@ var diagnose = register(Runbook{
 })
 
 // Diagnose takes a snapshot of a namespace, reads the few logs that a diagnosis wants, and judges. about finds in the
-// snapshot what was asked about; now is the moment of asking.
-func Diagnose(ctx context.Context, o Observer, namespace string, now time.Time, about func(*diagnosis.Snapshot) diagnosis.Ref) (diagnosis.Diagnosis, error) {
+// snapshot what was asked about; now is the moment of asking. allowed says of which other namespaces whoever asked may be told; nil
+// allows none. What the cluster runs for everybody (cluster DNS, metrics-server, cert-manager) is looked at without it, its logs are not.
+func Diagnose(
+	ctx context.Context, o Observer, namespace string, now time.Time, about func(*diagnosis.Snapshot) diagnosis.Ref, allowed func(namespace string) bool,
+) (diagnosis.Diagnosis, error) {
 	objects, unread := o.Observe(ctx, namespace)
 	if len(objects) == 0 {
 		for _, resource := range slices.Sorted(maps.Keys(unread)) {
@@ -86,16 +89,33 @@ func Diagnose(ctx context.Context, o Observer, namespace string, now time.Time, 
 	if !ok || len(wanted) == 0 {
 		return diagnosis.Diagnose(s, subject), nil
 	}
+	wanted, refused := readable(wanted, allowed)
 	further, more := beyond(ctx, finder, wanted)
-	s = diagnosis.NewSnapshot(now, slices.Concat(objects, further), slices.Concat(holes, more))
+	s = diagnosis.NewSnapshot(now, slices.Concat(objects, further), slices.Concat(holes, more, refused))
 	subject = about(s)
 	reading.into(s)
 	var logs []diagnosis.LogRequest
 	for _, w := range wanted {
-		logs = append(logs, diagnosis.WantedLogs(s, w)...)
+		if !w.FromLog && allowed != nil && allowed(w.Ref.Namespace) {
+			logs = append(logs, diagnosis.WantedLogs(s, w.Ref)...)
+		}
 	}
 	read(ctx, o, logs[:min(max(0, diagnosis.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
 	return diagnosis.Diagnose(s, subject), nil
+}
+
+// readable leaves out what whoever asked may not read, and says so.
+func readable(wanted []diagnosis.Elsewhere, allowed func(namespace string) bool) (kept []diagnosis.Elsewhere, refused []diagnosis.NotChecked) {
+	for _, w := range wanted {
+		if w.Platform || allowed != nil && allowed(w.Ref.Namespace) {
+			kept = append(kept, w)
+			continue
+		}
+		refused = append(refused, diagnosis.NotChecked{
+			Kind: w.Ref.Kind + " " + w.Ref.Name, Namespace: w.Ref.Namespace, Reason: fmt.Sprintf("You may not read %s.", w.Ref.Namespace),
+		})
+	}
+	return kept, refused
 }
 
 // readings are what was read for a diagnosis beside the lists.
@@ -148,20 +168,20 @@ func (r readings) into(s *diagnosis.Snapshot) {
 }
 
 // beyond reads what stands in other namespaces and the answer depends on.
-func beyond(ctx context.Context, finder Finder, wanted []diagnosis.Ref) (objects []runtime.Object, holes []diagnosis.NotChecked) {
+func beyond(ctx context.Context, finder Finder, wanted []diagnosis.Elsewhere) (objects []runtime.Object, holes []diagnosis.NotChecked) {
 	found, errs := make([][]runtime.Object, len(wanted)), make([]error, len(wanted))
 	var reading sync.WaitGroup
 	for i, w := range wanted {
-		reading.Go(func() { found[i], errs[i] = finder.WithPods(ctx, w.Kind, w.Namespace, w.Name) })
+		reading.Go(func() { found[i], errs[i] = finder.WithPods(ctx, w.Ref.Kind, w.Ref.Namespace, w.Ref.Name) })
 	}
 	reading.Wait()
 	for i, w := range wanted {
 		objects = append(objects, found[i]...)
 		for _, kind := range []string{"services", "deployments"} {
-			holes = append(holes, diagnosis.NotChecked{Kind: kind, Namespace: w.Namespace, Reason: diagnosis.OnlyDependencies})
+			holes = append(holes, diagnosis.NotChecked{Kind: kind, Namespace: w.Ref.Namespace, Reason: diagnosis.OnlyDependencies})
 		}
 		if errs[i] != nil && !errors.Is(errs[i], algesta.ErrNotFound) {
-			holes = append(holes, diagnosis.NotChecked{Kind: "pods", Namespace: w.Namespace, Reason: sentenceOf(errs[i], "They could not be read.")})
+			holes = append(holes, diagnosis.NotChecked{Kind: "pods", Namespace: w.Ref.Namespace, Reason: sentenceOf(errs[i], "They could not be read.")})
 		}
 	}
 	return objects, holes
@@ -215,7 +235,7 @@ func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 	if words := worthKnowing(d.Advice); words != "" {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Worth knowing:"), words)})
 	}
-	if lines := unchecked(relevant(d)); len(lines) > 0 {
+	if lines := unchecked(relevant(d), c.Target.Namespace); len(lines) > 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Not checked:"), strings.Join(lines, " "))})
 	}
 	return r
@@ -344,19 +364,24 @@ func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
 	})
 }
 
-// unchecked puts the kinds that could not be read for one reason into one sentence.
-func unchecked(all []diagnosis.NotChecked) []string {
-	var reasons []string
-	kinds := map[string][]string{}
+// unchecked puts the kinds that could not be read for one reason into one sentence; of another namespace than the one asked about it says which.
+func unchecked(all []diagnosis.NotChecked, namespace string) []string {
+	type why struct{ where, reason string }
+	var reasons []why
+	kinds := map[why][]string{}
 	for _, n := range all {
-		if len(kinds[n.Reason]) == 0 {
-			reasons = append(reasons, n.Reason)
+		at := why{reason: n.Reason}
+		if n.Namespace != "" && n.Namespace != namespace {
+			at.where = " in " + n.Namespace
 		}
-		kinds[n.Reason] = append(kinds[n.Reason], n.Kind)
+		if len(kinds[at]) == 0 {
+			reasons = append(reasons, at)
+		}
+		kinds[at] = append(kinds[at], n.Kind)
 	}
 	var out []string
-	for _, reason := range reasons {
-		out = append(out, fmt.Sprintf("%s: %s", strings.Join(kinds[reason], ", "), reason))
+	for _, at := range reasons {
+		out = append(out, fmt.Sprintf("%s%s: %s", strings.Join(kinds[at], ", "), at.where, at.reason))
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,13 +53,22 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 	var d diagnosis.Diagnosis
 	w.await(t, "the diagnosis names what does not run", func() bool {
 		var err error
-		d, err = runbooks.Diagnose(t.Context(), w.bot, w.namespace, time.Now(), about)
+		d, err = runbooks.Diagnose(t.Context(), w.bot, w.namespace, time.Now(), about, anywhere)
 		return err == nil && len(d.Chains) > 0 && d.Chains[0].Rule == "missing-variable"
 	})
 	require.Equal(t, "Deployment guard needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of guard keeps crashing.", d.Summary)
 	require.Contains(t, strings.Join(d.Chains[0].Links, "\n"), "\nAdmission webhook guard.example.com ", d.Text())
 
-	// Without rights there, the webhook is what is known, and the answer says what was not looked at.
+	// Whoever may not read that namespace learns nothing of it, though the bot may read it.
+	for name, allowed := range map[string]func(string) bool{"nobody said": nil, "the policy says no": func(string) bool { return false }} {
+		d, err := runbooks.Diagnose(t.Context(), w.bot, w.namespace, time.Now(), about, allowed)
+		require.NoError(t, err, name)
+		require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text())
+		require.NotContains(t, d.Text(), "PAYMENTS_URL")
+		require.Contains(t, d.NotChecked, diagnosis.NotChecked{Kind: "Service guard", Namespace: guard.namespace, Reason: "You may not read " + guard.namespace + "."})
+	}
+
+	// Without rights of the bot there, the webhook is what is known, and the answer says what was not looked at.
 	account, err := c.CreateServiceAccount(t.Context(), w.namespace, "local", nil)
 	require.NoError(t, err)
 	_, err = c.Client.RbacV1().RoleBindings(w.namespace).Create(t.Context(), &rbacv1.RoleBinding{
@@ -68,7 +78,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 	require.NoError(t, err)
 	local := w.seenBy(t, account)
 	w.await(t, "the right is there", func() bool {
-		d, err = runbooks.Diagnose(t.Context(), local, w.namespace, time.Now(), about)
+		d, err = runbooks.Diagnose(t.Context(), local, w.namespace, time.Now(), about, anywhere)
 		return err == nil && len(d.Chains) > 0
 	})
 	require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text()) // in which words depends on what the machine's network makes of the Service's address
@@ -77,31 +87,38 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 	})
 }
 
-// around is what was seen, and what can be found in other namespaces.
+// around is what was seen, what can be found in other namespaces, and what the program of the pod "orders" writes.
 type around struct {
 	seen
-	found []runtime.Object
-	err   error
-	asked *[]string
+	found    []runtime.Object
+	err      error
+	says     string
+	asked    *[]string
+	lock     *sync.Mutex
+	logsRead *[]string // pods, of all namespaces
 }
 
-func (a around) Log(_ context.Context, namespace, _, _ string, _ bool) ([]byte, error) {
-	if namespace != "production" {
-		return nil, nil
+func (a around) Log(_ context.Context, namespace, pod, _ string, _ bool) ([]byte, error) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	*a.logsRead = append(*a.logsRead, namespace+"/"+pod)
+	if pod == "orders" {
+		return []byte(a.says), nil
 	}
-	return []byte("MongoServerSelectionError: getaddrinfo ENOTFOUND mongo-0.example.com\n"), nil
+	return []byte("panic: a line of " + namespace), nil
 }
 
 func (a around) WithPods(_ context.Context, kind, namespace, name string) ([]runtime.Object, error) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
 	*a.asked = append(*a.asked, kind+" "+namespace+"/"+name)
 	return a.found, a.err
 }
 
-// A name that cannot be resolved is a reason to look at what resolves names.
-func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
-	t.Parallel()
-	crash := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+// crashLooping is a pod of a namespace whose container ends again and again.
+func crashLooping(namespace, name string, labels map[string]string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: labels, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
 		Spec:       corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Name: "orders", Image: registry + "12346"}}},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
 			Name: "orders", Image: registry + "12346", RestartCount: 9,
@@ -109,6 +126,76 @@ func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
 			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, FinishedAt: metav1.NewTime(noon.Add(-time.Minute))}},
 		}}},
 	}
+}
+
+// Whoever can write a line into a log of one namespace must not choose what is read in another.
+func TestALogLineOpensNoOtherNamespace(t *testing.T) {
+	t.Parallel()
+	service := func(namespace, name string) *corev1.Service {
+		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}, Spec: corev1.ServiceSpec{
+			ClusterIP: "10.0.0.10", Selector: map[string]string{"app": name}, Ports: []corev1.ServicePort{{Port: 53}},
+		}}
+	}
+	only := func(namespace string) func(string) bool { return func(asked string) bool { return asked == namespace } }
+	cases := map[string]struct {
+		says     string
+		allowed  func(string) bool
+		found    []runtime.Object
+		asked    []string
+		logsRead []string
+		refused  string // the kind that was not checked, and its namespace
+		mentions string // of the other namespace
+	}{
+		"nobody said what is allowed": {says: "connect ECONNREFUSED ledger.production.svc.cluster.local:8080", refused: "Service ledger production"},
+		"another namespace is allowed": {
+			says: "connect ECONNREFUSED ledger.production.svc.cluster.local:8080", allowed: only("staging"), refused: "Service ledger production",
+		},
+		"the pods are looked at where that is allowed, and still no log": {
+			says: "connect ECONNREFUSED ledger.production.svc.cluster.local:8080", allowed: only("production"),
+			found: []runtime.Object{service("production", "ledger"), crashLooping("production", "ledger-1", map[string]string{"app": "ledger"})},
+			asked: []string{"Service production/ledger"}, mentions: "ledger-1",
+		},
+		"the platform is looked at for everybody, and its log is not": {
+			says: "getaddrinfo ENOTFOUND mongo-0.example.com", asked: []string{"Service kube-system/kube-dns"},
+			found: []runtime.Object{service("kube-system", "kube-dns"), crashLooping("kube-system", "coredns-1", map[string]string{"app": "kube-dns"})}, mentions: "coredns-1",
+		},
+		"whoever may read there gets the platform's log": {
+			says: "getaddrinfo ENOTFOUND mongo-0.example.com", allowed: only("kube-system"), asked: []string{"Service kube-system/kube-dns"},
+			found:    []runtime.Object{service("kube-system", "kube-dns"), crashLooping("kube-system", "coredns-1", map[string]string{"app": "kube-dns"})},
+			logsRead: []string{"kube-system/coredns-1"}, mentions: "coredns-1",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked, logsRead := []string{}, []string{}
+			o := around{
+				seen: seen{objects: []runtime.Object{crashLooping("development", "orders", nil)}}, found: c.found, says: "Error: " + c.says + "\n",
+				asked: &asked, logsRead: &logsRead, lock: &sync.Mutex{},
+			}
+			d, err := runbooks.Diagnose(t.Context(), o, "development", noon, func(*diagnosis.Snapshot) diagnosis.Ref {
+				return diagnosis.Ref{Kind: "Namespace", Name: "development"}
+			}, c.allowed)
+			require.NoError(t, err)
+			require.ElementsMatch(t, c.asked, asked)
+			require.Equal(t, append([]string{"development/orders"}, c.logsRead...), logsRead)
+			if c.mentions != "" {
+				require.Contains(t, d.Text(), c.mentions)
+			}
+			refused := ""
+			for _, n := range d.NotChecked {
+				if n.Reason == "You may not read "+n.Namespace+"." {
+					refused = n.Kind + " " + n.Namespace
+				}
+			}
+			require.Equal(t, c.refused, refused, d.NotChecked)
+		})
+	}
+}
+
+// A name that cannot be resolved is a reason to look at what resolves names.
+func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
+	t.Parallel()
 	dns := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "kube-dns", Namespace: "kube-system"}, Spec: corev1.ServiceSpec{
 		ClusterIP: "10.0.0.10", Selector: map[string]string{"k8s-app": "kube-dns"}, Ports: []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}},
 	}}
@@ -137,11 +224,14 @@ func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var asked []string
-			o := around{seen: seen{objects: []runtime.Object{crash.DeepCopy()}}, found: c.found, err: c.err, asked: &asked}
+			var asked, logsRead []string
+			o := around{
+				seen: seen{objects: []runtime.Object{crashLooping("production", "orders", nil)}}, found: c.found, err: c.err,
+				says: "MongoServerSelectionError: getaddrinfo ENOTFOUND mongo-0.example.com\n", asked: &asked, logsRead: &logsRead, lock: &sync.Mutex{},
+			}
 			d, err := runbooks.Diagnose(t.Context(), o, "production", noon, func(*diagnosis.Snapshot) diagnosis.Ref {
 				return diagnosis.Ref{Kind: "Namespace", Name: "production"}
-			})
+			}, nil)
 			require.NoError(t, err)
 			require.Equal(t, []string{"Service kube-system/kube-dns"}, asked)
 			require.NotEmpty(t, d.Chains)

@@ -21,7 +21,7 @@ func (p *place) diagnosed(t *testing.T, says string) diagnosis.Diagnosis {
 	defer tick.Stop()
 	about := diagnosis.Ref{Kind: "Deployment", Namespace: p.target.Namespace, Name: p.target.Name}
 	for {
-		d, err := runbooks.Diagnose(ctx, p.bot, p.target.Namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref { return about })
+		d, err := runbooks.Diagnose(ctx, p.bot, p.target.Namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref { return about }, nil)
 		require.NoError(t, err, "waiting for %q", says)
 		if strings.Contains(d.Summary, says) {
 			return d

@@ -242,7 +242,7 @@ func TestAValueThatAPodLogsIsHiddenByValue(t *testing.T) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for { // until it has crashed
-		d, err := runbooks.Diagnose(ctx, o, p.target.Namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref { return about })
+		d, err := runbooks.Diagnose(ctx, o, p.target.Namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref { return about }, nil)
 		require.NoError(t, err)
 		require.NotContains(t, d.Text(), value)
 		if strings.Contains(d.Text(), "cannot open the vault with ‹redacted›") {

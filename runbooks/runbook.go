@@ -16,6 +16,8 @@ import (
 type Input struct {
 	Command  algesta.Command
 	Workload algesta.Workload
+	// Allowed says of which other namespaces of the cluster the answer may tell whoever asked. Nil allows none.
+	Allowed func(namespace string) bool
 }
 
 // Runbook is one thing that the bot can do. Exactly one of Plan and Answer is set.

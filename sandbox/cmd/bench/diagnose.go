@@ -95,7 +95,7 @@ func (w *world) looks(ctx context.Context, namespace string, rounds int, between
 func look(ctx context.Context, c *kube.Cluster, namespace string) error {
 	_, err := runbooks.Diagnose(ctx, c, namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref {
 		return diagnosis.Ref{Kind: "Namespace", Name: namespace}
-	})
+	}, nil)
 	return err
 }
 
