@@ -26,9 +26,9 @@ func TestApprovedChangeRunsOnceAndEndsInTheThread(t *testing.T) {
 	require.Equal(t, 1, w.cluster.writes())
 	require.Len(t, w.said(algesta.EndPost), 1)
 	require.Contains(t, w.said(algesta.EndPost)[0], "@Luis @Carla ")
-	lines, err := w.store.Verify(t.Context())
+	audit, err := w.store.Verify(t.Context())
 	require.NoError(t, err)
-	require.Positive(t, lines, "the audit tells it")
+	require.Positive(t, audit.Seq, "the audit tells it")
 }
 
 func TestVotes(t *testing.T) {

@@ -145,12 +145,12 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 		var integrity string
 		require.NoError(t, s.Reader().QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&integrity))
 		require.Equal(t, "ok", integrity)
-		lines, err := s.Verify(context.Background())
+		audit, err := s.Verify(context.Background())
 		require.NoError(t, err)
 		for _, table := range []string{
 			`SELECT COUNT(*) FROM requests`, `SELECT COUNT(*) FROM posts`, `SELECT COUNT(*) FROM inbox WHERE done_at > 0`,
 		} {
-			require.Equal(t, int(lines), count(t, s, table), "a transaction is there as a whole or not at all")
+			require.Equal(t, int(audit.Seq), count(t, s, table), "a transaction is there as a whole or not at all")
 		}
 		for line := range acknowledged {
 			what, id, _ := strings.Cut(line, " ")

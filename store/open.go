@@ -46,9 +46,9 @@ type Store struct {
 // Open opens the store at address, "file:/var/lib/algesta/algesta.db", and creates or migrates it. It needs a local disk: SQLite's
 // locks and its log do not work on NFS. A second process on the same file gets ErrInUse.
 func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) {
-	path, found := strings.CutPrefix(address, "file:")
-	if !found || path == "" {
-		return nil, fmt.Errorf("opening the store: the address %q does not look like file:/var/lib/algesta/algesta.db", address)
+	path, err := fileOf(address)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
 	}
 	locked, err := lock(path + ".lock")
 	if err != nil {
@@ -63,6 +63,15 @@ func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) 
 	go s.arrivals.run()
 	s.outbox.ring() // what the process before did not send
 	return s, nil
+}
+
+// fileOf is the path in an address.
+func fileOf(address string) (string, error) {
+	path, found := strings.CutPrefix(address, "file:")
+	if !found || path == "" {
+		return "", fmt.Errorf("the address %q does not look like file:/var/lib/algesta/algesta.db", address)
+	}
+	return path, nil
 }
 
 // open opens the two pools and prepares the file.

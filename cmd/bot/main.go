@@ -26,7 +26,7 @@ func main() {
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "algesta:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(exitCode(err)) //nolint:gocritic // stop was called
 	}
 }
 
@@ -37,7 +37,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), diagnoseCommand(), versionCommand())
+	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), auditCommand(), diagnoseCommand(), versionCommand())
 	return root
 }
 

@@ -125,6 +125,7 @@ func (r *rooms) work(ctx context.Context, transport func(context.Context) error)
 		running.Go(func() { c.Start(ctx) })
 	}
 	running.Go(func() { r.prune(ctx) })
+	running.Go(func() { auditHeads{r.store.Head, r.log.Named("audit")}.run(ctx) })
 	running.Go(func() { r.dispatcher.Run(ctx, open, r.store.Arrivals()) })
 	err = transport(ctx)
 	running.Wait()
