@@ -36,7 +36,7 @@ var admissionRules = []Rule{
 	deniedRule("pod-security", "the namespace enforces a Pod Security level that the template does not meet", "correct the security context, or the namespace's label",
 		func(d *denial) *finding {
 			return d.finding(d.ref, fmt.Sprintf("The pods violate Pod Security level %s of the namespace", d.groups[1]),
-				Remedy{Text: "Correct the security context in the template: " + shorten(d.groups[2], 160)})
+				Remedy{Text: "Correct the security context in the template: " + d.s.brief(d.groups[2], 160)})
 		}),
 	deniedRule("webhook-down", "the pods behind the webhook are down, its certificate expired, or the network stops it; it blocks every creation it is asked about",
 		"bring the webhook's pods back", func(d *denial) *finding {
@@ -48,7 +48,7 @@ var admissionRules = []Rule{
 			if strings.Contains(d.groups[0], "with binding") {
 				ref.Kind, who = "ValidatingAdmissionPolicy", "Policy "
 			}
-			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, refusedBy(d.groups[2])),
+			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, d.s.refusedBy(d.groups[2])),
 				Remedy{Text: "Correct what the policy names in the template."})
 		}),
 	deniedRule("service-account-missing", "the ServiceAccount was never made in this namespace, or is named differently", "make it, or correct serviceAccountName",
@@ -62,13 +62,13 @@ var admissionRules = []Rule{
 		return d.finding(ref, fmt.Sprintf("Namespace %s is being deleted", ref.Name), Remedy{Text: "Nothing can be created in it any more; look at what holds the deletion.", Command: "kubectl describe namespace " + ref.Name})
 	}),
 	deniedRule("pod-invalid", "a field of the template that the API server refuses", "correct the field", func(d *denial) *finding {
-		return d.finding(d.ref, "The pod template is not valid: "+shorten(d.groups[1], 160), Remedy{Text: "Correct the field in the template."})
+		return d.finding(d.ref, "The pod template is not valid: "+d.s.brief(d.groups[1], 160), Remedy{Text: "Correct the field in the template."})
 	}),
 	deniedRule("replicaset-denied", "a quota on the number of ReplicaSets, a webhook, a namespace that ends: the new revision does not even get its ReplicaSet", "correct what the message names", func(d *denial) *finding {
-		return d.finding(d.ref, fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, refusedBecause(d.groups[1])), Remedy{Text: "Correct what the message names."})
+		return d.finding(d.ref, fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, d.s.refusedBecause(d.groups[1])), Remedy{Text: "Correct what the message names."})
 	}),
 	deniedRule("creation-denied", "see the message", "read the message", func(d *denial) *finding {
-		f := d.finding(d.ref, "The API server refuses to create the pods: "+refusedBecause(d.message), Remedy{Text: "Correct what the message names."})
+		f := d.finding(d.ref, "The API server refuses to create the pods: "+d.s.refusedBecause(d.message), Remedy{Text: "Correct what the message names."})
 		f.sure, f.unsure = Medium, "The message is all there is."
 		return f
 	}),
@@ -106,12 +106,12 @@ var webhookTroubles = []struct {
 var kyverno = regexp.MustCompile(`blocked due to the following policies\s+(\S+):\s+(\S+): '?(?:validation (?:error|failure): )?(.+?)(?:\.? rule \S+ failed at path \S*)?'?$`)
 
 // refusedBy is what a policy says, without what it says around it.
-func refusedBy(words string) string {
+func (s *Snapshot) refusedBy(words string) string {
 	words = strings.TrimSuffix(strings.Join(strings.Fields(words), " "), ".")
 	if m := kyverno.FindStringSubmatch(words); m != nil {
 		words = fmt.Sprintf("%s (%s, %s)", strings.TrimSuffix(strings.ReplaceAll(m[3], "''", "'"), "."), m[1], m[2])
 	}
-	return shorten(words, 160)
+	return s.brief(words, 160)
 }
 
 func (d *denial) webhookDown() *finding {
@@ -165,8 +165,8 @@ var denialPatterns = []struct {
 var policyDenied = regexp.MustCompile(`(?s)\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*`)
 
 // refusedBecause is an admission error in few words: of a policy, its name and what it says.
-func refusedBecause(message string) string {
-	return shorten(strings.TrimSuffix(policyDenied.ReplaceAllString(message, "policy $1 says: "), "."), 160)
+func (s *Snapshot) refusedBecause(message string) string {
+	return s.brief(strings.TrimSuffix(policyDenied.ReplaceAllString(message, "policy $1 says: "), "."), 160)
 }
 
 func (d *denial) classify() (id string, groups []string) {
@@ -280,7 +280,7 @@ func (s *Snapshot) denied(w *workload, object Ref, field, reason, message string
 
 func quotaExceeded(d *denial) *finding {
 	ref := Ref{KindQuota, d.ref.Namespace, d.groups[1]}
-	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, shorten("requested: "+strings.TrimSuffix(d.groups[2], "."), 160)),
+	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, d.s.brief("requested: "+strings.TrimSuffix(d.groups[2], "."), 160)),
 		Remedy{Text: "Scale something down, or raise the quota.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", ref.Name, ref.Namespace)})
 	for _, q := range d.s.quotas {
 		if q.Name == ref.Name && q.Namespace == ref.Namespace {

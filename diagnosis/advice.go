@@ -47,7 +47,7 @@ func (d Diagnosis) says(a Advice) bool {
 
 func (s *Snapshot) advised(rule *Rule, hints []hint) Advice {
 	first := hints[0]
-	a := Advice{Rule: rule.ID, Subject: first.subject, Text: strings.TrimSuffix(first.text, "."), Evidence: []Evidence{}, Remedy: s.redactor.String(first.remedy)}
+	a := Advice{Rule: rule.ID, Subject: first.subject, Text: strings.TrimSuffix(first.text, "."), Evidence: []Evidence{}, Remedy: s.redact(first.remedy)}
 	var others []string
 	for _, h := range hints {
 		if h.subject != first.subject && !slices.Contains(others, h.subject.Name) {
@@ -64,7 +64,7 @@ func (s *Snapshot) advised(rule *Rule, hints []hint) Advice {
 	if len(others) > 0 {
 		a.Text += "; the same goes for " + list(others)
 	}
-	a.Text = shorten(s.redactor.String(a.Text), 400) + "."
+	a.Text = s.brief(a.Text, 400) + "."
 	return a
 }
 

@@ -203,7 +203,7 @@ func autoscalerCannotScale(s *Snapshot) []*finding {
 		if able.Status != corev1.ConditionFalse || able.Reason != "FailedUpdateScale" && (able.Reason != "FailedGetScale" || strings.Contains(able.Message, "not found")) || s.age(able.LastTransitionTime.Time) < 2*time.Minute {
 			continue
 		}
-		found = append(found, s.scalerFinding(h, able, fmt.Sprintf("%s %s may not change the number of pods: %s", KindAutoscaler, h.Name, refusedBecause(strings.TrimPrefix(able.Message, "the HPA controller was unable to update the target scale: "))), Remedy{Text: "Mend what the message names."}))
+		found = append(found, s.scalerFinding(h, able, fmt.Sprintf("%s %s may not change the number of pods: %s", KindAutoscaler, h.Name, s.refusedBecause(strings.TrimPrefix(able.Message, "the HPA controller was unable to update the target scale: "))), Remedy{Text: "Mend what the message names."}))
 	}
 	return found
 }

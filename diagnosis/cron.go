@@ -166,7 +166,7 @@ func cronJobLate(s *Snapshot) []*finding {
 			remedy: Remedy{Text: "Look at its events; if it is alone, start it by hand.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, c.Namespace)},
 		}
 		if e, ok := s.recent(ref, "FailedCreate"); ok {
-			f.what += ": its Jobs are refused: " + refusedBecause(strings.TrimPrefix(e.message, "Error creating job: "))
+			f.what += ": its Jobs are refused: " + s.refusedBecause(strings.TrimPrefix(e.message, "Error creating job: "))
 			f.sure, f.unsure = High, ""
 			f.show(eventEvidence(ref, e), false)
 			f.remedy = Remedy{Text: "Correct what the message names.", Command: f.remedy.Command}

@@ -197,7 +197,7 @@ func rejected(s *Snapshot) []*finding {
 			if f == nil {
 				f = &finding{
 					subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, state: p.Status.Reason, since: p.CreationTimestamp.Time,
-					what:   fmt.Sprintf("Node %s rejects the pods of %s: %s", p.Spec.NodeName, w.ref.Name, shorten(strings.TrimSuffix(why, "."), 200)),
+					what:   fmt.Sprintf("Node %s rejects the pods of %s: %s", p.Spec.NodeName, w.ref.Name, s.brief(strings.TrimSuffix(why, "."), 200)),
 					remedy: Remedy{Text: "Look at what the node lacks, or move the pods to another one.", Command: "kubectl describe node " + p.Spec.NodeName},
 				}
 			}
@@ -237,7 +237,7 @@ func (s *Snapshot) evictions(w *workload) *finding {
 		when := evictedAt(p)
 		if f == nil {
 			f = &finding{
-				subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, firstSentence(p.Status.Message)),
+				subject: w.ref, hits: []Ref{w.ref}, sure: High, level: Degraded, since: when, what: fmt.Sprintf("Pods of %s are evicted: %s", w.ref.Name, s.firstSentence(p.Status.Message)),
 				remedy: Remedy{Text: "Set the requests to what the pods use, or add a node.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace)},
 			}
 		}

@@ -98,7 +98,7 @@ func probeWhy(message string, c *instance, probe *corev1.Probe) string {
 		return fmt.Sprintf("no answer within %d s", positive(probe.TimeoutSeconds, 1))
 	}
 	if _, said, ok := strings.Cut(message, " probe failed: "); ok && strings.TrimSpace(said) != "" {
-		return "“" + shorten(said, 120) + "”"
+		return "“" + c.s.brief(said, 120) + "”"
 	}
 	return ""
 }

@@ -32,7 +32,7 @@ func (s *Snapshot) chain(r *root) Chain {
 		since := r.since
 		c.Since = &since
 	}
-	c.Remedy.Text = s.redactor.String(c.Remedy.Text)
+	c.Remedy.Text = s.redact(c.Remedy.Text)
 	for i := range c.Evidence {
 		e := &c.Evidence[i]
 		e.Quote = s.quote(e.Quote)
@@ -57,7 +57,7 @@ func (s *Snapshot) sentence(f *finding) string {
 }
 
 // tell is what a finding says, redacted and on one line.
-func (s *Snapshot) tell(f *finding) string { return shorten(s.redactor.String(f.what), 600) }
+func (s *Snapshot) tell(f *finding) string { return s.brief(f.what, 600) }
 
 // effects are the ends of sentences: of all pods, of the new pods of a rollout, of some pods.
 var effects = map[effect][3]string{

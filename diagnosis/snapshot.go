@@ -109,7 +109,7 @@ func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecke
 		s.add(object, &secretValues)
 	}
 	s.settle()
-	s.redactor = redact.New(s.withoutNames(secretValues)...)
+	s.redactor = redact.New(s.withoutNames(slices.Concat(secretValues, s.spelledOut()))...)
 	return s
 }
 
@@ -122,6 +122,11 @@ func (s *Snapshot) withoutNames(values [][]byte) [][]byte {
 	var names strings.Builder
 	for _, w := range s.index.workloads {
 		fmt.Fprintln(&names, w.ref.Kind, w.ref.Namespace, w.ref.Name)
+		if w.template != nil {
+			for i := range w.template.Spec.Containers {
+				fmt.Fprintln(&names, w.template.Spec.Containers[i].Image) // "postgres" is a password that says nothing
+			}
+		}
 	}
 	for ref := range s.keysOf {
 		fmt.Fprintln(&names, ref.Namespace, ref.Name)
@@ -351,7 +356,7 @@ func (s *Snapshot) lacks(ref Ref) bool {
 }
 
 // quote makes text from the cluster fit to print: redacted, cleaned, on one line, not longer than a reader reads.
-func (s *Snapshot) quote(text string) string { return shorten(s.redactor.String(text), 400) }
+func (s *Snapshot) quote(text string) string { return s.brief(text, 400) }
 
 // ImageState is what the registry said about an image that a node could not pull.
 type ImageState string

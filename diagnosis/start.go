@@ -276,8 +276,8 @@ func (c *instance) execFailure() (*logTemplate, bool) {
 
 func (c *instance) commandFinding(message string, evidence Evidence) *finding {
 	what := fmt.Sprintf("The command of %s cannot be run", c.container())
-	if command := strings.Join(append(slices.Clone(c.spec.Command), c.spec.Args...), " "); command != "" {
-		what = fmt.Sprintf("The command %q of %s cannot be run", shorten(command, 80), c.container())
+	if program := executable(c.spec); program != "" {
+		what = fmt.Sprintf("The command %q of %s cannot be run", program, c.container())
 	}
 	switch {
 	case strings.Contains(message, "exec format error"):

@@ -92,7 +92,7 @@ func (s *Snapshot) claimWords(claim *corev1.PersistentVolumeClaim) string {
 		}
 	}
 	if told {
-		return fmt.Sprintf("%s is not bound to a volume: %s", ref.words(), shorten(strings.TrimSuffix(why.message, "."), 160))
+		return fmt.Sprintf("%s is not bound to a volume: %s", ref.words(), s.brief(strings.TrimSuffix(why.message, "."), 160))
 	}
 	return ref.words() + " is not bound to a volume"
 }

@@ -61,12 +61,6 @@ func shorten(text string, limit int) string {
 	return text[:head] + " … " + text[tail:]
 }
 
-// firstSentence is the text up to its first full stop.
-func firstSentence(text string) string {
-	first, _, _ := strings.Cut(text, ". ")
-	return shorten(strings.TrimSuffix(first, "."), 160)
-}
-
 func upperFirst(s string) string {
 	if s == "" {
 		return s

@@ -330,7 +330,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a command that is not in the image": {
 			rule: "command-not-found", made: made(app("nocommand", "12346-nocommand", container(func(c *corev1.Container) { c.Command = []string{"/app/server", "--port=3000"} }))),
-			says:    `The command "/app/server --port=3000" of container app cannot be run: the image has no such file, so no pod of nocommand can start.`,
+			says:    `The command "/app/server" of container app cannot be run: the image has no such file, so no pod of nocommand can start.`,
 			command: "kubectl describe pod nocommand-",
 		},
 		"an abort": {
