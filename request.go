@@ -143,4 +143,6 @@ const (
 	ExpireJob  JobKind = "expire"  // pending too long
 	ExecuteJob JobKind = "execute" // approved: do it
 	FollowJob  JobKind = "follow"  // applied: look again
+	// DiagnoseJob adds what is wrong to the thread of a change that did not come up.
+	DiagnoseJob JobKind = "diagnose"
 )

@@ -146,8 +146,13 @@ func voteButtons(r algesta.Request) []algesta.Button {
 		},
 		// Where the policy wants reasons, whoever asked is told why it was denied, too.
 		{Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger", AskReason: reasonAsked(r)},
-		{Label: "Cancel", Action: algesta.Cancel, ID: r.ID},
+		cancelButton(r),
 	}
+}
+
+// cancelButton takes a request back that was not sent yet.
+func cancelButton(r algesta.Request) algesta.Button {
+	return algesta.Button{Label: "Cancel", Action: algesta.Cancel, ID: r.ID}
 }
 
 func reasonAsked(r algesta.Request) bool {

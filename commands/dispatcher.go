@@ -197,7 +197,7 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 	if decision.Effect == algesta.Refuse {
 		return refused(decision)
 	}
-	place, err := d.Directory.Place(ctx, c.Channel)
+	place, err := d.Directory.Place(ctx, c.Channel, factsAge)
 	if err != nil {
 		return fmt.Errorf("asking about the channel: %w", err)
 	}

@@ -23,25 +23,6 @@ func (d *Dispatcher) Expire(ctx context.Context, id string) (again time.Duration
 	if len(r.DecidedBy) > 0 {
 		note = "expired: not everybody approved within " + span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
 	}
-	return 0, d.end(ctx, id, []algesta.Status{algesta.Pending}, algesta.Expired, note, algesta.Neutral)
-}
-
-// end moves a request to an end and says so everywhere. Where somebody was quicker it does nothing.
-func (d *Dispatcher) end(ctx context.Context, id string, from []algesta.Status, to algesta.Status, note string, tone algesta.Tone) error {
-	defer d.forget(id)
-	return d.Store.Update(ctx, func(tx Tx) error {
-		_, err := d.endIn(tx, id, from, to, note, tone)
-		return err
-	})
-}
-
-func (d *Dispatcher) endIn(tx Tx, id string, from []algesta.Status, to algesta.Status, note string, tone algesta.Tone) (moved bool, err error) {
-	r, moved, err := tx.Move(algesta.Move{ID: id, From: from, To: to, Note: note})
-	if err != nil || !moved {
-		return false, err
-	}
-	if err := tx.Append(algesta.Entry{Request: id, Kind: string(to), At: time.Now(), Data: algesta.Args{"note": note}}); err != nil {
-		return false, err
-	}
-	return true, d.close(tx, r, tone)
+	_, err = d.step(ctx, step{id: id, from: []algesta.Status{algesta.Pending}, to: algesta.Expired, note: note})
+	return 0, err
 }

@@ -44,6 +44,9 @@ func (d *Dispatcher) forget(id string) {
 func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, id)
 	if err != nil || r.Status != algesta.Applied {
+		if r.Status.Ended() {
+			d.forget(id)
+		}
 		return 0, err
 	}
 	e, ok, err := d.Store.Execution(ctx, id)
@@ -78,11 +81,19 @@ func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f runbooks.Fo
 		return d.tell(ctx, r, p, f, now)
 	}
 	d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
-	if _, told := d.looks.LoadOrStore(r.ID+aboutBlind, look{}); told {
+	key := r.ID + aboutBlind
+	if _, told := d.looks.Load(key); told {
 		return soakAgain, nil
 	}
 	report := algesta.Report{Tone: algesta.Warning, Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up."))}
-	return soakAgain, d.Store.Update(ctx, func(tx Tx) error { return tx.Post(post(r.Command, algesta.ProgressPost, report)) })
+	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
+		d.looks.Store(key, look{}) // here, so that whoever ends the request afterwards forgets it
+		return tx.Post(post(r.Command, algesta.ProgressPost, report))
+	})
+	if err != nil {
+		d.looks.Delete(key) // it was not said
+	}
+	return soakAgain, err
 }
 
 // tell says what is new and decides how to go on.
@@ -93,10 +104,7 @@ func (d *Dispatcher) tell(ctx context.Context, r algesta.Request, p runbooks.Pro
 	case runbooks.Settled:
 		return 0, d.finish(ctx, r, algesta.Succeeded, algesta.Good, p, d.good(r, p))
 	case runbooks.Broken:
-		if err := d.finish(ctx, r, algesta.Failed, algesta.Bad, p, d.bad(r, p)); err != nil {
-			return 0, err
-		}
-		return 0, d.diagnose(ctx, r)
+		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, d.bad(r, p)) // its diagnosis is a job of its own
 	case runbooks.Overtaken:
 		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, d.note("was overtaken: "+p.Why.String(), p))
 	case runbooks.Gone:
@@ -123,7 +131,8 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 			return again, nil
 		}
 	}
-	err := d.Store.Update(ctx, func(tx Tx) error {
+	going, err := d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
+		d.looks.Store(r.ID, look{mark: mark, at: now}) // here, so that whoever ends the request afterwards forgets it
 		if err := tx.Remember(r.ID, encode(f)); err != nil {
 			return err
 		}
@@ -140,9 +149,12 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 		return tx.Post(c)
 	})
 	if err != nil {
+		d.looks.Delete(r.ID) // it was not said
 		return 0, err
 	}
-	d.looks.Store(r.ID, look{mark: mark, at: now})
+	if !going { // it ended, or was replaced, while the cluster was read
+		return 0, nil
+	}
 	return again, nil
 }
 
@@ -199,67 +211,25 @@ func (d *Dispatcher) note(note string, p runbooks.Progress) outcome {
 
 // finish ends a followed request: the card, the progress, the reply that mentions whoever it concerns.
 func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p runbooks.Progress, o outcome) error {
-	err := d.Store.Update(ctx, func(tx Tx) error {
-		moved, ok, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Applied}, To: to, Note: o.note})
-		if err != nil || !ok {
-			return err
-		}
-		if err := tx.Append(algesta.Entry{Request: r.ID, Kind: string(to), At: time.Now(), Data: algesta.Args{"note": o.note}}); err != nil {
-			return err
-		}
-		if err := d.show(tx, moved, cardOf(moved, nil, nil), planOf(moved, nil, nil, nil)); err != nil {
-			return err
-		}
-		if len(p.Line) > 0 {
+	said := o.said
+	if to != algesta.Succeeded && to != algesta.Failed {
+		said = algesta.Say("{} {}", r.Plan.Title, said)
+	}
+	_, err := d.step(ctx, step{
+		id: r.ID, from: []algesta.Status{algesta.Applied}, to: to, note: o.note, said: said, tone: tone, buttons: o.next,
+		also: func(tx Tx, r algesta.Request) error {
+			if to == algesta.Failed && p.Phase == runbooks.Broken {
+				if err := tx.Schedule(algesta.DiagnoseJob, r.ID, time.Now()); err != nil {
+					return err
+				}
+			}
+			if len(p.Line) == 0 {
+				return nil
+			}
 			last := progressOf(p)
 			last.Tone = tone
-			if err := tx.Post(post(r.Command, algesta.ProgressPost, last)); err != nil {
-				return err
-			}
-		}
-		said := o.said
-		if to != algesta.Succeeded && to != algesta.Failed {
-			said = algesta.Say("{} {}", r.Plan.Title, said)
-		}
-		report := ended(moved, tone, said)
-		report.Buttons = o.next
-		if err := storeOffers(tx, withIDs(&report)); err != nil {
-			return err
-		}
-		end := post(r.Command, algesta.EndPost, report)
-		end.Final = true
-		return tx.Post(end)
+			return tx.Post(post(r.Command, algesta.ProgressPost, last))
+		},
 	})
-	d.forget(r.ID)
 	return err
-}
-
-// diagnose adds what is wrong to the thread of a change that did not come up. It is a help, not a duty: an error is logged.
-func (d *Dispatcher) diagnose(ctx context.Context, r algesta.Request) error {
-	book, ok := runbooks.Find("diagnose")
-	if !ok {
-		return nil
-	}
-	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
-	if err != nil {
-		return fmt.Errorf("opening the cluster: %w", err)
-	}
-	c := r.Command
-	c.Runbook, c.Args, c.At = book.Name, nil, time.Now()
-	if c.Actor, err = d.Directory.Actor(ctx, c.Actor.ID, factsAge); err != nil || !d.allows(c, book.Verb) {
-		d.Log.Warn("no diagnosis of the failed change: its requester is not known to have the right", zap.String("command", r.ID), zap.Error(err))
-		return nil
-	}
-	report, err := book.Answer(ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload(), Allowed: d.mayRead(ctx, c, book.Verb)})
-	if err != nil {
-		d.Log.Warn("no diagnosis of the failed change", zap.String("command", r.ID), zap.Error(err))
-		return nil
-	}
-	offers := withIDs(&report)
-	return d.Store.Update(ctx, func(tx Tx) error {
-		if err := storeOffers(tx, offers); err != nil {
-			return err
-		}
-		return tx.Post(post(r.Command, algesta.DiagnosePost, report))
-	})
 }

@@ -42,7 +42,7 @@ func TestVotes(t *testing.T) {
 		"whoever asked may not approve":            {luis, algesta.Approve, "You asked for this", algesta.Pending},
 		"a stranger to the rule may not approve":   {nico, algesta.Approve, "You may not approve this", algesta.Pending},
 		"a stranger to the rule may not deny":      {nico, algesta.Deny, "You may not deny this.", algesta.Pending},
-		"only whoever asked cancels":               {carla, algesta.Cancel, "Only Luis may cancel this, because Luis asked for it.", algesta.Pending},
+		"only whoever asked cancels":               {carla, algesta.Cancel, "Only Luis, who asked for this, may cancel it.", algesta.Pending},
 		"an approver denies":                       {pablo, algesta.Deny, "", algesta.Rejected},
 		"whoever asked cancels":                    {luis, algesta.Cancel, "", algesta.Cancelled},
 		"whoever asked denies, which is to cancel": {luis, algesta.Deny, "", algesta.Cancelled},

@@ -24,8 +24,8 @@ type Directory interface {
 	// Actor is the person with facts no older than maxAge. When Slack cannot be asked and what is
 	// known is older, it is an error and the answer is no.
 	Actor(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (algesta.Actor, error)
-	// Place is a channel as the bot sees it.
-	Place(ctx context.Context, channel string) (Place, error)
+	// Place is a channel as the bot sees it, with facts no older than maxAge, or than those that Place keeps at most.
+	Place(ctx context.Context, channel string, maxAge time.Duration) (Place, error)
 	// Subject is a subject of a policy as people call it: "@platform", "Carla". It never fails: an ID is a name too.
 	Subject(ctx context.Context, s algesta.Subject) string
 }

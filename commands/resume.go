@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
 )
 
 // resume goes on after a crash, a timeout or an unclear answer: it looks whether the write happened before anything else.
@@ -36,57 +35,26 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	case v.Yes:
 		return 0, d.applied(ctx, r, v.Written)
 	}
-	return d.again(ctx, r)
-}
-
-// again sends a write that certainly has not happened, if the plan is still what was approved.
-func (d *Dispatcher) again(ctx context.Context, r algesta.Request) (time.Duration, error) {
-	book, ok := runbooks.Find(r.Command.Runbook)
-	if !ok {
-		return 0, d.fail(ctx, r, algesta.Say("I do not know this command any more."))
+	if moved, err := d.unsent(ctx, r); err != nil || !moved {
+		return afterDoubt, err
 	}
-	p, err := d.plan(ctx, book, r.Command)
-	if is(err, algesta.ErrUnreachable) {
-		return whileUnreachable, nil
-	}
-	if err != nil {
-		return 0, d.notDone(ctx, r, func(tx Tx) error {
-			_, e := d.endIn(tx, r.ID, []algesta.Status{algesta.Executing}, algesta.Failed, stopped(sentence(err)), algesta.Bad)
-			return e
-		})
-	}
-	fingerprint, err := p.Fingerprint(r.Command)
-	if err != nil {
+	if r, err = d.Store.Request(ctx, r.ID); err != nil || r.Status != algesta.Approved {
 		return 0, err
 	}
-	if fingerprint != r.Fingerprint {
-		return 0, d.supersede(ctx, r, book)
-	}
-	return d.write(ctx, r, p)
+	return d.attempt(ctx, r)
 }
 
 // unknown ends the automatic part: nobody can tell whether the write happened, so a person has to.
 func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution) error {
 	e.State = algesta.Doubtful
-	return d.Store.Update(ctx, func(tx Tx) error {
-		if settled, err := tx.Settle(e, algesta.Intended); err != nil || !settled {
-			return err
-		}
-		moved, ok, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Executing}, To: algesta.Unknown, Note: "may or may not have happened"})
-		if err != nil || !ok {
-			return err
-		}
-		if err := tx.Append(algesta.Entry{Request: r.ID, Kind: "unknown", At: time.Now()}); err != nil {
-			return err
-		}
-		if err := tx.Post(post(r.Command, algesta.CardPost, cardOf(moved, nil, nil))); err != nil {
-			return err
-		}
-		end := ended(moved, algesta.Warning, algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since. I will not send it twice, and nothing else is written to it until one of you answers.", algesta.Name(r.Command.Target.Name)))
-		end.Buttons = []algesta.Button{
+	_, err := d.step(ctx, step{
+		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",
+		record: &e, was: algesta.Intended, data: algesta.Args{},
+		said: algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since. I will not send it twice, and nothing else is written to it until one of you answers.", algesta.Name(r.Command.Target.Name)),
+		buttons: []algesta.Button{
 			{Label: "It happened", Action: algesta.Done, ID: r.ID},
 			{Label: "It did not happen", Action: algesta.NotDone, ID: r.ID},
-		}
-		return tx.Post(post(r.Command, algesta.EndPost, end))
+		},
 	})
+	return err
 }

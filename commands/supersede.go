@@ -28,28 +28,22 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 	if err != nil && !errors.As(err, &known) {
 		return err
 	}
-	from := []algesta.Status{algesta.Approved, algesta.Executing}
-	if err != nil { // it cannot even be asked for again
-		return d.notDone(ctx, r, func(tx Tx) error {
-			_, e := d.endIn(tx, r.ID, from, algesta.Superseded, changedNote(c)+" A new plan cannot be made: "+sentence(err).String(), algesta.Neutral)
-			return e
-		})
-	}
-	note := changedNote(c)
-	if len(next.nothing) > 0 {
-		note += " " + next.nothing.String()
-	} else {
-		note += " The new plan is " + next.request.ID + "."
+	s := step{id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Superseded, note: changedNote(c)}
+	switch {
+	case err != nil: // it cannot even be asked for again
+		s.note += " A new plan cannot be made: " + sentence(err).String()
+	case len(next.nothing) > 0:
+		s.note += " " + next.nothing.String()
+	default:
+		s.note += " The new plan is " + next.request.ID + "."
 		next.request.Previous = r.ID
-	}
-	return d.notDone(ctx, r, func(tx Tx) error {
-		moved, err := d.endIn(tx, r.ID, from, algesta.Superseded, note, algesta.Neutral)
-		if err != nil || !moved || len(next.nothing) > 0 {
-			return err
+		s.also = func(tx Tx, _ algesta.Request) error {
+			why := algesta.Say("{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(c.Target.Name), algesta.Name(r.ID), difference(r.Plan, next.request.Plan))
+			return d.open(tx, next, why)
 		}
-		why := algesta.Say("{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(c.Target.Name), algesta.Name(r.ID), difference(r.Plan, next.request.Plan))
-		return d.open(tx, next, why)
-	})
+	}
+	_, err = d.step(ctx, s)
+	return err
 }
 
 func changedNote(c algesta.Command) string {

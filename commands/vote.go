@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,14 +46,14 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 		return refused(may)
 	}
 	n := d.names(ctx, r.Needs)
-	return d.Store.Update(ctx, func(tx Tx) error {
+	err := d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()
 		r, err := tx.Locked(r.ID)
 		if err != nil {
 			return err
 		}
 		if r.Status != algesta.Pending || !now.Before(r.ExpiresAt) {
-			return alreadyClosed(r, now)
+			return errNotMoved{r}
 		}
 		fresh, err := tx.Approve(algesta.Approval{Request: r.ID, Approver: actor, Fingerprint: r.Fingerprint, Reason: d.Redact(in.Vote.Reason), At: now})
 		if err != nil {
@@ -70,6 +71,10 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 		}
 		return d.count(tx, in, r, approvals, n, now)
 	})
+	if _, closed := errors.AsType[errNotMoved](err); closed {
+		return d.alreadyClosed(ctx, r.ID, actor)
+	}
+	return err
 }
 
 // count moves the request on when nobody is missing any more, and shows who still is when somebody is.
@@ -88,7 +93,7 @@ func (d *Dispatcher) count(tx Tx, in algesta.Invocation, r algesta.Request, appr
 		return err
 	}
 	if !moved {
-		return alreadyClosed(r, now)
+		return errNotMoved{r}
 	}
 	if err := d.show(tx, r, cardOf(r, missing, n), planOf(r, missing, n, nil)); err != nil {
 		return err
@@ -101,18 +106,6 @@ func (d *Dispatcher) count(tx Tx, in algesta.Invocation, r algesta.Request, appr
 	return tx.Answered(in.Key)
 }
 
-// show brings the card and the plan up to date.
-func (d *Dispatcher) show(tx Tx, r algesta.Request, card, plan algesta.Report) error {
-	c := post(r.Command, algesta.CardPost, card)
-	c.Final = r.Status.Ended()
-	if err := tx.Post(c); err != nil {
-		return err
-	}
-	p := post(r.Command, algesta.PlanPost, plan)
-	p.Final = len(plan.Buttons) == 0
-	return tx.Post(p)
-}
-
 // decline ends a pending request: any approver denies, the requester cancels.
 func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
 	own := actor.ID == r.Command.Actor.ID
@@ -120,7 +113,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 	switch {
 	case in.Vote.Action == algesta.Cancel && !own:
 		return &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("Only {} may cancel this, because {} asked for it.", r.Command.Actor.Name, r.Command.Actor.Name),
+			Kind: algesta.ErrRefused, Message: algesta.Say("Only {}, who asked for this, may cancel it.", r.Command.Actor.Name),
 			Hint: algesta.Say("Approvers can deny it."),
 		}
 	case own: // denying one's own request is cancelling it
@@ -133,37 +126,63 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 			note = fmt.Sprintf("was denied by %s (“%s”). Nothing was changed.", actor.Name, strings.TrimRight(why, ".!"))
 		}
 	}
-	return d.Store.Update(ctx, func(tx Tx) error {
-		r, moved, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Pending}, To: to, By: []algesta.Actor{actor}, Note: note})
-		if err != nil {
+	s := step{
+		id: r.ID, to: to, note: note, by: []algesta.Actor{actor}, kind: verb, actor: actor, data: algesta.Args{"reason": d.Redact(in.Vote.Reason)},
+		from: []algesta.Status{algesta.Pending, algesta.Approved}, // nothing was sent
+		also: func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) },
+	}
+	switch moved, err := d.step(ctx, s); {
+	case err != nil:
+		return err
+	case moved:
+		return nil
+	}
+	if taken, err := d.takeBack(ctx, in, r.ID, actor); err != nil || taken {
+		return err
+	}
+	return d.alreadyClosed(ctx, r.ID, actor)
+}
+
+// takeBack makes sure that a write about which nobody knows yet whether it was sent is not sent again. taken is false where there is
+// no such write.
+func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id string, actor algesta.Actor) (taken bool, err error) {
+	return d.during(ctx, id, []algesta.Status{algesta.Executing}, func(tx Tx, r algesta.Request) error {
+		move := algesta.Move{
+			ID: id, From: []algesta.Status{algesta.Executing}, To: algesta.Executing, StartBy: time.Now(),
+			Note: "was cancelled by " + actor.Name + ".",
+		}
+		if _, _, err := tx.Move(move); err != nil {
 			return err
 		}
-		if !moved {
-			return alreadyClosed(r, time.Now())
-		}
-		if err := tx.Append(entry(r.ID, verb, actor, algesta.Args{"reason": d.Redact(in.Vote.Reason)})); err != nil {
+		if err := tx.Append(entry(id, "taken back", actor, nil)); err != nil {
 			return err
 		}
-		if err := d.close(tx, r, algesta.Neutral); err != nil {
+		told := algesta.Say("I can't tell yet whether this was sent before you clicked. If it was not, it ends as cancelled; if it was, its thread says how it goes on.")
+		if err := tx.Post(d.answer(in, algesta.NewCommandID(), algesta.Report{Tone: algesta.Waiting, Title: told})); err != nil {
 			return err
 		}
 		return tx.Answered(in.Key)
 	})
 }
 
-// close says the end of a request everywhere: the card, the plan without its buttons, and a new reply that
-// mentions whoever it concerns.
-func (d *Dispatcher) close(tx Tx, r algesta.Request, tone algesta.Tone) error {
-	if err := d.show(tx, r, cardOf(r, nil, nil), planOf(r, nil, nil, nil)); err != nil {
+// alreadyClosed is what whoever clicked too late is told. The buttons that should not be there any more are taken away once more: the
+// edit that did so may have been lost.
+func (d *Dispatcher) alreadyClosed(ctx context.Context, id string, by algesta.Actor) error {
+	var r algesta.Request
+	err := d.Store.Update(ctx, func(tx Tx) (err error) {
+		if r, err = tx.Locked(id); err != nil || !mannerOf(r.Status).plan {
+			return err
+		}
+		return tx.Post(planPost(r, planOf(r, nil, nil, nil)))
+	})
+	if err != nil {
 		return err
 	}
-	end := post(r.Command, algesta.EndPost, ended(r, tone, algesta.Say("{} {}", r.Plan.Title, r.Note)))
-	end.Final = true
-	return tx.Post(end)
+	return closedError(r, time.Now(), by)
 }
 
-// alreadyClosed tells whoever clicked too late what happened instead.
-func alreadyClosed(r algesta.Request, now time.Time) *algesta.Error {
+// closedError is what somebody is told who clicked too late.
+func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Error {
 	ago := span(now.Sub(r.UpdatedAt))
 	say := func(format string, args ...any) *algesta.Error {
 		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say(format, args...)}
@@ -173,13 +192,16 @@ func alreadyClosed(r algesta.Request, now time.Time) *algesta.Error {
 		if len(r.DecidedBy) == 0 {
 			return say("This is running already.")
 		}
-		return say("{} approved this {} ago; it is running.", who(r.DecidedBy), ago)
+		return say("{} approved this {} ago; it is running.", you(r.DecidedBy, by), ago)
 	case algesta.Succeeded, algesta.Failed, algesta.TimedOut:
 		return say("This was carried out {} ago. Its thread says how it ended.", ago)
 	case algesta.Rejected:
-		return say("{} denied this {} ago. Nothing was changed.", who(r.DecidedBy), ago)
+		if len(r.DecidedBy) == 0 {
+			return say("This was refused {} ago, just before it ran. Nothing was changed; its thread says why.", ago)
+		}
+		return say("{} denied this {} ago. Nothing was changed.", you(r.DecidedBy, by), ago)
 	case algesta.Cancelled:
-		return say("{} cancelled this {} ago. Nothing was changed.", who(r.DecidedBy), ago)
+		return say("{} cancelled this {} ago. Nothing was changed.", you(r.DecidedBy, by), ago)
 	case algesta.Superseded:
 		return say("This was replaced {} ago. Nothing of it will run.", ago)
 	case algesta.Stale:
@@ -189,6 +211,19 @@ func alreadyClosed(r algesta.Request, now time.Time) *algesta.Error {
 	case algesta.Pending, algesta.Expired:
 	}
 	return say("This expired before you clicked. Nothing was changed; ask for it again to get a fresh plan.")
+}
+
+// you are the people's names, but whoever reads it is "You".
+func you(people []algesta.Actor, reader algesta.Actor) string {
+	words := make([]string, 0, len(people))
+	for _, p := range people {
+		if p.ID == reader.ID {
+			words = slices.Insert(words, 0, "You")
+		} else {
+			words = append(words, p.Name)
+		}
+	}
+	return both(words)
 }
 
 // resolveUnknown takes a person's word for an execution whose outcome could not be told.
@@ -208,24 +243,14 @@ func (d *Dispatcher) resolveUnknown(ctx context.Context, in algesta.Invocation, 
 	if in.Vote.Action == algesta.Done {
 		to, state, note = algesta.Succeeded, algesta.Confirmed, "happened, says "+actor.Name
 	}
-	return d.Store.Update(ctx, func(tx Tx) error {
-		r, moved, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Unknown}, To: to, Note: note})
-		if err != nil {
-			return err
-		}
-		if !moved {
-			return alreadyClosed(r, time.Now())
-		}
-		e.State = state
-		if _, err := tx.Settle(e, algesta.Doubtful); err != nil {
-			return err
-		}
-		if err := tx.Append(entry(r.ID, "answered "+string(in.Vote.Action), actor, nil)); err != nil {
-			return err
-		}
-		if err := d.close(tx, r, algesta.Neutral); err != nil {
-			return err
-		}
-		return tx.Answered(in.Key)
-	})
+	e.State = state
+	s := step{
+		id: r.ID, from: []algesta.Status{algesta.Unknown}, to: to, note: note, tone: algesta.Neutral, record: &e, was: algesta.Doubtful,
+		kind: "answered " + string(in.Vote.Action), actor: actor, data: algesta.Args{},
+		also: func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) },
+	}
+	if moved, err := d.step(ctx, s); err != nil || moved {
+		return err
+	}
+	return d.alreadyClosed(ctx, r.ID, actor)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ type world struct {
 	dispatcher *commands.Dispatcher
 	cluster    *fakeCluster
 	people     *fakeDirectory
-	rules      *policy.Policy
+	rules      atomic.Pointer[policy.Policy]
 	seq        int
 }
 
@@ -80,13 +81,14 @@ func newWorld(t *testing.T) *world {
 	}
 	w.setRules(rules)
 	w.dispatcher, err = commands.New(commands.Config{
-		Command: "/algesta", Parser: grammar.NewParser(runbooks.All()), Policy: func() *policy.Policy { return w.rules },
+		Command: "/algesta", Parser: grammar.NewParser(runbooks.All()), Policy: w.rules.Load,
 		Catalog: fakeCatalog{}, Directory: w.people, Clusters: w.cluster, Store: lent{s},
 		Redact: func(s string) string { return s }, Soak: time.Second, Log: log,
 	})
 	require.NoError(t, err)
 	s.Work(map[algesta.JobKind]store.Handler{
 		algesta.ExpireJob: w.dispatcher.Expire, algesta.ExecuteJob: w.dispatcher.Execute, algesta.FollowJob: w.dispatcher.Follow,
+		algesta.DiagnoseJob: w.dispatcher.Diagnose,
 	})
 	require.NoError(t, s.Start(t.Context()))
 	t.Cleanup(func() {
@@ -102,7 +104,7 @@ func (w *world) setRules(text string) {
 	w.t.Helper()
 	p, err := policy.Load([]byte(text))
 	require.NoError(w.t, err)
-	w.rules = p
+	w.rules.Store(p)
 }
 
 // invocation is something that a person does, as the inbox would keep it.
@@ -230,7 +232,7 @@ func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Dur
 	return d.people[id.User], nil
 }
 
-func (d *fakeDirectory) Place(context.Context, string) (commands.Place, error) {
+func (d *fakeDirectory) Place(context.Context, string, time.Duration) (commands.Place, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return commands.Place{Name: "ops", Member: !d.away}, nil
@@ -267,7 +269,10 @@ type fakeCluster struct {
 	mu         sync.Mutex
 	replicas   int64
 	generation int64
-	applied    int // patches that reached the cluster
+	applied    int          // patches that reached the cluster
+	send       func() error // what happens to a patch between its intent and the cluster
+	blind      error        // the cluster cannot be read
+	look       func() error // what happens while the rollout is read
 	apply      func(n int) error
 	verify     func(*fakeCluster) (algesta.Verified, error)
 	intended   chan struct{} // when set, Apply waits for it after the intent
@@ -300,12 +305,26 @@ func (c *fakeCluster) object() map[string]any {
 }
 
 func (c *fakeCluster) Deployment(context.Context, algesta.Workload) (*unstructured.Unstructured, error) {
+	c.mu.Lock()
+	err := c.blind
+	c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	return &unstructured.Unstructured{Object: c.object()}, nil
 }
 
 func (c *fakeCluster) List(context.Context, string, string, runtime.Object) error { return nil }
 
 func (c *fakeCluster) Workload(context.Context, algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+	c.mu.Lock()
+	look := c.look
+	c.mu.Unlock()
+	if look != nil {
+		if err := look(); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	b, err := json.Marshal(c.object())
 	if err != nil {
 		return nil, nil, nil, err
@@ -349,10 +368,15 @@ func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string
 		return algesta.Written{}, err
 	}
 	c.mu.Lock()
-	hold := c.intended
+	hold, send := c.intended, c.send
 	c.mu.Unlock()
 	if hold != nil {
 		<-hold
+	}
+	if send != nil {
+		if err := send(); err != nil {
+			return algesta.Written{}, err
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -388,4 +412,27 @@ func (l lastSaid) String() string {
 		out = append(out, string(p.Kind)+": "+p.Report.Title.String())
 	}
 	return strings.Join(out, "\n")
+}
+
+// plan are the buttons of the newest plan.
+func (l lastSaid) plan() string {
+	var labels []string
+	for _, p := range l.w.posts() {
+		if p.Kind == algesta.PlanPost {
+			labels = nil
+			for _, b := range p.Report.Buttons {
+				labels = append(labels, b.Label)
+			}
+		}
+	}
+	return strings.Join(labels, " ")
+}
+
+// startBy moves the time by which the only request has to start, as the clock would.
+func (w *world) startBy(at time.Time) {
+	id := w.request(algesta.Executing).ID
+	require.NoError(w.t, w.store.Update(w.t.Context(), func(tx *store.Tx) error {
+		_, _, err := tx.Move(algesta.Move{ID: id, From: []algesta.Status{algesta.Executing}, To: algesta.Executing, StartBy: at})
+		return err
+	}))
 }

@@ -118,7 +118,7 @@ func TestThePeopleAreADirectory(t *testing.T) {
 	require.Equal(t, algesta.Deactivated, actor("T0ALGESTA", "U0OMAR").Standing)
 	require.Equal(t, algesta.Stranger, actor("T0ALGESTA", "U0NOBODY").Standing)
 	require.Equal(t, algesta.Stranger, actor("T0OTHER", "U0DANA").Standing)
-	place, err := who.Place(t.Context(), "C0RANDOM")
+	place, err := who.Place(t.Context(), "C0RANDOM", 0)
 	require.NoError(t, err)
 	require.Equal(t, commands.Place{Name: "random"}, place)
 	require.Equal(t, "@platform", who.Subject(t.Context(), "group:S0PLATFORM"))

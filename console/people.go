@@ -119,7 +119,7 @@ func (p *People) Actor(_ context.Context, id algesta.PersonID, _ time.Duration) 
 }
 
 // Place is the place with this ID; an unknown one is a place without the bot.
-func (p *People) Place(_ context.Context, channel string) (commands.Place, error) {
+func (p *People) Place(_ context.Context, channel string, _ time.Duration) (commands.Place, error) {
 	for _, c := range p.Places {
 		if c.ID == channel {
 			return commands.Place{Name: c.Name, Member: !c.Without, Direct: c.Direct}, nil

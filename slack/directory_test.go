@@ -216,19 +216,19 @@ func TestPlaces(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p, err := s.Place(t.Context(), test.channel)
+			p, err := s.Place(t.Context(), test.channel, time.Hour)
 			require.NoError(t, err)
 			require.Equal(t, test.want, p)
 		})
 	}
 	require.NoError(t, server.Invite("U0LUIS", "C0RANDOM", "U0ALGESTA"))
 	require.Eventually(t, func() bool {
-		p, err := s.Place(t.Context(), "C0RANDOM")
+		p, err := s.Place(t.Context(), "C0RANDOM", time.Hour)
 		return err == nil && p.Member
 	}, 10*time.Second, 50*time.Millisecond, "whoever has just invited the bot is believed")
 
 	server.FailNext("conversations.info", slackd.Fault{Status: 500}, 1)
-	_, err := s.Place(t.Context(), "C0INCIDENTS")
+	_, err := s.Place(t.Context(), "C0INCIDENTS", time.Hour)
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
 }
 

@@ -14,9 +14,9 @@ import (
 
 var _ commands.Directory = (*Slack)(nil)
 
-// Place is a conversation as the bot sees it, at most a minute old, or absentAge where it is no member. One that it cannot see, or that is archived, is one where
+// Place is a conversation as the bot sees it, no older than maxAge, a minute, or absentAge where it is no member. One that it cannot see, or that is archived, is one where
 // it is no member.
-func (d directory) Place(ctx context.Context, channel string) (commands.Place, error) {
+func (d directory) Place(ctx context.Context, channel string, maxAge time.Duration) (commands.Place, error) {
 	d.facts.mu.Lock()
 	known, ok := d.facts.places[channel]
 	d.facts.mu.Unlock()
@@ -24,7 +24,7 @@ func (d directory) Place(ctx context.Context, channel string) (commands.Place, e
 	if known.Member {
 		age = placeAge
 	}
-	if ok && time.Since(known.at) <= age {
+	if ok && time.Since(known.at) <= min(age, maxAge) {
 		return known.Place, nil
 	}
 	p, err := ask(ctx, d, "place "+channel, d.places, func(ctx context.Context) (place, error) {

@@ -21,6 +21,8 @@ const (
 	// jobTimeout ends a handler; it has to be shorter than rescueAfter, because River rescues by age alone.
 	jobTimeout  = 8 * time.Second
 	rescueAfter = 10 * time.Second
+	// diagnoseTimeout ends a diagnosis of a failed change.
+	diagnoseTimeout = 30 * time.Second
 	// ringAgain is how long River waits before it rings again for work that this process has in hand.
 	ringAgain = 10 * time.Second
 	// pollEvery is how often River looks for work that no process has in hand. What this process committed it knows itself.
@@ -30,7 +32,7 @@ const (
 )
 
 // Handler does the work of one kind for one request. It is called again after again when that is above zero, after 0.2 to 3 s on
-// an error, and otherwise never. Its ctx ends after 8 s. It may be called once too often, also after its
+// an error, and otherwise never. Its ctx ends after 8 s, that of a diagnosis after 30 s. It may be called once too often, also after its
 // work is done: it looks at the request's status first. It is never called twice at once for one request in one process.
 type Handler func(ctx context.Context, request string) (again time.Duration, err error)
 

@@ -170,7 +170,15 @@ func (r *runner) do(k key, t *task, turn int64) {
 	}
 }
 
-// call runs the handler once, for at most jobTimeout. A panic is an error of this job, not the end of the bot.
+// timeoutOf is how long one run of this kind of work may take. River's own limit does not matter here: its workers only ring.
+func timeoutOf(kind algesta.JobKind) time.Duration {
+	if kind == algesta.DiagnoseJob { // it reads logs, and nothing else waits for it
+		return diagnoseTimeout
+	}
+	return jobTimeout
+}
+
+// call runs the handler once, for at most the time of its kind. A panic is an error of this job, not the end of the bot.
 func (r *runner) call(k key) (again time.Duration, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -181,7 +189,7 @@ func (r *runner) call(k key) (again time.Duration, err error) {
 	if handler == nil {
 		return ringAgain, fmt.Errorf("there is no handler for %q", k.kind)
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, jobTimeout)
+	ctx, cancel := context.WithTimeout(r.ctx, timeoutOf(k.kind))
 	defer cancel()
 	return handler(ctx, k.request)
 }

@@ -104,9 +104,10 @@ func (r *rooms) dispatch(d commands.Directory) error {
 		return err
 	}
 	r.store.Work(map[algesta.JobKind]store.Handler{
-		algesta.ExpireJob:  r.dispatcher.Expire,
-		algesta.ExecuteJob: r.dispatcher.Execute,
-		algesta.FollowJob:  r.dispatcher.Follow,
+		algesta.ExpireJob:   r.dispatcher.Expire,
+		algesta.ExecuteJob:  r.dispatcher.Execute,
+		algesta.FollowJob:   r.dispatcher.Follow,
+		algesta.DiagnoseJob: r.dispatcher.Diagnose,
 	})
 	return nil
 }

@@ -72,3 +72,20 @@ func TestAKilledBotFinishesEveryThreadAndRunsNothingTwice(t *testing.T) {
 		})
 	}
 }
+
+// TestAWriteThatWasRecordedAndNotSentIsCheckedAgainAfterAKill has the policy freeze production while the bot is dead.
+func TestAWriteThatWasRecordedAndNotSentIsCheckedAgainAfterAKill(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{gated: true})
+	held := w.api.hold(beforeWork, isPatch)
+	r := w.asks(luis, "rollback api-gateway production")
+	r.approve()
+	held.wait(t)
+	w.bot.Kill()
+	w.config.Policy = policyOf(policyFile+freeze, w.production, w.development)
+	w.start()
+	require.Contains(t, r.end(luis), `freeze "end of year"`)
+	r.becomes("was refused just before it ran. Nothing was changed.")
+	require.Equal(t, 0, w.patches(deployment))
+	r.requireNoDoubles()
+}

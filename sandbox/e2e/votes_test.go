@@ -26,7 +26,7 @@ func TestNobodyApprovesTheirOwnRequest(t *testing.T) {
 	said = w.next(luis, func() { r.click(luis, "approve") })
 	require.Equal(t, "You may not approve this (rule \"production needs a second person\").\nSomeone in <!subteam^S0PLATFORM> or <@U0CARLA> may.", said)
 	said = w.next(luis, func() { r.click(luis, "cancel") })
-	require.Equal(t, "Only Pablo Rincón may cancel this, because Pablo Rincón asked for it.\nApprovers can deny it.", said)
+	require.Equal(t, "Only Pablo Rincón, who asked for this, may cancel it.\nApprovers can deny it.", said)
 	w.requireUntouched()
 	r.click(pablo, "cancel")
 	require.Equal(t, "⚪ <@U0PABLO> Rollback of api-gateway in production was cancelled by Pablo Rincón. Nothing was changed.", r.end(pablo))

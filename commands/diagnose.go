@@ -1,0 +1,83 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// The time of the diagnosis of a rollout that did not come up.
+const (
+	// diagnoseWithin is how long one may take; the job has a little more, to store the answer.
+	diagnoseWithin = 25 * time.Second
+	// diagnoseUntil is how long after the end it is tried again; later nobody waits for it any more.
+	diagnoseUntil = 3 * time.Minute
+	// diagnoseAgain is the pause before another try.
+	diagnoseAgain = 5 * time.Second
+	// storeWithin bounds the storing of an answer whose own time is up.
+	storeWithin = 5 * time.Second
+)
+
+// Diagnose adds what is wrong to the thread of a change that did not come up. It is the diagnose job: a help, not a duty, so it is given
+// up after a few minutes, and where another change has replaced this one: again is when to call it again, 0 when it is done.
+func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Duration, err error) {
+	r, err := d.Store.Request(ctx, id)
+	if err != nil || r.Status != algesta.Failed {
+		return 0, err
+	}
+	report, err := d.diagnosis(ctx, r)
+	if err != nil {
+		d.Log.Warn("no diagnosis of the failed change", zap.String("command", r.ID), zap.Error(err))
+		if time.Since(r.UpdatedAt) > diagnoseUntil {
+			return 0, nil
+		}
+		return diagnoseAgain, nil
+	}
+	offers := withIDs(&report)
+	// What was found is worth more than its time limit.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+	defer cancel()
+	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error {
+		newer, err := tx.Followed(r.Command.Target.Workload(), r.ID)
+		if err != nil || len(newer) > 0 { // what was found is not true any more
+			return err
+		}
+		if err := storeOffers(tx, offers); err != nil {
+			return err
+		}
+		return tx.Post(post(r.Command, algesta.DiagnosePost, report))
+	})
+	return 0, err
+}
+
+// diagnosis looks at the workload of a change.
+func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.Report, error) {
+	book, ok := runbooks.Find("diagnose")
+	if !ok {
+		return algesta.Report{}, fmt.Errorf("there is no runbook %q", "diagnose")
+	}
+	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
+	if err != nil {
+		return algesta.Report{}, fmt.Errorf("opening the cluster: %w", err)
+	}
+	c := r.Command
+	c.Runbook, c.Args, c.At = book.Name, nil, time.Now()
+	ctx, cancel := context.WithTimeout(ctx, diagnoseWithin)
+	defer cancel()
+	if c.Actor, err = d.Directory.Actor(ctx, c.Actor.ID, factsAge); err != nil {
+		return algesta.Report{}, fmt.Errorf("asking about the requester: %w", err)
+	}
+	if !d.allows(c, book.Verb) {
+		return algesta.Report{}, fmt.Errorf("%s may not %s there", c.Actor.ID, book.Verb)
+	}
+	report, err := book.Answer(ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload(), Allowed: d.mayRead(ctx, c, book.Verb)})
+	if err != nil {
+		return algesta.Report{}, fmt.Errorf("diagnosing %s: %w", c.Target.Workload(), err)
+	}
+	return report, nil
+}

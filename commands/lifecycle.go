@@ -1,0 +1,207 @@
+package commands
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// step is one move of a request with everything that belongs to it. It is carried out by Dispatcher.move alone, in one transaction:
+// the compare-and-swap, the record of the write, the audit line, the card, the plan, the reply and whatever comes next.
+type step struct {
+	id   string
+	from []algesta.Status
+	to   algesta.Status
+	note string // how it ended, one sentence, plain; the old one stays where it is empty
+
+	by      []algesta.Actor // replaces those who decided, when not nil
+	startBy time.Time       // replaces StartBy, when not zero
+
+	record *algesta.Execution // the record of the write becomes this, if it is in the state was; a step without that does not happen
+	was    algesta.ExecutionState
+
+	kind  string        // of the audit line; the new status where it is empty
+	actor algesta.Actor // whose doing it is; nobody's where it is empty
+	data  algesta.Args  // of the audit line; the note where it is nil
+
+	said    algesta.Text     // the reply; the title and the note where it is empty
+	tone    algesta.Tone     // of the reply; that of the status where it is empty
+	tell    []algesta.Actor  // who is mentioned besides the requester and those who decided
+	buttons []algesta.Button // of the reply
+
+	// also goes on in the same transaction.
+	also func(tx Tx, r algesta.Request) error
+}
+
+// manner is how a request that came to a status is shown.
+type manner struct {
+	tone  algesta.Tone // of the reply
+	card  bool         // the card is brought up to date
+	plan  bool         // the plan is, and has no buttons any more
+	reply bool         // a new message mentions whoever it concerns
+}
+
+// mannerOf is the table of the life of a request. A status that comes and goes within a moment is not shown.
+func mannerOf(s algesta.Status) manner {
+	switch s {
+	case algesta.Pending, algesta.Approved, algesta.Executing:
+		return manner{}
+	case algesta.Applied:
+		return manner{card: true}
+	case algesta.Succeeded:
+		return manner{tone: algesta.Good, card: true, plan: true, reply: true}
+	case algesta.Failed:
+		return manner{tone: algesta.Bad, card: true, plan: true, reply: true}
+	case algesta.TimedOut:
+		return manner{tone: algesta.Warning, card: true, plan: true, reply: true}
+	case algesta.Unknown:
+		return manner{tone: algesta.Warning, card: true, reply: true}
+	case algesta.Rejected, algesta.Cancelled, algesta.Expired, algesta.Superseded, algesta.Stale:
+	}
+	return manner{tone: algesta.Neutral, card: true, plan: true, reply: true}
+}
+
+// errNotMoved ends the transaction of a step that somebody else was quicker with.
+type errNotMoved struct{ now algesta.Request }
+
+// Error implements error; it never reaches a person.
+func (e errNotMoved) Error() string {
+	return "request " + e.now.ID + " is " + string(e.now.Status) + " already"
+}
+
+// step carries out a step in a transaction of its own. moved is false, and nothing has changed, where the request was no longer in one
+// of the statuses that the step starts from, or its record not in the state that it settles.
+func (d *Dispatcher) step(ctx context.Context, s step) (moved bool, err error) {
+	err = d.Store.Update(ctx, func(tx Tx) error {
+		r, ok, err := d.move(tx, s)
+		if err == nil && !ok {
+			return errNotMoved{r}
+		}
+		return err
+	})
+	if _, stayed := err.(errNotMoved); stayed { //nolint:errorlint // Update returns an error of the function as it is
+		return false, nil
+	}
+	if err == nil && s.to.Ended() {
+		d.forget(s.id)
+	}
+	return err == nil, err
+}
+
+// move carries out a step inside a transaction. Where moved is false the transaction must not be committed if the step has a record.
+func (d *Dispatcher) move(tx Tx, s step) (r algesta.Request, moved bool, err error) {
+	r, moved, err = tx.Move(algesta.Move{ID: s.id, From: s.from, To: s.to, By: s.by, Note: s.note, StartBy: s.startBy})
+	if err != nil || !moved {
+		return r, false, err
+	}
+	if s.record != nil {
+		if settled, err := d.settle(tx, *s.record, s.was); err != nil || !settled {
+			return r, false, err
+		}
+	}
+	if err := tx.Append(s.entry(r)); err != nil {
+		return r, false, err
+	}
+	if err := d.tellMove(tx, r, s); err != nil {
+		return r, false, err
+	}
+	if s.also != nil {
+		err = s.also(tx, r)
+	}
+	return r, err == nil, err
+}
+
+// entry is the audit line of a step.
+func (s step) entry(r algesta.Request) algesta.Entry {
+	e := algesta.Entry{Request: r.ID, Kind: s.kind, At: time.Now(), Data: s.data}
+	if e.Kind == "" {
+		e.Kind = string(s.to)
+	}
+	if s.actor.ID.User != "" {
+		e.Actor = s.actor.ID.String()
+	}
+	if e.Data == nil && r.Note != "" {
+		e.Data = algesta.Args{"note": r.Note}
+	}
+	return e
+}
+
+// tellMove shows where a request stands now: the card, the plan with the buttons that it has there, and a reply to whoever it concerns.
+func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
+	m := mannerOf(s.to)
+	if m.card {
+		if err := tx.Post(cardPost(r, cardOf(r, nil, nil))); err != nil {
+			return err
+		}
+	}
+	if _, waited := d.looks.Load(r.ID + aboutWaiting); m.plan || m.card && waited { // it got a button while it waited
+		if err := tx.Post(planPost(r, planOf(r, nil, nil, nil))); err != nil {
+			return err
+		}
+	}
+	if !m.reply {
+		return nil
+	}
+	said, tone := s.said, s.tone
+	if len(said) == 0 {
+		said = algesta.Say("{} {}", r.Plan.Title, r.Note)
+	}
+	if tone == "" {
+		tone = m.tone
+	}
+	to := r
+	to.DecidedBy = append(slices.Clone(r.DecidedBy), s.tell...)
+	report := ended(to, tone, said)
+	report.Buttons = slices.Clone(s.buttons)
+	if err := storeOffers(tx, withIDs(&report)); err != nil {
+		return err
+	}
+	end := post(r.Command, algesta.EndPost, report)
+	end.Final = true
+	return tx.Post(end)
+}
+
+// show brings the card and the plan up to date.
+func (d *Dispatcher) show(tx Tx, r algesta.Request, card, plan algesta.Report) error {
+	if err := tx.Post(cardPost(r, card)); err != nil {
+		return err
+	}
+	return tx.Post(planPost(r, plan))
+}
+
+// cardPost is the card of a request; the one of an end goes before everything else.
+func cardPost(r algesta.Request, card algesta.Report) algesta.Post {
+	c := post(r.Command, algesta.CardPost, card)
+	c.Final = r.Status.Ended()
+	return c
+}
+
+// planPost is the plan of a request; one that loses its buttons goes before progress.
+func planPost(r algesta.Request, plan algesta.Report) algesta.Post {
+	p := post(r.Command, algesta.PlanPost, plan)
+	p.Final = len(plan.Buttons) == 0
+	return p
+}
+
+// settle replaces the record of a write if it is in the state was.
+func (d *Dispatcher) settle(tx Tx, e algesta.Execution, was algesta.ExecutionState) (settled bool, err error) {
+	return tx.Settle(e, was)
+}
+
+// during runs f in a transaction if the request still has one of these statuses then, with the request as it is then: whatever is
+// posted about a request has to be true of it when it is posted. done is false where it has another status; f did not run.
+func (d *Dispatcher) during(ctx context.Context, id string, statuses []algesta.Status, f func(tx Tx, r algesta.Request) error) (done bool, err error) {
+	err = d.Store.Update(ctx, func(tx Tx) error {
+		r, err := tx.Locked(id)
+		if err != nil {
+			return err
+		}
+		if done = slices.Contains(statuses, r.Status); !done {
+			return nil
+		}
+		return f(tx, r)
+	})
+	return done && err == nil, err
+}
