@@ -15,7 +15,7 @@ func TestAChannelOfTwoCompaniesIsExternal(t *testing.T) {
 			t.Parallel()
 			s, server := asked(t)
 			server.CreateChannel("U0LUIS", slackd.Channel{ID: "C0BRIDGE", Name: "bridge", Shared: state, Members: []string{"U0LUIS", "U0ALGESTA"}})
-			p, err := s.Place(t.Context(), "C0BRIDGE")
+			p, err := s.Place(t.Context(), "C0BRIDGE", 0)
 			require.NoError(t, err)
 			require.True(t, p.Member)
 			require.Equal(t, want, p.External)
