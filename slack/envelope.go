@@ -16,7 +16,8 @@ import (
 // frame is one message of a Socket Mode connection, of whatever type.
 type frame struct {
 	Type       string          `json:"type"`
-	Reason     string          `json:"reason"` // of a disconnect
+	Reason     string          `json:"reason"`          // of a disconnect
+	Sockets    int             `json:"num_connections"` // of a hello: all sockets of the app, this one too
 	EnvelopeID string          `json:"envelope_id"`
 	Payload    json.RawMessage `json:"payload"`
 }
@@ -99,7 +100,10 @@ func (r reader) slash(f frame, now time.Time) (received, error) {
 }
 
 type eventPayload struct {
-	TeamID    string `json:"team_id"`
+	TeamID         string `json:"team_id"`
+	Authorizations []struct {
+		TeamID string `json:"team_id"`
+	} `json:"authorizations"`
 	EventID   string `json:"event_id"`
 	EventTime int64  `json:"event_time"`
 	Event     struct {
@@ -107,15 +111,21 @@ type eventPayload struct {
 		Subtype     string          `json:"subtype"`
 		ChannelType string          `json:"channel_type"`
 		User        string          `json:"user"`
-		UserTeam    string          `json:"user_team"`
-		SourceTeam  string          `json:"source_team"`
-		Team        string          `json:"team"`
 		BotID       string          `json:"bot_id"`
 		Text        string          `json:"text"`
 		ThreadTS    string          `json:"thread_ts"`
 		Channel     string          `json:"channel"`
 		Edited      json.RawMessage `json:"edited"`
 	} `json:"event"`
+}
+
+// team is the workspace that the app was told as. Whether the person is in it is the directory's question: on Enterprise Grid the event
+// names another workspace of the organisation for its members, too.
+func (p eventPayload) team() string {
+	if len(p.Authorizations) > 0 && p.Authorizations[0].TeamID != "" {
+		return p.Authorizations[0].TeamID
+	}
+	return p.TeamID
 }
 
 func (r reader) event(f frame, now time.Time) (received, error) {
@@ -136,9 +146,8 @@ func (r reader) event(f frame, now time.Time) (received, error) {
 	if e.Channel == "" || p.EventID == "" {
 		return received{}, errors.New("reading event: channel or event ID is missing")
 	}
-	team := first(e.UserTeam, e.SourceTeam, e.Team, p.TeamID)
 	return received{Invocation: algesta.Invocation{
-		Key: "evt:" + p.EventID, Kind: algesta.Mentioned, Person: algesta.PersonID{Team: team, User: e.User},
+		Key: "evt:" + p.EventID, Kind: algesta.Mentioned, Person: algesta.PersonID{Team: p.team(), User: e.User},
 		Channel: e.Channel, Direct: direct, Thread: e.ThreadTS,
 		Text: unescape(r.withoutMention(e.Text)), At: earlier(time.Unix(p.EventTime, 0), p.EventTime, now),
 	}}, nil
@@ -191,8 +200,10 @@ type interactionPayload struct {
 	} `json:"view"`
 }
 
+// person is who clicked, in the workspace in which they did: user.team_id may be another one of the organisation (Enterprise Grid,
+// bolt-js#1875). Whether they are a member of it is the directory's question.
 func (p interactionPayload) person() algesta.PersonID {
-	return algesta.PersonID{Team: first(p.User.TeamID, p.Team.ID), User: p.User.ID}
+	return algesta.PersonID{Team: first(p.Team.ID, p.User.TeamID), User: p.User.ID}
 }
 
 func (r reader) interaction(f frame, now time.Time) (received, error) {

@@ -47,9 +47,9 @@ func TestReadingEnvelopes(t *testing.T) {
 			kind: "events_api", payload: event + "{\"type\":\"app_mention\",\"user\":\"U1\",\"text\":\"<@U0BOT>\u00a0help\",\"channel\":\"C1\"}}",
 			want: algesta.Invocation{Key: "evt:Ev1", Kind: algesta.Mentioned, Person: algesta.PersonID{Team: "T0", User: "U1"}, Channel: "C1", Text: "help", At: time.Unix(1795348790, 0)},
 		},
-		"a person of another workspace keeps that workspace": {
+		"a person of another workspace acts in the one the app was told as; the directory decides": {
 			kind: "events_api", payload: event + `{"type":"app_mention","user":"U1","user_team":"T9","team":"T0","text":"help","channel":"C1"}}`,
-			want: algesta.Invocation{Key: "evt:Ev1", Kind: algesta.Mentioned, Person: algesta.PersonID{Team: "T9", User: "U1"}, Channel: "C1", Text: "help", At: time.Unix(1795348790, 0)},
+			want: algesta.Invocation{Key: "evt:Ev1", Kind: algesta.Mentioned, Person: algesta.PersonID{Team: "T0", User: "U1"}, Channel: "C1", Text: "help", At: time.Unix(1795348790, 0)},
 		},
 		"a direct message is direct": {
 			kind: "events_api", payload: event + `{"type":"message","channel_type":"im","user":"U1","text":"help","channel":"D1"}}`,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
@@ -44,6 +45,9 @@ type Stats struct {
 	AckErrors  int64     // acknowledgements that could not be written
 	InFlight   int       // envelopes on their way to the inbox
 	Problem    string    // what went wrong since the last hello, "" for nothing
+	// Others are the app's sockets that this process does not hold, at the last hello. Slack gives every envelope to one socket, so a second
+	// process with the same app token takes a part of the commands.
+	Others int
 }
 
 // listener keeps the sockets and hands what arrives to the inbox.
@@ -58,6 +62,7 @@ type listener struct {
 	fatalWait time.Duration // before a refused token is tried again
 	slots     chan struct{}
 	work      sync.WaitGroup // lines, sockets and envelopes
+	held      atomic.Int64   // sockets that are open here
 
 	mu    sync.Mutex
 	stats Stats
@@ -100,8 +105,8 @@ func (l *listener) keep(ctx context.Context) {
 		select {
 		case <-k.leaving:
 			l.log.Info("socket is being refreshed", zap.String("reason", k.reason))
-			if k.reason == "link_disabled" || k.reason == "too_many_websockets" {
-				l.fail(fmt.Errorf("slack hangs up: %s", k.reason), l.fatalWait)
+			if err := hungUp(k.reason); errors.Is(err, errHungUp) {
+				l.fail(err, l.fatalWait)
 				pause(ctx, l.fatalWait)
 			}
 		case <-k.done:
@@ -132,7 +137,15 @@ func (l *listener) open(ctx context.Context) (*socket, error) {
 	select {
 	case <-k.hello:
 		return k, nil
+	case <-k.leaving:
+		k.stopReading()
+		return nil, hungUp(k.reason)
 	case <-k.done:
+		select {
+		case <-k.leaving: // both at once
+			return nil, hungUp(k.reason)
+		default:
+		}
 		return nil, errors.New("the socket was closed before its hello")
 	case <-hello.C:
 		k.stopReading()
@@ -142,8 +155,21 @@ func (l *listener) open(ctx context.Context) (*socket, error) {
 	}
 }
 
+// errHungUp says that Slack takes no socket of this app for now: Socket Mode was switched off, or other processes hold all ten.
+var errHungUp = errors.New("slack takes no socket")
+
+// hungUp is Slack's reason for a disconnect as an error.
+func hungUp(reason string) error {
+	if reason == "link_disabled" || reason == "too_many_websockets" {
+		return fmt.Errorf("%w: %s", errHungUp, reason)
+	}
+	return fmt.Errorf("slack hangs up: %.100s", reason)
+}
+
 // serve owns one socket from its opening to its end.
 func (l *listener) serve(ctx context.Context, k *socket) {
+	l.held.Add(1)
+	defer l.held.Add(-1)
 	l.work.Go(func() { k.readAll(func(f frame) { l.take(ctx, k, f) }, l.countBad) })
 	greeted := l.watch(ctx, k)
 	k.stopReading()
@@ -165,7 +191,7 @@ func (l *listener) watch(ctx context.Context, k *socket) (greeted bool) {
 		select {
 		case <-hello:
 			hello, greeted = nil, true
-			l.connected()
+			l.connected(k)
 		case <-retired:
 			retired = nil
 			timer := time.NewTimer(retireAfter)
@@ -263,12 +289,17 @@ func (l *listener) dialog(ctx context.Context, in received) {
 	})
 }
 
-func (l *listener) connected() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stats.Connected++
-	l.stats.Hello = time.Now()
-	l.stats.Problem = ""
+func (l *listener) connected(k *socket) {
+	others := max(0, k.sockets-int(l.held.Load()))
+	l.count(func(s *Stats) {
+		s.Connected++
+		s.Hello = time.Now()
+		s.Problem = ""
+		s.Others = others
+	})
+	if others > 0 {
+		l.log.Warn("another process uses this app token: Slack gives it a part of the commands and clicks", zap.Int("sockets", others))
+	}
 }
 
 func (l *listener) fail(err error, wait time.Duration) {
@@ -295,7 +326,7 @@ func (l *listener) waitAfter(err error, failures int) time.Duration {
 	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
 		return limited.RetryAfter
 	}
-	if credentials(code(err)) || errors.Is(err, errOtherTeam) || errors.Is(err, errOrgInstall) {
+	if credentials(code(err)) || errors.Is(err, errOtherTeam) || errors.Is(err, errOrgInstall) || errors.Is(err, errHungUp) {
 		return l.fatalWait
 	}
 	return backoff(failures)

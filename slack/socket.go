@@ -38,6 +38,7 @@ type socket struct {
 	retired  chan struct{} // closed by the owner when another socket has taken over
 	done     chan struct{} // closed when nothing is read any more
 	reason   string        // why Slack leaves; valid after leaving
+	sockets  int           // of the app, whoever holds them; valid after hello
 	stopping atomic.Bool
 	inFlight sync.WaitGroup // envelopes that are not acknowledged yet
 }
@@ -100,6 +101,7 @@ func (k *socket) readAll(take func(frame), bad func()) {
 		switch {
 		case f.Type == "hello" && !greeted:
 			greeted = true
+			k.sockets = f.Sockets
 			close(k.hello)
 		case f.Type == "disconnect" && !left:
 			left = true

@@ -25,6 +25,7 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 	}
 	return newRegistry(map[string]func() float64{
 		"algesta_slack_sockets":          func() float64 { return float64(transport.Stats().Connected) },
+		"algesta_slack_other_sockets":    func() float64 { return float64(transport.Stats().Others) },
 		"algesta_slack_reconnects_total": func() float64 { return float64(transport.Stats().Reconnects) },
 		"algesta_slack_bad_envelopes":    func() float64 { return float64(transport.Stats().Bad) },
 		"algesta_outbox_waiting":         func() float64 { _, n := outbox(); return float64(n) },

@@ -24,7 +24,7 @@ var errNoSocket = errors.New("no connection to Slack")
 // the store can write; /readyz wants a socket as well (design.md, decision 20).
 type health struct {
 	writable func(context.Context) error
-	sockets  func() int // that have said hello
+	sockets  func() (here, elsewhere int) // that have said hello, and those of other processes with the same app token
 	clusters func() map[string]bool
 	registry *prometheus.Registry
 	log      *zap.Logger
@@ -36,6 +36,7 @@ func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	help := map[string]string{
 		"algesta_slack_sockets":          "Socket Mode connections that have said hello.",
+		"algesta_slack_other_sockets":    "Socket Mode connections of other processes with the same app token, which take a part of the commands. Should be 0.",
 		"algesta_slack_reconnects_total": "Times that a socket was opened again.",
 		"algesta_slack_bad_envelopes":    "Envelopes that could not be read.",
 		"algesta_outbox_waiting":         "Messages that wait to be sent.",
@@ -59,12 +60,12 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 		defer cancel()
-		sockets := h.sockets()
+		sockets, others := h.sockets()
 		err := h.writable(ctx)
 		if err == nil && sockets == 0 {
 			err = errNoSocket
 		}
-		h.answer(w, err, map[string]any{"sockets": sockets, "clusters": h.clusters()})
+		h.answer(w, err, map[string]any{"sockets": sockets, "otherSockets": others, "clusters": h.clusters()})
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: probeTimeout}

@@ -181,7 +181,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	defer around.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := health{writable: r.writable, sockets: func() int { return transport.Stats().Connected }, clusters: r.synced, registry: r.figures(ctx, transport), log: log.Named("health")}
+	h := health{writable: r.writable, sockets: sockets(transport), clusters: r.synced, registry: r.figures(ctx, transport), log: log.Named("health")}
 	around.Go(func() {
 		if err := h.serve(ctx, listener); err != nil {
 			log.Error("the health server ended", zap.Error(err))
@@ -215,4 +215,12 @@ func (r *rooms) synced() map[string]bool {
 		out[name] = c.Synced()
 	}
 	return out
+}
+
+// sockets says how many Socket Mode connections this process holds, and how many others do with the same app token.
+func sockets(s *slack.Slack) func() (here, elsewhere int) {
+	return func() (here, elsewhere int) {
+		now := s.Stats()
+		return now.Connected, now.Others
+	}
 }

@@ -9,7 +9,7 @@ import (
 func (s *Server) authTest(args) (object, error) {
 	return object{
 		"url": s.base + "/", "team": s.ws.Team.Name, "team_id": s.ws.Team.ID, "user": s.ws.Bot.Name, "user_id": s.ws.Bot.User,
-		"bot_id": s.ws.Bot.ID, "is_enterprise_install": false,
+		"bot_id": s.ws.Bot.ID, "is_enterprise_install": s.ws.Team.OrgInstall, "enterprise_id": s.ws.Team.Enterprise,
 	}, nil
 }
 
@@ -33,14 +33,30 @@ func (s *Server) person(u *User) object {
 		profile["email"] = u.Email
 	}
 	o := object{"id": u.ID, "team_id": u.Team, "name": u.Name, "deleted": u.Deactivated, "is_bot": u.Bot, "profile": profile, "updated": 0}
+	if len(u.Workspaces) > 0 {
+		o["enterprise_user"] = object{
+			"id": u.ID, "enterprise_id": s.ws.Team.Enterprise, "enterprise_name": s.ws.Team.Name, "is_admin": false, "is_owner": false, "teams": u.Workspaces,
+		}
+	}
+	if u.Team == noTeam {
+		delete(o, "team_id")
+	}
 	if u.Deactivated {
 		return o // Slack leaves the rest out
 	}
 	_, offset := time.Now().In(zone(u)).Zone()
 	o["real_name"], o["tz"], o["tz_offset"] = u.RealName, u.Zone, offset
 	o["is_restricted"], o["is_ultra_restricted"], o["is_admin"], o["is_owner"] = u.Guest, false, false, false
-	o["is_app_user"], o["is_stranger"] = false, u.Team != s.ws.Team.ID
+	o["is_app_user"], o["is_stranger"] = false, !s.belongs(u)
 	return o
+}
+
+// noTeam as a person's team leaves team_id out.
+const noTeam = "none"
+
+// belongs tells whether the person is a member of this workspace.
+func (s *Server) belongs(u *User) bool {
+	return u.Team == s.ws.Team.ID || slices.Contains(u.Workspaces, s.ws.Team.ID)
 }
 
 func zone(u *User) *time.Location {

@@ -53,7 +53,7 @@ func (s *Server) Type(user, channel, text string) (Delivery, error) {
 	}
 	reply := s.newResponseURL(&responseURL{channel: c.id, user: u.ID})
 	payload := object{
-		"token": "sandbox", "team_id": u.Team, "team_domain": s.ws.Team.Domain, "channel_id": c.id, "channel_name": commandChannelName(c),
+		"token": "sandbox", "team_id": s.ws.Team.ID, "team_domain": s.ws.Team.Domain, "channel_id": c.id, "channel_name": commandChannelName(c),
 		"user_id": u.ID, "user_name": u.Name, "command": name, "text": s.escape(strings.TrimSpace(rest), cmd.ShouldEscape),
 		"api_app_id": s.ws.Bot.App, "response_url": reply, "trigger_id": s.newTrigger(u.ID),
 	}

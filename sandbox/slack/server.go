@@ -27,6 +27,7 @@ type Options struct {
 	RetryAfter   []time.Duration // when an event is sent again; at once, 1 min, 5 min when nil
 	TriggerLife  time.Duration   // how long a trigger_id opens a modal; 3 s when zero
 	ResponseLife time.Duration   // how long a response_url answers; 30 min when zero
+	MaxSockets   int             // how many sockets the app may hold; 10 when zero
 	SocketLife   time.Duration   // how long a socket lives before it is refreshed; for ever when zero
 	// Breaks are kinds of block or table cell that break this Slack: a message with one is answered internal_error, every time (SlackNet#246).
 	Breaks         []string
@@ -146,6 +147,7 @@ func (o *Options) fillDefaults() {
 	setDefault(&o.TriggerLife, 3*time.Second)
 	setDefault(&o.ResponseLife, 30*time.Minute)
 	setDefault(&o.RefreshWarning, 10*time.Second)
+	setDefault(&o.MaxSockets, maxSockets)
 	if o.RetryAfter == nil {
 		o.RetryAfter = []time.Duration{0, time.Minute, 5 * time.Minute}
 	}

@@ -96,7 +96,7 @@ func (s *Server) runSocket(k *socket, life time.Duration) {
 		s.mu.Unlock()
 		return
 	}
-	if len(s.sockets) >= maxSockets {
+	if len(s.sockets) >= s.opts.MaxSockets {
 		s.mu.Unlock()
 		_ = k.write(disconnect("too_many_websockets"))
 		return

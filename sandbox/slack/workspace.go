@@ -22,6 +22,9 @@ type Team struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Domain string `json:"domain"`
+	// Enterprise is the organisation's ID (E…) on Enterprise Grid; OrgInstall says that the app is installed for all of it.
+	Enterprise string `json:"enterprise,omitempty"`
+	OrgInstall bool   `json:"orgInstall,omitempty"`
 }
 
 // Bot is the app under test as the workspace sees it.
@@ -44,6 +47,9 @@ type User struct {
 	Bot         bool   `json:"bot,omitempty"`   // another app's bot
 	Deactivated bool   `json:"deactivated,omitempty"`
 	Team        string `json:"team,omitempty"` // another workspace's person in a shared channel; the own team when empty
+	// On Enterprise Grid: the workspaces of the organisation that the person is in. Team is then the one they came from, and "none" leaves
+	// team_id out, as Slack does now and then (lookerbot#184).
+	Workspaces []string `json:"workspaces,omitempty"`
 }
 
 // Group is a user group, written @handle.
