@@ -133,15 +133,18 @@ func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 	} else {
 		log.Error("command went wrong", zap.Error(err))
 	}
-	if err := d.reply(ctx, in, id, explain(err, id)); err != nil {
+	if err := d.reply(ctx, in, id, explain(err, id), d.refusedEntry(in, id, err)); err != nil {
 		log.Error("the answer could not be stored", zap.Error(err))
 	}
 }
 
-// reply stores an answer that only its reader sees and closes the invocation, in one transaction.
-func (d *Dispatcher) reply(ctx context.Context, in algesta.Invocation, id string, r algesta.Report) error {
+// reply stores an answer that only its reader sees, its audit line, and closes the invocation, in one transaction.
+func (d *Dispatcher) reply(ctx context.Context, in algesta.Invocation, id string, r algesta.Report, line algesta.Entry) error {
 	return d.Store.Update(ctx, func(tx Tx) error {
 		if err := tx.Post(d.answer(in, id, r)); err != nil {
+			return err
+		}
+		if err := tx.Append(line); err != nil {
 			return err
 		}
 		return tx.Answered(in.Key)
@@ -170,7 +173,7 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 		if err != nil {
 			return err
 		}
-		return d.reply(ctx, in, id, report)
+		return d.reply(ctx, in, id, report, readEntry(in, algesta.Command{ID: id, Runbook: parsed.Runbook}, true))
 	}
 	book, ok := runbooks.Find(parsed.Runbook)
 	if !ok {
@@ -192,7 +195,8 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 }
 
 // start decides about a resolved command and answers it or opens a request. Offers come in here too.
-func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) error {
+func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) (err error) {
+	defer func() { err = about(c, err) }()
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()})
 	if decision.Effect == algesta.Refuse {
 		return refused(decision)
@@ -252,7 +256,7 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 	}
 	if !place.Member && !place.Direct {
 		report.Buttons = nil // a change could not be asked for here anyway
-		return d.reply(ctx, in, c.ID, report)
+		return d.reply(ctx, in, c.ID, report, readEntry(in, c, true))
 	}
 	offers := withIDs(&report)
 	card, detail := cardAndDetail(report, c)
@@ -268,7 +272,7 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 				return err
 			}
 		}
-		if err := tx.Append(entry(c.ID, "read", c.Actor, algesta.Args{"runbook": c.Runbook, "target": c.Target.Workload().String()})); err != nil {
+		if err := tx.Append(readEntry(in, c, false)); err != nil {
 			return err
 		}
 		return tx.Answered(in.Key)
@@ -278,9 +282,4 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 // post is a message of a command, in the thread of its card.
 func post(c algesta.Command, kind algesta.PostKind, r algesta.Report) algesta.Post {
 	return algesta.Post{Command: c.ID, Kind: kind, Channel: c.Channel, Thread: c.Thread, Report: r}
-}
-
-// entry is an audit line of a person's doing.
-func entry(id, kind string, by algesta.Actor, data algesta.Args) algesta.Entry {
-	return algesta.Entry{Request: id, Kind: kind, Actor: by.ID.String(), At: time.Now(), Data: data}
 }

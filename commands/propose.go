@@ -109,7 +109,7 @@ func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book ru
 		return nothingChanged(err)
 	}
 	if len(p.nothing) > 0 {
-		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing})
+		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing}, readEntry(in, c, true))
 	}
 	err = d.Store.Update(ctx, func(tx Tx) error {
 		if err := d.open(tx, p, nil); err != nil {
@@ -144,6 +144,7 @@ func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
 	}
 	if err := tx.Append(entry(r.ID, "requested", r.Command.Actor, algesta.Args{
 		"runbook": r.Command.Runbook, "target": r.Command.Target.Workload().String(), "fingerprint": r.Fingerprint, "reason": r.Command.Reason,
+		"channel": r.Command.Channel,
 	})); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // vote carries out a click. Who may click is decided before anything is claimed: a wrong click burns nothing,
 // two right clicks run once.
-func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) error {
+func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error) {
 	if in.Vote == nil {
 		return errors.New("a click came without its button")
 	}
@@ -28,6 +28,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = about(r.Command, err) }()
 	switch in.Vote.Action {
 	case algesta.Approve:
 		return d.approve(ctx, in, r, actor)

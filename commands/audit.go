@@ -1,0 +1,78 @@
+package commands
+
+import (
+	"errors"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// maxAsked is how many characters of what somebody typed, and of why it was refused, the audit keeps.
+const maxAsked = 300
+
+// entry is an audit line of a person's doing.
+func entry(id, kind string, by algesta.Actor, data algesta.Args) algesta.Entry {
+	return algesta.Entry{Request: id, Kind: kind, Actor: by.ID.String(), At: time.Now(), Data: data}
+}
+
+// concerning is an error about a command whose object is known, so that the audit can name it.
+type concerning struct {
+	error
+	command algesta.Command
+}
+
+// Unwrap is the error itself.
+func (c concerning) Unwrap() error { return c.error }
+
+// about adds the command to an error; nil stays nil.
+func about(c algesta.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	return concerning{err, c}
+}
+
+// refusedEntry is the audit line of an invocation that ends with an error: a refused command or a refused vote, with what was asked
+// where, about which object if that was understood, and the answer. Handle stores it with every such answer, so no refusal needs
+// to think of it.
+func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) algesta.Entry {
+	data := algesta.Args{"channel": in.Channel, "reason": d.excerpt(message(err).String())}
+	kind := "refused"
+	if known, ok := errors.AsType[*algesta.Error](err); ok {
+		data["error"] = string(known.Kind)
+	} else {
+		kind = "failed"
+	}
+	if in.Vote != nil {
+		kind += " vote"
+		data["vote"], data["on"] = string(in.Vote.Action), d.excerpt(in.Vote.ID)
+	} else {
+		data["asked"] = d.excerpt(in.Text)
+	}
+	if c, ok := errors.AsType[concerning](err); ok {
+		data["runbook"], data["target"] = c.command.Runbook, c.command.Target.Workload().String()
+	}
+	return algesta.Entry{Request: id, Kind: kind, Actor: in.Person.String(), At: time.Now(), Data: data}
+}
+
+// readEntry is the audit line of an answer that told somebody something: in the channel, or to them alone.
+func readEntry(in algesta.Invocation, c algesta.Command, private bool) algesta.Entry {
+	kind := "read"
+	if private {
+		kind = "read privately"
+	}
+	data := algesta.Args{"runbook": c.Runbook, "channel": in.Channel}
+	if c.Target.Cluster != "" {
+		data["target"] = c.Target.Workload().String()
+	}
+	return algesta.Entry{Request: c.ID, Kind: kind, Actor: in.Person.String(), At: time.Now(), Data: data}
+}
+
+// excerpt is what the audit keeps of a text: redacted first, because a cut could hide what gives a secret away.
+func (d *Dispatcher) excerpt(text string) string {
+	text = d.Redact(text)
+	if r := []rune(text); len(r) > maxAsked {
+		return string(r[:maxAsked]) + "…"
+	}
+	return text
+}

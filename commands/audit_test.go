@@ -1,0 +1,97 @@
+package commands_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+// TestEveryAnswerToOnePersonIsAudited goes through the ways in which somebody is refused or told something that nobody else sees.
+func TestEveryAnswerToOnePersonIsAudited(t *testing.T) {
+	t.Parallel()
+	const target = "aks/production/api-gateway-production"
+	asked := func(by algesta.Actor, text string) func(*world) {
+		return func(w *world) { w.types(by, text) }
+	}
+	clicked := func(by algesta.Actor, action algesta.VoteAction) func(*world) {
+		return func(w *world) {
+			w.types(luis, "scale api-gateway production 6")
+			w.votes(by, action, w.request(algesta.Pending).ID)
+		}
+	}
+	away := func(text string) func(*world) {
+		return func(w *world) {
+			w.people.set(func(d *fakeDirectory) { d.away = true })
+			w.types(luis, text)
+		}
+	}
+	cases := map[string]struct {
+		does func(*world)
+		line algesta.Entry // its ID and time are checked apart
+	}{
+		"a command without the right": {asked(nico, "restart api-gateway production"), algesta.Entry{Kind: "refused", Actor: nico.ID.String(), Data: algesta.Args{
+			"asked": "restart api-gateway production", "runbook": "restart", "target": target, "error": string(algesta.ErrRefused),
+		}}},
+		"reading without the right": {asked(nico, "status api-gateway production"), algesta.Entry{Kind: "refused", Actor: nico.ID.String(), Data: algesta.Args{
+			"asked": "status api-gateway production", "runbook": "status", "target": target, "error": string(algesta.ErrRefused),
+		}}},
+		"an object that is not there": {asked(luis, "status api-gatewy production"), algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
+			"asked": "status api-gatewy production", "error": string(algesta.ErrUnknownName),
+		}}},
+		"a change where the bot is no member": {away("restart api-gateway production"), algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
+			"asked": "restart api-gateway production", "runbook": "restart", "target": target, "error": string(algesta.ErrRefused),
+		}}},
+		"an approval of the requester's own": {clicked(luis, algesta.Approve), algesta.Entry{Kind: "refused vote", Actor: luis.ID.String(), Data: algesta.Args{
+			"vote": "approve", "runbook": "scale", "target": target, "error": string(algesta.ErrRefused),
+		}}},
+		"a denial of a stranger": {clicked(nico, algesta.Deny), algesta.Entry{Kind: "refused vote", Actor: nico.ID.String(), Data: algesta.Args{
+			"vote": "deny", "runbook": "scale", "target": target, "error": string(algesta.ErrRefused),
+		}}},
+		"an old button": {func(w *world) { w.votes(luis, algesta.Run, "o-none") }, algesta.Entry{Kind: "refused vote", Actor: luis.ID.String(), Data: algesta.Args{
+			"vote": "run", "error": string(algesta.ErrStale),
+		}}},
+		"a read where the bot is no member": {away("status api-gateway production"), algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{
+			"runbook": "status", "target": target,
+		}}},
+		"a change that changes nothing": {asked(luis, "scale api-gateway production 4"), algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{
+			"runbook": "scale", "target": target,
+		}}},
+		"what somebody may do": {asked(luis, "whoami"), algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{"runbook": "whoami"}}},
+		"a text that is far too long": {asked(luis, "restrat "+strings.Repeat("a", 5000)), algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
+			"asked": "restrat " + strings.Repeat("a", 292) + "…",
+		}}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			c.does(w)
+			var answers []algesta.Post
+			for _, p := range w.posts() {
+				if p.Kind == algesta.AnswerPost {
+					answers = append(answers, p)
+				}
+			}
+			require.Len(t, answers, 1)
+			lines, err := w.store.Audit(t.Context(), answers[0].Command)
+			require.NoError(t, err)
+			require.Len(t, lines, 1)
+			got := lines[0]
+			require.Equal(t, c.line.Kind, got.Kind)
+			require.Equal(t, c.line.Actor, got.Actor)
+			require.Equal(t, "C0OPS", got.Data["channel"])
+			for key, value := range c.line.Data {
+				require.Equal(t, value, got.Data[key], key)
+			}
+			if strings.HasPrefix(got.Kind, "refused") {
+				require.Equal(t, got.Data["reason"], answers[0].Report.Title.String())
+			}
+			if _, has := c.line.Data["target"]; !has {
+				require.NotContains(t, got.Data, "target")
+			}
+		})
+	}
+}
