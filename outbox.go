@@ -32,3 +32,10 @@ type Delivery struct {
 	// Lost says why it can never be delivered (the channel is gone); it is logged and audited.
 	Lost string
 }
+
+// LostPost is a message that can never be delivered in its present content.
+type LostPost struct {
+	Post   Post
+	Posted bool   // an earlier content of it is there: only an edit was lost
+	Reason string // in the transport's words: for the log, not for people
+}

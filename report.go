@@ -102,6 +102,14 @@ type Post struct {
 	OnlyFor string `json:"onlyFor,omitempty"`
 	Reply   string `json:"reply,omitempty"`
 	// Final says that this content is an end, or takes buttons away: sent before progress.
-	Final  bool   `json:"final,omitempty"`
+	Final bool `json:"final,omitempty"`
+	// Direct says that Channel is the ID of a person: it goes to the bot's direct messages with them, in no thread.
+	Direct bool   `json:"direct,omitempty"`
 	Report Report `json:"report"`
+}
+
+// DirectPost is the kind of a direct message to one person about the kind of message that could not be posted where it belongs. as
+// tells it from an earlier one: a direct message is never edited.
+func DirectPost(of PostKind, as Status, to PersonID) PostKind {
+	return PostKind("direct " + string(of) + " " + string(as) + " " + to.User)
 }

@@ -145,4 +145,6 @@ const (
 	FollowJob  JobKind = "follow"  // applied: look again
 	// DiagnoseJob adds what is wrong to the thread of a change that did not come up.
 	DiagnoseJob JobKind = "diagnose"
+	// LostJob deals with a card, a plan or an end that can't be posted.
+	LostJob JobKind = "lost"
 )

@@ -31,6 +31,8 @@ type step struct {
 	tell    []algesta.Actor  // who is mentioned besides the requester and those who decided
 	buttons []algesta.Button // of the reply
 
+	directly bool // the reply goes to those whom it concerns as a direct message: its thread can't be posted in
+
 	// also goes on in the same transaction.
 	also func(tx Tx, r algesta.Request) error
 }
@@ -157,6 +159,9 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 	report.Buttons = slices.Clone(s.buttons)
 	if err := storeOffers(tx, withIDs(&report)); err != nil {
 		return err
+	}
+	if s.directly {
+		return d.postDirectly(tx, r, concerned(to), report)
 	}
 	end := post(r.Command, algesta.EndPost, report)
 	end.Final = true

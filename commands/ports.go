@@ -70,6 +70,8 @@ type Store interface {
 	Execution(ctx context.Context, request string) (algesta.Execution, bool, error)
 	Approvals(ctx context.Context, request string) ([]algesta.Approval, error)
 	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
+	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
+	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
 }
 
 // Tx is one write transaction.

@@ -67,6 +67,7 @@ type world struct {
 	cluster    *fakeCluster
 	people     *fakeDirectory
 	rules      atomic.Pointer[policy.Policy]
+	refuses    func(algesta.Outgoing) bool // what can't be posted
 	seq        int
 }
 
@@ -89,6 +90,7 @@ func newWorld(t *testing.T) *world {
 	s.Work(map[algesta.JobKind]store.Handler{
 		algesta.ExpireJob: w.dispatcher.Expire, algesta.ExecuteJob: w.dispatcher.Execute, algesta.FollowJob: w.dispatcher.Follow,
 		algesta.DiagnoseJob: w.dispatcher.Diagnose,
+		algesta.LostJob:     w.dispatcher.Lost,
 	})
 	require.NoError(t, s.Start(t.Context()))
 	t.Cleanup(func() {
@@ -165,6 +167,10 @@ func (w *world) posts() []algesta.Post {
 		}
 		var sent []algesta.Delivery
 		for _, o := range due {
+			if w.refuses != nil && w.refuses(o) {
+				sent = append(sent, algesta.Delivery{ID: o.ID, Rev: o.Rev, Lost: "restricted_action"})
+				continue
+			}
 			w.people.keep(o)
 			sent = append(sent, algesta.Delivery{ID: o.ID, Rev: o.Rev, TS: fmt.Sprintf("%d.000100", o.ID)})
 		}

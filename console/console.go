@@ -201,8 +201,11 @@ func (c *Console) Drain(ctx context.Context) (printed int, err error) {
 // prompt tells a new message, an edited one and one for a single reader apart.
 func (c *Console) prompt(o algesta.Outgoing) string {
 	switch {
-	case o.Post.OnlyFor != "":
+	case o.Post.OnlyFor != "" || o.Post.Direct:
 		reader := o.Post.OnlyFor
+		if o.Post.Direct {
+			reader = o.Post.Channel
+		}
 		for _, p := range c.cfg.People.People {
 			if p.ID == reader {
 				reader = p.Name

@@ -12,19 +12,20 @@ import (
 )
 
 // Post stores a message to send, or the new content of one that is there: the transport edits it, and contents in between
-// that were not sent yet are left out.
+// that were not sent yet are left out. What is there already in this content, and was not lost, is not sent again.
 func (t *Tx) Post(p algesta.Post) error {
 	text, err := encode(p)
 	if err != nil {
 		return fmt.Errorf("storing the %s of %s: %w", p.Kind, p.Command, err)
 	}
 	t.effects.outbox = true
-	threaded := p.Thread != "" || p.OnlyFor != "" || p.Kind == algesta.AnswerPost
+	threaded := p.Direct || p.Thread != "" || p.OnlyFor != "" || p.Kind == algesta.AnswerPost
 	// since stays while something is owed: a message that is always replaced before it is sent must not look young.
 	return t.exec("storing the "+string(p.Kind)+" of "+p.Command, `INSERT INTO posts (command, kind, lane, threaded, final, post, rev, since)
 		VALUES (?, ?, ?, ?, ?, ?, 1, ?)
 		ON CONFLICT (command, kind) DO UPDATE SET lane = excluded.lane, threaded = excluded.threaded, final = excluded.final,
-		post = excluded.post, rev = rev + 1, lost = '', since = CASE WHEN rev > sent_rev THEN since ELSE excluded.since END`,
+		post = excluded.post, rev = rev + 1, lost = '', since = CASE WHEN rev > sent_rev THEN since ELSE excluded.since END
+		WHERE post <> excluded.post OR lost <> ''`,
 		p.Command, p.Kind, lane(p), threaded, p.Final, text, ms(time.Now()))
 }
 
@@ -32,6 +33,8 @@ func (t *Tx) Post(p algesta.Post) error {
 // thread, and any other post that of its command, whose thread does not exist yet.
 func lane(p algesta.Post) string {
 	switch {
+	case p.Direct:
+		return "direct " + p.Channel
 	case p.OnlyFor != "" || p.Kind == algesta.AnswerPost:
 		return "answer " + p.Command + " " + string(p.Kind)
 	case p.Thread != "":
@@ -87,7 +90,11 @@ func scanOutgoing(row scanner) (o algesta.Outgoing, err error) {
 		return o, err
 	}
 	o.Since = moment(since)
-	return o, decode(text, &o.Post)
+	err = decode(text, &o.Post)
+	if o.Post.Direct {
+		o.Root = "" // the card is in another conversation
+	}
+	return o, err
 }
 
 // Attempting records that these posts, by Outgoing.ID, are about to be sent. It has to return before a new message is sent: only
@@ -103,7 +110,8 @@ func (s *Store) Attempting(ctx context.Context, ids []int64) error {
 	})
 }
 
-// Delivered records what became of posts. A lost one is given up in this content, which is audited; new content is tried again.
+// Delivered records what became of posts. A lost one is given up in this content, which is audited; new content is tried again. Where it
+// is the card, the plan or the end of a request, a LostJob is scheduled in the same transaction.
 func (s *Store) Delivered(ctx context.Context, all []algesta.Delivery) error {
 	return s.Update(ctx, func(t *Tx) error {
 		t.effects.outbox, t.effects.point = true, "delivered" // the next in a thread may go
@@ -137,10 +145,47 @@ func (t *Tx) delivered(d algesta.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("recording a lost message: %w", err)
 	}
-	return t.Append(algesta.Entry{
+	if err := t.Append(algesta.Entry{
 		Request: command, Kind: "message lost", At: time.Now(),
 		Data: algesta.Args{"message": kind, "reason": d.Lost},
-	})
+	}); err != nil {
+		return err
+	}
+	switch algesta.PostKind(kind) {
+	case algesta.CardPost, algesta.PlanPost, algesta.EndPost:
+	default:
+		return nil
+	}
+	switch _, err := t.Locked(command); {
+	case errors.Is(err, algesta.ErrUnknownName): // a command that only looked
+		return nil
+	case err != nil:
+		return err
+	}
+	return t.Schedule(algesta.LostJob, command, time.Now())
+}
+
+// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
+func (s *Store) LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error) {
+	all, err := list(ctx, s.read, func(row scanner) (l algesta.LostPost, err error) {
+		var text string
+		if err = row.Scan(&text, &l.Posted, &l.Reason); err != nil {
+			return l, err
+		}
+		return l, decode(text, &l.Post)
+	}, `SELECT post, ts <> '', lost FROM posts WHERE command = ? AND lost <> '' ORDER BY id`, request)
+	if err != nil {
+		return nil, fmt.Errorf("reading the lost messages of %s: %w", request, err)
+	}
+	return all, nil
+}
+
+// Lost counts the messages that were given up since then.
+func (s *Store) Lost(ctx context.Context, since time.Time) (n int, err error) {
+	if err := s.read.row(ctx, `SELECT COUNT(*) FROM posts WHERE sent_at > ? AND sent_at <> 0 AND lost <> ''`, ms(since)).Scan(&n); err != nil {
+		return 0, fmt.Errorf("counting the lost messages: %w", err)
+	}
+	return n, nil
 }
 
 // postAgain makes the messages of a command new whose thread was deleted with all its replies: its card, and under it what people still

@@ -30,6 +30,7 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 		"algesta_slack_bad_envelopes":    func() float64 { return float64(transport.Stats().Bad) },
 		"algesta_outbox_waiting":         func() float64 { _, n := outbox(); return float64(n) },
 		"algesta_outbox_lag_seconds":     func() float64 { age, _ := outbox(); return age.Seconds() },
+		"algesta_messages_lost":          func() float64 { return float64(r.lost(ctx)) },
 		"algesta_requests_open": func() float64 {
 			ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 			defer cancel()
@@ -40,4 +41,18 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 			return float64(len(open))
 		},
 	})
+}
+
+// lostWithin is how long a message that could not be delivered is counted.
+const lostWithin = 24 * time.Hour
+
+// lost counts the messages of the last day that could not be delivered; below zero it could not be read.
+func (r *rooms) lost(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	n, err := r.store.Lost(ctx, time.Now().Add(-lostWithin))
+	if err != nil {
+		return -1
+	}
+	return n
 }

@@ -26,6 +26,7 @@ type health struct {
 	writable func(context.Context) error
 	sockets  func() (here, elsewhere int) // that have said hello, and those of other processes with the same app token
 	clusters func() map[string]bool
+	lost     func(context.Context) int // messages of the last day that could not be delivered
 	registry *prometheus.Registry
 	log      *zap.Logger
 }
@@ -41,6 +42,7 @@ func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
 		"algesta_slack_bad_envelopes":    "Envelopes that could not be read.",
 		"algesta_outbox_waiting":         "Messages that wait to be sent.",
 		"algesta_outbox_lag_seconds":     "Age of the oldest message that waits.",
+		"algesta_messages_lost":          "Messages of the last day that could not be delivered; -1 where that could not be read.",
 		"algesta_requests_open":          "Requests that have not ended.",
 	}
 	for name, read := range gauges {
@@ -65,7 +67,11 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 		if err == nil && sockets == 0 {
 			err = errNoSocket
 		}
-		h.answer(w, err, map[string]any{"sockets": sockets, "otherSockets": others, "clusters": h.clusters()})
+		lost := h.lost(ctx) // a red mark, but no reason to restart the bot or to send it nothing
+		h.answer(w, err, map[string]any{
+			"sockets": sockets, "otherSockets": others, "clusters": h.clusters(),
+			"messages": map[string]any{"ok": lost == 0, "lost": lost},
+		})
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: probeTimeout}

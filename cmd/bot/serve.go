@@ -108,6 +108,7 @@ func (r *rooms) dispatch(d commands.Directory) error {
 		algesta.ExecuteJob:  r.dispatcher.Execute,
 		algesta.FollowJob:   r.dispatcher.Follow,
 		algesta.DiagnoseJob: r.dispatcher.Diagnose,
+		algesta.LostJob:     r.dispatcher.Lost,
 	})
 	return nil
 }
@@ -181,7 +182,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	defer around.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := health{writable: r.writable, sockets: sockets(transport), clusters: r.synced, registry: r.figures(ctx, transport), log: log.Named("health")}
+	h := health{writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost, registry: r.figures(ctx, transport), log: log.Named("health")}
 	around.Go(func() {
 		if err := h.serve(ctx, listener); err != nil {
 			log.Error("the health server ended", zap.Error(err))

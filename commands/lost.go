@@ -1,0 +1,85 @@
+package commands
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Lost deals with messages of a request that can't be posted: nothing runs that nobody could see, and somebody always hears the end. It
+// is the lost job; it may be called again at any time.
+func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, err error) {
+	r, err := d.Store.Request(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	lost, err := d.Store.LostPosts(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range lost {
+		d.Log.Error("a message of a request is lost", zap.String("command", id), zap.String("kind", string(l.Post.Kind)), zap.String("reason", l.Reason))
+		switch l.Post.Kind {
+		case algesta.CardPost, algesta.PlanPost:
+			if !l.Posted {
+				err = d.unseen(ctx, r)
+			}
+		case algesta.EndPost:
+			err = d.endDirectly(ctx, r, l.Post.Report)
+		case algesta.ProgressPost, algesta.VerdictPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost:
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// unseen ends a request that people were not shown, while nothing was sent. Whoever asked is told directly.
+func (d *Dispatcher) unseen(ctx context.Context, r algesta.Request) error {
+	place, err := d.freshPlace(ctx, r)
+	if err != nil { // its name only
+		d.Log.Warn("the place of a lost message is not known", zap.String("command", r.ID), zap.Error(err))
+	}
+	note := "was cancelled, because I may not post in " + placeName(place) + " and nobody would have seen it. " + unchanged
+	_, err = d.step(ctx, step{
+		id: r.ID, from: []algesta.Status{algesta.Pending, algesta.Approved}, to: algesta.Cancelled, note: note, by: []algesta.Actor{},
+		said: algesta.Say("{} {}", r.Plan.Title, note).Then("Ask where I may post, or have me allowed to post there."), directly: true,
+	})
+	return err
+}
+
+// endDirectly sends an end to those whom it concerns, where its thread can't be posted in.
+func (d *Dispatcher) endDirectly(ctx context.Context, r algesta.Request, report algesta.Report) error {
+	report.Small = algesta.Say("I could not post this in its thread · {}", algesta.Name(r.ID))
+	_, err := d.during(ctx, r.ID, []algesta.Status{r.Status}, func(tx Tx, r algesta.Request) error {
+		approvals, err := tx.Approvals(r.ID)
+		if err != nil {
+			return err
+		}
+		for _, a := range approvals { // a refusal at the last moment is theirs to know, too
+			if !slices.ContainsFunc(r.DecidedBy, func(by algesta.Actor) bool { return by.ID == a.Approver.ID }) {
+				r.DecidedBy = append(r.DecidedBy, a.Approver)
+			}
+		}
+		return d.postDirectly(tx, r, concerned(r), report)
+	})
+	return err
+}
+
+// postDirectly sends a report about where a request stands to each of these people.
+func (d *Dispatcher) postDirectly(tx Tx, r algesta.Request, to []algesta.Actor, report algesta.Report) error {
+	for _, a := range to {
+		err := tx.Post(algesta.Post{
+			Command: r.ID, Kind: algesta.DirectPost(algesta.EndPost, r.Status, a.ID), Channel: a.ID.User, Direct: true, Report: report,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

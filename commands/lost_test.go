@@ -1,0 +1,81 @@
+package commands_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+// directs are the direct messages so far: "U0LUIS: …".
+func (w *world) directs() []string {
+	var out []string
+	for _, p := range w.posts() {
+		if p.Direct {
+			out = append(out, p.Channel+": "+p.Report.Title.String())
+		}
+	}
+	return out
+}
+
+// TestARequestThatCantBeShownEnds has Slack refuse its card or its plan.
+func TestARequestThatCantBeShownEnds(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []algesta.PostKind{algesta.CardPost, algesta.PlanPost} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.refuses = func(o algesta.Outgoing) bool { return o.Post.Kind == kind }
+			in := w.invocation(luis)
+			in.Text = "scale api-gateway production 6"
+			w.handle(in)
+			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
+			require.Equal(t, []string{"U0LUIS: @Luis Scaling of api-gateway in production to 6 pods was cancelled, because I may not post in #ops and nobody would have seen it. " +
+				"Nothing was changed. Ask where I may post, or have me allowed to post there."}, w.directs())
+			open, err := w.store.Alive(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, open)
+			n, err := w.store.Lost(t.Context(), time.Now().Add(-time.Hour))
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			w.idle()
+			require.Equal(t, 0, w.cluster.writes())
+		})
+	}
+}
+
+// TestAnEndThatCantBePostedGoesToEverybodyDirectly loses the end of a change that ran, and of one that was refused at the last moment.
+func TestAnEndThatCantBePostedGoesToEverybodyDirectly(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		away bool
+		said string
+	}{
+		"it ran":           {false, "All 6 pods are ready"},
+		"the bot was gone": {true, "I am not in #ops any more, so nobody would see how it ends. Invite me again and ask again."},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.refuses = func(o algesta.Outgoing) bool { return o.Post.Kind == algesta.EndPost }
+			w.types(luis, "scale api-gateway production 6")
+			r := w.request(algesta.Pending)
+			w.people.set(func(d *fakeDirectory) { d.away = c.away })
+			w.votes(carla, algesta.Approve, r.ID)
+			require.Eventually(t, func() bool { return len(w.directs()) > 1 }, deadline, 5*time.Millisecond)
+			w.idle()
+			said := w.directs()
+			require.Len(t, said, 2)
+			require.True(t, strings.HasPrefix(said[0], "U0LUIS: @Luis @Carla "), said[0])
+			require.True(t, strings.HasPrefix(said[1], "U0CARLA: @Luis @Carla "), said[1])
+			require.Contains(t, said[0], c.said)
+			if c.away {
+				require.Equal(t, 0, w.cluster.writes())
+			}
+		})
+	}
+}
