@@ -15,7 +15,8 @@ var started = []event{
 func podStages() []stage {
 	return append([]stage{
 		{
-			name: "pod-delete", when: "deleted", after: "1s", deletes: true,
+			name: "pod-delete", when: "deleted", deletes: true,
+			afterFrom: `.metadata.annotations["` + annotationStops + `"] // facts.stops // "` + stopsAfter + `"`,
 		},
 		{
 			name: "pod-create", when: `live and .status.startTime == null`, after: "100ms",
@@ -28,13 +29,13 @@ func podStages() []stage {
 		},
 		{
 			name: "pod-start", afterFrom: `facts.starts // "600ms"`,
-			when:   `live and waiting == "ContainerCreating" and (family | IN("runs", "crashes", "never-ready", "evicts"))`,
+			when:   `live and waiting == "ContainerCreating" and (family | IN("runs", "crashes", "restarts", "never-ready", "evicts"))`,
 			status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" $started) $x) }}`,
 			events: started,
 		},
 		{
 			name: "pod-ready", afterFrom: `.metadata.annotations["` + annotationReady + `"] // facts.ready`,
-			when:   `live and running and (hit.ready | not) and facts.ready != null and (restarts == 0 or recovered) and (isJob | not)`,
+			when:   `live and running and (hit.ready | not) and facts.ready != null and (restarts == 0 or recovered or family == "restarts") and (isJob | not)`,
 			status: `{{ template "pod" (merge (dict "phase" "Running" "state" $old.state "started" true "ready" true) $x) }}`,
 		},
 		{
@@ -85,7 +86,8 @@ func pullStages() []stage {
 }
 
 // crashStages: the first restart is at once, later ones wait in CrashLoopBackOff for a tenth of the time that a kubelet
-// waits (and that the message names).
+// waits (and that the message names). A container of the family restarts has run for longer than that, so that a kubelet does
+// not let it wait.
 func crashStages() []stage {
 	restart := stage{
 		status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" $started "restarts" (add $restarts 1) "last" $ended) $x) }}`,
@@ -93,17 +95,17 @@ func crashStages() []stage {
 	}
 	first, later := restart, restart
 	first.name, first.after = "pod-restart", "300ms"
-	first.when = `live and terminated and family == "crashes" and restartable and restarts == 0`
+	first.when = `live and terminated and restartable and (family == "crashes" and restarts == 0 or family == "restarts")`
 	later.name, later.afterFrom = "pod-restart-later", `backoff`
 	later.when = `live and waiting == "CrashLoopBackOff" and family == "crashes"`
 	end := stage{
-		name: "pod-crash", afterFrom: `if restarts == 0 then facts.runs else "1500ms" end`,
-		when:   `live and running and family == "crashes" and facts.probe == null and (recovered | not) and (facts.ready == null or hit.ready or restarts > 0)`,
+		name: "pod-crash", afterFrom: `if restarts == 0 or family == "restarts" then facts.runs else "1500ms" end`,
+		when:   `live and running and (family | IN("crashes", "restarts")) and facts.probe == null and (recovered | not) and settled`,
 		status: `{{ template "pod" (merge (dict "phase" $crashPhase "state" $terminated "last" $old.lastState) $x) }}`,
 	}
 	killed := end
 	killed.name = "pod-probe"
-	killed.when = `live and running and facts.probe != null and (facts.ready == null or hit.ready or restarts > 0)`
+	killed.when = `live and running and facts.probe != null and settled`
 	killed.events = []event{
 		{"Warning", "Unhealthy", `$message`},
 		{"Normal", "Killing", `printf "Container %s failed %s probe, will be restarted" $container.name $facts.probe`},

@@ -16,6 +16,7 @@ const (
 	annotationLogs     = "sandbox.algesta.io/logs"        // a file of logs/, without its ending
 	annotationMessage  = "sandbox.algesta.io/message"     // replaces the scenario's message
 	annotationReady    = "sandbox.algesta.io/ready-after" // a Go duration from "started" to "ready"
+	annotationStops    = "sandbox.algesta.io/stops-after" // a Go duration from "deleted" to "gone"
 )
 
 // family is the course that a scenario takes; its stages are shared.
@@ -24,6 +25,7 @@ type family string
 const (
 	runs       family = "runs"        // starts, becomes ready, stays
 	crashes    family = "crashes"     // starts, ends, is restarted with a growing back-off
+	restarts   family = "restarts"    // the same without a back-off: it runs longer than the back-off lasts
 	cannotPull family = "cannot-pull" // ErrImagePull and ImagePullBackOff, alternating
 	cannotMake family = "cannot-make" // waits for good with the reason of the scenario
 	stuck      family = "stuck"       // stays at ContainerCreating; only an event says why
@@ -48,12 +50,14 @@ type scenario struct {
 	Ready    string `json:"ready,omitempty"`    // from started to ready; empty in the family crashes: never
 	Probe    string `json:"probe,omitempty"`    // the kubelet kills it, because this probe fails
 	Recovers int    `json:"recovers,omitempty"` // it crashes so many times, and stays up then
+	Stops    string `json:"stops,omitempty"`    // from deleted to gone; stopsAfter when empty
 	Logs     string `json:"logs,omitempty"`     // the file of logs/ that it writes
 }
 
 const (
 	startsAfter = "600ms"
 	readyAfter  = "500ms"
+	stopsAfter  = "1s"
 	soon        = "1500ms"
 	resolve     = `failed to pull and unpack image "IMAGE": failed to resolve reference "IMAGE": `
 	unpack      = `rpc error: code = Unknown desc = failed to pull and unpack image "IMAGE": `
@@ -67,6 +71,7 @@ func scenarios() map[string]scenario {
 		"ready":     {Family: runs, Starts: startsAfter, Ready: readyAfter, Logs: "ready"},
 		"slow":      {Family: runs, Starts: startsAfter, Ready: "8s", Logs: "ready"},
 		"slow-pull": {Family: runs, Starts: "30s", Ready: readyAfter, Logs: "ready"},
+		"slow-stop": {Family: runs, Starts: startsAfter, Ready: readyAfter, Stops: "12s", Logs: "ready"},
 
 		"neverready": {Family: neverReady, Logs: "unready", Message: "Readiness probe failed: HTTP probe failed with statuscode: 503"},
 		"evicted": {
@@ -109,6 +114,12 @@ func crashScenarios() map[string]scenario {
 		"oom":         {Family: crashes, Exit: 137, Reason: "OOMKilled", Runs: soon, Logs: "oom"},
 		"liveness": {
 			Family: crashes, Exit: 137, Reason: "Error", Ready: readyAfter, Runs: "4s", Probe: "liveness", Logs: "hangs",
+			Message: "Liveness probe failed: HTTP probe failed with statuscode: 500",
+		},
+		"restarts":       {Family: restarts, Exit: 1, Reason: "Error", Runs: "4s", Logs: "missing-env"},
+		"restarts-later": {Family: restarts, Exit: 1, Reason: "Error", Ready: readyAfter, Runs: "6s", Logs: "mongo-refused"},
+		"liveness-clean": {
+			Family: restarts, Reason: "Completed", Runs: "4s", Probe: "liveness", Logs: "hangs",
 			Message: "Liveness probe failed: HTTP probe failed with statuscode: 500",
 		},
 		"startup": {

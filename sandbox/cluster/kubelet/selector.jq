@@ -19,6 +19,8 @@ def terminated: hit.state.terminated != null;
 def restarts: (if (family | startswith("init-")) then init.restartCount else hit.restartCount end) // 0;
 # recovered: it has crashed as often as its scenario says, and stays up now.
 def recovered: facts.recovers != null and restarts >= facts.recovers;
+# settled: it has become ready where it does, so that it may end.
+def settled: facts.ready == null or hit.ready or (restarts > 0 and family != "restarts");
 def isJob: [.metadata.ownerReferences[]? | .kind] | index("Job") != null;
 def restartable: (.spec.restartPolicy // "Always") == "Always";
 # A kubelet waits 10s, 20s, 40s ... up to 5m; the sandbox a tenth of it.

@@ -144,31 +144,35 @@ func TestEveryScenarioTakesItsCourse(t *testing.T) {
 	t.Parallel()
 	const repository = "acralgestaproduction.azurecr.io/api-gateway:"
 	cases := map[string]string{
-		"12345":              "ContainerCreating running ready",
-		"12345-slow":         "ContainerCreating running ready",
-		"12345-slow-pull":    "ContainerCreating running ready",
-		"12345-crash":        "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ running+++",
-		"12345-crash-later":  "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++",
-		"12345-crash-mongo":  "ContainerCreating running Error running+",
-		"12345-oom":          "ContainerCreating running OOMKilled running+ OOMKilled+ CrashLoopBackOff+",
-		"12345-liveness":     "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+",
-		"12345-notfound":     "ContainerCreating ErrImagePull ImagePullBackOff ErrImagePull ImagePullBackOff",
-		"12345-unauthorized": "ContainerCreating ErrImagePull ImagePullBackOff",
-		"12345-ratelimit":    "ContainerCreating ErrImagePull ImagePullBackOff",
-		"12345-configerror":  "ContainerCreating CreateContainerConfigError",
-		"12345-nosecret":     "ContainerCreating CreateContainerConfigError",
-		"12345-neverready":   "ContainerCreating running running running",
-		"12345-evicted":      "ContainerCreating running ready Error",
-		"12345-flaky":        "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ running+++ ready+++",
-		"12345-startup":      "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++",
-		"12345-exit-0":       "ContainerCreating running Completed running+ Completed+ CrashLoopBackOff+",
-		"12345-nocommand":    "ContainerCreating running StartError running+",
-		"12345-badname":      "ContainerCreating InvalidImageName",
-		"12345-neverpull":    "ContainerCreating ErrImageNeverPull",
-		"12345-poststart":    "ContainerCreating PostStartHookError",
-		"12345-noconfig":     "ContainerCreating CreateContainerConfigError",
-		"12345-novolume":     "ContainerCreating ContainerCreating",
-		"12345-pulling":      "ContainerCreating",
+		"12345":                "ContainerCreating running ready",
+		"12345-slow":           "ContainerCreating running ready",
+		"12345-slow-pull":      "ContainerCreating running ready",
+		"12345-crash":          "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ running+++",
+		"12345-crash-later":    "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++",
+		"12345-crash-mongo":    "ContainerCreating running Error running+",
+		"12345-oom":            "ContainerCreating running OOMKilled running+ OOMKilled+ CrashLoopBackOff+",
+		"12345-liveness":       "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+",
+		"12345-notfound":       "ContainerCreating ErrImagePull ImagePullBackOff ErrImagePull ImagePullBackOff",
+		"12345-unauthorized":   "ContainerCreating ErrImagePull ImagePullBackOff",
+		"12345-ratelimit":      "ContainerCreating ErrImagePull ImagePullBackOff",
+		"12345-configerror":    "ContainerCreating CreateContainerConfigError",
+		"12345-nosecret":       "ContainerCreating CreateContainerConfigError",
+		"12345-neverready":     "ContainerCreating running running running",
+		"12345-evicted":        "ContainerCreating running ready Error",
+		"12345-flaky":          "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ running+++ ready+++",
+		"12345-startup":        "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++",
+		"12345-restarts":       "ContainerCreating running Error running+ Error+ running++ Error++ running+++",
+		"12345-restarts-later": "ContainerCreating running ready Error running+ ready+ Error+ running++ ready++",
+		"12345-liveness-clean": "ContainerCreating running Completed running+ Completed+ running++",
+		"12345-slow-stop":      "ContainerCreating running ready",
+		"12345-exit-0":         "ContainerCreating running Completed running+ Completed+ CrashLoopBackOff+",
+		"12345-nocommand":      "ContainerCreating running StartError running+",
+		"12345-badname":        "ContainerCreating InvalidImageName",
+		"12345-neverpull":      "ContainerCreating ErrImageNeverPull",
+		"12345-poststart":      "ContainerCreating PostStartHookError",
+		"12345-noconfig":       "ContainerCreating CreateContainerConfigError",
+		"12345-novolume":       "ContainerCreating ContainerCreating",
+		"12345-pulling":        "ContainerCreating",
 	}
 	for tag, want := range cases {
 		t.Run(tag, func(t *testing.T) {
@@ -184,6 +188,35 @@ func TestEveryScenarioTakesItsCourse(t *testing.T) {
 			}
 			if strings.Join(got, " ") != want {
 				t.Fatalf("got  %s\nwant %s", strings.Join(got, " "), want)
+			}
+		})
+	}
+}
+
+func TestAPodTakesItsTimeToStop(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		image, annotation string
+		want              time.Duration
+	}{
+		"soon, when nothing says otherwise": {"a/b:1", "", time.Second},
+		"as long as its scenario says":      {"a/b:1-slow-stop", "", 12 * time.Second},
+		"as long as its annotation says":    {"a/b:1-slow-stop", "30s", 30 * time.Second},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pod := newPod(tt.image)
+			if tt.annotation != "" {
+				pod.Annotations = map[string]string{annotationStops: tt.annotation}
+			}
+			l := newLife(t, pod)
+			for range 3 {
+				l.step()
+			}
+			l.pod.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+			if stage, after := l.step(); stage != "pod-delete" || after != tt.want {
+				t.Fatalf("got %s after %s", stage, after)
 			}
 		})
 	}
