@@ -165,6 +165,9 @@ func progressOf(p runbooks.Progress) algesta.Report {
 	if p.Phase == runbooks.Complete || p.Phase == runbooks.Settled {
 		r.Tone = algesta.Good
 	}
+	if len(p.Alert) > 0 {
+		r.Tone, r.Title = algesta.Warning, algesta.Say("{}. {}", p.Line, p.Alert)
+	}
 	if len(p.Pods) > 0 {
 		r.Body = append(r.Body, algesta.Block{List: p.Pods})
 	}

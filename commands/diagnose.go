@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,6 +39,9 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 		}
 		return diagnoseAgain, nil
 	}
+	report.Buttons = slices.DeleteFunc(report.Buttons, func(b algesta.Button) bool { // the end has that button already
+		return b.Offer != nil && r.Plan.Undo != nil && b.Offer.Runbook == r.Plan.Undo.Runbook
+	})
 	offers := withIDs(&report)
 	// What was found is worth more than its time limit.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)

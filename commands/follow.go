@@ -17,6 +17,8 @@ const (
 	lookAgain = time.Second
 	soakAgain = 2 * time.Second
 	sayAgain  = 3 * time.Second // between two edits that only count seconds
+	// laterAgain is for a rollout that was said to have failed: it may come up after all.
+	laterAgain = 5 * time.Second
 )
 
 // look is what the follower last told.
@@ -43,10 +45,10 @@ func (d *Dispatcher) forget(id string) {
 // follow job: again is when to look again, 0 when it is done. It may be called by any process at any time.
 func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, id)
-	if err != nil || r.Status != algesta.Applied {
-		if r.Status.Ended() {
-			d.forget(id)
-		}
+	if err == nil && r.Status.Ended() {
+		d.forget(id)
+	}
+	if err != nil || r.Status != algesta.Applied && r.Status != algesta.Failed {
 		return 0, err
 	}
 	e, ok, err := d.Store.Execution(ctx, id)
@@ -60,6 +62,9 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
 	if err != nil {
 		return 0, fmt.Errorf("opening the cluster: %w", err)
+	}
+	if r.Status == algesta.Failed {
+		return d.afterwards(ctx, r, f, reader)
 	}
 	rollout, err := runbooks.Look(ctx, reader, r.Command.Target.Workload())
 	now := time.Now()
@@ -102,15 +107,15 @@ func (d *Dispatcher) tell(ctx context.Context, r algesta.Request, p runbooks.Pro
 	case runbooks.Moving, runbooks.Complete:
 		return d.progress(ctx, r, p, f, now)
 	case runbooks.Settled:
-		return 0, d.finish(ctx, r, algesta.Succeeded, algesta.Good, p, d.good(r, p))
+		return 0, d.finish(ctx, r, algesta.Succeeded, toneOf(p), p, f, d.good(r, p))
 	case runbooks.Broken:
-		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, d.bad(r, p)) // its diagnosis is a job of its own
+		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
 	case runbooks.Overtaken:
-		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, d.note("was overtaken: "+p.Why.String(), p))
+		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, f, d.note("was overtaken: "+p.Why.String(), p))
 	case runbooks.Gone:
-		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, d.note("ended: "+p.Why.String(), p))
+		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.note("ended: "+p.Why.String(), p))
 	case runbooks.OutOfTime:
-		return 0, d.finish(ctx, r, algesta.TimedOut, algesta.Warning, p, d.note("is not finished: "+p.Why.String()+" The change stands; I stopped watching.", p))
+		return 0, d.finish(ctx, r, algesta.TimedOut, algesta.Warning, p, f, d.note("is not finished: "+p.Why.String()+" The change stands; I stopped watching.", p))
 	}
 	return 0, fmt.Errorf("following %s: the phase %q is not known", r.ID, p.Phase)
 }
@@ -120,11 +125,11 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 	again := lookAgain
 	if p.Phase == runbooks.Complete {
 		again = soakAgain
-		if left := f.CompleteAt.Add(f.Soak).Sub(now); left > 0 && left < again {
+		if left := f.SteadyAt.Add(f.Soak).Sub(now); left > 0 && left < again {
 			again = left
 		}
 	}
-	mark := fmt.Sprint(p.Phase, p.Ready, p.Of, f.Mark)
+	mark := fmt.Sprint(p.Phase, p.Ready, p.Of, f.Mark, len(p.Alert) > 0, f.SteadyAt.UnixMilli())
 	last, told := d.looks.Load(r.ID)
 	if told {
 		if l := last.(look); l.mark == mark && (now.Sub(l.at) < sayAgain || p.Phase == runbooks.Complete) {
@@ -143,6 +148,9 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 		card.Title = algesta.Say("{}: {}", r.Plan.Doing, p.Short)
 		if p.Phase == runbooks.Complete {
 			card.Tone, card.Title = algesta.Good, algesta.Say("{}: {}", r.Plan.Done, p.Short)
+		}
+		if len(p.Alert) > 0 {
+			card.Tone, card.Title = algesta.Warning, algesta.Say("{}. {}", card.Title, p.Alert)
 		}
 		c := post(r.Command, algesta.CardPost, card)
 		c.Final = p.Phase == runbooks.Complete
@@ -169,7 +177,10 @@ type outcome struct {
 func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 	o := outcome{
 		note: fmt.Sprintf("%d of %d ready after %s · %s", p.Ready, p.Of, span(p.Took), p.Verdict),
-		said: algesta.Say("{}. {} after {}, {}. {}.", r.Plan.Done, allReady(p.Of), span(p.Took), p.Compare, capital(string(p.Verdict))),
+		said: algesta.Say("{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), span(p.Took), capital(string(p.Verdict)), p.Compare),
+	}
+	if len(p.Alert) > 0 {
+		o.said = join(o.said, p.Alert)
 	}
 	if p.Of == 0 {
 		o.note = "no pods any more · " + span(p.Took)
@@ -192,12 +203,13 @@ func allReady(n int) string {
 	return fmt.Sprintf("All %d pods are ready", n)
 }
 
-// bad is the end of a rollout that cannot come up.
+// bad is the end of a rollout that cannot come up, or came up and cannot stay so. Nothing undoes it by itself.
 func (d *Dispatcher) bad(r algesta.Request, p runbooks.Progress) outcome {
-	o := outcome{
-		note: "stopped: " + p.Why.String(),
-		said: join(algesta.Say("{} did not come up. {}", r.Plan.Title, p.Why), p.Serving),
+	how := "failed and is still rolled out"
+	if p.CameUp {
+		how = "came up, crashed afterwards and is still rolled out"
 	}
+	o := outcome{note: how + ": " + p.Why.String(), said: join(algesta.Say("{} {}. {}", r.Plan.Title, how, p.Why), p.Serving)}
 	if r.Plan.Undo != nil {
 		o.next = append(o.next, algesta.Button{Label: "Undo", Offer: r.Plan.Undo, Style: "primary"})
 	}
@@ -210,7 +222,7 @@ func (d *Dispatcher) note(note string, p runbooks.Progress) outcome {
 }
 
 // finish ends a followed request: the card, the progress, the reply that mentions whoever it concerns.
-func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p runbooks.Progress, o outcome) error {
+func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p runbooks.Progress, f runbooks.Follow, o outcome) error {
 	said := o.said
 	if to != algesta.Succeeded && to != algesta.Failed {
 		said = algesta.Say("{} {}", r.Plan.Title, said)
@@ -218,8 +230,18 @@ func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.S
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Applied}, to: to, note: o.note, said: said, tone: tone, buttons: o.next,
 		also: func(tx Tx, r algesta.Request) error {
-			if to == algesta.Failed && p.Phase == runbooks.Broken {
+			if p.Phase == runbooks.Broken {
 				if err := tx.Schedule(algesta.DiagnoseJob, r.ID, time.Now()); err != nil {
+					return err
+				}
+				if err := tx.Remember(r.ID, encode(f)); err != nil { // what is needed to see whether it comes up after all
+					return err
+				}
+			}
+			if tone == algesta.Warning && to == algesta.Succeeded {
+				card := cardOf(r, nil, nil)
+				card.Tone = tone
+				if err := tx.Post(cardPost(r, card)); err != nil {
 					return err
 				}
 			}

@@ -65,6 +65,43 @@ func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
 }
 
+func TestWhatBlocksARolloutIsSaid(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ hard, used, says string }{
+		"no room": {"4", "3900m", "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one more needs requests.cpu=250m. The 2 old pods still serve users."},
+		"room":    {"4", "3", "Quota production-quota refused a pod of api-gateway-production and has room again: the next attempt follows by itself. The 2 old pods still serve users."},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := rolling()
+			refusing(s.sets[2], overQuota)
+			s.quota(amounts("requests.cpu", tt.hard), amounts("requests.cpu", tt.used))
+			for _, runbook := range []string{"status", "pods"} {
+				require.Contains(t, answered(t, s, runbook), tt.says, runbook)
+			}
+		})
+	}
+	s := rolling()
+	s.pods = nil
+	refusing(s.sets[2], "failed quota: q: must specify limits.cpu for: app")
+	require.Equal(t, []string{
+		"api-gateway in production has no pods (4 wanted).",
+		"The cluster takes no further pod of api-gateway-production: failed quota: q: must specify limits.cpu for: app. No pod serves users.",
+	}, answered(t, s, "pods"))
+}
+
+func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	s.pods = nil
+	crashing(s.pod(3, "aaaaa", 2*time.Minute), 3, noon.Add(-time.Second))
+	require.Contains(t, answered(t, s, "status"), "1 of 1 pod of the current revision crashes (exit 1, 3 restarts in 2 min). No pod serves users.")
+	r, err := runbooks.Look(t.Context(), s, input("status", nil).Workload)
+	require.NoError(t, err)
+	require.Equal(t, 2*time.Minute, runbooks.HealthOf(r, noon).Window)
+}
+
 func TestHistoryThatPeopleSee(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{

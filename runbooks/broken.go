@@ -1,6 +1,7 @@
 package runbooks
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,23 +21,23 @@ const (
 	accessPatience  = 30 * time.Second // Azure's registry tokens heal within a minute or two, its permissions do not
 	pullPatience    = time.Minute      // the registry or the network
 	nodePatience    = time.Minute      // until a pod without a place counts, unless a node is coming
-	refusalPatience = 3 * time.Second  // the ReplicaSet controller tries again at once
+	restartPatience = 20 * time.Second // a pod that was restarted may become ready this time
 	evictedAtMost   = 3                // pods of one revision that failed as a whole
 )
 
 // broken reports that a rollout cannot come up, and why, in one sentence.
-func (r Rollout) broken(fresh, old []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
+func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
 	progressing := r.condition(appsv1.DeploymentProgressing)
 	if progressing.Status == corev1.ConditionFalse && progressing.Reason == "ReplicaSetCreateError" {
 		return algesta.Say("The ReplicaSet of {} could not be made: {}", algesta.Name(r.Workload.Name), sentence(progressing.Message)), true
 	}
-	if message := replicaFailure(r.current()); message != "" && lasted(f, noPodsKey, refusalPatience, now) && !stopping(old) {
-		return refusedPods(r.Workload.Name, message), true
+	if message := r.heldBack(now); message != "" && lasted(f, r.noPodsKey(), patienceWith(message), now) {
+		return r.whyRefused(message), true
 	}
 	var failed int
 	for _, pod := range fresh {
 		s := stateOf(pod)
-		if s.word == "failed" {
+		if s.word == "failed" && pod.CreationTimestamp.After(f.StartedAt.Add(-clocksDiffer)) {
 			failed++
 		}
 		if r.hopeless(pod, s, f, now) {
@@ -49,7 +50,7 @@ func (r Rollout) broken(fresh, old []*corev1.Pod, f Follow, now time.Time) (alge
 	if progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded" && progressing.LastUpdateTime.After(f.StartedAt) {
 		return r.stuck(fresh, "before the deadline of the deployment passed"), true
 	}
-	if quiet := now.Sub(f.ChangedAt); quiet > r.patience() && !r.waitsForNode(fresh) {
+	if quiet := now.Sub(f.ChangedAt); quiet > r.patience() && !r.waitsForOthers(fresh, now) {
 		return r.stuck(fresh, "for "+span(quiet)), true
 	}
 	return nil, false
@@ -60,7 +61,7 @@ func (r Rollout) hopeless(pod *corev1.Pod, s podState, f Follow, now time.Time) 
 	since := func(patience time.Duration) bool { return lasted(f, seenKey(pod, s), patience, now) }
 	switch {
 	case s.reason == "":
-		return false
+		return f.restartsInVain(pod, s, now)
 	case s.reason == "InvalidImageName", s.reason == "ErrImageNeverPull":
 		return true
 	case strings.HasPrefix(s.word, "cannot get its image"):
@@ -82,33 +83,18 @@ func (r Rollout) hopeless(pod *corev1.Pod, s podState, f Follow, now time.Time) 
 	return false
 }
 
+// restartsInVain reports a pod that the kubelet restarts without CrashLoopBackOff: each of its runs is longer than the back-off.
+func (f Follow) restartsInVain(pod *corev1.Pod, s podState, now time.Time) bool {
+	again := f.restarted(pod)
+	if s.word == "ready" {
+		return again > crashesAtLeast && endedAfter(pod, now.Add(-time.Minute))
+	}
+	return again >= crashesAtLeast && lasted(f, restartedKey(pod), restartPatience, now)
+}
+
 func lasted(f Follow, key string, patience time.Duration, now time.Time) bool {
 	since, known := f.FirstSeen[key]
 	return known && now.Sub(since) >= patience
-}
-
-// replicaFailure is why the ReplicaSet may not make pods, "" when it may. The condition of the Deployment is not used:
-// it may speak of an old ReplicaSet.
-func replicaFailure(set *appsv1.ReplicaSet) string {
-	if set == nil {
-		return ""
-	}
-	for _, c := range set.Status.Conditions {
-		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue && c.Reason == "FailedCreate" {
-			return orElse(c.Message, "the API server refused")
-		}
-	}
-	return ""
-}
-
-// stopping reports that pods are on their way out: what they free may be all that is missing.
-func stopping(pods []*corev1.Pod) bool {
-	for _, pod := range pods {
-		if pod.DeletionTimestamp != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // patience is how long nothing may move: longer for pods that may take long to start or must be ready for a while.
@@ -124,13 +110,12 @@ func (r Rollout) patience() time.Duration {
 	return longest + time.Duration(r.Deployment.Spec.MinReadySeconds)*time.Second
 }
 
-func (r Rollout) waitsForNode(fresh []*corev1.Pod) bool {
-	for _, pod := range fresh {
-		if r.NodesComing[string(pod.UID)] {
-			return true
-		}
-	}
-	return false
+// waitsForOthers reports that new pods wait for what takes its time: a node that is being added, old pods that stop, or the
+// replacement of a node that does not answer.
+func (r Rollout) waitsForOthers(fresh []*corev1.Pod, now time.Time) bool {
+	return stopping(r.Pods, now) || slices.ContainsFunc(fresh, func(pod *corev1.Pod) bool {
+		return r.NodesComing[string(pod.UID)] || r.onDeadNode(pod)
+	})
 }
 
 // stuck says what the new pods are doing instead of becoming ready.
@@ -141,9 +126,12 @@ func (r Rollout) stuck(fresh []*corev1.Pod, how string) algesta.Text {
 		}
 	}
 	for _, pod := range fresh {
-		if s := stateOf(pod); s.word == "running, not ready" {
+		if s := stateOf(pod); s.word == "running, not ready" && !r.onDeadNode(pod) {
 			return algesta.Say("Pod {} of {} runs, but its readiness probe did not pass {}.", algesta.Name(pod.Name), r.name(), how)
 		}
+	}
+	if message := r.refused(); message != "" {
+		return r.whyRefused(message)
 	}
 	ready, _ := r.ready()
 	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, ready, r.desired(), r.name())
@@ -165,6 +153,10 @@ func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
 		return whyNoImage(pod, s)
 	case strings.HasPrefix(s.word, "crashing") && outOfMemory(pod, s.container):
 		return algesta.Say("Pod {} of {} is killed because it uses more memory than its limit (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
+	case s.reason == "":
+		return algesta.Say("Pod {} of {} is restarted again and again ({}{}).", name, r.name(), exitBefore(pod), count(restartsOf(pod), "restart"))
+	case strings.HasPrefix(s.word, "crashing") && s.exit == 0:
+		return algesta.Say("Pod {} of {} ends after it starts, and is restarted again and again (exit 0, {}).", name, r.name(), count(s.restarts, "restart"))
 	case strings.HasPrefix(s.word, "crashing"):
 		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
 		if last := lastWords(pod, s.container); last != "" {
@@ -178,6 +170,33 @@ func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
 		return algesta.Say("{}, so no pod of {} can start.", missing, r.name())
 	}
 	return algesta.Say("Pod {} of {} cannot start ({}): {}", name, r.name(), quote(s.reason), sentence(s.message))
+}
+
+// exitBefore is "exit 1, " of the instance that ended last, "" when none is known.
+func exitBefore(pod *corev1.Pod) string {
+	if exit := lastExit(pod); exit != "" {
+		return exit + ", "
+	}
+	return ""
+}
+
+// lastExit is how an instance of a container of the pod ended last: "exit 1" or "OOMKilled, exit 137"; "" when none did.
+func lastExit(pod *corev1.Pod) string {
+	var last *corev1.ContainerStateTerminated
+	for _, c := range pod.Status.ContainerStatuses {
+		for _, ended := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+			if ended != nil && (last == nil || ended.FinishedAt.After(last.FinishedAt.Time)) {
+				last = ended
+			}
+		}
+	}
+	switch {
+	case last == nil:
+		return ""
+	case last.Reason == "OOMKilled":
+		return fmt.Sprintf("OOMKilled, exit %d", last.ExitCode)
+	}
+	return fmt.Sprintf("exit %d", last.ExitCode)
 }
 
 // outOfMemory reports that the kernel ended the container for its memory.
@@ -289,18 +308,4 @@ func whyNoImage(pod *corev1.Pod, s podState) algesta.Text {
 		return algesta.Say("The registry refuses to give {} to the cluster: its access is missing or expired.", shown)
 	}
 	return algesta.Say("The image {} cannot be pulled: {}", shown, sentence(s.message))
-}
-
-var overQuota = regexp.MustCompile(`exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$`)
-
-// refusedPods says why the API server takes no more pods of the ReplicaSet.
-func refusedPods(deployment, message string) algesta.Text {
-	if m := overQuota.FindStringSubmatch(message); m != nil {
-		return algesta.Say("Quota {} has no room for another pod of {}: used {}, limit {}, one more needs {}.",
-			algesta.Name(quote(m[1])), algesta.Name(deployment), quote(m[3]), quote(m[4]), quote(m[2]))
-	}
-	if _, rest, found := strings.Cut(message, "is forbidden: "); found {
-		message = rest
-	}
-	return algesta.Say("The cluster takes no further pod of {}: {}", algesta.Name(deployment), sentence(message))
 }

@@ -34,10 +34,18 @@ type Follow struct {
 	Before       Health        `json:"before"`
 	// Filled by Judge.
 	UID        string    `json:"uid,omitempty"` // of the Deployment, to notice that it was made anew
-	CompleteAt time.Time `json:"completeAt,omitzero"`
-	// RestartsThen is how many restarts the new pods had at CompleteAt.
-	RestartsThen int32     `json:"restartsThen,omitempty"`
-	ChangedAt    time.Time `json:"changedAt,omitzero"` // when ready, updated or restarts last moved
+	CompleteAt time.Time `json:"completeAt,omitzero"` // when all pods were there for the first time
+	SteadyAt   time.Time `json:"steadyAt,omitzero"`   // since when they have been there without a break: the soak counts from here
+	RestartsSeen int32 `json:"restartsSeen,omitempty"` // of the new pods, at SteadyAt
+	DesiredThen  int32 `json:"desiredThen,omitempty"`  // pods wanted at CompleteAt
+	// Shaken is what first went wrong after CompleteAt, in a sentence.
+	Shaken    algesta.Text `json:"shaken,omitempty"`
+	BrokenAt  time.Time    `json:"brokenAt,omitzero"`  // when the verdict was Broken; it is not said twice
+	Served    bool         `json:"served,omitempty"`   // some pod took requests since the write
+	ChangedAt time.Time    `json:"changedAt,omitzero"` // when more pods were ready or updated than ever before
+	Most      int          `json:"most,omitempty"`     // ready and updated pods at ChangedAt
+	// Restarts had the new pods at CompleteAt, and before it those that are older than the write at the first look; by name.
+	Restarts map[string]int32 `json:"restarts,omitempty"`
 	// Mark changes with everything worth telling or remembering.
 	Mark string `json:"mark,omitempty"`
 	// FirstSeen remembers since when a pod is in a bad state, by "pod/container reason".
@@ -62,6 +70,11 @@ type Progress struct {
 	Line    algesta.Text // "2 of 4 ready · 2 old pods serving · none unavailable · 18 s of 10 min"
 	Short   algesta.Text // for the card: "2 of 4 pods ready, 18 s"
 	Pods    []algesta.Text
+	// Alert is what people should know at once although the rollout goes on: a crash after all pods were there, a node that does
+	// not answer, no pod left that serves users. Empty when there is nothing.
+	Alert algesta.Text
+	// CameUp says of Broken that all pods were there before.
+	CameUp bool
 	Why     algesta.Text // of Broken, Overtaken, Gone, OutOfTime: one sentence with the object's name
 	Serving algesta.Text // who still serves users, when Broken: "The 2 old pods still serve users."
 	Verdict Verdict      // with Settled
@@ -75,7 +88,7 @@ type Verdict string
 // The verdicts.
 const (
 	Healthier   Verdict = "healthier"
-	Same        Verdict = "same"
+	Same        Verdict = "no change in health"
 	Worse       Verdict = "worse"
 	NotCompared Verdict = "not compared"
 )

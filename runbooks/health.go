@@ -13,7 +13,7 @@ func HealthOf(r Rollout, now time.Time) Health {
 	if r.Deployment == nil || r.Unread != nil {
 		return Health{}
 	}
-	h := Health{Known: true, Desired: r.desired(), Window: restartWindow}
+	h := Health{Known: true, Desired: r.desired(), Window: r.window(now)}
 	for _, pod := range r.Pods {
 		if pod.DeletionTimestamp != nil {
 			continue
@@ -31,11 +31,25 @@ func HealthOf(r Rollout, now time.Time) Health {
 	return h
 }
 
+// window is how far back restarts can be counted: not further than the oldest pod.
+func (r Rollout) window(now time.Time) time.Duration {
+	var oldest time.Duration
+	for _, pod := range r.Pods {
+		if pod.DeletionTimestamp == nil {
+			oldest = max(oldest, now.Sub(pod.CreationTimestamp.Time))
+		}
+	}
+	if oldest == 0 {
+		return restartWindow
+	}
+	return min(restartWindow, max(oldest, time.Second))
+}
+
 // Compare tells whether the workload is better off than before, and how that was seen, as the end of a sentence:
 // "no restart in the 60 s since (before: 6 in 10 min)".
 func Compare(before, after Health) (Verdict, algesta.Text) {
 	if !before.Known || !after.Known {
-		return NotCompared, algesta.Say("not compared with before")
+		return NotCompared, algesta.Say("the pods could not be read")
 	}
 	better, worse := false, false
 	note := func(difference float64) {

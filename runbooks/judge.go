@@ -26,7 +26,7 @@ const (
 // Judge tells where a rollout stands. It looks at nothing but its arguments: f is what the follower remembered from the
 // last look, and what it returns is what to remember for the next. It judges a failure from the pods, within
 // seconds, and does not wait for the deadline; a Deployment that was complete stays "complete" for Kubernetes
-// whatever happens to its pods.
+// whatever happens to its pods. It is Broken once: whoever goes on looking learns whether it came up after all.
 func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	p := Progress{Phase: Moving, Took: now.Sub(f.StartedAt)}
 	if why, gone := r.gone(f, now); gone {
@@ -39,7 +39,7 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	f = f.remember(r, fresh, now)
 	ready, _ := r.ready()
 	p.Of, p.Ready = int(r.desired()), min(ready, int(r.desired()))
-	p.Pods = podLines(fresh, old)
+	p.Pods = r.podLines(fresh, old, now)
 	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, count(p.Of, "pod"), span(p.Took))
 	if d.Generation < f.Generation || d.Status.ObservedGeneration < f.Generation {
 		return p.orOutOfTime(r, f, now), f // the controller has not seen the write yet
@@ -48,15 +48,26 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 		p.Phase, p.Why = Overtaken, why
 		return p, f
 	}
-	if r.done() {
-		return p.complete(r, fresh, f, now)
+	why, broken := r.crashedTwice(fresh, f)
+	if !broken && !r.done() {
+		why, broken = r.broken(fresh, f, now)
 	}
-	f.CompleteAt = time.Time{}
-	if why, broken := r.broken(fresh, old, f, now); broken {
-		p.Phase, p.Why, p.Serving = Broken, why, r.whoServes()
+	if broken && f.BrokenAt.IsZero() {
+		f.BrokenAt = now
+		p.Phase, p.Why, p.Serving, p.CameUp = Broken, why, r.whoServes(), !f.CompleteAt.IsZero()
 		return p, f
 	}
-	return p.orOutOfTime(r, f, now), f
+	if r.done() {
+		p, f = p.complete(r, fresh, f, now)
+	} else {
+		f.SteadyAt = time.Time{}
+		if f = f.shake(r, fresh, now); !f.CompleteAt.IsZero() {
+			p = p.up(f)
+		}
+		p = p.orOutOfTime(r, f, now)
+	}
+	p.Alert = r.alert(f, now)
+	return p, f
 }
 
 // gone reports a Deployment that was deleted, or deleted and made anew.
@@ -108,35 +119,65 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 			seen[key] = before
 		}
 	}
+	f.Restarts = f.restartsBefore(fresh)
 	var words []string
-	var restarted int32
 	for _, pod := range fresh {
 		s := stateOf(pod)
 		words = append(words, s.word)
-		restarted += restartsOf(pod)
 		if s.reason != "" {
 			note(seenKey(pod, s))
 		}
+		if s.word != "ready" && f.restarted(pod) >= crashesAtLeast {
+			note(restartedKey(pod))
+		}
 	}
-	if replicaFailure(r.current()) != "" {
-		note(noPodsKey)
+	if r.heldBack(now) != "" {
+		note(r.noPodsKey())
 	}
 	f.FirstSeen = seen
-	ready, _ := r.ready()
-	moved := fmt.Sprintf("%d ready, %d updated, %d restarts", ready, r.Deployment.Status.UpdatedReplicas, restarted)
-	if !strings.HasPrefix(f.Mark, moved+";") {
-		f.ChangedAt = now
+	ready, old := r.ready()
+	f.Served = f.Served || ready+old > 0
+	// A pod that became ready again, or was restarted, is no progress.
+	if most := ready + int(r.Deployment.Status.UpdatedReplicas); most > f.Most || f.ChangedAt.IsZero() {
+		f.Most, f.ChangedAt = most, now
 	}
 	slices.Sort(words)
-	f.Mark = moved + "; " + strings.Join(append(words, slices.Sorted(maps.Keys(seen))...), ", ")
+	words = append(words, slices.Sorted(maps.Keys(seen))...)
+	f.Mark = fmt.Sprintf("%d ready, %d old, %d updated, %d restarts; %s", ready, old, r.Deployment.Status.UpdatedReplicas, restartsOfAll(fresh), strings.Join(words, ", "))
 	return f
 }
 
-// noPodsKey stands in FirstSeen for a ReplicaSet that may not make pods.
-const noPodsKey = "ReplicaFailure"
+// restartsBefore are the restarts that pods had before the write: a scale keeps its pods.
+func (f Follow) restartsBefore(fresh []*corev1.Pod) map[string]int32 {
+	var out map[string]int32
+	for _, pod := range fresh {
+		before, known := f.Restarts[pod.Name]
+		if !known && pod.CreationTimestamp.After(f.StartedAt.Add(-clocksDiffer)) {
+			continue
+		}
+		if !known {
+			before = restartsOf(pod)
+		}
+		if out == nil {
+			out = map[string]int32{}
+		}
+		out[pod.Name] = before
+	}
+	return out
+}
+
+// restarted is how often containers of the pod were restarted since the write, or since all pods were there, whatever they
+// ended with.
+func (f Follow) restarted(pod *corev1.Pod) int32 { return restartsOf(pod) - f.Restarts[pod.Name] }
+
+// noPodsKey stands in FirstSeen for a ReplicaSet that may not make pods. Each pod that it could make is a new beginning.
+func (r Rollout) noPodsKey() string { return fmt.Sprintf("ReplicaFailure with %d", r.made()) }
 
 // seenKey joins the reasons of one trouble: a crash loop alternates between several, and a pull between two.
 func seenKey(pod *corev1.Pod, s podState) string { return pod.Name + "/" + s.container + " " + s.word }
+
+// restartedKey stands in FirstSeen for a pod that was restarted and is not ready.
+func restartedKey(pod *corev1.Pod) string { return pod.Name + " restarted" }
 
 // overtaken reports that what was written is no longer what is wanted.
 func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
@@ -154,30 +195,6 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 		return algesta.Say("Somebody paused {}: nothing more happens until it is resumed.", name), true
 	}
 	return nil, false
-}
-
-// complete is the soak, and the verdict at its end.
-func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Time) (Progress, Follow) {
-	var restarted int32
-	for _, pod := range fresh {
-		restarted += restartsOf(pod)
-	}
-	if f.CompleteAt.IsZero() {
-		f.CompleteAt, f.RestartsThen = now, restarted
-	}
-	p.Phase, p.Took = Complete, f.CompleteAt.Sub(f.StartedAt)
-	p.Short = algesta.Say("{} of {} ready after {}, watching {}", p.Ready, p.Of, span(p.Took), span(f.Soak))
-	p.Line = p.Short
-	if now.Sub(f.CompleteAt) < f.Soak {
-		return p, f
-	}
-	p.Phase = Settled
-	p.Line = algesta.Say("{} of {} ready after {}", p.Ready, p.Of, span(p.Took))
-	p.Short = p.Line
-	after := HealthOf(r, now)
-	after.Window, after.Restarts = now.Sub(f.CompleteAt), max(0, restarted-f.RestartsThen)
-	p.Verdict, p.Compare = Compare(f.Before, after)
-	return p, f
 }
 
 // orOutOfTime ends the watching when it has lasted too long; the rollout itself goes on.
@@ -217,13 +234,19 @@ func (r Rollout) line(f Follow, pods int, now time.Time) algesta.Text {
 const mostPodLines = 12
 
 // podLines tells each new pod's state, and the old ones in one line.
-func podLines(fresh, old []*corev1.Pod) []algesta.Text {
+func (r Rollout) podLines(fresh, old []*corev1.Pod, now time.Time) []algesta.Text {
 	var out []algesta.Text
 	for _, pod := range fresh {
 		s := stateOf(pod)
 		word := s.word
-		if s.word == "crashing" {
+		switch n := restartsOf(pod); {
+		case s.word == "crashing":
 			word = fmt.Sprintf("crashing (exit %d, %s)", s.exit, count(s.restarts, "restart"))
+		case s.word == "running, not ready" && n > 0:
+			word = fmt.Sprintf("running, not ready (%s%s)", exitBefore(pod), count(n, "restart"))
+		}
+		if r.onDeadNode(pod) {
+			word += ", on a node that does not answer"
 		}
 		out = append(out, algesta.Say("{} {}", algesta.Name(shortName(pod.Name)), word))
 	}
@@ -247,6 +270,9 @@ func podLines(fresh, old []*corev1.Pod) []algesta.Text {
 		} else if n > 0 {
 			out = append(out, algesta.Say("{} {}", algesta.Name(strings.Join(group.names, ", ")), group.word))
 		}
+	}
+	if why := r.refusedNow(now); len(why) > 0 {
+		out = append(out, why)
 	}
 	return out
 }

@@ -41,6 +41,37 @@ func unready(p *corev1.Pod) {
 	p.Status.ContainerStatuses[0].Ready = false
 }
 
+// ended makes a pod's container one that has just ended.
+func ended(p *corev1.Pod, restarts, exit int32) {
+	unready(p)
+	c := &p.Status.ContainerStatuses[0]
+	c.RestartCount = restarts
+	c.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exit, Reason: "Completed", FinishedAt: metav1.NewTime(noon)}}
+}
+
+// restarting makes a pod one that runs again after its container ended: there was no back-off to wait for.
+func restarting(p *corev1.Pod, restarts, exit int32, last time.Time) *corev1.Pod {
+	unready(p)
+	c := &p.Status.ContainerStatuses[0]
+	c.RestartCount = restarts
+	c.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: exit, FinishedAt: metav1.NewTime(last)}
+	return p
+}
+
+const overQuota = `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: requests.cpu=4`
+
+// refusing makes a ReplicaSet one that may not make a pod.
+func refusing(set *appsv1.ReplicaSet, message string) {
+	set.Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: message}}
+}
+
+// dead makes a node one that has not answered since then.
+func (s *still) dead(name string, since time.Time) {
+	n := node(name, "2", "4Gi")
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.NewTime(since)}}
+	s.nodes(n)
+}
+
 // rolling is the gateway in the middle of a rollout: two pods of revision 3 are new, two of revision 1 serve.
 func rolling() *still {
 	s := gateway()
@@ -152,14 +183,53 @@ func TestJudge(t *testing.T) {
 		"pods that are not admitted": {s: func() *still {
 			s := rolling()
 			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: requests.cpu=4`}}
+			s.quota(amounts("requests.cpu", "4"), amounts("requests.cpu", "4"))
 			return s
-		}, ago: time.Second, later: 4 * time.Second, want: runbooks.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		}, ago: time.Second, later: 31 * time.Second, want: runbooks.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
 		"pods that are not admitted while old ones stop": {s: func() *still {
 			s := rolling()
 			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}}
 			s.pods[0].DeletionTimestamp = &metav1.Time{Time: noon}
 			return s
 		}, ago: time.Second, later: 4 * time.Second, want: runbooks.Moving},
+		"pods that no attempt will get admitted": {s: func() *still {
+			s := rolling()
+			refusing(s.sets[2], `pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`)
+			return s
+		}, ago: time.Second, later: 4 * time.Second, want: runbooks.Broken, why: `The cluster takes no further pod of api-gateway-production: violates PodSecurity "restricted:latest": runAsNonRoot != true.`},
+		"a refusal that is history: all pods were made since": {s: func() *still {
+			s := rolling()
+			refusing(s.sets[2], overQuota)
+			s.sets[2].Spec.Replicas, s.sets[2].Status.Replicas = new(int32(1)), 1
+			waiting(s.pod(3, "aaaaa", time.Second), "ContainerCreating", "")
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: runbooks.Moving},
+		"a quota that has room again": {s: func() *still {
+			s := rolling()
+			refusing(s.sets[2], overQuota)
+			s.quota(amounts("requests.cpu", "4"), amounts("requests.cpu", "3750m"))
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: runbooks.Moving},
+		"a quota that is still full, with what is used now": {s: func() *still {
+			s := rolling()
+			refusing(s.sets[2], overQuota)
+			s.quota(amounts("requests.cpu", "4"), amounts("requests.cpu", "3900m"))
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: runbooks.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		"a quota that pods of another workload still fill while they stop": {s: func() *still {
+			s := rolling()
+			refusing(s.sets[2], overQuota)
+			s.quota(amounts("requests.cpu", "4"), amounts("requests.cpu", "4"))
+			s.lists["PodList"] = []any{corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "other", DeletionTimestamp: &metav1.Time{Time: noon.Add(30 * time.Second)}}}}
+			return s
+		}, ago: time.Second, later: 50 * time.Second, want: runbooks.Moving},
+		"a quota that pods fill which do not stop when they should": {s: func() *still {
+			s := rolling()
+			refusing(s.sets[2], overQuota)
+			s.quota(amounts("requests.cpu", "4"), amounts("requests.cpu", "4"))
+			s.pods[0].DeletionTimestamp = &metav1.Time{Time: noon.Add(-time.Minute)}
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: runbooks.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
 		"a failure of an old ReplicaSet": {s: func() *still {
 			s := rolling()
 			s.sets[0].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}}
@@ -170,6 +240,49 @@ func TestJudge(t *testing.T) {
 			unready(s.pod(3, "aaaaa", time.Second))
 			return s
 		}, ago: 10 * time.Second, later: 4 * time.Minute, want: runbooks.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass for 4 min."},
+		"a pod that is restarted without a back-off": {s: func() *still {
+			s := rolling()
+			restarting(s.pod(3, "aaaaa", time.Second), 2, 0, noon)
+			return s
+		}, ago: 10 * time.Second, later: 21 * time.Second, want: runbooks.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 is restarted again and again (exit 0, 2 restarts)."},
+		"a pod that was restarted and may become ready this time": {s: func() *still {
+			s := rolling()
+			restarting(s.pod(3, "aaaaa", time.Second), 2, 1, noon)
+			return s
+		}, ago: 10 * time.Second, later: 10 * time.Second, want: runbooks.Moving},
+		"an end with exit code 0 is one": {s: func() *still {
+			s := rolling()
+			ended(s.pod(3, "aaaaa", time.Second), 2, 0)
+			return s
+		}, ago: 10 * time.Second, want: runbooks.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 ends after it starts, and is restarted again and again (exit 0, 2 restarts)."},
+		"restarts of long ago": {s: func() *still {
+			s := gateway()
+			s.deployment.Spec.Replicas = new(int32(6))
+			for _, p := range s.pods {
+				p.Status.ContainerStatuses[0].RestartCount = 7
+			}
+			unready(s.pods[0])
+			return s
+		}, ago: 10 * time.Second, later: 31 * time.Second, want: runbooks.Moving},
+		"restarts are no progress": {
+			s: func() *still {
+				s := rolling()
+				restarting(s.pod(3, "aaaaa", time.Second), 1, 1, noon)
+				return s
+			}, ago: 5 * time.Minute, with: func(f *runbooks.Follow) { f.ChangedAt, f.Most = noon.Add(-4*time.Minute), 2 }, want: runbooks.Broken,
+			why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass for 4 min.",
+		},
+		"a pod on a node that died is waited for": {s: func() *still {
+			s := rolling()
+			unready(s.pod(3, "aaaaa", time.Minute))
+			s.dead("aks-stdarproduction-0", noon.Add(-time.Minute))
+			return s
+		}, ago: 10 * time.Second, later: 4 * time.Minute, want: runbooks.Moving},
+		"old pods that take long to stop are waited for": {s: func() *still {
+			s := rolling()
+			s.pods[0].DeletionTimestamp = &metav1.Time{Time: noon.Add(5 * time.Minute)}
+			return s
+		}, ago: 10 * time.Second, later: 4 * time.Minute, want: runbooks.Moving},
 		"the controller's deadline": {s: func() *still {
 			s := rolling()
 			unready(s.pod(3, "aaaaa", time.Second))
@@ -205,7 +318,7 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			waiting(s.pod(3, "aaaaa", time.Second), "ContainerCreating", "")
 			return s
-		}, ago: 11 * time.Minute, with: func(f *runbooks.Follow) { f.ChangedAt = noon; f.Mark = "0 ready, 2 updated, 0 restarts; " }, want: runbooks.OutOfTime, why: "0 of 4 pods of api-gateway-production ready after 11 min."},
+		}, ago: 11 * time.Minute, with: func(f *runbooks.Follow) { f.ChangedAt, f.Most = noon, 2 }, want: runbooks.OutOfTime, why: "0 of 4 pods of api-gateway-production ready after 11 min."},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -237,6 +350,106 @@ func TestProgressInWords(t *testing.T) {
 	require.Equal(t, "1 of 4 ready · 2 old pods serving · 1 unavailable · 18 s of 10 min", p.Line.String())
 	require.Equal(t, "1 of 4 pods ready, 18 s", p.Short.String())
 	require.Equal(t, []string{"…-aaaaa ready", "…-bbbbb running, not ready", "…-xxxxx, …-yyyyy serving"}, words(p.Pods))
+}
+
+// looks judges the same rollout at these times after noon.
+func looks(t *testing.T, f runbooks.Follow, s *still, after ...time.Duration) (runbooks.Progress, runbooks.Follow) {
+	t.Helper()
+	var p runbooks.Progress
+	for _, d := range after {
+		r, err := runbooks.Look(t.Context(), s, input("rollback", nil).Workload)
+		require.NoError(t, err)
+		p, f = runbooks.Judge(r, f, noon.Add(d))
+	}
+	return p, f
+}
+
+// half is the gateway when the controller counts one pod less than it wants.
+func half(s *still) *still {
+	s.deployment.Status.AvailableReplicas = 3
+	return s
+}
+
+func TestACrashDuringTheSoakIsSaidOnceAndForGood(t *testing.T) {
+	t.Parallel()
+	p, f := looks(t, following(41*time.Second), gateway(), 0)
+	require.Equal(t, runbooks.Complete, p.Phase)
+	require.Empty(t, p.Alert)
+
+	crashed := gateway()
+	ended(crashed.pods[0], 1, 1)
+	crashed.pods[0].Status.ContainerStatuses[0].State.Terminated.FinishedAt = metav1.NewTime(noon.Add(12 * time.Second))
+	p, f = looks(t, f, half(crashed), 12*time.Second)
+	require.Equal(t, runbooks.Complete, p.Phase, "it was there: it does not begin again")
+	require.Equal(t, "Pod …-aaaaa was restarted 12 s after all pods were ready (exit 1).", p.Alert.String())
+
+	again := gateway()
+	restarting(again.pods[0], 1, 1, noon.Add(12*time.Second))
+	again.pods[0].Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	p, f = looks(t, f, again, 20*time.Second, 70*time.Second)
+	require.Equal(t, runbooks.Complete, p.Phase, "the soak begins again")
+	require.Equal(t, "Pod …-aaaaa was restarted 12 s after all pods were ready (exit 1).", p.Alert.String())
+
+	p, _ = looks(t, f, again, 81*time.Second)
+	require.Equal(t, runbooks.Settled, p.Phase)
+	require.Equal(t, "1 restart in the 81 s since (before: 6 in 10 min, 2 of 4 ready, CrashLoopBackOff)", p.Compare.String())
+
+	restarting(again.pods[0], 2, 1, noon.Add(30*time.Second))
+	p, _ = looks(t, f, half(again), 31*time.Second)
+	require.Equal(t, runbooks.Broken, p.Phase, "twice is no accident")
+	require.True(t, p.CameUp)
+	require.Equal(t, "Pod api-gateway-production-hash3-aaaaa of revision 3 is restarted again and again (exit 1, 2 restarts).", p.Why.String())
+}
+
+func TestMorePodsAfterTheRolloutAreNoCrash(t *testing.T) {
+	t.Parallel()
+	_, f := looks(t, following(41*time.Second), gateway(), 0)
+	s := gateway()
+	s.deployment.Spec.Replicas = new(int32(6))
+	waiting(s.pod(3, "eeeee", -5*time.Second), "ContainerCreating", "")
+	p, _ := looks(t, f, s, 10*time.Second)
+	require.Equal(t, runbooks.Complete, p.Phase)
+	require.Empty(t, p.Alert)
+}
+
+func TestTheLossOfEveryPodIsSaid(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	unready(s.pod(3, "aaaaa", time.Second))
+	p, f := looks(t, following(10*time.Second), s, 0)
+	require.Empty(t, p.Alert)
+	for _, pod := range s.pods {
+		unready(pod)
+	}
+	p, _ = looks(t, f, s, time.Second)
+	require.Equal(t, runbooks.Moving, p.Phase)
+	require.Equal(t, "No pod of api-gateway-production serves users.", p.Alert.String())
+}
+
+func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	unready(s.pod(3, "aaaaa", time.Minute))
+	s.dead("aks-stdarproduction-0", noon.Add(-40*time.Second))
+	p, _ := looks(t, following(50*time.Second), s, 0)
+	require.Equal(t, "Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it.", p.Alert.String())
+	require.Contains(t, words(p.Pods), "…-aaaaa running, not ready, on a node that does not answer")
+	require.Contains(t, answered(t, s, "status"), "Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it. The 2 old pods still serve users.")
+}
+
+func TestAVerdictIsGivenOnceAndWhatFollowsIsSeen(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	crashing(s.pod(3, "aaaaa", 5*time.Second), 2, noon)
+	p, f := looks(t, following(5*time.Second), s, 0)
+	require.Equal(t, runbooks.Broken, p.Phase)
+	require.False(t, p.CameUp)
+	p, f = looks(t, f, s, time.Second)
+	require.Equal(t, runbooks.Moving, p.Phase)
+
+	p, _ = looks(t, f, gateway(), 10*time.Second, 70*time.Second)
+	require.Equal(t, runbooks.Settled, p.Phase, "it came up after all")
+	require.Equal(t, 15*time.Second, p.Took)
 }
 
 func TestTheEndComparesWithBefore(t *testing.T) {

@@ -39,6 +39,9 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	}
 	if len(r.Pods) == 0 {
 		report.Title = algesta.Say("{} has no pods ({} wanted).", subject(in), r.desired())
+		if t, trouble := r.trouble(in.Command.At); trouble {
+			report.Body = append(report.Body, algesta.Block{List: []algesta.Text{t}})
+		}
 		return report, nil
 	}
 	table := podTable(r, in.Command.At, mostPods)

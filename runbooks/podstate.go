@@ -32,7 +32,7 @@ func stateOf(pod *corev1.Pod) podState {
 		return podState{word: "ended", restarts: restartsOf(pod)}
 	}
 	for i, c := range pod.Status.InitContainerStatuses {
-		if s, trouble := containerTrouble(c); trouble {
+		if s, trouble := containerTrouble(c, false); trouble {
 			s.word += " in its init container"
 			return s
 		}
@@ -40,8 +40,9 @@ func stateOf(pod *corev1.Pod) podState {
 			return podState{word: fmt.Sprintf("init %d of %d", i, len(pod.Status.InitContainerStatuses)), container: c.Name, restarts: restartsOf(pod)}
 		}
 	}
+	restarted := pod.Spec.RestartPolicy == "" || pod.Spec.RestartPolicy == corev1.RestartPolicyAlways
 	for _, c := range pod.Status.ContainerStatuses {
-		if s, trouble := containerTrouble(c); trouble {
+		if s, trouble := containerTrouble(c, restarted); trouble {
 			return s
 		}
 	}
@@ -69,15 +70,16 @@ func waitingState(pod *corev1.Pod) podState {
 	return podState{word: "starting"}
 }
 
-// containerTrouble tells whether a container cannot run, and why.
-func containerTrouble(c corev1.ContainerStatus) (podState, bool) {
+// containerTrouble tells whether a container cannot run, and why. One that is always restarted is meant to run for good: that it
+// ended is trouble, whatever its exit code.
+func containerTrouble(c corev1.ContainerStatus, restarted bool) (podState, bool) {
 	s := podState{container: c.Name, restarts: c.RestartCount}
 	for _, ended := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
 		if ended != nil && s.exit == 0 {
 			s.exit = ended.ExitCode
 		}
 	}
-	if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+	if t := c.State.Terminated; t != nil && (t.ExitCode != 0 || restarted) {
 		s.word, s.reason, s.message = "crashing", orElse(t.Reason, "Error"), t.Message
 		return s, true
 	}

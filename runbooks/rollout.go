@@ -32,6 +32,10 @@ type Rollout struct {
 	Unread error
 	// NodesComing says that the autoscaler of the nodes is adding one for a pod that has no place, by the pod's UID.
 	NodesComing map[string]bool
+	// Room is what decides whether more pods are taken, read when a quota refuses some; else nil.
+	Room *Room
+	// UnreadyNodes are the Ready conditions of nodes that are not ready and have pods of it that are not either, by name.
+	UnreadyNodes map[string]corev1.NodeCondition
 }
 
 // Look reads a rollout, from the shared caches where they are warm. A Deployment that does not exist is no error: the
@@ -46,6 +50,10 @@ func Look(ctx context.Context, c Cluster, w algesta.Workload) (Rollout, error) {
 	}
 	r := Rollout{Workload: w, Deployment: d, ReplicaSets: sets, Pods: pods, Unread: err}
 	r.NodesComing = nodesComing(ctx, c, r)
+	r.UnreadyNodes = unreadyNodes(ctx, c, pods)
+	if strings.Contains(r.refused(), "exceeded quota") {
+		r.Room = readRoom(ctx, c, w.Namespace)
+	}
 	return r, nil
 }
 

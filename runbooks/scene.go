@@ -198,11 +198,18 @@ func (r Rollout) trouble(now time.Time) (algesta.Text, bool) {
 		restarts += restartsSince(pod, now.Add(-restartWindow))
 	}
 	if bad == 0 {
-		return nil, false
+		why := r.refusedNow(now)
+		if dead := r.deadNodes(now); len(dead) > 0 {
+			why = why.Then("{}", dead)
+		}
+		if len(why) == 0 {
+			return nil, false
+		}
+		return why.Then("{}", r.whoServes()), true
 	}
 	detail := quote(worst.reason)
 	if worst.word == "crashing" {
-		detail = fmt.Sprintf("exit %d, %s in %s", worst.exit, count(restarts, "restart"), span(restartWindow))
+		detail = fmt.Sprintf("exit %d, %s in %s", worst.exit, count(restarts, "restart"), span(r.window(now)))
 	} else if worst.message != "" {
 		detail += ": " + quote(worst.message)
 	}

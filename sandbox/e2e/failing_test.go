@@ -38,10 +38,10 @@ func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 			r.approve()
 			r.becomes("🔵")
 			applied := time.Now()
-			require.Regexp(t, `^❌ <@U0LUIS> <@U0CARLA> Deploy of 12346-`+scenario+` to api-gateway in production did not come up\. `+why+
+			require.Regexp(t, `^❌ <@U0LUIS> <@U0CARLA> Deploy of 12346-`+scenario+` to api-gateway in production failed and is still rolled out\. `+why+
 				` The 2 old pods still serve users\.\n\[ Undo \]$`, r.end(luis))
 			require.Less(t, time.Since(applied), within)
-			r.becomes("❌ Deploy of 12346-" + scenario + " to api-gateway in production stopped: ")
+			r.becomes("❌ Deploy of 12346-" + scenario + " to api-gateway in production failed and is still rolled out: ")
 			require.Equal(t, 1, w.patches(deployment))
 		})
 	}

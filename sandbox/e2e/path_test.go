@@ -35,9 +35,9 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 	}, approve.Confirm)
 
 	r.approve()
-	require.Regexp(t, `^✅ <@U0LUIS> <@U0CARLA> api-gateway in production is back on 12344. Both pods are ready after \d+ s, no restart in the \d+ s since \(before: 0 in 10 min\). Same.
+	require.Regexp(t, `^✅ <@U0LUIS> <@U0CARLA> api-gateway in production is back on 12344. Both pods are ready after \d+ s\. No change in health: no restart in the \d+ s since \(before: 0 in \d+ s\)\.
 \[ Undo \]$`, r.end(luis))
-	r.becomes("✅ api-gateway in production is back on 12344\nasked by Luis Pardo, approved by Carla Mejía · 2 of 2 ready after ", " · same · c-")
+	r.becomes("✅ api-gateway in production is back on 12344\nasked by Luis Pardo, approved by Carla Mejía · 2 of 2 ready after ", " · no change in health · c-")
 	r.says("Approved by Carla Mejía, ")
 	// One message was the progress, and it was edited.
 	progress := r.reply(slackd.Says("2 of 2 ready after"))

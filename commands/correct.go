@@ -1,0 +1,71 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// afterwards goes on looking, without a word, at a rollout that was said to have failed: when it comes up after all and stays so,
+// the thread says that the verdict was wrong. It ends with the deadline, and with the next change.
+func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, f runbooks.Follow, c runbooks.Cluster) (time.Duration, error) {
+	now := time.Now()
+	if f.BrokenAt.IsZero() || now.After(f.Deadline) {
+		return 0, nil
+	}
+	rollout, err := runbooks.Look(ctx, c, r.Command.Target.Workload())
+	if err != nil && !is(err, algesta.ErrNotFound) {
+		d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
+		return laterAgain, nil
+	}
+	before := f.Mark + f.SteadyAt.String()
+	p, f := runbooks.Judge(rollout, f, now)
+	switch p.Phase {
+	case runbooks.Settled:
+		return 0, d.correct(ctx, r, p, f)
+	case runbooks.Moving, runbooks.Complete:
+		if f.Mark+f.SteadyAt.String() == before {
+			return laterAgain, nil
+		}
+		_, err := d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error { return tx.Remember(r.ID, encode(f)) })
+		return laterAgain, err
+	case runbooks.Broken, runbooks.Overtaken, runbooks.Gone, runbooks.OutOfTime:
+	}
+	return 0, nil
+}
+
+// correct takes a verdict back: the card, the reply that said it, and a new reply to those whom it concerns.
+func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p runbooks.Progress, f runbooks.Follow) error {
+	o := d.good(r, p)
+	_, err := d.step(ctx, step{
+		id: r.ID, from: []algesta.Status{algesta.Failed}, to: algesta.Succeeded, note: o.note, kind: "corrected",
+		data: algesta.Args{"note": o.note, "said": r.Note}, tone: algesta.Neutral,
+		said: algesta.Say("{} {} That was said too early: it came up after all.", r.Plan.Title, r.Note),
+		also: func(tx Tx, moved algesta.Request) error {
+			if err := tx.Remember(r.ID, encode(f)); err != nil {
+				return err
+			}
+			report := ended(moved, toneOf(p), algesta.Say("Correction: I said too early that this failed. {}", o.said))
+			report.Buttons = o.next
+			if err := storeOffers(tx, withIDs(&report)); err != nil {
+				return err
+			}
+			right := post(r.Command, algesta.VerdictPost, report)
+			right.Final = true
+			return tx.Post(right)
+		},
+	})
+	return err
+}
+
+// toneOf is the tone of a rollout that came up: what is worse than before is no success.
+func toneOf(p runbooks.Progress) algesta.Tone {
+	if p.Verdict == runbooks.Worse || len(p.Alert) > 0 {
+		return algesta.Warning
+	}
+	return algesta.Good
+}

@@ -1,0 +1,175 @@
+package runbooks_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// watch looks until the rollout has ended or seen says that it has seen enough.
+func (p *place) watch(t *testing.T, f runbooks.Follow, seen func(runbooks.Progress) bool) runbooks.Progress {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, err := runbooks.Look(ctx, p.bot, p.target.Workload())
+		require.NoError(t, err)
+		var progress runbooks.Progress
+		progress, f = runbooks.Judge(r, f, time.Now())
+		if seen(progress) || progress.Phase != runbooks.Moving && progress.Phase != runbooks.Complete {
+			return progress
+		}
+		select {
+		case <-ctx.Done():
+			require.Fail(t, "the rollout did not end", "%s; %v", progress.Line, progress.Pods)
+		case <-tick.C:
+		}
+	}
+}
+
+// quota makes a quota for so many pods of the gateway, and waits until it counts them.
+func (p *place) quota(t *testing.T, cpu string) {
+	t.Helper()
+	quotas := p.Client.CoreV1().ResourceQuotas(p.target.Namespace)
+	_, err := quotas.Create(t.Context(), &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "production-quota"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"requests.cpu": resource.MustParse(cpu)}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		q, err := quotas.Get(t.Context(), "production-quota", metav1.GetOptions{})
+		return err == nil && len(q.Status.Used) > 0
+	}, time.Minute, 50*time.Millisecond)
+}
+
+// The quota has room for two pods, and each takes six seconds to stop: the new ones are refused until then, and their
+// ReplicaSet says so for longer.
+func TestAHealthyRolloutWithATightQuotaComesUp(t *testing.T) {
+	t.Parallel()
+	p := running(t)
+	p.kubectl(t, "patch", "deployment", p.target.Name, "--type=merge", "-p",
+		`{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}},"template":{"metadata":{"annotations":{"sandbox.algesta.io/stops-after":"6s"}}}}}`)
+	p.until(t, "the pods are those that stop slowly", func(d *appsv1.Deployment) bool {
+		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 2 && d.Status.AvailableReplicas == 2 && d.Status.Replicas == 2
+	})
+	require.Eventually(t, func() bool { // those that stopped quickly are gone
+		pods, err := p.Client.CoreV1().Pods(p.target.Namespace).List(t.Context(), metav1.ListOptions{})
+		return err == nil && len(pods.Items) == 2
+	}, time.Minute, 50*time.Millisecond)
+	p.quota(t, "200m")
+
+	refused := false
+	end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345"})), func(progress runbooks.Progress) bool {
+		for _, line := range words(progress.Pods) {
+			refused = refused || line == "Quota production-quota has no room for another pod of api-gateway-production until pods that are stopping are gone."
+		}
+		return false
+	})
+	require.Equal(t, runbooks.Settled, end.Phase, end.Why.String())
+	require.True(t, refused, "the quota was in the way")
+	t.Logf("came up after %s", end.Took)
+}
+
+func TestRestartsWithoutABackOffAreSeen(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"12399-restarts":       `^Pod api-gateway-production-\S+ of revision 2 (crashes after it starts|is restarted again and again) \(exit 1, \d restarts\)\.$`,
+		"12399-liveness-clean": `^Pod api-gateway-production-\S+ of revision 2 (ends after it starts, and )?is restarted again and again \(exit 0, \d restarts\)\.$`,
+	}
+	for version, why := range tests {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			p := running(t)
+			var second time.Time
+			end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": version})), func(runbooks.Progress) bool {
+				if second.IsZero() && p.restarts(t) >= 2 {
+					second = time.Now()
+				}
+				return false
+			})
+			require.Equal(t, runbooks.Broken, end.Phase)
+			require.Regexp(t, why, end.Why.String())
+			require.False(t, second.IsZero())
+			require.Less(t, time.Since(second), 30*time.Second)
+			t.Logf("%s after the second restart", time.Since(second))
+		})
+	}
+}
+
+// restarts are the most of any pod.
+func (p *place) restarts(t *testing.T) int32 {
+	t.Helper()
+	pods, err := p.Client.CoreV1().Pods(p.target.Namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	var most int32
+	for _, pod := range pods.Items {
+		for _, c := range pod.Status.ContainerStatuses {
+			most = max(most, c.RestartCount)
+		}
+	}
+	return most
+}
+
+func TestACrashAfterAllPodsWereThereIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	p := running(t)
+	f := p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12399-restarts-later"}))
+	f.Soak = time.Minute
+	up, alerted := false, false
+	end := p.watch(t, f, func(progress runbooks.Progress) bool {
+		require.False(t, up && progress.Phase == runbooks.Moving, "it does not begin again")
+		require.False(t, alerted && progress.Phase == runbooks.Complete && len(progress.Alert) == 0, "what was said stays")
+		up = up || progress.Phase == runbooks.Complete
+		alerted = alerted || len(progress.Alert) > 0
+		return false
+	})
+	require.True(t, alerted)
+	require.Equal(t, runbooks.Broken, end.Phase)
+	require.True(t, end.CameUp)
+}
+
+func TestANodeThatDiesDuringARolloutIsNamed(t *testing.T) {
+	t.Parallel()
+	p := running(t)
+	nodes, name := p.Client.CoreV1().Nodes(), "zz-"+p.target.Namespace
+	like, err := nodes.List(t.Context(), metav1.ListOptions{LabelSelector: "agentpool=stdaruser", Limit: 1})
+	require.NoError(t, err)
+	n := &like.Items[0]
+	n.ObjectMeta = metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name, "agentpool": name}}
+	n.Spec = corev1.NodeSpec{Taints: []corev1.Taint{{Key: name, Effect: corev1.TaintEffectNoSchedule}}}
+	_, err = nodes.Create(t.Context(), n, metav1.CreateOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = nodes.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{}) })
+	p.kubectl(t, "patch", "deployment", p.target.Name, "--type=merge", "-p", fmt.Sprintf(
+		`{"spec":{"template":{"metadata":{"annotations":{"sandbox.algesta.io/ready-after":"5m"}},"spec":{"nodeSelector":{"agentpool":%[1]q},"tolerations":[{"key":%[1]q}]}}}}`, name))
+	f := runbooks.Follow{Generation: p.deployment(t).Generation, StartedAt: time.Now(), Soak: time.Second}
+	p.watch(t, f, func(progress runbooks.Progress) bool {
+		pods, err := p.Client.CoreV1().Pods(p.target.Namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
+		require.NoError(t, err)
+		return len(pods.Items) > 0 && len(pods.Items[0].Status.ContainerStatuses) > 0 && pods.Items[0].Status.ContainerStatuses[0].State.Running != nil
+	})
+	n, err = nodes.Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	n.Annotations = map[string]string{"sandbox.algesta.io/node": "lost"}
+	n, err = nodes.Update(t.Context(), n, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.Now()}}
+	_, err = nodes.UpdateStatus(t.Context(), n, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	died := time.Now()
+	said := p.watch(t, f, func(progress runbooks.Progress) bool { return len(progress.Alert) > 0 })
+	require.Regexp(t, `^Node `+name+` has not answered for \d+ s, and 1 pod is on it\.$`, said.Alert.String())
+	require.Less(t, time.Since(died), 30*time.Second)
+}

@@ -1,0 +1,216 @@
+package runbooks
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/3astronautas/algesta"
+)
+
+// How long the API server may refuse pods before a rollout counts as failed.
+const (
+	// refusalPatience is for what the pods themselves are refused for: another attempt would end the same way.
+	refusalPatience = 3 * time.Second
+	// roomPatience is for what passes by itself. The ReplicaSet controller tries again after 5 ms, 10 ms, 20 ms and so on
+	// (client-go's workqueue): between two attempts half a minute may go by, and its condition stays until the next one.
+	roomPatience = 30 * time.Second
+	// lateStop is how long after its grace period a pod still counts as stopping. A quota no longer counts it then.
+	lateStop = 30 * time.Second
+)
+
+// Room is what decides whether a namespace takes more pods. Look reads it only when a quota refuses some.
+type Room struct {
+	Quotas []corev1.ResourceQuota
+	// LastStop is when the grace period of the namespace's last stopping pod ends, of any workload: a quota counts a pod
+	// until it is gone. Zero when none stops.
+	LastStop time.Time
+	Unread   error // nil when the quotas could be read
+}
+
+// readRoom reads what a refusal depends on now; what the refusal itself says is as old as the last attempt.
+func readRoom(ctx context.Context, c Cluster, namespace string) *Room {
+	var quotas corev1.ResourceQuotaList
+	room := &Room{Unread: c.List(ctx, namespace, "", &quotas)}
+	room.Quotas = quotas.Items
+	var pods metav1.PartialObjectMetadataList
+	pods.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "PodList"})
+	if err := c.List(ctx, namespace, "", &pods); err == nil { // without them the workload's own pods are known
+		for _, pod := range pods.Items {
+			if pod.DeletionTimestamp != nil && pod.DeletionTimestamp.After(room.LastStop) {
+				room.LastStop = pod.DeletionTimestamp.Time
+			}
+		}
+	}
+	return room
+}
+
+// replicaFailure is why the ReplicaSet may not make pods, "" when it may. The condition of the Deployment is not used:
+// it may speak of an old ReplicaSet.
+func replicaFailure(set *appsv1.ReplicaSet) string {
+	if set == nil {
+		return ""
+	}
+	for _, c := range set.Status.Conditions {
+		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue && c.Reason == "FailedCreate" {
+			return orElse(c.Message, "the API server refused")
+		}
+	}
+	return ""
+}
+
+// refused is why the current ReplicaSet may not make a pod that it wants, "" when it may or wants none: its condition stays
+// until its next sync, also when its last pod has been made.
+func (r Rollout) refused() string {
+	set := r.current()
+	message := replicaFailure(set)
+	if message == "" {
+		return ""
+	}
+	want := int32(1)
+	if set.Spec.Replicas != nil {
+		want = *set.Spec.Replicas
+	}
+	if max(set.Status.Replicas, r.made()) >= want {
+		return ""
+	}
+	return message
+}
+
+// made is how many pods of the current revision there are, without those that stop.
+func (r Rollout) made() int32 {
+	var n int32
+	fresh, _ := r.split()
+	for _, pod := range fresh {
+		if pod.DeletionTimestamp == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// heldBack is the refusal that counts now, "" when it may pass: while pods stop, and when the quota has room again.
+func (r Rollout) heldBack(now time.Time) string {
+	message := r.refused()
+	if !strings.Contains(message, "exceeded quota") {
+		return message
+	}
+	if room, known := r.roomAgain(message); room && known || r.stops(now) {
+		return ""
+	}
+	return message
+}
+
+// stops reports that pods of the workload or, where a quota refuses more, of its namespace are on their way out: what they
+// free may be all that is missing.
+func (r Rollout) stops(now time.Time) bool {
+	return stopping(r.Pods, now) || r.Room != nil && now.Before(r.Room.LastStop.Add(lateStop)) && !r.Room.LastStop.IsZero()
+}
+
+func stopping(pods []*corev1.Pod, now time.Time) bool {
+	for _, pod := range pods {
+		if pod.DeletionTimestamp != nil && now.Before(pod.DeletionTimestamp.Add(lateStop)) {
+			return true
+		}
+	}
+	return false
+}
+
+// overQuota reads the quota admission's refusal (k8s.io/apiserver/pkg/admission/plugin/resourcequota).
+var overQuota = regexp.MustCompile(`exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$`)
+
+// roomAgain reports that the quota which refused a pod would take it now. known is false where that cannot be told.
+func (r Rollout) roomAgain(message string) (room, known bool) {
+	m := overQuota.FindStringSubmatch(message)
+	if m == nil || r.Room == nil || r.Room.Unread != nil {
+		return false, false
+	}
+	for _, quota := range r.Room.Quotas {
+		if quota.Name != m[1] {
+			continue
+		}
+		for part := range strings.SplitSeq(m[2], ",") {
+			name, amount, _ := strings.Cut(part, "=")
+			need, err := resource.ParseQuantity(amount)
+			if err != nil {
+				return false, false
+			}
+			hard, limited := quota.Status.Hard[corev1.ResourceName(name)]
+			need.Add(quota.Status.Used[corev1.ResourceName(name)])
+			if limited && need.Cmp(hard) > 0 {
+				return false, true
+			}
+		}
+	}
+	return true, true // a quota that was deleted refuses nothing
+}
+
+// passes reports that what a pod was refused for may be gone at the next attempt, without a change of the template.
+func passes(message string) bool {
+	for _, sign := range []string{"exceeded quota", "failed calling webhook", "serviceaccount", "timeout", "try again"} {
+		if strings.Contains(strings.ToLower(message), sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// patienceWith is how long pods may be refused with this message.
+func patienceWith(message string) time.Duration {
+	if passes(message) {
+		return roomPatience
+	}
+	return refusalPatience
+}
+
+// refusedNow says why further pods are refused, or why they were and will not be for long; nil when none are.
+func (r Rollout) refusedNow(now time.Time) algesta.Text {
+	message := r.refused()
+	m := overQuota.FindStringSubmatch(message)
+	switch room, known := r.roomAgain(message); {
+	case message == "":
+		return nil
+	case m != nil && known && room:
+		return algesta.Say("Quota {} refused a pod of {} and has room again: the next attempt follows by itself.", algesta.Name(quote(m[1])), algesta.Name(r.Workload.Name))
+	case m != nil && r.stops(now):
+		return algesta.Say("Quota {} has no room for another pod of {} until pods that are stopping are gone.", algesta.Name(quote(m[1])), algesta.Name(r.Workload.Name))
+	}
+	return r.whyRefused(message)
+}
+
+// whyRefused says why the API server takes no more pods of the ReplicaSet, with what the quota counts now where that is known.
+func (r Rollout) whyRefused(message string) algesta.Text {
+	name := algesta.Name(r.Workload.Name)
+	if m := overQuota.FindStringSubmatch(message); m != nil {
+		return algesta.Say("Quota {} has no room for another pod of {}: used {}, limit {}, one more needs {}.",
+			algesta.Name(quote(m[1])), name, quote(r.usedNow(m[1], m[3])), quote(m[4]), quote(m[2]))
+	}
+	if _, rest, found := strings.Cut(message, "is forbidden: "); found {
+		message = rest
+	}
+	return algesta.Say("The cluster takes no further pod of {}: {}", name, sentence(message))
+}
+
+// usedNow is a quota's "requests.cpu=4,pods=3" with the amounts of now.
+func (r Rollout) usedNow(name, then string) string {
+	if r.Room == nil {
+		return then
+	}
+	parts := strings.Split(then, ",")
+	for _, quota := range r.Room.Quotas {
+		for i, part := range parts {
+			key, _, _ := strings.Cut(part, "=")
+			if used, counted := quota.Status.Used[corev1.ResourceName(key)]; counted && quota.Name == name {
+				parts[i] = key + "=" + used.String()
+			}
+		}
+	}
+	return strings.Join(parts, ",")
+}
