@@ -70,7 +70,7 @@ func unreadySince(pod *corev1.Pod) time.Time {
 // replaced, five minutes later by default.
 func (r Rollout) onDeadNode(pod *corev1.Pod) bool {
 	_, dead := r.UnreadyNodes[pod.Spec.NodeName]
-	return dead && !(isReady(pod) && pod.DeletionTimestamp == nil)
+	return dead && (!isReady(pod) || pod.DeletionTimestamp != nil)
 }
 
 // deadNodes says which nodes with pods of the workload do not answer, and since when.

@@ -33,11 +33,11 @@ type Follow struct {
 	Soak         time.Duration `json:"soak"`
 	Before       Health        `json:"before"`
 	// Filled by Judge.
-	UID        string    `json:"uid,omitempty"` // of the Deployment, to notice that it was made anew
-	CompleteAt time.Time `json:"completeAt,omitzero"` // when all pods were there for the first time
-	SteadyAt   time.Time `json:"steadyAt,omitzero"`   // since when they have been there without a break: the soak counts from here
-	RestartsSeen int32 `json:"restartsSeen,omitempty"` // of the new pods, at SteadyAt
-	DesiredThen  int32 `json:"desiredThen,omitempty"`  // pods wanted at CompleteAt
+	UID          string    `json:"uid,omitempty"`          // of the Deployment, to notice that it was made anew
+	CompleteAt   time.Time `json:"completeAt,omitzero"`    // when all pods were there for the first time
+	SteadyAt     time.Time `json:"steadyAt,omitzero"`      // since when they have been there without a break: the soak counts from here
+	RestartsSeen int32     `json:"restartsSeen,omitempty"` // of the new pods, at SteadyAt
+	DesiredThen  int32     `json:"desiredThen,omitempty"`  // pods wanted at CompleteAt
 	// Shaken is what first went wrong after CompleteAt, in a sentence.
 	Shaken    algesta.Text `json:"shaken,omitempty"`
 	BrokenAt  time.Time    `json:"brokenAt,omitzero"`  // when the verdict was Broken; it is not said twice
@@ -64,17 +64,17 @@ type Health struct {
 
 // Progress is one look at a rollout, in words.
 type Progress struct {
-	Phase   Phase
-	Ready   int          // new pods that are ready
-	Of      int          // pods wanted
-	Line    algesta.Text // "2 of 4 ready · 2 old pods serving · none unavailable · 18 s of 10 min"
-	Short   algesta.Text // for the card: "2 of 4 pods ready, 18 s"
-	Pods    []algesta.Text
+	Phase Phase
+	Ready int          // new pods that are ready
+	Of    int          // pods wanted
+	Line  algesta.Text // "2 of 4 ready · 2 old pods serving · none unavailable · 18 s of 10 min"
+	Short algesta.Text // for the card: "2 of 4 pods ready, 18 s"
+	Pods  []algesta.Text
 	// Alert is what people should know at once although the rollout goes on: a crash after all pods were there, a node that does
 	// not answer, no pod left that serves users. Empty when there is nothing.
 	Alert algesta.Text
 	// CameUp says of Broken that all pods were there before.
-	CameUp bool
+	CameUp  bool
 	Why     algesta.Text // of Broken, Overtaken, Gone, OutOfTime: one sentence with the object's name
 	Serving algesta.Text // who still serves users, when Broken: "The 2 old pods still serve users."
 	Verdict Verdict      // with Settled

@@ -155,7 +155,7 @@ func TestANodeThatDiesDuringARolloutIsNamed(t *testing.T) {
 	p.kubectl(t, "patch", "deployment", p.target.Name, "--type=merge", "-p", fmt.Sprintf(
 		`{"spec":{"template":{"metadata":{"annotations":{"sandbox.algesta.io/ready-after":"5m"}},"spec":{"nodeSelector":{"agentpool":%[1]q},"tolerations":[{"key":%[1]q}]}}}}`, name))
 	f := runbooks.Follow{Generation: p.deployment(t).Generation, StartedAt: time.Now(), Soak: time.Second}
-	p.watch(t, f, func(progress runbooks.Progress) bool {
+	p.watch(t, f, func(runbooks.Progress) bool {
 		pods, err := p.Client.CoreV1().Pods(p.target.Namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
 		require.NoError(t, err)
 		return len(pods.Items) > 0 && len(pods.Items[0].Status.ContainerStatuses) > 0 && pods.Items[0].Status.ContainerStatuses[0].State.Running != nil

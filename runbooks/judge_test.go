@@ -50,12 +50,11 @@ func ended(p *corev1.Pod, restarts, exit int32) {
 }
 
 // restarting makes a pod one that runs again after its container ended: there was no back-off to wait for.
-func restarting(p *corev1.Pod, restarts, exit int32, last time.Time) *corev1.Pod {
+func restarting(p *corev1.Pod, restarts, exit int32, last time.Time) {
 	unready(p)
 	c := &p.Status.ContainerStatuses[0]
 	c.RestartCount = restarts
 	c.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: exit, FinishedAt: metav1.NewTime(last)}
-	return p
 }
 
 const overQuota = `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: requests.cpu=4`

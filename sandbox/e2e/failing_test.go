@@ -47,6 +47,32 @@ func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 	}
 }
 
+func TestAVerdictThatWasTooEarlyIsTakenBackInTheThread(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "deploy api-gateway production 12346-flaky")
+	r.approve()
+	r.becomes("❌ Deploy of 12346-flaky to api-gateway in production failed and is still rolled out: ")
+	r.becomes("✅ api-gateway in production is on 12346-flaky")
+	correction := r.reply(slackd.Says("✅ <@U0LUIS> <@U0CARLA> Correction: I said too early that this failed. api-gateway in production is on 12346-flaky. Both pods are ready after "))
+	require.Contains(t, correction.Plain(), "[ Undo ]")
+	first := r.reply(slackd.Says("That was said too early: it came up after all."))
+	require.NotContains(t, first.Plain(), "[ Undo ]")
+	require.Equal(t, 1, w.patches(deployment))
+}
+
+func TestACrashAfterAllPodsWereThereTurnsTheCard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{soak: time.Minute})
+	r := w.asks(luis, "deploy api-gateway production 12346-restarts-later")
+	r.approve()
+	r.becomes("✅ api-gateway in production is on 12346-restarts-later: 2 of 2 ready after ")
+	r.becomes("⚠️ api-gateway in production is on 12346-restarts-later: ", " after all pods were ready (exit 1).")
+	require.Regexp(t, `^❌ <@U0LUIS> <@U0CARLA> Deploy of 12346-restarts-later to api-gateway in production came up, crashed afterwards and is still rolled out\. Pod `+
+		`api-gateway-production-[0-9a-z-]+ of revision 4 [a-z ]+ \(exit 1, \d restarts\)\.`, r.end(luis))
+	r.becomes("❌ Deploy of 12346-restarts-later to api-gateway in production came up, crashed afterwards and is still rolled out: ")
+}
+
 func TestTenRolloutsAtOnceLoseNoEnd(t *testing.T) {
 	t.Parallel()
 	services := make([]service, 10)
