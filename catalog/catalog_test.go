@@ -98,28 +98,28 @@ func TestResolveSaysWhatIsNotThere(t *testing.T) {
 		kind                 algesta.ErrorKind
 		message, hint, meant string
 	}{
-		"a misspelt service":                      {"api-gatewy", "production", everything, algesta.ErrUnknownName, `There is no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"letters swapped":                         {"ms-odrers", "production", everything, algesta.ErrUnknownName, `There is no service "ms-odrers" in production. Did you mean ms-orders?`, "", "ms-orders production"},
-		"a misspelt alias":                        {"gatewai", "production", everything, algesta.ErrUnknownName, `There is no service "gatewai" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"a part of a name":                        {"notifications", "production", everything, algesta.ErrUnknownName, `There is no service "notifications" in production. Did you mean ms-notifications?`, "", "ms-notifications production"},
-		"nothing near":                            {"billing", "production", everything, algesta.ErrUnknownName, `There is no service "billing" in production.`, all, ""},
-		"a misspelt Deployment":                   {"api-gatewy-production", "", everything, algesta.ErrUnknownName, `There is no service "api-gatewy-production" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"a Deployment of another environment":     {"api-gateway-production", "pruebas", everything, algesta.ErrUnknownName, "api-gateway-production belongs to production, not to pruebas.", "", "api-gateway production"},
-		"the same, which the person may not see":  {"api-gateway-production", "pruebas", only("pruebas"), algesta.ErrUnknownName, `There is no service "api-gateway-production" in pruebas. Did you mean api-gateway?`, "", "api-gateway pruebas"},
-		"a misspelt environment":                  {"api-gateway", "prodution", everything, algesta.ErrUnknownName, `There is no environment "prodution". Did you mean production?`, "", "api-gateway production"},
-		"a misspelt alias of one":                 {"api-gateway", "testin", everything, algesta.ErrUnknownName, `There is no environment "testin". Did you mean pruebas?`, "", "api-gateway pruebas"},
-		"an unknown environment":                  {"api-gateway", "mars", everything, algesta.ErrUnknownName, `There is no environment "mars".`, "You can name production, pruebas or development.", ""},
-		"no environment that one may not see":     {"api-gateway", "prodution", only("pruebas"), algesta.ErrUnknownName, `There is no environment "prodution".`, "You can name pruebas.", ""},
-		"nothing at all that one may see":         {"api-gateway", "prodution", only("none"), algesta.ErrUnknownName, `There is no environment "prodution".`, "", ""},
-		"no environment":                          {"api-gateway", "", everything, algesta.ErrUsage, "Which environment do you mean: production or pruebas?", "", "api-gateway production"},
-		"no environment, of a service not there":  {"billing", "", everything, algesta.ErrUsage, "Which environment do you mean: production, pruebas or development?", "", "billing production"},
-		"no environment, little to see":           {"api-gateway", "", only("pruebas"), algesta.ErrUsage, "Which environment do you mean: pruebas?", "", "api-gateway pruebas"},
-		"an environment for a service":            {"production", "", everything, algesta.ErrUsage, "Which service in production do you mean?", all, "api-gateway production"},
-		"a name that is none":                     {"a b", "dev", everything, algesta.ErrUnknownName, `There is no service "a b" in development.`, "", ""},
-		"a very long name":                        {strings.Repeat("x", 250), "dev", everything, algesta.ErrUnknownName, `There is no service "` + strings.Repeat("x", 40) + `…" in development.`, "", ""},
-		"the other way round, and misspelt":       {"production", "api-gatewy", everything, algesta.ErrUnknownName, `There is no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"markup stays text for the transport":     {"<!channel>", "production", everything, algesta.ErrUnknownName, `There is no service "<!channel>" in production.`, all, ""},
-		"an old name of the template with a typo": {"ms-provider-prodution", "production", everything, algesta.ErrUnknownName, `There is no service "ms-provider-prodution" in production. Did you mean ms-provider?`, "", "ms-provider production"},
+		"a misspelt service":                      {"api-gatewy", "production", everything, algesta.ErrUnknownName, `There's no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production"},
+		"letters swapped":                         {"ms-odrers", "production", everything, algesta.ErrUnknownName, `There's no service "ms-odrers" in production. Did you mean ms-orders?`, "", "ms-orders production"},
+		"a misspelt alias":                        {"gatewai", "production", everything, algesta.ErrUnknownName, `There's no service "gatewai" in production. Did you mean api-gateway?`, "", "api-gateway production"},
+		"a part of a name":                        {"notifications", "production", everything, algesta.ErrUnknownName, `There's no service "notifications" in production. Did you mean ms-notifications?`, "", "ms-notifications production"},
+		"nothing near":                            {"billing", "production", everything, algesta.ErrUnknownName, `There's no service "billing" in production.`, all, ""},
+		"a misspelt Deployment":                   {"api-gatewy-production", "", everything, algesta.ErrUnknownName, `There's no service "api-gatewy-production" in production. Did you mean api-gateway?`, "", "api-gateway production"},
+		"a Deployment of another environment":     {"api-gateway-production", "pruebas", everything, algesta.ErrUnknownName, "api-gateway-production belongs to production, not to pruebas.", "", "api-gateway pruebas"},
+		"the same, which the person may not see":  {"api-gateway-production", "pruebas", only("pruebas"), algesta.ErrUnknownName, `There's no service "api-gateway-production" in pruebas. Did you mean api-gateway?`, "", "api-gateway pruebas"},
+		"a misspelt environment":                  {"api-gateway", "prodution", everything, algesta.ErrUnknownName, `There's no environment "prodution". Did you mean production?`, "", "api-gateway production"},
+		"a misspelt alias of one":                 {"api-gateway", "testin", everything, algesta.ErrUnknownName, `There's no environment "testin". Did you mean pruebas?`, "", "api-gateway pruebas"},
+		"an unknown environment":                  {"api-gateway", "mars", everything, algesta.ErrUnknownName, `There's no environment "mars".`, "You can name production, pruebas or development.", ""},
+		"no environment that one may not see":     {"api-gateway", "prodution", only("pruebas"), algesta.ErrUnknownName, `There's no environment "prodution".`, "You can name pruebas.", ""},
+		"nothing at all that one may see":         {"api-gateway", "prodution", only("none"), algesta.ErrUnknownName, `There's no environment "prodution".`, "", ""},
+		"no environment":                          {"api-gateway", "", everything, algesta.ErrUsage, "Which environment do you mean: production or pruebas?", "", "api-gateway "},
+		"no environment, of a service not there":  {"billing", "", everything, algesta.ErrUsage, "Which environment do you mean: production, pruebas or development?", "", "billing "},
+		"no environment, little to see":           {"api-gateway", "", only("pruebas"), algesta.ErrUsage, "Which environment do you mean: pruebas?", "", "api-gateway "},
+		"an environment for a service":            {"production", "", everything, algesta.ErrUsage, "Which service in production do you mean?", all, " production"},
+		"a name that is none":                     {"a b", "dev", everything, algesta.ErrUnknownName, `There's no service "a b" in development.`, "", ""},
+		"a very long name":                        {strings.Repeat("x", 250), "dev", everything, algesta.ErrUnknownName, `There's no service "` + strings.Repeat("x", 40) + `…" in development.`, "", ""},
+		"the other way round, and misspelt":       {"production", "api-gatewy", everything, algesta.ErrUnknownName, `There's no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production"},
+		"markup stays text for the transport":     {"<!channel>", "production", everything, algesta.ErrUnknownName, `There's no service "<!channel>" in production.`, all, ""},
+		"an old name of the template with a typo": {"ms-provider-prodution", "production", everything, algesta.ErrUnknownName, `There's no service "ms-provider-prodution" in production. Did you mean ms-provider?`, "", "ms-provider production"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +230,7 @@ func TestTwoEnvironmentsShareANamespace(t *testing.T) {
 		require.Equal(t, "api-"+env, got.Name)
 	}
 	_, err = c.Resolve(t.Context(), "api", "shared", everything)
-	require.EqualError(t, err, `There is no environment "shared".`)
+	require.EqualError(t, err, `There's no environment "shared".`)
 	require.Len(t, c.Known(t.Context()), 2)
 }
 
@@ -279,5 +279,5 @@ func ExampleCatalog_Resolve() {
 	fmt.Println(err.(*algesta.Error).Message)                  //nolint:errorlint,forcetypeassert // an example
 	// Output:
 	// aks-algesta-production/production/api-gateway-production
-	// There is no service "api-gatewy" in production. Did you mean api-gateway?
+	// There's no service "api-gatewy" in production. Did you mean api-gateway?
 }

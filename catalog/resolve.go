@@ -11,7 +11,7 @@ import (
 )
 
 // NameError is the cause of an error about names when it is known what was probably meant: whoever knows the whole
-// command can offer it anew with these names. Environment is never "".
+// command can offer it anew with these names. "" is a name that the person has to choose: none is ever filled in.
 type NameError struct{ service, environment string }
 
 // Error is for the log.
@@ -72,7 +72,7 @@ func (l look) in(i int, service string) (algesta.Target, error) {
 		return algesta.Target{}, &algesta.Error{
 			Kind:    algesta.ErrUnknownName,
 			Message: algesta.Say("{} belongs to {}, not to {}.", service, t.Environment, e.Name),
-			Err:     NameError{t.Service, t.Environment},
+			Err:     NameError{t.Service, e.Name}, // the environment is as it was typed
 		}
 	}
 	t, valid := l.byTemplate(e, service)
@@ -133,7 +133,7 @@ func (l look) withoutEnvironment(service string) (algesta.Target, error) {
 		found, _ := l.discovered(i)
 		if names := l.visibleServices(e, found); len(names) > 0 {
 			err.Hint = algesta.Say("I see {} there.", words.Few(names, mostListed))
-			err.Err = NameError{names[0], e.Name}
+			err.Err = NameError{"", e.Name}
 		}
 		return algesta.Target{}, err
 	}
@@ -176,18 +176,32 @@ func (l look) onlyTemplate(deployment string) (at int, ok bool) {
 	return at, at >= 0
 }
 
-// whichEnvironment asks for the environment. It offers those where the service is, of those that the person may see.
+// whichEnvironment asks for the environment. It offers those where the service is, of those that the person may see, and never
+// chooses one. Where every environment was read and the service is in none, it says that instead.
 func (l look) whichEnvironment(service string) error {
 	var has, all []string
+	known, seen := map[string]bool{}, true
 	for i, e := range l.envs {
 		if !l.visible(e.place()) {
 			continue
 		}
 		all = append(all, e.Name)
-		found, _ := l.discovered(i)
+		found, synced := l.discovered(i)
+		seen = seen && synced
 		if _, ok := l.among(e, found, service); ok {
 			has = append(has, e.Name)
 		}
+		for _, s := range l.visibleServices(e, found) {
+			known[s] = true
+		}
+	}
+	if len(has) == 0 && len(all) > 0 && seen {
+		err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), words.Or(all))}
+		if near := words.Nearest(service, slices.Sorted(maps.Keys(known))); near != "" {
+			err.Message = err.Message.Then("Did you mean {}?", near)
+			err.Err = NameError{near, ""}
+		}
+		return err
 	}
 	if len(has) == 0 {
 		has = all
@@ -195,7 +209,7 @@ func (l look) whichEnvironment(service string) error {
 	err := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean?")}
 	if len(has) > 0 {
 		err.Message = algesta.Say("Which environment do you mean: {}?", words.Or(has))
-		err.Err = NameError{service, has[0]}
+		err.Err = NameError{service, ""}
 	}
 	return err
 }
@@ -213,7 +227,7 @@ func (l look) unknownEnvironment(service, env string) error {
 		}
 	}
 	slices.Sort(known)
-	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no environment \"{}\".", words.Clip(env, longestEcho))}
+	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no environment \"{}\".", words.Clip(env, longestEcho))}
 	if near := words.Nearest(env, known); near != "" {
 		name := l.envs[l.words[near]].Name
 		err.Message = err.Message.Then("Did you mean {}?", name)
@@ -237,7 +251,7 @@ func (l look) unknownService(e environment, found services, service string) erro
 	for _, s := range names {
 		known, meaning[found.deployment[s]] = append(known, found.deployment[s]), s
 	}
-	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no service \"{}\" in {}.", words.Clip(service, longestEcho), e.Name)}
+	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), e.Name)}
 	near := words.Nearest(service, known)
 	for _, other := range l.envs { // another environment's Deployment, of a service that is here too
 		if s, ok := other.serviceOf(service); ok && near == "" && slices.Contains(names, s) {

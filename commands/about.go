@@ -70,7 +70,7 @@ func (d *Dispatcher) helpFor(b runbooks.Runbook) algesta.Report {
 		fields = append(fields, algesta.Field{Label: "also", Value: algesta.Say("{}", strings.Join(b.Aliases, ", "))})
 	}
 	for _, a := range b.Args {
-		if a.Summary == "" { // only for buttons
+		if a.Hidden { // only for buttons
 			continue
 		}
 		fields = append(fields, algesta.Field{Label: a.Name, Value: algesta.Say("{}", a.Summary)})
@@ -97,17 +97,43 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 			{Label: "groups", Value: algesta.Say("{}", in)},
 		}}},
 	}
-	grants := d.Policy().Grants(a)
-	if len(grants) == 0 {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("No rule of the policy gives you anything, so I will refuse whatever you ask for. Ask the people who write the policy.")})
+	grants, approves := d.Policy().Grants(a), d.Policy().Approves(a)
+	if len(grants) == 0 && len(approves) == 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("No rule of the policy names you, so I'll refuse whatever you ask for. Ask the people who write the policy.")})
 		return r
 	}
+	if len(grants) > 0 {
+		r.Body = append(r.Body, algesta.Block{Table: grantTable(grants)})
+	}
+	if len(approves) > 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("You may approve what others ask for:")}, algesta.Block{Table: approvalTable(approves)})
+	}
+	if len(grants) == 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("No rule lets you ask for anything yourself.")})
+	}
+	return r
+}
+
+// grantTable is what a person may ask for.
+func grantTable(grants []policy.Grant) *algesta.Table {
 	var rows [][]algesta.Text
 	for _, g := range grants {
 		rows = append(rows, []algesta.Text{algesta.Say("{}", g.Binding), algesta.Say("{}", g.Role), algesta.Say("{}", places(g)), algesta.Say("{}", strings.Join(built(g.Verbs), ", ")), algesta.Say("{}", asks(g))})
 	}
-	r.Body = append(r.Body, algesta.Block{Table: &algesta.Table{Head: []string{"rule", "role", "where", "you may", "after approval"}, Rows: rows}})
-	return r
+	return &algesta.Table{Head: []string{"rule", "role", "where", "you may", "after approval"}, Rows: rows}
+}
+
+// approvalTable is what a person may approve.
+func approvalTable(asks []policy.Ask) *algesta.Table {
+	var rows [][]algesta.Text
+	for _, a := range asks {
+		where := "everywhere"
+		if !slices.Contains(a.Namespaces, "*") {
+			where = strings.Join(a.Namespaces, ", ")
+		}
+		rows = append(rows, []algesta.Text{algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs), ", "))})
+	}
+	return &algesta.Table{Head: []string{"rule", "where", "you may approve"}, Rows: rows}
 }
 
 // places is where a grant holds, in words.

@@ -166,7 +166,7 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 	}
 	parsed, err := d.Parser.Parse(in.Text)
 	if err != nil {
-		return err
+		return d.corrected(ctx, in, err)
 	}
 	if parsed.Help || isAbout(parsed.Runbook) {
 		report, err := d.about(ctx, in, parsed)

@@ -228,7 +228,7 @@ func TestRefusalsTouchNothing(t *testing.T) {
 		"Slack cannot say who it is": {luis, "restart api-gateway production", func(w *world, _ *algesta.Invocation) {
 			w.people.set(func(d *fakeDirectory) { d.down = true })
 		}, "Slack does not tell me who you are right now"},
-		"unknown service": {luis, "restart api-gatewy production", nil, `There is no service "api-gatewy" in production.`},
+		"unknown service": {luis, "restart api-gatewy production", nil, `There's no service "api-gatewy" in production.`},
 		"nothing to do":   {luis, "scale api-gateway production 4", nil, "already runs 4 pods."},
 	}
 	for name, c := range cases {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -48,12 +49,46 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 		}
 	}
 	if err != nil {
-		return algesta.Target{}, d.Parser.Suggest(p, err)
+		return algesta.Target{}, d.Parser.Suggest(p, err, func(again grammar.Parsed) bool {
+			_, err := d.Catalog.Resolve(ctx, again.Service, again.Environment, visible)
+			return err == nil
+		})
 	}
 	if book.Broad {
 		t.Object = p.Object
 	}
 	return t, nil
+}
+
+// corrected is the error of a mistyped command with a suggestion that works: what the corrected command names is looked up, so
+// that nothing is proposed that fails when it is copied. The person is identified first, because names are told only to those
+// who may see them.
+func (d *Dispatcher) corrected(ctx context.Context, in algesta.Invocation, err error) error {
+	known, again := (*algesta.Error)(nil), grammar.Corrected{}
+	if !errors.As(err, &known) || !errors.As(err, &again) {
+		return err
+	}
+	actor, stranger := d.actor(ctx, in, factsAge)
+	if stranger != nil {
+		return stranger
+	}
+	name := again.Parsed.Runbook
+	if verb := again.Parsed.Args.String("verb"); name == "can-i" {
+		name = verb
+	}
+	book, ok := runbooks.Find(name)
+	if !ok || again.Parsed.Help { // help and whoami name nothing
+		return err
+	}
+	if _, err := d.resolve(ctx, actor, book, again.Parsed); err != nil {
+		better := *known
+		better.Hint = nil
+		if other := (*algesta.Error)(nil); errors.As(err, &other) {
+			better.Hint = other.Hint
+		}
+		return &better
+	}
+	return err
 }
 
 // names are the words for the subjects of these requirements, asked before a transaction begins.

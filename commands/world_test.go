@@ -210,11 +210,21 @@ func (fakeCatalog) Resolve(_ context.Context, service, environment string, _ fun
 	if service == "" {
 		return algesta.Target{Environment: environment, Cluster: "aks", Namespace: environment}, nil
 	}
+	if environment == "" {
+		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean: production?"), Err: chosen{service}}
+	}
 	if service != "api-gateway" {
-		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There is no service \"{}\" in {}.", service, environment)}
+		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", service, environment)}
 	}
 	return algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: environment, Name: service + "-" + environment}, nil
 }
+
+// chosen is the cause of an error about an environment that the person has to choose.
+type chosen struct{ service string }
+
+func (c chosen) Error() string                        { return "no environment" }
+func (c chosen) Meant() (service, environment string) { return c.service, "" }
+
 func (fakeCatalog) Environments() []string                 { return []string{"production"} }
 func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }
 

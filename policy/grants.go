@@ -67,6 +67,23 @@ func (p *Policy) asks(b binding) []Ask {
 	return asks
 }
 
+// Approves are the approval rules that count the actor's yes, in the order of the file.
+func (p *Policy) Approves(a algesta.Actor) []Ask {
+	if _, ok := standing(a); !ok {
+		return nil
+	}
+	var asks []Ask
+	for _, rule := range p.approvals {
+		if among(a, rule.need.Approvers) {
+			asks = append(asks, Ask{
+				Rule: rule.need.Rule, Verbs: slices.Sorted(maps.Keys(rule.verbs)), Namespaces: slices.Clone(rule.place.namespaces),
+				Approvers: slices.Clone(rule.need.Approvers), Count: rule.need.Count,
+			})
+		}
+	}
+	return asks
+}
+
 // Visible reports whether the actor may read anything about the target: only then may its name be suggested to them.
 func (p *Policy) Visible(a algesta.Actor, t algesta.Target) bool {
 	if _, ok := standing(a); !ok {

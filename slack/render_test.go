@@ -87,7 +87,7 @@ func mockups() map[string]algesta.Report {
 				{Pre: "GET /health 200\n<!channel> *not* <@U0DANA>\n"},
 			},
 		},
-		"refusal": {Title: algesta.Say("There is no service \"api-gatewy\" in production. Did you mean {}?", name)},
+		"refusal": {Title: algesta.Say("There's no service \"api-gatewy\" in production. Did you mean {}?", name)},
 		"hostile": {
 			Tone:  algesta.Warning,
 			Title: algesta.Say("<!channel> @here & <@U0DANA> \x1b[31mred\x1b[0m a\u202eb token=xoxb-123456789012-abcdefghijkl"),

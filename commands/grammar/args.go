@@ -15,15 +15,16 @@ import (
 // reading is a command while its words are read.
 type reading struct {
 	Parser
-	book runbooks.Runbook
-	rest []word
-	free []word // words that stand for themselves, in order
-	out  Parsed
+	book  runbooks.Runbook
+	typed []word // the whole command
+	rest  []word // what is still to be read
+	free  []word // words that stand for themselves, in order
+	out   Parsed
 }
 
-// command reads what follows the verb of a runbook. partial lets required arguments be left out (can-i).
-func (p Parser) command(book runbooks.Runbook, rest []word, partial bool) (Parsed, error) {
-	r := &reading{Parser: p, book: book, rest: withoutFullStop(rest), out: Parsed{Runbook: book.Name}}
+// command reads what follows the verb of a runbook, from the word at on. partial lets required arguments be left out (can-i).
+func (p Parser) command(book runbooks.Runbook, typed []word, at int, partial bool) (Parsed, error) {
+	r := &reading{Parser: p, book: book, typed: typed, rest: typed[at:], out: Parsed{Runbook: book.Name}}
 	for len(r.rest) > 0 {
 		w := r.rest[0]
 		r.rest = r.rest[1:]
@@ -45,23 +46,40 @@ func (p Parser) command(book runbooks.Runbook, rest []word, partial bool) (Parse
 	return r.out, nil
 }
 
-// withoutFullStop drops the punctuation that ends a sentence, which phones add by themselves.
-func withoutFullStop(words []word) []word {
-	if len(words) == 0 || words[len(words)-1].quoted {
-		return words
-	}
-	out := slices.Clone(words)
-	last := &out[len(out)-1]
-	if last.text = strings.TrimRight(last.text, ".!?…"); last.text == "" {
-		return out[:len(out)-1]
+// wrong is a usage error with the form of the command, filled with what was understood so far.
+func (r *reading) wrong(format string, args ...any) error {
+	so := r.soFar()
+	return r.usage(algesta.Say(format, args...), r.form(so, so.Service, so.Environment))
+}
+
+// soFar is what was understood until an error, with the free words in their usual places. What can't be a name keeps its
+// place empty.
+func (r *reading) soFar() Parsed {
+	r.readPlace()
+	out := r.out
+	service, environment := out.Service != "" || out.Object != "", out.Environment != ""
+	for _, w := range r.free {
+		name := w.bare()
+		valid := validName(name)
+		switch {
+		case digits.MatchString(name):
+		case !service:
+			service = true
+			if valid {
+				out.Service = name
+			}
+		case !environment:
+			environment = true
+			if valid {
+				out.Environment = name
+			}
+		}
 	}
 	return out
 }
 
-// wrong is a usage error with the runbook's own example.
-func (r *reading) wrong(format string, args ...any) error {
-	return r.usage(algesta.Say(format, args...), r.book.Example)
-}
+// digits is what can only be the value of an argument.
+var digits = regexp.MustCompile(`^[+-]?[0-9]+$`)
 
 // word reads one word, and those that belong to it.
 func (r *reading) word(w word) error {
@@ -76,14 +94,12 @@ func (r *reading) word(w word) error {
 		return r.named(strings.ToLower(name), name, value)
 	}
 	text := strings.ToLower(w.bare())
-	if len(r.rest) > 0 {
-		if done, err := r.filler(text); done || err != nil {
-			return err
-		}
+	if done, err := r.filler(text); done || err != nil {
+		return err
 	}
-	kind, name, isObject := strings.Cut(w.bare(), "/")
-	if isObject && objectKind(kind) != "" {
-		return r.object(objectKind(kind), name)
+	word, name, isObject := strings.Cut(w.bare(), "/")
+	if kind, known := algesta.KindOf(word); isObject && known {
+		return r.object(kind, name)
 	}
 	r.free = append(r.free, w)
 	return nil
@@ -92,34 +108,61 @@ func (r *reading) word(w word) error {
 // filler reads the words of a sentence that say what the next word is: "in production", "deployment api-gateway",
 // "replicas 6", "to 6", "because …". done is false where the word is none of them.
 func (r *reading) filler(text string) (done bool, err error) {
-	next := r.rest[0]
-	switch text {
-	case "because", "porque":
+	if kind, known := algesta.KindOf(text); known && len(r.free) == 0 && r.out.Service == "" && r.out.Object == "" {
+		if len(r.rest) == 0 || strings.HasPrefix(r.rest[0].text, "-") || isIn(strings.ToLower(r.rest[0].bare())) {
+			return true, r.cannotList(kind)
+		}
+		if !r.book.Broad && text == strings.ToLower(kind.Plural) && kind.Name != "Deployment" && kind.Name != "Service" { // "status nodes production"
+			r.rest = append([]word{{text: "in"}}, r.rest...)
+			return true, r.cannotList(kind)
+		}
+		next := r.next()
+		return true, r.object(kind, next.bare())
+	}
+	if len(r.rest) == 0 {
+		return false, nil
+	}
+	switch {
+	case text == "because" || text == "porque":
 		r.out.Reason = reason(r.rest)
 		r.rest = nil
 		return true, nil
-	case "in", "en":
-		r.rest = r.rest[1:]
-		return true, r.environment(next.bare())
-	case "to":
-		r.rest = r.rest[1:]
-		if bare, ok := r.bareArg(); r.out.Environment == "" && (!ok || !valueLike(next.bare())) {
-			return true, r.environment(next.bare())
-		} else if ok {
-			return true, r.set(bare, next.bare())
-		}
-		r.free = append(r.free, next)
-		return true, nil
-	}
-	if kind := objectKind(text); kind != "" && len(r.free) == 0 && r.out.Service == "" && r.out.Object == "" {
-		r.rest = r.rest[1:]
-		return true, r.object(kind, next.bare())
+	case isIn(text):
+		return true, r.environment(r.next().bare())
+	case text == "to":
+		return true, r.to()
 	}
 	if a, ok := r.arg(text); ok && !a.Hidden && a.Kind != runbooks.SwitchArg && (len(r.free) > 0 || r.out.Service != "") {
-		r.rest = r.rest[1:]
-		return true, r.set(a, next.bare())
+		return true, r.set(a, r.next().bare())
 	}
 	return false, nil
+}
+
+// isIn reports whether the word after this one is an environment.
+func isIn(text string) bool { return text == "in" || text == "en" }
+
+// next takes the next word.
+func (r *reading) next() word {
+	w := r.rest[0]
+	r.rest = r.rest[1:]
+	return w
+}
+
+// to reads what follows "to": an argument by its name ("to revision 3"), a value, or an environment.
+func (r *reading) to() error {
+	if a, ok := r.arg(strings.ToLower(r.rest[0].bare())); ok && !a.Hidden && len(r.rest) > 1 {
+		return nil // the name is read next
+	}
+	next := r.next()
+	bare, ok := r.bareArg()
+	switch {
+	case r.out.Environment == "" && (!ok || !valueLike(next.bare())):
+		return r.environment(next.bare())
+	case ok:
+		return r.set(bare, next.bare())
+	}
+	r.free = append(r.free, next)
+	return nil
 }
 
 // option reads a word that begins with a dash.
@@ -202,7 +245,7 @@ func (r *reading) named(name, typed, value string) error {
 	case isEnvironment(name):
 		return r.environment(value)
 	case isService(name):
-		return r.object(serviceKind, value)
+		return r.service(value)
 	}
 	// kubectl writes "set image deployment/x container=image".
 	container, hasContainer := r.arg("container")
@@ -224,15 +267,20 @@ func (r *reading) unknownOption(name, typed string) error {
 			known = append(known, append([]string{a.Name}, a.Aliases...)...)
 		}
 	}
-	typed = clip(typed)
 	if near := words.Nearest(name, known); near != "" {
+		right := near
 		if strings.HasPrefix(typed, "-") {
-			near = "--" + near
+			right = "--" + near
 		}
-		return r.wrong("{} has no option {}. Did you mean {}?", r.book.Name, typed, near)
+		said := algesta.Say("{} has no option {}. Did you mean {}?", r.book.Name, clip(typed), right)
+		at := len(r.typed) - len(r.rest) - 1
+		if at > 0 && !strings.HasPrefix(r.typed[at].text, typed) { // its value was a word of its own
+			at--
+		}
+		return r.didYouMean(said, r.typed, at, 1, right+strings.TrimPrefix(r.typed[at].text, typed))
 	}
 	slices.Sort(known)
-	return r.wrong("{} has no option {}. It knows {}.", r.book.Name, typed, words.List(known))
+	return r.wrong("{} has no option {}. It knows {}.", r.book.Name, clip(typed), words.List(known))
 }
 
 // arg is the runbook's argument of this name or alias.
@@ -273,7 +321,7 @@ func (r *reading) set(a runbooks.Arg, value string) error {
 	case runbooks.IntArg:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < a.Min || n > a.Max || strings.HasPrefix(value, "+") {
-			return r.wrong("{} has to be a number {}, not \"{}\".", a.Name, bounds(a), clip(value))
+			return r.wrong("{} must be a number {}, not \"{}\".", a.Name, bounds(a), clip(value))
 		}
 		r.out.Args[a.Name] = n
 	case runbooks.SwitchArg:
@@ -304,57 +352,47 @@ func bounds(a runbooks.Arg) string {
 	return fmt.Sprintf("from %d to %d", a.Min, a.Max)
 }
 
-// serviceKind is the kind of object that stands for a service.
-const serviceKind = "service"
-
-// objectKind is the kind that people mean by a word, "" where it is none.
-func objectKind(s string) string {
-	switch strings.ToLower(s) {
-	case "deployment", "deployments", "deploy", "deployment.apps", "deployments.apps", "service", "services", "svc":
-		return serviceKind
-	case "pod", "pods", "po":
-		return "pod"
-	case "ingress", "ingresses", "ing":
-		return "ingress"
-	case "certificate", "certificates", "cert":
-		return "certificate"
-	case "node", "nodes", "no":
-		return "node"
-	case "namespace", "namespaces", "ns":
-		return "namespace"
-	case "statefulset", "sts", "daemonset", "ds", "job", "cronjob", "replicaset", "rs":
-		return strings.ToLower(s)
-	}
-	return ""
-}
-
 // object sets what the command is about.
-func (r *reading) object(kind, name string) error {
+func (r *reading) object(kind algesta.Kind, name string) error {
 	if err := r.checkName(name); err != nil {
 		return err
 	}
+	word := strings.ToLower(kind.Name)
 	switch {
 	case r.out.Service != "" || r.out.Object != "":
-		return r.wrong("One thing at a time: I read {} and {}.", r.out.Service+r.out.Object, clip(kind+"/"+name))
-	case kind == serviceKind:
+		return r.wrong("One thing at a time: I read {} and {}.", r.out.Service+r.out.Object, clip(word+"/"+name))
+	case kind.Name == "Deployment" || kind.Name == "Service":
 		r.out.Service = name
 	case !r.book.Broad:
-		return r.wrong("{} works on services, not on {}/{}.", r.book.Name, kind, clip(name))
-	case kind == "namespace":
-		r.out.Object = kind
+		return r.wrong("{} works on services, not on {}/{}.", r.book.Name, word, clip(name))
+	case kind.Name == "Namespace":
+		r.out.Object = word
 		return r.environment(name)
 	default:
-		r.out.Object = kind + "/" + name
+		r.out.Object = word + "/" + name
 	}
 	return nil
+}
+
+// ambiguous is the error for two environments.
+func (r *reading) ambiguous(one, other string) error {
+	so := r.soFar()
+	return r.usage(algesta.Say("Which environment do you mean, {} or {}?", one, clip(other)), r.form(so, so.Service, ""))
+}
+
+// service sets the service that the command is about.
+func (r *reading) service(name string) error {
+	kind, _ := algesta.KindOf("deployment")
+	return r.object(kind, name)
 }
 
 func (r *reading) environment(name string) error {
 	if err := r.checkName(name); err != nil {
 		return err
 	}
-	if r.out.Environment != "" && !strings.EqualFold(r.out.Environment, name) {
-		return r.wrong("Which environment do you mean, {} or {}?", r.out.Environment, clip(name))
+	if one := r.out.Environment; one != "" && !strings.EqualFold(one, name) {
+		r.out.Environment = "" // the answer proposes neither
+		return r.ambiguous(one, name)
 	}
 	if r.out.Environment == "" {
 		r.out.Environment = name
@@ -371,12 +409,15 @@ func valueLike(s string) bool { return numeric.MatchString(s) }
 func (r *reading) place() error {
 	free := r.free
 	if len(free) > 0 && r.out.Service == "" && r.out.Object == "" {
-		if err := r.object(serviceKind, free[0].bare()); err != nil {
+		if err := r.service(free[0].bare()); err != nil {
 			return err
 		}
 		free = free[1:]
 	}
 	if r.out.Service == "" && r.out.Object == "" {
+		if r.out.Environment != "" {
+			return r.wrong("Which service in {} do you mean?", r.out.Environment)
+		}
 		return r.wrong("Which service do you mean?")
 	}
 	bare, ok := r.bareArg()
@@ -419,7 +460,7 @@ func (r *reading) last(free []word, read func(string) error) error {
 		if err := r.refuseEntity(free[0].text); err != nil {
 			return err
 		}
-		return r.wrong("I do not know what \"{}\" means here.", clip(free[0].text))
+		return r.wrong("I don't know what \"{}\" means here.", clip(free[0].text))
 	}
 	return nil
 }
@@ -434,11 +475,13 @@ func (r *reading) checkName(s string) error {
 	if err := r.refuseEntity(s); err != nil {
 		return err
 	}
-	if len(s) > longestName || !kubeName.MatchString(s) {
-		return r.wrong("\"{}\" cannot be the name of a service or an environment.", clip(s))
+	if !validName(s) {
+		return r.wrong("\"{}\" can't be the name of a service or an environment.", clip(s))
 	}
 	return nil
 }
+
+func validName(s string) bool { return len(s) <= longestName && kubeName.MatchString(s) }
 
 // refuseEntity refuses people, channels and links where a name or a value belongs.
 func (r *reading) refuseEntity(s string) error {

@@ -106,26 +106,30 @@ func (p Parser) Parse(text string) (Parsed, error) {
 	if err != nil {
 		return Parsed{}, p.usage(algesta.Say("A quote is opened and not closed."), "")
 	}
-	words = p.withoutCall(words)
-	if len(words) == 0 {
+	return p.parse(polished(p.withoutCall(words)))
+}
+
+// parse reads the words of a command.
+func (p Parser) parse(typed []word) (Parsed, error) {
+	if len(typed) == 0 {
 		return Parsed{Runbook: helpWord}, nil
 	}
-	name, rest := p.verb(words)
+	name, n := p.verb(typed)
 	if name == "" {
-		return Parsed{}, p.unknownVerb(words)
+		return Parsed{}, p.unknownVerb(typed, 0)
 	}
-	if asksHelp(rest) {
+	if asksHelp(typed[n:]) {
 		return Parsed{Runbook: name, Help: true}, nil
 	}
 	switch name {
 	case helpWord:
-		return p.help(rest)
+		return p.help(typed, n)
 	case whoamiWord:
 		return Parsed{Runbook: whoamiWord}, nil
 	case canIWord:
-		return p.canI(rest)
+		return p.canI(typed, n)
 	}
-	return p.command(p.book(name), rest, false)
+	return p.command(p.book(name), typed, n, false)
 }
 
 // withoutCall drops what people type or paste before the command: the bot's own name, or kubectl.
@@ -144,14 +148,14 @@ func (p Parser) withoutCall(words []word) []word {
 // longestVerb is the number of parts in the longest verb: "who am i".
 const longestVerb = 3
 
-// verb finds the longest verb at the beginning.
-func (p Parser) verb(words []word) (name string, rest []word) {
-	for n := min(longestVerb, len(words)); n > 0; n-- {
-		if name, ok := p.verbs[joined(words[:n])]; ok {
-			return name, words[n:]
+// verb finds the longest verb at the beginning, and how many words it has.
+func (p Parser) verb(typed []word) (name string, n int) {
+	for n := min(longestVerb, len(typed)); n > 0; n-- {
+		if name, ok := p.verbs[joined(typed[:n])]; ok {
+			return name, n
 		}
 	}
-	return "", nil
+	return "", 0
 }
 
 // joined are words as a verb is looked up: in lower case, without the dots and commas that people end with.
@@ -184,15 +188,15 @@ func asksHelp(rest []word) bool {
 	})
 }
 
-// help reads what help is wanted about; nothing means everything.
-func (p Parser) help(rest []word) (Parsed, error) {
+// help reads what help is wanted about, from the word at on; nothing means everything.
+func (p Parser) help(typed []word, at int) (Parsed, error) {
 	out := Parsed{Runbook: helpWord}
-	if len(rest) == 0 {
+	if len(typed) == at {
 		return out, nil
 	}
-	name, _ := p.verb(rest)
+	name, _ := p.verb(typed[at:])
 	if name == "" {
-		return Parsed{}, p.unknownVerb(rest)
+		return Parsed{}, p.unknownVerb(typed, at)
 	}
 	if p.book(name).Name != "" {
 		out.Args = algesta.Args{aboutArg: name}
@@ -200,20 +204,20 @@ func (p Parser) help(rest []word) (Parsed, error) {
 	return out, nil
 }
 
-// canI reads the command that somebody wonders about. Its arguments may be left out.
-func (p Parser) canI(rest []word) (Parsed, error) {
-	if len(rest) == 0 {
-		return Parsed{}, p.usage(algesta.Say("Which command do you mean?"), "can-i scale api-gateway production")
+// canI reads the command that somebody wonders about, from the word at on. Its arguments may be left out.
+func (p Parser) canI(typed []word, at int) (Parsed, error) {
+	if len(typed) == at {
+		return Parsed{}, p.usage(algesta.Say("Which command do you mean?"), canIWord+" <command> "+serviceSlot+" "+environmentSlot)
 	}
-	name, after := p.verb(rest)
+	name, n := p.verb(typed[at:])
 	if name == "" {
-		return Parsed{}, p.unknownVerb(rest)
+		return Parsed{}, p.unknownVerb(typed, at)
 	}
 	book := p.book(name)
 	if book.Name == "" {
-		return Parsed{}, p.usage(algesta.Say("Everybody may use {}.", name), "can-i scale api-gateway production")
+		return Parsed{}, p.usage(algesta.Say("Everybody may use {}.", name), name)
 	}
-	out, err := p.command(book, after, true)
+	out, err := p.command(book, typed, at+n, true)
 	if err != nil {
 		return Parsed{}, err
 	}
@@ -224,33 +228,25 @@ func (p Parser) canI(rest []word) (Parsed, error) {
 	return out, nil
 }
 
-// unknownVerb says which command was probably meant.
-func (p Parser) unknownVerb(rest []word) error {
-	typed := rest[0].bare()
+// unknownVerb says which command was probably meant by the words at and after.
+func (p Parser) unknownVerb(typed []word, at int) error {
+	rest := typed[at:]
+	if err := p.notYet(rest); err != nil {
+		return err
+	}
 	known := slices.Sorted(maps.Keys(p.verbs))
-	near := ""
 	if len(rest) > 1 { // "rollout undu"
-		if two := joined(rest[:2]); slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, joined(rest[:1])+" ") }) {
-			typed = typed + " " + rest[1].bare()
-			near = words.Nearest(two, slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.Contains(k, " ") }))
+		two := slices.DeleteFunc(slices.Clone(known), func(k string) bool { return !strings.HasPrefix(k, joined(rest[:1])+" ") })
+		if near := words.Nearest(joined(rest[:2]), two); near != "" {
+			said := algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()+" "+rest[1].bare()), near)
+			return p.didYouMean(said, typed, at, 2, near)
 		}
 	}
-	if near == "" {
-		near = words.Nearest(rest[0].bare(), slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") }))
+	one := slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") })
+	if near := words.Nearest(rest[0].bare(), one); near != "" {
+		return p.didYouMean(algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()), near), typed, at, 1, near)
 	}
-	if near != "" {
-		example := p.book(p.verbs[near]).Example
-		if example == "" {
-			example = near
-		}
-		return p.usage(algesta.Say("I do not know the command \"{}\". Did you mean {}?", clip(typed), near), example)
-	}
-	names := []string{}
-	for _, b := range p.books {
-		names = append(names, b.Name)
-	}
-	names = append(names, whoamiWord, canIWord, helpWord)
-	return p.usage(algesta.Say("I do not know the command \"{}\". I know {}.", clip(typed), words.List(names)), helpWord)
+	return p.usage(algesta.Say("I don't know the command \"{}\". I know {}.", clip(rest[0].bare()), words.List(p.names())), helpWord)
 }
 
 // usage is an error of how a command was typed, with an example to copy, "" for none.

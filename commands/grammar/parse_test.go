@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -94,6 +95,12 @@ func TestParse(t *testing.T) {
 		"an option in capitals":                        {"rollback api-gateway production Revision=41", to(41)},
 		"a named value as two words":                   {"rollback api-gateway production revision 41", to(41)},
 		"a bare value":                                 {"rollback api-gateway production 41", to(41)},
+		"to and an argument by its name":               {"rollback api-gateway production to revision 41", to(41)},
+		"please, first":                                {"please rollback api-gateway production", rollback},
+		"please and an emoji, last":                    {"rollback api-gateway production please :pray: 🙏🏽", rollback},
+		"an accent":                                    {"rollback api-gateway producción", Parsed{Runbook: "rollback", Service: "api-gateway", Environment: "produccion"}},
+		"accents and emoji in a reason stay":           {"rollback api-gateway production because producción falló", because(rollback, "producción falló")},
+		"an autoscaler by its short name":              {"diagnose hpa/shop production", Parsed{Runbook: "diagnose", Object: "horizontalpodautoscaler/shop", Environment: "production"}},
 		"to and a bare value":                          {"rollback api-gateway production to 41", to(41)},
 		"a bare value before the environment":          {"scale api-gateway 6 in production", scale(6)},
 		"to a number before the environment":           {"scale api-gateway to 6 in production", scale(6)},
@@ -156,53 +163,68 @@ func TestParse(t *testing.T) {
 func TestParseExplainsWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	const (
-		rollback = "/algesta rollback api-gateway production"
-		scale    = "/algesta scale api-gateway production replicas=6"
-		deploy   = "/algesta deploy api-gateway production 12346"
+		rollback  = "/algesta rollback api-gateway production"
+		noService = "/algesta rollback <service> production"
+		number    = "/algesta scale api-gateway production replicas=<number>"
+		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, whoami, can-i and help. /algesta help tells more."
+		image     = "/algesta deploy api-gateway production image=<image>"
 	)
 	for name, tc := range map[string]struct{ text, message, hint string }{
-		"a misspelt verb":                {"rolback api-gateway production", `I do not know the command "rolback". Did you mean rollback?`, rollback},
-		"a misspelt second word":         {"rollout undu api-gateway production", `I do not know the command "rollout undu". Did you mean rollout undo?`, rollback},
-		"an unknown verb":                {"fly api-gateway", `I do not know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, whoami, can-i and help.`, "/algesta help"},
-		"an unknown verb after help":     {"help scail", `I do not know the command "scail". Did you mean scale?`, scale},
-		"an unknown verb after can-i":    {"can-i scail api production", `I do not know the command "scail". Did you mean scale?`, scale},
-		"can-i without a verb":           {"can-i", "Which command do you mean?", "/algesta can-i scale api-gateway production"},
-		"can-i whoami":                   {"can-i whoami", "Everybody may use whoami.", "/algesta can-i scale api-gateway production"},
-		"no service":                     {"rollback", "Which service do you mean?", rollback},
-		"no service but an environment":  {"rollback -n production", "Which service do you mean?", rollback},
-		"two environments":               {"rollback api-gateway production -n pruebas", "Which environment do you mean, pruebas or production?", rollback},
-		"two services":                   {"rollback deployment/api deployment/web production", "One thing at a time: I read api and service/web.", rollback},
-		"a missing required argument":    {"scale api-gateway production", "scale needs replicas: how many pods to run.", scale},
-		"a number that is none":          {"scale api-gateway production replicas=six", `replicas has to be a number from 0 to 50, not "six".`, scale},
-		"a number too large":             {"scale api-gateway production 600", `replicas has to be a number from 0 to 50, not "600".`, scale},
-		"a number below zero":            {"scale api-gateway production --replicas=-1", `replicas has to be a number from 0 to 50, not "-1".`, scale},
-		"a relative number":              {"scale api-gateway production +2", `replicas has to be a number from 0 to 50, not "+2".`, scale},
-		"revision zero":                  {"rollback api-gateway production --to-revision=0", `to-revision has to be a number of 1 or more, not "0".`, rollback},
-		"a number beyond every computer": {"rollback api-gateway production 99999999999999999999", `to-revision has to be a number of 1 or more, not "99999999999999999999".`, rollback},
-		"a misspelt option":              {"rollback api-gateway production --to-revison=41", "rollback has no option --to-revison. Did you mean --to-revision?", rollback},
-		"a misspelt name":                {"rollback api-gateway production revison=41", "rollback has no option revison. Did you mean revision?", rollback},
-		"an unknown option":              {"rollback api-gateway production --force", "rollback has no option --force. It knows namespace, reason, revision and to-revision.", rollback},
-		"an option without a value":      {"rollback api-gateway production --to-revision", "--to-revision needs a value.", rollback},
-		"an empty value":                 {"scale api-gateway production replicas=", "replicas needs a value.", scale},
-		"an argument twice":              {"scale api-gateway production 6 replicas=7", `I do not know what "6" means here.`, scale},
-		"an option twice":                {"scale api-gateway production replicas=7 --replicas=8", "replicas is given twice.", scale},
-		"a word too many":                {"restart api-gateway production now", `I do not know what "now" means here.`, "/algesta restart api-gateway production"},
-		"a person as the service":        {"rollback <@U0DANA|dana> production", "@dana is a person or a group. Type the name of a service instead.", rollback},
-		"a person without a label":       {"rollback <@U0DANA> production", "@U0DANA is a person or a group. Type the name of a service instead.", rollback},
-		"a group as the service":         {"rollback <!subteam^S0PLATFORM|@platform> production", "@platform is a person or a group. Type the name of a service instead.", rollback},
-		"everybody here":                 {"rollback <!here> production", "@here is a person or a group. Type the name of a service instead.", rollback},
-		"a channel as the service":       {"rollback <#C0OPS|ops> production", "#ops is a channel. Type the name of a service instead.", rollback},
-		"a link as the service":          {"rollback <https://example.com/api> production", "https://example.com/api is a link. Type the plain name instead.", rollback},
-		"a link as the image":            {"deploy api-gateway production <https://example.com/api:1>", "https://example.com/api:1 is a link. Type the plain name instead.", deploy},
-		"an address as the service":      {"rollback <mailto:dana@example.com|dana@example.com> production", `"dana@example.com" cannot be the name of a service or an environment.`, rollback},
-		"a placeholder from the help":    {"rollback &lt;service&gt; production", `"<service>" cannot be the name of a service or an environment.`, rollback},
-		"an open quote":                  {`rollback api-gateway production --reason "it broke`, "A quote is opened and not closed.", ""},
-		"a pod where only services go":   {"rollback pod/api-gateway-x production", "rollback works on services, not on pod/api-gateway-x.", rollback},
-		"a statefulset":                  {"restart statefulset/db production", "restart works on services, not on statefulset/db.", "/algesta restart api-gateway production"},
-		"a switch that is neither":       {"deploy api-gateway production 1 --allow-other-repository=maybe", `allow-other-repository is yes or no, not "maybe".`, deploy},
-		"a path as the service":          {"rollback ../../etc/passwd production", `"../../etc/passwd" cannot be the name of a service or an environment.`, rollback},
-		"a very long word":               {"rollback " + strings.Repeat("x", 300) + " production", `"` + strings.Repeat("x", 40) + `…" cannot be the name of a service or an environment.`, rollback},
-		"too much text":                  {strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters.", ""},
+		"a misspelt verb":                 {"rolback api-gateway production", `I don't know the command "rolback". Did you mean rollback?`, rollback},
+		"a misspelt second word":          {"rollout undu api-gateway production", `I don't know the command "rollout undu". Did you mean rollout undo?`, "/algesta rollout undo api-gateway production"},
+		"an unknown verb":                 {"fly api-gateway", `I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, whoami, can-i and help.`, "/algesta help"},
+		"an unknown verb after help":      {"help scail", `I don't know the command "scail". Did you mean scale?`, "/algesta help scale"},
+		"an unknown verb after can-i":     {"can-i scail api production", `I don't know the command "scail". Did you mean scale?`, "/algesta can-i scale api production"},
+		"can-i without a verb":            {"can-i", "Which command do you mean?", "/algesta can-i <command> <service> <environment>"},
+		"can-i whoami":                    {"can-i whoami", "Everybody may use whoami.", "/algesta whoami"},
+		"no service":                      {"rollback", "Which service do you mean?", "/algesta rollback <service> <environment>"},
+		"no service but an environment":   {"rollback -n production", "Which service in production do you mean?", "/algesta rollback <service> production"},
+		"two environments":                {"rollback api-gateway production -n pruebas", "Which environment do you mean, pruebas or production?", "/algesta rollback api-gateway <environment>"},
+		"two services":                    {"rollback deployment/api deployment/web production", "One thing at a time: I read api and deployment/web.", "/algesta rollback api <environment>"},
+		"a missing required argument":     {"scale api-gateway production", "scale needs replicas: how many pods to run.", number},
+		"a number that is none":           {"scale api-gateway production replicas=six", `replicas must be a number from 0 to 50, not "six".`, number},
+		"a number too large":              {"scale api-gateway production 600", `replicas must be a number from 0 to 50, not "600".`, number},
+		"a number below zero":             {"scale api-gateway production --replicas=-1", `replicas must be a number from 0 to 50, not "-1".`, number},
+		"a relative number":               {"scale api-gateway production +2", `replicas must be a number from 0 to 50, not "+2".`, number},
+		"revision zero":                   {"rollback api-gateway production --to-revision=0", `to-revision must be a number of 1 or more, not "0".`, rollback},
+		"a number beyond every computer":  {"rollback api-gateway production 99999999999999999999", `to-revision must be a number of 1 or more, not "99999999999999999999".`, rollback},
+		"a misspelt option":               {"rollback api-gateway production --to-revison=41", "rollback has no option --to-revison. Did you mean --to-revision?", "/algesta rollback api-gateway production --to-revision=41"},
+		"a misspelt name":                 {"rollback api-gateway production revison=41", "rollback has no option revison. Did you mean revision?", "/algesta rollback api-gateway production revision=41"},
+		"an unknown option":               {"rollback api-gateway production --force", "rollback has no option --force. It knows namespace, reason, revision and to-revision.", rollback},
+		"an option without a value":       {"rollback api-gateway production --to-revision", "--to-revision needs a value.", rollback},
+		"an empty value":                  {"scale api-gateway production replicas=", "replicas needs a value.", number},
+		"an argument twice":               {"scale api-gateway production 6 replicas=7", `I don't know what "6" means here.`, "/algesta scale api-gateway production replicas=7"},
+		"an option twice":                 {"scale api-gateway production replicas=7 --replicas=8", "replicas is given twice.", "/algesta scale api-gateway production replicas=7"},
+		"a word too many":                 {"restart api-gateway production now", `I don't know what "now" means here.`, "/algesta restart api-gateway production"},
+		"a person as the service":         {"rollback <@U0DANA|dana> production", "@dana is a person or a group. Type the name of a service instead.", noService},
+		"a person without a label":        {"rollback <@U0DANA> production", "@U0DANA is a person or a group. Type the name of a service instead.", noService},
+		"a group as the service":          {"rollback <!subteam^S0PLATFORM|@platform> production", "@platform is a person or a group. Type the name of a service instead.", noService},
+		"everybody here":                  {"rollback <!here> production", "@here is a person or a group. Type the name of a service instead.", noService},
+		"a channel as the service":        {"rollback <#C0OPS|ops> production", "#ops is a channel. Type the name of a service instead.", noService},
+		"a link as the service":           {"rollback <https://example.com/api> production", "https://example.com/api is a link. Type the plain name instead.", noService},
+		"a link as the image":             {"deploy api-gateway production <https://example.com/api:1>", "https://example.com/api:1 is a link. Type the plain name instead.", image},
+		"an address as the service":       {"rollback <mailto:dana@example.com|dana@example.com> production", `"dana@example.com" can't be the name of a service or an environment.`, noService},
+		"a placeholder from the help":     {"rollback &lt;service&gt; production", `"<service>" can't be the name of a service or an environment.`, noService},
+		"an open quote":                   {`rollback api-gateway production --reason "it broke`, "A quote is opened and not closed.", ""},
+		"a pod where only services go":    {"rollback pod/api-gateway-x production", "rollback works on services, not on pod/api-gateway-x.", "/algesta rollback <service> <environment>"},
+		"a statefulset":                   {"restart statefulset/db production", "restart works on services, not on statefulset/db.", "/algesta restart <service> <environment>"},
+		"a switch that is neither":        {"deploy api-gateway production 1 --allow-other-repository=maybe", `allow-other-repository is yes or no, not "maybe".`, image},
+		"a path as the service":           {"rollback ../../etc/passwd production", `"../../etc/passwd" can't be the name of a service or an environment.`, noService},
+		"a very long word":                {"rollback " + strings.Repeat("x", 300) + " production", `"` + strings.Repeat("x", 40) + `…" can't be the name of a service or an environment.`, noService},
+		"a typo keeps the person's words": {"rolback ms-orders dev", `I don't know the command "rolback". Did you mean rollback?`, "/algesta rollback ms-orders dev"},
+		"a typo and nothing else":         {"rolback", `I don't know the command "rolback". Did you mean rollback?`, "/algesta rollback <service> <environment>"},
+		"two typos":                       {`rolback ms-orders dev --to-revison 4 --reason "a b"`, `I don't know the command "rolback". Did you mean rollback?`, "/algesta rollback ms-orders dev --to-revision 4 --reason \"a b\""},
+		"a typo, and a value is missing":  {"scail ms-orders dev", `I don't know the command "scail". Did you mean scale?`, "/algesta scale ms-orders dev replicas=<number>"},
+		"an option whose value follows":   {"scale ms-orders --replica 3 -n dev", "scale has no option --replica. Did you mean --replicas?", "/algesta scale ms-orders --replicas 3 -n dev"},
+		"a list from kubectl":             {"kubectl get deployments -n production", "I can't list deployments yet.", "/algesta diagnose production looks at everything there."},
+		"a list by its short name":        {"kubectl get hpa -n production", "I can't list autoscalers yet.", "/algesta diagnose production looks at everything there."},
+		"a list of nothing that runs":     {"status nodes production", "I can't list nodes yet.", "/algesta diagnose production looks at everything there."},
+		"a list of pods":                  {"get pods -n production", "Which service in production do you mean?", "/algesta pods <service> production"},
+		"what is not built":               {"logs -f api-gateway -n production", "I can't show logs yet.", known},
+		"what is not built, in two words": {"rollout pause deployment/api -n production", "I can't pause rollouts yet.", known},
+		"what a chat must not do":         {"kubectl exec -it x -n production -- sh", "I don't open shells or run programs in pods.", known},
+		"another tool":                    {"az aks check-acr", "I don't run az.", known},
+		"too much text":                   {strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters.", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -328,5 +350,46 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// rollback api-gateway production 41 <nil>
-	// I do not know the command "rolback". Did you mean rollback?
+	// I don't know the command "rolback". Did you mean rollback?: probably meant rollback api-gateway production
+}
+
+// What is proposed to be copied has to work when it is copied, and has to be made of the person's own words.
+func TestASuggestionIsThePersonsOwnWordsAndCanBeTyped(t *testing.T) {
+	t.Parallel()
+	p := NewParser(grammarBooks())
+	verbs := []string{"rollback", "restart", "scale", "deploy", "status", "pods", "diagnose", "rollout undo", "can-i scale", "help rollback"}
+	names := []string{"ms-orders", "ms-provider", "web"}
+	environments := []string{"dev", "pruebas", "prod"}
+	options := []string{"--to-revision=3", "revision 3", "replicas=4", "--replicas 4", "image=v1.2", "--reason \"it broke\"", "-c web", "now"}
+	rapid.Check(t, func(t *rapid.T) {
+		words := strings.Fields(rapid.SampledFrom(verbs).Draw(t, "verb"))
+		for _, from := range [][]string{names, environments, options} {
+			if rapid.IntRange(0, 3).Draw(t, "with") > 0 {
+				words = append(words, rapid.SampledFrom(from).Draw(t, "word"))
+			}
+		}
+		at := rapid.IntRange(0, len(words)-1).Draw(t, "at")
+		if w := words[at]; len(w) > 3 { // one letter is lost
+			cut := rapid.IntRange(1, len(w)-2).Draw(t, "cut")
+			words[at] = w[:cut] + w[cut+1:]
+		}
+		text := strings.Join(words, " ")
+		_, err := p.Parse(text)
+		var usage *algesta.Error
+		if err == nil || !errors.As(err, &usage) {
+			return
+		}
+		hint, isCommand := strings.CutPrefix(usage.Hint.String(), "/algesta ")
+		if !isCommand {
+			return
+		}
+		for _, forbidden := range []string{"api-gateway", "production"} {
+			require.NotContains(t, hint, forbidden, text)
+		}
+		if strings.Contains(hint, "<") || strings.HasSuffix(hint, ".") {
+			return
+		}
+		_, err = p.Parse(hint)
+		require.NoError(t, err, "%q proposes %q", text, hint)
+	})
 }

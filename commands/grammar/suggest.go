@@ -2,24 +2,120 @@ package grammar
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
-// meant is the cause of a Catalog's error when it knows which names were probably meant.
+// What stands in a usage line for what was not typed. No service and no environment is ever filled in: whoever copies a
+// suggestion at night must get their own words back.
+const (
+	serviceSlot     = "<service>"
+	environmentSlot = "<environment>"
+)
+
+// Corrected is the cause of a usage error when one word of the command was mistyped: the command with that word replaced.
+// Whoever can look names up should do that before it is shown (Suggest).
+type Corrected struct {
+	Text   string // without the slash command
+	Parsed Parsed
+}
+
+// Error is for the log.
+func (c Corrected) Error() string { return "probably meant " + c.Text }
+
+// meant is the cause of a Catalog's error when it knows which names were probably meant. "" is a name that nobody can know.
 type meant interface {
 	error
 	Meant() (service, environment string)
 }
 
-// Suggest gives an error about names the command to type instead, where it is known what was meant; any other error
-// passes unchanged.
-func (p Parser) Suggest(parsed Parsed, err error) error {
+// Suggest gives an error about names the command to type instead: the person's own words with the wrong one replaced.
+// resolves reports whether names stand for something that the person may see; a suggestion that would fail when it is
+// copied is left out. Any other error passes unchanged.
+func (p Parser) Suggest(parsed Parsed, err error, resolves func(Parsed) bool) error {
 	known, names := (*algesta.Error)(nil), meant(nil)
 	if !errors.As(err, &known) || !errors.As(err, &names) {
 		return err
 	}
+	service, environment := names.Meant()
 	better := *known
-	better.Hint = known.Hint.Then("{}", algesta.Name(p.Command+" "+parsed.Retype(names.Meant())))
+	if service == "" && parsed.Object == "" || environment == "" {
+		better.Hint = known.Hint.Then("{}", algesta.Name(p.Command+" "+p.form(parsed, service, environment)))
+		return &better
+	}
+	text := parsed.Retype(service, environment)
+	if again, err := p.Parse(text); err == nil && resolves(again) {
+		better.Hint = known.Hint.Then("{}", algesta.Name(p.Command+" "+text))
+	}
 	return &better
+}
+
+// form is the command as typed, with slots for what is missing.
+func (p Parser) form(parsed Parsed, service, environment string) string {
+	if service == "" && parsed.Object == "" {
+		service = serviceSlot
+	}
+	if environment == "" {
+		environment = environmentSlot
+	}
+	text := parsed.Retype(service, environment)
+	for _, a := range p.book(parsed.Runbook).Args {
+		if _, given := parsed.Args[a.Name]; a.Required && !given {
+			text += " " + a.Name + "=" + slot(a)
+		}
+	}
+	return text
+}
+
+// slot stands for the value of an argument.
+func slot(a runbooks.Arg) string {
+	if a.Kind == runbooks.TextArg {
+		return "<" + a.Name + ">"
+	}
+	return "<" + string(a.Kind) + ">"
+}
+
+// retype writes words as they could be typed again.
+func retype(list []word) string {
+	parts := make([]string, len(list))
+	for i, w := range list {
+		if parts[i] = w.text; w.quoted || strings.ContainsAny(w.text, " \"") {
+			parts[i] = quoted(w.text)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// quoted puts a text in the quotes that split takes off again.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// didYouMean is the error for a mistyped word at the place at: with the corrected command where that can be read, with what
+// is still missing otherwise.
+func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right string) error {
+	var replaced []word
+	for _, w := range strings.Fields(right) {
+		replaced = append(replaced, word{text: w})
+	}
+	again := slices.Concat(typed[:at], replaced, typed[at+n:])
+	e := &algesta.Error{Kind: algesta.ErrUsage, Message: message}
+	text := retype(again)
+	parsed, err := p.parse(again)
+	if err == nil {
+		e.Err = Corrected{Text: text, Parsed: parsed}
+		e.Hint = algesta.Say("{}", algesta.Name(p.Command+" "+text))
+		return e
+	}
+	var inner *algesta.Error
+	if errors.As(err, &inner) {
+		e.Hint = inner.Hint
+		if inner.Err != nil {
+			e.Err = inner.Err
+		}
+	}
+	return e
 }

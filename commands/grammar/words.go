@@ -3,8 +3,12 @@ package grammar
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // word is a piece of a command. What stood in quotes is never an option or a filler word.
@@ -13,12 +17,72 @@ type word struct {
 	quoted bool
 }
 
-// bare is the word without what people and Slack put around names: commas, code and bold marks.
+// bare is the word without what people and Slack put around names: commas, code and bold marks, and accents.
 func (w word) bare() string {
 	if w.quoted {
 		return w.text
 	}
-	return strings.TrimRight(strings.Trim(w.text, "`*,;"), ",;")
+	return plain(strings.TrimRight(strings.Trim(w.text, "`*,;"), ",;"))
+}
+
+// plain is the text without accents: no name in a cluster has one, and phones add them ("producción").
+func plain(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(s))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// shortcode is how Slack writes an emoji: :pray:, :+1:, :wave::skin-tone-2:.
+var shortcode = regexp.MustCompile(`^(:[a-z0-9_+'-]+:)+$`)
+
+// isPicture reports whether a word is only emoji.
+func isPicture(s string) bool {
+	if shortcode.MatchString(s) {
+		return true
+	}
+	return s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return r < utf8.RuneSelf || !unicode.In(r, unicode.So, unicode.Sk, unicode.Mn)
+	}) < 0
+}
+
+// polite are words that ask nicely and say nothing else.
+var polite = []string{"please", "pls", "plz", "porfa", "thanks", "thx", "gracias"}
+
+// polished drops what says nothing from a command: emoji, "please" at either end, and the punctuation that ends a sentence,
+// which phones add by themselves.
+func polished(typed []word) []word {
+	out := slices.DeleteFunc(slices.Clone(typed), func(w word) bool { return !w.quoted && isPicture(w.text) })
+	isPolite := func(w word) bool { return !w.quoted && slices.Contains(polite, joined([]word{w})) }
+	for len(out) > 0 && isPolite(out[0]) {
+		out = out[1:]
+	}
+	for len(out) > 0 && isPolite(out[len(out)-1]) {
+		out = out[:len(out)-1]
+	}
+	if len(out) > 1 && !out[len(out)-1].quoted {
+		last := &out[len(out)-1]
+		if text := strings.TrimRight(last.text, ".!?…"); text != "" {
+			last.text = text
+		} else if last.text != "?" {
+			out = out[:len(out)-1]
+		}
+	}
+	return out
 }
 
 // entity is what Slack makes of mentions, channels and links: <@U0DANA|dana>, <#C0OPS|ops>, <!here>, <https://…|…>.

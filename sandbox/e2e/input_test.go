@@ -14,8 +14,8 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 	w := newWorld(t, options{})
 	cases := map[string]struct{ user, channel, text, want string }{
 		"an unknown verb":           {luis, ops, "rolback api-gateway production", "I do not know the command \"rolback\". Did you mean rollback?\n/algesta rollback api-gateway production"},
-		"an unknown service":        {luis, ops, "rollback api-gatewy production", "There is no service \"api-gatewy\" in production. Did you mean api-gateway?\n/algesta rollback api-gateway production"},
-		"an unknown environment":    {luis, ops, "rollback api-gateway prodution", "There is no environment \"prodution\". Did you mean production?\n/algesta rollback api-gateway production"},
+		"an unknown service":        {luis, ops, "rollback api-gatewy production", "There's no service \"api-gatewy\" in production. Did you mean api-gateway?\n/algesta rollback api-gateway production"},
+		"an unknown environment":    {luis, ops, "rollback api-gateway prodution", "There's no environment \"prodution\". Did you mean production?\n/algesta rollback api-gateway production"},
 		"an unknown option":         {luis, ops, "rollback api-gateway production --to-revison=2", "rollback has no option --to-revison. Did you mean --to-revision?\n/algesta rollback api-gateway production"},
 		"an unknown revision":       {luis, ops, "rollback api-gateway production --to-revision=99", "api-gateway-production has no revision 99.\nThere are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback api-gateway production --to-revision=1"},
 		"the revision of now":       {luis, ops, "rollback api-gateway production --to-revision=3", "⚪ api-gateway in production already runs revision 3."},

@@ -1,0 +1,93 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
+)
+
+// later are words of kubectl and its neighbours that no runbook understands, with what they would do. The answer to
+// them is honest; a near-sounding command that does something else would not be.
+var later = map[string]string{
+	"logs": "show logs", "log": "show logs", "tail": "show logs",
+	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
+	"services": "list services", "deployments": "list deployments", "nodes": "list nodes", "namespaces": "list namespaces",
+	"secrets": "list Secrets", "ingress": "list ingresses", "endpoints": "list endpoints", "hpa": "show autoscalers",
+	"quota": "show quotas", "certs": "list certificates", "cert": "check certificates", "clusters": "list clusters",
+	"cluster-info": "describe a cluster", "api-resources": "list kinds",
+	"pause": "pause rollouts", "resume": "resume rollouts", "rollout pause": "pause rollouts", "rollout resume": "resume rollouts",
+	"delete": "delete objects", "create": "create objects", "apply": "apply manifests", "patch": "patch objects",
+	"edit": "edit objects", "replace": "replace objects", "label": "change labels", "annotate": "change annotations",
+	"cordon": "cordon nodes", "uncordon": "uncordon nodes", "drain": "drain nodes", "taint": "taint nodes",
+	"autoscale": "change autoscalers", "expose": "create Services", "set env": "change variables", "set resources": "change resources",
+	"probe": "probe hosts", "freeze": "freeze changes", "audit": "show the audit", "approvals": "list approvals",
+}
+
+// never are words for what a chat must not do, whatever is built later.
+var never = map[string]string{
+	"exec": "open shells or run programs in pods", "attach": "open shells or run programs in pods", "debug": "open shells or run programs in pods",
+	"run": "start pods by hand", "cp": "copy files out of pods", "port-forward": "forward ports", "proxy": "forward ports",
+	"az": "run az", "helm": "run helm", "curl": "run curl", "openssl": "run openssl", "nslookup": "run nslookup", "ssh": "open shells",
+}
+
+// notYet is the honest answer to a verb that kubectl's users know and no runbook has; nil where the words begin with none.
+func (p Parser) notYet(rest []word) error {
+	for n := min(2, len(rest)); n > 0; n-- {
+		verb := joined(rest[:n])
+		if what, ok := never[verb]; ok {
+			return p.refuse(algesta.Say("I don't {}.", what))
+		}
+		if what, ok := later[verb]; ok {
+			return p.refuse(algesta.Say("I can't {} yet.", what))
+		}
+	}
+	return nil
+}
+
+// refuse is the answer to what nobody can ask for, with what there is instead.
+func (p Parser) refuse(no algesta.Text) error {
+	return &algesta.Error{
+		Kind: algesta.ErrUsage, Message: no,
+		Hint: algesta.Say("I know {}. {} tells more.", words.List(p.names()), algesta.Name(p.Command+" "+helpWord)),
+	}
+}
+
+// names are the commands that there are, in the order of the help.
+func (p Parser) names() []string {
+	var names []string
+	for _, b := range p.books {
+		names = append(names, b.Name)
+	}
+	return append(names, whoamiWord, canIWord, helpWord)
+}
+
+// cannotList is the answer to a kind without a name: "get deployments -n production".
+func (r *reading) cannotList(kind algesta.Kind) error {
+	r.readPlace()
+	e := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("I can't list {} yet.", kind.Plural)}
+	if i := slices.IndexFunc(r.books, func(b runbooks.Runbook) bool { return b.Broad }); i >= 0 {
+		look := Parsed{Runbook: r.books[i].Name, Service: r.out.Environment}
+		if look.Service == "" {
+			look.Service = environmentSlot
+		}
+		e.Hint = algesta.Say("{} looks at everything there.", algesta.Name(r.Command+" "+look.Retype(look.Service, "")))
+	}
+	return e
+}
+
+// readPlace reads the environment from what is left, where an option or "in" names it.
+func (r *reading) readPlace() {
+	for i, w := range r.rest {
+		name, value, hasValue := strings.Cut(strings.TrimLeft(w.text, "-"), "=")
+		named := strings.HasPrefix(w.text, "-") && isEnvironment(strings.ToLower(name)) || !hasValue && isIn(strings.ToLower(w.bare()))
+		if named && !hasValue && i+1 < len(r.rest) {
+			value = r.rest[i+1].bare()
+		}
+		if named && validName(value) && r.out.Environment == "" {
+			r.out.Environment = value
+		}
+	}
+}

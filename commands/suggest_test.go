@@ -1,0 +1,84 @@
+package commands_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+// What is proposed is the person's own command with the wrong word replaced, and works when it is copied: never another
+// service, never an environment that nobody named.
+func TestWhatIsProposedWorksWhenItIsCopied(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ text, says, never string }{
+		"a mistyped verb":                        {"rolback api-gateway production", "/algesta rollback api-gateway production", ""},
+		"a mistyped verb, of a service not here": {"rolback ms-orders production", `I don't know the command "rolback". Did you mean rollback?`, "/algesta"},
+		"a mistyped verb without an environment": {"restrat api-gateway", "/algesta restart api-gateway <environment>", "production"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.types(luis, tc.text)
+			answers := w.wrote(algesta.AnswerPost)
+			require.Len(t, answers, 1)
+			require.Contains(t, answers[0], tc.says)
+			if tc.never != "" {
+				require.NotContains(t, answers[0], tc.never)
+			}
+		})
+	}
+}
+
+func TestWhoamiTellsAnApproverWhatTheyMayApprove(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(carla, "whoami")
+	w.types(nico, "whoami")
+	answers := w.wrote(algesta.AnswerPost)
+	require.Len(t, answers, 2)
+	if !strings.Contains(answers[0], "Carla") { // posts are in no order
+		answers[0], answers[1] = answers[1], answers[0]
+	}
+	require.Contains(t, answers[0], "You may approve what others ask for:")
+	require.Contains(t, answers[0], "a second person")
+	require.Contains(t, answers[0], "No rule lets you ask for anything yourself.")
+	require.Contains(t, answers[1], "No rule of the policy names you")
+}
+
+func TestHelpLeavesOutWhatOnlyButtonsUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(luis, "help rollback")
+	answers := w.wrote(algesta.AnswerPost)
+	require.Len(t, answers, 1)
+	require.Contains(t, answers[0], "to-revision")
+	require.NotContains(t, answers[0], "template")
+}
+
+// wrote are the messages of a kind with everything in them.
+func (w *world) wrote(kind algesta.PostKind) []string {
+	w.t.Helper()
+	var out []string
+	for _, p := range w.posts() {
+		if p.Kind != kind {
+			continue
+		}
+		var b strings.Builder
+		fmt.Fprintln(&b, p.Report.Title)
+		for _, block := range p.Report.Body {
+			fmt.Fprintln(&b, block.Text)
+			for _, f := range block.Fields {
+				fmt.Fprintln(&b, f.Label, f.Value)
+			}
+			if block.Table != nil {
+				fmt.Fprintln(&b, block.Table.Head, block.Table.Rows)
+			}
+		}
+		out = append(out, b.String())
+	}
+	return out
+}
