@@ -139,9 +139,13 @@ func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Fa
 	if err != nil {
 		return policy.Facts{}, err
 	}
-	target, err := names.Resolve(ctx, parsed.Service, parsed.Environment, func(algesta.Target) bool { return true })
+	all := func(algesta.Target) bool { return true }
+	target, err := names.Resolve(ctx, parsed.Service, parsed.Environment, all)
 	if err != nil {
-		return policy.Facts{}, plainError(parser.Suggest(parsed, err))
+		return policy.Facts{}, plainError(parser.Suggest(parsed, err, func(again grammar.Parsed) bool {
+			_, err := names.Resolve(ctx, again.Service, again.Environment, all)
+			return err == nil
+		}))
 	}
 	at := time.Now()
 	if q.at != "" {
