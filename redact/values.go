@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"math"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -20,8 +18,8 @@ const minSecretBytes = 6
 
 // The bounds of what Add keeps: a Secret may hold a file of a megabyte.
 const (
-	mostForms = 4096 // of all values together, in all the ways in which they may be written
-	mostLines = 128  // of one value
+	mostForms = 16384 // of all values together, in all the ways in which they may be written
+	mostLines = 128   // of one value
 )
 
 // windows are the lengths of the beginnings by which values are found: one rolling hash for each of them, however many
@@ -49,7 +47,7 @@ type hashedForm struct {
 	turn   uint64 // when it was last given
 }
 
-// table is what hideValues looks up: by window, then by the hash of the beginning. It never changes.
+// table is what findValues looks up: by window, then by the hash of the beginning. It never changes.
 type table struct {
 	byWindow [len(windows)]map[uint64][]known
 }
@@ -62,8 +60,8 @@ type known struct {
 // forEver is the turn of values that are never forgotten.
 const forEver = math.MaxUint64
 
-// New returns a Redactor that also hides the given values, as they are and in base64 and URL encoding, and the
-// passwords inside values that are URLs. Values under 6 bytes and common words are not looked for.
+// New returns a Redactor that also hides the given values, as they are and as they are written in JSON, HTML, URLs,
+// base64 and hexadecimal, and the passwords inside values that are URLs. Values under 6 bytes and common words are not looked for.
 func New(values ...[]byte) *Redactor {
 	r := &Redactor{forms: map[[sha256.Size]byte]hashedForm{}}
 	_, _ = rand.Read(r.salt[:]) // never fails: crypto/rand ends the process instead
@@ -72,8 +70,8 @@ func New(values ...[]byte) *Redactor {
 	return r
 }
 
-// Add makes the Redactor hide further values, from now on and for all who use it. It keeps at most 4,096 ways of writing
-// values (a value has about five): then those go that were not given again for the longest time, never those that
+// Add makes the Redactor hide further values, from now on and for all who use it. It keeps at most 16,384 ways of writing
+// values (a value has about twenty): then those go that were not given again for the longest time, never those that
 // New got. Whoever adds what a text may hold before making the text therefore always has it hidden.
 func (r *Redactor) Add(values ...[]byte) {
 	r.mu.Lock()
@@ -87,7 +85,7 @@ func (r *Redactor) add(turn uint64, values [][]byte) {
 	for _, value := range values {
 		for _, form := range formsOf(string(value)) {
 			form = visible(form)
-			if len(form) < minSecretBytes || ordinaryWord(form) {
+			if len(form) < minSecretBytes || explaining[strings.ToLower(form)] {
 				continue
 			}
 			sum := r.sum(form)
@@ -150,28 +148,6 @@ func windowOf(length int) int {
 	return slices.IndexFunc(windows[:], func(w int) bool { return w <= length })
 }
 
-// formsOf lists the ways in which a secret value may show up in a log.
-func formsOf(value string) []string {
-	value = strings.TrimSpace(value)
-	forms := []string{value}
-	if len(value) >= minSecretBytes {
-		forms = append(forms, base64.StdEncoding.EncodeToString([]byte(value)), url.QueryEscape(value), url.PathEscape(value))
-	}
-	if u, err := url.Parse(value); err == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok {
-			forms = append(forms, password, url.QueryEscape(password))
-		}
-	}
-	lines := 0
-	for line := range strings.SplitSeq(value, "\n") { // a PEM key or a JSON file is often logged line by line
-		if lines++; lines > mostLines {
-			break
-		}
-		forms = append(forms, strings.TrimSpace(line))
-	}
-	return forms
-}
-
 func (r *Redactor) roll(s string) uint64 {
 	var h uint64
 	for i := range len(s) {
@@ -184,37 +160,14 @@ func (r *Redactor) sum(s string) [sha256.Size]byte {
 	return sha256.Sum256(append(r.salt[:len(r.salt):len(r.salt)], s...))
 }
 
-// stretch is a part of a text, from and up to a byte.
-type stretch struct{ from, to int }
-
-// hideValues finds the known values by their beginnings, so that a log of 256 KiB costs well under a millisecond per
+// findValues finds the known values by their beginnings, so that a log of 256 KiB costs well under a millisecond per
 // window and the values need not be in memory.
-func (r *Redactor) hideValues(s string) string {
-	t := r.table.Load()
-	if t == nil {
-		return s
-	}
-	var found []stretch
-	for at, begins := range t.byWindow {
+func (r *Redactor) findValues(s *scan) {
+	for at, begins := range s.table.byWindow {
 		if len(begins) > 0 {
-			found = r.find(s, windows[at], begins, found)
+			s.found = r.find(s.text, windows[at], begins, s.found)
 		}
 	}
-	if len(found) == 0 {
-		return s
-	}
-	slices.SortFunc(found, func(a, b stretch) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
-	var out strings.Builder
-	copied := 0
-	for _, f := range found {
-		if f.from >= copied {
-			out.WriteString(s[copied:f.from])
-			out.WriteString(Mask)
-		}
-		copied = max(copied, f.to) // what overlaps goes as one
-	}
-	out.WriteString(s[copied:])
-	return out.String()
 }
 
 // find adds the stretches of s that are known values of one window.

@@ -1,0 +1,432 @@
+package redact
+
+import "strings"
+
+// name looks at the whole name around a word and, where the name says secret, at what follows: an assignment, a field of JSON or YAML,
+// an element, a flag, a query parameter or a sentence.
+func (s *scan) name(at int) {
+	if at < s.nameEnd || s.hidden(at) {
+		return
+	}
+	from, to := nameBytes.back(s.text, at, mostName), nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)
+	for to > from && (s.text[to-1] == '.' || s.text[to-1] == '-') {
+		to--
+	}
+	s.nameEnd = to
+	name := s.text[from:to]
+	kind := meaningOf(name)
+	if at, ok := s.gap(to); ok { // "API key:", "access token =", "connection string:"
+		if k := meaningOf(name + "_" + s.text[at:nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)]); k == secretName && kind != secretName && isSecretTail(s.lower[at:]) {
+			to = nameBytes.run(s.text, at)
+			kind, s.nameEnd = k, to
+		}
+	}
+	if name == "key" || name == "Key" || name == "KEY" {
+		kind = s.keyInWords(from)
+	}
+	sign := s.separator(to)
+	if sign.kind == '>' && (from == 0 || strings.IndexByte("<:;c/C", s.text[from-1]) < 0) || strings.HasSuffix(s.lower[:from], "unexpected ") {
+		return // no element: an arrow, a mask; the token of a parser
+	}
+	if kind == harmless && sign.kind != 0 {
+		kind = s.parameter(from, name, sign)
+	}
+	if kind == harmless {
+		return
+	}
+	if sign.kind == 0 {
+		if kind == secretName {
+			s.flag(from, to)
+			s.inSentence(from, to)
+		}
+		return
+	}
+	s.assigned(from, kind, sign)
+}
+
+// isSecretTail says that the second word of a name in two words begins here.
+func isSecretTail(lower string) bool {
+	for _, w := range [...]string{"key", "token", "secret", "password", "string", "code"} {
+		if strings.HasPrefix(lower, w) && (len(lower) == len(w) || !wordBytes[lower[len(w)]]) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyInWords reads the word before "key" in a sentence: "Invalid API key", "access key:". A "secret key" is most often a key of a Secret.
+func (s *scan) keyInWords(from int) meaning {
+	if from < 2 || s.text[from-1] != ' ' {
+		return harmless
+	}
+	word := s.lower[nameBytes.back(s.text, from-1, mostName) : from-1]
+	if words := wordsOf(word); len(words) > 0 && kindOf(words[len(words)-1])&cryptoKey != 0 && word != "secret" && word != "private" {
+		return secretName
+	}
+	return harmless
+}
+
+// gap is where the next word begins when one blank stands between.
+func (s *scan) gap(to int) (int, bool) {
+	if to+1 < len(s.text) && s.text[to] == ' ' && alnum[s.text[to+1]] {
+		return to + 1, true
+	}
+	return 0, false
+}
+
+// parameter: some short names are secrets in the query of a URL alone.
+func (s *scan) parameter(from int, name string, sign separator) meaning {
+	if from == 0 || sign.kind != '=' || s.text[from-1] != '?' && s.text[from-1] != '&' {
+		return harmless
+	}
+	switch lowered(name) {
+	case "key", "code", "k", "sig", "hash", "auth":
+		return likely
+	}
+	return harmless
+}
+
+// separator is what stands between a name and its value.
+type separator struct {
+	kind  byte // '=' or ':' or '>' (of an element); 0 for none
+	value int  // where the value begins
+	wide  bool // blanks stood around it
+}
+
+// separator reads quotes, blanks and one sign: `=`, `:`, `=>`, `:=`, `>`, also escaped for JSON, HTML or a URL.
+func (s *scan) separator(at int) separator {
+	t := s.text
+	quoted := quoteAt(t, at)
+	at += len(quoted)
+	if at < len(t) && t[at] == ']' { // config["password"] = …
+		at++
+	}
+	blank := blankBytes.run(t, at)
+	wide := blank > at
+	at = blank
+	out := separator{wide: wide}
+	rest := t[at:]
+	switch {
+	case strings.HasPrefix(rest, "=>"), strings.HasPrefix(rest, ":="):
+		out.kind, at = '=', at+2
+	case strings.HasPrefix(rest, "==") || strings.HasPrefix(rest, "!=") || strings.HasPrefix(rest, "::") || strings.HasPrefix(rest, "://"):
+		return separator{}
+	case strings.HasPrefix(rest, "="):
+		out.kind, at = '=', at+1
+	case strings.HasPrefix(rest, ":"):
+		out.kind, at = ':', at+1
+	case strings.HasPrefix(rest, ">") && !wide && quoted == "":
+		out.kind, at = '>', at+1
+	case strings.HasPrefix(rest, "&gt;"):
+		out.kind, at = '>', at+4
+	case strings.HasPrefix(rest, "%3D"), strings.HasPrefix(rest, "%3d"):
+		out.kind, at = '=', at+3
+	case strings.HasPrefix(rest, "%3A"), strings.HasPrefix(rest, "%3a"):
+		out.kind, at = ':', at+3
+	case strings.HasPrefix(rest, `\u003d`), strings.HasPrefix(rest, `\u003D`):
+		out.kind, at = '=', at+6
+	case strings.HasPrefix(rest, `\u003e`):
+		out.kind, at = '>', at+6
+	default:
+		return separator{}
+	}
+	blank = blankBytes.run(t, at)
+	out.wide = out.wide || blank > at
+	out.value = blank
+	return out
+}
+
+// quoteAt is the quotation mark that stands at at, with what escapes it: `"`, `'`, `\"`, `\\\"`, `&quot;`, `%22`, `\u0022`, "" for none.
+func quoteAt(t string, at int) string {
+	end := at
+	for end < len(t) && t[end] == '\\' {
+		end++
+	}
+	if end < len(t) && (t[end] == '"' || t[end] == '\'' || t[end] == '`') {
+		return t[at : end+1]
+	}
+	for _, q := range [...]string{"&quot;", "&#34;", "&#39;", "&apos;", "%22", "%27", `\u0022`, `\u0027`} {
+		if strings.HasPrefix(t[at:], q) {
+			return q
+		}
+	}
+	return ""
+}
+
+// closing is where the quotation ends that began with q before at: at the next mark that is escaped no deeper. A quotation that never
+// ends, because the log was cut, ends with its line.
+func closing(t string, at int, q string) int {
+	limit := min(len(t), at+mostValue)
+	if strings.HasPrefix(q, "&") || strings.HasPrefix(q, "%") || strings.HasPrefix(q, `\u`) {
+		if i := strings.Index(t[at:limit], q); i >= 0 {
+			return at + i
+		}
+		return lineEnd(t[:limit], at)
+	}
+	mark, depth := q[len(q)-1], len(q)-1
+	for i := at; i < limit; {
+		next := strings.IndexByte(t[i:limit], mark)
+		if next < 0 {
+			break
+		}
+		next += i
+		escapes := 0
+		for next-escapes > at && t[next-escapes-1] == '\\' {
+			escapes++
+		}
+		if depth == 0 && escapes%2 == 0 || depth > 0 && escapes <= depth {
+			if depth == 0 {
+				return next
+			}
+			return next - escapes
+		}
+		i = next + 1
+	}
+	return lineEnd(t[:limit], at)
+}
+
+func lineEnd(t string, at int) int {
+	if i := strings.IndexByte(t[at:], '\n'); i >= 0 {
+		return at + i
+	}
+	return len(t)
+}
+
+// assigned hides the value behind a separator unless it explains something.
+func (s *scan) assigned(from int, kind meaning, sign separator) {
+	t, at := s.text, sign.value
+	if at >= len(t) || t[at] == '\n' || strings.HasPrefix(t[at:], `\n`) {
+		s.nextLine(from, kind, sign, at)
+		return
+	}
+	for _, prefix := range [...]string{"b'", `b"`, "u'", `u"`, "r'", `r"`, `@"`, `$"`} { // bytes and other strings of programming languages
+		if strings.HasPrefix(t[at:], prefix) {
+			at++
+			break
+		}
+	}
+	if t[at] == '[' && kind == secretName && sign.kind != '>' {
+		s.list(at)
+		return
+	}
+	if q := quoteAt(t, at); q != "" {
+		from := at + len(q)
+		to := closing(t, from, q)
+		s.judge(kind, from, to, true, sign)
+		return
+	}
+	if strings.ContainsRune("{(|>&,;)]}", rune(t[at])) && sign.kind != '=' || t[at] == '{' || t[at] == '(' {
+		if (t[at] == '|' || t[at] == '>') && sign.kind == ':' {
+			s.block(from, lineEnd(t, at))
+		}
+		return
+	}
+	if sign.kind == '>' {
+		to := at + strings.IndexByte(t[at:min(len(t), at+mostValue)]+"<", '<')
+		if esc := strings.Index(t[at:min(len(t), to)], "&lt;"); esc >= 0 {
+			to = at + esc
+		}
+		s.judge(kind, at, min(to, len(t)), true, sign)
+		return
+	}
+	s.bare(from, kind, sign, at)
+}
+
+// bare is a value without quotes.
+func (s *scan) bare(from int, kind meaning, sign separator, at int) {
+	t := s.text
+	enclosed := byte(0) // the quotation mark that the name stands in
+	if from > 0 && (t[from-1] == '"' || t[from-1] == '\'' || t[from-1] == '`') {
+		enclosed = t[from-1]
+	}
+	to := bareEnd(t, at, enclosed)
+	if typed := strings.HasPrefix(t[to:], " = "); typed && sign.kind == ':' && alnum[t[at]] && explains(t[at:to]) { // const apiKey: string = "x"
+		s.assigned(from, kind, separator{kind: '=', value: to + len(" = ")})
+		return
+	}
+	if sign.kind == '=' && inConnectionString(t, from) {
+		end := to + strings.IndexAny(t[to:min(len(t), to+mostName)]+";", ";\n\"'")
+		if end = min(end, len(t)); !strings.ContainsAny(t[to:end], "=") {
+			to = end
+		}
+	}
+	if to == at {
+		return
+	}
+	if sign.kind == ':' && sign.wide && to < len(t) && t[to] == ' ' && s.rest(kind, at, to) {
+		return
+	}
+	s.judge(kind, at, to, false, sign)
+}
+
+// rest looks at a value of several words after a colon. It returns true when all is said about it.
+func (s *scan) rest(kind meaning, at, to int) bool {
+	line := s.text[at:lineEnd(s.text[:min(len(s.text), to+mostNear)], to)]
+	first := s.text[at:to]
+	if kind != secretName || explains(first) {
+		return true
+	}
+	if digits[first[0]] && strings.HasPrefix(s.text[to:], " bytes") { // kubectl describe secret
+		return true
+	}
+	if !mixed(first) && strings.Trim(first, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.'") == "" {
+		if sentence(line) || joined(line) {
+			return true
+		}
+		if !strings.ContainsAny(line, ":=\"{}[]|") && len(strings.Fields(line)) <= 8 {
+			s.hide(at, at+len(strings.TrimRight(line, " \t")))
+			return true
+		}
+	}
+	return false
+}
+
+func inConnectionString(t string, from int) bool {
+	for from > 0 && t[from-1] == ' ' {
+		from--
+	}
+	return from > 0 && t[from-1] == ';'
+}
+
+// bareEnd is where a value without quotes ends: at a blank, and at a sign that separates it from something else. A password may hold any
+// sign, so one ends the value only when what follows looks like another thing.
+func bareEnd(t string, at int, enclosed byte) int {
+	limit := min(len(t), at+mostValue)
+	for i := at; i < limit; i++ {
+		switch c := t[i]; c {
+		case ' ', '\t', '\n', '\r':
+			return i
+		case '"', '\'', '`':
+			if c == enclosed || i+1 >= limit || endsAfter(t[i+1:limit]) {
+				return unescaped(t, at, i)
+			}
+		case ';':
+			if tail := t[i+1 : limit]; !strings.HasPrefix(tail, "//") && (endsAfter(tail) || !strings.ContainsAny(tail[:strings.IndexAny(tail+" ", " \t\n;\"'")], "0123456789")) {
+				return i
+			}
+		case ',', '&', ')', ']', '}', '|':
+			if c == '&' && (strings.HasPrefix(t[i:], "&quot;") || strings.HasPrefix(t[i:], "&#3") || strings.HasPrefix(t[i:], "&amp;") || strings.HasPrefix(t[i:], "&lt;")) {
+				return i
+			}
+			if i+1 >= limit || endsAfter(t[i+1:limit]) {
+				return i
+			}
+		case '<':
+			if i+1 < limit && t[i+1] == '/' || strings.HasPrefix(t[i:], "<br") {
+				return i
+			}
+		case '\\':
+			if i+1 < limit && (t[i+1] == 'n' || t[i+1] == 't' || t[i+1] == 'r') && (i+2 >= limit || !alnum[t[i+2]] || t[i+1] == 'n') {
+				return i
+			}
+		case '%':
+			if strings.HasPrefix(t[i:], "%26") || strings.HasPrefix(t[i:], "%22") {
+				return i
+			}
+		}
+	}
+	return limit
+}
+
+func unescaped(t string, at, i int) int {
+	for i > at && t[i-1] == '\\' {
+		i--
+	}
+	return i
+}
+
+// endsAfter says that something else begins after a sign: a blank, another sign, or "name=".
+func endsAfter(rest string) bool {
+	if rest == "" || strings.IndexByte(" \t\n\r\"'`,;&)]}\\<|", rest[0]) >= 0 {
+		return true
+	}
+	i := nameBytes.run(rest[:min(len(rest), 40)], 0)
+	if i > 0 && i < len(rest) && rest[i] == ' ' && i+1 < len(rest) { // "User Id="
+		i += 1 + nameBytes.run(rest[i+1:min(len(rest), i+40)], 0)
+	}
+	return i > 0 && i < len(rest) && (rest[i] == '=' || rest[i] == ':')
+}
+
+// judge hides a value by what its name means and how it looks.
+func (s *scan) judge(kind meaning, from, to int, quoted bool, sign separator) {
+	v := s.text[from:to]
+	if v == "" || explains(v) || quoted && sentence(v) {
+		return
+	}
+	if kind == likely && !random(v, 12) && !(len(v) >= 8 && isBase64(v) && strings.Contains(s.lower[max(0, from-12):from], "auth\"")) && !(len(v) >= 16 && isBase64(v)) {
+		return
+	}
+	if len(v) <= 3 && is(digits, v) && !strings.Contains(s.lower[max(0, from-16):from], "passw") {
+		return // "token=17"
+	}
+	if strings.HasPrefix(v, "-") && !quoted && sign.kind == 0 { // another flag
+		return
+	}
+	s.hide(from, to)
+}
+
+func isBase64(v string) bool { return is(base64URL, strings.TrimRight(v, "=")) && mixed(v) }
+
+// list hides the strings of a list.
+func (s *scan) list(at int) {
+	if !s.lists.spend(at, mostValue) {
+		return
+	}
+	limit := min(len(s.text), at+mostValue)
+	for i := at + 1; i < limit && s.text[i] != ']'; {
+		q := quoteAt(s.text, i)
+		if q == "" {
+			i++
+			continue
+		}
+		to := closing(s.text[:limit], i+len(q), q)
+		s.judge(secretName, i+len(q), to, true, separator{kind: ':'})
+		i = max(to+len(q), i+1)
+	}
+}
+
+// nextLine is a value that stands alone on the line after its name.
+func (s *scan) nextLine(from int, kind meaning, sign separator, at int) {
+	t := s.text
+	if kind != secretName || sign.kind == '>' || at >= len(t) {
+		return
+	}
+	next := at + 1
+	if t[at] == '\\' {
+		next = at + 2
+	}
+	next = blankBytes.run(t, next)
+	end := lineEnd(t[:min(len(t), next+mostValue)], min(next, len(t)))
+	if cut := strings.Index(t[next:end], `\n`); cut >= 0 {
+		end = next + cut
+	}
+	v := strings.TrimRight(t[next:end], "\"', \t}")
+	q := quoteAt(t, next)
+	v = strings.TrimPrefix(v, q)
+	if v == "" || len(v) < 6 || strings.ContainsAny(v, " \t{}[]<>(,") || strings.HasPrefix(v, "- ") || explains(v) || strings.HasSuffix(v, ":") {
+		return
+	}
+	if i := nameBytes.run(v, 0); i < len(v) && (v[i] == ':' || v[i] == '=') && i+1 < len(v) {
+		return // another name
+	}
+	if q == "" && !mixed(v) && sign.kind == ':' {
+		return // a heading and a word
+	}
+	s.hide(next+len(q), next+len(q)+len(v))
+}
+
+// block hides the lines of a YAML block ("password: |") that stand further to the right than the name.
+func (s *scan) block(from, end int) {
+	t := s.text
+	start := strings.LastIndexByte(t[:from], '\n') + 1
+	margin := blankBytes.run(t, start) - start
+	for at := end + 1; at < len(t) && at < end+mostValue; {
+		to := lineEnd(t, at)
+		indent := strings.IndexFunc(t[at:to]+"x", func(c rune) bool { return c != ' ' })
+		if indent <= margin && strings.TrimSpace(t[at:to]) != "" {
+			return
+		}
+		s.hide(min(at+indent, to), to)
+		at = to + 1
+	}
+}

@@ -1,0 +1,72 @@
+package redact_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/3astronautas/algesta/redact"
+)
+
+// logBytes is the size of the log that a diagnosis reads of one container.
+const logBytes = 256 << 10
+
+// logs are what the redactor is measured on: the time must not hang on what is in a log. Some are made to be dear.
+func logs(tb testing.TB) map[string]string {
+	tb.Helper()
+	m := newMaker(1)
+	var secrets, innocents strings.Builder
+	for _, template := range secretLines {
+		line, _ := m.fill(template)
+		secrets.WriteString(line + "\n")
+	}
+	innocents.WriteString(innocentText)
+	pem, _ := m.pem("RSA PRIVATE KEY", 20)
+	full := func(line string) string { return strings.Repeat(line, logBytes/len(line)+1)[:logBytes] }
+	return map[string]string{
+		"ordinary":      full(`{"level":30,"time":1763820000000,"msg":"request completed","path":"/orders/5f1e","status":200,"ms":12}` + "\n"),
+		"innocents":     full(innocents.String()),
+		"secrets":       full(secrets.String()),
+		"keys":          full(pem + "\n"),
+		"half keys":     full("-----BEGIN RSA PRIVATE KEY-----\n"),
+		"one line":      full("password"),
+		"assignments":   full("password="),
+		"quotes":        full(`password="`),
+		"odd quotes":    full(`password='x secret="`),
+		"backslashes":   full(`\"password\":\"`),
+		"colons":        full("token: "),
+		"URLs":          full("a://b:c@"),
+		"pairs":         full(`"name":"value":`),
+		"manifests":     full("kind: Secret\ndata:\n a: b\n"),
+		"commands":      full("curl -u mysql -p "),
+		"base64":        full(base64.StdEncoding.EncodeToString([]byte(full("GET /orders/17 200 of 12 items\n")[:60000]))),
+		"base64 lines":  full(base64.StdEncoding.EncodeToString([]byte("a line of text that is no secret of anybody here.")) + "\n"),
+		"hexadecimal":   full("0123456789abcdef"),
+		"dots and eyJ":  full("eyJhbGciOi."),
+		"authorization": full("Authorization: Digest a, "),
+		"cookies":       full("cookie: a; "),
+		"dashes":        full("-"),
+		"slashes":       full("a/b"),
+		"machines":      full("machine "),
+		"AUTH":          full("AUTH "),
+		"open quotes":   full("token 'x password "),
+		"separators":    full("secret="),
+		"blocks":        full("password: |\n"),
+		"lists":         full("password=[\"a\""),
+		"webhooks":      full("discord.com/api"),
+		"at signs":      full("://a:@"),
+	}
+}
+
+// BenchmarkLog measures 256 KiB: the goal is 100 ms.
+func BenchmarkLog(b *testing.B) {
+	r := redact.New([]byte("Zq9 plain phrase"))
+	for name, text := range logs(b) {
+		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				r.String(text)
+			}
+		})
+	}
+}

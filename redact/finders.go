@@ -1,0 +1,55 @@
+package redact
+
+import "sync"
+
+func onceFinders() func() *needles[finder] { return sync.OnceValue(newFinders) }
+
+// newFinders says what is looked for where. The words are in small letters.
+func newFinders() *needles[finder] {
+	n := &needles[finder]{}
+	for _, f := range formatsOf(formatsTSV) {
+		for _, word := range f.words() {
+			n.add(word, f.scan)
+		}
+	}
+	for find, words := range map[string][]string{
+		"name": {
+			"pass", "pwd", "secret", "token", "key", "cred", "auth", "pin", "sess", "sid", "sig", "hmac", "salt", "jwt", "conn", "dsn", "otp",
+			"bearer", "cvv", "cvc", "mnemonic", "psk", "pat=", "pat:", "_pat", "pat\"", "pw=", "pw:", "pw\"", "_pw", "mongo", "redis_ur", "database_ur", "db_ur", "amqp_ur",
+			"postgres_ur", "postgresql_ur", "mysql_ur", "broker_ur", "rabbitmq_ur", "seed", "ticket", "assertion", "samlresponse", "code=", "nonce", "databaseur", "jdbc_ur",
+		},
+		"value": {"value\"", "value'", "value:", "value=", "value&quot;", "value\\\"", "content\"", "content:"},
+	} {
+		for _, word := range words {
+			if find == "name" {
+				n.add(word, (*scan).name)
+			} else {
+				n.add(word, (*scan).pair)
+			}
+		}
+	}
+	for word, find := range map[string]finder{
+		"private key": (*scan).privateKey, "eyj": (*scan).jwt,
+		"://": (*scan).url, `:\/\/`: (*scan).url, "%3a%2f%2f": (*scan).url, "@tcp(": (*scan).dsn, "@unix(": (*scan).dsn, "oracle:thin:": (*scan).oracle, "oracle:oci:": (*scan).oracle,
+		"authorization": (*scan).authorization, "cookie": (*scan).cookie, "bearer": (*scan).scheme, "basic": (*scan).scheme, "splunk ": (*scan).scheme,
+		"ssws ": (*scan).scheme, "negotiate ": (*scan).scheme, "apikey ": (*scan).scheme, "hooks.slack.com/": (*scan).slackWebhook,
+		"/api/webhooks/": (*scan).webhook, ".webhook.office.com/": (*scan).webhook, "chat.googleapis.com/": (*scan).webhook, ".logic.azure.com": (*scan).webhook,
+		"hooks.zapier.com/": (*scan).webhook, "api.telegram.org/bot": (*scan).webhook, "outlook.office.com/webhook": (*scan).webhook, "hooks.airtable.com": (*scan).webhook,
+		"maker.ifttt.com": (*scan).webhook, "hc-ping.com/": (*scan).webhook, "discord.com/api": (*scan).webhook,
+		"7q~": (*scan).azureSecret, "8q~": (*scan).azureSecret, "6q~": (*scan).azureSecret, "9q~": (*scan).azureSecret, ".atlasv1.": (*scan).terraform,
+		"+acr": (*scan).azureSigned, "+ase": (*scan).azureSigned, "azfu": (*scan).azureSigned, "+asb": (*scan).azureSigned, "+aiot": (*scan).azureSigned, "acdb": (*scan).azureSigned,
+		"apim": (*scan).azureSigned, "aeh": (*scan).azureSigned, "azca": (*scan).azureSigned, "jqqj9": (*scan).azureSigned, "azse": (*scan).azureSigned, "+ars": (*scan).azureSigned,
+		":aa": (*scan).telegram, "t3blbkfj": (*scan).around, "_mmk": (*scan).around, "kind": (*scan).manifest,
+		"curl": (*scan).command, "mysql": (*scan).command, "mariadb": (*scan).command, "redis-cli": (*scan).command, "login": (*scan).command, "sshpass": (*scan).command,
+		"mongo": (*scan).command, "ldap": (*scan).command, "sqlcmd": (*scan).command, "wget": (*scan).command, "openssl": (*scan).command, "rabbitmqctl": (*scan).command,
+		"htpasswd": (*scan).command, "sqlplus": (*scan).command, "smbclient": (*scan).command, "unzip": (*scan).command, "7z ": (*scan).command, "http ": (*scan).command,
+		"cqlsh": (*scan).command, "clickhouse-client": (*scan).command, "influx": (*scan).command, "snowsql": (*scan).command, "kadmin": (*scan).command, "ipmitool": (*scan).command,
+		"net use": (*scan).command, "chpasswd": (*scan).command, "az ": (*scan).command, "lftp": (*scan).command, "mosquitto_": (*scan).command, "kcat": (*scan).command,
+		"valkey-cli": (*scan).command, "zip ": (*scan).command, "bcp ": (*scan).command, "auth ": (*scan).redisAuth, "identified by": (*scan).sqlPassword, "identified with": (*scan).sqlPassword,
+		"with password": (*scan).sqlPassword, "encrypted password": (*scan).sqlPassword, "config set requirepass": (*scan).redisAuth, "hello 3 auth": (*scan).redisAuth,
+		"machine ": (*scan).netrc,
+	} {
+		n.add(word, find)
+	}
+	return n
+}

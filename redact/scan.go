@@ -1,0 +1,165 @@
+package redact
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// The bounds of one search. A secret that is longer is hidden as far as they go and found again by its other forms.
+const (
+	mostName    = 80      // bytes of a name, to each side of the word that was found in it
+	mostValue   = 8 << 10 // bytes of a value
+	mostCommand = 2 << 10 // bytes of a command line
+	mostURL     = 2 << 10 // bytes of a URL
+	mostNear    = 400     // bytes between a name and its value when each has a key of its own
+	mostNested  = 3       // how often encodings are opened inside each other
+)
+
+// scan is one search for secrets in one text.
+type scan struct {
+	text    string
+	lower   string // text with small letters, of the same length
+	nested  int    // how many encodings were opened around it
+	table   *table // values that are known; nil for none
+	values  *Redactor
+	found   []stretch
+	nameEnd int // of the name that was looked at last: it may hold several of the words
+
+	commands, urls, headers, lists allowance
+	manifestEnd                    int // of the manifest that was looked at last
+}
+
+// allowance bounds how often the same stretch of a text is looked at, so that no text costs more than its length times a constant.
+type allowance struct{ until, left int }
+
+// mostLooks is how many words in one stretch are looked at, each with all that follows it there.
+const mostLooks = 12
+
+func (a *allowance) spend(at, span int) bool {
+	if at >= a.until {
+		a.until, a.left = at+span, mostLooks
+	}
+	a.left--
+	return a.left >= 0
+}
+
+// stretch is a part of a text, from and up to a byte.
+type stretch struct{ from, to int }
+
+func (s *scan) hide(from, to int) {
+	if from < to {
+		s.found = append(s.found, stretch{from, to})
+	}
+}
+
+// hidden says that a byte was already found to belong to a secret, by what was found last.
+func (s *scan) hidden(at int) bool {
+	return len(s.found) > 0 && at >= s.found[len(s.found)-1].from && at < s.found[len(s.found)-1].to
+}
+
+// finder looks for a secret where its word was found.
+type finder func(s *scan, at int)
+
+// finders are made once, at the first use: a command that shows no text of a cluster needs none.
+var finders = onceFinders()
+
+func (s *scan) run() {
+	if s.table != nil {
+		s.values.findValues(s)
+	}
+	finders().each(s.lower, func(at int, _ string, find finder) { find(s, at) })
+	s.encodings()
+	s.keyLines()
+}
+
+// covered are the stretches in their order, those that touch as one.
+func covered(found []stretch) []stretch {
+	slices.SortFunc(found, func(a, b stretch) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+	out := found[:0]
+	for _, f := range found {
+		if n := len(out); n > 0 && f.from < out[n-1].to {
+			out[n-1].to = max(out[n-1].to, f.to)
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// mostRounds bounds how often a text is searched. Each round but the last hides something, and two are the rule: a secret is
+// found, then nothing more.
+const mostRounds = 8
+
+// String returns s without secrets and without invisible characters (see Clean), at its full length. What it returns it leaves
+// as it is: a mask is never a part of a secret, and what stands around it was searched.
+func (r *Redactor) String(s string) string {
+	s = visible(s)
+	for range mostRounds {
+		next := r.round(s)
+		if next == s {
+			break
+		}
+		s = next
+	}
+	return s
+}
+
+// round hides what is found between the masks that are there.
+func (r *Redactor) round(s string) string {
+	if !strings.Contains(s, Mask) {
+		return r.part(s)
+	}
+	parts := strings.Split(s, Mask)
+	for i, part := range parts {
+		parts[i] = r.part(part)
+	}
+	return strings.Join(parts, Mask)
+}
+
+func (r *Redactor) part(text string) string {
+	found := r.search(text, 0)
+	if narrow := halfwidth(text); narrow != text { // ｐａｓｓｗｏｒｄ: shown as it is written unless it hides something
+		if in := r.search(narrow, 0); len(in) > 0 {
+			text, found = narrow, in
+		}
+	}
+	if len(found) == 0 {
+		return text
+	}
+	var out strings.Builder
+	copied := 0
+	for _, f := range found {
+		out.WriteString(text[copied:f.from])
+		out.WriteString(Mask)
+		copied = f.to
+	}
+	out.WriteString(text[copied:])
+	return out.String()
+}
+
+// search returns the secrets of a text that has no masks.
+func (r *Redactor) search(text string, nested int) []stretch {
+	if len(text) < 4 {
+		return nil
+	}
+	s := &scan{text: text, lower: lowered(text), nested: nested, values: r}
+	if r != nil {
+		s.table = r.table.Load()
+	}
+	s.run()
+	return covered(s.found)
+}
+
+// halfwidth writes the full-width forms of ASCII as ASCII.
+func halfwidth(s string) string {
+	if !strings.Contains(s, "\xef\xbc") && !strings.Contains(s, "\xef\xbd") {
+		return s
+	}
+	return strings.Map(func(c rune) rune {
+		if c >= 0xff01 && c <= 0xff5e {
+			return c - 0xfee0
+		}
+		return c
+	}, s)
+}
