@@ -47,6 +47,7 @@ type Request struct {
 	// Previous is the request that this one replaced after the object had changed.
 	Previous  string    `json:"previous,omitempty"`
 	DecidedBy []Actor   `json:"decidedBy,omitempty"` // who approved, denied or cancelled
+	DecidedAt time.Time `json:"decidedAt,omitzero"`  // when the last of them did
 	Note      string    `json:"note,omitempty"`      // how it ended, one sentence, plain
 	ExpiresAt time.Time `json:"expiresAt"`
 	StartBy   time.Time `json:"startBy,omitzero"` // approved but not started by then: stale

@@ -57,6 +57,11 @@ func MentionSubject(s Subject) Span {
 // At is a time of day in the reader's zone.
 func At(t time.Time) Span { return Span{Kind: Moment, At: t, Text: t.UTC().Format("15:04 MST")} }
 
+// AtSecond is a time of day with its second, where it is evidence of what came first.
+func AtSecond(t time.Time) Span {
+	return Span{Kind: Moment, At: t, Text: t.UTC().Format("15:04:05 MST")}
+}
+
 // Say builds a sentence: every {} in the format takes the next argument. A Span or a Text
 // goes in as it is, anything else as plain text by fmt.Sprint. Too few or too many
 // arguments are a mistake of the programmer and panic.

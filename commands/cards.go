@@ -109,9 +109,9 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:
 		return algesta.Say("No approval is needed here. It runs at once.")
 	case len(r.DecidedBy) == 0:
-		return algesta.Say("Closed: {}", r.Note)
+		return algesta.Say("Closed without a decision, {}.", algesta.AtSecond(r.UpdatedAt))
 	}
-	return algesta.Say("{} by {}, {}.", capital(deed(r.Status)), who(r.DecidedBy), algesta.At(r.UpdatedAt))
+	return algesta.Say("{} by {}, {}.", capital(deed(r.Status)), who(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
 }
 
 // ask is what the approvers of one rule are asked for.

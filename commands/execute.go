@@ -17,7 +17,8 @@ import (
 // The pauses of the execute job.
 const (
 	whileUnreachable = 5 * time.Second // the cluster or Slack does not answer
-	whileBlocked     = time.Second     // another write to the same workload is under way
+	whileBlocked     = time.Minute     // another write to the same workload is under way; its end wakes those who wait
+	whileForbidden   = 2 * time.Second // the API server refuses, and may not have read its roles yet
 	afterDoubt       = time.Second     // before looking whether a write happened
 	// roleTime is how long a refusal may last before it is believed: an API server that has just started refuses everything
 	// until it has read its roles.
@@ -52,6 +53,12 @@ func (d *Dispatcher) Execute(ctx context.Context, id string) (again time.Duratio
 func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Duration, error) {
 	if !r.StartBy.IsZero() && time.Now().After(r.StartBy) {
 		return 0, d.tooLate(ctx, r)
+	}
+	switch blocker, err := d.Store.Blocker(ctx, r.Command.Target.Workload(), r.ID); { // before anything is asked of the cluster or of Slack
+	case err != nil:
+		return 0, err
+	case blocker != "":
+		return d.blocked(ctx, r, blocker)
 	}
 	book, ok := runbooks.Find(r.Command.Runbook)
 	if !ok {
@@ -100,6 +107,15 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 		return 0, d.supersede(ctx, r, book)
 	}
 	return d.write(ctx, r, p)
+}
+
+// blocked waits for another write to the workload. It is woken by the end of that, and looks again in time to say that it is too late.
+func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker string) (time.Duration, error) {
+	why := algesta.Say("Another change to {} is being written ({}). This one follows.", algesta.Name(r.Command.Target.Name), algesta.Name(blocker))
+	if other, err := d.Store.Request(ctx, blocker); err == nil && other.Status == algesta.Unknown {
+		why = algesta.Say("Nobody knows whether {} happened. Somebody has to answer its last message before this one runs.", algesta.Name(blocker))
+	}
+	return max(time.Second, min(whileBlocked, time.Until(r.StartBy))), d.waits(ctx, r, why)
 }
 
 // tooLate ends a request that was approved and may not start any more: its time is up, or somebody took it back while nobody knew
@@ -213,7 +229,7 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 		now := time.Now()
 		first, _ := d.looks.LoadOrStore(r.ID+aboutForbidden, look{at: now})
 		if now.Sub(first.(look).at) < roleTime {
-			return whileBlocked, nil
+			return whileForbidden, nil
 		}
 	}
 	if _, known := errors.AsType[*algesta.Error](err); !known {

@@ -190,9 +190,24 @@ func planPost(r algesta.Request, plan algesta.Report) algesta.Post {
 	return p
 }
 
-// settle replaces the record of a write if it is in the state was.
+// settle replaces the record of a write if it is in the state was. Where nobody doubts it any more, those who waited for it are woken.
 func (d *Dispatcher) settle(tx Tx, e algesta.Execution, was algesta.ExecutionState) (settled bool, err error) {
-	return tx.Settle(e, was)
+	settled, err = tx.Settle(e, was)
+	if err != nil || !settled || e.State == algesta.Intended || e.State == algesta.Doubtful {
+		return settled, err
+	}
+	waiting, err := tx.Unwritten(e.Workload)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range waiting {
+		if r.ID != e.Request && r.Status == algesta.Approved {
+			if err := tx.Schedule(algesta.ExecuteJob, r.ID, time.Now()); err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
 }
 
 // during runs f in a transaction if the request still has one of these statuses then, with the request as it is then: whatever is

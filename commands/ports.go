@@ -26,6 +26,8 @@ type Directory interface {
 	Actor(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (algesta.Actor, error)
 	// Place is a channel as the bot sees it, with facts no older than maxAge, or than those that Place keeps at most.
 	Place(ctx context.Context, channel string, maxAge time.Duration) (Place, error)
+	// Link is the address of a message, "" where it is not known.
+	Link(ctx context.Context, channel, ts string) string
 	// Subject is a subject of a policy as people call it: "@platform", "Carla". It never fails: an ID is a name too.
 	Subject(ctx context.Context, s algesta.Subject) string
 }
@@ -70,6 +72,10 @@ type Store interface {
 	Execution(ctx context.Context, request string) (algesta.Execution, bool, error)
 	Approvals(ctx context.Context, request string) ([]algesta.Approval, error)
 	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
+	// Blocker is the request, other than this one, whose write to the workload is intended or doubtful; "" where there is none.
+	Blocker(ctx context.Context, w algesta.Workload, request string) (string, error)
+	// CardOf is where the card of a command was posted: the channel and its timestamp, "" where it was not.
+	CardOf(ctx context.Context, command string) (channel, ts string, err error)
 	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
 	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
 }
@@ -91,6 +97,8 @@ type RequestTx interface {
 	// Move changes the status if it is one of From; moved is false when somebody else was quicker. Where the request
 	// ends, its expiry job is cancelled.
 	Move(m algesta.Move) (r algesta.Request, moved bool, err error)
+	// Unwritten are the requests about this workload of which nothing was written yet, oldest first.
+	Unwritten(w algesta.Workload) ([]algesta.Request, error)
 	// Approve stores one person's yes; fresh is false when they had said so before.
 	Approve(a algesta.Approval) (fresh bool, err error)
 	// Approvals are those of the request, oldest first.

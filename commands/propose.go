@@ -112,11 +112,17 @@ func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book ru
 		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing}, readEntry(in, c, true))
 	}
 	err = d.Store.Update(ctx, func(tx Tx) error {
+		if err := askedAlready(tx, in.Key, c); err != nil {
+			return err
+		}
 		if err := d.open(tx, p, nil); err != nil {
 			return err
 		}
 		return tx.Answered(in.Key)
 	})
+	if same, ok := errors.AsType[errAsked](err); ok {
+		return d.tellAsked(ctx, same.by, c)
+	}
 	if errors.Is(err, algesta.ErrStale) { // the same invocation was handled before a restart
 		return d.Store.Update(ctx, func(tx Tx) error { return tx.Answered(in.Key) })
 	}

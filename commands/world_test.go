@@ -234,6 +234,7 @@ type fakeDirectory struct {
 	people map[string]algesta.Actor
 	down   bool
 	away   bool // the bot is in no channel
+	asked  *atomic.Int64
 	posts  []algesta.Outgoing
 }
 
@@ -242,6 +243,9 @@ func (d *fakeDirectory) set(f func(*fakeDirectory)) { d.mu.Lock(); defer d.mu.Un
 func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Duration) (algesta.Actor, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.asked != nil {
+		d.asked.Add(1)
+	}
 	if d.down {
 		return algesta.Actor{}, errors.New("slack does not answer")
 	}
@@ -252,6 +256,10 @@ func (d *fakeDirectory) Place(context.Context, string, time.Duration) (commands.
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return commands.Place{Name: "ops", Member: !d.away}, nil
+}
+
+func (d *fakeDirectory) Link(_ context.Context, channel, ts string) string {
+	return "https://slack.example.com/" + channel + "/" + ts
 }
 
 func (d *fakeDirectory) Subject(_ context.Context, s algesta.Subject) string {

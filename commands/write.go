@@ -146,9 +146,7 @@ func (d *Dispatcher) applied(ctx context.Context, r algesta.Request, w algesta.W
 func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	d.Log.Warn("the write did not go through", zap.String("command", r.ID), zap.Error(err))
 	switch {
-	case errors.Is(err, errBlocked):
-		return whileBlocked, d.waits(ctx, r, algesta.Say("Another change to {} is being written. This one follows.", algesta.Name(r.Command.Target.Name)))
-	case errors.Is(err, errMovedOn):
+	case errors.Is(err, errBlocked), errors.Is(err, errMovedOn): // from the start: it says why
 		return afterDoubt, nil
 	case is(err, algesta.ErrUncertain):
 		return afterDoubt, nil

@@ -128,6 +128,9 @@ func (p *People) Place(_ context.Context, channel string, _ time.Duration) (comm
 	return commands.Place{}, nil
 }
 
+// Link is the address of a message: a terminal has none.
+func (p *People) Link(context.Context, string, string) string { return "" }
+
 // Subject is what people call a subject of a policy.
 func (p *People) Subject(_ context.Context, s algesta.Subject) string {
 	kind, id, ok := strings.Cut(string(s), ":")

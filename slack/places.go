@@ -76,6 +76,20 @@ func (d directory) conversation(ctx context.Context, channel string) (conversati
 	return answer.Channel, err
 }
 
+// Link is the address of a message, "" where Slack does not tell it.
+func (d directory) Link(ctx context.Context, channel, ts string) string {
+	if channel == "" || ts == "" {
+		return ""
+	}
+	var answer struct {
+		Permalink loose `json:"permalink"`
+	}
+	if err := d.web.call(ctx, "chat.getPermalink", url.Values{"channel": {channel}, "message_ts": {ts}}, &answer); err != nil {
+		return ""
+	}
+	return string(answer.Permalink)
+}
+
 // Subject is a subject of a policy as people call it: "@platform", "Carla". When Slack does not tell, it is its ID.
 func (d directory) Subject(ctx context.Context, s algesta.Subject) string {
 	kind, id, ok := strings.Cut(string(s), ":")

@@ -79,10 +79,13 @@ func element(s algesta.Span) slackapi.RichTextSectionElement {
 	return slackapi.NewRichTextSectionTextElement(s.Text, nil)
 }
 
-// dateFormat shows the time alone where the span does (algesta.At), else the day too. Slack fills it in in the reader's zone.
+// dateFormat shows the time alone where the span does (algesta.At, algesta.AtSecond), else the day too. Slack fills it in in the reader's zone.
 func dateFormat(s algesta.Span) string {
 	if s.Text == algesta.At(s.At).Text {
 		return "{time}"
+	}
+	if s.Text == algesta.AtSecond(s.At).Text {
+		return "{time_secs}"
 	}
 	return "{date_short_pretty} {time}"
 }

@@ -45,6 +45,16 @@ func (t *Tx) Intend(e algesta.Execution) (blocker string, err error) {
 	return "", err
 }
 
+// Blocker is the request, other than this one, whose write to the workload is intended or doubtful; "" where there is none.
+func (s *Store) Blocker(ctx context.Context, w algesta.Workload, request string) (blocker string, err error) {
+	err = s.read.row(ctx, `SELECT request FROM executions WHERE workload = ? AND state IN ('intended', 'unknown') AND request <> ?`,
+		w.String(), request).Scan(&blocker)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("looking for other writes to %s: %w", w, err)
+	}
+	return blocker, nil
+}
+
 // Settle replaces the execution if its state is from; settled is false when it was not, and then nothing changed.
 func (t *Tx) Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error) {
 	n, err := t.change("recording the outcome of "+e.Request, `UPDATE executions SET uid = ?, resource_version = ?, generation = ?, patch_hash = ?,

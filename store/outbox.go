@@ -180,6 +180,23 @@ func (s *Store) LostPosts(ctx context.Context, request string) ([]algesta.LostPo
 	return all, nil
 }
 
+// CardOf is where the card of a command was posted: the channel and its timestamp, "" where it was not.
+func (s *Store) CardOf(ctx context.Context, command string) (channel, ts string, err error) {
+	var text string
+	err = s.read.row(ctx, `SELECT post, ts FROM posts WHERE command = ? AND kind = 'card'`, command).Scan(&text, &ts)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", "", nil
+	}
+	var p algesta.Post
+	if err == nil {
+		err = decode(text, &p)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("looking for the card of %s: %w", command, err)
+	}
+	return p.Channel, ts, nil
+}
+
 // Lost counts the messages that were given up since then.
 func (s *Store) Lost(ctx context.Context, since time.Time) (n int, err error) {
 	if err := s.read.row(ctx, `SELECT COUNT(*) FROM posts WHERE sent_at > ? AND sent_at <> 0 AND lost <> ''`, ms(since)).Scan(&n); err != nil {

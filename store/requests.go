@@ -12,20 +12,24 @@ import (
 
 // requestColumns are read by scanRequest, in this order.
 const requestColumns = `id, COALESCE(key, ''), command, plan, fingerprint, needs, status, version, previous, decided_by, note,
-	expires_at, start_by, created_at, updated_at`
+	expires_at, start_by, created_at, updated_at, decided_at`
 
 // scanner is a row of a query.
 type scanner interface{ Scan(dest ...any) error }
 
 func scanRequest(row scanner) (r algesta.Request, err error) {
 	var command, plan, needs, decidedBy string
-	var expiresAt, startBy, createdAt, updatedAt int64
+	var expiresAt, startBy, createdAt, updatedAt, decidedAt int64
 	err = row.Scan(&r.ID, &r.Key, &command, &plan, &r.Fingerprint, &needs, &r.Status, &r.Version, &r.Previous, &decidedBy, &r.Note,
-		&expiresAt, &startBy, &createdAt, &updatedAt)
+		&expiresAt, &startBy, &createdAt, &updatedAt, &decidedAt)
 	if err != nil {
 		return algesta.Request{}, err
 	}
 	r.ExpiresAt, r.StartBy, r.CreatedAt, r.UpdatedAt = moment(expiresAt), moment(startBy), moment(createdAt), moment(updatedAt)
+	r.DecidedAt = moment(decidedAt)
+	if decidedAt == 0 && len(decidedBy) > len("null") { // stored before the time was
+		r.DecidedAt = r.UpdatedAt
+	}
 	err = errors.Join(decode(command, &r.Command), decode(plan, &r.Plan), decode(needs, &r.Needs), decode(decidedBy, &r.DecidedBy))
 	if err != nil {
 		return algesta.Request{}, err
@@ -44,10 +48,10 @@ func (t *Tx) Create(r algesta.Request) error {
 		return fmt.Errorf("storing request %s: %w", r.ID, err)
 	}
 	n, err := t.change("storing request "+r.ID, `INSERT INTO requests (id, key, workload, command, plan, fingerprint, needs, status, version,
-		previous, decided_by, note, expires_at, start_by, created_at, updated_at)
-		VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		previous, decided_by, note, expires_at, start_by, created_at, updated_at, decided_at)
+		VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		r.ID, r.Key, r.Command.Target.Workload().String(), command, plan, r.Fingerprint, needs, r.Status, r.Version,
-		r.Previous, decidedBy, r.Note, ms(r.ExpiresAt), ms(r.StartBy), ms(r.CreatedAt), ms(r.UpdatedAt))
+		r.Previous, decidedBy, r.Note, ms(r.ExpiresAt), ms(r.StartBy), ms(r.CreatedAt), ms(r.UpdatedAt), ms(r.DecidedAt))
 	if err == nil && n == 0 {
 		return alreadyThere(r.ID)
 	}
@@ -90,7 +94,10 @@ func (t *Tx) Move(m algesta.Move) (r algesta.Request, moved bool, err error) {
 	before := r.Status
 	r.Status, r.Version, r.UpdatedAt = m.To, r.Version+1, moment(ms(time.Now()))
 	if m.By != nil {
-		r.DecidedBy = m.By
+		r.DecidedBy, r.DecidedAt = m.By, time.Time{}
+		if len(m.By) > 0 {
+			r.DecidedAt = r.UpdatedAt
+		}
 	}
 	if m.Note != "" {
 		r.Note = m.Note
@@ -103,8 +110,8 @@ func (t *Tx) Move(m algesta.Move) (r algesta.Request, moved bool, err error) {
 		return algesta.Request{}, false, fmt.Errorf("moving request %s: %w", m.ID, err)
 	}
 	// The condition repeats what was just read, so that this stays right on a database with several writers.
-	n, err := t.change("moving request "+m.ID, `UPDATE requests SET status = ?, version = ?, decided_by = ?, note = ?, start_by = ?, updated_at = ?
-		WHERE id = ? AND status = ?`, r.Status, r.Version, decidedBy, r.Note, ms(r.StartBy), ms(r.UpdatedAt), r.ID, before)
+	n, err := t.change("moving request "+m.ID, `UPDATE requests SET status = ?, version = ?, decided_by = ?, note = ?, start_by = ?, updated_at = ?,
+		decided_at = ? WHERE id = ? AND status = ?`, r.Status, r.Version, decidedBy, r.Note, ms(r.StartBy), ms(r.UpdatedAt), ms(r.DecidedAt), r.ID, before)
 	if err != nil {
 		return algesta.Request{}, false, err
 	}
@@ -167,6 +174,17 @@ func (t *Tx) Followed(w algesta.Workload, except string) ([]algesta.Request, err
 		WHERE status = 'applied' AND workload = ? AND id <> ? ORDER BY created_at, id`, w.String(), except)
 	if err != nil {
 		return nil, fmt.Errorf("reading what is followed on %s: %w", w, err)
+	}
+	return all, nil
+}
+
+// Unwritten are the requests about this workload of which nothing was written yet, oldest first: they wait for an approval, for their turn
+// or for the answer of the cluster.
+func (t *Tx) Unwritten(w algesta.Workload) ([]algesta.Request, error) {
+	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests
+		WHERE status IN ('pending', 'approved', 'executing') AND workload = ? ORDER BY created_at, id`, w.String())
+	if err != nil {
+		return nil, fmt.Errorf("reading what is asked for about %s: %w", w, err)
 	}
 	return all, nil
 }

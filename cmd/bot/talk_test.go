@@ -168,7 +168,7 @@ func (c *conversation) until(what string, is func() bool) {
 func (c *conversation) plain(s string) string {
 	s = strings.ReplaceAll(s, c.site.Suffix, "")
 	for _, r := range []struct{ form, with string }{
-		{`\b\d+ s\b`, "N s"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`(?m)[ \t]+$`, ""},
+		{`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`(?m)[ \t]+$`, ""},
 	} {
 		s = regexp.MustCompile(r.form).ReplaceAllString(s, r.with)
 	}
