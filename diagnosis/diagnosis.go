@@ -20,7 +20,11 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	d.Subject = subject
 	near := s.around(subject)
 	touched, measured := map[Ref]bool{}, false
-	for _, r := range s.roots(s.find()) {
+	found, dropped := s.bounded(s.find())
+	if dropped != nil {
+		d.NotChecked = append(d.NotChecked, *dropped)
+	}
+	for _, r := range s.roots(found) {
 		if !near.concerns(r.finding) && !slices.ContainsFunc(r.explains, near.concerns) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -162,6 +163,20 @@ func (s *Snapshot) find() []*finding {
 		}
 	}
 	return joinDependencies(merge(found))
+}
+
+// mostFindings is how many findings are compared with each other, each with each: 5,000 pods that wait for reasons of their own are
+// judged whole, and a dump that was made to name more costs seconds and not minutes.
+const mostFindings = 5_500
+
+// bounded are the findings that are judged; of more than mostFindings those stay whose rules are asked first.
+func (s *Snapshot) bounded(found []*finding) (kept []*finding, dropped *NotChecked) {
+	if len(found) <= mostFindings {
+		return found, nil
+	}
+	return found[:mostFindings], &NotChecked{
+		Kind: "other causes", Reason: fmt.Sprintf("More than %d things are wrong; the rest was not compared with them.", mostFindings),
+	}
 }
 
 // merge joins findings of one rule about one subject: ten pods without one Secret are one finding.

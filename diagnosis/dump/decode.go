@@ -103,8 +103,16 @@ type document struct {
 func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 	broken := 0
 	r.inFile = map[string]bool{}
+	if reason := tooMuch(data, isJSON); reason != "" {
+		r.note(name, reason)
+		r.incomplete(name)
+		return
+	}
 	parts := documents(data, isJSON)
 	for _, part := range parts {
+		if r.full {
+			return
+		}
 		err := r.addDocument(name, part, isJSON, len(parts) > 1)
 		if err == nil {
 			continue
@@ -175,6 +183,9 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 		}
 	}()
 	if !isJSON {
+		if hasAliases(data) {
+			return errors.New("decoding YAML: it has aliases, which kubectl never writes")
+		}
 		if data, err = yaml.YAMLToJSON(data); err != nil {
 			return fmt.Errorf("decoding YAML: %w: %w", errCutOff, err)
 		}
@@ -204,6 +215,9 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 	}
 	var failed error
 	for _, item := range doc.Items {
+		if r.full {
+			break
+		}
 		if err := r.addItem(name, doc.APIVersion, itemKind, item, true); err != nil {
 			failed = err
 		}
@@ -222,6 +236,9 @@ func (r *reader) addItem(name, apiVersion, kind string, data []byte, listed bool
 	}
 	object := newObject(apiVersion, kind)
 	if object == nil {
+		return nil
+	}
+	if !r.admits(kind) {
 		return nil
 	}
 	if custom, ok := object.(*unstructured.Unstructured); ok {

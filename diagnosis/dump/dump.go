@@ -23,6 +23,15 @@ const (
 	MaxTotalBytes = 512 << 20
 	MaxFiles      = 20_000
 	MaxDepth      = 6
+	// MaxObjects is about five times what a namespace of 5,000 pods has, with its events. A file of a megabyte can name more, and each takes a
+	// kilobyte of memory and is compared with the others.
+	MaxObjects = 50_000
+	// MaxOfKind is for the kinds of which there are few, because rules compare them each with each: Kubernetes is built for 10,000 Services.
+	MaxOfKind = 5_000
+	// MaxValues bounds what one file is decoded into, before it is: a value takes some hundred bytes of memory, and "[]," is one.
+	MaxValues = 2_000_000
+	// MaxNesting is deeper than any Kubernetes object.
+	MaxNesting = 100
 )
 
 // Dump is what a folder holds.
@@ -53,7 +62,7 @@ func Read(dir string) (Dump, error) {
 
 // ReadFS is Read for any file system.
 func ReadFS(folder fs.FS) (Dump, error) {
-	r := reader{seen: map[string]*listing{}}
+	r := reader{seen: map[string]*listing{}, over: map[string]bool{}, count: map[string]int{}}
 	if err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error { return r.visit(folder, name, entry, err) }); err != nil {
 		return Dump{}, fmt.Errorf("reading dump folder: %w", err)
 	}
@@ -89,6 +98,9 @@ type reader struct {
 	total int64
 	files int
 	seen  map[string]*listing // by resource
+	full  bool                // there are more than MaxObjects
+	over  map[string]bool     // resources of which there are more than MaxOfKind
+	count map[string]int      // objects by resource
 	cut   bool                // reading what is left of a list whose end is missing
 	// inFile are the resources of the file that is being read.
 	inFile map[string]bool
@@ -218,6 +230,18 @@ func (r *reader) finish() {
 		}
 	}
 	for _, resource := range resourcesOfADump {
+		if r.full {
+			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{
+				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d objects, and what came after those was not read", MaxObjects),
+			})
+			continue
+		}
+		if r.over[resource] {
+			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{
+				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d of them, and the rest was not read", MaxOfKind),
+			})
+			continue
+		}
 		at := r.seen[resource]
 		if at == nil {
 			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: resource, Reason: "no file in the folder lists them"})
