@@ -31,6 +31,7 @@ type Invocation struct {
 	Channel string         `json:"channel"`
 	Private bool           `json:"private,omitempty"` // the transport said: not a public channel
 	Direct  bool           `json:"direct,omitempty"`  // a direct message
+	Group   bool           `json:"group,omitempty"`   // a group's direct message: nobody can be added to one
 	Thread  string         `json:"thread,omitempty"`  // the thread's timestamp, where there is one
 	Text    string         `json:"text,omitempty"`    // as typed, entities decoded
 	// Reply is where an answer that only this person sees may be sent for 30 minutes, five times.

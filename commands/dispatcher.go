@@ -209,11 +209,7 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 		return d.read(ctx, in, book, c, decision, place)
 	}
 	if !place.Member && !place.Direct {
-		return &algesta.Error{
-			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("I am not in {}, so I cannot post a thread here.", channelName(place, in)),
-			Hint:    algesta.Say("Invite me first: {}", algesta.Name("/invite @algesta")),
-		}
+		return notThere(place, in)
 	}
 	if place.Direct && decision.Effect == algesta.NeedsApproval {
 		return &algesta.Error{
@@ -225,12 +221,23 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 	return d.propose(ctx, in, book, c)
 }
 
+// notThere refuses what needs a thread where the bot is not. Slack lets nobody add an app to direct messages that exist already.
+func notThere(p Place, in algesta.Invocation) *algesta.Error {
+	hint := algesta.Say("Invite me first: {}", algesta.Name("/invite @algesta"))
+	if in.Direct || in.Group {
+		hint = algesta.Say("Slack lets nobody add me to direct messages that are there already. Ask in a channel that I am in.")
+	}
+	return &algesta.Error{
+		Kind: algesta.ErrRefused, Message: algesta.Say("I am not in {}, so I cannot post a thread here.", channelName(p, in)), Hint: hint,
+	}
+}
+
 // channelName is how a refusal names the channel: a private one has no name for the bot.
 func channelName(p Place, in algesta.Invocation) string {
 	switch {
-	case p.Name != "" && !in.Private:
+	case p.Name != "" && !in.Private && !in.Group:
 		return "#" + p.Name
-	case in.Direct:
+	case in.Direct || in.Group:
 		return "this conversation"
 	}
 	return "this channel"

@@ -63,6 +63,18 @@ func (b *box) Receive(ctx context.Context, in algesta.Invocation) (bool, error) 
 	return fresh, nil
 }
 
+func (b *box) Moved(_ context.Context, from, to string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.rows {
+		if r.Post.Channel == from {
+			r.Post.Channel = to
+		}
+	}
+	b.came <- struct{}{}
+	return nil
+}
+
 func (b *box) next(t *testing.T) algesta.Invocation {
 	t.Helper()
 	select {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/3astronautas/algesta"
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
@@ -21,4 +22,20 @@ func TestAChannelOfTwoCompaniesIsExternal(t *testing.T) {
 			require.Equal(t, want, p.External)
 		})
 	}
+}
+
+func TestAChannelWithANewIDKeepsItsMessages(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.sockets(t, 2)
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("card")})
+	card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("card"))
+	require.NoError(t, err)
+	r.box.drained(t)
+	r.server.Rename("C0OPS", "C0SHARED")
+	<-r.box.came
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0SHARED", Report: say("done")})
+	r.until(t, "the edit", func() bool { m, _ := r.server.Message("C0SHARED", card.TS); return m.Text == "done" })
+	r.box.drained(t)
+	require.Empty(t, r.box.lost)
 }

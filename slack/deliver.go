@@ -39,8 +39,7 @@ func (s *sender) send(ctx context.Context, o algesta.Outgoing, w way, m memory) 
 		}
 	}
 	r.ts, r.err = s.call(ctx, &r, msg)
-	if v := judge(r.err, 0); r.err != nil && v.expired && r.way == byReply {
-		r.reply, r.way = true, byWhisper
+	if r.err != nil && s.otherWay(&r, judge(r.err, 0)) {
 		r.ts, r.err = s.call(ctx, &r, msg)
 	}
 	if v := judge(r.err, 0); r.err != nil && v.textOnly && !r.text {
@@ -50,6 +49,27 @@ func (s *sender) send(ctx context.Context, o algesta.Outgoing, w way, m memory) 
 		r.ts, r.err = s.call(ctx, &r, msg)
 	}
 	return r
+}
+
+// otherWay chooses another way for an answer that does not reach its reader by this one; false means that there is none.
+func (s *sender) otherWay(r *result, v verdict) bool {
+	if r.out.Post.OnlyFor == "" {
+		return false
+	}
+	canReply := r.out.Post.Reply != "" && time.Since(r.out.Since) < replyLife
+	switch {
+	case r.way == byReply && v.expired:
+		r.noReply, r.way = true, byWhisper
+	case r.way == byPost && v.gone && canReply:
+		r.noPost, r.way = true, byReply
+	case r.way == byPost && v.gone:
+		r.noPost, r.way = true, byWhisper
+	case r.way == byWhisper && v.gone && canReply:
+		r.noWhisper, r.way = true, byReply
+	default:
+		return false
+	}
+	return true
 }
 
 // call makes one call.

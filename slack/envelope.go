@@ -45,6 +45,8 @@ type received struct {
 	Trigger   string
 	Label     string // of the button that was clicked
 	Message   string // the timestamp of the message with the button
+	// Moved is set where Slack gave a channel another ID: there is no invocation then.
+	Moved *moved
 	// Blank says that the dialog came back without a reason: it stays open and asks again.
 	Blank bool
 }
@@ -93,11 +95,17 @@ func (r reader) slash(f frame, now time.Time) (received, error) {
 		Key: key, Kind: algesta.Typed, Person: algesta.PersonID{Team: p.TeamID, User: p.UserID}, Name: p.UserName,
 		Channel: p.ChannelID,
 		// Slack hides the names of conversations that are not public (slack.md, part B).
-		Private: p.ChannelName == "privategroup" || strings.HasPrefix(p.ChannelName, "mpdm-"),
-		Direct:  p.ChannelName == "directmessage",
-		Text:    unescape(p.Text), Reply: p.ResponseURL, At: now,
+		Private: p.ChannelName == "privategroup" || ofGroup(p.ChannelName),
+		Direct:  p.ChannelName == "directmessage", Group: ofGroup(p.ChannelName),
+		Text: unescape(p.Text), Reply: p.ResponseURL, At: now,
 	}}, nil
 }
+
+// ofGroup tells the names of a group's direct messages: mpdm-dana--luis-1.
+func ofGroup(channelName string) bool { return strings.HasPrefix(channelName, "mpdm-") }
+
+// moved is a channel's ID before and after.
+type moved struct{ from, to string }
 
 type eventPayload struct {
 	TeamID         string `json:"team_id"`
@@ -114,7 +122,9 @@ type eventPayload struct {
 		BotID       string          `json:"bot_id"`
 		Text        string          `json:"text"`
 		ThreadTS    string          `json:"thread_ts"`
-		Channel     string          `json:"channel"`
+		Channel     json.RawMessage `json:"channel"` // an ID, or an object in events that are not for the bot
+		OldChannel  string          `json:"old_channel_id"`
+		NewChannel  string          `json:"new_channel_id"`
 		Edited      json.RawMessage `json:"edited"`
 	} `json:"event"`
 }
@@ -134,21 +144,26 @@ func (r reader) event(f frame, now time.Time) (received, error) {
 		return received{}, fmt.Errorf("reading event: %w", shapeOnly(err))
 	}
 	e := p.Event
+	if e.Type == "channel_id_changed" && e.OldChannel != "" && e.NewChannel != "" {
+		return received{Moved: &moved{from: e.OldChannel, to: e.NewChannel}}, nil
+	}
 	mention := e.Type == "app_mention"
 	direct := e.Type == "message" && e.ChannelType == "im"
-	if !mention && !direct {
+	group := e.Type == "message" && e.ChannelType == "mpim" && r.mention.MatchString(e.Text) // there is no app_mention there
+	if !mention && !direct && !group {
 		return received{}, fmt.Errorf("event of another type: %w", errIgnored)
 	}
 	// Bots answer each other for ever, and an edited sentence would run twice.
 	if e.BotID != "" || e.Subtype != "" || len(e.Edited) > 0 || e.User == "" || e.User == r.bot {
 		return received{}, fmt.Errorf("event of a bot or an edit: %w", errIgnored)
 	}
-	if e.Channel == "" || p.EventID == "" {
+	var channel string
+	if json.Unmarshal(e.Channel, &channel) != nil || channel == "" || p.EventID == "" {
 		return received{}, errors.New("reading event: channel or event ID is missing")
 	}
 	return received{Invocation: algesta.Invocation{
 		Key: "evt:" + p.EventID, Kind: algesta.Mentioned, Person: algesta.PersonID{Team: p.team(), User: e.User},
-		Channel: e.Channel, Direct: direct, Thread: e.ThreadTS,
+		Channel: channel, Private: group, Direct: direct, Group: group, Thread: e.ThreadTS,
 		Text: unescape(r.withoutMention(e.Text)), At: earlier(time.Unix(p.EventTime, 0), p.EventTime, now),
 	}}, nil
 }
@@ -247,7 +262,8 @@ func (r reader) click(p interactionPayload, now time.Time) (received, error) {
 		Invocation: algesta.Invocation{
 			Key: "act:" + p.User.ID + ":" + ts + ":" + a.ActionTS, Kind: algesta.Voted,
 			Person: p.person(), Name: first(p.User.Name, p.User.Username), Channel: channel,
-			Private: p.Channel.Name == "privategroup", Direct: p.Channel.Name == "directmessage",
+			Private: p.Channel.Name == "privategroup" || ofGroup(p.Channel.Name), Direct: p.Channel.Name == "directmessage",
+			Group:  ofGroup(p.Channel.Name),
 			Thread: first(p.Message.ThreadTS, p.Container.ThreadTS), Reply: p.ResponseURL,
 			Vote: &algesta.Vote{Action: action, ID: a.Value}, At: now,
 		},

@@ -34,7 +34,7 @@ func TestReadingEnvelopes(t *testing.T) {
 			kind: "slash_commands", payload: `{"team_id":"T0","channel_id":"C1","user_id":"U1","command":"/algesta"}`,
 			want: algesta.Invocation{Key: "cmd:e1", Kind: algesta.Typed, Person: algesta.PersonID{Team: "T0", User: "U1"}, Channel: "C1", At: noon},
 		},
-		"a group message is private":              {kind: "slash_commands", payload: `{"channel_id":"C1","channel_name":"mpdm-a--b-1","user_id":"U1","command":"/algesta","trigger_id":"1"}`, want: algesta.Invocation{Key: "cmd:1", Kind: algesta.Typed, Person: algesta.PersonID{User: "U1"}, Channel: "C1", Private: true, At: noon}},
+		"a group message is private":              {kind: "slash_commands", payload: `{"channel_id":"C1","channel_name":"mpdm-a--b-1","user_id":"U1","command":"/algesta","trigger_id":"1"}`, want: algesta.Invocation{Key: "cmd:1", Kind: algesta.Typed, Person: algesta.PersonID{User: "U1"}, Channel: "C1", Private: true, Group: true, At: noon}},
 		"another app's command is ignored":        {kind: "slash_commands", payload: `{"channel_id":"C1","user_id":"U1","command":"/other"}`, ignored: true},
 		"a command without a person is bad":       {kind: "slash_commands", payload: `{"channel_id":"C1","command":"/algesta"}`, bad: "user or channel is missing"},
 		"a command that is no object is bad":      {kind: "slash_commands", payload: `[1]`, bad: "is a array"},

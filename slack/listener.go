@@ -21,6 +21,8 @@ type Inbox interface {
 	// is it acknowledged, so an error means that Slack sends it again or tells the person that it failed. It is called
 	// concurrently, up to 256 at once.
 	Receive(ctx context.Context, in algesta.Invocation) (fresh bool, err error)
+	// Moved gives what is stored about a channel its new ID; it returns after the commit and may be called again.
+	Moved(ctx context.Context, from, to string) error
 }
 
 const (
@@ -254,6 +256,14 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 		return nil, true
 	case in.Blank:
 		return blankReason(), true
+	case in.Moved != nil:
+		if err := l.inbox.Moved(ctx, in.Moved.from, in.Moved.to); err != nil {
+			l.count(func(s *Stats) { s.Dropped++ })
+			l.log.Error("envelope left unacknowledged", zap.String("type", f.Type), zap.Error(err))
+			return nil, false
+		}
+		l.log.Info("a channel has another ID", zap.String("from", in.Moved.from), zap.String("to", in.Moved.to))
+		return nil, true
 	case in.AskReason:
 		l.dialog(ctx, in)
 		return nil, true

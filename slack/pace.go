@@ -3,6 +3,7 @@ package slack
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -57,13 +58,15 @@ func (w way) method() string {
 
 // memory is what the sender knows about a message that did not get through.
 type memory struct {
-	tries    int
-	at       time.Time // of the last attempt
-	after    time.Time // not before
-	refused  bool      // the last attempt was certainly not carried out
-	noReply  bool      // the response_url is used up
-	textOnly bool      // Slack does not take its blocks
-	broke    int       // internal errors of Slack
+	tries     int
+	at        time.Time // of the last attempt
+	after     time.Time // not before
+	refused   bool      // the last attempt was certainly not carried out
+	noReply   bool      // the response_url is used up
+	noPost    bool      // it is not the bot's own direct message
+	noWhisper bool      // chat.postEphemeral does not reach them here
+	textOnly  bool      // Slack does not take its blocks
+	broke     int       // internal errors of Slack
 }
 
 // replyLife is a little less than the 30 minutes for which Slack takes answers.
@@ -107,7 +110,16 @@ func (p *pacer) way(o algesta.Outgoing, now time.Time) way {
 		return byEdit
 	case o.Post.OnlyFor == "":
 		return byPost
-	case o.Post.Reply != "" && !p.known[o.ID].noReply && now.Sub(o.Since) < replyLife:
+	}
+	m := p.known[o.ID]
+	reply := o.Post.Reply != "" && !m.noReply && now.Sub(o.Since) < replyLife
+	switch {
+	// Nobody else reads the bot's own direct messages, and there an ephemeral message would neither be kept nor push. Whether it is the bot's
+	// own shows when Slack does not know the channel.
+	case strings.HasPrefix(o.Post.Channel, "D") && !m.noPost:
+		return byPost
+	// A response_url puts what one person sees into the channel, not into the thread (bolt-js#963). It also works where the bot may not write.
+	case reply && (o.Post.Thread == "" || m.noWhisper):
 		return byReply
 	}
 	return byWhisper
@@ -164,6 +176,9 @@ func (p *pacer) later(o algesta.Outgoing, w way, now time.Time) time.Duration {
 	}
 	switch w {
 	case byEdit:
+		if d := p.newerLater(o, now); d > 0 {
+			return d
+		}
 		return p.editLater(o, now)
 	case byReply:
 		return p.room(maxAnswers, byReply)
@@ -177,6 +192,17 @@ func (p *pacer) later(o algesta.Outgoing, w way, now time.Time) time.Duration {
 		}
 	}
 	return cmp.Or(p.room(maxPosts, byPost), take(now, p.team, p.channel(o.Post.Channel, now)))
+}
+
+// settle is how long after a start progress waits that was owed already: whoever follows the change looks again first, and what was
+// written before the process ended is not shown in between.
+const settle = 1500 * time.Millisecond
+
+func (p *pacer) newerLater(o algesta.Outgoing, now time.Time) time.Duration {
+	if o.Post.Final || !o.Since.Before(p.started) {
+		return 0
+	}
+	return p.started.Add(settle).Sub(now)
 }
 
 // untilDone stands for "when a call has ended": the sender asks again then anyway.

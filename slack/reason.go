@@ -81,12 +81,20 @@ func (l *listener) askReason(ctx context.Context, in received) error {
 
 // sayAgain tells the person that the dialog did not open. It is best effort: they see that nothing happened.
 func (l *listener) sayAgain(ctx context.Context, v algesta.Invocation) error {
+	const text = "I could not ask you for the reason, and nothing was changed. Please click again."
+	if v.Thread != "" { // a response_url would answer outside of the thread
+		args := url.Values{"channel": {v.Channel}, "user": {v.Person.User}, "thread_ts": {v.Thread}, "text": {text}}
+		err := l.web.call(ctx, "chat.postEphemeral", args, nil)
+		if err == nil || v.Reply == "" {
+			return err
+		}
+	}
 	if v.Reply == "" {
 		return errors.New("no address to answer to")
 	}
 	err := slackapi.PostWebhookCustomHTTPContext(ctx, v.Reply, l.web.http, &slackapi.WebhookMessage{
 		ResponseType: slackapi.ResponseTypeEphemeral, ThreadTimestamp: v.Thread,
-		Text: "I could not ask you for the reason, and nothing was changed. Please click again.",
+		Text: text,
 	})
 	if err != nil {
 		return fmt.Errorf("answering a click: %w", plainError(err))

@@ -60,13 +60,14 @@ type sender struct {
 
 // result is what became of one call.
 type result struct {
-	out   algesta.Outgoing
-	way   way
-	ts    string
-	rev   int64 // of the content that is in Slack now
-	err   error
-	reply bool // it was sent by chat.postEphemeral because the response_url was used up
-	text  bool // it was sent without blocks
+	out  algesta.Outgoing
+	way  way
+	ts   string
+	rev  int64 // of the content that is in Slack now
+	err  error
+	text bool // it was sent without blocks
+	// Ways that do not reach the reader of an answer; another one was taken.
+	noReply, noPost, noWhisper bool
 }
 
 func newSender(now time.Time) *sender {
@@ -180,7 +181,8 @@ func (s *sender) note(r result) (posted bool) {
 	now := time.Now()
 	o := r.out
 	m := s.pacer.known[o.ID]
-	m.at, m.noReply, m.textOnly = now, m.noReply || r.reply, m.textOnly || r.text
+	m.at, m.textOnly = now, m.textOnly || r.text
+	m.noReply, m.noPost, m.noWhisper = m.noReply || r.noReply, m.noPost || r.noPost, m.noWhisper || r.noWhisper
 	d := algesta.Delivery{ID: o.ID, Rev: r.rev, TS: r.ts}
 	if r.err != nil {
 		d = s.failed(r, &m, now)

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
 )
 
 func TestADeletedThreadIsPostedAgain(t *testing.T) {
@@ -32,4 +33,26 @@ func TestADeletedThreadIsPostedAgain(t *testing.T) {
 
 	deliver(t, s, algesta.Delivery{ID: 3, Rev: 1, NoRoot: "1.0"}) // found out by a call that was under way meanwhile
 	require.Equal(t, []string{"c-1 end 3"}, owed(t, s), "the new thread stays")
+}
+
+func TestAChannelWithANewIDTakesItsMessagesAndRequestsAlong(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	r := pending("c-1")
+	r.Command.Channel, r.Command.Args = "C0OPS", algesta.Args{"replicas": int64(9007199254740993)}
+	update(t, s, func(tx *store.Tx) error { return tx.Create(r) })
+	say(t, s, card, "1")
+	say(t, s, algesta.Post{Command: "c-1", Kind: algesta.DetailPost, Thread: "5.0"}, "2")
+	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, TS: "1.0"})
+	say(t, s, card, "3")
+	require.NoError(t, s.Moved(t.Context(), "C0OPS", "C0SHARED"))
+	for _, o := range dueNow(t, s) {
+		require.Equal(t, "C0SHARED", o.Post.Channel)
+	}
+	require.Len(t, dueNow(t, s), 2)
+	stored, err := s.Request(t.Context(), "c-1")
+	require.NoError(t, err)
+	require.Equal(t, "C0SHARED", stored.Command.Channel)
+	require.Equal(t, r.Command.Args, stored.Command.Args)
+	require.NoError(t, s.Moved(t.Context(), "C0OPS", "C0SHARED"), "a repeated event changes nothing")
 }

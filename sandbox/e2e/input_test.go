@@ -39,7 +39,7 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 		"a guest":                   {gina, ops, "rollback api-gateway production", "Guests of this workspace may not use me.\nAsk a full member to do it."},
 		"a channel without the bot": {luis, random, "rollback api-gateway production", "I am not in #random, so I cannot post a thread here.\nInvite me first: /invite @algesta"},
 		"a private channel":         {luis, "C0WARROOM", "rollback api-gateway production", "I am not in this channel, so I cannot post a thread here.\nInvite me first: /invite @algesta"},
-		"two people's conversation": {luis, "D0LUISMARTA", "rollback api-gateway production", "I am not in this conversation, so I cannot post a thread here.\nInvite me first: /invite @algesta"},
+		"two people's conversation": {luis, "D0LUISMARTA", "rollback api-gateway production", "I am not in this conversation, so I cannot post a thread here.\nSlack lets nobody add me to direct messages that are there already. Ask in a channel that I am in."},
 		"the bot's own DM":          {luis, w.slack.BotDM(luis), "rollback api-gateway production", "This needs somebody's approval, and nobody else can see our direct messages.\nAsk in a channel that I am in, where the approvers are too."},
 	}
 	for name, c := range cases {

@@ -49,7 +49,7 @@ type conversation struct {
 	private, archived bool
 	shared            string // "shared" or "pending": Slack Connect
 	restricted        string // why nobody but a few may post here: restricted_action, …
-	im                bool
+	im, mpim          bool   // of two; of a group
 	members           []string
 	messages          []*Message // replies and ephemerals too, by time
 	created           time.Time
@@ -91,13 +91,27 @@ func (s *Server) populate() {
 		s.addConversation(&conversation{id: c.ID, name: c.Name, topic: c.Topic, private: c.Private, archived: c.Archived, shared: c.Shared, members: slices.Clone(c.Members), created: now})
 	}
 	for _, d := range s.ws.DMs {
-		s.addConversation(&conversation{id: d.ID, im: true, members: slices.Clone(d.Users), created: now})
+		s.addConversation(s.dm(d, now))
 	}
 	for _, u := range s.ws.Users {
 		if !u.Bot && !u.Deactivated {
 			s.botDM(u.ID)
 		}
 	}
+}
+
+// dm is a direct conversation as Slack makes it: that of a group is private and has a name of its members' names.
+func (s *Server) dm(d DM, now time.Time) *conversation {
+	c := &conversation{id: d.ID, im: true, members: slices.Clone(d.Users), created: now}
+	if len(d.Users) > 2 {
+		c.im, c.mpim, c.private = false, true, true
+		var names []string
+		for _, u := range d.Users {
+			names = append(names, s.users[u].Name)
+		}
+		c.name = "mpdm-" + strings.Join(names, "--") + "-1"
+	}
+	return c
 }
 
 func (s *Server) addConversation(c *conversation) {

@@ -75,6 +75,8 @@ func commandChannelName(c *conversation) string {
 	switch {
 	case c.im:
 		return "directmessage"
+	case c.mpim:
+		return c.name
 	case c.private:
 		return "privategroup"
 	default:
@@ -142,7 +144,9 @@ func (s *Server) announce(c *conversation, m *Message) {
 	switch {
 	case c.im && s.manifest.wantsEvent("message.im") && s.manifest.hasScope("im:history"):
 		e["type"], e["channel_type"] = "message", "im"
-	case !c.im && strings.Contains(m.Text, "<@"+bot+">") && s.manifest.wantsEvent("app_mention") && s.manifest.hasScope("app_mentions:read"):
+	case c.mpim && s.manifest.wantsEvent("message.mpim") && s.manifest.hasScope("mpim:history"):
+		e["type"], e["channel_type"] = "message", "mpim"
+	case !c.im && !c.mpim && strings.Contains(m.Text, "<@"+bot+">") && s.manifest.wantsEvent("app_mention") && s.manifest.hasScope("app_mentions:read"):
 		e["type"] = "app_mention"
 	default:
 		return
@@ -188,7 +192,7 @@ func (s *Server) Invite(by, channel, user string) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := s.users[user]; !ok || c.im {
+	if _, ok := s.users[user]; !ok || c.im || c.mpim {
 		return fmt.Errorf("inviting %s: %w", user, ErrNotThere)
 	}
 	if c.has(user) {
@@ -269,6 +273,33 @@ func (s *Server) Share(channel, state string) {
 	if c, ok := s.conversations[channel]; ok {
 		c.shared = state
 		s.touch()
+	}
+}
+
+// Rename gives a channel another ID, as Slack does when a private one is shared with another company. The app gets channel_id_changed if it
+// asked for it.
+func (s *Server) Rename(old, now string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.conversations[old]
+	if !ok {
+		return
+	}
+	delete(s.conversations, old)
+	c.id = now
+	s.conversations[now] = c
+	for i, id := range s.order {
+		if id == old {
+			s.order = slices.Clone(s.order)
+			s.order[i] = now
+		}
+	}
+	for _, m := range c.messages {
+		m.Channel = now
+	}
+	s.touch()
+	if c.has(s.ws.Bot.User) && s.manifest.wantsEvent("channel_id_changed") {
+		s.emit(object{"type": "channel_id_changed", "old_channel_id": old, "new_channel_id": now, "event_ts": fmt.Sprintf("%d.000000", time.Now().Unix())})
 	}
 }
 

@@ -123,7 +123,8 @@ func (s *Server) respond(id string, a args) error {
 	if visible {
 		m.To = ""
 	}
-	if ts := a.str("thread_ts"); ts != "" && c.find(ts) != nil {
+	// What one person sees lands in the channel, whatever thread_ts says (bolt-js#963).
+	if ts := a.str("thread_ts"); visible && ts != "" && c.find(ts) != nil {
 		m.ThreadTS = ts
 	}
 	s.post(c, m)

@@ -71,7 +71,8 @@ type Channel struct {
 	Members  []string `json:"members"`
 }
 
-// DM is a direct conversation between two people, which the bot cannot see.
+// DM is a direct conversation between two people, which the bot cannot see; with more than two, or with the bot, a group's. Nobody can be
+// added to one.
 type DM struct {
 	ID    string   `json:"id"`
 	Users []string `json:"users"`
