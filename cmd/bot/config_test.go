@@ -238,12 +238,12 @@ func TestPolicyCheck(t *testing.T) {
 		"a misspelt command": {
 			[]string{"--config", config, "--policy", file, "rolback", "api", "prod"},
 			"",
-			`I do not know the command "rolback". Did you mean rollback? /algesta rollback api-gateway production`,
+			`I don't know the command "rolback". Did you mean rollback? /algesta rollback api prod`,
 		},
 		"a misspelt environment": {
 			[]string{"--config", config, "--policy", file, "rollback", "api", "prodution"},
 			"",
-			`There is no environment "prodution". Did you mean production? /algesta rollback api production`,
+			`There's no environment "prodution". Did you mean production? /algesta rollback api production`,
 		},
 		"a time without its zone": {
 			[]string{"--config", config, "--policy", file, "--at", "tomorrow", "status", "api", "dev"},
