@@ -23,13 +23,9 @@ func isAbout(runbook string) bool {
 }
 
 // about answers help, whoami and can-i. They need no binding (decision 8).
-func (d *Dispatcher) about(ctx context.Context, in algesta.Invocation, p grammar.Parsed) (algesta.Report, error) {
+func (d *Dispatcher) about(ctx context.Context, actor algesta.Actor, p grammar.Parsed) (algesta.Report, error) {
 	if p.Help || p.Runbook == "help" {
 		return d.help(p), nil
-	}
-	actor, err := d.actor(ctx, in, factsAge)
-	if err != nil {
-		return algesta.Report{}, err
 	}
 	if p.Runbook == "whoami" {
 		return d.whoami(ctx, actor), nil

@@ -29,11 +29,9 @@ const (
 	factsAge = 10 * time.Minute
 	// justNow is the age at which what is known of a person counts as asked at this moment, so that ten executions at once ask once.
 	justNow = time.Second
-	// atOnce is how many invocations are worked on at a time.
-	atOnce = 32
 )
 
-// Config is what a Dispatcher needs. All fields are required but Busy.
+// Config is what a Dispatcher needs. All fields but Panics are required.
 type Config struct {
 	Command   string // the slash command, for examples: "/algesta"
 	Parser    grammar.Parser
@@ -45,13 +43,17 @@ type Config struct {
 	Redact    func(string) string // takes secrets out of what came from a cluster or a person
 	Soak      time.Duration       // how long a finished rollout is watched
 	Log       *zap.Logger
+	Panics    *algesta.Panics // catches what panics in a piece of work; nil counts nothing
 }
 
 // Dispatcher carries every invocation from the inbox to its answer, and every request to its end.
 type Dispatcher struct {
 	Config
-	looks sync.Map // request ID → look: when the follower last told what
-	sem   chan struct{}
+	looks    sync.Map // request ID → look: when the follower last told what
+	panicked sync.Map // request ID → how often in a row a job of it panicked
+	commands *lane
+	votes    *lane
+	began    time.Time
 }
 
 // New checks the configuration.
@@ -62,7 +64,7 @@ func New(c Config) (*Dispatcher, error) {
 	if c.Soak <= 0 {
 		return nil, fmt.Errorf("the soak has to be longer than nothing, it is %s", c.Soak)
 	}
-	return &Dispatcher{Config: c, sem: make(chan struct{}, atOnce)}, nil
+	return &Dispatcher{Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now()}, nil
 }
 
 // Run works on open (what the inbox held at the start, oldest first) and on every arrival until ctx ends or
@@ -86,31 +88,6 @@ func (d *Dispatcher) Run(ctx context.Context, open []algesta.Invocation, arrival
 	}
 }
 
-// queue waits for a free place and says so to the person when that takes long.
-func (d *Dispatcher) queue(ctx context.Context, in algesta.Invocation) {
-	wait := time.NewTimer(lagging)
-	defer wait.Stop()
-	for {
-		select {
-		case d.sem <- struct{}{}:
-			defer func() { <-d.sem }()
-			d.Handle(ctx, in)
-			return
-		case <-wait.C:
-			d.sayBusy(ctx, in)
-		case <-ctx.Done(): // the inbox keeps it for the next start
-			return
-		}
-	}
-}
-
-func (d *Dispatcher) sayBusy(ctx context.Context, in algesta.Invocation) {
-	p := d.answer(in, "busy-"+in.Key, algesta.Report{Tone: algesta.Waiting, Title: algesta.Say("I am busy and have not looked at this yet. I will answer as soon as I can.")})
-	if err := d.Store.Update(ctx, func(tx Tx) error { return tx.Post(p) }); err != nil {
-		d.Log.Warn("could not say busy", zap.Error(err))
-	}
-}
-
 // Handle answers one invocation. Whatever happens, the person gets one answer and the inbox row is closed
 // in the transaction that stores it; only when even that cannot be stored the row stays open for the next start.
 func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
@@ -119,12 +96,7 @@ func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 	defer cancel()
 	id := algesta.NewCommandID()
 	log := d.Log.With(zap.String("command", id), zap.Stringer("actor", in.Person))
-	var err error
-	if in.Kind == algesta.Voted {
-		err = d.vote(ctx, in)
-	} else {
-		err = d.command(ctx, id, in)
-	}
+	err := d.guard("an invocation", id, func() error { return d.work(ctx, id, in) })
 	if err == nil {
 		return
 	}
@@ -133,9 +105,26 @@ func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 	} else {
 		log.Error("command went wrong", zap.Error(err))
 	}
-	if err := d.reply(ctx, in, id, explain(err, id), d.refusedEntry(in, id, err)); err != nil {
-		log.Error("the answer could not be stored", zap.Error(err))
+	err = d.guard("an answer", id, func() error { return d.reply(ctx, in, id, explain(err, id), d.refusedEntry(in, id, err)) })
+	if err == nil {
+		return
 	}
+	log.Error("the answer could not be stored", zap.Error(err))
+	// What cannot be answered is not tried again at every start. Where the store does not write, that has to wait for one.
+	if err := d.Store.Update(ctx, func(tx Tx) error { return tx.Answered(in.Key) }); err != nil {
+		log.Error("the invocation stays open", zap.Error(err))
+	}
+}
+
+// work does what an invocation asks for, if it is not too old.
+func (d *Dispatcher) work(ctx context.Context, id string, in algesta.Invocation) error {
+	if err := tooLate(in, d.began, time.Now()); err != nil {
+		return err
+	}
+	if in.Kind == algesta.Voted {
+		return d.vote(ctx, in)
+	}
+	return d.command(ctx, id, in)
 }
 
 // reply stores an answer that only its reader sees, its audit line, and closes the invocation, in one transaction.
@@ -161,15 +150,17 @@ func (d *Dispatcher) answer(in algesta.Invocation, id string, r algesta.Report) 
 
 // command carries a typed or mentioned command to its answer or to a request.
 func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocation) error {
-	if age := time.Since(in.At); age > tooOld {
-		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("I was restarted while you asked. Nothing was run; please ask again.")}
+	// Who somebody is comes first: also help, and what the parser suggests, names what is here.
+	actor, err := d.actor(ctx, in, factsAge)
+	if err != nil {
+		return err
 	}
 	parsed, err := d.Parser.Parse(in.Text)
 	if err != nil {
-		return d.corrected(ctx, in, err)
+		return d.corrected(ctx, actor, err)
 	}
 	if parsed.Help || isAbout(parsed.Runbook) {
-		report, err := d.about(ctx, in, parsed)
+		report, err := d.about(ctx, actor, parsed)
 		if err != nil {
 			return err
 		}
@@ -178,10 +169,6 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 	book, ok := runbooks.Find(parsed.Runbook)
 	if !ok {
 		return fmt.Errorf("the parser named the runbook %q, which does not exist", parsed.Runbook)
-	}
-	actor, err := d.actor(ctx, in, factsAge)
-	if err != nil {
-		return err
 	}
 	target, err := d.resolve(ctx, actor, book, parsed)
 	if err != nil {

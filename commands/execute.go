@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
@@ -70,16 +70,16 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 		approvals []algesta.Approval
 		place     Place
 		slackErr  error
-		asking    errgroup.Group
+		planErr   error
+		asking    conc.WaitGroup
 	)
-	asking.Go(func() (err error) { p, err = d.plan(ctx, book, r.Command); return err })
-	asking.Go(func() error {
+	asking.Go(func() { p, planErr = d.plan(ctx, book, r.Command) })
+	asking.Go(func() {
 		if place, slackErr = d.freshPlace(ctx, r); slackErr == nil {
 			requester, approvals, slackErr = d.freshPeople(ctx, r)
 		}
-		return nil
 	})
-	planErr := asking.Wait()
+	asking.Wait()
 	if slackErr == nil && !place.Member && !place.Direct {
 		no := algesta.Say("I am not in {} any more, so nobody would see how it ends.", placeName(place))
 		return 0, d.refuseNow(ctx, r, no.Then("Invite me again and ask again."))

@@ -61,16 +61,12 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 }
 
 // corrected is the error of a mistyped command with a suggestion that works: what the corrected command names is looked up, so
-// that nothing is proposed that fails when it is copied. The person is identified first, because names are told only to those
+// that nothing is proposed that fails when it is copied. Names are told only to those
 // who may see them.
-func (d *Dispatcher) corrected(ctx context.Context, in algesta.Invocation, err error) error {
+func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err error) error {
 	known, again := (*algesta.Error)(nil), grammar.Corrected{}
 	if !errors.As(err, &known) || !errors.As(err, &again) {
 		return err
-	}
-	actor, stranger := d.actor(ctx, in, factsAge)
-	if stranger != nil {
-		return stranger
 	}
 	name := again.Parsed.Runbook
 	if verb := again.Parsed.Args.String("verb"); name == "can-i" {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/sourcegraph/conc"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
@@ -32,18 +32,16 @@ func (d *Dispatcher) tryOut(ctx context.Context, c algesta.Command, p *algesta.P
 	if err != nil {
 		return fmt.Errorf("opening the cluster: %w", err)
 	}
-	found := make([][]string, len(p.Changes))
-	var checks errgroup.Group
+	found, errs := make([][]string, len(p.Changes)), make([]error, len(p.Changes))
+	var checks conc.WaitGroup
 	for i, change := range p.Changes {
-		checks.Go(func() (err error) {
-			found[i], err = writer.Check(ctx, change)
-			return err
-		})
+		checks.Go(func() { found[i], errs[i] = writer.Check(ctx, change) })
 	}
-	if err := checks.Wait(); err != nil {
-		return fmt.Errorf("trying out the change: %w", err)
-	}
-	for _, warnings := range found {
+	checks.Wait()
+	for i, warnings := range found {
+		if errs[i] != nil {
+			return fmt.Errorf("trying out the change: %w", errs[i])
+		}
 		for _, w := range warnings {
 			p.Warnings = append(p.Warnings, algesta.Say("{}", d.Redact(w)))
 		}

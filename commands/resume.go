@@ -29,7 +29,7 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	case is(err, algesta.ErrUnreachable):
 		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")))
 	case is(err, algesta.ErrUncertain):
-		return 0, d.unknown(ctx, r, e)
+		return 0, d.unknown(ctx, r, e, algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(r.Command.Target.Name)))
 	case err != nil:
 		return 0, fmt.Errorf("looking whether %s was written: %w", r.ID, err)
 	case v.Yes:
@@ -44,13 +44,13 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	return d.attempt(ctx, r)
 }
 
-// unknown ends the automatic part: nobody can tell whether the write happened, so a person has to.
-func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution) error {
+// unknown ends the automatic part: nobody can tell whether the write happened, for this reason, so a person has to.
+func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution, why algesta.Text) error {
 	e.State = algesta.Doubtful
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",
 		record: &e, was: algesta.Intended, data: algesta.Args{},
-		said: algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since. I will not send it twice, and nothing else is written to it until one of you answers.", algesta.Name(r.Command.Target.Name)),
+		said: algesta.Say("{} I will not send it twice, and nothing else is written to {} until one of you answers.", why, algesta.Name(r.Command.Target.Name)),
 		buttons: []algesta.Button{
 			{Label: "It happened", Action: algesta.Done, ID: r.ID},
 			{Label: "It did not happen", Action: algesta.NotDone, ID: r.ID},

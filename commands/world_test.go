@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,8 +14,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,6 +55,7 @@ var (
 	carla = person("U0CARLA", "Carla")
 	pablo = person("U0PABLO", "Pablo", "S0PLATFORM")
 	nico  = person("U0NICO", "Nico")
+	marta = person("U0MARTA", "Marta")
 )
 
 func person(id, name string, groups ...string) algesta.Actor {
@@ -68,30 +71,36 @@ type world struct {
 	people     *fakeDirectory
 	rules      atomic.Pointer[policy.Policy]
 	refuses    func(algesta.Outgoing) bool // what can't be posted
+	panics     algesta.Panics
+	path       string                 // of the store
+	onPost     func(algesta.Post)     // when set, called in the transaction of every post
+	logged     *observer.ObservedLogs // of level error
 	seq        int
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	log := zaptest.NewLogger(t, zaptest.Level(zapcore.FatalLevel)) // what goes wrong on purpose is not news
-	s, err := store.Open(t.Context(), "file:"+filepath.Join(t.TempDir(), "a.db"), log)
+	core, logged := observer.New(zapcore.ErrorLevel) // what goes wrong on purpose is not news
+	log := zap.New(core)
+	path := filepath.Join(t.TempDir(), "a.db")
+	s, err := store.Open(t.Context(), "file:"+path, log)
 	require.NoError(t, err)
-	w := &world{t: t, store: s, cluster: newFakeCluster(), people: &fakeDirectory{people: map[string]algesta.Actor{}}}
-	for _, p := range []algesta.Actor{luis, carla, pablo, nico} {
+	w := &world{t: t, store: s, path: path, logged: logged, cluster: newFakeCluster(), people: &fakeDirectory{people: map[string]algesta.Actor{}}}
+	for _, p := range []algesta.Actor{luis, carla, pablo, nico, marta} {
 		w.people.people[p.ID.User] = p
 	}
 	w.setRules(rules)
 	w.dispatcher, err = commands.New(commands.Config{
 		Command: "/algesta", Parser: grammar.NewParser(runbooks.All()), Policy: w.rules.Load,
-		Catalog: fakeCatalog{}, Directory: w.people, Clusters: w.cluster, Store: lent{s},
-		Redact: func(s string) string { return s }, Soak: time.Second, Log: log,
+		Catalog: fakeCatalog{}, Directory: w.people, Clusters: w.cluster, Store: lent{s, w},
+		Redact: func(s string) string { return s }, Soak: time.Second, Log: log, Panics: &w.panics,
 	})
 	require.NoError(t, err)
-	s.Work(map[algesta.JobKind]store.Handler{
-		algesta.ExpireJob: w.dispatcher.Expire, algesta.ExecuteJob: w.dispatcher.Execute, algesta.FollowJob: w.dispatcher.Follow,
-		algesta.DiagnoseJob: w.dispatcher.Diagnose,
-		algesta.LostJob:     w.dispatcher.Lost,
-	})
+	work := map[algesta.JobKind]store.Handler{}
+	for kind, job := range w.dispatcher.Jobs() {
+		work[kind] = store.Handler(job)
+	}
+	s.Work(work)
 	require.NoError(t, s.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), deadline)
@@ -197,10 +206,35 @@ func (w *world) request(status algesta.Status) algesta.Request {
 	return found
 }
 
-type lent struct{ *store.Store }
+// unanswered is how many invocations the next start would find in the inbox.
+func (w *world) unanswered() (n int) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+w.path+"?mode=ro") // the driver is registered by the store
+	require.NoError(w.t, err)
+	defer func() { require.NoError(w.t, db.Close()) }()
+	require.NoError(w.t, db.QueryRowContext(w.t.Context(), `SELECT COUNT(*) FROM inbox WHERE done_at = 0`).Scan(&n))
+	return n
+}
+
+type lent struct {
+	*store.Store
+	world *world
+}
 
 func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
-	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(tx) })
+	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, l.world.onPost}) })
+}
+
+type lentTx struct {
+	*store.Tx
+	onPost func(algesta.Post)
+}
+
+func (l lentTx) Post(p algesta.Post) error {
+	if l.onPost != nil {
+		l.onPost(p)
+	}
+	return l.Tx.Post(p)
 }
 
 // fakeCatalog knows api-gateway in production.
@@ -235,6 +269,9 @@ type fakeDirectory struct {
 	down   bool
 	away   bool // the bot is in no channel
 	asked  *atomic.Int64
+	panics bool // asking who somebody is panics
+	shared bool // the channel is shared with another company
+	direct bool // the channel is the bot's own direct message
 	posts  []algesta.Outgoing
 }
 
@@ -246,6 +283,9 @@ func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Dur
 	if d.asked != nil {
 		d.asked.Add(1)
 	}
+	if d.panics {
+		panic("a mistake in the directory")
+	}
 	if d.down {
 		return algesta.Actor{}, errors.New("slack does not answer")
 	}
@@ -255,7 +295,7 @@ func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Dur
 func (d *fakeDirectory) Place(context.Context, string, time.Duration) (commands.Place, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return commands.Place{Name: "ops", Member: !d.away}, nil
+	return commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, External: d.shared}, nil
 }
 
 func (d *fakeDirectory) Link(_ context.Context, channel, ts string) string {
@@ -299,13 +339,26 @@ type fakeCluster struct {
 	look       func() error // what happens while the rollout is read
 	apply      func(n int) error
 	verify     func(*fakeCluster) (algesta.Verified, error)
-	intended   chan struct{} // when set, Apply waits for it after the intent
+	intended   chan struct{}   // when set, Apply waits for it after the intent
+	panics     map[string]bool // the methods that panic
+	slow       chan struct{}   // when set, reading the Deployment waits for it
+	waiting    atomic.Int64    // reads that wait for it now
 }
 
 func newFakeCluster() *fakeCluster { return &fakeCluster{replicas: 4, generation: 3} }
 
 func (c *fakeCluster) set(f func(*fakeCluster)) { c.mu.Lock(); defer c.mu.Unlock(); f(c) }
-func (c *fakeCluster) writes() int              { c.mu.Lock(); defer c.mu.Unlock(); return c.applied }
+
+// mayPanic is the mistake of a programmer in this method.
+func (c *fakeCluster) mayPanic(method string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.panics[method] {
+		panic("a mistake in " + method)
+	}
+}
+
+func (c *fakeCluster) writes() int { c.mu.Lock(); defer c.mu.Unlock(); return c.applied }
 
 func (c *fakeCluster) Reader(string) (runbooks.Cluster, error) { return c, nil }
 func (c *fakeCluster) Writer(string) (commands.Writer, error)  { return c, nil }
@@ -330,17 +383,26 @@ func (c *fakeCluster) object() map[string]any {
 
 func (c *fakeCluster) Deployment(context.Context, algesta.Workload) (*unstructured.Unstructured, error) {
 	c.mu.Lock()
-	err := c.blind
+	err, slow := c.blind, c.slow
 	c.mu.Unlock()
+	if slow != nil {
+		c.waiting.Add(1)
+		<-slow
+		c.waiting.Add(-1)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &unstructured.Unstructured{Object: c.object()}, nil
 }
 
-func (c *fakeCluster) List(context.Context, string, string, runtime.Object) error { return nil }
+func (c *fakeCluster) List(context.Context, string, string, runtime.Object) error {
+	c.mayPanic("List")
+	return nil
+}
 
 func (c *fakeCluster) Workload(context.Context, algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+	c.mayPanic("Workload")
 	c.mu.Lock()
 	look := c.look
 	c.mu.Unlock()
@@ -385,7 +447,10 @@ func readyPod(name string) *corev1.Pod {
 	}
 }
 
-func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) { return nil, nil }
+func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) {
+	c.mayPanic("Check")
+	return nil, nil
+}
 
 func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
 	if err := intend(ctx, algesta.Intent{UID: change.UID, ResourceVersion: "7", Generation: 3, PatchHash: "h"}); err != nil {
@@ -397,6 +462,7 @@ func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string
 	if hold != nil {
 		<-hold
 	}
+	c.mayPanic("Apply")
 	if send != nil {
 		if err := send(); err != nil {
 			return algesta.Written{}, err
@@ -422,6 +488,7 @@ func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string
 }
 
 func (c *fakeCluster) Verify(context.Context, algesta.Change, algesta.Execution) (algesta.Verified, error) {
+	c.mayPanic("Verify")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.verify(c)

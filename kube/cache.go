@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	"go.uber.org/zap"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,6 +49,7 @@ type cache struct {
 
 	discovered func(cluster, namespace string, deployments map[string]map[string]string)
 	log        *zap.Logger
+	panics     *algesta.Panics
 
 	mu        sync.Mutex
 	refused   map[string]bool // the right to list or watch is missing, by "namespace/resource"
@@ -57,14 +60,14 @@ type cache struct {
 
 func newCache(c *Cluster, cfg Config) (*cache, error) {
 	out := &cache{
-		cluster: c.name, spaces: map[string]watched{}, wake: make(chan struct{}, 1), discovered: cfg.Deployments, log: cfg.Log,
+		cluster: c.name, spaces: map[string]watched{}, wake: make(chan struct{}, 1), discovered: cfg.Deployments, log: cfg.Log, panics: cfg.Panics,
 		refused: map[string]bool{}, changed: map[algesta.Workload]bool{}, labels: map[string]bool{},
 	}
 	if out.log == nil {
 		out.log = zap.NewNop()
 	}
 	for _, namespace := range c.namespaces {
-		f := informers.NewSharedInformerFactoryWithOptions(c.watches, 0, informers.WithNamespace(namespace), informers.WithTransform(strip))
+		f := informers.NewSharedInformerFactoryWithOptions(c.watches, 0, informers.WithNamespace(namespace), informers.WithTransform(out.strip))
 		w := watched{
 			factory: f, deployments: f.Apps().V1().Deployments().Informer(),
 			sets: f.Apps().V1().ReplicaSets().Informer(), pods: f.Core().V1().Pods().Informer(),
@@ -85,9 +88,9 @@ func (k *cache) listen(namespace string, w watched) error {
 	}
 	for resource, i := range w.kinds() {
 		handler := clientcache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { k.note(namespace, resource, o, true) },
-			UpdateFunc: func(before, o any) { k.note(namespace, resource, o, relabelled(before, o)) },
-			DeleteFunc: func(o any) { k.note(namespace, resource, o, true) },
+			AddFunc:    func(o any) { _ = k.guard(func() { k.note(namespace, resource, o, true) }) },
+			UpdateFunc: func(before, o any) { _ = k.guard(func() { k.note(namespace, resource, o, relabelled(before, o)) }) },
+			DeleteFunc: func(o any) { _ = k.guard(func() { k.note(namespace, resource, o, true) }) },
 		}
 		if _, err := i.AddEventHandler(handler); err != nil {
 			return err
@@ -99,6 +102,22 @@ func (k *cache) listen(namespace string, w watched) error {
 		}
 	}
 	return nil
+}
+
+// guard does a piece of work of a goroutine that is not ours, or that all who wait share: a panic there would end the bot.
+func (k *cache) guard(work func()) (caught *algesta.PanicError) {
+	if caught = k.panics.Catch(work); caught != nil {
+		k.log.Error("panic in a cache", zap.String("cluster", k.cluster), zap.Error(caught))
+	}
+	return caught
+}
+
+// strip is the transform of the informers. An object that cannot be stripped is not kept.
+func (k *cache) strip(object any) (kept any, err error) {
+	if caught := k.guard(func() { kept = strip(object) }); caught != nil {
+		return nil, errors.New("stripping an object for the cache panicked") // its value may hold the object
+	}
+	return kept, nil
 }
 
 func ownerUID(o any) ([]string, error) {
@@ -175,7 +194,7 @@ func (k *cache) signal() {
 func (c *Cluster) Start(ctx context.Context) {
 	k := c.cache
 	ctx = klog.NewContext(ctx, klog.Logger{}) // silent: client-go's own lines quote the server, and have another form than the bot's log
-	var waiting sync.WaitGroup
+	var waiting conc.WaitGroup
 	for namespace, w := range k.spaces {
 		w.factory.StartWithContext(ctx)
 		waiting.Go(func() { k.awaitDeployments(ctx, namespace, w) })
@@ -220,11 +239,11 @@ func (k *cache) tell(ctx context.Context) {
 		k.mu.Unlock()
 		for w := range changed {
 			for _, f := range listeners {
-				f(w)
+				_ = k.guard(func() { f(w) })
 			}
 		}
 		for namespace := range labels {
-			k.discover(namespace)
+			_ = k.guard(func() { k.discover(namespace) })
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
 )
 
 // Access says how the bot signs in to a cluster. There is no "auto": guessing may end with the identity of the node.
@@ -53,6 +55,8 @@ type Config struct {
 	SecretValues func(values [][]byte)
 	// Log is told what the bot may not watch; nil for silence.
 	Log *zap.Logger
+	// Panics catches what panics in the goroutines that keep the caches; nil counts nothing.
+	Panics *algesta.Panics
 }
 
 // Azure is who the bot is for Microsoft Entra. Empty fields come from the environment that workload identity sets.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,7 +19,7 @@ var errManyEvents = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algest
 // events are those of a namespace. The server knows no order but the name's, so where they do not fit into one answer the warnings are
 // read for themselves: a rollout of many pods would hide those of a service late in the alphabet. crowded says that this is likely.
 func (c *Cluster) events(ctx context.Context, namespace string, crowded bool, into *corev1.EventList) error {
-	var beside sync.WaitGroup
+	var beside conc.WaitGroup
 	defer beside.Wait()
 	warnings := sync.OnceValues(func() (*corev1.EventList, error) { return c.warningsOf(ctx, namespace) })
 	if crowded {

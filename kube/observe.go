@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -50,7 +51,7 @@ type observation struct {
 	cluster   *Cluster
 	namespace string
 	slots     chan struct{}
-	work      sync.WaitGroup
+	work      conc.WaitGroup
 	asked     map[string]bool // resources, once each
 	crowded   bool            // with so many pods that their events do not fit into one answer
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -147,7 +147,7 @@ func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Workload) (*appsv1
 	var setList appsv1.ReplicaSetList
 	var podList corev1.PodList
 	var setsErr, podsErr error
-	var wg sync.WaitGroup
+	var wg conc.WaitGroup
 	wg.Go(func() { setsErr = c.List(ctx, w.Namespace, selector.String(), &setList) })
 	wg.Go(func() { podsErr = c.List(ctx, w.Namespace, selector.String(), &podList) })
 	wg.Wait()

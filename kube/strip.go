@@ -20,7 +20,7 @@ const templateAnnotation = "algesta.io/template"
 
 // strip is what an informer keeps of an object: enough to follow and to diagnose. Literal values of environment variables stay in
 // pods alone, for the diagnosis, which cleans a log of them; whoever else reads a cache gets pods from withoutValues.
-func strip(object any) (any, error) {
+func strip(object any) any {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
 		stripDeployment(o)
@@ -29,7 +29,7 @@ func strip(object any) (any, error) {
 	case *corev1.Pod:
 		keepPod(o)
 	}
-	return object, nil
+	return object
 }
 
 func stripDeployment(d *appsv1.Deployment) {

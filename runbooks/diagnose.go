@@ -7,9 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
@@ -131,7 +131,7 @@ type readings struct {
 func read(ctx context.Context, o Observer, logs []diagnosis.LogRequest, images []string) readings {
 	r := readings{logs: logs, images: images[:min(mostImages, len(images))]}
 	r.texts, r.unread, r.answers = make([][]byte, len(r.logs)), make([]error, len(r.logs)), make([]error, len(r.images))
-	var reading sync.WaitGroup
+	var reading conc.WaitGroup
 	for i, w := range r.logs {
 		reading.Go(func() { r.texts[i], r.unread[i] = o.Log(ctx, w.Namespace, w.Pod, w.Container, w.Previous) })
 	}
@@ -170,7 +170,7 @@ func (r readings) into(s *diagnosis.Snapshot) {
 // beyond reads what stands in other namespaces and the answer depends on.
 func beyond(ctx context.Context, finder Finder, wanted []diagnosis.Elsewhere) (objects []runtime.Object, holes []diagnosis.NotChecked) {
 	found, errs := make([][]runtime.Object, len(wanted)), make([]error, len(wanted))
-	var reading sync.WaitGroup
+	var reading conc.WaitGroup
 	for i, w := range wanted {
 		reading.Go(func() { found[i], errs[i] = finder.WithPods(ctx, w.Ref.Kind, w.Ref.Namespace, w.Ref.Name) })
 	}

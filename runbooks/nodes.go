@@ -4,8 +4,8 @@ import (
 	"context"
 	"maps"
 	"strings"
-	"sync"
 
+	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -22,7 +22,7 @@ type around struct {
 
 // read fills it side by side.
 func (a *around) read(ctx context.Context, c Cluster) {
-	var reading sync.WaitGroup
+	var reading conc.WaitGroup
 	reading.Go(func() { a.nodesErr = c.List(ctx, "", "", &a.nodes) })
 	reading.Go(func() { a.podsErr = c.List(ctx, "", "", &a.pods) })
 	reading.Wait()

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
@@ -92,7 +92,7 @@ var errNoKeys = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say(
 func readKeys(ctx context.Context, c Cluster, namespace string, wanted []reference) []keysRead {
 	found := make([]keysRead, len(wanted))
 	reader, ok := c.(KeyReader)
-	var reading sync.WaitGroup
+	var reading conc.WaitGroup
 	for i, r := range wanted {
 		if !ok {
 			found[i].err = errNoKeys

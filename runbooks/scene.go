@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -33,7 +33,7 @@ type scene struct {
 // said, and does not stop a change.
 func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 	s := scene{in: in, now: -1}
-	var wg sync.WaitGroup
+	var wg conc.WaitGroup
 	var main, pods, scalers, quotas, ranges error
 	wg.Go(func() {
 		if s.d, main = readDeployment(ctx, c, in.Workload); main == nil {

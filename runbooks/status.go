@@ -2,9 +2,9 @@ package runbooks
 
 import (
 	"context"
-	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 
@@ -21,7 +21,7 @@ var status = register(Runbook{
 })
 
 func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	var wg sync.WaitGroup
+	var wg conc.WaitGroup
 	var r Rollout
 	var err, scalersErr error
 	var hpas autoscalingv2.HorizontalPodAutoscalerList

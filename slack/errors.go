@@ -82,12 +82,17 @@ func permanent(code string) bool {
 	}, code)
 }
 
+// errCannotRender is what became of a message that panicked on its way out.
+var errCannotRender = errors.New("the message cannot be made")
+
 // judge tells what to do after a call went wrong for the tries-th time.
 func judge(err error, tries int) verdict {
 	var limited *slackapi.RateLimitedError
 	var status slackapi.StatusCodeError
 	name := code(err)
 	switch {
+	case errors.Is(err, errCannotRender):
+		return verdict{gone: true} // it would panic again
 	case errors.Is(err, errNoThread):
 		return verdict{noThread: true}
 	case errors.As(err, &limited):

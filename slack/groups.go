@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
+
+	"github.com/sourcegraph/conc"
 )
 
 // groupsOf are the named groups with this user in them, and the time of the oldest answer.
@@ -23,7 +24,7 @@ func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Durati
 		err error
 	}
 	answers := make([]answer, len(groups))
-	var asking sync.WaitGroup
+	var asking conc.WaitGroup
 	for i, g := range groups {
 		asking.Go(func() { answers[i].members, answers[i].err = d.membersOf(ctx, g, maxAge) })
 	}

@@ -63,6 +63,7 @@ type listener struct {
 	stagger   time.Duration // between the first socket's hello and the second socket
 	fatalWait time.Duration // before a refused token is tried again
 	slots     chan struct{}
+	panics    *algesta.Panics
 	work      sync.WaitGroup // lines, sockets and envelopes
 	held      atomic.Int64   // sockets that are open here
 
@@ -233,7 +234,12 @@ func (l *listener) take(ctx context.Context, k *socket, f frame) {
 		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveTimeout) // what arrived is finished, also while stopping
 		defer cancel()
-		answer, ok := l.handle(ctx, f, now)
+		var answer any
+		ok := true // one that panics is acknowledged: it would come back for ever
+		if caught := l.panics.Catch(func() { answer, ok = l.handle(ctx, f, now) }); caught != nil {
+			l.countBad()
+			l.log.Error("panic on an envelope", zap.String("type", f.Type), zap.Error(caught))
+		}
 		if !ok {
 			return
 		}
@@ -286,7 +292,10 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 func (l *listener) dialog(ctx context.Context, in received) {
 	ctx = context.WithoutCancel(ctx)
 	l.work.Go(func() {
-		err := l.askReason(ctx, in)
+		var err error
+		if caught := l.panics.Catch(func() { err = l.askReason(ctx, in) }); caught != nil {
+			err = caught
+		}
 		if err == nil {
 			return
 		}

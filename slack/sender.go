@@ -48,6 +48,7 @@ type sender struct {
 	redactor *redact.Redactor
 	log      *zap.Logger
 	bot      string // the bot's own user ID
+	panics   *algesta.Panics
 
 	pacer   *pacer
 	results chan result
@@ -146,7 +147,12 @@ func (s *sender) launch(ctx context.Context, o algesta.Outgoing, w way) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout) // a call that has begun is finished
 	go func() {
 		defer cancel()
-		s.results <- s.send(ctx, o, w, m) // has room for every call under way
+		var r result
+		if caught := s.panics.Catch(func() { r = s.send(ctx, o, w, m) }); caught != nil {
+			s.log.Error("panic while sending", zap.String("command", o.Post.Command), zap.String("kind", string(o.Post.Kind)), zap.Error(caught))
+			r = result{out: o, way: w, rev: o.Rev, ts: o.TS, text: m.textOnly, err: errCannotRender}
+		}
+		s.results <- r // has room for every call under way
 	}()
 }
 

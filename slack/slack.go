@@ -12,6 +12,7 @@ import (
 	slackapi "github.com/slack-go/slack"
 	"go.uber.org/zap"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/redact"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	Outbox   Outbox
 	Redactor *redact.Redactor // nil knows the forms of secrets only
 	Log      *zap.Logger      // nil logs nothing
+	Panics   *algesta.Panics  // catches what panics in a piece of work; nil counts nothing
 	// Stagger is the time between the two sockets, so that Slack does not refresh both at once. Default 30 s.
 	Stagger time.Duration
 }
@@ -91,7 +93,7 @@ func New(cfg Config) (*Slack, error) {
 	s := &Slack{cfg: cfg, web: calls, http: client, log: cfg.Log, fatalWait: fatalWait}
 	s.listener = &listener{
 		web: calls, app: cfg.AppToken, inbox: cfg.Inbox, log: cfg.Log, stagger: cfg.Stagger, fatalWait: fatalWait,
-		slots: make(chan struct{}, maxInFlight),
+		slots: make(chan struct{}, maxInFlight), panics: cfg.Panics,
 	}
 	s.directory = newDirectory(calls, s.identify, cfg.Groups)
 	return s, nil
@@ -108,11 +110,15 @@ func (s *Slack) Run(ctx context.Context) error {
 	s.listener.read = newReader(s.cfg.Command, me.user)
 	s.listener.fatalWait = s.fatalWait
 	speak := newSender(time.Now())
-	speak.web, speak.outbox, speak.redactor, speak.log, speak.bot = s.web, s.cfg.Outbox, s.cfg.Redactor, s.log, me.user
+	speak.web, speak.outbox, speak.redactor, speak.log, speak.bot, speak.panics = s.web, s.cfg.Outbox, s.cfg.Redactor, s.log, me.user, s.cfg.Panics
 	var work sync.WaitGroup
 	work.Go(func() { s.listener.run(ctx) })
 	work.Go(func() { speak.run(ctx) })
-	work.Go(func() { s.warm(ctx) })
+	work.Go(func() {
+		if caught := s.cfg.Panics.Catch(func() { s.warm(ctx) }); caught != nil {
+			s.log.Error("panic while learning who is there", zap.Error(caught))
+		}
+	})
 	work.Wait()
 	return nil
 }

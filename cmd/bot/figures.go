@@ -31,6 +31,7 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 		"algesta_outbox_waiting":         func() float64 { _, n := outbox(); return float64(n) },
 		"algesta_outbox_lag_seconds":     func() float64 { age, _ := outbox(); return age.Seconds() },
 		"algesta_messages_lost":          func() float64 { return float64(r.lost(ctx)) },
+		"algesta_panics_total":           func() float64 { return float64(r.panics.Total()) },
 		"algesta_requests_open": func() float64 {
 			ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 			defer cancel()

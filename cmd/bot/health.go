@@ -43,6 +43,7 @@ func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
 		"algesta_outbox_waiting":         "Messages that wait to be sent.",
 		"algesta_outbox_lag_seconds":     "Age of the oldest message that waits.",
 		"algesta_messages_lost":          "Messages of the last day that could not be delivered; -1 where that could not be read.",
+		"algesta_panics_total":           "Panics that ended one piece of work and not the bot. Each is in the log with its stack.",
 		"algesta_requests_open":          "Requests that have not ended.",
 	}
 	for name, read := range gauges {

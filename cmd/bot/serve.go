@@ -63,6 +63,7 @@ type rooms struct {
 	clusters   clusters
 	catalog    *catalog.Catalog
 	redactor   *redact.Redactor
+	panics     *algesta.Panics // of all rooms
 	dispatcher *commands.Dispatcher
 }
 
@@ -70,7 +71,7 @@ type rooms struct {
 func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error) {
 	redactor := redact.New([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken))
 	log = hidingLog(log, redactor)
-	r := &rooms{cfg: cfg, log: log, redactor: redactor}
+	r := &rooms{cfg: cfg, log: log, redactor: redactor, panics: &algesta.Panics{}}
 	var err error
 	if r.policy, err = openPolicy(cfg.PolicyFile, log.Named("policy")); err != nil {
 		return nil, err
@@ -80,7 +81,9 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 	}
 	r.clusters = clusters{}
 	for _, c := range cfg.Clusters {
-		if r.clusters[c.Name], err = kube.Open(ctx, kubeConfig(c, r.catalog, r.hide, log)); err != nil {
+		k := kubeConfig(c, r.catalog, r.hide, log)
+		k.Panics = r.panics
+		if r.clusters[c.Name], err = kube.Open(ctx, k); err != nil {
 			return nil, fmt.Errorf("opening the cluster %s: %w", c.Name, err)
 		}
 	}
@@ -98,18 +101,16 @@ func (r *rooms) dispatch(d commands.Directory) error {
 	r.dispatcher, err = commands.New(commands.Config{
 		Command: r.cfg.Slack.Command, Parser: parser, Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
 		Clusters: r.clusters, Store: storeFor{r.store, r.redactor}, Redact: func(s string) string { return r.redactor.String(redact.Clean(s)) },
-		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"),
+		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"), Panics: r.panics,
 	})
 	if err != nil {
 		return err
 	}
-	r.store.Work(map[algesta.JobKind]store.Handler{
-		algesta.ExpireJob:   r.dispatcher.Expire,
-		algesta.ExecuteJob:  r.dispatcher.Execute,
-		algesta.FollowJob:   r.dispatcher.Follow,
-		algesta.DiagnoseJob: r.dispatcher.Diagnose,
-		algesta.LostJob:     r.dispatcher.Lost,
-	})
+	work := map[algesta.JobKind]store.Handler{}
+	for kind, job := range r.dispatcher.Jobs() {
+		work[kind] = store.Handler(job)
+	}
+	r.store.Work(work)
 	return nil
 }
 
@@ -165,7 +166,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	log = r.log
 	transport, err := slack.New(slack.Config{
 		BotToken: cfg.Slack.BotToken, AppToken: cfg.Slack.AppToken, APIURL: cfg.Slack.APIURL, Command: cfg.Slack.Command, TeamID: cfg.Slack.TeamID,
-		Groups: r.policy.Policy().Groups(), Inbox: r.store, Outbox: r.store, Redactor: r.redactor, Log: log.Named("slack"),
+		Groups: r.policy.Policy().Groups(), Inbox: r.store, Outbox: r.store, Redactor: r.redactor, Log: log.Named("slack"), Panics: r.panics,
 	})
 	if err != nil {
 		return err
