@@ -9,6 +9,7 @@ import (
 	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 
 	"github.com/3astronautas/algesta"
 )
@@ -50,18 +51,25 @@ func (c *Cluster) warningsOf(ctx context.Context, namespace string) (*corev1.Eve
 	return all, errManyEvents
 }
 
-func (c *Cluster) pageOfEvents(ctx context.Context, namespace, fields, from string, into *corev1.EventList) (more string, err error) {
+func (c *Cluster) pageOfEvents(ctx context.Context, namespace, selector, from string, into *corev1.EventList) (more string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	request := c.lists.Get().AbsPath("/api/v1").Namespace(namespace).Resource("events").Param("limit", strconv.Itoa(mostEvents))
-	if fields != "" {
-		request = request.Param("fieldSelector", fields)
+	if selector != "" {
+		request = request.Param("fieldSelector", selector)
 	}
 	if from != "" {
 		request = request.Param("continue", from)
 	}
 	err = request.Do(ctx).Into(into)
 	return into.Continue, c.explain(attempt{verb: "list", resource: "events", namespace: namespace}, err)
+}
+
+// EventsOf are the events of a namespace with this reason, at most mostEvents of them: whoever asks every second asks for no others.
+func (c *Cluster) EventsOf(ctx context.Context, namespace, reason string) ([]corev1.Event, error) {
+	var found corev1.EventList
+	_, err := c.pageOfEvents(ctx, namespace, fields.OneTermEqualSelector("reason", reason).String(), "", &found)
+	return found.Items, err
 }
 
 // nodeEvents reads what kubelets and controllers say about nodes: they say it in the namespace default, because nodes are in none.

@@ -74,6 +74,22 @@ func TestPodsAreObservedLiveWhereTheCacheMayNotHoldThem(t *testing.T) {
 	require.ErrorIs(t, unread["pods"], algesta.ErrForbidden, "an empty cache is no empty namespace")
 }
 
+func TestEventsOfOneReasonAreAskedForAlone(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	pod := corev1.ObjectReference{Kind: "Pod", Name: "api-x", Namespace: p.w.Namespace, UID: "pod-1"}
+	for _, reason := range []string{"TriggeredScaleUp", "FailedScheduling"} {
+		_, err := p.Client.CoreV1().Events(p.w.Namespace).Create(t.Context(), &corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "e-"}, InvolvedObject: pod, Reason: reason, Type: corev1.EventTypeNormal,
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	found, err := p.bot.EventsOf(t.Context(), p.w.Namespace, "TriggeredScaleUp")
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, pod.UID, found[0].InvolvedObject.UID)
+}
+
 func TestWarningsAreReadHoweverManyEventsThereAre(t *testing.T) {
 	t.Parallel()
 	c := control.ForTest(t)

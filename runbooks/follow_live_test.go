@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
@@ -160,13 +161,11 @@ func TestANodeThatDiesDuringARolloutIsNamed(t *testing.T) {
 		require.NoError(t, err)
 		return len(pods.Items) > 0 && len(pods.Items[0].Status.ContainerStatuses) > 0 && pods.Items[0].Status.ContainerStatuses[0].State.Running != nil
 	})
-	n, err = nodes.Get(t.Context(), name, metav1.GetOptions{})
+	// Marked as lost first: what is not so is made ready again at once.
+	_, err = nodes.Patch(t.Context(), name, types.MergePatchType, []byte(`{"metadata":{"annotations":{"sandbox.algesta.io/node":"lost"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	n.Annotations = map[string]string{"sandbox.algesta.io/node": "lost"}
-	n, err = nodes.Update(t.Context(), n, metav1.UpdateOptions{})
-	require.NoError(t, err)
-	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.Now()}}
-	_, err = nodes.UpdateStatus(t.Context(), n, metav1.UpdateOptions{})
+	unknown := fmt.Sprintf(`{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","lastTransitionTime":%q}]}}`, time.Now().UTC().Format(time.RFC3339))
+	_, err = nodes.Patch(t.Context(), name, types.StrategicMergePatchType, []byte(unknown), metav1.PatchOptions{}, "status")
 	require.NoError(t, err)
 	died := time.Now()
 	said := p.watch(t, f, func(progress runbooks.Progress) bool { return len(progress.Alert) > 0 })

@@ -57,26 +57,30 @@ func Look(ctx context.Context, c Cluster, w algesta.Workload) (Rollout, error) {
 	return r, nil
 }
 
+// events is a Cluster that can be asked for the events with one reason.
+type events interface {
+	EventsOf(ctx context.Context, namespace, reason string) ([]corev1.Event, error)
+}
+
 // nodesComing finds the pods for which the cluster autoscaler is adding a node. It says so in events alone, which are
-// listed only when a pod has been without a place for a while; without the right to read them nothing is known.
+// asked for only when a pod has been without a place for a while; without the right to read them nothing is known.
 func nodesComing(ctx context.Context, c Cluster, r Rollout) map[string]bool {
 	waits := slices.ContainsFunc(r.Pods, func(pod *corev1.Pod) bool {
 		return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 			return c.Reason == corev1.PodReasonUnschedulable && time.Since(c.LastTransitionTime.Time) > nodePatience/2
 		})
 	})
-	if !waits {
+	from, can := c.(events)
+	if !waits || !can {
 		return nil
 	}
-	var events corev1.EventList
-	if err := c.List(ctx, r.Workload.Namespace, "", &events); err != nil {
+	found, err := from.EventsOf(ctx, r.Workload.Namespace, "TriggeredScaleUp")
+	if err != nil {
 		return nil
 	}
 	out := map[string]bool{}
-	for _, e := range events.Items {
-		if e.Reason == "TriggeredScaleUp" {
-			out[string(e.InvolvedObject.UID)] = true
-		}
+	for _, e := range found {
+		out[string(e.InvolvedObject.UID)] = true
 	}
 	return out
 }
