@@ -74,7 +74,8 @@ func (r Rollout) hopeless(pod *corev1.Pod, s podState, f Follow, now time.Time) 
 		}
 		return since(pullPatience)
 	case strings.HasPrefix(s.word, "crashing"):
-		return s.restarts >= crashesAtLeast
+		// A pod that is older than the write, or was ready, may have been restarted long ago: it has to happen now.
+		return s.restarts >= crashesAtLeast && (s.reason == "CrashLoopBackOff" || f.restarted(pod) > 0)
 	case s.word == "waiting for a node":
 		return since(nodePatience) && !r.NodesComing[string(pod.UID)]
 	case strings.HasPrefix(s.word, "cannot start"):

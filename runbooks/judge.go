@@ -203,7 +203,7 @@ func (p Progress) orOutOfTime(r Rollout, f Follow, now time.Time) Progress {
 		return p
 	}
 	p.Phase, p.Serving = OutOfTime, r.whoServes()
-	p.Why = algesta.Say("{} of {} of {} ready after {}.", p.Ready, count(p.Of, "pod"), algesta.Name(r.Workload.Name), span(p.Took))
+	p.Why = algesta.Say("{} of {} of {} ready after {}.", p.Ready, count(p.Of, "pod"), algesta.Name(r.Workload.Name), span(now.Sub(f.StartedAt)))
 	return p
 }
 

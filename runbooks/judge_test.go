@@ -263,6 +263,12 @@ func TestJudge(t *testing.T) {
 			unready(s.pods[0])
 			return s
 		}, ago: 10 * time.Second, later: 31 * time.Second, want: runbooks.Moving},
+		"a pod of long ago that ends once": {s: func() *still {
+			s := gateway()
+			s.deployment.Spec.Replicas = new(int32(6))
+			ended(s.pods[0], 7, 0)
+			return s
+		}, ago: 10 * time.Second, want: runbooks.Moving},
 		"restarts are no progress": {
 			s: func() *still {
 				s := rolling()
@@ -398,6 +404,19 @@ func TestACrashDuringTheSoakIsSaidOnceAndForGood(t *testing.T) {
 	require.Equal(t, runbooks.Broken, p.Phase, "twice is no accident")
 	require.True(t, p.CameUp)
 	require.Equal(t, "Pod api-gateway-production-hash3-aaaaa of revision 3 is restarted again and again (exit 1, 2 restarts).", p.Why.String())
+}
+
+func TestARolloutThatWasThereAndDoesNotComeBackRunsOutOfTime(t *testing.T) {
+	t.Parallel()
+	_, f := looks(t, following(41*time.Second), gateway(), 0)
+	s := gateway()
+	s.pods = s.pods[1:]
+	p, f := looks(t, f, half(s), 10*time.Second)
+	require.Equal(t, "3 of 4 pods ready, 10 s after all pods were.", p.Alert.String())
+	f.ChangedAt = noon.Add(10 * time.Minute)
+	p, _ = looks(t, f, s, 11*time.Minute)
+	require.Equal(t, runbooks.OutOfTime, p.Phase, p.Why.String())
+	require.Equal(t, "3 of 4 pods of api-gateway-production ready after 11 min.", p.Why.String())
 }
 
 func TestMorePodsAfterTheRolloutAreNoCrash(t *testing.T) {
