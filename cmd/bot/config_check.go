@@ -42,9 +42,7 @@ func (c Config) Validate() error {
 	if c.PolicyFile == "" {
 		problems = append(problems, errors.New("policyFile is missing: name the file with the policy, without one everything would be refused"))
 	}
-	if !strings.HasPrefix(c.Store, "file:") && !strings.HasPrefix(c.Store, "postgres://") && !strings.HasPrefix(c.Store, "postgresql://") {
-		problems = append(problems, errors.New("store is neither file:… nor postgres://…: write for example "+defaultStore))
-	}
+	problems = append(problems, validateStore(c.Store))
 	names := c.clusterNames()
 	if len(names) == 0 {
 		problems = append(problems, errors.New("clusters is missing: name at least one"))
@@ -72,6 +70,19 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// validateStore checks the address. It is not quoted: the address of a database holds a password.
+func validateStore(address string) error {
+	if path, ok := strings.CutPrefix(address, "file:"); ok && path != "" {
+		return nil
+	}
+	for _, scheme := range []string{"postgres:", "postgresql:"} {
+		if strings.HasPrefix(strings.ToLower(address), scheme) {
+			return errors.New("store is a PostgreSQL database, which this version can't use: write the path of a SQLite file on a local disk, for example " + defaultStore)
+		}
+	}
+	return errors.New("store does not look like a path: write file: and the path of a SQLite file on a local disk, for example " + defaultStore)
 }
 
 func (c Config) clusterNames() []string {

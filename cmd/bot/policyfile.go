@@ -19,30 +19,37 @@ const policyEvery = 2 * time.Second
 // policyFile keeps the policy in force. A file that cannot be loaded leaves the old one in force and says so.
 type policyFile struct {
 	path    string
+	check   func(*policy.Policy) error // what else must hold, besides the policy itself
 	log     *zap.Logger
 	current atomic.Pointer[policy.Policy]
-	seen    os.FileInfo
+	seen    os.FileInfo // of the file that was read last; nil when it could not be read
+	said    string      // the error that was logged last; "" when there is none
 }
 
-func openPolicy(path string, log *zap.Logger) (*policyFile, error) {
-	f := &policyFile{path: path, log: log}
+func openPolicy(path string, check func(*policy.Policy) error, log *zap.Logger) (*policyFile, error) {
+	f := &policyFile{path: path, check: check, log: log}
 	return f, f.load()
 }
 
 // Policy is the policy in force.
 func (f *policyFile) Policy() *policy.Policy { return f.current.Load() }
 
+// load reads the file and takes it over if nothing is wrong with it.
 func (f *policyFile) load() error {
+	f.seen = nil
 	info, err := os.Stat(f.path)
 	if err != nil {
 		return fmt.Errorf("reading the policy: %w", err)
 	}
-	b, err := os.ReadFile(f.path)
+	b, err := readBounded(f.path, maxConfigFile)
 	if err != nil {
 		return fmt.Errorf("reading the policy: %w", err)
 	}
 	f.seen = info
 	p, err := policy.Load(b)
+	if err == nil {
+		err = f.check(p)
+	}
 	if err != nil {
 		return fmt.Errorf("loading the policy %s: %w", f.path, err)
 	}
@@ -60,16 +67,35 @@ func (f *policyFile) watch(ctx context.Context, changed func(*policy.Policy)) {
 			return
 		case <-tick.C:
 		}
-		info, err := os.Stat(f.path)
-		if err == nil && f.seen != nil && info.ModTime().Equal(f.seen.ModTime()) && info.Size() == f.seen.Size() && os.SameFile(info, f.seen) {
-			continue
-		}
-		if err := f.load(); err != nil {
-			f.log.Error("the policy file cannot be loaded; the policy before it stays in force", zap.Error(err))
-			f.seen = info // say it once per change of the file
-			continue
-		}
-		f.log.Info("policy loaded")
-		changed(f.Policy())
+		f.look(changed)
 	}
+}
+
+// look loads the file if it changed, and tells of it.
+func (f *policyFile) look(changed func(*policy.Policy)) {
+	if !f.moved() {
+		return
+	}
+	if err := f.load(); err != nil {
+		f.say(err)
+		return
+	}
+	f.said = ""
+	f.log.Info("policy loaded")
+	changed(f.Policy())
+}
+
+// moved reports whether the file is another one than was read last, or could not be read then.
+func (f *policyFile) moved() bool {
+	info, err := os.Stat(f.path)
+	return err != nil || f.seen == nil || !info.ModTime().Equal(f.seen.ModTime()) || info.Size() != f.seen.Size() || !os.SameFile(info, f.seen)
+}
+
+// say logs an error once, and again only when another one came between: a file that is missing is looked for every two seconds.
+func (f *policyFile) say(err error) {
+	if f.said == err.Error() && f.seen == nil {
+		return
+	}
+	f.said = err.Error()
+	f.log.Error("the policy file cannot be loaded; the policy before it stays in force", zap.Error(err))
 }
