@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // maxAsked is how many characters of what somebody typed, and of why it was refused, the audit keeps.
@@ -70,9 +71,5 @@ func readEntry(in algesta.Invocation, c algesta.Command, private bool) algesta.E
 
 // excerpt is what the audit keeps of a text: redacted first, because a cut could hide what gives a secret away.
 func (d *Dispatcher) excerpt(text string) string {
-	text = d.Redact(text)
-	if r := []rune(text); len(r) > maxAsked {
-		return string(r[:maxAsked]) + "…"
-	}
-	return text
+	return words.Clip(d.Redact(text), maxAsked)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // cardOf is the root card of a request in its present state: who, what, where, how it stands.
@@ -111,7 +112,7 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 	case len(r.DecidedBy) == 0:
 		return algesta.Say("Closed without a decision, {}.", algesta.AtSecond(r.UpdatedAt))
 	}
-	return algesta.Say("{} by {}, {}.", capital(deed(r.Status)), who(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
+	return algesta.Say("{} by {}, {}.", words.Capital(deed(r.Status)), who(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
 }
 
 // ask is what the approvers of one rule are asked for.
@@ -217,11 +218,4 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d min", int(d/time.Minute))
 	}
 	return fmt.Sprintf("%d h", int(d/time.Hour))
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return string(s[0]-'a'+'A') + s[1:]
 }

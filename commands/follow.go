@@ -10,6 +10,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // The pace of a follower. Changes in the cluster wake it earlier.
@@ -52,8 +53,11 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 		return 0, err
 	}
 	e, ok, err := d.Store.Execution(ctx, id)
-	if err != nil || !ok {
-		return 0, fmt.Errorf("following %s: its record is missing: %w", id, err)
+	if err != nil {
+		return 0, fmt.Errorf("following %s: %w", id, err)
+	}
+	if !ok {
+		return 0, fmt.Errorf("following %s: its record is missing", id)
 	}
 	var f runbooks.Follow
 	if err := json.Unmarshal(e.Watch, &f); err != nil {
@@ -177,7 +181,7 @@ type outcome struct {
 func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 	o := outcome{
 		note: fmt.Sprintf("%d of %d ready after %s · %s", p.Ready, p.Of, span(p.Took), p.Verdict),
-		said: algesta.Say("{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), span(p.Took), capital(string(p.Verdict)), p.Compare),
+		said: algesta.Say("{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), span(p.Took), words.Capital(string(p.Verdict)), p.Compare),
 	}
 	if len(p.Alert) > 0 {
 		o.said = join(o.said, p.Alert)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // conflict deals with an object that is not what people saw: the request is superseded by one with a fresh plan.
@@ -59,7 +60,7 @@ func difference(old, now algesta.Plan) algesta.Text {
 	var out algesta.Text
 	for _, f := range now.Facts {
 		if before, ok := was[f.Label]; ok && before != f.Value.String() {
-			out = join(out, algesta.Say("{} was {}; it is {} now.", capital(f.Label), before, f.Value))
+			out = join(out, algesta.Say("{} was {}; it is {} now.", words.Capital(f.Label), before, f.Value))
 		}
 	}
 	if len(out) == 0 {

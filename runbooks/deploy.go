@@ -190,8 +190,11 @@ func (s scene) deploySwaps(at int, image string) (map[string]any, []algesta.Swap
 	}
 	template := s.d.template()
 	containers, _, err := unstructured.NestedSlice(template, "spec", "containers")
-	if err != nil || at >= len(containers) {
+	if err != nil {
 		return nil, nil, fmt.Errorf("reading the containers of %s: %w", s.d.Name, err)
+	}
+	if at >= len(containers) {
+		return nil, nil, fmt.Errorf("%s has %d containers, and none with the number %d", s.d.Name, len(containers), at+1)
 	}
 	if m, ok := containers[at].(map[string]any); ok {
 		m["image"] = image
