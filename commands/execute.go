@@ -130,9 +130,9 @@ func (d *Dispatcher) tooLate(ctx context.Context, r algesta.Request) error {
 	return err
 }
 
-// freshPlace is the place to report to as Slack sees it now, or just now.
+// freshPlace is the place to report to as Slack sees it now, or just now, and nothing from before the approval.
 func (d *Dispatcher) freshPlace(ctx context.Context, r algesta.Request) (Place, error) {
-	p, err := d.Directory.Place(ctx, r.Command.Channel, justNow)
+	p, err := d.Directory.Place(ctx, r.Command.Channel, max(0, min(justNow, time.Since(r.UpdatedAt))))
 	if err != nil {
 		return Place{}, fmt.Errorf("asking about the place to report to: %w", err)
 	}

@@ -22,13 +22,14 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 		return 0, err
 	}
 	for _, l := range lost {
-		d.Log.Error("a message of a request is lost", zap.String("command", id), zap.String("kind", string(l.Post.Kind)), zap.String("reason", l.Reason))
 		switch l.Post.Kind {
 		case algesta.CardPost, algesta.PlanPost:
 			if !l.Posted {
+				d.Log.Error("a request can't be shown", zap.String("command", id), zap.String("kind", string(l.Post.Kind)), zap.String("reason", l.Reason))
 				err = d.unseen(ctx, r)
 			}
 		case algesta.EndPost:
+			d.Log.Error("an end can't be posted", zap.String("command", id), zap.String("reason", l.Reason))
 			err = d.endDirectly(ctx, r, l.Post.Report)
 		case algesta.ProgressPost, algesta.VerdictPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost:
 		}

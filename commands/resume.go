@@ -43,18 +43,3 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	}
 	return d.attempt(ctx, r)
 }
-
-// unknown ends the automatic part: nobody can tell whether the write happened, for this reason, so a person has to.
-func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution, why algesta.Text) error {
-	e.State = algesta.Doubtful
-	_, err := d.step(ctx, step{
-		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",
-		record: &e, was: algesta.Intended, data: algesta.Args{},
-		said: algesta.Say("{} I will not send it twice, and nothing else is written to {} until one of you answers.", why, algesta.Name(r.Command.Target.Name)),
-		buttons: []algesta.Button{
-			{Label: "It happened", Action: algesta.Done, ID: r.ID},
-			{Label: "It did not happen", Action: algesta.NotDone, ID: r.ID},
-		},
-	})
-	return err
-}

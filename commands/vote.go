@@ -35,7 +35,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	case algesta.Deny, algesta.Cancel:
 		return d.decline(ctx, in, r, actor)
 	case algesta.Done, algesta.NotDone:
-		return d.resolveUnknown(ctx, in, r, actor)
+		return d.answerUnknown(ctx, in, r, actor)
 	case algesta.Run:
 	}
 	return fmt.Errorf("a click has the action %q", in.Vote.Action)
@@ -225,33 +225,4 @@ func you(people []algesta.Actor, reader algesta.Actor) string {
 		}
 	}
 	return both(words)
-}
-
-// resolveUnknown takes a person's word for an execution whose outcome could not be told.
-func (d *Dispatcher) resolveUnknown(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
-	own := actor.ID == r.Command.Actor.ID
-	if may := d.Policy().MayApprove(r.Needs, r.Command.Actor, actor); may.Effect != algesta.Allow && !own {
-		return &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say("Only {} or somebody who may approve this can answer.", r.Command.Actor.Name)}
-	}
-	e, ok, err := d.Store.Execution(ctx, r.ID)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("request %s has no execution", r.ID)
-	}
-	to, state, note := algesta.Failed, algesta.NotDoneX, "did not happen, says "+actor.Name+". Nothing was changed."
-	if in.Vote.Action == algesta.Done {
-		to, state, note = algesta.Succeeded, algesta.Confirmed, "happened, says "+actor.Name
-	}
-	e.State = state
-	s := step{
-		id: r.ID, from: []algesta.Status{algesta.Unknown}, to: to, note: note, tone: algesta.Neutral, record: &e, was: algesta.Doubtful,
-		kind: "answered " + string(in.Vote.Action), actor: actor, data: algesta.Args{},
-		also: func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) },
-	}
-	if moved, err := d.step(ctx, s); err != nil || moved {
-		return err
-	}
-	return d.alreadyClosed(ctx, r.ID, actor)
 }

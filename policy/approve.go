@@ -48,6 +48,45 @@ func (p *Policy) MayDeny(needs []algesta.Requirement, voter algesta.Actor) alges
 	return refuse("", algesta.Say("You may not deny this."), algesta.Say("Whoever may approve it may deny it; whoever asked may cancel it."))
 }
 
+// MayAnswer says whether somebody's word counts about a change whose outcome nobody knows: that of whoever asked for it, of whoever may
+// approve it, and of whoever may ask for the same. f holds the command with whoever asked for it, and its verb. A freeze does not count:
+// nothing is changed by an answer.
+func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.Actor) algesta.Decision {
+	if refusal, ok := standing(voter); !ok {
+		return refusal
+	}
+	asked := f.actor()
+	if voter.ID == asked.ID {
+		return algesta.Decision{Effect: algesta.Allow, Reason: algesta.Say("You asked for it.")}
+	}
+	for _, n := range needs {
+		if among(voter, n.Approvers) {
+			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("The rule \"{}\" lets you approve it.", n.Rule)}
+		}
+	}
+	f.Command.Actor = voter
+	if b, ok := p.bindingFor(f); ok {
+		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" lets you ask for the same.", b.name)}
+	}
+	return refuse("", algesta.Say("You may not answer this."), algesta.Say("{} may, or someone in {}.", asked.Name, eitherSubject(p.Answerers(needs, f))))
+}
+
+// Answerers are those who may answer beside whoever asked, each once: the approvers, and whoever may ask for the same.
+func (p *Policy) Answerers(needs []algesta.Requirement, f Facts) []algesta.Subject {
+	all := approvers(needs)
+	for _, b := range p.bindings {
+		if !b.verbs[f.Verb] || !b.place.covers(f.target()) {
+			continue
+		}
+		for _, s := range b.subjects {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
 // Missing are the rules that these approvals do not meet yet, in the order of needs; none means that the request may run.
 // A person counts once per rule, by the rights in the Approval's own Actor: hand in fresh ones, of this fingerprint only.
 // Reasons are the caller's business.

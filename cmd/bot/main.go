@@ -37,7 +37,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), auditCommand(), diagnoseCommand(), versionCommand())
+	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), resolveCommand(), auditCommand(), diagnoseCommand(), versionCommand())
 	return root
 }
 

@@ -1,0 +1,108 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// unknown ends the automatic part: nobody can tell whether the write happened, for this reason, so a person has to. It says who may.
+func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution, why algesta.Text) error {
+	e.State = algesta.Doubtful
+	said := algesta.Say("{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, algesta.Name(r.Command.Target.Name))
+	may := d.Policy().Answerers(r.Needs, factsOf(r))
+	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
+	who := r.Command.Actor.Name
+	if len(may) > 0 {
+		who = either([]string{who, names.of(may)})
+	}
+	_, err := d.step(ctx, step{
+		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",
+		record: &e, was: algesta.Intended, data: algesta.Args{},
+		said:    said.Then("Look at it, and answer: {} may.", who),
+		buttons: []algesta.Button{answerButton(r, algesta.Done), answerButton(r, algesta.NotDone)},
+	})
+	return err
+}
+
+// factsOf is what the policy is asked about a request as it was asked for.
+func factsOf(r algesta.Request) policy.Facts {
+	book, _ := runbooks.Find(r.Command.Runbook) // one that is not known any more has no verb, and nobody a right to it
+	return policy.Facts{Command: r.Command, Verb: book.Verb, At: time.Now()}
+}
+
+// answerButton says what became of a change that nobody knows of, and asks first whether that is sure.
+func answerButton(r algesta.Request, action algesta.VoteAction) algesta.Button {
+	b := algesta.Button{Label: "It happened", Action: action, ID: r.ID}
+	says := "is in the cluster"
+	if action == algesta.NotDone {
+		b.Label, says = "It did not happen", "is not in the cluster"
+	}
+	b.Confirm = &algesta.Confirm{
+		Title: b.Label + "?", Yes: b.Label, No: "Not sure",
+		Text: fmt.Sprintf("You looked, and this %s: %s in %s. What waits for it goes on then.", says, r.Plan.Summary, r.Command.Target.Environment),
+	}
+	return b
+}
+
+// answerUnknown takes a person's word for an execution whose outcome could not be told.
+func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
+	if may := d.Policy().MayAnswer(r.Needs, factsOf(r), actor); may.Effect != algesta.Allow {
+		return refused(may)
+	}
+	s := answer(r, in.Vote.Action == algesta.Done, actor.Name)
+	s.kind, s.actor, s.data = "answered "+string(in.Vote.Action), actor, algesta.Args{}
+	s.also = func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) }
+	moved, err := d.settleUnknown(ctx, s)
+	if err != nil || moved {
+		return err
+	}
+	return d.alreadyClosed(ctx, r.ID, actor)
+}
+
+// answer is the step that takes somebody's word for what happened.
+func answer(r algesta.Request, happened bool, by string) step {
+	s := step{id: r.ID, from: []algesta.Status{algesta.Unknown}, tone: algesta.Neutral, was: algesta.Doubtful}
+	s.record = &algesta.Execution{State: algesta.NotDoneX}
+	s.to, s.note = algesta.Failed, "did not happen, says "+by+". "+unchanged
+	if happened {
+		s.record.State = algesta.Confirmed
+		s.to, s.note = algesta.Succeeded, "happened, says "+by
+	}
+	return s
+}
+
+// settleUnknown carries out an answer with the record of the write.
+func (d *Dispatcher) settleUnknown(ctx context.Context, s step) (moved bool, err error) {
+	e, ok, err := d.Store.Execution(ctx, s.id)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		return false, fmt.Errorf("request %s has no execution", s.id)
+	}
+	e.State = s.record.State
+	s.record = &e
+	return d.step(ctx, s)
+}
+
+// Resolve takes an operator's word for a change whose outcome nobody knows, where none of those who may answer in the chat is there. by
+// names the operator, for the thread and the audit. ErrStale where the request is not in doubt.
+func Resolve(ctx context.Context, store Store, id string, happened bool, by string) error {
+	d := &Dispatcher{Config: Config{Store: store}}
+	r, err := store.Request(ctx, id)
+	if err != nil {
+		return err
+	}
+	s := answer(r, happened, by)
+	s.kind, s.data = "answered by an operator", algesta.Args{"operator": by, "happened": happened}
+	moved, err := d.settleUnknown(ctx, s)
+	if err == nil && !moved {
+		err = &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status))}
+	}
+	return err
+}
