@@ -1,16 +1,19 @@
 package algesta
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 )
 
 // Plan is what a command would do: data to show, hash, store and compare.
 // Nothing in it can act.
 type Plan struct {
-	Summary Text `json:"summary"` // "Roll back `api-gateway-production` to revision 41"
+	Summary Text `json:"summary"` // "Roll back `api-gateway-production`: 12345 → 12344 (revision 41)"
 	// Facts are the rows of the card: image, env, revision, pods.
 	Facts    []Field  `json:"facts,omitempty"`
 	Diff     string   `json:"diff,omitempty"` // of the template, redacted, one change a line
@@ -20,15 +23,18 @@ type Plan struct {
 	Nothing Text `json:"nothing,omitempty"`
 	// Undo is the way back from the state after the plan, as far as it is known now.
 	Undo *Offer `json:"undo,omitempty"`
+	// Digests are what the registry said that images are, by reference: "sha256:…". A tag can be moved, so what people approve is
+	// the digest, and the Fingerprint covers it.
+	Digests map[string]string `json:"digests,omitempty"`
 	// Figures are what limits may name as plan.<name>: "pods", "surge", "revision".
 	Figures map[string]int64 `json:"figures,omitempty"`
 	// Template is the TemplateHash of the Deployment's pod template after the plan: the follower knows its rollout by it.
 	Template string `json:"template,omitempty"`
 	// Done is the sentence of the end, without its figures: "`api-gateway` in production is back on 12344".
 	Done Text `json:"done,omitempty"`
-	// Doing is the sentence while it runs: "Rolling back `api-gateway` in production".
+	// Doing is the sentence while it runs: "Rolling back `api-gateway` in production: 12345 → 12344".
 	Doing Text `json:"doing,omitempty"`
-	// Title is the request's name: "Rollback of `api-gateway` in production".
+	// Title is the request's name: "Rollback of `api-gateway` in production (12345 → 12344)".
 	Title Text `json:"title,omitempty"`
 }
 
@@ -54,25 +60,26 @@ type Swap struct {
 // fingerprinted is what the Fingerprint covers (design.md, decision 5): not warnings,
 // ages, resource versions or status.
 type fingerprinted struct {
-	Runbook string   `json:"runbook"`
-	Args    Args     `json:"args"`
-	Target  Target   `json:"target"`
-	Changes []Change `json:"changes"`
+	Runbook string            `json:"runbook"`
+	Args    Args              `json:"args"`
+	Target  Target            `json:"target"`
+	Changes []Change          `json:"changes"`
+	Digests map[string]string `json:"digests,omitempty"`
 }
 
 // Fingerprint identifies what would be done, in hexadecimal SHA-256. Two plans of one command
-// have the same fingerprint exactly when the same writes would be made. It covers unredacted
+// have the same fingerprint exactly when the same writes would be made, of the same images. It covers unredacted
 // values, so it must be taken before Redacted.
 func (p Plan) Fingerprint(c Command) (string, error) {
-	canonical := fingerprinted{Runbook: c.Runbook, Args: c.Args, Target: c.Target}
+	canonical := fingerprinted{Runbook: c.Runbook, Args: c.Args, Target: c.Target, Digests: p.Digests}
 	for _, change := range p.Changes {
 		swaps := make([]Swap, len(change.Swaps))
 		for i, s := range change.Swaps {
-			from, err := canonicalJSON(s.From)
+			from, err := CanonicalJSON(s.From)
 			if err != nil {
 				return "", fmt.Errorf("fingerprinting %s: %w", s.Path, err)
 			}
-			to, err := canonicalJSON(s.To)
+			to, err := CanonicalJSON(s.To)
 			if err != nil {
 				return "", fmt.Errorf("fingerprinting %s: %w", s.Path, err)
 			}
@@ -89,16 +96,22 @@ func (p Plan) Fingerprint(c Command) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// canonicalJSON sorts keys and drops insignificant space: encoding/json sorts map keys.
-func canonicalJSON(raw json.RawMessage) (json.RawMessage, error) {
+// CanonicalJSON is a JSON value with sorted keys and without insignificant space, nil for nil. Numbers stay as they are written: read as
+// floats, two large ones that differ would become one.
+func CanonicalJSON(raw json.RawMessage) (json.RawMessage, error) {
 	if raw == nil {
 		return nil, nil
 	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
 	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, err
+	if err := dec.Decode(&v); err != nil {
+		return nil, fmt.Errorf("reading a JSON value: %w", err)
 	}
-	return json.Marshal(v)
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("reading a JSON value: there is something after it")
+	}
+	return json.Marshal(v) // sorts the keys of maps
 }
 
 // Redacted is the plan as the store may keep it: every swapped value is replaced by its
@@ -132,7 +145,7 @@ func hashed(raw json.RawMessage) json.RawMessage {
 // HashJSON is "sha256:" and the hexadecimal SHA-256 of the value in canonical form: sorted keys, no spaces.
 // It is what a redacted plan holds in the place of a value, so that a value in a cluster can be compared with it.
 func HashJSON(raw json.RawMessage) (string, error) {
-	b, err := canonicalJSON(raw)
+	b, err := CanonicalJSON(raw)
 	if err != nil {
 		return "", fmt.Errorf("hashing a value: %w", err)
 	}

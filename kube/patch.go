@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -16,6 +18,13 @@ import (
 
 // operationPath is the annotation that says which operation of the bot wrote last.
 const operationPath = "/metadata/annotations/algesta.io~1operation"
+
+// changedPath is the annotation that says when the bot last changed the pod template. It is written with the patch and not planned: the time
+// of a change is when it was made, not when it was asked for.
+const changedPath = "/metadata/annotations/algesta.io~1template-changed-at"
+
+// templatePath is where the pod template of a workload begins.
+const templatePath = "/spec/template"
 
 // Where an object says how often it changed: of any kind, and in what is wanted of it.
 const (
@@ -81,6 +90,15 @@ func patchOf(change algesta.Change, operation string, live *unstructured.Unstruc
 		ops = append(ops, op{"add", "/metadata/annotations", json.RawMessage(`{}`)})
 	}
 	ops = append(ops, op{"add", operationPath, name})
+	if slices.ContainsFunc(change.Swaps, func(s algesta.Swap) bool {
+		return s.Path == templatePath || strings.HasPrefix(s.Path, templatePath+"/")
+	}) {
+		now, err := json.Marshal(time.Now().UTC().Format(time.RFC3339))
+		if err != nil {
+			return nil, fmt.Errorf("writing the patch: %w", err)
+		}
+		ops = append(ops, op{"add", changedPath, now})
+	}
 	for _, s := range change.Swaps {
 		switch {
 		case s.From != nil && s.To != nil && same(s.From, s.To): // only a test
@@ -95,11 +113,11 @@ func patchOf(change algesta.Change, operation string, live *unstructured.Unstruc
 	return ops, nil
 }
 
-// hashPatch is the SHA-256 of the patch without what it is bound to, in hexadecimal: the same at every try.
+// hashPatch is the SHA-256 of the patch without what it is bound to and when it was made, in hexadecimal: the same at every try.
 func hashPatch(ops []op) (string, error) {
 	var kept []op
 	for _, o := range ops {
-		if o.Path != versionPath && o.Path != generationPath {
+		if o.Path != versionPath && o.Path != generationPath && o.Path != changedPath {
 			kept = append(kept, o)
 		}
 	}
@@ -133,19 +151,9 @@ func holds(object map[string]any, path string, want json.RawMessage) bool {
 
 // same compares two JSON values, whatever the order of their keys.
 func same(a, b json.RawMessage) bool {
-	x, errX := canonical(a)
-	y, errY := canonical(b)
+	x, errX := algesta.CanonicalJSON(a)
+	y, errY := algesta.CanonicalJSON(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
-}
-
-func canonical(raw json.RawMessage) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // a float would lose the end of a large number
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, fmt.Errorf("reading a value: %w", err)
-	}
-	return json.Marshal(v)
 }
 
 // at is the value at a JSON Pointer (RFC 6901).
