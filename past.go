@@ -1,0 +1,27 @@
+package algesta
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Past is what became of an earlier change of the bot to a pod template, as far as a later plan needs to know it.
+type Past struct {
+	Request  string    // its ID: "c-7f3a9k"
+	Template string    // the TemplateHash that it wrote
+	Status   Status    // how it ended: Succeeded, Failed, TimedOut, Superseded
+	Note     string    // how it ended, in the words of its card
+	At       time.Time // when it ended
+}
+
+// PastOf is the past that a request has become; ok is false where it has not ended or changed no template.
+func PastOf(r Request) (p Past, ok bool) {
+	wrote := slices.ContainsFunc(r.Plan.Changes, func(c Change) bool {
+		return slices.ContainsFunc(c.Swaps, func(s Swap) bool { return strings.HasPrefix(s.Path, "/spec/template") })
+	})
+	if !r.Status.Ended() || r.Plan.Template == "" || !wrote {
+		return Past{}, false
+	}
+	return Past{Request: r.ID, Template: r.Plan.Template, Status: r.Status, Note: strings.TrimPrefix(r.Note, "stopped: "), At: r.UpdatedAt}, true
+}

@@ -1,0 +1,49 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
+)
+
+func TestWhatWasCarriedOutOnAWorkload(t *testing.T) {
+	t.Parallel()
+	s := withRequests(t, "c-aaaaaa", "c-bbbbbb", "c-cccccc", "c-dddddd")
+	end := func(id string, to algesta.Status) {
+		update(t, s, func(tx *store.Tx) error {
+			_, _, err := tx.Move(algesta.Move{ID: id, From: []algesta.Status{algesta.Pending}, To: to})
+			return err
+		})
+	}
+	wrote := func(id string, state algesta.ExecutionState) {
+		e := execution(id)
+		require.Empty(t, intend(t, s, e))
+		e.State = state
+		require.True(t, settle(t, s, e))
+	}
+	wrote("c-aaaaaa", algesta.Confirmed)
+	end("c-aaaaaa", algesta.Succeeded)
+	wrote("c-bbbbbb", algesta.NotDoneX)
+	end("c-bbbbbb", algesta.Failed) // of this nothing is in the cluster
+	wrote("c-cccccc", algesta.Confirmed)
+	end("c-cccccc", algesta.Failed)
+	wrote("c-dddddd", algesta.Confirmed) // and this is still followed
+	end("c-dddddd", algesta.Applied)
+	ids := func(w algesta.Workload, most int) []string {
+		all, err := s.Carried(t.Context(), w, most)
+		require.NoError(t, err)
+		var out []string
+		for _, r := range all {
+			out = append(out, r.ID)
+		}
+		return out
+	}
+	require.Equal(t, []string{"c-cccccc", "c-aaaaaa"}, ids(gateway.Workload(), 10))
+	require.Equal(t, []string{"c-cccccc"}, ids(gateway.Workload(), 1))
+	other := gateway.Workload()
+	other.Name = "ms-orders-production"
+	require.Empty(t, ids(other, 10))
+}
