@@ -370,13 +370,13 @@ func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
 			continue
 		}
 		set := w.current()
-		made := set.CreationTimestamp.Time
+		made, cause := lifeOf(set)
 		if made.Before(at) || s.age(made) > changeWindow || !f.since.IsZero() && made.After(f.since.Add(slack)) {
 			continue
 		}
 		at = made
 		words = fmt.Sprintf("Revision %d of %s was rolled out %s ago", revisionOf(set), w.ref.Name, span(s.age(made)))
-		if cause := set.Annotations["kubernetes.io/change-cause"]; cause != "" {
+		if cause != "" {
 			words += fmt.Sprintf(": %q", s.quote(cause))
 		}
 		words += "."
