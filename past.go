@@ -11,7 +11,7 @@ type Past struct {
 	Request  string    // its ID: "c-7f3a9k"
 	Template string    // the TemplateHash that it wrote
 	Status   Status    // how it ended: Succeeded, Failed, TimedOut, Superseded
-	Note     string    // how it ended, in the words of its card
+	Note     string    // why it ended so, in the words of its card
 	At       time.Time // when it ended
 }
 
@@ -23,5 +23,9 @@ func PastOf(r Request) (p Past, ok bool) {
 	if !r.Status.Ended() || r.Plan.Template == "" || !wrote {
 		return Past{}, false
 	}
-	return Past{Request: r.ID, Template: r.Plan.Template, Status: r.Status, Note: strings.TrimPrefix(r.Note, "stopped: "), At: r.UpdatedAt}, true
+	note := r.Note
+	if _, why, found := strings.Cut(note, ": "); found { // "failed and is still rolled out: pod x crashes"
+		note = why
+	}
+	return Past{Request: r.ID, Template: r.Plan.Template, Status: r.Status, Note: note, At: r.UpdatedAt}, true
 }

@@ -244,7 +244,12 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 	if err != nil {
 		return fmt.Errorf("opening the cluster: %w", err)
 	}
-	report, err := book.Answer(ctx, cluster, runbooks.Input{Command: c, Workload: c.Target.Workload(), Allowed: d.mayRead(ctx, c, book.Verb)})
+	asked, err := d.input(ctx, c)
+	if err != nil {
+		return err
+	}
+	asked.Allowed = d.mayRead(ctx, c, book.Verb)
+	report, err := book.Answer(ctx, cluster, asked)
 	if err != nil {
 		return fmt.Errorf("running %s: %w", book.Name, err)
 	}

@@ -40,7 +40,7 @@ func TestNothingIsPostedAboutARequestThatWasReplacedMeanwhile(t *testing.T) {
 			w.idle()
 			require.Empty(t, w.said(algesta.ProgressPost))
 			require.Empty(t, w.said(algesta.EndPost))
-			require.Equal(t, []string{"Scaling api-gateway in production to 6 pods"}, w.said(algesta.CardPost), "as it was before")
+			require.Equal(t, []string{"Scaling api-gateway in production: 4 → 6 pods"}, w.said(algesta.CardPost), "as it was before")
 		})
 	}
 }

@@ -33,7 +33,7 @@ func TestARequestThatCantBeShownEnds(t *testing.T) {
 			in.Text = "scale api-gateway production 6"
 			w.handle(in)
 			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
-			require.Equal(t, []string{"U0LUIS: @Luis Scaling of api-gateway in production to 6 pods was cancelled, because I may not post in #ops and nobody would have seen it. " +
+			require.Equal(t, []string{"U0LUIS: @Luis Scaling of api-gateway in production (4 → 6 pods) was cancelled, because I may not post in #ops and nobody would have seen it. " +
 				"Nothing was changed. Ask where I may post, or have me allowed to post there."}, w.directs())
 			open, err := w.store.Alive(t.Context())
 			require.NoError(t, err)

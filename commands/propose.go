@@ -19,11 +19,34 @@ func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.
 	if err != nil {
 		return algesta.Plan{}, fmt.Errorf("opening the cluster: %w", err)
 	}
-	p, err := book.Plan(ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload()})
+	in, err := d.input(ctx, c)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	in.Approval = d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()}).Effect == algesta.NeedsApproval
+	p, err := book.Plan(ctx, reader, in)
 	if err != nil {
 		return algesta.Plan{}, fmt.Errorf("planning %s: %w", book.Name, err)
 	}
 	return p, nil
+}
+
+// mostPast bounds how many earlier changes a runbook is told of: more than a Deployment keeps revisions.
+const mostPast = 50
+
+// input is what a runbook is handed: the command, and what became of earlier changes to the same workload.
+func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
+	in := runbooks.Input{Command: c, Workload: c.Target.Workload()}
+	done, err := d.Store.Carried(ctx, in.Workload, mostPast)
+	if err != nil {
+		return in, fmt.Errorf("reading what became of earlier changes: %w", err)
+	}
+	for _, r := range done {
+		if past, ok := algesta.PastOf(r); ok {
+			in.Past = append(in.Past, past)
+		}
+	}
+	return in, nil
 }
 
 // tryOut has the API server check every change without storing it, and adds its warnings to the plan.

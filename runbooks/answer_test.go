@@ -107,7 +107,7 @@ func TestHistoryThatPeopleSee(t *testing.T) {
 	require.Equal(t, []string{
 		"api-gateway in production has 3 revisions; 3 runs now",
 		"revision | version | made | ready | cause",
-		"3 (now, a restart) | 12345 | 3 h ago | 0 | deploy 12345 by Luis (c-2)",
+		"3 (now, a restart) | 12345 | 3 h ago | 0 | changed outside the bot",
 		"2 | 12345 | 5 h ago | 0 | deploy 12345 by Luis (c-2)",
 		"1 | 12344 | 3 days ago | 0 | deploy 12344 by Dana (c-1)",
 		"/algesta rollback api-gateway production would go to revision 1.",

@@ -37,22 +37,17 @@ func (s scene) swap(label, pointer string, to any, path ...string) (algesta.Swap
 	return out, nil
 }
 
-// templateSwaps replaces the pod template and notes why in the same patch: a new revision inherits the Deployment's
-// change-cause, and a cause that is written later would name the wrong revision for a while.
-func (s scene) templateSwaps(template map[string]any, cause string) ([]algesta.Swap, error) {
+// templateSwaps replaces the pod template, whose TemplateHash is hash, and notes why in the same patch.
+func (s scene) templateSwaps(template map[string]any, hash, cause string) ([]algesta.Swap, error) {
 	whole, err := s.swap("template", templatePath, template, "spec", "template")
 	if err != nil {
 		return nil, err
 	}
-	why, err := s.causeSwap(cause)
+	why, err := s.causeSwaps(cause, hash)
 	if err != nil {
 		return nil, err
 	}
-	return []algesta.Swap{whole, why}, nil
-}
-
-func (s scene) causeSwap(cause string) (algesta.Swap, error) {
-	return s.swap("change-cause", causePath, cause, "metadata", "annotations", causeAnnotation)
+	return append([]algesta.Swap{whole}, why...), nil
 }
 
 // by ends a change-cause: who asked, and the command to look up.
@@ -70,7 +65,10 @@ func (s scene) undo() *algesta.Offer {
 	if s.now < 0 || s.d.Spec.RevisionHistoryLimit != nil && *s.d.Spec.RevisionHistoryLimit == 0 {
 		return nil
 	}
-	return &algesta.Offer{Runbook: "rollback", Target: s.in.Command.Target, Args: algesta.Args{templateArg.Name: s.revisions[s.now].hash()}}
+	return &algesta.Offer{
+		Runbook: "rollback", Target: s.in.Command.Target,
+		Args: algesta.Args{templateArg.Name: s.revisions[s.now].hash(), undoes.Name: s.in.Command.ID},
+	}
 }
 
 // quoted is a string as JSON.

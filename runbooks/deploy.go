@@ -55,9 +55,9 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	}
 	replicas := s.d.replicas()
 	p := algesta.Plan{
-		Title:   algesta.Say("Deploy of {} to {}", quote(version(image)), subject(in)),
-		Summary: algesta.Say("Deploy {} to {}", algesta.Name(quote(shortImage(image))), algesta.Name(in.Workload.Name)),
-		Doing:   algesta.Say("Deploying {} to {}", quote(version(image)), subject(in)),
+		Title:   algesta.Say("Deploy to {} ({})", subject(in), versions(container.Image, image)),
+		Summary: algesta.Say("Deploy to {}: {}", algesta.Name(in.Workload.Name), versions(container.Image, image)),
+		Doing:   algesta.Say("Deploying to {}: {}", subject(in), versions(container.Image, image)),
 		Done:    algesta.Say("{} is on {}", subject(in), quote(version(image))),
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
 	}
@@ -68,15 +68,15 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		}
 		return p, nil
 	}
-	there, err := s.requireImage(ctx, c, image)
-	if err != nil {
-		return algesta.Plan{}, err
-	}
-	template, swaps, err := s.deploySwaps(at, image)
+	template, err := s.withImage(at, image)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
 	if p.Template, err = templateHash(template); err != nil {
+		return algesta.Plan{}, err
+	}
+	swaps, err := s.deploySwaps(at, image, p.Template)
+	if err != nil {
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swaps...)}
@@ -89,15 +89,18 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	p.Figures["surge"] = int64(surge)
 	room, warnings := s.rollWarnings(ctx, c, typed, surge, unavailable)
 	differences := diffTemplates(s.d.template(), template)
-	p.Diff = lines(differences)
-	p.Facts = append(factsOf(differences), there, algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)})
+	p.Diff, p.Facts = lines(differences), factsOf(differences)
+	if err := s.requireImage(ctx, c, image, &p); err != nil {
+		return algesta.Plan{}, err
+	}
+	p.Facts = append(p.Facts, algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)})
 	if repository(image) != repository(container.Image) {
 		p.Warnings = append(p.Warnings, algesta.Say("The repository changes: {} instead of {}.", algesta.Name(quote(repository(image))), algesta.Name(quote(repository(container.Image)))))
 	}
 	if movable(container.Image) {
 		p.Warnings = append(p.Warnings, algesta.Say("What runs now has no fixed version ({}): a later rollback cannot bring back exactly this.", algesta.Name(quote(shortImage(container.Image)))))
 	}
-	p.Warnings = append(p.Warnings, warnings...)
+	p.Warnings = append(append(p.Warnings, warnings...), s.bringsBack(template, replicas)...)
 	return p, nil
 }
 
@@ -144,9 +147,9 @@ func wantedImage(in Input, now string) (string, error) {
 	if _, err := name.ParseReference(image, name.WeakValidation); err != nil {
 		return "", usage(in, algesta.Say("“{}” is not an image that can be pulled.", quote(typed)))
 	}
-	if movable(image) && production(in) {
+	if movable(image) && in.Approval {
 		return "", refusal(
-			algesta.Say("{} has no fixed version, and in production nobody could tell later what ran.", algesta.Name(quote(shortImage(image)))),
+			algesta.Say("{} has no fixed version: what is approved here might not be what runs, and nobody could tell later.", algesta.Name(quote(shortImage(image)))),
 			algesta.Say("Name the tag of a build: {}", command(in, "deploy", "12346")),
 		)
 	}
@@ -163,48 +166,48 @@ func usage(in Input, message algesta.Text) error {
 	return &algesta.Error{Kind: algesta.ErrUsage, Message: message, Hint: algesta.Say("Name a tag: {}", command(in, "deploy", "12346"))}
 }
 
-func production(in Input) bool {
-	return in.Command.Target.Environment == "production" || in.Workload.Namespace == "production"
-}
-
-// deploySwaps changes the image of one container, tests that the container at this place is still the one that was
-// seen, and notes the cause.
-func (s scene) deploySwaps(at int, image string) (map[string]any, []algesta.Swap, error) {
-	container := s.d.Spec.Template.Spec.Containers[at]
-	pointer := fmt.Sprintf("/spec/template/spec/containers/%d", at)
-	same, err := quoted(container.Name)
-	if err != nil {
-		return nil, nil, err
-	}
-	from, err := quoted(container.Image)
-	if err != nil {
-		return nil, nil, err
-	}
-	to, err := quoted(image)
-	if err != nil {
-		return nil, nil, err
-	}
-	why, err := s.causeSwap(fmt.Sprintf("deploy %s %s", version(image), by(s.in)))
-	if err != nil {
-		return nil, nil, err
-	}
+// withImage is the template that runs now with another image in the container at this place.
+func (s scene) withImage(at int, image string) (map[string]any, error) {
 	template := s.d.template()
 	containers, _, err := unstructured.NestedSlice(template, "spec", "containers")
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the containers of %s: %w", s.d.Name, err)
+		return nil, fmt.Errorf("reading the containers of %s: %w", s.d.Name, err)
 	}
 	if at >= len(containers) {
-		return nil, nil, fmt.Errorf("%s has %d containers, and none with the number %d", s.d.Name, len(containers), at+1)
+		return nil, fmt.Errorf("%s has %d containers, and none with the number %d", s.d.Name, len(containers), at+1)
 	}
 	if m, ok := containers[at].(map[string]any); ok {
 		m["image"] = image
 	}
 	if err := unstructured.SetNestedSlice(template, containers, "spec", "containers"); err != nil {
-		return nil, nil, fmt.Errorf("planning the image of %s: %w", s.d.Name, err)
+		return nil, fmt.Errorf("planning the image of %s: %w", s.d.Name, err)
 	}
-	return template, []algesta.Swap{
+	return template, nil
+}
+
+// deploySwaps changes the image of one container, tests that the container at this place is still the one that was
+// seen, and notes the cause. hash is the TemplateHash afterwards.
+func (s scene) deploySwaps(at int, image, hash string) ([]algesta.Swap, error) {
+	container := s.d.Spec.Template.Spec.Containers[at]
+	pointer := fmt.Sprintf("/spec/template/spec/containers/%d", at)
+	same, err := quoted(container.Name)
+	if err != nil {
+		return nil, err
+	}
+	from, err := quoted(container.Image)
+	if err != nil {
+		return nil, err
+	}
+	to, err := quoted(image)
+	if err != nil {
+		return nil, err
+	}
+	why, err := s.causeSwaps(fmt.Sprintf("deploy %s %s", version(image), by(s.in)), hash)
+	if err != nil {
+		return nil, err
+	}
+	return append([]algesta.Swap{
 		{Label: "container", Path: pointer + "/name", From: same, To: same},
 		{Label: "image", Path: pointer + "/image", From: from, To: to},
-		why,
-	}, nil
+	}, why...), nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -24,6 +25,7 @@ const (
 	causeAnnotation     = "kubernetes.io/change-cause"
 	restartedAnnotation = "kubectl.kubernetes.io/restartedAt"
 	causePath           = "/metadata/annotations/kubernetes.io~1change-cause"
+	causeTemplatePath   = "/metadata/annotations/algesta.io~1change-cause-template"
 	templatePath        = "/spec/template"
 )
 
@@ -39,13 +41,12 @@ type revision struct {
 	number   int64
 	set      *appsv1.ReplicaSet
 	template map[string]any // as the server wrote it, without the label pod-template-hash
+	cause    string         // why it was made, cleaned; changedOutside where what is noted is about another revision
+	made     time.Time      // when it was last made what runs
 }
 
 // hash is the pod-template-hash of the revision: it stays when the number moves.
 func (r revision) hash() string { return r.set.Labels[appsv1.DefaultDeploymentUniqueLabelKey] }
-
-// cause is the change-cause that was noted for the revision, cleaned.
-func (r revision) cause() string { return quote(r.set.Annotations[causeAnnotation]) }
 
 func readDeployment(ctx context.Context, c Cluster, w algesta.Workload) (deployment, error) {
 	raw, err := c.Deployment(ctx, w)
@@ -102,6 +103,7 @@ func readRevisions(ctx context.Context, c Cluster, d deployment) ([]revision, er
 	slices.SortFunc(out, func(a, b revision) int {
 		return cmp.Or(cmp.Compare(b.number, a.number), cmp.Compare(b.set.Name, a.set.Name))
 	})
+	tellCauses(out)
 	return out, nil
 }
 

@@ -24,10 +24,11 @@ type Observer interface {
 	Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error)
 }
 
-// Registry can be asked whether an image is there, and which; a Cluster may be one. ErrNotFound says that it is not; any other error,
-// that nothing is known.
+// Registry can be asked whether an image is there, and which; a Cluster may be one. namespace is the one that the image would run in: registries
+// that nothing there runs from are not asked, which is ErrRefused. ErrNotFound says that the image is not there; any other error, that
+// nothing is known.
 type Registry interface {
-	Image(ctx context.Context, image string) (digest string, err error)
+	Image(ctx context.Context, namespace, image string) (digest string, err error)
 }
 
 // Finder is a Cluster that can be asked for what other namespaces hold and a diagnosis depends on.
@@ -82,7 +83,7 @@ func Diagnose(
 	holes := notCheckedOf(unread, namespace)
 	s := diagnosis.NewSnapshot(now, objects, holes)
 	subject := about(s)
-	reading := read(ctx, o, diagnosis.WantedLogs(s, subject), diagnosis.WantedImages(s, subject))
+	reading := read(ctx, o, namespace, diagnosis.WantedLogs(s, subject), diagnosis.WantedImages(s, subject))
 	reading.into(s)
 	finder, ok := o.(Finder)
 	wanted := diagnosis.WantedBeyond(s, subject)
@@ -100,7 +101,7 @@ func Diagnose(
 			logs = append(logs, diagnosis.WantedLogs(s, w.Ref)...)
 		}
 	}
-	read(ctx, o, logs[:min(max(0, diagnosis.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
+	read(ctx, o, namespace, logs[:min(max(0, diagnosis.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
 	return diagnosis.Diagnose(s, subject), nil
 }
 
@@ -128,7 +129,7 @@ type readings struct {
 }
 
 // read reads the logs and asks for the images that a diagnosis wants, all side by side.
-func read(ctx context.Context, o Observer, logs []diagnosis.LogRequest, images []string) readings {
+func read(ctx context.Context, o Observer, namespace string, logs []diagnosis.LogRequest, images []string) readings {
 	r := readings{logs: logs, images: images[:min(mostImages, len(images))]}
 	r.texts, r.unread, r.answers = make([][]byte, len(r.logs)), make([]error, len(r.logs)), make([]error, len(r.images))
 	var reading conc.WaitGroup
@@ -140,7 +141,7 @@ func read(ctx context.Context, o Observer, logs []diagnosis.LogRequest, images [
 		r.images = nil
 	}
 	for i, image := range r.images {
-		reading.Go(func() { _, r.answers[i] = registry.Image(ctx, image) })
+		reading.Go(func() { _, r.answers[i] = registry.Image(ctx, namespace, image) })
 	}
 	reading.Wait()
 	return r

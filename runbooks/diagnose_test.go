@@ -27,7 +27,7 @@ func (s seen) Observe(context.Context, string) ([]runtime.Object, map[string]err
 
 func (s seen) Log(context.Context, string, string, string, bool) ([]byte, error) { return nil, nil }
 
-func (s seen) Image(context.Context, string) (string, error) { return "", s.registry }
+func (s seen) Image(context.Context, string, string) (string, error) { return "", s.registry }
 
 // A registry that does not answer is no evidence: the kubelet's words stand alone, and what was not checked is said.
 func TestTheRegistryIsEvidenceOnlyWhereItAnswers(t *testing.T) {

@@ -8,103 +8,205 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/3astronautas/algesta"
 )
 
 // difference is one thing that differs between two pod templates, as a person reads it.
 type difference struct {
-	container string // "" for the pod itself
-	what      string // "image", "env", "resources", …
-	text      string // "LOG_LEVEL removed"
+	container string // "" for the pod itself, and where the pod has one container only
+	what      string // the field of the pod or container: "image", "env", "hostNetwork", …
+	text      string // "LOG_LEVEL removed", "runAsUser 1000 → 0"
 }
 
-// plainEnv are the environment variables whose values may be shown. All others may hold a secret.
-var plainEnv = []string{"NODE_ENV", "PORT", "LOG_LEVEL"}
+// podTemplateHash is the label that the deployment controller adds to a ReplicaSet's copy of a template.
+const podTemplateHash = "pod-template-hash"
 
-// diffTemplates lists what differs between two raw templates. No value of an environment variable is in it but those of plainEnv.
+// diffTemplates lists everything that differs between two raw templates, what matters most first: whatever a write would change has a
+// row, because people approve what they see. Values that may be secrets are not in it: those of the environment but for plainEnv, of
+// annotations, arguments and headers. They are said to have changed.
 func diffTemplates(from, to map[string]any) []difference {
 	var out []difference
-	for _, kind := range []string{"containers", "initContainers"} {
-		a, b := byName(from, "spec", kind), byName(to, "spec", kind)
-		for _, name := range keysOf(a, b) {
-			switch {
-			case b[name] == nil:
-				out = append(out, difference{name, "container", "removed"})
-			case a[name] == nil:
-				out = append(out, difference{name, "container", "added"})
-			default:
-				out = append(out, diffContainer(name, a[name], b[name])...)
-			}
-		}
-	}
-	specA, _, _ := unstructured.NestedMap(from, "spec")
-	specB, _, _ := unstructured.NestedMap(to, "spec")
-	for _, key := range keysOf(specA, specB) {
-		if key != "containers" && key != "initContainers" && !equal(specA[key], specB[key]) {
-			out = append(out, difference{"", key, changed(specA[key], specB[key])})
-		}
-	}
-	return append(out, diffMetadata(from, to)...)
-}
-
-// diffMetadata compares the names of labels and annotations of the pods. A restart's mark is no difference.
-func diffMetadata(from, to map[string]any) []difference {
-	var out []difference
-	for _, kind := range []string{"labels", "annotations"} {
-		a, _, _ := unstructured.NestedMap(from, "metadata", kind)
-		b, _, _ := unstructured.NestedMap(to, "metadata", kind)
-		for _, key := range keysOf(a, b) {
-			if key != restartedAnnotation && key != "pod-template-hash" && !equal(a[key], b[key]) {
-				out = append(out, difference{"", strings.TrimSuffix(kind, "s"), quote(key) + " " + changed(a[key], b[key])})
-			}
-		}
-	}
-	return out
-}
-
-func diffContainer(name string, a, b map[string]any) []difference {
-	var out []difference
-	for _, key := range keysOf(a, b) {
-		if equal(a[key], b[key]) {
-			continue
-		}
+	for _, key := range keysOf(from, to) {
+		a, b := asMap(from[key]), asMap(to[key])
 		switch key {
-		case "image":
-			out = append(out, difference{name, key, fmt.Sprintf("%s → %s", quote(shortImage(text(a[key]))), quote(shortImage(text(b[key]))))})
-		case "env":
-			out = append(out, diffEnv(name, a, b)...)
-		case "resources":
-			out = append(out, diffResources(name, a, b)...)
+		case "spec":
+			out = append(out, diffPod(a, b)...)
+		case "metadata":
+			out = append(out, diffMetadata(a, b)...)
 		default:
-			out = append(out, difference{name, key, changed(a[key], b[key])})
+			out = append(out, walked("", key, from[key], to[key], true)...)
+		}
+	}
+	if onlyContainer(asMap(from["spec"]), asMap(to["spec"])) {
+		for i := range out {
+			out[i].container = ""
 		}
 	}
 	slices.SortStableFunc(out, func(x, y difference) int { return rank(x.what) - rank(y.what) })
 	return out
 }
 
-// rank puts what people look for first.
+// shownFirst is what people look for first, and what an approver must not miss.
+var shownFirst = []string{
+	"container", "init container", "image", "securityContext", "serviceAccountName", "serviceAccount", "automountServiceAccountToken", "hostNetwork",
+	"hostPID", "hostIPC", "hostUsers", "volumes", "volumeMounts", "volumeDevices", "command", "args", "env", "envFrom", "resources",
+}
+
 func rank(what string) int {
-	if i := slices.Index([]string{"image", "env", "envFrom", "command", "args", "resources"}, what); i >= 0 {
+	if i := slices.Index(shownFirst, what); i >= 0 {
 		return i
+	}
+	if what == "label" || what == "annotation" {
+		return 101
 	}
 	return 100
 }
 
-func diffEnv(container string, a, b map[string]any) []difference {
-	before, after := byName(a, "env"), byName(b, "env")
+func diffPod(a, b map[string]any) []difference {
 	var out []difference
+	for _, key := range keysOf(a, b) {
+		switch {
+		case equal(a[key], b[key]):
+		case key == "containers" || key == "initContainers" || key == "ephemeralContainers":
+			out = append(out, diffContainers(key, asList(a[key]), asList(b[key]))...)
+		case key == "serviceAccount" && equal(a[key], a["serviceAccountName"]) && equal(b[key], b["serviceAccountName"]): // the old name of the same
+		default:
+			out = append(out, walked("", key, a[key], b[key], !slices.Contains(plainPod, key))...)
+		}
+	}
+	return out
+}
+
+// diffContainers compares containers by name. What a new one holds is told as well: it may be privileged.
+func diffContainers(kind string, a, b []any) []difference {
+	noun := "container"
+	if kind == "initContainers" {
+		noun = "init container"
+	}
+	var out []difference
+	before, after := named(a), named(b)
 	for _, name := range keysOf(before, after) {
-		x, y := before[name], after[name]
-		if equal(x, y) {
+		x, y := asMap(before[name]), asMap(after[name])
+		switch {
+		case after[name] == nil:
+			out = append(out, difference{quote(name), noun, "removed"})
+			continue
+		case before[name] == nil:
+			out = append(out, difference{quote(name), noun, "added"})
+		}
+		for _, key := range keysOf(x, y) {
+			if !equal(x[key], y[key]) && (key != "name" || before[name] != nil) {
+				out = append(out, diffField(quote(name), key, x[key], y[key])...)
+			}
+		}
+	}
+	if reordered(a, b) {
+		out = append(out, difference{"", kind, "in another order"})
+	}
+	return out
+}
+
+// onlyContainer reports whether both pods have one container, the same: then it need not be named.
+func onlyContainer(a, b map[string]any) bool {
+	names := map[string]bool{}
+	for _, pod := range []map[string]any{a, b} {
+		for _, kind := range []string{"containers", "initContainers", "ephemeralContainers"} {
+			for _, c := range asList(pod[kind]) {
+				names[text(asMap(c)["name"])] = true
+			}
+		}
+	}
+	return len(names) == 1
+}
+
+func diffField(container, key string, a, b any) []difference {
+	switch key {
+	case "image":
+		return []difference{{container, key, imageChange(text(a), text(b))}}
+	case "env":
+		return diffEnv(container, asList(a), asList(b))
+	case "command":
+		return []difference{{container, key, commandChange(asList(a), asList(b))}}
+	case "args":
+		return []difference{{container, key, fmt.Sprintf("changed (%d → %d, not shown)", len(asList(a)), len(asList(b)))}}
+	}
+	return walked(container, key, a, b, !slices.Contains(plainContainer, key))
+}
+
+// imageChange names the images whole wherever more than the version differs: a registry that is cut away looks like any other.
+func imageChange(a, b string) string {
+	if a != "" && b != "" && repository(a) == repository(b) {
+		a, b = shortImage(a), shortImage(b)
+	}
+	return fromTo(orNil(a), orNil(b))
+}
+
+// commandChange names the programs and none of their arguments, which hold passwords.
+func commandChange(a, b []any) string {
+	x, y := program(a), program(b)
+	if x == y {
+		return fmt.Sprintf("%s, its arguments changed (not shown)", x)
+	}
+	return fmt.Sprintf("%s → %s (arguments are not shown)", x, y)
+}
+
+func program(command []any) string {
+	if len(command) == 0 {
+		return "the image's own"
+	}
+	words := strings.Fields(text(command[0]))
+	if len(words) == 0 {
+		return "nothing"
+	}
+	return quote(words[0])
+}
+
+// diffMetadata compares what the pods are labelled and annotated with.
+func diffMetadata(from, to map[string]any) []difference {
+	var out []difference
+	for _, kind := range keysOf(from, to) {
+		if kind == "creationTimestamp" { // null, from older servers and clients
 			continue
 		}
-		how := changed(nilIfEmpty(x), nilIfEmpty(y))
+		if kind != "labels" && kind != "annotations" {
+			out = append(out, walked("", kind, from[kind], to[kind], true)...)
+			continue
+		}
+		a, b := asMap(from[kind]), asMap(to[kind])
+		for _, key := range keysOf(a, b) {
+			if key == podTemplateHash || equal(a[key], b[key]) {
+				continue
+			}
+			how := changed(a[key], b[key])
+			if kind == "labels" {
+				how = fromTo(a[key], b[key])
+			}
+			out = append(out, difference{"", strings.TrimSuffix(kind, "s"), quote(key) + " " + how})
+		}
+	}
+	return out
+}
+
+// plainEnv are the environment variables whose values may be shown. All others may hold a secret.
+var plainEnv = []string{"NODE_ENV", "PORT", "LOG_LEVEL"}
+
+func diffEnv(container string, a, b []any) []difference {
+	before, after := named(a), named(b)
+	var out []difference
+	for _, key := range keysOf(before, after) {
+		x, y := asMap(before[key]), asMap(after[key])
+		if equal(before[key], after[key]) {
+			continue
+		}
+		name, _, _ := strings.Cut(key, "#")
+		how := changed(before[key], after[key])
 		if from, to := source(name, x), source(name, y); how == "changed" && from != to {
 			how = from + " → " + to
 		}
-		out = append(out, difference{container, "env", quote(name) + " " + how})
+		out = append(out, difference{container, "env", quote(key) + " " + how})
 	}
-	if out == nil {
+	if reordered(a, b) {
 		out = append(out, difference{container, "env", "in another order"})
 	}
 	return out
@@ -113,11 +215,8 @@ func diffEnv(container string, a, b map[string]any) []difference {
 // source says where a variable's value comes from, without the value unless everybody may see it.
 func source(name string, env map[string]any) string {
 	for kind, noun := range map[string]string{"secretKeyRef": "secret", "configMapKeyRef": "configmap"} {
-		if ref, found, _ := unstructured.NestedStringMap(env, "valueFrom", kind); found {
-			return fmt.Sprintf("%s %s/%s", noun, ref["name"], ref["key"])
-		}
-		if ref, found, _ := unstructured.NestedMap(env, "valueFrom", kind); found { // with "optional", a bool
-			return fmt.Sprintf("%s %s/%s", noun, text(ref["name"]), text(ref["key"]))
+		if ref, found, _ := unstructured.NestedMap(env, "valueFrom", kind); found {
+			return fmt.Sprintf("%s %s/%s", noun, quote(text(ref["name"])), quote(text(ref["key"])))
 		}
 	}
 	if value, literal := env["value"]; literal && slices.Contains(plainEnv, name) {
@@ -129,35 +228,12 @@ func source(name string, env map[string]any) string {
 	return "a literal value"
 }
 
-func diffResources(container string, a, b map[string]any) []difference {
-	var out []difference
-	for _, kind := range []string{"requests", "limits"} {
-		before, _, _ := unstructured.NestedMap(a, "resources", kind)
-		after, _, _ := unstructured.NestedMap(b, "resources", kind)
-		for _, key := range keysOf(before, after) {
-			if !equal(before[key], after[key]) {
-				out = append(out, difference{container, "resources", fmt.Sprintf("%s.%s %s → %s", kind, key, orNone(before[key]), orNone(after[key]))})
-			}
-		}
-	}
-	if out == nil {
-		out = append(out, difference{container, "resources", "changed"})
-	}
-	return out
-}
-
-// lines is the difference as preformatted text, one change a line. The container is named where there are several.
+// lines is the difference as preformatted text, one change a line.
 func lines(differences []difference) string {
-	containers := map[string]bool{}
-	for _, d := range differences {
-		if d.container != "" {
-			containers[d.container] = true
-		}
-	}
 	var b strings.Builder
 	for _, d := range differences {
 		what := d.what
-		if len(containers) > 1 && d.container != "" {
+		if d.container != "" {
 			what = d.container + " " + what
 		}
 		fmt.Fprintf(&b, "%-10s %s\n", what, d.text)
@@ -165,13 +241,29 @@ func lines(differences []difference) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func byName(object map[string]any, path ...string) map[string]map[string]any {
-	items, _, _ := unstructured.NestedSlice(object, path...)
-	out := map[string]map[string]any{}
-	for _, item := range items {
-		if m, ok := item.(map[string]any); ok {
-			out[text(m["name"])] = m
+// mostRows is how many kinds of change are rows of the card; all of them stand in the diff below it.
+const mostRows = 8
+
+// factsOf are the differences as rows of the card: what changes of one kind stands in one row.
+func factsOf(differences []difference) []algesta.Field {
+	var out []algesta.Field
+	for _, d := range differences {
+		said := d.text
+		if d.container != "" {
+			said = d.container + " " + said
 		}
+		if n := len(out); n > 0 && out[n-1].Label == d.what {
+			out[n-1].Value = algesta.Say("{}; {}", out[n-1].Value, said)
+			continue
+		}
+		out = append(out, algesta.Field{Label: d.what, Value: algesta.Say("{}", said)})
+	}
+	if len(out) > mostRows {
+		var more []string
+		for _, f := range out[mostRows:] {
+			more = append(more, f.Label)
+		}
+		out = append(out[:mostRows], algesta.Field{Label: "and", Value: algesta.Say("{}", strings.Join(more, ", "))})
 	}
 	return out
 }
@@ -187,23 +279,6 @@ func keysOf[V any](a, b map[string]V) []string {
 	return keys
 }
 
-func changed(from, to any) string {
-	switch {
-	case to == nil:
-		return "removed"
-	case from == nil:
-		return "added"
-	}
-	return "changed"
-}
-
-func nilIfEmpty(m map[string]any) any {
-	if m == nil {
-		return nil
-	}
-	return m
-}
-
 func equal(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
@@ -212,9 +287,6 @@ func equal(a, b any) bool {
 
 func text(v any) string { s, _ := v.(string); return s }
 
-func orNone(v any) string {
-	if v == nil {
-		return "none"
-	}
-	return fmt.Sprint(v)
-}
+func asMap(v any) map[string]any { m, _ := v.(map[string]any); return m }
+
+func asList(v any) []any { l, _ := v.([]any); return l }

@@ -35,7 +35,7 @@ type still struct {
 }
 
 // Image implements runbooks.Registry.
-func (s *still) Image(_ context.Context, image string) (string, error) {
+func (s *still) Image(_ context.Context, _, image string) (string, error) {
 	digest, ok := s.images[image]
 	switch {
 	case s.images == nil:
@@ -60,9 +60,7 @@ func gateway() *still {
 		Status: appsv1.DeploymentStatus{ObservedGeneration: 7, Replicas: 4, UpdatedReplicas: 4, ReadyReplicas: 4, AvailableReplicas: 4},
 	}
 	s := &still{deployment: d, lists: map[string][]any{}, forbidden: map[string]bool{}}
-	old := template("12344", nil)
-	old.Spec.Containers[0].Env = append(old.Spec.Containers[0].Env, corev1.EnvVar{Name: "LOG_LEVEL", Value: "debug"})
-	s.revision(1, old, "deploy 12344 by Dana (c-1)", 72*time.Hour)
+	s.revision(1, oldTemplate(), "deploy 12344 by Dana (c-1)", 72*time.Hour)
 	s.revision(2, template("12345", nil), "deploy 12345 by Luis (c-2)", 5*time.Hour)
 	s.revision(3, template("12345", map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T09:00:00Z"}), "deploy 12345 by Luis (c-2)", 3*time.Hour)
 	d.Spec.Template = template("12345", map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T09:00:00Z"})
@@ -70,6 +68,13 @@ func gateway() *still {
 		s.pod(3, name, 3*time.Hour)
 	}
 	return s
+}
+
+// oldTemplate is the one of revision 1.
+func oldTemplate() corev1.PodTemplateSpec {
+	old := template("12344", nil)
+	old.Spec.Containers[0].Env = append(old.Spec.Containers[0].Env, corev1.EnvVar{Name: "LOG_LEVEL", Value: "debug"})
+	return old
 }
 
 func template(version string, annotations map[string]string) corev1.PodTemplateSpec {

@@ -36,8 +36,8 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 	for i, r := range s.revisions {
 		table.Rows = append(table.Rows, []algesta.Text{
 			s.revisionCell(i), algesta.Say("{}", algesta.Name(quote(version(s.image(r))))),
-			algesta.Say("{} ago", span(in.Command.At.Sub(r.set.CreationTimestamp.Time))),
-			algesta.Say("{}", r.set.Status.ReadyReplicas), algesta.Say("{}", orElse(r.cause(), "–")),
+			algesta.Say("{} ago", span(r.age(in.Command.At))),
+			algesta.Say("{}", r.set.Status.ReadyReplicas), algesta.Say("{}", orElse(r.cause, "–")),
 		})
 	}
 	title := algesta.Say("{} has {}", subject(in), count(len(s.revisions), "revision"))

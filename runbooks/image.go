@@ -3,8 +3,12 @@ package runbooks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
 )
@@ -16,6 +20,15 @@ func repository(image string) string {
 		return repo[:colon]
 	}
 	return repo
+}
+
+// host is the registry that an image comes from, as it is written: "docker.io" where none is.
+func host(image string) string {
+	first, _, found := strings.Cut(repository(image), "/")
+	if !found || !strings.ContainsAny(first, ".:") && first != "localhost" {
+		return "docker.io"
+	}
+	return first
 }
 
 // version is what people call an image: its tag, else the beginning of its digest, else "latest", which is what the
@@ -39,32 +52,97 @@ func shortImage(image string) string {
 	return image
 }
 
+// versions is what a change does to an image, as people call it: "12345 → 12344". Two images that the version alone does not tell
+// apart, or that come from different repositories, are named whole. It is "" where the image stays.
+func versions(from, to string) string {
+	switch {
+	case from == to:
+		return ""
+	case repository(from) == repository(to) && version(from) != version(to):
+		return quote(version(from)) + " → " + quote(version(to))
+	}
+	return quote(from) + " → " + quote(to)
+}
+
 // movable reports whether the reference may mean another image tomorrow: no tag and no digest, or the tag latest.
 func movable(image string) bool {
 	return !strings.Contains(image, "@") && version(image) == "latest"
 }
 
 // requireImage asks the registry for the image and refuses one that is not there: its pods would wait for it forever. Where
-// the registry does not say, the plan says so; not every bot may look into every registry.
-func (s scene) requireImage(ctx context.Context, c Cluster, image string) (algesta.Field, error) {
-	fact := func(v algesta.Text) algesta.Field { return algesta.Field{Label: "registry", Value: v} }
-	registry, ok := c.(Registry)
-	if !ok {
-		return fact(algesta.Say("not checked: this cluster's registry cannot be asked")), nil
-	}
-	digest, err := registry.Image(ctx, image)
-	switch {
-	case err == nil:
-		return fact(algesta.Say("has it ({})", shorten(digest, len("sha256:")+12))), nil
-	case errors.Is(err, algesta.ErrNotFound):
-		return algesta.Field{}, refusal(
+// the registry does not say, the plan says so; not every bot may look into every registry. The digest that it tells joins the plan.
+func (s scene) requireImage(ctx context.Context, c Cluster, image string, p *algesta.Plan) error {
+	digest, err := digestOf(ctx, c, s.d.Namespace, image)
+	if errors.Is(err, algesta.ErrNotFound) {
+		return refusal(
 			algesta.Say("The registry has no {}, so no pod could start with it.", algesta.Name(quote(shortImage(image)))),
 			s.knownVersions(image),
 		)
-	case errors.Is(err, algesta.ErrForbidden):
-		return fact(algesta.Say("not checked: it does not let me look")), nil
 	}
-	return fact(algesta.Say("not checked: it did not answer me")), nil
+	p.Facts = append(p.Facts, noteDigest(p, image, digest, err))
+	return nil
+}
+
+// askMovable asks the registry what the images without a fixed version are now: what people approve is this digest.
+func (s scene) askMovable(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, p *algesta.Plan) {
+	var images []string
+	for _, container := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
+		if movable(container.Image) && !slices.Contains(images, container.Image) && len(images) < mostImages {
+			images = append(images, container.Image)
+		}
+	}
+	digests, errs := make([]string, len(images)), make([]error, len(images))
+	var asking sync.WaitGroup
+	for i, image := range images {
+		asking.Go(func() { digests[i], errs[i] = digestOf(ctx, c, s.d.Namespace, image) })
+	}
+	asking.Wait()
+	for i, image := range images {
+		if errors.Is(errs[i], algesta.ErrNotFound) {
+			p.Warnings = append(p.Warnings, algesta.Say("The registry has no {}: a node that does not hold it cannot start a pod.", algesta.Name(quote(shortImage(image)))))
+			continue
+		}
+		p.Facts = append(p.Facts, noteDigest(p, image, digests[i], errs[i]))
+	}
+}
+
+// digestOf is what the registry says of an image, asked once more where it did not answer: a plan without a digest that had one when it was
+// approved is another plan.
+func digestOf(ctx context.Context, c Cluster, namespace, image string) (string, error) {
+	registry, ok := c.(Registry)
+	if !ok {
+		return "", errNoRegistry
+	}
+	digest, err := registry.Image(ctx, namespace, image)
+	if errors.Is(err, algesta.ErrUnreachable) && ctx.Err() == nil {
+		digest, err = registry.Image(ctx, namespace, image)
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking the registry: %w", err)
+	}
+	return digest, nil
+}
+
+// errNoRegistry stands for a cluster whose registries cannot be asked.
+var errNoRegistry = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I cannot ask registries for this cluster.")}
+
+// noteDigest adds a digest to what is approved, and is the row that says it, or why it is not known.
+func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field {
+	row := func(v algesta.Text) algesta.Field { return algesta.Field{Label: "registry", Value: v} }
+	tag := quote(version(image))
+	switch {
+	case err == nil:
+		if p.Digests == nil {
+			p.Digests = map[string]string{}
+		}
+		p.Digests[image] = digest
+		return row(algesta.Say("{} is {} now; if that changes before it runs, I ask again", tag, shorten(digest, len("sha256:")+12)))
+	case errors.Is(err, algesta.ErrRefused):
+		return row(algesta.Say("not checked: nothing that runs here comes from {}; what {} is may change until it is pulled", algesta.Name(quote(host(image))), tag))
+	case errors.Is(err, algesta.ErrForbidden):
+		return row(algesta.Say("not checked: it does not let me look; what {} is may change until it is pulled", tag))
+	}
+	return row(algesta.Say("not checked: it did not answer me; what {} is may change until it is pulled", tag))
 }
 
 // knownVersions names what ran before, for whoever mistyped a tag.

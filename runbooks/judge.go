@@ -185,7 +185,7 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 	switch {
 	case d.Generation > f.Generation && f.TemplateHash != "" && r.TemplateHash() != f.TemplateHash:
 		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(shortImage(mainContainer(d.Spec.Template, "").Image))))
-		if cause := quote(d.Annotations[causeAnnotation]); cause != "" {
+		if cause := causeOf(d.Annotations, r.TemplateHash()); cause != "" && cause != changedOutside {
 			why = algesta.Say("{} (“{}”)", why, cause)
 		}
 		return algesta.Say("{}.", why), true

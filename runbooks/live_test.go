@@ -193,10 +193,10 @@ func TestRollbackPassesOverRestartsAndComesBack(t *testing.T) {
 	require.Contains(t, p.deployment(t).Spec.Template.Annotations, "kubectl.kubernetes.io/restartedAt")
 
 	plan := p.plan(t, "rollback", nil)
-	require.Equal(t, "Roll back api-gateway-production to revision 1", plan.Summary.String())
-	require.Equal(t, "image      …/api-gateway:12345 → …/api-gateway:12344", plan.Diff)
+	require.Equal(t, "Roll back api-gateway-production: 12345 → 12344 (revision 1)", plan.Summary.String())
+	require.Equal(t, "image      …/api-gateway:12345 → …/api-gateway:12344\nannotation kubectl.kubernetes.io/restartedAt removed", plan.Diff)
 	require.Equal(t, "api-gateway in production is back on 12344", plan.Done.String())
-	require.Contains(t, plan.Facts[1].Value.String(), "(2 runs the same pods as now: a restart)")
+	require.Contains(t, plan.Facts[2].Value.String(), "(2 runs the same pods as now: a restart)")
 	require.Empty(t, plan.Warnings)
 
 	end := p.follow(t, p.apply(t, plan))

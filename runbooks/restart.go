@@ -30,7 +30,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	replicas := s.d.replicas()
 	p := algesta.Plan{
 		Title:   algesta.Say("Restart of {}", subject(in)),
-		Summary: algesta.Say("Restart {}: replace {}", algesta.Name(in.Workload.Name), count(replicas, "pod")),
+		Summary: algesta.Say("Restart {}: replace {}, still {}", algesta.Name(in.Workload.Name), count(replicas, "pod"), quote(version(mainContainer(s.d.Spec.Template, in.Command.Target.Service).Image))),
 		Doing:   algesta.Say("Restarting {}", subject(in)),
 		Done:    algesta.Say("{} is restarted", subject(in)),
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
@@ -44,11 +44,11 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	if err := unstructured.SetNestedField(template, in.Command.At.UTC().Format(time.RFC3339), "metadata", "annotations", restartedAnnotation); err != nil {
 		return algesta.Plan{}, err
 	}
-	swaps, err := s.restartSwaps(template)
-	if err != nil {
+	if p.Template, err = templateHash(template); err != nil {
 		return algesta.Plan{}, err
 	}
-	if p.Template, err = templateHash(template); err != nil {
+	swaps, err := s.restartSwaps(template, p.Template)
+	if err != nil {
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swaps...)}
@@ -64,7 +64,8 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 		{Label: "image", Value: algesta.Say("{}, unchanged", quote(shortImage(main.Image)))},
 		{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)},
 	}
-	p.Warnings = warnings
+	s.askMovable(ctx, c, typed, &p)
+	p.Warnings = append(p.Warnings, warnings...)
 	if s.now >= 0 && !s.rollout.done() && s.rollout.Deployment != nil {
 		p.Warnings = append(p.Warnings, algesta.Say("A restart does not repair a version that cannot start: {} goes back instead.", command(in, "rollback", "")))
 	}
@@ -72,8 +73,8 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 }
 
 // restartSwaps sets the annotation alone where the template has annotations, and creates the map where it has none.
-func (s scene) restartSwaps(template map[string]any) ([]algesta.Swap, error) {
-	why, err := s.causeSwap("restart " + by(s.in))
+func (s scene) restartSwaps(template map[string]any, hash string) ([]algesta.Swap, error) {
+	why, err := s.causeSwaps("restart "+by(s.in), hash)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +82,8 @@ func (s scene) restartSwaps(template map[string]any) ([]algesta.Swap, error) {
 	path, label := []string{"spec", "template", "metadata", "annotations"}, "pod annotations"
 	if _, found, _ := unstructured.NestedMap(s.d.raw, path...); !found {
 		whole, err := s.swap(label, "/spec/template/metadata/annotations", after, path...)
-		return []algesta.Swap{whole, why}, err
+		return append([]algesta.Swap{whole}, why...), err
 	}
 	one, err := s.swap("restartedAt", "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt", after[restartedAnnotation], append(path, restartedAnnotation)...)
-	return []algesta.Swap{one, why}, err
+	return append([]algesta.Swap{one}, why...), err
 }

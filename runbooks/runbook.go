@@ -18,6 +18,10 @@ type Input struct {
 	Workload algesta.Workload
 	// Allowed says of which other namespaces of the cluster the answer may tell whoever asked. Nil allows none.
 	Allowed func(namespace string) bool
+	// Past is what became of the bot's earlier changes to the workload, newest first; nil where it isn't known.
+	Past []algesta.Past
+	// Approval says that the policy asks for somebody's yes to this command.
+	Approval bool
 }
 
 // Runbook is one thing that the bot can do. Exactly one of Plan and Answer is set.

@@ -18,7 +18,7 @@ var scale = register(Runbook{
 	Verb:    "scale",
 	Summary: "Change how many pods a service runs.",
 	Example: "scale api-gateway production replicas=6",
-	Args:    []Arg{replicas},
+	Args:    []Arg{replicas, undoes},
 	Writes:  []string{patchDeployments},
 	Plan:    planScale,
 })
@@ -39,11 +39,17 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		return algesta.Plan{}, err
 	}
 	p := algesta.Plan{
-		Title:   algesta.Say("Scaling of {} to {}", subject(in), count(to, "pod")),
-		Summary: algesta.Say("Scale {} from {} to {}", algesta.Name(in.Workload.Name), from, count(to, "pod")),
-		Doing:   algesta.Say("Scaling {} to {}", subject(in), count(to, "pod")),
+		Title:   algesta.Say("Scaling of {} ({} → {})", subject(in), from, count(to, "pod")),
+		Summary: algesta.Say("Scale {}: {} → {}", algesta.Name(in.Workload.Name), from, count(to, "pod")),
+		Doing:   algesta.Say("Scaling {}: {} → {}", subject(in), from, count(to, "pod")),
 		Done:    algesta.Say("{} is scaled to {}", subject(in), count(to, "pod")),
 		Figures: map[string]int64{"pods": int64(to), "surge": 0},
+	}
+	request, overtaken := s.undone(true)
+	if request != "" {
+		p.Title = algesta.Say("Undo of {} for {} ({} → {})", algesta.Name(request), subject(in), from, count(to, "pod"))
+		p.Summary = algesta.Say("Undo {}, scale {} back: {} → {}", algesta.Name(request), algesta.Name(in.Workload.Name), from, count(to, "pod"))
+		p.Doing = algesta.Say("Undoing {} for {}: {} → {}", algesta.Name(request), subject(in), from, count(to, "pod"))
 	}
 	if from == to {
 		p.Nothing = algesta.Say("{} already runs {}.", subject(in), count(to, "pod"))
@@ -57,11 +63,14 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swap)}
-	p.Undo = &algesta.Offer{Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from)}}
+	p.Undo = &algesta.Offer{Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from), undoes.Name: in.Command.ID}}
 	room := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, max(0, to-from))
 	p.Facts = []algesta.Field{{Label: "pods", Value: s.scaleFact(from, to, room)}}
-	p.Warnings = append(s.scaleWarnings(to, room), s.nodeWarnings(s.d.Spec.Template, to-from)...)
-	p.Warnings = append(p.Warnings, s.ownerWarnings()...)
+	if overtaken {
+		p.Warnings = append(p.Warnings, notLast(undoes.Text(in)))
+	}
+	p.Warnings = append(append(p.Warnings, s.scaleWarnings(to, room)...), s.nodeWarnings(s.d.Spec.Template, to-from)...)
+	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.bringsBack(s.d.template(), to)...)
 	p.Warnings = append(p.Warnings, s.unchecked...)
 	return p, nil
 }

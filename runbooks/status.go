@@ -120,8 +120,8 @@ func (r Rollout) fields(in Input, scalers []autoscalingv2.HorizontalPodAutoscale
 	out := []algesta.Field{{Label: "image", Value: algesta.Say("{}", algesta.Name(quote(mainContainer(d.Spec.Template, in.Command.Target.Service).Image)))}}
 	if n := r.revision(); n > 0 {
 		value := algesta.Say("{}", n)
-		if cause := quote(d.Annotations[causeAnnotation]); cause != "" {
-			value = algesta.Say("{}: “{}”", n, cause)
+		if cause := causeOf(d.Annotations, r.TemplateHash()); cause != "" {
+			value = algesta.Say("{}: {}", n, inQuotes(cause))
 		}
 		out = append(out, algesta.Field{Label: "revision", Value: value})
 	}

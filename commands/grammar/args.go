@@ -154,7 +154,7 @@ func (r *reading) to() error {
 		return nil // the name is read next
 	}
 	next := r.next()
-	bare, ok := r.bareArg()
+	bare, ok := r.bareArg(next.bare())
 	switch {
 	case r.out.Environment == "" && (!ok || !valueLike(next.bare())):
 		return r.environment(next.bare())
@@ -293,12 +293,26 @@ func (r *reading) arg(name string) (runbooks.Arg, bool) {
 	return runbooks.Arg{}, false
 }
 
-// bareArg is the argument whose value may stand alone, while it has none.
-func (r *reading) bareArg() (runbooks.Arg, bool) {
+// bareArg is the argument that a value may stand alone for, while none has one: of several the first that can be this value, else the first.
+func (r *reading) bareArg(value string) (runbooks.Arg, bool) {
+	var all []runbooks.Arg
 	for _, a := range r.book.Args {
-		if _, given := r.out.Args[a.Name]; a.Bare && !given {
+		if !a.Bare {
+			continue
+		}
+		if _, given := r.out.Args[a.Name]; given {
+			return runbooks.Arg{}, false
+		}
+		all = append(all, a)
+	}
+	_, err := strconv.ParseInt(value, 10, 64)
+	for _, a := range all {
+		if (a.Kind == runbooks.IntArg) == (err == nil) {
 			return a, true
 		}
+	}
+	if len(all) > 0 {
+		return all[0], true
 	}
 	return runbooks.Arg{}, false
 }
@@ -420,10 +434,11 @@ func (r *reading) place() error {
 		}
 		return r.wrong("Which service do you mean?")
 	}
-	bare, ok := r.bareArg()
-	switch {
-	case len(free) == 0:
+	if len(free) == 0 {
 		return nil
+	}
+	bare, ok := r.bareArg(free[0].bare())
+	switch {
 	case r.out.Environment == "" && ok && valueLike(free[0].bare()):
 		if err := r.set(bare, free[0].bare()); err != nil {
 			return err
@@ -438,13 +453,16 @@ func (r *reading) place() error {
 	if !ok {
 		return r.last(free, nil)
 	}
-	return r.last(free, func(s string) error { return r.set(bare, s) })
+	return r.last(free, func(s string) error {
+		bare, _ := r.bareArg(s)
+		return r.set(bare, s)
+	})
 }
 
 // againEnvironment reports whether a free word can only be the environment, which an option named too:
 // the same word, or a word where a number is wanted.
 func (r *reading) againEnvironment(s string) bool {
-	bare, ok := r.bareArg()
+	bare, ok := r.bareArg(s)
 	return strings.EqualFold(s, r.out.Environment) || ok && bare.Kind == runbooks.IntArg && !valueLike(s)
 }
 

@@ -30,7 +30,7 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	r.plan()
 	stop()
 	r.approve()
-	r.becomes("🟡 Rolling back api-gateway in production\nThe cluster aks-algesta-production does not answer. Nothing was changed. I try again until ")
+	r.becomes("🟡 Rolling back api-gateway in production: 12345 → 12344\nThe cluster aks-algesta-production does not answer. Nothing was changed. I try again until ")
 	start()
 	require.Contains(t, r.end(luis), "is back on 12344")
 	require.Equal(t, 1, w.patches(deployment))

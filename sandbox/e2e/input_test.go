@@ -17,7 +17,7 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 		"an unknown service":        {luis, ops, "rollback api-gatewy production", "There's no service \"api-gatewy\" in production. Did you mean api-gateway?\n/algesta rollback api-gateway production"},
 		"an unknown environment":    {luis, ops, "rollback api-gateway prodution", "There's no environment \"prodution\". Did you mean production?\n/algesta rollback api-gateway production"},
 		"an unknown option":         {luis, ops, "rollback api-gateway production --to-revison=2", "rollback has no option --to-revison. Did you mean --to-revision?\n/algesta rollback api-gateway production --to-revision=2"},
-		"an unknown revision":       {luis, ops, "rollback api-gateway production --to-revision=99", "api-gateway-production has no revision 99.\nThere are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback api-gateway production --to-revision=1"},
+		"an unknown revision":       {luis, ops, "rollback api-gateway production --to-revision=99", "api-gateway-production has no revision 99.\nThere are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback api-gateway production --to-revision=2"},
 		"the revision of now":       {luis, ops, "rollback api-gateway production --to-revision=3", "⚪ api-gateway in production already runs revision 3."},
 		"no service":                {luis, ops, "rollback", "Which service do you mean?\n/algesta rollback <service> <environment>"},
 		"no environment":            {luis, ops, "rollback api-gateway", "Which environment do you mean: production?\n/algesta rollback api-gateway <environment>"},

@@ -14,12 +14,12 @@ func TestARollbackIsPlannedApprovedRunOnceAndEndsInTheThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	r := w.asks(luis, "rollback api-gateway production")
-	require.Regexp(t, `^🟡 Rollback of api-gateway in production waits for approval
+	require.Regexp(t, `^🟡 Rollback of api-gateway in production \(12345 → 12344\) waits for approval
 asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{6}$`, r.card.Plain())
 
 	plan := r.plan()
 	for _, line := range []string{
-		"Roll back api-gateway-production to revision 2",
+		"Roll back api-gateway-production: 12345 → 12344 (revision 2)",
 		"aks-algesta-production / " + w.production,
 		"image     …/api-gateway:12345 → …/api-gateway:12344",
 		"“deploy 12344”",
@@ -31,7 +31,7 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 	}
 	approve, _ := plan.Button("approve")
 	require.Equal(t, &slackd.Confirm{
-		Title: "Approve this change?", Text: "Roll back api-gateway-production to revision 2? It runs at once.", Yes: "Approve", No: "Not now",
+		Title: "Approve this change?", Text: "Roll back api-gateway-production: 12345 → 12344 (revision 2)? It runs at once.", Yes: "Approve", No: "Not now",
 	}, approve.Confirm)
 
 	r.approve()
@@ -55,6 +55,7 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 		_, err := w.slack.Click(marta, r.reply(isEnd(luis)), "run")
 		require.NoError(t, err)
 	}, "asked by Marta Quiroga")
+	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+", put api-gateway-production back: 12344 → 12345")
 	require.Contains(t, undo.plan().Plain(), "image     …/api-gateway:12344 → …/api-gateway:12345")
 	undo.approve()
 	require.Contains(t, undo.end(marta), "✅ <@U0MARTA> <@U0CARLA> api-gateway in production is back on 12345.")
@@ -64,8 +65,8 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 func TestRestartScaleAndDeployRunOnce(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ text, plan, end string }{
-		"restart": {"restart api-gateway production", "Restart", "api-gateway in production is restarted"},
-		"scale":   {"scale api-gateway production replicas=3", "Scale api-gateway-production from 2 to 3 pods", "api-gateway in production is scaled to 3 pods"},
+		"restart": {"restart api-gateway production", "Restart api-gateway-production: replace 2 pods, still 12345", "api-gateway in production is restarted"},
+		"scale":   {"scale api-gateway production replicas=3", "Scale api-gateway-production: 2 → 3 pods", "api-gateway in production is scaled to 3 pods"},
 		"deploy":  {"deploy api-gateway production 12346", "image", "api-gateway in production is on 12346"},
 	}
 	for name, c := range cases {
