@@ -53,6 +53,8 @@ type Config struct {
 	// SecretValues is told the values of every Secret that was read, before anything else sees them: they have to be hidden from then
 	// on. It is called from several goroutines and keeps no value.
 	SecretValues func(values [][]byte)
+	// Registries are those that may be asked for an image although nothing runs from them yet, and those in private networks.
+	Registries []RegistryConfig
 	// Log is told what the bot may not watch; nil for silence.
 	Log *zap.Logger
 	// Panics catches what panics in the goroutines that keep the caches; nil counts nothing.
@@ -93,6 +95,11 @@ func (c Config) Validate() error {
 	}
 	if len(c.SecretNamespaces) > 0 && c.SecretValues == nil {
 		fail("cluster %s: Secrets are read only where somebody hides their values", c.Name)
+	}
+	for _, r := range c.Registries {
+		if err := r.Validate(); err != nil {
+			found = append(found, err)
+		}
 	}
 	return errors.Join(found...)
 }

@@ -42,6 +42,9 @@ type Cluster struct {
 	secretValues     func(values [][]byte)
 	secretsRefused   sync.Map // namespaces of which the log was told that the right is missing
 
+	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
+	reach      reach
+
 	cache *cache
 	away  away
 
@@ -73,7 +76,10 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
 	c := &Cluster{
 		name: cfg.Name, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
-		written: map[algesta.Workload]writtenAt{},
+		written: map[algesta.Workload]writtenAt{}, registries: map[string]RegistryConfig{}, reach: newReach(),
+	}
+	for _, r := range cfg.Registries {
+		c.registries[r.asked()] = r
 	}
 	typed := limited(base, 50, 100)
 	typed.ContentType = "application/vnd.kubernetes.protobuf"

@@ -29,6 +29,7 @@ var (
 	_ runbooks.Observer  = (*kube.Cluster)(nil)
 	_ runbooks.Finder    = (*kube.Cluster)(nil)
 	_ runbooks.KeyReader = (*kube.Cluster)(nil)
+	_ runbooks.Registry  = (*kube.Cluster)(nil)
 )
 
 // clusters are the configured clusters by name.

@@ -46,6 +46,7 @@ type Config struct {
 	Clusters     []ClusterConfig
 	Environments []catalog.Environment
 	Services     []catalog.Service
+	Registries   []kube.RegistryConfig
 	PolicyFile   string
 	Store        string
 	Follow       FollowConfig
@@ -88,6 +89,7 @@ type configFile struct {
 	Clusters     []clusterFile         `yaml:"clusters"`
 	Environments []catalog.Environment `yaml:"environments"`
 	Services     []catalog.Service     `yaml:"services"`
+	Registries   []registryFile        `yaml:"registries"`
 	PolicyFile   string                `yaml:"policyFile"`
 	Store        string                `yaml:"store"`
 	Follow       followFile            `yaml:"follow"`
@@ -112,6 +114,12 @@ type clusterFile struct {
 	Azure      azureFile   `yaml:"azure"`
 	Secrets    []string    `yaml:"secretNamespaces"`
 	Sandbox    bool        `yaml:"sandbox"`
+}
+
+type registryFile struct {
+	Host      string `yaml:"host"`
+	TokenHost string `yaml:"tokenHost"`
+	Private   bool   `yaml:"private"`
 }
 
 type azureFile struct {
@@ -229,7 +237,7 @@ func plainYAML(err error) error {
 func configKeys() []string {
 	return strings.Fields("apiVersion kind slack appTokenFile botTokenFile command teamID apiURL clusters name access kubeconfig context server caFile " +
 		"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace deployment services " +
-		"policyFile store follow soak listen")
+		"registries host tokenHost private policyFile store follow soak listen")
 }
 
 // resolve makes relative paths start at the folder of the configuration.
@@ -261,6 +269,9 @@ func (f *configFile) config() Config {
 	}
 	if c.Slack.APIURL != "" && !strings.HasSuffix(c.Slack.APIURL, "/") {
 		c.Slack.APIURL += "/"
+	}
+	for _, r := range f.Registries {
+		c.Registries = append(c.Registries, kube.RegistryConfig(r))
 	}
 	for _, k := range f.Clusters {
 		c.Clusters = append(c.Clusters, ClusterConfig{

@@ -69,6 +69,22 @@ func (c Config) Validate() error {
 			problems = append(problems, k.validateSecrets(names.Namespaces(k.Name)))
 		}
 	}
+	problems = append(problems, c.validateRegistries())
+	return errors.Join(problems...)
+}
+
+// validateRegistries checks that every registry is a host, once.
+func (c Config) validateRegistries() error {
+	var problems []error
+	seen := map[string]bool{}
+	for _, r := range c.Registries {
+		if err := r.Validate(); err != nil {
+			problems = append(problems, fmt.Errorf("registries: %w", err))
+		} else if seen[r.Host] {
+			problems = append(problems, fmt.Errorf("registries: %s is there twice", r.Host))
+		}
+		seen[r.Host] = true
+	}
 	return errors.Join(problems...)
 }
 
