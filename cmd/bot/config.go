@@ -51,6 +51,7 @@ type Config struct {
 	Store        string
 	Follow       FollowConfig
 	Listen       string // the address of /healthz, /readyz and /metrics
+	private      []privateFile
 }
 
 // SlackConfig is how the bot is known to Slack.
@@ -167,6 +168,7 @@ func readConfig(path string) (Config, configFile, error) {
 	}
 	f.resolve(filepath.Dir(path))
 	c := f.config()
+	c.private = f.privateFiles(path)
 	soak, err := f.Follow.duration()
 	c.Follow.Soak = soak
 	if err := errors.Join(f.validate(), err, c.Validate()); err != nil {
