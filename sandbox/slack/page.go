@@ -102,7 +102,7 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 	}
 	state := object{
 		"version": s.version, "team": s.ws.Team, "bot": s.ws.Bot, "me": me, "people": s.people(), "groups": s.ws.Groups,
-		"conversations": conversations, "commands": s.manifest.Features.SlashCommands, "connected": len(s.sockets) > 0,
+		"conversations": conversations, "commands": s.manifest.Features.SlashCommands, "connected": len(s.sockets) > 0, "guide": s.opts.Guide,
 	}
 	var views []*View
 	if views = s.stack(me.ID); views == nil {

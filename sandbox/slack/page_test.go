@@ -114,3 +114,25 @@ func TestThePageLeadsFromTheCommandToItsEnd(t *testing.T) {
 	require.Zero(t, buttons, "a closed request has no buttons")
 	require.Len(t, s.Thread("C0OPS", s.Messages("C0OPS")[0].TS), 3)
 }
+
+// On a phone the conversations are behind a button, and whatever is drawn fits the screen.
+func TestThePageFitsAPhone(t *testing.T) {
+	opts := fast()
+	opts.Guide = []string{"As *Luis*, type `/algesta rollback api-gateway production`.", "Act as *Carla* and approve."}
+	s := slackd.New(t, opts)
+	rollbackBot(t, s)
+	ctx := browser.Open(t)
+	fits := browser.Until(`document.documentElement.scrollWidth <= 390 && [...document.querySelectorAll(".table, pre, code, .actions")].every((e) => e.getBoundingClientRect().right <= 390 && e.scrollWidth <= e.clientWidth + 1)`)
+	browser.Do(t, ctx,
+		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
+		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
+		browser.Shows("#messages", "You’re acting as Luis Pardo (Operator, backend)"), browser.Until(`getComputedStyle(document.getElementById("sidebar")).visibility === "hidden"`), fits, shot("phone-1-start"),
+		browser.Write("/algesta rollback api-gateway production"+kb.Enter), browser.Shows("#messages", "1 reply"), fits,
+		chromedp.Click("#channel .open-menu"), chromedp.WaitVisible("#sidebar .me"), browser.Focused("#sidebar .me"), shot("phone-2-menu"),
+		browser.Press(kb.Escape), browser.Until(`getComputedStyle(document.getElementById("sidebar")).visibility === "hidden"`), browser.Focused("#channel .open-menu"),
+		chromedp.Click("#channel .open-menu"), browser.ActAs("U0CARLA"), browser.Until(`getComputedStyle(document.getElementById("sidebar")).visibility === "hidden"`),
+		chromedp.Click(".thread-link"), browser.Shows("#thread", "one of you may approve"), fits, shot("phone-3-plan"),
+		chromedp.Click("#thread [data-action=approve]"), chromedp.WaitVisible("dialog.confirm"), fits, shot("phone-4-confirm"),
+		chromedp.Click("dialog.confirm button[value=yes]"), browser.Shows("#thread", "All 4 pods ready"), fits, shot("phone-5-end"),
+	)
+}

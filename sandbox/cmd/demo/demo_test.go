@@ -36,13 +36,14 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 	d, err := start(begin, cluster, site, t.TempDir(), "127.0.0.1:0", nil, "production")
 	require.NoError(t, err)
 	t.Cleanup(d.slack.Close)
-	t.Cleanup(d.bot.Kill)
+	t.Cleanup(func() { d.bot.Kill() })
 
 	since := time.Now()
 	ctx := browser.Open(t)
 	browser.Do(
 		t, ctx,
 		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
+		browser.Shows("#messages", "You’re acting as Luis Pardo"), browser.Shows("#messages", "Act as Carla"), picture("start"),
 		browser.Write("/algesta rollback api-gateway production"+kb.Enter),
 		browser.Shows("#messages", "waits for approval"),
 		browser.ActAs("U0CARLA"), chromedp.Click(".thread-link"), browser.Shows("#thread", "one of you may approve"), picture("plan"),
@@ -54,4 +55,24 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 	patches, err := cluster.PatchCount(t.Context(), since, site.Namespace("production"), "api-gateway-production")
 	require.NoError(t, err)
 	require.Equal(t, 1, patches, "the cluster really changed, once")
+
+	// The same at the size of a phone: nothing is wider than the screen.
+	browser.Do(
+		t, ctx, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
+		chromedp.Navigate(d.slack.URL()+"/?as=U0CARLA#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
+		browser.Until(`document.documentElement.scrollWidth <= 390`), picture("phone"),
+		chromedp.Click(".thread-link"), browser.Shows("#thread", "All 4 pods are ready"), browser.Until(`document.documentElement.scrollWidth <= 390`), picture("phone-thread"),
+	)
+
+	// A bot that ends is started again.
+	watching, enough := context.WithCancel(t.Context())
+	kept := make(chan error, 1)
+	first := d.bot
+	first.Kill()
+	browser.Do(t, ctx, browser.Until(`document.getElementById("link").classList.contains("off")`))
+	go func() { kept <- d.keep(watching) }()
+	browser.Do(t, ctx, browser.Until(`document.getElementById("link").classList.contains("on")`))
+	enough()
+	require.NoError(t, <-kept)
+	require.NotSame(t, first, d.bot)
 }

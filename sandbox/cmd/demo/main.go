@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -35,8 +36,9 @@ func main() {
 
 // demo is everything that runs.
 type demo struct {
-	slack *slackd.Server
-	bot   *bot.Bot
+	slack   *slackd.Server
+	bot     *bot.Bot
+	restart func(context.Context) (*bot.Bot, error) // the same binary with the same files
 }
 
 // run starts the parts one after the other, each saying how long it took, and waits for the end.
@@ -67,15 +69,48 @@ func run(ctx context.Context, listen string, verbose bool) error {
 	say("then act as Carla, open the thread, Approve. The cluster agrees:")
 	say("  %s --kubeconfig %s -n production rollout history deployment/api-gateway-production\n", cluster.Kubectl, cluster.Kubeconfig)
 	say("Ctrl-C stops everything.")
-	select {
-	case <-ctx.Done():
-	case <-d.bot.Exited():
-		return fmt.Errorf("the bot ended:\n%s", d.bot.Log())
+	if err := d.keep(ctx); err != nil {
+		return err
 	}
 	say("\nstopping")
 	graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	return d.bot.Stop(graceful)
+}
+
+// The bot is started again when it ends, as a cluster would do it, but not for ever: one that ends this often within
+// restartWindow has a fault that a person should read.
+const (
+	mostRestarts  = 5
+	restartWindow = time.Minute
+)
+
+// keep starts the bot again whenever it ends, until ctx is done. Nothing is lost meanwhile: the state is in its store.
+func (d *demo) keep(ctx context.Context) error {
+	var ended []time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.bot.Exited():
+		}
+		now := time.Now()
+		ended = slices.DeleteFunc(append(ended, now), func(t time.Time) bool { return now.Sub(t) > restartWindow })
+		if len(ended) > mostRestarts {
+			return fmt.Errorf("the bot ended %d times within %s:\n%s", len(ended), restartWindow, d.bot.Log())
+		}
+		say("the bot ended; it is started again")
+		b, err := d.restart(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			say("that did not work: %v", err)
+			continue // the old one is still ended, so it is tried again
+		}
+		d.bot = b
+		say("the bot is back")
+	}
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
@@ -102,24 +137,34 @@ func start(ctx context.Context, cluster *control.Cluster, site platform.Site, di
 	if err != nil {
 		return demo{}, err
 	}
-	b, err := bot.Start(ctx, binary, bot.Config{
+	config := bot.Config{
 		Dir: dir, SlackURL: slack.APIURL(), BotToken: slack.BotToken(), AppToken: slack.AppToken(), Kubeconfig: kubeconfig,
 		Contexts:     map[string]string{platform.ClusterProduction: platform.ClusterProduction, platform.ClusterDev: platform.ClusterDev},
 		Environments: site.Environments(), Services: platform.Services, Policy: site.Policy(), Soak: 10 * time.Second, Pretty: true, Log: log,
-	})
+	}
+	run := func(ctx context.Context) (*bot.Bot, error) { return bot.Start(ctx, binary, config) }
+	b, err := run(ctx)
 	if err != nil {
 		slack.Close()
 		return demo{}, err
 	}
 	took("the local Slack and the bot, ready")
-	return demo{slack: slack, bot: b}, nil
+	return demo{slack: slack, bot: b, restart: run}, nil
+}
+
+// guide is what the first screen tells a newcomer.
+var guide = []string{
+	"As *Luis* (an operator), type `/algesta rollback api-gateway production`. Nothing changes yet: a card says what would, and who is asked.",
+	"Act as *Carla* (an approver): her name is in the list of people, top left (☰ on a phone). Open the thread of the card and click *Approve*.",
+	"Watch the pods in the thread. The end says how it went, with *Undo*.",
+	"Then break something: `/algesta deploy ms-orders dev 12346-crash`. The thread gets the cause by itself. `/algesta help` lists the rest.",
 }
 
 // startSlack takes the wanted port, or any when that one is taken.
 func startSlack(ctx context.Context, listen string) (*slackd.Server, error) {
-	s, err := slackd.Start(ctx, slackd.Options{Listen: listen})
+	s, err := slackd.Start(ctx, slackd.Options{Listen: listen, Guide: guide})
 	if err == nil {
 		return s, nil
 	}
-	return slackd.Start(ctx, slackd.Options{})
+	return slackd.Start(ctx, slackd.Options{Guide: guide})
 }

@@ -5,7 +5,7 @@ import { inputsOf, renderBlocks } from "./blocks.js";
 import { confirm, say } from "./dialogs.js";
 import { glyph } from "./emoji.js";
 import { ago, dateText, el, emojiOf, mrkdwn } from "./mrkdwn.js";
-import { avatar } from "./sidebar.js";
+import { avatar, menuButton } from "./sidebar.js";
 import { hash, sync } from "./sync.js";
 
 export function drawChannel(app, c) {
@@ -14,19 +14,27 @@ export function drawChannel(app, c) {
   const list = document.getElementById("messages");
   keepBottom(list, c.id + app.me, () => {
     const roots = (app.state.messages ?? []).filter((m) => !m.threadTS);
-    sync(list, roots.length ? items(app, roots, "channel") : [empty(c)]);
+    sync(list, roots.length ? items(app, roots, "channel") : [empty(app, c)]);
   });
 }
 
 function channelHeader(h, app) {
   const mark = { channels: "#", groups: glyph("🔒") }[h.kind];
-  return el("div", { class: "pane-title" },
+  return el("div", { class: "pane-title" }, menuButton(),
     el("h1", { id: "channel-title" }, mark && el("span", { class: "hash" }, mark), h.title),
     h.topic && el("span", { class: "topic" }, h.topic),
     el("span", { class: "facts" }, h.kind !== "im" && `${h.count} members`, !h.bot && el("span", { class: "chip" }, `@${app.state.bot.name} is not here`), h.archived && el("span", { class: "chip" }, "archived")));
 }
 
-const empty = (c) => ({ key: "empty", sign: c.id, make: () => el("p", { class: "empty" }, c.bot ? "Nothing was said here yet. Try /algesta help" : "Nothing was said here yet.") });
+function empty(app, c) {
+  const steps = c.bot ? app.state.guide ?? [] : [];
+  const me = app.state.me;
+  return { key: "empty", sign: hash([c.id, me.id, steps]), make: () => (steps.length
+    ? el("div", { class: "guide" },
+      el("p", { class: "acting" }, "You’re acting as ", el("strong", {}, me.realName || me.name), me.title && ` (${me.title})`, ". Nothing was said here yet. Try this:"),
+      el("ol", {}, ...steps.map((s) => el("li", {}, mrkdwn(s, app.context)))))
+    : el("p", { class: "empty" }, c.bot ? "Nothing was said here yet. Type / to see the commands." : "Nothing was said here yet.")) };
+}
 
 export function drawThread(app, c) {
   const pane = document.getElementById("thread");
@@ -47,7 +55,7 @@ export function drawThread(app, c) {
 }
 
 function threadHeader(app, c) {
-  return el("div", { class: "pane-title" }, el("h2", { id: "thread-title" }, "Thread"), el("span", { class: "topic" }, (c.kind === "im" ? "" : "#") + titleOf(c)),
+  return el("div", { class: "pane-title" }, menuButton(), el("h2", { id: "thread-title" }, "Thread"), el("span", { class: "topic" }, (c.kind === "im" ? "" : "#") + titleOf(c)),
     el("button", { type: "button", class: "plain close", "aria-label": "Close thread", title: "Close (Esc)", onclick: () => closeThread(app) }, "✕"));
 }
 

@@ -16,6 +16,27 @@ export function avatar(who, size = "") {
   return el("span", { class: "avatar " + size + (who?.bot ? " bot" : ""), style: `background:${colour}`, "aria-hidden": "true" }, who?.bot ? "⎈" : initials);
 }
 
+/** showMenu opens or closes the left side on a narrow screen, where it lies over the messages. */
+function showMenu(open) {
+  document.body.classList.toggle("menu-open", open);
+  document.getElementById("shade").hidden = !open;
+  for (const b of document.querySelectorAll(".open-menu")) b.setAttribute("aria-expanded", String(open));
+  if (open) document.querySelector("#sidebar .me")?.focus();
+}
+
+/** menuButton opens the left side; a wide screen does not show it. */
+export function menuButton() {
+  return el("button", { type: "button", class: "plain open-menu", "aria-label": "Conversations and people", "aria-expanded": "false", "aria-controls": "sidebar", onclick: () => showMenu(true) }, "☰");
+}
+
+document.getElementById("shade").addEventListener("click", () => showMenu(false));
+document.addEventListener("keydown", (e) => {
+  if (e.key !== "Escape" || !document.body.classList.contains("menu-open")) return;
+  e.stopImmediatePropagation();
+  showMenu(false);
+  document.querySelector("#channel .open-menu")?.focus();
+}, true);
+
 export function drawSidebar(app) {
   const { state, context } = app;
   sync(document.getElementById("team"), [{ key: "team", sign: state.team.name, make: () => el("div", { class: "team-name" }, state.team.name, el("span", { class: "sandbox" }, "sandbox")) }]);
@@ -45,7 +66,7 @@ function lists(app) {
 function entry(c, other) {
   const icon = c.kind === "im" ? avatar(other, "tiny") : el("span", { class: "hash", "aria-hidden": "true" }, c.kind === "groups" ? glyph("🔒") : "#");
   const label = (c.kind === "groups" ? "private channel " : "") + c.title + (c.unread ? ", unread" : "");
-  return el("a", { href: "#" + c.id, class: ["conversation", c.unread && "unread", c.current && "current", !c.member && "outside"].filter(Boolean).join(" "), "aria-current": c.current ? "page" : null, "aria-label": label, "data-key": "c-" + c.id, onclick: (e) => { e.preventDefault(); go(c.id); } },
+  return el("a", { href: "#" + c.id, class: ["conversation", c.unread && "unread", c.current && "current", !c.member && "outside"].filter(Boolean).join(" "), "aria-current": c.current ? "page" : null, "aria-label": label, "data-key": "c-" + c.id, onclick: (e) => { e.preventDefault(); showMenu(false); go(c.id); } },
     icon, el("span", { class: "name" }, c.title), c.unread && el("span", { class: "dot", "aria-hidden": "true" }));
 }
 
@@ -64,6 +85,7 @@ function switcher(me, people) {
   for (const p of people) {
     const choose = () => {
       close(true);
+      showMenu(false);
       actAs(p.id);
     };
     list.append(el("li", { role: "option", tabindex: "-1", "data-user": p.id, "aria-selected": String(p.id === me.id), onclick: choose, onkeydown: (e) => (e.key === "Enter" || e.key === " ") && (e.preventDefault(), choose()) },
