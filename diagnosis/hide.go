@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/redact"
 )
 
 // redact takes out of a text from the cluster what is no business of whoever reads the answer: secrets, and the arguments of commands
@@ -123,6 +125,9 @@ func (t templateSecrets) addContainer(c *corev1.Container) {
 	for _, env := range c.Env {
 		t.addNamed(env.Name, env.Value)
 		t.addConnection(env.Value)
+		if redact.Literal(env.Value) { // whatever its name is
+			t.add(env.Value)
+		}
 	}
 }
 
@@ -185,7 +190,7 @@ func (t templateSecrets) addWords(words []string) {
 
 // addNamed adds the value of a flag or variable whose name says that it is a secret.
 func (t templateSecrets) addNamed(name, value string) {
-	if tellingName.MatchString(name) && !aboutSecret.MatchString(name) {
+	if redact.SecretName(name) || tellingName.MatchString(name) && !aboutSecret.MatchString(name) {
 		t.add(value)
 	}
 }

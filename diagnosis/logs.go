@@ -2,13 +2,10 @@ package diagnosis
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"github.com/3astronautas/algesta/redact"
 )
 
 // LogRequest names one log: of a container of a pod, of the instance that runs or of the one before it.
@@ -58,7 +55,7 @@ func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
 			raw = raw[at+1:] // the first line is only half there
 		}
 	}
-	clean := s.redactor.String(s.literalsOf(request).String(string(raw)))
+	clean := s.redactor.String(string(raw)) // it knows what the templates spell out
 	view := &logView{request: request}
 	byPattern := map[string]*logTemplate{}
 	for _, entry := range parseLog(clean) {
@@ -83,28 +80,6 @@ func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
 // LogUnread records that a wanted log could not be read, and why.
 func (s *Snapshot) LogUnread(request LogRequest, reason string) {
 	s.notChecked = append(s.notChecked, NotChecked{Kind: "pods/log", Namespace: request.Namespace, Reason: request.Pod + "/" + request.Container + ": " + s.quote(reason)})
-}
-
-var secretVariable = regexp.MustCompile(`(?i)pass|secret|token|key|credential|uri|dsn|conn|auth`)
-
-// literalsOf hides the values that the pod's own template sets for variables with telling names.
-func (s *Snapshot) literalsOf(request LogRequest) *redact.Redactor {
-	var values [][]byte
-	for _, p := range s.pods {
-		if p.Name != request.Pod || p.Namespace != request.Namespace {
-			continue
-		}
-		for _, containers := range [][]corev1.Container{p.Spec.InitContainers, p.Spec.Containers} {
-			for i := range containers {
-				for _, env := range containers[i].Env {
-					if secretVariable.MatchString(env.Name) && env.Value != "" {
-						values = append(values, []byte(env.Value))
-					}
-				}
-			}
-		}
-	}
-	return redact.New(values...)
 }
 
 // logOf finds the log of the failing instance: of the one before where the container has ended, else of this one; or,

@@ -130,12 +130,8 @@ func fieldsOf(err error) string {
 
 // clip is a short text of somebody else without secrets.
 func clip(s string) string {
-	var forms *redact.Redactor
-	s = strings.Join(strings.Fields(redact.Clean(forms.String(s))), " ")
-	if runes := []rune(s); len(runes) > 300 {
-		return string(runes[:300]) + "…"
-	}
-	return s
+	var forms *redact.Redactor // the forms only: values are hidden where it is shown
+	return forms.Line(s, 300)
 }
 
 func inNamespace(namespace string) string {

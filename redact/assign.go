@@ -25,7 +25,7 @@ func (s *scan) name(at int) {
 		kind = s.keyInWords(from)
 	}
 	sign := s.separator(to)
-	if sign.kind == '>' && (from == 0 || strings.IndexByte("<:;c/C", s.text[from-1]) < 0) || strings.HasSuffix(s.lower[:from], "unexpected ") {
+	if sign.kind == '>' && (from == 0 || strings.IndexByte("<:;c/C", s.text[from-1]) < 0) || sign.kind == ':' && s.lower[from:to] == "token" && strings.HasSuffix(s.lower[:from], "unexpected ") {
 		return // no element: an arrow, a mask; the token of a parser
 	}
 	if kind == harmless && sign.kind != 0 {

@@ -11,6 +11,9 @@ const (
 	secretName                // a secret, whatever it looks like: "DB_PASSWORD", "apiKey"
 )
 
+// SecretName says that whatever has this name is a secret: DB_PASSWORD, apiKey, spring.datasource.password.
+func SecretName(name string) bool { return meaningOf(strings.TrimLeft(name, "-")) == secretName }
+
 // meaningOf reads a name as people write it: DB_PASSWORD, dbPassword, spring.datasource.password, x-api-key.
 // What decides is its last word; a word after a secret's word that says what of it ("count", "file", "name") makes it harmless.
 func meaningOf(name string) meaning {

@@ -74,10 +74,11 @@ func list(words []string) string {
 const quoteBytes = 300
 
 // quote is a text from the cluster as it may be shown: without secrets, without invisible characters, in one line and short.
-func quote(s string) string { return shorten(oneLine(s), quoteBytes) }
+func quote(s string) string { return forms.Line(s, quoteBytes) }
+
+var forms *redact.Redactor // the forms only: a runbook knows no secret values
 
 func oneLine(s string) string {
-	var forms *redact.Redactor // the forms only: a runbook knows no secret values
 	return strings.Join(strings.Fields(redact.Clean(forms.String(s))), " ")
 }
 

@@ -75,7 +75,8 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 		})
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: probeTimeout}
+	// Without ErrorLog a panic would go to stderr with its stack, past the redaction.
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: probeTimeout, ErrorLog: zap.NewStdLog(h.log)}
 	stopped := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 		defer cancel()

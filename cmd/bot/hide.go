@@ -68,11 +68,42 @@ func (t hidingTx) Post(p algesta.Post) error {
 func (t hidingTx) Append(e algesta.Entry) error {
 	e.Data = maps.Clone(e.Data)
 	for key, value := range e.Data {
-		if s, ok := value.(string); ok {
-			e.Data[key] = t.redactor.String(s)
-		}
+		e.Data[key] = hideIn(t.redactor, value)
 	}
 	return t.Tx.Append(e)
+}
+
+// hideIn is a value without secrets: the texts in it, in lists and maps, too.
+func hideIn(redactor *redact.Redactor, value any) any {
+	switch v := value.(type) {
+	case string:
+		return redactor.String(v)
+	case []string:
+		out := slices.Clone(v)
+		for i := range v {
+			out[i] = redactor.String(v[i])
+		}
+		return out
+	case []any:
+		out := slices.Clone(v)
+		for i := range v {
+			out[i] = hideIn(redactor, v[i])
+		}
+		return out
+	case map[string]any:
+		out := maps.Clone(v)
+		for key := range v {
+			out[key] = hideIn(redactor, v[key])
+		}
+		return out
+	}
+	return value
+}
+
+// Approve implements commands.RequestTx.
+func (t hidingTx) Approve(a algesta.Approval) (bool, error) {
+	a.Reason = t.redactor.String(a.Reason)
+	return t.Tx.Approve(a)
 }
 
 // hidingLog logs no secret that the redactor knows.
@@ -100,7 +131,7 @@ func (c hidingCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.Ch
 
 // Write implements zapcore.Core.
 func (c hidingCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	e.Message = c.redactor.String(e.Message)
+	e.Message, e.Stack = c.redactor.String(e.Message), c.redactor.String(e.Stack)
 	return c.Core.Write(e, c.hide(fields))
 }
 
@@ -111,7 +142,11 @@ func (c hidingCore) hide(fields []zapcore.Field) []zapcore.Field {
 		switch f.Type { //nolint:exhaustive // the others hold no text
 		case zapcore.StringType:
 			out[i].String = c.redactor.String(f.String)
-		case zapcore.ErrorType, zapcore.StringerType, zapcore.ReflectType, zapcore.ArrayMarshalerType, zapcore.ObjectMarshalerType:
+		case zapcore.ByteStringType, zapcore.BinaryType:
+			if b, ok := f.Interface.([]byte); ok {
+				out[i] = zap.String(f.Key, c.redactor.String(string(b)))
+			}
+		case zapcore.ErrorType, zapcore.StringerType, zapcore.ReflectType, zapcore.ArrayMarshalerType, zapcore.ObjectMarshalerType, zapcore.InlineMarshalerType:
 			if f.Interface != nil {
 				out[i] = zap.String(f.Key, c.redactor.String(fmt.Sprint(f.Interface)))
 			}

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/3astronautas/algesta/redact"
 )
 
 // version is set by the linker.
@@ -24,7 +26,8 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "algesta:", err)
+		var forms *redact.Redactor // an error may quote a configuration, a cluster, an address with its password
+		fmt.Fprintln(os.Stderr, "algesta:", forms.String(err.Error()))
 		stop()
 		os.Exit(exitCode(err)) //nolint:gocritic // stop was called
 	}

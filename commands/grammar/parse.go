@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
 )
@@ -261,5 +262,8 @@ func (p Parser) usage(message algesta.Text, example string) error {
 // longestEcho bounds how much of what was typed an answer repeats, in characters.
 const longestEcho = 40
 
-// clip shortens what was typed to what an answer may repeat.
-func clip(s string) string { return words.Clip(s, longestEcho) }
+// clip shortens what was typed to what an answer may repeat. Who typed a password gets no half of it back: it's redacted first.
+func clip(s string) string {
+	var forms *redact.Redactor
+	return words.Clip(forms.String(s), longestEcho)
+}
