@@ -270,8 +270,11 @@ func (s *scan) rest(kind meaning, at, to int) bool {
 		return true
 	}
 	if !mixed(first) && strings.Trim(first, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.'") == "" {
-		if sentence(line) || joined(line) {
+		if sentence(line) {
 			return true
+		}
+		if joined(line) {
+			return false // the first word alone
 		}
 		if !strings.ContainsAny(line, ":=\"{}[]|") && len(strings.Fields(line)) <= 8 {
 			s.hide(at, at+len(strings.TrimRight(line, " \t")))
@@ -400,9 +403,12 @@ func (s *scan) nextLine(from int, kind meaning, sign separator, at int) {
 	if cut := strings.Index(t[next:end], `\n`); cut >= 0 {
 		end = next + cut
 	}
-	v := strings.TrimRight(t[next:end], "\"', \t}")
+	v := strings.TrimRight(t[next:end], "\"', \t}])")
 	q := quoteAt(t, next)
 	v = strings.TrimPrefix(v, q)
+	if first := firstWord(v); first != v && random(first, 8) {
+		v = first
+	}
 	if v == "" || len(v) < 6 || strings.ContainsAny(v, " \t{}[]<>(,") || strings.HasPrefix(v, "- ") || explains(v) || strings.HasSuffix(v, ":") {
 		return
 	}

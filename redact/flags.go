@@ -266,6 +266,12 @@ func (s *scan) redisAuth(at int) {
 		return
 	}
 	line := s.words(at)
+	for _, w := range line[min(1, len(line)):min(3, len(line))] {
+		if v := s.text[w.from:w.to]; random(v, 8) && !explains(v) {
+			s.hide(w.from, w.to)
+			return
+		}
+	}
 	if n := len(line); n < 2 || n > 5 {
 		return
 	}

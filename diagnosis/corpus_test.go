@@ -1,0 +1,53 @@
+package diagnosis_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/redact/redacttest"
+)
+
+// A line of the corpus is the last line of a log, the message of a container that ended and an event: no diagnosis quotes its secret.
+func TestNoDiagnosisShowsASecretOfTheCorpus(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/rules/exit-panic/fires.yaml")
+	require.NoError(t, err)
+	for _, sample := range redacttest.Secrets(t) {
+		d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: data}})
+		require.NoError(t, err)
+		for _, object := range d.Objects {
+			switch o := object.(type) {
+			case *corev1.Pod:
+				for i := range o.Status.ContainerStatuses {
+					if ended := o.Status.ContainerStatuses[i].LastTerminationState.Terminated; ended != nil {
+						ended.Message = "panic: " + sample.Line
+					}
+				}
+			case *corev1.Event:
+				o.Message += ": " + sample.Line
+			}
+		}
+		s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
+		wanted := diagnosis.WantedLogs(s, diagnosis.Ref{})
+		require.NotEmpty(t, wanted)
+		for _, log := range wanted {
+			s.AddLog(log, []byte("starting\npanic: "+sample.Line+"\n"))
+		}
+		answer := diagnosis.Diagnose(s, diagnosis.Ref{})
+		sample.RequireHidden(t, answer.Text())
+		raw, err := json.Marshal(answer)
+		require.NoError(t, err)
+		var told any
+		require.NoError(t, json.Unmarshal(raw, &told))
+		for _, text := range redacttest.Texts(told) {
+			sample.RequireHidden(t, text)
+		}
+	}
+}
