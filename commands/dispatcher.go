@@ -13,6 +13,7 @@ import (
 	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // The bounds of the order of things.
@@ -198,6 +199,9 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 	if !place.Member && !place.Direct {
 		return notThere(place, in)
 	}
+	if place.External {
+		return external(channelName(place, in))
+	}
 	if place.Direct && decision.Effect == algesta.NeedsApproval {
 		return &algesta.Error{
 			Kind:    algesta.ErrRefused,
@@ -219,6 +223,14 @@ func notThere(p Place, in algesta.Invocation) *algesta.Error {
 	}
 }
 
+// external refuses a change where people of another company read and click along.
+func external(channel string) *algesta.Error {
+	return &algesta.Error{
+		Kind: algesta.ErrRefused, Message: algesta.Say("{} is shared with another company, or will be as soon as it accepts, so I change nothing from there.", words.Capital(channel)),
+		Hint: algesta.Say("Use a channel of our own, or have whoever runs me name this one in slack.sharedChannels of my configuration."),
+	}
+}
+
 // channelName is how a refusal names the channel: a private one has no name for the bot.
 func channelName(p Place, in algesta.Invocation) string {
 	switch {
@@ -231,7 +243,7 @@ func channelName(p Place, in algesta.Invocation) string {
 }
 
 // read answers a command that only looks: in the channel as a card with its detail in the thread,
-// or to the person alone where the bot is not a member (decision 13).
+// or to the person alone where the bot is not a member, or another company reads along (decision 13).
 func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command, decision algesta.Decision, place Place) error {
 	if decision.Effect != algesta.Allow {
 		return &algesta.Error{
@@ -253,7 +265,10 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 	if err != nil {
 		return fmt.Errorf("running %s: %w", book.Name, err)
 	}
-	if !place.Member && !place.Direct {
+	if place.External {
+		report.Small = join(report.Small, algesta.Say("This channel is shared with another company, so only you see this."))
+	}
+	if place.External || !place.Member && !place.Direct {
 		report.Buttons = nil // a change could not be asked for here anyway
 		return d.reply(ctx, in, c.ID, report, readEntry(in, c, true))
 	}

@@ -80,6 +80,9 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 		}
 	})
 	asking.Wait()
+	if slackErr == nil && place.External {
+		return 0, d.refuseNow(ctx, r, external(placeName(place)).Message)
+	}
 	if slackErr == nil && !place.Member && !place.Direct {
 		no := algesta.Say("I am not in {} any more, so nobody would see how it ends.", placeName(place))
 		return 0, d.refuseNow(ctx, r, no.Then("Invite me again and ask again."))

@@ -31,6 +31,13 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	defer func() { err = about(r.Command, err) }()
 	switch in.Vote.Action {
 	case algesta.Approve:
+		place, err := d.Directory.Place(ctx, in.Channel, factsAge)
+		if err != nil {
+			return fmt.Errorf("asking about the channel: %w", err)
+		}
+		if place.External {
+			return external(channelName(place, in))
+		}
 		return d.approve(ctx, in, r, actor)
 	case algesta.Deny, algesta.Cancel:
 		return d.decline(ctx, in, r, actor)

@@ -264,15 +264,16 @@ func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }
 
 // fakeDirectory knows the people; it also keeps what was posted.
 type fakeDirectory struct {
-	mu     sync.Mutex
-	people map[string]algesta.Actor
-	down   bool
-	away   bool // the bot is in no channel
-	asked  *atomic.Int64
-	panics bool // asking who somebody is panics
-	shared bool // the channel is shared with another company
-	direct bool // the channel is the bot's own direct message
-	posts  []algesta.Outgoing
+	mu          sync.Mutex
+	people      map[string]algesta.Actor
+	down        bool
+	away        bool // the bot is in no channel
+	asked       *atomic.Int64
+	panics      bool // asking who somebody is panics
+	shared      bool // the channel is shared with another company
+	sharedAfter int  // when above 0, it becomes so after this many looks
+	direct      bool // the channel is the bot's own direct message
+	posts       []algesta.Outgoing
 }
 
 func (d *fakeDirectory) set(f func(*fakeDirectory)) { d.mu.Lock(); defer d.mu.Unlock(); f(d) }
@@ -295,6 +296,12 @@ func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Dur
 func (d *fakeDirectory) Place(context.Context, string, time.Duration) (commands.Place, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer func() {
+		if d.sharedAfter > 0 {
+			d.sharedAfter--
+			d.shared = d.sharedAfter == 0
+		}
+	}()
 	return commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, External: d.shared}, nil
 }
 
@@ -453,12 +460,12 @@ func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) {
 }
 
 func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+	c.mu.Lock()
+	hold, send := c.intended, c.send // as they are before anybody can see the intent
+	c.mu.Unlock()
 	if err := intend(ctx, algesta.Intent{UID: change.UID, ResourceVersion: "7", Generation: 3, PatchHash: "h"}); err != nil {
 		return algesta.Written{}, err
 	}
-	c.mu.Lock()
-	hold, send := c.intended, c.send
-	c.mu.Unlock()
 	if hold != nil {
 		<-hold
 	}

@@ -49,6 +49,7 @@ type Channel struct {
 	Name    string `json:"name"`
 	Without bool   `json:"without,omitempty"` // the bot is not in it
 	Direct  bool   `json:"direct,omitempty"`
+	Shared  bool   `json:"shared,omitempty"` // another company is in it
 }
 
 var _ commands.Directory = (*People)(nil)
@@ -122,7 +123,7 @@ func (p *People) Actor(_ context.Context, id algesta.PersonID, _ time.Duration) 
 func (p *People) Place(_ context.Context, channel string, _ time.Duration) (commands.Place, error) {
 	for _, c := range p.Places {
 		if c.ID == channel {
-			return commands.Place{Name: c.Name, Member: !c.Without, Direct: c.Direct}, nil
+			return commands.Place{Name: c.Name, Member: !c.Without, Direct: c.Direct, External: c.Shared}, nil
 		}
 	}
 	return commands.Place{}, nil

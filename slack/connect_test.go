@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,18 @@ func TestAChannelOfTwoCompaniesIsExternal(t *testing.T) {
 			require.True(t, p.Member)
 			require.Equal(t, want, p.External)
 		})
+	}
+}
+
+func TestAListedChannelIsOurOwn(t *testing.T) {
+	t.Parallel()
+	s, server := asked(t)
+	s.listed = []string{"C0BRIDGE"}
+	for _, id := range []string{"C0BRIDGE", "C0OTHER"} {
+		server.CreateChannel("U0LUIS", slackd.Channel{ID: id, Name: strings.ToLower(id), Shared: "shared", Members: []string{"U0LUIS", "U0ALGESTA"}})
+		p, err := s.Place(t.Context(), id, 0)
+		require.NoError(t, err)
+		require.Equal(t, id == "C0OTHER", p.External)
 	}
 }
 

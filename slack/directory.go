@@ -41,6 +41,7 @@ type directory struct {
 	places   *rate.Limiter // conversations.info takes 50
 	members  *rate.Limiter // usergroups.list and usergroups.users.list take 20
 	facts    *facts
+	listed   []string // channels that are our own although they are shared
 }
 
 // facts is what was learned. Each has its own time.

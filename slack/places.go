@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func (d directory) Place(ctx context.Context, channel string, maxAge time.Durati
 		default:
 			p.Place = commands.Place{
 				Name: sanitizer{}.line(string(c.Name)), Member: (c.Member || c.Group) && !bool(c.Archived),
-				External: bool(c.Shared || c.SharedSoon),
+				External: bool(c.Shared || c.SharedSoon) && !slices.Contains(d.listed, channel),
 			}
 		}
 		d.facts.mu.Lock()

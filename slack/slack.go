@@ -24,12 +24,14 @@ type Config struct {
 	Command  string // the slash command, "/algesta"
 	TeamID   string // the workspace whose people may use the bot; default: that of the bot token
 	// Groups are the IDs of the user groups that the policy names; no other group is ever asked for. See SetGroups.
-	Groups   []string
-	Inbox    Inbox
-	Outbox   Outbox
-	Redactor *redact.Redactor // nil knows the forms of secrets only
-	Log      *zap.Logger      // nil logs nothing
-	Panics   *algesta.Panics  // catches what panics in a piece of work; nil counts nothing
+	Groups []string
+	// SharedChannels are the IDs of channels that count as the company's own although another one is in them (Slack Connect).
+	SharedChannels []string
+	Inbox          Inbox
+	Outbox         Outbox
+	Redactor       *redact.Redactor // nil knows the forms of secrets only
+	Log            *zap.Logger      // nil logs nothing
+	Panics         *algesta.Panics  // catches what panics in a piece of work; nil counts nothing
 	// Stagger is the time between the two sockets, so that Slack does not refresh both at once. Default 30 s.
 	Stagger time.Duration
 }
@@ -96,6 +98,7 @@ func New(cfg Config) (*Slack, error) {
 		slots: make(chan struct{}, maxInFlight), panics: cfg.Panics,
 	}
 	s.directory = newDirectory(calls, s.identify, cfg.Groups)
+	s.listed = cfg.SharedChannels
 	return s, nil
 }
 

@@ -60,7 +60,9 @@ type SlackConfig struct {
 	BotToken slack.Secret
 	Command  string // the slash command, with its slash
 	TeamID   string // "" means the team of the bot token
-	APIURL   string // of a Slack on this machine, for the sandbox; "" means Slack's own
+	// SharedChannels are channels that are shared with another company and may be used like the company's own.
+	SharedChannels []string
+	APIURL         string // of a Slack on this machine, for the sandbox; "" means Slack's own
 }
 
 // ClusterConfig is one cluster and how to sign in to it.
@@ -98,11 +100,12 @@ type configFile struct {
 }
 
 type slackFile struct {
-	AppTokenFile string `yaml:"appTokenFile"`
-	BotTokenFile string `yaml:"botTokenFile"`
-	Command      string `yaml:"command"`
-	TeamID       string `yaml:"teamID"`
-	APIURL       string `yaml:"apiURL"`
+	AppTokenFile string   `yaml:"appTokenFile"`
+	BotTokenFile string   `yaml:"botTokenFile"`
+	Command      string   `yaml:"command"`
+	TeamID       string   `yaml:"teamID"`
+	Shared       []string `yaml:"sharedChannels"`
+	APIURL       string   `yaml:"apiURL"`
 }
 
 type clusterFile struct {
@@ -237,7 +240,7 @@ func plainYAML(err error) error {
 
 // configKeys are all keys that a configuration may hold.
 func configKeys() []string {
-	return strings.Fields("apiVersion kind slack appTokenFile botTokenFile command teamID apiURL clusters name access kubeconfig context server caFile " +
+	return strings.Fields("apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels apiURL clusters name access kubeconfig context server caFile " +
 		"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace deployment services " +
 		"registries host tokenHost private policyFile store follow soak listen")
 }
@@ -262,7 +265,7 @@ func (f *configFile) resolve(dir string) {
 // config fills in what was left out.
 func (f *configFile) config() Config {
 	c := Config{
-		Slack:        SlackConfig{Command: orDefault(f.Slack.Command, defaultCommand), TeamID: f.Slack.TeamID, APIURL: f.Slack.APIURL},
+		Slack:        SlackConfig{Command: orDefault(f.Slack.Command, defaultCommand), TeamID: f.Slack.TeamID, SharedChannels: f.Slack.Shared, APIURL: f.Slack.APIURL},
 		Environments: f.Environments,
 		Services:     f.Services,
 		PolicyFile:   f.PolicyFile,

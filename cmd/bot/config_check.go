@@ -34,6 +34,7 @@ func (f *configFile) validate() error {
 var (
 	slashCommand = regexp.MustCompile(`^/[a-z0-9_-]{1,31}$`)
 	teamID       = regexp.MustCompile(`^T[A-Z0-9]+$`)
+	channelID    = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
 )
 
 // Validate lists everything that does not fit, in sentences for the operator.
@@ -124,6 +125,11 @@ func (s SlackConfig) Validate() error {
 	var problems []error
 	if !slashCommand.MatchString(s.Command) {
 		problems = append(problems, fmt.Errorf("slack.command is %q: write a slash and lower-case letters, such as %s", s.Command, defaultCommand))
+	}
+	for _, c := range s.SharedChannels {
+		if !channelID.MatchString(c) {
+			problems = append(problems, fmt.Errorf("slack.sharedChannels names %q: write the channel's ID, such as C0BRIDGE (it changes when a private channel becomes shared)", c))
+		}
 	}
 	if s.TeamID != "" && !teamID.MatchString(s.TeamID) {
 		problems = append(problems, fmt.Errorf("slack.teamID is %q: write the workspace's ID, such as T0ALGESTA", s.TeamID))

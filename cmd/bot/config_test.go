@@ -51,7 +51,7 @@ func TestTheExampleConfigurationLoads(t *testing.T) {
 	t.Parallel()
 	c, err := loadConfig("testdata/config-example.yaml", tokens)
 	require.NoError(t, err)
-	require.Equal(t, SlackConfig{AppToken: "xapp-1-test", BotToken: "xoxb-1-test", Command: "/algesta", TeamID: "T0ALGESTA"}, c.Slack)
+	require.Equal(t, SlackConfig{AppToken: "xapp-1-test", BotToken: "xoxb-1-test", Command: "/algesta", TeamID: "T0ALGESTA", SharedChannels: []string{"C0BRIDGE"}}, c.Slack)
 	require.Equal(t, []ClusterConfig{
 		{Name: "aks-algesta-production", Access: kube.InCluster}, {Name: "aks-algesta-dev", Access: kube.WorkloadIdentity},
 	}, c.Clusters)

@@ -1,0 +1,81 @@
+package commands_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+// share makes the channel one that another company reads.
+func (w *world) share() { w.people.set(func(d *fakeDirectory) { d.shared = true }) }
+
+func TestInASharedChannelNothingIsChangedAndNothingShown(t *testing.T) {
+	t.Parallel()
+	const no = "#ops is shared with another company, or will be as soon as it accepts, so I change nothing from there."
+	t.Run("a change is refused", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.share()
+		w.types(luis, "scale api-gateway production 6")
+		require.Equal(t, []string{no}, w.said(algesta.AnswerPost))
+		require.Empty(t, w.said(algesta.CardPost))
+	})
+	t.Run("a read is answered to its author alone", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.share()
+		w.types(luis, "status api-gateway production")
+		posts := w.posts()
+		require.Len(t, posts, 1)
+		require.Equal(t, luis.ID.User, posts[0].OnlyFor)
+		require.Contains(t, posts[0].Report.Small.String(), "so only you see this")
+		require.Empty(t, posts[0].Report.Buttons)
+	})
+	t.Run("an approval does not count there", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.types(luis, "scale api-gateway production 6")
+		r := w.request(algesta.Pending)
+		w.share()
+		w.votes(carla, algesta.Approve, r.ID)
+		require.Equal(t, []string{no}, w.said(algesta.AnswerPost))
+		w.votes(luis, algesta.Cancel, r.ID)
+		w.request(algesta.Cancelled)
+	})
+	t.Run("what was approved before does not run after", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.types(luis, "scale api-gateway production 6")
+		r := w.request(algesta.Pending)
+		slow := make(chan struct{})
+		w.cluster.set(func(c *fakeCluster) { c.slow = slow })
+		w.people.set(func(d *fakeDirectory) { d.sharedAfter = 1 })
+		w.votes(carla, algesta.Approve, r.ID)
+		close(slow)
+		w.request(algesta.Rejected)
+		require.Zero(t, w.cluster.writes())
+	})
+}
+
+func TestWhoIsNobodyHereLearnsNoNames(t *testing.T) {
+	t.Parallel()
+	for name, standing := range map[string]algesta.Standing{"stranger": algesta.Stranger, "bot": algesta.Bot, "deactivated": algesta.Deactivated} {
+		for _, text := range []string{"help", "help rollback", "", "rolback api-gateway production", "whoami"} {
+			t.Run(name+" types "+text, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				w.people.set(func(d *fakeDirectory) {
+					d.people["U0LUIS"] = algesta.Actor{ID: luis.ID, Name: "Luis", Standing: standing}
+				})
+				w.types(luis, text)
+				posts := w.posts()
+				require.Len(t, posts, 1)
+				require.Empty(t, posts[0].Report.Body)
+				require.NotContains(t, posts[0].Report.Title.String(), "production")
+				require.Regexp(t, `I do nothing for|I take commands from people only`, posts[0].Report.Title.String())
+			})
+		}
+	}
+}
