@@ -8,13 +8,13 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// errAsked says that the same was asked for already, and nothing was written yet. It never reaches a person.
-type errAsked struct{ by algesta.Request }
+// askedError says that the same was asked for already, and nothing was written yet. It never reaches a person.
+type askedError struct{ by algesta.Request }
 
 // Error implements error.
-func (e errAsked) Error() string { return "the same was asked for as " + e.by.ID }
+func (e askedError) Error() string { return "the same was asked for as " + e.by.ID }
 
-// askedAlready is an errAsked where the same change is asked for already: the same command typed twice, or an Undo that two people
+// askedAlready is an askedError where the same change is asked for already: the same command typed twice, or an Undo that two people
 // clicked. The approvers are asked once.
 func askedAlready(tx Tx, key string, c algesta.Command) error {
 	open, err := tx.Unwritten(c.Target.Workload())
@@ -23,7 +23,7 @@ func askedAlready(tx Tx, key string, c algesta.Command) error {
 	}
 	for _, r := range open {
 		if r.Key != key && sameCommand(r.Command, c) {
-			return errAsked{r}
+			return askedError{r}
 		}
 	}
 	return nil

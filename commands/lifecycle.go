@@ -65,11 +65,11 @@ func mannerOf(s algesta.Status) manner {
 	return manner{tone: algesta.Neutral, card: true, plan: true, reply: true}
 }
 
-// errNotMoved ends the transaction of a step that somebody else was quicker with.
-type errNotMoved struct{ now algesta.Request }
+// notMovedError ends the transaction of a step that somebody else was quicker with.
+type notMovedError struct{ now algesta.Request }
 
 // Error implements error; it never reaches a person.
-func (e errNotMoved) Error() string {
+func (e notMovedError) Error() string {
 	return "request " + e.now.ID + " is " + string(e.now.Status) + " already"
 }
 
@@ -79,11 +79,11 @@ func (d *Dispatcher) step(ctx context.Context, s step) (moved bool, err error) {
 	err = d.Store.Update(ctx, func(tx Tx) error {
 		r, ok, err := d.move(tx, s)
 		if err == nil && !ok {
-			return errNotMoved{r}
+			return notMovedError{r}
 		}
 		return err
 	})
-	if _, stayed := err.(errNotMoved); stayed { //nolint:errorlint // Update returns an error of the function as it is
+	if _, stayed := err.(notMovedError); stayed { //nolint:errorlint // Update returns an error of the function as it is
 		return false, nil
 	}
 	if err == nil && s.to.Ended() {

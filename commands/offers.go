@@ -43,6 +43,9 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 		return err
 	}
 	if !ok || time.Now().After(o.ExpiresAt) {
+		if err := d.Store.Update(ctx, func(tx Tx) error { return tx.DropButton(in.Vote.ID) }); err != nil {
+			return err
+		}
 		return &algesta.Error{
 			Kind: algesta.ErrStale, Message: algesta.Say("This button is too old to be used."),
 			Hint: algesta.Say("Type the command, so that it is planned with what is true now."),

@@ -159,7 +159,7 @@ func TestWhatChangedBetweenIsNotRun(t *testing.T) {
 	}{
 		"the object": {
 			func(w *world) { w.cluster.set(func(f *fakeCluster) { f.replicas = 5 }) },
-			algesta.Superseded, "was not run, because api-gateway-production changed after you were asked. Nothing was changed. The new plan is c-",
+			algesta.Superseded, "was not run, because api-gateway-production changed after this was planned. Nothing was changed. The new plan is c-",
 		},
 		"the approver's right": {
 			func(w *world) {

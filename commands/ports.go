@@ -124,6 +124,8 @@ type ExecutionTx interface {
 type MessageTx interface {
 	// Post stores a message to send, or the new content of one that is there.
 	Post(p algesta.Post) error
+	// DropButton takes the buttons with this ID out of the messages that hold them.
+	DropButton(id string) error
 	// Offer stores a command that a button proposes.
 	Offer(o algesta.Offer) error
 	// Answered closes an invocation of the inbox.

@@ -141,7 +141,7 @@ func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book ru
 		}
 		return tx.Answered(in.Key)
 	})
-	if same, ok := errors.AsType[errAsked](err); ok {
+	if same, ok := errors.AsType[askedError](err); ok {
 		return d.tellAsked(ctx, same.by, c)
 	}
 	if errors.Is(err, algesta.ErrStale) { // the same invocation was handled before a restart

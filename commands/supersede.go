@@ -48,7 +48,7 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 }
 
 func changedNote(c algesta.Command) string {
-	return "was not run, because " + c.Target.Name + " changed after you were asked. Nothing was changed."
+	return "was not run, because " + c.Target.Name + " changed after this was planned. Nothing was changed."
 }
 
 // difference says which rows of the card are not what they were.

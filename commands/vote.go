@@ -61,7 +61,7 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 			return err
 		}
 		if r.Status != algesta.Pending || !now.Before(r.ExpiresAt) {
-			return errNotMoved{r}
+			return notMovedError{r}
 		}
 		fresh, err := tx.Approve(algesta.Approval{Request: r.ID, Approver: actor, Fingerprint: r.Fingerprint, Reason: d.Redact(in.Vote.Reason), At: now})
 		if err != nil {
@@ -79,7 +79,7 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 		}
 		return d.count(tx, in, r, approvals, n, now)
 	})
-	if _, closed := errors.AsType[errNotMoved](err); closed {
+	if _, closed := errors.AsType[notMovedError](err); closed {
 		return d.alreadyClosed(ctx, r.ID, actor)
 	}
 	return err
@@ -101,7 +101,7 @@ func (d *Dispatcher) count(tx Tx, in algesta.Invocation, r algesta.Request, appr
 		return err
 	}
 	if !moved {
-		return errNotMoved{r}
+		return notMovedError{r}
 	}
 	if err := d.show(tx, r, cardOf(r, missing, n), planOf(r, missing, n, nil)); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 // takeBack makes sure that a write about which nobody knows yet whether it was sent is not sent again. taken is false where there is
 // no such write.
 func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id string, actor algesta.Actor) (taken bool, err error) {
-	return d.during(ctx, id, []algesta.Status{algesta.Executing}, func(tx Tx, r algesta.Request) error {
+	return d.during(ctx, id, []algesta.Status{algesta.Executing}, func(tx Tx, _ algesta.Request) error {
 		move := algesta.Move{
 			ID: id, From: []algesta.Status{algesta.Executing}, To: algesta.Executing, StartBy: time.Now(),
 			Note: "was cancelled by " + actor.Name + ".",

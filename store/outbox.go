@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -195,6 +196,35 @@ func (s *Store) CardOf(ctx context.Context, command string) (channel, ts string,
 		return "", "", fmt.Errorf("looking for the card of %s: %w", command, err)
 	}
 	return p.Channel, ts, nil
+}
+
+// DropButton takes the buttons with this ID out of the messages that hold them: what they propose is over.
+func (t *Tx) DropButton(id string) error {
+	type holder struct {
+		id   int64
+		text string
+	}
+	all, err := list(t.ctx, t, func(row scanner) (h holder, err error) { return h, row.Scan(&h.id, &h.text) },
+		`SELECT id, post FROM posts WHERE instr(post, ?) > 0`, `"id":"`+id+`"`)
+	if err != nil {
+		return fmt.Errorf("looking for the button %s: %w", id, err)
+	}
+	for _, h := range all {
+		var p algesta.Post
+		if err := decode(h.text, &p); err != nil {
+			return fmt.Errorf("reading the message of the button %s: %w", id, err)
+		}
+		n := len(p.Report.Buttons)
+		p.Report.Buttons = slices.DeleteFunc(p.Report.Buttons, func(b algesta.Button) bool { return b.ID == id })
+		if len(p.Report.Buttons) == n || p.OnlyFor != "" || p.Direct { // what one person sees can't be edited
+			continue
+		}
+		p.Final = true
+		if err := t.Post(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Lost counts the messages that were given up since then.

@@ -174,7 +174,7 @@ func TestADeploymentThatChangedAfterTheCardGetsANewPlan(t *testing.T) {
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12346", "deploy 12346"))
 	require.NoError(t, until(t.Context(), w.cluster, w.production, deployment, complete))
 	next := w.opens(old.approve, "")
-	require.Equal(t, "⚪ <@U0LUIS> <@U0CARLA> Rollback of api-gateway in production (12345 → 12344) was not run, because api-gateway-production changed after you were asked. "+
+	require.Equal(t, "⚪ <@U0LUIS> <@U0CARLA> Rollback of api-gateway in production (12345 → 12344) was not run, because api-gateway-production changed after this was planned. "+
 		"Nothing was changed. The new plan is "+next.id()+".", old.end(luis))
 	require.Contains(t, next.plan().Plain(), "api-gateway-production changed after "+old.id()+" was asked for, so nothing of that was run. "+
 		"Image was …/api-gateway:12345 → …/api-gateway:12344; it is …/api-gateway:12346 → …/api-gateway:12345 now.")
