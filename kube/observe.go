@@ -290,7 +290,7 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 		switch {
 		case err == nil:
 			o.objects = append(o.objects, into)
-		case errors.Is(err, errManyEvents):
+		case errors.Is(err, errManyEvents), errors.Is(err, errManyObjects):
 			o.objects = append(o.objects, into)
 			o.unread[resource] = err
 		case isCustom && errors.Is(err, algesta.ErrNotFound):

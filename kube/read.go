@@ -34,40 +34,6 @@ func (c *Cluster) Deployment(ctx context.Context, w algesta.Workload) (*unstruct
 	return d, nil
 }
 
-// List fills a list by one live LIST. It takes typed lists, *unstructured.UnstructuredList with its kind set (contents as
-// the server wrote them), and *metav1.PartialObjectMetadataList with its kind set (names without contents).
-func (c *Cluster) List(ctx context.Context, namespace, labels string, into runtime.Object) error {
-	ctx, cancel := context.WithTimeout(ctx, perCall)
-	defer cancel()
-	resource, err := resourceOf(into)
-	if err != nil {
-		return fmt.Errorf("listing: %w", err)
-	}
-	options := metav1.ListOptions{LabelSelector: labels}
-	switch into := into.(type) {
-	case *unstructured.UnstructuredList:
-		var got *unstructured.UnstructuredList
-		if got, err = c.raw.Resource(resource).Namespace(namespace).List(ctx, options); err == nil {
-			*into = *got
-		}
-	case *metav1.PartialObjectMetadataList:
-		var got *metav1.PartialObjectMetadataList
-		if got, err = c.meta.Resource(resource).Namespace(namespace).List(ctx, options); err == nil {
-			*into = *got
-		}
-	default:
-		req := c.lists.Get().AbsPath(apiPath(resource.GroupVersion())).NamespaceIfScoped(namespace, namespace != "").Resource(resource.Resource)
-		if labels != "" {
-			req = req.Param("labelSelector", labels)
-		}
-		err = req.Do(ctx).Into(into)
-	}
-	if err != nil {
-		return c.explain(attempt{verb: "list", resource: resource.Resource, namespace: namespace}, err)
-	}
-	return nil
-}
-
 // resourceOf is the resource that a list is of. Kinds map to resources by the rule that all of Kubernetes' own and
 // cert-manager's kinds follow, so that no discovery call is needed.
 func resourceOf(list runtime.Object) (schema.GroupVersionResource, error) {

@@ -80,7 +80,8 @@ func (c *Cluster) afterFlight(ctx context.Context, change algesta.Change, e alge
 func (c *Cluster) inReplicaSets(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
 	sets := &unstructured.UnstructuredList{}
 	sets.SetGroupVersionKind(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSetList"})
-	if err := c.List(ctx, change.Workload.Namespace, "", sets); err != nil {
+	err := c.List(ctx, change.Workload.Namespace, "", sets)
+	if err != nil && !errors.Is(err, errManyObjects) {
 		return false, fmt.Errorf("looking for the operation in the ReplicaSets: %w", err)
 	}
 	for i := range sets.Items {
@@ -89,6 +90,9 @@ func (c *Cluster) inReplicaSets(ctx context.Context, change algesta.Change, e al
 		if owner != nil && string(owner.UID) == e.UID && set.GetAnnotations()[algesta.OperationAnnotation] == e.Operation {
 			return true, nil
 		}
+	}
+	if err != nil { // asking again would end the same way
+		return false, c.doubt(change, "not all ReplicaSets of the namespace were looked at")
 	}
 	return false, nil
 }

@@ -1,0 +1,110 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/3astronautas/algesta"
+)
+
+// The bounds of one list. A page is what kubectl asks for; all of it is a cluster of Kubernetes' own limit of pods per node (110) on
+// 45 nodes, at some 10 KB each.
+const (
+	onePage     = 500
+	mostObjects = 10 * onePage
+)
+
+// errManyObjects is the cause of the error that stands beside a list which was not read to its end.
+var errManyObjects = errors.New("there are more objects than are read")
+
+// List fills a list live, page by page. It takes typed lists, *unstructured.UnstructuredList with its kind set (contents as
+// the server wrote them), and *metav1.PartialObjectMetadataList with its kind set (names without contents). It reads at most 5,000
+// objects; where there are more it keeps those and returns an *algesta.Error that says so: nothing may be concluded about the rest.
+func (c *Cluster) List(ctx context.Context, namespace, labels string, into runtime.Object) error {
+	resource, err := resourceOf(into)
+	if err != nil {
+		return fmt.Errorf("listing: %w", err)
+	}
+	options := metav1.ListOptions{LabelSelector: labels, Limit: onePage}
+	for read := 0; read < mostObjects; read += onePage {
+		page, err := c.page(ctx, resource, namespace, options, into)
+		if err != nil {
+			return c.explain(attempt{verb: "list", resource: resource.Resource, namespace: namespace}, err)
+		}
+		if err := take(into, page, read > 0); err != nil {
+			return fmt.Errorf("listing %s: %w", resource.Resource, err)
+		}
+		list, err := meta.ListAccessor(page)
+		if err != nil {
+			return fmt.Errorf("listing %s: %w", resource.Resource, err)
+		}
+		if options.Continue = list.GetContinue(); options.Continue == "" {
+			return nil
+		}
+	}
+	return &algesta.Error{
+		Kind: algesta.ErrUnreachable, Err: errManyObjects,
+		Message: algesta.Say("There are more than {} {}, so not all were looked at.", strconv.Itoa(mostObjects), resource.Resource),
+	}
+}
+
+// page is the part of a list that the options name, as an object of the type of like.
+func (c *Cluster) page(ctx context.Context, resource schema.GroupVersionResource, namespace string, options metav1.ListOptions, like runtime.Object) (runtime.Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	switch like.(type) {
+	case *unstructured.UnstructuredList:
+		return c.raw.Resource(resource).Namespace(namespace).List(ctx, options)
+	case *metav1.PartialObjectMetadataList:
+		return c.meta.Resource(resource).Namespace(namespace).List(ctx, options)
+	}
+	page, ok := reflect.New(reflect.TypeOf(like).Elem()).Interface().(runtime.Object)
+	if !ok {
+		return nil, fmt.Errorf("%T is no list", like)
+	}
+	req := c.lists.Get().AbsPath(apiPath(resource.GroupVersion())).NamespaceIfScoped(namespace, namespace != "").Resource(resource.Resource).
+		Param("limit", strconv.FormatInt(options.Limit, 10))
+	if options.LabelSelector != "" {
+		req = req.Param("labelSelector", options.LabelSelector)
+	}
+	if options.Continue != "" {
+		req = req.Param("continue", options.Continue)
+	}
+	return page, req.Do(ctx).Into(page)
+}
+
+// take makes the page the list, or adds its objects to those of the list.
+func take(into, page runtime.Object, add bool) error {
+	all, err := itemsOf(into)
+	if err != nil {
+		return err
+	}
+	more, err := itemsOf(page)
+	if err != nil {
+		return err
+	}
+	if add {
+		all.Set(reflect.AppendSlice(all, more))
+		return nil
+	}
+	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(page).Elem())
+	return nil
+}
+
+// itemsOf is the slice of a list's objects.
+func itemsOf(list runtime.Object) (reflect.Value, error) {
+	items, err := meta.GetItemsPtr(list)
+	if err != nil {
+		return reflect.Value{}, fmt.Errorf("finding the objects of a %T: %w", list, err)
+	}
+	return reflect.ValueOf(items).Elem(), nil
+}
