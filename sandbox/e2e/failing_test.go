@@ -41,6 +41,8 @@ func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 			require.Regexp(t, `^❌ <@U0LUIS> <@U0CARLA> Deploy to api-gateway in production \(12345 → 12346-`+scenario+`\) failed and is still rolled out\. `+why+
 				` The 2 old pods still serve users\.\n\[ Undo \]$`, r.end(luis))
 			require.Less(t, time.Since(applied), within)
+			diagnosis := r.reply(slackd.Says("Next: ")).Plain()
+			require.NotContains(t, diagnosis, "\n[ ", "Undo is the one button: %s", diagnosis)
 			r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-" + scenario + ") failed and is still rolled out: ")
 			require.Equal(t, 1, w.patches(deployment))
 		})
