@@ -11,6 +11,20 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
+// Bounded is a Cluster that lists a part of what there is, so that a plan costs the same in a small cluster and in a large one.
+type Bounded interface {
+	// ListSome fills a list with what a field selector matches, "" for all, most objects at most; more says that there are others.
+	ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error)
+}
+
+// listSome reads at most so many objects where the cluster can bound a list.
+func listSome(ctx context.Context, c Cluster, namespace, fields string, most int, into runtime.Object) (more bool, err error) {
+	if b, ok := c.(Bounded); ok {
+		return b.ListSome(ctx, namespace, fields, most, into)
+	}
+	return false, c.List(ctx, namespace, "", into)
+}
+
 // Cluster is one cluster as a runbook sees it. It cannot write: what plans cannot act.
 // Every error is an *algesta.Error (ErrNotFound, ErrForbidden, ErrUnreachable) with a sentence for people;
 // API error bodies never pass.

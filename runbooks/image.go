@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
@@ -92,7 +92,7 @@ func (s scene) askMovable(ctx context.Context, c Cluster, template corev1.PodTem
 		}
 	}
 	digests, errs := make([]string, len(images)), make([]error, len(images))
-	var asking sync.WaitGroup
+	var asking conc.WaitGroup
 	for i, image := range images {
 		asking.Go(func() { digests[i], errs[i] = digestOf(ctx, c, s.d.Namespace, image) })
 	}

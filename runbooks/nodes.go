@@ -13,28 +13,39 @@ import (
 	"github.com/3astronautas/algesta/diagnosis"
 )
 
+// The bounds of what is looked at for room on the nodes. The pods are those that take some: they have a node, and have not ended.
+const (
+	mostNodes    = 1000
+	mostNodePods = 5000
+	podsOnNodes  = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
+)
+
 // around is what stands on the nodes now.
 type around struct {
-	nodes             corev1.NodeList
-	pods              corev1.PodList // of all namespaces
-	nodesErr, podsErr error
+	nodes               corev1.NodeList
+	pods                corev1.PodList // of all namespaces
+	moreNodes, morePods bool           // than were read
+	nodesErr, podsErr   error
 }
 
-// read fills it side by side.
-func (a *around) read(ctx context.Context, c Cluster) {
+// aroundNow reads it, side by side.
+func aroundNow(ctx context.Context, c Cluster) *around {
+	a := &around{}
 	var reading conc.WaitGroup
-	reading.Go(func() { a.nodesErr = c.List(ctx, "", "", &a.nodes) })
-	reading.Go(func() { a.podsErr = c.List(ctx, "", "", &a.pods) })
+	reading.Go(func() { a.moreNodes, a.nodesErr = listSome(ctx, c, "", "", mostNodes, &a.nodes) })
+	reading.Go(func() { a.morePods, a.podsErr = listSome(ctx, c, "", podsOnNodes, mostNodePods, &a.pods) })
 	reading.Wait()
+	return a
 }
 
 // nodeWarnings says whether so many more pods of the template find room on the nodes now. A quota that has room says nothing
 // about nodes, and the API server takes a change whose pods will wait forever.
-func (s scene) nodeWarnings(template corev1.PodTemplateSpec, extra int32) []algesta.Text {
+func (s scene) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {
 	if extra <= 0 {
 		return nil
 	}
-	nodes, pods, nodesErr, podsErr := s.around.nodes, s.around.pods.Items, s.around.nodesErr, s.around.podsErr
+	a := aroundNow(ctx, c)
+	nodes, pods, nodesErr, podsErr := a.nodes, a.pods.Items, a.nodesErr, a.podsErr
 	if nodesErr != nil {
 		return []algesta.Text{notChecked("room on the nodes", nodesErr)}
 	}
@@ -43,11 +54,15 @@ func (s scene) nodeWarnings(template corev1.PodTemplateSpec, extra int32) []alge
 	}
 	template = s.withDefaults(template)
 	placed := diagnosis.Place(template, s.d.Namespace, int(extra), nodes.Items, pods)
-	if placed.Pods >= int(extra) {
-		if podsErr != nil {
-			return []algesta.Text{notChecked("room on the nodes", podsErr)}
-		}
+	switch enough := placed.Pods >= int(extra); {
+	case enough && podsErr != nil:
+		return []algesta.Text{notChecked("room on the nodes", podsErr)}
+	case enough && a.morePods:
+		return []algesta.Text{algesta.Say("Not checked: room on the nodes (more than {} pods run in this cluster, and I look at so many).", mostNodePods)}
+	case enough:
 		return nil
+	case a.moreNodes: // one of the others may have room
+		return []algesta.Text{algesta.Say("Not checked: room on the nodes (this cluster has more than {}, and I look at so many).", mostNodes)}
 	}
 	out := algesta.Say("No node has room for {} now, because of {}.", moreOf(extra), list(placed.Lacking))
 	if placed.Pods > 0 {

@@ -10,6 +10,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/3astronautas/algesta"
@@ -23,6 +24,9 @@ type argoApplication struct {
 	synced bool // it applies what is in Git by itself, and leaves the rest alone until then
 }
 
+// mostApplications bounds how many applications of one name are looked at: one in each namespace.
+const mostApplications = 10
+
 // readArgo looks up the application that the Deployment's mark points to. It costs a call only where there is a mark.
 func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplication {
 	name, tracked := argoApp(d)
@@ -32,11 +36,15 @@ func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplicat
 	out := argoApplication{name: name}
 	applications := &unstructured.UnstructuredList{}
 	applications.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "ApplicationList"})
-	if err := c.List(ctx, "", "", applications); err != nil {
+	// An application outside Argo CD's own namespace is tracked as "namespace_name".
+	namespace, own, elsewhere := strings.Cut(name, "_")
+	if !elsewhere {
+		namespace, own = "", name
+	}
+	if _, err := listSome(ctx, c, namespace, fields.OneTermEqualSelector("metadata.name", own).String(), mostApplications, applications); err != nil {
 		return out // the warning then says what may be
 	}
 	for _, a := range applications.Items {
-		// An application outside Argo CD's own namespace is tracked as "namespace_name".
 		if a.GetName() != name && a.GetNamespace()+"_"+a.GetName() != name {
 			continue
 		}

@@ -69,7 +69,7 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	if overtaken {
 		p.Warnings = append(p.Warnings, notLast(undoes.Text(in)))
 	}
-	p.Warnings = append(append(p.Warnings, s.scaleWarnings(to, room)...), s.nodeWarnings(s.d.Spec.Template, to-from)...)
+	p.Warnings = append(append(p.Warnings, s.scaleWarnings(to, room)...), s.nodeWarnings(ctx, c, s.d.Spec.Template, to-from)...)
 	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.bringsBack(s.d.template(), to)...)
 	p.Warnings = append(p.Warnings, s.unchecked...)
 	return p, nil

@@ -24,7 +24,6 @@ type scene struct {
 	scalers   []autoscalingv2.HorizontalPodAutoscaler // that scale this Deployment
 	quotas    []corev1.ResourceQuota
 	ranges    []corev1.LimitRange
-	around    around          // the nodes
 	argo      argoApplication // that owns the Deployment; the zero value when none does, or it could not be read
 	unchecked []algesta.Text  // what could not be read, as warnings
 }
@@ -51,7 +50,6 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 	wg.Go(func() { quotas = c.List(ctx, in.Workload.Namespace, "", &quotaList) })
 	var rangeList corev1.LimitRangeList
 	wg.Go(func() { ranges = c.List(ctx, in.Workload.Namespace, "", &rangeList) })
-	wg.Go(func() { s.around.read(ctx, c) })
 	wg.Wait()
 	if main != nil {
 		return scene{}, main
@@ -152,7 +150,7 @@ func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodT
 		}
 		out = append(out, obstacle)
 	}
-	out = append(out, s.nodeWarnings(template, s.extra(surge))...)
+	out = append(out, s.nodeWarnings(ctx, c, template, s.extra(surge))...)
 	out = append(out, missingReferences(ctx, c, s.d.Namespace, s.d.Spec.Template.Spec, template.Spec)...)
 	if s.d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && s.d.replicas() > 0 {
 		out = append(out, algesta.Say("The strategy is Recreate: all pods stop before the first new one starts. Users see an outage until then."))

@@ -30,6 +30,7 @@ var (
 	_ runbooks.Finder    = (*kube.Cluster)(nil)
 	_ runbooks.KeyReader = (*kube.Cluster)(nil)
 	_ runbooks.Registry  = (*kube.Cluster)(nil)
+	_ runbooks.Bounded   = (*kube.Cluster)(nil)
 )
 
 // clusters are the configured clusters by name.
