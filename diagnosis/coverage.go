@@ -136,7 +136,7 @@ var failureClasses = []failureClass{
 	{"H1", "metrics API missing", []string{"metrics-api-missing"}, ""},
 	{"H2", "requests missing", []string{"autoscaler-needs-requests"}, ""},
 	{"H3", "no metrics yet", []string{"autoscaler-no-metrics"}, ""},
-	{"H4", "target missing", []string{"autoscaler-target-missing"}, ""},
+	{"H4", "target missing", []string{"autoscaler-target-missing", "workload-gone"}, ""},
 	{"H5", "at its maximum", []string{"autoscaler-at-max", "autoscaler-beyond-quota"}, ""},
 	{"H6", "wants more pods than become ready", []string{"pods-missing", "autoscaler-beyond-quota"}, ""},
 	{"H7", "disabled because nothing runs", []string{"scaled-to-zero"}, "No fault of the autoscaler."},

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,9 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	if dropped != nil {
 		d.NotChecked = append(d.NotChecked, *dropped)
 	}
-	for _, r := range s.roots(found) {
+	roots := s.roots(found)
+	sortForSubject(roots, subject)
+	for _, r := range roots {
 		if !near.concerns(r.finding) && !slices.ContainsFunc(r.explains, near.concerns) {
 			continue
 		}
@@ -44,7 +47,51 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	d.Healthy = s.healthy(near, touched)
 	d.Advice = slices.DeleteFunc(s.advice(near), d.says)
 	d.Verdict, d.Summary = d.conclude(s, subject)
+	if at := slices.IndexFunc(roots, func(r *root) bool { return near.concerns(r.finding) || slices.ContainsFunc(r.explains, near.concerns) }); at >= 0 {
+		d.Summary += s.hangsOn(roots[at], subject)
+	}
 	return d
+}
+
+// strikes says that a cause hits what was asked about itself, or explains something that does, and not only what stands around it.
+func (r *root) strikes(subject Ref) bool {
+	hits := func(f *finding) bool {
+		return f.subject == subject || slices.Contains(f.hits, subject) ||
+			subject.Kind == KindPod && slices.ContainsFunc(f.pods, func(p *corev1.Pod) bool { return refOf(KindPod, p) == subject })
+	}
+	return hits(r.finding) || slices.ContainsFunc(r.explains, hits)
+}
+
+// sortForSubject puts what hits the asked object before what hits others as much.
+func sortForSubject(roots []*root, subject Ref) {
+	if subject.Kind == "" || subject.Kind == KindNamespace || subject.Kind == KindNode {
+		return
+	}
+	slices.SortStableFunc(roots, func(a, b *root) int {
+		miss := func(r *root) int {
+			if r.strikes(subject) {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.impact.Level.rank(), b.impact.Level.rank()), cmp.Compare(miss(a), miss(b)))
+	})
+}
+
+// hangsOn says how the asked object hangs on a shared cause whose sentence does not name it; empty where it does.
+func (s *Snapshot) hangsOn(r *root, subject Ref) string {
+	if subject.Kind == "" || subject.Kind == KindNamespace || subject.Kind == KindNode || strings.Contains(s.sentence(r.finding), subject.Name) {
+		return ""
+	}
+	for _, f := range r.explains {
+		if said := s.sentence(f); slices.ContainsFunc(f.calls, func(service Ref) bool { return r.reach[service] }) && f.effect != noEffect && strings.Contains(said, subject.Name) {
+			return " That is why " + strings.Replace(said, "The ", "the ", 1)
+		}
+	}
+	if impact, felt := s.impactOn(subject, r); felt && r.reach[subject] {
+		return fmt.Sprintf(" That is why %s.", strings.TrimSuffix(impact.Text, "."))
+	}
+	return ""
 }
 
 // whyLower tells a reader why a chain is not the first.
@@ -138,6 +185,9 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 				return w.ref, ""
 			}
 		}
+	}
+	if missing, ok := s.goneCalled(about); ok {
+		return missing, ""
 	}
 	kind := strings.ToLower(about.Kind)
 	if !s.knows(resources[about.Kind], about.Namespace) {

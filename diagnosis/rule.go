@@ -142,7 +142,7 @@ var table = slices.Concat(
 	imageRules, startRules, crashRules, networkContainerRules, dependencyRules, nodeContainerRules, exitRules, probeRules, // containers
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
-	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules,
+	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules, goneRules,
 	adviceRules,
 )
 

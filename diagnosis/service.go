@@ -57,16 +57,13 @@ func chooses(service *corev1.Service) bool {
 
 func selectorMatchesNothing(s *Snapshot) []*finding {
 	var found []*finding
-	if !s.knows("pods", "") && len(s.pods) == 0 {
-		return nil
-	}
 	for _, service := range s.services {
 		ref := refOf(KindService, service)
-		if !chooses(service) || len(s.index.behind[ref]) > 0 || !s.knows("pods", service.Namespace) || s.age(service.CreationTimestamp.Time) < time.Minute {
+		if !s.choosesNothing(service) {
 			continue
 		}
-		if !s.knows("deployments", service.Namespace) || s.chosenByTemplate(service) {
-			continue
+		if _, missing := s.goneBehind(service); missing {
+			continue // nothing is wrong with the selector
 		}
 		f := &finding{
 			subject: ref, hits: []Ref{ref}, sure: High, level: Outage, what: fmt.Sprintf("The selector of Service %s (%s) matches no pod", service.Name, selectorText(service.Spec.Selector)),
@@ -106,8 +103,9 @@ func (s *Snapshot) chosenByTemplate(service *corev1.Service) bool {
 	})
 }
 
-// nearestLabels finds the workload that was probably meant: it shares a label with the selector, or is named like the
-// Service.
+// nearestLabels finds the workload that was probably meant: it shares a telling label with the selector, or is named like the Service. A
+// workload that has a Service of its own and is another program, or that shares only what others share as well (an environment, a team), was
+// not: whoever followed that advice would send requests to the wrong program.
 func (s *Snapshot) nearestLabels(service *corev1.Service) (found *workload, labels string) {
 	best := 0
 	for _, w := range s.index.workloads {
@@ -116,12 +114,15 @@ func (s *Snapshot) nearestLabels(service *corev1.Service) (found *workload, labe
 		}
 		score := 0
 		have := map[string]string{}
+		named := w.ref.Name == service.Name || w.called() == service.Name
 		for key, value := range service.Spec.Selector {
 			got, ok := w.template.Labels[key]
+			identity := slices.Contains(identityLabels, key)
 			switch {
-			case ok && got == value:
+			case ok && got == value && (identity || s.telling(w, key)):
 				score += 4
-			case ok && nearest(value, []string{got}) != "":
+				named = named || identity
+			case ok && got != value && nearest(value, []string{got}) != "" && (identity || s.telling(w, key)):
 				score += 2
 			}
 			if ok {
@@ -131,7 +132,7 @@ func (s *Snapshot) nearestLabels(service *corev1.Service) (found *workload, labe
 		if w.ref.Name == service.Name {
 			score += 3
 		}
-		if score > best {
+		if score > best && (named || !s.servedElsewhere(w, service)) {
 			best, found, labels = score, w, selectorText(have)
 			if labels == "" {
 				labels = selectorText(w.template.Labels)
@@ -139,6 +140,20 @@ func (s *Snapshot) nearestLabels(service *corev1.Service) (found *workload, labe
 		}
 	}
 	return found, labels
+}
+
+// telling says that no other workload of the namespace carries the label with the value that this one has.
+func (s *Snapshot) telling(w *workload, key string) bool {
+	return !slices.ContainsFunc(s.index.workloads, func(other *workload) bool {
+		return other != w && other.ref.Namespace == w.ref.Namespace && other.template != nil && other.called() != w.called() && other.template.Labels[key] == w.template.Labels[key]
+	})
+}
+
+// servedElsewhere says that another Service leads to the workload.
+func (s *Snapshot) servedElsewhere(w *workload, service *corev1.Service) bool {
+	return slices.ContainsFunc(s.services, func(other *corev1.Service) bool {
+		return other != service && other.Namespace == w.ref.Namespace && chooses(other) && matches(other.Spec.Selector, w.template.Labels)
+	})
 }
 
 func targetPortName(s *Snapshot) []*finding {

@@ -303,6 +303,11 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 			says:    "HorizontalPodAutoscaler target scales Deployment targett, which does not exist.",
 			command: "kubectl describe hpa target -n NS",
 		},
+		"a workload that is gone, though its Service and its autoscaler stand": {
+			rule: "workload-gone", about: "deployment/departed", made: made(scalerOf("departed", "departed", 5), serviceOf("departed", intstr.FromInt32(3000))),
+			says:    "Deployment departed does not exist (its autoscaler misses it for …), so Service departed reaches no pod.",
+			command: "kubectl get events -n NS --field-selector involvedObject.name=departed",
+		},
 		"two autoscalers for one target": {
 			rule: "autoscaler-ambiguous", about: "hpa/fight-a", made: made(scalerOf("fight-a", "fight", 5), scalerOf("fight-b", "fight", 5), app("fight", "12346")),
 			says:    "Two autoscalers, fight-a and fight-b, scale Deployment fight and fight each other.",

@@ -1,0 +1,102 @@
+package diagnosis_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+
+	"github.com/3astronautas/algesta/diagnosis"
+)
+
+// labelledDeployment is a Deployment scaled to zero in production: it stands there and runs nothing.
+func labelledDeployment(name string, labels map[string]string) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+		Spec:       appsv1.DeploymentSpec{Replicas: ptr.To[int32](0), Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}}},
+	}
+}
+
+func selecting(name string, selector map[string]string) *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+		Spec:       corev1.ServiceSpec{Selector: selector, Ports: []corev1.ServicePort{{Port: 80}}},
+	}
+}
+
+// Advice to point a Service at another service's pods would send requests to the wrong program.
+func TestAServiceIsNeverPointedAtAnotherProgram(t *testing.T) {
+	t.Parallel()
+	orders := selecting("ms-orders", map[string]string{"app": "ms-orders", "environment": "production"})
+	cases := map[string]struct {
+		others []runtime.Object
+		meant  string
+	}{
+		"it shares an environment and has a Service of its own": {
+			others: []runtime.Object{
+				labelledDeployment("ms-users", map[string]string{"app": "ms-users", "environment": "production"}),
+				selecting("ms-users", map[string]string{"app": "ms-users", "environment": "production"}),
+			},
+		},
+		"all share the environment": {
+			others: []runtime.Object{
+				labelledDeployment("worker", map[string]string{"app": "worker", "environment": "production"}),
+				labelledDeployment("mailer", map[string]string{"app": "mailer", "environment": "production"}),
+			},
+		},
+		"its name is near, and it has a Service of its own": {
+			others: []runtime.Object{
+				labelledDeployment("ms-order", map[string]string{"app": "ms-order", "environment": "production"}),
+				selecting("ms-order", map[string]string{"app": "ms-order"}),
+			},
+		},
+		"its label is another and its name is the Service's": {
+			others: []runtime.Object{labelledDeployment("ms-orders", map[string]string{"app": "orders-api", "environment": "production"})}, meant: "ms-orders",
+		},
+		"its label is nearly the same": {
+			others: []runtime.Object{labelledDeployment("backend", map[string]string{"app": "ms-order", "environment": "production"})}, meant: "backend",
+		},
+		"it has the program's name and another Service": {
+			others: []runtime.Object{
+				labelledDeployment("backend", map[string]string{"app": "ms-orders", "environment": "prod"}),
+				selecting("backend-metrics", map[string]string{"app": "ms-orders"}),
+			}, meant: "backend",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := diagnosis.NewSnapshot(noon, append([]runtime.Object{orders}, c.others...), nil)
+			d := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindService, Namespace: "production", Name: "ms-orders"})
+			require.NotEmpty(t, d.Chains)
+			require.Equal(t, "selector-matches-nothing", d.Chains[0].Rule, d.Text())
+			if c.meant == "" {
+				require.Equal(t, "Correct the selector, or the labels of the pods.", d.Chains[0].Remedy.Text)
+				return
+			}
+			require.Contains(t, d.Chains[0].Remedy.Text, "the pods of "+c.meant+" carry ")
+		})
+	}
+}
+
+// Whoever asks about a Deployment that was deleted hears that, and what its last event was.
+func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []diagnosis.Ref{
+		{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "ms-orders-production"},
+		{Kind: diagnosis.AnyWorkload, Namespace: "production", Name: "ms-orders"},
+		{Kind: diagnosis.KindService, Namespace: "production", Name: "ms-orders-production"},
+	} {
+		d := diagnosis.Diagnose(load(t, "workload-gone", "fires"), asked)
+		require.Equal(t, diagnosis.Sick, d.Verdict, d.Text())
+		require.Equal(t, "Deployment ms-orders-production does not exist (its autoscaler misses it for 30 min), so Service ms-orders-production reaches no pod.", d.Summary)
+		require.Contains(t, d.Text(), "Scaled up replica set ms-orders-production-6d4cf56db6 from 1 to 2")
+		require.NotContains(t, d.Text(), "ms-cases", "no other service is named")
+		require.Len(t, d.Chains, 1)
+	}
+}
