@@ -141,19 +141,16 @@ func (n names) mentions(subjects []algesta.Subject) algesta.Text {
 
 func voteButtons(r algesta.Request) []algesta.Button {
 	return []algesta.Button{
-		{
-			Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary",
-			Confirm: &algesta.Confirm{Title: "Approve this change?", Text: r.Plan.Summary.String() + "? It runs at once.", Yes: "Approve", No: "Not now"},
-		},
+		{Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary", Confirm: confirmApprove(r)},
 		// Where the policy wants reasons, whoever asked is told why it was denied, too.
-		{Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger", AskReason: reasonAsked(r)},
+		{Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger", AskReason: reasonAsked(r), Confirm: confirmDeny(r)},
 		cancelButton(r),
 	}
 }
 
 // cancelButton takes a request back that was not sent yet.
 func cancelButton(r algesta.Request) algesta.Button {
-	return algesta.Button{Label: "Cancel", Action: algesta.Cancel, ID: r.ID}
+	return algesta.Button{Label: "Cancel", Action: algesta.Cancel, ID: r.ID, Confirm: confirmCancel(r)}
 }
 
 func reasonAsked(r algesta.Request) bool {

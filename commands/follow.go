@@ -191,7 +191,7 @@ func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 		o.said = algesta.Say("{}. No pod of it runs any more.", r.Plan.Done)
 	}
 	if r.Plan.Undo != nil {
-		o.next = append(o.next, algesta.Button{Label: "Undo", Offer: r.Plan.Undo})
+		o.next = append(o.next, undoButton(r, ""))
 	}
 	return o
 }
@@ -215,7 +215,7 @@ func (d *Dispatcher) bad(r algesta.Request, p runbooks.Progress) outcome {
 	}
 	o := outcome{note: how + ": " + p.Why.String(), said: join(algesta.Say("{} {}. {}", r.Plan.Title, how, p.Why), p.Serving)}
 	if r.Plan.Undo != nil {
-		o.next = append(o.next, algesta.Button{Label: "Undo", Offer: r.Plan.Undo, Style: "primary"})
+		o.next = append(o.next, undoButton(r, "primary"))
 	}
 	return o
 }

@@ -22,6 +22,9 @@ func withIDs(r *algesta.Report) []algesta.Offer {
 		o := *b.Offer
 		o.ID, o.ExpiresAt = algesta.NewOfferID(), time.Now().Add(offerLives)
 		b.Action, b.ID, b.Offer = algesta.Run, o.ID, nil
+		if b.Confirm == nil {
+			b.Confirm = confirmOffer(b.Label, o)
+		}
 		offers = append(offers, o)
 	}
 	return offers

@@ -44,7 +44,7 @@ func answerButton(r algesta.Request, action algesta.VoteAction) algesta.Button {
 	}
 	b.Confirm = &algesta.Confirm{
 		Title: b.Label + "?", Yes: b.Label, No: "Not sure",
-		Text: fmt.Sprintf("You looked, and this %s: %s in %s. What waits for it goes on then.", says, r.Plan.Summary, r.Command.Target.Environment),
+		Text: fmt.Sprintf("You looked, and this %s: %s. What waits for it goes on then.", says, r.Plan.Title),
 	}
 	return b
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -180,12 +181,29 @@ func (w *world) posts() []algesta.Post {
 				sent = append(sent, algesta.Delivery{ID: o.ID, Rev: o.Rev, Lost: "restricted_action"})
 				continue
 			}
+			w.asksFirst(o.Post)
 			w.people.keep(o)
 			sent = append(sent, algesta.Delivery{ID: o.ID, Rev: o.Rev, TS: fmt.Sprintf("%d.000100", o.ID)})
 		}
 		require.NoError(w.t, w.store.Delivered(w.t.Context(), sent))
 	}
 	return w.people.sent()
+}
+
+// asksFirst holds every button of every message of these tests to asking before it acts, with the service and the environment, and
+// with what becomes what where the plan knows that, within what Slack takes.
+func (w *world) asksFirst(p algesta.Post) {
+	w.t.Helper()
+	for _, b := range p.Report.Buttons {
+		require.NotNil(w.t, b.Confirm, "%s of %s asks nothing", b.Label, p.Kind)
+		require.Contains(w.t, b.Confirm.Text, "api-gateway in production", b.Label)
+		require.LessOrEqual(w.t, utf8.RuneCountInString(b.Confirm.Text), 300, b.Label)
+		require.LessOrEqual(w.t, utf8.RuneCountInString(b.Confirm.Title), 100, b.Label)
+		require.LessOrEqual(w.t, max(utf8.RuneCountInString(b.Confirm.Yes), utf8.RuneCountInString(b.Confirm.No)), 30, b.Label)
+		if r, err := w.store.Request(w.t.Context(), p.Command); err == nil && r.Command.Runbook == "scale" && p.Kind != algesta.DiagnosePost {
+			require.Regexp(w.t, `\(\d+ → \d+ pods?\)`, b.Confirm.Text, b.Label)
+		}
+	}
 }
 
 // request is the newest request with this status; it waits until there is one.

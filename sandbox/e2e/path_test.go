@@ -31,7 +31,7 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 	}
 	approve, _ := plan.Button("approve")
 	require.Equal(t, &slackd.Confirm{
-		Title: "Approve this change?", Text: "Roll back api-gateway-production: 12345 → 12344 (revision 2)? It runs at once.", Yes: "Approve", No: "Not now",
+		Title: "Approve this change?", Text: "Rollback of api-gateway in production (12345 → 12344). It runs at once.", Yes: "Approve", No: "Not now",
 	}, approve.Confirm)
 
 	r.approve()

@@ -1,0 +1,58 @@
+package commands
+
+import (
+	"fmt"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
+)
+
+// Every button that changes something asks first, because a phone takes a tap where none was meant. The question names the service, the
+// environment and what becomes what, as the plan's title does: "Rollback of api-gateway in production (12345 → 12344)".
+
+// planned is what people are told of a click on a proposed command.
+const planned = "It's planned first, and waits for approval where the policy wants one."
+
+// confirmApprove asks an approver.
+func confirmApprove(r algesta.Request) *algesta.Confirm {
+	then := "It runs at once."
+	if len(r.Needs) > 1 || len(r.Needs) == 1 && r.Needs[0].Count > 1 {
+		then = "It runs as soon as everybody who has to agreed."
+	}
+	return &algesta.Confirm{
+		Title: "Approve this change?", Yes: "Approve", No: "Not now", Text: fmt.Sprintf("%s. %s", r.Plan.Title, then),
+	}
+}
+
+// confirmDeny asks before a request ends for all who wait for it.
+func confirmDeny(r algesta.Request) *algesta.Confirm {
+	return &algesta.Confirm{
+		Title: "Deny this change?", Yes: "Deny", No: "Not now",
+		Text: fmt.Sprintf("%s. It ends for everybody, and nothing is changed.", r.Plan.Title),
+	}
+}
+
+// confirmCancel asks before a request is taken back.
+func confirmCancel(r algesta.Request) *algesta.Confirm {
+	return &algesta.Confirm{
+		Title: "Cancel this change?", Yes: "Cancel the change", No: "Keep it",
+		Text: fmt.Sprintf("%s. It ends here, and nothing is changed.", r.Plan.Title),
+	}
+}
+
+// undoButton offers the way back from what this request did.
+func undoButton(r algesta.Request, style string) algesta.Button {
+	return algesta.Button{Label: "Undo", Offer: r.Plan.Undo, Style: style, Confirm: &algesta.Confirm{
+		Title: "Undo this change?", Yes: "Undo", No: "Not now",
+		Text: fmt.Sprintf("This goes back to what ran before: %s. %s", r.Plan.Title, planned),
+	}}
+}
+
+// confirmOffer asks before a proposed command begins. What it changes from and to is not known before it is planned.
+func confirmOffer(label string, o algesta.Offer) *algesta.Confirm {
+	what := fmt.Sprintf("%s %s in %s", words.Capital(o.Runbook), o.Target.Service, o.Target.Environment)
+	if o.Runbook == "rollback" {
+		what = fmt.Sprintf("Roll back %s in %s to the last version that was healthy", o.Target.Service, o.Target.Environment)
+	}
+	return &algesta.Confirm{Title: label + "?", Text: what + ". " + planned, Yes: label, No: "Not now"}
+}
