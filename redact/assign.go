@@ -16,7 +16,8 @@ func (s *scan) name(at int) {
 	name := s.text[from:to]
 	kind := meaningOf(name)
 	if at, ok := s.gap(to); ok { // "API key:", "access token =", "connection string:"
-		if k := meaningOf(name + "_" + s.text[at:nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)]); k == secretName && kind != secretName && isSecretTail(s.lower[at:]) {
+		if k := meaningOf(name + "_" + s.text[at:nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)]); k == secretName &&
+			kind != secretName && isSecretTail(s.lower[at:]) {
 			to = nameBytes.run(s.text, at)
 			kind, s.nameEnd = k, to
 		}
@@ -25,7 +26,8 @@ func (s *scan) name(at int) {
 		kind = s.keyInWords(from)
 	}
 	sign := s.separator(to)
-	if sign.kind == '>' && (from == 0 || strings.IndexByte("<:;c/C", s.text[from-1]) < 0) || sign.kind == ':' && s.lower[from:to] == "token" && strings.HasSuffix(s.lower[:from], "unexpected ") {
+	if sign.kind == '>' && (from == 0 || strings.IndexByte("<:;c/C", s.text[from-1]) < 0) || sign.kind == ':' &&
+		s.lower[from:to] == "token" && strings.HasSuffix(s.lower[:from], "unexpected ") {
 		return // no element: an arrow, a mask; the token of a parser
 	}
 	if kind == harmless && sign.kind != 0 {
@@ -196,7 +198,7 @@ func lineEnd(t string, at int) int {
 func (s *scan) assigned(from int, kind meaning, sign separator) {
 	t, at := s.text, sign.value
 	if at >= len(t) || t[at] == '\n' || strings.HasPrefix(t[at:], `\n`) {
-		s.nextLine(from, kind, sign, at)
+		s.nextLine(kind, sign, at)
 		return
 	}
 	for _, prefix := range [...]string{"b'", `b"`, "u'", `u"`, "r'", `r"`, `@"`, `$"`} { // bytes and other strings of programming languages
@@ -240,7 +242,8 @@ func (s *scan) bare(from int, kind meaning, sign separator, at int) {
 		enclosed = t[from-1]
 	}
 	to := bareEnd(t, at, enclosed)
-	if typed := strings.HasPrefix(t[to:], " = "); typed && sign.kind == ':' && alnum[t[at]] && explains(t[at:to]) { // const apiKey: string = "x"
+	if typed := strings.HasPrefix(t[to:], " = "); typed && sign.kind == ':' && alnum[t[at]] &&
+		explains(t[at:to]) { // const apiKey: string = "x"
 		s.assigned(from, kind, separator{kind: '=', value: to + len(" = ")})
 		return
 	}
@@ -304,11 +307,13 @@ func bareEnd(t string, at int, enclosed byte) int {
 				return unescaped(t, at, i)
 			}
 		case ';':
-			if tail := t[i+1 : limit]; !strings.HasPrefix(tail, "//") && (endsAfter(tail) || !strings.ContainsAny(tail[:strings.IndexAny(tail+" ", " \t\n;\"'")], "0123456789")) {
+			if tail := t[i+1 : limit]; !strings.HasPrefix(tail, "//") && (endsAfter(tail) ||
+				!strings.ContainsAny(tail[:strings.IndexAny(tail+" ", " \t\n;\"'")], "0123456789")) {
 				return i
 			}
 		case ',', '&', ')', ']', '}', '|':
-			if c == '&' && (strings.HasPrefix(t[i:], "&quot;") || strings.HasPrefix(t[i:], "&#3") || strings.HasPrefix(t[i:], "&amp;") || strings.HasPrefix(t[i:], "&lt;")) {
+			if c == '&' && (strings.HasPrefix(t[i:], "&quot;") || strings.HasPrefix(t[i:], "&#3") || strings.HasPrefix(t[i:], "&amp;") ||
+				strings.HasPrefix(t[i:], "&lt;")) {
 				return i
 			}
 			if i+1 >= limit || endsAfter(t[i+1:limit]) {
@@ -348,91 +353,4 @@ func endsAfter(rest string) bool {
 		i += 1 + nameBytes.run(rest[i+1:min(len(rest), i+40)], 0)
 	}
 	return i > 0 && i < len(rest) && (rest[i] == '=' || rest[i] == ':')
-}
-
-// judge hides a value by what its name means and how it looks.
-func (s *scan) judge(kind meaning, from, to int, quoted bool, sign separator) {
-	v := s.text[from:to]
-	if v == "" || explains(v) || quoted && sentence(v) {
-		return
-	}
-	if kind == likely && !random(v, 12) && !(len(v) >= 8 && isBase64(v) && strings.Contains(s.lower[max(0, from-12):from], "auth\"")) && !(len(v) >= 16 && isBase64(v)) {
-		return
-	}
-	if len(v) <= 3 && is(digits, v) && !strings.Contains(s.lower[max(0, from-16):from], "passw") {
-		return // "token=17"
-	}
-	if strings.HasPrefix(v, "-") && !quoted && sign.kind == 0 { // another flag
-		return
-	}
-	s.hide(from, to)
-}
-
-func isBase64(v string) bool { return is(base64URL, strings.TrimRight(v, "=")) && mixed(v) }
-
-// list hides the strings of a list.
-func (s *scan) list(at int) {
-	if !s.lists.spend(at, mostValue) {
-		return
-	}
-	limit := min(len(s.text), at+mostValue)
-	for i := at + 1; i < limit && s.text[i] != ']'; {
-		q := quoteAt(s.text, i)
-		if q == "" {
-			i++
-			continue
-		}
-		to := closing(s.text[:limit], i+len(q), q)
-		s.judge(secretName, i+len(q), to, true, separator{kind: ':'})
-		i = max(to+len(q), i+1)
-	}
-}
-
-// nextLine is a value that stands alone on the line after its name.
-func (s *scan) nextLine(from int, kind meaning, sign separator, at int) {
-	t := s.text
-	if kind != secretName || sign.kind == '>' || at >= len(t) {
-		return
-	}
-	next := at + 1
-	if t[at] == '\\' {
-		next = at + 2
-	}
-	next = blankBytes.run(t, next)
-	end := lineEnd(t[:min(len(t), next+mostValue)], min(next, len(t)))
-	if cut := strings.Index(t[next:end], `\n`); cut >= 0 {
-		end = next + cut
-	}
-	v := strings.TrimRight(t[next:end], "\"', \t}])")
-	q := quoteAt(t, next)
-	v = strings.TrimPrefix(v, q)
-	if first := firstWord(v); first != v && random(first, 8) {
-		v = first
-	}
-	if v == "" || len(v) < 6 || strings.ContainsAny(v, " \t{}[]<>(,") || strings.HasPrefix(v, "- ") || explains(v) || strings.HasSuffix(v, ":") {
-		return
-	}
-	if i := nameBytes.run(v, 0); i < len(v) && (v[i] == ':' || v[i] == '=') && i+1 < len(v) {
-		return // another name
-	}
-	if q == "" && !mixed(v) && sign.kind == ':' {
-		return // a heading and a word
-	}
-	s.hide(next+len(q), next+len(q)+len(v))
-}
-
-// block hides the lines of a YAML block ("password: |") that stand further to the right than the name.
-func (s *scan) block(from, end int) {
-	t := s.text
-	start := strings.LastIndexByte(t[:from], '\n') + 1
-	margin := blankBytes.run(t, start) - start
-	for at := end + 1; at < len(t) && at < end+mostValue; {
-		to := lineEnd(t, at)
-		indent := strings.IndexFunc(t[at:to]+"x", func(c rune) bool { return c != ' ' })
-		if indent <= margin && strings.TrimSpace(t[at:to]) != "" {
-			return
-		}
-		s.hide(min(at+indent, to), to)
-		at = to + 1
-	}
 }

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
@@ -109,6 +110,10 @@ func opened(run string) []byte {
 
 // holds says that what was encoded is text and has a secret in it.
 func (s *scan) holds(plain []byte) bool {
+	// UTF-16, as PowerShell writes commands
+	if len(plain) >= leastBase64 && (plain[1] == 0 && plain[3] == 0 || plain[0] == 0 && plain[2] == 0) {
+		plain = bytes.ReplaceAll(plain, []byte{0}, nil)
+	}
 	if !readable(plain) {
 		return false
 	}

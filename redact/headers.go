@@ -53,7 +53,8 @@ func (s *scan) header(from, at int) {
 	to := s.words2(at, limit)
 	if v := t[at:to]; !explains(v) && !explains(firstWord(v)) && !sentence(v) {
 		s.hide(at, to)
-	} else if first := lowered(firstWord(v)); (first == "bearer" || first == "basic" || first == "token" || first == "digest" || first == "key") && !sentence(v) && strings.Contains(v, " ") {
+	} else if first := lowered(firstWord(v)); (first == "bearer" || first == "basic" || first == "token" || first == "digest" ||
+		first == "key") && !sentence(v) && strings.Contains(v, " ") {
 		s.hide(at, to)
 	}
 }
@@ -70,7 +71,8 @@ func (s *scan) words2(at, limit int) int {
 	for n := 0; to < limit; n++ {
 		word := to + strings.IndexByte(t[to:limit]+" ", ' ')
 		word = min(word, limit)
-		if n >= 2 && !strings.HasSuffix(strings.TrimRight(t[at:to], " "), ",") && !strings.HasSuffix(t[to:word], ",") && !strings.Contains(t[to:word], `="`) {
+		if n >= 2 && !strings.HasSuffix(strings.TrimRight(t[at:to], " "), ",") && !strings.HasSuffix(t[to:word], ",") &&
+			!strings.Contains(t[to:word], `="`) {
 			break
 		}
 		if n == 1 && nameThen(t[to:word]) && !digestLike(s.lower[at:to]) { // the next field of the log
@@ -85,7 +87,10 @@ func (s *scan) words2(at, limit int) int {
 }
 
 func digestLike(scheme string) bool {
-	for _, s := range [...]string{"digest", "aws4", "oauth", "hawk", "signature", "sharedkey", "credential", "token", "mac", "splunk", "acs", "bce", "hmac", "scram", "aws"} {
+	for _, s := range [...]string{
+		"digest", "aws4", "oauth", "hawk", "signature", "sharedkey", "credential", "token", "mac", "splunk",
+		"acs", "bce", "hmac", "scram", "aws",
+	} {
 		if strings.HasPrefix(scheme, s) {
 			return true
 		}

@@ -79,7 +79,10 @@ func keyBody(t string, at int) int {
 var keyBytes = newClass("A-Za-z0-9+/=_-")
 
 func isHeader(t string, at int) bool {
-	for _, h := range [...]string{"Proc-Type:", "DEK-Info:", "Comment:", "Version:", "Encryption:", "Public-Lines:", "Private-Lines:", "Private-MAC:"} {
+	for _, h := range [...]string{
+		"Proc-Type:", "DEK-Info:", "Comment:", "Version:", "Encryption:", "Public-Lines:", "Private-Lines:",
+		"Private-MAC:",
+	} {
 		if strings.HasPrefix(t[at:], h) {
 			return true
 		}
@@ -116,7 +119,8 @@ func keyBodyBack(t string, at int) int {
 	from := at
 	for from > 0 {
 		gap := from
-		for gap > 0 && (t[gap-1] == '\n' || t[gap-1] == ' ' || t[gap-1] == '\t' || gap > 1 && t[gap-2] == '\\' && (t[gap-1] == 'n' || t[gap-1] == 'r')) {
+		for gap > 0 && (t[gap-1] == '\n' || t[gap-1] == ' ' || t[gap-1] == '\t' || gap > 1 && t[gap-2] == '\\' && (t[gap-1] == 'n' ||
+			t[gap-1] == 'r')) {
 			if t[gap-1] == 'n' || t[gap-1] == 'r' {
 				gap--
 			}
@@ -138,18 +142,21 @@ func keyBodyBack(t string, at int) int {
 	return from
 }
 
-// keyLines hides lines of base64 that stand together, or one that stands alone and has the length of a line of PEM: a piece of a key without its
+// keyLines hides lines of base64 that stand together, or one that stands alone and has the length of a line of PEM: a piece of a key
+// without its
 // beginning and its end. The lines of a certificate look the same and go, too.
 func (s *scan) keyLines() {
 	t := s.text
 	for at := 0; at < len(t); {
 		end := lineEnd(t, at)
-		if line := strings.TrimSpace(t[at:end]); (len(line) == 64 || len(line) == 70 || len(line) == 76) && is(keyLine, strings.TrimRight(line, "=")) && threeKinds(line) {
+		if line := strings.TrimSpace(t[at:end]); (len(line) == 64 || len(line) == 70 || len(line) == 76) && is(keyLine,
+			strings.TrimRight(line, "=")) && threeKinds(line) {
 			from := at + strings.Index(t[at:end], line)
 			s.hide(from, from+len(line))
 			next := min(end+1, len(t)) // its last line is shorter
 			stop := lineEnd(t, next)
-			if last := strings.TrimSpace(t[next:stop]); last != "" && len(last) <= len(line) && is(keyLine, strings.TrimRight(last, "=")) && (strings.HasSuffix(last, "=") || threeKinds(last)) {
+			if last := strings.TrimSpace(t[next:stop]); last != "" && len(last) <= len(line) && is(keyLine, strings.TrimRight(last,
+				"=")) && (strings.HasSuffix(last, "=") || threeKinds(last)) {
 				from := next + strings.Index(t[next:stop], last)
 				s.hide(from, from+len(last))
 			}

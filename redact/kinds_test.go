@@ -3,6 +3,7 @@ package redact_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strconv"
@@ -183,7 +184,29 @@ func TestASecretIsHiddenInEncodings(t *testing.T) {
 		"base64 in JSON": func(s string) string {
 			return `{"a":"` + base64.StdEncoding.EncodeToString([]byte(`{"b":"x",`+s+`}`)) + `"}`
 		},
-		"base64 as a path":      func(s string) string { return "/v1/" + base64.RawURLEncoding.EncodeToString([]byte(s)) + "/x" },
+		"base64 as a path": func(s string) string { return "/v1/" + base64.RawURLEncoding.EncodeToString([]byte(s)) + "/x" },
+		"escaped in JSON": func(s string) string {
+			var b strings.Builder
+			for _, c := range []byte(s) {
+				fmt.Fprintf(&b, `\u%04x`, c)
+			}
+			return b.String()
+		},
+		"escaped in a URL": func(s string) string {
+			var b strings.Builder
+			for _, c := range []byte(s) {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+			return b.String()
+		},
+		"as PowerShell writes it": func(s string) string {
+			var b []byte
+			for _, c := range []byte(s) {
+				b = append(b, c, 0)
+			}
+			return base64.StdEncoding.EncodeToString(b)
+		},
+		"in Cyrillic letters":   func(s string) string { return strings.Replace(s, "pass", "p\u0430ss", 1) + "#" },
 		"hexadecimal in base64": func(s string) string { return base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString([]byte(s)))) },
 	} {
 		for range 10 {

@@ -5,8 +5,10 @@ import "strings"
 // leastLiteral is the shortest literal of a template that is hidden by value, whatever its name is.
 const leastLiteral = 8
 
-// Literal says that a value of a pod's template is to be hidden wherever else it stands, whatever the name it was given: it has eight bytes or
-// more and is no ordinary word, number, address without credentials, path, image or setting. Nobody would miss it in a log, and it may be a password.
+// Literal says that a value of a pod's template is to be hidden wherever else it stands, whatever the name it was given: it has eight
+// bytes or
+// more and is no ordinary word, number, address without credentials, path, image or setting. Nobody would miss it in a log, and it may
+// be a password.
 func Literal(value string) bool {
 	v := strings.TrimSpace(value)
 	if len(v) < leastLiteral || explaining[lowered(v)] || masked(v) || refers(v) {
@@ -17,8 +19,10 @@ func Literal(value string) bool {
 	}
 	switch {
 	case strings.ContainsAny(v, " \t\n"):
-		return v[0] != '-' && !sentence(v) && len(v) <= mostForm && (random(strings.Join(strings.Fields(v), ""), leastLiteral) || lettersOnly(v))
-	case strings.ContainsAny(v, "!#^~?\\`") || strings.Contains(v, "*") && mixed(v) && !strings.ContainsAny(v, ".,/ ") || strings.ContainsAny(v[1:], "$") || strings.Contains(v, "%") && mixed(v):
+		return v[0] != '-' && !sentence(v) && len(v) <= mostForm && (random(strings.Join(strings.Fields(v), ""), leastLiteral) ||
+			lettersOnly(v))
+	case strings.ContainsAny(v, "!#^~?\\`") || strings.Contains(v, "*") && mixed(v) && !strings.ContainsAny(v, ".,/ ") ||
+		strings.ContainsAny(v[1:], "$") || strings.Contains(v, "%") && mixed(v):
 		return mixed(v) || !lettersOnly(v)
 	case filePath(v) && !random(v, 24), strings.Trim(v, "0123456789.,:_+-eExX") == "", schedule(v):
 		return false
@@ -39,7 +43,8 @@ func Literal(value string) bool {
 
 var settingBytes = newClass("A-Za-z0-9_.:/,;=@+*()[]{}\"'-")
 
-// machineMade says that letters and digits are no words with a number: they turn from one to the other too often, or one part is too long for a word.
+// machineMade says that letters and digits are no words with a number: they turn from one to the other too often, or one part is too
+// long for a word.
 func machineMade(v string) bool {
 	if random(v, leastLiteral) && (!strings.ContainsAny(v, "-_/") || len(v) >= 20 || largeInside(v)) {
 		return true
@@ -51,7 +56,8 @@ func machineMade(v string) bool {
 				turns++
 			}
 		}
-		if turns >= 4 || len(part) > 17 && lowered(part) == part || len(part) >= leastLiteral && turns == 1 && len(strings.TrimRight(part, "0123456789")) >= 4 && len(v) == len(part) {
+		if turns >= 4 || len(part) > 17 && lowered(part) == part || len(part) >= leastLiteral && turns == 1 &&
+			len(strings.TrimRight(part, "0123456789")) >= 4 && len(v) == len(part) {
 			return true
 		}
 	}

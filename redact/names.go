@@ -97,34 +97,49 @@ var wordKinds = func() map[string]wordKind {
 	out := map[string]wordKind{}
 	for kind, words := range map[wordKind]string{
 		secretWord: `password passwd passwort passphrase passcode pass pwd pw secret token credential credentials creds cred pat pin
-			otp totp cvv cvc mnemonic jwt bearer psk requirepass masterauth storepass keypass userpass dbpass rootpass adminpass ftppass smtppass mailpass
-			httppass ldappass redispass pgpass apikey accesskey secretkey privatekey accountkey authkey signingkey encryptionkey masterkey sharedkey
+			otp totp cvv cvc mnemonic jwt bearer psk requirepass masterauth storepass keypass userpass dbpass rootpass adminpass ftppass
+			smtppass mailpass
+			httppass ldappass redispass pgpass apikey accesskey secretkey privatekey accountkey authkey signingkey encryptionkey
+			masterkey sharedkey
 			sshkey apitoken connectionstring connstring connstr pskey licensekey licencekey subscriptionkey`,
 		likelyWord: `auth signature sig hmac session sessionid sessid jsessionid phpsessid sid salt seed ticket assertion samlresponse
 			code otpauth cookie nonce credentialsjson dsn webhook passes`,
 		about: `file files path paths name names id ids length len count counts type types age min max expiry expires expiration expire expired ttl url
-			uri urls endpoint host hostname port policy policies version status state enabled enable disabled required provider issuer algorithm alg size limit
+			uri urls endpoint host hostname port policy policies version status state enabled enable disabled required provider issuer
+			algorithm alg size limit
 			limits bucket field fields format hint ref refs reference rotation reset label env class store manager review reviews requests
 			usage budget rate window time at date created updated valid validity strength rules rule mode method source server service
 			engine backend mount dir directory folder location selector template scope scopes realm generator validator handler
-			filter interceptor controller factory middleware exception error errors failure failures retries attempts cache pool stdin prompt
+			filter interceptor controller factory middleware exception error errors failure failures retries attempts cache pool stdin
+			prompt
 			input changed algorithms header headers prefix suffix regex pattern projection audience index position offset line column kind
-			lifetime renewal renew info list set missing invalid match ok check bits checksum digest fingerprint thumbprint owner user username
+			lifetime renewal renew info list set missing invalid match ok check bits checksum digest fingerprint thumbprint owner user
+			username
 			encoding group namespace annotation annotations volume lookup manifest operator vault arn exists found length_min page
 			minutes seconds days hours ms secs bytes history tries score complexity total used remaining cost price bytes_total`,
 		ending: `value val prod production staging stage dev development test live qa uat ro rw old new current previous prev next primary secondary default
-			plain plaintext text b64 base64 encoded enc encrypted hex string data base raw main backup alt hash hashed confirm confirmation repeat again`,
+			plain plaintext text b64 base64 encoded enc encrypted hex string data base raw main backup alt hash hashed confirm
+			confirmation repeat again`,
 		plainKey: `primary foreign sort partition cache routing idempotency public object message row registry config group dedup deduplication
-			shard lock index unique composite map hash range translation i18n label field record event metric topic kafka redis queue setting property
-			resource error host hot lookup natural surrogate candidate parent child missing duplicate unknown invalid no the this a any each search
-			s3 blob order sorting grouping join filter facet tag column attribute json yaml xml dictionary dict enum feature flag rate limit limiter
-			storage pub state document entity item node tree menu hotkey shortcut press down up escape enter tab arrow function_name api_group of by for
-			correlation request trace span user customer tenant session_count cluster bucket path file job task workflow build widget component react list`,
+			shard lock index unique composite map hash range translation i18n label field record event metric topic kafka redis queue
+			setting property
+			resource error host hot lookup natural surrogate candidate parent child missing duplicate unknown invalid no the this a any
+			each search
+			s3 blob order sorting grouping join filter facet tag column attribute json yaml xml dictionary dict enum feature flag rate
+			limit limiter
+			storage pub state document entity item node tree menu hotkey shortcut press down up escape enter tab arrow function_name
+			api_group of by for
+			correlation request trace span user customer tenant session_count cluster bucket path file job task workflow build widget
+			component react list`,
 		cryptoKey: `api access secret private encryption encrypt signing sign master hmac account auth authentication shared sharedaccess crypto cipher aes rsa des ssh
-			ssl tls pem jwt jws jwk webhook app application admin root subscription instrumentation deploy deployment license licence service client integration
-			sendgrid stripe mailgun datadog dd openai twilio pagerduty sentry newrelic algolia rollbar honeycomb bugsnag server consumer developer
-			decryption decrypt wrapping unseal recovery seal totp backup publishable activation registration install ingest write read admission
-			storageaccount cosmos cosmosdb servicebus eventhub function ws wireguard vpn preshared pre pgp gpg kms dkim session cookie csrf django rails flask laravel
+			ssl tls pem jwt jws jwk webhook app application admin root subscription instrumentation deploy deployment license licence
+			service client integration
+			sendgrid stripe mailgun datadog dd openai twilio pagerduty sentry newrelic algolia rollbar honeycomb bugsnag server consumer
+			developer
+			decryption decrypt wrapping unseal recovery seal totp backup publishable activation registration install ingest write read
+			admission
+			storageaccount cosmos cosmosdb servicebus eventhub function ws wireguard vpn preshared pre pgp gpg kms dkim session cookie
+			csrf django rails flask laravel
 			monitoring agent intake browser`,
 		database: `mongo mongodb database db redis postgres postgresql mysql mariadb amqp rabbitmq broker jdbc datasource sqlalchemy clickhouse cassandra elasticsearch neo4j nats`,
 	} {
@@ -138,7 +153,8 @@ var wordKinds = func() map[string]wordKind {
 // gluedSecret finds names without a gap: PGPASSWORD, azurestorageaccountkey, jwtsecret.
 func gluedSecret(word string) bool {
 	for _, end := range [...]string{
-		"password", "passwd", "passphrase", "passcode", "secret", "token", "pwd", "apikey", "accesskey", "accountkey", "secretkey", "privatekey", "authkey",
+		"password", "passwd", "passphrase", "passcode", "secret", "token", "pwd", "apikey", "accesskey", "accountkey", "secretkey",
+		"privatekey", "authkey",
 		"encryptionkey", "signingkey", "masterkey", "credentials", "connectionstring",
 	} {
 		if len(word) > len(end) && strings.HasSuffix(word, end) {
@@ -151,7 +167,8 @@ func gluedSecret(word string) bool {
 // mostWords is how many words of a name are read, from its end.
 const mostWords = 12
 
-// wordsOf splits a name at what is no letter and where small letters turn to large ones. Digits at the end of a word are dropped (PASSWORD2).
+// wordsOf splits a name at what is no letter and where small letters turn to large ones. Digits at the end of a word are dropped
+// (PASSWORD2).
 func wordsOf(name string) []string {
 	var out []string
 	from := -1
@@ -164,7 +181,7 @@ func wordsOf(name string) []string {
 	for i := range len(name) {
 		c := name[i]
 		letter, large := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z', c >= 'A' && c <= 'Z'
-		inWord := from >= 0 && (c >= '0' && c <= '9') && i+1 < len(name) && alnum[name[i+1]] && !(name[i+1] >= 'A' && name[i+1] <= 'Z')
+		inWord := from >= 0 && (c >= '0' && c <= '9') && i+1 < len(name) && alnum[name[i+1]] && (name[i+1] < 'A' || name[i+1] > 'Z')
 		switch {
 		case !letter && !inWord:
 			flush(i)

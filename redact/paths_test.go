@@ -21,13 +21,17 @@ func TestNoReportAndNoPlanShowsASecretOfTheCorpus(t *testing.T) {
 		report := r.Report(algesta.Report{
 			Title: text, Small: named,
 			Body: []algesta.Block{
-				{Text: text}, {List: []algesta.Text{named}}, {Fields: []algesta.Field{{Label: s.Line, Value: text}}},
-				{Table: &algesta.Table{Head: []string{s.Line}, Rows: [][]algesta.Text{{named}}}}, {Pre: s.Line},
+				{Text: text},
+				{List: []algesta.Text{named}},
+				{Fields: []algesta.Field{{Label: s.Line, Value: text}}},
+				{Table: &algesta.Table{Head: []string{s.Line}, Rows: [][]algesta.Text{{named}}}},
+				{Pre: s.Line},
 			},
 			Buttons: []algesta.Button{{Label: s.Line, Confirm: &algesta.Confirm{Title: s.Line, Text: s.Line, Yes: s.Line, No: s.Line}}},
 		})
 		plan := r.Plan(algesta.Plan{
-			Summary: text, Facts: []algesta.Field{{Label: "image", Value: named}}, Diff: s.Line, Warnings: []algesta.Text{text}, Nothing: text, Done: text, Doing: named, Title: text,
+			Summary: text, Facts: []algesta.Field{{Label: "image", Value: named}}, Diff: s.Line, Warnings: []algesta.Text{text},
+			Nothing: text, Done: text, Doing: named, Title: text,
 		})
 		for _, v := range []any{report, plan} {
 			raw, err := json.Marshal(v)

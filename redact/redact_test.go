@@ -17,29 +17,50 @@ func TestRedactorHidesSecretsByForm(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"a private key goes with its lines":             {"key: " + pem + " end", "key: ‹redacted› end"},
 		"a private key that is cut off goes to the end": {"key: -----BEGIN PRIVATE KEY-----\nMIIE", "key: ‹redacted›"},
-		"a JWT":                                     {"got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl ok", "got ‹redacted› ok"},
-		"a MongoDB URI without a path":              {"connecting to mongodb+srv://app:s3cr3t@cluster0.example.com", "connecting to mongodb+srv://‹redacted›@cluster0.example.com"},
-		"a MongoDB URI with several hosts":          {"mongodb://app:s3cr3t@a.example.com:27017,b.example.com:27017/x", "mongodb://‹redacted›@a.example.com:27017,b.example.com:27017/x"},
-		"a password with @ and / in a URL":          {"postgres://u:p@ss/w0rd@db.example.com/x", "postgres://‹redacted›@db.example.com/x"},
-		"a token as the user of a URL":              {"https://abcdef0123456789abcdef@git.example.com/x", "https://‹redacted›@git.example.com/x"},
-		"an authorization header":                   {"Authorization: Bearer abc.def-123", "Authorization: ‹redacted›"},
-		"an authorization header in JSON":           {`{"authorization":"Basic dXNlcjpwYXNz"}`, `{"authorization":"‹redacted›"}`},
-		"every part of a cookie":                    {"cookie: sid=abc123; csrf=def456", "cookie: ‹redacted›"},
-		"a bearer token alone":                      {"using bearer abcdefghijklmnop", "using bearer ‹redacted›"},
-		"an Azure storage key":                      {"AccountName=x;AccountKey=abcdefghijklmnopqrstuvwx==;End", "AccountName=x;AccountKey=‹redacted›;End"},
-		"an Azure SAS signature":                    {"https://x.example.com/b?sv=1&sig=abcdefghij%2Bklmnop&se=2", "https://x.example.com/b?sv=1&sig=‹redacted›&se=2"},
-		"an Azure client secret":                    {"secret is abc8Q~" + strings.Repeat("a1", 17), "secret is ‹redacted›"},
-		"an AWS key ID":                             {"id AKIA" + "ABCDEFGHIJKLMNOP used", "id ‹redacted› used"},
-		"a Slack token":                             {"xoxb" + "-123456789012-abcdefghijkl", "‹redacted›"},
-		"a Slack app token":                         {"xapp" + "-1-A0123456789-abcdef", "‹redacted›"},
-		"a Slack webhook":                           {"https://hooks.slack.com/services/T0/B0/abc", "https://hooks.slack.com/services/‹redacted›"},
-		"a GitHub token":                            {"ghp_" + strings.Repeat("a", 36), "‹redacted›"},
-		"a docker config":                           {`{"auths":{"r":{"auth":"dXNlcjpwYXNz"}}}`, `{"auths":{"r":{"auth":"‹redacted›"}}}`},
-		"an environment variable":                   {"JWT_SECRET=hunter2 PORT=3000", "JWT_SECRET=‹redacted› PORT=3000"},
-		"a quoted environment variable":             {`DB_PASSWORD="a b c" next`, `DB_PASSWORD="‹redacted›" next`},
-		"a query parameter":                         {"GET /x?access_token=abc&y=1", "GET /x?access_token=‹redacted›&y=1"},
-		"a key of a JSON log":                       {`{"dbPassword":"a\"b","user":"u"}`, `{"dbPassword":"‹redacted›","user":"u"}`},
-		"a key of a JSON log inside a JSON log":     {`{"msg":"{\"client_secret\":\"abc\",\"a\":1}"}`, `{"msg":"{\"client_secret\":\"‹redacted›\",\"a\":1}"}`},
+		"a JWT": {"got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl ok", "got ‹redacted› ok"},
+		"a MongoDB URI without a path": {
+			"connecting to mongodb+srv://app:s3cr3t@cluster0.example.com",
+			"connecting to mongodb+srv://‹redacted›@cluster0.example.com",
+		},
+		"a MongoDB URI with several hosts": {
+			"mongodb://app:s3cr3t@a.example.com:27017,b.example.com:27017/x",
+			"mongodb://‹redacted›@a.example.com:27017,b.example.com:27017/x",
+		},
+		"a password with @ and / in a URL": {"postgres://u:p@ss/w0rd@db.example.com/x", "postgres://‹redacted›@db.example.com/x"},
+		"a token as the user of a URL": {
+			"https://abcdef0123456789abcdef@git.example.com/x",
+			"https://‹redacted›@git.example.com/x",
+		},
+		"an authorization header":         {"Authorization: Bearer abc.def-123", "Authorization: ‹redacted›"},
+		"an authorization header in JSON": {`{"authorization":"Basic dXNlcjpwYXNz"}`, `{"authorization":"‹redacted›"}`},
+		"every part of a cookie":          {"cookie: sid=abc123; csrf=def456", "cookie: ‹redacted›"},
+		"a bearer token alone":            {"using bearer abcdefghijklmnop", "using bearer ‹redacted›"},
+		"an Azure storage key": {
+			"AccountName=x;AccountKey=abcdefghijklmnopqrstuvwx==;End",
+			"AccountName=x;AccountKey=‹redacted›;End",
+		},
+		"an Azure SAS signature": {
+			"https://x.example.com/b?sv=1&sig=abcdefghij%2Bklmnop&se=2",
+			"https://x.example.com/b?sv=1&sig=‹redacted›&se=2",
+		},
+		"an Azure client secret": {"secret is abc8Q~" + strings.Repeat("a1", 17), "secret is ‹redacted›"},
+		"an AWS key ID":          {"id AKIA" + "ABCDEFGHIJKLMNOP used", "id ‹redacted› used"},
+		"a Slack token":          {"xoxb" + "-123456789012-abcdefghijkl", "‹redacted›"},
+		"a Slack app token":      {"xapp" + "-1-A0123456789-abcdef", "‹redacted›"},
+		"a Slack webhook": {
+			"https://hooks.slack.com/services/T0/B0/abc",
+			"https://hooks.slack.com/services/‹redacted›",
+		},
+		"a GitHub token":                {"ghp_" + strings.Repeat("a", 36), "‹redacted›"},
+		"a docker config":               {`{"auths":{"r":{"auth":"dXNlcjpwYXNz"}}}`, `{"auths":{"r":{"auth":"‹redacted›"}}}`},
+		"an environment variable":       {"JWT_SECRET=hunter2 PORT=3000", "JWT_SECRET=‹redacted› PORT=3000"},
+		"a quoted environment variable": {`DB_PASSWORD="a b c" next`, `DB_PASSWORD="‹redacted›" next`},
+		"a query parameter":             {"GET /x?access_token=abc&y=1", "GET /x?access_token=‹redacted›&y=1"},
+		"a key of a JSON log":           {`{"dbPassword":"a\"b","user":"u"}`, `{"dbPassword":"‹redacted›","user":"u"}`},
+		"a key of a JSON log inside a JSON log": {
+			`{"msg":"{\"client_secret\":\"abc\",\"a\":1}"}`,
+			`{"msg":"{\"client_secret\":\"‹redacted›\",\"a\":1}"}`,
+		},
 		"a number as a JSON secret":                 {`{"token": 123456}`, `{"token": ‹redacted›}`},
 		"a Python dict":                             {`{'api_key': 'abc'}`, `{'api_key': '‹redacted›'}`},
 		"an upper-case name with a colon":           {"MONGODB_URI: abc123", "MONGODB_URI: ‹redacted›"},
@@ -175,8 +196,10 @@ func TestAMaskFollowedByWordsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	var r *redact.Redactor
 	for _, text := range []string{
-		"password=‹redacted› is wrong", "the token ‹redacted› is expired", "Denied: \"‹redacted› for now, ask again on Monday\".", "password: ‹redacted› and more words",
-		"api-gateway says \"password=‹redacted›\" since 10:00. Ask dana.", "Authorization: ‹redacted› was refused", "postgres://‹redacted›@db:5432/x is away", "secret ‹redacted›: not found in production",
+		"password=‹redacted› is wrong", "the token ‹redacted› is expired", "Denied: \"‹redacted› for now, ask again on Monday\".",
+		"password: ‹redacted› and more words",
+		"api-gateway says \"password=‹redacted›\" since 10:00. Ask dana.", "Authorization: ‹redacted› was refused",
+		"postgres://‹redacted›@db:5432/x is away", "secret ‹redacted›: not found in production",
 	} {
 		require.Equal(t, text, r.String(text))
 	}
@@ -186,8 +209,10 @@ func TestRedactingTwiceChangesNothingMore(t *testing.T) {
 	t.Parallel()
 	r := redact.New([]byte("Zq9 plain phrase"))
 	pieces := append([]string{
-		" ", "=", ":", "\"", "'", "\\", "\n", "password", "token=", "Authorization: ", "Bearer ", "://", "@", ";", "&", "{", "}", "‹redacted›", "name: ", "value: ", "key", "curl -u ", "eyJhbGciOi", "-----BEGIN PRIVATE KEY-----",
-		"-----END RSA PRIVATE KEY-----", "is expired", "Zq9 plain phrase", "x", "7", "cGFzc3dvcmQ9b3Bxcjc3", "/", "?", "kind: Secret\ndata:\n  a: ",
+		" ", "=", ":", "\"", "'", "\\", "\n", "password", "token=", "Authorization: ", "Bearer ", "://", "@", ";", "&", "{", "}",
+		"‹redacted›", "name: ", "value: ", "key", "curl -u ", "eyJhbGciOi", "-----BEGIN PRIVATE KEY-----",
+		"-----END RSA PRIVATE KEY-----", "is expired", "Zq9 plain phrase", "x", "7", "cGFzc3dvcmQ9b3Bxcjc3", "/", "?",
+		"kind: Secret\ndata:\n  a: ",
 	}, secretLines...)
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 12).Draw(t, "pieces"), "")

@@ -33,7 +33,10 @@ func (r *Redactor) Report(in algesta.Report) algesta.Report {
 	for i, b := range out.Buttons {
 		out.Buttons[i].Label = r.String(b.Label)
 		if c := b.Confirm; c != nil {
-			out.Buttons[i].Confirm = &algesta.Confirm{Title: r.String(c.Title), Text: r.String(c.Text), Yes: r.String(c.Yes), No: r.String(c.No)}
+			out.Buttons[i].Confirm = &algesta.Confirm{
+				Title: r.String(c.Title), Text: r.String(c.Text), Yes: r.String(c.Yes),
+				No: r.String(c.No),
+			}
 		}
 	}
 	return out

@@ -24,10 +24,14 @@ func TestAReportAndAPlanAreRedactedAndOtherwiseTheSame(t *testing.T) {
 			{Pre: value},
 			{Bar: &algesta.Bar{Done: 1, Of: 2}},
 		},
-		Buttons: []algesta.Button{{Label: value, ID: "r-1", Confirm: &algesta.Confirm{Title: value, Text: value, Yes: value, No: value}}, {Label: "Undo"}},
+		Buttons: []algesta.Button{
+			{Label: value, ID: "r-1", Confirm: &algesta.Confirm{Title: value, Text: value, Yes: value, No: value}},
+			{Label: "Undo"},
+		},
 	}
 	plan := algesta.Plan{
-		Summary: text, Facts: []algesta.Field{{Label: "image", Value: text}}, Diff: value, Warnings: []algesta.Text{text}, Nothing: text, Done: text, Doing: text, Title: text,
+		Summary: text, Facts: []algesta.Field{{Label: "image", Value: text}}, Diff: value, Warnings: []algesta.Text{text}, Nothing: text,
+		Done: text, Doing: text, Title: text,
 		Changes: []algesta.Change{{Verb: "patch", Swaps: []algesta.Swap{{To: json.RawMessage(`"a hash"`)}}}},
 	}
 	encoded := func(v any) string {

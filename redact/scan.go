@@ -34,7 +34,7 @@ type scan struct {
 type allowance struct{ until, left int }
 
 // mostLooks is how many words in one stretch are looked at, each with all that follows it there.
-const mostLooks = 12
+const mostLooks = 8
 
 func (a *allowance) spend(at, span int) bool {
 	if at >= a.until {
@@ -119,9 +119,9 @@ func (r *Redactor) round(s string) string {
 
 func (r *Redactor) part(text string) string {
 	found := r.search(text, 0)
-	if narrow := halfwidth(text); narrow != text { // ｐａｓｓｗｏｒｄ: shown as it is written unless it hides something
-		if in := r.search(narrow, 0); len(in) > 0 {
-			text, found = narrow, in
+	if plainer := unwrapped(text); plainer != text { // shown as it is written unless that hides something
+		if in := r.search(plainer, 0); len(in) > len(found) {
+			text, found = plainer, in
 		}
 	}
 	if len(found) == 0 {
@@ -149,17 +149,4 @@ func (r *Redactor) search(text string, nested int) []stretch {
 	}
 	s.run()
 	return covered(s.found)
-}
-
-// halfwidth writes the full-width forms of ASCII as ASCII.
-func halfwidth(s string) string {
-	if !strings.Contains(s, "\xef\xbc") && !strings.Contains(s, "\xef\xbd") {
-		return s
-	}
-	return strings.Map(func(c rune) rune {
-		if c >= 0xff01 && c <= 0xff5e {
-			return c - 0xfee0
-		}
-		return c
-	}, s)
 }

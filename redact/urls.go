@@ -130,7 +130,8 @@ func (s *scan) webhook(at int) {
 		s.hide(from, newClass("A-Za-z0-9:_-").run(s.text, from))
 		return
 	}
-	if slash := strings.IndexByte(path, '/'); slash > 0 && to-at-slash > 12 && mixed(path[slash:]) && (s.lower[at] != 'd' || strings.Contains(path, "webhooks/")) {
+	if slash := strings.IndexByte(path, '/'); slash > 0 && to-at-slash > 12 && mixed(path[slash:]) && (s.lower[at] != 'd' ||
+		strings.Contains(path, "webhooks/")) {
 		s.hide(at+slash+1, to)
 	}
 }

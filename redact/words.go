@@ -13,7 +13,8 @@ func explains(v string) bool {
 // explaining are the words that stand after "JWT_SECRET:" or "token=" and are what explains the failure.
 var explaining = func() map[string]bool {
 	out := map[string]bool{}
-	for w := range strings.FieldsSeq(`is was are were be been not must missing required require undefined null nil none nan invalid cannot can can't couldn't
+	for w := range strings.FieldsSeq(`is was are were be been not must missing required require undefined null nil none nan invalid
+	cannot can can't couldn't
 		could should would will won't may might expected empty blank true false yes no on off has have had does doesn't don't do did didn't unset set error errors
 		failed fails fail failure failing expired expires expiring unauthorized unauthenticated in string object number boolean array bool int integer str bytes
 		production development staging environment variable value values the a an this that these those localhost default disabled enabled unknown
@@ -41,7 +42,8 @@ var explaining = func() map[string]bool {
 // telling are the words that make of several words a sentence.
 var telling = func() map[string]bool {
 	out := map[string]bool{}
-	for w := range strings.FieldsSeq(`is isn't was wasn't are must missing required undefined null invalid cannot can can't couldn't could should empty has doesn't
+	for w := range strings.FieldsSeq(`is isn't was wasn't are must missing required undefined null invalid cannot can can't couldn't
+	could should empty has doesn't
 		don't do didn't error failed fails expired expires unauthorized forbidden denied found when wrong incorrect mismatch match matches rejected refused revoked
 		changed unknown provided needs please be been too may would will not retry retrying characters again already because`) {
 		out[w] = true
@@ -49,10 +51,12 @@ var telling = func() map[string]bool {
 	return out
 }()
 
-// joining are the words that join others: several words with one of them are a sentence where no quotation marks say that they are one value.
+// joining are the words that join others: several words with one of them are a sentence where no quotation marks say that they are one
+// value.
 var joining = func() map[string]bool {
 	out := map[string]bool{}
-	for w := range strings.FieldsSeq(`the this that for from with without by at if in of to or and than any no set unset only never using need have does on`) {
+	for w := range strings.FieldsSeq(`the this that for from with without by at if in of to or and than any no set unset only never using
+	need have does on`) {
 		out[w] = true
 	}
 	return out
@@ -80,7 +84,8 @@ func hasWord(v string, known map[string]bool) bool {
 // masked says that somebody hid the value before: ******, xxxxx, <hidden>, [FILTERED], (redacted).
 func masked(v string) bool {
 	v = strings.Trim(v, `"'`+"`")
-	if len(v) >= 2 && (v[0] == '<' && strings.ContainsAny(v[1:], ">") || v[0] == '[' && v[len(v)-1] == ']' || v[0] == '(' && v[len(v)-1] == ')') {
+	if len(v) >= 2 && (v[0] == '<' && strings.ContainsAny(v[1:], ">") || v[0] == '[' && v[len(v)-1] == ']' || v[0] == '(' &&
+		v[len(v)-1] == ')') {
 		inner := strings.Trim(v, "<>[]()")
 		if inner == "" || !strings.ContainsAny(inner, "0123456789") || strings.ContainsAny(inner, " '") {
 			return true
@@ -91,11 +96,13 @@ func masked(v string) bool {
 		len(same) > 3 && strings.HasSuffix(same, "***") && strings.Count(same, "*") >= len(same)-4
 }
 
-// refers says that a value names where the secret is: $(NAME), ${NAME}, $NAME, %NAME%, {{ .Values.x }}, @Microsoft.KeyVault(…), ref+vault://….
+// refers says that a value names where the secret is: $(NAME), ${NAME}, $NAME, %NAME%, {{ .Values.x }}, @Microsoft.KeyVault(…),
+// ref+vault://….
 func refers(v string) bool {
 	v = strings.Trim(v, `"'`+"`")
 	switch {
-	case len(v) > 2 && v[0] == '$' && (v[1] == '(' || v[1] == '{'), strings.HasPrefix(v, "{{"), strings.HasPrefix(v, "#{"), strings.HasPrefix(v, "@Microsoft.KeyVault("),
+	case len(v) > 2 && v[0] == '$' && (v[1] == '(' || v[1] == '{'), strings.HasPrefix(v, "{{"), strings.HasPrefix(v, "#{"),
+		strings.HasPrefix(v, "@Microsoft.KeyVault("),
 		strings.HasPrefix(v, "!Ref"), strings.HasPrefix(v, "!Sub"), strings.HasPrefix(v, "<%"):
 		return true
 	case len(v) > 1 && v[0] == '$' && is(newName, v[1:]) && strings.ToUpper(v) == v && !digits[v[1]]:
@@ -107,7 +114,8 @@ func refers(v string) bool {
 	}
 	for _, begin := range [...]string{
 		"process.env", "os.environ", "os.getenv", "System.getenv", "env.", "env(", "ENV[", "secrets.", "vars.", "var.", "arn:aws:", "op://",
-		"ref+", "vault:", "bao:", "gcp:secretmanager", "sm://", "awssm://", "gcpsm://", "azurekeyvault://", "akvs://", "keyring:", "secretRef:", "secretref:", "file:", "projects/",
+		"ref+", "vault:", "bao:", "gcp:secretmanager", "sm://", "awssm://", "gcpsm://", "azurekeyvault://", "akvs://", "keyring:",
+		"secretRef:", "secretref:", "file:", "projects/",
 		"kubernetes.io/", "data.", ".Values", "classpath:",
 	} {
 		if strings.HasPrefix(v, begin) {
@@ -122,7 +130,8 @@ var newName = newClass("A-Za-z0-9_")
 // roots are the first parts of paths that a container has.
 var roots = func() map[string]bool {
 	out := map[string]bool{}
-	for w := range strings.FieldsSeq(`run var etc home app opt usr tmp mnt secrets secret srv root data vault config proc sys dev lib bin certs cert workspace keys tls ssl
+	for w := range strings.FieldsSeq(`run var etc home app opt usr tmp mnt secrets secret srv root data vault config proc sys dev lib bin
+	certs cert workspace keys tls ssl
 		kubernetes Users private media boot sbin src code work build www node go etcd credentials tokens`) {
 		out[w] = true
 	}
@@ -141,7 +150,10 @@ func filePath(v string) bool {
 			return false
 		}
 	default:
-		for _, end := range [...]string{".json", ".yaml", ".yml", ".pem", ".key", ".crt", ".txt", ".env", ".conf", ".toml", ".csv", ".properties", ".go", ".js", ".ts", ".py", ".java"} {
+		for _, end := range [...]string{
+			".json", ".yaml", ".yml", ".pem", ".key", ".crt", ".txt", ".env", ".conf", ".toml", ".csv",
+			".properties", ".go", ".js", ".ts", ".py", ".java",
+		} {
 			if strings.HasSuffix(v, end) && is(pathBytes, v) {
 				return true
 			}

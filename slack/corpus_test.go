@@ -17,7 +17,10 @@ func TestNoMessageShowsASecretOfTheCorpus(t *testing.T) {
 		r := render(algesta.Report{
 			Title: text, Small: text,
 			Body: []algesta.Block{
-				{Text: text}, {Pre: s.Line}, {List: []algesta.Text{text}}, {Fields: []algesta.Field{{Label: s.Line, Value: text}}},
+				{Text: text},
+				{Pre: s.Line},
+				{List: []algesta.Text{text}},
+				{Fields: []algesta.Field{{Label: s.Line, Value: text}}},
 				{Table: &algesta.Table{Head: []string{s.Line}, Rows: [][]algesta.Text{{text}}}},
 			},
 			Buttons: []algesta.Button{{Label: s.Line, Action: algesta.Run, ID: "o-1", Confirm: &algesta.Confirm{Title: s.Line, Text: s.Line, Yes: s.Line, No: s.Line}}},

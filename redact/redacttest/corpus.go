@@ -70,7 +70,7 @@ func read(tb testing.TB, name string) []Sample {
 		}
 		root = filepath.Dir(root)
 	}
-	f, err := os.Open(filepath.Join(root, "redact", "testdata", name))
+	f, err := os.Open(filepath.Join(root, "redact", "testdata", name)) //nolint:gosec // of this repository
 	require.NoError(tb, err)
 	defer func() { require.NoError(tb, f.Close()) }()
 	z, err := gzip.NewReader(f)

@@ -1,0 +1,97 @@
+package redact
+
+import "strings"
+
+// judge hides a value by what its name means and how it looks.
+func (s *scan) judge(kind meaning, from, to int, quoted bool, sign separator) {
+	v := s.text[from:to]
+	if v == "" || explains(v) || quoted && sentence(v) {
+		return
+	}
+	if kind == likely && !random(v, 12) {
+		least := 16
+		if strings.Contains(s.lower[max(0, from-12):from], "auth\"") { // of a Docker configuration
+			least = 8
+		}
+		if len(v) < least || !isBase64(v) {
+			return
+		}
+	}
+	if len(v) <= 3 && is(digits, v) && !strings.Contains(s.lower[max(0, from-16):from], "passw") {
+		return // "token=17"
+	}
+	if strings.HasPrefix(v, "-") && !quoted && sign.kind == 0 { // another flag
+		return
+	}
+	s.hide(from, to)
+}
+
+func isBase64(v string) bool { return is(base64URL, strings.TrimRight(v, "=")) && mixed(v) }
+
+// list hides the strings of a list.
+func (s *scan) list(at int) {
+	if !s.lists.spend(at, mostValue) {
+		return
+	}
+	limit := min(len(s.text), at+mostValue)
+	for i := at + 1; i < limit && s.text[i] != ']'; {
+		q := quoteAt(s.text, i)
+		if q == "" {
+			i++
+			continue
+		}
+		to := closing(s.text[:limit], i+len(q), q)
+		s.judge(secretName, i+len(q), to, true, separator{kind: ':'})
+		i = max(to+len(q), i+1)
+	}
+}
+
+// nextLine is a value that stands alone on the line after its name.
+func (s *scan) nextLine(kind meaning, sign separator, at int) {
+	t := s.text
+	if kind != secretName || sign.kind == '>' || at >= len(t) {
+		return
+	}
+	next := at + 1
+	if t[at] == '\\' {
+		next = at + 2
+	}
+	next = blankBytes.run(t, next)
+	end := lineEnd(t[:min(len(t), next+mostValue)], min(next, len(t)))
+	if cut := strings.Index(t[next:end], `\n`); cut >= 0 {
+		end = next + cut
+	}
+	v := strings.TrimRight(t[next:end], "\"', \t}])")
+	q := quoteAt(t, next)
+	v = strings.TrimPrefix(v, q)
+	if first := firstWord(v); first != v && random(first, 8) {
+		v = first
+	}
+	if v == "" || len(v) < 6 || strings.ContainsAny(v, " \t{}[]<>(,") || strings.HasPrefix(v, "- ") || explains(v) || strings.HasSuffix(v,
+		":") {
+		return
+	}
+	if i := nameBytes.run(v, 0); i < len(v) && (v[i] == ':' || v[i] == '=') && i+1 < len(v) {
+		return // another name
+	}
+	if q == "" && !mixed(v) && sign.kind == ':' {
+		return // a heading and a word
+	}
+	s.hide(next+len(q), next+len(q)+len(v))
+}
+
+// block hides the lines of a YAML block ("password: |") that stand further to the right than the name.
+func (s *scan) block(from, end int) {
+	t := s.text
+	start := strings.LastIndexByte(t[:from], '\n') + 1
+	margin := blankBytes.run(t, start) - start
+	for at := end + 1; at < len(t) && at < end+mostValue; {
+		to := lineEnd(t, at)
+		indent := strings.IndexFunc(t[at:to]+"x", func(c rune) bool { return c != ' ' })
+		if indent <= margin && strings.TrimSpace(t[at:to]) != "" {
+			return
+		}
+		s.hide(min(at+indent, to), to)
+		at = to + 1
+	}
+}
