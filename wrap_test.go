@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,8 +98,8 @@ func wraps(call *ast.CallExpr) bool {
 
 // mayBeNil reports whether the innermost condition about the error, among the ifs around, lets it be nil.
 func mayBeNil(above []ast.Node, name string) bool {
-	for i := len(above) - 1; i >= 0; i-- {
-		condition, ok := above[i].(*ast.IfStmt)
+	for _, node := range slices.Backward(above) {
+		condition, ok := node.(*ast.IfStmt)
 		if !ok {
 			continue
 		}

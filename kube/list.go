@@ -67,7 +67,7 @@ func (c *Cluster) page(ctx context.Context, resource schema.GroupVersionResource
 	case *metav1.PartialObjectMetadataList:
 		return c.meta.Resource(resource).Namespace(namespace).List(ctx, options)
 	}
-	page, ok := reflect.New(reflect.TypeOf(like).Elem()).Interface().(runtime.Object)
+	page, ok := reflect.TypeAssert[runtime.Object](reflect.New(reflect.TypeOf(like).Elem()))
 	if !ok {
 		return nil, fmt.Errorf("%T is no list", like)
 	}

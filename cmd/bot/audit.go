@@ -40,8 +40,7 @@ func (e exitError) Unwrap() error { return e.error }
 
 // exitCode is the code of an error; 1 where it has none of its own.
 func exitCode(err error) int {
-	var coded exitError
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[exitError](err); ok {
 		return coded.code
 	}
 	return 1
@@ -239,7 +238,7 @@ func headOf(line []byte) (head store.Head, ok bool, err error) {
 		Hash    string `json:"hash"`
 	}
 	if json.Unmarshal(line[start:], &l) != nil || l.Message != headMessage {
-		return head, false, nil
+		return head, false, nil //nolint:nilerr // it is a line of something else
 	}
 	head, err = store.ParseHead(store.Head{Seq: l.Seq, Hash: l.Hash}.String())
 	return head, err == nil, err
