@@ -18,6 +18,7 @@ const (
 type Report struct {
 	Tone    Tone     `json:"tone,omitempty"`
 	Title   Text     `json:"title"`           // the first line: the answer
+	Push    Text     `json:"push,omitempty"`  // what a locked phone shows, where that isn't the title
 	Small   Text     `json:"small,omitempty"` // who, when, which ID
 	Body    []Block  `json:"body,omitempty"`
 	Buttons []Button `json:"buttons,omitempty"`
@@ -87,6 +88,8 @@ const (
 	DiagnosePost PostKind = "diagnosis"
 	DetailPost   PostKind = "detail"
 	AnswerPost   PostKind = "answer" // only its reader sees it
+	AskedPost    PostKind = "asked"  // which approvers were asked directly
+	RemindPost   PostKind = "remind" // half of the time to approve is over
 )
 
 // Post is one outgoing message of a command, as the outbox keeps it. Storing a Post of a

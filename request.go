@@ -143,6 +143,8 @@ type JobKind string
 const (
 	ExpireJob  JobKind = "expire"  // pending too long
 	ExecuteJob JobKind = "execute" // approved: do it
+	AskJob     JobKind = "ask"     // pending: ask the approvers who don't see its channel
+	RemindJob  JobKind = "remind"  // pending for half of its time
 	FollowJob  JobKind = "follow"  // applied: look again
 	// DiagnoseJob adds what is wrong to the thread of a change that did not come up.
 	DiagnoseJob JobKind = "diagnose"

@@ -91,6 +91,7 @@ func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Te
 	out.Body = append(out.Body, algesta.Block{Text: closing(r, missing, n)})
 	if r.Status == algesta.Pending {
 		out.Buttons = voteButtons(r)
+		out.Push = algesta.Say("{} Approve?", question(r))
 	}
 	return out
 }
@@ -128,7 +129,10 @@ func (n names) mentions(subjects []algesta.Subject) algesta.Text {
 	var out algesta.Text
 	for i, s := range subjects {
 		m := algesta.MentionSubject(s)
-		if name := n[s]; name != "" { // for those who read it in a terminal
+		if user := n[s].user; user != "" { // an e-mail address notifies nobody
+			m = algesta.Span{Kind: algesta.Person, ID: user, Text: "@" + user}
+		}
+		if name := n[s].word; name != "" { // for those who read it in a terminal
 			m.Text = "@" + strings.TrimPrefix(name, "@")
 		}
 		if i > 0 {
@@ -176,9 +180,9 @@ func progressOf(p runbooks.Progress) algesta.Report {
 func ended(r algesta.Request, tone algesta.Tone, said algesta.Text) algesta.Report {
 	var to algesta.Text
 	for _, a := range concerned(r) {
-		to = append(to, algesta.Mention(a), algesta.Span{Text: " "})
+		to = append(to, algesta.Span{Text: " "}, algesta.Mention(a))
 	}
-	return algesta.Report{Tone: tone, Title: algesta.Say("{}{}", to, said)}
+	return algesta.Report{Tone: tone, Title: algesta.Say("{}{}", said, to)} // the outcome first: it is what a phone shows
 }
 
 // concerned are the requester and those who decided, each once.

@@ -33,8 +33,8 @@ func TestARequestThatCantBeShownEnds(t *testing.T) {
 			in.Text = "scale api-gateway production 6"
 			w.handle(in)
 			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
-			require.Equal(t, []string{"U0LUIS: @Luis Scaling of api-gateway in production (4 → 6 pods) was cancelled, because I may not post in #ops and nobody would have seen it. " +
-				"Nothing was changed. Ask where I may post, or have me allowed to post there."}, w.directs())
+			require.Equal(t, []string{"U0LUIS: Scaling of api-gateway in production (4 → 6 pods) was cancelled, because I may not post in #ops and nobody would have seen it. " +
+				"Nothing was changed. Ask where I may post, or have me allowed to post there. @Luis"}, w.directs())
 			open, err := w.store.Alive(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, open)
@@ -70,8 +70,8 @@ func TestAnEndThatCantBePostedGoesToEverybodyDirectly(t *testing.T) {
 			w.idle()
 			said := w.directs()
 			require.Len(t, said, 2)
-			require.True(t, strings.HasPrefix(said[0], "U0LUIS: @Luis @Carla "), said[0])
-			require.True(t, strings.HasPrefix(said[1], "U0CARLA: @Luis @Carla "), said[1])
+			require.True(t, strings.HasPrefix(said[0], "U0LUIS: ") && strings.HasSuffix(said[0], " @Luis @Carla"), said[0])
+			require.True(t, strings.HasPrefix(said[1], "U0CARLA: ") && strings.HasSuffix(said[1], " @Luis @Carla"), said[1])
 			require.Contains(t, said[0], c.said)
 			if c.away {
 				require.Equal(t, 0, w.cluster.writes())

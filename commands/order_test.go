@@ -25,7 +25,7 @@ func TestApprovedChangeRunsOnceAndEndsInTheThread(t *testing.T) {
 	require.Equal(t, r.ID, done.ID)
 	require.Equal(t, 1, w.cluster.writes())
 	require.Len(t, w.said(algesta.EndPost), 1)
-	require.Contains(t, w.said(algesta.EndPost)[0], "@Luis @Carla ")
+	require.Contains(t, w.said(algesta.EndPost)[0], " @Luis @Carla")
 	audit, err := w.store.Verify(t.Context())
 	require.NoError(t, err)
 	require.Positive(t, audit.Seq, "the audit tells it")

@@ -36,7 +36,7 @@ type Job func(ctx context.Context, request string) (again time.Duration, err err
 func (d *Dispatcher) Jobs() map[algesta.JobKind]Job {
 	jobs := map[algesta.JobKind]Job{
 		algesta.ExpireJob: d.Expire, algesta.ExecuteJob: d.Execute, algesta.FollowJob: d.Follow,
-		algesta.DiagnoseJob: d.Diagnose, algesta.LostJob: d.Lost,
+		algesta.DiagnoseJob: d.Diagnose, algesta.LostJob: d.Lost, algesta.AskJob: d.Ask, algesta.RemindJob: d.Remind,
 	}
 	for kind, job := range jobs {
 		jobs[kind] = d.guarded(kind, job)

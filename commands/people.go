@@ -88,14 +88,17 @@ func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err err
 }
 
 // names are the words for the subjects of these requirements, asked before a transaction begins.
-type names map[algesta.Subject]string
+type names map[algesta.Subject]called
+
+// called is what a subject is called, and the user whom it names, "" for a group.
+type called struct{ word, user string }
 
 func (d *Dispatcher) names(ctx context.Context, needs []algesta.Requirement) names {
 	out := names{}
 	for _, n := range needs {
 		for _, s := range n.Approvers {
 			if _, known := out[s]; !known {
-				out[s] = d.Directory.Subject(ctx, s)
+				out[s] = called{d.Directory.Subject(ctx, s), d.Directory.Person(ctx, s)}
 			}
 		}
 	}
@@ -106,7 +109,7 @@ func (d *Dispatcher) names(ctx context.Context, needs []algesta.Requirement) nam
 func (n names) of(subjects []algesta.Subject) string {
 	words := make([]string, len(subjects))
 	for i, s := range subjects {
-		words[i] = n[s]
+		words[i] = n[s].word
 		if words[i] == "" {
 			words[i] = string(s)
 		}

@@ -30,6 +30,10 @@ type Directory interface {
 	Link(ctx context.Context, channel, ts string) string
 	// Subject is a subject of a policy as people call it: "@platform", "Carla". It never fails: an ID is a name too.
 	Subject(ctx context.Context, s algesta.Subject) string
+	// Person is the user that a user or e-mail subject names; "" for a group, and where nobody is known by it.
+	Person(ctx context.Context, s algesta.Subject) string
+	// Absent are the people whom the subjects name and who are not in the channel, most at the most; more is how many others there are.
+	Absent(ctx context.Context, channel string, subjects []algesta.Subject, most int) (people []algesta.PersonID, more int, err error)
 }
 
 // Place is a conversation.

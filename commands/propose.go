@@ -185,5 +185,11 @@ func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
 	if r.Status == algesta.Approved {
 		return tx.Schedule(algesta.ExecuteJob, r.ID, time.Now())
 	}
+	if err := tx.Schedule(algesta.AskJob, r.ID, time.Now().Add(askAfter)); err != nil {
+		return err
+	}
+	if err := tx.Schedule(algesta.RemindJob, r.ID, r.CreatedAt.Add(r.ExpiresAt.Sub(r.CreatedAt)/2)); err != nil {
+		return err
+	}
 	return tx.Schedule(algesta.ExpireJob, r.ID, r.ExpiresAt)
 }

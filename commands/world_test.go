@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -286,6 +287,7 @@ type fakeDirectory struct {
 	people      map[string]algesta.Actor
 	down        bool
 	away        bool // the bot is in no channel
+	absent      []algesta.PersonID
 	asked       *atomic.Int64
 	panics      bool // asking who somebody is panics
 	shared      bool // the channel is shared with another company
@@ -329,6 +331,18 @@ func (d *fakeDirectory) Link(_ context.Context, channel, ts string) string {
 
 func (d *fakeDirectory) Subject(_ context.Context, s algesta.Subject) string {
 	return map[algesta.Subject]string{"group:S0PLATFORM": "@platform", "user:U0CARLA": "Carla"}[s]
+}
+
+func (d *fakeDirectory) Person(_ context.Context, s algesta.Subject) string {
+	return strings.TrimPrefix(map[algesta.Subject]string{"user:U0CARLA": "U0CARLA"}[s], "user:")
+}
+
+// Absent are the absent people, whoever is named.
+func (d *fakeDirectory) Absent(_ context.Context, _ string, _ []algesta.Subject, most int) (absent []algesta.PersonID, more int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := min(most, len(d.absent))
+	return slices.Clone(d.absent[:n]), len(d.absent) - n, nil
 }
 
 func (d *fakeDirectory) keep(o algesta.Outgoing) {

@@ -132,6 +132,22 @@ func (p *People) Place(_ context.Context, channel string, _ time.Duration) (comm
 // Link is the address of a message: a terminal has none.
 func (p *People) Link(context.Context, string, string) string { return "" }
 
+// Person is the user that a user or e-mail subject names.
+func (p *People) Person(_ context.Context, s algesta.Subject) string {
+	kind, id, ok := strings.Cut(string(s), ":")
+	for _, person := range p.People {
+		if kind == "user" && person.ID == id || (kind == "email" || !ok) && strings.EqualFold(person.Email, cmp.Or(id, kind)) {
+			return person.ID
+		}
+	}
+	return ""
+}
+
+// Absent is nobody: everybody reads the terminal.
+func (p *People) Absent(context.Context, string, []algesta.Subject, int) (people []algesta.PersonID, more int, err error) {
+	return nil, 0, nil
+}
+
 // Subject is what people call a subject of a policy.
 func (p *People) Subject(_ context.Context, s algesta.Subject) string {
 	kind, id, ok := strings.Cut(string(s), ":")

@@ -40,6 +40,7 @@ type directory struct {
 	lists    *rate.Limiter // users.list takes 20
 	places   *rate.Limiter // conversations.info takes 50
 	members  *rate.Limiter // usergroups.list and usergroups.users.list take 20
+	emails   *rate.Limiter // users.lookupByEmail takes 50
 	facts    *facts
 	listed   []string // channels that are our own although they are shared
 }
@@ -52,6 +53,7 @@ type facts struct {
 	members map[string]members
 	places  map[string]place
 	handles map[string]string
+	emails  map[string]found
 	named   time.Time // handles
 }
 
@@ -75,9 +77,10 @@ func newDirectory(calls web, identify func(context.Context) (self, error), group
 		web: calls, identify: identify, flights: &singleflight.Group{},
 		users:   rate.NewLimiter(rate.Every(time.Minute/60), 35),
 		lists:   rate.NewLimiter(rate.Every(time.Minute/8), 12), // by page
+		emails:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
 		places:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
 		members: rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
-		facts:   &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}},
+		facts:   &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}, emails: map[string]found{}},
 	}
 	d.SetGroups(groups)
 	return d

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -60,7 +61,7 @@ func render(r algesta.Report, redactor *redact.Redactor) rendered {
 		l.note(more(missing, "button"))
 	}
 	if len(l.blocks) == 0 {
-		l.note("(no text)") // Slack refuses a message without any
+		l.note(nothingSaid) // Slack refuses a message without any
 	}
 	if len(controls.Elements.ElementSet) > 0 {
 		l.blocks = append(l.blocks, controls)
@@ -255,6 +256,7 @@ func (l *layout) grid(t algesta.Table) {
 		table.AddRow(cells(row)...)
 	}
 	if len(table.Rows) > 0 {
+		table.ColumnSettings = columns(t)
 		l.blocks = append(l.blocks, table)
 	}
 	if missing > 0 {
@@ -262,6 +264,25 @@ func (l *layout) grid(t algesta.Table) {
 		l.note(more(missing, "row"))
 	}
 }
+
+// columns let texts wrap, which Slack's tables don't do by themselves, so that a table is read on a phone; figures stand at the right.
+func columns(t algesta.Table) []slackapi.ColumnSetting {
+	out := make([]slackapi.ColumnSetting, len(t.Head))
+	for i := range out {
+		out[i] = slackapi.ColumnSetting{IsWrapped: true, Align: slackapi.ColumnAlignmentLeft}
+		figures := len(t.Rows) > 0
+		for _, row := range t.Rows {
+			figures = figures && figure.MatchString(row[i].String())
+		}
+		if figures {
+			out[i].Align = slackapi.ColumnAlignmentRight
+		}
+	}
+	return out
+}
+
+// figure is a number with its unit, or none.
+var figure = regexp.MustCompile(`^(?:[0-9][0-9.,]*\s?(?:%|[a-zA-Z]{1,3})?|–|)$`)
 
 func cells(row []algesta.Text) []slackapi.TableCell {
 	out := make([]slackapi.TableCell, len(row))

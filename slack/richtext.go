@@ -164,18 +164,65 @@ func (w *writer) line(t algesta.Text) {
 	w.put(t)
 }
 
-// firstLine is what a notification says.
+// firstLine is what a notification says: one sentence, without the people who are mentioned at its end, because mentions notify in the blocks.
 func firstLine(r algesta.Report) string {
 	w := &writer{}
 	if sign := emoji(r.Tone); sign != "" {
 		w.put(algesta.Say("{} ", sign))
 	}
-	title := r.Title
-	for i := 0; len(title) == 0 && i < len(r.Body); i++ {
-		title = r.Body[i].Text
+	for _, t := range candidates(r) {
+		if t = silent(t); strings.TrimSpace(t.String()) != "" {
+			w.put(t)
+			return strings.TrimSpace(w.b.String())
+		}
 	}
-	w.put(title)
-	return first(strings.TrimSpace(w.b.String()), "(no text)")
+	return first(strings.TrimSpace(w.b.String()), nothingSaid)
+}
+
+// nothingSaid stands for a message without any words.
+const nothingSaid = "A message without text"
+
+// candidates are the lines of a message that may stand for it, the best first.
+func candidates(r algesta.Report) []algesta.Text {
+	out := []algesta.Text{r.Push, r.Title}
+	for _, b := range r.Body {
+		out = append(out, b.Text)
+		out = append(out, b.List...)
+		for _, f := range b.Fields {
+			out = append(out, algesta.Say("{} {}", f.Label, f.Value))
+		}
+		if b.Table != nil {
+			for _, line := range aligned(*b.Table) {
+				out = append(out, algesta.Say("{}", line))
+			}
+		}
+		line, _, _ := strings.Cut(strings.TrimSpace(b.Pre), "\n")
+		out = append(out, algesta.Say("{}", line))
+		if b.Bar != nil {
+			out = append(out, algesta.Say("{} of {}", b.Bar.Done, b.Bar.Of))
+		}
+	}
+	out = append(out, r.Small)
+	for _, b := range r.Buttons {
+		out = append(out, algesta.Say("{}", b.Label))
+	}
+	return out
+}
+
+// silent is a text that notifies nobody: mentions at its end are left out, others are names.
+func silent(t algesta.Text) algesta.Text {
+	end := len(t)
+	for end > 0 && (t[end-1].Kind == algesta.Person || t[end-1].Kind == algesta.Group || t[end-1].Kind == algesta.Plain && strings.TrimSpace(t[end-1].Text) == "") {
+		end--
+	}
+	out := make(algesta.Text, end)
+	for i, s := range t[:end] {
+		if s.Kind == algesta.Person || s.Kind == algesta.Group {
+			s = algesta.Span{Text: s.Text}
+		}
+		out[i] = s
+	}
+	return out
 }
 
 // plainMessage is the whole report as one text, for the day on which Slack does not take the blocks.
@@ -205,5 +252,5 @@ func plainMessage(r algesta.Report) string {
 			w.line(algesta.Say("{}", b.Pre))
 		}
 	}
-	return first(strings.TrimSpace(w.b.String()), "(no text)")
+	return first(strings.TrimSpace(w.b.String()), nothingSaid)
 }

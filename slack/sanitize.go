@@ -61,7 +61,7 @@ func (s sanitizer) text(t algesta.Text) algesta.Text {
 }
 
 func (s sanitizer) report(r algesta.Report) algesta.Report {
-	out := algesta.Report{Tone: r.Tone, Title: s.text(r.Title), Small: s.text(r.Small)}
+	out := algesta.Report{Tone: r.Tone, Title: s.text(r.Title), Push: s.text(r.Push), Small: s.text(r.Small)}
 	for _, b := range r.Body {
 		if b = s.block(b); !empty(b) {
 			out.Body = append(out.Body, b)

@@ -80,7 +80,8 @@ func oneRequest(row scanner, id string) (algesta.Request, error) {
 }
 
 // Move changes the status if it is one of m.From. r is the request afterwards; moved is false when it had another status, and
-// then nothing changed. ErrUnknownName when there is no such request. A request that leaves Pending needs its expiry job no more.
+// then nothing changed. ErrUnknownName when there is no such request. A request that leaves Pending needs no expiry job
+// any more, and nobody is asked or reminded.
 func (t *Tx) Move(m algesta.Move) (r algesta.Request, moved bool, err error) {
 	if r, err = t.Locked(m.ID); err != nil {
 		return algesta.Request{}, false, err
@@ -120,9 +121,13 @@ func (t *Tx) Move(m algesta.Move) (r algesta.Request, moved bool, err error) {
 		return r, false, err
 	}
 	if m.To != algesta.Pending {
-		err = t.unschedule(algesta.ExpireJob, m.ID)
+		for _, kind := range []algesta.JobKind{algesta.ExpireJob, algesta.AskJob, algesta.RemindJob} {
+			if err := t.unschedule(kind, m.ID); err != nil {
+				return r, true, err
+			}
+		}
 	}
-	return r, true, err
+	return r, true, nil
 }
 
 // Approve stores one person's yes; fresh is false when they had said so before, and then nothing changed.

@@ -1,0 +1,205 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+)
+
+const (
+	// askAfter lets the card be posted first, because the direct messages link to it.
+	askAfter = 2 * time.Second
+	// askAgain is the pause where the card isn't posted yet, or Slack doesn't answer.
+	askAgain = 5 * time.Second
+	// maxDirectly is how many approvers of one request get a direct message: a user group may be a whole department.
+	maxDirectly = 8
+)
+
+// Ask tells the approvers who aren't in the channel of a pending request: a mention reaches members only. It is the ask job.
+func (d *Dispatcher) Ask(ctx context.Context, id string) (again time.Duration, err error) {
+	return d.call(ctx, id, false)
+}
+
+// Remind tells everybody whose approval is missing that half of the time is over. It is the remind job, and does so once.
+func (d *Dispatcher) Remind(ctx context.Context, id string) (again time.Duration, err error) {
+	return d.call(ctx, id, true)
+}
+
+func (d *Dispatcher) call(ctx context.Context, id string, reminder bool) (again time.Duration, err error) {
+	r, err := d.Store.Request(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if r.Status != algesta.Pending || time.Now().After(r.ExpiresAt) {
+		return 0, nil
+	}
+	channel, ts, err := d.Store.CardOf(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if ts == "" {
+		return askAgain, nil
+	}
+	approvals, err := d.Store.Approvals(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	missing := d.Policy().Missing(r.Needs, r.Command.Actor, approvals)
+	people, more, err := d.absent(ctx, r, missing, approvals)
+	if err != nil {
+		d.Log.Warn("the approvers who don't see a request could not be found out", zap.String("command", id), zap.Error(err))
+		if !reminder {
+			return askAgain, nil
+		}
+	}
+	place, err := d.Directory.Place(ctx, channel, factsAge)
+	if err != nil {
+		place = Place{}
+	}
+	link := d.Directory.Link(ctx, channel, ts)
+	n := d.names(ctx, r.Needs)
+	return 0, d.Store.Update(ctx, func(tx Tx) error {
+		now, err := tx.Locked(id)
+		if err != nil || now.Status != algesta.Pending {
+			return err
+		}
+		kind := algesta.AskedPost
+		if reminder {
+			kind = algesta.RemindPost
+			if err := tx.Post(post(now.Command, kind, stillWaiting(now, missing, n))); err != nil {
+				return err
+			}
+		} else if len(people) > 0 {
+			if err := tx.Post(post(now.Command, kind, askedDirectly(people, more))); err != nil {
+				return err
+			}
+		}
+		for _, a := range people {
+			p := algesta.Post{
+				Command: id, Kind: algesta.DirectPost(kind, now.Status, a.ID), Channel: a.ID.User, Direct: true,
+				Report: askOne(now, place, link, reminder),
+			}
+			if err := tx.Post(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// absent are those who may approve what is missing, have not done so, and aren't in the channel.
+func (d *Dispatcher) absent(ctx context.Context, r algesta.Request, missing []policy.Missing, approvals []algesta.Approval) (people []algesta.Actor, more int, err error) {
+	var subjects []algesta.Subject
+	for _, m := range missing {
+		subjects = append(subjects, m.Approvers...)
+	}
+	said := map[algesta.PersonID]bool{}
+	for _, a := range approvals {
+		said[a.Approver.ID] = true
+	}
+	ids, more, err := d.Directory.Absent(ctx, r.Command.Channel, subjects, maxDirectly)
+	if err != nil {
+		return nil, 0, fmt.Errorf("asking who is in the channel: %w", err)
+	}
+	for _, id := range ids {
+		if said[id] {
+			continue
+		}
+		a, err := d.Directory.Actor(ctx, id, factsAge)
+		if err != nil {
+			return nil, 0, fmt.Errorf("asking about an approver: %w", err)
+		}
+		if d.Policy().MayApprove(r.Needs, r.Command.Actor, a).Effect == algesta.Allow {
+			people = append(people, a)
+		}
+	}
+	return people, more, nil
+}
+
+// question is the sentence that matters on a locked phone, without its question mark: who asks for what, with the versions.
+func question(r algesta.Request) algesta.Text {
+	what := make(algesta.Text, len(r.Plan.Summary))
+	copy(what, r.Plan.Summary)
+	if len(what) > 0 && what[0].Kind == algesta.Plain {
+		first, size := utf8.DecodeRuneInString(what[0].Text)
+		what[0].Text = string(unicode.ToLower(first)) + what[0].Text[size:]
+	}
+	out := algesta.Say("{} asks to {}", r.Command.Actor.Name, what)
+	if env := r.Command.Target.Environment; env != "" && !strings.Contains(strings.ReplaceAll(r.Plan.Summary.String(), r.Command.Target.Name, ""), env) {
+		out = algesta.Say("{} in {}", out, env)
+	}
+	if from, to := versions(r.Plan); from != to {
+		out = algesta.Say("{} from {} to {}", out, from, to)
+	}
+	return algesta.Say("{}.", out)
+}
+
+// versions are the tags of the plan's image before and after, "" where it has none or more than one image.
+func versions(p algesta.Plan) (from, to string) {
+	for _, f := range p.Facts {
+		before, after, ok := strings.Cut(f.Value.String(), " → ")
+		if !strings.HasPrefix(f.Label, "image") || !ok {
+			continue
+		}
+		if from != "" {
+			return "", ""
+		}
+		from, to = tagOf(before), tagOf(after)
+	}
+	if from == "" || to == "" || strings.Contains(p.Summary.String(), to) {
+		return "", ""
+	}
+	return from, to
+}
+
+func tagOf(image string) string {
+	image = strings.TrimSpace(image)
+	if at := strings.LastIndexByte(image, ':'); at >= 0 && !strings.ContainsAny(image[at:], "/ \n") {
+		return image[at+1:]
+	}
+	return ""
+}
+
+// askOne is the direct message to an approver who doesn't see the request.
+func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.Report {
+	title := algesta.Say("{} Approve?", question(r))
+	if reminder {
+		title = algesta.Say("Still waiting for you: {} It expires in {}.", question(r), span(time.Until(r.ExpiresAt)))
+	}
+	out := algesta.Report{
+		Tone: algesta.Waiting, Title: title, Small: algesta.Say("expires {} · {}", algesta.At(r.ExpiresAt), algesta.Name(r.ID)),
+	}
+	where := algesta.Say("The plan and its buttons are in {}", algesta.Span{Kind: algesta.Channel, ID: r.Command.Channel, Text: "#" + place.Name})
+	if link != "" {
+		where = algesta.Say("{}: {}", where, algesta.Span{Kind: algesta.Link, ID: link, Text: "open the request"})
+	}
+	where = algesta.Say("{}. Where you can't open it, {} can add you to that channel.", where, r.Command.Actor.Name)
+	out.Body = []algesta.Block{{Text: where}}
+	return out
+}
+
+// askedDirectly says in the thread who was asked elsewhere.
+func askedDirectly(people []algesta.Actor, more int) algesta.Report {
+	said := algesta.Say("Asked in direct messages, because they aren't in this channel: {}.", who(people))
+	if more > 0 {
+		said = algesta.Say("{} {} who may approve and aren't here weren't asked.", said, plural(more, "other person", "other people"))
+	}
+	return algesta.Report{Title: said}
+}
+
+// stillWaiting is the reminder in the thread. Its mentions come last: they notify, and the sentence is what a phone shows.
+func stillWaiting(r algesta.Request, missing []policy.Missing, n names) algesta.Report {
+	said := algesta.Say("Still waiting for you: {} It expires in {}.", question(r), span(time.Until(r.ExpiresAt)))
+	for _, m := range missing {
+		said = algesta.Say("{} {}", said, n.mentions(m.Approvers))
+	}
+	return algesta.Report{Tone: algesta.Waiting, Title: said}
+}
