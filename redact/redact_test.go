@@ -65,6 +65,7 @@ func TestRedactorHidesSecretsByForm(t *testing.T) {
 		"a Python dict":                             {`{'api_key': 'abc'}`, `{'api_key': '‹redacted›'}`},
 		"an upper-case name with a colon":           {"MONGODB_URI: abc123", "MONGODB_URI: ‹redacted›"},
 		"a header of ours":                          {"x-refresh-token: abc123", "x-refresh-token: ‹redacted›"},
+		"a URL in a variable keeps its host":        {"MONGODB_URI=mongodb://u:p4ss@db/x refused", "MONGODB_URI=mongodb://‹redacted›@db/x refused"},
 		"a flag":                                    {"run --db-password hunter2 --v", "run --db-password ‹redacted› --v"},
 		"a bare password with a digit":              {"password: hunter2", "password: ‹redacted›"},
 		"a token that hides behind a zero width":    {"xoxb\u200b" + "-123456789012-abcdefghijkl", "‹redacted›"},

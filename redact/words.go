@@ -168,8 +168,8 @@ var pathBytes = newClass("A-Za-z0-9_./:@~-")
 // address says that a value is a URL. What is secret in a URL has rules of its own.
 func address(v string) bool {
 	v = strings.Trim(v, `"'`+"`")
-	scheme, rest, ok := strings.Cut(v, "://")
-	return ok && is(schemeByte, strings.TrimPrefix(scheme, "jdbc:")) && rest != ""
+	scheme, _, ok := strings.Cut(v, "://") // nothing follows where a mask stands
+	return ok && is(schemeByte, strings.TrimPrefix(scheme, "jdbc:"))
 }
 
 // random says that a value looks made by a machine: at least so many bytes without a blank, with digits among letters, or letters of both

@@ -131,7 +131,7 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			crashing(s.pod(3, "aaaaa", 5*time.Second), 2, noon).Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "MONGODB_URI=mongodb://u:p4ssw0rd@db/x refused\n"
 			return s
-		}, ago: 5 * time.Second, want: runbooks.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts (exit 1, 2 restarts). It said: “MONGODB_URI=‹redacted› refused”"},
+		}, ago: 5 * time.Second, want: runbooks.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts (exit 1, 2 restarts). It said: “MONGODB_URI=mongodb://‹redacted›@db/x refused”"},
 		"an image name that is none": {s: func() *still {
 			s := rolling()
 			waiting(s.pod(3, "aaaaa", time.Second), "InvalidImageName", "couldn't parse")
