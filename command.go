@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -112,17 +111,27 @@ type Command struct {
 	Thread  string `json:"thread,omitempty"`
 }
 
-// NewCommandID makes a short ID that people can read out and quote, such as "c-7f3a9k".
-// It has 30 bits of chance; the store refuses a duplicate and the caller draws again.
-func NewCommandID() string { return "c-" + randomID(6) }
+// NewCommandID makes an ID that people can read out, type and quote, such as "c-7f3a9k2mq4x8". It has 60 bits of chance: at 50 commands
+// a day the chance that any two of a hundred years share one is about one in a million. The store tells an ID that is taken, and
+// whoever asked draws again.
+func NewCommandID() string { return "c-" + randomID() }
 
-// NewOfferID makes the ID of an Offer.
-func NewOfferID() string { return "o-" + randomID(12) }
+// NewOfferID makes the ID of an Offer, as NewCommandID does.
+func NewOfferID() string { return "o-" + randomID() }
 
-// randomID draws n characters that cannot be mistaken for one another.
-func randomID(n int) string {
-	const alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-	return strings.Map(func(r rune) rune { return rune(alphabet[int(r)%len(alphabet)]) }, rand.Text()[:n])
+// idLetters are Crockford's 32 (crockford.com/base32.html): none can be mistaken for another, and a letter is five bits exactly.
+const idLetters = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// randomID draws 12 letters, each as likely as any other.
+func randomID() string {
+	id := make([]byte, 12)
+	if _, err := rand.Read(id); err != nil {
+		panic(err) // crypto/rand never returns one
+	}
+	for i, b := range id {
+		id[i] = idLetters[b%byte(len(idLetters))] // 256 is a multiple of 32: the draw is even
+	}
+	return string(id)
 }
 
 // Offer is a command that a message proposes by a button, kept so that the click

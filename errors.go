@@ -39,6 +39,7 @@ const (
 	ErrUnknownName ErrorKind = "unknown name"    // no such service, environment, object or revision
 	ErrRefused     ErrorKind = "refused"         // the policy or a rule of the bot says no
 	ErrStale       ErrorKind = "no longer open"  // the request moved on
+	ErrTaken       ErrorKind = "taken"           // something else has this ID: draw another
 	ErrUnreachable ErrorKind = "does not answer" // a cluster or Slack
 	ErrNotFound    ErrorKind = "not found"       // the object is not in the cluster
 	ErrForbidden   ErrorKind = "forbidden"       // the bot's own rights in the cluster

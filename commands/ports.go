@@ -96,7 +96,7 @@ type Tx interface {
 
 // RequestTx keeps requests and their approvals.
 type RequestTx interface {
-	// Create stores a new request; ErrStale when its ID or its Key is there already.
+	// Create stores a new request; ErrStale when a request with its Key is there already, ErrTaken when another has its ID.
 	Create(r algesta.Request) error
 	// Locked is the request, held until the transaction ends.
 	Locked(id string) (algesta.Request, error)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
+	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
@@ -123,8 +124,23 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 	return prepared{request: r, names: d.names(ctx, decision.Needs)}, nil
 }
 
-// propose answers a change: by a request with its card and plan, or by saying that there is nothing to do.
-func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) error {
+// draws is how often an ID is drawn for one command. Two in a row that are taken mean that the draw is broken.
+const draws = 3
+
+// propose answers a change: by a request with its card and plan, or by saying that there is nothing to do. The ID is written into
+// the plan, so another ID is another plan.
+func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) (err error) {
+	for range draws {
+		if err = d.proposeAs(ctx, in, book, c); !errors.Is(err, algesta.ErrTaken) {
+			return err
+		}
+		d.Log.Warn("an ID is taken: drawing another", zap.String("command", c.ID))
+		c.ID = algesta.NewCommandID()
+	}
+	return fmt.Errorf("drawing an ID: %w", err)
+}
+
+func (d *Dispatcher) proposeAs(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) error {
 	p, err := d.prepare(ctx, in.Key, book, c)
 	if err != nil {
 		return nothingChanged(err)

@@ -76,6 +76,7 @@ type world struct {
 	panics     algesta.Panics
 	path       string                 // of the store
 	onPost     func(algesta.Post)     // when set, called in the transaction of every post
+	onCreate   func(*algesta.Request) // when set, called before a request is stored
 	logged     *observer.ObservedLogs // of level error
 	seq        int
 }
@@ -241,12 +242,20 @@ type lent struct {
 }
 
 func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
-	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, l.world.onPost}) })
+	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, l.world.onPost, l.world.onCreate}) })
 }
 
 type lentTx struct {
 	*store.Tx
-	onPost func(algesta.Post)
+	onPost   func(algesta.Post)
+	onCreate func(*algesta.Request)
+}
+
+func (l lentTx) Create(r algesta.Request) error {
+	if l.onCreate != nil {
+		l.onCreate(&r)
+	}
+	return l.Tx.Create(r)
 }
 
 func (l lentTx) Post(p algesta.Post) error {

@@ -124,7 +124,7 @@ func (c *Console) Type(ctx context.Context, line string) error {
 
 var (
 	lineForm = regexp.MustCompile(`^(\S+?)(?: in #(\S+))?>\s*(.*)$`)
-	idForm   = regexp.MustCompile(`\b[co]-[2-9a-hjkmnp-z]{4,12}\b`)
+	idForm   = regexp.MustCompile(`\b[co]-[0-9a-hjkmnp-z]{4,12}\b`)
 )
 
 // Invocation is what a line means: "dana> rollback api-gateway production", "dana in #random> help", or a click:

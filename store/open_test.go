@@ -170,5 +170,5 @@ func TestOffersAreKept(t *testing.T) {
 	_, found, err = s.Offer(context.Background(), "o-2")
 	require.NoError(t, err)
 	require.False(t, found)
-	require.ErrorIs(t, s.Update(context.Background(), func(tx *store.Tx) error { return tx.Offer(want) }), algesta.ErrStale)
+	require.ErrorIs(t, s.Update(context.Background(), func(tx *store.Tx) error { return tx.Offer(want) }), algesta.ErrTaken)
 }

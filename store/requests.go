@@ -37,8 +37,8 @@ func scanRequest(row scanner) (r algesta.Request, err error) {
 	return r, nil
 }
 
-// Create stores a new request as it is given: whoever calls has redacted its plan. ErrStale when its ID or its
-// Key is there already; an empty Key never is.
+// Create stores a new request as it is given: whoever calls has redacted its plan. ErrStale when a request
+// with its Key is there: what asks was handled before. ErrTaken when another request has its ID. An empty Key is never there.
 func (t *Tx) Create(r algesta.Request) error {
 	command, err1 := encode(r.Command)
 	plan, err2 := encode(r.Plan)
@@ -52,10 +52,17 @@ func (t *Tx) Create(r algesta.Request) error {
 		VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		r.ID, r.Key, r.Command.Target.Workload().String(), command, plan, r.Fingerprint, needs, r.Status, r.Version,
 		r.Previous, decidedBy, r.Note, ms(r.ExpiresAt), ms(r.StartBy), ms(r.CreatedAt), ms(r.UpdatedAt), ms(r.DecidedAt))
-	if err == nil && n == 0 {
-		return alreadyThere(r.ID)
+	if err != nil || n == 1 {
+		return err
 	}
-	return err
+	var before string
+	switch err := t.row(`SELECT id FROM requests WHERE key = NULLIF(?, '')`, r.Key).Scan(&before); {
+	case errors.Is(err, sql.ErrNoRows):
+		return taken(r.ID)
+	case err != nil:
+		return fmt.Errorf("looking for the request of %s: %w", r.Key, err)
+	}
+	return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("This was asked for already, as {}.", algesta.Name(before))}
 }
 
 // Request is the request with this ID; ErrUnknownName when there is none. Times come back in UTC, whole milliseconds.

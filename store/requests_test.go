@@ -32,16 +32,21 @@ func TestCreateRefusesAnIDOrKeyThatIsThere(t *testing.T) {
 	t.Parallel()
 	s := fresh(t)
 	update(t, s, func(tx *store.Tx) error { return tx.Create(pending("c-1")) })
-	for name, change := range map[string]func(*algesta.Request){
-		"the same ID":  func(r *algesta.Request) { r.Key = "another" },
-		"the same key": func(r *algesta.Request) { r.ID = "c-2" },
+	for name, c := range map[string]struct {
+		change func(*algesta.Request)
+		kind   algesta.ErrorKind
+	}{
+		"the same ID":             {func(r *algesta.Request) { r.Key = "another" }, algesta.ErrTaken},
+		"the same ID without key": {func(r *algesta.Request) { r.Key = "" }, algesta.ErrTaken},
+		"the same key":            {func(r *algesta.Request) { r.ID = "c-2" }, algesta.ErrStale},
+		"both":                    {func(*algesta.Request) {}, algesta.ErrStale},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := pending("c-1")
-			change(&r)
+			c.change(&r)
 			err := s.Update(context.Background(), func(tx *store.Tx) error { return tx.Create(r) })
-			require.ErrorIs(t, err, algesta.ErrStale)
+			require.ErrorIs(t, err, c.kind)
 		})
 	}
 	for _, id := range []string{"c-3", "c-4"} {

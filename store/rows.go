@@ -24,10 +24,10 @@ func decode(text string, v any) error {
 	return nil
 }
 
-// alreadyThere is the error for an ID that is taken.
-func alreadyThere(id string) error {
+// taken is the error for an ID that something else has.
+func taken(id string) error {
 	return &algesta.Error{
-		Kind:    algesta.ErrStale,
+		Kind:    algesta.ErrTaken,
 		Message: algesta.Say("There is a {} already.", algesta.Name(id)),
 		Hint:    algesta.Say("Nothing was stored. Ask again."),
 	}

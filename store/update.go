@@ -121,7 +121,7 @@ func (t *Tx) change(doing, query string, args ...any) (int64, error) {
 	return n, nil
 }
 
-// Offer stores a command that a button proposes; ErrStale when there is one with this ID.
+// Offer stores a command that a button proposes; ErrTaken when there is one with this ID.
 func (t *Tx) Offer(o algesta.Offer) error {
 	text, err := encode(o)
 	if err != nil {
@@ -130,7 +130,7 @@ func (t *Tx) Offer(o algesta.Offer) error {
 	n, err := t.change("storing offer "+o.ID, `INSERT INTO offers (id, offer, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 		o.ID, text, ms(o.ExpiresAt))
 	if err == nil && n == 0 {
-		return alreadyThere(o.ID)
+		return taken(o.ID)
 	}
 	return err
 }

@@ -18,7 +18,7 @@ func consoleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "console",
 		Short: "Talk to the bot in a terminal, as several people, against a sandbox",
-		Long: `Every line is somebody's: "luis> rollback api-gateway production", "carla> approve c-xxxxxx". It is a bot of its own with a
+		Long: `Every line is somebody's: "luis> rollback api-gateway production", "carla> approve c-xxxxxxxxxxxx". It is a bot of its own with a
 store of its own, and it opens only clusters that the configuration marks "sandbox: true".`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

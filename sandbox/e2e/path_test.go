@@ -15,7 +15,7 @@ func TestARollbackIsPlannedApprovedRunOnceAndEndsInTheThread(t *testing.T) {
 	w := newWorld(t, options{})
 	r := w.asks(luis, "rollback api-gateway production")
 	require.Regexp(t, `^🟡 Rollback of api-gateway in production \(12345 → 12344\) waits for approval
-asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{6}$`, r.card.Plain())
+asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{12}$`, r.card.Plain())
 
 	plan := r.plan()
 	for _, line := range []string{
