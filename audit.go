@@ -1,0 +1,12 @@
+package algesta
+
+import "time"
+
+// Entry is one line of the audit: appended in the transaction of what it tells.
+type Entry struct {
+	Request string    `json:"request"`
+	Kind    string    `json:"kind"` // "requested", "approved", "intended", "applied", …
+	Actor   string    `json:"actor,omitempty"`
+	At      time.Time `json:"at"`
+	Data    Args      `json:"data,omitempty"`
+}

@@ -1,0 +1,17 @@
+package algesta
+
+// JobKind names a kind of work for later.
+type JobKind string
+
+// The kinds of job, one of each per request.
+const (
+	ExpireJob  JobKind = "expire"  // pending too long
+	ExecuteJob JobKind = "execute" // approved: do it
+	AskJob     JobKind = "ask"     // pending: ask the approvers who don't see its channel
+	RemindJob  JobKind = "remind"  // pending for half of its time
+	FollowJob  JobKind = "follow"  // applied: look again
+	// DiagnoseJob adds what is wrong to the thread of a change that did not come up.
+	DiagnoseJob JobKind = "diagnose"
+	// LostJob deals with a card, a plan or an end that can't be posted.
+	LostJob JobKind = "lost"
+)
