@@ -79,8 +79,12 @@ func nested(data []byte) bool {
 // anchor is what a YAML anchor or alias looks like; texts in a ConfigMap may look like it, too.
 var anchor = regexp.MustCompile(`(?m)(?:^|[\s\[{,:-])[&*][^\s,\]}]`)
 
-// hasAliases says that YAML refers to parts of itself: a kilobyte of it may stand for gigabytes.
-func hasAliases(data []byte) bool {
+// mostExpanded is how many bytes a document with aliases may stand for. kubectl writes none and programs that write lists in YAML do; a
+// kilobyte that was made for it stands for gigabytes.
+const mostExpanded = 16 << 20
+
+// explodes says that the aliases of a YAML document make it too large, or that it holds itself.
+func explodes(data []byte) bool {
 	if !bytes.ContainsRune(data, '&') || !bytes.ContainsRune(data, '*') || !anchor.Match(data) {
 		return false
 	}
@@ -88,17 +92,23 @@ func hasAliases(data []byte) bool {
 	if yamlv3.Unmarshal(data, &root) != nil {
 		return false // the decoder that reads it will say so
 	}
-	return aliased(&root)
+	left := max(mostExpanded, len(data))
+	return !expands(&root, &left, 0)
 }
 
-func aliased(n *yamlv3.Node) bool {
+// expands takes what a node stands for from what is left, and says whether that was enough.
+func expands(n *yamlv3.Node, left *int, depth int) bool {
+	const each = 16 // what a value takes beside its text, at least
+	if *left -= len(n.Value) + each; *left < 0 || depth > MaxNesting {
+		return false
+	}
 	if n.Kind == yamlv3.AliasNode {
-		return true
+		return expands(n.Alias, left, depth+1)
 	}
 	for _, child := range n.Content {
-		if aliased(child) {
-			return true
+		if !expands(child, left, depth+1) {
+			return false
 		}
 	}
-	return false
+	return true
 }

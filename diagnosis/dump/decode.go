@@ -183,8 +183,8 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 		}
 	}()
 	if !isJSON {
-		if hasAliases(data) {
-			return errors.New("decoding YAML: it has aliases, which kubectl never writes")
+		if explodes(data) {
+			return errors.New("decoding YAML: its aliases stand for too much")
 		}
 		if data, err = yaml.YAMLToJSON(data); err != nil {
 			return fmt.Errorf("decoding YAML: %w: %w", errCutOff, err)
