@@ -76,6 +76,9 @@ func (c *Cluster) page(ctx context.Context, resource schema.GroupVersionResource
 	if options.LabelSelector != "" {
 		req = req.Param("labelSelector", options.LabelSelector)
 	}
+	if options.FieldSelector != "" {
+		req = req.Param("fieldSelector", options.FieldSelector)
+	}
 	if options.Continue != "" {
 		req = req.Param("continue", options.Continue)
 	}

@@ -378,3 +378,20 @@ func TestARegistryIsConfiguredByItsHostAlone(t *testing.T) {
 	require.Error(t, RegistryConfig{Host: "registry.example.com", TokenHost: "https://auth.example.com"}.Validate())
 	require.Equal(t, "index.docker.io", RegistryConfig{Host: "docker.io"}.asked())
 }
+
+func TestNothingIsAskedWithoutTLS(t *testing.T) {
+	t.Parallel()
+	n := newNetwork()
+	n.names["registry.example.com"] = []string{public}
+	n.serves(t, public, true, registryOf)
+	way := n.reach().to(RegistryConfig{Host: "registry.example.com"})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "http://registry.example.com/v2/", http.NoBody)
+	require.NoError(t, err)
+	answer, err := way.RoundTrip(r)
+	if err == nil {
+		require.NoError(t, answer.Body.Close())
+	}
+	var inside *insideError
+	require.ErrorAs(t, err, &inside)
+	require.Empty(t, n.dialed)
+}

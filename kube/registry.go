@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,7 +120,7 @@ func (c *Cluster) runsFrom(ctx context.Context, namespace, registry string) bool
 	}
 	for _, pod := range pods {
 		images := map[string]string{}
-		for _, container := range append(pod.Spec.InitContainers[:len(pod.Spec.InitContainers):len(pod.Spec.InitContainers)], pod.Spec.Containers...) {
+		for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 			images[container.Name] = container.Image
 		}
 		for _, status := range pod.Status.ContainerStatuses {

@@ -125,7 +125,7 @@ func (s scene) fromOwnedFields(template map[string]any, replicas int32) (manager
 			continue
 		}
 		var fields map[string]any
-		if json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		if _, owned, _ := unstructured.NestedFieldNoCopy(fields, "f:spec", "f:replicas"); owned && replicas != s.d.replicas() {

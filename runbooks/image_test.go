@@ -108,7 +108,7 @@ func TestThePlanSaysWhatALaterApplyBringsBack(t *testing.T) {
 		s.deployment.Annotations[corev1.LastAppliedConfigAnnotation] = string(b)
 	}
 	owned := func(s *still, fields string) {
-		s.deployment.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kustomize-controller", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}}
+		s.deployment.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kustomize-controller", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(fields)}}
 	}
 	const theFile = "The next time, `kubectl apply` of the file that this deployment was made from brings back: "
 	tests := map[string]struct {
@@ -126,7 +126,8 @@ func TestThePlanSaysWhatALaterApplyBringsBack(t *testing.T) {
 		"the file leaves the number of pods alone": {"scale", algesta.Args{"replicas": int64(6)}, func(s *still) { applied(s, 0, registry+"12345") }, nil},
 		"settings that the file states": {
 			"rollback", nil,
-			func(s *still) { applied(s, 4, registry+"12345") }, []string{theFile + "env and …/api-gateway:12345."},
+			func(s *still) { applied(s, 4, registry+"12345") },
+			[]string{theFile + "env and …/api-gateway:12345."},
 		},
 		"Argo CD syncs the file": {
 			"deploy",

@@ -50,7 +50,8 @@ func TestAPlanReadsNoMoreInALargeClusterThanInASmallOne(t *testing.T) {
 		},
 		"an application of Argo CD": {
 			algesta.Args{"replicas": int64(2)},
-			func(s *still) { s.argo(map[string]any{}) }, []string{`ApplicationList "" "metadata.name=gateway" 10`},
+			func(s *still) { s.argo(map[string]any{}) },
+			[]string{`ApplicationList "" "metadata.name=gateway" 10`},
 			"Argo CD (app gateway) owns this deployment: the next time somebody syncs it, this is undone.",
 		},
 		"an application in another namespace": {
@@ -58,7 +59,8 @@ func TestAPlanReadsNoMoreInALargeClusterThanInASmallOne(t *testing.T) {
 			func(s *still) {
 				s.argo(map[string]any{})
 				s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "argocd_gateway:apps/Deployment:production/api-gateway-production"
-			}, []string{`ApplicationList "argocd" "metadata.name=gateway" 10`},
+			},
+			[]string{`ApplicationList "argocd" "metadata.name=gateway" 10`},
 			"Argo CD (app argocd_gateway) owns this deployment: the next time somebody syncs it, this is undone.",
 		},
 	}

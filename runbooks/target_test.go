@@ -40,17 +40,20 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 		"nothing is known of any": {nil, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
 		"the last one failed":     {[]algesta.Past{past(algesta.Failed, 1)}, nil, "Roll back api-gateway-production: 12346 → 12344 (revision 1)", "", ""},
 		"the last one failed once and was healthy before": {
-			[]algesta.Past{past(algesta.Failed, 1), past(algesta.Succeeded, 0)}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)",
+			[]algesta.Past{past(algesta.Failed, 1), past(algesta.Succeeded, 0)},
+			nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)",
 			"Revision 3 failed the last time I watched it (c-aqhsqw, 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts).).", "",
 		},
 		"it was healthy again": {[]algesta.Past{past(algesta.Succeeded, 1), past(algesta.Failed, 0)}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
 		"one that failed is named": {
 			[]algesta.Past{past(algesta.Failed, 1)},
-			algesta.Args{"to-revision": int64(3)}, "Roll back api-gateway-production: 12346 → 12345 (revision 3)",
+			algesta.Args{"to-revision": int64(3)},
+			"Roll back api-gateway-production: 12346 → 12345 (revision 3)",
 			"Revision 3 failed the last time I watched it (c-aqhsqw, 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts).).", "",
 		},
 		"all failed": {
-			[]algesta.Past{past(algesta.Failed, 1), second, first}, nil, "", "",
+			[]algesta.Past{past(algesta.Failed, 1), second, first},
+			nil, "", "",
 			"Every earlier version of api-gateway-production failed when I watched it: revision 3 (c-aqhsqw, 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts).), 2 (c-bbbbbb, 12:00 UTC: exit 1) and 1 (c-cccccc, 12:00 UTC: too slow).",
 		},
 	}
@@ -101,7 +104,8 @@ func TestARevisionIsFoundByItsTag(t *testing.T) {
 			"", "Several revisions of api-gateway-production run 12345 with different settings: 3 and 2.", "Say which one: /algesta rollback api-gateway production --to-revision=3",
 		},
 		"a tag that no revision has": {
-			algesta.Args{"to-revision": int64(12399)}, nil,
+			algesta.Args{"to-revision": int64(12399)},
+			nil,
 			"", "api-gateway-production has no revision 12399.", "There are 4 (now, 12346), 3 (12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=3",
 		},
 	}
