@@ -34,6 +34,8 @@ type Actor struct {
 	Standing Standing `json:"standing"`
 	// Groups are the IDs of the Slack user groups the person is in, sorted.
 	Groups []string `json:"groups,omitempty"`
+	// Ungrouped says that the workspace has no user groups at all (Slack's free plan), so that rules which name one apply to nobody.
+	Ungrouped bool `json:"ungrouped,omitempty"`
 	// Email is the whole address in lower case; only full members carry one.
 	Email string    `json:"email,omitempty"`
 	AsOf  time.Time `json:"asOf,omitzero"`

@@ -187,7 +187,7 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 	defer func() { err = about(c, err) }()
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()})
 	if decision.Effect == algesta.Refuse {
-		return refused(decision)
+		return refused(decision, c.Actor)
 	}
 	place, err := d.Directory.Place(ctx, c.Channel, factsAge)
 	if err != nil {

@@ -69,9 +69,13 @@ func join(a, b algesta.Text) algesta.Text {
 	return algesta.Say("{} {}", a, b)
 }
 
-// refused is the error that carries a policy's no.
-func refused(d algesta.Decision) *algesta.Error {
-	return &algesta.Error{Kind: algesta.ErrRefused, Message: d.Reason, Hint: d.Hint}
+// refused is the error that carries a policy's no to this person.
+func refused(d algesta.Decision, to algesta.Actor) *algesta.Error {
+	hint := d.Hint
+	if to.Ungrouped {
+		hint = join(hint, algesta.Say("This Slack workspace has no user groups (its plan has none), so rules that name a group apply to nobody."))
+	}
+	return &algesta.Error{Kind: algesta.ErrRefused, Message: d.Reason, Hint: hint}
 }
 
 // is reports whether an error is of this kind.

@@ -95,7 +95,7 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 	now := time.Now()
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, Plan: &p, At: now})
 	if decision.Effect == algesta.Refuse {
-		return prepared{}, refused(decision)
+		return prepared{}, refused(decision, c.Actor)
 	}
 	expires := startWithin
 	for i, n := range decision.Needs {

@@ -52,7 +52,7 @@ func answerButton(r algesta.Request, action algesta.VoteAction) algesta.Button {
 // answerUnknown takes a person's word for an execution whose outcome could not be told.
 func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
 	if may := d.Policy().MayAnswer(r.Needs, factsOf(r), actor); may.Effect != algesta.Allow {
-		return refused(may)
+		return refused(may, actor)
 	}
 	s := answer(r, in.Vote.Action == algesta.Done, actor.Name)
 	s.kind, s.actor, s.data = "answered "+string(in.Vote.Action), actor, algesta.Args{}

@@ -51,7 +51,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 // approve counts one yes. The count is taken in the transaction that holds the request.
 func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
 	if may := d.Policy().MayApprove(r.Needs, r.Command.Actor, actor); may.Effect != algesta.Allow {
-		return refused(may)
+		return refused(may, actor)
 	}
 	n := d.names(ctx, r.Needs)
 	err := d.Store.Update(ctx, func(tx Tx) error {
@@ -128,7 +128,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 		to, verb, note = algesta.Cancelled, "cancelled", "was cancelled by "+actor.Name+". Nothing was changed."
 	default:
 		if may := d.Policy().MayDeny(r.Needs, actor); may.Effect != algesta.Allow {
-			return refused(may)
+			return refused(may, actor)
 		}
 		if why := strings.Join(strings.Fields(d.Redact(in.Vote.Reason)), " "); why != "" {
 			note = fmt.Sprintf("was denied by %s (“%s”). Nothing was changed.", actor.Name, strings.TrimRight(why, ".!"))

@@ -54,7 +54,9 @@ type facts struct {
 	places  map[string]place
 	handles map[string]string
 	emails  map[string]found
-	named   time.Time // handles
+	// ungrouped: the plan has no user groups.
+	ungrouped bool
+	named     time.Time // handles
 }
 
 type person struct {
@@ -115,7 +117,7 @@ func (d directory) Actor(ctx context.Context, id algesta.PersonID, maxAge time.D
 	if err != nil {
 		return algesta.Actor{}, unreachable(err)
 	}
-	actor.Groups = groups
+	actor.Groups, actor.Ungrouped = groups, d.ungrouped()
 	if !oldest.IsZero() && oldest.Before(actor.AsOf) {
 		actor.AsOf = oldest
 	}

@@ -57,7 +57,8 @@ func (d directory) membersOf(ctx context.Context, group string, maxAge time.Dura
 			Users []loose `json:"users"`
 		}
 		err := d.web.call(ctx, "usergroups.users.list", url.Values{"usergroup": {group}}, &answer)
-		if name := code(err); err != nil && name != "no_such_subteam" && name != "subteam_not_found" {
+		d.learnPlan(err)
+		if name := code(err); err != nil && name != noGroups && name != "no_such_subteam" && name != "subteam_not_found" {
 			return members{}, fmt.Errorf("asking who is in %s: %w", group, err)
 		}
 		for _, u := range answer.Users {
@@ -87,7 +88,8 @@ func (d directory) allMembers(ctx context.Context) error {
 	_, err := ask(ctx, d, "all groups", d.members, func(ctx context.Context) (bool, error) {
 		at := time.Now()
 		all, err := d.userGroups(ctx, true)
-		if err != nil {
+		d.learnPlan(err)
+		if err != nil && code(err) != noGroups {
 			return false, fmt.Errorf("asking who is in the user groups: %w", err)
 		}
 		found := map[string][]loose{}
@@ -122,4 +124,25 @@ func (d directory) userGroups(ctx context.Context, withUsers bool) ([]userGroup,
 	}
 	err := d.web.call(ctx, "usergroups.list", url.Values{"include_users": {strconv.FormatBool(withUsers)}}, &answer)
 	return answer.Groups, err
+}
+
+// noGroups is Slack's error where the workspace's plan has no user groups. It doesn't go away by itself: such a group has no members, and
+// people whom a policy names by themselves keep their rights.
+const noGroups = "plan_upgrade_required"
+
+// learnPlan remembers from the outcome of a call about groups whether the plan has any.
+func (d directory) learnPlan(err error) {
+	if err != nil && code(err) != noGroups {
+		return // it tells nothing
+	}
+	d.facts.mu.Lock()
+	defer d.facts.mu.Unlock()
+	d.facts.ungrouped = err != nil
+}
+
+// ungrouped says that the workspace's plan has no user groups.
+func (d directory) ungrouped() bool {
+	d.facts.mu.Lock()
+	defer d.facts.mu.Unlock()
+	return d.facts.ungrouped && len(d.facts.groups) > 0
 }

@@ -106,7 +106,11 @@ func (d directory) Subject(ctx context.Context, s algesta.Subject) string {
 	case kind == "user":
 		return d.nameOf(ctx, id)
 	case kind == "group":
-		return "@" + first(d.handle(ctx, id), id)
+		name := "@" + first(d.handle(ctx, id), id)
+		if d.ungrouped() {
+			name += " (this Slack plan has no user groups)"
+		}
+		return name
 	}
 	return id
 }
@@ -133,7 +137,8 @@ func (d directory) handle(ctx context.Context, group string) string {
 	}
 	handles, err := ask(ctx, d, "handles", d.members, func(ctx context.Context) (map[string]string, error) {
 		all, err := d.userGroups(ctx, false)
-		if err != nil {
+		d.learnPlan(err)
+		if err != nil && code(err) != noGroups {
 			return nil, fmt.Errorf("asking for the user groups: %w", err)
 		}
 		handles := map[string]string{}

@@ -107,6 +107,9 @@ func (s *Server) usersLookupByEmail(a args) (object, error) {
 }
 
 func (s *Server) usergroupsList(a args) (object, error) {
+	if s.ws.Team.NoGroups {
+		return nil, refuse("plan_upgrade_required")
+	}
 	groups := []object{}
 	for _, g := range s.ws.Groups {
 		o := object{"id": g.ID, "team_id": s.ws.Team.ID, "is_usergroup": true, "name": g.Name, "handle": g.Handle, "date_delete": 0}
@@ -122,6 +125,9 @@ func (s *Server) usergroupsList(a args) (object, error) {
 }
 
 func (s *Server) usergroupsUsersList(a args) (object, error) {
+	if s.ws.Team.NoGroups {
+		return nil, refuse("plan_upgrade_required")
+	}
 	for _, g := range s.ws.Groups {
 		if g.ID == a.str("usergroup") {
 			return object{"users": slices.Clone(g.Users)}, nil

@@ -25,6 +25,8 @@ type Team struct {
 	// Enterprise is the organisation's ID (E…) on Enterprise Grid; OrgInstall says that the app is installed for all of it.
 	Enterprise string `json:"enterprise,omitempty"`
 	OrgInstall bool   `json:"orgInstall,omitempty"`
+	// NoGroups is a plan without user groups: usergroups.* is refused for good with plan_upgrade_required.
+	NoGroups bool `json:"noGroups,omitempty"`
 }
 
 // Bot is the app under test as the workspace sees it.
