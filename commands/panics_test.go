@@ -82,8 +82,10 @@ func TestJobThatPanicsEndsItsRequest(t *testing.T) {
 		writes int
 	}{
 		"before the write nothing is sent": {"List", algesta.Failed, "Something went wrong on my side. Quote c-", 0},
-		"where it may have been sent, people look": {"Apply Verify", algesta.Unknown,
-			"Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote c-", 0},
+		"where it may have been sent, people look": {
+			"Apply Verify", algesta.Unknown,
+			"Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote c-", 0,
+		},
 		"after the write it is said that nobody watched": {"Workload", algesta.TimedOut,
 			"was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote c-", 1},
 	}

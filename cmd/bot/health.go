@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +20,26 @@ import (
 // probeTimeout bounds one health check: a writer that is stuck for that long is stuck.
 const probeTimeout = 5 * time.Second
 
-var errNoSocket = errors.New("no connection to Slack")
+const (
+	// checkEvery is how often the store is asked whether it can write. A probe reads what that said and asks nothing itself, so that
+	// nobody who reaches the port makes the bot write.
+	checkEvery = 10 * time.Second
+	// checkAge is the age at which an answer says nothing any more: the one who asks is stuck.
+	checkAge = 3 * checkEvery
+)
+
+// The bounds of one connection to the port: what is asked is short, and only /metrics is long.
+const (
+	readWithin  = 10 * time.Second
+	writeWithin = 30 * time.Second
+	idleFor     = time.Minute
+	maxHeader   = 8 << 10
+)
+
+var (
+	errNotChecked = errors.New("the store has not been asked lately")
+	errNoSocket   = errors.New("no connection to Slack")
+)
 
 // health answers the probes. A cluster or a Slack that is away must not restart the bot, so /healthz asks only whether
 // the store can write; /readyz wants a socket as well (design.md, decision 20).
@@ -54,29 +75,22 @@ func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
 
 // serve answers until ctx ends. The listener is made by the caller, so that its address is known.
 func (h health) serve(ctx context.Context, l net.Listener) error {
+	beat := &pulse{}
+	beat.check(ctx, h.writable) // so that the first probe finds an answer
+	var checking sync.WaitGroup
+	defer checking.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	checking.Go(func() { beat.keep(ctx, h.writable) })
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
-		defer cancel()
-		h.answer(w, h.writable(ctx), nil)
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
-		defer cancel()
-		sockets, others := h.sockets()
-		err := h.writable(ctx)
-		if err == nil && sockets == 0 {
-			err = errNoSocket
-		}
-		lost := h.lost(ctx) // a red mark, but no reason to restart the bot or to send it nothing
-		h.answer(w, err, map[string]any{
-			"sockets": sockets, "otherSockets": others, "clusters": h.clusters(),
-			"messages": map[string]any{"ok": lost == 0, "lost": lost},
-		})
-	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { h.answer(w, beat.last(), nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { h.ready(w, r, beat) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
 	// Without ErrorLog a panic would go to stderr with its stack, past the redaction.
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: probeTimeout, ErrorLog: zap.NewStdLog(h.log)}
+	srv := &http.Server{
+		Handler: mux, ErrorLog: zap.NewStdLog(h.log), ReadHeaderTimeout: probeTimeout, ReadTimeout: readWithin, WriteTimeout: writeWithin,
+		IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
+	}
 	stopped := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 		defer cancel()
@@ -91,6 +105,26 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// ready answers /readyz: to strangers whether the bot works, and to the bot's own machine or pod what is there.
+func (h health) ready(w http.ResponseWriter, r *http.Request, beat *pulse) {
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	sockets, others := h.sockets()
+	err := beat.last()
+	if err == nil && sockets == 0 {
+		err = errNoSocket
+	}
+	lost := h.lost(ctx) // a red mark, but no reason to restart the bot or to send it nothing
+	if !local(r) {
+		h.answer(w, err, map[string]any{"messages": map[string]any{"ok": lost == 0}})
+		return
+	}
+	h.answer(w, err, map[string]any{
+		"sockets": sockets, "otherSockets": others, "clusters": h.clusters(),
+		"messages": map[string]any{"ok": lost == 0, "lost": lost},
+	})
+}
+
 func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
 	body := map[string]any{"ok": err == nil}
 	maps.Copy(body, more)
@@ -99,8 +133,8 @@ func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
 		status = http.StatusServiceUnavailable
 		h.log.Debug("not healthy", zap.Error(err)) // whoever probes tells people
 		body["why"] = "the store does not take a write"
-		if errors.Is(err, errNoSocket) {
-			body["why"] = errNoSocket.Error()
+		if errors.Is(err, errNoSocket) || errors.Is(err, errNotChecked) {
+			body["why"] = err.Error()
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -108,4 +142,55 @@ func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		h.log.Debug("answering a probe", zap.Error(err))
 	}
+}
+
+// pulse is what the store last said.
+type pulse struct {
+	mu  sync.Mutex
+	err error
+	at  time.Time
+}
+
+// keep asks again and again, until ctx ends.
+func (p *pulse) keep(ctx context.Context, writable func(context.Context) error) {
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.check(ctx, writable)
+		}
+	}
+}
+
+func (p *pulse) check(ctx context.Context, writable func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	err := writable(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err, p.at = err, time.Now()
+}
+
+// last is what was said last, or errNotChecked where that is long ago.
+func (p *pulse) last() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.at) > checkAge {
+		return errNotChecked
+	}
+	return p.err
+}
+
+// local reports whether somebody in the bot's own machine or pod asks, as through kubectl port-forward or exec. The address is the
+// connection's own, never a header's, and 127.0.0.6 does not count: a service mesh brings strangers from there.
+func local(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	a := from.Addr().Unmap()
+	return a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
 }

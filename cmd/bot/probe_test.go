@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+)
+
+// probed asks a health server 20 times and returns its last status.
+func probed(t *testing.T, h health, path string) (status int) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.serve(ctx, l) }()
+	defer func() { cancel(); require.NoError(t, <-done) }()
+	for range 20 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+path, http.NoBody)
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		status = resp.StatusCode
+		require.NoError(t, resp.Body.Close())
+	}
+	return status
+}
+
+func TestProbesWriteNothing(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/healthz", "/readyz"} {
+		writes := 0
+		h := health{
+			writable: func(context.Context) error { writes++; return nil }, sockets: func() (int, int) { return 2, 0 },
+			clusters: func() map[string]bool { return nil }, lost: func(context.Context) int { return 0 }, registry: newRegistry(nil), log: zap.NewNop(),
+		}
+		status := probed(t, h, path)
+		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, 1, writes, "the check of the start, whoever asks 20 times")
+	}
+}
+
+func TestReadyzTellsStrangersNoNames(t *testing.T) {
+	t.Parallel()
+	for from, want := range map[string]bool{
+		"127.0.0.1:4711": true, "[::1]:4711": true, "[::ffff:127.0.0.1]:4711": true,
+		"127.0.0.6:4711": false, "10.0.0.7:4711": false, "[fe80::1%eth0]:4711": false, "": false,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
+		r.RemoteAddr = from
+		r.Header.Set("X-Forwarded-For", "127.0.0.1")
+		require.Equal(t, want, local(r), from)
+	}
+	h := health{
+		writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 0 },
+		clusters: func() map[string]bool { return map[string]bool{"aks-production": false} }, lost: func(context.Context) int { return 3 }, log: zap.NewNop(),
+	}
+	beat := &pulse{}
+	beat.check(t.Context(), h.writable)
+	for from, want := range map[string]string{
+		"10.0.0.7:4711":  `{"messages":{"ok":false},"ok":true}`,
+		"127.0.0.1:4711": `{"clusters":{"aks-production":false},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		h.ready(w, r, beat)
+		require.JSONEq(t, want, w.Body.String())
+	}
+}
+
+func TestPulseThatStopsIsNotHealthy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		broken := false
+		writable := func(ctx context.Context) error {
+			if broken {
+				return errors.New("disk full")
+			}
+			return ctx.Err()
+		}
+		beat := &pulse{}
+		require.ErrorIs(t, beat.last(), errNotChecked)
+		beat.check(ctx, writable)
+		require.NoError(t, beat.last())
+		done := make(chan struct{})
+		go func() { defer close(done); beat.keep(ctx, writable) }()
+		broken = true
+		time.Sleep(checkEvery + time.Second)
+		require.EqualError(t, beat.last(), "disk full")
+		broken = false
+		time.Sleep(checkEvery)
+		require.NoError(t, beat.last())
+		cancel()
+		<-done
+		time.Sleep(checkAge)
+		require.ErrorIs(t, beat.last(), errNotChecked)
+	})
+}
