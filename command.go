@@ -143,4 +143,6 @@ type Offer struct {
 	Target    Target    `json:"target"`
 	Args      Args      `json:"args,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// Request is the request that a click on it opened; with that the offer is used up.
+	Request string `json:"request,omitempty"`
 }

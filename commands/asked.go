@@ -34,24 +34,61 @@ func sameCommand(a, b algesta.Command) bool {
 	return a.Runbook == b.Runbook && a.Target.Workload() == b.Target.Workload() && (len(a.Args)+len(b.Args) == 0 || bytes.Equal(encode(a.Args), encode(b.Args)))
 }
 
-// tellAsked says who asked for the same, how it stands and where it is.
-func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, c algesta.Command) error {
-	by := r.Command.Actor.Name
-	if r.Command.Actor.ID == c.Actor.ID {
-		by = "You"
+// tellUsed is what whoever clicks an offer is told that somebody used before.
+func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Actor) error {
+	r, err := d.Store.Request(ctx, id)
+	if err != nil {
+		return err
 	}
-	stands := algesta.Say("it waits for approval")
-	if r.Status != algesta.Pending {
-		stands = algesta.Say("it was approved and runs as soon as it can")
-	}
+	return d.tellAsked(ctx, r, reader, "this")
+}
+
+// tellAsked says who asked for it, how it stands and where it is. what is how the reader calls it: "this", "the same".
+func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader algesta.Actor, what string) error {
 	hint := algesta.Say("It is {}.", algesta.Name(r.ID))
 	if channel, ts, err := d.Store.CardOf(ctx, r.ID); err == nil && ts != "" {
 		if at := d.Directory.Link(ctx, channel, ts); at != "" {
 			hint = algesta.Say("It is {}: {}", algesta.Name(r.ID), algesta.Span{Kind: algesta.Link, ID: at, Text: "see its thread"})
 		}
 	}
+	stands, ended := standing(r)
+	if ended {
+		hint = algesta.Say("To ask for it again, type the command. {}", hint)
+	}
 	return &algesta.Error{
 		Kind: algesta.ErrStale, Hint: hint,
-		Message: algesta.Say("{} asked for the same {} ago; {}.", by, span(time.Since(r.CreatedAt)), stands),
+		Message: algesta.Say("{} asked for {} {} ago; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, span(time.Since(r.CreatedAt)), stands),
 	}
+}
+
+// standing is how a request stands, as half a sentence, and whether it has ended without its change.
+func standing(r algesta.Request) (words string, unchanged bool) {
+	switch r.Status {
+	case algesta.Pending:
+		return "it waits for approval", false
+	case algesta.Approved:
+		return "it was approved and runs as soon as it can", false
+	case algesta.Executing, algesta.Applied:
+		return "it is running", false
+	case algesta.Succeeded, algesta.TimedOut:
+		return "it was carried out", false
+	case algesta.Failed:
+		return "it failed", false
+	case algesta.Unknown:
+		return "nobody knows yet whether it happened", false
+	case algesta.Superseded:
+		return "it was replaced by another", false
+	case algesta.Rejected:
+		if len(r.DecidedBy) == 0 {
+			return "it was refused just before it ran", true
+		}
+		return "it was denied by " + who(r.DecidedBy), true
+	case algesta.Cancelled:
+		return "it was cancelled", true
+	case algesta.Expired:
+		return "nobody approved it in time", true
+	case algesta.Stale:
+		return "it could not start in time", true
+	}
+	return "it is " + string(r.Status), false
 }

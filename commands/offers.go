@@ -45,8 +45,14 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 	if err != nil {
 		return err
 	}
+	if ok && o.Request != "" { // the edit that took the button away may have been lost
+		if err := d.dropButton(ctx, o.ID); err != nil {
+			return err
+		}
+		return d.tellUsed(ctx, o.Request, actor)
+	}
 	if !ok || time.Now().After(o.ExpiresAt) {
-		if err := d.Store.Update(ctx, func(tx Tx) error { return tx.DropButton(in.Vote.ID) }); err != nil {
+		if err := d.dropButton(ctx, in.Vote.ID); err != nil {
 			return err
 		}
 		return &algesta.Error{
@@ -62,4 +68,27 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 		ID: algesta.NewCommandID(), Actor: actor, Runbook: book.Name, Target: o.Target, Args: o.Args,
 		At: in.At, Channel: in.Channel, // a new card, not a reply: people have to see it
 	})
+}
+
+func (d *Dispatcher) dropButton(ctx context.Context, id string) error {
+	return d.Store.Update(ctx, func(tx Tx) error { return tx.DropButton(id) })
+}
+
+// usedError says that another click on the same offer was quicker. It never reaches a person.
+type usedError struct{ by string }
+
+// Error implements error.
+func (e usedError) Error() string { return "the offer was used for " + e.by }
+
+// useUp takes the button of an offer away from its messages, in the transaction that opens the request: a usedError where another
+// click did so already.
+func useUp(tx Tx, offer, request string) error {
+	by, err := tx.Use(offer, request)
+	if err != nil {
+		return err
+	}
+	if by != "" {
+		return usedError{by}
+	}
+	return tx.DropButton(offer)
 }

@@ -132,6 +132,8 @@ type MessageTx interface {
 	DropButton(id string) error
 	// Offer stores a command that a button proposes.
 	Offer(o algesta.Offer) error
+	// Use notes which request a click on an offer opened, once: by is the request that an earlier click opened, "" when this one was first.
+	Use(offer, request string) (by string, err error)
 	// Answered closes an invocation of the inbox.
 	Answered(key string) error
 	// Append adds a line to the audit.

@@ -155,10 +155,18 @@ func (d *Dispatcher) proposeAs(ctx context.Context, in algesta.Invocation, book 
 		if err := d.open(tx, p, nil); err != nil {
 			return err
 		}
+		if isOffer(in) {
+			if err := useUp(tx, in.Vote.ID, c.ID); err != nil {
+				return err
+			}
+		}
 		return tx.Answered(in.Key)
 	})
 	if same, ok := errors.AsType[askedError](err); ok {
-		return d.tellAsked(ctx, same.by, c)
+		return d.tellAsked(ctx, same.by, c.Actor, "the same")
+	}
+	if used, ok := errors.AsType[usedError](err); ok {
+		return d.tellUsed(ctx, used.by, c.Actor)
 	}
 	if errors.Is(err, algesta.ErrStale) { // the same invocation was handled before a restart
 		return d.Store.Update(ctx, func(tx Tx) error { return tx.Answered(in.Key) })

@@ -32,3 +32,28 @@ func TestAButtonThatIsOverGoes(t *testing.T) {
 		require.EqualValues(t, 2, due[0].Rev)
 	}
 }
+
+// TestAnOfferIsUsedByOneRequest uses an offer twice.
+func TestAnOfferIsUsedByOneRequest(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), "a.db"))
+	var first, second string
+	require.NoError(t, s.Update(t.Context(), func(tx *store.Tx) (err error) {
+		if err = tx.Offer(algesta.Offer{ID: "o-1", Runbook: "restart"}); err != nil {
+			return err
+		}
+		first, err = tx.Use("o-1", "c-1")
+		return err
+	}))
+	require.NoError(t, s.Update(t.Context(), func(tx *store.Tx) (err error) {
+		second, err = tx.Use("o-1", "c-2")
+		return err
+	}))
+	require.Empty(t, first)
+	require.Equal(t, "c-1", second)
+	o, found, err := s.Offer(t.Context(), "o-1")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, "c-1", o.Request)
+	require.Error(t, s.Update(t.Context(), func(tx *store.Tx) error { _, err := tx.Use("o-2", "c-1"); return err }))
+}

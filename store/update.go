@@ -135,6 +135,27 @@ func (t *Tx) Offer(o algesta.Offer) error {
 	return err
 }
 
+// Use notes which request a click on an offer opened, once: by is the request that an earlier click opened, "" when this one was first.
+func (t *Tx) Use(offer, request string) (by string, err error) {
+	var text string
+	if err := t.row(`SELECT offer FROM offers WHERE id = ?`, offer).Scan(&text); err != nil {
+		return "", fmt.Errorf("reading offer %s: %w", offer, err)
+	}
+	var o algesta.Offer
+	if err := decode(text, &o); err != nil {
+		return "", fmt.Errorf("reading offer %s: %w", offer, err)
+	}
+	if o.Request != "" {
+		return o.Request, nil
+	}
+	o.Request = request
+	if text, err = encode(o); err != nil {
+		return "", fmt.Errorf("using offer %s: %w", offer, err)
+	}
+	_, err = t.change("using offer "+offer, `UPDATE offers SET offer = ? WHERE id = ?`, text, offer)
+	return "", err
+}
+
 // Offer is the offer with this ID, also when it has expired: ExpiresAt says so.
 func (s *Store) Offer(ctx context.Context, id string) (o algesta.Offer, found bool, err error) {
 	var text string
