@@ -37,14 +37,13 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 		if time.Since(r.UpdatedAt) > diagnoseUntil {
 			return 0, nil
 		}
-		return diagnoseAgain, nil
+		return d.diagnoseAgain, nil
 	}
 	report.Buttons = slices.DeleteFunc(report.Buttons, func(b algesta.Button) bool { // the end has that button already
 		return b.Offer != nil && r.Plan.Undo != nil && b.Offer.Runbook == r.Plan.Undo.Runbook
 	})
 	offers := withIDs(&report)
-	// What was found is worth more than its time limit.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+	ctx, cancel := storing(ctx)
 	defer cancel()
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error {
 		newer, err := tx.Followed(r.Command.Target.Workload(), r.ID)
@@ -71,7 +70,7 @@ func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.
 	}
 	c := r.Command
 	c.Runbook, c.Args, c.At = book.Name, nil, time.Now()
-	ctx, cancel := context.WithTimeout(ctx, diagnoseWithin)
+	ctx, cancel := context.WithTimeout(ctx, d.diagnoseWithin)
 	defer cancel()
 	if c.Actor, err = d.Directory.Actor(ctx, c.Actor.ID, factsAge); err != nil {
 		return algesta.Report{}, fmt.Errorf("asking about the requester: %w", err)

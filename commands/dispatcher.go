@@ -55,6 +55,8 @@ type Dispatcher struct {
 	commands *lane
 	votes    *lane
 	began    time.Time
+
+	handleWithin, diagnoseWithin, diagnoseAgain time.Duration // their constants, but shorter in tests
 }
 
 // New checks the configuration.
@@ -65,7 +67,10 @@ func New(c Config) (*Dispatcher, error) {
 	if c.Soak <= 0 {
 		return nil, fmt.Errorf("the soak has to be longer than nothing, it is %s", c.Soak)
 	}
-	return &Dispatcher{Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now()}, nil
+	return &Dispatcher{
+		Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(),
+		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,
+	}, nil
 }
 
 // Run works on open (what the inbox held at the start, oldest first) and on every arrival until ctx ends or
@@ -93,7 +98,7 @@ func (d *Dispatcher) Run(ctx context.Context, open []algesta.Invocation, arrival
 // in the transaction that stores it; only when even that cannot be stored the row stays open for the next start.
 func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 	// A shutdown does not cut work short that has begun: it is bounded by its own timeout.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.handleWithin)
 	defer cancel()
 	id := algesta.NewCommandID()
 	log := d.Log.With(zap.String("command", id), zap.Stringer("actor", in.Person))
@@ -112,7 +117,7 @@ func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 	}
 	log.Error("the answer could not be stored", zap.Error(err))
 	// What cannot be answered is not tried again at every start. Where the store does not write, that has to wait for one.
-	if err := d.Store.Update(ctx, func(tx Tx) error { return tx.Answered(in.Key) }); err != nil {
+	if err := d.storeLate(ctx, func(tx Tx) error { return tx.Answered(in.Key) }); err != nil {
 		log.Error("the invocation stays open", zap.Error(err))
 	}
 }
@@ -130,7 +135,7 @@ func (d *Dispatcher) work(ctx context.Context, id string, in algesta.Invocation)
 
 // reply stores an answer that only its reader sees, its audit line, and closes the invocation, in one transaction.
 func (d *Dispatcher) reply(ctx context.Context, in algesta.Invocation, id string, r algesta.Report, line algesta.Entry) error {
-	return d.Store.Update(ctx, func(tx Tx) error {
+	return d.storeLate(ctx, func(tx Tx) error {
 		if err := tx.Post(d.answer(in, id, r)); err != nil {
 			return err
 		}
@@ -139,6 +144,18 @@ func (d *Dispatcher) reply(ctx context.Context, in algesta.Invocation, id string
 		}
 		return tx.Answered(in.Key)
 	})
+}
+
+// storing is the context for storing an answer, with its own time: what was found is worth more than the time limit of the work.
+func storing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+}
+
+// storeLate runs f in a transaction although the time of the work may be up.
+func (d *Dispatcher) storeLate(ctx context.Context, f func(tx Tx) error) error {
+	ctx, cancel := storing(ctx)
+	defer cancel()
+	return d.Store.Update(ctx, f)
 }
 
 // answer is a post that only the person who asked sees.
@@ -274,7 +291,7 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 	}
 	offers := withIDs(&report)
 	card, detail := cardAndDetail(report, c)
-	return d.Store.Update(ctx, func(tx Tx) error {
+	return d.storeLate(ctx, func(tx Tx) error {
 		if err := storeOffers(tx, offers); err != nil {
 			return err
 		}

@@ -63,6 +63,10 @@ func TestWhatWasRecordedAndNotSentIsCheckedAgain(t *testing.T) {
 			func(w *world) { w.people.set(func(d *fakeDirectory) { d.away = true }) },
 			algesta.Rejected, "I am not in #ops any more, so nobody would see how it ends.",
 		},
+		"another company was let into the channel": {
+			func(w *world) { w.share() },
+			algesta.Rejected, "#ops is shared with another company, or will be as soon as it accepts, so I change nothing from there.",
+		},
 		"the time to start in has passed": {
 			func(w *world) { w.startBy(time.Now().Add(-time.Second)) },
 			algesta.Stale, "could not start within 15 min. Nothing was changed.",

@@ -391,6 +391,7 @@ type fakeCluster struct {
 	panics     map[string]bool // the methods that panic
 	slow       chan struct{}   // when set, reading the Deployment waits for it
 	waiting    atomic.Int64    // reads that wait for it now
+	late       bool            // reading the rollout takes as long as there is time, and answers then
 }
 
 func newFakeCluster() *fakeCluster { return &fakeCluster{replicas: 4, generation: 3} }
@@ -449,11 +450,14 @@ func (c *fakeCluster) List(context.Context, string, string, runtime.Object) erro
 	return nil
 }
 
-func (c *fakeCluster) Workload(context.Context, algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	c.mayPanic("Workload")
 	c.mu.Lock()
-	look := c.look
+	look, late := c.look, c.late
 	c.mu.Unlock()
+	if late {
+		<-ctx.Done()
+	}
 	if look != nil {
 		if err := look(); err != nil {
 			return nil, nil, nil, err

@@ -1,0 +1,14 @@
+package commands
+
+import "time"
+
+// Hasten shortens the times that a test would have to wait for: of an invocation, of a diagnosis, and between two tries of one.
+func (d *Dispatcher) Hasten(handle, diagnose, again time.Duration) {
+	d.handleWithin, d.diagnoseWithin, d.diagnoseAgain = handle, diagnose, again
+}
+
+// Looks is how many requests something is noted about.
+func (d *Dispatcher) Looks() (n int) {
+	d.looks.Range(func(any, any) bool { n++; return true })
+	return n
+}
