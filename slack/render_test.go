@@ -67,7 +67,7 @@ func mockups() map[string]algesta.Report {
 		},
 		"end-bad": {
 			Tone:  algesta.Bad,
-			Title: algesta.Say("{} {} the rollback did not come up.", algesta.Mention(dana), algesta.Mention(carla)),
+			Title: algesta.Say("The rollback did not come up. {} {}", algesta.Mention(dana), algesta.Mention(carla)),
 			Body: []algesta.Block{
 				{Text: algesta.Say("Secret {} has no key {}, so no pod of revision 41 can start.", algesta.Name("mongodb-credentials"), algesta.Name("uri"))},
 				{Fields: []algesta.Field{{Label: "since", Value: algesta.Say("{}", algesta.At(at))}, {Label: "in", Value: algesta.Say("{}", algesta.Span{Kind: algesta.Channel, ID: "C0OPS", Text: "#ops"})}}},
@@ -163,7 +163,10 @@ func TestOnlyExplicitMentionsNotify(t *testing.T) {
 	require.NotContains(t, string(raw), "xoxb-123456789012")
 
 	mentions := render(mockups()["end-bad"], nil)
-	require.Contains(t, mentions.text, "<@U0DANA> <@U0CARLA>")
+	require.NotContains(t, mentions.text, "U0DANA", "mentions notify from the blocks")
+	raw, err = json.Marshal(mentions.blocks)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), `"user_id":"U0DANA"`)
 }
 
 func TestKnownSecretsAreHidden(t *testing.T) {

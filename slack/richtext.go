@@ -198,6 +198,8 @@ func candidates(r algesta.Report) []algesta.Text {
 		}
 		line, _, _ := strings.Cut(strings.TrimSpace(b.Pre), "\n")
 		out = append(out, algesta.Say("{}", line))
+	}
+	for _, b := range r.Body { // its sentence, if there is one, says more
 		if b.Bar != nil {
 			out = append(out, algesta.Say("{} of {}", b.Bar.Done, b.Bar.Of))
 		}
