@@ -31,7 +31,7 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 		case algesta.EndPost:
 			d.Log.Error("an end can't be posted", zap.String("command", id), zap.String("reason", l.Reason))
 			err = d.endDirectly(ctx, r, l.Post.Report)
-		case algesta.ProgressPost, algesta.VerdictPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost:
+		case algesta.ProgressPost, algesta.VerdictPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost, algesta.AskedPost, algesta.RemindPost:
 		}
 		if err != nil {
 			return 0, err

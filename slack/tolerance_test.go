@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"maps"
 	"net/url"
 	"testing"
 
@@ -18,7 +19,8 @@ func strange() map[string]any {
 		"blocks": []any{
 			map[string]any{"type": "table", "rows": []any{[]any{map[string]any{"type": "hologram"}}}},
 			map[string]any{"type": "context", "elements": []any{map[string]any{"type": "hologram", "text": 4}}},
-			map[string]any{"type": "input", "element": map[string]any{"type": "hologram"}}, map[string]any{"type": 9},
+			map[string]any{"type": "input", "element": map[string]any{"type": "hologram"}},
+			map[string]any{"type": 9},
 		},
 	}
 }
@@ -86,8 +88,8 @@ func TestWhatCannotBeReadOfAPersonGivesNoRights(t *testing.T) {
 		if change == nil {
 			person = nil
 		}
-		for k, v := range change {
-			person[k] = v
+		if person != nil {
+			maps.Copy(person, change)
 		}
 		server.FailNext("users.info", slackd.Fault{Answer: map[string]any{"user": person}}, 1)
 		a, err := s.Actor(t.Context(), person0("U0PABLO"), 0)
@@ -101,7 +103,7 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Add([]byte(`{"ok":true,"ts":1.5,"messages":[{"user":7,"metadata":{"event_payload":{"id":1}}},5]}`))
 	f.Add([]byte(`{"ok":false,"error":5,"errors":[{}],"response_metadata":{"messages":[1,{}]}}`))
 	f.Add([]byte(`[]`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	f.Fuzz(func(_ *testing.T, raw []byte) {
 		var answer struct {
 			TS       loose     `json:"ts"`
 			Messages []message `json:"messages"`
