@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -201,7 +202,12 @@ func holdsBefore(a, b *unstructured.Unstructured) bool {
 	return a.GetName() < b.GetName()
 }
 
-var rateLimited = regexp.MustCompile(`(?i)rateLimited|\b429\b|too many (?:certificates|failed authorizations|new orders)`)
+var overLimit = regexp.MustCompile(`\brateLimited\b|(?i:too many (?:certificates|failed authorizations|new orders))`)
+
+// rateLimited says that the authority limits orders. A number alone says nothing: the URL of an order may hold 429.
+func rateLimited(reason string) bool {
+	return overLimit.MatchString(reason) || statesOneOf(reason, http.StatusTooManyRequests)
+}
 
 // below looks for the reason under a Certificate: its issuer, then request, order and challenge, the lowest last.
 func (s *Snapshot) below(c *unstructured.Unstructured) (id string, found *finding) {
@@ -227,7 +233,7 @@ func (s *Snapshot) below(c *unstructured.Unstructured) (id string, found *findin
 			return "certificate-request", s.certificateFinding(c, request, fmt.Sprintf("CertificateRequest %s was refused (%s)", request.GetName(), kind), refused)
 		}
 	}
-	if rateLimited.MatchString(ready.message) {
+	if rateLimited(ready.message) {
 		return "certificate-rate-limit", s.limited(c, request, ready)
 	}
 	if ready.reason == "Failed" || ready.reason == "Denied" {
@@ -248,7 +254,7 @@ func (s *Snapshot) limited(c, at *unstructured.Unstructured, why condition) *fin
 func (s *Snapshot) order(c, order *unstructured.Unstructured) (id string, f *finding) {
 	state, reason := text(order, "status", "state"), text(order, "status", "reason")
 	why := condition{reason: state, message: reason, since: moments(order, "status", "failureTime")}
-	if rateLimited.MatchString(reason) {
+	if rateLimited(reason) {
 		return "certificate-rate-limit", s.limited(c, order, why)
 	}
 	for _, challenge := range s.owned(order, "Challenge") {

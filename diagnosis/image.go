@@ -16,7 +16,7 @@ var imageRules = []Rule{
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “no match for platform in manifest”",
 		Cause:  "the image was built for another processor architecture or operating system than the node's",
 		Remedy: "build the image for the node's platform, or go back to the revision before", Source: imageSource,
-		container: pullRule(imagePlatform, func(image, _ string) string {
+		container: pullRule(PullPlatform, func(image, _ string) string {
 			return fmt.Sprintf("Image %s is not built for the platform of the nodes", image)
 		}, "Build the image for the nodes' platform."),
 	},
@@ -25,7 +25,7 @@ var imageRules = []Rule{
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “not found”, “manifest unknown” or “NotFound”; or the registry says 404",
 		Cause:  "a tag that is mistyped, not pushed yet, or removed by the registry's retention; a wrong repository",
 		Remedy: "deploy a tag that exists, or roll back", Source: imageSource,
-		container: pullRule(imageMissing, func(image, _ string) string {
+		container: pullRule(PullMissing, func(image, _ string) string {
 			return fmt.Sprintf("Image %s does not exist in its registry", image)
 		}, "Push the image or deploy a tag that exists."),
 	},
@@ -34,7 +34,7 @@ var imageRules = []Rule{
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “429 Too Many Requests”, “toomanyrequests” or “pull QPS exceeded”",
 		Cause:  "a registry that limits anonymous pulls, or the kubelet's own limit",
 		Remedy: "wait for the limit to pass, pull with credentials, or import the image into the own registry", Source: imageSource,
-		container: pullRule(imageLimited, func(image, host string) string {
+		container: pullRule(PullLimited, func(image, host string) string {
 			return fmt.Sprintf("Registry %s limits pulls and refuses image %s for now", host, image)
 		}, "Wait for the limit to pass, or import the image into your own registry."),
 	},
@@ -43,7 +43,7 @@ var imageRules = []Rule{
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “401 Unauthorized”, “403 Forbidden”, “failed to authorize”, “authentication required” or “pull access denied”",
 		Cause:  "the kubelet's identity has no AcrPull on the registry; a pull secret that is missing, expired or not named in the pod",
 		Remedy: "attach the registry to the cluster or renew the pull secret", Source: imageSource,
-		container: pullRule(imageAuth, func(image, host string) string {
+		container: pullRule(PullDenied, func(image, host string) string {
 			return fmt.Sprintf("Registry %s does not let the nodes pull image %s", host, image)
 		}, "Check that the nodes may pull from this registry (az aks check-acr) and that the pod's pull secrets are valid."),
 	},
@@ -52,7 +52,7 @@ var imageRules = []Rule{
 		Signal: "waiting ErrImagePull, ImagePullBackOff or RegistryUnavailable, message with a network, DNS or certificate error",
 		Cause:  "DNS, egress rules or a proxy on the nodes; the registry is down",
 		Remedy: "check that the nodes reach the registry", Source: imageSource,
-		container: pullRule(imageUnreachable, func(image, host string) string {
+		container: pullRule(PullUnreachable, func(image, host string) string {
 			return fmt.Sprintf("The nodes cannot reach registry %s for image %s", host, image)
 		}, "Check DNS and egress from the nodes to the registry."),
 	},
@@ -60,7 +60,7 @@ var imageRules = []Rule{
 		ID: "image-disk-full", Family: "image", Class: ClassImage,
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “no space left on device”",
 		Cause:  "the node's disk is full", Remedy: "free the node's disk: remove unused images, or replace the node", Source: imageSource,
-		container: pullRule(imageDisk, func(image, _ string) string {
+		container: pullRule(PullDiskFull, func(image, _ string) string {
 			return fmt.Sprintf("The node has no disk space left for image %s", image)
 		}, "Free the disk of the node, or move the pod to another one."),
 	},
@@ -139,34 +139,6 @@ var imageRules = []Rule{
 // pulledImage is the kubelet's event Pulling.
 var pulledImage = regexp.MustCompile(`Pulling image "([^"]+)"`)
 
-// imageProblem is why an image cannot be pulled.
-type imageProblem int
-
-const (
-	imageOther imageProblem = iota
-	imageMissing
-	imagePlatform
-	imageAuth
-	imageLimited
-	imageUnreachable
-	imageDisk
-)
-
-// imageProblems are tried in this order. A kubelet that holds several credentials lists one error for each: where one of
-// them was let in and found nothing, the refusals of the others are noise; so “not found” comes before “unauthorized”.
-var imageProblems = []struct {
-	problem imageProblem
-	says    *regexp.Regexp
-}{
-	{imageDisk, regexp.MustCompile(`(?i)no space left on device`)},
-	{imagePlatform, regexp.MustCompile(`(?i)no match(?:ing manifest)? for (?:platform|[a-z0-9]+/[a-z0-9]+)|does not match the (?:specified )?platform`)},
-	{imageLimited, regexp.MustCompile(`(?i)too ?many ?requests|pull QPS exceeded|rate limit`)},
-	{imageUnreachable, regexp.MustCompile(`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to host|server misbehaving|Client\.Timeout|context deadline exceeded|\b50[0234] (?:internal|bad gateway|service|gateway)`)},
-	{imageAuth, regexp.MustCompile(`(?i)pull access denied|insufficient_scope`)}, // Docker Hub says it also for what does not exist
-	{imageMissing, regexp.MustCompile(`(?i)not found\b|manifest unknown|code = NotFound|name unknown|repository .* does not exist`)},
-	{imageAuth, regexp.MustCompile(`(?i)unauthorized|forbidden|failed to authorize|authentication required|access denied|denied:|no basic auth credentials`)},
-}
-
 func (c *instance) pulls() bool {
 	switch reason, _ := c.waits(); reason {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError":
@@ -177,7 +149,7 @@ func (c *instance) pulls() bool {
 
 // pullFailure is why an image is not there, and what says so.
 type pullFailure struct {
-	problem  imageProblem
+	problem  PullProblem
 	evidence Evidence
 }
 
@@ -188,52 +160,41 @@ func (c *instance) pullFailure() pullFailure {
 		return pullFailure{}
 	}
 	_, message := c.waits()
-	if problem := problemOf(message, c.spec.Image); problem != imageOther {
+	if problem := PullProblemOf(message, c.spec.Image); problem != PullUnclear {
 		return pullFailure{problem, c.waitingEvidence()}
 	}
 	failed, ok := c.s.recentThat(c.ref(), func(e event) bool {
 		return e.reason == "Failed" && strings.Contains(e.message, c.spec.Image)
 	})
 	if ok {
-		return pullFailure{problemOf(failed.message, c.spec.Image), eventEvidence(c.ref(), failed)}
+		return pullFailure{PullProblemOf(failed.message, c.spec.Image), eventEvidence(c.ref(), failed)}
 	}
-	return pullFailure{imageOther, c.waitingEvidence()}
-}
-
-// problemOf sorts an error text. The image's own name goes first: a tag may well be called 404.
-func problemOf(message, image string) imageProblem {
-	message = strings.ReplaceAll(message, image, "")
-	for _, known := range imageProblems {
-		if known.says.MatchString(message) {
-			return known.problem
-		}
-	}
-	return imageOther
+	return pullFailure{PullUnclear, c.waitingEvidence()}
 }
 
 // registryWords say what is wrong with a registry when it concerns several images.
-var registryWords = map[imageProblem]string{
-	imageLimited:     "Registry %s limits pulls and refuses several images for now",
-	imageAuth:        "Registry %s does not let the nodes pull several images",
-	imageUnreachable: "The nodes cannot reach registry %s for several images",
+var registryWords = map[PullProblem]string{
+	PullLimited:     "Registry %s limits pulls and refuses several images for now",
+	PullDenied:      "Registry %s does not let the nodes pull several images",
+	PullUnreachable: "The nodes cannot reach registry %s for several images",
 }
 
-func pullRule(problem imageProblem, words func(image, host string) string, fix string) func(*instance) *finding {
+func pullRule(problem PullProblem, words func(image, host string) string, fix string) func(*instance) *finding {
 	return func(c *instance) *finding {
 		if !c.pulls() {
 			return nil
 		}
 		found := c.pull.problem
 		registrySays := c.s.images[c.spec.Image]
-		if registrySays == ImageMissing && (found == imageOther || found == imageAuth) {
-			found = imageMissing
+		if registrySays == ImageMissing && (found == PullUnclear || found == PullDenied) {
+			found = PullMissing
 		}
 		if found != problem {
 			return nil
 		}
 		host := registryHost(c.spec.Image)
 		shared, what, fix := registryWords[problem], words(c.spec.Image, host), fix
-		if problem == imageUnreachable && strings.Contains(c.pull.evidence.Quote, "x509:") {
+		if problem == PullUnreachable && strings.Contains(c.pull.evidence.Quote, "x509:") {
 			shared, what = "The nodes do not accept the certificate of registry %s", fmt.Sprintf("The nodes do not accept the certificate of registry %s, which has image %s", host, c.spec.Image)
 			fix = "Give the nodes the authority that signed the registry's certificate, or renew the certificate."
 		}
@@ -241,12 +202,12 @@ func pullRule(problem imageProblem, words func(image, host string) string, fix s
 		f.shown = []Evidence{c.pull.evidence}
 		if shared != "" { // it is the registry's trouble, whatever the image
 			f.subject, f.key = Ref{Kind: KindDependency, Name: host}, "registry"
-			if problem == imageAuth {
+			if problem == PullDenied {
 				f.subject.Namespace = c.pod.Namespace // as are the pull secrets
 			}
 			f.several = joint{fmt.Sprintf(shared, host), Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.pod.Name, c.pod.Namespace)}}
 		}
-		if lost, ok := c.s.recent(c.ref(), "FailedToRetrieveImagePullSecret"); ok && problem == imageAuth {
+		if lost, ok := c.s.recent(c.ref(), "FailedToRetrieveImagePullSecret"); ok && problem == PullDenied {
 			f.show(eventEvidence(c.ref(), lost), false)
 		}
 		if registrySays != "" {

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -82,13 +83,13 @@ func probeWhy(message string, c *instance, probe *corev1.Probe) string {
 			return fmt.Sprintf("nothing listens on port %d, and the container declares %d", port, c.spec.Ports[0].ContainerPort)
 		}
 		return "nothing listens on its port"
-	case strings.Contains(message, "statuscode: 404"):
+	case statesOneOf(message, http.StatusNotFound):
 		return "its path does not exist"
-	case strings.Contains(message, "statuscode: 5"):
+	case statesServerError(message):
 		return "the program answers with a server error"
-	case strings.Contains(message, "statuscode: 401"), strings.Contains(message, "statuscode: 403"):
+	case statesOneOf(message, http.StatusUnauthorized, http.StatusForbidden):
 		return "its path asks for credentials"
-	case strings.Contains(message, "statuscode: 400"):
+	case statesOneOf(message, http.StatusBadRequest):
 		return "the program refuses the request as a bad one"
 	case strings.Contains(message, "server gave HTTP response to HTTPS client"):
 		return "it asks by HTTPS and the program answers by HTTP"

@@ -81,7 +81,7 @@ func readinessFailing(c *instance) *finding {
 // downstream ties a probe that is answered with a server error to the only Service without a ready pod that the template names: where the
 // log does not tell, what the program asks first is what it is told to call.
 func (c *instance) downstream(f *finding, message string) {
-	if _, known := c.log.explain(); known || !strings.Contains(message, "statuscode: 5") {
+	if _, known := c.log.explain(); known || !statesServerError(message) {
 		return
 	}
 	service, ok := c.silentInTemplate()

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
 )
 
 // How long a bad state lasts before it is a failure (reference kube.md, B.3). What heals by itself gets longer.
@@ -65,14 +66,14 @@ func (r Rollout) hopeless(pod *corev1.Pod, s podState, f Follow, now time.Time) 
 	case s.reason == "InvalidImageName", s.reason == "ErrImageNeverPull":
 		return true
 	case strings.HasPrefix(s.word, "cannot get its image"):
-		switch pullProblem(s.message) {
-		case absent:
+		switch diagnosis.PullProblemOf(s.message, imageOf(pod, s.container)) {
+		case diagnosis.PullMissing:
 			return s.reason == "ImagePullBackOff" || since(absentPatience)
-		case denied:
+		case diagnosis.PullDenied:
 			return since(accessPatience)
-		case unclear:
+		default: // the registry, the network or the node
+			return since(pullPatience)
 		}
-		return since(pullPatience)
 	case strings.HasPrefix(s.word, "crashing"):
 		// A pod that is older than the write, or was ready, may have been restarted long ago: it has to happen now.
 		return s.restarts >= crashesAtLeast && (s.reason == "CrashLoopBackOff" || f.restarted(pod) > 0)
@@ -265,47 +266,28 @@ func missingObject(message string) algesta.Text {
 	return nil
 }
 
-// pulling is what went wrong with an image.
-type pulling int
-
-const (
-	unclear pulling = iota
-	absent          // the registry says that there is no such image
-	denied          // the registry does not let the node in
-)
-
-// pullProblem reads a container runtime's message about a pull.
-func pullProblem(message string) pulling {
-	m := strings.ToLower(message)
-	for _, sign := range []string{"not found", "manifest unknown", "manifest_unknown", "name unknown", "name_unknown"} {
-		if strings.Contains(m, sign) {
-			return absent
+// imageOf is the image of a container of the pod; "" where there is no such container.
+func imageOf(pod *corev1.Pod, container string) string {
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		if c.Name == container {
+			return c.Image
 		}
 	}
-	for _, sign := range []string{"unauthorized", "401", "403", "forbidden", "denied", "authentication required", "no basic auth"} {
-		if strings.Contains(m, sign) {
-			return denied
-		}
-	}
-	return unclear
+	return ""
 }
 
 func whyNoImage(pod *corev1.Pod, s podState) algesta.Text {
-	var image string
-	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		if c.Name == s.container {
-			image = c.Image
-		}
-	}
+	image := imageOf(pod, s.container)
+	problem := diagnosis.PullProblemOf(s.message, image)
 	shown := algesta.Name(quote(shortImage(image)))
 	switch {
 	case s.reason == "InvalidImageName":
 		return algesta.Say("The image name {} is not valid.", algesta.Name(quote(image)))
 	case s.reason == "ErrImageNeverPull":
 		return algesta.Say("The image {} is not on the node, and imagePullPolicy Never forbids to get it.", shown)
-	case pullProblem(s.message) == absent:
+	case problem == diagnosis.PullMissing:
 		return algesta.Say("The image {} does not exist in its registry, so the pods cannot start.", shown)
-	case pullProblem(s.message) == denied:
+	case problem == diagnosis.PullDenied:
 		return algesta.Say("The registry refuses to give {} to the cluster: its access is missing or expired.", shown)
 	}
 	return algesta.Say("The image {} cannot be pulled: {}", shown, sentence(s.message))

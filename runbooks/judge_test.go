@@ -157,6 +157,12 @@ func TestJudge(t *testing.T) {
 			waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", "failed to authorize: 401 Unauthorized")
 			return s
 		}, ago: time.Second, later: 31 * time.Second, want: runbooks.Broken, why: "The registry refuses to give …/api-gateway:12345 to the cluster: its access is missing or expired."},
+		"a tag that holds a status is no answer of the registry": {s: func() *still {
+			s := rolling()
+			p := waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", `failed to copy "registry.example/api-gateway:403-denied": unexpected EOF`)
+			p.Spec.Containers[0].Image = "registry.example/api-gateway:403-denied"
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: runbooks.Moving},
 		"a missing secret that may come": {s: func() *still {
 			s := rolling()
 			waiting(s.pod(3, "aaaaa", time.Second), "CreateContainerConfigError", `secret "mongodb-credentials" not found`)
