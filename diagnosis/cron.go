@@ -3,10 +3,10 @@ package diagnosis
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -19,131 +19,55 @@ var cronRules = []Rule{
 	},
 }
 
-// schedule is a parsed cron schedule: which values each field admits.
-type schedule struct {
-	minute, hour, day, month, weekday uint64
-	anyDay, anyWeekday                bool // both are restricted: then either of them is enough
-}
-
-var shorthand = map[string]string{
-	"@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
-}
-
-var cronNames = map[string]int{
-	"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
-	"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6,
-}
-
-// parseSchedule reads the five fields that the CronJob controller does; what else it may know is not judged.
-func parseSchedule(words string) (schedule, bool) {
-	if long := shorthand[strings.TrimSpace(words)]; long != "" {
-		words = long
-	}
-	fields := strings.Fields(words)
-	if len(fields) != 5 {
-		return schedule{}, false
-	}
-	var sets [5]uint64
-	for i, bounds := range [5][2]int{{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 7}} {
-		set, ok := parseField(strings.ToLower(fields[i]), bounds[0], bounds[1])
-		if !ok {
-			return schedule{}, false
+// parseSchedule reads a schedule as the CronJob controller does, with its parser and its defence against that parser's panics
+// (kubernetes pkg/util/parsers). What the controller can't read, or what never comes, isn't judged.
+func parseSchedule(words string) (schedule cron.Schedule, ok bool) {
+	defer func() {
+		if recover() != nil { // "TZ=UTC" without fields
+			schedule, ok = nil, false
 		}
-		sets[i] = set
+	}()
+	schedule, err := cron.ParseStandard(words)
+	if err != nil {
+		return nil, false
 	}
-	if sets[4]&(1<<7) != 0 {
-		sets[4] |= 1 // Sunday is 0 and 7
+	if s, byFields := schedule.(*cron.SpecSchedule); byFields && (s.Minute == 0 || s.Hour == 0 || s.Dom == 0 || s.Month == 0 || s.Dow == 0) {
+		return nil, false // a field of commas alone: looking for its next time takes long and finds none
 	}
-	open := func(field string) bool { return strings.HasPrefix(field, "*") || field == "?" }
-	return schedule{sets[0], sets[1], sets[2], sets[3], sets[4], open(fields[2]), open(fields[4])}, true
-}
-
-func parseField(field string, low, high int) (set uint64, ok bool) {
-	for part := range strings.SplitSeq(field, ",") {
-		span, by, stepped := strings.Cut(part, "/")
-		step := 1
-		if stepped {
-			n, err := strconv.Atoi(by)
-			if err != nil || n < 1 {
-				return 0, false
-			}
-			step = n
-		}
-		from, to, isRange := strings.Cut(span, "-")
-		first, last := low, high
-		if span != "*" && span != "?" {
-			var okFrom, okTo bool
-			first, okFrom = cronValue(from)
-			last, okTo = first, true
-			switch {
-			case isRange:
-				last, okTo = cronValue(to)
-			case stepped:
-				last = high
-			}
-			if !okFrom || !okTo {
-				return 0, false
-			}
-		}
-		if first < low || last > high || first > last {
-			return 0, false
-		}
-		for n := first; n <= last; n += step {
-			set |= 1 << n
-		}
-	}
-	return set, true
-}
-
-func cronValue(word string) (int, bool) {
-	if n, ok := cronNames[word]; ok {
-		return n, true
-	}
-	n, err := strconv.Atoi(word)
-	return n, err == nil && n >= 0 && n < 60
-}
-
-func (s schedule) onDay(t time.Time) bool {
-	if s.month&(1<<int(t.Month())) == 0 {
-		return false
-	}
-	day, weekday := s.day&(1<<t.Day()) != 0, s.weekday&(1<<int(t.Weekday())) != 0
-	if s.anyDay || s.anyWeekday {
-		return day && weekday
-	}
-	return day || weekday
+	return schedule, true
 }
 
 // farBack is how far a schedule is followed: what runs more rarely is not judged.
-const farBack = 70 // days
+const farBack = 70 * 24 * time.Hour
 
-// before lists the latest times of the schedule until t, the latest first.
-func (s schedule) before(t time.Time, most int) []time.Time {
-	var times []time.Time
-	for back := range farBack {
-		day := time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, t.Location())
-		if !s.onDay(day) {
-			continue
+// lastTwo are the two latest times of the schedule until t, the latest first; fewer where there are none in the 70 days before t.
+// from is what "@every" counts from: the last run, or the creation.
+func lastTwo(schedule cron.Schedule, from, t time.Time) []time.Time {
+	if every, constant := schedule.(cron.ConstantDelaySchedule); constant {
+		last := from.Add(t.Sub(from).Truncate(every.Delay))
+		if t.Sub(from) < 2*every.Delay {
+			return nil
 		}
-		for minute := 24*60 - 1; minute >= 0; minute-- {
-			if s.hour&(1<<(minute/60)) == 0 || s.minute&(1<<(minute%60)) == 0 {
-				continue
-			}
-			at := time.Date(day.Year(), day.Month(), day.Day(), minute/60, minute%60, 0, 0, t.Location())
-			if at.After(t) {
-				continue
-			}
-			if times = append(times, at); len(times) == most {
-				return times
-			}
+		return []time.Time{last, last.Add(-every.Delay)}
+	}
+	var times []time.Time
+	for back := time.Hour; len(times) < 2 && back < 2*farBack; back *= 2 {
+		times = nil
+		for at := schedule.Next(t.Add(-min(back, farBack))); !at.IsZero() && !at.After(t); at = schedule.Next(at) {
+			times = append([]time.Time{at}, times[:min(len(times), 1)]...)
 		}
 	}
 	return times
 }
 
-// anyHour says that the schedule is the same in every time zone of whole hours.
-func (s schedule) anyHour() bool {
-	return s.hour == 1<<24-1 && s.anyDay && s.anyWeekday
+// sameEverywhere says that a schedule means the same moments in every time zone of whole hours.
+func sameEverywhere(schedule cron.Schedule) bool {
+	s, byFields := schedule.(*cron.SpecSchedule)
+	if !byFields || s.Location != time.Local { // "@every", and a schedule that names its zone
+		return true
+	}
+	all := func(field uint64, low, high int) bool { return field&(1<<(high+1)-1<<low) == 1<<(high+1)-1<<low }
+	return all(s.Hour, 0, 23) && all(s.Dom, 1, 31) && all(s.Month, 1, 12) && all(s.Dow, 0, 6)
 }
 
 func cronJobLate(s *Snapshot) []*finding {
@@ -193,10 +117,14 @@ func (s *Snapshot) missedBy(c *batchv1.CronJob) (time.Time, bool) {
 		}
 		zone, unsure = known, 0
 	}
-	if times.anyHour() {
+	if sameEverywhere(times) {
 		unsure = 0
 	}
-	due := times.before(s.now.Add(-5*time.Minute-unsure).In(zone), 2)
+	from := c.CreationTimestamp.Time
+	if at := c.Status.LastScheduleTime; at != nil {
+		from = at.Time
+	}
+	due := lastTwo(times, from, s.now.Add(-5*time.Minute-unsure).In(zone))
 	if len(due) < 2 {
 		return time.Time{}, false
 	}
