@@ -34,27 +34,49 @@ func (c *Cluster) List(ctx context.Context, namespace, labels string, into runti
 	if err != nil {
 		return fmt.Errorf("listing: %w", err)
 	}
-	options := metav1.ListOptions{LabelSelector: labels, Limit: onePage}
-	for read := 0; read < mostObjects; read += onePage {
-		page, err := c.page(ctx, resource, namespace, options, into)
-		if err != nil {
-			return c.explain(attempt{verb: "list", resource: resource.Resource, namespace: namespace}, err)
-		}
-		if err := take(into, page, read > 0); err != nil {
-			return fmt.Errorf("listing %s: %w", resource.Resource, err)
-		}
-		list, err := meta.ListAccessor(page)
-		if err != nil {
-			return fmt.Errorf("listing %s: %w", resource.Resource, err)
-		}
-		if options.Continue = list.GetContinue(); options.Continue == "" {
-			return nil
-		}
+	more, err := c.pages(ctx, resource, namespace, metav1.ListOptions{LabelSelector: labels}, mostObjects, into)
+	if err != nil || !more {
+		return err
 	}
 	return &algesta.Error{
 		Kind: algesta.ErrUnreachable, Err: errManyObjects,
 		Message: algesta.Say("There are more than {} {}, so not all were looked at.", strconv.Itoa(mostObjects), resource.Resource),
 	}
+}
+
+// ListSome fills a list as List does, with what a field selector matches, "" for all, until it holds most objects, 5,000 at the most. more
+// says that there are others, which were not read.
+func (c *Cluster) ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error) {
+	resource, err := resourceOf(into)
+	if err != nil {
+		return false, fmt.Errorf("listing: %w", err)
+	}
+	return c.pages(ctx, resource, namespace, metav1.ListOptions{FieldSelector: fields}, min(most, mostObjects), into)
+}
+
+// pages fills a list with what the options select, page by page, and asks for most objects in all. more says that there are others. It
+// counts what it asks for, not what it gets, so that it ends whatever the server sends.
+func (c *Cluster) pages(
+	ctx context.Context, resource schema.GroupVersionResource, namespace string, options metav1.ListOptions, most int, into runtime.Object,
+) (more bool, err error) {
+	for asked := 0; asked < most; asked += onePage {
+		options.Limit = int64(min(onePage, most-asked))
+		page, err := c.page(ctx, resource, namespace, options, into)
+		if err != nil {
+			return false, c.explain(attempt{verb: "list", resource: resource.Resource, namespace: namespace}, err)
+		}
+		if err := take(into, page, asked > 0); err != nil {
+			return false, fmt.Errorf("listing %s: %w", resource.Resource, err)
+		}
+		list, err := meta.ListAccessor(page)
+		if err != nil {
+			return false, fmt.Errorf("listing %s: %w", resource.Resource, err)
+		}
+		if options.Continue = list.GetContinue(); options.Continue == "" {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // page is the part of a list that the options name, as an object of the type of like.
@@ -73,14 +95,12 @@ func (c *Cluster) page(ctx context.Context, resource schema.GroupVersionResource
 	}
 	req := c.lists.Get().AbsPath(apiPath(resource.GroupVersion())).NamespaceIfScoped(namespace, namespace != "").Resource(resource.Resource).
 		Param("limit", strconv.FormatInt(options.Limit, 10))
-	if options.LabelSelector != "" {
-		req = req.Param("labelSelector", options.LabelSelector)
-	}
-	if options.FieldSelector != "" {
-		req = req.Param("fieldSelector", options.FieldSelector)
-	}
-	if options.Continue != "" {
-		req = req.Param("continue", options.Continue)
+	for name, value := range map[string]string{
+		"labelSelector": options.LabelSelector, "fieldSelector": options.FieldSelector, "continue": options.Continue,
+	} {
+		if value != "" {
+			req = req.Param(name, value)
+		}
 	}
 	return page, req.Do(ctx).Into(page)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -103,4 +104,76 @@ func TestAListIsReadInPagesAndBounded(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestALongListIsReadInPagesAndNotToItsEnd(t *testing.T) {
+	t.Parallel()
+	const all = 1200
+	var pages atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pages.Add(1)
+		q := r.URL.Query()
+		limit, err := strconv.Atoi(q.Get("limit"))
+		if err != nil || limit > 500 || q.Get("fieldSelector") != "spec.nodeName!=" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		from, _ := strconv.Atoi(q.Get("continue"))
+		items := []any{}
+		for i := from; i < min(from+limit, all); i++ {
+			items = append(items, map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": fmt.Sprint("p", i)}})
+		}
+		meta := map[string]any{}
+		if next := from + limit; next < all {
+			meta["continue"] = strconv.Itoa(next)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "v1", "kind": "PodList", "metadata": meta, "items": items})
+	}))
+	t.Cleanup(server.Close)
+	c, err := kube.OpenREST("sandbox", &rest.Config{Host: server.URL})
+	require.NoError(t, err)
+	raw := &unstructured.UnstructuredList{}
+	raw.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "PodList"})
+	typed := &corev1.PodList{}
+	for name, list := range map[string]runtime.Object{"typed": typed, "as the server wrote it": raw} {
+		pages.Store(0)
+		more, err := c.ListSome(t.Context(), "", "spec.nodeName!=", 900, list)
+		require.NoError(t, err, name)
+		require.True(t, more, name)
+		require.EqualValues(t, 2, pages.Load(), name)
+	}
+	require.Len(t, typed.Items, 900)
+	require.Len(t, raw.Items, 900)
+	require.Equal(t, "p899", typed.Items[899].Name)
+	more, err := c.ListSome(t.Context(), "", "spec.nodeName!=", 5000, typed)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, typed.Items, all)
+	names := &metav1.PartialObjectMetadataList{}
+	names.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "PodList"})
+	more, err = c.ListSome(t.Context(), "", "spec.nodeName!=", 3, names)
+	require.NoError(t, err)
+	require.True(t, more)
+	require.Len(t, names.Items, 3)
+}
+
+// TestAServerThatSendsNothingButMorePagesIsNotAskedForEver: what is asked for is counted, not what comes.
+func TestAServerThatSendsNothingButMorePagesIsNotAskedForEver(t *testing.T) {
+	t.Parallel()
+	var pages atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		pages.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"apiVersion":"v1","kind":"PodList","metadata":{"continue":"more"},"items":[]}`))
+	}))
+	t.Cleanup(server.Close)
+	c, err := kube.OpenREST("sandbox", &rest.Config{Host: server.URL})
+	require.NoError(t, err)
+	more, err := c.ListSome(t.Context(), "", "", 1_000_000, &corev1.PodList{})
+	require.NoError(t, err)
+	require.True(t, more)
+	require.EqualValues(t, 10, pages.Load(), "5,000 objects are asked for at the most")
+	require.ErrorIs(t, c.List(t.Context(), "", "", &corev1.PodList{}), algesta.ErrUnreachable)
+	require.EqualValues(t, 20, pages.Load())
 }
