@@ -24,8 +24,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// settle is how long changes are gathered before those who wait for them are woken: a rollout changes a Deployment
-// several times within milliseconds.
+// settle is how long changes are gathered before the Deployments are handed over: an apply of many changes them within milliseconds.
 const settle = 50 * time.Millisecond
 
 // byOwner is the index of ReplicaSets by their Deployment's UID and of pods by their ReplicaSet's.
@@ -41,7 +40,7 @@ func (w watched) kinds() map[string]clientcache.SharedIndexInformer {
 	return map[string]clientcache.SharedIndexInformer{"deployments": w.deployments, "replicasets": w.sets, "pods": w.pods}
 }
 
-// cache is what the informers of a cluster hold, and who is told of changes.
+// cache is what the informers of a cluster hold, and who is told which Deployments there are.
 type cache struct {
 	cluster string
 	spaces  map[string]watched
@@ -51,17 +50,15 @@ type cache struct {
 	log        *zap.Logger
 	panics     *algesta.Panics
 
-	mu        sync.Mutex
-	refused   map[string]bool // the right to list or watch is missing, by "namespace/resource"
-	changed   map[algesta.Workload]bool
-	labels    map[string]bool // namespaces whose Deployments or their labels changed
-	listeners []func(algesta.Workload)
+	mu      sync.Mutex
+	refused map[string]bool // the right to list or watch is missing, by "namespace/resource"
+	labels  map[string]bool // namespaces whose Deployments or their labels changed
 }
 
 func newCache(c *Cluster, cfg Config) (*cache, error) {
 	out := &cache{
 		cluster: c.name, spaces: map[string]watched{}, wake: make(chan struct{}, 1), discovered: cfg.Deployments, log: cfg.Log, panics: cfg.Panics,
-		refused: map[string]bool{}, changed: map[algesta.Workload]bool{}, labels: map[string]bool{},
+		refused: map[string]bool{}, labels: map[string]bool{},
 	}
 	if out.log == nil {
 		out.log = zap.NewNop()
@@ -88,9 +85,9 @@ func (k *cache) listen(namespace string, w watched) error {
 	}
 	for resource, i := range w.kinds() {
 		handler := clientcache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { _ = k.guard(func() { k.note(namespace, resource, o, true) }) },
-			UpdateFunc: func(before, o any) { _ = k.guard(func() { k.note(namespace, resource, o, relabelled(before, o)) }) },
-			DeleteFunc: func(o any) { _ = k.guard(func() { k.note(namespace, resource, o, true) }) },
+			AddFunc:    func(any) { k.note(namespace, resource, true) },
+			UpdateFunc: func(before, o any) { _ = k.guard(func() { k.note(namespace, resource, relabelled(before, o)) }) },
+			DeleteFunc: func(any) { k.note(namespace, resource, true) },
 		}
 		if _, err := i.AddEventHandler(handler); err != nil {
 			return err
@@ -149,38 +146,18 @@ func relabelled(before, after any) bool {
 	return okA && okB && !maps.Equal(a.GetLabels(), b.GetLabels())
 }
 
-// note gathers which Deployment an event is about and wakes the teller.
-func (k *cache) note(namespace, resource string, o any, discovery bool) {
-	if gone, ok := o.(clientcache.DeletedFinalStateUnknown); ok {
-		o = gone.Obj
-	}
-	m, ok := o.(metav1.Object)
-	if !ok {
-		return
-	}
-	name := m.GetName()
-	if resource != "deployments" {
-		owner := metav1.GetControllerOfNoCopy(m)
-		if owner == nil {
-			return
-		}
-		name = owner.Name
-		if resource == "pods" { // owned by a ReplicaSet, which the deployment controller names <deployment>-<hash>
-			i := strings.LastIndexByte(name, '-')
-			if owner.Kind != "ReplicaSet" || i < 0 {
-				return
-			}
-			name = name[:i]
-		}
-	}
+// note takes it that a kind may be watched, since an event of it came, and wakes the teller where a Deployment came, went or has other labels.
+func (k *cache) note(namespace, resource string, discovery bool) {
 	k.mu.Lock()
 	delete(k.refused, namespace+"/"+resource)
-	k.changed[algesta.Workload{Cluster: k.cluster, Namespace: namespace, Name: name}] = true
-	if discovery && resource == "deployments" {
+	discovery = discovery && resource == "deployments"
+	if discovery {
 		k.labels[namespace] = true
 	}
 	k.mu.Unlock()
-	k.signal()
+	if discovery {
+		k.signal()
+	}
 }
 
 func (k *cache) signal() {
@@ -217,7 +194,7 @@ func (k *cache) awaitDeployments(ctx context.Context, namespace string, w watche
 	k.signal()
 }
 
-// tell hands gathered changes to those who wait for them, until ctx ends.
+// tell hands over the Deployments of the namespaces in which they changed, until ctx ends.
 func (k *cache) tell(ctx context.Context) {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
@@ -234,14 +211,9 @@ func (k *cache) tell(ctx context.Context) {
 		case <-timer.C:
 		}
 		k.mu.Lock()
-		changed, labels, listeners := k.changed, k.labels, slices.Clone(k.listeners)
-		k.changed, k.labels = map[algesta.Workload]bool{}, map[string]bool{}
+		labels := k.labels
+		k.labels = map[string]bool{}
 		k.mu.Unlock()
-		for w := range changed {
-			for _, f := range listeners {
-				_ = k.guard(func() { f(w) })
-			}
-		}
 		for namespace := range labels {
 			_ = k.guard(func() { k.discover(namespace) })
 		}
@@ -264,14 +236,6 @@ func (k *cache) discover(namespace string) {
 	k.discovered(k.cluster, namespace, found)
 }
 
-// OnChange calls f with every workload of which the Deployment, a ReplicaSet or a pod changed, shortly after it did; what changes
-// within 50 ms is told once. f is called from one goroutine, and must not block. Register before Start.
-func (c *Cluster) OnChange(f func(algesta.Workload)) {
-	c.cache.mu.Lock()
-	defer c.cache.mu.Unlock()
-	c.cache.listeners = append(c.cache.listeners, f)
-}
-
 // Synced reports whether the caches hold everything that the bot may read.
 func (c *Cluster) Synced() bool {
 	for namespace, w := range c.cache.spaces {
@@ -282,18 +246,6 @@ func (c *Cluster) Synced() bool {
 		}
 	}
 	return true
-}
-
-// Trouble says what the bot may not watch; it reads that live, or not at all.
-func (c *Cluster) Trouble() []algesta.Text {
-	c.cache.mu.Lock()
-	defer c.cache.mu.Unlock()
-	var out []algesta.Text
-	for _, key := range slices.Sorted(maps.Keys(c.cache.refused)) {
-		namespace, resource, _ := strings.Cut(key, "/")
-		out = append(out, algesta.Say("I have no right to watch {} in {} of {}.", resource, namespace, algesta.Name(c.name)))
-	}
-	return out
 }
 
 func (k *cache) isRefused(namespace, resource string) bool {

@@ -70,7 +70,7 @@ func TestWorkloadIsTheSameFromTheCacheAsLive(t *testing.T) {
 		require.NotContains(t, string(b), "managedFields")
 	}
 	require.Equal(t, "API_PASSWORD", pods[0].Spec.Containers[0].Env[1].Name, "the names of variables stay")
-	require.Empty(t, p.bot.Trouble())
+	require.Empty(t, p.bot.Refused())
 }
 
 func TestWorkloadIsNeverOlderThanAnOwnWrite(t *testing.T) {
@@ -93,27 +93,6 @@ func TestWorkloadIsNeverOlderThanAnOwnWrite(t *testing.T) {
 		require.Equal(t, next, d.Spec.Template.Spec.Containers[0].Image)
 		image = next
 	}
-}
-
-func TestChangesAreTold(t *testing.T) {
-	t.Parallel()
-	p := deployed(t, control.ForTest(t))
-	told := make(chan algesta.Workload, 1000)
-	p.bot.OnChange(func(w algesta.Workload) { told <- w })
-	started(t, p.bot)
-	until(t, "the caches are synced", p.bot.Synced)
-	p.eventually(t, "all pods are there", func(d *appsv1.Deployment) bool { return d.Status.AvailableReplicas == 2 })
-	require.Equal(t, p.w, <-told)
-	p.kubectl(t, "delete", "pod", "-l", "app=api-gateway", "--wait=false")
-	until(t, "the pods' end was told", func() bool {
-		select {
-		case w := <-told:
-			require.Equal(t, p.w, w)
-			return true
-		default:
-			return false
-		}
-	})
 }
 
 func TestDeploymentsAreDiscovered(t *testing.T) {
@@ -144,8 +123,8 @@ func TestARightThatIsMissingForOneKindLeavesTheOthers(t *testing.T) {
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "replicasets"}, Verbs: []string{"get", "list", "watch"}},
 	}))
 	started(t, bot)
-	until(t, "the caches are synced, but for the pods", func() bool { return bot.Synced() && len(bot.Trouble()) == 1 })
-	require.Equal(t, "I have no right to watch pods in "+p.w.Namespace+" of sandbox.", bot.Trouble()[0].String())
+	until(t, "the caches are synced, but for the pods", func() bool { return bot.Synced() && len(bot.Refused()) == 1 })
+	require.Equal(t, []string{p.w.Namespace + "/pods"}, bot.Refused())
 	d, sets, pods, err := bot.Workload(t.Context(), p.w)
 	require.ErrorIs(t, err, algesta.ErrForbidden)
 	require.NotNil(t, d)

@@ -69,7 +69,7 @@ func TestPodsAreObservedLiveWhereTheCacheMayNotHoldThem(t *testing.T) {
 	account := p.ServiceAccount(t, p.w.Namespace, nil, "bot")
 	bot := p.as(t, account)
 	started(t, bot)
-	until(t, "the watches were refused", func() bool { return len(bot.Trouble()) == 3 })
+	until(t, "the watches were refused", func() bool { return len(bot.Refused()) == 3 })
 	_, unread := bot.Observe(t.Context(), p.w.Namespace)
 	require.ErrorIs(t, unread["pods"], algesta.ErrForbidden, "an empty cache is no empty namespace")
 }
