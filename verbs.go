@@ -20,6 +20,3 @@ func Verbs() map[string]Family {
 		"pause": Changes, "resume": Changes, "pod.delete": Changes, "cert.renew": Changes, "namespace.create": Changes, "exec": Changes,
 	}
 }
-
-// Unbound are the commands that need no binding: anybody may ask them about themselves.
-func Unbound() []string { return []string{"help", "whoami", "can-i"} }

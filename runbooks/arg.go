@@ -34,11 +34,3 @@ func (a Arg) Given(in Input) bool { _, ok := in.Command.Args[a.Name]; return ok 
 
 // Text is the text in the input, "" where it was not given.
 func (a Arg) Text(in Input) string { return in.Command.Args.String(a.Name) }
-
-// Int declares a number between least and most.
-func Int(name, summary string, least, most int64) Arg {
-	return Arg{Name: name, Kind: IntArg, Summary: summary, Min: least, Max: most}
-}
-
-// String declares a text.
-func String(name, summary string) Arg { return Arg{Name: name, Kind: TextArg, Summary: summary} }
