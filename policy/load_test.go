@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
 )
 
@@ -165,8 +166,37 @@ func TestThePlatformsPolicyNamesItsGroups(t *testing.T) {
 	t.Parallel()
 	p := example(t)
 	require.Equal(t, []string{"S0BACKEND", "S0PLATFORM"}, p.Groups())
-	require.Equal(t, []string{"development", "monitoring", "production", "pruebas"}, p.Namespaces())
 	require.Empty(t, p.Clusters())
+}
+
+// TestARuleThatHoldsNowhereIsFound: a namespace counts on the clusters of its rule, and only for what restricts somebody.
+func TestARuleThatHoldsNowhereIsFound(t *testing.T) {
+	t.Parallel()
+	p, err := policy.Load([]byte(`
+apiVersion: algesta.io/v1
+kind: Policy
+roles: [{name: all, allow: [read, change]}]
+bindings:
+- {name: everybody, subjects: ["user:U0DANA"], role: all, namespaces: [monitorin]}
+approvals:
+- {name: two, verbs: [change], namespaces: [production, prodution], approvers: ["group:S0LEADS"], expiresAfter: 30m}
+- {name: there, verbs: [change], clusters: [dev], namespaces: [production, development], approvers: ["group:S0LEADS"], expiresAfter: 30m}
+limits:
+- {name: small, verbs: [scale], namespaces: [staging], require: args.replicas <= 10, otherwise: At most 10.}
+- {name: system, verbs: [diagnose], namespaces: [kube-system], require: "false", otherwise: Ask the platform team.}
+freezes:
+- {name: all, verbs: [change], namespaces: ["*"], from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, reason: Holidays.}
+- {name: some, verbs: [change], namespaces: [Production], from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, reason: Holidays.}
+`))
+	require.NoError(t, err)
+	require.Equal(t, []policy.Nowhere{
+		{Rule: "two", Namespace: "prodution"},
+		{Rule: "there", Namespace: "production"}, // it is on another cluster
+		{Rule: "small", Namespace: "staging"},
+		{Rule: "some", Namespace: "Production"},
+	}, p.Nowhere([]algesta.Target{{Cluster: "prod", Namespace: "production"}, {Cluster: "dev", Namespace: "development"}}))
+	require.Equal(t, []policy.Nowhere{{Rule: "production needs a second person", Namespace: "monitoring"}},
+		example(t).Nowhere([]algesta.Target{{Namespace: "development"}, {Namespace: "production"}, {Namespace: "pruebas"}}))
 }
 
 func TestTheWholeExampleWaitsForBreakGlass(t *testing.T) {

@@ -117,28 +117,56 @@ func (p *Policy) Groups() []string {
 }
 
 // Clusters are the clusters that the policy names, sorted: whoever loads it can tell a misspelt one.
-func (p *Policy) Clusters() []string { return p.places(func(p place) []string { return p.clusters }) }
-
-// Namespaces are the namespaces that the policy names, sorted, without "*".
-func (p *Policy) Namespaces() []string {
-	names := p.places(func(p place) []string { return p.namespaces })
-	return slices.DeleteFunc(names, func(n string) bool { return n == everywhere })
-}
-
-func (p *Policy) places(of func(place) []string) []string {
+func (p *Policy) Clusters() []string {
 	var names []string
 	for _, b := range p.bindings {
-		names = append(names, of(b.place)...)
+		names = append(names, b.place.clusters...)
 	}
-	for _, a := range p.approvals {
-		names = append(names, of(a.place)...)
-	}
-	for _, l := range p.limits {
-		names = append(names, of(l.place)...)
-	}
-	for _, z := range p.freezes {
-		names = append(names, of(z.place)...)
+	for _, r := range p.restrictions() {
+		names = append(names, r.place.clusters...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Nowhere is a namespace of a rule in which the rule restricts nothing.
+type Nowhere struct {
+	Rule, Namespace string // as the file has them
+}
+
+// Nowhere are the namespaces of approvals, limits and freezes that none of the targets is in, on a cluster of the rule: a misspelt one
+// asks nobody and freezes nothing. Bindings aren't among them, because a misspelt one gives nothing; nor are rules about diagnose, which
+// follows a cause into namespaces that no target is in. They come in the order of the file: approvals, limits, freezes.
+func (p *Policy) Nowhere(targets []algesta.Target) []Nowhere {
+	var out []Nowhere
+	for _, r := range p.restrictions() {
+		for _, namespace := range r.place.namespaces {
+			only := place{clusters: r.place.clusters, namespaces: []string{namespace}}
+			if namespace != everywhere && !r.verbs["diagnose"] && !slices.ContainsFunc(targets, only.covers) {
+				out = append(out, Nowhere{Rule: r.name, Namespace: namespace})
+			}
+		}
+	}
+	return out
+}
+
+// restriction is what approvals, limits and freezes have in common.
+type restriction struct {
+	name  string
+	verbs verbSet
+	place place
+}
+
+func (p *Policy) restrictions() []restriction {
+	var all []restriction
+	for _, a := range p.approvals {
+		all = append(all, restriction{a.need.Rule, a.verbs, a.place})
+	}
+	for _, l := range p.limits {
+		all = append(all, restriction{l.name, l.verbs, l.place})
+	}
+	for _, z := range p.freezes {
+		all = append(all, restriction{z.name, z.verbs, z.place})
+	}
+	return all
 }

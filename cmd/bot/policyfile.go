@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
 )
 
@@ -19,15 +20,15 @@ const policyEvery = 2 * time.Second
 // policyFile keeps the policy in force. A file that cannot be loaded leaves the old one in force and says so.
 type policyFile struct {
 	path    string
-	check   func(*policy.Policy) error // what else must hold, besides the policy itself
+	cfg     Config // whose clusters and environments the rules are about
 	log     *zap.Logger
 	current atomic.Pointer[policy.Policy]
 	seen    os.FileInfo // of the file that was read last; nil when it could not be read
 	said    string      // the error that was logged last; "" when there is none
 }
 
-func openPolicy(path string, check func(*policy.Policy) error, log *zap.Logger) (*policyFile, error) {
-	f := &policyFile{path: path, check: check, log: log}
+func openPolicy(path string, cfg Config, log *zap.Logger) (*policyFile, error) {
+	f := &policyFile{path: path, cfg: cfg, log: log}
 	return f, f.load()
 }
 
@@ -48,13 +49,27 @@ func (f *policyFile) load() error {
 	f.seen = info
 	p, err := policy.Load(b)
 	if err == nil {
-		err = f.check(p)
+		err = named(p, f.cfg)
 	}
 	if err != nil {
 		return fmt.Errorf("loading the policy %s: %w", f.path, err)
 	}
 	f.current.Store(p)
+	f.warn(p)
 	return nil
+}
+
+// warn says which restrictions hold nowhere: whoever wrote them believes that somebody is asked, or that something is frozen. It is no
+// error, because a policy may be written before its environment is configured.
+func (f *policyFile) warn(p *policy.Policy) {
+	targets := make([]algesta.Target, 0, len(f.cfg.Environments))
+	for _, e := range f.cfg.Environments {
+		targets = append(targets, algesta.Target{Environment: e.Name, Cluster: e.Cluster, Namespace: e.Namespace})
+	}
+	for _, n := range p.Nowhere(targets) {
+		f.log.Warn("a rule of the policy holds nowhere: no environment is in its namespace, on its clusters",
+			zap.String("rule", n.Rule), zap.String("namespace", n.Namespace))
+	}
 }
 
 // watch loads the file again whenever it changed, until ctx ends. changed is told of every new policy.

@@ -29,7 +29,7 @@ func watchedPolicy(t *testing.T, text string) *watched {
 	core, lines := observer.New(zapcore.InfoLevel)
 	cfg, err := loadConfigWithoutSlack("testdata/config-example.yaml")
 	require.NoError(t, err)
-	f, err := openPolicy(path, func(p *policy.Policy) error { return named(p, cfg) }, zap.New(core))
+	f, err := openPolicy(path, cfg, zap.New(core))
 	require.NoError(t, err)
 	return &watched{policyFile: f, t: t, lines: lines}
 }
@@ -47,13 +47,20 @@ func (w *watched) looks(times int) []string {
 	return said
 }
 
+// quietPolicy is the example without the namespace that no environment of the example configuration is in.
+func quietPolicy(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/policy-example.yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(b), "[production, monitoring]")
+	return strings.ReplaceAll(string(b), "[production, monitoring]", "[production]")
+}
+
 const cannotLoad = "the policy file cannot be loaded; the policy before it stays in force"
 
 func TestAPolicyFileThatCannotBeLoadedIsSaidOnce(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("testdata/policy-example.yaml")
-	require.NoError(t, err)
-	good := string(b)
+	good := quietPolicy(t)
 	w := watchedPolicy(t, good)
 	inForce := w.Policy()
 	require.Empty(t, w.looks(3), "nothing changed")
@@ -81,11 +88,10 @@ func TestAPolicyFileThatCannotBeLoadedIsSaidOnce(t *testing.T) {
 // TestARunningBotTakesNoPolicyThatNamesAnUnknownCluster: a freeze or an approval for a misspelt cluster would hold nowhere.
 func TestARunningBotTakesNoPolicyThatNamesAnUnknownCluster(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("testdata/policy-example.yaml")
-	require.NoError(t, err)
-	misspelt := strings.Replace(string(b), `    namespaces: ["*"]`, "    namespaces: [\"*\"]\n    clusters: [aks-algesta-prodution]", 1)
-	require.NotEqual(t, string(b), misspelt)
-	w := watchedPolicy(t, string(b))
+	good := quietPolicy(t)
+	misspelt := strings.Replace(good, `    namespaces: ["*"]`, "    namespaces: [\"*\"]\n    clusters: [aks-algesta-prodution]", 1)
+	require.NotEqual(t, good, misspelt)
+	w := watchedPolicy(t, good)
 	inForce := w.Policy()
 	require.NoError(t, os.WriteFile(w.path, []byte(misspelt), 0o600))
 	require.Equal(t, []string{cannotLoad}, w.looks(3))
@@ -93,6 +99,29 @@ func TestARunningBotTakesNoPolicyThatNamesAnUnknownCluster(t *testing.T) {
 
 	cfg, err := loadConfigWithoutSlack("testdata/config-example.yaml")
 	require.NoError(t, err)
-	_, err = openPolicy(w.path, func(p *policy.Policy) error { return named(p, cfg) }, zap.NewNop())
+	_, err = openPolicy(w.path, cfg, zap.NewNop())
 	require.ErrorContains(t, err, `the policy names the cluster "aks-algesta-prodution", which is not configured: did you mean aks-algesta-production?`)
+}
+
+// TestARestrictionThatHoldsNowhereIsSaidOncePerFile: a misspelt namespace freezes nothing, and nobody would notice.
+func TestARestrictionThatHoldsNowhereIsSaidOncePerFile(t *testing.T) {
+	t.Parallel()
+	const holdsNowhere = "a rule of the policy holds nowhere: no environment is in its namespace, on its clusters"
+	good := quietPolicy(t)
+	misspelt := good + `
+  - name: holidays-2026
+    verbs: [change]
+    namespaces: [prodution]
+    from: 2026-12-20T00:00:00Z
+    to: 2027-01-02T00:00:00Z
+    reason: Holidays.
+`
+	w := watchedPolicy(t, misspelt)
+	require.Equal(t, map[string]any{"rule": "holidays-2026", "namespace": "prodution"}, w.lines.FilterMessage(holdsNowhere).All()[0].ContextMap())
+	require.Equal(t, []string{holdsNowhere}, w.looks(3), "at the start, and not again")
+	require.NoError(t, os.WriteFile(w.path, []byte(good), 0o600))
+	require.Equal(t, []string{"policy loaded"}, w.looks(3))
+	require.NoError(t, os.WriteFile(w.path, []byte(misspelt), 0o600))
+	require.Equal(t, []string{holdsNowhere, "policy loaded"}, w.looks(3), "it is in force all the same")
+	require.Equal(t, 2, w.changes)
 }

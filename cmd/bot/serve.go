@@ -73,7 +73,7 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 	log = hidingLog(log, redactor)
 	r := &rooms{cfg: cfg, log: log, redactor: redactor, panics: &algesta.Panics{}}
 	var err error
-	if r.policy, err = openPolicy(cfg.PolicyFile, func(p *policy.Policy) error { return named(p, cfg) }, log.Named("policy")); err != nil {
+	if r.policy, err = openPolicy(cfg.PolicyFile, cfg, log.Named("policy")); err != nil {
 		return nil, err
 	}
 	if r.catalog, err = catalog.New(cfg.Environments, cfg.Services); err != nil {
