@@ -175,7 +175,7 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 		"a node without addresses": {
 			rule: "sandbox-failed", made: made(app("noaddress", "12346-noaddress")),
 			told: true, says: "Node aks-… cannot set up the network of new pods: there is no free IP address, so no pod of noaddress can start.",
-			command: "kubectl describe node aks-stdaruser-31845723-vmss",
+			command: "kubectl describe node aks-",
 		},
 		"an init container that crashes": {
 			rule: "program-error", made: made(app("initcrash", "12346-initcrash", first(nil))),

@@ -98,6 +98,8 @@ func TestWhatPhonesMakeOfACommandIsUnderstood(t *testing.T) {
 	} {
 		r := w.asks(luis, text)
 		require.Contains(t, r.plan().Plain(), "image     …/api-gateway:12345 → …/api-gateway:12343", text)
+		r.click(luis, "cancel") // the same is asked for once
+		require.Contains(t, r.end(luis), "was cancelled by Luis Pardo", text)
 	}
 	w.requireUntouched()
 }
