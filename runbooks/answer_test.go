@@ -48,10 +48,11 @@ func TestStatusThatPeopleSee(t *testing.T) {
 		"revision: 3: “deploy 12345 by Luis (c-2)”",
 		"pods: 4 wanted, 4 ready, autoscaled 2–10",
 		"pod | state | restarts | age | node",
-		"api-gateway-production-hash3-aaaaa | ready | 0 | 3 h | aks-stdarproduction-0",
-		"api-gateway-production-hash3-bbbbb | ready | 0 | 3 h | aks-stdarproduction-0",
-		"api-gateway-production-hash3-ccccc | ready | 0 | 3 h | aks-stdarproduction-0",
-		"api-gateway-production-hash3-ddddd | ready | 0 | 3 h | aks-stdarproduction-0",
+		"…-aaaaa | ready | 0 | 3 h | aks-stdarproduction-0",
+		"…-bbbbb | ready | 0 | 3 h | aks-stdarproduction-0",
+		"…-ccccc | ready | 0 | 3 h | aks-stdarproduction-0",
+		"…-ddddd | ready | 0 | 3 h | aks-stdarproduction-0",
+		"The names of the pods begin with api-gateway-production-hash3.",
 	}, answered(t, s, "status"))
 }
 
@@ -124,8 +125,9 @@ func TestPodsThatPeopleSee(t *testing.T) {
 	lines := answered(t, s, "pods")
 	require.Equal(t, "api-gateway in production: 4 of 4 pods ready", lines[0])
 	require.Equal(t, "pod | state | restarts | age | node | cpu | memory", lines[1])
-	require.Equal(t, "api-gateway-production-hash3-aaaaa | ready | 0 | 3 h | aks-stdarproduction-0 | 120m | 410Mi", lines[2])
-	require.Equal(t, "api-gateway-production-hash3-bbbbb | ready | 0 | 3 h | aks-stdarproduction-0 | – | –", lines[3])
+	require.Equal(t, "…-aaaaa | ready | 0 | 3 h | aks-stdarproduction-0 | 120m | 410Mi", lines[2])
+	require.Equal(t, "…-bbbbb | ready | 0 | 3 h | aks-stdarproduction-0 | – | –", lines[3])
+	require.Equal(t, "The names of the pods begin with api-gateway-production-hash3.", lines[6])
 }
 
 func TestADeploymentThatIsNotThere(t *testing.T) {

@@ -58,7 +58,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 			table.Rows[i] = append(table.Rows[i], usageCells(pod, measured)...)
 		}
 	}
-	report.Body = append(report.Body, algesta.Block{Table: &table})
+	report.Body = append(report.Body, algesta.Block{Table: &table}, algesta.Block{Text: beginnings(r.Pods)})
 	if t, trouble := r.trouble(in.Command.At); trouble {
 		report.Body = append(report.Body, algesta.Block{List: []algesta.Text{t}})
 	}

@@ -2,6 +2,8 @@ package runbooks
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sourcegraph/conc"
@@ -51,7 +53,7 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		report.Body = append(report.Body, algesta.Block{List: notes})
 	}
 	if table := podTable(r, in.Command.At, statusPods); len(table.Rows) > 0 {
-		report.Body = append(report.Body, algesta.Block{Table: &table})
+		report.Body = append(report.Body, algesta.Block{Table: &table}, algesta.Block{Text: beginnings(r.Pods)})
 	}
 	if len(r.Pods) > statusPods {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} more: {}", len(r.Pods)-statusPods, command(in, "pods", ""))})
@@ -146,6 +148,20 @@ func podTable(r Rollout, now time.Time, most int) algesta.Table {
 	return t
 }
 
+// beginnings are the sentence that says what a table left out of the names of its pods, for whoever has to copy one.
+func beginnings(pods []*corev1.Pod) algesta.Text {
+	var names []string
+	for _, p := range pods {
+		if i := strings.LastIndexByte(p.Name, '-'); i > 0 && !slices.Contains(names, p.Name[:i]) {
+			names = append(names, p.Name[:i])
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return algesta.Say("The names of the pods begin with {}.", algesta.Name(strings.Join(names, ", ")))
+}
+
 func podRow(pod *corev1.Pod, now time.Time) []algesta.Text {
 	s := stateOf(pod)
 	word := s.word
@@ -157,7 +173,7 @@ func podRow(pod *corev1.Pod, now time.Time) []algesta.Text {
 		node = "–"
 	}
 	return []algesta.Text{
-		algesta.Say("{}", algesta.Name(pod.Name)), algesta.Say("{}", word), algesta.Say("{}", restartsOf(pod)),
+		algesta.Say("{}", algesta.Name(shortName(pod.Name))), algesta.Say("{}", word), algesta.Say("{}", restartsOf(pod)),
 		algesta.Say("{}", span(now.Sub(pod.CreationTimestamp.Time))), algesta.Say("{}", node),
 	}
 }
