@@ -5,9 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -133,16 +131,6 @@ func (d *denial) webhookDown() *finding {
 	return f
 }
 
-// denial is a pod that a controller tried to create and the API server refused.
-type denial struct {
-	s       *Snapshot
-	ref     Ref // of the workload
-	message string
-	since   time.Time
-	shown   Evidence
-	groups  []string
-}
-
 // denials by their message, in this order: the first that fits names it.
 var denialPatterns = []struct {
 	id   string
@@ -215,77 +203,17 @@ func (d *denial) finding(subject Ref, what string, remedy Remedy) *finding {
 	return &finding{subject: subject, hits: []Ref{d.ref}, what: what, effect: cannotCreate, since: d.since, shown: []Evidence{d.shown}, remedy: remedy, sure: High}
 }
 
-// denials collects the refusals that still hold: a workload that has all its pods was refused in the past.
-func (s *Snapshot) denials() []*denial {
-	var found []*denial
-	for _, w := range s.index.workloads {
-		if w.desired < 0 || w.countCurrent() >= w.desired && !w.lacksNewSet() {
-			continue
-		}
-		if d := s.denialOf(w); d != nil {
-			found = append(found, d)
-		}
-	}
-	return found
-}
-
-// lacksNewSet says that the controller could not make the ReplicaSet of the newest template; the one before has its pods.
-func (w *workload) lacksNewSet() bool {
-	return w.rollout != nil && slices.ContainsFunc(w.rollout.deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
-		return c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse && c.Reason == "ReplicaSetCreateError"
-	})
-}
-
-func (s *Snapshot) denialOf(w *workload) *denial {
-	for _, n := range s.namespaces {
-		if n.Name == w.ref.Namespace && n.DeletionTimestamp != nil { // controllers say nothing of it: their events would be refused as well
-			at := n.DeletionTimestamp.Time
-			shown := Evidence{Object: Ref{Kind: KindNamespace, Name: n.Name}, Field: "metadata.deletionTimestamp", Quote: "being deleted", At: moment(at)}
-			return &denial{s: s, ref: w.ref, message: "because it is being terminated", since: at, shown: shown}
-		}
-	}
-	if w.rollout != nil {
-		for _, set := range w.rollout.sets {
-			for _, c := range set.Status.Conditions {
-				if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue && c.Message != "" {
-					return s.denied(w, refOf(KindReplicaSet, set), "status.conditions[ReplicaFailure]", c.Reason, c.Message, c.LastTransitionTime.Time)
-				}
-			}
-		}
-		for _, c := range w.rollout.deployment.Status.Conditions {
-			failed := c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue || c.Type == appsv1.DeploymentProgressing && c.Reason == "ReplicaSetCreateError"
-			if failed && c.Message != "" {
-				return s.denied(w, w.ref, fmt.Sprintf("status.conditions[%s]", c.Type), c.Reason, c.Message, c.LastTransitionTime.Time)
-			}
-		}
-	}
-	about := []Ref{w.ref}
-	if set := w.current(); set != nil {
-		about = append(about, refOf(KindReplicaSet, set))
-	}
-	for _, ref := range about {
-		if e, ok := s.recent(ref, "FailedCreate"); ok {
-			return &denial{s: s, ref: w.ref, message: e.message, since: e.first, shown: eventEvidence(ref, e)}
-		}
-	}
-	return nil
-}
-
-func (s *Snapshot) denied(w *workload, object Ref, field, reason, message string, since time.Time) *denial {
-	return &denial{
-		s: s, ref: w.ref, message: message, since: since,
-		shown: Evidence{Object: object, Field: field, Quote: reason + ": " + message, At: moment(since), Count: 1},
-	}
-}
-
 func quotaExceeded(d *denial) *finding {
 	ref := Ref{KindQuota, d.ref.Namespace, d.groups[1]}
-	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, d.s.brief("requested: "+strings.TrimSuffix(d.groups[2], "."), 160)),
+	q, words := d.s.quota(ref.Namespace, ref.Name), "requested: "+strings.TrimSuffix(d.groups[2], ".")
+	if refusal, is := ReadQuotaRefusal(d.message); is && q != nil {
+		refusal = refusal.Now(q)
+		words = fmt.Sprintf("requested: %s, used: %s, limited: %s", refusal.Requested, refusal.Used, refusal.Limited)
+	}
+	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, d.s.brief(words, 160)),
 		Remedy{Text: "Scale something down, or raise the quota.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", ref.Name, ref.Namespace)})
-	for _, q := range d.s.quotas {
-		if q.Name == ref.Name && q.Namespace == ref.Namespace {
-			f.show(Evidence{Object: ref, Field: "status", Quote: quotaWords(q)}, false)
-		}
+	if q != nil {
+		f.show(Evidence{Object: ref, Field: "status", Quote: quotaWords(q)}, false)
 	}
 	return f
 }

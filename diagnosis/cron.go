@@ -89,7 +89,7 @@ func cronJobLate(s *Snapshot) []*finding {
 			shown:  []Evidence{last},
 			remedy: Remedy{Text: "Look at its events; if it is alone, start it by hand.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, c.Namespace)},
 		}
-		if e, ok := s.recent(ref, "FailedCreate"); ok {
+		if e, ok := s.recent(ref, "FailedCreate"); ok && (c.Status.LastScheduleTime == nil || e.last.After(c.Status.LastScheduleTime.Time)) {
 			f.what += ": its Jobs are refused: " + s.refusedBecause(strings.TrimPrefix(e.message, "Error creating job: "))
 			f.sure, f.unsure = High, ""
 			f.show(eventEvidence(ref, e), false)

@@ -214,7 +214,7 @@ func (s *Snapshot) settling(w *workload) bool {
 		return true
 	}
 	if len(w.pods) < w.desired {
-		if _, refused := s.recent(w.ref, "FailedCreate"); refused {
+		if e, refused := s.recent(w.ref, "FailedCreate"); refused && !w.newestPod("").After(e.last) {
 			return false
 		}
 		return s.justScaled(w) || s.draining(w)

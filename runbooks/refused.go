@@ -2,17 +2,16 @@ package runbooks
 
 import (
 	"context"
-	"regexp"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
 )
 
 // How long the API server may refuse pods before a rollout counts as failed.
@@ -123,30 +122,15 @@ func stopping(pods []*corev1.Pod, now time.Time) bool {
 	return false
 }
 
-// overQuota reads the quota admission's refusal (k8s.io/apiserver/pkg/admission/plugin/resourcequota).
-var overQuota = regexp.MustCompile(`exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+)$`)
-
 // roomAgain reports that the quota which refused a pod would take it now. known is false where that cannot be told.
 func (r Rollout) roomAgain(message string) (room, known bool) {
-	m := overQuota.FindStringSubmatch(message)
-	if m == nil || r.Room == nil || r.Room.Unread != nil {
+	refusal, is := diagnosis.ReadQuotaRefusal(message)
+	if !is || r.Room == nil || r.Room.Unread != nil {
 		return false, false
 	}
-	for _, quota := range r.Room.Quotas {
-		if quota.Name != m[1] {
-			continue
-		}
-		for part := range strings.SplitSeq(m[2], ",") {
-			name, amount, _ := strings.Cut(part, "=")
-			need, err := resource.ParseQuantity(amount)
-			if err != nil {
-				return false, false
-			}
-			hard, limited := quota.Status.Hard[corev1.ResourceName(name)]
-			need.Add(quota.Status.Used[corev1.ResourceName(name)])
-			if limited && need.Cmp(hard) > 0 {
-				return false, true
-			}
+	for i := range r.Room.Quotas {
+		if r.Room.Quotas[i].Name == refusal.Quota {
+			return refusal.Fits(&r.Room.Quotas[i])
 		}
 	}
 	return true, true // a quota that was deleted refuses nothing
@@ -173,14 +157,14 @@ func patienceWith(message string) time.Duration {
 // refusedNow says why further pods are refused, or why they were and will not be for long; nil when none are.
 func (r Rollout) refusedNow(now time.Time) algesta.Text {
 	message := r.refused()
-	m := overQuota.FindStringSubmatch(message)
+	refusal, byQuota := diagnosis.ReadQuotaRefusal(message)
 	switch room, known := r.roomAgain(message); {
 	case message == "":
 		return nil
-	case m != nil && known && room:
-		return algesta.Say("Quota {} refused a pod of {} and has room again: the next attempt follows by itself.", algesta.Name(quote(m[1])), algesta.Name(r.Workload.Name))
-	case m != nil && r.stops(now):
-		return algesta.Say("Quota {} has no room for another pod of {} until pods that are stopping are gone.", algesta.Name(quote(m[1])), algesta.Name(r.Workload.Name))
+	case byQuota && known && room:
+		return algesta.Say("Quota {} refused a pod of {} and has room again: the next attempt follows by itself.", algesta.Name(quote(refusal.Quota)), algesta.Name(r.Workload.Name))
+	case byQuota && r.stops(now):
+		return algesta.Say("Quota {} has no room for another pod of {} until pods that are stopping are gone.", algesta.Name(quote(refusal.Quota)), algesta.Name(r.Workload.Name))
 	}
 	return r.whyRefused(message)
 }
@@ -188,9 +172,10 @@ func (r Rollout) refusedNow(now time.Time) algesta.Text {
 // whyRefused says why the API server takes no more pods of the ReplicaSet, with what the quota counts now where that is known.
 func (r Rollout) whyRefused(message string) algesta.Text {
 	name := algesta.Name(r.Workload.Name)
-	if m := overQuota.FindStringSubmatch(message); m != nil {
+	if refusal, is := diagnosis.ReadQuotaRefusal(message); is {
+		refusal = r.countedNow(refusal)
 		return algesta.Say("Quota {} has no room for another pod of {}: used {}, limit {}, one more needs {}.",
-			algesta.Name(quote(m[1])), name, quote(r.usedNow(m[1], m[3])), quote(m[4]), quote(m[2]))
+			algesta.Name(quote(refusal.Quota)), name, quote(refusal.Used), quote(refusal.Limited), quote(refusal.Requested))
 	}
 	if _, rest, found := strings.Cut(message, "is forbidden: "); found {
 		message = rest
@@ -198,19 +183,15 @@ func (r Rollout) whyRefused(message string) algesta.Text {
 	return algesta.Say("The cluster takes no further pod of {}: {}", name, sentence(message))
 }
 
-// usedNow is a quota's "requests.cpu=4,pods=3" with the amounts of now.
-func (r Rollout) usedNow(name, then string) string {
+// countedNow is a refusal with the amounts of now where the quota was read.
+func (r Rollout) countedNow(refusal diagnosis.QuotaRefusal) diagnosis.QuotaRefusal {
 	if r.Room == nil {
-		return then
+		return refusal
 	}
-	parts := strings.Split(then, ",")
-	for _, quota := range r.Room.Quotas {
-		for i, part := range parts {
-			key, _, _ := strings.Cut(part, "=")
-			if used, counted := quota.Status.Used[corev1.ResourceName(key)]; counted && quota.Name == name {
-				parts[i] = key + "=" + used.String()
-			}
+	for i := range r.Room.Quotas {
+		if r.Room.Quotas[i].Name == refusal.Quota {
+			return refusal.Now(&r.Room.Quotas[i])
 		}
 	}
-	return strings.Join(parts, ",")
+	return refusal
 }
