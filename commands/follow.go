@@ -97,6 +97,7 @@ func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f runbooks.Fo
 	report := algesta.Report{Tone: algesta.Warning, Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up."))}
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
 		d.looks.Store(key, look{}) // here, so that whoever ends the request afterwards forgets it
+		d.looks.Delete(r.ID)       // the progress that this replaces is to be told again
 		return tx.Post(post(r.Command, algesta.ProgressPost, report))
 	})
 	if err != nil {
@@ -142,6 +143,7 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 	}
 	going, err := d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
 		d.looks.Store(r.ID, look{mark: mark, at: now}) // here, so that whoever ends the request afterwards forgets it
+		d.looks.Delete(r.ID + aboutBlind)              // the next time is to be told again
 		if err := tx.Remember(r.ID, encode(f)); err != nil {
 			return err
 		}

@@ -67,7 +67,7 @@ func TestVoteThatPanicsIsNotReplayed(t *testing.T) {
 func TestInvocationWhoseAnswerPanicsIsClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.onPost = func(algesta.Post) { panic("a mistake in the world_test.go: post") }
+	w.onPost = func(algesta.Post) error { panic("a mistake in the world_test.go: post") }
 	w.types(luis, "help")
 	require.Zero(t, w.unanswered())
 	w.panicked("a mistake in the world_test.go: post")

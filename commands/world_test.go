@@ -74,10 +74,10 @@ type world struct {
 	rules      atomic.Pointer[policy.Policy]
 	refuses    func(algesta.Outgoing) bool // what can't be posted
 	panics     algesta.Panics
-	path       string                 // of the store
-	onPost     func(algesta.Post)     // when set, called in the transaction of every post
-	onCreate   func(*algesta.Request) // when set, called before a request is stored
-	logged     *observer.ObservedLogs // of level error
+	path       string                   // of the store
+	onPost     func(algesta.Post) error // when set, called in the transaction of every post
+	onCreate   func(*algesta.Request)   // when set, called before a request is stored
+	logged     *observer.ObservedLogs   // of level error
 	seq        int
 }
 
@@ -247,7 +247,7 @@ func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
 
 type lentTx struct {
 	*store.Tx
-	onPost   func(algesta.Post)
+	onPost   func(algesta.Post) error
 	onCreate func(*algesta.Request)
 }
 
@@ -260,7 +260,9 @@ func (l lentTx) Create(r algesta.Request) error {
 
 func (l lentTx) Post(p algesta.Post) error {
 	if l.onPost != nil {
-		l.onPost(p)
+		if err := l.onPost(p); err != nil {
+			return err
+		}
 	}
 	return l.Tx.Post(p)
 }
