@@ -57,7 +57,7 @@ func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader al
 	}
 	return &algesta.Error{
 		Kind: algesta.ErrStale, Hint: hint,
-		Message: algesta.Say("{} asked for {} {} ago; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, span(time.Since(r.CreatedAt)), stands),
+		Message: algesta.Say("{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), stands),
 	}
 }
 

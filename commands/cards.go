@@ -3,7 +3,6 @@ package commands
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,52 +14,31 @@ import (
 
 // cardOf is the root card of a request in its present state: who, what, where, how it stands.
 func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report {
-	by := "asked by " + r.Command.Actor.Name
-	id := algesta.Name(r.ID)
-	switch r.Status {
-	case algesta.Pending:
-		return algesta.Report{
-			Tone: algesta.Waiting, Title: algesta.Say("{} waits for approval", r.Plan.Title),
-			Small: algesta.Say("{} · needs {} · expires {} · {}", by, stillNeeded(missing, n), algesta.At(r.ExpiresAt), id),
-		}
-	case algesta.Approved, algesta.Executing, algesta.Applied:
-		return algesta.Report{Tone: algesta.Running, Title: r.Plan.Doing, Small: algesta.Say("{} · {}", people(r), id)}
-	case algesta.Succeeded:
-		return algesta.Report{Tone: algesta.Good, Title: r.Plan.Done, Small: algesta.Say("{} · {} · {}", people(r), r.Note, id)}
-	case algesta.Unknown:
-		return algesta.Report{
-			Tone: algesta.Warning, Title: algesta.Say("{}: I do not know whether it happened", r.Plan.Title),
-			Small: algesta.Say("{} · {}", people(r), id),
-		}
-	case algesta.Failed, algesta.TimedOut, algesta.Rejected, algesta.Cancelled, algesta.Expired, algesta.Superseded, algesta.Stale:
+	m := mannerOf(r.Status)
+	small := people(r)
+	switch {
+	case r.Status == algesta.Pending:
+		small = algesta.Say("{} · needs {} · expires {}", small, stillNeeded(missing, n), algesta.At(r.ExpiresAt))
+	case m.note && r.Note != "":
+		small = algesta.Say("{} · {}", small, r.Note)
 	}
-	tone := algesta.Neutral
-	if r.Status == algesta.Failed || r.Status == algesta.TimedOut {
-		tone = algesta.Bad
+	if m.moment != "" && (m.deed == did || len(r.DecidedBy) == 0) { // else the moment of the deed is that of the end
+		small = algesta.Say("{} · {} {}", small, m.moment, algesta.AtSecond(r.UpdatedAt))
 	}
-	return algesta.Report{Tone: tone, Title: algesta.Say("{} {}", r.Plan.Title, r.Note), Small: algesta.Say("{} · {}", people(r), id)}
+	return algesta.Report{Tone: m.shown, Title: m.title(r), Small: algesta.Say("{} · {}", small, algesta.Name(r.ID))}
 }
 
-// people is "asked by Dana, approved by Carla".
-func people(r algesta.Request) string {
-	s := "asked by " + r.Command.Actor.Name
+// people is "requested by Dana, approved by Carla 14:05:12".
+func people(r algesta.Request) algesta.Text {
+	by := algesta.Say("requested by {}", r.Command.Actor.Name)
 	if len(r.DecidedBy) == 0 {
-		return s
+		return by
 	}
-	return s + ", " + deed(r.Status) + " by " + who(r.DecidedBy)
-}
-
-// deed is what those who decided did.
-func deed(s algesta.Status) string {
-	switch s {
-	case algesta.Rejected:
-		return "denied"
-	case algesta.Cancelled:
-		return "cancelled"
-	case algesta.Pending, algesta.Approved, algesta.Executing, algesta.Applied, algesta.Succeeded, algesta.Failed,
-		algesta.TimedOut, algesta.Expired, algesta.Superseded, algesta.Stale, algesta.Unknown:
+	by = algesta.Say("{}, {} by {}", by, mannerOf(r.Status).deed, who(r.DecidedBy))
+	if r.Status == algesta.Pending || r.DecidedAt.IsZero() { // some are missing yet
+		return by
 	}
-	return "approved"
+	return algesta.Say("{} {}", by, algesta.AtSecond(r.DecidedAt))
 }
 
 // shortDiff is how many lines of a diff the rows of the plan tell as well: what is longer is shown in full.
@@ -89,8 +67,10 @@ func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Te
 		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("Reason: {}", r.Command.Reason)})
 	}
 	out.Body = append(out.Body, algesta.Block{Text: closing(r, missing, n)})
+	if buttons := mannerOf(r.Status).buttons; buttons != nil {
+		out.Buttons = buttons(r)
+	}
 	if r.Status == algesta.Pending {
-		out.Buttons = voteButtons(r)
 		out.Push = algesta.Say("{} Approve?", question(r))
 	}
 	return out
@@ -102,27 +82,35 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 	case r.Status == algesta.Pending:
 		var asks algesta.Text
 		for _, m := range missing {
-			asks = join(asks, algesta.Say("{}: {}.", n.mentions(m.Approvers), ask(m.Lacks)))
+			asks = join(asks, ask(n.mentions(m.Approvers), m))
 		}
 		if len(r.DecidedBy) > 0 {
-			asks = join(algesta.Say("{} said yes.", who(r.DecidedBy)), asks)
+			asks = join(algesta.Say("{} approved.", who(r.DecidedBy)), asks)
 		}
 		return join(asks, algesta.Say("{} may cancel.", r.Command.Actor.Name))
+	case len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
+		return algesta.Say("No approval was needed. It ended {}.", algesta.AtSecond(r.UpdatedAt))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:
 		return algesta.Say("No approval is needed here. It runs at once.")
 	case len(r.DecidedBy) == 0:
 		return algesta.Say("Closed without a decision, {}.", algesta.AtSecond(r.UpdatedAt))
 	}
-	return algesta.Say("{} by {}, {}.", words.Capital(deed(r.Status)), who(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
+	return algesta.Say("{} by {}, {}.", words.Capital(mannerOf(r.Status).deed), who(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
 }
 
-// ask is what the approvers of one rule are asked for.
-func ask(lacks int) string {
-	if lacks == 1 {
-		return "one of you may approve"
+// ask is what the approvers of one rule are asked for, in a sentence.
+func ask(mentions algesta.Text, m policy.Missing) algesta.Text {
+	switch {
+	case len(m.Approvers) == 1 && m.Lacks == 1 && isPerson(m.Approvers[0]):
+		return algesta.Say("{}, you may approve.", mentions)
+	case m.Lacks == 1:
+		return algesta.Say("{}: one of you may approve.", mentions)
 	}
-	return strconv.Itoa(lacks) + " of you have to approve"
+	return algesta.Say("{}: {} of you have to approve.", mentions, m.Lacks)
 }
+
+// isPerson reports whether a subject is one person, and no group.
+func isPerson(s algesta.Subject) bool { return !strings.HasPrefix(string(s), "group:") }
 
 // mentions are the approvers, notified.
 func (n names) mentions(subjects []algesta.Subject) algesta.Text {
@@ -198,7 +186,7 @@ func concerned(r algesta.Request) []algesta.Actor {
 
 // cardAndDetail parts an answer into the compact card and the detail for the thread.
 func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
-	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("asked by {} · {}", c.Actor.Name, algesta.Name(c.ID))}
+	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", c.Actor.Name, algesta.Name(c.ID))}
 	return card, algesta.Report{Title: r.Small, Body: r.Body, Buttons: r.Buttons}
 }
 
@@ -219,4 +207,12 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d min", int(d/time.Minute))
 	}
 	return fmt.Sprintf("%d h", int(d/time.Hour))
+}
+
+// ago is how long something is over: "12 s ago", "just now".
+func ago(d time.Duration) string {
+	if d < time.Second {
+		return "just now"
+	}
+	return span(d) + " ago"
 }

@@ -91,7 +91,7 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 		return d.notPlanned(ctx, r, planErr)
 	}
 	d.looks.Delete(r.ID + aboutForbidden) // the next refusal is the first of its kind
-	if slackErr != nil { // Slack unreachable = no, but not for ever: until StartBy
+	if slackErr != nil {                  // Slack unreachable = no, but not for ever: until StartBy
 		d.Log.Warn("people could not be checked before the execution", zap.String("command", r.ID), zap.Error(slackErr))
 		return whileUnreachable, d.waits(ctx, r, algesta.Say("Slack does not tell me whether this is still allowed. I wait and try again until {}.", algesta.At(r.StartBy)))
 	}

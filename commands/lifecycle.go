@@ -37,32 +37,60 @@ type step struct {
 	also func(tx Tx, r algesta.Request) error
 }
 
+// did is what those who decided did, unless they ended it.
+const did = "approved"
+
 // manner is how a request that came to a status is shown.
 type manner struct {
-	tone  algesta.Tone // of the reply
-	card  bool         // the card is brought up to date
-	plan  bool         // the plan is, and has no buttons any more
-	reply bool         // a new message mentions whoever it concerns
+	tone    algesta.Tone                             // of the reply
+	shown   algesta.Tone                             // of the card
+	title   func(r algesta.Request) algesta.Text     // of the card
+	note    bool                                     // the card's small line has the note, which its title has not
+	deed    string                                   // what those who decided did
+	moment  string                                   // what happened at the request's UpdatedAt, where that is evidence
+	buttons func(r algesta.Request) []algesta.Button // of the plan
+	card    bool                                     // the card is brought up to date
+	plan    bool                                     // the plan is, and has no buttons any more
+	reply   bool                                     // a new message mentions whoever asked, whoever decided, and step.tell
 }
 
-// mannerOf is the table of the life of a request. A status that comes and goes within a moment is not shown.
+// The titles of cards.
+func titleWaits(r algesta.Request) algesta.Text {
+	return algesta.Say("{} waits for approval", r.Plan.Title)
+}
+func titleDoing(r algesta.Request) algesta.Text { return r.Plan.Doing }
+func titleDone(r algesta.Request) algesta.Text  { return r.Plan.Done }
+func titleUnknown(r algesta.Request) algesta.Text {
+	return algesta.Say("{}: I do not know whether it happened", r.Plan.Title)
+}
+func titleNote(r algesta.Request) algesta.Text { return algesta.Say("{} {}", r.Plan.Title, r.Note) }
+
+// mannerOf is the table of the life of a request. A status that comes and goes within a moment is not shown by itself; a card that is
+// made anew meanwhile says how it stands.
 func mannerOf(s algesta.Status) manner {
+	end := manner{tone: algesta.Neutral, shown: algesta.Neutral, title: titleNote, deed: did, moment: "ended", card: true, plan: true, reply: true}
 	switch s {
-	case algesta.Pending, algesta.Approved, algesta.Executing:
-		return manner{}
+	case algesta.Pending:
+		return manner{shown: algesta.Waiting, title: titleWaits, deed: did, buttons: voteButtons}
+	case algesta.Approved, algesta.Executing:
+		return manner{shown: algesta.Running, title: titleDoing, deed: did}
 	case algesta.Applied:
-		return manner{card: true}
-	case algesta.Succeeded:
-		return manner{tone: algesta.Good, card: true, plan: true, reply: true}
-	case algesta.Failed:
-		return manner{tone: algesta.Bad, card: true, plan: true, reply: true}
-	case algesta.TimedOut:
-		return manner{tone: algesta.Warning, card: true, plan: true, reply: true}
+		return manner{shown: algesta.Running, title: titleDoing, deed: did, moment: "written", card: true}
 	case algesta.Unknown:
-		return manner{tone: algesta.Warning, card: true, reply: true}
-	case algesta.Rejected, algesta.Cancelled, algesta.Expired, algesta.Superseded, algesta.Stale:
+		return manner{tone: algesta.Warning, shown: algesta.Warning, title: titleUnknown, deed: did, card: true, reply: true}
+	case algesta.Succeeded:
+		end.tone, end.shown, end.title, end.note = algesta.Good, algesta.Good, titleDone, true
+	case algesta.Failed:
+		end.tone, end.shown = algesta.Bad, algesta.Bad
+	case algesta.TimedOut:
+		end.tone, end.shown = algesta.Warning, algesta.Bad
+	case algesta.Rejected:
+		end.deed = "denied"
+	case algesta.Cancelled:
+		end.deed = "cancelled"
+	case algesta.Expired, algesta.Superseded, algesta.Stale:
 	}
-	return manner{tone: algesta.Neutral, card: true, plan: true, reply: true}
+	return end
 }
 
 // notMovedError ends the transaction of a step that somebody else was quicker with.

@@ -48,13 +48,13 @@ func TestAnOfferIsUsedOnce(t *testing.T) {
 	w.votes(luis, algesta.Run, undo)
 	last := w.posts()[len(w.posts())-1]
 	require.Equal(t, luis.ID.User, last.OnlyFor)
-	require.Regexp(t, `^Marta asked for this \d+ s ago; it waits for approval\.$`, last.Report.Title.String())
+	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it waits for approval\.$`, last.Report.Title.String())
 	require.Equal(t, "It is "+r.ID+": see its thread", last.Report.Body[0].Text.String())
 	w.votes(carla, algesta.Deny, r.ID)
 	w.request(algesta.Rejected)
 	w.votes(marta, algesta.Run, undo)
 	last = w.posts()[len(w.posts())-1]
-	require.Regexp(t, `^You asked for this \d+ s ago; it was denied by Carla\.$`, last.Report.Title.String())
+	require.Regexp(t, `^You asked for this (\d+ s ago|just now); it was denied by Carla\.$`, last.Report.Title.String())
 	require.Contains(t, last.Report.Body[0].Text.String(), "To ask for it again, type the command.")
 	require.Len(t, w.said(algesta.CardPost), 2, "one change and one Undo")
 }
@@ -76,7 +76,7 @@ func TestTwoClicksOnAnOfferAtOnceMakeOneRequest(t *testing.T) {
 	clicks.Wait()
 	require.Len(t, w.said(algesta.PlanPost), 2, "the change, and its Undo once")
 	require.Len(t, w.said(algesta.AnswerPost), 1)
-	require.Regexp(t, `^(Luis|Marta) asked for (this|the same) \d+ s ago; it waits for approval\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(t, `^(Luis|Marta) asked for (this|the same) (\d+ s ago|just now); it waits for approval\.$`, w.said(algesta.AnswerPost)[0])
 	require.Empty(t, w.offers())
 }
 
@@ -94,5 +94,5 @@ func TestAnOfferThatWasUsedIsNotUsedAgainAfterItsChange(t *testing.T) {
 	w.votes(luis, algesta.Run, undo)
 	w.idle()
 	require.Equal(t, 3, w.cluster.writes())
-	require.Regexp(t, `^Marta asked for this \d+ s ago; it was carried out\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[0])
 }

@@ -144,11 +144,11 @@ func who(people []algesta.Actor) string {
 	return both(words)
 }
 
-// stillNeeded is "1 of @platform or Carla", for every rule that is not met yet.
+// stillNeeded is "1 approval from @platform or Carla", for every rule that is not met yet.
 func stillNeeded(missing []policy.Missing, n names) string {
 	words := make([]string, len(missing))
 	for i, m := range missing {
-		words[i] = plural(m.Lacks, "more yes", "more yeses") + " of " + n.of(m.Approvers)
+		words[i] = plural(m.Lacks, "approval", "approvals") + " from " + n.of(m.Approvers)
 	}
 	return both(words)
 }

@@ -68,7 +68,7 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 			return err
 		}
 		if !fresh {
-			return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("You approved this already. It needs somebody else as well.")}
+			return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("You approved this already. It needs one more person.")}
 		}
 		if err := tx.Append(entry(r.ID, "approved", actor, algesta.Args{"fingerprint": r.Fingerprint})); err != nil {
 			return err
@@ -191,7 +191,7 @@ func (d *Dispatcher) alreadyClosed(ctx context.Context, id string, by algesta.Ac
 
 // closedError is what somebody is told who clicked too late.
 func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Error {
-	ago := span(now.Sub(r.UpdatedAt))
+	when := ago(now.Sub(r.UpdatedAt))
 	say := func(format string, args ...any) *algesta.Error {
 		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say(format, args...)}
 	}
@@ -200,18 +200,18 @@ func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Er
 		if len(r.DecidedBy) == 0 {
 			return say("This is running already.")
 		}
-		return say("{} approved this {} ago; it is running.", you(r.DecidedBy, by), ago)
+		return say("{} approved this {}; it is running.", you(r.DecidedBy, by), ago(now.Sub(r.DecidedAt)))
 	case algesta.Succeeded, algesta.Failed, algesta.TimedOut:
-		return say("This was carried out {} ago. Its thread says how it ended.", ago)
+		return say("This was carried out {}. Its thread says how it ended.", when)
 	case algesta.Rejected:
 		if len(r.DecidedBy) == 0 {
-			return say("This was refused {} ago, just before it ran. Nothing was changed; its thread says why.", ago)
+			return say("This was refused {}, just before it ran. Nothing was changed; its thread says why.", when)
 		}
-		return say("{} denied this {} ago. Nothing was changed.", you(r.DecidedBy, by), ago)
+		return say("{} denied this {}. Nothing was changed.", you(r.DecidedBy, by), when)
 	case algesta.Cancelled:
-		return say("{} cancelled this {} ago. Nothing was changed.", you(r.DecidedBy, by), ago)
+		return say("{} cancelled this {}. Nothing was changed.", you(r.DecidedBy, by), when)
 	case algesta.Superseded:
-		return say("This was replaced {} ago. Nothing of it will run.", ago)
+		return say("This was replaced {}. Nothing of it will run.", when)
 	case algesta.Stale:
 		return say("This was approved but could not start in time. Nothing was changed; ask for it again.")
 	case algesta.Unknown:

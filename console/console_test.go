@@ -147,7 +147,7 @@ func TestPeopleAreReadStrictly(t *testing.T) {
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	got := console.Format(algesta.Report{
-		Tone: algesta.Bad, Title: algesta.Say("{} stopped", algesta.Name("api-gateway")), Small: algesta.Say("asked by Dana"),
+		Tone: algesta.Bad, Title: algesta.Say("{} stopped", algesta.Name("api-gateway")), Small: algesta.Say("requested by Dana"),
 		Body: []algesta.Block{
 			{Text: algesta.Say("a sentence\x1b[31m with colour")},
 			{List: []algesta.Text{algesta.Say("one"), algesta.Say("two")}},
@@ -159,7 +159,7 @@ func TestFormat(t *testing.T) {
 		Buttons: []algesta.Button{{Label: "Undo", Action: algesta.Run, ID: "o-aaaabbbbcccc"}},
 	})
 	require.Equal(t, `❌ api-gateway stopped
-   asked by Dana
+   requested by Dana
   a sentence with colour
   • one
   • two

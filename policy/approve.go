@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/3astronautas/algesta"
 )
@@ -23,7 +24,7 @@ func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algest
 		return refuse("", algesta.Say("This needs no approval."), nil)
 	}
 	if voter.ID == requester.ID && !selfApproval(needs) {
-		return refuse(needs[0].Rule, algesta.Say("You asked for this, so someone else in {} has to approve it.", eitherSubject(approvers(needs))), nil)
+		return refuse(needs[0].Rule, algesta.Say("You asked for this, so {} has to approve it.", someone("someone else", others(needs, requester))), nil)
 	}
 	for _, n := range needs {
 		if among(voter, n.Approvers) {
@@ -31,7 +32,14 @@ func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algest
 		}
 	}
 	return refuse(needs[0].Rule, algesta.Say("You may not approve this (rule \"{}\").", needs[0].Rule),
-		algesta.Say("Someone in {} may.", eitherSubject(approvers(needs))))
+		algesta.Say("{} may.", someone("Someone", approvers(needs))))
+}
+
+// others are the approvers without the one who asked, where that is named alone.
+func others(needs []algesta.Requirement, requester algesta.Actor) []algesta.Subject {
+	return slices.DeleteFunc(approvers(needs), func(s algesta.Subject) bool {
+		return !strings.HasPrefix(string(s), "group:") && among(requester, []algesta.Subject{s})
+	})
 }
 
 // MayDeny says whether the voter may deny a request with these needs: any of its approvers. Whoever asked
@@ -68,7 +76,7 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 	if b, ok := p.bindingFor(f); ok {
 		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" lets you ask for the same.", b.name)}
 	}
-	return refuse("", algesta.Say("You may not answer this."), algesta.Say("{} may, or someone in {}.", asked.Name, eitherSubject(p.Answerers(needs, f))))
+	return refuse("", algesta.Say("You may not answer this."), algesta.Say("{} may, or {}.", asked.Name, someone("someone", p.Answerers(needs, f))))
 }
 
 // Answerers are those who may answer beside whoever asked, each once: the approvers, and whoever may ask for the same.

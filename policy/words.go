@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/3astronautas/algesta"
@@ -73,4 +74,16 @@ func eitherSubject(subjects []algesta.Subject) algesta.Text {
 		}
 	}
 	return out
+}
+
+// someone is "someone else in @platform or @carla", and the people alone where no group is among them. lead is what stands before a
+// group: "Someone", "someone else".
+func someone(lead string, subjects []algesta.Subject) algesta.Text {
+	if slices.ContainsFunc(subjects, func(s algesta.Subject) bool { return strings.HasPrefix(string(s), "group:") }) {
+		return algesta.Say("{} in {}", lead, eitherSubject(subjects))
+	}
+	if len(subjects) == 0 {
+		return algesta.Say("{}", lead)
+	}
+	return eitherSubject(subjects)
 }

@@ -53,7 +53,7 @@ func TestWhatAPhoneShows(t *testing.T) {
 		"fields":                             {algesta.Report{Body: []algesta.Block{{Fields: []algesta.Field{{Label: "image", Value: algesta.Say("12344")}}}}}, "image 12344"},
 		"a table shows its head":             {algesta.Report{Body: []algesta.Block{{Table: &algesta.Table{Head: []string{"pod"}, Rows: [][]algesta.Text{{algesta.Say("x")}}}}}}, "pod"},
 		"a log shows its first line":         {algesta.Report{Body: []algesta.Block{{Pre: "first\nsecond"}}}, "first"},
-		"what is small is better than none":  {algesta.Report{Small: algesta.Say("asked by Luis")}, "asked by Luis"},
+		"what is small is better than none":  {algesta.Report{Small: algesta.Say("requested by Luis")}, "requested by Luis"},
 		"nothing at all is said in words":    {algesta.Report{}, "A message without text"},
 		"a group that nobody is told of":     {algesta.Report{Title: algesta.Say("{}", team), Small: algesta.Say("small")}, "small"},
 		"no markup comes from a person here": {algesta.Report{Title: algesta.Say("{} done", algesta.Span{Kind: algesta.Person, ID: "U0EVE", Text: "<!channel>"})}, "&lt;!channel&gt; done"},

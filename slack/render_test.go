@@ -29,11 +29,11 @@ func mockups() map[string]algesta.Report {
 	return map[string]algesta.Report{
 		"card-waiting": {
 			Tone: algesta.Waiting, Title: algesta.Say("Rollback of {} in production waits for approval", name),
-			Small: algesta.Say("asked by Dana · needs 1 of {} · expires {} · c-7f3a", "@platform", algesta.At(at)),
+			Small: algesta.Say("requested by Dana · needs 1 approval from {} · expires {} · c-7f3a", "@platform", algesta.At(at)),
 		},
 		"card-good": {
 			Tone: algesta.Good, Title: algesta.Say("{} in production is back on 12344 (revision 41)", name),
-			Small: algesta.Say("asked by Dana, approved by Carla · 4 of 4 ready after 41 s · healthier"),
+			Small: algesta.Say("requested by Dana, approved by Carla · 4 of 4 ready after 41 s · healthier"),
 		},
 		"plan": {
 			Title: algesta.Say("Roll back {} to revision 41", algesta.Name("api-gateway-production")), Small: algesta.Say("aks-algesta-production / production"),

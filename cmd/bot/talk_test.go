@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -69,6 +70,7 @@ type conversation struct {
 	site    platform.Site
 	cluster *control.Cluster
 	began   time.Time
+	others  int // writes that are not the bot's
 }
 
 func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]string) *conversation {
@@ -123,6 +125,9 @@ follow: {soak: 1s}
 // run types the lines of the people and returns the whole conversation, with what was written at its end.
 func (c *conversation) run(talk string) string {
 	for line := range strings.Lines(talk) {
+		if c.happens(line) {
+			continue
+		}
 		who, _, said := strings.Cut(line, ">")
 		if !said || strings.HasPrefix(line, "bot") || !speaker.MatchString(who) {
 			continue // what the bot said when this was written
@@ -143,8 +148,35 @@ func (c *conversation) run(talk string) string {
 	}
 	patches, err := c.cluster.PatchCount(c.t.Context(), c.began, c.site.Namespace("production"), "api-gateway-production")
 	require.NoError(c.t, err)
-	fmt.Fprintf(c.out, "writes: %d\n", patches)
+	fmt.Fprintf(c.out, "writes: %d\n", patches-c.others)
 	return c.plain(c.out.String())
+}
+
+// happens carries out what nobody types to the bot: "$ kubectl …" in the namespace, and the passing of the time that an approval has.
+func (c *conversation) happens(line string) bool {
+	command, isCommand := strings.CutPrefix(strings.TrimSpace(line), "$ kubectl ")
+	switch {
+	case isCommand:
+		fmt.Fprint(c.out, line)
+		args := append([]string{"--kubeconfig", c.cluster.Kubeconfig, "-n", c.site.Namespace("production")}, strings.Fields(command)...)
+		said, err := exec.CommandContext(c.t.Context(), c.cluster.Kubectl, args...).CombinedOutput() //nolint:gosec // of the test's own files
+		require.NoError(c.t, err, string(said))
+		if !strings.HasPrefix(command, "rollout status ") {
+			c.others++
+		}
+	case line == "(nobody approves in time)\n":
+		fmt.Fprint(c.out, line)
+		c.until("nothing is pending", func() bool {
+			alive, err := c.rooms.store.Alive(c.t.Context())
+			require.NoError(c.t, err)
+			return len(alive) == 0
+		})
+		_, err := c.console.Drain(c.t.Context())
+		require.NoError(c.t, err)
+	default:
+		return false
+	}
+	return true
 }
 
 // quiet reports whether nothing that was approved is still under way.
@@ -168,7 +200,7 @@ func (c *conversation) until(what string, is func() bool) {
 func (c *conversation) plain(s string) string {
 	s = strings.ReplaceAll(s, c.site.Suffix, "")
 	for _, r := range []struct{ form, with string }{
-		{`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`(?m)[ \t]+$`, ""},
+		{`\bjust now\b`, "N s ago"}, {`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`(?m)[ \t]+$`, ""},
 	} {
 		s = regexp.MustCompile(r.form).ReplaceAllString(s, r.with)
 	}

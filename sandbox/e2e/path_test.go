@@ -15,7 +15,7 @@ func TestARollbackIsPlannedApprovedRunOnceAndEndsInTheThread(t *testing.T) {
 	w := newWorld(t, options{})
 	r := w.asks(luis, "rollback api-gateway production")
 	require.Regexp(t, `^🟡 Rollback of api-gateway in production \(12345 → 12344\) waits for approval
-asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{12}$`, r.card.Plain())
+requested by Luis Pardo · needs 1 approval from @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{12}$`, r.card.Plain())
 
 	plan := r.plan()
 	for _, line := range []string{
@@ -37,7 +37,7 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 	r.approve()
 	require.Regexp(t, `^✅ api-gateway in production is back on 12344. Both pods are ready after \d+ s\. No change in health: no restart in the \d+ s since \(before: 0 in \d+ s\)\. <@U0LUIS> <@U0CARLA>
 \[ Undo \]$`, r.end(luis))
-	r.becomes("✅ api-gateway in production is back on 12344\nasked by Luis Pardo, approved by Carla Mejía · 2 of 2 ready after ", " · no change in health · c-")
+	r.becomes("✅ api-gateway in production is back on 12344\nrequested by Luis Pardo, approved by Carla Mejía ", " · 2 of 2 ready after ", " · no change in health · ended ")
 	r.says("Approved by Carla Mejía, ")
 	// One message was the progress, and it was edited.
 	progress := r.reply(slackd.Says("2 of 2 ready after"))
@@ -54,7 +54,7 @@ asked by Luis Pardo · needs 1 more yes of @platform or Carla Mejía · expires 
 	undo := w.opens(func() {
 		_, err := w.slack.Click(marta, r.reply(isEnd(luis)), "run")
 		require.NoError(t, err)
-	}, "asked by Marta Quiroga")
+	}, "requested by Marta Quiroga")
 	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+", put api-gateway-production back: 12344 → 12345")
 	require.Contains(t, undo.plan().Plain(), "image     …/api-gateway:12344 → …/api-gateway:12345")
 	undo.approve()

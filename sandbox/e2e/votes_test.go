@@ -84,9 +84,9 @@ func TestTwoYesesAreTwoPeople(t *testing.T) {
 	w := newWorld(t, options{replace: []string{"count: 1", "count: 2"}})
 	r := w.asks(luis, "rollback api-gateway production")
 	r.approve()
-	r.becomes("needs 1 more yes of @platform or Carla Mejía")
+	r.becomes("needs 1 approval from @platform or Carla Mejía")
 	said := w.next(carla, func() { r.approve() })
-	require.Equal(t, "You approved this already. It needs somebody else as well.", said)
+	require.Equal(t, "You approved this already. It needs one more person.", said)
 	require.Equal(t, 0, w.patches(deployment))
 	r.click(pablo, "approve")
 	require.Contains(t, r.end(luis), "✅ api-gateway in production is back on 12344.")
@@ -117,7 +117,7 @@ func TestTwoApproversAtOnceRunItOnce(t *testing.T) {
 	// Whoever was second is told who was first.
 	told := append(w.slack.Ephemerals(carla)[n:], w.slack.Ephemerals(pablo)[m:]...)
 	require.Len(t, told, 1)
-	require.Regexp(t, `^(Carla Mejía|Pablo Rincón) approved this \d+ s ago; it is running\.$`, told[0].Plain())
+	require.Regexp(t, `^(Carla Mejía|Pablo Rincón) approved this (\d+ s ago|just now); it is running\.$`, told[0].Plain())
 }
 
 func TestApproveAndDenyAtOnceHaveOneWinner(t *testing.T) {
@@ -141,12 +141,12 @@ func TestARightThatIsWithdrawnBetweenTwoYesesDoesNotCount(t *testing.T) {
 	w := newWorld(t, options{replace: []string{"count: 1", "count: 2"}})
 	r := w.asks(luis, "rollback api-gateway production")
 	r.click(pablo, "approve")
-	r.becomes("needs 1 more yes")
+	r.becomes("needs 1 approval")
 	w.slack.SetGroup("S0PLATFORM", elena)
 	r.approve()
 	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed. "+
 		"The approval of Pablo Rincón does not count any more: who may approve has changed (rule \"production needs a second person\"). <@U0LUIS> <@U0PABLO> <@U0CARLA>", r.end(luis))
-	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed.\nasked by Luis Pardo · c-")
+	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed.\nrequested by Luis Pardo · ended ")
 	w.requireUntouched()
 }
 

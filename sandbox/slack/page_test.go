@@ -37,7 +37,7 @@ func rollbackBot(t *testing.T, s *slackd.Server) {
 			}
 			card = say(c.ChannelID, slack.MsgOptionText("🟡 Rollback of api-gateway waits", false), slack.MsgOptionBlocks(
 				slack.NewSectionBlock(mrkdwn("🟡 *Rollback of `api-gateway` in production waits for approval*"), nil, nil),
-				slack.NewContextBlock("", mrkdwn("asked by <@"+c.UserID+"> · needs 1 of <!subteam^S0PLATFORM> · expires <!date^1900000000^{time}|later> · `c-7f3a`")),
+				slack.NewContextBlock("", mrkdwn("requested by <@"+c.UserID+"> · needs 1 approval from <!subteam^S0PLATFORM> · expires <!date^1900000000^{time}|later> · `c-7f3a`")),
 			))
 			say(c.ChannelID, slack.MsgOptionTS(card), slack.MsgOptionText("plan", false), slack.MsgOptionBlocks(planBlocks()...))
 			return nil
@@ -51,7 +51,7 @@ func rollbackBot(t *testing.T, s *slackd.Server) {
 			require.NoError(t, err)
 			_, _, _, err = api.UpdateMessage(c.Channel.ID, card, slack.MsgOptionText("✅ api-gateway in production is back on 12344", false),
 				slack.MsgOptionBlocks(slack.NewSectionBlock(mrkdwn("✅ *`api-gateway` in production is back on 12344* (revision 41)"), nil, nil),
-					slack.NewContextBlock("", mrkdwn("asked by <@U0LUIS>, approved by <@"+c.User.ID+"> · 4 of 4 ready after 41 s · healthier"))))
+					slack.NewContextBlock("", mrkdwn("requested by <@U0LUIS>, approved by <@"+c.User.ID+"> · 4 of 4 ready after 41 s · healthier"))))
 			require.NoError(t, err)
 			say(c.Channel.ID, slack.MsgOptionTS(card), slack.MsgOptionText("✅ api-gateway is back", false), slack.MsgOptionBlocks(endBlocks(c.User.ID)...))
 			return nil
