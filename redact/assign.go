@@ -5,10 +5,10 @@ import "strings"
 // name looks at the whole name around a word and, where the name says secret, at what follows: an assignment, a field of JSON or YAML,
 // an element, a flag, a query parameter or a sentence.
 func (s *scan) name(at int) {
-	if at < s.nameEnd || s.hidden(at) {
+	if at < s.nameEnd || at < s.blockEnd || s.within(at) {
 		return
 	}
-	from, to := nameBytes.back(s.text, at, mostName), nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)
+	from, to := max(nameBytes.back(s.text, at, mostName), min(at, s.nameEnd)), nameBytes.run(s.text, at)
 	for to > from && (s.text[to-1] == '.' || s.text[to-1] == '-') {
 		to--
 	}
@@ -146,6 +146,9 @@ func quoteAt(t string, at int) string {
 	}
 	if end < len(t) && (t[end] == '"' || t[end] == '\'' || t[end] == '`') {
 		return t[at : end+1]
+	}
+	if at >= len(t) || t[at] != '&' && t[at] != '%' && t[at] != '\\' {
+		return ""
 	}
 	for _, q := range [...]string{"&quot;", "&#34;", "&#39;", "&apos;", "%22", "%27", `\u0022`, `\u0027`} {
 		if strings.HasPrefix(t[at:], q) {

@@ -2,7 +2,7 @@ package redact
 
 import "strings"
 
-// commands says which arguments of which program are secrets. A flag that ends with "*" has its value glued to it (mysql -pSECRET).
+// commands says which arguments of which program are secrets. At most 64 programs, for they are bits of a set. A flag that ends with "*" has its value glued to it (mysql -pSECRET).
 var commands = map[string]struct {
 	flags string // the argument after it is a secret
 	users string // the argument after it is user:password
@@ -36,85 +36,18 @@ var commands = map[string]struct {
 	"lftp":              {"", "-u"},
 	"mosq":              {"-P --pw", ""},
 	"kcat":              {"", ""},
-}
-
-// word is an argument of a command line, also as an element of a list of strings.
-type word struct{ from, to int }
-
-func (s *scan) command(at int) {
-	if s.hidden(at) || !begins(s.text, at) && s.lower[at:at+2] != "my" {
-		return
-	}
-	name := ""
-	for n := range commands {
-		if strings.HasPrefix(s.lower[at:], n) && len(n) > len(name) {
-			name = n
-		}
-	}
-	if !s.commands.spend(at, mostCommand) {
-		return
-	}
-	line := s.words(at)
-	if len(line) < 2 {
-		return
-	}
-	s.special(line)
-	program, ok := commands[name]
-	if !ok {
-		return
-	}
-	flags, users := strings.Fields(program.flags), strings.Fields(program.users)
-	for i := 1; i < len(line); i++ {
-		arg := s.text[line[i].from:line[i].to]
-		s.flagged(line, i, arg, flags)
-		for _, f := range users {
-			if v, ok := strings.CutPrefix(arg, f); ok && v != "" && v[0] == '=' {
-				s.userPassword(line[i].from+len(f)+1, line[i].to)
-			} else if ok && v != "" && len(f) == 2 {
-				s.userPassword(line[i].from+len(f), line[i].to) // -uadmin:x
-			} else if (ok || combined(arg, f)) && i+1 < len(line) {
-				s.userPassword(line[i+1].from, line[i+1].to)
-			}
-		}
-	}
-}
-
-// combined says that an argument is several flags in one, of which f is the last: -sSu.
-func combined(arg, f string) bool {
-	return len(f) == 2 && len(arg) > 2 && len(arg) < 8 && arg[0] == '-' && arg[len(arg)-1] == f[1] && strings.Trim(arg[1:],
-		mixedLetters) == ""
-}
-
-const mixedLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-func (s *scan) flagged(line []word, i int, arg string, flags []string) {
-	for _, f := range flags {
-		glued, star := strings.CutSuffix(f, "*")
-		switch {
-		case star && len(arg) > len(glued) && strings.HasPrefix(arg, glued) && !strings.HasPrefix(arg, "--") && !strings.HasPrefix(arg,
-			"-port"):
-			v := arg[len(glued):]
-			if !explains(v) {
-				s.hide(line[i].from+len(glued), line[i].to)
-			}
-		case !star && arg == f && i+1 < len(line):
-			v := line[i+1]
-			value := s.text[v.from:v.to]
-			if k := strings.IndexByte(value, ':'); k > 0 && (value[:k] == "pass" || value[:k] == "env" || value[:k] == "file") { // openssl
-				if value[:k] != "pass" {
-					return
-				}
-				v.from += k + 1
-			}
-			if v.to > v.from && s.text[v.from] != '-' && !explains(s.text[v.from:v.to]) {
-				s.hide(v.from, v.to)
-			}
-		}
-	}
+	"twine":             {"-p", ""},
+	"etcdctl":           {"", "--user"},
+	"vault":             {"", ""},
+	"rclone":            {"", ""},
+	"mc ":               {"", ""},
+	"echo ":             {"", ""},
+	"printf ":           {"", ""},
+	"create secret":     {"", ""},
 }
 
 // special are the commands that take a secret without a flag.
-func (s *scan) special(line []word) {
+func (s *scan) special(at int, line []word) {
 	text := func(i int) string {
 		if i < len(line) {
 			return s.text[line[i].from:line[i].to]
@@ -126,7 +59,7 @@ func (s *scan) special(line []word) {
 			s.hide(line[i].from, line[i].to)
 		}
 	}
-	switch first := lowered(text(0)); first {
+	switch first := s.lower[at:max(at, line[0].to)]; first {
 	case "rabbitmqctl":
 		if v := text(1); v == "add_user" || v == "change_password" || v == "authenticate_user" {
 			hide(3)
@@ -136,7 +69,7 @@ func (s *scan) special(line []word) {
 			hide(len(line) - 1)
 		}
 	case "sqlplus":
-		for _, w := range line[1:] {
+		for _, w := range line[1:min(len(line), 16)] {
 			v := s.text[w.from:w.to]
 			if slash := strings.IndexByte(v, '/'); slash > 0 {
 				end := strings.LastIndexByte(v, '@')
@@ -155,6 +88,37 @@ func (s *scan) special(line []word) {
 		if len(line) == 2 && random(text(1), 12) {
 			hide(1)
 		}
+	case "vault":
+		if text(1) == "operator" && text(2) == "unseal" {
+			hide(3)
+		}
+	case "rclone":
+		if text(1) == "obscure" {
+			hide(2)
+		}
+	case "mc": // mc alias set NAME URL KEY SECRET
+		if text(1) == "alias" && text(2) == "set" || text(1) == "config" && text(2) == "host" {
+			hide(len(line) - 1)
+		}
+	case "echo", "printf":
+		s.piped(line)
+	}
+}
+
+// piped is `echo secret | docker login --password-stdin`.
+func (s *scan) piped(line []word) {
+	rest := s.lower[line[len(line)-1].to:]
+	rest = rest[:min(len(rest), mostNear)]
+	pipe := strings.IndexByte(rest, '|')
+	if pipe < 0 || strings.Contains(rest[:pipe], "\n") {
+		return
+	}
+	rest, _, _ = strings.Cut(rest, "\n")
+	for _, reads := range [...]string{"password-stdin", "with-token", "chpasswd", "passwd", "sudo -s", "token-stdin", "pass stdin", "fd:0"} {
+		if strings.Contains(rest, reads) {
+			s.hide(line[min(1, len(line)-1)].from, line[len(line)-1].to)
+			return
+		}
 	}
 }
 
@@ -168,46 +132,12 @@ func (s *scan) userPassword(from, to int) {
 	s.hide(from+i+1, to)
 }
 
-// words splits the command line that begins at at.
-func (s *scan) words(at int) []word {
-	t := s.text[:min(len(s.text), at+mostCommand)]
-	var out []word
-	for i := at; i < len(t) && t[i] != '\n' && t[i] != '|' && !strings.HasPrefix(t[i:], "&&"); {
-		if t[i] == ' ' || t[i] == '\t' || t[i] == ',' || t[i] == '[' || t[i] == ']' {
-			i++
-			continue
-		}
-		if q := quoteAt(t, i); q != "" {
-			from := i + len(q)
-			to := closing(t, from, q)
-			if len(out) == 1 && to > from && (t[from] == ',' || t[from] == ' ') { // the mark that closes the program's own name
-				i = from
-				continue
-			}
-			out = append(out, word{from, to})
-			i = max(to+len(quoteAt(t, to)), i+1)
-			continue
-		}
-		to := i
-		for to < len(t) && strings.IndexByte(" \t\n\"'`", t[to]) < 0 && (t[to] != ',' || to+1 >= len(t) || strings.IndexByte(" \"'",
-			t[to+1]) < 0) {
-			to++
-		}
-		if to == i {
-			to++
-		}
-		out = append(out, word{i, to})
-		i = to
-	}
-	return out
-}
-
 // redisAuth is `AUTH password` and `AUTH user password`, alone on its line or in quotes.
 func (s *scan) redisAuth(at int) {
-	if !begins(s.text, at) || s.text[at] != 'A' && s.text[at] != 'C' && s.text[at] != 'H' || !s.commands.spend(at, mostCommand) {
+	if !begins(s.text, at) || s.text[at] != 'A' && s.text[at] != 'C' && s.text[at] != 'H' {
 		return
 	}
-	line := s.words(at)
+	line, _ := s.words(at, lineEnd(s.text[:min(len(s.text), at+mostURL)], at), 6)
 	for _, w := range line[min(1, len(line)):min(3, len(line))] {
 		if v := s.text[w.from:w.to]; random(v, 8) && !explains(v) {
 			s.hide(w.from, w.to)
@@ -246,10 +176,7 @@ func (s *scan) sqlPassword(at int) {
 
 // netrc is `machine h login u password p`.
 func (s *scan) netrc(at int) {
-	if !s.commands.spend(at, mostCommand) {
-		return
-	}
-	line := s.words(at)
+	line, _ := s.words(at, lineEnd(s.text[:min(len(s.text), at+mostURL)], at), 12)
 	for i := range line {
 		if v := s.text[line[i].from:line[i].to]; v == "password" && i+1 < len(line) && i >= 2 &&
 			!explains(s.text[line[i+1].from:line[i+1].to]) {

@@ -17,9 +17,6 @@ const (
 
 // encodings opens base64 and hexadecimal and hides what holds a secret inside.
 func (s *scan) encodings() {
-	if s.nested >= mostNested {
-		return
-	}
 	t := s.text
 	for at := 0; at < len(t); {
 		if !base64URL[t[at]] {
@@ -65,7 +62,8 @@ func (s *scan) wrapped(at, to int) int {
 
 func (s *scan) encoded(at, to int) {
 	run := s.text[at:to]
-	if len(run) > mostEncoded {
+	if len(run) > mostEncoded { // nobody reads what is longer
+		s.hide(at+mostEncoded, to)
 		run = run[:mostEncoded]
 	}
 	if is(hexBytes, run) && len(run) >= leastHex {
@@ -117,7 +115,7 @@ func (s *scan) holds(plain []byte) bool {
 	if !readable(plain) {
 		return false
 	}
-	return len(s.values.search(string(plain), s.nested+1)) > 0
+	return s.nested >= mostNested || len(s.values.search(string(plain), s.nested+1)) > 0
 }
 
 // readable says that bytes are text.

@@ -4,7 +4,7 @@ import "strings"
 
 // authorization hides everything behind an Authorization header, whatever its scheme.
 func (s *scan) authorization(at int) {
-	if s.hidden(at) {
+	if s.within(at) {
 		return
 	}
 	from, to := nameBytes.back(s.text, at, mostName), nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)
@@ -19,7 +19,7 @@ func (s *scan) authorization(at int) {
 
 // header hides a value with the words that belong to it. It ends where its quotation ends, or with its line.
 func (s *scan) header(from, at int) {
-	if !s.headers.spend(at, mostValue) {
+	if !s.may(&s.headers, mostLooks, at, func() int { return lineEnd(s.text, at) }) {
 		return
 	}
 	t := s.text
@@ -105,7 +105,7 @@ func nameThen(word string) bool {
 
 // cookie hides what a Cookie or Set-Cookie header says.
 func (s *scan) cookie(at int) {
-	if s.hidden(at) {
+	if s.within(at) {
 		return
 	}
 	from, to := nameBytes.back(s.text, at, mostName), nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)
@@ -116,7 +116,7 @@ func (s *scan) cookie(at int) {
 		return
 	}
 	s.nameEnd = max(s.nameEnd, to)
-	if !s.headers.spend(at, mostValue) {
+	if !s.may(&s.headers, mostLooks, at, func() int { return lineEnd(t, at) }) {
 		return
 	}
 	value := sign.value

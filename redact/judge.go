@@ -30,20 +30,22 @@ func isBase64(v string) bool { return is(base64URL, strings.TrimRight(v, "=")) &
 
 // list hides the strings of a list.
 func (s *scan) list(at int) {
-	if !s.lists.spend(at, mostValue) {
+	if at < s.listEnd { // its strings were looked at, but perhaps not with the marks in the same roles
+		s.hide(at, s.listEnd)
 		return
 	}
-	limit := min(len(s.text), at+mostValue)
-	for i := at + 1; i < limit && s.text[i] != ']'; {
+	i := at + 1
+	for i < len(s.text) && s.text[i] != ']' {
 		q := quoteAt(s.text, i)
 		if q == "" {
 			i++
 			continue
 		}
-		to := closing(s.text[:limit], i+len(q), q)
+		to := closing(s.text, i+len(q), q)
 		s.judge(secretName, i+len(q), to, true, separator{kind: ':'})
 		i = max(to+len(q), i+1)
 	}
+	s.listEnd = min(i, len(s.text))
 }
 
 // nextLine is a value that stands alone on the line after its name.
@@ -85,7 +87,8 @@ func (s *scan) block(from, end int) {
 	t := s.text
 	start := strings.LastIndexByte(t[:from], '\n') + 1
 	margin := blankBytes.run(t, start) - start
-	for at := end + 1; at < len(t) && at < end+mostValue; {
+	for at := end + 1; at < len(t); {
+		s.blockEnd = at
 		to := lineEnd(t, at)
 		indent := strings.IndexFunc(t[at:to]+"x", func(c rune) bool { return c != ' ' })
 		if indent <= margin && strings.TrimSpace(t[at:to]) != "" {
@@ -94,4 +97,5 @@ func (s *scan) block(from, end int) {
 		s.hide(min(at+indent, to), to)
 		at = to + 1
 	}
+	s.blockEnd = len(t)
 }

@@ -68,7 +68,7 @@ func keyBody(t string, at int) int {
 			break
 		}
 		word := t[next:run]
-		if run < len(t) && len(word) < 40 && (t[run] == ' ' || strings.IndexByte(":,(", t[run]) >= 0) && to > at { // a word of a sentence
+		if run < len(t) && len(word) < 40 && (t[run] == ' ' || strings.IndexByte(":,(", t[run]) >= 0) { // a word of a sentence
 			break
 		}
 		to = run
@@ -127,7 +127,7 @@ func keyBodyBack(t string, at int) int {
 			for gap--; gap > 0 && t[gap-1] == '\\'; gap-- { //nolint:revive // the condition is the work
 			}
 		}
-		begin := keyBytes.back(t, gap, 4096)
+		begin := keyBytes.back(t, gap, gap)
 		for begin < gap && begin > 0 && t[begin-1] == '\\' && t[begin] == 'n' { // `\nABC`: the n is part of the escape
 			begin++
 		}

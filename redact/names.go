@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // meaning is what a name says about the value that goes with it.
 type meaning int
@@ -48,22 +51,16 @@ func meaningOf(name string) meaning {
 		return harmless
 	}
 	if strings.ToUpper(name) == name { // POSTGRES_PASSWORD_ORDERS, SECRET_KEY_BASE
-		for i, w := range words {
-			if (kindOf(w)&secretWord != 0 || gluedSecret(w)) && w != "pin" && !followedByAbout(words[i+1:]) {
+		for _, w := range slices.Backward(words) {
+			if (kindOf(w)&secretWord != 0 || gluedSecret(w)) && w != "pin" {
 				return secretName
+			}
+			if kindOf(w)&about != 0 {
+				break
 			}
 		}
 	}
 	return harmless
-}
-
-func followedByAbout(words []string) bool {
-	for _, w := range words {
-		if kindOf(w)&about != 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // keyMeaning tells an encryption key from the key of a table. before is the word in front of "key".
@@ -164,9 +161,6 @@ func gluedSecret(word string) bool {
 	return false
 }
 
-// mostWords is how many words of a name are read, from its end.
-const mostWords = 12
-
 // wordsOf splits a name at what is no letter and where small letters turn to large ones. Digits at the end of a word are dropped
 // (PASSWORD2).
 func wordsOf(name string) []string {
@@ -193,5 +187,5 @@ func wordsOf(name string) []string {
 		}
 	}
 	flush(len(name))
-	return out[max(0, len(out)-mostWords):]
+	return out
 }

@@ -110,7 +110,7 @@ func (s *scan) manifest(at int) {
 	if !strings.HasPrefix(t[from:], "Secret") || from+6 < len(t) && alnum[t[from+6]] {
 		return
 	}
-	begin, end := max(0, at-mostValue), min(len(t), at+mostValue)
+	begin, end := s.manifestEnd, len(t)
 	if i := strings.LastIndex(t[begin:at], "\n---"); i >= 0 {
 		begin += i
 	}
@@ -129,17 +129,22 @@ func (s *scan) manifest(at int) {
 				continue
 			}
 			if sign := s.separator(from); sign.kind == ':' {
-				s.secretData(from-len(key), sign.value, end)
+				from = max(from, s.secretData(from-len(key), sign.value, end))
 			}
 		}
 	}
 }
 
-// secretData hides the values of a map that begins at at, in braces or as lines of YAML that stand to the right of its name.
-func (s *scan) secretData(name, at, end int) {
+// secretData hides the values of a map that begins at at, in braces or as lines of YAML that stand to the right of its name, and
+// returns where it ends.
+func (s *scan) secretData(name, at, end int) int {
 	t := s.text
 	if at < end && t[at] == '{' {
-		for i := at + 1; i < end && t[i] != '}'; {
+		if !s.may(&s.data, mostFarLooks, at, func() int { return end }) {
+			return end
+		}
+		i := at + 1
+		for i < end && t[i] != '}' {
 			q := quoteAt(t, i)
 			if q == "" {
 				i++
@@ -153,17 +158,18 @@ func (s *scan) secretData(name, at, end int) {
 			s.hide(i+len(q), to)
 			i = max(to+len(q), i+1)
 		}
-		return
+		return at
 	}
 	if at < end && t[at] != '\n' {
-		return
+		return at
 	}
 	margin := name - (strings.LastIndexByte(t[:name], '\n') + 1)
-	for line := at + 1; line < end; {
+	line := at + 1
+	for line < end {
 		to := min(lineEnd(t, line), end)
 		indent := strings.IndexFunc(t[line:to]+"x", func(c rune) bool { return c != ' ' })
 		if indent <= margin && strings.TrimSpace(t[line:to]) != "" {
-			return
+			break
 		}
 		if i := strings.Index(t[line:to], ": "); i >= 0 {
 			s.hide(line+i+2, to)
@@ -172,4 +178,5 @@ func (s *scan) secretData(name, at, end int) {
 		}
 		line = to + 1
 	}
+	return line
 }

@@ -6,14 +6,13 @@ import (
 	"strings"
 )
 
-// The bounds of one search. A secret that is longer is hidden as far as they go and found again by its other forms.
+// The bounds of one search. Where one is reached the rest is hidden and not shown, up to the end of the line.
 const (
-	mostName    = 80      // bytes of a name, to each side of the word that was found in it
-	mostValue   = 8 << 10 // bytes of a value
-	mostCommand = 2 << 10 // bytes of a command line
-	mostURL     = 2 << 10 // bytes of a URL
-	mostNear    = 400     // bytes between a name and its value when each has a key of its own
-	mostNested  = 3       // how often encodings are opened inside each other
+	mostName   = 80      // bytes of a name in front of the word that was found in it
+	mostValue  = 8 << 10 // bytes of a value
+	mostURL    = 2 << 10 // bytes of a URL
+	mostNear   = 400     // bytes between a name and its value when each has a key of its own
+	mostNested = 3       // how often encodings are opened inside each other; what holds one more is hidden unopened
 )
 
 // scan is one search for secrets in one text.
@@ -26,21 +25,31 @@ type scan struct {
 	found   []stretch
 	nameEnd int // of the name that was looked at last: it may hold several of the words
 
-	commands, urls, headers, lists allowance
-	manifestEnd                    int // of the manifest that was looked at last
+	line, inner                            commandLine // the command line that is read, and the one inside of a quotation in it
+	wordEnd                                int         // where the word without a blank ends that was looked at last
+	listEnd, blockEnd, manifestEnd, dsnEnd int         // where what was looked at last ends: nothing is looked at twice
+	inners, urls, headers, inside, data    allowance
 }
 
 // allowance bounds how often the same stretch of a text is looked at, so that no text costs more than its length times a constant.
 type allowance struct{ until, left int }
 
-// mostLooks is how many words in one stretch are looked at, each with all that follows it there.
-const mostLooks = 8
+// mostLooks is how many beginnings in one stretch are looked at, each with all that follows it there. Stretches are what can't be
+// told apart any better: one word, one line of a header, one quotation in a command line.
+const (
+	mostLooks    = 32
+	mostFarLooks = 8 // where each goes to the end of the text
+)
 
-func (a *allowance) spend(at, span int) bool {
+// may says that one more beginning is looked at. Where there were too many, what is left of the stretch is hidden: whoever writes a
+// log must not be able to hide a secret from the search among others. end finds the end of a stretch that begins.
+func (s *scan) may(a *allowance, most, at int, end func() int) bool {
 	if at >= a.until {
-		a.until, a.left = at+span, mostLooks
+		a.until, a.left = end(), most
 	}
-	a.left--
+	if a.left--; a.left < 0 {
+		s.hide(at, a.until)
+	}
 	return a.left >= 0
 }
 
@@ -48,14 +57,39 @@ func (a *allowance) spend(at, span int) bool {
 type stretch struct{ from, to int }
 
 func (s *scan) hide(from, to int) {
-	if from < to {
-		s.found = append(s.found, stretch{from, to})
+	if from >= to {
+		return
 	}
+	if to-from >= mostValue-len(`\u0022`) && to < len(s.text) && quoteAt(s.text, to) == "" { // the bound, and no end of a value
+		to = lineEnd(s.text, to)
+	}
+	s.found = append(s.found, stretch{from, to})
 }
 
 // hidden says that a byte was already found to belong to a secret, by what was found last.
 func (s *scan) hidden(at int) bool {
 	return len(s.found) > 0 && at >= s.found[len(s.found)-1].from && at < s.found[len(s.found)-1].to
+}
+
+// within says that a name needs no look because it is a part of what is hidden. A few do: the value of `token=password=["a","b"]` goes
+// on behind what was hidden for its first name. Where there are more, the rest of the line is hidden.
+func (s *scan) within(at int) bool {
+	if !s.hidden(at) {
+		return false
+	}
+	end := s.found[len(s.found)-1].to
+	if at >= s.inside.until {
+		s.inside = allowance{end, mostFarLooks}
+	}
+	if s.inside.left--; s.inside.left == -1 {
+		end = lineEnd(s.text, end)
+		s.hide(at, end)
+	}
+	if s.inside.left >= 0 {
+		return false
+	}
+	value := s.separator(nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)).value
+	return value < end-2 // the last name of a line may have its value in the next
 }
 
 // finder looks for a secret where its word was found.
@@ -69,6 +103,8 @@ func (s *scan) run() {
 		s.values.findValues(s)
 	}
 	finders().each(s.lower, func(at int, _ string, find finder) { find(s, at) })
+	s.finish(&s.line)
+	s.finish(&s.inner)
 	s.encodings()
 	s.keyLines()
 }
@@ -98,9 +134,23 @@ func (r *Redactor) String(s string) string {
 	for range mostRounds {
 		next := r.round(s)
 		if next == s {
-			break
+			return s
 		}
 		s = next
+	}
+	return r.closed(s)
+}
+
+// closed is a text in which every round found more: its lines with masks are hidden whole, and all of it if that doesn't end it.
+func (r *Redactor) closed(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		if strings.Contains(line, Mask) {
+			lines[i] = Mask
+		}
+	}
+	if s = strings.Join(lines, "\n"); r.round(s) != s {
+		return Mask
 	}
 	return s
 }

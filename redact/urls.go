@@ -5,7 +5,11 @@ import "strings"
 // url hides the user and password of a URL, in which at is the place of "://". A password may hold any sign, so everything up to the
 // last @ goes, unless a port stands where the password would.
 func (s *scan) url(at int) {
-	if s.hidden(at) || !s.urls.spend(at, mostURL) {
+	if s.hidden(at) {
+		return
+	}
+	end := s.blankAfter(at)
+	if !s.may(&s.urls, mostLooks, at, func() int { return end }) {
 		return
 	}
 	t := s.text
@@ -19,11 +23,8 @@ func (s *scan) url(at int) {
 	schemeFrom := schemeByte.back(t, at, 20)
 	scheme := s.lower[schemeFrom:at]
 	from := at + len(sep)
-	to := from
-	for to < len(t) && to < from+mostURL && strings.IndexByte(" \t\n\"'`", t[to]) < 0 {
-		to++
-	}
-	whole := t[from:to]
+	whole := t[min(from, end):min(end, from+mostURL)]
+	cut := end > from+mostURL
 	if next := strings.Index(whole, "://"); next > 0 { // another URL
 		if at := strings.LastIndexAny(whole[:next], ",;= "); at >= 0 && !strings.Contains(whole[at:next], "@") {
 			whole = whole[:at]
@@ -37,6 +38,9 @@ func (s *scan) url(at int) {
 	}
 	first := strings.Index(whole, sign)
 	if first <= 0 {
+		if cut && first < 0 && !strings.ContainsAny(whole, "/?#") { // a password that is longer than any URL
+			s.hide(from, end)
+		}
 		return
 	}
 	authority := whole
@@ -67,7 +71,22 @@ func (s *scan) url(at int) {
 	if masked(password) || refers(password) || explains(password) && !mixed(password) && password != "secret" {
 		return
 	}
-	s.hide(from, from+last)
+	if to := from + last; cut && len(authority) == len(whole) {
+		s.hide(from, end)
+	} else {
+		s.hide(from, to)
+	}
+}
+
+// blankAfter is where the word without blanks and quotation marks ends that a byte is in.
+func (s *scan) blankAfter(at int) int {
+	if at >= s.wordEnd {
+		s.wordEnd = at
+		for s.wordEnd < len(s.text) && strings.IndexByte(" \t\n\"'`", s.text[s.wordEnd]) < 0 {
+			s.wordEnd++
+		}
+	}
+	return s.wordEnd
 }
 
 // portThen says that a text begins with a port: `8080/path@v2`.
@@ -79,9 +98,10 @@ func portThen(s string) bool {
 // dsn is user:password@tcp(host), of Go's driver for MySQL.
 func (s *scan) dsn(at int) {
 	from := at
-	for from > 0 && at-from < mostName && strings.IndexByte(" \t\n\"'`=", s.text[from-1]) < 0 {
+	for from > s.dsnEnd && strings.IndexByte(" \t\n\"'`=", s.text[from-1]) < 0 {
 		from--
 	}
+	s.dsnEnd = at + 1
 	if i := strings.IndexByte(s.text[from:at], ':'); i >= 0 && !masked(s.text[from+i+1:at]) && !refers(s.text[from+i+1:at]) {
 		s.hide(from+i+1, at)
 	}
@@ -113,12 +133,15 @@ func (s *scan) slackWebhook(at int) {
 
 // webhook hides the path of an address that whoever knows it may post to.
 func (s *scan) webhook(at int) {
-	if !s.urls.spend(at, mostURL) {
+	if s.hidden(at) {
 		return
 	}
-	to := at
-	for to < len(s.text) && to < at+mostURL && strings.IndexByte(" \t\n\"'`<>", s.text[to]) < 0 {
-		to++
+	to := s.blankAfter(at)
+	if !s.may(&s.urls, mostLooks, at, func() int { return to }) {
+		return
+	}
+	if tag := strings.IndexAny(s.text[at:to], "<>"); tag >= 0 {
+		to = at + tag
 	}
 	path := s.text[at:to]
 	if strings.HasPrefix(path, "/api/webhooks/") {
