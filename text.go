@@ -40,7 +40,7 @@ func Name(s string) Span { return Span{Kind: Code, Text: s} }
 func Strong(s string) Span { return Span{Kind: Bold, Text: s} }
 
 // Mention notifies a person.
-func Mention(a Actor) Span { return Span{Kind: Person, ID: a.ID.User, Text: "@" + a.Name} }
+func Mention(a Actor) Span { return Span{Kind: Person, ID: a.ID.User, Text: "@" + a.Called()} }
 
 // MentionSubject notifies a user or a user group that a policy names; an e-mail subject is printed.
 func MentionSubject(s Subject) Span {

@@ -86,7 +86,7 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 		in = strings.Join(groups, ", ")
 	}
 	r := algesta.Report{
-		Title: algesta.Say("You are {} to me.", a.Name),
+		Title: algesta.Say("You are {} to me.", a.Called()),
 		Body: []algesta.Block{{Fields: []algesta.Field{
 			{Label: "identity", Value: algesta.Say("{}", algesta.Name(a.ID.String()))},
 			{Label: "account", Value: algesta.Say("{}", string(a.Standing))},

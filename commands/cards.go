@@ -30,11 +30,11 @@ func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report
 
 // people is "requested by Dana, approved by Carla 14:05:12".
 func people(r algesta.Request) algesta.Text {
-	by := algesta.Say("requested by {}", r.Command.Actor.Name)
+	by := algesta.Say("requested by {}", algesta.By(r.Command.Actor))
 	if len(r.DecidedBy) == 0 {
 		return by
 	}
-	by = algesta.Say("{}, {} by {}", by, mannerOf(r.Status).deed, who(r.DecidedBy))
+	by = algesta.Say("{}, {} by {}", by, mannerOf(r.Status).deed, everyone(r.DecidedBy))
 	if r.Status == algesta.Pending || r.DecidedAt.IsZero() { // some are missing yet
 		return by
 	}
@@ -64,7 +64,7 @@ func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Te
 		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("⚠ {}", w)})
 	}
 	if r.Command.Reason != "" {
-		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("Reason: {}", r.Command.Reason)})
+		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("Reason: {}", quote(r.Command.Reason))})
 	}
 	out.Body = append(out.Body, algesta.Block{Text: closing(r, missing, n)})
 	if buttons := mannerOf(r.Status).buttons; buttons != nil {
@@ -85,9 +85,9 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 			asks = join(asks, ask(n.mentions(m.Approvers), m))
 		}
 		if len(r.DecidedBy) > 0 {
-			asks = join(algesta.Say("{} approved.", who(r.DecidedBy)), asks)
+			asks = join(algesta.Say("{} approved.", everyone(r.DecidedBy)), asks)
 		}
-		return join(asks, algesta.Say("{} may cancel.", r.Command.Actor.Name))
+		return join(asks, algesta.Say("{} may cancel.", r.Command.Actor.Called())) // by name: the card notified them already
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
 		return algesta.Say("No approval was needed. It ended {}.", algesta.AtSecond(r.UpdatedAt))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:
@@ -95,7 +95,7 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 	case len(r.DecidedBy) == 0:
 		return algesta.Say("Closed without a decision, {}.", algesta.AtSecond(r.UpdatedAt))
 	}
-	return algesta.Say("{} by {}, {}.", words.Capital(mannerOf(r.Status).deed), who(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
+	return algesta.Say("{} by {}, {}.", words.Capital(mannerOf(r.Status).deed), everyone(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
 }
 
 // ask is what the approvers of one rule are asked for, in a sentence.
@@ -186,7 +186,7 @@ func concerned(r algesta.Request) []algesta.Actor {
 
 // cardAndDetail parts an answer into the compact card and the detail for the thread.
 func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
-	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", c.Actor.Name, algesta.Name(c.ID))}
+	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", algesta.By(c.Actor), algesta.Name(c.ID))}
 	return card, algesta.Report{Title: r.Small, Body: r.Body, Buttons: r.Buttons}
 }
 

@@ -139,9 +139,36 @@ func both(words []string) string {
 func who(people []algesta.Actor) string {
 	words := make([]string, len(people))
 	for i, p := range people {
-		words[i] = p.Name
+		words[i] = p.Called()
 	}
 	return both(words)
+}
+
+// everyone is the people, by ID: for what is edited, which notifies nobody.
+func everyone(people []algesta.Actor) algesta.Text {
+	var out algesta.Text
+	for i, p := range people {
+		switch {
+		case i == 0:
+			out = algesta.Say("{}", algesta.By(p))
+		case i == len(people)-1:
+			out = algesta.Say("{} and {}", out, algesta.By(p))
+		default:
+			out = algesta.Say("{}, {}", out, algesta.By(p))
+		}
+	}
+	return out
+}
+
+// quote is what a person wrote, in quotation marks that it can't end, on one line.
+func quote(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if strings.ContainsRune("“”„‟", c) {
+			return '"'
+		}
+		return c
+	}, s)
+	return "“" + strings.Join(strings.Fields(s), " ") + "”"
 }
 
 // stillNeeded is "1 approval from @platform or Carla", for every rule that is not met yet.

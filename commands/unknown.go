@@ -16,7 +16,7 @@ func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.E
 	said := algesta.Say("{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, algesta.Name(r.Command.Target.Name))
 	may := d.Policy().Answerers(r.Needs, factsOf(r))
 	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
-	who := r.Command.Actor.Name
+	who := r.Command.Actor.Called()
 	if len(may) > 0 {
 		who = either([]string{who, names.of(may)})
 	}
@@ -54,7 +54,7 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 	if may := d.Policy().MayAnswer(r.Needs, factsOf(r), actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}
-	s := answer(r, in.Vote.Action == algesta.Done, actor.Name)
+	s := answer(r, in.Vote.Action == algesta.Done, actor.Called())
 	s.kind, s.actor, s.data = "answered "+string(in.Vote.Action), actor, algesta.Args{}
 	s.also = func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) }
 	moved, err := d.settleUnknown(ctx, s)

@@ -117,21 +117,21 @@ func (d *Dispatcher) count(tx Tx, in algesta.Invocation, r algesta.Request, appr
 // decline ends a pending request: any approver denies, the requester cancels.
 func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
 	own := actor.ID == r.Command.Actor.ID
-	to, verb, note := algesta.Rejected, "denied", "was denied by "+actor.Name+". Nothing was changed."
+	to, verb, note := algesta.Rejected, "denied", "was denied by "+actor.Called()+". Nothing was changed."
 	switch {
 	case in.Vote.Action == algesta.Cancel && !own:
 		return &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("Only {}, who asked for this, may cancel it.", r.Command.Actor.Name),
+			Kind: algesta.ErrRefused, Message: algesta.Say("Only {}, who asked for this, may cancel it.", r.Command.Actor.Called()),
 			Hint: algesta.Say("Approvers can deny it."),
 		}
 	case own: // denying one's own request is cancelling it
-		to, verb, note = algesta.Cancelled, "cancelled", "was cancelled by "+actor.Name+". Nothing was changed."
+		to, verb, note = algesta.Cancelled, "cancelled", "was cancelled by "+actor.Called()+". Nothing was changed."
 	default:
 		if may := d.Policy().MayDeny(r.Needs, actor); may.Effect != algesta.Allow {
 			return refused(may, actor)
 		}
-		if why := strings.Join(strings.Fields(d.Redact(in.Vote.Reason)), " "); why != "" {
-			note = fmt.Sprintf("was denied by %s (“%s”). Nothing was changed.", actor.Name, strings.TrimRight(why, ".!"))
+		if why := strings.TrimRight(strings.TrimSpace(d.Redact(in.Vote.Reason)), ".!"); why != "" {
+			note = fmt.Sprintf("was denied by %s (%s). Nothing was changed.", actor.Called(), quote(why))
 		}
 	}
 	s := step{
@@ -157,7 +157,7 @@ func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id str
 	return d.during(ctx, id, []algesta.Status{algesta.Executing}, func(tx Tx, _ algesta.Request) error {
 		move := algesta.Move{
 			ID: id, From: []algesta.Status{algesta.Executing}, To: algesta.Executing, StartBy: time.Now(),
-			Note: "was cancelled by " + actor.Name + ".",
+			Note: "was cancelled by " + actor.Called() + ".",
 		}
 		if _, _, err := tx.Move(move); err != nil {
 			return err
@@ -228,7 +228,7 @@ func you(people []algesta.Actor, reader algesta.Actor) string {
 		if p.ID == reader.ID {
 			words = slices.Insert(words, 0, "You")
 		} else {
-			words = append(words, p.Name)
+			words = append(words, p.Called())
 		}
 	}
 	return both(words)

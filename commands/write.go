@@ -113,7 +113,7 @@ func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
 		return err
 	}
 	for _, o := range older {
-		note := "was replaced by " + r.ID + " of " + r.Command.Actor.Name + " before it had finished. I follow that one now."
+		note := "was replaced by " + r.ID + " of " + r.Command.Actor.Called() + " before it had finished. I follow that one now."
 		if _, _, err := d.move(tx, step{id: o.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded, note: note}); err != nil {
 			return err
 		}

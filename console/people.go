@@ -161,7 +161,7 @@ func (p *People) Subject(_ context.Context, s algesta.Subject) string {
 	}
 	for _, person := range p.People {
 		if kind == "user" && person.ID == id {
-			return cmp.Or(person.RealName, person.Name)
+			return algesta.Actor{Name: cmp.Or(person.RealName, person.Name)}.Called()
 		}
 	}
 	return id

@@ -124,7 +124,7 @@ func (d directory) nameOf(ctx context.Context, user string) string {
 	if err != nil {
 		return user
 	}
-	return first(p.actor.Name, user)
+	return first(p.actor.Called(), user)
 }
 
 // handle is how people write a group. All handles come with one call.

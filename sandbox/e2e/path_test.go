@@ -15,7 +15,7 @@ func TestARollbackIsPlannedApprovedRunOnceAndEndsInTheThread(t *testing.T) {
 	w := newWorld(t, options{})
 	r := w.asks(luis, "rollback api-gateway production")
 	require.Regexp(t, `^🟡 Rollback of api-gateway in production \(12345 → 12344\) waits for approval
-requested by Luis Pardo · needs 1 approval from @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{12}$`, r.card.Plain())
+requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{12}$`, r.card.Plain())
 
 	plan := r.plan()
 	for _, line := range []string{
@@ -37,8 +37,8 @@ requested by Luis Pardo · needs 1 approval from @platform or Carla Mejía · ex
 	r.approve()
 	require.Regexp(t, `^✅ api-gateway in production is back on 12344. Both pods are ready after \d+ s\. No change in health: no restart in the \d+ s since \(before: 0 in \d+ s\)\. <@U0LUIS> <@U0CARLA>
 \[ Undo \]$`, r.end(luis))
-	r.becomes("✅ api-gateway in production is back on 12344\nrequested by Luis Pardo, approved by Carla Mejía ", " · 2 of 2 ready after ", " · no change in health · ended ")
-	r.says("Approved by Carla Mejía, ")
+	r.becomes("✅ api-gateway in production is back on 12344\nrequested by <@U0LUIS>, approved by <@U0CARLA> ", " · 2 of 2 ready after ", " · no change in health · ended ")
+	r.says("Approved by <@U0CARLA>, ")
 	// One message was the progress, and it was edited.
 	progress := r.reply(slackd.Says("2 of 2 ready after"))
 	require.NotEmpty(t, progress.History)
@@ -54,7 +54,7 @@ requested by Luis Pardo · needs 1 approval from @platform or Carla Mejía · ex
 	undo := w.opens(func() {
 		_, err := w.slack.Click(marta, r.reply(isEnd(luis)), "run")
 		require.NoError(t, err)
-	}, "requested by Marta Quiroga")
+	}, "requested by <@U0MARTA>")
 	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+", put api-gateway-production back: 12344 → 12345")
 	require.Contains(t, undo.plan().Plain(), "image     …/api-gateway:12344 → …/api-gateway:12345")
 	undo.approve()

@@ -29,7 +29,7 @@ func TestALiteralSecretIsNowhereAndSurvives(t *testing.T) {
 	r.approve()
 	require.Contains(t, r.end(luis), "is back on 12344")
 	for _, text := range []string{"status", "history", "pods"} {
-		w.opens(func() { w.types(marta, ops, text+" api-gateway production") }, "requested by Marta")
+		w.opens(func() { w.types(marta, ops, text+" api-gateway production") }, "requested by <@U0MARTA>")
 	}
 	require.NoError(t, w.bot.Stop(t.Context()))
 

@@ -43,7 +43,7 @@ func TestADeniedRequestRunsNothing(t *testing.T) {
 	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez. Nothing was changed.")
 	// The buttons are gone; a click that was on its way says what happened.
 	r.reply(func(m slackd.Message) bool { return m.TS == plan.TS && len(m.Buttons()) == 0 })
-	require.Contains(t, r.thread(), "Denied by Elena Suárez")
+	require.Contains(t, r.thread(), "Denied by <@U0ELENA>")
 	w.requireUntouched()
 }
 
@@ -53,7 +53,7 @@ func TestADenialSaysWhyWhereThePolicyWantsReasons(t *testing.T) {
 	w := newWorld(t, options{replace: []string{"reason: optional", "reason: required"}})
 	require.Contains(t, w.answer(luis, ops, "rollback api-gateway production"), "The rule \"production needs a second person\" asks for a reason.")
 	r := w.asks(luis, `rollback api-gateway production --reason "5xx since 12345"`)
-	require.Contains(t, r.plan().Plain(), "Reason: 5xx since 12345")
+	require.Contains(t, r.plan().Plain(), "Reason: “5xx since 12345”")
 	r.click(elena, "deny")
 	ctx, cancel := w.wait()
 	defer cancel()
@@ -146,7 +146,7 @@ func TestARightThatIsWithdrawnBetweenTwoYesesDoesNotCount(t *testing.T) {
 	r.approve()
 	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed. "+
 		"The approval of Pablo Rincón does not count any more: who may approve has changed (rule \"production needs a second person\"). <@U0LUIS> <@U0PABLO> <@U0CARLA>", r.end(luis))
-	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed.\nrequested by Luis Pardo · ended ")
+	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed.\nrequested by <@U0LUIS> · ended ")
 	w.requireUntouched()
 }
 
