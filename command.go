@@ -37,6 +37,8 @@ type Invocation struct {
 	Reply string    `json:"reply,omitempty"`
 	Vote  *Vote     `json:"vote,omitempty"`
 	At    time.Time `json:"at"`
+	// Starts is how many processes found it unanswered at their start; the store counts.
+	Starts int `json:"-"`
 }
 
 // VoteAction is what a button does.
@@ -138,10 +140,12 @@ func randomID() string {
 // carries an ID only. It runs as a new command of whoever clicks it, through policy,
 // plan and approval as if typed (design.md, decision 7).
 type Offer struct {
-	ID        string    `json:"id"`
-	Runbook   string    `json:"runbook"`
-	Target    Target    `json:"target"`
-	Args      Args      `json:"args,omitempty"`
+	ID      string `json:"id"`
+	Runbook string `json:"runbook"`
+	Target  Target `json:"target"`
+	Args    Args   `json:"args,omitempty"`
+	// Moves is what becomes what, as far as it is known before the command is planned: "12344 → 12345".
+	Moves     string    `json:"moves,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	// Request is the request that a click on it opened; with that the offer is used up.
 	Request string `json:"request,omitempty"`

@@ -59,8 +59,10 @@ type Button struct {
 	ID      string     `json:"id"`
 	Style   string     `json:"style,omitempty"` // "", "primary" or "danger"
 	Confirm *Confirm   `json:"confirm,omitempty"`
-	// AskReason makes the transport ask for a reason before the click counts.
+	// AskReason makes the transport ask for a reason before the click counts, in one dialog with the question of Confirm.
 	AskReason bool `json:"askReason,omitempty"`
+	// ReasonOptional says that the reason may be left out.
+	ReasonOptional bool `json:"reasonOptional,omitempty"`
 	// Offer is the command of a Run button until the dispatcher has stored it and filled ID.
 	Offer *Offer `json:"-"`
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -134,8 +133,11 @@ func (n names) mentions(subjects []algesta.Subject) algesta.Text {
 func voteButtons(r algesta.Request) []algesta.Button {
 	return []algesta.Button{
 		{Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary", Confirm: confirmApprove(r)},
-		// Where the policy wants reasons, whoever asked is told why it was denied, too.
-		{Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger", AskReason: reasonAsked(r), Confirm: confirmDeny(r)},
+		// Where the policy wants reasons, whoever asked is told why it was denied, too; elsewhere they are if somebody says why.
+		{
+			Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger",
+			AskReason: true, ReasonOptional: reasonAsked(r) == "", Confirm: confirmDeny(r),
+		},
 		cancelButton(r),
 	}
 }
@@ -145,8 +147,14 @@ func cancelButton(r algesta.Request) algesta.Button {
 	return algesta.Button{Label: "Cancel", Action: algesta.Cancel, ID: r.ID, Confirm: confirmCancel(r)}
 }
 
-func reasonAsked(r algesta.Request) bool {
-	return slices.ContainsFunc(r.Needs, func(n algesta.Requirement) bool { return n.ReasonRequired })
+// reasonAsked is the rule that wants a reason, "" where none does.
+func reasonAsked(r algesta.Request) string {
+	for _, n := range r.Needs {
+		if n.ReasonRequired {
+			return n.Rule
+		}
+	}
+	return ""
 }
 
 // progressOf is the one message that follows the rollout.

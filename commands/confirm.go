@@ -11,7 +11,7 @@ import (
 // environment and what becomes what, as the plan's title does: "Rollback of api-gateway in production (12345 → 12344)".
 
 // planned is what people are told of a click on a proposed command.
-const planned = "It's planned first, and waits for approval where the policy wants one."
+const planned = "You'll see the plan first, and it waits for approval where the policy wants one."
 
 // confirmApprove asks an approver.
 func confirmApprove(r algesta.Request) *algesta.Confirm {
@@ -42,17 +42,29 @@ func confirmCancel(r algesta.Request) *algesta.Confirm {
 
 // undoButton offers the way back from what this request did.
 func undoButton(r algesta.Request, style string) algesta.Button {
-	return algesta.Button{Label: "Undo", Offer: r.Plan.Undo, Style: style, Confirm: &algesta.Confirm{
+	o := r.Plan.Undo
+	return algesta.Button{Label: "Undo", Offer: o, Style: style, Confirm: &algesta.Confirm{
 		Title: "Undo this change?", Yes: "Undo", No: "Not now",
-		Text: fmt.Sprintf("This goes back to what ran before: %s. %s", r.Plan.Title, planned),
+		Text: fmt.Sprintf("Undo of %s for %s in %s%s. %s", r.ID, o.Target.Service, o.Target.Environment, moves(*o), planned),
 	}}
 }
 
-// confirmOffer asks before a proposed command begins. What it changes from and to is not known before it is planned.
+// moves is what becomes what, in brackets, as a plan's title says it.
+func moves(o algesta.Offer) string {
+	if o.Moves == "" {
+		return ""
+	}
+	return " (" + o.Moves + ")"
+}
+
+// confirmOffer asks before a proposed command begins. Where nobody knows yet what becomes what, its plan will say it.
 func confirmOffer(label string, o algesta.Offer) *algesta.Confirm {
-	what := fmt.Sprintf("%s %s in %s", words.Capital(o.Runbook), o.Target.Service, o.Target.Environment)
+	what := fmt.Sprintf("%s %s in %s%s", words.Capital(o.Runbook), o.Target.Service, o.Target.Environment, moves(o))
 	if o.Runbook == "rollback" {
-		what = fmt.Sprintf("Roll back %s in %s to the last version that was healthy", o.Target.Service, o.Target.Environment)
+		what = fmt.Sprintf("Roll back %s in %s%s", o.Target.Service, o.Target.Environment, moves(o))
+		if o.Moves == "" {
+			what += " to the last version that was healthy"
+		}
 	}
 	return &algesta.Confirm{Title: label + "?", Text: what + ". " + planned, Yes: label, No: "Not now"}
 }

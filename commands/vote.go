@@ -130,7 +130,14 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 		if may := d.Policy().MayDeny(r.Needs, actor); may.Effect != algesta.Allow {
 			return refused(may, actor)
 		}
-		if why := strings.TrimRight(strings.TrimSpace(d.Redact(in.Vote.Reason)), ".!"); why != "" {
+		rule, why := reasonAsked(r), strings.TrimRight(strings.TrimSpace(d.Redact(in.Vote.Reason)), ".!")
+		if rule != "" && why == "" {
+			return &algesta.Error{
+				Kind: algesta.ErrUsage, Message: algesta.Say("The rule \"{}\" asks for a reason.", rule),
+				Hint: algesta.Say("Deny it again and say why: it's shown in the thread."),
+			}
+		}
+		if why != "" {
 			note = fmt.Sprintf("was denied by %s (%s). Nothing was changed.", actor.Called(), quote(why))
 		}
 	}

@@ -41,10 +41,11 @@ type Config struct {
 type Console struct {
 	cfg   Config
 	out   io.Writer
-	lines int               // typed so far
-	posts int               // printed so far
-	short map[string]string // ID → short name
-	long  map[string]string // and back
+	lines int                              // typed so far
+	posts int                              // printed so far
+	short map[string]string                // ID → short name
+	long  map[string]string                // and back
+	asks  map[algesta.Vote]algesta.Confirm // what the buttons ask that were printed
 }
 
 // New makes a console that prints to out.
@@ -52,7 +53,7 @@ func New(cfg Config, out io.Writer) (*Console, error) {
 	if cfg.People == nil || cfg.Inbox == nil || cfg.Outbox == nil {
 		return nil, errors.New("console: people, an inbox and an outbox are needed")
 	}
-	return &Console{cfg: cfg, out: out, short: map[string]string{}, long: map[string]string{}}, nil
+	return &Console{cfg: cfg, out: out, short: map[string]string{}, long: map[string]string{}, asks: map[algesta.Vote]algesta.Confirm{}}, nil
 }
 
 // Run reads lines from in until it ends, or until ctx does, and prints what the bot says meanwhile. A read that blocks is
@@ -115,6 +116,13 @@ func (c *Console) Type(ctx context.Context, line string) error {
 	in, err := c.Invocation(line)
 	if err != nil {
 		return c.print("console> ", err.Error())
+	}
+	if in.Vote != nil { // whoever types an ID has decided, so the question is printed, and answered by the line
+		if q, ok := c.asks[algesta.Vote{Action: in.Vote.Action, ID: in.Vote.ID}]; ok {
+			if err := c.print("console> ", clean(q.Title+" "+q.Text)); err != nil {
+				return err
+			}
+		}
 	}
 	if _, err := c.cfg.Inbox.Receive(ctx, in); err != nil {
 		return fmt.Errorf("storing what %s typed: %w", in.Name, err)
@@ -183,6 +191,11 @@ func (c *Console) Drain(ctx context.Context) (printed int, err error) {
 		}
 		for _, o := range due {
 			c.posts++
+			for _, b := range o.Post.Report.Buttons {
+				if b.Confirm != nil {
+					c.asks[algesta.Vote{Action: b.Action, ID: b.ID}] = *b.Confirm
+				}
+			}
 			if err := c.print(c.prompt(o), Format(o.Post.Report)); err != nil {
 				return printed, err
 			}

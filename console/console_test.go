@@ -43,7 +43,10 @@ func (e *echo) Receive(_ context.Context, in algesta.Invocation) (bool, error) {
 	e.seen = append(e.seen, in)
 	p := algesta.Post{Kind: algesta.CardPost, Report: algesta.Report{
 		Tone: algesta.Waiting, Title: algesta.Say("You said {}", in.Text), Small: algesta.Say("c-7f3a9k"),
-		Buttons: []algesta.Button{{Label: "Approve", Action: algesta.Approve, ID: "c-7f3a9k"}},
+		Buttons: []algesta.Button{{
+			Label: "Approve", Action: algesta.Approve, ID: "c-7f3a9k",
+			Confirm: &algesta.Confirm{Title: "Approve this change?", Text: "Rollback of api-gateway (12345 → 12344)."},
+		}, {Label: "Deny", Action: algesta.Deny, ID: "c-7f3a9k", AskReason: true, ReasonOptional: true}},
 	}}
 	if in.Vote != nil {
 		p = algesta.Post{Kind: algesta.AnswerPost, OnlyFor: in.Person.User, Report: algesta.Report{Title: algesta.Say("{} {}", in.Vote.Action, in.Vote.ID)}}
@@ -69,17 +72,18 @@ func TestAConversation(t *testing.T) {
 	require.NoError(t, console.Run(t.Context(), in, &out, console.Config{People: who, Inbox: e, Outbox: e, Short: true}))
 	require.Equal(t, `bot> 🟡 You said rollback api-gateway production
         c1
-       [Approve] approve c1
+       [Approve] approve c1   [Deny] deny c1 [why]
+console> Approve this change? Rollback of api-gateway (12345 → 12344).
 bot to carla> approve c1
 console> There is no "bob" in the file of people.
 console> Write who speaks and what, like "dana> help" or "dana in #random> help".
 bot> 🟡 You said help
         c1
-       [Approve] approve c1
+       [Approve] approve c1   [Deny] deny c1 [why]
 console> There is no place #nowhere in the file of people.
 bot> 🟡 You said approve everything
         c1
-       [Approve] approve c1
+       [Approve] approve c1   [Deny] deny c1 [why]
 `, out.String())
 	require.Equal(t, &algesta.Vote{Action: algesta.Approve, ID: "c-7f3a9k", Reason: "looks right"}, e.seen[1].Vote)
 	require.Equal(t, "C0OPS", e.seen[0].Channel)

@@ -31,11 +31,22 @@ func Format(r algesta.Report) string {
 	if len(r.Buttons) > 0 {
 		var buttons []string
 		for _, b := range r.Buttons {
-			buttons = append(buttons, fmt.Sprintf("[%s] %s %s", b.Label, b.Action, b.ID))
+			buttons = append(buttons, fmt.Sprintf("[%s] %s %s%s", b.Label, b.Action, b.ID, why(b)))
 		}
 		add("  ", strings.Join(buttons, "   "))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// why is where the reason stands that a button asks for; one in brackets may be left out.
+func why(b algesta.Button) string {
+	switch {
+	case b.AskReason && b.ReasonOptional:
+		return " [why]"
+	case b.AskReason:
+		return " <why>"
+	}
+	return ""
 }
 
 func clean(s string) string {

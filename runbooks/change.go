@@ -56,14 +56,15 @@ func by(in Input) string {
 }
 
 // undo is the command that goes back to the template that runs now, by its hash: the numbers of revisions move.
-// It is nil when that template has no ReplicaSet to go back to.
-func (s scene) undo() *algesta.Offer {
+// It is nil when that template has no ReplicaSet to go back to. from is the image that runs then, to the one of now.
+func (s scene) undo(from, to string) *algesta.Offer {
 	if s.now < 0 || s.d.Spec.RevisionHistoryLimit != nil && *s.d.Spec.RevisionHistoryLimit == 0 {
 		return nil
 	}
 	return &algesta.Offer{
 		Runbook: "rollback", Target: s.in.Command.Target,
-		Args: algesta.Args{templateArg.Name: s.revisions[s.now].hash(), undoes.Name: s.in.Command.ID},
+		Args:  algesta.Args{templateArg.Name: s.revisions[s.now].hash(), undoes.Name: s.in.Command.ID},
+		Moves: orElse(versions(from, to), fmt.Sprintf("back to revision %d", s.revisions[s.now].number)),
 	}
 }
 

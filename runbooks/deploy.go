@@ -80,7 +80,7 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swaps...)}
-	p.Undo = s.undo()
+	p.Undo = s.undo(image, container.Image)
 	typed, err := typedTemplate(template)
 	if err != nil {
 		return algesta.Plan{}, err

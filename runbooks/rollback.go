@@ -73,7 +73,7 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swaps...)}
-	p.Undo = s.undo()
+	p.Undo = s.undo(w.image, w.old)
 	differences := diffTemplates(s.d.template(), to.template)
 	surge, unavailable := rolling(s.d.Deployment, s.d.replicas())
 	p.Figures["surge"] = int64(surge)

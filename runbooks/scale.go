@@ -63,7 +63,10 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swap)}
-	p.Undo = &algesta.Offer{Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from), undoes.Name: in.Command.ID}}
+	p.Undo = &algesta.Offer{
+		Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from), undoes.Name: in.Command.ID},
+		Moves: fmt.Sprintf("%d → %s", to, count(from, "pod")),
+	}
 	room := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, max(0, to-from))
 	p.Facts = []algesta.Field{{Label: "pods", Value: s.scaleFact(from, to, room)}}
 	if overtaken {

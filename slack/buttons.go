@@ -13,15 +13,18 @@ import (
 // maxAskList is how long the list of buttons that ask for a reason may get: it is a block ID, which Slack limits to 255.
 const maxAskList = 240
 
+// maxID is the longest ID of a button: Slack takes values of 2,000 characters, and the question of a dialog stands in there, too.
+const maxID = 1000
+
 // buttons make one row, and say how many did not fit. A button's action ID is its action, with a number from the second of
-// the same action on; its value is the ID and nothing else.
+// the same action on; its value is the ID, and for a button that asks for a reason the question of its dialog too.
 func buttons(all []algesta.Button) (row *slackapi.ActionBlock, missing int) {
 	row = slackapi.NewActionBlock("actions")
 	asks := askPrefix
 	seen := map[string]int{}
 	room := maxControls
 	for _, b := range all {
-		if b.ID == "" || len(b.ID) > 2000 {
+		if b.ID == "" || len(b.ID) > maxID {
 			missing++
 			continue
 		}
@@ -30,21 +33,24 @@ func buttons(all []algesta.Button) (row *slackapi.ActionBlock, missing int) {
 		if n := seen[action]; n > 1 {
 			action = fmt.Sprintf("%s:%d", action, n)
 		}
-		e := slackapi.NewButtonBlockElement(action, b.ID, plainText(first(b.Label, string(b.Action)), 75))
+		e := slackapi.NewButtonBlockElement(action, valueOf(b), plainText(first(b.Label, string(b.Action)), 75))
 		if b.Style == string(slackapi.StylePrimary) || b.Style == string(slackapi.StyleDanger) {
 			e.Style = slackapi.Style(b.Style)
 		}
-		if b.Confirm != nil {
+		if b.Confirm != nil && !b.AskReason { // its dialog asks
 			e.Confirm = question(*b.Confirm, e.Text.Text)
 		}
 		cost := buttonChars(e)
-		if len(row.Elements.ElementSet) == maxButtons || cost > room || b.AskReason && len(asks)+len(action) >= maxAskList {
+		if len(row.Elements.ElementSet) == maxButtons || cost > room || b.AskReason && len(asks)+len(action)+len(mayAsk) >= maxAskList {
 			missing++
 			continue
 		}
 		room -= cost
 		if b.AskReason {
 			asks += "," + action
+			if b.ReasonOptional {
+				asks += mayAsk
+			}
 		}
 		row.Elements.ElementSet = append(row.Elements.ElementSet, e)
 	}

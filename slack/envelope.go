@@ -42,6 +42,8 @@ type received struct {
 	Invocation algesta.Invocation
 	// AskReason says that a dialog has to ask for the reason before the click counts; Trigger opens it within 3 s.
 	AskReason bool
+	Optional  bool            // the reason may be left out
+	Question  algesta.Confirm // what the dialog asks; empty for a button without a question
 	Trigger   string
 	Label     string // of the button that was clicked
 	Message   string // the timestamp of the message with the button
@@ -250,7 +252,8 @@ func (r reader) click(p interactionPayload, now time.Time) (received, error) {
 	a := p.Actions[0] // a click carries one
 	name, _, _ := strings.Cut(a.ActionID, ":")
 	action := algesta.VoteAction(name)
-	if !slices.Contains(actions(), action) || a.Value == "" {
+	id, question := idOf(a.Value)
+	if !slices.Contains(actions(), action) || id == "" {
 		return received{}, fmt.Errorf("another button: %w", errIgnored)
 	}
 	ts := first(p.Message.TS, p.Container.MessageTS)
@@ -258,6 +261,7 @@ func (r reader) click(p interactionPayload, now time.Time) (received, error) {
 	if channel == "" || ts == "" || a.ActionTS == "" {
 		return received{}, errors.New("reading click: channel, message or time is missing")
 	}
+	asks, optional := asksReason(a.BlockID, a.ActionID)
 	return received{
 		Invocation: algesta.Invocation{
 			Key: "act:" + p.User.ID + ":" + ts + ":" + a.ActionTS, Kind: algesta.Voted,
@@ -265,9 +269,9 @@ func (r reader) click(p interactionPayload, now time.Time) (received, error) {
 			Private: p.Channel.Name == "privategroup" || ofGroup(p.Channel.Name), Direct: p.Channel.Name == "directmessage",
 			Group:  ofGroup(p.Channel.Name),
 			Thread: first(p.Message.ThreadTS, p.Container.ThreadTS), Reply: p.ResponseURL,
-			Vote: &algesta.Vote{Action: action, ID: a.Value}, At: now,
+			Vote: &algesta.Vote{Action: action, ID: id}, At: now,
 		},
-		AskReason: asksReason(a.BlockID, a.ActionID), Trigger: p.TriggerID, Label: a.Text.Text, Message: ts,
+		AskReason: asks, Optional: optional, Question: question, Trigger: p.TriggerID, Label: a.Text.Text, Message: ts,
 	}, nil
 }
 
@@ -290,7 +294,7 @@ func (r reader) submission(p interactionPayload, now time.Time) (received, error
 			Private: asked.Private, Direct: asked.Direct, Thread: asked.Thread, Reply: asked.Reply,
 			Vote: &algesta.Vote{Action: asked.Action, ID: asked.ID, Reason: reason}, At: now,
 		},
-		Blank: reason == "",
+		Blank: reason == "" && !asked.Optional,
 	}, nil
 }
 

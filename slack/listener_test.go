@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -92,6 +93,37 @@ func TestClickIsAVote(t *testing.T) {
 	require.Equal(t, "C0OPS", denied.Channel)
 	require.NotEmpty(t, denied.Reply)
 	require.Empty(t, r.server.Views("U0PABLO"))
+}
+
+// A denial's dialog asks its question, and its reason may be left out where the policy wants none: one dialog, not two.
+func TestADialogAsksTheQuestionAndTheReason(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	r.sockets(t, 2)
+	r.box.post(algesta.Post{Command: "c-abc234", Kind: algesta.CardPost, Channel: "C0OPS", Report: algesta.Report{
+		Title: algesta.Say("Rollback waits"), Buttons: []algesta.Button{{
+			Label: "Deny", Action: algesta.Deny, ID: "c-abc234", AskReason: true, ReasonOptional: true,
+			Confirm: &algesta.Confirm{Title: "Deny this change?", Text: "Rollback of api-gateway in production (12345 → 12344).", Yes: "Deny", No: "Not now"},
+		}},
+	}})
+	card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.HasButton("deny"))
+	require.NoError(t, err)
+	require.Nil(t, card.Buttons()[0].Confirm, "Slack would ask before the dialog does")
+	for _, why := range []string{"", "not on a Friday"} {
+		_, err = r.server.Click("U0PABLO", card, "deny")
+		require.NoError(t, err)
+		r.until(t, "the dialog", func() bool { return len(r.server.Views("U0PABLO")) == 1 })
+		view := r.server.Views("U0PABLO")[0]
+		raw, err := json.Marshal(view)
+		require.NoError(t, err)
+		for _, text := range []string{"Deny this change?", "Rollback of api-gateway in production (12345 → 12344).", "Not now"} {
+			require.Contains(t, string(raw), text)
+		}
+		complaints, err := r.server.Submit("U0PABLO", view.ID, slackd.Input{ActionID: reasonInput, Value: why})
+		require.NoError(t, err)
+		require.Empty(t, complaints)
+		require.Equal(t, &algesta.Vote{Action: algesta.Deny, ID: "c-abc234", Reason: why}, r.box.next(t).Vote)
+	}
 }
 
 func TestDialogThatDoesNotOpenIsSaid(t *testing.T) {

@@ -152,6 +152,20 @@ func (r *request) click(user, action string) {
 // approve is the click of somebody who may.
 func (r *request) approve() { r.Helper(); r.click(carla, "approve") }
 
+// deny is a click on Deny, and its dialog sent with this reason.
+func (r *request) deny(user, why string) {
+	r.Helper()
+	before := len(r.slack.Views(user))
+	r.click(user, "deny")
+	ctx, cancel := r.wait()
+	defer cancel()
+	require.NoError(r, r.slack.WaitFor(ctx, func() bool { return len(r.slack.Views(user)) > before }))
+	views := r.slack.Views(user)
+	problems, err := r.slack.Submit(user, views[len(views)-1].ID, slackd.Input{ActionID: "reason", Value: why})
+	require.NoError(r, err)
+	require.Empty(r, problems)
+}
+
 // end waits for the reply that says how it ended: the only one that mentions the requester in its first line.
 func (r *request) end(user string) string {
 	r.Helper()

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func TestADeniedRequestRunsNothing(t *testing.T) {
 	w := newWorld(t, options{})
 	r := w.asks(luis, "rollback api-gateway production")
 	plan := r.plan()
-	r.click(elena, "deny")
+	r.deny(elena, "") // the policy wants no reason
 	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez. Nothing was changed. <@U0LUIS> <@U0ELENA>", r.end(luis))
 	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez. Nothing was changed.")
 	// The buttons are gone; a click that was on its way says what happened.
@@ -54,14 +55,7 @@ func TestADenialSaysWhyWhereThePolicyWantsReasons(t *testing.T) {
 	require.Contains(t, w.answer(luis, ops, "rollback api-gateway production"), "The rule \"production needs a second person\" asks for a reason.")
 	r := w.asks(luis, `rollback api-gateway production --reason "5xx since 12345"`)
 	require.Contains(t, r.plan().Plain(), "Reason: “5xx since 12345”")
-	r.click(elena, "deny")
-	ctx, cancel := w.wait()
-	defer cancel()
-	require.NoError(t, w.slack.WaitFor(ctx, func() bool { return len(w.slack.Views(elena)) == 1 }))
-	dialog := w.slack.Views(elena)[0]
-	problems, err := w.slack.Submit(elena, dialog.ID, slackd.Input{ActionID: "reason", Value: "<!channel> Marta rolls forward."})
-	require.NoError(t, err)
-	require.Empty(t, problems)
+	r.deny(elena, "<!channel> Marta rolls forward.")
 	end := r.end(luis)
 	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez (“<!channel> Marta rolls forward”). Nothing was changed. <@U0LUIS> <@U0ELENA>", end)
 	raw, err := json.Marshal(r.reply(isEnd(luis)))
@@ -124,7 +118,17 @@ func TestApproveAndDenyAtOnceHaveOneWinner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	r := w.asks(luis, "rollback api-gateway production")
-	r.both(carla, "approve", pablo, "deny")
+	r.click(pablo, "deny") // the dialog is the confirmation: what counts is when it's sent
+	ctx, cancel := w.wait()
+	defer cancel()
+	require.NoError(t, w.slack.WaitFor(ctx, func() bool { return len(w.slack.Views(pablo)) == 1 }))
+	plan, dialog := r.plan(), w.slack.Views(pablo)[0]
+	var clicks sync.WaitGroup
+	var errs [2]error
+	clicks.Go(func() { _, errs[0] = w.slack.Click(carla, plan, "approve") })
+	clicks.Go(func() { _, errs[1] = w.slack.Submit(pablo, dialog.ID) })
+	clicks.Wait()
+	require.NoError(t, errors.Join(errs[:]...))
 	end := r.end(luis)
 	if w.patches(deployment) == 1 {
 		require.Contains(t, end, "is back on 12344")
