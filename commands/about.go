@@ -25,7 +25,7 @@ func isAbout(runbook string) bool {
 // about answers help, whoami and can-i. They need no binding (decision 8).
 func (d *Dispatcher) about(ctx context.Context, actor algesta.Actor, p grammar.Parsed) (algesta.Report, error) {
 	if p.Help || p.Runbook == "help" {
-		return d.help(p), nil
+		return d.help(ctx, actor, p), nil
 	}
 	if p.Runbook == "whoami" {
 		return d.whoami(ctx, actor), nil
@@ -34,7 +34,7 @@ func (d *Dispatcher) about(ctx context.Context, actor algesta.Actor, p grammar.P
 }
 
 // help lists the commands, or explains one.
-func (d *Dispatcher) help(p grammar.Parsed) algesta.Report {
+func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Parsed) algesta.Report {
 	about := p.Runbook
 	if about == "help" {
 		about = p.Args.String("about")
@@ -52,11 +52,24 @@ func (d *Dispatcher) help(p grammar.Parsed) algesta.Report {
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" whoami")), algesta.Say("Show who you are to me and what you may do.")},
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" can-i scale api-gateway production")), algesta.Say("Say whether you may do something, and who has to approve it.")},
 	)
+	where := algesta.Say("No rule of the policy lets you read an environment.")
+	if seen := d.environments(ctx, actor); len(seen) > 0 {
+		where = algesta.Say("Environments: {}.", strings.Join(seen, ", "))
+	}
 	r.Body = []algesta.Block{
 		{Table: &algesta.Table{Head: []string{"command", "what it does"}, Rows: rows}},
-		{Text: algesta.Say("Environments: {}. In a thread, say {} instead.", strings.Join(d.Catalog.Environments(), ", "), algesta.Name("@algesta …"))},
+		{Text: where.Then("In a thread, say {} instead.", algesta.Name("@algesta …"))},
 	}
 	return r
+}
+
+// environments are those that the person may read something in: the others' names are not told.
+func (d *Dispatcher) environments(ctx context.Context, actor algesta.Actor) []string {
+	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
+	return slices.DeleteFunc(slices.Clone(d.Catalog.Environments()), func(environment string) bool {
+		whole, err := d.Catalog.Resolve(ctx, "", environment, visible)
+		return err != nil || !visible(whole)
+	})
 }
 
 func (d *Dispatcher) helpFor(b runbooks.Runbook) algesta.Report {

@@ -124,6 +124,9 @@ func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 
 // work does what an invocation asks for, if it is not too old.
 func (d *Dispatcher) work(ctx context.Context, id string, in algesta.Invocation) error {
+	if err := tooOften(in); err != nil {
+		return err
+	}
 	if err := tooLate(in, d.began, time.Now()); err != nil {
 		return err
 	}

@@ -79,3 +79,19 @@ func TestWhoIsNobodyHereLearnsNoNames(t *testing.T) {
 		}
 	}
 }
+
+func TestHelpNamesTheEnvironmentsThatAPersonMayRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		by   algesta.Actor
+		says string
+	}{
+		{luis, "Environments: production. In a thread, say @algesta … instead."},
+		{nico, "No rule of the policy lets you read an environment. In a thread, say @algesta … instead."},
+	} {
+		w := newWorld(t)
+		w.types(c.by, "help")
+		body := w.posts()[0].Report.Body
+		require.Equal(t, c.says, body[len(body)-1].Text.String())
+	}
+}

@@ -116,6 +116,23 @@ func (d *Dispatcher) sayBusy(ctx context.Context, in algesta.Invocation) {
 // isOffer reports whether this is a click on a proposed command: work like a typed one, with all that it reads.
 func isOffer(in algesta.Invocation) bool { return in.Vote != nil && in.Vote.Action == algesta.Run }
 
+// startsAllowed is how many processes may begin with one invocation. What ends the process before it is answered (out of memory, a stack
+// overflow: no recover catches those) would do so at every start.
+const startsAllowed = 3
+
+// tooOften refuses what several processes began and none answered. What an invocation changes closes it in the same transaction, so
+// nothing came of it.
+func tooOften(in algesta.Invocation) error {
+	if in.Starts <= startsAllowed {
+		return nil
+	}
+	return &algesta.Error{
+		Kind:    algesta.ErrStale,
+		Message: algesta.Say("I was restarted {} times while I looked at this, so I leave it. Nothing was run.", startsAllowed),
+		Hint:    algesta.Say("Whoever runs me can find in my log why I ended."),
+	}
+}
+
 // tooLate refuses what was typed, or proposed and clicked, so long ago that whoever did it has moved on (decision 17). A vote on
 // a request has the request's own times. began is when this process did.
 func tooLate(in algesta.Invocation, began, now time.Time) error {

@@ -289,7 +289,7 @@ type chosen struct{ service string }
 func (c chosen) Error() string                        { return "no environment" }
 func (c chosen) Meant() (service, environment string) { return c.service, "" }
 
-func (fakeCatalog) Environments() []string                 { return []string{"production"} }
+func (fakeCatalog) Environments() []string                 { return []string{"production", "staging"} }
 func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }
 
 // fakeDirectory knows the people; it also keeps what was posted.

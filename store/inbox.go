@@ -65,15 +65,25 @@ func (b *batch) keep(ctx context.Context, known *statements, intakes []*intake) 
 // holds nobody up: what waits here is in the inbox too, and after a restart it is among Unanswered.
 func (s *Store) Arrivals() <-chan algesta.Invocation { return s.arrivals.out }
 
-// Unanswered are the invocations that an earlier process received and did not answer, oldest first.
+// Unanswered are the invocations that an earlier process received and did not answer, oldest first. Every call counts as a start, which
+// is on the disk before any of them is worked on.
 func (s *Store) Unanswered(ctx context.Context) ([]algesta.Invocation, error) {
+	err := s.Update(ctx, func(tx *Tx) error {
+		return tx.exec("counting the start", `UPDATE inbox SET starts = starts + 1 WHERE done_at = 0 AND id <= ?`, s.earlier)
+	})
+	if err != nil {
+		return nil, err
+	}
 	open, err := list(ctx, s.read, func(row scanner) (v algesta.Invocation, err error) {
 		var text string
-		if err = row.Scan(&text); err != nil {
+		var starts int
+		if err = row.Scan(&text, &starts); err != nil {
 			return v, err
 		}
-		return v, decode(text, &v)
-	}, `SELECT envelope FROM inbox WHERE done_at = 0 AND id <= ? ORDER BY id`, s.earlier)
+		err = decode(text, &v)
+		v.Starts = starts
+		return v, err
+	}, `SELECT envelope, starts FROM inbox WHERE done_at = 0 AND id <= ? ORDER BY id`, s.earlier)
 	if err != nil {
 		return nil, fmt.Errorf("reading the inbox: %w", err)
 	}

@@ -100,10 +100,22 @@ func TestUnansweredAreThoseOfTheProcessBefore(t *testing.T) {
 	s = open(t, path)
 	require.False(t, receive(t, s, typed("b")))
 	receive(t, s, typed("d"))
-	open, err := s.Unanswered(context.Background())
+	left, err := s.Unanswered(context.Background())
 	require.NoError(t, err)
-	require.Empty(t, cmp.Diff([]algesta.Invocation{typed("a"), typed("c")}, open))
+	again := func(key string, starts int) algesta.Invocation {
+		v := typed(key)
+		v.Starts = starts
+		return v
+	}
+	require.Empty(t, cmp.Diff([]algesta.Invocation{again("a", 1), again("c", 1)}, left))
 	require.Equal(t, "d", next(t, s.Arrivals()).Key)
+	closeStore(t, s)
+
+	// Every start is counted on the disk, for those that it found.
+	s = open(t, path)
+	left, err = s.Unanswered(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff([]algesta.Invocation{again("a", 2), again("c", 2), again("d", 1)}, left))
 }
 
 func TestWhatWasAnsweredIsForgotten(t *testing.T) {

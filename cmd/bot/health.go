@@ -28,13 +28,14 @@ const (
 	checkAge = 3 * checkEvery
 )
 
-// The bounds of one connection to the port: what is asked is short, and only /metrics is long.
-const (
-	readWithin  = 10 * time.Second
-	writeWithin = 30 * time.Second
-	idleFor     = time.Minute
-	maxHeader   = 8 << 10
-)
+// bounds are those of one connection to the port.
+type bounds struct {
+	header, read, write, idle time.Duration
+	headerBytes               int
+}
+
+// probeBounds fit what is asked, which is short, and what is answered: only /metrics is long.
+var probeBounds = bounds{header: probeTimeout, read: 10 * time.Second, write: 30 * time.Second, idle: time.Minute, headerBytes: 8 << 10}
 
 var (
 	errNotChecked = errors.New("the store has not been asked lately")
@@ -49,6 +50,7 @@ type health struct {
 	clusters func() map[string]bool
 	lost     func(context.Context) int // messages of the last day that could not be delivered
 	registry *prometheus.Registry
+	bounds   bounds
 	log      *zap.Logger
 }
 
@@ -88,8 +90,8 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
 	// Without ErrorLog a panic would go to stderr with its stack, past the redaction.
 	srv := &http.Server{
-		Handler: mux, ErrorLog: zap.NewStdLog(h.log), ReadHeaderTimeout: probeTimeout, ReadTimeout: readWithin, WriteTimeout: writeWithin,
-		IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
+		Handler: mux, ErrorLog: zap.NewStdLog(h.log), ReadHeaderTimeout: h.bounds.header, ReadTimeout: h.bounds.read,
+		WriteTimeout: h.bounds.write, IdleTimeout: h.bounds.idle, MaxHeaderBytes: h.bounds.headerBytes,
 	}
 	stopped := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)

@@ -184,7 +184,10 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	defer around.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	h := health{writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost, registry: r.figures(ctx, transport), log: log.Named("health")}
+	h := health{
+		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost,
+		registry: r.figures(ctx, transport), bounds: probeBounds, log: log.Named("health"),
+	}
 	around.Go(func() {
 		if err := h.serve(ctx, listener); err != nil {
 			log.Error("the health server ended", zap.Error(err))
