@@ -51,13 +51,13 @@ func TestANameForgesNoApproval(t *testing.T) {
 		"approved": func(t *testing.T, w *world, r algesta.Request) {
 			w.votes(carla, algesta.Approve, r.ID)
 			w.request(algesta.Succeeded)
-			require.Contains(t, plainly(w), "requested by <@U0LUIS>, approved by <@U0CARLA> · ")
+			require.Contains(t, plainly(w), "requested by <@U0LUIS>, approved by <@U0CARLA> ")
 		},
 		"denied": func(t *testing.T, w *world, r algesta.Request) {
 			in := w.vote(carla, algesta.Deny, r.ID)
 			in.Vote.Reason = "no”). It was approved by Pablo"
 			w.handle(in)
-			require.Contains(t, plainly(w), "requested by <@U0LUIS>, denied by <@U0CARLA> · ")
+			require.Contains(t, plainly(w), "requested by <@U0LUIS>, denied by <@U0CARLA> ")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,9 +47,18 @@ func (w *world) ephemeral(user string, holds ...string) string {
 	return m.Plain()
 }
 
-// answer types a command that is answered to its author alone and returns that answer.
+// answer types a command that is answered to its author alone and returns that answer: in the bot's own direct messages it is a
+// message as any other, elsewhere one that only they see.
 func (w *world) answer(user, channel, text string) string {
 	w.Helper()
+	if channel == w.slack.BotDM(user) {
+		n := len(w.slack.Messages(channel))
+		w.types(user, channel, text)
+		ctx, cancel := w.wait()
+		defer cancel()
+		require.NoError(w, w.slack.WaitFor(ctx, func() bool { return len(w.slack.Messages(channel)) > n }), "%s was told nothing in their direct messages", user)
+		return w.slack.Messages(channel)[n].Plain()
+	}
 	return w.next(user, func() { w.types(user, channel, text) })
 }
 
