@@ -86,8 +86,10 @@ func TestJobThatPanicsEndsItsRequest(t *testing.T) {
 			"Apply Verify", algesta.Unknown,
 			"Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote c-", 0,
 		},
-		"after the write it is said that nobody watched": {"Workload", algesta.TimedOut,
-			"was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote c-", 1},
+		"after the write it is said that nobody watched": {
+			"Workload", algesta.TimedOut,
+			"was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote c-", 1,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -64,7 +64,7 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 // that nothing is proposed that fails when it is copied. Names are told only to those
 // who may see them.
 func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err error) error {
-	known, again := (*algesta.Error)(nil), grammar.Corrected{}
+	known, again := (*algesta.Error)(nil), grammar.CorrectedError{}
 	if !errors.As(err, &known) || !errors.As(err, &again) {
 		return err
 	}

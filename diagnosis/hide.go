@@ -215,7 +215,8 @@ func (t templateSecrets) addConnection(text string) {
 
 // add leaves out references such as $(TOKEN) and $TOKEN and paths of files: they are no values.
 func (t templateSecrets) add(value string) {
-	if value != "" && !strings.HasPrefix(value, "$") && !(strings.HasPrefix(value, "/") && plainPath.MatchString(value)) {
+	path := strings.HasPrefix(value, "/") && plainPath.MatchString(value)
+	if value != "" && !strings.HasPrefix(value, "$") && !path {
 		t[value] = true
 	}
 }

@@ -16,15 +16,15 @@ const (
 	environmentSlot = "<environment>"
 )
 
-// Corrected is the cause of a usage error when one word of the command was mistyped: the command with that word replaced.
+// CorrectedError is the cause of a usage error when one word of the command was mistyped: the command with that word replaced.
 // Whoever can look names up should do that before it is shown (Suggest).
-type Corrected struct {
+type CorrectedError struct {
 	Text   string // without the slash command
 	Parsed Parsed
 }
 
 // Error is for the log.
-func (c Corrected) Error() string { return "probably meant " + c.Text }
+func (c CorrectedError) Error() string { return "probably meant " + c.Text }
 
 // meant is the cause of a Catalog's error when it knows which names were probably meant. "" is a name that nobody can know.
 type meant interface {
@@ -61,13 +61,13 @@ func (p Parser) form(parsed Parsed, service, environment string) string {
 	if environment == "" {
 		environment = environmentSlot
 	}
-	text := parsed.Retype(service, environment)
+	var missing strings.Builder
 	for _, a := range p.book(parsed.Runbook).Args {
 		if _, given := parsed.Args[a.Name]; a.Required && !given {
-			text += " " + a.Name + "=" + slot(a)
+			missing.WriteString(" " + a.Name + "=" + slot(a))
 		}
 	}
-	return text
+	return parsed.Retype(service, environment) + missing.String()
 }
 
 // slot stands for the value of an argument.
@@ -98,7 +98,7 @@ func quoted(s string) string {
 // is still missing otherwise.
 func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right string) error {
 	var replaced []word
-	for _, w := range strings.Fields(right) {
+	for _, w := range strings.FieldsSeq(right) {
 		replaced = append(replaced, word{text: w})
 	}
 	again := slices.Concat(typed[:at], replaced, typed[at+n:])
@@ -106,12 +106,11 @@ func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right 
 	text := retype(again)
 	parsed, err := p.parse(again)
 	if err == nil {
-		e.Err = Corrected{Text: text, Parsed: parsed}
+		e.Err = CorrectedError{Text: text, Parsed: parsed}
 		e.Hint = algesta.Say("{}", algesta.Name(p.Command+" "+text))
 		return e
 	}
-	var inner *algesta.Error
-	if errors.As(err, &inner) {
+	if inner, ok := errors.AsType[*algesta.Error](err); ok {
 		e.Hint = inner.Hint
 		if inner.Err != nil {
 			e.Err = inner.Err

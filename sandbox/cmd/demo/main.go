@@ -88,7 +88,7 @@ const (
 // keep starts the bot again whenever it ends, until ctx is done. Nothing is lost meanwhile: the state is in its store.
 func (d *demo) keep(ctx context.Context) error {
 	var ended []time.Time
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -101,16 +101,14 @@ func (d *demo) keep(ctx context.Context) error {
 		}
 		say("the bot ended; it is started again")
 		b, err := d.restart(ctx)
-		if ctx.Err() != nil {
-			return nil
+		if err == nil {
+			d.bot = b
+			say("the bot is back")
+		} else if ctx.Err() == nil {
+			say("that did not work: %v", err) // the old one is still ended, so it is tried again
 		}
-		if err != nil {
-			say("that did not work: %v", err)
-			continue // the old one is still ended, so it is tried again
-		}
-		d.bot = b
-		say("the bot is back")
 	}
+	return nil
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
