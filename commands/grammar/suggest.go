@@ -98,7 +98,7 @@ func quoted(s string) string {
 // is still missing otherwise.
 func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right string) error {
 	var replaced []word
-	for _, w := range strings.FieldsSeq(right) {
+	for w := range strings.FieldsSeq(right) {
 		replaced = append(replaced, word{text: w})
 	}
 	again := slices.Concat(typed[:at], replaced, typed[at+n:])
