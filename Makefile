@@ -29,17 +29,37 @@ sandbox: ## Build the sandbox's control plane once (about 12 minutes cold on two
 certmanager: ## Build the cert-manager of the tests once (about 4 minutes cold on two cores, then cached)
 	go run ./sandbox/cmd/build -certmanager
 
-.PHONY: test
-test: sandbox certmanager browser ## Run every test, on real parts; with CI=true a skipped test is a failure
+# tested lists the packages whose tests need the sandbox's control plane ($(1) is 1), or don't (0): a test needs it that imports
+# sandbox/control, however indirectly.
+tested = $$(go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' $(PACKAGES) | \
+	awk '$$1 ~ /\.test$$/ && ($$0 ~ /\/sandbox\/control( |$$)/) == $(1) {sub(/\.test$$/, "", $$1); print $$1}')
+
+# run tests packages ($(2)) with a flag ($(1)). In CI it prints what fails alone, and a skipped test is a failure.
 ifeq ($(CI),true)
+define run
 	mkdir -p .cache
-	go test -v -timeout 20m $(TESTFLAGS) $(PACKAGES) 2>&1 | tee .cache/test.log | grep -E --line-buffered '^(ok|FAIL|panic:)|--- FAIL' \
-		|| { grep -E -B40 -- '--- FAIL|^panic:' .cache/test.log | tail -400; exit 1; }
-	if grep -E -- '--- SKIP' .cache/test.log; then echo "a skipped test is a failure here"; exit 1; fi
+	packages="$(2)"; [ -z "$$packages" ] || go test -v -timeout 20m $(1) $(TESTFLAGS) $$packages 2>&1 | tee .cache/test$(1).log | \
+		grep -E --line-buffered '^(ok|FAIL|panic:)|--- FAIL|WARNING: DATA RACE' \
+		|| { grep -E -B40 -- '--- FAIL|^panic:|WARNING: DATA RACE' .cache/test$(1).log | tail -400; exit 1; }
+	if grep -E -- '--- SKIP' .cache/test$(1).log; then echo "a skipped test is a failure here"; exit 1; fi
+endef
 else
-	go test -timeout 20m $(TESTFLAGS) $(PACKAGES)
+define run
+	packages="$(2)"; [ -z "$$packages" ] || go test -timeout 20m $(1) $(TESTFLAGS) $$packages
+endef
 endif
-	cd sandbox/cluster && go vet -trimpath ./... && go test -trimpath ./kubelet/... ./supervisor/...
+
+.PHONY: test
+test: race live ## Run every test, on real parts; with CI=true a skipped test is a failure
+
+.PHONY: race
+race: browser ## Run the tests that need no control plane, with the race detector
+	$(call run,-race,$(call tested,0))
+
+.PHONY: live
+live: sandbox certmanager browser ## Run the tests that need the control plane, and the sandbox's own
+	$(call run,,$(call tested,1))
+	cd sandbox/cluster && go test -trimpath ./kubelet/... ./supervisor/...
 
 .PHONY: bench
 bench: sandbox ## Measure the figures of docs/benchmarks.md and write .cache/bench.json
@@ -58,6 +78,7 @@ $(LINT):
 .PHONY: lint
 lint: $(LINT) ## Run the linters
 	$(LINT) run ./...
+	cd sandbox/cluster && go vet -trimpath ./kubelet/... ./parent/... ./supervisor/...
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code
