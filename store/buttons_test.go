@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -56,4 +57,19 @@ func TestAnOfferIsUsedByOneRequest(t *testing.T) {
 	require.True(t, found)
 	require.Equal(t, "c-1", o.Request)
 	require.Error(t, s.Update(t.Context(), func(tx *store.Tx) error { _, err := tx.Use("o-2", "c-1"); return err }))
+}
+
+func TestOffersAreKept(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	want := algesta.Offer{ID: "o-1", Runbook: "rollback", Target: gateway, Args: algesta.Args{"revision": int64(42)}, ExpiresAt: noon}
+	update(t, s, func(tx *store.Tx) error { return tx.Offer(want) })
+	got, found, err := s.Offer(context.Background(), "o-1")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, want, got)
+	_, found, err = s.Offer(context.Background(), "o-2")
+	require.NoError(t, err)
+	require.False(t, found)
+	require.ErrorIs(t, s.Update(context.Background(), func(tx *store.Tx) error { return tx.Offer(want) }), algesta.ErrTaken)
 }

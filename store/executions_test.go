@@ -175,19 +175,3 @@ func TestTwoWritesAtOnceOnOneWorkloadOneWins(t *testing.T) {
 		}
 	}
 }
-
-func TestTheDatabaseItselfRefusesASecondUndecidedWrite(t *testing.T) {
-	t.Parallel()
-	s := withRequests(t, "c-1", "c-2")
-	first := execution("c-1")
-	require.Empty(t, intend(t, s, first))
-	first.State = algesta.NotDoneX
-	require.True(t, settle(t, s, first))
-	require.Empty(t, intend(t, s, execution("c-2")))
-	first.State = algesta.Doubtful
-	err := s.Update(context.Background(), func(tx *store.Tx) error {
-		_, err := tx.Settle(first, algesta.NotDoneX)
-		return err
-	})
-	require.ErrorContains(t, err, "UNIQUE")
-}

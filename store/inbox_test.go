@@ -118,17 +118,6 @@ func TestUnansweredAreThoseOfTheProcessBefore(t *testing.T) {
 	require.Empty(t, cmp.Diff([]algesta.Invocation{again("a", 2), again("c", 2), again("d", 1)}, left))
 }
 
-func TestWhatWasAnsweredIsForgotten(t *testing.T) {
-	t.Parallel()
-	s := fresh(t)
-	v := typed("a")
-	v.Text = "marker-of-the-text"
-	receive(t, s, v)
-	require.Equal(t, 1, count(t, s, `SELECT COUNT(*) FROM inbox WHERE envelope LIKE '%marker-of-the-text%'`))
-	update(t, s, func(tx *store.Tx) error { return tx.Answered("a") })
-	require.Equal(t, 1, count(t, s, `SELECT COUNT(*) FROM inbox WHERE envelope IS NULL AND done_at > 0`))
-}
-
 func TestCloseEndsArrivals(t *testing.T) {
 	t.Parallel()
 	s := fresh(t)
@@ -139,20 +128,6 @@ func TestCloseEndsArrivals(t *testing.T) {
 	_, err := s.Receive(context.Background(), typed("b"))
 	require.ErrorIs(t, err, store.ErrClosed)
 	require.ErrorIs(t, s.Update(context.Background(), func(*store.Tx) error { return nil }), store.ErrClosed)
-}
-
-func TestThePointsOfTheCrashMatrixAreReported(t *testing.T) {
-	t.Parallel()
-	s := fresh(t)
-	points := make(chan string, 10)
-	s.Observe = func(point string) { points <- point }
-	receive(t, s, typed("a"))
-	require.Equal(t, "inbox-committed", next(t, points))
-	update(t, s, func(tx *store.Tx) error { return tx.Post(algesta.Post{Command: "c-1", Kind: algesta.CardPost}) })
-	require.Equal(t, "update-committed", next(t, points))
-	require.NoError(t, s.Delivered(context.Background(), []algesta.Delivery{{ID: 1, Rev: 1, TS: "1.0"}}))
-	require.Equal(t, "delivered", next(t, points))
-	require.Empty(t, points)
 }
 
 func TestALateCallerDoesNotLoseItsEnvelope(t *testing.T) {

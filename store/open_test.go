@@ -157,18 +157,3 @@ func TestAPlanIsStoredOnlyAsGiven(t *testing.T) {
 		require.NotContains(t, string(b), secret)
 	}
 }
-
-func TestOffersAreKept(t *testing.T) {
-	t.Parallel()
-	s := fresh(t)
-	want := algesta.Offer{ID: "o-1", Runbook: "rollback", Target: gateway, Args: algesta.Args{"revision": int64(42)}, ExpiresAt: noon}
-	update(t, s, func(tx *store.Tx) error { return tx.Offer(want) })
-	got, found, err := s.Offer(context.Background(), "o-1")
-	require.NoError(t, err)
-	require.True(t, found)
-	require.Equal(t, want, got)
-	_, found, err = s.Offer(context.Background(), "o-2")
-	require.NoError(t, err)
-	require.False(t, found)
-	require.ErrorIs(t, s.Update(context.Background(), func(tx *store.Tx) error { return tx.Offer(want) }), algesta.ErrTaken)
-}
