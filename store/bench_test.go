@@ -149,10 +149,11 @@ func BenchmarkUpdate(b *testing.B) {
 func BenchmarkWake(b *testing.B) {
 	s := openBench(b)
 	calls := make(chan time.Time, 1)
-	start(b, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(context.Context, string) (time.Duration, error) {
+	s.Work(map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(context.Context, string) (time.Duration, error) {
 		calls <- time.Now()
 		return 0, nil
 	}})
+	require.NoError(b, s.Start(context.Background()))
 	waits := make([]time.Duration, b.N)
 	for i := range b.N {
 		began := time.Now()
@@ -197,7 +198,8 @@ func BenchmarkIdle(b *testing.B) {
 			return tx.Schedule(algesta.ExpireJob, id, time.Now().Add(time.Hour))
 		})
 	}
-	start(b, s, map[algesta.JobKind]store.Handler{algesta.ExpireJob: func(context.Context, string) (time.Duration, error) { return 0, nil }})
+	s.Work(map[algesta.JobKind]store.Handler{algesta.ExpireJob: func(context.Context, string) (time.Duration, error) { return 0, nil }})
+	require.NoError(b, s.Start(context.Background()))
 	<-time.After(time.Second)
 	before := cpu(b)
 	for range b.N {

@@ -42,9 +42,9 @@ func TestPruneForgetsOnlyWhatIsOver(t *testing.T) {
 		{Command: "c-2", Kind: algesta.EndPost},
 		{Command: "c-3", Kind: algesta.AnswerPost},
 	} {
-		say(t, s, p, "text")
+		update(t, s, func(tx *store.Tx) error { return tx.Post(p) })
 		if i != 2 {
-			deliver(t, s, algesta.Delivery{ID: int64(i) + 1, Rev: 1, TS: fmt.Sprint(i)})
+			require.NoError(t, s.Delivered(context.Background(), []algesta.Delivery{{ID: int64(i) + 1, Rev: 1, TS: fmt.Sprint(i)}}))
 		}
 	}
 	schedule(t, s, algesta.ExpireJob, "c-1", time.Now().Add(time.Hour))

@@ -11,11 +11,43 @@ import (
 	"github.com/3astronautas/algesta/store"
 )
 
+// reporting starts the jobs, with a handler that reports the requests it was called for and is done.
+func reporting(t *testing.T, s *store.Store, kind algesta.JobKind) <-chan string {
+	t.Helper()
+	calls := make(chan string, 10)
+	s.Work(map[algesta.JobKind]store.Handler{kind: func(_ context.Context, request string) (time.Duration, error) {
+		calls <- request
+		return 0, nil
+	}})
+	require.NoError(t, s.Start(context.Background()))
+	return calls
+}
+
+// quiet waits until no job is kept any more.
+func quiet(tb testing.TB, s *store.Store) {
+	tb.Helper()
+	require.Eventually(tb, func() bool {
+		n, err := s.Jobs(context.Background())
+		require.NoError(tb, err)
+		return n == 0
+	}, waitFor, 5*time.Millisecond)
+}
+
+func TestAJobThatIsDueNeedsNoPoll(t *testing.T) {
+	t.Parallel()
+	s := fresh(t)
+	calls := reporting(t, s, algesta.ExecuteJob)
+	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
+	require.Equal(t, "c-1", next(t, calls))
+	require.False(t, s.RiverRuns())
+	quiet(t, s)
+	require.Empty(t, calls)
+}
+
 func TestRiverRingsForWorkThatTheProcessHasForgotten(t *testing.T) {
 	t.Parallel()
 	s := fresh(t)
-	calls := make(chan handled, 10)
-	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExpireJob: reporting(calls)})
+	calls := reporting(t, s, algesta.ExpireJob)
 	schedule(t, s, algesta.ExpireJob, "c-1", time.Now().Add(time.Hour))
 	require.NoError(t, s.Tend(context.Background()))
 	require.False(t, s.RiverRuns(), "there is nothing to ring for yet")
@@ -29,13 +61,13 @@ func TestRiverRingsForWorkThatTheProcessHasForgotten(t *testing.T) {
 	}
 	require.NoError(t, s.Tend(context.Background()))
 	require.True(t, s.RiverRuns())
-	require.Equal(t, "c-1", next(t, calls).request)
+	require.Equal(t, "c-1", next(t, calls))
 	quiet(t, s)
 
 	require.NoError(t, s.Tend(context.Background()))
 	require.False(t, s.RiverRuns())
 	schedule(t, s, algesta.ExpireJob, "c-2", time.Now())
-	require.Equal(t, "c-2", next(t, calls).request, "what is due now needs no River")
+	require.Equal(t, "c-2", next(t, calls), "what is due now needs no River")
 	require.NoError(t, s.Tend(context.Background()))
 	require.Empty(t, calls)
 	require.Zero(t, count(t, s, `SELECT COUNT(*) FROM river_notification`))

@@ -37,12 +37,15 @@ func TestThePointsOfTheCrashMatrixAreReported(t *testing.T) {
 
 func TestTheDatabaseItselfRefusesASecondUndecidedWrite(t *testing.T) {
 	t.Parallel()
-	s := withRequests(t, "c-1", "c-2")
-	first := execution("c-1")
-	require.Empty(t, intend(t, s, first))
+	s := fresh(t)
+	first, second := execution("c-1"), execution("c-2")
+	for _, e := range []algesta.Execution{first, second} {
+		update(t, s, func(tx *store.Tx) error { return tx.Create(pending(e.Request)) })
+	}
+	update(t, s, func(tx *store.Tx) error { _, err := tx.Intend(first); return err })
 	first.State = algesta.NotDoneX
-	require.True(t, settle(t, s, first))
-	require.Empty(t, intend(t, s, execution("c-2")))
+	update(t, s, func(tx *store.Tx) error { _, err := tx.Settle(first, algesta.Intended); return err })
+	update(t, s, func(tx *store.Tx) error { _, err := tx.Intend(second); return err })
 	first.State = algesta.Doubtful
 	err := s.Update(context.Background(), func(tx *store.Tx) error {
 		_, err := tx.Settle(first, algesta.NotDoneX)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -91,44 +92,14 @@ func next[T any](tb testing.TB, c <-chan T) T {
 	}
 }
 
+// What these tests store: the suite's own fixtures.
 var (
-	dana  = algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0DANA"}, Name: "dana", Standing: algesta.Member}
-	carla = algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0CARLA"}, Name: "carla", Standing: algesta.Member}
-	eli   = algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0ELI"}, Name: "eli", Standing: algesta.Member}
-	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	pending   = storetest.Pending
+	execution = storetest.Execution
+	typed     = storetest.Typed
+	dana      = pending("").Command.Actor
+	noon      = pending("").CreatedAt
 )
-
-var gateway = algesta.Target{
-	Service: "api-gateway", Environment: "production", Cluster: "aks-algesta-production",
-	Namespace: "production", Name: "api-gateway-production",
-}
-
-// pending is a request that waits for approval.
-func pending(id string) algesta.Request {
-	return algesta.Request{
-		ID: id, Key: "cmd:" + id, Fingerprint: "f1", Status: algesta.Pending, Version: 1,
-		Command: algesta.Command{
-			ID: id, Actor: dana, Runbook: "rollback", Target: gateway, At: noon, Channel: "C0OPS",
-			Args: algesta.Args{"revision": int64(41), "force": true, "why": "<b>&"},
-		},
-		Plan: algesta.Plan{
-			Summary: algesta.Say("Roll back {} to revision 41", algesta.Name("api-gateway-production")),
-			Figures: map[string]int64{"pods": 4},
-			Changes: []algesta.Change{{Workload: gateway.Workload(), UID: "u1", Verb: "patch", Resource: "deployments.apps"}},
-		},
-		Needs:     []algesta.Requirement{{Rule: "production", Approvers: []algesta.Subject{"group:S0LEADS"}, Count: 2, ExpiresAfter: time.Hour}},
-		ExpiresAt: noon.Add(time.Hour), CreatedAt: noon, UpdatedAt: noon,
-	}
-}
-
-// execution is the record of the request's write.
-func execution(request string) algesta.Execution {
-	return algesta.Execution{
-		Request: request, Operation: algesta.Operation(request), Workload: gateway.Workload(), UID: "u1",
-		ResourceVersion: "100", Generation: 7, PatchHash: "h1", State: algesta.Intended, Attempts: 1,
-		StartedAt: noon, Deadline: noon.Add(10 * time.Minute), Before: []byte(`{"ready":4}`),
-	}
-}
 
 // count is the number that a query answers.
 func count(tb testing.TB, s *store.Store, query string) (n int) {
@@ -139,3 +110,15 @@ func count(tb testing.TB, s *store.Store, query string) (n int) {
 
 // zapNop is a log for stores that are opened many times.
 func zapNop() *zap.Logger { return zap.NewNop() }
+
+func receive(tb testing.TB, s *store.Store, v algesta.Invocation) bool {
+	tb.Helper()
+	isFresh, err := s.Receive(context.Background(), v)
+	require.NoError(tb, err)
+	return isFresh
+}
+
+func schedule(tb testing.TB, s *store.Store, kind algesta.JobKind, request string, at time.Time) {
+	tb.Helper()
+	update(tb, s, func(tx *store.Tx) error { return tx.Schedule(kind, request, at) })
+}

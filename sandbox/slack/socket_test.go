@@ -178,11 +178,12 @@ func TestAnAckOnAnotherSocketDoesNotCount(t *testing.T) {
 	opts := fast()
 	opts.AckTimeout = 100 * time.Millisecond
 	s := slackd.New(t, opts)
-	sockets := []wire{dial(t, s), dial(t, s)}
-	for _, w := range sockets {
-		w.read()
+	var sockets []wire
+	for n := range 2 { // one after the other: the server counts them as they come
+		sockets = append(sockets, dial(t, s))
+		sockets[n].read()
+		require.NoError(t, s.WaitFor(soon(t), func() bool { return s.Sockets() == n+1 }))
 	}
-	require.NoError(t, s.WaitFor(soon(t), func() bool { return s.Sockets() == 2 }))
 	ended := make(chan error, 1)
 	go func() { _, err := s.Type("U0LUIS", "C0OPS", "/algesta help"); ended <- err }()
 	require.NoError(t, s.WaitFor(soon(t), func() bool { return len(s.Deliveries()) == 1 }))

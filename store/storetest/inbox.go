@@ -1,9 +1,8 @@
-package store_test
+package storetest
 
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -12,65 +11,58 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/store"
 )
 
-// typed is a slash command as Slack delivered it.
-func typed(key string) algesta.Invocation {
-	return algesta.Invocation{
-		Key: key, Kind: algesta.Typed, Person: dana.ID, Name: "dana", Channel: "C0OPS",
-		Text: "rollback api-gateway production", Reply: "https://hooks.slack.example.com/1", At: noon,
-	}
-}
-
-func receive(tb testing.TB, s *store.Store, v algesta.Invocation) bool {
+func receive(tb testing.TB, s Store, v algesta.Invocation) bool {
 	tb.Helper()
 	isFresh, err := s.Receive(context.Background(), v)
 	require.NoError(tb, err)
 	return isFresh
 }
 
-func TestAnInvocationArrivesOnce(t *testing.T) {
+func testAnInvocationArrivesOnce(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
-	want := typed("cmd:1")
+	s := open.fresh(t)
+	want := Typed("cmd:1")
 	want.Vote = &algesta.Vote{Action: algesta.Approve, ID: "c-1"}
 	require.True(t, receive(t, s, want))
 	require.False(t, receive(t, s, want), "it was delivered again")
 	require.Empty(t, cmp.Diff(want, next(t, s.Arrivals())))
-	update(t, s, func(tx *store.Tx) error { return tx.Answered("cmd:1") })
+	update(t, s, func(tx commands.Tx) error { return tx.Answered("cmd:1") })
 	require.False(t, receive(t, s, want), "it was delivered again after the answer")
-	require.True(t, receive(t, s, typed("cmd:2")))
+	require.True(t, receive(t, s, Typed("cmd:2")))
 	require.Equal(t, "cmd:2", next(t, s.Arrivals()).Key)
 }
 
-func TestAnInvocationNeedsAKey(t *testing.T) {
+func testAnInvocationNeedsAKey(t *testing.T, open Open) {
 	t.Parallel()
-	_, err := fresh(t).Receive(context.Background(), typed(""))
+	_, err := open.fresh(t).Receive(context.Background(), Typed(""))
 	require.ErrorContains(t, err, "it has no key")
 }
 
-func TestInvocationsArriveInTheirOrderHoweverSlowTheReaderIs(t *testing.T) {
+func testInvocationsArriveInTheirOrderHoweverSlowTheReaderIs(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	for i := range 300 {
-		require.True(t, receive(t, s, typed(fmt.Sprint(i))))
+		require.True(t, receive(t, s, Typed(fmt.Sprint(i))))
 	}
 	for i := range 300 {
 		require.Equal(t, fmt.Sprint(i), next(t, s.Arrivals()).Key)
 	}
 }
 
-func TestTheSameEnvelopeOnTwoSocketsIsFreshOnce(t *testing.T) {
+func testTheSameEnvelopeOnTwoSocketsIsFreshOnce(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	for i := range 50 {
 		var n int
 		var mu sync.Mutex
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
-				isFresh, err := s.Receive(context.Background(), typed(fmt.Sprint(i)))
+				isFresh, err := s.Receive(context.Background(), Typed(fmt.Sprint(i)))
 				require.NoError(t, err)
 				mu.Lock()
 				defer mu.Unlock()
@@ -84,26 +76,26 @@ func TestTheSameEnvelopeOnTwoSocketsIsFreshOnce(t *testing.T) {
 	}
 }
 
-func TestUnansweredAreThoseOfTheProcessBefore(t *testing.T) {
+func testUnansweredAreThoseOfTheProcessBefore(t *testing.T, open Open) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "algesta.db")
-	s := open(t, path)
+	place := t.TempDir()
+	s := open.at(t, place)
 	for _, key := range []string{"a", "b", "c"} {
-		receive(t, s, typed(key))
+		receive(t, s, Typed(key))
 	}
-	update(t, s, func(tx *store.Tx) error { return tx.Answered("b") })
+	update(t, s, func(tx commands.Tx) error { return tx.Answered("b") })
 	none, err := s.Unanswered(context.Background())
 	require.NoError(t, err)
 	require.Empty(t, none, "what arrives in this process comes out of Arrivals")
 	closeStore(t, s)
 
-	s = open(t, path)
-	require.False(t, receive(t, s, typed("b")))
-	receive(t, s, typed("d"))
+	s = open.at(t, place)
+	require.False(t, receive(t, s, Typed("b")))
+	receive(t, s, Typed("d"))
 	left, err := s.Unanswered(context.Background())
 	require.NoError(t, err)
 	again := func(key string, starts int) algesta.Invocation {
-		v := typed(key)
+		v := Typed(key)
 		v.Starts = starts
 		return v
 	}
@@ -112,31 +104,31 @@ func TestUnansweredAreThoseOfTheProcessBefore(t *testing.T) {
 	closeStore(t, s)
 
 	// Every start is counted on the disk, for those that it found.
-	s = open(t, path)
+	s = open.at(t, place)
 	left, err = s.Unanswered(context.Background())
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff([]algesta.Invocation{again("a", 2), again("c", 2), again("d", 1)}, left))
 }
 
-func TestCloseEndsArrivals(t *testing.T) {
+func testCloseEndsArrivals(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
-	receive(t, s, typed("a"))
+	s := open.fresh(t)
+	receive(t, s, Typed("a"))
 	closeStore(t, s)
 	for range s.Arrivals() {
 	}
-	_, err := s.Receive(context.Background(), typed("b"))
+	_, err := s.Receive(context.Background(), Typed("b"))
 	require.ErrorIs(t, err, store.ErrClosed)
-	require.ErrorIs(t, s.Update(context.Background(), func(*store.Tx) error { return nil }), store.ErrClosed)
+	require.ErrorIs(t, s.Update(context.Background(), func(commands.Tx) error { return nil }), store.ErrClosed)
 }
 
-func TestALateCallerDoesNotLoseItsEnvelope(t *testing.T) {
+func testALateCallerDoesNotLoseItsEnvelope(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	hold, held := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- s.Update(context.Background(), func(*store.Tx) error {
+		done <- s.Update(context.Background(), func(commands.Tx) error {
 			close(held)
 			<-hold
 			return nil
@@ -145,10 +137,10 @@ func TestALateCallerDoesNotLoseItsEnvelope(t *testing.T) {
 	<-held
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	_, err := s.Receive(ctx, typed("a"))
+	_, err := s.Receive(ctx, Typed("a"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	close(hold)
 	require.NoError(t, next(t, done))
 	require.Equal(t, "a", next(t, s.Arrivals()).Key)
-	require.False(t, receive(t, s, typed("a")))
+	require.False(t, receive(t, s, Typed("a")))
 }

@@ -1,9 +1,8 @@
-package store_test
+package storetest
 
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -12,26 +11,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/commands"
 )
 
-func TestARequestComesBackAsItWasStored(t *testing.T) {
+func testARequestComesBackAsItWasStored(t *testing.T, open Open) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "algesta.db")
-	s := open(t, path)
-	want := pending("c-1")
-	update(t, s, func(tx *store.Tx) error { return tx.Create(want) })
+	place := t.TempDir()
+	s := open.at(t, place)
+	want := Pending("c-1")
+	update(t, s, func(tx commands.Tx) error { return tx.Create(want) })
 	closeStore(t, s)
 
-	got, err := open(t, path).Request(context.Background(), "c-1")
+	got, err := open.at(t, place).Request(context.Background(), "c-1")
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff(want, got))
 }
 
-func TestCreateRefusesAnIDOrKeyThatIsThere(t *testing.T) {
+func testCreateRefusesAnIDOrKeyThatIsThere(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
-	update(t, s, func(tx *store.Tx) error { return tx.Create(pending("c-1")) })
+	s := open.fresh(t)
+	update(t, s, func(tx commands.Tx) error { return tx.Create(Pending("c-1")) })
 	for name, c := range map[string]struct {
 		change func(*algesta.Request)
 		kind   algesta.ErrorKind
@@ -43,25 +42,25 @@ func TestCreateRefusesAnIDOrKeyThatIsThere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := pending("c-1")
+			r := Pending("c-1")
 			c.change(&r)
-			err := s.Update(context.Background(), func(tx *store.Tx) error { return tx.Create(r) })
+			err := s.Update(context.Background(), func(tx commands.Tx) error { return tx.Create(r) })
 			require.ErrorIs(t, err, c.kind)
 		})
 	}
 	for _, id := range []string{"c-3", "c-4"} {
-		r := pending(id)
+		r := Pending(id)
 		r.Key = ""
-		update(t, s, func(tx *store.Tx) error { return tx.Create(r) })
+		update(t, s, func(tx commands.Tx) error { return tx.Create(r) })
 	}
 }
 
-func TestMoveHappensOnlyFromTheStatusesNamed(t *testing.T) {
+func testMoveHappensOnlyFromTheStatusesNamed(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
-	update(t, s, func(tx *store.Tx) error { return tx.Create(pending("c-1")) })
+	s := open.fresh(t)
+	update(t, s, func(tx commands.Tx) error { return tx.Create(Pending("c-1")) })
 	startBy := noon.Add(15 * time.Minute)
-	update(t, s, func(tx *store.Tx) error {
+	update(t, s, func(tx commands.Tx) error {
 		r, moved, err := tx.Move(algesta.Move{
 			ID: "c-1", From: []algesta.Status{algesta.Pending}, To: algesta.Approved, By: []algesta.Actor{carla}, StartBy: startBy,
 		})
@@ -70,7 +69,7 @@ func TestMoveHappensOnlyFromTheStatusesNamed(t *testing.T) {
 		require.Equal(t, int64(2), r.Version)
 		return err
 	})
-	update(t, s, func(tx *store.Tx) error {
+	update(t, s, func(tx commands.Tx) error {
 		r, moved, err := tx.Move(algesta.Move{ID: "c-1", From: []algesta.Status{algesta.Pending}, To: algesta.Cancelled, Note: "no"})
 		require.False(t, moved)
 		require.Equal(t, algesta.Approved, r.Status, "the loser sees where the request stands")
@@ -84,26 +83,26 @@ func TestMoveHappensOnlyFromTheStatusesNamed(t *testing.T) {
 	require.True(t, got.UpdatedAt.After(noon))
 }
 
-func TestAnUnknownRequestIsAnUnknownName(t *testing.T) {
+func testAnUnknownRequestIsAnUnknownName(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	_, err := s.Request(context.Background(), "c-9")
 	require.ErrorIs(t, err, algesta.ErrUnknownName)
-	err = s.Update(context.Background(), func(tx *store.Tx) error {
+	err = s.Update(context.Background(), func(tx commands.Tx) error {
 		_, _, err := tx.Move(algesta.Move{ID: "c-9", From: []algesta.Status{algesta.Pending}, To: algesta.Approved})
 		return err
 	})
 	require.ErrorIs(t, err, algesta.ErrUnknownName)
-	err = s.Update(context.Background(), func(tx *store.Tx) error { return tx.Remember("c-9", nil) })
+	err = s.Update(context.Background(), func(tx commands.Tx) error { return tx.Remember("c-9", nil) })
 	require.ErrorIs(t, err, algesta.ErrUnknownName)
 }
 
-func TestOnePersonApprovesOnce(t *testing.T) {
+func testOnePersonApprovesOnce(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	yes := algesta.Approval{Request: "c-1", Approver: carla, Fingerprint: "f1", Reason: "seen", At: noon}
-	update(t, s, func(tx *store.Tx) error {
-		require.NoError(t, tx.Create(pending("c-1")))
+	update(t, s, func(tx commands.Tx) error {
+		require.NoError(t, tx.Create(Pending("c-1")))
 		isFresh, err := tx.Approve(yes)
 		require.True(t, isFresh)
 		require.NoError(t, err)
@@ -116,17 +115,17 @@ func TestOnePersonApprovesOnce(t *testing.T) {
 	require.Equal(t, []algesta.Approval{yes}, got)
 }
 
-func TestTwoVotesAtOnceApproveOnce(t *testing.T) {
+func testTwoVotesAtOnceApproveOnce(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	for range 50 {
 		id := algesta.NewCommandID()
-		update(t, s, func(tx *store.Tx) error { return tx.Create(pending(id)) })
+		update(t, s, func(tx commands.Tx) error { return tx.Create(Pending(id)) })
 		var approved, votes int
 		var both sync.WaitGroup
 		for _, who := range []algesta.Actor{carla, eli} {
 			both.Go(func() {
-				err := s.Update(context.Background(), func(tx *store.Tx) error {
+				err := s.Update(context.Background(), func(tx commands.Tx) error {
 					r, err := tx.Locked(id)
 					if err != nil {
 						return err
@@ -154,16 +153,16 @@ func TestTwoVotesAtOnceApproveOnce(t *testing.T) {
 	}
 }
 
-func TestAnErrorUndoesItsOwnUpdateOnly(t *testing.T) {
+func testAnErrorUndoesItsOwnUpdateOnly(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	boom := errors.New("boom")
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
 			id := algesta.NewCommandID()
-			err := s.Update(context.Background(), func(tx *store.Tx) error {
-				if err := tx.Create(pending(id)); err != nil {
+			err := s.Update(context.Background(), func(tx commands.Tx) error {
+				if err := tx.Create(Pending(id)); err != nil {
 					return err
 				}
 				if i%2 == 1 {
@@ -184,25 +183,25 @@ func TestAnErrorUndoesItsOwnUpdateOnly(t *testing.T) {
 	all.Wait()
 }
 
-func TestAPanicStaysWithItsCaller(t *testing.T) {
+func testAPanicStaysWithItsCaller(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	require.PanicsWithValue(t, "oh", func() {
-		_ = s.Update(context.Background(), func(tx *store.Tx) error {
-			require.NoError(t, tx.Create(pending("c-1")))
+		_ = s.Update(context.Background(), func(tx commands.Tx) error {
+			require.NoError(t, tx.Create(Pending("c-1")))
 			panic("oh")
 		})
 	})
-	update(t, s, func(tx *store.Tx) error { return tx.Create(pending("c-1")) })
+	update(t, s, func(tx commands.Tx) error { return tx.Create(Pending("c-1")) })
 }
 
-func TestAnUpdateWhoseCallerHasGoneIsNotRun(t *testing.T) {
+func testAnUpdateWhoseCallerHasGoneIsNotRun(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	began, waits := make(chan struct{}), make(chan error, 1)
 	go func() {
-		waits <- s.Update(context.WithoutCancel(ctx), func(*store.Tx) error {
+		waits <- s.Update(context.WithoutCancel(ctx), func(commands.Tx) error {
 			close(began)
 			<-ctx.Done()
 			return nil
@@ -210,7 +209,7 @@ func TestAnUpdateWhoseCallerHasGoneIsNotRun(t *testing.T) {
 	}()
 	<-began
 	cancel()
-	err := s.Update(ctx, func(tx *store.Tx) error { return tx.Create(pending("c-1")) })
+	err := s.Update(ctx, func(tx commands.Tx) error { return tx.Create(Pending("c-1")) })
 	if err == nil { // its turn came at the same moment: then it is stored
 		_, err = s.Request(context.Background(), "c-1")
 		require.NoError(t, err)
@@ -222,18 +221,18 @@ func TestAnUpdateWhoseCallerHasGoneIsNotRun(t *testing.T) {
 	require.NoError(t, next(t, waits))
 }
 
-func TestAliveAndFollowedRequests(t *testing.T) {
+func testAliveAndFollowedRequests(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	ctx := context.Background()
 	for id, status := range map[string]algesta.Status{
 		"c-1": algesta.Applied, "c-2": algesta.Applied, "c-3": algesta.Succeeded, "c-4": algesta.Pending,
 	} {
-		r := pending(id)
+		r := Pending(id)
 		r.Status = status
-		update(t, s, func(tx *store.Tx) error { return tx.Create(r) })
+		update(t, s, func(tx commands.Tx) error { return tx.Create(r) })
 	}
-	update(t, s, func(tx *store.Tx) error {
+	update(t, s, func(tx commands.Tx) error {
 		all, err := tx.Followed(gateway.Workload(), "c-2")
 		require.Len(t, all, 1)
 		require.Equal(t, "c-1", all[0].ID)

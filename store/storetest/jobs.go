@@ -1,9 +1,8 @@
-package store_test
+package storetest
 
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/store"
 )
 
@@ -30,19 +30,19 @@ func reporting(calls chan handled) store.Handler {
 }
 
 // start starts the jobs of s.
-func start(tb testing.TB, s *store.Store, handlers map[algesta.JobKind]store.Handler) {
+func start(tb testing.TB, s Store, handlers map[algesta.JobKind]store.Handler) {
 	tb.Helper()
 	s.Work(handlers)
 	require.NoError(tb, s.Start(context.Background()))
 }
 
-func schedule(tb testing.TB, s *store.Store, kind algesta.JobKind, request string, at time.Time) {
+func schedule(tb testing.TB, s Store, kind algesta.JobKind, request string, at time.Time) {
 	tb.Helper()
-	update(tb, s, func(tx *store.Tx) error { return tx.Schedule(kind, request, at) })
+	update(tb, s, func(tx commands.Tx) error { return tx.Schedule(kind, request, at) })
 }
 
 // quiet waits until no job is kept any more.
-func quiet(tb testing.TB, s *store.Store) {
+func quiet(tb testing.TB, s Store) {
 	tb.Helper()
 	require.Eventually(tb, func() bool {
 		n, err := s.Jobs(context.Background())
@@ -51,21 +51,20 @@ func quiet(tb testing.TB, s *store.Store) {
 	}, waitFor, 5*time.Millisecond)
 }
 
-func TestAJobThatIsDueRunsAtOnce(t *testing.T) {
+func testAJobThatIsDueRunsAtOnce(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	calls := make(chan handled, 10)
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: reporting(calls)})
 	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
 	require.Equal(t, "c-1", next(t, calls).request)
-	require.False(t, s.RiverRuns(), "it did not wait for a poll")
 	quiet(t, s)
 	require.Empty(t, calls)
 }
 
-func TestAJobRunsAtItsTimeAndOnce(t *testing.T) {
+func testAJobRunsAtItsTimeAndOnce(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	calls := make(chan handled, 10)
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExpireJob: reporting(calls)})
 	at := time.Now().Add(300 * time.Millisecond)
@@ -77,9 +76,9 @@ func TestAJobRunsAtItsTimeAndOnce(t *testing.T) {
 	require.Empty(t, calls)
 }
 
-func TestAHandlerAsksToBeCalledAgain(t *testing.T) {
+func testAHandlerAsksToBeCalledAgain(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	calls := make(chan time.Time, 10)
 	left := 3
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.FollowJob: func(context.Context, string) (time.Duration, error) {
@@ -97,9 +96,9 @@ func TestAHandlerAsksToBeCalledAgain(t *testing.T) {
 	quiet(t, s)
 }
 
-func TestAHandlerHasEightSeconds(t *testing.T) {
+func testAHandlerHasEightSeconds(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	left := make(chan time.Duration, 1)
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.FollowJob: func(ctx context.Context, _ string) (time.Duration, error) {
 		deadline, _ := ctx.Deadline()
@@ -113,9 +112,9 @@ func TestAHandlerHasEightSeconds(t *testing.T) {
 	quiet(t, s)
 }
 
-func TestErrorsAndPanicsAreTriedAgain(t *testing.T) {
+func testErrorsAndPanicsAreTriedAgain(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	calls := make(chan time.Time, 10)
 	n := 0
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(context.Context, string) (time.Duration, error) {
@@ -136,9 +135,9 @@ func TestErrorsAndPanicsAreTriedAgain(t *testing.T) {
 	quiet(t, s)
 }
 
-func TestOneRequestIsNeverHandledTwiceAtOnce(t *testing.T) {
+func testOneRequestIsNeverHandledTwiceAtOnce(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	var busy, most, calls atomic.Int64
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.FollowJob: func(context.Context, string) (time.Duration, error) {
 		most.Store(max(most.Load(), busy.Add(1)))
@@ -161,9 +160,9 @@ func TestOneRequestIsNeverHandledTwiceAtOnce(t *testing.T) {
 	require.Positive(t, calls.Load())
 }
 
-func TestScheduledWhileItRunsItRunsAgain(t *testing.T) {
+func testScheduledWhileItRunsItRunsAgain(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	began, goOn := make(chan struct{}, 10), make(chan struct{})
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(context.Context, string) (time.Duration, error) {
 		began <- struct{}{}
@@ -178,15 +177,15 @@ func TestScheduledWhileItRunsItRunsAgain(t *testing.T) {
 	quiet(t, s)
 }
 
-func TestWhatAProcessLeftIsDoneByTheNext(t *testing.T) {
+func testWhatAProcessLeftIsDoneByTheNext(t *testing.T, open Open) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "algesta.db")
-	s := open(t, path)
+	place := t.TempDir()
+	s := open.at(t, place)
 	schedule(t, s, algesta.ExecuteJob, "c-1", time.Now())
 	schedule(t, s, algesta.ExpireJob, "c-2", time.Now().Add(300*time.Millisecond))
 	closeStore(t, s)
 
-	s = open(t, path)
+	s = open.at(t, place)
 	calls := make(chan handled, 10)
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: reporting(calls), algesta.ExpireJob: reporting(calls)})
 	require.Equal(t, "c-1", next(t, calls).request)
@@ -194,10 +193,10 @@ func TestWhatAProcessLeftIsDoneByTheNext(t *testing.T) {
 	quiet(t, s)
 }
 
-func TestStopWaitsForTheHandlerAndCancelsItInTheEnd(t *testing.T) {
+func testStopWaitsForTheHandlerAndCancelsItInTheEnd(t *testing.T, open Open) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "algesta.db")
-	s := open(t, path)
+	place := t.TempDir()
+	s := open.at(t, place)
 	began := make(chan struct{}, 10)
 	ended := make(chan error, 1)
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: func(ctx context.Context, _ string) (time.Duration, error) {
@@ -214,26 +213,26 @@ func TestStopWaitsForTheHandlerAndCancelsItInTheEnd(t *testing.T) {
 	require.ErrorIs(t, next(t, ended), context.Canceled)
 	closeStore(t, s)
 
-	s = open(t, path)
+	s = open.at(t, place)
 	calls := make(chan handled, 10)
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExecuteJob: reporting(calls)})
 	require.Equal(t, "c-1", next(t, calls).request, "what was cancelled is done after the restart")
 	quiet(t, s)
 }
 
-func TestLeavingPendingCancelsTheExpiry(t *testing.T) {
+func testLeavingPendingCancelsTheExpiry(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	calls := make(chan handled, 10)
 	start(t, s, map[algesta.JobKind]store.Handler{algesta.ExpireJob: reporting(calls)})
-	update(t, s, func(tx *store.Tx) error {
-		require.NoError(t, tx.Create(pending("c-1")))
+	update(t, s, func(tx commands.Tx) error {
+		require.NoError(t, tx.Create(Pending("c-1")))
 		return tx.Schedule(algesta.ExpireJob, "c-1", time.Now().Add(time.Hour))
 	})
 	n, err := s.Jobs(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	update(t, s, func(tx *store.Tx) error {
+	update(t, s, func(tx commands.Tx) error {
 		_, moved, err := tx.Move(algesta.Move{ID: "c-1", From: []algesta.Status{algesta.Pending}, To: algesta.Cancelled})
 		require.True(t, moved)
 		return err
@@ -242,7 +241,7 @@ func TestLeavingPendingCancelsTheExpiry(t *testing.T) {
 	require.Empty(t, calls)
 }
 
-func TestReconcileGivesARequestItsJobBack(t *testing.T) {
+func testReconcileGivesARequestItsJobBack(t *testing.T, open Open) {
 	t.Parallel()
 	for status, kind := range map[algesta.Status]algesta.JobKind{
 		algesta.Pending: algesta.ExpireJob, algesta.Approved: algesta.ExecuteJob,
@@ -250,12 +249,12 @@ func TestReconcileGivesARequestItsJobBack(t *testing.T) {
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
-			s := fresh(t)
-			r := pending("c-1")
+			s := open.fresh(t)
+			r := Pending("c-1")
 			r.Status, r.ExpiresAt = status, time.Now()
-			ended := pending("c-2")
+			ended := Pending("c-2")
 			ended.Status = algesta.Unknown
-			update(t, s, func(tx *store.Tx) error { return errors.Join(tx.Create(r), tx.Create(ended)) })
+			update(t, s, func(tx commands.Tx) error { return errors.Join(tx.Create(r), tx.Create(ended)) })
 			calls := make(chan handled, 10)
 			start(t, s, map[algesta.JobKind]store.Handler{kind: reporting(calls)})
 			require.Equal(t, "c-1", next(t, calls).request)

@@ -1,4 +1,4 @@
-package store_test
+package storetest
 
 import (
 	"context"
@@ -9,23 +9,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/commands"
 )
 
 // withRequests is a store that holds these pending requests.
-func withRequests(t *testing.T, ids ...string) *store.Store {
+func withRequests(t *testing.T, open Open, ids ...string) Store {
 	t.Helper()
-	s := fresh(t)
+	s := open.fresh(t)
 	for _, id := range ids {
-		update(t, s, func(tx *store.Tx) error { return tx.Create(pending(id)) })
+		update(t, s, func(tx commands.Tx) error { return tx.Create(Pending(id)) })
 	}
 	return s
 }
 
 // intend is Intend in an update of its own.
-func intend(tb testing.TB, s *store.Store, e algesta.Execution) (blocker string) {
+func intend(tb testing.TB, s Store, e algesta.Execution) (blocker string) {
 	tb.Helper()
-	update(tb, s, func(tx *store.Tx) (err error) {
+	update(tb, s, func(tx commands.Tx) (err error) {
 		blocker, err = tx.Intend(e)
 		return err
 	})
@@ -33,9 +33,9 @@ func intend(tb testing.TB, s *store.Store, e algesta.Execution) (blocker string)
 }
 
 // settle records the outcome of an intended write.
-func settle(tb testing.TB, s *store.Store, e algesta.Execution) (settled bool) {
+func settle(tb testing.TB, s Store, e algesta.Execution) (settled bool) {
 	tb.Helper()
-	update(tb, s, func(tx *store.Tx) (err error) {
+	update(tb, s, func(tx commands.Tx) (err error) {
 		settled, err = tx.Settle(e, algesta.Intended)
 		return err
 	})
@@ -43,7 +43,7 @@ func settle(tb testing.TB, s *store.Store, e algesta.Execution) (settled bool) {
 }
 
 // stored is the execution of c-1.
-func stored(tb testing.TB, s *store.Store) algesta.Execution {
+func stored(tb testing.TB, s Store) algesta.Execution {
 	tb.Helper()
 	e, found, err := s.Execution(context.Background(), "c-1")
 	require.NoError(tb, err)
@@ -51,13 +51,13 @@ func stored(tb testing.TB, s *store.Store) algesta.Execution {
 	return e
 }
 
-func TestAnExecutionComesBackAsItWasRecorded(t *testing.T) {
+func testAnExecutionComesBackAsItWasRecorded(t *testing.T, open Open) {
 	t.Parallel()
-	s := withRequests(t, "c-1")
+	s := withRequests(t, open, "c-1")
 	_, found, err := s.Execution(context.Background(), "c-1")
 	require.NoError(t, err)
 	require.False(t, found)
-	want := execution("c-1")
+	want := Execution("c-1")
 	require.Empty(t, intend(t, s, want))
 	require.Empty(t, cmp.Diff(want, stored(t, s)))
 
@@ -66,24 +66,24 @@ func TestAnExecutionComesBackAsItWasRecorded(t *testing.T) {
 	require.False(t, settle(t, s, want), "it is settled already")
 	require.Empty(t, cmp.Diff(want, stored(t, s)))
 
-	update(t, s, func(tx *store.Tx) error { return tx.Remember("c-1", []byte(`{"ready":3}`)) })
+	update(t, s, func(tx commands.Tx) error { return tx.Remember("c-1", []byte(`{"ready":3}`)) })
 	want.Watch = []byte(`{"ready":3}`)
 	require.Empty(t, cmp.Diff(want, stored(t, s)))
 }
 
-func TestOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T) {
+func testOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T, open Open) {
 	t.Parallel()
 	for state, blocked := range map[algesta.ExecutionState]bool{
 		algesta.Intended: true, algesta.Doubtful: true, algesta.Confirmed: false, algesta.NotDoneX: false,
 	} {
 		t.Run(string(state), func(t *testing.T) {
 			t.Parallel()
-			s := withRequests(t, "c-1", "c-2")
-			first := execution("c-1")
+			s := withRequests(t, open, "c-1", "c-2")
+			first := Execution("c-1")
 			require.Empty(t, intend(t, s, first))
 			first.State = state
 			require.True(t, settle(t, s, first))
-			blocker := intend(t, s, execution("c-2"))
+			blocker := intend(t, s, Execution("c-2"))
 			_, found, err := s.Execution(context.Background(), "c-2")
 			require.NoError(t, err)
 			require.Equal(t, !blocked, found)
@@ -96,16 +96,16 @@ func TestOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T) {
 	}
 }
 
-func TestAnotherWorkloadIsNotBlocked(t *testing.T) {
+func testAnotherWorkloadIsNotBlocked(t *testing.T, open Open) {
 	t.Parallel()
-	s := withRequests(t, "c-1", "c-2")
-	require.Empty(t, intend(t, s, execution("c-1")))
-	other := execution("c-2")
+	s := withRequests(t, open, "c-1", "c-2")
+	require.Empty(t, intend(t, s, Execution("c-1")))
+	other := Execution("c-2")
 	other.Workload.Name = "orders-production"
 	require.Empty(t, intend(t, s, other))
 }
 
-func TestIntendingAgain(t *testing.T) {
+func testIntendingAgain(t *testing.T, open Open) {
 	t.Parallel()
 	for state, want := range map[algesta.ExecutionState]struct {
 		blocker string
@@ -119,16 +119,16 @@ func TestIntendingAgain(t *testing.T) {
 	} {
 		t.Run(string(state), func(t *testing.T) {
 			t.Parallel()
-			s := withRequests(t, "c-1")
-			first := execution("c-1")
+			s := withRequests(t, open, "c-1")
+			first := Execution("c-1")
 			require.Empty(t, intend(t, s, first))
 			first.State = state
 			require.True(t, settle(t, s, first))
 
-			again := execution("c-1")
+			again := Execution("c-1")
 			again.ResourceVersion, again.Before = "105", nil
 			var blocker string
-			err := s.Update(context.Background(), func(tx *store.Tx) (err error) {
+			err := s.Update(context.Background(), func(tx commands.Tx) (err error) {
 				blocker, err = tx.Intend(again)
 				return err
 			})
@@ -145,20 +145,20 @@ func TestIntendingAgain(t *testing.T) {
 	}
 }
 
-func TestTwoWritesAtOnceOnOneWorkloadOneWins(t *testing.T) {
+func testTwoWritesAtOnceOnOneWorkloadOneWins(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	for range 30 {
 		var winners int
 		var both sync.WaitGroup
 		ids := []string{algesta.NewCommandID(), algesta.NewCommandID()}
 		for _, id := range ids {
-			update(t, s, func(tx *store.Tx) error { return tx.Create(pending(id)) })
+			update(t, s, func(tx commands.Tx) error { return tx.Create(Pending(id)) })
 		}
 		for _, id := range ids {
 			both.Go(func() {
-				require.NoError(t, s.Update(context.Background(), func(tx *store.Tx) error {
-					blocker, err := tx.Intend(execution(id))
+				require.NoError(t, s.Update(context.Background(), func(tx commands.Tx) error {
+					blocker, err := tx.Intend(Execution(id))
 					if blocker == "" {
 						winners++
 					}
@@ -169,7 +169,7 @@ func TestTwoWritesAtOnceOnOneWorkloadOneWins(t *testing.T) {
 		both.Wait()
 		require.Equal(t, 1, winners)
 		for _, id := range ids {
-			e := execution(id)
+			e := Execution(id)
 			e.State = algesta.NotDoneX
 			settle(t, s, e)
 		}

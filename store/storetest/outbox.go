@@ -1,10 +1,8 @@
-package store_test
+package storetest
 
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -13,19 +11,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/commands"
 )
 
 // say stores a post whose title is text.
-func say(tb testing.TB, s *store.Store, p algesta.Post, text string) {
+func say(tb testing.TB, s Store, p algesta.Post, text string) {
 	tb.Helper()
 	p.Channel = "C0OPS"
 	p.Report.Title = algesta.Say("{}", text)
-	update(tb, s, func(tx *store.Tx) error { return tx.Post(p) })
+	update(tb, s, func(tx commands.Tx) error { return tx.Post(p) })
 }
 
 // owed are the posts that are due, as "command kind title".
-func owed(tb testing.TB, s *store.Store) []string {
+func owed(tb testing.TB, s Store) []string {
 	tb.Helper()
 	var names []string
 	for _, o := range dueNow(tb, s) {
@@ -34,16 +32,30 @@ func owed(tb testing.TB, s *store.Store) []string {
 	return names
 }
 
-func dueNow(tb testing.TB, s *store.Store) []algesta.Outgoing {
+func dueNow(tb testing.TB, s Store) []algesta.Outgoing {
 	tb.Helper()
 	all, err := s.Due(context.Background(), 100)
 	require.NoError(tb, err)
 	return all
 }
 
-func deliver(tb testing.TB, s *store.Store, all ...algesta.Delivery) {
+// idOf is the number under which a post is due.
+func idOf(tb testing.TB, s Store, p algesta.Post) int64 {
 	tb.Helper()
-	require.NoError(tb, s.Delivered(context.Background(), all))
+	for _, o := range dueNow(tb, s) {
+		if o.Post.Command == p.Command && o.Post.Kind == p.Kind {
+			return o.ID
+		}
+	}
+	require.FailNow(tb, "it is not due", "%s %s", p.Command, p.Kind)
+	return 0
+}
+
+// deliver records what became of a post that is due.
+func deliver(tb testing.TB, s Store, p algesta.Post, d algesta.Delivery) {
+	tb.Helper()
+	d.ID = idOf(tb, s, p)
+	require.NoError(tb, s.Delivered(context.Background(), []algesta.Delivery{d}))
 }
 
 var (
@@ -54,9 +66,9 @@ var (
 	answer   = algesta.Post{Command: "c-1", Kind: algesta.AnswerPost, OnlyFor: "U0DANA"}
 )
 
-func TestNothingOfACommandGoesBeforeItsCard(t *testing.T) {
+func testNothingOfACommandGoesBeforeItsCard(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	say(t, s, card, "1")
 	say(t, s, plan, "2")
 	say(t, s, progress, "3")
@@ -67,20 +79,20 @@ func TestNothingOfACommandGoesBeforeItsCard(t *testing.T) {
 	say(t, s, alone, "6")
 	require.Equal(t, []string{"c-1 card 1", "c-1 answer 4", "c-2 detail 5", "incident diagnosis 6"}, owed(t, s))
 
-	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, TS: "1.0"})
+	deliver(t, s, card, algesta.Delivery{Rev: 1, TS: "1.0"})
 	all := dueNow(t, s)
 	require.Equal(t, "c-1 plan 2", owed(t, s)[0], "the progress waits for the plan")
 	require.Equal(t, "1.0", all[0].Root)
 	require.Empty(t, all[0].TS)
-	deliver(t, s, algesta.Delivery{ID: 2, Rev: 1, TS: "2.0"})
+	deliver(t, s, plan, algesta.Delivery{Rev: 1, TS: "2.0"})
 	require.Equal(t, "c-1 progress 3", owed(t, s)[0])
 }
 
-func TestNewContentEditsTheMessage(t *testing.T) {
+func testNewContentEditsTheMessage(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	say(t, s, card, "waiting")
-	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, TS: "1.0"})
+	deliver(t, s, card, algesta.Delivery{Rev: 1, TS: "1.0"})
 	require.Empty(t, owed(t, s))
 	say(t, s, card, "running")
 	say(t, s, card, "done")
@@ -92,17 +104,17 @@ func TestNewContentEditsTheMessage(t *testing.T) {
 	require.Equal(t, "done", all[0].Post.Report.Title.String())
 
 	say(t, s, card, "watched")
-	deliver(t, s, algesta.Delivery{ID: 1, Rev: 3, TS: "1.0"})
+	deliver(t, s, card, algesta.Delivery{Rev: 3, TS: "1.0"})
 	require.Equal(t, []string{"c-1 card watched"}, owed(t, s), "what came while it was sent is still owed")
 }
 
-func TestEndsGoBeforeProgress(t *testing.T) {
+func testEndsGoBeforeProgress(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	for i := range 3 {
 		p := algesta.Post{Command: fmt.Sprint("c-", i), Kind: algesta.CardPost}
 		say(t, s, p, "begin")
-		deliver(t, s, algesta.Delivery{ID: int64(i) + 1, Rev: 1, TS: fmt.Sprint(i, ".0")})
+		deliver(t, s, p, algesta.Delivery{Rev: 1, TS: fmt.Sprint(i, ".0")})
 	}
 	say(t, s, algesta.Post{Command: "c-0", Kind: algesta.CardPost}, "half")
 	say(t, s, algesta.Post{Command: "c-1", Kind: algesta.CardPost}, "half")
@@ -110,16 +122,16 @@ func TestEndsGoBeforeProgress(t *testing.T) {
 	require.Equal(t, []string{"c-2 card end", "c-0 card half", "c-1 card half"}, owed(t, s))
 }
 
-func TestARetryWaitsForItsTimeAndKeepsItsPlace(t *testing.T) {
+func testARetryWaitsForItsTimeAndKeepsItsPlace(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	say(t, s, card, "1")
-	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, TS: "1.0"})
+	deliver(t, s, card, algesta.Delivery{Rev: 1, TS: "1.0"})
 	say(t, s, plan, "2")
 	say(t, s, end, "3")
-	require.NoError(t, s.Attempting(context.Background(), []int64{2}))
+	require.NoError(t, s.Attempting(context.Background(), []int64{idOf(t, s, plan)}))
 	at := time.Now().Add(200 * time.Millisecond)
-	deliver(t, s, algesta.Delivery{ID: 2, Rev: 1, RetryAt: at})
+	deliver(t, s, plan, algesta.Delivery{Rev: 1, RetryAt: at})
 	drain(s.OutboxWake())
 	require.Empty(t, owed(t, s), "the end does not overtake the plan")
 	next(t, s.OutboxWake())
@@ -128,7 +140,7 @@ func TestARetryWaitsForItsTimeAndKeepsItsPlace(t *testing.T) {
 	require.Len(t, all, 1)
 	require.True(t, all[0].Tried)
 	require.Equal(t, 1, all[0].Tries)
-	deliver(t, s, algesta.Delivery{ID: 2, Rev: 1, TS: "2.0"})
+	deliver(t, s, plan, algesta.Delivery{Rev: 1, TS: "2.0"})
 	require.Equal(t, []string{"c-1 end 3"}, owed(t, s))
 }
 
@@ -140,29 +152,29 @@ func drain(c <-chan struct{}) {
 	}
 }
 
-func TestAnAttemptIsRememberedByTheNextProcess(t *testing.T) {
+func testAnAttemptIsRememberedByTheNextProcess(t *testing.T, open Open) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "algesta.db")
-	s := open(t, path)
+	place := t.TempDir()
+	s := open.at(t, place)
 	say(t, s, card, "1")
 	require.False(t, dueNow(t, s)[0].Tried)
-	require.NoError(t, s.Attempting(context.Background(), []int64{1}))
+	require.NoError(t, s.Attempting(context.Background(), []int64{idOf(t, s, card)}))
 	closeStore(t, s)
 
-	s = open(t, path)
+	s = open.at(t, place)
 	next(t, s.OutboxWake())
 	require.True(t, dueNow(t, s)[0].Tried)
-	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, TS: "1.0"})
+	deliver(t, s, card, algesta.Delivery{Rev: 1, TS: "1.0"})
 	say(t, s, card, "2")
 	require.False(t, dueNow(t, s)[0].Tried, "an edit may be repeated")
 }
 
-func TestALostMessageIsAuditedAndHoldsNobodyUp(t *testing.T) {
+func testALostMessageIsAuditedAndHoldsNobodyUp(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	say(t, s, card, "1")
 	say(t, s, end, "2")
-	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, Lost: "the channel is gone"})
+	deliver(t, s, card, algesta.Delivery{Rev: 1, Lost: "the channel is gone"})
 	require.Equal(t, []string{"c-1 end 2"}, owed(t, s))
 	entries, err := s.Audit(context.Background(), "c-1")
 	require.NoError(t, err)
@@ -173,21 +185,21 @@ func TestALostMessageIsAuditedAndHoldsNobodyUp(t *testing.T) {
 	require.Equal(t, []string{"c-1 card 3"}, owed(t, s), "new content is tried again")
 }
 
-func TestTheOutboxRingsAfterACommitThatLeftSomethingToSend(t *testing.T) {
+func testTheOutboxRingsAfterACommitThatLeftSomethingToSend(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	next(t, s.OutboxWake()) // at the start
-	update(t, s, func(tx *store.Tx) error { return tx.Create(pending("c-1")) })
+	update(t, s, func(tx commands.Tx) error { return tx.Create(Pending("c-1")) })
 	require.Empty(t, s.OutboxWake())
 	say(t, s, card, "1")
 	next(t, s.OutboxWake())
-	deliver(t, s, algesta.Delivery{ID: 1, Rev: 1, TS: "1.0"})
+	deliver(t, s, card, algesta.Delivery{Rev: 1, TS: "1.0"})
 	next(t, s.OutboxWake())
 }
 
-func TestTheLagIsTheAgeOfTheOldestMessageOwed(t *testing.T) {
+func testTheLagIsTheAgeOfTheOldestMessageOwed(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	age, waiting, err := s.OutboxLag(context.Background())
 	require.NoError(t, err)
 	require.Zero(t, age)
@@ -209,20 +221,14 @@ type slackThread struct {
 	content  map[string]string // by timestamp
 }
 
-func TestEveryMessageArrivesInOrderWithItsLastContent(t *testing.T) {
+func testEveryMessageArrivesInOrderWithItsLastContent(t *testing.T, open Open) {
 	t.Parallel()
 	kinds := []algesta.PostKind{
 		algesta.CardPost, algesta.PlanPost, algesta.DetailPost, algesta.ProgressPost,
 		algesta.VerdictPost, algesta.EndPost, algesta.AnswerPost,
 	}
-	dir := t.TempDir()
-	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		path := filepath.Join(dir, fmt.Sprint(n))
-		require.NoError(rt, os.WriteFile(path, empty(), 0o600))
-		s, err := store.Open(context.Background(), "file:"+path, zapNop())
-		require.NoError(rt, err)
+		s := open(t, t.TempDir())
 		defer func() { require.NoError(rt, s.Close(context.Background())) }()
 		slack := &slackThread{content: map[string]string{}}
 		last, ts := map[string]string{}, map[string]string{}
@@ -245,7 +251,7 @@ func TestEveryMessageArrivesInOrderWithItsLastContent(t *testing.T) {
 			}
 			last[name] = fmt.Sprint(i)
 			p.Report.Title = algesta.Say("{}", i)
-			require.NoError(rt, s.Update(context.Background(), func(tx *store.Tx) error { return tx.Post(p) }))
+			require.NoError(rt, s.Update(context.Background(), func(tx commands.Tx) error { return tx.Post(p) }))
 		}
 		for slack.send(rt, s, ts, 0) {
 		}
@@ -274,7 +280,7 @@ func placed(names []string) (inThread []string) {
 
 // send sends what is due as Slack would take it; every fail-th message has to be tried again at once. It reports
 // whether there was anything.
-func (c *slackThread) send(rt *rapid.T, s *store.Store, ts map[string]string, fail int) bool {
+func (c *slackThread) send(rt *rapid.T, s Store, ts map[string]string, fail int) bool {
 	all, err := s.Due(context.Background(), 100)
 	require.NoError(rt, err)
 	if len(all) == 0 {

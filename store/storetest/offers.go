@@ -1,30 +1,29 @@
-package store_test
+package storetest
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/commands"
 )
 
-// TestAButtonThatIsOverGoes drops one of two buttons of a message that was sent.
-func TestAButtonThatIsOverGoes(t *testing.T) {
+// testAButtonThatIsOverGoes drops one of two buttons of a message that was sent.
+func testAButtonThatIsOverGoes(t *testing.T, open Open) {
 	t.Parallel()
-	s := open(t, filepath.Join(t.TempDir(), "a.db"))
+	s := open.fresh(t)
 	end := algesta.Post{Command: "c-1", Kind: algesta.EndPost, Channel: "C0OPS", Thread: "1.0", Report: algesta.Report{
 		Title: algesta.Say("Done."), Buttons: []algesta.Button{{Label: "Undo", Action: algesta.Run, ID: "o-1"}, {Label: "Restart", Action: algesta.Run, ID: "o-12"}},
 	}}
-	require.NoError(t, s.Update(t.Context(), func(tx *store.Tx) error { return tx.Post(end) }))
+	require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error { return tx.Post(end) }))
 	due, err := s.Due(t.Context(), 10)
 	require.NoError(t, err)
 	require.Len(t, due, 1)
 	require.NoError(t, s.Delivered(t.Context(), []algesta.Delivery{{ID: due[0].ID, Rev: due[0].Rev, TS: "2.0"}}))
 	for range 2 { // the second time there is nothing to edit
-		require.NoError(t, s.Update(t.Context(), func(tx *store.Tx) error { return tx.DropButton("o-1") }))
+		require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error { return tx.DropButton("o-1") }))
 		due, err = s.Due(t.Context(), 10)
 		require.NoError(t, err)
 		require.Len(t, due, 1)
@@ -34,19 +33,19 @@ func TestAButtonThatIsOverGoes(t *testing.T) {
 	}
 }
 
-// TestAnOfferIsUsedByOneRequest uses an offer twice.
-func TestAnOfferIsUsedByOneRequest(t *testing.T) {
+// testAnOfferIsUsedByOneRequest uses an offer twice.
+func testAnOfferIsUsedByOneRequest(t *testing.T, open Open) {
 	t.Parallel()
-	s := open(t, filepath.Join(t.TempDir(), "a.db"))
+	s := open.fresh(t)
 	var first, second string
-	require.NoError(t, s.Update(t.Context(), func(tx *store.Tx) (err error) {
+	require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) (err error) {
 		if err = tx.Offer(algesta.Offer{ID: "o-1", Runbook: "restart"}); err != nil {
 			return err
 		}
 		first, err = tx.Use("o-1", "c-1")
 		return err
 	}))
-	require.NoError(t, s.Update(t.Context(), func(tx *store.Tx) (err error) {
+	require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) (err error) {
 		second, err = tx.Use("o-1", "c-2")
 		return err
 	}))
@@ -56,14 +55,14 @@ func TestAnOfferIsUsedByOneRequest(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, "c-1", o.Request)
-	require.Error(t, s.Update(t.Context(), func(tx *store.Tx) error { _, err := tx.Use("o-2", "c-1"); return err }))
+	require.Error(t, s.Update(t.Context(), func(tx commands.Tx) error { _, err := tx.Use("o-2", "c-1"); return err }))
 }
 
-func TestOffersAreKept(t *testing.T) {
+func testOffersAreKept(t *testing.T, open Open) {
 	t.Parallel()
-	s := fresh(t)
+	s := open.fresh(t)
 	want := algesta.Offer{ID: "o-1", Runbook: "rollback", Target: gateway, Args: algesta.Args{"revision": int64(42)}, ExpiresAt: noon}
-	update(t, s, func(tx *store.Tx) error { return tx.Offer(want) })
+	update(t, s, func(tx commands.Tx) error { return tx.Offer(want) })
 	got, found, err := s.Offer(context.Background(), "o-1")
 	require.NoError(t, err)
 	require.True(t, found)
@@ -71,5 +70,5 @@ func TestOffersAreKept(t *testing.T) {
 	_, found, err = s.Offer(context.Background(), "o-2")
 	require.NoError(t, err)
 	require.False(t, found)
-	require.ErrorIs(t, s.Update(context.Background(), func(tx *store.Tx) error { return tx.Offer(want) }), algesta.ErrTaken)
+	require.ErrorIs(t, s.Update(context.Background(), func(tx commands.Tx) error { return tx.Offer(want) }), algesta.ErrTaken)
 }

@@ -1,4 +1,4 @@
-package store_test
+package storetest
 
 import (
 	"testing"
@@ -6,20 +6,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/commands"
 )
 
-func TestWhatWasCarriedOutOnAWorkload(t *testing.T) {
+func testWhatWasCarriedOutOnAWorkload(t *testing.T, open Open) {
 	t.Parallel()
-	s := withRequests(t, "c-aaaaaa", "c-bbbbbb", "c-cccccc", "c-dddddd")
+	s := withRequests(t, open, "c-aaaaaa", "c-bbbbbb", "c-cccccc", "c-dddddd")
 	end := func(id string, to algesta.Status) {
-		update(t, s, func(tx *store.Tx) error {
+		update(t, s, func(tx commands.Tx) error {
 			_, _, err := tx.Move(algesta.Move{ID: id, From: []algesta.Status{algesta.Pending}, To: to})
 			return err
 		})
 	}
 	wrote := func(id string, state algesta.ExecutionState) {
-		e := execution(id)
+		e := Execution(id)
 		require.Empty(t, intend(t, s, e))
 		e.State = state
 		require.True(t, settle(t, s, e))
