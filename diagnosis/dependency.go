@@ -165,6 +165,9 @@ func (c *instance) dependencyFinding(why explanation, subject Ref, what, fix str
 	if c.newlyBroken() {
 		f.remedy = c.rollbackOr(fix)
 		f.sure, f.unsure = Medium, "The pods of the revision before still work, so its configuration may be what changed."
+		if !c.oldStillServes() {
+			f.unsure = "It failed soon after this revision was rolled out, so its configuration may be what changed."
+		}
 	}
 	if strings.HasPrefix(fix, "Check the credentials") && f.remedy.Command == "" {
 		f.remedy = c.owner.command("restart", fix)

@@ -109,16 +109,41 @@ func (c *instance) finishedRollout(started time.Time) bool {
 	if set == nil || !set.CreationTimestamp.Add(workedFor).Before(started) {
 		return false
 	}
-	return slices.ContainsFunc(c.owner.rollout.deployment.Status.Conditions, func(d appsv1.DeploymentCondition) bool {
+	return c.owner.rolledOut()
+}
+
+// rolledOut says that the newest revision of a Deployment came up completely.
+func (w *workload) rolledOut() bool {
+	return w.rollout != nil && slices.ContainsFunc(w.rollout.deployment.Status.Conditions, func(d appsv1.DeploymentCondition) bool {
 		return d.Type == appsv1.DeploymentProgressing && d.Reason == "NewReplicaSetAvailable"
 	})
 }
 
-// newlyBroken says that the revision before still has ready pods while this one fails: the change is the suspect.
+// newlyBroken says that the change is the suspect: the revision before still has ready pods while this one fails, or this one came up a
+// short while ago and fails now.
 func (c *instance) newlyBroken() bool {
 	if c.owner.before() == nil || !c.owner.isCurrent(c.pod) {
 		return false
 	}
+	if c.cameUpAndBroke() {
+		return true
+	}
+	return c.oldStillServes()
+}
+
+// cameUpAndBroke says that the newest revision was rolled out to its end less than workedFor ago. What runs that short a time and then fails
+// was not tried by a working day yet, and the revision before had worked until then.
+func (c *instance) cameUpAndBroke() bool {
+	set := c.owner.current()
+	if set == nil || c.workedBefore() {
+		return false
+	}
+	made, _ := lifeOf(set)
+	return c.s.age(made) < workedFor && c.owner.rolledOut()
+}
+
+// oldStillServes says that pods of the revision before are ready.
+func (c *instance) oldStillServes() bool {
 	for _, p := range c.owner.pods {
 		if !c.owner.isCurrent(p) && podReady(p) {
 			return true
