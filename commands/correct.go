@@ -50,8 +50,8 @@ func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p runbooks.
 				return err
 			}
 			report := ended(moved, toneOf(p), algesta.Say("Correction: I said too early that this failed. {}", o.said))
-			report.Buttons = o.next
-			if err := storeOffers(tx, withIDs(&report)); err != nil {
+			var err error
+			if report.Buttons, err = storeOffers(tx, o.next); err != nil {
 				return err
 			}
 			right := post(r.Command, algesta.VerdictPost, report)

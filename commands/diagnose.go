@@ -42,7 +42,6 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	report.Buttons = slices.DeleteFunc(report.Buttons, func(b algesta.Button) bool { // the end has that button already
 		return b.Offer != nil && r.Plan.Undo != nil && b.Offer.Runbook == r.Plan.Undo.Runbook
 	})
-	offers := withIDs(&report)
 	ctx, cancel := storing(ctx)
 	defer cancel()
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error {
@@ -50,10 +49,11 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 		if err != nil || len(newer) > 0 { // what was found is not true any more
 			return err
 		}
-		if err := storeOffers(tx, offers); err != nil {
+		shown := report
+		if shown.Buttons, err = storeOffers(tx, report.Buttons); err != nil {
 			return err
 		}
-		return tx.Post(post(r.Command, algesta.DiagnosePost, report))
+		return tx.Post(post(r.Command, algesta.DiagnosePost, shown))
 	})
 	return 0, err
 }

@@ -292,12 +292,13 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 		report.Buttons = nil // a change could not be asked for here anyway
 		return d.reply(ctx, in, c.ID, report, readEntry(in, c, true))
 	}
-	offers := withIDs(&report)
 	card, detail := cardAndDetail(report, c)
 	return d.storeLate(ctx, func(tx Tx) error {
-		if err := storeOffers(tx, offers); err != nil {
+		buttons, err := storeOffers(tx, report.Buttons)
+		if err != nil {
 			return err
 		}
+		detail.Buttons = buttons
 		if err := tx.Post(post(c, algesta.CardPost, card)); err != nil {
 			return err
 		}

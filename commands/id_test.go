@@ -29,6 +29,38 @@ func TestAnIDThatIsTakenIsDrawnAgain(t *testing.T) {
 	require.Equal(t, "scale", same.Command.Runbook, "the older one is as it was")
 }
 
+func TestAnOfferWhoseIDIsTakenIsDrawnAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tries, first := 0, ""
+	w.onOffer = func(o *algesta.Offer) {
+		switch tries++; tries {
+		case 1:
+			first = o.ID
+		case 2:
+			o.ID = first // as a draw that hits
+		}
+	}
+	for range 2 {
+		w.types(luis, "scale api-gateway production 6")
+		w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+		w.request(algesta.Succeeded)
+		w.idle()
+		w.cluster.set(func(c *fakeCluster) { c.replicas = 4 })
+	}
+	require.Equal(t, 3, tries)
+	var undo []string
+	for _, p := range w.posts() {
+		for _, b := range p.Report.Buttons {
+			if b.Label == "Undo" {
+				undo = append(undo, b.ID)
+			}
+		}
+	}
+	require.Len(t, undo, 2, "both ends have their button")
+	require.NotEqual(t, undo[0], undo[1])
+}
+
 func TestACommandThatWasHandledBeforeIsNotHandledAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -184,8 +184,8 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 	to := r
 	to.DecidedBy = append(slices.Clone(r.DecidedBy), s.tell...)
 	report := ended(to, tone, said)
-	report.Buttons = slices.Clone(s.buttons)
-	if err := storeOffers(tx, withIDs(&report)); err != nil {
+	var err error
+	if report.Buttons, err = storeOffers(tx, s.buttons); err != nil {
 		return err
 	}
 	if s.directly {

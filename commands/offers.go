@@ -2,6 +2,9 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -11,32 +14,30 @@ import (
 // offerLives is how long a proposed command may be clicked: a button of last month is not advice.
 const offerLives = 24 * time.Hour
 
-// withIDs gives the commands that a report proposes their IDs and returns them for the store.
-func withIDs(r *algesta.Report) []algesta.Offer {
-	var offers []algesta.Offer
-	for i := range r.Buttons {
-		b := &r.Buttons[i]
+// storeOffers stores the commands that buttons propose and returns the buttons with their IDs. One that is taken is drawn again.
+func storeOffers(tx Tx, proposed []algesta.Button) ([]algesta.Button, error) {
+	buttons := slices.Clone(proposed)
+	for i := range buttons {
+		b := &buttons[i]
 		if b.Offer == nil {
 			continue
 		}
 		o := *b.Offer
-		o.ID, o.ExpiresAt = algesta.NewOfferID(), time.Now().Add(offerLives)
+		o.ExpiresAt = time.Now().Add(offerLives)
+		var err error = algesta.ErrTaken
+		for n := 0; n < draws && errors.Is(err, algesta.ErrTaken); n++ {
+			o.ID = algesta.NewOfferID()
+			err = tx.Offer(o)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("proposing %s: %w", o.Runbook, err)
+		}
 		b.Action, b.ID, b.Offer = algesta.Run, o.ID, nil
 		if b.Confirm == nil {
 			b.Confirm = confirmOffer(b.Label, o)
 		}
-		offers = append(offers, o)
 	}
-	return offers
-}
-
-func storeOffers(tx Tx, offers []algesta.Offer) error {
-	for _, o := range offers {
-		if err := tx.Offer(o); err != nil {
-			return err
-		}
-	}
-	return nil
+	return buttons, nil
 }
 
 // runOffer carries out a proposed command as a new command of whoever clicked: through policy, plan and approval as if typed.

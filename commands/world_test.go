@@ -77,6 +77,7 @@ type world struct {
 	path       string                   // of the store
 	onPost     func(algesta.Post) error // when set, called in the transaction of every post
 	onCreate   func(*algesta.Request)   // when set, called before a request is stored
+	onOffer    func(*algesta.Offer)     // when set, called before an offer is stored
 	logged     *observer.ObservedLogs   // of level error
 	seq        int
 }
@@ -242,13 +243,21 @@ type lent struct {
 }
 
 func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
-	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, l.world.onPost, l.world.onCreate}) })
+	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, l.world.onPost, l.world.onCreate, l.world.onOffer}) })
 }
 
 type lentTx struct {
 	*store.Tx
 	onPost   func(algesta.Post) error
 	onCreate func(*algesta.Request)
+	onOffer  func(*algesta.Offer)
+}
+
+func (l lentTx) Offer(o algesta.Offer) error {
+	if l.onOffer != nil {
+		l.onOffer(&o)
+	}
+	return l.Tx.Offer(o)
 }
 
 func (l lentTx) Create(r algesta.Request) error {
