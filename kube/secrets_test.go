@@ -199,6 +199,49 @@ func TestObserveReadsTheSecretsThatMatter(t *testing.T) {
 	require.Len(t, p.secretRequests(t, since), 3)
 }
 
+// TestObserveReadsSecretsInTheOrderInWhichTheyMatter: where there are too many, those go unread without which a pod can start.
+func TestObserveReadsSecretsInTheOrderInWhichTheyMatter(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	platform.LetReadSecrets(t, p.Cluster, p.w.Namespace)
+	key := func(name string, optional bool) []corev1.EnvVar {
+		ref := &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: "k", Optional: &optional}
+		return []corev1.EnvVar{{Name: "V", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: ref}}}
+	}
+	whole := func(name string, optional bool) []corev1.EnvFromSource {
+		return []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Optional: &optional}}}
+	}
+	spec := corev1.PodSpec{
+		SchedulerName: "nobody", ImagePullSecrets: []corev1.LocalObjectReference{{Name: "pull"}},
+		InitContainers: []corev1.Container{{Name: "init", Image: "i:1", Env: key("init-variable", false), EnvFrom: whole("optional-all", true)}},
+		Containers:     []corev1.Container{{Name: "c", Image: "i:1", Env: key("optional-variable", true), EnvFrom: whole("all-variables", false)}},
+		Volumes: []corev1.Volume{{Name: "projected", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
+			{Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "projected"}}},
+		}}}}},
+	}
+	want := []string{"Secret init-variable", "Secret all-variables", "Secret projected", "Secret shop-tls"}
+	for i := range 12 { // 16 are needed, with these
+		name := fmt.Sprintf("volume-%02d", i)
+		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}}})
+		want = append(want, "Secret "+name)
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "waits"}, Spec: spec}
+	_, err := p.Client.CoreV1().Pods(p.w.Namespace).Create(t.Context(), pod, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = p.Client.NetworkingV1().Ingresses(p.w.Namespace).Create(t.Context(), &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Name: "shop"},
+		Spec: networkingv1.IngressSpec{
+			DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "shop", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+			TLS:            []networkingv1.IngressTLS{{SecretName: "shop-tls"}, {SecretName: "volume-00"}},
+		},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	bot, _ := p.withSecrets(t, true)
+	objects, unread := bot.Observe(t.Context(), p.w.Namespace)
+	require.ElementsMatch(t, want, references(objects))
+	requireSentence(t, "Pods in trouble and Ingresses name more than 16 Secrets; I read the first.", unread["secrets"])
+}
+
 func TestObserveReadsSixteenSecretsAtMost(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))

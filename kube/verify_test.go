@@ -2,8 +2,10 @@ package kube_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -197,4 +199,76 @@ func TestAPatchWithoutAnAnswerIsNeverSentAgain(t *testing.T) {
 	n, err := p.PatchCount(t.Context(), start, p.w.Namespace, p.w.Name)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
+}
+
+// TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets: the annotation may be on one that was not read, so its absence means nothing.
+func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
+	t.Parallel()
+	const operation = "op-c-9"
+	change := algesta.Change{
+		Workload: algesta.Workload{Cluster: "sandbox", Namespace: "production", Name: "api-gateway"}, UID: "u1",
+		Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value(newImage)}},
+	}
+	e := algesta.Execution{Workload: change.Workload, Operation: operation, UID: "u1", Generation: 7, StartedAt: time.Now().Add(-time.Hour)}
+	for name, tt := range map[string]struct {
+		status    int
+		carrier   bool // a ReplicaSet that was read carries the operation
+		unowned   bool // but belongs to another Deployment
+		more      bool // the list never ends
+		yes       bool
+		err       error
+		uncertain string
+	}{
+		"all were read and none carries it": {
+			status: http.StatusOK, err: algesta.ErrUncertain, uncertain: "I cannot tell whether api-gateway was changed: it was changed several times since.",
+		},
+		"one carries it":                        {status: http.StatusOK, carrier: true, yes: true},
+		"one carries it, and not all were read": {status: http.StatusOK, carrier: true, more: true, yes: true},
+		"one of another Deployment carries it":  {status: http.StatusOK, carrier: true, unowned: true, err: algesta.ErrUncertain},
+		"not all were read": {
+			status: http.StatusOK, more: true, err: algesta.ErrUncertain,
+			uncertain: "I cannot tell whether api-gateway was changed: not all ReplicaSets of the namespace were looked at.",
+		},
+		"they may not be read":     {status: http.StatusForbidden, err: algesta.ErrForbidden},
+		"the server is overloaded": {status: http.StatusInternalServerError, err: algesta.ErrUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			owner := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "api-gateway", UID: "u1", Controller: new(true)}
+			if tt.unowned {
+				owner.UID = "u2"
+			}
+			set := appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-1", Namespace: "production", OwnerReferences: []metav1.OwnerReference{owner}}}
+			if tt.carrier {
+				set.Annotations = map[string]string{algesta.OperationAnnotation: operation}
+			}
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if r.URL.Path == "/apis/apps/v1/namespaces/production/deployments/api-gateway" {
+					_, _ = w.Write([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"api-gateway","namespace":"production","uid":"u1","generation":10}}`))
+					return
+				}
+				if tt.status != http.StatusOK {
+					w.WriteHeader(tt.status)
+					_, _ = w.Write([]byte(status(tt.status, "Forbidden", "no")))
+					return
+				}
+				list := appsv1.ReplicaSetList{Items: []appsv1.ReplicaSet{set}}
+				list.APIVersion, list.Kind = "apps/v1", "ReplicaSetList"
+				if tt.more {
+					list.Continue = "more"
+				}
+				_ = json.NewEncoder(w).Encode(list)
+			}))
+			t.Cleanup(s.Close)
+			bot, err := kube.OpenREST("sandbox", &rest.Config{Host: s.URL})
+			require.NoError(t, err)
+			got, err := bot.Verify(t.Context(), redacted(change), e)
+			require.Equal(t, tt.yes, got.Yes)
+			require.ErrorIs(t, err, tt.err)
+			if tt.uncertain != "" {
+				requireSentence(t, tt.uncertain, err)
+			}
+		})
+	}
 }
