@@ -50,8 +50,8 @@ func (b *batch) keep(ctx context.Context, known *statements, intakes []*intake) 
 		if b.broken != nil {
 			return
 		}
-		result, err := known.run(ctx, b.tx, `INSERT INTO inbox (key, envelope, received_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-			in.invocation.Key, in.envelope, ms(time.Now()))
+		result, err := known.run(ctx, b.tx, `INSERT INTO inbox (key, envelope) VALUES (?, ?) ON CONFLICT DO NOTHING`,
+			in.invocation.Key, in.envelope)
 		if err != nil {
 			b.broken = fmt.Errorf("writing the inbox: %w", err)
 			return

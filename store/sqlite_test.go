@@ -2,8 +2,13 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
@@ -52,4 +57,28 @@ func TestTheDatabaseItselfRefusesASecondUndecidedWrite(t *testing.T) {
 		return err
 	})
 	require.ErrorContains(t, err, "UNIQUE")
+}
+
+func TestAFileOfAnEarlierVersionKeepsWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	require.NoError(t, err)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations/sqlite"))
+	require.NoError(t, err)
+	_, err = provider.UpTo(t.Context(), 3)
+	require.NoError(t, err)
+	envelope, err := json.Marshal(typed("a"))
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), `INSERT INTO inbox (key, envelope, received_at) VALUES ('a', ?, 1)`, string(envelope))
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	s := open(t, path)
+	left, err := s.Unanswered(t.Context())
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, typed("a").Text, left[0].Text)
+	require.False(t, receive(t, s, typed("a")), "its key is known")
+	require.True(t, receive(t, s, typed("b")))
 }
