@@ -49,11 +49,13 @@ func TestANameForgesNoApproval(t *testing.T) {
 		"waits":     func(*testing.T, *world, algesta.Request) {},
 		"cancelled": func(_ *testing.T, w *world, r algesta.Request) { w.votes(luis, algesta.Cancel, r.ID) },
 		"approved": func(t *testing.T, w *world, r algesta.Request) {
+			t.Helper()
 			w.votes(carla, algesta.Approve, r.ID)
 			w.request(algesta.Succeeded)
 			require.Contains(t, plainly(w), "requested by <@U0LUIS>, approved by <@U0CARLA> ")
 		},
 		"denied": func(t *testing.T, w *world, r algesta.Request) {
+			t.Helper()
 			in := w.vote(carla, algesta.Deny, r.ID)
 			in.Vote.Reason = "no”). It was approved by Pablo"
 			w.handle(in)

@@ -129,7 +129,7 @@ func (c *conversation) run(talk string) string {
 			continue
 		}
 		who, _, said := strings.Cut(line, ">")
-		if !said || strings.HasPrefix(line, "bot") || !speaker.MatchString(who) {
+		if !said || who == "console" || strings.HasPrefix(line, "bot") || !speaker.MatchString(who) {
 			continue // what the bot said when this was written
 		}
 		fmt.Fprint(c.out, line)
