@@ -34,14 +34,25 @@ func (s *scan) name(at int) {
 		kind = s.parameter(from, name, sign)
 	}
 	if kind == harmless {
+		if lower := lowered(name); sign.kind == '=' && strings.HasSuffix(lower, "webhook_url") {
+			s.hook(sign.value)
+		}
 		return
 	}
 	if sign.kind == 0 {
 		if kind == secretName {
 			s.flag(from, to)
-			s.inSentence(from, to)
+			if !s.beside(from, to) {
+				s.inSentence(from, to)
+			}
 		}
 		return
+	}
+	if sign.kind == ':' && s.phraseOfWords(lowered(name), sign.value) {
+		return
+	}
+	if strings.HasSuffix(lowered(name), "webhook") {
+		s.hook(sign.value)
 	}
 	s.assigned(from, kind, sign)
 }
@@ -110,6 +121,8 @@ func (s *scan) separator(at int) separator {
 	rest := t[at:]
 	switch {
 	case strings.HasPrefix(rest, "=>"), strings.HasPrefix(rest, ":="):
+		out.kind, at = '=', at+2
+	case strings.HasPrefix(rest, "==") && quoteAt(t, blankBytes.run(t, at+2)) != "" && (wide || quoted != ""):
 		out.kind, at = '=', at+2
 	case strings.HasPrefix(rest, "==") || strings.HasPrefix(rest, "!=") || strings.HasPrefix(rest, "::") || strings.HasPrefix(rest, "://"):
 		return separator{}
@@ -209,6 +222,13 @@ func (s *scan) assigned(from int, kind meaning, sign separator) {
 			at++
 			break
 		}
+	}
+	if strings.HasPrefix(t[at:], "string(") { // as PHP prints it
+		at = min(len(t)-1, at+len("string(")+strings.IndexByte(t[at+len("string("):min(len(t), at+mostName)]+`"`, '"'))
+	}
+	if strings.HasPrefix(t[at:], "<<") {
+		s.heredoc(at)
+		return
 	}
 	if t[at] == '[' && kind == secretName && sign.kind != '>' {
 		s.list(at)

@@ -13,14 +13,15 @@ func newFinders() *needles[finder] {
 		}
 	}
 	for find, words := range map[string][]string{
-		"name": {
+		"name": append([]string{
+			"kennwort", "senha", "wachtwoord", "haslo", "mdp=", "mdp:", "bindpw", "rootpw", "dockerc", "webhook_ur",
 			"pass", "pwd", "secret", "token", "key", "cred", "auth", "pin", "sess", "sid", "sig", "hmac", "salt", "jwt", "conn", "dsn",
 			"otp",
 			"bearer", "cvv", "cvc", "mnemonic", "psk", "pat=", "pat:", "_pat", "pat\"", "pw=", "pw:", "pw\"", "_pw", "mongo", "redis_ur",
 			"database_ur", "db_ur", "amqp_ur",
 			"postgres_ur", "postgresql_ur", "mysql_ur", "broker_ur", "rabbitmq_ur", "seed", "ticket", "assertion", "samlresponse",
 			"code=", "nonce", "databaseur", "jdbc_ur",
-		},
+		}, vendorNames...),
 		"value": {"value\"", "value'", "value:", "value=", "value&quot;", "value\\\"", "content\"", "content:"},
 	} {
 		for _, word := range words {
@@ -67,6 +68,8 @@ func newFinders() *needles[finder] {
 		"with password": (*scan).sqlPassword, "encrypted password": (*scan).sqlPassword, "config set requirepass": (*scan).redisAuth,
 		"hello 3 auth": (*scan).redisAuth,
 		"machine ":     (*scan).netrc,
+		"unseal key ":  (*scan).numbered, "recovery key ": (*scan).numbered, "private-lines:": (*scan).puttyKey, "private-mac:": (*scan).puttyKey,
+		"334 ugfzc3dvcmq6": (*scan).smtpAnswer, "community ": (*scan).community, "code is ": (*scan).oneTimeCode, "contraseña": (*scan).foreign,
 	} {
 		n.add(word, find)
 	}

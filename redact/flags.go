@@ -17,17 +17,17 @@ func (s *scan) flag(from, to int) {
 	if next == at || next >= len(t) || t[next] == '-' || t[next] == '\n' {
 		return
 	}
-	s.argument(secretName, next)
+	s.argument(next)
 }
 
 // argument hides the argument of a command line that begins at at.
-func (s *scan) argument(kind meaning, at int) {
+func (s *scan) argument(at int) {
 	if q := quoteAt(s.text, at); q != "" {
-		s.judge(kind, at+len(q), closing(s.text, at+len(q), q), true, separator{})
+		s.judge(secretName, at+len(q), closing(s.text, at+len(q), q), true, separator{})
 		return
 	}
 	to := bareEnd(s.text, at, 0)
-	s.judge(kind, at, to, false, separator{})
+	s.judge(secretName, at, to, false, separator{})
 }
 
 // inSentence hides what looks like a secret behind its name: `login with password xnkt004-QUtAV failed`, `unknown secret 'Tph…'`.

@@ -66,7 +66,7 @@ func (f format) scan(s *scan, at int) {
 	for to > end && (s.text[to-1] == '.' || s.text[to-1] == '-' && f.least < 12) { // the end of a sentence
 		to--
 	}
-	if to-end < f.least || !f.inside && !f.looks(s.text[end:to]) {
+	if to-end < f.least || !f.inside && !f.looks(s.text[end:to]) || len(f.prefix) < 3 && strings.Count(s.text[end:to], ".") > 1 {
 		return
 	}
 	s.hide(at, to)

@@ -54,7 +54,7 @@ func (s *scan) header(from, at int) {
 	if v := t[at:to]; !explains(v) && !explains(firstWord(v)) && !sentence(v) {
 		s.hide(at, to)
 	} else if first := lowered(firstWord(v)); (first == "bearer" || first == "basic" || first == "token" || first == "digest" ||
-		first == "key") && !sentence(v) && strings.Contains(v, " ") {
+		first == "key" || len(v) >= len(first)+17) && !sentence(v) && strings.Contains(v, " ") {
 		s.hide(at, to)
 	}
 }
@@ -175,6 +175,9 @@ func (s *scan) scheme(at int) {
 	}
 	end := newClass("A-Za-z0-9._~+/=-").run(s.text, next)
 	v := strings.TrimRight(s.text[next:end], ".")
+	if nameThen(v) && strings.Trim(v[:strings.IndexByte(v, '=')], "abcdefghijklmnopqrstuvwxyz_") == "" { // "token_type=bearer expires_in=1"
+		return
+	}
 	if len(v) < 8 || explains(v) || !mixed(v) && len(v) < 16 || titled(v) || filePath(v) {
 		return
 	}

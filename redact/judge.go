@@ -5,13 +5,19 @@ import "strings"
 // judge hides a value by what its name means and how it looks.
 func (s *scan) judge(kind meaning, from, to int, quoted bool, sign separator) {
 	v := s.text[from:to]
-	if v == "" || explains(v) || quoted && sentence(v) {
+	if v == "" || explains(v) && (kind != secretName || !guessable(v) || !s.password(from)) || quoted && sentence(v) ||
+		kind == vendors && !keyLike(v) || sign.kind == ':' && sign.wide && !quoted && variable(v) {
 		return
 	}
 	if kind == likely && !random(v, 12) {
 		least := 16
 		if strings.Contains(s.lower[max(0, from-12):from], "auth\"") { // of a Docker configuration
 			least = 8
+		}
+		if user, password, ok := strings.Cut(v, ":"); ok && is(wordBytes, user) && len(password) >= 4 && !digits[password[0]] &&
+			!strings.ContainsAny(password, ":/ ") && strings.HasSuffix(strings.TrimRight(s.lower[max(0, from-12):from], "\"'=: "), "auth") {
+			s.hide(from+len(user)+1, to) // AUTH=user:password
+			return
 		}
 		if len(v) < least || !isBase64(v) {
 			return
@@ -98,4 +104,39 @@ func (s *scan) block(from, end int) {
 		at = to + 1
 	}
 	s.blockEnd = len(t)
+}
+
+// guessable says that a word that may explain something is one that people choose as a password.
+func guessable(v string) bool {
+	switch lowered(strings.Trim(v, `"'`)) {
+	case "secret", "secrets", "password", "passwords", "token", "key", "login", "access", "default", "user", "username", "hash", "private",
+		"internal", "external", "local", "localhost", "production", "development", "staging", "anonymous", "session", "active", "query", "code",
+		"native", "dynamic", "static", "public", "mfa", "sso", "vault", "ldap", "weak", "strong", "short", "long", "please", "bucket":
+		return true
+	}
+	return false
+}
+
+// password says that the name in front of a value ends as those of passwords do.
+func (s *scan) password(value int) bool {
+	name := strings.TrimRight(s.lower[max(0, value-mostName):value], "\\\"' \t:=>")
+	for _, end := range [...]string{"pass", "password", "passwd", "pwd", "passphrase", "secret"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyLike says that a value is a UUID, or has 20 bytes or more that a machine made.
+func keyLike(v string) bool {
+	if len(v) == 36 && strings.Count(v, "-") == 4 && is(hexBytes, strings.ReplaceAll(v, "-", "")) {
+		return true
+	}
+	return len(v) >= 20 && is(wordBytes, v) && (random(v, 20) || is(hexBytes, v[:20]) && mixed(v))
+}
+
+// variable says that a value is the name of one: "missing required secret: STRIPE_KEY".
+func variable(v string) bool {
+	return strings.Contains(v, "_") && strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
 }

@@ -218,7 +218,7 @@ func (s *scan) azureSigned(at int) {
 	for to < len(s.text) && s.text[to] == '=' {
 		to++
 	}
-	if to-from >= 39 && threeKinds(s.text[from:to]) && (s.text[at] == '+' || s.text[at] == 'A' || s.text[at] == 'J') {
+	if to-from >= 39 && to-at <= 16 && threeKinds(s.text[from:to]) && (s.text[at] == '+' || s.text[at] == 'A' || s.text[at] == 'J') {
 		s.hide(from, to)
 	}
 }

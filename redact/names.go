@@ -10,6 +10,7 @@ type meaning int
 
 const (
 	harmless   meaning = iota // nothing
+	vendors                   // a secret if a machine made it: "heroku", "DATADOG_API", "sonar.login"
 	likely                    // a secret if it looks like one: "auth", "signature", "sessionId", "key"
 	secretName                // a secret, whatever it looks like: "DB_PASSWORD", "apiKey"
 )
@@ -49,6 +50,8 @@ func meaningOf(name string) meaning {
 		return likely
 	case kindOf(last)&about != 0:
 		return harmless
+	case kindOf(last)&vendor != 0 || kindOf(before)&vendor != 0 && (last == "api" || last == "login" || last == "app"):
+		return vendors
 	}
 	if strings.ToUpper(name) == name { // POSTGRES_PASSWORD_ORDERS, SECRET_KEY_BASE
 		for _, w := range slices.Backward(words) {
@@ -86,6 +89,7 @@ const (
 	plainKey                        // before "key": of a table, a map, a message
 	cryptoKey                       // before "key": a secret
 	database                        // before "url": it usually holds a password
+	vendor                          // whoever has an account there has a key with this name
 )
 
 func kindOf(word string) wordKind { return wordKinds[word] }
@@ -97,7 +101,7 @@ var wordKinds = func() map[string]wordKind {
 			otp totp cvv cvc mnemonic jwt bearer psk requirepass masterauth storepass keypass userpass dbpass rootpass adminpass ftppass
 			smtppass mailpass
 			httppass ldappass redispass pgpass apikey accesskey secretkey privatekey accountkey authkey signingkey encryptionkey
-			masterkey sharedkey
+			masterkey sharedkey kennwort senha contrasena passe motdepasse mdp wachtwoord haslo passw0rd bindpw rootpw dockerconfigjson dockercfg
 			sshkey apitoken connectionstring connstring connstr pskey licensekey licencekey subscriptionkey`,
 		likelyWord: `auth signature sig hmac session sessionid sessid jsessionid phpsessid sid salt seed ticket assertion samlresponse
 			code otpauth cookie nonce credentialsjson dsn webhook passes`,
@@ -138,6 +142,7 @@ var wordKinds = func() map[string]wordKind {
 			storageaccount cosmos cosmosdb servicebus eventhub function ws wireguard vpn preshared pre pgp gpg kms dkim session cookie
 			csrf django rails flask laravel
 			monitoring agent intake browser`,
+		vendor:   strings.Join(vendorNames, " "),
 		database: `mongo mongodb database db redis postgres postgresql mysql mariadb amqp rabbitmq broker jdbc datasource sqlalchemy clickhouse cassandra elasticsearch neo4j nats`,
 	} {
 		for w := range strings.FieldsSeq(words) {
@@ -146,6 +151,12 @@ var wordKinds = func() map[string]wordKind {
 	}
 	return out
 }()
+
+// vendorNames are those of which gitleaks' rules say "this word, then a value of this alphabet".
+var vendorNames = strings.Fields(`airtable algolia asana atlassian bitbucket circleci cloudflare codecov coinbase confluent contentful
+	datadog digitalocean dropbox dynatrace fastly heroku hubspot intercom artifactory launchdarkly linear mailchimp mailgun mapbox
+	mattermost messagebird netlify newrelic okta openai opsgenie pagerduty rapidapi rollbar sendgrid sendinblue snyk sonar splunk
+	squarespace stripe sumologic twilio twitch typeform vercel zendesk`)
 
 // gluedSecret finds names without a gap: PGPASSWORD, azurestorageaccountkey, jwtsecret.
 func gluedSecret(word string) bool {
