@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/redact"
 )
 
@@ -25,12 +26,31 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	if err := rootCommand().ExecuteContext(ctx); err != nil {
-		var forms *redact.Redactor // an error may quote a configuration, a cluster, an address with its password
-		fmt.Fprintln(os.Stderr, "algesta:", forms.String(err.Error()))
-		stop()
-		os.Exit(exitCode(err)) //nolint:gocritic // stop was called
+	code := run(os.Stderr, func() error { return rootCommand().ExecuteContext(ctx) })
+	stop()
+	os.Exit(code)
+}
+
+// panicked is the exit code of a panic, as Go's own.
+const panicked = 2
+
+// run does the program's work and returns its exit code. What ends it is printed without secrets: an error may quote a configuration, a
+// cluster, an address with its password, and a panic, which Go would print as it is, whatever was worked on.
+func run(to io.Writer, work func() error) int {
+	var (
+		forms  *redact.Redactor
+		panics *algesta.Panics
+		err    error
+	)
+	if caught := panics.Catch(func() { err = work() }); caught != nil {
+		_, _ = fmt.Fprintln(to, "algesta:", forms.String(caught.Error())) // nothing is left to be told about it
+		return panicked
 	}
+	if err != nil {
+		_, _ = fmt.Fprintln(to, "algesta:", forms.String(err.Error()))
+		return exitCode(err)
+	}
+	return 0
 }
 
 func rootCommand() *cobra.Command {
