@@ -41,6 +41,7 @@ type Follow struct {
 	// Shaken is what first went wrong after CompleteAt, in a sentence.
 	Shaken    algesta.Text `json:"shaken,omitempty"`
 	BrokenAt  time.Time    `json:"brokenAt,omitzero"`  // when the verdict was Broken; it is not said twice
+	BrokenOf  int32        `json:"brokenOf,omitempty"` // pods wanted at BrokenAt
 	Served    bool         `json:"served,omitempty"`   // some pod took requests since the write
 	ChangedAt time.Time    `json:"changedAt,omitzero"` // when more pods were ready or updated than ever before
 	Most      int          `json:"most,omitempty"`     // ready and updated pods at ChangedAt

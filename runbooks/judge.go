@@ -53,7 +53,7 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 		why, broken = r.broken(fresh, f, now)
 	}
 	if broken && f.BrokenAt.IsZero() {
-		f.BrokenAt = now
+		f.BrokenAt, f.BrokenOf = now, r.desired()
 		p.Phase, p.Why, p.Serving, p.CameUp = Broken, why, r.whoServes(), !f.CompleteAt.IsZero()
 		return p, f
 	}
@@ -191,6 +191,8 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 		return algesta.Say("{}.", why), true
 	case f.Scale && r.desired() != f.Replicas:
 		return algesta.Say("Somebody or an autoscaler set {} to {} instead of {}.", name, count(r.desired(), "pod"), f.Replicas), true
+	case !f.BrokenAt.IsZero() && (r.desired() == 0 || r.desired() < f.BrokenOf): // the pods that failed may be those that went
+		return algesta.Say("Somebody or an autoscaler set {} to {} after it had failed.", name, count(r.desired(), "pod")), true
 	case d.Spec.Paused && !f.Scale:
 		return algesta.Say("Somebody paused {}: nothing more happens until it is resumed.", name), true
 	}
