@@ -12,8 +12,12 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// atOnce is how many handlers run at the same time.
-const atOnce = 16
+// How many handlers run at the same time: of what changes and follows, and beside it of what only helps people. Those may take long, and
+// many come at once when many changes fail at once.
+const (
+	atOnce      = 16
+	helpsAtOnce = 8
+)
 
 // key names one piece of work.
 type key struct {
@@ -43,11 +47,12 @@ type task struct {
 	failing int  // errors in a row
 }
 
-// runner does work at its time: one handler at a time for one key, atOnce in all.
+// runner does work at its time: one handler at a time for one key, atOnce and helpsAtOnce in all.
 type runner struct {
 	store    *Store
 	handlers map[algesta.JobKind]Handler
 	places   chan struct{}
+	helps    chan struct{}
 
 	mu    sync.Mutex
 	open  bool
@@ -58,7 +63,7 @@ type runner struct {
 }
 
 func newRunner(s *Store) *runner {
-	return &runner{store: s, places: make(chan struct{}, atOnce), tasks: map[key]*task{}}
+	return &runner{store: s, places: make(chan struct{}, atOnce), helps: make(chan struct{}, helpsAtOnce), tasks: map[key]*task{}}
 }
 
 func (r *runner) start(ctx context.Context) {
@@ -155,19 +160,30 @@ func (r *runner) plan(k key, t *task, at time.Time) {
 // do runs the handler when there is a free place, and plans what comes after it.
 func (r *runner) do(k key, t *task, turn int64) {
 	defer r.busy.Done()
+	places := r.placesOf(k.kind)
 	select {
-	case r.places <- struct{}{}:
+	case places <- struct{}{}:
 	case <-r.ctx.Done():
 		return
 	}
 	again, err := r.call(k)
-	<-r.places
+	<-places
 	if err != nil && r.ctx.Err() == nil {
 		r.store.log.Warn("job will be tried again", zap.String("job", string(k.kind)), zap.String("command", k.request), zap.Error(err))
 	}
 	if r.next(k, t, again, err) {
 		r.finish(k, turn)
 	}
+}
+
+// placesOf are those that this kind of work shares.
+func (r *runner) placesOf(kind algesta.JobKind) chan struct{} {
+	switch kind {
+	case algesta.DiagnoseJob, algesta.AskJob, algesta.RemindJob:
+		return r.helps
+	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob:
+	}
+	return r.places
 }
 
 // timeoutOf is how long one run of this kind of work may take. River's own limit does not matter here: its workers only ring.
