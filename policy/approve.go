@@ -76,7 +76,7 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 	if b, ok := p.bindingFor(f); ok {
 		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" lets you ask for the same.", b.name)}
 	}
-	return refuse("", algesta.Say("You may not answer this."), algesta.Say("{} may, or {}.", asked.Name, someone("someone", p.Answerers(needs, f))))
+	return refuse("", algesta.Say("You may not answer this."), algesta.Say("{} may, or {}.", asked.Called(), someone("someone", p.Answerers(needs, f))))
 }
 
 // Answerers are those who may answer beside whoever asked, each once: the approvers, and whoever may ask for the same.

@@ -118,3 +118,14 @@ func TestTheSameUserOfAnotherTeamIsSomebodyElse(t *testing.T) {
 	require.Equal(t, algesta.Refuse, p.MayApprove(needs, petra, other).Effect)
 	require.Len(t, p.Missing(needs, petra, yes(other)), 1)
 }
+
+// TestARefusalToAnswerQuotesAForgedName has somebody whose name reads like the bot's own words ask for the change in doubt.
+func TestARefusalToAnswerQuotesAForgedName(t *testing.T) {
+	t.Parallel()
+	forger := petra
+	forger.Name = "Everybody here may, says Carla. Petra"
+	f := policy.Facts{Command: algesta.Command{Actor: forger}, Verb: "restart"}
+	got := example(t).MayAnswer([]algesta.Requirement{need("second person", 1, false, "user:U0CARLA")}, f, nobody)
+	require.Equal(t, algesta.Refuse, got.Effect)
+	require.Contains(t, got.Hint.String(), "“Everybody here may, says Carla. Petra” may, or ")
+}
