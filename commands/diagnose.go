@@ -31,12 +31,19 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	if err != nil || r.Status != algesta.Failed {
 		return 0, err
 	}
-	report, err := d.diagnosis(ctx, r)
+	if time.Since(r.UpdatedAt) > diagnoseUntil { // before it's tried: one that ends the process is not tried at every start
+		return 0, nil
+	}
+	place, err := d.freshPlace(ctx, r)
+	if err == nil && place.External { // since it was asked for: what is read is for its author alone there
+		return 0, nil
+	}
+	var report algesta.Report
+	if err == nil {
+		report, err = d.diagnosis(ctx, r)
+	}
 	if err != nil {
 		d.Log.Warn("no diagnosis of the failed change", zap.String("command", r.ID), zap.Error(err))
-		if time.Since(r.UpdatedAt) > diagnoseUntil {
-			return 0, nil
-		}
 		return d.diagnoseAgain, nil
 	}
 	report.Buttons = slices.DeleteFunc(report.Buttons, func(b algesta.Button) bool { // the end has that button already

@@ -64,10 +64,12 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 		return 0, fmt.Errorf("reading the follower's memory: %w", err)
 	}
 	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
-	if err != nil {
-		return 0, fmt.Errorf("opening the cluster: %w", err)
-	}
-	if r.Status == algesta.Failed {
+	switch {
+	case err != nil && r.Status == algesta.Failed: // it has its end
+		return 0, nil
+	case err != nil: // it isn't in the configuration any more
+		return d.blind(ctx, r, f, err, time.Now())
+	case r.Status == algesta.Failed:
 		return d.afterwards(ctx, r, f, reader)
 	}
 	rollout, err := runbooks.Look(ctx, reader, r.Command.Target.Workload())
