@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/store"
 )
@@ -17,12 +19,14 @@ func TestWhatOnlyHelpsHoldsUpNoChange(t *testing.T) {
 		t.Run(string(help), func(t *testing.T) {
 			t.Parallel()
 			s := fresh(t)
-			calls, end := make(chan handled, 10), make(chan struct{})
+			calls, end := make(chan string, 10), make(chan struct{})
 			defer close(end)
-			start(t, s, map[algesta.JobKind]store.Handler{
+			reports := func(_ context.Context, request string) (time.Duration, error) { calls <- request; return 0, nil }
+			s.Work(map[algesta.JobKind]store.Handler{
 				help:               func(context.Context, string) (time.Duration, error) { <-end; return 0, nil },
-				algesta.ExecuteJob: reporting(calls), algesta.FollowJob: reporting(calls),
+				algesta.ExecuteJob: reports, algesta.FollowJob: reports,
 			})
+			require.NoError(t, s.Start(context.Background()))
 			for i := range 40 {
 				schedule(t, s, help, fmt.Sprintf("c-%d", i), time.Now())
 			}
