@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/3astronautas/algesta"
 )
@@ -39,8 +40,18 @@ type Catalog struct {
 	named   map[string]bool   // the configured services
 
 	mu    sync.RWMutex
-	found map[int]services // by environment; absent until its namespace was read for the first time
+	found map[int]services        // by environment; absent until its namespace was read for the first time
+	gone  map[int]map[string]left // by environment and Deployment: what was there and is not any more
 }
+
+// left is a service whose Deployment was there once.
+type left struct {
+	service string
+	until   time.Time // when its Deployment was last there
+}
+
+// mostGone bounds how many Deployments of an environment are remembered after they went.
+const mostGone = 200
 
 // environment is an Environment with its template cut at {service}.
 type environment struct {
@@ -67,7 +78,7 @@ func New(envs []Environment, list []Service) (*Catalog, error) {
 	if len(envs) == 0 {
 		return nil, fmt.Errorf("no environment is configured: name at least one")
 	}
-	c := &Catalog{words: map[string]int{}, aliases: map[string]string{}, named: map[string]bool{}, found: map[int]services{}}
+	c := &Catalog{words: map[string]int{}, aliases: map[string]string{}, named: map[string]bool{}, found: map[int]services{}, gone: map[int]map[string]left{}}
 	for i, e := range envs {
 		before, after, ok := strings.Cut(e.Deployment, placeholder)
 		switch {
@@ -187,7 +198,8 @@ func (c *Catalog) Namespaces(cluster string) []string {
 }
 
 // Update replaces what is known of one namespace by its Deployments with their labels. Call it once the namespace's
-// cache is synced and whenever a Deployment comes or goes: from then on a name that is not there is unknown.
+// cache is synced and whenever a Deployment comes or goes: from then on a name that is not there is unknown, but for one that was there
+// before or is configured.
 func (c *Catalog) Update(cluster, namespace string, deployments map[string]map[string]string) {
 	for i, e := range c.envs {
 		if e.Cluster != cluster || e.Namespace != namespace {
@@ -195,9 +207,50 @@ func (c *Catalog) Update(cluster, namespace string, deployments map[string]map[s
 		}
 		s := c.discover(e, deployments)
 		c.mu.Lock()
+		c.remember(i, c.found[i], s, time.Now())
 		c.found[i] = s
 		c.mu.Unlock()
 	}
+}
+
+// remember keeps what was there before and is not now.
+func (c *Catalog) remember(i int, before, now services, at time.Time) {
+	gone := maps.Clone(c.gone[i])
+	if gone == nil {
+		gone = map[string]left{}
+	}
+	for deployment, service := range before.service {
+		gone[deployment] = left{service, at}
+	}
+	for deployment := range now.service {
+		delete(gone, deployment)
+	}
+	for len(gone) > mostGone {
+		oldest := ""
+		for deployment, l := range gone {
+			if oldest == "" || l.until.Before(gone[oldest].until) {
+				oldest = deployment
+			}
+		}
+		delete(gone, oldest)
+	}
+	c.gone[i] = gone
+}
+
+// Gone says that the Deployment of a target is not in its namespace, as far as was read. until is when it was last there; zero where it
+// was not there since the bot started.
+func (c *Catalog) Gone(t algesta.Target) (until time.Time, gone bool) {
+	for i, e := range c.envs {
+		if e.Name != t.Environment || t.Name == "" {
+			continue
+		}
+		c.mu.RLock()
+		defer c.mu.RUnlock()
+		found, synced := c.found[i]
+		_, there := found.service[t.Name]
+		return c.gone[i][t.Name].until, synced && !there
+	}
+	return time.Time{}, false
 }
 
 // discover names the services: by the template; where it does not fit by the app label, if no other Deployment

@@ -23,7 +23,8 @@ func (m NameError) Meant() (service, environment string) { return m.service, m.e
 // Resolve finds the service in the environment, both as typed: in any case, by alias, in either order, or the Deployment's
 // own name, which may stand for both. An empty service gives the environment alone, for commands about something else in it.
 //
-// A name that is not there is an *algesta.Error of kind ErrUnknownName; a missing one is ErrUsage; where it is known what was
+// A service that is configured, or whose Deployment was there once, is found although it's gone: see Gone. Any other name that
+// is not there is an *algesta.Error of kind ErrUnknownName; a missing one is ErrUsage; where it is known what was
 // meant, a NameError is its cause. Names of what is not visible are neither suggested nor denied: there the target follows
 // from the template, and the policy speaks.
 func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(algesta.Target) bool) (algesta.Target, error) {
@@ -68,6 +69,9 @@ func (l look) in(i int, service string) (algesta.Target, error) {
 	if t, ok := l.among(e, found, service); ok {
 		return t, nil
 	}
+	if t, ok := l.amongGone(i, service); ok {
+		return t, nil
+	}
 	if t, other := l.elsewhereOf(i, service); other {
 		return algesta.Target{}, &algesta.Error{
 			Kind:    algesta.ErrUnknownName,
@@ -76,7 +80,7 @@ func (l look) in(i int, service string) (algesta.Target, error) {
 		}
 	}
 	t, valid := l.byTemplate(e, service)
-	if valid && (!synced || !l.visible(e.place())) {
+	if valid && (!synced || l.named[t.Service] || !l.visible(e.place())) {
 		return t, nil
 	}
 	return algesta.Target{}, l.unknownService(e, found, service)
@@ -93,6 +97,21 @@ func (l look) among(e environment, found services, service string) (algesta.Targ
 		return e.target(s, service), true
 	}
 	return algesta.Target{}, false
+}
+
+// amongGone looks the service up in what was there once: whoever asks why it does not answer is not told that it never was. Of several
+// Deployments of one service it is the one that was there last.
+func (l look) amongGone(i int, service string) (t algesta.Target, ok bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var last left
+	for _, deployment := range slices.Sorted(maps.Keys(l.gone[i])) {
+		was := l.gone[i][deployment]
+		if called := deployment == service || was.service == service || was.service == l.aliases[service]; called && (!ok || was.until.After(last.until)) {
+			t, last, ok = l.envs[i].target(was.service, deployment), was, true
+		}
+	}
+	return t, ok
 }
 
 // byTemplate is where the service has to be if it exists; valid is false for what cannot be a name.

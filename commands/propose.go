@@ -27,7 +27,7 @@ func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.
 	in.Approval = d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()}).Effect == algesta.NeedsApproval
 	p, err := book.Plan(ctx, reader, in)
 	if err != nil {
-		return algesta.Plan{}, fmt.Errorf("planning %s: %w", book.Name, err)
+		return algesta.Plan{}, fmt.Errorf("planning %s: %w", book.Name, d.gone(c, err))
 	}
 	return p, nil
 }
@@ -38,6 +38,9 @@ const mostPast = 50
 // input is what a runbook is handed: the command, and what became of earlier changes to the same workload.
 func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
 	in := runbooks.Input{Command: c, Workload: c.Target.Workload()}
+	if until, gone := d.Catalog.Gone(c.Target); gone {
+		in.Seen = until
+	}
 	done, err := d.Store.Carried(ctx, in.Workload, mostPast)
 	if err != nil {
 		return in, fmt.Errorf("reading what became of earlier changes: %w", err)
@@ -48,6 +51,32 @@ func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Inp
 		}
 	}
 	return in, nil
+}
+
+// gone says of a Deployment that was not found that it is gone, until when it was there, and who can tell why.
+func (d *Dispatcher) gone(c algesta.Command, err error) error {
+	if !is(err, algesta.ErrNotFound) || c.Target.Service == "" {
+		return err
+	}
+	until, gone := d.Catalog.Gone(c.Target)
+	if !gone {
+		return err
+	}
+	out := &algesta.Error{
+		Kind: algesta.ErrNotFound, Err: err,
+		Message: algesta.Say("The Deployment of {} in {} isn't there.", c.Target.Service, c.Target.Environment),
+	}
+	if !until.IsZero() {
+		out.Message = algesta.Say("The Deployment of {} in {} is gone (seen until {}).", c.Target.Service, c.Target.Environment, algesta.At(until))
+	}
+	book, ok := runbooks.Find("diagnose")
+	if ask := c; ok {
+		ask.Runbook, ask.Args = book.Name, nil
+		if d.allows(ask, book.Verb) {
+			out.Hint = algesta.Say("Ask why: {}", algesta.Name(d.Command+" "+book.Name+" "+c.Target.Service+" "+c.Target.Environment))
+		}
+	}
+	return out
 }
 
 // tryOut has the API server check every change without storing it, and adds its warnings to the plan.

@@ -276,7 +276,7 @@ func (l lentTx) Post(p algesta.Post) error {
 	return l.Tx.Post(p)
 }
 
-// fakeCatalog knows api-gateway in production.
+// fakeCatalog knows api-gateway in production, and ms-gone, whose Deployment was deleted.
 type fakeCatalog struct{}
 
 func (fakeCatalog) Resolve(_ context.Context, service, environment string, _ func(algesta.Target) bool) (algesta.Target, error) {
@@ -286,7 +286,7 @@ func (fakeCatalog) Resolve(_ context.Context, service, environment string, _ fun
 	if environment == "" {
 		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean: production?"), Err: chosen{service}}
 	}
-	if service != "api-gateway" {
+	if service != "api-gateway" && service != "ms-gone" {
 		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", service, environment)}
 	}
 	return algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: environment, Name: service + "-" + environment}, nil
@@ -297,6 +297,13 @@ type chosen struct{ service string }
 
 func (c chosen) Error() string                        { return "no environment" }
 func (c chosen) Meant() (service, environment string) { return c.service, "" }
+
+// goneSince is when ms-gone was last there.
+var goneSince = time.Date(2026, 3, 10, 14, 3, 0, 0, time.UTC)
+
+func (fakeCatalog) Gone(t algesta.Target) (until time.Time, gone bool) {
+	return goneSince, t.Service == "ms-gone"
+}
 
 func (fakeCatalog) Environments() []string                 { return []string{"production", "staging"} }
 func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }

@@ -193,6 +193,9 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 	if !s.knows(resources[about.Kind], about.Namespace) {
 		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, resources[about.Kind])
 	}
+	if until, ok := s.seen[about]; ok {
+		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago. No Service is left of it.", about.words(), about.Namespace, span(s.age(until)))
+	}
 	where := ""
 	if about.Namespace != "" {
 		where = " in " + about.Namespace

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +25,12 @@ type gone struct {
 	service *corev1.Service
 	scaler  Ref // its autoscaler; zero when none is left
 	since   time.Time
+	seen    bool // that since is when it was last seen, and not when something began to miss it
 	shown   []Evidence
 }
+
+// AddSeen says that a workload was there until a moment. It counts where the snapshot does not hold the workload.
+func (s *Snapshot) AddSeen(workload Ref, until time.Time) { s.seen[workload] = until }
 
 // goneWorkloads are the workloads that are missing behind Services without pods.
 func (s *Snapshot) goneWorkloads() []gone {
@@ -66,6 +71,13 @@ func (s *Snapshot) goneBehind(service *corev1.Service) (gone, bool) {
 				}
 			}
 			g.shown = append(g.shown, Evidence{Object: g.scaler, Field: "spec.scaleTargetRef", Quote: target.words(), At: momentOrNone(g.since)})
+			break
+		}
+	}
+	for _, ref := range slices.SortedFunc(maps.Keys(s.seen), compareRefs) {
+		if until := s.seen[ref]; own(ref) && (g.ref == (Ref{}) || g.ref == ref) {
+			g.ref, g.since, g.seen = ref, until, true
+			g.shown = append(g.shown, Evidence{Object: ref, Field: "last seen", Quote: until.UTC().Format(time.RFC3339), At: moment(until)})
 			break
 		}
 	}
@@ -132,7 +144,10 @@ func workloadGone(s *Snapshot) []*finding {
 				Command: fmt.Sprintf("kubectl get events -n %s --field-selector involvedObject.name=%s", g.ref.Namespace, g.ref.Name),
 			},
 		}
-		if !g.since.IsZero() {
+		switch {
+		case g.seen:
+			f.what = fmt.Sprintf("%s is gone (it was there until %s ago), so Service %s reaches no pod", g.ref.words(), span(s.age(g.since)), service.Name)
+		case !g.since.IsZero():
 			f.what = fmt.Sprintf("%s does not exist (its autoscaler misses it for %s), so Service %s reaches no pod", g.ref.words(), span(s.age(g.since)), service.Name)
 		}
 		if g.scaler != (Ref{}) {

@@ -77,6 +77,7 @@ type Snapshot struct {
 	events   map[Ref][]event
 	logs     map[LogRequest]*logView
 	images   map[string]ImageState
+	seen     map[Ref]time.Time                      // workloads that were there until then
 	usage    map[Ref]map[string]corev1.ResourceList // by pod and container
 
 	index index
@@ -101,7 +102,7 @@ type keys struct {
 func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecked) *Snapshot {
 	s := &Snapshot{
 		now: now, notChecked: slices.Clone(notChecked),
-		keysOf: map[Ref]*keys{}, notThere: map[Ref]bool{}, events: map[Ref][]event{}, logs: map[LogRequest]*logView{}, images: map[string]ImageState{},
+		keysOf: map[Ref]*keys{}, notThere: map[Ref]bool{}, events: map[Ref][]event{}, logs: map[LogRequest]*logView{}, images: map[string]ImageState{}, seen: map[Ref]time.Time{},
 		usage: map[Ref]map[string]corev1.ResourceList{},
 	}
 	var secretValues [][]byte

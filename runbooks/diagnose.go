@@ -58,11 +58,22 @@ var diagnose = register(Runbook{
 			return algesta.Report{}, errors.New("this cluster cannot be observed")
 		}
 		t := in.Command.Target
-		d, err := Diagnose(ctx, o, t.Namespace, in.Command.At, func(s *diagnosis.Snapshot) diagnosis.Ref { return subjectOf(s, t) }, in.Allowed)
+		about := func(s *diagnosis.Snapshot) diagnosis.Ref {
+			if !in.Seen.IsZero() {
+				s.AddSeen(diagnosis.Ref{Kind: "Deployment", Namespace: in.Workload.Namespace, Name: in.Workload.Name}, in.Seen)
+			}
+			return subjectOf(s, t)
+		}
+		d, err := Diagnose(ctx, o, t.Namespace, in.Command.At, about, in.Allowed)
 		if err != nil {
 			return algesta.Report{}, err
 		}
-		return diagnosisReport(d, in.Command), nil
+		r := diagnosisReport(d, in.Command)
+		if !in.Seen.IsZero() && len(in.Past) > 0 {
+			last := in.Past[0]
+			r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}, {}: {}", algesta.Strong("My last change to it:"), algesta.Name(last.Request), algesta.At(last.At), quote(last.Note))})
+		}
+		return r, nil
 	},
 })
 

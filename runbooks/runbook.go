@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/3astronautas/algesta"
 )
@@ -20,6 +21,8 @@ type Input struct {
 	Allowed func(namespace string) bool
 	// Past is what became of the bot's earlier changes to the workload, newest first; nil where it isn't known.
 	Past []algesta.Past
+	// Seen is when the workload was last there, where it is gone; zero where it is not, or where that is not known.
+	Seen time.Time
 	// Approval says that the policy asks for somebody's yes to this command.
 	Approval bool
 }
