@@ -103,21 +103,23 @@ func memoryKeepsPods(s *Snapshot, near surroundings) []hint {
 	var hints []hint
 	for _, h := range s.autoscalers {
 		ref := refOf(KindAutoscaler, h)
-		memory, cpu := targetShare(h, corev1.ResourceMemory), targetShare(h, corev1.ResourceCPU)
+		memory, ofMemory := targetShare(h, corev1.ResourceMemory)
+		cpu, ofCPU := targetShare(h, corev1.ResourceCPU)
 		if !near.has(ref) || int(h.Status.CurrentReplicas) <= orOne(h.Spec.MinReplicas) || memory < 90 || memory > 110 || cpu >= 50 || cpu == 0 {
 			continue
 		}
 		hints = append(hints, hint{
 			subject: ref, remedy: "Scale on CPU or requests instead of memory.",
-			text:  fmt.Sprintf("%s keeps %d pods for their memory (%d %% of its target) while their CPU is at %d %% of its own", h.Name, h.Status.CurrentReplicas, memory, cpu),
-			shown: []Evidence{{Object: ref, Field: "status.currentMetrics", Quote: fmt.Sprintf("memory at %d %% of its target, cpu at %d %%", memory, cpu)}},
+			text:  fmt.Sprintf("%s keeps %d pods for their memory (%s) while their CPU is at %s", h.Name, h.Status.CurrentReplicas, ofMemory, ofCPU),
+			shown: []Evidence{{Object: ref, Field: "status.currentMetrics", Quote: fmt.Sprintf("memory: %s, cpu: %s", ofMemory, ofCPU)}},
 		})
 	}
 	return hints
 }
 
-// targetShare is how near a utilization is to its target, in percent; zero when the autoscaler does not measure it so.
-func targetShare(h *autoscalingv2.HorizontalPodAutoscaler, name corev1.ResourceName) int {
+// targetShare is how near a utilization is to its target, in percent; zero when the autoscaler does not measure it so. shown has both
+// as kubectl get hpa does: "76 %/80 %".
+func targetShare(h *autoscalingv2.HorizontalPodAutoscaler, name corev1.ResourceName) (share int, shown string) {
 	var target, current int32
 	for _, m := range h.Spec.Metrics {
 		if m.Resource != nil && m.Resource.Name == name && m.Resource.Target.AverageUtilization != nil {
@@ -130,9 +132,9 @@ func targetShare(h *autoscalingv2.HorizontalPodAutoscaler, name corev1.ResourceN
 		}
 	}
 	if target <= 0 {
-		return 0
+		return 0, ""
 	}
-	return int(100 * current / target)
+	return int(100 * current / target), fmt.Sprintf("%d %%/%d %%", current, target)
 }
 
 func nodeOverCommitted(s *Snapshot, near surroundings) []hint {

@@ -44,7 +44,7 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	for i := 1; i < len(d.Chains); i++ {
 		d.Chains[i].WhyLower = whyLower(d.Chains[i], d.Chains[0])
 	}
-	d.Healthy = s.healthy(near, touched)
+	d.Healthy, d.Checks = s.healthy(near, touched)
 	d.Advice = slices.DeleteFunc(s.advice(near), d.says)
 	d.Verdict, d.Summary = d.conclude(s, subject)
 	if at := slices.IndexFunc(roots, func(r *root) bool { return near.concerns(r.finding) || slices.ContainsFunc(r.explains, near.concerns) }); at >= 0 {
@@ -128,29 +128,29 @@ func (d Diagnosis) conclude(s *Snapshot, subject Ref) (verdict Verdict, summary 
 		return Sick, d.Chains[0].Cause
 	case !s.knows("pods", subject.Namespace):
 		return Unknown, fmt.Sprintf("I could not look at the pods, so I cannot say whether %s is healthy.", name)
+	case s.index.byRef[subject] != nil && !s.knows(resources[subject.Kind], subject.Namespace): // its pods are known, what it wants is not
+		return Unknown, fmt.Sprintf("I could not look at the %s, so I cannot say whether %s is healthy.", resources[subject.Kind], name)
 	case len(d.Healthy) == 0 && s.starting(subject):
 		return Unknown, fmt.Sprintf("%s is just starting: none of its pods is ready yet. Ask again in a minute.", name)
 	case len(d.Healthy) == 0:
 		return Unknown, fmt.Sprintf("I found nothing wrong with %s, but there was nothing I could look at.", name)
 	}
-	return Healthy, fmt.Sprintf("%s is healthy: %s.", name, strings.Join(sentenceParts(d.Healthy, 4), "; "))
+	switch {
+	case subject == (Ref{}):
+		name = upperFirst(name)
+	case subject.Namespace != "":
+		name += " in " + subject.Namespace
+	}
+	if w := s.index.byRef[subject]; w != nil && w.desired == 0 && w.ref.Kind != KindDaemonSet {
+		return Healthy, name + " is scaled to zero and nothing asks for it."
+	}
+	return Healthy, fmt.Sprintf("%s is healthy (%s).", name, count(d.Checks, "check"))
 }
 
 // starting says that a workload has pods, and that none of them has had the time to become ready.
 func (s *Snapshot) starting(subject Ref) bool {
 	w := s.index.byRef[subject]
 	return w != nil && w.desired > 0 && w.ready == 0 && len(w.pods) > 0 && s.settling(w)
-}
-
-func sentenceParts(sentences []string, most int) []string {
-	parts := make([]string, 0, most)
-	for _, sentence := range sentences {
-		if len(parts) == most {
-			break
-		}
-		parts = append(parts, strings.TrimSuffix(sentence, "."))
-	}
-	return parts
 }
 
 // resources are the plural names by which a kind may be missing from a snapshot.
@@ -194,7 +194,7 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, resources[about.Kind])
 	}
 	if until, ok := s.seen[about]; ok {
-		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago. No Service is left of it.", about.words(), about.Namespace, span(s.age(until)))
+		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago.", about.words(), about.Namespace, span(s.age(until)))
 	}
 	where := ""
 	if about.Namespace != "" {

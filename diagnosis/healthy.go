@@ -14,10 +14,10 @@ import (
 // maxHealthy is how many things are listed one by one; of more, the rest is counted.
 const maxHealthy = 12
 
-// healthy says what was looked at near the subject and is fine.
-func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) []string {
+// healthy says what was looked at near the subject and is fine, and how much that was.
+func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) (lines []string, checks int) {
 	fine := func(ref Ref) bool { return near.has(ref) && !touched[ref] }
-	lines := s.healthyWorkloads(near, touched)
+	lines = s.healthyWorkloads(near, touched)
 	for _, service := range s.services {
 		ref := refOf(KindService, service)
 		if ready := countReady(s.index.behind[ref]); fine(ref) && ready > 0 {
@@ -38,14 +38,15 @@ func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) []string {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("Ingress %s reaches its services", i.Name))+forHosts(hosts)+".")
 	}
 	lines = append(lines, s.healthyRest(fine)...)
-	if len(lines) > maxHealthy {
+	checks = len(lines)
+	if checks > maxHealthy {
 		more := len(lines) - maxHealthy
 		lines = append(lines[:maxHealthy:maxHealthy], fmt.Sprintf("%s more are fine.", count(more, "object")))
 	}
 	if lines == nil {
-		return []string{}
+		return []string{}, 0
 	}
-	return lines
+	return lines, checks
 }
 
 func forHosts(hosts []string) string {
@@ -76,6 +77,9 @@ func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []s
 			continue
 		}
 		line := fmt.Sprintf("%s has %d of %d pods ready", w.ref.words(), w.ready, w.desired)
+		if w.ready == 1 && w.desired == 1 {
+			line = w.ref.words() + " has its only pod ready"
+		}
 		if w.ready > w.desired {
 			line = fmt.Sprintf("%s has %d pods ready and wants %d", w.ref.words(), w.ready, w.desired)
 		}

@@ -6,11 +6,12 @@ import "time"
 type Diagnosis struct {
 	Subject Ref     `json:"subject"`
 	Verdict Verdict `json:"verdict"`
-	// Summary is the first line: the root cause in one sentence, or that all is well and what was looked at.
+	// Summary is the first line: the root cause in one sentence, or that all is well and how much was looked at.
 	Summary string `json:"summary"`
 	// Chains are ranked: the first is what to mend first.
 	Chains     []Chain      `json:"chains"`
-	Healthy    []string     `json:"healthy"`    // what was checked and is fine, one sentence each
+	Healthy    []string     `json:"healthy"`    // what was checked and is fine, one sentence each; of many, the rest is counted
+	Checks     int          `json:"checks"`     // how many things are fine
 	NotChecked []NotChecked `json:"notChecked"` // what could not be checked, and why
 	// Advice is worth knowing and changes no verdict: nobody suffers from it now. At most eight, what hurts most first.
 	Advice []Advice `json:"advice"`

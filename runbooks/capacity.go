@@ -173,14 +173,14 @@ func times(q resource.Quantity, n int32) resource.Quantity {
 	return out
 }
 
-// amount is a quantity as people write it: 1.3, 250m stays 0.25, 8Gi, 512Mi.
+// amount is a quantity as people write it: 1.3, 250m stays 0.25, 8Gi, 512Mi. Mebibytes are whole, cut off as kubectl top does.
 func amount(q resource.Quantity) string {
 	const mebi, gibi = 1 << 20, 1 << 30
 	switch v := q.AsApproximateFloat64(); {
 	case v >= gibi:
 		return strconv.FormatFloat(round(v/gibi), 'f', -1, 64) + "Gi"
 	case v >= mebi:
-		return strconv.FormatFloat(round(v/mebi), 'f', -1, 64) + "Mi"
+		return strconv.FormatInt(int64(v/mebi), 10) + "Mi"
 	default:
 		return strconv.FormatFloat(round(v), 'f', -1, 64)
 	}

@@ -233,6 +233,10 @@ const mostImages = 3
 // diagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
 func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 	r := algesta.Report{Tone: diagnosisTone(d), Title: algesta.Say("{}", d.Summary)}
+	called := d.Subject.Name + " in " + d.Subject.Namespace
+	if rest, ok := strings.CutPrefix(d.Summary, called); ok && d.Verdict == diagnosis.Healthy && c.Target.Object == "" && c.Target.Service != "" {
+		r.Title = algesta.Say("{} in {}{}", c.Target.Service, c.Target.Environment, rest) // as people call it
+	}
 	if len(d.Chains) > 0 {
 		first := d.Chains[0]
 		r.Body = append(r.Body, chainBlocks(first)...)

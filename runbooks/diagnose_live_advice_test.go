@@ -71,7 +71,7 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 	w.diagnose(t, 0, map[string]patient{
 		"a service as a laptop runs it": {
 			made: made(app("laptop", "latest", recreate), serviceOf("laptop", http)), clean: true,
-			says: "laptop is healthy: Deployment laptop has 1 of 1 pods ready; Service laptop has 1 ready endpoint.",
+			says: "laptop is healthy: Deployment laptop has its only pod ready; Service laptop has 1 ready endpoint.",
 			advice: map[string]string{
 				"single-pod":              "laptop runs a single pod, so each crash of it and each drain of its node is an outage.",
 				"rollout-stops-all":       "Every rollout of laptop stops all its pods before new ones start.",
@@ -87,7 +87,7 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 		},
 		"a manifest of years ago": {
 			made: made(app("applied", "12345", applied)), clean: true,
-			says: "applied is healthy: Deployment applied has 1 of 1 pods ready.",
+			says: "applied is healthy: Deployment applied has its only pod ready.",
 			advice: map[string]string{
 				"api-version-removed": "The manifest of Deployment applied names extensions/v1beta1, which Kubernetes no longer serves since …, so applying it again is refused.",
 				"manifest-differs":    "Applying the manifest of applied again would set its image back to IMAGE:12344.",
@@ -95,14 +95,14 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 		},
 		"limits that are nearly reached": {
 			made: made(app("hungry", "12345", limited, annotated("cpu", "20m", "memory", "31Mi"))), clean: true,
-			says: "hungry is healthy: Deployment hungry has 1 of 1 pods ready.",
+			says: "hungry is healthy: Deployment hungry has its only pod ready.",
 			advice: map[string]string{
 				"memory-near-limit": "Container app of hungry uses 96 % of its memory limit of 32Mi, and is killed when it reaches it.",
 				"cpu-at-limit":      "Container app of hungry uses 100 % of its cpu limit of 20m, so it is slowed down.",
 			},
 		},
 		"a configuration that is new, and empty": {
-			about: "stale", clean: true, says: "stale is healthy: Deployment stale has 1 of 1 pods ready.",
+			about: "stale", clean: true, says: "stale is healthy: Deployment stale has its only pod ready.",
 			advice: map[string]string{
 				"config-changed": "Pods of stale started before ConfigMap tariffs was changed … ago, and may still run with the old values.",
 				"empty-value":    "Variable ZONE of stale is empty, because key zone-1 of ConfigMap tariffs is.",

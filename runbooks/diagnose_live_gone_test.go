@@ -17,7 +17,7 @@ import (
 func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 	t.Parallel()
 	w := newWard(t, control.ForTest(t))
-	w.diagnose(t, 0, map[string]patient{"it runs": {about: "deployment/orders", clean: true, made: made(app("orders", "12345", httpPort), serviceOf("orders", intstr.FromInt32(3000))), says: "orders in NS is healthy…"}})
+	w.diagnose(t, 0, map[string]patient{"it runs": {about: "deployment/orders", clean: true, made: made(app("orders", "12345", httpPort), serviceOf("orders", intstr.FromInt32(3000))), says: "orders is healthy: Deployment orders has its only pod ready; Service orders has 1 ready endpoint."}})
 	require.NoError(t, w.Client.AppsV1().Deployments(w.namespace).Delete(t.Context(), "orders", metav1.DeleteOptions{}))
 	w.await(t, "its pods are gone", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})
@@ -25,13 +25,14 @@ func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 	})
 	book, _ := runbooks.Find("diagnose")
 	target := algesta.Target{Service: "orders", Environment: "production", Cluster: "sandbox", Namespace: w.namespace, Name: "orders"}
-	seen := time.Now().Add(-5 * time.Minute)
+	now := time.Now().Add(2 * time.Minute) // a Service may be older than its pods for a minute
+	seen := now.Add(-5 * time.Minute)
 	r, err := book.Answer(t.Context(), w.bot, runbooks.Input{
-		Command: algesta.Command{Target: target, At: time.Now()}, Workload: target.Workload(), Seen: seen,
+		Command: algesta.Command{Target: target, At: now}, Workload: target.Workload(), Seen: seen,
 		Past: []algesta.Past{{Request: "c-aaaaaa", At: seen, Note: "scaled to 2"}},
 	})
 	require.NoError(t, err)
-	require.Regexp(t, `^Deployment orders is gone \(it was there until 5 min ago\)`, r.Title.String())
+	require.Regexp(t, `^Deployment orders is gone \(it was there until 5 min ago\), so Service orders reaches no pod`, r.Title.String())
 	last := r.Body[len(r.Body)-1].Text.String()
 	require.Contains(t, last, "My last change to it: c-aaaaaa")
 	require.Contains(t, last, "scaled to 2")

@@ -204,7 +204,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	alone.loseNodes(t, "shop")
 	alone.diagnose(t, 0, map[string]patient{
 		"a service on the only node": {
-			about: "deployment/shop", clean: true, says: "shop is healthy: Deployment shop has 1 of 1 pods ready; Service shop has 1 ready endpoint.",
+			about: "deployment/shop", clean: true, says: "shop is healthy: Deployment shop has its only pod ready; Service shop has 1 ready endpoint.",
 			advice: map[string]string{"single-node": "The cluster has a single node, aks-…, so its upgrade or loss stops everything."},
 		},
 	})

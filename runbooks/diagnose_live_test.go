@@ -2,6 +2,7 @@ package runbooks_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func TestAHealthyServiceSaysSoInOneLine(t *testing.T) {
 	d := p.diagnosed(t, p.target.Name)
 	require.Empty(t, d.Chains, d.Text())
 	require.NotEmpty(t, d.Healthy)
+	require.Equal(t, fmt.Sprintf("%s in %s is healthy (%d checks).", p.target.Name, p.target.Namespace, len(d.Healthy)), strings.Replace(d.Summary, "(1 check)", "(1 checks)", 1))
 }
 
 func TestAServiceThatIsScaledToZeroIsSaidToBe(t *testing.T) {

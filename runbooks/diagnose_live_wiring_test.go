@@ -177,7 +177,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 		},
 		"a Service for callers on its own node": {
 			about: "service/near", made: made(near(serviceOf("near", http)), app("near", "12346", httpPort)), clean: true,
-			says:   "near is healthy: Deployment near has 1 of 1 pods ready; Service near has 1 ready endpoint.",
+			says:   "near is healthy: Deployment near has its only pod ready; Service near has 1 ready endpoint.",
 			advice: map[string]string{"local-traffic-only": "Service near does not answer callers on …, where none of its pods is ready."},
 		},
 		"plain HTTP beside a certificate": {
@@ -185,7 +185,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 				i.Annotations = map[string]string{"nginx.ingress.kubernetes.io/ssl-redirect": "false"}
 				i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"plain.example.com"}, SecretName: "plain"}}
 			}), serviceOf("plain", http), app("plain", "12346", httpPort)),
-			says: "plain is healthy: Deployment plain has 1 of 1 pods ready; Service plain has 1 ready endpoint; Ingress plain reaches its services for plain.example.com.",
+			says: "plain is healthy: Deployment plain has its only pod ready; Service plain has 1 ready endpoint; Ingress plain reaches its services for plain.example.com.",
 			advice: map[string]string{
 				"http-not-redirected":     "Ingress plain answers plain HTTP although it has a certificate.",
 				"ingress-controller-ends": "Ingress plain is served by the NGINX of AKS, whose support … with November 2026.",
@@ -196,7 +196,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 			made: made(ingressOf("tls", class, "tls", 80, func(i *networkingv1.Ingress) {
 				i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"tls.example.com"}, SecretName: "tls-missing"}}
 			}), serviceOf("tls", http), app("tls", "12346", httpPort)),
-			says: "tls is healthy: Deployment tls has 1 of 1 pods ready; Service tls has 1 ready endpoint; Ingress tls reaches its services for tls.example.com.",
+			says: "tls is healthy: Deployment tls has its only pod ready; Service tls has 1 ready endpoint; Ingress tls reaches its services for tls.example.com.",
 		},
 	})
 }
@@ -324,7 +324,7 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 		"memory that stays": {
 			about: "hpa/keeps", clean: true, made: made(byBoth(scalerOf("keeps", "keeps", 5)), app("keeps", "12346", replicas(2))),
 			says:   "keeps is healthy: Deployment keeps has 2 of 2 pods ready; HorizontalPodAutoscaler keeps is at 2 of 1 to 5 pods.",
-			advice: map[string]string{"memory-keeps-pods": "keeps keeps 2 pods for their memory (… % of its target) while their CPU is at … % of its own."},
+			advice: map[string]string{"memory-keeps-pods": "keeps keeps 2 pods for their memory (… %/… %) while their CPU is at … %/… %."},
 		},
 		"pods that are not ready": {
 			rule: "image-not-found", explains: []string{"autoscaler-no-metrics", "pods-missing"}, about: "hpa/notready", made: made(scalerOf("notready", "notready", 5), app("notready", "12346-notfound")),
@@ -389,7 +389,7 @@ func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 		},
 		"nothing is wrong": {
 			made: made(app("fine", "12345")),
-			says: "fine is healthy: Deployment fine has 1 of 1 pods ready.", clean: true,
+			says: "fine is healthy: Deployment fine has its only pod ready.", clean: true,
 		},
 		"a pod that nothing manages crashes": {
 			rule: "missing-variable", about: "pod/bare", made: made(&corev1.Pod{ObjectMeta: named("bare"), Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: registry + "12346-crash"}}}}),

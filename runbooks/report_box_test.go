@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
@@ -48,5 +49,27 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 				require.Equal(t, slices.Contains(c.want, kind), strings.Contains(last, kind+": "), last)
 			}
 		})
+	}
+}
+
+// What is well is one line, in the words people have for it; the facts stand below it once.
+func TestAHealthyReportIsOneLineAndItsFactsStandOnce(t *testing.T) {
+	t.Parallel()
+	d := diagnosis.Diagnosis{
+		Verdict: diagnosis.Healthy, Subject: diagnosis.Ref{Kind: "Deployment", Namespace: "prod", Name: "api-gateway-production"},
+		Summary: "api-gateway-production in prod is healthy (2 checks).", Healthy: []string{"Deployment x has 2 of 2 pods ready.", "Service x has 2 ready endpoints."}, Checks: 2,
+	}
+	r := diagnosisReport(d, algesta.Command{Target: algesta.Target{Service: "api-gateway", Environment: "production"}})
+	require.Equal(t, "api-gateway in production is healthy (2 checks).", r.Title.String())
+	require.Len(t, r.Body, 1)
+	require.Equal(t, "Checked and fine: Deployment x has 2 of 2 pods ready. Service x has 2 ready endpoints.", r.Body[0].Text.String())
+	r = diagnosisReport(d, algesta.Command{Target: algesta.Target{Object: "deployment/x", Environment: "production"}})
+	require.Equal(t, d.Summary, r.Title.String())
+}
+
+func TestAmountsReadAsKubectlTopShowsThem(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{"403701760": "385Mi", "413390930": "394Mi", "512Mi": "512Mi", "2Gi": "2Gi", "250m": "0.25", "4": "4"} {
+		require.Equal(t, want, amount(resource.MustParse(given)), given)
 	}
 }
