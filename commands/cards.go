@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -198,29 +197,10 @@ func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Re
 	return card, algesta.Report{Title: r.Small, Body: r.Body, Buttons: r.Buttons}
 }
 
-// plural is "1 pod" or "3 pods".
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// span is a duration as people say it: "41 s", "3 min", "2 h".
-func span(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Round(time.Second)/time.Second))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d/time.Minute))
-	}
-	return fmt.Sprintf("%d h", int(d/time.Hour))
-}
-
 // ago is how long something is over: "12 s ago", "just now".
 func ago(d time.Duration) string {
 	if d < time.Second {
 		return "just now"
 	}
-	return span(d) + " ago"
+	return words.Span(d) + " ago"
 }

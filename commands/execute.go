@@ -12,6 +12,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // The pauses of the execute job.
@@ -126,7 +127,7 @@ func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker str
 // whether it had been sent.
 func (d *Dispatcher) tooLate(ctx context.Context, r algesta.Request) error {
 	s := step{id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Stale}
-	s.note = "was approved, but could not start within " + span(startWithin) + ". Nothing was changed. Ask for it again."
+	s.note = "was approved, but could not start within " + words.Span(startWithin) + ". Nothing was changed. Ask for it again."
 	if r.Note != "" {
 		s.to, s.note = algesta.Cancelled, r.Note+" "+unchanged
 	}

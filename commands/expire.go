@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Expire ends a request that nobody approved in time. It is the expire job: again is how long to wait, 0 when it is done.
@@ -19,9 +20,9 @@ func (d *Dispatcher) Expire(ctx context.Context, id string) (again time.Duration
 	if left := time.Until(r.ExpiresAt); left > 0 {
 		return left, nil
 	}
-	note := "expired: nobody approved within " + span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
+	note := "expired: nobody approved within " + words.Span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
 	if len(r.DecidedBy) > 0 {
-		note = "expired: not everybody approved within " + span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
+		note = "expired: not everybody approved within " + words.Span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
 	}
 	_, err = d.step(ctx, step{id: id, from: []algesta.Status{algesta.Pending}, to: algesta.Expired, note: note})
 	return 0, err

@@ -184,14 +184,14 @@ type outcome struct {
 // good is the end of a rollout that came up.
 func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 	o := outcome{
-		note: fmt.Sprintf("%d of %d ready after %s · %s", p.Ready, p.Of, span(p.Took), p.Verdict),
-		said: algesta.Say("{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), span(p.Took), words.Capital(string(p.Verdict)), p.Compare),
+		note: fmt.Sprintf("%d of %d ready after %s · %s", p.Ready, p.Of, words.Span(p.Took), p.Verdict),
+		said: algesta.Say("{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), words.Span(p.Took), words.Capital(string(p.Verdict)), p.Compare),
 	}
 	if len(p.Alert) > 0 {
 		o.said = join(o.said, p.Alert)
 	}
 	if p.Of == 0 {
-		o.note = "no pods any more · " + span(p.Took)
+		o.note = "no pods any more · " + words.Span(p.Took)
 		o.said = algesta.Say("{}. No pod of it runs any more.", r.Plan.Done)
 	}
 	if r.Plan.Undo != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // actor is the person of an invocation. Who cannot be identified is refused before the policy is asked (decision 11).
@@ -107,41 +108,23 @@ func (d *Dispatcher) names(ctx context.Context, needs []algesta.Requirement) nam
 
 // of is "@platform or Carla": plain words that notify nobody.
 func (n names) of(subjects []algesta.Subject) string {
-	words := make([]string, len(subjects))
+	said := make([]string, len(subjects))
 	for i, s := range subjects {
-		words[i] = n[s].word
-		if words[i] == "" {
-			words[i] = string(s)
+		said[i] = n[s].word
+		if said[i] == "" {
+			said[i] = string(s)
 		}
 	}
-	return either(words)
-}
-
-// either is "a", "a or b", "a, b or c".
-func either(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
-// both is "a", "a and b", "a, b and c".
-func both(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
+	return words.Or(said)
 }
 
 // who are the people's names, to print.
 func who(people []algesta.Actor) string {
-	words := make([]string, len(people))
+	said := make([]string, len(people))
 	for i, p := range people {
-		words[i] = p.Called()
+		said[i] = p.Called()
 	}
-	return both(words)
+	return words.List(said)
 }
 
 // everyone is the people, by ID: for what is edited, which notifies nobody.
@@ -173,9 +156,9 @@ func quote(s string) string {
 
 // stillNeeded is "1 approval from @platform or Carla", for every rule that is not met yet.
 func stillNeeded(missing []policy.Missing, n names) string {
-	words := make([]string, len(missing))
+	said := make([]string, len(missing))
 	for i, m := range missing {
-		words[i] = plural(m.Lacks, "approval", "approvals") + " from " + n.of(m.Approvers)
+		said[i] = words.Plural(m.Lacks, "approval", "approvals") + " from " + n.of(m.Approvers)
 	}
-	return both(words)
+	return words.List(said)
 }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // The bounds of the queue.
@@ -139,7 +140,7 @@ func tooLate(in algesta.Invocation, began, now time.Time) error {
 	if in.Kind == algesta.Voted && !isOffer(in) || now.Sub(in.At) <= tooOld {
 		return nil
 	}
-	why := algesta.Say("I was too busy to look at this within {}.", span(tooOld))
+	why := algesta.Say("I was too busy to look at this within {}.", words.Span(tooOld))
 	if in.At.Before(began) {
 		why = algesta.Say("I was restarted while you asked.")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/words"
 )
 
 const (
@@ -172,7 +173,7 @@ func tagOf(image string) string {
 func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.Report {
 	title := algesta.Say("{} Approve?", question(r))
 	if reminder {
-		title = algesta.Say("Still waiting for you: {} It expires in {}.", question(r), span(time.Until(r.ExpiresAt)))
+		title = algesta.Say("Still waiting for you: {} It expires in {}.", question(r), words.Span(time.Until(r.ExpiresAt)))
 	}
 	out := algesta.Report{
 		Tone: algesta.Waiting, Title: title, Small: algesta.Say("expires {} · {}", algesta.At(r.ExpiresAt), algesta.Name(r.ID)),
@@ -190,14 +191,14 @@ func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.
 func askedDirectly(people []algesta.Actor, more int) algesta.Report {
 	said := algesta.Say("Asked in direct messages, because they aren't in this channel: {}.", who(people))
 	if more > 0 {
-		said = algesta.Say("{} {} who may approve and aren't here weren't asked.", said, plural(more, "other person", "other people"))
+		said = algesta.Say("{} {} who may approve and aren't here weren't asked.", said, words.Plural(more, "other person", "other people"))
 	}
 	return algesta.Report{Title: said}
 }
 
 // stillWaiting is the reminder in the thread. Its mentions come last: they notify, and the sentence is what a phone shows.
 func stillWaiting(r algesta.Request, missing []policy.Missing, n names) algesta.Report {
-	said := algesta.Say("Still waiting for you: {} It expires in {}.", question(r), span(time.Until(r.ExpiresAt)))
+	said := algesta.Say("Still waiting for you: {} It expires in {}.", question(r), words.Span(time.Until(r.ExpiresAt)))
 	for _, m := range missing {
 		said = algesta.Say("{} {}", said, n.mentions(m.Approvers))
 	}

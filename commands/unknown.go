@@ -8,6 +8,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // unknown ends the automatic part: nobody can tell whether the write happened, for this reason, so a person has to. It says who may.
@@ -18,7 +19,7 @@ func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.E
 	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
 	who := r.Command.Actor.Called()
 	if len(may) > 0 {
-		who = either([]string{who, names.of(may)})
+		who = words.Or([]string{who, names.of(may)})
 	}
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // vote carries out a click. Who may click is decided before anything is claimed: a wrong click burns nothing,
@@ -230,13 +231,13 @@ func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Er
 
 // you are the people's names, but whoever reads it is "You".
 func you(people []algesta.Actor, reader algesta.Actor) string {
-	words := make([]string, 0, len(people))
+	said := make([]string, 0, len(people))
 	for _, p := range people {
 		if p.ID == reader.ID {
-			words = slices.Insert(words, 0, "You")
+			said = slices.Insert(said, 0, "You")
 		} else {
-			words = append(words, p.Called())
+			said = append(said, p.Called())
 		}
 	}
-	return both(words)
+	return words.List(said)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Decide says whether the command may run, needs somebody's yes first, or is refused and why. It is asked before a
@@ -111,12 +112,12 @@ func (p *Policy) unbound(f Facts) algesta.Decision {
 	what := algesta.Say("You may not {} {}", doing(f.Verb), where(f.target()))
 	for _, b := range p.bindings {
 		if b.place.covers(f.target()) && among(f.actor(), b.subjects) {
-			return refuse(b.name, algesta.Say("{} (rule \"{}\" gives you {}).", what, b.name, both(allowed(b.allow))), p.whoMay(f))
+			return refuse(b.name, algesta.Say("{} (rule \"{}\" gives you {}).", what, b.name, words.List(allowed(b.allow))), p.whoMay(f))
 		}
 	}
 	for _, b := range p.bindings {
 		if among(f.actor(), b.subjects) {
-			return refuse("", algesta.Say("{}: your rights are in {}.", what, both(p.reach(f.actor()))), p.whoMay(f))
+			return refuse("", algesta.Say("{}: your rights are in {}.", what, words.List(p.reach(f.actor()))), p.whoMay(f))
 		}
 	}
 	return refuse("", algesta.Say("{}: no rule of the policy names you or a group that you are in.", what), p.whoMay(f))
@@ -132,9 +133,9 @@ func (p *Policy) reach(a algesta.Actor) []string {
 		}
 		for _, n := range b.place.namespaces {
 			if n == everywhere {
-				n = "every namespace of " + both(b.place.clusters)
+				n = "every namespace of " + words.List(b.place.clusters)
 			} else if len(b.place.clusters) > 0 {
-				n += " of " + both(b.place.clusters)
+				n += " of " + words.List(b.place.clusters)
 			}
 			if !seen[n] {
 				seen[n] = true

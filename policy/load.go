@@ -254,7 +254,7 @@ func (l *loader) onlyChanges(path []any, verbs verbSet, why string) {
 	}
 	if len(reads) > 0 {
 		slices.Sort(reads)
-		l.at(path, "%s only read: %s, so name only verbs that change something", both(reads), why)
+		l.at(path, "%s only read: %s, so name only verbs that change something", words.List(reads), why)
 	}
 }
 

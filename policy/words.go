@@ -48,9 +48,6 @@ func allowed(allow []string) []string {
 	return words
 }
 
-// both is "a", "a and b", "a, b and c".
-func both(words []string) string { return list(words, "and") }
-
 // list joins words with commas and the last one with the conjunction.
 func list(words []string, conjunction string) string {
 	if len(words) < 2 {
