@@ -84,7 +84,7 @@ type Store interface {
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
 	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
 	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
-	// Carried are the requests that changed the workload and have ended, the last one first, most at most.
+	// Carried are the requests that the bot saw change the workload and that have ended, the last one first, most at most.
 	Carried(ctx context.Context, w algesta.Workload, most int) ([]algesta.Request, error)
 }
 

@@ -7,11 +7,12 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Carried are the requests whose change is, or was, in the workload and that have ended, the last one first, most at most.
+// Carried are the requests whose change the bot saw in the workload and that have ended, the last one first, most at most. What is there by
+// somebody's word alone (of a change in doubt) nobody watched, so it says nothing about how it came up.
 func (s *Store) Carried(ctx context.Context, w algesta.Workload, most int) ([]algesta.Request, error) {
 	all, err := list(ctx, s.read, scanRequest, `SELECT `+requestColumns+` FROM requests
 		WHERE workload = ? AND status IN ('succeeded', 'failed', 'timed out', 'superseded')
-		AND EXISTS (SELECT 1 FROM executions WHERE executions.request = requests.id AND executions.state = 'confirmed')
+		AND EXISTS (SELECT 1 FROM executions WHERE executions.request = requests.id AND executions.state = 'confirmed' AND executions.applied_at > 0)
 		ORDER BY updated_at DESC, id DESC LIMIT ?`, w.String(), most)
 	if err != nil {
 		return nil, fmt.Errorf("reading what was changed of %s: %w", w, err)

@@ -11,7 +11,7 @@ import (
 
 func testWhatWasCarriedOutOnAWorkload(t *testing.T, open Open) {
 	t.Parallel()
-	s := withRequests(t, open, "c-aaaaaa", "c-bbbbbb", "c-cccccc", "c-dddddd")
+	s := withRequests(t, open, "c-aaaaaa", "c-bbbbbb", "c-cccccc", "c-dddddd", "c-eeeeee")
 	end := func(id string, to algesta.Status) {
 		update(t, s, func(tx commands.Tx) error {
 			_, _, err := tx.Move(algesta.Move{ID: id, From: []algesta.Status{algesta.Pending}, To: to})
@@ -22,6 +22,9 @@ func testWhatWasCarriedOutOnAWorkload(t *testing.T, open Open) {
 		e := Execution(id)
 		require.Empty(t, intend(t, s, e))
 		e.State = state
+		if state == algesta.Confirmed {
+			e.AppliedAt = e.StartedAt
+		}
 		require.True(t, settle(t, s, e))
 	}
 	wrote("c-aaaaaa", algesta.Confirmed)
@@ -32,6 +35,11 @@ func testWhatWasCarriedOutOnAWorkload(t *testing.T, open Open) {
 	end("c-cccccc", algesta.Failed)
 	wrote("c-dddddd", algesta.Confirmed) // and this is still followed
 	end("c-dddddd", algesta.Applied)
+	e := Execution("c-eeeeee") // and this happened by somebody's word alone
+	require.Empty(t, intend(t, s, e))
+	e.State = algesta.Confirmed
+	require.True(t, settle(t, s, e))
+	end("c-eeeeee", algesta.Succeeded)
 	ids := func(w algesta.Workload, most int) []string {
 		all, err := s.Carried(t.Context(), w, most)
 		require.NoError(t, err)
