@@ -23,7 +23,7 @@ func TestWhatIsProposedWorksWhenItIsCopied(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.types(luis, tc.text)
-			answers := w.wrote(algesta.AnswerPost)
+			answers := w.answers()
 			require.Len(t, answers, 1)
 			require.Contains(t, answers[0], tc.says)
 			if tc.never != "" {
@@ -38,7 +38,7 @@ func TestWhoamiTellsAnApproverWhatTheyMayApprove(t *testing.T) {
 	w := newWorld(t)
 	w.types(carla, "whoami")
 	w.types(nico, "whoami")
-	answers := w.wrote(algesta.AnswerPost)
+	answers := w.answers()
 	require.Len(t, answers, 2)
 	if !strings.Contains(answers[0], "Carla") { // posts are in no order
 		answers[0], answers[1] = answers[1], answers[0]
@@ -53,18 +53,18 @@ func TestHelpLeavesOutWhatOnlyButtonsUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.types(luis, "help rollback")
-	answers := w.wrote(algesta.AnswerPost)
+	answers := w.answers()
 	require.Len(t, answers, 1)
 	require.Contains(t, answers[0], "to-revision")
 	require.NotContains(t, answers[0], "template")
 }
 
-// wrote are the messages of a kind with everything in them.
-func (w *world) wrote(kind algesta.PostKind) []string {
+// answers are the messages to one person, with everything in them.
+func (w *world) answers() []string {
 	w.t.Helper()
 	var out []string
 	for _, p := range w.posts() {
-		if p.Kind != kind {
+		if p.Kind != algesta.AnswerPost {
 			continue
 		}
 		var b strings.Builder

@@ -26,7 +26,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	code := run(os.Stderr, func() error { return rootCommand().ExecuteContext(ctx) })
+	root := rootCommand()
+	code := run(os.Stderr, func() error { return root.ExecuteContext(ctx) })
 	stop()
 	os.Exit(code)
 }

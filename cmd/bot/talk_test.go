@@ -159,7 +159,7 @@ func (c *conversation) happens(line string) bool {
 	case isCommand:
 		fmt.Fprint(c.out, line)
 		args := append([]string{"--kubeconfig", c.cluster.Kubeconfig, "-n", c.site.Namespace("production")}, strings.Fields(command)...)
-		said, err := exec.CommandContext(c.t.Context(), c.cluster.Kubectl, args...).CombinedOutput() //nolint:gosec // of the test's own files
+		said, err := exec.CommandContext(c.t.Context(), c.cluster.Kubectl, args...).CombinedOutput()
 		require.NoError(c.t, err, string(said))
 		if !strings.HasPrefix(command, "rollout status ") {
 			c.others++
