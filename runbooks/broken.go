@@ -162,7 +162,7 @@ func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
 	case strings.HasPrefix(s.word, "crashing"):
 		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
 		if last := lastWords(pod, s.container); last != "" {
-			out = out.Then("It said: “{}”", last)
+			out = out.Then("It said: {}", cited(last))
 		}
 		return out
 	case s.word == "waiting for a node":

@@ -1,6 +1,7 @@
 package runbooks
 
 import (
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -35,8 +36,14 @@ func inQuotes(cause string) string {
 	if cause == changedOutside {
 		return cause
 	}
-	return "“" + cause + "”"
+	return cited(cause)
 }
+
+// unended turns the quotation marks of a text into others, which end no quotation of the bot's.
+var unended = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`)
+
+// cited is what somebody or a program wrote, in quotation marks that it can't end: what follows would be read as the bot's own words.
+func cited(s string) string { return "“" + unended.Replace(s) + "”" }
 
 // tellCauses fills in why and when each of the revisions, newest first, was made. A cause of the bot without a mark of its template was
 // written before there were marks: it belongs to the oldest revision that carries it, and later ones inherited it.

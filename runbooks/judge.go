@@ -186,7 +186,7 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 	case d.Generation > f.Generation && f.TemplateHash != "" && r.TemplateHash() != f.TemplateHash:
 		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(shortImage(mainContainer(d.Spec.Template, "").Image))))
 		if cause := causeOf(d.Annotations, r.TemplateHash()); cause != "" && cause != changedOutside {
-			why = algesta.Say("{} (“{}”)", why, cause)
+			why = algesta.Say("{} ({})", why, cited(cause))
 		}
 		return algesta.Say("{}.", why), true
 	case f.Scale && r.desired() != f.Replicas:

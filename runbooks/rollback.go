@@ -132,7 +132,7 @@ func (s scene) undoFact(request string) []algesta.Field {
 	if request == "" {
 		return nil
 	}
-	return []algesta.Field{{Label: "undoes", Value: algesta.Say("“{}”", orElse(quote(s.d.Annotations[causeAnnotation]), request))}}
+	return []algesta.Field{{Label: "undoes", Value: algesta.Say("{}", cited(orElse(quote(s.d.Annotations[causeAnnotation]), request)))}}
 }
 
 // rollbackWarnings is what a rollback in particular cannot do.
