@@ -3,17 +3,9 @@ package diagnosis
 import (
 	"slices"
 	"strings"
-)
 
-// kindsByWord are the kinds as people type them before a slash.
-var kindsByWord = map[string]string{
-	"pod": KindPod, "pods": KindPod, "po": KindPod, "deployment": KindDeployment, "deploy": KindDeployment, "deployments": KindDeployment, "service": KindService, "svc": KindService,
-	"services": KindService, "ingress": KindIngress, "ing": KindIngress, "ingresses": KindIngress, "certificate": KindCertificate, "cert": KindCertificate, "certificates": KindCertificate,
-	"node": KindNode, "no": KindNode, "nodes": KindNode, "namespace": KindNamespace, "ns": KindNamespace, "statefulset": KindStatefulSet, "sts": KindStatefulSet, "daemonset": KindDaemonSet,
-	"ds": KindDaemonSet, "statefulsets": KindStatefulSet, "daemonsets": KindDaemonSet, "job": KindJob, "jobs": KindJob, "cronjob": KindCronJob, "cj": KindCronJob, "cronjobs": KindCronJob,
-	"hpa": KindAutoscaler, "horizontalpodautoscaler": KindAutoscaler, "pvc": KindClaim, "persistentvolumeclaim": KindClaim, "pdb": KindBudget, "poddisruptionbudget": KindBudget,
-	"quota": KindQuota, "resourcequota": KindQuota,
-}
+	"github.com/3astronautas/algesta"
+)
 
 // Subject reads what people type, such as "ms-orders" "prod" or "pod/x" "production" or only "production", and finds what
 // they mean in the snapshot. What is not there stays as typed, so that the answer can say so. Both empty ask about
@@ -32,7 +24,8 @@ func (s *Snapshot) Subject(what, environment string) Ref {
 	case !typed:
 		return s.workloadCalled(what, namespace)
 	}
-	known := kindsByWord[strings.ToLower(kind)]
+	typedKind, _ := algesta.KindOf(kind)
+	known := typedKind.Name
 	switch known {
 	case "":
 		return Ref{Kind: kind, Namespace: namespace, Name: name}

@@ -69,11 +69,12 @@ type observation struct {
 	autoscalers  autoscalingv2.HorizontalPodAutoscalerList
 }
 
-// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong. Pods come
-// from the caches where those are filled and the watches reach the cluster. Where pods are not well, what may explain that is read as
-// well. unread names the kinds that could not be read, with an *algesta.Error each: about those nothing may be concluded. ConfigMaps come with
-// their values, and so do the few Secrets that are read in a namespace of Config.SecretNamespaces; whoever gets them keeps names and keys
-// only. A Secret that was looked for and is not there comes as an ObjectReference.
+// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong; a list
+// that failed is asked for once more while there is time. Pods come from the caches where those are filled and the watches reach the
+// cluster. Where pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an
+// *algesta.Error each: about those nothing may be concluded. ConfigMaps come with their values, and so do the few Secrets that are read in
+// a namespace of Config.SecretNamespaces; whoever gets them keeps names and keys only. A Secret that was looked for and is not there comes
+// as an ObjectReference.
 func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeAll)
 	defer cancel()
@@ -278,11 +279,9 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 	o.work.Go(func() {
 		o.slots <- struct{}{}
 		defer func() { <-o.slots }()
-		var err error
-		if events, ok := into.(*corev1.EventList); ok {
-			err = o.cluster.events(ctx, namespace, o.crowded, events)
-		} else {
-			err = o.cluster.List(ctx, namespace, "", into)
+		err := o.read(ctx, namespace, into)
+		if resource != "podmetrics" && passing(err) && ctx.Err() == nil { // a busy API server answers a moment later
+			err = o.read(ctx, namespace, into)
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -300,6 +299,20 @@ func (o *observation) list(ctx context.Context, resource, namespace string, into
 			o.unread[resource] = err
 		}
 	})
+}
+
+// read fills one list.
+func (o *observation) read(ctx context.Context, namespace string, into runtime.Object) error {
+	if events, ok := into.(*corev1.EventList); ok {
+		return o.cluster.events(ctx, namespace, o.crowded, events)
+	}
+	return o.cluster.List(ctx, namespace, "", into)
+}
+
+// passing says that the same list may be answered at the next attempt: it ran out of time, or the server or the way to it failed.
+// That there is more than is read does not pass.
+func passing(err error) bool {
+	return errors.Is(err, algesta.ErrUnreachable) && !errors.Is(err, errManyObjects) && !errors.Is(err, errManyEvents)
 }
 
 // bare says that nothing runs here: the namespace may be empty, may be going, or may not exist.
