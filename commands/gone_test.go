@@ -54,6 +54,6 @@ func TestTheDiagnosisOfAFailedRolloutAsksForTheRequestersRightsAnew(t *testing.T
 	w.people.set(func(d *fakeDirectory) { a := d.people["U0LUIS"]; a.Groups = nil; d.people["U0LUIS"] = a })
 	_, err := w.dispatcher.Diagnose(t.Context(), id)
 	require.NoError(t, err)
-	require.Empty(t, w.wrote(algesta.DiagnosePost))
+	require.Empty(t, w.said(algesta.DiagnosePost))
 	require.Zero(t, c.tries.Load(), "the cluster is not even read")
 }
