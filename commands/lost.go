@@ -28,10 +28,10 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 				d.Log.Error("a request can't be shown", zap.String("command", id), zap.String("kind", string(l.Post.Kind)), zap.String("reason", l.Reason))
 				err = d.unseen(ctx, r)
 			}
-		case algesta.EndPost:
+		case algesta.EndPost, algesta.VerdictPost:
 			d.Log.Error("an end can't be posted", zap.String("command", id), zap.String("reason", l.Reason))
 			err = d.endDirectly(ctx, r, l.Post.Report)
-		case algesta.ProgressPost, algesta.VerdictPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost, algesta.AskedPost, algesta.RemindPost:
+		case algesta.ProgressPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost, algesta.AskedPost, algesta.RemindPost:
 		}
 		if err != nil {
 			return 0, err

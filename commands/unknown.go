@@ -67,7 +67,10 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 
 // answer is the step that takes somebody's word for what happened.
 func answer(r algesta.Request, happened bool, by string) step {
-	s := step{id: r.ID, from: []algesta.Status{algesta.Unknown}, tone: algesta.Neutral, was: algesta.Doubtful}
+	s := step{
+		id: r.ID, from: []algesta.Status{algesta.Unknown}, tone: algesta.Neutral, was: algesta.Doubtful,
+		said: algesta.Say("{} may or may not have happened. It was answered: see below.", r.Plan.Title),
+	}
 	s.record = &algesta.Execution{State: algesta.NotDoneX}
 	s.to, s.note = algesta.Failed, "did not happen, says "+by+". "+unchanged
 	if happened {
@@ -88,6 +91,18 @@ func (d *Dispatcher) settleUnknown(ctx context.Context, s step) (moved bool, err
 	}
 	e.State = s.record.State
 	s.record = &e
+	also := s.also
+	s.also = func(tx Tx, moved algesta.Request) error {
+		if also != nil {
+			if err := also(tx, moved); err != nil {
+				return err
+			}
+		}
+		// The reply that asked becomes an edit, and an edit notifies nobody: the answer is a reply of its own.
+		told := post(moved.Command, algesta.VerdictPost, ended(moved, algesta.Neutral, algesta.Say("{} {}", moved.Plan.Title, moved.Note)))
+		told.Final = true
+		return tx.Post(told)
+	}
 	return d.step(ctx, s)
 }
 

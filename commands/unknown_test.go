@@ -51,7 +51,10 @@ func TestAnOperatorAnswersAWriteInDoubt(t *testing.T) {
 	w, doubtful, waiting := inDoubt(t)
 	require.NoError(t, commands.Resolve(t.Context(), lent{w.store, w}, doubtful.ID, false, "the operator root"))
 	require.Equal(t, waiting.ID, w.request(algesta.Succeeded).ID)
-	require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "did not happen, says the operator root. Nothing was changed.")
+	// An edit notifies nobody: the answer is a reply of its own, and it mentions whoever asked.
+	require.Len(t, w.said(algesta.VerdictPost), 1)
+	require.Contains(t, w.said(algesta.VerdictPost)[0], "did not happen, says the operator root. Nothing was changed. @Luis")
+	require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "may or may not have happened. It was answered: see below.")
 	lines, err := w.store.Audit(t.Context(), doubtful.ID)
 	require.NoError(t, err)
 	require.Equal(t, "answered by an operator", lines[len(lines)-1].Kind)
