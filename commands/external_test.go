@@ -44,6 +44,16 @@ func TestInASharedChannelNothingIsChangedAndNothingShown(t *testing.T) {
 		w.votes(luis, algesta.Cancel, r.ID)
 		w.request(algesta.Cancelled)
 	})
+	t.Run("nobody says there what became of a change in doubt", func(t *testing.T) {
+		t.Parallel()
+		w, doubtful, _ := inDoubt(t)
+		w.share()
+		w.votes(luis, algesta.NotDone, doubtful.ID)
+		require.Equal(t, []string{no}, w.said(algesta.AnswerPost))
+		r, err := w.store.Request(t.Context(), doubtful.ID)
+		require.NoError(t, err)
+		require.Equal(t, algesta.Unknown, r.Status)
+	})
 	t.Run("what was approved before does not run after", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

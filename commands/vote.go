@@ -30,8 +30,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 		return err
 	}
 	defer func() { err = about(r.Command, err) }()
-	switch in.Vote.Action {
-	case algesta.Approve:
+	if a := in.Vote.Action; a == algesta.Approve || a == algesta.Done || a == algesta.NotDone {
 		place, err := d.Directory.Place(ctx, in.Channel, factsAge)
 		if err != nil {
 			return fmt.Errorf("asking about the channel: %w", err)
@@ -39,6 +38,9 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 		if place.External {
 			return external(channelName(place, in))
 		}
+	}
+	switch in.Vote.Action {
+	case algesta.Approve:
 		return d.approve(ctx, in, r, actor)
 	case algesta.Deny, algesta.Cancel:
 		return d.decline(ctx, in, r, actor)

@@ -62,7 +62,7 @@ func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
 	lines := answered(t, s, "status")
 	require.Equal(t, "api-gateway in production: rolling out 12345: 0 of 4 new pods ready, 2 old serving", lines[0])
-	require.Contains(t, lines, "1 of 1 pod of the current revision crashes (exit 1, 3 restarts in 10 min). The 2 old pods still serve users.")
+	require.Contains(t, lines, "The only pod of the current revision crashes (exit 1, 3 restarts in 10 min). The 2 old pods still serve users.")
 	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
 }
 
@@ -97,7 +97,7 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 	s := rolling()
 	s.pods = nil
 	crashing(s.pod(3, "aaaaa", 2*time.Minute), 3, noon.Add(-time.Second))
-	require.Contains(t, answered(t, s, "status"), "1 of 1 pod of the current revision crashes (exit 1, 3 restarts in 2 min). No pod serves users.")
+	require.Contains(t, answered(t, s, "status"), "The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). No pod serves users.")
 	r, err := runbooks.Look(t.Context(), s, input("status", nil).Workload)
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Minute, runbooks.HealthOf(r, noon).Window)

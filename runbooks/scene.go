@@ -211,7 +211,11 @@ func (r Rollout) trouble(now time.Time) (algesta.Text, bool) {
 	} else if worst.message != "" {
 		detail += ": " + quote(worst.message)
 	}
-	out := algesta.Say("{} of {} of the current revision {} ({}).", bad, count(len(fresh), "pod"), plural(worst.word, bad), detail)
+	which := fmt.Sprintf("%d of %s", bad, count(len(fresh), "pod"))
+	if len(fresh) == 1 {
+		which = "The only pod"
+	}
+	out := algesta.Say("{} of the current revision {} ({}).", which, plural(worst.word, bad), detail)
 	return out.Then("{}", r.whoServes()), true
 }
 

@@ -43,7 +43,7 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 	browser.Do(
 		t, ctx,
 		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
-		browser.Shows("#messages", "You’re acting as Luis Pardo"), browser.Shows("#messages", "Act as Carla"), picture("start"),
+		browser.Shows("#messages", "You’re acting as Luis Pardo"), browser.Shows("#messages", "Act as Carla"),
 		browser.Write("/algesta rollback api-gateway production"+kb.Enter),
 		browser.Shows("#messages", "waits for approval"),
 		browser.ActAs("U0CARLA"), chromedp.Click(".thread-link"), browser.Shows("#thread", "one of you may approve"), picture("plan"),
@@ -60,7 +60,7 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 	browser.Do(
 		t, ctx, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
 		chromedp.Navigate(d.slack.URL()+"/?as=U0CARLA#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
-		browser.Until(`document.documentElement.scrollWidth <= 390`), picture("phone"),
+		browser.Until(`document.documentElement.scrollWidth <= 390`),
 		chromedp.Click(".thread-link"), browser.Shows("#thread", "All 4 pods are ready"), browser.Until(`document.documentElement.scrollWidth <= 390`), picture("phone-thread"),
 	)
 
