@@ -283,7 +283,7 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 	asked.Allowed = d.mayRead(ctx, c, book.Verb)
 	report, err := book.Answer(ctx, cluster, asked)
 	if err != nil {
-		return fmt.Errorf("running %s: %w", book.Name, d.gone(c, err))
+		return fmt.Errorf("running %s: %w", book.Name, d.gone(ctx, c, err))
 	}
 	if place.External {
 		report.Small = join(report.Small, algesta.Say("This channel is shared with another company, so only you see this."))

@@ -35,6 +35,15 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 		require.Contains(t, said, "is gone (seen until")
 		require.NotContains(t, said, "diagnose")
 	})
+	t.Run("a name that the caches don't know, once they are filled, is unknown", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.cluster.set(func(c *fakeCluster) { c.blind, c.look = missing, func() error { return missing } })
+		w.types(luis, "status ms-late production")
+		said := strings.Join(w.answers(), "\n")
+		require.Contains(t, said, `There's no service "ms-late" in production.`)
+		require.NotContains(t, said, "diagnose")
+	})
 	t.Run("what is there and lacks something else is not gone", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -50,15 +50,20 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 		}
 	}
 	if err != nil {
-		return algesta.Target{}, d.Parser.Suggest(p, err, func(again grammar.Parsed) bool {
-			_, err := d.Catalog.Resolve(ctx, again.Service, again.Environment, visible)
-			return err == nil
-		})
+		return algesta.Target{}, d.suggest(ctx, p, err, visible)
 	}
 	if book.Broad {
 		t.Object = p.Object
 	}
 	return t, nil
+}
+
+// suggest gives an error about names the command to type instead, if that resolves.
+func (d *Dispatcher) suggest(ctx context.Context, p grammar.Parsed, err error, visible func(algesta.Target) bool) error {
+	return d.Parser.Suggest(p, err, func(again grammar.Parsed) bool {
+		_, err := d.Catalog.Resolve(ctx, again.Service, again.Environment, visible)
+		return err == nil
+	})
 }
 
 // corrected is the error of a mistyped command with a suggestion that works: what the corrected command names is looked up, so

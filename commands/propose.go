@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 )
@@ -27,7 +28,7 @@ func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.
 	in.Approval = d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()}).Effect == algesta.NeedsApproval
 	p, err := book.Plan(ctx, reader, in)
 	if err != nil {
-		return algesta.Plan{}, fmt.Errorf("planning %s: %w", book.Name, d.gone(c, err))
+		return algesta.Plan{}, fmt.Errorf("planning %s: %w", book.Name, d.gone(ctx, c, err))
 	}
 	return p, nil
 }
@@ -54,13 +55,20 @@ func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Inp
 }
 
 // gone says of a Deployment that was not found that it is gone, until when it was there, and who can tell why.
-func (d *Dispatcher) gone(c algesta.Command, err error) error {
+func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) error {
 	if !is(err, algesta.ErrNotFound) || c.Target.Service == "" {
 		return err
 	}
 	until, gone := d.Catalog.Gone(c.Target)
 	if !gone {
 		return err
+	}
+	if until.IsZero() { // the name was looked up before the caches were filled; now they are, and may know that it's a typo
+		visible := func(t algesta.Target) bool { return d.Policy().Visible(c.Actor, t) }
+		if _, unknown := d.Catalog.Resolve(ctx, c.Target.Service, c.Target.Environment, visible); unknown != nil {
+			typed := grammar.Parsed{Runbook: c.Runbook, Service: c.Target.Service, Environment: c.Target.Environment, Args: c.Args}
+			return d.suggest(ctx, typed, unknown, visible)
+		}
 	}
 	out := &algesta.Error{
 		Kind: algesta.ErrNotFound, Err: err,

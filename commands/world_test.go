@@ -96,7 +96,7 @@ func newWorld(t *testing.T) *world {
 	w.setRules(rules)
 	w.dispatcher, err = commands.New(commands.Config{
 		Command: "/algesta", Parser: grammar.NewParser(runbooks.All()), Policy: w.rules.Load,
-		Catalog: fakeCatalog{}, Directory: w.people, Clusters: w.cluster, Store: lent{s, w},
+		Catalog: fakeCatalog{new(atomic.Int32)}, Directory: w.people, Clusters: w.cluster, Store: lent{s, w},
 		Redact: func(s string) string { return s }, Soak: time.Second, Log: log, Panics: &w.panics,
 	})
 	require.NoError(t, err)
@@ -277,16 +277,19 @@ func (l lentTx) Post(p algesta.Post) error {
 }
 
 // fakeCatalog knows api-gateway in production, and ms-gone, whose Deployment was deleted.
-type fakeCatalog struct{}
+//
+// It knows ms-late only until it's asked a second time, as a catalogue does whose caches are filled meanwhile.
+type fakeCatalog struct{ late *atomic.Int32 }
 
-func (fakeCatalog) Resolve(_ context.Context, service, environment string, _ func(algesta.Target) bool) (algesta.Target, error) {
+func (c fakeCatalog) Resolve(_ context.Context, service, environment string, _ func(algesta.Target) bool) (algesta.Target, error) {
 	if service == "" {
 		return algesta.Target{Environment: environment, Cluster: "aks", Namespace: environment}, nil
 	}
 	if environment == "" {
 		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean: production?"), Err: chosen{service}}
 	}
-	if service != "api-gateway" && service != "ms-gone" {
+	late := service == "ms-late" && c.late.Add(1) == 1
+	if service != "api-gateway" && service != "ms-gone" && !late {
 		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", service, environment)}
 	}
 	return algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: environment, Name: service + "-" + environment}, nil
@@ -302,6 +305,9 @@ func (c chosen) Meant() (service, environment string) { return c.service, "" }
 var goneSince = time.Date(2026, 3, 10, 14, 3, 0, 0, time.UTC)
 
 func (fakeCatalog) Gone(t algesta.Target) (until time.Time, gone bool) {
+	if t.Service == "ms-late" {
+		return time.Time{}, true
+	}
 	return goneSince, t.Service == "ms-gone"
 }
 

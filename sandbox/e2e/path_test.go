@@ -88,7 +88,7 @@ func TestBelowProductionNobodyIsAsked(t *testing.T) {
 	r := w.asks(dana, "rollback api-gateway dev")
 	end := r.end(dana)
 	require.Contains(t, end, "✅ api-gateway in development is back on 12344.")
-	require.Contains(t, r.thread(), "No approval was needed.")
+	r.reply(slackd.Says("No approval was needed."))
 	require.Equal(t, 0, w.patches(deployment))
 	require.NoError(t, until(t.Context(), w.cluster, w.development, "api-gateway-development", runs(registry+"api-gateway:12344")))
 }
