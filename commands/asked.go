@@ -8,20 +8,25 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// askedError says that the same was asked for already, and nothing was written yet. It never reaches a person.
+// askedError says that the same was asked for already and has not ended. It never reaches a person.
 type askedError struct{ by algesta.Request }
 
 // Error implements error.
 func (e askedError) Error() string { return "the same was asked for as " + e.by.ID }
 
-// askedAlready is an askedError where the same change is asked for already: the same command typed twice, or an Undo that two people
-// clicked. The approvers are asked once.
+// askedAlready is an askedError where the same change is asked for already and has not ended: the same command typed twice, or an Undo that
+// two people clicked. The approvers are asked once. One that is still being followed counts, too: a rollback that is typed twice in a hurry
+// would otherwise go forward again, to the version that people wanted to leave.
 func askedAlready(tx Tx, key string, c algesta.Command) error {
 	open, err := tx.Unwritten(c.Target.Workload())
 	if err != nil {
 		return err
 	}
-	for _, r := range open {
+	followed, err := tx.Followed(c.Target.Workload(), c.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range append(open, followed...) {
 		if r.Key != key && sameCommand(r.Command, c) {
 			return askedError{r}
 		}

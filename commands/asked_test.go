@@ -40,6 +40,24 @@ func TestTheSameIsAskedForOnce(t *testing.T) {
 	require.Len(t, w.said(algesta.CardPost), 2, "another change is another request")
 }
 
+// A rollout that is still followed was asked for already: typed twice in a hurry, a rollback would go forward again.
+func TestTheSameIsNotDoneAgainWhileItIsFollowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dispatcher.Soak = time.Minute // it stays followed
+	w.types(luis, "restart api-gateway production")
+	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+	r := w.request(algesta.Applied)
+	w.types(luis, "restart api-gateway production")
+	answers := w.said(algesta.AnswerPost)
+	require.Len(t, answers, 1)
+	require.Regexp(t, `^You asked for the same (\d s ago|just now); it is running\.$`, answers[0])
+	require.Len(t, w.said(algesta.CardPost), 1)
+	require.Equal(t, 1, w.cluster.writes())
+	w.types(luis, "scale api-gateway production 5")
+	require.NotEqual(t, r.ID, w.request(algesta.Pending).ID, "another change is another request")
+}
+
 // TestABlockedRequestWaitsWithoutAskingAndIsWoken counts what a request that waits for another write asks of Slack.
 func TestABlockedRequestWaitsWithoutAskingAndIsWoken(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 // environment and what becomes what, as the plan's title does: "Rollback of api-gateway in production (12345 → 12344)".
 
 // planned is what people are told of a click on a proposed command.
-const planned = "You'll see the plan first, and it waits for approval where the policy wants one."
+const planned = "It's planned as if typed: it waits for approval where the policy wants one, and runs at once where it doesn't."
 
 // confirmApprove asks an approver.
 func confirmApprove(r algesta.Request) *algesta.Confirm {

@@ -66,6 +66,6 @@ func TestAnUndoNamesWhatItPutsBack(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"Undo of " + id + " for api-gateway in production (6 → 4 pods). You'll see the plan first, and it waits for approval where the policy wants one.",
+		"Undo of " + id + " for api-gateway in production (6 → 4 pods). It's planned as if typed: it waits for approval where the policy wants one, and runs at once where it doesn't.",
 	}, asked)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/3astronautas/algesta"
 )
@@ -106,7 +107,7 @@ func (s scene) failed(r revision) (how algesta.Text, never bool) {
 			return how, false
 		case algesta.Failed, algesta.TimedOut:
 			if !known {
-				how = algesta.Say("{}, {}: {}", algesta.Name(past.Request), algesta.At(past.At), quote(past.Note))
+				how = algesta.Say("{}, {}: {}", algesta.Name(past.Request), algesta.At(past.At), quote(strings.TrimSuffix(past.Note, ".")))
 			}
 			known = true
 		case algesta.Pending, algesta.Approved, algesta.Executing, algesta.Applied, algesta.Rejected, algesta.Cancelled, algesta.Expired,
