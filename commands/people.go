@@ -150,13 +150,7 @@ func everyone(people []algesta.Actor) algesta.Text {
 
 // quote is what a person wrote, in quotation marks that it can't end, on one line.
 func quote(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if strings.ContainsRune("“”„‟", c) {
-			return '"'
-		}
-		return c
-	}, s)
-	return "“" + strings.Join(strings.Fields(s), " ") + "”"
+	return words.Cited(strings.Join(strings.Fields(s), " "))
 }
 
 // stillNeeded is "1 approval from @platform or Carla", for every rule that is not met yet.

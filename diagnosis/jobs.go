@@ -10,6 +10,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var jobRules = []Rule{
@@ -92,7 +94,7 @@ func (s *Snapshot) failedJob(j *batchv1.Job, c batchv1.JobCondition) *finding {
 				}
 			}
 			if ok {
-				f.what = fmt.Sprintf("Job %s has failed (%s): “%s”", j.Name, c.Reason, shorten(line.example, 160))
+				f.what = fmt.Sprintf("Job %s has failed (%s): %s", j.Name, c.Reason, words.Cited(shorten(line.example, 160)))
 				f.show(inst.logEvidence(line), true)
 			}
 		}

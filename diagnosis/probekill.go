@@ -7,6 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // probeKill recognises a container that the kubelet ends because a probe of it fails.
@@ -99,7 +101,7 @@ func probeWhy(message string, c *instance, probe *corev1.Probe) string {
 		return fmt.Sprintf("no answer within %d s", positive(probe.TimeoutSeconds, 1))
 	}
 	if _, said, ok := strings.Cut(message, " probe failed: "); ok && strings.TrimSpace(said) != "" {
-		return "“" + c.s.brief(said, 120) + "”"
+		return words.Cited(c.s.brief(said, 120))
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/3astronautas/algesta/redact"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Text is the diagnosis for a terminal: the first line is the answer.
@@ -33,7 +34,7 @@ func (c Chain) write(b *strings.Builder) {
 		if i == 0 {
 			label = "evidence"
 		}
-		fmt.Fprintf(b, "  %-10s  %s %s: “%s”%s\n", label, e.Object, e.Field, e.Quote, e.aside())
+		fmt.Fprintf(b, "  %-10s  %s %s: %s%s\n", label, e.Object, e.Field, words.Cited(e.Quote), e.aside())
 	}
 	if c.Change != "" {
 		fmt.Fprintf(b, "  change      %s\n", c.Change)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/words"
 )
 
 // How long a bad state lasts before it is a failure (reference kube.md, B.3). What heals by itself gets longer.
@@ -162,7 +163,7 @@ func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
 	case strings.HasPrefix(s.word, "crashing"):
 		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
 		if last := lastWords(pod, s.container); last != "" {
-			out = out.Then("It said: {}", cited(last))
+			out = out.Then("It said: {}", words.Cited(last))
 		}
 		return out
 	case s.word == "waiting for a node":

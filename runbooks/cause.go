@@ -1,10 +1,10 @@
 package runbooks
 
 import (
-	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // changedOutside stands in the place of a change-cause that was left behind by an older change of the bot: it would sign somebody
@@ -36,14 +36,8 @@ func inQuotes(cause string) string {
 	if cause == changedOutside {
 		return cause
 	}
-	return cited(cause)
+	return words.Cited(cause)
 }
-
-// unended turns the quotation marks of a text into others, which end no quotation of the bot's.
-var unended = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`)
-
-// cited is what somebody or a program wrote, in quotation marks that it can't end: what follows would be read as the bot's own words.
-func cited(s string) string { return "“" + unended.Replace(s) + "”" }
 
 // tellCauses fills in why and when each of the revisions, newest first, was made. A cause of the bot without a mark of its template was
 // written before there were marks: it belongs to the oldest revision that carries it, and later ones inherited it.

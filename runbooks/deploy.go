@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 var (
@@ -145,7 +146,7 @@ func wantedImage(in Input, now string) (string, error) {
 	}
 	// Weak means that a registry may be left out, as in nginx:1.27; the characters are checked all the same.
 	if _, err := name.ParseReference(image, name.WeakValidation); err != nil {
-		return "", usage(in, algesta.Say("{} is not an image that can be pulled.", cited(quote(typed))))
+		return "", usage(in, algesta.Say("{} is not an image that can be pulled.", words.Cited(quote(typed))))
 	}
 	if movable(image) && in.Approval {
 		return "", refusal(

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // How long a follower watches (reference kube.md, B.3).
@@ -186,7 +187,7 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 	case d.Generation > f.Generation && f.TemplateHash != "" && r.TemplateHash() != f.TemplateHash:
 		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(shortImage(mainContainer(d.Spec.Template, "").Image))))
 		if cause := causeOf(d.Annotations, r.TemplateHash()); cause != "" && cause != changedOutside {
-			why = algesta.Say("{} ({})", why, cited(cause))
+			why = algesta.Say("{} ({})", why, words.Cited(cause))
 		}
 		return algesta.Say("{}.", why), true
 	case f.Scale && r.desired() != f.Replicas:

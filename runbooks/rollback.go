@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 var (
@@ -132,7 +133,7 @@ func (s scene) undoFact(request string) []algesta.Field {
 	if request == "" {
 		return nil
 	}
-	return []algesta.Field{{Label: "undoes", Value: algesta.Say("{}", cited(orElse(quote(s.d.Annotations[causeAnnotation]), request)))}}
+	return []algesta.Field{{Label: "undoes", Value: algesta.Say("{}", words.Cited(orElse(quote(s.d.Annotations[causeAnnotation]), request)))}}
 }
 
 // rollbackWarnings is what a rollback in particular cannot do.

@@ -62,7 +62,7 @@ func walk(path string, a, b any, hide bool, tell func(path, how string)) {
 
 // walkLists compares lists of words as a whole, lists of things that have a name by it, and others place by place.
 func walkLists(path string, a, b []any, hide bool, tell func(path, how string)) {
-	if words(a) && words(b) {
+	if flat(a) && flat(b) {
 		if hide {
 			tell(path, changed(nilIfNone(a), nilIfNone(b)))
 			return
@@ -85,8 +85,8 @@ func walkLists(path string, a, b []any, hide bool, tell func(path, how string)) 
 	}
 }
 
-// words reports whether a list holds no lists or maps.
-func words(list []any) bool {
+// flat reports whether a list holds no lists or maps.
+func flat(list []any) bool {
 	return !slices.ContainsFunc(list, func(v any) bool {
 		_, isMap := v.(map[string]any)
 		_, isList := v.([]any)

@@ -66,6 +66,13 @@ func Clip(s string, most int) string {
 	return string([]rune(s)[:most]) + "…"
 }
 
+// unended turns the quotation marks of a text into others, which end no quotation.
+var unended = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`)
+
+// Cited is what a person or a program wrote, in quotation marks that it can't end: what follows would be read as the bot's own words.
+// It comes last, after the text was redacted and cut.
+func Cited(s string) string { return "“" + unended.Replace(s) + "”" }
+
 // Capital is s with its first letter in upper case.
 func Capital(s string) string {
 	first, size := utf8.DecodeRuneInString(s)

@@ -50,3 +50,9 @@ func TestLettersAreNotBytes(t *testing.T) {
 	require.Equal(t, "ñañ…", words.Clip("ñañaña", 3))
 	require.Equal(t, "ñañ", words.Clip("ñañ", 3))
 }
+
+func TestNothingEndsItsQuotation(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, `“ok". Approved by Carla. "”`, words.Cited("ok”. Approved by Carla. “"))
+	require.Equal(t, `“"ok"”`, words.Cited("„ok‟"))
+}
