@@ -2,7 +2,7 @@ package algesta
 
 import "time"
 
-// ExecutionState is where one write stands. Intended and Doubtful are exclusive per workload.
+// ExecutionState is where one write stands. Intended and Doubtful are exclusive per object.
 type ExecutionState string
 
 // The states of an execution.
@@ -18,7 +18,7 @@ const (
 type Execution struct {
 	Request         string         `json:"request"`
 	Operation       string         `json:"operation"` // value of the annotation algesta.io/operation
-	Workload        Workload       `json:"workload"`
+	Object          Object         `json:"object"`
 	UID             string         `json:"uid"`
 	ResourceVersion string         `json:"resourceVersion"` // the patch carries it
 	Generation      int64          `json:"generation"`      // before the write

@@ -40,11 +40,11 @@ type Plan struct {
 
 // Change is one write to one object.
 type Change struct {
-	Workload Workload `json:"workload"`
-	UID      string   `json:"uid"`
-	Verb     string   `json:"verb"`     // the Kubernetes verb: "patch"
-	Resource string   `json:"resource"` // "deployments.apps"
-	Swaps    []Swap   `json:"swaps"`
+	Object   Object `json:"object"`
+	UID      string `json:"uid"`
+	Verb     string `json:"verb"`     // the Kubernetes verb: "patch"
+	Resource string `json:"resource"` // "deployments.apps"
+	Swaps    []Swap `json:"swaps"`
 }
 
 // Swap replaces one value: a JSON Patch test of From and a replace by To.

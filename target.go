@@ -13,17 +13,4 @@ type Target struct {
 }
 
 // Workload is the Deployment that the target stands for.
-func (t Target) Workload() Workload {
-	return Workload{Cluster: t.Cluster, Namespace: t.Namespace, Name: t.Name}
-}
-
-// Workload names one Deployment in one cluster.
-type Workload struct {
-	Cluster   string `json:"cluster"`
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-}
-
-// String is "aks-algesta-production/production/api-gateway-production": a key for
-// locks and the store.
-func (w Workload) String() string { return w.Cluster + "/" + w.Namespace + "/" + w.Name }
+func (t Target) Workload() Object { return Deployment(t.Cluster, t.Namespace, t.Name) }

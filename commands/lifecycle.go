@@ -224,7 +224,7 @@ func (d *Dispatcher) settle(tx Tx, e algesta.Execution, was algesta.ExecutionSta
 	if err != nil || !settled || e.State == algesta.Intended || e.State == algesta.Doubtful {
 		return settled, err
 	}
-	waiting, err := tx.Unwritten(e.Workload)
+	waiting, err := tx.Unwritten(e.Object)
 	if err != nil {
 		return false, err
 	}

@@ -79,13 +79,13 @@ type Store interface {
 	Approvals(ctx context.Context, request string) ([]algesta.Approval, error)
 	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
 	// Blocker is the request, other than this one, whose write to the workload is intended or doubtful; "" where there is none.
-	Blocker(ctx context.Context, w algesta.Workload, request string) (string, error)
+	Blocker(ctx context.Context, w algesta.Object, request string) (string, error)
 	// CardOf is where the card of a command was posted: the channel and its timestamp, "" where it was not.
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
 	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
 	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
 	// Carried are the requests that the bot saw change the workload and that have ended, the last one first, most at most.
-	Carried(ctx context.Context, w algesta.Workload, most int) ([]algesta.Request, error)
+	Carried(ctx context.Context, w algesta.Object, most int) ([]algesta.Request, error)
 }
 
 // Tx is one write transaction.
@@ -106,7 +106,7 @@ type RequestTx interface {
 	// ends, its expiry job is cancelled.
 	Move(m algesta.Move) (r algesta.Request, moved bool, err error)
 	// Unwritten are the requests about this workload of which nothing was written yet, oldest first.
-	Unwritten(w algesta.Workload) ([]algesta.Request, error)
+	Unwritten(w algesta.Object) ([]algesta.Request, error)
 	// Approve stores one person's yes; fresh is false when they had said so before.
 	Approve(a algesta.Approval) (fresh bool, err error)
 	// Approvals are those of the request, oldest first.
@@ -121,7 +121,7 @@ type ExecutionTx interface {
 	// Settle replaces the execution if its state is from; settled is false when it was not.
 	Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error)
 	// Followed are the requests that are Applied (still being followed) on this workload, without except.
-	Followed(w algesta.Workload, except string) ([]algesta.Request, error)
+	Followed(w algesta.Object, except string) ([]algesta.Request, error)
 	// Remember stores what the follower has to remember; it does not touch the state.
 	Remember(request string, watch []byte) error
 }

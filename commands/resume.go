@@ -23,7 +23,7 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 		return 0, fmt.Errorf("the stored plan of %s has %d changes", r.ID, len(r.Plan.Changes))
 	}
 	var v algesta.Verified
-	writer, err := d.Clusters.Writer(e.Workload.Cluster)
+	writer, err := d.Clusters.Writer(e.Object.Cluster)
 	if err == nil {
 		v, err = writer.Verify(ctx, r.Plan.Changes[0], e)
 	}

@@ -454,7 +454,7 @@ func (c *fakeCluster) object() map[string]any {
 	}
 }
 
-func (c *fakeCluster) Deployment(context.Context, algesta.Workload) (*unstructured.Unstructured, error) {
+func (c *fakeCluster) Deployment(context.Context, algesta.Object) (*unstructured.Unstructured, error) {
 	c.mu.Lock()
 	err, slow := c.blind, c.slow
 	c.mu.Unlock()
@@ -474,7 +474,7 @@ func (c *fakeCluster) List(context.Context, string, string, runtime.Object) erro
 	return nil
 }
 
-func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	c.mayPanic("Workload")
 	c.mu.Lock()
 	look, late := c.look, c.late

@@ -19,7 +19,7 @@ func (d *Dispatcher) write(ctx context.Context, r algesta.Request, p algesta.Pla
 		return 0, fmt.Errorf("the plan of %s has %d changes, one is supported", r.ID, len(p.Changes))
 	}
 	change := p.Changes[0]
-	writer, err := d.Clusters.Writer(change.Workload.Cluster)
+	writer, err := d.Clusters.Writer(change.Object.Cluster)
 	if err != nil {
 		return 0, fmt.Errorf("opening the cluster: %w", err)
 	}
@@ -67,7 +67,7 @@ func (d *Dispatcher) intend(ctx context.Context, r algesta.Request, c algesta.Ch
 	return d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()
 		e := algesta.Execution{
-			Request: r.ID, Operation: algesta.Operation(r.ID), Workload: c.Workload, UID: i.UID, ResourceVersion: i.ResourceVersion,
+			Request: r.ID, Operation: algesta.Operation(r.ID), Object: c.Object, UID: i.UID, ResourceVersion: i.ResourceVersion,
 			Generation: i.Generation, PatchHash: i.PatchHash, State: algesta.Intended, Attempts: 1, StartedAt: now, Before: before, Watch: watch,
 		}
 		locked, err := tx.Locked(r.ID)
@@ -96,7 +96,7 @@ func (d *Dispatcher) intend(ctx context.Context, r algesta.Request, c algesta.Ch
 		}
 		_, moved, err := d.move(tx, step{
 			id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Executing, kind: "intended",
-			data: algesta.Args{"workload": c.Workload.String(), "uid": i.UID, "resourceVersion": i.ResourceVersion, "patch": i.PatchHash},
+			data: algesta.Args{"workload": c.Object.String(), "uid": i.UID, "resourceVersion": i.ResourceVersion, "patch": i.PatchHash},
 			also: d.endOlder,
 		})
 		if err == nil && !moved {

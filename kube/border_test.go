@@ -41,8 +41,8 @@ func answering(t *testing.T, code int, contentType, body string) (bot *kube.Clus
 	t.Cleanup(s.Close)
 	bot, err := kube.OpenREST("aks-algesta-production", &rest.Config{Host: s.URL})
 	require.NoError(t, err)
-	w := algesta.Workload{Cluster: "aks-algesta-production", Namespace: "production", Name: "api-gateway"}
-	return bot, algesta.Change{Workload: w, UID: "u-1", Swaps: []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: value(2), To: value(4)}}}, patches
+	w := algesta.Deployment("aks-algesta-production", "production", "api-gateway")
+	return bot, algesta.Change{Object: w, UID: "u-1", Swaps: []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: value(2), To: value(4)}}}, patches
 }
 
 func status(code int, reason, message string) string {
@@ -103,7 +103,7 @@ func TestAClusterThatIsNotThere(t *testing.T) {
 	s.Close()
 	bot, err := kube.OpenREST("aks-algesta-dev", &rest.Config{Host: s.URL})
 	require.NoError(t, err, "opening does not call the cluster")
-	_, err = bot.Deployment(t.Context(), algesta.Workload{Namespace: "production", Name: "api-gateway"})
+	_, err = bot.Deployment(t.Context(), algesta.Deployment("", "production", "api-gateway"))
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
 	requireSentence(t, "The cluster aks-algesta-dev does not answer.", err)
 }

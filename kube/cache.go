@@ -255,7 +255,7 @@ func (k *cache) isRefused(namespace, resource string) bool {
 }
 
 // workload is what the caches hold of a Deployment; ok is false when they do not hold all of it.
-func (k *cache) workload(w algesta.Workload) (d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod, ok bool) {
+func (k *cache) workload(w algesta.Object) (d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod, ok bool) {
 	space, watching := k.spaces[w.Namespace]
 	if !watching {
 		return nil, nil, nil, false

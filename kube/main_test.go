@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 type place struct {
 	*control.Cluster
 	bot *kube.Cluster
-	w   algesta.Workload
+	w   algesta.Object
 }
 
 const secretValue = "s3cr3t-tiger-7741"
@@ -41,7 +41,7 @@ const secretValue = "s3cr3t-tiger-7741"
 func deployed(t *testing.T, c *control.Cluster) place {
 	t.Helper()
 	namespace := c.Namespace(t)
-	p := place{Cluster: c, w: algesta.Workload{Cluster: "sandbox", Namespace: namespace, Name: "api-gateway"}}
+	p := place{Cluster: c, w: algesta.Deployment("sandbox", namespace, "api-gateway")}
 	var err error
 	p.bot, err = kube.OpenREST("sandbox", c.Config, namespace)
 	require.NoError(t, err)

@@ -49,7 +49,7 @@ type Cluster struct {
 	away  away
 
 	mu      sync.Mutex
-	written map[algesta.Workload]writtenAt // to read one's own writes
+	written map[algesta.Object]writtenAt // to read one's own writes
 }
 
 // Open prepares the clients of a cluster. It does not call the cluster: a cluster that is down must not keep the bot
@@ -76,7 +76,7 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
 	c := &Cluster{
 		name: cfg.Name, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
-		written: map[algesta.Workload]writtenAt{}, registries: map[string]RegistryConfig{}, reach: newReach(),
+		written: map[algesta.Object]writtenAt{}, registries: map[string]RegistryConfig{}, reach: newReach(),
 	}
 	for _, r := range cfg.Registries {
 		c.registries[r.asked()] = r

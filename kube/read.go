@@ -24,7 +24,7 @@ import (
 var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 
 // Deployment is one live GET, as the server wrote it.
-func (c *Cluster) Deployment(ctx context.Context, w algesta.Workload) (*unstructured.Unstructured, error) {
+func (c *Cluster) Deployment(ctx context.Context, w algesta.Object) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	d, err := c.raw.Resource(deployments).Namespace(w.Namespace).Get(ctx, w.Name, metav1.GetOptions{})
@@ -73,14 +73,14 @@ const ownWrites = time.Minute
 // Workload is the Deployment with the ReplicaSets and Pods that it owns: from the caches when they hold all of it and
 // nothing older than what this process wrote, and the watches reach the cluster; live otherwise. Literal values of the
 // environment are not in it. When the pods or the ReplicaSets alone cannot be read, the rest is returned together with the error.
-func (c *Cluster) Workload(ctx context.Context, w algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+func (c *Cluster) Workload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	if d, sets, pods, ok := c.cache.workload(w); ok && !c.away.lately() && !c.staleAgainstWrite(w, d) {
 		return d, sets, pods, nil
 	}
 	return c.liveWorkload(ctx, w)
 }
 
-func (c *Cluster) staleAgainstWrite(w algesta.Workload, d *appsv1.Deployment) bool {
+func (c *Cluster) staleAgainstWrite(w algesta.Object, d *appsv1.Deployment) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last, wrote := c.written[w]
@@ -91,13 +91,13 @@ func (c *Cluster) staleAgainstWrite(w algesta.Workload, d *appsv1.Deployment) bo
 	return wrote && (d.UID != last.uid || d.Generation < last.generation)
 }
 
-func (c *Cluster) noteWrite(w algesta.Workload, uid types.UID, generation int64) {
+func (c *Cluster) noteWrite(w algesta.Object, uid types.UID, generation int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.written[w] = writtenAt{uid: uid, generation: generation, at: time.Now()}
 }
 
-func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	get, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	d := &appsv1.Deployment{}

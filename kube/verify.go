@@ -28,7 +28,7 @@ const inFlight = perCall + 2*time.Second
 //
 // The change may be the stored, redacted one, whose values are hashes (algesta.HashJSON).
 func (c *Cluster) Verify(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
-	live, err := c.Deployment(ctx, change.Workload)
+	live, err := c.Deployment(ctx, change.Object)
 	if errors.Is(err, algesta.ErrNotFound) {
 		return algesta.Verified{}, c.doubt(change, "it was deleted meanwhile")
 	}
@@ -72,7 +72,7 @@ func (c *Cluster) afterFlight(ctx context.Context, change algesta.Change, e alge
 		case <-timer.C:
 		}
 	}
-	return c.Deployment(ctx, change.Workload)
+	return c.Deployment(ctx, change.Object)
 }
 
 // inReplicaSets looks for the operation where the deployment controller copied the annotations: `kubectl rollout undo`
@@ -80,7 +80,7 @@ func (c *Cluster) afterFlight(ctx context.Context, change algesta.Change, e alge
 func (c *Cluster) inReplicaSets(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
 	sets := &unstructured.UnstructuredList{}
 	sets.SetGroupVersionKind(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSetList"})
-	err := c.List(ctx, change.Workload.Namespace, "", sets)
+	err := c.List(ctx, change.Object.Namespace, "", sets)
 	if err != nil && !errors.Is(err, errManyObjects) {
 		return false, fmt.Errorf("looking for the operation in the ReplicaSets: %w", err)
 	}
@@ -123,7 +123,7 @@ func holdsHash(object map[string]any, path string, want json.RawMessage) bool {
 func (c *Cluster) doubt(change algesta.Change, why string) error {
 	return &algesta.Error{
 		Kind:    algesta.ErrUncertain,
-		Message: algesta.Say("I cannot tell whether {} was changed: {}.", algesta.Name(change.Workload.Name), why),
+		Message: algesta.Say("I cannot tell whether {} was changed: {}.", algesta.Name(change.Object.Name), why),
 		Hint:    algesta.Say("Look at its history and say what you see."),
 	}
 }

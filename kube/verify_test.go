@@ -206,10 +206,10 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 	t.Parallel()
 	const operation = "op-c-9"
 	change := algesta.Change{
-		Workload: algesta.Workload{Cluster: "sandbox", Namespace: "production", Name: "api-gateway"}, UID: "u1",
+		Object: algesta.Deployment("sandbox", "production", "api-gateway"), UID: "u1",
 		Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value(newImage)}},
 	}
-	e := algesta.Execution{Workload: change.Workload, Operation: operation, UID: "u1", Generation: 7, StartedAt: time.Now().Add(-time.Hour)}
+	e := algesta.Execution{Object: change.Object, Operation: operation, UID: "u1", Generation: 7, StartedAt: time.Now().Add(-time.Hour)}
 	for name, tt := range map[string]struct {
 		status    int
 		carrier   bool // a ReplicaSet that was read carries the operation

@@ -43,7 +43,7 @@ func (c *Cluster) Check(ctx context.Context, change algesta.Change) ([]string, e
 		if err != nil {
 			return nil, err
 		}
-		_, err = c.patch(ctx, change.Workload, ops, heard)
+		_, err = c.patch(ctx, change.Object, ops, heard)
 		switch codeOf(err) {
 		case http.StatusConflict:
 			if err := pause(ctx); err != nil {
@@ -91,9 +91,9 @@ func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation st
 			return algesta.Written{}, fmt.Errorf("recording the intent: %w", err)
 		}
 		// The call has its own time: a patch that is cut off by what the tries before it took would end in doubt.
-		after, err := c.patch(ctx, change.Workload, ops, nil)
+		after, err := c.patch(ctx, change.Object, ops, nil)
 		if err == nil {
-			c.noteWrite(change.Workload, after.UID, after.Generation)
+			c.noteWrite(change.Object, after.UID, after.Generation)
 			return algesta.Written{ResourceVersion: after.ResourceVersion, Generation: after.Generation}, nil
 		}
 		if codeOf(err) != http.StatusConflict {
@@ -105,7 +105,7 @@ func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation st
 	}
 	return algesta.Written{}, &algesta.Error{
 		Kind:    algesta.ErrConflict,
-		Message: algesta.Say("{} changes so fast that I could not write to it: {} tries in {} s.", algesta.Name(change.Workload.Name), tries, int(tryWithin.Seconds())),
+		Message: algesta.Say("{} changes so fast that I could not write to it: {} tries in {} s.", algesta.Name(change.Object.Name), tries, int(tryWithin.Seconds())),
 		Hint:    algesta.Say("Nothing was changed. Look who writes to it all the time, then ask again."),
 	}
 }
@@ -124,14 +124,14 @@ func pause(ctx context.Context) error {
 
 // readForWrite reads the object live and compares it with what people saw.
 func (c *Cluster) readForWrite(ctx context.Context, change algesta.Change) (*unstructured.Unstructured, error) {
-	live, err := c.Deployment(ctx, change.Workload)
+	live, err := c.Deployment(ctx, change.Object)
 	if err != nil {
 		return nil, err
 	}
 	if string(live.GetUID()) != change.UID {
 		return nil, &algesta.Error{
 			Kind:    algesta.ErrConflict,
-			Message: algesta.Say("{} was deleted and made anew since you were asked.", algesta.Name(change.Workload.Name)),
+			Message: algesta.Say("{} was deleted and made anew since you were asked.", algesta.Name(change.Object.Name)),
 			Hint:    algesta.Say("Nothing was changed. Ask again to see what it is now."),
 		}
 	}
@@ -142,20 +142,20 @@ func (c *Cluster) readForWrite(ctx context.Context, change algesta.Change) (*uns
 }
 
 func changedMeanwhile(change algesta.Change, what string) error {
-	message := algesta.Say("{} was changed since you were asked.", algesta.Name(change.Workload.Name))
+	message := algesta.Say("{} was changed since you were asked.", algesta.Name(change.Object.Name))
 	if what != "" {
-		message = algesta.Say("{} was changed since you were asked: its {} is not what you saw.", algesta.Name(change.Workload.Name), what)
+		message = algesta.Say("{} was changed since you were asked: its {} is not what you saw.", algesta.Name(change.Object.Name), what)
 	}
 	return &algesta.Error{Kind: algesta.ErrConflict, Message: message, Hint: algesta.Say("Nothing was changed. Ask again to see what it is now.")}
 }
 
 func attemptOf(change algesta.Change) attempt {
-	return attempt{"patch", "deployments", change.Workload.Namespace, change.Workload.Name}
+	return attempt{"patch", "deployments", change.Object.Namespace, change.Object.Name}
 }
 
 // patch sends one JSON Patch, once: client-go's own retries are off, because a patch whose answer was lost may be in
 // the cluster. heard makes it a dry run and collects the warnings.
-func (c *Cluster) patch(ctx context.Context, w algesta.Workload, ops []op, heard *warnings) (metav1.ObjectMeta, error) {
+func (c *Cluster) patch(ctx context.Context, w algesta.Object, ops []op, heard *warnings) (metav1.ObjectMeta, error) {
 	body, err := json.Marshal(ops)
 	if err != nil {
 		return metav1.ObjectMeta{}, fmt.Errorf("writing the patch: %w", err)
@@ -195,7 +195,7 @@ func (c *Cluster) notWritten(ctx context.Context, change algesta.Change, generat
 	}
 	return &algesta.Error{
 		Kind:    algesta.ErrUncertain,
-		Message: algesta.Say("The cluster {} did not say whether {} was changed.", algesta.Name(c.name), algesta.Name(change.Workload.Name)),
+		Message: algesta.Say("The cluster {} did not say whether {} was changed.", algesta.Name(c.name), algesta.Name(change.Object.Name)),
 		Hint:    algesta.Say("I look at it and say here what I find. It is not sent a second time."),
 		Err:     c.logged(attemptOf(change), err),
 	}

@@ -39,7 +39,7 @@ func value(v any) json.RawMessage {
 func (p place) deploy12345(t *testing.T) algesta.Change {
 	t.Helper()
 	return algesta.Change{
-		Workload: p.w, UID: string(p.deployment(t).UID), Verb: "patch", Resource: "deployments.apps",
+		Object: p.w, UID: string(p.deployment(t).UID), Verb: "patch", Resource: "deployments.apps",
 		Swaps: []algesta.Swap{
 			{Label: "container", Path: "/spec/template/spec/containers/0/name", From: value("api-gateway"), To: value("api-gateway")},
 			{Label: "image", Path: imagePath, From: value(oldImage), To: value(newImage)},
@@ -189,7 +189,7 @@ func TestApplyWinsAgainstAStatusThatIsWrittenAllTheTime(t *testing.T) {
 	<-writing
 	for i, image := range []string{newImage, oldImage, newImage, oldImage, newImage} {
 		live := p.deployment(t).Spec.Template.Spec.Containers[0].Image
-		change := algesta.Change{Workload: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(live), To: value(image)}}}
+		change := algesta.Change{Object: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(live), To: value(image)}}}
 		_, err := p.bot.Apply(t.Context(), change, fmt.Sprintf("op-%d", i), (&recorder{}).intend)
 		require.NoError(t, err)
 	}
@@ -287,8 +287,8 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	uid := string(p.deployment(t).UID)
-	invalid := algesta.Change{Workload: p.w, UID: uid, Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value("")}}}
-	unknown := algesta.Change{Workload: p.w, UID: uid, Swaps: []algesta.Swap{{Label: "field", Path: "/spec/template/spec/containers/0/nonsense", To: value("x")}}}
+	invalid := algesta.Change{Object: p.w, UID: uid, Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value("")}}}
+	unknown := algesta.Change{Object: p.w, UID: uid, Swaps: []algesta.Swap{{Label: "field", Path: "/spec/template/spec/containers/0/nonsense", To: value("x")}}}
 	readOnly := p.as(t, p.ServiceAccount(t, p.w.Namespace, []rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"}}}))
 	tests := map[string]struct {
 		bot    *kube.Cluster
@@ -318,7 +318,7 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 func TestWarningsOfTheServerAreHeard(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
-	change := algesta.Change{Workload: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{
+	change := algesta.Change{Object: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{
 		{Label: "annotations", Path: "/spec/template/metadata/annotations", To: value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"})},
 	}}
 	warnings, err := p.bot.Check(t.Context(), change)

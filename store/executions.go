@@ -17,12 +17,12 @@ import (
 func (t *Tx) Intend(e algesta.Execution) (blocker string, err error) {
 	err = t.row(`SELECT request FROM executions
 		WHERE (workload = ? AND state IN ('intended', 'unknown') AND request <> ?) OR (request = ? AND state = 'unknown')`,
-		e.Workload.String(), e.Request, e.Request).Scan(&blocker)
+		e.Object.String(), e.Request, e.Request).Scan(&blocker)
 	if err == nil {
 		return blocker, nil
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("looking for other writes to %s: %w", e.Workload, err)
+		return "", fmt.Errorf("looking for other writes to %s: %w", e.Object, err)
 	}
 	n, err := t.change("recording the intent of "+e.Request, `INSERT INTO executions (request, operation, workload, cluster, namespace, name,
 		uid, resource_version, generation, patch_hash, state, attempts, applied_version, applied_generation, started_at, applied_at, deadline,
@@ -33,7 +33,7 @@ func (t *Tx) Intend(e algesta.Execution) (blocker string, err error) {
 		started_at = excluded.started_at, deadline = excluded.deadline,
 		before = COALESCE(excluded.before, before), watch = COALESCE(excluded.watch, watch)
 		WHERE state IN ('intended', 'not done')`,
-		e.Request, e.Operation, e.Workload.String(), e.Workload.Cluster, e.Workload.Namespace, e.Workload.Name,
+		e.Request, e.Operation, e.Object.String(), e.Object.Cluster, e.Object.Namespace, e.Object.Name,
 		e.UID, e.ResourceVersion, e.Generation, e.PatchHash, ms(e.StartedAt), ms(e.Deadline), e.Before, e.Watch)
 	if err == nil && n == 0 {
 		return "", &algesta.Error{
@@ -46,7 +46,7 @@ func (t *Tx) Intend(e algesta.Execution) (blocker string, err error) {
 }
 
 // Blocker is the request, other than this one, whose write to the workload is intended or doubtful; "" where there is none.
-func (s *Store) Blocker(ctx context.Context, w algesta.Workload, request string) (blocker string, err error) {
+func (s *Store) Blocker(ctx context.Context, w algesta.Object, request string) (blocker string, err error) {
 	err = s.read.row(ctx, `SELECT request FROM executions WHERE workload = ? AND state IN ('intended', 'unknown') AND request <> ?`,
 		w.String(), request).Scan(&blocker)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -81,7 +81,7 @@ func (s *Store) Execution(ctx context.Context, request string) (e algesta.Execut
 	err = s.read.row(ctx, `SELECT request, operation, cluster, namespace, name, uid, resource_version, generation, patch_hash,
 		state, attempts, applied_version, applied_generation, started_at, applied_at, deadline, before, watch
 		FROM executions WHERE request = ?`, request).Scan(
-		&e.Request, &e.Operation, &e.Workload.Cluster, &e.Workload.Namespace, &e.Workload.Name, &e.UID, &e.ResourceVersion, &e.Generation,
+		&e.Request, &e.Operation, &e.Object.Cluster, &e.Object.Namespace, &e.Object.Name, &e.UID, &e.ResourceVersion, &e.Generation,
 		&e.PatchHash, &e.State, &e.Attempts, &e.AppliedVersion, &e.AppliedGeneration, &startedAt, &appliedAt, &deadline, &e.Before, &e.Watch,
 	)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -9,7 +9,7 @@ import (
 
 // Carried are the requests whose change the bot saw in the workload and that have ended, the last one first, most at most. What is there by
 // somebody's word alone (of a change in doubt) nobody watched, so it says nothing about how it came up.
-func (s *Store) Carried(ctx context.Context, w algesta.Workload, most int) ([]algesta.Request, error) {
+func (s *Store) Carried(ctx context.Context, w algesta.Object, most int) ([]algesta.Request, error) {
 	all, err := list(ctx, s.read, scanRequest, `SELECT `+requestColumns+` FROM requests
 		WHERE workload = ? AND status IN ('succeeded', 'failed', 'timed out', 'superseded')
 		AND EXISTS (SELECT 1 FROM executions WHERE executions.request = requests.id AND executions.state = 'confirmed' AND executions.applied_at > 0)

@@ -181,7 +181,7 @@ func approvals(ctx context.Context, q queryer, request string) ([]algesta.Approv
 }
 
 // Followed are the requests that are Applied (still being followed) on this workload, oldest first, without except.
-func (t *Tx) Followed(w algesta.Workload, except string) ([]algesta.Request, error) {
+func (t *Tx) Followed(w algesta.Object, except string) ([]algesta.Request, error) {
 	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests
 		WHERE status = 'applied' AND workload = ? AND id <> ? ORDER BY created_at, id`, w.String(), except)
 	if err != nil {
@@ -192,7 +192,7 @@ func (t *Tx) Followed(w algesta.Workload, except string) ([]algesta.Request, err
 
 // Unwritten are the requests about this workload of which nothing was written yet, oldest first: they wait for an approval, for their turn
 // or for the answer of the cluster.
-func (t *Tx) Unwritten(w algesta.Workload) ([]algesta.Request, error) {
+func (t *Tx) Unwritten(w algesta.Object) ([]algesta.Request, error) {
 	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests
 		WHERE status IN ('pending', 'approved', 'executing') AND workload = ? ORDER BY created_at, id`, w.String())
 	if err != nil {

@@ -45,7 +45,7 @@ store: %[2]s
 		if err != nil {
 			return err
 		}
-		e := algesta.Execution{Request: id, Operation: algesta.Operation(id), Workload: target.Workload(), State: algesta.Intended, StartedAt: now}
+		e := algesta.Execution{Request: id, Operation: algesta.Operation(id), Object: target.Workload(), State: algesta.Intended, StartedAt: now}
 		if _, err := tx.Intend(e); err != nil {
 			return err
 		}

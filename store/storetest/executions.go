@@ -101,7 +101,7 @@ func testAnotherWorkloadIsNotBlocked(t *testing.T, open Open) {
 	s := withRequests(t, open, "c-1", "c-2")
 	require.Empty(t, intend(t, s, Execution("c-1")))
 	other := Execution("c-2")
-	other.Workload.Name = "orders-production"
+	other.Object.Name = "orders-production"
 	require.Empty(t, intend(t, s, other))
 }
 

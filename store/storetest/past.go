@@ -40,7 +40,7 @@ func testWhatWasCarriedOutOnAWorkload(t *testing.T, open Open) {
 	e.State = algesta.Confirmed
 	require.True(t, settle(t, s, e))
 	end("c-eeeeee", algesta.Succeeded)
-	ids := func(w algesta.Workload, most int) []string {
+	ids := func(w algesta.Object, most int) []string {
 		all, err := s.Carried(t.Context(), w, most)
 		require.NoError(t, err)
 		var out []string

@@ -236,7 +236,7 @@ func testAliveAndFollowedRequests(t *testing.T, open Open) {
 		all, err := tx.Followed(gateway.Workload(), "c-2")
 		require.Len(t, all, 1)
 		require.Equal(t, "c-1", all[0].ID)
-		none, _ := tx.Followed(algesta.Workload{Cluster: "c", Namespace: "n", Name: "other"}, "")
+		none, _ := tx.Followed(algesta.Deployment("c", "n", "other"), "")
 		require.Empty(t, none)
 		return err
 	})
