@@ -8,7 +8,7 @@ type Target struct {
 	Namespace   string `json:"namespace,omitempty"`
 	Name        string `json:"name,omitempty"` // of the Deployment: "api-gateway-production"
 	// Object is set when a command names something other than a service,
-	// as in diagnose: "pod/x", "ingress/x", "node/x", "namespace".
+	// as in diagnose: "pod/x", "ingress/x", "node/x", "host/api.example.com"; or the environment as a whole: "namespace".
 	Object string `json:"object,omitempty"`
 }
 

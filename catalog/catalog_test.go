@@ -352,3 +352,15 @@ func TestOnlySoManyDeploymentsAreRememberedAfterTheyWent(t *testing.T) {
 	}
 	require.Equal(t, 200, found)
 }
+
+// "diagnose pod/x" names no service: it is asked where, and not told that no service has no name.
+func TestWhatNamesNoServiceIsAskedWhere(t *testing.T) {
+	t.Parallel()
+	c, err := catalog.New([]catalog.Environment{{Name: "production", Cluster: "one", Namespace: "production", Deployment: "{service}"}}, nil)
+	require.NoError(t, err)
+	c.Update("one", "production", map[string]map[string]string{"shop": nil})
+	_, err = c.Resolve(t.Context(), "", "", everything)
+	var told *algesta.Error
+	require.ErrorAs(t, err, &told)
+	require.Equal(t, "Which environment do you mean: production?", told.Message.String())
+}

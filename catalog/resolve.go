@@ -214,7 +214,7 @@ func (l look) whichEnvironment(service string) error {
 			known[s] = true
 		}
 	}
-	if len(has) == 0 && len(all) > 0 && seen {
+	if len(has) == 0 && len(all) > 0 && seen && service != "" {
 		err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), words.Or(all))}
 		if near := words.Nearest(service, slices.Sorted(maps.Keys(known))); near != "" {
 			err.Message = err.Message.Then("Did you mean {}?", near)

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -74,7 +73,10 @@ func (d *Dispatcher) environments(ctx context.Context, actor algesta.Actor) []st
 
 func (d *Dispatcher) helpFor(b runbooks.Runbook) algesta.Report {
 	r := algesta.Report{Title: algesta.Say("{}: {}", algesta.Name(b.Name), b.Summary)}
-	fields := []algesta.Field{{Label: "example", Value: algesta.Say("{}", algesta.Name(d.Command+" "+b.Example))}}
+	fields := []algesta.Field{
+		{Label: "usage", Value: usageOf(b)},
+		{Label: "example", Value: algesta.Say("{}", algesta.Name(d.Command+" "+b.Example))},
+	}
 	if len(b.Aliases) > 0 {
 		fields = append(fields, algesta.Field{Label: "also", Value: algesta.Say("{}", strings.Join(b.Aliases, ", "))})
 	}
@@ -86,6 +88,18 @@ func (d *Dispatcher) helpFor(b runbooks.Runbook) algesta.Report {
 	}
 	r.Body = []algesta.Block{{Fields: fields}}
 	return r
+}
+
+// usageOf are the ways to type a command.
+func usageOf(b runbooks.Runbook) algesta.Text {
+	var out algesta.Text
+	for i, way := range b.Usage() {
+		if i > 0 {
+			out = algesta.Say("{} or ", out)
+		}
+		out = algesta.Say("{}{}", out, algesta.Name(way))
+	}
+	return out
 }
 
 // whoami says who the person is to the bot and what follows from it.
@@ -193,7 +207,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	}
 	c := algesta.Command{ID: algesta.NewCommandID(), Actor: a, Runbook: book.Name, Target: target, Args: p.Args, At: time.Now()}
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now(), Asking: true})
-	what := fmt.Sprintf("%s %s in %s", book.Name, target.Service, target.Environment)
+	what := book.Name + targetWords(target)
 	switch decision.Effect {
 	case algesta.Allow:
 		return algesta.Report{Tone: algesta.Good, Title: algesta.Say("Yes, you may {}. No approval is needed (rule \"{}\").", what, decision.Rule)}, nil
@@ -204,6 +218,21 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	case algesta.Refuse:
 	}
 	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil
+}
+
+// targetWords is what a command is about, as a sentence goes on after the command's name: " api-gateway in production".
+func targetWords(t algesta.Target) string {
+	var out string
+	switch {
+	case t.Service != "":
+		out = " " + t.Service
+	case t.Object != "" && t.Object != wholeEnvironment:
+		out = " " + t.Object
+	}
+	if t.Environment != "" {
+		out += " in " + t.Environment
+	}
+	return out
 }
 
 func hint(t algesta.Text) []algesta.Block {

@@ -39,24 +39,33 @@ func cannotAsk(why string) *algesta.Error {
 	return &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say(why)}
 }
 
-// resolve finds the target. Suggestions name only what the actor may read (decision 8).
+// resolve finds the target of what the runbook is about. Suggestions name only what the actor may read (decision 8).
 func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runbooks.Runbook, p grammar.Parsed) (algesta.Target, error) {
 	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
+	if book.About.Nothing() {
+		return algesta.Target{}, nil
+	}
+	if p.Object != "" && p.Environment == "" && !book.About.Placed() { // a host
+		return algesta.Target{Object: p.Object}, nil
+	}
 	t, err := d.Catalog.Resolve(ctx, p.Service, p.Environment, visible)
-	if err != nil && book.Broad && p.Environment == "" && p.Object == "" {
+	if err != nil && book.About.Environment && p.Service != "" && p.Environment == "" {
 		if whole, no := d.Catalog.Resolve(ctx, "", p.Service, visible); no == nil { // "diagnose production"
-			whole.Object = "namespace"
+			whole.Object = wholeEnvironment
 			return whole, nil
 		}
 	}
 	if err != nil {
 		return algesta.Target{}, d.suggest(ctx, p, err, visible)
 	}
-	if book.Broad {
-		t.Object = p.Object
+	if t.Object = p.Object; t.Service == "" && t.Object == "" {
+		t.Object = wholeEnvironment
 	}
 	return t, nil
 }
+
+// wholeEnvironment is the Object of a target that is an environment as a whole.
+const wholeEnvironment = "namespace"
 
 // suggest gives an error about names the command to type instead, if that resolves.
 func (d *Dispatcher) suggest(ctx context.Context, p grammar.Parsed, err error, visible func(algesta.Target) bool) error {

@@ -19,7 +19,7 @@ func (d *Dispatcher) mayRead(ctx context.Context, c algesta.Command, verb string
 				return false // a limit may hang on the name of the environment
 			}
 			if t.Cluster == c.Target.Cluster && t.Namespace == namespace {
-				t.Object = "namespace"
+				t.Object = wholeEnvironment
 				places = append(places, t)
 			}
 		}

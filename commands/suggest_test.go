@@ -59,6 +59,33 @@ func TestHelpLeavesOutWhatOnlyButtonsUse(t *testing.T) {
 	require.NotContains(t, answers[0], "template")
 }
 
+func TestHelpSaysHowACommandIsTyped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(luis, "help diagnose")
+	w.types(luis, "help scale")
+	said := strings.Join(w.answers(), "\n")
+	require.Contains(t, said, "diagnose <service> <environment> or diagnose <kind>/<name> <environment> or diagnose <environment>")
+	require.Contains(t, said, "scale <service> <environment> replicas=<number>")
+}
+
+func TestCanISaysWhatItIsAbout(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"can-i diagnose pod/x production":       "diagnose pod/x in production",
+		"can-i diagnose -n production":          "diagnose in production",
+		"can-i diagnose api-gateway production": "diagnose api-gateway in production",
+		"can-i diagnose hpa/x -n production":    "diagnose horizontalpodautoscaler/x in production",
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.types(luis, text)
+			require.Contains(t, strings.Join(w.answers(), "\n"), "Yes, you may "+want+".")
+		})
+	}
+}
+
 // answers are the messages to one person, with everything in them.
 func (w *world) answers() []string {
 	w.t.Helper()

@@ -26,6 +26,14 @@ type Arg struct {
 	Hidden bool
 }
 
+// Slot stands for the argument's value in a usage line: "<number>", "<image>".
+func (a Arg) Slot() string {
+	if a.Kind == TextArg {
+		return "<" + a.Name + ">"
+	}
+	return "<" + string(a.Kind) + ">"
+}
+
 // Of is the number in the input, 0 where it was not given.
 func (a Arg) Of(in Input) int64 { n, _ := in.Command.Args.Int(a.Name); return n }
 

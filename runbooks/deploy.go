@@ -32,6 +32,7 @@ var deploy = register(Runbook{
 	Verb:    "deploy",
 	Summary: "Run another version of a service.",
 	Example: "deploy api-gateway production 12346",
+	About:   aboutService,
 	Args:    []Arg{imageArg, containerArg, repositoryArg},
 	Writes:  []string{patchDeployments},
 	Plan:    planDeploy,

@@ -51,7 +51,10 @@ var diagnose = register(Runbook{
 	Verb:    "diagnose",
 	Summary: "Name the root cause of what is wrong, with its evidence and one safe next step.",
 	Example: "diagnose api-gateway production",
-	Broad:   true,
+	About: About{Service: true, Environment: true, Kinds: []string{
+		"Pod", "Ingress", "Certificate", "Node", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "HorizontalPodAutoscaler", "ResourceQuota",
+		"PodDisruptionBudget", "PersistentVolumeClaim", "Secret", "ConfigMap", "Endpoints", "EndpointSlice",
+	}},
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 		o, ok := c.(Observer)
 		if !ok {

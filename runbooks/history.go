@@ -14,6 +14,7 @@ var history = register(Runbook{
 	Verb:    "history",
 	Summary: "List the revisions of a service that can be gone back to.",
 	Example: "history api-gateway production",
+	About:   aboutService,
 	Answer:  answerHistory,
 })
 

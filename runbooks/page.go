@@ -3,6 +3,8 @@ package runbooks
 import (
 	"fmt"
 	"strings"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 //go:generate go test -run ^TestThePageIsFresh$ -update
@@ -17,6 +19,13 @@ func Page() string {
 	}
 	for _, r := range All() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n```\n/algesta %s\n```\n", r.Name, r.Summary, r.Example)
+		b.WriteString("\nTyped as:\n\n")
+		for _, way := range r.Usage() {
+			fmt.Fprintf(&b, "* `%s`\n", way)
+		}
+		if kinds := r.About.Kinds; len(kinds) > 1 {
+			fmt.Fprintf(&b, "\nKinds: %s.\n", words.List(kinds))
+		}
 		if len(r.Aliases) > 0 {
 			fmt.Fprintf(&b, "\nAlso typed as: `%s`.\n", strings.Join(r.Aliases, "`, `"))
 		}

@@ -16,6 +16,7 @@ var pods = register(Runbook{
 	Verb:    "pods",
 	Summary: "List the pods of a service with their state, restarts, age, node, cpu and memory.",
 	Example: "pods api-gateway production",
+	About:   aboutService,
 	Answer:  answerPods,
 })
 

@@ -15,6 +15,7 @@ var restart = register(Runbook{
 	Verb:    "restart",
 	Summary: "Replace all pods of a service, a few at a time, without changing its version.",
 	Example: "restart api-gateway production",
+	About:   aboutService,
 	Writes:  []string{patchDeployments},
 	Plan:    planRestart,
 })

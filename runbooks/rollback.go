@@ -29,6 +29,7 @@ var rollback = register(Runbook{
 	Verb:    "rollback",
 	Summary: "Go back to an earlier revision of a service.",
 	Example: "rollback api-gateway production",
+	About:   aboutService,
 	Args:    []Arg{toRevision, toVersion, templateArg, undoes},
 	Writes:  []string{patchDeployments},
 	Plan:    planRollback,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -39,8 +40,8 @@ type Runbook struct {
 	Args    []Arg
 	// Writes are the Kubernetes verbs and resources that its Changes may use: "patch deployments.apps".
 	Writes []string
-	// Broad says that the command also takes a namespace, pod/…, ingress/…, certificate/… or node/….
-	Broad bool
+	// About is what the command may be about.
+	About About
 
 	Plan   func(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	Answer func(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
@@ -48,6 +49,24 @@ type Runbook struct {
 
 // Changes reports whether the runbook plans writes.
 func (r Runbook) Changes() bool { return r.Plan != nil }
+
+// Usage are the ways to type the command, the usual one first: "scale <service> <environment> replicas=<number>".
+func (r Runbook) Usage() []string {
+	var required strings.Builder
+	for _, a := range r.Args {
+		if a.Required {
+			required.WriteString(" " + a.Name + "=" + a.Slot())
+		}
+	}
+	if r.About.Nothing() {
+		return []string{r.Name + required.String()}
+	}
+	ways := r.About.Usage()
+	for i, way := range ways {
+		ways[i] = r.Name + " " + way + required.String()
+	}
+	return ways
+}
 
 // Family is the family of the runbook's verb.
 func (r Runbook) Family() algesta.Family { return algesta.Verbs()[r.Verb] }
@@ -69,7 +88,9 @@ func Find(name string) (Runbook, bool) {
 
 // register checks a runbook when the program starts: a contradiction in it is a mistake of the programmer.
 func register(r Runbook) Runbook {
-	switch {
+	switch err := r.About.check(); {
+	case err != nil:
+		panic(fmt.Sprintf("runbook %s: %v", r.Name, err))
 	case r.Name == "" || r.Summary == "" || r.Example == "":
 		panic(fmt.Sprintf("runbook %q needs a name, a summary and an example", r.Name))
 	case (r.Plan == nil) == (r.Answer == nil):

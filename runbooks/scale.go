@@ -18,6 +18,7 @@ var scale = register(Runbook{
 	Verb:    "scale",
 	Summary: "Change how many pods a service runs.",
 	Example: "scale api-gateway production replicas=6",
+	About:   aboutService,
 	Args:    []Arg{replicas, undoes},
 	Writes:  []string{patchDeployments},
 	Plan:    planScale,

@@ -19,6 +19,7 @@ var status = register(Runbook{
 	Verb:    "status",
 	Summary: "Show what runs, since when, and whether it is healthy.",
 	Example: "status api-gateway production",
+	About:   aboutService,
 	Answer:  answerStatus,
 })
 

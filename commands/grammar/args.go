@@ -57,16 +57,23 @@ func (r *reading) wrong(format string, args ...any) error {
 func (r *reading) soFar() Parsed {
 	r.readPlace()
 	out := r.out
-	service, environment := out.Service != "" || out.Object != "", out.Environment != ""
+	about := r.book.About
+	thing, environment := r.found() || about.Slot() == "", out.Environment != "" || !about.Placed()
 	for _, w := range r.free {
 		name := w.bare()
 		valid := validName(name)
 		switch {
 		case digits.MatchString(name):
-		case !service:
-			service = true
-			if valid {
+		case !thing:
+			thing = true
+			switch {
+			case !valid:
+			case about.Service:
 				out.Service = name
+			case len(about.Kinds) == 1:
+				out.Object = strings.ToLower(about.Kinds[0]) + "/" + name
+			case about.Host && len(about.Kinds) == 0:
+				out.Object = hostPrefix + name
 			}
 		case !environment:
 			environment = true
@@ -108,11 +115,11 @@ func (r *reading) word(w word) error {
 // filler reads the words of a sentence that say what the next word is: "in production", "deployment api-gateway",
 // "replicas 6", "to 6", "because …". done is false where the word is none of them.
 func (r *reading) filler(text string) (done bool, err error) {
-	if kind, known := algesta.KindOf(text); known && len(r.free) == 0 && r.out.Service == "" && r.out.Object == "" {
+	if kind, known := algesta.KindOf(text); known && len(r.free) == 0 && !r.found() {
 		if len(r.rest) == 0 || strings.HasPrefix(r.rest[0].text, "-") || isIn(strings.ToLower(r.rest[0].bare())) {
 			return true, r.cannotList(kind)
 		}
-		if !r.book.Broad && text == strings.ToLower(kind.Plural) && kind.Name != "Deployment" && kind.Name != "Service" { // "status nodes production"
+		if !r.book.About.Takes(kind.Name) && text == strings.ToLower(kind.Plural) { // "status nodes production"
 			r.rest = append([]word{{text: "in"}}, r.rest...)
 			return true, r.cannotList(kind)
 		}
@@ -132,7 +139,7 @@ func (r *reading) filler(text string) (done bool, err error) {
 	case text == "to":
 		return true, r.to()
 	}
-	if a, ok := r.arg(text); ok && !a.Hidden && a.Kind != runbooks.SwitchArg && (len(r.free) > 0 || r.out.Service != "") {
+	if a, ok := r.arg(text); ok && !a.Hidden && a.Kind != runbooks.SwitchArg && (len(r.free) > 0 || r.found()) {
 		return true, r.set(a, r.next().bare())
 	}
 	return false, nil

@@ -68,7 +68,7 @@ func (p Parser) names() []string {
 func (r *reading) cannotList(kind algesta.Kind) error {
 	r.readPlace()
 	e := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("I can't list {} yet.", kind.Plural)}
-	if i := slices.IndexFunc(r.books, func(b runbooks.Runbook) bool { return b.Broad }); i >= 0 {
+	if i := slices.IndexFunc(r.books, func(b runbooks.Runbook) bool { return b.About.Service && b.About.Environment }); i >= 0 {
 		look := Parsed{Runbook: r.books[i].Name, Service: r.out.Environment}
 		if look.Service == "" {
 			look.Service = environmentSlot

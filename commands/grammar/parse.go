@@ -38,7 +38,7 @@ type Parsed struct {
 	// Environment is "" where none was named: the catalogue asks for it, because it knows which there are.
 	Service     string
 	Environment string
-	// Object is what a Broad runbook was asked about instead of a service: "pod/x", "node/x", "namespace".
+	// Object is what was named instead of a service: "pod/x", "node/x", "host/x", or "namespace" for the environment as a whole.
 	Object string
 	Args   algesta.Args
 	Reason string // why, in the person's words
@@ -51,7 +51,7 @@ func (p Parsed) Retype(service, environment string) string {
 	if verb := p.Args.String(verbArg); p.Runbook == canIWord && verb != "" {
 		words = append(words, verb)
 	}
-	for _, w := range []string{p.Object, service, environment} {
+	for _, w := range []string{strings.TrimPrefix(p.Object, hostPrefix), service, environment} {
 		if w != "" {
 			words = append(words, w)
 		}

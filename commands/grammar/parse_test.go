@@ -17,30 +17,31 @@ import (
 
 // grammarBooks are runbooks with every kind of argument, so that the grammar is tested whatever the real ones become.
 func grammarBooks() []runbooks.Runbook {
+	service := runbooks.About{Service: true}
 	return []runbooks.Runbook{
-		{Name: "status", Aliases: []string{"rollout status", "get"}, Example: "status api-gateway production"},
-		{Name: "pods", Aliases: []string{"get pods"}, Example: "pods api-gateway production"},
+		{Name: "status", Aliases: []string{"rollout status", "get"}, About: service, Example: "status api-gateway production"},
+		{Name: "pods", Aliases: []string{"get pods"}, About: service, Example: "pods api-gateway production"},
 		{
-			Name: "rollback", Aliases: []string{"undo", "rollout undo"}, Example: "rollback api-gateway production",
+			Name: "rollback", Aliases: []string{"undo", "rollout undo"}, About: service, Example: "rollback api-gateway production",
 			Args: []runbooks.Arg{
 				{Name: "to-revision", Aliases: []string{"revision"}, Kind: runbooks.IntArg, Min: 1, Max: 1 << 40, Bare: true, Summary: "the revision"},
 				{Name: "template", Kind: runbooks.TextArg, Hidden: true},
 			},
 		},
 		{
-			Name: "scale", Example: "scale api-gateway production replicas=6",
+			Name: "scale", About: service, Example: "scale api-gateway production replicas=6",
 			Args: []runbooks.Arg{{Name: "replicas", Kind: runbooks.IntArg, Min: 0, Max: 50, Required: true, Bare: true, Summary: "how many pods to run"}},
 		},
 		{
-			Name: "deploy", Aliases: []string{"set image"}, Example: "deploy api-gateway production 12346",
+			Name: "deploy", Aliases: []string{"set image"}, About: service, Example: "deploy api-gateway production 12346",
 			Args: []runbooks.Arg{
 				{Name: "image", Aliases: []string{"tag"}, Kind: runbooks.TextArg, Required: true, Bare: true, Summary: "the tag to run, or the whole image"},
 				{Name: "container", Aliases: []string{"c"}, Kind: runbooks.TextArg, Summary: "which container"},
 				{Name: "allow-other-repository", Kind: runbooks.SwitchArg, Summary: "yes, another repository"},
 			},
 		},
-		{Name: "restart", Aliases: []string{"rollout restart"}, Example: "restart api-gateway production"},
-		{Name: "diagnose", Broad: true, Example: "diagnose api-gateway production"},
+		{Name: "restart", Aliases: []string{"rollout restart"}, About: service, Example: "restart api-gateway production"},
+		{Name: "diagnose", About: runbooks.About{Service: true, Environment: true, Kinds: []string{"Pod", "Node", "HorizontalPodAutoscaler"}}, Example: "diagnose api-gateway production"},
 	}
 }
 

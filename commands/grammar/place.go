@@ -2,33 +2,49 @@ package grammar
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
+// hostPrefix marks a host among the objects.
+const hostPrefix = "host/"
+
 // object sets what the command is about.
 func (r *reading) object(kind algesta.Kind, name string) error {
 	if err := r.checkName(name); err != nil {
 		return err
 	}
-	word := strings.ToLower(kind.Name)
+	about, word := r.book.About, strings.ToLower(kind.Name)
+	declared := slices.Contains(about.Kinds, kind.Name)
 	switch {
-	case r.out.Service != "" || r.out.Object != "":
+	case r.found():
 		return r.wrong("One thing at a time: I read {} and {}.", r.out.Service+r.out.Object, clip(word+"/"+name))
-	case kind.Name == "Deployment" || kind.Name == "Service":
-		r.out.Service = name
-	case !r.book.Broad:
-		return r.wrong("{} works on services, not on {}/{}.", r.book.Name, word, clip(name))
+	case !about.Takes(kind.Name):
+		return r.worksOn(word + "/" + name)
+	case declared:
+		r.out.Object = word + "/" + name
 	case kind.Name == "Namespace":
 		r.out.Object = word
 		return r.environment(name)
 	default:
-		r.out.Object = word + "/" + name
+		r.out.Service = name
 	}
 	return nil
 }
+
+// worksOn is the error for something that the command does not take.
+func (r *reading) worksOn(typed string) error {
+	if r.book.About.Nothing() {
+		return r.wrong("{} stands alone: leave out {}.", r.book.Name, clip(typed))
+	}
+	return r.wrong("{} works on {}, not on {}.", r.book.Name, r.book.About.Things(), clip(typed))
+}
+
+// found reports whether it is known already what the command is about.
+func (r *reading) found() bool { return r.out.Service != "" || r.out.Object != "" }
 
 // ambiguous is the error for two environments.
 func (r *reading) ambiguous(one, other string) error {
@@ -42,9 +58,37 @@ func (r *reading) service(name string) error {
 	return r.object(kind, name)
 }
 
+// host sets the host that the command is about.
+func (r *reading) host(name string) error {
+	if err := r.checkName(name); err != nil {
+		return err
+	}
+	r.out.Object = hostPrefix + strings.ToLower(name)
+	return nil
+}
+
+// bareThing gives the first free word its meaning, by what the command may be about. taken is false where that word can only be an
+// environment or the value of an argument.
+func (r *reading) bareThing(name string) (taken bool, err error) {
+	about := r.book.About
+	switch {
+	case about.Host && (strings.Contains(name, ".") || !about.Service && !about.Environment && len(about.Kinds) == 0):
+		return true, r.host(name)
+	case about.Service:
+		return true, r.service(name)
+	case len(about.Kinds) == 1 && (!about.Environment || len(r.free) > 1 || r.out.Environment != ""):
+		kind, _ := algesta.KindOf(about.Kinds[0])
+		return true, r.object(kind, name)
+	}
+	return false, nil
+}
+
 func (r *reading) environment(name string) error {
 	if err := r.checkName(name); err != nil {
 		return err
+	}
+	if !r.book.About.Placed() && !r.book.About.Environment {
+		return r.wrong("{} is in no environment: leave out {}.", r.book.Name, clip(name))
 	}
 	if one := r.out.Environment; one != "" && !strings.EqualFold(one, name) {
 		r.out.Environment = "" // the answer proposes neither
@@ -61,23 +105,26 @@ var numeric = regexp.MustCompile(`^[+-]?[0-9]+$|[:/@]`)
 
 func valueLike(s string) bool { return numeric.MatchString(s) }
 
-// place gives the free words their meaning: service, environment, then the value of the bare argument.
+// place gives the free words their meaning: what the command is about, the environment, then the value of the bare argument.
 func (r *reading) place() error {
 	free := r.free
-	if len(free) > 0 && r.out.Service == "" && r.out.Object == "" {
-		if err := r.service(free[0].bare()); err != nil {
+	if len(free) > 0 && !r.found() {
+		taken, err := r.bareThing(free[0].bare())
+		if err != nil {
 			return err
 		}
-		free = free[1:]
-	}
-	if r.out.Service == "" && r.out.Object == "" {
-		if r.out.Environment != "" {
-			return r.wrong("Which service in {} do you mean?", r.out.Environment)
+		if taken {
+			free = free[1:]
 		}
-		return r.wrong("Which service do you mean?")
+	}
+	if !r.found() && !r.complete(len(free) > 0) {
+		return r.missing()
 	}
 	if len(free) == 0 {
 		return nil
+	}
+	if !r.book.About.Placed() && !r.book.About.Environment {
+		return r.values(free)
 	}
 	bare, ok := r.bareArg(free[0].bare())
 	switch {
@@ -92,7 +139,43 @@ func (r *reading) place() error {
 		}
 		free = free[1:]
 	}
-	if !ok {
+	return r.values(free)
+}
+
+// complete reports whether a command that names no thing says enough: it is about nothing, or about an environment as a whole, which it
+// names or, with another word, is about to.
+func (r *reading) complete(another bool) bool {
+	about := r.book.About
+	return about.Nothing() || about.Environment && (r.out.Environment != "" || another)
+}
+
+// missing asks for what the command is about.
+func (r *reading) missing() error {
+	about := r.book.About
+	thing := "environment"
+	switch {
+	case about.Service:
+		thing = "service"
+	case about.Environment && !about.Host:
+	case len(about.Kinds) == 1:
+		thing = strings.ToLower(about.Kinds[0])
+	case len(about.Kinds) > 1:
+		thing = "object"
+	case about.Host:
+		thing = "host"
+	}
+	if r.out.Environment != "" {
+		return r.wrong("Which {} in {} do you mean?", thing, r.out.Environment)
+	}
+	return r.wrong("Which {} do you mean?", thing)
+}
+
+// values reads the last free word as the value of the bare argument.
+func (r *reading) values(free []word) error {
+	if len(free) == 0 {
+		return nil
+	}
+	if _, ok := r.bareArg(free[0].bare()); !ok {
 		return r.last(free, nil)
 	}
 	return r.last(free, func(s string) error {

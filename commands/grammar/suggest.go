@@ -16,6 +16,15 @@ const (
 	environmentSlot = "<environment>"
 )
 
+// about is what the command may be about: of can-i it is that of the command asked for.
+func (p Parser) about(parsed Parsed) runbooks.About {
+	name := parsed.Runbook
+	if verb := parsed.Args.String(verbArg); name == canIWord {
+		name = verb
+	}
+	return p.book(name).About
+}
+
 // CorrectedError is the cause of a usage error when one word of the command was mistyped: the command with that word replaced.
 // Whoever can look names up should do that before it is shown (Suggest).
 type CorrectedError struct {
@@ -42,7 +51,8 @@ func (p Parser) Suggest(parsed Parsed, err error, resolves func(Parsed) bool) er
 	}
 	service, environment := names.Meant()
 	better := *known
-	if service == "" && parsed.Object == "" || environment == "" {
+	about := p.about(parsed)
+	if service == "" && parsed.Object == "" && !about.Environment || environment == "" && about.Placed() {
 		better.Hint = known.Hint.Then("{}", algesta.Name(p.Command+" "+p.form(parsed, service, environment)))
 		return &better
 	}
@@ -55,27 +65,20 @@ func (p Parser) Suggest(parsed Parsed, err error, resolves func(Parsed) bool) er
 
 // form is the command as typed, with slots for what is missing.
 func (p Parser) form(parsed Parsed, service, environment string) string {
+	about := p.about(parsed)
 	if service == "" && parsed.Object == "" {
-		service = serviceSlot
+		service = about.Slot()
 	}
-	if environment == "" {
+	if environment == "" && about.Placed() {
 		environment = environmentSlot
 	}
 	var missing strings.Builder
 	for _, a := range p.book(parsed.Runbook).Args {
 		if _, given := parsed.Args[a.Name]; a.Required && !given {
-			missing.WriteString(" " + a.Name + "=" + slot(a))
+			missing.WriteString(" " + a.Name + "=" + a.Slot())
 		}
 	}
 	return parsed.Retype(service, environment) + missing.String()
-}
-
-// slot stands for the value of an argument.
-func slot(a runbooks.Arg) string {
-	if a.Kind == runbooks.TextArg {
-		return "<" + a.Name + ">"
-	}
-	return "<" + string(a.Kind) + ">"
 }
 
 // retype writes words as they could be typed again.
