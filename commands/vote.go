@@ -211,7 +211,9 @@ func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Er
 			return say("This is running already.")
 		}
 		return say("{} approved this {}; it is running.", you(r.DecidedBy, by), ago(now.Sub(r.DecidedAt)))
-	case algesta.Succeeded, algesta.Failed, algesta.TimedOut:
+	case algesta.Failed: // a write that was never made fails, too
+		return say("This failed {}. Its thread says why.", when)
+	case algesta.Succeeded, algesta.TimedOut:
 		return say("This was carried out {}. Its thread says how it ended.", when)
 	case algesta.Rejected:
 		if len(r.DecidedBy) == 0 {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,7 +71,13 @@ type conversation struct {
 	site    platform.Site
 	cluster *control.Cluster
 	began   time.Time
-	others  int // writes that are not the bot's
+	others  atomic.Int64 // writes that are not the bot's
+
+	broken    *breakable      // nil unless the conversation has a connection that breaks
+	meanwhile []string        // the lines of commands that run while it does
+	deciding  bool            // the next commands are for then
+	executed  map[string]bool // requests that were seen under way
+	diagnoses map[string]bool // requests whose diagnosis was printed
 }
 
 func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]string) *conversation {
@@ -82,6 +89,10 @@ func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]st
 	dir := t.TempDir()
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	require.NoError(t, platform.WriteBotKubeconfig(ctx, cluster, kubeconfig))
+	c := &conversation{t: t, out: &bytes.Buffer{}, site: site, cluster: cluster, began: time.Now(), executed: map[string]bool{}, diagnoses: map[string]bool{}}
+	if strings.Contains(parts["talk"], breaks) {
+		c.broken, kubeconfig = newBreakable(t, kubeconfig)
+	}
 	policy := strings.ReplaceAll(parts["policy.yaml"], "[production]", "["+site.Namespace("production")+"]")
 	config := fmt.Sprintf(`
 apiVersion: algesta.io/v1
@@ -100,11 +111,10 @@ follow: {soak: 1s}
 	require.NoError(t, err)
 	people, err := console.ParsePeople([]byte(parts["people.yaml"]))
 	require.NoError(t, err)
-	c := &conversation{t: t, out: &bytes.Buffer{}, site: site, cluster: cluster, began: time.Now()}
 	c.rooms, err = openRooms(t.Context(), cfg, zap.NewNop())
 	require.NoError(t, err)
 	require.NoError(t, c.rooms.dispatch(people))
-	c.console, err = console.New(console.Config{People: people, Inbox: c.rooms.store, Outbox: c.rooms.store, Short: true}, c.out)
+	c.console, err = console.New(console.Config{People: people, Inbox: c.rooms.store, Outbox: c, Short: true}, c.out)
 	require.NoError(t, err)
 	running, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
@@ -132,6 +142,7 @@ func (c *conversation) run(talk string) string {
 		if !said || who == "console" || strings.HasPrefix(line, "bot") || !speaker.MatchString(who) {
 			continue // what the bot said when this was written
 		}
+		c.breakNext()
 		fmt.Fprint(c.out, line)
 		require.NoError(c.t, c.console.Type(c.t.Context(), line))
 		c.until("there is an answer", func() bool {
@@ -140,43 +151,70 @@ func (c *conversation) run(talk string) string {
 			return len(due) > 0
 		})
 		c.until("nothing is under way", c.quiet)
-		_, err := c.console.Drain(c.t.Context())
-		require.NoError(c.t, err)
-		// The card goes before its thread: what it held back comes now.
-		_, err = c.console.Drain(c.t.Context())
-		require.NoError(c.t, err)
+		c.listen()
 	}
 	patches, err := c.cluster.PatchCount(c.t.Context(), c.began, c.site.Namespace("production"), "api-gateway-production")
 	require.NoError(c.t, err)
-	fmt.Fprintf(c.out, "writes: %d\n", patches-c.others)
+	fmt.Fprintf(c.out, "writes: %d\n", patches-int(c.others.Load()))
 	return c.plain(c.out.String())
 }
 
-// happens carries out what nobody types to the bot: "$ kubectl …" in the namespace, and the passing of the time that an approval has.
+// The lines of what nobody types to the bot, beside "$ kubectl …" in the namespace.
+const (
+	passes = "(nobody approves in time)\n"
+	breaks = "(the connection breaks during the next write, and meanwhile:)\n"
+)
+
+// happens carries out what nobody types to the bot: commands, the passing of the time that an approval has, and a connection that breaks
+// while the commands below it run.
 func (c *conversation) happens(line string) bool {
 	command, isCommand := strings.CutPrefix(strings.TrimSpace(line), "$ kubectl ")
 	switch {
+	case isCommand && c.deciding:
+		c.meanwhile = append(c.meanwhile, command)
 	case isCommand:
-		fmt.Fprint(c.out, line)
-		args := append([]string{"--kubeconfig", c.cluster.Kubeconfig, "-n", c.site.Namespace("production")}, strings.Fields(command)...)
-		said, err := exec.CommandContext(c.t.Context(), c.cluster.Kubectl, args...).CombinedOutput()
-		require.NoError(c.t, err, string(said))
-		if !strings.HasPrefix(command, "rollout status ") {
-			c.others++
-		}
-	case line == "(nobody approves in time)\n":
+		c.kubectl(command)
+	case line == breaks:
+		c.deciding = true
+	case line == passes:
 		fmt.Fprint(c.out, line)
 		c.until("nothing is pending", func() bool {
 			alive, err := c.rooms.store.Alive(c.t.Context())
 			require.NoError(c.t, err)
 			return len(alive) == 0
 		})
-		_, err := c.console.Drain(c.t.Context())
-		require.NoError(c.t, err)
+		c.listen()
+		return true
 	default:
 		return false
 	}
+	fmt.Fprint(c.out, line)
 	return true
+}
+
+// kubectl runs a command of somebody else.
+func (c *conversation) kubectl(command string) {
+	args := append([]string{"--kubeconfig", c.cluster.Kubeconfig, "-n", c.site.Namespace("production")}, strings.Fields(command)...)
+	said, err := exec.CommandContext(c.t.Context(), c.cluster.Kubectl, args...).CombinedOutput()
+	require.NoError(c.t, err, string(said))
+	if !strings.HasPrefix(command, "rollout status ") {
+		c.others.Add(1)
+	}
+}
+
+// breakNext breaks the connection of the next write, if the conversation says so.
+func (c *conversation) breakNext() {
+	if !c.deciding {
+		return
+	}
+	commands := c.meanwhile
+	c.deciding, c.meanwhile = false, nil
+	meanwhile := func() {
+		for _, command := range commands {
+			c.kubectl(command)
+		}
+	}
+	c.broken.next.Store(&meanwhile)
 }
 
 // quiet reports whether nothing that was approved is still under way.
@@ -184,12 +222,58 @@ func (c *conversation) quiet() bool {
 	alive, err := c.rooms.store.Alive(c.t.Context())
 	require.NoError(c.t, err)
 	for _, r := range alive {
-		if r.Status != algesta.Pending {
+		if r.Status != algesta.Pending && r.Status != algesta.Unknown {
+			c.executed[r.ID] = true
 			return false
 		}
 	}
 	return true
 }
+
+// listen prints everything that is said about what just happened. The card goes before its thread, and the diagnosis of what failed is a
+// job of its own.
+func (c *conversation) listen() {
+	c.until("everything is said", func() bool {
+		_, err := c.console.Drain(c.t.Context())
+		require.NoError(c.t, err)
+		_, err = c.console.Drain(c.t.Context()) // what the card held back
+		require.NoError(c.t, err)
+		for id := range c.executed {
+			if !c.diagnosed(id) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// diagnosed reports whether the diagnosis of a request was printed, if there has to be one.
+func (c *conversation) diagnosed(id string) bool {
+	r, err := c.rooms.store.Request(c.t.Context(), id)
+	require.NoError(c.t, err)
+	e, written, err := c.rooms.store.Execution(c.t.Context(), id)
+	require.NoError(c.t, err)
+	return r.Status != algesta.Failed || !written || e.State != algesta.Confirmed || c.diagnoses[id]
+}
+
+// Due implements console.Outbox: it notes which diagnoses are printed.
+func (c *conversation) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) {
+	due, err := c.rooms.store.Due(ctx, limit)
+	for _, o := range due {
+		if o.Post.Kind == algesta.DiagnosePost {
+			c.diagnoses[o.Post.Command] = true
+		}
+	}
+	return due, err
+}
+
+// Delivered implements console.Outbox.
+func (c *conversation) Delivered(ctx context.Context, all []algesta.Delivery) error {
+	return c.rooms.store.Delivered(ctx, all)
+}
+
+// OutboxWake implements console.Outbox.
+func (c *conversation) OutboxWake() <-chan struct{} { return c.rooms.store.OutboxWake() }
 
 func (c *conversation) until(what string, is func() bool) {
 	c.t.Helper()
@@ -200,7 +284,9 @@ func (c *conversation) until(what string, is func() bool) {
 func (c *conversation) plain(s string) string {
 	s = strings.ReplaceAll(s, c.site.Suffix, "")
 	for _, r := range []struct{ form, with string }{
-		{`\bjust now\b`, "N s ago"}, {`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`(?m)[ \t]+$`, ""},
+		{`\bjust now\b`, "N s ago"}, {`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`, "-xxxxx"}, {`(?m)[ \t]+$`, ""},
+		{`support end(s|ed) with`, "support … with"},      // it depends on the day
+		{`api-gateway-production-hpa keeps [^.]*\. `, ""}, // the autoscaler may not have looked yet
 	} {
 		s = regexp.MustCompile(r.form).ReplaceAllString(s, r.with)
 	}
