@@ -15,3 +15,6 @@ const (
 	// LostJob deals with a card, a plan or an end that can't be posted.
 	LostJob JobKind = "lost"
 )
+
+// GivenUp names the work that ends a job of this kind which ended the process whenever it was begun.
+func (k JobKind) GivenUp() JobKind { return "given up: " + k }

@@ -51,7 +51,7 @@ type Config struct {
 type Dispatcher struct {
 	Config
 	looks    sync.Map // request ID → look: when the follower last told what
-	panicked sync.Map // request ID → how often in a row a job of it panicked
+	panicked sync.Map // piece → how often in a row it panicked
 	commands *lane
 	votes    *lane
 	began    time.Time

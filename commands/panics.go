@@ -31,72 +31,117 @@ func (d *Dispatcher) guard(work, id string, f func() error) (err error) {
 // Job is work for a request, at its time: again is when to do it again, 0 when it is done.
 type Job func(ctx context.Context, request string) (again time.Duration, err error)
 
-// Jobs are what the store has to do at the times that the dispatcher gives it. One that panics does not do so for ever: what was
-// not sent ends, and of what was sent people are told to look.
+// piece is one piece of work: a job of a request.
+type piece struct {
+	kind    algesta.JobKind
+	request string
+}
+
+// Jobs are what the store has to do at the times that the dispatcher gives it, and what ends each of them that can't be done: one that
+// panics, or ends the process, does not do so for ever. What was not sent ends, and of what was sent people are told to look.
 func (d *Dispatcher) Jobs() map[algesta.JobKind]Job {
-	jobs := map[algesta.JobKind]Job{
+	jobs := map[algesta.JobKind]Job{}
+	for kind, job := range map[algesta.JobKind]Job{
 		algesta.ExpireJob: d.Expire, algesta.ExecuteJob: d.Execute, algesta.FollowJob: d.Follow,
 		algesta.DiagnoseJob: d.Diagnose, algesta.LostJob: d.Lost, algesta.AskJob: d.Ask, algesta.RemindJob: d.Remind,
-	}
-	for kind, job := range jobs {
+	} {
 		jobs[kind] = d.guarded(kind, job)
+		jobs[kind.GivenUp()] = func(ctx context.Context, id string) (again time.Duration, err error) {
+			caught := d.guard("giving up a job", id, func() error { again, err = d.giveUp(ctx, piece{kind, id}, restarted(id)); return err })
+			return again, caught
+		}
 	}
 	return jobs
 }
 
 func (d *Dispatcher) guarded(kind algesta.JobKind, job Job) Job {
 	return func(ctx context.Context, id string) (again time.Duration, err error) {
+		p := piece{kind, id}
 		caught := d.Panics.Catch(func() { again, err = job(ctx, id) })
 		if caught == nil {
-			d.panicked.Delete(id)
+			d.panicked.Delete(p)
 			return again, err
 		}
 		d.Log.Error("panic", zap.String("job", string(kind)), zap.String("command", id), zap.Error(caught))
-		before, _ := d.panicked.Load(id)
+		before, _ := d.panicked.Load(p)
 		times, _ := before.(int)
-		d.panicked.Store(id, times+1)
-		err = d.guard("ending a job that panicked", id, func() error { again, err = d.afterPanic(ctx, id, times+1); return err })
+		times++
+		d.panicked.Store(p, times)
+		err = d.guard("ending a job that panicked", id, func() error { again, err = d.afterPanic(ctx, p, times); return err })
 		if err != nil {
 			d.Log.Error("a job that panicked could not be ended", zap.String("command", id), zap.Error(err))
 			return afterHelpless, nil
 		}
 		if again == 0 {
-			d.panicked.Delete(id)
+			d.panicked.Delete(p)
 		}
 		return again, nil
 	}
 }
 
-// afterPanic ends a request whose job panicked, or has it tried again where something may have been written.
-func (d *Dispatcher) afterPanic(ctx context.Context, id string, times int) (again time.Duration, err error) {
-	r, err := d.Store.Request(ctx, id)
+// afterPanic has a job that panicked tried again where something may have been written, or where nothing ends by it, and gives it up
+// where it was tried often enough.
+func (d *Dispatcher) afterPanic(ctx context.Context, p piece, times int) (again time.Duration, err error) {
+	r, err := d.Store.Request(ctx, p.request)
 	if is(err, algesta.ErrUnknownName) {
 		return 0, nil // the message of a command that only reads: there is nothing to end
 	}
 	if err != nil {
 		return 0, err
 	}
-	switch r.Status {
-	case algesta.Pending:
-		return afterHelpless, nil // nobody can approve it after its time, whether this is said or not
-	case algesta.Approved: // nothing was sent: the intent moves the status in its own transaction
-		return 0, d.fail(ctx, r, algesta.Say("Something went wrong on my side. Quote {}.", algesta.Name(id)))
-	case algesta.Executing, algesta.Applied:
-		if times < panicsAllowed {
-			return afterPanic, nil
-		}
-	case algesta.Succeeded, algesta.Failed, algesta.TimedOut, algesta.Rejected, algesta.Cancelled, algesta.Expired, algesta.Superseded,
-		algesta.Stale, algesta.Unknown:
+	unsent := p.kind == algesta.ExecuteJob && r.Status == algesta.Approved
+	if times < panicsAllowed && !unsent && !r.Status.Ended() {
+		return afterPanic, nil
+	}
+	return d.giveUp(ctx, p, panicking(p.request))
+}
+
+// failing is how it is said that a request can't go on: before it was sent, while it was, and while it was watched.
+type failing struct {
+	unsent, sending algesta.Text
+	watching        string // goes on after the title of the plan
+}
+
+func panicking(id string) failing {
+	return failing{
+		unsent:   algesta.Say("Something went wrong on my side. Quote {}.", algesta.Name(id)),
+		sending:  algesta.Say("Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote {}).", algesta.Name(id)),
+		watching: "was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote " + id + ".",
+	}
+}
+
+func restarted(id string) failing {
+	return failing{
+		unsent:   algesta.Say("I was restarted again and again while I prepared it, so I leave it. Quote {}.", algesta.Name(id)),
+		sending:  algesta.Say("I was restarted again and again while I sent this change, so I can't tell whether it arrived (quote {}).", algesta.Name(id)),
+		watching: "was made, but I was restarted again and again while I watched it, so I don't know how it ended. Look at it yourself, and quote " + id + ".",
+	}
+}
+
+// giveUp ends a request by the job that can't go on, if it is the one that the request waits for. What was not sent is not sent any
+// more; of what may have been, people have to look; what only helps is left.
+func (d *Dispatcher) giveUp(ctx context.Context, p piece, why failing) (again time.Duration, err error) {
+	r, err := d.Store.Request(ctx, p.request)
+	if is(err, algesta.ErrUnknownName) {
 		return 0, nil
 	}
-	if r.Status == algesta.Applied {
-		note := "was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote " + id + "."
-		_, err := d.step(ctx, step{id: id, from: []algesta.Status{algesta.Applied}, to: algesta.TimedOut, note: note})
-		return 0, err
-	}
-	e, _, err := d.Store.Execution(ctx, id)
 	if err != nil {
 		return 0, err
 	}
-	return 0, d.unknown(ctx, r, e, algesta.Say("Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote {}).", algesta.Name(id)))
+	switch {
+	case p.kind == algesta.ExpireJob && r.Status == algesta.Pending:
+		return afterHelpless, nil // nobody can approve it after its time, whether this is said or not
+	case p.kind == algesta.ExecuteJob && r.Status == algesta.Approved: // nothing was sent: the intent moves the status in its own transaction
+		return 0, d.fail(ctx, r, why.unsent)
+	case p.kind == algesta.ExecuteJob && r.Status == algesta.Executing:
+		e, _, err := d.Store.Execution(ctx, p.request)
+		if err != nil {
+			return 0, err
+		}
+		return 0, d.unknown(ctx, r, e, why.sending)
+	case p.kind == algesta.FollowJob && r.Status == algesta.Applied:
+		_, err := d.step(ctx, step{id: p.request, from: []algesta.Status{algesta.Applied}, to: algesta.TimedOut, note: why.watching})
+		return 0, err
+	}
+	return 0, nil
 }

@@ -80,6 +80,7 @@ type world struct {
 	onOffer    func(*algesta.Offer)     // when set, called before an offer is stored
 	logged     *observer.ObservedLogs   // of level error
 	seq        int
+	lostPanics atomic.Bool // reading the lost messages panics
 }
 
 func newWorld(t *testing.T) *world {
@@ -105,6 +106,7 @@ func newWorld(t *testing.T) *world {
 		work[kind] = store.Handler(job)
 	}
 	s.Work(work)
+	s.Panics = &w.panics
 	require.NoError(t, s.Start(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), deadline)
@@ -244,6 +246,13 @@ type lent struct {
 
 func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
 	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, l.world.onPost, l.world.onCreate, l.world.onOffer}) })
+}
+
+func (l lent) LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error) {
+	if l.world.lostPanics.Load() {
+		panic("a mistake in LostPosts")
+	}
+	return l.Store.LostPosts(ctx, request)
 }
 
 type lentTx struct {

@@ -190,6 +190,29 @@ func (t *Tx) finish(k key, turn int64) error {
 	return err
 }
 
+// begun notes that this work begins again, and returns how often it did without an end, this time included.
+func (s *Store) begun(ctx context.Context, k key) (n int, err error) {
+	err = s.Update(ctx, func(t *Tx) error {
+		err := t.row(`UPDATE jobs SET begun = begun + 1 WHERE kind = ? AND request = ? RETURNING begun`, k.kind, k.request).Scan(&n)
+		if errors.Is(err, sql.ErrNoRows) { // it was done meanwhile, and the handler finds nothing to do
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("noting that the %s job of %s begins: %w", k.kind, k.request, err)
+	}
+	return n, nil
+}
+
+// returned notes that this work came to an end, whether it has to be done again or not.
+func (s *Store) returned(ctx context.Context, k key) error {
+	return s.Update(ctx, func(t *Tx) error {
+		return t.exec("noting that the "+string(k.kind)+" job of "+k.request+" returned",
+			`UPDATE jobs SET begun = 0 WHERE kind = ? AND request = ?`, k.kind, k.request)
+	})
+}
+
 // Jobs is how much work is planned or being done: for metrics.
 func (s *Store) Jobs(ctx context.Context) (n int, err error) {
 	if err := s.read.row(ctx, `SELECT COUNT(*) FROM jobs`).Scan(&n); err != nil {
@@ -198,7 +221,8 @@ func (s *Store) Jobs(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// Work says who does which work. It is called once, before Start.
+// Work says who does which work, and, by their kinds' GivenUp, who ends work that ended the process
+// whenever it was begun. It is called once, before Start.
 func (s *Store) Work(handlers map[algesta.JobKind]Handler) { s.jobs.runner.handlers = handlers }
 
 // Start begins to do the work: first what an earlier process left, then what is scheduled. Requests that should have a job and
@@ -298,7 +322,7 @@ func (j *jobs) ringOpen(ctx context.Context) error {
 	all, err := list(ctx, j.store.read, func(row scanner) (r ring, err error) {
 		var at int64
 		err = row.Scan(&r.key.kind, &r.key.request, &at, &r.turn)
-		r.at = moment(at)
+		r.at, r.left = moment(at), true
 		return r, err
 	}, `SELECT kind, request, at, turn FROM jobs`)
 	if err != nil {

@@ -28,6 +28,8 @@ type Store struct {
 	// Observe, when set before Start and the first write, is told what just became durable: "inbox-committed",
 	// "update-committed", "delivered". Whoever waits for that commit is released after it returned.
 	Observe func(point string)
+	// Panics, when set before Start, counts the panics of handlers.
+	Panics *algesta.Panics
 
 	log   *zap.Logger
 	lock  *os.File

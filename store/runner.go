@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -17,6 +16,14 @@ import (
 const (
 	atOnce      = 16
 	helpsAtOnce = 8
+)
+
+const (
+	// mostBegun is how often work that an earlier process left is begun without an end: then it counts as what ends the process, and is
+	// given up. As often it is tried to give it up.
+	mostBegun = 3
+	// leftAlone is how long work is left alone that can't even be given up.
+	leftAlone = time.Minute
 )
 
 // key names one piece of work.
@@ -34,6 +41,8 @@ type ring struct {
 	off bool
 	// fromRiver says that the alarm went off: it counts only when nobody here has the work in hand.
 	fromRiver bool
+	// left says that an earlier process had it in hand, or was to have.
+	left bool
 }
 
 // task is a piece of work that this process has in hand.
@@ -45,6 +54,7 @@ type task struct {
 	busy    bool // its handler runs, or waits for a free place
 	again   bool // it was rung while it was busy
 	failing int  // errors in a row
+	left    bool // by an earlier process, and it has not returned in this one
 }
 
 // runner does work at its time: one handler at a time for one key, atOnce and helpsAtOnce in all.
@@ -103,7 +113,7 @@ func (r *runner) ring(bell ring) time.Time {
 		return bell.at
 	}
 	if t == nil {
-		t = &task{turn: bell.turn}
+		t = &task{turn: bell.turn, left: bell.left}
 		r.tasks[bell.key] = t
 		r.plan(bell.key, t, bell.at)
 		return t.at
@@ -166,7 +176,7 @@ func (r *runner) do(k key, t *task, turn int64) {
 	case <-r.ctx.Done():
 		return
 	}
-	again, err := r.call(k)
+	again, err := r.attempt(k, t)
 	<-places
 	if err != nil && r.ctx.Err() == nil {
 		r.store.log.Warn("job will be tried again", zap.String("job", string(k.kind)), zap.String("command", k.request), zap.Error(err))
@@ -194,20 +204,47 @@ func timeoutOf(kind algesta.JobKind) time.Duration {
 	return jobTimeout
 }
 
-// call runs the handler once, for at most the time of its kind. A panic is an error of this job, not the end of the bot.
-func (r *runner) call(k key) (again time.Duration, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+// attempt does a piece of work once. That work which an earlier process left begins is on the disk before it does, and taken back when
+// it has returned: a memory that runs out and a panic in a goroutine of a library end the process, and would at every start.
+func (r *runner) attempt(k key, t *task) (again time.Duration, err error) {
+	kind := k.kind
+	if t.left {
+		begun, err := r.store.begun(r.ctx, k)
+		switch {
+		case err != nil:
+			return 0, err
+		case begun > 2*mostBegun:
+			r.store.log.Error("a job that ends the process can't be given up", zap.String("job", string(k.kind)), zap.String("command", k.request))
+			return leftAlone, nil
+		case begun > mostBegun:
+			kind = k.kind.GivenUp()
+			r.store.log.Error("a job ends the process and is given up", zap.String("job", string(k.kind)), zap.String("command", k.request))
 		}
-	}()
-	handler := r.handlers[k.kind]
-	if handler == nil {
-		return ringAgain, fmt.Errorf("there is no handler for %q", k.kind)
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, timeoutOf(k.kind))
+	again, err = r.call(kind, k.request)
+	if t.left && kind == k.kind {
+		t.left = false
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), jobTimeout) // one that was cancelled has returned, too
+		defer cancel()
+		if err := r.store.returned(ctx, k); err != nil { // then a later process counts this one
+			r.store.log.Warn("that a job returned can't be noted", zap.String("job", string(k.kind)), zap.String("command", k.request), zap.Error(err))
+		}
+	}
+	return again, err
+}
+
+// call runs the handler once, for at most the time of its kind. A panic is an error of this job, not the end of the bot.
+func (r *runner) call(kind algesta.JobKind, request string) (again time.Duration, err error) {
+	handler := r.handlers[kind]
+	if handler == nil {
+		return ringAgain, fmt.Errorf("there is no handler for %q", kind)
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, timeoutOf(kind))
 	defer cancel()
-	return handler(ctx, k.request)
+	if caught := r.store.Panics.Catch(func() { again, err = handler(ctx, request) }); caught != nil {
+		return 0, caught
+	}
+	return again, err
 }
 
 // next plans the next run; done says that there is none.

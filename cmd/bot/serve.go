@@ -90,6 +90,7 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 	if r.store, err = store.Open(ctx, cfg.Store, log.Named("store")); err != nil {
 		return nil, err
 	}
+	r.store.Panics = r.panics
 	warnOfOthers(log.Named("files"), cfg.private) // the store's is there now
 	return r, nil
 }
