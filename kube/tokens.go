@@ -91,6 +91,9 @@ func (t *tokens) ask(ctx context.Context) (azcore.AccessToken, azcore.TokenCrede
 	if err == nil && token.Token == "" {
 		err = errors.New("the answer holds no token")
 	}
+	if err == nil && time.Until(token.ExpiresOn) <= tokenSkew { // it would be asked for again without a pause
+		err = errors.New("the token of the answer has expired already: is this machine's clock right?")
+	}
 	return token, credential, err
 }
 

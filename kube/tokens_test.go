@@ -24,6 +24,7 @@ import (
 type entra struct {
 	asked, made atomic.Int32
 	hangs, down atomic.Bool
+	past        atomic.Bool // its tokens have expired already
 }
 
 func (e *entra) credential() (azcore.TokenCredential, error) {
@@ -39,6 +40,9 @@ func (e *entra) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azc
 	}
 	if e.down.Load() {
 		return azcore.AccessToken{}, errors.New("AADSTS7000222: the provided client secret keys are expired, and sixteen more lines")
+	}
+	if e.past.Load() {
+		return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(-time.Hour)}, nil
 	}
 	return azcore.AccessToken{Token: fmt.Sprintf("token-%d-for-%s", n, o.Scopes[0][:8]), ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
@@ -82,6 +86,24 @@ func TestATokenIsUsedToItsEndWhileEntraIsDown(t *testing.T) {
 		e.down.Store(false)
 		time.Sleep(3 * time.Second)
 		_, err = source.get(t.Context())
+		require.NoError(t, err, "it heals by itself")
+	})
+}
+
+func TestATokenThatHasExpiredIsNotAskedForWithoutAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := &entra{}
+		e.past.Store(true)
+		source := newTokens(e.credential)
+		for range 10 {
+			_, err := source.get(t.Context())
+			require.ErrorContains(t, err, "has expired already: is this machine's clock right?")
+		}
+		require.EqualValues(t, 1, e.asked.Load())
+		time.Sleep(signInBackoff)
+		e.past.Store(false)
+		_, err := source.get(t.Context())
 		require.NoError(t, err, "it heals by itself")
 	})
 }

@@ -96,7 +96,7 @@ func judge(err error, tries int) verdict {
 	case errors.Is(err, errNoThread):
 		return verdict{noThread: true}
 	case errors.As(err, &limited):
-		return verdict{limited: true, after: max(limited.RetryAfter, time.Second)}
+		return verdict{limited: true, after: rest(limited)}
 	case name == "ratelimited", name == "rate_limited", name == "message_limit_exceeded":
 		return verdict{limited: true, after: slowly(tries)}
 	case slices.Contains(passing(), name):
@@ -115,6 +115,14 @@ func judge(err error, tries int) verdict {
 		return verdict{expired: true, gone: true}
 	}
 	return verdict{maybe: true, after: slowly(tries)} // 5xx, a broken connection, a deadline
+}
+
+// restAtMost is the longest pause that Slack may ask for: its own are about a minute, and a bot that rests for a day looks dead.
+const restAtMost = 10 * time.Minute
+
+// rest is the pause that Slack asks for, within bounds: without one a number of 0 or below it would have Slack asked without a pause.
+func rest(limited *slackapi.RateLimitedError) time.Duration {
+	return min(max(limited.RetryAfter, time.Second), restAtMost)
 }
 
 // slowly doubles from a second to a minute.

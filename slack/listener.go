@@ -343,7 +343,7 @@ func (l *listener) snapshot() Stats {
 // waitAfter is how long to wait before the next try. A refused token is no reason to exit: somebody may repair it.
 func (l *listener) waitAfter(err error, failures int) time.Duration {
 	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
-		return limited.RetryAfter
+		return rest(limited)
 	}
 	if credentials(code(err)) || errors.Is(err, errOtherTeam) || errors.Is(err, errOrgInstall) || errors.Is(err, errHungUp) {
 		return l.fatalWait

@@ -57,6 +57,7 @@ func (w web) callAs(ctx context.Context, token Secret, method string, args url.V
 func statusError(resp *http.Response) error {
 	if resp.StatusCode == http.StatusTooManyRequests {
 		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+			seconds = min(max(seconds, 0), int(restAtMost/time.Second)) // before it is multiplied: what is too large turns negative
 			return &slackapi.RateLimitedError{RetryAfter: time.Duration(seconds) * time.Second}
 		}
 	}
