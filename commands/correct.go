@@ -40,6 +40,7 @@ func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, f runboo
 
 // correct takes a verdict back: the card, the reply that said it, and a new reply to those whom it concerns.
 func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p runbooks.Progress, f runbooks.Follow) error {
+	p = d.withheld(ctx, r, p)
 	o := d.good(r, p)
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Failed}, to: algesta.Succeeded, note: o.note, kind: "corrected",

@@ -1,6 +1,8 @@
 package commands_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,6 +69,46 @@ func TestInASharedChannelNothingIsChangedAndNothingShown(t *testing.T) {
 		w.request(algesta.Rejected)
 		require.Zero(t, w.cluster.writes())
 	})
+}
+
+// TestAnotherCompanyReadsNothingThatAProgramSaid has the channel become shared while a change is written whose pods crash then.
+func TestAnotherCompanyReadsNothingThatAProgramSaid(t *testing.T) {
+	t.Parallel()
+	const says = "ledger: no such customer"
+	cases := map[string]struct {
+		between func(*world)
+		said    string
+	}{
+		"the channel is ours":  {func(*world) {}, "It said: “" + says + "”"},
+		"another company came": {(*world).share, "failed and is still rolled out. This channel is shared with another company, so I say no more here: ask me in one of our own."},
+		"nobody can tell": {
+			func(w *world) { w.people.set(func(d *fakeDirectory) { d.placeDown = true }) },
+			"failed and is still rolled out. Slack doesn't tell me who reads this channel, so I say no more here: ask me later.",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.cluster.set(func(f *fakeCluster) {
+				f.send = func() error {
+					c.between(w)
+					f.set(func(f *fakeCluster) { f.crashes = says })
+					return nil
+				}
+			})
+			w.types(luis, "scale api-gateway production 6")
+			w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+			w.request(algesta.Failed)
+			require.Contains(t, w.said(algesta.EndPost)[0], c.said)
+			if !strings.Contains(c.said, says) {
+				told, err := json.Marshal(w.posts())
+				require.NoError(t, err)
+				require.NotContains(t, string(told), "customer")
+				require.NotContains(t, string(told), "crashing")
+			}
+		})
+	}
 }
 
 func TestWhoIsNobodyHereLearnsNoNames(t *testing.T) {

@@ -110,6 +110,7 @@ func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f runbooks.Fo
 
 // tell says what is new and decides how to go on.
 func (d *Dispatcher) tell(ctx context.Context, r algesta.Request, p runbooks.Progress, f runbooks.Follow, now time.Time) (time.Duration, error) {
+	p = d.withheld(ctx, r, p)
 	switch p.Phase {
 	case runbooks.Moving, runbooks.Complete:
 		return d.progress(ctx, r, p, f, now)

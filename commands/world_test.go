@@ -334,6 +334,7 @@ type fakeDirectory struct {
 	panics      bool // asking who somebody is panics
 	shared      bool // the channel is shared with another company
 	sharedAfter int  // when above 0, it becomes so after this many looks
+	placeDown   bool // nobody tells who reads the channel
 	direct      bool // the channel is the bot's own direct message
 	posts       []algesta.Outgoing
 }
@@ -364,6 +365,9 @@ func (d *fakeDirectory) Place(context.Context, string, time.Duration) (commands.
 			d.shared = d.sharedAfter == 0
 		}
 	}()
+	if d.placeDown {
+		return commands.Place{}, errors.New("slack does not answer")
+	}
 	return commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, External: d.shared}, nil
 }
 
@@ -418,6 +422,7 @@ type fakeCluster struct {
 	send       func() error // what happens to a patch between its intent and the cluster
 	blind      error        // the cluster cannot be read
 	look       func() error // what happens while the rollout is read
+	crashes    string       // when set, the pods crash and say this
 	apply      func(n int) error
 	verify     func(*fakeCluster) (algesta.Verified, error)
 	intended   chan struct{}   // when set, Apply waits for it after the intent
@@ -518,6 +523,15 @@ func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Object) (*appsv1.D
 	for i := range d.Status.Replicas {
 		pods = append(pods, readyPod(fmt.Sprintf("%s-%d", set.Name, i)))
 	}
+	c.mu.Lock()
+	says := c.crashes
+	c.mu.Unlock()
+	if says != "" {
+		d.Status.ReadyReplicas, d.Status.AvailableReplicas = 0, 0
+		for _, p := range pods {
+			crash(p, says)
+		}
+	}
 	return &d, []*appsv1.ReplicaSet{set}, pods, nil
 }
 
@@ -529,6 +543,16 @@ func readyPod(name string) *corev1.Pod {
 			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
 			ContainerStatuses: []corev1.ContainerStatus{{Name: "api-gateway", Ready: true, Started: &yes, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
 		},
+	}
+}
+
+// crash has the pod's container end again and again, with these last words.
+func crash(p *corev1.Pod, says string) {
+	p.CreationTimestamp = metav1.Now()
+	p.Status.Conditions[0].Status = corev1.ConditionFalse
+	p.Status.ContainerStatuses[0] = corev1.ContainerStatus{
+		Name: "api-gateway", RestartCount: 3, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+		LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: says, FinishedAt: metav1.Now()}},
 	}
 }
 

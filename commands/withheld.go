@@ -1,0 +1,44 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// withheld takes out of a look at a rollout what programs, nodes and people wrote, where another company reads along since it was asked
+// for, or where nobody can tell whether one does. What is left is the bot's own: how it ended, and numbers.
+func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p runbooks.Progress) runbooks.Progress {
+	if len(p.Pods)+len(p.Alert)+len(p.Why) == 0 {
+		return p
+	}
+	ask := d.freshPlace
+	if p.Phase == runbooks.Moving || p.Phase == runbooks.Complete { // every second
+		ask = d.knownPlace
+	}
+	place, err := ask(ctx, r)
+	if err != nil { // what is not too old for a vote is not too old here
+		place, err = d.knownPlace(ctx, r)
+	}
+	why := algesta.Say("This channel is shared with another company, so I say no more here: ask me in one of our own.")
+	switch {
+	case err != nil:
+		why = algesta.Say("Slack doesn't tell me who reads this channel, so I say no more here: ask me later.")
+	case !place.External:
+		return p
+	}
+	p.Pods = nil
+	if len(p.Alert) > 0 {
+		p.Alert = algesta.Say("Something is wrong with it. {}", why)
+	}
+	if len(p.Why) > 0 {
+		p.Why = why
+	}
+	return p
+}
+
+// knownPlace is the place to report to as Slack saw it lately.
+func (d *Dispatcher) knownPlace(ctx context.Context, r algesta.Request) (Place, error) {
+	return d.Directory.Place(ctx, r.Command.Channel, factsAge)
+}
