@@ -13,7 +13,11 @@ type Past struct {
 	Status   Status    // how it ended: Succeeded, Failed, TimedOut, Superseded
 	Note     string    // why it ended so, in the words of its card
 	At       time.Time // when it ended
+	NoPods   bool      // no pod was wanted when it ended: nothing ran, so it says nothing about the template
 }
+
+// NoPods begins the note of a change that ended well and while no pod was wanted.
+const NoPods = "no pods"
 
 // PastOf is the past that a request has become; ok is false where it has not ended or changed no template.
 func PastOf(r Request) (p Past, ok bool) {
@@ -27,5 +31,5 @@ func PastOf(r Request) (p Past, ok bool) {
 	if _, why, found := strings.Cut(note, ": "); found { // "failed and is still rolled out: pod x crashes"
 		note = why
 	}
-	return Past{Request: r.ID, Template: r.Plan.Template, Status: r.Status, Note: note, At: r.UpdatedAt}, true
+	return Past{Request: r.ID, Template: r.Plan.Template, Status: r.Status, Note: note, At: r.UpdatedAt, NoPods: strings.HasPrefix(r.Note, NoPods)}, true
 }

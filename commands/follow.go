@@ -192,8 +192,12 @@ func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 		o.said = join(o.said, p.Alert)
 	}
 	if p.Of == 0 {
-		o.note = "no pods any more · " + words.Span(p.Took)
+		o.note = algesta.NoPods + " any more · " + words.Span(p.Took)
 		o.said = algesta.Say("{}. No pod of it runs any more.", r.Plan.Done)
+		if scales, _ := runbooks.Scales(r.Plan); !scales {
+			o.note = algesta.NoPods + " ran · " + words.Span(p.Took)
+			o.said = algesta.Say("{}. It is scaled to 0 pods, so none ran and I could not see whether this version comes up.", r.Plan.Done)
+		}
 	}
 	if r.Plan.Undo != nil {
 		o.next = append(o.next, undoButton(r, ""))

@@ -99,7 +99,7 @@ func (s scene) failed(r revision) (how algesta.Text, never bool) {
 	}
 	known := false
 	for _, past := range s.in.Past { // newest first
-		if past.Template != template {
+		if past.Template != template || past.NoPods {
 			continue
 		}
 		switch past.Status {

@@ -28,6 +28,8 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 			At: noon.Add(time.Duration(hour) * time.Hour),
 		}
 	}
+	noPods := past(algesta.Succeeded, 2)
+	noPods.NoPods = true
 	second := algesta.Past{Request: "c-bbbbbb", Template: hashOf(template("12345", nil)), Status: algesta.Failed, Note: "exit 1", At: noon}
 	first := algesta.Past{Request: "c-cccccc", Template: hashOf(oldTemplate()), Status: algesta.TimedOut, Note: "too slow", At: noon}
 	tests := map[string]struct {
@@ -44,7 +46,8 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 			nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)",
 			"Revision 3 failed the last time I watched it (c-aqhsqw, 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)).", "",
 		},
-		"it was healthy again": {[]algesta.Past{past(algesta.Succeeded, 1), past(algesta.Failed, 0)}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
+		"it was healthy again":           {[]algesta.Past{past(algesta.Succeeded, 1), past(algesta.Failed, 0)}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
+		"no pod of it ran the last time": {[]algesta.Past{noPods, past(algesta.Failed, 1)}, nil, "Roll back api-gateway-production: 12346 → 12344 (revision 1)", "", ""},
 		"one that failed is named": {
 			[]algesta.Past{past(algesta.Failed, 1)},
 			algesta.Args{"to-revision": int64(3)},

@@ -1,0 +1,35 @@
+package commands_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+// TestWhereNoPodRanNothingIsProven has somebody scale to 0 while the bot follows a restart.
+func TestWhereNoPodRanNothingIsProven(t *testing.T) {
+	t.Parallel()
+	for name, replicas := range map[string]int64{"no pods": 0, "pods": 4} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.cluster.set(func(f *fakeCluster) {
+				f.apply = func(int) error { f.replicas = replicas; return nil }
+			})
+			w.types(luis, "restart api-gateway production")
+			w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+			r := w.request(algesta.Succeeded)
+			past, ok := algesta.PastOf(r)
+			require.True(t, ok)
+			require.Equal(t, replicas == 0, past.NoPods, r.Note)
+			said := w.said(algesta.EndPost)[0]
+			if replicas == 0 {
+				require.Contains(t, said, "It is scaled to 0 pods, so none ran and I could not see whether this version comes up.")
+			} else {
+				require.Contains(t, said, "All 4 pods are ready")
+			}
+		})
+	}
+}
