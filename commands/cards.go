@@ -6,7 +6,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
-	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -157,9 +157,9 @@ func reasonAsked(r algesta.Request) string {
 }
 
 // progressOf is the one message that follows the rollout.
-func progressOf(p runbooks.Progress) algesta.Report {
+func progressOf(p rollout.Progress) algesta.Report {
 	r := algesta.Report{Tone: algesta.Running, Title: p.Line, Body: []algesta.Block{{Bar: &algesta.Bar{Done: p.Ready, Of: p.Of}}}}
-	if p.Phase == runbooks.Complete || p.Phase == runbooks.Settled {
+	if p.Phase == rollout.Complete || p.Phase == rollout.Settled {
 		r.Tone = algesta.Good
 	}
 	if len(p.Alert) > 0 {

@@ -7,39 +7,40 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
 // afterwards goes on looking, without a word, at a rollout that was said to have failed: when it comes up after all and stays so,
 // the thread says that the verdict was wrong. It ends with the deadline, and with the next change.
-func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, f runbooks.Follow, c runbooks.Cluster) (time.Duration, error) {
+func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, f rollout.Follow, c runbooks.Cluster) (time.Duration, error) {
 	now := time.Now()
 	if f.BrokenAt.IsZero() || now.After(f.Deadline) {
 		return 0, nil
 	}
-	rollout, err := runbooks.Look(ctx, c, r.Command.Target.Workload())
+	seen, err := rollout.Look(ctx, c, r.Command.Target.Workload())
 	if err != nil && !is(err, algesta.ErrNotFound) {
 		d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
 		return laterAgain, nil
 	}
 	before := f.Mark + f.SteadyAt.String()
-	p, f := runbooks.Judge(rollout, f, now)
+	p, f := rollout.Judge(seen, f, now)
 	switch p.Phase {
-	case runbooks.Settled:
+	case rollout.Settled:
 		return 0, d.correct(ctx, r, p, f)
-	case runbooks.Moving, runbooks.Complete:
+	case rollout.Moving, rollout.Complete:
 		if f.Mark+f.SteadyAt.String() == before {
 			return laterAgain, nil
 		}
 		_, err := d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error { return tx.Remember(r.ID, encode(f)) })
 		return laterAgain, err
-	case runbooks.Broken, runbooks.Overtaken, runbooks.Gone, runbooks.OutOfTime:
+	case rollout.Broken, rollout.Overtaken, rollout.Gone, rollout.OutOfTime:
 	}
 	return 0, nil
 }
 
 // correct takes a verdict back: the card, the reply that said it, and a new reply to those whom it concerns.
-func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p runbooks.Progress, f runbooks.Follow) error {
+func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow) error {
 	p = d.withheld(ctx, r, p)
 	o := d.good(r, p)
 	_, err := d.step(ctx, step{
@@ -64,8 +65,8 @@ func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p runbooks.
 }
 
 // toneOf is the tone of a rollout that came up: what is worse than before is no success.
-func toneOf(p runbooks.Progress) algesta.Tone {
-	if p.Verdict == runbooks.Worse || len(p.Alert) > 0 {
+func toneOf(p rollout.Progress) algesta.Tone {
+	if p.Verdict == rollout.Worse || len(p.Alert) > 0 {
 		return algesta.Warning
 	}
 	return algesta.Good

@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -59,7 +59,7 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	if !ok {
 		return 0, fmt.Errorf("following %s: its record is missing", id)
 	}
-	var f runbooks.Follow
+	var f rollout.Follow
 	if err := json.Unmarshal(e.Watch, &f); err != nil {
 		return 0, fmt.Errorf("reading the follower's memory: %w", err)
 	}
@@ -72,23 +72,23 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	case r.Status == algesta.Failed:
 		return d.afterwards(ctx, r, f, reader)
 	}
-	rollout, err := runbooks.Look(ctx, reader, r.Command.Target.Workload())
+	seen, err := rollout.Look(ctx, reader, r.Command.Target.Workload())
 	now := time.Now()
 	if err != nil && !is(err, algesta.ErrNotFound) {
 		return d.blind(ctx, r, f, err, now)
 	}
-	p, f := runbooks.Judge(rollout, f, now)
+	p, f := rollout.Judge(seen, f, now)
 	return d.tell(ctx, r, p, f, now)
 }
 
 // blind goes on while the cluster cannot be read, until the deadline.
-func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f runbooks.Follow, err error, now time.Time) (time.Duration, error) {
+func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f rollout.Follow, err error, now time.Time) (time.Duration, error) {
 	deadline := f.Deadline
 	if deadline.IsZero() {
 		deadline = f.StartedAt.Add(startWithin)
 	}
 	if now.After(deadline) {
-		p := runbooks.Progress{Phase: runbooks.OutOfTime, Why: algesta.Say("The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(r.Command.Target.Name))}
+		p := rollout.Progress{Phase: rollout.OutOfTime, Why: algesta.Say("The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(r.Command.Target.Name))}
 		return d.tell(ctx, r, p, f, now)
 	}
 	d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
@@ -109,29 +109,29 @@ func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f runbooks.Fo
 }
 
 // tell says what is new and decides how to go on.
-func (d *Dispatcher) tell(ctx context.Context, r algesta.Request, p runbooks.Progress, f runbooks.Follow, now time.Time) (time.Duration, error) {
+func (d *Dispatcher) tell(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time) (time.Duration, error) {
 	p = d.withheld(ctx, r, p)
 	switch p.Phase {
-	case runbooks.Moving, runbooks.Complete:
+	case rollout.Moving, rollout.Complete:
 		return d.progress(ctx, r, p, f, now)
-	case runbooks.Settled:
+	case rollout.Settled:
 		return 0, d.finish(ctx, r, algesta.Succeeded, toneOf(p), p, f, d.good(r, p))
-	case runbooks.Broken:
+	case rollout.Broken:
 		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
-	case runbooks.Overtaken:
+	case rollout.Overtaken:
 		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, f, d.note("was overtaken: "+p.Why.String(), p))
-	case runbooks.Gone:
+	case rollout.Gone:
 		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.note("ended: "+p.Why.String(), p))
-	case runbooks.OutOfTime:
+	case rollout.OutOfTime:
 		return 0, d.finish(ctx, r, algesta.TimedOut, algesta.Warning, p, f, d.note("is not finished: "+p.Why.String()+" The change stands; I stopped watching.", p))
 	}
 	return 0, fmt.Errorf("following %s: the phase %q is not known", r.ID, p.Phase)
 }
 
 // progress edits the progress message and, less often, the card: on a change at once, on the passing of seconds seldom.
-func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks.Progress, f runbooks.Follow, now time.Time) (time.Duration, error) {
+func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time) (time.Duration, error) {
 	again := lookAgain
-	if p.Phase == runbooks.Complete {
+	if p.Phase == rollout.Complete {
 		again = soakAgain
 		if left := f.SteadyAt.Add(f.Soak).Sub(now); left > 0 && left < again {
 			again = left
@@ -140,7 +140,7 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 	mark := fmt.Sprint(p.Phase, p.Ready, p.Of, f.Mark, len(p.Alert) > 0, f.SteadyAt.UnixMilli())
 	last, told := d.looks.Load(r.ID)
 	if told {
-		if l := last.(look); l.mark == mark && (now.Sub(l.at) < sayAgain || p.Phase == runbooks.Complete) {
+		if l := last.(look); l.mark == mark && (now.Sub(l.at) < sayAgain || p.Phase == rollout.Complete) {
 			return again, nil
 		}
 	}
@@ -155,14 +155,14 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p runbooks
 		}
 		card := cardOf(r, nil, nil)
 		card.Title = algesta.Say("{}: {}", r.Plan.Doing, p.Short)
-		if p.Phase == runbooks.Complete {
+		if p.Phase == rollout.Complete {
 			card.Tone, card.Title = algesta.Good, algesta.Say("{}: {}", r.Plan.Done, p.Short)
 		}
 		if len(p.Alert) > 0 {
 			card.Tone, card.Title = algesta.Warning, algesta.Say("{}. {}", card.Title, p.Alert)
 		}
 		c := post(r.Command, algesta.CardPost, card)
-		c.Final = p.Phase == runbooks.Complete
+		c.Final = p.Phase == rollout.Complete
 		return tx.Post(c)
 	})
 	if err != nil {
@@ -183,7 +183,7 @@ type outcome struct {
 }
 
 // good is the end of a rollout that came up.
-func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
+func (d *Dispatcher) good(r algesta.Request, p rollout.Progress) outcome {
 	o := outcome{
 		note: fmt.Sprintf("%d of %d ready after %s · %s", p.Ready, p.Of, words.Span(p.Took), p.Verdict),
 		said: algesta.Say("{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), words.Span(p.Took), words.Capital(string(p.Verdict)), p.Compare),
@@ -194,7 +194,7 @@ func (d *Dispatcher) good(r algesta.Request, p runbooks.Progress) outcome {
 	if p.Of == 0 {
 		o.note = algesta.NoPods + " any more · " + words.Span(p.Took)
 		o.said = algesta.Say("{}. No pod of it runs any more.", r.Plan.Done)
-		if scales, _ := runbooks.Scales(r.Plan); !scales {
+		if scales, _ := rollout.Scales(r.Plan); !scales {
 			o.note = algesta.NoPods + " ran · " + words.Span(p.Took)
 			o.said = algesta.Say("{}. It is scaled to 0 pods, so none ran and I could not see whether this version comes up.", r.Plan.Done)
 		}
@@ -217,7 +217,7 @@ func allReady(n int) string {
 }
 
 // bad is the end of a rollout that cannot come up, or came up and cannot stay so. Nothing undoes it by itself.
-func (d *Dispatcher) bad(r algesta.Request, p runbooks.Progress) outcome {
+func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
 	how := "failed and is still rolled out"
 	if p.CameUp {
 		how = "came up, crashed afterwards and is still rolled out"
@@ -230,12 +230,12 @@ func (d *Dispatcher) bad(r algesta.Request, p runbooks.Progress) outcome {
 }
 
 // note is any other end, in one sentence.
-func (d *Dispatcher) note(note string, p runbooks.Progress) outcome {
+func (d *Dispatcher) note(note string, p rollout.Progress) outcome {
 	return outcome{note: note, said: algesta.Say("{}", note).Then("{}", p.Serving)}
 }
 
 // finish ends a followed request: the card, the progress, the reply that mentions whoever it concerns.
-func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p runbooks.Progress, f runbooks.Follow, o outcome) error {
+func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p rollout.Progress, f rollout.Follow, o outcome) error {
 	said := o.said
 	if to != algesta.Succeeded && to != algesta.Failed {
 		said = algesta.Say("{} {}", r.Plan.Title, said)
@@ -243,7 +243,7 @@ func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.S
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Applied}, to: to, note: o.note, said: said, tone: tone, buttons: o.next,
 		also: func(tx Tx, r algesta.Request) error {
-			if p.Phase == runbooks.Broken {
+			if p.Phase == rollout.Broken {
 				if err := tx.Schedule(algesta.DiagnoseJob, r.ID, time.Now()); err != nil {
 					return err
 				}

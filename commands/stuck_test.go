@@ -12,6 +12,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/store"
 )
@@ -90,7 +91,7 @@ func TestARolloutWhoseClusterLeftTheConfigurationEnds(t *testing.T) {
 	require.Equal(t, "The cluster aks is not in my configuration. The change was made; I go on looking how it comes up.", w.said(algesta.ProgressPost)[0])
 	e, _, err := w.store.Execution(t.Context(), id)
 	require.NoError(t, err)
-	var f runbooks.Follow
+	var f rollout.Follow
 	require.NoError(t, json.Unmarshal(e.Watch, &f))
 	f.Deadline = time.Now().Add(-time.Second)
 	watch, err := json.Marshal(f)

@@ -4,17 +4,17 @@ import (
 	"context"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 // withheld takes out of a look at a rollout what programs, nodes and people wrote, where another company reads along since it was asked
 // for, or where nobody can tell whether one does. What is left is the bot's own: how it ended, and numbers.
-func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p runbooks.Progress) runbooks.Progress {
+func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.Progress) rollout.Progress {
 	if len(p.Pods)+len(p.Alert)+len(p.Why) == 0 {
 		return p
 	}
 	ask := d.freshPlace
-	if p.Phase == runbooks.Moving || p.Phase == runbooks.Complete { // every second
+	if p.Phase == rollout.Moving || p.Phase == rollout.Complete { // every second
 		ask = d.knownPlace
 	}
 	place, err := ask(ctx, r)

@@ -30,6 +30,7 @@ import (
 	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/store"
 )
@@ -517,7 +518,7 @@ func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Object) (*appsv1.D
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	d.Annotations = map[string]string{runbooks.TemplateAnnotation: hash}
+	d.Annotations = map[string]string{rollout.TemplateAnnotation: hash}
 	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: d.Name + "-1", UID: "set-1", Annotations: d.Annotations}}
 	var pods []*corev1.Pod
 	for i := range d.Status.Replicas {

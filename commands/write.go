@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 // write applies the plan's change. The intent is committed before every patch; without the record there is no patch.
@@ -35,12 +35,12 @@ func (d *Dispatcher) write(ctx context.Context, r algesta.Request, p algesta.Pla
 
 // before is the health of the workload before the write, and what the follower will start from.
 func (d *Dispatcher) before(ctx context.Context, r algesta.Request, p algesta.Plan) (watch, before []byte) {
-	f := runbooks.Begin(p, d.Soak)
+	f := rollout.Begin(p, d.Soak)
 	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
 	if err == nil {
-		var now runbooks.Rollout
-		if now, err = runbooks.Look(ctx, reader, r.Command.Target.Workload()); err == nil {
-			f.Before = runbooks.HealthOf(now, time.Now())
+		var now rollout.Rollout
+		if now, err = rollout.Look(ctx, reader, r.Command.Target.Workload()); err == nil {
+			f.Before = rollout.HealthOf(now, time.Now())
 		}
 	}
 	if err != nil { // the verdict will say "not compared"
@@ -128,7 +128,7 @@ func (d *Dispatcher) applied(ctx context.Context, r algesta.Request, w algesta.W
 		return errors.Join(err, fmt.Errorf("the write of %s has no record", r.ID))
 	}
 	now := time.Now()
-	var f runbooks.Follow
+	var f rollout.Follow
 	if err := json.Unmarshal(e.Watch, &f); err != nil {
 		return fmt.Errorf("reading the follower's memory: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
@@ -59,11 +61,19 @@ func TestStatusThatPeopleSee(t *testing.T) {
 func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	t.Parallel()
 	s := rolling()
-	crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
+	rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
 	lines := answered(t, s, "status")
 	require.Equal(t, "api-gateway in production: rolling out 12345: 0 of 4 new pods ready, 2 old serving", lines[0])
 	require.Contains(t, lines, "The only pod of the current revision crashes (exit 1, 3 restarts in 10 min). The 2 old pods still serve users.")
 	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
+}
+
+func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	rollouttest.Unready(s.pod(3, "aaaaa", time.Minute))
+	s.nodes(rollouttest.DeadNode("aks-stdarproduction-0", noon.Add(-40*time.Second)))
+	require.Contains(t, answered(t, s, "status"), "Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it. The 2 old pods still serve users.")
 }
 
 func TestWhatBlocksARolloutIsSaid(t *testing.T) {
@@ -76,7 +86,7 @@ func TestWhatBlocksARolloutIsSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := rolling()
-			refusing(s.sets[2], overQuota)
+			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
 			s.quota(amounts("requests.cpu", tt.hard), amounts("requests.cpu", tt.used))
 			for _, runbook := range []string{"status", "pods"} {
 				require.Contains(t, answered(t, s, runbook), tt.says, runbook)
@@ -85,7 +95,7 @@ func TestWhatBlocksARolloutIsSaid(t *testing.T) {
 	}
 	s := rolling()
 	s.pods = nil
-	refusing(s.sets[2], "failed quota: q: must specify limits.cpu for: app")
+	rollouttest.Refusing(s.sets[2], "failed quota: q: must specify limits.cpu for: app")
 	require.Equal(t, []string{
 		"api-gateway in production has no pods (4 wanted).",
 		"The cluster takes no further pod of api-gateway-production: failed quota: q: must specify limits.cpu for: app. No pod serves users.",
@@ -96,11 +106,11 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 	t.Parallel()
 	s := rolling()
 	s.pods = nil
-	crashing(s.pod(3, "aaaaa", 2*time.Minute), 3, noon.Add(-time.Second))
+	rollouttest.Crashing(s.pod(3, "aaaaa", 2*time.Minute), 3, noon.Add(-time.Second))
 	require.Contains(t, answered(t, s, "status"), "The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). No pod serves users.")
-	r, err := runbooks.Look(t.Context(), s, input("status", nil).Workload)
+	r, err := rollout.Look(t.Context(), s, input("status", nil).Workload)
 	require.NoError(t, err)
-	require.Equal(t, 2*time.Minute, runbooks.HealthOf(r, noon).Window)
+	require.Equal(t, 2*time.Minute, rollout.HealthOf(r, noon).Window)
 }
 
 func TestHistoryThatPeopleSee(t *testing.T) {

@@ -3,6 +3,7 @@ package runbooks
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 // bringsBack says what a later `kubectl apply` or sync of whatever keeps the deployment in files would put back, as far as the cluster
@@ -43,15 +45,15 @@ func (s scene) fromLastApplied(template map[string]any, replicas int32) []string
 	}
 	stated := asMap(asMap(asMap(file["spec"])["template"])["spec"])
 	after := asMap(template["spec"])
-	for _, key := range keysOf(stated, nil) {
+	for _, key := range slices.Sorted(maps.Keys(stated)) {
 		if key != "containers" && key != "initContainers" {
 			if !holdsAll(stated[key], after[key]) {
 				out = append(out, key)
 			}
 			continue
 		}
-		live := named(asList(after[key]))
-		for name, container := range named(asList(stated[key])) {
+		live := byName(asList(after[key]))
+		for name, container := range byName(asList(stated[key])) {
 			out = append(out, statedContainer(name, asMap(container), asMap(live[name]))...)
 		}
 	}
@@ -64,7 +66,7 @@ func statedContainer(name string, stated, after map[string]any) []string {
 		return []string{"container " + quote(name)}
 	}
 	var out []string
-	for _, key := range keysOf(stated, nil) {
+	for _, key := range slices.Sorted(maps.Keys(stated)) {
 		switch {
 		case holdsAll(stated[key], after[key]):
 		case key == "image":
@@ -78,8 +80,8 @@ func statedContainer(name string, stated, after map[string]any) []string {
 
 // imageAfter names an image in short, unless it comes from another repository than the one that will run.
 func imageAfter(image, other string) string {
-	if repository(image) == repository(other) {
-		return quote(shortImage(image))
+	if rollout.Repository(image) == rollout.Repository(other) {
+		return quote(rollout.ShortImage(image))
 	}
 	return quote(image)
 }
@@ -89,7 +91,7 @@ func holdsAll(stated, live any) bool {
 	switch want := stated.(type) {
 	case map[string]any:
 		have := asMap(live)
-		return !slices.ContainsFunc(keysOf(want, nil), func(key string) bool { return !holdsAll(want[key], have[key]) })
+		return !slices.ContainsFunc(slices.Sorted(maps.Keys(want)), func(key string) bool { return !holdsAll(want[key], have[key]) })
 	case []any:
 		have := asList(live)
 		if len(want) != len(have) {
@@ -119,7 +121,7 @@ func sameValue(a, b any) bool {
 // fromOwnedFields is what a manager that applies on the server still owns and the plan changes: whoever else had changed such a field would
 // have taken it over.
 func (s scene) fromOwnedFields(template map[string]any, replicas int32) (manager string, back []string) {
-	after := named(asList(asMap(template["spec"])["containers"]))
+	after := byName(asList(asMap(template["spec"])["containers"]))
 	for _, entry := range s.d.ManagedFields {
 		if entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
 			continue
@@ -128,8 +130,8 @@ func (s scene) fromOwnedFields(template map[string]any, replicas int32) (manager
 		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
-		if _, owned, _ := unstructured.NestedFieldNoCopy(fields, "f:spec", "f:replicas"); owned && replicas != s.d.replicas() {
-			back = append(back, count(s.d.replicas(), "pod"))
+		if _, owned, _ := unstructured.NestedFieldNoCopy(fields, "f:spec", "f:replicas"); owned && replicas != s.d.Replicas() {
+			back = append(back, count(s.d.Replicas(), "pod"))
 		}
 		for _, c := range s.d.Spec.Template.Spec.Containers {
 			_, owned, _ := unstructured.NestedFieldNoCopy(fields, "f:spec", "f:template", "f:spec", "f:containers", `k:{"name":"`+c.Name+`"}`, "f:image")
@@ -143,3 +145,18 @@ func (s scene) fromOwnedFields(template map[string]any, replicas int32) (manager
 	}
 	return "", nil
 }
+
+// byName is a list of containers by name.
+func byName(list []any) map[string]any {
+	out := map[string]any{}
+	for _, v := range list {
+		out[text(asMap(v)["name"])] = v
+	}
+	return out
+}
+
+func text(v any) string { s, _ := v.(string); return s }
+
+func asMap(v any) map[string]any { m, _ := v.(map[string]any); return m }
+
+func asList(v any) []any { l, _ := v.([]any); return l }

@@ -9,6 +9,14 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
+// What kubectl writes on Deployments, and the places that patches name.
+const (
+	restartedAnnotation = "kubectl.kubernetes.io/restartedAt"
+	causePath           = "/metadata/annotations/kubernetes.io~1change-cause"
+	causeTemplatePath   = "/metadata/annotations/algesta.io~1change-cause-template"
+	templatePath        = "/spec/template"
+)
+
 // patchDeployments is the only write that the runbooks of this package plan.
 const patchDeployments = "patch deployments.apps"
 
@@ -22,7 +30,7 @@ func (s scene) change(swaps ...algesta.Swap) algesta.Change {
 // swap replaces the value at a path of the Deployment by to; from is what the server wrote there.
 func (s scene) swap(label, pointer string, to any, path ...string) (algesta.Swap, error) {
 	out := algesta.Swap{Label: label, Path: pointer}
-	from, found, err := unstructured.NestedFieldNoCopy(s.d.raw, path...)
+	from, found, err := unstructured.NestedFieldNoCopy(s.d.Raw, path...)
 	if err != nil {
 		return out, fmt.Errorf("reading %s of %s: %w", label, s.d.Name, err)
 	}
@@ -63,8 +71,8 @@ func (s scene) undo(from, to string) *algesta.Offer {
 	}
 	return &algesta.Offer{
 		Runbook: "rollback", Target: s.in.Command.Target,
-		Args:  algesta.Args{templateArg.Name: s.revisions[s.now].hash(), undoes.Name: s.in.Command.ID},
-		Moves: orElse(versions(from, to), fmt.Sprintf("back to revision %d", s.revisions[s.now].number)),
+		Args:  algesta.Args{templateArg.Name: s.revisions[s.now].Hash(), undoes.Name: s.in.Command.ID},
+		Moves: orElse(versions(from, to), fmt.Sprintf("back to revision %d", s.revisions[s.now].Number)),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -55,16 +56,16 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	replicas := s.d.replicas()
+	replicas := s.d.Replicas()
 	p := algesta.Plan{
 		Title:   algesta.Say("Deploy to {} ({})", subject(in), versions(container.Image, image)),
 		Summary: algesta.Say("Deploy to {}: {}", algesta.Name(in.Workload.Name), versions(container.Image, image)),
 		Doing:   algesta.Say("Deploying to {}: {}", subject(in), versions(container.Image, image)),
-		Done:    algesta.Say("{} is on {}", subject(in), quote(version(image))),
+		Done:    algesta.Say("{} is on {}", subject(in), quote(rollout.Version(image))),
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
 	}
 	if image == container.Image {
-		p.Nothing = algesta.Say("{} already runs {}.", subject(in), algesta.Name(quote(shortImage(image))))
+		p.Nothing = algesta.Say("{} already runs {}.", subject(in), algesta.Name(quote(rollout.ShortImage(image))))
 		if container.ImagePullPolicy == corev1.PullAlways {
 			p.Nothing = p.Nothing.Then("If the tag was pushed again, {} pulls it.", command(in, "restart", ""))
 		}
@@ -74,7 +75,7 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if p.Template, err = templateHash(template); err != nil {
+	if p.Template, err = rollout.TemplateHash(template); err != nil {
 		return algesta.Plan{}, err
 	}
 	swaps, err := s.deploySwaps(at, image, p.Template)
@@ -83,24 +84,24 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	}
 	p.Changes = []algesta.Change{s.change(swaps...)}
 	p.Undo = s.undo(image, container.Image)
-	typed, err := typedTemplate(template)
+	typed, err := rollout.TypedTemplate(template)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
 	surge, unavailable := rolling(s.d.Deployment, replicas)
 	p.Figures["surge"] = int64(surge)
 	room, warnings := s.rollWarnings(ctx, c, typed, surge, unavailable)
-	differences := diffTemplates(s.d.template(), template)
-	p.Diff, p.Facts = lines(differences), factsOf(differences)
+	differences := rollout.Differences(s.d.Template(), template)
+	p.Diff, p.Facts = rollout.Lines(differences), rollout.Fields(differences)
 	if err := s.requireImage(ctx, c, image, &p); err != nil {
 		return algesta.Plan{}, err
 	}
 	p.Facts = append(p.Facts, algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)})
-	if repository(image) != repository(container.Image) {
-		p.Warnings = append(p.Warnings, algesta.Say("The repository changes: {} instead of {}.", algesta.Name(quote(repository(image))), algesta.Name(quote(repository(container.Image)))))
+	if rollout.Repository(image) != rollout.Repository(container.Image) {
+		p.Warnings = append(p.Warnings, algesta.Say("The repository changes: {} instead of {}.", algesta.Name(quote(rollout.Repository(image))), algesta.Name(quote(rollout.Repository(container.Image)))))
 	}
 	if movable(container.Image) {
-		p.Warnings = append(p.Warnings, algesta.Say("What runs now has no fixed version ({}): a later rollback cannot bring back exactly this.", algesta.Name(quote(shortImage(container.Image)))))
+		p.Warnings = append(p.Warnings, algesta.Say("What runs now has no fixed version ({}): a later rollback cannot bring back exactly this.", algesta.Name(quote(rollout.ShortImage(container.Image)))))
 	}
 	p.Warnings = append(append(p.Warnings, warnings...), s.bringsBack(template, replicas)...)
 	return p, nil
@@ -141,9 +142,9 @@ func wantedImage(in Input, now string) (string, error) {
 	image := typed
 	switch {
 	case strings.HasPrefix(typed, "sha256:"):
-		image = repository(now) + "@" + typed
+		image = rollout.Repository(now) + "@" + typed
 	case !strings.ContainsAny(typed, "/:@"):
-		image = repository(now) + ":" + typed
+		image = rollout.Repository(now) + ":" + typed
 	}
 	// Weak means that a registry may be left out, as in nginx:1.27; the characters are checked all the same.
 	if _, err := name.ParseReference(image, name.WeakValidation); err != nil {
@@ -151,13 +152,13 @@ func wantedImage(in Input, now string) (string, error) {
 	}
 	if movable(image) && in.Approval {
 		return "", refusal(
-			algesta.Say("{} has no fixed version: what is approved here might not be what runs, and nobody could tell later.", algesta.Name(quote(shortImage(image)))),
+			algesta.Say("{} has no fixed version: what is approved here might not be what runs, and nobody could tell later.", algesta.Name(quote(rollout.ShortImage(image)))),
 			algesta.Say("Name the tag of a build: {}", command(in, "deploy", "12346")),
 		)
 	}
-	if repository(image) != repository(now) && !in.Command.Args.Bool(repositoryArg.Name) {
+	if rollout.Repository(image) != rollout.Repository(now) && !in.Command.Args.Bool(repositoryArg.Name) {
 		return "", refusal(
-			algesta.Say("{} comes from another repository than what runs now ({}).", algesta.Name(quote(image)), algesta.Name(quote(repository(now)))),
+			algesta.Say("{} comes from another repository than what runs now ({}).", algesta.Name(quote(image)), algesta.Name(quote(rollout.Repository(now)))),
 			algesta.Say("If that is meant: {}", command(in, "deploy", quote(typed)+" --"+repositoryArg.Name)),
 		)
 	}
@@ -170,7 +171,7 @@ func usage(in Input, message algesta.Text) error {
 
 // withImage is the template that runs now with another image in the container at this place.
 func (s scene) withImage(at int, image string) (map[string]any, error) {
-	template := s.d.template()
+	template := s.d.Template()
 	containers, _, err := unstructured.NestedSlice(template, "spec", "containers")
 	if err != nil {
 		return nil, fmt.Errorf("reading the containers of %s: %w", s.d.Name, err)
@@ -204,7 +205,7 @@ func (s scene) deploySwaps(at int, image, hash string) ([]algesta.Swap, error) {
 	if err != nil {
 		return nil, err
 	}
-	why, err := s.causeSwaps(fmt.Sprintf("deploy %s %s", version(image), by(s.in)), hash)
+	why, err := s.causeSwaps(fmt.Sprintf("deploy %s %s", rollout.Version(image), by(s.in)), hash)
 	if err != nil {
 		return nil, err
 	}

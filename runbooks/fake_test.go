@@ -3,7 +3,6 @@ package runbooks_test
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 	"testing"
 	"time"
 
@@ -11,18 +10,19 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
 // noon is when everything in these tests happens.
-var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+var noon = rollouttest.Noon
 
 // still is a cluster that stands still: objects, and the kinds that may not be read.
 type still struct {
@@ -48,25 +48,21 @@ func (s *still) Image(_ context.Context, _, image string) (string, error) {
 
 // gateway is the manual's api-gateway in production: four pods on 12345 (revision 3), restarted once, 12344 before.
 func gateway() *still {
-	d := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "api-gateway-production", Namespace: "production", UID: "d-1", Generation: 7,
-			Annotations: map[string]string{"deployment.kubernetes.io/revision": "3", "kubernetes.io/change-cause": "deploy 12345 by Luis (c-2)"},
-		},
-		Spec: appsv1.DeploymentSpec{
-			Replicas: new(int32(4)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "api-gateway"}},
-			ProgressDeadlineSeconds: new(int32(600)), RevisionHistoryLimit: new(int32(10)),
-		},
-		Status: appsv1.DeploymentStatus{ObservedGeneration: 7, Replicas: 4, UpdatedReplicas: 4, ReadyReplicas: 4, AvailableReplicas: 4},
-	}
-	s := &still{deployment: d, lists: map[string][]any{}, forbidden: map[string]bool{}}
-	s.revision(1, oldTemplate(), "deploy 12344 by Dana (c-1)", 72*time.Hour)
-	s.revision(2, template("12345", nil), "deploy 12345 by Luis (c-2)", 5*time.Hour)
-	s.revision(3, template("12345", map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T09:00:00Z"}), "deploy 12345 by Luis (c-2)", 3*time.Hour)
-	d.Spec.Template = template("12345", map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T09:00:00Z"})
+	d := rollouttest.Deployment()
+	s := &still{deployment: d, sets: rollouttest.Revisions(d), lists: map[string][]any{}, forbidden: map[string]bool{}}
 	for _, name := range []string{"aaaaa", "bbbbb", "ccccc", "ddddd"} {
 		s.pod(3, name, 3*time.Hour)
 	}
+	return s
+}
+
+// rolling is the gateway in the middle of a rollout: two pods of revision 3 are new, two of revision 1 serve.
+func rolling() *still {
+	s := gateway()
+	s.pods = nil
+	s.pod(1, "xxxxx", time.Hour)
+	s.pod(1, "yyyyy", time.Hour)
+	s.deployment.Status = rollouttest.Rolling()
 	return s
 }
 
@@ -78,54 +74,17 @@ func oldTemplate() corev1.PodTemplateSpec {
 }
 
 func template(version string, annotations map[string]string) corev1.PodTemplateSpec {
-	return corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "api-gateway"}, Annotations: annotations},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{
-			Name: "api-gateway", Image: registry + version, ImagePullPolicy: corev1.PullAlways,
-			Env: []corev1.EnvVar{
-				{Name: "NODE_ENV", Value: "production"},
-				{Name: "API_PASSWORD", Value: secretValue},
-				{Name: "JWT_SECRET", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "jwt-credentials"}, Key: "secret"}}},
-			},
-			Resources: corev1.ResourceRequirements{
-				Requests: corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("512Mi")},
-				Limits:   corev1.ResourceList{"cpu": resource.MustParse("1"), "memory": resource.MustParse("1Gi")},
-			},
-		}}},
-	}
+	return rollouttest.Template(version, annotations)
 }
 
 // revision adds a ReplicaSet that the Deployment owns.
 func (s *still) revision(number int, t corev1.PodTemplateSpec, cause string, age time.Duration) {
-	hash := "hash" + strconv.Itoa(number)
-	t = *t.DeepCopy()
-	t.Labels["pod-template-hash"] = hash
-	s.sets = append(s.sets, &appsv1.ReplicaSet{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "api-gateway-production-" + hash, Namespace: "production", UID: types.UID("rs-" + strconv.Itoa(number)),
-			CreationTimestamp: metav1.NewTime(noon.Add(-age)), Labels: map[string]string{"app": "api-gateway", "pod-template-hash": hash},
-			Annotations:     map[string]string{"deployment.kubernetes.io/revision": strconv.Itoa(number), "kubernetes.io/change-cause": cause},
-			OwnerReferences: []metav1.OwnerReference{{Kind: "Deployment", Name: s.deployment.Name, UID: s.deployment.UID, Controller: new(true)}},
-		},
-		Spec: appsv1.ReplicaSetSpec{Template: t},
-	})
+	s.sets = append(s.sets, rollouttest.Revision(s.deployment, number, t, cause, age))
 }
 
 // pod adds a ready pod of a revision.
 func (s *still) pod(revision int, name string, age time.Duration) *corev1.Pod {
-	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: "api-gateway-production-hash" + strconv.Itoa(revision) + "-" + name, Namespace: "production", UID: types.UID("pod-" + name),
-			CreationTimestamp: metav1.NewTime(noon.Add(-age)),
-			OwnerReferences:   []metav1.OwnerReference{{Kind: "ReplicaSet", UID: types.UID("rs-" + strconv.Itoa(revision)), Controller: new(true)}},
-		},
-		Spec: corev1.PodSpec{NodeName: "aks-stdarproduction-0", Containers: []corev1.Container{{Name: "api-gateway", Image: registry + "12345"}}},
-		Status: corev1.PodStatus{
-			Phase:             corev1.PodRunning,
-			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
-			ContainerStatuses: []corev1.ContainerStatus{{Name: "api-gateway", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
-		},
-	}
+	p := rollouttest.Pod(revision, name, age)
 	s.pods = append(s.pods, p)
 	return p
 }
@@ -141,9 +100,7 @@ func (s *still) hpa() {
 }
 
 func (s *still) quota(hard, used corev1.ResourceList) {
-	s.lists["ResourceQuotaList"] = []any{corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "production-quota", Namespace: "production"}, Status: corev1.ResourceQuotaStatus{Hard: hard, Used: used},
-	}}
+	s.lists["ResourceQuotaList"] = []any{rollouttest.Quota(hard, used)}
 }
 
 func forbidden(what string) error {
@@ -230,11 +187,11 @@ func (s *still) Workload(context.Context, algesta.Workload) (*appsv1.Deployment,
 		return nil, nil, nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such deployment.")}
 	}
 	d := s.deployment.DeepCopy()
-	d.Annotations[runbooks.TemplateAnnotation] = hashOf(d.Spec.Template)
+	d.Annotations[rollout.TemplateAnnotation] = hashOf(d.Spec.Template)
 	var sets []*appsv1.ReplicaSet
 	for _, set := range s.sets {
 		c := set.DeepCopy()
-		c.Annotations[runbooks.TemplateAnnotation] = hashOf(c.Spec.Template)
+		c.Annotations[rollout.TemplateAnnotation] = hashOf(c.Spec.Template)
 		sets = append(sets, c)
 	}
 	if s.forbidden["PodList"] {
@@ -267,26 +224,9 @@ func (s *still) nodes(nodes ...corev1.Node) {
 	}
 }
 
-func node(name, cpu, memory string) corev1.Node {
-	return corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
-			corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory), corev1.ResourcePods: resource.MustParse("30"),
-		}},
-	}
-}
+func node(name, cpu, memory string) corev1.Node { return rollouttest.Node(name, cpu, memory) }
 
-func hashOf(t corev1.PodTemplateSpec) string {
-	b, err := json.Marshal(t)
-	if err != nil {
-		panic(err)
-	}
-	hash, err := algesta.TemplateHash(b)
-	if err != nil {
-		panic(err)
-	}
-	return hash
-}
+func hashOf(t corev1.PodTemplateSpec) string { return rollouttest.TemplateHash(t) }
 
 func input(runbook string, args algesta.Args) runbooks.Input {
 	target := algesta.Target{Service: "api-gateway", Environment: "production", Cluster: "aks-algesta-production", Namespace: "production", Name: "api-gateway-production"}
@@ -312,3 +252,5 @@ func words(texts []algesta.Text) []string {
 	}
 	return out
 }
+
+func percent(s string) intstr.IntOrString { return intstr.FromString(s) }

@@ -14,22 +14,22 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 // watch looks until the rollout has ended or seen says that it has seen enough.
-func (p *place) watch(t *testing.T, f runbooks.Follow, seen func(runbooks.Progress) bool) runbooks.Progress {
+func (p *place) watch(t *testing.T, f rollout.Follow, seen func(rollout.Progress) bool) rollout.Progress {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r, err := runbooks.Look(ctx, p.bot, p.target.Workload())
+		r, err := rollout.Look(ctx, p.bot, p.target.Workload())
 		require.NoError(t, err)
-		var progress runbooks.Progress
-		progress, f = runbooks.Judge(r, f, time.Now())
-		if seen(progress) || progress.Phase != runbooks.Moving && progress.Phase != runbooks.Complete {
+		var progress rollout.Progress
+		progress, f = rollout.Judge(r, f, time.Now())
+		if seen(progress) || progress.Phase != rollout.Moving && progress.Phase != rollout.Complete {
 			return progress
 		}
 		select {
@@ -72,13 +72,13 @@ func TestAHealthyRolloutWithATightQuotaComesUp(t *testing.T) {
 	p.quota(t, "200m")
 
 	refused := false
-	end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345"})), func(progress runbooks.Progress) bool {
+	end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345"})), func(progress rollout.Progress) bool {
 		for _, line := range words(progress.Pods) {
 			refused = refused || line == "Quota production-quota has no room for another pod of api-gateway-production until pods that are stopping are gone."
 		}
 		return false
 	})
-	require.Equal(t, runbooks.Settled, end.Phase, end.Why.String())
+	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
 	require.True(t, refused, "the quota was in the way")
 	t.Logf("came up after %s", end.Took)
 }
@@ -94,13 +94,13 @@ func TestRestartsWithoutABackOffAreSeen(t *testing.T) {
 			t.Parallel()
 			p := running(t)
 			var second time.Time
-			end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": version})), func(runbooks.Progress) bool {
+			end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": version})), func(rollout.Progress) bool {
 				if second.IsZero() && p.restarts(t) >= 2 {
 					second = time.Now()
 				}
 				return false
 			})
-			require.Equal(t, runbooks.Broken, end.Phase)
+			require.Equal(t, rollout.Broken, end.Phase)
 			require.Regexp(t, why, end.Why.String())
 			require.False(t, second.IsZero())
 			require.Less(t, time.Since(second), 30*time.Second)
@@ -129,15 +129,15 @@ func TestACrashAfterAllPodsWereThereIsSaidAtOnce(t *testing.T) {
 	f := p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12399-restarts-later"}))
 	f.Soak = time.Minute
 	up, alerted := false, false
-	end := p.watch(t, f, func(progress runbooks.Progress) bool {
-		require.False(t, up && progress.Phase == runbooks.Moving, "it does not begin again")
-		require.False(t, alerted && progress.Phase == runbooks.Complete && len(progress.Alert) == 0, "what was said stays")
-		up = up || progress.Phase == runbooks.Complete
+	end := p.watch(t, f, func(progress rollout.Progress) bool {
+		require.False(t, up && progress.Phase == rollout.Moving, "it does not begin again")
+		require.False(t, alerted && progress.Phase == rollout.Complete && len(progress.Alert) == 0, "what was said stays")
+		up = up || progress.Phase == rollout.Complete
 		alerted = alerted || len(progress.Alert) > 0
 		return false
 	})
 	require.True(t, alerted)
-	require.Equal(t, runbooks.Broken, end.Phase)
+	require.Equal(t, rollout.Broken, end.Phase)
 	require.True(t, end.CameUp)
 }
 
@@ -155,8 +155,8 @@ func TestANodeThatDiesDuringARolloutIsNamed(t *testing.T) {
 	t.Cleanup(func() { _ = nodes.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{}) })
 	p.kubectl(t, "patch", "deployment", p.target.Name, "--type=merge", "-p", fmt.Sprintf(
 		`{"spec":{"template":{"metadata":{"annotations":{"sandbox.algesta.io/ready-after":"5m"}},"spec":{"nodeSelector":{"agentpool":%[1]q},"tolerations":[{"key":%[1]q}]}}}}`, name))
-	f := runbooks.Follow{Generation: p.deployment(t).Generation, StartedAt: time.Now(), Soak: time.Second}
-	p.watch(t, f, func(runbooks.Progress) bool {
+	f := rollout.Follow{Generation: p.deployment(t).Generation, StartedAt: time.Now(), Soak: time.Second}
+	p.watch(t, f, func(rollout.Progress) bool {
 		pods, err := p.Client.CoreV1().Pods(p.target.Namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
 		require.NoError(t, err)
 		return len(pods.Items) > 0 && len(pods.Items[0].Status.ContainerStatuses) > 0 && pods.Items[0].Status.ContainerStatuses[0].State.Running != nil
@@ -168,7 +168,7 @@ func TestANodeThatDiesDuringARolloutIsNamed(t *testing.T) {
 	_, err = nodes.Patch(t.Context(), name, types.StrategicMergePatchType, []byte(unknown), metav1.PatchOptions{}, "status")
 	require.NoError(t, err)
 	died := time.Now()
-	said := p.watch(t, f, func(progress runbooks.Progress) bool { return len(progress.Alert) > 0 })
+	said := p.watch(t, f, func(progress rollout.Progress) bool { return len(progress.Alert) > 0 })
 	require.Regexp(t, `^Node `+name+` has not answered for \d+ s, and 1 pod is on it\.$`, said.Alert.String())
 	require.Less(t, time.Since(died), 30*time.Second)
 }

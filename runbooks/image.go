@@ -11,45 +11,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
-
-// repository is an image reference without tag and digest.
-func repository(image string) string {
-	repo, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		return repo[:colon]
-	}
-	return repo
-}
 
 // host is the registry that an image comes from, as it is written: "docker.io" where none is.
 func host(image string) string {
-	first, _, found := strings.Cut(repository(image), "/")
+	first, _, found := strings.Cut(rollout.Repository(image), "/")
 	if !found || !strings.ContainsAny(first, ".:") && first != "localhost" {
 		return "docker.io"
 	}
 	return first
-}
-
-// version is what people call an image: its tag, else the beginning of its digest, else "latest", which is what the
-// kubelet would pull.
-func version(image string) string {
-	name, digest, pinned := strings.Cut(image, "@")
-	if tag := strings.TrimPrefix(name[len(repository(image)):], ":"); tag != "" {
-		return tag
-	}
-	if pinned {
-		return shorten(digest, len("sha256:")+12)
-	}
-	return "latest"
-}
-
-// shortImage is the image without its registry: "…/api-gateway:12345".
-func shortImage(image string) string {
-	if slash := strings.LastIndexByte(repository(image), '/'); slash >= 0 {
-		return "…" + image[slash:]
-	}
-	return image
 }
 
 // versions is what a change does to an image, as people call it: "12345 → 12344". Two images that the version alone does not tell
@@ -58,15 +29,15 @@ func versions(from, to string) string {
 	switch {
 	case from == to:
 		return ""
-	case repository(from) == repository(to) && version(from) != version(to):
-		return quote(version(from)) + " → " + quote(version(to))
+	case rollout.Repository(from) == rollout.Repository(to) && rollout.Version(from) != rollout.Version(to):
+		return quote(rollout.Version(from)) + " → " + quote(rollout.Version(to))
 	}
 	return quote(from) + " → " + quote(to)
 }
 
 // movable reports whether the reference may mean another image tomorrow: no tag and no digest, or the tag latest.
 func movable(image string) bool {
-	return !strings.Contains(image, "@") && version(image) == "latest"
+	return !strings.Contains(image, "@") && rollout.Version(image) == "latest"
 }
 
 // requireImage asks the registry for the image and refuses one that is not there: its pods would wait for it forever. Where
@@ -75,7 +46,7 @@ func (s scene) requireImage(ctx context.Context, c Cluster, image string, p *alg
 	digest, err := digestOf(ctx, c, s.d.Namespace, image)
 	if errors.Is(err, algesta.ErrNotFound) {
 		return refusal(
-			algesta.Say("The registry has no {}, so no pod could start with it.", algesta.Name(quote(shortImage(image)))),
+			algesta.Say("The registry has no {}, so no pod could start with it.", algesta.Name(quote(rollout.ShortImage(image)))),
 			s.knownVersions(image),
 		)
 	}
@@ -99,7 +70,7 @@ func (s scene) askMovable(ctx context.Context, c Cluster, template corev1.PodTem
 	asking.Wait()
 	for i, image := range images {
 		if errors.Is(errs[i], algesta.ErrNotFound) {
-			p.Warnings = append(p.Warnings, algesta.Say("The registry has no {}: a node that does not hold it cannot start a pod.", algesta.Name(quote(shortImage(image)))))
+			p.Warnings = append(p.Warnings, algesta.Say("The registry has no {}: a node that does not hold it cannot start a pod.", algesta.Name(quote(rollout.ShortImage(image)))))
 			continue
 		}
 		p.Facts = append(p.Facts, noteDigest(p, image, digests[i], errs[i]))
@@ -129,7 +100,7 @@ var errNoRegistry = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.
 // noteDigest adds a digest to what is approved, and is the row that says it, or why it is not known.
 func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field {
 	row := func(v algesta.Text) algesta.Field { return algesta.Field{Label: "registry", Value: v} }
-	tag := quote(version(image))
+	tag := quote(rollout.Version(image))
 	switch {
 	case err == nil:
 		if p.Digests == nil {
@@ -149,7 +120,7 @@ func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field 
 func (s scene) knownVersions(image string) algesta.Text {
 	var known []string
 	for _, r := range s.revisions {
-		if v := quote(version(s.image(r))); repository(s.image(r)) == repository(image) && !slices.Contains(known, v) && len(known) < 5 {
+		if v := quote(rollout.Version(s.image(r))); rollout.Repository(s.image(r)) == rollout.Repository(image) && !slices.Contains(known, v) && len(known) < 5 {
 			known = append(known, v)
 		}
 	}

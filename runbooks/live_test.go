@@ -18,14 +18,16 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
-const registry = "acralgestaproduction.azurecr.io/api-gateway:"
+const registry = rollouttest.Registry
 
 // secretValue stands literally in the template and must never be shown.
-const secretValue = "s3cr3t-tiger-7741"
+const secretValue = rollouttest.SecretValue
 
 // place is a namespace of the sandbox with the service api-gateway in it.
 type place struct {
@@ -130,13 +132,13 @@ func requireNoSecret(t *testing.T, shown ...any) {
 }
 
 // apply writes a plan and returns what the follower starts from.
-func (p *place) apply(t *testing.T, plan algesta.Plan) runbooks.Follow {
+func (p *place) apply(t *testing.T, plan algesta.Plan) rollout.Follow {
 	t.Helper()
 	require.Empty(t, plan.Nothing)
-	f := runbooks.Begin(plan.Redacted(), 2*time.Second)
-	before, err := runbooks.Look(t.Context(), p.bot, p.target.Workload())
+	f := rollout.Begin(plan.Redacted(), 2*time.Second)
+	before, err := rollout.Look(t.Context(), p.bot, p.target.Workload())
 	require.NoError(t, err)
-	f.Before = runbooks.HealthOf(before, time.Now())
+	f.Before = rollout.HealthOf(before, time.Now())
 	_, err = p.bot.Check(t.Context(), plan.Changes[0])
 	require.NoError(t, err)
 	written, err := p.bot.Apply(t.Context(), plan.Changes[0], fmt.Sprintf("op-c-%d", p.n), func(context.Context, algesta.Intent) error { return nil })
@@ -146,23 +148,23 @@ func (p *place) apply(t *testing.T, plan algesta.Plan) runbooks.Follow {
 }
 
 // follow looks until the rollout has ended.
-func (p *place) follow(t *testing.T, f runbooks.Follow) runbooks.Progress {
+func (p *place) follow(t *testing.T, f rollout.Follow) rollout.Progress {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r, err := runbooks.Look(ctx, p.bot, p.target.Workload())
+		r, err := rollout.Look(ctx, p.bot, p.target.Workload())
 		require.NoError(t, err)
-		var progress runbooks.Progress
-		progress, f = runbooks.Judge(r, f, time.Now())
+		var progress rollout.Progress
+		progress, f = rollout.Judge(r, f, time.Now())
 		b, err := json.Marshal(f) // what the store keeps between two looks
 		require.NoError(t, err)
-		f = runbooks.Follow{}
+		f = rollout.Follow{}
 		require.NoError(t, json.Unmarshal(b, &f))
 		requireNoSecret(t, progress)
-		if progress.Phase != runbooks.Moving && progress.Phase != runbooks.Complete {
+		if progress.Phase != rollout.Moving && progress.Phase != rollout.Complete {
 			return progress
 		}
 		select {
@@ -176,7 +178,7 @@ func (p *place) follow(t *testing.T, f runbooks.Follow) runbooks.Progress {
 func (p *place) deploy(t *testing.T, version string) {
 	t.Helper()
 	end := p.follow(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": version})))
-	require.Equal(t, runbooks.Settled, end.Phase, end.Why.String())
+	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
 }
 
 func (p *place) image(t *testing.T) string {
@@ -189,7 +191,7 @@ func TestRollbackPassesOverRestartsAndComesBack(t *testing.T) {
 	p := running(t)
 	p.deploy(t, "12345")
 	restart := p.follow(t, p.apply(t, p.plan(t, "restart", nil)))
-	require.Equal(t, runbooks.Settled, restart.Phase, restart.Why.String())
+	require.Equal(t, rollout.Settled, restart.Phase, restart.Why.String())
 	require.Contains(t, p.deployment(t).Spec.Template.Annotations, "kubectl.kubernetes.io/restartedAt")
 
 	plan := p.plan(t, "rollback", nil)
@@ -200,8 +202,8 @@ func TestRollbackPassesOverRestartsAndComesBack(t *testing.T) {
 	require.Empty(t, plan.Warnings)
 
 	end := p.follow(t, p.apply(t, plan))
-	require.Equal(t, runbooks.Settled, end.Phase, end.Why.String())
-	require.Equal(t, runbooks.Same, end.Verdict)
+	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
+	require.Equal(t, rollout.Same, end.Verdict)
 	require.Equal(t, 2, end.Ready)
 	d := p.deployment(t)
 	require.Equal(t, registry+"12344", p.image(t))
@@ -212,7 +214,7 @@ func TestRollbackPassesOverRestartsAndComesBack(t *testing.T) {
 
 	undo := p.plan(t, plan.Undo.Runbook, plan.Undo.Args)
 	end = p.follow(t, p.apply(t, undo))
-	require.Equal(t, runbooks.Settled, end.Phase, end.Why.String())
+	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
 	require.Equal(t, registry+"12345", p.image(t))
 	require.NotEmpty(t, p.plan(t, undo.Undo.Runbook, plan.Undo.Args).Nothing, "undoing twice does nothing")
 }
@@ -234,7 +236,7 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 			t.Parallel()
 			p := running(t)
 			end := p.follow(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": tt.version})))
-			require.Equal(t, runbooks.Broken, end.Phase)
+			require.Equal(t, rollout.Broken, end.Phase)
 			require.Regexp(t, tt.why, end.Why.String())
 			require.Equal(t, "The 2 old pods still serve users.", end.Serving.String())
 			require.Less(t, end.Took, tt.within)
@@ -243,8 +245,8 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 			plan := p.plan(t, "rollback", nil)
 			require.NotEmpty(t, plan.Warnings, "the card says how it is now")
 			end = p.follow(t, p.apply(t, plan))
-			require.Equal(t, runbooks.Settled, end.Phase, end.Why.String())
-			require.Equal(t, runbooks.Healthier, end.Verdict, end.Compare.String())
+			require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
+			require.Equal(t, rollout.Healthier, end.Verdict, end.Compare.String())
 			require.Equal(t, registry+"12344", p.image(t))
 		})
 	}
@@ -262,7 +264,7 @@ func TestARolloutThatIsOvertakenEndsAsSuch(t *testing.T) {
 	f := p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345-slow"}))
 	p.kubectl(t, "set", "image", "deployment/"+p.target.Name, "api-gateway="+registry+"12346")
 	end := p.follow(t, f)
-	require.Equal(t, runbooks.Overtaken, end.Phase)
+	require.Equal(t, rollout.Overtaken, end.Phase)
 	require.Contains(t, end.Why.String(), "it is now meant to run …/api-gateway:12346")
 }
 
@@ -272,7 +274,7 @@ func TestADeploymentThatIsDeletedMeanwhile(t *testing.T) {
 	f := p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345-slow"}))
 	p.kubectl(t, "delete", "deployment", p.target.Name)
 	end := p.follow(t, f)
-	require.Equal(t, runbooks.Gone, end.Phase)
+	require.Equal(t, rollout.Gone, end.Phase)
 }
 
 func TestScalingAgainstAQuotaIsSeen(t *testing.T) {
@@ -282,7 +284,7 @@ func TestScalingAgainstAQuotaIsSeen(t *testing.T) {
 	plan := p.plan(t, "scale", algesta.Args{"replicas": int64(4)})
 	require.Equal(t, "Quota production-quota has no room: 0.2 of 0.25 requests.cpu are used and 0.2 more would be needed for 2 more pods.", plan.Warnings[0].String())
 	end := p.follow(t, p.apply(t, plan))
-	require.Equal(t, runbooks.Broken, end.Phase)
+	require.Equal(t, rollout.Broken, end.Phase)
 	require.Equal(t, "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=200m, limit requests.cpu=250m, one more needs requests.cpu=100m.", end.Why.String())
 	require.Equal(t, "2 pods still serve users.", end.Serving.String())
 	require.Less(t, end.Took, 45*time.Second, "the controller gets half a minute")
@@ -294,7 +296,7 @@ func TestScalingUpAndDown(t *testing.T) {
 	for _, to := range []int64{4, 1, 0, 2} {
 		plan := p.plan(t, "scale", algesta.Args{"replicas": to})
 		end := p.follow(t, p.apply(t, plan))
-		require.Equal(t, runbooks.Settled, end.Phase, end.Why.String())
+		require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
 		require.Equal(t, int(to), end.Of)
 	}
 }

@@ -72,7 +72,7 @@ func (s scene) refuseOwned(ctx context.Context, c Cluster, verb string) error {
 			algesta.Say("Change the version in Git, or switch off auto-sync of the app first."),
 		)
 	}
-	if s.d.replicas() > 0 {
+	if s.d.Replicas() > 0 {
 		return nil
 	}
 	name, err := rolloutFor(ctx, c, s.d.Deployment)
@@ -85,13 +85,13 @@ func (s scene) refuseOwned(ctx context.Context, c Cluster, verb string) error {
 	)
 }
 
-// rolloutFor is the Argo Rollout that takes its template from the Deployment (spec.workloadRef); Argo then scales the
+// rolloutFor is the Argo rollout.Rollout that takes its template from the Deployment (spec.workloadRef); Argo then scales the
 // Deployment down. It is asked for only where a Deployment has no pods.
 func rolloutFor(ctx context.Context, c Cluster, d *appsv1.Deployment) (string, error) {
 	rollouts := &unstructured.UnstructuredList{}
 	rollouts.SetGroupVersionKind(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "RolloutList"})
 	if err := c.List(ctx, d.Namespace, "", rollouts); err != nil {
-		return "", fmt.Errorf("looking for an Argo Rollout: %w", err)
+		return "", fmt.Errorf("looking for an Argo rollout.Rollout: %w", err)
 	}
 	for _, r := range rollouts.Items {
 		kind, _, kindErr := unstructured.NestedString(r.Object, "spec", "workloadRef", "kind")

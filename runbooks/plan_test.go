@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
 )
 
 func TestTheRollbackThatPeopleSee(t *testing.T) {
@@ -223,8 +225,8 @@ func TestWarnings(t *testing.T) {
 		"pods of the current revision crash, the old ones serve": {
 			"rollback", nil, func(s *still) {
 				s.pods = nil
-				crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
-				crashing(s.pod(3, "bbbbb", 5*time.Minute), 3, noon.Add(-time.Minute))
+				rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
+				rollouttest.Crashing(s.pod(3, "bbbbb", 5*time.Minute), 3, noon.Add(-time.Minute))
 				s.pod(1, "xxxxx", 72*time.Hour)
 				s.pod(1, "yyyyy", 72*time.Hour)
 			},
@@ -353,4 +355,14 @@ func TestWarnings(t *testing.T) {
 			require.Equal(t, tt.want, words(p.Warnings))
 		})
 	}
+}
+
+func TestBeginKnowsAScaleFromARedactedPlan(t *testing.T) {
+	t.Parallel()
+	p, err := planned(t, gateway(), "scale", algesta.Args{"replicas": int64(6)})
+	require.NoError(t, err)
+	f := rollout.Begin(p.Redacted(), time.Minute)
+	require.True(t, f.Scale)
+	require.Equal(t, int32(6), f.Replicas)
+	require.NotEmpty(t, f.TemplateHash)
 }

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 var pods = register(Runbook{
@@ -24,7 +25,7 @@ var pods = register(Runbook{
 const mostPods = 99
 
 func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	r, err := Look(ctx, c, in.Workload)
+	r, err := rollout.Look(ctx, c, in.Workload)
 	if err != nil {
 		return algesta.Report{}, err
 	}
@@ -32,25 +33,25 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		return algesta.Report{}, gone(in)
 	}
 	if r.Unread != nil { // the Deployment's own numbers are an answer too
-		return algesta.Report{Tone: algesta.Warning, Title: r.headline(in), Body: []algesta.Block{{List: []algesta.Text{notChecked("pods", r.Unread)}}}}, nil //nolint:nilerr // it is said
+		return algesta.Report{Tone: algesta.Warning, Title: headline(r, in), Body: []algesta.Block{{List: []algesta.Text{notChecked("pods", r.Unread)}}}}, nil //nolint:nilerr // it is said
 	}
 	report := algesta.Report{
-		Tone:  r.tone(),
-		Title: algesta.Say("{}: {} of {} ready", subject(in), serving(r.Pods), count(len(r.Pods), "pod")),
+		Tone:  toneOf(r),
+		Title: algesta.Say("{}: {} of {} ready", subject(in), rollout.Serving(r.Pods), count(len(r.Pods), "pod")),
 	}
 	if len(r.Pods) == 0 {
-		report.Title = algesta.Say("{} has no pods ({} wanted).", subject(in), r.desired())
-		if t, trouble := r.trouble(in.Command.At); trouble {
+		report.Title = algesta.Say("{} has no pods ({} wanted).", subject(in), r.Desired())
+		if t, trouble := r.Trouble(in.Command.At); trouble {
 			report.Body = append(report.Body, algesta.Block{List: []algesta.Text{t}})
 		}
 		return report, nil
 	}
 	table := podTable(r, in.Command.At, mostPods)
-	fresh, old := r.split()
+	fresh, old := r.Split()
 	if len(fresh) > 0 && len(old) > 0 {
 		table.Head = append(table.Head, "version")
 		for i, pod := range worstFirst(fresh, old)[:len(table.Rows)] {
-			table.Rows[i] = append(table.Rows[i], algesta.Say("{}", quote(version(mainOf(pod, in).Image))))
+			table.Rows[i] = append(table.Rows[i], algesta.Say("{}", quote(rollout.Version(mainOf(pod, in).Image))))
 		}
 	}
 	if measured := useOf(ctx, c, in.Workload.Namespace); measured != nil {
@@ -60,7 +61,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		}
 	}
 	report.Body = append(report.Body, algesta.Block{Table: &table}, algesta.Block{Text: beginnings(r.Pods)})
-	if t, trouble := r.trouble(in.Command.At); trouble {
+	if t, trouble := r.Trouble(in.Command.At); trouble {
 		report.Body = append(report.Body, algesta.Block{List: []algesta.Text{t}})
 	}
 	if hidden := len(r.Pods) - len(table.Rows); hidden > 0 {
@@ -70,7 +71,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 }
 
 func mainOf(pod *corev1.Pod, in Input) corev1.Container {
-	return mainContainer(corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}, in.Command.Target.Service)
+	return rollout.MainContainer(corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}, in.Command.Target.Service)
 }
 
 // worstFirst orders pods for a list that may be cut: in trouble, not ready, then the new ones before the old ones.
@@ -81,10 +82,10 @@ func worstFirst(fresh, old []*corev1.Pod) []*corev1.Pod {
 }
 
 func badness(pod *corev1.Pod) int {
-	switch s := stateOf(pod); {
-	case s.reason != "":
+	switch s := rollout.StateOf(pod); {
+	case s.Reason != "":
 		return 0
-	case s.word != "ready":
+	case s.Word != "ready":
 		return 1
 	}
 	return 2

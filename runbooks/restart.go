@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 var restart = register(Runbook{
@@ -28,10 +29,10 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	if err := s.refuseTemplate(ctx, c, "restart"); err != nil {
 		return algesta.Plan{}, err
 	}
-	replicas := s.d.replicas()
+	replicas := s.d.Replicas()
 	p := algesta.Plan{
 		Title:   algesta.Say("Restart of {}", subject(in)),
-		Summary: algesta.Say("Restart {}: replace {}, still {}", algesta.Name(in.Workload.Name), count(replicas, "pod"), quote(version(mainContainer(s.d.Spec.Template, in.Command.Target.Service).Image))),
+		Summary: algesta.Say("Restart {}: replace {}, still {}", algesta.Name(in.Workload.Name), count(replicas, "pod"), quote(rollout.Version(rollout.MainContainer(s.d.Spec.Template, in.Command.Target.Service).Image))),
 		Doing:   algesta.Say("Restarting {}", subject(in)),
 		Done:    algesta.Say("{} is restarted", subject(in)),
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
@@ -40,12 +41,12 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 		p.Nothing = algesta.Say("{} is scaled to 0 pods, so there is nothing to restart.", subject(in))
 		return p, nil
 	}
-	template := s.d.template()
+	template := s.d.Template()
 	// kubectl's own annotation, so that its history and other tools know a restart when they see one.
 	if err := unstructured.SetNestedField(template, in.Command.At.UTC().Format(time.RFC3339), "metadata", "annotations", restartedAnnotation); err != nil {
 		return algesta.Plan{}, err
 	}
-	if p.Template, err = templateHash(template); err != nil {
+	if p.Template, err = rollout.TemplateHash(template); err != nil {
 		return algesta.Plan{}, err
 	}
 	swaps, err := s.restartSwaps(template, p.Template)
@@ -53,21 +54,21 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swaps...)}
-	typed, err := typedTemplate(template)
+	typed, err := rollout.TypedTemplate(template)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
 	surge, unavailable := rolling(s.d.Deployment, replicas)
 	p.Figures["surge"] = int64(surge)
 	room, warnings := s.rollWarnings(ctx, c, typed, surge, unavailable)
-	main := mainContainer(typed, in.Command.Target.Service)
+	main := rollout.MainContainer(typed, in.Command.Target.Service)
 	p.Facts = []algesta.Field{
-		{Label: "image", Value: algesta.Say("{}, unchanged", quote(shortImage(main.Image)))},
+		{Label: "image", Value: algesta.Say("{}, unchanged", quote(rollout.ShortImage(main.Image)))},
 		{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)},
 	}
 	s.askMovable(ctx, c, typed, &p)
 	p.Warnings = append(p.Warnings, warnings...)
-	if s.now >= 0 && !s.rollout.done() && s.rollout.Deployment != nil {
+	if s.now >= 0 && !s.rollout.Done() && s.rollout.Deployment != nil {
 		p.Warnings = append(p.Warnings, algesta.Say("A restart does not repair a version that cannot start: {} goes back instead.", command(in, "rollback", "")))
 	}
 	return p, nil
@@ -81,7 +82,7 @@ func (s scene) restartSwaps(template map[string]any, hash string) ([]algesta.Swa
 	}
 	after, _, _ := unstructured.NestedMap(template, "metadata", "annotations")
 	path, label := []string{"spec", "template", "metadata", "annotations"}, "pod annotations"
-	if _, found, _ := unstructured.NestedMap(s.d.raw, path...); !found {
+	if _, found, _ := unstructured.NestedMap(s.d.Raw, path...); !found {
 		whole, err := s.swap(label, "/spec/template/metadata/annotations", after, path...)
 		return append([]algesta.Swap{whole}, why...), err
 	}

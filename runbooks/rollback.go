@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -37,7 +38,7 @@ var rollback = register(Runbook{
 
 // way is where a rollback goes: from the template that runs now to that of a revision.
 type way struct {
-	to         revision
+	to         rollout.Revision
 	from, want corev1.PodTemplateSpec
 	old, image string // of the main container, now and then
 	undone     string // the request that is undone, "" for a plain rollback
@@ -62,56 +63,56 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	var overtaken bool
 	w.undone, overtaken = s.undone(s.wroteTemplate())
 	p, cause := s.rollbackWords(w)
-	p.Figures = map[string]int64{"revision": to.number, "pods": int64(s.d.replicas()), "surge": 0}
-	if s.now >= 0 && s.revisions[s.now].set.UID == to.set.UID {
-		p.Nothing = algesta.Say("{} already runs revision {}.", subject(in), to.number)
+	p.Figures = map[string]int64{"revision": to.Number, "pods": int64(s.d.Replicas()), "surge": 0}
+	if s.now >= 0 && s.revisions[s.now].Set.UID == to.Set.UID {
+		p.Nothing = algesta.Say("{} already runs revision {}.", subject(in), to.Number)
 		return p, nil
 	}
-	if p.Template, err = templateHash(to.template); err != nil {
+	if p.Template, err = rollout.TemplateHash(to.Template); err != nil {
 		return algesta.Plan{}, err
 	}
-	swaps, err := s.templateSwaps(to.template, p.Template, cause)
+	swaps, err := s.templateSwaps(to.Template, p.Template, cause)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swaps...)}
 	p.Undo = s.undo(w.image, w.old)
-	differences := diffTemplates(s.d.template(), to.template)
-	surge, unavailable := rolling(s.d.Deployment, s.d.replicas())
+	differences := rollout.Differences(s.d.Template(), to.Template)
+	surge, unavailable := rolling(s.d.Deployment, s.d.Replicas())
 	p.Figures["surge"] = int64(surge)
 	room, warnings := s.rollWarnings(ctx, c, w.want, surge, unavailable)
-	p.Diff = lines(differences)
-	p.Facts = append(s.undoFact(w.undone), factsOf(differences)...)
+	p.Diff = rollout.Lines(differences)
+	p.Facts = append(s.undoFact(w.undone), rollout.Fields(differences)...)
 	s.askMovable(ctx, c, w.want, &p)
 	p.Facts = append(p.Facts, algesta.Field{Label: "revision", Value: s.revisionFact(to)},
-		algesta.Field{Label: "pods", Value: s.podsFact(s.d.replicas(), s.extra(surge), room)})
+		algesta.Field{Label: "pods", Value: s.podsFact(s.d.Replicas(), s.extra(surge), room)})
 	if overtaken {
 		p.Warnings = append(p.Warnings, notLast(undoes.Text(in)))
 	}
 	p.Warnings = append(p.Warnings, s.failedWarning(to)...)
-	p.Warnings = append(append(append(p.Warnings, warnings...), s.rollbackWarnings(w)...), s.bringsBack(to.template, s.d.replicas())...)
+	p.Warnings = append(append(append(p.Warnings, warnings...), s.rollbackWarnings(w)...), s.bringsBack(to.Template, s.d.Replicas())...)
 	return p, nil
 }
 
-func (s scene) wayTo(to revision) (way, error) {
-	from, err := typedTemplate(s.d.template())
+func (s scene) wayTo(to rollout.Revision) (way, error) {
+	from, err := rollout.TypedTemplate(s.d.Template())
 	if err != nil {
 		return way{}, err
 	}
-	want, err := typedTemplate(to.template)
+	want, err := rollout.TypedTemplate(to.Template)
 	if err != nil {
 		return way{}, err
 	}
 	service := s.in.Command.Target.Service
-	return way{to: to, from: from, want: want, old: mainContainer(from, service).Image, image: mainContainer(want, service).Image}, nil
+	return way{to: to, from: from, want: want, old: rollout.MainContainer(from, service).Image, image: rollout.MainContainer(want, service).Image}, nil
 }
 
 // rollbackWords are the sentences of a rollback or an undo, and the change-cause that it notes.
 func (s scene) rollbackWords(w way) (p algesta.Plan, cause string) {
 	what, deployment := subject(s.in), algesta.Name(s.in.Workload.Name)
-	moves, back := versions(w.old, w.image), quote(version(w.image))
+	moves, back := versions(w.old, w.image), quote(rollout.Version(w.image))
 	if moves == "" {
-		moves, back = fmt.Sprintf("%s, revision %d", back, w.to.number), fmt.Sprintf("revision %d", w.to.number)
+		moves, back = fmt.Sprintf("%s, revision %d", back, w.to.Number), fmt.Sprintf("revision %d", w.to.Number)
 	}
 	p.Done = algesta.Say("{} is back on {}", what, back)
 	if w.undone != "" {
@@ -123,7 +124,7 @@ func (s scene) rollbackWords(w way) (p algesta.Plan, cause string) {
 	p.Title = algesta.Say("Rollback of {} ({})", what, moves)
 	p.Summary = algesta.Say("Roll back {}: {}", deployment, moves)
 	if w.old != w.image {
-		p.Summary = algesta.Say("{} (revision {})", p.Summary, w.to.number)
+		p.Summary = algesta.Say("{} (revision {})", p.Summary, w.to.Number)
 	}
 	p.Doing = algesta.Say("Rolling back {}: {}", what, moves)
 	return p, fmt.Sprintf("rollback to %s %s", back, by(s.in))
@@ -134,24 +135,24 @@ func (s scene) undoFact(request string) []algesta.Field {
 	if request == "" {
 		return nil
 	}
-	return []algesta.Field{{Label: "undoes", Value: algesta.Say("{}", words.Cited(orElse(quote(s.d.Annotations[causeAnnotation]), request)))}}
+	return []algesta.Field{{Label: "undoes", Value: algesta.Say("{}", words.Cited(orElse(quote(s.d.Annotations[rollout.CauseAnnotation]), request)))}}
 }
 
 // rollbackWarnings is what a rollback in particular cannot do.
 func (s scene) rollbackWarnings(w way) []algesta.Text {
 	var out []algesta.Text
 	if movable(w.image) {
-		out = append(out, algesta.Say("The image {} has no fixed version: the nodes pull whatever it is today, which need not be what revision {} ran.", algesta.Name(quote(shortImage(w.image))), w.to.number))
+		out = append(out, algesta.Say("The image {} has no fixed version: the nodes pull whatever it is today, which need not be what revision {} ran.", algesta.Name(quote(rollout.ShortImage(w.image))), w.to.Number))
 	} else if w.old == w.image {
-		out = append(out, algesta.Say("The image stays {}: only the settings shown here change.", algesta.Name(quote(shortImage(w.image)))))
+		out = append(out, algesta.Say("The image stays {}: only the settings shown here change.", algesta.Name(quote(rollout.ShortImage(w.image)))))
 	}
-	if len(s.revisions) > 2 && w.to.set.UID == s.revisions[len(s.revisions)-1].set.UID && len(s.revisions) > int(historyLimit(s.d)) {
-		out = append(out, algesta.Say("Revision {} is the oldest that is kept; the next change removes it from the history.", w.to.number))
+	if len(s.revisions) > 2 && w.to.Set.UID == s.revisions[len(s.revisions)-1].Set.UID && len(s.revisions) > int(historyLimit(s.d)) {
+		out = append(out, algesta.Say("Revision {} is the oldest that is kept; the next change removes it from the history.", w.to.Number))
 	}
 	return out
 }
 
-func historyLimit(d deployment) int32 {
+func historyLimit(d rollout.Deployment) int32 {
 	if d.Spec.RevisionHistoryLimit == nil {
 		return 10
 	}

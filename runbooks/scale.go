@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 var replicas = Arg{
@@ -35,7 +36,7 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	if err := s.refuseOwned(ctx, c, "scale"); err != nil {
 		return algesta.Plan{}, err
 	}
-	from, to := s.d.replicas(), int32(replicas.Of(in)) //nolint:gosec // bounded by the argument's Max
+	from, to := s.d.Replicas(), int32(replicas.Of(in)) //nolint:gosec // bounded by the argument's Max
 	if err := s.refuseOutsideAutoscaler(to); err != nil {
 		return algesta.Plan{}, err
 	}
@@ -56,11 +57,11 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		p.Nothing = algesta.Say("{} already runs {}.", subject(in), count(to, "pod"))
 		return p, nil
 	}
-	swap, err := s.swap("replicas", replicasPath, to, "spec", "replicas")
+	swap, err := s.swap("replicas", rollout.ReplicasPath, to, "spec", "replicas")
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if p.Template, err = templateHash(s.d.template()); err != nil {
+	if p.Template, err = rollout.TemplateHash(s.d.Template()); err != nil {
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swap)}
@@ -74,13 +75,10 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		p.Warnings = append(p.Warnings, notLast(undoes.Text(in)))
 	}
 	p.Warnings = append(append(p.Warnings, s.scaleWarnings(to, room)...), s.nodeWarnings(ctx, c, s.d.Spec.Template, to-from)...)
-	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.bringsBack(s.d.template(), to)...)
+	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.bringsBack(s.d.Template(), to)...)
 	p.Warnings = append(p.Warnings, s.unchecked...)
 	return p, nil
 }
-
-// replicasPath is the Deployment's own field: the scale subresource has no generation to wait for.
-const replicasPath = "/spec/replicas"
 
 func (s scene) scaleFact(from, to int32, room fit) algesta.Text {
 	out := algesta.Say("{} → {}", from, to)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sourcegraph/conc"
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,15 +11,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 // scene is what a plan looks at: the Deployment, its history, and what stands around it.
 type scene struct {
 	in        Input
-	d         deployment
-	revisions []revision // newest first
-	now       int        // index of the revision that runs now, -1 when its ReplicaSet is not there yet
-	rollout   Rollout
+	d         rollout.Deployment
+	revisions []rollout.Revision // newest first
+	now       int                // index of the revision that runs now, -1 when its ReplicaSet is not there yet
+	rollout   rollout.Rollout
 	scalers   []autoscalingv2.HorizontalPodAutoscaler // that scale this Deployment
 	quotas    []corev1.ResourceQuota
 	ranges    []corev1.LimitRange
@@ -35,12 +35,12 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 	var wg conc.WaitGroup
 	var main, pods, scalers, quotas, ranges error
 	wg.Go(func() {
-		if s.d, main = readDeployment(ctx, c, in.Workload); main == nil {
-			s.revisions, main = readRevisions(ctx, c, s.d)
+		if s.d, main = rollout.ReadDeployment(ctx, c, in.Workload); main == nil {
+			s.revisions, main = rollout.ReadRevisions(ctx, c, s.d)
 		}
 	})
 	wg.Go(func() {
-		if s.rollout, pods = Look(ctx, c, in.Workload); pods == nil {
+		if s.rollout, pods = rollout.Look(ctx, c, in.Workload); pods == nil {
 			pods = s.rollout.Unread
 		}
 	})
@@ -55,7 +55,7 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 		return scene{}, main
 	}
 	s.argo = readArgo(ctx, c, s.d.Deployment)
-	s.now = currentOf(s.d, s.revisions)
+	s.now = rollout.CurrentOf(s.d, s.revisions)
 	s.quotas, s.ranges, s.scalers = quotaList.Items, rangeList.Items, scalersOf(hpas.Items, in.Workload.Name)
 	for _, part := range []struct {
 		what string
@@ -152,9 +152,9 @@ func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodT
 	}
 	out = append(out, s.nodeWarnings(ctx, c, template, s.extra(surge))...)
 	out = append(out, missingReferences(ctx, c, s.d.Namespace, s.d.Spec.Template.Spec, template.Spec)...)
-	if s.d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && s.d.replicas() > 0 {
+	if s.d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && s.d.Replicas() > 0 {
 		out = append(out, algesta.Say("The strategy is Recreate: all pods stop before the first new one starts. Users see an outage until then."))
-	} else if unavailable >= s.d.replicas() && s.d.replicas() > 0 {
+	} else if unavailable >= s.d.Replicas() && s.d.Replicas() > 0 {
 		out = append(out, algesta.Say("maxUnavailable allows every pod to be down at once: users may see an outage while it rolls."))
 	}
 	out = append(out, s.ownerWarnings()...)
@@ -163,7 +163,7 @@ func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodT
 
 // extra is how many pods more than now there are at the peak of a rollout.
 func (s scene) extra(surge int32) int32 {
-	return max(0, s.d.replicas()+surge-s.d.Status.Replicas)
+	return max(0, s.d.Replicas()+surge-s.d.Status.Replicas)
 }
 
 // stateWarnings tells how the pods are now, when something is wrong with them or a rollout is under way.
@@ -171,87 +171,12 @@ func (s scene) stateWarnings() []algesta.Text {
 	if s.rollout.Deployment == nil {
 		return nil
 	}
-	if t, trouble := s.rollout.trouble(s.in.Command.At); trouble {
+	if t, trouble := s.rollout.Trouble(s.in.Command.At); trouble {
 		return []algesta.Text{t}
 	}
-	if s.d.replicas() > 0 && !s.rollout.done() {
-		fresh, old := s.rollout.ready()
-		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} new pods ready, {} serving.", fresh, s.rollout.desired(), count(old, "old pod"))}
+	if s.d.Replicas() > 0 && !s.rollout.Done() {
+		fresh, old := s.rollout.Ready()
+		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} new pods ready, {} serving.", fresh, s.rollout.Desired(), count(old, "old pod"))}
 	}
 	return nil
-}
-
-// trouble is one sentence about pods of the current revision that cannot run, with who still serves users.
-func (r Rollout) trouble(now time.Time) (algesta.Text, bool) {
-	fresh, _ := r.split()
-	var worst podState
-	bad, restarts := 0, int32(0)
-	for _, pod := range fresh {
-		if s := stateOf(pod); s.reason != "" {
-			bad++
-			if worst.reason == "" || s.restarts > worst.restarts {
-				worst = s
-			}
-		}
-		restarts += restartsSince(pod, now.Add(-restartWindow))
-	}
-	if bad == 0 {
-		why := r.refusedNow(now)
-		if dead := r.deadNodes(now); len(dead) > 0 {
-			why = why.Then("{}", dead)
-		}
-		if len(why) == 0 {
-			return nil, false
-		}
-		return why.Then("{}", r.whoServes()), true
-	}
-	detail := quote(worst.reason)
-	if worst.word == "crashing" {
-		detail = fmt.Sprintf("exit %d, %s in %s", worst.exit, count(restarts, "restart"), span(r.window(now)))
-	} else if worst.message != "" {
-		detail += ": " + quote(worst.message)
-	}
-	which := fmt.Sprintf("%d of %s", bad, count(len(fresh), "pod"))
-	if len(fresh) == 1 {
-		which = "The only pod"
-	}
-	out := algesta.Say("{} of the current revision {} ({}).", which, plural(worst.word, bad), detail)
-	return out.Then("{}", r.whoServes()), true
-}
-
-// plural turns a pod's state into what several pods do.
-func plural(word string, n int) string {
-	verbs := map[string][2]string{
-		"crashing":             {"crashes", "crash"},
-		"cannot get its image": {"cannot get its image", "cannot get their image"},
-		"waiting for a node":   {"waits for a node", "wait for a node"},
-		"failed":               {"failed", "failed"},
-	}
-	forms, known := verbs[word]
-	switch {
-	case !known:
-		return word
-	case n == 1:
-		return forms[0]
-	}
-	return forms[1]
-}
-
-// whoServes tells whether users notice, as in "The 2 old pods still serve users", in a sentence.
-func (r Rollout) whoServes() algesta.Text {
-	newReady, oldReady := r.ready()
-	switch {
-	case newReady == 0 && oldReady == 0:
-		return algesta.Say("No pod serves users.")
-	case newReady == 0:
-		return algesta.Say("The {} still {} users.", count(oldReady, "old pod"), serve(oldReady))
-	}
-	return algesta.Say("{} still {} users.", count(newReady+oldReady, "pod"), serve(newReady+oldReady))
-}
-
-func serve(n int) string {
-	if n == 1 {
-		return "serves"
-	}
-	return "serve"
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 var status = register(Runbook{
@@ -25,10 +26,10 @@ var status = register(Runbook{
 
 func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	var wg conc.WaitGroup
-	var r Rollout
+	var r rollout.Rollout
 	var err, scalersErr error
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
-	wg.Go(func() { r, err = Look(ctx, c, in.Workload) })
+	wg.Go(func() { r, err = rollout.Look(ctx, c, in.Workload) })
 	wg.Go(func() { scalersErr = c.List(ctx, in.Workload.Namespace, "", &hpas) })
 	wg.Wait()
 	if err != nil {
@@ -37,11 +38,11 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	if r.Deployment == nil {
 		return algesta.Report{}, gone(in)
 	}
-	report := algesta.Report{Tone: r.tone(), Title: r.headline(in)}
+	report := algesta.Report{Tone: toneOf(r), Title: headline(r, in)}
 	scalers := scalersOf(hpas.Items, in.Workload.Name)
-	report.Body = append(report.Body, algesta.Block{Fields: r.fields(in, scalers)})
+	report.Body = append(report.Body, algesta.Block{Fields: fieldsOf(r, in, scalers)})
 	var notes []algesta.Text
-	if t, trouble := r.trouble(in.Command.At); trouble {
+	if t, trouble := r.Trouble(in.Command.At); trouble {
 		notes = append(notes, t)
 	}
 	if r.Unread != nil {
@@ -75,24 +76,24 @@ func gone(in Input) error {
 }
 
 // headline is the answer in one line: "`api-gateway` in production: 4 of 4 ready on 12345 since 3 days".
-func (r Rollout) headline(in Input) algesta.Text {
+func headline(r rollout.Rollout, in Input) algesta.Text {
 	d := r.Deployment
-	image := mainContainer(d.Spec.Template, in.Command.Target.Service).Image
-	fresh, old := r.ready()
+	image := rollout.MainContainer(d.Spec.Template, in.Command.Target.Service).Image
+	fresh, old := r.Ready()
 	switch {
-	case r.desired() == 0:
-		return algesta.Say("{}: scaled to 0 pods, nothing runs (version {})", subject(in), quote(version(image)))
+	case r.Desired() == 0:
+		return algesta.Say("{}: scaled to 0 pods, nothing runs (version {})", subject(in), quote(rollout.Version(image)))
 	case d.Spec.Paused:
-		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.desired())
-	case !r.done() || old > 0 && fresh < int(r.desired()):
-		return algesta.Say("{}: rolling out {}: {} of {} new pods ready, {} old serving", subject(in), quote(version(image)), fresh, r.desired(), old)
+		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.Desired())
+	case !r.Done() || old > 0 && fresh < int(r.Desired()):
+		return algesta.Say("{}: rolling out {}: {} of {} new pods ready, {} old serving", subject(in), quote(rollout.Version(image)), fresh, r.Desired(), old)
 	}
-	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), fresh, r.desired(), quote(version(image)), r.since(in.Command.At))
+	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), fresh, r.Desired(), quote(rollout.Version(image)), since(r, in.Command.At))
 }
 
 // since is " since 3 days": how long the current revision is the current one, as far as its ReplicaSet tells.
-func (r Rollout) since(now time.Time) string {
-	fresh, _ := r.split()
+func since(r rollout.Rollout, now time.Time) string {
+	fresh, _ := r.Split()
 	if len(fresh) == 0 {
 		return ""
 	}
@@ -105,12 +106,12 @@ func (r Rollout) since(now time.Time) string {
 	return ", oldest pod " + span(now.Sub(oldest))
 }
 
-func (r Rollout) tone() algesta.Tone {
-	fresh, old := r.ready()
+func toneOf(r rollout.Rollout) algesta.Tone {
+	fresh, old := r.Ready()
 	switch {
-	case r.desired() == 0:
+	case r.Desired() == 0:
 		return algesta.Neutral
-	case r.done() && fresh >= int(r.desired()):
+	case r.Done() && fresh >= int(r.Desired()):
 		return algesta.Good
 	case fresh+old == 0:
 		return algesta.Bad
@@ -118,18 +119,18 @@ func (r Rollout) tone() algesta.Tone {
 	return algesta.Warning
 }
 
-func (r Rollout) fields(in Input, scalers []autoscalingv2.HorizontalPodAutoscaler) []algesta.Field {
+func fieldsOf(r rollout.Rollout, in Input, scalers []autoscalingv2.HorizontalPodAutoscaler) []algesta.Field {
 	d := r.Deployment
-	out := []algesta.Field{{Label: "image", Value: algesta.Say("{}", algesta.Name(quote(mainContainer(d.Spec.Template, in.Command.Target.Service).Image)))}}
-	if n := r.revision(); n > 0 {
+	out := []algesta.Field{{Label: "image", Value: algesta.Say("{}", algesta.Name(quote(rollout.MainContainer(d.Spec.Template, in.Command.Target.Service).Image)))}}
+	if n := r.Revision(); n > 0 {
 		value := algesta.Say("{}", n)
-		if cause := causeOf(d.Annotations, r.TemplateHash()); cause != "" {
-			value = algesta.Say("{}: {}", n, inQuotes(cause))
+		if cause := rollout.CauseOf(d.Annotations, r.TemplateHash()); cause != "" {
+			value = algesta.Say("{}: {}", n, rollout.InQuotes(cause))
 		}
 		out = append(out, algesta.Field{Label: "revision", Value: value})
 	}
-	fresh, old := r.ready()
-	pods := algesta.Say("{} wanted, {} ready", r.desired(), fresh+old)
+	fresh, old := r.Ready()
+	pods := algesta.Say("{} wanted, {} ready", r.Desired(), fresh+old)
 	for _, h := range scalers {
 		pods = algesta.Say("{}, autoscaled {}–{}", pods, least(h), h.Spec.MaxReplicas)
 	}
@@ -137,8 +138,8 @@ func (r Rollout) fields(in Input, scalers []autoscalingv2.HorizontalPodAutoscale
 }
 
 // podTable lists pods, the ones in trouble first, at most so many.
-func podTable(r Rollout, now time.Time, most int) algesta.Table {
-	fresh, old := r.split()
+func podTable(r rollout.Rollout, now time.Time, most int) algesta.Table {
+	fresh, old := r.Split()
 	t := algesta.Table{Head: []string{"pod", "state", "restarts", "age", "node"}}
 	for _, pod := range worstFirst(fresh, old) {
 		if len(t.Rows) == most {
@@ -164,17 +165,17 @@ func beginnings(pods []*corev1.Pod) algesta.Text {
 }
 
 func podRow(pod *corev1.Pod, now time.Time) []algesta.Text {
-	s := stateOf(pod)
-	word := s.word
-	if s.reason != "" && s.reason != "Unschedulable" {
-		word += " (" + quote(s.reason) + ")"
+	s := rollout.StateOf(pod)
+	word := s.Word
+	if s.Reason != "" && s.Reason != "Unschedulable" {
+		word += " (" + quote(s.Reason) + ")"
 	}
 	node := quote(pod.Spec.NodeName)
 	if node == "" {
 		node = "–"
 	}
 	return []algesta.Text{
-		algesta.Say("{}", algesta.Name(shortName(pod.Name))), algesta.Say("{}", word), algesta.Say("{}", restartsOf(pod)),
+		algesta.Say("{}", algesta.Name(rollout.ShortName(pod.Name))), algesta.Say("{}", word), algesta.Say("{}", rollout.Restarts(pod)),
 		algesta.Say("{}", span(now.Sub(pod.CreationTimestamp.Time))), algesta.Say("{}", node),
 	}
 }

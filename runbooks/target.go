@@ -7,23 +7,24 @@ import (
 	"strings"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 // rollbackTarget is the revision to go back to: the one that was named, or the newest that runs other pods than now and did not fail when the
 // bot watched it. kubectl takes the second highest number instead, which after a restart is the same version without the restart.
-func (s scene) rollbackTarget() (revision, error) {
+func (s scene) rollbackTarget() (rollout.Revision, error) {
 	if hash := templateArg.Text(s.in); hash != "" {
-		if i := slices.IndexFunc(s.revisions, func(r revision) bool { return r.hash() == hash }); i >= 0 {
+		if i := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Hash() == hash }); i >= 0 {
 			return s.revisions[i], nil
 		}
-		return revision{}, s.unknown(algesta.Say("The version with the pod template hash {} is no longer kept by {}.", algesta.Name(quote(hash)), algesta.Name(s.d.Name)))
+		return rollout.Revision{}, s.unknown(algesta.Say("The version with the pod template hash {} is no longer kept by {}.", algesta.Name(quote(hash)), algesta.Name(s.d.Name)))
 	}
 	if toVersion.Given(s.in) {
 		return s.byVersion(toVersion.Text(s.in), algesta.Say("{} has no revision that runs {}.", algesta.Name(s.d.Name), algesta.Name(quote(toVersion.Text(s.in)))))
 	}
 	if toRevision.Given(s.in) {
 		number := toRevision.Of(s.in)
-		if i := slices.IndexFunc(s.revisions, func(r revision) bool { return r.number == number }); i >= 0 {
+		if i := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Number == number }); i >= 0 {
 			return s.revisions[i], nil
 		}
 		// People call a version by its tag, and tags of builds are numbers, too.
@@ -33,44 +34,44 @@ func (s scene) rollbackTarget() (revision, error) {
 }
 
 // byVersion is the revision whose image has this tag, the newest of several that run the same pods. missing is what is said where there is none.
-func (s scene) byVersion(tag string, missing algesta.Text) (revision, error) {
-	var found []revision
+func (s scene) byVersion(tag string, missing algesta.Text) (rollout.Revision, error) {
+	var found []rollout.Revision
 	var numbers []string
 	for _, r := range s.revisions {
-		if version(s.image(r)) != tag {
+		if rollout.Version(s.image(r)) != tag {
 			continue
 		}
-		if len(found) == 0 || !samePods(found[0].template, r.template) {
-			numbers = append(numbers, fmt.Sprint(r.number))
+		if len(found) == 0 || !rollout.SamePods(found[0].Template, r.Template) {
+			numbers = append(numbers, fmt.Sprint(r.Number))
 		}
 		found = append(found, r)
 	}
 	switch {
 	case len(found) == 0:
-		return revision{}, s.unknown(missing)
+		return rollout.Revision{}, s.unknown(missing)
 	case len(numbers) == 1:
 		return found[0], nil
 	}
-	return revision{}, &algesta.Error{
+	return rollout.Revision{}, &algesta.Error{
 		Kind: algesta.ErrUnknownName, Message: algesta.Say("Several revisions of {} run {} with different settings: {}.", algesta.Name(s.d.Name), algesta.Name(quote(tag)), list(numbers)),
 		Hint: algesta.Say("Say which one: {}", command(s.in, "rollback", "--to-revision="+numbers[0])),
 	}
 }
 
 // lastHealthy is where a rollback goes that names nothing.
-func (s scene) lastHealthy() (revision, error) {
+func (s scene) lastHealthy() (rollout.Revision, error) {
 	var failed []string
-	var bad []revision
+	var bad []rollout.Revision
 	for i, r := range s.revisions {
-		if i == s.now || samePods(r.template, s.d.template()) {
+		if i == s.now || rollout.SamePods(r.Template, s.d.Template()) {
 			continue
 		}
 		how, never := s.failed(r)
 		// A restart of a version that failed is that version.
-		again := how == nil && slices.ContainsFunc(bad, func(b revision) bool { return samePods(b.template, r.template) })
+		again := how == nil && slices.ContainsFunc(bad, func(b rollout.Revision) bool { return rollout.SamePods(b.Template, r.Template) })
 		switch {
 		case never:
-			bad, failed = append(bad, r), append(failed, fmt.Sprintf("%d (%s)", r.number, how.String()))
+			bad, failed = append(bad, r), append(failed, fmt.Sprintf("%d (%s)", r.Number, how.String()))
 		case !again:
 			return r, nil
 		}
@@ -78,22 +79,22 @@ func (s scene) lastHealthy() (revision, error) {
 	deploy := algesta.Say("Deploy the version you want: {}", command(s.in, "deploy", "<tag>"))
 	switch limit := s.d.Spec.RevisionHistoryLimit; {
 	case len(failed) > 0:
-		return revision{}, refusal(
+		return rollout.Revision{}, refusal(
 			algesta.Say("Every earlier version of {} failed when I watched it: revision {}.", algesta.Name(s.d.Name), list(failed)),
-			algesta.Say("If you want it nevertheless: {}", command(s.in, "rollback", fmt.Sprintf("--to-revision=%d", bad[0].number))),
+			algesta.Say("If you want it nevertheless: {}", command(s.in, "rollback", fmt.Sprintf("--to-revision=%d", bad[0].Number))),
 		)
 	case limit != nil && *limit == 0:
-		return revision{}, refusal(algesta.Say("{} keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.", algesta.Name(s.d.Name)), deploy)
+		return rollout.Revision{}, refusal(algesta.Say("{} keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.", algesta.Name(s.d.Name)), deploy)
 	case len(s.revisions) > 1:
-		return revision{}, refusal(algesta.Say("All {} revisions of {} run the same pods as now (they are restarts), so there is nothing to go back to.", len(s.revisions), algesta.Name(s.d.Name)), deploy)
+		return rollout.Revision{}, refusal(algesta.Say("All {} revisions of {} run the same pods as now (they are restarts), so there is nothing to go back to.", len(s.revisions), algesta.Name(s.d.Name)), deploy)
 	}
-	return revision{}, refusal(algesta.Say("{} has only one version in its history, so there is nothing to go back to.", algesta.Name(s.d.Name)), deploy)
+	return rollout.Revision{}, refusal(algesta.Say("{} has only one version in its history, so there is nothing to go back to.", algesta.Name(s.d.Name)), deploy)
 }
 
 // failed says how the revision failed the last time that the bot made it what runs, nil where it did not or nothing is known. never is true
 // where it has not come up at any other time either.
-func (s scene) failed(r revision) (how algesta.Text, never bool) {
-	template, err := templateHash(r.template)
+func (s scene) failed(r rollout.Revision) (how algesta.Text, never bool) {
+	template, err := rollout.TemplateHash(r.Template)
 	if err != nil {
 		return nil, false
 	}
@@ -118,21 +119,21 @@ func (s scene) failed(r revision) (how algesta.Text, never bool) {
 }
 
 // failedWarning warns of a revision that failed the last time.
-func (s scene) failedWarning(to revision) []algesta.Text {
+func (s scene) failedWarning(to rollout.Revision) []algesta.Text {
 	how, _ := s.failed(to)
 	if how == nil {
 		return nil
 	}
-	return []algesta.Text{algesta.Say("Revision {} failed the last time I watched it ({}).", to.number, how)}
+	return []algesta.Text{algesta.Say("Revision {} failed the last time I watched it ({}).", to.Number, how)}
 }
 
 // unknown is the error for a revision that is not there, with the list of those that are.
 func (s scene) unknown(message algesta.Text) error {
 	var known []string
 	for i, r := range s.revisions {
-		entry := fmt.Sprintf("%d (%s)", r.number, quote(version(s.image(r))))
+		entry := fmt.Sprintf("%d (%s)", r.Number, quote(rollout.Version(s.image(r))))
 		if i == s.now {
-			entry = fmt.Sprintf("%d (now, %s)", r.number, quote(version(s.image(r))))
+			entry = fmt.Sprintf("%d (now, %s)", r.Number, quote(rollout.Version(s.image(r))))
 		}
 		known = append(known, entry)
 	}
@@ -141,21 +142,21 @@ func (s scene) unknown(message algesta.Text) error {
 	}
 	hint := algesta.Say("There are {}.", list(known))
 	if likely, err := s.lastHealthy(); err == nil {
-		hint = hint.Then("For example: {}", command(s.in, "rollback", fmt.Sprintf("--to-revision=%d", likely.number)))
+		hint = hint.Then("For example: {}", command(s.in, "rollback", fmt.Sprintf("--to-revision=%d", likely.Number)))
 	}
 	return &algesta.Error{Kind: algesta.ErrUnknownName, Message: message, Hint: hint}
 }
 
 // image is the image of the revision's main container.
-func (s scene) image(r revision) string {
-	return mainContainer(r.set.Spec.Template, s.in.Command.Target.Service).Image
+func (s scene) image(r rollout.Revision) string {
+	return rollout.MainContainer(r.Set.Spec.Template, s.in.Command.Target.Service).Image
 }
 
 // revisionFact tells the revision's age and cause, and which newer ones were passed over and why.
-func (s scene) revisionFact(to revision) algesta.Text {
-	out := algesta.Say("{}, made {} ago", to.number, span(to.age(s.in.Command.At)))
-	if to.cause != "" {
-		out = algesta.Say("{}: {}", out, inQuotes(to.cause))
+func (s scene) revisionFact(to rollout.Revision) algesta.Text {
+	out := algesta.Say("{}, made {} ago", to.Number, span(to.Age(s.in.Command.At)))
+	if to.Cause != "" {
+		out = algesta.Say("{}: {}", out, rollout.InQuotes(to.Cause))
 	}
 	if toRevision.Given(s.in) || toVersion.Given(s.in) || templateArg.Given(s.in) {
 		return out
@@ -163,13 +164,13 @@ func (s scene) revisionFact(to revision) algesta.Text {
 	var same []string
 	for i, r := range s.revisions {
 		switch how, never := s.failed(r); {
-		case r.set.UID == to.set.UID:
+		case r.Set.UID == to.Set.UID:
 			return passedOver(out, same)
 		case i == s.now:
-		case samePods(r.template, s.d.template()):
-			same = append(same, fmt.Sprint(r.number))
+		case rollout.SamePods(r.Template, s.d.Template()):
+			same = append(same, fmt.Sprint(r.Number))
 		case never:
-			out = algesta.Say("{} ({} failed: {})", out, r.number, how)
+			out = algesta.Say("{} ({} failed: {})", out, r.Number, how)
 		}
 	}
 	return out

@@ -93,15 +93,14 @@ func shorten(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// shortName leaves of a pod's name what tells it from its siblings: "…-x2x9f".
-func shortName(pod string) string {
-	if i := strings.LastIndexByte(pod, '-'); i > 0 {
-		return "…" + pod[i:]
-	}
-	return pod
-}
-
 // refusal is an error that says what is in the way and what to do about it.
 func refusal(message, hint algesta.Text) error {
 	return &algesta.Error{Kind: algesta.ErrRefused, Message: message, Hint: hint}
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
 }

@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"fmt"
@@ -38,8 +38,8 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 	}
 	var failed int
 	for _, pod := range fresh {
-		s := stateOf(pod)
-		if s.word == "failed" && pod.CreationTimestamp.After(f.StartedAt.Add(-clocksDiffer)) {
+		s := StateOf(pod)
+		if s.Word == "failed" && pod.CreationTimestamp.After(f.StartedAt.Add(-clocksDiffer)) {
 			failed++
 		}
 		if r.hopeless(pod, s, f, now) {
@@ -47,49 +47,49 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 		}
 	}
 	if failed >= evictedAtMost {
-		return algesta.Say("{} of {} failed as a whole, the last one with: {}", count(failed, "pod"), r.name(), sentence(lastFailure(fresh))), true
+		return algesta.Say("{} of {} failed as a whole, the last one with: {}", words.Count(failed, "pod"), r.name(), sentence(lastFailure(fresh))), true
 	}
 	if progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded" && progressing.LastUpdateTime.After(f.StartedAt) {
 		return r.stuck(fresh, "before the deadline of the deployment passed"), true
 	}
 	if quiet := now.Sub(f.ChangedAt); quiet > r.patience() && !r.waitsForOthers(fresh, now) {
-		return r.stuck(fresh, "for "+span(quiet)), true
+		return r.stuck(fresh, "for "+words.Span(quiet)), true
 	}
 	return nil, false
 }
 
 // hopeless reports that a pod will not come up by itself.
-func (r Rollout) hopeless(pod *corev1.Pod, s podState, f Follow, now time.Time) bool {
+func (r Rollout) hopeless(pod *corev1.Pod, s PodState, f Follow, now time.Time) bool {
 	since := func(patience time.Duration) bool { return lasted(f, seenKey(pod, s), patience, now) }
 	switch {
-	case s.reason == "":
+	case s.Reason == "":
 		return f.restartsInVain(pod, s, now)
-	case s.reason == "InvalidImageName", s.reason == "ErrImageNeverPull":
+	case s.Reason == "InvalidImageName", s.Reason == "ErrImageNeverPull":
 		return true
-	case strings.HasPrefix(s.word, "cannot get its image"):
-		switch diagnosis.PullProblemOf(s.message, imageOf(pod, s.container)) {
+	case strings.HasPrefix(s.Word, "cannot get its image"):
+		switch diagnosis.PullProblemOf(s.Message, imageOf(pod, s.Container)) {
 		case diagnosis.PullMissing:
-			return s.reason == "ImagePullBackOff" || since(absentPatience)
+			return s.Reason == "ImagePullBackOff" || since(absentPatience)
 		case diagnosis.PullDenied:
 			return since(accessPatience)
 		default: // the registry, the network or the node
 			return since(pullPatience)
 		}
-	case strings.HasPrefix(s.word, "crashing"):
+	case strings.HasPrefix(s.Word, "crashing"):
 		// A pod that is older than the write, or was ready, may have been restarted long ago: it has to happen now.
-		return s.restarts >= crashesAtLeast && (s.reason == "CrashLoopBackOff" || f.restarted(pod) > 0)
-	case s.word == "waiting for a node":
+		return s.Restarts >= crashesAtLeast && (s.Reason == "CrashLoopBackOff" || f.restarted(pod) > 0)
+	case s.Word == "waiting for a node":
 		return since(nodePatience) && !r.NodesComing[string(pod.UID)]
-	case strings.HasPrefix(s.word, "cannot start"):
-		return since(configPatience) || s.restarts >= crashesAtLeast
+	case strings.HasPrefix(s.Word, "cannot start"):
+		return since(configPatience) || s.Restarts >= crashesAtLeast
 	}
 	return false
 }
 
 // restartsInVain reports a pod that the kubelet restarts without CrashLoopBackOff: each of its runs is longer than the back-off.
-func (f Follow) restartsInVain(pod *corev1.Pod, s podState, now time.Time) bool {
+func (f Follow) restartsInVain(pod *corev1.Pod, s PodState, now time.Time) bool {
 	again := f.restarted(pod)
-	if s.word == "ready" {
+	if s.Word == "ready" {
 		return again > crashesAtLeast && endedAfter(pod, now.Add(-time.Minute))
 	}
 	return again >= crashesAtLeast && lasted(f, restartedKey(pod), restartPatience, now)
@@ -124,55 +124,55 @@ func (r Rollout) waitsForOthers(fresh []*corev1.Pod, now time.Time) bool {
 // stuck says what the new pods are doing instead of becoming ready.
 func (r Rollout) stuck(fresh []*corev1.Pod, how string) algesta.Text {
 	for _, pod := range fresh {
-		if s := stateOf(pod); s.reason != "" {
+		if s := StateOf(pod); s.Reason != "" {
 			return r.why(pod, s)
 		}
 	}
 	for _, pod := range fresh {
-		if s := stateOf(pod); s.word == "running, not ready" && !r.onDeadNode(pod) {
+		if s := StateOf(pod); s.Word == "running, not ready" && !r.onDeadNode(pod) {
 			return algesta.Say("Pod {} of {} runs, but its readiness probe did not pass {}.", algesta.Name(pod.Name), r.name(), how)
 		}
 	}
 	if message := r.refused(); message != "" {
 		return r.whyRefused(message)
 	}
-	ready, _ := r.ready()
-	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, ready, r.desired(), r.name())
+	ready, _ := r.Ready()
+	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, ready, r.Desired(), r.name())
 }
 
 // name is what a person calls this rollout: "revision 41 of `x`".
 func (r Rollout) name() algesta.Text {
-	if n := r.revision(); n > 0 {
+	if n := r.Revision(); n > 0 {
 		return algesta.Say("revision {}", n)
 	}
 	return algesta.Say("{}", algesta.Name(r.Workload.Name))
 }
 
 // why says in one sentence why a pod cannot run.
-func (r Rollout) why(pod *corev1.Pod, s podState) algesta.Text {
+func (r Rollout) why(pod *corev1.Pod, s PodState) algesta.Text {
 	name := algesta.Name(pod.Name)
 	switch {
-	case strings.HasPrefix(s.word, "cannot get its image"):
+	case strings.HasPrefix(s.Word, "cannot get its image"):
 		return whyNoImage(pod, s)
-	case strings.HasPrefix(s.word, "crashing") && outOfMemory(pod, s.container):
-		return algesta.Say("Pod {} of {} is killed because it uses more memory than its limit (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
-	case s.reason == "":
-		return algesta.Say("Pod {} of {} is restarted again and again ({}{}).", name, r.name(), exitBefore(pod), count(restartsOf(pod), "restart"))
-	case strings.HasPrefix(s.word, "crashing") && s.exit == 0:
-		return algesta.Say("Pod {} of {} ends after it starts, and is restarted again and again (exit 0, {}).", name, r.name(), count(s.restarts, "restart"))
-	case strings.HasPrefix(s.word, "crashing"):
-		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.exit, count(s.restarts, "restart"))
-		if last := lastWords(pod, s.container); last != "" {
+	case strings.HasPrefix(s.Word, "crashing") && outOfMemory(pod, s.Container):
+		return algesta.Say("Pod {} of {} is killed because it uses more memory than its limit (exit {}, {}).", name, r.name(), s.Exit, words.Count(s.Restarts, "restart"))
+	case s.Reason == "":
+		return algesta.Say("Pod {} of {} is restarted again and again ({}{}).", name, r.name(), exitBefore(pod), words.Count(Restarts(pod), "restart"))
+	case strings.HasPrefix(s.Word, "crashing") && s.Exit == 0:
+		return algesta.Say("Pod {} of {} ends after it starts, and is restarted again and again (exit 0, {}).", name, r.name(), words.Count(s.Restarts, "restart"))
+	case strings.HasPrefix(s.Word, "crashing"):
+		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.Exit, words.Count(s.Restarts, "restart"))
+		if last := lastWords(pod, s.Container); last != "" {
 			out = out.Then("It said: {}", words.Cited(last))
 		}
 		return out
-	case s.word == "waiting for a node":
-		return algesta.Say("No node takes pod {} of {}: {}", name, r.name(), sentence(s.message))
+	case s.Word == "waiting for a node":
+		return algesta.Say("No node takes pod {} of {}: {}", name, r.name(), sentence(s.Message))
 	}
-	if missing := missingObject(s.message); missing != nil {
+	if missing := missingObject(s.Message); missing != nil {
 		return algesta.Say("{}, so no pod of {} can start.", missing, r.name())
 	}
-	return algesta.Say("Pod {} of {} cannot start ({}): {}", name, r.name(), quote(s.reason), sentence(s.message))
+	return algesta.Say("Pod {} of {} cannot start ({}): {}", name, r.name(), quote(s.Reason), sentence(s.Message))
 }
 
 // exitBefore is "exit 1, " of the instance that ended last, "" when none is known.
@@ -231,8 +231,8 @@ func lastWords(pod *corev1.Pod, container string) string {
 
 func lastFailure(pods []*corev1.Pod) string {
 	for _, pod := range pods {
-		if s := stateOf(pod); s.word == "failed" {
-			return s.reason + " " + s.message
+		if s := StateOf(pod); s.Word == "failed" {
+			return s.Reason + " " + s.Message
 		}
 	}
 	return ""
@@ -277,19 +277,19 @@ func imageOf(pod *corev1.Pod, container string) string {
 	return ""
 }
 
-func whyNoImage(pod *corev1.Pod, s podState) algesta.Text {
-	image := imageOf(pod, s.container)
-	problem := diagnosis.PullProblemOf(s.message, image)
-	shown := algesta.Name(quote(shortImage(image)))
+func whyNoImage(pod *corev1.Pod, s PodState) algesta.Text {
+	image := imageOf(pod, s.Container)
+	problem := diagnosis.PullProblemOf(s.Message, image)
+	shown := algesta.Name(quote(ShortImage(image)))
 	switch {
-	case s.reason == "InvalidImageName":
+	case s.Reason == "InvalidImageName":
 		return algesta.Say("The image name {} is not valid.", algesta.Name(quote(image)))
-	case s.reason == "ErrImageNeverPull":
+	case s.Reason == "ErrImageNeverPull":
 		return algesta.Say("The image {} is not on the node, and imagePullPolicy Never forbids to get it.", shown)
 	case problem == diagnosis.PullMissing:
 		return algesta.Say("The image {} does not exist in its registry, so the pods cannot start.", shown)
 	case problem == diagnosis.PullDenied:
 		return algesta.Say("The registry refuses to give {} to the cluster: its access is missing or expired.", shown)
 	}
-	return algesta.Say("The image {} cannot be pulled: {}", shown, sentence(s.message))
+	return algesta.Say("The image {} cannot be pulled: {}", shown, sentence(s.Message))
 }

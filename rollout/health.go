@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // HealthOf is the workload's health now: its pods of every revision, without those that are stopping.
@@ -13,17 +14,17 @@ func HealthOf(r Rollout, now time.Time) Health {
 	if r.Deployment == nil || r.Unread != nil {
 		return Health{}
 	}
-	h := Health{Known: true, Desired: r.desired(), Window: r.window(now)}
+	h := Health{Known: true, Desired: r.Desired(), Window: r.window(now)}
 	for _, pod := range r.Pods {
 		if pod.DeletionTimestamp != nil {
 			continue
 		}
-		if isReady(pod) {
+		if IsReady(pod) {
 			h.Ready++
 		}
 		h.Restarts += restartsSince(pod, now.Add(-restartWindow))
-		if s := stateOf(pod); s.reason != "" {
-			h.Waiting = append(h.Waiting, s.reason)
+		if s := StateOf(pod); s.Reason != "" {
+			h.Waiting = append(h.Waiting, s.Reason)
 		}
 	}
 	slices.Sort(h.Waiting)
@@ -65,7 +66,7 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 	case better:
 		verdict = Healthier
 	}
-	return verdict, algesta.Say("{} in the {} since ({})", restarts(after.Restarts), span(after.Window), before.words(after))
+	return verdict, algesta.Say("{} in the {} since ({})", restarts(after.Restarts), words.Span(after.Window), before.words(after))
 }
 
 // missing is how many pods are not there of those that are wanted.
@@ -81,12 +82,12 @@ func (h Health) rate() float64 {
 
 // words tells how it was before, and only what differs or was wrong.
 func (h Health) words(after Health) string {
-	out := fmt.Sprintf("before: %d in %s", h.Restarts, span(h.Window))
+	out := fmt.Sprintf("before: %d in %s", h.Restarts, words.Span(h.Window))
 	if h.missing() > 0 || after.missing() > 0 {
 		out += fmt.Sprintf(", %d of %d ready", h.Ready, h.Desired)
 	}
 	if len(h.Waiting) > 0 {
-		out += ", " + quote(list(h.Waiting))
+		out += ", " + quote(words.List(h.Waiting))
 	}
 	return out
 }
@@ -95,5 +96,5 @@ func restarts(n int32) string {
 	if n == 0 {
 		return "no restart"
 	}
-	return count(n, "restart")
+	return words.Count(n, "restart")
 }

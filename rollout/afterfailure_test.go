@@ -1,4 +1,4 @@
-package runbooks_test
+package rollout_test
 
 import (
 	"testing"
@@ -6,7 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
 )
 
 // TestFewerPodsAfterAFailureAreNoSuccess has somebody take the pods away that failed.
@@ -16,9 +17,9 @@ func TestFewerPodsAfterAFailureAreNoSuccess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := rolling()
-			crashing(s.pod(3, "aaaaa", 5*time.Second), 2, noon)
+			rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
 			p, f := looks(t, following(5*time.Second), s, 0)
-			require.Equal(t, runbooks.Broken, p.Phase)
+			require.Equal(t, rollout.Broken, p.Phase)
 
 			after := gateway()
 			after.deployment.Spec.Replicas = &left
@@ -26,7 +27,7 @@ func TestFewerPodsAfterAFailureAreNoSuccess(t *testing.T) {
 			status := &after.deployment.Status
 			status.Replicas, status.UpdatedReplicas, status.ReadyReplicas, status.AvailableReplicas = left, left, left, left
 			p, _ = looks(t, f, after, 10*time.Second, 70*time.Second)
-			require.Equal(t, runbooks.Overtaken, p.Phase)
+			require.Equal(t, rollout.Overtaken, p.Phase)
 		})
 	}
 }

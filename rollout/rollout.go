@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"context"
@@ -104,18 +104,18 @@ func (r Rollout) current() *appsv1.ReplicaSet {
 	return nil
 }
 
-// revision is the number of the current revision, 0 when it is not known yet.
-func (r Rollout) revision() int64 {
+// Revision is the number of the current revision, 0 when it is not known yet.
+func (r Rollout) Revision() int64 {
 	set := r.current()
 	if set == nil {
 		return 0
 	}
-	n, _ := strconv.ParseInt(set.Annotations[revisionAnnotation], 10, 64)
+	n, _ := strconv.ParseInt(set.Annotations[RevisionAnnotation], 10, 64)
 	return n
 }
 
-// desired is how many pods are wanted.
-func (r Rollout) desired() int32 {
+// Desired is how many pods are wanted.
+func (r Rollout) Desired() int32 {
 	if r.Deployment == nil {
 		return 0
 	}
@@ -125,8 +125,8 @@ func (r Rollout) desired() int32 {
 	return *r.Deployment.Spec.Replicas
 }
 
-// split separates the pods of the current revision from those of older ones, by name.
-func (r Rollout) split() (fresh, old []*corev1.Pod) {
+// Split separates the pods of the current revision from those of older ones, by name.
+func (r Rollout) Split() (fresh, old []*corev1.Pod) {
 	current := r.current()
 	for _, pod := range r.Pods {
 		if current != nil && ownedBy(pod, current) {
@@ -145,33 +145,33 @@ func ownedBy(pod *corev1.Pod, set *appsv1.ReplicaSet) bool {
 	return slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == set.UID })
 }
 
-// done reports whether the controller is finished, as `kubectl rollout status` judges.
-func (r Rollout) done() bool {
+// Done reports whether the controller is finished, as `kubectl rollout status` judges.
+func (r Rollout) Done() bool {
 	d := r.Deployment
 	if d == nil || d.Status.ObservedGeneration < d.Generation {
 		return false
 	}
-	want := r.desired()
+	want := r.Desired()
 	return d.Status.UpdatedReplicas == want && d.Status.Replicas == want && d.Status.AvailableReplicas == want
 }
 
-// ready are the new and the old pods that take requests: counted, or what the controller counted where the pods cannot be read.
-func (r Rollout) ready() (fresh, old int) {
+// Ready are the new and the old pods that take requests: counted, or what the controller counted where the pods cannot be read.
+func (r Rollout) Ready() (fresh, old int) {
 	if r.Unread != nil {
 		if set := r.current(); set != nil {
 			fresh = int(set.Status.ReadyReplicas)
 		}
 		return fresh, max(0, int(r.Deployment.Status.ReadyReplicas)-fresh)
 	}
-	current, before := r.split()
-	return serving(current), serving(before)
+	current, before := r.Split()
+	return Serving(current), Serving(before)
 }
 
-// serving is how many of the pods take requests.
-func serving(pods []*corev1.Pod) int {
+// Serving is how many of the pods take requests.
+func Serving(pods []*corev1.Pod) int {
 	n := 0
 	for _, pod := range pods {
-		if isReady(pod) && pod.DeletionTimestamp == nil {
+		if IsReady(pod) && pod.DeletionTimestamp == nil {
 			n++
 		}
 	}

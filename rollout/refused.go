@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type Room struct {
 }
 
 // readRoom reads what a refusal depends on now; what the refusal itself says is as old as the last attempt.
-func readRoom(ctx context.Context, c Cluster, namespace string) *Room {
+func readRoom(ctx context.Context, c Lister, namespace string) *Room {
 	var quotas corev1.ResourceQuotaList
 	room := &Room{Unread: c.List(ctx, namespace, "", &quotas)}
 	room.Quotas = quotas.Items
@@ -86,7 +86,7 @@ func (r Rollout) refused() string {
 // made is how many pods of the current revision there are, without those that stop.
 func (r Rollout) made() int32 {
 	var n int32
-	fresh, _ := r.split()
+	fresh, _ := r.Split()
 	for _, pod := range fresh {
 		if pod.DeletionTimestamp == nil {
 			n++

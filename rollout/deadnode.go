@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // suspectAfter is how long a pod may be unready, or late in stopping, before its node is looked at.
@@ -17,7 +18,7 @@ const suspectAfter = 10 * time.Second
 
 // unreadyNodes are the Ready conditions of the nodes that pods of the workload are on and that are not ready, by name. Only nodes
 // of pods are read that are not ready without a reason of their own: a node that died shows in nothing else.
-func unreadyNodes(ctx context.Context, c Cluster, pods []*corev1.Pod) map[string]corev1.NodeCondition {
+func unreadyNodes(ctx context.Context, c Lister, pods []*corev1.Pod) map[string]corev1.NodeCondition {
 	suspects := map[string]bool{}
 	for _, pod := range pods {
 		if suspicious(pod, time.Now()) {
@@ -44,15 +45,15 @@ func unreadyNodes(ctx context.Context, c Cluster, pods []*corev1.Pod) map[string
 }
 
 func suspicious(pod *corev1.Pod, now time.Time) bool {
-	switch s := stateOf(pod); {
-	case pod.Spec.NodeName == "" || isReady(pod) && pod.DeletionTimestamp == nil:
+	switch s := StateOf(pod); {
+	case pod.Spec.NodeName == "" || IsReady(pod) && pod.DeletionTimestamp == nil:
 		return false
 	case pod.Status.Reason == "NodeLost":
 		return true
 	case pod.DeletionTimestamp != nil:
 		return now.Sub(pod.DeletionTimestamp.Time) > suspectAfter
 	default:
-		return s.reason == "" && now.Sub(unreadySince(pod)) > suspectAfter
+		return s.Reason == "" && now.Sub(unreadySince(pod)) > suspectAfter
 	}
 }
 
@@ -70,7 +71,7 @@ func unreadySince(pod *corev1.Pod) time.Time {
 // replaced, five minutes later by default.
 func (r Rollout) onDeadNode(pod *corev1.Pod) bool {
 	_, dead := r.UnreadyNodes[pod.Spec.NodeName]
-	return dead && (!isReady(pod) || pod.DeletionTimestamp != nil)
+	return dead && (!IsReady(pod) || pod.DeletionTimestamp != nil)
 }
 
 // deadNodes says which nodes with pods of the workload do not answer, and since when.
@@ -87,11 +88,11 @@ func (r Rollout) deadNodes(now time.Time) algesta.Text {
 		if pods[name] > 1 {
 			is = "are"
 		}
-		what := algesta.Say("has not answered for {}", span(now.Sub(condition.LastTransitionTime.Time)))
+		what := algesta.Say("has not answered for {}", words.Span(now.Sub(condition.LastTransitionTime.Time)))
 		if condition.Status == corev1.ConditionFalse { // its kubelet answers, and says so itself
-			what = algesta.Say("has not been ready for {}", span(now.Sub(condition.LastTransitionTime.Time)))
+			what = algesta.Say("has not been ready for {}", words.Span(now.Sub(condition.LastTransitionTime.Time)))
 		}
-		out = out.Then("Node {} {}, and {} {} on it.", algesta.Name(quote(name)), what, count(pods[name], "pod"), is)
+		out = out.Then("Node {} {}, and {} {} on it.", algesta.Name(quote(name)), what, words.Count(pods[name], "pod"), is)
 	}
 	return out
 }

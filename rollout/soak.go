@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"time"
@@ -6,15 +6,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // complete is the soak, and the verdict at its end. It counts from when all pods have been there without a break.
 func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Time) (Progress, Follow) {
 	restarted := restartsOfAll(fresh)
 	if f.CompleteAt.IsZero() {
-		f.CompleteAt, f.DesiredThen, f.Restarts = now, r.desired(), map[string]int32{}
+		f.CompleteAt, f.DesiredThen, f.Restarts = now, r.Desired(), map[string]int32{}
 		for _, pod := range fresh {
-			f.Restarts[pod.Name] = restartsOf(pod)
+			f.Restarts[pod.Name] = Restarts(pod)
 		}
 	}
 	if f.SteadyAt.IsZero() || restarted != f.RestartsSeen {
@@ -26,7 +27,7 @@ func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Ti
 		return p, f
 	}
 	p.Phase = Settled
-	p.Line = algesta.Say("{} of {} ready after {}", p.Ready, p.Of, span(p.Took))
+	p.Line = algesta.Say("{} of {} ready after {}", p.Ready, p.Of, words.Span(p.Took))
 	p.Short = p.Line
 	after := HealthOf(r, now)
 	after.Window, after.Restarts = now.Sub(f.CompleteAt), 0
@@ -41,7 +42,7 @@ func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Ti
 func (p Progress) up(f Follow) Progress {
 	p.Phase, p.Took = Complete, f.CompleteAt.Sub(f.StartedAt)
 	if p.Ready == p.Of {
-		p.Short = algesta.Say("{} of {} ready after {}, watching {}", p.Ready, p.Of, span(p.Took), span(f.Soak))
+		p.Short = algesta.Say("{} of {} ready after {}, watching {}", p.Ready, p.Of, words.Span(p.Took), words.Span(f.Soak))
 		p.Line = p.Short
 	}
 	return p
@@ -53,29 +54,29 @@ func (f Follow) shake(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 	if f.CompleteAt.IsZero() || len(f.Shaken) > 0 {
 		return f
 	}
-	after := span(now.Sub(f.CompleteAt))
-	ready, _ := r.ready()
+	after := words.Span(now.Sub(f.CompleteAt))
+	ready, _ := r.Ready()
 	for _, pod := range fresh {
-		s, name := stateOf(pod), algesta.Name(shortName(pod.Name))
+		s, name := StateOf(pod), algesta.Name(ShortName(pod.Name))
 		switch {
 		case pod.CreationTimestamp.After(f.CompleteAt): // another is missing, or more are wanted
-		case s.word == "failed":
+		case s.Word == "failed":
 			if endedAfter(pod, f.CompleteAt) {
-				f.Shaken = algesta.Say("Pod {} failed {} after all pods were ready: {}.", name, after, quote(s.reason))
+				f.Shaken = algesta.Say("Pod {} failed {} after all pods were ready: {}.", name, after, quote(s.Reason))
 			}
 		case f.restarted(pod) > 0:
 			f.Shaken = algesta.Say("Pod {} was restarted {} after all pods were ready ({}).", name, after, orElse(lastExit(pod), "its exit code is not known"))
-		case s.reason != "":
-			f.Shaken = algesta.Say("Pod {} is {} {} after all pods were ready ({}).", name, s.word, after, orElse(lastExit(pod), quote(s.reason)))
-		case ready < int(f.DesiredThen) && s.word == "running, not ready":
+		case s.Reason != "":
+			f.Shaken = algesta.Say("Pod {} is {} {} after all pods were ready ({}).", name, s.Word, after, orElse(lastExit(pod), quote(s.Reason)))
+		case ready < int(f.DesiredThen) && s.Word == "running, not ready":
 			f.Shaken = algesta.Say("Pod {} is no longer ready, {} after all pods were.", name, after)
 		}
 		if len(f.Shaken) > 0 {
 			return f
 		}
 	}
-	if ready < int(min(f.DesiredThen, r.desired())) {
-		f.Shaken = algesta.Say("{} of {} ready, {} after all pods were.", ready, count(r.desired(), "pod"), after)
+	if ready < int(min(f.DesiredThen, r.Desired())) {
+		f.Shaken = algesta.Say("{} of {} ready, {} after all pods were.", ready, words.Count(r.Desired(), "pod"), after)
 	}
 	return f
 }
@@ -84,7 +85,7 @@ func (f Follow) shake(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 func (r Rollout) crashedTwice(fresh []*corev1.Pod, f Follow) (algesta.Text, bool) {
 	for _, pod := range fresh {
 		if !f.CompleteAt.IsZero() && f.restarted(pod) >= crashesAtLeast {
-			return r.why(pod, stateOf(pod)), true
+			return r.why(pod, StateOf(pod)), true
 		}
 	}
 	return nil, false
@@ -93,7 +94,7 @@ func (r Rollout) crashedTwice(fresh []*corev1.Pod, f Follow) (algesta.Text, bool
 func restartsOfAll(pods []*corev1.Pod) int32 {
 	var n int32
 	for _, pod := range pods {
-		n += restartsOf(pod)
+		n += Restarts(pod)
 	}
 	return n
 }
@@ -115,8 +116,8 @@ func endedAfter(pod *corev1.Pod, t time.Time) bool {
 // with its pods does not answer, or nothing serves users any more.
 func (r Rollout) alert(f Follow, now time.Time) algesta.Text {
 	out := f.Shaken
-	fresh, old := r.ready()
-	if fresh+old == 0 && r.desired() > 0 && f.Served {
+	fresh, old := r.Ready()
+	if fresh+old == 0 && r.Desired() > 0 && f.Served {
 		out = out.Then("No pod of {} serves users.", algesta.Name(r.Workload.Name))
 	}
 	if dead := r.deadNodes(now); len(dead) > 0 {

@@ -1,9 +1,11 @@
-package runbooks
+package rollout
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/3astronautas/algesta/redact"
 )
 
 // The fields of a pod and of a container whose values may be shown, but for what is under hiddenKeys. A field that this program does not know
@@ -25,10 +27,10 @@ var listKeys = []string{"name", "mountPath", "devicePath", "key", "conditionType
 const nothing = "none"
 
 // walked lists the leaves that differ below a field of a pod ("" for the container) or of a container. Two values that differ have at least one row.
-func walked(container, field string, a, b any, hide bool) []difference {
-	var out []difference
+func walked(container, field string, a, b any, hide bool) []Difference {
+	var out []Difference
 	walk("", a, b, hide, func(path, how string) {
-		out = append(out, difference{container, field, strings.TrimSpace(path + " " + how)})
+		out = append(out, Difference{container, field, strings.TrimSpace(path + " " + how)})
 	})
 	return out
 }
@@ -194,7 +196,7 @@ func shown(v any) string {
 		if v == "" {
 			return `""`
 		}
-		return shorten(oneLine(v), valueBytes)
+		return redact.Cut(oneLine(v), valueBytes)
 	}
 	return fmt.Sprint(v)
 }

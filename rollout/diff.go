@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"encoding/json"
@@ -12,8 +12,8 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// difference is one thing that differs between two pod templates, as a person reads it.
-type difference struct {
+// Difference is one thing that differs between two pod templates, as a person reads it.
+type Difference struct {
 	container string // "" for the pod itself, and where the pod has one container only
 	what      string // the field of the pod or container: "image", "env", "hostNetwork", …
 	text      string // "LOG_LEVEL removed", "runAsUser 1000 → 0"
@@ -22,11 +22,11 @@ type difference struct {
 // podTemplateHash is the label that the deployment controller adds to a ReplicaSet's copy of a template.
 const podTemplateHash = "pod-template-hash"
 
-// diffTemplates lists everything that differs between two raw templates, what matters most first: whatever a write would change has a
+// Differences lists everything that differs between two raw templates, what matters most first: whatever a write would change has a
 // row, because people approve what they see. Values that may be secrets are not in it: those of the environment but for plainEnv, of
 // annotations, arguments and headers. They are said to have changed.
-func diffTemplates(from, to map[string]any) []difference {
-	var out []difference
+func Differences(from, to map[string]any) []Difference {
+	var out []Difference
 	for _, key := range keysOf(from, to) {
 		a, b := asMap(from[key]), asMap(to[key])
 		switch key {
@@ -43,7 +43,7 @@ func diffTemplates(from, to map[string]any) []difference {
 			out[i].container = ""
 		}
 	}
-	slices.SortStableFunc(out, func(x, y difference) int { return rank(x.what) - rank(y.what) })
+	slices.SortStableFunc(out, func(x, y Difference) int { return rank(x.what) - rank(y.what) })
 	return out
 }
 
@@ -63,8 +63,8 @@ func rank(what string) int {
 	return 100
 }
 
-func diffPod(a, b map[string]any) []difference {
-	var out []difference
+func diffPod(a, b map[string]any) []Difference {
+	var out []Difference
 	for _, key := range keysOf(a, b) {
 		switch {
 		case equal(a[key], b[key]):
@@ -79,21 +79,21 @@ func diffPod(a, b map[string]any) []difference {
 }
 
 // diffContainers compares containers by name. What a new one holds is told as well: it may be privileged.
-func diffContainers(kind string, a, b []any) []difference {
+func diffContainers(kind string, a, b []any) []Difference {
 	noun := "container"
 	if kind == "initContainers" {
 		noun = "init container"
 	}
-	var out []difference
+	var out []Difference
 	before, after := named(a), named(b)
 	for _, name := range keysOf(before, after) {
 		x, y := asMap(before[name]), asMap(after[name])
 		switch {
 		case after[name] == nil:
-			out = append(out, difference{quote(name), noun, "removed"})
+			out = append(out, Difference{quote(name), noun, "removed"})
 			continue
 		case before[name] == nil:
-			out = append(out, difference{quote(name), noun, "added"})
+			out = append(out, Difference{quote(name), noun, "added"})
 		}
 		for _, key := range keysOf(x, y) {
 			if !equal(x[key], y[key]) && (key != "name" || before[name] != nil) {
@@ -102,7 +102,7 @@ func diffContainers(kind string, a, b []any) []difference {
 		}
 	}
 	if reordered(a, b) {
-		out = append(out, difference{"", kind, "in another order"})
+		out = append(out, Difference{"", kind, "in another order"})
 	}
 	return out
 }
@@ -120,24 +120,24 @@ func onlyContainer(a, b map[string]any) bool {
 	return len(names) == 1
 }
 
-func diffField(container, key string, a, b any) []difference {
+func diffField(container, key string, a, b any) []Difference {
 	switch key {
 	case "image":
-		return []difference{{container, key, imageChange(text(a), text(b))}}
+		return []Difference{{container, key, imageChange(text(a), text(b))}}
 	case "env":
 		return diffEnv(container, asList(a), asList(b))
 	case "command":
-		return []difference{{container, key, commandChange(asList(a), asList(b))}}
+		return []Difference{{container, key, commandChange(asList(a), asList(b))}}
 	case "args":
-		return []difference{{container, key, fmt.Sprintf("changed (%d → %d, not shown)", len(asList(a)), len(asList(b)))}}
+		return []Difference{{container, key, fmt.Sprintf("changed (%d → %d, not shown)", len(asList(a)), len(asList(b)))}}
 	}
 	return walked(container, key, a, b, !slices.Contains(plainContainer, key))
 }
 
 // imageChange names the images whole wherever more than the version differs: a registry that is cut away looks like any other.
 func imageChange(a, b string) string {
-	if a != "" && b != "" && repository(a) == repository(b) {
-		a, b = shortImage(a), shortImage(b)
+	if a != "" && b != "" && Repository(a) == Repository(b) {
+		a, b = ShortImage(a), ShortImage(b)
 	}
 	return fromTo(orNil(a), orNil(b))
 }
@@ -163,8 +163,8 @@ func program(command []any) string {
 }
 
 // diffMetadata compares what the pods are labelled and annotated with.
-func diffMetadata(from, to map[string]any) []difference {
-	var out []difference
+func diffMetadata(from, to map[string]any) []Difference {
+	var out []Difference
 	for _, kind := range keysOf(from, to) {
 		if kind == "creationTimestamp" { // null, from older servers and clients
 			continue
@@ -182,7 +182,7 @@ func diffMetadata(from, to map[string]any) []difference {
 			if kind == "labels" {
 				how = fromTo(a[key], b[key])
 			}
-			out = append(out, difference{"", strings.TrimSuffix(kind, "s"), quote(key) + " " + how})
+			out = append(out, Difference{"", strings.TrimSuffix(kind, "s"), quote(key) + " " + how})
 		}
 	}
 	return out
@@ -191,9 +191,9 @@ func diffMetadata(from, to map[string]any) []difference {
 // plainEnv are the environment variables whose values may be shown. All others may hold a secret.
 var plainEnv = []string{"NODE_ENV", "PORT", "LOG_LEVEL"}
 
-func diffEnv(container string, a, b []any) []difference {
+func diffEnv(container string, a, b []any) []Difference {
 	before, after := named(a), named(b)
-	var out []difference
+	var out []Difference
 	for _, key := range keysOf(before, after) {
 		x, y := asMap(before[key]), asMap(after[key])
 		if equal(before[key], after[key]) {
@@ -204,10 +204,10 @@ func diffEnv(container string, a, b []any) []difference {
 		if from, to := source(name, x), source(name, y); how == "changed" && from != to {
 			how = from + " → " + to
 		}
-		out = append(out, difference{container, "env", quote(key) + " " + how})
+		out = append(out, Difference{container, "env", quote(key) + " " + how})
 	}
 	if reordered(a, b) {
-		out = append(out, difference{container, "env", "in another order"})
+		out = append(out, Difference{container, "env", "in another order"})
 	}
 	return out
 }
@@ -228,8 +228,8 @@ func source(name string, env map[string]any) string {
 	return "a literal value"
 }
 
-// lines is the difference as preformatted text, one change a line.
-func lines(differences []difference) string {
+// Lines is the difference as preformatted text, one change a line.
+func Lines(differences []Difference) string {
 	var b strings.Builder
 	for _, d := range differences {
 		what := d.what
@@ -244,8 +244,8 @@ func lines(differences []difference) string {
 // mostRows is how many kinds of change are rows of the card; all of them stand in the diff below it.
 const mostRows = 8
 
-// factsOf are the differences as rows of the card: what changes of one kind stands in one row.
-func factsOf(differences []difference) []algesta.Field {
+// Fields are the differences as rows of the card: what changes of one kind stands in one row.
+func Fields(differences []Difference) []algesta.Field {
 	var out []algesta.Field
 	for _, d := range differences {
 		said := d.text

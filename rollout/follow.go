@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"time"
@@ -102,11 +102,14 @@ func Begin(p algesta.Plan, soak time.Duration) Follow {
 	return f
 }
 
+// ReplicasPath is where a patch says how many pods are wanted: the scale subresource has no generation to wait for.
+const ReplicasPath = "/spec/replicas"
+
 // Scales tells whether the plan changes the number of pods, and how many are wanted after it.
 func Scales(p algesta.Plan) (scales bool, replicas int32) {
 	for _, c := range p.Changes {
 		for _, s := range c.Swaps {
-			scales = scales || s.Path == replicasPath
+			scales = scales || s.Path == ReplicasPath
 		}
 	}
 	return scales, int32(min(max(p.Figures["pods"], 0), 1<<30))

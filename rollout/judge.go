@@ -1,4 +1,4 @@
-package runbooks
+package rollout
 
 import (
 	"fmt"
@@ -36,12 +36,12 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	}
 	d := r.Deployment
 	f = f.fill(r)
-	fresh, old := r.split()
+	fresh, old := r.Split()
 	f = f.remember(r, fresh, now)
-	ready, _ := r.ready()
-	p.Of, p.Ready = int(r.desired()), min(ready, int(r.desired()))
+	ready, _ := r.Ready()
+	p.Of, p.Ready = int(r.Desired()), min(ready, int(r.Desired()))
 	p.Pods = r.podLines(fresh, old, now)
-	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, count(p.Of, "pod"), span(p.Took))
+	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, words.Count(p.Of, "pod"), words.Span(p.Took))
 	if d.Generation < f.Generation || d.Status.ObservedGeneration < f.Generation {
 		return p.orOutOfTime(r, f, now), f // the controller has not seen the write yet
 	}
@@ -50,15 +50,15 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 		return p, f
 	}
 	why, broken := r.crashedTwice(fresh, f)
-	if !broken && !r.done() {
+	if !broken && !r.Done() {
 		why, broken = r.broken(fresh, f, now)
 	}
 	if broken && f.BrokenAt.IsZero() {
-		f.BrokenAt, f.BrokenOf = now, r.desired()
+		f.BrokenAt, f.BrokenOf = now, r.Desired()
 		p.Phase, p.Why, p.Serving, p.CameUp = Broken, why, r.whoServes(), !f.CompleteAt.IsZero()
 		return p, f
 	}
-	if r.done() {
+	if r.Done() {
 		p, f = p.complete(r, fresh, f, now)
 	} else {
 		f.SteadyAt = time.Time{}
@@ -123,12 +123,12 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 	f.Restarts = f.restartsBefore(fresh)
 	var words []string
 	for _, pod := range fresh {
-		s := stateOf(pod)
-		words = append(words, s.word)
-		if s.reason != "" {
+		s := StateOf(pod)
+		words = append(words, s.Word)
+		if s.Reason != "" {
 			note(seenKey(pod, s))
 		}
-		if s.word != "ready" && f.restarted(pod) >= crashesAtLeast {
+		if s.Word != "ready" && f.restarted(pod) >= crashesAtLeast {
 			note(restartedKey(pod))
 		}
 	}
@@ -136,7 +136,7 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 		note(r.noPodsKey())
 	}
 	f.FirstSeen = seen
-	ready, old := r.ready()
+	ready, old := r.Ready()
 	f.Served = f.Served || ready+old > 0
 	// A pod that became ready again, or was restarted, is no progress.
 	if most := ready + int(r.Deployment.Status.UpdatedReplicas); most > f.Most || f.ChangedAt.IsZero() {
@@ -157,7 +157,7 @@ func (f Follow) restartsBefore(fresh []*corev1.Pod) map[string]int32 {
 			continue
 		}
 		if !known {
-			before = restartsOf(pod)
+			before = Restarts(pod)
 		}
 		if out == nil {
 			out = map[string]int32{}
@@ -169,13 +169,13 @@ func (f Follow) restartsBefore(fresh []*corev1.Pod) map[string]int32 {
 
 // restarted is how often containers of the pod were restarted since the write, or since all pods were there, whatever they
 // ended with.
-func (f Follow) restarted(pod *corev1.Pod) int32 { return restartsOf(pod) - f.Restarts[pod.Name] }
+func (f Follow) restarted(pod *corev1.Pod) int32 { return Restarts(pod) - f.Restarts[pod.Name] }
 
 // noPodsKey stands in FirstSeen for a ReplicaSet that may not make pods. Each pod that it could make is a new beginning.
 func (r Rollout) noPodsKey() string { return fmt.Sprintf("ReplicaFailure with %d", r.made()) }
 
 // seenKey joins the reasons of one trouble: a crash loop alternates between several, and a pull between two.
-func seenKey(pod *corev1.Pod, s podState) string { return pod.Name + "/" + s.container + " " + s.word }
+func seenKey(pod *corev1.Pod, s PodState) string { return pod.Name + "/" + s.Container + " " + s.Word }
 
 // restartedKey stands in FirstSeen for a pod that was restarted and is not ready.
 func restartedKey(pod *corev1.Pod) string { return pod.Name + " restarted" }
@@ -185,15 +185,15 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 	d, name := r.Deployment, algesta.Name(r.Workload.Name)
 	switch {
 	case d.Generation > f.Generation && f.TemplateHash != "" && r.TemplateHash() != f.TemplateHash:
-		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(shortImage(mainContainer(d.Spec.Template, "").Image))))
-		if cause := causeOf(d.Annotations, r.TemplateHash()); cause != "" && cause != changedOutside {
+		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(ShortImage(MainContainer(d.Spec.Template, "").Image))))
+		if cause := CauseOf(d.Annotations, r.TemplateHash()); cause != "" && cause != ChangedOutside {
 			why = algesta.Say("{} ({})", why, words.Cited(cause))
 		}
 		return algesta.Say("{}.", why), true
-	case f.Scale && r.desired() != f.Replicas:
-		return algesta.Say("Somebody or an autoscaler set {} to {} instead of {}.", name, count(r.desired(), "pod"), f.Replicas), true
-	case !f.BrokenAt.IsZero() && (r.desired() == 0 || r.desired() < f.BrokenOf): // the pods that failed may be those that went
-		return algesta.Say("Somebody or an autoscaler set {} to {} after it had failed.", name, count(r.desired(), "pod")), true
+	case f.Scale && r.Desired() != f.Replicas:
+		return algesta.Say("Somebody or an autoscaler set {} to {} instead of {}.", name, words.Count(r.Desired(), "pod"), f.Replicas), true
+	case !f.BrokenAt.IsZero() && (r.Desired() == 0 || r.Desired() < f.BrokenOf): // the pods that failed may be those that went
+		return algesta.Say("Somebody or an autoscaler set {} to {} after it had failed.", name, words.Count(r.Desired(), "pod")), true
 	case d.Spec.Paused && !f.Scale:
 		return algesta.Say("Somebody paused {}: nothing more happens until it is resumed.", name), true
 	}
@@ -206,29 +206,29 @@ func (p Progress) orOutOfTime(r Rollout, f Follow, now time.Time) Progress {
 		return p
 	}
 	p.Phase, p.Serving = OutOfTime, r.whoServes()
-	p.Why = algesta.Say("{} of {} of {} ready after {}.", p.Ready, count(p.Of, "pod"), algesta.Name(r.Workload.Name), span(now.Sub(f.StartedAt)))
+	p.Why = algesta.Say("{} of {} of {} ready after {}.", p.Ready, words.Count(p.Of, "pod"), algesta.Name(r.Workload.Name), words.Span(now.Sub(f.StartedAt)))
 	return p
 }
 
 // line is the progress in one line.
 func (r Rollout) line(f Follow, pods int, now time.Time) algesta.Text {
-	want := int(r.desired())
-	fresh, old := r.ready()
+	want := int(r.Desired())
+	fresh, old := r.Ready()
 	parts := []string{fmt.Sprintf("%d of %d ready", min(fresh, want), want)}
 	if extra := pods - want; extra > 0 {
-		parts = append(parts, count(extra, "pod")+" to stop")
+		parts = append(parts, words.Count(extra, "pod")+" to stop")
 	}
 	if old > 0 {
-		parts = append(parts, count(old, "old pod")+" serving")
+		parts = append(parts, words.Count(old, "old pod")+" serving")
 	}
 	if missing := want - fresh - old; missing > 0 {
 		parts = append(parts, fmt.Sprintf("%d unavailable", missing))
 	} else {
 		parts = append(parts, "none unavailable")
 	}
-	took := span(now.Sub(f.StartedAt))
+	took := words.Span(now.Sub(f.StartedAt))
 	if s := deadlineSeconds(r.Deployment); s != noDeadline {
-		took += " of " + span(time.Duration(s)*time.Second)
+		took += " of " + words.Span(time.Duration(s)*time.Second)
 	}
 	return algesta.Say("{}", strings.Join(append(parts, took), " · "))
 }
@@ -240,28 +240,28 @@ const mostPodLines = 12
 func (r Rollout) podLines(fresh, old []*corev1.Pod, now time.Time) []algesta.Text {
 	var out []algesta.Text
 	for _, pod := range fresh {
-		s := stateOf(pod)
-		word := s.word
-		switch n := restartsOf(pod); {
-		case s.word == "crashing":
-			word = fmt.Sprintf("crashing (exit %d, %s)", s.exit, count(s.restarts, "restart"))
-		case s.word == "running, not ready" && n > 0:
-			word = fmt.Sprintf("running, not ready (%s%s)", exitBefore(pod), count(n, "restart"))
+		s := StateOf(pod)
+		word := s.Word
+		switch n := Restarts(pod); {
+		case s.Word == "crashing":
+			word = fmt.Sprintf("crashing (exit %d, %s)", s.Exit, words.Count(s.Restarts, "restart"))
+		case s.Word == "running, not ready" && n > 0:
+			word = fmt.Sprintf("running, not ready (%s%s)", exitBefore(pod), words.Count(n, "restart"))
 		}
 		if r.onDeadNode(pod) {
 			word += ", on a node that does not answer"
 		}
-		out = append(out, algesta.Say("{} {}", algesta.Name(shortName(pod.Name)), word))
+		out = append(out, algesta.Say("{} {}", algesta.Name(ShortName(pod.Name)), word))
 	}
 	if len(out) > mostPodLines {
-		out = append(out[:mostPodLines], algesta.Say("and {}", count(len(out)-mostPodLines, "more new pod")))
+		out = append(out[:mostPodLines], algesta.Say("and {}", words.Count(len(out)-mostPodLines, "more new pod")))
 	}
 	var serve, stop []string
 	for _, pod := range old {
 		if pod.DeletionTimestamp != nil {
-			stop = append(stop, shortName(pod.Name))
-		} else if isReady(pod) {
-			serve = append(serve, shortName(pod.Name))
+			stop = append(stop, ShortName(pod.Name))
+		} else if IsReady(pod) {
+			serve = append(serve, ShortName(pod.Name))
 		}
 	}
 	for _, group := range []struct {
@@ -269,7 +269,7 @@ func (r Rollout) podLines(fresh, old []*corev1.Pod, now time.Time) []algesta.Tex
 		word  string
 	}{{serve, "serving"}, {stop, "stopping"}} {
 		if n := len(group.names); n > mostPodLines {
-			out = append(out, algesta.Say("{} {}", count(n, "old pod"), group.word))
+			out = append(out, algesta.Say("{} {}", words.Count(n, "old pod"), group.word))
 		} else if n > 0 {
 			out = append(out, algesta.Say("{} {}", algesta.Name(strings.Join(group.names, ", ")), group.word))
 		}

@@ -1,0 +1,456 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
+)
+
+// following is a follower that began so long ago.
+func following(ago time.Duration) rollout.Follow {
+	start := rollouttest.Noon.Add(-ago)
+	return rollout.Follow{
+		Generation: 7, StartedAt: start, Deadline: start.Add(11 * time.Minute), Soak: time.Minute, ChangedAt: start,
+		Before: rollout.Health{Known: true, Ready: 2, Desired: 4, Restarts: 6, Window: 10 * time.Minute, Waiting: []string{"CrashLoopBackOff"}},
+	}
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		s     func() *still
+		ago   time.Duration // since the write
+		later time.Duration // a second look after this, for what has to last
+		with  func(*rollout.Follow)
+		want  rollout.Phase
+		why   string
+	}{
+		"a write that the controller has not seen": {s: func() *still {
+			s := gateway()
+			s.deployment.Status.ObservedGeneration = 6
+			return s
+		}, ago: time.Second, want: rollout.Moving},
+		"a look at an older object": {s: func() *still {
+			s := gateway()
+			s.deployment.Generation = 6
+			return s
+		}, ago: time.Second, want: rollout.Moving},
+		"all pods are there":               {s: gateway, ago: time.Second, want: rollout.Complete},
+		"all pods stayed through the soak": {s: gateway, ago: time.Second, later: time.Minute, want: rollout.Settled},
+		"pods that start": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ContainerCreating", "")
+			return s
+		}, ago: 10 * time.Second, want: rollout.Moving},
+		"a first crash is not the end": {s: func() *still {
+			s := rolling()
+			rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 1, rollouttest.Noon)
+			return s
+		}, ago: 5 * time.Second, want: rollout.Moving},
+		"a second crash is": {s: func() *still {
+			s := rolling()
+			rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
+			return s
+		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts (exit 1, 2 restarts)."},
+		"a crash tells its last words": {s: func() *still {
+			s := rolling()
+			rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon).Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "MONGODB_URI=mongodb://u:p4ssw0rd@db/x refused\n"
+			return s
+		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts (exit 1, 2 restarts). It said: “MONGODB_URI=mongodb://‹redacted›@db/x refused”"},
+		"an image name that is none": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "InvalidImageName", "couldn't parse")
+			return s
+		}, ago: time.Second, want: rollout.Broken, why: "The image name acralgestaproduction.azurecr.io/api-gateway:12345 is not valid."},
+		"a missing tag at the first attempt": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ErrImagePull", "manifest unknown: not found")
+			return s
+		}, ago: time.Second, want: rollout.Moving},
+		"a missing tag at the second": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: not found`)
+			return s
+		}, ago: time.Second, want: rollout.Broken, why: "The image …/api-gateway:12345 does not exist in its registry, so the pods cannot start."},
+		"a registry that refuses may heal": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", "failed to authorize: 401 Unauthorized")
+			return s
+		}, ago: time.Second, later: 20 * time.Second, want: rollout.Moving},
+		"a registry that goes on refusing": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", "failed to authorize: 401 Unauthorized")
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "The registry refuses to give …/api-gateway:12345 to the cluster: its access is missing or expired."},
+		"a tag that holds a status is no answer of the registry": {s: func() *still {
+			s := rolling()
+			p := rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", `failed to copy "registry.example/api-gateway:403-denied": unexpected EOF`)
+			p.Spec.Containers[0].Image = "registry.example/api-gateway:403-denied"
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Moving},
+		"a missing secret that may come": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "CreateContainerConfigError", `secret "mongodb-credentials" not found`)
+			return s
+		}, ago: time.Second, later: 10 * time.Second, want: rollout.Moving},
+		"a missing secret that does not come": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "CreateContainerConfigError", `secret "mongodb-credentials" not found`)
+			return s
+		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials does not exist, so no pod of revision 3 can start."},
+		"a key that is missing": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "CreateContainerConfigError", "couldn't find key uri in Secret production/mongodb-credentials")
+			return s
+		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials has no key uri, so no pod of revision 3 can start."},
+		"no node for a minute": {s: func() *still {
+			s := rolling()
+			p := s.pod(3, "aaaaa", time.Second)
+			p.Spec.NodeName, p.Status.ContainerStatuses = "", nil
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available: 3 Insufficient cpu."}}
+			return s
+		}, ago: time.Second, later: 61 * time.Second, want: rollout.Broken, why: "No node takes pod api-gateway-production-hash3-aaaaa of revision 3: 0/3 nodes are available: 3 Insufficient cpu."},
+		"pods that are not admitted": {s: func() *still {
+			s := rolling()
+			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: requests.cpu=4`}}
+			s.quota("4")
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		"pods that are not admitted while old ones stop": {s: func() *still {
+			s := rolling()
+			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}}
+			s.pods[0].DeletionTimestamp = &metav1.Time{Time: rollouttest.Noon}
+			return s
+		}, ago: time.Second, later: 4 * time.Second, want: rollout.Moving},
+		"pods that no attempt will get admitted": {s: func() *still {
+			s := rolling()
+			rollouttest.Refusing(s.sets[2], `pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`)
+			return s
+		}, ago: time.Second, later: 4 * time.Second, want: rollout.Broken, why: `The cluster takes no further pod of api-gateway-production: violates PodSecurity "restricted:latest": runAsNonRoot != true.`},
+		"a refusal that is history: all pods were made since": {s: func() *still {
+			s := rolling()
+			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
+			s.sets[2].Spec.Replicas, s.sets[2].Status.Replicas = new(int32(1)), 1
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ContainerCreating", "")
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Moving},
+		"a quota that has room again": {s: func() *still {
+			s := rolling()
+			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
+			s.quota("3750m")
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Moving},
+		"a quota that is still full, with what is used now": {s: func() *still {
+			s := rolling()
+			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
+			s.quota("3900m")
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		"a quota that pods of another workload still fill while they stop": {s: func() *still {
+			s := rolling()
+			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
+			s.quota("4")
+			s.others = []metav1.PartialObjectMetadata{{ObjectMeta: metav1.ObjectMeta{Name: "other", DeletionTimestamp: &metav1.Time{Time: rollouttest.Noon.Add(30 * time.Second)}}}}
+			return s
+		}, ago: time.Second, later: 50 * time.Second, want: rollout.Moving},
+		"a quota that pods fill which do not stop when they should": {s: func() *still {
+			s := rolling()
+			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
+			s.quota("4")
+			s.pods[0].DeletionTimestamp = &metav1.Time{Time: rollouttest.Noon.Add(-time.Minute)}
+			return s
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		"a failure of an old ReplicaSet": {s: func() *still {
+			s := rolling()
+			s.sets[0].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}}
+			return s
+		}, ago: time.Second, later: 10 * time.Second, want: rollout.Moving},
+		"a pod that never becomes ready": {s: func() *still {
+			s := rolling()
+			rollouttest.Unready(s.pod(3, "aaaaa", time.Second))
+			return s
+		}, ago: 10 * time.Second, later: 4 * time.Minute, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass for 4 min."},
+		"a pod that is restarted without a back-off": {s: func() *still {
+			s := rolling()
+			rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 2, 0, rollouttest.Noon)
+			return s
+		}, ago: 10 * time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 is restarted again and again (exit 0, 2 restarts)."},
+		"a pod that was restarted and may become ready this time": {s: func() *still {
+			s := rolling()
+			rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 2, 1, rollouttest.Noon)
+			return s
+		}, ago: 10 * time.Second, later: 10 * time.Second, want: rollout.Moving},
+		"an end with exit code 0 is one": {s: func() *still {
+			s := rolling()
+			rollouttest.Ended(s.pod(3, "aaaaa", time.Second), 2, 0)
+			return s
+		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 ends after it starts, and is restarted again and again (exit 0, 2 restarts)."},
+		"restarts of long ago": {s: func() *still {
+			s := gateway()
+			s.deployment.Spec.Replicas = new(int32(6))
+			for _, p := range s.pods {
+				p.Status.ContainerStatuses[0].RestartCount = 7
+			}
+			rollouttest.Unready(s.pods[0])
+			return s
+		}, ago: 10 * time.Second, later: 31 * time.Second, want: rollout.Moving},
+		"a pod of long ago that ends once": {s: func() *still {
+			s := gateway()
+			s.deployment.Spec.Replicas = new(int32(6))
+			rollouttest.Ended(s.pods[0], 7, 0)
+			return s
+		}, ago: 10 * time.Second, want: rollout.Moving},
+		"restarts are no progress": {
+			s: func() *still {
+				s := rolling()
+				rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 1, 1, rollouttest.Noon)
+				return s
+			}, ago: 5 * time.Minute, with: func(f *rollout.Follow) { f.ChangedAt, f.Most = rollouttest.Noon.Add(-4*time.Minute), 2 }, want: rollout.Broken,
+			why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass for 4 min.",
+		},
+		"a pod on a node that died is waited for": {s: func() *still {
+			s := rolling()
+			rollouttest.Unready(s.pod(3, "aaaaa", time.Minute))
+			s.dead("aks-stdarproduction-0", rollouttest.Noon.Add(-time.Minute))
+			return s
+		}, ago: 10 * time.Second, later: 4 * time.Minute, want: rollout.Moving},
+		"old pods that take long to stop are waited for": {s: func() *still {
+			s := rolling()
+			s.pods[0].DeletionTimestamp = &metav1.Time{Time: rollouttest.Noon.Add(5 * time.Minute)}
+			return s
+		}, ago: 10 * time.Second, later: 4 * time.Minute, want: rollout.Moving},
+		"the controller's deadline": {s: func() *still {
+			s := rolling()
+			rollouttest.Unready(s.pod(3, "aaaaa", time.Second))
+			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded", LastUpdateTime: metav1.NewTime(rollouttest.Noon)}}
+			return s
+		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass before the deadline of the deployment passed."},
+		"a deadline that passed before the write": {s: func() *still {
+			s := rolling()
+			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded", LastUpdateTime: metav1.NewTime(rollouttest.Noon.Add(-time.Minute))}}
+			return s
+		}, ago: 10 * time.Second, want: rollout.Moving},
+		"another template since": {
+			s: func() *still {
+				s := gateway()
+				s.deployment.Generation = 8
+				return s
+			}, ago: time.Second, with: func(f *rollout.Follow) { f.TemplateHash = "other" }, want: rollout.Overtaken,
+			why: "Somebody changed api-gateway-production again: it is now meant to run …/api-gateway:12345 (“deploy 12345 by Luis (c-2)”).",
+		},
+		"another number of pods since a rollout is no matter": {s: gateway, ago: time.Second, with: func(f *rollout.Follow) { f.Replicas = 9 }, want: rollout.Complete},
+		"another number of pods since a scale": {
+			s: gateway, ago: time.Second, with: func(f *rollout.Follow) { f.Replicas, f.Scale = 9, true }, want: rollout.Overtaken,
+			why: "Somebody or an autoscaler set api-gateway-production to 4 pods instead of 9.",
+		},
+		"paused meanwhile": {s: func() *still {
+			s := rolling()
+			s.deployment.Spec.Paused = true
+			return s
+		}, ago: time.Second, want: rollout.Overtaken, why: "Somebody paused api-gateway-production: nothing more happens until it is resumed."},
+		"deleted":   {s: func() *still { return &still{} }, ago: time.Second, want: rollout.Gone, why: "api-gateway-production was deleted."},
+		"made anew": {s: gateway, ago: time.Second, with: func(f *rollout.Follow) { f.UID = "d-0" }, want: rollout.Gone, why: "api-gateway-production was deleted and made anew by somebody else."},
+		"beyond its time": {s: func() *still {
+			s := rolling()
+			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ContainerCreating", "")
+			return s
+		}, ago: 11 * time.Minute, with: func(f *rollout.Follow) { f.ChangedAt, f.Most = rollouttest.Noon, 2 }, want: rollout.OutOfTime, why: "0 of 4 pods of api-gateway-production ready after 11 min."},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := rollout.Look(t.Context(), tt.s(), workload)
+			require.NoError(t, err)
+			f := following(tt.ago)
+			if tt.with != nil {
+				tt.with(&f)
+			}
+			p, f := rollout.Judge(r, f, rollouttest.Noon)
+			if tt.later > 0 {
+				p, _ = rollout.Judge(r, f, rollouttest.Noon.Add(tt.later))
+			}
+			require.Equal(t, tt.want, p.Phase, p.Why.String())
+			require.Equal(t, tt.why, p.Why.String())
+		})
+	}
+}
+
+func TestProgressInWords(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	s.pod(3, "aaaaa", 10*time.Second)
+	rollouttest.Unready(s.pod(3, "bbbbb", 10*time.Second))
+	r, err := rollout.Look(t.Context(), s, workload)
+	require.NoError(t, err)
+	p, _ := rollout.Judge(r, following(18*time.Second), rollouttest.Noon)
+	require.Equal(t, "1 of 4 ready · 2 old pods serving · 1 unavailable · 18 s of 10 min", p.Line.String())
+	require.Equal(t, "1 of 4 pods ready, 18 s", p.Short.String())
+	require.Equal(t, []string{"…-aaaaa ready", "…-bbbbb running, not ready", "…-xxxxx, …-yyyyy serving"}, lines(p.Pods))
+}
+
+// looks judges the same rollout at these times after rollouttest.Noon.
+func looks(t *testing.T, f rollout.Follow, s *still, after ...time.Duration) (rollout.Progress, rollout.Follow) {
+	t.Helper()
+	var p rollout.Progress
+	for _, d := range after {
+		r, err := rollout.Look(t.Context(), s, workload)
+		require.NoError(t, err)
+		p, f = rollout.Judge(r, f, rollouttest.Noon.Add(d))
+	}
+	return p, f
+}
+
+// half is the gateway when the controller counts one pod less than it wants.
+func half(s *still) *still {
+	s.deployment.Status.AvailableReplicas = 3
+	return s
+}
+
+func TestACrashDuringTheSoakIsSaidOnceAndForGood(t *testing.T) {
+	t.Parallel()
+	p, f := looks(t, following(41*time.Second), gateway(), 0)
+	require.Equal(t, rollout.Complete, p.Phase)
+	require.Empty(t, p.Alert)
+
+	crashed := gateway()
+	rollouttest.Ended(crashed.pods[0], 1, 1)
+	crashed.pods[0].Status.ContainerStatuses[0].State.Terminated.FinishedAt = metav1.NewTime(rollouttest.Noon.Add(12 * time.Second))
+	p, f = looks(t, f, half(crashed), 12*time.Second)
+	require.Equal(t, rollout.Complete, p.Phase, "it was there: it does not begin again")
+	require.Equal(t, "Pod …-aaaaa was restarted 12 s after all pods were ready (exit 1).", p.Alert.String())
+
+	again := gateway()
+	rollouttest.Restarting(again.pods[0], 1, 1, rollouttest.Noon.Add(12*time.Second))
+	again.pods[0].Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	p, f = looks(t, f, again, 20*time.Second, 70*time.Second)
+	require.Equal(t, rollout.Complete, p.Phase, "the soak begins again")
+	require.Equal(t, "Pod …-aaaaa was restarted 12 s after all pods were ready (exit 1).", p.Alert.String())
+
+	p, _ = looks(t, f, again, 81*time.Second)
+	require.Equal(t, rollout.Settled, p.Phase)
+	require.Equal(t, "1 restart in the 81 s since (before: 6 in 10 min, 2 of 4 ready, CrashLoopBackOff)", p.Compare.String())
+
+	rollouttest.Restarting(again.pods[0], 2, 1, rollouttest.Noon.Add(30*time.Second))
+	p, _ = looks(t, f, half(again), 31*time.Second)
+	require.Equal(t, rollout.Broken, p.Phase, "twice is no accident")
+	require.True(t, p.CameUp)
+	require.Equal(t, "Pod api-gateway-production-hash3-aaaaa of revision 3 is restarted again and again (exit 1, 2 restarts).", p.Why.String())
+}
+
+func TestARolloutThatWasThereAndDoesNotComeBackRunsOutOfTime(t *testing.T) {
+	t.Parallel()
+	_, f := looks(t, following(41*time.Second), gateway(), 0)
+	s := gateway()
+	s.pods = s.pods[1:]
+	p, f := looks(t, f, half(s), 10*time.Second)
+	require.Equal(t, "3 of 4 pods ready, 10 s after all pods were.", p.Alert.String())
+	f.ChangedAt = rollouttest.Noon.Add(10 * time.Minute)
+	p, _ = looks(t, f, s, 11*time.Minute)
+	require.Equal(t, rollout.OutOfTime, p.Phase, p.Why.String())
+	require.Equal(t, "3 of 4 pods of api-gateway-production ready after 11 min.", p.Why.String())
+}
+
+func TestMorePodsAfterTheRolloutAreNoCrash(t *testing.T) {
+	t.Parallel()
+	_, f := looks(t, following(41*time.Second), gateway(), 0)
+	s := gateway()
+	s.deployment.Spec.Replicas = new(int32(6))
+	rollouttest.Waiting(s.pod(3, "eeeee", -5*time.Second), "ContainerCreating", "")
+	p, _ := looks(t, f, s, 10*time.Second)
+	require.Equal(t, rollout.Complete, p.Phase)
+	require.Empty(t, p.Alert)
+}
+
+func TestTheLossOfEveryPodIsSaid(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	rollouttest.Unready(s.pod(3, "aaaaa", time.Second))
+	p, f := looks(t, following(10*time.Second), s, 0)
+	require.Empty(t, p.Alert)
+	for _, pod := range s.pods {
+		rollouttest.Unready(pod)
+	}
+	p, _ = looks(t, f, s, time.Second)
+	require.Equal(t, rollout.Moving, p.Phase)
+	require.Equal(t, "No pod of api-gateway-production serves users.", p.Alert.String())
+}
+
+func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	rollouttest.Unready(s.pod(3, "aaaaa", time.Minute))
+	s.dead("aks-stdarproduction-0", rollouttest.Noon.Add(-40*time.Second))
+	p, _ := looks(t, following(50*time.Second), s, 0)
+	require.Equal(t, "Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it.", p.Alert.String())
+	require.Contains(t, lines(p.Pods), "…-aaaaa running, not ready, on a node that does not answer")
+}
+
+func TestAVerdictIsGivenOnceAndWhatFollowsIsSeen(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
+	p, f := looks(t, following(5*time.Second), s, 0)
+	require.Equal(t, rollout.Broken, p.Phase)
+	require.False(t, p.CameUp)
+	p, f = looks(t, f, s, time.Second)
+	require.Equal(t, rollout.Moving, p.Phase)
+
+	p, _ = looks(t, f, gateway(), 10*time.Second, 70*time.Second)
+	require.Equal(t, rollout.Settled, p.Phase, "it came up after all")
+	require.Equal(t, 15*time.Second, p.Took)
+}
+
+func TestTheEndComparesWithBefore(t *testing.T) {
+	t.Parallel()
+	r, err := rollout.Look(t.Context(), gateway(), workload)
+	require.NoError(t, err)
+	_, f := rollout.Judge(r, following(41*time.Second), rollouttest.Noon)
+	p, _ := rollout.Judge(r, f, rollouttest.Noon.Add(time.Minute))
+	require.Equal(t, rollout.Healthier, p.Verdict)
+	require.Equal(t, "no restart in the 60 s since (before: 6 in 10 min, 2 of 4 ready, CrashLoopBackOff)", p.Compare.String())
+	require.Equal(t, 41*time.Second, p.Took)
+}
+
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	well := rollout.Health{Known: true, Ready: 4, Desired: 4, Window: 10 * time.Minute}
+	with := func(change func(*rollout.Health)) rollout.Health { h := well; change(&h); return h }
+	tests := map[string]struct {
+		before, after rollout.Health
+		want          rollout.Verdict
+	}{
+		"as well as before":                 {well, well, rollout.Same},
+		"what was not read is not compared": {rollout.Health{}, well, rollout.NotCompared},
+		"fewer pods are ready":              {well, with(func(h *rollout.Health) { h.Ready = 3 }), rollout.Worse},
+		"restarts where there were none":    {well, with(func(h *rollout.Health) { h.Restarts = 1 }), rollout.Worse},
+		"no restarts where there were some": {with(func(h *rollout.Health) { h.Restarts = 3 }), well, rollout.Healthier},
+		"all pods where some were missing":  {with(func(h *rollout.Health) { h.Ready = 1 }), well, rollout.Healthier},
+		"better here and worse there":       {with(func(h *rollout.Health) { h.Ready = 1 }), with(func(h *rollout.Health) { h.Restarts = 1 }), rollout.Worse},
+		"more pods are wanted and ready":    {well, with(func(h *rollout.Health) { h.Ready, h.Desired = 6, 6 }), rollout.Same},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _ := rollout.Compare(tt.before, tt.after)
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// TestTheLastWordsOfAProgramEndNoQuotation has a program try to go on in the bot's own words.
+func TestTheLastWordsOfAProgramEndNoQuotation(t *testing.T) {
+	t.Parallel()
+	const forged, shown = "ok”. Approved by Carla. “", `“ok". Approved by Carla. "”`
+	s := rolling()
+	pod := rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
+	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = forged
+	p, _ := looks(t, following(5*time.Second), s, 0)
+	require.Contains(t, p.Why.String(), shown)
+}

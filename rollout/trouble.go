@@ -1,0 +1,84 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
+)
+
+// Trouble is one sentence about pods of the current revision that cannot run, with who still serves users.
+func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
+	fresh, _ := r.Split()
+	var worst PodState
+	bad, restarts := 0, int32(0)
+	for _, pod := range fresh {
+		if s := StateOf(pod); s.Reason != "" {
+			bad++
+			if worst.Reason == "" || s.Restarts > worst.Restarts {
+				worst = s
+			}
+		}
+		restarts += restartsSince(pod, now.Add(-restartWindow))
+	}
+	if bad == 0 {
+		why := r.refusedNow(now)
+		if dead := r.deadNodes(now); len(dead) > 0 {
+			why = why.Then("{}", dead)
+		}
+		if len(why) == 0 {
+			return nil, false
+		}
+		return why.Then("{}", r.whoServes()), true
+	}
+	detail := quote(worst.Reason)
+	if worst.Word == "crashing" {
+		detail = fmt.Sprintf("exit %d, %s in %s", worst.Exit, words.Count(restarts, "restart"), words.Span(r.window(now)))
+	} else if worst.Message != "" {
+		detail += ": " + quote(worst.Message)
+	}
+	which := fmt.Sprintf("%d of %s", bad, words.Count(len(fresh), "pod"))
+	if len(fresh) == 1 {
+		which = "The only pod"
+	}
+	out := algesta.Say("{} of the current revision {} ({}).", which, plural(worst.Word, bad), detail)
+	return out.Then("{}", r.whoServes()), true
+}
+
+// plural turns a pod's state into what several pods do.
+func plural(word string, n int) string {
+	verbs := map[string][2]string{
+		"crashing":             {"crashes", "crash"},
+		"cannot get its image": {"cannot get its image", "cannot get their image"},
+		"waiting for a node":   {"waits for a node", "wait for a node"},
+		"failed":               {"failed", "failed"},
+	}
+	forms, known := verbs[word]
+	switch {
+	case !known:
+		return word
+	case n == 1:
+		return forms[0]
+	}
+	return forms[1]
+}
+
+// whoServes tells whether users notice, as in "The 2 old pods still serve users", in a sentence.
+func (r Rollout) whoServes() algesta.Text {
+	newReady, oldReady := r.Ready()
+	switch {
+	case newReady == 0 && oldReady == 0:
+		return algesta.Say("No pod serves users.")
+	case newReady == 0:
+		return algesta.Say("The {} still {} users.", words.Count(oldReady, "old pod"), serve(oldReady))
+	}
+	return algesta.Say("{} still {} users.", words.Count(newReady+oldReady, "pod"), serve(newReady+oldReady))
+}
+
+func serve(n int) string {
+	if n == 1 {
+		return "serves"
+	}
+	return "serve"
+}
