@@ -92,6 +92,27 @@ func Say(format string, args ...any) Text {
 	return out
 }
 
+// And lists texts as words.List lists words: "a", "a and b" or "a, b and c". What is a mention or a name in them stays one.
+func And(texts []Text) Text { return listed(texts, "and") }
+
+// Or is And with "or".
+func Or(texts []Text) Text { return listed(texts, "or") }
+
+func listed(texts []Text, conjunction string) Text {
+	var out Text
+	for i, t := range texts {
+		switch {
+		case i == 0:
+			out = Say("{}", t)
+		case i == len(texts)-1:
+			out = Say("{} {} {}", out, conjunction, t)
+		default:
+			out = Say("{}, {}", out, t)
+		}
+	}
+	return out
+}
+
 // add appends a span and joins neighbouring plain ones.
 func (t Text) add(s Span) Text {
 	if n := len(t); n > 0 && s.Kind == Plain && t[n-1].Kind == Plain {

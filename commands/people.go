@@ -143,18 +143,11 @@ func who(people []algesta.Actor) string {
 
 // everyone is the people, by ID: for what is edited, which notifies nobody.
 func everyone(people []algesta.Actor) algesta.Text {
-	var out algesta.Text
+	texts := make([]algesta.Text, len(people))
 	for i, p := range people {
-		switch {
-		case i == 0:
-			out = algesta.Say("{}", algesta.By(p))
-		case i == len(people)-1:
-			out = algesta.Say("{} and {}", out, algesta.By(p))
-		default:
-			out = algesta.Say("{}, {}", out, algesta.By(p))
-		}
+		texts[i] = algesta.Text{algesta.By(p)}
 	}
-	return out
+	return algesta.And(texts)
 }
 
 // quote is what a person wrote, in quotation marks that it can't end, on one line.

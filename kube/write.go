@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // How long Apply goes on where only the resourceVersion moved (design.md, decision 1).
@@ -105,7 +106,7 @@ func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation st
 	}
 	return algesta.Written{}, &algesta.Error{
 		Kind:    algesta.ErrConflict,
-		Message: algesta.Say("{} changes so fast that I could not write to it: {} tries in {} s.", algesta.Name(change.Object.Name), tries, int(tryWithin.Seconds())),
+		Message: algesta.Say("{} changes so fast that I could not write to it: {} tries in {}.", algesta.Name(change.Object.Name), tries, words.Span(tryWithin)),
 		Hint:    algesta.Say("Nothing was changed. Look who writes to it all the time, then ask again."),
 	}
 }

@@ -196,11 +196,7 @@ func limited(l limit, err error) algesta.Decision {
 func wanted(needs []algesta.Requirement) algesta.Text {
 	var out algesta.Text
 	for _, n := range needs {
-		yes := "yes"
-		if n.Count > 1 {
-			yes = "yeses"
-		}
-		out = out.Then("It needs {} {} of {} (rule \"{}\").", n.Count, yes, eitherSubject(n.Approvers), n.Rule)
+		out = out.Then("It needs {} from {} (rule \"{}\").", words.Count(n.Count, "approval"), eitherSubject(n.Approvers), n.Rule)
 	}
 	return out
 }

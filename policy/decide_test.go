@@ -34,7 +34,7 @@ func TestDecide(t *testing.T) {
 		},
 		"production asks for a second person": {
 			asks(dana, "rollback", "production", nil), algesta.NeedsApproval, "production needs a second person",
-			`It needs 1 yes of @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
+			`It needs 1 approval from @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
 		},
 		"reading in production needs no yes": {
 			asks(dana, "logs", "production", nil), algesta.Allow, "backend asks in production",
@@ -98,7 +98,7 @@ func TestDecide(t *testing.T) {
 		},
 		"a limit that is kept does not show": {
 			asks(dana, "scale", "production", six), algesta.NeedsApproval, "production needs a second person",
-			`It needs 1 yes of @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
+			`It needs 1 approval from @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
 		},
 		"a limit that misses its argument refuses": {
 			asks(dana, "scale", "production", nil), algesta.Refuse, "production stays between 2 and 10 pods",
@@ -112,7 +112,7 @@ func TestDecide(t *testing.T) {
 		},
 		"can-i passes over a limit on arguments that nobody typed": {
 			with(asks(dana, "scale", "production", nil), func(f *policy.Facts) { f.Asking = true }), algesta.NeedsApproval,
-			"production needs a second person", `It needs 1 yes of @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
+			"production needs a second person", `It needs 1 approval from @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
 		},
 		"can-i keeps a limit that can be judged": {
 			with(asks(dana, "scale", "production", algesta.Args{"replicas": int64(1)}), func(f *policy.Facts) { f.Asking = true }), algesta.Refuse,
@@ -132,7 +132,7 @@ func TestDecide(t *testing.T) {
 		"a freeze ends at its end": {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = time.Date(2027, 1, 2, 5, 0, 0, 0, time.UTC) }),
 			algesta.NeedsApproval, "production needs a second person",
-			`It needs 1 yes of @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
+			`It needs 1 approval from @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
 		},
 		"a freeze begins at its beginning": {
 			with(asks(luis, "restart", "production", nil), func(f *policy.Facts) { f.At = time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC) }),
@@ -146,8 +146,8 @@ func TestDecide(t *testing.T) {
 		},
 		"all matching approval rules are asked": {
 			asks(luis, "cert.renew", "production", nil), algesta.NeedsApproval, "production needs a second person",
-			`It needs 1 yes of @S0PLATFORM or @U0CARLA (rule "production needs a second person"). ` +
-				`It needs 2 yeses of @S0PLATFORM (rule "namespaces and certificates need two").`, "",
+			`It needs 1 approval from @S0PLATFORM or @U0CARLA (rule "production needs a second person"). ` +
+				`It needs 2 approvals from @S0PLATFORM (rule "namespaces and certificates need two").`, "",
 		},
 		"what is in no namespace is only in reach of a rule for all": {
 			with(asks(dana, "nodes", "", nil), func(f *policy.Facts) { f.Command.Target = algesta.Target{Cluster: "aks-algesta-dev"} }), algesta.Refuse, "",

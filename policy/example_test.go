@@ -32,7 +32,7 @@ approvals:
 	}
 	// Output:
 	// status: allowed. The rule "backend" allows it.
-	// rollback: needs approval. It needs 1 yes of @S0PLATFORM (rule "second person").
+	// rollback: needs approval. It needs 1 approval from @S0PLATFORM (rule "second person").
 	// scale: refused. You may not scale in production (rule "backend" gives you reading and rollback).
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Step is what one rule has to do with a command.
@@ -56,7 +57,7 @@ func (b binding) explain(f Facts) Step {
 	why, speak := about(b.verbs, b.place, f)
 	switch {
 	case !among(f.actor(), b.subjects):
-		s.Why = "names " + list(subjectNames(b.subjects), "or") + ", which is not this person"
+		s.Why = "names " + words.Or(subjectNames(b.subjects)) + ", which is not this person"
 	case !speak:
 		s.Why = why
 	default:
@@ -100,9 +101,9 @@ func about(verbs verbSet, in place, f Facts) (why string, yes bool) {
 	return "", true
 }
 
-// asked is "asks for 2 of group:S0PLATFORM within 30m0s".
+// asked is "asks for 2 of group:S0PLATFORM within 30 min".
 func asked(n algesta.Requirement) string {
-	why := fmt.Sprintf("asks for %d of %s within %s", n.Count, list(subjectNames(n.Approvers), "or"), n.ExpiresAfter)
+	why := fmt.Sprintf("asks for %d of %s within %s", n.Count, words.Or(subjectNames(n.Approvers)), words.Span(n.ExpiresAfter))
 	if n.RequesterMayApprove {
 		why += ", the requester included"
 	}

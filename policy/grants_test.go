@@ -64,7 +64,7 @@ func TestExplainGoesThroughEveryRule(t *testing.T) {
 		"binding platform team everywhere":              "names group:S0PLATFORM, which is not this person",
 		"freeze end of year":                            "is not in force: it lasts from 2026-12-24T00:00:00-05:00 to 2027-01-02T00:00:00-05:00",
 		"limit production stays between 2 and 10 pods":  "refuses: Production services run 2 to 10 pods. Change the limit in the policy if that is no longer right.",
-		"approval production needs a second person":     "asks for 1 of group:S0PLATFORM or user:U0CARLA within 30m0s",
+		"approval production needs a second person":     "asks for 1 of group:S0PLATFORM or user:U0CARLA within 30 min",
 		"approval namespaces and certificates need two": "is not about scale",
 	}, got)
 }

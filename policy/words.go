@@ -48,29 +48,13 @@ func allowed(allow []string) []string {
 	return words
 }
 
-// list joins words with commas and the last one with the conjunction.
-func list(words []string, conjunction string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
-}
-
 // eitherSubject is "@platform", "@platform or @carla": spans, so that a transport can name them.
 func eitherSubject(subjects []algesta.Subject) algesta.Text {
-	var out algesta.Text
+	texts := make([]algesta.Text, len(subjects))
 	for i, s := range subjects {
-		switch {
-		case i == 0:
-			out = algesta.Say("{}", algesta.MentionSubject(s))
-		case i == len(subjects)-1:
-			out = algesta.Say("{} or {}", out, algesta.MentionSubject(s))
-		default:
-			out = algesta.Say("{}, {}", out, algesta.MentionSubject(s))
-		}
+		texts[i] = algesta.Text{algesta.MentionSubject(s)}
 	}
-	return out
+	return algesta.Or(texts)
 }
 
 // someone is "someone else in @platform or @carla", and the people alone where no group is among them. lead is what stands before a

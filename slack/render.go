@@ -11,6 +11,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/redact"
+	"github.com/3astronautas/algesta/words"
 )
 
 // What fits into one message. Slack refuses a message whose blocks hold more than about 13,000 characters, a number that it
@@ -99,12 +100,7 @@ func bar(b algesta.Bar) string {
 	return strings.Repeat("▓", filled) + strings.Repeat("░", cells-filled)
 }
 
-func more(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("… %d more %s", n, what)
-}
+func more(n int, what string) string { return "… " + words.Count(n, "more "+what) }
 
 // layout fills the blocks of one message and keeps account of the characters.
 type layout struct {
@@ -187,7 +183,7 @@ func (l *layout) fields(fields []algesta.Field) {
 	live := false
 	for _, f := range fields {
 		width = max(width, utf8.RuneCountInString(f.Label))
-		live = live || slices.ContainsFunc(f.Value, func(s algesta.Span) bool { return !words(s) })
+		live = live || slices.ContainsFunc(f.Value, func(s algesta.Span) bool { return !plainWords(s) })
 	}
 	if !live {
 		lines := make([]string, len(fields))

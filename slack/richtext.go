@@ -22,7 +22,7 @@ func (l *layout) spans(t algesta.Text) []slackapi.RichTextSectionElement {
 		}
 		l.full = true
 		dropped := utf8.RuneCountInString(s.Text)
-		if words(s) {
+		if plainWords(s) {
 			var kept string
 			if kept, dropped = cut(s.Text, l.left-spanCost); kept != "" {
 				l.left -= utf8.RuneCountInString(kept) + spanCost
@@ -37,8 +37,8 @@ func (l *layout) spans(t algesta.Text) []slackapi.RichTextSectionElement {
 	return out
 }
 
-// words tells the spans that are nothing but text: they can be cut anywhere.
-func words(s algesta.Span) bool {
+// plainWords tells the spans that are nothing but text: they can be cut anywhere.
+func plainWords(s algesta.Span) bool {
 	return s.Kind == algesta.Plain || s.Kind == algesta.Bold || s.Kind == algesta.Code
 }
 
@@ -142,7 +142,7 @@ func (w *writer) put(t algesta.Text) {
 		size := utf8.RuneCountInString(piece)
 		if w.n+size > maxText {
 			w.full = true
-			if words(s) {
+			if plainWords(s) {
 				kept, _ := cut(s.Text, (maxText-w.n)/len("&amp;")) // as if every character grew to the longest escape
 				w.b.WriteString(escape(kept))
 			}

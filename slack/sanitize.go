@@ -52,7 +52,7 @@ func (s sanitizer) text(t algesta.Text) algesta.Text {
 		if !known {
 			span.Kind = algesta.Plain
 		}
-		if span.Text == "" && words(span) {
+		if span.Text == "" && plainWords(span) {
 			continue
 		}
 		out = append(out, span)

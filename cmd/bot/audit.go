@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/words"
 )
 
 const (
@@ -141,7 +142,7 @@ func (v verification) answer(ctx context.Context, in io.Reader, out io.Writer) e
 }
 
 func (v verification) report(out io.Writer, head store.Head, anchors []store.Head) error {
-	said := fmt.Sprintf("The audit has %d lines, and each follows from the one before. It ends with %s.\n", head.Seq, head)
+	said := fmt.Sprintf("The audit has %s, and each follows from the one before. It ends with %s.\n", words.Count(head.Seq, "line"), head)
 	var newest store.Head
 	for _, a := range anchors {
 		if a.Seq > newest.Seq {

@@ -227,7 +227,7 @@ func TestPolicyCheck(t *testing.T) {
 		"a command without its configuration": {[]string{"--policy", file, "status", "api-gateway", "production"}, "", "name the configuration with --config: its environments say what the command is about"},
 		"a command that needs a yes": {
 			[]string{"--config", config, "--policy", file, "--user", "U0DANA", "--group", "S0BACKEND", "--at", "2026-11-23T10:00:00Z", "rollback", "api", "prod"},
-			"needs approval: It needs 1 yes of @S0PLATFORM or @U0CARLA (rule \"production needs a second person\").\n", "",
+			"needs approval: It needs 1 approval from @S0PLATFORM or @U0CARLA (rule \"production needs a second person\").\n", "",
 		},
 		"a command in a freeze": {
 			[]string{"--config", config, "--policy", file, "--user", "U0LUIS", "--group", "S0PLATFORM", "--at", "2026-12-25T10:00:00Z", "rollback", "api", "prod"},
