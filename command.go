@@ -1,7 +1,6 @@
 package algesta
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -67,10 +66,8 @@ type Args map[string]any
 // UnmarshalJSON reads whole numbers as int64, so that a plan made from stored
 // arguments has the fingerprint of the plan made from typed ones.
 func (a *Args) UnmarshalJSON(b []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
 	var raw map[string]any
-	if err := dec.Decode(&raw); err != nil {
+	if err := decodeJSON(b, &raw); err != nil {
 		return fmt.Errorf("reading arguments: %w", err)
 	}
 	out := make(Args, len(raw))

@@ -102,16 +102,24 @@ func CanonicalJSON(raw json.RawMessage) (json.RawMessage, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
 	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, fmt.Errorf("reading a JSON value: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("reading a JSON value: there is something after it")
+	if err := decodeJSON(raw, &v); err != nil {
+		return nil, err
 	}
 	return json.Marshal(v) // sorts the keys of maps
+}
+
+// decodeJSON reads one JSON value, and keeps its numbers as they are written.
+func decodeJSON(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("reading a JSON value: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("reading a JSON value: there is something after it")
+	}
+	return nil
 }
 
 // Redacted is the plan as the store may keep it: every swapped value is replaced by its

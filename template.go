@@ -1,7 +1,6 @@
 package algesta
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,10 +13,8 @@ import (
 // canonical JSON without what the deployment controller adds to a ReplicaSet's copy (the label pod-template-hash). A Deployment
 // and the ReplicaSet that was made from it have the same hash, also where values were stripped from a cache afterwards.
 func TemplateHash(template []byte) (string, error) {
-	dec := json.NewDecoder(bytes.NewReader(template))
-	dec.UseNumber() // as in CanonicalJSON
 	var t map[string]any
-	if err := dec.Decode(&t); err != nil {
+	if err := decodeJSON(template, &t); err != nil {
 		return "", fmt.Errorf("reading a pod template: %w", err)
 	}
 	if meta, ok := t["metadata"].(map[string]any); ok {

@@ -111,7 +111,8 @@ func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation st
 	}
 }
 
-// pause waits a moment of random length, so that two writers do not meet again.
+// pause waits a moment of random length, so that two writers do not meet again. client-go's retry.RetryOnConflict would go on sleeping after ctx
+// ended, and repeats one function, where every try here records an intent of its own.
 func pause(ctx context.Context) error {
 	timer := time.NewTimer(rand.N(jitterMax)) //nolint:gosec // jitter
 	defer timer.Stop()

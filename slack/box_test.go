@@ -27,7 +27,7 @@ type box struct {
 	slow     time.Duration
 	rows     []*row
 	wake     chan struct{}
-	came     chan struct{} // rings for every invocation
+	came     chan struct{} // wakes for every invocation
 	commits  int
 	lost     []string
 	changed  chan struct{} // closed and replaced by every record of a delivery
@@ -93,15 +93,15 @@ func (b *box) post(p algesta.Post) {
 	for _, r := range b.rows {
 		if r.Post.Command == p.Command && r.Post.Kind == p.Kind {
 			r.Post, r.Rev = p, r.Rev+1
-			b.ring()
+			b.signal()
 			return
 		}
 	}
 	b.rows = append(b.rows, &row{Outgoing: algesta.Outgoing{ID: int64(len(b.rows) + 1), Post: p, Rev: 1, Since: time.Now()}})
-	b.ring()
+	b.signal()
 }
 
-func (b *box) ring() {
+func (b *box) signal() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -173,7 +173,7 @@ func (b *box) Delivered(_ context.Context, all []algesta.Delivery) error {
 	defer b.mu.Unlock()
 	b.commits++
 	b.settle(all)
-	b.ring()
+	b.signal()
 	close(b.changed)
 	b.changed = make(chan struct{})
 	return nil
@@ -184,7 +184,7 @@ func (b *box) settle(all []algesta.Delivery) {
 		r := b.rows[d.ID-1]
 		if !d.RetryAt.IsZero() {
 			r.retryAt = d.RetryAt
-			time.AfterFunc(time.Until(d.RetryAt), b.ring)
+			time.AfterFunc(time.Until(d.RetryAt), b.signal)
 			continue
 		}
 		if d.NoRoot != "" {

@@ -120,5 +120,5 @@ func TestTooManySocketsIsTheReasonEvenBeforeTheHello(t *testing.T) {
 	require.Contains(t, r.Stats().Problem, "too_many_websockets")
 	calls := len(r.server.Calls("apps.connections.open"))
 	require.LessOrEqual(t, calls, 2, "it waits before it asks again")
-	require.Equal(t, time.Hour, r.listener.waitAfter(hungUp("too_many_websockets"), 0))
+	require.Equal(t, time.Hour, r.listener.waitAfter(hungUp("too_many_websockets"), nil))
 }

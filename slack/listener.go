@@ -1,16 +1,17 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
 	"go.uber.org/zap"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/3astronautas/algesta"
 )
@@ -46,7 +47,7 @@ type Stats struct {
 	Dropped    int64     // envelopes not acknowledged, because the inbox failed or was full
 	AckErrors  int64     // acknowledgements that could not be written
 	InFlight   int       // envelopes on their way to the inbox
-	Problem    string    // what went wrong since the last hello, "" for nothing
+	Problem    string    // what keeps a line from its socket, "" for nothing
 	// Others are the app's sockets that this process does not hold, at the last hello. Slack gives every envelope to one socket, so a second
 	// process with the same app token takes a part of the commands.
 	Others int
@@ -67,8 +68,9 @@ type listener struct {
 	work      sync.WaitGroup // lines, sockets and envelopes
 	held      atomic.Int64   // sockets that are open here
 
-	mu    sync.Mutex
-	stats Stats
+	mu       sync.Mutex
+	stats    Stats
+	problems [lines]string // of each line, since its last hello; "" for none
 }
 
 // run keeps the sockets until ctx ends, then lets what is in flight be stored and acknowledged.
@@ -76,7 +78,7 @@ func (l *listener) run(ctx context.Context) {
 	for n := range lines {
 		l.work.Go(func() {
 			if n == 0 || pause(ctx, time.Duration(n)*l.stagger) {
-				l.keep(ctx)
+				l.keep(ctx, n)
 			}
 		})
 	}
@@ -85,36 +87,36 @@ func (l *listener) run(ctx context.Context) {
 
 // keep holds one line: it opens a socket, opens the next one as soon as Slack says that it will hang up, and only
 // then lets go of the old one, because Slack sends envelopes on it to the last.
-func (l *listener) keep(ctx context.Context) {
+func (l *listener) keep(ctx context.Context, n int) {
 	var old *socket
-	failures := 0
+	pauses := pausesBetweenTries
 	for ctx.Err() == nil {
 		k, err := l.open(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return
 			}
-			wait := l.waitAfter(err, failures)
-			failures++
-			l.fail(err, wait)
-			pause(ctx, wait)
+			d := l.waitAfter(err, &pauses)
+			l.fail(n, err, d)
+			pause(ctx, d)
 			continue
 		}
+		l.count(func(*Stats) { l.problems[n] = "" })
 		if old != nil {
 			l.count(func(s *Stats) { s.Reconnects++ })
 			close(old.retired)
 		}
-		old, failures = k, 0
+		old, pauses = k, pausesBetweenTries
 		select {
 		case <-k.leaving:
 			l.log.Info("socket is being refreshed", zap.String("reason", k.reason))
 			if err := hungUp(k.reason); errors.Is(err, errHungUp) {
-				l.fail(err, l.fatalWait)
+				l.fail(n, err, l.fatalWait)
 				pause(ctx, l.fatalWait)
 			}
 		case <-k.done:
 			l.log.Info("socket was closed")
-			pause(ctx, backoff(0)) // so that a Slack that hangs up at once is not called in a tight loop
+			pause(ctx, pauses.Step()) // so that a Slack that hangs up at once is not called in a tight loop
 		case <-ctx.Done():
 		}
 	}
@@ -313,7 +315,6 @@ func (l *listener) connected(k *socket) {
 	l.count(func(s *Stats) {
 		s.Connected++
 		s.Hello = time.Now()
-		s.Problem = ""
 		s.Others = others
 	})
 	if others > 0 {
@@ -321,9 +322,10 @@ func (l *listener) connected(k *socket) {
 	}
 }
 
-func (l *listener) fail(err error, wait time.Duration) {
-	l.count(func(s *Stats) { s.Problem = err.Error() })
-	l.log.Error("no socket", zap.Error(err), zap.Duration("retry", wait))
+// fail notes what keeps a line from its socket. Another line's hello does not take it back.
+func (l *listener) fail(n int, err error, retry time.Duration) {
+	l.count(func(*Stats) { l.problems[n] = err.Error() })
+	l.log.Error("no socket", zap.Error(err), zap.Duration("retry", retry))
 }
 
 func (l *listener) countBad() { l.count(func(s *Stats) { s.Bad++ }) }
@@ -337,25 +339,24 @@ func (l *listener) count(f func(*Stats)) {
 func (l *listener) snapshot() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stats
+	s := l.stats
+	s.Problem = cmp.Or(l.problems[:]...)
+	return s
 }
 
 // waitAfter is how long to wait before the next try. A refused token is no reason to exit: somebody may repair it.
-func (l *listener) waitAfter(err error, failures int) time.Duration {
+func (l *listener) waitAfter(err error, pauses *wait.Backoff) time.Duration {
 	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
 		return rest(limited)
 	}
 	if credentials(code(err)) || errors.Is(err, errOtherTeam) || errors.Is(err, errOrgInstall) || errors.Is(err, errHungUp) {
 		return l.fatalWait
 	}
-	return backoff(failures)
+	return pauses.Step()
 }
 
-// backoff doubles from 200 ms to 30 s, with a third of chance so that many bots do not come back together.
-func backoff(failures int) time.Duration {
-	d := min(200*time.Millisecond<<min(failures, 10), 30*time.Second)
-	return d - rand.N(d/3) //nolint:gosec // nothing is secret about a pause
-}
+// pausesBetweenTries double from 200 ms to 30 s, with a third of chance so that many bots do not come back together.
+var pausesBetweenTries = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 1.0 / 3, Steps: 10, Cap: 30 * time.Second}
 
 // pause waits; false means that ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {

@@ -19,7 +19,7 @@ type Outbox interface {
 	Attempting(ctx context.Context, ids []int64) error
 	// Delivered records what became of posts.
 	Delivered(ctx context.Context, all []algesta.Delivery) error
-	// OutboxWake rings when there may be something new.
+	// OutboxWake wakes when there may be something new.
 	OutboxWake() <-chan struct{}
 }
 
@@ -27,7 +27,7 @@ const (
 	dueAtOnce = 128 // posts read at once, beside those that wait
 	// callTimeout is over that of the HTTP client, which ends every single request.
 	callTimeout = 25 * time.Second
-	// pollEvery finds what no wake-up told: posts of another process, a bell that rang during a failure.
+	// pollEvery finds what no wake-up told: posts of another process, a wake-up that came during a failure.
 	pollEvery = 5 * time.Second
 	// gather is how long a delivered answer waits for others, to be recorded together with them, and how often at most the
 	// outbox is read.

@@ -131,7 +131,8 @@ func (s *Slack) Stats() Stats { return s.listener.snapshot() }
 
 // introduce asks Slack who the bot is until it answers; false means that ctx ended first.
 func (s *Slack) introduce(ctx context.Context) (self, bool) {
-	for failures := 0; ; failures++ {
+	pauses := pausesBetweenTries
+	for {
 		me, err := s.identify(ctx)
 		if err == nil {
 			return me, true
@@ -139,9 +140,9 @@ func (s *Slack) introduce(ctx context.Context) (self, bool) {
 		if ctx.Err() != nil {
 			return self{}, false
 		}
-		wait := s.listener.waitAfter(err, failures)
-		s.listener.fail(err, wait)
-		if !pause(ctx, wait) {
+		d := s.listener.waitAfter(err, &pauses)
+		s.listener.fail(0, err, d) // the first line's hello takes it back
+		if !pause(ctx, d) {
 			return self{}, false
 		}
 	}

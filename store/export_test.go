@@ -11,8 +11,8 @@ func (s *Store) Reader() *sql.DB { return s.read.db }
 // WriterDB lets tests damage the tables; only while nothing else is written.
 func (s *Store) WriterDB() *sql.DB { return s.write }
 
-// Tend is what happens every minute.
-func (s *Store) Tend(ctx context.Context) error { return s.jobs.tend(ctx) }
+// Maintain is what happens every minute.
+func (s *Store) Maintain(ctx context.Context) error { return s.jobs.maintain(ctx) }
 
 // RiverRuns reports whether River's loops run.
 func (s *Store) RiverRuns() bool { return s.jobs.riverRuns }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/3astronautas/algesta"
 )
@@ -23,12 +26,12 @@ const (
 	rescueAfter = 10 * time.Second
 	// diagnoseTimeout ends a diagnosis of a failed change.
 	diagnoseTimeout = 30 * time.Second
-	// ringAgain is how long River waits before it rings again for work that this process has in hand.
-	ringAgain = 10 * time.Second
+	// triggerAgain is how long River waits before it reminds the runner again of work that this process has in hand.
+	triggerAgain = 10 * time.Second
 	// pollEvery is how often River looks for work that no process has in hand. What this process committed it knows itself.
 	pollEvery = 5 * time.Second
-	// tendEvery is how often requests without a job are looked for, and River is switched on or off.
-	tendEvery = time.Minute
+	// maintainEvery is how often requests without a job are looked for, and River is switched on or off.
+	maintainEvery = time.Minute
 )
 
 // Handler does the work of one kind for one request. It is called again after again when that is above zero, after 0.2 to 3 s on
@@ -36,7 +39,7 @@ const (
 // work is done: it looks at the request's status first. It is never called twice at once for one request in one process.
 type Handler func(ctx context.Context, request string) (again time.Duration, err error)
 
-// jobs is work for later. River keeps it and rings when it is due, whatever happened to the process meanwhile;
+// jobs is work for later. River keeps it and wakes the runner when it is due, whatever happened to the process meanwhile;
 // the runner does it, at once when it was scheduled here, because its timers are exact and cost nothing.
 // River's own loops cost 0.5 % of a core, so they run only while there is work whose time has come.
 type jobs struct {
@@ -46,47 +49,48 @@ type jobs struct {
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // nil when stopped
-	ended  chan struct{}      // tending
+	ended  chan struct{}      // maintaining
 
-	riverRuns bool // used by the goroutine that tends, and before and after it by Start and Stop
+	riverRuns bool // used by the goroutine that maintains, and before and after it by Start and Stop
 }
 
-// alarm is the River job: it rings for one kind of work of one request.
-type alarm struct {
+// trigger is the River job: it wakes the runner for one kind of work of one request.
+type trigger struct {
 	Work    algesta.JobKind `json:"work"`
 	Request string          `json:"request"`
 }
 
-// Kind is the name of these jobs in River's table.
-func (alarm) Kind() string { return "alarm" }
+// Kind is the name of these jobs in River's table, where those of older versions are, too.
+func (trigger) Kind() string { return "alarm" }
 
-// ringer is River's worker. It hands the work to the runner, and keeps the alarm until the runner removes it.
-type ringer struct {
-	river.WorkerDefaults[alarm]
+// triggerWorker is River's worker. It hands the work to the runner, and keeps the trigger until the runner removes it.
+type triggerWorker struct {
+	river.WorkerDefaults[trigger]
 	store *Store
 }
 
-// Work rings the runner. An alarm that no job refers to any more is done: it rang while its job was being forgotten.
-func (r *ringer) Work(ctx context.Context, job *river.Job[alarm]) error {
-	bell := ring{key: key{job.Args.Work, job.Args.Request}, at: time.Now(), fromRiver: true}
+// Work wakes the runner. A trigger that no job refers to any more is done: it ran while its job was being forgotten.
+func (r *triggerWorker) Work(ctx context.Context, job *river.Job[trigger]) error {
+	w := wakeup{key: key{job.Args.Work, job.Args.Request}, at: time.Now(), fromRiver: true}
 	err := r.store.read.row(ctx, `SELECT turn FROM jobs WHERE kind = ? AND request = ? AND river = ?`,
-		job.Args.Work, job.Args.Request, job.ID).Scan(&bell.turn)
+		job.Args.Work, job.Args.Request, job.ID).Scan(&w.turn)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading the jobs: %w", err)
 	}
-	next := r.store.jobs.runner.ring(bell) //nolint:contextcheck // a handler lives as long as the runner, not as the bell
-	return river.JobSnooze(max(ringAgain, time.Until(next)))
+	next := r.store.jobs.runner.wake(w) //nolint:contextcheck // a handler lives as long as the runner, not as the trigger
+	return river.JobSnooze(max(triggerAgain, time.Until(next)))
 }
 
-// NextRetry is when River rings again after an error: after 0.2 s, 0.4 s, … 3 s.
-func (*ringer) NextRetry(job *river.Job[alarm]) time.Time {
+// NextRetry is when River tries again after an error: after 0.2 s, 0.4 s, … 3 s.
+func (*triggerWorker) NextRetry(job *river.Job[trigger]) time.Time {
 	return time.Now().Add(backoff(job.Attempt))
 }
 
-// backoff is the wait before the try after this many: 0.2 s, doubling, at most 3 s.
+// backoff is the wait before the try after this many: 0.2 s, doubling, at most 3 s. Apimachinery's wait.Backoff counts its steps itself; here
+// River counts them, and keeps the count when the process ends.
 func backoff(tries int) time.Duration {
 	return min(200*time.Millisecond<<min(max(tries-1, 0), 10), 3*time.Second)
 }
@@ -94,7 +98,7 @@ func backoff(tries int) time.Duration {
 func newJobs(s *Store) (*jobs, error) {
 	j := &jobs{store: s, runner: newRunner(s)}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &ringer{store: s})
+	river.AddWorker(workers, &triggerWorker{store: s})
 	var err error
 	j.river, err = river.NewClient(riversqlite.New(s.write), &river.Config{
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 100}},
@@ -103,7 +107,7 @@ func newJobs(s *Store) (*jobs, error) {
 		RescueStuckJobsAfter: rescueAfter,
 		PollOnly:             true,
 		FetchPollInterval:    pollEvery,
-		Logger:               slog.New(zapHandler{log: s.log.Named("river")}),
+		Logger:               riverLog(s.log.Named("river")),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing River: %w", err)
@@ -111,11 +115,20 @@ func newJobs(s *Store) (*jobs, error) {
 	return j, nil
 }
 
+// riverLog passes River's warnings and errors to the bot's log. The rest is noise about every poll.
+func riverLog(log *zap.Logger) *slog.Logger {
+	core := log.Core()
+	if quiet, err := zapcore.NewIncreaseLevelCore(core, zap.WarnLevel); err == nil { // otherwise it is quieter already
+		core = quiet
+	}
+	return slog.New(zapslog.NewHandler(core, zapslog.WithName(log.Name()), zapslog.AddStacktraceAt(math.MaxInt)))
+}
+
 // Schedule makes the job run at or after this time, once per kind and request: an earlier time than the one planned
 // replaces it, a later one does not. This process does it as soon as the transaction is committed and the time has come.
 func (t *Tx) Schedule(kind algesta.JobKind, request string, at time.Time) error {
 	var old struct{ at, turn, river int64 }
-	// River's numbers are used again after a job was deleted: the alarm has to be for this work, and alive.
+	// River's numbers are used again after a job was deleted: the trigger has to be for this work, and alive.
 	err := t.row(`SELECT j.at, j.turn, COALESCE(r.id, 0) FROM jobs j LEFT JOIN river_job r ON r.id = j.river
 		AND r.args ->> 'request' = j.request AND r.args ->> 'work' = j.kind AND r.state NOT IN ('completed', 'cancelled', 'discarded')
 		WHERE j.kind = ? AND j.request = ?`, kind, request).Scan(&old.at, &old.turn, &old.river)
@@ -127,33 +140,33 @@ func (t *Tx) Schedule(kind algesta.JobKind, request string, at time.Time) error 
 	if old.river != 0 && old.at <= ms(at) {
 		at = moment(old.at)
 	} else {
-		if old.river, err = t.insertAlarm(kind, request, at, old.river); err != nil {
+		if old.river, err = t.insertTrigger(kind, request, at, old.river); err != nil {
 			return fmt.Errorf("scheduling the %s job of %s: %w", kind, request, err)
 		}
 	}
-	t.effects.rings = append(t.effects.rings, ring{key: key{kind, request}, at: at, turn: turn})
+	t.effects.wakeups = append(t.effects.wakeups, wakeup{key: key{kind, request}, at: at, turn: turn})
 	return t.exec("scheduling the "+string(kind)+" job of "+request, `INSERT INTO jobs (kind, request, at, turn, river) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (kind, request) DO UPDATE SET at = excluded.at, turn = excluded.turn, river = excluded.river`,
 		kind, request, ms(at), turn, old.river)
 }
 
-// insertAlarm puts a new alarm in the place of the old one and returns its number. An alarm that is just ringing stays.
-func (t *Tx) insertAlarm(kind algesta.JobKind, request string, at time.Time, old int64) (int64, error) {
+// insertTrigger puts a new trigger in the place of the old one and returns its number. One that is just running stays.
+func (t *Tx) insertTrigger(kind algesta.JobKind, request string, at time.Time, old int64) (int64, error) {
 	if old != 0 {
-		kept, err := t.deleteAlarm(old)
+		kept, err := t.deleteTrigger(old)
 		if err != nil || kept {
 			return old, err
 		}
 	}
-	result, err := t.store.jobs.river.InsertTx(t.ctx, t.sql, alarm{Work: kind, Request: request}, &river.InsertOpts{ScheduledAt: at})
+	result, err := t.store.jobs.river.InsertTx(t.ctx, t.sql, trigger{Work: kind, Request: request}, &river.InsertOpts{ScheduledAt: at})
 	if err != nil {
 		return 0, fmt.Errorf("inserting River's job: %w", err)
 	}
 	return result.Job.ID, nil
 }
 
-// deleteAlarm removes River's job; kept says that it is ringing right now.
-func (t *Tx) deleteAlarm(id int64) (kept bool, err error) {
+// deleteTrigger removes River's job; kept says that it is running right now.
+func (t *Tx) deleteTrigger(id int64) (kept bool, err error) {
 	_, err = t.store.jobs.river.JobDeleteTx(t.ctx, t.sql, id)
 	switch {
 	case errors.Is(err, rivertype.ErrJobRunning):
@@ -181,12 +194,12 @@ func (t *Tx) finish(k key, turn int64) error {
 	if err != nil {
 		return fmt.Errorf("forgetting the %s job of %s: %w", k.kind, k.request, err)
 	}
-	t.effects.rings = append(t.effects.rings, ring{key: k, turn: turn, off: true})
+	t.effects.wakeups = append(t.effects.wakeups, wakeup{key: k, turn: turn, off: true})
 	if id == 0 {
 		return nil
 	}
-	// One that is ringing right now rings once more in 10 s and then finds nothing to do.
-	_, err = t.deleteAlarm(id)
+	// One that is running right now runs once more in 10 s and then finds nothing to do.
+	_, err = t.deleteTrigger(id)
 	return err
 }
 
@@ -236,9 +249,9 @@ func (s *Store) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	j.runner.start(ctx)
-	err := j.ringOpen(ctx)
+	err := j.wakeAll(ctx)
 	if err == nil {
-		err = j.tend(ctx)
+		err = j.maintain(ctx)
 	}
 	if err != nil {
 		cancel()
@@ -246,7 +259,7 @@ func (s *Store) Start(ctx context.Context) error {
 		return fmt.Errorf("starting the jobs: %w", err)
 	}
 	j.cancel, j.ended = cancel, make(chan struct{})
-	go j.keepTending(ctx)
+	go j.keepMaintaining(ctx)
 	return nil
 }
 
@@ -263,7 +276,7 @@ func (s *Store) Stop(ctx context.Context) error {
 	<-j.ended
 	var err error
 	if j.riverRuns {
-		// River's workers only ring, so this is quick, and the file must not be closed before it.
+		// River's workers only wake the runner, so this is quick, and the file must not be closed before it.
 		err = j.river.StopAndCancel(context.WithoutCancel(ctx))
 		j.riverRuns = false
 	}
@@ -275,16 +288,16 @@ func (s *Store) Stop(ctx context.Context) error {
 	return nil
 }
 
-// keepTending tends every minute, until ctx ends.
-func (j *jobs) keepTending(ctx context.Context) {
+// keepMaintaining maintains every minute, until ctx ends.
+func (j *jobs) keepMaintaining(ctx context.Context) {
 	defer close(j.ended)
-	tick := time.NewTicker(tendEvery)
+	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if err := j.tend(ctx); err != nil && ctx.Err() == nil {
-				j.store.log.Error("tending the jobs", zap.Error(err))
+			if err := j.maintain(ctx); err != nil && ctx.Err() == nil {
+				j.store.log.Error("maintaining the jobs", zap.Error(err))
 			}
 		case <-ctx.Done():
 			return
@@ -292,9 +305,9 @@ func (j *jobs) keepTending(ctx context.Context) {
 	}
 }
 
-// tend looks for requests without a job, and lets River run exactly while there is work whose time has come: either it takes
+// maintain looks for requests without a job, and lets River run exactly while there is work whose time has come: either it takes
 // longer than a moment, or the runner has lost it.
-func (j *jobs) tend(ctx context.Context) error {
+func (j *jobs) maintain(ctx context.Context) error {
 	if err := j.store.Reconcile(ctx); err != nil {
 		return err
 	}
@@ -317,9 +330,9 @@ func (j *jobs) tend(ctx context.Context) error {
 	return nil
 }
 
-// ringOpen tells the runner what is scheduled, so that it does not wait for River to find it.
-func (j *jobs) ringOpen(ctx context.Context) error {
-	all, err := list(ctx, j.store.read, func(row scanner) (r ring, err error) {
+// wakeAll tells the runner what is scheduled, so that it does not wait for River to find it.
+func (j *jobs) wakeAll(ctx context.Context) error {
+	all, err := list(ctx, j.store.read, func(row scanner) (r wakeup, err error) {
 		var at int64
 		err = row.Scan(&r.key.kind, &r.key.request, &at, &r.turn)
 		r.at, r.left = moment(at), true
@@ -329,7 +342,7 @@ func (j *jobs) ringOpen(ctx context.Context) error {
 		return fmt.Errorf("reading the jobs: %w", err)
 	}
 	for _, r := range all {
-		j.runner.ring(r) //nolint:contextcheck // a handler lives as long as the runner
+		j.runner.wake(r) //nolint:contextcheck // a handler lives as long as the runner
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ type Store struct {
 
 	writer   *writer
 	arrivals *arrivals
-	outbox   *bell
+	outbox   *waker
 	jobs     *jobs
 	earlier  int64 // the last envelope of the process before
 	close    sync.Once
@@ -56,14 +56,14 @@ func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) 
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	s := &Store{log: log, lock: locked, arrivals: newArrivals(), outbox: newBell()}
+	s := &Store{log: log, lock: locked, arrivals: newArrivals(), outbox: newWaker()}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), s.letGo())
 	}
 	s.writer = newWriter(s)
 	go s.writer.run(context.WithoutCancel(ctx))
 	go s.arrivals.run()
-	s.outbox.ring() // what the process before did not send
+	s.outbox.wake() // what the process before did not send
 	return s, nil
 }
 

@@ -60,7 +60,7 @@ const (
 
 // Due are at most limit posts that have to be sent or edited now; what is answered ephemerally, what is new and what is Final
 // come first. Of the posts that are new in one thread only the first is among them, so all of them may be sent at once.
-// A post stays due until it is Delivered: whoever asks again meanwhile gets it again. OutboxWake rings when posts that
+// A post stays due until it is Delivered: whoever asks again meanwhile gets it again. OutboxWake wakes when posts that
 // have to be tried again later have come due.
 func (s *Store) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) {
 	now := time.Now()
@@ -79,7 +79,7 @@ func (s *Store) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) 
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
 	if next != 0 {
-		s.outbox.ringAt(moment(next))
+		s.outbox.wakeAt(moment(next))
 	}
 	return all, nil
 }
@@ -263,8 +263,8 @@ func (t *Tx) postAgain(d algesta.Delivery) error {
 	return t.Append(algesta.Entry{Request: command, Kind: "thread deleted", At: time.Now()})
 }
 
-// OutboxWake rings after a commit that left something to send, and when a retry is due. One ring may stand for many posts.
-func (s *Store) OutboxWake() <-chan struct{} { return s.outbox.rings }
+// OutboxWake wakes after a commit that left something to send, and when a retry is due. One wake-up may stand for many posts.
+func (s *Store) OutboxWake() <-chan struct{} { return s.outbox.wakes }
 
 // OutboxLag is how long the oldest message has been waiting to be sent, 0 when none is, and how many wait.
 func (s *Store) OutboxLag(ctx context.Context) (age time.Duration, waiting int, err error) {
@@ -279,9 +279,9 @@ func (s *Store) OutboxLag(ctx context.Context) (age time.Duration, waiting int, 
 	return max(0, time.Since(moment(since))), waiting, nil
 }
 
-// bell is a wake-up that rings now or at a time.
-type bell struct {
-	rings chan struct{}
+// waker wakes whoever waits for it, now or at a time.
+type waker struct {
+	wakes chan struct{}
 
 	mu      sync.Mutex
 	stopped bool
@@ -289,41 +289,41 @@ type bell struct {
 	timer   *time.Timer
 }
 
-func newBell() *bell { return &bell{rings: make(chan struct{}, 1)} }
+func newWaker() *waker { return &waker{wakes: make(chan struct{}, 1)} }
 
-func (b *bell) ring() {
+func (k *waker) wake() {
 	select {
-	case b.rings <- struct{}{}:
+	case k.wakes <- struct{}{}:
 	default:
 	}
 }
 
-// ringAt rings at the given time, or at an earlier one that was asked for before.
-func (b *bell) ringAt(at time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.stopped || (!b.next.IsZero() && !at.Before(b.next)) {
+// wakeAt wakes at the given time, or at an earlier one that was asked for before.
+func (k *waker) wakeAt(at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.stopped || (!k.next.IsZero() && !at.Before(k.next)) {
 		return
 	}
-	if b.timer != nil {
-		b.timer.Stop()
+	if k.timer != nil {
+		k.timer.Stop()
 	}
-	b.next = at
-	b.timer = time.AfterFunc(time.Until(at), func() {
-		b.mu.Lock()
-		if b.next.Equal(at) {
-			b.next = time.Time{}
+	k.next = at
+	k.timer = time.AfterFunc(time.Until(at), func() {
+		k.mu.Lock()
+		if k.next.Equal(at) {
+			k.next = time.Time{}
 		}
-		b.mu.Unlock()
-		b.ring()
+		k.mu.Unlock()
+		k.wake()
 	})
 }
 
-func (b *bell) stop() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.stopped = true
-	if b.timer != nil {
-		b.timer.Stop()
+func (k *waker) stop() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stopped = true
+	if k.timer != nil {
+		k.timer.Stop()
 	}
 }

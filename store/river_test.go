@@ -44,13 +44,13 @@ func TestAJobThatIsDueNeedsNoPoll(t *testing.T) {
 	require.Empty(t, calls)
 }
 
-func TestRiverRingsForWorkThatTheProcessHasForgotten(t *testing.T) {
+func TestRiverBringsBackWorkThatTheProcessHasForgotten(t *testing.T) {
 	t.Parallel()
 	s := fresh(t)
 	calls := reporting(t, s, algesta.ExpireJob)
 	schedule(t, s, algesta.ExpireJob, "c-1", time.Now().Add(time.Hour))
-	require.NoError(t, s.Tend(context.Background()))
-	require.False(t, s.RiverRuns(), "there is nothing to ring for yet")
+	require.NoError(t, s.Maintain(context.Background()))
+	require.False(t, s.RiverRuns(), "there is nothing to wake anybody for yet")
 	s.LoseTimers()
 	for _, query := range []string{
 		`UPDATE jobs SET at = 1`,
@@ -59,16 +59,16 @@ func TestRiverRingsForWorkThatTheProcessHasForgotten(t *testing.T) {
 		_, err := s.WriterDB().ExecContext(t.Context(), query)
 		require.NoError(t, err)
 	}
-	require.NoError(t, s.Tend(context.Background()))
+	require.NoError(t, s.Maintain(context.Background()))
 	require.True(t, s.RiverRuns())
 	require.Equal(t, "c-1", next(t, calls))
 	quiet(t, s)
 
-	require.NoError(t, s.Tend(context.Background()))
+	require.NoError(t, s.Maintain(context.Background()))
 	require.False(t, s.RiverRuns())
 	schedule(t, s, algesta.ExpireJob, "c-2", time.Now())
 	require.Equal(t, "c-2", next(t, calls), "what is due now needs no River")
-	require.NoError(t, s.Tend(context.Background()))
+	require.NoError(t, s.Maintain(context.Background()))
 	require.Empty(t, calls)
 	require.Zero(t, count(t, s, `SELECT COUNT(*) FROM river_notification`))
 }

@@ -32,14 +32,14 @@ type key struct {
 	request string
 }
 
-// ring says when a piece of work is to be done.
-type ring struct {
+// wakeup says when a piece of work is to be done.
+type wakeup struct {
 	key  key
 	at   time.Time
 	turn int64 // how often it was scheduled
 	// off says that it need not be done any more.
 	off bool
-	// fromRiver says that the alarm went off: it counts only when nobody here has the work in hand.
+	// fromRiver says that its trigger ran: it counts only when nobody here has the work in hand.
 	fromRiver bool
 	// left says that an earlier process had it in hand, or was to have.
 	left bool
@@ -52,7 +52,7 @@ type task struct {
 	plans   int // how often the timer was set
 	turn    int64
 	busy    bool // its handler runs, or waits for a free place
-	again   bool // it was rung while it was busy
+	again   bool // it was woken while it was busy
 	failing int  // errors in a row
 	left    bool // by an earlier process, and it has not returned in this one
 }
@@ -100,46 +100,46 @@ func (r *runner) stop(ctx context.Context) {
 	r.end()
 }
 
-// ring plans the work and says when it will be done. While its handler runs it is done again after that.
-func (r *runner) ring(bell ring) time.Time {
+// wake plans the work and says when it will be done. While its handler runs it is done again after that.
+func (r *runner) wake(w wakeup) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.open {
-		return bell.at
+		return w.at
 	}
-	t := r.tasks[bell.key]
-	if bell.off {
-		r.forget(bell, t)
-		return bell.at
+	t := r.tasks[w.key]
+	if w.off {
+		r.forget(w, t)
+		return w.at
 	}
 	if t == nil {
-		t = &task{turn: bell.turn, left: bell.left}
-		r.tasks[bell.key] = t
-		r.plan(bell.key, t, bell.at)
+		t = &task{turn: w.turn, left: w.left}
+		r.tasks[w.key] = t
+		r.plan(w.key, t, w.at)
 		return t.at
 	}
-	if bell.fromRiver {
+	if w.fromRiver {
 		return t.at
 	}
-	t.turn = max(t.turn, bell.turn)
+	t.turn = max(t.turn, w.turn)
 	switch {
-	case t.busy && (!t.again || bell.at.Before(t.at)):
-		t.again, t.at = true, bell.at
-	case !t.busy && bell.at.Before(t.at):
-		r.plan(bell.key, t, bell.at)
+	case t.busy && (!t.again || w.at.Before(t.at)):
+		t.again, t.at = true, w.at
+	case !t.busy && w.at.Before(t.at):
+		r.plan(w.key, t, w.at)
 	}
 	return t.at
 }
 
 // forget takes planned work back, unless it was scheduled again meanwhile. What runs is not disturbed.
-func (r *runner) forget(bell ring, t *task) {
-	if t == nil || t.turn > bell.turn {
+func (r *runner) forget(w wakeup, t *task) {
+	if t == nil || t.turn > w.turn {
 		return
 	}
 	t.again = false
 	if !t.busy {
 		t.timer.Stop()
-		delete(r.tasks, bell.key)
+		delete(r.tasks, w.key)
 	}
 }
 
@@ -196,7 +196,7 @@ func (r *runner) placesOf(kind algesta.JobKind) chan struct{} {
 	return r.places
 }
 
-// timeoutOf is how long one run of this kind of work may take. River's own limit does not matter here: its workers only ring.
+// timeoutOf is how long one run of this kind of work may take. River's own limit does not matter here: its workers only wake the runner.
 func timeoutOf(kind algesta.JobKind) time.Duration {
 	if kind == algesta.DiagnoseJob { // it reads logs, and nothing else waits for it
 		return diagnoseTimeout
@@ -237,7 +237,7 @@ func (r *runner) attempt(k key, t *task) (again time.Duration, err error) {
 func (r *runner) call(kind algesta.JobKind, request string) (again time.Duration, err error) {
 	handler := r.handlers[kind]
 	if handler == nil {
-		return ringAgain, fmt.Errorf("there is no handler for %q", kind)
+		return triggerAgain, fmt.Errorf("there is no handler for %q", kind)
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, timeoutOf(kind))
 	defer cancel()
@@ -262,12 +262,12 @@ func (r *runner) next(k key, t *task, again time.Duration, err error) (done bool
 		t.failing++
 		at = time.Now().Add(backoff(t.failing))
 	}
-	rung := t.again
+	woken := t.again
 	t.again = false
-	if rung && (again == 0 && err == nil || t.at.Before(at)) {
+	if woken && (again == 0 && err == nil || t.at.Before(at)) {
 		at = t.at
 	}
-	if !rung && again <= 0 && err == nil {
+	if !woken && again <= 0 && err == nil {
 		delete(r.tasks, k)
 		return true
 	}
@@ -275,7 +275,7 @@ func (r *runner) next(k key, t *task, again time.Duration, err error) (done bool
 	return false
 }
 
-// finish removes the alarm of work that is done. When that does not succeed the alarm rings again, and the handler
+// finish removes the trigger of work that is done. When that does not succeed the trigger runs again, and the handler
 // finds nothing to do.
 func (r *runner) finish(k key, turn int64) {
 	if err := r.store.Update(r.ctx, func(t *Tx) error { return t.finish(k, turn) }); err != nil && r.ctx.Err() == nil {

@@ -19,14 +19,14 @@ type Tx struct {
 
 // effects are what others have to know once a transaction is committed.
 type effects struct {
-	outbox bool   // something is to be sent
-	point  string // of the crash matrix
-	rings  []ring
+	outbox  bool   // something is to be sent
+	point   string // of the crash matrix
+	wakeups []wakeup
 }
 
 func (e *effects) add(more effects) {
 	e.outbox = e.outbox || more.outbox
-	e.rings = append(e.rings, more.rings...)
+	e.wakeups = append(e.wakeups, more.wakeups...)
 }
 
 // update is one call of Update on its way through the writer.
@@ -92,13 +92,13 @@ func (u *update) run(tx *Tx, f func(*Tx) error) (err error) {
 	return nil
 }
 
-// tell passes on what became durable.
-func (s *Store) tell(news effects) {
+// announce passes on what became durable.
+func (s *Store) announce(news effects) {
 	if news.outbox {
-		s.outbox.ring()
+		s.outbox.wake()
 	}
-	for _, r := range news.rings {
-		s.jobs.runner.ring(r)
+	for _, w := range news.wakeups {
+		s.jobs.runner.wake(w)
 	}
 }
 

@@ -204,7 +204,7 @@ func (w *writer) release(b *batch) {
 			w.store.observe(u.effects.point)
 			news.add(u.effects)
 		}
-		w.store.tell(news)
+		w.store.announce(news)
 	}
 	for _, in := range b.intakes {
 		if b.broken == nil && in.fresh {
