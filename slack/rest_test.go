@@ -19,7 +19,7 @@ func TestEveryPauseThatSlackAsksForHasBounds(t *testing.T) {
 	} {
 		err := statusError(&http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {header}}})
 		for what, pause := range map[string]time.Duration{
-			"a socket": (&listener{fatalWait: time.Minute}).waitAfter(err, 0), "a message": judge(err, 0).after,
+			"a socket": (&listener{fatalWait: time.Minute}).waitAfter(err, new(pausesBetweenTries)), "a message": judge(err, 0).after,
 		} {
 			require.GreaterOrEqual(t, pause, wants.least, "%s after %q", what, header)
 			require.LessOrEqual(t, pause, wants.most, "%s after %q", what, header)
