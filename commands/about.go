@@ -44,12 +44,12 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	r := algesta.Report{Title: algesta.Say("I operate the services on Kubernetes. You say what; I show exactly what would change, ask who may approve, run it once and say how it ended.")}
 	var rows [][]algesta.Text
 	for _, b := range runbooks.All() {
-		rows = append(rows, []algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" "+b.Example)), algesta.Say(b.Summary)})
+		rows = append(rows, []algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(b.Example))), algesta.Say(b.Summary)})
 	}
 	rows = append(
 		rows,
-		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" whoami")), algesta.Say("Show who you are to me and what you may do.")},
-		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Command+" can-i scale api-gateway production")), algesta.Say("Say whether you may do something, and who has to approve it.")},
+		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are to me and what you may do.")},
+		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))), algesta.Say("Say whether you may do something, and who has to approve it.")},
 	)
 	where := algesta.Say("No rule of the policy lets you read an environment.")
 	if seen := d.environments(ctx, actor); len(seen) > 0 {
@@ -57,7 +57,7 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	}
 	r.Body = []algesta.Block{
 		{Table: &algesta.Table{Head: []string{"command", "what it does"}, Rows: rows}},
-		{Text: where.Then("In a thread, say {} instead.", algesta.Name("@algesta …"))},
+		{Text: where.Then("In a thread, say {} instead.", algesta.Name(d.Bot.Mentioned("…")))},
 	}
 	return r
 }
@@ -75,7 +75,7 @@ func (d *Dispatcher) helpFor(b runbooks.Runbook) algesta.Report {
 	r := algesta.Report{Title: algesta.Say("{}: {}", algesta.Name(b.Name), b.Summary)}
 	fields := []algesta.Field{
 		{Label: "usage", Value: usageOf(b)},
-		{Label: "example", Value: algesta.Say("{}", algesta.Name(d.Command+" "+b.Example))},
+		{Label: "example", Value: algesta.Say("{}", algesta.Name(d.Bot.Typed(b.Example)))},
 	}
 	if len(b.Aliases) > 0 {
 		fields = append(fields, algesta.Field{Label: "also", Value: algesta.Say("{}", strings.Join(b.Aliases, ", "))})

@@ -34,7 +34,7 @@ const (
 
 // Config is what a Dispatcher needs. All fields but Panics are required.
 type Config struct {
-	Command   string // the slash command, for examples: "/algesta"
+	Bot       algesta.Handle // how people call the bot, for examples
 	Parser    grammar.Parser
 	Policy    func() *policy.Policy // the policy in force: it may be reloaded
 	Catalog   Catalog
@@ -61,7 +61,7 @@ type Dispatcher struct {
 
 // New checks the configuration.
 func New(c Config) (*Dispatcher, error) {
-	if c.Command == "" || c.Policy == nil || c.Catalog == nil || c.Directory == nil || c.Clusters == nil || c.Store == nil || c.Redact == nil || c.Log == nil {
+	if c.Bot == "" || c.Policy == nil || c.Catalog == nil || c.Directory == nil || c.Clusters == nil || c.Store == nil || c.Redact == nil || c.Log == nil {
 		return nil, errors.New("the dispatcher lacks a part")
 	}
 	if c.Soak <= 0 {
@@ -217,7 +217,7 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 		return d.read(ctx, in, book, c, decision, place)
 	}
 	if !place.Member && !place.Direct {
-		return notThere(place, in)
+		return d.notThere(place, in)
 	}
 	if place.External {
 		return external(channelName(place, in))
@@ -233,8 +233,8 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 }
 
 // notThere refuses what needs a thread where the bot is not. Slack lets nobody add an app to direct messages that exist already.
-func notThere(p Place, in algesta.Invocation) *algesta.Error {
-	hint := algesta.Say("Invite me first: {}", algesta.Name("/invite @algesta"))
+func (d *Dispatcher) notThere(p Place, in algesta.Invocation) *algesta.Error {
+	hint := algesta.Say("Invite me first: {}", algesta.Name("/invite "+d.Bot.Mentioned()))
 	if in.Direct || in.Group {
 		hint = algesta.Say("Slack lets nobody add me to direct messages that are there already. Ask in a channel that I am in.")
 	}

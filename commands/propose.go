@@ -38,7 +38,7 @@ const mostPast = 50
 
 // input is what a runbook is handed: the command, and what became of earlier changes to the same workload.
 func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
-	in := runbooks.Input{Command: c, Workload: c.Target.Workload()}
+	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot}
 	if until, gone := d.Catalog.Gone(c.Target); gone {
 		in.Seen = until
 	}
@@ -81,7 +81,7 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 	if ask := c; ok {
 		ask.Runbook, ask.Args = book.Name, nil
 		if d.allows(ask, book.Verb) {
-			out.Hint = algesta.Say("Ask why: {}", algesta.Name(d.Command+" "+book.Name+" "+c.Target.Service+" "+c.Target.Environment))
+			out.Hint = algesta.Say("Ask why: {}", algesta.Name(d.Bot.Typed(book.Name, c.Target.Service, c.Target.Environment)))
 		}
 	}
 	return out

@@ -97,7 +97,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.setRules(rules)
 	w.dispatcher, err = commands.New(commands.Config{
-		Command: "/algesta", Parser: grammar.NewParser(runbooks.All()), Policy: w.rules.Load,
+		Bot: "algesta", Parser: grammar.NewParser("algesta", runbooks.All()), Policy: w.rules.Load,
 		Catalog: fakeCatalog{new(atomic.Int32)}, Directory: w.people, Clusters: w.cluster, Store: lent{s, w},
 		Redact: func(s string) string { return s }, Soak: time.Second, Log: log, Panics: &w.panics,
 	})

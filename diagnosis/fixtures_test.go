@@ -40,6 +40,7 @@ func snapshot(tb testing.TB, objects, logs []byte) *diagnosis.Snapshot {
 		require.NotContains(tb, n.Kind, "file", "the fixture cannot be read")
 	}
 	s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
+	s.Configure(diagnosis.Setting{Bot: "algesta"})
 	addLogs(tb, s, logs)
 	return s
 }

@@ -45,7 +45,7 @@ var imageRules = []Rule{
 		Remedy: "attach the registry to the cluster or renew the pull secret", Source: imageSource,
 		container: pullRule(PullDenied, func(image, host string) string {
 			return fmt.Sprintf("Registry %s does not let the nodes pull image %s", host, image)
-		}, "Check that the nodes may pull from this registry (az aks check-acr) and that the pod's pull secrets are valid."),
+		}, "Check that the nodes may pull from this registry and that the pod's pull secrets are valid."),
 	},
 	{
 		ID: "image-registry-unreachable", Family: "image", Class: ClassImage,
@@ -197,6 +197,9 @@ func pullRule(problem PullProblem, words func(image, host string) string, fix st
 		if problem == PullUnreachable && strings.Contains(c.pull.evidence.Quote, "x509:") {
 			shared, what = "The nodes do not accept the certificate of registry %s", fmt.Sprintf("The nodes do not accept the certificate of registry %s, which has image %s", host, c.spec.Image)
 			fix = "Give the nodes the authority that signed the registry's certificate, or renew the certificate."
+		}
+		if problem == PullDenied && c.s.setting.AKS {
+			fix = strings.Replace(fix, "registry", "registry (az aks check-acr)", 1)
 		}
 		f := c.imageFinding(what, fix)
 		f.shown = []Evidence{c.pull.evidence}

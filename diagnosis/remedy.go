@@ -25,8 +25,20 @@ func (w *workload) command(verb, text string, args ...string) Remedy {
 	if w.ref.Kind != KindDeployment {
 		return Remedy{Text: text}
 	}
-	words := append([]string{"/algesta", verb, w.called(), w.ref.Namespace}, args...)
-	return Remedy{Text: text, Command: strings.Join(words, " "), Verb: verb, Target: w.ref}
+	return Remedy{Text: text, Verb: verb, Target: w.ref, called: w.called(), args: args}
+}
+
+// typed is a remedy with the command that people type, where it is one of algesta.
+func (s *Snapshot) typed(r Remedy) Remedy {
+	if r.Verb == "" {
+		return r
+	}
+	place := r.Target.Namespace
+	if name := s.setting.Environments[place]; name != "" {
+		place = name
+	}
+	r.Command = s.setting.Bot.Typed(slices.Concat([]string{r.Verb, r.called, place}, r.args)...)
+	return r
 }
 
 // rollbackOr offers the revision before when the failing pod is of the newest one, this one never worked, and there is

@@ -68,9 +68,12 @@ type Evidence struct {
 // Remedy is the one safe next step. Command is empty when there is none to type.
 type Remedy struct {
 	Text    string `json:"text"`
-	Command string `json:"command,omitempty"` // begins with "/algesta", or with "kubectl", "cmctl" or "az" where algesta has no such command
+	Command string `json:"command,omitempty"` // one of algesta, or of kubectl or cmctl where algesta has none
 	Verb    string `json:"verb,omitempty"`    // of a command of algesta: "rollback"
 	Target  Ref    `json:"target,omitzero"`   // what the verb acts on
+
+	called string   // what people call the target
+	args   []string // of the command
 }
 
 // Confidence says how the cause is known.

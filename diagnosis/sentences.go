@@ -13,7 +13,7 @@ import (
 func (s *Snapshot) chain(r *root) Chain {
 	c := Chain{
 		Cause: s.sentence(r.finding), Subject: r.subject, Rule: r.rule.ID, Class: r.rule.Class, Hits: r.hits, Evidence: r.shown,
-		Links: s.links(r), Impact: r.impact, Change: r.changed, Remedy: r.remedy, Confidence: r.sure, WhyLower: r.unsure,
+		Links: s.links(r), Impact: r.impact, Change: r.changed, Remedy: s.typed(r.remedy), Confidence: r.sure, WhyLower: r.unsure,
 	}
 	c.Explains = []string{}
 	for _, f := range r.explains {

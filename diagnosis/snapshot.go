@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/redact"
 )
 
@@ -46,6 +47,7 @@ const OtherSecrets = "other secrets"
 // Diagnose only reads it; AddLog, AddImage and their like come before and are not safe beside it.
 type Snapshot struct {
 	now        time.Time
+	setting    Setting
 	redactor   *redact.Redactor
 	notChecked []NotChecked
 
@@ -94,6 +96,16 @@ type keys struct {
 	certificate *x509.Certificate // of tls.crt, which is public; nil when there is none or it cannot be read
 	badPair     bool              // tls.crt is there and holds no certificate
 }
+
+// Setting is what the configuration knows and no object says. Without it, commands are written as they are in no chat.
+type Setting struct {
+	Bot          algesta.Handle    // how people call the bot, for the commands that it can carry out
+	Environments map[string]string // what people call a namespace, where they have a name for it
+	AKS          bool              // the cluster is one of Azure Kubernetes Service
+}
+
+// Configure says how to write the answer. Call it before the diagnosis.
+func (s *Snapshot) Configure(setting Setting) { s.setting = setting }
 
 // NewSnapshot takes the objects as the API returns them, in any order: typed objects, lists of them, and unstructured
 // objects for cert-manager's kinds and for PodMetrics. An ObjectReference stands for an object that was asked for by its name and is not

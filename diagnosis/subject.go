@@ -44,14 +44,19 @@ func (s *Snapshot) Subject(what, environment string) Ref {
 	return Ref{Kind: known, Namespace: namespace, Name: name}
 }
 
-// namespaceFor accepts the words people have for environments: the platform's names and their beginnings.
+// namespaceFor is the namespace that people mean by a word: the one of this name, or the only one that begins with it ("prod").
 func namespaceFor(word string, namespaces []string) string {
 	if word == "" || slices.Contains(namespaces, word) {
 		return word
 	}
-	words := map[string]string{"prod": "production", "prd": "production", "dev": "development", "test": "pruebas", "qa": "pruebas", "testing": "pruebas"}
-	if full := words[strings.ToLower(word)]; slices.Contains(namespaces, full) {
-		return full
+	var begins []string
+	for _, namespace := range namespaces {
+		if strings.HasPrefix(namespace, strings.ToLower(word)) {
+			begins = append(begins, namespace)
+		}
+	}
+	if len(begins) == 1 {
+		return begins[0]
 	}
 	return word
 }

@@ -62,6 +62,7 @@ var diagnose = register(Runbook{
 		}
 		t := in.Command.Target
 		about := func(s *diagnosis.Snapshot) diagnosis.Ref {
+			s.Configure(diagnosis.Setting{Bot: in.Bot, Environments: map[string]string{t.Namespace: t.Environment}})
 			if !in.Seen.IsZero() {
 				s.AddSeen(diagnosis.Ref{Kind: "Deployment", Namespace: in.Workload.Namespace, Name: in.Workload.Name}, in.Seen)
 			}

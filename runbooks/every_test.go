@@ -18,7 +18,7 @@ func TestEvery(t *testing.T) {
 	for _, book := range runbooks.All() {
 		t.Run(book.Name, func(t *testing.T) {
 			t.Parallel()
-			parsed, err := grammar.NewParser(runbooks.All()).Parse(book.Example)
+			parsed, err := grammar.NewParser("algesta", runbooks.All()).Parse(book.Example)
 			require.NoError(t, err, "its example can be typed")
 			require.Equal(t, book.Name, parsed.Runbook)
 			s := gateway()
@@ -72,7 +72,7 @@ func TestNoRunbookFailsOnAClusterThatRefusesWhatItMayDoWithout(t *testing.T) {
 				}
 				s := gateway()
 				s.forbidden[kind] = true
-				parsed, err := grammar.NewParser(runbooks.All()).Parse(book.Example)
+				parsed, err := grammar.NewParser("algesta", runbooks.All()).Parse(book.Example)
 				require.NoError(t, err)
 				in := input(book.Name, parsed.Args)
 				if !book.Changes() {

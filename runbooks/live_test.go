@@ -102,7 +102,7 @@ func (p *place) kubectl(t *testing.T, args ...string) {
 
 func (p *place) input(runbook string, args algesta.Args) runbooks.Input {
 	p.n++
-	return runbooks.Input{Workload: p.target.Workload(), Command: algesta.Command{
+	return runbooks.Input{Bot: "algesta", Workload: p.target.Workload(), Command: algesta.Command{
 		ID: fmt.Sprintf("c-%d", p.n), Actor: algesta.Actor{Name: "Dana"}, Runbook: runbook, Target: p.target, Args: args, At: time.Now(),
 	}}
 }

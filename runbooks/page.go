@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/words"
 )
 
 //go:generate go test -run ^TestThePageIsFresh$ -update
 
-// Page is RUNBOOKS.md: what the bot can do, for people who choose and for people who grant rights.
-func Page() string {
+// Page is RUNBOOKS.md: what the bot can do, for people who choose and for people who grant rights. bot is how its examples call the bot.
+func Page(bot algesta.Handle) string {
 	var b strings.Builder
 	b.WriteString("# Runbooks\n\nWhat algesta can do. Generated from `runbooks.All()` by `go generate ./runbooks`; a test fails when it is stale.\n\n")
 	b.WriteString("| command | verb of the policy | does |\n|---|---|---|\n")
@@ -18,7 +19,7 @@ func Page() string {
 		fmt.Fprintf(&b, "| [`%s`](#%s) | `%s` (%s) | %s |\n", r.Name, r.Name, r.Verb, r.Family(), r.Summary)
 	}
 	for _, r := range All() {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n```\n/algesta %s\n```\n", r.Name, r.Summary, r.Example)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n```\n%s\n```\n", r.Name, r.Summary, bot.Typed(r.Example))
 		b.WriteString("\nTyped as:\n\n")
 		for _, way := range r.Usage() {
 			fmt.Fprintf(&b, "* `%s`\n", way)

@@ -18,6 +18,8 @@ import (
 type Input struct {
 	Command  algesta.Command
 	Workload algesta.Workload
+	// Bot is how people call the bot, for the commands in hints.
+	Bot algesta.Handle
 	// Allowed says of which other namespaces of the cluster the answer may tell whoever asked. Nil allows none.
 	Allowed func(namespace string) bool
 	// Past is what became of the bot's earlier changes to the workload, newest first; nil where it isn't known.

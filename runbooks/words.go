@@ -28,11 +28,7 @@ func command(in Input, verb, rest string) algesta.Span {
 	if service == "" {
 		service = in.Workload.Name
 	}
-	line := strings.Join([]string{"/algesta", verb, service, place}, " ")
-	if rest != "" {
-		line += " " + rest
-	}
-	return algesta.Name(line)
+	return algesta.Name(in.Bot.Typed(verb, service, place, rest))
 }
 
 // span is a length of time in the coarsest unit that still tells: "18 s", "5 min", "3 h", "12 days".

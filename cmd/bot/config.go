@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/slack"
@@ -63,6 +64,11 @@ type SlackConfig struct {
 	// SharedChannels are channels that are shared with another company and may be used like the company's own.
 	SharedChannels []string
 	APIURL         string // of a Slack on this machine, for the sandbox; "" means Slack's own
+}
+
+// Handle is how people call the bot: the slash command's word.
+func (s SlackConfig) Handle() algesta.Handle {
+	return algesta.Handle(strings.TrimPrefix(s.Command, "/"))
 }
 
 // ClusterConfig is one cluster and how to sign in to it.

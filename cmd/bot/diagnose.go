@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
 	"github.com/3astronautas/algesta/kube"
@@ -66,8 +68,9 @@ func clientConfigPath(env func(string) string) string {
 
 // dumpOrLive judges a folder, or a namespace of a live cluster when there is no folder.
 func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, environment string) (diagnosis.Diagnosis, error) {
+	setting := diagnosis.Setting{Bot: algesta.Handle(strings.TrimPrefix(defaultCommand, "/"))} // there is no configuration
 	if folder != "" {
-		return dump.Diagnose(folder, what, environment)
+		return dump.Diagnose(folder, what, environment, setting)
 	}
 	if environment == "" { // only one word: the namespace
 		what, environment = "", what
@@ -79,7 +82,11 @@ func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, envi
 	if err != nil {
 		return diagnosis.Diagnosis{}, err
 	}
-	return runbooks.Diagnose(ctx, c, environment, time.Now(), func(s *diagnosis.Snapshot) diagnosis.Ref { return s.Subject(what, environment) },
+	about := func(s *diagnosis.Snapshot) diagnosis.Ref {
+		s.Configure(setting)
+		return s.Subject(what, environment)
+	}
+	return runbooks.Diagnose(ctx, c, environment, time.Now(), about,
 		func(string) bool { return true }) // the cluster decides: these are the person's own rights
 }
 

@@ -125,8 +125,7 @@ func named(p *policy.Policy, cfg Config) error {
 
 // facts are what the policy is asked, from the command as it would be typed.
 func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Facts, error) {
-	parser := grammar.NewParser(runbooks.All())
-	parser.Command = cfg.Slack.Command
+	parser := grammar.NewParser(cfg.Slack.Handle(), runbooks.All())
 	parsed, err := parser.Parse(text)
 	if err != nil {
 		return policy.Facts{}, plainError(err)

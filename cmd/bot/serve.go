@@ -97,11 +97,10 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 
 // dispatch makes the dispatcher for a transport's directory and gives the store its work.
 func (r *rooms) dispatch(d commands.Directory) error {
-	parser := grammar.NewParser(runbooks.All())
-	parser.Command = r.cfg.Slack.Command
+	bot := r.cfg.Slack.Handle()
 	var err error
 	r.dispatcher, err = commands.New(commands.Config{
-		Command: r.cfg.Slack.Command, Parser: parser, Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
+		Bot: bot, Parser: grammar.NewParser(bot, runbooks.All()), Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
 		Clusters: r.clusters, Store: storeFor{r.store, r.redactor}, Redact: func(s string) string { return r.redactor.String(redact.Clean(s)) },
 		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"), Panics: r.panics,
 	})

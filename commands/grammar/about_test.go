@@ -63,7 +63,7 @@ func TestTheGrammarFollowsWhatACommandIsAbout(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-			got, err := NewParser(aboutBooks()).Parse(text)
+			got, err := NewParser("algesta", aboutBooks()).Parse(text)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		})
@@ -97,7 +97,7 @@ func TestWhatACommandIsNotAboutIsRefused(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-			_, err := NewParser(aboutBooks()).Parse(text)
+			_, err := NewParser("algesta", aboutBooks()).Parse(text)
 			var usage *algesta.Error
 			require.ErrorAs(t, err, &usage)
 			require.Equal(t, want[0], usage.Message.String())
@@ -117,9 +117,9 @@ func TestWhatCanBeDiagnosedCanBeTyped(t *testing.T) {
 			continue
 		}
 		for _, word := range append([]string{kind.Name, kind.Resource}, kind.Short...) {
-			_, err := Parse("diagnose " + word + "/shop production")
+			_, err := parse("diagnose " + word + "/shop production")
 			if kind.Name == "Namespace" { // that is an environment, too
-				_, err = Parse("diagnose " + word + "/production production")
+				_, err = parse("diagnose " + word + "/production production")
 			}
 			require.NoError(t, err, word)
 		}

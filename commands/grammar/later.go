@@ -51,7 +51,7 @@ func (p Parser) notYet(rest []word) error {
 func (p Parser) refuse(no algesta.Text) error {
 	return &algesta.Error{
 		Kind: algesta.ErrUsage, Message: no,
-		Hint: algesta.Say("I know {}. {} tells more.", words.List(p.names()), algesta.Name(p.Command+" "+helpWord)),
+		Hint: algesta.Say("I know {}. {} tells more.", words.List(p.names()), algesta.Name(p.bot.Typed(helpWord))),
 	}
 }
 
@@ -73,7 +73,7 @@ func (r *reading) cannotList(kind algesta.Kind) error {
 		if look.Service == "" {
 			look.Service = environmentSlot
 		}
-		e.Hint = algesta.Say("{} looks at everything there.", algesta.Name(r.Command+" "+look.Retype(look.Service, "")))
+		e.Hint = algesta.Say("{} looks at everything there.", algesta.Name(r.bot.Typed(look.Retype(look.Service, ""))))
 	}
 	return e
 }

@@ -71,15 +71,15 @@ func (p Parsed) Retype(service, environment string) string {
 
 // Parser reads commands. It is a value and may be used by any number of goroutines.
 type Parser struct {
-	// Command is how people call the bot, for examples: "/algesta".
-	Command string
-	books   []runbooks.Runbook
-	verbs   map[string]string // name or alias, lower case → the runbook's name
+	bot   algesta.Handle
+	books []runbooks.Runbook
+	verbs map[string]string // name or alias, lower case → the runbook's name
 }
 
-// NewParser makes a parser for these runbooks.
-func NewParser(books []runbooks.Runbook) Parser {
-	p := Parser{Command: "/algesta", books: books, verbs: map[string]string{
+// NewParser makes a parser for these runbooks. bot is how people call the bot: they may type it before a command, and examples begin
+// with it.
+func NewParser(bot algesta.Handle, books []runbooks.Runbook) Parser {
+	p := Parser{bot: bot, books: books, verbs: map[string]string{
 		helpWord: helpWord, "?": helpWord,
 		whoamiWord: whoamiWord, "who am i": whoamiWord, "auth whoami": whoamiWord,
 		canIWord: canIWord, "can i": canIWord, "auth can-i": canIWord,
@@ -92,10 +92,6 @@ func NewParser(books []runbooks.Runbook) Parser {
 	}
 	return p
 }
-
-// Parse reads a command with the runbooks that there are. Every error is an *algesta.Error of kind ErrUsage with a
-// sentence and an example.
-func Parse(text string) (Parsed, error) { return NewParser(runbooks.All()).Parse(text) }
 
 // Parse reads one command: a verb, then service and environment, then options, as kubectl's users write them. It repairs
 // what phones do to quotes, dashes and spaces. Every error is an *algesta.Error of kind ErrUsage.
@@ -137,7 +133,7 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 func (p Parser) withoutCall(words []word) []word {
 	for len(words) > 0 {
 		switch w := strings.ToLower(words[0].text); w {
-		case "kubectl", p.Command, strings.TrimPrefix(p.Command, "/"), "@" + strings.TrimPrefix(p.Command, "/"):
+		case "kubectl", strings.ToLower(p.bot.Slash()), strings.ToLower(string(p.bot)), strings.ToLower(p.bot.Mentioned()):
 			words = words[1:]
 		default:
 			return words
@@ -254,7 +250,7 @@ func (p Parser) unknownVerb(typed []word, at int) error {
 func (p Parser) usage(message algesta.Text, example string) error {
 	e := &algesta.Error{Kind: algesta.ErrUsage, Message: message}
 	if example != "" {
-		e.Hint = algesta.Say("{}", algesta.Name(p.Command+" "+example))
+		e.Hint = algesta.Say("{}", algesta.Name(p.bot.Typed(example)))
 	}
 	return e
 }

@@ -45,6 +45,9 @@ func grammarBooks() []runbooks.Runbook {
 	}
 }
 
+// parse reads a command with the runbooks that there are.
+func parse(text string) (Parsed, error) { return NewParser("algesta", runbooks.All()).Parse(text) }
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	rollback := Parsed{Runbook: "rollback", Service: "api-gateway", Environment: "production"}
@@ -150,7 +153,7 @@ func TestParse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := NewParser(grammarBooks()).Parse(tc.text)
+			got, err := NewParser("algesta", grammarBooks()).Parse(tc.text)
 			if tc.want.Runbook == "" {
 				require.ErrorIs(t, err, algesta.ErrUsage)
 				return
@@ -229,7 +232,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := NewParser(grammarBooks()).Parse(tc.text)
+			_, err := NewParser("algesta", grammarBooks()).Parse(tc.text)
 			var usage *algesta.Error
 			require.ErrorAs(t, err, &usage)
 			require.Equal(t, tc.message, usage.Message.String())
@@ -242,11 +245,11 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 func TestParseReadsTheExampleOfEveryRunbook(t *testing.T) {
 	t.Parallel()
 	for _, b := range runbooks.All() {
-		got, err := Parse(b.Example)
+		got, err := parse(b.Example)
 		require.NoError(t, err, b.Example)
 		require.Equal(t, b.Name, got.Runbook, b.Example)
 		for _, alias := range b.Aliases {
-			got, err := Parse(alias + strings.TrimPrefix(b.Example, b.Name))
+			got, err := parse(alias + strings.TrimPrefix(b.Example, b.Name))
 			require.NoError(t, err, alias)
 			require.Equal(t, b.Name, got.Runbook, alias)
 		}
@@ -257,7 +260,7 @@ func TestParseIsQuickWithTenKilobytes(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{strings.Repeat("<", 10_000), strings.Repeat("\"a ", 3400), strings.Repeat("rollback ", 1200), strings.Repeat("—", 3400)} {
 		begin := time.Now()
-		_, err := Parse(text)
+		_, err := parse(text)
 		require.ErrorIs(t, err, algesta.ErrUsage)
 		require.Less(t, time.Since(begin), 100*time.Millisecond)
 	}
@@ -265,7 +268,7 @@ func TestParseIsQuickWithTenKilobytes(t *testing.T) {
 
 func TestRetypeCanBeTypedAgain(t *testing.T) {
 	t.Parallel()
-	p := NewParser(grammarBooks())
+	p := NewParser("algesta", grammarBooks())
 	for name, tc := range map[string]struct{ text, want string }{
 		"a rollback":   {"undo api-gatewy prod --to-revision 41", "rollback api-gateway production to-revision=41"},
 		"a deployment": {"deploy api-gatewy prod v2 -c web", "deploy api-gateway production container=web image=v2"},
@@ -297,7 +300,7 @@ func FuzzParse(f *testing.F) {
 
 // mustBeSound parses and checks what holds for every text: a bounded sentence or a bounded command.
 func mustBeSound(t require.TestingT, text string) {
-	got, err := NewParser(grammarBooks()).Parse(text)
+	got, err := NewParser("algesta", grammarBooks()).Parse(text)
 	if err != nil {
 		var usage *algesta.Error
 		require.ErrorAs(t, err, &usage, text)
@@ -336,7 +339,7 @@ func TestParseIsSoundWhateverIsTyped(t *testing.T) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	p := NewParser(grammarBooks())
+	p := NewParser("algesta", grammarBooks())
 	for b.Loop() {
 		if _, err := p.Parse("rollback api-gateway production —to-revision=41 —reason “logins fail”"); err != nil {
 			b.Fatal(err)
@@ -344,10 +347,10 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-func ExampleParse() {
-	p, err := Parse("Rollout undo deployment/api-gateway -n production —to-revision=41")
+func ExampleParser_Parse() {
+	p, err := parse("Rollout undo deployment/api-gateway -n production —to-revision=41")
 	fmt.Println(p.Runbook, p.Service, p.Environment, p.Args["to-revision"], err)
-	_, err = Parse("rolback api-gateway production")
+	_, err = parse("rolback api-gateway production")
 	fmt.Println(err)
 	// Output:
 	// rollback api-gateway production 41 <nil>
@@ -357,7 +360,7 @@ func ExampleParse() {
 // What is proposed to be copied has to work when it is copied, and has to be made of the person's own words.
 func TestASuggestionIsThePersonsOwnWordsAndCanBeTyped(t *testing.T) {
 	t.Parallel()
-	p := NewParser(grammarBooks())
+	p := NewParser("algesta", grammarBooks())
 	verbs := []string{"rollback", "restart", "scale", "deploy", "status", "pods", "diagnose", "rollout undo", "can-i scale", "help rollback"}
 	names := []string{"ms-orders", "ms-provider", "web"}
 	environments := []string{"dev", "pruebas", "prod"}

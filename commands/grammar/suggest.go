@@ -53,12 +53,12 @@ func (p Parser) Suggest(parsed Parsed, err error, resolves func(Parsed) bool) er
 	better := *known
 	about := p.about(parsed)
 	if service == "" && parsed.Object == "" && !about.Environment || environment == "" && about.Placed() {
-		better.Hint = known.Hint.Then("{}", algesta.Name(p.Command+" "+p.form(parsed, service, environment)))
+		better.Hint = known.Hint.Then("{}", algesta.Name(p.bot.Typed(p.form(parsed, service, environment))))
 		return &better
 	}
 	text := parsed.Retype(service, environment)
 	if again, err := p.Parse(text); err == nil && resolves(again) {
-		better.Hint = known.Hint.Then("{}", algesta.Name(p.Command+" "+text))
+		better.Hint = known.Hint.Then("{}", algesta.Name(p.bot.Typed(text)))
 	}
 	return &better
 }
@@ -110,7 +110,7 @@ func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right 
 	parsed, err := p.parse(again)
 	if err == nil {
 		e.Err = CorrectedError{Text: text, Parsed: parsed}
-		e.Hint = algesta.Say("{}", algesta.Name(p.Command+" "+text))
+		e.Hint = algesta.Say("{}", algesta.Name(p.bot.Typed(text)))
 		return e
 	}
 	if inner, ok := errors.AsType[*algesta.Error](err); ok {

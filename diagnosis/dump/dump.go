@@ -83,13 +83,14 @@ func (d Dump) Snapshot() *diagnosis.Snapshot {
 }
 
 // Diagnose reads a folder and answers about a service in an environment, as people type them: "ms-orders", "pod/x",
-// "production". Both may be empty.
-func Diagnose(dir, service, environment string) (diagnosis.Diagnosis, error) {
+// "production". Both may be empty. The setting says how to write the answer.
+func Diagnose(dir, service, environment string, setting diagnosis.Setting) (diagnosis.Diagnosis, error) {
 	d, err := Read(dir)
 	if err != nil {
 		return diagnosis.Diagnosis{}, err
 	}
 	s := d.Snapshot()
+	s.Configure(setting)
 	return diagnosis.Diagnose(s, s.Subject(service, environment)), nil
 }
 
