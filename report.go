@@ -109,8 +109,10 @@ type Post struct {
 	// Final says that this content is an end, or takes buttons away: sent before progress.
 	Final bool `json:"final,omitempty"`
 	// Direct says that Channel is the ID of a person: it goes to the bot's direct messages with them, in no thread.
-	Direct bool   `json:"direct,omitempty"`
-	Report Report `json:"report"`
+	Direct bool `json:"direct,omitempty"`
+	// By is whoever asked for an answer that everybody sees: it goes to them where it can't be posted. Empty in every other message.
+	By     PersonID `json:"by,omitzero"`
+	Report Report   `json:"report"`
 }
 
 // DirectPost is the kind of a direct message to one person about the kind of message that could not be posted where it belongs. as

@@ -299,11 +299,15 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 			return err
 		}
 		detail.Buttons = buttons
-		if err := tx.Post(post(c, algesta.CardPost, card)); err != nil {
+		shown := post(c, algesta.CardPost, card)
+		shown.By = c.Actor.ID
+		if err := tx.Post(shown); err != nil {
 			return err
 		}
 		if len(detail.Body)+len(detail.Buttons) > 0 {
-			if err := tx.Post(post(c, algesta.DetailPost, detail)); err != nil {
+			shown := post(c, algesta.DetailPost, detail)
+			shown.By = c.Actor.ID
+			if err := tx.Post(shown); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,9 @@ func (d *Dispatcher) Hasten(handle, diagnose, again time.Duration) {
 	d.handleWithin, d.diagnoseWithin, d.diagnoseAgain = handle, diagnose, again
 }
 
+// Restart forgets what is only in memory, as a restart does.
+func (d *Dispatcher) Restart() { d.looks.Clear() }
+
 // Looks is how many requests something is noted about.
 func (d *Dispatcher) Looks() (n int) {
 	d.looks.Range(func(any, any) bool { n++; return true })

@@ -166,7 +166,7 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 			return err
 		}
 	}
-	if _, waited := d.looks.Load(r.ID + aboutWaiting); m.plan || m.card && waited { // it got a button while it waited
+	if m.plan || m.card { // it may have got a button while it waited, also in an earlier process; the same plan is not sent again
 		if err := tx.Post(planPost(r, planOf(r, nil, nil, nil))); err != nil {
 			return err
 		}

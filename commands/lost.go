@@ -10,16 +10,21 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Lost deals with messages of a request that can't be posted: nothing runs that nobody could see, and somebody always hears the end. It
-// is the lost job; it may be called again at any time.
+// Lost deals with messages that can't be posted: nothing runs that nobody could see, somebody always hears the end, and an answer goes to
+// whoever asked. Where only an edit was lost, what was there stays: the end is a message of its own. It is the lost job; it may be called
+// again at any time.
 func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, id)
-	if err != nil {
+	onlyRead := is(err, algesta.ErrUnknownName)
+	if err != nil && !onlyRead {
 		return 0, err
 	}
 	lost, err := d.Store.LostPosts(ctx, id)
 	if err != nil {
 		return 0, err
+	}
+	if onlyRead {
+		return 0, d.answerDirectly(ctx, lost)
 	}
 	for _, l := range lost {
 		switch l.Post.Kind {
@@ -29,8 +34,10 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 				err = d.unseen(ctx, r)
 			}
 		case algesta.EndPost, algesta.VerdictPost:
-			d.Log.Error("an end can't be posted", zap.String("command", id), zap.String("reason", l.Reason))
-			err = d.endDirectly(ctx, r, l.Post.Report)
+			if !l.Posted {
+				d.Log.Error("an end can't be posted", zap.String("command", id), zap.String("reason", l.Reason))
+				err = d.endDirectly(ctx, r, l.Post.Report)
+			}
 		case algesta.ProgressPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost, algesta.AskedPost, algesta.RemindPost:
 		}
 		if err != nil {
@@ -38,6 +45,30 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 		}
 	}
 	return 0, nil
+}
+
+// answerDirectly sends an answer that can't be posted to whoever asked. Its buttons would open a request where nobody can see it.
+func (d *Dispatcher) answerDirectly(ctx context.Context, lost []algesta.LostPost) error {
+	return d.Store.Update(ctx, func(tx Tx) error {
+		for _, l := range lost {
+			p := l.Post
+			if l.Posted || p.By == (algesta.PersonID{}) {
+				continue
+			}
+			d.Log.Error("an answer can't be posted", zap.String("command", p.Command), zap.String("kind", string(p.Kind)), zap.String("reason", l.Reason))
+			report := p.Report
+			report.Buttons = nil
+			if report.Small = algesta.Say("I could not post this where you asked · {}", algesta.Name(p.Command)); len(report.Title) == 0 {
+				report.Title = algesta.Say("The details:")
+			}
+			if err := tx.Post(algesta.Post{
+				Command: p.Command, Kind: algesta.DirectPost(p.Kind, "", p.By), Channel: p.By.User, Direct: true, Report: report,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // unseen ends a request that people were not shown, while nothing was sent. Whoever asked is told directly.

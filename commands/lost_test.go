@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
 )
 
 // directs are the direct messages so far: "U0LUIS: …".
@@ -78,4 +80,49 @@ func TestAnEndThatCantBePostedGoesToEverybodyDirectly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnAnswerThatCantBePostedGoesToWhoeverAsked has Slack refuse the card, or its detail, of a command that only reads.
+func TestAnAnswerThatCantBePostedGoesToWhoeverAsked(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string][]algesta.PostKind{"all of it": {algesta.CardPost, algesta.DetailPost}, "its detail": {algesta.DetailPost}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.refuses = func(o algesta.Outgoing) bool { return slices.Contains(lost, o.Post.Kind) }
+			w.types(luis, "status api-gateway production")
+			require.Eventually(t, func() bool { return len(w.directs()) == len(lost) }, deadline, 5*time.Millisecond)
+			w.idle()
+			said := strings.Join(w.directs(), "\n")
+			require.Len(t, w.directs(), len(lost), "once")
+			require.Equal(t, len(lost), strings.Count(said, "U0LUIS: "))
+			require.Equal(t, len(lost) == 2, strings.Contains(said, "4 of 4 ready"), said)
+			for _, p := range w.posts() {
+				if p.Direct {
+					require.Empty(t, p.Report.Buttons)
+					require.Contains(t, p.Report.Small.String(), "I could not post this where you asked")
+				}
+			}
+		})
+	}
+}
+
+// TestALostEditLosesNothing has Slack take no edits, as where a workspace allows none.
+func TestALostEditLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.refuses = func(o algesta.Outgoing) bool { return o.TS != "" }
+	w.types(luis, "scale api-gateway production 6")
+	r := w.request(algesta.Pending)
+	w.votes(carla, algesta.Approve, r.ID)
+	w.request(algesta.Succeeded)
+	w.idle()
+	ends := w.said(algesta.EndPost)
+	require.Len(t, ends, 1, "the end is a message of its own")
+	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.Post(algesta.Post{Command: r.ID, Kind: algesta.EndPost, Channel: "C0OPS", Report: algesta.Report{Title: algesta.Say("without its button")}})
+	}))
+	w.posts()
+	w.idle()
+	require.Empty(t, w.directs(), "and it is not told again because its button can't be taken away")
 }

@@ -117,3 +117,27 @@ func TestCancelIsPossibleWhileNothingWasSent(t *testing.T) {
 	require.Equal(t, 0, w.cluster.writes())
 	require.Empty(t, lastSaid{w}.plan(), "and has lost it")
 }
+
+// TestAPlanLosesItsButtonAfterARestart has the bot restarted while an approved change waits for its cluster.
+func TestAPlanLosesItsButtonAfterARestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	away := &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster does not answer.")}
+	w.types(luis, "scale api-gateway production 6")
+	r := w.request(algesta.Pending)
+	w.cluster.set(func(f *fakeCluster) { f.blind = away })
+	w.votes(carla, algesta.Approve, r.ID)
+	require.Eventually(t, func() bool { return lastSaid{w}.plan() == "Cancel" }, deadline, 5*time.Millisecond, "it waits")
+	w.dispatcher.Restart()
+	watched := make(chan struct{})
+	defer close(watched)
+	w.cluster.set(func(f *fakeCluster) {
+		f.blind = nil
+		f.send = func() error {
+			f.set(func(f *fakeCluster) { f.look = func() error { <-watched; return nil } })
+			return nil
+		}
+	})
+	w.request(algesta.Applied)
+	require.Empty(t, lastSaid{w}.plan())
+}

@@ -207,6 +207,10 @@ func (s *sender) failed(r result, m *memory, now time.Time) algesta.Delivery {
 		s.log.Warn("the thread of a request was deleted; its card is posted again", zap.String("command", o.Post.Command))
 		return algesta.Delivery{ID: o.ID, Rev: o.Rev, NoRoot: o.Root}
 	}
+	if kind := o.Post.Kind; r.way == byEdit && code(r.err) == "message_not_found" && !o.Post.Final && (kind == algesta.CardPost || kind == algesta.PlanPost) {
+		s.log.Warn("the card or the plan of a request was deleted; they are posted again", zap.String("command", o.Post.Command))
+		return algesta.Delivery{ID: o.ID, Rev: o.Rev, NoRoot: first(o.Root, o.TS)}
+	}
 	s.suspect(o, r.err, m)
 	old := giveUpAfter
 	if o.Post.OnlyFor != "" {

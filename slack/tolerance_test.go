@@ -3,6 +3,7 @@ package slack
 import (
 	"maps"
 	"net/url"
+	"slices"
 	"testing"
 
 	slackapi "github.com/slack-go/slack"
@@ -231,4 +232,36 @@ func TestAReplyOutsideOfItsThreadIsFoundAfterACrash(t *testing.T) {
 		cards := r.server.Messages("C0OPS")
 		return len(cards) == 1 && cards[0].Text == "card" && len(r.server.Thread("C0OPS", cards[0].TS)) == 2
 	})
+}
+
+// Somebody deletes the card or the plan of a request that people have to see.
+func TestADeletedCardOrPlanIsPostedAgain(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []algesta.PostKind{algesta.CardPost, algesta.PlanPost} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			r := start(t, slackd.Options{})
+			r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("the card")})
+			card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("the card"))
+			require.NoError(t, err)
+			r.box.post(algesta.Post{Command: "c-1", Kind: algesta.PlanPost, Channel: "C0OPS", Report: say("the plan")})
+			plan, err := r.server.WaitReply(t.Context(), "C0OPS", card.TS, slackd.Says("the plan"))
+			require.NoError(t, err)
+			r.box.drained(t)
+			deleted := map[algesta.PostKind]string{algesta.CardPost: card.TS, algesta.PlanPost: plan.TS}[kind]
+			r.server.Delete("C0OPS", deleted)
+			r.box.post(algesta.Post{Command: "c-1", Kind: kind, Channel: "C0OPS", Report: say("it has an approval")})
+			r.until(t, "both of them", func() bool {
+				for _, root := range r.server.Messages("C0OPS") {
+					thread := r.server.Thread("C0OPS", root.TS)
+					if len(thread) == 2 && root.TS != card.TS && slices.ContainsFunc(thread, slackd.Says("it has an approval")) {
+						return true
+					}
+				}
+				return false
+			})
+			r.box.drained(t)
+			require.Empty(t, r.box.lost)
+		})
+	}
 }
