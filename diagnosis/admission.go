@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const failedCreateSource = "ReplicaFailure=True/FailedCreate of Deployments and ReplicaSets, event FailedCreate; the message is the API server's admission error"
@@ -104,12 +106,12 @@ var webhookTroubles = []struct {
 var kyverno = regexp.MustCompile(`blocked due to the following policies\s+(\S+):\s+(\S+): '?(?:validation (?:error|failure): )?(.+?)(?:\.? rule \S+ failed at path \S*)?'?$`)
 
 // refusedBy is what a policy says, without what it says around it.
-func (s *Snapshot) refusedBy(words string) string {
-	words = strings.TrimSuffix(strings.Join(strings.Fields(words), " "), ".")
-	if m := kyverno.FindStringSubmatch(words); m != nil {
-		words = fmt.Sprintf("%s (%s, %s)", strings.TrimSuffix(strings.ReplaceAll(m[3], "''", "'"), "."), m[1], m[2])
+func (s *Snapshot) refusedBy(wording string) string {
+	wording = strings.TrimSuffix(strings.Join(strings.Fields(wording), " "), ".")
+	if m := kyverno.FindStringSubmatch(wording); m != nil {
+		wording = fmt.Sprintf("%s (%s, %s)", strings.TrimSuffix(strings.ReplaceAll(m[3], "''", "'"), "."), m[1], m[2])
 	}
-	return s.brief(words, 160)
+	return s.brief(wording, 160)
 }
 
 func (d *denial) webhookDown() *finding {
@@ -166,7 +168,7 @@ func (d *denial) classify() (id string, groups []string) {
 	return "", nil
 }
 
-func deniedRule(id, cause, remedy string, words func(*denial) *finding) Rule {
+func deniedRule(id, cause, remedy string, wording func(*denial) *finding) Rule {
 	var signal strings.Builder
 	signal.WriteString("ReplicaFailure=True or event FailedCreate")
 	if id == "namespace-terminating" {
@@ -189,7 +191,7 @@ func deniedRule(id, cause, remedy string, words func(*denial) *finding) Rule {
 					continue
 				}
 				d.groups = groups
-				found = append(found, words(d))
+				found = append(found, wording(d))
 			}
 			return found
 		},
@@ -205,12 +207,12 @@ func (d *denial) finding(subject Ref, what string, remedy Remedy) *finding {
 
 func quotaExceeded(d *denial) *finding {
 	ref := Ref{KindQuota, d.ref.Namespace, d.groups[1]}
-	q, words := d.s.quota(ref.Namespace, ref.Name), "requested: "+strings.TrimSuffix(d.groups[2], ".")
+	q, wording := d.s.quota(ref.Namespace, ref.Name), "requested: "+strings.TrimSuffix(d.groups[2], ".")
 	if refusal, is := ReadQuotaRefusal(d.message); is && q != nil {
 		refusal = refusal.Now(q)
-		words = fmt.Sprintf("requested: %s, used: %s, limited: %s", refusal.Requested, refusal.Used, refusal.Limited)
+		wording = fmt.Sprintf("requested: %s, used: %s, limited: %s", refusal.Requested, refusal.Used, refusal.Limited)
 	}
-	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, d.s.brief(words, 160)),
+	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, d.s.brief(wording, 160)),
 		Remedy{Text: "Scale something down, or raise the quota.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", ref.Name, ref.Namespace)})
 	if q != nil {
 		f.show(Evidence{Object: ref, Field: "status", Quote: quotaWords(q)}, false)
@@ -259,7 +261,7 @@ func quotaNearlyFull(s *Snapshot) []*finding {
 		}
 		ref := refOf(KindQuota, q)
 		found = append(found, &finding{
-			subject: ref, what: fmt.Sprintf("ResourceQuota %s is nearly full: %s", q.Name, list(full)), level: Latent, sure: High,
+			subject: ref, what: fmt.Sprintf("ResourceQuota %s is nearly full: %s", q.Name, words.Few(full, 4)), level: Latent, sure: High,
 			shown:  []Evidence{{Object: ref, Field: "status", Quote: quotaWords(q)}},
 			remedy: Remedy{Text: "Make room before the next deploy: its extra pods may not fit.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace)},
 		})

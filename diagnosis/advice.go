@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // maxAdvice is how much advice one answer gives.
@@ -56,13 +58,13 @@ func (s *Snapshot) advised(rule *Rule, hints []hint) Advice {
 		for _, e := range h.shown[:min(len(h.shown), maxEvidence-len(a.Evidence))] {
 			e.Quote = s.quote(e.Quote)
 			if e.At != nil {
-				e.Age = span(s.age(*e.At))
+				e.Age = words.Span(s.age(*e.At))
 			}
 			a.Evidence = append(a.Evidence, e)
 		}
 	}
 	if len(others) > 0 {
-		a.Text += "; the same goes for " + list(others)
+		a.Text += "; the same goes for " + words.Few(others, 4)
 	}
 	a.Text = s.brief(a.Text, 400) + "."
 	return a

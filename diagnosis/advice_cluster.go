@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var wiringAdvice = []Rule{
@@ -66,7 +68,7 @@ func localTrafficOnly(s *Snapshot, near surroundings) []hint {
 			continue
 		}
 		hints = append(hints, hint{
-			subject: ref, text: fmt.Sprintf("Service %s does not answer callers on %s, where none of its pods is ready", service.Name, list(without)), remedy: "Use the policy Cluster, or run a pod on every node.",
+			subject: ref, text: fmt.Sprintf("Service %s does not answer callers on %s, where none of its pods is ready", service.Name, words.Few(without, 4)), remedy: "Use the policy Cluster, or run a pod on every node.",
 			shown: []Evidence{{Object: ref, Field: field, Quote: "Local"}},
 		})
 	}
@@ -169,7 +171,7 @@ func daemonSetMisplaced(s *Snapshot, near surroundings) []hint {
 		ref := refOf(KindDaemonSet, d)
 		if near.has(ref) && d.Status.NumberMisscheduled > 0 {
 			hints = append(hints, hint{
-				subject: ref, text: fmt.Sprintf("DaemonSet %s runs on %s where it should not", d.Name, count(int(d.Status.NumberMisscheduled), "node")), remedy: "Delete those pods, or tolerate the taint.",
+				subject: ref, text: fmt.Sprintf("DaemonSet %s runs on %s where it should not", d.Name, words.Count(int(d.Status.NumberMisscheduled), "node")), remedy: "Delete those pods, or tolerate the taint.",
 				shown: []Evidence{{Object: ref, Field: "status.numberMisscheduled", Quote: fmt.Sprint(d.Status.NumberMisscheduled)}},
 			})
 		}
@@ -190,12 +192,12 @@ func ingressControllerEnds(s *Snapshot, near surroundings) []hint {
 		if !near.has(ref) || !s.isManagedNginx(className(i)) {
 			continue
 		}
-		words := "ends with November 2026"
+		wording := "ends with November 2026"
 		if !s.now.Before(supportEnds) {
-			words = "ended with November 2026"
+			wording = "ended with November 2026"
 		}
 		hints = append(hints, hint{
-			subject: ref, text: fmt.Sprintf("Ingress %s is served by the NGINX of AKS, whose support %s", i.Name, words), remedy: "Plan the move to the Gateway API.",
+			subject: ref, text: fmt.Sprintf("Ingress %s is served by the NGINX of AKS, whose support %s", i.Name, wording), remedy: "Plan the move to the Gateway API.",
 			shown: []Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: className(i)}},
 		})
 	}

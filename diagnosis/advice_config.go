@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var configAdvice = []Rule{
@@ -64,7 +66,7 @@ func configChanged(s *Snapshot, near surroundings) []hint {
 		if source, changed, p := s.staleIn(w); p != nil {
 			hints = append(hints, hint{
 				subject: w.ref, remedy: w.command("restart", "Restart it to take up the change.").Text,
-				text:  fmt.Sprintf("Pods of %s started before %s was changed %s ago, and may still run with the old values", w.ref.Name, source.words(), span(s.age(changed))),
+				text:  fmt.Sprintf("Pods of %s started before %s was changed %s ago, and may still run with the old values", w.ref.Name, source.words(), words.Span(s.age(changed))),
 				shown: []Evidence{{Object: source, Field: "metadata.managedFields", Quote: "data was written", At: moment(changed)}, {Object: refOf(KindPod, p), Field: "status.startTime", Quote: "started before that", At: moment(startOf(p))}},
 			})
 		}

@@ -7,6 +7,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var resilienceAdvice = []Rule{
@@ -125,7 +127,7 @@ func rolloutStopsAll(s *Snapshot, near surroundings) []hint {
 		}
 		if away := maxUnavailable(d, w.desired); away >= w.desired {
 			h.text = fmt.Sprintf("A rollout of %s may stop all its pods at once", w.ref.Name)
-			h.shown = []Evidence{{Object: w.ref, Field: "spec.strategy.rollingUpdate.maxUnavailable", Quote: fmt.Sprintf("%s, which is %d of %s", d.Spec.Strategy.RollingUpdate.MaxUnavailable.String(), away, count(w.desired, "pod"))}}
+			h.shown = []Evidence{{Object: w.ref, Field: "spec.strategy.rollingUpdate.maxUnavailable", Quote: fmt.Sprintf("%s, which is %d of %s", d.Spec.Strategy.RollingUpdate.MaxUnavailable.String(), away, words.Count(w.desired, "pod"))}}
 			return []hint{h}
 		}
 		return nil

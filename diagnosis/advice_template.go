@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var templateAdvice = []Rule{
@@ -126,8 +128,8 @@ func resourcesMissing(s *Snapshot, near surroundings) []hint {
 				continue
 			}
 			return []hint{{
-				subject: w.ref, text: fmt.Sprintf("Container %s of %s has no %s", containers[i].Name, w.ref.Name, strings.Replace(list(missing), " and ", " or ", 1)), remedy: "Set requests and a memory limit.",
-				shown: []Evidence{{Object: w.ref, Field: fmt.Sprintf("spec.template.spec.containers[%s].resources", containers[i].Name), Quote: "no " + list(missing)}},
+				subject: w.ref, text: fmt.Sprintf("Container %s of %s has no %s", containers[i].Name, w.ref.Name, strings.Replace(words.Few(missing, 4), " and ", " or ", 1)), remedy: "Set requests and a memory limit.",
+				shown: []Evidence{{Object: w.ref, Field: fmt.Sprintf("spec.template.spec.containers[%s].resources", containers[i].Name), Quote: "no " + words.Few(missing, 4)}},
 			}}
 		}
 		return nil
@@ -165,8 +167,8 @@ type applied struct {
 
 func lastApplied(o metav1.Object) (applied, bool) {
 	var manifest applied
-	words := o.GetAnnotations()[corev1.LastAppliedConfigAnnotation]
-	if words == "" || json.Unmarshal([]byte(words), &manifest) != nil {
+	wording := o.GetAnnotations()[corev1.LastAppliedConfigAnnotation]
+	if wording == "" || json.Unmarshal([]byte(wording), &manifest) != nil {
 		return applied{}, false
 	}
 	return manifest, true

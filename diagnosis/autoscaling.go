@@ -186,8 +186,8 @@ func autoscalerAtMax(s *Snapshot) []*finding {
 		f.measured = true
 		if w := s.index.byRef[targetOf(h)]; w != nil {
 			f.hits = append(f.hits, w.ref)
-			if words, known := s.usageOf(w, corev1.ResourceCPU); known {
-				f.show(Evidence{Object: w.ref, Field: "usage", Quote: words}, false)
+			if wording, known := s.usageOf(w, corev1.ResourceCPU); known {
+				f.show(Evidence{Object: w.ref, Field: "usage", Quote: wording}, false)
 			}
 		}
 		found = append(found, f)

@@ -282,13 +282,13 @@ func addressIn(line string) (host, port string) {
 }
 
 // configuredBy says where the address of a product comes from, as far as the template tells.
-func (c *instance) configuredBy(product string) (words string, source Ref) {
+func (c *instance) configuredBy(product string) (wording string, source Ref) {
 	for _, p := range products {
 		if p.name != product {
 			continue
 		}
-		if words, source, ok := c.variableLike(p.variable, false); ok {
-			return words, source
+		if wording, source, ok := c.variableLike(p.variable, false); ok {
+			return wording, source
 		}
 	}
 	return "the service's configuration", Ref{}
@@ -298,19 +298,19 @@ var credentialVariable = regexp.MustCompile(`(?i)pass|pwd|credential|secret|toke
 
 // credentialsFrom says where the credentials for a product come from: the variable of that product, or else the one that holds a
 // password and takes it from a Secret.
-func (c *instance) credentialsFrom(product string) (words string, source Ref) {
-	words, source = c.configuredBy(product)
+func (c *instance) credentialsFrom(product string) (wording string, source Ref) {
+	wording, source = c.configuredBy(product)
 	if source.Kind == KindSecret {
-		return words, source
+		return wording, source
 	}
 	if said, secret, ok := c.variableLike(credentialVariable, true); ok {
 		return said, secret
 	}
-	return words, source
+	return wording, source
 }
 
 // variableLike finds the first variable that is named so; onlySecrets leaves out what does not come from one.
-func (c *instance) variableLike(named *regexp.Regexp, onlySecrets bool) (words string, source Ref, ok bool) {
+func (c *instance) variableLike(named *regexp.Regexp, onlySecrets bool) (wording string, source Ref, ok bool) {
 	for _, env := range c.spec.Env {
 		if !named.MatchString(env.Name) {
 			continue

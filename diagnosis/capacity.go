@@ -81,9 +81,9 @@ func (s *Snapshot) shun(pod *corev1.Pod, at int, full map[int]bool) {
 
 // lacking is what keeps a pod off the nodes. What a node is reserved for matters only where nothing else is in the way.
 func lacking(f fit, shunned bool) []string {
-	var words []string
+	var wording []string
 	if shunned {
-		words = append(words, blockNames[blockAffinity])
+		wording = append(wording, blockNames[blockAffinity])
 	}
 	for _, reserved := range []bool{false, true} {
 		for i := range f.nodes {
@@ -93,14 +93,14 @@ func lacking(f fit, shunned bool) []string {
 				continue
 			}
 			for _, b := range blocks {
-				if word := blockNames[b]; !slices.Contains(words, word) {
-					words = append(words, word)
+				if word := blockNames[b]; !slices.Contains(wording, word) {
+					wording = append(wording, word)
 				}
 			}
 		}
-		if len(words) > 0 {
-			return words
+		if len(wording) > 0 {
+			return wording
 		}
 	}
-	return words
+	return wording
 }

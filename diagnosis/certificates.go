@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const certManagerSource = "cert-manager: conditions and status of Certificate, CertificateRequest, Order, Challenge and Issuer; the lowest object with a reason is the root"
@@ -146,7 +148,7 @@ func (s *Snapshot) certificate(c *unstructured.Unstructured) (id string, f *find
 		if renewal.IsZero() {
 			renewal = moments(c, "status", "notAfter")
 		}
-		f := s.certificateFinding(c, c, fmt.Sprintf("Certificate %s should have been renewed %s ago", c.GetName(), span(s.age(renewal))), condition{})
+		f := s.certificateFinding(c, c, fmt.Sprintf("Certificate %s should have been renewed %s ago", c.GetName(), words.Span(s.age(renewal))), condition{})
 		f.shown = []Evidence{{Object: refOf(KindCertificate, c), Field: "status.renewalTime", Quote: text(c, "status", "renewalTime"), At: moment(renewal)}}
 		f.level, f.since = Latent, renewal
 		return "certificate-renewal-late", s.dated(c, f)
@@ -157,11 +159,11 @@ func (s *Snapshot) certificate(c *unstructured.Unstructured) (id string, f *find
 		f.remedy = Remedy{Text: "Look whether cert-manager runs, and what its log says.", Command: "kubectl get pods -A -l app.kubernetes.io/name=cert-manager"}
 		return "certificate-not-ready", s.dated(c, f)
 	}
-	words := fmt.Sprintf("Certificate %s is not ready", c.GetName())
+	wording := fmt.Sprintf("Certificate %s is not ready", c.GetName())
 	if ready.message != "" {
-		words += ": " + s.quote(strings.TrimSuffix(ready.message, "."))
+		wording += ": " + s.quote(strings.TrimSuffix(ready.message, "."))
 	}
-	return "certificate-not-ready", s.dated(c, s.certificateFinding(c, c, words, ready))
+	return "certificate-not-ready", s.dated(c, s.certificateFinding(c, c, wording, ready))
 }
 
 // renewsLate says that a certificate should have been renewed. One that lasts only hours leaves less time than one of 90 days.
@@ -292,11 +294,11 @@ func (s *Snapshot) challenge(c, challenge *unstructured.Unstructured) (id string
 	if state == "" && reason == "" {
 		return s.queued(c, challenge)
 	}
-	words := fmt.Sprintf("The challenge for %s cannot be answered", host)
+	wording := fmt.Sprintf("The challenge for %s cannot be answered", host)
 	if reason != "" {
-		words += ": " + s.quote(strings.TrimSuffix(reason, "."))
+		wording += ": " + s.quote(strings.TrimSuffix(reason, "."))
 	}
-	f = s.certificateFinding(c, challenge, words, why)
+	f = s.certificateFinding(c, challenge, wording, why)
 	f.remedy = Remedy{
 		Text:    fmt.Sprintf("Make http://%s/.well-known/acme-challenge/ reach the cluster: DNS, firewall, redirects.", host),
 		Command: fmt.Sprintf("kubectl describe challenge %s -n %s", challenge.GetName(), challenge.GetNamespace()),
@@ -342,11 +344,11 @@ func issuerOf(c *unstructured.Unstructured) Ref {
 
 // inNamespace is how kubectl names an object that may be of the whole cluster.
 func (r Ref) inNamespace() string {
-	words := strings.ToLower(r.Kind) + " " + r.Name
+	wording := strings.ToLower(r.Kind) + " " + r.Name
 	if r.Namespace != "" {
-		words += " -n " + r.Namespace
+		wording += " -n " + r.Namespace
 	}
-	return words
+	return wording
 }
 
 func (s *Snapshot) issuer(c *unstructured.Unstructured, requests []*unstructured.Unstructured) *finding {
@@ -431,13 +433,13 @@ func (s *Snapshot) certificateFinding(c, at *unstructured.Unstructured, what str
 func (s *Snapshot) dated(c *unstructured.Unstructured, f *finding) *finding {
 	cert := refOf(KindCertificate, c)
 	if until := moments(c, "status", "notAfter"); !until.IsZero() {
-		words := "valid for " + span(until.Sub(s.now)) + " more"
+		wording := "valid for " + words.Span(until.Sub(s.now)) + " more"
 		if s.now.After(until) {
-			words = "expired " + span(s.age(until)) + " ago"
+			wording = "expired " + words.Span(s.age(until)) + " ago"
 			f.level = Outage
-			f.what += "; it " + words
+			f.what += "; it " + wording
 		}
-		f.show(Evidence{Object: cert, Field: "status.notAfter", Quote: words, At: moment(until)}, false)
+		f.show(Evidence{Object: cert, Field: "status.notAfter", Quote: wording, At: moment(until)}, false)
 	}
 	failed := moments(c, "status", "lastFailureTime")
 	tries, _, err := unstructured.NestedInt64(c.Object, "status", "failedIssuanceAttempts")

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // root is a finding that nothing else explains, with what it explains.
@@ -110,7 +112,8 @@ func (r *root) missed() {
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		r.what = fmt.Sprintf("%s is scaled to zero, and %s %s it", r.subject.words(), list(names), plural(len(slices.Compact(names)), "needs", "need"))
+		names = slices.Compact(names)
+		r.what = fmt.Sprintf("%s is scaled to zero, and %s %s it", r.subject.words(), words.Few(names, 4), words.Verb(len(names), "needs", "need"))
 	}
 }
 
@@ -272,7 +275,7 @@ func (s *Snapshot) impactOf(r *root) Impact {
 	if r.rule.Risk {
 		return worst
 	}
-	var words []string
+	var wording []string
 	for _, ref := range sortedRefs(r.reach) {
 		impact, found := s.impactOn(ref, r)
 		if !found {
@@ -280,14 +283,14 @@ func (s *Snapshot) impactOf(r *root) Impact {
 		}
 		if impact.Level.rank() < worst.Level.rank() {
 			worst = impact
-			words = nil
+			wording = nil
 		}
 		if impact.Level == worst.Level {
-			words = append(words, impact.Text)
+			wording = append(wording, impact.Text)
 		}
 	}
-	if len(words) > 0 {
-		worst.Text = upperFirst(list(words)) + "."
+	if len(wording) > 0 {
+		worst.Text = words.Capital(words.Few(slices.Compact(wording), 4)) + "."
 	}
 	return worst
 }
@@ -336,7 +339,7 @@ func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
 			if w.ready == 1 {
 				serve = "serves"
 			}
-			return Impact{Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, count(w.ready, "ready pod"), serve)}, true
+			return Impact{Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, words.Count(w.ready, "ready pod"), serve)}, true
 		}
 		return Impact{}, false
 	}
@@ -357,14 +360,14 @@ const changeWindow = 24 * time.Hour
 
 // changeBefore finds the newest rollout of a workload that is hit, or the newest change of its configuration, if the
 // trouble began after it and not days later.
-func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
+func (s *Snapshot) changeBefore(f *finding) (at time.Time, wording string) {
 	for _, hit := range f.hits {
 		w := s.index.byRef[hit]
 		if w == nil {
 			continue
 		}
 		if source, changed := s.configBefore(w, f.lastStart()); changed.After(at) {
-			at, words = changed, fmt.Sprintf("%s, which %s uses, was changed %s ago.", source.words(), w.ref.Name, span(s.age(changed)))
+			at, wording = changed, fmt.Sprintf("%s, which %s uses, was changed %s ago.", source.words(), w.ref.Name, words.Span(s.age(changed)))
 		}
 		if w.current() == nil || w.before() == nil {
 			continue
@@ -375,13 +378,13 @@ func (s *Snapshot) changeBefore(f *finding) (at time.Time, words string) {
 			continue
 		}
 		at = made
-		words = fmt.Sprintf("Revision %d of %s was rolled out %s ago", revisionOf(set), w.ref.Name, span(s.age(made)))
+		wording = fmt.Sprintf("Revision %d of %s was rolled out %s ago", revisionOf(set), w.ref.Name, words.Span(s.age(made)))
 		if cause != "" {
-			words += fmt.Sprintf(": %q", s.quote(cause))
+			wording += fmt.Sprintf(": %q", s.quote(cause))
 		}
-		words += "."
+		wording += "."
 	}
-	return at, words
+	return at, wording
 }
 
 // lastStart is when the latest of the failing containers started, or else when the trouble began: what was changed before

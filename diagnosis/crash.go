@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var crashRules = []Rule{
@@ -21,7 +23,7 @@ var crashRules = []Rule{
 		Cause:  "the runtime's own heap limit is below what the program needs; the kernel never had to act", Remedy: "raise --max-old-space-size or -Xmx together with the memory limit",
 		Source: "V8, JVM and Go runtime messages",
 		container: logRule("heap-exhausted", func(c *instance, _ string) string {
-			return fmt.Sprintf("%s runs out of heap%s", upperFirst(c.container()), c.memoryLimit())
+			return fmt.Sprintf("%s runs out of heap%s", words.Capital(c.container()), c.memoryLimit())
 		}, "Raise the runtime's heap limit (about 75 % of the memory limit), and the memory limit with it."),
 	},
 	{
@@ -42,7 +44,7 @@ var crashRules = []Rule{
 		ID: "disk-full", Family: "crash", Class: ClassCrash,
 		Signal: "the log of the failing instance: ENOSPC, no space left on device", Cause: "the volume or the node's disk is full", Remedy: "free or enlarge the volume", Source: "POSIX ENOSPC",
 		container: logRule("disk-full", func(c *instance, _ string) string {
-			return fmt.Sprintf("%s has no disk space left", upperFirst(c.container()))
+			return fmt.Sprintf("%s has no disk space left", words.Capital(c.container()))
 		}, "Free or enlarge the volume it writes to."),
 	},
 	{
@@ -50,7 +52,7 @@ var crashRules = []Rule{
 		Signal: "the log of the failing instance: EACCES, EROFS, permission denied", Cause: "the user of the container may not read or write a file, or listen on a port below 1024",
 		Remedy: "correct the security context, or the image", Source: "POSIX EACCES, EROFS",
 		container: logRule("file-permission", func(c *instance, _ string) string {
-			return fmt.Sprintf("%s is denied access to a file or port", upperFirst(c.container()))
+			return fmt.Sprintf("%s is denied access to a file or port", words.Capital(c.container()))
 		}, "Correct the pod's security context (user, fsGroup, read-only root) or the image."),
 	},
 	{
@@ -89,11 +91,11 @@ func outOfMemory(c *instance) *finding {
 		return nil
 	}
 	f := &finding{
-		what:  fmt.Sprintf("%s of %s is killed for using more memory than it may%s", upperFirst(c.container()), c.owner.ref.Name, c.memoryLimit()),
+		what:  fmt.Sprintf("%s of %s is killed for using more memory than it may%s", words.Capital(c.container()), c.owner.ref.Name, c.memoryLimit()),
 		shown: []Evidence{c.endEvidence()},
 	}
 	if c.memoryLimit() == "" {
-		f.what = fmt.Sprintf("%s of %s has no memory limit, and its node ran out of memory and killed it", upperFirst(c.container()), c.owner.ref.Name)
+		f.what = fmt.Sprintf("%s of %s has no memory limit, and its node ran out of memory and killed it", words.Capital(c.container()), c.owner.ref.Name)
 	}
 	fix := "Raise the memory limit"
 	if before := c.memoryBefore(); before != "" {
@@ -152,13 +154,13 @@ func (c *instance) setMemory() string {
 }
 
 // logRule names a failure by the line of the log that explains it.
-func logRule(id string, words func(c *instance, named string) string, fix string) func(*instance) *finding {
+func logRule(id string, wording func(c *instance, named string) string, fix string) func(*instance) *finding {
 	return func(c *instance) *finding {
 		why, ok := c.log.explain()
 		if !ok || why.id != id || !c.crashing {
 			return nil
 		}
-		f := &finding{what: words(c, why.named), effect: keepCrashing, shown: []Evidence{c.logEvidence(why.line)}, remedy: c.rollbackOr(fix)}
+		f := &finding{what: wording(c, why.named), effect: keepCrashing, shown: []Evidence{c.logEvidence(why.line)}, remedy: c.rollbackOr(fix)}
 		if c.died != nil {
 			f.show(c.endEvidence(), false)
 		}

@@ -9,6 +9,8 @@ import (
 	"github.com/robfig/cron/v3"
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var cronRules = []Rule{
@@ -21,13 +23,13 @@ var cronRules = []Rule{
 
 // parseSchedule reads a schedule as the CronJob controller does, with its parser and its defence against that parser's panics
 // (kubernetes pkg/util/parsers). What the controller can't read, or what never comes, isn't judged.
-func parseSchedule(words string) (schedule cron.Schedule, ok bool) {
+func parseSchedule(wording string) (schedule cron.Schedule, ok bool) {
 	defer func() {
 		if recover() != nil { // "TZ=UTC" without fields
 			schedule, ok = nil, false
 		}
 	}()
-	schedule, err := cron.ParseStandard(words)
+	schedule, err := cron.ParseStandard(wording)
 	if err != nil {
 		return nil, false
 	}
@@ -79,13 +81,13 @@ func cronJobLate(s *Snapshot) []*finding {
 		}
 		ref := refOf(KindCronJob, c)
 		last := Evidence{Object: ref, Field: "status.lastScheduleTime", Quote: "never"}
-		words := "has never run"
+		wording := "has never run"
 		if at := c.Status.LastScheduleTime; at != nil {
-			last.Quote, last.At, words = at.UTC().Format(time.RFC3339), moment(at.Time), "has not run for "+span(s.age(at.Time))
+			last.Quote, last.At, wording = at.UTC().Format(time.RFC3339), moment(at.Time), "has not run for "+words.Span(s.age(at.Time))
 		}
 		f := &finding{
 			subject: ref, hits: []Ref{ref}, sure: Medium, level: Degraded, since: missed, unsure: "Its schedule may have been changed or resumed only lately.",
-			what:   fmt.Sprintf("CronJob %s %s although its schedule is %q", c.Name, words, c.Spec.Schedule),
+			what:   fmt.Sprintf("CronJob %s %s although its schedule is %q", c.Name, wording, c.Spec.Schedule),
 			shown:  []Evidence{last},
 			remedy: Remedy{Text: "Look at its events; if it is alone, start it by hand.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, c.Namespace)},
 		}

@@ -70,8 +70,8 @@ func FuzzSchedule(f *testing.F) {
 	f.Add("@every 1ns")
 	f.Add("TZ=")
 	at := time.Unix(1773144450, 0).UTC()
-	f.Fuzz(func(t *testing.T, words string) {
-		if parsed, ok := parseSchedule(words); ok {
+	f.Fuzz(func(t *testing.T, wording string) {
+		if parsed, ok := parseSchedule(wording); ok {
 			due := lastTwo(parsed, at.Add(-time.Hour), at)
 			require.LessOrEqual(t, len(due), 2)
 			for i, one := range due {

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const driverSource = "the error texts of the drivers (Node.js and MongoDB, PostgreSQL, MySQL, Redis, Go, Java, Python) in the container's log"
@@ -65,7 +67,7 @@ var dependencyRules = []Rule{
 
 // dependencyRule reads the log. The subject is what the services share, so that the same words in two of them make one
 // finding about it and not two about them.
-func dependencyRule(id string, words func(to string) string, fix string) func(*instance) *finding {
+func dependencyRule(id string, wording func(to string) string, fix string) func(*instance) *finding {
 	return func(c *instance) *finding {
 		why, ok := c.log.explain()
 		if !ok || why.id != id {
@@ -80,7 +82,7 @@ func dependencyRule(id string, words func(to string) string, fix string) func(*i
 		if strings.Contains(fix, "%s") {
 			text = fmt.Sprintf(fix, from)
 		}
-		f := c.dependencyFinding(why, to.subject, words(to.words), text, source)
+		f := c.dependencyFinding(why, to.subject, wording(to.words), text, source)
 		f.product, f.host, f.target = to.product, to.host, to.target()
 		if to.subject.Kind == KindService {
 			f.calls = []Ref{to.subject}
@@ -147,7 +149,7 @@ func (c *instance) unresolved(f *finding, host string) {
 }
 
 func (c *instance) dependencyFinding(why explanation, subject Ref, what, fix string, source Ref) *finding {
-	f := &finding{subject: subject, what: upperFirst(what), shown: []Evidence{c.logEvidence(why.line)}, sure: High, effect: notReady}
+	f := &finding{subject: subject, what: words.Capital(what), shown: []Evidence{c.logEvidence(why.line)}, sure: High, effect: notReady}
 	if c.init {
 		f.effect = cannotStart
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // Diagnose says what is wrong with the subject, or that nothing is. The zero Ref asks about everything in the snapshot.
@@ -112,7 +114,7 @@ func whyLower(c, first Chain) string {
 	if c.WhyLower != "" {
 		why += "; " + strings.TrimSuffix(c.WhyLower, ".")
 	}
-	return upperFirst(why) + "."
+	return words.Capital(why) + "."
 }
 
 // conclude finds the verdict and the first line.
@@ -137,14 +139,14 @@ func (d Diagnosis) conclude(s *Snapshot, subject Ref) (verdict Verdict, summary 
 	}
 	switch {
 	case subject == (Ref{}):
-		name = upperFirst(name)
+		name = words.Capital(name)
 	case subject.Namespace != "":
 		name += " in " + subject.Namespace
 	}
 	if w := s.index.byRef[subject]; w != nil && w.desired == 0 && w.ref.Kind != KindDaemonSet {
 		return Healthy, name + " is scaled to zero and nothing asks for it."
 	}
-	return Healthy, fmt.Sprintf("%s is healthy (%s).", name, count(d.Checks, "check"))
+	return Healthy, fmt.Sprintf("%s is healthy (%s).", name, words.Count(d.Checks, "check"))
 }
 
 // starting says that a workload has pods, and that none of them has had the time to become ready.
@@ -194,7 +196,7 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, resources[about.Kind])
 	}
 	if until, ok := s.seen[about]; ok {
-		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago.", about.words(), about.Namespace, span(s.age(until)))
+		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago.", about.words(), about.Namespace, words.Span(s.age(until)))
 	}
 	where := ""
 	if about.Namespace != "" {
@@ -208,7 +210,7 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 			}
 		}
 		if len(unread) > 0 {
-			where += fmt.Sprintf(" among what was read; %s were not", list(unread))
+			where += fmt.Sprintf(" among what was read; %s were not", words.Few(unread, 4))
 		}
 	}
 	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)

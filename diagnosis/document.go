@@ -3,6 +3,8 @@ package diagnosis
 import (
 	"fmt"
 	"strings"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 //go:generate go test -run ^TestTheDocumentIsFresh$ -update
@@ -52,7 +54,7 @@ Fields are added, never renamed or removed.
 	}
 	fmt.Fprintf(&b, "## The %d rules\n", len(table))
 	for _, family := range order {
-		fmt.Fprintf(&b, "\n### %s\n\n| rule | signal | usual cause | remedy | source |\n|---|---|---|---|---|\n", upperFirst(family))
+		fmt.Fprintf(&b, "\n### %s\n\n| rule | signal | usual cause | remedy | source |\n|---|---|---|---|---|\n", words.Capital(family))
 		for _, rule := range byFamily[family] {
 			name := "`" + rule.ID + "`"
 			if rule.Symptom {

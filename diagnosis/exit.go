@@ -91,7 +91,7 @@ var exitRules = []Rule{
 			}
 			f := &finding{
 				subject: c.owner.ref, key: c.spec.Name, effect: cannotStart, state: "Init", sure: Medium, unsure: "It may only be slow.",
-				what: fmt.Sprintf("%s has been running for %s and the others wait for it", upperFirst(c.container()), span(c.s.age(c.status.State.Running.StartedAt.Time))),
+				what: fmt.Sprintf("%s has been running for %s and the others wait for it", words.Capital(c.container()), words.Span(c.s.age(c.status.State.Running.StartedAt.Time))),
 				shown: []Evidence{{
 					Object: c.ref(), Field: c.field("state.running.startedAt"), Quote: "running",
 					At: moment(c.status.State.Running.StartedAt.Time), Count: 1,
@@ -99,7 +99,7 @@ var exitRules = []Rule{
 				remedy: Remedy{Text: "Read what it waits for.", Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", c.pod.Name, c.spec.Name, c.pod.Namespace)},
 			}
 			if service, ok := c.awaited(); ok {
-				f.what = fmt.Sprintf("%s has been running for %s and waits for Service %s, which has no ready pod", upperFirst(c.container()), span(c.s.age(c.status.State.Running.StartedAt.Time)), service.Name)
+				f.what = fmt.Sprintf("%s has been running for %s and waits for Service %s, which has no ready pod", words.Capital(c.container()), words.Span(c.s.age(c.status.State.Running.StartedAt.Time)), service.Name)
 				f.calls, f.unsure = []Ref{service}, "Its command or its log names the Service; it may wait for more than that."
 			}
 			if c.log != nil && len(c.log.templates) > 0 {
@@ -122,20 +122,20 @@ var exitRules = []Rule{
 			if c.died == nil || c.crashing || c.status.RestartCount < 3 || !c.status.Ready {
 				return nil
 			}
-			f := c.exitFinding(fmt.Sprintf("%s of %s has restarted %d times, %s ago the last time", upperFirst(c.container()), c.owner.ref.Name,
-				c.status.RestartCount, span(c.s.age(c.died.FinishedAt.Time))), "Read the log of the instance before.", Medium)
+			f := c.exitFinding(fmt.Sprintf("%s of %s has restarted %d times, %s ago the last time", words.Capital(c.container()), c.owner.ref.Name,
+				c.status.RestartCount, words.Span(c.s.age(c.died.FinishedAt.Time))), "Read the log of the instance before.", Medium)
 			f.effect, f.level = noEffect, Latent
 			return f
 		},
 	},
 }
 
-func exitRule(code int32, words func(*instance) string, fix string, sure Confidence) func(*instance) *finding {
+func exitRule(code int32, wording func(*instance) string, fix string, sure Confidence) func(*instance) *finding {
 	return func(c *instance) *finding {
 		if c.died == nil || !c.crashing || c.died.ExitCode != code || c.died.Reason == "OOMKilled" || bySignal(code) && c.saidWhy() {
 			return nil
 		}
-		return c.exitFinding(words(c), fix, sure)
+		return c.exitFinding(wording(c), fix, sure)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // fit is why a pod fits on no node, computed for every node and every constraint.
@@ -132,11 +134,11 @@ func (n *nodeFit) check(p *corev1.Pod, wants corev1.ResourceList, running int) {
 }
 
 func taintWords(t corev1.Taint) string {
-	words := t.Key
+	wording := t.Key
 	if t.Value != "" {
-		words += "=" + t.Value
+		wording += "=" + t.Value
 	}
-	return words + ":" + string(t.Effect)
+	return wording + ":" + string(t.Effect)
 }
 
 // tolerates follows the API's rules: an empty key with Exists tolerates everything, an empty effect every effect.
@@ -325,20 +327,20 @@ func (f fit) perNode() []Evidence {
 		if len(n.blocks) == 0 || len(lines) == 3 {
 			continue
 		}
-		var words []string
+		var wording []string
 		for _, b := range n.blocks {
 			switch b {
 			case blockCPU:
-				words = append(words, "free cpu "+f.bound()+amount(n.free, corev1.ResourceCPU))
+				wording = append(wording, "free cpu "+f.bound()+amount(n.free, corev1.ResourceCPU))
 			case blockMemory:
-				words = append(words, "free memory "+f.bound()+amount(n.free, corev1.ResourceMemory))
+				wording = append(wording, "free memory "+f.bound()+amount(n.free, corev1.ResourceMemory))
 			case blockTaint:
-				words = append(words, "taint "+list(n.taints))
+				wording = append(wording, "taint "+words.Few(n.taints, 4))
 			default:
-				words = append(words, blockNames[b])
+				wording = append(wording, blockNames[b])
 			}
 		}
-		lines = append(lines, Evidence{Object: refOf(KindNode, n.node), Field: "computed", Quote: list(words)})
+		lines = append(lines, Evidence{Object: refOf(KindNode, n.node), Field: "computed", Quote: words.Few(wording, 4)})
 	}
 	return lines
 }
@@ -386,9 +388,9 @@ func (f fit) residual(named block) []string {
 		}
 	}
 	delete(seen, named)
-	var words []string
+	var wording []string
 	for _, b := range slices.Sorted(maps.Keys(seen)) {
-		words = append(words, blockNames[b])
+		wording = append(wording, blockNames[b])
 	}
-	return words
+	return wording
 }

@@ -54,10 +54,10 @@ func addLogs(tb testing.TB, s *diagnosis.Snapshot, logs []byte) {
 		if !found {
 			continue
 		}
-		words := strings.Fields(after) // NAMESPACE/POD container NAME
-		require.Len(tb, words, 3)
-		namespace, pod, _ := strings.Cut(words[0], "/")
-		s.AddLog(diagnosis.LogRequest{Namespace: namespace, Pod: pod, Container: words[2], Previous: before == "previous "}, []byte(body))
+		wording := strings.Fields(after) // NAMESPACE/POD container NAME
+		require.Len(tb, wording, 3)
+		namespace, pod, _ := strings.Cut(wording[0], "/")
+		s.AddLog(diagnosis.LogRequest{Namespace: namespace, Pod: pod, Container: wording[2], Previous: before == "previous "}, []byte(body))
 	}
 }
 

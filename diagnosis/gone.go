@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var goneRules = []Rule{
@@ -146,9 +148,9 @@ func workloadGone(s *Snapshot) []*finding {
 		}
 		switch {
 		case g.seen:
-			f.what = fmt.Sprintf("%s is gone (it was there until %s ago), so Service %s reaches no pod", g.ref.words(), span(s.age(g.since)), service.Name)
+			f.what = fmt.Sprintf("%s is gone (it was there until %s ago), so Service %s reaches no pod", g.ref.words(), words.Span(s.age(g.since)), service.Name)
 		case !g.since.IsZero():
-			f.what = fmt.Sprintf("%s does not exist (its autoscaler misses it for %s), so Service %s reaches no pod", g.ref.words(), span(s.age(g.since)), service.Name)
+			f.what = fmt.Sprintf("%s does not exist (its autoscaler misses it for %s), so Service %s reaches no pod", g.ref.words(), words.Span(s.age(g.since)), service.Name)
 		}
 		if g.scaler != (Ref{}) {
 			f.hits = append(f.hits, g.scaler)

@@ -9,6 +9,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // maxHealthy is how many things are listed one by one; of more, the rest is counted.
@@ -21,7 +23,7 @@ func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) (lines []str
 	for _, service := range s.services {
 		ref := refOf(KindService, service)
 		if ready := countReady(s.index.behind[ref]); fine(ref) && ready > 0 {
-			lines = append(lines, fmt.Sprintf("Service %s has %s.", service.Name, count(ready, "ready endpoint")))
+			lines = append(lines, fmt.Sprintf("Service %s has %s.", service.Name, words.Count(ready, "ready endpoint")))
 		}
 	}
 	for _, i := range s.ingresses {
@@ -41,7 +43,7 @@ func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) (lines []str
 	checks = len(lines)
 	if checks > maxHealthy {
 		more := len(lines) - maxHealthy
-		lines = append(lines[:maxHealthy:maxHealthy], fmt.Sprintf("%s more are fine.", count(more, "object")))
+		lines = append(lines[:maxHealthy:maxHealthy], fmt.Sprintf("%s more are fine.", words.Count(more, "object")))
 	}
 	if lines == nil {
 		return []string{}, 0
@@ -53,7 +55,7 @@ func forHosts(hosts []string) string {
 	if len(hosts) == 0 {
 		return ""
 	}
-	return " for " + list(hosts)
+	return " for " + words.Few(slices.Compact(slices.Clone(hosts)), 4)
 }
 
 func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []string {
@@ -73,7 +75,7 @@ func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []s
 			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.ref.words()))
 			continue
 		case w.desired < 0:
-			lines = append(lines, fmt.Sprintf("%s has %s.", w.ref.words(), count(w.ready, "ready pod")))
+			lines = append(lines, fmt.Sprintf("%s has %s.", w.ref.words(), words.Count(w.ready, "ready pod")))
 			continue
 		}
 		line := fmt.Sprintf("%s has %d of %d pods ready", w.ref.words(), w.ready, w.desired)
@@ -107,9 +109,9 @@ func (s *Snapshot) oldRestarts(w *workload) string {
 	case restarts == 0:
 		return ""
 	case last.IsZero():
-		return fmt.Sprintf("; its %s %s history", count(int(restarts), "restart"), plural(int(restarts), "is", "are"))
+		return fmt.Sprintf("; its %s %s history", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"))
 	}
-	return fmt.Sprintf("; its %s %s history, the last %s ago", count(int(restarts), "restart"), plural(int(restarts), "is", "are"), span(s.age(last)))
+	return fmt.Sprintf("; its %s %s history, the last %s ago", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"), words.Span(s.age(last)))
 }
 
 func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
@@ -125,7 +127,7 @@ func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
 			continue
 		}
 		if until := moments(c, "status", "notAfter"); !until.IsZero() {
-			lines = append(lines, fmt.Sprintf("Certificate %s is valid for %s more.", c.GetName(), span(until.Sub(s.now))))
+			lines = append(lines, fmt.Sprintf("Certificate %s is valid for %s more.", c.GetName(), words.Span(until.Sub(s.now))))
 		}
 	}
 	for _, q := range s.quotas {
@@ -159,13 +161,13 @@ func (s *Snapshot) healthyJobs(fine func(Ref) bool) []string {
 		})
 		switch {
 		case ended >= 0:
-			lines = append(lines, fmt.Sprintf("Job %s completed %s ago.", j.Name, span(s.age(j.Status.Conditions[ended].LastTransitionTime.Time))))
+			lines = append(lines, fmt.Sprintf("Job %s completed %s ago.", j.Name, words.Span(s.age(j.Status.Conditions[ended].LastTransitionTime.Time))))
 		case j.Status.Active > 0:
 			again := ""
 			if j.Status.Failed > 0 {
-				again = fmt.Sprintf(", after %s that failed", count(int(j.Status.Failed), "pod"))
+				again = fmt.Sprintf(", after %s that failed", words.Count(int(j.Status.Failed), "pod"))
 			}
-			lines = append(lines, fmt.Sprintf("Job %s is at work with %s%s.", j.Name, count(int(j.Status.Active), "pod"), again))
+			lines = append(lines, fmt.Sprintf("Job %s is at work with %s%s.", j.Name, words.Count(int(j.Status.Active), "pod"), again))
 		}
 	}
 	return lines

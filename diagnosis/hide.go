@@ -54,11 +54,11 @@ var plainPath = regexp.MustCompile(`^[\w./+-]{1,100}$`)
 
 // executable is the program that the template itself says to run; empty when it says none, or none that can be told from its arguments.
 func executable(c *corev1.Container) string {
-	for _, words := range [][]string{c.Command, c.Args} {
-		if len(words) == 0 {
+	for _, wording := range [][]string{c.Command, c.Args} {
+		if len(wording) == 0 {
 			continue
 		}
-		fields := strings.Fields(words[0])
+		fields := strings.Fields(wording[0])
 		if len(fields) > 0 && plainPath.MatchString(fields[0]) && !strings.HasPrefix(fields[0], "-") {
 			return fields[0]
 		}
@@ -153,13 +153,13 @@ func (t templateSecrets) addCommand(command []string) {
 	}
 }
 
-func (t templateSecrets) addWords(words []string) {
+func (t templateSecrets) addWords(wording []string) {
 	program := ""
-	for i, word := range words {
+	for i, word := range wording {
 		word = unquoted(word)
 		next := ""
-		if i+1 < len(words) {
-			next = unquoted(words[i+1])
+		if i+1 < len(wording) {
+			next = unquoted(wording[i+1])
 		}
 		if m := assignment.FindStringSubmatch(word); m != nil {
 			t.addNamed(m[1], unquoted(m[2]))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const imageSource = "kubelet images/types.go and image_manager.go: the waiting message carries the runtime's error"
@@ -128,7 +130,7 @@ var imageRules = []Rule{
 				image = "Image " + m[1]
 			}
 			return &finding{
-				key: image, what: fmt.Sprintf("%s is still being pulled by node %s after %s", image, p.pod.Spec.NodeName, span(p.s.age(pulling.last))), effect: cannotStart, state: "ContainerCreating",
+				key: image, what: fmt.Sprintf("%s is still being pulled by node %s after %s", image, p.pod.Spec.NodeName, words.Span(p.s.age(pulling.last))), effect: cannotStart, state: "ContainerCreating",
 				shown: []Evidence{eventEvidence(refOf(KindPod, p.pod), pulling)}, sure: Medium, unsure: "A big image and a slow network take their time, too.",
 				remedy: Remedy{Text: "Wait for the pull to end; a smaller image starts faster.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.pod.Name, p.pod.Namespace)},
 			}
@@ -179,7 +181,7 @@ var registryWords = map[PullProblem]string{
 	PullUnreachable: "The nodes cannot reach registry %s for several images",
 }
 
-func pullRule(problem PullProblem, words func(image, host string) string, fix string) func(*instance) *finding {
+func pullRule(problem PullProblem, wording func(image, host string) string, fix string) func(*instance) *finding {
 	return func(c *instance) *finding {
 		if !c.pulls() {
 			return nil
@@ -193,7 +195,7 @@ func pullRule(problem PullProblem, words func(image, host string) string, fix st
 			return nil
 		}
 		host := registryHost(c.spec.Image)
-		shared, what, fix := registryWords[problem], words(c.spec.Image, host), fix
+		shared, what, fix := registryWords[problem], wording(c.spec.Image, host), fix
 		if problem == PullUnreachable && strings.Contains(c.pull.evidence.Quote, "x509:") {
 			shared, what = "The nodes do not accept the certificate of registry %s", fmt.Sprintf("The nodes do not accept the certificate of registry %s, which has image %s", host, c.spec.Image)
 			fix = "Give the nodes the authority that signed the registry's certificate, or renew the certificate."

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const nginxSource = "ingress-nginx: 503 without endpoints, 404 from the default backend, its own certificate where the Secret is missing"
@@ -121,7 +123,7 @@ func ingressClass(s *Snapshot) []*finding {
 		f := &finding{
 			subject: ref, hits: []Ref{ref}, sure: High, level: Outage,
 			remedy: Remedy{Text: "Set ingressClassName to a class that exists.", Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace)},
-			shown:  []Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: name}, {Object: Ref{Kind: "IngressClass", Name: strings.Join(names, ",")}, Field: "metadata.name", Quote: "the classes are " + list(names)}},
+			shown:  []Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: name}, {Object: Ref{Kind: "IngressClass", Name: strings.Join(names, ",")}, Field: "metadata.name", Quote: "the classes are " + words.Few(names, 4)}},
 		}
 		switch {
 		case slices.Contains(names, name), name == "" && hasDefault:
@@ -210,7 +212,7 @@ func ingressBackendPort(s *Snapshot) []*finding {
 			what: fmt.Sprintf("Ingress %s leads to port %s of Service %s, which has no such port; %s answers 503", i.Name, want, b.service, b.at()),
 			shown: []Evidence{
 				{Object: ref, Field: "spec.rules[].http.paths[].backend.service.port", Quote: want},
-				{Object: refOf(KindService, service), Field: "spec.ports", Quote: list(have)},
+				{Object: refOf(KindService, service), Field: "spec.ports", Quote: words.Few(have, 4)},
 			},
 			remedy: Remedy{Text: "Correct the port of the backend.", Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace)},
 		}
@@ -246,28 +248,28 @@ func ingressTLSSecret(s *Snapshot) []*finding {
 			if tls.SecretName == "" || have == nil && !s.lacks(secret) {
 				continue
 			}
-			var words string
+			var wording string
 			switch {
 			case have == nil && s.beingIssued(secret):
 				continue
 			case have == nil:
-				words = "does not exist"
+				wording = "does not exist"
 			case !have.known:
 				continue
 			case have.kind != "" && have.kind != corev1.SecretTypeTLS:
-				words = fmt.Sprintf("is of type %s, not kubernetes.io/tls", have.kind)
+				wording = fmt.Sprintf("is of type %s, not kubernetes.io/tls", have.kind)
 			case !have.names[corev1.TLSCertKey] || !have.names[corev1.TLSPrivateKeyKey]:
-				words = "lacks tls.crt or tls.key"
+				wording = "lacks tls.crt or tls.key"
 			case have.badPair:
-				words = "holds no valid certificate"
+				wording = "holds no valid certificate"
 			default:
 				continue
 			}
 			ref := refOf(KindIngress, i)
 			f := &finding{
 				subject: ref, key: tls.SecretName, hits: []Ref{secret}, sure: High, level: Degraded,
-				what:   fmt.Sprintf("TLS Secret %s of Ingress %s %s, so %s shows a certificate that browsers reject", tls.SecretName, i.Name, words, hostsWords(tls.Hosts)),
-				shown:  []Evidence{{Object: ref, Field: "spec.tls[].secretName", Quote: tls.SecretName + " " + words}},
+				what:   fmt.Sprintf("TLS Secret %s of Ingress %s %s, so %s shows a certificate that browsers reject", tls.SecretName, i.Name, wording, hostsWords(tls.Hosts)),
+				shown:  []Evidence{{Object: ref, Field: "spec.tls[].secretName", Quote: tls.SecretName + " " + wording}},
 				remedy: Remedy{Text: "Have the certificate issued again.", Command: fmt.Sprintf("kubectl describe certificate -n %s", i.Namespace)},
 			}
 			if s.knows("certificates", i.Namespace) && !s.certificateFor(secret) {
@@ -309,7 +311,7 @@ func hostsWords(hosts []string) string {
 	if len(hosts) == 0 {
 		return "it"
 	}
-	return list(hosts)
+	return words.Few(slices.Compact(slices.Clone(hosts)), 4)
 }
 
 func ingressHostCertificate(s *Snapshot) []*finding {
@@ -326,7 +328,7 @@ func ingressHostCertificate(s *Snapshot) []*finding {
 				remedy: Remedy{Text: "Issue the certificate again for every host.", Command: fmt.Sprintf("cmctl renew %s -n %s", tls.SecretName, i.Namespace)},
 			}
 			if s.now.After(have.certificate.NotAfter) {
-				f.what = fmt.Sprintf("The certificate of %s expired %s ago", hostsWords(tls.Hosts), span(s.age(have.certificate.NotAfter)))
+				f.what = fmt.Sprintf("The certificate of %s expired %s ago", hostsWords(tls.Hosts), words.Span(s.age(have.certificate.NotAfter)))
 				f.since = have.certificate.NotAfter
 				f.shown = []Evidence{{Object: secret, Field: "tls.crt notAfter", Quote: have.certificate.NotAfter.UTC().Format(time.RFC3339), At: moment(have.certificate.NotAfter)}}
 				found = append(found, f)
@@ -337,7 +339,7 @@ func ingressHostCertificate(s *Snapshot) []*finding {
 					continue
 				}
 				f.what = fmt.Sprintf("The certificate in Secret %s does not cover %s", tls.SecretName, host)
-				f.shown = []Evidence{{Object: secret, Field: "tls.crt", Quote: "it covers " + list(have.certificate.DNSNames)}}
+				f.shown = []Evidence{{Object: secret, Field: "tls.crt", Quote: "it covers " + words.Few(have.certificate.DNSNames, 4)}}
 				found = append(found, f)
 				break
 			}

@@ -154,7 +154,7 @@ func jobHeldBySidecar(s *Snapshot) []*finding {
 		ended := done.State.Terminated.FinishedAt.Time
 		found = append(found, &finding{
 			subject: owner.ref, key: still.Name, hits: []Ref{owner.ref}, pods: []*corev1.Pod{p}, sure: Medium, unsure: "The other container may still have work of its own.", level: Degraded, since: ended,
-			what: fmt.Sprintf("Job %s does not end: container %s was done %s ago, and container %s still runs beside it", owner.ref.Name, done.Name, span(s.age(ended)), still.Name),
+			what: fmt.Sprintf("Job %s does not end: container %s was done %s ago, and container %s still runs beside it", owner.ref.Name, done.Name, words.Span(s.age(ended)), still.Name),
 			shown: []Evidence{
 				{Object: refOf(KindPod, p), Field: fmt.Sprintf("status.containerStatuses[%s].state.terminated", done.Name), Quote: fmt.Sprintf("%s, exit code 0", done.State.Terminated.Reason), At: moment(ended), Count: 1},
 				{Object: refOf(KindPod, p), Field: fmt.Sprintf("status.containerStatuses[%s].state.running", still.Name), Quote: "running", At: moment(still.State.Running.StartedAt.Time), Count: 1},
@@ -206,7 +206,7 @@ func (s *Snapshot) jobWithoutPods(w *workload) *finding {
 	}
 	return &finding{
 		subject: w.ref, hits: []Ref{w.ref}, sure: Low, level: Degraded, since: j.CreationTimestamp.Time, unsure: "I do not know why; this is what I saw.",
-		what:   fmt.Sprintf("%s was made %s ago and has no pod", w.ref.words(), span(s.age(j.CreationTimestamp.Time))),
+		what:   fmt.Sprintf("%s was made %s ago and has no pod", w.ref.words(), words.Span(s.age(j.CreationTimestamp.Time))),
 		shown:  []Evidence{{Object: w.ref, Field: "status", Quote: "0 active, 0 succeeded, 0 failed", At: moment(j.CreationTimestamp.Time)}},
 		remedy: Remedy{Text: "Look at its events.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.ref, w.ref.Namespace)},
 	}

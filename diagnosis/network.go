@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const kindPolicy = "NetworkPolicy"
@@ -243,7 +245,7 @@ func (s *Snapshot) blocksService(service *corev1.Service, front Ref, from peer, 
 		return nil
 	}
 	for _, policy := range policies {
-		f.show(Evidence{Object: refOf(kindPolicy, policy), Field: "spec.ingress", Quote: count(len(policy.Spec.Ingress), "rule") + " for " + podsWords(policy)}, false)
+		f.show(Evidence{Object: refOf(kindPolicy, policy), Field: "spec.ingress", Quote: words.Count(len(policy.Spec.Ingress), "rule") + " for " + podsWords(policy)}, false)
 	}
 	return f
 }
@@ -258,8 +260,8 @@ func newestOf(policies []*networkingv1.NetworkPolicy) time.Time {
 }
 
 func podsWords(policy *networkingv1.NetworkPolicy) string {
-	if words := selectorText(policy.Spec.PodSelector.MatchLabels); words != "" {
-		return "pods with " + words
+	if wording := selectorText(policy.Spec.PodSelector.MatchLabels); wording != "" {
+		return "pods with " + wording
 	}
 	return "all pods of the namespace"
 }

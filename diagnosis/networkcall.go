@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // networkContainerRules come before the rules about dependencies: what does not answer may be healthy, and only a policy
@@ -33,7 +35,7 @@ func deniedCall(c *instance) *finding {
 	}
 	ref := refOf(kindPolicy, policy)
 	f := c.dependencyFinding(why, ref, what, "Admit the call in the policies of both sides.", Ref{})
-	f.show(Evidence{Object: ref, Field: "spec", Quote: fmt.Sprintf("%s in and %s out for %s", count(len(policy.Spec.Ingress), "rule"), count(len(policy.Spec.Egress), "rule"), podsWords(policy))}, false)
+	f.show(Evidence{Object: ref, Field: "spec", Quote: fmt.Sprintf("%s in and %s out for %s", words.Count(len(policy.Spec.Ingress), "rule"), words.Count(len(policy.Spec.Egress), "rule"), podsWords(policy))}, false)
 	f.remedy = Remedy{Text: "Admit the call in the policies of both sides.", Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", ref.Name, ref.Namespace)}
 	f.sure, f.unsure = Medium, "Policies of the network plugin's own kinds are not read, and may admit it."
 	if !c.s.enforced() {

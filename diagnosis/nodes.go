@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const nodeSource = "Node conditions Ready, MemoryPressure, DiskPressure, PIDPressure, NetworkUnavailable"
@@ -23,18 +25,18 @@ var nodeRules = []Rule{
 					continue
 				}
 				c := nodeCondition(n, corev1.NodeReady)
-				words := fmt.Sprintf("Node %s is not ready", n.Name)
+				wording := fmt.Sprintf("Node %s is not ready", n.Name)
 				if c.Status == corev1.ConditionUnknown {
-					words = fmt.Sprintf("Node %s does not answer", n.Name)
+					wording = fmt.Sprintf("Node %s does not answer", n.Name)
 				}
-				f := s.nodeFinding(n, c, words, Remedy{Text: "Restart the node, or replace it.", Command: "kubectl describe node " + n.Name})
+				f := s.nodeFinding(n, c, wording, Remedy{Text: "Restart the node, or replace it.", Command: "kubectl describe node " + n.Name})
 				f.pods = s.index.podsOn[n.Name]
 				f.level = Degraded
 				for _, p := range f.pods {
 					f.hit(s.index.podOwner[p].ref)
 				}
 				if len(f.pods) > 0 {
-					f.what += fmt.Sprintf(", and %s on it", count(len(f.pods), "pod")+plural(len(f.pods), " is", " are"))
+					f.what += fmt.Sprintf(", and %s on it", words.Count(len(f.pods), "pod")+words.Verb(len(f.pods), " is", " are"))
 				}
 				found = append(found, f)
 			}
@@ -125,7 +127,7 @@ func (s *Snapshot) nodeFinding(n *corev1.Node, c corev1.NodeCondition, what stri
 	}
 }
 
-func pressureRule(id string, kind corev1.NodeConditionType, words, cause, remedy string) Rule {
+func pressureRule(id string, kind corev1.NodeConditionType, wording, cause, remedy string) Rule {
 	return Rule{
 		ID: id, Family: "nodes", Class: ClassNode, Signal: fmt.Sprintf("condition %s is True", kind), Cause: cause, Remedy: remedy, Source: nodeSource,
 		snapshot: func(s *Snapshot) []*finding {
@@ -135,7 +137,7 @@ func pressureRule(id string, kind corev1.NodeConditionType, words, cause, remedy
 				if c.Status != corev1.ConditionTrue || !nodeReady(n) && kind != corev1.NodeNetworkUnavailable {
 					continue
 				}
-				f := s.nodeFinding(n, c, fmt.Sprintf("Node %s %s", n.Name, words), Remedy{Text: upperFirst(remedy) + ".", Command: "kubectl describe node " + n.Name})
+				f := s.nodeFinding(n, c, fmt.Sprintf("Node %s %s", n.Name, wording), Remedy{Text: words.Capital(remedy) + ".", Command: "kubectl describe node " + n.Name})
 				f.pods = unready(s.index.podsOn[n.Name])
 				for _, p := range f.pods {
 					f.hit(s.index.podOwner[p].ref)
@@ -253,7 +255,7 @@ func (s *Snapshot) evictions(w *workload) *finding {
 		return nil
 	case !w.lacks():
 		f.level = Latent
-		f.what += fmt.Sprintf("; %s within the hour", count(own, "time"))
+		f.what += fmt.Sprintf("; %s within the hour", words.Count(own, "time"))
 	}
 	return f
 }

@@ -106,15 +106,15 @@ func nodeProblem(planned bool) func(*Snapshot) []*finding {
 		var found []*finding
 		for _, n := range s.nodes {
 			for _, c := range n.Status.Conditions {
-				words := nodeTroubles[c.Type]
+				wording := nodeTroubles[c.Type]
 				remedy := Remedy{Text: "Drain the node and replace it.", Command: "kubectl describe node " + n.Name}
 				if c.Type == vmEvent {
-					words, remedy.Text = "will be down for maintenance by Azure", "Drain it before, if its pods have no others beside them."
+					wording, remedy.Text = "will be down for maintenance by Azure", "Drain it before, if its pods have no others beside them."
 				}
-				if c.Status != corev1.ConditionTrue || words == "" || planned != (c.Type == vmEvent) {
+				if c.Status != corev1.ConditionTrue || wording == "" || planned != (c.Type == vmEvent) {
 					continue
 				}
-				f := s.nodeFinding(n, c, fmt.Sprintf("Node %s %s", n.Name, words), remedy)
+				f := s.nodeFinding(n, c, fmt.Sprintf("Node %s %s", n.Name, wording), remedy)
 				f.key = string(c.Type)
 				f.shown[0].Quote = strings.TrimSuffix(f.shown[0].Quote, ": ")
 				f.pods = unready(s.index.podsOn[n.Name])

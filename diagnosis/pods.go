@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // instance is one container of one pod that is not well.
@@ -317,10 +319,10 @@ func (c *instance) endEvidence() Evidence {
 	}
 	quote := fmt.Sprintf("%s, exit code %d", c.died.Reason, c.died.ExitCode)
 	if !c.died.StartedAt.IsZero() {
-		quote += fmt.Sprintf(", after %s", span(max(0, c.died.FinishedAt.Sub(c.died.StartedAt.Time))))
+		quote += fmt.Sprintf(", after %s", words.Span(max(0, c.died.FinishedAt.Sub(c.died.StartedAt.Time))))
 	}
 	if c.status.RestartCount > 0 {
-		quote += ", " + count(int(c.status.RestartCount), "restart")
+		quote += ", " + words.Count(int(c.status.RestartCount), "restart")
 	}
 	if c.died.Message != "" {
 		quote += ": " + c.died.Message

@@ -68,8 +68,8 @@ func probeWords(p *corev1.Probe) string {
 	case p.GRPC != nil:
 		what = fmt.Sprintf("gRPC :%d", p.GRPC.Port)
 	}
-	return fmt.Sprintf("%s, delay %s, timeout %s, period %s, %d failures", what, span(time.Duration(p.InitialDelaySeconds)*time.Second),
-		span(time.Duration(positive(p.TimeoutSeconds, 1))*time.Second), span(time.Duration(positive(p.PeriodSeconds, 10))*time.Second), positive(p.FailureThreshold, 3))
+	return fmt.Sprintf("%s, delay %s, timeout %s, period %s, %d failures", what, words.Span(time.Duration(p.InitialDelaySeconds)*time.Second),
+		words.Span(time.Duration(positive(p.TimeoutSeconds, 1))*time.Second), words.Span(time.Duration(positive(p.PeriodSeconds, 10))*time.Second), positive(p.FailureThreshold, 3))
 }
 
 // isTimeout says that the probe got no answer in time.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var probeRules = []Rule{
@@ -44,9 +46,9 @@ func readinessFailing(c *instance) *finding {
 		since = ready.LastTransitionTime.Time
 	}
 	f := &finding{
-		what: fmt.Sprintf("%s runs but is not ready", upperFirst(c.container())), effect: notReady, since: since,
+		what: fmt.Sprintf("%s runs but is not ready", words.Capital(c.container())), effect: notReady, since: since,
 		shown: []Evidence{{
-			Object: c.ref(), Field: c.field("ready"), Quote: "false, running for " + span(c.s.age(c.status.State.Running.StartedAt.Time)),
+			Object: c.ref(), Field: c.field("ready"), Quote: "false, running for " + words.Span(c.s.age(c.status.State.Running.StartedAt.Time)),
 			At: moment(since), Count: 1,
 		}},
 	}
@@ -140,7 +142,7 @@ func stuckTerminating(p *pending) *finding {
 	if p.pod.DeletionTimestamp == nil || p.s.age(p.pod.DeletionTimestamp.Time) < crashWindow/10 {
 		return nil
 	}
-	late := span(p.s.age(p.pod.DeletionTimestamp.Time))
+	late := words.Span(p.s.age(p.pod.DeletionTimestamp.Time))
 	f := &finding{
 		subject: refOf(KindPod, p.pod), what: fmt.Sprintf("Pod %s should have been gone for %s", p.pod.Name, late), state: "Terminating", level: Latent,
 		since:  p.pod.DeletionTimestamp.Time,

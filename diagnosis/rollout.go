@@ -7,6 +7,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 var rolloutRules = []Rule{
@@ -197,14 +199,14 @@ func (s *Snapshot) lacksFor(w *workload, long time.Duration) bool {
 }
 
 func podWords(p *corev1.Pod) string {
-	words := string(p.Status.Phase)
+	wording := string(p.Status.Phase)
 	if c := podCondition(p, corev1.PodReady); c != nil && c.Status != corev1.ConditionTrue {
-		words += ", not ready: " + c.Reason
+		wording += ", not ready: " + c.Reason
 	}
 	if p.Status.Reason != "" {
-		words += ", " + p.Status.Reason
+		wording += ", " + p.Status.Reason
 	}
-	return words
+	return wording
 }
 
 // settling says that the pods that are missing are still within the time that starting takes: a pod is created,
@@ -268,7 +270,7 @@ func controllerBehind(s *Snapshot) []*finding {
 		ref := refOf(KindDeployment, d)
 		found = append(found, &finding{
 			subject: ref, hits: []Ref{ref}, sure: Medium, unsure: "The change may be younger than the clocks say.", level: Degraded,
-			what:   fmt.Sprintf("The deployment controller has not acted on the change of %s made %s ago", d.Name, span(s.age(changed))),
+			what:   fmt.Sprintf("The deployment controller has not acted on the change of %s made %s ago", d.Name, words.Span(s.age(changed))),
 			shown:  []Evidence{{Object: ref, Field: "status.observedGeneration", Quote: fmt.Sprintf("%d, while metadata.generation is %d", d.Status.ObservedGeneration, d.Generation)}},
 			remedy: Remedy{Text: "Look at the control plane: its controller manager is behind."},
 		})
@@ -284,7 +286,7 @@ func namespaceStuck(s *Snapshot) []*finding {
 		}
 		ref := Ref{Kind: KindNamespace, Name: n.Name}
 		f := &finding{
-			subject: ref, what: fmt.Sprintf("Namespace %s has been terminating for %s", n.Name, span(s.age(n.DeletionTimestamp.Time))), sure: High, level: Degraded, since: n.DeletionTimestamp.Time,
+			subject: ref, what: fmt.Sprintf("Namespace %s has been terminating for %s", n.Name, words.Span(s.age(n.DeletionTimestamp.Time))), sure: High, level: Degraded, since: n.DeletionTimestamp.Time,
 			shown:  []Evidence{{Object: ref, Field: "metadata.deletionTimestamp", Quote: "being deleted", At: moment(n.DeletionTimestamp.Time)}},
 			remedy: Remedy{Text: "Mend what its conditions name.", Command: "kubectl describe namespace " + n.Name},
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const schedulerSource = "PodScheduled=False/Unschedulable and its message; every constraint is computed again from the specs of nodes and pods, because the scheduler names only the first that fails per node"
@@ -24,7 +26,7 @@ var schedulingRules = []Rule{
 			for _, gate := range p.pod.Spec.SchedulingGates {
 				gates = append(gates, gate.Name)
 			}
-			return p.unscheduled(fmt.Sprintf("Scheduling gate %s holds the pods", list(gates)), *c, Remedy{Text: "Look at the controller that set the gate."})
+			return p.unscheduled(fmt.Sprintf("Scheduling gate %s holds the pods", words.Few(gates, 4)), *c, Remedy{Text: "Look at the controller that set the gate."})
 		},
 	},
 	{
@@ -36,7 +38,7 @@ var schedulingRules = []Rule{
 				return nil
 			}
 			if claims := missingClaims(p.pod); len(claims) > 0 {
-				f := p.unscheduled(fmt.Sprintf("The scheduler holds the pods back until %s %s there", list(claims), plural(len(claims), "is", "are")), corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
+				f := p.unscheduled(fmt.Sprintf("The scheduler holds the pods back until %s %s there", words.Few(claims, 4), words.Verb(len(claims), "is", "are")), corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
 					Remedy{Text: "Create what is missing, or correct resourceClaims.", Command: fmt.Sprintf("kubectl get resourceclaims,resourceclaimtemplates -n %s", p.pod.Namespace)})
 				f.sure, f.unsure = Medium, "ResourceClaims are not read, and the scheduler may be down."
 				return f
@@ -72,8 +74,8 @@ var schedulingRules = []Rule{
 			if !ok {
 				return nil
 			}
-			words, _, _ := strings.Cut(noneOfThem.ReplaceAllString(condition.Message, ""), " preemption:")
-			f := p.unscheduled("The scheduler finds no node: "+p.s.quote(strings.TrimSuffix(words, ".")), condition, Remedy{Text: "Read the scheduler's message."})
+			wording, _, _ := strings.Cut(noneOfThem.ReplaceAllString(condition.Message, ""), " preemption:")
+			f := p.unscheduled("The scheduler finds no node: "+p.s.quote(strings.TrimSuffix(wording, ".")), condition, Remedy{Text: "Read the scheduler's message."})
 			f.sure, f.unsure = Medium, "The message is all there is."
 			return f
 		},
@@ -214,17 +216,17 @@ func atVolume(nodes []nodeFit) []nodeFit {
 // trouble are the nodes' own troubles, such as node.kubernetes.io/disk-pressure, where these are all that keeps the pod off.
 func (f fit) trouble() []string {
 	const by = "node.kubernetes.io/"
-	var words []string
+	var wording []string
 	for _, n := range f.wanted {
 		for _, taint := range n.taints {
 			if !strings.HasPrefix(taint, by) {
 				return nil
 			}
 			name, _, _ := strings.Cut(strings.TrimPrefix(taint, by), ":")
-			words = append(words, fmt.Sprintf("%s has %s", n.node.Name, name))
+			wording = append(wording, fmt.Sprintf("%s has %s", n.node.Name, name))
 		}
 	}
-	return words
+	return wording
 }
 
 // mainBlock is a resource where one is short on any node (more room helps), else the constraint that the scheduler counts
@@ -248,9 +250,9 @@ func mainBlock(message string, but ...block) block {
 	return best
 }
 
-func blockOf(words string) block {
+func blockOf(wording string) block {
 	for kind := blockVolume; kind <= blockPort; kind++ {
-		if blockWords[kind].MatchString(words) {
+		if blockWords[kind].MatchString(wording) {
 			return kind
 		}
 	}
@@ -276,7 +278,7 @@ func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string)
 		f.show(line, false)
 	}
 	if rest := fits.residual(kind); len(rest) > 0 {
-		f.show(Evidence{Object: refOf(KindPod, p.pod), Field: "computed", Quote: "once that is mended, it would still be blocked by " + list(rest)}, false)
+		f.show(Evidence{Object: refOf(KindPod, p.pod), Field: "computed", Quote: "once that is mended, it would still be blocked by " + words.Few(rest, 4)}, false)
 	}
 	if up, ok := p.s.recent(refOf(KindPod, p.pod), "TriggeredScaleUp", "NotTriggerScaleUp"); ok {
 		f.show(eventEvidence(refOf(KindPod, p.pod), up), false)

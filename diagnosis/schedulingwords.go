@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 func (p *pending) blockSentence(kind block, fits fit, message string) string {
@@ -19,17 +21,17 @@ func (p *pending) blockSentence(kind block, fits fit, message string) string {
 		return fmt.Sprintf("Every node that the pods may use%s already runs as many pods as it may", selectorWords(p.pod))
 	case blockTaint:
 		if trouble := fits.trouble(); len(trouble) > 0 {
-			return fmt.Sprintf("Every node that the pods may use%s has trouble of its own: %s", selectorWords(p.pod), list(trouble))
+			return fmt.Sprintf("Every node that the pods may use%s has trouble of its own: %s", selectorWords(p.pod), words.Few(trouble, 4))
 		}
 		if taints := fits.taints(); len(taints) > 0 {
-			return fmt.Sprintf("The pods do not tolerate the taints of the nodes (%s)", list(taints))
+			return fmt.Sprintf("The pods do not tolerate the taints of the nodes (%s)", words.Few(taints, 4))
 		}
 		return "The pods do not tolerate the taints of the nodes"
 	case blockSelector:
 		return fmt.Sprintf("No node matches what the pods ask for%s", selectorWords(p.pod))
 	case blockCordon:
 		if nodes := fits.cordoned(); len(nodes) > 0 {
-			return fmt.Sprintf("%s %s cordoned and takes no new pods", list(nodes), plural(len(nodes), "is", "are"))
+			return fmt.Sprintf("%s %s cordoned and takes no new pods", words.Few(nodes, 4), words.Verb(len(nodes), "is", "are"))
 		}
 		return "The nodes are cordoned and take no new pods"
 	case blockAffinity:
@@ -49,11 +51,11 @@ func (p *pending) blockSentence(kind block, fits fit, message string) string {
 }
 
 // inBrackets are the words that tell which; no words, no brackets.
-func inBrackets(words []string) string {
-	if len(words) == 0 {
+func inBrackets(wording []string) string {
+	if len(wording) == 0 {
 		return ""
 	}
-	return " (" + list(words) + ")"
+	return " (" + words.Few(wording, 4) + ")"
 }
 
 // affinityWords say which pods these must or must not meet.
@@ -62,11 +64,11 @@ func affinityWords(p *corev1.Pod) string {
 		return "No node satisfies the pods' required affinity to other pods"
 	}
 	describe := func(terms []corev1.PodAffinityTerm) string {
-		var words []string
+		var wording []string
 		for _, term := range terms {
-			words = append(words, fmt.Sprintf("%s, by %s", metav1.FormatLabelSelector(term.LabelSelector), term.TopologyKey))
+			wording = append(wording, fmt.Sprintf("%s, by %s", metav1.FormatLabelSelector(term.LabelSelector), term.TopologyKey))
 		}
-		return inBrackets(words)
+		return inBrackets(wording)
 	}
 	if a := p.Spec.Affinity.PodAntiAffinity; a != nil && len(a.RequiredDuringSchedulingIgnoredDuringExecution) > 0 && p.Spec.Affinity.PodAffinity == nil {
 		return fmt.Sprintf("Every node that the pods may use has a pod beside which they must not run%s", describe(a.RequiredDuringSchedulingIgnoredDuringExecution))
@@ -78,35 +80,35 @@ func affinityWords(p *corev1.Pod) string {
 }
 
 func spreadWords(p *corev1.Pod) string {
-	var words []string
+	var wording []string
 	for _, c := range p.Spec.TopologySpreadConstraints {
 		if c.WhenUnsatisfiable == corev1.DoNotSchedule {
-			words = append(words, c.TopologyKey)
+			wording = append(wording, c.TopologyKey)
 		}
 	}
-	return inBrackets(words)
+	return inBrackets(wording)
 }
 
 func claimsWords(p *corev1.Pod) string {
-	var words []string
+	var wording []string
 	for _, v := range p.Spec.Volumes {
 		if v.PersistentVolumeClaim != nil {
-			words = append(words, KindClaim+" "+v.PersistentVolumeClaim.ClaimName)
+			wording = append(wording, KindClaim+" "+v.PersistentVolumeClaim.ClaimName)
 		}
 	}
-	return inBrackets(words)
+	return inBrackets(wording)
 }
 
 func hostPortWords(p *corev1.Pod) string {
-	var words []string
+	var wording []string
 	for _, c := range p.Spec.Containers {
 		for _, port := range c.Ports {
 			if port.HostPort > 0 {
-				words = append(words, strconv.Itoa(int(port.HostPort)))
+				wording = append(wording, strconv.Itoa(int(port.HostPort)))
 			}
 		}
 	}
-	return inBrackets(words)
+	return inBrackets(wording)
 }
 
 func selectorWords(p *corev1.Pod) string {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // chain puts a root into words.
@@ -37,7 +39,7 @@ func (s *Snapshot) chain(r *root) Chain {
 		e := &c.Evidence[i]
 		e.Quote = s.quote(e.Quote)
 		if e.At != nil {
-			e.Age = span(s.age(*e.At))
+			e.Age = words.Span(s.age(*e.At))
 		}
 	}
 	return c
@@ -47,13 +49,13 @@ func (s *Snapshot) chain(r *root) Chain {
 func (s *Snapshot) sentence(f *finding) string {
 	what := s.tell(f)
 	if f.effect == noEffect {
-		return strings.TrimSuffix(upperFirst(what), ".") + "."
+		return strings.TrimSuffix(words.Capital(what), ".") + "."
 	}
-	var words []string
+	var wording []string
 	for _, hit := range f.hits {
-		words = append(words, hit.Name)
+		wording = append(wording, hit.Name)
 	}
-	return fmt.Sprintf("%s, so %s.", upperFirst(what), s.whom(f, list(words)))
+	return fmt.Sprintf("%s, so %s.", words.Capital(what), s.whom(f, words.Few(slices.Compact(wording), 4)))
 }
 
 // tell is what a finding says, redacted and on one line.
@@ -84,7 +86,7 @@ func (s *Snapshot) whom(f *finding, names string) string {
 		ready += w.ready
 		if lacks := w.desired - len(w.pods); lacks > 0 {
 			missing += lacks
-			lacking = append(lacking, count(lacks, "pod")+" of "+hit.Name)
+			lacking = append(lacking, words.Count(lacks, "pod")+" of "+hit.Name)
 		}
 		onlyNew = onlyNew && w.before() != nil && len(w.currentPods()) < len(w.pods)
 	}
@@ -93,7 +95,7 @@ func (s *Snapshot) whom(f *finding, names string) string {
 		case ready == 0 && total <= missing:
 			return fmt.Sprintf("no pod of %s can be created", names)
 		case missing > 0:
-			return list(lacking) + " cannot be created"
+			return words.Few(lacking, 4) + " cannot be created"
 		}
 		return fmt.Sprintf("no new pod of %s can be created", names)
 	}
@@ -105,7 +107,7 @@ func (s *Snapshot) whom(f *finding, names string) string {
 	case onlyNew && ready > 0 && !slices.ContainsFunc(f.pods, func(p *corev1.Pod) bool { return !s.index.podOwner[p].isCurrent(p) }):
 		still := ""
 		if ready > 0 {
-			still = fmt.Sprintf("; %s still %s", count(ready, "ready pod"), plural(ready, "serves", "serve"))
+			still = fmt.Sprintf("; %s still %s", words.Count(ready, "ready pod"), words.Verb(ready, "serves", "serve"))
 		}
 		return fmt.Sprintf(forms[1], names) + still
 	case ready == 0 && len(f.pods) >= total-missing:
@@ -114,18 +116,11 @@ func (s *Snapshot) whom(f *finding, names string) string {
 	return fmt.Sprintf(forms[2], len(f.pods), total, names)
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
 // links are the steps from the cause to the last symptom.
 func (s *Snapshot) links(r *root) []string {
-	links := []string{upperFirst(s.tell(r.finding))}
+	links := []string{words.Capital(s.tell(r.finding))}
 	if r.state != "" && len(r.pods) > 0 {
-		links = append(links, fmt.Sprintf("%s: %s", count(len(r.pods), "pod"), r.state))
+		links = append(links, fmt.Sprintf("%s: %s", words.Count(len(r.pods), "pod"), r.state))
 	}
 	explained := slices.Clone(r.explains)
 	slices.SortStableFunc(explained, func(a, b *finding) int { return cmp.Compare(layer(a.rule.Class), layer(b.rule.Class)) })
@@ -135,7 +130,7 @@ func (s *Snapshot) links(r *root) []string {
 			links = append(links, fmt.Sprintf("and %d more", len(explained)-most))
 			break
 		}
-		links = append(links, upperFirst(s.tell(f)))
+		links = append(links, words.Capital(s.tell(f)))
 	}
 	if len(explained) == 0 && r.impact.Level != Latent && r.level == "" {
 		links = append(links, strings.TrimSuffix(r.impact.Text, "."))

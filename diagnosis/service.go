@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // sliceRef is an EndpointSlice of a Service.
@@ -175,7 +177,7 @@ func targetPortName(s *Snapshot) []*finding {
 				what: fmt.Sprintf("Port %d of Service %s leads to port name %s, which its pods do not have", port.Port, service.Name, name),
 				shown: []Evidence{
 					{Object: ref, Field: "spec.ports[].targetPort", Quote: name},
-					{Object: refOf(KindPod, pods[0]), Field: "spec.containers[].ports", Quote: list(declared), Count: len(pods)},
+					{Object: refOf(KindPod, pods[0]), Field: "spec.containers[].ports", Quote: words.Few(declared, 4), Count: len(pods)},
 				},
 				remedy: Remedy{Text: "Name the container port as the Service does, or set targetPort to its number.", Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace)},
 			}
@@ -184,7 +186,7 @@ func targetPortName(s *Snapshot) []*finding {
 			}
 			for _, slice := range s.index.endpointsOf[ref] {
 				if len(slice.Endpoints) > 0 && len(slice.Ports) == 0 {
-					f.show(Evidence{Object: refOf("EndpointSlice", slice), Field: "ports", Quote: fmt.Sprintf("%d %s and no ports", len(slice.Endpoints), plural(len(slice.Endpoints), "address", "addresses"))}, false)
+					f.show(Evidence{Object: refOf("EndpointSlice", slice), Field: "ports", Quote: fmt.Sprintf("%d %s and no ports", len(slice.Endpoints), words.Verb(len(slice.Endpoints), "address", "addresses"))}, false)
 				}
 			}
 			found = append(found, f)
@@ -214,13 +216,13 @@ func hasPort(p *corev1.Pod, name string, protocol corev1.Protocol) bool {
 }
 
 func declaredPorts(p *corev1.Pod) []string {
-	var words []string
+	var wording []string
 	for i := range p.Spec.Containers {
 		for _, port := range p.Spec.Containers[i].Ports {
-			words = append(words, strings.TrimSpace(fmt.Sprintf("%d %s", port.ContainerPort, port.Name)))
+			wording = append(wording, strings.TrimSpace(fmt.Sprintf("%d %s", port.ContainerPort, port.Name)))
 		}
 	}
-	return words
+	return wording
 }
 
 func targetPortNumber(s *Snapshot) []*finding {
@@ -248,7 +250,7 @@ func targetPortNumber(s *Snapshot) []*finding {
 				what: fmt.Sprintf("Service %s sends to port %d, but its pods declare and answer on port %d", service.Name, target, probed),
 				shown: []Evidence{
 					{Object: ref, Field: "spec.ports[].targetPort", Quote: fmt.Sprint(target)},
-					{Object: refOf(KindPod, pods[0]), Field: "spec.containers[].ports", Quote: list(declaredPorts(pods[0])), Count: len(pods)},
+					{Object: refOf(KindPod, pods[0]), Field: "spec.containers[].ports", Quote: words.Few(declaredPorts(pods[0]), 4), Count: len(pods)},
 				},
 				remedy: Remedy{
 					Text:    fmt.Sprintf("Set targetPort of Service %s to %d.", service.Name, probed),
@@ -302,16 +304,16 @@ func noReadyEndpoint(s *Snapshot) []*finding {
 		if !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return s.age(p.CreationTimestamp.Time) > 2*time.Minute }) && len(pods) > 0 {
 			continue // all of them are just starting
 		}
-		words := "none of its " + count(len(pods), "pod") + " is ready"
+		wording := "none of its " + words.Count(len(pods), "pod") + " is ready"
 		switch len(pods) {
 		case 0:
-			words = "it has no pods"
+			wording = "it has no pods"
 		case 1:
-			words = "its only pod is not ready"
+			wording = "its only pod is not ready"
 		}
 		found = append(found, &finding{
 			subject: ref, pods: pods, sure: Low, level: Outage, unsure: "I do not know why; this is what I saw.",
-			what:   fmt.Sprintf("Service %s has no ready endpoint: %s", service.Name, words),
+			what:   fmt.Sprintf("Service %s has no ready endpoint: %s", service.Name, wording),
 			shown:  []Evidence{{Object: ref, Field: "endpoints", Quote: "0 ready", Count: len(pods)}},
 			remedy: Remedy{Text: "Look at the pods behind it.", Command: fmt.Sprintf("kubectl get pods -n %s -l %s", service.Namespace, selectorText(service.Spec.Selector))},
 		})

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const configSource = "kubelet kubelet_pods.go: the waiting message of CreateContainerConfigError"
@@ -234,7 +236,7 @@ func (s *Snapshot) keyFinding(ref Ref, key string, does effect, evidence Evidenc
 		sort.Strings(names)
 		quote := "it has no keys"
 		if len(names) > 0 {
-			quote = "its keys are " + list(names)
+			quote = "its keys are " + words.Few(names, 4)
 		}
 		f.show(Evidence{Object: ref, Field: "data", Quote: quote}, false)
 	}

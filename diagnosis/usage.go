@@ -36,11 +36,11 @@ func (s *Snapshot) addUsage(o *unstructured.Unstructured) {
 func resourceList(fields map[string]any) corev1.ResourceList {
 	found := corev1.ResourceList{}
 	for name, value := range fields {
-		words, ok := value.(string)
+		wording, ok := value.(string)
 		if !ok {
 			continue
 		}
-		if quantity, err := resource.ParseQuantity(words); err == nil {
+		if quantity, err := resource.ParseQuantity(wording); err == nil {
 			found[corev1.ResourceName(name)] = quantity
 		}
 	}
@@ -104,7 +104,7 @@ func (c *instance) showSlowness(f *finding, message string) {
 }
 
 // usageOf is what all pods of a workload use of what they request; false when it is not known for every one of them.
-func (s *Snapshot) usageOf(w *workload, name corev1.ResourceName) (words string, ok bool) {
+func (s *Snapshot) usageOf(w *workload, name corev1.ResourceName) (wording string, ok bool) {
 	var used, requested resource.Quantity
 	for _, p := range w.pods {
 		of := s.usage[refOf(KindPod, p)]

@@ -1,50 +1,11 @@
 package diagnosis
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 )
-
-// span is a length of time as people say it: "14 s", "6 min", "3 h", "2 days".
-func span(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours())/24)
-}
-
-// count is "1 pod" or "3 pods".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// list is "a", "a and b", "a, b and c"; after four it says how many more there are.
-func list(words []string) string {
-	words = slices.Compact(slices.Clone(words))
-	if len(words) > 4 {
-		words = append(words[:3:3], fmt.Sprintf("%d more", len(words)-3))
-	}
-	switch len(words) {
-	case 0:
-		return ""
-	case 1:
-		return words[0]
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
 
 // shorten puts text on one line of at most limit bytes. The middle goes: the end of an error says what happened.
 func shorten(text string, limit int) string {
@@ -60,14 +21,6 @@ func shorten(text string, limit int) string {
 		tail++
 	}
 	return text[:head] + " … " + text[tail:]
-}
-
-func upperFirst(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	if first == utf8.RuneError {
-		return s
-	}
-	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // nearest finds the name that was probably meant: at most a third of it differs. Empty when none is near.

@@ -43,6 +43,14 @@ func Plural[N int | int32 | int64](n N, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// Verb is one where there is one thing and many otherwise: for "is" and "are", "needs" and "need".
+func Verb[N int | int32 | int64](n N, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 // Span is a duration in the coarsest unit that still tells: "41 s" below two minutes, "3 min" below two hours,
 // "5 h" below two days, then "12 days". A negative one is "0 s".
 func Span(d time.Duration) string {

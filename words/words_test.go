@@ -24,6 +24,8 @@ func TestCounts(t *testing.T) {
 	require.Equal(t, "0 pods", words.Count(0, "pod"))
 	require.Equal(t, "1 pod", words.Count(int64(1), "pod"))
 	require.Equal(t, "3 policies", words.Plural(3, "policy", "policies"))
+	require.Equal(t, "needs", words.Verb(1, "needs", "need"))
+	require.Equal(t, "need", words.Verb(0, "needs", "need"))
 }
 
 func TestADurationIsTheSameEverywhere(t *testing.T) {
