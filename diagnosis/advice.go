@@ -26,16 +26,23 @@ type hint struct {
 // ten times as interesting.
 func (s *Snapshot) advice(near surroundings) []Advice {
 	given := []Advice{}
-	for i := range table {
-		if table[i].advise == nil || len(given) == maxAdvice {
-			continue
+	for _, rule := range Rules() {
+		if len(given) == maxAdvice {
+			break
 		}
-		hints := slices.DeleteFunc(table[i].advise(s, near), func(h hint) bool { return near.everything && isSystem(h.subject.Namespace) })
-		if len(hints) > 0 {
-			given = append(given, s.advised(&table[i], hints))
+		if hints := rule.hints(s, near); len(hints) > 0 {
+			given = append(given, s.advised(rule, hints))
 		}
 	}
 	return given
+}
+
+// hints are what a rule that gives advice has to say; the cluster's own namespaces are left out where nobody asked about them.
+func (r Rule) hints(s *Snapshot, near surroundings) []hint {
+	if r.advise == nil {
+		return nil
+	}
+	return slices.DeleteFunc(r.advise(s, near), func(h hint) bool { return near.everything && isSystem(h.subject.Namespace) })
 }
 
 // says that a chain already quotes what the advice rests on.
@@ -47,7 +54,7 @@ func (d Diagnosis) says(a Advice) bool {
 	})
 }
 
-func (s *Snapshot) advised(rule *Rule, hints []hint) Advice {
+func (s *Snapshot) advised(rule Rule, hints []hint) Advice {
 	first := hints[0]
 	a := Advice{Rule: rule.ID, Subject: first.subject, Text: strings.TrimSuffix(first.text, "."), Evidence: []Evidence{}, Remedy: s.redact(first.remedy)}
 	var others []string

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta/words"
 )
@@ -107,7 +108,7 @@ func memoryKeepsPods(s *Snapshot, near surroundings) []hint {
 		ref := refOf(KindAutoscaler, h)
 		memory, ofMemory := targetShare(h, corev1.ResourceMemory)
 		cpu, ofCPU := targetShare(h, corev1.ResourceCPU)
-		if !near.has(ref) || int(h.Status.CurrentReplicas) <= orOne(h.Spec.MinReplicas) || memory < 90 || memory > 110 || cpu >= 50 || cpu == 0 {
+		if !near.has(ref) || int(h.Status.CurrentReplicas) <= int(ptr.Deref(h.Spec.MinReplicas, 1)) || memory < 90 || memory > 110 || cpu >= 50 || cpu == 0 {
 			continue
 		}
 		hints = append(hints, hint{

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta/words"
 )
@@ -41,7 +42,7 @@ func singlePod(s *Snapshot, near surroundings) []hint {
 		h := hint{subject: w.ref, remedy: "Run at least two pods."}
 		for _, scaler := range s.autoscalers {
 			if targetOf(scaler) == w.ref {
-				if orOne(scaler.Spec.MinReplicas) > 1 {
+				if int(ptr.Deref(scaler.Spec.MinReplicas, 1)) > 1 {
 					return nil
 				}
 				h.text = fmt.Sprintf("The autoscaler may leave %s with a single pod, whose end is an outage", w.ref.Name)

@@ -1,6 +1,9 @@
 package diagnosis
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // surroundings are the objects that a question is about: the subject, what depends on it and what it depends on.
 type surroundings struct {
@@ -49,7 +52,7 @@ func (s *Snapshot) neighbours(ref Ref) map[Ref]bool {
 	if ref.Kind == KindService || ref.Kind == KindIngress || ref.Kind == KindCertificate || ref.Kind == KindSecret || ref.Kind == KindAutoscaler || ref.Kind == KindBudget || ref.Kind == KindCronJob {
 		climb(refs, upstream, upstream[ref], func(Ref) bool { return true })
 	}
-	for _, at := range sortedRefs(refs) {
+	for _, at := range slices.SortedFunc(maps.Keys(refs), Ref.compare) {
 		if at.Kind == KindIngress {
 			climb(refs, upstream, upstream[at], func(r Ref) bool { return r.Kind == KindSecret || r.Kind == KindCertificate })
 		}
@@ -74,21 +77,7 @@ func climb(refs map[Ref]bool, upstream map[Ref][]Ref, from []Ref, wanted func(Re
 	}
 }
 
-// concerns says whether a finding answers the question.
-func (n surroundings) concerns(f *finding) bool {
-	if n.everything {
-		return true
-	}
-	if n.node != "" {
-		for _, p := range f.pods {
-			if p.Spec.NodeName == n.node {
-				return true
-			}
-		}
-	}
-	return n.has(f.subject) || slices.ContainsFunc(f.hits, n.has)
-}
-
+// has says that an object is among them.
 func (n surroundings) has(ref Ref) bool {
 	return n.everything || n.refs[ref] || n.namespace != "" && ref.Namespace == n.namespace
 }

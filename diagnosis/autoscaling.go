@@ -8,6 +8,8 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 const autoscalerSource = "HorizontalPodAutoscaler conditions AbleToScale, ScalingActive, ScalingLimited and their reasons"
@@ -123,7 +125,7 @@ func autoscalerTargetMissing(s *Snapshot) []*finding {
 		target := targetOf(h)
 		able := scalerCondition(h, autoscalingv2.AbleToScale)
 		said := able.Status == corev1.ConditionFalse && able.Reason == "FailedGetScale" && strings.Contains(able.Message, "not found")
-		gone := (target.Kind == KindDeployment || target.Kind == KindStatefulSet) && s.index.byRef[target] == nil && s.knows(resources[target.Kind], h.Namespace)
+		gone := (target.Kind == KindDeployment || target.Kind == KindStatefulSet) && s.index.byRef[target] == nil && s.knows(target.resource(), h.Namespace)
 		if !gone && (!said || s.index.byRef[target] != nil) {
 			continue
 		}
@@ -137,7 +139,7 @@ func autoscalerTargetMissing(s *Snapshot) []*finding {
 				names = append(names, w.ref.Name)
 			}
 		}
-		if near := nearest(target.Name, names); near != "" {
+		if near := words.NearestName(target.Name, names); near != "" {
 			f.remedy.Text = fmt.Sprintf("Correct scaleTargetRef: there is a %s %s.", target.Kind, near)
 		}
 		found = append(found, f)

@@ -31,7 +31,7 @@ func WantedBeyond(s *Snapshot, about Ref) []Elsewhere {
 	near := s.around(subject)
 	var wanted []Elsewhere
 	for _, f := range s.find() {
-		if !near.concerns(f) {
+		if !f.concerns(near) {
 			continue
 		}
 		for _, w := range f.beyond {

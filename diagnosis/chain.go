@@ -238,7 +238,7 @@ func compareRoots(a, b *root) int {
 		cmp.Compare(len(b.explains)+len(b.hits), len(a.explains)+len(a.hits)),
 		cmp.Compare(a.sure.rank(), b.sure.rank()),
 		b.change.Compare(a.change),
-		compareRefs(a.subject, b.subject),
+		a.subject.compare(b.subject),
 		strings.Compare(a.rule.ID, b.rule.ID),
 		strings.Compare(a.key, b.key),
 	)
@@ -276,7 +276,7 @@ func (s *Snapshot) impactOf(r *root) Impact {
 		return worst
 	}
 	var wording []string
-	for _, ref := range sortedRefs(r.reach) {
+	for _, ref := range slices.SortedFunc(maps.Keys(r.reach), Ref.compare) {
 		impact, found := s.impactOn(ref, r)
 		if !found {
 			continue
@@ -304,15 +304,6 @@ func levelWords(level ImpactLevel) string {
 	case Latent:
 	}
 	return "Users do not feel it yet."
-}
-
-func sortedRefs(set map[Ref]bool) []Ref {
-	refs := make([]Ref, 0, len(set))
-	for ref := range set {
-		refs = append(refs, ref)
-	}
-	slices.SortFunc(refs, compareRefs)
-	return refs
 }
 
 func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {

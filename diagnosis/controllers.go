@@ -10,6 +10,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 var controllerRules = []Rule{
@@ -47,8 +49,8 @@ func oldPodsRemain(s *Snapshot) []*finding {
 		}
 		for _, set := range w.rollout.sets[1:] {
 			ref := refOf(KindReplicaSet, set)
-			if orOne(set.Spec.Replicas) == 0 || !slices.ContainsFunc(w.pods, func(p *corev1.Pod) bool {
-				owner := controllerOf(p)
+			if int(ptr.Deref(set.Spec.Replicas, 1)) == 0 || !slices.ContainsFunc(w.pods, func(p *corev1.Pod) bool {
+				owner := metav1.GetControllerOfNoCopy(p)
 				return owner != nil && owner.Name == set.Name && podReady(p)
 			}) {
 				continue
@@ -57,8 +59,8 @@ func oldPodsRemain(s *Snapshot) []*finding {
 				subject: w.ref, key: set.Name, hits: []Ref{w.ref}, sure: Medium, level: Degraded, unsure: "Something may keep it on purpose.",
 				what: fmt.Sprintf("Pods of revision %d of %s still serve beside those of revision %d, although its rollout is over", revisionOf(set), w.ref.Name, revisionOf(w.current())),
 				shown: []Evidence{
-					{Object: ref, Field: "spec.replicas", Quote: strconv.Itoa(orOne(set.Spec.Replicas)), At: moment(set.CreationTimestamp.Time)},
-					{Object: refOf(KindReplicaSet, w.current()), Field: "spec.replicas", Quote: strconv.Itoa(orOne(w.current().Spec.Replicas)), At: moment(w.current().CreationTimestamp.Time)},
+					{Object: ref, Field: "spec.replicas", Quote: strconv.Itoa(int(ptr.Deref(set.Spec.Replicas, 1))), At: moment(set.CreationTimestamp.Time)},
+					{Object: refOf(KindReplicaSet, w.current()), Field: "spec.replicas", Quote: strconv.Itoa(int(ptr.Deref(w.current().Spec.Replicas, 1))), At: moment(w.current().CreationTimestamp.Time)},
 				},
 				remedy: Remedy{Text: "Scale the old ReplicaSet to zero, and see what scales it.", Command: fmt.Sprintf("kubectl scale %s -n %s --replicas=0", ref, set.Namespace)},
 			})
@@ -164,7 +166,7 @@ func (s *Snapshot) preemptions() []Ref {
 			gone = append(gone, ref)
 		}
 	}
-	slices.SortFunc(gone, compareRefs)
+	slices.SortFunc(gone, Ref.compare)
 	return gone
 }
 
@@ -190,7 +192,7 @@ func (s *Snapshot) preemptionsOf(w *workload, gone []Ref) []Evidence {
 			return ours && !strings.Contains(rest, "-")
 		}
 		if e, ok := s.recent(ref, "Preempted"); ok && ref.Namespace == w.ref.Namespace && slices.ContainsFunc(makers, made) {
-			shown = append(shown, eventEvidence(ref, e))
+			shown = append(shown, e.evidence(ref))
 		}
 	}
 	return shown
@@ -220,7 +222,7 @@ func budgetsOverlap(s *Snapshot) []*finding {
 		if len(budgets) < 2 || w.desired == 0 {
 			continue
 		}
-		slices.SortFunc(budgets, compareRefs)
+		slices.SortFunc(budgets, Ref.compare)
 		found = append(found, &finding{
 			subject: budgets[1], hits: budgets, sure: High, level: Latent,
 			what:   fmt.Sprintf("Two PodDisruptionBudgets, %s and %s, select the pods of %s, so none of them can be evicted and drains wait", budgets[0].Name, budgets[1].Name, w.ref.Name),

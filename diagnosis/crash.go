@@ -2,7 +2,9 @@ package diagnosis
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -193,7 +195,7 @@ func missingVariable(c *instance) *finding {
 			f.what = fmt.Sprintf("%s needs the environment variable %s, which its spec does not set", c.owner.ref.words(), name)
 			f.remedy.Text = fmt.Sprintf("Make the pod anew with %s set.", name)
 		}
-		if near := nearest(name, c.variables()); near != "" {
+		if near := words.NearestName(name, c.variables()); near != "" {
 			f.show(Evidence{Object: c.owner.ref, Field: "spec.template env", Quote: "the template sets " + near}, false)
 		}
 		c.showNearKeys(f, name)
@@ -268,7 +270,7 @@ func (c *instance) showNearKeys(f *finding, name string) {
 	for _, source := range c.spec.EnvFrom {
 		ref := wholeSource(source, c.pod.Namespace)
 		if have := c.s.keysOf[ref]; have != nil && have.known {
-			if near := nearest(name, sortedKeys(have.names)); near != "" {
+			if near := words.NearestName(name, slices.Sorted(maps.Keys(have.names))); near != "" {
 				f.show(Evidence{Object: ref, Field: "data", Quote: "it has the key " + near}, false)
 			}
 		}

@@ -94,7 +94,7 @@ func cronJobLate(s *Snapshot) []*finding {
 		if e, ok := s.recent(ref, "FailedCreate"); ok && (c.Status.LastScheduleTime == nil || e.last.After(c.Status.LastScheduleTime.Time)) {
 			f.what += ": its Jobs are refused: " + s.refusedBecause(strings.TrimPrefix(e.message, "Error creating job: "))
 			f.sure, f.unsure = High, ""
-			f.show(eventEvidence(ref, e), false)
+			f.show(e.evidence(ref), false)
 			f.remedy = Remedy{Text: "Correct what the message names.", Command: f.remedy.Command}
 		} else if len(c.Status.Active) > 0 && c.Spec.ConcurrencyPolicy == batchv1.ForbidConcurrent {
 			f.what += fmt.Sprintf(": Job %s is still active and no second one may run beside it", c.Status.Active[0].Name)

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // denial is a pod that a controller tried to create and the API server refused.
@@ -94,7 +95,7 @@ func (s *Snapshot) deniedByEvents(w *workload) []*denial {
 	}
 	for _, ref := range about {
 		if e, ok := s.recent(ref, "FailedCreate"); ok {
-			found = append(found, &denial{s: s, ref: w.ref, message: e.message, since: e.first, last: e.last, shown: eventEvidence(ref, e)})
+			found = append(found, &denial{s: s, ref: w.ref, message: e.message, since: e.first, last: e.last, shown: e.evidence(ref)})
 		}
 	}
 	return found
@@ -151,7 +152,7 @@ func (s *Snapshot) quota(namespace, name string) *corev1.ResourceQuota {
 func (w *workload) newestPod(set string) time.Time {
 	var newest time.Time
 	for _, p := range slices.Concat(w.pods, w.finished) {
-		if owner := controllerOf(p); set == "" && w.isCurrent(p) || owner != nil && owner.Name == set {
+		if owner := metav1.GetControllerOfNoCopy(p); set == "" && w.isCurrent(p) || owner != nil && owner.Name == set {
 			newest = latest(newest, p.CreationTimestamp.Time)
 		}
 	}

@@ -143,7 +143,7 @@ func (c *instance) unresolved(f *finding, host string) {
 			names = append(names, service.Name)
 		}
 	}
-	if near := nearest(missing.Name, names); near != "" {
+	if near := words.NearestName(missing.Name, names); near != "" {
 		f.show(Evidence{Object: Ref{KindService, missing.Namespace, near}, Field: "metadata.name", Quote: "there is a Service " + near}, false)
 	}
 }

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	roots := s.roots(found)
 	sortForSubject(roots, subject)
 	for _, r := range roots {
-		if !near.concerns(r.finding) && !slices.ContainsFunc(r.explains, near.concerns) {
+		if !r.concerns(near) {
 			continue
 		}
 		if r.asleep() && (near.everything || subject.Kind == KindNamespace || subject.Kind == KindNode) {
@@ -49,10 +50,30 @@ func Diagnose(s *Snapshot, about Ref) Diagnosis {
 	d.Healthy, d.Checks = s.healthy(near, touched)
 	d.Advice = slices.DeleteFunc(s.advice(near), d.says)
 	d.Verdict, d.Summary = d.conclude(s, subject)
-	if at := slices.IndexFunc(roots, func(r *root) bool { return near.concerns(r.finding) || slices.ContainsFunc(r.explains, near.concerns) }); at >= 0 {
+	if at := slices.IndexFunc(roots, func(r *root) bool { return r.concerns(near) }); at >= 0 {
 		d.Summary += s.hangsOn(roots[at], subject)
 	}
 	return d
+}
+
+// concerns says whether a finding answers the question.
+func (f *finding) concerns(near surroundings) bool {
+	if near.everything {
+		return true
+	}
+	if near.node != "" {
+		for _, p := range f.pods {
+			if p.Spec.NodeName == near.node {
+				return true
+			}
+		}
+	}
+	return near.has(f.subject) || slices.ContainsFunc(f.hits, near.has)
+}
+
+// concerns says whether a cause, or anything that it explains, answers the question.
+func (r *root) concerns(near surroundings) bool {
+	return r.finding.concerns(near) || slices.ContainsFunc(r.explains, func(f *finding) bool { return f.concerns(near) })
 }
 
 // strikes says that a cause hits what was asked about itself, or explains something that does, and not only what stands around it.
@@ -130,8 +151,8 @@ func (d Diagnosis) conclude(s *Snapshot, subject Ref) (verdict Verdict, summary 
 		return Sick, d.Chains[0].Cause
 	case !s.knows("pods", subject.Namespace):
 		return Unknown, fmt.Sprintf("I could not look at the pods, so I cannot say whether %s is healthy.", name)
-	case s.index.byRef[subject] != nil && !s.knows(resources[subject.Kind], subject.Namespace): // its pods are known, what it wants is not
-		return Unknown, fmt.Sprintf("I could not look at the %s, so I cannot say whether %s is healthy.", resources[subject.Kind], name)
+	case s.index.byRef[subject] != nil && !s.knows(subject.resource(), subject.Namespace): // its pods are known, what it wants is not
+		return Unknown, fmt.Sprintf("I could not look at the %s, so I cannot say whether %s is healthy.", subject.resource(), name)
 	case len(d.Healthy) == 0 && s.starting(subject):
 		return Unknown, fmt.Sprintf("%s is just starting: none of its pods is ready yet. Ask again in a minute.", name)
 	case len(d.Healthy) == 0:
@@ -153,15 +174,6 @@ func (d Diagnosis) conclude(s *Snapshot, subject Ref) (verdict Verdict, summary 
 func (s *Snapshot) starting(subject Ref) bool {
 	w := s.index.byRef[subject]
 	return w != nil && w.desired > 0 && w.ready == 0 && len(w.pods) > 0 && s.settling(w)
-}
-
-// resources are the plural names by which a kind may be missing from a snapshot.
-var resources = map[string]string{
-	KindDeployment: "deployments", KindStatefulSet: "statefulsets", KindDaemonSet: "daemonsets", KindReplicaSet: "replicasets",
-	KindJob: "jobs", KindCronJob: "cronjobs", KindPod: "pods", KindService: "services", KindIngress: "ingresses", KindNode: "nodes",
-	KindCertificate: "certificates", KindAutoscaler: "horizontalpodautoscalers", KindClaim: "persistentvolumeclaims",
-	KindNamespace: "namespaces", KindQuota: "resourcequotas", KindBudget: "poddisruptionbudgets", AnyWorkload: "deployments",
-	KindSecret: "secrets", KindConfigMap: "configmaps",
 }
 
 // resolve finds the subject in the snapshot; otherwise it says why not, and which name is near.
@@ -192,8 +204,8 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 		return missing, ""
 	}
 	kind := strings.ToLower(about.Kind)
-	if !s.knows(resources[about.Kind], about.Namespace) {
-		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, resources[about.Kind])
+	if !s.knows(about.resource(), about.Namespace) {
+		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, about.resource())
 	}
 	if until, ok := s.seen[about]; ok {
 		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago.", about.words(), about.Namespace, words.Span(s.age(until)))
@@ -216,7 +228,7 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)
 	var names []string
 	if read := s.readNamespaces(); about.Namespace != "" && !slices.Contains(read, about.Namespace) {
-		if near := nearest(about.Namespace, read); near != "" {
+		if near := words.NearestName(about.Namespace, read); near != "" {
 			return about, fmt.Sprintf("There is nothing in %s. Did you mean %s?", about.Namespace, near)
 		}
 	}
@@ -225,7 +237,7 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 			names = append(names, ref.Name)
 		}
 	}
-	if near := nearest(about.Name, names); near != "" {
+	if near := words.NearestName(about.Name, names); near != "" {
 		problem += fmt.Sprintf(" Did you mean %s?", near)
 	}
 	return about, problem
@@ -233,7 +245,7 @@ func (s *Snapshot) resolve(about Ref) (found Ref, problem string) {
 
 // readNamespaces are those that exist as far as was read.
 func (s *Snapshot) readNamespaces() []string {
-	names := sortedKeys(s.index.namespaces)
+	names := slices.Sorted(maps.Keys(s.index.namespaces))
 	for _, n := range s.namespaces {
 		if !slices.Contains(names, n.Name) {
 			names = append(names, n.Name)

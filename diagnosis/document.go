@@ -46,13 +46,13 @@ Fields are added, never renamed or removed.
 `)
 	var order []string
 	byFamily := map[string][]Rule{}
-	for _, rule := range table {
+	for _, rule := range Rules() {
 		if byFamily[rule.Family] == nil {
 			order = append(order, rule.Family)
 		}
 		byFamily[rule.Family] = append(byFamily[rule.Family], rule)
 	}
-	fmt.Fprintf(&b, "## The %d rules\n", len(table))
+	fmt.Fprintf(&b, "## The %d rules\n", len(Rules()))
 	for _, family := range order {
 		fmt.Fprintf(&b, "\n### %s\n\n| rule | signal | usual cause | remedy | source |\n|---|---|---|---|---|\n", words.Capital(family))
 		for _, rule := range byFamily[family] {

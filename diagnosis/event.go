@@ -63,6 +63,11 @@ func (e event) settled(created metav1.Time) event {
 	return e
 }
 
+// evidence quotes the event as one of about.
+func (e event) evidence(about Ref) Evidence {
+	return Evidence{Object: about, Field: "event " + e.reason, Quote: e.message, At: moment(e.last), Count: e.count}
+}
+
 // compareEvents puts the latest first; the rest only makes the order certain.
 func compareEvents(a, b event) int {
 	return cmp.Or(b.last.Compare(a.last), cmp.Compare(a.reason, b.reason), cmp.Compare(a.message, b.message), cmp.Compare(a.count, b.count), a.first.Compare(b.first))

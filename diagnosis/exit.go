@@ -48,7 +48,7 @@ var exitRules = []Rule{
 			if e, ok := c.s.recent(node, "SystemOOM", "OOMKilling"); ok && f != nil {
 				f.what = fmt.Sprintf("Node %s runs out of memory and kills programs, %s among them", node.Name, c.container())
 				f.sure, f.unsure = Medium, "The event does not name the container."
-				f.shown = append([]Evidence{eventEvidence(node, e)}, f.shown...)
+				f.shown = append([]Evidence{e.evidence(node)}, f.shown...)
 				f.remedy = Remedy{Text: "Give the pods of the node memory requests and limits that fit it, or add a node.", Command: "kubectl describe node " + node.Name}
 			}
 			return f
@@ -79,7 +79,7 @@ var exitRules = []Rule{
 			if !ok || !strings.Contains(line.example, "panic:") {
 				return nil
 			}
-			return c.exitFinding(fmt.Sprintf("The program in %s panics: %s", c.container(), words.Cited(shorten(line.example, 160))), "Read the panic below.", High)
+			return c.exitFinding(fmt.Sprintf("The program in %s panics: %s", c.container(), words.Cited(words.ClipMiddle(line.example, 160))), "Read the panic below.", High)
 		},
 	},
 	{
@@ -177,16 +177,16 @@ func programError(c *instance) *finding {
 		f.shown = []Evidence{c.waitingEvidence()}
 	}
 	if line, ok := c.log.worst(); ok {
-		f.what += fmt.Sprintf(" after %s", words.Cited(shorten(line.example, 240)))
+		f.what += fmt.Sprintf(" after %s", words.Cited(words.ClipMiddle(line.example, 240)))
 		f.sure, f.unsure = Medium, "The line is the worst of its log; it is no failure that I know."
-		f.subject = Ref{KindDependency, c.pod.Namespace, "error " + words.Cited(shorten(line.pattern, 60))}
+		f.subject = Ref{KindDependency, c.pod.Namespace, "error " + words.Cited(words.ClipMiddle(line.pattern, 60))}
 		if service, ok := c.failedCall(line.example); ok {
 			f.calls = []Ref{service}
 			f.show(Evidence{Object: service, Field: "endpoints", Quote: "no ready pod is behind Service " + service.Name}, false)
 		}
 		c.tellAll(f)
 	} else if line, ok := c.log.lastWords(); ok {
-		f.what += fmt.Sprintf("; its last words are %s", words.Cited(shorten(line.example, 160)))
+		f.what += fmt.Sprintf("; its last words are %s", words.Cited(words.ClipMiddle(line.example, 160)))
 		f.unsure = "No line of its log is an error; this is its last."
 		f.show(c.logEvidence(line), false)
 	}

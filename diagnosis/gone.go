@@ -61,7 +61,7 @@ func (s *Snapshot) choosesNothing(service *corev1.Service) bool {
 func (s *Snapshot) goneBehind(service *corev1.Service) (gone, bool) {
 	own := func(ref Ref) bool {
 		scalable := ref.Kind == KindDeployment || ref.Kind == KindStatefulSet
-		return scalable && ref.Namespace == service.Namespace && s.index.byRef[ref] == nil && s.knows(resources[ref.Kind], ref.Namespace) && isNamedAs(ref.Name, service)
+		return scalable && ref.Namespace == service.Namespace && s.index.byRef[ref] == nil && s.knows(ref.resource(), ref.Namespace) && isNamedAs(ref.Name, service)
 	}
 	g := gone{service: service}
 	for _, h := range s.autoscalers {
@@ -76,7 +76,7 @@ func (s *Snapshot) goneBehind(service *corev1.Service) (gone, bool) {
 			break
 		}
 	}
-	for _, ref := range slices.SortedFunc(maps.Keys(s.seen), compareRefs) {
+	for _, ref := range slices.SortedFunc(maps.Keys(s.seen), Ref.compare) {
 		if until := s.seen[ref]; own(ref) && (g.ref == (Ref{}) || g.ref == ref) {
 			g.ref, g.since, g.seen = ref, until, true
 			g.shown = append(g.shown, Evidence{Object: ref, Field: "last seen", Quote: until.UTC().Format(time.RFC3339), At: moment(until)})
@@ -96,7 +96,7 @@ func (s *Snapshot) goneBehind(service *corev1.Service) (gone, bool) {
 	}
 	g.shown = append(g.shown, Evidence{Object: refOf(KindService, service), Field: "spec.selector", Quote: selectorText(service.Spec.Selector)})
 	if last, ok := s.recentThat(g.ref, func(event) bool { return true }); ok { // events outlive what they are about
-		g.shown = append(g.shown, eventEvidence(g.ref, last))
+		g.shown = append(g.shown, last.evidence(g.ref))
 	}
 	return g, true
 }
@@ -115,7 +115,7 @@ func sortedEventRefs(events map[Ref][]event) []Ref {
 			refs = append(refs, ref)
 		}
 	}
-	slices.SortFunc(refs, compareRefs)
+	slices.SortFunc(refs, Ref.compare)
 	return refs
 }
 

@@ -9,6 +9,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta/words"
 )
@@ -119,7 +120,7 @@ func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
 	for _, h := range s.autoscalers {
 		active := scalerCondition(h, autoscalingv2.ScalingActive)
 		if fine(refOf(KindAutoscaler, h)) && active.Status == corev1.ConditionTrue {
-			lines = append(lines, fmt.Sprintf("%s %s is at %d of %d to %d pods.", KindAutoscaler, h.Name, h.Status.CurrentReplicas, orOne(h.Spec.MinReplicas), h.Spec.MaxReplicas))
+			lines = append(lines, fmt.Sprintf("%s %s is at %d of %d to %d pods.", KindAutoscaler, h.Name, h.Status.CurrentReplicas, int(ptr.Deref(h.Spec.MinReplicas, 1)), h.Spec.MaxReplicas))
 		}
 	}
 	for _, c := range s.custom {
@@ -132,7 +133,7 @@ func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
 	}
 	for _, q := range s.quotas {
 		if fine(refOf(KindQuota, q)) && len(q.Status.Hard) > 0 {
-			lines = append(lines, fmt.Sprintf("ResourceQuota %s has room: %s.", q.Name, shorten(quotaWords(q), 160)))
+			lines = append(lines, fmt.Sprintf("ResourceQuota %s has room: %s.", q.Name, words.ClipMiddle(quotaWords(q), 160)))
 		}
 	}
 	for _, n := range s.nodes {

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/redact"
+	"github.com/3astronautas/algesta/words"
 )
 
 // redact takes out of a text from the cluster what is no business of whoever reads the answer: secrets, and the arguments of commands
@@ -15,12 +16,14 @@ import (
 func (s *Snapshot) redact(text string) string { return s.redactor.String(onlyExecutables(text)) }
 
 // brief makes text from the cluster fit for a sentence: redacted, then cut. In that order: nobody recognises half a secret.
-func (s *Snapshot) brief(text string, limit int) string { return shorten(s.redact(text), limit) }
+func (s *Snapshot) brief(text string, limit int) string {
+	return words.ClipMiddle(s.redact(text), limit)
+}
 
 // firstSentence is the text up to its first full stop.
 func (s *Snapshot) firstSentence(text string) string {
 	first, _, _ := strings.Cut(s.redact(text), ". ")
-	return shorten(strings.TrimSuffix(first, "."), 160)
+	return words.ClipMiddle(strings.TrimSuffix(first, "."), 160)
 }
 
 // quotedCommands are the ways in which a whole command stands in a message: exec: "mysql -psecret": executable file not found (runc), exec

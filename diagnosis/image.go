@@ -131,7 +131,7 @@ var imageRules = []Rule{
 			}
 			return &finding{
 				key: image, what: fmt.Sprintf("%s is still being pulled by node %s after %s", image, p.pod.Spec.NodeName, words.Span(p.s.age(pulling.last))), effect: cannotStart, state: "ContainerCreating",
-				shown: []Evidence{eventEvidence(refOf(KindPod, p.pod), pulling)}, sure: Medium, unsure: "A big image and a slow network take their time, too.",
+				shown: []Evidence{pulling.evidence(refOf(KindPod, p.pod))}, sure: Medium, unsure: "A big image and a slow network take their time, too.",
 				remedy: Remedy{Text: "Wait for the pull to end; a smaller image starts faster.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.pod.Name, p.pod.Namespace)},
 			}
 		},
@@ -169,7 +169,7 @@ func (c *instance) pullFailure() pullFailure {
 		return e.reason == "Failed" && strings.Contains(e.message, c.spec.Image)
 	})
 	if ok {
-		return pullFailure{PullProblemOf(failed.message, c.spec.Image), eventEvidence(c.ref(), failed)}
+		return pullFailure{PullProblemOf(failed.message, c.spec.Image), failed.evidence(c.ref())}
 	}
 	return pullFailure{PullUnclear, c.waitingEvidence()}
 }
@@ -213,7 +213,7 @@ func pullRule(problem PullProblem, wording func(image, host string) string, fix 
 			f.several = joint{fmt.Sprintf(shared, host), Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.pod.Name, c.pod.Namespace)}}
 		}
 		if lost, ok := c.s.recent(c.ref(), "FailedToRetrieveImagePullSecret"); ok && problem == PullDenied {
-			f.show(eventEvidence(c.ref(), lost), false)
+			f.show(lost.evidence(c.ref()), false)
 		}
 		if registrySays != "" {
 			f.shown = append(f.shown, Evidence{Object: c.ref(), Field: "registry", Quote: fmt.Sprintf("HEAD %s: %s", c.spec.Image, registrySays)})

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 )
 
 // index is what the rules look up; it is built once from the sorted lists.
@@ -52,7 +53,7 @@ func newIndex(s *Snapshot) index {
 			})
 		}
 	}
-	slices.SortFunc(x.workloads, func(a, b *workload) int { return compareRefs(a.ref, b.ref) })
+	slices.SortFunc(x.workloads, func(a, b *workload) int { return a.ref.compare(b.ref) })
 	x.trustStatus(s)
 	x.addServices(s)
 	x.addSlices(s)
@@ -94,14 +95,14 @@ func (x *index) workload(ref Ref, desired int, template *corev1.PodTemplateSpec)
 
 func (x *index) addWorkloads(s *Snapshot) {
 	for _, d := range s.deployments {
-		w := x.workload(refOf(KindDeployment, d), orOne(d.Spec.Replicas), &d.Spec.Template)
+		w := x.workload(refOf(KindDeployment, d), int(ptr.Deref(d.Spec.Replicas, 1)), &d.Spec.Template)
 		w.rollout = &rollout{deployment: d}
 	}
 	for _, r := range s.replicaSets {
 		x.sets[refOf(KindReplicaSet, r)] = r
-		owner := controllerOf(r)
+		owner := metav1.GetControllerOfNoCopy(r)
 		if owner == nil {
-			x.workload(refOf(KindReplicaSet, r), orOne(r.Spec.Replicas), &r.Spec.Template)
+			x.workload(refOf(KindReplicaSet, r), int(ptr.Deref(r.Spec.Replicas, 1)), &r.Spec.Template)
 			continue
 		}
 		if w := x.byRef[Ref{owner.Kind, r.Namespace, owner.Name}]; w != nil && w.rollout != nil {
@@ -109,21 +110,14 @@ func (x *index) addWorkloads(s *Snapshot) {
 		}
 	}
 	for _, o := range s.statefulSets {
-		x.workload(refOf(KindStatefulSet, o), orOne(o.Spec.Replicas), &o.Spec.Template)
+		x.workload(refOf(KindStatefulSet, o), int(ptr.Deref(o.Spec.Replicas, 1)), &o.Spec.Template)
 	}
 	for _, o := range s.daemonSets {
 		x.workload(refOf(KindDaemonSet, o), int(o.Status.DesiredNumberScheduled), &o.Spec.Template)
 	}
 	for _, o := range s.jobs {
-		x.workload(refOf(KindJob, o), orOne(o.Spec.Parallelism), &o.Spec.Template)
+		x.workload(refOf(KindJob, o), int(ptr.Deref(o.Spec.Parallelism, 1)), &o.Spec.Template)
 	}
-}
-
-func orOne(n *int32) int {
-	if n == nil {
-		return 1
-	}
-	return int(*n)
 }
 
 func (x *index) addPod(p *corev1.Pod) {
@@ -149,14 +143,14 @@ func (x *index) addPod(p *corev1.Pod) {
 // ownerOf finds the workload of a pod. When its ReplicaSet was not read, the hash that the Deployment controller puts
 // in the pod's labels and into the ReplicaSet's name tells the Deployment.
 func (x *index) ownerOf(p *corev1.Pod) *workload {
-	owner := controllerOf(p)
+	owner := metav1.GetControllerOfNoCopy(p)
 	if owner == nil || owner.Kind == KindNode { // a static pod is owned by its node, which does not manage it
 		return x.workload(refOf(KindPod, p), 1, nil)
 	}
 	ref := Ref{owner.Kind, p.Namespace, owner.Name}
 	if owner.Kind == KindReplicaSet {
 		if set := x.sets[ref]; set != nil {
-			if above := controllerOf(set); above != nil {
+			if above := metav1.GetControllerOfNoCopy(set); above != nil {
 				ref = Ref{above.Kind, p.Namespace, above.Name}
 			}
 		} else if name, found := strings.CutSuffix(owner.Name, "-"+p.Labels[appsv1.DefaultDeploymentUniqueLabelKey]); found {
@@ -300,7 +294,7 @@ func (x *index) connect(s *Snapshot) {
 		}
 	}
 	for _, j := range s.jobs {
-		if owner := controllerOf(j); owner != nil {
+		if owner := metav1.GetControllerOfNoCopy(j); owner != nil {
 			edge(refOf(KindJob, j), Ref{owner.Kind, j.Namespace, owner.Name})
 		}
 	}

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -135,7 +136,7 @@ func ingressClass(s *Snapshot) []*finding {
 			continue // the old annotation is matched by controllers themselves and needs no IngressClass
 		default:
 			f.what = fmt.Sprintf("Ingress %s names class %s, which does not exist, so no controller serves it", i.Name, name)
-			if near := nearest(name, names); near != "" {
+			if near := words.NearestName(name, names); near != "" {
 				f.remedy.Text = fmt.Sprintf("Set ingressClassName to %s.", near)
 			}
 		}
@@ -184,7 +185,7 @@ func ingressBackendMissing(s *Snapshot) []*finding {
 				names = append(names, known.Name)
 			}
 		}
-		if near := nearest(b.service, names); near != "" {
+		if near := words.NearestName(b.service, names); near != "" {
 			f.remedy.Text = fmt.Sprintf("Correct the backend: there is a Service %s.", near)
 		}
 		return f
@@ -297,11 +298,9 @@ func solves(i *networkingv1.Ingress) bool {
 
 // mistypedIssuer is an annotation that was meant to name an issuer; empty when there is none.
 func mistypedIssuer(annotations map[string]string) string {
-	for _, key := range sortedKeys(annotations) {
-		for _, meant := range []string{"cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "certmanager.k8s.io/cluster-issuer"} {
-			if editDistance(key, meant) <= 2 {
-				return key
-			}
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		if words.Nearest(key, []string{"cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "certmanager.k8s.io/cluster-issuer"}) != "" {
+			return key
 		}
 	}
 	return ""

@@ -10,6 +10,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta/words"
 )
@@ -42,7 +44,7 @@ func jobFailed(s *Snapshot) []*finding {
 	var found []*finding
 	newest := map[Ref]*batchv1.Job{} // of a CronJob only the last run counts
 	for _, j := range s.jobs {
-		if owner := controllerOf(j); owner != nil {
+		if owner := metav1.GetControllerOfNoCopy(j); owner != nil {
 			ref := Ref{owner.Kind, j.Namespace, owner.Name}
 			if last := newest[ref]; last == nil || last.CreationTimestamp.Before(&j.CreationTimestamp) {
 				newest[ref] = j
@@ -50,7 +52,7 @@ func jobFailed(s *Snapshot) []*finding {
 		}
 	}
 	for _, j := range s.jobs {
-		if owner := controllerOf(j); owner != nil && newest[Ref{owner.Kind, j.Namespace, owner.Name}] != j {
+		if owner := metav1.GetControllerOfNoCopy(j); owner != nil && newest[Ref{owner.Kind, j.Namespace, owner.Name}] != j {
 			continue
 		}
 		for _, c := range j.Status.Conditions {
@@ -94,7 +96,7 @@ func (s *Snapshot) failedJob(j *batchv1.Job, c batchv1.JobCondition) *finding {
 				}
 			}
 			if ok {
-				f.what = fmt.Sprintf("Job %s has failed (%s): %s", j.Name, c.Reason, words.Cited(shorten(line.example, 160)))
+				f.what = fmt.Sprintf("Job %s has failed (%s): %s", j.Name, c.Reason, words.Cited(words.ClipMiddle(line.example, 160)))
 				f.show(inst.logEvidence(line), true)
 			}
 		}
@@ -112,7 +114,7 @@ func cronJobSchedule(s *Snapshot) []*finding {
 		}
 		found = append(found, &finding{
 			subject: ref, hits: []Ref{ref}, sure: High, level: Degraded, since: e.first, what: fmt.Sprintf("CronJob %s does not run on schedule %q (%s)", c.Name, c.Spec.Schedule, e.reason),
-			shown:  []Evidence{eventEvidence(ref, e)},
+			shown:  []Evidence{e.evidence(ref)},
 			remedy: Remedy{Text: "Correct its schedule, timeZone or startingDeadlineSeconds.", Command: fmt.Sprintf("kubectl edit %s -n %s", ref, c.Namespace)},
 		})
 	}
@@ -130,7 +132,7 @@ func cronJobBlocked(s *Snapshot) []*finding {
 		found = append(found, &finding{
 			subject: ref, hits: []Ref{ref}, sure: High, level: Degraded, since: e.first,
 			what:   fmt.Sprintf("CronJob %s skips its runs because Job %s is still active", c.Name, c.Status.Active[0].Name),
-			shown:  []Evidence{eventEvidence(ref, e)},
+			shown:  []Evidence{e.evidence(ref)},
 			remedy: Remedy{Text: "Look at the active Job; delete it if it hangs.", Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace)},
 		})
 	}
@@ -201,7 +203,7 @@ func (s *Snapshot) jobWithoutPods(w *workload) *finding {
 	j := s.jobs[at]
 	tried := j.Status.Active+j.Status.Failed+j.Status.Succeeded > 0 || j.Status.CompletionTime != nil || len(j.Status.Conditions) > 0
 	managed := j.Spec.ManagedBy != nil && *j.Spec.ManagedBy != batchv1.JobControllerName
-	if tried || managed || isTrue(j.Spec.Suspend) || orOne(j.Spec.Parallelism) == 0 || s.age(j.CreationTimestamp.Time) < 2*time.Minute || j.DeletionTimestamp != nil {
+	if tried || managed || isTrue(j.Spec.Suspend) || int(ptr.Deref(j.Spec.Parallelism, 1)) == 0 || s.age(j.CreationTimestamp.Time) < 2*time.Minute || j.DeletionTimestamp != nil {
 		return nil
 	}
 	return &finding{

@@ -3,9 +3,13 @@ package diagnosis
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/3astronautas/algesta/words"
 )
 
 // severity is how bad a line says it is. Lines that say nothing are severityUnknown, above information: a program that
@@ -70,7 +74,7 @@ func parseLog(clean string) []logEntry {
 			continue
 		}
 		if inner, ok := strings.CutPrefix(strings.TrimSpace(line), "---> "); ok && len(entries) > 0 { // .NET's inner exceptions
-			entries[len(entries)-1].text = shorten(entries[len(entries)-1].text+" ---> "+inner, maxLineBytes/4)
+			entries[len(entries)-1].text = words.ClipMiddle(entries[len(entries)-1].text+" ---> "+inner, maxLineBytes/4)
 			continue
 		}
 		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
@@ -185,9 +189,9 @@ func parseJSON(line string) (logEntry, bool) {
 		return logEntry{}, false
 	}
 	fields := make(map[string]any, len(raw))
-	for _, key := range sortedKeys(raw) {
+	for _, key := range slices.Sorted(maps.Keys(raw)) {
 		if inner, ok := raw[key].(map[string]any); ok && key == "fields" {
-			for _, name := range sortedKeys(inner) {
+			for _, name := range slices.Sorted(maps.Keys(inner)) {
 				fields[strings.ToLower(name)] = inner[name]
 			}
 			continue

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // LogRequest names one log: of a container of a pod, of the instance that runs or of the one before it.
@@ -91,9 +92,9 @@ func (s *Snapshot) logOf(c *instance) *logView {
 	if view := s.logOfPod(c.pod, c); view != nil {
 		return view
 	}
-	owner := controllerOf(c.pod)
+	owner := metav1.GetControllerOfNoCopy(c.pod)
 	for _, p := range c.owner.pods {
-		if sibling := controllerOf(p); p == c.pod || owner == nil || sibling == nil || sibling.UID != owner.UID || sibling.Name != owner.Name {
+		if sibling := metav1.GetControllerOfNoCopy(p); p == c.pod || owner == nil || sibling == nil || sibling.UID != owner.UID || sibling.Name != owner.Name {
 			continue
 		}
 		if podReady(p) {
@@ -157,7 +158,7 @@ func WantedLogs(s *Snapshot, about Ref) []LogRequest {
 func (s *Snapshot) logContainers(p *corev1.Pod) []LogRequest {
 	var requests []LogRequest
 	if p.Status.Phase == corev1.PodFailed {
-		if controller := controllerOf(p); controller != nil && controller.Kind == KindJob {
+		if controller := metav1.GetControllerOfNoCopy(p); controller != nil && controller.Kind == KindJob {
 			for _, status := range p.Status.ContainerStatuses {
 				if end := status.State.Terminated; end != nil && end.ExitCode != 0 {
 					requests = append(requests, LogRequest{p.Namespace, p.Name, status.Name, false})
@@ -166,7 +167,7 @@ func (s *Snapshot) logContainers(p *corev1.Pod) []LogRequest {
 		}
 		return requests
 	}
-	if over(p) || podReady(p) && steady(s, p) {
+	if over(p) || podReady(p) && s.steady(p) {
 		return nil
 	}
 	for _, c := range s.sickContainers(p) {

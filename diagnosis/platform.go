@@ -27,7 +27,7 @@ var nodeContainerRules = []Rule{
 				return nil
 			}
 			f := &finding{
-				subject: node, what: fmt.Sprintf("Node %s ran out of memory and killed %s", node.Name, c.container()), effect: keepCrashing, shown: []Evidence{eventEvidence(node, e), c.endEvidence()},
+				subject: node, what: fmt.Sprintf("Node %s ran out of memory and killed %s", node.Name, c.container()), effect: keepCrashing, shown: []Evidence{e.evidence(node), c.endEvidence()},
 				remedy: Remedy{Text: "Set the memory requests of its pods to what they use, or add a node.", Command: "kubectl describe node " + node.Name},
 			}
 			c.showUsage(f, corev1.ResourceMemory, 0)

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (s *Snapshot) findInPods(add func(*Rule, *finding)) {
 			s.askPod(add, p, space)
 			continue
 		}
-		if over(p) || podReady(p) && steady(s, p) {
+		if over(p) || podReady(p) && s.steady(p) {
 			continue
 		}
 		if !s.askContainers(add, p) {
@@ -61,7 +62,7 @@ func (s *Snapshot) findInPods(add func(*Rule, *finding)) {
 }
 
 // steady says that a ready pod has not restarted within the window of history.
-func steady(s *Snapshot, p *corev1.Pod) bool {
+func (s *Snapshot) steady(p *corev1.Pod) bool {
 	for i := range p.Status.ContainerStatuses {
 		if last := p.Status.ContainerStatuses[i].LastTerminationState.Terminated; last != nil && s.age(last.FinishedAt.Time) < historyWindow {
 			return false
@@ -270,21 +271,13 @@ func (c *instance) startWindow() time.Duration {
 		if probe == nil {
 			continue
 		}
-		period, failures := positive(probe.PeriodSeconds, 10), positive(probe.FailureThreshold, 3)
-		window += time.Duration(probe.InitialDelaySeconds+period*failures+positive(probe.TimeoutSeconds, 1)) * time.Second
+		period, failures := cmp.Or(max(probe.PeriodSeconds, 0), 10), cmp.Or(max(probe.FailureThreshold, 0), 3)
+		window += time.Duration(probe.InitialDelaySeconds+period*failures+cmp.Or(max(probe.TimeoutSeconds, 0), 1)) * time.Second
 		if probe.SuccessThreshold > 1 {
 			window += time.Duration(period*(probe.SuccessThreshold-1)) * time.Second
 		}
 	}
 	return window
-}
-
-// positive is the API server's default for a probe's field that was left out.
-func positive(n, otherwise int32) int32 {
-	if n > 0 {
-		return n
-	}
-	return otherwise
 }
 
 // ref names the pod.
@@ -328,10 +321,6 @@ func (c *instance) endEvidence() Evidence {
 		quote += ": " + c.died.Message
 	}
 	return Evidence{Object: c.ref(), Field: c.field(field), Quote: quote, At: moment(c.died.FinishedAt.Time), Count: 1}
-}
-
-func eventEvidence(about Ref, e event) Evidence {
-	return Evidence{Object: about, Field: "event " + e.reason, Quote: e.message, At: moment(e.last), Count: e.count}
 }
 
 func moment(t time.Time) *time.Time {

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,13 +33,13 @@ func (c *instance) probeKill(kind string, probe *corev1.Probe, failing, killing 
 		remedy: c.rollbackOr(probeFix(kind)),
 	}
 	if hasFailed {
-		f.shown = append([]Evidence{eventEvidence(c.ref(), failed)}, f.shown...)
+		f.shown = append([]Evidence{failed.evidence(c.ref())}, f.shown...)
 		if why := probeWhy(failed.message, c, probe); why != "" {
 			f.what += " (" + why + ")"
 		}
 	}
 	if wasKilled {
-		f.show(eventEvidence(c.ref(), killed), false)
+		f.show(killed.evidence(c.ref()), false)
 	}
 	if c.died != nil {
 		f.show(c.endEvidence(), false)
@@ -69,7 +70,7 @@ func probeWords(p *corev1.Probe) string {
 		what = fmt.Sprintf("gRPC :%d", p.GRPC.Port)
 	}
 	return fmt.Sprintf("%s, delay %s, timeout %s, period %s, %d failures", what, words.Span(time.Duration(p.InitialDelaySeconds)*time.Second),
-		words.Span(time.Duration(positive(p.TimeoutSeconds, 1))*time.Second), words.Span(time.Duration(positive(p.PeriodSeconds, 10))*time.Second), positive(p.FailureThreshold, 3))
+		words.Span(time.Duration(cmp.Or(max(p.TimeoutSeconds, 0), 1))*time.Second), words.Span(time.Duration(cmp.Or(max(p.PeriodSeconds, 0), 10))*time.Second), cmp.Or(max(p.FailureThreshold, 0), 3))
 }
 
 // isTimeout says that the probe got no answer in time.
@@ -98,7 +99,7 @@ func probeWhy(message string, c *instance, probe *corev1.Probe) string {
 	case strings.Contains(message, "malformed HTTP response"), strings.Contains(message, "HTTP request was sent to HTTPS port"):
 		return "it asks by HTTP and the program speaks another protocol on this port"
 	case isTimeout(message):
-		return fmt.Sprintf("no answer within %d s", positive(probe.TimeoutSeconds, 1))
+		return fmt.Sprintf("no answer within %d s", cmp.Or(max(probe.TimeoutSeconds, 0), 1))
 	}
 	if _, said, ok := strings.Cut(message, " probe failed: "); ok && strings.TrimSpace(said) != "" {
 		return words.Cited(c.s.brief(said, 120))

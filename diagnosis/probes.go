@@ -69,7 +69,7 @@ func readinessFailing(c *instance) *finding {
 	if !ok {
 		f.sure, f.unsure = Medium, "The probe's own event has expired, so its answer is not known."
 	} else {
-		f.show(eventEvidence(c.ref(), failed), false)
+		f.show(failed.evidence(c.ref()), false)
 		if why := probeWhy(failed.message, c, probe); why != "" {
 			f.what = fmt.Sprintf("The readiness probe of %s fails: %s", c.container(), why)
 		}

@@ -3,8 +3,6 @@ package diagnosis
 import (
 	"cmp"
 	"strings"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Ref names an object. Kind is the API's kind ("Deployment"); Namespace is empty for what is not namespaced. The zero
@@ -21,9 +19,22 @@ func (r Ref) String() string { return strings.ToLower(r.Kind) + "/" + r.Name }
 // words is the name as it stands in a sentence: "Secret mongodb-credentials".
 func (r Ref) words() string { return r.Kind + " " + r.Name }
 
-func compareRefs(a, b Ref) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+// compare orders references by kind, namespace and name.
+func (r Ref) compare(o Ref) int {
+	return cmp.Or(cmp.Compare(r.Kind, o.Kind), cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Name, o.Name))
 }
+
+// resources are the plural names by which a kind may be missing from a snapshot.
+var resources = map[string]string{
+	KindDeployment: "deployments", KindStatefulSet: "statefulsets", KindDaemonSet: "daemonsets", KindReplicaSet: "replicasets",
+	KindJob: "jobs", KindCronJob: "cronjobs", KindPod: "pods", KindService: "services", KindIngress: "ingresses", KindNode: "nodes",
+	KindCertificate: "certificates", KindAutoscaler: "horizontalpodautoscalers", KindClaim: "persistentvolumeclaims",
+	KindNamespace: "namespaces", KindQuota: "resourcequotas", KindBudget: "poddisruptionbudgets", AnyWorkload: "deployments",
+	KindSecret: "secrets", KindConfigMap: "configmaps",
+}
+
+// resource is the plural name by which a kind may be missing from a snapshot; empty for kinds that never are.
+func (r Ref) resource() string { return resources[r.Kind] }
 
 // The kinds a diagnosis can be about, and the kinds a finding can name. AnyWorkload as the kind of a subject finds the
 // Deployment, StatefulSet, DaemonSet, Job, CronJob or bare ReplicaSet of that name, or the one whose pods carry it as
@@ -60,15 +71,4 @@ type named interface {
 
 func refOf(kind string, o named) Ref {
 	return Ref{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}
-}
-
-// controllerOf is the owner that manages the object, or nil.
-func controllerOf(o metav1.Object) *metav1.OwnerReference {
-	owners := o.GetOwnerReferences()
-	for i := range owners {
-		if owners[i].Controller != nil && *owners[i].Controller {
-			return &owners[i]
-		}
-	}
-	return nil
 }

@@ -63,7 +63,7 @@ func scaledToZero(s *Snapshot) []*finding {
 			remedy: w.command("scale", "If it should run, scale it up.", "replicas=1"),
 		}
 		if e, ok := s.recent(w.ref, "ScalingReplicaSet"); ok {
-			f.show(eventEvidence(w.ref, e), false)
+			f.show(e.evidence(w.ref), false)
 			f.since = e.last
 		}
 		found = append(found, f)

@@ -215,7 +215,7 @@ func (f *finding) join(g *finding) {
 			sameHit = false
 		}
 	}
-	slices.SortFunc(f.hits, compareRefs)
+	slices.SortFunc(f.hits, Ref.compare)
 	for _, p := range g.pods {
 		if len(f.pods) == 0 || f.pods[len(f.pods)-1] != p { // pods come in one walk, in order
 			f.pods = append(f.pods, p)

@@ -281,7 +281,7 @@ func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string)
 		f.show(Evidence{Object: refOf(KindPod, p.pod), Field: "computed", Quote: "once that is mended, it would still be blocked by " + words.Few(rest, 4)}, false)
 	}
 	if up, ok := p.s.recent(refOf(KindPod, p.pod), "TriggeredScaleUp", "NotTriggerScaleUp"); ok {
-		f.show(eventEvidence(refOf(KindPod, p.pod), up), false)
+		f.show(up.evidence(refOf(KindPod, p.pod)), false)
 		if up.reason == "TriggeredScaleUp" {
 			f.remedy.Text = "A node is being added; wait for it. " + f.remedy.Text
 		} else if strings.Contains(up.message, "max node group size reached") {

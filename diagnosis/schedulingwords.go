@@ -2,6 +2,8 @@ package diagnosis
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -113,7 +115,7 @@ func hostPortWords(p *corev1.Pod) string {
 
 func selectorWords(p *corev1.Pod) string {
 	var parts []string
-	for _, key := range sortedKeys(p.Spec.NodeSelector) {
+	for _, key := range slices.Sorted(maps.Keys(p.Spec.NodeSelector)) {
 		parts = append(parts, key+"="+p.Spec.NodeSelector[key])
 	}
 	if a := p.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -92,7 +93,7 @@ func selectorMatchesNothing(s *Snapshot) []*finding {
 
 func selectorText(selector map[string]string) string {
 	var parts []string
-	for _, key := range sortedKeys(selector) {
+	for _, key := range slices.Sorted(maps.Keys(selector)) {
 		parts = append(parts, key+"="+selector[key])
 	}
 	return strings.Join(parts, ",")
@@ -124,7 +125,7 @@ func (s *Snapshot) nearestLabels(service *corev1.Service) (found *workload, labe
 			case ok && got == value && (identity || s.telling(w, key)):
 				score += 4
 				named = named || identity
-			case ok && got != value && nearest(value, []string{got}) != "" && (identity || s.telling(w, key)):
+			case ok && got != value && words.NearestName(value, []string{got}) != "" && (identity || s.telling(w, key)):
 				score += 2
 			}
 			if ok {
@@ -350,7 +351,7 @@ func loadBalancerPending(s *Snapshot) []*finding {
 			remedy: Remedy{Text: "Read the service's events: a quota of addresses, the subnet or the cluster's rights.", Command: fmt.Sprintf("kubectl describe service %s -n %s", service.Name, service.Namespace)},
 		}
 		if e, ok := s.recent(ref, "SyncLoadBalancerFailed", "CreatingLoadBalancerFailed", "UnAvailableLoadBalancer"); ok {
-			f.show(eventEvidence(ref, e), false)
+			f.show(e.evidence(ref), false)
 		}
 		found = append(found, f)
 	}

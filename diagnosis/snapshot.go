@@ -320,7 +320,7 @@ func (s *Snapshot) settle() {
 	s.namespaces = ordered(s.namespaces)
 	s.policies = ordered(s.policies)
 	slices.SortStableFunc(s.custom, func(a, b *unstructured.Unstructured) int {
-		return compareRefs(refOf(a.GetKind(), a), refOf(b.GetKind(), b))
+		return refOf(a.GetKind(), a).compare(refOf(b.GetKind(), b))
 	})
 	s.custom = slices.CompactFunc(s.custom, func(a, b *unstructured.Unstructured) bool {
 		return refOf(a.GetKind(), a) == refOf(b.GetKind(), b)
@@ -365,7 +365,7 @@ func (s *Snapshot) knows(resource, namespace string) bool {
 
 // lacks says that a Secret or ConfigMap that something names is not there: it was asked for by its name, or all of them were read.
 func (s *Snapshot) lacks(ref Ref) bool {
-	return s.keysOf[ref] == nil && (s.notThere[ref] || s.knows(resources[ref.Kind], ref.Namespace))
+	return s.keysOf[ref] == nil && (s.notThere[ref] || s.knows(ref.resource(), ref.Namespace))
 }
 
 // quote makes text from the cluster fit to print: redacted, cleaned, on one line, not longer than a reader reads.

@@ -81,7 +81,7 @@ var startRules = []Rule{
 				shown: []Evidence{c.waitingEvidence()}, remedy: c.rollbackOr("Correct the command of the postStart hook."),
 			}
 			if seen {
-				f.show(eventEvidence(c.ref(), failed), false)
+				f.show(failed.evidence(c.ref()), false)
 			}
 			return f
 		},
@@ -121,7 +121,7 @@ var startRules = []Rule{
 			}
 			f := &finding{
 				subject: Ref{Kind: KindNode, Name: p.pod.Spec.NodeName}, what: fmt.Sprintf("Node %s cannot set up the network of new pods", p.pod.Spec.NodeName),
-				effect: cannotStart, state: "ContainerCreating", shown: []Evidence{eventEvidence(ref, failed)},
+				effect: cannotStart, state: "ContainerCreating", shown: []Evidence{failed.evidence(ref)},
 				remedy: Remedy{Text: "Look at the network plugin and the free addresses of the node.", Command: "kubectl describe node " + p.pod.Spec.NodeName},
 			}
 			if m := networkPlugin.FindStringSubmatch(failed.message); m != nil {
@@ -173,7 +173,7 @@ func (s *Snapshot) nearName(f *finding, ref Ref) {
 		}
 	}
 	sort.Strings(names)
-	if near := nearest(ref.Name, names); near != "" {
+	if near := words.NearestName(ref.Name, names); near != "" {
 		f.show(Evidence{Object: Ref{ref.Kind, ref.Namespace, near}, Field: "metadata.name", Quote: fmt.Sprintf("there is a %s %s", ref.Kind, near)}, false)
 	}
 }
@@ -312,12 +312,12 @@ func volumeSourceMissing(p *pending) *finding {
 		}
 		if ok && strings.Contains(failed.message, `"`+v.Name+`"`) {
 			if m := keyInVolume.FindStringSubmatch(failed.message); m != nil {
-				f := p.s.keyFinding(source, m[2], cannotStart, eventEvidence(ref, failed))
+				f := p.s.keyFinding(source, m[2], cannotStart, failed.evidence(ref))
 				f.state = "ContainerCreating"
 				return f
 			}
 			if m := notFound.FindStringSubmatch(failed.message); m != nil && m[2] == source.Name {
-				return p.s.sourceFinding(source, eventEvidence(ref, failed), High)
+				return p.s.sourceFinding(source, failed.evidence(ref), High)
 			}
 		}
 		if !ok && p.s.lacks(source) && (p.s.notThere[source] || p.s.hasAny(source.Kind, source.Namespace)) {

@@ -75,7 +75,7 @@ func claimUnbound(p *pending) *finding {
 		f.what = p.s.claimWords(claim)
 		f.remedy.Command = fmt.Sprintf("kubectl describe %s -n %s", f.subject, claim.Namespace)
 		if e, ok := p.s.recent(f.subject, "ProvisioningFailed", "FailedBinding"); ok {
-			f.show(eventEvidence(f.subject, e), false)
+			f.show(e.evidence(f.subject), false)
 		}
 		return f
 	}
@@ -119,7 +119,7 @@ func (p *pending) volumeTrouble(key string, fits func(event) bool, what, fix str
 		what += fmt.Sprintf(": storage driver %s is not on node %s", m[1], p.pod.Spec.NodeName)
 	}
 	return &finding{
-		key: key, what: p.volumeIn(e.message) + " " + what, effect: cannotStart, state: "ContainerCreating", since: e.first, shown: []Evidence{eventEvidence(ref, e)},
+		key: key, what: p.volumeIn(e.message) + " " + what, effect: cannotStart, state: "ContainerCreating", since: e.first, shown: []Evidence{e.evidence(ref)},
 		remedy: Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.pod.Name, p.pod.Namespace)},
 	}
 }
@@ -210,7 +210,7 @@ func (s *Snapshot) pendingClaim(claim *corev1.PersistentVolumeClaim) *finding {
 		remedy: Remedy{Text: "Correct the StorageClass, or mend the provisioner.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, claim.Namespace)},
 	}
 	if failed {
-		f.show(eventEvidence(ref, e), false)
+		f.show(e.evidence(ref), false)
 	}
 	return f
 }

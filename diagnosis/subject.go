@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 // they mean in the snapshot. What is not there stays as typed, so that the answer can say so. Both empty ask about
 // everything.
 func (s *Snapshot) Subject(what, environment string) Ref {
-	namespaces := sortedKeys(s.index.namespaces)
+	namespaces := slices.Sorted(maps.Keys(s.index.namespaces))
 	namespace := namespaceFor(environment, namespaces)
 	kind, name, typed := strings.Cut(what, "/")
 	switch {

@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // workload is what runs pods and is asked about by name: a Deployment and its ReplicaSets, a StatefulSet, a DaemonSet,
@@ -46,7 +47,7 @@ func (w *workload) before() *appsv1.ReplicaSet {
 
 // isCurrent says that the pod is of the newest template.
 func (w *workload) isCurrent(p *corev1.Pod) bool {
-	set, owner := w.current(), controllerOf(p)
+	set, owner := w.current(), metav1.GetControllerOfNoCopy(p)
 	return set == nil || owner == nil || owner.Name == set.Name
 }
 

@@ -59,3 +59,33 @@ func distance(a, b []rune) int {
 	}
 	return row[len(b)]
 }
+
+// longestName is how long a name of Kubernetes may be.
+const longestName = 253
+
+// NearestName is the one of names that somebody who wrote name most likely meant, or "". It is for names that programs and files hold, such as
+// those of Secrets and their keys: at most a third of the letters differ, and names that only share a beginning or an end
+// ("api-credentials" and "web-credentials") are not near. Of two equally near names the earlier one is taken.
+func NearestName(name string, names []string) string {
+	best, least := "", len(name)/3+1
+	for _, candidate := range names {
+		if len(name) > longestName || len(candidate) > longestName {
+			continue
+		}
+		if d := distance([]rune(name), []rune(candidate)); d < least && !otherWord(name, candidate, d) {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// otherWord says that two names only share a beginning or an end, and differ in a word.
+func otherWord(a, b string, distance int) bool {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return distance > 2 && a != "" && b != "" && 2*distance > max(len(a), len(b))
+}

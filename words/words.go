@@ -81,6 +81,22 @@ var unended = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‟", `"`
 // It comes last, after the text was redacted and cut.
 func Cited(s string) string { return "“" + unended.Replace(s) + "”" }
 
+// ClipMiddle puts text on one line of about limit bytes. The middle goes, for "…": the end of an error says what happened.
+func ClipMiddle(text string, limit int) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) <= limit {
+		return text
+	}
+	head, tail := limit*2/5, len(text)-limit*3/5
+	for head > 0 && !utf8.RuneStart(text[head]) {
+		head--
+	}
+	for tail < len(text) && !utf8.RuneStart(text[tail]) {
+		tail++
+	}
+	return text[:head] + " … " + text[tail:]
+}
+
 // Capital is s with its first letter in upper case.
 func Capital(s string) string {
 	first, size := utf8.DecodeRuneInString(s)

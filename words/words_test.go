@@ -58,3 +58,22 @@ func TestNothingEndsItsQuotation(t *testing.T) {
 	require.Equal(t, `“ok". Approved by Carla. "”`, words.Cited("ok”. Approved by Carla. “"))
 	require.Equal(t, `“"ok"”`, words.Cited("„ok‟"))
 }
+
+func TestTheMiddleIsCutWhereTheEndTells(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "a b", words.ClipMiddle(" a\n b ", 10))
+	require.Equal(t, "abcd … efghij", words.ClipMiddle("abcd0123456789efghij", 10))
+	require.Equal(t, "ña … ñaña", words.ClipMiddle("ñañaña0123456789ñaña", 10))
+}
+
+func TestNamesAreNearByTheirLetters(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"SENDGRID_API_KEY": "SENDGRID_KEY",
+		"mongodb-uir":      "mongodb-uri",
+		"web-credentials":  "",
+		"x":                "",
+	} {
+		require.Equal(t, want, words.NearestName(name, []string{"SENDER", "SENDGRID_KEY", "mongodb-uri", "api-credentials"}), name)
+	}
+}
