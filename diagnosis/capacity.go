@@ -24,7 +24,7 @@ type Placed struct {
 func Place(template corev1.PodTemplateSpec, namespace string, wanted int, nodes []corev1.Node, running []corev1.Pod) Placed {
 	s := NewSnapshot(time.Time{}, []runtime.Object{&corev1.NodeList{Items: nodes}, &corev1.PodList{Items: running}}, nil)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Labels: template.Labels}, Spec: template.Spec}
-	r := room{s: s}
+	r := s.room()
 	r.measure()
 	full := map[int]bool{} // nodes that the pods placed here keep others like them off
 	for done := range wanted {
@@ -83,7 +83,7 @@ func (s *Snapshot) shun(pod *corev1.Pod, at int, full map[int]bool) {
 func lacking(f fit, shunned bool) []string {
 	var wording []string
 	if shunned {
-		wording = append(wording, blockNames[blockAffinity])
+		wording = append(wording, blockAffinity.name())
 	}
 	for _, reserved := range []bool{false, true} {
 		for i := range f.nodes {
@@ -93,7 +93,7 @@ func lacking(f fit, shunned bool) []string {
 				continue
 			}
 			for _, b := range blocks {
-				if word := blockNames[b]; !slices.Contains(wording, word) {
+				if word := b.name(); !slices.Contains(wording, word) {
 					wording = append(wording, word)
 				}
 			}

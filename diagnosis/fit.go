@@ -36,6 +36,9 @@ type room struct {
 	main   map[verdict]block // thousands of pods share a workload and a message
 }
 
+// room is that of a snapshot, to be filled when it is first asked.
+func (s *Snapshot) room() *room { return &room{s: s} }
+
 // verdict is what the scheduler said about the pods of a workload.
 type verdict struct {
 	owner   *workload
@@ -337,7 +340,7 @@ func (f fit) perNode() []Evidence {
 			case blockTaint:
 				wording = append(wording, "taint "+words.Few(n.taints, 4))
 			default:
-				wording = append(wording, blockNames[b])
+				wording = append(wording, b.name())
 			}
 		}
 		lines = append(lines, Evidence{Object: refOf(KindNode, n.node), Field: "computed", Quote: words.Few(wording, 4)})
@@ -390,7 +393,7 @@ func (f fit) residual(named block) []string {
 	delete(seen, named)
 	var wording []string
 	for _, b := range slices.Sorted(maps.Keys(seen)) {
-		wording = append(wording, blockNames[b])
+		wording = append(wording, b.name())
 	}
 	return wording
 }

@@ -56,8 +56,8 @@ func onlyExecutables(text string) string {
 var plainPath = regexp.MustCompile(`^[\w./+-]{1,100}$`)
 
 // executable is the program that the template itself says to run; empty when it says none, or none that can be told from its arguments.
-func executable(c *corev1.Container) string {
-	for _, wording := range [][]string{c.Command, c.Args} {
+func (c *instance) executable() string {
+	for _, wording := range [][]string{c.spec.Command, c.spec.Args} {
 		if len(wording) == 0 {
 			continue
 		}

@@ -210,6 +210,11 @@ func (v *logView) ranked() []*logTemplate {
 	return ranked[:min(len(ranked), maxTemplates)]
 }
 
+// warnings are the most telling lines that are at least warnings, five at most.
+func (v *logView) warnings() []*logTemplate {
+	return slices.DeleteFunc(v.ranked(), func(t *logTemplate) bool { return t.severity < severityWarning })
+}
+
 // score weighs severity, and triples it for the last twenty lines, which stand nearest to the end.
 func (t *logTemplate) score(lines int) int {
 	score := int(t.severity) * int(t.severity)
@@ -224,10 +229,8 @@ func (c *instance) tellAll(f *finding) {
 	if c.log == nil {
 		return
 	}
-	for _, t := range c.log.ranked() {
-		if t.severity >= severityWarning {
-			f.show(c.logEvidence(t), false)
-		}
+	for _, t := range c.log.warnings() {
+		f.show(c.logEvidence(t), false)
 	}
 }
 

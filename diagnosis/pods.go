@@ -46,7 +46,7 @@ const (
 var waitingIsNormal = map[string]bool{"": true, "ContainerCreating": true, "PodInitializing": true}
 
 func (s *Snapshot) findInPods(add func(*Rule, *finding)) {
-	space := &room{s: s}
+	space := s.room()
 	for _, p := range s.pods {
 		if p.DeletionTimestamp != nil {
 			s.askPod(add, p, space)

@@ -136,9 +136,12 @@ var blockNames = map[block]string{
 	blockSpread: "topology spread", blockCPU: "cpu", blockMemory: "memory", blockPods: "the number of pods per node", blockOther: "another resource", blockPort: "host ports",
 }
 
+// name is the constraint in a word.
+func (b block) name() string { return blockNames[b] }
+
 func blockedRule(id string, kind block, cause, remedy, fix string) Rule {
 	return Rule{
-		ID: id, Family: "scheduling", Class: ClassScheduling, Signal: "PodScheduled=False, reason Unschedulable: " + blockNames[kind], Cause: cause, Remedy: remedy, Source: schedulerSource,
+		ID: id, Family: "scheduling", Class: ClassScheduling, Signal: "PodScheduled=False, reason Unschedulable: " + kind.name(), Cause: cause, Remedy: remedy, Source: schedulerSource,
 		pod: func(p *pending) *finding {
 			condition, ok := p.isUnschedulable()
 			if !ok || p.mainBlock(condition.Message) != kind {
@@ -264,7 +267,7 @@ var insufficient = regexp.MustCompile(`Insufficient ([a-z0-9][\w./-]*\w)`)
 func (p *pending) blocked(kind block, condition corev1.PodCondition, fix string) *finding {
 	fits := p.room.fit(p.pod)
 	f := p.unscheduled(p.blockSentence(kind, fits, condition.Message), condition, Remedy{Text: fix})
-	f.key = blockNames[kind]
+	f.key = kind.name()
 	if kind == blockCPU || kind == blockMemory {
 		f.show(Evidence{Object: p.owner.ref, Field: "spec.template resources.requests", Quote: requestWords(p.pod)}, false)
 		if kind == blockCPU || kind == blockMemory {

@@ -368,6 +368,18 @@ func (s *Snapshot) lacks(ref Ref) bool {
 	return s.keysOf[ref] == nil && (s.notThere[ref] || s.knows(ref.resource(), ref.Namespace))
 }
 
+// configNames are the names of the Secrets or ConfigMaps that were read in a namespace, in order.
+func (s *Snapshot) configNames(kind, namespace string) []string {
+	var names []string
+	for ref := range s.keysOf {
+		if ref.Kind == kind && ref.Namespace == namespace {
+			names = append(names, ref.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // quote makes text from the cluster fit to print: redacted, cleaned, on one line, not longer than a reader reads.
 func (s *Snapshot) quote(text string) string { return s.brief(text, 400) }
 

@@ -166,14 +166,8 @@ func (c *instance) missingObject(kind string) *finding {
 
 // nearName adds the name that was probably meant, where names were read.
 func (s *Snapshot) nearName(f *finding, ref Ref) {
-	var names []string
-	for known := range s.keysOf {
-		if known.Kind == ref.Kind && known.Namespace == ref.Namespace && known.Name != ref.Name {
-			names = append(names, known.Name)
-		}
-	}
-	sort.Strings(names)
-	if near := words.NearestName(ref.Name, names); near != "" {
+	others := slices.DeleteFunc(s.configNames(ref.Kind, ref.Namespace), func(name string) bool { return name == ref.Name })
+	if near := words.NearestName(ref.Name, others); near != "" {
 		f.show(Evidence{Object: Ref{ref.Kind, ref.Namespace, near}, Field: "metadata.name", Quote: fmt.Sprintf("there is a %s %s", ref.Kind, near)}, false)
 	}
 }
@@ -278,7 +272,7 @@ func (c *instance) execFailure() (*logTemplate, bool) {
 
 func (c *instance) commandFinding(message string, evidence Evidence) *finding {
 	what := fmt.Sprintf("The command of %s cannot be run", c.container())
-	if program := executable(c.spec); program != "" {
+	if program := c.executable(); program != "" {
 		what = fmt.Sprintf("The command %q of %s cannot be run", program, c.container())
 	}
 	switch {
@@ -330,12 +324,7 @@ func volumeSourceMissing(p *pending) *finding {
 // hasAny says that at least one object of the kind was read in the namespace. Every namespace has a ConfigMap
 // (kube-root-ca.crt), so an empty list more likely means that nobody looked.
 func (s *Snapshot) hasAny(kind, namespace string) bool {
-	for ref := range s.keysOf {
-		if ref.Kind == kind && ref.Namespace == namespace {
-			return true
-		}
-	}
-	return false
+	return len(s.configNames(kind, namespace)) > 0
 }
 
 func (s *Snapshot) sourceFinding(source Ref, evidence Evidence, sure Confidence) *finding {

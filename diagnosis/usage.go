@@ -51,6 +51,9 @@ func isUsage(o *unstructured.Unstructured) bool {
 	return strings.HasPrefix(o.GetAPIVersion(), "metrics.k8s.io/")
 }
 
+// knowsUsage says that the snapshot holds what at least one pod uses.
+func (s *Snapshot) knowsUsage() bool { return len(s.usage) > 0 }
+
 // share is what a container uses of its limit, in percent; zero when either is not known.
 func (s *Snapshot) share(p *corev1.Pod, c *corev1.Container, name corev1.ResourceName) int {
 	used, limit := s.usage[refOf(KindPod, p)][c.Name][name], c.Resources.Limits[name]
@@ -130,7 +133,7 @@ func (s *Snapshot) withoutUsage(told []NotChecked, measured bool) []NotChecked {
 	switch {
 	case !measured && at >= 0:
 		return slices.DeleteFunc(slices.Clone(told), func(n NotChecked) bool { return n.Kind == podMetrics && n.Standing })
-	case measured && at < 0 && len(s.usage) == 0:
+	case measured && at < 0 && !s.knowsUsage():
 		return append(told, NotChecked{Kind: podMetrics, Reason: "nothing says what the pods use"})
 	}
 	return told
@@ -152,7 +155,7 @@ var usageAdvice = []Rule{
 // nearLimit finds the container of each workload that is nearest to its limit.
 func nearLimit(name corev1.ResourceName, percent int, outcome, remedy string) func(*Snapshot, surroundings) []hint {
 	return func(s *Snapshot, near surroundings) []hint {
-		if len(s.usage) == 0 {
+		if !s.knowsUsage() {
 			return nil
 		}
 		var hints []hint
