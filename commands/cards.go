@@ -12,7 +12,7 @@ import (
 
 // cardOf is the root card of a request in its present state: who, what, where, how it stands.
 func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report {
-	m := mannerOf(r.Status)
+	m := viewOf(r.Status)
 	small := people(r)
 	switch {
 	case r.Status == algesta.Pending:
@@ -20,7 +20,7 @@ func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report
 	case m.note && r.Note != "":
 		small = algesta.Say("{} · {}", small, r.Note)
 	}
-	if m.moment != "" && (m.deed == did || len(r.DecidedBy) == 0) { // else the moment of the deed is that of the end
+	if m.moment != "" && (m.decided == theyApproved || len(r.DecidedBy) == 0) { // else the moment of the decision is that of the end
 		small = algesta.Say("{} · {} {}", small, m.moment, algesta.AtSecond(r.UpdatedAt))
 	}
 	return algesta.Report{Tone: m.shown, Title: m.title(r), Small: algesta.Say("{} · {}", small, algesta.Name(r.ID))}
@@ -32,7 +32,7 @@ func people(r algesta.Request) algesta.Text {
 	if len(r.DecidedBy) == 0 {
 		return by
 	}
-	by = algesta.Say("{}, {} by {}", by, mannerOf(r.Status).deed, everyone(r.DecidedBy))
+	by = algesta.Say("{}, {} by {}", by, viewOf(r.Status).decided, everyone(r.DecidedBy))
 	if r.Status == algesta.Pending || r.DecidedAt.IsZero() { // some are missing yet
 		return by
 	}
@@ -65,7 +65,7 @@ func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Te
 		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("Reason: {}", quote(r.Command.Reason))})
 	}
 	out.Body = append(out.Body, algesta.Block{Text: closing(r, missing, n)})
-	if buttons := mannerOf(r.Status).buttons; buttons != nil {
+	if buttons := viewOf(r.Status).buttons; buttons != nil {
 		out.Buttons = buttons(r)
 	}
 	if r.Status == algesta.Pending {
@@ -93,7 +93,7 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 	case len(r.DecidedBy) == 0:
 		return algesta.Say("Closed without a decision, {}.", algesta.AtSecond(r.UpdatedAt))
 	}
-	return algesta.Say("{} by {}, {}.", words.Capital(mannerOf(r.Status).deed), everyone(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
+	return algesta.Say("{} by {}, {}.", words.Capital(viewOf(r.Status).decided), everyone(r.DecidedBy), algesta.AtSecond(r.DecidedAt))
 }
 
 // ask is what the approvers of one rule are asked for, in a sentence.

@@ -50,11 +50,11 @@ type Config struct {
 // Dispatcher carries every invocation from the inbox to its answer, and every request to its end.
 type Dispatcher struct {
 	Config
-	looks    sync.Map // request ID → look: when the follower last told what
-	panicked sync.Map // piece → how often in a row it panicked
-	commands *lane
-	votes    *lane
-	began    time.Time
+	announced sync.Map // request ID → announcement: when the follower last told what
+	panicked  sync.Map // piece → how often in a row it panicked
+	commands  *lane
+	votes     *lane
+	began     time.Time
 
 	handleWithin, diagnoseWithin, diagnoseAgain time.Duration // their constants, but shorter in tests
 }

@@ -91,8 +91,8 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 	if planErr != nil {
 		return d.notPlanned(ctx, r, planErr)
 	}
-	d.looks.Delete(r.ID + aboutForbidden) // the next refusal is the first of its kind
-	if slackErr != nil {                  // Slack unreachable = no, but not for ever: until StartBy
+	d.announced.Delete(r.ID + aboutForbidden) // the next refusal is the first of its kind
+	if slackErr != nil {                      // Slack unreachable = no, but not for ever: until StartBy
 		d.Log.Warn("people could not be checked before the execution", zap.String("command", r.ID), zap.Error(slackErr))
 		return whileUnreachable, d.waits(ctx, r, algesta.Say("Slack does not tell me whether this is still allowed. I wait and try again until {}.", algesta.At(r.StartBy)))
 	}
@@ -218,7 +218,7 @@ func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algest
 	const note = "was refused just before it ran. Nothing was changed."
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Rejected, note: note,
-		by: []algesta.Actor{}, tell: r.DecidedBy, // nobody denied it; those who approved are told, too
+		by: []algesta.Actor{}, mention: r.DecidedBy, // nobody denied it; those who approved are told, too
 		kind: "refused", data: algesta.Args{"reason": no.String()},
 		said: algesta.Say("{} {} {}", r.Plan.Title, note, no),
 	})
@@ -232,8 +232,8 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 	}
 	if is(err, algesta.ErrForbidden) {
 		now := time.Now()
-		first, _ := d.looks.LoadOrStore(r.ID+aboutForbidden, look{at: now})
-		if now.Sub(first.(look).at) < roleTime {
+		first, _ := d.announced.LoadOrStore(r.ID+aboutForbidden, announcement{at: now})
+		if now.Sub(first.(announcement).at) < roleTime {
 			return whileForbidden, nil
 		}
 	}
@@ -245,12 +245,12 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 
 // waits says in the card why an approved request has not begun, once for each reason, and gives the plan a button to take it back.
 func (d *Dispatcher) waits(ctx context.Context, r algesta.Request, why algesta.Text) error {
-	key, now := r.ID+aboutWaiting, look{mark: why.String(), at: time.Now()}
-	if last, told := d.looks.Load(key); told && last.(look).mark == now.mark {
+	key, now := r.ID+aboutWaiting, announcement{said: why.String(), at: time.Now()}
+	if last, told := d.announced.Load(key); told && last.(announcement).said == now.said {
 		return nil
 	}
 	_, err := d.during(ctx, r.ID, []algesta.Status{algesta.Approved, algesta.Executing}, func(tx Tx, r algesta.Request) error {
-		d.looks.Store(key, now) // here, so that whoever ends the request afterwards forgets it
+		d.announced.Store(key, now) // here, so that whoever ends the request afterwards forgets it
 		card := cardOf(r, nil, nil)
 		card.Tone, card.Small = algesta.Waiting, algesta.Say("{} · {}", why, card.Small)
 		plan := planOf(r, nil, nil, nil)
@@ -258,7 +258,7 @@ func (d *Dispatcher) waits(ctx context.Context, r algesta.Request, why algesta.T
 		return d.show(tx, r, card, plan)
 	})
 	if err != nil {
-		d.looks.Delete(key) // it was not said
+		d.announced.Delete(key) // it was not said
 	}
 	return err
 }

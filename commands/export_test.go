@@ -8,10 +8,10 @@ func (d *Dispatcher) Hasten(handle, diagnose, again time.Duration) {
 }
 
 // Restart forgets what is only in memory, as a restart does.
-func (d *Dispatcher) Restart() { d.looks.Clear() }
+func (d *Dispatcher) Restart() { d.announced.Clear() }
 
 // Looks is how many requests something is noted about.
 func (d *Dispatcher) Looks() (n int) {
-	d.looks.Range(func(any, any) bool { n++; return true })
+	d.announced.Range(func(any, any) bool { n++; return true })
 	return n
 }

@@ -22,23 +22,23 @@ const (
 	laterAgain = 5 * time.Second
 )
 
-// look is what the follower last told.
-type look struct {
-	mark string
+// announcement is what the follower last told.
+type announcement struct {
+	said string
 	at   time.Time
 }
 
 // What else is told or timed once a request stands under its ID with these endings.
 const (
-	aboutBlind     = " blind"
-	aboutWaiting   = " waits"
-	aboutForbidden = " forbidden"
+	aboutUnreadable = " unreadable"
+	aboutWaiting    = " waits"
+	aboutForbidden  = " forbidden"
 )
 
 // forget drops what was noted about a request that has ended.
 func (d *Dispatcher) forget(id string) {
-	for _, about := range []string{"", aboutBlind, aboutWaiting, aboutForbidden} {
-		d.looks.Delete(id + about)
+	for _, about := range []string{"", aboutUnreadable, aboutWaiting, aboutForbidden} {
+		d.announced.Delete(id + about)
 	}
 }
 
@@ -68,48 +68,48 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	case err != nil && r.Status == algesta.Failed: // it has its end
 		return 0, nil
 	case err != nil: // it isn't in the configuration any more
-		return d.blind(ctx, r, f, err, time.Now())
+		return d.clusterUnreadable(ctx, r, f, err, time.Now())
 	case r.Status == algesta.Failed:
 		return d.afterwards(ctx, r, f, reader)
 	}
 	seen, err := rollout.Look(ctx, reader, r.Command.Target.Workload())
 	now := time.Now()
 	if err != nil && !is(err, algesta.ErrNotFound) {
-		return d.blind(ctx, r, f, err, now)
+		return d.clusterUnreadable(ctx, r, f, err, now)
 	}
 	p, f := rollout.Judge(seen, f, now)
-	return d.tell(ctx, r, p, f, now)
+	return d.handlePhase(ctx, r, p, f, now)
 }
 
-// blind goes on while the cluster cannot be read, until the deadline.
-func (d *Dispatcher) blind(ctx context.Context, r algesta.Request, f rollout.Follow, err error, now time.Time) (time.Duration, error) {
+// clusterUnreadable goes on while the cluster cannot be read, until the deadline.
+func (d *Dispatcher) clusterUnreadable(ctx context.Context, r algesta.Request, f rollout.Follow, err error, now time.Time) (time.Duration, error) {
 	deadline := f.Deadline
 	if deadline.IsZero() {
 		deadline = f.StartedAt.Add(startWithin)
 	}
 	if now.After(deadline) {
 		p := rollout.Progress{Phase: rollout.OutOfTime, Why: algesta.Say("The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(r.Command.Target.Name))}
-		return d.tell(ctx, r, p, f, now)
+		return d.handlePhase(ctx, r, p, f, now)
 	}
 	d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
-	key := r.ID + aboutBlind
-	if _, told := d.looks.Load(key); told {
+	key := r.ID + aboutUnreadable
+	if _, told := d.announced.Load(key); told {
 		return soakAgain, nil
 	}
 	report := algesta.Report{Tone: algesta.Warning, Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up."))}
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
-		d.looks.Store(key, look{}) // here, so that whoever ends the request afterwards forgets it
-		d.looks.Delete(r.ID)       // the progress that this replaces is to be told again
+		d.announced.Store(key, announcement{}) // here, so that whoever ends the request afterwards forgets it
+		d.announced.Delete(r.ID)               // the progress that this replaces is to be told again
 		return tx.Post(post(r.Command, algesta.ProgressPost, report))
 	})
 	if err != nil {
-		d.looks.Delete(key) // it was not said
+		d.announced.Delete(key) // it was not said
 	}
 	return soakAgain, err
 }
 
-// tell says what is new and decides how to go on.
-func (d *Dispatcher) tell(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time) (time.Duration, error) {
+// handlePhase says what is new and decides how to go on.
+func (d *Dispatcher) handlePhase(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time) (time.Duration, error) {
 	p = d.withheld(ctx, r, p)
 	switch p.Phase {
 	case rollout.Moving, rollout.Complete:
@@ -137,16 +137,16 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p rollout.
 			again = left
 		}
 	}
-	mark := fmt.Sprint(p.Phase, p.Ready, p.Of, f.Mark, len(p.Alert) > 0, f.SteadyAt.UnixMilli())
-	last, told := d.looks.Load(r.ID)
+	said := fmt.Sprint(p.Phase, p.Ready, p.Of, f.Mark, len(p.Alert) > 0, f.SteadyAt.UnixMilli())
+	last, told := d.announced.Load(r.ID)
 	if told {
-		if l := last.(look); l.mark == mark && (now.Sub(l.at) < sayAgain || p.Phase == rollout.Complete) {
+		if l := last.(announcement); l.said == said && (now.Sub(l.at) < sayAgain || p.Phase == rollout.Complete) {
 			return again, nil
 		}
 	}
 	going, err := d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
-		d.looks.Store(r.ID, look{mark: mark, at: now}) // here, so that whoever ends the request afterwards forgets it
-		d.looks.Delete(r.ID + aboutBlind)              // the next time is to be told again
+		d.announced.Store(r.ID, announcement{said: said, at: now}) // here, so that whoever ends the request afterwards forgets it
+		d.announced.Delete(r.ID + aboutUnreadable)                 // the next time is to be told again
 		if err := tx.Remember(r.ID, encode(f)); err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p rollout.
 		return tx.Post(c)
 	})
 	if err != nil {
-		d.looks.Delete(r.ID) // it was not said
+		d.announced.Delete(r.ID) // it was not said
 		return 0, err
 	}
 	if !going { // it ended, or was replaced, while the cluster was read

@@ -17,7 +17,7 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.cluster.set(func(c *fakeCluster) { c.blind, c.look = missing, func() error { return missing } })
+			w.cluster.set(func(c *fakeCluster) { c.unreadable, c.duringRead = missing, func() error { return missing } })
 			name, args, _ := strings.Cut(command, " ")
 			w.types(luis, strings.TrimSpace(name+" ms-gone production "+args))
 			said := strings.Join(w.answers(), "\n")
@@ -29,7 +29,7 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		w.setRules(strings.Replace(rules, "allow: [read,", "allow: [status,", 1))
-		w.cluster.set(func(c *fakeCluster) { c.blind, c.look = missing, func() error { return missing } })
+		w.cluster.set(func(c *fakeCluster) { c.unreadable, c.duringRead = missing, func() error { return missing } })
 		w.types(luis, "status ms-gone production")
 		said := strings.Join(w.answers(), "\n")
 		require.Contains(t, said, "is gone (seen until")
@@ -38,7 +38,7 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 	t.Run("a name that the caches don't know, once they are filled, is unknown", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.cluster.set(func(c *fakeCluster) { c.blind, c.look = missing, func() error { return missing } })
+		w.cluster.set(func(c *fakeCluster) { c.unreadable, c.duringRead = missing, func() error { return missing } })
 		w.types(luis, "status ms-late production")
 		said := strings.Join(w.answers(), "\n")
 		require.Contains(t, said, `There's no service "ms-late" in production.`)
@@ -47,7 +47,7 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 	t.Run("what is there and lacks something else is not gone", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.cluster.set(func(c *fakeCluster) { c.blind, c.look = missing, func() error { return missing } })
+		w.cluster.set(func(c *fakeCluster) { c.unreadable, c.duringRead = missing, func() error { return missing } })
 		w.types(luis, "status api-gateway production")
 		require.NotContains(t, strings.Join(w.said(algesta.AnswerPost), "\n"), "gone (seen")
 	})

@@ -38,7 +38,7 @@ func TestAJobThatEndsTheProcessEndsItsRequest(t *testing.T) {
 					if c.at == algesta.Executing {
 						<-held
 					}
-					f.set(func(f *fakeCluster) { f.look = func() error { <-held; return nil } })
+					f.set(func(f *fakeCluster) { f.duringRead = func() error { <-held; return nil } })
 					return nil
 				}
 			})

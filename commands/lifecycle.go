@@ -28,7 +28,7 @@ type step struct {
 
 	said    algesta.Text     // the reply; the title and the note where it is empty
 	tone    algesta.Tone     // of the reply; that of the status where it is empty
-	tell    []algesta.Actor  // who is mentioned besides the requester and those who decided
+	mention []algesta.Actor  // who is mentioned besides the requester and those who decided
 	buttons []algesta.Button // of the reply
 
 	directly bool // the reply goes to those whom it concerns as a direct message: its thread can't be posted in
@@ -37,21 +37,21 @@ type step struct {
 	also func(tx Tx, r algesta.Request) error
 }
 
-// did is what those who decided did, unless they ended it.
-const did = "approved"
+// theyApproved is what those who decided did, unless they ended it.
+const theyApproved = "approved"
 
-// manner is how a request that came to a status is shown.
-type manner struct {
+// view is how a request that came to a status is shown.
+type view struct {
 	tone    algesta.Tone                             // of the reply
 	shown   algesta.Tone                             // of the card
 	title   func(r algesta.Request) algesta.Text     // of the card
 	note    bool                                     // the card's small line has the note, which its title has not
-	deed    string                                   // what those who decided did
+	decided string                                   // what those who decided did
 	moment  string                                   // what happened at the request's UpdatedAt, where that is evidence
 	buttons func(r algesta.Request) []algesta.Button // of the plan
 	card    bool                                     // the card is brought up to date
 	plan    bool                                     // the plan is, and has no buttons any more
-	reply   bool                                     // a new message mentions whoever asked, whoever decided, and step.tell
+	reply   bool                                     // a new message mentions whoever asked, whoever decided, and step.mention
 }
 
 // The titles of cards.
@@ -65,19 +65,19 @@ func titleUnknown(r algesta.Request) algesta.Text {
 }
 func titleNote(r algesta.Request) algesta.Text { return algesta.Say("{} {}", r.Plan.Title, r.Note) }
 
-// mannerOf is the table of the life of a request. A status that comes and goes within a moment is not shown by itself; a card that is
+// viewOf is the table of the life of a request. A status that comes and goes within a moment is not shown by itself; a card that is
 // made anew meanwhile says how it stands.
-func mannerOf(s algesta.Status) manner {
-	end := manner{tone: algesta.Neutral, shown: algesta.Neutral, title: titleNote, deed: did, moment: "ended", card: true, plan: true, reply: true}
+func viewOf(s algesta.Status) view {
+	end := view{tone: algesta.Neutral, shown: algesta.Neutral, title: titleNote, decided: theyApproved, moment: "ended", card: true, plan: true, reply: true}
 	switch s {
 	case algesta.Pending:
-		return manner{shown: algesta.Waiting, title: titleWaits, deed: did, buttons: voteButtons}
+		return view{shown: algesta.Waiting, title: titleWaits, decided: theyApproved, buttons: voteButtons}
 	case algesta.Approved, algesta.Executing:
-		return manner{shown: algesta.Running, title: titleDoing, deed: did}
+		return view{shown: algesta.Running, title: titleDoing, decided: theyApproved}
 	case algesta.Applied:
-		return manner{shown: algesta.Running, title: titleDoing, deed: did, moment: "written", card: true}
+		return view{shown: algesta.Running, title: titleDoing, decided: theyApproved, moment: "written", card: true}
 	case algesta.Unknown:
-		return manner{tone: algesta.Warning, shown: algesta.Warning, title: titleUnknown, deed: did, card: true, reply: true}
+		return view{tone: algesta.Warning, shown: algesta.Warning, title: titleUnknown, decided: theyApproved, card: true, reply: true}
 	case algesta.Succeeded:
 		end.tone, end.shown, end.title, end.note = algesta.Good, algesta.Good, titleDone, true
 	case algesta.Failed:
@@ -85,9 +85,9 @@ func mannerOf(s algesta.Status) manner {
 	case algesta.TimedOut:
 		end.tone, end.shown = algesta.Warning, algesta.Bad
 	case algesta.Rejected:
-		end.deed = "denied"
+		end.decided = "denied"
 	case algesta.Cancelled:
-		end.deed = "cancelled"
+		end.decided = "cancelled"
 	case algesta.Expired, algesta.Superseded, algesta.Stale:
 	}
 	return end
@@ -160,7 +160,7 @@ func (s step) entry(r algesta.Request) algesta.Entry {
 
 // tellMove shows where a request stands now: the card, the plan with the buttons that it has there, and a reply to whoever it concerns.
 func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
-	m := mannerOf(s.to)
+	m := viewOf(s.to)
 	if m.card {
 		if err := tx.Post(cardPost(r, cardOf(r, nil, nil))); err != nil {
 			return err
@@ -182,7 +182,7 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 		tone = m.tone
 	}
 	to := r
-	to.DecidedBy = append(slices.Clone(r.DecidedBy), s.tell...)
+	to.DecidedBy = append(slices.Clone(r.DecidedBy), s.mention...)
 	report := ended(to, tone, said)
 	var err error
 	if report.Buttons, err = storeOffers(tx, s.buttons); err != nil {

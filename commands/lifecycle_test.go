@@ -23,10 +23,10 @@ func TestNothingIsPostedAboutARequestThatWasReplacedMeanwhile(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			var id string
-			looks := 0
+			reads := 0
 			w.cluster.set(func(f *fakeCluster) {
-				f.look = func() error {
-					if looks++; looks == 1 { // the health before the write
+				f.duringRead = func() error {
+					if reads++; reads == 1 { // the health before the write
 						return nil
 					}
 					w.moves(id, algesta.Applied, algesta.Superseded)

@@ -102,7 +102,7 @@ func TestCancelIsPossibleWhileNothingWasSent(t *testing.T) {
 	away := &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster does not answer.")}
 	w.cluster.set(func(f *fakeCluster) {
 		f.send = func() error {
-			f.set(func(f *fakeCluster) { f.blind = away })
+			f.set(func(f *fakeCluster) { f.unreadable = away })
 			return away
 		}
 	})
@@ -125,16 +125,16 @@ func TestAPlanLosesItsButtonAfterARestart(t *testing.T) {
 	away := &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster does not answer.")}
 	w.types(luis, "scale api-gateway production 6")
 	r := w.request(algesta.Pending)
-	w.cluster.set(func(f *fakeCluster) { f.blind = away })
+	w.cluster.set(func(f *fakeCluster) { f.unreadable = away })
 	w.votes(carla, algesta.Approve, r.ID)
 	require.Eventually(t, func() bool { return lastSaid{w}.plan() == "Cancel" }, deadline, 5*time.Millisecond, "it waits")
 	w.dispatcher.Restart()
 	watched := make(chan struct{})
 	defer close(watched)
 	w.cluster.set(func(f *fakeCluster) {
-		f.blind = nil
+		f.unreadable = nil
 		f.send = func() error {
-			f.set(func(f *fakeCluster) { f.look = func() error { <-watched; return nil } })
+			f.set(func(f *fakeCluster) { f.duringRead = func() error { <-watched; return nil } })
 			return nil
 		}
 	})

@@ -37,7 +37,7 @@ func TestALateAnswerIsStored(t *testing.T) {
 		w := newWorld(t)
 		w.dispatcher.Hasten(moment, time.Minute, time.Minute)
 		away := &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster does not answer.")}
-		w.cluster.set(func(c *fakeCluster) { c.late, c.look = true, func() error { return away } })
+		w.cluster.set(func(c *fakeCluster) { c.late, c.duringRead = true, func() error { return away } })
 		w.types(luis, "status api-gateway production")
 		require.Equal(t, []string{"The cluster does not answer."}, w.said(algesta.AnswerPost))
 		require.Zero(t, w.unanswered())
@@ -66,7 +66,7 @@ func (c *slowCluster) Observe(ctx context.Context, namespace string) ([]runtime.
 func (w *world) failed(c *slowCluster) (id string) {
 	c.crashingCluster = &crashingCluster{fakeCluster: w.cluster}
 	w.dispatcher.Clusters = commands.Clusters(c)
-	w.cluster.set(func(f *fakeCluster) { f.look = func() error { return errors.New("cannot be read") } })
+	w.cluster.set(func(f *fakeCluster) { f.duringRead = func() error { return errors.New("cannot be read") } })
 	w.types(luis, "scale api-gateway production 6")
 	id = w.request(algesta.Pending).ID
 	w.votes(carla, algesta.Approve, id)

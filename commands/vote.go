@@ -188,7 +188,7 @@ func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id str
 func (d *Dispatcher) alreadyClosed(ctx context.Context, id string, by algesta.Actor) error {
 	var r algesta.Request
 	err := d.Store.Update(ctx, func(tx Tx) (err error) {
-		if r, err = tx.Locked(id); err != nil || !mannerOf(r.Status).plan {
+		if r, err = tx.Locked(id); err != nil || !viewOf(r.Status).plan {
 			return err
 		}
 		return tx.Post(planPost(r, planOf(r, nil, nil, nil)))

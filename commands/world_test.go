@@ -421,8 +421,8 @@ type fakeCluster struct {
 	generation int64
 	applied    int          // patches that reached the cluster
 	send       func() error // what happens to a patch between its intent and the cluster
-	blind      error        // the cluster cannot be read
-	look       func() error // what happens while the rollout is read
+	unreadable error        // the cluster cannot be read
+	duringRead func() error // what happens while the rollout is read
 	crashes    string       // when set, the pods crash and say this
 	apply      func(n int) error
 	verify     func(*fakeCluster) (algesta.Verified, error)
@@ -471,7 +471,7 @@ func (c *fakeCluster) object() map[string]any {
 
 func (c *fakeCluster) Deployment(context.Context, algesta.Object) (*unstructured.Unstructured, error) {
 	c.mu.Lock()
-	err, slow := c.blind, c.slow
+	err, slow := c.unreadable, c.slow
 	c.mu.Unlock()
 	if slow != nil {
 		c.waiting.Add(1)
@@ -492,13 +492,13 @@ func (c *fakeCluster) List(context.Context, string, string, runtime.Object) erro
 func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	c.mayPanic("Workload")
 	c.mu.Lock()
-	look, late := c.look, c.late
+	duringRead, late := c.duringRead, c.late
 	c.mu.Unlock()
 	if late {
 		<-ctx.Done()
 	}
-	if look != nil {
-		if err := look(); err != nil {
+	if duringRead != nil {
+		if err := duringRead(); err != nil {
 			return nil, nil, nil, err
 		}
 	}

@@ -81,7 +81,7 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	o := &observation{cluster: c, namespace: namespace, slots: make(chan struct{}, atOnce), asked: map[string]bool{}, unread: map[string]error{"secrets": errNotRead}}
 	cached := o.cachedPods()
 	o.list(ctx, "events", namespace, &corev1.EventList{}) // these take longest
-	if slices.ContainsFunc(o.pods.Items, ailing) {        // known before anything is read
+	if slices.ContainsFunc(o.pods.Items, unhealthy) {     // known before anything is read
 		o.explain(ctx)
 	}
 	if !cached {
@@ -110,7 +110,7 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 // cachedPods takes the pods from the caches if it can: they are most of what a crowded namespace costs.
 func (o *observation) cachedPods() bool {
 	pods, ok := o.cluster.cache.podsOf(o.namespace)
-	if !ok || o.cluster.away.lately() {
+	if !ok || o.cluster.outage.recent() {
 		return false
 	}
 	o.pods.Items, o.crowded = pods, len(pods) > crowd
@@ -120,9 +120,9 @@ func (o *observation) cachedPods() bool {
 
 // further reads what only matters where something refers to it, or where something is wrong.
 func (o *observation) further(ctx context.Context) {
-	sick := o.sick() // before further lists write down what they could not read
+	anyUnhealthy := o.anyUnhealthy() // before further lists write down what they could not read
 	o.secrets(ctx)
-	if sick {
+	if anyUnhealthy {
 		o.explain(ctx)
 	}
 	if len(o.ingresses.Items) > 0 {
@@ -155,14 +155,14 @@ func (o *observation) further(ctx context.Context) {
 	}
 }
 
-// sick says whether some workload does not run as it should, or could not be read.
-func (o *observation) sick() bool {
+// anyUnhealthy says whether some workload does not run as it should, or could not be read.
+func (o *observation) anyUnhealthy() bool {
 	for _, kind := range []string{"pods", "deployments", "statefulsets", "daemonsets", "jobs"} {
 		if o.unread[kind] != nil {
 			return true
 		}
 	}
-	return slices.ContainsFunc(o.pods.Items, ailing) ||
+	return slices.ContainsFunc(o.pods.Items, unhealthy) ||
 		slices.ContainsFunc(o.deployments.Items, func(d appsv1.Deployment) bool { return d.Status.ReadyReplicas < wanted(d.Spec.Replicas) }) ||
 		slices.ContainsFunc(o.statefulSets.Items, func(s appsv1.StatefulSet) bool { return s.Status.ReadyReplicas < wanted(s.Spec.Replicas) }) ||
 		slices.ContainsFunc(o.daemonSets.Items, func(d appsv1.DaemonSet) bool { return d.Status.NumberReady < d.Status.DesiredNumberScheduled }) ||
@@ -178,8 +178,8 @@ func wanted(replicas *int32) int32 {
 	return *replicas
 }
 
-// ailing says that a pod is not ready, or that one of its containers was restarted.
-func ailing(p corev1.Pod) bool {
+// unhealthy says that a pod is not ready, or that one of its containers was restarted.
+func unhealthy(p corev1.Pod) bool {
 	if p.Status.Phase == corev1.PodSucceeded {
 		return false
 	}

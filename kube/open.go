@@ -45,8 +45,8 @@ type Cluster struct {
 	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
 	reach      reach
 
-	cache *cache
-	away  away
+	cache  *cache
+	outage outage
 
 	mu      sync.Mutex
 	written map[algesta.Object]writtenAt // to read one's own writes
@@ -87,7 +87,7 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	typed.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	watching := rest.CopyConfig(typed)
 	watching.QPS, watching.Burst = 20, 40
-	watching.Wrap(c.away.around)
+	watching.Wrap(c.outage.wrap)
 	writing := limited(base, 10, 20)
 	writing.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	var errs [5]error

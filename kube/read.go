@@ -74,7 +74,7 @@ const ownWrites = time.Minute
 // nothing older than what this process wrote, and the watches reach the cluster; live otherwise. Literal values of the
 // environment are not in it. When the pods or the ReplicaSets alone cannot be read, the rest is returned together with the error.
 func (c *Cluster) Workload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
-	if d, sets, pods, ok := c.cache.workload(w); ok && !c.away.lately() && !c.staleAgainstWrite(w, d) {
+	if d, sets, pods, ok := c.cache.workload(w); ok && !c.outage.recent() && !c.staleAgainstWrite(w, d) {
 		return d, sets, pods, nil
 	}
 	return c.liveWorkload(ctx, w)

@@ -188,7 +188,7 @@ func (o *observation) secrets(ctx context.Context) {
 func (o *observation) secretNames() []string {
 	var needed, used []string
 	for i := range o.pods.Items {
-		if ailing(o.pods.Items[i]) {
+		if unhealthy(o.pods.Items[i]) {
 			n, u := secretsOf(o.pods.Items[i].Spec)
 			needed, used = append(needed, n...), append(used, u...)
 		}

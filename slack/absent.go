@@ -115,7 +115,7 @@ func (d directory) inChannel(ctx context.Context, channel string) (map[string]bo
 		from := ""
 		for range maxMembers {
 			var page struct {
-				Members []loose `json:"members"`
+				Members []lenientString `json:"members"`
 				cursor
 			}
 			args := url.Values{"channel": {channel}, "limit": {fmt.Sprint(membersPage)}, "cursor": {from}}

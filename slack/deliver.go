@@ -105,9 +105,9 @@ func (s *sender) call(ctx context.Context, r *result, msg rendered) (ts string, 
 		return "", err
 	}
 	var answer struct {
-		TS      loose `json:"ts"`
+		TS      lenientString `json:"ts"`
 		Message *struct {
-			ThreadTS loose `json:"thread_ts"`
+			ThreadTS lenientString `json:"thread_ts"`
 		} `json:"message"`
 	}
 	if err := s.web.call(ctx, "chat.postMessage", args, &answer); err != nil {
@@ -233,11 +233,11 @@ func (s *sender) findOutside(ctx context.Context, o algesta.Outgoing) (string, i
 
 // message is what is read of a message in a history.
 type message struct {
-	User     loose `json:"user"`
-	TS       loose `json:"ts"`
+	User     lenientString `json:"user"`
+	TS       lenientString `json:"ts"`
 	Metadata struct {
-		Type    loose            `json:"event_type"`
-		Payload map[string]loose `json:"event_payload"`
+		Type    lenientString            `json:"event_type"`
+		Payload map[string]lenientString `json:"event_payload"`
 	} `json:"metadata"`
 }
 

@@ -54,7 +54,7 @@ func (d directory) membersOf(ctx context.Context, group string, maxAge time.Dura
 	return ask(ctx, d, "group "+group, d.members, func(ctx context.Context) (members, error) {
 		m := members{users: map[string]bool{}, at: time.Now()}
 		var answer struct {
-			Users []loose `json:"users"`
+			Users []lenientString `json:"users"`
 		}
 		err := d.web.call(ctx, "usergroups.users.list", url.Values{"usergroup": {group}}, &answer)
 		d.learnPlan(err)
@@ -92,7 +92,7 @@ func (d directory) allMembers(ctx context.Context) error {
 		if err != nil && code(err) != noGroups {
 			return false, fmt.Errorf("asking who is in the user groups: %w", err)
 		}
-		found := map[string][]loose{}
+		found := map[string][]lenientString{}
 		for _, g := range all {
 			found[string(g.ID)] = g.Users
 		}
@@ -112,9 +112,9 @@ func (d directory) allMembers(ctx context.Context) error {
 
 // userGroup is what is read of a user group in usergroups.list.
 type userGroup struct {
-	ID     loose   `json:"id"`
-	Handle loose   `json:"handle"`
-	Users  []loose `json:"users"`
+	ID     lenientString   `json:"id"`
+	Handle lenientString   `json:"handle"`
+	Users  []lenientString `json:"users"`
 }
 
 // userGroups asks usergroups.list.

@@ -127,7 +127,7 @@ func (l *listener) open(ctx context.Context) (*socket, error) {
 	opening, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	var answer struct {
-		URL loose `json:"url"`
+		URL lenientString `json:"url"`
 	}
 	if err := l.web.callAs(opening, l.app, "apps.connections.open", nil, &answer); err != nil {
 		return nil, fmt.Errorf("opening a socket: %w", err)

@@ -66,13 +66,13 @@ func (d directory) Place(ctx context.Context, channel string, maxAge time.Durati
 
 // conversation is what is read of a channel in conversations.info.
 type conversation struct {
-	Name       loose `json:"name"`
-	IM         bool  `json:"is_im"`
-	Group      bool  `json:"is_mpim"`
-	Member     bool  `json:"is_member"`
-	Archived   yes   `json:"is_archived"`
-	Shared     yes   `json:"is_ext_shared"`
-	SharedSoon yes   `json:"is_pending_ext_shared"`
+	Name       lenientString `json:"name"`
+	IM         bool          `json:"is_im"`
+	Group      bool          `json:"is_mpim"`
+	Member     bool          `json:"is_member"`
+	Archived   lenientBool   `json:"is_archived"`
+	Shared     lenientBool   `json:"is_ext_shared"`
+	SharedSoon lenientBool   `json:"is_pending_ext_shared"`
 }
 
 func (d directory) conversation(ctx context.Context, channel string) (conversation, error) {
@@ -89,7 +89,7 @@ func (d directory) Link(ctx context.Context, channel, ts string) string {
 		return ""
 	}
 	var answer struct {
-		Permalink loose `json:"permalink"`
+		Permalink lenientString `json:"permalink"`
 	}
 	if err := d.web.call(ctx, "chat.getPermalink", url.Values{"channel": {channel}, "message_ts": {ts}}, &answer); err != nil {
 		return ""

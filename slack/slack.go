@@ -164,9 +164,9 @@ func (s *Slack) identify(ctx context.Context) (self, error) {
 		return known, nil
 	}
 	var answer struct {
-		UserID     loose `json:"user_id"`
-		TeamID     loose `json:"team_id"`
-		OrgInstall yes   `json:"is_enterprise_install"`
+		UserID     lenientString `json:"user_id"`
+		TeamID     lenientString `json:"team_id"`
+		OrgInstall lenientBool   `json:"is_enterprise_install"`
 	}
 	if err := s.web.call(ctx, "auth.test", nil, &answer); err != nil {
 		return self{}, fmt.Errorf("asking Slack who the bot is: %w", plainError(err))

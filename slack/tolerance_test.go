@@ -106,9 +106,9 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(_ *testing.T, raw []byte) {
 		var answer struct {
-			TS       loose     `json:"ts"`
-			Messages []message `json:"messages"`
-			User     user      `json:"user"`
+			TS       lenientString `json:"ts"`
+			Messages []message     `json:"messages"`
+			User     user          `json:"user"`
 			cursor
 		}
 		_ = readAnswer(raw, &answer) // whatever Slack says, it is an error or an answer

@@ -9,33 +9,33 @@ import (
 
 // user is what is read of a person in users.info and users.list.
 type user struct {
-	ID           loose `json:"id"`
-	TeamID       loose `json:"team_id"`
-	Name         loose `json:"name"`
-	RealName     loose `json:"real_name"`
-	Deleted      yes   `json:"deleted"`
-	Bot          yes   `json:"is_bot"`
-	AppUser      yes   `json:"is_app_user"`
-	WorkflowBot  yes   `json:"is_workflow_bot"`
-	Stranger     yes   `json:"is_stranger"`
-	Guest        yes   `json:"is_restricted"`
-	ChannelGuest yes   `json:"is_ultra_restricted"`
+	ID           lenientString `json:"id"`
+	TeamID       lenientString `json:"team_id"`
+	Name         lenientString `json:"name"`
+	RealName     lenientString `json:"real_name"`
+	Deleted      lenientBool   `json:"deleted"`
+	Bot          lenientBool   `json:"is_bot"`
+	AppUser      lenientBool   `json:"is_app_user"`
+	WorkflowBot  lenientBool   `json:"is_workflow_bot"`
+	Stranger     lenientBool   `json:"is_stranger"`
+	Guest        lenientBool   `json:"is_restricted"`
+	ChannelGuest lenientBool   `json:"is_ultra_restricted"`
 	Profile      struct {
-		RealName    loose `json:"real_name"`
-		DisplayName loose `json:"display_name"`
-		Email       loose `json:"email"`
+		RealName    lenientString `json:"real_name"`
+		DisplayName lenientString `json:"display_name"`
+		Email       lenientString `json:"email"`
 	} `json:"profile"`
 	// On Enterprise Grid: the workspaces of the organisation that the person is in.
-	Teams      []loose `json:"teams"`
+	Teams      []lenientString `json:"teams"`
 	Enterprise struct {
-		Teams []loose `json:"teams"`
+		Teams []lenientString `json:"teams"`
 	} `json:"enterprise_user"`
 }
 
 // in tells whether the person is a member of the workspace. On Enterprise Grid team_id may be missing or that of another workspace of the
 // organisation; then the list of workspaces decides.
 func (u user) in(team string) bool {
-	return string(u.TeamID) == team || slices.Contains(u.Enterprise.Teams, loose(team)) || slices.Contains(u.Teams, loose(team))
+	return string(u.TeamID) == team || slices.Contains(u.Enterprise.Teams, lenientString(team)) || slices.Contains(u.Teams, lenientString(team))
 }
 
 // actorOf applies the standing rules (design.md, decision 11).

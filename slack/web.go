@@ -67,12 +67,12 @@ func statusError(resp *http.Response) error {
 // readAnswer is what Slack's answer says: its error, or what answer has fields for.
 func readAnswer(raw []byte, answer any) error {
 	var head struct {
-		OK       bool  `json:"ok"`
-		Error    loose `json:"error"`
-		Needed   loose `json:"needed"`
-		Provided loose `json:"provided"`
+		OK       bool          `json:"ok"`
+		Error    lenientString `json:"error"`
+		Needed   lenientString `json:"needed"`
+		Provided lenientString `json:"provided"`
 		Meta     struct {
-			Messages []loose `json:"messages"`
+			Messages []lenientString `json:"messages"`
 		} `json:"response_metadata"`
 	}
 	if err := lenient(raw, &head); err != nil {
@@ -109,28 +109,28 @@ func lenient(raw []byte, into any) error {
 	return nil
 }
 
-// loose is a text, also where Slack writes a number. Anything else is "".
-type loose string
+// lenientString is a text, also where Slack writes a number. Anything else is "".
+type lenientString string
 
 // UnmarshalJSON implements json.Unmarshaler; it never fails.
-func (l *loose) UnmarshalJSON(raw []byte) error {
+func (l *lenientString) UnmarshalJSON(raw []byte) error {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
-		*l = loose(s)
+		*l = lenientString(s)
 		return nil
 	}
 	var n json.Number
 	if json.Unmarshal(raw, &n) == nil {
-		*l = loose(n)
+		*l = lenientString(n)
 	}
 	return nil
 }
 
-// yes is a yes or no that takes something away, such as "is restricted": what is not clearly a no is a yes.
-type yes bool
+// lenientBool is a yes or no that takes something away, such as "is restricted": what is not clearly a no is a yes.
+type lenientBool bool
 
 // UnmarshalJSON implements json.Unmarshaler; it never fails.
-func (y *yes) UnmarshalJSON(raw []byte) error {
+func (y *lenientBool) UnmarshalJSON(raw []byte) error {
 	switch string(raw) {
 	case "false", "null", "0", `""`, `"false"`, `"0"`:
 		*y = false
@@ -143,7 +143,7 @@ func (y *yes) UnmarshalJSON(raw []byte) error {
 // cursor is where the next page of an answer begins, "" after the last.
 type cursor struct {
 	Meta struct {
-		Next loose `json:"next_cursor"`
+		Next lenientString `json:"next_cursor"`
 	} `json:"response_metadata"`
 }
 

@@ -77,16 +77,16 @@ func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
 
 // serve answers until ctx ends. The listener is made by the caller, so that its address is known.
 func (h health) serve(ctx context.Context, l net.Listener) error {
-	beat := &pulse{}
-	beat.check(ctx, h.writable) // so that the first probe finds an answer
+	check := &storeCheck{}
+	check.check(ctx, h.writable) // so that the first probe finds an answer
 	var checking sync.WaitGroup
 	defer checking.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	checking.Go(func() { beat.keep(ctx, h.writable) })
+	checking.Go(func() { check.keep(ctx, h.writable) })
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { h.answer(w, beat.last(), nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { h.ready(w, r, beat) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { h.answer(w, check.last(), nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { h.ready(w, r, check) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}))
 	// Without ErrorLog a panic would go to stderr with its stack, past the redaction.
 	srv := &http.Server{
@@ -108,11 +108,11 @@ func (h health) serve(ctx context.Context, l net.Listener) error {
 }
 
 // ready answers /readyz: to strangers whether the bot works, and to the bot's own machine or pod what is there.
-func (h health) ready(w http.ResponseWriter, r *http.Request, beat *pulse) {
+func (h health) ready(w http.ResponseWriter, r *http.Request, check *storeCheck) {
 	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 	defer cancel()
 	sockets, others := h.sockets()
-	err := beat.last()
+	err := check.last()
 	if err == nil && sockets == 0 {
 		err = errNoSocket
 	}
@@ -146,15 +146,15 @@ func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
 	}
 }
 
-// pulse is what the store last said.
-type pulse struct {
+// storeCheck is what the store last said.
+type storeCheck struct {
 	mu  sync.Mutex
 	err error
 	at  time.Time
 }
 
 // keep asks again and again, until ctx ends.
-func (p *pulse) keep(ctx context.Context, writable func(context.Context) error) {
+func (s *storeCheck) keep(ctx context.Context, writable func(context.Context) error) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
@@ -162,28 +162,28 @@ func (p *pulse) keep(ctx context.Context, writable func(context.Context) error) 
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			p.check(ctx, writable)
+			s.check(ctx, writable)
 		}
 	}
 }
 
-func (p *pulse) check(ctx context.Context, writable func(context.Context) error) {
+func (s *storeCheck) check(ctx context.Context, writable func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	err := writable(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.err, p.at = err, time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.at = err, time.Now()
 }
 
 // last is what was said last, or errNotChecked where that is long ago.
-func (p *pulse) last() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if time.Since(p.at) > checkAge {
+func (s *storeCheck) last() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.at) > checkAge {
 		return errNotChecked
 	}
-	return p.err
+	return s.err
 }
 
 // local reports whether somebody in the bot's own machine or pod asks, as through kubectl port-forward or exec. The address is the

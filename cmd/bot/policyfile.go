@@ -82,12 +82,12 @@ func (f *policyFile) watch(ctx context.Context, changed func(*policy.Policy)) {
 			return
 		case <-tick.C:
 		}
-		f.look(changed)
+		f.reload(changed)
 	}
 }
 
 // look loads the file if it changed, and tells of it.
-func (f *policyFile) look(changed func(*policy.Policy)) {
+func (f *policyFile) reload(changed func(*policy.Policy)) {
 	if !f.moved() {
 		return
 	}

@@ -38,7 +38,7 @@ func watchedPolicy(t *testing.T, text string) *watched {
 func (w *watched) looks(times int) []string {
 	w.t.Helper()
 	for range times {
-		w.look(func(*policy.Policy) { w.changes++ })
+		w.reload(func(*policy.Policy) { w.changes++ })
 	}
 	var said []string
 	for _, l := range w.lines.TakeAll() {

@@ -63,8 +63,8 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 		writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 0 },
 		clusters: func() map[string]bool { return map[string]bool{"aks-production": false} }, lost: func(context.Context) int { return 3 }, log: zap.NewNop(),
 	}
-	beat := &pulse{}
-	beat.check(t.Context(), h.writable)
+	check := &storeCheck{}
+	check.check(t.Context(), h.writable)
 	for from, want := range map[string]string{
 		"10.0.0.7:4711":  `{"messages":{"ok":false},"ok":true}`,
 		"127.0.0.1:4711": `{"clusters":{"aks-production":false},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
@@ -72,7 +72,7 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
 		r.RemoteAddr = from
 		w := httptest.NewRecorder()
-		h.ready(w, r, beat)
+		h.ready(w, r, check)
 		require.JSONEq(t, want, w.Body.String())
 	}
 }
@@ -88,21 +88,21 @@ func TestPulseThatStopsIsNotHealthy(t *testing.T) {
 			}
 			return ctx.Err()
 		}
-		beat := &pulse{}
-		require.ErrorIs(t, beat.last(), errNotChecked)
-		beat.check(ctx, writable)
-		require.NoError(t, beat.last())
+		check := &storeCheck{}
+		require.ErrorIs(t, check.last(), errNotChecked)
+		check.check(ctx, writable)
+		require.NoError(t, check.last())
 		done := make(chan struct{})
-		go func() { defer close(done); beat.keep(ctx, writable) }()
+		go func() { defer close(done); check.keep(ctx, writable) }()
 		broken = true
 		time.Sleep(checkEvery + time.Second)
-		require.EqualError(t, beat.last(), "disk full")
+		require.EqualError(t, check.last(), "disk full")
 		broken = false
 		time.Sleep(checkEvery)
-		require.NoError(t, beat.last())
+		require.NoError(t, check.last())
 		cancel()
 		<-done
 		time.Sleep(checkAge)
-		require.ErrorIs(t, beat.last(), errNotChecked)
+		require.ErrorIs(t, check.last(), errNotChecked)
 	})
 }

@@ -180,21 +180,21 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 		return fmt.Errorf("listening on %s: %w", cfg.Listen, err)
 	}
 	log.Info("listening", zap.String("address", listener.Addr().String()), zap.String("version", version))
-	var around sync.WaitGroup
-	defer around.Wait()
+	var background sync.WaitGroup
+	defer background.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h := health{
 		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost,
 		registry: r.figures(ctx, transport), bounds: probeBounds, log: log.Named("health"),
 	}
-	around.Go(func() {
+	background.Go(func() {
 		if err := h.serve(ctx, listener); err != nil {
 			log.Error("the health server ended", zap.Error(err))
 			cancel()
 		}
 	})
-	around.Go(func() { r.policy.watch(ctx, func(p *policy.Policy) { transport.SetGroups(p.Groups()) }) })
+	background.Go(func() { r.policy.watch(ctx, func(p *policy.Policy) { transport.SetGroups(p.Groups()) }) })
 	err = r.work(ctx, transport.Run)
 	log.Info("stopped")
 	return err

@@ -19,7 +19,7 @@ var (
 
 // read sets what reading the Deployment, and its rollout, answers from now on.
 func (w *world) read(deployment, rollout error) {
-	w.cluster.set(func(c *fakeCluster) { c.blind, c.look = deployment, func() error { return rollout } })
+	w.cluster.set(func(c *fakeCluster) { c.unreadable, c.duringRead = deployment, func() error { return rollout } })
 }
 
 // small is the small line of the newest card.
