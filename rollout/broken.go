@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
@@ -29,9 +28,8 @@ const (
 
 // broken reports that a rollout cannot come up, and why, in one sentence.
 func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
-	progressing := r.condition(appsv1.DeploymentProgressing)
-	if progressing.Status == corev1.ConditionFalse && progressing.Reason == "ReplicaSetCreateError" {
-		return algesta.Say("The ReplicaSet of {} could not be made: {}", algesta.Name(r.Workload.Name), sentence(progressing.Message)), true
+	if failure := r.Controller.Failure; failure != "" {
+		return algesta.Say("The ReplicaSet of {} could not be made: {}", algesta.Name(r.Workload.Name), sentence(failure)), true
 	}
 	if message := r.heldBack(now); message != "" && lasted(f, r.noPodsKey(), patienceWith(message), now) {
 		return r.whyRefused(message), true
@@ -49,7 +47,7 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 	if failed >= evictedAtMost {
 		return algesta.Say("{} of {} failed as a whole, the last one with: {}", words.Count(failed, "pod"), r.name(), sentence(lastFailure(fresh))), true
 	}
-	if progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded" && progressing.LastUpdateTime.After(f.StartedAt) {
+	if r.Controller.OutOfTime.After(f.StartedAt) {
 		return r.stuck(fresh, "before the deadline of the deployment passed"), true
 	}
 	if quiet := now.Sub(f.ChangedAt); quiet > r.patience() && !r.waitsForOthers(fresh, now) {
@@ -103,14 +101,14 @@ func lasted(f Follow, key string, patience time.Duration, now time.Time) bool {
 // patience is how long nothing may move: longer for pods that may take long to start or must be ready for a while.
 func (r Rollout) patience() time.Duration {
 	longest := stuckAfter
-	for _, c := range r.Deployment.Spec.Template.Spec.Containers {
+	for _, c := range r.Controller.Template.Spec.Containers {
 		for _, probe := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe} {
 			if probe != nil {
 				longest = max(longest, time.Duration(probe.InitialDelaySeconds+probe.PeriodSeconds*probe.FailureThreshold)*time.Second)
 			}
 		}
 	}
-	return longest + time.Duration(r.Deployment.Spec.MinReadySeconds)*time.Second
+	return longest + r.Controller.MinReady
 }
 
 // waitsForOthers reports that new pods wait for what takes its time: a node that is being added, old pods that stop, or the

@@ -25,10 +25,10 @@ type Cluster interface {
 	Lister
 	// Workload is the Deployment with the ReplicaSets and Pods that it owns, which may be some seconds old. TemplateAnnotation is on the
 	// first two. A Deployment beside an error means that what it owns could not be read.
-	Workload(ctx context.Context, w algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error)
+	Workload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error)
 }
 
 // Getter reads a Deployment as the server wrote it.
 type Getter interface {
-	Deployment(ctx context.Context, w algesta.Workload) (*unstructured.Unstructured, error)
+	Deployment(ctx context.Context, w algesta.Object) (*unstructured.Unstructured, error)
 }

@@ -45,7 +45,7 @@ type Revision struct {
 func (r Revision) Hash() string { return r.Set.Labels[appsv1.DefaultDeploymentUniqueLabelKey] }
 
 // ReadDeployment reads the Deployment live.
-func ReadDeployment(ctx context.Context, c Getter, w algesta.Workload) (Deployment, error) {
+func ReadDeployment(ctx context.Context, c Getter, w algesta.Object) (Deployment, error) {
 	raw, err := c.Deployment(ctx, w)
 	if err != nil {
 		return Deployment{}, fmt.Errorf("reading deployment %s: %w", w.Name, err)

@@ -25,7 +25,7 @@ type still struct {
 	others     []metav1.PartialObjectMetadata // pods of the namespace
 }
 
-var workload = algesta.Workload{Cluster: "aks-algesta-production", Namespace: "production", Name: "api-gateway-production"}
+var workload = algesta.Object{Cluster: "aks-algesta-production", Namespace: "production", Name: "api-gateway-production"}
 
 // gateway is the manual's api-gateway in production: four pods on 12345 (revision 3), restarted once, 12344 before.
 func gateway() *still {
@@ -68,7 +68,7 @@ func (s *still) dead(name string, since time.Time) {
 	s.nodes = []corev1.Node{rollouttest.DeadNode(name, since)}
 }
 
-func (s *still) Workload(context.Context, algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+func (s *still) Workload(context.Context, algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	if s.deployment == nil {
 		return nil, nil, nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such deployment.")}
 	}

@@ -45,7 +45,7 @@ type Follow struct {
 	Served    bool         `json:"served,omitempty"`   // some pod took requests since the write
 	ChangedAt time.Time    `json:"changedAt,omitzero"` // when more pods were ready or updated than ever before
 	Most      int          `json:"most,omitempty"`     // ready and updated pods at ChangedAt
-	// Restarts had the new pods at CompleteAt, and before it those that are older than the write at the first look; by name.
+	// Restarts had the new pods at CompleteAt, and before it those that are older than the write at the first look; by name and UID.
 	Restarts map[string]int32 `json:"restarts,omitempty"`
 	// Mark changes with everything worth telling or remembering.
 	Mark string `json:"mark,omitempty"`

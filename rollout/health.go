@@ -11,7 +11,7 @@ import (
 
 // HealthOf is the workload's health now: its pods of every revision, without those that are stopping.
 func HealthOf(r Rollout, now time.Time) Health {
-	if r.Deployment == nil || r.Unread != nil {
+	if r.Controller == nil || r.Unread != nil {
 		return Health{}
 	}
 	h := Health{Known: true, Desired: r.Desired(), Window: r.window(now)}

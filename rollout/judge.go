@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
@@ -16,12 +15,12 @@ import (
 
 // How long a follower watches (reference kube.md, B.3).
 const (
-	noDeadline    = 1<<31 - 1        // progressDeadlineSeconds that means none
-	watchAnyway   = 15 * time.Minute // where the Deployment has no deadline
-	pastDeadline  = time.Minute      // beyond it: the controller notices late
-	unseenAtMost  = 30 * time.Second // until a Deployment that is older than the write counts as made anew
-	stuckAfter    = 3 * time.Minute  // without any movement
-	defaultWindow = 600              // progressDeadlineSeconds by default
+	noDeadline      = 1<<31 - 1        // progressDeadlineSeconds that means none
+	watchAnyway     = 15 * time.Minute // where there is no deadline
+	pastDeadline    = time.Minute      // beyond it: the controller notices late
+	unseenAtMost    = 30 * time.Second // until an object that is older than the write counts as made anew
+	stuckAfter      = 3 * time.Minute  // without any movement
+	defaultDeadline = 10 * time.Minute // progressDeadlineSeconds by default
 )
 
 // Judge tells where a rollout stands. It looks at nothing but its arguments: f is what the follower remembered from the
@@ -34,15 +33,13 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 		p.Phase, p.Why = Gone, why
 		return p, f
 	}
-	d := r.Deployment
 	f = f.fill(r)
 	fresh, old := r.Split()
 	f = f.remember(r, fresh, now)
-	ready, _ := r.Ready()
-	p.Of, p.Ready = int(r.Desired()), min(ready, int(r.Desired()))
+	p.Of, p.Ready = int(r.Desired()), r.up()
 	p.Pods = r.podLines(fresh, old, now)
 	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, words.Count(p.Of, "pod"), words.Span(p.Took))
-	if d.Generation < f.Generation || d.Status.ObservedGeneration < f.Generation {
+	if r.Controller.Generation < f.Generation || r.Controller.Observed < f.Generation {
 		return p.orOutOfTime(r, f, now), f // the controller has not seen the write yet
 	}
 	if why, overtaken := r.overtaken(f); overtaken {
@@ -71,14 +68,14 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	return p, f
 }
 
-// gone reports a Deployment that was deleted, or deleted and made anew.
+// gone reports a workload that was deleted, or deleted and made anew.
 func (r Rollout) gone(f Follow, now time.Time) (algesta.Text, bool) {
 	name := algesta.Name(r.Workload.Name)
-	d := r.Deployment
+	d := r.Controller
 	switch {
 	case d == nil:
 		return algesta.Say("{} was deleted.", name), true
-	case d.DeletionTimestamp != nil:
+	case d.Deleting:
 		return algesta.Say("{} is being deleted.", name), true
 	case f.UID != "" && f.UID != string(d.UID), d.Generation < f.Generation && now.Sub(f.StartedAt) > unseenAtMost:
 		return algesta.Say("{} was deleted and made anew by somebody else.", name), true
@@ -88,11 +85,11 @@ func (r Rollout) gone(f Follow, now time.Time) (algesta.Text, bool) {
 
 // fill learns what only the Deployment can tell, once the write is seen in it.
 func (f Follow) fill(r Rollout) Follow {
-	d := r.Deployment
+	d := r.Controller
 	if f.Deadline.IsZero() {
 		f.Deadline = f.StartedAt.Add(watchAnyway)
-		if s := deadlineSeconds(d); s != noDeadline {
-			f.Deadline = f.StartedAt.Add(time.Duration(s)*time.Second + pastDeadline)
+		if d.Deadline > 0 {
+			f.Deadline = f.StartedAt.Add(d.Deadline + pastDeadline)
 		}
 	}
 	if d.Generation >= f.Generation {
@@ -102,13 +99,6 @@ func (f Follow) fill(r Rollout) Follow {
 		}
 	}
 	return f
-}
-
-func deadlineSeconds(d *appsv1.Deployment) int32 {
-	if d.Spec.ProgressDeadlineSeconds == nil {
-		return defaultWindow
-	}
-	return *d.Spec.ProgressDeadlineSeconds
 }
 
 // remember notes since when each new pod is in a bad state, and when anything last moved.
@@ -139,12 +129,12 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 	ready, old := r.Ready()
 	f.Served = f.Served || ready+old > 0
 	// A pod that became ready again, or was restarted, is no progress.
-	if most := ready + int(r.Deployment.Status.UpdatedReplicas); most > f.Most || f.ChangedAt.IsZero() {
+	if most := ready + int(r.Controller.Updated); most > f.Most || f.ChangedAt.IsZero() {
 		f.Most, f.ChangedAt = most, now
 	}
 	slices.Sort(words)
 	words = append(words, slices.Sorted(maps.Keys(seen))...)
-	f.Mark = fmt.Sprintf("%d ready, %d old, %d updated, %d restarts; %s", ready, old, r.Deployment.Status.UpdatedReplicas, restartsOfAll(fresh), strings.Join(words, ", "))
+	f.Mark = fmt.Sprintf("%d ready, %d old, %d updated, %d restarts; %s", ready, old, r.Controller.Updated, restartsOfAll(fresh), strings.Join(words, ", "))
 	return f
 }
 
@@ -152,7 +142,7 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 func (f Follow) restartsBefore(fresh []*corev1.Pod) map[string]int32 {
 	var out map[string]int32
 	for _, pod := range fresh {
-		before, known := f.Restarts[pod.Name]
+		before, known := f.Restarts[key(pod)]
 		if !known && pod.CreationTimestamp.After(f.StartedAt.Add(-clocksDiffer)) {
 			continue
 		}
@@ -162,30 +152,33 @@ func (f Follow) restartsBefore(fresh []*corev1.Pod) map[string]int32 {
 		if out == nil {
 			out = map[string]int32{}
 		}
-		out[pod.Name] = before
+		out[key(pod)] = before
 	}
 	return out
 }
 
 // restarted is how often containers of the pod were restarted since the write, or since all pods were there, whatever they
 // ended with.
-func (f Follow) restarted(pod *corev1.Pod) int32 { return Restarts(pod) - f.Restarts[pod.Name] }
+func (f Follow) restarted(pod *corev1.Pod) int32 { return Restarts(pod) - f.Restarts[key(pod)] }
+
+// key tells a pod apart from the one of the same name that it replaced, as a StatefulSet's does.
+func key(pod *corev1.Pod) string { return pod.Name + " " + string(pod.UID) }
 
 // noPodsKey stands in FirstSeen for a ReplicaSet that may not make pods. Each pod that it could make is a new beginning.
 func (r Rollout) noPodsKey() string { return fmt.Sprintf("ReplicaFailure with %d", r.made()) }
 
 // seenKey joins the reasons of one trouble: a crash loop alternates between several, and a pull between two.
-func seenKey(pod *corev1.Pod, s PodState) string { return pod.Name + "/" + s.Container + " " + s.Word }
+func seenKey(pod *corev1.Pod, s PodState) string { return key(pod) + "/" + s.Container + " " + s.Word }
 
 // restartedKey stands in FirstSeen for a pod that was restarted and is not ready.
-func restartedKey(pod *corev1.Pod) string { return pod.Name + " restarted" }
+func restartedKey(pod *corev1.Pod) string { return key(pod) + " restarted" }
 
 // overtaken reports that what was written is no longer what is wanted.
 func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
-	d, name := r.Deployment, algesta.Name(r.Workload.Name)
+	d, name := r.Controller, algesta.Name(r.Workload.Name)
 	switch {
 	case d.Generation > f.Generation && f.TemplateHash != "" && r.TemplateHash() != f.TemplateHash:
-		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(ShortImage(MainContainer(d.Spec.Template, "").Image))))
+		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(ShortImage(MainContainer(d.Template, "").Image))))
 		if cause := CauseOf(d.Annotations, r.TemplateHash()); cause != "" && cause != ChangedOutside {
 			why = algesta.Say("{} ({})", why, words.Cited(cause))
 		}
@@ -194,7 +187,7 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 		return algesta.Say("Somebody or an autoscaler set {} to {} instead of {}.", name, words.Count(r.Desired(), "pod"), f.Replicas), true
 	case !f.BrokenAt.IsZero() && (r.Desired() == 0 || r.Desired() < f.BrokenOf): // the pods that failed may be those that went
 		return algesta.Say("Somebody or an autoscaler set {} to {} after it had failed.", name, words.Count(r.Desired(), "pod")), true
-	case d.Spec.Paused && !f.Scale:
+	case d.Paused && !f.Scale:
 		return algesta.Say("Somebody paused {}: nothing more happens until it is resumed.", name), true
 	}
 	return nil, false
@@ -214,7 +207,7 @@ func (p Progress) orOutOfTime(r Rollout, f Follow, now time.Time) Progress {
 func (r Rollout) line(f Follow, pods int, now time.Time) algesta.Text {
 	want := int(r.Desired())
 	fresh, old := r.Ready()
-	parts := []string{fmt.Sprintf("%d of %d ready", min(fresh, want), want)}
+	parts := []string{fmt.Sprintf("%d of %d ready", r.up(), want)}
 	if extra := pods - want; extra > 0 {
 		parts = append(parts, words.Count(extra, "pod")+" to stop")
 	}
@@ -227,8 +220,8 @@ func (r Rollout) line(f Follow, pods int, now time.Time) algesta.Text {
 		parts = append(parts, "none unavailable")
 	}
 	took := words.Span(now.Sub(f.StartedAt))
-	if s := deadlineSeconds(r.Deployment); s != noDeadline {
-		took += " of " + words.Span(time.Duration(s)*time.Second)
+	if d := r.Controller.Deadline; d > 0 {
+		took += " of " + words.Span(d)
 	}
 	return algesta.Say("{}", strings.Join(append(parts, took), " · "))
 }

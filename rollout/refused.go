@@ -54,9 +54,6 @@ func readRoom(ctx context.Context, c Lister, namespace string) *Room {
 // replicaFailure is why the ReplicaSet may not make pods, "" when it may. The condition of the Deployment is not used:
 // it may speak of an old ReplicaSet.
 func replicaFailure(set *appsv1.ReplicaSet) string {
-	if set == nil {
-		return ""
-	}
 	for _, c := range set.Status.Conditions {
 		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue && c.Reason == "FailedCreate" {
 			return orElse(c.Message, "the API server refused")
@@ -65,29 +62,24 @@ func replicaFailure(set *appsv1.ReplicaSet) string {
 	return ""
 }
 
-// refused is why the current ReplicaSet may not make a pod that it wants, "" when it may or wants none: its condition stays
+// refused is why the controller may not make a pod that it wants, "" when it may or wants none: the condition of a ReplicaSet stays
 // until its next sync, also when its last pod has been made.
 func (r Rollout) refused() string {
-	set := r.current()
-	message := replicaFailure(set)
-	if message == "" {
+	c := r.Controller
+	if c.Refusal == "" || max(c.Made, r.made()) >= c.Wanted {
 		return ""
 	}
-	want := int32(1)
-	if set.Spec.Replicas != nil {
-		want = *set.Spec.Replicas
-	}
-	if max(set.Status.Replicas, r.made()) >= want {
-		return ""
-	}
-	return message
+	return c.Refusal
 }
 
-// made is how many pods of the current revision there are, without those that stop.
+// made is how many pods there are without those that stop: of a ReplicaSet its own, and else of every revision.
 func (r Rollout) made() int32 {
 	var n int32
-	fresh, _ := r.Split()
-	for _, pod := range fresh {
+	pods := r.Pods
+	if r.Controller.label == "" {
+		pods, _ = r.Split()
+	}
+	for _, pod := range pods {
 		if pod.DeletionTimestamp == nil {
 			n++
 		}

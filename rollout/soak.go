@@ -15,7 +15,7 @@ func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Ti
 	if f.CompleteAt.IsZero() {
 		f.CompleteAt, f.DesiredThen, f.Restarts = now, r.Desired(), map[string]int32{}
 		for _, pod := range fresh {
-			f.Restarts[pod.Name] = Restarts(pod)
+			f.Restarts[key(pod)] = Restarts(pod)
 		}
 	}
 	if f.SteadyAt.IsZero() || restarted != f.RestartsSeen {
@@ -55,7 +55,7 @@ func (f Follow) shake(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 		return f
 	}
 	after := words.Span(now.Sub(f.CompleteAt))
-	ready, _ := r.Ready()
+	ready := r.up()
 	for _, pod := range fresh {
 		s, name := StateOf(pod), algesta.Name(ShortName(pod.Name))
 		switch {
@@ -116,6 +116,10 @@ func endedAfter(pod *corev1.Pod, t time.Time) bool {
 // with its pods does not answer, or nothing serves users any more.
 func (r Rollout) alert(f Follow, now time.Time) algesta.Text {
 	out := f.Shaken
+	if c := r.Controller; c.ByHand && c.Updated < c.Desired {
+		out = out.Then("The strategy of {} is OnDelete: {} of {} still run what they ran before, until somebody deletes them.",
+			algesta.Name(r.Workload.Name), c.Desired-c.Updated, words.Count(c.Desired, "pod"))
+	}
 	fresh, old := r.Ready()
 	if fresh+old == 0 && r.Desired() > 0 && f.Served {
 		out = out.Then("No pod of {} serves users.", algesta.Name(r.Workload.Name))

@@ -29,7 +29,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	if r.Deployment == nil {
+	if r.Controller == nil {
 		return algesta.Report{}, gone(in)
 	}
 	if r.Unread != nil { // the Deployment's own numbers are an answer too

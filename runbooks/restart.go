@@ -68,7 +68,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	}
 	s.askMovable(ctx, c, typed, &p)
 	p.Warnings = append(p.Warnings, warnings...)
-	if s.now >= 0 && !s.rollout.Done() && s.rollout.Deployment != nil {
+	if s.now >= 0 && !s.rollout.Done() && s.rollout.Controller != nil {
 		p.Warnings = append(p.Warnings, algesta.Say("A restart does not repair a version that cannot start: {} goes back instead.", command(in, "rollback", "")))
 	}
 	return p, nil

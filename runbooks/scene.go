@@ -168,7 +168,7 @@ func (s scene) extra(surge int32) int32 {
 
 // stateWarnings tells how the pods are now, when something is wrong with them or a rollout is under way.
 func (s scene) stateWarnings() []algesta.Text {
-	if s.rollout.Deployment == nil {
+	if s.rollout.Controller == nil {
 		return nil
 	}
 	if t, trouble := s.rollout.Trouble(s.in.Command.At); trouble {

@@ -35,7 +35,7 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	if r.Deployment == nil {
+	if r.Controller == nil {
 		return algesta.Report{}, gone(in)
 	}
 	report := algesta.Report{Tone: toneOf(r), Title: headline(r, in)}
@@ -77,13 +77,13 @@ func gone(in Input) error {
 
 // headline is the answer in one line: "`api-gateway` in production: 4 of 4 ready on 12345 since 3 days".
 func headline(r rollout.Rollout, in Input) algesta.Text {
-	d := r.Deployment
-	image := rollout.MainContainer(d.Spec.Template, in.Command.Target.Service).Image
+	d := r.Controller
+	image := rollout.MainContainer(d.Template, in.Command.Target.Service).Image
 	fresh, old := r.Ready()
 	switch {
 	case r.Desired() == 0:
 		return algesta.Say("{}: scaled to 0 pods, nothing runs (version {})", subject(in), quote(rollout.Version(image)))
-	case d.Spec.Paused:
+	case d.Paused:
 		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.Desired())
 	case !r.Done() || old > 0 && fresh < int(r.Desired()):
 		return algesta.Say("{}: rolling out {}: {} of {} new pods ready, {} old serving", subject(in), quote(rollout.Version(image)), fresh, r.Desired(), old)
@@ -120,8 +120,8 @@ func toneOf(r rollout.Rollout) algesta.Tone {
 }
 
 func fieldsOf(r rollout.Rollout, in Input, scalers []autoscalingv2.HorizontalPodAutoscaler) []algesta.Field {
-	d := r.Deployment
-	out := []algesta.Field{{Label: "image", Value: algesta.Say("{}", algesta.Name(quote(rollout.MainContainer(d.Spec.Template, in.Command.Target.Service).Image)))}}
+	d := r.Controller
+	out := []algesta.Field{{Label: "image", Value: algesta.Say("{}", algesta.Name(quote(rollout.MainContainer(d.Template, in.Command.Target.Service).Image)))}}
 	if n := r.Revision(); n > 0 {
 		value := algesta.Say("{}", n)
 		if cause := rollout.CauseOf(d.Annotations, r.TemplateHash()); cause != "" {
