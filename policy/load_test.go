@@ -189,6 +189,7 @@ freezes:
 - {name: some, verbs: [change], namespaces: [Production], from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, reason: Holidays.}
 `))
 	require.NoError(t, err)
+	require.Equal(t, []string{"two", "there"}, p.GroupsAlone())
 	require.Equal(t, []policy.Nowhere{
 		{Rule: "two", Namespace: "prodution"},
 		{Rule: "there", Namespace: "production"}, // it is on another cluster

@@ -116,6 +116,18 @@ func (p *Policy) Groups() []string {
 	return slices.Compact(ids)
 }
 
+// GroupsAlone are the approvals that name user groups and no person, in the order of the file: where a workspace has no user groups, nobody
+// can give them.
+func (p *Policy) GroupsAlone() []string {
+	var rules []string
+	for _, a := range p.approvals {
+		if !slices.ContainsFunc(a.need.Approvers, func(s algesta.Subject) bool { kind, _ := split(s); return kind != groupSubject }) {
+			rules = append(rules, a.need.Rule)
+		}
+	}
+	return rules
+}
+
 // Clusters are the clusters that the policy names, sorted: whoever loads it can tell a misspelt one.
 func (p *Policy) Clusters() []string {
 	var names []string

@@ -185,7 +185,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h := health{
-		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost,
+		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost, unapproved: r.unapproved(transport),
 		registry: r.figures(ctx, transport), bounds: probeBounds, log: log.Named("health"),
 	}
 	background.Go(func() {
@@ -221,6 +221,16 @@ func (r *rooms) synced() map[string]bool {
 		out[name] = c.Synced()
 	}
 	return out
+}
+
+// unapproved are the approvals that nobody can give in a workspace without user groups.
+func (r *rooms) unapproved(s *slack.Slack) func() []string {
+	return func() []string {
+		if !s.Ungrouped() {
+			return nil
+		}
+		return r.policy.Policy().GroupsAlone()
+	}
 }
 
 // sockets says how many Socket Mode connections this process holds, and how many others do with the same app token.
