@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/rollout"
 )
 
 // cached is a cluster whose caches may know which pods stop. It counts how often the names of all pods are listed.
@@ -39,7 +39,7 @@ func TestWhichPodsStopIsKnownFromTheCaches(t *testing.T) {
 		newest := c.sets[len(c.sets)-1]
 		newest.Spec.Replicas = new(int32(5))
 		newest.Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: overQuotaMessage}}
-		r, err := runbooks.Look(t.Context(), c, input("status", nil).Workload)
+		r, err := rollout.Look(t.Context(), c, input("status", nil).Workload)
 		require.NoError(t, err)
 		require.NotNil(t, r.Room)
 		if known {
