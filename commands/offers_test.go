@@ -54,7 +54,7 @@ func TestAnOfferIsUsedOnce(t *testing.T) {
 	w.votes(carla, algesta.Approve, r.ID)
 	w.idle()
 	w.votes(marta, algesta.Run, undo)
-	require.Regexp(t, `^You asked for this (\d+ s ago|just now); it was carried out\.$`, w.posts()[len(w.posts())-1].Report.Title.String())
+	require.Regexp(t, `^You asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[1])
 }
 
 // TestAnUndoThatEndsWithNothingChangedCanBeClickedAgain ends the request that an Undo opened in every way in which nothing is changed.

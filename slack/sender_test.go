@@ -250,11 +250,11 @@ func TestADirectMessageIsEditedInItsConversation(t *testing.T) {
 	dm := r.server.BotDM("U0CARLA")
 	asked, err := r.server.WaitMessage(t.Context(), dm, slackd.Says("Approve?"))
 	require.NoError(t, err)
-	r.until(t, "it is recorded", func() bool {
+	require.Eventually(t, func() bool {
 		r.box.mu.Lock()
 		defer r.box.mu.Unlock()
-		return r.box.rows[0].TS != ""
-	})
+		return r.box.rows[0].TS == dm+"/"+asked.TS
+	}, 10*time.Second, 5*time.Millisecond, "it is recorded")
 	ask.Report = say("Carla approved this.")
 	r.box.post(ask)
 	r.until(t, "the edit", func() bool { m, _ := r.server.Message(dm, asked.TS); return m.Text == "Carla approved this." })
