@@ -216,6 +216,7 @@ func FuzzLoadPolicy(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte("roles: [&a {name: *a}]"))
 	f.Add([]byte("bindings:\n- <<: {name: x}\n"))
+	f.Add([]byte(strings.Replace(small, "args.replicas <= 10", "['S0A'].exists(g, g in actor.groups)", 1)))
 	f.Add([]byte(strings.Replace(small, "args.replicas <= 10", "actor.groups.all(g, actor.groups.all(h, g == h))", 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := policy.Load(b)

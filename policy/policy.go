@@ -96,7 +96,8 @@ func overlap(a, b []string, all bool) bool {
 	return all || slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
-// Groups are the IDs of the user groups that the policy names, sorted: nobody needs to know of others.
+// Groups are the IDs of the user groups that the policy names, in bindings, approvals and the expressions of limits, sorted. No decision
+// hangs on another group, so actors need to carry no others.
 func (p *Policy) Groups() []string {
 	var ids []string
 	collect := func(subjects []algesta.Subject) {
@@ -111,6 +112,9 @@ func (p *Policy) Groups() []string {
 	}
 	for _, a := range p.approvals {
 		collect(a.need.Approvers)
+	}
+	for _, l := range p.limits {
+		ids = append(ids, l.groups...)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)

@@ -16,7 +16,6 @@ import (
 	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/kube"
-	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/slack"
@@ -194,7 +193,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 			cancel()
 		}
 	})
-	background.Go(func() { r.policy.watch(ctx, func(p *policy.Policy) { transport.SetGroups(p.Groups()) }) })
+	background.Go(func() { r.policy.watch(ctx, transport.SetGroups) })
 	err = r.work(ctx, transport.Run)
 	log.Info("stopped")
 	return err
