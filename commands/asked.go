@@ -56,40 +56,44 @@ func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader al
 			hint = algesta.Say("It is {}: {}", algesta.Name(r.ID), algesta.Span{Kind: algesta.Link, ID: at, Text: "see its thread"})
 		}
 	}
+	stands, ended := standing(r)
+	if ended {
+		hint = algesta.Say("To ask for it again, type the command. {}", hint)
+	}
 	return &algesta.Error{
 		Kind: algesta.ErrStale, Hint: hint,
-		Message: algesta.Say("{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), standing(r)),
+		Message: algesta.Say("{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), stands),
 	}
 }
 
-// standing is how a request stands, as half a sentence.
-func standing(r algesta.Request) string {
+// standing is how a request stands, as half a sentence, and whether it has ended without its change.
+func standing(r algesta.Request) (words string, unchanged bool) {
 	switch r.Status {
 	case algesta.Pending:
-		return "it waits for approval"
+		return "it waits for approval", false
 	case algesta.Approved:
-		return "it was approved and runs as soon as it can"
+		return "it was approved and runs as soon as it can", false
 	case algesta.Executing, algesta.Applied:
-		return "it is running"
+		return "it is running", false
 	case algesta.Succeeded, algesta.TimedOut:
-		return "it was carried out"
+		return "it was carried out", false
 	case algesta.Failed:
-		return "it failed"
+		return "it failed", false
 	case algesta.Unknown:
-		return "nobody knows yet whether it happened"
+		return "nobody knows yet whether it happened", false
 	case algesta.Superseded:
-		return "it was replaced by another"
+		return "it was replaced by another", false
 	case algesta.Rejected:
 		if len(r.DecidedBy) == 0 {
-			return "it was refused just before it ran"
+			return "it was refused just before it ran", true
 		}
-		return "it was denied by " + who(r.DecidedBy)
+		return "it was denied by " + who(r.DecidedBy), true
 	case algesta.Cancelled:
-		return "it was cancelled"
+		return "it was cancelled", true
 	case algesta.Expired:
-		return "nobody approved it in time"
+		return "nobody approved it in time", true
 	case algesta.Stale:
-		return "it could not start in time"
+		return "it could not start in time", true
 	}
-	return "it is " + string(r.Status)
+	return "it is " + string(r.Status), false
 }

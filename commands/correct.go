@@ -13,18 +13,17 @@ import (
 
 // afterwards goes on looking, without a word, at a rollout that was said to have failed: when it comes up after all and stays so,
 // the thread says that the verdict was wrong. It ends with the deadline, and with the next change.
-func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, f rollout.Follow, c runbooks.Cluster) (time.Duration, error) {
+func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, object algesta.Object, f rollout.Follow, c runbooks.Cluster) (time.Duration, error) {
 	now := time.Now()
 	if f.BrokenAt.IsZero() || now.After(f.Deadline) {
 		return 0, nil
 	}
-	seen, err := rollout.Look(ctx, c, r.Command.Target.Workload())
-	if err != nil && !is(err, algesta.ErrNotFound) {
+	before := f.Mark + f.SteadyAt.String()
+	p, f, err := d.ending(r).Look(ctx, c, object, f, now)
+	if err != nil {
 		d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
 		return laterAgain, nil
 	}
-	before := f.Mark + f.SteadyAt.String()
-	p, f := rollout.Judge(seen, f, now)
 	switch p.Phase {
 	case rollout.Settled:
 		return 0, d.correct(ctx, r, p, f)

@@ -56,6 +56,8 @@ type Dispatcher struct {
 	votes     *lane
 	began     time.Time
 
+	ending func(algesta.Request) runbooks.Ending // endingOf, but another one in tests
+
 	handleWithin, diagnoseWithin, diagnoseAgain time.Duration // their constants, but shorter in tests
 }
 
@@ -68,7 +70,7 @@ func New(c Config) (*Dispatcher, error) {
 		return nil, fmt.Errorf("the soak has to be longer than nothing, it is %s", c.Soak)
 	}
 	return &Dispatcher{
-		Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(),
+		Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(), ending: endingOf,
 		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,
 	}, nil
 }
@@ -186,9 +188,6 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 			return err
 		}
 		return d.reply(ctx, in, id, report, readEntry(in, algesta.Command{ID: id, Runbook: parsed.Runbook}, true))
-	}
-	if parsed.Runbook == grammar.Undo.Name {
-		return d.undo(ctx, in, actor, parsed)
 	}
 	book, ok := runbooks.Find(parsed.Runbook)
 	if !ok {

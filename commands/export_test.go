@@ -1,6 +1,11 @@
 package commands
 
-import "time"
+import (
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
 
 // Hasten shortens the times that a test would have to wait for: of an invocation, of a diagnosis, and between two tries of one.
 func (d *Dispatcher) Hasten(handle, diagnose, again time.Duration) {
@@ -14,4 +19,9 @@ func (d *Dispatcher) Restart() { d.announced.Clear() }
 func (d *Dispatcher) Looks() (n int) {
 	d.announced.Range(func(any, any) bool { n++; return true })
 	return n
+}
+
+// EndAll has every command end so.
+func (d *Dispatcher) EndAll(e runbooks.Ending) {
+	d.ending = func(algesta.Request) runbooks.Ending { return e }
 }

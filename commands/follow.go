@@ -10,6 +10,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -70,15 +71,22 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	case err != nil: // it isn't in the configuration any more
 		return d.clusterUnreadable(ctx, r, f, err, time.Now())
 	case r.Status == algesta.Failed:
-		return d.afterwards(ctx, r, f, reader)
+		return d.afterwards(ctx, r, e.Object, f, reader)
 	}
-	seen, err := rollout.Look(ctx, reader, r.Command.Target.Workload())
 	now := time.Now()
-	if err != nil && !is(err, algesta.ErrNotFound) {
+	p, f, err := d.ending(r).Look(ctx, reader, e.Object, f, now)
+	if err != nil {
 		return d.clusterUnreadable(ctx, r, f, err, now)
 	}
-	p, f := rollout.Judge(seen, f, now)
 	return d.handlePhase(ctx, r, p, f, now)
+}
+
+// endingOf is how the command of a request ends; with a rollout where the command is not known any more.
+func endingOf(r algesta.Request) runbooks.Ending {
+	if book, ok := runbooks.Find(r.Command.Runbook); ok && book.Changes() {
+		return book.Ends
+	}
+	return runbooks.WithRollout()
 }
 
 // clusterUnreadable goes on while the cluster cannot be read, until the deadline.
@@ -154,9 +162,9 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p rollout.
 			return err
 		}
 		card := cardOf(r, nil, nil)
-		card.Title = algesta.Say("{} · {}", r.Plan.Doing, p.Short) // it has a colon of its own
+		card.Title = algesta.Say("{}: {}", r.Plan.Doing, p.Short)
 		if p.Phase == rollout.Complete {
-			card.Tone, card.Title = algesta.Good, algesta.Say("{} · {}", r.Plan.Done, p.Short)
+			card.Tone, card.Title = algesta.Good, algesta.Say("{}: {}", r.Plan.Done, p.Short)
 		}
 		if len(p.Alert) > 0 {
 			card.Tone, card.Title = algesta.Warning, algesta.Say("{}. {}", card.Title, p.Alert)
@@ -191,7 +199,11 @@ func (d *Dispatcher) good(r algesta.Request, p rollout.Progress) outcome {
 	if len(p.Alert) > 0 {
 		o.said = join(o.said, p.Alert)
 	}
-	if p.Of == 0 {
+	switch {
+	case p.NoPods:
+		o.note = "done after " + words.Span(p.Took)
+		o.said = join(algesta.Say("{}.", r.Plan.Done), p.Result)
+	case p.Of == 0:
 		o.note = algesta.NoPods + " any more · " + words.Span(p.Took)
 		o.said = algesta.Say("{}. No pod of it runs any more.", r.Plan.Done)
 		if scales, _ := rollout.Scales(r.Plan); !scales {
@@ -218,9 +230,12 @@ func allReady(n int) string {
 
 // bad is the end of a rollout that cannot come up, or came up and cannot stay so. Nothing undoes it by itself.
 func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
-	how := "failed and was not undone"
-	if p.CameUp {
-		how = "came up, crashed afterwards and was not undone"
+	how := "failed and is still rolled out"
+	switch {
+	case p.NoPods:
+		how = "failed; the change stands"
+	case p.CameUp:
+		how = "came up, crashed afterwards and is still rolled out"
 	}
 	o := outcome{note: how + ": " + p.Why.String(), said: join(algesta.Say("{} {}. {}", r.Plan.Title, how, p.Why), p.Serving)}
 	if r.Plan.Undo != nil {
@@ -258,8 +273,8 @@ func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.S
 					return err
 				}
 			}
-			if len(p.Line) == 0 { // nothing can be counted any more
-				return tx.Edit(lastProgress(r, tone, p.Why))
+			if len(p.Line) == 0 {
+				return nil
 			}
 			last := progressOf(p)
 			last.Tone = tone

@@ -87,7 +87,7 @@ func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err err
 	if verb := again.Parsed.Args.String("verb"); name == "can-i" {
 		name = verb
 	}
-	book, ok := bookOf(name)
+	book, ok := runbooks.Find(name)
 	if !ok || again.Parsed.Help { // help and whoami name nothing
 		return err
 	}

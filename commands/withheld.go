@@ -5,12 +5,13 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/words"
 )
 
 // withheld takes out of a look at a rollout what programs, nodes and people wrote, where another company reads along since it was asked
 // for, or where nobody can tell whether one does. What is left is the bot's own: how it ended, and numbers.
 func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.Progress) rollout.Progress {
-	if len(p.Pods)+len(p.Alert)+len(p.Why) == 0 {
+	if len(p.Pods)+len(p.Alert)+len(p.Why) == 0 && !p.NoPods {
 		return p
 	}
 	ask := d.freshPlace
@@ -29,6 +30,9 @@ func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.
 		return p
 	}
 	p.Pods = nil
+	if p.NoPods { // its lines are what was read, and numbers say nothing of it
+		p.Line, p.Short, p.Result = algesta.Say("{}", words.Span(p.Took)), algesta.Say("{}", words.Span(p.Took)), nil
+	}
 	if len(p.Alert) > 0 {
 		p.Alert = algesta.Say("Something is wrong with it. {}", why)
 	}

@@ -38,10 +38,7 @@ func (d *Dispatcher) before(ctx context.Context, r algesta.Request, p algesta.Pl
 	f := rollout.Begin(p, d.Soak)
 	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
 	if err == nil {
-		var now rollout.Rollout
-		if now, err = rollout.Look(ctx, reader, r.Command.Target.Workload()); err == nil {
-			f.Before = rollout.HealthOf(now, time.Now())
-		}
+		f.Before, err = d.ending(r).Before(ctx, reader, p.Changes[0].Object, time.Now())
 	}
 	if err != nil { // the verdict will say "not compared"
 		d.Log.Warn("the health before the write could not be read", zap.String("command", r.ID), zap.Error(err))
@@ -113,14 +110,8 @@ func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
 		return err
 	}
 	for _, o := range older {
-		note := "was replaced by " + r.ID + " of " + r.Command.Actor.Called() + " before it had finished."
-		_, _, err := d.move(tx, step{
-			id: o.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded, note: note,
-			also: func(tx Tx, o algesta.Request) error {
-				return tx.Edit(lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this before it had finished. Its own thread shows how it goes on.", algesta.Name(r.ID))))
-			},
-		})
-		if err != nil {
+		note := "was replaced by " + r.ID + " of " + r.Command.Actor.Called() + " before it had finished. I follow that one now."
+		if _, _, err := d.move(tx, step{id: o.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded, note: note}); err != nil {
 			return err
 		}
 	}

@@ -94,10 +94,8 @@ func (s *Snapshot) goneBehind(service *corev1.Service) (gone, bool) {
 	if g.ref == (Ref{}) {
 		return g, false
 	}
-	byEvents := len(g.shown) == 0
 	g.shown = append(g.shown, Evidence{Object: refOf(KindService, service), Field: "spec.selector", Quote: selectorText(service.Spec.Selector)})
-	// Events outlive what they are about. That it was scaled once says only that it was there, which matters where nothing else says so.
-	if last, ok := s.recentThat(g.ref, func(e event) bool { return byEvents || e.reason != "ScalingReplicaSet" }); ok {
+	if last, ok := s.recentThat(g.ref, func(event) bool { return true }); ok { // events outlive what they are about
 		g.shown = append(g.shown, last.evidence(g.ref))
 	}
 	return g, true

@@ -27,8 +27,7 @@ type limit struct {
 	verbs     verbSet
 	place     place
 	program   cel.Program
-	plans     bool     // the expression names plan
-	groups    []string // the user groups that the expression asks about
+	plans     bool // the expression names plan
 	otherwise string
 }
 
@@ -70,26 +69,23 @@ func newEnvironment() (*cel.Env, error) {
 	return env, nil
 }
 
-// compile type-checks an expression and gives the limit its program and what that asks about.
-func (l *limit) compile(env *cel.Env, expression string) error {
+// compile type-checks an expression; plans says whether it names the plan.
+func compile(env *cel.Env, expression string) (program cel.Program, plans bool, err error) {
 	checked, issues := env.Compile(expression)
 	if err := firstIssue(issues); err != nil {
-		return err
+		return nil, false, err
 	}
 	if checked.OutputType() != cel.BoolType {
-		return fmt.Errorf("it is a %s and not true or false: compare it with something", checked.OutputType())
+		return nil, false, fmt.Errorf("it is a %s and not true or false: compare it with something", checked.OutputType())
 	}
 	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		l.plans = l.plans || e.Kind() == ast.IdentKind && e.AsIdent() == "plan"
+		plans = plans || e.Kind() == ast.IdentKind && e.AsIdent() == "plan"
 	}))
-	var err error
-	if l.groups, err = askedGroups(checked.NativeRep()); err != nil {
-		return err
+	program, err = env.Program(checked, cel.CostLimit(maxCost))
+	if err != nil {
+		return nil, false, fmt.Errorf("preparing it: %w", err)
 	}
-	if l.program, err = env.Program(checked, cel.CostLimit(maxCost)); err != nil {
-		return fmt.Errorf("preparing it: %w", err)
-	}
-	return nil
+	return program, plans, nil
 }
 
 // firstIssue is the first thing wrong with an expression, in one line.

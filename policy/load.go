@@ -300,7 +300,8 @@ func (l *loader) compile(out *limit, expression string) (err error) {
 			return err
 		}
 	}
-	return out.compile(l.env, expression)
+	out.program, out.plans, err = compile(l.env, expression)
+	return err
 }
 
 func (l *loader) freeze(path []any, in freezeFile, names map[string]bool) freeze {

@@ -69,11 +69,14 @@ type Progress struct {
 	Ready int          // new pods that are ready
 	Of    int          // pods wanted
 	Line  algesta.Text // "2 of 4 ready · 2 old pods serving · none unavailable · 18 s of 10 min"
-	Short algesta.Text // for the card: "2 of 4 ready, 18 s"
+	Short algesta.Text // for the card: "2 of 4 pods ready, 18 s"
 	Pods  []algesta.Text
 	// Alert is what people should know at once although the rollout goes on: a crash after all pods were there, a node that does
 	// not answer, no pod left that serves users. Empty when there is nothing.
 	Alert algesta.Text
+	// NoPods says that what is followed has none: Result is told in place of them.
+	NoPods bool
+	Result algesta.Text // with Settled and NoPods: what was reached, in a sentence; empty where there is no more to say than that it was done
 	// CameUp says of Broken that all pods were there before.
 	CameUp  bool
 	Why     algesta.Text // of Broken, Overtaken, Gone, OutOfTime: one sentence with the object's name

@@ -36,6 +36,7 @@ var deploy = register(Runbook{
 	About:   aboutService,
 	Args:    []Arg{imageArg, containerArg, repositoryArg},
 	Writes:  []string{patchDeployments},
+	Ends:    WithRollout(),
 	Plan:    planDeploy,
 })
 

@@ -18,6 +18,7 @@ var restart = register(Runbook{
 	Example: "restart api-gateway production",
 	About:   aboutService,
 	Writes:  []string{patchDeployments},
+	Ends:    WithRollout(),
 	Plan:    planRestart,
 })
 

@@ -45,6 +45,9 @@ type Runbook struct {
 	// About is what the command may be about.
 	About About
 
+	// Ends is how a command ends once its change is written. It is set where Plan is.
+	Ends Ending
+
 	Plan   func(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	Answer func(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 }
@@ -101,6 +104,8 @@ func register(r Runbook) Runbook {
 		panic(fmt.Sprintf("runbook %s has the verb %q, which is not in algesta.Verbs", r.Name, r.Verb))
 	case r.Changes() != (r.Family() == algesta.Changes):
 		panic(fmt.Sprintf("runbook %s: the family of %s does not fit what it does", r.Name, r.Verb))
+	case r.Changes() == (r.Ends.look == nil):
+		panic(fmt.Sprintf("runbook %s: Ends does not fit what it does", r.Name))
 	case r.Changes() == (len(r.Writes) == 0):
 		panic(fmt.Sprintf("runbook %s: Writes does not fit what it does", r.Name))
 	}

@@ -22,6 +22,7 @@ var scale = register(Runbook{
 	About:   aboutService,
 	Args:    []Arg{replicas, undoes},
 	Writes:  []string{patchDeployments},
+	Ends:    WithRollout(),
 	Plan:    planScale,
 })
 

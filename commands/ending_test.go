@@ -1,0 +1,58 @@
+package commands_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// TestACommandEndsAsItsRunbookSays has a change end with its write, and with polls.
+func TestACommandEndsAsItsRunbookSays(t *testing.T) {
+	t.Parallel()
+	poll := func(seen ...runbooks.Polled) runbooks.Ending {
+		var n atomic.Int32
+		return runbooks.WithPoll(time.Minute, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) {
+			return seen[min(int(n.Add(1)), len(seen))-1], nil
+		})
+	}
+	waiting := runbooks.Polled{Phase: rollout.Moving, Said: algesta.Say("The order is pending.")}
+	tests := map[string]struct {
+		ends runbooks.Ending
+		to   algesta.Status
+		said string
+	}{
+		"with the write": {runbooks.WithWrite(), algesta.Succeeded, "api-gateway in production is scaled to 6 pods."},
+		"with a poll": {
+			poll(waiting, runbooks.Polled{Phase: rollout.Settled, Said: algesta.Say("The certificate is valid until May.")}),
+			algesta.Succeeded, "api-gateway in production is scaled to 6 pods. The certificate is valid until May.",
+		},
+		"with a poll that fails": {
+			poll(waiting, runbooks.Polled{Phase: rollout.Broken, Said: algesta.Say("The order is invalid.")}, waiting),
+			algesta.Failed, "Scaling of api-gateway in production (4 → 6 pods) failed; the change stands. The order is invalid.",
+		},
+		"with a poll that comes too late": {
+			runbooks.WithPoll(time.Nanosecond, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) { return waiting, nil }),
+			algesta.TimedOut, "is not finished: The order is pending. The change stands; I stopped watching.",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.dispatcher.EndAll(tt.ends)
+			w.types(luis, "scale api-gateway production 6")
+			w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+			w.request(tt.to)
+			ends := strings.Join(w.said(algesta.EndPost), "\n") // posted with the status
+			require.Contains(t, ends, tt.said)
+		})
+	}
+}
