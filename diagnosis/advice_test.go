@@ -6,13 +6,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // TestAdviceIsBriefEverywhere holds what every answer promises, on all fixtures and scenarios.
 func TestAdviceIsBriefEverywhere(t *testing.T) {
 	t.Parallel()
 	gives := map[string]bool{}
-	for _, rule := range diagnosis.Rules() {
+	for _, rule := range rules.Rules() {
 		gives[rule.ID] = rule.Advice
 	}
 	hold := func(d diagnosis.Diagnosis) {
@@ -32,9 +34,9 @@ func TestAdviceIsBriefEverywhere(t *testing.T) {
 			require.False(t, gives[c.Rule], "advice %s is no cause", c.Rule)
 		}
 	}
-	for _, rule := range diagnosis.Rules() {
+	for _, rule := range rules.Rules() {
 		for _, name := range []string{"fires", "healthy"} {
-			hold(diagnosis.Diagnose(load(t, rule.ID, name), diagnosis.Ref{}))
+			hold(diagnosis.Diagnose(load(t, rule.ID, name), facts.Ref{}))
 		}
 	}
 	for _, name := range scenarios(t) {

@@ -24,7 +24,7 @@ func TestWhatCrashesSoonAfterItsRolloutOffersGoingBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			raw, err := os.ReadFile(filepath.Join("testdata", "rules", "out-of-memory", "fires.yaml"))
+			raw, err := os.ReadFile(filepath.Join("rules", "testdata", "out-of-memory", "fires.yaml"))
 			require.NoError(t, err)
 			documents := strings.Split(string(raw), "\n---\n")
 			set := -1

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // onPort5432 moves a service to the port of PostgreSQL.
@@ -72,9 +73,9 @@ func TestACallIsTiedToTheServiceItMeans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			objects := withVariables(failing(service("ms-orders", 1), 2), c.env...)
-			s := diagnosis.NewSnapshot(noon, append(objects, c.objects...), nil)
-			s.AddLog(diagnosis.LogRequest{Namespace: "production", Pod: "ms-orders-6d4cf56db6-00000", Container: "ms-orders", Previous: true}, []byte(c.log))
-			d := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "ms-orders"})
+			s := facts.NewSnapshot(noon, append(objects, c.objects...), nil)
+			s.AddLog(facts.LogRequest{Namespace: "production", Pod: "ms-orders-6d4cf56db6-00000", Container: "ms-orders", Previous: true}, []byte(c.log))
+			d := diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindDeployment, Namespace: "production", Name: "ms-orders"})
 			require.NotEmpty(t, d.Chains)
 			require.Equal(t, c.rule, d.Chains[0].Rule, d.Text())
 			if c.cause != "" {
@@ -113,9 +114,9 @@ func TestWhatAnInitContainerWaitsFor(t *testing.T) {
 				p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "wait", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-10 * time.Minute))}}}}
 				p.Status.ContainerStatuses[0] = corev1.ContainerStatus{Name: "ms-orders", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}}
 			}
-			s := diagnosis.NewSnapshot(noon, append(objects, c.other...), nil)
-			s.AddLog(diagnosis.LogRequest{Namespace: "production", Pod: "ms-orders-6d4cf56db6-00000", Container: "wait"}, []byte(c.log))
-			d := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "ms-orders"})
+			s := facts.NewSnapshot(noon, append(objects, c.other...), nil)
+			s.AddLog(facts.LogRequest{Namespace: "production", Pod: "ms-orders-6d4cf56db6-00000", Container: "wait"}, []byte(c.log))
+			d := diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindDeployment, Namespace: "production", Name: "ms-orders"})
 			require.NotEmpty(t, d.Chains)
 			require.Equal(t, c.rule, d.Chains[0].Rule, d.Text())
 		})
@@ -144,7 +145,7 @@ func TestPodsThatTheirOwnLimitsEvict(t *testing.T) {
 				p.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: c.message}
 				objects = append(objects, p)
 			}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 			if c.want == "" {
 				require.Equal(t, diagnosis.Healthy, d.Verdict, d.Text())
 				return
@@ -171,7 +172,7 @@ func TestWhyAWebhookCannotBeCalled(t *testing.T) {
 			objects[1].(*appsv1.ReplicaSet).Status.Conditions = []appsv1.ReplicaSetCondition{{
 				Type: appsv1.ReplicaSetReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: call + why, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour)),
 			}}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 			require.Equal(t, want+", so no pod of ms-orders can be created.", d.Summary)
 		})
 	}
@@ -186,9 +187,9 @@ func TestAKeyThatIsNearlyTheVariableIsShown(t *testing.T) {
 		}
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "sender-env"}, Data: map[string][]byte{"SENDGRID_KEY": []byte("x"), "SENDER": []byte("y")}}
-	s := diagnosis.NewSnapshot(noon, append(objects, secret), nil)
-	s.AddLog(diagnosis.LogRequest{Namespace: "production", Pod: "sender-6d4cf56db6-00000", Container: "sender", Previous: true}, []byte("Error: Missing required environment variable: SENDGRID_API_KEY"))
-	d := diagnosis.Diagnose(s, diagnosis.Ref{})
+	s := facts.NewSnapshot(noon, append(objects, secret), nil)
+	s.AddLog(facts.LogRequest{Namespace: "production", Pod: "sender-6d4cf56db6-00000", Container: "sender", Previous: true}, []byte("Error: Missing required environment variable: SENDGRID_API_KEY"))
+	d := diagnosis.Diagnose(s, facts.Ref{})
 	require.Equal(t, "missing-variable", d.Chains[0].Rule)
 	require.Contains(t, d.Text(), "secret/sender-env data: “it has the key SENDGRID_KEY”")
 }
@@ -197,7 +198,7 @@ func TestARegistryWhoseCertificateIsNotAccepted(t *testing.T) {
 	t.Parallel()
 	objects := failing(service("web", 1), 1)
 	objects[3].(*corev1.Pod).Status.ContainerStatuses[0].State.Waiting.Message = `failed to do request: Head "https://registry.example.com/v2/web/manifests/1": tls: failed to verify certificate: x509: certificate signed by unknown authority`
-	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+	d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 	require.Equal(t, "The nodes do not accept the certificate of registry registry.example.com, which has image registry.example.com/web:1, so no pod of web can start.", d.Summary)
 }
 
@@ -219,11 +220,11 @@ func TestTheOtherContainerIsWhyNothingListensInThePod(t *testing.T) {
 				status = corev1.ContainerStatus{Name: "proxy", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Hour))}}}
 			}
 			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, status)
-			s := diagnosis.NewSnapshot(noon, objects, nil)
+			s := facts.NewSnapshot(noon, objects, nil)
 			for container, log := range map[string]string{"api": "Error: connect ECONNREFUSED 127.0.0.1:5432", "proxy": "fatal: googleapi: Error 403: not authorized"} {
-				s.AddLog(diagnosis.LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: container, Previous: true}, []byte(log))
+				s.AddLog(facts.LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: container, Previous: true}, []byte(log))
 			}
-			d := diagnosis.Diagnose(s, diagnosis.Ref{})
+			d := diagnosis.Diagnose(s, facts.Ref{})
 			require.Equal(t, c.want, rulesOf(d), d.Text())
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 func asks(cpu, memory int64) corev1.PodSpec {
@@ -51,7 +51,7 @@ func TestPlacedPodsAreWhatTheNodesHaveRoomFor(t *testing.T) {
 			room += max(0, min(hasCPU/cpu, hasMemory/memory, hasPods))
 		}
 		wanted := rapid.IntRange(0, 20).Draw(t, "wanted")
-		placed := diagnosis.Place(corev1.PodTemplateSpec{Spec: asks(cpu, memory)}, "production", wanted, nodes, running)
+		placed := facts.Place(corev1.PodTemplateSpec{Spec: asks(cpu, memory)}, "production", wanted, nodes, running)
 		if int64(placed.Pods) != min(int64(wanted), room) {
 			t.Fatalf("%d placed, there is room for %d", placed.Pods, room)
 		}
@@ -69,9 +69,9 @@ func TestPlacedPodsObeyTaintsAndAntiAffinity(t *testing.T) {
 	template.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
 		TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}},
 	}}}}
-	placed := diagnosis.Place(template, "production", 3, nodes, nil)
+	placed := facts.Place(template, "production", 3, nodes, nil)
 	require.Equal(t, 2, placed.Pods, "one a node, and none on the reserved one")
 	require.Contains(t, placed.Lacking, "pod affinity")
 	template.Spec.Affinity = nil
-	require.Equal(t, diagnosis.Placed{Pods: 0, Lacking: []string{"taints"}}, diagnosis.Place(template, "production", 1, nodes[2:], nil))
+	require.Equal(t, facts.Placed{Pods: 0, Lacking: []string{"taints"}}, facts.Place(template, "production", 1, nodes[2:], nil))
 }

@@ -10,30 +10,32 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 	"github.com/3astronautas/algesta/words"
 )
 
 // root is a finding that nothing else explains, with what it explains.
 type root struct {
-	*finding
-	explains []*finding
-	reach    map[Ref]bool
+	*rules.Finding
+	explains []*rules.Finding
+	reach    map[facts.Ref]bool
 	impact   Impact
 	change   time.Time // of the rollout nearest before it began
 	changed  string
 }
 
-// roots separates causes from symptoms: a finding is explained when a finding of a class that absorbs its class reaches
+// findRoots separates causes from symptoms: a finding is explained when a finding of a class that absorbs its class reaches
 // its subject.
-func (s *Snapshot) roots(found []*finding) []*root {
+func findRoots(s *facts.Snapshot, found []*rules.Finding) []*root {
 	callers := callersOf(found)
 	candidates := make([]*root, len(found))
 	for i, f := range found {
-		candidates[i] = &root{finding: f, reach: s.reachWith(callers, append(slices.Clone(f.hits), f.subject)...)}
+		candidates[i] = &root{Finding: f, reach: s.ReachWith(callers, append(slices.Clone(f.Hits), f.Subject)...)}
 	}
 	for _, a := range candidates {
 		for _, b := range found {
-			if s.explains(a, b) {
+			if explains(s, a, b) {
 				a.explains = append(a.explains, b)
 			}
 		}
@@ -41,8 +43,8 @@ func (s *Snapshot) roots(found []*finding) []*root {
 	roots := unexplainedOf(candidates)
 	for _, r := range roots {
 		r.missed()
-		r.impact = s.impactOf(r)
-		r.change, r.changed = s.changeBefore(r.finding)
+		r.impact = impactOf(s, r)
+		r.change, r.changed = changeBefore(s, r.Finding)
 	}
 	slices.SortStableFunc(roots, compareRoots)
 	return roots
@@ -51,18 +53,18 @@ func (s *Snapshot) roots(found []*finding) []*root {
 // unexplainedOf are the findings that nothing else explains, each with all that it explains, at first and at second hand. Of findings
 // that explain each other in a circle the one that explains most is kept: whatever was found is told, or is told of.
 func unexplainedOf(candidates []*root) []*root {
-	of := make(map[*finding]*root, len(candidates))
-	explained, told := map[*finding]bool{}, map[*finding]bool{}
+	of := make(map[*rules.Finding]*root, len(candidates))
+	explained, told := map[*rules.Finding]bool{}, map[*rules.Finding]bool{}
 	for _, c := range candidates {
-		of[c.finding] = c
+		of[c.Finding] = c
 		for _, f := range c.explains {
 			explained[f] = true
 		}
 	}
 	var roots, circling []*root
 	keep := func(c *root) {
-		roots, told[c.finding] = append(roots, c), true
-		at := map[*finding]bool{c.finding: true}
+		roots, told[c.Finding] = append(roots, c), true
+		at := map[*rules.Finding]bool{c.Finding: true}
 		for _, f := range c.explains {
 			at[f] = true
 		}
@@ -78,18 +80,18 @@ func unexplainedOf(candidates []*root) []*root {
 		}
 	}
 	for _, c := range candidates {
-		if !explained[c.finding] {
+		if !explained[c.Finding] {
 			keep(c)
 		}
 	}
 	for _, c := range candidates {
-		if !told[c.finding] {
+		if !told[c.Finding] {
 			circling = append(circling, c)
 		}
 	}
 	slices.SortStableFunc(circling, func(a, b *root) int { return cmp.Compare(len(b.explains), len(a.explains)) })
 	for _, c := range circling {
-		if !told[c.finding] {
+		if !told[c.Finding] {
 			keep(c)
 		}
 	}
@@ -98,83 +100,79 @@ func unexplainedOf(candidates []*root) []*root {
 
 // missed says of what is scaled to zero on purpose that others need it after all.
 func (r *root) missed() {
-	if r.rule.Class != ClassScale {
+	if r.Rule.Class != rules.ClassScale {
 		return
 	}
 	var names []string
 	for _, f := range r.explains {
-		if len(f.calls) == 0 {
+		if len(f.Calls) == 0 {
 			continue
 		}
-		for _, hit := range f.hits {
+		for _, hit := range f.Hits {
 			names = append(names, hit.Name)
 		}
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
 		names = slices.Compact(names)
-		r.what = fmt.Sprintf("%s is scaled to zero, and %s %s it", r.subject.words(), words.Few(names, 4), words.Verb(len(names), "needs", "need"))
+		r.What = fmt.Sprintf("%s is scaled to zero, and %s %s it", r.Subject.Words(), words.Few(names, 4), words.Verb(len(names), "needs", "need"))
 	}
 }
 
 // asleep says of what is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
 func (r *root) asleep() bool {
-	if r.rule.Class != ClassScale || slices.ContainsFunc(r.explains, func(f *finding) bool { return len(f.calls) > 0 }) {
+	if r.Rule.Class != rules.ClassScale || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return len(f.Calls) > 0 }) {
 		return false
 	}
-	return !slices.ContainsFunc(slices.Collect(maps.Keys(r.reach)), func(ref Ref) bool { return ref.Kind == KindIngress })
+	return !slices.ContainsFunc(slices.Collect(maps.Keys(r.reach)), func(ref facts.Ref) bool { return ref.Kind == facts.KindIngress })
 }
 
 // callersOf lists what fails because a Service of the cluster does not answer: what breaks the Service breaks them, too.
-func callersOf(found []*finding) map[Ref][]Ref {
-	callers := map[Ref][]Ref{}
+func callersOf(found []*rules.Finding) map[facts.Ref][]facts.Ref {
+	callers := map[facts.Ref][]facts.Ref{}
 	for _, f := range found {
-		for _, service := range f.calls {
-			callers[service] = append(callers[service], f.hits...)
+		for _, service := range f.Calls {
+			callers[service] = append(callers[service], f.Hits...)
 		}
 	}
 	return callers
 }
 
-// slack is how much later than its symptom a cause may have been noticed: kubelets and controllers report in rounds, and
-// clocks of nodes differ.
-const slack = 90 * time.Second
-
-func (s *Snapshot) explains(a *root, b *finding) bool {
-	if a.finding == b {
+func explains(s *facts.Snapshot, a *root, b *rules.Finding) bool {
+	if a.Finding == b {
 		return false
 	}
-	if failsBeside(b, a.finding) {
+	if failsBeside(b, a.Finding) {
 		return false
 	}
-	if breaksCalled(a, b) || b.rule.Risk && !a.rule.Risk && a.subject == b.subject {
+	if breaksCalled(a, b) || b.Rule.Risk && !a.Rule.Risk && a.Subject == b.Subject {
 		return true // a full quota needs no warning that it is nearly full
 	}
-	if setsUpNetwork(a.finding, b) || failsBeside(a.finding, b) {
+	if setsUpNetwork(a.Finding, b) || failsBeside(a.Finding, b) {
 		return true
 	}
-	if a.overrules && !b.rule.Risk && within(b.pods, a.pods) {
+	if a.Overrules && !b.Rule.Risk && within(b.Pods, a.Pods) {
 		return true
 	}
-	if !slices.Contains(absorbs[a.rule.Class], b.rule.Class) {
+	if !slices.Contains(rules.Absorbs[a.Rule.Class], b.Rule.Class) {
 		return false
 	}
-	if a.rule.Risk || b.rule.Risk && b.rule.Class != ClassBudget && b.rule.Class != ClassAutoscaling {
+	if a.Rule.Risk || b.Rule.Risk && b.Rule.Class != rules.ClassBudget && b.Rule.Class != rules.ClassAutoscaling {
 		return false
 	}
-	if !a.reach[b.subject] && !slices.ContainsFunc(b.hits, func(hit Ref) bool { return a.reach[hit] }) {
+	if !a.reach[b.Subject] && !slices.ContainsFunc(b.Hits, func(hit facts.Ref) bool { return a.reach[hit] }) {
 		return false
 	}
-	if a.rule.Class == ClassNode && !a.since.IsZero() && !b.since.IsZero() && a.since.After(b.since.Add(slack)) {
+	if a.Rule.Class == rules.ClassNode && !a.Since.IsZero() && !b.Since.IsZero() && a.Since.After(b.Since.Add(facts.ClockSlack)) {
 		return false
 	}
-	if a.rule.Class == ClassNode && b.rule.Class == ClassScheduling {
-		return lacksRoom(b.rule.ID) // what the lost node ran finds no place on the others
+	if a.Rule.Class == rules.ClassNode && b.Rule.Class == rules.ClassScheduling {
+		return lacksRoom(b.Rule.ID) // what the lost node ran finds no place on the others
 	}
-	if a.rule.Class == ClassNode && b.rule.ID == "volume-multi-attach" {
+	if a.Rule.Class == rules.ClassNode && b.Rule.ID == "volume-multi-attach" {
 		return true // the new pod waits for the disk that the node does not let go
 	}
-	return b.rule.Symptom || !apart(a.pods, b.pods)
+	return b.Rule.Symptom || !apart(a.Pods, b.Pods)
 }
 
 // within says that the pods of b are among those of a.
@@ -183,36 +181,38 @@ func within(b, a []*corev1.Pod) bool {
 }
 
 // breaksCalled says that a is why a Service that b needs does not answer.
-func breaksCalled(a *root, b *finding) bool {
-	if b.rule.Class == ClassJob && !a.since.IsZero() && a.since.After(b.since.Add(slack)) {
+func breaksCalled(a *root, b *rules.Finding) bool {
+	if b.Rule.Class == rules.ClassJob && !a.Since.IsZero() && a.Since.After(b.Since.Add(facts.ClockSlack)) {
 		return false // the Job failed before
 	}
-	if a.rule.Risk || !slices.ContainsFunc(b.calls, func(service Ref) bool { return a.reach[service] }) {
+	if a.Rule.Risk || !slices.ContainsFunc(b.Calls, func(service facts.Ref) bool { return a.reach[service] }) {
 		return false
 	}
-	switch a.rule.Class {
-	case ClassDependency, ClassMetrics, ClassAutoscaling, ClassBudget, ClassBackend, ClassIngress, ClassTLS, ClassCertificate:
+	switch a.Rule.Class {
+	case rules.ClassDependency, rules.ClassMetrics, rules.ClassAutoscaling, rules.ClassBudget, rules.ClassBackend, rules.ClassIngress, rules.ClassTLS, rules.ClassCertificate:
 		return false
 	default:
 	}
-	return !slices.ContainsFunc(a.hits, func(hit Ref) bool { return slices.Contains(b.hits, hit) })
+	return !slices.ContainsFunc(a.Hits, func(hit facts.Ref) bool { return slices.Contains(b.Hits, hit) })
 }
 
 // setsUpNetwork says that a is the trouble of the network plugin's own pod on the node where b finds that it cannot set up networks.
-func setsUpNetwork(a, b *finding) bool {
-	if b.rule.ID != "sandbox-failed" || b.product == "" || a.rule.ID == b.rule.ID || a.rule.Risk {
+func setsUpNetwork(a, b *rules.Finding) bool {
+	if b.Rule.ID != "sandbox-failed" || b.Product == "" || a.Rule.ID == b.Rule.ID || a.Rule.Risk {
 		return false
 	}
-	return slices.ContainsFunc(a.hits, func(hit Ref) bool { return hit.Kind == KindDaemonSet && strings.Contains(hit.Name, b.product) }) &&
-		slices.ContainsFunc(a.pods, func(p *corev1.Pod) bool { return p.Spec.NodeName == b.subject.Name })
+	return slices.ContainsFunc(a.Hits, func(hit facts.Ref) bool {
+		return hit.Kind == facts.KindDaemonSet && strings.Contains(hit.Name, b.Product)
+	}) &&
+		slices.ContainsFunc(a.Pods, func(p *corev1.Pod) bool { return p.Spec.NodeName == b.Subject.Name })
 }
 
 // failsBeside says that b does not reach what should listen in its own pod, and that a is why another container of that pod does not run.
-func failsBeside(a, b *finding) bool {
-	if !isLoopback(b.host) || isLoopback(a.host) || a.subject == b.subject && a.key == b.key || !within(b.pods, a.pods) {
+func failsBeside(a, b *rules.Finding) bool {
+	if !facts.IsLoopback(b.Host) || facts.IsLoopback(a.Host) || a.Subject == b.Subject && a.Key == b.Key || !within(b.Pods, a.Pods) {
 		return false
 	}
-	return slices.Contains([]Class{ClassCrash, ClassConfig, ClassImage, ClassDependency}, a.rule.Class)
+	return slices.Contains([]rules.Class{rules.ClassCrash, rules.ClassConfig, rules.ClassImage, rules.ClassDependency}, a.Rule.Class)
 }
 
 func lacksRoom(rule string) bool {
@@ -233,55 +233,44 @@ func apart(a, b []*corev1.Pod) bool {
 
 func compareRoots(a, b *root) int {
 	return cmp.Or(
-		cmp.Compare(a.impact.Level.rank(), b.impact.Level.rank()),
+		cmp.Compare(a.impact.Level.Rank(), b.impact.Level.Rank()),
 		cmp.Compare(unexplained(a), unexplained(b)),
-		cmp.Compare(len(b.explains)+len(b.hits), len(a.explains)+len(a.hits)),
-		cmp.Compare(a.sure.rank(), b.sure.rank()),
+		cmp.Compare(len(b.explains)+len(b.Hits), len(a.explains)+len(a.Hits)),
+		cmp.Compare(a.Sure.Rank(), b.Sure.Rank()),
 		b.change.Compare(a.change),
-		a.subject.compare(b.subject),
-		strings.Compare(a.rule.ID, b.rule.ID),
-		strings.Compare(a.key, b.key),
+		a.Subject.Compare(b.Subject),
+		strings.Compare(a.Rule.ID, b.Rule.ID),
+		strings.Compare(a.Key, b.Key),
 	)
 }
 
 // unexplained puts a symptom without a cause, and a cause without certainty, after the others of the same impact.
 func unexplained(r *root) int {
-	if r.rule.Symptom || r.rule.Class == ClassDependency && r.target == "" {
+	if r.Rule.Symptom || r.Rule.Class == rules.ClassDependency && r.Target == "" {
 		return 1
 	}
 	return 0
 }
 
-func (c Confidence) rank() int {
-	switch c {
-	case High:
-		return 0
-	case Medium:
-		return 1
-	case Low:
-	}
-	return 2
-}
-
 // impactOf judges by what serves now: ready pods of the workloads and ready endpoints of the Services in reach.
-func (s *Snapshot) impactOf(r *root) Impact {
-	worst := Impact{Level: Latent, Text: "Users do not feel it yet."}
-	if r.level != "" {
-		worst = Impact{Level: r.level, Text: levelWords(r.level)}
-		if r.rule.Class == ClassScale {
+func impactOf(s *facts.Snapshot, r *root) Impact {
+	worst := Impact{Level: rules.Latent, Text: "Users do not feel it yet."}
+	if r.Level != "" {
+		worst = Impact{Level: r.Level, Text: levelWords(r.Level)}
+		if r.Rule.Class == rules.ClassScale {
 			worst.Text = "Requests to it fail until it is scaled up."
 		}
 	}
-	if r.rule.Risk {
+	if r.Rule.Risk {
 		return worst
 	}
 	var wording []string
-	for _, ref := range slices.SortedFunc(maps.Keys(r.reach), Ref.compare) {
-		impact, found := s.impactOn(ref, r)
+	for _, ref := range slices.SortedFunc(maps.Keys(r.reach), facts.Ref.Compare) {
+		impact, found := impactOn(s, ref, r)
 		if !found {
 			continue
 		}
-		if impact.Level.rank() < worst.Level.rank() {
+		if impact.Level.Rank() < worst.Level.Rank() {
 			worst = impact
 			wording = nil
 		}
@@ -295,53 +284,53 @@ func (s *Snapshot) impactOf(r *root) Impact {
 	return worst
 }
 
-func levelWords(level ImpactLevel) string {
+func levelWords(level rules.ImpactLevel) string {
 	switch level {
-	case Outage:
+	case rules.Outage:
 		return "Nothing is served through it."
-	case Degraded:
+	case rules.Degraded:
 		return "It works only in part."
-	case Latent:
+	case rules.Latent:
 	}
 	return "Users do not feel it yet."
 }
 
-func (s *Snapshot) impactOn(ref Ref, r *root) (Impact, bool) {
-	w := s.index.byRef[ref]
-	if w != nil && (ref.Kind == KindJob || ref.Kind == KindPod) {
-		return Impact{Degraded, fmt.Sprintf("%s %s does not run", strings.ToLower(ref.Kind), ref.Name)}, w.ready == 0 && r.effect != noEffect
+func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
+	w := s.Workload(ref)
+	if w != nil && (ref.Kind == facts.KindJob || ref.Kind == facts.KindPod) {
+		return Impact{rules.Degraded, fmt.Sprintf("%s %s does not run", strings.ToLower(ref.Kind), ref.Name)}, w.Ready == 0 && r.Effect != rules.NoEffect
 	}
 	if w != nil {
 		switch {
-		case w.desired == 0:
+		case w.Desired == 0:
 			return Impact{}, false
-		case w.desired < 0 && w.ready == 0 && len(w.pods) > 0:
-			return Impact{Outage, fmt.Sprintf("no pod of %s is ready", ref.Name)}, true
-		case w.desired < 0 && w.ready < len(w.pods):
-			return Impact{Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.ready, len(w.pods), ref.Name)}, true
-		case w.desired < 0:
+		case w.Desired < 0 && w.Ready == 0 && len(w.Pods) > 0:
+			return Impact{rules.Outage, fmt.Sprintf("no pod of %s is ready", ref.Name)}, true
+		case w.Desired < 0 && w.Ready < len(w.Pods):
+			return Impact{rules.Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.Ready, len(w.Pods), ref.Name)}, true
+		case w.Desired < 0:
 			return Impact{}, false
-		case w.ready == 0:
-			return Impact{Outage, fmt.Sprintf("0 of %d pods of %s are ready", w.desired, ref.Name)}, true
-		case w.ready < w.desired:
-			return Impact{Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.ready, w.desired, ref.Name)}, true
-		case r.effect == cannotCreate || slices.ContainsFunc(r.pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !podReady(p) }):
+		case w.Ready == 0:
+			return Impact{rules.Outage, fmt.Sprintf("0 of %d pods of %s are ready", w.Desired, ref.Name)}, true
+		case w.Ready < w.Desired:
+			return Impact{rules.Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.Ready, w.Desired, ref.Name)}, true
+		case r.Effect == rules.CannotCreate || slices.ContainsFunc(r.Pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !facts.PodReady(p) }):
 			serve := "serve"
-			if w.ready == 1 {
+			if w.Ready == 1 {
 				serve = "serves"
 			}
-			return Impact{Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, words.Count(w.ready, "ready pod"), serve)}, true
+			return Impact{rules.Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, words.Count(w.Ready, "ready pod"), serve)}, true
 		}
 		return Impact{}, false
 	}
-	if service := s.index.services[ref]; service != nil && r.rule.Class == ClassWiring {
-		if r.rule.ID == "load-balancer-pending" {
-			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
+	if service := s.Service(ref); service != nil && r.Rule.Class == rules.ClassWiring {
+		if r.Rule.ID == "load-balancer-pending" {
+			return Impact{rules.Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
 		}
-		if r.rule.ID == "network-policy-blocks" {
-			return Impact{Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, r.level == Outage
+		if r.Rule.ID == "network-policy-blocks" {
+			return Impact{rules.Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, r.Level == rules.Outage
 		}
-		return Impact{Outage, fmt.Sprintf("Service %s reaches no pod", ref.Name)}, r.level == Outage
+		return Impact{rules.Outage, fmt.Sprintf("Service %s reaches no pod", ref.Name)}, r.Level == rules.Outage
 	}
 	return Impact{}, false
 }
@@ -351,27 +340,27 @@ const changeWindow = 24 * time.Hour
 
 // changeBefore finds the newest rollout of a workload that is hit, or the newest change of its configuration, if the
 // trouble began after it and not days later.
-func (s *Snapshot) changeBefore(f *finding) (at time.Time, wording string) {
-	for _, hit := range f.hits {
-		w := s.index.byRef[hit]
+func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording string) {
+	for _, hit := range f.Hits {
+		w := s.Workload(hit)
 		if w == nil {
 			continue
 		}
-		if source, changed := s.configBefore(w, f.lastStart()); changed.After(at) {
-			at, wording = changed, fmt.Sprintf("%s, which %s uses, was changed %s ago.", source.words(), w.ref.Name, words.Span(s.age(changed)))
+		if source, changed := s.ConfigBefore(w, lastStart(f)); changed.After(at) {
+			at, wording = changed, fmt.Sprintf("%s, which %s uses, was changed %s ago.", source.Words(), w.Ref.Name, words.Span(s.Age(changed)))
 		}
-		if w.current() == nil || w.before() == nil {
+		if w.Current() == nil || w.Before() == nil {
 			continue
 		}
-		set := w.current()
-		made, cause := lifeOf(set)
-		if made.Before(at) || s.age(made) > changeWindow || !f.since.IsZero() && made.After(f.since.Add(slack)) {
+		set := w.Current()
+		made, cause := facts.LifeOf(set)
+		if made.Before(at) || s.Age(made) > changeWindow || !f.Since.IsZero() && made.After(f.Since.Add(facts.ClockSlack)) {
 			continue
 		}
 		at = made
-		wording = fmt.Sprintf("Revision %d of %s was rolled out %s ago", revisionOf(set), w.ref.Name, words.Span(s.age(made)))
+		wording = fmt.Sprintf("Revision %d of %s was rolled out %s ago", facts.RevisionOf(set), w.Ref.Name, words.Span(s.Age(made)))
 		if cause != "" {
-			wording += fmt.Sprintf(": %q", s.quote(cause))
+			wording += fmt.Sprintf(": %q", s.Quote(cause))
 		}
 		wording += "."
 	}
@@ -380,14 +369,14 @@ func (s *Snapshot) changeBefore(f *finding) (at time.Time, wording string) {
 
 // lastStart is when the latest of the failing containers started, or else when the trouble began: what was changed before
 // that may be why.
-func (f *finding) lastStart() time.Time {
-	began := f.since
-	for _, p := range f.pods {
+func lastStart(f *rules.Finding) time.Time {
+	began := f.Since
+	for _, p := range f.Pods {
 		for i := range p.Status.ContainerStatuses {
 			status := &p.Status.ContainerStatuses[i]
 			for _, end := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
 				if end != nil {
-					began = latest(began, end.StartedAt.Time)
+					began = facts.Latest(began, end.StartedAt.Time)
 				}
 			}
 		}

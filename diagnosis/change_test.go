@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 func TestAChangedConfigMapIsTheNearestChange(t *testing.T) {
@@ -38,7 +39,7 @@ func TestAChangedConfigMapIsTheNearestChange(t *testing.T) {
 			settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "settings", ManagedFields: []metav1.ManagedFieldsEntry{
 				{Manager: "kubectl", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:a":{}}}`)},
 			}}, Data: map[string]string{"a": "b"}}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, settings), nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(objects, settings), nil), facts.Ref{})
 			require.Equal(t, c.want, d.Chains[0].Change, d.Text())
 		})
 	}
@@ -59,7 +60,7 @@ func TestAFullNodePoolChangesTheNextStep(t *testing.T) {
 			})
 		}
 	}
-	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+	d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 	require.Equal(t, "insufficient-cpu", d.Chains[0].Rule)
 	require.Contains(t, d.Chains[0].Remedy.Text, "The node pool is at its maximum: raise it.")
 }
@@ -73,7 +74,7 @@ func TestAMistypedIssuerAnnotationIsShown(t *testing.T) {
 		Status:     networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{{IP: "20.1.2.3"}}}},
 	}
 	objects := append(service("ms-orders", 1), i, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}})
-	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+	d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 	require.Contains(t, d.Text(), "cert-manager.io/clusterissuer, which cert-manager does not know")
 	require.Contains(t, d.Text(), "Correct the annotation")
 }
@@ -97,7 +98,7 @@ func TestPodsOnTheirWayOutAreNoOutage(t *testing.T) {
 					p.DeletionTimestamp = &at
 				}
 			}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 			require.Equal(t, c.sick, len(d.Chains) > 0, d.Text())
 		})
 	}

@@ -11,13 +11,14 @@ import (
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/redact/redacttest"
 )
 
 // A line of the corpus is the last line of a log, the message of a container that ended and an event: no diagnosis quotes its secret.
 func TestNoDiagnosisShowsASecretOfTheCorpus(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/rules/exit-panic/fires.yaml")
+	data, err := os.ReadFile("rules/testdata/exit-panic/fires.yaml")
 	require.NoError(t, err)
 	for _, sample := range redacttest.Secrets(t) {
 		d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: data}})
@@ -34,13 +35,13 @@ func TestNoDiagnosisShowsASecretOfTheCorpus(t *testing.T) {
 				o.Message += ": " + sample.Line
 			}
 		}
-		s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
-		wanted := diagnosis.WantedLogs(s, diagnosis.Ref{})
+		s := facts.NewSnapshot(noon, d.Objects, d.NotChecked)
+		wanted := facts.WantedLogs(s, facts.Ref{})
 		require.NotEmpty(t, wanted)
 		for _, log := range wanted {
 			s.AddLog(log, []byte("starting\npanic: "+sample.Line+"\n"))
 		}
-		answer := diagnosis.Diagnose(s, diagnosis.Ref{})
+		answer := diagnosis.Diagnose(s, facts.Ref{})
 		sample.RequireHidden(t, answer.Text())
 		raw, err := json.Marshal(answer)
 		require.NoError(t, err)

@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // TestEveryClassOfFailureIsToldOrLeftOutForAReason holds the rules to the catalogue, and the catalogue to the rules.
 func TestEveryClassOfFailureIsToldOrLeftOutForAReason(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
-	for _, rule := range Rules() {
+	for _, rule := range rules.Rules() {
 		known[rule.ID] = true
 	}
 	have, told := map[string]bool{}, map[string]bool{}

@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // TestAnIntervalIsCountedFromTheLastRun: "@every 5m" is a schedule like any other, so a CronJob that has it and stopped is not healthy.
 func TestAnIntervalIsCountedFromTheLastRun(t *testing.T) {
 	t.Parallel()
-	fires, err := os.ReadFile("testdata/rules/cronjob-late/fires.yaml") // it last ran at 09:15, and now is noon
+	fires, err := os.ReadFile("rules/testdata/cronjob-late/fires.yaml") // it last ran at 09:15, and now is noon
 	require.NoError(t, err)
 	for schedule, late := range map[string]bool{
 		"'@every 5m'": true,
@@ -23,7 +24,7 @@ func TestAnIntervalIsCountedFromTheLastRun(t *testing.T) {
 	} {
 		objects := bytes.ReplaceAll(fires, []byte("'*/15 * * * *'"), []byte(schedule))
 		require.NotEqual(t, fires, objects)
-		d := diagnosis.Diagnose(snapshot(t, objects, nil), diagnosis.Ref{})
+		d := diagnosis.Diagnose(snapshot(t, objects, nil), facts.Ref{})
 		if !late {
 			require.Empty(t, d.Chains, "%s\n%s", schedule, d.Text())
 			continue

@@ -10,15 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // refusedSet is the ReplicaSet of the fixtures of admission, which is refused both of its pods since 11:40.
 const refusedSet = "ms-orders-production-6d4cf56db6"
 
 // refusedWith adds objects to a rule's firing fixture.
-func refusedWith(t *testing.T, rule string, more ...string) *diagnosis.Snapshot {
+func refusedWith(t *testing.T, rule string, more ...string) *facts.Snapshot {
 	t.Helper()
-	objects, err := os.ReadFile(filepath.Join("testdata", "rules", rule, "fires.yaml"))
+	objects, err := os.ReadFile(filepath.Join("rules", "testdata", rule, "fires.yaml"))
 	require.NoError(t, err)
 	return snapshot(t, []byte(strings.Join(append([]string{string(objects)}, more...), "\n---\n")), nil)
 }
@@ -84,7 +85,7 @@ func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 	t.Parallel()
 	const before, after = "2026-03-10T11:39:00Z", "2026-03-10T11:45:00Z"
 	for name, c := range map[string]struct {
-		s    *diagnosis.Snapshot
+		s    *facts.Snapshot
 		rule string // of the first chain
 		not  string // a rule that no chain may have
 		says string
@@ -121,7 +122,7 @@ func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := diagnosis.Diagnose(c.s, diagnosis.Ref{})
+			d := diagnosis.Diagnose(c.s, facts.Ref{})
 			require.NotEmpty(t, d.Chains, d.Text())
 			if c.not != "" {
 				require.NotContains(t, rulesOf(d), c.not, d.Text())
@@ -136,9 +137,9 @@ func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 
 func TestWhatAQuotaRefusedIsComparedWithWhatItHasNow(t *testing.T) {
 	t.Parallel()
-	_, is := diagnosis.ReadQuotaRefusal("pods is forbidden: failed quota: q: must specify limits.cpu")
+	_, is := facts.ReadQuotaRefusal("pods is forbidden: failed quota: q: must specify limits.cpu")
 	require.False(t, is)
-	refusal, is := diagnosis.ReadQuotaRefusal(`pods "x" is forbidden: exceeded quota: q, requested: pods=1,requests.cpu=250m, used: pods=3,requests.cpu=1, limited: pods=3,requests.cpu=4`)
+	refusal, is := facts.ReadQuotaRefusal(`pods "x" is forbidden: exceeded quota: q, requested: pods=1,requests.cpu=250m, used: pods=3,requests.cpu=1, limited: pods=3,requests.cpu=4`)
 	require.True(t, is)
-	require.Equal(t, diagnosis.QuotaRefusal{Quota: "q", Requested: "pods=1,requests.cpu=250m", Used: "pods=3,requests.cpu=1", Limited: "pods=3,requests.cpu=4"}, refusal)
+	require.Equal(t, facts.QuotaRefusal{Quota: "q", Requested: "pods=1,requests.cpu=250m", Used: "pods=3,requests.cpu=1", Limited: "pods=3,requests.cpu=4"}, refusal)
 }

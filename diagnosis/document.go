@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/3astronautas/algesta/diagnosis/rules"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -14,8 +15,8 @@ func Document() string {
 	var b strings.Builder
 	b.WriteString(`# What algesta can diagnose
 
-This page is generated from the rules in package diagnosis; do not edit it. Every rule has a fixture that fires it and a
-healthy look-alike that must not, in diagnosis/testdata/rules.
+This page is generated from the rules in package rules; do not edit it. Every rule has a fixture that fires it and a
+healthy look-alike that must not, in diagnosis/rules/testdata.
 
 A *symptom* is explained by another finding where there is one; alone it means that the cause is not known. A *risk* hurts
 nobody yet. *Advice* makes nothing sick or risky and stands last. What could not be read is named as not checked, and never as missing.
@@ -45,14 +46,14 @@ Fields are added, never renamed or removed.
 
 `)
 	var order []string
-	byFamily := map[string][]Rule{}
-	for _, rule := range Rules() {
+	byFamily := map[string][]rules.Rule{}
+	for _, rule := range rules.Rules() {
 		if byFamily[rule.Family] == nil {
 			order = append(order, rule.Family)
 		}
 		byFamily[rule.Family] = append(byFamily[rule.Family], rule)
 	}
-	fmt.Fprintf(&b, "## The %d rules\n", len(Rules()))
+	fmt.Fprintf(&b, "## The %d rules\n", len(rules.Rules()))
 	for _, family := range order {
 		fmt.Fprintf(&b, "\n### %s\n\n| rule | signal | usual cause | remedy | source |\n|---|---|---|---|---|\n", words.Capital(family))
 		for _, rule := range byFamily[family] {

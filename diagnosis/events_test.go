@@ -15,6 +15,7 @@ import (
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // TestBothEventAPIsTellTheTime: old clients fill the first fields, new ones eventTime and series; either may be zero.
@@ -48,7 +49,7 @@ func TestBothEventAPIsTellTheTime(t *testing.T) {
 			p.Status.Conditions[0].Status = corev1.ConditionFalse
 			p.Status.ContainerStatuses[0].Ready = false
 			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, test.event), nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(objects, test.event), nil), facts.Ref{})
 			require.Equal(t, test.fires, d.Chains[0].Rule == "volume-source-missing", d.Text())
 		})
 	}
@@ -68,9 +69,9 @@ func TestClocksMayDifferByMinutes(t *testing.T) {
 		require.NoError(t, err)
 		var first []string
 		for _, skew := range []time.Duration{0, -2 * time.Minute, 2 * time.Minute} {
-			s := diagnosis.NewSnapshot(noon.Add(skew), d.Objects, d.NotChecked)
+			s := facts.NewSnapshot(noon.Add(skew), d.Objects, d.NotChecked)
 			addLogs(t, s, logs)
-			got := rulesOf(diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"}))
+			got := rulesOf(diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindNamespace, Name: "production"}))
 			if skew == 0 {
 				first = got
 				continue
@@ -88,11 +89,11 @@ func TestWantedImagesAndWhatTheRegistrySays(t *testing.T) {
 			p.Status.ContainerStatuses[0].State.Waiting.Message = "unauthorized: authentication required"
 		}
 	}
-	s := diagnosis.NewSnapshot(noon, objects, nil)
-	require.Equal(t, []string{"registry.example.com/orders:1"}, diagnosis.WantedImages(s, diagnosis.Ref{}))
-	require.Equal(t, []string{"image-auth"}, rulesOf(diagnosis.Diagnose(s, diagnosis.Ref{})))
-	s.AddImage("registry.example.com/orders:1", diagnosis.ImageMissing)
-	require.Equal(t, []string{"image-not-found"}, rulesOf(diagnosis.Diagnose(s, diagnosis.Ref{})), "a registry may refuse what does not exist")
+	s := facts.NewSnapshot(noon, objects, nil)
+	require.Equal(t, []string{"registry.example.com/orders:1"}, facts.WantedImages(s, facts.Ref{}))
+	require.Equal(t, []string{"image-auth"}, rulesOf(diagnosis.Diagnose(s, facts.Ref{})))
+	s.AddImage("registry.example.com/orders:1", facts.ImageMissing)
+	require.Equal(t, []string{"image-not-found"}, rulesOf(diagnosis.Diagnose(s, facts.Ref{})), "a registry may refuse what does not exist")
 }
 
 func TestValuesOfSecretsAreNeverQuotedAndNamesAlwaysAre(t *testing.T) {
@@ -102,11 +103,11 @@ func TestValuesOfSecretsAreNeverQuotedAndNamesAlwaysAre(t *testing.T) {
 		Data:       map[string][]byte{"password": []byte("kestrel-nine"), "user": []byte("orders"), "env": []byte("production")},
 	}
 	objects := append(failing(service("orders", 1), 2), secret)
-	s := diagnosis.NewSnapshot(noon, objects, nil)
-	for _, wanted := range diagnosis.WantedLogs(s, diagnosis.Ref{}) {
+	s := facts.NewSnapshot(noon, objects, nil)
+	for _, wanted := range facts.WantedLogs(s, facts.Ref{}) {
 		s.AddLog(wanted, []byte("Error: login of orders with kestrel-nine failed: bad auth : Authentication failed."))
 	}
-	text := diagnosis.Diagnose(s, diagnosis.Ref{}).Text()
+	text := diagnosis.Diagnose(s, facts.Ref{}).Text()
 	require.NotContains(t, text, "kestrel-nine")
 	require.Contains(t, text, "every pod of orders keeps crashing")
 }

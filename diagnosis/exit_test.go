@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // TestWordsOverruleExitCodes has a program end with a code that usually means a signal or a lost node.
@@ -33,9 +34,9 @@ func TestWordsOverruleExitCodes(t *testing.T) {
 					p.Status.ContainerStatuses[0].LastTerminationState.Terminated.ExitCode = c.code
 				}
 			}
-			s := diagnosis.NewSnapshot(noon, objects, nil)
-			s.AddLog(diagnosis.LogRequest{Namespace: "production", Pod: "orders-6d4cf56db6-00000", Container: "orders", Previous: true}, []byte(c.log))
-			d := diagnosis.Diagnose(s, diagnosis.Ref{})
+			s := facts.NewSnapshot(noon, objects, nil)
+			s.AddLog(facts.LogRequest{Namespace: "production", Pod: "orders-6d4cf56db6-00000", Container: "orders", Previous: true}, []byte(c.log))
+			d := diagnosis.Diagnose(s, facts.Ref{})
 			require.Equal(t, []string{c.want}, rulesOf(d), d.Text())
 		})
 	}

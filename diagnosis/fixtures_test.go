@@ -14,15 +14,17 @@ import (
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // noon is the moment of every fixture.
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
-// load reads testdata/rules/<rule>/<name>.yaml, and <name>.log beside it, as a snapshot taken at noon.
-func load(tb testing.TB, rule, name string) *diagnosis.Snapshot {
+// load reads rules/testdata/<rule>/<name>.yaml, and <name>.log beside it, as a snapshot taken at noon.
+func load(tb testing.TB, rule, name string) *facts.Snapshot {
 	tb.Helper()
-	base := filepath.Join("testdata", "rules", rule, name)
+	base := filepath.Join("rules", "testdata", rule, name)
 	objects, err := os.ReadFile(base + ".yaml")
 	require.NoError(tb, err)
 	logs, err := os.ReadFile(base + ".log")
@@ -32,21 +34,21 @@ func load(tb testing.TB, rule, name string) *diagnosis.Snapshot {
 	return snapshot(tb, objects, logs)
 }
 
-func snapshot(tb testing.TB, objects, logs []byte) *diagnosis.Snapshot {
+func snapshot(tb testing.TB, objects, logs []byte) *facts.Snapshot {
 	tb.Helper()
 	d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
 	require.NoError(tb, err)
 	for _, n := range d.NotChecked {
 		require.NotContains(tb, n.Kind, "file", "the fixture cannot be read")
 	}
-	s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
-	s.Configure(diagnosis.Setting{Bot: "algesta"})
+	s := facts.NewSnapshot(noon, d.Objects, d.NotChecked)
+	s.Configure(facts.Setting{Bot: "algesta"})
 	addLogs(tb, s, logs)
 	return s
 }
 
 // addLogs reads blocks that begin with "# [previous ]log of NAMESPACE/POD container NAME".
-func addLogs(tb testing.TB, s *diagnosis.Snapshot, logs []byte) {
+func addLogs(tb testing.TB, s *facts.Snapshot, logs []byte) {
 	tb.Helper()
 	for block := range bytes.SplitSeq(append([]byte("\n"), logs...), []byte("\n# ")) {
 		head, body, _ := strings.Cut(string(block), "\n")
@@ -57,7 +59,7 @@ func addLogs(tb testing.TB, s *diagnosis.Snapshot, logs []byte) {
 		wording := strings.Fields(after) // NAMESPACE/POD container NAME
 		require.Len(tb, wording, 3)
 		namespace, pod, _ := strings.Cut(wording[0], "/")
-		s.AddLog(diagnosis.LogRequest{Namespace: namespace, Pod: pod, Container: wording[2], Previous: before == "previous "}, []byte(body))
+		s.AddLog(facts.LogRequest{Namespace: namespace, Pod: pod, Container: wording[2], Previous: before == "previous "}, []byte(body))
 	}
 }
 
@@ -72,7 +74,7 @@ func rulesOf(d diagnosis.Diagnosis) []string {
 func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
-	for _, rule := range diagnosis.Rules() {
+	for _, rule := range rules.Rules() {
 		require.False(t, known[rule.ID], "two rules are called %s", rule.ID)
 		known[rule.ID] = true
 		t.Run(rule.ID, func(t *testing.T) {
@@ -84,9 +86,9 @@ func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 				advises(t, rule)
 				return
 			}
-			sick := diagnosis.Diagnose(load(t, rule.ID, "fires"), diagnosis.Ref{})
+			sick := diagnosis.Diagnose(load(t, rule.ID, "fires"), facts.Ref{})
 			require.NotEmpty(t, sick.Chains)
-			if rule.Class == diagnosis.ClassBackend { // an Ingress answers 503 only because of something behind it
+			if rule.Class == rules.ClassBackend { // an Ingress answers 503 only because of something behind it
 				require.Contains(t, sick.Chains[0].Explains, rule.ID, sick.Text())
 			} else {
 				require.Equal(t, rule.ID, sick.Chains[0].Rule, "the root cause is named first\n%s", sick.Text())
@@ -94,12 +96,12 @@ func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 			require.NotEmpty(t, sick.Chains[0].Evidence, "no cause without evidence")
 			require.NotEmpty(t, sick.Chains[0].Remedy.Text)
 			require.Equal(t, sick.Chains[0].Cause, sick.Summary)
-			well := diagnosis.Diagnose(load(t, rule.ID, "healthy"), diagnosis.Ref{})
+			well := diagnosis.Diagnose(load(t, rule.ID, "healthy"), facts.Ref{})
 			require.NotContains(t, rulesOf(well), rule.ID, well.Text())
 			require.Empty(t, well.Chains, "no false alarm\n%s", well.Text())
 		})
 	}
-	folders, err := os.ReadDir(filepath.Join("testdata", "rules"))
+	folders, err := os.ReadDir(filepath.Join("rules", "testdata"))
 	require.NoError(t, err)
 	for _, folder := range folders {
 		require.True(t, known[folder.Name()], "no rule is called %s", folder.Name())
@@ -107,9 +109,9 @@ func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 }
 
 // advises holds advice to its promise: it is given, and what it is about stays healthy.
-func advises(t *testing.T, rule diagnosis.Rule) {
+func advises(t *testing.T, rule rules.Rule) {
 	t.Helper()
-	weak := diagnosis.Diagnose(load(t, rule.ID, "fires"), diagnosis.Ref{})
+	weak := diagnosis.Diagnose(load(t, rule.ID, "fires"), facts.Ref{})
 	require.Equal(t, diagnosis.Healthy, weak.Verdict, "advice makes nothing sick\n%s", weak.Text())
 	at := slices.IndexFunc(weak.Advice, func(a diagnosis.Advice) bool { return a.Rule == rule.ID })
 	require.GreaterOrEqual(t, at, 0, weak.Text())
@@ -118,7 +120,7 @@ func advises(t *testing.T, rule diagnosis.Rule) {
 	for _, sentence := range []string{weak.Advice[at].Text, weak.Advice[at].Remedy} {
 		require.Regexp(t, `^\S.*\.$`, sentence)
 	}
-	well := diagnosis.Diagnose(load(t, rule.ID, "healthy"), diagnosis.Ref{})
+	well := diagnosis.Diagnose(load(t, rule.ID, "healthy"), facts.Ref{})
 	require.Equal(t, diagnosis.Healthy, well.Verdict, well.Text())
 	for _, a := range well.Advice {
 		require.NotEqual(t, rule.ID, a.Rule, a.Text)

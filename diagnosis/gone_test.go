@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // labelledDeployment is a Deployment scaled to zero in production: it stands there and runs nothing.
@@ -71,8 +72,8 @@ func TestAServiceIsNeverPointedAtAnotherProgram(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := diagnosis.NewSnapshot(noon, append([]runtime.Object{orders}, c.others...), nil)
-			d := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindService, Namespace: "production", Name: "ms-orders"})
+			s := facts.NewSnapshot(noon, append([]runtime.Object{orders}, c.others...), nil)
+			d := diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindService, Namespace: "production", Name: "ms-orders"})
 			require.NotEmpty(t, d.Chains)
 			require.Equal(t, "selector-matches-nothing", d.Chains[0].Rule, d.Text())
 			if c.meant == "" {
@@ -87,10 +88,10 @@ func TestAServiceIsNeverPointedAtAnotherProgram(t *testing.T) {
 // Whoever asks about a Deployment that was deleted hears that, and what its last event was.
 func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
 	t.Parallel()
-	for _, asked := range []diagnosis.Ref{
-		{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "ms-orders-production"},
-		{Kind: diagnosis.AnyWorkload, Namespace: "production", Name: "ms-orders"},
-		{Kind: diagnosis.KindService, Namespace: "production", Name: "ms-orders-production"},
+	for _, asked := range []facts.Ref{
+		{Kind: facts.KindDeployment, Namespace: "production", Name: "ms-orders-production"},
+		{Kind: facts.AnyWorkload, Namespace: "production", Name: "ms-orders"},
+		{Kind: facts.KindService, Namespace: "production", Name: "ms-orders-production"},
 	} {
 		d := diagnosis.Diagnose(load(t, "workload-gone", "fires"), asked)
 		require.Equal(t, diagnosis.Sick, d.Verdict, d.Text())

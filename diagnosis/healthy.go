@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -18,29 +20,29 @@ import (
 const maxHealthy = 12
 
 // healthy says what was looked at near the subject and is fine, and how much that was.
-func (s *Snapshot) healthy(near surroundings, touched map[Ref]bool) (lines []string, checks int) {
-	fine := func(ref Ref) bool { return near.has(ref) && !touched[ref] }
-	lines = s.healthyWorkloads(near, touched)
-	for _, service := range s.services {
-		ref := refOf(KindService, service)
-		if ready := countReady(s.index.behind[ref]); fine(ref) && ready > 0 {
+func healthy(s *facts.Snapshot, near facts.Surroundings, touched map[facts.Ref]bool) (lines []string, checks int) {
+	fine := func(ref facts.Ref) bool { return near.Has(ref) && !touched[ref] }
+	lines = healthyWorkloads(s, near, touched)
+	for _, service := range s.Services() {
+		ref := facts.RefOf(facts.KindService, service)
+		if ready := rules.CountReady(s.Behind(ref)); fine(ref) && ready > 0 {
 			lines = append(lines, fmt.Sprintf("Service %s has %s.", service.Name, words.Count(ready, "ready endpoint")))
 		}
 	}
-	for _, i := range s.ingresses {
-		ref := refOf(KindIngress, i)
-		if !fine(ref) || !s.knows("services", i.Namespace) || !s.knows("pods", i.Namespace) {
+	for _, i := range s.Ingresses() {
+		ref := facts.RefOf(facts.KindIngress, i)
+		if !fine(ref) || !s.Knows("services", i.Namespace) || !s.Knows("pods", i.Namespace) {
 			continue // whether it reaches anything is not known
 		}
 		var hosts []string
-		for _, b := range backendsOf(i) {
-			if !slices.Contains(hosts, b.host) && b.host != "" {
-				hosts = append(hosts, b.host)
+		for _, b := range facts.BackendsOf(i) {
+			if !slices.Contains(hosts, b.Host) && b.Host != "" {
+				hosts = append(hosts, b.Host)
 			}
 		}
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("Ingress %s reaches its services", i.Name))+forHosts(hosts)+".")
 	}
-	lines = append(lines, s.healthyRest(fine)...)
+	lines = append(lines, healthyRest(s, fine)...)
 	checks = len(lines)
 	if checks > maxHealthy {
 		more := len(lines) - maxHealthy
@@ -59,50 +61,50 @@ func forHosts(hosts []string) string {
 	return " for " + words.Few(slices.Compact(slices.Clone(hosts)), 4)
 }
 
-func (s *Snapshot) healthyWorkloads(near surroundings, touched map[Ref]bool) []string {
+func healthyWorkloads(s *facts.Snapshot, near facts.Surroundings, touched map[facts.Ref]bool) []string {
 	var lines []string
-	for _, w := range s.index.workloads {
-		on := near.node != "" && slices.ContainsFunc(w.pods, func(p *corev1.Pod) bool { return p.Spec.NodeName == near.node })
-		if !near.has(w.ref) && !on || touched[w.ref] {
+	for _, w := range s.Workloads() {
+		on := near.Node != "" && slices.ContainsFunc(w.Pods, func(p *corev1.Pod) bool { return p.Spec.NodeName == near.Node })
+		if !near.Has(w.Ref) && !on || touched[w.Ref] {
 			continue
 		}
 		switch {
-		case w.ref.Kind == KindJob || w.desired != 0 && w.ready == 0:
+		case w.Ref.Kind == facts.KindJob || w.Desired != 0 && w.Ready == 0:
 			continue
-		case w.desired == 0 && w.ref.Kind == KindDaemonSet:
-			lines = append(lines, fmt.Sprintf("%s finds no node that it should run on.", w.ref.words()))
+		case w.Desired == 0 && w.Ref.Kind == facts.KindDaemonSet:
+			lines = append(lines, fmt.Sprintf("%s finds no node that it should run on.", w.Ref.Words()))
 			continue
-		case w.desired == 0:
-			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.ref.words()))
+		case w.Desired == 0:
+			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.Ref.Words()))
 			continue
-		case w.desired < 0:
-			lines = append(lines, fmt.Sprintf("%s has %s.", w.ref.words(), words.Count(w.ready, "ready pod")))
+		case w.Desired < 0:
+			lines = append(lines, fmt.Sprintf("%s has %s.", w.Ref.Words(), words.Count(w.Ready, "ready pod")))
 			continue
 		}
-		line := fmt.Sprintf("%s has %d of %d pods ready", w.ref.words(), w.ready, w.desired)
-		if w.ready == 1 && w.desired == 1 {
-			line = w.ref.words() + " has its only pod ready"
+		line := fmt.Sprintf("%s has %d of %d pods ready", w.Ref.Words(), w.Ready, w.Desired)
+		if w.Ready == 1 && w.Desired == 1 {
+			line = w.Ref.Words() + " has its only pod ready"
 		}
-		if w.ready > w.desired {
-			line = fmt.Sprintf("%s has %d pods ready and wants %d", w.ref.words(), w.ready, w.desired)
+		if w.Ready > w.Desired {
+			line = fmt.Sprintf("%s has %d pods ready and wants %d", w.Ref.Words(), w.Ready, w.Desired)
 		}
-		if w.ready < w.desired {
+		if w.Ready < w.Desired {
 			line += "; the others are just starting"
 		}
-		lines = append(lines, line+s.oldRestarts(w)+".")
+		lines = append(lines, line+oldRestarts(s, w)+".")
 	}
 	return lines
 }
 
 // oldRestarts mentions restarts that are history, so that nobody wonders about the number in kubectl.
-func (s *Snapshot) oldRestarts(w *workload) string {
+func oldRestarts(s *facts.Snapshot, w *facts.Workload) string {
 	restarts := int32(0)
 	var last time.Time
-	for _, p := range w.pods {
+	for _, p := range w.Pods {
 		for i := range p.Status.ContainerStatuses {
 			restarts += p.Status.ContainerStatuses[i].RestartCount
 			if end := p.Status.ContainerStatuses[i].LastTerminationState.Terminated; end != nil {
-				last = latest(last, end.FinishedAt.Time)
+				last = facts.Latest(last, end.FinishedAt.Time)
 			}
 		}
 	}
@@ -112,38 +114,38 @@ func (s *Snapshot) oldRestarts(w *workload) string {
 	case last.IsZero():
 		return fmt.Sprintf("; its %s %s history", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"))
 	}
-	return fmt.Sprintf("; its %s %s history, the last %s ago", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"), words.Span(s.age(last)))
+	return fmt.Sprintf("; its %s %s history, the last %s ago", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"), words.Span(s.Age(last)))
 }
 
-func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
+func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 	var lines []string
-	for _, h := range s.autoscalers {
-		active := scalerCondition(h, autoscalingv2.ScalingActive)
-		if fine(refOf(KindAutoscaler, h)) && active.Status == corev1.ConditionTrue {
-			lines = append(lines, fmt.Sprintf("%s %s is at %d of %d to %d pods.", KindAutoscaler, h.Name, h.Status.CurrentReplicas, int(ptr.Deref(h.Spec.MinReplicas, 1)), h.Spec.MaxReplicas))
+	for _, h := range s.Autoscalers() {
+		active := facts.ScalerCondition(h, autoscalingv2.ScalingActive)
+		if fine(facts.RefOf(facts.KindAutoscaler, h)) && active.Status == corev1.ConditionTrue {
+			lines = append(lines, fmt.Sprintf("%s %s is at %d of %d to %d pods.", facts.KindAutoscaler, h.Name, h.Status.CurrentReplicas, int(ptr.Deref(h.Spec.MinReplicas, 1)), h.Spec.MaxReplicas))
 		}
 	}
-	for _, c := range s.custom {
-		if !isCertificate(c) || !fine(refOf(KindCertificate, c)) {
+	for _, c := range s.Custom() {
+		if !facts.IsCertificate(c) || !fine(facts.RefOf(facts.KindCertificate, c)) {
 			continue
 		}
-		if until := moments(c, "status", "notAfter"); !until.IsZero() {
-			lines = append(lines, fmt.Sprintf("Certificate %s is valid for %s more.", c.GetName(), words.Span(until.Sub(s.now))))
+		if until := rules.Moments(c, "status", "notAfter"); !until.IsZero() {
+			lines = append(lines, fmt.Sprintf("Certificate %s is valid for %s more.", c.GetName(), words.Span(until.Sub(s.Now()))))
 		}
 	}
-	for _, q := range s.quotas {
-		if fine(refOf(KindQuota, q)) && len(q.Status.Hard) > 0 {
-			lines = append(lines, fmt.Sprintf("ResourceQuota %s has room: %s.", q.Name, words.ClipMiddle(quotaWords(q), 160)))
+	for _, q := range s.Quotas() {
+		if fine(facts.RefOf(facts.KindQuota, q)) && len(q.Status.Hard) > 0 {
+			lines = append(lines, fmt.Sprintf("ResourceQuota %s has room: %s.", q.Name, words.ClipMiddle(rules.QuotaWords(q), 160)))
 		}
 	}
-	for _, n := range s.nodes {
-		if fine(refOf(KindNode, n)) && nodeReady(n) {
+	for _, n := range s.Nodes() {
+		if fine(facts.RefOf(facts.KindNode, n)) && facts.NodeReady(n) {
 			lines = append(lines, fmt.Sprintf("Node %s is ready.", n.Name))
 		}
 	}
-	lines = append(lines, s.healthyJobs(fine)...)
-	for _, claim := range s.claims {
-		if fine(refOf(KindClaim, claim)) && claim.Status.Phase == corev1.ClaimBound {
+	lines = append(lines, healthyJobs(s, fine)...)
+	for _, claim := range s.Claims() {
+		if fine(facts.RefOf(facts.KindClaim, claim)) && claim.Status.Phase == corev1.ClaimBound {
 			lines = append(lines, fmt.Sprintf("PersistentVolumeClaim %s is bound.", claim.Name))
 		}
 	}
@@ -151,10 +153,10 @@ func (s *Snapshot) healthyRest(fine func(Ref) bool) []string {
 }
 
 // healthyJobs says of Jobs that run or have ended well how far they are.
-func (s *Snapshot) healthyJobs(fine func(Ref) bool) []string {
+func healthyJobs(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 	var lines []string
-	for _, j := range s.jobs {
-		if !fine(refOf(KindJob, j)) {
+	for _, j := range s.Jobs() {
+		if !fine(facts.RefOf(facts.KindJob, j)) {
 			continue
 		}
 		ended := slices.IndexFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
@@ -162,7 +164,7 @@ func (s *Snapshot) healthyJobs(fine func(Ref) bool) []string {
 		})
 		switch {
 		case ended >= 0:
-			lines = append(lines, fmt.Sprintf("Job %s completed %s ago.", j.Name, words.Span(s.age(j.Status.Conditions[ended].LastTransitionTime.Time))))
+			lines = append(lines, fmt.Sprintf("Job %s completed %s ago.", j.Name, words.Span(s.Age(j.Status.Conditions[ended].LastTransitionTime.Time))))
 		case j.Status.Active > 0:
 			again := ""
 			if j.Status.Failed > 0 {
@@ -172,14 +174,4 @@ func (s *Snapshot) healthyJobs(fine func(Ref) bool) []string {
 		}
 	}
 	return lines
-}
-
-func countReady(pods []*corev1.Pod) int {
-	ready := 0
-	for _, p := range pods {
-		if podReady(p) {
-			ready++
-		}
-	}
-	return ready
 }

@@ -18,19 +18,22 @@ import (
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // fixtures are the files of objects of every rule and scenario.
 func fixtures(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	files := map[string][]byte{}
-	require.NoError(tb, filepath.WalkDir("testdata", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(name) != ".yaml" {
+	for _, folder := range []string{"testdata", filepath.Join("rules", "testdata")} {
+		require.NoError(tb, filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(name) != ".yaml" {
+				return err
+			}
+			files[name], err = os.ReadFile(name)
 			return err
-		}
-		files[name], err = os.ReadFile(name)
-		return err
-	}))
+		}))
+	}
 	require.Greater(tb, len(files), 100)
 	return files
 }
@@ -111,11 +114,11 @@ func TestNoAnswerHoldsASecret(t *testing.T) {
 				for _, object := range d.Objects {
 					in.object(object, padding)
 				}
-				s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
-				for _, wanted := range diagnosis.WantedLogs(s, diagnosis.Ref{}) {
+				s := facts.NewSnapshot(noon, d.Objects, d.NotChecked)
+				for _, wanted := range facts.WantedLogs(s, facts.Ref{}) {
 					s.AddLog(wanted, fmt.Appendf(nil, "%s\npanic: %s + mysql -p%s\n", in.text("ERROR", padding), strings.Repeat("y", padding), in.command))
 				}
-				answer := diagnosis.Diagnose(s, diagnosis.Ref{})
+				answer := diagnosis.Diagnose(s, facts.Ref{})
 				encoded, err := json.Marshal(answer)
 				require.NoError(t, err)
 				for _, told := range []string{answer.Text(), string(encoded)} {
@@ -151,7 +154,7 @@ func TestACommandIsNamedByItsProgram(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			data, err := os.ReadFile("testdata/rules/command-not-found/fires.yaml")
+			data, err := os.ReadFile("rules/testdata/command-not-found/fires.yaml")
 			require.NoError(t, err)
 			d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: data}})
 			require.NoError(t, err)
@@ -165,7 +168,7 @@ func TestACommandIsNamedByItsProgram(t *testing.T) {
 					}
 				}
 			}
-			answer := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked), diagnosis.Ref{})
+			answer := diagnosis.Diagnose(facts.NewSnapshot(noon, d.Objects, d.NotChecked), facts.Ref{})
 			require.Contains(t, answer.Summary, c.says)
 			encoded, err := json.Marshal(answer)
 			require.NoError(t, err)

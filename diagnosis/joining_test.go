@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 func TestANodeThatHasOnlyJustJoinedIsNotLost(t *testing.T) {
@@ -29,7 +30,7 @@ func TestANodeThatHasOnlyJustJoinedIsNotLost(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Name: "new", CreationTimestamp: at},
 				Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: c.status, Reason: "KubeletNotReady", LastTransitionTime: at}}},
 			}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(service("orders", 1), node), nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(service("orders", 1), node), nil), facts.Ref{})
 			if c.sick {
 				require.Equal(t, []string{"node-not-ready"}, rulesOf(d), d.Text())
 				return
@@ -44,7 +45,7 @@ func TestAWorkloadOfAnotherKindIsKnownByItsPods(t *testing.T) {
 	t.Parallel()
 	objects := service("orders", 1)[1:]
 	objects[0].(metav1.Object).SetOwnerReferences([]metav1.OwnerReference{{Kind: "Rollout", Name: "orders", Controller: new(true)}})
-	s := diagnosis.NewSnapshot(noon, failing(objects, 0), nil)
+	s := facts.NewSnapshot(noon, failing(objects, 0), nil)
 	d := diagnosis.Diagnose(s, s.Subject("orders", "production"))
 	require.Equal(t, []string{"secret-missing"}, rulesOf(d), d.Text())
 }
@@ -67,7 +68,7 @@ func TestTheNetworkPluginIsWhyItsNodeHasNoNetwork(t *testing.T) {
 				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: pod.Name},
 				Message:        `Failed to create pod sandbox: failed to setup network for sandbox "77": plugin type="` + plugin + `" failed (add): stat /var/lib/calico/nodename: no such file or directory`,
 			}
-			s := diagnosis.NewSnapshot(noon, append(web, calico, event), nil)
+			s := facts.NewSnapshot(noon, append(web, calico, event), nil)
 			d := diagnosis.Diagnose(s, s.Subject("web", "production"))
 			require.Equal(t, want, rulesOf(d), d.Text())
 		})

@@ -9,15 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 func withLog(tb testing.TB, log []byte) diagnosis.Diagnosis {
 	tb.Helper()
-	s := diagnosis.NewSnapshot(noon, failing(service("orders", 1), 2), nil)
-	wanted := diagnosis.WantedLogs(s, diagnosis.Ref{})
-	require.Equal(tb, []diagnosis.LogRequest{{Namespace: "production", Pod: "orders-6d4cf56db6-00000", Container: "orders", Previous: true}}, wanted)
+	s := facts.NewSnapshot(noon, failing(service("orders", 1), 2), nil)
+	wanted := facts.WantedLogs(s, facts.Ref{})
+	require.Equal(tb, []facts.LogRequest{{Namespace: "production", Pod: "orders-6d4cf56db6-00000", Container: "orders", Previous: true}}, wanted)
 	s.AddLog(wanted[0], log)
-	return diagnosis.Diagnose(s, diagnosis.Ref{})
+	return diagnosis.Diagnose(s, facts.Ref{})
 }
 
 func TestLogsOfEveryForm(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 func policy(app string, change func(*networkingv1.NetworkPolicySpec)) *networkingv1.NetworkPolicy {
@@ -81,9 +83,9 @@ func TestPoliciesAreBlamedOnlyWhereTheyDenyTheCall(t *testing.T) {
 			for _, p := range c.policies {
 				objects = append(objects, p)
 			}
-			s := diagnosis.NewSnapshot(noon, objects, nil)
-			s.AddLog(diagnosis.LogRequest{Namespace: "production", Pod: "ms-orders-6d4cf56db6-00000", Container: "ms-orders", Previous: true}, []byte(c.log))
-			d := diagnosis.Diagnose(s, diagnosis.Ref{})
+			s := facts.NewSnapshot(noon, objects, nil)
+			s.AddLog(facts.LogRequest{Namespace: "production", Pod: "ms-orders-6d4cf56db6-00000", Container: "ms-orders", Previous: true}, []byte(c.log))
+			d := diagnosis.Diagnose(s, facts.Ref{})
 			require.Equal(t, []string{c.want}, rulesOf(d), d.Text())
 		})
 	}
@@ -127,11 +129,11 @@ func TestPoliciesInFrontOfAnIngress(t *testing.T) {
 			objects := append(service("ms-orders", 2), i, fence, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}}, &networkingv1.IngressClass{
 				ObjectMeta: metav1.ObjectMeta{Name: managed}, Spec: networkingv1.IngressClassSpec{Controller: managed + "/nginx"},
 			})
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, c.more...), nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(objects, c.more...), nil), facts.Ref{})
 			require.Equal(t, c.sick, slices.Contains(rulesOf(d), "network-policy-blocks"), d.Text())
 			if c.sick {
-				require.Equal(t, diagnosis.Medium, d.Chains[0].Confidence, "nothing says that policies are enforced")
-				require.Equal(t, diagnosis.Latent, d.Chains[0].Impact.Level, "and nobody noticed for long")
+				require.Equal(t, rules.Medium, d.Chains[0].Confidence, "nothing says that policies are enforced")
+				require.Equal(t, rules.Latent, d.Chains[0].Impact.Level, "and nobody noticed for long")
 			}
 		})
 	}
@@ -173,7 +175,7 @@ func TestASelectorIsTooWideOnlyForOtherPrograms(t *testing.T) {
 			wide := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "backend"}, Spec: corev1.ServiceSpec{
 				Selector: map[string]string{"tier": "backend"}, Ports: []corev1.ServicePort{{Port: 80, TargetPort: c.target}},
 			}}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, wide), nil), diagnosis.Ref{Kind: diagnosis.KindService, Namespace: "production", Name: "backend"})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(objects, wide), nil), facts.Ref{Kind: facts.KindService, Namespace: "production", Name: "backend"})
 			require.Equal(t, c.want, slices.Contains(rulesOf(d), "selector-too-wide"), d.Text())
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // service makes a Deployment of production with its ReplicaSet, ready pods and Service.
@@ -88,17 +89,17 @@ func TestProperties(t *testing.T) {
 			}
 			objects = append(objects, s...)
 		}
-		about := diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"}
-		first := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), about)
+		about := facts.Ref{Kind: facts.KindNamespace, Name: "production"}
+		first := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), about)
 
 		shuffled := rapid.Permutation(objects).Draw(t, "order")
-		require.Equal(t, first, diagnosis.Diagnose(diagnosis.NewSnapshot(noon, shuffled, nil), about), "the order of objects changes nothing")
+		require.Equal(t, first, diagnosis.Diagnose(facts.NewSnapshot(noon, shuffled, nil), about), "the order of objects changes nothing")
 
-		twice := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(slices.Clone(objects), objects...), nil), about)
+		twice := diagnosis.Diagnose(facts.NewSnapshot(noon, append(slices.Clone(objects), objects...), nil), about)
 		require.Equal(t, first, twice, "objects that are read twice count once")
 
 		more := append(slices.Clone(objects), service("healthy-one", 2)...)
-		require.Equal(t, first.Chains, diagnosis.Diagnose(diagnosis.NewSnapshot(noon, more, nil), about).Chains, "a healthy service adds no chain")
+		require.Equal(t, first.Chains, diagnosis.Diagnose(facts.NewSnapshot(noon, more, nil), about).Chains, "a healthy service adds no chain")
 
 		require.Equal(t, broken == 0, len(first.Chains) == 0)
 		require.LessOrEqual(t, len(first.Chains), broken, "a cause that services share is named once")
@@ -122,8 +123,8 @@ func TestEveryKindMayBeForbidden(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			objects := slices.DeleteFunc(failing(service("orders", 2), 0), is)
-			missing := diagnosis.NotChecked{Kind: kind, Reason: "my rights in the cluster do not allow it"}
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, []diagnosis.NotChecked{missing}), diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"})
+			missing := facts.NotChecked{Kind: kind, Reason: "my rights in the cluster do not allow it"}
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, []facts.NotChecked{missing}), facts.Ref{Kind: facts.KindNamespace, Name: "production"})
 			require.Contains(t, d.NotChecked, missing)
 			if kind == "pods" {
 				require.NotContains(t, d.Summary, "healthy:")
@@ -136,12 +137,12 @@ func TestEveryKindMayBeForbidden(t *testing.T) {
 
 func TestUnknownNamesGetASuggestion(t *testing.T) {
 	t.Parallel()
-	s := diagnosis.NewSnapshot(noon, service("api-gateway", 2), nil)
+	s := facts.NewSnapshot(noon, service("api-gateway", 2), nil)
 	d := diagnosis.Diagnose(s, s.Subject("api-gatewy", "production"))
 	require.Equal(t, diagnosis.Unknown, d.Verdict)
 	require.Equal(t, "There is no workload api-gatewy in production. Did you mean api-gateway?", d.Summary)
 	require.Equal(t, "I could not look for node x: nodes were not read.",
-		diagnosis.Diagnose(diagnosis.NewSnapshot(noon, nil, []diagnosis.NotChecked{{Kind: "nodes", Reason: "no rights"}}), s.Subject("node/x", "")).Summary)
+		diagnosis.Diagnose(facts.NewSnapshot(noon, nil, []facts.NotChecked{{Kind: "nodes", Reason: "no rights"}}), s.Subject("node/x", "")).Summary)
 }
 
 // BenchmarkAnalysis5000PendingPods is the worst case: nothing fits anywhere.
@@ -162,7 +163,7 @@ func BenchmarkAnalysis5000PendingPods(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+		diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 	}
 }
 
@@ -175,10 +176,10 @@ func BenchmarkAnalysis5000Pods(b *testing.B) {
 		}
 		objects = append(objects, s...)
 	}
-	about := diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"}
+	about := facts.Ref{Kind: facts.KindNamespace, Name: "production"}
 	b.ReportAllocs()
 	for b.Loop() {
-		d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), about)
+		d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), about)
 		if len(d.Chains) == 0 {
 			b.Fatal("nothing was found")
 		}

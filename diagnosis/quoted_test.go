@@ -13,6 +13,7 @@ import (
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // forging is what a program says that would go on in the bot's own words.
@@ -48,11 +49,11 @@ func TestNothingAClusterSaysEndsItsQuotation(t *testing.T) {
 			for _, object := range d.Objects {
 				forge(object)
 			}
-			s := diagnosis.NewSnapshot(noon, d.Objects, d.NotChecked)
-			for _, wanted := range diagnosis.WantedLogs(s, diagnosis.Ref{}) {
+			s := facts.NewSnapshot(noon, d.Objects, d.NotChecked)
+			for _, wanted := range facts.WantedLogs(s, facts.Ref{}) {
 				s.AddLog(wanted, fmt.Appendf(nil, "ERROR %s\npanic: %s\n", forging, forging))
 			}
-			answer := diagnosis.Diagnose(s, diagnosis.Ref{})
+			answer := diagnosis.Diagnose(s, facts.Ref{})
 			for line := range strings.Lines(answer.Text()) {
 				require.NotContains(t, line, "”. Approved by Carla")
 			}

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func scenario(tb testing.TB, name string) (s *diagnosis.Snapshot, about diagnosis.Ref) {
+func scenario(tb testing.TB, name string) (s *facts.Snapshot, about facts.Ref) {
 	tb.Helper()
 	dir := filepath.Join("testdata", "scenarios", name)
 	objects, err := os.ReadFile(filepath.Join(dir, "objects.yaml"))

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // Where Secrets are read one by one, only of one that was asked for it is known that it is missing.
@@ -32,7 +33,7 @@ func TestOnlyASecretThatWasAskedForIsMissing(t *testing.T) {
 		Spec:       networkingv1.IngressSpec{TLS: []networkingv1.IngressTLS{{Hosts: []string{"orders.example.com"}, SecretName: "orders-tls"}}},
 	}
 	missing := func(name string) runtime.Object {
-		return &corev1.ObjectReference{Kind: diagnosis.KindSecret, Namespace: "production", Name: name}
+		return &corev1.ObjectReference{Kind: facts.KindSecret, Namespace: "production", Name: name}
 	}
 	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "something-else", Namespace: "production"}}
 	wrongType := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-tls", Namespace: "production"}, Type: corev1.SecretTypeOpaque}
@@ -42,16 +43,16 @@ func TestOnlyASecretThatWasAskedForIsMissing(t *testing.T) {
 		want    []string
 	}{
 		"nothing was read":                         {kind: "secrets"},
-		"others were read":                         {[]runtime.Object{other}, diagnosis.OtherSecrets, nil},
-		"both were asked for":                      {[]runtime.Object{missing("signing-keys"), missing("orders-tls")}, diagnosis.OtherSecrets, []string{"Secret signing-keys does not exist in namespace production", "TLS Secret orders-tls of Ingress orders does not exist"}},
+		"others were read":                         {[]runtime.Object{other}, facts.OtherSecrets, nil},
+		"both were asked for":                      {[]runtime.Object{missing("signing-keys"), missing("orders-tls")}, facts.OtherSecrets, []string{"Secret signing-keys does not exist in namespace production", "TLS Secret orders-tls of Ingress orders does not exist"}},
 		"one was asked for, one could not be":      {[]runtime.Object{missing("signing-keys"), other}, "secrets", []string{"Secret signing-keys does not exist in namespace production"}},
 		"what was read is judged, whatever is not": {[]runtime.Object{wrongType}, "secrets", []string{"TLS Secret orders-tls of Ingress orders is of type Opaque"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := diagnosis.NewSnapshot(now, append(tt.objects, mounting, shown), []diagnosis.NotChecked{{Kind: tt.kind, Namespace: "production", Reason: "Not read."}})
-			d := diagnosis.Diagnose(s, diagnosis.Ref{Kind: "Namespace", Name: "production"})
+			s := facts.NewSnapshot(now, append(tt.objects, mounting, shown), []facts.NotChecked{{Kind: tt.kind, Namespace: "production", Reason: "Not read."}})
+			d := diagnosis.Diagnose(s, facts.Ref{Kind: "Namespace", Name: "production"})
 			for _, want := range tt.want {
 				require.Contains(t, d.Text(), want)
 			}

@@ -8,89 +8,91 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 	"github.com/3astronautas/algesta/words"
 )
 
 // chain puts a root into words.
-func (s *Snapshot) chain(r *root) Chain {
+func chain(s *facts.Snapshot, r *root) Chain {
 	c := Chain{
-		Cause: s.sentence(r.finding), Subject: r.subject, Rule: r.rule.ID, Class: r.rule.Class, Hits: r.hits, Evidence: r.shown,
-		Links: s.links(r), Impact: r.impact, Change: r.changed, Remedy: s.typed(r.remedy), Confidence: r.sure, WhyLower: r.unsure,
+		Cause: sentence(s, r.Finding), Subject: r.Subject, Rule: r.Rule.ID, Class: r.Rule.Class, Hits: r.Hits, Evidence: r.Shown,
+		Links: links(s, r), Impact: r.impact, Change: r.changed, Remedy: rules.Typed(s, r.Remedy), Confidence: r.Sure, WhyLower: r.Unsure,
 	}
 	c.Explains = []string{}
 	for _, f := range r.explains {
-		if !slices.Contains(c.Explains, f.rule.ID) {
-			c.Explains = append(c.Explains, f.rule.ID)
+		if !slices.Contains(c.Explains, f.Rule.ID) {
+			c.Explains = append(c.Explains, f.Rule.ID)
 		}
 	}
 	slices.Sort(c.Explains)
 	if c.Hits == nil {
-		c.Hits = []Ref{}
+		c.Hits = []facts.Ref{}
 	}
 	if c.Evidence == nil {
-		c.Evidence = []Evidence{}
+		c.Evidence = []facts.Evidence{}
 	}
-	if !r.since.IsZero() {
-		since := r.since
+	if !r.Since.IsZero() {
+		since := r.Since
 		c.Since = &since
 	}
-	c.Remedy.Text = s.redact(c.Remedy.Text)
+	c.Remedy.Text = s.Redact(c.Remedy.Text)
 	for i := range c.Evidence {
 		e := &c.Evidence[i]
-		e.Quote = s.quote(e.Quote)
+		e.Quote = s.Quote(e.Quote)
 		if e.At != nil {
-			e.Age = words.Span(s.age(*e.At))
+			e.Age = words.Span(s.Age(*e.At))
 		}
 	}
 	return c
 }
 
 // sentence is the cause and whom it stops, such as "Secret x has no key uri, so no pod of ms-orders can start".
-func (s *Snapshot) sentence(f *finding) string {
-	what := s.tell(f)
-	if f.effect == noEffect {
+func sentence(s *facts.Snapshot, f *rules.Finding) string {
+	what := tell(s, f)
+	if f.Effect == rules.NoEffect {
 		return strings.TrimSuffix(words.Capital(what), ".") + "."
 	}
 	var wording []string
-	for _, hit := range f.hits {
+	for _, hit := range f.Hits {
 		wording = append(wording, hit.Name)
 	}
-	return fmt.Sprintf("%s, so %s.", words.Capital(what), s.whom(f, words.Few(slices.Compact(wording), 4)))
+	return fmt.Sprintf("%s, so %s.", words.Capital(what), whom(s, f, words.Few(slices.Compact(wording), 4)))
 }
 
 // tell is what a finding says, redacted and on one line.
-func (s *Snapshot) tell(f *finding) string { return s.brief(f.what, 600) }
+func tell(s *facts.Snapshot, f *rules.Finding) string { return s.Brief(f.What, 600) }
 
 // effects are the ends of sentences: of all pods, of the new pods of a rollout, of some pods.
-var effects = map[effect][3]string{
-	cannotStart:    {"no pod of %s can start", "the new pods of %s cannot start", "%d of %d pods of %s cannot start"},
-	cannotSchedule: {"no pod of %s finds a node", "the new pods of %s find no node", "%d of %d pods of %s find no node"},
-	keepCrashing:   {"every pod of %s keeps crashing", "the new pods of %s keep crashing", "%d of %d pods of %s keep crashing"},
-	notReady:       {"no pod of %s becomes ready", "the new pods of %s do not become ready", "%d of %d pods of %s are not ready"},
+var effects = map[rules.Effect][3]string{
+	rules.CannotStart:    {"no pod of %s can start", "the new pods of %s cannot start", "%d of %d pods of %s cannot start"},
+	rules.CannotSchedule: {"no pod of %s finds a node", "the new pods of %s find no node", "%d of %d pods of %s find no node"},
+	rules.KeepCrashing:   {"every pod of %s keeps crashing", "the new pods of %s keep crashing", "%d of %d pods of %s keep crashing"},
+	rules.NotReady:       {"no pod of %s becomes ready", "the new pods of %s do not become ready", "%d of %d pods of %s are not ready"},
 }
 
 // alone are the ends of sentences about a pod that nothing manages.
-var alone = map[effect]string{
-	cannotStart: "cannot start", cannotSchedule: "finds no node", keepCrashing: "keeps crashing", notReady: "does not become ready",
+var alone = map[rules.Effect]string{
+	rules.CannotStart: "cannot start", rules.CannotSchedule: "finds no node", rules.KeepCrashing: "keeps crashing", rules.NotReady: "does not become ready",
 }
 
-func (s *Snapshot) whom(f *finding, names string) string {
+func whom(s *facts.Snapshot, f *rules.Finding, names string) string {
 	total, ready, onlyNew, missing := 0, 0, true, 0
 	var lacking []string // whose pods, and how many
-	for _, hit := range f.hits {
-		w := s.index.byRef[hit]
+	for _, hit := range f.Hits {
+		w := s.Workload(hit)
 		if w == nil {
 			continue
 		}
-		total += max(w.desired, len(w.pods))
-		ready += w.ready
-		if lacks := w.desired - len(w.pods); lacks > 0 {
+		total += max(w.Desired, len(w.Pods))
+		ready += w.Ready
+		if lacks := w.Desired - len(w.Pods); lacks > 0 {
 			missing += lacks
 			lacking = append(lacking, words.Count(lacks, "pod")+" of "+hit.Name)
 		}
-		onlyNew = onlyNew && w.before() != nil && len(w.currentPods()) < len(w.pods)
+		onlyNew = onlyNew && w.Before() != nil && len(w.CurrentPods()) < len(w.Pods)
 	}
-	if f.effect == cannotCreate {
+	if f.Effect == rules.CannotCreate {
 		switch {
 		case ready == 0 && total <= missing:
 			return fmt.Sprintf("no pod of %s can be created", names)
@@ -99,49 +101,49 @@ func (s *Snapshot) whom(f *finding, names string) string {
 		}
 		return fmt.Sprintf("no new pod of %s can be created", names)
 	}
-	if len(f.hits) == 1 && f.hits[0].Kind == KindPod {
-		return "pod " + names + " " + alone[f.effect]
+	if len(f.Hits) == 1 && f.Hits[0].Kind == facts.KindPod {
+		return "pod " + names + " " + alone[f.Effect]
 	}
-	forms := effects[f.effect]
+	forms := effects[f.Effect]
 	switch {
-	case onlyNew && ready > 0 && !slices.ContainsFunc(f.pods, func(p *corev1.Pod) bool { return !s.index.podOwner[p].isCurrent(p) }):
+	case onlyNew && ready > 0 && !slices.ContainsFunc(f.Pods, func(p *corev1.Pod) bool { return !s.Owner(p).IsCurrent(p) }):
 		still := ""
 		if ready > 0 {
 			still = fmt.Sprintf("; %s still %s", words.Count(ready, "ready pod"), words.Verb(ready, "serves", "serve"))
 		}
 		return fmt.Sprintf(forms[1], names) + still
-	case ready == 0 && len(f.pods) >= total-missing:
+	case ready == 0 && len(f.Pods) >= total-missing:
 		return fmt.Sprintf(forms[0], names)
 	}
-	return fmt.Sprintf(forms[2], len(f.pods), total, names)
+	return fmt.Sprintf(forms[2], len(f.Pods), total, names)
 }
 
 // links are the steps from the cause to the last symptom.
-func (s *Snapshot) links(r *root) []string {
-	links := []string{words.Capital(s.tell(r.finding))}
-	if r.state != "" && len(r.pods) > 0 {
-		links = append(links, fmt.Sprintf("%s: %s", words.Count(len(r.pods), "pod"), r.state))
+func links(s *facts.Snapshot, r *root) []string {
+	links := []string{words.Capital(tell(s, r.Finding))}
+	if r.State != "" && len(r.Pods) > 0 {
+		links = append(links, fmt.Sprintf("%s: %s", words.Count(len(r.Pods), "pod"), r.State))
 	}
 	explained := slices.Clone(r.explains)
-	slices.SortStableFunc(explained, func(a, b *finding) int { return cmp.Compare(layer(a.rule.Class), layer(b.rule.Class)) })
+	slices.SortStableFunc(explained, func(a, b *rules.Finding) int { return cmp.Compare(layer(a.Rule.Class), layer(b.Rule.Class)) })
 	const most = 10
 	for i, f := range explained {
 		if i == most {
 			links = append(links, fmt.Sprintf("and %d more", len(explained)-most))
 			break
 		}
-		links = append(links, words.Capital(s.tell(f)))
+		links = append(links, words.Capital(tell(s, f)))
 	}
-	if len(explained) == 0 && r.impact.Level != Latent && r.level == "" {
+	if len(explained) == 0 && r.impact.Level != rules.Latent && r.Level == "" {
 		links = append(links, strings.TrimSuffix(r.impact.Text, "."))
 	}
 	return slices.Compact(links)
 }
 
-var layers = []Class{
-	ClassNode, ClassStorage, ClassConfig, ClassImage, ClassAdmission, ClassScheduling, ClassDependency, ClassCrash, ClassProbe, ClassScale,
-	ClassLifecycle, ClassRollout, ClassJob, ClassWiring, ClassEndpoints, ClassCertificate, ClassTLS, ClassIngress, ClassBackend,
-	ClassMetrics, ClassAutoscaling, ClassBudget,
+var layers = []rules.Class{
+	rules.ClassNode, rules.ClassStorage, rules.ClassConfig, rules.ClassImage, rules.ClassAdmission, rules.ClassScheduling, rules.ClassDependency, rules.ClassCrash, rules.ClassProbe, rules.ClassScale,
+	rules.ClassLifecycle, rules.ClassRollout, rules.ClassJob, rules.ClassWiring, rules.ClassEndpoints, rules.ClassCertificate, rules.ClassTLS, rules.ClassIngress, rules.ClassBackend,
+	rules.ClassMetrics, rules.ClassAutoscaling, rules.ClassBudget,
 }
 
-func layer(c Class) int { return slices.Index(layers, c) }
+func layer(c rules.Class) int { return slices.Index(layers, c) }

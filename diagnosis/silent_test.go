@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // TestAProbeAnsweredWithAnErrorPointsToWhatIsDown has web answer 503 while api, which its template names, cannot start.
@@ -41,7 +42,7 @@ func TestAProbeAnsweredWithAnErrorPointsToWhatIsDown(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "e"}, Reason: "Unhealthy", LastTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
 				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: pod.Name}, Message: "Readiness probe failed: HTTP probe failed with " + c.answer,
 			}
-			s := diagnosis.NewSnapshot(noon, append(append(web, api...), event), nil)
+			s := facts.NewSnapshot(noon, append(append(web, api...), event), nil)
 			d := diagnosis.Diagnose(s, s.Subject("web", "production"))
 			require.Equal(t, c.want, rulesOf(d), d.Text())
 		})
@@ -65,7 +66,7 @@ func TestAJobWithoutPodsIsTold(t *testing.T) {
 			t.Parallel()
 			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "load", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))}}
 			c.change(job)
-			d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(service("web", 1), job), nil), diagnosis.Ref{})
+			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(service("web", 1), job), nil), facts.Ref{})
 			if c.sick {
 				require.Equal(t, "Job load was made 60 min ago and has no pod.", d.Summary)
 				return
@@ -77,14 +78,14 @@ func TestAJobWithoutPodsIsTold(t *testing.T) {
 
 func TestANameIsNotDeniedWhereKindsWereNotRead(t *testing.T) {
 	t.Parallel()
-	s := diagnosis.NewSnapshot(noon, service("web", 1), []diagnosis.NotChecked{{Kind: "statefulsets", Reason: "no file in the folder lists them"}})
+	s := facts.NewSnapshot(noon, service("web", 1), []facts.NotChecked{{Kind: "statefulsets", Reason: "no file in the folder lists them"}})
 	d := diagnosis.Diagnose(s, s.Subject("postgres", "production"))
 	require.Equal(t, "There is no workload postgres in production among what was read; statefulsets were not.", d.Summary)
 }
 
 func TestAMistypedNamespaceGetsASuggestion(t *testing.T) {
 	t.Parallel()
-	s := diagnosis.NewSnapshot(noon, service("web", 1), nil)
+	s := facts.NewSnapshot(noon, service("web", 1), nil)
 	for namespace, want := range map[string]string{
 		"prodution": "There is nothing in prodution. Did you mean production?",
 		"elsewhere": "There is no workload web in elsewhere.",

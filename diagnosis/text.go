@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/words"
 )
@@ -34,7 +35,7 @@ func (c Chain) write(b *strings.Builder) {
 		if i == 0 {
 			label = "evidence"
 		}
-		fmt.Fprintf(b, "  %-10s  %s %s: %s%s\n", label, e.Object, e.Field, words.Cited(e.Quote), e.aside())
+		fmt.Fprintf(b, "  %-10s  %s %s: %s%s\n", label, e.Object, e.Field, words.Cited(e.Quote), aside(e))
 	}
 	if c.Change != "" {
 		fmt.Fprintf(b, "  change      %s\n", c.Change)
@@ -51,7 +52,7 @@ func (c Chain) write(b *strings.Builder) {
 }
 
 // aside is the age and count of evidence in brackets.
-func (e Evidence) aside() string {
+func aside(e facts.Evidence) string {
 	var parts []string
 	if e.Age != "" {
 		parts = append(parts, e.Age+" ago")

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // killed makes the first of two pods of ms-orders be killed for its memory, again and again.
@@ -48,32 +49,32 @@ func usageOf(pod string, containers any) runtime.Object {
 func TestUsageIsEvidenceWhereItExplains(t *testing.T) {
 	t.Parallel()
 	sibling := usageOf("ms-orders-6d4cf56db6-00001", []any{map[string]any{"name": "ms-orders", "usage": map[string]any{"memory": "500Mi", "cpu": "1200000n"}}})
-	about := diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "ms-orders"}
-	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(killed(), sibling), nil), about)
+	about := facts.Ref{Kind: facts.KindDeployment, Namespace: "production", Name: "ms-orders"}
+	d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(killed(), sibling), nil), about)
 	require.Equal(t, "out-of-memory", d.Chains[0].Rule)
 	require.Contains(t, d.Text(), "usage of container ms-orders: “memory 500Mi of its limit 512Mi (97 %)”")
 	require.Empty(t, d.NotChecked)
 
-	unknown := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, killed(), nil), about)
-	require.Equal(t, []diagnosis.NotChecked{{Kind: "podmetrics", Reason: "nothing says what the pods use"}}, unknown.NotChecked)
+	unknown := diagnosis.Diagnose(facts.NewSnapshot(noon, killed(), nil), about)
+	require.Equal(t, []facts.NotChecked{{Kind: "podmetrics", Reason: "nothing says what the pods use"}}, unknown.NotChecked)
 }
 
 func TestMissingUsageIsNoNewsOfAHealthyService(t *testing.T) {
 	t.Parallel()
-	unread := []diagnosis.NotChecked{{Kind: "podmetrics", Namespace: "production", Reason: "The cluster's metrics API does not answer, so usage is not known.", Standing: true}}
-	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, service("ms-orders", 2), unread), diagnosis.Ref{})
+	unread := []facts.NotChecked{{Kind: "podmetrics", Namespace: "production", Reason: "The cluster's metrics API does not answer, so usage is not known.", Standing: true}}
+	d := diagnosis.Diagnose(facts.NewSnapshot(noon, service("ms-orders", 2), unread), facts.Ref{})
 	require.Empty(t, d.NotChecked)
-	sick := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, killed(), unread), diagnosis.Ref{})
+	sick := diagnosis.Diagnose(facts.NewSnapshot(noon, killed(), unread), facts.Ref{})
 	require.Equal(t, unread, sick.NotChecked)
 	unread[0].Standing = false
-	d = diagnosis.Diagnose(diagnosis.NewSnapshot(noon, service("ms-orders", 2), unread), diagnosis.Ref{})
+	d = diagnosis.Diagnose(facts.NewSnapshot(noon, service("ms-orders", 2), unread), facts.Ref{})
 	require.Equal(t, unread, d.NotChecked, "a right that is missing is told")
 }
 
 func TestUsageOfStrangersIsRead(t *testing.T) {
 	t.Parallel()
 	for _, containers := range []any{nil, "x", []any{"x", nil, map[string]any{"name": 3, "usage": "x"}, map[string]any{"usage": map[string]any{"memory": "lots", "cpu": 5}}}} {
-		d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(killed(), usageOf("ms-orders-6d4cf56db6-00001", containers)), nil), diagnosis.Ref{})
+		d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(killed(), usageOf("ms-orders-6d4cf56db6-00001", containers)), nil), facts.Ref{})
 		require.Equal(t, diagnosis.Sick, d.Verdict)
 	}
 }
@@ -84,14 +85,14 @@ func TestAdviceIsAboutWhatWasAskedAndBounded(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		objects = append(objects, service(name, 1)...)
 	}
-	s := diagnosis.NewSnapshot(noon, objects, nil)
-	one := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: "production", Name: "b"})
+	s := facts.NewSnapshot(noon, objects, nil)
+	one := diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindDeployment, Namespace: "production", Name: "b"})
 	require.NotEmpty(t, one.Advice)
 	for _, a := range one.Advice {
 		require.Equal(t, "b", a.Subject.Name)
 		require.NotContains(t, a.Text, "the same goes for")
 	}
-	all := diagnosis.Diagnose(s, diagnosis.Ref{Kind: diagnosis.KindNamespace, Name: "production"})
+	all := diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindNamespace, Name: "production"})
 	require.Len(t, all.Advice, len(one.Advice), "what holds for three services is one piece of advice")
 	require.True(t, slices.ContainsFunc(all.Advice, func(a diagnosis.Advice) bool {
 		return a.Text == "a runs a single pod, so each crash of it and each drain of its node is an outage; the same goes for b and c."
@@ -115,7 +116,7 @@ func TestAnAutoscalerAtItsMaximumShowsWhatItsPodsUse(t *testing.T) {
 			{Type: autoscalingv2.ScalingLimited, Status: corev1.ConditionTrue, Reason: "TooManyReplicas"},
 		}},
 	}
-	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, append(objects, h), nil), diagnosis.Ref{})
+	d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(objects, h), nil), facts.Ref{})
 	require.Equal(t, []string{"autoscaler-at-max"}, rulesOf(d), d.Text())
 	require.Contains(t, d.Text(), "its pods use 190m of the 200m cpu they request (95 %)")
 }
@@ -137,7 +138,7 @@ func TestACPUAtItsLimitIsEvidenceOfALateProbe(t *testing.T) {
 			Message: "Readiness probe failed: Get \"http://10.0.0.1:3000/health\": context deadline exceeded", LastTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
 		})
 	}
-	d := diagnosis.Diagnose(diagnosis.NewSnapshot(noon, objects, nil), diagnosis.Ref{})
+	d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 	require.Equal(t, []string{"readiness-failing"}, rulesOf(d), d.Text())
 	require.Contains(t, d.Text(), "cpu 199m of its limit 200m (99 %)")
 	require.Contains(t, d.Chains[0].Remedy.Text, "raise that limit first")

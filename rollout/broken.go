@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -65,10 +65,10 @@ func (r Rollout) hopeless(pod *corev1.Pod, s PodState, f Follow, now time.Time) 
 	case s.Reason == "InvalidImageName", s.Reason == "ErrImageNeverPull":
 		return true
 	case strings.HasPrefix(s.Word, "cannot get its image"):
-		switch diagnosis.PullProblemOf(s.Message, imageOf(pod, s.Container)) {
-		case diagnosis.PullMissing:
+		switch facts.PullProblemOf(s.Message, imageOf(pod, s.Container)) {
+		case facts.PullMissing:
 			return s.Reason == "ImagePullBackOff" || since(absentPatience)
-		case diagnosis.PullDenied:
+		case facts.PullDenied:
 			return since(accessPatience)
 		default: // the registry, the network or the node
 			return since(pullPatience)
@@ -277,16 +277,16 @@ func imageOf(pod *corev1.Pod, container string) string {
 
 func whyNoImage(pod *corev1.Pod, s PodState) algesta.Text {
 	image := imageOf(pod, s.Container)
-	problem := diagnosis.PullProblemOf(s.Message, image)
+	problem := facts.PullProblemOf(s.Message, image)
 	shown := algesta.Name(quote(ShortImage(image)))
 	switch {
 	case s.Reason == "InvalidImageName":
 		return algesta.Say("The image name {} is not valid.", algesta.Name(quote(image)))
 	case s.Reason == "ErrImageNeverPull":
 		return algesta.Say("The image {} is not on the node, and imagePullPolicy Never forbids to get it.", shown)
-	case problem == diagnosis.PullMissing:
+	case problem == facts.PullMissing:
 		return algesta.Say("The image {} does not exist in its registry, so the pods cannot start.", shown)
-	case problem == diagnosis.PullDenied:
+	case problem == facts.PullDenied:
 		return algesta.Say("The registry refuses to give {} to the cluster: its access is missing or expired.", shown)
 	}
 	return algesta.Say("The image {} cannot be pulled: {}", shown, sentence(s.Message))

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // How long the API server may refuse pods before a rollout counts as failed.
@@ -116,7 +116,7 @@ func stopping(pods []*corev1.Pod, now time.Time) bool {
 
 // roomAgain reports that the quota which refused a pod would take it now. known is false where that cannot be told.
 func (r Rollout) roomAgain(message string) (room, known bool) {
-	refusal, is := diagnosis.ReadQuotaRefusal(message)
+	refusal, is := facts.ReadQuotaRefusal(message)
 	if !is || r.Room == nil || r.Room.Unread != nil {
 		return false, false
 	}
@@ -149,7 +149,7 @@ func patienceWith(message string) time.Duration {
 // refusedNow says why further pods are refused, or why they were and will not be for long; nil when none are.
 func (r Rollout) refusedNow(now time.Time) algesta.Text {
 	message := r.refused()
-	refusal, byQuota := diagnosis.ReadQuotaRefusal(message)
+	refusal, byQuota := facts.ReadQuotaRefusal(message)
 	switch room, known := r.roomAgain(message); {
 	case message == "":
 		return nil
@@ -164,7 +164,7 @@ func (r Rollout) refusedNow(now time.Time) algesta.Text {
 // whyRefused says why the API server takes no more pods of the ReplicaSet, with what the quota counts now where that is known.
 func (r Rollout) whyRefused(message string) algesta.Text {
 	name := algesta.Name(r.Workload.Name)
-	if refusal, is := diagnosis.ReadQuotaRefusal(message); is {
+	if refusal, is := facts.ReadQuotaRefusal(message); is {
 		refusal = r.countedNow(refusal)
 		return algesta.Say("Quota {} has no room for another pod of {}: used {}, limit {}, one more needs {}.",
 			algesta.Name(quote(refusal.Quota)), name, quote(refusal.Used), quote(refusal.Limited), quote(refusal.Requested))
@@ -176,7 +176,7 @@ func (r Rollout) whyRefused(message string) algesta.Text {
 }
 
 // countedNow is a refusal with the amounts of now where the quota was read.
-func (r Rollout) countedNow(refusal diagnosis.QuotaRefusal) diagnosis.QuotaRefusal {
+func (r Rollout) countedNow(refusal facts.QuotaRefusal) facts.QuotaRefusal {
 	if r.Room == nil {
 		return refusal
 	}

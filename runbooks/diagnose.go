@@ -14,6 +14,8 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // Observer is a Cluster that can be looked at as a whole, for a diagnosis.
@@ -61,10 +63,10 @@ var diagnose = register(Runbook{
 			return algesta.Report{}, errors.New("this cluster cannot be observed")
 		}
 		t := in.Command.Target
-		about := func(s *diagnosis.Snapshot) diagnosis.Ref {
-			s.Configure(diagnosis.Setting{Bot: in.Bot, Environments: map[string]string{t.Namespace: t.Environment}})
+		about := func(s *facts.Snapshot) facts.Ref {
+			s.Configure(facts.Setting{Bot: in.Bot, Environments: map[string]string{t.Namespace: t.Environment}})
 			if !in.Seen.IsZero() {
-				s.AddSeen(diagnosis.Ref{Kind: "Deployment", Namespace: in.Workload.Namespace, Name: in.Workload.Name}, in.Seen)
+				s.AddSeen(facts.Ref{Kind: "Deployment", Namespace: in.Workload.Namespace, Name: in.Workload.Name}, in.Seen)
 			}
 			return subjectOf(s, t)
 		}
@@ -85,7 +87,7 @@ var diagnose = register(Runbook{
 // snapshot what was asked about; now is the moment of asking. allowed says of which other namespaces whoever asked may be told; nil
 // allows none. What the cluster runs for everybody (cluster DNS, metrics-server, cert-manager) is looked at without it, its logs are not.
 func Diagnose(
-	ctx context.Context, o Observer, namespace string, now time.Time, about func(*diagnosis.Snapshot) diagnosis.Ref, allowed func(namespace string) bool,
+	ctx context.Context, o Observer, namespace string, now time.Time, about func(*facts.Snapshot) facts.Ref, allowed func(namespace string) bool,
 ) (diagnosis.Diagnosis, error) {
 	objects, unread := o.Observe(ctx, namespace)
 	if len(objects) == 0 {
@@ -96,9 +98,9 @@ func Diagnose(
 		}
 	}
 	holes := notCheckedOf(unread, namespace)
-	s := diagnosis.NewSnapshot(now, objects, holes)
+	s := facts.NewSnapshot(now, objects, holes)
 	subject := about(s)
-	reading := read(ctx, o, namespace, diagnosis.WantedLogs(s, subject), diagnosis.WantedImages(s, subject))
+	reading := read(ctx, o, namespace, facts.WantedLogs(s, subject), facts.WantedImages(s, subject))
 	reading.into(s)
 	finder, ok := o.(Finder)
 	wanted := diagnosis.WantedBeyond(s, subject)
@@ -107,27 +109,27 @@ func Diagnose(
 	}
 	wanted, refused := readable(wanted, allowed)
 	further, more := beyond(ctx, finder, wanted)
-	s = diagnosis.NewSnapshot(now, slices.Concat(objects, further), slices.Concat(holes, more, refused))
+	s = facts.NewSnapshot(now, slices.Concat(objects, further), slices.Concat(holes, more, refused))
 	subject = about(s)
 	reading.into(s)
-	var logs []diagnosis.LogRequest
+	var logs []facts.LogRequest
 	for _, w := range wanted {
 		if !w.FromLog && allowed != nil && allowed(w.Ref.Namespace) {
-			logs = append(logs, diagnosis.WantedLogs(s, w.Ref)...)
+			logs = append(logs, facts.WantedLogs(s, w.Ref)...)
 		}
 	}
-	read(ctx, o, namespace, logs[:min(max(0, diagnosis.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
+	read(ctx, o, namespace, logs[:min(max(0, facts.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
 	return diagnosis.Diagnose(s, subject), nil
 }
 
 // readable leaves out what whoever asked may not read, and says so.
-func readable(wanted []diagnosis.Elsewhere, allowed func(namespace string) bool) (kept []diagnosis.Elsewhere, refused []diagnosis.NotChecked) {
+func readable(wanted []facts.Elsewhere, allowed func(namespace string) bool) (kept []facts.Elsewhere, refused []facts.NotChecked) {
 	for _, w := range wanted {
 		if w.Platform || allowed != nil && allowed(w.Ref.Namespace) {
 			kept = append(kept, w)
 			continue
 		}
-		refused = append(refused, diagnosis.NotChecked{
+		refused = append(refused, facts.NotChecked{
 			Kind: w.Ref.Kind + " " + w.Ref.Name, Namespace: w.Ref.Namespace, Reason: fmt.Sprintf("You may not read %s.", w.Ref.Namespace),
 		})
 	}
@@ -136,7 +138,7 @@ func readable(wanted []diagnosis.Elsewhere, allowed func(namespace string) bool)
 
 // readings are what was read for a diagnosis beside the lists.
 type readings struct {
-	logs    []diagnosis.LogRequest
+	logs    []facts.LogRequest
 	texts   [][]byte
 	unread  []error // of the logs
 	images  []string
@@ -144,7 +146,7 @@ type readings struct {
 }
 
 // read reads the logs and asks for the images that a diagnosis wants, all side by side.
-func read(ctx context.Context, o Observer, namespace string, logs []diagnosis.LogRequest, images []string) readings {
+func read(ctx context.Context, o Observer, namespace string, logs []facts.LogRequest, images []string) readings {
 	r := readings{logs: logs, images: images[:min(mostImages, len(images))]}
 	r.texts, r.unread, r.answers = make([][]byte, len(r.logs)), make([]error, len(r.logs)), make([]error, len(r.images))
 	var reading conc.WaitGroup
@@ -163,7 +165,7 @@ func read(ctx context.Context, o Observer, namespace string, logs []diagnosis.Lo
 }
 
 // into adds what was read to a snapshot; what was not answered is not checked.
-func (r readings) into(s *diagnosis.Snapshot) {
+func (r readings) into(s *facts.Snapshot) {
 	for i, w := range r.logs {
 		if r.unread[i] == nil {
 			s.AddLog(w, r.texts[i])
@@ -174,9 +176,9 @@ func (r readings) into(s *diagnosis.Snapshot) {
 	for i, image := range r.images {
 		switch err := r.answers[i]; {
 		case err == nil:
-			s.AddImage(image, diagnosis.ImageFound)
+			s.AddImage(image, facts.ImageFound)
 		case errors.Is(err, algesta.ErrNotFound):
-			s.AddImage(image, diagnosis.ImageMissing)
+			s.AddImage(image, facts.ImageMissing)
 		default:
 			s.ImageUnread(image, sentenceOf(err, "The registry could not be asked."))
 		}
@@ -184,7 +186,7 @@ func (r readings) into(s *diagnosis.Snapshot) {
 }
 
 // beyond reads what stands in other namespaces and the answer depends on.
-func beyond(ctx context.Context, finder Finder, wanted []diagnosis.Elsewhere) (objects []runtime.Object, holes []diagnosis.NotChecked) {
+func beyond(ctx context.Context, finder Finder, wanted []facts.Elsewhere) (objects []runtime.Object, holes []facts.NotChecked) {
 	found, errs := make([][]runtime.Object, len(wanted)), make([]error, len(wanted))
 	var reading conc.WaitGroup
 	for i, w := range wanted {
@@ -194,10 +196,10 @@ func beyond(ctx context.Context, finder Finder, wanted []diagnosis.Elsewhere) (o
 	for i, w := range wanted {
 		objects = append(objects, found[i]...)
 		for _, kind := range []string{"services", "deployments"} {
-			holes = append(holes, diagnosis.NotChecked{Kind: kind, Namespace: w.Ref.Namespace, Reason: diagnosis.OnlyDependencies})
+			holes = append(holes, facts.NotChecked{Kind: kind, Namespace: w.Ref.Namespace, Reason: diagnosis.OnlyDependencies})
 		}
 		if errs[i] != nil && !errors.Is(errs[i], algesta.ErrNotFound) {
-			holes = append(holes, diagnosis.NotChecked{Kind: "pods", Namespace: w.Ref.Namespace, Reason: sentenceOf(errs[i], "They could not be read.")})
+			holes = append(holes, facts.NotChecked{Kind: "pods", Namespace: w.Ref.Namespace, Reason: sentenceOf(errs[i], "They could not be read.")})
 		}
 	}
 	return objects, holes
@@ -212,21 +214,21 @@ func sentenceOf(err error, otherwise string) string {
 }
 
 // subjectOf is what the command asks about: the Deployment, or the object or namespace that was named instead.
-func subjectOf(s *diagnosis.Snapshot, t algesta.Target) diagnosis.Ref {
+func subjectOf(s *facts.Snapshot, t algesta.Target) facts.Ref {
 	switch {
 	case t.Object == "namespace" || t.Object == "" && t.Name == "":
-		return diagnosis.Ref{Kind: "Namespace", Name: t.Namespace}
+		return facts.Ref{Kind: "Namespace", Name: t.Namespace}
 	case t.Object != "":
 		return s.Subject(t.Object, t.Namespace)
 	}
-	return diagnosis.Ref{Kind: "Deployment", Namespace: t.Namespace, Name: t.Name}
+	return facts.Ref{Kind: "Deployment", Namespace: t.Namespace, Name: t.Name}
 }
 
-func notCheckedOf(unread map[string]error, namespace string) []diagnosis.NotChecked {
-	out := []diagnosis.NotChecked{{Kind: diagnosis.OtherPods, Reason: "Only this namespace was read, so what is free on the nodes is an upper bound."}}
+func notCheckedOf(unread map[string]error, namespace string) []facts.NotChecked {
+	out := []facts.NotChecked{{Kind: facts.OtherPods, Reason: "Only this namespace was read, so what is free on the nodes is an upper bound."}}
 	for _, resource := range slices.Sorted(maps.Keys(unread)) {
 		standing := resource == "podmetrics" && !errors.Is(unread[resource], algesta.ErrForbidden)
-		out = append(out, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(unread[resource], "It could not be read."), Standing: standing})
+		out = append(out, facts.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(unread[resource], "It could not be read."), Standing: standing})
 	}
 	return out
 }
@@ -276,7 +278,7 @@ func diagnosisTone(d diagnosis.Diagnosis) algesta.Tone {
 		return algesta.Warning
 	case len(d.Chains) == 0:
 		return algesta.Good
-	case d.Chains[0].Impact.Level == diagnosis.Outage:
+	case d.Chains[0].Impact.Level == rules.Outage:
 		return algesta.Bad
 	}
 	return algesta.Warning
@@ -313,7 +315,7 @@ func chainBlocks(c diagnosis.Chain) []algesta.Block {
 }
 
 // aside is the age and the count of evidence, in brackets.
-func aside(e diagnosis.Evidence) string {
+func aside(e facts.Evidence) string {
 	var parts []string
 	if e.Age != "" {
 		parts = append(parts, e.Age+" ago")
@@ -346,7 +348,7 @@ func otherCauses(chains []diagnosis.Chain) []algesta.Text {
 
 // remedyButtons offer the next step where it is a command of ours: the click goes through policy, plan and approval as
 // if it were typed.
-func remedyButtons(r diagnosis.Remedy, t algesta.Target) []algesta.Button {
+func remedyButtons(r rules.Remedy, t algesta.Target) []algesta.Button {
 	if r.Target.Name != "" && r.Target.Name != t.Name {
 		return nil // it is about another workload than the command; its own command says which
 	}
@@ -368,13 +370,13 @@ func few(lines []string, most int) []string {
 
 // relevant leaves out what is never read, unless the answer may depend on it: a line that stands under every answer is not read
 // where it matters. The answer as JSON has all of it.
-func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
-	matters := map[string][]diagnosis.Class{
-		diagnosis.OtherPods: {diagnosis.ClassScheduling}, diagnosis.OtherSecrets: nil,
-		"events of nodes": {diagnosis.ClassNode},
-		"secrets":         {diagnosis.ClassConfig, diagnosis.ClassCrash, diagnosis.ClassTLS, diagnosis.ClassCertificate},
+func relevant(d diagnosis.Diagnosis) []facts.NotChecked {
+	matters := map[string][]rules.Class{
+		facts.OtherPods: {rules.ClassScheduling}, facts.OtherSecrets: nil,
+		"events of nodes": {rules.ClassNode},
+		"secrets":         {rules.ClassConfig, rules.ClassCrash, rules.ClassTLS, rules.ClassCertificate},
 	}
-	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n diagnosis.NotChecked) bool {
+	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n facts.NotChecked) bool {
 		if n.Reason == diagnosis.OnlyDependencies {
 			return true
 		}
@@ -385,7 +387,7 @@ func relevant(d diagnosis.Diagnosis) []diagnosis.NotChecked {
 }
 
 // unchecked puts the kinds that could not be read for one reason into one sentence; of another namespace than the one asked about it says which.
-func unchecked(all []diagnosis.NotChecked, namespace string) []string {
+func unchecked(all []facts.NotChecked, namespace string) []string {
 	type why struct{ where, reason string }
 	var reasons []why
 	kinds := map[why][]string{}

@@ -8,13 +8,14 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // Advice is brief, stands behind what was found and before what was not checked, and leaves a healthy answer green.
 func TestAReportGivesTwoPiecesOfAdvice(t *testing.T) {
 	t.Parallel()
 	d := diagnosis.Diagnosis{
-		Verdict: diagnosis.Healthy, Healthy: []string{"Fine."}, NotChecked: []diagnosis.NotChecked{{Kind: "services", Reason: "No right."}},
+		Verdict: diagnosis.Healthy, Healthy: []string{"Fine."}, NotChecked: []facts.NotChecked{{Kind: "services", Reason: "No right."}},
 		Advice: []diagnosis.Advice{{Text: "One pod."}, {Text: "One node."}, {Text: "No probe."}},
 	}
 	r := diagnosisReport(d, algesta.Command{})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/control"
 )
@@ -47,8 +48,8 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		}},
 	})
 	w.make(t, app("guarded", "12345"))
-	about := func(*diagnosis.Snapshot) diagnosis.Ref {
-		return diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: w.namespace, Name: "guarded"}
+	about := func(*facts.Snapshot) facts.Ref {
+		return facts.Ref{Kind: facts.KindDeployment, Namespace: w.namespace, Name: "guarded"}
 	}
 	var d diagnosis.Diagnosis
 	w.await(t, "the diagnosis names what does not run", func() bool {
@@ -66,7 +67,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text())
 		require.NotContains(t, d.Text(), "PAYMENTS_URL")
-		require.Contains(t, d.NotChecked, diagnosis.NotChecked{Kind: "Service guard", Namespace: guard.namespace, Reason: "You may not read " + guard.namespace + "."})
+		require.Contains(t, d.NotChecked, facts.NotChecked{Kind: "Service guard", Namespace: guard.namespace, Reason: "You may not read " + guard.namespace + "."})
 	}
 
 	// Without rights of the bot there, the webhook is what is known, and the answer says what was not looked at.
@@ -83,7 +84,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		return err == nil && len(d.Chains) > 0
 	})
 	require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text()) // in which words depends on what the machine's network makes of the Service's address
-	require.Contains(t, d.NotChecked, diagnosis.NotChecked{
+	require.Contains(t, d.NotChecked, facts.NotChecked{
 		Kind: "pods", Namespace: guard.namespace, Reason: "I have no right to get services in " + guard.namespace + " (403).",
 	})
 }
@@ -174,8 +175,8 @@ func TestALogLineOpensNoOtherNamespace(t *testing.T) {
 				seen: seen{objects: []runtime.Object{crashLooping("development", "orders", nil)}}, found: c.found, says: "Error: " + c.says + "\n",
 				asked: &asked, logsRead: &logsRead, lock: &sync.Mutex{},
 			}
-			d, err := runbooks.Diagnose(t.Context(), o, "development", noon, func(*diagnosis.Snapshot) diagnosis.Ref {
-				return diagnosis.Ref{Kind: "Namespace", Name: "development"}
+			d, err := runbooks.Diagnose(t.Context(), o, "development", noon, func(*facts.Snapshot) facts.Ref {
+				return facts.Ref{Kind: "Namespace", Name: "development"}
 			}, c.allowed)
 			require.NoError(t, err)
 			require.ElementsMatch(t, c.asked, asked)
@@ -230,8 +231,8 @@ func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
 				seen: seen{objects: []runtime.Object{crashLooping("production", "orders", nil)}}, found: c.found, err: c.err,
 				says: "MongoServerSelectionError: getaddrinfo ENOTFOUND mongo-0.example.com\n", asked: &asked, logsRead: &logsRead, lock: &sync.Mutex{},
 			}
-			d, err := runbooks.Diagnose(t.Context(), o, "production", noon, func(*diagnosis.Snapshot) diagnosis.Ref {
-				return diagnosis.Ref{Kind: "Namespace", Name: "production"}
+			d, err := runbooks.Diagnose(t.Context(), o, "production", noon, func(*facts.Snapshot) facts.Ref {
+				return facts.Ref{Kind: "Namespace", Name: "production"}
 			}, nil)
 			require.NoError(t, err)
 			require.Equal(t, []string{"Service kube-system/kube-dns"}, asked)

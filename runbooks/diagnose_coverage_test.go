@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // Whoever adds a rule has it diagnosed on the control plane. The tests' sources are read, so that it holds
@@ -38,7 +38,7 @@ func TestEveryRuleIsMadeOnTheControlPlane(t *testing.T) {
 		})
 	}
 	var missing []string
-	for _, rule := range diagnosis.Rules() {
+	for _, rule := range rules.Rules() {
 		if !live[rule.ID] {
 			missing = append(missing, rule.ID)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
@@ -20,9 +21,9 @@ func (p *place) diagnosed(t *testing.T, says string) diagnosis.Diagnosis {
 	defer cancel()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	about := diagnosis.Ref{Kind: "Deployment", Namespace: p.target.Namespace, Name: p.target.Name}
+	about := facts.Ref{Kind: "Deployment", Namespace: p.target.Namespace, Name: p.target.Name}
 	for {
-		d, err := runbooks.Diagnose(ctx, p.bot, p.target.Namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref { return about }, nil)
+		d, err := runbooks.Diagnose(ctx, p.bot, p.target.Namespace, time.Now(), func(*facts.Snapshot) facts.Ref { return about }, nil)
 		require.NoError(t, err, "waiting for %q", says)
 		if strings.Contains(d.Summary, says) {
 			return d

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
@@ -56,7 +56,7 @@ func TestTheRegistryIsEvidenceOnlyWhereItAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, err := runbooks.Diagnose(t.Context(), seen{objects: []runtime.Object{pod.DeepCopy()}, registry: c.registry}, "production", noon,
-				func(*diagnosis.Snapshot) diagnosis.Ref { return diagnosis.Ref{Kind: "Namespace", Name: "production"} }, nil)
+				func(*facts.Snapshot) facts.Ref { return facts.Ref{Kind: "Namespace", Name: "production"} }, nil)
 			require.NoError(t, err)
 			require.NotEmpty(t, d.Chains)
 			require.Equal(t, c.rule, d.Chains[0].Rule, d.Text())

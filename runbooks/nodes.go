@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // The bounds of what is looked at for room on the nodes. The pods are those that take some: they have a node, and have not ended.
@@ -53,7 +53,7 @@ func (s scene) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodT
 		pods = s.ownPods()
 	}
 	template = s.withDefaults(template)
-	placed := diagnosis.Place(template, s.d.Namespace, int(extra), nodes.Items, pods)
+	placed := facts.Place(template, s.d.Namespace, int(extra), nodes.Items, pods)
 	switch enough := placed.Pods >= int(extra); {
 	case enough && podsErr != nil:
 		return []algesta.Text{notChecked("room on the nodes", podsErr)}

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
@@ -236,13 +236,13 @@ func TestAValueThatAPodLogsIsHiddenByValue(t *testing.T) {
 	p.hiding(t, true)
 	p.kubectl(t, "set", "image", "deployment/"+p.target.Name, "api-gateway="+registry+"12346-crash")
 	o := talkative{p.bot, "FATAL: cannot open the vault with " + value + "\n"}
-	about := diagnosis.Ref{Kind: "Deployment", Namespace: p.target.Namespace, Name: p.target.Name}
+	about := facts.Ref{Kind: "Deployment", Namespace: p.target.Namespace, Name: p.target.Name}
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for { // until it has crashed
-		d, err := runbooks.Diagnose(ctx, o, p.target.Namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref { return about }, nil)
+		d, err := runbooks.Diagnose(ctx, o, p.target.Namespace, time.Now(), func(*facts.Snapshot) facts.Ref { return about }, nil)
 		require.NoError(t, err)
 		require.NotContains(t, d.Text(), value)
 		if strings.Contains(d.Text(), "cannot open the vault with ‹redacted›") {

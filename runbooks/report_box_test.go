@@ -10,15 +10,17 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // What is never read is said where the answer may depend on it, and nowhere else; an answer that knows nothing is not green.
 func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 	t.Parallel()
-	standing := []diagnosis.NotChecked{{Kind: "secrets", Reason: "By design."}, {Kind: diagnosis.OtherPods, Reason: "One namespace."}}
-	refused := append(standing, diagnosis.NotChecked{Kind: "services", Reason: "No right."})
-	chain := func(class diagnosis.Class) []diagnosis.Chain {
-		return []diagnosis.Chain{{Class: class, Impact: diagnosis.Impact{Level: diagnosis.Outage}}}
+	standing := []facts.NotChecked{{Kind: "secrets", Reason: "By design."}, {Kind: facts.OtherPods, Reason: "One namespace."}}
+	refused := append(standing, facts.NotChecked{Kind: "services", Reason: "No right."})
+	chain := func(class rules.Class) []diagnosis.Chain {
+		return []diagnosis.Chain{{Class: class, Impact: diagnosis.Impact{Level: rules.Outage}}}
 	}
 	cases := map[string]struct {
 		d    diagnosis.Diagnosis
@@ -28,8 +30,8 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 		"healthy":         {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: standing}, algesta.Good, nil},
 		"healthy but 403": {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: refused}, algesta.Good, []string{"services"}},
 		"unknown":         {diagnosis.Diagnosis{Verdict: diagnosis.Unknown, NotChecked: refused}, algesta.Warning, []string{"services"}},
-		"no room":         {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(diagnosis.ClassScheduling), NotChecked: standing}, algesta.Bad, []string{"pods of other namespaces"}},
-		"no secret":       {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(diagnosis.ClassConfig), NotChecked: standing}, algesta.Bad, []string{"secrets"}},
+		"no room":         {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(rules.ClassScheduling), NotChecked: standing}, algesta.Bad, []string{"pods of other namespaces"}},
+		"no secret":       {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(rules.ClassConfig), NotChecked: standing}, algesta.Bad, []string{"secrets"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +47,7 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 				return
 			}
 			require.Contains(t, last, "Not checked:")
-			for _, kind := range []string{"secrets", diagnosis.OtherPods, "services"} {
+			for _, kind := range []string{"secrets", facts.OtherPods, "services"} {
 				require.Equal(t, slices.Contains(c.want, kind), strings.Contains(last, kind+": "), last)
 			}
 		})
@@ -56,7 +58,7 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 func TestAHealthyReportIsOneLineAndItsFactsStandOnce(t *testing.T) {
 	t.Parallel()
 	d := diagnosis.Diagnosis{
-		Verdict: diagnosis.Healthy, Subject: diagnosis.Ref{Kind: "Deployment", Namespace: "prod", Name: "api-gateway-production"},
+		Verdict: diagnosis.Healthy, Subject: facts.Ref{Kind: "Deployment", Namespace: "prod", Name: "api-gateway-production"},
 		Summary: "api-gateway-production in prod is healthy (2 checks).", Healthy: []string{"Deployment x has 2 of 2 pods ready.", "Service x has 2 ready endpoints."}, Checks: 2,
 	}
 	r := diagnosisReport(d, algesta.Command{Target: algesta.Target{Service: "api-gateway", Environment: "production"}})

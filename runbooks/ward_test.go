@@ -27,6 +27,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/control"
@@ -273,12 +274,12 @@ func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagn
 	require.Contains(t, first.Remedy.Command, strings.ReplaceAll(p.command, "NS", namespace), d.Text())
 }
 
-func (p patient) subject(namespace string) func(*diagnosis.Snapshot) diagnosis.Ref {
-	return func(s *diagnosis.Snapshot) diagnosis.Ref {
+func (p patient) subject(namespace string) func(*facts.Snapshot) facts.Ref {
+	return func(s *facts.Snapshot) facts.Ref {
 		if p.about != "" {
 			return s.Subject(strings.ReplaceAll(p.about, "NS", namespace), namespace)
 		}
-		return diagnosis.Ref{Kind: diagnosis.KindDeployment, Namespace: namespace, Name: p.made[0].(metav1.Object).GetName()}
+		return facts.Ref{Kind: facts.KindDeployment, Namespace: namespace, Name: p.made[0].(metav1.Object).GetName()}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/runbooks"
 )
@@ -68,7 +69,7 @@ func clientConfigPath(env func(string) string) string {
 
 // dumpOrLive judges a folder, or a namespace of a live cluster when there is no folder.
 func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, environment string) (diagnosis.Diagnosis, error) {
-	setting := diagnosis.Setting{Bot: algesta.Handle(strings.TrimPrefix(defaultCommand, "/"))} // there is no configuration
+	setting := facts.Setting{Bot: algesta.Handle(strings.TrimPrefix(defaultCommand, "/"))} // there is no configuration
 	if folder != "" {
 		return dump.Diagnose(folder, what, environment, setting)
 	}
@@ -82,7 +83,7 @@ func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, envi
 	if err != nil {
 		return diagnosis.Diagnosis{}, err
 	}
-	about := func(s *diagnosis.Snapshot) diagnosis.Ref {
+	about := func(s *facts.Snapshot) facts.Ref {
 		s.Configure(setting)
 		return s.Subject(what, environment)
 	}

@@ -25,7 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // newObject makes an empty object of a kind. Older versions of a group are read as the current one: the fields that
@@ -147,11 +147,11 @@ func (r *reader) incomplete(name string) {
 	kind := kindOfFile(name)
 	if kind == "" { // a file of several kinds
 		for _, resource := range sorted(r.inFile) {
-			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: resource, Reason: "a part of their file could not be read"})
+			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Reason: "a part of their file could not be read"})
 		}
 		return
 	}
-	missing := diagnosis.NotChecked{Kind: resourceOf(kind), Reason: "a part of their file could not be read"}
+	missing := facts.NotChecked{Kind: resourceOf(kind), Reason: "a part of their file could not be read"}
 	if folder := path.Dir(name); folder != "." {
 		missing.Namespace = path.Base(folder)
 	}

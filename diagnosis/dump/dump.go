@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // The bounds of a folder. What is beyond them is not read, and the answer says so.
@@ -38,14 +39,14 @@ const (
 type Dump struct {
 	Objects    []runtime.Object
 	Logs       []Log
-	NotChecked []diagnosis.NotChecked
+	NotChecked []facts.NotChecked
 	// Now is the latest moment that any object mentions: the folder does not say when it was written.
 	Now time.Time
 }
 
 // Log is the log of one container.
 type Log struct {
-	Request diagnosis.LogRequest
+	Request facts.LogRequest
 	Raw     []byte
 }
 
@@ -74,8 +75,8 @@ func ReadFS(folder fs.FS) (Dump, error) {
 }
 
 // Snapshot is the dump as diagnosis takes it.
-func (d Dump) Snapshot() *diagnosis.Snapshot {
-	s := diagnosis.NewSnapshot(d.Now, d.Objects, d.NotChecked)
+func (d Dump) Snapshot() *facts.Snapshot {
+	s := facts.NewSnapshot(d.Now, d.Objects, d.NotChecked)
 	for _, log := range d.Logs {
 		s.AddLog(log.Request, log.Raw)
 	}
@@ -84,7 +85,7 @@ func (d Dump) Snapshot() *diagnosis.Snapshot {
 
 // Diagnose reads a folder and answers about a service in an environment, as people type them: "ms-orders", "pod/x",
 // "production". Both may be empty. The setting says how to write the answer.
-func Diagnose(dir, service, environment string, setting diagnosis.Setting) (diagnosis.Diagnosis, error) {
+func Diagnose(dir, service, environment string, setting facts.Setting) (diagnosis.Diagnosis, error) {
 	d, err := Read(dir)
 	if err != nil {
 		return diagnosis.Diagnosis{}, err
@@ -196,7 +197,7 @@ func (r *reader) load(folder fs.FS, name string) (data []byte, reason string) {
 func (r *reader) note(what, reason string) {
 	const most = 50 // a hostile folder must not fill the answer
 	if len(r.dump.NotChecked) < most {
-		r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: "file " + what, Reason: reason})
+		r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: "file " + what, Reason: reason})
 	}
 }
 
@@ -232,31 +233,31 @@ func (r *reader) finish() {
 	}
 	for _, resource := range resourcesOfADump {
 		if r.full {
-			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{
+			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{
 				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d objects, and what came after those was not read", MaxObjects),
 			})
 			continue
 		}
 		if r.over[resource] {
-			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{
+			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{
 				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d of them, and the rest was not read", MaxOfKind),
 			})
 			continue
 		}
 		at := r.seen[resource]
 		if at == nil {
-			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: resource, Reason: "no file in the folder lists them"})
+			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Reason: "no file in the folder lists them"})
 			continue
 		}
 		if at.everywhere {
 			continue
 		}
 		if resource == "pods" {
-			r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: diagnosis.OtherPods, Reason: "the folder lists those of " + strings.Join(sorted(namespaces), ", ")})
+			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: facts.OtherPods, Reason: "the folder lists those of " + strings.Join(sorted(namespaces), ", ")})
 		}
 		for _, namespace := range sorted(namespaces) {
 			if !at.namespaces[namespace] {
-				r.dump.NotChecked = append(r.dump.NotChecked, diagnosis.NotChecked{Kind: resource, Namespace: namespace, Reason: "no file in the folder lists them for this namespace"})
+				r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Namespace: namespace, Reason: "no file in the folder lists them for this namespace"})
 			}
 		}
 	}
@@ -313,12 +314,12 @@ func split(file logFile, p *corev1.Pod) []Log {
 	return logs
 }
 
-func request(p *corev1.Pod, container string, previous bool) diagnosis.LogRequest {
-	return diagnosis.LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: container, Previous: previous}
+func request(p *corev1.Pod, container string, previous bool) facts.LogRequest {
+	return facts.LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: container, Previous: previous}
 }
 
 func tail(text string) []byte {
-	return []byte(text[max(0, len(text)-diagnosis.MaxLogBytes):])
+	return []byte(text[max(0, len(text)-facts.MaxLogBytes):])
 }
 
 func containerOf(p *corev1.Pod) string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // crashing is a pod as cluster-info dump writes it: in a typed list, whose items carry no kind.
@@ -48,7 +49,7 @@ func diagnose(t *testing.T, files fstest.MapFS) (diagnosis.Diagnosis, dump.Dump)
 	t.Helper()
 	d, err := dump.ReadFS(files)
 	require.NoError(t, err)
-	return diagnosis.Diagnose(d.Snapshot(), diagnosis.Ref{}), d
+	return diagnosis.Diagnose(d.Snapshot(), facts.Ref{}), d
 }
 
 func TestReadAFolderOfClusterInfoDump(t *testing.T) {
@@ -64,8 +65,8 @@ func TestReadAFolderOfClusterInfoDump(t *testing.T) {
 	require.Len(t, d.Logs, 2)
 	require.Equal(t, "missing-variable", answer.Chains[0].Rule)
 	require.Equal(t, "Deployment orders needs the environment variable JWT_SECRET, which its template does not set, so every pod of orders keeps crashing.", answer.Summary)
-	require.Contains(t, answer.NotChecked, diagnosis.NotChecked{Kind: "secrets", Reason: "no file in the folder lists them"})
-	require.NotContains(t, answer.NotChecked, diagnosis.NotChecked{Kind: "nodes", Reason: "no file in the folder lists them"})
+	require.Contains(t, answer.NotChecked, facts.NotChecked{Kind: "secrets", Reason: "no file in the folder lists them"})
+	require.NotContains(t, answer.NotChecked, facts.NotChecked{Kind: "nodes", Reason: "no file in the folder lists them"})
 }
 
 func TestWhatKubectlWritesInPlaceOfALogIsNoLog(t *testing.T) {
@@ -97,7 +98,7 @@ func TestAKindThatOnlyOtherNamespacesListIsNotChecked(t *testing.T) {
 		"secrets.yaml":         {Data: []byte("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a, namespace: other}}\n")},
 		"hpa.yaml":             {Data: []byte("apiVersion: v1\nkind: List\nitems: []\n")},
 	})
-	require.Contains(t, d.NotChecked, diagnosis.NotChecked{Kind: "secrets", Namespace: "production", Reason: "no file in the folder lists them for this namespace"})
+	require.Contains(t, d.NotChecked, facts.NotChecked{Kind: "secrets", Namespace: "production", Reason: "no file in the folder lists them for this namespace"})
 	for _, n := range d.NotChecked {
 		require.NotEqual(t, "horizontalpodautoscalers", n.Kind, "an empty list was read: there are none")
 	}
@@ -158,7 +159,7 @@ items:
 				}
 			}
 			require.Equal(t, c.pods, pods)
-			require.Equal(t, c.unread, slices.Contains(d.NotChecked, diagnosis.NotChecked{Kind: "secrets", Reason: "a part of their file could not be read"}), "%v", d.NotChecked)
+			require.Equal(t, c.unread, slices.Contains(d.NotChecked, facts.NotChecked{Kind: "secrets", Reason: "a part of their file could not be read"}), "%v", d.NotChecked)
 		})
 	}
 }
@@ -201,7 +202,7 @@ func FuzzReadFS(f *testing.F) {
 			return
 		}
 		s := d.Snapshot()
-		require.NotEmpty(t, diagnosis.Diagnose(s, diagnosis.Ref{}).Summary)
+		require.NotEmpty(t, diagnosis.Diagnose(s, facts.Ref{}).Summary)
 		require.NotContains(t, diagnosis.Diagnose(s, s.Subject("orders", "production")).Text(), "\x1b")
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // manyObjects is a list of small objects with names of their own, as somebody would write it who wants the reader to work.
@@ -48,8 +49,8 @@ func TestAFileOfTooManyObjectsIsReadInPart(t *testing.T) {
 			d, err := dump.ReadFS(fstest.MapFS{"a.json": {Data: manyObjects(c.apiVersion, c.kind, dump.MaxObjects+10)}})
 			require.NoError(t, err)
 			require.Len(t, d.Objects, c.read)
-			answer := diagnosis.Diagnose(d.Snapshot(), diagnosis.Ref{})
-			told := slices.ContainsFunc(answer.NotChecked, func(n diagnosis.NotChecked) bool {
+			answer := diagnosis.Diagnose(d.Snapshot(), facts.Ref{})
+			told := slices.ContainsFunc(answer.NotChecked, func(n facts.NotChecked) bool {
 				return n.Kind == c.resource && n.Namespace == "" && strings.HasPrefix(n.Reason, "the folder holds more than "+fmt.Sprint(c.read))
 			})
 			require.True(t, told, "nothing of this kind is called missing, and the answer says why")
@@ -62,7 +63,7 @@ func TestMoreCausesThanAnybodyCanMendAreBounded(t *testing.T) {
 	t.Parallel()
 	d, err := dump.ReadFS(fstest.MapFS{"a.json": {Data: manyObjects("apps/v1", "ReplicaSet", 12_000)}})
 	require.NoError(t, err)
-	answer := diagnosis.Diagnose(d.Snapshot(), diagnosis.Ref{})
+	answer := diagnosis.Diagnose(d.Snapshot(), facts.Ref{})
 	require.LessOrEqual(t, len(answer.Chains), 6000)
 	require.Contains(t, answer.NotChecked[len(answer.NotChecked)-1].Reason, "things are wrong; the rest was not compared")
 }
@@ -81,7 +82,7 @@ func TestAFileThatWouldBecomeTooMuchIsNotDecoded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, d := diagnose(t, fstest.MapFS{"pods.yaml": {Data: []byte(crashing)}, c.name: {Data: []byte(c.data)}})
-			require.Contains(t, d.NotChecked, diagnosis.NotChecked{Kind: "file " + c.name, Reason: c.reason})
+			require.Contains(t, d.NotChecked, facts.NotChecked{Kind: "file " + c.name, Reason: c.reason})
 		})
 	}
 }
@@ -110,7 +111,7 @@ func BenchmarkHostileFile(b *testing.B) {
 		began := time.Now()
 		d, err := dump.ReadFS(fstest.MapFS{"a.json": {Data: data}})
 		require.NoError(b, err)
-		diagnosis.Diagnose(d.Snapshot(), diagnosis.Ref{})
+		diagnosis.Diagnose(d.Snapshot(), facts.Ref{})
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(time.Since(began).Seconds(), "s")
 		b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/(1<<20), "MiB")

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/platform"
@@ -93,8 +93,8 @@ func (w *world) looks(ctx context.Context, namespace string, rounds int, between
 }
 
 func look(ctx context.Context, c *kube.Cluster, namespace string) error {
-	_, err := runbooks.Diagnose(ctx, c, namespace, time.Now(), func(*diagnosis.Snapshot) diagnosis.Ref {
-		return diagnosis.Ref{Kind: "Namespace", Name: namespace}
+	_, err := runbooks.Diagnose(ctx, c, namespace, time.Now(), func(*facts.Snapshot) facts.Ref {
+		return facts.Ref{Kind: "Namespace", Name: namespace}
 	}, nil)
 	return err
 }

@@ -1,0 +1,18 @@
+package facts
+
+import (
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+)
+
+func ScalerCondition(h *autoscalingv2.HorizontalPodAutoscaler, kind autoscalingv2.HorizontalPodAutoscalerConditionType) autoscalingv2.HorizontalPodAutoscalerCondition {
+	for _, c := range h.Status.Conditions {
+		if c.Type == kind {
+			return c
+		}
+	}
+	return autoscalingv2.HorizontalPodAutoscalerCondition{}
+}
+
+func TargetOf(h *autoscalingv2.HorizontalPodAutoscaler) Ref {
+	return Ref{h.Spec.ScaleTargetRef.Kind, h.Namespace, h.Spec.ScaleTargetRef.Name}
+}

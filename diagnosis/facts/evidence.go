@@ -1,0 +1,22 @@
+package facts
+
+import (
+	"time"
+)
+
+func Moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Evidence is one thing that was seen.
+type Evidence struct {
+	Object Ref        `json:"object"`
+	Field  string     `json:"field"` // a field path, "event FailedMount" or "log of container x"
+	Quote  string     `json:"quote"` // redacted
+	At     *time.Time `json:"at,omitempty"`
+	Age    string     `json:"age,omitempty"`   // for reading: "6 min"
+	Count  int        `json:"count,omitempty"` // of pods, lines or repetitions
+}

@@ -1,0 +1,399 @@
+package facts
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/3astronautas/algesta/words"
+)
+
+// Fit is why a pod fits on no node, computed for every node and every constraint.
+type Fit struct {
+	nodes  []NodeFit
+	Wanted []NodeFit // those that the pod asks for by its selector; all of them when there is none
+	whole  bool      // the pods of all namespaces were read, those of kube-system too, so what is free is exact
+}
+
+type NodeFit struct {
+	Node   *corev1.Node
+	blocks []Block
+	Taints []string
+	free   corev1.ResourceList
+}
+
+// Room computes what is free on the nodes once for all pending pods of a diagnosis, and the fit once per workload, whose
+// pods are alike.
+type Room struct {
+	s      *Snapshot
+	nodes  []nodeRoom
+	byWork map[*Workload]Fit
+	main   map[verdict]Block // thousands of pods share a workload and a message
+}
+
+// Room is that of a snapshot, to be filled when it is first asked.
+func (s *Snapshot) Room() *Room { return &Room{s: s} }
+
+// verdict is what the scheduler said about the pods of a workload.
+type verdict struct {
+	owner   *Workload
+	message string
+}
+
+type nodeRoom struct {
+	free    corev1.ResourceList
+	running int
+}
+
+func (r *Room) Fit(p *corev1.Pod) Fit {
+	owner := r.s.index.podOwner[p]
+	if known, ok := r.byWork[owner]; ok {
+		return known
+	}
+	if r.byWork == nil {
+		r.byWork = map[*Workload]Fit{}
+		r.measure()
+	}
+	f := r.s.fit(p, r.nodes)
+	r.byWork[owner] = f
+	return f
+}
+
+func (r *Room) measure() {
+	for _, node := range r.s.nodes {
+		on := r.s.index.podsOn[node.Name]
+		n := nodeRoom{free: node.Status.Allocatable.DeepCopy(), running: len(on)}
+		for _, p := range on {
+			for name, quantity := range PodRequests(p) {
+				if left, ok := n.free[name]; ok {
+					left.Sub(quantity)
+					n.free[name] = left
+				}
+			}
+		}
+		r.nodes = append(r.nodes, n)
+	}
+}
+
+// fit computes which constraints keep the pod off which node. rooms are those of the snapshot's nodes.
+func (s *Snapshot) fit(p *corev1.Pod, rooms []nodeRoom) Fit {
+	f := Fit{whole: s.Knows("pods", "") && s.Knows(OtherPods, "") && s.index.namespaces["kube-system"]}
+	wants := PodRequests(p)
+	for i, node := range s.nodes {
+		n := NodeFit{Node: node, free: rooms[i].free}
+		n.check(p, wants, rooms[i].running)
+		if s.volumeElsewhere(p, node) {
+			n.blocks = append(n.blocks, BlockVolume)
+		}
+		if s.repelled(p, node) {
+			n.blocks = append(n.blocks, BlockAffinity)
+		}
+		f.nodes = append(f.nodes, n)
+	}
+	f.Wanted = askedFor(f.nodes)
+	return f
+}
+
+func (n *NodeFit) check(p *corev1.Pod, wants corev1.ResourceList, running int) {
+	cordon := corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}
+	if n.Node.Spec.Unschedulable && !tolerates(p.Spec.Tolerations, cordon) {
+		n.blocks = append(n.blocks, BlockCordon)
+	}
+	for _, taint := range n.Node.Spec.Taints {
+		if taint.Effect == corev1.TaintEffectPreferNoSchedule || taint.Key == corev1.TaintNodeUnschedulable || tolerates(p.Spec.Tolerations, taint) {
+			continue
+		}
+		n.Taints = append(n.Taints, taintWords(taint))
+	}
+	if len(n.Taints) > 0 {
+		n.blocks = append(n.blocks, BlockTaint)
+	}
+	if !selected(p, n.Node) {
+		n.blocks = append(n.blocks, BlockSelector)
+	}
+	for _, name := range slices.Sorted(maps.Keys(wants)) {
+		quantity := wants[name]
+		free, ok := n.free[name]
+		if quantity.IsZero() || ok && free.Cmp(quantity) >= 0 {
+			continue
+		}
+		switch name {
+		case corev1.ResourceCPU:
+			n.blocks = append(n.blocks, BlockCPU)
+		case corev1.ResourceMemory:
+			n.blocks = append(n.blocks, BlockMemory)
+		default:
+			n.blocks = append(n.blocks, BlockOther)
+		}
+	}
+	if room, ok := n.Node.Status.Allocatable[corev1.ResourcePods]; ok && int64(running) >= room.Value() {
+		n.blocks = append(n.blocks, BlockPods)
+	}
+}
+
+func taintWords(t corev1.Taint) string {
+	wording := t.Key
+	if t.Value != "" {
+		wording += "=" + t.Value
+	}
+	return wording + ":" + string(t.Effect)
+}
+
+// tolerates follows the API's rules: an empty key with Exists tolerates everything, an empty effect every effect.
+func tolerates(list []corev1.Toleration, taint corev1.Taint) bool {
+	return slices.ContainsFunc(list, func(t corev1.Toleration) bool {
+		if t.Effect != "" && t.Effect != taint.Effect || t.Key != "" && t.Key != taint.Key {
+			return false
+		}
+		switch t.Operator {
+		case corev1.TolerationOpExists:
+			return true
+		case "", corev1.TolerationOpEqual:
+			return t.Key != "" && t.Value == taint.Value
+		case corev1.TolerationOpGt, corev1.TolerationOpLt:
+			want, errWant := strconv.ParseInt(t.Value, 10, 64)
+			have, errHave := strconv.ParseInt(taint.Value, 10, 64)
+			return errWant == nil && errHave == nil && (t.Operator == corev1.TolerationOpGt && have > want || t.Operator == corev1.TolerationOpLt && have < want)
+		}
+		return false
+	})
+}
+
+// selected says that the node satisfies nodeSelector and the required node affinity.
+func selected(p *corev1.Pod, node *corev1.Node) bool {
+	for key, value := range p.Spec.NodeSelector {
+		if got, ok := node.Labels[key]; !ok || got != value {
+			return false
+		}
+	}
+	if p.Spec.Affinity == nil || p.Spec.Affinity.NodeAffinity == nil {
+		return true
+	}
+	return anyTerm(p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution, node)
+}
+
+func anyTerm(required *corev1.NodeSelector, node *corev1.Node) bool {
+	if required == nil {
+		return true
+	}
+	return slices.ContainsFunc(required.NodeSelectorTerms, func(term corev1.NodeSelectorTerm) bool {
+		for _, e := range term.MatchExpressions {
+			value, has := node.Labels[e.Key]
+			if !satisfies(e, value, has) {
+				return false
+			}
+		}
+		for _, e := range term.MatchFields {
+			if e.Key == "metadata.name" && !satisfies(e, node.Name, true) {
+				return false
+			}
+		}
+		return len(term.MatchExpressions)+len(term.MatchFields) > 0
+	})
+}
+
+func satisfies(e corev1.NodeSelectorRequirement, value string, has bool) bool {
+	switch e.Operator {
+	case corev1.NodeSelectorOpIn:
+		return has && slices.Contains(e.Values, value)
+	case corev1.NodeSelectorOpNotIn:
+		return !has || !slices.Contains(e.Values, value)
+	case corev1.NodeSelectorOpExists:
+		return has
+	case corev1.NodeSelectorOpDoesNotExist:
+		return !has
+	case corev1.NodeSelectorOpGt, corev1.NodeSelectorOpLt:
+		if !has || len(e.Values) != 1 {
+			return false
+		}
+		have, errHave := strconv.ParseInt(value, 10, 64)
+		want, errWant := strconv.ParseInt(e.Values[0], 10, 64)
+		return errHave == nil && errWant == nil && (e.Operator == corev1.NodeSelectorOpGt && have > want || e.Operator == corev1.NodeSelectorOpLt && have < want)
+	}
+	return false
+}
+
+// volumeElsewhere says that a bound volume of the pod is not reachable from the node.
+func (s *Snapshot) volumeElsewhere(p *corev1.Pod, node *corev1.Node) bool {
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
+		claim := s.index.claims[Ref{KindClaim, p.Namespace, v.PersistentVolumeClaim.ClaimName}]
+		if claim == nil || claim.Spec.VolumeName == "" {
+			continue
+		}
+		for _, volume := range s.volumes {
+			if volume.Name == claim.Spec.VolumeName && volume.Spec.NodeAffinity != nil && !anyTerm(volume.Spec.NodeAffinity.Required, node) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// repelled says that required anti-affinity keeps the pod off the node: a pod it must not meet runs in the same place.
+func (s *Snapshot) repelled(p *corev1.Pod, node *corev1.Node) bool {
+	if p.Spec.Affinity == nil || p.Spec.Affinity.PodAntiAffinity == nil {
+		return false
+	}
+	for _, term := range p.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+		place, ok := node.Labels[term.TopologyKey]
+		if !ok {
+			continue
+		}
+		for _, other := range s.nodes {
+			if other.Labels[term.TopologyKey] != place {
+				continue
+			}
+			for _, neighbour := range s.index.podsOn[other.Name] {
+				if neighbour.Namespace == p.Namespace && matchesLabels(term, neighbour) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func matchesLabels(term corev1.PodAffinityTerm, p *corev1.Pod) bool {
+	return SelectorOf(term.LabelSelector).Matches(labels.Set(p.Labels))
+}
+
+// Most says how much is free on the best node that nothing else forbids.
+func (f Fit) Most(p *corev1.Pod, name corev1.ResourceName) string {
+	var best resource.Quantity
+	found := false
+	for i := range f.nodes {
+		n := &f.nodes[i]
+		if slices.Contains(n.blocks, BlockTaint) || slices.Contains(n.blocks, BlockSelector) || slices.Contains(n.blocks, BlockCordon) {
+			continue
+		}
+		if free, ok := n.free[name]; ok && (!found || best.Cmp(free) < 0) {
+			best, found = free, true
+		}
+	}
+	if wants := PodRequests(p)[name]; !found || !f.whole && best.Cmp(wants) >= 0 {
+		return "" // pods that were not read use the rest
+	}
+	if best.Sign() < 0 {
+		best = *resource.NewQuantity(0, best.Format)
+	}
+	return fmt.Sprintf(" (at most %s is free)", readable(best))
+}
+
+// askedFor are the nodes that the pod asks for; all of them when there is none.
+func askedFor(nodes []NodeFit) []NodeFit {
+	var asked []NodeFit
+	for _, n := range nodes {
+		if !slices.Contains(n.blocks, BlockSelector) {
+			asked = append(asked, n)
+		}
+	}
+	if len(asked) == 0 {
+		return nodes
+	}
+	return asked
+}
+
+func (f Fit) Taints() []string {
+	var found []string
+	for _, n := range f.Wanted {
+		for _, t := range n.Taints {
+			if !slices.Contains(found, t) {
+				found = append(found, t)
+			}
+		}
+	}
+	return found
+}
+
+func (f Fit) Cordoned() []string {
+	var names []string
+	for _, n := range f.Wanted {
+		if n.Node.Spec.Unschedulable {
+			names = append(names, "Node "+n.Node.Name)
+		}
+	}
+	return names
+}
+
+// PerNode says for the first nodes what keeps the pod off.
+func (f Fit) PerNode() []Evidence {
+	var lines []Evidence
+	for _, n := range f.Wanted {
+		if len(n.blocks) == 0 || len(lines) == 3 {
+			continue
+		}
+		var wording []string
+		for _, b := range n.blocks {
+			switch b {
+			case BlockCPU:
+				wording = append(wording, "free cpu "+f.bound()+amount(n.free, corev1.ResourceCPU))
+			case BlockMemory:
+				wording = append(wording, "free memory "+f.bound()+amount(n.free, corev1.ResourceMemory))
+			case BlockTaint:
+				wording = append(wording, "taint "+words.Few(n.Taints, 4))
+			default:
+				wording = append(wording, b.Name())
+			}
+		}
+		lines = append(lines, Evidence{Object: RefOf(KindNode, n.Node), Field: "computed", Quote: words.Few(wording, 4)})
+	}
+	return lines
+}
+
+// bound marks what is free as an upper bound when other pods may use it, too.
+func (f Fit) bound() string {
+	if f.whole {
+		return ""
+	}
+	return "at most "
+}
+
+func amount(free corev1.ResourceList, name corev1.ResourceName) string {
+	quantity := free[name]
+	if quantity.Sign() < 0 {
+		return "0"
+	}
+	return readable(quantity)
+}
+
+// readable is a computed amount of memory in Gi or Mi, rounded down, because nodes have odd numbers of Ki; of anything else as it is.
+func readable(q resource.Quantity) string {
+	const mebi, gibi = 1 << 20, 1 << 30
+	switch v := q.Value(); {
+	case v >= 10*gibi: // below, people's requests are in Mi
+		return strconv.FormatFloat(float64(v*10/gibi)/10, 'f', -1, 64) + "Gi"
+	case v >= mebi:
+		return strconv.FormatInt(v/mebi, 10) + "Mi"
+	}
+	return q.String()
+}
+
+// Residual are the other constraints, on nodes that the named one blocks, which the scheduler does not mention.
+func (f Fit) Residual(named Block) []string {
+	seen := map[Block]bool{}
+	for _, n := range f.Wanted {
+		if len(n.blocks) == 1 && n.blocks[0] == named {
+			return nil // there is a node that would take it then
+		}
+		if len(n.blocks) < 2 || !slices.Contains(n.blocks, named) {
+			continue
+		}
+		for _, b := range n.blocks {
+			seen[b] = true
+		}
+	}
+	delete(seen, named)
+	var wording []string
+	for _, b := range slices.Sorted(maps.Keys(seen)) {
+		wording = append(wording, b.Name())
+	}
+	return wording
+}

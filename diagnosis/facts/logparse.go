@@ -1,0 +1,294 @@
+package facts
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/3astronautas/algesta/words"
+)
+
+// severity is how bad a line says it is. Lines that say nothing are severityUnknown, above information: a program that
+// prints plain text prints its error so too.
+type severity int
+
+const (
+	severityDebug severity = iota
+	severityInfo
+	severityUnknown
+	severityWarning
+	severityError
+	severityFatal
+)
+
+// logEntry is one thing a program said: a line, with the stack trace that belongs to it left out.
+type logEntry struct {
+	text     string
+	severity severity
+}
+
+var (
+	rfcTime     = regexp.MustCompile(`^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?\]?\s*`)
+	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
+	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
+	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
+	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|warn|warning|error|err|crit|critical|alert|emerg|emergency|fatal|panic))\]`)
+	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe))\b`)
+	stackLine   = regexp.MustCompile(`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`)
+	attempt     = regexp.MustCompile(`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:|must specify |must set )`) // indented, and what matters all the same
+	raisedLine  = regexp.MustCompile(`^[A-Za-z_][\w.]*(?:: |$)`)
+	causedBy    = regexp.MustCompile(`^\s*Caused by: `)
+	// A "0 errors" and a "failover ok" are no errors.
+	errorWords = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
+	// What starts a program says that it ended, and never why.
+	wrapperWords = regexp.MustCompile(`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$`)
+	calmWords    = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
+	fatalWords   = regexp.MustCompile(`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|(?:uncaught|unhandled) ?exception`)
+	troubleWords = regexp.MustCompile(`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`)
+)
+
+// parseLog cuts clean text into entries: JSON (pino, bunyan, zap, …), logfmt, klog and plain lines, with stack traces
+// joined to the line before them.
+func parseLog(clean string) []logEntry {
+	lines := strings.Split(clean, "\n")
+	if len(lines) > MaxLogLines {
+		lines = lines[len(lines)-MaxLogLines:]
+	}
+	var entries []logEntry
+	tracing := false // inside of a traceback of Python, whose last line is the error, whatever its name
+	for _, line := range lines {
+		line = cutLine(strings.TrimRight(line, " \t"))
+		if line == "" {
+			continue
+		}
+		tracing = tracing || strings.Contains(line, "Traceback (most recent call last)")
+		if causedBy.MatchString(line) {
+			entries = append(entries, logEntry{strings.TrimSpace(line), severityError})
+			continue
+		}
+		if len(entries) > 0 && stackLine.MatchString(line) && !strings.HasPrefix(strings.TrimSpace(line), "---> ") && !attempt.MatchString(line) {
+			continue
+		}
+		if inner, ok := strings.CutPrefix(strings.TrimSpace(line), "---> "); ok && len(entries) > 0 { // .NET's inner exceptions
+			entries[len(entries)-1].text = words.ClipMiddle(entries[len(entries)-1].text+" ---> "+inner, maxLineBytes/4)
+			continue
+		}
+		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
+			if len(entries) > 0 && entries[len(entries)-1].text == "Description:" { // Spring Boot says here why it did not start
+				entry.severity = severityFatal
+			}
+			if tracing && raisedLine.MatchString(entry.text) {
+				entry.severity, tracing = max(entry.severity, severityError), false
+			}
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+func cutLine(line string) string {
+	if len(line) <= maxLineBytes {
+		return line
+	}
+	cut := maxLineBytes
+	for cut > 0 && !utf8.RuneStart(line[cut]) {
+		cut--
+	}
+	return line[:cut]
+}
+
+func parseLine(line string) logEntry {
+	entry := parseFormat(line)
+	if wrapperWords.MatchString(entry.text) {
+		entry.severity = min(entry.severity, severityUnknown)
+	}
+	return entry
+}
+
+func parseFormat(line string) logEntry {
+	line = rfcTime.ReplaceAllString(line, "") // kubectl's own timestamps stand before JSON, too
+	if strings.HasPrefix(line, "{") {
+		if entry, ok := parseJSON(line); ok {
+			return entry
+		}
+	}
+	if m := klogLine.FindStringSubmatch(line); m != nil {
+		level := map[string]severity{"I": severityInfo, "W": severityWarning, "E": severityError, "F": severityFatal}[m[1]]
+		return logEntry{line[len(m[0]):], level}
+	}
+	if m := logfmtLevel.FindStringSubmatch(line); m != nil {
+		if entry, ok := parseLogfmt(line, m[1]); ok {
+			return entry
+		}
+	}
+	if m := levelWord.FindStringSubmatch(line); m != nil {
+		return logEntry{line, max(severityOf(m[1]), plainSeverity(line)-1)}
+	}
+	if m := levelInside.FindStringSubmatch(line[:min(len(line), levelReach)]); m != nil {
+		return logEntry{line, max(severityOf(m[1]), plainSeverity(line)-1)}
+	}
+	return logEntry{line, plainSeverity(line)}
+}
+
+// levelReach is how far into a line nginx, gunicorn and others write their level in brackets.
+const levelReach = 80
+
+func plainSeverity(line string) severity {
+	switch {
+	case fatalWords.MatchString(line):
+		return severityFatal
+	case errorWords.MatchString(line) && !calmWords.MatchString(line):
+		return severityError
+	}
+	return severityUnknown
+}
+
+func severityOf(word string) severity {
+	switch strings.ToLower(word) {
+	case "trace", "debug":
+		return severityDebug
+	case "info", "notice", "information":
+		return severityInfo
+	case "warn", "warning":
+		return severityWarning
+	case "error", "err", "severe":
+		return severityError
+	case "fatal", "critical", "panic", "emerg", "emergency", "alert", "dpanic", "crit":
+		return severityFatal
+	}
+	return severityUnknown
+}
+
+func parseLogfmt(line, level string) (logEntry, bool) {
+	var parts []string
+	for _, m := range logfmtText.FindAllStringSubmatch(line, 3) {
+		value := strings.ReplaceAll(strings.Trim(m[1], `"`), `\"`, `"`)
+		parts = append(parts, value)
+	}
+	if len(parts) == 0 {
+		return logEntry{}, false
+	}
+	return logEntry{strings.Join(parts, ": "), severityOf(level)}, true
+}
+
+// The fields in which loggers keep a level, their words, and whom they called: pino, bunyan, zap, zerolog, slog, structlog, logback,
+// Serilog, Microsoft.Extensions.Logging, ECS and tracing. They are compared in lower case.
+var (
+	levelFields = []string{"level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l"}
+	wordFields  = []string{"msg", "message", "@m", "@mt", "event", "err", "error", "error.message", "exception", "@x", "exc_info", "stack_trace", "stacktrace", "error.stack_trace"}
+	placeFields = []string{"endpoint", "addr", "address", "host", "server", "url", "uri", "target", "broker", "upstream"}
+)
+
+func parseJSON(line string) (logEntry, bool) {
+	var raw map[string]any
+	if json.Unmarshal([]byte(line), &raw) != nil {
+		return logEntry{}, false
+	}
+	fields := make(map[string]any, len(raw))
+	for _, key := range slices.Sorted(maps.Keys(raw)) {
+		if inner, ok := raw[key].(map[string]any); ok && key == "fields" {
+			for _, name := range slices.Sorted(maps.Keys(inner)) {
+				fields[strings.ToLower(name)] = inner[name]
+			}
+			continue
+		}
+		fields[strings.ToLower(key)] = raw[key]
+	}
+	entry := logEntry{severity: severityUnknown}
+	for _, key := range levelFields {
+		switch level := fields[key].(type) {
+		case string:
+			entry.severity = severityOf(level)
+		case float64: // pino: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal
+			entry.severity = pinoSeverity(level)
+		default:
+			continue
+		}
+		break
+	}
+	var parts []string
+	for _, key := range wordFields {
+		part := ""
+		switch value := fields[key].(type) {
+		case string:
+			part = value
+		case map[string]any:
+			part = strings.TrimPrefix(fmt.Sprintf("%v: %v", orEmpty(value["type"], value["name"]), orEmpty(value["message"], value["msg"])), ": ")
+		}
+		part = firstLines(part)
+		if part != "" && part != ":" && !strings.Contains(strings.Join(parts, ": "), part) {
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) == 0 {
+		return logEntry{}, false
+	}
+	entry.text = strings.Join(parts, ": ")
+	if entry.severity == severityUnknown {
+		entry.severity = plainSeverity(entry.text)
+	}
+	if place := placeOf(fields); place != "" && entry.severity >= severityWarning {
+		if host, _ := addressIn(entry.text); host == "" {
+			entry.text += " at " + place
+		}
+	}
+	return entry, true
+}
+
+var hostAndPort = regexp.MustCompile(`(?:[a-zA-Z0-9][\w-]*(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b|://`)
+
+// placeOf is the address that a logger keeps in a field of its own.
+func placeOf(fields map[string]any) string {
+	for _, key := range placeFields {
+		if value, ok := fields[key].(string); ok && hostAndPort.MatchString(value) && !strings.ContainsAny(value, " \n") {
+			return value
+		}
+	}
+	return ""
+}
+
+// firstLines are the lines of a message before its stack trace, three at most.
+func firstLines(message string) string {
+	var kept []string
+	for line := range strings.SplitSeq(strings.TrimSpace(message), "\n") {
+		if len(kept) == 3 || len(kept) > 0 && stackLine.MatchString(line) {
+			break
+		}
+		if line = strings.TrimSpace(line); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, ": ")
+}
+
+func orEmpty(values ...any) string {
+	for _, v := range values {
+		if text, ok := v.(string); ok && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func pinoSeverity(level float64) severity {
+	switch {
+	case level >= 60:
+		return severityFatal
+	case level >= 50:
+		return severityError
+	case level >= 40:
+		return severityWarning
+	case level >= 30:
+		return severityInfo
+	}
+	return severityDebug
+}
+
+var variable = regexp.MustCompile(`[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-fA-F]{24}\b|\b0x[0-9a-fA-F]+\b|\d{4}-\d\d-\d\d[T ][\d:.,]+Z?|\b\d+(?:[.:,]\d+)*(?:ms|s|m|MB|KB|%)?\b|"[^"]{1,200}"|'[^']{1,200}'|\b[0-9a-f]{8,}\b`)
+
+// template is the line with everything replaced that differs from one occurrence to the next.
+func template(line string) string { return variable.ReplaceAllString(line, "◌") }

@@ -1,0 +1,154 @@
+package facts
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/words"
+)
+
+// Resolve finds the subject in the snapshot; otherwise it says why not, and which name is near.
+func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
+	if about.Kind == "" {
+		return Ref{}, ""
+	}
+	if about.Kind == KindNamespace {
+		if s.index.namespaces[about.Name] || !s.Knows("pods", about.Name) || slices.ContainsFunc(s.namespaces, func(n *corev1.Namespace) bool { return n.Name == about.Name }) {
+			return about, ""
+		}
+	}
+	if s.index.byRef[about] != nil {
+		return about, "" // also of a kind of its own, such as a Rollout, that is known by its pods
+	}
+	known := s.refsOf(about.Kind)
+	if at := slices.IndexFunc(known, func(r Ref) bool { return r.Name == about.Name && r.Namespace == about.Namespace }); at >= 0 {
+		return known[at], ""
+	}
+	if about.Kind == AnyWorkload {
+		for _, w := range s.index.workloads {
+			if w.Ref.Namespace == about.Namespace && w.carries(about.Name) {
+				return w.Ref, ""
+			}
+		}
+	}
+	if missing, ok := s.goneCalled(about); ok {
+		return missing, ""
+	}
+	kind := strings.ToLower(about.Kind)
+	if !s.Knows(about.Resource(), about.Namespace) {
+		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, about.Resource())
+	}
+	if until, ok := s.seen[about]; ok {
+		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago.", about.Words(), about.Namespace, words.Span(s.Age(until)))
+	}
+	where := ""
+	if about.Namespace != "" {
+		where = " in " + about.Namespace
+	}
+	if about.Kind == AnyWorkload {
+		var unread []string
+		for _, resource := range []string{"statefulsets", "daemonsets", "jobs", "cronjobs", "pods"} {
+			if !s.Knows(resource, about.Namespace) {
+				unread = append(unread, resource)
+			}
+		}
+		if len(unread) > 0 {
+			where += fmt.Sprintf(" among what was read; %s were not", words.Few(unread, 4))
+		}
+	}
+	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)
+	var names []string
+	if read := s.readNamespaces(); about.Namespace != "" && !slices.Contains(read, about.Namespace) {
+		if near := words.NearestName(about.Namespace, read); near != "" {
+			return about, fmt.Sprintf("There is nothing in %s. Did you mean %s?", about.Namespace, near)
+		}
+	}
+	for _, ref := range known {
+		if ref.Namespace == about.Namespace {
+			names = append(names, ref.Name)
+		}
+	}
+	if near := words.NearestName(about.Name, names); near != "" {
+		problem += fmt.Sprintf(" Did you mean %s?", near)
+	}
+	return about, problem
+}
+
+// readNamespaces are those that exist as far as was read.
+func (s *Snapshot) readNamespaces() []string {
+	names := slices.Sorted(maps.Keys(s.index.namespaces))
+	for _, n := range s.namespaces {
+		if !slices.Contains(names, n.Name) {
+			names = append(names, n.Name)
+		}
+	}
+	for _, w := range s.index.workloads {
+		if !slices.Contains(names, w.Ref.Namespace) {
+			names = append(names, w.Ref.Namespace)
+		}
+	}
+	return names
+}
+
+// carries says that people call the workload by this name: its pods are labelled with it.
+func (w *Workload) carries(name string) bool {
+	for _, key := range []string{"app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "k8s-app"} {
+		if w.Template != nil && w.Template.Labels[key] == name || len(w.Pods) > 0 && w.Pods[0].Labels[key] == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Snapshot) refsOf(kind string) []Ref {
+	var refs []Ref
+	switch kind {
+	case AnyWorkload, KindDeployment, KindStatefulSet, KindDaemonSet, KindJob, KindReplicaSet:
+		for _, w := range s.index.workloads {
+			if w.Ref.Kind == kind || kind == AnyWorkload && w.Ref.Kind != KindPod {
+				refs = append(refs, w.Ref)
+			}
+		}
+		if kind == AnyWorkload {
+			refs = appendRefs(refs, KindCronJob, s.cronJobs)
+		}
+	case KindCronJob:
+		refs = appendRefs(refs, kind, s.cronJobs)
+	case KindPod:
+		refs = appendRefs(refs, kind, s.pods)
+	case KindService:
+		refs = appendRefs(refs, kind, s.services)
+	case KindIngress:
+		refs = appendRefs(refs, kind, s.ingresses)
+	case KindNode:
+		refs = appendRefs(refs, kind, s.nodes)
+	case KindNamespace:
+		refs = appendRefs(refs, kind, s.namespaces)
+	case KindAutoscaler:
+		refs = appendRefs(refs, kind, s.autoscalers)
+	case KindClaim:
+		refs = appendRefs(refs, kind, s.claims)
+	case KindBudget:
+		refs = appendRefs(refs, kind, s.budgets)
+	case KindQuota:
+		refs = appendRefs(refs, kind, s.quotas)
+	default:
+		for _, c := range s.custom {
+			if c.GetKind() == kind {
+				refs = append(refs, RefOf(kind, c))
+			}
+		}
+	}
+	return refs
+}
+
+func appendRefs[T named](refs []Ref, kind string, list []T) []Ref {
+	for _, o := range list {
+		refs = append(refs, RefOf(kind, o))
+	}
+	return refs
+}

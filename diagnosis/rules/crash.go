@@ -1,0 +1,289 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
+)
+
+var crashRules = []Rule{
+	{
+		ID: "out-of-memory", Family: "crash", Class: ClassCrash,
+		Signal: "state or lastState terminated, reason OOMKilled, within the last hour",
+		Cause:  "a memory limit too low for this version or load; a leak", Remedy: "raise the limit, or roll back when the version before needed less",
+		Source: "kubelet: terminated reason OOMKilled, exit code 137", container: outOfMemory,
+	},
+	{
+		ID: "heap-exhausted", Family: "crash", Class: ClassCrash,
+		Signal: "the log of the failing instance: JavaScript heap out of memory, java.lang.OutOfMemoryError, bad_alloc, …; usually exit code 134",
+		Cause:  "the runtime's own heap limit is below what the program needs; the kernel never had to act", Remedy: "raise --max-old-space-size or -Xmx together with the memory limit",
+		Source: "V8, JVM and Go runtime messages",
+		container: logRule("heap-exhausted", func(c *facts.Container, _ string) string {
+			return fmt.Sprintf("%s runs out of heap%s", words.Capital(c.Words()), memoryLimit(c))
+		}, "Raise the runtime's heap limit (about 75 % of the memory limit), and the memory limit with it."),
+	},
+	{
+		ID: "missing-variable", Family: "crash", Class: ClassConfig,
+		Signal: "the log of the failing instance names an environment variable as missing, required or undefined; compared with the template's env and envFrom",
+		Cause:  "the variable is not in this environment's template, or its Secret key was renamed", Remedy: "set the variable, or roll back", Source: "the program's own message, cross-checked with the pod's spec",
+		container: missingVariable,
+	},
+	{
+		ID: "port-in-use", Family: "crash", Class: ClassCrash,
+		Signal: "the log of the failing instance: EADDRINUSE, address already in use", Cause: "two processes or containers of one pod listen on the same port",
+		Remedy: "give each its own port", Source: "POSIX EADDRINUSE",
+		container: logRule("port-in-use", func(c *facts.Container, _ string) string {
+			return fmt.Sprintf("The port of %s is already taken in its pod", c.Words())
+		}, "Give each container and process of the pod its own port."),
+	},
+	{
+		ID: "disk-full", Family: "crash", Class: ClassCrash,
+		Signal: "the log of the failing instance: ENOSPC, no space left on device", Cause: "the volume or the node's disk is full", Remedy: "free or enlarge the volume", Source: "POSIX ENOSPC",
+		container: logRule("disk-full", func(c *facts.Container, _ string) string {
+			return fmt.Sprintf("%s has no disk space left", words.Capital(c.Words()))
+		}, "Free or enlarge the volume it writes to."),
+	},
+	{
+		ID: "file-permission", Family: "crash", Class: ClassCrash,
+		Signal: "the log of the failing instance: EACCES, EROFS, permission denied", Cause: "the user of the container may not read or write a file, or listen on a port below 1024",
+		Remedy: "correct the security context, or the image", Source: "POSIX EACCES, EROFS",
+		container: logRule("file-permission", func(c *facts.Container, _ string) string {
+			return fmt.Sprintf("%s is denied access to a file or port", words.Capital(c.Words()))
+		}, "Correct the pod's security context (user, fsGroup, read-only root) or the image."),
+	},
+	{
+		ID: "broken-build", Family: "crash", Class: ClassCrash,
+		Signal: "the log of the failing instance: Cannot find module, ModuleNotFoundError, ClassNotFoundException, SyntaxError, missing shared library",
+		Cause:  "the image was built without something it needs", Remedy: "roll back, and build again", Source: "Node.js, Python, Java and ld.so messages",
+		container: logRule("broken-build", func(c *facts.Container, named string) string {
+			if named != "" {
+				return fmt.Sprintf("The image of %s lacks %s", c.Words(), named)
+			}
+			return fmt.Sprintf("The program in %s cannot be loaded", c.Words())
+		}, "Build the image again with what is missing."),
+	},
+	{
+		ID: "liveness-kill", Family: "crash", Class: ClassProbe,
+		Signal: "event Unhealthy “Liveness probe failed” or Killing “failed liveness probe”, and the container restarts with exit code 137 or 143 or another",
+		Cause:  "a probe on the wrong port or path, a program slower than initialDelaySeconds, a timeout of one second, a database check inside the probe",
+		Remedy: "correct the probe; give a slow program a startupProbe", Source: "kubelet prober and kuberuntime_manager.go events",
+		container: func(c *facts.Container) *Finding {
+			return probeKill(c, "liveness", c.Spec.LivenessProbe, "Liveness probe failed", "failed liveness probe")
+		},
+	},
+	{
+		ID: "startup-kill", Family: "crash", Class: ClassProbe,
+		Signal: "event Unhealthy “Startup probe failed” or Killing “failed startup probe”, and the container restarts",
+		Cause:  "a program that starts slower than failureThreshold × periodSeconds, a probe on the wrong port", Remedy: "raise the startup probe's failureThreshold, or correct its port",
+		Source: "kubelet prober and kuberuntime_manager.go events",
+		container: func(c *facts.Container) *Finding {
+			return probeKill(c, "startup", c.Spec.StartupProbe, "Startup probe failed", "failed startup probe")
+		},
+	},
+}
+
+func outOfMemory(c *facts.Container) *Finding {
+	if c.Died == nil || c.Died.Reason != "OOMKilled" || c.Snapshot.Age(c.Died.FinishedAt.Time) >= facts.HistoryWindow {
+		return nil
+	}
+	f := &Finding{
+		What:  fmt.Sprintf("%s of %s is killed for using more memory than it may%s", words.Capital(c.Words()), c.Owner.Ref.Name, memoryLimit(c)),
+		Shown: []facts.Evidence{c.EndEvidence()},
+	}
+	if memoryLimit(c) == "" {
+		f.What = fmt.Sprintf("%s of %s has no memory limit, and its node ran out of memory and killed it", words.Capital(c.Words()), c.Owner.Ref.Name)
+	}
+	fix := "Raise the memory limit"
+	if before := memoryBefore(c); before != "" {
+		f.show(facts.Evidence{Object: c.Owner.Ref, Field: "spec.template resources.limits.memory", Quote: "the revision before had " + before}, false)
+	}
+	if c.Crashing {
+		f.Effect = KeepCrashing
+	} else {
+		f.Level = Latent
+		f.What += fmt.Sprintf("; it has restarted %d times and runs for now", c.Status.RestartCount)
+	}
+	f.Remedy = Remedy{Text: fix + ", if the quota and the nodes have room.", Command: setMemory(c)}
+	if f.Remedy.Command == "" {
+		f.Remedy = Remedy{Text: "Give it a memory request and limit that fit the node.", Command: "kubectl describe node " + c.Pod.Spec.NodeName}
+	}
+	if c.NewlyBroken() {
+		f.Remedy = rollbackOr(c, fix+".")
+	}
+	tellAll(c, f)
+	showUsage(c, f, corev1.ResourceMemory, 0)
+	return f
+}
+
+func memoryLimit(c *facts.Container) string {
+	limit, ok := c.Spec.Resources.Limits[corev1.ResourceMemory]
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf(" (limit %s)", limit.String())
+}
+
+// memoryBefore is the limit in the revision before, when it differs.
+func memoryBefore(c *facts.Container) string {
+	before := c.Owner.Before()
+	if before == nil {
+		return ""
+	}
+	now := c.Spec.Resources.Limits[corev1.ResourceMemory]
+	for i := range before.Spec.Template.Spec.Containers {
+		old := &before.Spec.Template.Spec.Containers[i]
+		if limit, ok := old.Resources.Limits[corev1.ResourceMemory]; ok && old.Name == c.Spec.Name && limit.Cmp(now) != 0 {
+			return limit.String()
+		}
+	}
+	return ""
+}
+
+// setMemory is the command that doubles the limit.
+func setMemory(c *facts.Container) string {
+	limit, ok := c.Spec.Resources.Limits[corev1.ResourceMemory]
+	if !ok || c.Owner.Ref.Kind == facts.KindPod {
+		return ""
+	}
+	limit.Add(limit)
+	return fmt.Sprintf("kubectl set resources %s -n %s -c %s --limits=memory=%s", c.Owner.Ref, c.Pod.Namespace, c.Spec.Name, limit.String())
+}
+
+// logRule names a failure by the line of the log that explains it.
+func logRule(id string, wording func(c *facts.Container, named string) string, fix string) func(*facts.Container) *Finding {
+	return func(c *facts.Container) *Finding {
+		why, ok := c.Log.Explain()
+		if !ok || why.Id != id || !c.Crashing {
+			return nil
+		}
+		f := &Finding{What: wording(c, why.Named), Effect: KeepCrashing, Shown: []facts.Evidence{c.LogEvidence(why.Line)}, Remedy: rollbackOr(c, fix)}
+		if c.Died != nil {
+			f.show(c.EndEvidence(), false)
+		}
+		return f
+	}
+}
+
+func missingVariable(c *facts.Container) *Finding {
+	why, ok := c.Log.Explain()
+	if !ok || why.Id != "missing-variable" {
+		return nil
+	}
+	name := why.Named
+	if name == "" {
+		name = probableVariable(c, why.Line.Example)
+	}
+	f := &Finding{Key: name, Effect: NotReady, Shown: []facts.Evidence{c.LogEvidence(why.Line)}}
+	if c.Crashing {
+		f.Effect = KeepCrashing
+		if c.Died != nil {
+			f.show(c.EndEvidence(), false)
+		}
+	}
+	f.Remedy = rollbackOr(c, fmt.Sprintf("Set %s in the template of %s.", name, c.Owner.Ref.Name))
+	from, where := variable(c, name)
+	switch from {
+	case "":
+		f.What = fmt.Sprintf("%s needs the environment variable %s, which its template does not set", c.Owner.Ref.Words(), name)
+		if c.Owner.Ref.Kind == facts.KindPod {
+			f.What = fmt.Sprintf("%s needs the environment variable %s, which its spec does not set", c.Owner.Ref.Words(), name)
+			f.Remedy.Text = fmt.Sprintf("Make the pod anew with %s set.", name)
+		}
+		if near := words.NearestName(name, variables(c)); near != "" {
+			f.show(facts.Evidence{Object: c.Owner.Ref, Field: "spec.template env", Quote: "the template sets " + near}, false)
+		}
+		showNearKeys(c, f, name)
+	case "envFrom":
+		f.What = fmt.Sprintf("%s needs the environment variable %s, which %s should provide", c.Owner.Ref.Words(), name, where.Words())
+		f.Subject = where
+		f.Sure, f.Unsure = Medium, "The keys of "+where.Words()+" could not be read."
+	case "optional":
+		f.What = fmt.Sprintf("%s needs the environment variable %s, and its optional source %s has no such value", c.Owner.Ref.Words(), name, where.Words())
+		f.Sure, f.Unsure = Medium, "The source is marked optional, so the kubelet does not say that it is missing."
+	default:
+		f.What = fmt.Sprintf("%s says that the environment variable %s is missing, although its template sets it", c.Owner.Ref.Words(), name)
+		f.Sure, f.Unsure = Medium, "The value may be empty, or the program means another setting."
+	}
+	return f
+}
+
+// probableVariable guesses the variable when a library only says that it got nothing: the one of the template that
+// holds such a value, or the usual name.
+func probableVariable(c *facts.Container, line string) string {
+	wanted, usual := regexp.MustCompile(`(?i)jwt|secret`), "JWT_SECRET"
+	if strings.Contains(line, "must be a string") {
+		wanted, usual = regexp.MustCompile(`(?i)mongo|database|db_|_ur[il]$`), "MONGODB_URI"
+	}
+	for _, name := range variables(c) {
+		if wanted.MatchString(name) {
+			return name
+		}
+	}
+	return usual
+}
+
+// variable says where the template sets a variable: "" nowhere, "env", "optional", or "envFrom" when a source whose keys
+// are not known may hold it.
+func variable(c *facts.Container, name string) (from string, where facts.Ref) {
+	for _, env := range c.Spec.Env {
+		if env.Name != name {
+			continue
+		}
+		where = facts.EnvSource(env, c.Pod.Namespace)
+		if ref := env.ValueFrom; ref != nil && (ref.SecretKeyRef != nil && isTrue(ref.SecretKeyRef.Optional) || ref.ConfigMapKeyRef != nil && isTrue(ref.ConfigMapKeyRef.Optional)) {
+			return "optional", where
+		}
+		return "env", where
+	}
+	for _, source := range c.Spec.EnvFrom {
+		ref := wholeSource(source, c.Pod.Namespace)
+		have := c.Snapshot.Contents(ref)
+		if have == nil || !have.Known {
+			return "envFrom", ref
+		}
+		if have.Names[strings.TrimPrefix(name, source.Prefix)] {
+			return "env", ref
+		}
+	}
+	return "", facts.Ref{}
+}
+
+// wholeSource is the Secret or ConfigMap of which a container takes every key.
+func wholeSource(source corev1.EnvFromSource, namespace string) facts.Ref {
+	switch {
+	case source.SecretRef != nil:
+		return facts.Ref{Kind: facts.KindSecret, Namespace: namespace, Name: source.SecretRef.Name}
+	case source.ConfigMapRef != nil:
+		return facts.Ref{Kind: facts.KindConfigMap, Namespace: namespace, Name: source.ConfigMapRef.Name}
+	}
+	return facts.Ref{}
+}
+
+// showNearKeys adds keys of the Secrets and ConfigMaps that the container takes whole, when one is nearly called like the variable.
+func showNearKeys(c *facts.Container, f *Finding, name string) {
+	for _, source := range c.Spec.EnvFrom {
+		ref := wholeSource(source, c.Pod.Namespace)
+		if have := c.Snapshot.Contents(ref); have != nil && have.Known {
+			if near := words.NearestName(name, slices.Sorted(maps.Keys(have.Names))); near != "" {
+				f.show(facts.Evidence{Object: ref, Field: "data", Quote: "it has the key " + near}, false)
+			}
+		}
+	}
+}
+
+func variables(c *facts.Container) []string {
+	names := make([]string, 0, len(c.Spec.Env))
+	for _, env := range c.Spec.Env {
+		names = append(names, env.Name)
+	}
+	return names
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }

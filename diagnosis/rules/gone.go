@@ -1,0 +1,43 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
+)
+
+var goneRules = []Rule{
+	{
+		ID: "workload-gone", Family: "services", Class: ClassLifecycle,
+		Signal: "a Service whose selector matches no pod and no template, and an autoscaler's scaleTargetRef or an event that names a Deployment or StatefulSet of the Service's name which is not there",
+		Cause:  "the workload was deleted, or was never applied again after a move", Remedy: "apply its manifest again", Source: "Service spec.selector, HorizontalPodAutoscaler spec.scaleTargetRef, events of the workload",
+		snapshot: workloadGone,
+	},
+}
+
+func workloadGone(s *facts.Snapshot) []*Finding {
+	var found []*Finding
+	for _, g := range s.GoneWorkloads() {
+		service := facts.RefOf(facts.KindService, g.Service)
+		f := &Finding{
+			Subject: g.Ref, Hits: []facts.Ref{g.Ref, service}, Sure: High, Level: Outage, Since: g.Since, Shown: g.Shown,
+			What: fmt.Sprintf("%s does not exist, so Service %s reaches no pod", g.Ref.Words(), service.Name),
+			Remedy: Remedy{
+				Text:    "Apply its manifest again; if it went on purpose, remove its Service and its autoscaler, too.",
+				Command: fmt.Sprintf("kubectl get events -n %s --field-selector involvedObject.name=%s", g.Ref.Namespace, g.Ref.Name),
+			},
+		}
+		switch {
+		case g.Seen:
+			f.What = fmt.Sprintf("%s is gone (it was there until %s ago), so Service %s reaches no pod", g.Ref.Words(), words.Span(s.Age(g.Since)), service.Name)
+		case !g.Since.IsZero():
+			f.What = fmt.Sprintf("%s does not exist (its autoscaler misses it for %s), so Service %s reaches no pod", g.Ref.Words(), words.Span(s.Age(g.Since)), service.Name)
+		}
+		if g.Scaler != (facts.Ref{}) {
+			f.Hits = append(f.Hits, g.Scaler)
+		}
+		found = append(found, f)
+	}
+	return found
+}

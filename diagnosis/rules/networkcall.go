@@ -1,0 +1,104 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
+)
+
+// networkContainerRules come before the rules about dependencies: what does not answer may be healthy, and only a policy
+// in the way.
+var networkContainerRules = []Rule{
+	{
+		ID: "network-policy-denies-call", Family: "dependencies", Class: ClassDependency,
+		Signal: "the log of the failing instance says that a name cannot be resolved or that nothing answers in time, and NetworkPolicies let nothing out of the pod, no DNS questions out, or do not admit it to the Service that it calls",
+		Cause:  "a policy that denies everything without one that admits this call", Remedy: "admit the call in the policies of both sides", Source: "NetworkPolicy spec; policies add up, and what none admits is denied",
+		container: deniedCall,
+	},
+}
+
+// dnsPorts are where pods ask for names: of CoreDNS, and of OpenShift's pods behind their Service.
+var dnsPorts = []int32{53, 5353}
+
+func deniedCall(c *facts.Container) *Finding {
+	why, ok := c.Log.Explain()
+	if !ok || len(c.Snapshot.NetworkPolicies()) == 0 || c.Pod.Spec.HostNetwork || why.Id != "dependency-timeout" && why.Id != "dependency-dns" {
+		return nil
+	}
+	policy, what := denyingPolicy(c, why)
+	if policy == nil {
+		return nil
+	}
+	ref := facts.RefOf(kindPolicy, policy)
+	f := dependencyFinding(c, why, ref, what, "Admit the call in the policies of both sides.", facts.Ref{})
+	f.show(facts.Evidence{Object: ref, Field: "spec", Quote: fmt.Sprintf("%s in and %s out for %s", words.Count(len(policy.Spec.Ingress), "rule"), words.Count(len(policy.Spec.Egress), "rule"), podsWords(policy))}, false)
+	f.Remedy = Remedy{Text: "Admit the call in the policies of both sides.", Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", ref.Name, ref.Namespace)}
+	f.Sure, f.Unsure = Medium, "Policies of the network plugin's own kinds are not read, and may admit it."
+	if !c.Snapshot.Enforced() {
+		f.Unsure = "Whether the cluster enforces network policies is not known."
+	}
+	return f
+}
+
+// denyingPolicy finds the policy that is in the way of a call, and says how.
+func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkingv1.NetworkPolicy, what string) {
+	out := c.Snapshot.PoliciesOn(c.Pod, networkingv1.PolicyTypeEgress)
+	rules := 0
+	for _, policy := range out {
+		rules += len(policy.Spec.Egress)
+	}
+	name := c.Owner.Ref.Name
+	switch {
+	case len(out) > 0 && rules == 0:
+		return out[0], fmt.Sprintf("%s %s lets nothing out of the pods of %s", kindPolicy, out[0].Name, name)
+	case why.Id == "dependency-dns":
+		asks := func(port int32) bool {
+			return letsOut(c.Snapshot, out, nil, port, corev1.ProtocolUDP, facts.Peer{}) != facts.No
+		}
+		if len(out) > 0 && !slices.ContainsFunc(dnsPorts, asks) {
+			return out[0], fmt.Sprintf("%s %s lets no DNS questions out of the pods of %s", kindPolicy, out[0].Name, name)
+		}
+		return nil, ""
+	}
+	called := c.Dependency(why).Subject
+	service, pods := c.Snapshot.Service(called), c.Snapshot.Behind(called)
+	if service == nil || len(pods) == 0 {
+		return nil, ""
+	}
+	in := c.Snapshot.PoliciesOn(pods[0], networkingv1.PolicyTypeIngress)
+	if len(in) > 0 && c.Snapshot.Reachable(service, in, pods[0], facts.Peer{Namespace: c.Pod.Namespace, Labels: c.Pod.Labels}) == facts.No {
+		return in[0], fmt.Sprintf("%s %s does not admit the pods of %s to Service %s", kindPolicy, in[0].Name, name, service.Name)
+	}
+	way := facts.No
+	for _, port := range service.Spec.Ports {
+		way = max(way, letsOut(c.Snapshot, out, pods[0], facts.TargetOn(port, pods[0]), corev1.ProtocolTCP, facts.Peer{Namespace: pods[0].Namespace, Labels: pods[0].Labels}))
+	}
+	if len(out) > 0 && way == facts.No {
+		return out[0], fmt.Sprintf("%s %s does not let the pods of %s call Service %s", kindPolicy, out[0].Name, name, service.Name)
+	}
+	return nil, ""
+}
+
+// letsOut asks all policies of the caller together. Without a namespace of the other side only the port is judged.
+func letsOut(s *facts.Snapshot, policies []*networkingv1.NetworkPolicy, to *corev1.Pod, port int32, protocol corev1.Protocol, side facts.Peer) facts.Answer {
+	best := facts.No
+	for _, policy := range policies {
+		for _, rule := range policy.Spec.Egress {
+			if !facts.AdmitsPort(rule.Ports, to, port, protocol) {
+				continue
+			}
+			if len(rule.To) == 0 || side.Namespace == "" {
+				return facts.Yes
+			}
+			for _, who := range rule.To {
+				best = max(best, s.IsPeer(who, policy.Namespace, side))
+			}
+		}
+	}
+	return best
+}

@@ -1,0 +1,142 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
+)
+
+// probeKill recognises a container that the kubelet ends because a probe of it fails.
+func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, killing string) *Finding {
+	if probe == nil || !c.Crashing && c.Status.RestartCount == 0 {
+		return nil
+	}
+	killed, wasKilled := c.Snapshot.RecentThat(c.Ref(), func(e facts.Event) bool {
+		return e.Reason == "Killing" && strings.Contains(e.Message, killing) && strings.Contains(e.Message, c.Spec.Name)
+	})
+	failed, hasFailed := c.Snapshot.RecentThat(c.Ref(), func(e facts.Event) bool {
+		return e.Reason == "Unhealthy" && strings.Contains(e.Message, failing)
+	})
+	byCode := c.Died != nil && (c.Died.ExitCode == 137 || c.Died.ExitCode == 143) && c.Died.Reason != "OOMKilled"
+	if !wasKilled && (!hasFailed || !byCode) {
+		return nil
+	}
+	f := &Finding{
+		What:   fmt.Sprintf("The %s probe of %s fails and the kubelet restarts it", kind, c.Words()),
+		Effect: KeepCrashing, byProbe: true, Shown: []facts.Evidence{{Object: c.Owner.Ref, Field: fmt.Sprintf("spec.template %sProbe", kind), Quote: probeWords(probe)}},
+		Remedy: rollbackOr(c, probeFix(kind)),
+	}
+	if hasFailed {
+		f.Shown = append([]facts.Evidence{failed.Evidence(c.Ref())}, f.Shown...)
+		if why := probeWhy(failed.Message, c, probe); why != "" {
+			f.What += " (" + why + ")"
+		}
+	}
+	if wasKilled {
+		f.show(killed.Evidence(c.Ref()), false)
+	}
+	if c.Died != nil {
+		f.show(c.EndEvidence(), false)
+	}
+	tellAll(c, f)
+	if hasFailed {
+		showSlowness(c, f, failed.Message)
+	}
+	return f
+}
+
+func probeFix(kind string) string {
+	if kind == "liveness" {
+		return "Correct the liveness probe; a program that starts slowly needs a startupProbe."
+	}
+	return "Raise failureThreshold of the startup probe, or correct its port and path."
+}
+
+// probeWords describes a probe as kubectl describe does.
+func probeWords(p *corev1.Probe) string {
+	what := "exec"
+	switch {
+	case p.HTTPGet != nil:
+		what = fmt.Sprintf("GET :%s%s", p.HTTPGet.Port.String(), p.HTTPGet.Path)
+	case p.TCPSocket != nil:
+		what = "TCP :" + p.TCPSocket.Port.String()
+	case p.GRPC != nil:
+		what = fmt.Sprintf("gRPC :%d", p.GRPC.Port)
+	}
+	return fmt.Sprintf("%s, delay %s, timeout %s, period %s, %d failures", what, words.Span(time.Duration(p.InitialDelaySeconds)*time.Second),
+		words.Span(time.Duration(cmp.Or(max(p.TimeoutSeconds, 0), 1))*time.Second), words.Span(time.Duration(cmp.Or(max(p.PeriodSeconds, 0), 10))*time.Second), cmp.Or(max(p.FailureThreshold, 0), 3))
+}
+
+// isTimeout says that the probe got no answer in time.
+func isTimeout(message string) bool {
+	return strings.Contains(message, "deadline exceeded") || strings.Contains(message, "Client.Timeout") || strings.Contains(message, "timed out")
+}
+
+// probeWhy reads the kubelet's text about a failed probe.
+func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
+	switch {
+	case strings.Contains(message, "connection refused"):
+		if port := probePort(probe, c.Spec); port > 0 && len(c.Spec.Ports) > 0 && !declares(c.Spec, port) {
+			return fmt.Sprintf("nothing listens on port %d, and the container declares %d", port, c.Spec.Ports[0].ContainerPort)
+		}
+		return "nothing listens on its port"
+	case facts.StatesStatus(message, http.StatusNotFound):
+		return "its path does not exist"
+	case facts.StatesServerError(message):
+		return "the program answers with a server error"
+	case facts.StatesStatus(message, http.StatusUnauthorized, http.StatusForbidden):
+		return "its path asks for credentials"
+	case facts.StatesStatus(message, http.StatusBadRequest):
+		return "the program refuses the request as a bad one"
+	case strings.Contains(message, "server gave HTTP response to HTTPS client"):
+		return "it asks by HTTPS and the program answers by HTTP"
+	case strings.Contains(message, "malformed HTTP response"), strings.Contains(message, "HTTP request was sent to HTTPS port"):
+		return "it asks by HTTP and the program speaks another protocol on this port"
+	case isTimeout(message):
+		return fmt.Sprintf("no answer within %d s", cmp.Or(max(probe.TimeoutSeconds, 0), 1))
+	}
+	if _, said, ok := strings.Cut(message, " probe failed: "); ok && strings.TrimSpace(said) != "" {
+		return words.Cited(c.Snapshot.Brief(said, 120))
+	}
+	return ""
+}
+
+func probePort(p *corev1.Probe, spec *corev1.Container) int32 {
+	var name string
+	switch {
+	case p.HTTPGet != nil:
+		if port := p.HTTPGet.Port.IntVal; port > 0 {
+			return port
+		}
+		name = p.HTTPGet.Port.StrVal
+	case p.TCPSocket != nil:
+		if port := p.TCPSocket.Port.IntVal; port > 0 {
+			return port
+		}
+		name = p.TCPSocket.Port.StrVal
+	case p.GRPC != nil:
+		return p.GRPC.Port
+	}
+	for _, port := range spec.Ports {
+		if port.Name == name {
+			return port.ContainerPort
+		}
+	}
+	return 0
+}
+
+func declares(spec *corev1.Container, port int32) bool {
+	for _, p := range spec.Ports {
+		if p.ContainerPort == port {
+			return true
+		}
+	}
+	return false
+}
