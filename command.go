@@ -144,6 +144,6 @@ type Offer struct {
 	// Moves is what becomes what, as far as it is known before the command is planned: "12344 → 12345".
 	Moves     string    `json:"moves,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
-	// Request is the request that a click on it opened; with that the offer is used up.
+	// Request is the request that a click on it opened; while that is open, and after it changed something, the offer is used up.
 	Request string `json:"request,omitempty"`
 }

@@ -28,7 +28,7 @@ func PastOf(r Request) (p Past, ok bool) {
 		return Past{}, false
 	}
 	note := r.Note
-	if _, why, found := strings.Cut(note, ": "); found { // "failed and is still rolled out: pod x crashes"
+	if _, why, found := strings.Cut(note, ": "); found { // "failed and was not undone: pod x crashes"
 		note = why
 	}
 	return Past{Request: r.ID, Template: r.Plan.Template, Status: r.Status, Note: note, At: r.UpdatedAt, NoPods: strings.HasPrefix(r.Note, NoPods)}, true

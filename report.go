@@ -65,6 +65,9 @@ type Button struct {
 	ReasonOptional bool `json:"reasonOptional,omitempty"`
 	// Offer is the command of a Run button until the dispatcher has stored it and filled ID.
 	Offer *Offer `json:"-"`
+	// Used says that a click on it opened a request. The store keeps the button and shows it to nobody until that request has ended with
+	// nothing changed.
+	Used bool `json:"used,omitempty"`
 }
 
 // Confirm is the question before a click counts.
@@ -116,7 +119,7 @@ type Post struct {
 }
 
 // DirectPost is the kind of a direct message to one person about the kind of message that could not be posted where it belongs. as
-// tells it from an earlier one: a direct message is never edited.
+// tells it from an earlier one.
 func DirectPost(of PostKind, as Status, to PersonID) PostKind {
 	return PostKind("direct " + string(of) + " " + string(as) + " " + to.User)
 }

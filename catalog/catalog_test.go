@@ -303,13 +303,15 @@ func TestAServiceThatWasThereIsStillFound(t *testing.T) {
 			require.NoError(t, err, typed)
 			require.Equal(t, orders, got)
 		}
+		_, err := c.Resolve(t.Context(), "ms-provider", "", everything)
+		require.ErrorContains(t, err, "Which environment do you mean: production or pruebas?")
 		until, gone = c.Gone(orders)
 		require.True(t, gone)
 		require.Equal(t, deleted, until)
 		for _, known := range c.Known(t.Context()) {
 			require.False(t, known.Service == "ms-provider" && known.Environment == "production", "what is gone is not suggested")
 		}
-		_, err := c.Resolve(t.Context(), "ms-provide", "production", everything)
+		_, err = c.Resolve(t.Context(), "ms-provide", "production", everything)
 		require.ErrorContains(t, err, `There's no service "ms-provide" in production.`)
 		require.NotContains(t, err.Error(), "mean", "what is gone is not suggested")
 		c.Update(live, "production", map[string]map[string]string{"ms-provider-production": {"app": "ms-provider"}})

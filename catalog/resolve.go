@@ -207,14 +207,17 @@ func (l look) whichEnvironment(service string) error {
 		all = append(all, e.Name)
 		found, synced := l.discovered(i)
 		seen = seen && synced
-		if _, ok := l.among(e, found, service); ok {
+		_, there := l.among(e, found, service)
+		_, gone := l.amongGone(i, service) // whoever asks why it doesn't answer finds it there
+		if there || gone {
 			has = append(has, e.Name)
 		}
 		for _, s := range l.visibleServices(e, found) {
 			known[s] = true
 		}
 	}
-	if len(has) == 0 && len(all) > 0 && seen && service != "" {
+	configured := l.named[service] || l.aliases[service] != ""
+	if len(has) == 0 && len(all) > 0 && seen && !configured && service != "" {
 		err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), words.Or(all))}
 		if near := words.Nearest(service, slices.Sorted(maps.Keys(known))); near != "" {
 			err.Message = err.Message.Then("Did you mean {}?", near)

@@ -38,7 +38,7 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	if about == "help" {
 		about = p.Args.String("about")
 	}
-	if book, ok := runbooks.Find(about); ok {
+	if book, ok := bookOf(about); ok {
 		return d.helpFor(book)
 	}
 	r := algesta.Report{Title: algesta.Say("I operate the services on Kubernetes. You say what; I show exactly what would change, ask who may approve, run it once and say how it ended.")}
@@ -48,6 +48,7 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	}
 	rows = append(
 		rows,
+		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(grammar.Undo.Example))), algesta.Say(grammar.Undo.Summary)},
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are to me and what you may do.")},
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))), algesta.Say("Say whether you may do something, and who has to approve it.")},
 	)
@@ -194,7 +195,7 @@ func built(verbs []string) []string {
 // canI says what the policy would say, without doing anything.
 func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed) (algesta.Report, error) {
 	verb := p.Args.String("verb")
-	book, ok := runbooks.Find(verb)
+	book, ok := bookOf(verb)
 	if !ok {
 		return algesta.Report{}, &algesta.Error{
 			Kind: algesta.ErrUsage, Message: algesta.Say("I do not know the command \"{}\".", verb),
@@ -206,8 +207,16 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 		return algesta.Report{}, err
 	}
 	c := algesta.Command{ID: algesta.NewCommandID(), Actor: a, Runbook: book.Name, Target: target, Args: p.Args, At: time.Now()}
+	if book.Name == grammar.Undo.Name { // that is the command which goes back
+		way, err := d.wayBack(ctx, target, a)
+		if err != nil {
+			return algesta.Report{}, err
+		}
+		c.Runbook, c.Args = way.Runbook, way.Args
+		book, _ = runbooks.Find(way.Runbook)
+	}
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now(), Asking: true})
-	what := book.Name + targetWords(target)
+	what := verb + targetWords(target)
 	switch decision.Effect {
 	case algesta.Allow:
 		return algesta.Report{Tone: algesta.Good, Title: algesta.Say("Yes, you may {}. No approval is needed (rule \"{}\").", what, decision.Rule)}, nil
@@ -240,6 +249,14 @@ func hint(t algesta.Text) []algesta.Block {
 		return nil
 	}
 	return []algesta.Block{{Text: t}}
+}
+
+// bookOf is what the parser calls by this name: a runbook, or undo.
+func bookOf(name string) (runbooks.Runbook, bool) {
+	if name == grammar.Undo.Name {
+		return grammar.Undo, true
+	}
+	return runbooks.Find(name)
 }
 
 func bookNames() []string {

@@ -56,44 +56,40 @@ func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader al
 			hint = algesta.Say("It is {}: {}", algesta.Name(r.ID), algesta.Span{Kind: algesta.Link, ID: at, Text: "see its thread"})
 		}
 	}
-	stands, ended := standing(r)
-	if ended {
-		hint = algesta.Say("To ask for it again, type the command. {}", hint)
-	}
 	return &algesta.Error{
 		Kind: algesta.ErrStale, Hint: hint,
-		Message: algesta.Say("{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), stands),
+		Message: algesta.Say("{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), standing(r)),
 	}
 }
 
-// standing is how a request stands, as half a sentence, and whether it has ended without its change.
-func standing(r algesta.Request) (words string, unchanged bool) {
+// standing is how a request stands, as half a sentence.
+func standing(r algesta.Request) string {
 	switch r.Status {
 	case algesta.Pending:
-		return "it waits for approval", false
+		return "it waits for approval"
 	case algesta.Approved:
-		return "it was approved and runs as soon as it can", false
+		return "it was approved and runs as soon as it can"
 	case algesta.Executing, algesta.Applied:
-		return "it is running", false
+		return "it is running"
 	case algesta.Succeeded, algesta.TimedOut:
-		return "it was carried out", false
+		return "it was carried out"
 	case algesta.Failed:
-		return "it failed", false
+		return "it failed"
 	case algesta.Unknown:
-		return "nobody knows yet whether it happened", false
+		return "nobody knows yet whether it happened"
 	case algesta.Superseded:
-		return "it was replaced by another", false
+		return "it was replaced by another"
 	case algesta.Rejected:
 		if len(r.DecidedBy) == 0 {
-			return "it was refused just before it ran", true
+			return "it was refused just before it ran"
 		}
-		return "it was denied by " + who(r.DecidedBy), true
+		return "it was denied by " + who(r.DecidedBy)
 	case algesta.Cancelled:
-		return "it was cancelled", true
+		return "it was cancelled"
 	case algesta.Expired:
-		return "nobody approved it in time", true
+		return "nobody approved it in time"
 	case algesta.Stale:
-		return "it could not start in time", true
+		return "it could not start in time"
 	}
-	return "it is " + string(r.Status), false
+	return "it is " + string(r.Status)
 }

@@ -171,6 +171,13 @@ func progressOf(p rollout.Progress) algesta.Report {
 	return r
 }
 
+// lastProgress is what becomes of the progress message where nothing is counted at the end.
+func lastProgress(r algesta.Request, tone algesta.Tone, why algesta.Text) algesta.Post {
+	p := post(r.Command, algesta.ProgressPost, algesta.Report{Tone: tone, Title: why})
+	p.Final = true
+	return p
+}
+
 // ended is the end in the thread: a new message that mentions whoever asked and whoever approved.
 func ended(r algesta.Request, tone algesta.Tone, said algesta.Text) algesta.Report {
 	var to algesta.Text

@@ -189,6 +189,9 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 		}
 		return d.reply(ctx, in, id, report, readEntry(in, algesta.Command{ID: id, Runbook: parsed.Runbook}, true))
 	}
+	if parsed.Runbook == grammar.Undo.Name {
+		return d.undo(ctx, in, actor, parsed)
+	}
 	book, ok := runbooks.Find(parsed.Runbook)
 	if !ok {
 		return fmt.Errorf("the parser named the runbook %q, which does not exist", parsed.Runbook)

@@ -36,7 +36,7 @@ func TestACommandEndsAsItsRunbookSays(t *testing.T) {
 		},
 		"with a poll that fails": {
 			poll(waiting, runbooks.Polled{Phase: rollout.Broken, Said: algesta.Say("The order is invalid.")}, waiting),
-			algesta.Failed, "Scaling of api-gateway in production (4 → 6 pods) failed; the change stands. The order is invalid.",
+			algesta.Failed, "Scaling of api-gateway in production (4 → 6 pods) failed and was not undone. The order is invalid.",
 		},
 		"with a poll that comes too late": {
 			runbooks.WithPoll(time.Nanosecond, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) { return waiting, nil }),

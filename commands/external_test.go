@@ -80,10 +80,10 @@ func TestAnotherCompanyReadsNothingThatAProgramSaid(t *testing.T) {
 		said    string
 	}{
 		"the channel is ours":  {func(*world) {}, "It said: “" + says + "”"},
-		"another company came": {(*world).share, "failed and is still rolled out. This channel is shared with another company, so I say no more here: ask me in one of our own."},
+		"another company came": {(*world).share, "failed and was not undone. This channel is shared with another company, so I say no more here: ask me in one of our own."},
 		"nobody can tell": {
 			func(w *world) { w.people.set(func(d *fakeDirectory) { d.placeDown = true }) },
-			"failed and is still rolled out. Slack doesn't tell me who reads this channel, so I say no more here: ask me later.",
+			"failed and was not undone. Slack doesn't tell me who reads this channel, so I say no more here: ask me later.",
 		},
 	}
 	for name, c := range cases {

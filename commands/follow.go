@@ -162,9 +162,9 @@ func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p rollout.
 			return err
 		}
 		card := cardOf(r, nil, nil)
-		card.Title = algesta.Say("{}: {}", r.Plan.Doing, p.Short)
+		card.Title = algesta.Say("{} · {}", r.Plan.Doing, p.Short) // it has a colon of its own
 		if p.Phase == rollout.Complete {
-			card.Tone, card.Title = algesta.Good, algesta.Say("{}: {}", r.Plan.Done, p.Short)
+			card.Tone, card.Title = algesta.Good, algesta.Say("{} · {}", r.Plan.Done, p.Short)
 		}
 		if len(p.Alert) > 0 {
 			card.Tone, card.Title = algesta.Warning, algesta.Say("{}. {}", card.Title, p.Alert)
@@ -230,12 +230,9 @@ func allReady(n int) string {
 
 // bad is the end of a rollout that cannot come up, or came up and cannot stay so. Nothing undoes it by itself.
 func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
-	how := "failed and is still rolled out"
-	switch {
-	case p.NoPods:
-		how = "failed; the change stands"
-	case p.CameUp:
-		how = "came up, crashed afterwards and is still rolled out"
+	how := "failed and was not undone"
+	if p.CameUp {
+		how = "came up, crashed afterwards and was not undone"
 	}
 	o := outcome{note: how + ": " + p.Why.String(), said: join(algesta.Say("{} {}. {}", r.Plan.Title, how, p.Why), p.Serving)}
 	if r.Plan.Undo != nil {
@@ -273,8 +270,8 @@ func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.S
 					return err
 				}
 			}
-			if len(p.Line) == 0 {
-				return nil
+			if len(p.Line) == 0 { // nothing can be counted any more
+				return tx.Edit(lastProgress(r, tone, p.Why))
 			}
 			last := progressOf(p)
 			last.Tone = tone

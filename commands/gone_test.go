@@ -51,6 +51,17 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 		w.types(luis, "status api-gateway production")
 		require.NotContains(t, strings.Join(w.said(algesta.AnswerPost), "\n"), "gone (seen")
 	})
+	t.Run("what went a moment ago, before the caches saw it, comes with what to look at", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.cluster.set(func(c *fakeCluster) { c.unreadable, c.duringRead = missing, func() error { return missing } })
+		w.types(luis, "status api-gateway production")
+		require.Contains(t, w.answers()[0], "To see what is there now: /algesta diagnose api-gateway production")
+		w.setRules(strings.Replace(rules, "allow: [read,", "allow: [status,", 1))
+		w.types(luis, "status api-gateway production")
+		said := strings.Join(w.answers(), "\n")
+		require.Contains(t, said, "To see what is there now: kubectl get deployments -n production")
+	})
 }
 
 // The automatic diagnosis asks anew what the requester may: rights that were taken away meanwhile open nothing.

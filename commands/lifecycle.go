@@ -88,7 +88,9 @@ func viewOf(s algesta.Status) view {
 		end.decided = "denied"
 	case algesta.Cancelled:
 		end.decided = "cancelled"
-	case algesta.Expired, algesta.Superseded, algesta.Stale:
+	case algesta.Superseded:
+		end.moment = "replaced"
+	case algesta.Expired, algesta.Stale:
 	}
 	return end
 }
@@ -138,7 +140,12 @@ func (d *Dispatcher) move(tx Tx, s step) (r algesta.Request, moved bool, err err
 		return r, false, err
 	}
 	if s.also != nil {
-		err = s.also(tx, r)
+		if err := s.also(tx, r); err != nil {
+			return r, false, err
+		}
+	}
+	if r.Status.Ended() { // what it was opened by may be clicked again, unless it changed something
+		err = tx.Release(r.ID, "")
 	}
 	return r, err == nil, err
 }
@@ -168,6 +175,11 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 	}
 	if m.plan || m.card { // it may have got a button while it waited, also in an earlier process; the same plan is not sent again
 		if err := tx.Post(planPost(r, planOf(r, nil, nil, nil))); err != nil {
+			return err
+		}
+	}
+	if s.to == algesta.Approved || s.to.Ended() {
+		if err := d.tellAskedDirectly(tx, r); err != nil {
 			return err
 		}
 	}

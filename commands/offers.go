@@ -40,14 +40,19 @@ func storeOffers(tx Tx, proposed []algesta.Button) ([]algesta.Button, error) {
 	return buttons, nil
 }
 
-// runOffer carries out a proposed command as a new command of whoever clicked: through policy, plan and approval as if typed.
-func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor algesta.Actor) error {
+// runOffer carries out a proposed command as a new command of whoever clicked, or typed what it proposes: through policy, plan and approval
+// as if typed.
+func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor algesta.Actor, reason string) error {
 	o, ok, err := d.Store.Offer(ctx, in.Vote.ID)
 	if err != nil {
 		return err
 	}
-	if ok && o.Request != "" { // the edit that took the button away may have been lost
-		if err := d.dropButton(ctx, o.ID); err != nil {
+	if ok && o.Request != "" {
+		err := d.Store.Update(ctx, func(tx Tx) error { // the edit that took the button away may have been lost
+			_, err := tx.Use(o.ID, o.Request)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		return d.tellUsed(ctx, o.Request, actor)
@@ -61,12 +66,17 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 			Hint: algesta.Say("Type the command, so that it is planned with what is true now."),
 		}
 	}
+	return d.runProposed(ctx, in, actor, o, reason)
+}
+
+// runProposed starts the command of an offer.
+func (d *Dispatcher) runProposed(ctx context.Context, in algesta.Invocation, actor algesta.Actor, o algesta.Offer, reason string) error {
 	book, ok := runbooks.Find(o.Runbook)
 	if !ok {
 		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("I do not know the command of this button any more. Nothing was run.")}
 	}
 	return d.start(ctx, in, book, algesta.Command{
-		ID: algesta.NewCommandID(), Actor: actor, Runbook: book.Name, Target: o.Target, Args: o.Args,
+		ID: algesta.NewCommandID(), Actor: actor, Runbook: book.Name, Target: o.Target, Args: o.Args, Reason: reason,
 		At: in.At, Channel: in.Channel, // a new card, not a reply: people have to see it
 	})
 }
@@ -85,11 +95,8 @@ func (e usedError) Error() string { return "the offer was used for " + e.by }
 // click did so already.
 func useUp(tx Tx, offer, request string) error {
 	by, err := tx.Use(offer, request)
-	if err != nil {
-		return err
-	}
-	if by != "" {
+	if err == nil && by != "" {
 		return usedError{by}
 	}
-	return tx.DropButton(offer)
+	return err
 }

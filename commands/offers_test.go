@@ -50,13 +50,99 @@ func TestAnOfferIsUsedOnce(t *testing.T) {
 	require.Equal(t, luis.ID.User, last.OnlyFor)
 	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it waits for approval\.$`, last.Report.Title.String())
 	require.Equal(t, "It is "+r.ID+": see its thread", last.Report.Body[0].Text.String())
-	w.votes(carla, algesta.Deny, r.ID)
-	w.request(algesta.Rejected)
-	w.votes(marta, algesta.Run, undo)
-	last = w.posts()[len(w.posts())-1]
-	require.Regexp(t, `^You asked for this (\d+ s ago|just now); it was denied by Carla\.$`, last.Report.Title.String())
-	require.Contains(t, last.Report.Body[0].Text.String(), "To ask for it again, type the command.")
 	require.Len(t, w.said(algesta.CardPost), 2, "one change and one Undo")
+	w.votes(carla, algesta.Approve, r.ID)
+	w.idle()
+	w.votes(marta, algesta.Run, undo)
+	require.Regexp(t, `^You asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[1])
+}
+
+// TestAnUndoThatEndsWithNothingChangedCanBeClickedAgain ends the request that an Undo opened in every way in which nothing is changed.
+func TestAnUndoThatEndsWithNothingChangedCanBeClickedAgain(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, marta algesta.Actor, r algesta.Request){
+		"denied":    func(w *world, _ algesta.Actor, r algesta.Request) { w.votes(carla, algesta.Deny, r.ID) },
+		"cancelled": func(w *world, marta algesta.Actor, r algesta.Request) { w.votes(marta, algesta.Cancel, r.ID) },
+		"expired": func(w *world, _ algesta.Actor, _ algesta.Request) {
+			w.request(algesta.Expired)
+			w.setRules(rules)
+		},
+		"refused just before it ran": func(w *world, _ algesta.Actor, r algesta.Request) {
+			w.people.set(func(d *fakeDirectory) { d.away = true })
+			w.votes(carla, algesta.Approve, r.ID)
+			w.request(algesta.Rejected)
+			w.people.set(func(d *fakeDirectory) { d.away = false })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, marta, undo := undoable(t)
+			if name == "expired" {
+				w.setRules(strings.Replace(rules, "30m", "1s", 1))
+			}
+			w.votes(marta, algesta.Run, undo)
+			end(w, marta, w.request(algesta.Pending))
+			require.Equal(t, []string{undo}, w.offers(), "the button is back")
+			w.votes(luis, algesta.Run, undo)
+			r := w.request(algesta.Pending)
+			require.Equal(t, luis.ID, r.Command.Actor.ID)
+			require.Empty(t, w.offers())
+			w.votes(carla, algesta.Approve, r.ID)
+			w.idle()
+			require.Equal(t, 2, w.cluster.writes())
+		})
+	}
+}
+
+// TestATypedUndoIsTheButton types what the button does, and clicks the button afterwards.
+func TestATypedUndoIsTheButton(t *testing.T) {
+	t.Parallel()
+	w, marta, undo := undoable(t)
+	w.types(marta, `undo api-gateway production --reason "too many"`)
+	r := w.request(algesta.Pending)
+	require.Equal(t, "scale", r.Command.Runbook)
+	require.Equal(t, "too many", r.Command.Reason)
+	require.NotEmpty(t, r.Command.Args.String("undoes"))
+	require.Empty(t, w.offers(), "it used the button up")
+	w.votes(luis, algesta.Run, undo)
+	w.types(luis, "undo api-gateway production")
+	for _, said := range w.said(algesta.AnswerPost) {
+		require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it waits for approval\.$`, said)
+	}
+	require.Len(t, w.said(algesta.AnswerPost), 2)
+	w.types(luis, "can-i undo api-gateway production")
+	w.votes(carla, algesta.Approve, r.ID)
+	w.idle()
+	require.EqualValues(t, 4, w.cluster.object()["spec"].(map[string]any)["replicas"])
+}
+
+// TestAnUndoOfNothingSaysSo types undo where the bot changed nothing.
+func TestAnUndoOfNothingSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(luis, "undo api-gateway production")
+	w.types(nico, "undo api-gateway production")
+	w.types(luis, "can-i undo api-gateway production")
+	for _, answer := range w.answers() {
+		require.Equal(t, "I changed nothing of api-gateway in production in the last 24 hours, so there is nothing to undo.\n"+
+			"To go back to an earlier version: /algesta rollback api-gateway production\n", answer)
+	}
+	require.Empty(t, w.said(algesta.CardPost))
+}
+
+// TestAnUndoTypedTwiceIsOneUndo types it again while the pods of the first are followed: the last change is then the undo itself.
+func TestAnUndoTypedTwiceIsOneUndo(t *testing.T) {
+	t.Parallel()
+	w, marta, _ := undoable(t)
+	w.setRules(rules[:strings.Index(rules, "approvals:")])
+	w.cluster.set(func(c *fakeCluster) { c.coming = true })
+	w.types(marta, "undo api-gateway production")
+	w.request(algesta.Applied)
+	w.types(luis, "undo api-gateway production")
+	require.Regexp(t, `^Marta asked for the same (\d+ s ago|just now); it is running\.$`, w.said(algesta.AnswerPost)[0])
+	w.cluster.set(func(c *fakeCluster) { c.coming = false })
+	w.idle()
+	require.Equal(t, 2, w.cluster.writes())
 }
 
 // TestTwoClicksOnAnOfferAtOnceMakeOneRequest lets two people click before either is planned.
@@ -95,4 +181,28 @@ func TestAnOfferThatWasUsedIsNotUsedAgainAfterItsChange(t *testing.T) {
 	w.idle()
 	require.Equal(t, 3, w.cluster.writes())
 	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[0])
+}
+
+// TestTheProgressOfAReplacedChangeEnds approves another change while the pods of the first are followed.
+func TestTheProgressOfAReplacedChangeEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(rules[:strings.Index(rules, "approvals:")])
+	w.cluster.set(func(c *fakeCluster) { c.coming = true })
+	w.types(luis, "scale api-gateway production 6")
+	first := w.request(algesta.Applied)
+	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) == 1 }, deadline, 5*time.Millisecond)
+	w.types(luis, "scale api-gateway production 7")
+	w.request(algesta.Superseded)
+	var said []string
+	for _, p := range w.posts() {
+		if p.Kind == algesta.ProgressPost && p.Command == first.ID {
+			said = append(said, p.Report.Title.String())
+			require.Empty(t, p.Report.Body, "no bar of what nobody counts any more")
+		}
+	}
+	require.Len(t, said, 1)
+	require.Regexp(t, `^c-[a-z0-9]+ replaced this before it had finished\. Its own thread shows how it goes on\.$`, said[0])
+	w.cluster.set(func(c *fakeCluster) { c.coming = false })
+	w.idle()
 }

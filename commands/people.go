@@ -87,7 +87,7 @@ func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err err
 	if verb := again.Parsed.Args.String("verb"); name == "can-i" {
 		name = verb
 	}
-	book, ok := runbooks.Find(name)
+	book, ok := bookOf(name)
 	if !ok || again.Parsed.Help { // help and whoami name nothing
 		return err
 	}

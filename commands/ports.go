@@ -84,6 +84,10 @@ type Store interface {
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
 	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
 	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
+	// LastChange is the request whose change of the workload was begun last, of those whose change is in the cluster, ended or not.
+	LastChange(ctx context.Context, w algesta.Object) (r algesta.Request, found bool, err error)
+	// UndoOf is the newest offer to undo a request.
+	UndoOf(ctx context.Context, request string) (o algesta.Offer, found bool, err error)
 	// Carried are the requests that the bot saw change the workload and that have ended, the last one first, most at most.
 	Carried(ctx context.Context, w algesta.Object, most int) ([]algesta.Request, error)
 }
@@ -130,12 +134,20 @@ type ExecutionTx interface {
 type MessageTx interface {
 	// Post stores a message to send, or the new content of one that is there.
 	Post(p algesta.Post) error
+	// Edit replaces the content of a message that there is, and does nothing where there is none.
+	Edit(p algesta.Post) error
+	// EditDirect replaces the content of the direct messages of a command about this kind of message.
+	EditDirect(command string, of algesta.PostKind, r algesta.Report) error
 	// DropButton takes the buttons with this ID out of the messages that hold them.
 	DropButton(id string) error
 	// Offer stores a command that a button proposes.
 	Offer(o algesta.Offer) error
-	// Use notes which request a click on an offer opened, once: by is the request that an earlier click opened, "" when this one was first.
+	// Use notes which request a click on an offer opened, once, and hides its button: by is the request that an earlier click opened, "" when
+	// this one was first.
 	Use(offer, request string) (by string, err error)
+	// Release gives the offers that were used for a request of which nothing was written to the request that replaced it, or, where next is
+	// "", back to their buttons while they may still be clicked. For a request that changed something it does nothing.
+	Release(request, next string) error
 	// Answered closes an invocation of the inbox.
 	Answered(key string) error
 	// Append adds a line to the audit.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sourcegraph/conc"
@@ -60,8 +61,8 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 		return err
 	}
 	until, gone := d.Catalog.Gone(c.Target)
-	if !gone {
-		return err
+	if !gone { // the caches haven't seen yet that it went, or something else is missing
+		return d.missing(c, err)
 	}
 	if until.IsZero() { // the name was looked up before the caches were filled; now they are, and may know that it's a typo
 		visible := func(t algesta.Target) bool { return d.Policy().Visible(c.Actor, t) }
@@ -77,14 +78,36 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 	if !until.IsZero() {
 		out.Message = algesta.Say("The Deployment of {} in {} is gone (seen until {}).", c.Target.Service, c.Target.Environment, algesta.At(until))
 	}
-	book, ok := runbooks.Find("diagnose")
-	if ask := c; ok {
-		ask.Runbook, ask.Args = book.Name, nil
-		if d.allows(ask, book.Verb) {
-			out.Hint = algesta.Say("Ask why: {}", algesta.Name(d.Bot.Typed(book.Name, c.Target.Service, c.Target.Environment)))
-		}
+	if look := d.diagnoseCommand(c); look != "" {
+		out.Hint = algesta.Say("Ask why: {}", algesta.Name(look))
 	}
 	return out
+}
+
+// diagnoseCommand looks at what a command is about, "" for somebody who may not diagnose that.
+func (d *Dispatcher) diagnoseCommand(c algesta.Command) string {
+	book, ok := runbooks.Find("diagnose")
+	c.Runbook, c.Args = book.Name, nil
+	if !ok || !d.allows(c, book.Verb) {
+		return ""
+	}
+	return d.Bot.Typed(book.Name, c.Target.Service, c.Target.Environment)
+}
+
+// missing adds to the error about something that isn't in the cluster what to look at next.
+func (d *Dispatcher) missing(c algesta.Command, err error) error {
+	known, ok := errors.AsType[*algesta.Error](err)
+	if !ok {
+		return err
+	}
+	told := *known
+	told.Err = err
+	look := d.diagnoseCommand(c)
+	if look == "" {
+		look = "kubectl get deployments -n " + c.Target.Namespace
+	}
+	told.Hint = join(known.Hint, algesta.Say("To see what is there now: {}", algesta.Name(look)))
+	return &told
 }
 
 // tryOut has the API server check every change without storing it, and adds its warnings to the plan.
@@ -134,6 +157,9 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 	if decision.Effect == algesta.Refuse {
 		return prepared{}, refused(decision, c.Actor)
 	}
+	if err := nobodyApproves(decision.Needs, c.Actor); err != nil {
+		return prepared{}, err
+	}
 	expires := startWithin
 	for i, n := range decision.Needs {
 		if n.ReasonRequired && c.Reason == "" {
@@ -159,6 +185,23 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 		r.Status, r.StartBy = algesta.Approved, now.Add(startWithin)
 	}
 	return prepared{request: r, names: d.names(ctx, decision.Needs)}, nil
+}
+
+// nobodyApproves refuses at once what would wait for user groups where the workspace has none: it would expire, and nobody would know why.
+func nobodyApproves(needs []algesta.Requirement, requester algesta.Actor) error {
+	if !requester.Ungrouped {
+		return nil
+	}
+	for _, n := range needs {
+		if !slices.ContainsFunc(n.Approvers, isPerson) {
+			return &algesta.Error{
+				Kind:    algesta.ErrRefused,
+				Message: algesta.Say("Nobody can approve this: the rule \"{}\" names user groups alone, and this Slack workspace has none (its plan has none).", n.Rule),
+				Hint:    algesta.Say("Ask the people who write the policy to name people in approvers of that rule, as {}.", algesta.Name("user:U0…")),
+			}
+		}
+	}
+	return nil
 }
 
 // draws is how often an ID is drawn for one command. Two in a row that are taken mean that the draw is broken.

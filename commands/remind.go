@@ -187,6 +187,17 @@ func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.
 	return out
 }
 
+// tellAskedDirectly brings the direct messages to approvers up to date: once it is decided nothing is asked any more, and at the end they say
+// how it ended.
+func (d *Dispatcher) tellAskedDirectly(tx Tx, r algesta.Request) error {
+	for _, kind := range []algesta.PostKind{algesta.AskedPost, algesta.RemindPost} {
+		if err := tx.EditDirect(r.ID, kind, cardOf(r, nil, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // askedDirectly says in the thread who was asked elsewhere.
 func askedDirectly(people []algesta.Actor, more int) algesta.Report {
 	said := algesta.Say("Asked in direct messages, because they aren't in this channel: {}.", who(people))

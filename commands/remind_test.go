@@ -31,6 +31,35 @@ func TestApproversWhoArentInTheChannelAreAskedDirectly(t *testing.T) {
 	}
 }
 
+// Whoever was asked directly sees in the same message that nothing is asked of them any more, and how it ended.
+func TestADirectQuestionSaysHowItEnded(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		end   func(w *world, id string)
+		to    algesta.Status
+		title string
+	}{
+		"approved":  {func(w *world, id string) { w.votes(pablo, algesta.Approve, id) }, algesta.Succeeded, "api-gateway in production is scaled to 6 pods"},
+		"denied":    {func(w *world, id string) { w.votes(pablo, algesta.Deny, id) }, algesta.Rejected, "was denied by Pablo"},
+		"cancelled": {func(w *world, id string) { w.votes(luis, algesta.Cancel, id) }, algesta.Cancelled, "was cancelled by Luis"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.people.set(func(d *fakeDirectory) { d.absent = []algesta.PersonID{carla.ID} })
+			w.types(luis, "scale api-gateway production 6")
+			r := w.request(algesta.Pending)
+			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
+			tc.end(w, r.ID)
+			w.request(tc.to)
+			said := w.directs()
+			require.Len(t, said, 1)
+			require.Contains(t, said[0], tc.title)
+			require.NotContains(t, said[0], "Approve?")
+		})
+	}
+}
+
 func TestAReminderComesOnceAtHalfTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

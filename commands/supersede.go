@@ -40,7 +40,10 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 		next.request.Previous = r.ID
 		s.also = func(tx Tx, _ algesta.Request) error {
 			why := algesta.Say("{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(c.Target.Name), algesta.Name(r.ID), difference(r.Plan, next.request.Plan))
-			return d.open(tx, next, why)
+			if err := d.open(tx, next, why); err != nil {
+				return err
+			}
+			return tx.Release(r.ID, next.request.ID) // whoever clicks its button is told of the new one
 		}
 	}
 	_, err = d.step(ctx, s)
@@ -60,7 +63,7 @@ func difference(old, now algesta.Plan) algesta.Text {
 	var out algesta.Text
 	for _, f := range now.Facts {
 		if before, ok := was[f.Label]; ok && before != f.Value.String() {
-			out = join(out, algesta.Say("{} was {}; it is {} now.", words.Capital(f.Label), before, f.Value))
+			out = join(out, algesta.Say("{} is now {}; it was {}.", words.Capital(f.Label), f.Value, before))
 		}
 	}
 	if len(out) == 0 {

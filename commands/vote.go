@@ -23,7 +23,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 		return err
 	}
 	if in.Vote.Action == algesta.Run {
-		return d.runOffer(ctx, in, actor)
+		return d.runOffer(ctx, in, actor, "")
 	}
 	r, err := d.Store.Request(ctx, in.Vote.ID)
 	if err != nil {

@@ -430,6 +430,7 @@ type fakeCluster struct {
 	panics     map[string]bool // the methods that panic
 	slow       chan struct{}   // when set, reading the Deployment waits for it
 	waiting    atomic.Int64    // reads that wait for it now
+	coming     bool            // one pod is not ready yet
 	late       bool            // reading the rollout takes as long as there is time, and answers then
 }
 
@@ -465,8 +466,16 @@ func (c *fakeCluster) object() map[string]any {
 			"replicas": n, "selector": map[string]any{"matchLabels": labels},
 			"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": map[string]any{"containers": []any{map[string]any{"name": "api-gateway", "image": "registry.example.com/api-gateway:12345"}}}},
 		},
-		"status": map[string]any{"observedGeneration": int64(4), "replicas": n, "updatedReplicas": n, "readyReplicas": n, "availableReplicas": n},
+		"status": map[string]any{"observedGeneration": int64(4), "replicas": n, "updatedReplicas": n, "readyReplicas": c.ready(), "availableReplicas": c.ready()},
 	}
+}
+
+// ready is how many pods are, with c.mu held.
+func (c *fakeCluster) ready() int64 {
+	if c.coming {
+		return c.replicas - 1
+	}
+	return c.replicas
 }
 
 func (c *fakeCluster) Deployment(context.Context, algesta.Object) (*unstructured.Unstructured, error) {
@@ -521,7 +530,7 @@ func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Object) (*appsv1.D
 	d.Annotations = map[string]string{rollout.TemplateAnnotation: hash}
 	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: d.Name + "-1", UID: "set-1", Annotations: d.Annotations}}
 	var pods []*corev1.Pod
-	for i := range d.Status.Replicas {
+	for i := range d.Status.ReadyReplicas {
 		pods = append(pods, readyPod(fmt.Sprintf("%s-%d", set.Name, i)))
 	}
 	c.mu.Lock()

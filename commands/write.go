@@ -110,8 +110,14 @@ func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
 		return err
 	}
 	for _, o := range older {
-		note := "was replaced by " + r.ID + " of " + r.Command.Actor.Called() + " before it had finished. I follow that one now."
-		if _, _, err := d.move(tx, step{id: o.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded, note: note}); err != nil {
+		note := "was replaced by " + r.ID + " of " + r.Command.Actor.Called() + " before it had finished."
+		_, _, err := d.move(tx, step{
+			id: o.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded, note: note,
+			also: func(tx Tx, o algesta.Request) error {
+				return tx.Edit(lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this before it had finished. Its own thread shows how it goes on.", algesta.Name(r.ID))))
+			},
+		})
+		if err != nil {
 			return err
 		}
 	}

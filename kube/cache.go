@@ -297,6 +297,18 @@ func (k *cache) podsOf(namespace string) (pods []corev1.Pod, ok bool) {
 	return pods, true
 }
 
+// LastStop is when the grace period of the last pod of a namespace that stops now ends, zero where none stops; known is false where the
+// caches don't hold the pods of the namespace.
+func (c *Cluster) LastStop(namespace string) (at time.Time, known bool) {
+	pods, known := c.cache.podsOf(namespace)
+	for _, pod := range pods {
+		if pod.DeletionTimestamp != nil && pod.DeletionTimestamp.After(at) {
+			at = pod.DeletionTimestamp.Time
+		}
+	}
+	return at, known
+}
+
 func ownedIn[T any](i clientcache.SharedIndexInformer, owner types.UID) []T {
 	objects, err := i.GetIndexer().ByIndex(byOwner, string(owner))
 	if err != nil {

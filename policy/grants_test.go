@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,64 @@ func TestLimitsKnowActorTargetAndTime(t *testing.T) {
 			begin := time.Now()
 			require.Equal(t, tc.want, p.Decide(asks(member("U0X", "S0TEAM"), "scale", "production", nil)).Effect)
 			require.Less(t, time.Since(begin), time.Second)
+		})
+	}
+}
+
+// TestGroupsNamesWhatLimitsAskAbout: an actor carries the groups that the policy names and no others, so a group that only a limit names
+// has to be among them, and no other group may change a decision.
+func TestGroupsNamesWhatLimitsAskAbout(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		require string
+		groups  []string // beside S0PLATFORM and S0TEAM
+	}{
+		"one":              {"!('S0OUT' in actor.groups)", []string{"S0OUT"}},
+		"two":              {"!('S0OUT' in actor.groups) && (args.replicas < 3 || !('S0AWAY' in actor.groups))", []string{"S0AWAY", "S0OUT"}},
+		"a list of them":   {"!['S0OUT', 'S0AWAY'].exists(g, g in actor.groups)", []string{"S0AWAY", "S0OUT"}},
+		"a list in a list": {"['x'].all(x, ['S0OUT'].all(g, !(g in actor.groups)))", []string{"S0OUT"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := load(t, strings.Replace(small, `"args.replicas <= 10"`, `"`+tc.require+`"`, 1))
+			require.Subset(t, p.Groups(), tc.groups)
+			require.Len(t, p.Groups(), len(tc.groups)+2)
+			in := func(groups ...string) algesta.Effect {
+				known := slices.DeleteFunc(groups, func(g string) bool { return !slices.Contains(p.Groups(), g) })
+				return p.Decide(asks(member("U0X", known...), "scale", "production", algesta.Args{"replicas": int64(6)})).Effect
+			}
+			require.Equal(t, algesta.NeedsApproval, in("S0TEAM", "S0OTHER"))
+			for _, g := range tc.groups {
+				require.Equal(t, algesta.Refuse, in("S0TEAM", g), g)
+			}
+		})
+	}
+}
+
+// TestLimitsWhoseGroupsCantBeToldAreRefused: nobody could ask Slack about groups that the file doesn't spell out.
+func TestLimitsWhoseGroupsCantBeToldAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, expression := range []string{
+		"size(actor.groups) < 2",
+		"!actor.groups.exists(g, g.startsWith('S0OUT'))",
+		"!(('S0' + 'OUT') in actor.groups)",
+		"!(target.service in actor.groups)",
+		"has(actor.groups)",
+		"actor.groups == ['S0TEAM']",
+		"!('backend' in actor.groups)",
+		"!(dyn(actor).groups.exists(g, g == 'S0OUT'))",
+		"[actor].all(a, !('S0OUT' in a.groups))",
+		"!['S0OUT', verb].exists(g, g in actor.groups)",
+		"['S0OUT'].all(g, [verb].all(g, !(g in actor.groups)))",
+		"![].exists(g, g in actor.groups)",
+		"!('S0OUT' in (true ? actor.groups : actor.groups))",
+		"actor.groups in [['S0TEAM']]",
+	} {
+		t.Run(expression, func(t *testing.T) {
+			t.Parallel()
+			_, err := policy.Load([]byte(strings.Replace(small, `"args.replicas <= 10"`, `"`+expression+`"`, 1)))
+			require.ErrorContains(t, err, "actor")
+			require.ErrorContains(t, err, ": name ")
 		})
 	}
 }

@@ -27,7 +27,8 @@ type limit struct {
 	verbs     verbSet
 	place     place
 	program   cel.Program
-	plans     bool // the expression names plan
+	plans     bool     // the expression names plan
+	groups    []string // the user groups that the expression asks about
 	otherwise string
 }
 
@@ -69,23 +70,26 @@ func newEnvironment() (*cel.Env, error) {
 	return env, nil
 }
 
-// compile type-checks an expression; plans says whether it names the plan.
-func compile(env *cel.Env, expression string) (program cel.Program, plans bool, err error) {
+// compile type-checks an expression and gives the limit its program and what that asks about.
+func (l *limit) compile(env *cel.Env, expression string) error {
 	checked, issues := env.Compile(expression)
 	if err := firstIssue(issues); err != nil {
-		return nil, false, err
+		return err
 	}
 	if checked.OutputType() != cel.BoolType {
-		return nil, false, fmt.Errorf("it is a %s and not true or false: compare it with something", checked.OutputType())
+		return fmt.Errorf("it is a %s and not true or false: compare it with something", checked.OutputType())
 	}
 	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		plans = plans || e.Kind() == ast.IdentKind && e.AsIdent() == "plan"
+		l.plans = l.plans || e.Kind() == ast.IdentKind && e.AsIdent() == "plan"
 	}))
-	program, err = env.Program(checked, cel.CostLimit(maxCost))
-	if err != nil {
-		return nil, false, fmt.Errorf("preparing it: %w", err)
+	var err error
+	if l.groups, err = askedGroups(checked.NativeRep()); err != nil {
+		return err
 	}
-	return program, plans, nil
+	if l.program, err = env.Program(checked, cel.CostLimit(maxCost)); err != nil {
+		return fmt.Errorf("preparing it: %w", err)
+	}
+	return nil
 }
 
 // firstIssue is the first thing wrong with an expression, in one line.

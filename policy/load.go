@@ -300,8 +300,7 @@ func (l *loader) compile(out *limit, expression string) (err error) {
 			return err
 		}
 	}
-	out.program, out.plans, err = compile(l.env, expression)
-	return err
+	return out.compile(l.env, expression)
 }
 
 func (l *loader) freeze(path []any, in freezeFile, names map[string]bool) freeze {

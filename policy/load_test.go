@@ -189,6 +189,7 @@ freezes:
 - {name: some, verbs: [change], namespaces: [Production], from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, reason: Holidays.}
 `))
 	require.NoError(t, err)
+	require.Equal(t, []string{"two", "there"}, p.GroupsAlone())
 	require.Equal(t, []policy.Nowhere{
 		{Rule: "two", Namespace: "prodution"},
 		{Rule: "there", Namespace: "production"}, // it is on another cluster
@@ -215,6 +216,7 @@ func FuzzLoadPolicy(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte("roles: [&a {name: *a}]"))
 	f.Add([]byte("bindings:\n- <<: {name: x}\n"))
+	f.Add([]byte(strings.Replace(small, "args.replicas <= 10", "['S0A'].exists(g, g in actor.groups)", 1)))
 	f.Add([]byte(strings.Replace(small, "args.replicas <= 10", "actor.groups.all(g, actor.groups.all(h, g == h))", 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := policy.Load(b)

@@ -96,7 +96,8 @@ func overlap(a, b []string, all bool) bool {
 	return all || slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
-// Groups are the IDs of the user groups that the policy names, sorted: nobody needs to know of others.
+// Groups are the IDs of the user groups that the policy names, in bindings, approvals and the expressions of limits, sorted. No decision
+// hangs on another group, so actors need to carry no others.
 func (p *Policy) Groups() []string {
 	var ids []string
 	collect := func(subjects []algesta.Subject) {
@@ -112,8 +113,23 @@ func (p *Policy) Groups() []string {
 	for _, a := range p.approvals {
 		collect(a.need.Approvers)
 	}
+	for _, l := range p.limits {
+		ids = append(ids, l.groups...)
+	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// GroupsAlone are the approvals that name user groups and no person, in the order of the file: where a workspace has no user groups, nobody
+// can give them.
+func (p *Policy) GroupsAlone() []string {
+	var rules []string
+	for _, a := range p.approvals {
+		if !slices.ContainsFunc(a.need.Approvers, func(s algesta.Subject) bool { kind, _ := split(s); return kind != groupSubject }) {
+			rules = append(rules, a.need.Rule)
+		}
+	}
+	return rules
 }
 
 // Clusters are the clusters that the policy names, sorted: whoever loads it can tell a misspelt one.

@@ -69,7 +69,7 @@ type Progress struct {
 	Ready int          // new pods that are ready
 	Of    int          // pods wanted
 	Line  algesta.Text // "2 of 4 ready · 2 old pods serving · none unavailable · 18 s of 10 min"
-	Short algesta.Text // for the card: "2 of 4 pods ready, 18 s"
+	Short algesta.Text // for the card: "2 of 4 ready, 18 s"
 	Pods  []algesta.Text
 	// Alert is what people should know at once although the rollout goes on: a crash after all pods were there, a node that does
 	// not answer, no pod left that serves users. Empty when there is nothing.

@@ -38,7 +38,7 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	f = f.remember(r, fresh, now)
 	p.Of, p.Ready = int(r.Desired()), r.up()
 	p.Pods = r.podLines(fresh, old, now)
-	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, words.Count(p.Of, "pod"), words.Span(p.Took))
+	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, p.Of, words.Span(p.Took))
 	if r.Controller.Generation < f.Generation || r.Controller.Observed < f.Generation {
 		return p.orOutOfTime(r, f, now), f // the controller has not seen the write yet
 	}

@@ -291,7 +291,7 @@ func TestProgressInWords(t *testing.T) {
 	require.NoError(t, err)
 	p, _ := rollout.Judge(r, following(18*time.Second), rollouttest.Noon)
 	require.Equal(t, "1 of 4 ready · 2 old pods serving · 1 unavailable · 18 s of 10 min", p.Line.String())
-	require.Equal(t, "1 of 4 pods ready, 18 s", p.Short.String())
+	require.Equal(t, "1 of 4 ready, 18 s", p.Short.String())
 	require.Equal(t, []string{"…-aaaaa ready", "…-bbbbb running, not ready", "…-xxxxx, …-yyyyy serving"}, lines(p.Pods))
 }
 

@@ -63,7 +63,7 @@ func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	s := rolling()
 	rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
 	lines := answered(t, s, "status")
-	require.Equal(t, "api-gateway in production: rolling out 12345: 0 of 4 new pods ready, 2 old serving", lines[0])
+	require.Equal(t, "api-gateway in production: rolling out 12345, 0 of 4 ready, 2 old serving", lines[0])
 	require.Contains(t, lines, "The only pod of the current revision crashes (exit 1, 3 restarts in 10 min). The 2 old pods still serve users.")
 	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
 }
@@ -116,7 +116,7 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 func TestHistoryThatPeopleSee(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{
-		"api-gateway in production has 3 revisions; 3 runs now",
+		"api-gateway in production has 3 revisions; revision 3 runs now",
 		"revision | version | made | ready | cause",
 		"3 (now, a restart) | 12345 | 3 h ago | 0 | changed outside the bot",
 		"2 | 12345 | 5 h ago | 0 | deploy 12345 by Luis (c-2)",

@@ -44,7 +44,7 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 	}
 	title := algesta.Say("{} has {}", subject(in), count(len(s.revisions), "revision"))
 	if s.now >= 0 {
-		title = algesta.Say("{}; {} runs now", title, s.revisions[s.now].Number)
+		title = algesta.Say("{}; revision {} runs now", title, s.revisions[s.now].Number)
 	}
 	report := algesta.Report{Title: title, Body: []algesta.Block{{Table: &table}}}
 	if to, err := s.rollbackTarget(); err == nil {

@@ -14,11 +14,11 @@ import (
 var (
 	toRevision = Arg{
 		Name: "to-revision", Aliases: []string{"revision"}, Kind: IntArg, Min: 1, Max: 1 << 40, Bare: true,
-		Summary: "the revision to go back to, or the tag of one; without it the newest one that runs other pods than now and did not fail",
+		Summary: "the revision to go back to, by its number or its tag; without it, the newest version before this one that did not fail",
 	}
 	toVersion = Arg{
 		Name: "version", Aliases: []string{"tag"}, Kind: TextArg, Bare: true,
-		Summary: "the version to go back to, by its tag, where it is no number",
+		Summary: "the tag of the version to go back to, where that is not a number",
 	}
 	templateArg = Arg{Name: "template", Kind: TextArg, Hidden: true, Summary: "the pod-template-hash to go back to"}
 	undoes      = Arg{Name: "undoes", Kind: TextArg, Hidden: true, Summary: "the request that is undone"}
@@ -26,7 +26,7 @@ var (
 
 var rollback = register(Runbook{
 	Name:    "rollback",
-	Aliases: []string{"undo", "rollout undo"},
+	Aliases: []string{"rollout undo"},
 	Verb:    "rollback",
 	Summary: "Go back to an earlier revision of a service.",
 	Example: "rollback api-gateway production",

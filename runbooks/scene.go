@@ -176,7 +176,7 @@ func (s scene) stateWarnings() []algesta.Text {
 	}
 	if s.d.Replicas() > 0 && !s.rollout.Done() {
 		fresh, old := s.rollout.Ready()
-		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} new pods ready, {} serving.", fresh, s.rollout.Desired(), count(old, "old pod"))}
+		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} ready, {} serving.", fresh, s.rollout.Desired(), count(old, "old pod"))}
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func headline(r rollout.Rollout, in Input) algesta.Text {
 	case d.Paused:
 		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.Desired())
 	case !r.Done() || old > 0 && fresh < int(r.Desired()):
-		return algesta.Say("{}: rolling out {}: {} of {} new pods ready, {} old serving", subject(in), quote(rollout.Version(image)), fresh, r.Desired(), old)
+		return algesta.Say("{}: rolling out {}, {} of {} ready, {} old serving", subject(in), quote(rollout.Version(image)), fresh, r.Desired(), old)
 	}
 	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), fresh, r.Desired(), quote(rollout.Version(image)), since(r, in.Command.At))
 }

@@ -140,7 +140,7 @@ func (s scene) unknown(message algesta.Text) error {
 	if len(known) == 0 {
 		return &algesta.Error{Kind: algesta.ErrUnknownName, Message: message, Hint: algesta.Say("It has no revisions at all.")}
 	}
-	hint := algesta.Say("There are {}.", list(known))
+	hint := algesta.Say("The revisions are {}.", list(known))
 	if likely, err := s.lastHealthy(); err == nil {
 		hint = hint.Then("For example: {}", command(s.in, "rollback", fmt.Sprintf("--to-revision=%d", likely.Number)))
 	}
@@ -152,11 +152,14 @@ func (s scene) image(r rollout.Revision) string {
 	return rollout.MainContainer(r.Set.Spec.Template, s.in.Command.Target.Service).Image
 }
 
+// longestCause is how much of a cause the row of a revision has, in characters: a phone shows it in two lines. The history has the rest.
+const longestCause = 60
+
 // revisionFact tells the revision's age and cause, and which newer ones were passed over and why.
 func (s scene) revisionFact(to rollout.Revision) algesta.Text {
 	out := algesta.Say("{}, made {} ago", to.Number, span(to.Age(s.in.Command.At)))
 	if to.Cause != "" {
-		out = algesta.Say("{}: {}", out, rollout.InQuotes(to.Cause))
+		out = algesta.Say("{}: {}", out, rollout.InQuotes(shorten(to.Cause, longestCause)))
 	}
 	if toRevision.Given(s.in) || toVersion.Given(s.in) || templateArg.Given(s.in) {
 		return out

@@ -31,19 +31,18 @@ func command(in Input, verb, rest string) algesta.Span {
 	return algesta.Name(in.Bot.Typed(verb, service, place, rest))
 }
 
-// span is a length of time in the coarsest unit that still tells: "18 s", "5 min", "3 h", "12 days".
+// span is a length of time in the coarsest unit that still tells, rounded as the cards round it: "18 s", "5 min", "3 h", "12 days".
 func span(d time.Duration) string {
+	d = max(0, d.Round(time.Second))
 	switch {
-	case d < 0:
-		return "0 s"
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
+		return fmt.Sprintf("%d s", d/time.Second)
 	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
+		return fmt.Sprintf("%d min", d/time.Minute)
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
+		return fmt.Sprintf("%d h", d/time.Hour)
 	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }
 
 // count is "1 pod" or "4 pods".

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
@@ -88,7 +89,12 @@ func (s *sender) call(ctx context.Context, r *result, msg rendered) (ts string, 
 	}
 	switch r.way {
 	case byEdit:
-		args.Set("ts", o.TS)
+		if conversation, ts, direct := strings.Cut(o.TS, "/"); direct {
+			args.Set("channel", conversation)
+			args.Set("ts", ts)
+		} else {
+			args.Set("ts", o.TS)
+		}
 		if err := s.web.call(ctx, "chat.update", args, nil); err != nil {
 			return o.TS, fmt.Errorf("editing: %w", err)
 		}
@@ -105,6 +111,7 @@ func (s *sender) call(ctx context.Context, r *result, msg rendered) (ts string, 
 		return "", err
 	}
 	var answer struct {
+		Channel lenientString `json:"channel"`
 		TS      lenientString `json:"ts"`
 		Message *struct {
 			ThreadTS lenientString `json:"thread_ts"`
@@ -116,6 +123,9 @@ func (s *sender) call(ctx context.Context, r *result, msg rendered) (ts string, 
 	if args.Has("thread_ts") && answer.Message != nil && answer.Message.ThreadTS == "" {
 		s.takeBack(ctx, o, string(answer.TS))
 		return "", errNoThread
+	}
+	if o.Post.Direct && answer.Channel != "" {
+		return string(answer.Channel) + "/" + string(answer.TS), nil
 	}
 	return string(answer.TS), nil
 }

@@ -140,6 +140,9 @@ func (d directory) learnPlan(err error) {
 	d.facts.ungrouped = err != nil
 }
 
+// Ungrouped says that the workspace's plan has no user groups although the policy names some, as far as Slack was asked.
+func (s *Slack) Ungrouped() bool { return s.ungrouped() }
+
 // ungrouped says that the workspace's plan has no user groups.
 func (d directory) ungrouped() bool {
 	d.facts.mu.Lock()

@@ -176,9 +176,6 @@ func (p *pacer) later(o algesta.Outgoing, w way, now time.Time) time.Duration {
 	}
 	switch w {
 	case byEdit:
-		if d := p.newerLater(o, now); d > 0 {
-			return d
-		}
 		return p.editLater(o, now)
 	case byReply:
 		return p.room(maxAnswers, byReply)
@@ -192,17 +189,6 @@ func (p *pacer) later(o algesta.Outgoing, w way, now time.Time) time.Duration {
 		}
 	}
 	return cmp.Or(p.room(maxPosts, byPost), take(now, p.team, p.channel(o.Post.Channel, now)))
-}
-
-// settle is how long after a start progress waits that was owed already: whoever follows the change looks again first, and what was
-// written before the process ended is not shown in between.
-const settle = 1500 * time.Millisecond
-
-func (p *pacer) newerLater(o algesta.Outgoing, now time.Time) time.Duration {
-	if o.Post.Final || !o.Since.Before(p.started) {
-		return 0
-	}
-	return p.started.Add(settle).Sub(now)
 }
 
 // untilDone stands for "when a call has ended": the sender asks again then anyway.

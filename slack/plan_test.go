@@ -26,6 +26,7 @@ func TestAPlanWithoutUserGroups(t *testing.T) {
 			require.Equal(t, "pablo@example.com", a.Email)
 			require.Empty(t, a.Groups)
 			require.True(t, a.Ungrouped)
+			require.True(t, r.Ungrouped())
 			require.Equal(t, "@S0PLATFORM (this Slack plan has no user groups)", r.Subject(t.Context(), "group:S0PLATFORM"))
 		})
 	}

@@ -240,3 +240,23 @@ func TestTenRolloutsInSlack(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(r.server.Calls("chat.update")), maxEdits)
 }
+
+// A direct message is posted to a person and edited in the conversation that Slack made of that: chat.update knows no people.
+func TestADirectMessageIsEditedInItsConversation(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	ask := algesta.Post{Command: "c-1", Kind: algesta.DirectPost(algesta.AskedPost, algesta.Pending, person0("U0CARLA")), Channel: "U0CARLA", Direct: true, Report: say("Approve?")}
+	r.box.post(ask)
+	dm := r.server.BotDM("U0CARLA")
+	asked, err := r.server.WaitMessage(t.Context(), dm, slackd.Says("Approve?"))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		r.box.mu.Lock()
+		defer r.box.mu.Unlock()
+		return r.box.rows[0].TS == dm+"/"+asked.TS
+	}, 10*time.Second, 5*time.Millisecond, "it is recorded")
+	ask.Report = say("Carla approved this.")
+	r.box.post(ask)
+	r.until(t, "the edit", func() bool { m, _ := r.server.Message(dm, asked.TS); return m.Text == "Carla approved this." })
+	require.Len(t, r.server.Messages(dm), 1)
+}

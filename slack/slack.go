@@ -118,7 +118,12 @@ func (s *Slack) Run(ctx context.Context) error {
 	work.Go(func() { s.listener.run(ctx) })
 	work.Go(func() { speak.run(ctx) })
 	work.Go(func() {
-		if caught := s.cfg.Panics.Catch(func() { s.warm(ctx) }); caught != nil {
+		caught := s.cfg.Panics.Catch(func() { s.warm(ctx) })
+		if s.ungrouped() {
+			s.log.Warn("this workspace has no user groups, because its plan has none: rules of the policy that name one apply to nobody, " +
+				"and what user groups alone may approve is refused")
+		}
+		if caught != nil {
 			s.log.Error("panic while learning who is there", zap.Error(caught))
 		}
 	})

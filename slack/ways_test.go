@@ -101,21 +101,14 @@ func TestAMissingScopeIsNotAMatterOfAMinute(t *testing.T) {
 	require.Contains(t, said.Hint.String(), "install")
 }
 
-// What was owed when the process ended is not shown once more where something newer is about to be written.
-func TestProgressOfAnEarlierProcessWaitsForNewerContent(t *testing.T) {
+// What was owed when the process ended is the newest that there is, so it's sent at once, after the ends.
+func TestProgressOfAnEarlierProcessIsSentAtOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	p := newPacer(now)
 	old := algesta.Outgoing{ID: 1, TS: "1.1", Rev: 3, Since: now.Add(-time.Minute), Post: algesta.Post{Command: "c-1", Kind: algesta.ProgressPost, Channel: "C1"}}
-	start, wait := p.pick(now, []algesta.Outgoing{old})
-	require.Empty(t, start)
-	require.Equal(t, settle, wait)
 	end := old
 	end.ID, end.Post.Final = 2, true
-	start, _ = p.pick(now, []algesta.Outgoing{old, end})
-	require.Len(t, start, 1, "an end does not wait")
-	newer := old
-	newer.Rev++
-	start, _ = p.pick(now.Add(settle), []algesta.Outgoing{newer})
-	require.Equal(t, []algesta.Outgoing{newer}, start)
+	start, _ := p.pick(now, []algesta.Outgoing{old, end})
+	require.Equal(t, []algesta.Outgoing{end, old}, start)
 }

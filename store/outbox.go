@@ -30,6 +30,38 @@ func (t *Tx) Post(p algesta.Post) error {
 		p.Command, p.Kind, lane(p), threaded, p.Final, text, ms(time.Now()))
 }
 
+// Edit replaces the content of a message that there is, and does nothing where there is none.
+func (t *Tx) Edit(p algesta.Post) error {
+	var there bool
+	if err := t.row(`SELECT EXISTS (SELECT 1 FROM posts WHERE command = ? AND kind = ?)`, p.Command, p.Kind).Scan(&there); err != nil {
+		return fmt.Errorf("looking for the %s of %s: %w", p.Kind, p.Command, err)
+	}
+	if !there {
+		return nil
+	}
+	return t.Post(p)
+}
+
+// EditDirect replaces the content of the direct messages of a command about this kind of message.
+func (t *Tx) EditDirect(command string, of algesta.PostKind, r algesta.Report) error {
+	all, err := list(t.ctx, t, func(row scanner) (text string, err error) { return text, row.Scan(&text) },
+		`SELECT post FROM posts WHERE command = ? AND kind LIKE ?`, command, "direct "+string(of)+" %")
+	if err != nil {
+		return fmt.Errorf("looking for the direct messages of %s: %w", command, err)
+	}
+	for _, text := range all {
+		var p algesta.Post
+		if err := decode(text, &p); err != nil {
+			return fmt.Errorf("reading a direct message of %s: %w", command, err)
+		}
+		p.Report = r
+		if err := t.Post(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // lane names what a post must keep its place in: an answer stands alone, a post in a thread keeps the order of that
 // thread, and any other post that of its command, whose thread does not exist yet.
 func lane(p algesta.Post) string {
@@ -92,6 +124,7 @@ func scanOutgoing(row scanner) (o algesta.Outgoing, err error) {
 	}
 	o.Since = moment(since)
 	err = decode(text, &o.Post)
+	o.Post.Report.Buttons = slices.DeleteFunc(o.Post.Report.Buttons, func(b algesta.Button) bool { return b.Used })
 	if o.Post.Direct {
 		o.Root = "" // the card is in another conversation
 	}
@@ -194,6 +227,25 @@ func (s *Store) CardOf(ctx context.Context, command string) (channel, ts string,
 
 // DropButton takes the buttons with this ID out of the messages that hold them: what they propose is over.
 func (t *Tx) DropButton(id string) error {
+	return t.editButtons(id, func(all []algesta.Button) []algesta.Button {
+		return slices.DeleteFunc(all, func(b algesta.Button) bool { return b.ID == id })
+	})
+}
+
+// showButton hides the buttons with this ID, or shows them again. A hidden one stays in what is stored, and is in nothing that is sent.
+func (t *Tx) showButton(id string, shown bool) error {
+	return t.editButtons(id, func(all []algesta.Button) []algesta.Button {
+		for i := range all {
+			if all[i].ID == id {
+				all[i].Used = !shown
+			}
+		}
+		return all
+	})
+}
+
+// editButtons changes the buttons of every message that holds one with this ID.
+func (t *Tx) editButtons(id string, edit func([]algesta.Button) []algesta.Button) error {
 	type holder struct {
 		id   int64
 		text string
@@ -208,11 +260,11 @@ func (t *Tx) DropButton(id string) error {
 		if err := decode(h.text, &p); err != nil {
 			return fmt.Errorf("reading the message of the button %s: %w", id, err)
 		}
-		n := len(p.Report.Buttons)
-		p.Report.Buttons = slices.DeleteFunc(p.Report.Buttons, func(b algesta.Button) bool { return b.ID == id })
-		if len(p.Report.Buttons) == n || p.OnlyFor != "" || p.Direct { // what one person sees can't be edited
+		has := func(b algesta.Button) bool { return b.ID == id }
+		if p.OnlyFor != "" || p.Direct || !slices.ContainsFunc(p.Report.Buttons, has) { // what one person sees can't be edited
 			continue
 		}
+		p.Report.Buttons = edit(p.Report.Buttons)
 		p.Final = true
 		if err := t.Post(p); err != nil {
 			return err

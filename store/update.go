@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-
-	"github.com/3astronautas/algesta"
 )
 
 // Tx is one write transaction. It is valid until the function given to Update returns.
@@ -119,55 +117,4 @@ func (t *Tx) change(doing, query string, args ...any) (int64, error) {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
 	return n, nil
-}
-
-// Offer stores a command that a button proposes; ErrTaken when there is one with this ID.
-func (t *Tx) Offer(o algesta.Offer) error {
-	text, err := encode(o)
-	if err != nil {
-		return fmt.Errorf("storing offer %s: %w", o.ID, err)
-	}
-	n, err := t.change("storing offer "+o.ID, `INSERT INTO offers (id, offer, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		o.ID, text, ms(o.ExpiresAt))
-	if err == nil && n == 0 {
-		return taken(o.ID)
-	}
-	return err
-}
-
-// Use notes which request a click on an offer opened, once: by is the request that an earlier click opened, "" when this one was first.
-func (t *Tx) Use(offer, request string) (by string, err error) {
-	var text string
-	if err := t.row(`SELECT offer FROM offers WHERE id = ?`, offer).Scan(&text); err != nil {
-		return "", fmt.Errorf("reading offer %s: %w", offer, err)
-	}
-	var o algesta.Offer
-	if err := decode(text, &o); err != nil {
-		return "", fmt.Errorf("reading offer %s: %w", offer, err)
-	}
-	if o.Request != "" {
-		return o.Request, nil
-	}
-	o.Request = request
-	if text, err = encode(o); err != nil {
-		return "", fmt.Errorf("using offer %s: %w", offer, err)
-	}
-	_, err = t.change("using offer "+offer, `UPDATE offers SET offer = ? WHERE id = ?`, text, offer)
-	return "", err
-}
-
-// Offer is the offer with this ID, also when it has expired: ExpiresAt says so.
-func (s *Store) Offer(ctx context.Context, id string) (o algesta.Offer, found bool, err error) {
-	var text string
-	err = s.read.row(ctx, `SELECT offer FROM offers WHERE id = ?`, id).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return algesta.Offer{}, false, nil
-	}
-	if err == nil {
-		err = decode(text, &o)
-	}
-	if err != nil {
-		return algesta.Offer{}, false, fmt.Errorf("reading offer %s: %w", id, err)
-	}
-	return o, true, nil
 }

@@ -49,9 +49,11 @@ type health struct {
 	sockets  func() (here, elsewhere int) // that have said hello, and those of other processes with the same app token
 	clusters func() map[string]bool
 	lost     func(context.Context) int // messages of the last day that could not be delivered
-	registry *prometheus.Registry
-	bounds   bounds
-	log      *zap.Logger
+	// unapproved are the approvals of the policy that nobody can give, because the workspace has no user groups.
+	unapproved func() []string
+	registry   *prometheus.Registry
+	bounds     bounds
+	log        *zap.Logger
 }
 
 // newRegistry has the process's own figures and the functions given, which are read at every scrape.
@@ -121,9 +123,11 @@ func (h health) ready(w http.ResponseWriter, r *http.Request, check *storeCheck)
 		h.answer(w, err, map[string]any{"messages": map[string]any{"ok": lost == 0}})
 		return
 	}
+	unapproved := h.unapproved()
 	h.answer(w, err, map[string]any{
 		"sockets": sockets, "otherSockets": others, "clusters": h.clusters(),
-		"messages": map[string]any{"ok": lost == 0, "lost": lost},
+		"messages":  map[string]any{"ok": lost == 0, "lost": lost},
+		"approvals": map[string]any{"ok": len(unapproved) == 0, "nobodyCanGive": unapproved},
 	})
 }
 

@@ -17,7 +17,8 @@ func TestReadyzTellsOfSocketsThatAnotherProcessHolds(t *testing.T) {
 	require.NoError(t, err)
 	h := health{
 		writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 3 }, lost: func(context.Context) int { return 0 },
-		clusters: func() map[string]bool { return nil }, registry: newRegistry(nil), log: zap.NewNop(),
+		unapproved: func() []string { return nil },
+		clusters:   func() map[string]bool { return nil }, registry: newRegistry(nil), log: zap.NewNop(),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,22 +30,28 @@ type policyFile struct {
 
 func openPolicy(path string, cfg Config, log *zap.Logger) (*policyFile, error) {
 	f := &policyFile{path: path, cfg: cfg, log: log}
-	return f, f.load()
+	p, err := f.load()
+	if err != nil {
+		return f, err
+	}
+	f.current.Store(p)
+	f.warn(p)
+	return f, nil
 }
 
 // Policy is the policy in force.
 func (f *policyFile) Policy() *policy.Policy { return f.current.Load() }
 
-// load reads the file and takes it over if nothing is wrong with it.
-func (f *policyFile) load() error {
+// load reads the file and gives its policy if nothing is wrong with it.
+func (f *policyFile) load() (*policy.Policy, error) {
 	f.seen = nil
 	info, err := os.Stat(f.path)
 	if err != nil {
-		return fmt.Errorf("reading the policy: %w", err)
+		return nil, fmt.Errorf("reading the policy: %w", err)
 	}
 	b, err := readBounded(f.path, maxConfigFile)
 	if err != nil {
-		return fmt.Errorf("reading the policy: %w", err)
+		return nil, fmt.Errorf("reading the policy: %w", err)
 	}
 	f.seen = info
 	p, err := policy.Load(b)
@@ -52,11 +59,9 @@ func (f *policyFile) load() error {
 		err = named(p, f.cfg)
 	}
 	if err != nil {
-		return fmt.Errorf("loading the policy %s: %w", f.path, err)
+		return nil, fmt.Errorf("loading the policy %s: %w", f.path, err)
 	}
-	f.current.Store(p)
-	f.warn(p)
-	return nil
+	return p, nil
 }
 
 // warn says which restrictions hold nowhere: whoever wrote them believes that somebody is asked, or that something is frozen. It is no
@@ -72,8 +77,8 @@ func (f *policyFile) warn(p *policy.Policy) {
 	}
 }
 
-// watch loads the file again whenever it changed, until ctx ends. changed is told of every new policy.
-func (f *policyFile) watch(ctx context.Context, changed func(*policy.Policy)) {
+// watch loads the file again whenever it changed, until ctx ends. ask is told which user groups people have to be asked about.
+func (f *policyFile) watch(ctx context.Context, ask func(groups []string)) {
 	tick := time.NewTicker(policyEvery)
 	defer tick.Stop()
 	for {
@@ -82,22 +87,27 @@ func (f *policyFile) watch(ctx context.Context, changed func(*policy.Policy)) {
 			return
 		case <-tick.C:
 		}
-		f.reload(changed)
+		f.reload(ask)
 	}
 }
 
-// look loads the file if it changed, and tells of it.
-func (f *policyFile) reload(changed func(*policy.Policy)) {
+// reload loads the file if it changed. While both may decide, people are asked about the groups of the old policy and of the new one: a
+// limit on a group that nobody was asked about would let its members pass.
+func (f *policyFile) reload(ask func(groups []string)) {
 	if !f.moved() {
 		return
 	}
-	if err := f.load(); err != nil {
+	p, err := f.load()
+	if err != nil {
 		f.say(err)
 		return
 	}
 	f.said = ""
+	ask(slices.Concat(f.Policy().Groups(), p.Groups()))
+	f.current.Store(p)
+	f.warn(p)
 	f.log.Info("policy loaded")
-	changed(f.Policy())
+	ask(p.Groups())
 }
 
 // moved reports whether the file is another one than was read last, or could not be read then.

@@ -20,6 +20,7 @@ type watched struct {
 	t       *testing.T
 	lines   *observer.ObservedLogs
 	changes int
+	asked   map[*policy.Policy][]string // by the policy that was in force: the groups to ask about that were told last
 }
 
 func watchedPolicy(t *testing.T, text string) *watched {
@@ -31,14 +32,19 @@ func watchedPolicy(t *testing.T, text string) *watched {
 	require.NoError(t, err)
 	f, err := openPolicy(path, cfg, zap.New(core))
 	require.NoError(t, err)
-	return &watched{policyFile: f, t: t, lines: lines}
+	return &watched{policyFile: f, t: t, lines: lines, asked: map[*policy.Policy][]string{}}
 }
 
 // looks looks at the file some times and returns what was logged meanwhile.
 func (w *watched) looks(times int) []string {
 	w.t.Helper()
 	for range times {
-		w.reload(func(*policy.Policy) { w.changes++ })
+		before := w.Policy()
+		w.reload(func(groups []string) {
+			if w.asked[w.Policy()] = groups; w.Policy() != before {
+				w.changes++
+			}
+		})
 	}
 	var said []string
 	for _, l := range w.lines.TakeAll() {
@@ -124,4 +130,22 @@ func TestARestrictionThatHoldsNowhereIsSaidOncePerFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.path, []byte(misspelt), 0o600))
 	require.Equal(t, []string{holdsNowhere, "policy loaded"}, w.looks(3), "it is in force all the same")
 	require.Equal(t, 2, w.changes)
+}
+
+// TestGroupsAreAskedAboutBeforeTheirPolicyDecides: a limit on a group that nobody was asked about would let its members pass.
+func TestGroupsAreAskedAboutBeforeTheirPolicyDecides(t *testing.T) {
+	t.Parallel()
+	limited := func(group string) string {
+		text := strings.Replace(quietPolicy(t), "args.replicas >= 2 &&", "!('"+group+"' in actor.groups) &&", 1)
+		require.Contains(t, text, group)
+		return text
+	}
+	w := watchedPolicy(t, limited("S0OLD"))
+	before := w.Policy()
+	require.NoError(t, os.WriteFile(w.path, []byte(limited("S0NEWONE")), 0o600))
+	w.looks(1)
+	require.NotSame(t, before, w.Policy())
+	require.Subset(t, w.asked[before], []string{"S0OLD", "S0NEWONE"}, "while both may decide")
+	require.Contains(t, w.asked[w.Policy()], "S0NEWONE")
+	require.NotContains(t, w.asked[w.Policy()], "S0OLD")
 }

@@ -40,7 +40,8 @@ func TestProbesWriteNothing(t *testing.T) {
 		writes := 0
 		h := health{
 			writable: func(context.Context) error { writes++; return nil }, sockets: func() (int, int) { return 2, 0 },
-			clusters: func() map[string]bool { return nil }, lost: func(context.Context) int { return 0 }, registry: newRegistry(nil), log: zap.NewNop(),
+			clusters: func() map[string]bool { return nil }, lost: func(context.Context) int { return 0 },
+			unapproved: func() []string { return nil }, registry: newRegistry(nil), log: zap.NewNop(),
 		}
 		status := probed(t, h, path)
 		require.Equal(t, http.StatusOK, status)
@@ -61,13 +62,14 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 	}
 	h := health{
 		writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 0 },
-		clusters: func() map[string]bool { return map[string]bool{"aks-production": false} }, lost: func(context.Context) int { return 3 }, log: zap.NewNop(),
+		clusters: func() map[string]bool { return map[string]bool{"aks-production": false} }, lost: func(context.Context) int { return 3 },
+		unapproved: func() []string { return []string{"a second person"} }, log: zap.NewNop(),
 	}
 	check := &storeCheck{}
 	check.check(t.Context(), h.writable)
 	for from, want := range map[string]string{
 		"10.0.0.7:4711":  `{"messages":{"ok":false},"ok":true}`,
-		"127.0.0.1:4711": `{"clusters":{"aks-production":false},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
+		"127.0.0.1:4711": `{"approvals":{"nobodyCanGive":["a second person"],"ok":false},"clusters":{"aks-production":false},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
 		r.RemoteAddr = from

@@ -16,7 +16,6 @@ import (
 	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/kube"
-	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/slack"
@@ -185,7 +184,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h := health{
-		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost,
+		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost, unapproved: r.unapproved(transport),
 		registry: r.figures(ctx, transport), bounds: probeBounds, log: log.Named("health"),
 	}
 	background.Go(func() {
@@ -194,7 +193,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 			cancel()
 		}
 	})
-	background.Go(func() { r.policy.watch(ctx, func(p *policy.Policy) { transport.SetGroups(p.Groups()) }) })
+	background.Go(func() { r.policy.watch(ctx, transport.SetGroups) })
 	err = r.work(ctx, transport.Run)
 	log.Info("stopped")
 	return err
@@ -221,6 +220,16 @@ func (r *rooms) synced() map[string]bool {
 		out[name] = c.Synced()
 	}
 	return out
+}
+
+// unapproved are the approvals that nobody can give in a workspace without user groups.
+func (r *rooms) unapproved(s *slack.Slack) func() []string {
+	return func() []string {
+		if !s.Ungrouped() {
+			return nil
+		}
+		return r.policy.Policy().GroupsAlone()
+	}
 }
 
 // sockets says how many Socket Mode connections this process holds, and how many others do with the same app token.

@@ -61,7 +61,7 @@ func (p Parser) names() []string {
 	for _, b := range p.books {
 		names = append(names, b.Name)
 	}
-	return append(names, whoamiWord, canIWord, helpWord)
+	return append(names, Undo.Name, whoamiWord, canIWord, helpWord)
 }
 
 // cannotList is the answer to a kind without a name: "get deployments -n production".

@@ -84,6 +84,7 @@ func NewParser(bot algesta.Handle, books []runbooks.Runbook) Parser {
 		whoamiWord: whoamiWord, "who am i": whoamiWord, "auth whoami": whoamiWord,
 		canIWord: canIWord, "can i": canIWord, "auth can-i": canIWord,
 	}}
+	p.verbs[Undo.Name] = Undo.Name
 	for _, b := range books {
 		p.verbs[b.Name] = b.Name
 		for _, a := range b.Aliases {
@@ -125,6 +126,8 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 		return Parsed{Runbook: whoamiWord}, nil
 	case canIWord:
 		return p.canI(typed, n)
+	case Undo.Name:
+		return p.undo(typed, n)
 	}
 	return p.command(p.book(name), typed, n, false)
 }
@@ -168,6 +171,9 @@ func joined(words []word) string {
 }
 
 func (p Parser) book(name string) runbooks.Runbook {
+	if name == Undo.Name {
+		return Undo
+	}
 	i := slices.IndexFunc(p.books, func(b runbooks.Runbook) bool { return b.Name == name })
 	if i < 0 {
 		return runbooks.Runbook{}

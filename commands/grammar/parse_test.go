@@ -22,7 +22,7 @@ func grammarBooks() []runbooks.Runbook {
 		{Name: "status", Aliases: []string{"rollout status", "get"}, About: service, Example: "status api-gateway production"},
 		{Name: "pods", Aliases: []string{"get pods"}, About: service, Example: "pods api-gateway production"},
 		{
-			Name: "rollback", Aliases: []string{"undo", "rollout undo"}, About: service, Example: "rollback api-gateway production",
+			Name: "rollback", Aliases: []string{"rollout undo"}, About: service, Example: "rollback api-gateway production",
 			Args: []runbooks.Arg{
 				{Name: "to-revision", Aliases: []string{"revision"}, Kind: runbooks.IntArg, Min: 1, Max: 1 << 40, Bare: true, Summary: "the revision"},
 				{Name: "template", Kind: runbooks.TextArg, Hidden: true},
@@ -65,7 +65,7 @@ func TestParse(t *testing.T) {
 		want Parsed
 	}{
 		"the plain form":                               {"rollback api-gateway production", rollback},
-		"the alias of one word":                        {"undo api-gateway production", rollback},
+		"the last change of the bot":                   {"undo api-gateway production", Parsed{Runbook: "undo", Service: "api-gateway", Environment: "production"}},
 		"the alias of two words":                       {"rollout undo api-gateway production", rollback},
 		"pasted from kubectl":                          {"kubectl rollout undo deployment/api-gateway -n production", rollback},
 		"the bot's name typed once more":               {"/algesta rollback api-gateway production", rollback},
@@ -170,13 +170,14 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		rollback  = "/algesta rollback api-gateway production"
 		noService = "/algesta rollback <service> production"
 		number    = "/algesta scale api-gateway production replicas=<number>"
-		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, whoami, can-i and help. /algesta help tells more."
+		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, undo, whoami, can-i and help. /algesta help tells more."
 		image     = "/algesta deploy api-gateway production image=<image>"
 	)
 	for name, tc := range map[string]struct{ text, message, hint string }{
 		"a misspelt verb":                 {"rolback api-gateway production", `I don't know the command "rolback". Did you mean rollback?`, rollback},
+		"an undo to a revision":           {"undo api-gateway production 41", "undo takes back my last change as a whole. rollback goes to a revision or a version.", "/algesta rollback api-gateway production 41"},
 		"a misspelt second word":          {"rollout undu api-gateway production", `I don't know the command "rollout undu". Did you mean rollout undo?`, "/algesta rollout undo api-gateway production"},
-		"an unknown verb":                 {"fly api-gateway", `I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, whoami, can-i and help.`, "/algesta help"},
+		"an unknown verb":                 {"fly api-gateway", `I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, undo, whoami, can-i and help.`, "/algesta help"},
 		"an unknown verb after help":      {"help scail", `I don't know the command "scail". Did you mean scale?`, "/algesta help scale"},
 		"an unknown verb after can-i":     {"can-i scail api production", `I don't know the command "scail". Did you mean scale?`, "/algesta can-i scale api production"},
 		"can-i without a verb":            {"can-i", "Which command do you mean?", "/algesta can-i <command> <service> <environment>"},
@@ -270,7 +271,7 @@ func TestRetypeCanBeTypedAgain(t *testing.T) {
 	t.Parallel()
 	p := NewParser("algesta", grammarBooks())
 	for name, tc := range map[string]struct{ text, want string }{
-		"a rollback":   {"undo api-gatewy prod --to-revision 41", "rollback api-gateway production to-revision=41"},
+		"a rollback":   {"rollout undo api-gatewy prod --to-revision 41", "rollback api-gateway production to-revision=41"},
 		"a deployment": {"deploy api-gatewy prod v2 -c web", "deploy api-gateway production container=web image=v2"},
 		"a question":   {"can-i scale api-gatewy prod 6", "can-i scale api-gateway production replicas=6"},
 	} {

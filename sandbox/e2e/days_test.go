@@ -38,7 +38,7 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	// While it is followed: the end comes all the same.
 	again := w.asks(luis, "deploy api-gateway production 12347-slow")
 	again.approve()
-	again.becomes("0 of 1 pod ready")
+	again.becomes("0 of 1 ready")
 	stop()
 	again.says("⚠️ The cluster aks-algesta-production does not answer. The change was made; I go on looking how it comes up.")
 	start()

@@ -38,12 +38,12 @@ func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 			r.approve()
 			r.becomes("🔵")
 			applied := time.Now()
-			require.Regexp(t, `^❌ Deploy to api-gateway in production \(12345 → 12346-`+scenario+`\) failed and is still rolled out\. `+why+
+			require.Regexp(t, `^❌ Deploy to api-gateway in production \(12345 → 12346-`+scenario+`\) failed and was not undone\. `+why+
 				` The 2 old pods still serve users\. <@U0LUIS> <@U0CARLA>\n\[ Undo \]$`, r.end(luis))
 			require.Less(t, time.Since(applied), within)
 			diagnosis := r.reply(slackd.Says("Next: ")).Plain()
 			require.NotContains(t, diagnosis, "\n[ ", "Undo is the one button: %s", diagnosis)
-			r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-" + scenario + ") failed and is still rolled out: ")
+			r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-" + scenario + ") failed and was not undone: ")
 			require.Equal(t, 1, w.patches(deployment))
 		})
 	}
@@ -54,7 +54,7 @@ func TestAVerdictThatWasTooEarlyIsTakenBackInTheThread(t *testing.T) {
 	w := newWorld(t, options{})
 	r := w.asks(luis, "deploy api-gateway production 12346-flaky")
 	r.approve()
-	r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-flaky) failed and is still rolled out: ")
+	r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-flaky) failed and was not undone: ")
 	r.becomes("✅ api-gateway in production is on 12346-flaky")
 	correction := r.reply(slackd.Says("✅ Correction: I said too early that this failed. api-gateway in production is on 12346-flaky. Both pods are ready after "))
 	require.Contains(t, correction.Plain(), "[ Undo ]")
@@ -70,9 +70,9 @@ func TestACrashAfterAllPodsWereThereTurnsTheCard(t *testing.T) {
 	r.approve()
 	r.becomes("✅ api-gateway in production is on 12346-restarts-later: 2 of 2 ready after ")
 	r.becomes("⚠️ api-gateway in production is on 12346-restarts-later: ", " after all pods were ready (exit 1).")
-	require.Regexp(t, `^❌ Deploy to api-gateway in production \(12345 → 12346-restarts-later\) came up, crashed afterwards and is still rolled out\. Pod `+
+	require.Regexp(t, `^❌ Deploy to api-gateway in production \(12345 → 12346-restarts-later\) came up, crashed afterwards and was not undone\. Pod `+
 		`api-gateway-production-[0-9a-z-]+ of revision 4 [a-z ]+ \(exit 1, \d restarts\)\.`, r.end(luis))
-	r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-restarts-later) came up, crashed afterwards and is still rolled out: ")
+	r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-restarts-later) came up, crashed afterwards and was not undone: ")
 }
 
 func TestTenRolloutsAtOnceLoseNoEnd(t *testing.T) {

@@ -181,7 +181,7 @@ func TestADeploymentThatChangedAfterTheCardGetsANewPlan(t *testing.T) {
 	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was not run, because api-gateway-production changed after this was planned. "+
 		"Nothing was changed. The new plan is "+next.id()+". <@U0LUIS> <@U0CARLA>", old.end(luis))
 	require.Contains(t, next.plan().Plain(), "api-gateway-production changed after "+old.id()+" was asked for, so nothing of that was run. "+
-		"Image was …/api-gateway:12345 → …/api-gateway:12344; it is …/api-gateway:12346 → …/api-gateway:12345 now.")
+		"Image is now …/api-gateway:12346 → …/api-gateway:12345; it was …/api-gateway:12345 → …/api-gateway:12344.")
 	require.Equal(t, 0, w.patches(deployment))
 	next.approve()
 	require.Contains(t, next.end(luis), "is back on 12345")
@@ -193,12 +193,12 @@ func TestARolloutThatStillFailsCanBeRolledBack(t *testing.T) {
 	w := newWorld(t, options{services: []service{{name: "api-gateway", replicas: 2, tags: []string{"12344", "12345"}}}})
 	deploy := w.asks(luis, "deploy api-gateway production 12346-slow-pull") // half a minute until it is ready
 	deploy.approve()
-	deploy.becomes("0 of 2 pods ready")
+	deploy.becomes("0 of 2 ready")
 	back := w.asks(luis, "rollback api-gateway production")
 	back.approve()
 	require.Contains(t, back.end(luis), "is back on 12345")
 	require.Equal(t, "⚪ Deploy to api-gateway in production (12345 → 12346-slow-pull) was replaced by "+back.id()+
-		" of Luis Pardo before it had finished. I follow that one now. <@U0LUIS> <@U0CARLA>", deploy.end(luis))
+		" of Luis Pardo before it had finished. <@U0LUIS> <@U0CARLA>", deploy.end(luis))
 	require.Equal(t, 2, w.patches(deployment))
 }
 

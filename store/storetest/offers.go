@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,6 +32,70 @@ func testAButtonThatIsOverGoes(t *testing.T, open Open) {
 		require.Equal(t, []algesta.Button{{Label: "Restart", Action: algesta.Run, ID: "o-12"}}, due[0].Post.Report.Buttons)
 		require.EqualValues(t, 2, due[0].Rev)
 	}
+}
+
+// testAUsedOfferComesBackWhereNothingWasChanged uses an offer for one request after the other: the first is replaced, the second ends with
+// nothing changed, and the third changes something.
+func testAUsedOfferComesBackWhereNothingWasChanged(t *testing.T, open Open) {
+	t.Parallel()
+	s := withRequests(t, open, "c-aaaaaa", "c-bbbbbb", "c-cccccc")
+	offer := algesta.Offer{ID: "o-1", Runbook: "scale", Args: algesta.Args{"undoes": "c-000000"}, ExpiresAt: time.Now().Add(time.Hour)}
+	end := algesta.Post{Command: "c-000000", Kind: algesta.EndPost, Channel: "C0OPS", Thread: "1.0", Report: algesta.Report{
+		Title: algesta.Say("Done."), Buttons: []algesta.Button{{Label: "Undo", Action: algesta.Run, ID: "o-1", Style: "primary"}},
+	}}
+	update(t, s, func(tx commands.Tx) error {
+		if err := tx.Offer(offer); err != nil {
+			return err
+		}
+		return tx.Post(end)
+	})
+	shown := func(label string) {
+		t.Helper()
+		due, err := s.Due(t.Context(), 10)
+		require.NoError(t, err)
+		require.Len(t, due, 1, label)
+		require.NoError(t, s.Delivered(t.Context(), []algesta.Delivery{{ID: due[0].ID, Rev: due[0].Rev, TS: "2.0"}}))
+		if label == "" {
+			require.Empty(t, due[0].Post.Report.Buttons)
+			return
+		}
+		require.Equal(t, end.Report.Buttons, due[0].Post.Report.Buttons)
+	}
+	usedBy := func(id string) {
+		t.Helper()
+		o, found, err := s.UndoOf(t.Context(), "c-000000")
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, id, o.Request)
+	}
+	use := func(id string) { update(t, s, func(tx commands.Tx) error { _, err := tx.Use("o-1", id); return err }) }
+	release := func(id, next string) {
+		update(t, s, func(tx commands.Tx) error { return tx.Release(id, next) })
+	}
+	shown("Undo")
+	use("c-aaaaaa")
+	shown("")
+	release("c-aaaaaa", "c-bbbbbb")
+	usedBy("c-bbbbbb")
+	release("c-aaaaaa", "") // it has none any more
+	usedBy("c-bbbbbb")
+	release("c-bbbbbb", "")
+	usedBy("")
+	shown("Undo")
+	use("c-cccccc")
+	shown("")
+	e := Execution("c-cccccc")
+	require.Empty(t, intend(t, s, e))
+	e.State = algesta.Confirmed
+	require.True(t, settle(t, s, e))
+	release("c-cccccc", "")
+	usedBy("c-cccccc")
+	due, err := s.Due(t.Context(), 10)
+	require.NoError(t, err)
+	require.Empty(t, due)
+	_, found, err := s.UndoOf(t.Context(), "c-aaaaaa")
+	require.NoError(t, err)
+	require.False(t, found)
 }
 
 // testAnOfferIsUsedByOneRequest uses an offer twice.

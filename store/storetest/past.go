@@ -33,8 +33,17 @@ func testWhatWasCarriedOutOnAWorkload(t *testing.T, open Open) {
 	end("c-bbbbbb", algesta.Failed) // of this nothing is in the cluster
 	wrote("c-cccccc", algesta.Confirmed)
 	end("c-cccccc", algesta.Failed)
+	last := func(id string) {
+		t.Helper()
+		r, found, err := s.LastChange(t.Context(), gateway.Workload())
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, id, r.ID)
+	}
+	last("c-cccccc")
 	wrote("c-dddddd", algesta.Confirmed) // and this is still followed
 	end("c-dddddd", algesta.Applied)
+	last("c-dddddd")
 	e := Execution("c-eeeeee") // and this happened by somebody's word alone
 	require.Empty(t, intend(t, s, e))
 	e.State = algesta.Confirmed

@@ -100,6 +100,7 @@ var promises = map[string]func(*testing.T, Open){
 	"TwoWritesAtOnceOnOneWorkloadOneWins":                 testTwoWritesAtOnceOnOneWorkloadOneWins,
 	"WhatWasCarriedOutOnAWorkload":                        testWhatWasCarriedOutOnAWorkload,
 	"AButtonThatIsOverGoes":                               testAButtonThatIsOverGoes,
+	"AUsedOfferComesBackWhereNothingWasChanged":           testAUsedOfferComesBackWhereNothingWasChanged,
 	"AnOfferIsUsedByOneRequest":                           testAnOfferIsUsedByOneRequest,
 	"OffersAreKept":                                       testOffersAreKept,
 	"NothingOfACommandGoesBeforeItsCard":                  testNothingOfACommandGoesBeforeItsCard,

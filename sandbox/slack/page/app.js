@@ -92,6 +92,11 @@ function draw(state) {
     conversations: new Map(state.conversations.map((c) => [c.id, c])),
   };
   const open = app.context.conversations.get(app.channel);
+  const reply = (state.messages ?? []).find((m) => m.ts === app.thread);
+  if (reply?.threadTS) { // the address of a message inside a thread opens that thread
+    app.thread = reply.threadTS;
+    history.replaceState(null, "", location.search + "#" + app.channel + "/" + app.thread);
+  }
   see(app.channel, open.latest);
   document.title = `${titleOf(open)} – ${state.me.realName || state.me.name} – sandbox`;
   drawSidebar(app);

@@ -77,13 +77,31 @@ function openThread(app, ts) {
   look(120);
 }
 
+/** The lists whose reader is at the newest message. */
+const atEnd = new WeakSet();
+
 /** keepBottom draws and stays at the newest message if the reader was there, or the list is another one. */
 function keepBottom(list, what, draw) {
-  const moved = list.dataset.what !== what;
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
-  draw();
+  if (list.dataset.what !== what) atEnd.add(list);
   list.dataset.what = what;
-  if (moved || atEnd) list.scrollTop = list.scrollHeight;
+  draw();
+  if (atEnd.has(list)) list.scrollTop = list.scrollHeight;
+}
+
+/** A list also stays at its end when it gets another size: the composer below is drawn after it, and grows while somebody writes. */
+const heights = new WeakMap();
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    heights.set(target, target.clientHeight);
+    if (atEnd.has(target)) target.scrollTop = target.scrollHeight;
+  }
+});
+for (const list of document.querySelectorAll(".messages")) {
+  resized.observe(list);
+  list.addEventListener("scroll", () => {
+    if (list.scrollHeight - list.scrollTop - list.clientHeight < 60) atEnd.add(list);
+    else if (list.clientHeight === heights.get(list)) atEnd.delete(list); // else it has got another size, and nobody scrolled
+  });
 }
 
 const dayOf = (m, zone) => dateText(Date.parse(m.at) / 1000, "{day_divider_pretty}", zone);

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Offer stores a command that a button proposes; ErrTaken when there is one with this ID.
+func (t *Tx) Offer(o algesta.Offer) error {
+	text, err := encode(o)
+	if err != nil {
+		return fmt.Errorf("storing offer %s: %w", o.ID, err)
+	}
+	n, err := t.change("storing offer "+o.ID, `INSERT INTO offers (id, offer, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+		o.ID, text, ms(o.ExpiresAt))
+	if err == nil && n == 0 {
+		return taken(o.ID)
+	}
+	return err
+}
+
+// Use notes which request a click on an offer opened, once, and hides its button: by is the request that an earlier click opened, "" when
+// this one was first.
+func (t *Tx) Use(offer, request string) (by string, err error) {
+	var text string
+	if err := t.row(`SELECT offer FROM offers WHERE id = ?`, offer).Scan(&text); err != nil {
+		return "", fmt.Errorf("reading offer %s: %w", offer, err)
+	}
+	var o algesta.Offer
+	if err := decode(text, &o); err != nil {
+		return "", fmt.Errorf("reading offer %s: %w", offer, err)
+	}
+	if o.Request == "" {
+		if err := t.setUser(o, request); err != nil {
+			return "", err
+		}
+	}
+	return o.Request, t.showButton(offer, false)
+}
+
+// setUser notes which request an offer was used for, "" for none.
+func (t *Tx) setUser(o algesta.Offer, request string) error {
+	o.Request = request
+	text, err := encode(o)
+	if err != nil {
+		return fmt.Errorf("using offer %s: %w", o.ID, err)
+	}
+	return t.exec("using offer "+o.ID, `UPDATE offers SET offer = ? WHERE id = ?`, text, o.ID)
+}
+
+// Release gives the offers that were used for a request of which nothing was written to the request that replaced it, or, where next is
+// "", back to their buttons.
+func (t *Tx) Release(request, next string) error {
+	used, err := list(t.ctx, t, scanOffer, `SELECT offer FROM offers WHERE json_extract(offer, '$.request') = ?1
+		AND NOT EXISTS (SELECT 1 FROM executions WHERE request = ?1 AND state IN ('intended', 'confirmed', 'unknown'))`, request)
+	if err != nil {
+		return fmt.Errorf("looking for the offer that %s used: %w", request, err)
+	}
+	for _, o := range used {
+		if err := t.setUser(o, next); err != nil {
+			return err
+		}
+		if next == "" && time.Now().Before(o.ExpiresAt) {
+			if err := t.showButton(o.ID, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Offer is the offer with this ID, also when it has expired: ExpiresAt says so.
+func (s *Store) Offer(ctx context.Context, id string) (o algesta.Offer, found bool, err error) {
+	var text string
+	err = s.read.row(ctx, `SELECT offer FROM offers WHERE id = ?`, id).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return algesta.Offer{}, false, nil
+	}
+	if err == nil {
+		err = decode(text, &o)
+	}
+	if err != nil {
+		return algesta.Offer{}, false, fmt.Errorf("reading offer %s: %w", id, err)
+	}
+	return o, true, nil
+}
+
+// UndoOf is the newest offer to undo a request.
+func (s *Store) UndoOf(ctx context.Context, request string) (o algesta.Offer, found bool, err error) {
+	all, err := list(ctx, s.read, scanOffer,
+		`SELECT offer FROM offers WHERE json_extract(offer, '$.args.undoes') = ? ORDER BY expires_at DESC LIMIT 1`, request)
+	if err != nil {
+		return algesta.Offer{}, false, fmt.Errorf("looking for the offer to undo %s: %w", request, err)
+	}
+	if len(all) == 0 {
+		return algesta.Offer{}, false, nil
+	}
+	return all[0], true, nil
+}
+
+func scanOffer(row scanner) (o algesta.Offer, err error) {
+	var text string
+	if err = row.Scan(&text); err != nil {
+		return o, err
+	}
+	return o, decode(text, &o)
+}
