@@ -124,6 +124,7 @@ func TestTheReasonToWaitThatWasShownLastIsRemembered(t *testing.T) {
 	shows := func(cluster error, slackDown bool, words string) {
 		w.read(cluster, nil)
 		w.people.set(func(d *fakeDirectory) { d.down = slackDown })
+		w.people.later(time.Minute)
 		_, err := w.dispatcher.Execute(t.Context(), id)
 		require.NoError(t, err)
 		require.Contains(t, w.small(), words)

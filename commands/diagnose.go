@@ -42,9 +42,15 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	if err == nil {
 		report, err = d.diagnosis(ctx, r)
 	}
+	if err == nil { // reading took its time
+		place, err = d.freshPlace(ctx, r)
+	}
 	if err != nil {
 		d.Log.Warn("no diagnosis of the failed change", zap.String("command", r.ID), zap.Error(err))
 		return d.diagnoseAgain, nil
+	}
+	if place.External {
+		return 0, nil
 	}
 	report.Buttons = slices.DeleteFunc(report.Buttons, func(b algesta.Button) bool { // the end has that button already
 		return b.Offer != nil && r.Plan.Undo != nil && b.Offer.Runbook == r.Plan.Undo.Runbook
@@ -79,7 +85,7 @@ func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.
 	c.Runbook, c.Args, c.At = book.Name, nil, time.Now()
 	ctx, cancel := context.WithTimeout(ctx, d.diagnoseWithin)
 	defer cancel()
-	if c.Actor, err = d.Directory.Actor(ctx, c.Actor.ID, factsAge); err != nil {
+	if c.Actor, err = d.freshActor(ctx, c.Actor.ID, r.UpdatedAt); err != nil {
 		return algesta.Report{}, fmt.Errorf("asking about the requester: %w", err)
 	}
 	if !d.allows(c, book.Verb) {

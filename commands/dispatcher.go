@@ -30,6 +30,9 @@ const (
 	factsAge = 10 * time.Minute
 	// justNow is the age at which what is known of a person counts as asked at this moment, so that ten executions at once ask once.
 	justNow = time.Second
+	// placeAge is the greatest age of what is known of a channel when something is shown there, or somebody clicks there. Slack answers about
+	// fifty such questions in a minute.
+	placeAge = 2 * time.Second
 )
 
 // Config is what a Dispatcher needs. All fields but Panics are required.
@@ -214,18 +217,12 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 	if decision.Effect == algesta.Refuse {
 		return refused(decision, c.Actor)
 	}
-	place, err := d.Directory.Place(ctx, c.Channel, factsAge)
-	if err != nil {
-		return fmt.Errorf("asking about the channel: %w", err)
-	}
 	if !book.Changes() {
-		return d.read(ctx, in, book, c, decision, place)
+		return d.read(ctx, in, book, c, decision)
 	}
-	if !place.Member && !place.Direct {
-		return d.notThere(place, in)
-	}
-	if place.External {
-		return external(channelName(place, in))
+	place, err := d.placeForChanges(ctx, in, c, factsAge)
+	if err != nil {
+		return err
 	}
 	if place.Direct && decision.Effect == algesta.NeedsApproval {
 		return &algesta.Error{
@@ -235,6 +232,20 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 		}
 	}
 	return d.propose(ctx, in, book, c)
+}
+
+// placeForChanges is the place that a change is asked for in, where a request may stand: the bot is in it, and nobody of another company is.
+func (d *Dispatcher) placeForChanges(ctx context.Context, in algesta.Invocation, c algesta.Command, maxAge time.Duration) (Place, error) {
+	place, err := d.Directory.Place(ctx, c.Channel, maxAge)
+	switch {
+	case err != nil:
+		return place, fmt.Errorf("asking about the channel: %w", err)
+	case !place.Member && !place.Direct:
+		return place, d.notThere(place, in)
+	case place.External:
+		return place, external(channelName(place, in))
+	}
+	return place, nil
 }
 
 // notThere refuses what needs a thread where the bot is not. Slack lets nobody add an app to direct messages that exist already.
@@ -268,8 +279,9 @@ func channelName(p Place, in algesta.Invocation) string {
 }
 
 // read answers a command that only looks: in the channel as a card with its detail in the thread,
-// or to the person alone where the bot is not a member, or another company reads along (decision 13).
-func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command, decision algesta.Decision, place Place) error {
+// or to the person alone where the bot is not a member, or another company reads along (decision 13). Who reads the channel is asked when
+// the answer is there: reading a cluster takes its time.
+func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command, decision algesta.Decision) error {
 	if decision.Effect != algesta.Allow {
 		return &algesta.Error{
 			Kind:    algesta.ErrRefused,
@@ -290,10 +302,15 @@ func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbo
 	if err != nil {
 		return fmt.Errorf("running %s: %w", book.Name, d.gone(ctx, c, err))
 	}
-	if place.External {
+	place, err := d.Directory.Place(ctx, c.Channel, placeAge)
+	switch {
+	case err != nil:
+		d.Log.Warn("an answer is shown to its author alone", zap.String("command", c.ID), zap.Error(err))
+		report.Small = join(report.Small, algesta.Say("Slack doesn't tell me who reads this channel, so only you see this."))
+	case place.External:
 		report.Small = join(report.Small, algesta.Say("This channel is shared with another company, so only you see this."))
 	}
-	if place.External || !place.Member && !place.Direct {
+	if err != nil || place.External || !place.Member && !place.Direct {
 		report.Buttons = nil // a change could not be asked for here anyway
 		return d.reply(ctx, in, c.ID, report, readEntry(in, c, true))
 	}

@@ -3,14 +3,12 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sourcegraph/conc"
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
 )
@@ -66,27 +64,19 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 		return 0, d.fail(ctx, r, algesta.Say("I do not know this command any more."))
 	}
 	var (
-		p         algesta.Plan
-		requester algesta.Actor
-		approvals []algesta.Approval
-		place     Place
-		slackErr  error
-		planErr   error
-		asking    conc.WaitGroup
+		p        algesta.Plan
+		now      permit
+		slackErr error
+		planErr  error
+		asking   conc.WaitGroup
 	)
 	asking.Go(func() { p, planErr = d.plan(ctx, book, r.Command) })
-	asking.Go(func() {
-		if place, slackErr = d.freshPlace(ctx, r); slackErr == nil {
-			requester, approvals, slackErr = d.freshPeople(ctx, r)
-		}
-	})
+	asking.Go(func() { now, slackErr = d.askNow(ctx, r) })
 	asking.Wait()
-	if slackErr == nil && place.External {
-		return 0, d.refuseNow(ctx, r, external(placeName(place)).Message)
-	}
-	if slackErr == nil && !place.Member && !place.Direct {
-		no := algesta.Say("I am not in {} any more, so nobody would see how it ends.", placeName(place))
-		return 0, d.refuseNow(ctx, r, no.Then("Invite me again and ask again."))
+	if slackErr == nil {
+		if no, refused := now.refusedThere(); refused {
+			return 0, d.refuseNow(ctx, r, no)
+		}
 	}
 	if planErr != nil {
 		return d.notPlanned(ctx, r, planErr)
@@ -99,9 +89,7 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 	if len(p.Changes) == 0 {
 		return 0, d.supersede(ctx, r, book)
 	}
-	c := r.Command
-	c.Actor = requester
-	if no, refused := d.stillAllowed(r, book, c, &p, approvals); refused {
+	if no, refused := now.refused(r, book, p, time.Now()); refused {
 		return 0, d.refuseNow(ctx, r, no)
 	}
 	fingerprint, err := p.Fingerprint(r.Command)
@@ -111,7 +99,7 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 	if fingerprint != r.Fingerprint {
 		return 0, d.supersede(ctx, r, book)
 	}
-	return d.write(ctx, r, p)
+	return d.write(ctx, r, book, p)
 }
 
 // blocked waits for another write to the workload. It is woken by the end of that, and looks again in time to say that it is too late.
@@ -133,84 +121,6 @@ func (d *Dispatcher) tooLate(ctx context.Context, r algesta.Request) error {
 	}
 	_, err := d.step(ctx, s)
 	return err
-}
-
-// freshPlace is the place to report to as Slack sees it now, or just now, and nothing from before the approval.
-func (d *Dispatcher) freshPlace(ctx context.Context, r algesta.Request) (Place, error) {
-	p, err := d.Directory.Place(ctx, r.Command.Channel, max(0, min(justNow, time.Since(r.UpdatedAt))))
-	if err != nil {
-		return Place{}, fmt.Errorf("asking about the place to report to: %w", err)
-	}
-	return p, nil
-}
-
-// placeName is how an end names the place that it cannot be told in.
-func placeName(p Place) string {
-	if p.Name == "" {
-		return "the channel"
-	}
-	return "#" + p.Name
-}
-
-// freshPeople are the requester and the approvals with what Slack says of their people now.
-func (d *Dispatcher) freshPeople(ctx context.Context, r algesta.Request) (algesta.Actor, []algesta.Approval, error) {
-	approvals, err := d.Store.Approvals(ctx, r.ID)
-	if err != nil {
-		return algesta.Actor{}, nil, err
-	}
-	requester, err := d.freshActor(ctx, r.Command.Actor.ID, r.UpdatedAt)
-	if err != nil {
-		return algesta.Actor{}, nil, fmt.Errorf("asking about the requester: %w", err)
-	}
-	for i := range approvals {
-		if approvals[i].Approver, err = d.freshActor(ctx, approvals[i].Approver.ID, r.UpdatedAt); err != nil {
-			return algesta.Actor{}, nil, fmt.Errorf("asking about an approver: %w", err)
-		}
-	}
-	return requester, approvals, nil
-}
-
-// freshActor is the person with what Slack says now, and nothing from before the approval. Slack answers a few such questions in a minute only: what was asked
-// for just now counts as now, and where Slack does not answer, what is not too old for a vote is not too old here (decision 11).
-func (d *Dispatcher) freshActor(ctx context.Context, id algesta.PersonID, approved time.Time) (algesta.Actor, error) {
-	a, err := d.Directory.Actor(ctx, id, max(0, min(justNow, time.Since(approved))))
-	if err != nil {
-		return d.Directory.Actor(ctx, id, factsAge)
-	}
-	return a, nil
-}
-
-// stillAllowed asks the policy in force now: the requester's right, freezes, limits and whether the approvals still count.
-func (d *Dispatcher) stillAllowed(r algesta.Request, book runbooks.Runbook, c algesta.Command, p *algesta.Plan, approvals []algesta.Approval) (no algesta.Text, refused bool) {
-	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, Plan: p, At: time.Now()})
-	if decision.Effect == algesta.Refuse {
-		return join(decision.Reason, decision.Hint), true
-	}
-	valid := approvals[:0:0]
-	for _, a := range approvals {
-		if a.Fingerprint == r.Fingerprint {
-			valid = append(valid, a)
-		}
-	}
-	if missing := d.Policy().Missing(decision.Needs, c.Actor, valid); len(missing) > 0 {
-		return algesta.Say("The approval of {} does not count any more: who may approve has changed (rule \"{}\").", who(d.uncounted(decision.Needs, c.Actor, approvals)), missing[0].Rule), true
-	}
-	return nil, false
-}
-
-// uncounted are those whose yes does not count any more; all of them where each still may, but not for everything that is needed.
-func (d *Dispatcher) uncounted(needs []algesta.Requirement, requester algesta.Actor, approvals []algesta.Approval) []algesta.Actor {
-	var all, lost []algesta.Actor
-	for _, a := range approvals {
-		all = append(all, a.Approver)
-		if d.Policy().MayApprove(needs, requester, a.Approver).Effect != algesta.Allow {
-			lost = append(lost, a.Approver)
-		}
-	}
-	if len(lost) == 0 {
-		return all
-	}
-	return lost
 }
 
 // refuseNow ends a request that the policy refuses at the last moment.

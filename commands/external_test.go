@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,7 +12,10 @@ import (
 )
 
 // share makes the channel one that another company reads.
-func (w *world) share() { w.people.set(func(d *fakeDirectory) { d.shared = true }) }
+func (w *world) share() {
+	w.people.set(func(d *fakeDirectory) { d.shared = true })
+	w.people.later(10 * time.Second)
+}
 
 func TestInASharedChannelNothingIsChangedAndNothingShown(t *testing.T) {
 	t.Parallel()
@@ -63,8 +67,8 @@ func TestInASharedChannelNothingIsChangedAndNothingShown(t *testing.T) {
 		r := w.request(algesta.Pending)
 		slow := make(chan struct{})
 		w.cluster.set(func(c *fakeCluster) { c.slow = slow })
-		w.people.set(func(d *fakeDirectory) { d.sharedAfter = 1 })
 		w.votes(carla, algesta.Approve, r.ID)
+		w.share()
 		close(slow)
 		w.request(algesta.Rejected)
 		require.Zero(t, w.cluster.writes())
@@ -82,7 +86,10 @@ func TestAnotherCompanyReadsNothingThatAProgramSaid(t *testing.T) {
 		"the channel is ours":  {func(*world) {}, "It said: “" + says + "”"},
 		"another company came": {(*world).share, "failed and was not undone. This channel is shared with another company, so I say no more here: ask me in one of our own."},
 		"nobody can tell": {
-			func(w *world) { w.people.set(func(d *fakeDirectory) { d.placeDown = true }) },
+			func(w *world) {
+				w.people.set(func(d *fakeDirectory) { d.placeDown = true })
+				w.people.later(10 * time.Second)
+			},
 			"failed and was not undone. Slack doesn't tell me who reads this channel, so I say no more here: ask me later.",
 		},
 	}

@@ -69,9 +69,11 @@ func TestAnUndoThatEndsWithNothingChangedCanBeClickedAgain(t *testing.T) {
 		},
 		"refused just before it ran": func(w *world, _ algesta.Actor, r algesta.Request) {
 			w.people.set(func(d *fakeDirectory) { d.away = true })
+			w.people.later(time.Minute)
 			w.votes(carla, algesta.Approve, r.ID)
 			w.request(algesta.Rejected)
 			w.people.set(func(d *fakeDirectory) { d.away = false })
+			w.people.later(time.Minute)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

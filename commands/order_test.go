@@ -140,8 +140,14 @@ func TestUnknownOutcomeBlocksTheWorkloadUntilSomebodyAnswers(t *testing.T) {
 	w.types(luis, "scale api-gateway production 6")
 	second := w.request(algesta.Pending)
 	w.votes(carla, algesta.Approve, second.ID)
-	w.request(algesta.Approved)
+	waiting := w.request(algesta.Approved)
+	again, err := w.dispatcher.Execute(t.Context(), waiting.ID) // as the job does
+	require.NoError(t, err)
+	require.NotZero(t, again, "the second change waits")
 	require.Equal(t, 1, w.cluster.writes(), "the second change waits")
+	e, _, err := w.store.Execution(t.Context(), doubtful.ID)
+	require.NoError(t, err)
+	require.Equal(t, algesta.Doubtful, e.State)
 	w.votes(nico, algesta.NotDone, doubtful.ID)
 	require.Contains(t, strings.Join(w.said(algesta.AnswerPost), "\n"), "You may not answer this.")
 	w.votes(carla, algesta.NotDone, doubtful.ID)
@@ -217,19 +223,21 @@ func TestRefusalsTouchNothing(t *testing.T) {
 		text    string
 		prepare func(*world, *algesta.Invocation)
 		answer  string
+		reads   bool
 	}{
-		"no binding": {nico, "restart api-gateway production", nil, "You may not restart in production"},
+		"no binding, to read": {nico, "status api-gateway production", nil, "You may not see the status in production", false},
+		"no binding":          {nico, "restart api-gateway production", nil, "You may not restart in production", false},
 		"not a member of the channel": {luis, "restart api-gateway production", func(w *world, _ *algesta.Invocation) {
 			w.people.set(func(d *fakeDirectory) { d.away = true })
-		}, "I am not in #ops, so I cannot post a thread here."},
+		}, "I am not in #ops, so I cannot post a thread here.", false},
 		"asked before a restart": {luis, "restart api-gateway production", func(_ *world, in *algesta.Invocation) {
 			in.At = in.At.Add(-3 * time.Minute)
-		}, "I was restarted while you asked. Nothing was run; please ask again."},
+		}, "I was restarted while you asked. Nothing was run; please ask again.", false},
 		"Slack cannot say who it is": {luis, "restart api-gateway production", func(w *world, _ *algesta.Invocation) {
 			w.people.set(func(d *fakeDirectory) { d.down = true })
-		}, "Slack does not tell me who you are right now"},
-		"unknown service": {luis, "restart api-gatewy production", nil, `There's no service "api-gatewy" in production.`},
-		"nothing to do":   {luis, "scale api-gateway production 4", nil, "already runs 4 pods."},
+		}, "Slack does not tell me who you are right now", false},
+		"unknown service": {luis, "restart api-gatewy production", nil, `There's no service "api-gatewy" in production.`, false},
+		"nothing to do":   {luis, "scale api-gateway production 4", nil, "already runs 4 pods.", true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -245,6 +253,9 @@ func TestRefusalsTouchNothing(t *testing.T) {
 			require.Len(t, answers, 1)
 			require.Contains(t, answers[0], c.answer)
 			require.Empty(t, w.said(algesta.CardPost))
+			if !c.reads {
+				require.Zero(t, w.cluster.touched.Load(), "the cluster is neither read nor written")
+			}
 			require.Zero(t, w.unanswered(), "the inbox is closed with the answer")
 		})
 	}

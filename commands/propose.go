@@ -228,6 +228,9 @@ func (d *Dispatcher) proposeAs(ctx context.Context, in algesta.Invocation, book 
 	if len(p.nothing) > 0 {
 		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing}, readEntry(in, c, true))
 	}
+	if _, err := d.placeForChanges(ctx, in, c, placeAge); err != nil { // another company may have come while the plan was made
+		return err
+	}
 	err = d.Store.Update(ctx, func(tx Tx) error {
 		if err := askedAlready(tx, in.Key, c); err != nil {
 			return err

@@ -53,8 +53,9 @@ func (d *Dispatcher) call(ctx context.Context, id string, reminder bool) (again 
 	if err != nil {
 		return 0, err
 	}
-	missing := d.Policy().Missing(r.Needs, r.Command.Actor, approvals)
-	people, more, err := d.absent(ctx, r, missing, approvals)
+	needs := d.needs(r)
+	missing := d.Policy().Missing(needs, r.Command.Actor, approvals)
+	people, more, err := d.absent(ctx, r, needs, missing, approvals)
 	if err != nil {
 		d.Log.Warn("the approvers who don't see a request could not be found out", zap.String("command", id), zap.Error(err))
 		if !reminder {
@@ -66,7 +67,7 @@ func (d *Dispatcher) call(ctx context.Context, id string, reminder bool) (again 
 		place = Place{}
 	}
 	link := d.Directory.Link(ctx, channel, ts)
-	n := d.names(ctx, r.Needs)
+	n := d.names(ctx, needs)
 	return 0, d.Store.Update(ctx, func(tx Tx) error {
 		now, err := tx.Locked(id)
 		if err != nil || now.Status != algesta.Pending {
@@ -97,7 +98,9 @@ func (d *Dispatcher) call(ctx context.Context, id string, reminder bool) (again 
 }
 
 // absent are those who may approve what is missing, have not done so, and aren't in the channel.
-func (d *Dispatcher) absent(ctx context.Context, r algesta.Request, missing []policy.Missing, approvals []algesta.Approval) (people []algesta.Actor, more int, err error) {
+func (d *Dispatcher) absent(
+	ctx context.Context, r algesta.Request, needs []algesta.Requirement, missing []policy.Missing, approvals []algesta.Approval,
+) (people []algesta.Actor, more int, err error) {
 	var subjects []algesta.Subject
 	for _, m := range missing {
 		subjects = append(subjects, m.Approvers...)
@@ -118,7 +121,7 @@ func (d *Dispatcher) absent(ctx context.Context, r algesta.Request, missing []po
 		if err != nil {
 			return nil, 0, fmt.Errorf("asking about an approver: %w", err)
 		}
-		if d.Policy().MayApprove(r.Needs, r.Command.Actor, a).Effect == algesta.Allow {
+		if d.Policy().MayApprove(needs, r.Command.Actor, a).Effect == algesta.Allow {
 			people = append(people, a)
 		}
 	}

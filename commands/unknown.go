@@ -15,7 +15,7 @@ import (
 func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution, why algesta.Text) error {
 	e.State = algesta.Doubtful
 	said := algesta.Say("{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, algesta.Name(r.Command.Target.Name))
-	may := d.Policy().Answerers(r.Needs, factsOf(r))
+	may := d.Policy().Answerers(d.needs(r), factsOf(r))
 	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
 	who := r.Command.Actor.Called()
 	if len(may) > 0 {
@@ -52,7 +52,7 @@ func answerButton(r algesta.Request, action algesta.VoteAction) algesta.Button {
 
 // answerUnknown takes a person's word for an execution whose outcome could not be told.
 func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
-	if may := d.Policy().MayAnswer(r.Needs, factsOf(r), actor); may.Effect != algesta.Allow {
+	if may := d.Policy().MayAnswer(d.needs(r), factsOf(r), actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}
 	s := answer(r, in.Vote.Action == algesta.Done, actor.Called())

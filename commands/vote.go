@@ -31,7 +31,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	}
 	defer func() { err = about(r.Command, err) }()
 	if a := in.Vote.Action; a == algesta.Approve || a == algesta.Done || a == algesta.NotDone {
-		place, err := d.Directory.Place(ctx, in.Channel, factsAge)
+		place, err := d.Directory.Place(ctx, in.Channel, placeAge)
 		if err != nil {
 			return fmt.Errorf("asking about the channel: %w", err)
 		}
@@ -41,7 +41,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	}
 	switch in.Vote.Action {
 	case algesta.Approve:
-		return d.approve(ctx, in, r, actor)
+		return d.approve(ctx, in, r, actor, d.needs(r))
 	case algesta.Deny, algesta.Cancel:
 		return d.decline(ctx, in, r, actor)
 	case algesta.Done, algesta.NotDone:
@@ -51,12 +51,17 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	return fmt.Errorf("a click has the action %q", in.Vote.Action)
 }
 
+// needs are the approvals that the policy in force asks for: whoever had a say when the request was opened may have none any more.
+func (d *Dispatcher) needs(r algesta.Request) []algesta.Requirement {
+	return d.Policy().Needs(factsOf(r))
+}
+
 // approve counts one yes. The count is taken in the transaction that holds the request.
-func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
-	if may := d.Policy().MayApprove(r.Needs, r.Command.Actor, actor); may.Effect != algesta.Allow {
+func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor, needs []algesta.Requirement) error {
+	if may := d.Policy().MayApprove(needs, r.Command.Actor, actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}
-	n := d.names(ctx, r.Needs)
+	n := d.names(ctx, needs)
 	err := d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()
 		r, err := tx.Locked(r.ID)
@@ -80,7 +85,7 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 		if err != nil {
 			return err
 		}
-		return d.count(tx, in, r, approvals, n, now)
+		return d.count(tx, in, r, approvals, needs, n, now)
 	})
 	if _, closed := errors.AsType[notMovedError](err); closed {
 		return d.alreadyClosed(ctx, r.ID, actor)
@@ -89,12 +94,14 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 }
 
 // count moves the request on when nobody is missing any more, and shows who still is when somebody is.
-func (d *Dispatcher) count(tx Tx, in algesta.Invocation, r algesta.Request, approvals []algesta.Approval, n names, now time.Time) error {
+func (d *Dispatcher) count(
+	tx Tx, in algesta.Invocation, r algesta.Request, approvals []algesta.Approval, needs []algesta.Requirement, n names, now time.Time,
+) error {
 	by := make([]algesta.Actor, len(approvals))
 	for i, a := range approvals {
 		by[i] = a.Approver
 	}
-	missing := d.Policy().Missing(r.Needs, r.Command.Actor, approvals)
+	missing := d.Policy().Missing(needs, r.Command.Actor, approvals)
 	move := algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Pending}, To: algesta.Pending, By: by}
 	if len(missing) == 0 {
 		move.To, move.StartBy = algesta.Approved, now.Add(startWithin)
@@ -130,7 +137,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 	case own: // denying one's own request is cancelling it
 		to, verb, note = algesta.Cancelled, "cancelled", "was cancelled by "+actor.Called()+". Nothing was changed."
 	default:
-		if may := d.Policy().MayDeny(r.Needs, actor); may.Effect != algesta.Allow {
+		if may := d.Policy().MayDeny(d.needs(r), actor); may.Effect != algesta.Allow {
 			return refused(may, actor)
 		}
 		rule, why := reasonAsked(r), strings.TrimRight(strings.TrimSpace(d.Redact(in.Vote.Reason)), ".!")

@@ -2,11 +2,15 @@ package commands
 
 import (
 	"context"
+	"time"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/words"
 )
+
+// whileMoving is the greatest age of what is known of a channel when the progress of a rollout is shown there.
+const whileMoving = 5 * time.Second
 
 // withheld takes out of a look at a rollout what programs, nodes and people wrote, where another company reads along since it was asked
 // for, or where nobody can tell whether one does. What is left is the bot's own: how it ended, and numbers.
@@ -14,14 +18,11 @@ func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.
 	if len(p.Pods)+len(p.Alert)+len(p.Why) == 0 && !p.NoPods {
 		return p
 	}
-	ask := d.freshPlace
-	if p.Phase == rollout.Moving || p.Phase == rollout.Complete { // every second
-		ask = d.knownPlace
+	age := placeAge
+	if p.Phase == rollout.Moving || p.Phase == rollout.Complete { // every second, of many at once
+		age = whileMoving
 	}
-	place, err := ask(ctx, r)
-	if err != nil { // what is not too old for a vote is not too old here
-		place, err = d.knownPlace(ctx, r)
-	}
+	place, err := d.Directory.Place(ctx, r.Command.Channel, min(age, time.Since(r.UpdatedAt)))
 	why := algesta.Say("This channel is shared with another company, so I say no more here: ask me in one of our own.")
 	switch {
 	case err != nil:
@@ -40,9 +41,4 @@ func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.
 		p.Why = why
 	}
 	return p
-}
-
-// knownPlace is the place to report to as Slack saw it lately.
-func (d *Dispatcher) knownPlace(ctx context.Context, r algesta.Request) (Place, error) {
-	return d.Directory.Place(ctx, r.Command.Channel, factsAge)
 }

@@ -324,25 +324,51 @@ func (fakeCatalog) Gone(t algesta.Target) (until time.Time, gone bool) {
 func (fakeCatalog) Environments() []string                 { return []string{"production", "staging"} }
 func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }
 
-// fakeDirectory knows the people; it also keeps what was posted.
+// fakeDirectory knows the people; it also keeps what was posted. As the real one does, it answers with what it was told before where that
+// is not older than it may be, and asks Slack otherwise: a person or a place that changed is seen when somebody asks for it freshly.
 type fakeDirectory struct {
-	mu          sync.Mutex
-	people      map[string]algesta.Actor
-	down        bool
-	away        bool // the bot is in no channel
-	absent      []algesta.PersonID
-	asked       *atomic.Int64
-	panics      bool // asking who somebody is panics
-	shared      bool // the channel is shared with another company
-	sharedAfter int  // when above 0, it becomes so after this many looks
-	placeDown   bool // nobody tells who reads the channel
-	direct      bool // the channel is the bot's own direct message
-	posts       []algesta.Outgoing
+	mu        sync.Mutex
+	people    map[string]algesta.Actor // in Slack
+	down      bool                     // Slack doesn't answer about people
+	away      bool                     // the bot is in no channel
+	absent    []algesta.PersonID
+	asked     *atomic.Int64
+	onPlace   func() // when set, called before a place is told
+	panics    bool   // asking who somebody is panics
+	shared    bool   // the channel is shared with another company
+	placeDown bool   // nobody tells who reads the channel
+	direct    bool   // the channel is the bot's own direct message
+	posts     []algesta.Outgoing
+
+	knownPeople map[string]known[algesta.Actor]
+	knownPlaces map[string]known[commands.Place]
+	passed      time.Duration // since the start, beside the time that passed
+}
+
+// known is what was told, and when.
+type known[T any] struct {
+	what T
+	at   time.Time
+}
+
+// kept is for how long the real directory keeps what it knows of a place at most.
+func kept(p commands.Place) time.Duration {
+	if p.Member {
+		return time.Minute
+	}
+	return 2 * time.Second
 }
 
 func (d *fakeDirectory) set(f func(*fakeDirectory)) { d.mu.Lock(); defer d.mu.Unlock(); f(d) }
 
-func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Duration) (algesta.Actor, error) {
+// later lets time pass for what is known.
+func (d *fakeDirectory) later(passed time.Duration) {
+	d.set(func(d *fakeDirectory) { d.passed += passed })
+}
+
+func (d *fakeDirectory) now() time.Time { return time.Now().Add(d.passed) }
+
+func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, maxAge time.Duration) (algesta.Actor, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.asked != nil {
@@ -351,25 +377,40 @@ func (d *fakeDirectory) Actor(_ context.Context, id algesta.PersonID, _ time.Dur
 	if d.panics {
 		panic("a mistake in the directory")
 	}
+	if k, ok := d.knownPeople[id.User]; ok && d.now().Sub(k.at) <= maxAge {
+		return k.what, nil
+	}
 	if d.down {
 		return algesta.Actor{}, errors.New("slack does not answer")
 	}
+	if d.knownPeople == nil {
+		d.knownPeople = map[string]known[algesta.Actor]{}
+	}
+	d.knownPeople[id.User] = known[algesta.Actor]{d.people[id.User], d.now()}
 	return d.people[id.User], nil
 }
 
-func (d *fakeDirectory) Place(context.Context, string, time.Duration) (commands.Place, error) {
+func (d *fakeDirectory) Place(_ context.Context, channel string, maxAge time.Duration) (commands.Place, error) {
+	d.mu.Lock()
+	onPlace := d.onPlace
+	d.mu.Unlock()
+	if onPlace != nil {
+		onPlace()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	defer func() {
-		if d.sharedAfter > 0 {
-			d.sharedAfter--
-			d.shared = d.sharedAfter == 0
-		}
-	}()
+	if k, ok := d.knownPlaces[channel]; ok && d.now().Sub(k.at) <= min(maxAge, kept(k.what)) {
+		return k.what, nil
+	}
 	if d.placeDown {
 		return commands.Place{}, errors.New("slack does not answer")
 	}
-	return commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, External: d.shared}, nil
+	if d.knownPlaces == nil {
+		d.knownPlaces = map[string]known[commands.Place]{}
+	}
+	p := commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, External: d.shared}
+	d.knownPlaces[channel] = known[commands.Place]{p, d.now()}
+	return p, nil
 }
 
 func (d *fakeDirectory) Link(_ context.Context, channel, ts string) string {
@@ -431,6 +472,7 @@ type fakeCluster struct {
 	slow       chan struct{}   // when set, reading the Deployment waits for it
 	waiting    atomic.Int64    // reads that wait for it now
 	coming     bool            // one pod is not ready yet
+	touched    atomic.Int64    // reads and writes of any kind
 	late       bool            // reading the rollout takes as long as there is time, and answers then
 }
 
@@ -482,6 +524,7 @@ func (c *fakeCluster) Deployment(context.Context, algesta.Object) (*unstructured
 	c.mu.Lock()
 	err, slow := c.unreadable, c.slow
 	c.mu.Unlock()
+	c.touched.Add(1)
 	if slow != nil {
 		c.waiting.Add(1)
 		<-slow
@@ -494,11 +537,13 @@ func (c *fakeCluster) Deployment(context.Context, algesta.Object) (*unstructured
 }
 
 func (c *fakeCluster) List(context.Context, string, string, runtime.Object) error {
+	c.touched.Add(1)
 	c.mayPanic("List")
 	return nil
 }
 
 func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+	c.touched.Add(1)
 	c.mayPanic("Workload")
 	c.mu.Lock()
 	duringRead, late := c.duringRead, c.late
@@ -567,12 +612,14 @@ func crash(p *corev1.Pod, says string) {
 }
 
 func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) {
+	c.touched.Add(1)
 	c.mayPanic("Check")
 	return nil, nil
 }
 
 func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
 	c.mu.Lock()
+	c.touched.Add(1)
 	hold, send := c.intended, c.send // as they are before anybody can see the intent
 	c.mu.Unlock()
 	if err := intend(ctx, algesta.Intent{UID: change.UID, ResourceVersion: "7", Generation: 3, PatchHash: "h"}); err != nil {
@@ -640,9 +687,12 @@ func (l lastSaid) plan() string {
 
 // startBy moves the time by which the only request has to start, as the clock would.
 func (w *world) startBy(at time.Time) {
-	id := w.request(algesta.Executing).ID
+	w.startByOf(w.request(algesta.Executing), at)
+}
+
+func (w *world) startByOf(r algesta.Request, at time.Time) {
 	require.NoError(w.t, w.store.Update(w.t.Context(), func(tx *store.Tx) error {
-		_, _, err := tx.Move(algesta.Move{ID: id, From: []algesta.Status{algesta.Executing}, To: algesta.Executing, StartBy: at})
+		_, _, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{r.Status}, To: r.Status, StartBy: at})
 		return err
 	}))
 }

@@ -11,10 +11,12 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
-// write applies the plan's change. The intent is committed before every patch; without the record there is no patch.
-func (d *Dispatcher) write(ctx context.Context, r algesta.Request, p algesta.Plan) (time.Duration, error) {
+// write applies the plan's change. The intent is committed before every patch; without the record there is no patch. Just before each,
+// Slack and the policy are asked once more: reading the cluster takes its time.
+func (d *Dispatcher) write(ctx context.Context, r algesta.Request, book runbooks.Runbook, p algesta.Plan) (time.Duration, error) {
 	if len(p.Changes) != 1 {
 		return 0, fmt.Errorf("the plan of %s has %d changes, one is supported", r.ID, len(p.Changes))
 	}
@@ -25,7 +27,14 @@ func (d *Dispatcher) write(ctx context.Context, r algesta.Request, p algesta.Pla
 	}
 	watch, before := d.before(ctx, r, p)
 	written, err := writer.Apply(ctx, change, algesta.Operation(r.ID), func(ctx context.Context, i algesta.Intent) error {
-		return d.intend(ctx, r, change, i, before, watch)
+		now, err := d.askNow(ctx, r)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errMovedOn, err)
+		}
+		return d.intend(ctx, r, change, i, before, watch, func() bool {
+			_, refused := now.refused(r, book, p, time.Now())
+			return !refused && now.policy == d.Policy() // one that was loaded meanwhile may know other groups of these people
+		})
 	})
 	if err == nil {
 		return 0, d.applied(ctx, r, written)
@@ -59,8 +68,10 @@ func encode(v any) []byte {
 var errMovedOn = errors.New("the request may not be written any more")
 
 // intend records what is about to be sent. The first record moves the request to executing and ends the follow of an
-// older change to the same workload, all in one transaction (decision 3).
-func (d *Dispatcher) intend(ctx context.Context, r algesta.Request, c algesta.Change, i algesta.Intent, before, watch []byte) error {
+// older change to the same workload, all in one transaction (decision 3). allowed asks the policy once more, in the transaction.
+func (d *Dispatcher) intend(
+	ctx context.Context, r algesta.Request, c algesta.Change, i algesta.Intent, before, watch []byte, allowed func() bool,
+) error {
 	return d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()
 		e := algesta.Execution{
@@ -71,7 +82,7 @@ func (d *Dispatcher) intend(ctx context.Context, r algesta.Request, c algesta.Ch
 		if err != nil {
 			return err
 		}
-		if !locked.StartBy.IsZero() && now.After(locked.StartBy) { // meanwhile, or it was taken back
+		if !locked.StartBy.IsZero() && now.After(locked.StartBy) || !allowed() { // meanwhile, or it was taken back
 			return errMovedOn
 		}
 		if locked.Status == algesta.Executing { // a later try: the new resourceVersion replaces the old one

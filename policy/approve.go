@@ -14,6 +14,10 @@ type Missing struct {
 	Approvers []algesta.Subject
 }
 
+// Needs are the approval rules that a command has to meet, whoever asks for it. A request that waits is held to those of the policy in
+// force, not to those of the day on which it was asked for.
+func (p *Policy) Needs(f Facts) []algesta.Requirement { return p.needs(f) }
+
 // MayApprove says whether the voter's yes would count for a request with these needs. Allow names the rule it counts for.
 // The voter has to be as fresh as the directory can tell (design.md, decision 11).
 func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algesta.Actor) algesta.Decision {
@@ -21,7 +25,7 @@ func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algest
 		return refusal
 	}
 	if len(needs) == 0 {
-		return refuse("", algesta.Say("This needs no approval."), nil)
+		return refuse("", algesta.Say("This needs no approval."), algesta.Say("The policy was changed: ask for it again."))
 	}
 	if voter.ID == requester.ID && !selfApproval(needs) {
 		return refuse(needs[0].Rule, algesta.Say("You asked for this, so {} has to approve it.", someone("someone else", others(needs, requester))), nil)

@@ -46,7 +46,7 @@ func TestMayApprove(t *testing.T) {
 		"whoever asked, where every rule lets them":    {own, petra, algesta.Allow, `The rule "free" lets you approve it.`, ""},
 		"whoever asked, where one rule does not":       {mixed, petra, algesta.Refuse, "You asked for this, so someone else in @S0PLATFORM or @U0CARLA has to approve it.", ""},
 		"an approver who became a guest":               {one, guest, algesta.Refuse, "Guests of this workspace may not use me.", "Ask a full member to do it."},
-		"a request that needs nothing, whoever clicks": {nil, petra, algesta.Refuse, "This needs no approval.", ""},
+		"a request that needs nothing, whoever clicks": {nil, petra, algesta.Refuse, "This needs no approval.", "The policy was changed: ask for it again."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
