@@ -12,10 +12,12 @@ import (
 func TestAKindIsCalledAsKubectlCallsIt(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{
-		"hpa": "HorizontalPodAutoscaler", "HorizontalPodAutoscaler": "HorizontalPodAutoscaler", "horizontalpodautoscalers": "HorizontalPodAutoscaler",
+		"hpa": "HorizontalPodAutoscaler", "HorizontalPodAutoscaler": "HorizontalPodAutoscaler",
+		"horizontalpodautoscalers":             "HorizontalPodAutoscaler",
 		"horizontalpodautoscalers.autoscaling": "HorizontalPodAutoscaler", "hpa.v2.autoscaling": "HorizontalPodAutoscaler",
-		"deploy": "Deployment", "Deployment.apps": "Deployment", "deployments.v1.apps": "Deployment", "po": "Pod", "svc": "Service", "quota": "ResourceQuota",
-		"cert": "Certificate", "certificates.cert-manager.io": "Certificate", "ep": "Endpoints", "ev": "Event",
+		"deploy": "Deployment", "Deployment.apps": "Deployment", "deployments.v1.apps": "Deployment", "po": "Pod", "svc": "Service",
+		"quota": "ResourceQuota",
+		"cert":  "Certificate", "certificates.cert-manager.io": "Certificate", "ep": "Endpoints", "ev": "Event",
 		"deployments.batch": "", "pods.apps": "", "pods.": "", "widget": "", "": "", "poo": "",
 	} {
 		kind, known := algesta.KindOf(word)

@@ -40,8 +40,34 @@ var nameForm = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{M}\p{N}]*(?:(?:\.? |[.'
 
 // sentenceWords are the words with which the bot's sentences say who did what: a name that holds one could be read as a part of them.
 var sentenceWords = []string{
-	"and", "or", "by", "you", "nobody", "everybody", "yes", "no", "approve", "approved", "approves", "approval", "denied", "deny", "denies",
-	"cancel", "cancelled", "canceled", "asked", "asks", "requested", "requests", "expires", "expired", "needs", "happened", "changed", "nothing",
+	"and",
+	"or",
+	"by",
+	"you",
+	"nobody",
+	"everybody",
+	"yes",
+	"no",
+	"approve",
+	"approved",
+	"approves",
+	"approval",
+	"denied",
+	"deny",
+	"denies",
+	"cancel",
+	"cancelled",
+	"canceled",
+	"asked",
+	"asks",
+	"requested",
+	"requests",
+	"expires",
+	"expired",
+	"needs",
+	"happened",
+	"changed",
+	"nothing",
 }
 
 // ordinary reports whether a name is plainly one: letters of one script without the words of a sentence.

@@ -31,5 +31,12 @@ func PastOf(r Request) (p Past, ok bool) {
 	if _, why, found := strings.Cut(note, ": "); found { // "failed and was not undone: pod x crashes"
 		note = why
 	}
-	return Past{Request: r.ID, Template: r.Plan.Template, Status: r.Status, Note: note, At: r.UpdatedAt, NoPods: strings.HasPrefix(r.Note, NoPods)}, true
+	return Past{
+		Request:  r.ID,
+		Template: r.Plan.Template,
+		Status:   r.Status,
+		Note:     note,
+		At:       r.UpdatedAt,
+		NoPods:   strings.HasPrefix(r.Note, NoPods),
+	}, true
 }

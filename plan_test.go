@@ -13,7 +13,9 @@ func TestFingerprintsAndHashesTellLargeNumbersApart(t *testing.T) {
 	t.Parallel()
 	const one, other = `9007199254740993`, `9007199254740992` // the same as floats
 	fingerprint := func(to string) string {
-		p := algesta.Plan{Changes: []algesta.Change{{Swaps: []algesta.Swap{{Path: "/spec/template", To: json.RawMessage(`{"fsGroup":` + to + `}`)}}}}}
+		p := algesta.Plan{
+			Changes: []algesta.Change{{Swaps: []algesta.Swap{{Path: "/spec/template", To: json.RawMessage(`{"fsGroup":` + to + `}`)}}}},
+		}
 		f, err := p.Fingerprint(algesta.Command{})
 		require.NoError(t, err)
 		return f
@@ -47,7 +49,11 @@ func TestFingerprintsDoNotDependOnTheOrderOfKeys(t *testing.T) {
 func TestACauseIsToldAboutItsOwnTemplateOnly(t *testing.T) {
 	t.Parallel()
 	noted := func(cause, about string) map[string]string {
-		return map[string]string{"kubernetes.io/change-cause": cause, algesta.CauseTemplateAnnotation: about, algesta.TemplateChangedAnnotation: "2026-11-29T12:00:00Z"}
+		return map[string]string{
+			"kubernetes.io/change-cause":      cause,
+			algesta.CauseTemplateAnnotation:   about,
+			algesta.TemplateChangedAnnotation: "2026-11-29T12:00:00Z",
+		}
 	}
 	require.True(t, algesta.CauseFits(noted("deploy 12345 by Luis (c-7f3a9k)", "t1"), "t1"))
 	require.False(t, algesta.CauseFits(noted("deploy 12345 by Luis (c-7f3a9k)", "t1"), "t2"), "somebody else changed the template")

@@ -78,14 +78,22 @@ func New(envs []Environment, list []Service) (*Catalog, error) {
 	if len(envs) == 0 {
 		return nil, fmt.Errorf("no environment is configured: name at least one")
 	}
-	c := &Catalog{words: map[string]int{}, aliases: map[string]string{}, named: map[string]bool{}, found: map[int]services{}, gone: map[int]map[string]left{}}
+	c := &Catalog{
+		words:   map[string]int{},
+		aliases: map[string]string{},
+		named:   map[string]bool{},
+		found:   map[int]services{},
+		gone:    map[int]map[string]left{},
+	}
 	for i, e := range envs {
 		before, after, ok := strings.Cut(e.Deployment, placeholder)
 		switch {
 		case e.Name == "" || e.Cluster == "" || e.Namespace == "":
 			return nil, fmt.Errorf("environment %d %q needs a name, a cluster and a namespace", i+1, e.Name)
 		case !ok || strings.Contains(after, placeholder):
-			return nil, fmt.Errorf("environment %s: deployment is %q and has to contain %s once, as in \"{service}-production\"", e.Name, e.Deployment, placeholder)
+			return nil, fmt.Errorf(
+				"environment %s: deployment is %q and has to contain %s once, as in \"{service}-production\"", e.Name, e.Deployment, placeholder,
+			)
 		}
 		if err := validNames(e, before, after); err != nil {
 			return nil, err

@@ -52,26 +52,44 @@ func everything(algesta.Target) bool { return true }
 
 func TestResolve(t *testing.T) {
 	t.Parallel()
-	gateway := algesta.Target{Service: "api-gateway", Environment: "production", Cluster: live, Namespace: "production", Name: "api-gateway-production"}
+	gateway := algesta.Target{
+		Service:     "api-gateway",
+		Environment: "production",
+		Cluster:     live,
+		Namespace:   "production",
+		Name:        "api-gateway-production",
+	}
 	inDev := func(service string) algesta.Target {
-		return algesta.Target{Service: service, Environment: "development", Cluster: dev, Namespace: "development", Name: service + "-development"}
+		return algesta.Target{
+			Service:     service,
+			Environment: "development",
+			Cluster:     dev,
+			Namespace:   "development",
+			Name:        service + "-development",
+		}
 	}
 	for name, tc := range map[string]struct {
 		service, environment string
 		want                 algesta.Target
 	}{
-		"the plain names":                               {"api-gateway", "production", gateway},
-		"in capitals":                                   {"API-Gateway", "Production", gateway},
-		"a service's alias":                             {"gateway", "production", gateway},
-		"an environment's alias":                        {"api", "prd", gateway},
-		"the other way round":                           {"production", "api-gateway", gateway},
-		"the other way round with aliases":              {"prod", "gateway", gateway},
-		"the Deployment's own name":                     {"api-gateway-production", "production", gateway},
-		"deployment/":                                   {"deployment/api-gateway-production", "production", gateway},
-		"the Deployment's name alone":                   {"api-gateway-production", "", gateway},
-		"deployment/ alone":                             {"deploy/api-gateway-production", "", gateway},
-		"a Deployment that no template fits, by label":  {"dashboards", "production", algesta.Target{Service: "dashboards", Environment: "production", Cluster: live, Namespace: "production", Name: "grafana"}},
-		"the same by its own name":                      {"grafana", "production", algesta.Target{Service: "dashboards", Environment: "production", Cluster: live, Namespace: "production", Name: "grafana"}},
+		"the plain names":                  {"api-gateway", "production", gateway},
+		"in capitals":                      {"API-Gateway", "Production", gateway},
+		"a service's alias":                {"gateway", "production", gateway},
+		"an environment's alias":           {"api", "prd", gateway},
+		"the other way round":              {"production", "api-gateway", gateway},
+		"the other way round with aliases": {"prod", "gateway", gateway},
+		"the Deployment's own name":        {"api-gateway-production", "production", gateway},
+		"deployment/":                      {"deployment/api-gateway-production", "production", gateway},
+		"the Deployment's name alone":      {"api-gateway-production", "", gateway},
+		"deployment/ alone":                {"deploy/api-gateway-production", "", gateway},
+		"a Deployment that no template fits, by label": {
+			"dashboards", "production",
+			algesta.Target{Service: "dashboards", Environment: "production", Cluster: live, Namespace: "production", Name: "grafana"},
+		},
+		"the same by its own name": {
+			"grafana", "production",
+			algesta.Target{Service: "dashboards", Environment: "production", Cluster: live, Namespace: "production", Name: "grafana"},
+		},
 		"before the caches are synced, a known service": {"api-gateway", "dev", inDev("api-gateway")},
 		"before the caches are synced, by alias":        {"api", "dev", inDev("api-gateway")},
 		"before the caches are synced, any valid name":  {"something", "dev", inDev("something")},
@@ -100,28 +118,85 @@ func TestResolveSaysWhatIsNotThere(t *testing.T) {
 		kind                 algesta.ErrorKind
 		message, hint, meant string
 	}{
-		"a misspelt service":                      {"api-gatewy", "production", everything, algesta.ErrUnknownName, `There's no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"letters swapped":                         {"ms-odrers", "production", everything, algesta.ErrUnknownName, `There's no service "ms-odrers" in production. Did you mean ms-orders?`, "", "ms-orders production"},
-		"a misspelt alias":                        {"gatewai", "production", everything, algesta.ErrUnknownName, `There's no service "gatewai" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"a part of a name":                        {"notifications", "production", everything, algesta.ErrUnknownName, `There's no service "notifications" in production. Did you mean ms-notifications?`, "", "ms-notifications production"},
-		"nothing near":                            {"billing", "production", everything, algesta.ErrUnknownName, `There's no service "billing" in production.`, all, ""},
-		"a misspelt Deployment":                   {"api-gatewy-production", "", everything, algesta.ErrUnknownName, `There's no service "api-gatewy-production" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"a Deployment of another environment":     {"api-gateway-production", "pruebas", everything, algesta.ErrUnknownName, "api-gateway-production belongs to production, not to pruebas.", "", "api-gateway pruebas"},
-		"the same, which the person may not see":  {"api-gateway-production", "pruebas", only("pruebas"), algesta.ErrUnknownName, `There's no service "api-gateway-production" in pruebas. Did you mean api-gateway?`, "", "api-gateway pruebas"},
-		"a misspelt environment":                  {"api-gateway", "prodution", everything, algesta.ErrUnknownName, `There's no environment "prodution". Did you mean production?`, "", "api-gateway production"},
-		"a misspelt alias of one":                 {"api-gateway", "testin", everything, algesta.ErrUnknownName, `There's no environment "testin". Did you mean pruebas?`, "", "api-gateway pruebas"},
-		"an unknown environment":                  {"api-gateway", "mars", everything, algesta.ErrUnknownName, `There's no environment "mars".`, "You can name production, pruebas or development.", ""},
-		"no environment that one may not see":     {"api-gateway", "prodution", only("pruebas"), algesta.ErrUnknownName, `There's no environment "prodution".`, "You can name pruebas.", ""},
-		"nothing at all that one may see":         {"api-gateway", "prodution", only("none"), algesta.ErrUnknownName, `There's no environment "prodution".`, "", ""},
-		"no environment":                          {"api-gateway", "", everything, algesta.ErrUsage, "Which environment do you mean: production or pruebas?", "", "api-gateway "},
-		"no environment, of a service not there":  {"billing", "", everything, algesta.ErrUsage, "Which environment do you mean: production, pruebas or development?", "", "billing "},
-		"no environment, little to see":           {"api-gateway", "", only("pruebas"), algesta.ErrUsage, "Which environment do you mean: pruebas?", "", "api-gateway "},
-		"an environment for a service":            {"production", "", everything, algesta.ErrUsage, "Which service in production do you mean?", all, " production"},
-		"a name that is none":                     {"a b", "dev", everything, algesta.ErrUnknownName, `There's no service "a b" in development.`, "", ""},
-		"a very long name":                        {strings.Repeat("x", 250), "dev", everything, algesta.ErrUnknownName, `There's no service "` + strings.Repeat("x", 40) + `…" in development.`, "", ""},
-		"the other way round, and misspelt":       {"production", "api-gatewy", everything, algesta.ErrUnknownName, `There's no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production"},
-		"markup stays text for the transport":     {"<!channel>", "production", everything, algesta.ErrUnknownName, `There's no service "<!channel>" in production.`, all, ""},
-		"an old name of the template with a typo": {"ms-provider-prodution", "production", everything, algesta.ErrUnknownName, `There's no service "ms-provider-prodution" in production. Did you mean ms-provider?`, "", "ms-provider production"},
+		"a misspelt service": {
+			"api-gatewy", "production", everything, algesta.ErrUnknownName,
+			`There's no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production",
+		},
+		"letters swapped": {
+			"ms-odrers", "production", everything, algesta.ErrUnknownName, `There's no service "ms-odrers" in production. Did you mean ms-orders?`,
+			"", "ms-orders production",
+		},
+		"a misspelt alias": {
+			"gatewai", "production", everything, algesta.ErrUnknownName, `There's no service "gatewai" in production. Did you mean api-gateway?`, "",
+			"api-gateway production",
+		},
+		"a part of a name": {
+			"notifications", "production", everything, algesta.ErrUnknownName,
+			`There's no service "notifications" in production. Did you mean ms-notifications?`, "", "ms-notifications production",
+		},
+		"nothing near": {
+			"billing", "production", everything, algesta.ErrUnknownName, `There's no service "billing" in production.`, all, "",
+		},
+		"a misspelt Deployment": {
+			"api-gatewy-production", "", everything, algesta.ErrUnknownName,
+			`There's no service "api-gatewy-production" in production. Did you mean api-gateway?`, "", "api-gateway production",
+		},
+		"a Deployment of another environment": {
+			"api-gateway-production", "pruebas", everything, algesta.ErrUnknownName, "api-gateway-production belongs to production, not to pruebas.",
+			"", "api-gateway pruebas",
+		},
+		"the same, which the person may not see": {
+			"api-gateway-production", "pruebas", only("pruebas"), algesta.ErrUnknownName,
+			`There's no service "api-gateway-production" in pruebas. Did you mean api-gateway?`, "", "api-gateway pruebas",
+		},
+		"a misspelt environment": {
+			"api-gateway", "prodution", everything, algesta.ErrUnknownName, `There's no environment "prodution". Did you mean production?`, "",
+			"api-gateway production",
+		},
+		"a misspelt alias of one": {
+			"api-gateway", "testin", everything, algesta.ErrUnknownName, `There's no environment "testin". Did you mean pruebas?`, "",
+			"api-gateway pruebas",
+		},
+		"an unknown environment": {
+			"api-gateway", "mars", everything, algesta.ErrUnknownName, `There's no environment "mars".`,
+			"You can name production, pruebas or development.", "",
+		},
+		"no environment that one may not see": {
+			"api-gateway", "prodution", only("pruebas"), algesta.ErrUnknownName, `There's no environment "prodution".`, "You can name pruebas.", "",
+		},
+		"nothing at all that one may see": {
+			"api-gateway", "prodution", only("none"), algesta.ErrUnknownName, `There's no environment "prodution".`, "", "",
+		},
+		"no environment": {
+			"api-gateway", "", everything, algesta.ErrUsage, "Which environment do you mean: production or pruebas?", "", "api-gateway ",
+		},
+		"no environment, of a service not there": {
+			"billing", "", everything, algesta.ErrUsage, "Which environment do you mean: production, pruebas or development?", "", "billing ",
+		},
+		"no environment, little to see": {
+			"api-gateway", "", only("pruebas"), algesta.ErrUsage, "Which environment do you mean: pruebas?", "", "api-gateway ",
+		},
+		"an environment for a service": {
+			"production", "", everything, algesta.ErrUsage, "Which service in production do you mean?", all, " production",
+		},
+		"a name that is none": {
+			"a b", "dev", everything, algesta.ErrUnknownName, `There's no service "a b" in development.`, "", "",
+		},
+		"a very long name": {
+			strings.Repeat("x", 250), "dev", everything, algesta.ErrUnknownName,
+			`There's no service "` + strings.Repeat("x", 40) + `…" in development.`, "", "",
+		},
+		"the other way round, and misspelt": {
+			"production", "api-gatewy", everything, algesta.ErrUnknownName,
+			`There's no service "api-gatewy" in production. Did you mean api-gateway?`, "", "api-gateway production",
+		},
+		"markup stays text for the transport": {
+			"<!channel>", "production", everything, algesta.ErrUnknownName, `There's no service "<!channel>" in production.`, all, "",
+		},
+		"an old name of the template with a typo": {
+			"ms-provider-prodution", "production", everything, algesta.ErrUnknownName,
+			`There's no service "ms-provider-prodution" in production. Did you mean ms-provider?`, "", "ms-provider production",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +231,21 @@ func TestWhatIsInvisibleLooksLikeWhatIsNotThere(t *testing.T) {
 func TestResolveNeverNamesTheInvisible(t *testing.T) {
 	t.Parallel()
 	c := platform(t)
-	words := []string{"api-gatewy", "ms-order", "grafan", "api-gateway-productio", "prodution", "prod", "qa", "production", "", "orders", "dev", "pruebas", "ms-provider-pruebas"}
+	words := []string{
+		"api-gatewy",
+		"ms-order",
+		"grafan",
+		"api-gateway-productio",
+		"prodution",
+		"prod",
+		"qa",
+		"production",
+		"",
+		"orders",
+		"dev",
+		"pruebas",
+		"ms-provider-pruebas",
+	}
 	visible := func(t algesta.Target) bool { return t.Namespace == "pruebas" }
 	rapid.Check(t, func(t *rapid.T) {
 		service, env := rapid.SampledFrom(words).Draw(t, "service"), rapid.SampledFrom(words).Draw(t, "environment")
@@ -166,7 +255,9 @@ func TestResolveNeverNamesTheInvisible(t *testing.T) {
 			return
 		}
 		for _, secret := range []string{"production", "development"} {
-			if typed := service == secret || env == secret || strings.Contains(service, secret) || env == "prod" || service == "prod" || env == "dev" || service == "dev"; !typed {
+			if typed := service == secret || env == secret || strings.Contains(service, secret) || env == "prod" || service == "prod" ||
+				env == "dev" ||
+				service == "dev"; !typed {
 				require.NotContains(t, told.Message.String()+told.Hint.String(), secret)
 			}
 		}
@@ -248,19 +339,40 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 		services []catalog.Service
 		want     string
 	}{
-		"no environment":             {nil, nil, "no environment is configured: name at least one"},
-		"a name twice":               {with(func(e []catalog.Environment) { e[1].Name = "Prod" }), nil, `environment Prod: the name "Prod" is taken by production`},
-		"no namespace":               {with(func(e []catalog.Environment) { e[0].Namespace = "" }), nil, `environment 1 "production" needs a name, a cluster and a namespace`},
-		"a namespace that is none":   {with(func(e []catalog.Environment) { e[0].Namespace = "Pro Duction" }), nil, `environment production: "Pro Duction" cannot be a namespace`},
-		"a template without service": {with(func(e []catalog.Environment) { e[0].Deployment = "api" }), nil, `environment production: deployment is "api" and has to contain {service} once, as in "{service}-production"`},
-		"a template that is no name": {with(func(e []catalog.Environment) { e[0].Deployment = "{service}_x" }), nil, `environment production: deployment "{service}_x" cannot be the name of a Deployment`},
+		"no environment": {nil, nil, "no environment is configured: name at least one"},
+		"a name twice": {
+			with(func(e []catalog.Environment) { e[1].Name = "Prod" }), nil, `environment Prod: the name "Prod" is taken by production`,
+		},
+		"no namespace": {
+			with(func(e []catalog.Environment) { e[0].Namespace = "" }), nil, `environment 1 "production" needs a name, a cluster and a namespace`,
+		},
+		"a namespace that is none": {
+			with(func(e []catalog.Environment) { e[0].Namespace = "Pro Duction" }), nil,
+			`environment production: "Pro Duction" cannot be a namespace`,
+		},
+		"a template without service": {
+			with(func(e []catalog.Environment) { e[0].Deployment = "api" }), nil,
+			`environment production: deployment is "api" and has to contain {service} once, as in "{service}-production"`,
+		},
+		"a template that is no name": {
+			with(func(e []catalog.Environment) { e[0].Deployment = "{service}_x" }), nil,
+			`environment production: deployment "{service}_x" cannot be the name of a Deployment`,
+		},
 		"one thing twice": {with(func(e []catalog.Environment) {
 			e[1].Cluster, e[1].Namespace, e[1].Deployment = e[0].Cluster, e[0].Namespace, e[0].Deployment
 		}), nil, "environment pruebas is the same as production: make its name an alias"},
-		"a service twice":        {environments(), []catalog.Service{{Name: "api"}, {Name: "api"}}, "service api is there twice"},
-		"an alias twice":         {environments(), []catalog.Service{{Name: "api", Aliases: []string{"a"}}, {Name: "web", Aliases: []string{"A"}}}, `service web: the alias "A" is taken already by api`},
-		"an alias of a service":  {environments(), []catalog.Service{{Name: "api", Aliases: []string{"web"}}, {Name: "web"}}, `service api: the alias "web" is taken already`},
-		"an alias of a place":    {environments(), []catalog.Service{{Name: "api", Aliases: []string{"qa"}}}, `service api: the alias "qa" is taken already`},
+		"a service twice": {environments(), []catalog.Service{{Name: "api"}, {Name: "api"}}, "service api is there twice"},
+		"an alias twice": {
+			environments(), []catalog.Service{{Name: "api", Aliases: []string{"a"}}, {Name: "web", Aliases: []string{"A"}}},
+			`service web: the alias "A" is taken already by api`,
+		},
+		"an alias of a service": {
+			environments(), []catalog.Service{{Name: "api", Aliases: []string{"web"}}, {Name: "web"}},
+			`service api: the alias "web" is taken already`,
+		},
+		"an alias of a place": {
+			environments(), []catalog.Service{{Name: "api", Aliases: []string{"qa"}}}, `service api: the alias "qa" is taken already`,
+		},
 		"a service as a place":   {environments(), []catalog.Service{{Name: "production"}}, "service production has the name of an environment"},
 		"a service without name": {environments(), []catalog.Service{{}}, `service "" cannot be the name of a service`},
 	} {
@@ -289,7 +401,13 @@ func TestAServiceThatWasThereIsStillFound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := platform(t)
-		orders := algesta.Target{Service: "ms-provider", Environment: "production", Cluster: live, Namespace: "production", Name: "ms-provider-production"}
+		orders := algesta.Target{
+			Service:     "ms-provider",
+			Environment: "production",
+			Cluster:     live,
+			Namespace:   "production",
+			Name:        "ms-provider-production",
+		}
 		until, gone := c.Gone(orders)
 		require.False(t, gone)
 		require.Zero(t, until)

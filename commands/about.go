@@ -41,7 +41,12 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	if book, ok := bookOf(about); ok {
 		return d.helpFor(book)
 	}
-	r := algesta.Report{Title: algesta.Say("I operate the services on Kubernetes. You say what; I show exactly what would change, ask who may approve, run it once and say how it ended.")}
+	r := algesta.Report{
+		Title: algesta.Say(
+			"I operate the services on Kubernetes. You say what; I show exactly what would change, ask who may approve, run it once and say how " +
+				"it ended.",
+		),
+	}
 	var rows [][]algesta.Text
 	for _, b := range runbooks.All() {
 		rows = append(rows, []algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(b.Example))), algesta.Say(b.Summary)})
@@ -50,7 +55,10 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 		rows,
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(grammar.Undo.Example))), algesta.Say(grammar.Undo.Summary)},
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are to me and what you may do.")},
-		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))), algesta.Say("Say whether you may do something, and who has to approve it.")},
+		[]algesta.Text{
+			algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))),
+			algesta.Say("Say whether you may do something, and who has to approve it."),
+		},
 	)
 	where := algesta.Say("No rule of the policy lets you read an environment.")
 	if seen := d.environments(ctx, actor); len(seen) > 0 {
@@ -123,14 +131,21 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 	}
 	grants, approves := d.Policy().Grants(a), d.Policy().Approves(a)
 	if len(grants) == 0 && len(approves) == 0 {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("No rule of the policy names you, so I'll refuse whatever you ask for. Ask the people who write the policy.")})
+		r.Body = append(
+			r.Body,
+			algesta.Block{
+				Text: algesta.Say("No rule of the policy names you, so I'll refuse whatever you ask for. Ask the people who write the policy."),
+			},
+		)
 		return r
 	}
 	if len(grants) > 0 {
 		r.Body = append(r.Body, algesta.Block{Table: grantTable(grants)})
 	}
 	if len(approves) > 0 {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("You may approve what others ask for:")}, algesta.Block{Table: approvalTable(approves)})
+		r.Body = append(
+			r.Body, algesta.Block{Text: algesta.Say("You may approve what others ask for:")}, algesta.Block{Table: approvalTable(approves)},
+		)
 	}
 	if len(grants) == 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("No rule lets you ask for anything yourself.")})
@@ -142,7 +157,16 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 func grantTable(grants []policy.Grant) *algesta.Table {
 	var rows [][]algesta.Text
 	for _, g := range grants {
-		rows = append(rows, []algesta.Text{algesta.Say("{}", g.Binding), algesta.Say("{}", g.Role), algesta.Say("{}", places(g)), algesta.Say("{}", strings.Join(built(g.Verbs), ", ")), algesta.Say("{}", asks(g))})
+		rows = append(
+			rows,
+			[]algesta.Text{
+				algesta.Say("{}", g.Binding),
+				algesta.Say("{}", g.Role),
+				algesta.Say("{}", places(g)),
+				algesta.Say("{}", strings.Join(built(g.Verbs), ", ")),
+				algesta.Say("{}", asks(g)),
+			},
+		)
 	}
 	return &algesta.Table{Head: []string{"rule", "role", "where", "you may", "after approval"}, Rows: rows}
 }
@@ -155,7 +179,9 @@ func approvalTable(asks []policy.Ask) *algesta.Table {
 		if !slices.Contains(a.Namespaces, "*") {
 			where = strings.Join(a.Namespaces, ", ")
 		}
-		rows = append(rows, []algesta.Text{algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs), ", "))})
+		rows = append(
+			rows, []algesta.Text{algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs), ", "))},
+		)
 	}
 	return &algesta.Table{Head: []string{"rule", "where", "you may approve"}, Rows: rows}
 }
@@ -219,11 +245,17 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	what := verb + targetWords(target)
 	switch decision.Effect {
 	case algesta.Allow:
-		return algesta.Report{Tone: algesta.Good, Title: algesta.Say("Yes, you may {}. No approval is needed (rule \"{}\").", what, decision.Rule)}, nil
+		return algesta.Report{
+			Tone:  algesta.Good,
+			Title: algesta.Say("Yes, you may {}. No approval is needed (rule \"{}\").", what, decision.Rule),
+		}, nil
 	case algesta.NeedsApproval:
 		n := d.names(ctx, decision.Needs)
 		missing := d.Policy().Missing(decision.Needs, a, nil)
-		return algesta.Report{Tone: algesta.Waiting, Title: algesta.Say("Yes, you may {} once it is approved: {}.", what, stillNeeded(missing, n))}, nil
+		return algesta.Report{
+			Tone:  algesta.Waiting,
+			Title: algesta.Say("Yes, you may {} once it is approved: {}.", what, stillNeeded(missing, n)),
+		}, nil
 	case algesta.Refuse:
 	}
 	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil

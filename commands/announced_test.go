@@ -64,7 +64,9 @@ func TestNothingIsRememberedOfWhatHasEnded(t *testing.T) {
 		"its time to start was up": func(w *world) {
 			r := waiting(w, errAway)
 			require.NoError(w.t, w.store.Update(w.t.Context(), func(tx *store.Tx) error {
-				_, _, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Approved}, To: algesta.Approved, StartBy: time.Now().Add(-time.Second)})
+				_, _, err := tx.Move(
+					algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Approved}, To: algesta.Approved, StartBy: time.Now().Add(-time.Second)},
+				)
 				return err
 			}))
 			w.request(algesta.Stale)

@@ -97,7 +97,10 @@ func TestTheTimeOfADecisionStays(t *testing.T) {
 	w.types(luis, "scale api-gateway production 6")
 	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 	done := w.request(algesta.Succeeded)
-	require.True(t, done.DecidedAt.Before(done.UpdatedAt.Add(-500*time.Millisecond)), "the soak of 1 s lies between: %s, %s", done.DecidedAt, done.UpdatedAt)
+	require.True(
+		t, done.DecidedAt.Before(done.UpdatedAt.Add(-500*time.Millisecond)), "the soak of 1 s lies between: %s, %s", done.DecidedAt,
+		done.UpdatedAt,
+	)
 	for _, p := range w.posts() {
 		if p.Kind == algesta.PlanPost {
 			last := p.Report.Body[len(p.Report.Body)-1].Text

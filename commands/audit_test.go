@@ -32,37 +32,67 @@ func TestEveryAnswerToOnePersonIsAudited(t *testing.T) {
 		does func(*world)
 		line algesta.Entry // its ID and time are checked apart
 	}{
-		"a command without the right": {asked(nico, "restart api-gateway production"), algesta.Entry{Kind: "refused", Actor: nico.ID.String(), Data: algesta.Args{
-			"asked": "restart api-gateway production", "runbook": "restart", "target": target, "error": string(algesta.ErrRefused),
-		}}},
-		"reading without the right": {asked(nico, "status api-gateway production"), algesta.Entry{Kind: "refused", Actor: nico.ID.String(), Data: algesta.Args{
-			"asked": "status api-gateway production", "runbook": "status", "target": target, "error": string(algesta.ErrRefused),
-		}}},
-		"an object that is not there": {asked(luis, "status api-gatewy production"), algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
-			"asked": "status api-gatewy production", "error": string(algesta.ErrUnknownName),
-		}}},
-		"a change where the bot is no member": {away("restart api-gateway production"), algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
-			"asked": "restart api-gateway production", "runbook": "restart", "target": target, "error": string(algesta.ErrRefused),
-		}}},
-		"an approval of the requester's own": {clicked(luis, algesta.Approve), algesta.Entry{Kind: "refused vote", Actor: luis.ID.String(), Data: algesta.Args{
-			"vote": "approve", "runbook": "scale", "target": target, "error": string(algesta.ErrRefused),
-		}}},
+		"a command without the right": {
+			asked(nico, "restart api-gateway production"),
+			algesta.Entry{Kind: "refused", Actor: nico.ID.String(), Data: algesta.Args{
+				"asked": "restart api-gateway production", "runbook": "restart", "target": target, "error": string(algesta.ErrRefused),
+			}},
+		},
+		"reading without the right": {
+			asked(nico, "status api-gateway production"),
+			algesta.Entry{Kind: "refused", Actor: nico.ID.String(), Data: algesta.Args{
+				"asked": "status api-gateway production", "runbook": "status", "target": target, "error": string(algesta.ErrRefused),
+			}},
+		},
+		"an object that is not there": {
+			asked(luis, "status api-gatewy production"),
+			algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
+				"asked": "status api-gatewy production", "error": string(algesta.ErrUnknownName),
+			}},
+		},
+		"a change where the bot is no member": {
+			away("restart api-gateway production"),
+			algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
+				"asked": "restart api-gateway production", "runbook": "restart", "target": target, "error": string(algesta.ErrRefused),
+			}},
+		},
+		"an approval of the requester's own": {
+			clicked(luis, algesta.Approve),
+			algesta.Entry{Kind: "refused vote", Actor: luis.ID.String(), Data: algesta.Args{
+				"vote": "approve", "runbook": "scale", "target": target, "error": string(algesta.ErrRefused),
+			}},
+		},
 		"a denial of a stranger": {clicked(nico, algesta.Deny), algesta.Entry{Kind: "refused vote", Actor: nico.ID.String(), Data: algesta.Args{
 			"vote": "deny", "runbook": "scale", "target": target, "error": string(algesta.ErrRefused),
 		}}},
-		"an old button": {func(w *world) { w.votes(luis, algesta.Run, "o-none") }, algesta.Entry{Kind: "refused vote", Actor: luis.ID.String(), Data: algesta.Args{
-			"vote": "run", "error": string(algesta.ErrStale),
-		}}},
-		"a read where the bot is no member": {away("status api-gateway production"), algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{
-			"runbook": "status", "target": target,
-		}}},
-		"a change that changes nothing": {asked(luis, "scale api-gateway production 4"), algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{
-			"runbook": "scale", "target": target,
-		}}},
-		"what somebody may do": {asked(luis, "whoami"), algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{"runbook": "whoami"}}},
-		"a text that is far too long": {asked(luis, "restrat "+strings.Repeat("a", 5000)), algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
-			"asked": "restrat " + strings.Repeat("a", 292) + "…",
-		}}},
+		"an old button": {
+			func(w *world) { w.votes(luis, algesta.Run, "o-none") },
+			algesta.Entry{Kind: "refused vote", Actor: luis.ID.String(), Data: algesta.Args{
+				"vote": "run", "error": string(algesta.ErrStale),
+			}},
+		},
+		"a read where the bot is no member": {
+			away("status api-gateway production"),
+			algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{
+				"runbook": "status", "target": target,
+			}},
+		},
+		"a change that changes nothing": {
+			asked(luis, "scale api-gateway production 4"),
+			algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{
+				"runbook": "scale", "target": target,
+			}},
+		},
+		"what somebody may do": {
+			asked(luis, "whoami"),
+			algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{"runbook": "whoami"}},
+		},
+		"a text that is far too long": {
+			asked(luis, "restrat "+strings.Repeat("a", 5000)),
+			algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
+				"asked": "restrat " + strings.Repeat("a", 292) + "…",
+			}},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,9 @@ import (
 
 // afterwards goes on looking, without a word, at a rollout that was said to have failed: when it comes up after all and stays so,
 // the thread says that the verdict was wrong. It ends with the deadline, and with the next change.
-func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, object algesta.Object, f rollout.Follow, c runbooks.Cluster) (time.Duration, error) {
+func (d *Dispatcher) afterwards(
+	ctx context.Context, r algesta.Request, object algesta.Object, f rollout.Follow, c runbooks.Cluster,
+) (time.Duration, error) {
 	now := time.Now()
 	if f.BrokenAt.IsZero() || now.After(f.Deadline) {
 		return 0, nil
@@ -31,7 +33,9 @@ func (d *Dispatcher) afterwards(ctx context.Context, r algesta.Request, object a
 		if f.Mark+f.SteadyAt.String() == before {
 			return laterAgain, nil
 		}
-		_, err := d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error { return tx.Remember(r.ID, encode(f)) })
+		_, err := d.during(
+			ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error { return tx.Remember(r.ID, encode(f)) },
+		)
 		return laterAgain, err
 	case rollout.Broken, rollout.Overtaken, rollout.Gone, rollout.OutOfTime:
 	}

@@ -66,6 +66,7 @@ func TestAnUndoNamesWhatItPutsBack(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"Undo of " + id + " for api-gateway in production (6 → 4 pods). It's planned as if typed: it waits for approval where the policy wants one, and runs at once where it doesn't.",
+		"Undo of " + id + " for api-gateway in production (6 → 4 pods). It's planned as if typed: it waits for approval where the policy " +
+			"wants one, and runs at once where it doesn't.",
 	}, asked)
 }

@@ -91,7 +91,9 @@ func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.
 	if !d.allows(c, book.Verb) {
 		return algesta.Report{}, fmt.Errorf("%s may not %s there", c.Actor.ID, book.Verb)
 	}
-	report, err := book.Answer(ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Allowed: d.mayRead(ctx, c, book.Verb)})
+	report, err := book.Answer(
+		ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Allowed: d.mayRead(ctx, c, book.Verb)},
+	)
 	if err != nil {
 		return algesta.Report{}, fmt.Errorf("diagnosing %s: %w", c.Target.Workload(), err)
 	}

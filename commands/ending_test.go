@@ -39,8 +39,11 @@ func TestACommandEndsAsItsRunbookSays(t *testing.T) {
 			algesta.Failed, "Scaling of api-gateway in production (4 → 6 pods) failed and was not undone. The order is invalid.",
 		},
 		"with a poll that comes too late": {
-			runbooks.WithPoll(time.Nanosecond, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) { return waiting, nil }),
-			algesta.TimedOut, "is not finished: The order is pending. The change stands; I stopped watching.",
+			runbooks.WithPoll(
+				time.Nanosecond, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) { return waiting, nil },
+			),
+			algesta.TimedOut,
+			"is not finished: The order is pending. The change stands; I stopped watching.",
 		},
 	}
 	for name, tt := range tests {

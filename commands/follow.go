@@ -90,13 +90,20 @@ func endingOf(r algesta.Request) runbooks.Ending {
 }
 
 // clusterUnreadable goes on while the cluster cannot be read, until the deadline.
-func (d *Dispatcher) clusterUnreadable(ctx context.Context, r algesta.Request, f rollout.Follow, err error, now time.Time) (time.Duration, error) {
+func (d *Dispatcher) clusterUnreadable(
+	ctx context.Context, r algesta.Request, f rollout.Follow, err error, now time.Time,
+) (time.Duration, error) {
 	deadline := f.Deadline
 	if deadline.IsZero() {
 		deadline = f.StartedAt.Add(startWithin)
 	}
 	if now.After(deadline) {
-		p := rollout.Progress{Phase: rollout.OutOfTime, Why: algesta.Say("The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(r.Command.Target.Name))}
+		p := rollout.Progress{
+			Phase: rollout.OutOfTime,
+			Why: algesta.Say(
+				"The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(r.Command.Target.Name),
+			),
+		}
 		return d.handlePhase(ctx, r, p, f, now)
 	}
 	d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
@@ -104,7 +111,10 @@ func (d *Dispatcher) clusterUnreadable(ctx context.Context, r algesta.Request, f
 	if _, told := d.announced.Load(key); told {
 		return soakAgain, nil
 	}
-	report := algesta.Report{Tone: algesta.Warning, Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up."))}
+	report := algesta.Report{
+		Tone:  algesta.Warning,
+		Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up.")),
+	}
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
 		d.announced.Store(key, announcement{}) // here, so that whoever ends the request afterwards forgets it
 		d.announced.Delete(r.ID)               // the progress that this replaces is to be told again
@@ -117,7 +127,9 @@ func (d *Dispatcher) clusterUnreadable(ctx context.Context, r algesta.Request, f
 }
 
 // handlePhase says what is new and decides how to go on.
-func (d *Dispatcher) handlePhase(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time) (time.Duration, error) {
+func (d *Dispatcher) handlePhase(
+	ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time,
+) (time.Duration, error) {
 	p = d.withheld(ctx, r, p)
 	switch p.Phase {
 	case rollout.Moving, rollout.Complete:
@@ -131,13 +143,17 @@ func (d *Dispatcher) handlePhase(ctx context.Context, r algesta.Request, p rollo
 	case rollout.Gone:
 		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.note("ended: "+p.Why.String(), p))
 	case rollout.OutOfTime:
-		return 0, d.finish(ctx, r, algesta.TimedOut, algesta.Warning, p, f, d.note("is not finished: "+p.Why.String()+" The change stands; I stopped watching.", p))
+		return 0, d.finish(
+			ctx, r, algesta.TimedOut, algesta.Warning, p, f, d.note("is not finished: "+p.Why.String()+" The change stands; I stopped watching.", p),
+		)
 	}
 	return 0, fmt.Errorf("following %s: the phase %q is not known", r.ID, p.Phase)
 }
 
 // progress edits the progress message and, less often, the card: on a change at once, on the passing of seconds seldom.
-func (d *Dispatcher) progress(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time) (time.Duration, error) {
+func (d *Dispatcher) progress(
+	ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time,
+) (time.Duration, error) {
 	again := lookAgain
 	if p.Phase == rollout.Complete {
 		again = soakAgain
@@ -194,7 +210,9 @@ type outcome struct {
 func (d *Dispatcher) good(r algesta.Request, p rollout.Progress) outcome {
 	o := outcome{
 		note: fmt.Sprintf("%d of %d ready after %s · %s", p.Ready, p.Of, words.Span(p.Took), p.Verdict),
-		said: algesta.Say("{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), words.Span(p.Took), words.Capital(string(p.Verdict)), p.Compare),
+		said: algesta.Say(
+			"{}. {} after {}. {}: {}.", r.Plan.Done, allReady(p.Of), words.Span(p.Took), words.Capital(string(p.Verdict)), p.Compare,
+		),
 	}
 	if len(p.Alert) > 0 {
 		o.said = join(o.said, p.Alert)
@@ -247,7 +265,9 @@ func (d *Dispatcher) note(note string, p rollout.Progress) outcome {
 }
 
 // finish ends a followed request: the card, the progress, the reply that mentions whoever it concerns.
-func (d *Dispatcher) finish(ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p rollout.Progress, f rollout.Follow, o outcome) error {
+func (d *Dispatcher) finish(
+	ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p rollout.Progress, f rollout.Follow, o outcome,
+) error {
 	said := o.said
 	if to != algesta.Succeeded && to != algesta.Failed {
 		said = algesta.Say("{} {}", r.Plan.Title, said)

@@ -23,10 +23,22 @@ func TestTooLateSaysWhy(t *testing.T) {
 		began time.Duration // before now
 		said  string        // "" is in time
 	}{
-		"in time":                        {typed(time.Minute), time.Hour, ""},
-		"typed before the start":         {typed(10 * time.Minute), time.Minute, "I was restarted while you asked. Nothing was run; please ask again."},
-		"waited in the queue":            {typed(10 * time.Minute), time.Hour, "I was too busy to look at this within 2 min. Nothing was run; please ask again."},
-		"an offer that waited":           {clicked(10*time.Minute, algesta.Run), time.Hour, "I was too busy to look at this within 2 min. Nothing was run; please ask again."},
+		"in time": {typed(time.Minute), time.Hour, ""},
+		"typed before the start": {
+			typed(10 * time.Minute),
+			time.Minute,
+			"I was restarted while you asked. Nothing was run; please ask again.",
+		},
+		"waited in the queue": {
+			typed(10 * time.Minute),
+			time.Hour,
+			"I was too busy to look at this within 2 min. Nothing was run; please ask again.",
+		},
+		"an offer that waited": {
+			clicked(10*time.Minute, algesta.Run),
+			time.Hour,
+			"I was too busy to look at this within 2 min. Nothing was run; please ask again.",
+		},
 		"a vote has its request's times": {clicked(10*time.Minute, algesta.Approve), time.Minute, ""},
 	}
 	for name, c := range cases {

@@ -68,7 +68,16 @@ func titleNote(r algesta.Request) algesta.Text { return algesta.Say("{} {}", r.P
 // viewOf is the table of the life of a request. A status that comes and goes within a moment is not shown by itself; a card that is
 // made anew meanwhile says how it stands.
 func viewOf(s algesta.Status) view {
-	end := view{tone: algesta.Neutral, shown: algesta.Neutral, title: titleNote, decided: theyApproved, moment: "ended", card: true, plan: true, reply: true}
+	end := view{
+		tone:    algesta.Neutral,
+		shown:   algesta.Neutral,
+		title:   titleNote,
+		decided: theyApproved,
+		moment:  "ended",
+		card:    true,
+		plan:    true,
+		reply:   true,
+	}
 	switch s {
 	case algesta.Pending:
 		return view{shown: algesta.Waiting, title: titleWaits, decided: theyApproved, buttons: voteButtons}
@@ -252,7 +261,9 @@ func (d *Dispatcher) settle(tx Tx, e algesta.Execution, was algesta.ExecutionSta
 
 // during runs f in a transaction if the request still has one of these statuses then, with the request as it is then: whatever is
 // posted about a request has to be true of it when it is posted. done is false where it has another status; f did not run.
-func (d *Dispatcher) during(ctx context.Context, id string, statuses []algesta.Status, f func(tx Tx, r algesta.Request) error) (done bool, err error) {
+func (d *Dispatcher) during(
+	ctx context.Context, id string, statuses []algesta.Status, f func(tx Tx, r algesta.Request) error,
+) (done bool, err error) {
 	err = d.Store.Update(ctx, func(tx Tx) error {
 		r, err := tx.Locked(id)
 		if err != nil {

@@ -30,7 +30,9 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 		switch l.Post.Kind {
 		case algesta.CardPost, algesta.PlanPost:
 			if !l.Posted {
-				d.Log.Error("a request can't be shown", zap.String("command", id), zap.String("kind", string(l.Post.Kind)), zap.String("reason", l.Reason))
+				d.Log.Error(
+					"a request can't be shown", zap.String("command", id), zap.String("kind", string(l.Post.Kind)), zap.String("reason", l.Reason),
+				)
 				err = d.unseen(ctx, r)
 			}
 		case algesta.EndPost, algesta.VerdictPost:
@@ -55,7 +57,9 @@ func (d *Dispatcher) answerDirectly(ctx context.Context, lost []algesta.LostPost
 			if l.Posted || p.By == (algesta.PersonID{}) {
 				continue
 			}
-			d.Log.Error("an answer can't be posted", zap.String("command", p.Command), zap.String("kind", string(p.Kind)), zap.String("reason", l.Reason))
+			d.Log.Error(
+				"an answer can't be posted", zap.String("command", p.Command), zap.String("kind", string(p.Kind)), zap.String("reason", l.Reason),
+			)
 			report := p.Report
 			report.Buttons = nil
 			if report.Small = algesta.Say("I could not post this where you asked · {}", algesta.Name(p.Command)); len(report.Title) == 0 {

@@ -35,8 +35,15 @@ func TestARequestThatCantBeShownEnds(t *testing.T) {
 			in.Text = "scale api-gateway production 6"
 			w.handle(in)
 			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
-			require.Equal(t, []string{"U0LUIS: Scaling of api-gateway in production (4 → 6 pods) was cancelled, because I may not post in #ops and nobody would have seen it. " +
-				"Nothing was changed. Ask where I may post, or have me allowed to post there. @Luis"}, w.directs())
+			require.Equal(
+				t,
+				[]string{
+					"U0LUIS: Scaling of api-gateway in production (4 → 6 pods) was cancelled, because I may not post in #ops and nobody would have " +
+						"seen it. " +
+						"Nothing was changed. Ask where I may post, or have me allowed to post there. @Luis",
+				},
+				w.directs(),
+			)
 			open, err := w.store.Alive(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, open)
@@ -85,7 +92,9 @@ func TestAnEndThatCantBePostedGoesToEverybodyDirectly(t *testing.T) {
 // TestAnAnswerThatCantBePostedGoesToWhoeverAsked has Slack refuse the card, or its detail, of a command that only reads.
 func TestAnAnswerThatCantBePostedGoesToWhoeverAsked(t *testing.T) {
 	t.Parallel()
-	for name, lost := range map[string][]algesta.PostKind{"all of it": {algesta.CardPost, algesta.DetailPost}, "its detail": {algesta.DetailPost}} {
+	for name, lost := range map[string][]algesta.PostKind{
+		"all of it": {algesta.CardPost, algesta.DetailPost}, "its detail": {algesta.DetailPost},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -120,7 +129,9 @@ func TestALostEditLosesNothing(t *testing.T) {
 	ends := w.said(algesta.EndPost)
 	require.Len(t, ends, 1, "the end is a message of its own")
 	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
-		return tx.Post(algesta.Post{Command: r.ID, Kind: algesta.EndPost, Channel: "C0OPS", Report: algesta.Report{Title: algesta.Say("without its button")}})
+		return tx.Post(
+			algesta.Post{Command: r.ID, Kind: algesta.EndPost, Channel: "C0OPS", Report: algesta.Report{Title: algesta.Say("without its button")}},
+		)
 	}))
 	w.posts()
 	w.idle()

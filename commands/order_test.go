@@ -103,7 +103,12 @@ func TestDoubtIsSettledByLooking(t *testing.T) {
 			c.replicas = 6 // as the lost write did
 			return algesta.Verified{Yes: true, Written: algesta.Written{ResourceVersion: "8", Generation: 4}}, nil
 		}, algesta.Succeeded, 1},
-		"it did not happen: it is sent": {firstLost, func(*fakeCluster) (algesta.Verified, error) { return algesta.Verified{}, nil }, algesta.Succeeded, 2},
+		"it did not happen: it is sent": {
+			firstLost,
+			func(*fakeCluster) (algesta.Verified, error) { return algesta.Verified{}, nil },
+			algesta.Succeeded,
+			2,
+		},
 		"it cannot be told: a person decides": {lost, func(*fakeCluster) (algesta.Verified, error) {
 			return algesta.Verified{}, &algesta.Error{Kind: algesta.ErrUncertain, Message: algesta.Say("It cannot be told.")}
 		}, algesta.Unknown, 1},
@@ -165,7 +170,8 @@ func TestWhatChangedBetweenIsNotRun(t *testing.T) {
 	}{
 		"the object": {
 			func(w *world) { w.cluster.set(func(f *fakeCluster) { f.replicas = 5 }) },
-			algesta.Superseded, "was not run, because api-gateway-production changed after this was planned. Nothing was changed. The new plan is c-",
+			algesta.Superseded,
+			"was not run, because api-gateway-production changed after this was planned. Nothing was changed. The new plan is c-",
 		},
 		"the approver's right": {
 			func(w *world) {
@@ -179,7 +185,10 @@ func TestWhatChangedBetweenIsNotRun(t *testing.T) {
 		},
 		"a freeze": {
 			func(w *world) {
-				w.setRules(twoOf + "freezes:\n  - {name: holidays, verbs: [change], namespaces: [production], from: 2020-01-01T00:00:00Z, to: 2100-01-01T00:00:00Z, reason: no changes}\n")
+				w.setRules(
+					twoOf + "freezes:\n  - {name: holidays, verbs: [change], namespaces: [production], from: 2020-01-01T00:00:00Z, to: " +
+						"2100-01-01T00:00:00Z, reason: no changes}\n",
+				)
 			},
 			algesta.Rejected, "was refused just before it ran. Nothing was changed.",
 		},
@@ -213,7 +222,9 @@ func TestNobodyApprovesInTime(t *testing.T) {
 	expired := w.request(algesta.Expired)
 	require.Contains(t, w.said(algesta.CardPost)[0], "expired: nobody approved within 1 s. Nothing was changed.")
 	w.votes(carla, algesta.Approve, expired.ID)
-	require.Equal(t, []string{"This expired before you clicked. Nothing was changed; ask for it again to get a fresh plan."}, w.said(algesta.AnswerPost))
+	require.Equal(
+		t, []string{"This expired before you clicked. Nothing was changed; ask for it again to get a fresh plan."}, w.said(algesta.AnswerPost),
+	)
 }
 
 func TestRefusalsTouchNothing(t *testing.T) {

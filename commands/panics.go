@@ -104,17 +104,22 @@ type failing struct {
 
 func panicking(id string) failing {
 	return failing{
-		unsent:   algesta.Say("Something went wrong on my side. Quote {}.", algesta.Name(id)),
-		sending:  algesta.Say("Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote {}).", algesta.Name(id)),
+		unsent: algesta.Say("Something went wrong on my side. Quote {}.", algesta.Name(id)),
+		sending: algesta.Say(
+			"Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote {}).", algesta.Name(id),
+		),
 		watching: "was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote " + id + ".",
 	}
 }
 
 func restarted(id string) failing {
 	return failing{
-		unsent:   algesta.Say("I was restarted again and again while I prepared it, so I leave it. Quote {}.", algesta.Name(id)),
-		sending:  algesta.Say("I was restarted again and again while I sent this change, so I can't tell whether it arrived (quote {}).", algesta.Name(id)),
-		watching: "was made, but I was restarted again and again while I watched it, so I don't know how it ended. Look at it yourself, and quote " + id + ".",
+		unsent: algesta.Say("I was restarted again and again while I prepared it, so I leave it. Quote {}.", algesta.Name(id)),
+		sending: algesta.Say(
+			"I was restarted again and again while I sent this change, so I can't tell whether it arrived (quote {}).", algesta.Name(id),
+		),
+		watching: "was made, but I was restarted again and again while I watched it, so I don't know how it ended. Look at it yourself, and " +
+			"quote " + id + ".",
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 // Catalog turns what people call things into a Target.
 type Catalog interface {
 	// Resolve finds the service in the environment, both as typed. visible says which targets the actor may know of:
-	// suggestions in the error come from those only. A service that's configured or was there before is found, too. An unknown name is an *algesta.Error of kind ErrUnknownName.
+	// suggestions in the error come from those only. A service that's configured or was there before is found, too. An unknown name is an
+	// *algesta.Error of kind ErrUnknownName.
 	Resolve(ctx context.Context, service, environment string, visible func(algesta.Target) bool) (algesta.Target, error)
 	// Gone says that the target's Deployment isn't there; until is when it last was, zero where that's not known.
 	Gone(t algesta.Target) (until time.Time, gone bool)

@@ -76,7 +76,9 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 		Message: algesta.Say("The Deployment of {} in {} isn't there.", c.Target.Service, c.Target.Environment),
 	}
 	if !until.IsZero() {
-		out.Message = algesta.Say("The Deployment of {} in {} is gone (seen until {}).", c.Target.Service, c.Target.Environment, algesta.At(until))
+		out.Message = algesta.Say(
+			"The Deployment of {} in {} is gone (seen until {}).", c.Target.Service, c.Target.Environment, algesta.At(until),
+		)
 	}
 	if look := d.diagnoseCommand(c); look != "" {
 		out.Hint = algesta.Say("Ask why: {}", algesta.Name(look))

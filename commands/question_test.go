@@ -24,10 +24,14 @@ func TestAQuestionNamesTheVersions(t *testing.T) {
 	require.Equal(t, "Roll back ", r.Plan.Summary[0].Text, "the plan stays as it is")
 
 	r.Plan.Facts = append(r.Plan.Facts, algesta.Field{Label: "image of sidecar", Value: algesta.Say("a:1 → a:2")})
-	require.Equal(t, "Luis asks to roll back api-gateway-production to revision 4 in production.", question(r).String(), "two images have no one version")
+	require.Equal(
+		t, "Luis asks to roll back api-gateway-production to revision 4 in production.", question(r).String(), "two images have no one version",
+	)
 
 	r.Plan.Summary = algesta.Say("Deploy {} to {} in production", algesta.Name("api-gateway:12346"), algesta.Name("api-gateway-production"))
 	r.Plan.Facts = r.Plan.Facts[:1]
 	r.Plan.Facts[0].Value = algesta.Say("api-gateway:12345 → api-gateway:12346")
-	require.Equal(t, "Luis asks to deploy api-gateway:12346 to api-gateway-production in production.", question(r).String(), "nothing is said twice")
+	require.Equal(
+		t, "Luis asks to deploy api-gateway:12346 to api-gateway-production in production.", question(r).String(), "nothing is said twice",
+	)
 }

@@ -66,8 +66,16 @@ func TestOldWordsAndOldClicksOnOffersAreNotCarriedOut(t *testing.T) {
 		age    time.Duration
 		answer string
 	}{
-		"typed before the start":               {algesta.Typed, 3 * time.Minute, "I was restarted while you asked. Nothing was run; please ask again."},
-		"an offer clicked hours before it":     {algesta.Voted, 9 * time.Hour, "I was restarted while you asked. Nothing was run; please ask again."},
+		"typed before the start": {
+			algesta.Typed,
+			3 * time.Minute,
+			"I was restarted while you asked. Nothing was run; please ask again.",
+		},
+		"an offer clicked hours before it": {
+			algesta.Voted,
+			9 * time.Hour,
+			"I was restarted while you asked. Nothing was run; please ask again.",
+		},
 		"an offer clicked now, long out of it": {algesta.Voted, 0, "This button is too old to be used."},
 	}
 	for name, c := range cases {

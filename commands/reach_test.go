@@ -28,12 +28,22 @@ func (c *crashingCluster) Reader(string) (runbooks.Cluster, error) { return c, n
 
 func (c *crashingCluster) Observe(context.Context, string) ([]runtime.Object, map[string]error) {
 	return []runtime.Object{&corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-1", Namespace: "production", CreationTimestamp: metav1.NewTime(time.Now().Add(-time.Hour))},
-		Spec:       corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Name: "api-gateway"}}},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "api-gateway", RestartCount: 9, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
-			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, FinishedAt: metav1.NewTime(time.Now().Add(-time.Minute))}},
-		}}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:              "api-gateway-1",
+			Namespace:         "production",
+			CreationTimestamp: metav1.NewTime(time.Now().Add(-time.Hour)),
+		},
+		Spec: corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Name: "api-gateway"}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{
+			{
+				Name:         "api-gateway",
+				RestartCount: 9,
+				State:        corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+				LastTerminationState: corev1.ContainerState{
+					Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, FinishedAt: metav1.NewTime(time.Now().Add(-time.Minute))},
+				},
+			},
+		}},
 	}}, nil
 }
 
@@ -55,10 +65,15 @@ func TestADiagnosisReadsOnlyWhereThePersonMayRead(t *testing.T) {
 		more  string // of the policy
 		asked []string
 	}{
-		"no rule about it":             {},
-		"the right to read it":         {more: "\n  - {name: ledgers, subjects: [\"user:U0LUIS\"], role: operator, namespaces: [payments]}", asked: []string{"Service payments/ledger"}},
-		"somebody else's right":        {more: "\n  - {name: ledgers, subjects: [\"user:U0NICO\"], role: operator, namespaces: [payments]}"},
-		"the right in another cluster": {more: "\n  - {name: ledgers, subjects: [\"user:U0LUIS\"], role: operator, namespaces: [payments], clusters: [gke]}"},
+		"no rule about it": {},
+		"the right to read it": {
+			more:  "\n  - {name: ledgers, subjects: [\"user:U0LUIS\"], role: operator, namespaces: [payments]}",
+			asked: []string{"Service payments/ledger"},
+		},
+		"somebody else's right": {more: "\n  - {name: ledgers, subjects: [\"user:U0NICO\"], role: operator, namespaces: [payments]}"},
+		"the right in another cluster": {
+			more: "\n  - {name: ledgers, subjects: [\"user:U0LUIS\"], role: operator, namespaces: [payments], clusters: [gke]}",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -66,7 +66,9 @@ func TestAReminderComesOnceAtHalfTime(t *testing.T) {
 	w.people.set(func(d *fakeDirectory) { d.absent = []algesta.PersonID{carla.ID} })
 	w.types(luis, "scale api-gateway production 6")
 	r := w.request(algesta.Pending)
-	require.Eventually(t, func() bool { _, ts, err := w.store.CardOf(t.Context(), r.ID); return err == nil && ts != "" }, deadline, 5*time.Millisecond)
+	require.Eventually(
+		t, func() bool { _, ts, err := w.store.CardOf(t.Context(), r.ID); return err == nil && ts != "" }, deadline, 5*time.Millisecond,
+	)
 	again, err := w.dispatcher.Remind(t.Context(), r.ID)
 	require.NoError(t, err)
 	require.Zero(t, again)

@@ -10,7 +10,8 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-const frozenNow = "freezes:\n  - {name: holidays, verbs: [change], namespaces: [production], from: 2020-01-01T00:00:00Z, to: 2100-01-01T00:00:00Z, reason: no changes}\n"
+const frozenNow = "freezes:\n  - {name: holidays, verbs: [change], namespaces: [production], from: 2020-01-01T00:00:00Z, to: " +
+	"2100-01-01T00:00:00Z, reason: no changes}\n"
 
 // notSent are the two ways in which a write can be recorded and not sent.
 func notSent() map[string]*algesta.Error {
@@ -51,7 +52,9 @@ func TestWhatWasRecordedAndNotSentIsCheckedAgain(t *testing.T) {
 		},
 		"a limit": {
 			func(w *world) {
-				w.setRules(rules + "limits:\n  - {name: small, verbs: [scale], namespaces: [production], require: 'plan.pods < 3', otherwise: Too many pods.}\n")
+				w.setRules(
+					rules + "limits:\n  - {name: small, verbs: [scale], namespaces: [production], require: 'plan.pods < 3', otherwise: Too many pods.}\n",
+				)
 			},
 			algesta.Rejected, "Too many pods.",
 		},

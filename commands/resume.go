@@ -29,9 +29,14 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	}
 	switch {
 	case is(err, algesta.ErrUnreachable):
-		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")))
+		return whileUnreachable, d.waits(
+			ctx, r, join(message(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")),
+		)
 	case is(err, algesta.ErrUncertain):
-		return 0, d.unknown(ctx, r, e, algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(r.Command.Target.Name)))
+		return 0, d.unknown(
+			ctx, r, e,
+			algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(r.Command.Target.Name)),
+		)
 	case err != nil:
 		return d.cannotLook(ctx, r, e, err)
 	case v.Yes:
@@ -53,5 +58,7 @@ func (d *Dispatcher) cannotLook(ctx context.Context, r algesta.Request, e algest
 	if !time.Now().Before(r.StartBy) {
 		return 0, d.unknown(ctx, r, e, algesta.Say("I sent this change and can't look whether it arrived. {}", message(err)))
 	}
-	return whileUnreachable, d.waits(ctx, r, algesta.Say("{} I don't know yet whether the change was made. I look again until {}.", message(err), algesta.At(r.StartBy)))
+	return whileUnreachable, d.waits(
+		ctx, r, algesta.Say("{} I don't know yet whether the change was made. I look again until {}.", message(err), algesta.At(r.StartBy)),
+	)
 }

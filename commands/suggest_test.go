@@ -15,8 +15,10 @@ import (
 func TestWhatIsProposedWorksWhenItIsCopied(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ text, says, never string }{
-		"a mistyped verb":                        {"rolback api-gateway production", "/algesta rollback api-gateway production", ""},
-		"a mistyped verb, of a service not here": {"rolback ms-orders production", `I don't know the command "rolback". Did you mean rollback?`, "/algesta"},
+		"a mistyped verb": {"rolback api-gateway production", "/algesta rollback api-gateway production", ""},
+		"a mistyped verb, of a service not here": {
+			"rolback ms-orders production", `I don't know the command "rolback". Did you mean rollback?`, "/algesta",
+		},
 		"a mistyped verb without an environment": {"restrat api-gateway", "/algesta restart api-gateway <environment>", "production"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,7 +71,9 @@ func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r alges
 		if r.Status != algesta.Pending || !now.Before(r.ExpiresAt) {
 			return notMovedError{r}
 		}
-		fresh, err := tx.Approve(algesta.Approval{Request: r.ID, Approver: actor, Fingerprint: r.Fingerprint, Reason: d.Redact(in.Vote.Reason), At: now})
+		fresh, err := tx.Approve(
+			algesta.Approval{Request: r.ID, Approver: actor, Fingerprint: r.Fingerprint, Reason: d.Redact(in.Vote.Reason), At: now},
+		)
 		if err != nil {
 			return err
 		}
@@ -152,9 +154,15 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 		}
 	}
 	s := step{
-		id: r.ID, to: to, note: note, by: []algesta.Actor{actor}, kind: verb, actor: actor, data: algesta.Args{"reason": d.Redact(in.Vote.Reason)},
-		from: []algesta.Status{algesta.Pending, algesta.Approved}, // nothing was sent
-		also: func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) },
+		id:    r.ID,
+		to:    to,
+		note:  note,
+		by:    []algesta.Actor{actor},
+		kind:  verb,
+		actor: actor,
+		data:  algesta.Args{"reason": d.Redact(in.Vote.Reason)},
+		from:  []algesta.Status{algesta.Pending, algesta.Approved}, // nothing was sent
+		also:  func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) },
 	}
 	switch moved, err := d.step(ctx, s); {
 	case err != nil:
@@ -182,7 +190,10 @@ func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id str
 		if err := tx.Append(entry(id, "taken back", actor, nil)); err != nil {
 			return err
 		}
-		told := algesta.Say("I can't tell yet whether this was sent before you clicked. If it was not, it ends as cancelled; if it was, its thread says how it goes on.")
+		told := algesta.Say(
+			"I can't tell yet whether this was sent before you clicked. If it was not, it ends as cancelled; if it was, its thread says how it " +
+				"goes on.",
+		)
 		if err := tx.Post(d.answer(in, algesta.NewCommandID(), algesta.Report{Tone: algesta.Waiting, Title: told})); err != nil {
 			return err
 		}

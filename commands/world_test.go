@@ -91,7 +91,14 @@ func newWorld(t *testing.T) *world {
 	path := filepath.Join(t.TempDir(), "a.db")
 	s, err := store.Open(t.Context(), "file:"+path, log)
 	require.NoError(t, err)
-	w := &world{t: t, store: s, path: path, logged: logged, cluster: newFakeCluster(), people: &fakeDirectory{people: map[string]algesta.Actor{}}}
+	w := &world{
+		t:       t,
+		store:   s,
+		path:    path,
+		logged:  logged,
+		cluster: newFakeCluster(),
+		people:  &fakeDirectory{people: map[string]algesta.Actor{}},
+	}
 	for _, p := range []algesta.Actor{luis, carla, pablo, nico, marta} {
 		w.people.people[p.ID.User] = p
 	}
@@ -129,7 +136,14 @@ func (w *world) setRules(text string) {
 func (w *world) invocation(by algesta.Actor) algesta.Invocation {
 	w.seq++
 	in := algesta.Invocation{
-		Key: fmt.Sprintf("key-%d", w.seq), Kind: algesta.Typed, Person: by.ID, Channel: "C0OPS", Reply: "https://reply.example.com", At: time.Now(),
+		Key: fmt.Sprintf(
+			"key-%d", w.seq,
+		),
+		Kind:    algesta.Typed,
+		Person:  by.ID,
+		Channel: "C0OPS",
+		Reply:   "https://reply.example.com",
+		At:      time.Now(),
 	}
 	return in
 }
@@ -296,13 +310,26 @@ func (c fakeCatalog) Resolve(_ context.Context, service, environment string, _ f
 		return algesta.Target{Environment: environment, Cluster: "aks", Namespace: environment}, nil
 	}
 	if environment == "" {
-		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which environment do you mean: production?"), Err: chosen{service}}
+		return algesta.Target{}, &algesta.Error{
+			Kind:    algesta.ErrUsage,
+			Message: algesta.Say("Which environment do you mean: production?"),
+			Err:     chosen{service},
+		}
 	}
 	late := service == "ms-late" && c.late.Add(1) == 1
 	if service != "api-gateway" && service != "ms-gone" && !late {
-		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", service, environment)}
+		return algesta.Target{}, &algesta.Error{
+			Kind:    algesta.ErrUnknownName,
+			Message: algesta.Say("There's no service \"{}\" in {}.", service, environment),
+		}
 	}
-	return algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: environment, Name: service + "-" + environment}, nil
+	return algesta.Target{
+		Service:     service,
+		Environment: environment,
+		Cluster:     "aks",
+		Namespace:   environment,
+		Name:        service + "-" + environment,
+	}, nil
 }
 
 // chosen is the cause of an error about an environment that the person has to choose.
@@ -426,7 +453,9 @@ func (d *fakeDirectory) Person(_ context.Context, s algesta.Subject) string {
 }
 
 // Absent are the absent people, whoever is named.
-func (d *fakeDirectory) Absent(_ context.Context, _ string, _ []algesta.Subject, most int) (absent []algesta.PersonID, more int, err error) {
+func (d *fakeDirectory) Absent(
+	_ context.Context, _ string, _ []algesta.Subject, most int,
+) (absent []algesta.PersonID, more int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n := min(most, len(d.absent))
@@ -505,8 +534,14 @@ func (c *fakeCluster) object() map[string]any {
 			"name": "api-gateway-production", "namespace": "production", "uid": "uid-1", "resourceVersion": "7", "generation": c.generation,
 		},
 		"spec": map[string]any{
-			"replicas": n, "selector": map[string]any{"matchLabels": labels},
-			"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": map[string]any{"containers": []any{map[string]any{"name": "api-gateway", "image": "registry.example.com/api-gateway:12345"}}}},
+			"replicas": n,
+			"selector": map[string]any{"matchLabels": labels},
+			"template": map[string]any{
+				"metadata": map[string]any{"labels": labels},
+				"spec": map[string]any{
+					"containers": []any{map[string]any{"name": "api-gateway", "image": "registry.example.com/api-gateway:12345"}},
+				},
+			},
 		},
 		"status": map[string]any{"observedGeneration": int64(4), "replicas": n, "updatedReplicas": n, "readyReplicas": c.ready(), "availableReplicas": c.ready()},
 	}
@@ -593,10 +628,17 @@ func (c *fakeCluster) Workload(ctx context.Context, _ algesta.Object) (*appsv1.D
 func readyPod(name string) *corev1.Pod {
 	yes := true
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", UID: "set-1", Controller: &yes}}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            name,
+			UID:             types.UID(name),
+			OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", UID: "set-1", Controller: &yes}},
+		},
 		Status: corev1.PodStatus{
-			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
-			ContainerStatuses: []corev1.ContainerStatus{{Name: "api-gateway", Ready: true, Started: &yes, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+			Phase:      corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "api-gateway", Ready: true, Started: &yes, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			},
 		},
 	}
 }
@@ -606,8 +648,12 @@ func crash(p *corev1.Pod, says string) {
 	p.CreationTimestamp = metav1.Now()
 	p.Status.Conditions[0].Status = corev1.ConditionFalse
 	p.Status.ContainerStatuses[0] = corev1.ContainerStatus{
-		Name: "api-gateway", RestartCount: 3, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
-		LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: says, FinishedAt: metav1.Now()}},
+		Name:         "api-gateway",
+		RestartCount: 3,
+		State:        corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+		LastTerminationState: corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: says, FinishedAt: metav1.Now()},
+		},
 	}
 }
 
@@ -617,7 +663,9 @@ func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) {
 	return nil, nil
 }
 
-func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, _ string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+func (c *fakeCluster) Apply(
+	ctx context.Context, change algesta.Change, _ string, intend func(context.Context, algesta.Intent) error,
+) (algesta.Written, error) {
 	c.mu.Lock()
 	c.touched.Add(1)
 	hold, send := c.intended, c.send // as they are before anybody can see the intent

@@ -140,15 +140,21 @@ var (
 func (c *Console) Invocation(line string) (algesta.Invocation, error) {
 	parts := lineForm.FindStringSubmatch(line)
 	if parts == nil {
-		return algesta.Invocation{}, errors.New(`Write who speaks and what, like "dana> help" or "dana in #random> help".`) //nolint:revive,staticcheck // a sentence for a person
+		return algesta.Invocation{}, errors.New(
+			`Write who speaks and what, like "dana> help" or "dana in #random> help".`,
+		) //nolint:revive,staticcheck // a sentence for a person
 	}
 	person, ok := c.cfg.People.named(parts[1])
 	if !ok {
-		return algesta.Invocation{}, fmt.Errorf("There is no %q in the file of people.", parts[1]) //nolint:revive,staticcheck // a sentence for a person
+		return algesta.Invocation{}, fmt.Errorf(
+			"There is no %q in the file of people.", parts[1],
+		) //nolint:revive,staticcheck // a sentence for a person
 	}
 	place, ok := c.cfg.People.place(parts[2])
 	if !ok {
-		return algesta.Invocation{}, fmt.Errorf("There is no place #%s in the file of people.", parts[2]) //nolint:revive,staticcheck // a sentence for a person
+		return algesta.Invocation{}, fmt.Errorf(
+			"There is no place #%s in the file of people.", parts[2],
+		) //nolint:revive,staticcheck // a sentence for a person
 	}
 	c.lines++
 	in := algesta.Invocation{

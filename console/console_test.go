@@ -49,7 +49,11 @@ func (e *echo) Receive(_ context.Context, in algesta.Invocation) (bool, error) {
 		}, {Label: "Deny", Action: algesta.Deny, ID: "c-7f3a9k", AskReason: true, ReasonOptional: true}},
 	}}
 	if in.Vote != nil {
-		p = algesta.Post{Kind: algesta.AnswerPost, OnlyFor: in.Person.User, Report: algesta.Report{Title: algesta.Say("{} {}", in.Vote.Action, in.Vote.ID)}}
+		p = algesta.Post{
+			Kind:    algesta.AnswerPost,
+			OnlyFor: in.Person.User,
+			Report:  algesta.Report{Title: algesta.Say("{} {}", in.Vote.Action, in.Vote.ID)},
+		}
 	}
 	e.due = append(e.due, algesta.Outgoing{ID: int64(len(e.seen)), Post: p, Rev: 1})
 	return true, nil
@@ -68,7 +72,10 @@ func TestAConversation(t *testing.T) {
 	require.NoError(t, err)
 	e := &echo{}
 	var out bytes.Buffer
-	in := strings.NewReader("dana> rollback api-gateway production\n\n# a remark\ncarla> approve c1 looks right\nbob> help\nhelp\ndana in #random> help\ndana in #nowhere> help\ncarla> approve everything\n")
+	in := strings.NewReader(
+		"dana> rollback api-gateway production\n\n# a remark\ncarla> approve c1 looks right\nbob> help\nhelp\ndana in #random> help\ndana in " +
+			"#nowhere> help\ncarla> approve everything\n",
+	)
 	require.NoError(t, console.Run(t.Context(), in, &out, console.Config{People: who, Inbox: e, Outbox: e, Short: true}))
 	require.Equal(t, `bot> 🟡 You said rollback api-gateway production
         c1

@@ -30,7 +30,10 @@ func azureConfig(cfg Config, base *rest.Config) (*rest.Config, error) {
 	if err != nil || host.Scheme != "https" || base.Insecure {
 		return nil, errors.New("a token is sent only to an https server whose certificate is checked")
 	}
-	out := &rest.Config{Host: base.Host, TLSClientConfig: rest.TLSClientConfig{CAFile: base.CAFile, CAData: base.CAData, ServerName: base.ServerName}}
+	out := &rest.Config{
+		Host:            base.Host,
+		TLSClientConfig: rest.TLSClientConfig{CAFile: base.CAFile, CAData: base.CAData, ServerName: base.ServerName},
+	}
 	source := newTokens(func() (azcore.TokenCredential, error) { return credential(cfg) })
 	out.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return &signedIn{next: next, tokens: source, host: host.Host}
@@ -64,7 +67,9 @@ func credential(cfg Config) (azcore.TokenCredential, error) {
 		if err != nil {
 			return nil, err
 		}
-		return azidentity.NewClientSecretCredential(tenant, client, secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: private})
+		return azidentity.NewClientSecretCredential(
+			tenant, client, secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: private},
+		)
 	case ClientCertificate:
 		file, err := os.ReadFile(id.CertificateFile)
 		if err != nil {
@@ -74,7 +79,10 @@ func credential(cfg Config) (azcore.TokenCredential, error) {
 		if err != nil {
 			return nil, errors.New("the certificate file holds no certificate with its key")
 		}
-		return azidentity.NewClientCertificateCredential(tenant, client, certificates, key, &azidentity.ClientCertificateCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: private})
+		return azidentity.NewClientCertificateCredential(
+			tenant, client, certificates, key,
+			&azidentity.ClientCertificateCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: private},
+		)
 	case AzureCLI:
 		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: id.TenantID})
 	case InCluster, Kubeconfig:

@@ -42,11 +42,17 @@ func answering(t *testing.T, code int, contentType, body string) (bot *kube.Clus
 	bot, err := kube.OpenREST("aks-algesta-production", &rest.Config{Host: s.URL})
 	require.NoError(t, err)
 	w := algesta.Deployment("aks-algesta-production", "production", "api-gateway")
-	return bot, algesta.Change{Object: w, UID: "u-1", Swaps: []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: value(2), To: value(4)}}}, patches
+	return bot, algesta.Change{
+		Object: w,
+		UID:    "u-1",
+		Swaps:  []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: value(2), To: value(4)}},
+	}, patches
 }
 
 func status(code int, reason, message string) string {
-	b, err := json.Marshal(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message})
+	b, err := json.Marshal(
+		map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message},
+	)
 	if err != nil {
 		panic(err)
 	}
@@ -63,18 +69,90 @@ func TestWhatAnAnswerToAPatchMeans(t *testing.T) {
 		kind        algesta.ErrorKind
 		message     string
 	}{
-		"a broken connection leaves doubt":    {0, "", "", algesta.ErrUncertain, "The cluster aks-algesta-production did not say whether api-gateway was changed."},
-		"an internal error leaves doubt":      {500, asJSON, status(500, "InternalError", secretValue), algesta.ErrUncertain, "The cluster aks-algesta-production did not say whether api-gateway was changed."},
-		"unavailable leaves doubt":            {503, asJSON, status(503, "ServiceUnavailable", secretValue), algesta.ErrUncertain, "The cluster aks-algesta-production did not say whether api-gateway was changed."},
-		"a timeout leaves doubt":              {504, asJSON, status(504, "Timeout", secretValue), algesta.ErrUncertain, "The cluster aks-algesta-production did not say whether api-gateway was changed."},
-		"a proxy's page leaves doubt":         {502, "text/html", "<h1>" + secretValue + "</h1>", algesta.ErrUncertain, "The cluster aks-algesta-production did not say whether api-gateway was changed."},
-		"half an answer leaves doubt":         {200, asJSON, `{"metadata":`, algesta.ErrUncertain, "The cluster aks-algesta-production did not say whether api-gateway was changed."},
-		"too many requests: nothing happened": {429, asJSON, status(429, "TooManyRequests", secretValue), algesta.ErrUnreachable, "The cluster aks-algesta-production is too busy to answer."},
-		"no credentials: nothing happened":    {401, asJSON, status(401, "Unauthorized", secretValue), algesta.ErrForbidden, "The cluster aks-algesta-production does not accept my credentials (401)."},
-		"no right: nothing happened":          {403, asJSON, status(403, "Forbidden", secretValue), algesta.ErrForbidden, "I have no right to patch deployments in production (403)."},
-		"too large: nothing happened":         {413, asJSON, status(413, "RequestEntityTooLarge", secretValue), algesta.ErrInvalid, "The cluster aks-algesta-production refuses this."},
-		"refused: nothing happened":           {422, asJSON, status(422, "Invalid", strings.Repeat(secretValue, 1000)), algesta.ErrInvalid, "The cluster aks-algesta-production refuses this."},
-		"gone meanwhile":                      {404, asJSON, status(404, "NotFound", secretValue), algesta.ErrNotFound, "There is no deployment api-gateway in namespace production."},
+		"a broken connection leaves doubt": {
+			0,
+			"",
+			"",
+			algesta.ErrUncertain,
+			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+		},
+		"an internal error leaves doubt": {
+			500,
+			asJSON,
+			status(500, "InternalError", secretValue),
+			algesta.ErrUncertain,
+			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+		},
+		"unavailable leaves doubt": {
+			503,
+			asJSON,
+			status(503, "ServiceUnavailable", secretValue),
+			algesta.ErrUncertain,
+			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+		},
+		"a timeout leaves doubt": {
+			504,
+			asJSON,
+			status(504, "Timeout", secretValue),
+			algesta.ErrUncertain,
+			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+		},
+		"a proxy's page leaves doubt": {
+			502,
+			"text/html",
+			"<h1>" + secretValue + "</h1>",
+			algesta.ErrUncertain,
+			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+		},
+		"half an answer leaves doubt": {
+			200,
+			asJSON,
+			`{"metadata":`,
+			algesta.ErrUncertain,
+			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+		},
+		"too many requests: nothing happened": {
+			429,
+			asJSON,
+			status(429, "TooManyRequests", secretValue),
+			algesta.ErrUnreachable,
+			"The cluster aks-algesta-production is too busy to answer.",
+		},
+		"no credentials: nothing happened": {
+			401,
+			asJSON,
+			status(401, "Unauthorized", secretValue),
+			algesta.ErrForbidden,
+			"The cluster aks-algesta-production does not accept my credentials (401).",
+		},
+		"no right: nothing happened": {
+			403,
+			asJSON,
+			status(403, "Forbidden", secretValue),
+			algesta.ErrForbidden,
+			"I have no right to patch deployments in production (403).",
+		},
+		"too large: nothing happened": {
+			413,
+			asJSON,
+			status(413, "RequestEntityTooLarge", secretValue),
+			algesta.ErrInvalid,
+			"The cluster aks-algesta-production refuses this.",
+		},
+		"refused: nothing happened": {
+			422,
+			asJSON,
+			status(422, "Invalid", strings.Repeat(secretValue, 1000)),
+			algesta.ErrInvalid,
+			"The cluster aks-algesta-production refuses this.",
+		},
+		"gone meanwhile": {
+			404,
+			asJSON,
+			status(404, "NotFound", secretValue),
+			algesta.ErrNotFound,
+			"There is no deployment api-gateway in namespace production.",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,13 +192,22 @@ func TestConfigIsChecked(t *testing.T) {
 		cfg  kube.Config
 		want string
 	}{
-		"an unknown way in":               {kube.Config{Name: "a", Access: "auto"}, `access "auto" is not one of`},
-		"in the cluster with a server":    {kube.Config{Name: "a", Access: kube.InCluster, Server: "https://x"}, "takes neither a kubeconfig nor a server"},
-		"Azure without an address":        {kube.Config{Name: "a", Access: kube.WorkloadIdentity}, "needs the server's address"},
-		"a client secret without a file":  {kube.Config{Name: "a", Access: kube.ClientSecret, Server: "https://x"}, "needs a secret file"},
-		"a certificate without a file":    {kube.Config{Name: "a", Access: kube.ClientCertificate, Server: "https://x"}, "needs a certificate file"},
+		"an unknown way in": {kube.Config{Name: "a", Access: "auto"}, `access "auto" is not one of`},
+		"in the cluster with a server": {
+			kube.Config{Name: "a", Access: kube.InCluster, Server: "https://x"},
+			"takes neither a kubeconfig nor a server",
+		},
+		"Azure without an address":       {kube.Config{Name: "a", Access: kube.WorkloadIdentity}, "needs the server's address"},
+		"a client secret without a file": {kube.Config{Name: "a", Access: kube.ClientSecret, Server: "https://x"}, "needs a secret file"},
+		"a certificate without a file": {
+			kube.Config{Name: "a", Access: kube.ClientCertificate, Server: "https://x"},
+			"needs a certificate file",
+		},
 		"a token over an open connection": {kube.Config{Name: "a", Access: kube.AzureCLI, Server: "http://x"}, "only to an https server"},
-		"a kubeconfig that is not there":  {kube.Config{Name: "a", Access: kube.Kubeconfig, Kubeconfig: "/nowhere/config"}, "reading the kubeconfig"},
+		"a kubeconfig that is not there": {
+			kube.Config{Name: "a", Access: kube.Kubeconfig, Kubeconfig: "/nowhere/config"},
+			"reading the kubeconfig",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

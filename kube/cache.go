@@ -57,8 +57,14 @@ type cache struct {
 
 func newCache(c *Cluster, cfg Config) (*cache, error) {
 	out := &cache{
-		cluster: c.name, spaces: map[string]watched{}, wake: make(chan struct{}, 1), discovered: cfg.Deployments, log: cfg.Log, panics: cfg.Panics,
-		refused: map[string]bool{}, labels: map[string]bool{},
+		cluster:    c.name,
+		spaces:     map[string]watched{},
+		wake:       make(chan struct{}, 1),
+		discovered: cfg.Deployments,
+		log:        cfg.Log,
+		panics:     cfg.Panics,
+		refused:    map[string]bool{},
+		labels:     map[string]bool{},
 	}
 	if out.log == nil {
 		out.log = zap.NewNop()
@@ -94,7 +100,9 @@ func (k *cache) listen(namespace string, w watched) error {
 		}
 		// The reflector tries again by itself, ever slower. Its own handler would log the server's words.
 		key := namespace + "/" + resource
-		if err := i.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *clientcache.Reflector, err error) { k.failed(key, err) }); err != nil {
+		if err := i.SetWatchErrorHandlerWithContext(
+			func(_ context.Context, _ *clientcache.Reflector, err error) { k.failed(key, err) },
+		); err != nil {
 			return err
 		}
 	}
@@ -146,7 +154,8 @@ func relabelled(before, after any) bool {
 	return okA && okB && !maps.Equal(a.GetLabels(), b.GetLabels())
 }
 
-// note takes it that a kind may be watched, since an event of it came, and wakes the teller where a Deployment came, went or has other labels.
+// note takes it that a kind may be watched, since an event of it came, and wakes the teller where a Deployment came, went or has other
+// labels.
 func (k *cache) note(namespace, resource string, discovery bool) {
 	k.mu.Lock()
 	delete(k.refused, namespace+"/"+resource)

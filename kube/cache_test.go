@@ -89,7 +89,11 @@ func TestWorkloadIsNeverOlderThanAnOwnWrite(t *testing.T) {
 		if image == newImage {
 			next = oldImage
 		}
-		change := algesta.Change{Object: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(image), To: value(next)}}}
+		change := algesta.Change{
+			Object: p.w,
+			UID:    string(p.deployment(t).UID),
+			Swaps:  []algesta.Swap{{Label: "image", Path: imagePath, From: value(image), To: value(next)}},
+		}
 		written, err := p.bot.Apply(t.Context(), change, "op-"+string(rune('a'+i)), (&recorder{}).intend)
 		require.NoError(t, err)
 		d, _, _, err := p.bot.Workload(t.Context(), p.w)

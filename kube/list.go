@@ -80,7 +80,9 @@ func (c *Cluster) pages(
 }
 
 // page is the part of a list that the options name, as an object of the type of like.
-func (c *Cluster) page(ctx context.Context, resource schema.GroupVersionResource, namespace string, options metav1.ListOptions, like runtime.Object) (runtime.Object, error) {
+func (c *Cluster) page(
+	ctx context.Context, resource schema.GroupVersionResource, namespace string, options metav1.ListOptions, like runtime.Object,
+) (runtime.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	switch like.(type) {

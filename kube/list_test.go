@@ -38,7 +38,14 @@ func manyPods(t *testing.T, pods int) *kube.Cluster {
 		}
 		items := []any{}
 		for i := from; i < to; i++ {
-			items = append(items, map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": fmt.Sprintf("pod-%05d", i), "namespace": "production"}})
+			items = append(
+				items,
+				map[string]any{
+					"apiVersion": "v1",
+					"kind":       "Pod",
+					"metadata":   map[string]any{"name": fmt.Sprintf("pod-%05d", i), "namespace": "production"},
+				},
+			)
 		}
 		page["items"] = items
 		w.Header().Set("Content-Type", "application/json")

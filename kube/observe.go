@@ -41,10 +41,16 @@ const (
 )
 
 // errNoMetrics is said where the API server answers and the metrics API behind it does not.
-var errNoMetrics = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster's metrics API does not answer, so usage is not known.")}
+var errNoMetrics = &algesta.Error{
+	Kind:    algesta.ErrUnreachable,
+	Message: algesta.Say("The cluster's metrics API does not answer, so usage is not known."),
+}
 
 // errNotRead says that a kind is off limits by design; its text is what people are told.
-var errNotRead = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead.")}
+var errNotRead = &algesta.Error{
+	Kind:    algesta.ErrForbidden,
+	Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead."),
+}
 
 // observation gathers lists that were read side by side.
 type observation struct {
@@ -78,7 +84,13 @@ type observation struct {
 func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeAll)
 	defer cancel()
-	o := &observation{cluster: c, namespace: namespace, slots: make(chan struct{}, atOnce), asked: map[string]bool{}, unread: map[string]error{"secrets": errNotRead}}
+	o := &observation{
+		cluster:   c,
+		namespace: namespace,
+		slots:     make(chan struct{}, atOnce),
+		asked:     map[string]bool{},
+		unread:    map[string]error{"secrets": errNotRead},
+	}
 	cached := o.cachedPods()
 	o.list(ctx, "events", namespace, &corev1.EventList{}) // these take longest
 	if slices.ContainsFunc(o.pods.Items, unhealthy) {     // known before anything is read
@@ -165,7 +177,9 @@ func (o *observation) anyUnhealthy() bool {
 	return slices.ContainsFunc(o.pods.Items, unhealthy) ||
 		slices.ContainsFunc(o.deployments.Items, func(d appsv1.Deployment) bool { return d.Status.ReadyReplicas < wanted(d.Spec.Replicas) }) ||
 		slices.ContainsFunc(o.statefulSets.Items, func(s appsv1.StatefulSet) bool { return s.Status.ReadyReplicas < wanted(s.Spec.Replicas) }) ||
-		slices.ContainsFunc(o.daemonSets.Items, func(d appsv1.DaemonSet) bool { return d.Status.NumberReady < d.Status.DesiredNumberScheduled }) ||
+		slices.ContainsFunc(
+			o.daemonSets.Items, func(d appsv1.DaemonSet) bool { return d.Status.NumberReady < d.Status.DesiredNumberScheduled },
+		) ||
 		slices.ContainsFunc(o.jobs.Items, func(j batchv1.Job) bool {
 			return j.Status.Failed > 0 || j.Status.Active == 0 && j.Status.Succeeded == 0
 		})
@@ -183,14 +197,17 @@ func unhealthy(p corev1.Pod) bool {
 	if p.Status.Phase == corev1.PodSucceeded {
 		return false
 	}
-	ready := slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue })
+	ready := slices.ContainsFunc(
+		p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue },
+	)
 	return !ready || slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.RestartCount > 0 })
 }
 
 // limitedScaling says that an autoscaler cannot do what it wants, so that usage explains something.
 func limitedScaling(h autoscalingv2.HorizontalPodAutoscaler) bool {
 	return slices.ContainsFunc(h.Status.Conditions, func(c autoscalingv2.HorizontalPodAutoscalerCondition) bool {
-		return c.Type == autoscalingv2.ScalingLimited && c.Status == corev1.ConditionTrue || c.Type != autoscalingv2.ScalingLimited && c.Status == corev1.ConditionFalse
+		return c.Type == autoscalingv2.ScalingLimited && c.Status == corev1.ConditionTrue ||
+			c.Type != autoscalingv2.ScalingLimited && c.Status == corev1.ConditionFalse
 	})
 }
 
@@ -261,7 +278,9 @@ func (o *observation) explain(ctx context.Context) {
 }
 
 func (o *observation) usage(ctx context.Context) {
-	o.list(ctx, "podmetrics", o.namespace, custom(schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"}))
+	o.list(
+		ctx, "podmetrics", o.namespace, custom(schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"}),
+	)
 }
 
 // first says whether a resource was not asked for before, and notes it.

@@ -20,15 +20,35 @@ import (
 func TestAListThatFailedIsReadOnceMore(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]string{
-		"events": "EventList", "pods": "PodList", "ingresses": "IngressList", "deployments": "DeploymentList", "replicasets": "ReplicaSetList",
-		"services": "ServiceList", "endpointslices": "EndpointSliceList", "horizontalpodautoscalers": "HorizontalPodAutoscalerList", "nodes": "NodeList",
-		"resourcequotas": "ResourceQuotaList", "poddisruptionbudgets": "PodDisruptionBudgetList", "statefulsets": "StatefulSetList",
-		"daemonsets": "DaemonSetList", "jobs": "JobList", "cronjobs": "CronJobList", "certificates": "CertificateList",
+		"events":                   "EventList",
+		"pods":                     "PodList",
+		"ingresses":                "IngressList",
+		"deployments":              "DeploymentList",
+		"replicasets":              "ReplicaSetList",
+		"services":                 "ServiceList",
+		"endpointslices":           "EndpointSliceList",
+		"horizontalpodautoscalers": "HorizontalPodAutoscalerList",
+		"nodes":                    "NodeList",
+		"resourcequotas":           "ResourceQuotaList",
+		"poddisruptionbudgets":     "PodDisruptionBudgetList",
+		"statefulsets":             "StatefulSetList",
+		"daemonsets":               "DaemonSetList",
+		"jobs":                     "JobList",
+		"cronjobs":                 "CronJobList",
+		"certificates":             "CertificateList",
 	}
 	versions := map[string]string{
-		"ingresses": "networking.k8s.io/v1", "deployments": "apps/v1", "replicasets": "apps/v1", "statefulsets": "apps/v1", "daemonsets": "apps/v1",
-		"endpointslices": "discovery.k8s.io/v1", "horizontalpodautoscalers": "autoscaling/v2", "poddisruptionbudgets": "policy/v1", "jobs": "batch/v1",
-		"cronjobs": "batch/v1", "certificates": "cert-manager.io/v1",
+		"ingresses":                "networking.k8s.io/v1",
+		"deployments":              "apps/v1",
+		"replicasets":              "apps/v1",
+		"statefulsets":             "apps/v1",
+		"daemonsets":               "apps/v1",
+		"endpointslices":           "discovery.k8s.io/v1",
+		"horizontalpodautoscalers": "autoscaling/v2",
+		"poddisruptionbudgets":     "policy/v1",
+		"jobs":                     "batch/v1",
+		"cronjobs":                 "batch/v1",
+		"certificates":             "cert-manager.io/v1",
 	}
 	fails := map[string]struct{ times, code int }{
 		"deployments": {1, http.StatusServiceUnavailable}, "events": {1, http.StatusGatewayTimeout},
@@ -52,7 +72,11 @@ func TestAListThatFailedIsReadOnceMore(t *testing.T) {
 		if version == "" {
 			version = "v1"
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": version, "kind": kinds[resource], "metadata": map[string]any{}, "items": []any{}})
+		_ = json.NewEncoder(
+			w,
+		).Encode(
+			map[string]any{"apiVersion": version, "kind": kinds[resource], "metadata": map[string]any{}, "items": []any{}},
+		)
 	}))
 	t.Cleanup(server.Close)
 	c, err := kube.OpenREST("sandbox", &rest.Config{Host: server.URL})
@@ -65,7 +89,8 @@ func TestAListThatFailedIsReadOnceMore(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for list, want := range map[string]int{
-		"/apis/apps/v1/namespaces/production/deployments": 2, "/api/v1/namespaces/production/events": 2, "/api/v1/namespaces/production/services": 2,
+		"/apis/apps/v1/namespaces/production/deployments": 2, "/api/v1/namespaces/production/events": 2,
+		"/api/v1/namespaces/production/services":    2,
 		"/apis/batch/v1/namespaces/production/jobs": 1, "/api/v1/namespaces/production/pods": 1,
 	} {
 		require.Equal(t, want, asked[list], list)

@@ -19,8 +19,8 @@ import (
 // operationPath is the annotation that says which operation of the bot wrote last.
 const operationPath = "/metadata/annotations/algesta.io~1operation"
 
-// changedPath is the annotation that says when the bot last changed the pod template. It is written with the patch and not planned: the time
-// of a change is when it was made, not when it was asked for.
+// changedPath is the annotation that says when the bot last changed the pod template. It is written with the patch and not planned: the
+// time of a change is when it was made, not when it was asked for.
 const changedPath = "/metadata/annotations/algesta.io~1template-changed-at"
 
 // templatePath is where the pod template of a workload begins.
@@ -59,8 +59,8 @@ func boundAt(try int) bound {
 }
 
 // patchOf is the form of patch that the bot sends (design.md, decision 1): it tests that the object is the one that people saw,
-// replaces the resourceVersion by the one just read (409 when it is stale) or tests the generation just read (422), names the operation, and
-// only then changes anything. Every patch raises the generation, so that neither form can be applied twice.
+// replaces the resourceVersion by the one just read (409 when it is stale) or tests the generation just read (422), names the operation,
+// and only then changes anything. Every patch raises the generation, so that neither form can be applied twice.
 func patchOf(change algesta.Change, operation string, live *unstructured.Unstructured, to bound) ([]op, error) {
 	bind := op{Op: "replace", Path: versionPath}
 	var value any = live.GetResourceVersion()

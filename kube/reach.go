@@ -19,8 +19,8 @@ type insideError struct{ what string }
 
 func (e *insideError) Error() string { return "not going to " + e.what }
 
-// reach is how registries are reached. An image's name is typed by people, and what a registry answers is written by whoever runs it: neither
-// may lead the bot to addresses that only it can reach.
+// reach is how registries are reached. An image's name is typed by people, and what a registry answers is written by whoever runs it:
+// neither may lead the bot to addresses that only it can reach.
 type reach struct {
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
@@ -43,8 +43,8 @@ var tokenHosts = map[string]string{
 	"registry.gitlab.com": "gitlab.com", "registry.hub.docker.com": "auth.docker.io",
 }
 
-// registryWay is the transport to one registry: https alone, its own host and the one that hands out its tokens alone, the addresses that reach
-// allows alone. Whatever a redirect or a challenge names besides is refused.
+// registryWay is the transport to one registry: https alone, its own host and the one that hands out its tokens alone, the addresses that
+// reach allows alone. Whatever a redirect or a challenge names besides is refused.
 type registryWay struct {
 	registry RegistryConfig
 	hosts    []string // host:port
@@ -121,16 +121,36 @@ func (r reach) connect(ctx context.Context, network, address string, private boo
 	return nil, fmt.Errorf("connecting to a registry: %w", failed)
 }
 
-// Addresses that mean something inside a machine, a network or a cloud. Sources: the IANA special-purpose registries, and the providers' own
-// documents for the addresses of their metadata services.
+// Addresses that mean something inside a machine, a network or a cloud. Sources: the IANA special-purpose registries, and the providers'
+// own documents for the addresses of their metadata services.
 var (
 	neverRanges = prefixes(
-		"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-		"224.0.0.0/4", "240.0.0.0/4",
+		"0.0.0.0/8",
+		"127.0.0.0/8",
+		"169.254.0.0/16",
+		"192.0.0.0/24",
+		"192.0.2.0/24",
+		"192.88.99.0/24",
+		"198.18.0.0/15",
+		"198.51.100.0/24",
+		"203.0.113.0/24",
+		"224.0.0.0/4",
+		"240.0.0.0/4",
 		"168.63.129.16/32",   // Azure: DNS, DHCP and health of the platform
 		"100.100.100.200/32", // Alibaba Cloud: metadata
 		"192.0.0.192/32",     // Oracle Cloud: metadata
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fe80::/10", "fec0::/10", "ff00::/8",
+		"::/96",
+		"64:ff9b::/96",
+		"64:ff9b:1::/48",
+		"100::/64",
+		"2001::/23",
+		"2001:db8::/32",
+		"2002::/16",
+		"3fff::/20",
+		"5f00::/16",
+		"fe80::/10",
+		"fec0::/10",
+		"ff00::/8",
 		"fd00:ec2::/32", // AWS: metadata, DNS and time
 		"fd20:ce::/32",  // Google Cloud: metadata
 	)

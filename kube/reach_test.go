@@ -127,7 +127,11 @@ func protobufOf(raw []byte) []byte {
 
 func podOf(image string, running bool) corev1.Pod {
 	p := corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "x", Namespace: "production"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "x", Image: image}}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      "x",
+			Namespace: "production",
+		},
+		Spec:   corev1.PodSpec{Containers: []corev1.Container{{Name: "x", Image: image}}},
 		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "x"}}},
 	}
 	if running {
@@ -217,7 +221,11 @@ func TestARegistryThatNothingRunsFromIsNotAsked(t *testing.T) {
 			require.Empty(t, n.looked, "not even its name is looked up")
 			require.Empty(t, n.dialed)
 
-			digest, err := n.asks(t, pods, RegistryConfig{Host: "registry.example.com"}).Image(t.Context(), "production", "registry.example.com/api-gateway:12345")
+			digest, err := n.asks(
+				t, pods, RegistryConfig{Host: "registry.example.com"},
+			).Image(
+				t.Context(), "production", "registry.example.com/api-gateway:12345",
+			)
 			require.NoError(t, err, "the configuration allows it")
 			require.Equal(t, theDigest, digest)
 		})
@@ -227,8 +235,10 @@ func TestARegistryThatNothingRunsFromIsNotAsked(t *testing.T) {
 func TestNoImageNameLeadsInside(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
-		"127.0.0.1", "127.8.8.8", "0.0.0.0", "::", "::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "169.254.169.254", "169.254.1.1", "fe80::1", "168.63.129.16",
-		"100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254", "224.0.0.1", "ff02::1", "255.255.255.255", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
+		"127.0.0.1", "127.8.8.8", "0.0.0.0", "::", "::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "169.254.169.254", "169.254.1.1",
+		"fe80::1", "168.63.129.16",
+		"100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254", "224.0.0.1", "ff02::1", "255.255.255.255", "64:ff9b::a9fe:a9fe",
+		"2002:7f00:1::",
 	} {
 		for _, private := range []bool{false, true} {
 			n := newNetwork()
@@ -262,7 +272,11 @@ func TestAPrivateRegistryHasToBeNamedAsOne(t *testing.T) {
 		_, err := n.asks(t, pods).Image(t.Context(), "production", "registry.example.com/api-gateway:12345")
 		require.ErrorIs(t, err, algesta.ErrRefused, address)
 		require.Empty(t, n.dialed, address)
-		digest, err := n.asks(t, pods, RegistryConfig{Host: "registry.example.com", Private: true}).Image(t.Context(), "production", "registry.example.com/api-gateway:12345")
+		digest, err := n.asks(
+			t, pods, RegistryConfig{Host: "registry.example.com", Private: true},
+		).Image(
+			t.Context(), "production", "registry.example.com/api-gateway:12345",
+		)
 		require.NoError(t, err, address)
 		require.Equal(t, theDigest, digest)
 	}
@@ -283,7 +297,11 @@ func TestANameThatMeansAnotherAddressTheSecondTimeIsCheckedEachTime(t *testing.T
 	n = newNetwork()
 	n.names["registry.example.com"] = []string{public + ",127.0.0.1"}
 	n.serves(t, public, false, registryOf)
-	_, err = n.asks(t, nil, RegistryConfig{Host: "registry.example.com"}).Image(t.Context(), "production", "registry.example.com/api-gateway:12345")
+	_, err = n.asks(
+		t, nil, RegistryConfig{Host: "registry.example.com"},
+	).Image(
+		t.Context(), "production", "registry.example.com/api-gateway:12345",
+	)
 	require.ErrorIs(t, err, algesta.ErrRefused)
 	require.Empty(t, n.dialed)
 }
@@ -322,7 +340,11 @@ func TestARegistryLeadsNowhereElse(t *testing.T) {
 			n.serves(t, elsewhere, false, note)
 			n.serves(t, "127.0.0.1", false, note)
 			n.serves(t, "169.254.169.254", true, note)
-			_, err := n.asks(t, nil, RegistryConfig{Host: "registry.example.com"}).Image(t.Context(), "production", "registry.example.com/api-gateway:12345")
+			_, err := n.asks(
+				t, nil, RegistryConfig{Host: "registry.example.com"},
+			).Image(
+				t.Context(), "production", "registry.example.com/api-gateway:12345",
+			)
 			require.Error(t, err)
 			require.NotErrorIs(t, err, algesta.ErrNotFound, "nothing is known of the image")
 			require.Empty(t, asked)
@@ -358,7 +380,11 @@ func TestATokenComesFromTheRegistryOrTheHostThatIsNamedForIt(t *testing.T) {
 		}
 		wantsToken("https://registry.example.com/token")(w, r)
 	})
-	_, err = n.asks(t, nil, RegistryConfig{Host: "registry.example.com"}).Image(t.Context(), "production", "registry.example.com/api-gateway:12345")
+	_, err = n.asks(
+		t, nil, RegistryConfig{Host: "registry.example.com"},
+	).Image(
+		t.Context(), "production", "registry.example.com/api-gateway:12345",
+	)
 	require.NoError(t, err)
 }
 

@@ -62,14 +62,18 @@ func (c *Cluster) Image(ctx context.Context, namespace, image string) (digest st
 	defer cancel()
 	ref, err := name.ParseReference(image)
 	if err != nil {
-		return "", &algesta.Error{Kind: algesta.ErrInvalid, Message: algesta.Say("{} is not the name of an image.", algesta.Name(redact.Clean(image)))}
+		return "", &algesta.Error{
+			Kind:    algesta.ErrInvalid,
+			Message: algesta.Say("{} is not the name of an image.", algesta.Name(redact.Clean(image))),
+		}
 	}
 	registry := ref.Context().RegistryStr()
 	known, configured := c.registries[registry]
 	if !configured && !c.runsFrom(ctx, namespace, registry) {
 		return "", &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("I don't ask {}: nothing that runs in {} comes from there.", algesta.Name(registry), algesta.Name(namespace)),
-			Hint: algesta.Say("Whoever runs the bot can name it in the configuration, under registries."),
+			Kind:    algesta.ErrRefused,
+			Message: algesta.Say("I don't ask {}: nothing that runs in {} comes from there.", algesta.Name(registry), algesta.Name(namespace)),
+			Hint:    algesta.Say("Whoever runs the bot can name it in the configuration, under registries."),
 		}
 	}
 	known.Host = registry
@@ -96,7 +100,10 @@ func explainRegistry(ref name.Reference, err error) error {
 	case !errors.As(err, &refused):
 		return &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The registry {} does not answer me.", host)}
 	case refused.StatusCode == http.StatusNotFound:
-		return &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("The registry {} does not have {}.", host, algesta.Name(ref.String()))}
+		return &algesta.Error{
+			Kind:    algesta.ErrNotFound,
+			Message: algesta.Say("The registry {} does not have {}.", host, algesta.Name(ref.String())),
+		}
 	case refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden:
 		return &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("The registry {} does not let me look.", host)}
 	}

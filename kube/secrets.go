@@ -33,8 +33,14 @@ const (
 
 // Sentences about Secrets. They hold nothing of what was read.
 var (
-	errSomeRead   = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I read only the Secrets that pods in trouble and Ingresses name.")}
-	errTooMany    = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("Pods in trouble and Ingresses name more than {} Secrets; I read the first.", mostSecrets)}
+	errSomeRead = &algesta.Error{
+		Kind:    algesta.ErrForbidden,
+		Message: algesta.Say("I read only the Secrets that pods in trouble and Ingresses name."),
+	}
+	errTooMany = &algesta.Error{
+		Kind:    algesta.ErrUnreachable,
+		Message: algesta.Say("Pods in trouble and Ingresses name more than {} Secrets; I read the first.", mostSecrets),
+	}
 	errUnreadable = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster's answer is not one that I can read.")}
 )
 

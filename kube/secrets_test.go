@@ -49,7 +49,10 @@ func (p place) withSecrets(t *testing.T, chosen bool) (*kube.Cluster, *heard) {
 	t.Helper()
 	h := &heard{}
 	cfg := kube.Config{
-		Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: p.ServiceAccount(t, p.w.Namespace, platform.BotRules()), Namespaces: []string{p.w.Namespace},
+		Name:       "sandbox",
+		Access:     kube.Kubeconfig,
+		Kubeconfig: p.ServiceAccount(t, p.w.Namespace, platform.BotRules()),
+		Namespaces: []string{p.w.Namespace},
 	}
 	if chosen {
 		cfg.SecretNamespaces, cfg.SecretValues = []string{p.w.Namespace}, h.hide
@@ -151,9 +154,16 @@ func (p place) mounts(t *testing.T, names ...string) {
 	t.Helper()
 	spec := corev1.PodSpec{Containers: []corev1.Container{{Name: "waits", Image: "registry.example.com/waits:1"}}, SchedulerName: "nobody"}
 	for i, name := range names {
-		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: fmt.Sprintf("v-%d", i), VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}}})
+		spec.Volumes = append(
+			spec.Volumes,
+			corev1.Volume{Name: fmt.Sprintf("v-%d", i), VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}}},
+		)
 	}
-	_, err := p.Client.CoreV1().Pods(p.w.Namespace).Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "waits"}, Spec: spec}, metav1.CreateOptions{})
+	_, err := p.Client.CoreV1().Pods(
+		p.w.Namespace,
+	).Create(
+		t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "waits"}, Spec: spec}, metav1.CreateOptions{},
+	)
 	require.NoError(t, err)
 }
 
@@ -177,8 +187,10 @@ func TestObserveReadsTheSecretsThatMatter(t *testing.T) {
 	_, err := p.Client.NetworkingV1().Ingresses(p.w.Namespace).Create(t.Context(), &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{Name: "shop"},
 		Spec: networkingv1.IngressSpec{
-			DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "shop", Port: networkingv1.ServiceBackendPort{Number: 80}}},
-			TLS:            []networkingv1.IngressTLS{{Hosts: []string{"shop.example.com"}, SecretName: "shop-tls"}},
+			DefaultBackend: &networkingv1.IngressBackend{
+				Service: &networkingv1.IngressServiceBackend{Name: "shop", Port: networkingv1.ServiceBackendPort{Number: 80}},
+			},
+			TLS: []networkingv1.IngressTLS{{Hosts: []string{"shop.example.com"}, SecretName: "shop-tls"}},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -209,20 +221,31 @@ func TestObserveReadsSecretsInTheOrderInWhichTheyMatter(t *testing.T) {
 		return []corev1.EnvVar{{Name: "V", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: ref}}}
 	}
 	whole := func(name string, optional bool) []corev1.EnvFromSource {
-		return []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Optional: &optional}}}
+		return []corev1.EnvFromSource{
+			{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Optional: &optional}},
+		}
 	}
 	spec := corev1.PodSpec{
-		SchedulerName: "nobody", ImagePullSecrets: []corev1.LocalObjectReference{{Name: "pull"}},
-		InitContainers: []corev1.Container{{Name: "init", Image: "i:1", Env: key("init-variable", false), EnvFrom: whole("optional-all", true)}},
-		Containers:     []corev1.Container{{Name: "c", Image: "i:1", Env: key("optional-variable", true), EnvFrom: whole("all-variables", false)}},
-		Volumes: []corev1.Volume{{Name: "projected", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
-			{Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "projected"}}},
-		}}}}},
+		SchedulerName:    "nobody",
+		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "pull"}},
+		InitContainers: []corev1.Container{
+			{Name: "init", Image: "i:1", Env: key("init-variable", false), EnvFrom: whole("optional-all", true)},
+		},
+		Containers: []corev1.Container{
+			{Name: "c", Image: "i:1", Env: key("optional-variable", true), EnvFrom: whole("all-variables", false)},
+		},
+		Volumes: []corev1.Volume{
+			{Name: "projected", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
+				{Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "projected"}}},
+			}}}},
+		},
 	}
 	want := []string{"Secret init-variable", "Secret all-variables", "Secret projected", "Secret shop-tls"}
 	for i := range 12 { // 16 are needed, with these
 		name := fmt.Sprintf("volume-%02d", i)
-		spec.Volumes = append(spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}}})
+		spec.Volumes = append(
+			spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}}},
+		)
 		want = append(want, "Secret "+name)
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "waits"}, Spec: spec}
@@ -231,8 +254,10 @@ func TestObserveReadsSecretsInTheOrderInWhichTheyMatter(t *testing.T) {
 	_, err = p.Client.NetworkingV1().Ingresses(p.w.Namespace).Create(t.Context(), &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{Name: "shop"},
 		Spec: networkingv1.IngressSpec{
-			DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "shop", Port: networkingv1.ServiceBackendPort{Number: 80}}},
-			TLS:            []networkingv1.IngressTLS{{SecretName: "shop-tls"}, {SecretName: "volume-00"}},
+			DefaultBackend: &networkingv1.IngressBackend{
+				Service: &networkingv1.IngressServiceBackend{Name: "shop", Port: networkingv1.ServiceBackendPort{Number: 80}},
+			},
+			TLS: []networkingv1.IngressTLS{{SecretName: "shop-tls"}, {SecretName: "volume-00"}},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -273,14 +298,29 @@ func TestWhatAnAnswerAboutASecretMeans(t *testing.T) {
 		body        string
 		kind        algesta.ErrorKind
 	}{
-		"half an answer":           {200, "application/json", `{"metadata":{"name":"x"},"data":{"uri":"` + secretValue, algesta.ErrUnreachable},
-		"a value that is no value": {200, "application/json", `{"metadata":{"name":"x"},"data":{"uri":"` + secretValue + `"}}`, algesta.ErrUnreachable},
-		"another Secret":           {200, "application/json", whole(corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "y"}, Data: map[string][]byte{"uri": []byte(secretValue)}}), algesta.ErrUnreachable},
-		"without end":              {200, "application/json", `{"metadata":{"name":"x"},"data":{"uri":"` + strings.Repeat("QUFB", 2<<20) + `"}}`, algesta.ErrUnreachable},
-		"a proxy's page":           {404, "text/html", "<h1>" + secretValue + "</h1>", algesta.ErrUnreachable},
-		"the server's 404":         {404, "application/json", status(404, "NotFound", secretValue), algesta.ErrNotFound},
-		"no right":                 {403, "application/json", status(403, "Forbidden", secretValue), algesta.ErrForbidden},
-		"an internal error":        {500, "application/json", status(500, "InternalError", secretValue), algesta.ErrUnreachable},
+		"half an answer": {200, "application/json", `{"metadata":{"name":"x"},"data":{"uri":"` + secretValue, algesta.ErrUnreachable},
+		"a value that is no value": {
+			200,
+			"application/json",
+			`{"metadata":{"name":"x"},"data":{"uri":"` + secretValue + `"}}`,
+			algesta.ErrUnreachable,
+		},
+		"another Secret": {
+			200,
+			"application/json",
+			whole(corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "y"}, Data: map[string][]byte{"uri": []byte(secretValue)}}),
+			algesta.ErrUnreachable,
+		},
+		"without end": {
+			200,
+			"application/json",
+			`{"metadata":{"name":"x"},"data":{"uri":"` + strings.Repeat("QUFB", 2<<20) + `"}}`,
+			algesta.ErrUnreachable,
+		},
+		"a proxy's page":    {404, "text/html", "<h1>" + secretValue + "</h1>", algesta.ErrUnreachable},
+		"the server's 404":  {404, "application/json", status(404, "NotFound", secretValue), algesta.ErrNotFound},
+		"no right":          {403, "application/json", status(403, "Forbidden", secretValue), algesta.ErrForbidden},
+		"an internal error": {500, "application/json", status(500, "InternalError", secretValue), algesta.ErrUnreachable},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -168,7 +168,9 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 func TestATokenGoesNowhereElse(t *testing.T) {
 	t.Parallel()
 	var got atomic.Value
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.Store(r.Header.Get("Authorization")) }))
+	elsewhere := httptest.NewServer(
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.Store(r.Header.Get("Authorization")) }),
+	)
 	t.Cleanup(elsewhere.Close)
 	client, _, _ := signedServer(t, &entra{}, "x")
 	require.Equal(t, http.StatusOK, request(t, client, elsewhere.URL))

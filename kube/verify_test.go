@@ -149,7 +149,9 @@ func TestVerifyWaitsForAPatchThatMayStillArrive(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	const operation = "op-c-11"
 	change, r, died := p.deploy12345(t), &recorder{}, errors.New("kill -9")
-	_, err := p.bot.Apply(t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) })
+	_, err := p.bot.Apply(
+		t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) },
+	)
 	require.ErrorIs(t, err, died)
 	require.NoError(t, p.writeStatus(t.Context(), 1))
 	e := r.execution(operation)
@@ -220,7 +222,8 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 		uncertain string
 	}{
 		"all were read and none carries it": {
-			status: http.StatusOK, err: algesta.ErrUncertain, uncertain: "I cannot tell whether api-gateway was changed: it was changed several times since.",
+			status: http.StatusOK, err: algesta.ErrUncertain, uncertain: "I cannot tell whether api-gateway was changed: it was changed several " +
+				"times since.",
 		},
 		"one carries it":                        {status: http.StatusOK, carrier: true, yes: true},
 		"one carries it, and not all were read": {status: http.StatusOK, carrier: true, more: true, yes: true},
@@ -238,14 +241,20 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 			if tt.unowned {
 				owner.UID = "u2"
 			}
-			set := appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-1", Namespace: "production", OwnerReferences: []metav1.OwnerReference{owner}}}
+			set := appsv1.ReplicaSet{
+				ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-1", Namespace: "production", OwnerReferences: []metav1.OwnerReference{owner}},
+			}
 			if tt.carrier {
 				set.Annotations = map[string]string{algesta.OperationAnnotation: operation}
 			}
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				if r.URL.Path == "/apis/apps/v1/namespaces/production/deployments/api-gateway" {
-					_, _ = w.Write([]byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"api-gateway","namespace":"production","uid":"u1","generation":10}}`))
+					_, _ = w.Write(
+						[]byte(
+							`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"api-gateway","namespace":"production","uid":"u1","generation":10}}`,
+						),
+					)
 					return
 				}
 				if tt.status != http.StatusOK {

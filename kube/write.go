@@ -60,11 +60,13 @@ func (c *Cluster) Check(ctx context.Context, change algesta.Change) ([]string, e
 }
 
 // Apply makes the change once. It reads the object, compares it with what people saw, hands what it read to intend, and patches
-// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound to
-// the generation alone.
+// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound
+// to the generation alone.
 // ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound and ErrUnreachable mean that nothing was written; ErrUncertain means that
 // the patch was sent and its outcome is not known. A patch is never sent again after such an answer.
-func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+func (c *Cluster) Apply(
+	ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error,
+) (algesta.Written, error) {
 	within, cancel := context.WithTimeout(ctx, tryWithin)
 	defer cancel()
 	first := int64(-1)
@@ -105,14 +107,16 @@ func (c *Cluster) Apply(ctx context.Context, change algesta.Change, operation st
 		}
 	}
 	return algesta.Written{}, &algesta.Error{
-		Kind:    algesta.ErrConflict,
-		Message: algesta.Say("{} changes so fast that I could not write to it: {} tries in {}.", algesta.Name(change.Object.Name), tries, words.Span(tryWithin)),
-		Hint:    algesta.Say("Nothing was changed. Look who writes to it all the time, then ask again."),
+		Kind: algesta.ErrConflict,
+		Message: algesta.Say(
+			"{} changes so fast that I could not write to it: {} tries in {}.", algesta.Name(change.Object.Name), tries, words.Span(tryWithin),
+		),
+		Hint: algesta.Say("Nothing was changed. Look who writes to it all the time, then ask again."),
 	}
 }
 
-// pause waits a moment of random length, so that two writers do not meet again. client-go's retry.RetryOnConflict would go on sleeping after ctx
-// ended, and repeats one function, where every try here records an intent of its own.
+// pause waits a moment of random length, so that two writers do not meet again. client-go's retry.RetryOnConflict would go on sleeping
+// after ctx ended, and repeats one function, where every try here records an intent of its own.
 func pause(ctx context.Context) error {
 	timer := time.NewTimer(rand.N(jitterMax)) //nolint:gosec // jitter
 	defer timer.Stop()
@@ -148,7 +152,11 @@ func changedMeanwhile(change algesta.Change, what string) error {
 	if what != "" {
 		message = algesta.Say("{} was changed since you were asked: its {} is not what you saw.", algesta.Name(change.Object.Name), what)
 	}
-	return &algesta.Error{Kind: algesta.ErrConflict, Message: message, Hint: algesta.Say("Nothing was changed. Ask again to see what it is now.")}
+	return &algesta.Error{
+		Kind:    algesta.ErrConflict,
+		Message: message,
+		Hint:    algesta.Say("Nothing was changed. Ask again to see what it is now."),
+	}
 }
 
 func attemptOf(change algesta.Change) attempt {

@@ -64,7 +64,14 @@ func (r *recorder) intend(_ context.Context, i algesta.Intent) error {
 // execution is the record of the last intent.
 func (r *recorder) execution(operation string) algesta.Execution {
 	i := r.intents[len(r.intents)-1]
-	return algesta.Execution{Operation: operation, UID: i.UID, ResourceVersion: i.ResourceVersion, Generation: i.Generation, PatchHash: i.PatchHash, StartedAt: time.Now().Add(-time.Minute)}
+	return algesta.Execution{
+		Operation:       operation,
+		UID:             i.UID,
+		ResourceVersion: i.ResourceVersion,
+		Generation:      i.Generation,
+		PatchHash:       i.PatchHash,
+		StartedAt:       time.Now().Add(-time.Minute),
+	}
 }
 
 func (p place) kubectl(t *testing.T, args ...string) {
@@ -189,7 +196,11 @@ func TestApplyWinsAgainstAStatusThatIsWrittenAllTheTime(t *testing.T) {
 	<-writing
 	for i, image := range []string{newImage, oldImage, newImage, oldImage, newImage} {
 		live := p.deployment(t).Spec.Template.Spec.Containers[0].Image
-		change := algesta.Change{Object: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(live), To: value(image)}}}
+		change := algesta.Change{
+			Object: p.w,
+			UID:    string(p.deployment(t).UID),
+			Swaps:  []algesta.Swap{{Label: "image", Path: imagePath, From: value(live), To: value(image)}},
+		}
 		_, err := p.bot.Apply(t.Context(), change, fmt.Sprintf("op-%d", i), (&recorder{}).intend)
 		require.NoError(t, err)
 	}
@@ -206,7 +217,11 @@ func moving(r *recorder, write func(ctx context.Context, try int) error) func(co
 
 func (p place) writeStatus(ctx context.Context, n int) error {
 	patch := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Busy","status":"True","reason":"N%d","message":"m"}]}}`, n)
-	_, err := p.Client.AppsV1().Deployments(p.w.Namespace).Patch(ctx, p.w.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	_, err := p.Client.AppsV1().Deployments(
+		p.w.Namespace,
+	).Patch(
+		ctx, p.w.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status",
+	)
 	return err
 }
 
@@ -287,18 +302,42 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	uid := string(p.deployment(t).UID)
-	invalid := algesta.Change{Object: p.w, UID: uid, Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value("")}}}
-	unknown := algesta.Change{Object: p.w, UID: uid, Swaps: []algesta.Swap{{Label: "field", Path: "/spec/template/spec/containers/0/nonsense", To: value("x")}}}
-	readOnly := p.as(t, p.ServiceAccount(t, p.w.Namespace, []rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"}}}))
+	invalid := algesta.Change{
+		Object: p.w,
+		UID:    uid,
+		Swaps:  []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value("")}},
+	}
+	unknown := algesta.Change{
+		Object: p.w,
+		UID:    uid,
+		Swaps:  []algesta.Swap{{Label: "field", Path: "/spec/template/spec/containers/0/nonsense", To: value("x")}},
+	}
+	readOnly := p.as(
+		t,
+		p.ServiceAccount(
+			t, p.w.Namespace,
+			[]rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"}}},
+		),
+	)
 	tests := map[string]struct {
 		bot    *kube.Cluster
 		change algesta.Change
 		kind   algesta.ErrorKind
 		want   string
 	}{
-		"a field that may not be empty is named":    {p.bot, invalid, algesta.ErrInvalid, "The cluster sandbox refuses this (spec.template.spec.containers[0].image is missing)."},
+		"a field that may not be empty is named": {
+			p.bot,
+			invalid,
+			algesta.ErrInvalid,
+			"The cluster sandbox refuses this (spec.template.spec.containers[0].image is missing).",
+		},
 		"an unknown field does not show the object": {p.bot, unknown, algesta.ErrInvalid, "The cluster sandbox refuses this."},
-		"a missing right is named":                  {readOnly, p.deploy12345(t), algesta.ErrForbidden, "I have no right to patch deployments in " + p.w.Namespace + " (403)."},
+		"a missing right is named": {
+			readOnly,
+			p.deploy12345(t),
+			algesta.ErrForbidden,
+			"I have no right to patch deployments in " + p.w.Namespace + " (403).",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -319,7 +358,11 @@ func TestWarningsOfTheServerAreHeard(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	change := algesta.Change{Object: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{
-		{Label: "annotations", Path: "/spec/template/metadata/annotations", To: value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"})},
+		{
+			Label: "annotations",
+			Path:  "/spec/template/metadata/annotations",
+			To:    value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"}),
+		},
 	}}
 	warnings, err := p.bot.Check(t.Context(), change)
 	require.NoError(t, err)

@@ -28,7 +28,9 @@ func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algest
 		return refuse("", algesta.Say("This needs no approval."), algesta.Say("The policy was changed: ask for it again."))
 	}
 	if voter.ID == requester.ID && !selfApproval(needs) {
-		return refuse(needs[0].Rule, algesta.Say("You asked for this, so {} has to approve it.", someone("someone else", others(needs, requester))), nil)
+		return refuse(
+			needs[0].Rule, algesta.Say("You asked for this, so {} has to approve it.", someone("someone else", others(needs, requester))), nil,
+		)
 	}
 	for _, n := range needs {
 		if among(voter, n.Approvers) {
@@ -80,7 +82,9 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 	if b, ok := p.bindingFor(f); ok {
 		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" lets you ask for the same.", b.name)}
 	}
-	return refuse("", algesta.Say("You may not answer this."), algesta.Say("{} may, or {}.", asked.Called(), someone("someone", p.Answerers(needs, f))))
+	return refuse(
+		"", algesta.Say("You may not answer this."), algesta.Say("{} may, or {}.", asked.Called(), someone("someone", p.Answerers(needs, f))),
+	)
 }
 
 // Answerers are those who may answer beside whoever asked, each once: the approvers, and whoever may ask for the same.

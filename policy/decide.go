@@ -48,7 +48,9 @@ func standing(a algesta.Actor) (algesta.Decision, bool) {
 	case algesta.Bot:
 		return refuse("", algesta.Say("Bots and workflows may not give me commands."), algesta.Say("A person has to ask.")), false
 	case algesta.Deactivated:
-		return refuse("", algesta.Say("This account is deactivated, so nothing was done."), algesta.Say("Ask with an account that is in use.")), false
+		return refuse(
+			"", algesta.Say("This account is deactivated, so nothing was done."), algesta.Say("Ask with an account that is in use."),
+		), false
 	case algesta.Stranger:
 	}
 	return refuse("", algesta.Say("I do not know this account as a member of this workspace, so I may not do anything for it."),
@@ -178,9 +180,13 @@ func (p *Policy) whoMay(f Facts) algesta.Text {
 // frozen's sentence: until when, and why.
 func frozen(z freeze, f Facts) algesta.Decision {
 	end := algesta.Span{Kind: algesta.Moment, At: z.to, Text: z.to.Format("2 January 2006, 15:04 MST")}
-	return refuse(z.name,
-		algesta.Say("You may not {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, strings.TrimSuffix(z.reason, ".")),
-		algesta.Say("Ask again after that. If it cannot wait, ask the people who write the policy."))
+	return refuse(
+		z.name,
+		algesta.Say(
+			"You may not {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, strings.TrimSuffix(z.reason, "."),
+		),
+		algesta.Say("Ask again after that. If it cannot wait, ask the people who write the policy."),
+	)
 }
 
 // limited is the sentence of a limit that was not kept, or could not be judged.

@@ -150,7 +150,8 @@ func TestDecide(t *testing.T) {
 				`It needs 2 approvals from @S0PLATFORM (rule "namespaces and certificates need two").`, "",
 		},
 		"what is in no namespace is only in reach of a rule for all": {
-			with(asks(dana, "nodes", "", nil), func(f *policy.Facts) { f.Command.Target = algesta.Target{Cluster: "aks-algesta-dev"} }), algesta.Refuse, "",
+			with(asks(dana, "nodes", "", nil), func(f *policy.Facts) { f.Command.Target = algesta.Target{Cluster: "aks-algesta-dev"} }),
+			algesta.Refuse, "",
 			"You may not use nodes on aks-algesta-dev: your rights are in development, pruebas and production.",
 			"Someone in @S0PLATFORM can: ask there.",
 		},

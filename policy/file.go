@@ -110,7 +110,9 @@ func plain(err error) error {
 		if m := unknownKey.FindStringSubmatch(e); m != nil {
 			where := "the policy has"
 			if m[2] != "" && m[2] != "file" {
-				where = map[string]string{"role": "roles have", "binding": "bindings have", "approval": "approvals have", "limit": "limits have", "freeze": "freezes have"}[m[2]]
+				where = map[string]string{
+					"role": "roles have", "binding": "bindings have", "approval": "approvals have", "limit": "limits have", "freeze": "freezes have",
+				}[m[2]]
 			}
 			e = strings.Replace(e, m[0], fmt.Sprintf("%s no key %q: correct or remove it", where, m[1]), 1)
 		}
@@ -179,7 +181,9 @@ func emptyValues(n *yaml.Node) []error {
 		empty := v.Kind == yaml.SequenceNode && len(v.Content) == 0 || v.Kind == yaml.ScalarNode && (v.Tag == "!!null" || v.Value == "")
 		switch {
 		case empty && n.Kind == yaml.MappingNode:
-			problems = append(problems, fmt.Errorf("line %d: %q is empty: fill it in or leave the key out", n.Content[i-1].Line, n.Content[i-1].Value))
+			problems = append(
+				problems, fmt.Errorf("line %d: %q is empty: fill it in or leave the key out", n.Content[i-1].Line, n.Content[i-1].Value),
+			)
 		case empty:
 			problems = append(problems, fmt.Errorf("line %d: the list has an empty entry: fill it in or remove it", v.Line))
 		default:

@@ -59,12 +59,13 @@ func TestExplainGoesThroughEveryRule(t *testing.T) {
 		got[s.Part+" "+s.Rule] = s.Why
 	}
 	require.Equal(t, map[string]string{
-		"account ":                                      "a full member",
-		"binding backend works below production":        "does not hold in production",
-		"binding backend asks in production":            "gives it by the role operator",
-		"binding platform team everywhere":              "names group:S0PLATFORM, which is not this person",
-		"freeze end of year":                            "is not in force: it lasts from 2026-12-24T00:00:00-05:00 to 2027-01-02T00:00:00-05:00",
-		"limit production stays between 2 and 10 pods":  "refuses: Production services run 2 to 10 pods. Change the limit in the policy if that is no longer right.",
+		"account ":                               "a full member",
+		"binding backend works below production": "does not hold in production",
+		"binding backend asks in production":     "gives it by the role operator",
+		"binding platform team everywhere":       "names group:S0PLATFORM, which is not this person",
+		"freeze end of year":                     "is not in force: it lasts from 2026-12-24T00:00:00-05:00 to 2027-01-02T00:00:00-05:00",
+		"limit production stays between 2 and 10 pods": "refuses: Production services run 2 to 10 pods. Change the limit in the policy if " +
+			"that is no longer right.",
 		"approval production needs a second person":     "asks for 1 of group:S0PLATFORM or user:U0CARLA within 30 min",
 		"approval namespaces and certificates need two": "is not about scale",
 	}, got)
@@ -72,7 +73,14 @@ func TestExplainGoesThroughEveryRule(t *testing.T) {
 
 func TestLimitsOnThePlanWaitForIt(t *testing.T) {
 	t.Parallel()
-	p := load(t, strings.NewReplacer("args.replicas <= 10", "plan.pods + plan.surge <= 10", "otherwise: \"At most 10.\"", "otherwise: \"At most 10 at once.\"").Replace(small))
+	p := load(
+		t,
+		strings.NewReplacer(
+			"args.replicas <= 10", "plan.pods + plan.surge <= 10", "otherwise: \"At most 10.\"", "otherwise: \"At most 10 at once.\"",
+		).Replace(
+			small,
+		),
+	)
 	f := asks(member("U0X", "S0TEAM"), "scale", "production", nil)
 	require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect)
 	f.Plan = &algesta.Plan{Figures: map[string]int64{"pods": 9, "surge": 2}}
@@ -98,7 +106,12 @@ func TestLimitsKnowActorTargetAndTime(t *testing.T) {
 		"an optional arg":     {"!has(args.replicas) || args.replicas < 3", algesta.NeedsApproval},
 		"what is false":       {"actor.email.endsWith('@example.com')", algesta.Refuse},
 		"division by nothing": {"1 / size(args) == 1", algesta.Refuse},
-		"what costs too much": {"['a','b','c','d','e','f','g','h','i','j'].all(a, ['a','b','c','d','e','f','g','h','i','j'].all(b, ['a','b','c','d','e','f','g','h','i','j'].all(c, ['a','b','c','d','e','f','g','h','i','j'].all(d, ['a','b','c','d','e','f','g','h','i','j'].all(e, a+b+c+d+e != verb)))))", algesta.Refuse},
+		"what costs too much": {
+			"['a','b','c','d','e','f','g','h','i','j'].all(a, ['a','b','c','d','e','f','g','h','i','j'].all(b, " +
+				"['a','b','c','d','e','f','g','h','i','j'].all(c, ['a','b','c','d','e','f','g','h','i','j'].all(d, " +
+				"['a','b','c','d','e','f','g','h','i','j'].all(e, a+b+c+d+e != verb)))))",
+			algesta.Refuse,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -196,5 +209,7 @@ func TestFamiliesOfVerbsByPattern(t *testing.T) {
 	who := member("U0X", "S0TEAM")
 	require.Equal(t, algesta.Allow, p.Decide(asks(who, "cert.check", "development", nil)).Effect)
 	require.Equal(t, algesta.Allow, p.Decide(asks(who, "cert.renew", "development", nil)).Effect)
-	require.Equal(t, `You may not scale in development (rule "team" gives you cert.*).`, p.Decide(asks(who, "scale", "development", nil)).Reason.String())
+	require.Equal(
+		t, `You may not scale in development (rule "team" gives you cert.*).`, p.Decide(asks(who, "scale", "development", nil)).Reason.String(),
+	)
 }

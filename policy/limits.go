@@ -130,11 +130,18 @@ func variables(f Facts) map[string]any {
 		args = map[string]any{}
 	}
 	vars := map[string]any{
-		"actor":  Person{Team: a.ID.Team, User: a.ID.User, Standing: string(a.Standing), Groups: a.Groups, Email: a.Email},
-		"verb":   f.Verb,
-		"target": Place{Service: t.Service, Environment: t.Environment, Cluster: t.Cluster, Namespace: t.Namespace, Name: t.Name, Object: t.Object},
-		"args":   args,
-		"now":    f.At.Round(time.Microsecond),
+		"actor": Person{Team: a.ID.Team, User: a.ID.User, Standing: string(a.Standing), Groups: a.Groups, Email: a.Email},
+		"verb":  f.Verb,
+		"target": Place{
+			Service:     t.Service,
+			Environment: t.Environment,
+			Cluster:     t.Cluster,
+			Namespace:   t.Namespace,
+			Name:        t.Name,
+			Object:      t.Object,
+		},
+		"args": args,
+		"now":  f.At.Round(time.Microsecond),
 	}
 	if f.Plan != nil {
 		vars["plan"] = figures(*f.Plan)

@@ -233,7 +233,9 @@ func (l *loader) approval(path []any, in approvalFile, names map[string]bool) ap
 		l.at(append(path, "count"), "count is %d: it may be 1 to %d", n, maxCount)
 	}
 	if n := len(out.need.Approvers); n < out.need.Count && !slices.ContainsFunc(out.need.Approvers, isGroup) {
-		l.at(append(path, "count"), "count is %d but the rule names %d, so nobody could ever meet it: name more people or a group", out.need.Count, n)
+		l.at(
+			append(path, "count"), "count is %d but the rule names %d, so nobody could ever meet it: name more people or a group", out.need.Count, n,
+		)
 	}
 	if in.Reason != "" && in.Reason != "optional" && in.Reason != "required" {
 		l.at(append(path, "reason"), "reason is %q: write optional or required", in.Reason)

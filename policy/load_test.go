@@ -48,60 +48,156 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 	_, err := policy.Load([]byte(small))
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ old, with, want string }{
-		"another version":              {"algesta.io/v1", "algesta.io/v2", `line 1: apiVersion is "algesta.io/v2": write algesta.io/v1`},
-		"another kind":                 {"kind: Policy", "kind: Config", `line 2: kind is "Config": write Policy`},
-		"an unknown key at the top":    {"roles:", "rules: 1\nroles:", `line 3: the policy has no key "rules": correct or remove it`},
-		"an unknown key in a list":     {"    expiresAfter: 30m", "    expireAfter: 30m", `line 16: approvals have no key "expireAfter": correct or remove it`},
-		"a key twice":                  {"    role: operator", "    role: operator\n    role: operator", `line 10: mapping key "role" already defined at line 9`},
-		"an empty list":                {"allow: [read, scale]", "allow: []", `line 5: "allow" is empty: fill it in or leave the key out`},
-		"an empty entry":               {"allow: [read, scale]", "allow: [read, '']", "line 5: the list has an empty entry: fill it in or remove it"},
-		"a key with nothing":           {`    namespaces: ["*"]`, "    namespaces:", `line 10: "namespaces" is empty: fill it in or leave the key out`},
-		"a name twice":                 {"limits:\n", "limits:\n  - {name: few pods, verbs: [scale], namespaces: [a], require: 'true', otherwise: no}\n", `line 19: the name "few pods" is there already: each needs its own`},
-		"no name":                      {"  - name: team\n    subjects", "  - subjects", "line 7: the entry has no name: give it one, refusals quote it"},
-		"a misspelt verb":              {"allow: [read, scale]", "allow: [read, scael]", `line 5: there is no verb "scael": did you mean scale?`},
-		"an unknown verb":              {"allow: [read, scale]", "allow: [read, fly]", `line 5: there is no verb "fly": name a verb, read or change`},
-		"a star for verbs":             {"allow: [read, scale]", `allow: ["*"]`, `line 5: "*" is not a verb: write [read, change] for every verb`},
-		"a pattern without a family":   {"allow: [read, scale]", `allow: ["sc*"]`, `line 5: there is no verb "sc*": name a verb, read or change`},
-		"a misspelt family":            {"allow: [read, scale]", "allow: [reed]", `line 5: there is no verb "reed": did you mean read?`},
-		"a misspelt role":              {"role: operator", "role: operater", `line 9: there is no role "operater": did you mean operator?`},
-		"an unknown role":              {"role: operator", "role: king", `line 9: there is no role "king": define it under roles`},
-		"a handle for a group":         {`["group:S0TEAM"]`, `["group:@team"]`, `line 8: "group:@team" is not a Slack user group: write the ID, such as group:S0PLATFORM, because handles can be changed`},
-		"a name for a user":            {`["group:S0TEAM"]`, `["user:dana"]`, `line 8: "user:dana" is not a Slack user: write the ID, such as user:U0DANA, because anybody may change a name`},
-		"no subject":                   {`["group:S0TEAM"]`, `["everybody"]`, `line 8: "everybody" is not a subject: write group:S…, user:U… or the e-mail address of a Slack profile`},
-		"half an address":              {`["group:S0TEAM"]`, `["@example.com"]`, `line 8: "@example.com" is not a subject: write group:S…, user:U… or the e-mail address of a Slack profile`},
-		"a subject twice":              {`["group:S0TEAM"]`, `["dana@example.com", "email:Dana@Example.com"]`, `line 8: "email:Dana@Example.com" is there twice: remove one`},
-		"no place":                     {"    namespaces: [\"*\"]\n", "", `line 7: namespaces is missing: name them, or write ["*"] for all`},
-		"a pattern of namespaces":      {`["*"]`, `["prod*"]`, `line 10: "prod*" is a pattern: name each namespace, or write "*" for all`},
-		"a pattern of clusters":        {`namespaces: ["*"]`, "namespaces: [a]\n    clusters: [\"*\"]", `line 11: "*" is a pattern: name each cluster, or leave clusters out for all`},
-		"nobody to approve":            {"    approvers: [\"group:S0PLATFORM\"]\n", "", "line 12: approvers is missing: write group:S…, user:U… or an e-mail address"},
-		"a count of nothing":           {"    expiresAfter: 30m", "    count: 0\n    expiresAfter: 30m", "line 16: count is 0: it may be 1 to 20"},
-		"a count that is none":         {"    expiresAfter: 30m", "    count: two\n    expiresAfter: 30m", "line 16: cannot unmarshal !!str `two`, a whole number is needed here"},
-		"a count nobody can meet":      {`approvers: ["group:S0PLATFORM"]`, "approvers: [\"user:U0CARLA\"]\n    count: 2", "line 16: count is 2 but the rule names 1, so nobody could ever meet it: name more people or a group"},
-		"no expiry":                    {"    expiresAfter: 30m\n", "", "line 12: expiresAfter is missing: say how long people have, such as 30m"},
-		"an expiry without a unit":     {"expiresAfter: 30m", "expiresAfter: 30", `line 16: expiresAfter is "30": write a duration from 1s to 168h, such as 30m`},
-		"an expiry below zero":         {"expiresAfter: 30m", "expiresAfter: -1h", `line 16: expiresAfter is "-1h": write a duration from 1s to 168h, such as 30m`},
-		"an expiry for ever":           {"expiresAfter: 30m", "expiresAfter: 900h", `line 16: expiresAfter is "900h": write a duration from 1s to 168h, such as 30m`},
-		"a reason that is neither":     {"    expiresAfter: 30m", "    reason: always\n    expiresAfter: 30m", `line 16: reason is "always": write optional or required`},
-		"an approval for reading":      {"    verbs: [scale]\n    namespaces: [production]\n    approvers", "    verbs: [scale, logs]\n    namespaces: [production]\n    approvers", "line 13: logs only read: what only reads cannot wait for an approval, so name only verbs that change something"},
-		"a limit that is no CEL":       {"args.replicas <= 10", "args.replicas <=", `line 21: the limit "few pods": column 17: Syntax error: mismatched input '<EOF>'`},
-		"a limit on an unknown thing":  {"args.replicas <= 10", "arg.replicas <= 10", `line 21: the limit "few pods": column 1: undeclared reference to 'arg' (did you mean 'args'?); it may name actor, verb, target, args, plan and now`},
-		"a limit on an unknown field":  {"args.replicas <= 10", "target.namespce == 'x'", `line 21: the limit "few pods": column 7: undefined field 'namespce'; it may name actor, verb, target, args, plan and now`},
-		"a limit on the display name":  {"args.replicas <= 10", "actor.name == 'Dana'", `line 21: the limit "few pods": column 6: undefined field 'name'; it may name actor, verb, target, args, plan and now`},
-		"a limit that is a number":     {"args.replicas <= 10", "1 + 1", `line 21: the limit "few pods": it is a int and not true or false: compare it with something`},
-		"a limit that is anything":     {"args.replicas <= 10", "args.force", `line 21: the limit "few pods": it is a dyn and not true or false: compare it with something`},
-		"a limit that mixes types":     {"args.replicas <= 10", "verb == 1", `line 21: the limit "few pods": column 6: found no matching overload for '_==_' applied to '(string, int)'`},
-		"a limit on plans of reading":  {"    verbs: [scale]\n    namespaces: [production]\n    require: \"args.replicas <= 10\"", "    verbs: [status]\n    namespaces: [production]\n    require: \"plan.pods < 5\"", "line 19: status only read: they have no plan to look at, so name only verbs that change something"},
-		"a limit without a condition":  {"    require: \"args.replicas <= 10\"\n", "", "line 18: require is missing: write the condition that has to hold, such as args.replicas <= 10"},
-		"a limit without its sentence": {"    otherwise: \"At most 10.\"\n", "", "line 18: otherwise is missing: write the sentence that people read when the limit refuses"},
-		"a freeze without a zone":      {"2026-12-24T00:00:00-05:00", "2026-12-24 00:00:00", `line 27: from is "2026-12-24 00:00:00": write a time with its zone, such as 2026-12-24T00:00:00-05:00`},
-		"a freeze without an end":      {"    to: 2027-01-02T00:00:00-05:00\n", "", "line 24: to is missing: write a time with its zone, such as 2026-12-24T00:00:00-05:00"},
-		"a freeze that ends too soon":  {"to: 2027-01-02T00:00:00-05:00", "to: 2025-01-02T00:00:00-05:00", "line 28: the freeze ends before it begins: from has to be before to"},
-		"a freeze without a reason":    {"    reason: holidays\n", "", "line 24: reason is missing: people read it when they are refused"},
-		"break-glass":                  {"freezes:", "breakGlass:\n  roles: [operator]\nfreezes:", "line 24: breakGlass is not supported yet: leave it out"},
-		"break-glass with nothing":     {"freezes:", "breakGlass: {}\nfreezes:", "line 23: breakGlass is not supported yet: leave it out"},
-		"a second document":            {"freezes:", "---\nfreezes:", "the policy has more than one YAML document: put everything into the first"},
-		"a list for a text":            {"role: operator", "role: [operator]", "line 9: cannot unmarshal !!seq, a text is needed here"},
-		"no YAML":                      {"roles:", "\t", "line 2: found a tab character that violates indentation"},
+		"another version":           {"algesta.io/v1", "algesta.io/v2", `line 1: apiVersion is "algesta.io/v2": write algesta.io/v1`},
+		"another kind":              {"kind: Policy", "kind: Config", `line 2: kind is "Config": write Policy`},
+		"an unknown key at the top": {"roles:", "rules: 1\nroles:", `line 3: the policy has no key "rules": correct or remove it`},
+		"an unknown key in a list": {
+			"    expiresAfter: 30m", "    expireAfter: 30m", `line 16: approvals have no key "expireAfter": correct or remove it`,
+		},
+		"a key twice": {
+			"    role: operator", "    role: operator\n    role: operator", `line 10: mapping key "role" already defined at line 9`,
+		},
+		"an empty list": {"allow: [read, scale]", "allow: []", `line 5: "allow" is empty: fill it in or leave the key out`},
+		"an empty entry": {
+			"allow: [read, scale]", "allow: [read, '']", "line 5: the list has an empty entry: fill it in or remove it",
+		},
+		"a key with nothing": {
+			`    namespaces: ["*"]`, "    namespaces:", `line 10: "namespaces" is empty: fill it in or leave the key out`,
+		},
+		"a name twice": {
+			"limits:\n", "limits:\n  - {name: few pods, verbs: [scale], namespaces: [a], require: 'true', otherwise: no}\n",
+			`line 19: the name "few pods" is there already: each needs its own`,
+		},
+		"no name": {
+			"  - name: team\n    subjects", "  - subjects", "line 7: the entry has no name: give it one, refusals quote it",
+		},
+		"a misspelt verb": {"allow: [read, scale]", "allow: [read, scael]", `line 5: there is no verb "scael": did you mean scale?`},
+		"an unknown verb": {
+			"allow: [read, scale]", "allow: [read, fly]", `line 5: there is no verb "fly": name a verb, read or change`,
+		},
+		"a star for verbs": {
+			"allow: [read, scale]", `allow: ["*"]`, `line 5: "*" is not a verb: write [read, change] for every verb`,
+		},
+		"a pattern without a family": {"allow: [read, scale]", `allow: ["sc*"]`, `line 5: there is no verb "sc*": name a verb, read or change`},
+		"a misspelt family":          {"allow: [read, scale]", "allow: [reed]", `line 5: there is no verb "reed": did you mean read?`},
+		"a misspelt role":            {"role: operator", "role: operater", `line 9: there is no role "operater": did you mean operator?`},
+		"an unknown role":            {"role: operator", "role: king", `line 9: there is no role "king": define it under roles`},
+		"a handle for a group": {
+			`["group:S0TEAM"]`, `["group:@team"]`,
+			`line 8: "group:@team" is not a Slack user group: write the ID, such as group:S0PLATFORM, because handles can be changed`,
+		},
+		"a name for a user": {
+			`["group:S0TEAM"]`, `["user:dana"]`,
+			`line 8: "user:dana" is not a Slack user: write the ID, such as user:U0DANA, because anybody may change a name`,
+		},
+		"no subject": {
+			`["group:S0TEAM"]`, `["everybody"]`,
+			`line 8: "everybody" is not a subject: write group:S…, user:U… or the e-mail address of a Slack profile`,
+		},
+		"half an address": {
+			`["group:S0TEAM"]`, `["@example.com"]`,
+			`line 8: "@example.com" is not a subject: write group:S…, user:U… or the e-mail address of a Slack profile`,
+		},
+		"a subject twice": {
+			`["group:S0TEAM"]`, `["dana@example.com", "email:Dana@Example.com"]`, `line 8: "email:Dana@Example.com" is there twice: remove one`,
+		},
+		"no place":                {"    namespaces: [\"*\"]\n", "", `line 7: namespaces is missing: name them, or write ["*"] for all`},
+		"a pattern of namespaces": {`["*"]`, `["prod*"]`, `line 10: "prod*" is a pattern: name each namespace, or write "*" for all`},
+		"a pattern of clusters": {
+			`namespaces: ["*"]`, "namespaces: [a]\n    clusters: [\"*\"]",
+			`line 11: "*" is a pattern: name each cluster, or leave clusters out for all`,
+		},
+		"nobody to approve": {
+			"    approvers: [\"group:S0PLATFORM\"]\n", "", "line 12: approvers is missing: write group:S…, user:U… or an e-mail address",
+		},
+		"a count of nothing": {
+			"    expiresAfter: 30m", "    count: 0\n    expiresAfter: 30m", "line 16: count is 0: it may be 1 to 20",
+		},
+		"a count that is none": {
+			"    expiresAfter: 30m", "    count: two\n    expiresAfter: 30m", "line 16: cannot unmarshal !!str `two`, a whole number is needed here",
+		},
+		"a count nobody can meet": {
+			`approvers: ["group:S0PLATFORM"]`, "approvers: [\"user:U0CARLA\"]\n    count: 2",
+			"line 16: count is 2 but the rule names 1, so nobody could ever meet it: name more people or a group",
+		},
+		"no expiry": {
+			"    expiresAfter: 30m\n", "", "line 12: expiresAfter is missing: say how long people have, such as 30m",
+		},
+		"an expiry without a unit": {
+			"expiresAfter: 30m", "expiresAfter: 30", `line 16: expiresAfter is "30": write a duration from 1s to 168h, such as 30m`,
+		},
+		"an expiry below zero": {
+			"expiresAfter: 30m", "expiresAfter: -1h", `line 16: expiresAfter is "-1h": write a duration from 1s to 168h, such as 30m`,
+		},
+		"an expiry for ever": {
+			"expiresAfter: 30m", "expiresAfter: 900h", `line 16: expiresAfter is "900h": write a duration from 1s to 168h, such as 30m`,
+		},
+		"a reason that is neither": {
+			"    expiresAfter: 30m", "    reason: always\n    expiresAfter: 30m", `line 16: reason is "always": write optional or required`,
+		},
+		"an approval for reading": {
+			"    verbs: [scale]\n    namespaces: [production]\n    approvers",
+			"    verbs: [scale, logs]\n    namespaces: [production]\n    approvers",
+			"line 13: logs only read: what only reads cannot wait for an approval, so name only verbs that change something",
+		},
+		"a limit that is no CEL": {
+			"args.replicas <= 10", "args.replicas <=", `line 21: the limit "few pods": column 17: Syntax error: mismatched input '<EOF>'`,
+		},
+		"a limit on an unknown thing": {
+			"args.replicas <= 10", "arg.replicas <= 10",
+			`line 21: the limit "few pods": column 1: undeclared reference to 'arg' (did you mean 'args'?); it may name actor, verb, target, ` +
+				`args, plan and now`,
+		},
+		"a limit on an unknown field": {
+			"args.replicas <= 10", "target.namespce == 'x'",
+			`line 21: the limit "few pods": column 7: undefined field 'namespce'; it may name actor, verb, target, args, plan and now`,
+		},
+		"a limit on the display name": {
+			"args.replicas <= 10", "actor.name == 'Dana'",
+			`line 21: the limit "few pods": column 6: undefined field 'name'; it may name actor, verb, target, args, plan and now`,
+		},
+		"a limit that is a number": {
+			"args.replicas <= 10", "1 + 1", `line 21: the limit "few pods": it is a int and not true or false: compare it with something`,
+		},
+		"a limit that is anything": {
+			"args.replicas <= 10", "args.force", `line 21: the limit "few pods": it is a dyn and not true or false: compare it with something`,
+		},
+		"a limit that mixes types": {
+			"args.replicas <= 10", "verb == 1",
+			`line 21: the limit "few pods": column 6: found no matching overload for '_==_' applied to '(string, int)'`,
+		},
+		"a limit on plans of reading": {
+			"    verbs: [scale]\n    namespaces: [production]\n    require: \"args.replicas <= 10\"",
+			"    verbs: [status]\n    namespaces: [production]\n    require: \"plan.pods < 5\"",
+			"line 19: status only read: they have no plan to look at, so name only verbs that change something",
+		},
+		"a limit without a condition": {
+			"    require: \"args.replicas <= 10\"\n", "",
+			"line 18: require is missing: write the condition that has to hold, such as args.replicas <= 10",
+		},
+		"a limit without its sentence": {
+			"    otherwise: \"At most 10.\"\n", "", "line 18: otherwise is missing: write the sentence that people read when the limit refuses",
+		},
+		"a freeze without a zone": {
+			"2026-12-24T00:00:00-05:00", "2026-12-24 00:00:00",
+			`line 27: from is "2026-12-24 00:00:00": write a time with its zone, such as 2026-12-24T00:00:00-05:00`,
+		},
+		"a freeze without an end": {
+			"    to: 2027-01-02T00:00:00-05:00\n", "", "line 24: to is missing: write a time with its zone, such as 2026-12-24T00:00:00-05:00",
+		},
+		"a freeze that ends too soon": {
+			"to: 2027-01-02T00:00:00-05:00", "to: 2025-01-02T00:00:00-05:00", "line 28: the freeze ends before it begins: from has to be before to",
+		},
+		"a freeze without a reason": {"    reason: holidays\n", "", "line 24: reason is missing: people read it when they are refused"},
+		"break-glass": {
+			"freezes:", "breakGlass:\n  roles: [operator]\nfreezes:", "line 24: breakGlass is not supported yet: leave it out",
+		},
+		"break-glass with nothing": {"freezes:", "breakGlass: {}\nfreezes:", "line 23: breakGlass is not supported yet: leave it out"},
+		"a second document": {
+			"freezes:", "---\nfreezes:", "the policy has more than one YAML document: put everything into the first",
+		},
+		"a list for a text": {"role: operator", "role: [operator]", "line 9: cannot unmarshal !!seq, a text is needed here"},
+		"no YAML":           {"roles:", "\t", "line 2: found a tab character that violates indentation"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,11 +214,20 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 func TestLoadRefusesWhatIsNoPolicy(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ text, want string }{
-		"nothing":       {"", "reading the policy: the policy is empty: without a rule everything is refused, so write at least roles and bindings"},
-		"comments only": {"# later\n", "reading the policy: the policy is empty: without a rule everything is refused, so write at least roles and bindings"},
-		"no rules":      {"apiVersion: algesta.io/v1\nkind: Policy\n", "reading the policy: line 1: roles and bindings are both needed: without them everything is refused"},
-		"a text":        {"hello", "reading the policy: line 1: cannot unmarshal !!str `hello`, keys and values are needed here"},
-		"too large":     {strings.Repeat("#", 1<<20+1), "reading the policy: the policy has 1048577 bytes and may have 1048576: is it the right file?"},
+		"nothing": {
+			"", "reading the policy: the policy is empty: without a rule everything is refused, so write at least roles and bindings",
+		},
+		"comments only": {
+			"# later\n", "reading the policy: the policy is empty: without a rule everything is refused, so write at least roles and bindings",
+		},
+		"no rules": {
+			"apiVersion: algesta.io/v1\nkind: Policy\n",
+			"reading the policy: line 1: roles and bindings are both needed: without them everything is refused",
+		},
+		"a text": {"hello", "reading the policy: line 1: cannot unmarshal !!str `hello`, keys and values are needed here"},
+		"too large": {
+			strings.Repeat("#", 1<<20+1), "reading the policy: the policy has 1048577 bytes and may have 1048576: is it the right file?",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

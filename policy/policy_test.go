@@ -31,7 +31,13 @@ func in(namespace string) algesta.Target {
 	if namespace == "production" {
 		cluster = "aks-algesta-production"
 	}
-	return algesta.Target{Service: "api-gateway", Environment: namespace, Cluster: cluster, Namespace: namespace, Name: "api-gateway-" + namespace}
+	return algesta.Target{
+		Service:     "api-gateway",
+		Environment: namespace,
+		Cluster:     cluster,
+		Namespace:   namespace,
+		Name:        "api-gateway-" + namespace,
+	}
 }
 
 // asks are the facts of one command on a Monday.

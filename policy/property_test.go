@@ -21,14 +21,21 @@ func anyFacts() *rapid.Generator[policy.Facts] {
 	slices.Sort(verbs)
 	return rapid.Custom(func(t *rapid.T) policy.Facts {
 		actor := algesta.Actor{
-			ID:       algesta.PersonID{Team: "T0ALGESTA", User: rapid.SampledFrom([]string{"U0DANA", "U0CARLA", "U0X", ""}).Draw(t, "user")},
-			Standing: algesta.Standing(rapid.SampledFrom([]string{"member", "member", "member", "guest", "bot", "deactivated", "", "admin"}).Draw(t, "standing")),
-			Groups:   rapid.SliceOfN(rapid.SampledFrom([]string{"S0BACKEND", "S0PLATFORM", "S0OTHER"}), 0, 3).Draw(t, "groups"),
+			ID: algesta.PersonID{Team: "T0ALGESTA", User: rapid.SampledFrom([]string{"U0DANA", "U0CARLA", "U0X", ""}).Draw(t, "user")},
+			Standing: algesta.Standing(
+				rapid.SampledFrom([]string{"member", "member", "member", "guest", "bot", "deactivated", "", "admin"}).Draw(t, "standing"),
+			),
+			Groups: rapid.SliceOfN(rapid.SampledFrom([]string{"S0BACKEND", "S0PLATFORM", "S0OTHER"}), 0, 3).Draw(t, "groups"),
 		}
 		f := policy.Facts{
-			Command: algesta.Command{Actor: actor, Target: in(rapid.SampledFrom([]string{"development", "pruebas", "production", "monitoring", "kube-system", "*", ""}).Draw(t, "namespace"))},
-			Verb:    rapid.SampledFrom(verbs).Draw(t, "verb"),
-			At:      monday.Add(time.Duration(rapid.Int64Range(0, 60*24).Draw(t, "hours")) * time.Hour),
+			Command: algesta.Command{
+				Actor: actor,
+				Target: in(
+					rapid.SampledFrom([]string{"development", "pruebas", "production", "monitoring", "kube-system", "*", ""}).Draw(t, "namespace"),
+				),
+			},
+			Verb: rapid.SampledFrom(verbs).Draw(t, "verb"),
+			At:   monday.Add(time.Duration(rapid.Int64Range(0, 60*24).Draw(t, "hours")) * time.Hour),
 		}
 		if rapid.Bool().Draw(t, "given") {
 			f.Command.Args = algesta.Args{"replicas": rapid.Int64Range(-1, 12).Draw(t, "replicas")}
@@ -83,7 +90,8 @@ func TestDecideAgreesWithThePolicyReadByHand(t *testing.T) {
 			t.Fatalf("%s with %d needs", d.Effect, len(d.Needs))
 		}
 		n := f.Command.Target.Namespace
-		guarded := algesta.Verbs()[f.Verb] == algesta.Changes && (n == "production" || n == "monitoring" || f.Verb == "cert.renew" || f.Verb == "namespace.create")
+		guarded := algesta.Verbs()[f.Verb] == algesta.Changes &&
+			(n == "production" || n == "monitoring" || f.Verb == "cert.renew" || f.Verb == "namespace.create")
 		if d.Effect == algesta.Allow && guarded {
 			t.Fatalf("%s in %s ran without an approval", f.Verb, n)
 		}

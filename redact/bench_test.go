@@ -55,11 +55,35 @@ func logs(tb testing.TB) map[string]string {
 		"lists":         full("password=[\"a\""),
 		"webhooks":      full("discord.com/api"),
 		"at signs":      full("://a:@"),
-		"curls":         full("curl "), "flags": full("curl -u "), "phrases": full(`curl "a mysql" `), "open phrases": full(`sh -c "a curl b" " `),
-		"secrets of kubectl": full("create secret --from-literal=a "), "echoes": full("echo a "), "webhooks in a word": full("discord.com/api/webhooks"),
-		"URLs with commas": full("a://b,"), "lists in lists": full(`password=["a`), "open lists": full("password=["), "data": full(`kind:Secret,data:{"`),
-		"deep blocks": deep("password: |\n"), "deep data": "kind: Secret\n" + deep("data:\n"), "one long name": full("PASSWORD_"), "headers": full("Authorization: none "),
-		"headers in quotes": full(`Authorization: "`), "cookies in quotes": full(`Cookie: 'a `), "nested quotes": full(`\\\"token\\\":\"a`), "keys' ends": full("a -----END PRIVATE KEY"),
+		"curls": full(
+			"curl ",
+		),
+		"flags":        full("curl -u "),
+		"phrases":      full(`curl "a mysql" `),
+		"open phrases": full(`sh -c "a curl b" " `),
+		"secrets of kubectl": full(
+			"create secret --from-literal=a ",
+		),
+		"echoes":             full("echo a "),
+		"webhooks in a word": full("discord.com/api/webhooks"),
+		"URLs with commas": full(
+			"a://b,",
+		),
+		"lists in lists": full(`password=["a`),
+		"open lists":     full("password=["),
+		"data":           full(`kind:Secret,data:{"`),
+		"deep blocks": deep(
+			"password: |\n",
+		),
+		"deep data":     "kind: Secret\n" + deep("data:\n"),
+		"one long name": full("PASSWORD_"),
+		"headers":       full("Authorization: none "),
+		"headers in quotes": full(
+			`Authorization: "`,
+		),
+		"cookies in quotes": full(`Cookie: 'a `),
+		"nested quotes":     full(`\\\"token\\\":\"a`),
+		"keys' ends":        full("a -----END PRIVATE KEY"),
 	}
 }
 

@@ -2,7 +2,8 @@ package redact
 
 import "strings"
 
-// commands says which arguments of which program are secrets. At most 64 programs, for they are bits of a set. A flag that ends with "*" has its value glued to it (mysql -pSECRET).
+// commands says which arguments of which program are secrets. At most 64 programs, for they are bits of a set. A flag that ends with "*"
+// has its value glued to it (mysql -pSECRET).
 var commands = map[string]struct {
 	flags string // the argument after it is a secret
 	users string // the argument after it is user:password

@@ -105,7 +105,8 @@ var wordKinds = func() map[string]wordKind {
 			sshkey apitoken connectionstring connstring connstr pskey licensekey licencekey subscriptionkey`,
 		likelyWord: `auth signature sig hmac session sessionid sessid jsessionid phpsessid sid salt seed ticket assertion samlresponse
 			code otpauth cookie nonce credentialsjson dsn webhook passes`,
-		about: `file files path paths name names id ids length len count counts type types age min max expiry expires expiration expire expired ttl url
+		about: `file files path paths name names id ids length len count counts type types age min max expiry expires expiration expire expired
+			ttl url
 			uri urls endpoint host hostname port policy policies version status state enabled enable disabled required provider issuer
 			algorithm alg size limit
 			limits bucket field fields format hint ref refs reference rotation reset label env class store manager review reviews requests
@@ -118,7 +119,8 @@ var wordKinds = func() map[string]wordKind {
 			username
 			encoding group namespace annotation annotations volume lookup manifest operator vault arn exists found length_min page
 			minutes seconds days hours ms secs bytes history tries score complexity total used remaining cost price bytes_total`,
-		ending: `value val prod production staging stage dev development test live qa uat ro rw old new current previous prev next primary secondary default
+		ending: `value val prod production staging stage dev development test live qa uat ro rw old new current previous prev next primary
+			secondary default
 			plain plaintext text b64 base64 encoded enc encrypted hex string data base raw main backup alt hash hashed confirm
 			confirmation repeat again`,
 		plainKey: `primary foreign sort partition cache routing idempotency public object message row registry config group dedup deduplication
@@ -132,7 +134,8 @@ var wordKinds = func() map[string]wordKind {
 			api_group of by for
 			correlation request trace span user customer tenant session_count cluster bucket path file job task workflow build widget
 			component react list`,
-		cryptoKey: `api access secret private encryption encrypt signing sign master hmac account auth authentication shared sharedaccess crypto cipher aes rsa des ssh
+		cryptoKey: `api access secret private encryption encrypt signing sign master hmac account auth authentication shared sharedaccess crypto
+			cipher aes rsa des ssh
 			ssl tls pem jwt jws jwk webhook app application admin root subscription instrumentation deploy deployment license licence
 			service client integration
 			sendgrid stripe mailgun datadog dd openai twilio pagerduty sentry newrelic algolia rollbar honeycomb bugsnag server consumer
@@ -142,8 +145,9 @@ var wordKinds = func() map[string]wordKind {
 			storageaccount cosmos cosmosdb servicebus eventhub function ws wireguard vpn preshared pre pgp gpg kms dkim session cookie
 			csrf django rails flask laravel
 			monitoring agent intake browser`,
-		vendor:   strings.Join(vendorNames, " "),
-		database: `mongo mongodb database db redis postgres postgresql mysql mariadb amqp rabbitmq broker jdbc datasource sqlalchemy clickhouse cassandra elasticsearch neo4j nats`,
+		vendor: strings.Join(vendorNames, " "),
+		database: `mongo mongodb database db redis postgres postgresql mysql mariadb amqp rabbitmq broker jdbc datasource sqlalchemy ` +
+			`clickhouse cassandra elasticsearch neo4j nats`,
 	} {
 		for w := range strings.FieldsSeq(words) {
 			out[w] |= kind

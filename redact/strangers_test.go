@@ -127,7 +127,8 @@ func TestWhatANameSaysOfItsValue(t *testing.T) {
 	r := redact.New()
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, line := range []string{
-		"heroku = «{U}»", "HEROKU_API: «{U}»", `"snyk":"«{U}»"`, "password: «{WN}»xyz", "password: «{WN}xyz» is wrong", "password=«{W}»", "password=«secret»",
+		"heroku = «{U}»", "HEROKU_API: «{U}»", `"snyk":"«{U}»"`, "password: «{WN}»xyz", "password: «{WN}xyz» is wrong", "password=«{W}»",
+		"password=«secret»",
 		`"password": "«default»"`, "DB_PASS=«password»", "--password «secret»", "password: «secret»",
 	} {
 		text, secrets := expand(rng, line)
@@ -138,7 +139,8 @@ func TestWhatANameSaysOfItsValue(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"heroku = up", "heroku_app_id = " + fill(rng, "U"), "datadog: agent 7.52.1", "password: plainword is wrong", "password: secret not found", "password=required",
+		"heroku = up", "heroku_app_id = " + fill(rng, "U"), "datadog: agent 7.52.1", "password: plainword is wrong", "password: secret not " +
+			"found", "password=required",
 		"password is required", "token=expired", "image: heroku/builder:22", "password: password is too short",
 	} {
 		require.Equal(t, line, r.String(line))

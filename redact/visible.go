@@ -25,7 +25,9 @@ func Clean(s string) string {
 }
 
 // terminalSequences are ECMA-48 control sequences, operating system commands (titles, hyperlinks) and other escapes.
-var terminalSequences = regexp.MustCompile(`\x1b\[[0-9;:?<=>]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|\z)|\x1b[ -/]*[0-~]|\x{9b}[0-9;?]*[ -/]*[@-~]`)
+var terminalSequences = regexp.MustCompile(
+	`\x1b\[[0-9;:?<=>]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|\z)|\x1b[ -/]*[0-~]|\x{9b}[0-9;?]*[ -/]*[@-~]`,
+)
 
 func visible(s string) string {
 	if plain(s) {

@@ -15,23 +15,39 @@ var explaining = func() map[string]bool {
 	out := map[string]bool{}
 	for w := range strings.FieldsSeq(`is was are were be been not must missing required require undefined null nil none nan invalid
 	cannot can can't couldn't
-		could should would will won't may might expected empty blank true false yes no on off has have had does doesn't don't do did didn't unset set error errors
-		failed fails fail failure failing expired expires expiring unauthorized unauthenticated in string object number boolean array bool int integer str bytes
+		could should would will won't may might expected empty blank true false yes no on off has have had does doesn't don't do did didn't unset
+		set error errors
+		failed fails fail failure failing expired expires expiring unauthorized unauthenticated in string object number boolean array bool int
+		integer str bytes
 		production development staging environment variable value values the a an this that these those localhost default disabled enabled unknown
-		forbidden denied found secret secrets password passwords token tokens key keys credential credentials secretref configmap file from for to of with without by
-		at as and or if when while until than then wrong bad incorrect mismatch mismatched match matches matched does-not-match rejected refused revoked reset changed updated created
-		deleted removed rotated renewed refreshed issued generated verified valid ok okay ready running healthy active inactive pending optional provided
-		supplied given used using use present absent available unavailable malformed corrupt corrupted truncated too short long weak strong please check checking
-		see ensure make sure try trying retry retrying got get received reading loading loaded read parsing parse validating validation validated need needs
-		needed cannotbeempty unchanged configured configure defined specified exists exist already only also never always still now please-set set-me changeme-not
-		string) any all some each every more less least most must-be contains contain containing authentication authorization auth authenticated authorized
-		access login user username users basic bearer digest token_type type kubernetes.io/tls opaque redacted hidden masked filtered removed omitted
-		sensitive confidential secret-value your-password here placeholder anonymous public private internal external accepted success successful succeeded
-		successfully completed started stopped starting stopping signature unexpected illegal unsupported supported allowed disallowed encrypted plain
-		plaintext plain-text base64 hash hashed undefined) opaque) object) none) literal secretkeyref configmapkeyref function promise async native code
-		encryption not_set notset not-set unset) n/a na tbd todo <none> <unset> <nil> nil) sigterm sighup sigint sigkill sigusr1 invalid_grant invalid_token
-		missing_token expired_token access_denied invalid_client jwt jwe mfa oauth oauth2 oidc saml ldap kerberos ntlm sso env envvar vault keyvault
-		manual automatic auto dynamic static session cookie header query body form none. prompt stdin strict lax session) because since due after before during
+		forbidden denied found secret secrets password passwords token tokens key keys credential credentials secretref configmap file from for
+		to of with without by
+		at as and or if when while until than then wrong bad incorrect mismatch mismatched match matches matched does-not-match rejected refused
+		revoked reset changed updated created
+		deleted removed rotated renewed refreshed issued generated verified valid ok okay ready running healthy active inactive pending optional
+		provided
+		supplied given used using use present absent available unavailable malformed corrupt corrupted truncated too short long weak strong
+		please check checking
+		see ensure make sure try trying retry retrying got get received reading loading loaded read parsing parse validating validation validated
+		need needs
+		needed cannotbeempty unchanged configured configure defined specified exists exist already only also never always still now please-set
+		set-me changeme-not
+		string) any all some each every more less least most must-be contains contain containing authentication authorization auth authenticated
+		authorized
+		access login user username users basic bearer digest token_type type kubernetes.io/tls opaque redacted hidden masked filtered removed
+		omitted
+		sensitive confidential secret-value your-password here placeholder anonymous public private internal external accepted success successful
+		succeeded
+		successfully completed started stopped starting stopping signature unexpected illegal unsupported supported allowed disallowed encrypted
+		plain
+		plaintext plain-text base64 hash hashed undefined) opaque) object) none) literal secretkeyref configmapkeyref function promise async
+		native code
+		encryption not_set notset not-set unset) n/a na tbd todo <none> <unset> <nil> nil) sigterm sighup sigint sigkill sigusr1 invalid_grant
+		invalid_token
+		missing_token expired_token access_denied invalid_client jwt jwe mfa oauth oauth2 oidc saml ldap kerberos ntlm sso env envvar vault
+		keyvault
+		manual automatic auto dynamic static session cookie header query body form none. prompt stdin strict lax session) because since due after
+		before during
 		between over under about length characters chars bytes) seconds minutes hours days policy bucket rate limit exceeded reached quota`) {
 		out[w] = true
 	}
@@ -44,7 +60,8 @@ var telling = func() map[string]bool {
 	out := map[string]bool{}
 	for w := range strings.FieldsSeq(`is isn't was wasn't are must missing required undefined null invalid cannot can can't couldn't
 	could should empty has doesn't
-		don't do didn't error failed fails expired expires unauthorized forbidden denied found when wrong incorrect mismatch match matches rejected refused revoked
+		don't do didn't error failed fails expired expires unauthorized forbidden denied found when wrong incorrect mismatch match matches
+		rejected refused revoked
 		changed unknown provided needs please be been too may would will not retry retrying characters again already because`) {
 		out[w] = true
 	}

@@ -30,7 +30,9 @@ func TestAListedChannelIsOurOwn(t *testing.T) {
 	s, server := asked(t)
 	s.listed = []string{"C0BRIDGE"}
 	for _, id := range []string{"C0BRIDGE", "C0OTHER"} {
-		server.CreateChannel("U0LUIS", slackd.Channel{ID: id, Name: strings.ToLower(id), Shared: "shared", Members: []string{"U0LUIS", "U0ALGESTA"}})
+		server.CreateChannel(
+			"U0LUIS", slackd.Channel{ID: id, Name: strings.ToLower(id), Shared: "shared", Members: []string{"U0LUIS", "U0ALGESTA"}},
+		)
 		p, err := s.Place(t.Context(), id, 0)
 		require.NoError(t, err)
 		require.Equal(t, id == "C0OTHER", p.External)

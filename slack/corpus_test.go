@@ -15,7 +15,8 @@ func TestNoMessageShowsASecretOfTheCorpus(t *testing.T) {
 	for _, s := range redacttest.Secrets(t) {
 		text := algesta.Say("it says {} and {}", s.Line, algesta.Name(s.Line))
 		r := render(algesta.Report{
-			Title: text, Small: text,
+			Title: text,
+			Small: text,
 			Body: []algesta.Block{
 				{Text: text},
 				{Pre: s.Line},
@@ -23,7 +24,9 @@ func TestNoMessageShowsASecretOfTheCorpus(t *testing.T) {
 				{Fields: []algesta.Field{{Label: s.Line, Value: text}}},
 				{Table: &algesta.Table{Head: []string{s.Line}, Rows: [][]algesta.Text{{text}}}},
 			},
-			Buttons: []algesta.Button{{Label: s.Line, Action: algesta.Run, ID: "o-1", Confirm: &algesta.Confirm{Title: s.Line, Text: s.Line, Yes: s.Line, No: s.Line}}},
+			Buttons: []algesta.Button{
+				{Label: s.Line, Action: algesta.Run, ID: "o-1", Confirm: &algesta.Confirm{Title: s.Line, Text: s.Line, Yes: s.Line, No: s.Line}},
+			},
 		}, nil)
 		raw, err := json.Marshal(r.blocks)
 		require.NoError(t, err)

@@ -76,13 +76,21 @@ type place struct {
 
 func newDirectory(calls web, identify func(context.Context) (self, error), groups []string) directory {
 	d := directory{
-		web: calls, identify: identify, flights: &singleflight.Group{},
-		users:   rate.NewLimiter(rate.Every(time.Minute/60), 35),
-		lists:   rate.NewLimiter(rate.Every(time.Minute/8), 12), // by page
-		emails:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
-		places:  rate.NewLimiter(rate.Every(time.Minute/35), 12),
-		members: rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
-		facts:   &facts{people: map[string]person{}, members: map[string]members{}, places: map[string]place{}, handles: map[string]string{}, emails: map[string]found{}},
+		web:      calls,
+		identify: identify,
+		flights:  &singleflight.Group{},
+		users:    rate.NewLimiter(rate.Every(time.Minute/60), 35),
+		lists:    rate.NewLimiter(rate.Every(time.Minute/8), 12), // by page
+		emails:   rate.NewLimiter(rate.Every(time.Minute/35), 12),
+		places:   rate.NewLimiter(rate.Every(time.Minute/35), 12),
+		members:  rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
+		facts: &facts{
+			people:  map[string]person{},
+			members: map[string]members{},
+			places:  map[string]place{},
+			handles: map[string]string{},
+			emails:  map[string]found{},
+		},
 	}
 	d.SetGroups(groups)
 	return d

@@ -44,7 +44,12 @@ func TestStandings(t *testing.T) {
 		groups []string
 		email  string
 	}{
-		"a full member has groups and an e-mail":          {id: person0("U0PABLO"), want: algesta.Member, groups: []string{"S0PLATFORM"}, email: "pablo@example.com"},
+		"a full member has groups and an e-mail": {
+			id:     person0("U0PABLO"),
+			want:   algesta.Member,
+			groups: []string{"S0PLATFORM"},
+			email:  "pablo@example.com",
+		},
 		"a member in no group has none":                   {id: person0("U0NICO"), want: algesta.Member, email: "nico@example.com"},
 		"a guest has no e-mail":                           {id: person0("U0GINA"), want: algesta.Guest},
 		"a bot is a bot":                                  {id: person0("U0GRAFANA"), want: algesta.Bot},
@@ -94,7 +99,9 @@ func TestFactsAreAskedAgainWhenTheyAreOld(t *testing.T) {
 func TestWhenSlackDoesNotAnswerNobodyIsAnybody(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]slackd.Fault{
-		"a 500": {Status: 500}, "a 429": {Status: 429, RetryAfter: time.Second}, "a dropped connection": {Drop: true}, "a lost scope": {Error: "missing_scope"},
+		"a 500": {
+			Status: 500}, "a 429": {Status: 429,
+			RetryAfter: time.Second}, "a dropped connection": {Drop: true}, "a lost scope": {Error: "missing_scope"},
 	} {
 		for _, method := range []string{"auth.test", "users.info", "usergroups.users.list"} {
 			t.Run(name+" of "+method, func(t *testing.T) {

@@ -59,7 +59,13 @@ func contentErrors() []string {
 // passing are the errors that pass by themselves (the methods' pages in Slack's reference).
 func passing() []string {
 	return []string{
-		"internal_error", "fatal_error", "request_timeout", "service_unavailable", "team_added_to_org", "update_failed", "external_channel_migrating",
+		"internal_error",
+		"fatal_error",
+		"request_timeout",
+		"service_unavailable",
+		"team_added_to_org",
+		"update_failed",
+		"external_channel_migrating",
 	}
 }
 
@@ -74,11 +80,32 @@ func permanent(code string) bool {
 		}
 	}
 	return slices.Contains([]string{
-		"channel_not_found", "not_in_channel", "is_archived", "is_inactive", "channel_type_not_supported", "method_not_supported_for_channel_type",
-		"message_not_found", "cant_update_message", "cant_delete_message", "edit_window_closed",
-		"thread_not_found", "cannot_reply_to_message", "thread_locked",
-		"user_not_found", "user_not_in_channel", "user_not_visible", "user_disabled", "cannot_dm_bot", "messages_tab_disabled",
-		"team_access_not_granted", "team_not_found", "unknown_method", "method_deprecated", "as_user_not_supported", "invalid_user", "invalid_channel",
+		"channel_not_found",
+		"not_in_channel",
+		"is_archived",
+		"is_inactive",
+		"channel_type_not_supported",
+		"method_not_supported_for_channel_type",
+		"message_not_found",
+		"cant_update_message",
+		"cant_delete_message",
+		"edit_window_closed",
+		"thread_not_found",
+		"cannot_reply_to_message",
+		"thread_locked",
+		"user_not_found",
+		"user_not_in_channel",
+		"user_not_visible",
+		"user_disabled",
+		"cannot_dm_bot",
+		"messages_tab_disabled",
+		"team_access_not_granted",
+		"team_not_found",
+		"unknown_method",
+		"method_deprecated",
+		"as_user_not_supported",
+		"invalid_user",
+		"invalid_channel",
 	}, code)
 }
 

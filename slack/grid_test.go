@@ -18,9 +18,17 @@ import (
 func grid() *slackd.Workspace {
 	w := slackd.Demo()
 	w.Team.Enterprise = "E0ORG"
-	w.Users = append(w.Users,
+	w.Users = append(
+		w.Users,
 		slackd.User{ID: "U0HOME", Name: "home", RealName: "At Home", Email: "home@example.com", Workspaces: []string{"T0ALGESTA"}},
-		slackd.User{ID: "U0AWAY", Name: "away", RealName: "From Elsewhere", Email: "away@example.com", Team: "T0SALES", Workspaces: []string{"T0SALES", "T0ALGESTA"}},
+		slackd.User{
+			ID:         "U0AWAY",
+			Name:       "away",
+			RealName:   "From Elsewhere",
+			Email:      "away@example.com",
+			Team:       "T0SALES",
+			Workspaces: []string{"T0SALES", "T0ALGESTA"},
+		},
 		slackd.User{ID: "U0BARE", Name: "bare", RealName: "Without A Team", Team: "none", Workspaces: []string{"T0ALGESTA"}},
 		slackd.User{ID: "U0LOST", Name: "lost", RealName: "Without Any", Team: "none"},
 		slackd.User{ID: "U0SALES", Name: "sales", RealName: "In Sales Only", Team: "T0SALES", Workspaces: []string{"T0SALES"}},
@@ -74,7 +82,9 @@ func TestAnAppOfAWholeOrganisationIsRefused(t *testing.T) {
 	t.Parallel()
 	w := grid()
 	w.Team.OrgInstall = true
-	r := start(t, slackd.Options{Workspace: w}, func(s *Slack) { s.fatalWait = time.Minute; s.log = zap.NewNop(); s.listener.log = zap.NewNop() })
+	r := start(
+		t, slackd.Options{Workspace: w}, func(s *Slack) { s.fatalWait = time.Minute; s.log = zap.NewNop(); s.listener.log = zap.NewNop() },
+	)
 	r.stats(t, func(s Stats) bool { return s.Problem != "" })
 	require.Contains(t, r.Stats().Problem, "whole organisation")
 	require.Zero(t, r.server.Sockets())

@@ -43,7 +43,8 @@ func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Durati
 	return in, oldest, nil
 }
 
-// membersOf asks for one group. A group that does not exist, or is switched off, has no members: its ID in the policy gives nobody anything.
+// membersOf asks for one group. A group that does not exist, or is switched off, has no members: its ID in the policy gives nobody
+// anything.
 func (d directory) membersOf(ctx context.Context, group string, maxAge time.Duration) (members, error) {
 	d.facts.mu.Lock()
 	known, ok := d.facts.members[group]

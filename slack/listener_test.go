@@ -63,7 +63,13 @@ func TestClickIsAVote(t *testing.T) {
 	r.sockets(t, 2)
 	r.box.post(algesta.Post{Command: "c-abc234", Kind: algesta.CardPost, Channel: "C0OPS", Report: algesta.Report{
 		Tone: algesta.Waiting, Title: algesta.Say("Rollback waits"), Buttons: []algesta.Button{
-			{Label: "Approve", Action: algesta.Approve, ID: "c-abc234", Style: "primary", Confirm: &algesta.Confirm{Title: "Sure?", Text: "It runs at once.", Yes: "Run", No: "Back"}},
+			{
+				Label:   "Approve",
+				Action:  algesta.Approve,
+				ID:      "c-abc234",
+				Style:   "primary",
+				Confirm: &algesta.Confirm{Title: "Sure?", Text: "It runs at once.", Yes: "Run", No: "Back"},
+			},
 			{Label: "Deny", Action: algesta.Deny, ID: "c-abc234", AskReason: true},
 		},
 	}})
@@ -101,10 +107,21 @@ func TestADialogAsksTheQuestionAndTheReason(t *testing.T) {
 	r := start(t, slackd.Options{})
 	r.sockets(t, 2)
 	r.box.post(algesta.Post{Command: "c-abc234", Kind: algesta.CardPost, Channel: "C0OPS", Report: algesta.Report{
-		Title: algesta.Say("Rollback waits"), Buttons: []algesta.Button{{
-			Label: "Deny", Action: algesta.Deny, ID: "c-abc234", AskReason: true, ReasonOptional: true,
-			Confirm: &algesta.Confirm{Title: "Deny this change?", Text: "Rollback of api-gateway in production (12345 → 12344).", Yes: "Deny", No: "Not now"},
-		}},
+		Title: algesta.Say("Rollback waits"), Buttons: []algesta.Button{
+			{
+				Label:          "Deny",
+				Action:         algesta.Deny,
+				ID:             "c-abc234",
+				AskReason:      true,
+				ReasonOptional: true,
+				Confirm: &algesta.Confirm{
+					Title: "Deny this change?",
+					Text:  "Rollback of api-gateway in production (12345 → 12344).",
+					Yes:   "Deny",
+					No:    "Not now",
+				},
+			},
+		},
 	}})
 	card, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.HasButton("deny"))
 	require.NoError(t, err)

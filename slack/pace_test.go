@@ -122,7 +122,9 @@ func TestTenShortRolloutsEndInTheMinuteOfTheirApproval(t *testing.T) {
 	c.run(40*time.Second, func(elapsed time.Duration) {
 		for n := range rollouts {
 			post := func(kind algesta.PostKind, final bool) {
-				c.box.post(algesta.Post{Command: "c-" + strconv.Itoa(n), Kind: kind, Channel: "C" + strconv.Itoa(n), Final: final, Report: say(elapsed.String())})
+				c.box.post(
+					algesta.Post{Command: "c-" + strconv.Itoa(n), Kind: kind, Channel: "C" + strconv.Itoa(n), Final: final, Report: say(elapsed.String())},
+				)
 			}
 			switch {
 			case elapsed == 0:

@@ -15,8 +15,8 @@ import (
 
 var _ commands.Directory = (*Slack)(nil)
 
-// Place is a conversation as the bot sees it, no older than maxAge, a minute, or absentAge where it is no member. One that it cannot see, or that is archived, is one where
-// it is no member.
+// Place is a conversation as the bot sees it, no older than maxAge, a minute, or absentAge where it is no member. One that it cannot see,
+// or that is archived, is one where it is no member.
 func (d directory) Place(ctx context.Context, channel string, maxAge time.Duration) (commands.Place, error) {
 	d.facts.mu.Lock()
 	known, ok := d.facts.places[channel]
@@ -52,8 +52,10 @@ func (d directory) Place(ctx context.Context, channel string, maxAge time.Durati
 	if err != nil {
 		if credentials(code(err)) { // waiting does not help
 			return commands.Place{}, &algesta.Error{
-				Kind: algesta.ErrUnreachable, Message: algesta.Say("Slack does not let me look at this conversation ({}), so nothing was done.", code(err)),
-				Hint: algesta.Say("Whoever runs me has to install my Slack app again, with all its scopes."), Err: err,
+				Kind:    algesta.ErrUnreachable,
+				Message: algesta.Say("Slack does not let me look at this conversation ({}), so nothing was done.", code(err)),
+				Hint:    algesta.Say("Whoever runs me has to install my Slack app again, with all its scopes."),
+				Err:     err,
 			}
 		}
 		return commands.Place{}, &algesta.Error{

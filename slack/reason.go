@@ -50,7 +50,12 @@ func valueOf(b algesta.Button) string {
 	if !b.AskReason || b.Confirm == nil {
 		return b.ID
 	}
-	c := algesta.Confirm{Title: clip(b.Confirm.Title, 24), Text: clip(b.Confirm.Text, 300), Yes: clip(b.Confirm.Yes, 24), No: clip(b.Confirm.No, 24)}
+	c := algesta.Confirm{
+		Title: clip(b.Confirm.Title, 24),
+		Text:  clip(b.Confirm.Text, 300),
+		Yes:   clip(b.Confirm.Yes, 24),
+		No:    clip(b.Confirm.No, 24),
+	}
 	question, err := json.Marshal(c)
 	if err != nil || len(b.ID)+len(question) >= 2000 {
 		return b.ID

@@ -36,7 +36,10 @@ func mockups() map[string]algesta.Report {
 			Small: algesta.Say("requested by Dana, approved by Carla · 4 of 4 ready after 41 s · healthier"),
 		},
 		"plan": {
-			Title: algesta.Say("Roll back {} to revision 41", algesta.Name("api-gateway-production")), Small: algesta.Say("aks-algesta-production / production"),
+			Title: algesta.Say(
+				"Roll back {} to revision 41", algesta.Name("api-gateway-production"),
+			),
+			Small: algesta.Say("aks-algesta-production / production"),
 			Body: []algesta.Block{
 				{Fields: []algesta.Field{
 					{Label: "image", Value: algesta.Say("{} → {}", algesta.Name("…/api-gateway:12345"), algesta.Name("…/api-gateway:12344"))},
@@ -52,7 +55,10 @@ func mockups() map[string]algesta.Report {
 			},
 			Buttons: []algesta.Button{
 				{Label: "Approve", Action: algesta.Approve, ID: "c-7f3a9k", Style: "primary", Confirm: &algesta.Confirm{
-					Title: "Roll back api-gateway?", Text: "Roll back api-gateway in production to 12344? It runs at once.", Yes: "Roll back", No: "Not now",
+					Title: "Roll back api-gateway?",
+					Text:  "Roll back api-gateway in production to 12344? It runs at once.",
+					Yes:   "Roll back",
+					No:    "Not now",
 				}},
 				{Label: "Deny", Action: algesta.Deny, ID: "c-7f3a9k", Style: "danger", AskReason: true},
 				{Label: "Cancel", Action: algesta.Cancel, ID: "c-7f3a9k"},
@@ -69,12 +75,26 @@ func mockups() map[string]algesta.Report {
 			Tone:  algesta.Bad,
 			Title: algesta.Say("The rollback did not come up. {} {}", algesta.Mention(dana), algesta.Mention(carla)),
 			Body: []algesta.Block{
-				{Text: algesta.Say("Secret {} has no key {}, so no pod of revision 41 can start.", algesta.Name("mongodb-credentials"), algesta.Name("uri"))},
-				{Fields: []algesta.Field{{Label: "since", Value: algesta.Say("{}", algesta.At(at))}, {Label: "in", Value: algesta.Say("{}", algesta.Span{Kind: algesta.Channel, ID: "C0OPS", Text: "#ops"})}}},
+				{
+					Text: algesta.Say(
+						"Secret {} has no key {}, so no pod of revision 41 can start.", algesta.Name("mongodb-credentials"), algesta.Name("uri"),
+					),
+				},
+				{
+					Fields: []algesta.Field{
+						{Label: "since", Value: algesta.Say("{}", algesta.At(at))},
+						{Label: "in", Value: algesta.Say("{}", algesta.Span{Kind: algesta.Channel, ID: "C0OPS", Text: "#ops"})},
+					},
+				},
 				{Text: algesta.Say("See the {}.", algesta.Span{Kind: algesta.Link, ID: "https://example.com/a?b=c&d=e", Text: "dashboard"})},
 			},
 			Buttons: []algesta.Button{
-				{Label: "Roll forward to 12345", Action: algesta.Run, ID: "o-aaaabbbbcccc"}, {Label: "Diagnosis", Action: algesta.Run, ID: "o-ddddeeeeffff"},
+				{
+					Label:  "Roll forward to 12345",
+					Action: algesta.Run,
+					ID:     "o-aaaabbbbcccc",
+				},
+				{Label: "Diagnosis", Action: algesta.Run, ID: "o-ddddeeeeffff"},
 			},
 		},
 		"status": {
@@ -92,7 +112,12 @@ func mockups() map[string]algesta.Report {
 			Tone:  algesta.Warning,
 			Title: algesta.Say("<!channel> @here & <@U0DANA> \x1b[31mred\x1b[0m a\u202eb token=xoxb-123456789012-abcdefghijkl"),
 			Body: []algesta.Block{
-				{Text: algesta.Text{{Kind: algesta.Person, ID: "U0DANA> <!channel", Text: "@dana"}, {Kind: algesta.Link, ID: "javascript:alert(1)", Text: "click"}}},
+				{
+					Text: algesta.Text{
+						{Kind: algesta.Person, ID: "U0DANA> <!channel", Text: "@dana"},
+						{Kind: algesta.Link, ID: "javascript:alert(1)", Text: "click"},
+					},
+				},
 				{Pre: "```\n<!everyone>\nmongodb://admin:hunter2hunter2@db.example.com/x"},
 			},
 		},
@@ -177,7 +202,10 @@ func TestKnownSecretsAreHidden(t *testing.T) {
 		{Table: &algesta.Table{Head: []string{"correct horse battery"}, Rows: [][]algesta.Text{{algesta.Say("correct horse battery")}}}},
 		{Fields: []algesta.Field{{Label: "correct horse battery", Value: algesta.Say("correct horse battery")}}},
 		{List: []algesta.Text{algesta.Say("correct horse battery")}},
-	}, Buttons: []algesta.Button{{Label: "correct horse battery", Action: algesta.Run, ID: "o-1", Confirm: &algesta.Confirm{Title: "correct horse battery", Text: "correct horse battery"}}}}, redactor)
+	}, Buttons: []algesta.Button{{
+		Label: "correct horse battery", Action: algesta.Run, ID: "o-1",
+		Confirm: &algesta.Confirm{Title: "correct horse battery", Text: "correct horse battery"},
+	}}}, redactor)
 	raw, err := json.Marshal(r.blocks)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw)+r.text+r.plain(), "horse")
@@ -225,12 +253,32 @@ func tableOf(rows, columns int) [][]algesta.Text {
 
 // reports draws any report: long, empty, hostile.
 func reports() *rapid.Generator[algesta.Report] {
-	words := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z<>&@!#*|\n ]{0,40}`), rapid.Map(rapid.IntRange(0, 20_000), func(n int) string { return strings.Repeat("ñ ", n) }))
+	words := rapid.OneOf(
+		rapid.String(), rapid.StringMatching(`[a-z<>&@!#*|\n ]{0,40}`),
+		rapid.Map(rapid.IntRange(0, 20_000), func(n int) string { return strings.Repeat("ñ ", n) }),
+	)
 	short := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-zA-Z ]{0,120}`))
-	kinds := rapid.SampledFrom([]algesta.SpanKind{algesta.Plain, algesta.Bold, algesta.Code, algesta.Person, algesta.Group, algesta.Channel, algesta.Moment, algesta.Link, "other"})
+	kinds := rapid.SampledFrom(
+		[]algesta.SpanKind{
+			algesta.Plain,
+			algesta.Bold,
+			algesta.Code,
+			algesta.Person,
+			algesta.Group,
+			algesta.Channel,
+			algesta.Moment,
+			algesta.Link,
+			"other",
+		},
+	)
 	ids := rapid.SampledFrom([]string{"U0DANA", "S0PLATFORM", "C0OPS", "https://example.com/" + strings.Repeat("x", 2000), "", "<!channel>"})
 	span := rapid.Custom(func(t *rapid.T) algesta.Span {
-		return algesta.Span{Kind: kinds.Draw(t, "kind"), Text: words.Draw(t, "text"), ID: ids.Draw(t, "id"), At: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "at"), 0)}
+		return algesta.Span{
+			Kind: kinds.Draw(t, "kind"),
+			Text: words.Draw(t, "text"),
+			ID:   ids.Draw(t, "id"),
+			At:   time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "at"), 0),
+		}
 	})
 	text := rapid.Map(rapid.SliceOfN(span, 0, 6), func(s []algesta.Span) algesta.Text { return s })
 	block := rapid.Custom(func(t *rapid.T) algesta.Block {
@@ -255,19 +303,35 @@ func reports() *rapid.Generator[algesta.Report] {
 	})
 	button := rapid.Custom(func(t *rapid.T) algesta.Button {
 		b := algesta.Button{
-			Label: short.Draw(t, "label"), Action: rapid.SampledFrom(actions()).Draw(t, "action"), ID: rapid.StringMatching(`[a-z0-9-]{0,20}`).Draw(t, "id"),
-			Style: rapid.SampledFrom([]string{"", "primary", "danger", "loud"}).Draw(t, "style"), AskReason: rapid.Bool().Draw(t, "ask"),
+			Label: short.Draw(
+				t, "label",
+			),
+			Action:    rapid.SampledFrom(actions()).Draw(t, "action"),
+			ID:        rapid.StringMatching(`[a-z0-9-]{0,20}`).Draw(t, "id"),
+			Style:     rapid.SampledFrom([]string{"", "primary", "danger", "loud"}).Draw(t, "style"),
+			AskReason: rapid.Bool().Draw(t, "ask"),
 		}
 		if rapid.Bool().Draw(t, "confirm") {
-			b.Confirm = &algesta.Confirm{Title: words.Draw(t, "title"), Text: words.Draw(t, "question"), Yes: short.Draw(t, "yes"), No: short.Draw(t, "no")}
+			b.Confirm = &algesta.Confirm{
+				Title: words.Draw(t, "title"),
+				Text:  words.Draw(t, "question"),
+				Yes:   short.Draw(t, "yes"),
+				No:    short.Draw(t, "no"),
+			}
 		}
 		return b
 	})
 	return rapid.Custom(func(t *rapid.T) algesta.Report {
 		return algesta.Report{
-			Tone:  rapid.SampledFrom([]algesta.Tone{"", algesta.Waiting, algesta.Running, algesta.Good, algesta.Bad, algesta.Warning, algesta.Neutral}).Draw(t, "tone"),
-			Title: text.Draw(t, "title"), Small: text.Draw(t, "small"),
-			Body: rapid.SliceOfN(block, 0, 60).Draw(t, "body"), Buttons: rapid.SliceOfN(button, 0, 40).Draw(t, "buttons"),
+			Tone: rapid.SampledFrom(
+				[]algesta.Tone{"", algesta.Waiting, algesta.Running, algesta.Good, algesta.Bad, algesta.Warning, algesta.Neutral},
+			).Draw(
+				t, "tone",
+			),
+			Title:   text.Draw(t, "title"),
+			Small:   text.Draw(t, "small"),
+			Body:    rapid.SliceOfN(block, 0, 60).Draw(t, "body"),
+			Buttons: rapid.SliceOfN(button, 0, 40).Draw(t, "buttons"),
 		}
 	})
 }
@@ -314,7 +378,10 @@ func BenchmarkRenderPlan(b *testing.B) {
 }
 
 func BenchmarkRenderLongLog(b *testing.B) {
-	report := algesta.Report{Title: algesta.Say("logs"), Body: []algesta.Block{{Pre: strings.Repeat("2026-11-22T12:00:00Z GET /health 200 in 3 ms\n", 2000)}}}
+	report := algesta.Report{
+		Title: algesta.Say("logs"),
+		Body:  []algesta.Block{{Pre: strings.Repeat("2026-11-22T12:00:00Z GET /health 200 in 3 ms\n", 2000)}},
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		render(report, nil)

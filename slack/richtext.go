@@ -79,7 +79,8 @@ func element(s algesta.Span) slackapi.RichTextSectionElement {
 	return slackapi.NewRichTextSectionTextElement(s.Text, nil)
 }
 
-// dateFormat shows the time alone where the span does (algesta.At, algesta.AtSecond), else the day too. Slack fills it in in the reader's zone.
+// dateFormat shows the time alone where the span does (algesta.At, algesta.AtSecond), else the day too. Slack fills it in in the reader's
+// zone.
 func dateFormat(s algesta.Span) string {
 	if s.Text == algesta.At(s.At).Text {
 		return "{time}"
@@ -164,7 +165,8 @@ func (w *writer) line(t algesta.Text) {
 	w.put(t)
 }
 
-// firstLine is what a notification says: one sentence, without the people who are mentioned at its end, because mentions notify in the blocks.
+// firstLine is what a notification says: one sentence, without the people who are mentioned at its end, because mentions notify in the
+// blocks.
 func firstLine(r algesta.Report) string {
 	w := &writer{}
 	if sign := emoji(r.Tone); sign != "" {
@@ -214,7 +216,8 @@ func candidates(r algesta.Report) []algesta.Text {
 // silent is a text that notifies nobody: mentions at its end are left out, others are names.
 func silent(t algesta.Text) algesta.Text {
 	end := len(t)
-	for end > 0 && (t[end-1].Kind == algesta.Person || t[end-1].Kind == algesta.Group || t[end-1].Kind == algesta.Plain && strings.TrimSpace(t[end-1].Text) == "") {
+	for end > 0 && (t[end-1].Kind == algesta.Person || t[end-1].Kind == algesta.Group ||
+		t[end-1].Kind == algesta.Plain && strings.TrimSpace(t[end-1].Text) == "") {
 		end--
 	}
 	out := make(algesta.Text, end)

@@ -207,7 +207,8 @@ func (s *sender) failed(r result, m *memory, now time.Time) algesta.Delivery {
 		s.log.Warn("the thread of a request was deleted; its card is posted again", zap.String("command", o.Post.Command))
 		return algesta.Delivery{ID: o.ID, Rev: o.Rev, NoRoot: o.Root}
 	}
-	if kind := o.Post.Kind; r.way == byEdit && code(r.err) == "message_not_found" && !o.Post.Final && (kind == algesta.CardPost || kind == algesta.PlanPost) {
+	if kind := o.Post.Kind; r.way == byEdit && code(r.err) == "message_not_found" && !o.Post.Final &&
+		(kind == algesta.CardPost || kind == algesta.PlanPost) {
 		s.log.Warn("the card or the plan of a request was deleted; they are posted again", zap.String("command", o.Post.Command))
 		return algesta.Delivery{ID: o.ID, Rev: o.Rev, NoRoot: first(o.Root, o.TS)}
 	}
@@ -242,7 +243,10 @@ func (s *sender) suspect(o algesta.Outgoing, err error, m *memory) {
 	if m.broke++; m.broke < breaksAfter || m.textOnly {
 		return
 	}
-	s.log.Error("slack breaks at the blocks of a message; sending its text", zap.String("command", o.Post.Command), zap.String("kind", string(o.Post.Kind)))
+	s.log.Error(
+		"slack breaks at the blocks of a message; sending its text", zap.String("command", o.Post.Command),
+		zap.String("kind", string(o.Post.Kind)),
+	)
 	m.textOnly = true
 	if len(s.textOnly) >= maxTextOnly {
 		clear(s.textOnly)

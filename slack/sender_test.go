@@ -39,7 +39,16 @@ func TestAnswersGoToTheirReaderOnly(t *testing.T) {
 	_, err := r.server.Type("U0LUIS", "C0RANDOM", "/algesta status api-gateway production")
 	require.NoError(t, err)
 	in := r.box.next(t)
-	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.AnswerPost, Channel: in.Channel, OnlyFor: in.Person.User, Reply: in.Reply, Report: say("4 of 4 ready")})
+	r.box.post(
+		algesta.Post{
+			Command: "c-1",
+			Kind:    algesta.AnswerPost,
+			Channel: in.Channel,
+			OnlyFor: in.Person.User,
+			Reply:   in.Reply,
+			Report:  say("4 of 4 ready"),
+		},
+	)
 	answer, err := r.server.WaitEphemeral(t.Context(), "U0LUIS", slackd.Says("4 of 4 ready"))
 	require.NoError(t, err)
 	require.Equal(t, "C0RANDOM", answer.Channel)
@@ -53,7 +62,16 @@ func TestAUsedUpAddressFallsBackToAnEphemeralMessage(t *testing.T) {
 	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta status api-gateway production")
 	require.NoError(t, err)
 	in := r.box.next(t)
-	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.AnswerPost, Channel: in.Channel, OnlyFor: in.Person.User, Reply: in.Reply, Report: say("4 of 4 ready")})
+	r.box.post(
+		algesta.Post{
+			Command: "c-1",
+			Kind:    algesta.AnswerPost,
+			Channel: in.Channel,
+			OnlyFor: in.Person.User,
+			Reply:   in.Reply,
+			Report:  say("4 of 4 ready"),
+		},
+	)
 	_, err = r.server.WaitEphemeral(t.Context(), "U0LUIS", slackd.Says("4 of 4 ready"))
 	require.NoError(t, err)
 	require.Len(t, r.server.Calls("chat.postEphemeral"), 1)
@@ -154,7 +172,9 @@ func TestAnswersOfABusyMinute(t *testing.T) {
 	before := r.box.commits
 	r.box.mu.Unlock()
 	for _, in := range received {
-		r.box.post(algesta.Post{Command: in.Text, Kind: algesta.AnswerPost, Channel: in.Channel, OnlyFor: "U0LUIS", Reply: in.Reply, Report: say(in.Text)})
+		r.box.post(
+			algesta.Post{Command: in.Text, Kind: algesta.AnswerPost, Channel: in.Channel, OnlyFor: "U0LUIS", Reply: in.Reply, Report: say(in.Text)},
+		)
 	}
 	r.until(t, "the answers", func() bool { return len(r.server.Ephemerals("U0LUIS")) == n })
 	seen := map[string]int{}
@@ -206,10 +226,14 @@ func TestTenRolloutsInSlack(t *testing.T) {
 	r := start(t, slackd.Options{})
 	const rollouts = 10
 	post := func(n int, kind algesta.PostKind, text string, final bool) {
-		r.box.post(algesta.Post{Command: fmt.Sprintf("c-%d", n), Kind: kind, Channel: fmt.Sprintf("C0ROLL%d", n), Final: final, Report: say(text)})
+		r.box.post(
+			algesta.Post{Command: fmt.Sprintf("c-%d", n), Kind: kind, Channel: fmt.Sprintf("C0ROLL%d", n), Final: final, Report: say(text)},
+		)
 	}
 	for n := range rollouts {
-		r.server.CreateChannel("U0LUIS", slackd.Channel{ID: fmt.Sprintf("C0ROLL%d", n), Name: fmt.Sprintf("roll-%d", n), Members: []string{"U0LUIS", "U0ALGESTA"}})
+		r.server.CreateChannel(
+			"U0LUIS", slackd.Channel{ID: fmt.Sprintf("C0ROLL%d", n), Name: fmt.Sprintf("roll-%d", n), Members: []string{"U0LUIS", "U0ALGESTA"}},
+		)
 		post(n, algesta.CardPost, "card", false)
 		post(n, algesta.ProgressPost, "progress", false)
 	}

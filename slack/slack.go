@@ -113,7 +113,8 @@ func (s *Slack) Run(ctx context.Context) error {
 	s.listener.read = newReader(s.cfg.Command, me.user)
 	s.listener.fatalWait = s.fatalWait
 	speak := newSender(time.Now())
-	speak.web, speak.outbox, speak.redactor, speak.log, speak.bot, speak.panics = s.web, s.cfg.Outbox, s.cfg.Redactor, s.log, me.user, s.cfg.Panics
+	speak.web, speak.outbox, speak.redactor = s.web, s.cfg.Outbox, s.cfg.Redactor
+	speak.log, speak.bot, speak.panics = s.log, me.user, s.cfg.Panics
 	var work sync.WaitGroup
 	work.Go(func() { s.listener.run(ctx) })
 	work.Go(func() { speak.run(ctx) })
@@ -157,7 +158,9 @@ func (s *Slack) introduce(ctx context.Context) (self, bool) {
 var (
 	errOtherTeam = errors.New("the bot token belongs to another workspace than the configuration says")
 	// An organisation's token acts in many workspaces, and whose rights count is one workspace's business.
-	errOrgInstall = errors.New("the app is installed for a whole organisation (Enterprise Grid): install it in the one workspace that it works for")
+	errOrgInstall = errors.New(
+		"the app is installed for a whole organisation (Enterprise Grid): install it in the one workspace that it works for",
+	)
 )
 
 // identify is the bot's own user and team, asked for once.

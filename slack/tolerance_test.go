@@ -16,7 +16,10 @@ import (
 // strange is a message with what slack-go refuses to read.
 func strange() map[string]any {
 	return map[string]any{
-		"text": 7, "user": 12, "edited": "yesterday", "metadata": map[string]any{"event_type": 3, "event_payload": map[string]any{"id": 1, "x": []any{}}},
+		"text":     7,
+		"user":     12,
+		"edited":   "yesterday",
+		"metadata": map[string]any{"event_type": 3, "event_payload": map[string]any{"id": 1, "x": []any{}}},
 		"blocks": []any{
 			map[string]any{"type": "table", "rows": []any{[]any{map[string]any{"type": "hologram"}}}},
 			map[string]any{"type": "context", "elements": []any{map[string]any{"type": "hologram", "text": 4}}},
@@ -65,7 +68,8 @@ func TestAnErrorOfAnUnknownFormIsItsError(t *testing.T) {
 	t.Parallel()
 	s, server := asked(t)
 	for name, form := range map[string]any{
-		"objects without a pointer": []any{map[string]any{"code": "x", "message": "y"}}, "an object": map[string]any{}, "a number": 4, "nothing": nil,
+		"objects without a pointer": []any{map[string]any{"code": "x", "message": "y"}}, "an object": map[string]any{}, "a number": 4,
+		"nothing": nil,
 	} {
 		server.FailNext("users.info", slackd.Fault{Error: "user_not_found", Answer: map[string]any{"errors": form, "response_metadata": form}}, 1)
 		err := s.web.call(t.Context(), "users.info", url.Values{"user": {"U0LUIS"}}, nil)
@@ -138,8 +142,10 @@ func TestWhatIsJudgedAsLost(t *testing.T) {
 	t.Parallel()
 	refused := func(code string) error { return slackapi.SlackErrorResponse{Err: code} }
 	for _, name := range []string{
-		"restricted_action", "restricted_action_thread_only_channel", "restricted_action_non_threadable_channel", "restricted_action_read_only_channel",
-		"is_archived", "not_in_channel", "channel_not_found", "slack_connect_file_upload_sharing_blocked", "message_not_found", "edit_window_closed",
+		"restricted_action", "restricted_action_thread_only_channel", "restricted_action_non_threadable_channel",
+		"restricted_action_read_only_channel",
+		"is_archived", "not_in_channel", "channel_not_found", "slack_connect_file_upload_sharing_blocked", "message_not_found",
+		"edit_window_closed",
 	} {
 		require.True(t, judge(refused(name), 0).gone, name)
 	}
@@ -154,9 +160,11 @@ func TestChannelsThatTakeNoMessage(t *testing.T) {
 		change func(*slackd.Server)
 		want   string
 	}{
-		"its settings let nobody post": {func(s *slackd.Server) { s.Restrict("C0OPS", "restricted_action_read_only_channel") }, "restricted_action_read_only_channel"},
-		"it was archived":              {func(s *slackd.Server) { s.Archive("C0OPS", true) }, "is_archived"},
-		"the bot was removed":          {func(s *slackd.Server) { s.Leave("C0OPS", "U0ALGESTA") }, "not_in_channel"},
+		"its settings let nobody post": {
+			func(s *slackd.Server) { s.Restrict("C0OPS", "restricted_action_read_only_channel") }, "restricted_action_read_only_channel",
+		},
+		"it was archived":     {func(s *slackd.Server) { s.Archive("C0OPS", true) }, "is_archived"},
+		"the bot was removed": {func(s *slackd.Server) { s.Leave("C0OPS", "U0ALGESTA") }, "not_in_channel"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,7 +35,8 @@ type user struct {
 // in tells whether the person is a member of the workspace. On Enterprise Grid team_id may be missing or that of another workspace of the
 // organisation; then the list of workspaces decides.
 func (u user) in(team string) bool {
-	return string(u.TeamID) == team || slices.Contains(u.Enterprise.Teams, lenientString(team)) || slices.Contains(u.Teams, lenientString(team))
+	return string(u.TeamID) == team || slices.Contains(u.Enterprise.Teams, lenientString(team)) ||
+		slices.Contains(u.Teams, lenientString(team))
 }
 
 // actorOf applies the standing rules (design.md, decision 11).

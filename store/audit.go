@@ -43,8 +43,10 @@ func (t *Tx) Append(e algesta.Entry) error {
 	if l.hash, err = l.sum(); err != nil {
 		return fmt.Errorf("writing the audit: %w", err)
 	}
-	if err := t.exec("writing the audit", `INSERT INTO audit (seq, request, kind, actor, at, data, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		l.seq, l.request, l.kind, l.actor, l.at, l.data, l.prev, l.hash); err != nil {
+	if err := t.exec(
+		"writing the audit", `INSERT INTO audit (seq, request, kind, actor, at, data, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, l.seq,
+		l.request, l.kind, l.actor, l.at, l.data, l.prev, l.hash,
+	); err != nil {
 		return err
 	}
 	return t.exec("writing the end of the audit", `UPDATE audit_head SET seq = ?, hash = ?`, l.seq, l.hash)

@@ -57,12 +57,27 @@ func (s *Store) Blocker(ctx context.Context, w algesta.Object, request string) (
 
 // Settle replaces the execution if its state is from; settled is false when it was not, and then nothing changed.
 func (t *Tx) Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error) {
-	n, err := t.change("recording the outcome of "+e.Request, `UPDATE executions SET uid = ?, resource_version = ?, generation = ?, patch_hash = ?,
+	n, err := t.change(
+		"recording the outcome of "+e.Request,
+		`UPDATE executions SET uid = ?, resource_version = ?, generation = ?, patch_hash = ?,
 		state = ?, attempts = ?, applied_version = ?, applied_generation = ?, started_at = ?, applied_at = ?, deadline = ?, before = ?, watch = ?
 		WHERE request = ? AND state = ?`,
-		e.UID, e.ResourceVersion, e.Generation, e.PatchHash,
-		e.State, e.Attempts, e.AppliedVersion, e.AppliedGeneration, ms(e.StartedAt), ms(e.AppliedAt), ms(e.Deadline), e.Before, e.Watch,
-		e.Request, from)
+		e.UID,
+		e.ResourceVersion,
+		e.Generation,
+		e.PatchHash,
+		e.State,
+		e.Attempts,
+		e.AppliedVersion,
+		e.AppliedGeneration,
+		ms(e.StartedAt),
+		ms(e.AppliedAt),
+		ms(e.Deadline),
+		e.Before,
+		e.Watch,
+		e.Request,
+		from,
+	)
 	return n == 1, err
 }
 

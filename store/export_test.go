@@ -32,7 +32,9 @@ func (s *Store) Rechain(ctx context.Context) error {
 		if l.hash, err = l.sum(); err != nil {
 			return err
 		}
-		if _, err := s.write.ExecContext(ctx, `UPDATE audit SET seq = ?, prev = ?, hash = ? WHERE seq = ?`, l.seq, l.prev, l.hash, was); err != nil {
+		if _, err := s.write.ExecContext(
+			ctx, `UPDATE audit SET seq = ?, prev = ?, hash = ? WHERE seq = ?`, l.seq, l.prev, l.hash, was,
+		); err != nil {
 			return err
 		}
 		head = Head{Seq: l.seq, Hash: l.hash}

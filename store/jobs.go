@@ -89,8 +89,8 @@ func (*triggerWorker) NextRetry(job *river.Job[trigger]) time.Time {
 	return time.Now().Add(backoff(job.Attempt))
 }
 
-// backoff is the wait before the try after this many: 0.2 s, doubling, at most 3 s. Apimachinery's wait.Backoff counts its steps itself; here
-// River counts them, and keeps the count when the process ends.
+// backoff is the wait before the try after this many: 0.2 s, doubling, at most 3 s. Apimachinery's wait.Backoff counts its steps itself;
+// here River counts them, and keeps the count when the process ends.
 func backoff(tries int) time.Duration {
 	return min(200*time.Millisecond<<min(max(tries-1, 0), 10), 3*time.Second)
 }

@@ -8,13 +8,14 @@ import (
 )
 
 // Moved gives everything that is stored about a channel its new ID: messages that are still sent or edited, requests and open invocations.
-// Slack changes the ID of a private channel when it is shared with another company, and the old one is unknown from then on. Nothing else of
-// them changes; the audit gets a line. It may be called again.
+// Slack changes the ID of a private channel when it is shared with another company, and the old one is unknown from then on. Nothing else
+// of them changes; the audit gets a line. It may be called again.
 func (s *Store) Moved(ctx context.Context, from, to string) error {
 	return s.Update(ctx, func(t *Tx) error {
 		t.effects.outbox = true
 		for _, q := range []string{
-			`UPDATE posts SET post = json_set(post, '$.channel', ?2), lane = replace(lane, 'thread ' || ?1 || ' ', 'thread ' || ?2 || ' '), retry_at = 0
+			`UPDATE posts SET post = json_set(post, '$.channel', ?2),
+				lane = replace(lane, 'thread ' || ?1 || ' ', 'thread ' || ?2 || ' '), retry_at = 0
 				WHERE post ->> 'channel' = ?1`,
 			`UPDATE requests SET command = json_set(command, '$.channel', ?2) WHERE command ->> 'channel' = ?1`,
 			`UPDATE inbox SET envelope = json_set(envelope, '$.channel', ?2) WHERE done_at = 0 AND envelope ->> 'channel' = ?1`,

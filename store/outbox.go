@@ -296,14 +296,23 @@ func (t *Tx) postAgain(d algesta.Delivery) error {
 		return err
 	}
 	var same bool
-	if err := t.row(`SELECT EXISTS (SELECT 1 FROM posts WHERE command = ? AND kind = 'card' AND ts = ?)`, command, d.NoRoot).Scan(&same); err != nil {
+	if err := t.row(
+		`SELECT EXISTS (SELECT 1 FROM posts WHERE command = ? AND kind = 'card' AND ts = ?)`, command, d.NoRoot,
+	).Scan(
+		&same,
+	); err != nil {
 		return fmt.Errorf("recording a deleted thread: %w", err)
 	}
 	if !same {
 		return nil
 	}
-	if err := t.exec("recording a deleted thread", `UPDATE posts SET ts = '', sent_rev = rev - 1, tried = 0, tries = 0, retry_at = 0, lost = '', since = ?
-		WHERE command = ? AND kind IN ('card', 'plan', 'progress') AND ts <> ''`, ms(time.Now()), command); err != nil {
+	if err := t.exec(
+		"recording a deleted thread",
+		`UPDATE posts SET ts = '', sent_rev = rev - 1, tried = 0, tries = 0, retry_at = 0, lost = '', since = ?
+		WHERE command = ? AND kind IN ('card', 'plan', 'progress') AND ts <> ''`,
+		ms(time.Now()),
+		command,
+	); err != nil {
 		return err
 	}
 	return t.Append(algesta.Entry{Request: command, Kind: "thread deleted", At: time.Now()})

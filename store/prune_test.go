@@ -49,7 +49,10 @@ func TestPruneForgetsOnlyWhatIsOver(t *testing.T) {
 	}
 	schedule(t, s, algesta.ExpireJob, "c-1", time.Now().Add(time.Hour))
 	for _, state := range []string{"completed", "cancelled", "discarded"} {
-		_, err := s.WriterDB().ExecContext(t.Context(), `INSERT INTO river_job (kind, max_attempts, state, finalized_at) VALUES ('alarm', 1, '`+state+`', '2026-11-22 12:00:00.000')`)
+		_, err := s.WriterDB().ExecContext(
+			t.Context(),
+			`INSERT INTO river_job (kind, max_attempts, state, finalized_at) VALUES ('alarm', 1, '`+state+`', '2026-11-22 12:00:00.000')`,
+		)
 		require.NoError(t, err)
 	}
 

@@ -118,8 +118,20 @@ func (t *Tx) Move(m algesta.Move) (r algesta.Request, moved bool, err error) {
 		return algesta.Request{}, false, fmt.Errorf("moving request %s: %w", m.ID, err)
 	}
 	// The condition repeats what was just read, so that this stays right on a database with several writers.
-	n, err := t.change("moving request "+m.ID, `UPDATE requests SET status = ?, version = ?, decided_by = ?, note = ?, start_by = ?, updated_at = ?,
-		decided_at = ? WHERE id = ? AND status = ?`, r.Status, r.Version, decidedBy, r.Note, ms(r.StartBy), ms(r.UpdatedAt), ms(r.DecidedAt), r.ID, before)
+	n, err := t.change(
+		"moving request "+m.ID,
+		`UPDATE requests SET status = ?, version = ?, decided_by = ?, note = ?, start_by = ?, updated_at = ?,
+		decided_at = ? WHERE id = ? AND status = ?`,
+		r.Status,
+		r.Version,
+		decidedBy,
+		r.Note,
+		ms(r.StartBy),
+		ms(r.UpdatedAt),
+		ms(r.DecidedAt),
+		r.ID,
+		before,
+	)
 	if err != nil {
 		return algesta.Request{}, false, err
 	}

@@ -227,7 +227,9 @@ func (r *runner) attempt(k key, t *task) (again time.Duration, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), jobTimeout) // one that was cancelled has returned, too
 		defer cancel()
 		if err := r.store.returned(ctx, k); err != nil { // then a later process counts this one
-			r.store.log.Warn("that a job returned can't be noted", zap.String("job", string(k.kind)), zap.String("command", k.request), zap.Error(err))
+			r.store.log.Warn(
+				"that a job returned can't be noted", zap.String("job", string(k.kind)), zap.String("command", k.request), zap.Error(err),
+			)
 		}
 	}
 	return again, err

@@ -195,7 +195,10 @@ func TestAHeadIsReadAsItIsWritten(t *testing.T) {
 	read, err := store.ParseHead("0:")
 	require.NoError(t, err)
 	require.Equal(t, store.Head{}, read)
-	for _, wrong := range []string{"", ":", "12", "12:", "12:abc", "-1:" + strings.Repeat("a", 64), "0:" + strings.Repeat("a", 64), "x:" + strings.Repeat("a", 64), "12:" + strings.Repeat("z", 64)} {
+	for _, wrong := range []string{
+		"", ":", "12", "12:", "12:abc", "-1:" + strings.Repeat("a", 64), "0:" + strings.Repeat("a", 64), "x:" + strings.Repeat("a", 64),
+		"12:" + strings.Repeat("z", 64),
+	} {
 		_, err := store.ParseHead(wrong)
 		require.Error(t, err, wrong)
 	}

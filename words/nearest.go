@@ -63,8 +63,8 @@ func distance(a, b []rune) int {
 // longestName is how long a name of Kubernetes may be.
 const longestName = 253
 
-// NearestName is the one of names that somebody who wrote name most likely meant, or "". It is for names that programs and files hold, such as
-// those of Secrets and their keys: at most a third of the letters differ, and names that only share a beginning or an end
+// NearestName is the one of names that somebody who wrote name most likely meant, or "". It is for names that programs and files hold, such
+// as those of Secrets and their keys: at most a third of the letters differ, and names that only share a beginning or an end
 // ("api-credentials" and "web-credentials") are not near. Of two equally near names the earlier one is taken.
 func NearestName(name string, names []string) string {
 	best, least := "", len(name)/3+1

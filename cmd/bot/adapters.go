@@ -46,5 +46,9 @@ func (c clusters) named(name string) (*kube.Cluster, error) {
 	if k, ok := c[name]; ok {
 		return k, nil
 	}
-	return nil, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("The cluster {} is not in my configuration.", algesta.Name(name)), Err: fmt.Errorf("cluster %q is not configured", name)}
+	return nil, &algesta.Error{
+		Kind:    algesta.ErrUnknownName,
+		Message: algesta.Say("The cluster {} is not in my configuration.", algesta.Name(name)),
+		Err:     fmt.Errorf("cluster %q is not configured", name),
+	}
 }

@@ -178,7 +178,9 @@ func (v verification) anchors(in io.Reader) ([]store.Head, error) {
 			return nil, fmt.Errorf("reading the log: %w", err)
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("the log %s has no line with the message %q: is it the bot's log, as JSON, with the level info?", path, headMessage)
+			return nil, fmt.Errorf(
+				"the log %s has no line with the message %q: is it the bot's log, as JSON, with the level info?", path, headMessage,
+			)
 		}
 		all = append(all, found...)
 	}

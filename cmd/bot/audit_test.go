@@ -64,7 +64,11 @@ func TestTheAuditIsComparedWithTheBotsLog(t *testing.T) {
 	t.Parallel()
 	address, log := audit(t, "requested", "approved", "intended")
 	path := filepath.Join(t.TempDir(), "bot.log")
-	shipped := "not JSON\n{\"msg\":\"another line\"}\n" + strings.ReplaceAll(log, "{", "2026-11-22T12:00:00Z stdout F {") + strings.Repeat("x", maxLogLine+1) + "\n"
+	shipped := "not JSON\n{\"msg\":\"another line\"}\n" + strings.ReplaceAll(
+		log, "{", "2026-11-22T12:00:00Z stdout F {",
+	) + strings.Repeat(
+		"x", maxLogLine+1,
+	) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(shipped), 0o600))
 
 	said, code, err := verify(t, "", "--store", address)

@@ -51,12 +51,16 @@ func TestAConnectionIsBounded(t *testing.T) {
 		"a body that does not come":   {func(b *bounds) { b.read = short }, "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"},
 		"an answer that nobody reads": {func(b *bounds) { b.write = short }, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"},
 		"a connection that is kept":   {func(b *bounds) { b.idle = short }, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"},
-		"a header that is too long":   {func(b *bounds) { b.headerBytes = 1 << 10 }, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: " + strings.Repeat("a", 16<<10) + "\r\n\r\n"},
+		"a header that is too long": {
+			func(b *bounds) { b.headerBytes = 1 << 10 }, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: " + strings.Repeat("a", 16<<10) + "\r\n\r\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			registry := prometheus.NewRegistry()
-			figure := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "long", Help: "More than the buffers of two sockets hold."}, []string{"label"})
+			figure := prometheus.NewGaugeVec(
+				prometheus.GaugeOpts{Name: "long", Help: "More than the buffers of two sockets hold."}, []string{"label"},
+			)
 			for i := range 64 {
 				figure.WithLabelValues(strings.Repeat("a", 256<<10) + string(rune('a'+i))).Set(1)
 			}

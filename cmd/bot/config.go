@@ -246,9 +246,13 @@ func plainYAML(err error) error {
 
 // configKeys are all keys that a configuration may hold.
 func configKeys() []string {
-	return strings.Fields("apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels apiURL clusters name access kubeconfig context server caFile " +
-		"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace deployment services " +
-		"registries host tokenHost private policyFile store follow soak listen")
+	return strings.Fields(
+		"apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels apiURL clusters name access kubeconfig context server " +
+			"caFile " +
+			"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace " +
+			"deployment services " +
+			"registries host tokenHost private policyFile store follow soak listen",
+	)
 }
 
 // resolve makes relative paths start at the folder of the configuration.
@@ -271,7 +275,12 @@ func (f *configFile) resolve(dir string) {
 // config fills in what was left out.
 func (f *configFile) config() Config {
 	c := Config{
-		Slack:        SlackConfig{Command: orDefault(f.Slack.Command, defaultCommand), TeamID: f.Slack.TeamID, SharedChannels: f.Slack.Shared, APIURL: f.Slack.APIURL},
+		Slack: SlackConfig{
+			Command:        orDefault(f.Slack.Command, defaultCommand),
+			TeamID:         f.Slack.TeamID,
+			SharedChannels: f.Slack.Shared,
+			APIURL:         f.Slack.APIURL,
+		},
 		Environments: f.Environments,
 		Services:     f.Services,
 		PolicyFile:   f.PolicyFile,

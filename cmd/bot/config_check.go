@@ -96,10 +96,15 @@ func validateStore(address string) error {
 	}
 	for _, scheme := range []string{"postgres:", "postgresql:"} {
 		if strings.HasPrefix(strings.ToLower(address), scheme) {
-			return errors.New("store is a PostgreSQL database, which this version can't use: write the path of a SQLite file on a local disk, for example " + defaultStore)
+			return errors.New(
+				"store is a PostgreSQL database, which this version can't use: " +
+					"write the path of a SQLite file on a local disk, for example " + defaultStore,
+			)
 		}
 	}
-	return errors.New("store does not look like a path: write file: and the path of a SQLite file on a local disk, for example " + defaultStore)
+	return errors.New(
+		"store does not look like a path: write file: and the path of a SQLite file on a local disk, for example " + defaultStore,
+	)
 }
 
 func (c Config) clusterNames() []string {
@@ -124,18 +129,28 @@ func meant(word string, known []string) string {
 func (s SlackConfig) Validate() error {
 	var problems []error
 	if !slashCommand.MatchString(s.Command) {
-		problems = append(problems, fmt.Errorf("slack.command is %q: write a slash and lower-case letters, such as %s", s.Command, defaultCommand))
+		problems = append(
+			problems, fmt.Errorf("slack.command is %q: write a slash and lower-case letters, such as %s", s.Command, defaultCommand),
+		)
 	}
 	for _, c := range s.SharedChannels {
 		if !channelID.MatchString(c) {
-			problems = append(problems, fmt.Errorf("slack.sharedChannels names %q: write the channel's ID, such as C0BRIDGE (it changes when a private channel becomes shared)", c))
+			problems = append(
+				problems,
+				fmt.Errorf(
+					"slack.sharedChannels names %q: write the channel's ID, such as C0BRIDGE (it changes when a private channel becomes shared)", c,
+				),
+			)
 		}
 	}
 	if s.TeamID != "" && !teamID.MatchString(s.TeamID) {
 		problems = append(problems, fmt.Errorf("slack.teamID is %q: write the workspace's ID, such as T0ALGESTA", s.TeamID))
 	}
 	if s.APIURL != "" && !loopback(s.APIURL) {
-		problems = append(problems, errors.New("slack.apiURL is not on this machine: it is for the sandbox only, because the tokens are sent to it; leave it out for Slack"))
+		problems = append(
+			problems,
+			errors.New("slack.apiURL is not on this machine: it is for the sandbox only, because the tokens are sent to it; leave it out for Slack"),
+		)
 	}
 	return errors.Join(problems...)
 }
@@ -185,7 +200,9 @@ func (k ClusterConfig) Validate() error {
 		return fmt.Errorf("cluster %s: access is %q: %s", k.Name, k.Access, advice)
 	}
 	if k.Access == kube.InCluster && (k.Kubeconfig != "" || k.Context != "" || k.Server != "") {
-		return fmt.Errorf("cluster %s: access inCluster takes neither kubeconfig, context nor server: remove them, or write access: kubeconfig", k.Name)
+		return fmt.Errorf(
+			"cluster %s: access inCluster takes neither kubeconfig, context nor server: remove them, or write access: kubeconfig", k.Name,
+		)
 	}
 	if k.Sandbox && k.Access != kube.Kubeconfig {
 		return fmt.Errorf("cluster %s: sandbox: true goes with access: kubeconfig only, so that no real cluster is taken for one", k.Name)

@@ -51,13 +51,27 @@ func TestTheExampleConfigurationLoads(t *testing.T) {
 	t.Parallel()
 	c, err := loadConfig("testdata/config-example.yaml", tokens)
 	require.NoError(t, err)
-	require.Equal(t, SlackConfig{AppToken: "xapp-1-test", BotToken: "xoxb-1-test", Command: "/algesta", TeamID: "T0ALGESTA", SharedChannels: []string{"C0BRIDGE"}}, c.Slack)
+	require.Equal(
+		t,
+		SlackConfig{
+			AppToken:       "xapp-1-test",
+			BotToken:       "xoxb-1-test",
+			Command:        "/algesta",
+			TeamID:         "T0ALGESTA",
+			SharedChannels: []string{"C0BRIDGE"},
+		},
+		c.Slack,
+	)
 	require.Equal(t, []ClusterConfig{
 		{Name: "aks-algesta-production", Access: kube.InCluster}, {Name: "aks-algesta-dev", Access: kube.WorkloadIdentity},
 	}, c.Clusters)
 	require.Len(t, c.Environments, 3)
 	require.Equal(t, catalog.Environment{
-		Name: "pruebas", Aliases: []string{"test", "testing", "qa"}, Cluster: "aks-algesta-dev", Namespace: "pruebas", Deployment: "{service}-pruebas",
+		Name:       "pruebas",
+		Aliases:    []string{"test", "testing", "qa"},
+		Cluster:    "aks-algesta-dev",
+		Namespace:  "pruebas",
+		Deployment: "{service}-pruebas",
 	}, c.Environments[1])
 	require.Equal(t, []catalog.Service{{Name: "api-gateway", Aliases: []string{"gateway", "api"}}}, c.Services)
 	require.Equal(t, "/etc/algesta/policy.yaml", c.PolicyFile)
@@ -89,14 +103,21 @@ func TestRelativePathsStartAtTheConfiguration(t *testing.T) {
 
 func TestSecretsAreReadWhereTheConfigurationSaysSo(t *testing.T) {
 	t.Parallel()
-	c, err := loadConfig(writeConfig(t, strings.Replace(smallConfig, "sandbox: true", "sandbox: true, secretNamespaces: [production]", 1)), tokens)
+	c, err := loadConfig(
+		writeConfig(t, strings.Replace(smallConfig, "sandbox: true", "sandbox: true, secretNamespaces: [production]", 1)), tokens,
+	)
 	require.NoError(t, err)
 	require.Equal(t, []string{"production"}, c.Clusters[0].SecretNamespaces)
 }
 
 func TestWhatTheConfigurationLeavesOut(t *testing.T) {
 	t.Parallel()
-	text := strings.NewReplacer("  command: /algesta\n", "  teamID: T0X\n", "store: file:data/algesta.db\n", "", "follow: {soak: 10s}\n", "", "listen: 127.0.0.1:0\n", "", "services: []\n", "").Replace(smallConfig)
+	text := strings.NewReplacer(
+		"  command: /algesta\n", "  teamID: T0X\n", "store: file:data/algesta.db\n", "", "follow: {soak: 10s}\n", "", "listen: 127.0.0.1:0\n", "",
+		"services: []\n", "",
+	).Replace(
+		smallConfig,
+	)
 	c, err := loadConfigWithoutSlack(writeConfig(t, text))
 	require.NoError(t, err)
 	require.Equal(t, defaultCommand, c.Slack.Command)
@@ -111,7 +132,9 @@ func TestTokensComeFromFilesOrTheEnvironment(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "app"), []byte("xapp-1-file\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "bot"), []byte("xoxb-1-file"), 0o600))
 	path := filepath.Join(dir, "config.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: app\n  botTokenFile: bot\n", 1)), 0o600))
+	require.NoError(
+		t, os.WriteFile(path, []byte(strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: app\n  botTokenFile: bot\n", 1)), 0o600),
+	)
 	c, err := loadConfig(path, noTokens)
 	require.NoError(t, err)
 	require.Equal(t, slack.Secret("xapp-1-file"), c.Slack.AppToken)
@@ -129,7 +152,9 @@ func TestTokenErrorsNeverHoldTheToken(t *testing.T) {
 	require.ErrorContains(t, err, "slack.appTokenFile is missing: name the file with the token, or set ALGESTA_SLACK_APP_TOKEN")
 	require.ErrorContains(t, err, "slack.botTokenFile is missing: name the file with the token, or set ALGESTA_SLACK_BOT_TOKEN")
 	_, err = loadConfig(path, func(string) string { return "hunter2" })
-	require.ErrorContains(t, err, "ALGESTA_SLACK_APP_TOKEN does not hold a Slack token that begins with xapp-: copy it again from the app's page")
+	require.ErrorContains(
+		t, err, "ALGESTA_SLACK_APP_TOKEN does not hold a Slack token that begins with xapp-: copy it again from the app's page",
+	)
 	require.NotContains(t, err.Error(), "hunter2")
 	_, err = loadConfig(path, func(name string) string { return tokens(name) + " hunter2" })
 	require.Error(t, err)
@@ -141,40 +166,96 @@ func TestTokenErrorsNeverHoldTheToken(t *testing.T) {
 func TestLoadConfigRefusesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ old, with, want string }{
-		"another version":            {"algesta.io/v1", "v1", `apiVersion is "v1": write algesta.io/v1`},
-		"another kind":               {"kind: Config", "kind: Policy", `kind is "Policy": write Config`},
-		"a misspelt key":             {"policyFile:", "policyfile:", `line 11: "policyfile" is not a key here: did you mean policyFile?`},
-		"an unknown key":             {"listen:", "telemetry:", `line 14: "telemetry" is not a key here: correct or remove it`},
-		"Secrets of elsewhere":       {"sandbox: true", "sandbox: true, secretNamespaces: [producton]", `cluster local: secretNamespaces has "producton", which no environment is in: did you mean production?`},
-		"Secrets of nowhere near":    {"sandbox: true", "sandbox: true, secretNamespaces: [kube-system]", `cluster local: secretNamespaces has "kube-system", which no environment is in: write one of an environment of this cluster`},
-		"Secrets of a place twice":   {"sandbox: true", "sandbox: true, secretNamespaces: [production, production]", `cluster local: secretNamespaces has "production" twice`},
-		"a misspelt key in a list":   {"access: kubeconfig, ", "acess: kubeconfig, ", `line 7: "acess" is not a key here: did you mean access?`},
-		"a token in the file":        {"slack:\n", "slack:\n  botToken: xoxb-1\n", `line 4: "botToken" is not a key here: did you mean botTokenFile?`},
-		"a list for a text":          {"policyFile: policy.yaml", "policyFile: [policy.yaml]", "line 11: cannot unmarshal !!seq, something else is needed here"},
-		"a second document":          {"services: []", "---\nservices: []", "the file has more than one YAML document: put everything into the first"},
-		"no policy":                  {"policyFile: policy.yaml\n", "", "policyFile is missing: name the file with the policy, without one everything would be refused"},
-		"another store":              {"store: file:data/algesta.db", "store: redis://x", "store does not look like a path: write file: and the path of a SQLite file on a local disk, for example file:/var/lib/algesta/algesta.db"},
-		"a store without a path":     {"store: file:data/algesta.db", `store: "file:"`, "store does not look like a path: write file: and the path"},
-		"a store of PostgreSQL":      {"store: file:data/algesta.db", "store: postgres://db/x", "store is a PostgreSQL database, which this version can't use: write the path of a SQLite file"},
-		"PostgreSQL's other scheme":  {"store: file:data/algesta.db", "store: postgresql://db/x", "store is a PostgreSQL database, which this version can't use"},
-		"a soak without a unit":      {"soak: 10s", "soak: 10", `follow.soak is "10": write a duration of up to 10m0s, such as 60s`},
-		"a soak of nothing":          {"soak: 10s", "soak: 0s", `follow.soak is "0s": write a duration of up to 10m0s, such as 60s`},
-		"a soak of a day":            {"soak: 10s", "soak: 24h", `follow.soak is "24h": write a duration of up to 10m0s, such as 60s`},
-		"a command without slash":    {"command: /algesta", "command: algesta", `slack.command is "algesta": write a slash and lower-case letters, such as /algesta`},
-		"a team by its name":         {"command: /algesta", "teamID: algesta", `slack.teamID is "algesta": write the workspace's ID, such as T0ALGESTA`},
-		"tokens sent away":           {"http://127.0.0.1:4000/api/", "https://slack.example.com/api/", "slack.apiURL is not on this machine: it is for the sandbox only, because the tokens are sent to it; leave it out for Slack"},
+		"another version": {"algesta.io/v1", "v1", `apiVersion is "v1": write algesta.io/v1`},
+		"another kind":    {"kind: Config", "kind: Policy", `kind is "Policy": write Config`},
+		"a misspelt key":  {"policyFile:", "policyfile:", `line 11: "policyfile" is not a key here: did you mean policyFile?`},
+		"an unknown key":  {"listen:", "telemetry:", `line 14: "telemetry" is not a key here: correct or remove it`},
+		"Secrets of elsewhere": {
+			"sandbox: true", "sandbox: true, secretNamespaces: [producton]",
+			`cluster local: secretNamespaces has "producton", which no environment is in: did you mean production?`,
+		},
+		"Secrets of nowhere near": {
+			"sandbox: true", "sandbox: true, secretNamespaces: [kube-system]",
+			`cluster local: secretNamespaces has "kube-system", which no environment is in: write one of an environment of this cluster`,
+		},
+		"Secrets of a place twice": {
+			"sandbox: true", "sandbox: true, secretNamespaces: [production, production]", `cluster local: secretNamespaces has "production" twice`,
+		},
+		"a misspelt key in a list": {"access: kubeconfig, ", "acess: kubeconfig, ", `line 7: "acess" is not a key here: did you mean access?`},
+		"a token in the file": {
+			"slack:\n", "slack:\n  botToken: xoxb-1\n", `line 4: "botToken" is not a key here: did you mean botTokenFile?`,
+		},
+		"a list for a text": {
+			"policyFile: policy.yaml", "policyFile: [policy.yaml]", "line 11: cannot unmarshal !!seq, something else is needed here",
+		},
+		"a second document": {
+			"services: []", "---\nservices: []", "the file has more than one YAML document: put everything into the first",
+		},
+		"no policy": {
+			"policyFile: policy.yaml\n", "", "policyFile is missing: name the file with the policy, without one everything would be refused",
+		},
+		"another store": {
+			"store: file:data/algesta.db", "store: redis://x",
+			"store does not look like a path: write file: and the path of a SQLite file on a local disk, for example " +
+				"file:/var/lib/algesta/algesta.db",
+		},
+		"a store without a path": {
+			"store: file:data/algesta.db", `store: "file:"`, "store does not look like a path: write file: and the path",
+		},
+		"a store of PostgreSQL": {
+			"store: file:data/algesta.db", "store: postgres://db/x",
+			"store is a PostgreSQL database, which this version can't use: write the path of a SQLite file",
+		},
+		"PostgreSQL's other scheme": {
+			"store: file:data/algesta.db", "store: postgresql://db/x", "store is a PostgreSQL database, which this version can't use",
+		},
+		"a soak without a unit": {"soak: 10s", "soak: 10", `follow.soak is "10": write a duration of up to 10m0s, such as 60s`},
+		"a soak of nothing":     {"soak: 10s", "soak: 0s", `follow.soak is "0s": write a duration of up to 10m0s, such as 60s`},
+		"a soak of a day":       {"soak: 10s", "soak: 24h", `follow.soak is "24h": write a duration of up to 10m0s, such as 60s`},
+		"a command without slash": {
+			"command: /algesta", "command: algesta", `slack.command is "algesta": write a slash and lower-case letters, such as /algesta`,
+		},
+		"a team by its name": {
+			"command: /algesta", "teamID: algesta", `slack.teamID is "algesta": write the workspace's ID, such as T0ALGESTA`,
+		},
+		"tokens sent away": {
+			"http://127.0.0.1:4000/api/", "https://slack.example.com/api/",
+			"slack.apiURL is not on this machine: it is for the sandbox only, because the tokens are sent to it; leave it out for Slack",
+		},
 		"tokens sent away by a name": {"http://127.0.0.1:4000/api/", "http://127.0.0.1.example.com/api/", "slack.apiURL is not on this machine"},
 		"tokens sent away by a user": {"http://127.0.0.1:4000/api/", "http://127.0.0.1@example.com/api/", "slack.apiURL is not on this machine"},
-		"an unknown access":          {"access: kubeconfig", "access: kubeconfg", `cluster local: access is "kubeconfg": did you mean kubeconfig?`},
-		"no access":                  {"access: kubeconfig, ", "", `cluster local: access is "": write one of inCluster, kubeconfig, workloadIdentity, managedIdentity, clientSecret, clientCertificate, azureCLI`},
-		"a kubeconfig too many":      {"access: kubeconfig, ", "access: inCluster, ", "cluster local: access inCluster takes neither kubeconfig, context nor server: remove them, or write access: kubeconfig"},
-		"a real cluster as sandbox":  {"access: kubeconfig, kubeconfig: kube/config, context: admin,", "access: azureCLI, server: x,", "cluster local: sandbox: true goes with access: kubeconfig only, so that no real cluster is taken for one"},
-		"a cluster twice":            {"environments:", "  - {name: local, access: inCluster}\nenvironments:", "cluster local is there twice"},
-		"a cluster without a name":   {"{name: local, ", "{", "cluster 1 has no name"},
-		"no cluster":                 {"  - {name: local, access: kubeconfig, kubeconfig: kube/config, context: admin, sandbox: true}\n", "", "clusters is missing: name at least one"},
-		"a misspelt cluster":         {"cluster: local", "cluster: locl", `environment production: there is no cluster "locl": did you mean local?`},
-		"an unknown cluster":         {"cluster: local", "cluster: mars", `environment production: there is no cluster "mars": add it under clusters`},
-		"a template without service": {`"{service}-production"`, "api", `environment production: deployment is "api" and has to contain {service} once, as in "{service}-production"`},
+		"an unknown access": {
+			"access: kubeconfig", "access: kubeconfg", `cluster local: access is "kubeconfg": did you mean kubeconfig?`,
+		},
+		"no access": {
+			"access: kubeconfig, ", "",
+			`cluster local: access is "": write one of inCluster, kubeconfig, workloadIdentity, managedIdentity, clientSecret, ` +
+				`clientCertificate, azureCLI`,
+		},
+		"a kubeconfig too many": {
+			"access: kubeconfig, ", "access: inCluster, ",
+			"cluster local: access inCluster takes neither kubeconfig, context nor server: remove them, or write access: kubeconfig",
+		},
+		"a real cluster as sandbox": {
+			"access: kubeconfig, kubeconfig: kube/config, context: admin,", "access: azureCLI, server: x,",
+			"cluster local: sandbox: true goes with access: kubeconfig only, so that no real cluster is taken for one",
+		},
+		"a cluster twice":          {"environments:", "  - {name: local, access: inCluster}\nenvironments:", "cluster local is there twice"},
+		"a cluster without a name": {"{name: local, ", "{", "cluster 1 has no name"},
+		"no cluster": {
+			"  - {name: local, access: kubeconfig, kubeconfig: kube/config, context: admin, sandbox: true}\n", "",
+			"clusters is missing: name at least one",
+		},
+		"a misspelt cluster": {
+			"cluster: local", "cluster: locl", `environment production: there is no cluster "locl": did you mean local?`,
+		},
+		"an unknown cluster": {
+			"cluster: local", "cluster: mars", `environment production: there is no cluster "mars": add it under clusters`,
+		},
+		"a template without service": {
+			`"{service}-production"`, "api",
+			`environment production: deployment is "api" and has to contain {service} once, as in "{service}-production"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -219,25 +300,41 @@ func TestPolicyCheck(t *testing.T) {
 		args       []string
 		want, fail string
 	}{
-		"a sound policy":                      {[]string{"--policy", file}, "The policy is sound.\n", ""},
-		"a sound policy for a configuration":  {[]string{"--config", config, "--policy", file}, "The policy is sound.\n", ""},
-		"a policy that is not there":          {[]string{"--policy", "testdata/none.yaml"}, "", "reading the policy: open testdata/none.yaml: no such file or directory"},
-		"a file that is no policy":            {[]string{"--policy", config}, "", `testdata/config-example.yaml: reading the policy: line 4: the policy has no key "slack": correct or remove it`},
-		"nothing":                             {nil, "", "name a policy with --policy, or a configuration with --config"},
-		"a command without its configuration": {[]string{"--policy", file, "status", "api-gateway", "production"}, "", "name the configuration with --config: its environments say what the command is about"},
+		"a sound policy":                     {[]string{"--policy", file}, "The policy is sound.\n", ""},
+		"a sound policy for a configuration": {[]string{"--config", config, "--policy", file}, "The policy is sound.\n", ""},
+		"a policy that is not there": {
+			[]string{"--policy", "testdata/none.yaml"}, "", "reading the policy: open testdata/none.yaml: no such file or directory",
+		},
+		"a file that is no policy": {
+			[]string{"--policy", config}, "",
+			`testdata/config-example.yaml: reading the policy: line 4: the policy has no key "slack": correct or remove it`,
+		},
+		"nothing": {nil, "", "name a policy with --policy, or a configuration with --config"},
+		"a command without its configuration": {
+			[]string{"--policy", file, "status", "api-gateway", "production"}, "",
+			"name the configuration with --config: its environments say what the command is about",
+		},
 		"a command that needs a yes": {
-			[]string{"--config", config, "--policy", file, "--user", "U0DANA", "--group", "S0BACKEND", "--at", "2026-11-23T10:00:00Z", "rollback", "api", "prod"},
+			[]string{
+				"--config", config, "--policy", file, "--user", "U0DANA", "--group", "S0BACKEND", "--at", "2026-11-23T10:00:00Z", "rollback", "api",
+				"prod",
+			},
 			"needs approval: It needs 1 approval from @S0PLATFORM or @U0CARLA (rule \"production needs a second person\").\n", "",
 		},
 		"a command in a freeze": {
-			[]string{"--config", config, "--policy", file, "--user", "U0LUIS", "--group", "S0PLATFORM", "--at", "2026-12-25T10:00:00Z", "rollback", "api", "prod"},
+			[]string{
+				"--config", config, "--policy", file, "--user", "U0LUIS", "--group", "S0PLATFORM", "--at", "2026-12-25T10:00:00Z", "rollback", "api",
+				"prod",
+			},
 			"* freeze    end of year                             refuses until 2027-01-02T00:00:00-05:00\n", "the command would be refused",
 		},
 		"a guest": {
 			[]string{"--config", config, "--policy", file, "--user", "U0DANA", "--standing", "guest", "status", "api", "dev"},
 			"refused: Guests of this workspace may not use me.\n", "the command would be refused",
 		},
-		"a command for everybody": {[]string{"--config", config, "--policy", file, "whoami"}, "", "everybody may use whoami: the policy is not asked"},
+		"a command for everybody": {
+			[]string{"--config", config, "--policy", file, "whoami"}, "", "everybody may use whoami: the policy is not asked",
+		},
 		"a misspelt command": {
 			[]string{"--config", config, "--policy", file, "rolback", "api", "prod"},
 			"",
@@ -276,9 +373,13 @@ func TestPolicyCheckFindsClustersThatAreNotConfigured(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("testdata/policy-example.yaml")
 	require.NoError(t, err)
-	p, err := policy.Load([]byte(strings.Replace(string(b), `    namespaces: ["*"]`, "    namespaces: [\"*\"]\n    clusters: [aks-algesta-prodution]", 1)))
+	p, err := policy.Load(
+		[]byte(strings.Replace(string(b), `    namespaces: ["*"]`, "    namespaces: [\"*\"]\n    clusters: [aks-algesta-prodution]", 1)),
+	)
 	require.NoError(t, err)
 	c, err := loadConfigWithoutSlack("testdata/config-example.yaml")
 	require.NoError(t, err)
-	require.EqualError(t, named(p, c), `the policy names the cluster "aks-algesta-prodution", which is not configured: did you mean aks-algesta-production?`)
+	require.EqualError(
+		t, named(p, c), `the policy names the cluster "aks-algesta-prodution", which is not configured: did you mean aks-algesta-production?`,
+	)
 }

@@ -38,9 +38,26 @@ func TestTheLogShowsNoSecretOfTheCorpus(t *testing.T) {
 		log, err := newLog(&out, "info", false)
 		require.NoError(t, err)
 		log = hidingLog(log, redact.New()).WithOptions(zap.AddStacktrace(zapcore.ErrorLevel))
-		log.With(zap.String("before", s.Line)).Error("reading "+s.Line, zap.Error(errors.New(s.Line)), zap.String("x", s.Line), zap.ByteString("bytes", []byte(s.Line)),
-			zap.Binary("binary", []byte(s.Line)), zap.Stringer("stringer", shouting(s.Line)), zap.Any("list", []string{s.Line}), zap.Any("map", map[string]any{"a": s.Line}),
-			zap.Strings("strings", []string{s.Line}), zap.Errors("errors", []error{errors.New(s.Line)}), zap.Reflect("reflect", struct{ Text string }{s.Line}), zap.Any("args", algesta.Args{"a": s.Line}))
+		log.With(
+			zap.String("before", s.Line),
+		).Error(
+			"reading "+s.Line,
+			zap.Error(errors.New(s.Line)),
+			zap.String("x", s.Line),
+			zap.ByteString("bytes", []byte(s.Line)),
+			zap.Binary(
+				"binary", []byte(s.Line),
+			),
+			zap.Stringer("stringer", shouting(s.Line)),
+			zap.Any("list", []string{s.Line}),
+			zap.Any("map", map[string]any{"a": s.Line}),
+			zap.Strings(
+				"strings", []string{s.Line},
+			),
+			zap.Errors("errors", []error{errors.New(s.Line)}),
+			zap.Reflect("reflect", struct{ Text string }{s.Line}),
+			zap.Any("args", algesta.Args{"a": s.Line}),
+		)
 		func() {
 			defer func() {
 				if p := recover(); p != nil {
@@ -98,11 +115,25 @@ func TestTheDatabaseHoldsNoSecretOfTheCorpus(t *testing.T) {
 		text := algesta.Say("it says {}", sample.Line)
 		id := algesta.NewCommandID()
 		require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error {
-			err := tx.Append(algesta.Entry{Request: id, Kind: "refused", At: time.Now(), Data: algesta.Args{"note": sample.Line, "list": []string{sample.Line}, "map": map[string]any{"a": []any{sample.Line}}}})
+			err := tx.Append(
+				algesta.Entry{
+					Request: id,
+					Kind:    "refused",
+					At:      time.Now(),
+					Data:    algesta.Args{"note": sample.Line, "list": []string{sample.Line}, "map": map[string]any{"a": []any{sample.Line}}},
+				},
+			)
 			if err != nil {
 				return err
 			}
-			if err := tx.Post(algesta.Post{Command: id, Kind: algesta.CardPost, Channel: "C1", Report: algesta.Report{Title: text, Body: []algesta.Block{{Pre: sample.Line}}}}); err != nil {
+			if err := tx.Post(
+				algesta.Post{
+					Command: id,
+					Kind:    algesta.CardPost,
+					Channel: "C1",
+					Report:  algesta.Report{Title: text, Body: []algesta.Block{{Pre: sample.Line}}},
+				},
+			); err != nil {
 				return err
 			}
 			r := algesta.Request{

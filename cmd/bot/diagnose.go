@@ -45,7 +45,11 @@ Logs are taken from the dump, and from POD/logs.txt and POD/previous.txt.`,
 			if (folder == "") == (kubeContext == "") {
 				return errors.New("say where to look: either -f FOLDER or --context CONTEXT")
 			}
-			answer, err := dumpOrLive(cmd.Context(), folder, kube.Config{Name: kubeContext, Access: kube.Kubeconfig, Kubeconfig: kubeconfig, Context: kubeContext, Version: version}, args[0], args[1])
+			answer, err := dumpOrLive(
+				cmd.Context(), folder,
+				kube.Config{Name: kubeContext, Access: kube.Kubeconfig, Kubeconfig: kubeconfig, Context: kubeContext, Version: version}, args[0],
+				args[1],
+			)
 			if err != nil {
 				return err
 			}

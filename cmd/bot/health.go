@@ -61,8 +61,9 @@ func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	help := map[string]string{
-		"algesta_slack_sockets":          "Socket Mode connections that have said hello.",
-		"algesta_slack_other_sockets":    "Socket Mode connections of other processes with the same app token, which take a part of the commands. Should be 0.",
+		"algesta_slack_sockets": "Socket Mode connections that have said hello.",
+		"algesta_slack_other_sockets": "Socket Mode connections of other processes with the same app token, which take a part of the " +
+			"commands. Should be 0.",
 		"algesta_slack_reconnects_total": "Times that a socket was opened again.",
 		"algesta_slack_bad_envelopes":    "Envelopes that could not be read.",
 		"algesta_outbox_waiting":         "Messages that wait to be sent.",

@@ -146,7 +146,12 @@ func (c hidingCore) hide(fields []zapcore.Field) []zapcore.Field {
 			if b, ok := f.Interface.([]byte); ok {
 				out[i] = zap.String(f.Key, c.redactor.String(string(b)))
 			}
-		case zapcore.ErrorType, zapcore.StringerType, zapcore.ReflectType, zapcore.ArrayMarshalerType, zapcore.ObjectMarshalerType, zapcore.InlineMarshalerType:
+		case zapcore.ErrorType,
+			zapcore.StringerType,
+			zapcore.ReflectType,
+			zapcore.ArrayMarshalerType,
+			zapcore.ObjectMarshalerType,
+			zapcore.InlineMarshalerType:
 			if f.Interface != nil {
 				out[i] = zap.String(f.Key, c.redactor.String(fmt.Sprint(f.Interface)))
 			}

@@ -22,16 +22,25 @@ func TestTheLogShowsNothingThatIsHidden(t *testing.T) {
 	const value = "kestrel over a quiet field"
 	named := log.Named("kube")
 	redactor.Add([]byte(value))
-	named.With(zap.String("before", value)).Warn("reading "+value, zap.Error(errors.New("it says "+value)), zap.String("x", value), zap.Int("status", 403), zap.Any("any", []string{value}))
+	named.With(
+		zap.String("before", value),
+	).Warn(
+		"reading "+value, zap.Error(errors.New("it says "+value)), zap.String("x", value), zap.Int("status", 403),
+		zap.Any("any", []string{value}),
+	)
 	named.Debug("not at this level")
 	require.NotContains(t, out.String(), value)
-	require.Contains(t, out.String(), `"msg":"reading ‹redacted›","before":"‹redacted›","error":"it says ‹redacted›","x":"‹redacted›","status":403,`)
+	require.Contains(
+		t, out.String(), `"msg":"reading ‹redacted›","before":"‹redacted›","error":"it says ‹redacted›","x":"‹redacted›","status":403,`,
+	)
 	require.NotContains(t, out.String(), "not at this level")
 }
 
 func TestWhatIsANameIsNotHidden(t *testing.T) {
 	t.Parallel()
-	envs := []catalog.Environment{{Name: "production", Cluster: "aks-algesta-production", Namespace: "production", Deployment: "{service}-production"}}
+	envs := []catalog.Environment{
+		{Name: "production", Cluster: "aks-algesta-production", Namespace: "production", Deployment: "{service}-production"},
+	}
 	names, err := catalog.New(envs, nil)
 	require.NoError(t, err)
 	names.Update("aks-algesta-production", "production", map[string]map[string]string{"ms-orders-production": nil})

@@ -153,7 +153,14 @@ func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Fa
 		}
 	}
 	actor := algesta.Actor{
-		ID: algesta.PersonID{Team: cfg.Slack.TeamID, User: q.user}, Standing: algesta.Standing(q.standing), Groups: q.groups, Email: strings.ToLower(q.email), AsOf: at,
+		ID: algesta.PersonID{
+			Team: cfg.Slack.TeamID,
+			User: q.user,
+		},
+		Standing: algesta.Standing(q.standing),
+		Groups:   q.groups,
+		Email:    strings.ToLower(q.email),
+		AsOf:     at,
 	}
 	return policy.Facts{
 		Command: algesta.Command{Actor: actor, Runbook: book.Name, Target: target, Args: parsed.Args, Reason: parsed.Reason, At: at},

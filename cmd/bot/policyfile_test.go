@@ -106,7 +106,9 @@ func TestARunningBotTakesNoPolicyThatNamesAnUnknownCluster(t *testing.T) {
 	cfg, err := loadConfigWithoutSlack("testdata/config-example.yaml")
 	require.NoError(t, err)
 	_, err = openPolicy(w.path, cfg, zap.NewNop())
-	require.ErrorContains(t, err, `the policy names the cluster "aks-algesta-prodution", which is not configured: did you mean aks-algesta-production?`)
+	require.ErrorContains(
+		t, err, `the policy names the cluster "aks-algesta-prodution", which is not configured: did you mean aks-algesta-production?`,
+	)
 }
 
 // TestARestrictionThatHoldsNowhereIsSaidOncePerFile: a misspelt namespace freezes nothing, and nobody would notice.
@@ -123,7 +125,9 @@ func TestARestrictionThatHoldsNowhereIsSaidOncePerFile(t *testing.T) {
     reason: Holidays.
 `
 	w := watchedPolicy(t, misspelt)
-	require.Equal(t, map[string]any{"rule": "holidays-2026", "namespace": "prodution"}, w.lines.FilterMessage(holdsNowhere).All()[0].ContextMap())
+	require.Equal(
+		t, map[string]any{"rule": "holidays-2026", "namespace": "prodution"}, w.lines.FilterMessage(holdsNowhere).All()[0].ContextMap(),
+	)
 	require.Equal(t, []string{holdsNowhere}, w.looks(3), "at the start, and not again")
 	require.NoError(t, os.WriteFile(w.path, []byte(good), 0o600))
 	require.Equal(t, []string{"policy loaded"}, w.looks(3))

@@ -58,8 +58,10 @@ func warnOfOthers(log *zap.Logger, files []privateFile) {
 			continue
 		}
 		if who := others(info, f.readable); who != "" {
-			log.Warn("others may use this file", zap.String("what", f.what), zap.String("path", f.path), zap.String("mode", info.Mode().Perm().String()),
-				zap.String("who", who), zap.String("advice", f.advice()))
+			log.Warn(
+				"others may use this file", zap.String("what", f.what), zap.String("path", f.path), zap.String("mode", info.Mode().Perm().String()),
+				zap.String("who", who), zap.String("advice", f.advice()),
+			)
 		}
 	}
 }

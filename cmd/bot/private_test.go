@@ -18,11 +18,14 @@ import (
 func TestFilesThatOthersMayReadAreSaid(t *testing.T) {
 	t.Parallel()
 	config := strings.NewReplacer(
-		"slack:\n", "slack:\n  appTokenFile: app\n  botTokenFile: bot\n",
-		"access: kubeconfig, kubeconfig: kube/config, context: admin, sandbox: true}", "access: clientSecret, server: https://aks.example.com, azure: {secretFile: client}}\n"+
+		"slack:\n",
+		"slack:\n  appTokenFile: app\n  botTokenFile: bot\n",
+		"access: kubeconfig, kubeconfig: kube/config, context: admin, sandbox: true}",
+		"access: clientSecret, server: https://aks.example.com, azure: {secretFile: client}}\n"+
 			"  - {name: other, access: clientCertificate, server: https://aks.example.com, azure: {certificateFile: certificate}}\n"+
 			"  - {name: kind, access: kubeconfig, kubeconfig: kubeconfig}",
-		"file:data/algesta.db", "file:algesta.db",
+		"file:data/algesta.db",
+		"file:algesta.db",
 	).Replace(smallConfig)
 	path := writeConfig(t, config)
 	cfg, err := loadConfigWithoutSlack(path)
@@ -84,22 +87,30 @@ func TestAGroupThatTheBotIsNotInIsOthers(t *testing.T) {
 func TestAStartSaysWhichFilesOthersMayRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	config := strings.Replace(strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: app\n", 1), "file:data/algesta.db", "file:algesta.db", 1)
+	config := strings.Replace(
+		strings.Replace(smallConfig, "slack:\n", "slack:\n  appTokenFile: app\n", 1), "file:data/algesta.db", "file:algesta.db", 1,
+	)
 	path := filepath.Join(dir, "config.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "app"), nil, 0o600))
 	require.NoError(t, os.Chmod(filepath.Join(dir, "app"), 0o644))
 	policy, err := os.ReadFile("testdata/policy-example.yaml")
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(strings.ReplaceAll(string(policy), "aks-algesta-production", "local")), 0o600))
+	require.NoError(
+		t, os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(strings.ReplaceAll(string(policy), "aks-algesta-production", "local")), 0o600),
+	)
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "kube"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "kube", "config"), []byte(
-		"apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\ncontexts: [{name: admin, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n"), 0o600))
+		"apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\ncontexts: [{name: admin, context: "+
+			"{cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n",
+	), 0o600))
 	cfg, err := loadConfigWithoutSlack(path)
 	require.NoError(t, err)
 	core, lines := observer.New(zapcore.WarnLevel)
 	r, err := openRooms(t.Context(), cfg, zap.New(core))
 	require.NoError(t, err)
 	r.close(t.Context())
-	require.Equal(t, 1, lines.FilterMessage("others may use this file").Len(), "the app token's file, and not the store's, which is 0600: %v", lines.All())
+	require.Equal(
+		t, 1, lines.FilterMessage("others may use this file").Len(), "the app token's file, and not the store's, which is 0600: %v", lines.All(),
+	)
 }

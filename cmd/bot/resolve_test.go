@@ -33,7 +33,13 @@ store: %[2]s
 `, dir, address), 0o600))
 	s, err := store.Open(t.Context(), address, zap.NewNop())
 	require.NoError(t, err)
-	target := algesta.Target{Service: "api-gateway", Environment: "production", Cluster: "aks", Namespace: "production", Name: "api-gateway-production"}
+	target := algesta.Target{
+		Service:     "api-gateway",
+		Environment: "production",
+		Cluster:     "aks",
+		Namespace:   "production",
+		Name:        "api-gateway-production",
+	}
 	dana := algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0DANA"}, Name: "Dana"}
 	require.NoError(t, s.Update(t.Context(), func(tx *store.Tx) error {
 		now := time.Now()

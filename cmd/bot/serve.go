@@ -165,8 +165,18 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	defer r.close(ctx)
 	log = r.log
 	transport, err := slack.New(slack.Config{
-		BotToken: cfg.Slack.BotToken, AppToken: cfg.Slack.AppToken, APIURL: cfg.Slack.APIURL, Command: cfg.Slack.Command, TeamID: cfg.Slack.TeamID,
-		Groups: r.policy.Policy().Groups(), SharedChannels: cfg.Slack.SharedChannels, Inbox: r.store, Outbox: r.store, Redactor: r.redactor, Log: log.Named("slack"), Panics: r.panics,
+		BotToken:       cfg.Slack.BotToken,
+		AppToken:       cfg.Slack.AppToken,
+		APIURL:         cfg.Slack.APIURL,
+		Command:        cfg.Slack.Command,
+		TeamID:         cfg.Slack.TeamID,
+		Groups:         r.policy.Policy().Groups(),
+		SharedChannels: cfg.Slack.SharedChannels,
+		Inbox:          r.store,
+		Outbox:         r.store,
+		Redactor:       r.redactor,
+		Log:            log.Named("slack"),
+		Panics:         r.panics,
 	})
 	if err != nil {
 		return err

@@ -89,7 +89,15 @@ func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]st
 	dir := t.TempDir()
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	require.NoError(t, platform.WriteBotKubeconfig(ctx, cluster, kubeconfig))
-	c := &conversation{t: t, out: &bytes.Buffer{}, site: site, cluster: cluster, began: time.Now(), executed: map[string]bool{}, diagnoses: map[string]bool{}}
+	c := &conversation{
+		t:         t,
+		out:       &bytes.Buffer{},
+		site:      site,
+		cluster:   cluster,
+		began:     time.Now(),
+		executed:  map[string]bool{},
+		diagnoses: map[string]bool{},
+	}
 	if strings.Contains(parts["talk"], breaks) {
 		c.broken, kubeconfig = newBreakable(t, kubeconfig)
 	}
@@ -284,7 +292,9 @@ func (c *conversation) until(what string, is func() bool) {
 func (c *conversation) plain(s string) string {
 	s = strings.ReplaceAll(s, c.site.Suffix, "")
 	for _, r := range []struct{ form, with string }{
-		{`\bjust now\b`, "N s ago"}, {`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`, "HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`, "-xxxxx"}, {`(?m)[ \t]+$`, ""},
+		{
+			`\bjust now\b`, "N s ago"}, {`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`,
+			"HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`, "-xxxxx"}, {`(?m)[ \t]+$`, ""},
 		{`support end(s|ed) with`, "support … with"},      // it depends on the day
 		{`api-gateway-production-hpa keeps [^.]*\. `, ""}, // the autoscaler may not have looked yet
 	} {

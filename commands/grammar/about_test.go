@@ -58,8 +58,10 @@ func TestTheGrammarFollowsWhatACommandIsAbout(t *testing.T) {
 		"approvals":                    {Runbook: "approvals"},
 		"audit":                        {Runbook: "audit"},
 		"audit 2h":                     {Runbook: "audit", Args: algesta.Args{"since": "2h"}},
-		"can-i hpa shop prod":          {Runbook: "can-i", Object: "horizontalpodautoscaler/shop", Environment: "prod", Args: algesta.Args{"verb": "hpa"}},
-		"can-i approvals":              {Runbook: "can-i", Args: algesta.Args{"verb": "approvals"}},
+		"can-i hpa shop prod": {
+			Runbook: "can-i", Object: "horizontalpodautoscaler/shop", Environment: "prod", Args: algesta.Args{"verb": "hpa"},
+		},
+		"can-i approvals": {Runbook: "can-i", Args: algesta.Args{"verb": "approvals"}},
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
@@ -73,9 +75,11 @@ func TestTheGrammarFollowsWhatACommandIsAbout(t *testing.T) {
 func TestWhatACommandIsNotAboutIsRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]string{
-		"restart":                     {"Which service do you mean?", "restart <service> <environment>"},
-		"restart node/x prod":         {"restart works on services, not on node/x.", "restart <service> <environment>"},
-		"diagnose hpa/shop prod":      {"diagnose works on services, pods, nodes or environments, not on horizontalpodautoscaler/shop.", "diagnose <service> <environment>"},
+		"restart":             {"Which service do you mean?", "restart <service> <environment>"},
+		"restart node/x prod": {"restart works on services, not on node/x.", "restart <service> <environment>"},
+		"diagnose hpa/shop prod": {
+			"diagnose works on services, pods, nodes or environments, not on horizontalpodautoscaler/shop.", "diagnose <service> <environment>",
+		},
 		"quota":                       {"Which environment do you mean?", "quota <environment>"},
 		"quota api prod":              {`I don't know what "prod" means here.`, "quota api"},
 		"quota pod/x prod":            {"quota works on environments, not on pod/x.", "quota <environment>"},

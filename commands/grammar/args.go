@@ -300,7 +300,8 @@ func (r *reading) arg(name string) (runbooks.Arg, bool) {
 	return runbooks.Arg{}, false
 }
 
-// bareArg is the argument that a value may stand alone for, while none has one: of several the first that can be this value, else the first.
+// bareArg is the argument that a value may stand alone for, while none has one: of several the first that can be this value, else the
+// first.
 func (r *reading) bareArg(value string) (runbooks.Arg, bool) {
 	var all []runbooks.Arg
 	for _, a := range r.book.Args {

@@ -28,9 +28,19 @@ var later = map[string]string{
 
 // never are words for what a chat must not do, whatever is built later.
 var never = map[string]string{
-	"exec": "open shells or run programs in pods", "attach": "open shells or run programs in pods", "debug": "open shells or run programs in pods",
-	"run": "start pods by hand", "cp": "copy files out of pods", "port-forward": "forward ports", "proxy": "forward ports",
-	"az": "run az", "helm": "run helm", "curl": "run curl", "openssl": "run openssl", "nslookup": "run nslookup", "ssh": "open shells",
+	"exec":         "open shells or run programs in pods",
+	"attach":       "open shells or run programs in pods",
+	"debug":        "open shells or run programs in pods",
+	"run":          "start pods by hand",
+	"cp":           "copy files out of pods",
+	"port-forward": "forward ports",
+	"proxy":        "forward ports",
+	"az":           "run az",
+	"helm":         "run helm",
+	"curl":         "run curl",
+	"openssl":      "run openssl",
+	"nslookup":     "run nslookup",
+	"ssh":          "open shells",
 }
 
 // notYet is the honest answer to a verb that kubectl's users know and no runbook has; nil where the words begin with none.

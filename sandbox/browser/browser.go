@@ -69,7 +69,12 @@ func Until(expression string) Step {
 	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 		_, err := chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(waitFor))(ctx, target)
 		if err != nil {
-			there, _ := chromedp.Evaluate[string](`document.body.innerText + " | " + [...document.querySelectorAll("textarea")].map((t) => t.value).join(" | ") + " | " + document.activeElement.outerHTML.slice(0, 200)`)(ctx, target)
+			there, _ := chromedp.Evaluate[string](
+				`document.body.innerText + " | " + [...document.querySelectorAll("textarea")].map((t) => t.value).join(" | ") + " | " + `+
+					`document.activeElement.outerHTML.slice(0, 200)`,
+			)(
+				ctx, target,
+			)
 			return chromedp.Void{}, fmt.Errorf("%s: %w; the page shows: %s", expression, err, there)
 		}
 		return chromedp.Void{}, nil

@@ -105,7 +105,9 @@ func (c *Cluster) define(ctx context.Context, folder string) error {
 	if err != nil || len(files) == 0 {
 		return errors.Join(err, fmt.Errorf("no CRDs in %s", folder))
 	}
-	definitions := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	definitions := client.Resource(
+		schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
+	)
 	work, ctx := errgroup.WithContext(ctx)
 	for _, file := range files {
 		work.Go(func() error {

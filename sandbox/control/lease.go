@@ -116,7 +116,9 @@ func launch(ctx context.Context, binaries, dir, lockPath string, k kind) error {
 		return fmt.Errorf("handing over the lease socket: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	log, err := os.OpenFile(filepath.Join(dir, "supervisor.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // a folder of our own
+	log, err := os.OpenFile(
+		filepath.Join(dir, "supervisor.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600,
+	) //nolint:gosec // a folder of our own
 	if err != nil {
 		return fmt.Errorf("opening the supervisor's log: %w", err)
 	}

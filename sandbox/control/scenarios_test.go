@@ -57,26 +57,48 @@ func TestPodsFailAsAKubeletShowsIt(t *testing.T) {
 		tag string
 		ok  func(*corev1.Pod) bool
 	}{
-		"a good image becomes ready":             {"", ready},
-		"a slow start becomes ready":             {"-slow", ready},
-		"a crash loop":                           {"-crash", crashed("Error", 1)},
-		"a crash loop of the V8 heap":            {"-crash-heap", crashed("Error", 134)},
-		"out of memory":                          {"-oom", crashed("OOMKilled", 137)},
-		"killed by its liveness probe":           {"-liveness", crashed("Error", 137)},
-		"ready, then crashing":                   {"-crash-later", crashed("Error", 1)},
-		"a tag that does not exist, tried":       {"-notfound", waits("ErrImagePull", "rpc error: code = NotFound desc = "+resolve)},
-		"a tag that does not exist, waiting":     {"-notfound", waits("ImagePullBackOff", `Back-off pulling image "`+repository+`-notfound": ErrImagePull: rpc error`)},
-		"a registry that refuses":                {"-unauthorized", waits("ImagePullBackOff", "https://acralgestaproduction.azurecr.io/oauth2/token?scope=repository%3Aapi-gateway%3Apull&service=acralgestaproduction.azurecr.io: 401 Unauthorized")},
-		"a registry that has had enough":         {"-ratelimit", waits("ImagePullBackOff", "429 Too Many Requests")},
-		"a secret without the key":               {"-configerror", waits("CreateContainerConfigError", "couldn't find key uri in Secret NAMESPACE/mongodb-credentials")},
-		"a secret that is not there":             {"-nosecret", waits("CreateContainerConfigError", `secret "mongodb-credentials" not found`)},
-		"a readiness probe that fails":           {"-neverready", func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodRunning && !ready(p) }},
-		"evicted from a node without memory":     {"-evicted", func(p *corev1.Pod) bool { return p.Status.Reason == "Evicted" && p.Status.Phase == corev1.PodFailed }},
+		"a good image becomes ready":       {"", ready},
+		"a slow start becomes ready":       {"-slow", ready},
+		"a crash loop":                     {"-crash", crashed("Error", 1)},
+		"a crash loop of the V8 heap":      {"-crash-heap", crashed("Error", 134)},
+		"out of memory":                    {"-oom", crashed("OOMKilled", 137)},
+		"killed by its liveness probe":     {"-liveness", crashed("Error", 137)},
+		"ready, then crashing":             {"-crash-later", crashed("Error", 1)},
+		"a tag that does not exist, tried": {"-notfound", waits("ErrImagePull", "rpc error: code = NotFound desc = "+resolve)},
+		"a tag that does not exist, waiting": {
+			"-notfound",
+			waits("ImagePullBackOff", `Back-off pulling image "`+repository+`-notfound": ErrImagePull: rpc error`),
+		},
+		"a registry that refuses": {
+			"-unauthorized",
+			waits(
+				"ImagePullBackOff",
+				"https://acralgestaproduction.azurecr.io/oauth2/token?"+
+					"scope=repository%3Aapi-gateway%3Apull&service=acralgestaproduction.azurecr.io: 401 Unauthorized",
+			),
+		},
+		"a registry that has had enough": {"-ratelimit", waits("ImagePullBackOff", "429 Too Many Requests")},
+		"a secret without the key": {
+			"-configerror",
+			waits("CreateContainerConfigError", "couldn't find key uri in Secret NAMESPACE/mongodb-credentials"),
+		},
+		"a secret that is not there": {"-nosecret", waits("CreateContainerConfigError", `secret "mongodb-credentials" not found`)},
+		"a readiness probe that fails": {
+			"-neverready",
+			func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodRunning && !ready(p) },
+		},
+		"evicted from a node without memory": {
+			"-evicted",
+			func(p *corev1.Pod) bool { return p.Status.Reason == "Evicted" && p.Status.Phase == corev1.PodFailed },
+		},
 		"the init container of a pod is failing": {"-initcrash", initCrashes},
 		"a command that ends by itself":          {"-exit-0", crashed("Completed", 0)},
 		"a command that is not in the image":     {"-nocommand", crashed("StartError", 128)},
 		"a name that is none":                    {"-badname", waits("InvalidImageName", `couldn't parse image name "`+repository+`-badname"`)},
-		"three crashes, then ready":              {"-flaky", func(p *corev1.Pod) bool { return ready(p) && p.Status.ContainerStatuses[0].RestartCount == 3 }},
+		"three crashes, then ready": {
+			"-flaky",
+			func(p *corev1.Pod) bool { return ready(p) && p.Status.ContainerStatuses[0].RestartCount == 3 },
+		},
 	}
 	// All of them are made before any is awaited: they take their time side by side.
 	type outcome struct {
@@ -153,7 +175,8 @@ func TestLogsAreThoseOfTheScenario(t *testing.T) {
 	ns := c.Namespace(t)
 	deploy(t, c, ns, repository+"-crash-mongo")
 	pod := await(t, c, ns, func(p *corev1.Pod) bool {
-		return len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].State.Running != nil && p.Status.ContainerStatuses[0].RestartCount == 0
+		return len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].State.Running != nil &&
+			p.Status.ContainerStatuses[0].RestartCount == 0
 	})
 	out, err := kubectl(t, c, "-n", ns, "logs", pod.Name)
 	require.NoError(t, err, out)

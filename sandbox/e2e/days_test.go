@@ -22,7 +22,10 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 
 	// Before the plan: nothing was changed, and the person knows.
 	stop()
-	require.Equal(t, "⚠️ The cluster aks-algesta-production does not answer.\nNothing was changed. Ask again in a minute.", w.answer(luis, ops, "rollback api-gateway production"))
+	require.Equal(
+		t, "⚠️ The cluster aks-algesta-production does not answer.\nNothing was changed. Ask again in a minute.",
+		w.answer(luis, ops, "rollback api-gateway production"),
+	)
 	start()
 
 	// Between the approval and the execution: it waits, then runs.
@@ -30,7 +33,10 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	r.plan()
 	stop()
 	r.approve()
-	r.becomes("🟡 Rolling back api-gateway in production: 12345 → 12344\nThe cluster aks-algesta-production does not answer. Nothing was changed. I try again until ")
+	r.becomes(
+		"🟡 Rolling back api-gateway in production: 12345 → 12344\nThe cluster aks-algesta-production does not answer. Nothing was changed. I " +
+			"try again until ",
+	)
 	start()
 	require.Contains(t, r.end(luis), "is back on 12344")
 	require.Equal(t, 1, w.patches(deployment))

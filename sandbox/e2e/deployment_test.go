@@ -85,7 +85,9 @@ func (s service) create(ctx context.Context, c *control.Cluster, namespace, name
 				return err
 			}
 		}
-		if err := until(ctx, c, namespace, name, func(d *appsv1.Deployment) bool { return d.Annotations[revisionOf] == strconv.Itoa(i+1) }); err != nil {
+		if err := until(
+			ctx, c, namespace, name, func(d *appsv1.Deployment) bool { return d.Annotations[revisionOf] == strconv.Itoa(i+1) },
+		); err != nil {
 			return err
 		}
 		if i != s.lastGood() {
@@ -114,7 +116,9 @@ func setImage(ctx context.Context, c *control.Cluster, namespace, name, image, c
 }
 
 // change patches a Deployment as an administrator.
-func change(ctx context.Context, c *control.Cluster, namespace, name string, kind types.PatchType, patch []byte, subresources ...string) error {
+func change(
+	ctx context.Context, c *control.Cluster, namespace, name string, kind types.PatchType, patch []byte, subresources ...string,
+) error {
 	if _, err := c.Client.AppsV1().Deployments(namespace).Patch(ctx, name, kind, patch, metav1.PatchOptions{}, subresources...); err != nil {
 		return fmt.Errorf("changing %s: %w", name, err)
 	}

@@ -13,34 +13,171 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	cases := map[string]struct{ user, channel, text, want string }{
-		"an unknown verb":           {luis, ops, "rolback api-gateway production", "I don't know the command \"rolback\". Did you mean rollback?\n/algesta rollback api-gateway production"},
-		"an unknown service":        {luis, ops, "rollback api-gatewy production", "There's no service \"api-gatewy\" in production. Did you mean api-gateway?\n/algesta rollback api-gateway production"},
-		"an unknown environment":    {luis, ops, "rollback api-gateway prodution", "There's no environment \"prodution\". Did you mean production?\n/algesta rollback api-gateway production"},
-		"an unknown option":         {luis, ops, "rollback api-gateway production --to-revison=2", "rollback has no option --to-revison. Did you mean --to-revision?\n/algesta rollback api-gateway production --to-revision=2"},
-		"an unknown revision":       {luis, ops, "rollback api-gateway production --to-revision=99", "api-gateway-production has no revision 99.\nThere are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback api-gateway production --to-revision=2"},
-		"the revision of now":       {luis, ops, "rollback api-gateway production --to-revision=3", "⚪ api-gateway in production already runs revision 3."},
-		"no service":                {luis, ops, "rollback", "Which service do you mean?\n/algesta rollback <service> <environment>"},
-		"no environment":            {luis, ops, "rollback api-gateway", "Which environment do you mean: production?\n/algesta rollback api-gateway <environment>"},
-		"no number":                 {luis, ops, "scale api-gateway production", "scale needs replicas: how many pods to run.\n/algesta scale api-gateway production replicas=<number>"},
-		"a number that is none":     {luis, ops, "scale api-gateway production replicas=many", "replicas must be a number from 0 to 500, not \"many\".\n/algesta scale api-gateway production replicas=<number>"},
-		"beyond a limit":            {luis, ops, "scale api-gateway production replicas=11", "Production services run 2 to 10 pods. Change the limit in the policy if that is no longer right.\nThis is the limit \"production stays between 2 and 10 pods\" of the policy."},
-		"10 kB of text":             {luis, ops, "rollback " + strings.Repeat("a", 10_000) + " production", "That is too long for a command: I read up to 2,000 characters."},
-		"10 kB of words":            {luis, ops, strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters."},
-		"a person for a service":    {luis, ops, "rollback @carla production", "@U0CARLA is a person or a group. Type the name of a service instead.\n/algesta rollback <service> production"},
-		"a channel":                 {luis, ops, "rollback #ops production", "#ops is a channel. Type the name of a service instead.\n/algesta rollback <service> production"},
-		"a link":                    {luis, ops, "rollback https://example.com/api-gateway production", "https://example.com/api-gateway is a link. Type the plain name instead.\n/algesta rollback <service> production"},
-		"a link for an image":       {luis, ops, "deploy api-gateway production https://example.com/x", "https://example.com/x is a link. Type the plain name instead.\n/algesta deploy api-gateway production image=<image>"},
-		"everybody":                 {luis, ops, "rollback @here production", "@here is a person or a group. Type the name of a service instead.\n/algesta rollback <service> production"},
-		"markup":                    {luis, ops, "rollback <!channel>*bold* production", "@channel*bold is a person or a group. Type the name of a service instead.\n/algesta rollback <service> production"},
-		"an open quote":             {luis, ops, `rollback api-gateway production --reason "it burns`, "A quote is opened and not closed."},
-		"nobody's rights":           {nico, ops, "rollback api-gateway production", "You may not roll back in production: no rule of the policy names you or a group that you are in.\nSomeone in <!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there."},
-		"nobody's reading":          {nico, ops, "status api-gateway production", "You may not see the status in production: no rule of the policy names you or a group that you are in.\nSomeone in <!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there."},
-		"a reader who changes":      {dana, ops, "rollback api-gateway production", "You may not roll back in production (rule \"developers look at production\" gives you reading).\nSomeone in <!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there."},
-		"a guest":                   {gina, ops, "rollback api-gateway production", "Guests of this workspace may not use me.\nAsk a full member to do it."},
-		"a channel without the bot": {luis, random, "rollback api-gateway production", "I am not in #random, so I cannot post a thread here.\nInvite me first: /invite @algesta"},
-		"a private channel":         {luis, "C0WARROOM", "rollback api-gateway production", "I am not in this channel, so I cannot post a thread here.\nInvite me first: /invite @algesta"},
-		"two people's conversation": {luis, "D0LUISMARTA", "rollback api-gateway production", "I am not in this conversation, so I cannot post a thread here.\nSlack lets nobody add me to direct messages that are there already. Ask in a channel that I am in."},
-		"the bot's own DM":          {luis, w.slack.BotDM(luis), "rollback api-gateway production", "This needs somebody's approval, and nobody else can see our direct messages.\nAsk in a channel that I am in, where the approvers are too."},
+		"an unknown verb": {
+			luis,
+			ops,
+			"rolback api-gateway production",
+			"I don't know the command \"rolback\". Did you mean rollback?\n/algesta rollback api-gateway production",
+		},
+		"an unknown service": {
+			luis,
+			ops,
+			"rollback api-gatewy production",
+			"There's no service \"api-gatewy\" in production. Did you mean api-gateway?\n/algesta rollback api-gateway production",
+		},
+		"an unknown environment": {
+			luis,
+			ops,
+			"rollback api-gateway prodution",
+			"There's no environment \"prodution\". Did you mean production?\n/algesta rollback api-gateway production",
+		},
+		"an unknown option": {
+			luis,
+			ops,
+			"rollback api-gateway production --to-revison=2",
+			"rollback has no option --to-revison. Did you mean --to-revision?\n/algesta rollback api-gateway production --to-revision=2",
+		},
+		"an unknown revision": {
+			luis,
+			ops,
+			"rollback api-gateway production --to-revision=99",
+			"api-gateway-production has no revision 99.\nThere are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback " +
+				"api-gateway production --to-revision=2",
+		},
+		"the revision of now": {
+			luis,
+			ops,
+			"rollback api-gateway production --to-revision=3",
+			"⚪ api-gateway in production already runs revision 3.",
+		},
+		"no service": {luis, ops, "rollback", "Which service do you mean?\n/algesta rollback <service> <environment>"},
+		"no environment": {
+			luis,
+			ops,
+			"rollback api-gateway",
+			"Which environment do you mean: production?\n/algesta rollback api-gateway <environment>",
+		},
+		"no number": {
+			luis,
+			ops,
+			"scale api-gateway production",
+			"scale needs replicas: how many pods to run.\n/algesta scale api-gateway production replicas=<number>",
+		},
+		"a number that is none": {
+			luis,
+			ops,
+			"scale api-gateway production replicas=many",
+			"replicas must be a number from 0 to 500, not \"many\".\n/algesta scale api-gateway production replicas=<number>",
+		},
+		"beyond a limit": {
+			luis,
+			ops,
+			"scale api-gateway production replicas=11",
+			"Production services run 2 to 10 pods. Change the limit in the policy if that is no longer right.\nThis is the limit \"production " +
+				"stays between 2 and 10 pods\" of the policy.",
+		},
+		"10 kB of text": {
+			luis,
+			ops,
+			"rollback " + strings.Repeat("a", 10_000) + " production",
+			"That is too long for a command: I read up to 2,000 characters.",
+		},
+		"10 kB of words": {
+			luis,
+			ops,
+			strings.Repeat("rollback ", 1200),
+			"That is too long for a command: I read up to 2,000 characters.",
+		},
+		"a person for a service": {
+			luis,
+			ops,
+			"rollback @carla production",
+			"@U0CARLA is a person or a group. Type the name of a service instead.\n/algesta rollback <service> production",
+		},
+		"a channel": {
+			luis,
+			ops,
+			"rollback #ops production",
+			"#ops is a channel. Type the name of a service instead.\n/algesta rollback <service> production",
+		},
+		"a link": {
+			luis,
+			ops,
+			"rollback https://example.com/api-gateway production",
+			"https://example.com/api-gateway is a link. Type the plain name instead.\n/algesta rollback <service> production",
+		},
+		"a link for an image": {
+			luis,
+			ops,
+			"deploy api-gateway production https://example.com/x",
+			"https://example.com/x is a link. Type the plain name instead.\n/algesta deploy api-gateway production image=<image>",
+		},
+		"everybody": {
+			luis,
+			ops,
+			"rollback @here production",
+			"@here is a person or a group. Type the name of a service instead.\n/algesta rollback <service> production",
+		},
+		"markup": {
+			luis,
+			ops,
+			"rollback <!channel>*bold* production",
+			"@channel*bold is a person or a group. Type the name of a service instead.\n/algesta rollback <service> production",
+		},
+		"an open quote": {luis, ops, `rollback api-gateway production --reason "it burns`, "A quote is opened and not closed."},
+		"nobody's rights": {
+			nico,
+			ops,
+			"rollback api-gateway production",
+			"You may not roll back in production: no rule of the policy names you or a group that you are in.\nSomeone in <!subteam^S0BACKEND> " +
+				"or <!subteam^S0PLATFORM> can: ask there.",
+		},
+		"nobody's reading": {
+			nico,
+			ops,
+			"status api-gateway production",
+			"You may not see the status in production: no rule of the policy names you or a group that you are in.\nSomeone in " +
+				"<!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there.",
+		},
+		"a reader who changes": {
+			dana,
+			ops,
+			"rollback api-gateway production",
+			"You may not roll back in production (rule \"developers look at production\" gives you reading).\nSomeone in <!subteam^S0BACKEND> or " +
+				"<!subteam^S0PLATFORM> can: ask there.",
+		},
+		"a guest": {
+			gina,
+			ops,
+			"rollback api-gateway production",
+			"Guests of this workspace may not use me.\nAsk a full member to do it.",
+		},
+		"a channel without the bot": {
+			luis,
+			random,
+			"rollback api-gateway production",
+			"I am not in #random, so I cannot post a thread here.\nInvite me first: /invite @algesta",
+		},
+		"a private channel": {
+			luis,
+			"C0WARROOM",
+			"rollback api-gateway production",
+			"I am not in this channel, so I cannot post a thread here.\nInvite me first: /invite @algesta",
+		},
+		"two people's conversation": {
+			luis,
+			"D0LUISMARTA",
+			"rollback api-gateway production",
+			"I am not in this conversation, so I cannot post a thread here.\nSlack lets nobody add me to direct messages that are there already. " +
+				"Ask in a channel that I am in.",
+		},
+		"the bot's own DM": {
+			luis,
+			w.slack.BotDM(luis),
+			"rollback api-gateway production",
+			"This needs somebody's approval, and nobody else can see our direct messages.\nAsk in a channel that I am in, where the approvers " +
+				"are too.",
+		},
 	}
 	// Until the caches are filled the bot reads live, and then it knows no names to compare a typo with.
 	for !strings.Contains(w.answer(luis, ops, "status api-gatewy production"), "There's no service") {
@@ -70,7 +207,9 @@ func TestStrangersAndBotsAreRefused(t *testing.T) {
 	r := w.asks(luis, "rollback api-gateway production")
 	require.Equal(t, stranger, w.next("U0XENIA", func() { r.click("U0XENIA", "approve") }))
 	require.Equal(t, robot, w.next("U0GRAFANA", func() { r.click("U0GRAFANA", "approve") }))
-	require.Equal(t, "Guests of this workspace may not use me.\nAsk a full member to do it.", w.next(gina, func() { r.click(gina, "approve") }))
+	require.Equal(
+		t, "Guests of this workspace may not use me.\nAsk a full member to do it.", w.next(gina, func() { r.click(gina, "approve") }),
+	)
 	w.requireUntouched()
 }
 

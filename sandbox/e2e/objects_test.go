@@ -16,17 +16,23 @@ import (
 // autoscale gives a Deployment an autoscaler. There are no metrics in the sandbox: it keeps the pods within its range.
 func (w *world) autoscale(name string, least, most int32) {
 	w.Helper()
-	_, err := w.cluster.Client.AutoscalingV2().HorizontalPodAutoscalers(w.production).Create(w.Context(), &autoscalingv2.HorizontalPodAutoscaler{
-		ObjectMeta: metav1.ObjectMeta{Name: name + "-hpa"},
-		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name},
-			MinReplicas:    &least, MaxReplicas: most,
-			Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
-				Name:   corev1.ResourceCPU,
-				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: ptr.To[int32](70)},
-			}}},
+	_, err := w.cluster.Client.AutoscalingV2().HorizontalPodAutoscalers(
+		w.production,
+	).Create(
+		w.Context(),
+		&autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{Name: name + "-hpa"},
+			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name},
+				MinReplicas:    &least, MaxReplicas: most,
+				Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
+					Name:   corev1.ResourceCPU,
+					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: ptr.To[int32](70)},
+				}}},
+			},
 		},
-	}, metav1.CreateOptions{})
+		metav1.CreateOptions{},
+	)
 	require.NoError(w, err)
 }
 

@@ -31,13 +31,24 @@ requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · exp
 	}
 	approve, _ := plan.Button("approve")
 	require.Equal(t, &slackd.Confirm{
-		Title: "Approve this change?", Text: "Rollback of api-gateway in production (12345 → 12344). It runs at once.", Yes: "Approve", No: "Not now",
+		Title: "Approve this change?",
+		Text:  "Rollback of api-gateway in production (12345 → 12344). It runs at once.",
+		Yes:   "Approve",
+		No:    "Not now",
 	}, approve.Confirm)
 
 	r.approve()
-	require.Regexp(t, `^✅ api-gateway in production is back on 12344. Both pods are ready after \d+ s\. No change in health: no restart in the \d+ s since \(before: 0 in \d+ s\)\. <@U0LUIS> <@U0CARLA>
-\[ Undo \]$`, r.end(luis))
-	r.becomes("✅ api-gateway in production is back on 12344\nrequested by <@U0LUIS>, approved by <@U0CARLA> ", " · 2 of 2 ready after ", " · no change in health · ended ")
+	require.Regexp(
+		t,
+		`^✅ api-gateway in production is back on 12344. Both pods are ready after \d+ s\. No change in health: `+
+			`no restart in the \d+ s since \(before: 0 in \d+ s\)\. <@U0LUIS> <@U0CARLA>
+\[ Undo \]$`,
+		r.end(luis),
+	)
+	r.becomes(
+		"✅ api-gateway in production is back on 12344\nrequested by <@U0LUIS>, approved by <@U0CARLA> ", " · 2 of 2 ready after ",
+		" · no change in health · ended ",
+	)
 	r.says("Approved by <@U0CARLA>, ")
 	// One message was the progress, and it was edited.
 	progress := r.reply(slackd.Says("2 of 2 ready after"))
@@ -65,9 +76,17 @@ requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · exp
 func TestRestartScaleAndDeployRunOnce(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ text, plan, end string }{
-		"restart": {"restart api-gateway production", "Restart api-gateway-production: replace 2 pods, still 12345", "api-gateway in production is restarted"},
-		"scale":   {"scale api-gateway production replicas=3", "Scale api-gateway-production: 2 → 3 pods", "api-gateway in production is scaled to 3 pods"},
-		"deploy":  {"deploy api-gateway production 12346", "image", "api-gateway in production is on 12346"},
+		"restart": {
+			"restart api-gateway production",
+			"Restart api-gateway-production: replace 2 pods, still 12345",
+			"api-gateway in production is restarted",
+		},
+		"scale": {
+			"scale api-gateway production replicas=3",
+			"Scale api-gateway-production: 2 → 3 pods",
+			"api-gateway in production is scaled to 3 pods",
+		},
+		"deploy": {"deploy api-gateway production 12346", "image", "api-gateway in production is on 12346"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

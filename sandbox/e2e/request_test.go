@@ -56,7 +56,9 @@ func (w *world) answer(user, channel, text string) string {
 		w.types(user, channel, text)
 		ctx, cancel := w.wait()
 		defer cancel()
-		require.NoError(w, w.slack.WaitFor(ctx, func() bool { return len(w.slack.Messages(channel)) > n }), "%s was told nothing in their direct messages", user)
+		require.NoError(
+			w, w.slack.WaitFor(ctx, func() bool { return len(w.slack.Messages(channel)) > n }), "%s was told nothing in their direct messages", user,
+		)
 		return w.slack.Messages(channel)[n].Plain()
 	}
 	return w.next(user, func() { w.types(user, channel, text) })

@@ -14,7 +14,11 @@ import (
 )
 
 // literals are secrets where none should be: in the template itself, in every revision. Invented.
-var literals = []string{"lgt-invented-5f0c77d1e9b24a6c", "plain words nobody would take for a secret", "mongodb+srv://app:invented-Pa55word@cluster0.example.net/algesta"} //nolint:gochecknoglobals // a constant
+var literals = []string{
+	"lgt-invented-5f0c77d1e9b24a6c",
+	"plain words nobody would take for a secret",
+	"mongodb+srv://app:invented-Pa55word@cluster0.example.net/algesta",
+} //nolint:gochecknoglobals // a constant
 
 func TestALiteralSecretIsNowhereAndSurvives(t *testing.T) {
 	t.Parallel()

@@ -25,12 +25,16 @@ func TestNobodyApprovesTheirOwnRequest(t *testing.T) {
 	said := w.next(pablo, func() { r.click(pablo, "approve") })
 	require.Equal(t, "You asked for this, so someone else in <!subteam^S0PLATFORM> or <@U0CARLA> has to approve it.", said)
 	said = w.next(luis, func() { r.click(luis, "approve") })
-	require.Equal(t, "You may not approve this (rule \"production needs a second person\").\nSomeone in <!subteam^S0PLATFORM> or <@U0CARLA> may.", said)
+	require.Equal(
+		t, "You may not approve this (rule \"production needs a second person\").\nSomeone in <!subteam^S0PLATFORM> or <@U0CARLA> may.", said,
+	)
 	said = w.next(luis, func() { r.click(luis, "cancel") })
 	require.Equal(t, "Only Pablo Rincón, who asked for this, may cancel it.\nApprovers can deny it.", said)
 	w.requireUntouched()
 	r.click(pablo, "cancel")
-	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was cancelled by Pablo Rincón. Nothing was changed. <@U0PABLO>", r.end(pablo))
+	require.Equal(
+		t, "⚪ Rollback of api-gateway in production (12345 → 12344) was cancelled by Pablo Rincón. Nothing was changed. <@U0PABLO>", r.end(pablo),
+	)
 	w.requireUntouched()
 }
 
@@ -40,7 +44,10 @@ func TestADeniedRequestRunsNothing(t *testing.T) {
 	r := w.asks(luis, "rollback api-gateway production")
 	plan := r.plan()
 	r.deny(elena, "") // the policy wants no reason
-	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez. Nothing was changed. <@U0LUIS> <@U0ELENA>", r.end(luis))
+	require.Equal(
+		t, "⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez. Nothing was changed. <@U0LUIS> <@U0ELENA>",
+		r.end(luis),
+	)
 	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez. Nothing was changed.")
 	// The buttons are gone; a click that was on its way says what happened.
 	r.reply(func(m slackd.Message) bool { return m.TS == plan.TS && len(m.Buttons()) == 0 })
@@ -52,12 +59,19 @@ func TestADeniedRequestRunsNothing(t *testing.T) {
 func TestADenialSaysWhyWhereThePolicyWantsReasons(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replace: []string{"reason: optional", "reason: required"}})
-	require.Contains(t, w.answer(luis, ops, "rollback api-gateway production"), "The rule \"production needs a second person\" asks for a reason.")
+	require.Contains(
+		t, w.answer(luis, ops, "rollback api-gateway production"), "The rule \"production needs a second person\" asks for a reason.",
+	)
 	r := w.asks(luis, `rollback api-gateway production --reason "5xx since 12345"`)
 	require.Contains(t, r.plan().Plain(), "Reason: “5xx since 12345”")
 	r.deny(elena, "<!channel> Marta rolls forward.")
 	end := r.end(luis)
-	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez (“<!channel> Marta rolls forward”). Nothing was changed. <@U0LUIS> <@U0ELENA>", end)
+	require.Equal(
+		t,
+		"⚪ Rollback of api-gateway in production (12345 → 12344) was denied by Elena Suárez (“<!channel> Marta rolls forward”). Nothing was "+
+			"changed. <@U0LUIS> <@U0ELENA>",
+		end,
+	)
 	raw, err := json.Marshal(r.reply(isEnd(luis)))
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), `"<!channel>`, "a reason notifies nobody")
@@ -68,7 +82,10 @@ func TestARequestThatNobodyApprovesExpires(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replace: []string{"expiresAfter: 30m", "expiresAfter: 3s"}})
 	r := w.asks(luis, "rollback api-gateway production")
-	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) expired: nobody approved within 3 s. Nothing was changed. <@U0LUIS>", r.end(luis))
+	require.Equal(
+		t, "⚪ Rollback of api-gateway in production (12345 → 12344) expired: nobody approved within 3 s. Nothing was changed. <@U0LUIS>",
+		r.end(luis),
+	)
 	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) expired: nobody approved within 3 s. Nothing was changed.")
 	w.requireUntouched()
 }
@@ -149,8 +166,12 @@ func TestARightThatIsWithdrawnBetweenTwoYesesDoesNotCount(t *testing.T) {
 	w.slack.SetGroup("S0PLATFORM", elena)
 	r.approve()
 	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed. "+
-		"The approval of Pablo Rincón does not count any more: who may approve has changed (rule \"production needs a second person\"). <@U0LUIS> <@U0PABLO> <@U0CARLA>", r.end(luis))
-	r.becomes("⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed.\nrequested by <@U0LUIS> · ended ")
+		"The approval of Pablo Rincón does not count any more: who may approve has changed (rule \"production needs a second person\"). "+
+		"<@U0LUIS> <@U0PABLO> <@U0CARLA>", r.end(luis))
+	r.becomes(
+		"⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed.\nrequested by <@U0LUIS> " +
+			"· ended ",
+	)
 	w.requireUntouched()
 }
 
@@ -165,8 +186,12 @@ func TestAFreezeThatBeginsAfterTheCardStopsIt(t *testing.T) {
 		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the holidays). "+
 		"Ask again after that. If it cannot wait, ask the people who write the policy. <@U0LUIS> <@U0CARLA>", r.end(luis))
 	// Asking anew is refused at once, before the cluster is asked.
-	require.Equal(t, "You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the holidays).\n"+
-		"Ask again after that. If it cannot wait, ask the people who write the policy.", w.answer(luis, ops, "rollback api-gateway production"))
+	require.Equal(
+		t,
+		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the holidays).\n"+
+			"Ask again after that. If it cannot wait, ask the people who write the policy.",
+		w.answer(luis, ops, "rollback api-gateway production"),
+	)
 	w.requireUntouched()
 }
 
@@ -178,8 +203,12 @@ func TestADeploymentThatChangedAfterTheCardGetsANewPlan(t *testing.T) {
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12346", "deploy 12346"))
 	require.NoError(t, until(t.Context(), w.cluster, w.production, deployment, complete))
 	next := w.opens(old.approve, "")
-	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was not run, because api-gateway-production changed after this was planned. "+
-		"Nothing was changed. The new plan is "+next.id()+". <@U0LUIS> <@U0CARLA>", old.end(luis))
+	require.Equal(
+		t,
+		"⚪ Rollback of api-gateway in production (12345 → 12344) was not run, because api-gateway-production changed after this was planned. "+
+			"Nothing was changed. The new plan is "+next.id()+". <@U0LUIS> <@U0CARLA>",
+		old.end(luis),
+	)
 	require.Contains(t, next.plan().Plain(), "api-gateway-production changed after "+old.id()+" was asked for, so nothing of that was run. "+
 		"Image is now …/api-gateway:12346 → …/api-gateway:12345; it was …/api-gateway:12345 → …/api-gateway:12344.")
 	require.Equal(t, 0, w.patches(deployment))
@@ -205,9 +234,13 @@ func TestARolloutThatStillFailsCanBeRolledBack(t *testing.T) {
 func TestScalingAgainstAnAutoscalerIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{before: func(w *world) { w.autoscale(deployment, 2, 4) }})
-	require.Equal(t, "The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 4 pods: it would put 6 back to 4 within seconds.\n"+
-		"Ask for 2 to 4 pods, or change the autoscaler first: kubectl patch hpa api-gateway-production-hpa -n "+w.production+` -p '{"spec":{"maxReplicas":6}}'`,
-		w.answer(luis, ops, "scale api-gateway production replicas=6"))
+	require.Equal(
+		t,
+		"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 4 pods: it would put 6 back to 4 within seconds.\n"+
+			"Ask for 2 to 4 pods, or change the autoscaler first: kubectl patch hpa api-gateway-production-hpa -n "+
+			w.production+` -p '{"spec":{"maxReplicas":6}}'`,
+		w.answer(luis, ops, "scale api-gateway production replicas=6"),
+	)
 	w.requireUntouched()
 }
 
@@ -267,8 +300,10 @@ func TestWithoutTheRightToSeeAutoscalersThePlanSaysSo(t *testing.T) {
 func TestWithoutTheRightToPatchNothingIsAskedOfAnybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{rules: withoutVerb("patch")})
-	require.Equal(t, "⚠️ I have no right to patch deployments in "+w.production+" (403).\nWhoever installed me can grant it with a Role in the cluster.",
-		w.answer(luis, ops, "rollback api-gateway production"))
+	require.Equal(
+		t, "⚠️ I have no right to patch deployments in "+w.production+" (403).\nWhoever installed me can grant it with a Role in the cluster.",
+		w.answer(luis, ops, "rollback api-gateway production"),
+	)
 	require.Equal(t, 0, w.patches(deployment))
 }
 

@@ -188,7 +188,9 @@ func (site Site) patch(ctx context.Context, client kubernetes.Interface, s servi
 }
 
 // await polls a Deployment until ok holds. Twelve of them are made at once, for which a watch each would cost more.
-func await(ctx context.Context, client kubernetes.Interface, ns, name string, ok func(*appsv1.Deployment) bool) (*appsv1.Deployment, error) {
+func await(
+	ctx context.Context, client kubernetes.Interface, ns, name string, ok func(*appsv1.Deployment) bool,
+) (*appsv1.Deployment, error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {

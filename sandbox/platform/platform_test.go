@@ -78,7 +78,9 @@ func TestThePlatformIsTheManuals(t *testing.T) {
 	t.Run("a service is undone with kubectl", func(t *testing.T) {
 		kubectl(t, c, c.Kubeconfig, "-n", production, "rollout", "undo", "deployment/ms-orders-production")
 		kubectl(t, c, c.Kubeconfig, "-n", production, "rollout", "status", "deployment/ms-orders-production", "--timeout=60s")
-		require.Contains(t, kubectl(t, c, c.Kubeconfig, "-n", production, "get", "deployment", "ms-orders-production", "-o", "wide"), "ms-orders:12344")
+		require.Contains(
+			t, kubectl(t, c, c.Kubeconfig, "-n", production, "get", "deployment", "ms-orders-production", "-o", "wide"), "ms-orders:12344",
+		)
 	})
 }
 

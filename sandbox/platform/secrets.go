@@ -22,7 +22,11 @@ func LetReadSecrets(tb testing.TB, c *control.Cluster, namespace string) {
 	rule := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}}
 	group := "system:serviceaccounts:" + namespace
 	meta := metav1.ObjectMeta{Name: "algesta-secrets", Namespace: namespace}
-	_, err := c.Client.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{rule}}, metav1.CreateOptions{})
+	_, err := c.Client.RbacV1().Roles(
+		namespace,
+	).Create(
+		ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{rule}}, metav1.CreateOptions{},
+	)
 	require.NoError(tb, err)
 	_, err = c.Client.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: meta,
@@ -33,10 +37,14 @@ func LetReadSecrets(tb testing.TB, c *control.Cluster, namespace string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		asked, err := c.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: "system:serviceaccount:" + namespace + ":any", Groups: []string{group},
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Resource: "secrets"},
-		}}, metav1.CreateOptions{})
+		asked, err := c.Client.AuthorizationV1().SubjectAccessReviews().Create(
+			ctx,
+			&authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: "system:serviceaccount:" + namespace + ":any", Groups: []string{group},
+				ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Resource: "secrets"},
+			}},
+			metav1.CreateOptions{},
+		)
 		require.NoError(tb, err)
 		if asked.Status.Allowed {
 			return

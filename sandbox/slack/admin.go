@@ -15,7 +15,9 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 	handle := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, own.Handler(h)) }
 	mux.HandleFunc("GET /files/{id}", s.serveFile)
 	handle("GET /sandbox/connection", func(w http.ResponseWriter, _ *http.Request) {
-		respondJSON(w, object{"url": s.URL(), "apiURL": s.APIURL(), "botToken": s.BotToken(), "appToken": s.AppToken(), "teamID": s.ws.Team.ID}, nil)
+		respondJSON(
+			w, object{"url": s.URL(), "apiURL": s.APIURL(), "botToken": s.BotToken(), "appToken": s.AppToken(), "teamID": s.ws.Team.ID}, nil,
+		)
 	})
 	s.peopleRoutes(handle)
 	s.recordRoutes(handle)

@@ -59,10 +59,15 @@ func TestAnotherProcessActsAndLooksOverHTTP(t *testing.T) {
 	require.Equal(t, "here you are", whispers[0].Plain())
 	require.Empty(t, ask(t, s, "redeliver", map[string]string{"envelope": d.EnvelopeID}, &d))
 
-	_, ts, err := api.PostMessage("C0OPS", slack.MsgOptionText("x", false), slack.MsgOptionBlocks(slack.NewActionBlock("", slack.NewButtonBlockElement("go", "v", plainObject("Go")))))
+	_, ts, err := api.PostMessage(
+		"C0OPS", slack.MsgOptionText("x", false),
+		slack.MsgOptionBlocks(slack.NewActionBlock("", slack.NewButtonBlockElement("go", "v", plainObject("Go")))),
+	)
 	require.NoError(t, err)
 	require.Empty(t, ask(t, s, "click", map[string]string{"user": "U0LUIS", "channel": "C0OPS", "ts": ts, "action": "go"}, &d))
-	require.Contains(t, ask(t, s, "click", map[string]string{"user": "U0LUIS", "channel": "C0OPS", "ts": ts, "action": "stop"}, nil), "not there")
+	require.Contains(
+		t, ask(t, s, "click", map[string]string{"user": "U0LUIS", "channel": "C0OPS", "ts": ts, "action": "stop"}, nil), "not there",
+	)
 	require.Empty(t, ask(t, s, "say", map[string]string{"user": "U0LUIS", "channel": "C0OPS", "thread": ts, "text": "thanks"}, nil))
 	var thread, all []slackd.Message
 	require.Empty(t, ask(t, s, "messages?channel=C0OPS&thread="+ts, nil, &thread))
@@ -79,7 +84,9 @@ func TestAnotherProcessActsAndLooksOverHTTP(t *testing.T) {
 	require.Empty(t, ask(t, s, "calls?method=auth.test", nil, &calls))
 	require.Equal(t, "http 503", calls[0].Error)
 	require.Empty(t, ask(t, s, "user", map[string]any{"id": "U0LUIS", "name": "luis", "deactivated": true}, nil))
-	require.Contains(t, ask(t, s, "type", map[string]string{"user": "U0LUIS", "channel": "C0OPS", "text": "/algesta help"}, nil), "deactivated")
+	require.Contains(
+		t, ask(t, s, "type", map[string]string{"user": "U0LUIS", "channel": "C0OPS", "text": "/algesta help"}, nil), "deactivated",
+	)
 	require.Contains(t, ask(t, s, "type", map[string]string{"usr": "U0LUIS"}, nil), "unknown field")
 
 	var version int

@@ -49,7 +49,11 @@ func send(t *testing.T, req *http.Request) slack.SlackErrorResponse {
 	}
 	require.NoError(t, json.Unmarshal(raw, &answer), string(raw))
 	require.Equal(t, answer.OK, answer.Error == "")
-	return slack.SlackErrorResponse{Err: answer.Error, Needed: answer.Needed, ResponseMetadata: slack.ResponseMetadata{Messages: answer.Meta.Messages}}
+	return slack.SlackErrorResponse{
+		Err:              answer.Error,
+		Needed:           answer.Needed,
+		ResponseMetadata: slack.ResponseMetadata{Messages: answer.Meta.Messages},
+	}
 }
 
 func TestCallsAreRefusedAsSlackRefusesThem(t *testing.T) {
@@ -64,43 +68,99 @@ func TestCallsAreRefusedAsSlackRefusesThem(t *testing.T) {
 		args   map[string]string
 		want   string
 	}{
-		"no token":                             {"auth.test", map[string]string{"token": ""}, "not_authed"},
-		"a token nobody knows":                 {"auth.test", map[string]string{"token": "xoxb-other"}, "invalid_auth"},
-		"the app's token for a bot's method":   {"auth.test", map[string]string{"token": s.AppToken()}, "not_allowed_token_type"},
-		"the bot's token for a socket":         {"apps.connections.open", map[string]string{"token": s.BotToken()}, "not_allowed_token_type"},
-		"an app's token outside the header":    {"apps.connections.open", map[string]string{"token": s.AppToken()}, "invalid_auth"},
-		"a method that is none":                {"chat.shout", nil, "unknown_method"},
-		"a channel that is none":               {"chat.postMessage", map[string]string{"channel": "C0NONE", "text": "x"}, "channel_not_found"},
-		"a private channel without the bot":    {"chat.postMessage", map[string]string{"channel": "C0WARROOM", "text": "x"}, "channel_not_found"},
-		"other people's DM":                    {"chat.postMessage", map[string]string{"channel": "D0LUISMARTA", "text": "x"}, "channel_not_found"},
-		"a public channel without the bot":     {"chat.postMessage", map[string]string{"channel": "C0RANDOM", "text": "x"}, "not_in_channel"},
-		"an archived channel":                  {"chat.postMessage", map[string]string{"channel": "C0OLD", "text": "x"}, "is_archived"},
-		"a message of nothing":                 {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": " "}, "no_text"},
-		"a message of no blocks":               {"chat.postMessage", map[string]string{"channel": "C0OPS", "blocks": "[]"}, "no_text"},
-		"markdown beside text":                 {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "markdown_text": "x"}, "markdown_text_conflict"},
-		"metadata that is no JSON":             {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "metadata": "{"}, "invalid_metadata_format"},
-		"metadata without a type":              {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "metadata": `{"event_payload":{}}`}, "invalid_metadata_schema"},
-		"metadata that is nested":              {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "metadata": `{"event_type":"a","event_payload":{"a":{}}}`}, "invalid_metadata_schema"},
-		"metadata that is huge":                {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "metadata": `{"event_type":"a","event_payload":{"a":"` + long(9000) + `"}}`}, "metadata_too_large"},
-		"editing what is not there":            {"chat.update", map[string]string{"channel": "C0OPS", "ts": "1.000000", "text": "x"}, "message_not_found"},
-		"editing what someone else wrote":      {"chat.update", map[string]string{"channel": "C0OPS", "ts": luis.TS, "text": "x"}, "cant_update_message"},
-		"deleting what someone else wrote":     {"chat.delete", map[string]string{"channel": "C0OPS", "ts": luis.TS}, "cant_delete_message"},
-		"whispering to one who is not there":   {"chat.postEphemeral", map[string]string{"channel": "C0INCIDENTS", "user": "U0GINA", "text": "x"}, "user_not_in_channel"},
-		"whispering to nobody":                 {"chat.postEphemeral", map[string]string{"channel": "C0OPS", "user": "U0NOBODY", "text": "x"}, "user_not_found"},
+		"no token":                           {"auth.test", map[string]string{"token": ""}, "not_authed"},
+		"a token nobody knows":               {"auth.test", map[string]string{"token": "xoxb-other"}, "invalid_auth"},
+		"the app's token for a bot's method": {"auth.test", map[string]string{"token": s.AppToken()}, "not_allowed_token_type"},
+		"the bot's token for a socket":       {"apps.connections.open", map[string]string{"token": s.BotToken()}, "not_allowed_token_type"},
+		"an app's token outside the header":  {"apps.connections.open", map[string]string{"token": s.AppToken()}, "invalid_auth"},
+		"a method that is none":              {"chat.shout", nil, "unknown_method"},
+		"a channel that is none":             {"chat.postMessage", map[string]string{"channel": "C0NONE", "text": "x"}, "channel_not_found"},
+		"a private channel without the bot":  {"chat.postMessage", map[string]string{"channel": "C0WARROOM", "text": "x"}, "channel_not_found"},
+		"other people's DM": {
+			"chat.postMessage",
+			map[string]string{"channel": "D0LUISMARTA", "text": "x"},
+			"channel_not_found",
+		},
+		"a public channel without the bot": {"chat.postMessage", map[string]string{"channel": "C0RANDOM", "text": "x"}, "not_in_channel"},
+		"an archived channel":              {"chat.postMessage", map[string]string{"channel": "C0OLD", "text": "x"}, "is_archived"},
+		"a message of nothing":             {"chat.postMessage", map[string]string{"channel": "C0OPS", "text": " "}, "no_text"},
+		"a message of no blocks":           {"chat.postMessage", map[string]string{"channel": "C0OPS", "blocks": "[]"}, "no_text"},
+		"markdown beside text": {
+			"chat.postMessage",
+			map[string]string{"channel": "C0OPS", "text": "x", "markdown_text": "x"},
+			"markdown_text_conflict",
+		},
+		"metadata that is no JSON": {
+			"chat.postMessage",
+			map[string]string{"channel": "C0OPS", "text": "x", "metadata": "{"},
+			"invalid_metadata_format",
+		},
+		"metadata without a type": {
+			"chat.postMessage",
+			map[string]string{"channel": "C0OPS", "text": "x", "metadata": `{"event_payload":{}}`},
+			"invalid_metadata_schema",
+		},
+		"metadata that is nested": {
+			"chat.postMessage",
+			map[string]string{"channel": "C0OPS", "text": "x", "metadata": `{"event_type":"a","event_payload":{"a":{}}}`},
+			"invalid_metadata_schema",
+		},
+		"metadata that is huge": {
+			"chat.postMessage",
+			map[string]string{"channel": "C0OPS", "text": "x", "metadata": `{"event_type":"a","event_payload":{"a":"` + long(9000) + `"}}`},
+			"metadata_too_large",
+		},
+		"editing what is not there": {
+			"chat.update",
+			map[string]string{"channel": "C0OPS", "ts": "1.000000", "text": "x"},
+			"message_not_found",
+		},
+		"editing what someone else wrote": {
+			"chat.update",
+			map[string]string{"channel": "C0OPS", "ts": luis.TS, "text": "x"},
+			"cant_update_message",
+		},
+		"deleting what someone else wrote": {"chat.delete", map[string]string{"channel": "C0OPS", "ts": luis.TS}, "cant_delete_message"},
+		"whispering to one who is not there": {
+			"chat.postEphemeral",
+			map[string]string{"channel": "C0INCIDENTS", "user": "U0GINA", "text": "x"},
+			"user_not_in_channel",
+		},
+		"whispering to nobody": {
+			"chat.postEphemeral",
+			map[string]string{"channel": "C0OPS", "user": "U0NOBODY", "text": "x"},
+			"user_not_found",
+		},
 		"a user who is none":                   {"users.info", map[string]string{"user": "U0NOBODY"}, "user_not_found"},
 		"an e-mail nobody has":                 {"users.lookupByEmail", map[string]string{"email": "nobody@example.com"}, "users_not_found"},
 		"an e-mail of one who left":            {"users.lookupByEmail", map[string]string{"email": "omar@example.com"}, "users_not_found"},
 		"a group that is none":                 {"usergroups.users.list", map[string]string{"usergroup": "S0NONE"}, "no_such_subteam"},
 		"facts of a private channel":           {"conversations.info", map[string]string{"channel": "C0WARROOM"}, "channel_not_found"},
 		"the history of a channel without bot": {"conversations.history", map[string]string{"channel": "C0RANDOM"}, "not_in_channel"},
-		"replies of no thread":                 {"conversations.replies", map[string]string{"channel": "C0OPS", "ts": "1.000000"}, "thread_not_found"},
-		"a cursor that is none":                {"users.list", map[string]string{"cursor": "x"}, "invalid_cursor"},
-		"a limit that is none":                 {"users.list", map[string]string{"limit": "0"}, "invalid_limit"},
-		"a reaction without the scope":         {"reactions.add", map[string]string{"channel": "C0OPS", "timestamp": luis.TS, "name": "eyes"}, "missing_scope"},
-		"the team without the scope":           {"team.info", nil, "missing_scope"},
-		"opening a DM without the scope":       {"conversations.open", map[string]string{"users": "U0LUIS"}, "missing_scope"},
-		"an empty file":                        {"files.getUploadURLExternal", map[string]string{"filename": "a.txt", "length": "0"}, "missing_argument"},
-		"a file that was not uploaded":         {"files.completeUploadExternal", map[string]string{"files": `[{"id":"F0NONE"}]`, "channel_id": "C0OPS"}, "file_not_found"},
+		"replies of no thread": {
+			"conversations.replies",
+			map[string]string{"channel": "C0OPS", "ts": "1.000000"},
+			"thread_not_found",
+		},
+		"a cursor that is none": {"users.list", map[string]string{"cursor": "x"}, "invalid_cursor"},
+		"a limit that is none":  {"users.list", map[string]string{"limit": "0"}, "invalid_limit"},
+		"a reaction without the scope": {
+			"reactions.add",
+			map[string]string{"channel": "C0OPS", "timestamp": luis.TS, "name": "eyes"},
+			"missing_scope",
+		},
+		"the team without the scope":     {"team.info", nil, "missing_scope"},
+		"opening a DM without the scope": {"conversations.open", map[string]string{"users": "U0LUIS"}, "missing_scope"},
+		"an empty file": {
+			"files.getUploadURLExternal",
+			map[string]string{"filename": "a.txt", "length": "0"},
+			"missing_argument",
+		},
+		"a file that was not uploaded": {
+			"files.completeUploadExternal",
+			map[string]string{"files": `[{"id":"F0NONE"}]`, "channel_id": "C0OPS"},
+			"file_not_found",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,9 +207,13 @@ func TestAnEditKeepsReplacesOrRemovesMetadataAndBlocks(t *testing.T) {
 	s := slackd.New(t, fast())
 	api := client(t, s)
 	meta := slack.SlackMetadata{EventType: "algesta", EventPayload: map[string]any{"outbox": "o-1"}}
-	_, ts, err := api.PostMessage("C0OPS", slack.MsgOptionText("x", false), slack.MsgOptionMetadata(meta), slack.MsgOptionBlocks(slack.NewDividerBlock()))
+	_, ts, err := api.PostMessage(
+		"C0OPS", slack.MsgOptionText("x", false), slack.MsgOptionMetadata(meta), slack.MsgOptionBlocks(slack.NewDividerBlock()),
+	)
 	require.NoError(t, err)
-	found, _, _, err := api.GetConversationReplies(&slack.GetConversationRepliesParameters{ChannelID: "C0OPS", Timestamp: ts, IncludeAllMetadata: true})
+	found, _, _, err := api.GetConversationReplies(
+		&slack.GetConversationRepliesParameters{ChannelID: "C0OPS", Timestamp: ts, IncludeAllMetadata: true},
+	)
 	require.NoError(t, err)
 	require.Equal(t, "o-1", found[0].Metadata.EventPayload["outbox"], "a lost post is found again by its metadata")
 	_, _, _, err = api.UpdateMessage("C0OPS", ts, slack.MsgOptionText("y", false))
@@ -315,7 +379,9 @@ func TestAFileIsUploadedIntoAThread(t *testing.T) {
 	api := client(t, s)
 	_, ts, err := api.PostMessage("C0OPS", slack.MsgOptionText("logs", false))
 	require.NoError(t, err)
-	_, err = api.UploadFile(slack.UploadFileParameters{Content: "line 1\n", FileSize: 7, Filename: "logs.txt", Title: "Logs", Channel: "C0OPS", ThreadTimestamp: ts})
+	_, err = api.UploadFile(
+		slack.UploadFileParameters{Content: "line 1\n", FileSize: 7, Filename: "logs.txt", Title: "Logs", Channel: "C0OPS", ThreadTimestamp: ts},
+	)
 	require.NoError(t, err)
 	reply := s.Thread("C0OPS", ts)[1]
 	require.Equal(t, "Logs", reply.Files[0].Title)

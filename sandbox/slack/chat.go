@@ -263,7 +263,13 @@ func (s *Server) chatPostEphemeral(a args) (object, error) {
 		return nil, err
 	}
 	m := s.post(c, &Message{
-		User: s.ws.Bot.User, BotID: s.ws.Bot.ID, Text: said.text, Blocks: said.blocks, ThreadTS: thread, To: reader.ID, Unfurls: unfurls(a, said.text),
+		User:     s.ws.Bot.User,
+		BotID:    s.ws.Bot.ID,
+		Text:     said.text,
+		Blocks:   said.blocks,
+		ThreadTS: thread,
+		To:       reader.ID,
+		Unfurls:  unfurls(a, said.text),
 	})
 	return object{"message_ts": m.TS}, nil
 }

@@ -151,7 +151,12 @@ func (s *Server) interaction(u *User, payload object) object {
 // action is one entry of a block_actions payload.
 func action(b Button, inputs []Input) object {
 	kind, _ := b.element["type"].(string)
-	a := object{"type": kind, "action_id": b.ActionID, "block_id": b.BlockID, "action_ts": fmt.Sprintf("%.6f", float64(time.Now().UnixMicro())/1e6)}
+	a := object{
+		"type":      kind,
+		"action_id": b.ActionID,
+		"block_id":  b.BlockID,
+		"action_ts": fmt.Sprintf("%.6f", float64(time.Now().UnixMicro())/1e6),
+	}
 	if kind == "button" {
 		a["text"] = b.element["text"]
 		if b.Value != "" {
@@ -255,7 +260,8 @@ func stateOf(blocks []Block, inputs []Input) object {
 func initial(element object) object {
 	for from, to := range map[string]string{
 		"initial_value": "value", "initial_option": "selected_option", "initial_options": "selected_options", "initial_user": "selected_user",
-		"initial_conversation": "selected_conversation", "initial_channel": "selected_channel", "initial_date": "selected_date", "initial_time": "selected_time",
+		"initial_conversation": "selected_conversation", "initial_channel": "selected_channel", "initial_date": "selected_date",
+		"initial_time": "selected_time",
 	} {
 		if v, ok := element[from]; ok {
 			return object{to: v}

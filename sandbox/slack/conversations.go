@@ -31,9 +31,19 @@ func (s *Server) readable(id string) (*conversation, error) {
 
 func (s *Server) channelObject(c *conversation) object {
 	o := object{
-		"id": c.id, "created": c.created.Unix(), "is_archived": c.archived, "is_im": c.im, "is_channel": !c.im && !c.private, "is_group": false,
-		"is_private": c.private || c.im, "is_mpim": c.mpim, "is_org_shared": false,
-		"is_shared": c.shared == "shared", "is_ext_shared": c.shared == "shared", "is_pending_ext_shared": c.shared == "pending", "context_team_id": s.ws.Team.ID,
+		"id":                    c.id,
+		"created":               c.created.Unix(),
+		"is_archived":           c.archived,
+		"is_im":                 c.im,
+		"is_channel":            !c.im && !c.private,
+		"is_group":              false,
+		"is_private":            c.private || c.im,
+		"is_mpim":               c.mpim,
+		"is_org_shared":         false,
+		"is_shared":             c.shared == "shared",
+		"is_ext_shared":         c.shared == "shared",
+		"is_pending_ext_shared": c.shared == "pending",
+		"context_team_id":       s.ws.Team.ID,
 	}
 	if c.im {
 		for _, u := range c.members {

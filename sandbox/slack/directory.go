@@ -22,20 +22,38 @@ func (s *Server) botsInfo(a args) (object, error) {
 		return nil, refuse("bot_not_found")
 	}
 	return object{"bot": object{
-		"id": s.ws.Bot.ID, "deleted": false, "name": s.ws.Bot.Name, "updated": 0, "app_id": s.ws.Bot.App, "user_id": s.ws.Bot.User, "icons": object{},
+		"id":      s.ws.Bot.ID,
+		"deleted": false,
+		"name":    s.ws.Bot.Name,
+		"updated": 0,
+		"app_id":  s.ws.Bot.App,
+		"user_id": s.ws.Bot.User,
+		"icons":   object{},
 	}}, nil
 }
 
 // person is a user as users.info writes it: the e-mail only with users:read.email, and never for bots.
 func (s *Server) person(u *User) object {
-	profile := object{"real_name": u.RealName, "display_name": u.Name, "real_name_normalized": u.RealName, "display_name_normalized": u.Name, "title": u.Title, "team": u.Team}
+	profile := object{
+		"real_name":               u.RealName,
+		"display_name":            u.Name,
+		"real_name_normalized":    u.RealName,
+		"display_name_normalized": u.Name,
+		"title":                   u.Title,
+		"team":                    u.Team,
+	}
 	if s.manifest.hasScope("users:read.email") && u.Email != "" && !u.Bot {
 		profile["email"] = u.Email
 	}
 	o := object{"id": u.ID, "team_id": u.Team, "name": u.Name, "deleted": u.Deactivated, "is_bot": u.Bot, "profile": profile, "updated": 0}
 	if len(u.Workspaces) > 0 {
 		o["enterprise_user"] = object{
-			"id": u.ID, "enterprise_id": s.ws.Team.Enterprise, "enterprise_name": s.ws.Team.Name, "is_admin": false, "is_owner": false, "teams": u.Workspaces,
+			"id":              u.ID,
+			"enterprise_id":   s.ws.Team.Enterprise,
+			"enterprise_name": s.ws.Team.Name,
+			"is_admin":        false,
+			"is_owner":        false,
+			"teams":           u.Workspaces,
 		}
 	}
 	if u.Team == noTeam {

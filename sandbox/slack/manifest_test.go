@@ -37,7 +37,12 @@ func TestTheManifestAsksOnlyForWhatIsBuilt(t *testing.T) {
 	require.True(t, m.Settings.Interactivity.Enabled)
 	require.Len(t, m.Features.SlashCommands, 1)
 	require.True(t, m.Features.SlashCommands[0].ShouldEscape)
-	needs := map[string]string{"app_mention": "app_mentions:read", "message.im": "im:history", "message.mpim": "mpim:history", "channel_id_changed": "channels:history"}
+	needs := map[string]string{
+		"app_mention":        "app_mentions:read",
+		"message.im":         "im:history",
+		"message.mpim":       "mpim:history",
+		"channel_id_changed": "channels:history",
+	}
 	for _, event := range m.Settings.Events.Bot {
 		require.Contains(t, m.OAuth.Scopes.Bot, needs[event], "event %s", event)
 	}

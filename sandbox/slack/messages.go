@@ -88,7 +88,18 @@ func (s *Server) populate() {
 		s.users[u.ID] = &u
 	}
 	for _, c := range s.ws.Channels {
-		s.addConversation(&conversation{id: c.ID, name: c.Name, topic: c.Topic, private: c.Private, archived: c.Archived, shared: c.Shared, members: slices.Clone(c.Members), created: now})
+		s.addConversation(
+			&conversation{
+				id:       c.ID,
+				name:     c.Name,
+				topic:    c.Topic,
+				private:  c.Private,
+				archived: c.Archived,
+				shared:   c.Shared,
+				members:  slices.Clone(c.Members),
+				created:  now,
+			},
+		)
 	}
 	for _, d := range s.ws.DMs {
 		s.addConversation(s.dm(d, now))

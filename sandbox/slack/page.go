@@ -117,7 +117,16 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 
 // summary is a conversation in the sidebar: its name for this reader, and the newest thing in it that they did not say.
 func (s *Server) summary(c *conversation, me string) object {
-	o := object{"id": c.id, "name": c.name, "topic": c.topic, "kind": c.kind(), "archived": c.archived, "member": c.has(me), "bot": c.has(s.ws.Bot.User), "count": len(c.members)}
+	o := object{
+		"id":       c.id,
+		"name":     c.name,
+		"topic":    c.topic,
+		"kind":     c.kind(),
+		"archived": c.archived,
+		"member":   c.has(me),
+		"bot":      c.has(s.ws.Bot.User),
+		"count":    len(c.members),
+	}
 	if c.im {
 		for _, id := range c.members {
 			if id != me {

@@ -137,7 +137,15 @@ func (s *Server) announce(c *conversation, m *Message) {
 	if !c.has(bot) {
 		return
 	}
-	e := object{"user": m.User, "text": m.Text, "ts": m.TS, "event_ts": m.TS, "channel": c.id, "team": s.users[m.User].Team, "blocks": m.Blocks}
+	e := object{
+		"user":     m.User,
+		"text":     m.Text,
+		"ts":       m.TS,
+		"event_ts": m.TS,
+		"channel":  c.id,
+		"team":     s.users[m.User].Team,
+		"blocks":   m.Blocks,
+	}
 	if m.ThreadTS != "" {
 		e["thread_ts"] = m.ThreadTS
 	}
@@ -146,7 +154,8 @@ func (s *Server) announce(c *conversation, m *Message) {
 		e["type"], e["channel_type"] = "message", "im"
 	case c.mpim && s.manifest.wantsEvent("message.mpim") && s.manifest.hasScope("mpim:history"):
 		e["type"], e["channel_type"] = "message", "mpim"
-	case !c.im && !c.mpim && strings.Contains(m.Text, "<@"+bot+">") && s.manifest.wantsEvent("app_mention") && s.manifest.hasScope("app_mentions:read"):
+	case !c.im && !c.mpim && strings.Contains(m.Text, "<@"+bot+">") && s.manifest.wantsEvent("app_mention") &&
+		s.manifest.hasScope("app_mentions:read"):
 		e["type"] = "app_mention"
 	default:
 		return
@@ -224,7 +233,15 @@ func (s *Server) Leave(channel, user string) {
 func (s *Server) CreateChannel(by string, ch Channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &conversation{id: ch.ID, name: ch.Name, topic: ch.Topic, private: ch.Private, shared: ch.Shared, members: slices.Clone(ch.Members), created: time.Now()}
+	c := &conversation{
+		id:      ch.ID,
+		name:    ch.Name,
+		topic:   ch.Topic,
+		private: ch.Private,
+		shared:  ch.Shared,
+		members: slices.Clone(ch.Members),
+		created: time.Now(),
+	}
 	s.addConversation(c)
 	s.touch()
 	if !c.private && s.manifest.wantsEvent("channel_created") {
@@ -299,7 +316,14 @@ func (s *Server) Rename(old, now string) {
 	}
 	s.touch()
 	if c.has(s.ws.Bot.User) && s.manifest.wantsEvent("channel_id_changed") {
-		s.emit(object{"type": "channel_id_changed", "old_channel_id": old, "new_channel_id": now, "event_ts": fmt.Sprintf("%d.000000", time.Now().Unix())})
+		s.emit(
+			object{
+				"type":           "channel_id_changed",
+				"old_channel_id": old,
+				"new_channel_id": now,
+				"event_ts":       fmt.Sprintf("%d.000000", time.Now().Unix()),
+			},
+		)
 	}
 }
 

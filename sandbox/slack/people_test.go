@@ -20,8 +20,14 @@ func TestACommandIsTypedApprovedByAClickAndEndsInItsThread(t *testing.T) {
 			require.NoError(t, err)
 			approve := slack.NewButtonBlockElement("approve", "c-1", slack.NewTextBlockObject(slack.PlainTextType, "Approve", false, false))
 			approve.Confirm = slack.NewConfirmationBlockObject(
-				slack.NewTextBlockObject(slack.PlainTextType, "Roll back?", false, false), slack.NewTextBlockObject(slack.PlainTextType, "It runs at once.", false, false),
-				slack.NewTextBlockObject(slack.PlainTextType, "Approve", false, false), slack.NewTextBlockObject(slack.PlainTextType, "Not now", false, false),
+				slack.NewTextBlockObject(
+					slack.PlainTextType, "Roll back?", false, false,
+				),
+				slack.NewTextBlockObject(slack.PlainTextType, "It runs at once.", false, false),
+				slack.NewTextBlockObject(
+					slack.PlainTextType, "Approve", false, false,
+				),
+				slack.NewTextBlockObject(slack.PlainTextType, "Not now", false, false),
 			)
 			_, _, err = api.PostMessage(c.ChannelID, slack.MsgOptionTS(ts), slack.MsgOptionText("plan", false),
 				slack.MsgOptionBlocks(slack.NewActionBlock("", approve)))
@@ -31,7 +37,9 @@ func TestACommandIsTypedApprovedByAClickAndEndsInItsThread(t *testing.T) {
 		click: func(c slack.InteractionCallback) any {
 			_, _, _, err := api.UpdateMessage(c.Channel.ID, c.Message.Timestamp, slack.MsgOptionText("Approved by <@"+c.User.ID+">", false))
 			require.NoError(t, err)
-			_, _, err = api.PostMessage(c.Channel.ID, slack.MsgOptionTS(c.Message.ThreadTimestamp), slack.MsgOptionText("done: "+c.ActionCallback.BlockActions[0].Value, false))
+			_, _, err = api.PostMessage(
+				c.Channel.ID, slack.MsgOptionTS(c.Message.ThreadTimestamp), slack.MsgOptionText("done: "+c.ActionCallback.BlockActions[0].Value, false),
+			)
 			require.NoError(t, err)
 			return nil
 		},

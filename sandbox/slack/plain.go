@@ -52,7 +52,14 @@ func plainBlock(b Block) string {
 		}
 		return strings.Join(lines, "\n")
 	default:
-		parts := []string{plainElement(b["text"]), plainElement(b["title"]), plainElement(b["label"]), list("fields", "\n"), plainElement(b["accessory"]), plainElement(b["element"])}
+		parts := []string{
+			plainElement(b["text"]),
+			plainElement(b["title"]),
+			plainElement(b["label"]),
+			list("fields", "\n"),
+			plainElement(b["accessory"]),
+			plainElement(b["element"]),
+		}
 		if b["type"] == "markdown" {
 			parts[0], _ = b["text"].(string)
 		}

@@ -49,7 +49,9 @@ func TestAResponseURLAnswersFiveTimes(t *testing.T) {
 	require.Empty(t, answer(t, url, `{"text":"only you"}`))
 	require.Empty(t, answer(t, url, `{"text":"all of you","response_type":"in_channel"}`))
 	parent := s.Messages("C0RANDOM")[0]
-	require.Empty(t, answer(t, url, `{"text":"in the thread","response_type":"in_channel","replace_original":false,"thread_ts":"`+parent.TS+`"}`))
+	require.Empty(
+		t, answer(t, url, `{"text":"in the thread","response_type":"in_channel","replace_original":false,"thread_ts":"`+parent.TS+`"}`),
+	)
 	require.Empty(t, answer(t, url, `{"text":"a command's text is not replaced","replace_original":true}`))
 	require.Empty(t, answer(t, url, `{"text":"five"}`))
 	require.Contains(t, answer(t, url, `{"text":"six"}`), "used_url")
@@ -115,8 +117,13 @@ func TestAClickCarriesWhatWasFilledIn(t *testing.T) {
 	api := script{click: func(c slack.InteractionCallback) any { clicks <- c; return nil }}.run(t, s)
 	_, ts, err := api.PostMessage("C0OPS", slack.MsgOptionText("x", false), slack.MsgOptionBlocks(
 		slack.NewInputBlock("why", plainObject("Reason"), nil, slack.NewPlainTextInputBlockElement(nil, "reason")),
-		slack.NewActionBlock("acts", slack.NewButtonBlockElement("go", "v", plainObject("Go")),
-			slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plainObject("revision"), "rev", slack.NewOptionBlockObject("41", plainObject("41"), nil))),
+		slack.NewActionBlock(
+			"acts",
+			slack.NewButtonBlockElement("go", "v", plainObject("Go")),
+			slack.NewOptionsSelectBlockElement(
+				slack.OptTypeStatic, plainObject("revision"), "rev", slack.NewOptionBlockObject("41", plainObject("41"), nil),
+			),
+		),
 	))
 	require.NoError(t, err)
 	m, _ := s.Message("C0OPS", ts)

@@ -288,7 +288,9 @@ func TestPayloadsAreJSONThatSlackGoUnderstands(t *testing.T) {
 	s := slackd.New(t, fast())
 	got := make(chan slack.SlashCommand, 1)
 	script{slash: func(c slack.SlashCommand) any { got <- c; return nil }}.run(t, s)
-	for channel, name := range map[string]string{"C0OPS": "ops", "C0WARROOM": "privategroup", "D0LUISMARTA": "directmessage", "D0LUIS": "directmessage"} {
+	for channel, name := range map[string]string{
+		"C0OPS": "ops", "C0WARROOM": "privategroup", "D0LUISMARTA": "directmessage", "D0LUIS": "directmessage",
+	} {
 		_, err := s.Type("U0LUIS", channel, "/algesta  logs <ms-orders> #ops @carla")
 		require.NoError(t, err)
 		c := <-got

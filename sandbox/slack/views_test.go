@@ -12,8 +12,15 @@ import (
 
 func reasonView() slack.ModalViewRequest {
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: "reason", Title: plainObject("Why?"), Submit: plainObject("Send"), Close: plainObject("Back"), PrivateMetadata: "c-1",
-		Blocks: slack.Blocks{BlockSet: []slack.Block{slack.NewInputBlock("why", plainObject("Reason"), nil, slack.NewPlainTextInputBlockElement(nil, "reason"))}},
+		Type:            slack.VTModal,
+		CallbackID:      "reason",
+		Title:           plainObject("Why?"),
+		Submit:          plainObject("Send"),
+		Close:           plainObject("Back"),
+		PrivateMetadata: "c-1",
+		Blocks: slack.Blocks{
+			BlockSet: []slack.Block{slack.NewInputBlock("why", plainObject("Reason"), nil, slack.NewPlainTextInputBlockElement(nil, "reason"))},
+		},
 	}
 }
 
@@ -79,17 +86,32 @@ func TestViewsThatSlackRefusesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := slackd.New(t, fast())
 	for name, tt := range map[string]struct{ view, says string }{
-		"a title of 25":        {`{"type":"modal","title":{"type":"plain_text","text":"` + long(25) + `"},"blocks":[]}`, "[ERROR] must be less than 25 characters [json-pointer:/view/title/text]"},
-		"no title":             {`{"type":"modal","blocks":[]}`, "[ERROR] missing required field: title [json-pointer:/view]"},
-		"a table in a modal":   {`{"type":"modal","title":{"type":"plain_text","text":"x"},"blocks":[{"type":"table","rows":[]}]}`, "[ERROR] unsupported type: table [json-pointer:/view/blocks/0/type]"},
-		"input without submit": {`{"type":"modal","title":{"type":"plain_text","text":"x"},"blocks":[{"type":"input","label":{"type":"plain_text","text":"x"},"element":{"type":"plain_text_input"}}]}`, "[ERROR] missing required field: submit [json-pointer:/view]"},
-		"101 blocks":           {`{"type":"modal","title":{"type":"plain_text","text":"x"},"blocks":` + many(101, `{"type":"divider"}`) + `}`, "[ERROR] no more than 100 items allowed [json-pointer:/view/blocks]"},
+		"a title of 25": {
+			`{"type":"modal","title":{"type":"plain_text","text":"` + long(25) + `"},"blocks":[]}`,
+			"[ERROR] must be less than 25 characters [json-pointer:/view/title/text]",
+		},
+		"no title": {`{"type":"modal","blocks":[]}`, "[ERROR] missing required field: title [json-pointer:/view]"},
+		"a table in a modal": {
+			`{"type":"modal","title":{"type":"plain_text","text":"x"},"blocks":[{"type":"table","rows":[]}]}`,
+			"[ERROR] unsupported type: table [json-pointer:/view/blocks/0/type]",
+		},
+		"input without submit": {
+			`{"type":"modal","title":{"type":"plain_text","text":"x"},"blocks":[{"type":"input","label":{"type":"plain_text","text":"x"},` +
+				`"element":{"type":"plain_text_input"}}]}`,
+			"[ERROR] missing required field: submit [json-pointer:/view]",
+		},
+		"101 blocks": {
+			`{"type":"modal","title":{"type":"plain_text","text":"x"},"blocks":` + many(101, `{"type":"divider"}`) + `}`,
+			"[ERROR] no more than 100 items allowed [json-pointer:/view/blocks]",
+		},
 	} {
 		err := postRaw(t, s, "views.open", map[string]string{"trigger_id": "1", "view": tt.view})
 		require.Equal(t, "invalid_arguments", err.Err, name)
 		require.Contains(t, err.ResponseMetadata.Messages, tt.says, name)
 	}
-	require.Equal(t, "view_too_large", postRaw(t, s, "views.open", map[string]string{"trigger_id": "1", "view": `{"x":"` + long(130_000) + `"}`}).Err)
+	require.Equal(
+		t, "view_too_large", postRaw(t, s, "views.open", map[string]string{"trigger_id": "1", "view": `{"x":"` + long(130_000) + `"}`}).Err,
+	)
 }
 
 func TestTheAnswerToAFormChangesTheStackOfModals(t *testing.T) {
@@ -102,8 +124,12 @@ func TestTheAnswerToAFormChangesTheStackOfModals(t *testing.T) {
 		return &v
 	}
 	answers := map[string]any{
-		"update": slack.NewUpdateViewSubmissionResponse(titled("Updated")), "push": slack.NewPushViewSubmissionResponse(titled("Pushed")),
-		"broken": slack.NewUpdateViewSubmissionResponse(&slack.ModalViewRequest{Type: slack.VTModal}), "clear": slack.NewClearViewSubmissionResponse(),
+		"update": slack.NewUpdateViewSubmissionResponse(titled("Updated")),
+		"push":   slack.NewPushViewSubmissionResponse(titled("Pushed")),
+		"broken": slack.NewUpdateViewSubmissionResponse(
+			&slack.ModalViewRequest{Type: slack.VTModal},
+		),
+		"clear": slack.NewClearViewSubmissionResponse(),
 	}
 	api := script{
 		slash: func(c slack.SlashCommand) any { triggers <- c.TriggerID; return nil },

@@ -16,7 +16,10 @@ func testAButtonThatIsOverGoes(t *testing.T, open Open) {
 	t.Parallel()
 	s := open.fresh(t)
 	end := algesta.Post{Command: "c-1", Kind: algesta.EndPost, Channel: "C0OPS", Thread: "1.0", Report: algesta.Report{
-		Title: algesta.Say("Done."), Buttons: []algesta.Button{{Label: "Undo", Action: algesta.Run, ID: "o-1"}, {Label: "Restart", Action: algesta.Run, ID: "o-12"}},
+		Title: algesta.Say(
+			"Done.",
+		),
+		Buttons: []algesta.Button{{Label: "Undo", Action: algesta.Run, ID: "o-1"}, {Label: "Restart", Action: algesta.Run, ID: "o-12"}},
 	}}
 	require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error { return tx.Post(end) }))
 	due, err := s.Due(t.Context(), 10)

@@ -1,6 +1,6 @@
 // Package storetest says what an engine of the store has to do, as tests that any engine has to pass: what belongs together is stored
-// together, a change is approved and written once, nothing that was accepted is lost, and messages keep their order. How an engine keeps it,
-// on a disk or on another machine, is tested beside the engine. It is for tests alone.
+// together, a change is approved and written once, nothing that was accepted is lost, and messages keep their order. How an engine keeps
+// it, on a disk or on another machine, is tested beside the engine. It is for tests alone.
 package storetest
 
 import (

@@ -84,7 +84,9 @@ func (m metrics) pod(w http.ResponseWriter, r *http.Request) {
 
 // nodes answers with the sum of the pods and of what the node itself needs.
 func (m metrics) nodes(w http.ResponseWriter, r *http.Request) {
-	nodes, err := m.client.CoreV1().Nodes().List(r.Context(), metav1.ListOptions{LabelSelector: r.URL.Query().Get("labelSelector"), ResourceVersion: "0"})
+	nodes, err := m.client.CoreV1().Nodes().List(
+		r.Context(), metav1.ListOptions{LabelSelector: r.URL.Query().Get("labelSelector"), ResourceVersion: "0"},
+	)
 	if err != nil {
 		refuse(w, err)
 		return

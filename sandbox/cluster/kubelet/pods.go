@@ -4,7 +4,11 @@ import "fmt"
 
 // started is what the kubelet says about a container that it could start.
 var started = []event{
-	{"Normal", "Pulled", `printf "Successfully pulled image %q in 412ms (412ms including waiting). Image size: 187654321 bytes." $container.image`},
+	{
+		"Normal",
+		"Pulled",
+		`printf "Successfully pulled image %q in 412ms (412ms including waiting). Image size: 187654321 bytes." $container.image`,
+	},
 	{"Normal", "Created", `"Container created"`},
 	{"Normal", "Started", `"Container started"`},
 }
@@ -34,8 +38,10 @@ func podStages() []stage {
 			events: started,
 		},
 		{
-			name: "pod-ready", afterFrom: `.metadata.annotations["` + annotationReady + `"] // facts.ready`,
-			when:   `live and running and (hit.ready | not) and facts.ready != null and (restarts == 0 or recovered or family == "restarts") and (isJob | not)`,
+			name:      "pod-ready",
+			afterFrom: `.metadata.annotations["` + annotationReady + `"] // facts.ready`,
+			when: `live and running and (hit.ready | not) and facts.ready != null and (restarts == 0 or recovered or family == "restarts") ` +
+				`and (isJob | not)`,
 			status: `{{ template "pod" (merge (dict "phase" "Running" "state" $old.state "started" true "ready" true) $x) }}`,
 		},
 		{
@@ -52,8 +58,11 @@ func podStages() []stage {
 			events: []event{{"Warning", "Evicted", `$message`}},
 		},
 		{
-			name: "pod-config-error", when: `live and waiting == "ContainerCreating" and family == "cannot-make"`, after: "500ms",
-			status: `{{ template "pod" (merge (dict "phase" "Pending" "state" (dict "waiting" (dict "reason" $facts.reason "message" $message))) $x) }}`,
+			name:  "pod-config-error",
+			when:  `live and waiting == "ContainerCreating" and family == "cannot-make"`,
+			after: "500ms",
+			status: `{{ template "pod" (merge (dict "phase" "Pending" "state" (dict "waiting" (dict "reason" $facts.reason "message" $message))) ` +
+				`$x) }}`,
 			events: []event{{"Warning", "", `ternary (printf "Error: %s" $message) $message (eq $facts.event "Failed")`}},
 		},
 		{
@@ -66,7 +75,8 @@ func podStages() []stage {
 // pullStages alternate between trying and waiting, as a kubelet does.
 func pullStages() []stage {
 	trying := stage{
-		status: `{{ template "pod" (merge (dict "phase" "Pending" "state" (dict "waiting" (dict "reason" "ErrImagePull" "message" $message))) $x) }}`,
+		status: `{{ template "pod" (merge (dict "phase" "Pending" "state" (dict "waiting" (dict "reason" "ErrImagePull" "message" $message))) ` +
+			`$x) }}`,
 		events: []event{
 			{"Warning", "Failed", `printf "Failed to pull image %q: %s" $container.image $message`},
 			{"Warning", "Failed", `"Error: ErrImagePull"`},
@@ -75,14 +85,21 @@ func pullStages() []stage {
 	first, again := trying, trying
 	first.name, first.after, first.when = "pod-pull", "500ms", `live and waiting == "ContainerCreating" and family == "cannot-pull"`
 	again.name, again.after, again.when = "pod-pull-again", "10s", `live and waiting == "ImagePullBackOff"`
-	return []stage{first, again, {
-		name: "pod-pull-backoff", when: `live and waiting == "ErrImagePull"`, after: "1s",
-		status: `{{ template "pod" (merge (dict "phase" "Pending" "state" (dict "waiting" (dict "reason" "ImagePullBackOff" "message" (printf "Back-off pulling image %q: ErrImagePull: %s" $container.image $message)))) $x) }}`,
-		events: []event{
-			{"Normal", "BackOff", `printf "Back-off pulling image %q" $container.image`},
-			{"Warning", "Failed", `"Error: ImagePullBackOff"`},
+	return []stage{
+		first,
+		again,
+		{
+			name:  "pod-pull-backoff",
+			when:  `live and waiting == "ErrImagePull"`,
+			after: "1s",
+			status: `{{ template "pod" (merge (dict "phase" "Pending" "state" (dict "waiting" (dict "reason" "ImagePullBackOff" "message" ` +
+				`(printf "Back-off pulling image %q: ErrImagePull: %s" $container.image $message)))) $x) }}`,
+			events: []event{
+				{"Normal", "BackOff", `printf "Back-off pulling image %q" $container.image`},
+				{"Warning", "Failed", `"Error: ImagePullBackOff"`},
+			},
 		},
-	}}
+	}
 }
 
 // crashStages: the first restart is at once, later ones wait in CrashLoopBackOff for a tenth of the time that a kubelet
@@ -90,7 +107,8 @@ func pullStages() []stage {
 // not let it wait.
 func crashStages() []stage {
 	restart := stage{
-		status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" $started "restarts" (add $restarts 1) "last" $ended) $x) }}`,
+		status: `{{ template "pod" (merge (dict "phase" "Running" "state" $running "started" $started "restarts" (add $restarts 1) "last" ` +
+			`$ended) $x) }}`,
 		events: []event{{"Normal", "Started", `"Container started"`}},
 	}
 	first, later := restart, restart
@@ -110,12 +128,27 @@ func crashStages() []stage {
 		{"Warning", "Unhealthy", `$message`},
 		{"Normal", "Killing", `printf "Container %s failed %s probe, will be restarted" $container.name $facts.probe`},
 	}
-	return []stage{end, killed, first, later, {
-		name: "pod-backoff", after: "300ms",
-		when:   `live and terminated and family == "crashes" and restartable and restarts > 0`,
-		status: `{{ template "pod" (merge (dict "phase" "Running" "state" (dict "waiting" (dict "reason" "CrashLoopBackOff" "message" $backoff)) "last" $ended) $x) }}`,
-		events: []event{{"Warning", "BackOff", `printf "Back-off restarting failed container %s in pod %s_%s(%s)" $container.name $pod.metadata.name $pod.metadata.namespace $pod.metadata.uid`}},
-	}}
+	return []stage{
+		end,
+		killed,
+		first,
+		later,
+		{
+			name:  "pod-backoff",
+			after: "300ms",
+			when:  `live and terminated and family == "crashes" and restartable and restarts > 0`,
+			status: `{{ template "pod" (merge (dict "phase" "Running" "state" (dict "waiting" (dict "reason" "CrashLoopBackOff" "message" ` +
+				`$backoff)) "last" $ended) $x) }}`,
+			events: []event{
+				{
+					"Warning",
+					"BackOff",
+					`printf "Back-off restarting failed container %s in pod %s_%s(%s)" $container.name $pod.metadata.name $pod.metadata.namespace ` +
+						`$pod.metadata.uid`,
+				},
+			},
+		},
+	}
 }
 
 // initStages run the first init container: it crashes in the same rhythm, or never ends. The pod's own containers wait as
@@ -126,8 +159,10 @@ func initStages() []stage {
 	}
 	return []stage{
 		{
-			name: "init-run", when: `live and (family | startswith("init-")) and waiting == "PodInitializing" and init.state.waiting.reason == "PodInitializing"`,
-			after: "500ms", status: status(`$running`, `(dict)`, 0),
+			name:   "init-run",
+			when:   `live and (family | startswith("init-")) and waiting == "PodInitializing" and init.state.waiting.reason == "PodInitializing"`,
+			after:  "500ms",
+			status: status(`$running`, `(dict)`, 0),
 			events: started,
 		},
 		{
@@ -135,9 +170,18 @@ func initStages() []stage {
 			afterFrom: "facts.runs", status: status(`$terminated`, `$old.lastState`, 0),
 		},
 		{
-			name: "init-backoff", when: `live and family == "init-fails" and init.state.terminated != null`, after: "300ms",
+			name:   "init-backoff",
+			when:   `live and family == "init-fails" and init.state.terminated != null`,
+			after:  "300ms",
 			status: status(`(dict "waiting" (dict "reason" "CrashLoopBackOff" "message" $backoff))`, `$ended`, 0),
-			events: []event{{"Warning", "BackOff", `printf "Back-off restarting failed container %s in pod %s_%s(%s)" $container.name $pod.metadata.name $pod.metadata.namespace $pod.metadata.uid`}},
+			events: []event{
+				{
+					"Warning",
+					"BackOff",
+					`printf "Back-off restarting failed container %s in pod %s_%s(%s)" $container.name $pod.metadata.name $pod.metadata.namespace ` +
+						`$pod.metadata.uid`,
+				},
+			},
 		},
 		{
 			name: "init-restart", when: `live and family == "init-fails" and init.state.waiting.reason == "CrashLoopBackOff"`,

@@ -153,16 +153,22 @@ func imageScenarios() map[string]scenario {
 		"ratelimit": pull("rpc error: code = Unknown desc = " + resolve +
 			"unexpected status code https://REGISTRY/v2/REPOSITORY/manifests/latest: 429 Too Many Requests - Server message: " +
 			"toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"),
-		"platform": pull("rpc error: code = NotFound desc = failed to pull and unpack image \"IMAGE\": no match for platform in manifest: not found"),
+		"platform": pull(
+			"rpc error: code = NotFound desc = failed to pull and unpack image \"IMAGE\": no match for platform in manifest: not found",
+		),
 		"unreachable": pull("rpc error: code = Unknown desc = " + resolve +
-			`failed to do request: Head "https://REGISTRY/v2/REPOSITORY/manifests/latest": dial tcp: lookup REGISTRY on 168.63.129.16:53: no such host`),
+			`failed to do request: Head "https://REGISTRY/v2/REPOSITORY/manifests/latest": dial tcp: lookup REGISTRY on 168.63.129.16:53: no ` +
+			`such host`),
 		"nodisk": pull(unpack + "failed to extract layer sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef: " +
 			"write /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/412/fs/app/bundle.js: no space left on device"),
 		"oldmanifest": pull(unpack + "media type application/vnd.docker.distribution.manifest.v1+prettyjws is no longer supported " +
 			"since containerd v2.1, please rebuild the image"),
 		"badname": {
-			Family: cannotMake, Reason: "InvalidImageName", Event: "InspectFailed",
-			Message: `Failed to apply default image tag "IMAGE": couldn't parse image name "IMAGE": invalid reference format: repository name must be lowercase`,
+			Family: cannotMake,
+			Reason: "InvalidImageName",
+			Event:  "InspectFailed",
+			Message: `Failed to apply default image tag "IMAGE": couldn't parse image name "IMAGE": invalid reference format: repository name ` +
+				`must be lowercase`,
 		},
 		"neverpull": {
 			Family: cannotMake, Reason: "ErrImageNeverPull", Event: "ErrImageNeverPull",
@@ -188,23 +194,32 @@ func startScenarios() map[string]scenario {
 		"noconfigkey": waits(config, "couldn't find key CONFIGKEY in ConfigMap NAMESPACE/CONFIGMAP"),
 		"noconfig":    waits(config, `configmap "CONFIGMAP" not found`),
 		"rootuser":    waits(config, `container has runAsNonRoot and image will run as root (pod: "POD_NAMESPACE", container: CONTAINER)`),
-		"notcreated":  waits("CreateContainerError", "failed to reserve container name CONTAINER_POD_NAMESPACE_0: name is reserved for another container"),
+		"notcreated": waits(
+			"CreateContainerError", "failed to reserve container name CONTAINER_POD_NAMESPACE_0: name is reserved for another container",
+		),
 		"poststart": {
-			Family: cannotMake, Reason: "PostStartHookError", Event: "FailedPostStartHook",
-			Message: `PostStartHook failed: Exec lifecycle hook ([/app/warm-up.sh]) for Container "CONTAINER" in Pod "POD" failed - error: command '/app/warm-up.sh' exited with 1`,
+			Family: cannotMake,
+			Reason: "PostStartHookError",
+			Event:  "FailedPostStartHook",
+			Message: `PostStartHook failed: Exec lifecycle hook ([/app/warm-up.sh]) for Container "CONTAINER" in Pod "POD" failed - error: ` +
+				`command '/app/warm-up.sh' exited with 1`,
 		},
 		"novolume": {Family: stuck, Event: "FailedMount", Message: `MountVolume.SetUp failed for volume "VOLUME" : SOURCE not found`},
 		"nodriver": {
-			Family: stuck, Event: "FailedMount",
-			Message: `MountVolume.MountDevice failed for volume "VOLUME" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name disk.csi.azure.com not found in the list of registered CSI drivers`,
+			Family: stuck,
+			Event:  "FailedMount",
+			Message: `MountVolume.MountDevice failed for volume "VOLUME" : kubernetes.io/csi: attacher.MountDevice failed to create ` +
+				`newCsiDriverClient: driver name disk.csi.azure.com not found in the list of registered CSI drivers`,
 		},
 		"multiattach": {
 			Family: stuck, Event: "FailedAttachVolume",
 			Message: `Multi-Attach error for volume "VOLUME" Volume is already exclusively attached to one node and can't be attached to another`,
 		},
 		"noaddress": {
-			Family: stuck, Event: "FailedCreatePodSandBox",
-			Message: `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "3c1f": plugin type="azure-vnet" failed (add): IPAM Invoker Add failed with error: Failed to allocate address: no available addresses in subnet`,
+			Family: stuck,
+			Event:  "FailedCreatePodSandBox",
+			Message: `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "3c1f": plugin ` +
+				`type="azure-vnet" failed (add): IPAM Invoker Add failed with error: Failed to allocate address: no available addresses in subnet`,
 		},
 	}
 }

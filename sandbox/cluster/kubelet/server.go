@@ -176,7 +176,10 @@ func write(pod *corev1.Pod, r run, now time.Time) []entry {
 		return entries
 	}
 	for at := r.from.Add(10 * time.Second); at.Before(now); at = at.Add(time.Minute) {
-		entries = append(entries, entry{at, `{"level":30,"msg":"request completed","req":{"method":"GET","url":"/health"},"res":{"statusCode":200},"responseTime":3}`})
+		entries = append(
+			entries,
+			entry{at, `{"level":30,"msg":"request completed","req":{"method":"GET","url":"/health"},"res":{"statusCode":200},"responseTime":3}`},
+		)
 	}
 	return entries
 }

@@ -59,9 +59,24 @@ func TestLogsOfAContainerThatNeverRanAreRefused(t *testing.T) {
 		previous  bool
 		want      string
 	}{
-		"it waits after a failed pull":   {waiting("ImagePullBackOff"), "app", false, `container "app" in pod "p" is waiting to start: image can't be pulled`},
-		"it is being pulled in vain":     {waiting("ErrImagePull"), "app", false, `container "app" in pod "p" is waiting to start: trying and failing to pull image`},
-		"it cannot be created":           {waiting("CreateContainerConfigError"), "app", false, `container "app" in pod "p" is waiting to start: CreateContainerConfigError`},
+		"it waits after a failed pull": {
+			waiting("ImagePullBackOff"),
+			"app",
+			false,
+			`container "app" in pod "p" is waiting to start: image can't be pulled`,
+		},
+		"it is being pulled in vain": {
+			waiting("ErrImagePull"),
+			"app",
+			false,
+			`container "app" in pod "p" is waiting to start: trying and failing to pull image`,
+		},
+		"it cannot be created": {
+			waiting("CreateContainerConfigError"),
+			"app",
+			false,
+			`container "app" in pod "p" is waiting to start: CreateContainerConfigError`,
+		},
 		"it has not run before":          {waiting("ContainerCreating"), "app", true, `previous terminated container "app" in pod "p" not found`},
 		"there is no such container":     {waiting("ContainerCreating"), "other", false, `container "other" in pod "p" is not available`},
 		"the pod has no statuses as yet": {newPod("a:1"), "app", false, `container "app" in pod "p" is not available`},
@@ -131,8 +146,11 @@ func TestAHealthyLogGoesOnAndACrashedOneEnds(t *testing.T) {
 	if last := healthy[len(healthy)-1]; len(healthy) != 6 || !strings.Contains(last.text, "request completed") {
 		t.Fatalf("got %d lines, the last %q", len(healthy), last.text)
 	}
-	crashed := write(newPod("a:1-crash"), run{container: "app", from: start, until: start.Add(time.Second), crashed: true}, start.Add(time.Hour))
-	if last := crashed[len(crashed)-1]; last.at.After(start.Add(time.Second)) || !strings.Contains(crashed[1].text, `"PAYMENTS_URL" is required`) {
+	crashed := write(
+		newPod("a:1-crash"), run{container: "app", from: start, until: start.Add(time.Second), crashed: true}, start.Add(time.Hour),
+	)
+	if last := crashed[len(crashed)-1]; last.at.After(start.Add(time.Second)) ||
+		!strings.Contains(crashed[1].text, `"PAYMENTS_URL" is required`) {
 		t.Fatalf("got %v", crashed)
 	}
 }

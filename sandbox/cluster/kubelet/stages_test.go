@@ -144,22 +144,24 @@ func TestEveryScenarioTakesItsCourse(t *testing.T) {
 	t.Parallel()
 	const repository = "acralgestaproduction.azurecr.io/api-gateway:"
 	cases := map[string]string{
-		"12345":                "ContainerCreating running ready",
-		"12345-slow":           "ContainerCreating running ready",
-		"12345-slow-pull":      "ContainerCreating running ready",
-		"12345-crash":          "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ running+++",
-		"12345-crash-later":    "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++",
-		"12345-crash-mongo":    "ContainerCreating running Error running+",
-		"12345-oom":            "ContainerCreating running OOMKilled running+ OOMKilled+ CrashLoopBackOff+",
-		"12345-liveness":       "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+",
-		"12345-notfound":       "ContainerCreating ErrImagePull ImagePullBackOff ErrImagePull ImagePullBackOff",
-		"12345-unauthorized":   "ContainerCreating ErrImagePull ImagePullBackOff",
-		"12345-ratelimit":      "ContainerCreating ErrImagePull ImagePullBackOff",
-		"12345-configerror":    "ContainerCreating CreateContainerConfigError",
-		"12345-nosecret":       "ContainerCreating CreateContainerConfigError",
-		"12345-neverready":     "ContainerCreating running running running",
-		"12345-evicted":        "ContainerCreating running ready Error",
-		"12345-flaky":          "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ running+++ ready+++",
+		"12345":           "ContainerCreating running ready",
+		"12345-slow":      "ContainerCreating running ready",
+		"12345-slow-pull": "ContainerCreating running ready",
+		"12345-crash": "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ " +
+			"running+++",
+		"12345-crash-later":  "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++",
+		"12345-crash-mongo":  "ContainerCreating running Error running+",
+		"12345-oom":          "ContainerCreating running OOMKilled running+ OOMKilled+ CrashLoopBackOff+",
+		"12345-liveness":     "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+",
+		"12345-notfound":     "ContainerCreating ErrImagePull ImagePullBackOff ErrImagePull ImagePullBackOff",
+		"12345-unauthorized": "ContainerCreating ErrImagePull ImagePullBackOff",
+		"12345-ratelimit":    "ContainerCreating ErrImagePull ImagePullBackOff",
+		"12345-configerror":  "ContainerCreating CreateContainerConfigError",
+		"12345-nosecret":     "ContainerCreating CreateContainerConfigError",
+		"12345-neverready":   "ContainerCreating running running running",
+		"12345-evicted":      "ContainerCreating running ready Error",
+		"12345-flaky": "ContainerCreating running ready Error running+ Error+ CrashLoopBackOff+ running++ Error++ CrashLoopBackOff++ " +
+			"running+++ ready+++",
 		"12345-startup":        "ContainerCreating running Error running+ Error+ CrashLoopBackOff+ running++",
 		"12345-restarts":       "ContainerCreating running Error running+ Error+ running++ Error++ running+++",
 		"12345-restarts-later": "ContainerCreating running ready Error running+ ready+ Error+ running++ ready++",
@@ -271,7 +273,8 @@ func TestAFirstContainerThatNeverEndsHoldsTheOthersBack(t *testing.T) {
 				l.step()
 			}
 			first := l.pod.Status.InitContainerStatuses[0]
-			if first.State.Running == nil || *first.Started != (policy == nil) || describe(l.pod) != "running" || l.pod.Status.Phase != corev1.PodPending {
+			if first.State.Running == nil || *first.Started != (policy == nil) || describe(l.pod) != "running" ||
+				l.pod.Status.Phase != corev1.PodPending {
 				t.Fatalf("got %+v", l.pod.Status)
 			}
 		})

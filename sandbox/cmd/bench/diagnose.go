@@ -38,8 +38,20 @@ func (w *world) diagnose(ctx context.Context, r *results) error {
 	}
 	mc, mw, mp := median(cold), median(warm), median(peer)
 	r.add(
-		figure{Key: "diagnose_vs_kubectl_warm", What: "diagnose production with filled caches, against the manual's seven kubectl commands", Value: mw / mp, Goal: 0.1, Note: fmt.Sprintf("%.0f ms against %.0f ms", 1000*mw, 1000*mp)},
-		figure{Key: "diagnose_vs_kubectl_cold", What: "the same with a fresh client", Value: mc / mp, Goal: 0.3, Note: fmt.Sprintf("%.0f ms", 1000*mc)},
+		figure{
+			Key:   "diagnose_vs_kubectl_warm",
+			What:  "diagnose production with filled caches, against the manual's seven kubectl commands",
+			Value: mw / mp,
+			Goal:  0.1,
+			Note:  fmt.Sprintf("%.0f ms against %.0f ms", 1000*mw, 1000*mp),
+		},
+		figure{
+			Key:   "diagnose_vs_kubectl_cold",
+			What:  "the same with a fresh client",
+			Value: mc / mp,
+			Goal:  0.3,
+			Note:  fmt.Sprintf("%.0f ms", 1000*mc),
+		},
 		figure{Key: "diagnose_calls_cold", What: "API calls of it", Value: float64(calls), Goal: 18},
 	)
 	if err := w.many(ctx, r); err != nil {
@@ -51,7 +63,12 @@ func (w *world) diagnose(ctx context.Context, r *results) error {
 // open opens the cluster with the bot's rights. Its caches are not started.
 func (w *world) open(ctx context.Context, namespaces ...string) (*kube.Cluster, error) {
 	return kube.Open(ctx, kube.Config{
-		Name: platform.ClusterProduction, Access: kube.Kubeconfig, Kubeconfig: w.cfg.Kubeconfig, Context: platform.ClusterProduction, Version: "bench", Namespaces: namespaces,
+		Name:       platform.ClusterProduction,
+		Access:     kube.Kubeconfig,
+		Kubeconfig: w.cfg.Kubeconfig,
+		Context:    platform.ClusterProduction,
+		Version:    "bench",
+		Namespaces: namespaces,
 	})
 }
 
@@ -183,7 +200,9 @@ func (w *world) addBroken(ctx context.Context) error {
 
 // pure takes the figures of the pure analysis from its own benchmarks.
 func pure(ctx context.Context, r *results) error {
-	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "Analysis5000Pods|Fixtures", "-benchtime", "5x", "./diagnosis").CombinedOutput()
+	out, err := exec.CommandContext(
+		ctx, "go", "test", "-run", "^$", "-bench", "Analysis5000Pods|Fixtures", "-benchtime", "5x", "./diagnosis",
+	).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("running the benchmarks of the analysis: %w: %s", err, out)
 	}
@@ -192,7 +211,10 @@ func pure(ctx context.Context, r *results) error {
 		form  string
 		scale float64
 	}{
-		{figure{Key: "analysis_5000_ms", What: "pure analysis of 5,000 pods", Unit: "ms", Goal: 50}, `Analysis5000Pods\S*\s+\d+\s+(\d+) ns/op`, 1e-6},
+		{
+			figure{Key: "analysis_5000_ms", What: "pure analysis of 5,000 pods", Unit: "ms", Goal: 50}, `Analysis5000Pods\S*\s+\d+\s+(\d+) ns/op`,
+			1e-6,
+		},
 		{figure{Key: "fixtures_root_first", What: "fixtures of which the root cause comes first", Free: true}, `([\d.]+) root_first`, 1},
 		{figure{Key: "fixtures_false_alarms", What: "causes named on healthy look-alikes", Goal: 0}, `([\d.]+) false_alarms`, 1},
 	} {

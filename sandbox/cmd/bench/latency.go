@@ -50,9 +50,27 @@ func (w *world) latency(ctx context.Context, r *results) error {
 	}
 	mb, mk, mc, mu := median(bot), median(kubectl), median(click), median(undo)
 	r.add(
-		figure{Key: "status_vs_kubectl", What: "status typed → card posted, against kubectl rollout status", Value: mb / mk, Goal: 0.25, Note: fmt.Sprintf("%.0f ms against %.0f ms", 1000*mb, 1000*mk)},
-		figure{Key: "approve_vs_kubectl", What: "last click → PATCH complete, against kubectl rollout undo", Value: mc / mu, Goal: 0.5, Note: fmt.Sprintf("%.0f ms against %.0f ms", 1000*mc, 1000*mu)},
-		figure{Key: "api_calls", What: "API calls of a rollback: plan, dry run, execution", Value: planCalls + runCalls, Free: true, Note: fmt.Sprintf("plan %.0f, run %.0f, status %.0f", planCalls, runCalls, statusCalls)},
+		figure{
+			Key:   "status_vs_kubectl",
+			What:  "status typed → card posted, against kubectl rollout status",
+			Value: mb / mk,
+			Goal:  0.25,
+			Note:  fmt.Sprintf("%.0f ms against %.0f ms", 1000*mb, 1000*mk),
+		},
+		figure{
+			Key:   "approve_vs_kubectl",
+			What:  "last click → PATCH complete, against kubectl rollout undo",
+			Value: mc / mu,
+			Goal:  0.5,
+			Note:  fmt.Sprintf("%.0f ms against %.0f ms", 1000*mc, 1000*mu),
+		},
+		figure{
+			Key:   "api_calls",
+			What:  "API calls of a rollback: plan, dry run, execution",
+			Value: planCalls + runCalls,
+			Free:  true,
+			Note:  fmt.Sprintf("plan %.0f, run %.0f, status %.0f", planCalls, runCalls, statusCalls),
+		},
 	)
 	return nil
 }
@@ -87,7 +105,10 @@ func isBot(q control.Request) bool { return strings.HasPrefix(q.UserAgent, "alge
 
 func (w *world) kubectl(ctx context.Context, args ...string) (seconds float64, err error) {
 	began := time.Now()
-	cmd := exec.CommandContext(ctx, w.cluster.Kubectl, append([]string{"--kubeconfig", w.cluster.Kubeconfig, "-n", namespace}, args...)...) //nolint:gosec // kubectl of our own
+	cmd := exec.CommandContext(
+		ctx,
+		w.cluster.Kubectl,
+		append([]string{"--kubeconfig", w.cluster.Kubeconfig, "-n", namespace}, args...)...) //nolint:gosec // kubectl of our own
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, out)
 	}

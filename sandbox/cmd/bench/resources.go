@@ -68,7 +68,13 @@ func (w *world) resources(ctx context.Context, r *results) error {
 	}
 	r.add(
 		figure{Key: "rss_mib_platform", What: "resident memory, the platform, after 60 s", Value: rss, Unit: "MiB", Goal: 64},
-		figure{Key: "idle_cpu_pct", What: "CPU over 60 idle seconds, of one core", Value: 100 * (after - before) / quiet.Seconds(), Unit: "%", Goal: 0.5},
+		figure{
+			Key:   "idle_cpu_pct",
+			What:  "CPU over 60 idle seconds, of one core",
+			Value: 100 * (after - before) / quiet.Seconds(),
+			Unit:  "%",
+			Goal:  0.5,
+		},
 	)
 	if err := w.addPods(ctx); err != nil {
 		return err
@@ -103,7 +109,9 @@ func (w *world) addPods(ctx context.Context) error {
 			Replicas: ptr.To[int32](morePods), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "many", Image: "acralgestadev.azurecr.io/many:1", Env: environment()}}},
+				Spec: corev1.PodSpec{
+					Containers: []corev1.Container{{Name: "many", Image: "acralgestadev.azurecr.io/many:1", Env: environment()}},
+				},
 			},
 		},
 	}

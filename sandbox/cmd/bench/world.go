@@ -93,7 +93,15 @@ func crowd() slackd.Workspace {
 	ws := slackd.Demo()
 	for i := range users {
 		id := fmt.Sprintf("U1%06d", i)
-		ws.Users = append(ws.Users, slackd.User{ID: id, Name: fmt.Sprintf("person%d", i), RealName: fmt.Sprintf("Person %d", i), Email: fmt.Sprintf("person%d@example.com", i)})
+		ws.Users = append(
+			ws.Users,
+			slackd.User{
+				ID:       id,
+				Name:     fmt.Sprintf("person%d", i),
+				RealName: fmt.Sprintf("Person %d", i),
+				Email:    fmt.Sprintf("person%d@example.com", i),
+			},
+		)
 		for c := range ws.Channels {
 			if ws.Channels[c].ID == channel {
 				ws.Channels[c].Members = append(ws.Channels[c].Members, id)

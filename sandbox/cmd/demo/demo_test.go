@@ -41,16 +41,30 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 	since := time.Now()
 	ctx := browser.Open(t)
 	browser.Do(
-		t, ctx,
-		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
-		browser.Shows("#messages", "You’re acting as Luis Pardo"), browser.Shows("#messages", "Act as Carla"),
+		t,
+		ctx,
+		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"),
+		chromedp.WaitVisible("#channel-composer textarea"),
+		browser.Shows("#messages", "You’re acting as Luis Pardo"),
+		browser.Shows("#messages", "Act as Carla"),
 		browser.Write("/algesta rollback api-gateway production"+kb.Enter),
 		browser.Shows("#messages", "waits for approval"),
-		browser.ActAs("U0CARLA"), chromedp.Click(".thread-link"), browser.Shows("#thread", "one of you may approve"), picture("plan"),
-		chromedp.Click("#thread [data-action=approve]"), browser.Shows("dialog.confirm", "It runs at once"), picture("confirm"),
+		browser.ActAs("U0CARLA"),
+		chromedp.Click(".thread-link"),
+		browser.Shows("#thread", "one of you may approve"),
+		picture("plan"),
+		chromedp.Click("#thread [data-action=approve]"),
+		browser.Shows("dialog.confirm", "It runs at once"),
+		picture("confirm"),
 		chromedp.Click("dialog.confirm button[value=yes]"),
-		browser.Shows("#thread", "pods serving"), picture("progress"),
-		browser.Shows("#messages", "is back on 12344"), browser.Shows("#thread", "All 4 pods are ready"), browser.Shows("#thread", "Undo"), picture("rollback"),
+		browser.Shows("#thread", "pods serving"),
+		picture("progress"),
+		browser.Shows(
+			"#messages", "is back on 12344",
+		),
+		browser.Shows("#thread", "All 4 pods are ready"),
+		browser.Shows("#thread", "Undo"),
+		picture("rollback"),
 	)
 	patches, err := cluster.PatchCount(t.Context(), since, site.Namespace("production"), "api-gateway-production")
 	require.NoError(t, err)
@@ -58,10 +72,18 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 
 	// The same at the size of a phone: nothing is wider than the screen.
 	browser.Do(
-		t, ctx, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
-		chromedp.Navigate(d.slack.URL()+"/?as=U0CARLA#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"),
+		t,
+		ctx,
+		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
+		chromedp.Navigate(d.slack.URL()+"/?as=U0CARLA#C0OPS"),
+		chromedp.WaitVisible("#channel-composer textarea"),
 		browser.Until(`document.documentElement.scrollWidth <= 390`),
-		chromedp.Click(".thread-link"), browser.Shows("#thread", "All 4 pods are ready"), browser.Until(`document.documentElement.scrollWidth <= 390`), picture("phone-thread"),
+		chromedp.Click(
+			".thread-link",
+		),
+		browser.Shows("#thread", "All 4 pods are ready"),
+		browser.Until(`document.documentElement.scrollWidth <= 390`),
+		picture("phone-thread"),
 	)
 
 	// A bot that ends is started again.

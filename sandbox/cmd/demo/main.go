@@ -115,7 +115,9 @@ func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args.
 
 // start puts the platform into the cluster and starts Slack and the bot. It says how long each took. Environments names those of the
 // platform to apply; none means all.
-func start(ctx context.Context, cluster *control.Cluster, site platform.Site, dir, listen string, log io.Writer, environments ...string) (demo, error) {
+func start(
+	ctx context.Context, cluster *control.Cluster, site platform.Site, dir, listen string, log io.Writer, environments ...string,
+) (demo, error) {
 	began := time.Now()
 	took := func(what string) { say("  %-52s %5.1f s", what, time.Since(began).Seconds()); began = time.Now() }
 	if err := site.Apply(ctx, cluster, environments...); err != nil {
@@ -153,7 +155,8 @@ func start(ctx context.Context, cluster *control.Cluster, site platform.Site, di
 // guide is what the first screen tells a newcomer.
 var guide = []string{
 	"As *Luis* (an operator), type `/algesta rollback api-gateway production`. Nothing changes yet: a card says what would, and who is asked.",
-	"Act as *Carla* (an approver): her name is in the list of people, top left (☰ on a phone). Open the thread of the card and click *Approve*.",
+	"Act as *Carla* (an approver): her name is in the list of people, top left (☰ on a phone). Open the thread of the card and click " +
+		"*Approve*.",
 	"Watch the pods in the thread. The end says how it went, with *Undo*.",
 	"Then break something: `/algesta deploy ms-orders dev 12346-crash`. The thread gets the cause by itself. `/algesta help` lists the rest.",
 }

@@ -39,7 +39,10 @@ func run() error {
 		return err
 	}
 	defer s.Close()
-	_, err = fmt.Fprintf(os.Stdout, "Slack is at    %s\nWeb API        %s\nbot token      %s\napp token      %s\n", s.URL(), s.APIURL(), s.BotToken(), s.AppToken())
+	_, err = fmt.Fprintf(
+		os.Stdout, "Slack is at    %s\nWeb API        %s\nbot token      %s\napp token      %s\n", s.URL(), s.APIURL(), s.BotToken(),
+		s.AppToken(),
+	)
 	<-ctx.Done()
 	return err
 }
