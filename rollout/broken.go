@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -244,23 +243,13 @@ func sentence(message string) string {
 	return strings.TrimRight(message, ".") + "."
 }
 
-// The kubelet's messages about what a container needs and does not find (pkg/kubelet/kuberuntime and kubelet_pods.go).
-var (
-	noObject = regexp.MustCompile(`(?i)\b(secret|configmap) "([^"]+)" not found`)
-	noKey    = regexp.MustCompile(`couldn't find key (\S+) in (Secret|ConfigMap) \S+/(\S+)`)
-)
-
 // missingObject names the object or key that the message says is missing, nil when it says nothing of the kind.
 func missingObject(message string) algesta.Text {
-	if m := noKey.FindStringSubmatch(message); m != nil {
-		return algesta.Say("{} {} has no key {}", m[2], algesta.Name(quote(m[3])), algesta.Name(quote(m[1])))
+	if missing, key, found := facts.ReadMissingKey(message); found {
+		return algesta.Say("{} {} has no key {}", missing.Kind, algesta.Name(quote(missing.Name)), algesta.Name(quote(key)))
 	}
-	if m := noObject.FindStringSubmatch(message); m != nil {
-		kind := "Secret"
-		if strings.EqualFold(m[1], "configmap") {
-			kind = "ConfigMap"
-		}
-		return algesta.Say("{} {} does not exist", kind, algesta.Name(quote(m[2])))
+	if missing, forbidden, found := facts.ReadMissing(message); found && !forbidden {
+		return algesta.Say("{} {} does not exist", missing.Kind, algesta.Name(quote(missing.Name)))
 	}
 	return nil
 }

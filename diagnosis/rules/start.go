@@ -142,21 +142,25 @@ var (
 	networkPlugin = regexp.MustCompile(`plugin type="([a-z0-9]+)`)
 	// noAddress is what the plugins of AWS, Azure, Google and CNI's own host-local say.
 	noAddress   = regexp.MustCompile(`(?i)failed to assign an IP address|no (?:more )?(?:available|free) (?:IP|addresses)|no IP addresses available|InsufficientFreeAddresses|range set is full|IP_SPACE_EXHAUSTED|No IPs available|AddressPrefix.*exhausted`)
-	notFound    = regexp.MustCompile(`(?i)\b(secret|configmap)s? "([^"]+)" (?:not found|is forbidden)`)
-	keyNotFound = regexp.MustCompile(`couldn't find key (\S+) in (Secret|ConfigMap) ([^\s/]+)/(\S+)`)
 	keyInVolume = regexp.MustCompile(`references non-existent (secret|config) key: (\S+)`)
 )
+
+// namesMissing reports whether the message names a Secret or ConfigMap that the pod can't get.
+func namesMissing(message string) bool {
+	_, _, found := facts.ReadMissing(message)
+	return found
+}
 
 func missingObject(c *facts.Container, kind string) *Finding {
 	if reason, _ := c.Waits(); reason != "CreateContainerConfigError" {
 		return nil
 	}
 	_, message := c.Waits()
-	m := notFound.FindStringSubmatch(message)
-	if m == nil || !strings.EqualFold(m[1], kind) || strings.Contains(m[0], "forbidden") {
+	missing, forbidden, found := facts.ReadMissing(message)
+	if !found || forbidden || missing.Kind != kind {
 		return nil
 	}
-	ref := facts.Ref{Kind: kind, Namespace: c.Pod.Namespace, Name: m[2]}
+	ref := facts.Ref{Kind: kind, Namespace: c.Pod.Namespace, Name: missing.Name}
 	f := &Finding{
 		Subject: ref, What: fmt.Sprintf("%s does not exist in namespace %s", ref.Words(), ref.Namespace), Effect: CannotStart,
 		Shown: []facts.Evidence{c.WaitingEvidence()}, Remedy: backOr(c, createRemedy(ref, keysOf(c, ref)...), ref, ""),
@@ -205,13 +209,12 @@ func createRemedy(ref facts.Ref, keys ...string) Remedy {
 
 func missingKey(c *facts.Container, kind string) *Finding {
 	_, message := c.Waits()
-	m := keyNotFound.FindStringSubmatch(message)
-	if m == nil || m[2] != kind {
+	ref, key, found := facts.ReadMissingKey(message)
+	if !found || ref.Kind != kind {
 		return nil
 	}
-	ref := facts.Ref{Kind: kind, Namespace: m[3], Name: strings.TrimRight(m[4], ".,;")}
-	f := keyFinding(c.Snapshot, ref, m[1], CannotStart, c.WaitingEvidence())
-	f.Remedy = backOr(c, f.Remedy, ref, m[1])
+	f := keyFinding(c.Snapshot, ref, key, CannotStart, c.WaitingEvidence())
+	f.Remedy = backOr(c, f.Remedy, ref, key)
 	return f
 }
 
@@ -298,7 +301,7 @@ func volumeSourceMissing(p *facts.Pending) *Finding {
 	}
 	ref := facts.RefOf(facts.KindPod, p.Pod)
 	failed, ok := p.Snapshot.RecentThat(ref, func(e facts.Event) bool {
-		return e.Reason == "FailedMount" && (notFound.MatchString(e.Message) || keyInVolume.MatchString(e.Message))
+		return e.Reason == "FailedMount" && (namesMissing(e.Message) || keyInVolume.MatchString(e.Message))
 	})
 	for _, v := range p.Pod.Spec.Volumes {
 		source, optional := facts.VolumeSource(v, p.Pod.Namespace)
@@ -311,7 +314,7 @@ func volumeSourceMissing(p *facts.Pending) *Finding {
 				f.State = "ContainerCreating"
 				return f
 			}
-			if m := notFound.FindStringSubmatch(failed.Message); m != nil && m[2] == source.Name {
+			if missing, _, found := facts.ReadMissing(failed.Message); found && missing.Name == source.Name {
 				return sourceFinding(p.Snapshot, source, failed.Evidence(ref), High)
 			}
 		}

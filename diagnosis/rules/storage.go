@@ -114,7 +114,7 @@ func volumeTrouble(p *facts.Pending, key string, fits func(facts.Event) bool, wh
 	}
 	ref := facts.RefOf(facts.KindPod, p.Pod)
 	e, ok := p.Snapshot.RecentThat(ref, fits)
-	if !ok || notFound.MatchString(e.Message) || keyInVolume.MatchString(e.Message) {
+	if !ok || namesMissing(e.Message) || keyInVolume.MatchString(e.Message) {
 		return nil
 	}
 	if m := driverMissing.FindStringSubmatch(e.Message); m != nil {
