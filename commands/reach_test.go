@@ -24,7 +24,9 @@ type crashingCluster struct {
 	asked []string // in other namespaces
 }
 
-func (c *crashingCluster) Reader(string) (runbooks.Cluster, error) { return c, nil }
+func (c *crashingCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c, Observer: c}, nil
+}
 
 func (c *crashingCluster) Observe(context.Context, string) ([]runtime.Object, map[string]error) {
 	return []runtime.Object{&corev1.Pod{

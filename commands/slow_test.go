@@ -51,7 +51,9 @@ type slowCluster struct {
 	tries atomic.Int64
 }
 
-func (c *slowCluster) Reader(string) (runbooks.Cluster, error) { return c, nil }
+func (c *slowCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c, Observer: c}, nil
+}
 
 func (c *slowCluster) Observe(ctx context.Context, namespace string) ([]runtime.Object, map[string]error) {
 	try := c.tries.Add(1)

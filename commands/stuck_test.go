@@ -30,8 +30,10 @@ func (c *lostCluster) err() error {
 	return nil
 }
 
-func (c *lostCluster) Reader(string) (runbooks.Cluster, error) { return c.fakeCluster, c.err() }
-func (c *lostCluster) Writer(string) (commands.Writer, error)  { return c.fakeCluster, c.err() }
+func (c *lostCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c.fakeCluster}, c.err()
+}
+func (c *lostCluster) Writer(string) (commands.Writer, error) { return c.fakeCluster, c.err() }
 
 // TestAWriteThatCannotBeLookedAtIsTold has the bot lose its sight of the cluster between the patch and its answer.
 func TestAWriteThatCannotBeLookedAtIsTold(t *testing.T) {

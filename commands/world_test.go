@@ -520,8 +520,10 @@ func (c *fakeCluster) mayPanic(method string) {
 
 func (c *fakeCluster) writes() int { c.mu.Lock(); defer c.mu.Unlock(); return c.applied }
 
-func (c *fakeCluster) Reader(string) (runbooks.Cluster, error) { return c, nil }
-func (c *fakeCluster) Writer(string) (commands.Writer, error)  { return c, nil }
+func (c *fakeCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c}, nil
+}
+func (c *fakeCluster) Writer(string) (commands.Writer, error) { return c, nil }
 
 func (c *fakeCluster) object() map[string]any {
 	c.mu.Lock()

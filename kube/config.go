@@ -33,6 +33,8 @@ func (a Access) azure() bool { return a != InCluster && a != Kubeconfig }
 type Config struct {
 	Name   string // as the configuration calls it, such as "aks-algesta-production"
 	Access Access
+	// AKS says that it is a cluster of Azure Kubernetes Service.
+	AKS bool
 	// Namespaces are watched by shared informers; others are read live.
 	Namespaces []string
 	// Kubeconfig is the path of a kubeconfig file. With an Azure access only the server's address and certificate authority are

@@ -31,6 +31,7 @@ const (
 // their own. Safe for concurrent use.
 type Cluster struct {
 	name       string
+	aks        bool
 	namespaces []string
 	raw        dynamic.Interface  // reads, as the server wrote them
 	lists      rest.Interface     // reads of typed lists, in protobuf
@@ -75,7 +76,7 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	base.UserAgent = "algesta/" + orElse(cfg.Version, "dev")
 	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
 	c := &Cluster{
-		name: cfg.Name, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
+		name: cfg.Name, aks: cfg.AKS, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
 		written: map[algesta.Object]writtenAt{}, registries: map[string]RegistryConfig{}, reach: newReach(),
 	}
 	for _, r := range cfg.Registries {
@@ -116,6 +117,9 @@ func limited(base *rest.Config, qps float32, burst int) *rest.Config {
 
 // Name is the configured name of the cluster.
 func (c *Cluster) Name() string { return c.name }
+
+// AKS reports whether the configuration says that it is a cluster of Azure Kubernetes Service.
+func (c *Cluster) AKS() bool { return c.aks }
 
 func restConfig(cfg Config) (*rest.Config, error) {
 	if cfg.Access == InCluster {

@@ -21,7 +21,18 @@ type Lister interface {
 }
 
 // Cluster is what Look reads a rollout from.
-type Cluster interface {
+type Cluster struct {
+	Reader
+	Events Events // nil where the cluster can't be asked for events
+}
+
+// Events can be asked for the events of a namespace with one reason.
+type Events interface {
+	EventsOf(ctx context.Context, namespace, reason string) ([]corev1.Event, error)
+}
+
+// Reader reads a rollout.
+type Reader interface {
 	Lister
 	// Workload is the Deployment with the ReplicaSets and Pods that it owns, which may be some seconds old. TemplateAnnotation is on the
 	// first two. A Deployment beside an error means that what it owns could not be read.

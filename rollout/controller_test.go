@@ -213,7 +213,7 @@ func (o *others) object() algesta.Object {
 // at judges at a time after noon.
 func (o *others) at(t *testing.T, f rollout.Follow, after time.Duration) (rollout.Progress, rollout.Follow) {
 	t.Helper()
-	r, err := rollout.Look(t.Context(), o, o.object())
+	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: o, Events: o}, o.object())
 	require.NoError(t, err)
 	return rollout.Judge(r, f, rollouttest.Noon.Add(after))
 }
@@ -337,7 +337,7 @@ func TestWhatIsNotThereAnyMoreIsGone(t *testing.T) {
 			t.Parallel()
 			object := o.object()
 			o := &others{}
-			r, err := rollout.Look(t.Context(), o, object)
+			r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: o, Events: o}, object)
 			require.NoError(t, err)
 			p, _ := rollout.Judge(r, written(), rollouttest.Noon)
 			require.Equal(t, rollout.Gone, p.Phase)

@@ -266,7 +266,7 @@ func TestJudge(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := rollout.Look(t.Context(), tt.s(), workload)
+			r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: tt.s()}, workload)
 			require.NoError(t, err)
 			f := following(tt.ago)
 			if tt.with != nil {
@@ -287,7 +287,7 @@ func TestProgressInWords(t *testing.T) {
 	s := rolling()
 	s.pod(3, "aaaaa", 10*time.Second)
 	rollouttest.Unready(s.pod(3, "bbbbb", 10*time.Second))
-	r, err := rollout.Look(t.Context(), s, workload)
+	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: s}, workload)
 	require.NoError(t, err)
 	p, _ := rollout.Judge(r, following(18*time.Second), rollouttest.Noon)
 	require.Equal(t, "1 of 4 ready · 2 old pods serving · 1 unavailable · 18 s of 10 min", p.Line.String())
@@ -300,7 +300,7 @@ func looks(t *testing.T, f rollout.Follow, s *still, after ...time.Duration) (ro
 	t.Helper()
 	var p rollout.Progress
 	for _, d := range after {
-		r, err := rollout.Look(t.Context(), s, workload)
+		r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: s}, workload)
 		require.NoError(t, err)
 		p, f = rollout.Judge(r, f, rollouttest.Noon.Add(d))
 	}
@@ -409,7 +409,7 @@ func TestAVerdictIsGivenOnceAndWhatFollowsIsSeen(t *testing.T) {
 
 func TestTheEndComparesWithBefore(t *testing.T) {
 	t.Parallel()
-	r, err := rollout.Look(t.Context(), gateway(), workload)
+	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: gateway()}, workload)
 	require.NoError(t, err)
 	_, f := rollout.Judge(r, following(41*time.Second), rollouttest.Noon)
 	p, _ := rollout.Judge(r, f, rollouttest.Noon.Add(time.Minute))

@@ -28,7 +28,7 @@ func follow(t *testing.T, bot *kube.Cluster, object algesta.Object, generation i
 	defer tick.Stop()
 	f := rollout.Follow{Generation: generation, StartedAt: time.Now(), Soak: time.Second}
 	for {
-		r, err := rollout.Look(ctx, bot, object)
+		r, err := rollout.Look(ctx, rollout.Cluster{Reader: bot, Events: bot}, object)
 		require.NoError(t, err)
 		var p rollout.Progress
 		p, f = rollout.Judge(r, f, time.Now())

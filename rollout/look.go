@@ -131,18 +131,12 @@ func ownedBy(pod *corev1.Pod, uid types.UID) bool {
 	return owner != nil && owner.UID == uid
 }
 
-// events is a Cluster that can be asked for the events with one reason.
-type events interface {
-	EventsOf(ctx context.Context, namespace, reason string) ([]corev1.Event, error)
-}
-
 // eventsOf are the events with one reason; none where they cannot be read, or the cluster cannot be asked.
 func eventsOf(ctx context.Context, c Cluster, namespace, reason string) []corev1.Event {
-	from, can := c.(events)
-	if !can {
+	if c.Events == nil {
 		return nil
 	}
-	found, err := from.EventsOf(ctx, namespace, reason)
+	found, err := c.Events.EventsOf(ctx, namespace, reason)
 	if err != nil {
 		return nil
 	}

@@ -18,7 +18,7 @@ func answered(t *testing.T, s *still, runbook string) []string {
 	t.Helper()
 	book, ok := runbooks.Find(runbook)
 	require.True(t, ok)
-	report, err := book.Answer(t.Context(), s, input(runbook, nil))
+	report, err := book.Answer(t.Context(), whole(s), input(runbook, nil))
 	require.NoError(t, err)
 	requireNoSecret(t, report)
 	out := []string{report.Title.String()}
@@ -108,7 +108,7 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 	s.pods = nil
 	rollouttest.Crashing(s.pod(3, "aaaaa", 2*time.Minute), 3, noon.Add(-time.Second))
 	require.Contains(t, answered(t, s, "status"), "The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). No pod serves users.")
-	r, err := rollout.Look(t.Context(), s, input("status", nil).Workload)
+	r, err := rollout.Look(t.Context(), whole(s).Rollout(), input("status", nil).Workload)
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Minute, rollout.HealthOf(r, noon).Window)
 }
@@ -144,7 +144,7 @@ func TestADeploymentThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"status", "history", "pods"} {
 		book, _ := runbooks.Find(name)
-		_, err := book.Answer(t.Context(), &still{}, input(name, nil))
+		_, err := book.Answer(t.Context(), whole(&still{}), input(name, nil))
 		var e *algesta.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, algesta.ErrNotFound, e.Kind)

@@ -12,10 +12,10 @@ import (
 )
 
 // told is the answer of history, one row a revision: its number, age and cause.
-func told(t *testing.T, c runbooks.Cluster, in runbooks.Input) map[string][2]string {
+func told(t *testing.T, c any, in runbooks.Input) map[string][2]string {
 	t.Helper()
 	book, _ := runbooks.Find("history")
-	report, err := book.Answer(t.Context(), c, in)
+	report, err := book.Answer(t.Context(), whole(c), in)
 	require.NoError(t, err)
 	out := map[string][2]string{}
 	for _, row := range report.Body[0].Table.Rows {

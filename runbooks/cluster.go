@@ -9,26 +9,62 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
-// Bounded is a Cluster that lists a part of what there is, so that a plan costs the same in a small cluster and in a large one.
+// Cluster is one cluster as a runbook sees it: each thing that it can be asked by itself. What is nil can't be asked of this cluster, and a
+// runbook then says that it couldn't check. The Reader is nil only for a command that is about no cluster. It cannot write: what plans
+// cannot act. Every error is an *algesta.Error (ErrNotFound, ErrForbidden, ErrUnreachable) with a sentence for people;
+// API error bodies never pass.
+type Cluster struct {
+	Reader
+	Bounded  Bounded
+	Events   rollout.Events
+	Observer Observer
+	Finder   Finder
+	Keys     KeyReader
+	Registry Registry
+	// AKS says that it is a cluster of Azure Kubernetes Service.
+	AKS bool
+}
+
+// Everything is a value that can be asked all that a runbook asks.
+type Everything interface {
+	Reader
+	Bounded
+	rollout.Events
+	Observer
+	Finder
+	KeyReader
+	Registry
+}
+
+// AllOf is the Cluster of a value that can be asked everything.
+func AllOf(v Everything) Cluster {
+	return Cluster{Reader: v, Bounded: v, Events: v, Observer: v, Finder: v, Keys: v, Registry: v}
+}
+
+// Rollout is what a rollout is read from.
+func (c Cluster) Rollout() rollout.Cluster {
+	return rollout.Cluster{Reader: c.Reader, Events: c.Events}
+}
+
+// Bounded lists a part of what there is, so that a plan costs the same in a small cluster and in a large one.
 type Bounded interface {
 	// ListSome fills a list with what a field selector matches, "" for all, most objects at most; more says that there are others.
 	ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error)
 }
 
-// listSome reads at most so many objects where the cluster can bound a list.
+// listSome reads at most so many objects where the cluster can bound a list, and all where it cannot.
 func listSome(ctx context.Context, c Cluster, namespace, fields string, most int, into runtime.Object) (more bool, err error) {
-	if b, ok := c.(Bounded); ok {
-		return b.ListSome(ctx, namespace, fields, most, into)
+	if c.Bounded != nil {
+		return c.Bounded.ListSome(ctx, namespace, fields, most, into)
 	}
 	return false, c.List(ctx, namespace, "", into)
 }
 
-// Cluster is one cluster as a runbook sees it. It cannot write: what plans cannot act.
-// Every error is an *algesta.Error (ErrNotFound, ErrForbidden, ErrUnreachable) with a sentence for people;
-// API error bodies never pass.
-type Cluster interface {
+// Reader reads what every plan and most answers are made from.
+type Reader interface {
 	// Deployment is one live GET as the server wrote it: plans are made from it, so that a field
 	// which this program's types do not know survives (design.md, decision 4).
 	Deployment(ctx context.Context, w algesta.Workload) (*unstructured.Unstructured, error)

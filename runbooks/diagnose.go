@@ -18,7 +18,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
-// Observer is a Cluster that can be looked at as a whole, for a diagnosis.
+// Observer can be looked at as a whole, for a diagnosis.
 type Observer interface {
 	// Observe reads a namespace, one LIST a kind; unread has an *algesta.Error for every kind that could not be read.
 	Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error)
@@ -26,14 +26,14 @@ type Observer interface {
 	Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error)
 }
 
-// Registry can be asked whether an image is there, and which; a Cluster may be one. namespace is the one that the image would run in: registries
+// Registry can be asked whether an image is there, and which; namespace is the one that the image would run in: registries
 // that nothing there runs from are not asked, which is ErrRefused. ErrNotFound says that the image is not there; any other error, that
 // nothing is known.
 type Registry interface {
 	Image(ctx context.Context, namespace, image string) (digest string, err error)
 }
 
-// Finder is a Cluster that can be asked for what other namespaces hold and a diagnosis depends on.
+// Finder can be asked for what other namespaces hold and a diagnosis depends on.
 type Finder interface {
 	// WithPods reads a Service or Deployment and the pods that it selects. ErrNotFound says that it is not there.
 	WithPods(ctx context.Context, kind, namespace, name string) ([]runtime.Object, error)
@@ -58,19 +58,15 @@ var diagnose = register(Runbook{
 		"PodDisruptionBudget", "PersistentVolumeClaim", "Secret", "ConfigMap", "Endpoints", "EndpointSlice",
 	}},
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-		o, ok := c.(Observer)
-		if !ok {
-			return algesta.Report{}, errors.New("this cluster cannot be observed")
-		}
 		t := in.Command.Target
 		about := func(s *facts.Snapshot) facts.Ref {
-			s.Configure(facts.Setting{Bot: in.Bot, Environments: map[string]string{t.Namespace: t.Environment}})
+			s.Configure(facts.Setting{Bot: in.Bot, Environments: map[string]string{t.Namespace: t.Environment}, AKS: c.AKS})
 			if !in.Seen.IsZero() {
 				s.AddSeen(facts.Ref{Kind: "Deployment", Namespace: in.Workload.Namespace, Name: in.Workload.Name}, in.Seen)
 			}
 			return subjectOf(s, t)
 		}
-		d, err := Diagnose(ctx, o, t.Namespace, in.Command.At, about, in.Allowed)
+		d, err := Diagnose(ctx, c, t.Namespace, in.Command.At, about, in.Allowed)
 		if err != nil {
 			return algesta.Report{}, err
 		}
@@ -87,9 +83,12 @@ var diagnose = register(Runbook{
 // snapshot what was asked about; now is the moment of asking. allowed says of which other namespaces whoever asked may be told; nil
 // allows none. What the cluster runs for everybody (cluster DNS, metrics-server, cert-manager) is looked at without it, its logs are not.
 func Diagnose(
-	ctx context.Context, o Observer, namespace string, now time.Time, about func(*facts.Snapshot) facts.Ref, allowed func(namespace string) bool,
+	ctx context.Context, c Cluster, namespace string, now time.Time, about func(*facts.Snapshot) facts.Ref, allowed func(namespace string) bool,
 ) (diagnosis.Diagnosis, error) {
-	objects, unread := o.Observe(ctx, namespace)
+	if c.Observer == nil {
+		return diagnosis.Diagnosis{}, errNoObserver
+	}
+	objects, unread := c.Observer.Observe(ctx, namespace)
 	if len(objects) == 0 {
 		for _, resource := range slices.Sorted(maps.Keys(unread)) {
 			if errors.Is(unread[resource], algesta.ErrUnreachable) {
@@ -100,15 +99,14 @@ func Diagnose(
 	holes := notCheckedOf(unread, namespace)
 	s := facts.NewSnapshot(now, objects, holes)
 	subject := about(s)
-	reading := read(ctx, o, namespace, facts.WantedLogs(s, subject), facts.WantedImages(s, subject))
+	reading := read(ctx, c, namespace, facts.WantedLogs(s, subject), facts.WantedImages(s, subject))
 	reading.into(s)
-	finder, ok := o.(Finder)
 	wanted := diagnosis.WantedBeyond(s, subject)
-	if !ok || len(wanted) == 0 {
+	if len(wanted) == 0 {
 		return diagnosis.Diagnose(s, subject), nil
 	}
 	wanted, refused := readable(wanted, allowed)
-	further, more := beyond(ctx, finder, wanted)
+	further, more := beyond(ctx, c.Finder, wanted)
 	s = facts.NewSnapshot(now, slices.Concat(objects, further), slices.Concat(holes, more, refused))
 	subject = about(s)
 	reading.into(s)
@@ -118,9 +116,15 @@ func Diagnose(
 			logs = append(logs, facts.WantedLogs(s, w.Ref)...)
 		}
 	}
-	read(ctx, o, namespace, logs[:min(max(0, facts.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
+	read(ctx, c, namespace, logs[:min(max(0, facts.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
 	return diagnosis.Diagnose(s, subject), nil
 }
+
+// What stands for a cluster that cannot be asked.
+var (
+	errNoObserver = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't look at this cluster as a whole, so I couldn't check.")}
+	errNoFinder   = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't look into other namespaces of this cluster.")}
+)
 
 // readable leaves out what whoever asked may not read, and says so.
 func readable(wanted []facts.Elsewhere, allowed func(namespace string) bool) (kept []facts.Elsewhere, refused []facts.NotChecked) {
@@ -146,19 +150,18 @@ type readings struct {
 }
 
 // read reads the logs and asks for the images that a diagnosis wants, all side by side.
-func read(ctx context.Context, o Observer, namespace string, logs []facts.LogRequest, images []string) readings {
+func read(ctx context.Context, c Cluster, namespace string, logs []facts.LogRequest, images []string) readings {
 	r := readings{logs: logs, images: images[:min(mostImages, len(images))]}
 	r.texts, r.unread, r.answers = make([][]byte, len(r.logs)), make([]error, len(r.logs)), make([]error, len(r.images))
 	var reading conc.WaitGroup
 	for i, w := range r.logs {
-		reading.Go(func() { r.texts[i], r.unread[i] = o.Log(ctx, w.Namespace, w.Pod, w.Container, w.Previous) })
-	}
-	registry, ok := o.(Registry)
-	if !ok {
-		r.images = nil
+		reading.Go(func() { r.texts[i], r.unread[i] = c.Observer.Log(ctx, w.Namespace, w.Pod, w.Container, w.Previous) })
 	}
 	for i, image := range r.images {
-		reading.Go(func() { _, r.answers[i] = registry.Image(ctx, namespace, image) })
+		if r.answers[i] = errNoRegistry; c.Registry == nil {
+			continue
+		}
+		reading.Go(func() { _, r.answers[i] = c.Registry.Image(ctx, namespace, image) })
 	}
 	reading.Wait()
 	return r
@@ -190,6 +193,9 @@ func beyond(ctx context.Context, finder Finder, wanted []facts.Elsewhere) (objec
 	found, errs := make([][]runtime.Object, len(wanted)), make([]error, len(wanted))
 	var reading conc.WaitGroup
 	for i, w := range wanted {
+		if errs[i] = errNoFinder; finder == nil {
+			continue
+		}
 		reading.Go(func() { found[i], errs[i] = finder.WithPods(ctx, w.Ref.Kind, w.Ref.Namespace, w.Ref.Name) })
 	}
 	reading.Wait()

@@ -54,7 +54,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 	var d diagnosis.Diagnosis
 	w.await(t, "the diagnosis names what does not run", func() bool {
 		var err error
-		d, err = runbooks.Diagnose(t.Context(), w.bot, w.namespace, time.Now(), about, anywhere)
+		d, err = runbooks.Diagnose(t.Context(), whole(w.bot), w.namespace, time.Now(), about, anywhere)
 		return err == nil && len(d.Chains) > 0 && d.Chains[0].Rule == "missing-variable"
 	})
 	require.Contains(t, d.Summary, "Deployment guard needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of guard keeps crashing.")
@@ -63,7 +63,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 
 	// Whoever may not read that namespace learns nothing of it, though the bot may read it.
 	for name, allowed := range map[string]func(string) bool{"nobody said": nil, "the policy says no": func(string) bool { return false }} {
-		d, err := runbooks.Diagnose(t.Context(), w.bot, w.namespace, time.Now(), about, allowed)
+		d, err := runbooks.Diagnose(t.Context(), whole(w.bot), w.namespace, time.Now(), about, allowed)
 		require.NoError(t, err, name)
 		require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text())
 		require.NotContains(t, d.Text(), "PAYMENTS_URL")
@@ -80,7 +80,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 	require.NoError(t, err)
 	local := w.seenBy(t, account)
 	w.await(t, "the right is there", func() bool {
-		d, err = runbooks.Diagnose(t.Context(), local, w.namespace, time.Now(), about, anywhere)
+		d, err = runbooks.Diagnose(t.Context(), whole(local), w.namespace, time.Now(), about, anywhere)
 		return err == nil && len(d.Chains) > 0
 	})
 	require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text()) // in which words depends on what the machine's network makes of the Service's address
@@ -175,7 +175,7 @@ func TestALogLineOpensNoOtherNamespace(t *testing.T) {
 				seen: seen{objects: []runtime.Object{crashLooping("development", "orders", nil)}}, found: c.found, says: "Error: " + c.says + "\n",
 				asked: &asked, logsRead: &logsRead, lock: &sync.Mutex{},
 			}
-			d, err := runbooks.Diagnose(t.Context(), o, "development", noon, func(*facts.Snapshot) facts.Ref {
+			d, err := runbooks.Diagnose(t.Context(), whole(o), "development", noon, func(*facts.Snapshot) facts.Ref {
 				return facts.Ref{Kind: "Namespace", Name: "development"}
 			}, c.allowed)
 			require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
 				seen: seen{objects: []runtime.Object{crashLooping("production", "orders", nil)}}, found: c.found, err: c.err,
 				says: "MongoServerSelectionError: getaddrinfo ENOTFOUND mongo-0.example.com\n", asked: &asked, logsRead: &logsRead, lock: &sync.Mutex{},
 			}
-			d, err := runbooks.Diagnose(t.Context(), o, "production", noon, func(*facts.Snapshot) facts.Ref {
+			d, err := runbooks.Diagnose(t.Context(), whole(o), "production", noon, func(*facts.Snapshot) facts.Ref {
 				return facts.Ref{Kind: "Namespace", Name: "production"}
 			}, nil)
 			require.NoError(t, err)

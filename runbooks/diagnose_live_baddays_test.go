@@ -63,7 +63,7 @@ func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 		answers := map[string]diagnosis.Diagnosis{}
 		objects, unread := bot.Observe(t.Context(), w.namespace)
 		for _, about := range subjects {
-			d, err := runbooks.Diagnose(t.Context(), look{bot, objects, unread}, w.namespace, time.Now().Add(time.Minute), patient{about: about}.subject(w.namespace), anywhere)
+			d, err := runbooks.Diagnose(t.Context(), whole(look{bot, objects, unread}), w.namespace, time.Now().Add(time.Minute), patient{about: about}.subject(w.namespace), anywhere)
 			if err == nil {
 				answers[about] = d
 			}
@@ -197,7 +197,7 @@ func TestAPodThatGoesBeforeItsLogIsReadIsStillDiagnosed(t *testing.T) {
 			})
 		}
 	}, func(string) {})
-	d, err := runbooks.Diagnose(t.Context(), bot, w.namespace, time.Now(), patient{about: "deployment/gone"}.subject(w.namespace), anywhere)
+	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), patient{about: "deployment/gone"}.subject(w.namespace), anywhere)
 	require.NoError(t, err)
 	require.Equal(t, "The program in container app ends with exit code 2, so every pod of gone keeps crashing.", d.Summary)
 }
@@ -229,10 +229,10 @@ func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 			})
 		}
 	})
-	d, err := runbooks.Diagnose(t.Context(), bot, w.namespace, time.Now(), patient{about: "deployment/gone"}.subject(w.namespace), anywhere)
+	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), patient{about: "deployment/gone"}.subject(w.namespace), anywhere)
 	require.NoError(t, err)
 	require.Equal(t, "There is no deployment gone in "+w.namespace+".", d.Summary)
-	d, err = runbooks.Diagnose(t.Context(), bot, w.namespace, time.Now(), patient{about: "namespace/NS"}.subject(w.namespace), anywhere)
+	d, err = runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), patient{about: "namespace/NS"}.subject(w.namespace), anywhere)
 	require.NoError(t, err)
 	require.Regexp(t, "^Image "+registry+"12346-notfound does not exist in its registry, so no pod of gone-[0-9a-z]+ can start.$", d.Summary)
 }

@@ -255,7 +255,7 @@ func (w *ward) requireHoles(t *testing.T) {
 	for _, kind := range []string{"challenges", "orders", "certificaterequests", "clusterissuers"} {
 		account, err := w.CreateServiceAccount(t.Context(), w.namespace, "without-"+kind, withoutResource(platform.BotRules(), kind))
 		require.NoError(t, err)
-		d, err := runbooks.Diagnose(t.Context(), w.seenBy(t, account), w.namespace, time.Now().Add(time.Hour), patient{about: "certificate/gateway-tls"}.subject(w.namespace), anywhere)
+		d, err := runbooks.Diagnose(t.Context(), whole(w.seenBy(t, account)), w.namespace, time.Now().Add(time.Hour), patient{about: "certificate/gateway-tls"}.subject(w.namespace), anywhere)
 		require.NoError(t, err)
 		require.Equal(t, diagnosis.Sick, d.Verdict, "the rest still answers\n%s", d.Text())
 		require.Contains(t, kindsOf(d), kind, "what was not read is named")

@@ -27,7 +27,7 @@ func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 	target := algesta.Target{Service: "orders", Environment: "production", Cluster: "sandbox", Namespace: w.namespace, Name: "orders"}
 	now := time.Now().Add(2 * time.Minute) // a Service may be older than its pods for a minute
 	seen := now.Add(-5 * time.Minute)
-	r, err := book.Answer(t.Context(), w.bot, runbooks.Input{
+	r, err := book.Answer(t.Context(), whole(w.bot), runbooks.Input{
 		Command: algesta.Command{Target: target, At: now}, Workload: target.Workload(), Seen: seen,
 		Past: []algesta.Past{{Request: "c-aaaaaa", At: seen, Note: "scaled to 2"}},
 	})

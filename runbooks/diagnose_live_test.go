@@ -23,7 +23,7 @@ func (p *place) diagnosed(t *testing.T, says string) diagnosis.Diagnosis {
 	defer tick.Stop()
 	about := facts.Ref{Kind: "Deployment", Namespace: p.target.Namespace, Name: p.target.Name}
 	for {
-		d, err := runbooks.Diagnose(ctx, p.bot, p.target.Namespace, time.Now(), func(*facts.Snapshot) facts.Ref { return about }, nil)
+		d, err := runbooks.Diagnose(ctx, whole(p.bot), p.target.Namespace, time.Now(), func(*facts.Snapshot) facts.Ref { return about }, nil)
 		require.NoError(t, err, "waiting for %q", says)
 		if strings.Contains(d.Summary, says) {
 			return d

@@ -55,7 +55,7 @@ func TestTheRegistryIsEvidenceOnlyWhereItAnswers(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d, err := runbooks.Diagnose(t.Context(), seen{objects: []runtime.Object{pod.DeepCopy()}, registry: c.registry}, "production", noon,
+			d, err := runbooks.Diagnose(t.Context(), whole(seen{objects: []runtime.Object{pod.DeepCopy()}, registry: c.registry}), "production", noon,
 				func(*facts.Snapshot) facts.Ref { return facts.Ref{Kind: "Namespace", Name: "production"} }, nil)
 			require.NoError(t, err)
 			require.NotEmpty(t, d.Chains)

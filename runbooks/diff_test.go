@@ -137,7 +137,7 @@ func TestWhateverARollbackWritesToATemplateIsARowOfItsPlan(t *testing.T) {
 		s.revision(1, then, "by hand", 72*time.Hour)
 		s.revision(2, now, "by hand", time.Hour)
 		book, _ := runbooks.Find("rollback")
-		p, err := book.Plan(t.Context(), s, input("rollback", algesta.Args{"to-revision": int64(1)}))
+		p, err := book.Plan(t.Context(), whole(s), input("rollback", algesta.Args{"to-revision": int64(1)}))
 		require.NoError(t, err)
 		if len(p.Changes) == 0 || hashOf(now) == hashOf(then) {
 			require.Empty(t, p.Diff, "nothing is written")

@@ -32,7 +32,7 @@ func (e Ending) Before(ctx context.Context, c Cluster, object algesta.Object, no
 func WithRollout() Ending {
 	return Ending{
 		look: func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
-			r, err := rollout.Look(ctx, c, object)
+			r, err := rollout.Look(ctx, c.Rollout(), object)
 			if err != nil {
 				return rollout.Progress{}, f, err
 			}
@@ -40,7 +40,7 @@ func WithRollout() Ending {
 			return p, f, nil
 		},
 		before: func(ctx context.Context, c Cluster, object algesta.Object, now time.Time) (rollout.Health, error) {
-			r, err := rollout.Look(ctx, c, object)
+			r, err := rollout.Look(ctx, c.Rollout(), object)
 			if err != nil {
 				return rollout.Health{}, err
 			}

@@ -28,16 +28,16 @@ func TestEvery(t *testing.T) {
 				if len(book.About.Kinds) > 0 {
 					return // it asks for more of a cluster than stands still here
 				}
-				report, err := book.Answer(t.Context(), s, input(book.Name, parsed.Args))
+				report, err := book.Answer(t.Context(), whole(s), input(book.Name, parsed.Args))
 				require.NoError(t, err)
 				require.NotEmpty(t, report.Title)
 				requireNoSecret(t, report)
 				return
 			}
 			in := input(book.Name, parsed.Args)
-			first, err := book.Plan(t.Context(), s, in) // a runbooks.Cluster cannot write
+			first, err := book.Plan(t.Context(), whole(s), in) // a runbooks.Cluster cannot write
 			require.NoError(t, err)
-			second, err := book.Plan(t.Context(), s, in)
+			second, err := book.Plan(t.Context(), whole(s), in)
 			require.NoError(t, err)
 			a, err := first.Fingerprint(in.Command)
 			require.NoError(t, err)
@@ -76,11 +76,11 @@ func TestNoRunbookFailsOnAClusterThatRefusesWhatItMayDoWithout(t *testing.T) {
 				require.NoError(t, err)
 				in := input(book.Name, parsed.Args)
 				if !book.Changes() {
-					_, err := book.Answer(t.Context(), s, in)
+					_, err := book.Answer(t.Context(), whole(s), in)
 					require.NoError(t, err)
 					return
 				}
-				p, err := book.Plan(t.Context(), s, in)
+				p, err := book.Plan(t.Context(), whole(s), in)
 				require.NoError(t, err)
 				require.Contains(t, words(p.Warnings)[len(p.Warnings)-1], "I have no right to read them")
 			})

@@ -25,7 +25,7 @@ func (p *place) watch(t *testing.T, f rollout.Follow, seen func(rollout.Progress
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r, err := rollout.Look(ctx, p.bot, p.target.Workload())
+		r, err := rollout.Look(ctx, whole(p.bot).Rollout(), p.target.Workload())
 		require.NoError(t, err)
 		var progress rollout.Progress
 		progress, f = rollout.Judge(r, f, time.Now())

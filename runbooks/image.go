@@ -80,13 +80,12 @@ func (s scene) askMovable(ctx context.Context, c Cluster, template corev1.PodTem
 // digestOf is what the registry says of an image, asked once more where it did not answer: a plan without a digest that had one when it was
 // approved is another plan.
 func digestOf(ctx context.Context, c Cluster, namespace, image string) (string, error) {
-	registry, ok := c.(Registry)
-	if !ok {
+	if c.Registry == nil {
 		return "", errNoRegistry
 	}
-	digest, err := registry.Image(ctx, namespace, image)
+	digest, err := c.Registry.Image(ctx, namespace, image)
 	if errors.Is(err, algesta.ErrUnreachable) && ctx.Err() == nil {
-		digest, err = registry.Image(ctx, namespace, image)
+		digest, err = c.Registry.Image(ctx, namespace, image)
 	}
 	if err != nil {
 		return "", fmt.Errorf("asking the registry: %w", err)

@@ -20,14 +20,14 @@ func TestAMovableTagIsRefusedWhereSomebodyHasToApprove(t *testing.T) {
 			t.Parallel()
 			in := input("deploy", algesta.Args{"image": image})
 			in.Command.Target.Environment, in.Approval = "live", true // whatever the environment is called
-			_, err := book.Plan(t.Context(), gateway(), in)
+			_, err := book.Plan(t.Context(), whole(gateway()), in)
 			var e *algesta.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, algesta.ErrRefused, e.Kind)
 			require.Contains(t, e.Message.String(), "has no fixed version: what is approved here might not be what runs, and nobody could tell later.")
 			require.Equal(t, "Name the tag of a build: /algesta deploy api-gateway live 12346", e.Hint.String())
 			in.Approval = false
-			_, err = book.Plan(t.Context(), gateway(), in)
+			_, err = book.Plan(t.Context(), whole(gateway()), in)
 			require.NoError(t, err)
 		})
 	}

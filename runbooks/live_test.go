@@ -119,7 +119,7 @@ func (p *place) tryPlan(t *testing.T, runbook string, args algesta.Args) (algest
 	t.Helper()
 	book, ok := runbooks.Find(runbook)
 	require.True(t, ok)
-	return book.Plan(t.Context(), p.bot, p.input(runbook, args))
+	return book.Plan(t.Context(), whole(p.bot), p.input(runbook, args))
 }
 
 func requireNoSecret(t *testing.T, shown ...any) {
@@ -136,7 +136,7 @@ func (p *place) apply(t *testing.T, plan algesta.Plan) rollout.Follow {
 	t.Helper()
 	require.Empty(t, plan.Nothing)
 	f := rollout.Begin(plan.Redacted(), 2*time.Second)
-	before, err := rollout.Look(t.Context(), p.bot, p.target.Workload())
+	before, err := rollout.Look(t.Context(), whole(p.bot).Rollout(), p.target.Workload())
 	require.NoError(t, err)
 	f.Before = rollout.HealthOf(before, time.Now())
 	_, err = p.bot.Check(t.Context(), plan.Changes[0])
@@ -155,7 +155,7 @@ func (p *place) follow(t *testing.T, f rollout.Follow) rollout.Progress {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		r, err := rollout.Look(ctx, p.bot, p.target.Workload())
+		r, err := rollout.Look(ctx, whole(p.bot).Rollout(), p.target.Workload())
 		require.NoError(t, err)
 		var progress rollout.Progress
 		progress, f = rollout.Judge(r, f, time.Now())

@@ -70,7 +70,7 @@ func TestAPlanReadsNoMoreInALargeClusterThanInASmallOne(t *testing.T) {
 			v := &vast{still: gateway()}
 			tt.with(v.still)
 			book, _ := runbooks.Find("scale")
-			p, err := book.Plan(t.Context(), v, input("scale", tt.args))
+			p, err := book.Plan(t.Context(), whole(v), input("scale", tt.args))
 			require.NoError(t, err)
 			require.ElementsMatch(t, tt.asked, v.asked)
 			if tt.want == "" {

@@ -25,7 +25,7 @@ var pods = register(Runbook{
 const mostPods = 99
 
 func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	r, err := rollout.Look(ctx, c, in.Workload)
+	r, err := rollout.Look(ctx, c.Rollout(), in.Workload)
 	if err != nil {
 		return algesta.Report{}, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// KeyReader is a Cluster that says which keys a ConfigMap or Secret has.
+// KeyReader says which keys a ConfigMap or Secret has.
 type KeyReader interface {
 	// Keys are the keys, never the values. ErrNotFound says that the object is not there; after any other error nothing is
 	// known of it, as where the right to a Secret is missing (design.md, decision 23).
@@ -91,14 +91,13 @@ var errNoKeys = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say(
 // readKeys looks at all of them side by side.
 func readKeys(ctx context.Context, c Cluster, namespace string, wanted []reference) []keysRead {
 	found := make([]keysRead, len(wanted))
-	reader, ok := c.(KeyReader)
 	var reading conc.WaitGroup
 	for i, r := range wanted {
-		if !ok {
+		if c.Keys == nil {
 			found[i].err = errNoKeys
 			continue
 		}
-		reading.Go(func() { found[i].keys, found[i].err = reader.Keys(ctx, r.kind, namespace, r.name) })
+		reading.Go(func() { found[i].keys, found[i].err = c.Keys.Keys(ctx, r.kind, namespace, r.name) })
 	}
 	reading.Wait()
 	return found

@@ -51,7 +51,7 @@ func (s *shelf) warned(t *testing.T, runbook string, args algesta.Args) []string
 	t.Helper()
 	book, ok := runbooks.Find(runbook)
 	require.True(t, ok)
-	p, err := book.Plan(t.Context(), s, input(runbook, args))
+	p, err := book.Plan(t.Context(), whole(s), input(runbook, args))
 	require.NoError(t, err)
 	var out []string
 	for _, w := range words(p.Warnings) {
@@ -242,7 +242,7 @@ func TestAValueThatAPodLogsIsHiddenByValue(t *testing.T) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for { // until it has crashed
-		d, err := runbooks.Diagnose(ctx, o, p.target.Namespace, time.Now(), func(*facts.Snapshot) facts.Ref { return about }, nil)
+		d, err := runbooks.Diagnose(ctx, whole(o), p.target.Namespace, time.Now(), func(*facts.Snapshot) facts.Ref { return about }, nil)
 		require.NoError(t, err)
 		require.NotContains(t, d.Text(), value)
 		if strings.Contains(d.Text(), "cannot open the vault with ‹redacted›") {

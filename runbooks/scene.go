@@ -40,7 +40,7 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 		}
 	})
 	wg.Go(func() {
-		if s.rollout, pods = rollout.Look(ctx, c, in.Workload); pods == nil {
+		if s.rollout, pods = rollout.Look(ctx, c.Rollout(), in.Workload); pods == nil {
 			pods = s.rollout.Unread
 		}
 	})

@@ -29,7 +29,7 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	var r rollout.Rollout
 	var err, scalersErr error
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
-	wg.Go(func() { r, err = rollout.Look(ctx, c, in.Workload) })
+	wg.Go(func() { r, err = rollout.Look(ctx, c.Rollout(), in.Workload) })
 	wg.Go(func() { scalersErr = c.List(ctx, in.Workload.Namespace, "", &hpas) })
 	wg.Wait()
 	if err != nil {

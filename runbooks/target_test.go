@@ -66,7 +66,7 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 			in := input("rollback", tt.args)
 			in.Past = tt.past
 			book, _ := runbooks.Find("rollback")
-			p, err := book.Plan(t.Context(), fourth(), in)
+			p, err := book.Plan(t.Context(), whole(fourth()), in)
 			if tt.refused != "" {
 				var e *algesta.Error
 				require.ErrorAs(t, err, &e)

@@ -192,7 +192,7 @@ func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]p
 			if done[name] || ctx.Err() != nil {
 				continue
 			}
-			d, err := runbooks.Diagnose(ctx, look{w.bot, objects, unread}, w.namespace, now, p.subject(w.namespace), anywhere)
+			d, err := runbooks.Diagnose(ctx, whole(look{w.bot, objects, unread}), w.namespace, now, p.subject(w.namespace), anywhere)
 			if err != nil {
 				continue
 			}
@@ -200,7 +200,7 @@ func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]p
 			if !p.shows(w.namespace, d) {
 				continue
 			}
-			if d, err := runbooks.Diagnose(ctx, eventless(look{w.bot, objects, unread}), w.namespace, now, p.subject(w.namespace), anywhere); err == nil {
+			if d, err := runbooks.Diagnose(ctx, whole(eventless(look{w.bot, objects, unread})), w.namespace, now, p.subject(w.namespace), anywhere); err == nil {
 				untold[name], done[name] = d, true
 			}
 		}
@@ -276,6 +276,7 @@ func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagn
 
 func (p patient) subject(namespace string) func(*facts.Snapshot) facts.Ref {
 	return func(s *facts.Snapshot) facts.Ref {
+		s.Configure(facts.Setting{Bot: "algesta"})
 		if p.about != "" {
 			return s.Subject(strings.ReplaceAll(p.about, "NS", namespace), namespace)
 		}

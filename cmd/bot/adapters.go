@@ -24,20 +24,19 @@ func (s storeFor) Update(ctx context.Context, f func(commands.Tx) error) error {
 	return s.Store.Update(ctx, func(tx *store.Tx) error { return f(hidingTx{tx, s.redactor}) })
 }
 
-// What a diagnosis and a plan ask of a cluster.
-var (
-	_ runbooks.Observer  = (*kube.Cluster)(nil)
-	_ runbooks.Finder    = (*kube.Cluster)(nil)
-	_ runbooks.KeyReader = (*kube.Cluster)(nil)
-	_ runbooks.Registry  = (*kube.Cluster)(nil)
-	_ runbooks.Bounded   = (*kube.Cluster)(nil)
-)
-
 // clusters are the configured clusters by name.
 type clusters map[string]*kube.Cluster
 
 // Reader implements commands.Clusters.
-func (c clusters) Reader(name string) (runbooks.Cluster, error) { return c.named(name) }
+func (c clusters) Reader(name string) (runbooks.Cluster, error) {
+	k, err := c.named(name)
+	if err != nil {
+		return runbooks.Cluster{}, err
+	}
+	all := runbooks.AllOf(k)
+	all.AKS = k.AKS()
+	return all, nil
+}
 
 // Writer implements commands.Clusters.
 func (c clusters) Writer(name string) (commands.Writer, error) { return c.named(name) }

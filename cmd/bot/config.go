@@ -74,6 +74,7 @@ func (s SlackConfig) Handle() algesta.Handle {
 // ClusterConfig is one cluster and how to sign in to it.
 type ClusterConfig struct {
 	Name       string
+	Kind       string // "aks", or "" for any other cluster
 	Access     kube.Access
 	Kubeconfig string // a path
 	Context    string
@@ -83,6 +84,19 @@ type ClusterConfig struct {
 	// SecretNamespaces are where the bot may get Secrets; it needs the right in the cluster as well.
 	SecretNamespaces []string
 	Sandbox          bool // nothing in it matters to anybody: `bot console` opens no other
+}
+
+// aksKind is the kind of a cluster of Azure Kubernetes Service.
+const aksKind = "aks"
+
+// AKS reports whether it is a cluster of Azure Kubernetes Service. An Azure access says so, too: no other cluster takes its tokens.
+func (c ClusterConfig) AKS() bool {
+	switch c.Access {
+	case kube.WorkloadIdentity, kube.ManagedIdentity, kube.ClientSecret, kube.ClientCertificate, kube.AzureCLI:
+		return true
+	case kube.InCluster, kube.Kubeconfig:
+	}
+	return c.Kind == aksKind
 }
 
 // FollowConfig is how a rollout is watched.
@@ -116,6 +130,7 @@ type slackFile struct {
 
 type clusterFile struct {
 	Name       string      `yaml:"name"`
+	Kind       string      `yaml:"kind"`
 	Access     kube.Access `yaml:"access"`
 	Kubeconfig string      `yaml:"kubeconfig"`
 	Context    string      `yaml:"context"`
@@ -295,7 +310,7 @@ func (f *configFile) config() Config {
 	}
 	for _, k := range f.Clusters {
 		c.Clusters = append(c.Clusters, ClusterConfig{
-			Name: k.Name, Access: k.Access, Kubeconfig: k.Kubeconfig, Context: k.Context, Server: k.Server, CAFile: k.CAFile, Sandbox: k.Sandbox,
+			Name: k.Name, Kind: k.Kind, Access: k.Access, Kubeconfig: k.Kubeconfig, Context: k.Context, Server: k.Server, CAFile: k.CAFile, Sandbox: k.Sandbox,
 			Azure: kube.Azure(k.Azure), SecretNamespaces: k.Secrets,
 		})
 	}

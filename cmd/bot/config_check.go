@@ -199,6 +199,9 @@ func (k ClusterConfig) Validate() error {
 		}
 		return fmt.Errorf("cluster %s: access is %q: %s", k.Name, k.Access, advice)
 	}
+	if k.Kind != "" && k.Kind != aksKind {
+		return fmt.Errorf("cluster %s: kind is %q: write %s, or leave it out for any other cluster", k.Name, k.Kind, aksKind)
+	}
 	if k.Access == kube.InCluster && (k.Kubeconfig != "" || k.Context != "" || k.Server != "") {
 		return fmt.Errorf(
 			"cluster %s: access inCluster takes neither kubeconfig, context nor server: remove them, or write access: kubeconfig", k.Name,

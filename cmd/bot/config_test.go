@@ -63,7 +63,7 @@ func TestTheExampleConfigurationLoads(t *testing.T) {
 		c.Slack,
 	)
 	require.Equal(t, []ClusterConfig{
-		{Name: "aks-algesta-production", Access: kube.InCluster}, {Name: "aks-algesta-dev", Access: kube.WorkloadIdentity},
+		{Name: "aks-algesta-production", Kind: "aks", Access: kube.InCluster}, {Name: "aks-algesta-dev", Access: kube.WorkloadIdentity},
 	}, c.Clusters)
 	require.Len(t, c.Environments, 3)
 	require.Equal(t, catalog.Environment{
@@ -382,4 +382,19 @@ func TestPolicyCheckFindsClustersThatAreNotConfigured(t *testing.T) {
 	require.EqualError(
 		t, named(p, c), `the policy names the cluster "aks-algesta-prodution", which is not configured: did you mean aks-algesta-production?`,
 	)
+}
+
+func TestTheKindOfAClusterComesFromTheConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		cluster ClusterConfig
+		aks     bool
+	}{
+		"it is said":                       {ClusterConfig{Kind: "aks", Access: kube.InCluster}, true},
+		"nothing is said":                  {ClusterConfig{Access: kube.InCluster}, false},
+		"only an AKS cluster takes tokens": {ClusterConfig{Access: kube.WorkloadIdentity}, true},
+	} {
+		require.Equal(t, tc.aks, tc.cluster.AKS(), name)
+	}
+	require.ErrorContains(t, ClusterConfig{Name: "one", Kind: "eks", Access: kube.InCluster}.Validate(), `cluster one: kind is "eks": write aks, or leave it out`)
 }

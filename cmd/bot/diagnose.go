@@ -91,7 +91,7 @@ func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, envi
 		s.Configure(setting)
 		return s.Subject(what, environment)
 	}
-	return runbooks.Diagnose(ctx, c, environment, time.Now(), about,
+	return runbooks.Diagnose(ctx, runbooks.AllOf(c), environment, time.Now(), about,
 		func(string) bool { return true }) // the cluster decides: these are the person's own rights
 }
 

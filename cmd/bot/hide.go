@@ -6,11 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/store"
 )
@@ -40,28 +42,31 @@ func (r *rooms) words() []string {
 	return words
 }
 
-// hidingTx stores no secret that the redactor knows: what Slack is not to show the database is not to keep.
+// hidingTx stores no secret that the redactor knows: what Slack is not to show the database is not to keep. It embeds nothing, so that a
+// method that is added to commands.Tx doesn't compile until somebody has said here what of it is hidden.
 type hidingTx struct {
-	*store.Tx
+	tx       *store.Tx
 	redactor *redact.Redactor
 }
+
+var _ commands.Tx = hidingTx{}
 
 // Create implements commands.RequestTx.
 func (t hidingTx) Create(r algesta.Request) error {
 	r.Plan = t.redactor.Plan(r.Plan)
-	return t.Tx.Create(r)
+	return t.tx.Create(r)
 }
 
 // Move implements commands.RequestTx.
 func (t hidingTx) Move(m algesta.Move) (algesta.Request, bool, error) {
 	m.Note = t.redactor.String(m.Note)
-	return t.Tx.Move(m)
+	return t.tx.Move(m)
 }
 
 // Post implements commands.MessageTx.
 func (t hidingTx) Post(p algesta.Post) error {
 	p.Report = t.redactor.Report(p.Report)
-	return t.Tx.Post(p)
+	return t.tx.Post(p)
 }
 
 // Append implements commands.MessageTx.
@@ -70,7 +75,7 @@ func (t hidingTx) Append(e algesta.Entry) error {
 	for key, value := range e.Data {
 		e.Data[key] = hideIn(t.redactor, value)
 	}
-	return t.Tx.Append(e)
+	return t.tx.Append(e)
 }
 
 // hideIn is a value without secrets: the texts in it, in lists and maps, too.
@@ -103,7 +108,56 @@ func hideIn(redactor *redact.Redactor, value any) any {
 // Approve implements commands.RequestTx.
 func (t hidingTx) Approve(a algesta.Approval) (bool, error) {
 	a.Reason = t.redactor.String(a.Reason)
-	return t.Tx.Approve(a)
+	return t.tx.Approve(a)
+}
+
+// Offer implements commands.MessageTx: what it moves is shown beside the button.
+func (t hidingTx) Offer(o algesta.Offer) error {
+	o.Moves = t.redactor.String(o.Moves)
+	return t.tx.Offer(o)
+}
+
+// Intend implements commands.ExecutionTx: an execution holds hashes, names and versions, no text of a cluster or a person.
+func (t hidingTx) Intend(e algesta.Execution) (blocker string, err error) { return t.tx.Intend(e) }
+
+// Settle implements commands.ExecutionTx.
+func (t hidingTx) Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error) {
+	return t.tx.Settle(e, from)
+}
+
+// Remember implements commands.ExecutionTx: what a follower remembers are counts, times and names.
+func (t hidingTx) Remember(request string, watch []byte) error { return t.tx.Remember(request, watch) }
+
+// What follows stores no text.
+
+// Locked implements commands.RequestTx.
+func (t hidingTx) Locked(id string) (algesta.Request, error) { return t.tx.Locked(id) }
+
+// Unwritten implements commands.RequestTx.
+func (t hidingTx) Unwritten(w algesta.Object) ([]algesta.Request, error) { return t.tx.Unwritten(w) }
+
+// Approvals implements commands.RequestTx.
+func (t hidingTx) Approvals(request string) ([]algesta.Approval, error) {
+	return t.tx.Approvals(request)
+}
+
+// Followed implements commands.ExecutionTx.
+func (t hidingTx) Followed(w algesta.Object, except string) ([]algesta.Request, error) {
+	return t.tx.Followed(w, except)
+}
+
+// DropButton implements commands.MessageTx.
+func (t hidingTx) DropButton(id string) error { return t.tx.DropButton(id) }
+
+// Use implements commands.MessageTx.
+func (t hidingTx) Use(offer, request string) (by string, err error) { return t.tx.Use(offer, request) }
+
+// Answered implements commands.MessageTx.
+func (t hidingTx) Answered(key string) error { return t.tx.Answered(key) }
+
+// Schedule implements commands.JobTx.
+func (t hidingTx) Schedule(kind algesta.JobKind, request string, at time.Time) error {
+	return t.tx.Schedule(kind, request, at)
 }
 
 // hidingLog logs no secret that the redactor knows.

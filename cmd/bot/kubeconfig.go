@@ -11,7 +11,7 @@ import (
 // the catalogue what runs there, and hide what the Secrets hold that it reads.
 func kubeConfig(c ClusterConfig, names *catalog.Catalog, hide func(values [][]byte), log *zap.Logger) kube.Config {
 	return kube.Config{
-		Name: c.Name, Access: c.Access, Namespaces: names.Namespaces(c.Name), Kubeconfig: c.Kubeconfig, Context: c.Context,
+		Name: c.Name, Access: c.Access, AKS: c.AKS(), Namespaces: names.Namespaces(c.Name), Kubeconfig: c.Kubeconfig, Context: c.Context,
 		Server: c.Server, CAFile: c.CAFile, Azure: c.Azure, Version: version, Deployments: names.Update, Log: log.Named("kube"),
 		SecretNamespaces: c.SecretNamespaces, SecretValues: hide,
 	}

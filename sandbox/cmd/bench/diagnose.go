@@ -110,7 +110,7 @@ func (w *world) looks(ctx context.Context, namespace string, rounds int, between
 }
 
 func look(ctx context.Context, c *kube.Cluster, namespace string) error {
-	_, err := runbooks.Diagnose(ctx, c, namespace, time.Now(), func(*facts.Snapshot) facts.Ref {
+	_, err := runbooks.Diagnose(ctx, runbooks.AllOf(c), namespace, time.Now(), func(*facts.Snapshot) facts.Ref {
 		return facts.Ref{Kind: "Namespace", Name: namespace}
 	}, nil)
 	return err

@@ -1,0 +1,37 @@
+package runbooks_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// What a cluster can't be asked is said, and ends nothing: every command works with a Reader alone, or says that it couldn't check.
+func TestEveryCommandSaysWhatAClusterCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	for _, book := range runbooks.All() {
+		t.Run(book.Name, func(t *testing.T) {
+			t.Parallel()
+			parsed, err := grammar.NewParser("algesta", runbooks.All()).Parse(book.Example)
+			require.NoError(t, err)
+			s := gateway()
+			s.images = map[string]string{}
+			c := runbooks.Cluster{Reader: s}
+			if book.Changes() {
+				p, err := book.Plan(t.Context(), c, input(book.Name, parsed.Args))
+				require.NoError(t, err)
+				require.NotEmpty(t, p.Changes)
+				return
+			}
+			_, err = book.Answer(t.Context(), c, input(book.Name, parsed.Args))
+			if err != nil {
+				require.ErrorIs(t, err, algesta.ErrForbidden)
+				require.ErrorContains(t, err, "couldn't check")
+			}
+		})
+	}
+}
