@@ -37,7 +37,7 @@ func TestAPollFailsOnceAndMayStillGetThere(t *testing.T) {
 	for i, look := range looks {
 		var p rollout.Progress
 		var err error
-		p, f, err = ends.Look(t.Context(), gateway(), algesta.Object{}, f, noon.Add(time.Duration(i)*time.Second))
+		p, f, err = ends.Look(t.Context(), whole(gateway()), algesta.Object{}, f, noon.Add(time.Duration(i)*time.Second))
 		require.ErrorIs(t, err, look.err)
 		require.Equal(t, look.want, p.Phase, i)
 		require.True(t, err != nil || p.NoPods)
@@ -53,10 +53,10 @@ func TestEveryChangeSaysHowItEnds(t *testing.T) {
 			continue
 		}
 		in := input(book.Name, nil)
-		p, _, err := book.Ends.Look(t.Context(), gateway(), in.Workload, rollout.Follow{Generation: 7, StartedAt: noon, Soak: time.Minute}, noon)
+		p, _, err := book.Ends.Look(t.Context(), whole(gateway()), in.Workload, rollout.Follow{Generation: 7, StartedAt: noon, Soak: time.Minute}, noon)
 		require.NoError(t, err)
 		require.Equal(t, rollout.Complete, p.Phase, "%s ends with its rollout", book.Name)
-		health, err := book.Ends.Before(t.Context(), gateway(), in.Workload, noon)
+		health, err := book.Ends.Before(t.Context(), whole(gateway()), in.Workload, noon)
 		require.NoError(t, err)
 		require.True(t, health.Known)
 	}

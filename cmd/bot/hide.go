@@ -69,17 +69,6 @@ func (t hidingTx) Post(p algesta.Post) error {
 	return t.tx.Post(p)
 }
 
-// Edit implements commands.MessageTx.
-func (t hidingTx) Edit(p algesta.Post) error {
-	p.Report = t.redactor.Report(p.Report)
-	return t.tx.Edit(p)
-}
-
-// EditDirect implements commands.MessageTx.
-func (t hidingTx) EditDirect(command string, of algesta.PostKind, r algesta.Report) error {
-	return t.tx.EditDirect(command, of, t.redactor.Report(r))
-}
-
 // Append implements commands.MessageTx.
 func (t hidingTx) Append(e algesta.Entry) error {
 	e.Data = maps.Clone(e.Data)
@@ -162,9 +151,6 @@ func (t hidingTx) DropButton(id string) error { return t.tx.DropButton(id) }
 
 // Use implements commands.MessageTx.
 func (t hidingTx) Use(offer, request string) (by string, err error) { return t.tx.Use(offer, request) }
-
-// Release implements commands.MessageTx.
-func (t hidingTx) Release(request, next string) error { return t.tx.Release(request, next) }
 
 // Answered implements commands.MessageTx.
 func (t hidingTx) Answered(key string) error { return t.tx.Answered(key) }
