@@ -39,7 +39,7 @@ func TestWhichPodsStopIsKnownFromTheCaches(t *testing.T) {
 		newest := c.sets[len(c.sets)-1]
 		newest.Spec.Replicas = new(int32(5))
 		newest.Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: overQuotaMessage}}
-		r, err := rollout.Look(t.Context(), c, input("status", nil).Workload)
+		r, err := rollout.Look(t.Context(), whole(c).Rollout(), input("status", nil).Workload)
 		require.NoError(t, err)
 		require.NotNil(t, r.Room)
 		if known {

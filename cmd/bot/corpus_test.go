@@ -136,6 +136,17 @@ func TestTheDatabaseHoldsNoSecretOfTheCorpus(t *testing.T) {
 			); err != nil {
 				return err
 			}
+			secret := algesta.Report{Title: text, Body: []algesta.Block{{Pre: sample.Line}}}
+			if err := tx.Edit(algesta.Post{Command: id, Kind: algesta.CardPost, Channel: "C1", Report: secret}); err != nil {
+				return err
+			}
+			direct := algesta.PostKind("direct " + string(algesta.CardPost) + " U1")
+			if err := tx.Post(algesta.Post{Command: id, Kind: direct, Channel: "D1", Report: algesta.Report{Title: algesta.Say("asked")}}); err != nil {
+				return err
+			}
+			if err := tx.EditDirect(id, algesta.CardPost, secret); err != nil {
+				return err
+			}
 			if err := tx.Offer(algesta.Offer{ID: algesta.NewOfferID(), Runbook: "rollback", Moves: sample.Line, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
 				return err
 			}

@@ -69,6 +69,20 @@ func (t hidingTx) Post(p algesta.Post) error {
 	return t.tx.Post(p)
 }
 
+// Edit implements commands.MessageTx.
+func (t hidingTx) Edit(p algesta.Post) error {
+	p.Report = t.redactor.Report(p.Report)
+	return t.tx.Edit(p)
+}
+
+// EditDirect implements commands.MessageTx.
+func (t hidingTx) EditDirect(command string, of algesta.PostKind, r algesta.Report) error {
+	return t.tx.EditDirect(command, of, t.redactor.Report(r))
+}
+
+// Release implements commands.MessageTx: it stores no text.
+func (t hidingTx) Release(request, next string) error { return t.tx.Release(request, next) }
+
 // Append implements commands.MessageTx.
 func (t hidingTx) Append(e algesta.Entry) error {
 	e.Data = maps.Clone(e.Data)
