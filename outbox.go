@@ -22,8 +22,8 @@ type Outgoing struct {
 type Delivery struct {
 	ID  int64
 	Rev int64
-	// TS is the timestamp of the posted message; "" for an answer that only its reader sees. That of a direct message is its conversation's ID,
-	// a slash and the timestamp: it was posted to a person, and is edited in a conversation.
+	// TS is the timestamp of the posted message; "" for an answer that only its reader sees. That of a direct message is its conversation's
+	// ID, a slash and the timestamp: it was posted to a person, and is edited in a conversation.
 	TS string
 	// RetryAt is set when it has to be tried again: not before this time.
 	RetryAt time.Time

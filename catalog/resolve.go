@@ -107,7 +107,9 @@ func (l look) amongGone(i int, service string) (t algesta.Target, ok bool) {
 	var last left
 	for _, deployment := range slices.Sorted(maps.Keys(l.gone[i])) {
 		was := l.gone[i][deployment]
-		if called := deployment == service || was.service == service || was.service == l.aliases[service]; called && (!ok || was.until.After(last.until)) {
+		if called := deployment == service || was.service == service ||
+			was.service == l.aliases[service]; called &&
+			(!ok || was.until.After(last.until)) {
 			t, last, ok = l.envs[i].target(was.service, deployment), was, true
 		}
 	}
@@ -218,7 +220,10 @@ func (l look) whichEnvironment(service string) error {
 	}
 	configured := l.named[service] || l.aliases[service] != ""
 	if len(has) == 0 && len(all) > 0 && seen && !configured && service != "" {
-		err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), words.Or(all))}
+		err := &algesta.Error{
+			Kind:    algesta.ErrUnknownName,
+			Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), words.Or(all)),
+		}
 		if near := words.Nearest(service, slices.Sorted(maps.Keys(known))); near != "" {
 			err.Message = err.Message.Then("Did you mean {}?", near)
 			err.Err = NameError{near, ""}
@@ -273,7 +278,10 @@ func (l look) unknownService(e environment, found services, service string) erro
 	for _, s := range names {
 		known, meaning[found.deployment[s]] = append(known, found.deployment[s]), s
 	}
-	err := &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), e.Name)}
+	err := &algesta.Error{
+		Kind:    algesta.ErrUnknownName,
+		Message: algesta.Say("There's no service \"{}\" in {}.", words.Clip(service, longestEcho), e.Name),
+	}
 	near := words.Nearest(service, known)
 	for _, other := range l.envs { // another environment's Deployment, of a service that is here too
 		if s, ok := other.serviceOf(service); ok && near == "" && slices.Contains(names, s) {

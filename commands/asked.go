@@ -36,7 +36,8 @@ func askedAlready(tx Tx, key string, c algesta.Command) error {
 
 // sameCommand reports whether two commands ask for the same, whoever asks.
 func sameCommand(a, b algesta.Command) bool {
-	return a.Runbook == b.Runbook && a.Target.Workload() == b.Target.Workload() && (len(a.Args)+len(b.Args) == 0 || bytes.Equal(encode(a.Args), encode(b.Args)))
+	return a.Runbook == b.Runbook && a.Target.Workload() == b.Target.Workload() &&
+		(len(a.Args)+len(b.Args) == 0 || bytes.Equal(encode(a.Args), encode(b.Args)))
 }
 
 // tellUsed is what whoever clicks an offer is told that somebody used before.
@@ -57,8 +58,11 @@ func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader al
 		}
 	}
 	return &algesta.Error{
-		Kind: algesta.ErrStale, Hint: hint,
-		Message: algesta.Say("{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), standing(r)),
+		Kind: algesta.ErrStale,
+		Hint: hint,
+		Message: algesta.Say(
+			"{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), standing(r),
+		),
 	}
 }
 

@@ -66,7 +66,8 @@ type Dispatcher struct {
 
 // New checks the configuration.
 func New(c Config) (*Dispatcher, error) {
-	if c.Bot == "" || c.Policy == nil || c.Catalog == nil || c.Directory == nil || c.Clusters == nil || c.Store == nil || c.Redact == nil || c.Log == nil {
+	if c.Bot == "" || c.Policy == nil || c.Catalog == nil || c.Directory == nil || c.Clusters == nil || c.Store == nil || c.Redact == nil ||
+		c.Log == nil {
 		return nil, errors.New("the dispatcher lacks a part")
 	}
 	if c.Soak <= 0 {
@@ -234,7 +235,8 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 	return d.propose(ctx, in, book, c)
 }
 
-// placeForChanges is the place that a change is asked for in, where a request may stand: the bot is in it, and nobody of another company is.
+// placeForChanges is the place that a change is asked for in, where a request may stand: the bot is in it, and nobody of another company
+// is.
 func (d *Dispatcher) placeForChanges(ctx context.Context, in algesta.Invocation, c algesta.Command, maxAge time.Duration) (Place, error) {
 	place, err := d.Directory.Place(ctx, c.Channel, maxAge)
 	switch {
@@ -262,7 +264,10 @@ func (d *Dispatcher) notThere(p Place, in algesta.Invocation) *algesta.Error {
 // external refuses a change where people of another company read and click along.
 func external(channel string) *algesta.Error {
 	return &algesta.Error{
-		Kind: algesta.ErrRefused, Message: algesta.Say("{} is shared with another company, or will be as soon as it accepts, so I change nothing from there.", words.Capital(channel)),
+		Kind: algesta.ErrRefused,
+		Message: algesta.Say(
+			"{} is shared with another company, or will be as soon as it accepts, so I change nothing from there.", words.Capital(channel),
+		),
 		Hint: algesta.Say("Use a channel of our own, or have whoever runs me name this one in slack.sharedChannels of my configuration."),
 	}
 }
@@ -281,7 +286,9 @@ func channelName(p Place, in algesta.Invocation) string {
 // read answers a command that only looks: in the channel as a card with its detail in the thread,
 // or to the person alone where the bot is not a member, or another company reads along (decision 13). Who reads the channel is asked when
 // the answer is there: reading a cluster takes its time.
-func (d *Dispatcher) read(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command, decision algesta.Decision) error {
+func (d *Dispatcher) read(
+	ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command, decision algesta.Decision,
+) error {
 	if decision.Effect != algesta.Allow {
 		return &algesta.Error{
 			Kind:    algesta.ErrRefused,

@@ -84,7 +84,9 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 	d.announced.Delete(r.ID + aboutForbidden) // the next refusal is the first of its kind
 	if slackErr != nil {                      // Slack unreachable = no, but not for ever: until StartBy
 		d.Log.Warn("people could not be checked before the execution", zap.String("command", r.ID), zap.Error(slackErr))
-		return whileUnreachable, d.waits(ctx, r, algesta.Say("Slack does not tell me whether this is still allowed. I wait and try again until {}.", algesta.At(r.StartBy)))
+		return whileUnreachable, d.waits(
+			ctx, r, algesta.Say("Slack does not tell me whether this is still allowed. I wait and try again until {}.", algesta.At(r.StartBy)),
+		)
 	}
 	if len(p.Changes) == 0 {
 		return 0, d.supersede(ctx, r, book)
@@ -104,9 +106,13 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 
 // blocked waits for another write to the workload. It is woken by the end of that, and looks again in time to say that it is too late.
 func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker string) (time.Duration, error) {
-	why := algesta.Say("Another change to {} is being written ({}). This one follows.", algesta.Name(r.Command.Target.Name), algesta.Name(blocker))
+	why := algesta.Say(
+		"Another change to {} is being written ({}). This one follows.", algesta.Name(r.Command.Target.Name), algesta.Name(blocker),
+	)
 	if other, err := d.Store.Request(ctx, blocker); err == nil && other.Status == algesta.Unknown {
-		why = algesta.Say("Nobody knows whether {} happened. Somebody has to answer its last message before this one runs.", algesta.Name(blocker))
+		why = algesta.Say(
+			"Nobody knows whether {} happened. Somebody has to answer its last message before this one runs.", algesta.Name(blocker),
+		)
 	}
 	return max(time.Second, min(whileBlocked, time.Until(r.StartBy))), d.waits(ctx, r, why)
 }
@@ -138,7 +144,9 @@ func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algest
 // notPlanned deals with a plan that could not be made: wait for the cluster, or end.
 func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	if is(err, algesta.ErrUnreachable) {
-		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("Nothing was changed. I try again until {}.", algesta.At(r.StartBy))))
+		return whileUnreachable, d.waits(
+			ctx, r, join(message(err), algesta.Say("Nothing was changed. I try again until {}.", algesta.At(r.StartBy))),
+		)
 	}
 	if is(err, algesta.ErrForbidden) {
 		now := time.Now()

@@ -83,8 +83,11 @@ func TestAnotherCompanyReadsNothingThatAProgramSaid(t *testing.T) {
 		between func(*world)
 		said    string
 	}{
-		"the channel is ours":  {func(*world) {}, "It said: “" + says + "”"},
-		"another company came": {(*world).share, "failed and was not undone. This channel is shared with another company, so I say no more here: ask me in one of our own."},
+		"the channel is ours": {func(*world) {}, "It said: “" + says + "”"},
+		"another company came": {
+			(*world).share,
+			"failed and was not undone. This channel is shared with another company, so I say no more here: ask me in one of our own.",
+		},
 		"nobody can tell": {
 			func(w *world) {
 				w.people.set(func(d *fakeDirectory) { d.placeDown = true })
@@ -120,7 +123,9 @@ func TestAnotherCompanyReadsNothingThatAProgramSaid(t *testing.T) {
 
 func TestWhoIsNobodyHereLearnsNoNames(t *testing.T) {
 	t.Parallel()
-	for name, standing := range map[string]algesta.Standing{"stranger": algesta.Stranger, "bot": algesta.Bot, "deactivated": algesta.Deactivated} {
+	for name, standing := range map[string]algesta.Standing{
+		"stranger": algesta.Stranger, "bot": algesta.Bot, "deactivated": algesta.Deactivated,
+	} {
 		for _, text := range []string{"help", "help rollback", "", "rolback api-gateway production", "whoami"} {
 			t.Run(name+" types "+text, func(t *testing.T) {
 				t.Parallel()

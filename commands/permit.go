@@ -102,7 +102,10 @@ func (p permit) refused(r algesta.Request, book runbooks.Runbook, plan algesta.P
 		}
 	}
 	if missing := p.policy.Missing(decision.Needs, c.Actor, valid); len(missing) > 0 {
-		return algesta.Say("The approval of {} does not count any more: who may approve has changed (rule \"{}\").", who(p.uncounted(decision.Needs)), missing[0].Rule), true
+		return algesta.Say(
+			"The approval of {} does not count any more: who may approve has changed (rule \"{}\").", who(p.uncounted(decision.Needs)),
+			missing[0].Rule,
+		), true
 	}
 	return nil, false
 }

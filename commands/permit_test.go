@@ -120,7 +120,12 @@ func TestAnotherWriteThatBeganMeanwhileBlocks(t *testing.T) {
 			f.set(func(f *fakeCluster) { f.duringRead = nil })
 			return w.store.Update(t.Context(), func(tx *store.Tx) error {
 				_, err := tx.Intend(algesta.Execution{
-					Request: other.ID, Operation: algesta.Operation(other.ID), Object: r.Command.Target.Workload(), State: algesta.Intended, Attempts: 1, StartedAt: time.Now(),
+					Request:   other.ID,
+					Operation: algesta.Operation(other.ID),
+					Object:    r.Command.Target.Workload(),
+					State:     algesta.Intended,
+					Attempts:  1,
+					StartedAt: time.Now(),
 				})
 				return err
 			})
@@ -142,7 +147,8 @@ func rulesOf(approvers string) string {
 // TestAClickIsDecidedByThePolicyInForce has the approvers change while a request waits.
 func TestAClickIsDecidedByThePolicyInForce(t *testing.T) {
 	t.Parallel()
-	for action, said := range map[algesta.VoteAction]string{algesta.Approve: "You may not approve this", algesta.Deny: "You may not deny this."} {
+	for action, said := range map[algesta.VoteAction]string{algesta.Approve: "You may not approve this", algesta.Deny: "You may not deny " +
+		"this."} {
 		t.Run(string(action)+" by whoever was an approver", func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -239,6 +245,9 @@ func TestACommandLooksFreshlyWhoReadsTheChannel(t *testing.T) {
 		w.share()
 		w.types(luis, "scale api-gateway production 6")
 		require.Empty(t, w.said(algesta.PlanPost))
-		require.Equal(t, []string{"#ops is shared with another company, or will be as soon as it accepts, so I change nothing from there."}, w.said(algesta.AnswerPost))
+		require.Equal(
+			t, []string{"#ops is shared with another company, or will be as soon as it accepts, so I change nothing from there."},
+			w.said(algesta.AnswerPost),
+		)
 	})
 }

@@ -197,9 +197,11 @@ func nobodyApproves(needs []algesta.Requirement, requester algesta.Actor) error 
 	for _, n := range needs {
 		if !slices.ContainsFunc(n.Approvers, isPerson) {
 			return &algesta.Error{
-				Kind:    algesta.ErrRefused,
-				Message: algesta.Say("Nobody can approve this: the rule \"{}\" names user groups alone, and this Slack workspace has none (its plan has none).", n.Rule),
-				Hint:    algesta.Say("Ask the people who write the policy to name people in approvers of that rule, as {}.", algesta.Name("user:U0…")),
+				Kind: algesta.ErrRefused,
+				Message: algesta.Say(
+					"Nobody can approve this: the rule \"{}\" names user groups alone, and this Slack workspace has none (its plan has none).", n.Rule,
+				),
+				Hint: algesta.Say("Ask the people who write the policy to name people in approvers of that rule, as {}.", algesta.Name("user:U0…")),
 			}
 		}
 	}

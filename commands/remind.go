@@ -137,7 +137,8 @@ func question(r algesta.Request) algesta.Text {
 		what[0].Text = string(unicode.ToLower(first)) + what[0].Text[size:]
 	}
 	out := algesta.Say("{} asks to {}", r.Command.Actor.Called(), what)
-	if env := r.Command.Target.Environment; env != "" && !strings.Contains(strings.ReplaceAll(r.Plan.Summary.String(), r.Command.Target.Name, ""), env) {
+	if env := r.Command.Target.Environment; env != "" &&
+		!strings.Contains(strings.ReplaceAll(r.Plan.Summary.String(), r.Command.Target.Name, ""), env) {
 		out = algesta.Say("{} in {}", out, env)
 	}
 	if from, to := versions(r.Plan); from != to {
@@ -181,7 +182,9 @@ func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.
 	out := algesta.Report{
 		Tone: algesta.Waiting, Title: title, Small: algesta.Say("expires {} · {}", algesta.At(r.ExpiresAt), algesta.Name(r.ID)),
 	}
-	where := algesta.Say("The plan and its buttons are in {}", algesta.Span{Kind: algesta.Channel, ID: r.Command.Channel, Text: "#" + place.Name})
+	where := algesta.Say(
+		"The plan and its buttons are in {}", algesta.Span{Kind: algesta.Channel, ID: r.Command.Channel, Text: "#" + place.Name},
+	)
 	if link != "" {
 		where = algesta.Say("{}: {}", where, algesta.Span{Kind: algesta.Link, ID: link, Text: "open the request"})
 	}
@@ -190,8 +193,8 @@ func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.
 	return out
 }
 
-// tellAskedDirectly brings the direct messages to approvers up to date: once it is decided nothing is asked any more, and at the end they say
-// how it ended.
+// tellAskedDirectly brings the direct messages to approvers up to date: once it is decided nothing is asked any more, and at the end they
+// say how it ended.
 func (d *Dispatcher) tellAskedDirectly(tx Tx, r algesta.Request) error {
 	for _, kind := range []algesta.PostKind{algesta.AskedPost, algesta.RemindPost} {
 		if err := tx.EditDirect(r.ID, kind, cardOf(r, nil, nil)); err != nil {

@@ -39,7 +39,9 @@ func TestADirectQuestionSaysHowItEnded(t *testing.T) {
 		to    algesta.Status
 		title string
 	}{
-		"approved":  {func(w *world, id string) { w.votes(pablo, algesta.Approve, id) }, algesta.Succeeded, "api-gateway in production is scaled to 6 pods"},
+		"approved": {
+			func(w *world, id string) { w.votes(pablo, algesta.Approve, id) }, algesta.Succeeded, "api-gateway in production is scaled to 6 pods",
+		},
 		"denied":    {func(w *world, id string) { w.votes(pablo, algesta.Deny, id) }, algesta.Rejected, "was denied by Pablo"},
 		"cancelled": {func(w *world, id string) { w.votes(luis, algesta.Cancel, id) }, algesta.Cancelled, "was cancelled by Luis"},
 	} {

@@ -39,7 +39,10 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 		s.note += " The new plan is " + next.request.ID + "."
 		next.request.Previous = r.ID
 		s.also = func(tx Tx, _ algesta.Request) error {
-			why := algesta.Say("{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(c.Target.Name), algesta.Name(r.ID), difference(r.Plan, next.request.Plan))
+			why := algesta.Say(
+				"{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(c.Target.Name), algesta.Name(r.ID),
+				difference(r.Plan, next.request.Plan),
+			)
 			if err := d.open(tx, next, why); err != nil {
 				return err
 			}

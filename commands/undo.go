@@ -40,7 +40,9 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 		return algesta.Offer{}, err
 	}
 	if blocker != "" {
-		return algesta.Offer{}, none(algesta.Say("Whether my last change of {} ({}) happened isn't known yet, so I can't undo it.", where, algesta.Name(blocker)))
+		return algesta.Offer{}, none(
+			algesta.Say("Whether my last change of {} ({}) happened isn't known yet, so I can't undo it.", where, algesta.Name(blocker)),
+		)
 	}
 	last, found, err := d.Store.LastChange(ctx, t.Workload())
 	if err != nil {
@@ -52,7 +54,8 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 	if last.Plan.Undo == nil {
 		return algesta.Offer{}, none(algesta.Say("My last change of {}, {}, can't be undone.", where, algesta.Name(last.ID)))
 	}
-	if last.Status == algesta.Applied && last.Command.Args.String("undoes") != "" { // in a hurry it is typed twice, and forward is where nobody wants to go
+	if last.Status == algesta.Applied &&
+		last.Command.Args.String("undoes") != "" { // in a hurry it is typed twice, and forward is where nobody wants to go
 		return algesta.Offer{}, d.tellAsked(ctx, last, actor, "the same")
 	}
 	o, found, err := d.Store.UndoOf(ctx, last.ID)

@@ -21,7 +21,9 @@ func TestWhatNobodyCanApproveIsRefusedAtOnce(t *testing.T) {
 	w.types(luis, "scale api-gateway production 6")
 	answers := w.answers()
 	require.Len(t, answers, 1)
-	require.Contains(t, answers[0], `Nobody can approve this: the rule "a second person" names user groups alone, and this Slack workspace has none`)
+	require.Contains(
+		t, answers[0], `Nobody can approve this: the rule "a second person" names user groups alone, and this Slack workspace has none`,
+	)
 	require.Contains(t, answers[0], "name people in approvers of that rule")
 	require.Empty(t, w.said(algesta.CardPost))
 

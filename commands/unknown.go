@@ -14,7 +14,9 @@ import (
 // unknown ends the automatic part: nobody can tell whether the write happened, for this reason, so a person has to. It says who may.
 func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution, why algesta.Text) error {
 	e.State = algesta.Doubtful
-	said := algesta.Say("{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, algesta.Name(r.Command.Target.Name))
+	said := algesta.Say(
+		"{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, algesta.Name(r.Command.Target.Name),
+	)
 	may := d.Policy().Answerers(d.needs(r), factsOf(r))
 	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
 	who := r.Command.Actor.Called()
@@ -118,7 +120,10 @@ func Resolve(ctx context.Context, store Store, id string, happened bool, by stri
 	s.kind, s.data = "answered by an operator", algesta.Args{"operator": by, "happened": happened}
 	moved, err := d.settleUnknown(ctx, s)
 	if err == nil && !moved {
-		err = &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status))}
+		err = &algesta.Error{
+			Kind:    algesta.ErrStale,
+			Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status)),
+		}
 	}
 	return err
 }

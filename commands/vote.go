@@ -57,7 +57,9 @@ func (d *Dispatcher) needs(r algesta.Request) []algesta.Requirement {
 }
 
 // approve counts one yes. The count is taken in the transaction that holds the request.
-func (d *Dispatcher) approve(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor, needs []algesta.Requirement) error {
+func (d *Dispatcher) approve(
+	ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor, needs []algesta.Requirement,
+) error {
 	if may := d.Policy().MayApprove(needs, r.Command.Actor, actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}

@@ -531,7 +531,8 @@ func (c *fakeCluster) object() map[string]any {
 	n := c.replicas
 	labels := map[string]any{"app": "api-gateway"}
 	return map[string]any{
-		"apiVersion": "apps/v1", "kind": "Deployment",
+		"apiVersion": "apps/v1",
+		"kind":       "Deployment",
 		"metadata": map[string]any{
 			"name": "api-gateway-production", "namespace": "production", "uid": "uid-1", "resourceVersion": "7", "generation": c.generation,
 		},
@@ -545,7 +546,13 @@ func (c *fakeCluster) object() map[string]any {
 				},
 			},
 		},
-		"status": map[string]any{"observedGeneration": int64(4), "replicas": n, "updatedReplicas": n, "readyReplicas": c.ready(), "availableReplicas": c.ready()},
+		"status": map[string]any{
+			"observedGeneration": int64(4),
+			"replicas":           n,
+			"updatedReplicas":    n,
+			"readyReplicas":      c.ready(),
+			"availableReplicas":  c.ready(),
+		},
 	}
 }
 

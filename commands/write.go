@@ -125,7 +125,11 @@ func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
 		_, _, err := d.move(tx, step{
 			id: o.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded, note: note,
 			also: func(tx Tx, o algesta.Request) error {
-				return tx.Edit(lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this before it had finished. Its own thread shows how it goes on.", algesta.Name(r.ID))))
+				return tx.Edit(
+					lastProgress(
+						o, algesta.Neutral, algesta.Say("{} replaced this before it had finished. Its own thread shows how it goes on.", algesta.Name(r.ID)),
+					),
+				)
 			},
 		})
 		if err != nil {

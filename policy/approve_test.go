@@ -38,15 +38,27 @@ func TestMayApprove(t *testing.T) {
 		effect       algesta.Effect
 		reason, hint string
 	}{
-		"a member of the group":                        {one, luis, algesta.Allow, `The rule "second person" lets you approve it.`, ""},
-		"a named person without any role":              {one, carla, algesta.Allow, `The rule "second person" lets you approve it.`, ""},
-		"an address of a full member":                  {[]algesta.Requirement{need("x", 1, false, "eva@example.com")}, address, algesta.Allow, `The rule "x" lets you approve it.`, ""},
-		"a stranger to the rule":                       {one, nobody, algesta.Refuse, `You may not approve this (rule "second person").`, "Someone in @S0PLATFORM or @U0CARLA may."},
-		"whoever asked, although of the group":         {one, petra, algesta.Refuse, "You asked for this, so someone else in @S0PLATFORM or @U0CARLA has to approve it.", ""},
-		"whoever asked, where every rule lets them":    {own, petra, algesta.Allow, `The rule "free" lets you approve it.`, ""},
-		"whoever asked, where one rule does not":       {mixed, petra, algesta.Refuse, "You asked for this, so someone else in @S0PLATFORM or @U0CARLA has to approve it.", ""},
-		"an approver who became a guest":               {one, guest, algesta.Refuse, "Guests of this workspace may not use me.", "Ask a full member to do it."},
-		"a request that needs nothing, whoever clicks": {nil, petra, algesta.Refuse, "This needs no approval.", "The policy was changed: ask for it again."},
+		"a member of the group":           {one, luis, algesta.Allow, `The rule "second person" lets you approve it.`, ""},
+		"a named person without any role": {one, carla, algesta.Allow, `The rule "second person" lets you approve it.`, ""},
+		"an address of a full member": {
+			[]algesta.Requirement{need("x", 1, false, "eva@example.com")}, address, algesta.Allow, `The rule "x" lets you approve it.`, "",
+		},
+		"a stranger to the rule": {
+			one, nobody, algesta.Refuse, `You may not approve this (rule "second person").`, "Someone in @S0PLATFORM or @U0CARLA may.",
+		},
+		"whoever asked, although of the group": {
+			one, petra, algesta.Refuse, "You asked for this, so someone else in @S0PLATFORM or @U0CARLA has to approve it.", "",
+		},
+		"whoever asked, where every rule lets them": {own, petra, algesta.Allow, `The rule "free" lets you approve it.`, ""},
+		"whoever asked, where one rule does not": {
+			mixed, petra, algesta.Refuse, "You asked for this, so someone else in @S0PLATFORM or @U0CARLA has to approve it.", "",
+		},
+		"an approver who became a guest": {
+			one, guest, algesta.Refuse, "Guests of this workspace may not use me.", "Ask a full member to do it.",
+		},
+		"a request that needs nothing, whoever clicks": {
+			nil, petra, algesta.Refuse, "This needs no approval.", "The policy was changed: ask for it again.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +77,10 @@ func TestMayDeny(t *testing.T) {
 	require.Equal(t, algesta.Allow, p.MayDeny(needs, luis).Effect)
 	refused := p.MayDeny(needs, nobody)
 	require.Equal(t, algesta.Refuse, refused.Effect)
-	require.Equal(t, "You may not deny this. Whoever may approve it may deny it; whoever asked may cancel it.", refused.Reason.String()+" "+refused.Hint.String())
+	require.Equal(
+		t, "You may not deny this. Whoever may approve it may deny it; whoever asked may cancel it.",
+		refused.Reason.String()+" "+refused.Hint.String(),
+	)
 	bot := luis
 	bot.Standing = algesta.Bot
 	require.Equal(t, algesta.Refuse, p.MayDeny(needs, bot).Effect)
@@ -90,15 +105,32 @@ func TestMissing(t *testing.T) {
 		"nobody yet": {both, dana, nil, []policy.Missing{
 			{Rule: "first", Lacks: 1, Approvers: first.Approvers}, {Rule: "second", Lacks: 2, Approvers: second.Approvers},
 		}},
-		"one yes counts for every rule that names the person": {both, dana, yes(luis), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}}},
-		"one person counts once per rule":                     {both, dana, yes(luis, luis), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}}},
-		"two people":                                          {both, dana, yes(luis, petra), nil},
-		"a yes for one rule only":                             {both, dana, yes(carla), []policy.Missing{{Rule: "second", Lacks: 2, Approvers: second.Approvers}}},
-		"whoever asked does not count":                        {both, petra, yes(luis, petra), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}}},
-		"whoever asked counts where every rule lets them":     {[]algesta.Requirement{need("own", 1, true, "group:S0PLATFORM")}, petra, yes(petra), nil},
-		"somebody who left the group":                         {[]algesta.Requirement{second}, dana, yes(left, petra), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}}},
-		"an account that was deactivated":                     {[]algesta.Requirement{second}, dana, yes(gone, petra), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}}},
-		"a stored count of nothing still asks for one":        {[]algesta.Requirement{need("broken", 0, false, "group:S0PLATFORM")}, dana, nil, []policy.Missing{{Rule: "broken", Lacks: 1, Approvers: second.Approvers}}},
+		"one yes counts for every rule that names the person": {
+			both, dana, yes(luis), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}},
+		},
+		"one person counts once per rule": {
+			both, dana, yes(luis, luis), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}},
+		},
+		"two people": {both, dana, yes(luis, petra), nil},
+		"a yes for one rule only": {
+			both, dana, yes(carla), []policy.Missing{{Rule: "second", Lacks: 2, Approvers: second.Approvers}},
+		},
+		"whoever asked does not count": {
+			both, petra, yes(luis, petra), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}},
+		},
+		"whoever asked counts where every rule lets them": {
+			[]algesta.Requirement{need("own", 1, true, "group:S0PLATFORM")}, petra, yes(petra), nil,
+		},
+		"somebody who left the group": {
+			[]algesta.Requirement{second}, dana, yes(left, petra), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}},
+		},
+		"an account that was deactivated": {
+			[]algesta.Requirement{second}, dana, yes(gone, petra), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}},
+		},
+		"a stored count of nothing still asks for one": {
+			[]algesta.Requirement{need("broken", 0, false, "group:S0PLATFORM")}, dana, nil,
+			[]policy.Missing{{Rule: "broken", Lacks: 1, Approvers: second.Approvers}},
+		},
 		"no rule": {nil, dana, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

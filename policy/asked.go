@@ -27,7 +27,9 @@ func askedGroups(checked *ast.AST) ([]string, error) {
 		}
 		named, ok := groupsIn(field)
 		if !ok {
-			return nil, fmt.Errorf("I can't tell which groups it asks about, and Slack is asked for no others: name each by its ID, such as 'S0BACKEND' in actor.groups")
+			return nil, fmt.Errorf(
+				"I can't tell which groups it asks about, and Slack is asked for no others: name each by its ID, such as 'S0BACKEND' in actor.groups",
+			)
 		}
 		groups = append(groups, named...)
 	}

@@ -269,7 +269,13 @@ func TestTenRolloutsInSlack(t *testing.T) {
 func TestADirectMessageIsEditedInItsConversation(t *testing.T) {
 	t.Parallel()
 	r := start(t, slackd.Options{})
-	ask := algesta.Post{Command: "c-1", Kind: algesta.DirectPost(algesta.AskedPost, algesta.Pending, person0("U0CARLA")), Channel: "U0CARLA", Direct: true, Report: say("Approve?")}
+	ask := algesta.Post{
+		Command: "c-1",
+		Kind:    algesta.DirectPost(algesta.AskedPost, algesta.Pending, person0("U0CARLA")),
+		Channel: "U0CARLA",
+		Direct:  true,
+		Report:  say("Approve?"),
+	}
 	r.box.post(ask)
 	dm := r.server.BotDM("U0CARLA")
 	asked, err := r.server.WaitMessage(t.Context(), dm, slackd.Says("Approve?"))

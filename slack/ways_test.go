@@ -25,7 +25,15 @@ func TestARefusalOfAClickStandsInItsThread(t *testing.T) {
 	_, err = r.server.Click("U0NICO", m, "approve")
 	require.NoError(t, err)
 	in := r.box.next(t)
-	no := algesta.Post{Command: "c-2", Kind: algesta.AnswerPost, Channel: in.Channel, Thread: in.Thread, OnlyFor: "U0NICO", Reply: in.Reply, Report: say("you may not")}
+	no := algesta.Post{
+		Command: "c-2",
+		Kind:    algesta.AnswerPost,
+		Channel: in.Channel,
+		Thread:  in.Thread,
+		OnlyFor: "U0NICO",
+		Reply:   in.Reply,
+		Report:  say("you may not"),
+	}
 	r.box.post(no)
 	seen, err := r.server.WaitEphemeral(t.Context(), "U0NICO", slackd.Says("you may not"))
 	require.NoError(t, err)
@@ -49,7 +57,16 @@ func TestAnswersInTheBotsOwnDirectMessagesAreKept(t *testing.T) {
 		_, err := r.server.Type("U0LUIS", channel, "/algesta help")
 		require.NoError(t, err)
 		in := r.box.next(t)
-		r.box.post(algesta.Post{Command: "in " + channel, Kind: algesta.AnswerPost, Channel: channel, OnlyFor: "U0LUIS", Reply: in.Reply, Report: say("help")})
+		r.box.post(
+			algesta.Post{
+				Command: "in " + channel,
+				Kind:    algesta.AnswerPost,
+				Channel: channel,
+				OnlyFor: "U0LUIS",
+				Reply:   in.Reply,
+				Report:  say("help"),
+			},
+		)
 	}
 	_, err := r.server.WaitMessage(t.Context(), own, slackd.Says("help"))
 	require.NoError(t, err)
@@ -106,7 +123,13 @@ func TestProgressOfAnEarlierProcessIsSentAtOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	p := newPacer(now)
-	old := algesta.Outgoing{ID: 1, TS: "1.1", Rev: 3, Since: now.Add(-time.Minute), Post: algesta.Post{Command: "c-1", Kind: algesta.ProgressPost, Channel: "C1"}}
+	old := algesta.Outgoing{
+		ID:    1,
+		TS:    "1.1",
+		Rev:   3,
+		Since: now.Add(-time.Minute),
+		Post:  algesta.Post{Command: "c-1", Kind: algesta.ProgressPost, Channel: "C1"},
+	}
 	end := old
 	end.ID, end.Post.Final = 2, true
 	start, _ := p.pick(now, []algesta.Outgoing{old, end})

@@ -20,8 +20,8 @@ func (s *Store) Carried(ctx context.Context, w algesta.Object, most int) ([]alge
 	return all, nil
 }
 
-// LastChange is the request whose change of the workload was begun last, of those whose change is in the cluster, whether it has ended or is
-// still being followed. A change by somebody's word counts.
+// LastChange is the request whose change of the workload was begun last, of those whose change is in the cluster, whether it has ended or
+// is still being followed. A change by somebody's word counts.
 func (s *Store) LastChange(ctx context.Context, w algesta.Object) (r algesta.Request, found bool, err error) {
 	all, err := list(ctx, s.read, scanRequest, `SELECT `+requestColumns+` FROM requests JOIN (SELECT request, started_at FROM executions
 		WHERE state = 'confirmed') ON request = requests.id WHERE workload = ? ORDER BY started_at DESC, id DESC LIMIT 1`, w.String())

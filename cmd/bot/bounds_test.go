@@ -68,9 +68,14 @@ func TestAConnectionIsBounded(t *testing.T) {
 			bound := loose
 			c.bound(&bound)
 			h := health{
-				writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 0 },
-				clusters: func() map[string]bool { return nil }, lost: func(context.Context) int { return 0 }, unapproved: func() []string { return nil },
-				registry: registry, bounds: bound, log: zap.NewNop(),
+				writable:   func(context.Context) error { return nil },
+				sockets:    func() (int, int) { return 2, 0 },
+				clusters:   func() map[string]bool { return nil },
+				lost:       func(context.Context) int { return 0 },
+				unapproved: func() []string { return nil },
+				registry:   registry,
+				bounds:     bound,
+				log:        zap.NewNop(),
 			}
 			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 			require.NoError(t, err)

@@ -16,9 +16,13 @@ func TestReadyzTellsOfSocketsThatAnotherProcessHolds(t *testing.T) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	h := health{
-		writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 3 }, lost: func(context.Context) int { return 0 },
+		writable:   func(context.Context) error { return nil },
+		sockets:    func() (int, int) { return 2, 3 },
+		lost:       func(context.Context) int { return 0 },
 		unapproved: func() []string { return nil },
-		clusters:   func() map[string]bool { return nil }, registry: newRegistry(nil), log: zap.NewNop(),
+		clusters:   func() map[string]bool { return nil },
+		registry:   newRegistry(nil),
+		log:        zap.NewNop(),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

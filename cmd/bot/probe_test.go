@@ -68,8 +68,9 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 	check := &storeCheck{}
 	check.check(t.Context(), h.writable)
 	for from, want := range map[string]string{
-		"10.0.0.7:4711":  `{"messages":{"ok":false},"ok":true}`,
-		"127.0.0.1:4711": `{"approvals":{"nobodyCanGive":["a second person"],"ok":false},"clusters":{"aks-production":false},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
+		"10.0.0.7:4711": `{"messages":{"ok":false},"ok":true}`,
+		"127.0.0.1:4711": `{"approvals":{"nobodyCanGive":["a second ` +
+			`person"],"ok":false},"clusters":{"aks-production":false},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
 		r.RemoteAddr = from

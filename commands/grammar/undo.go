@@ -23,7 +23,9 @@ func (p Parser) undo(typed []word, at int) (Parsed, error) {
 			continue
 		}
 		if other, no := p.command(b, typed, at, false); no == nil && len(other.Args) > 0 {
-			return Parsed{}, p.didYouMean(algesta.Say("{} takes back my last change as a whole. {} goes to a revision or a version.", Undo.Name, b.Name), typed, 0, at, b.Name)
+			return Parsed{}, p.didYouMean(
+				algesta.Say("{} takes back my last change as a whole. {} goes to a revision or a version.", Undo.Name, b.Name), typed, 0, at, b.Name,
+			)
 		}
 	}
 	return Parsed{}, err

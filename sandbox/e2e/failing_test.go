@@ -19,8 +19,9 @@ const within = 30 * time.Second
 func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
-		"crash":    `Pod api-gateway-production-[0-9a-z-]+ of revision 4 crashes after it starts \(exit 1, \d restarts\)\.`,
-		"oom":      `Pod api-gateway-production-[0-9a-z-]+ of revision 4 is killed because it uses more memory than its limit \(exit 137, \d restarts\)\.`,
+		"crash": `Pod api-gateway-production-[0-9a-z-]+ of revision 4 crashes after it starts \(exit 1, \d restarts\)\.`,
+		"oom": `Pod api-gateway-production-[0-9a-z-]+ of revision 4 is killed because it uses more memory than its limit \(exit 137, \d ` +
+			`restarts\)\.`,
 		"notfound": `The image …/api-gateway:12346-notfound does not exist in its registry, so the pods cannot start\.`,
 		"nosecret": `Secret mongodb-credentials does not exist, so no pod of revision 4 can start\.`,
 	}
@@ -56,7 +57,9 @@ func TestAVerdictThatWasTooEarlyIsTakenBackInTheThread(t *testing.T) {
 	r.approve()
 	r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-flaky) failed and was not undone: ")
 	r.becomes("✅ api-gateway in production is on 12346-flaky")
-	correction := r.reply(slackd.Says("✅ Correction: I said too early that this failed. api-gateway in production is on 12346-flaky. Both pods are ready after "))
+	correction := r.reply(
+		slackd.Says("✅ Correction: I said too early that this failed. api-gateway in production is on 12346-flaky. Both pods are ready after "),
+	)
 	require.Contains(t, correction.Plain(), "[ Undo ]")
 	first := r.reply(slackd.Says("That was said too early: it came up after all."))
 	require.NotContains(t, first.Plain(), "[ Undo ]")
@@ -70,8 +73,12 @@ func TestACrashAfterAllPodsWereThereTurnsTheCard(t *testing.T) {
 	r.approve()
 	r.becomes("✅ api-gateway in production is on 12346-restarts-later: 2 of 2 ready after ")
 	r.becomes("⚠️ api-gateway in production is on 12346-restarts-later: ", " after all pods were ready (exit 1).")
-	require.Regexp(t, `^❌ Deploy to api-gateway in production \(12345 → 12346-restarts-later\) came up, crashed afterwards and was not undone\. Pod `+
-		`api-gateway-production-[0-9a-z-]+ of revision 4 [a-z ]+ \(exit 1, \d restarts\)\.`, r.end(luis))
+	require.Regexp(
+		t,
+		`^❌ Deploy to api-gateway in production \(12345 → 12346-restarts-later\) came up, crashed afterwards and was not undone\. Pod `+
+			`api-gateway-production-[0-9a-z-]+ of revision 4 [a-z ]+ \(exit 1, \d restarts\)\.`,
+		r.end(luis),
+	)
 	r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-restarts-later) came up, crashed afterwards and was not undone: ")
 }
 

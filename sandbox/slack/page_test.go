@@ -237,8 +237,8 @@ func TestThePageFitsAPhone(t *testing.T) {
 	)
 }
 
-// Whoever opens a conversation sees its newest message whole, on both sizes of screen, also after the composer has grown; and a thread by the
-// address of any message in it.
+// Whoever opens a conversation sees its newest message whole, on both sizes of screen, also after the composer has grown; and a thread by
+// the address of any message in it.
 func TestThePageOpensAtTheNewestMessage(t *testing.T) {
 	s := slackd.New(t, fast())
 	api := client(t, s)
@@ -255,21 +255,39 @@ func TestThePageOpensAtTheNewestMessage(t *testing.T) {
 	}
 	whole := func(list string) browser.Step {
 		return browser.Until(fmt.Sprintf(`(() => {
-			const list = document.querySelector(%q), all = list.querySelectorAll("article"), at = list.getBoundingClientRect(), last = all[all.length - 1].getBoundingClientRect();
+			const list = document.querySelector(%q), all = list.querySelectorAll("article");
+			const at = list.getBoundingClientRect(), last = all[all.length - 1].getBoundingClientRect();
 			return all.length > 29 && last.top >= at.top && last.bottom <= at.bottom + 1;
 		})()`, list))
 	}
 	for _, width := range []int64{1280, 390} {
 		ctx := browser.Open(t)
-		browser.Do(t, ctx,
+		browser.Do(
+			t,
+			ctx,
 			chromedp.EmulateViewport(width, 844),
-			chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"), chromedp.WaitVisible("#channel-composer textarea"), browser.Shows("#messages", "message 29"),
+			chromedp.Navigate(
+				s.URL()+"/?as=U0LUIS#C0OPS",
+			),
+			chromedp.WaitVisible("#channel-composer textarea"),
+			browser.Shows("#messages", "message 29"),
 			browser.Until(`document.querySelector("#channel-composer textarea").style.height !== ""`), // it has its size
 			whole("#messages"),
 			browser.Until(`[...document.querySelectorAll(".thread-link :is(.count, .badge, .last)")].every((e) => e.offsetHeight < 26)`),
-			browser.Write("one"), browser.Until(`(() => { const field = document.querySelector("#channel-composer textarea"); field.value = "one\ntwo\nthree\nfour\nfive"; field.dispatchEvent(new Event("input")); return true; })()`),
-			whole("#messages"), shot(fmt.Sprintf("newest-%d", width)),
-			chromedp.Navigate(s.URL()+"/?as=U0LUIS&again#C0OPS/"+reply), browser.Shows("#thread", "message 29"), browser.Shows("#thread", "reply 29"),
+			browser.Write(
+				"one",
+			),
+			browser.Until(
+				`(() => { const field = document.querySelector("#channel-composer textarea"); field.value = "one\ntwo\nthree\nfour\nfive"; `+
+					`field.dispatchEvent(new Event("input")); return true; })()`,
+			),
+			whole("#messages"),
+			shot(fmt.Sprintf("newest-%d", width)),
+			chromedp.Navigate(
+				s.URL()+"/?as=U0LUIS&again#C0OPS/"+reply,
+			),
+			browser.Shows("#thread", "message 29"),
+			browser.Shows("#thread", "reply 29"),
 			browser.Until(`location.hash === "#C0OPS/`+root+`"`),
 			whole("#thread-messages"),
 		)
