@@ -38,7 +38,13 @@ func (d Diagnosis) says(a Advice) bool {
 
 func advised(s *facts.Snapshot, rule rules.Rule, hints []rules.Hint) Advice {
 	first := hints[0]
-	a := Advice{Rule: rule.ID, Subject: first.Subject, Text: strings.TrimSuffix(first.Text, "."), Evidence: []facts.Evidence{}, Remedy: s.Redact(first.Remedy)}
+	a := Advice{
+		Rule:     rule.ID,
+		Subject:  first.Subject,
+		Text:     strings.TrimSuffix(first.Text, "."),
+		Evidence: []facts.Evidence{},
+		Remedy:   s.Redact(first.Remedy),
+	}
 	var others []string
 	for _, h := range hints {
 		if h.Subject != first.Subject && !slices.Contains(others, h.Subject.Name) {

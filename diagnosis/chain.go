@@ -35,7 +35,7 @@ func findRoots(s *facts.Snapshot, found []*rules.Finding) []*root {
 	}
 	for _, a := range candidates {
 		for _, b := range found {
-			if explains(s, a, b) {
+			if explains(a, b) {
 				a.explains = append(a.explains, b)
 			}
 		}
@@ -115,7 +115,12 @@ func (r *root) missed() {
 	if len(names) > 0 {
 		slices.Sort(names)
 		names = slices.Compact(names)
-		r.What = fmt.Sprintf("%s is scaled to zero, and %s %s it", r.Subject.Words(), words.Few(names, 4), words.Verb(len(names), "needs", "need"))
+		r.What = fmt.Sprintf(
+			"%s is scaled to zero, and %s %s it",
+			r.Subject.Words(),
+			words.Few(names, 4),
+			words.Verb(len(names), "needs", "need"),
+		)
 	}
 }
 
@@ -138,7 +143,7 @@ func callersOf(found []*rules.Finding) map[facts.Ref][]facts.Ref {
 	return callers
 }
 
-func explains(s *facts.Snapshot, a *root, b *rules.Finding) bool {
+func explains(a *root, b *rules.Finding) bool {
 	if a.Finding == b {
 		return false
 	}
@@ -298,7 +303,10 @@ func levelWords(level rules.ImpactLevel) string {
 func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
 	w := s.Workload(ref)
 	if w != nil && (ref.Kind == facts.KindJob || ref.Kind == facts.KindPod) {
-		return Impact{rules.Degraded, fmt.Sprintf("%s %s does not run", strings.ToLower(ref.Kind), ref.Name)}, w.Ready == 0 && r.Effect != rules.NoEffect
+		return Impact{
+			rules.Degraded,
+			fmt.Sprintf("%s %s does not run", strings.ToLower(ref.Kind), ref.Name),
+		}, w.Ready == 0 && r.Effect != rules.NoEffect
 	}
 	if w != nil {
 		switch {
@@ -314,12 +322,16 @@ func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
 			return Impact{rules.Outage, fmt.Sprintf("0 of %d pods of %s are ready", w.Desired, ref.Name)}, true
 		case w.Ready < w.Desired:
 			return Impact{rules.Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.Ready, w.Desired, ref.Name)}, true
-		case r.Effect == rules.CannotCreate || slices.ContainsFunc(r.Pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !facts.PodReady(p) }):
+		case r.Effect == rules.CannotCreate ||
+			slices.ContainsFunc(r.Pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !facts.PodReady(p) }):
 			serve := "serve"
 			if w.Ready == 1 {
 				serve = "serves"
 			}
-			return Impact{rules.Degraded, fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, words.Count(w.Ready, "ready pod"), serve)}, true
+			return Impact{
+				rules.Degraded,
+				fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, words.Count(w.Ready, "ready pod"), serve),
+			}, true
 		}
 		return Impact{}, false
 	}

@@ -38,7 +38,20 @@ var failureClasses = []failureClass{
 	{"S6", "command missing or not executable", []string{"command-not-found", "container-not-created"}, ""},
 	{"S7", "program ends with an error", []string{"program-error"}, ""},
 	{"S7a", "environment variable missing", []string{"missing-variable"}, ""},
-	{"S7b", "database or other dependency", []string{"dependency-auth", "dependency-allow-list", "dependency-full", "dependency-dns", "dependency-tls", "dependency-refused", "dependency-timeout"}, ""},
+	{
+		"S7b",
+		"database or other dependency",
+		[]string{
+			"dependency-auth",
+			"dependency-allow-list",
+			"dependency-full",
+			"dependency-dns",
+			"dependency-tls",
+			"dependency-refused",
+			"dependency-timeout",
+		},
+		"",
+	},
 	{"S7c", "port in use, or the wrong one", []string{"port-in-use"}, ""},
 	{"S7d", "broken build", []string{"broken-build"}, ""},
 	{"S8", "ends with exit code 0 again and again", []string{"exit-zero"}, ""},
@@ -68,7 +81,12 @@ var failureClasses = []failureClass{
 	{"P6", "volume of a pod that waits for a node", []string{"claim-missing", "claim-unbound", "volume-zone"}, ""},
 	{"P7", "cordoned nodes", []string{"nodes-cordoned", "node-cordoned"}, ""},
 	{"P8", "scheduling gate, or no scheduler", []string{"scheduling-gated", "no-scheduler", "unschedulable"}, ""},
-	{"P9", "the autoscaler of the nodes adds one, or may not", []string{"insufficient-cpu", "insufficient-memory", "too-many-pods"}, "Its event is evidence and changes the next step."},
+	{
+		"P9",
+		"the autoscaler of the nodes adds one, or may not",
+		[]string{"insufficient-cpu", "insufficient-memory", "too-many-pods"},
+		"Its event is evidence and changes the next step.",
+	},
 	{"P10", "preempted", []string{"preempted"}, ""},
 	{"Q1", "quota exceeded", []string{"quota-exceeded"}, ""},
 	{"Q2", "quota demands values", []string{"quota-requires-values"}, ""},
@@ -92,7 +110,12 @@ var failureClasses = []failureClass{
 	{"R10", "pod stuck in its end", []string{"stuck-terminating"}, ""},
 	{"R11", "namespace stuck in its end", []string{"namespace-stuck", "namespace-terminating"}, ""},
 	{"R12", "differs from what was applied", []string{"manifest-differs"}, ""},
-	{"R13", "configuration changed after the pods started", []string{"config-changed"}, "It is the nearest change of a cause that began after it."},
+	{
+		"R13",
+		"configuration changed after the pods started",
+		[]string{"config-changed"},
+		"It is the nearest change of a cause that began after it.",
+	},
 	{"R14", "StatefulSets and DaemonSets", []string{"statefulset-holds-old-pod", "daemonset-misplaced", "pods-missing"}, ""},
 	{"J1", "Job failed, or does not end", []string{"job-failed", "job-held-by-sidecar"}, ""},
 	{"J2", "CronJob does not run", []string{"cronjob-schedule", "cronjob-blocked", "cronjob-late"}, ""},
@@ -102,13 +125,28 @@ var failureClasses = []failureClass{
 	{"E3", "named target port missing", []string{"target-port-name"}, ""},
 	{"E4", "numeric target port wrong", []string{"target-port-number"}, ""},
 	{"E5", "wrong protocol", []string{"protocol-mismatch"}, ""},
-	{"E6", "only pods that are about to end", nil, "A state of rollouts; it is told as no ready endpoint only when it outlasts the time that the pods were given."},
+	{
+		"E6",
+		"only pods that are about to end",
+		nil,
+		"A state of rollouts; it is told as no ready endpoint only when it outlasts the time that the pods were given.",
+	},
 	{"E7", "headless, external name, no selector", nil, "No fault: the rules about selectors leave such Services out."},
 	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "dependency-dns"}, ""},
 	{"E9", "traffic policy Local", []string{"local-traffic-only"}, ""},
 	{"E10", "load balancer without an address", []string{"load-balancer-pending"}, ""},
-	{"E11", "network policy admits nobody", []string{"network-policy-blocks", "network-policy-denies-call"}, "Whether a policy is enforced is known only where the pods of its engine were read."},
-	{"E12", "names cannot be resolved", []string{"dependency-dns"}, "CoreDNS is looked at when a name is not resolved, live with the right to read Services and pods of kube-system."},
+	{
+		"E11",
+		"network policy admits nobody",
+		[]string{"network-policy-blocks", "network-policy-denies-call"},
+		"Whether a policy is enforced is known only where the pods of its engine were read.",
+	},
+	{
+		"E12",
+		"names cannot be resolved",
+		[]string{"dependency-dns"},
+		"CoreDNS is looked at when a name is not resolved, live with the right to read Services and pods of kube-system.",
+	},
 	{"E13", "reachable in the cluster, and answers with errors", nil, needs + "a request to the service from inside the cluster."},
 	{"G1", "ingress class unknown", []string{"ingress-class"}, ""},
 	{"G2", "Ingress without an address", []string{"ingress-no-address"}, ""},
@@ -119,8 +157,18 @@ var failureClasses = []failureClass{
 	{"G7", "another certificate on the wire than in the Secret", nil, needs + "a TLS connection to the host."},
 	{"G8", "DNS leads elsewhere", nil, needs + "a DNS question from outside of the cluster. What a Challenge says about it is told."},
 	{"G9", "one host and path in two Ingresses", []string{"ingress-duplicate"}, ""},
-	{"G10", "no redirect to HTTPS, or one that goes round", []string{"http-not-redirected"}, "A redirect that goes round is not told: it shows only in an HTTP request."},
-	{"G11", "path type, regular expression or rewrite", nil, needs + "an HTTP request, to tell the program's 404 from that of the controller."},
+	{
+		"G10",
+		"no redirect to HTTPS, or one that goes round",
+		[]string{"http-not-redirected"},
+		"A redirect that goes round is not told: it shows only in an HTTP request.",
+	},
+	{
+		"G11",
+		"path type, regular expression or rewrite",
+		nil,
+		needs + "an HTTP request, to tell the program's 404 from that of the controller.",
+	},
 	{"G12", "ingress controller out of support", []string{"ingress-controller-ends"}, ""},
 	{"T1", "certificate not ready", []string{"certificate-not-ready"}, ""},
 	{"T2", "issuing takes long", []string{"certificate-not-ready"}, "Five minutes are granted."},
@@ -129,10 +177,20 @@ var failureClasses = []failureClass{
 	{"T5", "challenge pending", []string{"certificate-challenge", "certificate-solver-class"}, ""},
 	{"T6", "issuer not ready or missing", []string{"certificate-issuer"}, ""},
 	{"T7", "expiring and not renewed", []string{"certificate-renewal-late"}, ""},
-	{"T8", "back-off after failures", []string{"certificate-not-ready", "certificate-order", "certificate-challenge"}, "The next try is evidence of each."},
+	{
+		"T8",
+		"back-off after failures",
+		[]string{"certificate-not-ready", "certificate-order", "certificate-challenge"},
+		"The next try is evidence of each.",
+	},
 	{"T9", "Secret of another certificate", []string{"certificate-secret-shared", "ingress-host-certificate"}, ""},
 	{"T10", "no Certificate for the TLS Secret of an Ingress", []string{"ingress-tls-secret"}, ""},
-	{"T11", "cert-manager down", []string{"cert-manager-down"}, "Its controller is looked at when a certificate is not issued, live with the right to read its namespace."},
+	{
+		"T11",
+		"cert-manager down",
+		[]string{"cert-manager-down"},
+		"Its controller is looked at when a certificate is not issued, live with the right to read its namespace.",
+	},
 	{"H1", "metrics API missing", []string{"metrics-api-missing"}, ""},
 	{"H2", "requests missing", []string{"autoscaler-needs-requests"}, ""},
 	{"H3", "no metrics yet", []string{"autoscaler-no-metrics"}, ""},
@@ -146,7 +204,12 @@ var failureClasses = []failureClass{
 	{"N1", "node not ready", []string{"node-not-ready"}, ""},
 	{"N2", "node short of memory", []string{"node-memory-pressure", "node-out-of-memory"}, ""},
 	{"N3", "node short of disk", []string{"node-disk-pressure"}, ""},
-	{"N4", "other conditions of nodes", []string{"node-pid-pressure", "node-network", "node-problem"}, "Types that are not known to mean trouble are left out."},
+	{
+		"N4",
+		"other conditions of nodes",
+		[]string{"node-pid-pressure", "node-network", "node-problem"},
+		"Types that are not known to mean trouble are left out.",
+	},
 	{"N5", "evicted, or rejected by the node", []string{"evicted", "pod-rejected"}, ""},
 	{"N6", "node over-committed", []string{"node-over-committed"}, ""},
 	{"N7", "maintenance of a node", []string{"node-maintenance", "node-cordoned"}, ""},
@@ -154,10 +217,20 @@ var failureClasses = []failureClass{
 	{"B1", "budget that blocks drains", []string{"budget-blocks", "budget-unhealthy"}, ""},
 	{"B2", "budget that matches nothing, or two for one pod", []string{"budget-matches-nothing", "budgets-overlap"}, ""},
 	{"V1", "claim pending", []string{"claim-pending", "claim-unbound"}, ""},
-	{"V2", "volume lost or full", []string{"claim-lost", "disk-full"}, "How full a volume is, only the kubelet's statistics know; a full one is told by the program's log."},
+	{
+		"V2",
+		"volume lost or full",
+		[]string{"claim-lost", "disk-full"},
+		"How full a volume is, only the kubelet's statistics know; a full one is told by the program's log.",
+	},
 	{"V3", "disk attached elsewhere", []string{"volume-multi-attach"}, ""},
 	{"K1", "value that is empty", []string{"empty-value"}, "A key that nobody uses is not told: it harms nobody."},
-	{"K2", "credentials changed after the pods started", []string{"config-changed"}, "Of Secrets only where they were read: live they are not, by design."},
+	{
+		"K2",
+		"credentials changed after the pods started",
+		[]string{"config-changed"},
+		"Of Secrets only where they were read: live they are not, by design.",
+	},
 	{"X1", "algesta itself may not look", nil, "Told as not checked, with the kind and the reason."},
 }
 
@@ -185,13 +258,15 @@ The rules are measured against this catalogue; a test holds that each class has 
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, strings.Join(names, ", "))
 	}
-	b.WriteString("\n## What is not diagnosed, and why\n\nNothing is concluded about these: the objects, events and logs of the cluster do not show them.\n\n| class | what goes wrong | why it is left out |\n|---|---|---|\n")
+	b.WriteString("\n## What is not diagnosed, and why\n\nNothing is concluded about these: the objects, events and logs of the cluster " +
+		"do not show them.\n\n| class | what goes wrong | why it is left out |\n|---|---|---|\n")
 	for _, c := range failureClasses {
 		if c.left() {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)
 		}
 	}
-	b.WriteString("\nThese are told only in part, or otherwise than by a rule of their own:\n\n| class | what goes wrong | how far |\n|---|---|---|\n")
+	b.WriteString("\nThese are told only in part, or otherwise than by a rule of their own:\n\n| class | what goes wrong | how far " +
+		"|\n|---|---|---|\n")
 	for _, c := range failureClasses {
 		if !c.left() && c.otherwise != "" {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)

@@ -16,7 +16,13 @@ import (
 // Diagnose says what is wrong with the subject, or that nothing is. The zero Ref asks about everything in the snapshot.
 // The same objects in any order give the same answer.
 func Diagnose(s *facts.Snapshot, about facts.Ref) Diagnosis {
-	d := Diagnosis{Subject: about, Chains: []Chain{}, Healthy: []string{}, Advice: []Advice{}, NotChecked: append([]facts.NotChecked{}, s.NotChecked()...)}
+	d := Diagnosis{
+		Subject:    about,
+		Chains:     []Chain{},
+		Healthy:    []string{},
+		Advice:     []Advice{},
+		NotChecked: append([]facts.NotChecked{}, s.NotChecked()...),
+	}
 	subject, problem := s.Resolve(about)
 	if problem != "" {
 		d.Verdict, d.Summary = Unknown, problem
@@ -25,7 +31,7 @@ func Diagnose(s *facts.Snapshot, about facts.Ref) Diagnosis {
 	d.Subject = subject
 	near := s.Around(subject)
 	touched, measured := map[facts.Ref]bool{}, false
-	found, dropped := bounded(s, rules.Find(s))
+	found, dropped := bounded(rules.Find(s))
 	if dropped != nil {
 		d.NotChecked = append(d.NotChecked, *dropped)
 	}
@@ -81,7 +87,8 @@ func (r *root) concerns(near facts.Surroundings) bool {
 func (r *root) strikes(subject facts.Ref) bool {
 	hits := func(f *rules.Finding) bool {
 		return f.Subject == subject || slices.Contains(f.Hits, subject) ||
-			subject.Kind == facts.KindPod && slices.ContainsFunc(f.Pods, func(p *corev1.Pod) bool { return facts.RefOf(facts.KindPod, p) == subject })
+			subject.Kind == facts.KindPod &&
+				slices.ContainsFunc(f.Pods, func(p *corev1.Pod) bool { return facts.RefOf(facts.KindPod, p) == subject })
 	}
 	return hits(r.Finding) || slices.ContainsFunc(r.explains, hits)
 }
@@ -104,11 +111,16 @@ func sortForSubject(roots []*root, subject facts.Ref) {
 
 // hangsOn says how the asked object hangs on a shared cause whose sentence does not name it; empty where it does.
 func hangsOn(s *facts.Snapshot, r *root, subject facts.Ref) string {
-	if subject.Kind == "" || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode || strings.Contains(sentence(s, r.Finding), subject.Name) {
+	if subject.Kind == "" || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode ||
+		strings.Contains(sentence(s, r.Finding), subject.Name) {
 		return ""
 	}
 	for _, f := range r.explains {
-		if said := sentence(s, f); slices.ContainsFunc(f.Calls, func(service facts.Ref) bool { return r.reach[service] }) && f.Effect != rules.NoEffect && strings.Contains(said, subject.Name) {
+		if said := sentence(
+			s,
+			f,
+		); slices.ContainsFunc(f.Calls, func(service facts.Ref) bool { return r.reach[service] }) && f.Effect != rules.NoEffect &&
+			strings.Contains(said, subject.Name) {
 			return " That is why " + strings.Replace(said, "The ", "the ", 1)
 		}
 	}

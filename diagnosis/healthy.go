@@ -114,7 +114,12 @@ func oldRestarts(s *facts.Snapshot, w *facts.Workload) string {
 	case last.IsZero():
 		return fmt.Sprintf("; its %s %s history", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"))
 	}
-	return fmt.Sprintf("; its %s %s history, the last %s ago", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"), words.Span(s.Age(last)))
+	return fmt.Sprintf(
+		"; its %s %s history, the last %s ago",
+		words.Count(int(restarts), "restart"),
+		words.Verb(int(restarts), "is", "are"),
+		words.Span(s.Age(last)),
+	)
 }
 
 func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
@@ -122,7 +127,17 @@ func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 	for _, h := range s.Autoscalers() {
 		active := facts.ScalerCondition(h, autoscalingv2.ScalingActive)
 		if fine(facts.RefOf(facts.KindAutoscaler, h)) && active.Status == corev1.ConditionTrue {
-			lines = append(lines, fmt.Sprintf("%s %s is at %d of %d to %d pods.", facts.KindAutoscaler, h.Name, h.Status.CurrentReplicas, int(ptr.Deref(h.Spec.MinReplicas, 1)), h.Spec.MaxReplicas))
+			lines = append(
+				lines,
+				fmt.Sprintf(
+					"%s %s is at %d of %d to %d pods.",
+					facts.KindAutoscaler,
+					h.Name,
+					h.Status.CurrentReplicas,
+					int(ptr.Deref(h.Spec.MinReplicas, 1)),
+					h.Spec.MaxReplicas,
+				),
+			)
 		}
 	}
 	for _, c := range s.Custom() {
@@ -164,7 +179,10 @@ func healthyJobs(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 		})
 		switch {
 		case ended >= 0:
-			lines = append(lines, fmt.Sprintf("Job %s completed %s ago.", j.Name, words.Span(s.Age(j.Status.Conditions[ended].LastTransitionTime.Time))))
+			lines = append(
+				lines,
+				fmt.Sprintf("Job %s completed %s ago.", j.Name, words.Span(s.Age(j.Status.Conditions[ended].LastTransitionTime.Time))),
+			)
 		case j.Status.Active > 0:
 			again := ""
 			if j.Status.Failed > 0 {

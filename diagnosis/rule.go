@@ -12,7 +12,7 @@ import (
 const mostFindings = 5_500
 
 // bounded are the findings that are judged; of more than mostFindings those stay whose rules are asked first.
-func bounded(s *facts.Snapshot, found []*rules.Finding) (kept []*rules.Finding, dropped *facts.NotChecked) {
+func bounded(found []*rules.Finding) (kept []*rules.Finding, dropped *facts.NotChecked) {
 	if len(found) <= mostFindings {
 		return found, nil
 	}

@@ -73,7 +73,10 @@ var effects = map[rules.Effect][3]string{
 
 // alone are the ends of sentences about a pod that nothing manages.
 var alone = map[rules.Effect]string{
-	rules.CannotStart: "cannot start", rules.CannotSchedule: "finds no node", rules.KeepCrashing: "keeps crashing", rules.NotReady: "does not become ready",
+	rules.CannotStart:    "cannot start",
+	rules.CannotSchedule: "finds no node",
+	rules.KeepCrashing:   "keeps crashing",
+	rules.NotReady:       "does not become ready",
 }
 
 func whom(s *facts.Snapshot, f *rules.Finding, names string) string {
@@ -141,9 +144,28 @@ func links(s *facts.Snapshot, r *root) []string {
 }
 
 var layers = []rules.Class{
-	rules.ClassNode, rules.ClassStorage, rules.ClassConfig, rules.ClassImage, rules.ClassAdmission, rules.ClassScheduling, rules.ClassDependency, rules.ClassCrash, rules.ClassProbe, rules.ClassScale,
-	rules.ClassLifecycle, rules.ClassRollout, rules.ClassJob, rules.ClassWiring, rules.ClassEndpoints, rules.ClassCertificate, rules.ClassTLS, rules.ClassIngress, rules.ClassBackend,
-	rules.ClassMetrics, rules.ClassAutoscaling, rules.ClassBudget,
+	rules.ClassNode,
+	rules.ClassStorage,
+	rules.ClassConfig,
+	rules.ClassImage,
+	rules.ClassAdmission,
+	rules.ClassScheduling,
+	rules.ClassDependency,
+	rules.ClassCrash,
+	rules.ClassProbe,
+	rules.ClassScale,
+	rules.ClassLifecycle,
+	rules.ClassRollout,
+	rules.ClassJob,
+	rules.ClassWiring,
+	rules.ClassEndpoints,
+	rules.ClassCertificate,
+	rules.ClassTLS,
+	rules.ClassIngress,
+	rules.ClassBackend,
+	rules.ClassMetrics,
+	rules.ClassAutoscaling,
+	rules.ClassBudget,
 }
 
 func layer(c rules.Class) int { return slices.Index(layers, c) }

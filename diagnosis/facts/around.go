@@ -13,6 +13,7 @@ type Surroundings struct {
 	namespace  string // the question is about a whole namespace
 }
 
+// Around are the objects that a question about the subject concerns.
 func (s *Snapshot) Around(subject Ref) Surroundings {
 	var near Surroundings
 	switch subject.Kind {
@@ -49,7 +50,8 @@ func (s *Snapshot) neighbours(ref Ref) map[Ref]bool {
 		}
 	}
 	refs := s.reach(ref)
-	if ref.Kind == KindService || ref.Kind == KindIngress || ref.Kind == KindCertificate || ref.Kind == KindSecret || ref.Kind == KindAutoscaler || ref.Kind == KindBudget || ref.Kind == KindCronJob {
+	if ref.Kind == KindService || ref.Kind == KindIngress || ref.Kind == KindCertificate || ref.Kind == KindSecret ||
+		ref.Kind == KindAutoscaler || ref.Kind == KindBudget || ref.Kind == KindCronJob {
 		climb(refs, upstream, upstream[ref], func(Ref) bool { return true })
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(refs), Ref.Compare) {

@@ -10,6 +10,22 @@ import (
 // Block is a constraint that keeps a pod off a node.
 type Block int
 
+// BlockNone means that nothing keeps a pod off.
+const (
+	BlockNone Block = iota
+	BlockVolume
+	BlockSelector
+	BlockTaint
+	BlockCordon
+	BlockAffinity
+	BlockSpread
+	BlockCPU
+	BlockMemory
+	BlockPods
+	BlockOther
+	BlockPort
+)
+
 // blockWords are the scheduler's own words for each constraint, of all versions since 1.20.
 var blockWords = map[Block]*regexp.Regexp{
 	BlockVolume:   regexp.MustCompile(`volume node affinity conflict|didn't match PersistentVolume's node affinity|max volume count`),
@@ -26,8 +42,17 @@ var blockWords = map[Block]*regexp.Regexp{
 }
 
 var blockNames = map[Block]string{
-	BlockVolume: "the volume's zone", BlockSelector: "node selector or affinity", BlockTaint: "taints", BlockCordon: "cordoned nodes", BlockAffinity: "pod affinity",
-	BlockSpread: "topology spread", BlockCPU: "cpu", BlockMemory: "memory", BlockPods: "the number of pods per node", BlockOther: "another resource", BlockPort: "host ports",
+	BlockVolume:   "the volume's zone",
+	BlockSelector: "node selector or affinity",
+	BlockTaint:    "taints",
+	BlockCordon:   "cordoned nodes",
+	BlockAffinity: "pod affinity",
+	BlockSpread:   "topology spread",
+	BlockCPU:      "cpu",
+	BlockMemory:   "memory",
+	BlockPods:     "the number of pods per node",
+	BlockOther:    "another resource",
+	BlockPort:     "host ports",
 }
 
 // Name is the constraint in a word.

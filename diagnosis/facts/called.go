@@ -17,12 +17,27 @@ var products = []struct {
 	variable   *regexp.Regexp // of the environment variables that usually hold the address
 }{
 	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth`), regexp.MustCompile(`(?i)mongo`)},
-	{"PostgreSQL", "5432", regexp.MustCompile(`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`), regexp.MustCompile(`(?i)postgres|^PG|DATABASE`)},
-	{"MySQL", "3306", regexp.MustCompile(`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|ER_[A-Z_]+|Access denied for user`), regexp.MustCompile(`(?i)mysql|DATABASE`)},
+	{
+		"PostgreSQL",
+		"5432",
+		regexp.MustCompile(`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`),
+		regexp.MustCompile(`(?i)postgres|^PG|DATABASE`),
+	},
+	{
+		"MySQL",
+		"3306",
+		regexp.MustCompile(`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|ER_[A-Z_]+|Access denied for user`),
+		regexp.MustCompile(`(?i)mysql|DATABASE`),
+	},
 	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
 	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED`), regexp.MustCompile(`(?i)amqp|rabbit`)},
 	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable`), regexp.MustCompile(`(?i)kafka`)},
-	{"SQL Server", "1433", regexp.MustCompile(`(?i)SqlException|\bSQL Server|mssql|tedious|\bTDS\b`), regexp.MustCompile(`(?i)mssql|sqlserver|ConnectionStrings`)},
+	{
+		"SQL Server",
+		"1433",
+		regexp.MustCompile(`(?i)SqlException|\bSQL Server|mssql|tedious|\bTDS\b`),
+		regexp.MustCompile(`(?i)mssql|sqlserver|ConnectionStrings`),
+	},
 	{"Oracle", "1521", regexp.MustCompile(`\bORA-\d{5}|oracle\.(?:jdbc|net)|cx_Oracle|oracledb`), regexp.MustCompile(`(?i)oracle`)},
 	{"Cassandra", "9042", regexp.MustCompile(`(?i)cassandra|datastax|\bcql\b|gocql`), regexp.MustCompile(`(?i)cassandra|cql`)},
 	{"NATS", "4222", regexp.MustCompile(`\bnats\b`), regexp.MustCompile(`(?i)nats`)},
@@ -30,6 +45,7 @@ var products = []struct {
 	{"Elasticsearch", "9200", regexp.MustCompile(`(?i)elasticsearch|opensearch`), regexp.MustCompile(`(?i)elastic|opensearch`)},
 }
 
+// IsLoopback says that a host is the pod itself.
 func IsLoopback(host string) bool {
 	if host == "" || host == "localhost" { // most findings have no host, and each is compared with each
 		return host != ""
@@ -87,13 +103,20 @@ func (c *Container) Dependency(why Explanation) Callee {
 		to.Words, to.Subject = "Service "+service.Name, service
 		return to
 	}
-	if service, ok := c.serviceBySigns(to.Product, port, why.Id); ok && host == "" {
+	if service, ok := c.serviceBySigns(to.Product, port, why.ID); ok && host == "" {
 		to.Words, to.Subject = "Service "+service.Name, service
 		return to
 	}
-	if service, ok := c.silentOnPort(cmp.Or(port, portOf(to.Product))); ok && host == "" && (why.Id == "dependency-refused" || why.Id == "dependency-timeout") {
+	if service, ok := c.silentOnPort(cmp.Or(
+		port,
+		portOf(to.Product),
+	)); ok && host == "" && (why.ID == "dependency-refused" || why.ID == "dependency-timeout") {
 		to.Words, to.Subject = "Service "+service.Name, service
-		to.Guessed = fmt.Sprintf("Its log does not say whom it calls; Service %s is the only one on this port in %s, and it has no ready pod.", service.Name, c.Pod.Namespace)
+		to.Guessed = fmt.Sprintf(
+			"Its log does not say whom it calls; Service %s is the only one on this port in %s, and it has no ready pod.",
+			service.Name,
+			c.Pod.Namespace,
+		)
 		return to
 	}
 	name := strings.Trim(host+":"+port, ":")
@@ -257,7 +280,8 @@ var (
 	// inCluster is a name or IP that can only be looked up in this cluster.
 	inCluster = regexp.MustCompile(`\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
 	// told are the ways in which drivers tell whom they called when the words around differ.
-	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
+	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ " +
+		"=:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
 )
 
 // nameAndPort may be an address wherever it stands, such as “ZooKeeper zookeeper:2181”; that a Service has the port tells.
@@ -327,6 +351,7 @@ func (c *Container) variableLike(named *regexp.Regexp, onlySecrets bool) (wordin
 	return "", Ref{}, false
 }
 
+// EnvSource is the Secret or ConfigMap from which a variable takes its value; the zero Ref when it is spelled out.
 func EnvSource(env corev1.EnvVar, namespace string) Ref {
 	switch {
 	case env.ValueFrom == nil:

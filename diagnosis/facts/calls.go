@@ -49,6 +49,7 @@ func (s *Snapshot) silentWith(wanted func(*corev1.Service) bool) []Ref {
 // webhookURL is how the API server names the Service of a webhook that it could not call.
 var webhookURL = regexp.MustCompile(`https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc\b`)
 
+// WebhookService is the Service of a webhook that the API server could not call, by the URL in its message.
 func WebhookService(message string) (Ref, bool) {
 	m := webhookURL.FindStringSubmatch(message)
 	if m == nil {

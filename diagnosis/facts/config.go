@@ -72,6 +72,7 @@ func (s *Snapshot) ConfigBefore(w *Workload, since time.Time) (source Ref, chang
 	return source, changed
 }
 
+// VolumeSource is the Secret or ConfigMap that a volume mounts, and whether a pod starts without it.
 func VolumeSource(v corev1.Volume, namespace string) (ref Ref, optional bool) {
 	switch {
 	case v.Secret != nil:

@@ -22,7 +22,8 @@ func (s *Snapshot) CertManagerDown() []Ref {
 	for _, w := range s.index.workloads {
 		isController := w.Ref.Name == "cert-manager" && w.Ref.Namespace == "cert-manager"
 		if w.Template != nil {
-			isController = isController || w.Template.Labels["app.kubernetes.io/name"] == "cert-manager" && w.Template.Labels["app.kubernetes.io/component"] == "controller"
+			isController = isController ||
+				w.Template.Labels["app.kubernetes.io/name"] == "cert-manager" && w.Template.Labels["app.kubernetes.io/component"] == "controller"
 		}
 		if !isController || w.Ref.Kind != KindDeployment || w.Ready > 0 {
 			continue

@@ -89,7 +89,13 @@ func (e Event) Evidence(about Ref) Evidence {
 
 // compareEvents puts the latest first; the rest only makes the order certain.
 func compareEvents(a, b Event) int {
-	return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message), cmp.Compare(a.count, b.count), a.First.Compare(b.First))
+	return cmp.Or(
+		b.Last.Compare(a.Last),
+		cmp.Compare(a.Reason, b.Reason),
+		cmp.Compare(a.Message, b.Message),
+		cmp.Compare(a.count, b.count),
+		a.First.Compare(b.First),
+	)
 }
 
 // eventWindow is how long an event says something about now. The API server keeps events for an hour.
@@ -102,6 +108,7 @@ func (s *Snapshot) Recent(about Ref, reasons ...string) (Event, bool) {
 	})
 }
 
+// RecentThat finds the latest event about an object that fits, inside the window.
 func (s *Snapshot) RecentThat(about Ref, fits func(Event) bool) (Event, bool) {
 	for _, e := range s.events[about] {
 		if fits(e) && (e.Last.IsZero() || s.now.Sub(e.Last) <= eventWindow) {
@@ -111,6 +118,7 @@ func (s *Snapshot) RecentThat(about Ref, fits func(Event) bool) (Event, bool) {
 	return Event{}, false
 }
 
+// Earliest is the first of the moments that are known; zero when none is.
 func Earliest(times ...time.Time) time.Time {
 	var found time.Time
 	for _, t := range times {
@@ -121,6 +129,7 @@ func Earliest(times ...time.Time) time.Time {
 	return found
 }
 
+// Latest is the last of the moments; zero when none is known.
 func Latest(times ...time.Time) time.Time {
 	var found time.Time
 	for _, t := range times {

@@ -4,6 +4,7 @@ import (
 	"time"
 )
 
+// Moment is a moment as evidence has it: nil when it is not known.
 func Moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -20,6 +20,7 @@ type Fit struct {
 	whole  bool      // the pods of all namespaces were read, those of kube-system too, so what is free is exact
 }
 
+// NodeFit is what keeps a pod off one node, and what is free there.
 type NodeFit struct {
 	Node   *corev1.Node
 	blocks []Block
@@ -50,6 +51,7 @@ type nodeRoom struct {
 	running int
 }
 
+// Fit is why a pod fits on no node.
 func (r *Room) Fit(p *corev1.Pod) Fit {
 	owner := r.s.index.podOwner[p]
 	if known, ok := r.byWork[owner]; ok {
@@ -105,7 +107,8 @@ func (n *NodeFit) check(p *corev1.Pod, wants corev1.ResourceList, running int) {
 		n.blocks = append(n.blocks, BlockCordon)
 	}
 	for _, taint := range n.Node.Spec.Taints {
-		if taint.Effect == corev1.TaintEffectPreferNoSchedule || taint.Key == corev1.TaintNodeUnschedulable || tolerates(p.Spec.Tolerations, taint) {
+		if taint.Effect == corev1.TaintEffectPreferNoSchedule || taint.Key == corev1.TaintNodeUnschedulable ||
+			tolerates(p.Spec.Tolerations, taint) {
 			continue
 		}
 		n.Taints = append(n.Taints, taintWords(taint))
@@ -158,7 +161,8 @@ func tolerates(list []corev1.Toleration, taint corev1.Taint) bool {
 		case corev1.TolerationOpGt, corev1.TolerationOpLt:
 			want, errWant := strconv.ParseInt(t.Value, 10, 64)
 			have, errHave := strconv.ParseInt(taint.Value, 10, 64)
-			return errWant == nil && errHave == nil && (t.Operator == corev1.TolerationOpGt && have > want || t.Operator == corev1.TolerationOpLt && have < want)
+			return errWant == nil && errHave == nil &&
+				(t.Operator == corev1.TolerationOpGt && have > want || t.Operator == corev1.TolerationOpLt && have < want)
 		}
 		return false
 	})
@@ -213,7 +217,8 @@ func satisfies(e corev1.NodeSelectorRequirement, value string, has bool) bool {
 		}
 		have, errHave := strconv.ParseInt(value, 10, 64)
 		want, errWant := strconv.ParseInt(e.Values[0], 10, 64)
-		return errHave == nil && errWant == nil && (e.Operator == corev1.NodeSelectorOpGt && have > want || e.Operator == corev1.NodeSelectorOpLt && have < want)
+		return errHave == nil && errWant == nil &&
+			(e.Operator == corev1.NodeSelectorOpGt && have > want || e.Operator == corev1.NodeSelectorOpLt && have < want)
 	}
 	return false
 }
@@ -301,6 +306,7 @@ func askedFor(nodes []NodeFit) []NodeFit {
 	return asked
 }
 
+// Taints are those that a pod does not tolerate.
 func (f Fit) Taints() []string {
 	var found []string
 	for _, n := range f.Wanted {
@@ -313,6 +319,7 @@ func (f Fit) Taints() []string {
 	return found
 }
 
+// Cordoned are the nodes that take no new pods.
 func (f Fit) Cordoned() []string {
 	var names []string
 	for _, n := range f.Wanted {

@@ -49,7 +49,8 @@ func (s *Snapshot) ChoosesNothing(service *corev1.Service) bool {
 func (s *Snapshot) GoneBehind(service *corev1.Service) (Gone, bool) {
 	own := func(ref Ref) bool {
 		scalable := ref.Kind == KindDeployment || ref.Kind == KindStatefulSet
-		return scalable && ref.Namespace == service.Namespace && s.index.byRef[ref] == nil && s.Knows(ref.Resource(), ref.Namespace) && isNamedAs(ref.Name, service)
+		return scalable && ref.Namespace == service.Namespace && s.index.byRef[ref] == nil && s.Knows(ref.Resource(), ref.Namespace) &&
+			isNamedAs(ref.Name, service)
 	}
 	g := Gone{Service: service}
 	for _, h := range s.autoscalers {
@@ -127,7 +128,9 @@ func isNamedAs(workload string, service *corev1.Service) bool {
 // goneCalled is the missing workload that somebody asks about.
 func (s *Snapshot) goneCalled(about Ref) (Ref, bool) {
 	for _, g := range s.GoneWorkloads() {
-		called := g.Ref == about || about.Kind == AnyWorkload && about.Namespace == g.Ref.Namespace && (about.Name == g.Ref.Name || about.Name == g.Service.Name || isNamedAs(about.Name, g.Service))
+		called := g.Ref == about ||
+			about.Kind == AnyWorkload && about.Namespace == g.Ref.Namespace &&
+				(about.Name == g.Ref.Name || about.Name == g.Service.Name || isNamedAs(about.Name, g.Service))
 		if called {
 			return g.Ref, true
 		}

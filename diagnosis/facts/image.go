@@ -5,6 +5,7 @@ import (
 	"strings"
 )
 
+// Pulls says that the image of the container cannot be pulled.
 func (c *Container) Pulls() bool {
 	switch reason, _ := c.Waits(); reason {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError":

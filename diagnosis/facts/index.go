@@ -170,11 +170,13 @@ func PodFinished(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
+// PodReady says that the condition Ready of a pod is true.
 func PodReady(p *corev1.Pod) bool {
 	c := PodCondition(p, corev1.PodReady)
 	return c != nil && c.Status == corev1.ConditionTrue
 }
 
+// PodCondition is a condition of a pod; nil when it has none of that type.
 func PodCondition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
 	for i := range p.Status.Conditions {
 		if p.Status.Conditions[i].Type == kind {
@@ -224,6 +226,7 @@ func (x *index) addServices(s *Snapshot) {
 	}
 }
 
+// Matches says that labels have everything that the selector of a Service wants. An empty selector chooses nothing.
 func Matches(selector, have map[string]string) bool {
 	for key, value := range selector {
 		if got, ok := have[key]; !ok || got != value {

@@ -15,6 +15,7 @@ type Backend struct {
 	Secure     bool // TLS ends at the Ingress
 }
 
+// BackendsOf are the Services to which an Ingress leads, with the host and the path of each.
 func BackendsOf(i *networkingv1.Ingress) []Backend {
 	var found []Backend
 	if b := i.Spec.DefaultBackend; b != nil && b.Service != nil {
@@ -43,6 +44,7 @@ func hasTLS(i *networkingv1.Ingress, host string) bool {
 
 const classAnnotation = "kubernetes.io/ingress.class"
 
+// ClassName is the class of an Ingress, of its spec or of the older annotation.
 func ClassName(i *networkingv1.Ingress) string {
 	if i.Spec.IngressClassName != nil {
 		return *i.Spec.IngressClassName

@@ -67,7 +67,8 @@ func (c *Container) WorkedBefore() bool {
 		return c.Snapshot.Age(started.Time) > time.Duration(c.Status.RestartCount+1)*(longestBackOff+run)+workedFor
 	}
 	ready := PodCondition(c.Pod, corev1.PodReady)
-	return c.Status.State.Running != nil && ready != nil && ready.LastTransitionTime.After(c.Status.State.Running.StartedAt.Add(c.startWindow()+workedFor))
+	return c.Status.State.Running != nil && ready != nil &&
+		ready.LastTransitionTime.After(c.Status.State.Running.StartedAt.Add(c.startWindow()+workedFor))
 }
 
 // finishedRollout says that the pod came long after its revision had been rolled out to the end.

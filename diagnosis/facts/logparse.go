@@ -179,7 +179,22 @@ func parseLogfmt(line, level string) (logEntry, bool) {
 // Serilog, Microsoft.Extensions.Logging, ECS and tracing. They are compared in lower case.
 var (
 	levelFields = []string{"level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l"}
-	wordFields  = []string{"msg", "message", "@m", "@mt", "event", "err", "error", "error.message", "exception", "@x", "exc_info", "stack_trace", "stacktrace", "error.stack_trace"}
+	wordFields  = []string{
+		"msg",
+		"message",
+		"@m",
+		"@mt",
+		"event",
+		"err",
+		"error",
+		"error.message",
+		"exception",
+		"@x",
+		"exc_info",
+		"stack_trace",
+		"stacktrace",
+		"error.stack_trace",
+	}
 	placeFields = []string{"endpoint", "addr", "address", "host", "server", "url", "uri", "target", "broker", "upstream"}
 )
 

@@ -86,7 +86,10 @@ func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
 
 // LogUnread records that a wanted log could not be read, and why.
 func (s *Snapshot) LogUnread(request LogRequest, reason string) {
-	s.notChecked = append(s.notChecked, NotChecked{Kind: "pods/log", Namespace: request.Namespace, Reason: request.Pod + "/" + request.Container + ": " + s.Quote(reason)})
+	s.notChecked = append(
+		s.notChecked,
+		NotChecked{Kind: "pods/log", Namespace: request.Namespace, Reason: request.Pod + "/" + request.Container + ": " + s.Quote(reason)},
+	)
 }
 
 // logOf finds the log of the failing instance: of the one before where the container has ended, else of this one; or,
@@ -100,7 +103,8 @@ func (s *Snapshot) logOf(c *Container) *Log {
 	}
 	owner := metav1.GetControllerOfNoCopy(c.Pod)
 	for _, p := range c.Owner.Pods {
-		if sibling := metav1.GetControllerOfNoCopy(p); p == c.Pod || owner == nil || sibling == nil || sibling.UID != owner.UID || sibling.Name != owner.Name {
+		if sibling := metav1.GetControllerOfNoCopy(p); p == c.Pod || owner == nil || sibling == nil || sibling.UID != owner.UID ||
+			sibling.Name != owner.Name {
 			continue
 		}
 		if PodReady(p) {
@@ -113,6 +117,7 @@ func (s *Snapshot) logOf(c *Container) *Log {
 	return nil
 }
 
+// LogOfPod is the log of this very container: of the instance that failed, or else of the other one; nil when neither was read.
 func (s *Snapshot) LogOfPod(p *corev1.Pod, c *Container) *Log {
 	request := LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: c.Spec.Name, Previous: c.Crashing}
 	if view := s.logs[request]; view != nil && view.lines > 0 {
@@ -230,6 +235,7 @@ func (t *LogLine) score(lines int) int {
 	return score
 }
 
+// LogEvidence quotes a line of the log of the container.
 func (c *Container) LogEvidence(t *LogLine) Evidence {
 	field := "log of " + c.Words()
 	if c.Log.request.Previous {

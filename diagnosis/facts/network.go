@@ -12,6 +12,7 @@ import (
 // Answer is what can be said about a policy without knowing all of the cluster.
 type Answer int
 
+// No: it is kept out. Maybe: what was read does not tell. Yes: it gets through.
 const (
 	No Answer = iota
 	Maybe
@@ -71,7 +72,8 @@ func AdmitsPort(ports []networkingv1.NetworkPolicyPort, to *corev1.Pod, port int
 		case p.Port == nil:
 			return true
 		case p.Port.StrVal != "":
-			return to == nil || slices.ContainsFunc(to.Spec.Containers, func(c corev1.Container) bool { return portNamed(&c, p.Port.StrVal) == port })
+			return to == nil ||
+				slices.ContainsFunc(to.Spec.Containers, func(c corev1.Container) bool { return portNamed(&c, p.Port.StrVal) == port })
 		case p.EndPort != nil:
 			return p.Port.IntVal <= port && port <= *p.EndPort
 		}
@@ -91,6 +93,7 @@ func portNamed(c *corev1.Container, name string) int32 {
 	return 0
 }
 
+// IsPeer says whether one side of a connection is meant by the peers of a rule of a policy.
 func (s *Snapshot) IsPeer(who networkingv1.NetworkPolicyPeer, namespace string, from Peer) Answer {
 	if who.IPBlock != nil {
 		if strings.HasSuffix(who.IPBlock.CIDR, "/0") && len(who.IPBlock.Except) == 0 {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
+// Protects says that a PodDisruptionBudget chooses a workload or a pod that was read.
 func (s *Snapshot) Protects(b *policyv1.PodDisruptionBudget) bool {
 	ref := RefOf(KindBudget, b)
 	for _, list := range s.index.downstream {
@@ -26,6 +27,7 @@ func (s *Snapshot) Protects(b *policyv1.PodDisruptionBudget) bool {
 	return false
 }
 
+// IsCertificate says that an object is a Certificate of cert-manager.
 func IsCertificate(c *unstructured.Unstructured) bool {
 	return c.GetKind() == KindCertificate && strings.HasPrefix(c.GetAPIVersion(), "cert-manager.io/")
 }
@@ -39,6 +41,7 @@ func Text(o *unstructured.Unstructured, path ...string) string {
 	return value
 }
 
+// NodeCondition is a condition of a node; nil when it has none of that type.
 func NodeCondition(n *corev1.Node, kind corev1.NodeConditionType) corev1.NodeCondition {
 	for _, c := range n.Status.Conditions {
 		if c.Type == kind {

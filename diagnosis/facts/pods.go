@@ -72,6 +72,7 @@ func (c *Container) State() string {
 	return prefix + "running, not ready"
 }
 
+// SickContainers are the containers of a pod that are not well, init containers first.
 func (s *Snapshot) SickContainers(p *corev1.Pod) []*Container {
 	var sick []*Container
 	look := func(specs []corev1.Container, statuses []corev1.ContainerStatus, init bool) {
@@ -109,7 +110,8 @@ func (c *Container) examine() bool {
 		return !waitingIsNormal[state.Waiting.Reason] || c.diedRecently(1)
 	}
 	if state.Terminated != nil {
-		if c.Pod.Spec.RestartPolicy == corev1.RestartPolicyNever || c.Pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure && state.Terminated.ExitCode == 0 {
+		if c.Pod.Spec.RestartPolicy == corev1.RestartPolicyNever ||
+			c.Pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure && state.Terminated.ExitCode == 0 {
 			return false // the Job says when that is a failure
 		}
 		c.Crashing = true
@@ -204,11 +206,19 @@ func (c *Container) Field(path string) string {
 	return fmt.Sprintf("status.%s[%s].%s", list, c.Spec.Name, path)
 }
 
+// WaitingEvidence quotes why the container waits.
 func (c *Container) WaitingEvidence() Evidence {
 	reason, message := c.Waits()
-	return Evidence{Object: c.Ref(), Field: c.Field("state.waiting"), Quote: strings.TrimSuffix(reason+": "+message, ": "), At: Moment(c.Pod.CreationTimestamp.Time), Count: 1}
+	return Evidence{
+		Object: c.Ref(),
+		Field:  c.Field("state.waiting"),
+		Quote:  strings.TrimSuffix(reason+": "+message, ": "),
+		At:     Moment(c.Pod.CreationTimestamp.Time),
+		Count:  1,
+	}
 }
 
+// EndEvidence quotes how the container ended the last time.
 func (c *Container) EndEvidence() Evidence {
 	field := "lastState.terminated"
 	if c.Status.State.Terminated != nil {

@@ -28,10 +28,15 @@ var pullProblems = []struct {
 	statuses []int // that say so, too
 }{
 	{PullDiskFull, regexp.MustCompile(`(?i)no space left on device`), nil},
-	{PullPlatform, regexp.MustCompile(`(?i)no match(?:ing manifest)? for (?:platform|[a-z0-9]+/[a-z0-9]+)|does not match the (?:specified )?platform`), nil},
+	{
+		PullPlatform,
+		regexp.MustCompile(`(?i)no match(?:ing manifest)? for (?:platform|[a-z0-9]+/[a-z0-9]+)|does not match the (?:specified )?platform`),
+		nil,
+	},
 	{PullLimited, regexp.MustCompile(`(?i)too ?many ?requests|pull QPS exceeded|rate limit`), []int{http.StatusTooManyRequests}},
 	{
-		PullUnreachable, regexp.MustCompile(`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to host|server misbehaving|Client\.Timeout|context deadline exceeded`),
+		PullUnreachable,
+		regexp.MustCompile(`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to host|server misbehaving|Client\.Timeout|context deadline exceeded`),
 		[]int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
 	},
 	{PullDenied, regexp.MustCompile(`(?i)pull access denied|insufficient_scope`), nil}, // Docker Hub says it also for what does not exist
@@ -40,7 +45,8 @@ var pullProblems = []struct {
 		[]int{http.StatusNotFound},
 	},
 	{
-		PullDenied, regexp.MustCompile(`(?i)\bunauthorized\b|\bforbidden\b|failed to authorize|authentication required|access denied|\bdenied:|no basic auth credentials|code = (?:Unauthenticated|PermissionDenied)`),
+		PullDenied,
+		regexp.MustCompile(`(?i)\bunauthorized\b|\bforbidden\b|failed to authorize|authentication required|access denied|\bdenied:|no basic auth credentials|code = (?:Unauthenticated|PermissionDenied)`),
 		[]int{http.StatusUnauthorized, http.StatusForbidden},
 	},
 }
@@ -80,7 +86,8 @@ func withoutNames(message, image string) string {
 	if host := RegistryHost(image); strings.HasPrefix(repository, host+"/") {
 		repository = repository[len(host)+1:]
 	}
-	named := regexp.MustCompile(`(?:[\w.:-]+/)*\b` + regexp.QuoteMeta(repository) + `(?:[:@][\w.:-]*\w)|(?:[\w.:-]+/)+` + regexp.QuoteMeta(repository) + `\b`)
+	named := regexp.MustCompile(`(?:[\w.:-]+/)*\b` + regexp.QuoteMeta(repository) + `(?:[:@][\w.:-]*\w)|(?:[\w.:-]+/)+` +
+		regexp.QuoteMeta(repository) + `\b`)
 	message = digests.ReplaceAllString(named.ReplaceAllString(message, ""), "")
 	if tag == "" {
 		return message

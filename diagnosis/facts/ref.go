@@ -69,6 +69,7 @@ type named interface {
 	GetName() string
 }
 
+// RefOf names an object.
 func RefOf(kind string, o named) Ref {
 	return Ref{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}
 }

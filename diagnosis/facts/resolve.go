@@ -17,7 +17,8 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 		return Ref{}, ""
 	}
 	if about.Kind == KindNamespace {
-		if s.index.namespaces[about.Name] || !s.Knows("pods", about.Name) || slices.ContainsFunc(s.namespaces, func(n *corev1.Namespace) bool { return n.Name == about.Name }) {
+		if s.index.namespaces[about.Name] || !s.Knows("pods", about.Name) ||
+			slices.ContainsFunc(s.namespaces, func(n *corev1.Namespace) bool { return n.Name == about.Name }) {
 			return about, ""
 		}
 	}

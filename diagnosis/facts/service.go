@@ -28,6 +28,7 @@ func HasSelector(service *corev1.Service) bool {
 	return service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0
 }
 
+// SelectorText is a selector as kubectl writes it: "app=web,tier=front".
 func SelectorText(selector map[string]string) string {
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(selector)) {
@@ -85,7 +86,8 @@ func (s *Snapshot) NearestLabels(service *corev1.Service) (found *Workload, labe
 // telling says that no other workload of the namespace carries the label with the value that this one has.
 func (s *Snapshot) telling(w *Workload, key string) bool {
 	return !slices.ContainsFunc(s.index.workloads, func(other *Workload) bool {
-		return other != w && other.Ref.Namespace == w.Ref.Namespace && other.Template != nil && other.Called() != w.Called() && other.Template.Labels[key] == w.Template.Labels[key]
+		return other != w && other.Ref.Namespace == w.Ref.Namespace && other.Template != nil && other.Called() != w.Called() &&
+			other.Template.Labels[key] == w.Template.Labels[key]
 	})
 }
 
@@ -99,6 +101,7 @@ func (s *Snapshot) servedElsewhere(w *Workload, service *corev1.Service) bool {
 // Changing says that the pods behind the Service are just being replaced by others.
 func (s *Snapshot) Changing(service *corev1.Service) bool {
 	return slices.ContainsFunc(s.index.workloads, func(w *Workload) bool {
-		return w.Template != nil && w.Desired != 0 && w.Ref.Namespace == service.Namespace && s.draining(w) && Matches(service.Spec.Selector, w.Template.Labels)
+		return w.Template != nil && w.Desired != 0 && w.Ref.Namespace == service.Namespace && s.draining(w) &&
+			Matches(service.Spec.Selector, w.Template.Labels)
 	})
 }

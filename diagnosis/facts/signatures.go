@@ -21,34 +21,99 @@ const (
 // signatures are tried in this order on each line. Out of memory comes first because everything fails near it, and the
 // missing variable before the database that could not be reached for want of it.
 var signatures = []signature{
-	{"heap-exhausted", regexp.MustCompile(`(?i)JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|std::bad_alloc|runtime: out of memory|Cannot allocate memory|ERR_WORKER_OUT_OF_MEMORY`)},
-	{"missing-variable", regexp.MustCompile(`["']?\b` + variableName + `\b["']? (?:is|was|are) (?:\w+ )?(?:required|missing|not (?:set|defined|provided|configured)|undefined|unset|empty|mandatory)`)},
-	{"missing-variable", regexp.MustCompile(`["']?\b` + variableName + `\b["']? (?:must be (?:set|defined|provided|configured)|(?:environment |env )?(?:variable|var) (?:is |was )?(?:not|missing|required|undefined)|not (?:set|defined|provided|configured|found in env)|has not been set|missing)`)},
-	{"missing-variable", regexp.MustCompile(`(?i:missing|required|undefined|unset|no value for|not set)(?i:[^:"'=]{0,60}(?:env|variable|config|setting|secret)\w*)(?i:[^A-Z]{0,25}?)["'\x60:]?\s*["'\x60]?\b` + variableName + `\b`)},
-	{"missing-variable", regexp.MustCompile(`KeyError: ['"]` + variableName + `['"]|process\.env\.` + variableName + `|required key ` + variableName + ` missing value|key not found: ["':]?` + variableName + `|(?:must|need to) (?:specify|set|provide) ` + variableName + `|resolve placeholder ['"]\$?\{?` + variableName + `|^\W*Missing required:? ` + variableName)},
-	{"missing-variable", regexp.MustCompile(`must be a string, got ["']?undefined|secretOrPrivateKey must have a value|Strategy requires a secret or key`)},
-	{"dependency-allow-list", regexp.MustCompile(`(?i)(?:isn't|is not|not) (?:white|allow)-?listed|IP (?:access|allow) ?-?list|no pg_hba\.conf entry|tlsv1 alert internal error|not allowed to connect to this`)},
-	{"dependency-auth", regexp.MustCompile(`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for user|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error code 49|\b535[ -]5\.7\.\d|nats: Authorization Violation`)},
-	{"dependency-full", regexp.MustCompile(`(?i)too many (?:clients|connections)|Connection is not available, request timed out after|QueuePool limit of size|Timeout acquiring a connection|pool (?:is )?exhausted|Timed out fetching a new connection from the connection pool|could not obtain a connection from the pool|max pool size was reached|remaining connection slots|max number of clients reached|ER_CON_COUNT_ERROR`)},
-	{"dependency-dns", regexp.MustCompile(`(?:getaddrinfo|queryA|queryAaaa) (?:ENOTFOUND|EAI_AGAIN|ENODATA)\s+([\w.-]+)|querySrv E[A-Z]+ ([\w.-]+)|UnknownHostException:? ([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp .*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address '([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|Failed to resolve '([\w.-]+)'|[Nn]ame resolution failed for target (?:dns:)?/*([\w.-]+)`)},
-	{"dependency-dns", regexp.MustCompile(`(?i)Name or service not known|Temporary failure in name resolution|Name does not resolve|nodename nor servname|could not resolve (?:the )?(?:host|address)|\bENOTFOUND\b|\bno such host\b`)},
-	{"dependency-tls", regexp.MustCompile(`(?i)certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get local issuer) certificate|x509: |CERT_HAS_EXPIRED|UNABLE_TO_VERIFY|PKIX path building failed|ERR_TLS_CERT|certificate verify failed|(?:tls|ssl)\w* handshake (?:fail|error)|ssl3_|tlsv1 alert|wrong version number|Hostname/IP does not match`)},
+	{
+		"heap-exhausted",
+		regexp.MustCompile(`(?i)JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|std::bad_alloc|runtime: out of memory|Cannot allocate memory|ERR_WORKER_OUT_OF_MEMORY`),
+	},
+	{
+		"missing-variable",
+		regexp.MustCompile(`["']?\b` + variableName +
+			`\b["']? (?:is|was|are) (?:\w+ )?(?:required|missing|not (?:set|defined|provided|configured)|undefined|unset|empty|mandatory)`),
+	},
+	{
+		"missing-variable",
+		regexp.MustCompile(`["']?\b` + variableName +
+			`\b["']? (?:must be (?:set|defined|provided|configured)|(?:environment |env )?(?:variable|var) (?:is |was )?(?:not|missing|required|undefined)|not (?:set|defined|provided|configured|found in env)|has not been set|missing)`),
+	},
+	{
+		"missing-variable",
+		regexp.MustCompile(`(?i:missing|required|undefined|unset|no value for|not set)(?i:[^:"'=]{0,60}(?:env|variable|config|setting|secret)\w*)(?i:[^A-Z]{0,25}?)["'\x60:]?\s*["'\x60]?\b` + variableName + `\b`),
+	},
+	{
+		"missing-variable",
+		regexp.MustCompile(`KeyError: ['"]` + variableName + `['"]|process\.env\.` + variableName + `|required key ` + variableName +
+			` missing value|key not found: ["':]?` + variableName + `|(?:must|need to) (?:specify|set|provide) ` + variableName +
+			`|resolve placeholder ['"]\$?\{?` + variableName + `|^\W*Missing required:? ` + variableName),
+	},
+	{
+		"missing-variable",
+		regexp.MustCompile(`must be a string, got ["']?undefined|secretOrPrivateKey must have a value|Strategy requires a secret or key`),
+	},
+	{
+		"dependency-allow-list",
+		regexp.MustCompile(`(?i)(?:isn't|is not|not) (?:white|allow)-?listed|IP (?:access|allow) ?-?list|no pg_hba\.conf entry|tlsv1 alert internal error|not allowed to connect to this`),
+	},
+	{
+		"dependency-auth",
+		regexp.MustCompile(`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for user|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error code 49|\b535[ -]5\.7\.\d|nats: Authorization Violation`),
+	},
+	{
+		"dependency-full",
+		regexp.MustCompile(`(?i)too many (?:clients|connections)|Connection is not available, request timed out after|QueuePool limit of size|Timeout acquiring a connection|pool (?:is )?exhausted|Timed out fetching a new connection from the connection pool|could not obtain a connection from the pool|max pool size was reached|remaining connection slots|max number of clients reached|ER_CON_COUNT_ERROR`),
+	},
+	{
+		"dependency-dns",
+		regexp.MustCompile(`(?:getaddrinfo|queryA|queryAaaa) (?:ENOTFOUND|EAI_AGAIN|ENODATA)\s+([\w.-]+)|querySrv E[A-Z]+ ([\w.-]+)|UnknownHostException:? ([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp .*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address '([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|Failed to resolve '([\w.-]+)'|[Nn]ame resolution failed for target (?:dns:)?/*([\w.-]+)`),
+	},
+	{
+		"dependency-dns",
+		regexp.MustCompile(`(?i)Name or service not known|Temporary failure in name resolution|Name does not resolve|nodename nor servname|could not resolve (?:the )?(?:host|address)|\bENOTFOUND\b|\bno such host\b`),
+	},
+	{
+		"dependency-tls",
+		regexp.MustCompile(`(?i)certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get local issuer) certificate|x509: |CERT_HAS_EXPIRED|UNABLE_TO_VERIFY|PKIX path building failed|ERR_TLS_CERT|certificate verify failed|(?:tls|ssl)\w* handshake (?:fail|error)|ssl3_|tlsv1 alert|wrong version number|Hostname/IP does not match`),
+	},
 	{"dependency-refused", regexp.MustCompile(`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:[Cc]onnection refused|\(111\))`)},
-	{"dependency-refused", regexp.MustCompile(`ECONNREFUSED\s+` + address + `|dial tcp ` + address + `: connect: connection refused|(?i:connection to (?:server at )?"?` + address + `"?.*?refused)|(?i:refused.*?\b` + address + `)|Failed to connect to ([\w.-]+) port \d+[^:]*: Connection refused|No listener at host ([\w.-]+)`)},
+	{
+		"dependency-refused",
+		regexp.MustCompile(`ECONNREFUSED\s+` + address + `|dial tcp ` + address +
+			`: connect: connection refused|(?i:connection to (?:server at )?"?` + address + `"?.*?refused)|(?i:refused.*?\b` + address +
+			`)|Failed to connect to ([\w.-]+) port \d+[^:]*: Connection refused|No listener at host ([\w.-]+)`),
+	},
 	{"dependency-refused", regexp.MustCompile(`\bECONNREFUSED\b|(?i:connection refused)`)},
-	{"dependency-timeout", regexp.MustCompile(`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:timed out|timeout|\(110\))|Can't reach database server at [\x60'"]*([\w.-]+(?::\d+)?)|Connection to node -?\d+ \(([\w.-]+)/[^)]*\) could not be established|Unable to connect to ([\w.-]+[:/]\d{2,5})`)},
-	{"dependency-timeout", regexp.MustCompile(`ETIMEDOUT\s+` + address + `|dial tcp ` + address + `: (?:i/o timeout|connect: connection timed out)|(?i:connection timed out.*?\b` + address + `)|connection (?:\d+|<monitor>) to ` + address + ` (?:timed out|closed)`)},
-	{"dependency-timeout", regexp.MustCompile(`(?i)\bETIMEDOUT\b|connect(?:ion)? (?:attempt )?timed? ?out|Server selection timed out|ConnectTimeoutException|ServerSelectionError|EHOSTUNREACH|ENETUNREACH|no route to host|MongoNetworkTimeoutError|Communications link failure|not possible to connect to the redis server|NoBrokersAvailable|brokers are down|None of the configured nodes (?:are|were) available|waiting for a node assignment|nats: no servers available|Could not reach any contact point|All host\(s\) tried for query failed|KafkaJSConnectionError|network-related or instance-specific error`)},
-	{"port-in-use", regexp.MustCompile(`EADDRINUSE|(?i:address already in use)|[Pp]ort \d+ (?:was|is) already in use|Failed to bind to address|Address in use`)},
+	{
+		"dependency-timeout",
+		regexp.MustCompile(`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:timed out|timeout|\(110\))|Can't reach database server at [\x60'"]*([\w.-]+(?::\d+)?)|Connection to node -?\d+ \(([\w.-]+)/[^)]*\) could not be established|Unable to connect to ([\w.-]+[:/]\d{2,5})`),
+	},
+	{
+		"dependency-timeout",
+		regexp.MustCompile(`ETIMEDOUT\s+` + address + `|dial tcp ` + address +
+			`: (?:i/o timeout|connect: connection timed out)|(?i:connection timed out.*?\b` + address + `)|connection (?:\d+|<monitor>) to ` +
+			address + ` (?:timed out|closed)`),
+	},
+	{
+		"dependency-timeout",
+		regexp.MustCompile(`(?i)\bETIMEDOUT\b|connect(?:ion)? (?:attempt )?timed? ?out|Server selection timed out|ConnectTimeoutException|ServerSelectionError|EHOSTUNREACH|ENETUNREACH|no route to host|MongoNetworkTimeoutError|Communications link failure|not possible to connect to the redis server|NoBrokersAvailable|brokers are down|None of the configured nodes (?:are|were) available|waiting for a node assignment|nats: no servers available|Could not reach any contact point|All host\(s\) tried for query failed|KafkaJSConnectionError|network-related or instance-specific error`),
+	},
+	{
+		"port-in-use",
+		regexp.MustCompile(`EADDRINUSE|(?i:address already in use)|[Pp]ort \d+ (?:was|is) already in use|Failed to bind to address|Address in use`),
+	},
 	{"disk-full", regexp.MustCompile(`ENOSPC|(?i:no space left on device)|(?i:disk quota exceeded)`)},
-	{"file-permission", regexp.MustCompile(`EACCES|EROFS|(?i:read-only file system)|\[?Errno 13\b|os error 13\b|PermissionError|AccessDeniedException: /|(?i:\b(?:open|openat|mkdir|mkdtemp|bind|listen|stat|lstat|unlink|rename|write|read|exec|fork/exec|chown|chmod|access|create|touch|cp|mv|rm|cd|file|directory|log|socket)\b[^|]*(?:permission denied|operation not permitted))|(?i:/[\w.-]+[\w./-]*['"\x60)]?[^|]{0,20}(?:permission denied|operation not permitted))|(?i:(?:permission denied|operation not permitted)[^|\w]{0,8}/[\w.-]+)`)},
-	{"broken-build", regexp.MustCompile(`Cannot find (?:module|package) ['"]([^'"]+)['"]|No module named ['"]?([\w.]+)|ClassNotFoundException: ([\w.$]+)|NoClassDefFoundError: ([\w./$]+)|error while loading shared libraries: ([^\s:]+)|ERR_MODULE_NOT_FOUND|ERR_REQUIRE_ESM`)},
+	{
+		"file-permission",
+		regexp.MustCompile(`EACCES|EROFS|(?i:read-only file system)|\[?Errno 13\b|os error 13\b|PermissionError|AccessDeniedException: /|(?i:\b(?:open|openat|mkdir|mkdtemp|bind|listen|stat|lstat|unlink|rename|write|read|exec|fork/exec|chown|chmod|access|create|touch|cp|mv|rm|cd|file|directory|log|socket)\b[^|]*(?:permission denied|operation not permitted))|(?i:/[\w.-]+[\w./-]*['"\x60)]?[^|]{0,20}(?:permission denied|operation not permitted))|(?i:(?:permission denied|operation not permitted)[^|\w]{0,8}/[\w.-]+)`),
+	},
+	{
+		"broken-build",
+		regexp.MustCompile(`Cannot find (?:module|package) ['"]([^'"]+)['"]|No module named ['"]?([\w.]+)|ClassNotFoundException: ([\w.$]+)|NoClassDefFoundError: ([\w./$]+)|error while loading shared libraries: ([^\s:]+)|ERR_MODULE_NOT_FOUND|ERR_REQUIRE_ESM`),
+	},
 	{"broken-build", regexp.MustCompile(`^\W*(?:SyntaxError|ImportError|ReferenceError)\b|version .GLIBC_[\d.]+. not found`)},
 }
 
 // Explanation is the line of a log that explains the failure.
 type Explanation struct {
-	Id    string
+	ID    string
 	Line  *LogLine
 	Named string // the variable, host or module the line names; empty when it names none
 }
@@ -82,7 +147,7 @@ func (v *Log) search() Explanation {
 			if v.overtaken(line) {
 				break
 			}
-			return Explanation{Id: sign.id, Line: line, Named: firstOf(m[1:])}
+			return Explanation{ID: sign.id, Line: line, Named: firstOf(m[1:])}
 		}
 	}
 	return Explanation{}
@@ -108,7 +173,8 @@ func (v *Log) overtaken(line *LogLine) bool {
 		if recovered.MatchString(t.Example) && !stillAway.MatchString(t.Example) {
 			return true
 		}
-		return line.severity <= severityWarning && t.severity > severityWarning && namedErrors.MatchString(t.Example) && !strings.HasPrefix(t.Example, "Caused by")
+		return line.severity <= severityWarning && t.severity > severityWarning && namedErrors.MatchString(t.Example) &&
+			!strings.HasPrefix(t.Example, "Caused by")
 	})
 }
 

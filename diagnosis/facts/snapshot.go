@@ -113,9 +113,15 @@ func (s *Snapshot) Configure(setting Setting) { s.setting = setting }
 // read unless notChecked names it. now is the moment of reading. The objects must not change afterwards.
 func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecked) *Snapshot {
 	s := &Snapshot{
-		now: now, notChecked: slices.Clone(notChecked),
-		keysOf: map[Ref]*Contents{}, NotThere: map[Ref]bool{}, events: map[Ref][]Event{}, logs: map[LogRequest]*Log{}, images: map[string]ImageState{}, seen: map[Ref]time.Time{},
-		usage: map[Ref]map[string]corev1.ResourceList{},
+		now:        now,
+		notChecked: slices.Clone(notChecked),
+		keysOf:     map[Ref]*Contents{},
+		NotThere:   map[Ref]bool{},
+		events:     map[Ref][]Event{},
+		logs:       map[LogRequest]*Log{},
+		images:     map[string]ImageState{},
+		seen:       map[Ref]time.Time{},
+		usage:      map[Ref]map[string]corev1.ResourceList{},
 	}
 	var secretValues [][]byte
 	for _, object := range objects {

@@ -128,6 +128,7 @@ func (w *Workload) CountCurrent() int {
 	return n
 }
 
+// RevisionOf is the revision that the deployment controller gave a ReplicaSet; zero when it has none.
 func RevisionOf(set *appsv1.ReplicaSet) int {
 	n, err := strconv.Atoi(set.Annotations["deployment.kubernetes.io/revision"])
 	if err != nil {

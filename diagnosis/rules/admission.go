@@ -12,15 +12,19 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-const failedCreateSource = "ReplicaFailure=True/FailedCreate of Deployments and ReplicaSets, event FailedCreate; the message is the API server's admission error"
+const failedCreateSource = "ReplicaFailure=True/FailedCreate of Deployments and ReplicaSets, event FailedCreate; the message is the " +
+	"API server's admission error"
 
 var admissionRules = []Rule{
 	deniedRule("quota-exceeded", "scaling, an autoscaler or the surge of a rollout beyond the ResourceQuota; leftovers of other work",
 		"scale something down, or raise the quota", quotaExceeded),
 	deniedRule("quota-requires-values", "a container without the requests or limits that the quota counts", "set requests and limits",
 		func(d *denial) *Finding {
-			return d.finding(facts.Ref{Kind: facts.KindQuota, Namespace: d.ref.Namespace, Name: d.groups[1]}, fmt.Sprintf("ResourceQuota %s demands requests or limits that are not set (%s)", d.groups[1], strings.TrimSuffix(d.groups[2], ".")),
-				Remedy{Text: "Set the requests and limits of every container."})
+			return d.finding(
+				facts.Ref{Kind: facts.KindQuota, Namespace: d.ref.Namespace, Name: d.groups[1]},
+				fmt.Sprintf("ResourceQuota %s demands requests or limits that are not set (%s)", d.groups[1], strings.TrimSuffix(d.groups[2], ".")),
+				Remedy{Text: "Set the requests and limits of every container."},
+			)
 		}),
 	deniedRule("limit-range", "requests or limits outside of the LimitRange", "set them inside its bounds",
 		func(d *denial) *Finding {
@@ -34,12 +38,14 @@ var admissionRules = []Rule{
 			}
 			return d.finding(subject, name+" refuses the pods: "+d.groups[0], Remedy{Text: "Set requests and limits inside the LimitRange."})
 		}),
-	deniedRule("pod-security", "the namespace enforces a Pod Security level that the template does not meet", "correct the security context, or the namespace's label",
+	deniedRule("pod-security", "the namespace enforces a Pod Security level that the template "+
+		"does not meet", "correct the security context, or the namespace's label",
 		func(d *denial) *Finding {
 			return d.finding(d.ref, fmt.Sprintf("The pods violate Pod Security level %s of the namespace", d.groups[1]),
 				Remedy{Text: "Correct the security context in the template: " + d.s.Brief(d.groups[2], 160)})
 		}),
-	deniedRule("webhook-down", "the pods behind the webhook are down, its certificate expired, or the network stops it; it blocks every creation it is asked about",
+	deniedRule("webhook-down", "the pods behind the webhook are down, its certificate expired, or the network stops it; it blocks every "+
+		"creation it is asked about",
 		"bring the webhook's pods back", func(d *denial) *Finding {
 			return d.webhookDown()
 		}),
@@ -52,30 +58,57 @@ var admissionRules = []Rule{
 			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, refusedBy(d.s, d.groups[2])),
 				Remedy{Text: "Correct what the policy names in the template."})
 		}),
-	deniedRule("service-account-missing", "the ServiceAccount was never made in this namespace, or is named differently", "make it, or correct serviceAccountName",
+	deniedRule("service-account-missing", "the ServiceAccount was never made in this namespace, or is named "+
+		"differently", "make it, or correct serviceAccountName",
 		func(d *denial) *Finding {
 			ref := facts.Ref{Kind: "ServiceAccount", Namespace: d.ref.Namespace, Name: d.groups[1]}
 			return d.finding(ref, fmt.Sprintf("%s does not exist in namespace %s", ref.Words(), ref.Namespace),
-				Remedy{Text: "Create the ServiceAccount, or correct serviceAccountName.", Command: fmt.Sprintf("kubectl create serviceaccount %s -n %s", ref.Name, ref.Namespace)})
+				Remedy{
+					Text:    "Create the ServiceAccount, or correct serviceAccountName.",
+					Command: fmt.Sprintf("kubectl create serviceaccount %s -n %s", ref.Name, ref.Namespace),
+				})
 		}),
-	deniedRule("namespace-terminating", "the namespace is being deleted", "let the deletion end, then make the namespace anew", func(d *denial) *Finding {
+	deniedRule("namespace-terminating", "the namespace is being deleted", "let the deletion end, then make the "+
+		"namespace anew", func(d *denial) *Finding {
 		ref := facts.Ref{Kind: facts.KindNamespace, Name: d.ref.Namespace}
-		return d.finding(ref, fmt.Sprintf("Namespace %s is being deleted", ref.Name), Remedy{Text: "Nothing can be created in it any more; look at what holds the deletion.", Command: "kubectl describe namespace " + ref.Name})
+		return d.finding(
+			ref,
+			fmt.Sprintf("Namespace %s is being deleted", ref.Name),
+			Remedy{
+				Text:    "Nothing can be created in it any more; look at what holds the deletion.",
+				Command: "kubectl describe namespace " + ref.Name,
+			},
+		)
 	}),
 	deniedRule("pod-invalid", "a field of the template that the API server refuses", "correct the field", func(d *denial) *Finding {
 		return d.finding(d.ref, "The pod template is not valid: "+d.s.Brief(d.groups[1], 160), Remedy{Text: "Correct the field in the template."})
 	}),
-	deniedRule("replicaset-denied", "a quota on the number of ReplicaSets, a webhook, a namespace that ends: the new revision does not even get its ReplicaSet", "correct what the message names", func(d *denial) *Finding {
-		return d.finding(d.ref, fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, refusedBecause(d.s, d.groups[1])), Remedy{Text: "Correct what the message names."})
+	deniedRule("replicaset-denied", "a quota on the number of ReplicaSets, a webhook, a namespace that ends: the new revision does not "+
+		"even get its ReplicaSet", "correct what the message names", func(d *denial) *Finding {
+		return d.finding(
+			d.ref,
+			fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, refusedBecause(d.s, d.groups[1])),
+			Remedy{Text: "Correct what the message names."},
+		)
 	}),
 	deniedRule("creation-denied", "see the message", "read the message", func(d *denial) *Finding {
-		f := d.finding(d.ref, "The API server refuses to create the pods: "+refusedBecause(d.s, d.message), Remedy{Text: "Correct what the message names."})
+		f := d.finding(
+			d.ref,
+			"The API server refuses to create the pods: "+refusedBecause(d.s, d.message),
+			Remedy{Text: "Correct what the message names."},
+		)
 		f.Sure, f.Unsure = Medium, "The message is all there is."
 		return f
 	}),
 	{
-		ID: "quota-nearly-full", Family: "admission", Class: ClassAdmission, Risk: true,
-		Signal: "ResourceQuota status.used at 90 % of status.hard or more", Cause: "growth; a quota that was set for less", Remedy: "raise the quota before the next deploy, whose surge will not fit", Source: "ResourceQuota status",
+		ID:       "quota-nearly-full",
+		Family:   "admission",
+		Class:    ClassAdmission,
+		Risk:     true,
+		Signal:   "ResourceQuota status.used at 90 % of status.hard or more",
+		Cause:    "growth; a quota that was set for less",
+		Remedy:   "raise the quota before the next deploy, whose surge will not fit",
+		Source:   "ResourceQuota status",
 		snapshot: quotaNearlyFull,
 	},
 }
@@ -86,15 +119,20 @@ var webhookTroubles = []struct {
 	words, remedy string
 }{
 	{
-		regexp.MustCompile(`x509: certificate has expired or is not yet valid`), "Admission webhook %s cannot be called: its certificate has expired or is not valid yet",
-		"Renew the certificate that its Service serves, and restart its pods if they do not load it again; until then nothing it guards can be created.",
+		regexp.MustCompile(`x509: certificate has expired or is not yet valid`),
+		"Admission webhook %s cannot be called: its certificate has expired or is not valid yet",
+		"Renew the certificate that its Service serves, and restart its pods if they do not load it again; until then nothing it guards " +
+			"can be created.",
 	},
 	{
-		regexp.MustCompile(`x509: certificate signed by unknown authority`), "Admission webhook %s cannot be called: the API server does not trust its certificate",
-		"Bring the caBundle of its configuration in line with the authority that signed the certificate; until then nothing it guards can be created.",
+		regexp.MustCompile(`x509: certificate signed by unknown authority`),
+		"Admission webhook %s cannot be called: the API server does not trust its certificate",
+		"Bring the caBundle of its configuration in line with the authority that signed the certificate; until then nothing it guards can " +
+			"be created.",
 	},
 	{
-		regexp.MustCompile(`x509: certificate (?:is valid for|is not valid for|relies on)`), "Admission webhook %s cannot be called: its certificate is for another name",
+		regexp.MustCompile(`x509: certificate (?:is valid for|is not valid for|relies on)`),
+		"Admission webhook %s cannot be called: its certificate is for another name",
 		"Issue the certificate for the name of its Service; until then nothing it guards can be created.",
 	},
 	{
@@ -116,7 +154,8 @@ func refusedBy(s *facts.Snapshot, wording string) string {
 }
 
 func (d *denial) webhookDown() *Finding {
-	what, remedy := "Admission webhook %s does not answer", "Bring the pods behind the webhook back; until then nothing it guards can be created."
+	what, remedy := "Admission webhook %s does not answer", "Bring the pods behind the webhook back; until then nothing it guards can "+
+		"be created."
 	for _, trouble := range webhookTroubles {
 		if trouble.says.MatchString(d.groups[2]) {
 			what, remedy = trouble.words, trouble.remedy
@@ -141,12 +180,21 @@ var denialPatterns = []struct {
 }{
 	{"quota-exceeded", regexp.MustCompile(`exceeded quota: ([^\s,]+), requested: (.*)`)},
 	{"quota-requires-values", regexp.MustCompile(`failed quota: ([^\s:]+): must specify (.*)`)},
-	{"limit-range", regexp.MustCompile(`(?:minimum|maximum) \S+ usage per (?:Container|Pod) is [^.]*|limit to request ratio per (?:Container|Pod) is [^.]*`)},
+	{
+		"limit-range",
+		regexp.MustCompile(`(?:minimum|maximum) \S+ usage per (?:Container|Pod) is [^.]*|limit to request ratio per (?:Container|Pod) is [^.]*`),
+	},
 	{"pod-security", regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)},
 	{"webhook-down", regexp.MustCompile(`failed calling webhook "([^"]+)": (.*)`)},
 	{"webhook-denied", regexp.MustCompile(`(?s)admission webhook "([^"]+)" denied the request:?\s*(.*)`)},
-	{"webhook-denied", regexp.MustCompile(`(?s)pods "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*(.*)`)},
-	{"service-account-missing", regexp.MustCompile(`(?:error looking up service account [^\s/]+/|serviceaccounts? ")([^\s":]+)"?:?.*not found`)},
+	{
+		"webhook-denied",
+		regexp.MustCompile(`(?s)pods "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*(.*)`),
+	},
+	{
+		"service-account-missing",
+		regexp.MustCompile(`(?:error looking up service account [^\s/]+/|serviceaccounts? ")([^\s":]+)"?:?.*not found`),
+	},
 	{"namespace-terminating", regexp.MustCompile(`because it is being terminated`)},
 	{"pod-invalid", regexp.MustCompile(`(?:Pod|pods) "[^"]*" is invalid: (.*)`)},
 	{"replicaset-denied", regexp.MustCompile(`(?s)^Failed to create new replica set "[^"]*": (.*)$`)},
@@ -183,7 +231,13 @@ func deniedRule(id, cause, remedy string, wording func(*denial) *Finding) Rule {
 		}
 	}
 	return Rule{
-		ID: id, Family: "admission", Class: ClassAdmission, Signal: signal.String(), Cause: cause, Remedy: remedy, Source: failedCreateSource,
+		ID:     id,
+		Family: "admission",
+		Class:  ClassAdmission,
+		Signal: signal.String(),
+		Cause:  cause,
+		Remedy: remedy,
+		Source: failedCreateSource,
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, d := range denials(s) {
@@ -203,7 +257,16 @@ func (d *denial) finding(subject facts.Ref, what string, remedy Remedy) *Finding
 	if remedy.Command == "" {
 		remedy.Command = fmt.Sprintf("kubectl describe %s -n %s", d.ref, d.ref.Namespace)
 	}
-	return &Finding{Subject: subject, Hits: []facts.Ref{d.ref}, What: what, Effect: CannotCreate, Since: d.since, Shown: []facts.Evidence{d.shown}, Remedy: remedy, Sure: High}
+	return &Finding{
+		Subject: subject,
+		Hits:    []facts.Ref{d.ref},
+		What:    what,
+		Effect:  CannotCreate,
+		Since:   d.since,
+		Shown:   []facts.Evidence{d.shown},
+		Remedy:  remedy,
+		Sure:    High,
+	}
 }
 
 func quotaExceeded(d *denial) *Finding {
@@ -214,13 +277,17 @@ func quotaExceeded(d *denial) *Finding {
 		wording = fmt.Sprintf("requested: %s, used: %s, limited: %s", refusal.Requested, refusal.Used, refusal.Limited)
 	}
 	f := d.finding(ref, fmt.Sprintf("ResourceQuota %s is used up (%s)", ref.Name, d.s.Brief(wording, 160)),
-		Remedy{Text: "Scale something down, or raise the quota.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", ref.Name, ref.Namespace)})
+		Remedy{
+			Text:    "Scale something down, or raise the quota.",
+			Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", ref.Name, ref.Namespace),
+		})
 	if q != nil {
 		f.show(facts.Evidence{Object: ref, Field: "status", Quote: QuotaWords(q)}, false)
 	}
 	return f
 }
 
+// QuotaWords is what a quota limits and how much of it is used.
 func QuotaWords(q *corev1.ResourceQuota) string {
 	var parts []string
 	for _, name := range sortedResources(q.Status.Hard) {
@@ -263,8 +330,11 @@ func quotaNearlyFull(s *facts.Snapshot) []*Finding {
 		ref := facts.RefOf(facts.KindQuota, q)
 		found = append(found, &Finding{
 			Subject: ref, What: fmt.Sprintf("ResourceQuota %s is nearly full: %s", q.Name, words.Few(full, 4)), Level: Latent, Sure: High,
-			Shown:  []facts.Evidence{{Object: ref, Field: "status", Quote: QuotaWords(q)}},
-			Remedy: Remedy{Text: "Make room before the next deploy: its extra pods may not fit.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace)},
+			Shown: []facts.Evidence{{Object: ref, Field: "status", Quote: QuotaWords(q)}},
+			Remedy: Remedy{
+				Text:    "Make room before the next deploy: its extra pods may not fit.",
+				Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace),
+			},
 		})
 	}
 	return found

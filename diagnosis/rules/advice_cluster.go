@@ -17,34 +17,74 @@ import (
 
 var wiringAdvice = []Rule{
 	{
-		ID: "local-traffic-only", Family: "wiring", Class: ClassWiring, Advice: true,
-		Signal: "internalTrafficPolicy Local (or externalTrafficPolicy Local of a NodePort) while some ready nodes run no ready pod of the Service", Cause: "a policy for what runs on every node", Remedy: "use the policy Cluster, or run a pod on every node",
-		Source: "Service spec.internalTrafficPolicy, spec.externalTrafficPolicy", advise: localTrafficOnly,
+		ID:     "local-traffic-only",
+		Family: "wiring",
+		Class:  ClassWiring,
+		Advice: true,
+		Signal: "internalTrafficPolicy Local (or externalTrafficPolicy Local of a NodePort) while some ready nodes run no ready pod of " +
+			"the Service",
+		Cause:  "a policy for what runs on every node",
+		Remedy: "use the policy Cluster, or run a pod on every node",
+		Source: "Service spec.internalTrafficPolicy, spec.externalTrafficPolicy",
+		advise: localTrafficOnly,
 	},
 	{
-		ID: "http-not-redirected", Family: "wiring", Class: ClassIngress, Advice: true,
-		Signal: "an Ingress with TLS and the annotation ssl-redirect: \"false\"", Cause: "somebody switched the redirect off", Remedy: "remove the annotation", Source: "ingress-nginx annotations", advise: httpNotRedirected,
+		ID:     "http-not-redirected",
+		Family: "wiring",
+		Class:  ClassIngress,
+		Advice: true,
+		Signal: "an Ingress with TLS and the annotation ssl-redirect: \"false\"",
+		Cause:  "somebody switched the redirect off",
+		Remedy: "remove the annotation",
+		Source: "ingress-nginx annotations",
+		advise: httpNotRedirected,
 	},
 }
 
 var clusterAdvice = []Rule{
 	{
-		ID: "memory-keeps-pods", Family: "capacity", Class: ClassAutoscaling, Advice: true,
-		Signal: "an autoscaler above its minimum whose memory is at 90 % of the target or more while its CPU is below half", Cause: "a heap that does not shrink: memory as a target adds pods and never removes them", Remedy: "scale on CPU or requests instead of memory",
-		Source: "HorizontalPodAutoscaler status.currentMetrics", advise: memoryKeepsPods,
+		ID:     "memory-keeps-pods",
+		Family: "capacity",
+		Class:  ClassAutoscaling,
+		Advice: true,
+		Signal: "an autoscaler above its minimum whose memory is at 90 % of the target or more while its CPU is below half",
+		Cause:  "a heap that does not shrink: memory as a target adds pods and never removes them",
+		Remedy: "scale on CPU or requests instead of memory",
+		Source: "HorizontalPodAutoscaler status.currentMetrics",
+		advise: memoryKeepsPods,
 	},
 	{
-		ID: "node-over-committed", Family: "capacity", Class: ClassNode, Advice: true,
-		Signal: "the memory limits of the pods on a node add up to more than one and a half times what it can give", Cause: "limits far above requests", Remedy: "bring limits nearer to requests, or add a node", Source: "Node status.allocatable against the pods' limits", advise: nodeOverCommitted,
+		ID:     "node-over-committed",
+		Family: "capacity",
+		Class:  ClassNode,
+		Advice: true,
+		Signal: "the memory limits of the pods on a node add up to more than one and a half times what it can give",
+		Cause:  "limits far above requests",
+		Remedy: "bring limits nearer to requests, or add a node",
+		Source: "Node status.allocatable against the pods' limits",
+		advise: nodeOverCommitted,
 	},
 	{
-		ID: "daemonset-misplaced", Family: "capacity", Class: ClassLifecycle, Advice: true,
-		Signal: "DaemonSet status.numberMisscheduled is not 0", Cause: "a taint or label that was changed after its pods started", Remedy: "delete the pods that should not be there, or tolerate the taint", Source: "DaemonSet status", advise: daemonSetMisplaced,
+		ID:     "daemonset-misplaced",
+		Family: "capacity",
+		Class:  ClassLifecycle,
+		Advice: true,
+		Signal: "DaemonSet status.numberMisscheduled is not 0",
+		Cause:  "a taint or label that was changed after its pods started",
+		Remedy: "delete the pods that should not be there, or tolerate the taint",
+		Source: "DaemonSet status",
+		advise: daemonSetMisplaced,
 	},
 	{
-		ID: "ingress-controller-ends", Family: "wiring", Class: ClassIngress, Advice: true,
-		Signal: "an Ingress whose class belongs to the managed NGINX of AKS (controller webapprouting.kubernetes.azure.com/nginx)", Cause: "upstream ingress-nginx was retired in March 2026; Microsoft supports the managed one until November 2026",
-		Remedy: "plan the move to the Gateway API", Source: "learn.microsoft.com/azure/aks/app-routing-nginx-to-gateway-api-migration", advise: ingressControllerEnds,
+		ID:     "ingress-controller-ends",
+		Family: "wiring",
+		Class:  ClassIngress,
+		Advice: true,
+		Signal: "an Ingress whose class belongs to the managed NGINX of AKS (controller webapprouting.kubernetes.azure.com/nginx)",
+		Cause:  "upstream ingress-nginx was retired in March 2026; Microsoft supports the managed one until November 2026",
+		Remedy: "plan the move to the Gateway API",
+		Source: "learn.microsoft.com/azure/aks/app-routing-nginx-to-gateway-api-migration",
+		advise: ingressControllerEnds,
 	},
 }
 
@@ -70,8 +110,10 @@ func localTrafficOnly(s *facts.Snapshot, near facts.Surroundings) []Hint {
 			continue
 		}
 		hints = append(hints, Hint{
-			Subject: ref, Text: fmt.Sprintf("Service %s does not answer callers on %s, where none of its pods is ready", service.Name, words.Few(without, 4)), Remedy: "Use the policy Cluster, or run a pod on every node.",
-			Shown: []facts.Evidence{{Object: ref, Field: field, Quote: "Local"}},
+			Subject: ref,
+			Text:    fmt.Sprintf("Service %s does not answer callers on %s, where none of its pods is ready", service.Name, words.Few(without, 4)),
+			Remedy:  "Use the policy Cluster, or run a pod on every node.",
+			Shown:   []facts.Evidence{{Object: ref, Field: field, Quote: "Local"}},
 		})
 	}
 	return hints
@@ -92,12 +134,15 @@ func httpNotRedirected(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	var hints []Hint
 	for _, i := range s.Ingresses() {
 		ref := facts.RefOf(facts.KindIngress, i)
-		if !near.Has(ref) || len(i.Spec.TLS) == 0 || i.Annotations[annotation+"ssl-redirect"] != "false" || i.Annotations[annotation+"force-ssl-redirect"] == "true" {
+		if !near.Has(ref) || len(i.Spec.TLS) == 0 || i.Annotations[annotation+"ssl-redirect"] != "false" ||
+			i.Annotations[annotation+"force-ssl-redirect"] == "true" {
 			continue
 		}
 		hints = append(hints, Hint{
-			Subject: ref, Text: fmt.Sprintf("Ingress %s answers plain HTTP although it has a certificate", i.Name), Remedy: "Remove the annotation ssl-redirect.",
-			Shown: []facts.Evidence{{Object: ref, Field: "metadata.annotations[" + annotation + "ssl-redirect]", Quote: "false"}},
+			Subject: ref,
+			Text:    fmt.Sprintf("Ingress %s answers plain HTTP although it has a certificate", i.Name),
+			Remedy:  "Remove the annotation ssl-redirect.",
+			Shown:   []facts.Evidence{{Object: ref, Field: "metadata.annotations[" + annotation + "ssl-redirect]", Quote: "false"}},
 		})
 	}
 	return hints
@@ -109,7 +154,8 @@ func memoryKeepsPods(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		ref := facts.RefOf(facts.KindAutoscaler, h)
 		memory, ofMemory := targetShare(h, corev1.ResourceMemory)
 		cpu, ofCPU := targetShare(h, corev1.ResourceCPU)
-		if !near.Has(ref) || int(h.Status.CurrentReplicas) <= int(ptr.Deref(h.Spec.MinReplicas, 1)) || memory < 90 || memory > 110 || cpu >= 50 || cpu == 0 {
+		if !near.Has(ref) || int(h.Status.CurrentReplicas) <= int(ptr.Deref(h.Spec.MinReplicas, 1)) || memory < 90 || memory > 110 || cpu >= 50 ||
+			cpu == 0 {
 			continue
 		}
 		hints = append(hints, Hint{
@@ -160,8 +206,15 @@ func nodeOverCommitted(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		}
 		ref := facts.RefOf(facts.KindNode, n)
 		hints = append(hints, Hint{
-			Subject: ref, Text: fmt.Sprintf("The pods on node %s may use %s of memory together and it has %s, so it may kill some of them", n.Name, facts.Metered(corev1.ResourceMemory, limits), facts.Metered(corev1.ResourceMemory, room)),
-			Remedy: "Bring limits nearer to requests, or add a node.", Shown: []facts.Evidence{{Object: ref, Field: "status.allocatable.memory", Quote: room.String(), Count: len(pods)}},
+			Subject: ref,
+			Text: fmt.Sprintf(
+				"The pods on node %s may use %s of memory together and it has %s, so it may kill some of them",
+				n.Name,
+				facts.Metered(corev1.ResourceMemory, limits),
+				facts.Metered(corev1.ResourceMemory, room),
+			),
+			Remedy: "Bring limits nearer to requests, or add a node.",
+			Shown:  []facts.Evidence{{Object: ref, Field: "status.allocatable.memory", Quote: room.String(), Count: len(pods)}},
 		})
 	}
 	return hints
@@ -173,8 +226,10 @@ func daemonSetMisplaced(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		ref := facts.RefOf(facts.KindDaemonSet, d)
 		if near.Has(ref) && d.Status.NumberMisscheduled > 0 {
 			hints = append(hints, Hint{
-				Subject: ref, Text: fmt.Sprintf("DaemonSet %s runs on %s where it should not", d.Name, words.Count(int(d.Status.NumberMisscheduled), "node")), Remedy: "Delete those pods, or tolerate the taint.",
-				Shown: []facts.Evidence{{Object: ref, Field: "status.numberMisscheduled", Quote: fmt.Sprint(d.Status.NumberMisscheduled)}},
+				Subject: ref,
+				Text:    fmt.Sprintf("DaemonSet %s runs on %s where it should not", d.Name, words.Count(int(d.Status.NumberMisscheduled), "node")),
+				Remedy:  "Delete those pods, or tolerate the taint.",
+				Shown:   []facts.Evidence{{Object: ref, Field: "status.numberMisscheduled", Quote: fmt.Sprint(d.Status.NumberMisscheduled)}},
 			})
 		}
 	}
@@ -199,8 +254,10 @@ func ingressControllerEnds(s *facts.Snapshot, near facts.Surroundings) []Hint {
 			wording = "ended with November 2026"
 		}
 		hints = append(hints, Hint{
-			Subject: ref, Text: fmt.Sprintf("Ingress %s is served by the NGINX of AKS, whose support %s", i.Name, wording), Remedy: "Plan the move to the Gateway API.",
-			Shown: []facts.Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: facts.ClassName(i)}},
+			Subject: ref,
+			Text:    fmt.Sprintf("Ingress %s is served by the NGINX of AKS, whose support %s", i.Name, wording),
+			Remedy:  "Plan the move to the Gateway API.",
+			Shown:   []facts.Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: facts.ClassName(i)}},
 		})
 	}
 	return hints

@@ -13,13 +13,26 @@ import (
 
 var configAdvice = []Rule{
 	{
-		ID: "config-changed", Family: "configuration", Class: ClassConfig, Advice: true,
-		Signal: "metadata.managedFields: the data of a ConfigMap or Secret was written after a container that takes variables from it started", Cause: "environment variables are read once, when a container starts",
-		Remedy: "restart the workload", Source: "managedFields[].time against containerStatuses[].state.running.startedAt", advise: configChanged,
+		ID:     "config-changed",
+		Family: "configuration",
+		Class:  ClassConfig,
+		Advice: true,
+		Signal: "metadata.managedFields: the data of a ConfigMap or Secret was written after a container that takes variables from it started",
+		Cause:  "environment variables are read once, when a container starts",
+		Remedy: "restart the workload",
+		Source: "managedFields[].time against containerStatuses[].state.running.startedAt",
+		advise: configChanged,
 	},
 	{
-		ID: "empty-value", Family: "configuration", Class: ClassConfig, Advice: true,
-		Signal: "a variable from a key of a ConfigMap or Secret whose value is empty", Cause: "a value that was never filled in", Remedy: "fill in the value", Source: "ConfigMap and Secret data", advise: emptyValues,
+		ID:     "empty-value",
+		Family: "configuration",
+		Class:  ClassConfig,
+		Advice: true,
+		Signal: "a variable from a key of a ConfigMap or Secret whose value is empty",
+		Cause:  "a value that was never filled in",
+		Remedy: "fill in the value",
+		Source: "ConfigMap and Secret data",
+		advise: emptyValues,
 	},
 }
 
@@ -32,8 +45,16 @@ func configChanged(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		if source, changed, p := staleIn(s, w); p != nil {
 			hints = append(hints, Hint{
 				Subject: w.Ref, Remedy: command(w, "restart", "Restart it to take up the change.").Text,
-				Text:  fmt.Sprintf("Pods of %s started before %s was changed %s ago, and may still run with the old values", w.Ref.Name, source.Words(), words.Span(s.Age(changed))),
-				Shown: []facts.Evidence{{Object: source, Field: "metadata.managedFields", Quote: "data was written", At: facts.Moment(changed)}, {Object: facts.RefOf(facts.KindPod, p), Field: "status.startTime", Quote: "started before that", At: facts.Moment(startOf(p))}},
+				Text: fmt.Sprintf(
+					"Pods of %s started before %s was changed %s ago, and may still run with the old values",
+					w.Ref.Name,
+					source.Words(),
+					words.Span(s.Age(changed)),
+				),
+				Shown: []facts.Evidence{
+					{Object: source, Field: "metadata.managedFields", Quote: "data was written", At: facts.Moment(changed)},
+					{Object: facts.RefOf(facts.KindPod, p), Field: "status.startTime", Quote: "started before that", At: facts.Moment(startOf(p))},
+				},
 			})
 		}
 	}

@@ -15,23 +15,48 @@ import (
 
 var resilienceAdvice = []Rule{
 	{
-		ID: "single-pod", Family: "resilience", Class: ClassRollout, Advice: true,
-		Signal: "in production: a Deployment behind a Service with replicas 1, or an autoscaler with minReplicas 1", Cause: "a template of a development environment", Remedy: "run at least two pods",
-		Source: "spec.replicas, HorizontalPodAutoscaler spec.minReplicas", advise: singlePod,
+		ID:     "single-pod",
+		Family: "resilience",
+		Class:  ClassRollout,
+		Advice: true,
+		Signal: "in production: a Deployment behind a Service with replicas 1, or an autoscaler with minReplicas 1",
+		Cause:  "a template of a development environment",
+		Remedy: "run at least two pods",
+		Source: "spec.replicas, HorizontalPodAutoscaler spec.minReplicas",
+		advise: singlePod,
 	},
 	{
-		ID: "pods-on-one-node", Family: "resilience", Class: ClassNode, Advice: true,
-		Signal: "in production: all pods of a Deployment are on one node although there are more", Cause: "no topology spread constraint; a node that was away when they were scheduled", Remedy: "spread the pods",
-		Source: "spec.nodeName of the pods", advise: podsOnOneNode,
+		ID:     "pods-on-one-node",
+		Family: "resilience",
+		Class:  ClassNode,
+		Advice: true,
+		Signal: "in production: all pods of a Deployment are on one node although there are more",
+		Cause:  "no topology spread constraint; a node that was away when they were scheduled",
+		Remedy: "spread the pods",
+		Source: "spec.nodeName of the pods",
+		advise: podsOnOneNode,
 	},
 	{
-		ID: "single-node", Family: "resilience", Class: ClassNode, Advice: true,
-		Signal: "the cluster has one node, and production runs on it", Cause: "a node pool that was made too small", Remedy: "add a node", Source: "the list of nodes", advise: singleNode,
+		ID:     "single-node",
+		Family: "resilience",
+		Class:  ClassNode,
+		Advice: true,
+		Signal: "the cluster has one node, and production runs on it",
+		Cause:  "a node pool that was made too small",
+		Remedy: "add a node",
+		Source: "the list of nodes",
+		advise: singleNode,
 	},
 	{
-		ID: "rollout-stops-all", Family: "resilience", Class: ClassRollout, Advice: true,
-		Signal: "in production: strategy Recreate without a volume that needs it, or maxUnavailable that covers every pod", Cause: "a strategy for a workload that may be away", Remedy: "use RollingUpdate with maxUnavailable 0 and maxSurge 1",
-		Source: "Deployment spec.strategy", advise: rolloutStopsAll,
+		ID:     "rollout-stops-all",
+		Family: "resilience",
+		Class:  ClassRollout,
+		Advice: true,
+		Signal: "in production: strategy Recreate without a volume that needs it, or maxUnavailable that covers every pod",
+		Cause:  "a strategy for a workload that may be away",
+		Remedy: "use RollingUpdate with maxUnavailable 0 and maxSurge 1",
+		Source: "Deployment spec.strategy",
+		advise: rolloutStopsAll,
 	},
 }
 
@@ -79,8 +104,10 @@ func podsOnOneNode(s *facts.Snapshot, near facts.Surroundings) []Hint {
 			return nil
 		}
 		return []Hint{{
-			Subject: w.Ref, Text: fmt.Sprintf("The %d pods of %s are all on node %s, so losing that node is an outage", len(w.Pods), w.Ref.Name, node),
-			Remedy: "Spread them with a topology spread constraint.", Shown: []facts.Evidence{{Object: facts.RefOf(facts.KindPod, w.Pods[0]), Field: "spec.nodeName", Quote: node, Count: len(w.Pods)}},
+			Subject: w.Ref,
+			Text:    fmt.Sprintf("The %d pods of %s are all on node %s, so losing that node is an outage", len(w.Pods), w.Ref.Name, node),
+			Remedy:  "Spread them with a topology spread constraint.",
+			Shown:   []facts.Evidence{{Object: facts.RefOf(facts.KindPod, w.Pods[0]), Field: "spec.nodeName", Quote: node, Count: len(w.Pods)}},
 		}}
 	})
 }
@@ -110,15 +137,18 @@ func singleNode(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	}
 	ref := facts.RefOf(facts.KindNode, workers[0])
 	return []Hint{{
-		Subject: ref, Text: fmt.Sprintf("The cluster has a single node, %s, so its upgrade or loss stops everything", ref.Name), Remedy: "Add a node.",
-		Shown: []facts.Evidence{{Object: ref, Field: "metadata.name", Quote: "the only node"}},
+		Subject: ref,
+		Text:    fmt.Sprintf("The cluster has a single node, %s, so its upgrade or loss stops everything", ref.Name),
+		Remedy:  "Add a node.",
+		Shown:   []facts.Evidence{{Object: ref, Field: "metadata.name", Quote: "the only node"}},
 	}}
 }
 
 func rolloutStopsAll(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	return serving(s, near, func(w *facts.Workload) []Hint {
 		d := w.Rollout.Deployment
-		if !isProduction(w.Ref.Namespace) || slices.ContainsFunc(w.Template.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil }) {
+		if !isProduction(w.Ref.Namespace) ||
+			slices.ContainsFunc(w.Template.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil }) {
 			return nil
 		}
 		h := Hint{Subject: w.Ref, Remedy: "Use RollingUpdate with maxUnavailable 0 and maxSurge 1."}
@@ -129,7 +159,18 @@ func rolloutStopsAll(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		}
 		if away := maxUnavailable(d, w.Desired); away >= w.Desired {
 			h.Text = fmt.Sprintf("A rollout of %s may stop all its pods at once", w.Ref.Name)
-			h.Shown = []facts.Evidence{{Object: w.Ref, Field: "spec.strategy.rollingUpdate.maxUnavailable", Quote: fmt.Sprintf("%s, which is %d of %s", d.Spec.Strategy.RollingUpdate.MaxUnavailable.String(), away, words.Count(w.Desired, "pod"))}}
+			h.Shown = []facts.Evidence{
+				{
+					Object: w.Ref,
+					Field:  "spec.strategy.rollingUpdate.maxUnavailable",
+					Quote: fmt.Sprintf(
+						"%s, which is %d of %s",
+						d.Spec.Strategy.RollingUpdate.MaxUnavailable.String(),
+						away,
+						words.Count(w.Desired, "pod"),
+					),
+				},
+			}
 			return []Hint{h}
 		}
 		return nil

@@ -15,29 +15,59 @@ import (
 
 var templateAdvice = []Rule{
 	{
-		ID: "image-not-pinned", Family: "templates", Class: ClassImage, Advice: true,
-		Signal: "in production: an image with the tag latest or none; anywhere: pods of one revision whose imageID differs", Cause: "a tag that moves: what runs depends on when a node pulled it", Remedy: "name a tag that never moves, or a digest",
-		Source: "spec.containers[].image, containerStatuses[].imageID", advise: imageNotPinned,
+		ID:     "image-not-pinned",
+		Family: "templates",
+		Class:  ClassImage,
+		Advice: true,
+		Signal: "in production: an image with the tag latest or none; anywhere: pods of one revision whose imageID differs",
+		Cause:  "a tag that moves: what runs depends on when a node pulled it",
+		Remedy: "name a tag that never moves, or a digest",
+		Source: "spec.containers[].image, containerStatuses[].imageID",
+		advise: imageNotPinned,
 	},
 	{
-		ID: "readiness-probe-missing", Family: "templates", Class: ClassProbe, Advice: true,
-		Signal: "a Deployment behind a Service whose containers have no readiness probe", Cause: "a template without probes: requests reach a pod before it can answer", Remedy: "add a readiness probe",
-		Source: "spec.containers[].readinessProbe", advise: readinessProbeMissing,
+		ID:     "readiness-probe-missing",
+		Family: "templates",
+		Class:  ClassProbe,
+		Advice: true,
+		Signal: "a Deployment behind a Service whose containers have no readiness probe",
+		Cause:  "a template without probes: requests reach a pod before it can answer",
+		Remedy: "add a readiness probe",
+		Source: "spec.containers[].readinessProbe",
+		advise: readinessProbeMissing,
 	},
 	{
-		ID: "resources-missing", Family: "templates", Class: ClassScheduling, Advice: true,
-		Signal: "a container without a CPU or memory request, or without a memory limit, after defaults were applied", Cause: "a template without resources: it is evicted first, and an autoscaler cannot count it", Remedy: "set requests and a memory limit",
-		Source: "spec.containers[].resources of the pods", advise: resourcesMissing,
+		ID:     "resources-missing",
+		Family: "templates",
+		Class:  ClassScheduling,
+		Advice: true,
+		Signal: "a container without a CPU or memory request, or without a memory limit, after defaults were applied",
+		Cause:  "a template without resources: it is evicted first, and an autoscaler cannot count it",
+		Remedy: "set requests and a memory limit",
+		Source: "spec.containers[].resources of the pods",
+		advise: resourcesMissing,
 	},
 	{
-		ID: "api-version-removed", Family: "templates", Class: ClassRollout, Advice: true,
-		Signal: "the annotation of kubectl apply names an API version that current Kubernetes no longer serves", Cause: "a manifest that was not brought up to date", Remedy: "correct apiVersion in the manifest",
-		Source: "kubectl.kubernetes.io/last-applied-configuration against the deprecation guide of Kubernetes", advise: apiVersionRemoved,
+		ID:     "api-version-removed",
+		Family: "templates",
+		Class:  ClassRollout,
+		Advice: true,
+		Signal: "the annotation of kubectl apply names an API version that current Kubernetes no longer serves",
+		Cause:  "a manifest that was not brought up to date",
+		Remedy: "correct apiVersion in the manifest",
+		Source: "kubectl.kubernetes.io/last-applied-configuration against the deprecation guide of Kubernetes",
+		advise: apiVersionRemoved,
 	},
 	{
-		ID: "manifest-differs", Family: "templates", Class: ClassRollout, Advice: true,
-		Signal: "the image that runs is not the one of the last kubectl apply", Cause: "somebody set the image without changing the manifest", Remedy: "bring the manifest up to date before it is applied again",
-		Source: "kubectl.kubernetes.io/last-applied-configuration against spec.template", advise: manifestDiffers,
+		ID:     "manifest-differs",
+		Family: "templates",
+		Class:  ClassRollout,
+		Advice: true,
+		Signal: "the image that runs is not the one of the last kubectl apply",
+		Cause:  "somebody set the image without changing the manifest",
+		Remedy: "bring the manifest up to date before it is applied again",
+		Source: "kubectl.kubernetes.io/last-applied-configuration against spec.template",
+		advise: manifestDiffers,
 	},
 }
 
@@ -57,8 +87,10 @@ func imageNotPinned(s *facts.Snapshot, near facts.Surroundings) []Hint {
 				continue
 			}
 			hints = append(hints, Hint{
-				Subject: w.Ref, Text: fmt.Sprintf("%s runs image %s, whose content may change without a rollout", w.Ref.Name, image), Remedy: "Name a tag that never moves, or a digest.",
-				Shown: []facts.Evidence{{Object: w.Ref, Field: "spec.template.spec.containers[].image", Quote: image}},
+				Subject: w.Ref,
+				Text:    fmt.Sprintf("%s runs image %s, whose content may change without a rollout", w.Ref.Name, image),
+				Remedy:  "Name a tag that never moves, or a digest.",
+				Shown:   []facts.Evidence{{Object: w.Ref, Field: "spec.template.spec.containers[].image", Quote: image}},
 			})
 			break
 		}
@@ -93,7 +125,9 @@ func mixedImages(w *facts.Workload) (Hint, bool) {
 			}
 			if before != digest {
 				return Hint{
-					Subject: w.Ref, Text: fmt.Sprintf("Pods of one revision of %s run different content of image %s", w.Ref.Name, status.Image), Remedy: "Name a tag that never moves, or a digest, and restart.",
+					Subject: w.Ref,
+					Text:    fmt.Sprintf("Pods of one revision of %s run different content of image %s", w.Ref.Name, status.Image),
+					Remedy:  "Name a tag that never moves, or a digest, and restart.",
 					Shown: []facts.Evidence{
 						{Object: facts.RefOf(facts.KindPod, first[status.Name]), Field: "status.containerStatuses[].imageID", Quote: before},
 						{Object: facts.RefOf(facts.KindPod, p), Field: "status.containerStatuses[].imageID", Quote: digest},
@@ -111,8 +145,10 @@ func readinessProbeMissing(s *facts.Snapshot, near facts.Surroundings) []Hint {
 			return nil
 		}
 		return []Hint{{
-			Subject: w.Ref, Text: fmt.Sprintf("%s has no readiness probe, so requests reach its pods before they can answer", w.Ref.Name), Remedy: "Add a readiness probe.",
-			Shown: []facts.Evidence{{Object: w.Ref, Field: "spec.template.spec.containers[].readinessProbe", Quote: "not set"}},
+			Subject: w.Ref,
+			Text:    fmt.Sprintf("%s has no readiness probe, so requests reach its pods before they can answer", w.Ref.Name),
+			Remedy:  "Add a readiness probe.",
+			Shown:   []facts.Evidence{{Object: w.Ref, Field: "spec.template.spec.containers[].readinessProbe", Quote: "not set"}},
 		}}
 	})
 }
@@ -129,8 +165,21 @@ func resourcesMissing(s *facts.Snapshot, near facts.Surroundings) []Hint {
 				continue
 			}
 			return []Hint{{
-				Subject: w.Ref, Text: fmt.Sprintf("Container %s of %s has no %s", containers[i].Name, w.Ref.Name, strings.Replace(words.Few(missing, 4), " and ", " or ", 1)), Remedy: "Set requests and a memory limit.",
-				Shown: []facts.Evidence{{Object: w.Ref, Field: fmt.Sprintf("spec.template.spec.containers[%s].resources", containers[i].Name), Quote: "no " + words.Few(missing, 4)}},
+				Subject: w.Ref,
+				Text: fmt.Sprintf(
+					"Container %s of %s has no %s",
+					containers[i].Name,
+					w.Ref.Name,
+					strings.Replace(words.Few(missing, 4), " and ", " or ", 1),
+				),
+				Remedy: "Set requests and a memory limit.",
+				Shown: []facts.Evidence{
+					{
+						Object: w.Ref,
+						Field:  fmt.Sprintf("spec.template.spec.containers[%s].resources", containers[i].Name),
+						Quote:  "no " + words.Few(missing, 4),
+					},
+				},
 			}}
 		}
 		return nil
@@ -177,9 +226,19 @@ func lastApplied(o metav1.Object) (applied, bool) {
 
 // removed are the API versions that Kubernetes no longer serves, with the version that ended them.
 var removed = map[string]string{
-	"extensions/v1beta1 Deployment": "1.16", "extensions/v1beta1 DaemonSet": "1.16", "apps/v1beta1 Deployment": "1.16", "apps/v1beta1 StatefulSet": "1.16",
-	"apps/v1beta2 Deployment": "1.16", "apps/v1beta2 StatefulSet": "1.16", "apps/v1beta2 DaemonSet": "1.16", "extensions/v1beta1 Ingress": "1.22", "networking.k8s.io/v1beta1 Ingress": "1.22",
-	"batch/v1beta1 CronJob": "1.25", "policy/v1beta1 PodDisruptionBudget": "1.25", "autoscaling/v2beta1 HorizontalPodAutoscaler": "1.25", "autoscaling/v2beta2 HorizontalPodAutoscaler": "1.26",
+	"extensions/v1beta1 Deployment":               "1.16",
+	"extensions/v1beta1 DaemonSet":                "1.16",
+	"apps/v1beta1 Deployment":                     "1.16",
+	"apps/v1beta1 StatefulSet":                    "1.16",
+	"apps/v1beta2 Deployment":                     "1.16",
+	"apps/v1beta2 StatefulSet":                    "1.16",
+	"apps/v1beta2 DaemonSet":                      "1.16",
+	"extensions/v1beta1 Ingress":                  "1.22",
+	"networking.k8s.io/v1beta1 Ingress":           "1.22",
+	"batch/v1beta1 CronJob":                       "1.25",
+	"policy/v1beta1 PodDisruptionBudget":          "1.25",
+	"autoscaling/v2beta1 HorizontalPodAutoscaler": "1.25",
+	"autoscaling/v2beta2 HorizontalPodAutoscaler": "1.26",
 }
 
 func apiVersionRemoved(s *facts.Snapshot, near facts.Surroundings) []Hint {
@@ -194,8 +253,17 @@ func apiVersionRemoved(s *facts.Snapshot, near facts.Surroundings) []Hint {
 			return
 		}
 		hints = append(hints, Hint{
-			Subject: ref, Text: fmt.Sprintf("The manifest of %s names %s, which Kubernetes no longer serves since %s, so applying it again is refused", ref.Words(), manifest.APIVersion, since),
-			Remedy: "Correct apiVersion in the manifest.", Shown: []facts.Evidence{{Object: ref, Field: "metadata.annotations[last-applied-configuration].apiVersion", Quote: manifest.APIVersion}},
+			Subject: ref,
+			Text: fmt.Sprintf(
+				"The manifest of %s names %s, which Kubernetes no longer serves since %s, so applying it again is refused",
+				ref.Words(),
+				manifest.APIVersion,
+				since,
+			),
+			Remedy: "Correct apiVersion in the manifest.",
+			Shown: []facts.Evidence{
+				{Object: ref, Field: "metadata.annotations[last-applied-configuration].apiVersion", Quote: manifest.APIVersion},
+			},
 		})
 	}
 	eachNamed(facts.KindDeployment, s.Deployments(), look)
@@ -228,7 +296,9 @@ func manifestDiffers(s *facts.Snapshot, near facts.Surroundings) []Hint {
 					continue
 				}
 				hints = append(hints, Hint{
-					Subject: w.Ref, Text: fmt.Sprintf("Applying the manifest of %s again would set its image back to %s", w.Ref.Name, before.Image), Remedy: "Bring the manifest up to date.",
+					Subject: w.Ref,
+					Text:    fmt.Sprintf("Applying the manifest of %s again would set its image back to %s", w.Ref.Name, before.Image),
+					Remedy:  "Bring the manifest up to date.",
 					Shown: []facts.Evidence{
 						{Object: w.Ref, Field: "spec.template.spec.containers[].image", Quote: now.Image},
 						{Object: w.Ref, Field: "metadata.annotations[last-applied-configuration]", Quote: before.Image},

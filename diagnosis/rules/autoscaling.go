@@ -17,13 +17,18 @@ const autoscalerSource = "HorizontalPodAutoscaler conditions AbleToScale, Scalin
 
 var autoscalingRules = []Rule{
 	{
-		ID: "metrics-api-missing", Family: "autoscaling", Class: ClassMetrics,
-		Signal: "ScalingActive=False/FailedGetResourceMetric, “could not find the requested resource” or “unable to handle the request”", Cause: "metrics-server is not installed, or down", Remedy: "bring metrics-server back", Source: autoscalerSource,
+		ID:     "metrics-api-missing",
+		Family: "autoscaling",
+		Class:  ClassMetrics,
+		Signal: "ScalingActive=False/FailedGetResourceMetric, “could not find the requested resource” or “unable to handle the request”",
+		Cause:  "metrics-server is not installed, or down",
+		Remedy: "bring metrics-server back",
+		Source: autoscalerSource,
 		snapshot: scalerRule(func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
 			if active.Status != corev1.ConditionFalse || !noMetricsAPI.MatchString(active.Message) {
 				return nil
 			}
-			f := scalerFinding(s, h, active, "The metrics API does not answer, so nothing is scaled automatically",
+			f := scalerFinding(h, active, "The metrics API does not answer, so nothing is scaled automatically",
 				Remedy{Text: "Bring metrics-server back.", Command: "kubectl get apiservice v1beta1.metrics.k8s.io"})
 			f.Subject = facts.Ref{Kind: "APIService", Name: "v1beta1.metrics.k8s.io"}
 			f.Calls, f.Beyond = s.MetricsService(), []facts.Elsewhere{{Ref: facts.MetricsServer}}
@@ -31,46 +36,91 @@ var autoscalingRules = []Rule{
 		}),
 	},
 	{
-		ID: "autoscaler-needs-requests", Family: "autoscaling", Class: ClassAutoscaling,
-		Signal: "ScalingActive=False, “missing request for cpu in container c”", Cause: "a container (often a new sidecar) without the request that the target is a percentage of", Remedy: "set the request of every container", Source: autoscalerSource,
+		ID:     "autoscaler-needs-requests",
+		Family: "autoscaling",
+		Class:  ClassAutoscaling,
+		Signal: "ScalingActive=False, “missing request for cpu in container c”",
+		Cause:  "a container (often a new sidecar) without the request that the target is a percentage of",
+		Remedy: "set the request of every container",
+		Source: autoscalerSource,
 		snapshot: scalerRule(func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
 			m := missingRequest.FindStringSubmatch(active.Message)
 			if active.Status != corev1.ConditionFalse || m == nil {
 				return nil
 			}
-			return scalerFinding(s, h, active, fmt.Sprintf("%s %s cannot compute: container %s has no %s request", facts.KindAutoscaler, h.Name, m[2], m[1]),
-				Remedy{Text: fmt.Sprintf("Set a %s request for container %s.", m[1], m[2])})
+			return scalerFinding(
+				h,
+				active,
+				fmt.Sprintf("%s %s cannot compute: container %s has no %s request", facts.KindAutoscaler, h.Name, m[2], m[1]),
+				Remedy{Text: fmt.Sprintf("Set a %s request for container %s.", m[1], m[2])},
+			)
 		}),
 	},
 	{
-		ID: "autoscaler-target-missing", Family: "autoscaling", Class: ClassAutoscaling,
-		Signal: "AbleToScale=False/FailedGetScale “not found”; or scaleTargetRef names a workload that is not there", Cause: "the workload was renamed or deleted", Remedy: "correct scaleTargetRef", Source: autoscalerSource,
+		ID:       "autoscaler-target-missing",
+		Family:   "autoscaling",
+		Class:    ClassAutoscaling,
+		Signal:   "AbleToScale=False/FailedGetScale “not found”; or scaleTargetRef names a workload that is not there",
+		Cause:    "the workload was renamed or deleted",
+		Remedy:   "correct scaleTargetRef",
+		Source:   autoscalerSource,
 		snapshot: autoscalerTargetMissing,
 	},
 	{
-		ID: "autoscaler-ambiguous", Family: "autoscaling", Class: ClassAutoscaling,
-		Signal: "ScalingActive=False/AmbiguousSelector; or two autoscalers with the same target", Cause: "two autoscalers count or scale the same pods", Remedy: "keep one", Source: autoscalerSource, snapshot: autoscalerAmbiguous,
+		ID:       "autoscaler-ambiguous",
+		Family:   "autoscaling",
+		Class:    ClassAutoscaling,
+		Signal:   "ScalingActive=False/AmbiguousSelector; or two autoscalers with the same target",
+		Cause:    "two autoscalers count or scale the same pods",
+		Remedy:   "keep one",
+		Source:   autoscalerSource,
+		snapshot: autoscalerAmbiguous,
 	},
 	{
-		ID: "autoscaler-at-max", Family: "autoscaling", Class: ClassAutoscaling, Risk: true,
-		Signal: "ScalingLimited=True/TooManyReplicas while current replicas are at the maximum", Cause: "more load than the maximum serves", Remedy: "raise the maximum, if quota and nodes have room", Source: autoscalerSource, snapshot: autoscalerAtMax,
+		ID:       "autoscaler-at-max",
+		Family:   "autoscaling",
+		Class:    ClassAutoscaling,
+		Risk:     true,
+		Signal:   "ScalingLimited=True/TooManyReplicas while current replicas are at the maximum",
+		Cause:    "more load than the maximum serves",
+		Remedy:   "raise the maximum, if quota and nodes have room",
+		Source:   autoscalerSource,
+		snapshot: autoscalerAtMax,
 	},
 	{
-		ID: "autoscaler-beyond-quota", Family: "autoscaling", Class: ClassAutoscaling, Risk: true,
-		Signal: "maxReplicas × requests does not fit into a ResourceQuota of the namespace", Cause: "a maximum that was never possible", Remedy: "raise the quota, or lower the maximum", Source: "ResourceQuota status against the template's requests",
+		ID:       "autoscaler-beyond-quota",
+		Family:   "autoscaling",
+		Class:    ClassAutoscaling,
+		Risk:     true,
+		Signal:   "maxReplicas × requests does not fit into a ResourceQuota of the namespace",
+		Cause:    "a maximum that was never possible",
+		Remedy:   "raise the quota, or lower the maximum",
+		Source:   "ResourceQuota status against the template's requests",
 		snapshot: autoscalerBeyondQuota,
 	},
 	{
-		ID: "autoscaler-no-metrics", Family: "autoscaling", Class: ClassAutoscaling, Symptom: true,
-		Signal: "ScalingActive=False for more than 5 minutes with any other message, such as “did not receive metrics for targeted pods”", Cause: "usually a symptom of pods that are not ready", Remedy: "see the cause that explains it", Source: autoscalerSource,
+		ID:      "autoscaler-no-metrics",
+		Family:  "autoscaling",
+		Class:   ClassAutoscaling,
+		Symptom: true,
+		Signal:  "ScalingActive=False for more than 5 minutes with any other message, such as “did not receive metrics for targeted pods”",
+		Cause:   "usually a symptom of pods that are not ready",
+		Remedy:  "see the cause that explains it",
+		Source:  autoscalerSource,
 		snapshot: scalerRule(func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
-			if active.Status != corev1.ConditionFalse || active.Reason == "ScalingDisabled" || active.Reason == "AmbiguousSelector" || noMetricsAPI.MatchString(active.Message) || missingRequest.MatchString(active.Message) {
+			if active.Status != corev1.ConditionFalse || active.Reason == "ScalingDisabled" || active.Reason == "AmbiguousSelector" ||
+				noMetricsAPI.MatchString(active.Message) || missingRequest.MatchString(active.Message) {
 				return nil
 			}
 			if s.Age(active.LastTransitionTime.Time) < 5*time.Minute {
 				return nil
 			}
-			f := scalerFinding(s, h, active, fmt.Sprintf("%s %s gets no metrics, so it does not scale", facts.KindAutoscaler, h.Name), Remedy{Text: "Look at what it measures."})
+			f := scalerFinding(
+				h,
+				active,
+				fmt.Sprintf("%s %s gets no metrics, so it does not scale", facts.KindAutoscaler, h.Name),
+				Remedy{Text: "Look at what it measures."},
+			)
 			f.Sure, f.Unsure = Medium, "Only the controller's message says why."
 			return f
 		}),
@@ -94,7 +144,7 @@ func scalerRule(look func(*facts.Snapshot, *autoscalingv2.HorizontalPodAutoscale
 	}
 }
 
-func scalerFinding(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, c autoscalingv2.HorizontalPodAutoscalerCondition, what string, remedy Remedy) *Finding {
+func scalerFinding(h *autoscalingv2.HorizontalPodAutoscaler, c autoscalingv2.HorizontalPodAutoscalerCondition, what string, remedy Remedy) *Finding {
 	ref := facts.RefOf(facts.KindAutoscaler, h)
 	if remedy.Command == "" {
 		remedy.Command = fmt.Sprintf("kubectl describe hpa %s -n %s", h.Name, h.Namespace)
@@ -102,7 +152,11 @@ func scalerFinding(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, 
 	return &Finding{
 		Subject: ref, Hits: []facts.Ref{ref}, What: what, Sure: High, Level: Latent, Since: c.LastTransitionTime.Time, Remedy: remedy,
 		Shown: []facts.Evidence{{
-			Object: ref, Field: fmt.Sprintf("status.conditions[%s]", c.Type), Quote: c.Reason + ": " + c.Message, At: facts.Moment(c.LastTransitionTime.Time), Count: 1,
+			Object: ref,
+			Field:  fmt.Sprintf("status.conditions[%s]", c.Type),
+			Quote:  c.Reason + ": " + c.Message,
+			At:     facts.Moment(c.LastTransitionTime.Time),
+			Count:  1,
 		}},
 	}
 }
@@ -113,11 +167,17 @@ func autoscalerTargetMissing(s *facts.Snapshot) []*Finding {
 		target := facts.TargetOf(h)
 		able := facts.ScalerCondition(h, autoscalingv2.AbleToScale)
 		said := able.Status == corev1.ConditionFalse && able.Reason == "FailedGetScale" && strings.Contains(able.Message, "not found")
-		gone := (target.Kind == facts.KindDeployment || target.Kind == facts.KindStatefulSet) && s.Workload(target) == nil && s.Knows(target.Resource(), h.Namespace)
+		gone := (target.Kind == facts.KindDeployment || target.Kind == facts.KindStatefulSet) && s.Workload(target) == nil &&
+			s.Knows(target.Resource(), h.Namespace)
 		if !gone && (!said || s.Workload(target) != nil) {
 			continue
 		}
-		f := scalerFinding(s, h, able, fmt.Sprintf("%s %s scales %s, which does not exist", facts.KindAutoscaler, h.Name, target.Words()), Remedy{Text: "Correct scaleTargetRef."})
+		f := scalerFinding(
+			h,
+			able,
+			fmt.Sprintf("%s %s scales %s, which does not exist", facts.KindAutoscaler, h.Name, target.Words()),
+			Remedy{Text: "Correct scaleTargetRef."},
+		)
 		if able.Reason == "" || able.Status != corev1.ConditionFalse {
 			f.Shown = []facts.Evidence{{Object: facts.RefOf(facts.KindAutoscaler, h), Field: "spec.scaleTargetRef", Quote: target.Words()}}
 		}
@@ -146,16 +206,32 @@ func autoscalerAmbiguous(s *facts.Snapshot) []*Finding {
 			continue
 		}
 		fights[target] = true
-		f := scalerFinding(s, h, facts.ScalerCondition(h, autoscalingv2.ScalingActive),
-			fmt.Sprintf("Two autoscalers, %s and %s, scale %s and fight each other", other.Name, h.Name, target.Words()), Remedy{Text: "Keep one of them."})
+		f := scalerFinding(h, facts.ScalerCondition(h, autoscalingv2.ScalingActive),
+			fmt.Sprintf(
+				"Two autoscalers, %s and %s, scale %s and fight each other",
+				other.Name,
+				h.Name,
+				target.Words(),
+			), Remedy{Text: "Keep one of them."})
 		f.Hits = append(f.Hits, facts.RefOf(facts.KindAutoscaler, other))
-		f.Shown = []facts.Evidence{{Object: facts.RefOf(facts.KindAutoscaler, h), Field: "spec.scaleTargetRef", Quote: target.Words()}, {Object: facts.RefOf(facts.KindAutoscaler, other), Field: "spec.scaleTargetRef", Quote: target.Words()}}
+		f.Shown = []facts.Evidence{
+			{Object: facts.RefOf(facts.KindAutoscaler, h), Field: "spec.scaleTargetRef", Quote: target.Words()},
+			{Object: facts.RefOf(facts.KindAutoscaler, other), Field: "spec.scaleTargetRef", Quote: target.Words()},
+		}
 		found = append(found, f)
 	}
 	for _, h := range s.Autoscalers() { // others whose targets' labels overlap
 		active := facts.ScalerCondition(h, autoscalingv2.ScalingActive)
 		if active.Status == corev1.ConditionFalse && active.Reason == "AmbiguousSelector" && !fights[facts.TargetOf(h)] {
-			found = append(found, scalerFinding(s, h, active, fmt.Sprintf("%s %s shares its pods with another autoscaler", facts.KindAutoscaler, h.Name), Remedy{Text: "Give each autoscaler pods of its own."}))
+			found = append(
+				found,
+				scalerFinding(
+					h,
+					active,
+					fmt.Sprintf("%s %s shares its pods with another autoscaler", facts.KindAutoscaler, h.Name),
+					Remedy{Text: "Give each autoscaler pods of its own."},
+				),
+			)
 		}
 	}
 	return found
@@ -171,8 +247,12 @@ func autoscalerAtMax(s *facts.Snapshot) []*Finding {
 		if h.Spec.MinReplicas != nil && *h.Spec.MinReplicas == h.Spec.MaxReplicas {
 			continue // pinned on purpose
 		}
-		f := scalerFinding(s, h, limited, fmt.Sprintf("%s runs at its maximum of %d pods and the load asks for more", facts.TargetOf(h).Words(), h.Spec.MaxReplicas),
-			Remedy{Text: "Raise the maximum, if the quota and the nodes have room."})
+		f := scalerFinding(
+			h,
+			limited,
+			fmt.Sprintf("%s runs at its maximum of %d pods and the load asks for more", facts.TargetOf(h).Words(), h.Spec.MaxReplicas),
+			Remedy{Text: "Raise the maximum, if the quota and the nodes have room."},
+		)
 		f.Measured = true
 		if w := s.Workload(facts.TargetOf(h)); w != nil {
 			f.Hits = append(f.Hits, w.Ref)
@@ -201,12 +281,23 @@ func autoscalerBeyondQuota(s *facts.Snapshot) []*Finding {
 				ref := facts.RefOf(facts.KindAutoscaler, h)
 				found = append(found, &Finding{
 					Subject: ref, Key: q.Name, Hits: []facts.Ref{ref, facts.RefOf(facts.KindQuota, q)}, Sure: High, Level: Latent,
-					What: fmt.Sprintf("%s %s may ask for %d pods, but ResourceQuota %s leaves room for %d (%s)", facts.KindAutoscaler, h.Name, h.Spec.MaxReplicas, q.Name, room, name),
+					What: fmt.Sprintf(
+						"%s %s may ask for %d pods, but ResourceQuota %s leaves room for %d (%s)",
+						facts.KindAutoscaler,
+						h.Name,
+						h.Spec.MaxReplicas,
+						q.Name,
+						room,
+						name,
+					),
 					Shown: []facts.Evidence{
 						{Object: ref, Field: "spec.maxReplicas", Quote: fmt.Sprint(h.Spec.MaxReplicas)},
 						{Object: facts.RefOf(facts.KindQuota, q), Field: "status", Quote: QuotaWords(q)},
 					},
-					Remedy: Remedy{Text: "Raise the quota, or lower the maximum.", Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace)},
+					Remedy: Remedy{
+						Text:    "Raise the quota, or lower the maximum.",
+						Command: fmt.Sprintf("kubectl describe resourcequota %s -n %s", q.Name, q.Namespace),
+					},
 				})
 			}
 		}
@@ -246,6 +337,7 @@ func quantityOf(l corev1.ResourceList, name corev1.ResourceName) float64 {
 	return quantity.AsApproximateFloat64()
 }
 
+// CountReady is how many of the pods are ready.
 func CountReady(pods []*corev1.Pod) int {
 	ready := 0
 	for _, p := range pods {

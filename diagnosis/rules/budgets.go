@@ -12,18 +12,37 @@ import (
 
 var budgetRules = []Rule{
 	{
-		ID: "budget-blocks", Family: "budgets", Class: ClassBudget, Risk: true,
-		Signal: "disruptionsAllowed is 0 while every pod is healthy: minAvailable is all of them, or maxUnavailable is 0", Cause: "a budget as strict as the number of pods", Remedy: "allow one pod to be away, or run one more",
-		Source: "PodDisruptionBudget status; it holds up evictions (drains, upgrades), not rollouts", snapshot: budgetBlocks,
+		ID:       "budget-blocks",
+		Family:   "budgets",
+		Class:    ClassBudget,
+		Risk:     true,
+		Signal:   "disruptionsAllowed is 0 while every pod is healthy: minAvailable is all of them, or maxUnavailable is 0",
+		Cause:    "a budget as strict as the number of pods",
+		Remedy:   "allow one pod to be away, or run one more",
+		Source:   "PodDisruptionBudget status; it holds up evictions (drains, upgrades), not rollouts",
+		snapshot: budgetBlocks,
 	},
 	{
-		ID: "budget-unhealthy", Family: "budgets", Class: ClassBudget, Symptom: true,
-		Signal: "disruptionsAllowed is 0 because pods are not healthy", Cause: "always a symptom of its pods; drains wait", Remedy: "see the cause that explains it", Source: "PodDisruptionBudget status",
+		ID:       "budget-unhealthy",
+		Family:   "budgets",
+		Class:    ClassBudget,
+		Symptom:  true,
+		Signal:   "disruptionsAllowed is 0 because pods are not healthy",
+		Cause:    "always a symptom of its pods; drains wait",
+		Remedy:   "see the cause that explains it",
+		Source:   "PodDisruptionBudget status",
 		snapshot: budgetUnhealthy,
 	},
 	{
-		ID: "budget-matches-nothing", Family: "budgets", Class: ClassBudget, Risk: true,
-		Signal: "a budget that expects no pods, whose selector matches no workload of its namespace", Cause: "a label that was renamed", Remedy: "correct the selector", Source: "PodDisruptionBudget spec.selector", snapshot: budgetMatchesNothing,
+		ID:       "budget-matches-nothing",
+		Family:   "budgets",
+		Class:    ClassBudget,
+		Risk:     true,
+		Signal:   "a budget that expects no pods, whose selector matches no workload of its namespace",
+		Cause:    "a label that was renamed",
+		Remedy:   "correct the selector",
+		Source:   "PodDisruptionBudget spec.selector",
+		snapshot: budgetMatchesNothing,
 	},
 }
 
@@ -31,8 +50,14 @@ func budgetFinding(b *policyv1.PodDisruptionBudget, what, remedy string) *Findin
 	ref := facts.RefOf(facts.KindBudget, b)
 	return &Finding{
 		Subject: ref, Hits: []facts.Ref{ref}, What: what, Sure: High, Level: Latent,
-		Shown: []facts.Evidence{{Object: ref, Field: "status", Quote: fmt.Sprintf("%d disruptions allowed, %d of %d pods healthy, %d wanted", b.Status.DisruptionsAllowed,
-			b.Status.CurrentHealthy, b.Status.ExpectedPods, b.Status.DesiredHealthy)}},
+		Shown: []facts.Evidence{
+			{
+				Object: ref,
+				Field:  "status",
+				Quote: fmt.Sprintf("%d disruptions allowed, %d of %d pods healthy, %d wanted", b.Status.DisruptionsAllowed,
+					b.Status.CurrentHealthy, b.Status.ExpectedPods, b.Status.DesiredHealthy),
+			},
+		},
 		Remedy: Remedy{Text: remedy, Command: fmt.Sprintf("kubectl describe pdb %s -n %s", b.Name, b.Namespace)},
 	}
 }
@@ -49,7 +74,14 @@ func budgetBlocks(s *facts.Snapshot) []*Finding {
 			if b.Status.ExpectedPods == 1 {
 				healthy = "its only pod is healthy, so the node with it cannot be drained"
 			}
-			found = append(found, budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s allows no disruption although %s", b.Name, healthy), "Allow one pod to be away (maxUnavailable: 1), or run one pod more than it demands."))
+			found = append(
+				found,
+				budgetFinding(
+					b,
+					fmt.Sprintf("PodDisruptionBudget %s allows no disruption although %s", b.Name, healthy),
+					"Allow one pod to be away (maxUnavailable: 1), or run one pod more than it demands.",
+				),
+			)
 		}
 	}
 	return found
@@ -58,9 +90,18 @@ func budgetBlocks(s *facts.Snapshot) []*Finding {
 func budgetUnhealthy(s *facts.Snapshot) []*Finding {
 	var found []*Finding
 	for _, b := range s.Budgets() {
-		if blocked(b) && b.Status.CurrentHealthy < b.Status.ExpectedPods && b.Status.CurrentHealthy <= b.Status.DesiredHealthy && !comingUp(s, b) && !outdated(s, b) {
-			f := budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s allows no disruption: %d of %d pods are healthy", b.Name, b.Status.CurrentHealthy, b.Status.ExpectedPods),
-				"Mend its pods first.")
+		if blocked(b) && b.Status.CurrentHealthy < b.Status.ExpectedPods && b.Status.CurrentHealthy <= b.Status.DesiredHealthy &&
+			!comingUp(s, b) && !outdated(s, b) {
+			f := budgetFinding(
+				b,
+				fmt.Sprintf(
+					"PodDisruptionBudget %s allows no disruption: %d of %d pods are healthy",
+					b.Name,
+					b.Status.CurrentHealthy,
+					b.Status.ExpectedPods,
+				),
+				"Mend its pods first.",
+			)
 			f.Sure = Medium
 			found = append(found, f)
 		}
@@ -98,10 +139,14 @@ func outdated(s *facts.Snapshot, b *policyv1.PodDisruptionBudget) bool {
 func budgetMatchesNothing(s *facts.Snapshot) []*Finding {
 	var found []*Finding
 	for _, b := range s.Budgets() {
-		if b.Status.ExpectedPods > 0 || b.Spec.Selector == nil || !s.Knows("deployments", b.Namespace) || !s.Knows("statefulsets", b.Namespace) || s.Protects(b) {
+		if b.Status.ExpectedPods > 0 || b.Spec.Selector == nil || !s.Knows("deployments", b.Namespace) || !s.Knows("statefulsets", b.Namespace) ||
+			s.Protects(b) {
 			continue
 		}
-		found = append(found, budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s matches no pod, so it protects nothing", b.Name), "Correct its selector."))
+		found = append(
+			found,
+			budgetFinding(b, fmt.Sprintf("PodDisruptionBudget %s matches no pod, so it protects nothing", b.Name), "Correct its selector."),
+		)
 	}
 	return found
 }

@@ -14,27 +14,78 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-const certManagerSource = "cert-manager: conditions and status of Certificate, CertificateRequest, Order, Challenge and Issuer; the lowest object with a reason is the root"
+const certManagerSource = "cert-manager: conditions and status of Certificate, CertificateRequest, Order, Challenge and Issuer; the " +
+	"lowest object with a reason is the root"
 
 var certificateRules = []Rule{
-	certificateRule("certificate-rate-limit", "an Order or Certificate that fails with rateLimited or 429", "the certificate authority limits orders per week and host; repeated renewals make it worse",
-		"wait for the limit to pass; do not renew by hand"),
-	certificateRule("certificate-solver-class", "a Challenge that is pending while its solver's ingress class does not exist", "the issuer's HTTP-01 solver names a class that no controller serves", "correct the class in the issuer's solver"),
-	certificateRule("certificate-challenge", "a Challenge that is pending or invalid, with its reason", "DNS does not point to the load balancer; HTTP is blocked or redirected; a network policy", "make http://HOST/.well-known/acme-challenge/ reach the cluster"),
-	certificateRule("certificate-order", "an Order in state invalid, errored or expired", "the certificate authority refused the order", "mend what its reason names, then renew"),
-	certificateRule("certificate-request", "a CertificateRequest that failed, was denied or is not valid", "the issuer refused it; nobody approved it", "mend what its message names, then renew"),
-	certificateRule("certificate-issuer", "the Issuer or ClusterIssuer is missing or not ready", "an account that could not be registered, a missing CA Secret, a mistyped name", "mend the issuer"),
-	certificateRule("certificate-secret-shared", "two Certificates that write the same Secret", "a copy of a Certificate, or an Ingress annotation beside a Certificate", "keep one of them"),
-	certificateRule("certificate-not-ready", "Certificate Ready=False with a reason, and nothing below says more", "see the message", "read the message; renew when its cause is mended"),
-	certificateRule("certificate-renewal-late", "status.renewalTime passed by more than an hour, or by half of what is left until status.notAfter, although Ready=True", "renewing fails, or cert-manager is down", "renew it, and look at cert-manager"),
+	certificateRule(
+		"certificate-rate-limit",
+		"an Order or Certificate that fails with rateLimited or 429",
+		"the certificate authority limits orders per week and host; repeated renewals make it worse",
+		"wait for the limit to pass; do not renew by hand",
+	),
+	certificateRule(
+		"certificate-solver-class",
+		"a Challenge that is pending while its solver's ingress class does not exist",
+		"the issuer's HTTP-01 solver names a class that no controller serves",
+		"correct the class in the issuer's solver",
+	),
+	certificateRule(
+		"certificate-challenge",
+		"a Challenge that is pending or invalid, with its reason",
+		"DNS does not point to the load balancer; HTTP is blocked or redirected; a network policy",
+		"make http://HOST/.well-known/acme-challenge/ reach the cluster",
+	),
+	certificateRule(
+		"certificate-order",
+		"an Order in state invalid, errored or expired",
+		"the certificate authority refused the order",
+		"mend what its reason names, then renew",
+	),
+	certificateRule(
+		"certificate-request",
+		"a CertificateRequest that failed, was denied or is not valid",
+		"the issuer refused it; nobody approved it",
+		"mend what its message names, then renew",
+	),
+	certificateRule(
+		"certificate-issuer",
+		"the Issuer or ClusterIssuer is missing or not ready",
+		"an account that could not be registered, a missing CA Secret, a mistyped name",
+		"mend the issuer",
+	),
+	certificateRule(
+		"certificate-secret-shared",
+		"two Certificates that write the same Secret",
+		"a copy of a Certificate, or an Ingress annotation beside a Certificate",
+		"keep one of them",
+	),
+	certificateRule(
+		"certificate-not-ready",
+		"Certificate Ready=False with a reason, and nothing below says more",
+		"see the message",
+		"read the message; renew when its cause is mended",
+	),
+	certificateRule(
+		"certificate-renewal-late",
+		"status.renewalTime passed by more than an hour, or by half of what is left until status.notAfter, although Ready=True",
+		"renewing fails, or cert-manager is down",
+		"renew it, and look at cert-manager",
+	),
 }
 
 // certificateRule makes the rules of the family: one walk goes from each Certificate down to the lowest object with a
 // reason, and says which of the rules that is.
 func certificateRule(id, signal, cause, remedy string) Rule {
 	return Rule{
-		ID: id, Family: "certificates", Class: ClassCertificate, Signal: signal, Cause: cause, Remedy: remedy, Source: certManagerSource,
-		Risk: id == "certificate-renewal-late",
+		ID:     id,
+		Family: "certificates",
+		Class:  ClassCertificate,
+		Signal: signal,
+		Cause:  cause,
+		Remedy: remedy,
+		Source: certManagerSource,
+		Risk:   id == "certificate-renewal-late",
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, c := range s.Custom() {
@@ -50,6 +101,7 @@ func certificateRule(id, signal, cause, remedy string) Rule {
 	}
 }
 
+// Moments is a moment in a field of an object; zero when there is none.
 func Moments(o *unstructured.Unstructured, path ...string) time.Time {
 	t, err := time.Parse(time.RFC3339, facts.Text(o, path...))
 	if err != nil {
@@ -105,13 +157,27 @@ const issuingIsNormal = 5 * time.Minute
 
 func certificateTrouble(s *facts.Snapshot, c *unstructured.Unstructured) (id string, f *Finding) {
 	if other := rival(s, c); other != nil {
-		f := certificateFinding(s, c, c, fmt.Sprintf("Certificates %s and %s write the same Secret %s", other.GetName(), c.GetName(), facts.Text(c, "spec", "secretName")), condition{})
+		f := certificateFinding(
+			s,
+			c,
+			c,
+			fmt.Sprintf("Certificates %s and %s write the same Secret %s", other.GetName(), c.GetName(), facts.Text(c, "spec", "secretName")),
+			condition{},
+		)
 		f.Shown = []facts.Evidence{
 			{Object: facts.RefOf(facts.KindCertificate, other), Field: "spec.secretName", Quote: facts.Text(other, "spec", "secretName")},
 			{Object: facts.RefOf(facts.KindCertificate, c), Field: "spec.secretName", Quote: facts.Text(c, "spec", "secretName")},
 		}
 		if ready, ok := conditionOf(c, "Ready"); ok && ready.status != "True" {
-			f.show(facts.Evidence{Object: facts.RefOf(facts.KindCertificate, c), Field: "status.conditions[Ready]", Quote: strings.TrimSuffix(ready.reason+": "+ready.message, ": "), At: facts.Moment(ready.since)}, false)
+			f.show(
+				facts.Evidence{
+					Object: facts.RefOf(facts.KindCertificate, c),
+					Field:  "status.conditions[Ready]",
+					Quote:  strings.TrimSuffix(ready.reason+": "+ready.message, ": "),
+					At:     facts.Moment(ready.since),
+				},
+				false,
+			)
 		}
 		f.Remedy = Remedy{Text: "Keep one of them.", Command: fmt.Sprintf("kubectl get certificate -n %s", c.GetNamespace())}
 		return "certificate-secret-shared", f
@@ -136,15 +202,33 @@ func certificateTrouble(s *facts.Snapshot, c *unstructured.Unstructured) (id str
 		if renewal.IsZero() {
 			renewal = Moments(c, "status", "notAfter")
 		}
-		f := certificateFinding(s, c, c, fmt.Sprintf("Certificate %s should have been renewed %s ago", c.GetName(), words.Span(s.Age(renewal))), condition{})
-		f.Shown = []facts.Evidence{{Object: facts.RefOf(facts.KindCertificate, c), Field: "status.renewalTime", Quote: facts.Text(c, "status", "renewalTime"), At: facts.Moment(renewal)}}
+		f := certificateFinding(
+			s,
+			c,
+			c,
+			fmt.Sprintf("Certificate %s should have been renewed %s ago", c.GetName(), words.Span(s.Age(renewal))),
+			condition{},
+		)
+		f.Shown = []facts.Evidence{
+			{
+				Object: facts.RefOf(facts.KindCertificate, c),
+				Field:  "status.renewalTime",
+				Quote:  facts.Text(c, "status", "renewalTime"),
+				At:     facts.Moment(renewal),
+			},
+		}
 		f.Level, f.Since = Latent, renewal
 		return "certificate-renewal-late", dated(s, c, f)
 	}
 	if !has {
 		f := certificateFinding(s, c, c, fmt.Sprintf("Certificate %s has no status: cert-manager has not looked at it", c.GetName()), condition{})
-		f.Shown, f.Since = []facts.Evidence{{Object: facts.RefOf(facts.KindCertificate, c), Field: "status.conditions", Quote: "empty", At: facts.Moment(began)}}, began
-		f.Remedy = Remedy{Text: "Look whether cert-manager runs, and what its log says.", Command: "kubectl get pods -A -l app.kubernetes.io/name=cert-manager"}
+		f.Shown, f.Since = []facts.Evidence{
+			{Object: facts.RefOf(facts.KindCertificate, c), Field: "status.conditions", Quote: "empty", At: facts.Moment(began)},
+		}, began
+		f.Remedy = Remedy{
+			Text:    "Look whether cert-manager runs, and what its log says.",
+			Command: "kubectl get pods -A -l app.kubernetes.io/name=cert-manager",
+		}
 		return "certificate-not-ready", dated(s, c, f)
 	}
 	wording := fmt.Sprintf("Certificate %s is not ready", c.GetName())
@@ -172,7 +256,8 @@ func renewsLate(s *facts.Snapshot, c *unstructured.Unstructured) bool {
 func rival(s *facts.Snapshot, c *unstructured.Unstructured) *unstructured.Unstructured {
 	secret := facts.Text(c, "spec", "secretName")
 	for _, o := range s.Custom() {
-		if secret != "" && o != c && facts.IsCertificate(o) && o.GetNamespace() == c.GetNamespace() && facts.Text(o, "spec", "secretName") == secret && holdsBefore(o, c) {
+		if secret != "" && o != c && facts.IsCertificate(o) && o.GetNamespace() == c.GetNamespace() &&
+			facts.Text(o, "spec", "secretName") == secret && holdsBefore(o, c) {
 			return o
 		}
 	}
@@ -220,24 +305,48 @@ func belowTrouble(s *facts.Snapshot, c *unstructured.Unstructured) (id string, f
 	}
 	for _, kind := range []string{"Denied", "InvalidRequest"} {
 		if refused, ok := conditionOf(request, kind); ok && refused.status == "True" {
-			return "certificate-request", certificateFinding(s, c, request, fmt.Sprintf("CertificateRequest %s was refused (%s)", request.GetName(), kind), refused)
+			return "certificate-request", certificateFinding(
+				s,
+				c,
+				request,
+				fmt.Sprintf("CertificateRequest %s was refused (%s)", request.GetName(), kind),
+				refused,
+			)
 		}
 	}
 	if rateLimited(ready.message) {
 		return "certificate-rate-limit", limited(s, c, request, ready)
 	}
 	if ready.reason == "Failed" || ready.reason == "Denied" {
-		return "certificate-request", certificateFinding(s, c, request, fmt.Sprintf("CertificateRequest %s has failed: %s", request.GetName(), s.Quote(strings.TrimSuffix(ready.message, "."))), ready)
+		return "certificate-request", certificateFinding(
+			s,
+			c,
+			request,
+			fmt.Sprintf("CertificateRequest %s has failed: %s", request.GetName(), s.Quote(strings.TrimSuffix(ready.message, "."))),
+			ready,
+		)
 	}
-	if approved, ok := conditionOf(request, "Approved"); (!ok || approved.status != "True") && s.Age(request.GetCreationTimestamp().Time) > issuingIsNormal {
-		return "certificate-request", certificateFinding(s, c, request, fmt.Sprintf("CertificateRequest %s waits for approval", request.GetName()), ready)
+	if approved, ok := conditionOf(
+		request,
+		"Approved",
+	); (!ok || approved.status != "True") && s.Age(request.GetCreationTimestamp().Time) > issuingIsNormal {
+		return "certificate-request", certificateFinding(
+			s,
+			c,
+			request,
+			fmt.Sprintf("CertificateRequest %s waits for approval", request.GetName()),
+			ready,
+		)
 	}
 	return "", nil
 }
 
 func limited(s *facts.Snapshot, c, at *unstructured.Unstructured, why condition) *Finding {
 	f := certificateFinding(s, c, at, "The certificate authority limits orders for Certificate "+c.GetName(), why)
-	f.Remedy = Remedy{Text: "Wait for the limit to pass. Renewing by hand makes it worse.", Command: fmt.Sprintf("kubectl describe %s -n %s", facts.RefOf(at.GetKind(), at), at.GetNamespace())}
+	f.Remedy = Remedy{
+		Text:    "Wait for the limit to pass. Renewing by hand makes it worse.",
+		Command: fmt.Sprintf("kubectl describe %s -n %s", facts.RefOf(at.GetKind(), at), at.GetNamespace()),
+	}
 	return f
 }
 
@@ -256,7 +365,10 @@ func orderTrouble(s *facts.Snapshot, c, order *unstructured.Unstructured) (id st
 	case "invalid", "errored", "expired":
 		f := certificateFinding(s, c, order, fmt.Sprintf("Order %s of Certificate %s is %s", order.GetName(), c.GetName(), state), why)
 		if reason == "" { // cert-manager does not keep why the authority refused it
-			f.Remedy = Remedy{Text: "Look at what the authority said about it, mend that, then renew the certificate.", Command: fmt.Sprintf("kubectl get %s -n %s -o jsonpath='{.status.url}'", facts.RefOf(order.GetKind(), order), order.GetNamespace())}
+			f.Remedy = Remedy{
+				Text:    "Look at what the authority said about it, mend that, then renew the certificate.",
+				Command: fmt.Sprintf("kubectl get %s -n %s -o jsonpath='{.status.url}'", facts.RefOf(order.GetKind(), order), order.GetNamespace()),
+			}
 		}
 		return "certificate-order", f
 	}
@@ -264,7 +376,11 @@ func orderTrouble(s *facts.Snapshot, c, order *unstructured.Unstructured) (id st
 }
 
 func challengeTrouble(s *facts.Snapshot, c, challenge *unstructured.Unstructured) (id string, f *Finding) {
-	state, reason, host := facts.Text(challenge, "status", "state"), facts.Text(challenge, "status", "reason"), facts.Text(challenge, "spec", "dnsName")
+	state, reason, host := facts.Text(
+		challenge,
+		"status",
+		"state",
+	), facts.Text(challenge, "status", "reason"), facts.Text(challenge, "spec", "dnsName")
 	if state == "valid" {
 		return "", nil
 	}
@@ -274,8 +390,17 @@ func challengeTrouble(s *facts.Snapshot, c, challenge *unstructured.Unstructured
 		if class == "" || !s.Knows("ingressclasses", "") || len(s.IngressClasses()) == 0 || hasClass(s, class) {
 			continue
 		}
-		f := certificateFinding(s, c, challenge, fmt.Sprintf("The solver of Certificate %s uses ingress class %s, which does not exist", c.GetName(), class), why)
-		f.show(facts.Evidence{Object: facts.RefOf(challenge.GetKind(), challenge), Field: "spec.solver.http01.ingress." + field, Quote: class}, false)
+		f := certificateFinding(
+			s,
+			c,
+			challenge,
+			fmt.Sprintf("The solver of Certificate %s uses ingress class %s, which does not exist", c.GetName(), class),
+			why,
+		)
+		f.show(
+			facts.Evidence{Object: facts.RefOf(challenge.GetKind(), challenge), Field: "spec.solver.http01.ingress." + field, Quote: class},
+			false,
+		)
 		f.Remedy = Remedy{Text: "Correct the ingress class in the solver of the issuer.", Command: "kubectl edit " + kubectl(issuerOf(c))}
 		return "certificate-solver-class", f
 	}
@@ -298,12 +423,26 @@ func challengeTrouble(s *facts.Snapshot, c, challenge *unstructured.Unstructured
 func queued(s *facts.Snapshot, c, challenge *unstructured.Unstructured) (id string, f *Finding) {
 	for _, o := range s.Custom() {
 		busy, _, err := unstructured.NestedBool(o.Object, "status", "processing")
-		if o.GetKind() != "Challenge" || err != nil || !busy || facts.Text(o, "spec", "dnsName") != facts.Text(challenge, "spec", "dnsName") || facts.Text(o, "spec", "type") != facts.Text(challenge, "spec", "type") {
+		if o.GetKind() != "Challenge" || err != nil || !busy || facts.Text(o, "spec", "dnsName") != facts.Text(challenge, "spec", "dnsName") ||
+			facts.Text(o, "spec", "type") != facts.Text(challenge, "spec", "type") {
 			continue
 		}
-		f := certificateFinding(s, c, challenge, fmt.Sprintf("The challenge for %s waits for another one of the same name, %s", facts.Text(challenge, "spec", "dnsName"), o.GetName()), condition{})
+		f := certificateFinding(
+			s,
+			c,
+			challenge,
+			fmt.Sprintf("The challenge for %s waits for another one of the same name, %s", facts.Text(challenge, "spec", "dnsName"), o.GetName()),
+			condition{},
+		)
 		f.Since = challenge.GetCreationTimestamp().Time
-		f.show(facts.Evidence{Object: facts.RefOf(o.GetKind(), o), Field: "status", Quote: strings.TrimSuffix(facts.Text(o, "status", "state")+": "+facts.Text(o, "status", "reason"), ": ")}, false)
+		f.show(
+			facts.Evidence{
+				Object: facts.RefOf(o.GetKind(), o),
+				Field:  "status",
+				Quote:  strings.TrimSuffix(facts.Text(o, "status", "state")+": "+facts.Text(o, "status", "reason"), ": "),
+			},
+			false,
+		)
 		f.Remedy = Remedy{
 			Text:    "Mend what holds the other one up, or delete its Certificate.",
 			Command: fmt.Sprintf("kubectl describe challenge %s -n %s", o.GetName(), o.GetNamespace()),
@@ -349,7 +488,10 @@ func issuerTrouble(s *facts.Snapshot, c *unstructured.Unstructured, requests []*
 	}
 	var missed *condition
 	if len(requests) > 0 {
-		if ready, ok := conditionOf(requests[0], "Ready"); ok && ready.status != "True" && strings.HasPrefix(ready.message, fmt.Sprintf("Referenced %q not found:", issuer.Kind)) {
+		if ready, ok := conditionOf(
+			requests[0],
+			"Ready",
+		); ok && ready.status != "True" && strings.HasPrefix(ready.message, fmt.Sprintf("Referenced %q not found:", issuer.Kind)) {
 			missed = &ready
 		}
 	}
@@ -363,7 +505,13 @@ func issuerTrouble(s *facts.Snapshot, c *unstructured.Unstructured, requests []*
 		if !ok || ready.status == "True" {
 			return nil
 		}
-		f := certificateFinding(s, c, o, fmt.Sprintf("%s %s is not ready: %s", issuer.Kind, issuer.Name, s.Quote(strings.TrimSuffix(ready.message, "."))), ready)
+		f := certificateFinding(
+			s,
+			c,
+			o,
+			fmt.Sprintf("%s %s is not ready: %s", issuer.Kind, issuer.Name, s.Quote(strings.TrimSuffix(ready.message, "."))),
+			ready,
+		)
 		f.Remedy = Remedy{Text: issuerRemedy(o, ready), Command: "kubectl describe " + kubectl(issuer)}
 		return f
 	}
@@ -372,9 +520,19 @@ func issuerTrouble(s *facts.Snapshot, c *unstructured.Unstructured, requests []*
 	}
 	f := certificateFinding(s, c, c, fmt.Sprintf("%s %s does not exist", issuer.Kind, issuer.Name), condition{})
 	f.Subject = issuer
-	f.Shown = []facts.Evidence{{Object: facts.RefOf(facts.KindCertificate, c), Field: "spec.issuerRef", Quote: issuer.Kind + " " + issuer.Name}}
+	f.Shown = []facts.Evidence{
+		{Object: facts.RefOf(facts.KindCertificate, c), Field: "spec.issuerRef", Quote: issuer.Kind + " " + issuer.Name},
+	}
 	if missed != nil {
-		f.show(facts.Evidence{Object: facts.RefOf(requests[0].GetKind(), requests[0]), Field: "status.conditions[Ready]", Quote: missed.message, At: facts.Moment(missed.since)}, false)
+		f.show(
+			facts.Evidence{
+				Object: facts.RefOf(requests[0].GetKind(), requests[0]),
+				Field:  "status.conditions[Ready]",
+				Quote:  missed.message,
+				At:     facts.Moment(missed.since),
+			},
+			false,
+		)
 		f.Since = missed.since
 	}
 	f.Remedy = Remedy{Text: "Create the issuer, or correct its name.", Command: "kubectl get issuers,clusterissuers -n " + c.GetNamespace()}
@@ -383,7 +541,12 @@ func issuerTrouble(s *facts.Snapshot, c *unstructured.Unstructured, requests []*
 
 // issuerRemedy says what an issuer needs that is not ready.
 func issuerRemedy(issuer *unstructured.Unstructured, ready condition) string {
-	if secret := facts.Text(issuer, "spec", "ca", "secretName"); secret != "" && (ready.reason == "ErrGetKeyPair" || ready.reason == "ErrInvalidKeyPair") {
+	if secret := facts.Text(
+		issuer,
+		"spec",
+		"ca",
+		"secretName",
+	); secret != "" && (ready.reason == "ErrGetKeyPair" || ready.reason == "ErrInvalidKeyPair") {
 		return fmt.Sprintf("Put the certificate and the key of an authority into Secret %s, which the issuer names.", secret)
 	}
 	if ready.reason == "ErrRegisterACMEAccount" {
@@ -397,7 +560,8 @@ func certificateFinding(s *facts.Snapshot, c, at *unstructured.Unstructured, wha
 	f := &Finding{
 		Subject: ref, Hits: []facts.Ref{cert}, What: what, Sure: High, Level: Degraded, Since: why.since,
 		Remedy: Remedy{
-			Text: "Mend what the reason names, then renew the certificate.", Command: fmt.Sprintf("cmctl renew %s -n %s", c.GetName(), c.GetNamespace()),
+			Text:    "Mend what the reason names, then renew the certificate.",
+			Command: fmt.Sprintf("cmctl renew %s -n %s", c.GetName(), c.GetNamespace()),
 		},
 	}
 	f.Calls, f.Beyond = s.CertManagerDown(), []facts.Elsewhere{{Ref: facts.CertManagerController}}
@@ -406,11 +570,21 @@ func certificateFinding(s *facts.Snapshot, c, at *unstructured.Unstructured, wha
 		if at.GetKind() != "Order" && at.GetKind() != "Challenge" {
 			field = "status.conditions"
 		}
-		f.Shown = []facts.Evidence{{Object: ref, Field: field, Quote: strings.TrimSuffix(why.reason+": "+why.message, ": "), At: facts.Moment(why.since)}}
+		f.Shown = []facts.Evidence{
+			{Object: ref, Field: field, Quote: strings.TrimSuffix(why.reason+": "+why.message, ": "), At: facts.Moment(why.since)},
+		}
 	}
 	if ref != cert {
 		if ready, ok := conditionOf(c, "Ready"); ok {
-			f.show(facts.Evidence{Object: cert, Field: "status.conditions[Ready]", Quote: strings.TrimSuffix(ready.reason+": "+ready.message, ": "), At: facts.Moment(ready.since)}, false)
+			f.show(
+				facts.Evidence{
+					Object: cert,
+					Field:  "status.conditions[Ready]",
+					Quote:  strings.TrimSuffix(ready.reason+": "+ready.message, ": "),
+					At:     facts.Moment(ready.since),
+				},
+				false,
+			)
 		}
 	}
 	return f
@@ -433,7 +607,15 @@ func dated(s *facts.Snapshot, c *unstructured.Unstructured, f *Finding) *Finding
 	tries, _, err := unstructured.NestedInt64(c.Object, "status", "failedIssuanceAttempts")
 	if err == nil && !failed.IsZero() && tries > 0 {
 		next := failed.Add(min(32*time.Hour, time.Hour<<min(tries-1, 6)))
-		f.show(facts.Evidence{Object: cert, Field: "status.failedIssuanceAttempts", Quote: fmt.Sprintf("%d, next try at %s", tries, next.UTC().Format("2006-01-02 15:04 MST")), At: facts.Moment(failed)}, false)
+		f.show(
+			facts.Evidence{
+				Object: cert,
+				Field:  "status.failedIssuanceAttempts",
+				Quote:  fmt.Sprintf("%d, next try at %s", tries, next.UTC().Format("2006-01-02 15:04 MST")),
+				At:     facts.Moment(failed),
+			},
+			false,
+		)
 	}
 	return f
 }

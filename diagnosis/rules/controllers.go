@@ -18,28 +18,56 @@ import (
 
 var controllerRules = []Rule{
 	{
-		ID: "old-pods-remain", Family: "rollouts", Class: ClassLifecycle,
-		Signal: "every pod of the newest revision has long been available, and a ReplicaSet of an older one still wants pods", Cause: "the deployment controller is behind, or something else scales the old ReplicaSet", Remedy: "scale the old ReplicaSet to zero",
-		Source: "ReplicaSet spec.replicas of older revisions", snapshot: oldPodsRemain,
+		ID:       "old-pods-remain",
+		Family:   "rollouts",
+		Class:    ClassLifecycle,
+		Signal:   "every pod of the newest revision has long been available, and a ReplicaSet of an older one still wants pods",
+		Cause:    "the deployment controller is behind, or something else scales the old ReplicaSet",
+		Remedy:   "scale the old ReplicaSet to zero",
+		Source:   "ReplicaSet spec.replicas of older revisions",
+		snapshot: oldPodsRemain,
 	},
 	{
-		ID: "statefulset-holds-old-pod", Family: "rollouts", Class: ClassLifecycle,
-		Signal: "a pod of an ordered StatefulSet is not ready and is of an older revision than status.updateRevision", Cause: "the template was corrected, but the controller waits for the broken pod to become ready before it replaces it", Remedy: "delete the pod; it comes back from the new template",
-		Source: "StatefulSet documentation, “Forced rollback”; label controller-revision-hash", snapshot: statefulSetHoldsOldPod,
+		ID:       "statefulset-holds-old-pod",
+		Family:   "rollouts",
+		Class:    ClassLifecycle,
+		Signal:   "a pod of an ordered StatefulSet is not ready and is of an older revision than status.updateRevision",
+		Cause:    "the template was corrected, but the controller waits for the broken pod to become ready before it replaces it",
+		Remedy:   "delete the pod; it comes back from the new template",
+		Source:   "StatefulSet documentation, “Forced rollback”; label controller-revision-hash",
+		snapshot: statefulSetHoldsOldPod,
 	},
 	{
-		ID: "preempted", Family: "scheduling", Class: ClassLifecycle,
-		Signal: "event Preempted, or condition DisruptionTarget with reason PreemptionByScheduler, within the last hour, of a workload that lacks pods now", Cause: "pods of a higher priority needed the room", Remedy: "add a node, or give the workload a higher priority",
-		Source: "scheduler event Preempted", snapshot: preempted,
+		ID:     "preempted",
+		Family: "scheduling",
+		Class:  ClassLifecycle,
+		Signal: "event Preempted, or condition DisruptionTarget with reason PreemptionByScheduler, within the last hour, of a workload " +
+			"that lacks pods now",
+		Cause:    "pods of a higher priority needed the room",
+		Remedy:   "add a node, or give the workload a higher priority",
+		Source:   "scheduler event Preempted",
+		snapshot: preempted,
 	},
 	{
-		ID: "autoscaler-cannot-scale", Family: "autoscaling", Class: ClassAutoscaling,
-		Signal: "AbleToScale=False/FailedUpdateScale, or FailedGetScale with any other message than “not found”", Cause: "the API server refused the change: rights, a webhook, a conflict", Remedy: "read the message", Source: autoscalerSource,
+		ID:       "autoscaler-cannot-scale",
+		Family:   "autoscaling",
+		Class:    ClassAutoscaling,
+		Signal:   "AbleToScale=False/FailedUpdateScale, or FailedGetScale with any other message than “not found”",
+		Cause:    "the API server refused the change: rights, a webhook, a conflict",
+		Remedy:   "read the message",
+		Source:   autoscalerSource,
 		snapshot: autoscalerCannotScale,
 	},
 	{
-		ID: "budgets-overlap", Family: "budgets", Class: ClassBudget, Risk: true,
-		Signal: "two PodDisruptionBudgets select the pods of one workload", Cause: "a copy that was not removed", Remedy: "keep one of them", Source: "the eviction API refuses pods with more than one budget", snapshot: budgetsOverlap,
+		ID:       "budgets-overlap",
+		Family:   "budgets",
+		Class:    ClassBudget,
+		Risk:     true,
+		Signal:   "two PodDisruptionBudgets select the pods of one workload",
+		Cause:    "a copy that was not removed",
+		Remedy:   "keep one of them",
+		Source:   "the eviction API refuses pods with more than one budget",
+		snapshot: budgetsOverlap,
 	},
 }
 
@@ -59,12 +87,30 @@ func oldPodsRemain(s *facts.Snapshot) []*Finding {
 			}
 			found = append(found, &Finding{
 				Subject: w.Ref, Key: set.Name, Hits: []facts.Ref{w.Ref}, Sure: Medium, Level: Degraded, Unsure: "Something may keep it on purpose.",
-				What: fmt.Sprintf("Pods of revision %d of %s still serve beside those of revision %d, although its rollout is over", facts.RevisionOf(set), w.Ref.Name, facts.RevisionOf(w.Current())),
+				What: fmt.Sprintf(
+					"Pods of revision %d of %s still serve beside those of revision %d, although its rollout is over",
+					facts.RevisionOf(set),
+					w.Ref.Name,
+					facts.RevisionOf(w.Current()),
+				),
 				Shown: []facts.Evidence{
-					{Object: ref, Field: "spec.replicas", Quote: strconv.Itoa(int(ptr.Deref(set.Spec.Replicas, 1))), At: facts.Moment(set.CreationTimestamp.Time)},
-					{Object: facts.RefOf(facts.KindReplicaSet, w.Current()), Field: "spec.replicas", Quote: strconv.Itoa(int(ptr.Deref(w.Current().Spec.Replicas, 1))), At: facts.Moment(w.Current().CreationTimestamp.Time)},
+					{
+						Object: ref,
+						Field:  "spec.replicas",
+						Quote:  strconv.Itoa(int(ptr.Deref(set.Spec.Replicas, 1))),
+						At:     facts.Moment(set.CreationTimestamp.Time),
+					},
+					{
+						Object: facts.RefOf(facts.KindReplicaSet, w.Current()),
+						Field:  "spec.replicas",
+						Quote:  strconv.Itoa(int(ptr.Deref(w.Current().Spec.Replicas, 1))),
+						At:     facts.Moment(w.Current().CreationTimestamp.Time),
+					},
 				},
-				Remedy: Remedy{Text: "Scale the old ReplicaSet to zero, and see what scales it.", Command: fmt.Sprintf("kubectl scale %s -n %s --replicas=0", ref, set.Namespace)},
+				Remedy: Remedy{
+					Text:    "Scale the old ReplicaSet to zero, and see what scales it.",
+					Command: fmt.Sprintf("kubectl scale %s -n %s --replicas=0", ref, set.Namespace),
+				},
 			})
 		}
 	}
@@ -87,21 +133,47 @@ func longAvailable(s *facts.Snapshot, w *facts.Workload) bool {
 func statefulSetHoldsOldPod(s *facts.Snapshot) []*Finding {
 	var found []*Finding
 	for _, set := range s.StatefulSets() {
-		if set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement || set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || set.Status.UpdateRevision == "" || set.Status.ObservedGeneration < set.Generation {
+		if set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement ||
+			set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || set.Status.UpdateRevision == "" ||
+			set.Status.ObservedGeneration < set.Generation {
 			continue
 		}
 		ref := facts.RefOf(facts.KindStatefulSet, set)
 		for _, p := range s.Workload(ref).Pods {
 			revision := p.Labels[appsv1.ControllerRevisionHashLabelKey]
-			if facts.PodReady(p) || revision == "" || revision == set.Status.UpdateRevision || s.Age(p.CreationTimestamp.Time) < issuingIsNormal || ordinal(p) < partition(set) {
+			if facts.PodReady(p) || revision == "" || revision == set.Status.UpdateRevision || s.Age(p.CreationTimestamp.Time) < issuingIsNormal ||
+				ordinal(p) < partition(set) {
 				continue
 			}
 			pod := facts.RefOf(facts.KindPod, p)
 			found = append(found, &Finding{
-				Subject: ref, Key: p.Name, Hits: []facts.Ref{ref}, Pods: []*corev1.Pod{p}, Overrules: true, Sure: Medium, Level: Degraded, Since: p.CreationTimestamp.Time, Unsure: "The pod may yet become ready by itself.",
-				What:   fmt.Sprintf("StatefulSet %s has a newer template, but waits for pod %s of the old one to become ready before it replaces it", set.Name, p.Name),
-				Shown:  []facts.Evidence{{Object: pod, Field: "metadata.labels[" + appsv1.ControllerRevisionHashLabelKey + "]", Quote: revision, At: facts.Moment(p.CreationTimestamp.Time)}, {Object: ref, Field: "status.updateRevision", Quote: set.Status.UpdateRevision}},
-				Remedy: Remedy{Text: "Delete the pod; it comes back from the new template and keeps its volume.", Command: fmt.Sprintf("kubectl delete %s -n %s", pod, p.Namespace)},
+				Subject:   ref,
+				Key:       p.Name,
+				Hits:      []facts.Ref{ref},
+				Pods:      []*corev1.Pod{p},
+				Overrules: true,
+				Sure:      Medium,
+				Level:     Degraded,
+				Since:     p.CreationTimestamp.Time,
+				Unsure:    "The pod may yet become ready by itself.",
+				What: fmt.Sprintf(
+					"StatefulSet %s has a newer template, but waits for pod %s of the old one to become ready before it replaces it",
+					set.Name,
+					p.Name,
+				),
+				Shown: []facts.Evidence{
+					{
+						Object: pod,
+						Field:  "metadata.labels[" + appsv1.ControllerRevisionHashLabelKey + "]",
+						Quote:  revision,
+						At:     facts.Moment(p.CreationTimestamp.Time),
+					},
+					{Object: ref, Field: "status.updateRevision", Quote: set.Status.UpdateRevision},
+				},
+				Remedy: Remedy{
+					Text:    "Delete the pod; it comes back from the new template and keeps its volume.",
+					Command: fmt.Sprintf("kubectl delete %s -n %s", pod, p.Namespace),
+				},
 			})
 			break // the controller goes one by one
 		}
@@ -162,8 +234,20 @@ func preempted(s *facts.Snapshot) []*Finding {
 func preemptionsOf(s *facts.Snapshot, w *facts.Workload, gone []facts.Ref) []facts.Evidence {
 	var shown []facts.Evidence
 	for _, p := range w.Finished {
-		if c := facts.PodCondition(p, corev1.DisruptionTarget); c != nil && c.Reason == corev1.PodReasonPreemptionByScheduler && s.Age(c.LastTransitionTime.Time) < facts.HistoryWindow {
-			shown = append(shown, facts.Evidence{Object: facts.RefOf(facts.KindPod, p), Field: "status.conditions[DisruptionTarget]", Quote: c.Message, At: facts.Moment(c.LastTransitionTime.Time), Count: 1})
+		if c := facts.PodCondition(
+			p,
+			corev1.DisruptionTarget,
+		); c != nil && c.Reason == corev1.PodReasonPreemptionByScheduler && s.Age(c.LastTransitionTime.Time) < facts.HistoryWindow {
+			shown = append(
+				shown,
+				facts.Evidence{
+					Object: facts.RefOf(facts.KindPod, p),
+					Field:  "status.conditions[DisruptionTarget]",
+					Quote:  c.Message,
+					At:     facts.Moment(c.LastTransitionTime.Time),
+					Count:  1,
+				},
+			)
 		}
 	}
 	makers := []string{w.Ref.Name + "-"}
@@ -189,10 +273,25 @@ func autoscalerCannotScale(s *facts.Snapshot) []*Finding {
 	var found []*Finding
 	for _, h := range s.Autoscalers() {
 		able := facts.ScalerCondition(h, autoscalingv2.AbleToScale)
-		if able.Status != corev1.ConditionFalse || able.Reason != "FailedUpdateScale" && (able.Reason != "FailedGetScale" || strings.Contains(able.Message, "not found")) || s.Age(able.LastTransitionTime.Time) < 2*time.Minute {
+		if able.Status != corev1.ConditionFalse ||
+			able.Reason != "FailedUpdateScale" && (able.Reason != "FailedGetScale" || strings.Contains(able.Message, "not found")) ||
+			s.Age(able.LastTransitionTime.Time) < 2*time.Minute {
 			continue
 		}
-		found = append(found, scalerFinding(s, h, able, fmt.Sprintf("%s %s may not change the number of pods: %s", facts.KindAutoscaler, h.Name, refusedBecause(s, strings.TrimPrefix(able.Message, "the HPA controller was unable to update the target scale: "))), Remedy{Text: "Mend what the message names."}))
+		found = append(
+			found,
+			scalerFinding(
+				h,
+				able,
+				fmt.Sprintf(
+					"%s %s may not change the number of pods: %s",
+					facts.KindAutoscaler,
+					h.Name,
+					refusedBecause(s, strings.TrimPrefix(able.Message, "the HPA controller was unable to update the target scale: ")),
+				),
+				Remedy{Text: "Mend what the message names."},
+			),
+		)
 	}
 	return found
 }
@@ -212,8 +311,16 @@ func budgetsOverlap(s *facts.Snapshot) []*Finding {
 		slices.SortFunc(budgets, facts.Ref.Compare)
 		found = append(found, &Finding{
 			Subject: budgets[1], Hits: budgets, Sure: High, Level: Latent,
-			What:   fmt.Sprintf("Two PodDisruptionBudgets, %s and %s, select the pods of %s, so none of them can be evicted and drains wait", budgets[0].Name, budgets[1].Name, w.Ref.Name),
-			Shown:  []facts.Evidence{{Object: budgets[0], Field: "spec.selector", Quote: "selects " + w.Ref.Words()}, {Object: budgets[1], Field: "spec.selector", Quote: "selects " + w.Ref.Words()}},
+			What: fmt.Sprintf(
+				"Two PodDisruptionBudgets, %s and %s, select the pods of %s, so none of them can be evicted and drains wait",
+				budgets[0].Name,
+				budgets[1].Name,
+				w.Ref.Name,
+			),
+			Shown: []facts.Evidence{
+				{Object: budgets[0], Field: "spec.selector", Quote: "selects " + w.Ref.Words()},
+				{Object: budgets[1], Field: "spec.selector", Quote: "selects " + w.Ref.Words()},
+			},
 			Remedy: Remedy{Text: "Keep one of them.", Command: fmt.Sprintf("kubectl get pdb -n %s", w.Ref.Namespace)},
 		})
 	}

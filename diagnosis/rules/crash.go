@@ -15,53 +15,83 @@ import (
 
 var crashRules = []Rule{
 	{
-		ID: "out-of-memory", Family: "crash", Class: ClassCrash,
-		Signal: "state or lastState terminated, reason OOMKilled, within the last hour",
-		Cause:  "a memory limit too low for this version or load; a leak", Remedy: "raise the limit, or roll back when the version before needed less",
-		Source: "kubelet: terminated reason OOMKilled, exit code 137", container: outOfMemory,
+		ID:        "out-of-memory",
+		Family:    "crash",
+		Class:     ClassCrash,
+		Signal:    "state or lastState terminated, reason OOMKilled, within the last hour",
+		Cause:     "a memory limit too low for this version or load; a leak",
+		Remedy:    "raise the limit, or roll back when the version before needed less",
+		Source:    "kubelet: terminated reason OOMKilled, exit code 137",
+		container: outOfMemory,
 	},
 	{
-		ID: "heap-exhausted", Family: "crash", Class: ClassCrash,
+		ID:     "heap-exhausted",
+		Family: "crash",
+		Class:  ClassCrash,
 		Signal: "the log of the failing instance: JavaScript heap out of memory, java.lang.OutOfMemoryError, bad_alloc, …; usually exit code 134",
-		Cause:  "the runtime's own heap limit is below what the program needs; the kernel never had to act", Remedy: "raise --max-old-space-size or -Xmx together with the memory limit",
+		Cause:  "the runtime's own heap limit is below what the program needs; the kernel never had to act",
+		Remedy: "raise --max-old-space-size or -Xmx together with the memory limit",
 		Source: "V8, JVM and Go runtime messages",
 		container: logRule("heap-exhausted", func(c *facts.Container, _ string) string {
 			return fmt.Sprintf("%s runs out of heap%s", words.Capital(c.Words()), memoryLimit(c))
 		}, "Raise the runtime's heap limit (about 75 % of the memory limit), and the memory limit with it."),
 	},
 	{
-		ID: "missing-variable", Family: "crash", Class: ClassConfig,
-		Signal: "the log of the failing instance names an environment variable as missing, required or undefined; compared with the template's env and envFrom",
-		Cause:  "the variable is not in this environment's template, or its Secret key was renamed", Remedy: "set the variable, or roll back", Source: "the program's own message, cross-checked with the pod's spec",
+		ID:     "missing-variable",
+		Family: "crash",
+		Class:  ClassConfig,
+		Signal: "the log of the failing instance names an environment variable as missing, required or undefined; compared with the " +
+			"template's env and envFrom",
+		Cause:     "the variable is not in this environment's template, or its Secret key was renamed",
+		Remedy:    "set the variable, or roll back",
+		Source:    "the program's own message, cross-checked with the pod's spec",
 		container: missingVariable,
 	},
 	{
-		ID: "port-in-use", Family: "crash", Class: ClassCrash,
-		Signal: "the log of the failing instance: EADDRINUSE, address already in use", Cause: "two processes or containers of one pod listen on the same port",
-		Remedy: "give each its own port", Source: "POSIX EADDRINUSE",
+		ID:     "port-in-use",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "the log of the failing instance: EADDRINUSE, address already in use",
+		Cause:  "two processes or containers of one pod listen on the same port",
+		Remedy: "give each its own port",
+		Source: "POSIX EADDRINUSE",
 		container: logRule("port-in-use", func(c *facts.Container, _ string) string {
 			return fmt.Sprintf("The port of %s is already taken in its pod", c.Words())
 		}, "Give each container and process of the pod its own port."),
 	},
 	{
-		ID: "disk-full", Family: "crash", Class: ClassCrash,
-		Signal: "the log of the failing instance: ENOSPC, no space left on device", Cause: "the volume or the node's disk is full", Remedy: "free or enlarge the volume", Source: "POSIX ENOSPC",
+		ID:     "disk-full",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "the log of the failing instance: ENOSPC, no space left on device",
+		Cause:  "the volume or the node's disk is full",
+		Remedy: "free or enlarge the volume",
+		Source: "POSIX ENOSPC",
 		container: logRule("disk-full", func(c *facts.Container, _ string) string {
 			return fmt.Sprintf("%s has no disk space left", words.Capital(c.Words()))
 		}, "Free or enlarge the volume it writes to."),
 	},
 	{
-		ID: "file-permission", Family: "crash", Class: ClassCrash,
-		Signal: "the log of the failing instance: EACCES, EROFS, permission denied", Cause: "the user of the container may not read or write a file, or listen on a port below 1024",
-		Remedy: "correct the security context, or the image", Source: "POSIX EACCES, EROFS",
+		ID:     "file-permission",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "the log of the failing instance: EACCES, EROFS, permission denied",
+		Cause:  "the user of the container may not read or write a file, or listen on a port below 1024",
+		Remedy: "correct the security context, or the image",
+		Source: "POSIX EACCES, EROFS",
 		container: logRule("file-permission", func(c *facts.Container, _ string) string {
 			return fmt.Sprintf("%s is denied access to a file or port", words.Capital(c.Words()))
 		}, "Correct the pod's security context (user, fsGroup, read-only root) or the image."),
 	},
 	{
-		ID: "broken-build", Family: "crash", Class: ClassCrash,
-		Signal: "the log of the failing instance: Cannot find module, ModuleNotFoundError, ClassNotFoundException, SyntaxError, missing shared library",
-		Cause:  "the image was built without something it needs", Remedy: "roll back, and build again", Source: "Node.js, Python, Java and ld.so messages",
+		ID:     "broken-build",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "the log of the failing instance: Cannot find module, ModuleNotFoundError, ClassNotFoundException, SyntaxError, missing " +
+			"shared library",
+		Cause:  "the image was built without something it needs",
+		Remedy: "roll back, and build again",
+		Source: "Node.js, Python, Java and ld.so messages",
 		container: logRule("broken-build", func(c *facts.Container, named string) string {
 			if named != "" {
 				return fmt.Sprintf("The image of %s lacks %s", c.Words(), named)
@@ -70,18 +100,26 @@ var crashRules = []Rule{
 		}, "Build the image again with what is missing."),
 	},
 	{
-		ID: "liveness-kill", Family: "crash", Class: ClassProbe,
-		Signal: "event Unhealthy “Liveness probe failed” or Killing “failed liveness probe”, and the container restarts with exit code 137 or 143 or another",
-		Cause:  "a probe on the wrong port or path, a program slower than initialDelaySeconds, a timeout of one second, a database check inside the probe",
-		Remedy: "correct the probe; give a slow program a startupProbe", Source: "kubelet prober and kuberuntime_manager.go events",
+		ID:     "liveness-kill",
+		Family: "crash",
+		Class:  ClassProbe,
+		Signal: "event Unhealthy “Liveness probe failed” or Killing “failed liveness probe”, and the container restarts with exit " +
+			"code 137 or 143 or another",
+		Cause: "a probe on the wrong port or path, a program slower than initialDelaySeconds, a timeout of one second, a database check " +
+			"inside the probe",
+		Remedy: "correct the probe; give a slow program a startupProbe",
+		Source: "kubelet prober and kuberuntime_manager.go events",
 		container: func(c *facts.Container) *Finding {
 			return probeKill(c, "liveness", c.Spec.LivenessProbe, "Liveness probe failed", "failed liveness probe")
 		},
 	},
 	{
-		ID: "startup-kill", Family: "crash", Class: ClassProbe,
+		ID:     "startup-kill",
+		Family: "crash",
+		Class:  ClassProbe,
 		Signal: "event Unhealthy “Startup probe failed” or Killing “failed startup probe”, and the container restarts",
-		Cause:  "a program that starts slower than failureThreshold × periodSeconds, a probe on the wrong port", Remedy: "raise the startup probe's failureThreshold, or correct its port",
+		Cause:  "a program that starts slower than failureThreshold × periodSeconds, a probe on the wrong port",
+		Remedy: "raise the startup probe's failureThreshold, or correct its port",
 		Source: "kubelet prober and kuberuntime_manager.go events",
 		container: func(c *facts.Container) *Finding {
 			return probeKill(c, "startup", c.Spec.StartupProbe, "Startup probe failed", "failed startup probe")
@@ -98,11 +136,18 @@ func outOfMemory(c *facts.Container) *Finding {
 		Shown: []facts.Evidence{c.EndEvidence()},
 	}
 	if memoryLimit(c) == "" {
-		f.What = fmt.Sprintf("%s of %s has no memory limit, and its node ran out of memory and killed it", words.Capital(c.Words()), c.Owner.Ref.Name)
+		f.What = fmt.Sprintf(
+			"%s of %s has no memory limit, and its node ran out of memory and killed it",
+			words.Capital(c.Words()),
+			c.Owner.Ref.Name,
+		)
 	}
 	fix := "Raise the memory limit"
 	if before := memoryBefore(c); before != "" {
-		f.show(facts.Evidence{Object: c.Owner.Ref, Field: "spec.template resources.limits.memory", Quote: "the revision before had " + before}, false)
+		f.show(
+			facts.Evidence{Object: c.Owner.Ref, Field: "spec.template resources.limits.memory", Quote: "the revision before had " + before},
+			false,
+		)
 	}
 	if c.Crashing {
 		f.Effect = KeepCrashing
@@ -160,10 +205,15 @@ func setMemory(c *facts.Container) string {
 func logRule(id string, wording func(c *facts.Container, named string) string, fix string) func(*facts.Container) *Finding {
 	return func(c *facts.Container) *Finding {
 		why, ok := c.Log.Explain()
-		if !ok || why.Id != id || !c.Crashing {
+		if !ok || why.ID != id || !c.Crashing {
 			return nil
 		}
-		f := &Finding{What: wording(c, why.Named), Effect: KeepCrashing, Shown: []facts.Evidence{c.LogEvidence(why.Line)}, Remedy: rollbackOr(c, fix)}
+		f := &Finding{
+			What:   wording(c, why.Named),
+			Effect: KeepCrashing,
+			Shown:  []facts.Evidence{c.LogEvidence(why.Line)},
+			Remedy: rollbackOr(c, fix),
+		}
 		if c.Died != nil {
 			f.show(c.EndEvidence(), false)
 		}
@@ -173,7 +223,7 @@ func logRule(id string, wording func(c *facts.Container, named string) string, f
 
 func missingVariable(c *facts.Container) *Finding {
 	why, ok := c.Log.Explain()
-	if !ok || why.Id != "missing-variable" {
+	if !ok || why.ID != "missing-variable" {
 		return nil
 	}
 	name := why.Named
@@ -205,7 +255,12 @@ func missingVariable(c *facts.Container) *Finding {
 		f.Subject = where
 		f.Sure, f.Unsure = Medium, "The keys of "+where.Words()+" could not be read."
 	case "optional":
-		f.What = fmt.Sprintf("%s needs the environment variable %s, and its optional source %s has no such value", c.Owner.Ref.Words(), name, where.Words())
+		f.What = fmt.Sprintf(
+			"%s needs the environment variable %s, and its optional source %s has no such value",
+			c.Owner.Ref.Words(),
+			name,
+			where.Words(),
+		)
 		f.Sure, f.Unsure = Medium, "The source is marked optional, so the kubelet does not say that it is missing."
 	default:
 		f.What = fmt.Sprintf("%s says that the environment variable %s is missing, although its template sets it", c.Owner.Ref.Words(), name)
@@ -237,7 +292,8 @@ func variable(c *facts.Container, name string) (from string, where facts.Ref) {
 			continue
 		}
 		where = facts.EnvSource(env, c.Pod.Namespace)
-		if ref := env.ValueFrom; ref != nil && (ref.SecretKeyRef != nil && isTrue(ref.SecretKeyRef.Optional) || ref.ConfigMapKeyRef != nil && isTrue(ref.ConfigMapKeyRef.Optional)) {
+		if ref := env.ValueFrom; ref != nil &&
+			(ref.SecretKeyRef != nil && isTrue(ref.SecretKeyRef.Optional) || ref.ConfigMapKeyRef != nil && isTrue(ref.ConfigMapKeyRef.Optional)) {
 			return "optional", where
 		}
 		return "env", where

@@ -16,9 +16,15 @@ import (
 
 var cronRules = []Rule{
 	{
-		ID: "cronjob-late", Family: "jobs", Class: ClassJob,
-		Signal: "status.lastScheduleTime is older than the last two times of the schedule; a suspended CronJob is meant to rest", Cause: "a run that hangs while concurrencyPolicy forbids a second one, a starting deadline that is too short, a controller that is down",
-		Remedy: "delete the run that hangs, or look at the controller", Source: "CronJob spec.schedule, spec.timeZone and status.lastScheduleTime", snapshot: cronJobLate,
+		ID:     "cronjob-late",
+		Family: "jobs",
+		Class:  ClassJob,
+		Signal: "status.lastScheduleTime is older than the last two times of the schedule; a suspended CronJob is meant to rest",
+		Cause: "a run that hangs while concurrencyPolicy forbids a second one, a starting deadline that is too short, a controller " +
+			"that is down",
+		Remedy:   "delete the run that hangs, or look at the controller",
+		Source:   "CronJob spec.schedule, spec.timeZone and status.lastScheduleTime",
+		snapshot: cronJobLate,
 	},
 }
 
@@ -87,10 +93,18 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 			last.Quote, last.At, wording = at.UTC().Format(time.RFC3339), facts.Moment(at.Time), "has not run for "+words.Span(s.Age(at.Time))
 		}
 		f := &Finding{
-			Subject: ref, Hits: []facts.Ref{ref}, Sure: Medium, Level: Degraded, Since: missed, Unsure: "Its schedule may have been changed or resumed only lately.",
-			What:   fmt.Sprintf("CronJob %s %s although its schedule is %q", c.Name, wording, c.Spec.Schedule),
-			Shown:  []facts.Evidence{last},
-			Remedy: Remedy{Text: "Look at its events; if it is alone, start it by hand.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, c.Namespace)},
+			Subject: ref,
+			Hits:    []facts.Ref{ref},
+			Sure:    Medium,
+			Level:   Degraded,
+			Since:   missed,
+			Unsure:  "Its schedule may have been changed or resumed only lately.",
+			What:    fmt.Sprintf("CronJob %s %s although its schedule is %q", c.Name, wording, c.Spec.Schedule),
+			Shown:   []facts.Evidence{last},
+			Remedy: Remedy{
+				Text:    "Look at its events; if it is alone, start it by hand.",
+				Command: fmt.Sprintf("kubectl describe %s -n %s", ref, c.Namespace),
+			},
 		}
 		if e, ok := s.Recent(ref, "FailedCreate"); ok && (c.Status.LastScheduleTime == nil || e.Last.After(c.Status.LastScheduleTime.Time)) {
 			f.What += ": its Jobs are refused: " + refusedBecause(s, strings.TrimPrefix(e.Message, "Error creating job: "))
@@ -99,7 +113,10 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 			f.Remedy = Remedy{Text: "Correct what the message names.", Command: f.Remedy.Command}
 		} else if len(c.Status.Active) > 0 && c.Spec.ConcurrencyPolicy == batchv1.ForbidConcurrent {
 			f.What += fmt.Sprintf(": Job %s is still active and no second one may run beside it", c.Status.Active[0].Name)
-			f.Remedy = Remedy{Text: "Look at the active Job; delete it if it hangs.", Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace)}
+			f.Remedy = Remedy{
+				Text:    "Look at the active Job; delete it if it hangs.",
+				Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace),
+			}
 		}
 		found = append(found, f)
 	}
@@ -144,7 +161,10 @@ func missedBy(s *facts.Snapshot, c *batchv1.CronJob) (time.Time, bool) {
 // saysWhy leaves to another rule what the controller itself explains.
 func saysWhy(s *facts.Snapshot, c *batchv1.CronJob) bool {
 	_, told := s.RecentThat(facts.RefOf(facts.KindCronJob, c), func(e facts.Event) bool {
-		return slices.Contains([]string{"JobAlreadyActive", "UnparseableSchedule", "InvalidSchedule", "TooManyMissedTimes", "UnknownTimeZone", "MissSchedule"}, e.Reason)
+		return slices.Contains(
+			[]string{"JobAlreadyActive", "UnparseableSchedule", "InvalidSchedule", "TooManyMissedTimes", "UnknownTimeZone", "MissSchedule"},
+			e.Reason,
+		)
 	})
 	return told
 }

@@ -49,7 +49,12 @@ func denialOf(s *facts.Snapshot, w *facts.Workload) *denial {
 	for _, n := range s.Namespaces() {
 		if n.Name == w.Ref.Namespace && n.DeletionTimestamp != nil { // controllers say nothing of it: their events would be refused as well
 			at := n.DeletionTimestamp.Time
-			shown := facts.Evidence{Object: facts.Ref{Kind: facts.KindNamespace, Name: n.Name}, Field: "metadata.deletionTimestamp", Quote: "being deleted", At: facts.Moment(at)}
+			shown := facts.Evidence{
+				Object: facts.Ref{Kind: facts.KindNamespace, Name: n.Name},
+				Field:  "metadata.deletionTimestamp",
+				Quote:  "being deleted",
+				At:     facts.Moment(at),
+			}
 			return &denial{s: s, ref: w.Ref, message: "because it is being terminated", since: at, shown: shown}
 		}
 	}
@@ -70,7 +75,15 @@ func deniedByStatus(s *facts.Snapshot, w *facts.Workload) []*denial {
 	for _, set := range w.Rollout.Sets {
 		for _, c := range set.Status.Conditions {
 			if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue && c.Message != "" {
-				d := denied(s, w, facts.RefOf(facts.KindReplicaSet, set), "status.conditions[ReplicaFailure]", c.Reason, c.Message, c.LastTransitionTime.Time)
+				d := denied(
+					s,
+					w,
+					facts.RefOf(facts.KindReplicaSet, set),
+					"status.conditions[ReplicaFailure]",
+					c.Reason,
+					c.Message,
+					c.LastTransitionTime.Time,
+				)
 				d.set = set.Name
 				found = append(found, d)
 			}

@@ -12,55 +12,84 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-const driverSource = "the error texts of the drivers (Node.js and MongoDB, PostgreSQL, MySQL, Redis, Go, Java, Python) in the container's log"
+const driverSource = "the error texts of the drivers (Node.js and MongoDB, PostgreSQL, MySQL, Redis, Go, Java, Python) in the " +
+	"container's log"
 
 var dependencyRules = []Rule{
 	{
-		ID: "dependency-auth", Family: "dependencies", Class: ClassDependency,
+		ID:     "dependency-auth",
+		Family: "dependencies",
+		Class:  ClassDependency,
 		Signal: "the log of the failing instance: bad auth, Authentication failed, password authentication failed, WRONGPASS, …",
-		Cause:  "a credential that was rotated or is wrong in the Secret", Remedy: "correct the credential in the Secret, then restart", Source: driverSource,
+		Cause:  "a credential that was rotated or is wrong in the Secret",
+		Remedy: "correct the credential in the Secret, then restart",
+		Source: driverSource,
 		container: dependencyRule("dependency-auth", func(to string) string { return to + " rejects the credentials" },
 			"Check the credentials in %s, then restart the service."),
 	},
 	{
-		ID: "dependency-allow-list", Family: "dependencies", Class: ClassDependency,
+		ID:     "dependency-allow-list",
+		Family: "dependencies",
+		Class:  ClassDependency,
 		Signal: "the log of the failing instance: IP not whitelisted, no pg_hba.conf entry, tlsv1 alert internal error (MongoDB Atlas)",
-		Cause:  "the cluster's outgoing address is not on the database's allow list", Remedy: "add the cluster's outgoing address to the allow list", Source: driverSource,
+		Cause:  "the cluster's outgoing address is not on the database's allow list",
+		Remedy: "add the cluster's outgoing address to the allow list",
+		Source: driverSource,
 		container: dependencyRule("dependency-allow-list", func(to string) string { return to + " does not admit the cluster's address" },
 			"Add the cluster's outgoing address to the database's allow list."),
 	},
 	{
-		ID: "dependency-full", Family: "dependencies", Class: ClassDependency,
-		Signal: "the log of the failing instance: too many connections, too many clients", Cause: "more pods or bigger pools than the database admits; leaked connections",
-		Remedy: "scale down or make the pools smaller; raise the database's limit", Source: driverSource,
+		ID:     "dependency-full",
+		Family: "dependencies",
+		Class:  ClassDependency,
+		Signal: "the log of the failing instance: too many connections, too many clients",
+		Cause:  "more pods or bigger pools than the database admits; leaked connections",
+		Remedy: "scale down or make the pools smaller; raise the database's limit",
+		Source: driverSource,
 		container: dependencyRule("dependency-full", func(to string) string { return to + " has no connections left" },
 			"Run fewer pods or smaller connection pools, or raise the database's limit."),
 	},
 	{
-		ID: "dependency-dns", Family: "dependencies", Class: ClassDependency,
+		ID:     "dependency-dns",
+		Family: "dependencies",
+		Class:  ClassDependency,
 		Signal: "the log of the failing instance: getaddrinfo ENOTFOUND or EAI_AGAIN, querySrv ENOTFOUND, no such host, UnknownHostException",
-		Cause:  "a host name that is wrong or lacks its namespace; DNS is down", Remedy: "correct the host name in the configuration; look at CoreDNS when several names fail", Source: driverSource,
+		Cause:  "a host name that is wrong or lacks its namespace; DNS is down",
+		Remedy: "correct the host name in the configuration; look at CoreDNS when several names fail",
+		Source: driverSource,
 		container: dependencyRule("dependency-dns", func(to string) string { return "The name of " + to + " cannot be resolved" },
 			"Check the host name in %s; if several names fail, look at CoreDNS."),
 	},
 	{
-		ID: "dependency-tls", Family: "dependencies", Class: ClassDependency,
+		ID:     "dependency-tls",
+		Family: "dependencies",
+		Class:  ClassDependency,
 		Signal: "the log of the failing instance: certificate has expired, self-signed certificate, x509:, handshake failure, …",
-		Cause:  "an expired or unknown certificate on the other side; TLS where there is none", Remedy: "renew the certificate, or give the service the authority that signed it", Source: driverSource,
+		Cause:  "an expired or unknown certificate on the other side; TLS where there is none",
+		Remedy: "renew the certificate, or give the service the authority that signed it",
+		Source: driverSource,
 		container: dependencyRule("dependency-tls", func(to string) string { return "The TLS connection to " + to + " fails" },
 			"Check the certificate of the other side and the authority that the service trusts."),
 	},
 	{
-		ID: "dependency-refused", Family: "dependencies", Class: ClassDependency,
-		Signal: "the log of the failing instance: ECONNREFUSED, connection refused", Cause: "nothing listens there: the other side is down, or the host or port is wrong",
-		Remedy: "see whether the other side runs; correct host and port", Source: driverSource,
+		ID:     "dependency-refused",
+		Family: "dependencies",
+		Class:  ClassDependency,
+		Signal: "the log of the failing instance: ECONNREFUSED, connection refused",
+		Cause:  "nothing listens there: the other side is down, or the host or port is wrong",
+		Remedy: "see whether the other side runs; correct host and port",
+		Source: driverSource,
 		container: dependencyRule("dependency-refused", func(to string) string { return to + " refuses connections" },
 			"See whether it runs, and check host and port in %s."),
 	},
 	{
-		ID: "dependency-timeout", Family: "dependencies", Class: ClassDependency,
-		Signal: "the log of the failing instance: ETIMEDOUT, i/o timeout, Server selection timed out, EHOSTUNREACH", Cause: "a firewall or network policy, an allow list, a host that is down",
-		Remedy: "check the way there: firewall, allow list, network policy", Source: driverSource,
+		ID:     "dependency-timeout",
+		Family: "dependencies",
+		Class:  ClassDependency,
+		Signal: "the log of the failing instance: ETIMEDOUT, i/o timeout, Server selection timed out, EHOSTUNREACH",
+		Cause:  "a firewall or network policy, an allow list, a host that is down",
+		Remedy: "check the way there: firewall, allow list, network policy",
+		Source: driverSource,
 		container: dependencyRule("dependency-timeout", func(to string) string { return to + " does not answer" },
 			"Check the way there: firewall, allow list and network policies; then host and port in %s."),
 	},
@@ -71,7 +100,7 @@ var dependencyRules = []Rule{
 func dependencyRule(id string, wording func(to string) string, fix string) func(*facts.Container) *Finding {
 	return func(c *facts.Container) *Finding {
 		why, ok := c.Log.Explain()
-		if !ok || why.Id != id {
+		if !ok || why.ID != id {
 			return nil
 		}
 		to := c.Dependency(why)
@@ -98,7 +127,10 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 			f.What += tlsWhy(why.Line.Example)
 		}
 		if id == "dependency-dns" {
-			f.Calls, f.Beyond = append(f.Calls, slices.DeleteFunc(c.Snapshot.ClusterDNS(), c.OwnService)...), append(f.Beyond, facts.Elsewhere{Ref: facts.ClusterDNS})
+			f.Calls, f.Beyond = append(f.Calls, slices.DeleteFunc(
+				c.Snapshot.ClusterDNS(),
+				c.OwnService,
+			)...), append(f.Beyond, facts.Elsewhere{Ref: facts.ClusterDNS})
 			unresolved(c, f, to.Host)
 		}
 		return f
@@ -111,10 +143,22 @@ var tlsReasons = []struct {
 	says  *regexp.Regexp
 	words string
 }{
-	{regexp.MustCompile(`(?i)not yet valid: current time \S+ is before|certificate is not yet valid|CERT_NOT_YET_VALID|NotBefore|notYetValid`), ": the certificate is not valid yet, or a clock is wrong"},
-	{regexp.MustCompile(`(?i)certificate has expired|CERT_HAS_EXPIRED|certificate expired|NotAfter|is after`), ": the certificate has expired"},
-	{regexp.MustCompile(`(?i)wrong version number|record overflow|first record does not look like a TLS handshake|plain ?text`), ": the other side does not speak TLS on this port"},
-	{regexp.MustCompile(`(?i)ERR_TLS_CERT_ALTNAME|Hostname/IP does not match|certificate is (?:not )?valid for|No subject alternative|hostname mismatch|doesn't match|cannot validate certificate for`), ": the certificate is for another name"},
+	{
+		regexp.MustCompile(`(?i)not yet valid: current time \S+ is before|certificate is not yet valid|CERT_NOT_YET_VALID|NotBefore|notYetValid`),
+		": the certificate is not valid yet, or a clock is wrong",
+	},
+	{
+		regexp.MustCompile(`(?i)certificate has expired|CERT_HAS_EXPIRED|certificate expired|NotAfter|is after`),
+		": the certificate has expired",
+	},
+	{
+		regexp.MustCompile(`(?i)wrong version number|record overflow|first record does not look like a TLS handshake|plain ?text`),
+		": the other side does not speak TLS on this port",
+	},
+	{
+		regexp.MustCompile(`(?i)ERR_TLS_CERT_ALTNAME|Hostname/IP does not match|certificate is (?:not )?valid for|No subject alternative|hostname mismatch|doesn't match|cannot validate certificate for`),
+		": the certificate is for another name",
+	},
 }
 
 func tlsWhy(line string) string {
@@ -130,7 +174,10 @@ func tlsWhy(line string) string {
 func unresolved(c *facts.Container, f *Finding, host string) {
 	if namespace := c.Snapshot.Elsewhere(host, c.Pod.Namespace); namespace != "" {
 		f.What += fmt.Sprintf(": Service %s is in namespace %s", host, namespace)
-		f.Remedy = Remedy{Text: fmt.Sprintf("Call it %s.%s, or make a Service %s in %s.", host, namespace, host, c.Pod.Namespace), Command: fmt.Sprintf("kubectl get service %s -n %s", host, namespace)}
+		f.Remedy = Remedy{
+			Text:    fmt.Sprintf("Call it %s.%s, or make a Service %s in %s.", host, namespace, host, c.Pod.Namespace),
+			Command: fmt.Sprintf("kubectl get service %s -n %s", host, namespace),
+		}
 		return
 	}
 	missing, ok := c.Snapshot.Absent(host, c.Pod.Namespace)
@@ -145,7 +192,14 @@ func unresolved(c *facts.Container, f *Finding, host string) {
 		}
 	}
 	if near := words.NearestName(missing.Name, names); near != "" {
-		f.show(facts.Evidence{Object: facts.Ref{Kind: facts.KindService, Namespace: missing.Namespace, Name: near}, Field: "metadata.name", Quote: "there is a Service " + near}, false)
+		f.show(
+			facts.Evidence{
+				Object: facts.Ref{Kind: facts.KindService, Namespace: missing.Namespace, Name: near},
+				Field:  "metadata.name",
+				Quote:  "there is a Service " + near,
+			},
+			false,
+		)
 	}
 }
 

@@ -13,16 +13,25 @@ const exitSource = "state.terminated.exitCode; 128+n is signal n"
 // exitRules name a crash by its exit code when neither an event nor a known line of the log explains it.
 var exitRules = []Rule{
 	{
-		ID: "exit-zero", Family: "crash", Class: ClassCrash,
-		Signal: "CrashLoopBackOff with exit code 0 and restartPolicy Always", Cause: "a command that ends (a job, a daemon that goes to the background) in a Deployment",
-		Remedy: "run it as a Job, or keep the process in the foreground", Source: exitSource,
+		ID:     "exit-zero",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "CrashLoopBackOff with exit code 0 and restartPolicy Always",
+		Cause:  "a command that ends (a job, a daemon that goes to the background) in a Deployment",
+		Remedy: "run it as a Job, or keep the process in the foreground",
+		Source: exitSource,
 		container: exitRule(0, func(c *facts.Container) string {
 			return fmt.Sprintf("The command of %s ends by itself with exit code 0", c.Words())
 		}, "Run it as a Job, or keep the process in the foreground.", High),
 	},
 	{
-		ID: "node-lost-container", Family: "crash", Class: ClassCrash,
-		Signal: "terminated ContainerStatusUnknown, or exit code 255 with reason Unknown; with reason Error the program itself ended so", Cause: "the node or its container runtime restarted or was lost", Remedy: "look at the node", Source: "kubelet: reason ContainerStatusUnknown; containerd: reason Unknown and exit code 255 of a container that it lost",
+		ID:     "node-lost-container",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "terminated ContainerStatusUnknown, or exit code 255 with reason Unknown; with reason Error the program itself ended so",
+		Cause:  "the node or its container runtime restarted or was lost",
+		Remedy: "look at the node",
+		Source: "kubelet: reason ContainerStatusUnknown; containerd: reason Unknown and exit code 255 of a container that it lost",
 		container: func(c *facts.Container) *Finding {
 			if c.Died == nil || !c.Crashing || c.Died.Reason != "ContainerStatusUnknown" && (c.Died.ExitCode != 255 || c.Died.Reason != "Unknown") {
 				return nil
@@ -31,16 +40,25 @@ var exitRules = []Rule{
 		},
 	},
 	{
-		ID: "exit-abort", Family: "crash", Class: ClassCrash,
-		Signal: "exit code 134 (SIGABRT)", Cause: "the runtime gave up: V8 or JVM out of memory, a failed assertion", Remedy: "read the log before the end", Source: exitSource,
+		ID:     "exit-abort",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "exit code 134 (SIGABRT)",
+		Cause:  "the runtime gave up: V8 or JVM out of memory, a failed assertion",
+		Remedy: "read the log before the end",
+		Source: exitSource,
 		container: exitRule(134, func(c *facts.Container) string {
 			return fmt.Sprintf("The program in %s aborts (exit code 134)", c.Words())
 		}, "Read the log of the instance before; often it is the runtime's heap limit.", Medium),
 	},
 	{
-		ID: "exit-killed", Family: "crash", Class: ClassCrash,
-		Signal: "exit code 137 (SIGKILL) without OOMKilled and without a probe's event; event SystemOOM of its node", Cause: "the node ran out of memory, a probe whose event has expired, or someone killed it",
-		Remedy: "look at the node's events and the probes", Source: exitSource,
+		ID:     "exit-killed",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "exit code 137 (SIGKILL) without OOMKilled and without a probe's event; event SystemOOM of its node",
+		Cause:  "the node ran out of memory, a probe whose event has expired, or someone killed it",
+		Remedy: "look at the node's events and the probes",
+		Source: exitSource,
 		container: func(c *facts.Container) *Finding {
 			f := exitRule(137, func(c *facts.Container) string {
 				return fmt.Sprintf("Something kills %s (exit code 137, not for its memory limit)", c.Words())
@@ -50,28 +68,46 @@ var exitRules = []Rule{
 				f.What = fmt.Sprintf("Node %s runs out of memory and kills programs, %s among them", node.Name, c.Words())
 				f.Sure, f.Unsure = Medium, "The event does not name the container."
 				f.Shown = append([]facts.Evidence{e.Evidence(node)}, f.Shown...)
-				f.Remedy = Remedy{Text: "Give the pods of the node memory requests and limits that fit it, or add a node.", Command: "kubectl describe node " + node.Name}
+				f.Remedy = Remedy{
+					Text:    "Give the pods of the node memory requests and limits that fit it, or add a node.",
+					Command: "kubectl describe node " + node.Name,
+				}
 			}
 			return f
 		},
 	},
 	{
-		ID: "exit-segfault", Family: "crash", Class: ClassCrash,
-		Signal: "exit code 139 (SIGSEGV)", Cause: "native code built for another libc or architecture", Remedy: "roll back, or build again for the base image", Source: exitSource,
+		ID:     "exit-segfault",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "exit code 139 (SIGSEGV)",
+		Cause:  "native code built for another libc or architecture",
+		Remedy: "roll back, or build again for the base image",
+		Source: exitSource,
 		container: exitRule(139, func(c *facts.Container) string {
 			return fmt.Sprintf("The program in %s crashes with a memory fault (exit code 139)", c.Words())
 		}, "Rebuild native modules for this base image.", Medium),
 	},
 	{
-		ID: "exit-terminated", Family: "crash", Class: ClassCrash,
-		Signal: "exit code 143 (SIGTERM) again and again, without a probe's event", Cause: "a liveness probe whose event has expired, or something that stops it", Remedy: "look at the probes", Source: exitSource,
+		ID:     "exit-terminated",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "exit code 143 (SIGTERM) again and again, without a probe's event",
+		Cause:  "a liveness probe whose event has expired, or something that stops it",
+		Remedy: "look at the probes",
+		Source: exitSource,
 		container: exitRule(143, func(c *facts.Container) string {
 			return fmt.Sprintf("Something stops %s again and again (exit code 143)", c.Words())
 		}, "Look at the liveness probe and at what deletes or restarts it.", Low),
 	},
 	{
-		ID: "exit-panic", Family: "crash", Class: ClassCrash,
-		Signal: "exit code 2 with “panic:” or “goroutine” in the log", Cause: "an error in the program", Remedy: "roll back", Source: "Go runtime",
+		ID:     "exit-panic",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "exit code 2 with “panic:” or “goroutine” in the log",
+		Cause:  "an error in the program",
+		Remedy: "roll back",
+		Source: "Go runtime",
 		container: func(c *facts.Container) *Finding {
 			if c.Died == nil || !c.Crashing || c.Died.ExitCode != 2 {
 				return nil
@@ -80,27 +116,50 @@ var exitRules = []Rule{
 			if !ok || !strings.Contains(line.Example, "panic:") {
 				return nil
 			}
-			return exitFinding(c, fmt.Sprintf("The program in %s panics: %s", c.Words(), words.Cited(words.ClipMiddle(line.Example, 160))), "Read the panic below.", High)
+			return exitFinding(
+				c,
+				fmt.Sprintf("The program in %s panics: %s", c.Words(), words.Cited(words.ClipMiddle(line.Example, 160))),
+				"Read the panic below.",
+				High,
+			)
 		},
 	},
 	{
-		ID: "init-waits", Family: "start", Class: ClassDependency,
-		Signal: "an init container that has been running for more than 5 minutes; the one Service without a ready pod that its command, its variables or its last words name is what it waits for", Cause: "it waits for something that does not come: a Service, a migration lock", Remedy: "read its log", Source: "status.initContainerStatuses[].state.running",
+		ID:     "init-waits",
+		Family: "start",
+		Class:  ClassDependency,
+		Signal: "an init container that has been running for more than 5 minutes; the one Service without a ready pod that its command, " +
+			"its variables or its last words name is what it waits for",
+		Cause:  "it waits for something that does not come: a Service, a migration lock",
+		Remedy: "read its log",
+		Source: "status.initContainerStatuses[].state.running",
 		container: func(c *facts.Container) *Finding {
 			if !c.Init || c.Crashing || c.Status.State.Running == nil || c.Sidecar() {
 				return nil
 			}
 			f := &Finding{
 				Subject: c.Owner.Ref, Key: c.Spec.Name, Effect: CannotStart, State: "Init", Sure: Medium, Unsure: "It may only be slow.",
-				What: fmt.Sprintf("%s has been running for %s and the others wait for it", words.Capital(c.Words()), words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time))),
+				What: fmt.Sprintf(
+					"%s has been running for %s and the others wait for it",
+					words.Capital(c.Words()),
+					words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)),
+				),
 				Shown: []facts.Evidence{{
 					Object: c.Ref(), Field: c.Field("state.running.startedAt"), Quote: "running",
 					At: facts.Moment(c.Status.State.Running.StartedAt.Time), Count: 1,
 				}},
-				Remedy: Remedy{Text: "Read what it waits for.", Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)},
+				Remedy: Remedy{
+					Text:    "Read what it waits for.",
+					Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", c.Pod.Name, c.Spec.Name, c.Pod.Namespace),
+				},
 			}
 			if service, ok := c.Awaited(); ok {
-				f.What = fmt.Sprintf("%s has been running for %s and waits for Service %s, which has no ready pod", words.Capital(c.Words()), words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)), service.Name)
+				f.What = fmt.Sprintf(
+					"%s has been running for %s and waits for Service %s, which has no ready pod",
+					words.Capital(c.Words()),
+					words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)),
+					service.Name,
+				)
 				f.Calls, f.Unsure = []facts.Ref{service}, "Its command or its log names the Service; it may wait for more than that."
 			}
 			if c.Log != nil && len(c.Log.Templates) > 0 {
@@ -110,14 +169,22 @@ var exitRules = []Rule{
 		},
 	},
 	{
-		ID: "program-error", Family: "crash", Class: ClassCrash,
-		Signal: "a crash loop with any other exit code; the most telling lines of the log are quoted", Cause: "an error in the program or its configuration",
-		Remedy: "read the lines; roll back when the revision before worked", Source: exitSource,
+		ID:        "program-error",
+		Family:    "crash",
+		Class:     ClassCrash,
+		Signal:    "a crash loop with any other exit code; the most telling lines of the log are quoted",
+		Cause:     "an error in the program or its configuration",
+		Remedy:    "read the lines; roll back when the revision before worked",
+		Source:    exitSource,
 		container: programError,
 	},
 	{
-		ID: "restarts-often", Family: "crash", Class: ClassCrash,
-		Signal: "at least three restarts, the last within the hour, and the container runs now", Cause: "a leak, a probe, a dependency that comes and goes", Remedy: "read the log of the instance before",
+		ID:     "restarts-often",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "at least three restarts, the last within the hour, and the container runs now",
+		Cause:  "a leak, a probe, a dependency that comes and goes",
+		Remedy: "read the log of the instance before",
 		Source: "restartCount and lastState.terminated.finishedAt",
 		container: func(c *facts.Container) *Finding {
 			if c.Died == nil || c.Crashing || c.Status.RestartCount < 3 || !c.Status.Ready {
@@ -165,7 +232,13 @@ func programError(c *facts.Container) *Finding {
 	if c.Died != nil {
 		what = fmt.Sprintf("The program in %s ends with exit code %d", c.Words(), c.Died.ExitCode)
 	}
-	f := &Finding{What: what, Effect: KeepCrashing, Sure: Low, Unsure: "Its log was not read, or holds no error.", Remedy: rollbackOr(c, "Read the log of the instance before.")}
+	f := &Finding{
+		What:   what,
+		Effect: KeepCrashing,
+		Sure:   Low,
+		Unsure: "Its log was not read, or holds no error.",
+		Remedy: rollbackOr(c, "Read the log of the instance before."),
+	}
 	if c.Died != nil {
 		f.Shown = []facts.Evidence{c.EndEvidence()}
 	} else {
@@ -174,7 +247,11 @@ func programError(c *facts.Container) *Finding {
 	if line, ok := c.Log.Worst(); ok {
 		f.What += fmt.Sprintf(" after %s", words.Cited(words.ClipMiddle(line.Example, 240)))
 		f.Sure, f.Unsure = Medium, "The line is the worst of its log; it is no failure that I know."
-		f.Subject = facts.Ref{Kind: facts.KindDependency, Namespace: c.Pod.Namespace, Name: "error " + words.Cited(words.ClipMiddle(line.Pattern, 60))}
+		f.Subject = facts.Ref{
+			Kind:      facts.KindDependency,
+			Namespace: c.Pod.Namespace,
+			Name:      "error " + words.Cited(words.ClipMiddle(line.Pattern, 60)),
+		}
 		if service, ok := c.FailedCall(line.Example); ok {
 			f.Calls = []facts.Ref{service}
 			f.show(facts.Evidence{Object: service, Field: "endpoints", Quote: "no ready pod is behind Service " + service.Name}, false)

@@ -9,9 +9,14 @@ import (
 
 var goneRules = []Rule{
 	{
-		ID: "workload-gone", Family: "services", Class: ClassLifecycle,
-		Signal: "a Service whose selector matches no pod and no template, and an autoscaler's scaleTargetRef or an event that names a Deployment or StatefulSet of the Service's name which is not there",
-		Cause:  "the workload was deleted, or was never applied again after a move", Remedy: "apply its manifest again", Source: "Service spec.selector, HorizontalPodAutoscaler spec.scaleTargetRef, events of the workload",
+		ID:     "workload-gone",
+		Family: "services",
+		Class:  ClassLifecycle,
+		Signal: "a Service whose selector matches no pod and no template, and an autoscaler's scaleTargetRef or an event that names a " +
+			"Deployment or StatefulSet of the Service's name which is not there",
+		Cause:    "the workload was deleted, or was never applied again after a move",
+		Remedy:   "apply its manifest again",
+		Source:   "Service spec.selector, HorizontalPodAutoscaler spec.scaleTargetRef, events of the workload",
 		snapshot: workloadGone,
 	},
 }
@@ -30,9 +35,19 @@ func workloadGone(s *facts.Snapshot) []*Finding {
 		}
 		switch {
 		case g.Seen:
-			f.What = fmt.Sprintf("%s is gone (it was there until %s ago), so Service %s reaches no pod", g.Ref.Words(), words.Span(s.Age(g.Since)), service.Name)
+			f.What = fmt.Sprintf(
+				"%s is gone (it was there until %s ago), so Service %s reaches no pod",
+				g.Ref.Words(),
+				words.Span(s.Age(g.Since)),
+				service.Name,
+			)
 		case !g.Since.IsZero():
-			f.What = fmt.Sprintf("%s does not exist (its autoscaler misses it for %s), so Service %s reaches no pod", g.Ref.Words(), words.Span(s.Age(g.Since)), service.Name)
+			f.What = fmt.Sprintf(
+				"%s does not exist (its autoscaler misses it for %s), so Service %s reaches no pod",
+				g.Ref.Words(),
+				words.Span(s.Age(g.Since)),
+				service.Name,
+			)
 		}
 		if g.Scaler != (facts.Ref{}) {
 			f.Hits = append(f.Hits, g.Scaler)

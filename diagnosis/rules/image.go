@@ -14,62 +14,86 @@ const imageSource = "kubelet images/types.go and image_manager.go: the waiting m
 
 var imageRules = []Rule{
 	{
-		ID: "image-platform", Family: "image", Class: ClassImage,
+		ID:     "image-platform",
+		Family: "image",
+		Class:  ClassImage,
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “no match for platform in manifest”",
 		Cause:  "the image was built for another processor architecture or operating system than the node's",
-		Remedy: "build the image for the node's platform, or go back to the revision before", Source: imageSource,
+		Remedy: "build the image for the node's platform, or go back to the revision before",
+		Source: imageSource,
 		container: pullRule(facts.PullPlatform, func(image, _ string) string {
 			return fmt.Sprintf("Image %s is not built for the platform of the nodes", image)
 		}, "Build the image for the nodes' platform."),
 	},
 	{
-		ID: "image-not-found", Family: "image", Class: ClassImage,
+		ID:     "image-not-found",
+		Family: "image",
+		Class:  ClassImage,
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “not found”, “manifest unknown” or “NotFound”; or the registry says 404",
 		Cause:  "a tag that is mistyped, not pushed yet, or removed by the registry's retention; a wrong repository",
-		Remedy: "deploy a tag that exists, or roll back", Source: imageSource,
+		Remedy: "deploy a tag that exists, or roll back",
+		Source: imageSource,
 		container: pullRule(facts.PullMissing, func(image, _ string) string {
 			return fmt.Sprintf("Image %s does not exist in its registry", image)
 		}, "Push the image or deploy a tag that exists."),
 	},
 	{
-		ID: "image-rate-limit", Family: "image", Class: ClassImage,
+		ID:     "image-rate-limit",
+		Family: "image",
+		Class:  ClassImage,
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “429 Too Many Requests”, “toomanyrequests” or “pull QPS exceeded”",
 		Cause:  "a registry that limits anonymous pulls, or the kubelet's own limit",
-		Remedy: "wait for the limit to pass, pull with credentials, or import the image into the own registry", Source: imageSource,
+		Remedy: "wait for the limit to pass, pull with credentials, or import the image into the own registry",
+		Source: imageSource,
 		container: pullRule(facts.PullLimited, func(image, host string) string {
 			return fmt.Sprintf("Registry %s limits pulls and refuses image %s for now", host, image)
 		}, "Wait for the limit to pass, or import the image into your own registry."),
 	},
 	{
-		ID: "image-auth", Family: "image", Class: ClassImage,
-		Signal: "waiting ErrImagePull or ImagePullBackOff, message “401 Unauthorized”, “403 Forbidden”, “failed to authorize”, “authentication required” or “pull access denied”",
+		ID:     "image-auth",
+		Family: "image",
+		Class:  ClassImage,
+		Signal: "waiting ErrImagePull or ImagePullBackOff, message “401 Unauthorized”, “403 Forbidden”, “failed to authorize”, " +
+			"“authentication required” or “pull access denied”",
 		Cause:  "the kubelet's identity has no AcrPull on the registry; a pull secret that is missing, expired or not named in the pod",
-		Remedy: "attach the registry to the cluster or renew the pull secret", Source: imageSource,
+		Remedy: "attach the registry to the cluster or renew the pull secret",
+		Source: imageSource,
 		container: pullRule(facts.PullDenied, func(image, host string) string {
 			return fmt.Sprintf("Registry %s does not let the nodes pull image %s", host, image)
 		}, "Check that the nodes may pull from this registry and that the pod's pull secrets are valid."),
 	},
 	{
-		ID: "image-registry-unreachable", Family: "image", Class: ClassImage,
+		ID:     "image-registry-unreachable",
+		Family: "image",
+		Class:  ClassImage,
 		Signal: "waiting ErrImagePull, ImagePullBackOff or RegistryUnavailable, message with a network, DNS or certificate error",
 		Cause:  "DNS, egress rules or a proxy on the nodes; the registry is down",
-		Remedy: "check that the nodes reach the registry", Source: imageSource,
+		Remedy: "check that the nodes reach the registry",
+		Source: imageSource,
 		container: pullRule(facts.PullUnreachable, func(image, host string) string {
 			return fmt.Sprintf("The nodes cannot reach registry %s for image %s", host, image)
 		}, "Check DNS and egress from the nodes to the registry."),
 	},
 	{
-		ID: "image-disk-full", Family: "image", Class: ClassImage,
+		ID:     "image-disk-full",
+		Family: "image",
+		Class:  ClassImage,
 		Signal: "waiting ErrImagePull or ImagePullBackOff, message “no space left on device”",
-		Cause:  "the node's disk is full", Remedy: "free the node's disk: remove unused images, or replace the node", Source: imageSource,
+		Cause:  "the node's disk is full",
+		Remedy: "free the node's disk: remove unused images, or replace the node",
+		Source: imageSource,
 		container: pullRule(facts.PullDiskFull, func(image, _ string) string {
 			return fmt.Sprintf("The node has no disk space left for image %s", image)
 		}, "Free the disk of the node, or move the pod to another one."),
 	},
 	{
-		ID: "image-name", Family: "image", Class: ClassImage,
-		Signal: "waiting InvalidImageName", Cause: "a mistyped reference, or an empty variable in the pipeline (“repo:”)",
-		Remedy: "deploy with a valid image reference", Source: "kubelet images/types.go ErrInvalidImageName",
+		ID:     "image-name",
+		Family: "image",
+		Class:  ClassImage,
+		Signal: "waiting InvalidImageName",
+		Cause:  "a mistyped reference, or an empty variable in the pipeline (“repo:”)",
+		Remedy: "deploy with a valid image reference",
+		Source: "kubelet images/types.go ErrInvalidImageName",
 		container: func(c *facts.Container) *Finding {
 			if reason, _ := c.Waits(); reason != "InvalidImageName" {
 				return nil
@@ -78,9 +102,13 @@ var imageRules = []Rule{
 		},
 	},
 	{
-		ID: "image-never-pull", Family: "image", Class: ClassImage,
-		Signal: "waiting ErrImageNeverPull", Cause: "imagePullPolicy Never, and the image is not on the node",
-		Remedy: "set imagePullPolicy to IfNotPresent or Always", Source: "kubelet images/types.go ErrImageNeverPull",
+		ID:     "image-never-pull",
+		Family: "image",
+		Class:  ClassImage,
+		Signal: "waiting ErrImageNeverPull",
+		Cause:  "imagePullPolicy Never, and the image is not on the node",
+		Remedy: "set imagePullPolicy to IfNotPresent or Always",
+		Source: "kubelet images/types.go ErrImageNeverPull",
 		container: func(c *facts.Container) *Finding {
 			if reason, _ := c.Waits(); reason != "ErrImageNeverPull" {
 				return nil
@@ -90,20 +118,32 @@ var imageRules = []Rule{
 		},
 	},
 	{
-		ID: "image-signature", Family: "image", Class: ClassImage,
-		Signal: "waiting SignatureValidationFailed", Cause: "the node's policy asks for a signature that the image does not carry",
-		Remedy: "sign the image or correct the policy", Source: "kubelet: CRI error ErrSignatureValidationFailed",
+		ID:     "image-signature",
+		Family: "image",
+		Class:  ClassImage,
+		Signal: "waiting SignatureValidationFailed",
+		Cause:  "the node's policy asks for a signature that the image does not carry",
+		Remedy: "sign the image or correct the policy",
+		Source: "kubelet: CRI error ErrSignatureValidationFailed",
 		container: func(c *facts.Container) *Finding {
 			if reason, _ := c.Waits(); reason != "SignatureValidationFailed" {
 				return nil
 			}
-			return imageFinding(c, fmt.Sprintf("The signature of image %s was not accepted", c.Spec.Image), "Sign the image, or correct the signature policy of the nodes.")
+			return imageFinding(
+				c,
+				fmt.Sprintf("The signature of image %s was not accepted", c.Spec.Image),
+				"Sign the image, or correct the signature policy of the nodes.",
+			)
 		},
 	},
 	{
-		ID: "image-pull-failed", Family: "image", Class: ClassImage,
-		Signal: "waiting ErrImagePull, ImagePullBackOff or ImageInspectError with any other message", Cause: "see the message",
-		Remedy: "read the message; roll back if the image before worked", Source: imageSource,
+		ID:     "image-pull-failed",
+		Family: "image",
+		Class:  ClassImage,
+		Signal: "waiting ErrImagePull, ImagePullBackOff or ImageInspectError with any other message",
+		Cause:  "see the message",
+		Remedy: "read the message; roll back if the image before worked",
+		Source: imageSource,
 		container: func(c *facts.Container) *Finding {
 			if !c.Pulls() {
 				return nil
@@ -114,15 +154,28 @@ var imageRules = []Rule{
 		},
 	},
 	{
-		ID: "image-slow-pull", Family: "image", Class: ClassImage,
-		Signal: "ContainerCreating, event Pulling for more than 2 minutes without Pulled or Failed", Cause: "a big image on a small node, a slow network",
-		Remedy: "wait; make the image smaller", Source: "kubelet events Pulling and Pulled",
+		ID:     "image-slow-pull",
+		Family: "image",
+		Class:  ClassImage,
+		Signal: "ContainerCreating, event Pulling for more than 2 minutes without Pulled or Failed",
+		Cause:  "a big image on a small node, a slow network",
+		Remedy: "wait; make the image smaller",
+		Source: "kubelet events Pulling and Pulled",
 		pod: func(p *facts.Pending) *Finding {
 			pulling, ok := p.Snapshot.Recent(facts.RefOf(facts.KindPod, p.Pod), "Pulling")
 			if !ok || p.Snapshot.Age(pulling.Last) < 2*time.Minute || p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) {
 				return nil
 			}
-			if done, ok := p.Snapshot.Recent(facts.RefOf(facts.KindPod, p.Pod), "Pulled", "Failed", "Created", "Started", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"); ok && !done.Last.Before(pulling.Last) {
+			if done, ok := p.Snapshot.Recent(
+				facts.RefOf(facts.KindPod, p.Pod),
+				"Pulled",
+				"Failed",
+				"Created",
+				"Started",
+				"FailedMount",
+				"FailedAttachVolume",
+				"FailedCreatePodSandBox",
+			); ok && !done.Last.Before(pulling.Last) {
 				return nil
 			}
 			image := "An image"
@@ -130,9 +183,22 @@ var imageRules = []Rule{
 				image = "Image " + m[1]
 			}
 			return &Finding{
-				Key: image, What: fmt.Sprintf("%s is still being pulled by node %s after %s", image, p.Pod.Spec.NodeName, words.Span(p.Snapshot.Age(pulling.Last))), Effect: CannotStart, State: "ContainerCreating",
-				Shown: []facts.Evidence{pulling.Evidence(facts.RefOf(facts.KindPod, p.Pod))}, Sure: Medium, Unsure: "A big image and a slow network take their time, too.",
-				Remedy: Remedy{Text: "Wait for the pull to end; a smaller image starts faster.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace)},
+				Key: image,
+				What: fmt.Sprintf(
+					"%s is still being pulled by node %s after %s",
+					image,
+					p.Pod.Spec.NodeName,
+					words.Span(p.Snapshot.Age(pulling.Last)),
+				),
+				Effect: CannotStart,
+				State:  "ContainerCreating",
+				Shown:  []facts.Evidence{pulling.Evidence(facts.RefOf(facts.KindPod, p.Pod))},
+				Sure:   Medium,
+				Unsure: "A big image and a slow network take their time, too.",
+				Remedy: Remedy{
+					Text:    "Wait for the pull to end; a smaller image starts faster.",
+					Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace),
+				},
 			}
 		},
 	},
@@ -164,7 +230,8 @@ func pullRule(problem facts.PullProblem, wording func(image, host string) string
 		host := facts.RegistryHost(c.Spec.Image)
 		shared, what, fix := registryWords[problem], wording(c.Spec.Image, host), fix
 		if problem == facts.PullUnreachable && strings.Contains(c.Pull.Evidence.Quote, "x509:") {
-			shared, what = "The nodes do not accept the certificate of registry %s", fmt.Sprintf("The nodes do not accept the certificate of registry %s, which has image %s", host, c.Spec.Image)
+			shared, what = "The nodes do not accept the certificate of "+
+				"registry %s", fmt.Sprintf("The nodes do not accept the certificate of registry %s, which has image %s", host, c.Spec.Image)
 			fix = "Give the nodes the authority that signed the registry's certificate, or renew the certificate."
 		}
 		if problem == facts.PullDenied && c.Snapshot.Setting().AKS {
@@ -177,13 +244,19 @@ func pullRule(problem facts.PullProblem, wording func(image, host string) string
 			if problem == facts.PullDenied {
 				f.Subject.Namespace = c.Pod.Namespace // as are the pull secrets
 			}
-			f.several = joint{fmt.Sprintf(shared, host), Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.Pod.Name, c.Pod.Namespace)}}
+			f.several = joint{
+				fmt.Sprintf(shared, host),
+				Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.Pod.Name, c.Pod.Namespace)},
+			}
 		}
 		if lost, ok := c.Snapshot.Recent(c.Ref(), "FailedToRetrieveImagePullSecret"); ok && problem == facts.PullDenied {
 			f.show(lost.Evidence(c.Ref()), false)
 		}
 		if registrySays != "" {
-			f.Shown = append(f.Shown, facts.Evidence{Object: c.Ref(), Field: "registry", Quote: fmt.Sprintf("HEAD %s: %s", c.Spec.Image, registrySays)})
+			f.Shown = append(
+				f.Shown,
+				facts.Evidence{Object: c.Ref(), Field: "registry", Quote: fmt.Sprintf("HEAD %s: %s", c.Spec.Image, registrySays)},
+			)
 		}
 		return f
 	}

@@ -18,40 +18,86 @@ const nginxSource = "ingress-nginx: 503 without endpoints, 404 from the default 
 
 var ingressRules = []Rule{
 	{
-		ID: "ingress-class", Family: "ingress", Class: ClassIngress,
-		Signal: "spec.ingressClassName (or the old annotation) names no IngressClass; or none is named and no class is the default", Cause: "a mistyped class; a controller that was removed", Remedy: "name a class that exists",
-		Source: "IngressClass objects; annotation ingressclass.kubernetes.io/is-default-class", snapshot: ingressClass,
+		ID:       "ingress-class",
+		Family:   "ingress",
+		Class:    ClassIngress,
+		Signal:   "spec.ingressClassName (or the old annotation) names no IngressClass; or none is named and no class is the default",
+		Cause:    "a mistyped class; a controller that was removed",
+		Remedy:   "name a class that exists",
+		Source:   "IngressClass objects; annotation ingressclass.kubernetes.io/is-default-class",
+		snapshot: ingressClass,
 	},
 	{
-		ID: "ingress-backend-missing", Family: "ingress", Class: ClassIngress,
-		Signal: "a backend names a Service that is not in the namespace", Cause: "the Service was renamed or deleted", Remedy: "correct the backend", Source: nginxSource, snapshot: ingressBackendMissing,
+		ID:       "ingress-backend-missing",
+		Family:   "ingress",
+		Class:    ClassIngress,
+		Signal:   "a backend names a Service that is not in the namespace",
+		Cause:    "the Service was renamed or deleted",
+		Remedy:   "correct the backend",
+		Source:   nginxSource,
+		snapshot: ingressBackendMissing,
 	},
 	{
-		ID: "ingress-backend-port", Family: "ingress", Class: ClassIngress,
-		Signal: "a backend names a port (number or name) that its Service does not have", Cause: "the Service's port was changed", Remedy: "correct the port of the backend", Source: nginxSource, snapshot: ingressBackendPort,
+		ID:       "ingress-backend-port",
+		Family:   "ingress",
+		Class:    ClassIngress,
+		Signal:   "a backend names a port (number or name) that its Service does not have",
+		Cause:    "the Service's port was changed",
+		Remedy:   "correct the port of the backend",
+		Source:   nginxSource,
+		snapshot: ingressBackendPort,
 	},
 	{
-		ID: "ingress-backend-down", Family: "ingress", Class: ClassBackend, Symptom: true,
-		Signal: "a backend's Service has no ready pod", Cause: "always a symptom of the Service or its pods", Remedy: "see the cause that explains it", Source: nginxSource, snapshot: ingressBackendDown,
+		ID:       "ingress-backend-down",
+		Family:   "ingress",
+		Class:    ClassBackend,
+		Symptom:  true,
+		Signal:   "a backend's Service has no ready pod",
+		Cause:    "always a symptom of the Service or its pods",
+		Remedy:   "see the cause that explains it",
+		Source:   nginxSource,
+		snapshot: ingressBackendDown,
 	},
 	{
-		ID: "ingress-tls-secret", Family: "ingress", Class: ClassTLS,
-		Signal: "spec.tls names a Secret that is missing, is not of type kubernetes.io/tls, or holds no certificate", Cause: "the certificate was never issued; the Secret was deleted or made by hand", Remedy: "have the certificate issued again",
-		Source: nginxSource, snapshot: ingressTLSSecret,
+		ID:       "ingress-tls-secret",
+		Family:   "ingress",
+		Class:    ClassTLS,
+		Signal:   "spec.tls names a Secret that is missing, is not of type kubernetes.io/tls, or holds no certificate",
+		Cause:    "the certificate was never issued; the Secret was deleted or made by hand",
+		Remedy:   "have the certificate issued again",
+		Source:   nginxSource,
+		snapshot: ingressTLSSecret,
 	},
 	{
-		ID: "ingress-host-certificate", Family: "ingress", Class: ClassTLS,
-		Signal: "the certificate in the TLS Secret does not cover a host of the Ingress, or has expired", Cause: "a host was added without renewing; another Certificate writes the same Secret", Remedy: "issue the certificate for every host",
-		Source: "subject alternative names of tls.crt", snapshot: ingressHostCertificate,
+		ID:       "ingress-host-certificate",
+		Family:   "ingress",
+		Class:    ClassTLS,
+		Signal:   "the certificate in the TLS Secret does not cover a host of the Ingress, or has expired",
+		Cause:    "a host was added without renewing; another Certificate writes the same Secret",
+		Remedy:   "issue the certificate for every host",
+		Source:   "subject alternative names of tls.crt",
+		snapshot: ingressHostCertificate,
 	},
 	{
-		ID: "ingress-no-address", Family: "ingress", Class: ClassIngress,
-		Signal: "status.loadBalancer.ingress is empty for more than 5 minutes although its class exists", Cause: "the ingress controller is down, or its load balancer has no address", Remedy: "look at the ingress controller", Source: "Ingress status",
+		ID:       "ingress-no-address",
+		Family:   "ingress",
+		Class:    ClassIngress,
+		Signal:   "status.loadBalancer.ingress is empty for more than 5 minutes although its class exists",
+		Cause:    "the ingress controller is down, or its load balancer has no address",
+		Remedy:   "look at the ingress controller",
+		Source:   "Ingress status",
 		snapshot: ingressNoAddress,
 	},
 	{
-		ID: "ingress-duplicate", Family: "ingress", Class: ClassIngress, Risk: true,
-		Signal: "two Ingresses of one class claim the same host and path", Cause: "a copy that was not removed", Remedy: "keep one of them", Source: "ingress-nginx: the older one wins", snapshot: ingressDuplicate,
+		ID:       "ingress-duplicate",
+		Family:   "ingress",
+		Class:    ClassIngress,
+		Risk:     true,
+		Signal:   "two Ingresses of one class claim the same host and path",
+		Cause:    "a copy that was not removed",
+		Remedy:   "keep one of them",
+		Source:   "ingress-nginx: the older one wins",
+		snapshot: ingressDuplicate,
 	},
 }
 
@@ -81,8 +127,18 @@ func ingressClass(s *facts.Snapshot) []*Finding {
 		ref := facts.RefOf(facts.KindIngress, i)
 		f := &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Outage,
-			Remedy: Remedy{Text: "Set ingressClassName to a class that exists.", Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace)},
-			Shown:  []facts.Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: name}, {Object: facts.Ref{Kind: "IngressClass", Name: strings.Join(names, ",")}, Field: "metadata.name", Quote: "the classes are " + words.Few(names, 4)}},
+			Remedy: Remedy{
+				Text:    "Set ingressClassName to a class that exists.",
+				Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace),
+			},
+			Shown: []facts.Evidence{
+				{Object: ref, Field: "spec.ingressClassName", Quote: name},
+				{
+					Object: facts.Ref{Kind: "IngressClass", Name: strings.Join(names, ",")},
+					Field:  "metadata.name",
+					Quote:  "the classes are " + words.Few(names, 4),
+				},
+			},
 		}
 		switch {
 		case slices.Contains(names, name), name == "" && hasDefault:
@@ -133,9 +189,12 @@ func ingressBackendMissing(s *facts.Snapshot) []*Finding {
 		}
 		f := &Finding{
 			Subject: ref, Key: b.Service, Hits: []facts.Ref{ref}, Sure: High, Level: Outage,
-			What:   fmt.Sprintf("Ingress %s leads to Service %s, which does not exist; %s answers 503", i.Name, b.Service, at(b)),
-			Shown:  []facts.Evidence{{Object: ref, Field: "spec.rules[].http.paths[].backend", Quote: b.Service}},
-			Remedy: Remedy{Text: "Correct the backend, or create the Service.", Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace)},
+			What:  fmt.Sprintf("Ingress %s leads to Service %s, which does not exist; %s answers 503", i.Name, b.Service, at(b)),
+			Shown: []facts.Evidence{{Object: ref, Field: "spec.rules[].http.paths[].backend", Quote: b.Service}},
+			Remedy: Remedy{
+				Text:    "Correct the backend, or create the Service.",
+				Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace),
+			},
 		}
 		var names []string
 		for _, known := range s.Services() {
@@ -187,13 +246,19 @@ func ingressBackendDown(s *facts.Snapshot) []*Finding {
 		if solves(i) || len(pods) == 0 && (s.Age(service.CreationTimestamp.Time) < 2*time.Minute || s.Changing(service)) {
 			return nil
 		}
-		if slices.ContainsFunc(pods, facts.PodReady) || slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return s.Age(p.CreationTimestamp.Time) < 2*time.Minute }) {
+		if slices.ContainsFunc(pods, facts.PodReady) ||
+			slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return s.Age(p.CreationTimestamp.Time) < 2*time.Minute }) {
 			return nil
 		}
 		return &Finding{
-			Subject: ref, Key: b.Service, Hits: []facts.Ref{facts.RefOf(facts.KindService, service)}, Sure: Low, Level: Outage, Unsure: "I do not know why; this is what I saw.",
-			What:  fmt.Sprintf("Ingress %s: %s answers 503, because Service %s has no ready endpoint", i.Name, at(b), b.Service),
-			Shown: []facts.Evidence{{Object: ref, Field: "spec.rules[].http.paths[].backend", Quote: b.Service}},
+			Subject: ref,
+			Key:     b.Service,
+			Hits:    []facts.Ref{facts.RefOf(facts.KindService, service)},
+			Sure:    Low,
+			Level:   Outage,
+			Unsure:  "I do not know why; this is what I saw.",
+			What:    fmt.Sprintf("Ingress %s: %s answers 503, because Service %s has no ready endpoint", i.Name, at(b), b.Service),
+			Shown:   []facts.Evidence{{Object: ref, Field: "spec.rules[].http.paths[].backend", Quote: b.Service}},
 		}
 	})
 }
@@ -227,7 +292,13 @@ func ingressTLSSecret(s *facts.Snapshot) []*Finding {
 			ref := facts.RefOf(facts.KindIngress, i)
 			f := &Finding{
 				Subject: ref, Key: tls.SecretName, Hits: []facts.Ref{secret}, Sure: High, Level: Degraded,
-				What:   fmt.Sprintf("TLS Secret %s of Ingress %s %s, so %s shows a certificate that browsers reject", tls.SecretName, i.Name, wording, hostsWords(tls.Hosts)),
+				What: fmt.Sprintf(
+					"TLS Secret %s of Ingress %s %s, so %s shows a certificate that browsers reject",
+					tls.SecretName,
+					i.Name,
+					wording,
+					hostsWords(tls.Hosts),
+				),
 				Shown:  []facts.Evidence{{Object: ref, Field: "spec.tls[].secretName", Quote: tls.SecretName + " " + wording}},
 				Remedy: Remedy{Text: "Have the certificate issued again.", Command: fmt.Sprintf("kubectl describe certificate -n %s", i.Namespace)},
 			}
@@ -240,7 +311,10 @@ func ingressTLSSecret(s *facts.Snapshot) []*Finding {
 				f.show(facts.Evidence{Object: secret, Field: "certificates", Quote: quote}, false)
 				if meant := mistypedIssuer(i.Annotations); issuer == "" && meant != "" {
 					f.show(facts.Evidence{Object: ref, Field: "metadata.annotations", Quote: meant + ", which cert-manager does not know"}, false)
-					f.Remedy = Remedy{Text: "Correct the annotation to cert-manager.io/cluster-issuer or cert-manager.io/issuer.", Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace)}
+					f.Remedy = Remedy{
+						Text:    "Correct the annotation to cert-manager.io/cluster-issuer or cert-manager.io/issuer.",
+						Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace),
+					}
 				}
 			}
 			found = append(found, f)
@@ -282,12 +356,22 @@ func ingressHostCertificate(s *facts.Snapshot) []*Finding {
 			secret := facts.Ref{Kind: facts.KindSecret, Namespace: i.Namespace, Name: tls.SecretName}
 			f := &Finding{
 				Subject: facts.RefOf(facts.KindIngress, i), Key: tls.SecretName, Hits: []facts.Ref{secret}, Sure: High, Level: Outage,
-				Remedy: Remedy{Text: "Issue the certificate again for every host.", Command: fmt.Sprintf("cmctl renew %s -n %s", tls.SecretName, i.Namespace)},
+				Remedy: Remedy{
+					Text:    "Issue the certificate again for every host.",
+					Command: fmt.Sprintf("cmctl renew %s -n %s", tls.SecretName, i.Namespace),
+				},
 			}
 			if s.Now().After(have.Certificate.NotAfter) {
 				f.What = fmt.Sprintf("The certificate of %s expired %s ago", hostsWords(tls.Hosts), words.Span(s.Age(have.Certificate.NotAfter)))
 				f.Since = have.Certificate.NotAfter
-				f.Shown = []facts.Evidence{{Object: secret, Field: "tls.crt notAfter", Quote: have.Certificate.NotAfter.UTC().Format(time.RFC3339), At: facts.Moment(have.Certificate.NotAfter)}}
+				f.Shown = []facts.Evidence{
+					{
+						Object: secret,
+						Field:  "tls.crt notAfter",
+						Quote:  have.Certificate.NotAfter.UTC().Format(time.RFC3339),
+						At:     facts.Moment(have.Certificate.NotAfter),
+					},
+				}
 				found = append(found, f)
 				continue
 			}
@@ -311,17 +395,28 @@ func ingressNoAddress(s *facts.Snapshot) []*Finding {
 		if solves(i) || len(i.Status.LoadBalancer.Ingress) > 0 || s.Age(i.CreationTimestamp.Time) < 5*time.Minute {
 			continue
 		}
-		if name := facts.ClassName(i); s.Knows("ingressclasses", "") && !slices.ContainsFunc(s.IngressClasses(), func(c *networkingv1.IngressClass) bool {
-			return c.Name == name || name == "" && c.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true"
-		}) {
+		if name := facts.ClassName(i); s.Knows("ingressclasses", "") &&
+			!slices.ContainsFunc(s.IngressClasses(), func(c *networkingv1.IngressClass) bool {
+				return c.Name == name || name == "" && c.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true"
+			}) {
 			continue // the rule about classes says more
 		}
 		ref := facts.RefOf(facts.KindIngress, i)
 		found = append(found, &Finding{
-			Subject: ref, Hits: []facts.Ref{ref}, Sure: Medium, Level: Degraded, Unsure: "Some controllers do not write an address.", Since: i.CreationTimestamp.Time,
-			What:   fmt.Sprintf("Ingress %s has no address: its controller has not taken it", i.Name),
-			Shown:  []facts.Evidence{{Object: ref, Field: "status.loadBalancer.ingress", Quote: "empty", At: facts.Moment(i.CreationTimestamp.Time)}},
-			Remedy: Remedy{Text: "Look at the ingress controller and the address of its load balancer.", Command: fmt.Sprintf("kubectl describe ingress %s -n %s", i.Name, i.Namespace)},
+			Subject: ref,
+			Hits:    []facts.Ref{ref},
+			Sure:    Medium,
+			Level:   Degraded,
+			Unsure:  "Some controllers do not write an address.",
+			Since:   i.CreationTimestamp.Time,
+			What:    fmt.Sprintf("Ingress %s has no address: its controller has not taken it", i.Name),
+			Shown: []facts.Evidence{
+				{Object: ref, Field: "status.loadBalancer.ingress", Quote: "empty", At: facts.Moment(i.CreationTimestamp.Time)},
+			},
+			Remedy: Remedy{
+				Text:    "Look at the ingress controller and the address of its load balancer.",
+				Command: fmt.Sprintf("kubectl describe ingress %s -n %s", i.Name, i.Namespace),
+			},
 		})
 	}
 	return found
@@ -348,8 +443,11 @@ func ingressDuplicate(s *facts.Snapshot) []*Finding {
 			ref := facts.RefOf(facts.KindIngress, i)
 			found = append(found, &Finding{
 				Subject: ref, Key: b.Host + b.Path, Hits: []facts.Ref{ref, facts.RefOf(facts.KindIngress, other)}, Sure: High, Level: Latent,
-				What:   fmt.Sprintf("Ingresses %s and %s both claim %s%s; the older one wins", other.Name, i.Name, b.Host, b.Path),
-				Shown:  []facts.Evidence{{Object: ref, Field: "spec.rules", Quote: b.Host + b.Path}, {Object: facts.RefOf(facts.KindIngress, other), Field: "spec.rules", Quote: b.Host + b.Path}},
+				What: fmt.Sprintf("Ingresses %s and %s both claim %s%s; the older one wins", other.Name, i.Name, b.Host, b.Path),
+				Shown: []facts.Evidence{
+					{Object: ref, Field: "spec.rules", Quote: b.Host + b.Path},
+					{Object: facts.RefOf(facts.KindIngress, other), Field: "spec.rules", Quote: b.Host + b.Path},
+				},
 				Remedy: Remedy{Text: "Keep one of them.", Command: "kubectl get ingress -A"},
 			})
 		}

@@ -19,25 +19,45 @@ import (
 
 var jobRules = []Rule{
 	{
-		ID: "job-failed", Family: "jobs", Class: ClassJob,
-		Signal: "condition Failed=True, reason BackoffLimitExceeded, DeadlineExceeded or PodFailurePolicy; failed pods alone are normal", Cause: "the program fails every time; the deadline is too short",
-		Remedy: "read the log of its last pod", Source: "Job conditions", snapshot: jobFailed,
+		ID:       "job-failed",
+		Family:   "jobs",
+		Class:    ClassJob,
+		Signal:   "condition Failed=True, reason BackoffLimitExceeded, DeadlineExceeded or PodFailurePolicy; failed pods alone are normal",
+		Cause:    "the program fails every time; the deadline is too short",
+		Remedy:   "read the log of its last pod",
+		Source:   "Job conditions",
+		snapshot: jobFailed,
 	},
 	{
-		ID: "job-held-by-sidecar", Family: "jobs", Class: ClassJob,
-		Signal: "a pod of a Job whose main container (annotation kubectl.kubernetes.io/default-container, else the first) has ended with 0 more than 10 minutes ago, while a container runs on that is named like a proxy, an agent or another sidecar",
-		Cause:  "a sidecar in spec.containers does not know that the work is done; a Job's pod ends only when all of its containers have", Remedy: "make it a native sidecar (an init container with restartPolicy Always), or have the work stop it",
-		Source: "Pod status.phase is Succeeded only when every container has ended", snapshot: jobHeldBySidecar,
+		ID:     "job-held-by-sidecar",
+		Family: "jobs",
+		Class:  ClassJob,
+		Signal: "a pod of a Job whose main container (annotation kubectl.kubernetes.io/default-container, else the first) has ended with " +
+			"0 more than 10 minutes ago, while a container runs on that is named like a proxy, an agent or another sidecar",
+		Cause:    "a sidecar in spec.containers does not know that the work is done; a Job's pod ends only when all of its containers have",
+		Remedy:   "make it a native sidecar (an init container with restartPolicy Always), or have the work stop it",
+		Source:   "Pod status.phase is Succeeded only when every container has ended",
+		snapshot: jobHeldBySidecar,
 	},
 	{
-		ID: "cronjob-schedule", Family: "jobs", Class: ClassJob,
-		Signal: "events UnparseableSchedule, TooManyMissedTimes, MissSchedule, UnknownTimeZone", Cause: "a schedule that cannot be read, a starting deadline that is too short, a controller that was down",
-		Remedy: "correct schedule, timeZone or startingDeadlineSeconds", Source: "cronjob controller events", snapshot: cronJobSchedule,
+		ID:       "cronjob-schedule",
+		Family:   "jobs",
+		Class:    ClassJob,
+		Signal:   "events UnparseableSchedule, TooManyMissedTimes, MissSchedule, UnknownTimeZone",
+		Cause:    "a schedule that cannot be read, a starting deadline that is too short, a controller that was down",
+		Remedy:   "correct schedule, timeZone or startingDeadlineSeconds",
+		Source:   "cronjob controller events",
+		snapshot: cronJobSchedule,
 	},
 	{
-		ID: "cronjob-blocked", Family: "jobs", Class: ClassJob,
-		Signal: "concurrencyPolicy Forbid, a Job still active, and event JobAlreadyActive", Cause: "a run that hangs keeps all later ones from starting", Remedy: "look at the active Job; delete it if it hangs; set activeDeadlineSeconds",
-		Source: "cronjob controller event JobAlreadyActive", snapshot: cronJobBlocked,
+		ID:       "cronjob-blocked",
+		Family:   "jobs",
+		Class:    ClassJob,
+		Signal:   "concurrencyPolicy Forbid, a Job still active, and event JobAlreadyActive",
+		Cause:    "a run that hangs keeps all later ones from starting",
+		Remedy:   "look at the active Job; delete it if it hangs; set activeDeadlineSeconds",
+		Source:   "cronjob controller event JobAlreadyActive",
+		snapshot: cronJobBlocked,
 	},
 }
 
@@ -53,7 +73,8 @@ func jobFailed(s *facts.Snapshot) []*Finding {
 		}
 	}
 	for _, j := range s.Jobs() {
-		if owner := metav1.GetControllerOfNoCopy(j); owner != nil && newest[facts.Ref{Kind: owner.Kind, Namespace: j.Namespace, Name: owner.Name}] != j {
+		if owner := metav1.GetControllerOfNoCopy(j); owner != nil &&
+			newest[facts.Ref{Kind: owner.Kind, Namespace: j.Namespace, Name: owner.Name}] != j {
 			continue
 		}
 		for _, c := range j.Status.Conditions {
@@ -68,9 +89,22 @@ func jobFailed(s *facts.Snapshot) []*Finding {
 func failedJob(s *facts.Snapshot, j *batchv1.Job, c batchv1.JobCondition) *Finding {
 	ref := facts.RefOf(facts.KindJob, j)
 	f := &Finding{
-		Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Degraded, Since: c.LastTransitionTime.Time, Remedy: Remedy{Text: "Read the log of its last pod.", Command: fmt.Sprintf("kubectl logs %s -n %s", ref, j.Namespace)},
-		What:  fmt.Sprintf("Job %s has failed (%s)", j.Name, c.Reason),
-		Shown: []facts.Evidence{{Object: ref, Field: "status.conditions[Failed]", Quote: c.Reason + ": " + c.Message, At: facts.Moment(c.LastTransitionTime.Time), Count: int(j.Status.Failed)}},
+		Subject: ref,
+		Hits:    []facts.Ref{ref},
+		Sure:    High,
+		Level:   Degraded,
+		Since:   c.LastTransitionTime.Time,
+		Remedy:  Remedy{Text: "Read the log of its last pod.", Command: fmt.Sprintf("kubectl logs %s -n %s", ref, j.Namespace)},
+		What:    fmt.Sprintf("Job %s has failed (%s)", j.Name, c.Reason),
+		Shown: []facts.Evidence{
+			{
+				Object: ref,
+				Field:  "status.conditions[Failed]",
+				Quote:  c.Reason + ": " + c.Message,
+				At:     facts.Moment(c.LastTransitionTime.Time),
+				Count:  int(j.Status.Failed),
+			},
+		},
 	}
 	w := s.Workload(ref)
 	if w == nil {
@@ -92,7 +126,8 @@ func failedJob(s *facts.Snapshot, j *batchv1.Job, c batchv1.JobCondition) *Findi
 			line, ok := inst.Log.Worst()
 			if why, known := inst.Log.Explain(); known {
 				line, ok = why.Line, true
-				if to := inst.Dependency(why); to.Subject.Kind == facts.KindService && strings.HasPrefix(why.Id, "dependency-") && s.Silent(to.Subject) && !slices.Contains(f.Calls, to.Subject) {
+				if to := inst.Dependency(why); to.Subject.Kind == facts.KindService && strings.HasPrefix(why.ID, "dependency-") &&
+					s.Silent(to.Subject) && !slices.Contains(f.Calls, to.Subject) {
 					f.Calls = append(f.Calls, to.Subject)
 				}
 			}
@@ -114,9 +149,17 @@ func cronJobSchedule(s *facts.Snapshot) []*Finding {
 			continue
 		}
 		found = append(found, &Finding{
-			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Degraded, Since: e.First, What: fmt.Sprintf("CronJob %s does not run on schedule %q (%s)", c.Name, c.Spec.Schedule, e.Reason),
-			Shown:  []facts.Evidence{e.Evidence(ref)},
-			Remedy: Remedy{Text: "Correct its schedule, timeZone or startingDeadlineSeconds.", Command: fmt.Sprintf("kubectl edit %s -n %s", ref, c.Namespace)},
+			Subject: ref,
+			Hits:    []facts.Ref{ref},
+			Sure:    High,
+			Level:   Degraded,
+			Since:   e.First,
+			What:    fmt.Sprintf("CronJob %s does not run on schedule %q (%s)", c.Name, c.Spec.Schedule, e.Reason),
+			Shown:   []facts.Evidence{e.Evidence(ref)},
+			Remedy: Remedy{
+				Text:    "Correct its schedule, timeZone or startingDeadlineSeconds.",
+				Command: fmt.Sprintf("kubectl edit %s -n %s", ref, c.Namespace),
+			},
 		})
 	}
 	return found
@@ -132,9 +175,12 @@ func cronJobBlocked(s *facts.Snapshot) []*Finding {
 		}
 		found = append(found, &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Degraded, Since: e.First,
-			What:   fmt.Sprintf("CronJob %s skips its runs because Job %s is still active", c.Name, c.Status.Active[0].Name),
-			Shown:  []facts.Evidence{e.Evidence(ref)},
-			Remedy: Remedy{Text: "Look at the active Job; delete it if it hangs.", Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace)},
+			What:  fmt.Sprintf("CronJob %s skips its runs because Job %s is still active", c.Name, c.Status.Active[0].Name),
+			Shown: []facts.Evidence{e.Evidence(ref)},
+			Remedy: Remedy{
+				Text:    "Look at the active Job; delete it if it hangs.",
+				Command: fmt.Sprintf("kubectl describe job %s -n %s", c.Status.Active[0].Name, c.Namespace),
+			},
 		})
 	}
 	return found
@@ -156,14 +202,42 @@ func jobHeldBySidecar(s *facts.Snapshot) []*Finding {
 		}
 		ended := done.State.Terminated.FinishedAt.Time
 		found = append(found, &Finding{
-			Subject: owner.Ref, Key: still.Name, Hits: []facts.Ref{owner.Ref}, Pods: []*corev1.Pod{p}, Sure: Medium, Unsure: "The other container may still have work of its own.", Level: Degraded, Since: ended,
-			What: fmt.Sprintf("Job %s does not end: container %s was done %s ago, and container %s still runs beside it", owner.Ref.Name, done.Name, words.Span(s.Age(ended)), still.Name),
+			Subject: owner.Ref,
+			Key:     still.Name,
+			Hits:    []facts.Ref{owner.Ref},
+			Pods:    []*corev1.Pod{p},
+			Sure:    Medium,
+			Unsure:  "The other container may still have work of its own.",
+			Level:   Degraded,
+			Since:   ended,
+			What: fmt.Sprintf(
+				"Job %s does not end: container %s was done %s ago, and container %s still runs beside it",
+				owner.Ref.Name,
+				done.Name,
+				words.Span(s.Age(ended)),
+				still.Name,
+			),
 			Shown: []facts.Evidence{
-				{Object: facts.RefOf(facts.KindPod, p), Field: fmt.Sprintf("status.containerStatuses[%s].state.terminated", done.Name), Quote: fmt.Sprintf("%s, exit code 0", done.State.Terminated.Reason), At: facts.Moment(ended), Count: 1},
-				{Object: facts.RefOf(facts.KindPod, p), Field: fmt.Sprintf("status.containerStatuses[%s].state.running", still.Name), Quote: "running", At: facts.Moment(still.State.Running.StartedAt.Time), Count: 1},
+				{
+					Object: facts.RefOf(facts.KindPod, p),
+					Field:  fmt.Sprintf("status.containerStatuses[%s].state.terminated", done.Name),
+					Quote:  fmt.Sprintf("%s, exit code 0", done.State.Terminated.Reason),
+					At:     facts.Moment(ended),
+					Count:  1,
+				},
+				{
+					Object: facts.RefOf(facts.KindPod, p),
+					Field:  fmt.Sprintf("status.containerStatuses[%s].state.running", still.Name),
+					Quote:  "running",
+					At:     facts.Moment(still.State.Running.StartedAt.Time),
+					Count:  1,
+				},
 			},
 			Remedy: Remedy{
-				Text:    fmt.Sprintf("Make %s a native sidecar (an init container with restartPolicy Always), or let the work stop it when it is done.", still.Name),
+				Text: fmt.Sprintf(
+					"Make %s a native sidecar (an init container with restartPolicy Always), or let the work stop it when it is done.",
+					still.Name,
+				),
 				Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace),
 			},
 		})
@@ -204,13 +278,21 @@ func jobWithoutPods(s *facts.Snapshot, w *facts.Workload) *Finding {
 	j := s.Jobs()[at]
 	tried := j.Status.Active+j.Status.Failed+j.Status.Succeeded > 0 || j.Status.CompletionTime != nil || len(j.Status.Conditions) > 0
 	managed := j.Spec.ManagedBy != nil && *j.Spec.ManagedBy != batchv1.JobControllerName
-	if tried || managed || isTrue(j.Spec.Suspend) || int(ptr.Deref(j.Spec.Parallelism, 1)) == 0 || s.Age(j.CreationTimestamp.Time) < 2*time.Minute || j.DeletionTimestamp != nil {
+	if tried || managed || isTrue(j.Spec.Suspend) || int(ptr.Deref(j.Spec.Parallelism, 1)) == 0 ||
+		s.Age(j.CreationTimestamp.Time) < 2*time.Minute || j.DeletionTimestamp != nil {
 		return nil
 	}
 	return &Finding{
-		Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Sure: Low, Level: Degraded, Since: j.CreationTimestamp.Time, Unsure: "I do not know why; this is what I saw.",
-		What:   fmt.Sprintf("%s was made %s ago and has no pod", w.Ref.Words(), words.Span(s.Age(j.CreationTimestamp.Time))),
-		Shown:  []facts.Evidence{{Object: w.Ref, Field: "status", Quote: "0 active, 0 succeeded, 0 failed", At: facts.Moment(j.CreationTimestamp.Time)}},
+		Subject: w.Ref,
+		Hits:    []facts.Ref{w.Ref},
+		Sure:    Low,
+		Level:   Degraded,
+		Since:   j.CreationTimestamp.Time,
+		Unsure:  "I do not know why; this is what I saw.",
+		What:    fmt.Sprintf("%s was made %s ago and has no pod", w.Ref.Words(), words.Span(s.Age(j.CreationTimestamp.Time))),
+		Shown: []facts.Evidence{
+			{Object: w.Ref, Field: "status", Quote: "0 active, 0 succeeded, 0 failed", At: facts.Moment(j.CreationTimestamp.Time)},
+		},
 		Remedy: Remedy{Text: "Look at its events.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)},
 	}
 }

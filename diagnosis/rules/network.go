@@ -16,20 +16,36 @@ const kindPolicy = "NetworkPolicy"
 
 var networkRules = []Rule{
 	{
-		ID: "network-policy-blocks", Family: "services", Class: ClassWiring,
-		Signal: "NetworkPolicies select the pods behind an Ingress or an outside Service and have no ingress rule at all, or none that admits the ingress controller. The pods are ready all the same: kubelets are exempt",
-		Cause:  "a policy that denies everything without one that admits the ingress controller's namespace", Remedy: "admit the ingress controller's namespace", Source: "NetworkPolicy spec; policies add up, and what none admits is denied",
+		ID:     "network-policy-blocks",
+		Family: "services",
+		Class:  ClassWiring,
+		Signal: "NetworkPolicies select the pods behind an Ingress or an outside Service and have no ingress rule at all, or none that " +
+			"admits the ingress controller. The pods are ready all the same: kubelets are exempt",
+		Cause:    "a policy that denies everything without one that admits the ingress controller's namespace",
+		Remedy:   "admit the ingress controller's namespace",
+		Source:   "NetworkPolicy spec; policies add up, and what none admits is denied",
 		snapshot: policyBlocks,
 	},
 	{
-		ID: "protocol-mismatch", Family: "services", Class: ClassWiring,
-		Signal: "a Service port of one protocol leads to a port number that the containers declare with another protocol only", Cause: "protocol left at its default for a UDP program, or the other way round", Remedy: "correct the protocol of the Service's port",
-		Source: "Service spec.ports[].protocol against containerPort", snapshot: protocolMismatch,
+		ID:       "protocol-mismatch",
+		Family:   "services",
+		Class:    ClassWiring,
+		Signal:   "a Service port of one protocol leads to a port number that the containers declare with another protocol only",
+		Cause:    "protocol left at its default for a UDP program, or the other way round",
+		Remedy:   "correct the protocol of the Service's port",
+		Source:   "Service spec.ports[].protocol against containerPort",
+		snapshot: protocolMismatch,
 	},
 	{
-		ID: "selector-too-wide", Family: "services", Class: ClassWiring,
-		Signal: "one Service chooses ready pods of workloads that share no image repository and are named differently by their labels or declare none of its ports, or of a Job; headless Services are left out", Cause: "a selector with a label that several programs carry", Remedy: "add the label that tells the programs apart to the selector",
-		Source: "Service spec.selector against the pods' labels", snapshot: selectorTooWide,
+		ID:     "selector-too-wide",
+		Family: "services",
+		Class:  ClassWiring,
+		Signal: "one Service chooses ready pods of workloads that share no image repository and are named differently by their labels or " +
+			"declare none of its ports, or of a Job; headless Services are left out",
+		Cause:    "a selector with a label that several programs carry",
+		Remedy:   "add the label that tells the programs apart to the selector",
+		Source:   "Service spec.selector against the pods' labels",
+		snapshot: selectorTooWide,
 	},
 }
 
@@ -42,7 +58,8 @@ func controllerOfClass(s *facts.Snapshot, class string) (facts.Peer, bool) {
 		if name != "ingress-nginx" && (!managed || p.Namespace != "app-routing-system" || p.Labels["app"] != "nginx") {
 			continue
 		}
-		if component := p.Labels["app.kubernetes.io/component"]; component != "" && !strings.Contains(component, "controller") || facts.PodFinished(p) {
+		if component := p.Labels["app.kubernetes.io/component"]; component != "" && !strings.Contains(component, "controller") ||
+			facts.PodFinished(p) {
 			continue
 		}
 		return facts.Peer{Namespace: p.Namespace, Labels: p.Labels}, !p.Spec.HostNetwork
@@ -86,9 +103,16 @@ func blocksService(s *facts.Snapshot, service *corev1.Service, front facts.Ref, 
 		rules += len(policy.Spec.Ingress)
 	}
 	f := &Finding{
-		Subject: facts.RefOf(kindPolicy, policies[0]), Hits: []facts.Ref{facts.RefOf(facts.KindService, service)}, Sure: Medium, Level: Outage, Since: newestOf(policies),
-		Unsure: "Policies of the network plugin's own kinds are not read, and may admit it.",
-		Remedy: Remedy{Text: "Admit the ingress controller's namespace.", Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", policies[0].Name, policies[0].Namespace)},
+		Subject: facts.RefOf(kindPolicy, policies[0]),
+		Hits:    []facts.Ref{facts.RefOf(facts.KindService, service)},
+		Sure:    Medium,
+		Level:   Outage,
+		Since:   newestOf(policies),
+		Unsure:  "Policies of the network plugin's own kinds are not read, and may admit it.",
+		Remedy: Remedy{
+			Text:    "Admit the ingress controller's namespace.",
+			Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", policies[0].Name, policies[0].Namespace),
+		},
 	}
 	if !s.Enforced() {
 		f.Unsure = "Whether the cluster enforces network policies is not known."
@@ -98,14 +122,33 @@ func blocksService(s *facts.Snapshot, service *corev1.Service, front facts.Ref, 
 	}
 	switch {
 	case rules == 0:
-		f.What = fmt.Sprintf("%s %s admits nobody to the pods of Service %s, which %s leads to", kindPolicy, policies[0].Name, service.Name, front.Words())
+		f.What = fmt.Sprintf(
+			"%s %s admits nobody to the pods of Service %s, which %s leads to",
+			kindPolicy,
+			policies[0].Name,
+			service.Name,
+			front.Words(),
+		)
 	case known && s.Reachable(service, policies, pods[0], from) == facts.No:
-		f.What = fmt.Sprintf("%s %s does not admit the ingress controller (namespace %s) to the pods of Service %s", kindPolicy, policies[0].Name, from.Namespace, service.Name)
+		f.What = fmt.Sprintf(
+			"%s %s does not admit the ingress controller (namespace %s) to the pods of Service %s",
+			kindPolicy,
+			policies[0].Name,
+			from.Namespace,
+			service.Name,
+		)
 	default:
 		return nil
 	}
 	for _, policy := range policies {
-		f.show(facts.Evidence{Object: facts.RefOf(kindPolicy, policy), Field: "spec.ingress", Quote: words.Count(len(policy.Spec.Ingress), "rule") + " for " + podsWords(policy)}, false)
+		f.show(
+			facts.Evidence{
+				Object: facts.RefOf(kindPolicy, policy),
+				Field:  "spec.ingress",
+				Quote:  words.Count(len(policy.Spec.Ingress), "rule") + " for " + podsWords(policy),
+			},
+			false,
+		)
 	}
 	return f
 }

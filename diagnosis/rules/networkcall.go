@@ -15,9 +15,14 @@ import (
 // in the way.
 var networkContainerRules = []Rule{
 	{
-		ID: "network-policy-denies-call", Family: "dependencies", Class: ClassDependency,
-		Signal: "the log of the failing instance says that a name cannot be resolved or that nothing answers in time, and NetworkPolicies let nothing out of the pod, no DNS questions out, or do not admit it to the Service that it calls",
-		Cause:  "a policy that denies everything without one that admits this call", Remedy: "admit the call in the policies of both sides", Source: "NetworkPolicy spec; policies add up, and what none admits is denied",
+		ID:     "network-policy-denies-call",
+		Family: "dependencies",
+		Class:  ClassDependency,
+		Signal: "the log of the failing instance says that a name cannot be resolved or that nothing answers in time, and " +
+			"NetworkPolicies let nothing out of the pod, no DNS questions out, or do not admit it to the Service that it calls",
+		Cause:     "a policy that denies everything without one that admits this call",
+		Remedy:    "admit the call in the policies of both sides",
+		Source:    "NetworkPolicy spec; policies add up, and what none admits is denied",
 		container: deniedCall,
 	},
 }
@@ -27,7 +32,8 @@ var dnsPorts = []int32{53, 5353}
 
 func deniedCall(c *facts.Container) *Finding {
 	why, ok := c.Log.Explain()
-	if !ok || len(c.Snapshot.NetworkPolicies()) == 0 || c.Pod.Spec.HostNetwork || why.Id != "dependency-timeout" && why.Id != "dependency-dns" {
+	if !ok || len(c.Snapshot.NetworkPolicies()) == 0 || c.Pod.Spec.HostNetwork ||
+		why.ID != "dependency-timeout" && why.ID != "dependency-dns" {
 		return nil
 	}
 	policy, what := denyingPolicy(c, why)
@@ -36,8 +42,23 @@ func deniedCall(c *facts.Container) *Finding {
 	}
 	ref := facts.RefOf(kindPolicy, policy)
 	f := dependencyFinding(c, why, ref, what, "Admit the call in the policies of both sides.", facts.Ref{})
-	f.show(facts.Evidence{Object: ref, Field: "spec", Quote: fmt.Sprintf("%s in and %s out for %s", words.Count(len(policy.Spec.Ingress), "rule"), words.Count(len(policy.Spec.Egress), "rule"), podsWords(policy))}, false)
-	f.Remedy = Remedy{Text: "Admit the call in the policies of both sides.", Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", ref.Name, ref.Namespace)}
+	f.show(
+		facts.Evidence{
+			Object: ref,
+			Field:  "spec",
+			Quote: fmt.Sprintf(
+				"%s in and %s out for %s",
+				words.Count(len(policy.Spec.Ingress), "rule"),
+				words.Count(len(policy.Spec.Egress), "rule"),
+				podsWords(policy),
+			),
+		},
+		false,
+	)
+	f.Remedy = Remedy{
+		Text:    "Admit the call in the policies of both sides.",
+		Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", ref.Name, ref.Namespace),
+	}
 	f.Sure, f.Unsure = Medium, "Policies of the network plugin's own kinds are not read, and may admit it."
 	if !c.Snapshot.Enforced() {
 		f.Unsure = "Whether the cluster enforces network policies is not known."
@@ -56,7 +77,7 @@ func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkin
 	switch {
 	case len(out) > 0 && rules == 0:
 		return out[0], fmt.Sprintf("%s %s lets nothing out of the pods of %s", kindPolicy, out[0].Name, name)
-	case why.Id == "dependency-dns":
+	case why.ID == "dependency-dns":
 		asks := func(port int32) bool {
 			return letsOut(c.Snapshot, out, nil, port, corev1.ProtocolUDP, facts.Peer{}) != facts.No
 		}
@@ -76,7 +97,17 @@ func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkin
 	}
 	way := facts.No
 	for _, port := range service.Spec.Ports {
-		way = max(way, letsOut(c.Snapshot, out, pods[0], facts.TargetOn(port, pods[0]), corev1.ProtocolTCP, facts.Peer{Namespace: pods[0].Namespace, Labels: pods[0].Labels}))
+		way = max(
+			way,
+			letsOut(
+				c.Snapshot,
+				out,
+				pods[0],
+				facts.TargetOn(port, pods[0]),
+				corev1.ProtocolTCP,
+				facts.Peer{Namespace: pods[0].Namespace, Labels: pods[0].Labels},
+			),
+		)
 	}
 	if len(out) > 0 && way == facts.No {
 		return out[0], fmt.Sprintf("%s %s does not let the pods of %s call Service %s", kindPolicy, out[0].Name, name, service.Name)

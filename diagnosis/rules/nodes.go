@@ -17,8 +17,13 @@ const nodeSource = "Node conditions Ready, MemoryPressure, DiskPressure, PIDPres
 
 var nodeRules = []Rule{
 	{
-		ID: "node-not-ready", Family: "nodes", Class: ClassNode,
-		Signal: "condition Ready is False or Unknown; a node that registered less than 3 minutes ago may still be False", Cause: "the machine or its kubelet is down, or cut off from the control plane", Remedy: "restart or replace the node", Source: nodeSource,
+		ID:     "node-not-ready",
+		Family: "nodes",
+		Class:  ClassNode,
+		Signal: "condition Ready is False or Unknown; a node that registered less than 3 minutes ago may still be False",
+		Cause:  "the machine or its kubelet is down, or cut off from the control plane",
+		Remedy: "restart or replace the node",
+		Source: nodeSource,
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, n := range s.Nodes() {
@@ -30,7 +35,7 @@ var nodeRules = []Rule{
 				if c.Status == corev1.ConditionUnknown {
 					wording = fmt.Sprintf("Node %s does not answer", n.Name)
 				}
-				f := nodeFinding(s, n, c, wording, Remedy{Text: "Restart the node, or replace it.", Command: "kubectl describe node " + n.Name})
+				f := nodeFinding(n, c, wording, Remedy{Text: "Restart the node, or replace it.", Command: "kubectl describe node " + n.Name})
 				f.Pods = s.PodsOn(n.Name)
 				f.Level = Degraded
 				for _, p := range f.Pods {
@@ -44,13 +49,43 @@ var nodeRules = []Rule{
 			return found
 		},
 	},
-	pressureRule("node-memory-pressure", corev1.NodeMemoryPressure, "is short of memory and evicts pods", "pods that use more than they request", "raise the requests to what the pods use, or add a node"),
-	pressureRule("node-disk-pressure", corev1.NodeDiskPressure, "is short of disk space and evicts pods", "images, logs or emptyDir volumes that fill the disk", "free the disk, or replace the node"),
-	pressureRule("node-pid-pressure", corev1.NodePIDPressure, "has almost no process IDs left", "a program that does not reap its children", "find the pod with the most processes"),
-	pressureRule("node-network", corev1.NodeNetworkUnavailable, "has no network for pods", "the network plugin or its routes are not set up", "look at the network plugin on the node"),
+	pressureRule(
+		"node-memory-pressure",
+		corev1.NodeMemoryPressure,
+		"is short of memory and evicts pods",
+		"pods that use more than they request",
+		"raise the requests to what the pods use, or add a node",
+	),
+	pressureRule(
+		"node-disk-pressure",
+		corev1.NodeDiskPressure,
+		"is short of disk space and evicts pods",
+		"images, logs or emptyDir volumes that fill the disk",
+		"free the disk, or replace the node",
+	),
+	pressureRule(
+		"node-pid-pressure",
+		corev1.NodePIDPressure,
+		"has almost no process IDs left",
+		"a program that does not reap its children",
+		"find the pod with the most processes",
+	),
+	pressureRule(
+		"node-network",
+		corev1.NodeNetworkUnavailable,
+		"has no network for pods",
+		"the network plugin or its routes are not set up",
+		"look at the network plugin on the node",
+	),
 	{
-		ID: "node-cordoned", Family: "nodes", Class: ClassNode, Risk: true,
-		Signal: "spec.unschedulable", Cause: "a drain or upgrade that is running, or was not finished", Remedy: "uncordon the node when the work on it is done", Source: "Node spec.unschedulable",
+		ID:     "node-cordoned",
+		Family: "nodes",
+		Class:  ClassNode,
+		Risk:   true,
+		Signal: "spec.unschedulable",
+		Cause:  "a drain or upgrade that is running, or was not finished",
+		Remedy: "uncordon the node when the work on it is done",
+		Source: "Node spec.unschedulable",
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, n := range s.Nodes() {
@@ -75,16 +110,28 @@ var nodeRules = []Rule{
 		},
 	},
 	{
-		ID: "evicted", Family: "nodes", Class: ClassLifecycle,
-		Signal: "pods Failed with reason Evicted within the last hour, of a workload that lacks pods now, or three of one workload for a limit of their own; what else was replaced is history",
-		Cause:  "the node ran low on memory, disk or process IDs; the pod writes more than its ephemeral-storage limit or an emptyDir's sizeLimit", Remedy: "set requests to what the pods use; raise the limit, or write less", Source: "kubelet eviction manager: status.reason Evicted",
+		ID:     "evicted",
+		Family: "nodes",
+		Class:  ClassLifecycle,
+		Signal: "pods Failed with reason Evicted within the last hour, of a workload that lacks pods now, or three of one workload for a " +
+			"limit of their own; what else was replaced is history",
+		Cause: "the node ran low on memory, disk or process IDs; the pod writes more than its ephemeral-storage limit or an emptyDir's " +
+			"sizeLimit",
+		Remedy:   "set requests to what the pods use; raise the limit, or write less",
+		Source:   "kubelet eviction manager: status.reason Evicted",
 		snapshot: evicted,
 	},
 	{
-		ID: "pod-rejected", Family: "nodes", Class: ClassScheduling,
-		Signal: "pods Failed within the last hour that never ran, message “Pod was rejected” or reason UnexpectedAdmissionError, OutOfcpu, OutOfmemory, OutOfpods, NodeAffinity, NodePorts or TopologyAffinityError, of a workload that lacks pods now",
-		Cause:  "the node's state differs from what the scheduler knows: a device that is not healthy, a kubelet that restarted, pods that came without the scheduler", Remedy: "look at the node, or move the pods to another one",
-		Source: "kubelet admission: status.reason and status.message", snapshot: rejected,
+		ID:     "pod-rejected",
+		Family: "nodes",
+		Class:  ClassScheduling,
+		Signal: "pods Failed within the last hour that never ran, message “Pod was rejected” or reason UnexpectedAdmissionError, " +
+			"OutOfcpu, OutOfmemory, OutOfpods, NodeAffinity, NodePorts or TopologyAffinityError, of a workload that lacks pods now",
+		Cause: "the node's state differs from what the scheduler knows: a device that is not healthy, a kubelet that restarted, pods " +
+			"that came without the scheduler",
+		Remedy:   "look at the node, or move the pods to another one",
+		Source:   "kubelet admission: status.reason and status.message",
+		snapshot: rejected,
 	},
 }
 
@@ -103,19 +150,29 @@ func joining(s *facts.Snapshot, n *corev1.Node) bool {
 	return facts.NodeCondition(n, corev1.NodeReady).Status == corev1.ConditionFalse && s.Age(n.CreationTimestamp.Time) < joinTime
 }
 
-func nodeFinding(s *facts.Snapshot, n *corev1.Node, c corev1.NodeCondition, what string, remedy Remedy) *Finding {
+func nodeFinding(n *corev1.Node, c corev1.NodeCondition, what string, remedy Remedy) *Finding {
 	ref := facts.RefOf(facts.KindNode, n)
 	return &Finding{
 		Subject: ref, What: what, Sure: High, Level: Latent, Since: c.LastTransitionTime.Time, Remedy: remedy,
 		Shown: []facts.Evidence{{
-			Object: ref, Field: fmt.Sprintf("status.conditions[%s]", c.Type), Quote: c.Reason + ": " + c.Message, At: facts.Moment(c.LastTransitionTime.Time), Count: 1,
+			Object: ref,
+			Field:  fmt.Sprintf("status.conditions[%s]", c.Type),
+			Quote:  c.Reason + ": " + c.Message,
+			At:     facts.Moment(c.LastTransitionTime.Time),
+			Count:  1,
 		}},
 	}
 }
 
 func pressureRule(id string, kind corev1.NodeConditionType, wording, cause, remedy string) Rule {
 	return Rule{
-		ID: id, Family: "nodes", Class: ClassNode, Signal: fmt.Sprintf("condition %s is True", kind), Cause: cause, Remedy: remedy, Source: nodeSource,
+		ID:     id,
+		Family: "nodes",
+		Class:  ClassNode,
+		Signal: fmt.Sprintf("condition %s is True", kind),
+		Cause:  cause,
+		Remedy: remedy,
+		Source: nodeSource,
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, n := range s.Nodes() {
@@ -123,7 +180,12 @@ func pressureRule(id string, kind corev1.NodeConditionType, wording, cause, reme
 				if c.Status != corev1.ConditionTrue || !facts.NodeReady(n) && kind != corev1.NodeNetworkUnavailable {
 					continue
 				}
-				f := nodeFinding(s, n, c, fmt.Sprintf("Node %s %s", n.Name, wording), Remedy{Text: words.Capital(remedy) + ".", Command: "kubectl describe node " + n.Name})
+				f := nodeFinding(
+					n,
+					c,
+					fmt.Sprintf("Node %s %s", n.Name, wording),
+					Remedy{Text: words.Capital(remedy) + ".", Command: "kubectl describe node " + n.Name},
+				)
 				f.Pods = unready(s.PodsOn(n.Name))
 				for _, p := range f.Pods {
 					f.hit(s.Owner(p).Ref)
@@ -185,12 +247,24 @@ func rejected(s *facts.Snapshot) []*Finding {
 			if f == nil {
 				f = &Finding{
 					Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Sure: High, Level: Degraded, State: p.Status.Reason, Since: p.CreationTimestamp.Time,
-					What:   fmt.Sprintf("Node %s rejects the pods of %s: %s", p.Spec.NodeName, w.Ref.Name, s.Brief(strings.TrimSuffix(why, "."), 200)),
-					Remedy: Remedy{Text: "Look at what the node lacks, or move the pods to another one.", Command: "kubectl describe node " + p.Spec.NodeName},
+					What: fmt.Sprintf("Node %s rejects the pods of %s: %s", p.Spec.NodeName, w.Ref.Name, s.Brief(strings.TrimSuffix(why, "."), 200)),
+					Remedy: Remedy{
+						Text:    "Look at what the node lacks, or move the pods to another one.",
+						Command: "kubectl describe node " + p.Spec.NodeName,
+					},
 				}
 			}
 			f.Since = facts.Earliest(f.Since, p.CreationTimestamp.Time)
-			f.show(facts.Evidence{Object: facts.RefOf(facts.KindPod, p), Field: "status", Quote: p.Status.Reason + ": " + p.Status.Message, At: facts.Moment(p.CreationTimestamp.Time), Count: 1}, true)
+			f.show(
+				facts.Evidence{
+					Object: facts.RefOf(facts.KindPod, p),
+					Field:  "status",
+					Quote:  p.Status.Reason + ": " + p.Status.Message,
+					At:     facts.Moment(p.CreationTimestamp.Time),
+					Count:  1,
+				},
+				true,
+			)
 		}
 		if f != nil {
 			found = append(found, f)
@@ -225,8 +299,16 @@ func evictions(s *facts.Snapshot, w *facts.Workload) *Finding {
 		when := evictedAt(p)
 		if f == nil {
 			f = &Finding{
-				Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Sure: High, Level: Degraded, Since: when, What: fmt.Sprintf("Pods of %s are evicted: %s", w.Ref.Name, s.FirstSentence(p.Status.Message)),
-				Remedy: Remedy{Text: "Set the requests to what the pods use, or add a node.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace)},
+				Subject: w.Ref,
+				Hits:    []facts.Ref{w.Ref},
+				Sure:    High,
+				Level:   Degraded,
+				Since:   when,
+				What:    fmt.Sprintf("Pods of %s are evicted: %s", w.Ref.Name, s.FirstSentence(p.Status.Message)),
+				Remedy: Remedy{
+					Text:    "Set the requests to what the pods use, or add a node.",
+					Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Name, p.Namespace),
+				},
 			}
 		}
 		if ownLimit.MatchString(p.Status.Message) {
@@ -234,7 +316,16 @@ func evictions(s *facts.Snapshot, w *facts.Workload) *Finding {
 			f.Remedy.Text = "Raise the limit that the message names, or let the program write less to its disk."
 		}
 		f.Since = facts.Earliest(f.Since, when)
-		f.show(facts.Evidence{Object: facts.RefOf(facts.KindPod, p), Field: "status", Quote: "Evicted: " + p.Status.Message, At: facts.Moment(when), Count: 1}, true)
+		f.show(
+			facts.Evidence{
+				Object: facts.RefOf(facts.KindPod, p),
+				Field:  "status",
+				Quote:  "Evicted: " + p.Status.Message,
+				At:     facts.Moment(when),
+				Count:  1,
+			},
+			true,
+		)
 	}
 	switch {
 	case f == nil || w.Ref.Kind == facts.KindJob || !lacks(w) && own < evictedAgain:

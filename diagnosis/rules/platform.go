@@ -14,8 +14,12 @@ import (
 // nodeContainerRules look at what a node does to a container.
 var nodeContainerRules = []Rule{
 	{
-		ID: "node-out-of-memory", Family: "nodes", Class: ClassCrash,
-		Signal: "exit code 137 without OOMKilled, and event SystemOOM of the node within two minutes of it", Cause: "the pods on the node use more than it has: requests below what they use", Remedy: "set memory requests to what the pods use, or add a node",
+		ID:     "node-out-of-memory",
+		Family: "nodes",
+		Class:  ClassCrash,
+		Signal: "exit code 137 without OOMKilled, and event SystemOOM of the node within two minutes of it",
+		Cause:  "the pods on the node use more than it has: requests below what they use",
+		Remedy: "set memory requests to what the pods use, or add a node",
 		Source: "kubelet OOM watcher: event SystemOOM",
 		container: func(c *facts.Container) *Finding {
 			if c.Died == nil || !c.Crashing || c.Died.ExitCode != 137 || c.Died.Reason == "OOMKilled" {
@@ -29,8 +33,14 @@ var nodeContainerRules = []Rule{
 				return nil
 			}
 			f := &Finding{
-				Subject: node, What: fmt.Sprintf("Node %s ran out of memory and killed %s", node.Name, c.Words()), Effect: KeepCrashing, Shown: []facts.Evidence{e.Evidence(node), c.EndEvidence()},
-				Remedy: Remedy{Text: "Set the memory requests of its pods to what they use, or add a node.", Command: "kubectl describe node " + node.Name},
+				Subject: node,
+				What:    fmt.Sprintf("Node %s ran out of memory and killed %s", node.Name, c.Words()),
+				Effect:  KeepCrashing,
+				Shown:   []facts.Evidence{e.Evidence(node), c.EndEvidence()},
+				Remedy: Remedy{
+					Text:    "Set the memory requests of its pods to what they use, or add a node.",
+					Command: "kubectl describe node " + node.Name,
+				},
 			}
 			showUsage(c, f, corev1.ResourceMemory, 0)
 			return f
@@ -41,18 +51,35 @@ var nodeContainerRules = []Rule{
 // platformRules look at what the cluster runs for all services, and at what its nodes say about themselves.
 var platformRules = []Rule{
 	{
-		ID: "cert-manager-down", Family: "certificates", Class: ClassLifecycle,
-		Signal: "the Deployment of cert-manager's controller has no ready pod, and there are Certificates", Cause: "it crashes, was scaled to zero, or finds no node", Remedy: "bring cert-manager back", Source: "Deployment with app.kubernetes.io/name cert-manager",
+		ID:       "cert-manager-down",
+		Family:   "certificates",
+		Class:    ClassLifecycle,
+		Signal:   "the Deployment of cert-manager's controller has no ready pod, and there are Certificates",
+		Cause:    "it crashes, was scaled to zero, or finds no node",
+		Remedy:   "bring cert-manager back",
+		Source:   "Deployment with app.kubernetes.io/name cert-manager",
 		snapshot: certManagerMissing,
 	},
 	{
-		ID: "node-problem", Family: "nodes", Class: ClassNode,
-		Signal: "a condition of the node problem detector is True, such as KernelDeadlock, ReadonlyFilesystem, KubeletProblem or ContainerRuntimeProblem; unknown types are left out", Cause: "see the condition's message", Remedy: "drain and replace the node",
-		Source: "node-problem-detector; AKS installs it on every node", snapshot: nodeProblem(false),
+		ID:     "node-problem",
+		Family: "nodes",
+		Class:  ClassNode,
+		Signal: "a condition of the node problem detector is True, such as KernelDeadlock, ReadonlyFilesystem, KubeletProblem or " +
+			"ContainerRuntimeProblem; unknown types are left out",
+		Cause:    "see the condition's message",
+		Remedy:   "drain and replace the node",
+		Source:   "node-problem-detector; AKS installs it on every node",
+		snapshot: nodeProblem(false),
 	},
 	{
-		ID: "node-maintenance", Family: "nodes", Class: ClassNode, Risk: true,
-		Signal: "condition VMEventScheduled is True: Azure will freeze, reboot, redeploy or take the machine", Cause: "maintenance of the host", Remedy: "drain the node before", Source: "node-problem-detector of AKS, Azure Scheduled Events",
+		ID:       "node-maintenance",
+		Family:   "nodes",
+		Class:    ClassNode,
+		Risk:     true,
+		Signal:   "condition VMEventScheduled is True: Azure will freeze, reboot, redeploy or take the machine",
+		Cause:    "maintenance of the host",
+		Remedy:   "drain the node before",
+		Source:   "node-problem-detector of AKS, Azure Scheduled Events",
 		snapshot: nodeProblem(true),
 	},
 }
@@ -66,8 +93,10 @@ func certManagerMissing(s *facts.Snapshot) []*Finding {
 	w := s.Workload(down[0])
 	f := &Finding{
 		Subject: w.Ref, Pods: unready(w.Pods), Calls: down, Sure: High, Level: Latent,
-		What:   "cert-manager does not run, so no certificate is issued or renewed",
-		Shown:  []facts.Evidence{{Object: w.Ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, 0 ready", max(0, w.Desired), len(w.Pods))}},
+		What: "cert-manager does not run, so no certificate is issued or renewed",
+		Shown: []facts.Evidence{
+			{Object: w.Ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, 0 ready", max(0, w.Desired), len(w.Pods))},
+		},
 		Remedy: Remedy{Text: "Bring it back.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)},
 	}
 	if w.Desired == 0 {
@@ -78,10 +107,17 @@ func certManagerMissing(s *facts.Snapshot) []*Finding {
 
 // nodeTroubles are the condition types whose truth is bad, with what they say. Other types may mean anything.
 var nodeTroubles = map[corev1.NodeConditionType]string{
-	"KernelDeadlock": "has a kernel that hangs", "ReadonlyFilesystem": "has a file system that went read-only", "FilesystemCorruptionProblem": "has a damaged file system",
-	"CorruptDockerOverlay2": "has damaged image layers", "KubeletProblem": "has a kubelet that does not work", "ContainerRuntimeProblem": "has a container runtime that does not work",
-	"FrequentKubeletRestart": "restarts its kubelet again and again", "FrequentContainerdRestart": "restarts its container runtime again and again", "FrequentDockerRestart": "restarts its container runtime again and again",
-	"FrequentUnregisterNetDevice": "loses network devices", "XFSShutdown": "has a file system that shut down",
+	"KernelDeadlock":              "has a kernel that hangs",
+	"ReadonlyFilesystem":          "has a file system that went read-only",
+	"FilesystemCorruptionProblem": "has a damaged file system",
+	"CorruptDockerOverlay2":       "has damaged image layers",
+	"KubeletProblem":              "has a kubelet that does not work",
+	"ContainerRuntimeProblem":     "has a container runtime that does not work",
+	"FrequentKubeletRestart":      "restarts its kubelet again and again",
+	"FrequentContainerdRestart":   "restarts its container runtime again and again",
+	"FrequentDockerRestart":       "restarts its container runtime again and again",
+	"FrequentUnregisterNetDevice": "loses network devices",
+	"XFSShutdown":                 "has a file system that shut down",
 }
 
 const vmEvent corev1.NodeConditionType = "VMEventScheduled"
@@ -99,7 +135,7 @@ func nodeProblem(planned bool) func(*facts.Snapshot) []*Finding {
 				if c.Status != corev1.ConditionTrue || wording == "" || planned != (c.Type == vmEvent) {
 					continue
 				}
-				f := nodeFinding(s, n, c, fmt.Sprintf("Node %s %s", n.Name, wording), remedy)
+				f := nodeFinding(n, c, fmt.Sprintf("Node %s %s", n.Name, wording), remedy)
 				f.Key = string(c.Type)
 				f.Shown[0].Quote = strings.TrimSuffix(f.Shown[0].Quote, ": ")
 				f.Pods = unready(s.PodsOn(n.Name))

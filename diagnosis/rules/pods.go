@@ -105,7 +105,7 @@ func fillContainer(c *facts.Container, f *Finding) {
 // probed is the Service that a container needs whose probe fails, when its log says that it does not reach it.
 func probed(c *facts.Container, f *Finding) []facts.Ref {
 	why, ok := c.Log.Explain()
-	if !ok || !strings.HasPrefix(why.Id, "dependency-") || f.Effect != KeepCrashing || len(f.Calls) > 0 || !f.byProbe {
+	if !ok || !strings.HasPrefix(why.ID, "dependency-") || f.Effect != KeepCrashing || len(f.Calls) > 0 || !f.byProbe {
 		return nil
 	}
 	if to := c.Dependency(why); to.Subject.Kind == facts.KindService && c.Snapshot.Silent(to.Subject) {

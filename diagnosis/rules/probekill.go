@@ -29,9 +29,11 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 		return nil
 	}
 	f := &Finding{
-		What:   fmt.Sprintf("The %s probe of %s fails and the kubelet restarts it", kind, c.Words()),
-		Effect: KeepCrashing, byProbe: true, Shown: []facts.Evidence{{Object: c.Owner.Ref, Field: fmt.Sprintf("spec.template %sProbe", kind), Quote: probeWords(probe)}},
-		Remedy: rollbackOr(c, probeFix(kind)),
+		What:    fmt.Sprintf("The %s probe of %s fails and the kubelet restarts it", kind, c.Words()),
+		Effect:  KeepCrashing,
+		byProbe: true,
+		Shown:   []facts.Evidence{{Object: c.Owner.Ref, Field: fmt.Sprintf("spec.template %sProbe", kind), Quote: probeWords(probe)}},
+		Remedy:  rollbackOr(c, probeFix(kind)),
 	}
 	if hasFailed {
 		f.Shown = append([]facts.Evidence{failed.Evidence(c.Ref())}, f.Shown...)
@@ -71,12 +73,16 @@ func probeWords(p *corev1.Probe) string {
 		what = fmt.Sprintf("gRPC :%d", p.GRPC.Port)
 	}
 	return fmt.Sprintf("%s, delay %s, timeout %s, period %s, %d failures", what, words.Span(time.Duration(p.InitialDelaySeconds)*time.Second),
-		words.Span(time.Duration(cmp.Or(max(p.TimeoutSeconds, 0), 1))*time.Second), words.Span(time.Duration(cmp.Or(max(p.PeriodSeconds, 0), 10))*time.Second), cmp.Or(max(p.FailureThreshold, 0), 3))
+		words.Span(time.Duration(cmp.Or(
+			max(p.TimeoutSeconds, 0),
+			1,
+		))*time.Second), words.Span(time.Duration(cmp.Or(max(p.PeriodSeconds, 0), 10))*time.Second), cmp.Or(max(p.FailureThreshold, 0), 3))
 }
 
 // isTimeout says that the probe got no answer in time.
 func isTimeout(message string) bool {
-	return strings.Contains(message, "deadline exceeded") || strings.Contains(message, "Client.Timeout") || strings.Contains(message, "timed out")
+	return strings.Contains(message, "deadline exceeded") || strings.Contains(message, "Client.Timeout") ||
+		strings.Contains(message, "timed out")
 }
 
 // probeWhy reads the kubelet's text about a failed probe.

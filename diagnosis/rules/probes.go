@@ -14,15 +14,24 @@ import (
 
 var probeRules = []Rule{
 	{
-		ID: "readiness-failing", Family: "probes", Class: ClassProbe,
-		Signal: "the container runs, is not ready, and its probes' own windows have passed; event Unhealthy “Readiness probe failed” where it is left; answered with 5xx, it is tied to the only Service without a ready pod that the template names",
-		Cause:  "a dependency that is down (5xx), a wrong port or path (refused, 404), a timeout that is too short",
-		Remedy: "ask the health endpoint inside the pod; correct the probe or the dependency", Source: "kubelet prober: event Unhealthy; containerStatuses[].ready",
+		ID:     "readiness-failing",
+		Family: "probes",
+		Class:  ClassProbe,
+		Signal: "the container runs, is not ready, and its probes' own windows have passed; event Unhealthy “Readiness probe " +
+			"failed” where it is left; answered with 5xx, it is tied to the only Service without a ready pod that the template names",
+		Cause:     "a dependency that is down (5xx), a wrong port or path (refused, 404), a timeout that is too short",
+		Remedy:    "ask the health endpoint inside the pod; correct the probe or the dependency",
+		Source:    "kubelet prober: event Unhealthy; containerStatuses[].ready",
 		container: readinessFailing,
 	},
 	{
-		ID: "sidecar-not-started", Family: "probes", Class: ClassProbe,
-		Signal: "an init container with restartPolicy Always that is not started after its startup window", Cause: "its startup probe fails", Remedy: "read its log", Source: "initContainerStatuses[].started",
+		ID:     "sidecar-not-started",
+		Family: "probes",
+		Class:  ClassProbe,
+		Signal: "an init container with restartPolicy Always that is not started after its startup window",
+		Cause:  "its startup probe fails",
+		Remedy: "read its log",
+		Source: "initContainerStatuses[].started",
 		container: func(c *facts.Container) *Finding {
 			if !c.Init || !c.Sidecar() || c.Crashing || c.Status.Started != nil && *c.Status.Started {
 				return nil
@@ -39,7 +48,8 @@ var probeRules = []Rule{
 }
 
 func readinessFailing(c *facts.Container) *Finding {
-	if c.Crashing || c.Status.Ready || c.Status.State.Running == nil || c.Init || c.Owner.Ref.Kind == facts.KindJob { // a Job waits for an end, and no request for it
+	if c.Crashing || c.Status.Ready || c.Status.State.Running == nil || c.Init ||
+		c.Owner.Ref.Kind == facts.KindJob { // a Job waits for an end, and no request for it
 		return nil
 	}
 	since := c.Status.State.Running.StartedAt.Time
@@ -49,8 +59,11 @@ func readinessFailing(c *facts.Container) *Finding {
 	f := &Finding{
 		What: fmt.Sprintf("%s runs but is not ready", words.Capital(c.Words())), Effect: NotReady, Since: since,
 		Shown: []facts.Evidence{{
-			Object: c.Ref(), Field: c.Field("ready"), Quote: "false, running for " + words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)),
-			At: facts.Moment(since), Count: 1,
+			Object: c.Ref(),
+			Field:  c.Field("ready"),
+			Quote:  "false, running for " + words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)),
+			At:     facts.Moment(since),
+			Count:  1,
 		}},
 	}
 	probe := c.Spec.ReadinessProbe
@@ -92,7 +105,14 @@ func downstream(c *facts.Container, f *Finding, message string) {
 		return
 	}
 	f.Calls = append(f.Calls, service)
-	f.show(facts.Evidence{Object: c.Owner.Ref, Field: "spec.template env", Quote: fmt.Sprintf("names Service %s, which has no ready pod", service.Name)}, false)
+	f.show(
+		facts.Evidence{
+			Object: c.Owner.Ref,
+			Field:  "spec.template env",
+			Quote:  fmt.Sprintf("names Service %s, which has no ready pod", service.Name),
+		},
+		false,
+	)
 }
 
 // brokeAfter says that pods behind a Service that has none ready were well, or were not there, until after a moment.
@@ -109,9 +129,13 @@ func brokeAfter(s *facts.Snapshot, service facts.Ref, moment time.Time) bool {
 // lifecyclePodRules look at pods that are being deleted, and at gates that hold a pod back.
 var lifecyclePodRules = []Rule{
 	{
-		ID: "readiness-gate", Family: "probes", Class: ClassProbe,
-		Signal: "a condition named in spec.readinessGates is not True although every container is ready", Cause: "the controller that sets it (a load balancer's) is down or waits",
-		Remedy: "look at the controller that owns the gate", Source: "Pod readiness gates",
+		ID:     "readiness-gate",
+		Family: "probes",
+		Class:  ClassProbe,
+		Signal: "a condition named in spec.readinessGates is not True although every container is ready",
+		Cause:  "the controller that sets it (a load balancer's) is down or waits",
+		Remedy: "look at the controller that owns the gate",
+		Source: "Pod readiness gates",
 		pod: func(p *facts.Pending) *Finding {
 			ready := facts.PodCondition(p.Pod, corev1.ContainersReady)
 			if ready == nil || ready.Status != corev1.ConditionTrue || p.Pod.DeletionTimestamp != nil || p.Owner.Ref.Kind == facts.KindJob {
@@ -123,19 +147,36 @@ var lifecyclePodRules = []Rule{
 					continue
 				}
 				return &Finding{
-					Key: string(gate.ConditionType), What: fmt.Sprintf("Readiness gate %s is not set", gate.ConditionType), Effect: NotReady, State: "running, not ready",
-					Shown:  []facts.Evidence{{Object: facts.RefOf(facts.KindPod, p.Pod), Field: "spec.readinessGates", Quote: string(gate.ConditionType) + " is not True", Count: 1}},
-					Remedy: Remedy{Text: "Look at the controller that sets this gate.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace)},
+					Key:    string(gate.ConditionType),
+					What:   fmt.Sprintf("Readiness gate %s is not set", gate.ConditionType),
+					Effect: NotReady,
+					State:  "running, not ready",
+					Shown: []facts.Evidence{
+						{
+							Object: facts.RefOf(facts.KindPod, p.Pod),
+							Field:  "spec.readinessGates",
+							Quote:  string(gate.ConditionType) + " is not True",
+							Count:  1,
+						},
+					},
+					Remedy: Remedy{
+						Text:    "Look at the controller that sets this gate.",
+						Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace),
+					},
 				}
 			}
 			return nil
 		},
 	},
 	{
-		ID: "stuck-terminating", Family: "lifecycle", Class: ClassLifecycle,
-		Signal: "deletionTimestamp (which already includes the grace period) passed by more than a minute", Cause: "a finalizer whose owner is gone; a node that does not answer; a volume that cannot be unmounted",
-		Remedy: "mend the owner of the finalizer or the node; delete by force only when the node is gone for good", Source: "metadata.deletionTimestamp, metadata.finalizers",
-		pod: stuckTerminating,
+		ID:     "stuck-terminating",
+		Family: "lifecycle",
+		Class:  ClassLifecycle,
+		Signal: "deletionTimestamp (which already includes the grace period) passed by more than a minute",
+		Cause:  "a finalizer whose owner is gone; a node that does not answer; a volume that cannot be unmounted",
+		Remedy: "mend the owner of the finalizer or the node; delete by force only when the node is gone for good",
+		Source: "metadata.deletionTimestamp, metadata.finalizers",
+		pod:    stuckTerminating,
 	},
 }
 
@@ -145,9 +186,20 @@ func stuckTerminating(p *facts.Pending) *Finding {
 	}
 	late := words.Span(p.Snapshot.Age(p.Pod.DeletionTimestamp.Time))
 	f := &Finding{
-		Subject: facts.RefOf(facts.KindPod, p.Pod), What: fmt.Sprintf("Pod %s should have been gone for %s", p.Pod.Name, late), State: "Terminating", Level: Latent,
-		Since:  p.Pod.DeletionTimestamp.Time,
-		Shown:  []facts.Evidence{{Object: facts.RefOf(facts.KindPod, p.Pod), Field: "metadata.deletionTimestamp", Quote: "being deleted", At: facts.Moment(p.Pod.DeletionTimestamp.Time), Count: 1}},
+		Subject: facts.RefOf(facts.KindPod, p.Pod),
+		What:    fmt.Sprintf("Pod %s should have been gone for %s", p.Pod.Name, late),
+		State:   "Terminating",
+		Level:   Latent,
+		Since:   p.Pod.DeletionTimestamp.Time,
+		Shown: []facts.Evidence{
+			{
+				Object: facts.RefOf(facts.KindPod, p.Pod),
+				Field:  "metadata.deletionTimestamp",
+				Quote:  "being deleted",
+				At:     facts.Moment(p.Pod.DeletionTimestamp.Time),
+				Count:  1,
+			},
+		},
 		Remedy: Remedy{Text: "Look at what holds it.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace)},
 	}
 	if len(p.Pod.Finalizers) > 0 {
@@ -157,7 +209,10 @@ func stuckTerminating(p *facts.Pending) *Finding {
 	}
 	if node := p.Snapshot.Node(p.Pod.Spec.NodeName); node != nil && !facts.NodeReady(node) {
 		f.What += fmt.Sprintf("; its node %s does not answer", node.Name)
-		f.Remedy = Remedy{Text: "Bring the node back; delete the pod by force only when the node is gone for good.", Command: "kubectl describe node " + node.Name}
+		f.Remedy = Remedy{
+			Text:    "Bring the node back; delete the pod by force only when the node is gone for good.",
+			Command: "kubectl describe node " + node.Name,
+		}
 		return f
 	}
 	f.Sure, f.Unsure = Medium, "Neither a finalizer nor its node explains it; a volume or a process may not let go."

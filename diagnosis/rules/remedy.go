@@ -38,7 +38,11 @@ func rollbackOr(c *facts.Container, fix string) Remedy {
 	if before == nil || !c.Owner.IsCurrent(c.Pod) || c.WorkedBefore() {
 		return Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.Pod.Name, c.Pod.Namespace)}
 	}
-	return command(c.Owner, "rollback", fmt.Sprintf("Roll back to revision %d. To go forward instead: %s%s", facts.RevisionOf(before), strings.ToLower(fix[:1]), fix[1:]))
+	return command(
+		c.Owner,
+		"rollback",
+		fmt.Sprintf("Roll back to revision %d. To go forward instead: %s%s", facts.RevisionOf(before), strings.ToLower(fix[:1]), fix[1:]),
+	)
 }
 
 // backOr offers the revision before when it still serves and does not ask for what is missing: the change is then what asks
@@ -67,13 +71,15 @@ func asksFor(pod corev1.PodSpec, object facts.Ref, key string) bool {
 				}
 			}
 			for _, from := range containers[i].EnvFrom {
-				if from.SecretRef != nil && named(facts.KindSecret, from.SecretRef.Name, "") || from.ConfigMapRef != nil && named(facts.KindConfigMap, from.ConfigMapRef.Name, "") {
+				if from.SecretRef != nil && named(facts.KindSecret, from.SecretRef.Name, "") ||
+					from.ConfigMapRef != nil && named(facts.KindConfigMap, from.ConfigMapRef.Name, "") {
 					return true
 				}
 			}
 		}
 	}
 	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
-		return v.Secret != nil && named(facts.KindSecret, v.Secret.SecretName, "") || v.ConfigMap != nil && named(facts.KindConfigMap, v.ConfigMap.Name, "")
+		return v.Secret != nil && named(facts.KindSecret, v.Secret.SecretName, "") ||
+			v.ConfigMap != nil && named(facts.KindConfigMap, v.ConfigMap.Name, "")
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
+// Rank orders confidences: the highest is 0.
 func (c Confidence) Rank() int {
 	switch c {
 	case High:
@@ -46,6 +47,7 @@ const (
 	Latent   ImpactLevel = "latent"
 )
 
+// Rank orders levels: an outage is 0.
 func (l ImpactLevel) Rank() int {
 	switch l {
 	case Outage:

@@ -14,34 +14,68 @@ import (
 
 var rolloutRules = []Rule{
 	{
-		ID: "scaled-to-zero", Family: "rollouts", Class: ClassScale,
-		Signal: "spec.replicas is 0 while a Service or Ingress points to the workload; where a whole namespace is asked about, only if an Ingress leads there or a program calls it", Cause: "somebody or something scaled it to zero on purpose, or forgot to scale it back",
-		Remedy: "scale it up again", Source: "spec.replicas", snapshot: scaledToZero,
+		ID:     "scaled-to-zero",
+		Family: "rollouts",
+		Class:  ClassScale,
+		Signal: "spec.replicas is 0 while a Service or Ingress points to the workload; where a whole namespace is asked about, only if " +
+			"an Ingress leads there or a program calls it",
+		Cause:    "somebody or something scaled it to zero on purpose, or forgot to scale it back",
+		Remedy:   "scale it up again",
+		Source:   "spec.replicas",
+		snapshot: scaledToZero,
 	},
 	{
-		ID: "rollout-paused", Family: "rollouts", Class: ClassLifecycle, Risk: true,
-		Signal: "spec.paused, and the template is not that of the newest ReplicaSet, or the rollout is half done", Cause: "somebody paused the rollout and did not resume it",
-		Remedy: "resume it, or undo the change", Source: "spec.paused, condition Progressing=Unknown/DeploymentPaused", snapshot: rolloutPaused,
+		ID:       "rollout-paused",
+		Family:   "rollouts",
+		Class:    ClassLifecycle,
+		Risk:     true,
+		Signal:   "spec.paused, and the template is not that of the newest ReplicaSet, or the rollout is half done",
+		Cause:    "somebody paused the rollout and did not resume it",
+		Remedy:   "resume it, or undo the change",
+		Source:   "spec.paused, condition Progressing=Unknown/DeploymentPaused",
+		snapshot: rolloutPaused,
 	},
 	{
-		ID: "rollout-stuck", Family: "rollouts", Class: ClassRollout, Symptom: true,
-		Signal: "Progressing=False/ProgressDeadlineExceeded", Cause: "always a symptom: the new pods do not become ready", Remedy: "find out why the new pods do not start; roll back meanwhile",
-		Source: "Deployment condition Progressing", snapshot: rolloutStuck,
+		ID:       "rollout-stuck",
+		Family:   "rollouts",
+		Class:    ClassRollout,
+		Symptom:  true,
+		Signal:   "Progressing=False/ProgressDeadlineExceeded",
+		Cause:    "always a symptom: the new pods do not become ready",
+		Remedy:   "find out why the new pods do not start; roll back meanwhile",
+		Source:   "Deployment condition Progressing",
+		snapshot: rolloutStuck,
 	},
 	{
-		ID: "pods-missing", Family: "rollouts", Class: ClassRollout, Symptom: true,
-		Signal: "fewer ready pods than wanted, longer than starting takes, and no rollout explains it", Cause: "always a symptom", Remedy: "see the cause that explains it", Source: "spec.replicas and the pods' Ready condition",
+		ID:       "pods-missing",
+		Family:   "rollouts",
+		Class:    ClassRollout,
+		Symptom:  true,
+		Signal:   "fewer ready pods than wanted, longer than starting takes, and no rollout explains it",
+		Cause:    "always a symptom",
+		Remedy:   "see the cause that explains it",
+		Source:   "spec.replicas and the pods' Ready condition",
 		snapshot: podsMissing,
 	},
 	{
-		ID: "controller-behind", Family: "rollouts", Class: ClassLifecycle,
-		Signal: "status.observedGeneration is older than metadata.generation for more than 2 minutes", Cause: "the controller manager is down or overloaded", Remedy: "look at the control plane", Source: "status.observedGeneration",
+		ID:       "controller-behind",
+		Family:   "rollouts",
+		Class:    ClassLifecycle,
+		Signal:   "status.observedGeneration is older than metadata.generation for more than 2 minutes",
+		Cause:    "the controller manager is down or overloaded",
+		Remedy:   "look at the control plane",
+		Source:   "status.observedGeneration",
 		snapshot: controllerBehind,
 	},
 	{
-		ID: "namespace-stuck", Family: "lifecycle", Class: ClassLifecycle,
-		Signal: "a namespace Terminating for more than 5 minutes, with its conditions", Cause: "objects with finalizers whose controller is gone; an API service that does not answer", Remedy: "mend what the conditions name",
-		Source: "Namespace conditions NamespaceContentRemaining, NamespaceFinalizersRemaining, NamespaceDeletionDiscoveryFailure", snapshot: namespaceStuck,
+		ID:       "namespace-stuck",
+		Family:   "lifecycle",
+		Class:    ClassLifecycle,
+		Signal:   "a namespace Terminating for more than 5 minutes, with its conditions",
+		Cause:    "objects with finalizers whose controller is gone; an API service that does not answer",
+		Remedy:   "mend what the conditions name",
+		Source:   "Namespace conditions NamespaceContentRemaining, NamespaceFinalizersRemaining, NamespaceDeletionDiscoveryFailure",
+		snapshot: namespaceStuck,
 	},
 }
 
@@ -59,9 +93,13 @@ func scaledToZero(s *facts.Snapshot) []*Finding {
 			continue
 		}
 		f := &Finding{
-			Subject: w.Ref, Hits: []facts.Ref{w.Ref}, What: fmt.Sprintf("%s is scaled to zero: it runs no pods, and nothing is broken", w.Ref.Words()), Sure: High, Level: Degraded,
-			Shown:  []facts.Evidence{{Object: w.Ref, Field: "spec.replicas", Quote: "0"}},
-			Remedy: command(w, "scale", "If it should run, scale it up.", "replicas=1"),
+			Subject: w.Ref,
+			Hits:    []facts.Ref{w.Ref},
+			What:    fmt.Sprintf("%s is scaled to zero: it runs no pods, and nothing is broken", w.Ref.Words()),
+			Sure:    High,
+			Level:   Degraded,
+			Shown:   []facts.Evidence{{Object: w.Ref, Field: "spec.replicas", Quote: "0"}},
+			Remedy:  command(w, "scale", "If it should run, scale it up.", "replicas=1"),
 		}
 		if e, ok := s.Recent(w.Ref, "ScalingReplicaSet"); ok {
 			f.show(e.Evidence(w.Ref), false)
@@ -80,13 +118,29 @@ func rolloutPaused(s *facts.Snapshot) []*Finding {
 		}
 		d := w.Rollout.Deployment
 		f := &Finding{
-			Subject: w.Ref, Hits: []facts.Ref{w.Ref}, What: fmt.Sprintf("The rollout of %s is paused, so changes to it have no effect", w.Ref.Name), Sure: High, Level: Latent,
-			Shown: []facts.Evidence{{Object: w.Ref, Field: "spec.paused", Quote: "true"}}, Remedy: Remedy{Text: "Resume the rollout, or undo the change.", Command: fmt.Sprintf("kubectl rollout resume deployment/%s -n %s", w.Ref.Name, w.Ref.Namespace)},
+			Subject: w.Ref,
+			Hits:    []facts.Ref{w.Ref},
+			What:    fmt.Sprintf("The rollout of %s is paused, so changes to it have no effect", w.Ref.Name),
+			Sure:    High,
+			Level:   Latent,
+			Shown:   []facts.Evidence{{Object: w.Ref, Field: "spec.paused", Quote: "true"}},
+			Remedy: Remedy{
+				Text:    "Resume the rollout, or undo the change.",
+				Command: fmt.Sprintf("kubectl rollout resume deployment/%s -n %s", w.Ref.Name, w.Ref.Namespace),
+			},
 		}
 		for _, c := range d.Status.Conditions {
 			if c.Type == appsv1.DeploymentProgressing && c.Reason == "DeploymentPaused" {
 				f.Since = c.LastTransitionTime.Time
-				f.show(facts.Evidence{Object: w.Ref, Field: "status.conditions[Progressing]", Quote: c.Reason + ": " + c.Message, At: facts.Moment(c.LastTransitionTime.Time)}, false)
+				f.show(
+					facts.Evidence{
+						Object: w.Ref,
+						Field:  "status.conditions[Progressing]",
+						Quote:  c.Reason + ": " + c.Message,
+						At:     facts.Moment(c.LastTransitionTime.Time),
+					},
+					false,
+				)
 			}
 		}
 		found = append(found, f)
@@ -115,9 +169,22 @@ func rolloutStuck(s *facts.Snapshot) []*Finding {
 				continue // it has come up since the controller gave up
 			}
 			f := &Finding{
-				Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Pods: unready(current), Sure: Low, Level: Degraded, Unsure: "Nothing in the snapshot says why the new pods are not ready.",
-				What: fmt.Sprintf("The rollout of %s is stuck: %d of %d new pods are ready", w.Ref.Name, ready, w.Desired), Since: c.LastTransitionTime.Time,
-				Shown: []facts.Evidence{{Object: w.Ref, Field: "status.conditions[Progressing]", Quote: c.Reason + ": " + c.Message, At: facts.Moment(c.LastTransitionTime.Time)}},
+				Subject: w.Ref,
+				Hits:    []facts.Ref{w.Ref},
+				Pods:    unready(current),
+				Sure:    Low,
+				Level:   Degraded,
+				Unsure:  "Nothing in the snapshot says why the new pods are not ready.",
+				What:    fmt.Sprintf("The rollout of %s is stuck: %d of %d new pods are ready", w.Ref.Name, ready, w.Desired),
+				Since:   c.LastTransitionTime.Time,
+				Shown: []facts.Evidence{
+					{
+						Object: w.Ref,
+						Field:  "status.conditions[Progressing]",
+						Quote:  c.Reason + ": " + c.Message,
+						At:     facts.Moment(c.LastTransitionTime.Time),
+					},
+				},
 			}
 			if w.Unread {
 				f.What, f.Unsure = fmt.Sprintf("The rollout of %s is stuck", w.Ref.Name), "Not all of its pods could be read."
@@ -166,8 +233,10 @@ func podsMissing(s *facts.Snapshot) []*Finding {
 		}
 		f := &Finding{
 			Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Pods: unready(w.Pods), Sure: Low,
-			What:   fmt.Sprintf("%s has %d of %d pods ready", w.Ref.Words(), w.Ready, wanted),
-			Shown:  []facts.Evidence{{Object: w.Ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, %d ready", wanted, len(w.Pods), w.Ready)}},
+			What: fmt.Sprintf("%s has %d of %d pods ready", w.Ref.Words(), w.Ready, wanted),
+			Shown: []facts.Evidence{
+				{Object: w.Ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, %d ready", wanted, len(w.Pods), w.Ready)},
+			},
 			Remedy: Remedy{Text: "Look at its events and pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)},
 			Unsure: "I do not know why; this is what I saw.",
 		}
@@ -179,12 +248,28 @@ func podsMissing(s *facts.Snapshot) []*Finding {
 			for _, c := range w.Rollout.Deployment.Status.Conditions {
 				if c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionFalse {
 					f.Since = c.LastTransitionTime.Time
-					f.show(facts.Evidence{Object: w.Ref, Field: "status.conditions[Available]", Quote: c.Reason + ": " + c.Message, At: facts.Moment(c.LastTransitionTime.Time)}, false)
+					f.show(
+						facts.Evidence{
+							Object: w.Ref,
+							Field:  "status.conditions[Available]",
+							Quote:  c.Reason + ": " + c.Message,
+							At:     facts.Moment(c.LastTransitionTime.Time),
+						},
+						false,
+					)
 				}
 			}
 		}
 		for _, p := range f.Pods[:min(len(f.Pods), 2)] {
-			f.show(facts.Evidence{Object: facts.RefOf(facts.KindPod, p), Field: "status.phase", Quote: podWords(p), At: facts.Moment(p.CreationTimestamp.Time)}, false)
+			f.show(
+				facts.Evidence{
+					Object: facts.RefOf(facts.KindPod, p),
+					Field:  "status.phase",
+					Quote:  podWords(p),
+					At:     facts.Moment(p.CreationTimestamp.Time),
+				},
+				false,
+			)
 		}
 		found = append(found, f)
 	}
@@ -228,8 +313,14 @@ func controllerBehind(s *facts.Snapshot) []*Finding {
 		ref := facts.RefOf(facts.KindDeployment, d)
 		found = append(found, &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: Medium, Unsure: "The change may be younger than the clocks say.", Level: Degraded,
-			What:   fmt.Sprintf("The deployment controller has not acted on the change of %s made %s ago", d.Name, words.Span(s.Age(changed))),
-			Shown:  []facts.Evidence{{Object: ref, Field: "status.observedGeneration", Quote: fmt.Sprintf("%d, while metadata.generation is %d", d.Status.ObservedGeneration, d.Generation)}},
+			What: fmt.Sprintf("The deployment controller has not acted on the change of %s made %s ago", d.Name, words.Span(s.Age(changed))),
+			Shown: []facts.Evidence{
+				{
+					Object: ref,
+					Field:  "status.observedGeneration",
+					Quote:  fmt.Sprintf("%d, while metadata.generation is %d", d.Status.ObservedGeneration, d.Generation),
+				},
+			},
 			Remedy: Remedy{Text: "Look at the control plane: its controller manager is behind."},
 		})
 	}
@@ -244,13 +335,27 @@ func namespaceStuck(s *facts.Snapshot) []*Finding {
 		}
 		ref := facts.Ref{Kind: facts.KindNamespace, Name: n.Name}
 		f := &Finding{
-			Subject: ref, What: fmt.Sprintf("Namespace %s has been terminating for %s", n.Name, words.Span(s.Age(n.DeletionTimestamp.Time))), Sure: High, Level: Degraded, Since: n.DeletionTimestamp.Time,
-			Shown:  []facts.Evidence{{Object: ref, Field: "metadata.deletionTimestamp", Quote: "being deleted", At: facts.Moment(n.DeletionTimestamp.Time)}},
+			Subject: ref,
+			What:    fmt.Sprintf("Namespace %s has been terminating for %s", n.Name, words.Span(s.Age(n.DeletionTimestamp.Time))),
+			Sure:    High,
+			Level:   Degraded,
+			Since:   n.DeletionTimestamp.Time,
+			Shown: []facts.Evidence{
+				{Object: ref, Field: "metadata.deletionTimestamp", Quote: "being deleted", At: facts.Moment(n.DeletionTimestamp.Time)},
+			},
 			Remedy: Remedy{Text: "Mend what its conditions name.", Command: "kubectl describe namespace " + n.Name},
 		}
 		for _, c := range n.Status.Conditions {
 			if c.Status == corev1.ConditionTrue {
-				f.show(facts.Evidence{Object: ref, Field: fmt.Sprintf("status.conditions[%s]", c.Type), Quote: c.Message, At: facts.Moment(c.LastTransitionTime.Time)}, false)
+				f.show(
+					facts.Evidence{
+						Object: ref,
+						Field:  fmt.Sprintf("status.conditions[%s]", c.Type),
+						Quote:  c.Message,
+						At:     facts.Moment(c.LastTransitionTime.Time),
+					},
+					false,
+				)
 			}
 		}
 		found = append(found, f)

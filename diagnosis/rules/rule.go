@@ -126,6 +126,7 @@ type joint struct {
 // Effect is what a cause does to pods.
 type Effect int
 
+// NoEffect marks what happens to no pod.
 const (
 	NoEffect Effect = iota
 	CannotStart

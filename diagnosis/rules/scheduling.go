@@ -12,12 +12,18 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-const schedulerSource = "PodScheduled=False/Unschedulable and its message; every constraint is computed again from the specs of nodes and pods, because the scheduler names only the first that fails per node"
+const schedulerSource = "PodScheduled=False/Unschedulable and its message; every constraint is computed again from the specs of " +
+	"nodes and pods, because the scheduler names only the first that fails per node"
 
 var schedulingRules = []Rule{
 	{
-		ID: "scheduling-gated", Family: "scheduling", Class: ClassScheduling,
-		Signal: "PodScheduled=False, reason SchedulingGated", Cause: "a controller that should lift spec.schedulingGates has not", Remedy: "look at the controller that set the gate", Source: "Pod scheduling gates",
+		ID:     "scheduling-gated",
+		Family: "scheduling",
+		Class:  ClassScheduling,
+		Signal: "PodScheduled=False, reason SchedulingGated",
+		Cause:  "a controller that should lift spec.schedulingGates has not",
+		Remedy: "look at the controller that set the gate",
+		Source: "Pod scheduling gates",
 		pod: func(p *facts.Pending) *Finding {
 			c := facts.PodCondition(p.Pod, corev1.PodScheduled)
 			if c == nil || c.Reason != corev1.PodReasonSchedulingGated || p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
@@ -27,20 +33,37 @@ var schedulingRules = []Rule{
 			for _, gate := range p.Pod.Spec.SchedulingGates {
 				gates = append(gates, gate.Name)
 			}
-			return unscheduled(p, fmt.Sprintf("Scheduling gate %s holds the pods", words.Few(gates, 4)), *c, Remedy{Text: "Look at the controller that set the gate."})
+			return unscheduled(
+				p,
+				fmt.Sprintf("Scheduling gate %s holds the pods", words.Few(gates, 4)),
+				*c,
+				Remedy{Text: "Look at the controller that set the gate."},
+			)
 		},
 	},
 	{
-		ID: "no-scheduler", Family: "scheduling", Class: ClassScheduling,
-		Signal: "Pending without a node and without a PodScheduled condition for more than 30 seconds", Cause: "schedulerName names a scheduler that does not run; the scheduler is down",
-		Remedy: "correct schedulerName, or look at the scheduler", Source: "the scheduler writes PodScheduled at its first try; a pod whose ResourceClaims are not there yet it does not try",
+		ID:     "no-scheduler",
+		Family: "scheduling",
+		Class:  ClassScheduling,
+		Signal: "Pending without a node and without a PodScheduled condition for more than 30 seconds",
+		Cause:  "schedulerName names a scheduler that does not run; the scheduler is down",
+		Remedy: "correct schedulerName, or look at the scheduler",
+		Source: "the scheduler writes PodScheduled at its first try; a pod whose ResourceClaims are not there yet it does not try",
 		pod: func(p *facts.Pending) *Finding {
-			if p.Pod.Spec.NodeName != "" || p.Pod.Status.Phase != corev1.PodPending || p.Pod.DeletionTimestamp != nil || facts.PodCondition(p.Pod, corev1.PodScheduled) != nil || p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
+			if p.Pod.Spec.NodeName != "" || p.Pod.Status.Phase != corev1.PodPending || p.Pod.DeletionTimestamp != nil ||
+				facts.PodCondition(p.Pod, corev1.PodScheduled) != nil || p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
 				return nil
 			}
 			if claims := missingClaims(p.Pod); len(claims) > 0 {
-				f := unscheduled(p, fmt.Sprintf("The scheduler holds the pods back until %s %s there", words.Few(claims, 4), words.Verb(len(claims), "is", "are")), corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
-					Remedy{Text: "Create what is missing, or correct resourceClaims.", Command: fmt.Sprintf("kubectl get resourceclaims,resourceclaimtemplates -n %s", p.Pod.Namespace)})
+				f := unscheduled(
+					p,
+					fmt.Sprintf("The scheduler holds the pods back until %s %s there", words.Few(claims, 4), words.Verb(len(claims), "is", "are")),
+					corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
+					Remedy{
+						Text:    "Create what is missing, or correct resourceClaims.",
+						Command: fmt.Sprintf("kubectl get resourceclaims,resourceclaimtemplates -n %s", p.Pod.Namespace),
+					},
+				)
 				f.Sure, f.Unsure = Medium, "ResourceClaims are not read, and the scheduler may be down."
 				return f
 			}
@@ -48,35 +71,111 @@ var schedulingRules = []Rule{
 			if name == "" {
 				name = "default-scheduler"
 			}
-			return unscheduled(p, fmt.Sprintf("Scheduler %s has not looked at the pods", name), corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
-				Remedy{Text: "See whether this scheduler runs, or correct schedulerName."})
+			return unscheduled(
+				p,
+				fmt.Sprintf("Scheduler %s has not looked at the pods", name),
+				corev1.PodCondition{Type: corev1.PodScheduled, Message: "there is no such condition"},
+				Remedy{Text: "See whether this scheduler runs, or correct schedulerName."},
+			)
 		},
 	},
-	blockedRule("volume-zone", facts.BlockVolume, "the volume is bound to a zone or node on which the pod cannot run", "run the pod in the volume's zone, or make the volume anew",
-		"Run the pod where its volume is."),
-	blockedRule("node-selector", facts.BlockSelector, "nodeSelector or required node affinity that no node satisfies", "correct the selector, or label a node", "Correct nodeSelector or node affinity, or label a node."),
-	blockedRule("untolerated-taint", facts.BlockTaint, "the remaining nodes are reserved for other work, or have trouble of their own", "tolerate the taint, or add nodes", "Tolerate the taint, or add nodes without it."),
-	blockedRule("nodes-cordoned", facts.BlockCordon, "a drain or upgrade that is running, or was not finished", "uncordon the node when the work on it is done", "Uncordon the node when the work on it is done."),
-	blockedRule("pod-affinity", facts.BlockAffinity, "required anti-affinity with more replicas than nodes, or affinity to pods that do not run", "make the rule preferred, or add nodes",
-		"Make the affinity rule preferred, or add a node."),
-	blockedRule("topology-spread", facts.BlockSpread, "a spread constraint with DoNotSchedule and too few zones or nodes", "use ScheduleAnyway, or add nodes", "Use ScheduleAnyway, or add nodes in the other zones."),
-	blockedRule("insufficient-cpu", facts.BlockCPU, "requests that are too big for the nodes; the surge of a rollout; an autoscaler's new pods; leftovers of a failed rollout",
-		"lower the requests, scale something else down, or add a node", "Lower the requests, scale something else down, or add a node."),
-	blockedRule("insufficient-memory", facts.BlockMemory, "requests that are too big for the nodes; the surge of a rollout; an autoscaler's new pods",
-		"lower the requests, scale something else down, or add a node", "Lower the requests, scale something else down, or add a node."),
-	blockedRule("too-many-pods", facts.BlockPods, "allocatable.pods of every node is reached", "add a node, or remove pods", "Add a node, or remove pods that are not needed."),
-	blockedRule("insufficient-other", facts.BlockOther, "ephemeral storage, a GPU or another extended resource that no node has free", "lower the request, or add a node that has it", "Lower the request, or add a node that has it."),
-	blockedRule("host-port", facts.BlockPort, "another pod on every node uses the same host port", "use a Service instead of hostPort", "Use a Service instead of hostPort, or add nodes."),
+	blockedRule(
+		"volume-zone",
+		facts.BlockVolume,
+		"the volume is bound to a zone or node on which the pod cannot run",
+		"run the pod in the volume's zone, or make the volume anew",
+		"Run the pod where its volume is.",
+	),
+	blockedRule(
+		"node-selector",
+		facts.BlockSelector,
+		"nodeSelector or required node affinity that no node satisfies",
+		"correct the selector, or label a node",
+		"Correct nodeSelector or node affinity, or label a node.",
+	),
+	blockedRule(
+		"untolerated-taint",
+		facts.BlockTaint,
+		"the remaining nodes are reserved for other work, or have trouble of their own",
+		"tolerate the taint, or add nodes",
+		"Tolerate the taint, or add nodes without it.",
+	),
+	blockedRule(
+		"nodes-cordoned",
+		facts.BlockCordon,
+		"a drain or upgrade that is running, or was not finished",
+		"uncordon the node when the work on it is done",
+		"Uncordon the node when the work on it is done.",
+	),
+	blockedRule(
+		"pod-affinity",
+		facts.BlockAffinity,
+		"required anti-affinity with more replicas than nodes, or affinity to pods that do not run",
+		"make the rule preferred, or add nodes",
+		"Make the affinity rule preferred, or add a node.",
+	),
+	blockedRule(
+		"topology-spread",
+		facts.BlockSpread,
+		"a spread constraint with DoNotSchedule and too few zones or nodes",
+		"use ScheduleAnyway, or add nodes",
+		"Use ScheduleAnyway, or add nodes in the other zones.",
+	),
+	blockedRule(
+		"insufficient-cpu",
+		facts.BlockCPU,
+		"requests that are too big for the nodes; the surge of a rollout; an autoscaler's new pods; leftovers of a failed rollout",
+		"lower the requests, scale something else down, or add a node",
+		"Lower the requests, scale something else down, or add a node.",
+	),
+	blockedRule(
+		"insufficient-memory",
+		facts.BlockMemory,
+		"requests that are too big for the nodes; the surge of a rollout; an autoscaler's new pods",
+		"lower the requests, scale something else down, or add a node",
+		"Lower the requests, scale something else down, or add a node.",
+	),
+	blockedRule(
+		"too-many-pods",
+		facts.BlockPods,
+		"allocatable.pods of every node is reached",
+		"add a node, or remove pods",
+		"Add a node, or remove pods that are not needed.",
+	),
+	blockedRule(
+		"insufficient-other",
+		facts.BlockOther,
+		"ephemeral storage, a GPU or another extended resource that no node has free",
+		"lower the request, or add a node that has it",
+		"Lower the request, or add a node that has it.",
+	),
+	blockedRule(
+		"host-port",
+		facts.BlockPort,
+		"another pod on every node uses the same host port",
+		"use a Service instead of hostPort",
+		"Use a Service instead of hostPort, or add nodes.",
+	),
 	{
-		ID: "unschedulable", Family: "scheduling", Class: ClassScheduling,
-		Signal: "PodScheduled=False, reason Unschedulable, and neither the message nor the specs tell which constraint", Cause: "see the message", Remedy: "read the scheduler's message", Source: schedulerSource,
+		ID:     "unschedulable",
+		Family: "scheduling",
+		Class:  ClassScheduling,
+		Signal: "PodScheduled=False, reason Unschedulable, and neither the message nor the specs tell which constraint",
+		Cause:  "see the message",
+		Remedy: "read the scheduler's message",
+		Source: schedulerSource,
 		pod: func(p *facts.Pending) *Finding {
 			condition, ok := isUnschedulable(p)
 			if !ok {
 				return nil
 			}
 			wording, _, _ := strings.Cut(noneOfThem.ReplaceAllString(condition.Message, ""), " preemption:")
-			f := unscheduled(p, "The scheduler finds no node: "+p.Snapshot.Quote(strings.TrimSuffix(wording, ".")), condition, Remedy{Text: "Read the scheduler's message."})
+			f := unscheduled(
+				p,
+				"The scheduler finds no node: "+p.Snapshot.Quote(strings.TrimSuffix(wording, ".")),
+				condition,
+				Remedy{Text: "Read the scheduler's message."},
+			)
 			f.Sure, f.Unsure = Medium, "The message is all there is."
 			return f
 		},
@@ -92,7 +191,8 @@ func missingClaims(p *corev1.Pod) []string {
 		switch {
 		case c.ResourceClaimName != nil:
 			missing = append(missing, "ResourceClaim "+*c.ResourceClaimName)
-		case c.ResourceClaimTemplateName != nil && !slices.ContainsFunc(p.Status.ResourceClaimStatuses, func(s corev1.PodResourceClaimStatus) bool { return s.Name == c.Name }):
+		case c.ResourceClaimTemplateName != nil &&
+			!slices.ContainsFunc(p.Status.ResourceClaimStatuses, func(s corev1.PodResourceClaimStatus) bool { return s.Name == c.Name }):
 			missing = append(missing, "ResourceClaimTemplate "+*c.ResourceClaimTemplateName)
 		}
 	}
@@ -101,7 +201,13 @@ func missingClaims(p *corev1.Pod) []string {
 
 func blockedRule(id string, kind facts.Block, cause, remedy, fix string) Rule {
 	return Rule{
-		ID: id, Family: "scheduling", Class: ClassScheduling, Signal: "PodScheduled=False, reason Unschedulable: " + kind.Name(), Cause: cause, Remedy: remedy, Source: schedulerSource,
+		ID:     id,
+		Family: "scheduling",
+		Class:  ClassScheduling,
+		Signal: "PodScheduled=False, reason Unschedulable: " + kind.Name(),
+		Cause:  cause,
+		Remedy: remedy,
+		Source: schedulerSource,
 		pod: func(p *facts.Pending) *Finding {
 			condition, ok := isUnschedulable(p)
 			if !ok || p.MainBlock(condition.Message) != kind {
@@ -114,7 +220,8 @@ func blockedRule(id string, kind facts.Block, cause, remedy, fix string) Rule {
 
 func isUnschedulable(p *facts.Pending) (corev1.PodCondition, bool) {
 	c := facts.PodCondition(p.Pod, corev1.PodScheduled)
-	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable || p.Pod.DeletionTimestamp != nil || p.Pod.Spec.NodeName != "" {
+	if c == nil || c.Status != corev1.ConditionFalse || c.Reason != corev1.PodReasonUnschedulable || p.Pod.DeletionTimestamp != nil ||
+		p.Pod.Spec.NodeName != "" {
 		return corev1.PodCondition{}, false
 	}
 	return *c, p.Snapshot.Age(p.Pod.CreationTimestamp.Time) >= facts.PendingSlack
@@ -155,7 +262,14 @@ func blockedFinding(p *facts.Pending, kind facts.Block, condition corev1.PodCond
 		f.show(line, false)
 	}
 	if rest := fits.Residual(kind); len(rest) > 0 {
-		f.show(facts.Evidence{Object: facts.RefOf(facts.KindPod, p.Pod), Field: "computed", Quote: "once that is mended, it would still be blocked by " + words.Few(rest, 4)}, false)
+		f.show(
+			facts.Evidence{
+				Object: facts.RefOf(facts.KindPod, p.Pod),
+				Field:  "computed",
+				Quote:  "once that is mended, it would still be blocked by " + words.Few(rest, 4),
+			},
+			false,
+		)
 	}
 	if up, ok := p.Snapshot.Recent(facts.RefOf(facts.KindPod, p.Pod), "TriggeredScaleUp", "NotTriggerScaleUp"); ok {
 		f.show(up.Evidence(facts.RefOf(facts.KindPod, p.Pod)), false)
@@ -173,10 +287,17 @@ func unscheduled(p *facts.Pending, what string, condition corev1.PodCondition, r
 		remedy.Command = fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace)
 	}
 	return &Finding{
-		What: what, Effect: CannotSchedule, State: "Pending", Since: facts.Earliest(condition.LastTransitionTime.Time, p.Pod.CreationTimestamp.Time), Remedy: remedy,
+		What:   what,
+		Effect: CannotSchedule,
+		State:  "Pending",
+		Since:  facts.Earliest(condition.LastTransitionTime.Time, p.Pod.CreationTimestamp.Time),
+		Remedy: remedy,
 		Shown: []facts.Evidence{{
-			Object: facts.RefOf(facts.KindPod, p.Pod), Field: "status.conditions[PodScheduled]", Quote: strings.TrimPrefix(condition.Reason+": "+condition.Message, ": "),
-			At: facts.Moment(condition.LastTransitionTime.Time), Count: 1,
+			Object: facts.RefOf(facts.KindPod, p.Pod),
+			Field:  "status.conditions[PodScheduled]",
+			Quote:  strings.TrimPrefix(condition.Reason+": "+condition.Message, ": "),
+			At:     facts.Moment(condition.LastTransitionTime.Time),
+			Count:  1,
 		}},
 	}
 }

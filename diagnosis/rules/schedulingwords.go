@@ -32,7 +32,11 @@ func blockSentence(p *facts.Pending, kind facts.Block, fits facts.Fit, message s
 	case facts.BlockCPU:
 		return fmt.Sprintf("No node has enough free cpu for %s%s", requestOf(p.Pod, corev1.ResourceCPU), fits.Most(p.Pod, corev1.ResourceCPU))
 	case facts.BlockMemory:
-		return fmt.Sprintf("No node has enough free memory for %s%s", requestOf(p.Pod, corev1.ResourceMemory), fits.Most(p.Pod, corev1.ResourceMemory))
+		return fmt.Sprintf(
+			"No node has enough free memory for %s%s",
+			requestOf(p.Pod, corev1.ResourceMemory),
+			fits.Most(p.Pod, corev1.ResourceMemory),
+		)
 	case facts.BlockPods:
 		return fmt.Sprintf("Every node that the pods may use%s already runs as many pods as it may", selectorWords(p.Pod))
 	case facts.BlockTaint:
@@ -86,11 +90,18 @@ func affinityWords(p *corev1.Pod) string {
 		}
 		return inBrackets(wording)
 	}
-	if a := p.Spec.Affinity.PodAntiAffinity; a != nil && len(a.RequiredDuringSchedulingIgnoredDuringExecution) > 0 && p.Spec.Affinity.PodAffinity == nil {
-		return fmt.Sprintf("Every node that the pods may use has a pod beside which they must not run%s", describe(a.RequiredDuringSchedulingIgnoredDuringExecution))
+	if a := p.Spec.Affinity.PodAntiAffinity; a != nil && len(a.RequiredDuringSchedulingIgnoredDuringExecution) > 0 &&
+		p.Spec.Affinity.PodAffinity == nil {
+		return fmt.Sprintf(
+			"Every node that the pods may use has a pod beside which they must not run%s",
+			describe(a.RequiredDuringSchedulingIgnoredDuringExecution),
+		)
 	}
 	if a := p.Spec.Affinity.PodAffinity; a != nil && p.Spec.Affinity.PodAntiAffinity == nil {
-		return fmt.Sprintf("No node that the pods may use has a pod beside which they must run%s", describe(a.RequiredDuringSchedulingIgnoredDuringExecution))
+		return fmt.Sprintf(
+			"No node that the pods may use has a pod beside which they must run%s",
+			describe(a.RequiredDuringSchedulingIgnoredDuringExecution),
+		)
 	}
 	return "No node satisfies the pods' required affinity to other pods"
 }

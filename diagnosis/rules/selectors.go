@@ -29,13 +29,33 @@ func protocolMismatch(s *facts.Snapshot) []*Finding {
 			}
 			ref := facts.RefOf(facts.KindService, service)
 			found = append(found, &Finding{
-				Subject: ref, Key: fmt.Sprint(port.Port, want), Hits: []facts.Ref{ref}, Sure: Medium, Level: Outage, Unsure: "A program may listen on what it does not declare.",
-				What: fmt.Sprintf("Port %d of Service %s speaks %s, but its pods declare port %d for %s only", port.Port, service.Name, want, target, declared[0]),
+				Subject: ref,
+				Key:     fmt.Sprint(port.Port, want),
+				Hits:    []facts.Ref{ref},
+				Sure:    Medium,
+				Level:   Outage,
+				Unsure:  "A program may listen on what it does not declare.",
+				What: fmt.Sprintf(
+					"Port %d of Service %s speaks %s, but its pods declare port %d for %s only",
+					port.Port,
+					service.Name,
+					want,
+					target,
+					declared[0],
+				),
 				Shown: []facts.Evidence{
 					{Object: ref, Field: "spec.ports[].protocol", Quote: string(want)},
-					{Object: facts.RefOf(facts.KindPod, pods[0]), Field: "spec.containers[].ports", Quote: fmt.Sprintf("%d %s", target, declared[0]), Count: len(pods)},
+					{
+						Object: facts.RefOf(facts.KindPod, pods[0]),
+						Field:  "spec.containers[].ports",
+						Quote:  fmt.Sprintf("%d %s", target, declared[0]),
+						Count:  len(pods),
+					},
 				},
-				Remedy: Remedy{Text: fmt.Sprintf("Set the protocol of the port to %s.", declared[0]), Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace)},
+				Remedy: Remedy{
+					Text:    fmt.Sprintf("Set the protocol of the port to %s.", declared[0]),
+					Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace),
+				},
 			})
 		}
 	}
@@ -74,8 +94,16 @@ func selectorTooWide(s *facts.Snapshot) []*Finding {
 		}
 		found = append(found, &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: Medium, Level: Degraded, Unsure: "Both may be meant to answer.",
-			What:  fmt.Sprintf("The selector of Service %s also chooses pods of %s, so some requests reach the wrong program", service.Name, s.Owner(other).Ref.Words()),
-			Shown: []facts.Evidence{{Object: ref, Field: "spec.selector", Quote: facts.SelectorText(service.Spec.Selector)}, {Object: facts.RefOf(facts.KindPod, main), Field: "spec.containers[].image", Quote: main.Spec.Containers[0].Image}, {Object: facts.RefOf(facts.KindPod, other), Field: "spec.containers[].image", Quote: other.Spec.Containers[0].Image}},
+			What: fmt.Sprintf(
+				"The selector of Service %s also chooses pods of %s, so some requests reach the wrong program",
+				service.Name,
+				s.Owner(other).Ref.Words(),
+			),
+			Shown: []facts.Evidence{
+				{Object: ref, Field: "spec.selector", Quote: facts.SelectorText(service.Spec.Selector)},
+				{Object: facts.RefOf(facts.KindPod, main), Field: "spec.containers[].image", Quote: main.Spec.Containers[0].Image},
+				{Object: facts.RefOf(facts.KindPod, other), Field: "spec.containers[].image", Quote: other.Spec.Containers[0].Image},
+			},
 			Remedy: Remedy{
 				Text:    fmt.Sprintf("Add a label to the selector that only the pods of %s carry.", s.Owner(main).Ref.Name),
 				Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace),

@@ -14,28 +14,56 @@ import (
 
 var serviceRules = []Rule{
 	{
-		ID: "selector-matches-nothing", Family: "services", Class: ClassWiring,
-		Signal: "a Service whose selector matches no pod and no workload's template in its namespace", Cause: "a label that was renamed on one side", Remedy: "correct the selector", Source: "Service spec.selector against pod labels",
+		ID:       "selector-matches-nothing",
+		Family:   "services",
+		Class:    ClassWiring,
+		Signal:   "a Service whose selector matches no pod and no workload's template in its namespace",
+		Cause:    "a label that was renamed on one side",
+		Remedy:   "correct the selector",
+		Source:   "Service spec.selector against pod labels",
 		snapshot: selectorMatchesNothing,
 	},
 	{
-		ID: "target-port-name", Family: "services", Class: ClassWiring,
-		Signal: "a named targetPort that no container of the pods declares with this protocol; the EndpointSlice then has ready addresses and no ports", Cause: "the container port was renamed or never named",
-		Remedy: "name the container port as the Service does", Source: "endpointslice controller: FindPort skips what does not match", snapshot: targetPortName,
+		ID:     "target-port-name",
+		Family: "services",
+		Class:  ClassWiring,
+		Signal: "a named targetPort that no container of the pods declares with this protocol; the EndpointSlice then has ready " +
+			"addresses and no ports",
+		Cause:    "the container port was renamed or never named",
+		Remedy:   "name the container port as the Service does",
+		Source:   "endpointslice controller: FindPort skips what does not match",
+		snapshot: targetPortName,
 	},
 	{
-		ID: "target-port-number", Family: "services", Class: ClassWiring,
-		Signal: "a numeric targetPort that no container declares, while the pods' probes use another port. A port that is only not declared is no fault", Cause: "the program moved to another port",
-		Remedy: "set targetPort to the port that the probes use", Source: "containerPort is informational; the probe shows where the program listens", snapshot: targetPortNumber,
+		ID:     "target-port-number",
+		Family: "services",
+		Class:  ClassWiring,
+		Signal: "a numeric targetPort that no container declares, while the pods' probes use another port. A port that is only not " +
+			"declared is no fault",
+		Cause:    "the program moved to another port",
+		Remedy:   "set targetPort to the port that the probes use",
+		Source:   "containerPort is informational; the probe shows where the program listens",
+		snapshot: targetPortNumber,
 	},
 	{
-		ID: "no-ready-endpoint", Family: "services", Class: ClassEndpoints, Symptom: true,
-		Signal: "a Service whose pods are all not ready", Cause: "always a symptom of its pods", Remedy: "see the cause that explains it", Source: "EndpointSlice conditions.ready, or the pods' Ready condition",
+		ID:       "no-ready-endpoint",
+		Family:   "services",
+		Class:    ClassEndpoints,
+		Symptom:  true,
+		Signal:   "a Service whose pods are all not ready",
+		Cause:    "always a symptom of its pods",
+		Remedy:   "see the cause that explains it",
+		Source:   "EndpointSlice conditions.ready, or the pods' Ready condition",
 		snapshot: noReadyEndpoint,
 	},
 	{
-		ID: "load-balancer-pending", Family: "services", Class: ClassWiring,
-		Signal: "type LoadBalancer without status.loadBalancer.ingress after 3 minutes; event SyncLoadBalancerFailed", Cause: "a quota of addresses, a subnet, rights of the cloud identity", Remedy: "read the event", Source: "service controller events",
+		ID:       "load-balancer-pending",
+		Family:   "services",
+		Class:    ClassWiring,
+		Signal:   "type LoadBalancer without status.loadBalancer.ingress after 3 minutes; event SyncLoadBalancerFailed",
+		Cause:    "a quota of addresses, a subnet, rights of the cloud identity",
+		Remedy:   "read the event",
+		Source:   "service controller events",
 		snapshot: loadBalancerPending,
 	},
 }
@@ -51,9 +79,16 @@ func selectorMatchesNothing(s *facts.Snapshot) []*Finding {
 			continue // nothing is wrong with the selector
 		}
 		f := &Finding{
-			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Outage, What: fmt.Sprintf("The selector of Service %s (%s) matches no pod", service.Name, facts.SelectorText(service.Spec.Selector)),
-			Shown:  []facts.Evidence{{Object: ref, Field: "spec.selector", Quote: facts.SelectorText(service.Spec.Selector)}},
-			Remedy: Remedy{Text: "Correct the selector, or the labels of the pods.", Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace)},
+			Subject: ref,
+			Hits:    []facts.Ref{ref},
+			Sure:    High,
+			Level:   Outage,
+			What:    fmt.Sprintf("The selector of Service %s (%s) matches no pod", service.Name, facts.SelectorText(service.Spec.Selector)),
+			Shown:   []facts.Evidence{{Object: ref, Field: "spec.selector", Quote: facts.SelectorText(service.Spec.Selector)}},
+			Remedy: Remedy{
+				Text:    "Correct the selector, or the labels of the pods.",
+				Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace),
+			},
 		}
 		if w, labels := s.NearestLabels(service); w != nil {
 			f.show(facts.Evidence{Object: w.Ref, Field: "spec.template.metadata.labels", Quote: labels}, false)
@@ -94,14 +129,24 @@ func targetPortName(s *facts.Snapshot) []*Finding {
 					{Object: ref, Field: "spec.ports[].targetPort", Quote: name},
 					{Object: facts.RefOf(facts.KindPod, pods[0]), Field: "spec.containers[].ports", Quote: words.Few(declared, 4), Count: len(pods)},
 				},
-				Remedy: Remedy{Text: "Name the container port as the Service does, or set targetPort to its number.", Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace)},
+				Remedy: Remedy{
+					Text:    "Name the container port as the Service does, or set targetPort to its number.",
+					Command: fmt.Sprintf("kubectl edit service %s -n %s", service.Name, service.Namespace),
+				},
 			}
 			if len(declared) == 0 {
 				f.Shown[1].Quote = "no port is declared"
 			}
 			for _, slice := range s.SlicesOf(ref) {
 				if len(slice.Endpoints) > 0 && len(slice.Ports) == 0 {
-					f.show(facts.Evidence{Object: facts.RefOf("EndpointSlice", slice), Field: "ports", Quote: fmt.Sprintf("%d %s and no ports", len(slice.Endpoints), words.Verb(len(slice.Endpoints), "address", "addresses"))}, false)
+					f.show(
+						facts.Evidence{
+							Object: facts.RefOf("EndpointSlice", slice),
+							Field:  "ports",
+							Quote:  fmt.Sprintf("%d %s and no ports", len(slice.Endpoints), words.Verb(len(slice.Endpoints), "address", "addresses")),
+						},
+						false,
+					)
 				}
 			}
 			found = append(found, f)
@@ -161,11 +206,21 @@ func targetPortNumber(s *facts.Snapshot) []*Finding {
 				continue
 			}
 			found = append(found, &Finding{
-				Subject: ref, Key: fmt.Sprint(target), Hits: []facts.Ref{ref}, Sure: Medium, Level: Outage, Unsure: "A program may listen on a port that it does not declare.",
-				What: fmt.Sprintf("Service %s sends to port %d, but its pods declare and answer on port %d", service.Name, target, probed),
+				Subject: ref,
+				Key:     fmt.Sprint(target),
+				Hits:    []facts.Ref{ref},
+				Sure:    Medium,
+				Level:   Outage,
+				Unsure:  "A program may listen on a port that it does not declare.",
+				What:    fmt.Sprintf("Service %s sends to port %d, but its pods declare and answer on port %d", service.Name, target, probed),
 				Shown: []facts.Evidence{
 					{Object: ref, Field: "spec.ports[].targetPort", Quote: fmt.Sprint(target)},
-					{Object: facts.RefOf(facts.KindPod, pods[0]), Field: "spec.containers[].ports", Quote: words.Few(declaredPorts(pods[0]), 4), Count: len(pods)},
+					{
+						Object: facts.RefOf(facts.KindPod, pods[0]),
+						Field:  "spec.containers[].ports",
+						Quote:  words.Few(declaredPorts(pods[0]), 4),
+						Count:  len(pods),
+					},
 				},
 				Remedy: Remedy{
 					Text:    fmt.Sprintf("Set targetPort of Service %s to %d.", service.Name, probed),
@@ -228,9 +283,12 @@ func noReadyEndpoint(s *facts.Snapshot) []*Finding {
 		}
 		found = append(found, &Finding{
 			Subject: ref, Pods: pods, Sure: Low, Level: Outage, Unsure: "I do not know why; this is what I saw.",
-			What:   fmt.Sprintf("Service %s has no ready endpoint: %s", service.Name, wording),
-			Shown:  []facts.Evidence{{Object: ref, Field: "endpoints", Quote: "0 ready", Count: len(pods)}},
-			Remedy: Remedy{Text: "Look at the pods behind it.", Command: fmt.Sprintf("kubectl get pods -n %s -l %s", service.Namespace, facts.SelectorText(service.Spec.Selector))},
+			What:  fmt.Sprintf("Service %s has no ready endpoint: %s", service.Name, wording),
+			Shown: []facts.Evidence{{Object: ref, Field: "endpoints", Quote: "0 ready", Count: len(pods)}},
+			Remedy: Remedy{
+				Text:    "Look at the pods behind it.",
+				Command: fmt.Sprintf("kubectl get pods -n %s -l %s", service.Namespace, facts.SelectorText(service.Spec.Selector)),
+			},
 		})
 	}
 	return found
@@ -240,22 +298,29 @@ func noReadyEndpoint(s *facts.Snapshot) []*Finding {
 // to zero. Without such a workload the selector is at fault, which is another rule's matter.
 func shouldServe(s *facts.Snapshot, service *corev1.Service) bool {
 	return slices.ContainsFunc(s.Workloads(), func(w *facts.Workload) bool {
-		return w.Template != nil && len(w.Pods) == 0 && w.Ref.Kind != facts.KindJob && w.Ref.Namespace == service.Namespace && facts.Matches(service.Spec.Selector, w.Template.Labels)
+		return w.Template != nil && len(w.Pods) == 0 && w.Ref.Kind != facts.KindJob && w.Ref.Namespace == service.Namespace &&
+			facts.Matches(service.Spec.Selector, w.Template.Labels)
 	})
 }
 
 func loadBalancerPending(s *facts.Snapshot) []*Finding {
 	var found []*Finding
 	for _, service := range s.Services() {
-		if service.Spec.Type != corev1.ServiceTypeLoadBalancer || len(service.Status.LoadBalancer.Ingress) > 0 || s.Age(service.CreationTimestamp.Time) < 3*time.Minute {
+		if service.Spec.Type != corev1.ServiceTypeLoadBalancer || len(service.Status.LoadBalancer.Ingress) > 0 ||
+			s.Age(service.CreationTimestamp.Time) < 3*time.Minute {
 			continue
 		}
 		ref := facts.RefOf(facts.KindService, service)
 		f := &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Outage, Since: service.CreationTimestamp.Time,
-			What:   fmt.Sprintf("Service %s has no address: its load balancer was not set up", service.Name),
-			Shown:  []facts.Evidence{{Object: ref, Field: "status.loadBalancer.ingress", Quote: "empty", At: facts.Moment(service.CreationTimestamp.Time)}},
-			Remedy: Remedy{Text: "Read the service's events: a quota of addresses, the subnet or the cluster's rights.", Command: fmt.Sprintf("kubectl describe service %s -n %s", service.Name, service.Namespace)},
+			What: fmt.Sprintf("Service %s has no address: its load balancer was not set up", service.Name),
+			Shown: []facts.Evidence{
+				{Object: ref, Field: "status.loadBalancer.ingress", Quote: "empty", At: facts.Moment(service.CreationTimestamp.Time)},
+			},
+			Remedy: Remedy{
+				Text:    "Read the service's events: a quota of addresses, the subnet or the cluster's rights.",
+				Command: fmt.Sprintf("kubectl describe service %s -n %s", service.Name, service.Namespace),
+			},
 		}
 		if e, ok := s.Recent(ref, "SyncLoadBalancerFailed", "CreatingLoadBalancerFailed", "UnAvailableLoadBalancer"); ok {
 			f.show(e.Evidence(ref), false)

@@ -17,38 +17,53 @@ const configSource = "kubelet kubelet_pods.go: the waiting message of CreateCont
 
 var startRules = []Rule{
 	{
-		ID: "secret-missing", Family: "start", Class: ClassConfig,
-		Signal: "waiting CreateContainerConfigError, message “secret \"x\" not found”",
-		Cause:  "the Secret was never made in this namespace, was deleted, or is named differently",
-		Remedy: "make the Secret; the pods retry by themselves", Source: configSource,
+		ID:        "secret-missing",
+		Family:    "start",
+		Class:     ClassConfig,
+		Signal:    "waiting CreateContainerConfigError, message “secret \"x\" not found”",
+		Cause:     "the Secret was never made in this namespace, was deleted, or is named differently",
+		Remedy:    "make the Secret; the pods retry by themselves",
+		Source:    configSource,
 		container: func(c *facts.Container) *Finding { return missingObject(c, facts.KindSecret) },
 	},
 	{
-		ID: "configmap-missing", Family: "start", Class: ClassConfig,
-		Signal: "waiting CreateContainerConfigError, message “configmap \"x\" not found”",
-		Cause:  "the ConfigMap was never made in this namespace, was deleted, or is named differently",
-		Remedy: "make the ConfigMap; the pods retry by themselves", Source: configSource,
+		ID:        "configmap-missing",
+		Family:    "start",
+		Class:     ClassConfig,
+		Signal:    "waiting CreateContainerConfigError, message “configmap \"x\" not found”",
+		Cause:     "the ConfigMap was never made in this namespace, was deleted, or is named differently",
+		Remedy:    "make the ConfigMap; the pods retry by themselves",
+		Source:    configSource,
 		container: func(c *facts.Container) *Finding { return missingObject(c, facts.KindConfigMap) },
 	},
 	{
-		ID: "secret-key-missing", Family: "start", Class: ClassConfig,
-		Signal: "waiting CreateContainerConfigError, message “couldn't find key k in Secret ns/x”",
-		Cause:  "the key was renamed, is spelled in other letters, or was lost in an update",
-		Remedy: "add the key, or correct the reference", Source: configSource,
+		ID:        "secret-key-missing",
+		Family:    "start",
+		Class:     ClassConfig,
+		Signal:    "waiting CreateContainerConfigError, message “couldn't find key k in Secret ns/x”",
+		Cause:     "the key was renamed, is spelled in other letters, or was lost in an update",
+		Remedy:    "add the key, or correct the reference",
+		Source:    configSource,
 		container: func(c *facts.Container) *Finding { return missingKey(c, facts.KindSecret) },
 	},
 	{
-		ID: "configmap-key-missing", Family: "start", Class: ClassConfig,
-		Signal: "waiting CreateContainerConfigError, message “couldn't find key k in ConfigMap ns/x”",
-		Cause:  "the key was renamed, is spelled in other letters, or was lost in an update",
-		Remedy: "add the key, or correct the reference", Source: configSource,
+		ID:        "configmap-key-missing",
+		Family:    "start",
+		Class:     ClassConfig,
+		Signal:    "waiting CreateContainerConfigError, message “couldn't find key k in ConfigMap ns/x”",
+		Cause:     "the key was renamed, is spelled in other letters, or was lost in an update",
+		Remedy:    "add the key, or correct the reference",
+		Source:    configSource,
 		container: func(c *facts.Container) *Finding { return missingKey(c, facts.KindConfigMap) },
 	},
 	{
-		ID: "run-as-root", Family: "start", Class: ClassConfig,
+		ID:     "run-as-root",
+		Family: "start",
+		Class:  ClassConfig,
 		Signal: "waiting CreateContainerConfigError, message “runAsNonRoot and image will run as root” or “non-numeric user”",
 		Cause:  "the image names no numeric user, and the pod forbids root",
-		Remedy: "set runAsUser, or a numeric USER in the image", Source: "kubelet kuberuntime/security_context.go",
+		Remedy: "set runAsUser, or a numeric USER in the image",
+		Source: "kubelet kuberuntime/security_context.go",
 		container: func(c *facts.Container) *Finding {
 			_, message := c.Waits()
 			if !strings.Contains(message, "runAsNonRoot") && !strings.Contains(message, "non-numeric user") {
@@ -61,16 +76,24 @@ var startRules = []Rule{
 		},
 	},
 	{
-		ID: "command-not-found", Family: "start", Class: ClassCrash,
-		Signal: "RunContainerError, CreateContainerError or StartError (or a log that ends so) with “executable file not found”, “no such file or directory”, “permission denied” or “exec format error”; or exit code 126 or 127",
-		Cause:  "a wrong entrypoint, a binary that is not in the image or not executable, an image for another architecture",
-		Remedy: "correct the command or the image; roll back if the revision before worked", Source: "OCI runtime errors in the container's status; POSIX exit codes 126 and 127",
+		ID:     "command-not-found",
+		Family: "start",
+		Class:  ClassCrash,
+		Signal: "RunContainerError, CreateContainerError or StartError (or a log that ends so) with “executable file not found”, " +
+			"“no such file or directory”, “permission denied” or “exec format error”; or exit code 126 or 127",
+		Cause:     "a wrong entrypoint, a binary that is not in the image or not executable, an image for another architecture",
+		Remedy:    "correct the command or the image; roll back if the revision before worked",
+		Source:    "OCI runtime errors in the container's status; POSIX exit codes 126 and 127",
 		container: commandNotFound,
 	},
 	{
-		ID: "post-start-hook", Family: "start", Class: ClassCrash,
-		Signal: "waiting PostStartHookError, or event FailedPostStartHook", Cause: "the postStart command of the container fails",
-		Remedy: "correct the hook", Source: "kubelet kuberuntime ErrPostStartHook",
+		ID:     "post-start-hook",
+		Family: "start",
+		Class:  ClassCrash,
+		Signal: "waiting PostStartHookError, or event FailedPostStartHook",
+		Cause:  "the postStart command of the container fails",
+		Remedy: "correct the hook",
+		Source: "kubelet kuberuntime ErrPostStartHook",
 		container: func(c *facts.Container) *Finding {
 			reason, _ := c.Waits()
 			failed, seen := c.Snapshot.Recent(c.Ref(), "FailedPostStartHook")
@@ -88,42 +111,68 @@ var startRules = []Rule{
 		},
 	},
 	{
-		ID: "container-not-created", Family: "start", Class: ClassConfig,
-		Signal: "waiting CreateContainerConfigError, CreateContainerError, RunContainerError or PreCreateHookError with any other message", Cause: "see the message",
-		Remedy: "read the message; roll back if the revision before worked", Source: "kubelet kuberuntime_container.go",
+		ID:     "container-not-created",
+		Family: "start",
+		Class:  ClassConfig,
+		Signal: "waiting CreateContainerConfigError, CreateContainerError, RunContainerError or PreCreateHookError with any other message",
+		Cause:  "see the message",
+		Remedy: "read the message; roll back if the revision before worked",
+		Source: "kubelet kuberuntime_container.go",
 		container: func(c *facts.Container) *Finding {
 			reason, message := c.Waits()
-			if !slices.Contains([]string{"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError", "PreCreateHookError"}, reason) {
+			if !slices.Contains(
+				[]string{"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError", "PreCreateHookError"},
+				reason,
+			) {
 				return nil
 			}
 			return &Finding{
-				Key: c.Spec.Name, What: fmt.Sprintf("The node cannot create %s: %s", c.Words(), c.Snapshot.Quote(strings.TrimSuffix(message, "."))), Effect: CannotStart,
-				Shown: []facts.Evidence{c.WaitingEvidence()}, Remedy: rollbackOr(c, "Correct what the message names."), Sure: Medium,
+				Key:    c.Spec.Name,
+				What:   fmt.Sprintf("The node cannot create %s: %s", c.Words(), c.Snapshot.Quote(strings.TrimSuffix(message, "."))),
+				Effect: CannotStart,
+				Shown:  []facts.Evidence{c.WaitingEvidence()},
+				Remedy: rollbackOr(c, "Correct what the message names."),
+				Sure:   Medium,
 				Unsure: "The node's message is all there is.",
 			}
 		},
 	},
 	{
-		ID: "volume-source-missing", Family: "start", Class: ClassConfig,
-		Signal: "ContainerCreating, event FailedMount “secret \"x\" not found”, “configmap … not found” or “references non-existent … key”; or, when the event has expired, a volume of a Secret or ConfigMap that was looked for and is not there",
+		ID:     "volume-source-missing",
+		Family: "start",
+		Class:  ClassConfig,
+		Signal: "ContainerCreating, event FailedMount “secret \"x\" not found”, “configmap … not found” or “references " +
+			"non-existent … key”; or, when the event has expired, a volume of a Secret or ConfigMap that was looked for and is not there",
 		Cause:  "the pod mounts a Secret or ConfigMap that is not in its namespace",
-		Remedy: "make it; the pods retry by themselves", Source: "kubelet volume/secret and volume/configmap: event FailedMount",
-		pod: volumeSourceMissing,
+		Remedy: "make it; the pods retry by themselves",
+		Source: "kubelet volume/secret and volume/configmap: event FailedMount",
+		pod:    volumeSourceMissing,
 	},
 	{
-		ID: "sandbox-failed", Family: "start", Class: ClassNode,
-		Signal: "ContainerCreating, event FailedCreatePodSandBox", Cause: "no free IP address in the subnet, a network plugin that is down or not ready",
-		Remedy: "look at the network plugin on that node", Source: "kubelet event FailedCreatePodSandBox",
+		ID:     "sandbox-failed",
+		Family: "start",
+		Class:  ClassNode,
+		Signal: "ContainerCreating, event FailedCreatePodSandBox",
+		Cause:  "no free IP address in the subnet, a network plugin that is down or not ready",
+		Remedy: "look at the network plugin on that node",
+		Source: "kubelet event FailedCreatePodSandBox",
 		pod: func(p *facts.Pending) *Finding {
 			ref := facts.RefOf(facts.KindPod, p.Pod)
 			failed, ok := p.Snapshot.Recent(ref, "FailedCreatePodSandBox", "FailedCreatePodSandbox")
-			if !ok || p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) || p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
+			if !ok || p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) ||
+				p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
 				return nil
 			}
 			f := &Finding{
-				Subject: facts.Ref{Kind: facts.KindNode, Name: p.Pod.Spec.NodeName}, What: fmt.Sprintf("Node %s cannot set up the network of new pods", p.Pod.Spec.NodeName),
-				Effect: CannotStart, State: "ContainerCreating", Shown: []facts.Evidence{failed.Evidence(ref)},
-				Remedy: Remedy{Text: "Look at the network plugin and the free addresses of the node.", Command: "kubectl describe node " + p.Pod.Spec.NodeName},
+				Subject: facts.Ref{Kind: facts.KindNode, Name: p.Pod.Spec.NodeName},
+				What:    fmt.Sprintf("Node %s cannot set up the network of new pods", p.Pod.Spec.NodeName),
+				Effect:  CannotStart,
+				State:   "ContainerCreating",
+				Shown:   []facts.Evidence{failed.Evidence(ref)},
+				Remedy: Remedy{
+					Text:    "Look at the network plugin and the free addresses of the node.",
+					Command: "kubectl describe node " + p.Pod.Spec.NodeName,
+				},
 			}
 			if m := networkPlugin.FindStringSubmatch(failed.Message); m != nil {
 				f.Product = m[1]
@@ -173,7 +222,14 @@ func missingObject(c *facts.Container, kind string) *Finding {
 func nearName(s *facts.Snapshot, f *Finding, ref facts.Ref) {
 	others := slices.DeleteFunc(s.ConfigNames(ref.Kind, ref.Namespace), func(name string) bool { return name == ref.Name })
 	if near := words.NearestName(ref.Name, others); near != "" {
-		f.show(facts.Evidence{Object: facts.Ref{Kind: ref.Kind, Namespace: ref.Namespace, Name: near}, Field: "metadata.name", Quote: fmt.Sprintf("there is a %s %s", ref.Kind, near)}, false)
+		f.show(
+			facts.Evidence{
+				Object: facts.Ref{Kind: ref.Kind, Namespace: ref.Namespace, Name: near},
+				Field:  "metadata.name",
+				Quote:  fmt.Sprintf("there is a %s %s", ref.Kind, near),
+			},
+			false,
+		)
 	}
 }
 
@@ -184,10 +240,12 @@ func keysOf(c *facts.Container, ref facts.Ref) []string {
 		if env.ValueFrom == nil {
 			continue
 		}
-		if from := env.ValueFrom.SecretKeyRef; from != nil && ref.Kind == facts.KindSecret && from.Name == ref.Name && !slices.Contains(found, from.Key) {
+		if from := env.ValueFrom.SecretKeyRef; from != nil && ref.Kind == facts.KindSecret && from.Name == ref.Name &&
+			!slices.Contains(found, from.Key) {
 			found = append(found, from.Key)
 		}
-		if from := env.ValueFrom.ConfigMapKeyRef; from != nil && ref.Kind == facts.KindConfigMap && from.Name == ref.Name && !slices.Contains(found, from.Key) {
+		if from := env.ValueFrom.ConfigMapKeyRef; from != nil && ref.Kind == facts.KindConfigMap && from.Name == ref.Name &&
+			!slices.Contains(found, from.Key) {
 			found = append(found, from.Key)
 		}
 	}
@@ -204,7 +262,10 @@ func createRemedy(ref facts.Ref, keys ...string) Remedy {
 	for _, key := range keys {
 		fmt.Fprintf(&b, " --from-file=%s=FILE", key)
 	}
-	return Remedy{Text: fmt.Sprintf("Create %s in %s; the pods start by themselves within a minute or two.", ref.Words(), ref.Namespace), Command: b.String()}
+	return Remedy{
+		Text:    fmt.Sprintf("Create %s in %s; the pods start by themselves within a minute or two.", ref.Words(), ref.Namespace),
+		Command: b.String(),
+	}
 }
 
 func missingKey(c *facts.Container, kind string) *Finding {
@@ -222,7 +283,11 @@ func keyFinding(s *facts.Snapshot, ref facts.Ref, key string, does Effect, evide
 	f := &Finding{
 		Subject: ref, Key: key, What: fmt.Sprintf("%s has no key %s", ref.Words(), key), Effect: does, Shown: []facts.Evidence{evidence},
 		Remedy: Remedy{
-			Text:    fmt.Sprintf("Add the key %s to %s, or correct the reference; the pods start by themselves within a minute or two.", key, ref.Words()),
+			Text: fmt.Sprintf(
+				"Add the key %s to %s, or correct the reference; the pods start by themselves within a minute or two.",
+				key,
+				ref.Words(),
+			),
 			Command: fmt.Sprintf("kubectl edit %s -n %s", ref, ref.Namespace),
 		},
 	}
@@ -287,7 +352,12 @@ func commandFinding(c *facts.Container, message string, evidence facts.Evidence)
 	case strings.Contains(message, "not found"), strings.Contains(message, "no such file"), c.Died != nil && c.Died.ExitCode == 127:
 		what += ": the image has no such file"
 	}
-	f := &Finding{What: what, Effect: CannotStart, Shown: []facts.Evidence{evidence}, Remedy: rollbackOr(c, "Correct the command or the image.")}
+	f := &Finding{
+		What:   what,
+		Effect: CannotStart,
+		Shown:  []facts.Evidence{evidence},
+		Remedy: rollbackOr(c, "Correct the command or the image."),
+	}
 	if line, ok := c.Log.Worst(); ok && c.Died != nil {
 		f.show(c.LogEvidence(line), false)
 	}
@@ -296,7 +366,8 @@ func commandFinding(c *facts.Container, message string, evidence facts.Evidence)
 
 // volumeSourceMissing reads the kubelet's event; when that has expired, it compares the volumes with what was read.
 func volumeSourceMissing(p *facts.Pending) *Finding {
-	if p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) || p.Pod.Spec.NodeName == "" || p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
+	if p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) || p.Pod.Spec.NodeName == "" ||
+		p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < facts.PendingSlack {
 		return nil
 	}
 	ref := facts.RefOf(facts.KindPod, p.Pod)
@@ -319,7 +390,12 @@ func volumeSourceMissing(p *facts.Pending) *Finding {
 			}
 		}
 		if !ok && p.Snapshot.Lacks(source) && (p.Snapshot.NotThere[source] || hasAny(p.Snapshot, source.Kind, source.Namespace)) {
-			return sourceFinding(p.Snapshot, source, facts.Evidence{Object: ref, Field: fmt.Sprintf("spec.volumes[%s]", v.Name), Quote: "mounts " + source.Words()}, Medium)
+			return sourceFinding(
+				p.Snapshot,
+				source,
+				facts.Evidence{Object: ref, Field: fmt.Sprintf("spec.volumes[%s]", v.Name), Quote: "mounts " + source.Words()},
+				Medium,
+			)
 		}
 	}
 	return nil

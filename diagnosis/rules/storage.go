@@ -15,8 +15,13 @@ import (
 // storagePodRules look at pods that wait for a volume.
 var storagePodRules = []Rule{
 	{
-		ID: "claim-missing", Family: "storage", Class: ClassStorage,
-		Signal: "PodScheduled=False, message “persistentvolumeclaim \"x\" not found”", Cause: "the claim was never made, was deleted, or is named differently", Remedy: "make the claim", Source: "scheduler volume binding",
+		ID:     "claim-missing",
+		Family: "storage",
+		Class:  ClassStorage,
+		Signal: "PodScheduled=False, message “persistentvolumeclaim \"x\" not found”",
+		Cause:  "the claim was never made, was deleted, or is named differently",
+		Remedy: "make the claim",
+		Source: "scheduler volume binding",
 		pod: func(p *facts.Pending) *Finding {
 			c, ok := isUnschedulable(p)
 			m := claimNotFound.FindStringSubmatch(c.Message)
@@ -24,29 +29,48 @@ var storagePodRules = []Rule{
 				return nil
 			}
 			ref := facts.Ref{Kind: facts.KindClaim, Namespace: p.Pod.Namespace, Name: m[1]}
-			f := unscheduled(p, fmt.Sprintf("%s does not exist in namespace %s", ref.Words(), ref.Namespace), c, Remedy{Text: "Create the claim, or correct its name in the template."})
+			f := unscheduled(
+				p,
+				fmt.Sprintf("%s does not exist in namespace %s", ref.Words(), ref.Namespace),
+				c,
+				Remedy{Text: "Create the claim, or correct its name in the template."},
+			)
 			f.Subject, f.Effect = ref, CannotStart
 			return f
 		},
 	},
 	{
-		ID: "claim-unbound", Family: "storage", Class: ClassStorage,
-		Signal: "PodScheduled=False, message “unbound immediate PersistentVolumeClaims”; the claim's own events say why", Cause: "a StorageClass that does not exist, no volume that fits, a provisioner that fails",
-		Remedy: "mend what the claim's events name", Source: "scheduler volume binding; event ProvisioningFailed", pod: claimUnbound,
+		ID:     "claim-unbound",
+		Family: "storage",
+		Class:  ClassStorage,
+		Signal: "PodScheduled=False, message “unbound immediate PersistentVolumeClaims”; the claim's own events say why",
+		Cause:  "a StorageClass that does not exist, no volume that fits, a provisioner that fails",
+		Remedy: "mend what the claim's events name",
+		Source: "scheduler volume binding; event ProvisioningFailed",
+		pod:    claimUnbound,
 	},
 	{
-		ID: "volume-multi-attach", Family: "storage", Class: ClassStorage,
-		Signal: "event FailedAttachVolume “Multi-Attach error”", Cause: "the disk is still attached to the node of the pod before, often one that does not answer", Remedy: "wait for it to detach; with strategy RollingUpdate a ReadWriteOnce disk blocks every rollout: use Recreate",
+		ID:     "volume-multi-attach",
+		Family: "storage",
+		Class:  ClassStorage,
+		Signal: "event FailedAttachVolume “Multi-Attach error”",
+		Cause:  "the disk is still attached to the node of the pod before, often one that does not answer",
+		Remedy: "wait for it to detach; with strategy RollingUpdate a ReadWriteOnce disk blocks every rollout: use Recreate",
 		Source: "attach-detach controller event",
 		pod: func(p *facts.Pending) *Finding {
 			return volumeTrouble(p, "volume-multi-attach", func(e facts.Event) bool {
 				return e.Reason == "FailedAttachVolume" && strings.Contains(e.Message, "Multi-Attach")
-			}, "is still attached to another node", "Wait for the disk to detach; if the other node is gone, delete its pod. A ReadWriteOnce disk needs strategy Recreate.")
+			}, "is still attached to another node", "Wait for the disk to detach; if the other node is gone, delete its pod. A ReadWriteOnce "+
+				"disk needs strategy Recreate.")
 		},
 	},
 	{
-		ID: "volume-not-mounted", Family: "storage", Class: ClassStorage,
-		Signal: "ContainerCreating, event FailedMount or FailedAttachVolume with any other message", Cause: "a CSI driver that is not on the node, a share that refuses, a timeout", Remedy: "read the event; look at the CSI driver on the node",
+		ID:     "volume-not-mounted",
+		Family: "storage",
+		Class:  ClassStorage,
+		Signal: "ContainerCreating, event FailedMount or FailedAttachVolume with any other message",
+		Cause:  "a CSI driver that is not on the node, a share that refuses, a timeout",
+		Remedy: "read the event; look at the CSI driver on the node",
 		Source: "kubelet event FailedMount",
 		pod: func(p *facts.Pending) *Finding {
 			return volumeTrouble(p, "volume-not-mounted", func(e facts.Event) bool {
@@ -60,7 +84,9 @@ var claimNotFound = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" (?:not f
 
 func claimUnbound(p *facts.Pending) *Finding {
 	c, ok := isUnschedulable(p)
-	if !ok || !strings.Contains(c.Message, "unbound immediate PersistentVolumeClaims") && !strings.Contains(c.Message, "find available persistent volumes") {
+	if !ok ||
+		!strings.Contains(c.Message, "unbound immediate PersistentVolumeClaims") &&
+			!strings.Contains(c.Message, "find available persistent volumes") {
 		return nil
 	}
 	f := unscheduled(p, "A volume claim of the pods is not bound", c, Remedy{Text: "Look at the claim's events."})
@@ -89,7 +115,8 @@ func claimWords(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) string {
 	why, told := s.Recent(ref, "ProvisioningFailed", "FailedBinding")
 	if class := claim.Spec.StorageClassName; class != nil && *class != "" {
 		listed := s.Knows("storageclasses", "") && len(s.StorageClasses()) > 0
-		if listed && !hasStorageClass(s, *class) || told && strings.Contains(why.Message, fmt.Sprintf("storageclass.storage.k8s.io %q not found", *class)) {
+		if listed && !hasStorageClass(s, *class) ||
+			told && strings.Contains(why.Message, fmt.Sprintf("storageclass.storage.k8s.io %q not found", *class)) {
 			return fmt.Sprintf("%s asks for StorageClass %s, which does not exist", ref.Words(), *class)
 		}
 	}
@@ -109,7 +136,8 @@ func hasStorageClass(s *facts.Snapshot, name string) bool {
 }
 
 func volumeTrouble(p *facts.Pending, key string, fits func(facts.Event) bool, what, fix string) *Finding {
-	if p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) || p.Pod.Spec.NodeName == "" || p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < 2*facts.PendingSlack {
+	if p.Pod.DeletionTimestamp != nil || anyStarted(p.Pod.Status.ContainerStatuses) || p.Pod.Spec.NodeName == "" ||
+		p.Snapshot.Age(p.Pod.CreationTimestamp.Time) < 2*facts.PendingSlack {
 		return nil
 	}
 	ref := facts.RefOf(facts.KindPod, p.Pod)
@@ -121,7 +149,12 @@ func volumeTrouble(p *facts.Pending, key string, fits func(facts.Event) bool, wh
 		what += fmt.Sprintf(": storage driver %s is not on node %s", m[1], p.Pod.Spec.NodeName)
 	}
 	return &Finding{
-		Key: key, What: volumeIn(p, e.Message) + " " + what, Effect: CannotStart, State: "ContainerCreating", Since: e.First, Shown: []facts.Evidence{e.Evidence(ref)},
+		Key:    key,
+		What:   volumeIn(p, e.Message) + " " + what,
+		Effect: CannotStart,
+		State:  "ContainerCreating",
+		Since:  e.First,
+		Shown:  []facts.Evidence{e.Evidence(ref)},
 		Remedy: Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace)},
 	}
 }
@@ -154,8 +187,13 @@ func volumeIn(p *facts.Pending, message string) string {
 // storageRules look at claims themselves.
 var storageRules = []Rule{
 	{
-		ID: "claim-lost", Family: "storage", Class: ClassStorage,
-		Signal: "PersistentVolumeClaim phase Lost", Cause: "the volume behind the claim was deleted", Remedy: "restore the volume, or make the claim anew from a backup", Source: "PersistentVolumeClaim status.phase",
+		ID:     "claim-lost",
+		Family: "storage",
+		Class:  ClassStorage,
+		Signal: "PersistentVolumeClaim phase Lost",
+		Cause:  "the volume behind the claim was deleted",
+		Remedy: "restore the volume, or make the claim anew from a backup",
+		Source: "PersistentVolumeClaim status.phase",
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, claim := range s.Claims() {
@@ -164,18 +202,27 @@ var storageRules = []Rule{
 				}
 				ref := facts.RefOf(facts.KindClaim, claim)
 				found = append(found, &Finding{
-					Subject: ref, Hits: mounting(s, claim), What: fmt.Sprintf("%s has lost its volume %s", ref.Words(), claim.Spec.VolumeName), Sure: High, Level: Degraded,
-					Shown:  []facts.Evidence{{Object: ref, Field: "status.phase", Quote: "Lost"}},
-					Remedy: Remedy{Text: "Restore the volume from a backup.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, claim.Namespace)},
+					Subject: ref,
+					Hits:    mounting(s, claim),
+					What:    fmt.Sprintf("%s has lost its volume %s", ref.Words(), claim.Spec.VolumeName),
+					Sure:    High,
+					Level:   Degraded,
+					Shown:   []facts.Evidence{{Object: ref, Field: "status.phase", Quote: "Lost"}},
+					Remedy:  Remedy{Text: "Restore the volume from a backup.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, claim.Namespace)},
 				})
 			}
 			return found
 		},
 	},
 	{
-		ID: "claim-pending", Family: "storage", Class: ClassStorage,
-		Signal: "PersistentVolumeClaim Pending for more than 2 minutes and event ProvisioningFailed or FailedBinding, or a StorageClass that does not exist; WaitForFirstConsumer is normal", Cause: "a StorageClass that does not exist, a provisioner that fails",
-		Remedy: "correct the StorageClass, or mend the provisioner", Source: "persistent volume controller events",
+		ID:     "claim-pending",
+		Family: "storage",
+		Class:  ClassStorage,
+		Signal: "PersistentVolumeClaim Pending for more than 2 minutes and event ProvisioningFailed or FailedBinding, or a StorageClass " +
+			"that does not exist; WaitForFirstConsumer is normal",
+		Cause:  "a StorageClass that does not exist, a provisioner that fails",
+		Remedy: "correct the StorageClass, or mend the provisioner",
+		Source: "persistent volume controller events",
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, claim := range s.Claims() {
@@ -208,8 +255,11 @@ func pendingClaim(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) *Findi
 	}
 	f := &Finding{
 		Subject: ref, Hits: mounting(s, claim), What: claimWords(s, claim), Sure: High, Level: Latent, Since: claim.CreationTimestamp.Time,
-		Shown:  []facts.Evidence{{Object: ref, Field: "status.phase", Quote: "Pending", At: facts.Moment(claim.CreationTimestamp.Time)}},
-		Remedy: Remedy{Text: "Correct the StorageClass, or mend the provisioner.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, claim.Namespace)},
+		Shown: []facts.Evidence{{Object: ref, Field: "status.phase", Quote: "Pending", At: facts.Moment(claim.CreationTimestamp.Time)}},
+		Remedy: Remedy{
+			Text:    "Correct the StorageClass, or mend the provisioner.",
+			Command: fmt.Sprintf("kubectl describe %s -n %s", ref, claim.Namespace),
+		},
 	}
 	if failed {
 		f.show(e.Evidence(ref), false)

@@ -36,14 +36,26 @@ func showSlowness(c *facts.Container, f *Finding, message string) {
 
 var usageAdvice = []Rule{
 	{
-		ID: "memory-near-limit", Family: "usage", Class: ClassCrash, Advice: true,
-		Signal: "PodMetrics: a container uses 90 % or more of its memory limit", Cause: "a limit that is too small, a leak, more load", Remedy: "raise the limit, or find what keeps the memory",
-		Source: "metrics.k8s.io/v1beta1 PodMetrics, one sample", advise: nearLimit(corev1.ResourceMemory, 90, "and is killed when it reaches it", "Raise the limit, or find out what keeps the memory."),
+		ID:     "memory-near-limit",
+		Family: "usage",
+		Class:  ClassCrash,
+		Advice: true,
+		Signal: "PodMetrics: a container uses 90 % or more of its memory limit",
+		Cause:  "a limit that is too small, a leak, more load",
+		Remedy: "raise the limit, or find what keeps the memory",
+		Source: "metrics.k8s.io/v1beta1 PodMetrics, one sample",
+		advise: nearLimit(corev1.ResourceMemory, 90, "and is killed when it reaches it", "Raise the limit, or find out what keeps the memory."),
 	},
 	{
-		ID: "cpu-at-limit", Family: "usage", Class: ClassProbe, Advice: true,
-		Signal: "PodMetrics: a container uses 95 % or more of its CPU limit", Cause: "a limit that is too small; it is throttled, and probes with short timeouts may fail", Remedy: "raise the CPU limit",
-		Source: "metrics.k8s.io/v1beta1 PodMetrics, one sample", advise: nearLimit(corev1.ResourceCPU, 95, "so it is slowed down", "Raise the CPU limit if it is slow."),
+		ID:     "cpu-at-limit",
+		Family: "usage",
+		Class:  ClassProbe,
+		Advice: true,
+		Signal: "PodMetrics: a container uses 95 % or more of its CPU limit",
+		Cause:  "a limit that is too small; it is throttled, and probes with short timeouts may fail",
+		Remedy: "raise the CPU limit",
+		Source: "metrics.k8s.io/v1beta1 PodMetrics, one sample",
+		advise: nearLimit(corev1.ResourceCPU, 95, "so it is slowed down", "Raise the CPU limit if it is slow."),
 	},
 }
 
@@ -67,7 +79,15 @@ func nearLimit(name corev1.ResourceName, percent int, outcome, remedy string) fu
 						limit := c.Resources.Limits[name]
 						worst = Hint{
 							Subject: w.Ref, Remedy: remedy, Shown: []facts.Evidence{s.UsageEvidence(p, c, name)},
-							Text: fmt.Sprintf("Container %s of %s uses %d %% of its %s limit of %s, %s", c.Name, w.Ref.Name, share, name, limit.String(), outcome),
+							Text: fmt.Sprintf(
+								"Container %s of %s uses %d %% of its %s limit of %s, %s",
+								c.Name,
+								w.Ref.Name,
+								share,
+								name,
+								limit.String(),
+								outcome,
+							),
 						}
 					}
 				}
