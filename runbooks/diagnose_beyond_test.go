@@ -28,12 +28,12 @@ import (
 func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 	t.Parallel()
 	c := control.ForTest(t)
-	guard := newWard(t, c)
+	guard := newBrokenNamespace(t, c)
 	guard.make(t, app("guard", "12346-crash"), &corev1.Service{
 		ObjectMeta: named("guard"),
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "guard"}, Ports: []corev1.ServicePort{{Port: 443, TargetPort: intstr.FromInt32(8443)}}},
 	})
-	w := newWard(t, c)
+	w := newBrokenNamespace(t, c)
 	w.make(t, &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: named(w.namespace + "-guard"),
 		Webhooks: []admissionregistrationv1.ValidatingWebhook{{

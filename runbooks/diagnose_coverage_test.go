@@ -15,7 +15,7 @@ import (
 )
 
 // Whoever adds a rule has it diagnosed on the control plane. The tests' sources are read, so that it holds
-// whichever of them run: the wards hold that a rule that is written there is the one that answers.
+// whichever of them run: those tests hold that a rule that is written there is the one that answers.
 func TestEveryRuleIsMadeOnTheControlPlane(t *testing.T) {
 	t.Parallel()
 	live := map[string]bool{}
@@ -46,7 +46,7 @@ func TestEveryRuleIsMadeOnTheControlPlane(t *testing.T) {
 	require.Empty(t, missing, "no live test names these rules")
 }
 
-// assertsRules says that the node is a field of a patient that names rules, or compares the rule of an answer with something.
+// assertsRules says that the node is a field of a brokenCase that names rules, or compares the rule of an answer with something.
 func assertsRules(n ast.Node) bool {
 	isRule := func(e ast.Expr) bool {
 		selector, ok := e.(*ast.SelectorExpr)

@@ -26,7 +26,7 @@ func quota(name string, hard ...string) *corev1.ResourceQuota {
 }
 
 // limit makes a quota, and waits until it counts: until its controller has written its status, it admits everything.
-func (w *ward) limit(t *testing.T, name string, hard ...string) {
+func (w *brokenNamespace) limit(t *testing.T, name string, hard ...string) {
 	t.Helper()
 	w.make(t, quota(name, hard...))
 	w.await(t, name+" counts", func() bool {
@@ -37,36 +37,36 @@ func (w *ward) limit(t *testing.T, name string, hard ...string) {
 
 func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	t.Parallel()
-	used := newWard(t, control.ForTest(t))
+	used := newBrokenNamespace(t, control.ForTest(t))
 	used.limit(t, "production-quota", "pods", "2")
-	used.diagnose(t, time.Minute, map[string]patient{
+	used.diagnose(t, time.Minute, map[string]brokenCase{
 		"a quota that is used up": {
 			rule: "quota-exceeded", made: made(app("many", "12345", replicas(5))),
 			says:    "ResourceQuota production-quota is used up (requested: pods=1, used: pods=2, limited: pods=2), so 3 pods of many cannot be created.",
 			command: "kubectl describe resourcequota production-quota -n NS",
 		},
 	})
-	demanding := newWard(t, control.ForTest(t))
+	demanding := newBrokenNamespace(t, control.ForTest(t))
 	demanding.limit(t, "memory-quota", "limits.memory", "1Gi")
-	demanding.diagnose(t, time.Minute, map[string]patient{
+	demanding.diagnose(t, time.Minute, map[string]brokenCase{
 		"a quota that demands limits": {
 			rule: "quota-requires-values", made: made(app("limitless", "12345")),
 			says:    "ResourceQuota memory-quota demands requests or limits that are not set (limits.memory for: app), so no pod of limitless can be created.",
 			command: "kubectl describe deployment/limitless -n NS",
 		},
 	})
-	tight := newWard(t, control.ForTest(t))
+	tight := newBrokenNamespace(t, control.ForTest(t))
 	tight.limit(t, "cpu-quota", "requests.cpu", "100m")
-	tight.diagnose(t, time.Minute, map[string]patient{
+	tight.diagnose(t, time.Minute, map[string]brokenCase{
 		"a quota that is nearly full": {
 			rule: "quota-nearly-full", about: "resourcequota/cpu-quota", made: made(app("steady", "12345", requests("cpu", "95m"))),
 			says:    "ResourceQuota cpu-quota is nearly full: requests.cpu at 95 %.",
 			command: "kubectl describe resourcequota cpu-quota -n NS",
 		},
 	})
-	small := newWard(t, control.ForTest(t))
+	small := newBrokenNamespace(t, control.ForTest(t))
 	small.limit(t, "small-quota", "requests.cpu", "100m")
-	small.diagnose(t, time.Minute, map[string]patient{
+	small.diagnose(t, time.Minute, map[string]brokenCase{
 		"an autoscaler that may ask for more": {
 			rule: "autoscaler-beyond-quota", about: "hpa/growing", made: made(scalerOf("growing", "growing", 9), app("growing", "12345", requests("cpu", "20m"))),
 			says: "HorizontalPodAutoscaler growing may ask for 9 pods, but ResourceQuota small-quota leaves room for 5 (requests.cpu).", command: "kubectl describe resourcequota small-quota -n NS",
@@ -75,7 +75,7 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 }
 
 // webhook asks url about the pods with that app label.
-func (w *ward) webhook(t *testing.T, app, url string, authority []byte) {
+func (w *brokenNamespace) webhook(t *testing.T, app, url string, authority []byte) {
 	t.Helper()
 	w.make(t, &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: named(w.namespace + "-" + app),
@@ -113,7 +113,7 @@ func policy(w http.ResponseWriter, r *http.Request) {
 
 func TestTheFirstLineNamesWhyAPodIsNotAdmitted(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	level := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"baseline"}}}`)
 	_, err := w.Client.CoreV1().Namespaces().Patch(t.Context(), w.namespace, types.MergePatchType, level, metav1.PatchOptions{})
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestTheFirstLineNamesWhyAPodIsNotAdmitted(t *testing.T) {
 	w.webhook(t, "denied", server.URL, authority)
 	w.webhook(t, "unanswered", "https://127.0.0.1:1", authority)
 	spec := func(change func(*corev1.PodSpec)) func(*appsv1.Deployment) { return pod(change) }
-	w.diagnose(t, time.Minute, map[string]patient{
+	w.diagnose(t, time.Minute, map[string]brokenCase{
 		"a level of Pod Security": {
 			rule: "pod-security", made: made(app("privileged", "12345", spec(func(p *corev1.PodSpec) { p.HostNetwork = true }))),
 			says:    "The pods violate Pod Security level baseline:latest of the namespace, so no pod of privileged can be created.",
@@ -173,12 +173,12 @@ func TestTheFirstLineNamesWhatHoldsANamespace(t *testing.T) {
 	namespace, err := c.Client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{})
 	require.NoError(t, err)
 	require.NoError(t, c.AwaitServiceAccount(t.Context(), namespace.Name))
-	w := wardIn(t, c, namespace.Name)
+	w := brokenNamespaceIn(t, c, namespace.Name)
 	w.bot = w.seenBy(t, c.Config) // a service account would go with the namespace
 	w.make(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept", Finalizers: []string{"example.com/backup"}}}, app("left", "12345"))
 	require.NoError(t, c.Client.CoreV1().Namespaces().Delete(t.Context(), namespace.Name, metav1.DeleteOptions{}))
 	t.Cleanup(func() { w.release(t, "configmaps", "kept") })
-	w.diagnose(t, 6*time.Minute, map[string]patient{ // a namespace may take five minutes to go
+	w.diagnose(t, 6*time.Minute, map[string]brokenCase{ // a namespace may take five minutes to go
 		"the namespace":   {rule: "namespace-stuck", about: "namespace/NS", says: "Namespace NS has been terminating for … min.", command: "kubectl describe namespace NS"},
 		"a service in it": {about: "left", says: "There is no workload left in NS.", clean: true},
 	})
@@ -192,7 +192,7 @@ func TestTheFirstLineNamesANamespaceThatTakesNoPods(t *testing.T) {
 	namespace, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-ending-", Finalizers: []string{"example.com/backup"}}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	require.NoError(t, c.AwaitServiceAccount(t.Context(), namespace.Name))
-	w := wardIn(t, c, namespace.Name)
+	w := brokenNamespaceIn(t, c, namespace.Name)
 	w.make(t, app("left", "12345"))
 	deployments := w.Client.AppsV1().Deployments(w.namespace)
 	w.await(t, "it runs", func() bool {
@@ -212,7 +212,7 @@ func TestTheFirstLineNamesANamespaceThatTakesNoPods(t *testing.T) {
 		require.NoError(t, err)
 	})
 	w.patch(t, "deployments", "left", `{"spec":{"replicas":3}}`)
-	w.diagnose(t, time.Minute, map[string]patient{
+	w.diagnose(t, time.Minute, map[string]brokenCase{
 		"more pods": {rule: "namespace-terminating", about: "deployment/left", says: "Namespace NS is being deleted, so 2 pods of left cannot be created.", command: "kubectl describe namespace NS"},
 	})
 }

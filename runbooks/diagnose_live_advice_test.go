@@ -16,7 +16,7 @@ import (
 )
 
 // production is a namespace that its name says real users depend on.
-func production(t *testing.T, c *control.Cluster) *ward {
+func production(t *testing.T, c *control.Cluster) *brokenNamespace {
 	t.Helper()
 	namespace, err := c.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "test-" + rand.String(10) + "-production"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -24,11 +24,11 @@ func production(t *testing.T, c *control.Cluster) *ward {
 		_ = c.Client.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), namespace.Name, metav1.DeleteOptions{}) // its control plane may have ended
 	})
 	require.NoError(t, c.AwaitServiceAccount(t.Context(), namespace.Name))
-	return wardIn(t, c, namespace.Name)
+	return brokenNamespaceIn(t, c, namespace.Name)
 }
 
 // rewritten changes a ConfigMap until that is later than the start of a service's container; both are told in seconds.
-func (w *ward) rewritten(t *testing.T, configMap, service string) {
+func (w *brokenNamespace) rewritten(t *testing.T, configMap, service string) {
 	t.Helper()
 	var started time.Time
 	w.await(t, service+" runs", func() bool {
@@ -68,7 +68,7 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 	})
 	w.make(t, &corev1.ConfigMap{ObjectMeta: named("tariffs"), Data: map[string]string{"zone-1": ""}}, app("stale", "12345", configEnv("ZONE", "tariffs", "zone-1")))
 	w.rewritten(t, "tariffs", "stale")
-	w.diagnose(t, 0, map[string]patient{
+	w.diagnose(t, 0, map[string]brokenCase{
 		"a service as a laptop runs it": {
 			made: made(app("laptop", "latest", recreate), serviceOf("laptop", http)), clean: true,
 			says: "laptop is healthy: Deployment laptop has its only pod ready; Service laptop has 1 ready endpoint.",

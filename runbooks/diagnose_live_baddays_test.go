@@ -49,7 +49,7 @@ var kindsRead = []string{
 // A right that is taken away leaves a hole that is named, and nothing is concluded from it.
 func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	class := "nginx-" + w.namespace
 	w.make(t,
 		&networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}},
@@ -63,7 +63,7 @@ func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 		answers := map[string]diagnosis.Diagnosis{}
 		objects, unread := bot.Observe(t.Context(), w.namespace)
 		for _, about := range subjects {
-			d, err := runbooks.Diagnose(t.Context(), whole(look{bot, objects, unread}), w.namespace, time.Now().Add(time.Minute), patient{about: about}.subject(w.namespace), anywhere)
+			d, err := runbooks.Diagnose(t.Context(), whole(observation{bot, objects, unread}), w.namespace, time.Now().Add(time.Minute), brokenCase{about: about}.subject(w.namespace), anywhere)
 			if err == nil {
 				answers[about] = d
 			}
@@ -113,7 +113,7 @@ func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 			slices.Sort(unread[i])
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()
-			for began := time.Now(); time.Since(began) < patience; { // the API server needs a moment to learn of rights
+			for began := time.Now(); time.Since(began) < longestWait; { // the API server needs a moment to learn of rights
 				if answers[i] = seen(bot); slices.Equal(kindsOf(answers[i]["deployment/api"]), unread[i]) {
 					return
 				}
@@ -171,7 +171,7 @@ func (b between) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-func (w *ward) disturbed(t *testing.T, before, after func(path string)) runbooks.Observer {
+func (w *brokenNamespace) disturbed(t *testing.T, before, after func(path string)) runbooks.Observer {
 	t.Helper()
 	cfg := rest.CopyConfig(w.Config)
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return between{next, before, after} })
@@ -180,8 +180,8 @@ func (w *ward) disturbed(t *testing.T, before, after func(path string)) runbooks
 
 func TestAPodThatGoesBeforeItsLogIsReadIsStillDiagnosed(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
-	w.diagnose(t, 0, map[string]patient{"it crashes": {
+	w := newBrokenNamespace(t, control.ForTest(t))
+	w.diagnose(t, 0, map[string]brokenCase{"it crashes": {
 		rule: "exit-panic", made: made(app("gone", "12346-crash-panic")), says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of gone keeps crashing.",
 	}})
 	w.await(t, "it is in a crash loop", func() bool {
@@ -197,15 +197,15 @@ func TestAPodThatGoesBeforeItsLogIsReadIsStillDiagnosed(t *testing.T) {
 			})
 		}
 	}, func(string) {})
-	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), patient{about: "deployment/gone"}.subject(w.namespace), anywhere)
+	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), brokenCase{about: "deployment/gone"}.subject(w.namespace), anywhere)
 	require.NoError(t, err)
 	require.Equal(t, "The program in container app ends with exit code 2, so every pod of gone keeps crashing.", d.Summary)
 }
 
 func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
-	w.diagnose(t, 0, map[string]patient{"it cannot start": {
+	w := newBrokenNamespace(t, control.ForTest(t))
+	w.diagnose(t, 0, map[string]brokenCase{"it cannot start": {
 		rule: "image-not-found", made: made(app("gone", "12346-notfound")), says: "Image IMAGE:12346-notfound does not exist in its registry, so no pod of gone can start.",
 	}})
 	listed := make(chan struct{})
@@ -229,10 +229,10 @@ func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 			})
 		}
 	})
-	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), patient{about: "deployment/gone"}.subject(w.namespace), anywhere)
+	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), brokenCase{about: "deployment/gone"}.subject(w.namespace), anywhere)
 	require.NoError(t, err)
 	require.Equal(t, "There is no deployment gone in "+w.namespace+".", d.Summary)
-	d, err = runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), patient{about: "namespace/NS"}.subject(w.namespace), anywhere)
+	d, err = runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), brokenCase{about: "namespace/NS"}.subject(w.namespace), anywhere)
 	require.NoError(t, err)
 	require.Regexp(t, "^Image "+registry+"12346-notfound does not exist in its registry, so no pod of gone-[0-9a-z]+ can start.$", d.Summary)
 }

@@ -82,7 +82,7 @@ func edge(name, host, secret string, annotations map[string]string) *networkingv
 }
 
 // serve makes the Service behind the edges and gives an edge the address that an ingress controller would have written.
-func (w *ward) serve(t *testing.T, edges ...*networkingv1.Ingress) {
+func (w *brokenNamespace) serve(t *testing.T, edges ...*networkingv1.Ingress) {
 	t.Helper()
 	w.make(t, &corev1.Service{ObjectMeta: named("gateway"), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}}})
 	for _, e := range edges {
@@ -96,7 +96,7 @@ func (w *ward) serve(t *testing.T, edges ...*networkingv1.Ingress) {
 }
 
 // unapproved keeps cert-manager from approving requests whose name begins with "held", as where somebody else is to do it.
-func (w *ward) unapproved(t *testing.T) {
+func (w *brokenNamespace) unapproved(t *testing.T) {
 	t.Helper()
 	w.make(t, &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: named("approval"), Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
 		MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{
@@ -118,7 +118,7 @@ func (w *ward) unapproved(t *testing.T) {
 }
 
 // decide says yes or no to a request, as an approver does.
-func (w *ward) decide(t *testing.T, request, verdict string, dryRun ...string) error {
+func (w *brokenNamespace) decide(t *testing.T, request, verdict string, dryRun ...string) error {
 	t.Helper()
 	patch := fmt.Sprintf(`{"status":{"conditions":[{"type":%q,"status":"True","reason":"policy.example.com","message":"The host is not one of ours"}]}}`, verdict)
 	_, err := w.dynamic.Resource(certManagerKind("certificaterequests")).Namespace(w.namespace).
@@ -135,7 +135,7 @@ func certManagerKind(resource string) schema.GroupVersionResource {
 }
 
 // awaitReady waits until cert-manager has issued a Certificate.
-func (w *ward) awaitReady(t *testing.T, name string) {
+func (w *brokenNamespace) awaitReady(t *testing.T, name string) {
 	t.Helper()
 	w.await(t, name+" is issued", func() bool {
 		c, err := w.dynamic.Resource(certManagerKind("certificates")).Namespace(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
@@ -148,7 +148,7 @@ func (w *ward) awaitReady(t *testing.T, name string) {
 }
 
 // reissue deletes the Secret of a Certificate and waits until cert-manager has made it anew.
-func (w *ward) reissue(t *testing.T, name string) {
+func (w *brokenNamespace) reissue(t *testing.T, name string) {
 	t.Helper()
 	secrets := w.Client.CoreV1().Secrets(w.namespace)
 	before, err := secrets.Get(t.Context(), name, metav1.GetOptions{})
@@ -161,7 +161,7 @@ func (w *ward) reissue(t *testing.T, name string) {
 }
 
 // challenged waits until cert-manager asks for the answer to a challenge.
-func (w *ward) challenged(t *testing.T) {
+func (w *brokenNamespace) challenged(t *testing.T) {
 	t.Helper()
 	w.await(t, "a challenge is tried", func() bool {
 		list, err := w.dynamic.Resource(certManagerKind("challenges")).Namespace(w.namespace).List(t.Context(), metav1.ListOptions{})
@@ -178,7 +178,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	c := control.Private(t)
 	certManager := c.CertManager(t)
 	server := certificateAuthority(t).URL + "/directory"
-	w, fading, waiting := newWard(t, c), newWard(t, c), newWard(t, c)
+	w, fading, waiting := newBrokenNamespace(t, c), newBrokenNamespace(t, c), newBrokenNamespace(t, c)
 	w.make(t,
 		&networkingv1.IngressClass{ObjectMeta: named("nginx"), Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}},
 		issuer("ClusterIssuer", "letsencrypt", acme("letsencrypt", server, "nginx")),
@@ -204,7 +204,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	fading.awaitReady(t, "gateway")
 	require.NoError(t, fading.dynamic.Resource(certManagerKind("issuers")).Namespace(fading.namespace).Delete(t.Context(), "ca", metav1.DeleteOptions{}))
 	waiting.challenged(t) // only one challenge at a time is tried for a name
-	w.diagnose(t, time.Hour, map[string]patient{
+	w.diagnose(t, time.Hour, map[string]brokenCase{
 		"it is issued":                  {about: "certificate/issued", says: "issued is healthy: Certificate issued is valid for … more.", clean: true},
 		"its Secret was deleted":        {about: "certificate/lost", says: "lost is healthy: Certificate lost is valid for … more.", clean: true},
 		"an Ingress had it made":        {about: "certificate/shop-tls", says: "shop-tls is healthy: Ingress shop reaches its services for shop.example.com; Certificate shop-tls is valid for … more.", clean: true},
@@ -222,40 +222,40 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 		"its order is refused":          {about: "certificate/refused", rule: "certificate-order", made: []runtime.Object{certificate("refused", "ClusterIssuer", "letsencrypt", "refused.example.com")}, says: "Order refused-1-… of Certificate refused is invalid.", quotes: "invalid", command: "kubectl get order/refused-1-"},
 		"no class for its solver":       {about: "certificate/classless", rule: "certificate-solver-class", made: []runtime.Object{issuer("Issuer", "classless", acme("classless", server, "ngnix")), certificate("classless", "Issuer", "classless", selfHost)}, says: "The solver of Certificate classless uses ingress class ngnix, which does not exist.", quotes: "ngnix", command: "kubectl edit issuer classless -n NS"},
 	})
-	challenge := patient{rule: "certificate-challenge", says: "The challenge for localhost cannot be answered: Waiting for HTTP-01 challenge propagation: …", quotes: "DoesNotExist", command: "kubectl describe challenge gateway-tls-1-"}
+	challenge := brokenCase{rule: "certificate-challenge", says: "The challenge for localhost cannot be answered: Waiting for HTTP-01 challenge propagation: …", quotes: "DoesNotExist", command: "kubectl describe challenge gateway-tls-1-"}
 	certificateOf, ingress, namespace, second := challenge, challenge, challenge, challenge
 	certificateOf.about, ingress.about, namespace.about = "certificate/gateway-tls", "ingress/edge", "namespace/NS"
 	second.about, second.made = "certificate/second", []runtime.Object{certificate("second", "ClusterIssuer", "letsencrypt", selfHost)}
 	second.says, second.quotes = "The challenge for localhost waits for another one of the same name, gateway-tls-1-….", "pending: Waiting for HTTP-01 challenge propagation"
-	waiting.diagnose(t, time.Hour, map[string]patient{"a challenge is not answered": certificateOf, "an Ingress waits for it": ingress, "the namespace": namespace, "one challenge waits for another": second})
+	waiting.diagnose(t, time.Hour, map[string]brokenCase{"a challenge is not answered": certificateOf, "an Ingress waits for it": ingress, "the namespace": namespace, "one challenge waits for another": second})
 	waiting.requireHoles(t)
-	fading.diagnose(t, time.Hour, map[string]patient{
+	fading.diagnose(t, time.Hour, map[string]brokenCase{
 		"it cannot be renewed": {about: "certificate/gateway", rule: "certificate-issuer", says: "Issuer ca does not exist.", quotes: "valid for", command: "kubectl get issuers,clusterissuers -n NS"},
 	})
 
 	require.NoError(t, certManager.Close())
-	home := wardIn(t, c, "cert-manager")
+	home := brokenNamespaceIn(t, c, "cert-manager")
 	home.make(t, app("cert-manager", "12345", replicas(0)), certificate("gateway", "ClusterIssuer", "letsencrypt", certHost))
-	home.diagnose(t, time.Hour, map[string]patient{
+	home.diagnose(t, time.Hour, map[string]brokenCase{
 		"cert-manager is scaled to zero": {about: "certificate/gateway", rule: "cert-manager-down", says: "Cert-manager does not run, so no certificate is issued or renewed.", explains: []string{"certificate-not-ready"}, quotes: "0 wanted", command: "kubectl scale deployment/cert-manager -n NS --replicas=1"},
 	})
 	fading.make(t, certificate("new", "ClusterIssuer", "letsencrypt", certHost))
-	fading.diagnose(t, 3*time.Hour, map[string]patient{
+	fading.diagnose(t, 3*time.Hour, map[string]brokenCase{
 		"nobody looks at it": {about: "certificate/new", rule: "certificate-not-ready", says: "Certificate new has no status: cert-manager has not looked at it.", quotes: "empty", command: "kubectl get pods -A -l app.kubernetes.io/name=cert-manager"},
 		"it has expired":     {about: "certificate/gateway", rule: "certificate-issuer", says: "Issuer ca does not exist; it expired … ago.", quotes: "expired", command: "kubectl get issuers,clusterissuers -n NS"},
 	})
-	w.diagnose(t, 62*24*time.Hour, map[string]patient{
+	w.diagnose(t, 62*24*time.Hour, map[string]brokenCase{
 		"it is renewed late": {about: "certificate/issued", rule: "certificate-renewal-late", says: "Certificate issued should have been renewed … ago.", quotes: "valid for", command: "cmctl renew issued -n NS"},
 	})
 }
 
 // requireHoles holds that a right less leaves the rest, and makes nothing missing.
-func (w *ward) requireHoles(t *testing.T) {
+func (w *brokenNamespace) requireHoles(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"challenges", "orders", "certificaterequests", "clusterissuers"} {
 		account, err := w.CreateServiceAccount(t.Context(), w.namespace, "without-"+kind, withoutResource(platform.BotRules(), kind))
 		require.NoError(t, err)
-		d, err := runbooks.Diagnose(t.Context(), whole(w.seenBy(t, account)), w.namespace, time.Now().Add(time.Hour), patient{about: "certificate/gateway-tls"}.subject(w.namespace), anywhere)
+		d, err := runbooks.Diagnose(t.Context(), whole(w.seenBy(t, account)), w.namespace, time.Now().Add(time.Hour), brokenCase{about: "certificate/gateway-tls"}.subject(w.namespace), anywhere)
 		require.NoError(t, err)
 		require.Equal(t, diagnosis.Sick, d.Verdict, "the rest still answers\n%s", d.Text())
 		require.Contains(t, kindsOf(d), kind, "what was not read is named")

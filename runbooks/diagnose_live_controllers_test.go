@@ -21,8 +21,8 @@ import (
 // refusal is what a policy of the cluster does not let anybody write: an operation on a resource, of objects whose names begin so.
 type refusal struct{ operation, resource, name string }
 
-// refuse installs a policy for the ward, and returns when the API server asks it.
-func (w *ward) refuse(t *testing.T, refusals ...refusal) {
+// refuse installs a policy for the brokenNamespace, and returns when the API server asks it.
+func (w *brokenNamespace) refuse(t *testing.T, refusals ...refusal) {
 	t.Helper()
 	rules := []admissionregistrationv1.NamedRuleWithOperations{}
 	var refused []string
@@ -49,7 +49,7 @@ func (w *ward) refuse(t *testing.T, refusals ...refusal) {
 	})
 }
 
-func (w *ward) patch(t *testing.T, resource, name, patch string) {
+func (w *brokenNamespace) patch(t *testing.T, resource, name, patch string) {
 	t.Helper()
 	of := w.dynamic.Resource(appsv1.SchemeGroupVersion.WithResource(resource)).Namespace(w.namespace)
 	_, err := of.Patch(t.Context(), name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
@@ -61,7 +61,7 @@ func newImage(tag string) string {
 }
 
 // cronJob makes a CronJob whose last run was so long ago, and is still active where that is said.
-func (w *ward) cronJob(t *testing.T, name, schedule string, last time.Duration, hangs bool) {
+func (w *brokenNamespace) cronJob(t *testing.T, name, schedule string, last time.Duration, hangs bool) {
 	t.Helper()
 	w.make(t, &batchv1.CronJob{ObjectMeta: named(name), Spec: batchv1.CronJobSpec{
 		Schedule: schedule, ConcurrencyPolicy: batchv1.ForbidConcurrent, JobTemplate: batchv1.JobTemplateSpec{Spec: jobSpec("12345")},
@@ -81,7 +81,7 @@ func (w *ward) cronJob(t *testing.T, name, schedule string, last time.Duration, 
 }
 
 // finish says of a container of a Job's pod that its program is done; the others run on.
-func (w *ward) finish(t *testing.T, job, container string) {
+func (w *brokenNamespace) finish(t *testing.T, job, container string) {
 	t.Helper()
 	w.await(t, container+" is done", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + job})
@@ -109,7 +109,7 @@ func jobSpec(tag string) batchv1.JobSpec {
 
 func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	w.make(t, app("behind", "12344"), app("both", "12344"), &appsv1.StatefulSet{ObjectMeta: named("ordered"), Spec: appsv1.StatefulSetSpec{
 		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "ordered"}}, Template: app("ordered", "12346-notfound").Spec.Template,
 	}})
@@ -136,7 +136,7 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 	w.patch(t, "deployments", "both", newImage("12345"))
 	w.patch(t, "statefulsets", "ordered", newImage("12345"))
 	w.cronJob(t, "refused", "* * * * *", time.Hour, false)
-	w.diagnose(t, 12*time.Minute, map[string]patient{ // a CronJob may be five minutes late
+	w.diagnose(t, 12*time.Minute, map[string]brokenCase{ // a CronJob may be five minutes late
 		"a Deployment that its controller does not get to": {
 			rule: "controller-behind", about: "deployment/behind", says: "The deployment controller has not acted on the change of behind made 12 min ago.",
 		},
@@ -161,16 +161,16 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 			command: "kubectl delete pod/ordered-0 -n NS",
 		},
 		"a schedule that was missed too often": {
-			rule: "cronjob-schedule", about: "cronjob/forgotten", told: true, says: `CronJob forgotten does not run on schedule "0 * * * *" (TooManyMissedTimes).`, command: "kubectl edit cronjob/forgotten -n NS",
+			rule: "cronjob-schedule", about: "cronjob/forgotten", onlyEvents: true, says: `CronJob forgotten does not run on schedule "0 * * * *" (TooManyMissedTimes).`, command: "kubectl edit cronjob/forgotten -n NS",
 		},
 		"a run that does not end": {
-			rule: "cronjob-blocked", about: "cronjob/report", told: true, says: "CronJob report skips its runs because Job report-1 is still active.", command: "kubectl describe job report-1 -n NS",
+			rule: "cronjob-blocked", about: "cronjob/report", onlyEvents: true, says: "CronJob report skips its runs because Job report-1 is still active.", command: "kubectl describe job report-1 -n NS",
 		},
 		"a Job that its sidecar holds": {
 			rule: "job-held-by-sidecar", about: "job/import", says: "Job import does not end: container app was done 12 min ago, and container istio-proxy still runs beside it.", command: "kubectl describe pod import-",
 		},
 		"runs that are refused": {
-			rule: "cronjob-late", about: "cronjob/refused", told: true, says: `CronJob refused has not run for 72 min although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: changes are frozen until Monday.`, command: "kubectl describe cronjob/refused -n NS",
+			rule: "cronjob-late", about: "cronjob/refused", onlyEvents: true, says: `CronJob refused has not run for 72 min although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: changes are frozen until Monday.`, command: "kubectl describe cronjob/refused -n NS",
 		},
 	})
 }

@@ -16,8 +16,8 @@ import (
 // The Deployment goes while its Service stands: whoever asks by name is told since when, and what was changed last.
 func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
-	w.diagnose(t, 0, map[string]patient{"it runs": {about: "deployment/orders", clean: true, made: made(app("orders", "12345", httpPort), serviceOf("orders", intstr.FromInt32(3000))), says: "orders is healthy: Deployment orders has its only pod ready; Service orders has 1 ready endpoint."}})
+	w := newBrokenNamespace(t, control.ForTest(t))
+	w.diagnose(t, 0, map[string]brokenCase{"it runs": {about: "deployment/orders", clean: true, made: made(app("orders", "12345", httpPort), serviceOf("orders", intstr.FromInt32(3000))), says: "orders is healthy: Deployment orders has its only pod ready; Service orders has 1 ready endpoint."}})
 	require.NoError(t, w.Client.AppsV1().Deployments(w.namespace).Delete(t.Context(), "orders", metav1.DeleteOptions{}))
 	w.await(t, "its pods are gone", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})

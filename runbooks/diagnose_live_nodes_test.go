@@ -19,7 +19,7 @@ import (
 )
 
 // node is one more node of the user pool, in a pool of its own.
-func (w *ward) node(t *testing.T, pool string, changes ...func(*corev1.Node)) string {
+func (w *brokenNamespace) node(t *testing.T, pool string, changes ...func(*corev1.Node)) string {
 	t.Helper()
 	nodes, err := w.Client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "agentpool=stdaruser", Limit: 1})
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func conditionOf(n *corev1.Node, kind corev1.NodeConditionType) corev1.Condition
 }
 
 // say sets a condition of a node, as its kubelet would.
-func (w *ward) say(t *testing.T, node string, kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) {
+func (w *brokenNamespace) say(t *testing.T, node string, kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) {
 	t.Helper()
 	n, err := w.Client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func (w *ward) say(t *testing.T, node string, kind corev1.NodeConditionType, sta
 // Nodes are everybody's, so these have a control plane of their own. It also loses its metrics API.
 func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.Private(t))
+	w := newBrokenNamespace(t, control.Private(t))
 	tainted := func(n *corev1.Node) {
 		n.Spec.Taints = []corev1.Taint{{Key: "workload", Value: "batch", Effect: corev1.TaintEffectNoSchedule}}
 	}
@@ -102,7 +102,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	w.exhaust(t, "port")
 	alone := production(t, w.Cluster)
 	alone.make(t, app("shop", "12345"), serviceOf("shop", intstr.FromInt32(3000)))
-	w.diagnose(t, time.Minute, map[string]patient{
+	w.diagnose(t, time.Minute, map[string]brokenCase{
 		"a node that does not answer": {
 			rule: "node-not-ready", about: "node/aks-lost",
 			says:    "Node aks-lost does not answer, and 1 pod is on it.",
@@ -145,7 +145,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			rule: "node-maintenance", about: "node/aks-planned", says: "Node aks-planned will be down for maintenance by Azure.", command: "kubectl describe node aks-planned",
 		},
 		"pods that had to make room": {
-			rule: "preempted", about: "deployment/early", explains: []string{"insufficient-cpu"}, told: true,
+			rule: "preempted", about: "deployment/early", explains: []string{"insufficient-cpu"}, onlyEvents: true,
 			says: "Pods of early were removed to make room for pods of a higher priority, so no pod of early finds a node.", command: "kubectl get priorityclasses",
 		},
 		"pods on a node that they were not meant for": {
@@ -192,7 +192,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			command: "kubectl get apiservice v1beta1.metrics.k8s.io",
 		},
 		"a kill by the node": {
-			rule: "node-out-of-memory", about: "deployment/killed", told: true,
+			rule: "node-out-of-memory", about: "deployment/killed", onlyEvents: true,
 			says: "Node aks-port ran out of memory and killed container app, so every pod of killed keeps crashing.", command: "kubectl describe node aks-port",
 		},
 		"a service without the metrics API": {
@@ -202,7 +202,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 		},
 	})
 	alone.loseNodes(t, "shop")
-	alone.diagnose(t, 0, map[string]patient{
+	alone.diagnose(t, 0, map[string]brokenCase{
 		"a service on the only node": {
 			about: "deployment/shop", clean: true, says: "shop is healthy: Deployment shop has its only pod ready; Service shop has 1 ready endpoint.",
 			advice: map[string]string{"single-node": "The cluster has a single node, aks-…, so its upgrade or loss stops everything."},
@@ -211,7 +211,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 }
 
 // misplace taints the only node of a DaemonSet after its pod has started.
-func (w *ward) misplace(t *testing.T) {
+func (w *brokenNamespace) misplace(t *testing.T) {
 	t.Helper()
 	template := app("agent", "12345", onNodes("agentpool", "reserved")).Spec
 	w.make(t, &appsv1.DaemonSet{ObjectMeta: named("agent"), Spec: appsv1.DaemonSetSpec{Selector: template.Selector, Template: template.Template}})
@@ -230,7 +230,7 @@ func (w *ward) misplace(t *testing.T) {
 }
 
 // preempt lets pods of a higher priority take the room of others.
-func (w *ward) preempt(t *testing.T) {
+func (w *brokenNamespace) preempt(t *testing.T) {
 	t.Helper()
 	scarce := func(name string, changes ...func(*appsv1.Deployment)) *appsv1.Deployment {
 		return app(name, "12345", append(changes, onNodes("agentpool", "scarce"), container(func(c *corev1.Container) { c.Resources.Requests = amounts("cpu", "1500m") }))...)
@@ -244,7 +244,7 @@ func (w *ward) preempt(t *testing.T) {
 }
 
 // exhaust lets a program be killed on a node that says it ran out of memory, as a kubelet does: in the namespace default.
-func (w *ward) exhaust(t *testing.T, pool string) {
+func (w *brokenNamespace) exhaust(t *testing.T, pool string) {
 	t.Helper()
 	w.make(t, app("killed", "12346-exit-137", onNodes("agentpool", pool)))
 	_, err := w.Client.CoreV1().Events(metav1.NamespaceDefault).Create(t.Context(), &corev1.Event{
@@ -256,7 +256,7 @@ func (w *ward) exhaust(t *testing.T, pool string) {
 }
 
 // loseNodes deletes all nodes but the one of a service.
-func (w *ward) loseNodes(t *testing.T, service string) {
+func (w *brokenNamespace) loseNodes(t *testing.T, service string) {
 	t.Helper()
 	var keep string
 	w.await(t, service+" runs", func() bool {
@@ -273,7 +273,7 @@ func (w *ward) loseNodes(t *testing.T, service string) {
 var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 
 // unregisterMetrics is what happens when metrics-server is removed.
-func (w *ward) unregisterMetrics(t *testing.T) {
+func (w *brokenNamespace) unregisterMetrics(t *testing.T) {
 	t.Helper()
 	require.NoError(t, w.dynamic.Resource(apiServices).Delete(t.Context(), "v1beta1.metrics.k8s.io", metav1.DeleteOptions{}))
 }

@@ -35,7 +35,7 @@ func claim(name, class string) *corev1.PersistentVolumeClaim {
 }
 
 // bound are a volume and a claim for each other; a volume with a zone can be used there only.
-func (w *ward) bound(name, zone string) []runtime.Object {
+func (w *brokenNamespace) bound(name, zone string) []runtime.Object {
 	v := &corev1.PersistentVolume{ObjectMeta: named(w.namespace + "-" + name), Spec: corev1.PersistentVolumeSpec{
 		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, Capacity: amounts("storage", "1Gi"),
 		PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
@@ -53,7 +53,7 @@ func (w *ward) bound(name, zone string) []runtime.Object {
 }
 
 // lose makes a bound claim and deletes its volume.
-func (w *ward) lose(t *testing.T, name string) {
+func (w *brokenNamespace) lose(t *testing.T, name string) {
 	t.Helper()
 	w.make(t, w.bound(name, "")...)
 	w.await(t, "the claim is bound", func() bool {
@@ -87,7 +87,7 @@ func apart(pod *corev1.PodSpec) {
 
 func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	beside := pod(func(p *corev1.PodSpec) {
 		p.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
 			TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "cache"}},
@@ -100,7 +100,7 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 		}}
 	})
 	w.lose(t, "lost")
-	w.diagnose(t, 3*time.Minute, map[string]patient{ // a claim may wait for two minutes
+	w.diagnose(t, 3*time.Minute, map[string]brokenCase{ // a claim may wait for two minutes
 		"cpu": {
 			rule: "insufficient-cpu", made: made(app("cpu", "12345", requests("cpu", "64"))),
 			says:    "No node has enough free cpu for a pod that requests 64 (at most …m is free), so no pod of cpu finds a node.",
@@ -163,17 +163,17 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 		},
 		"a class that does not exist": {
 			rule: "claim-unbound", made: made(app("classless", "12345", claimVolume("classless")), claim("classless", "fast-"+w.namespace)),
-			told: true, says: "PersistentVolumeClaim classless asks for StorageClass fast-NS, which does not exist, so no pod of classless can start.",
+			onlyEvents: true, says: "PersistentVolumeClaim classless asks for StorageClass fast-NS, which does not exist, so no pod of classless can start.",
 			command: "kubectl describe persistentvolumeclaim/classless -n NS",
 		},
 		"a claim without a volume": {
 			rule: "claim-unbound", made: made(app("unbound", "12345", claimVolume("unbound")), claim("unbound", "")),
-			told: true, says: "PersistentVolumeClaim unbound is not bound to a volume: no persistent volumes available for this claim and no storage class is set, so no pod of unbound can start.",
+			onlyEvents: true, says: "PersistentVolumeClaim unbound is not bound to a volume: no persistent volumes available for this claim and no storage class is set, so no pod of unbound can start.",
 			command: "kubectl describe persistentvolumeclaim/unbound -n NS",
 		},
 		"a claim that nobody mounts": {
 			rule: "claim-pending", about: "pvc/idle", made: made(claim("idle", "fast-"+w.namespace)),
-			told: true, says: "PersistentVolumeClaim idle asks for StorageClass fast-NS, which does not exist.",
+			onlyEvents: true, says: "PersistentVolumeClaim idle asks for StorageClass fast-NS, which does not exist.",
 			command: "kubectl describe persistentvolumeclaim/idle -n NS",
 		},
 		"a claim whose volume was deleted": {
@@ -188,12 +188,12 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 		},
 		"a disk that is still attached": {
 			rule: "volume-multi-attach", made: append(made(app("attached", "12345-multiattach", claimVolume("attached"))), w.bound("attached", "")...),
-			told: true, says: "Volume v0 (PersistentVolumeClaim attached) of the pods is still attached to another node, so no pod of attached can start.",
+			onlyEvents: true, says: "Volume v0 (PersistentVolumeClaim attached) of the pods is still attached to another node, so no pod of attached can start.",
 			command: "kubectl describe pod attached-",
 		},
 		"a driver that is not there": {
 			rule: "volume-not-mounted", made: append(made(app("driver", "12345-nodriver", claimVolume("driver"))), w.bound("driver", "")...),
-			told: true, says: "Volume v0 (PersistentVolumeClaim driver) of the pods cannot be mounted: storage driver disk.csi.azure.com is not on node aks-…, so no pod of driver can start.",
+			onlyEvents: true, says: "Volume v0 (PersistentVolumeClaim driver) of the pods cannot be mounted: storage driver disk.csi.azure.com is not on node aks-…, so no pod of driver can start.",
 			command: "kubectl describe pod driver-",
 		},
 	})

@@ -21,7 +21,7 @@ func healthProbe() *corev1.Probe {
 }
 
 // reject says of the only pod of a service what a kubelet says that does not take it.
-func (w *ward) reject(t *testing.T, service, reason, message string) {
+func (w *brokenNamespace) reject(t *testing.T, service, reason, message string) {
 	t.Helper()
 	w.await(t, service+" has a node", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + service})
@@ -37,10 +37,10 @@ func (w *ward) reject(t *testing.T, service, reason, message string) {
 
 func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	w.make(t, app("unplugged", "12346-pulling"))
 	w.reject(t, "unplugged", "UnexpectedAdmissionError", "Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected")
-	w.diagnose(t, time.Minute, map[string]patient{
+	w.diagnose(t, time.Minute, map[string]brokenCase{
 		"a tag that does not exist": {
 			rule: "image-not-found", made: made(app("notfound", "12346-notfound")), was: "12345",
 			says:    "Image IMAGE:12346-notfound does not exist in its registry, so the new pods of notfound cannot start; 1 ready pod still serves.",
@@ -111,10 +111,10 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 
 func TestTheFirstLineNamesWhyAPullTakesLong(t *testing.T) {
 	t.Parallel()
-	newWard(t, control.ForTest(t)).diagnose(t, 3*time.Minute, map[string]patient{ // a pull may take two minutes
+	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 3*time.Minute, map[string]brokenCase{ // a pull may take two minutes
 		"an image that is being pulled": {
 			rule: "image-slow-pull", made: made(app("pulling", "12346-pulling")),
-			told: true, says: "Image IMAGE:12346-pulling is still being pulled by node aks-… after … min, so no pod of pulling can start.",
+			onlyEvents: true, says: "Image IMAGE:12346-pulling is still being pulled by node aks-… after … min, so no pod of pulling can start.",
 			command: "kubectl describe pod pulling-",
 		},
 	})
@@ -128,7 +128,7 @@ func first(policy *corev1.ContainerRestartPolicy) func(*appsv1.Deployment) {
 
 func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 	t.Parallel()
-	newWard(t, control.ForTest(t)).diagnose(t, time.Minute, map[string]patient{
+	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, time.Minute, map[string]brokenCase{
 		"a Secret without the key": {
 			rule: "secret-key-missing", made: made(app("secretkey", "12346-configerror", mongoSecret("orders-db"))), was: "12345",
 			says:    "Secret orders-db has no key uri, so the new pods of secretkey cannot start; 1 ready pod still serves.",
@@ -164,7 +164,7 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 		}))), says: "The postStart hook of container app fails, so every pod of poststart keeps crashing.", command: "kubectl describe pod poststart-"},
 		"a Secret to mount": {
 			rule: "volume-source-missing", made: made(app("secretvolume", "12346-novolume", volume(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}))),
-			told: true, says: "Secret orders-tls does not exist in namespace NS, so no pod of secretvolume can start.",
+			onlyEvents: true, says: "Secret orders-tls does not exist in namespace NS, so no pod of secretvolume can start.",
 			command: "kubectl create secret generic orders-tls -n NS",
 		},
 		"a ConfigMap to mount": {
@@ -174,7 +174,7 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 		},
 		"a node without addresses": {
 			rule: "sandbox-failed", made: made(app("noaddress", "12346-noaddress")),
-			told: true, says: "Node aks-… cannot set up the network of new pods: there is no free IP address, so no pod of noaddress can start.",
+			onlyEvents: true, says: "Node aks-… cannot set up the network of new pods: there is no free IP address, so no pod of noaddress can start.",
 			command: "kubectl describe node aks-",
 		},
 		"an init container that crashes": {
@@ -192,7 +192,7 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 		}))), says: "Readiness gate example.com/in-the-load-balancer is not set, so no pod of gate becomes ready.", command: "kubectl describe pod gate-"},
 		"a container that is never ready": {
 			rule: "readiness-failing", made: made(app("neverready", "12346-neverready", container(func(c *corev1.Container) { c.ReadinessProbe = healthProbe() }))), was: "12345",
-			told: true, says: "The readiness probe of container app fails: the program answers with a server error, so the new pods of neverready do not become ready; 1 ready pod still serves.",
+			onlyEvents: true, says: "The readiness probe of container app fails: the program answers with a server error, so the new pods of neverready do not become ready; 1 ready pod still serves.",
 			command: "/algesta rollback neverready NS",
 		},
 		"a probe that nobody declared": {
@@ -205,7 +205,7 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 
 func TestTheFirstLineNamesAnInitContainerThatWaits(t *testing.T) {
 	t.Parallel()
-	newWard(t, control.ForTest(t)).diagnose(t, 6*time.Minute, map[string]patient{ // an init container may run for five minutes
+	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 6*time.Minute, map[string]brokenCase{ // an init container may run for five minutes
 		"an init container that waits": {
 			rule: "init-waits", made: made(app("initwaits", "12346-initwaits", first(nil))),
 			says:    "Init container migrate has been running for … min and the others wait for it, so no pod of initwaits can start.",
@@ -216,7 +216,7 @@ func TestTheFirstLineNamesAnInitContainerThatWaits(t *testing.T) {
 
 func TestTheFirstLineNamesAProgramThatCrashedOften(t *testing.T) {
 	t.Parallel()
-	newWard(t, control.ForTest(t)).diagnose(t, 11*time.Minute, map[string]patient{ // a crash loop may pause for ten minutes
+	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 11*time.Minute, map[string]brokenCase{ // a crash loop may pause for ten minutes
 		"three restarts, and it runs": {
 			rule: "restarts-often", made: made(app("flaky", "12346-flaky")),
 			says:    "Container app of flaky has restarted 3 times, … min ago the last time.",
@@ -227,7 +227,7 @@ func TestTheFirstLineNamesAProgramThatCrashedOften(t *testing.T) {
 
 func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 	t.Parallel()
-	newWard(t, control.ForTest(t)).diagnose(t, 0, map[string]patient{
+	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 0, map[string]brokenCase{
 		"a variable that the program misses": {
 			rule: "missing-variable", made: made(app("env", "12346-crash")), was: "12345",
 			says:    "Deployment env needs the environment variable PAYMENTS_URL, which its template does not set, so the new pods of env keep crashing; 1 ready pod still serves.",
@@ -360,12 +360,12 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a liveness probe": {
 			rule: "liveness-kill", made: made(app("liveness", "12346-liveness", container(func(c *corev1.Container) { c.LivenessProbe = healthProbe() }))),
-			told: true, says: "The liveness probe of container app fails and the kubelet restarts it (the program answers with a server error), so every pod of liveness keeps crashing.",
+			onlyEvents: true, says: "The liveness probe of container app fails and the kubelet restarts it (the program answers with a server error), so every pod of liveness keeps crashing.",
 			command: "kubectl describe pod liveness-",
 		},
 		"a startup probe": {
 			rule: "startup-kill", made: made(app("startup", "12346-startup", container(func(c *corev1.Container) { c.StartupProbe = healthProbe() }))),
-			told: true, says: "The startup probe of container app fails and the kubelet restarts it (nothing listens on its port), so every pod of startup keeps crashing.",
+			onlyEvents: true, says: "The startup probe of container app fails and the kubelet restarts it (nothing listens on its port), so every pod of startup keeps crashing.",
 			command: "kubectl describe pod startup-",
 		},
 		"an eviction": {

@@ -81,12 +81,12 @@ func ingressOf(name, class, service string, number int32, changes ...func(*netwo
 
 func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	class := "nginx-" + w.namespace // classes are the whole cluster's
 	w.make(t, &networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}})
 	http := intstr.FromInt32(3000)
 	probed := container(func(c *corev1.Container) { c.ReadinessProbe = healthProbe() })
-	w.diagnose(t, 6*time.Minute, map[string]patient{ // an ingress controller gets five minutes for an address
+	w.diagnose(t, 6*time.Minute, map[string]brokenCase{ // an ingress controller gets five minutes for an address
 		"a selector that matches nothing": {
 			rule: "selector-matches-nothing", about: "service/lonely", made: made(serviceOf("lonely", http)),
 			says:    "The selector of Service lonely (app=lonely) matches no pod.",
@@ -109,7 +109,7 @@ func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 		},
 		"nothing is ready behind it": {
 			rule: "readiness-failing", about: "service/unready", made: made(serviceOf("unready", http), app("unready", "12346-neverready", httpPort, probed)),
-			told: true, says: "The readiness probe of container app fails: the program answers with a server error, so no pod of unready becomes ready.",
+			onlyEvents: true, says: "The readiness probe of container app fails: the program answers with a server error, so no pod of unready becomes ready.",
 			command: "kubectl describe pod unready-",
 		},
 		"a load balancer that does not come": {
@@ -147,11 +147,11 @@ func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 
 func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	class, http := "nginx-"+w.namespace, intstr.FromInt32(3000)
 	w.make(t, &networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}},
 		&networkingv1.IngressClass{ObjectMeta: named("managed-" + class), Spec: networkingv1.IngressClassSpec{Controller: "webapprouting.kubernetes.azure.com/nginx"}})
-	w.diagnose(t, 0, map[string]patient{
+	w.diagnose(t, 0, map[string]brokenCase{
 		"one host twice": {
 			rule: "ingress-duplicate", about: "ingress/twice",
 			made: made(ingressOf("twice", class, "twice", 80), ingressOf("twice-copy", class, "twice", 80, func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "twice.example.com" }),
@@ -192,7 +192,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 			},
 		},
 		"a TLS Secret that cannot be looked at": { // without the right to read Secrets, it is not called missing
-			about: "ingress/tls", clean: true, hole: "secrets",
+			about: "ingress/tls", clean: true, unread: "secrets",
 			made: made(ingressOf("tls", class, "tls", 80, func(i *networkingv1.Ingress) {
 				i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"tls.example.com"}, SecretName: "tls-missing"}}
 			}), serviceOf("tls", http), app("tls", "12346", httpPort)),
@@ -204,7 +204,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 // TestTheFirstLineNamesWhatIsWrongWithTLSSecrets has the optional right to Secrets; without it, nothing is said of them.
 func TestTheFirstLineNamesWhatIsWrongWithTLSSecrets(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	platform.LetReadSecrets(t, w.Cluster, w.namespace)
 	bot, err := kube.Open(t.Context(), kube.Config{
 		Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: w.ServiceAccount(t, w.namespace, platform.BotRules()),
@@ -218,7 +218,7 @@ func TestTheFirstLineNamesWhatIsWrongWithTLSSecrets(t *testing.T) {
 		i.Spec.Rules[0].Host = i.Name + ".example.org"
 	}
 	w.make(t, &networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}})
-	w.diagnose(t, 0, map[string]patient{
+	w.diagnose(t, 0, map[string]brokenCase{
 		"a Secret that is not there": {
 			rule: "ingress-tls-secret", about: "ingress/missing", made: made(ingressOf("missing", class, "missing", 80, secure), serviceOf("missing", http), app("missing", "12345", httpPort)),
 			says: "TLS Secret missing-tls of Ingress missing does not exist, so missing.example.org shows a certificate that browsers reject.", command: "kubectl describe certificate -n NS",
@@ -286,7 +286,7 @@ func budgetOf(name, label string) *policyv1.PodDisruptionBudget {
 
 func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 	t.Parallel()
-	newWard(t, control.ForTest(t)).diagnose(t, 6*time.Minute, map[string]patient{ // a scaler may lack metrics for five minutes
+	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 6*time.Minute, map[string]brokenCase{ // a scaler may lack metrics for five minutes
 		"a container without a request": {
 			rule: "autoscaler-needs-requests", about: "hpa/norequest",
 			says:    "HorizontalPodAutoscaler norequest cannot compute: container app has no cpu request.",
@@ -351,7 +351,7 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 
 func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.ForTest(t))
 	job := &batchv1.Job{ObjectMeta: named("migrate"), Spec: batchv1.JobSpec{BackoffLimit: ptr.To[int32](0), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "migrate", Image: registry + "12346-crash-unknown"}},
 	}}}}
@@ -361,7 +361,7 @@ func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 	w.make(t, held)
 	require.NoError(t, w.Client.CoreV1().Pods(w.namespace).Delete(t.Context(), "held", metav1.DeleteOptions{}))
 	t.Cleanup(func() { w.release(t, "pods", "held") })
-	w.diagnose(t, 2*time.Minute, map[string]patient{ // a pod may take a minute longer to go than it said
+	w.diagnose(t, 2*time.Minute, map[string]brokenCase{ // a pod may take a minute longer to go than it said
 		"its deadline has passed": {
 			rule: "image-not-found", made: made(app("stuck", "12346-notfound", deadline)), was: "12345",
 			says:    "Image IMAGE:12346-notfound does not exist in its registry, so the new pods of stuck cannot start; 1 ready pod still serves.",

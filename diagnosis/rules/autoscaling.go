@@ -43,7 +43,7 @@ var autoscalingRules = []Rule{
 		Cause:  "a container (often a new sidecar) without the request that the target is a percentage of",
 		Remedy: "set the request of every container",
 		Source: autoscalerSource,
-		snapshot: scalerRule(func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
+		snapshot: scalerRule(func(_ *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
 			m := missingRequest.FindStringSubmatch(active.Message)
 			if active.Status != corev1.ConditionFalse || m == nil {
 				return nil

@@ -34,16 +34,16 @@ import (
 	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
-// ward is a namespace with many broken things in it. They are made at once and fall ill side by side; each is diagnosed for itself.
-type ward struct {
+// brokenNamespace is a namespace with many broken things in it. They are made at once and break side by side; each is diagnosed for itself.
+type brokenNamespace struct {
 	*control.Cluster
 	bot       *kube.Cluster
 	dynamic   dynamic.Interface
 	namespace string
 }
 
-// patient is one broken thing, and what its diagnosis has to say.
-type patient struct {
+// brokenCase is one broken thing, and what its diagnosis has to say.
+type brokenCase struct {
 	about   string // as people type it; "deployment/" and the name of its first object when empty
 	rule    string // of its first cause
 	made    []runtime.Object
@@ -52,24 +52,24 @@ type patient struct {
 	quotes  string // part of the evidence
 	command string // part of the next step's command
 	// explains are rules of symptoms that the first cause explains, and advice the sentences that stand beside it, by rule.
-	explains []string
-	advice   map[string]string
-	clean    bool   // there is nothing to mend: says is all
-	hole     string // a kind that has to be named as not checked
-	told     bool   // only an event says so
+	explains   []string
+	advice     map[string]string
+	clean      bool   // there is nothing to mend: says is all
+	unread     string // a kind that has to be named as not checked
+	onlyEvents bool   // only an event says so
 }
 
 // anywhere is the gate of somebody who may read every namespace.
 func anywhere(string) bool { return true }
 
-func newWard(t *testing.T, c *control.Cluster) *ward {
+func newBrokenNamespace(t *testing.T, c *control.Cluster) *brokenNamespace {
 	t.Helper()
-	return wardIn(t, c, c.Namespace(t))
+	return brokenNamespaceIn(t, c, c.Namespace(t))
 }
 
-func wardIn(t *testing.T, c *control.Cluster, namespace string) *ward {
+func brokenNamespaceIn(t *testing.T, c *control.Cluster, namespace string) *brokenNamespace {
 	t.Helper()
-	w := &ward{Cluster: c, namespace: namespace}
+	w := &brokenNamespace{Cluster: c, namespace: namespace}
 	account, err := c.CreateServiceAccount(t.Context(), namespace, "bot", platform.BotRules())
 	require.NoError(t, err)
 	w.bot = w.seenBy(t, account)
@@ -78,17 +78,17 @@ func wardIn(t *testing.T, c *control.Cluster, namespace string) *ward {
 	return w
 }
 
-// seenBy is the bot's view of the ward with these rights.
-func (w *ward) seenBy(t *testing.T, cfg *rest.Config) *kube.Cluster {
+// seenBy is the bot's view of the namespace with these rights.
+func (w *brokenNamespace) seenBy(t *testing.T, cfg *rest.Config) *kube.Cluster {
 	t.Helper()
 	bot, err := kube.OpenREST("sandbox", cfg, w.namespace)
 	require.NoError(t, err)
 	return bot
 }
 
-// make creates objects of any kind; those without a namespace of their own come into the ward's, and those of the whole cluster
+// make creates objects of any kind; those without a namespace of their own come into the namespace's, and those of the whole cluster
 // are deleted after the test.
-func (w *ward) make(t *testing.T, objects ...runtime.Object) {
+func (w *brokenNamespace) make(t *testing.T, objects ...runtime.Object) {
 	t.Helper()
 	for _, object := range objects {
 		kinds, _, err := scheme.Scheme.ObjectKinds(object)
@@ -112,11 +112,11 @@ func (w *ward) make(t *testing.T, objects ...runtime.Object) {
 	}
 }
 
-// admit makes the patients. Those who were well before are made well first, and wait for each other.
-func (w *ward) admit(t *testing.T, patients map[string]patient) {
+// create makes the broken things. Those that were well before are made well first, and wait for each other.
+func (w *brokenNamespace) create(t *testing.T, cases map[string]brokenCase) {
 	t.Helper()
 	sick := map[string]appsv1.DeploymentSpec{}
-	for _, p := range patients {
+	for _, p := range cases {
 		for i, object := range p.made {
 			if d, ok := object.(*appsv1.Deployment); ok && i == 0 && p.was != "" {
 				sick[d.Name] = d.Spec
@@ -144,55 +144,55 @@ func (w *ward) admit(t *testing.T, patients map[string]patient) {
 	}
 }
 
-const patience = 90 * time.Second
+const longestWait = 90 * time.Second
 
-func (w *ward) await(t *testing.T, what string, is func() bool) {
+func (w *brokenNamespace) await(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	require.Eventually(t, is, patience, 100*time.Millisecond, "waiting until "+what)
+	require.Eventually(t, is, longestWait, 100*time.Millisecond, "waiting until "+what)
 }
 
-// look is one observation, so that many diagnoses can be made of it. Logs are read anew.
-type look struct {
+// observation is one observation, so that many diagnoses can be made of it. Logs are read anew.
+type observation struct {
 	runbooks.Observer
 	objects []runtime.Object
 	unread  map[string]error
 }
 
-func (l look) Observe(context.Context, string) ([]runtime.Object, map[string]error) {
-	return l.objects, l.unread
+func (o observation) Observe(context.Context, string) ([]runtime.Object, map[string]error) {
+	return o.objects, o.unread
 }
 
-// eventless is the same without the right to read events.
-func eventless(l look) look {
-	l.objects = slices.DeleteFunc(slices.Clone(l.objects), func(o runtime.Object) bool {
+// withoutEvents is the same without the right to read events.
+func withoutEvents(seen observation) observation {
+	seen.objects = slices.DeleteFunc(slices.Clone(seen.objects), func(o runtime.Object) bool {
 		_, events := o.(*corev1.EventList)
 		return events
 	})
-	l.unread = maps.Clone(l.unread)
-	l.unread["events"] = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I may not read events.")}
-	return l
+	seen.unread = maps.Clone(seen.unread)
+	seen.unread["events"] = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I may not read events.")}
+	return seen
 }
 
-// diagnose looks again and again until every patient's first line is the expected one, and then asserts the rest of the answers.
+// diagnose looks again and again until every case's first line is the expected one, and then asserts the rest of the answers.
 // later is how much later than now they are asked: rules wait for half a minute and more before they call a start late, and a test
 // need not. The objects, their events and their logs are what the cluster has now.
-func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]patient) {
+func (w *brokenNamespace) diagnose(t *testing.T, later time.Duration, cases map[string]brokenCase) {
 	t.Helper()
-	w.admit(t, patients)
-	latest, untold := map[string]diagnosis.Diagnosis{}, map[string]diagnosis.Diagnosis{}
+	w.create(t, cases)
+	latest, eventsAside := map[string]diagnosis.Diagnosis{}, map[string]diagnosis.Diagnosis{}
 	done := map[string]bool{}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longestWait)
 	defer cancel()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for len(done) < len(patients) && ctx.Err() == nil {
+	for len(done) < len(cases) && ctx.Err() == nil {
 		objects, unread := w.bot.Observe(ctx, w.namespace)
 		now := time.Now().Add(later)
-		for name, p := range patients {
+		for name, p := range cases {
 			if done[name] || ctx.Err() != nil {
 				continue
 			}
-			d, err := runbooks.Diagnose(ctx, whole(look{w.bot, objects, unread}), w.namespace, now, p.subject(w.namespace), anywhere)
+			d, err := runbooks.Diagnose(ctx, whole(observation{w.bot, objects, unread}), w.namespace, now, p.subject(w.namespace), anywhere)
 			if err != nil {
 				continue
 			}
@@ -200,8 +200,8 @@ func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]p
 			if !p.shows(w.namespace, d) {
 				continue
 			}
-			if d, err := runbooks.Diagnose(ctx, whole(eventless(look{w.bot, objects, unread})), w.namespace, now, p.subject(w.namespace), anywhere); err == nil {
-				untold[name], done[name] = d, true
+			if d, err := runbooks.Diagnose(ctx, whole(withoutEvents(observation{w.bot, objects, unread})), w.namespace, now, p.subject(w.namespace), anywhere); err == nil {
+				eventsAside[name], done[name] = d, true
 			}
 		}
 		select {
@@ -209,12 +209,12 @@ func (w *ward) diagnose(t *testing.T, later time.Duration, patients map[string]p
 		case <-ctx.Done():
 		}
 	}
-	for name, p := range patients {
+	for name, p := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p.requireAnswer(t, w.namespace, latest[name])
-			if !p.told {
-				require.Regexp(t, pattern(p.says, w.namespace), firstLine(untold[name]), "events expire after an hour, and the right to read them may be missing")
+			if !p.onlyEvents {
+				require.Regexp(t, pattern(p.says, w.namespace), firstLine(eventsAside[name]), "events expire after an hour, and the right to read them may be missing")
 			}
 		})
 	}
@@ -229,7 +229,7 @@ func firstLine(d diagnosis.Diagnosis) string {
 }
 
 // shows says that the first line is there, and with it what else shows only after a while.
-func (p patient) shows(namespace string, d diagnosis.Diagnosis) bool {
+func (p brokenCase) shows(namespace string, d diagnosis.Diagnosis) bool {
 	if !pattern(p.says, namespace).MatchString(firstLine(d)) {
 		return false
 	}
@@ -241,7 +241,7 @@ func (p patient) shows(namespace string, d diagnosis.Diagnosis) bool {
 	return !slices.ContainsFunc(p.explains, func(rule string) bool { return len(d.Chains) == 0 || !slices.Contains(d.Chains[0].Explains, rule) })
 }
 
-func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagnosis) {
+func (p brokenCase) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagnosis) {
 	t.Helper()
 	require.Regexp(t, pattern(p.says, namespace), firstLine(d), d.Text())
 	requireNoSecret(t, d)
@@ -253,8 +253,8 @@ func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagn
 	for rule, says := range p.advice {
 		require.Regexp(t, pattern(says, namespace), given[rule], d.Text())
 	}
-	if p.hole != "" {
-		require.Contains(t, kindsOf(d), p.hole)
+	if p.unread != "" {
+		require.Contains(t, kindsOf(d), p.unread)
 	}
 	if p.clean {
 		require.Empty(t, d.Chains, d.Text())
@@ -274,7 +274,7 @@ func (p patient) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagn
 	require.Contains(t, first.Remedy.Command, strings.ReplaceAll(p.command, "NS", namespace), d.Text())
 }
 
-func (p patient) subject(namespace string) func(*facts.Snapshot) facts.Ref {
+func (p brokenCase) subject(namespace string) func(*facts.Snapshot) facts.Ref {
 	return func(s *facts.Snapshot) facts.Ref {
 		s.Configure(facts.Setting{Bot: "algesta"})
 		if p.about != "" {
@@ -284,7 +284,7 @@ func (p patient) subject(namespace string) func(*facts.Snapshot) facts.Ref {
 	}
 }
 
-// pattern is a sentence as a regular expression: NS is the ward's namespace, IMAGE and REGISTRY the sandbox's, "…" anything.
+// pattern is a sentence as a regular expression: NS is the namespace's namespace, IMAGE and REGISTRY the sandbox's, "…" anything.
 func pattern(says, namespace string) *regexp.Regexp {
 	words := strings.NewReplacer("NS", namespace, "IMAGE", strings.TrimSuffix(registry, ":"), "REGISTRY", strings.TrimSuffix(registry, "/api-gateway:"))
 	text := regexp.QuoteMeta(words.Replace(says))
@@ -384,7 +384,7 @@ func claimVolume(claim string) func(*appsv1.Deployment) {
 func named(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
 
 // release takes the finalizers off an object, so that it can go.
-func (w *ward) release(t *testing.T, resource, name string) {
+func (w *brokenNamespace) release(t *testing.T, resource, name string) {
 	t.Helper()
 	pods := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: resource}).Namespace(w.namespace)
 	_, err := pods.Patch(context.WithoutCancel(t.Context()), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
