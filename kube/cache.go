@@ -263,7 +263,8 @@ func (k *cache) isRefused(namespace, resource string) bool {
 	return k.refused[namespace+"/"+resource]
 }
 
-// workload is what the caches hold of a Deployment; ok is false when they do not hold all of it.
+// workload is what the caches hold of a Deployment, its pods with the literal values of their environment; ok is false when they do not
+// hold all of it. What they point to is the cache's and must not be changed.
 func (k *cache) workload(w algesta.Object) (d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod, ok bool) {
 	space, watching := k.spaces[w.Namespace]
 	if !watching {
@@ -284,7 +285,7 @@ func (k *cache) workload(w algesta.Object) (d *appsv1.Deployment, sets []*appsv1
 	for _, set := range ownedIn[*appsv1.ReplicaSet](space.sets, d.UID) {
 		sets = append(sets, set)
 		for _, pod := range ownedIn[*corev1.Pod](space.pods, set.UID) {
-			pods = append(pods, withoutValues(pod))
+			pods = append(pods, pod)
 		}
 	}
 	return d, sets, pods, true

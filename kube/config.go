@@ -52,9 +52,11 @@ type Config struct {
 	Deployments func(cluster, namespace string, deployments map[string]map[string]string)
 	// SecretNamespaces are where the bot may get Secrets, one by one by their names. Empty: it asks for none.
 	SecretNamespaces []string
-	// SecretValues is told the values of every Secret that was read, before anything else sees them: they have to be hidden from then
-	// on. It is called from several goroutines and keeps no value.
+	// SecretValues is told the values of every Secret that was read, and what the templates of a workload spell out, before anything else
+	// sees them: they have to be hidden from then on. It is called from several goroutines and keeps no value. nil: nothing is told.
 	SecretValues func(values [][]byte)
+	// Hide takes the values that SecretValues was told out of a text. nil: texts stay as they are.
+	Hide func(text string) string
 	// Registries are those that may be asked for an image although nothing runs from them yet, and those in private networks.
 	Registries []RegistryConfig
 	// Log is told what the bot may not watch; nil for silence.

@@ -41,7 +41,9 @@ type Cluster struct {
 
 	secretNamespaces []string // where it may read Secrets
 	secretValues     func(values [][]byte)
+	hide             func(string) string
 	secretsRefused   sync.Map // namespaces of which the log was told that the right is missing
+	secretsTold      sync.Map // when the values of a Secret were told last, by namespace and name
 
 	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
 	reach      reach
@@ -49,8 +51,9 @@ type Cluster struct {
 	cache  *cache
 	outage outage
 
-	mu      sync.Mutex
-	written map[algesta.Object]writtenAt // to read one's own writes
+	mu        sync.Mutex
+	written   map[algesta.Object]writtenAt // to read one's own writes
+	learnedOf map[algesta.Object]learned
 }
 
 // Open prepares the clients of a cluster. It does not call the cluster: a cluster that is down must not keep the bot
@@ -77,7 +80,8 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
 	c := &Cluster{
 		name: cfg.Name, aks: cfg.AKS, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
-		written: map[algesta.Object]writtenAt{}, registries: map[string]RegistryConfig{}, reach: newReach(),
+		hide: cfg.Hide, learnedOf: map[algesta.Object]learned{}, written: map[algesta.Object]writtenAt{}, registries: map[string]RegistryConfig{},
+		reach: newReach(),
 	}
 	for _, r := range cfg.Registries {
 		c.registries[r.asked()] = r

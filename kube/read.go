@@ -23,8 +23,21 @@ import (
 
 var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 
-// Deployment is one live GET, as the server wrote it.
+// Deployment is one live GET, as the server wrote it. What its template and the Secrets hold that it names is told to Config.SecretValues
+// before anybody gets it.
 func (c *Cluster) Deployment(ctx context.Context, w algesta.Object) (*unstructured.Unstructured, error) {
+	d, err := c.deployment(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	if spec := podSpecOf(d); spec != nil {
+		c.learn(ctx, w.Namespace, []string{w.Name}, spec)
+	}
+	return d, nil
+}
+
+// deployment is one live GET, for a write.
+func (c *Cluster) deployment(ctx context.Context, w algesta.Object) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	d, err := c.raw.Resource(deployments).Namespace(w.Namespace).Get(ctx, w.Name, metav1.GetOptions{})
@@ -72,12 +85,22 @@ const ownWrites = time.Minute
 
 // Workload is the Deployment with the ReplicaSets and Pods that it owns: from the caches when they hold all of it and
 // nothing older than what this process wrote, and the watches reach the cluster; live otherwise. Literal values of the
-// environment are not in it. When the pods or the ReplicaSets alone cannot be read, the rest is returned together with the error.
+// environment are not in it, and values that are hidden aren't in its messages and change-causes. When the pods or the ReplicaSets alone
+// cannot be read, the rest is returned together with the error.
 func (c *Cluster) Workload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
-	if d, sets, pods, ok := c.cache.workload(w); ok && !c.outage.recent() && !c.staleAgainstWrite(w, d) {
+	d, sets, pods, ok := c.cache.workload(w)
+	if ok && !c.outage.recent() && !c.staleAgainstWrite(w, d) && c.isLearned(ctx, w, d, sets, pods) {
+		for i := range pods {
+			pods[i] = withoutValues(pods[i])
+		}
+		d, sets, pods = c.hideIn(d, sets, pods)
 		return d, sets, pods, nil
 	}
-	return c.liveWorkload(ctx, w)
+	d, sets, pods, err := c.liveWorkload(ctx, w)
+	if d != nil {
+		d, sets, pods = c.hideIn(d, sets, pods)
+	}
+	return d, sets, pods, err
 }
 
 func (c *Cluster) staleAgainstWrite(w algesta.Object, d *appsv1.Deployment) bool {
@@ -109,7 +132,6 @@ func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Object) (*appsv1.D
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("reading the selector of %s: %w", w.Name, err)
 	}
-	stripDeployment(d)
 	var setList appsv1.ReplicaSetList
 	var podList corev1.PodList
 	var setsErr, podsErr error
@@ -117,6 +139,8 @@ func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Object) (*appsv1.D
 	wg.Go(func() { setsErr = c.List(ctx, w.Namespace, selector.String(), &setList) })
 	wg.Go(func() { podsErr = c.List(ctx, w.Namespace, selector.String(), &podList) })
 	wg.Wait()
+	c.learn(ctx, w.Namespace, []string{w.Name}, &d.Spec.Template.Spec) // the lists told theirs
+	stripDeployment(d)
 	var sets []*appsv1.ReplicaSet
 	mine := map[types.UID]bool{}
 	for i := range setList.Items {
@@ -132,6 +156,9 @@ func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Object) (*appsv1.D
 			stripPod(pod)
 			pods = append(pods, pod)
 		}
+	}
+	if setsErr == nil && podsErr == nil {
+		c.noteLearned(w, d, sets, pods)
 	}
 	return d, sets, pods, errors.Join(setsErr, podsErr)
 }

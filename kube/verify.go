@@ -28,7 +28,7 @@ const inFlight = perCall + 2*time.Second
 //
 // The change may be the stored, redacted one, whose values are hashes (algesta.HashJSON).
 func (c *Cluster) Verify(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
-	live, err := c.Deployment(ctx, change.Object)
+	live, err := c.deployment(ctx, change.Object)
 	if errors.Is(err, algesta.ErrNotFound) {
 		return algesta.Verified{}, c.doubt(change, "it was deleted meanwhile")
 	}
@@ -72,7 +72,7 @@ func (c *Cluster) afterFlight(ctx context.Context, change algesta.Change, e alge
 		case <-timer.C:
 		}
 	}
-	return c.Deployment(ctx, change.Object)
+	return c.deployment(ctx, change.Object)
 }
 
 // inReplicaSets looks for the operation where the deployment controller copied the annotations: `kubectl rollout undo`

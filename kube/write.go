@@ -130,7 +130,7 @@ func pause(ctx context.Context) error {
 
 // readForWrite reads the object live and compares it with what people saw.
 func (c *Cluster) readForWrite(ctx context.Context, change algesta.Change) (*unstructured.Unstructured, error) {
-	live, err := c.Deployment(ctx, change.Object)
+	live, err := c.deployment(ctx, change.Object)
 	if err != nil {
 		return nil, err
 	}

@@ -28,3 +28,21 @@ func Cut(s string, most int) string {
 	}
 	return s[:at] + "…"
 }
+
+// Values returns s without the values that the Redactor knows, and else as it is: for a text that is still to be read by a program
+// before it's shown. String finds secrets by their forms as well, which may take out what that program looks for.
+func (r *Redactor) Values(s string) string {
+	if r == nil || r.table.Load() == nil {
+		return s
+	}
+	for range mostRounds {
+		scanned := &scan{text: s, table: r.table.Load()}
+		r.findValues(scanned)
+		found := covered(scanned.found)
+		if len(found) == 0 {
+			return s
+		}
+		s = withMasks(s, found)
+	}
+	return Mask
+}

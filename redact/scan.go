@@ -177,6 +177,11 @@ func (r *Redactor) part(text string) string {
 	if len(found) == 0 {
 		return text
 	}
+	return withMasks(text, found)
+}
+
+// withMasks is the text with a mask in the place of each stretch.
+func withMasks(text string, found []stretch) string {
 	var out strings.Builder
 	copied := 0
 	for _, f := range found {

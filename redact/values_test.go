@@ -115,3 +115,11 @@ func BenchmarkRedactorAddsWhatItKnows(b *testing.B) {
 		r.Add(values...)
 	}
 }
+
+func TestValuesAloneLeaveTheFormsAsTheyAre(t *testing.T) {
+	t.Parallel()
+	const value = "kestrel over a quiet field"
+	r := redact.New([]byte(value))
+	require.Equal(t, `secret "orders" not found, password=x1 in ‹redacted›`, r.Values(`secret "orders" not found, password=x1 in `+value))
+	require.Equal(t, value, (*redact.Redactor)(nil).Values(value))
+}

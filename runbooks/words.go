@@ -8,6 +8,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/redact"
+	"github.com/3astronautas/algesta/redact/podspec"
 )
 
 // subject is what a command is about, as people call it: "`api-gateway` in production".
@@ -68,8 +69,8 @@ func list(words []string) string {
 // quoteBytes is how much of a text that somebody else wrote is quoted in one place.
 const quoteBytes = 300
 
-// quote is a text from the cluster as it may be shown: without secrets, without invisible characters, in one line and short.
-func quote(s string) string { return forms.Line(s, quoteBytes) }
+// quote is a text from the cluster as it may be shown: without secrets and the arguments of commands, without invisible characters, in one line and short.
+func quote(s string) string { return forms.Line(podspec.OnlyExecutables(s), quoteBytes) }
 
 var forms *redact.Redactor // the forms only: a runbook knows no secret values
 

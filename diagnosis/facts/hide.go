@@ -1,19 +1,19 @@
 package facts
 
 import (
-	"path"
-	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/3astronautas/algesta/redact"
+	"github.com/3astronautas/algesta/redact/podspec"
 	"github.com/3astronautas/algesta/words"
 )
 
 // Redact takes out of a text from the cluster what is no business of whoever reads the answer: secrets, and the arguments of commands
 // that runtimes and kubelets quote whole.
-func (s *Snapshot) Redact(text string) string { return s.redactor.String(onlyExecutables(text)) }
+func (s *Snapshot) Redact(text string) string {
+	return s.redactor.String(podspec.OnlyExecutables(text))
+}
 
 // Brief makes text from the cluster fit for a sentence: redacted, then cut. In that order: nobody recognises half a secret.
 func (s *Snapshot) Brief(text string, limit int) string {
@@ -26,35 +26,6 @@ func (s *Snapshot) FirstSentence(text string) string {
 	return words.ClipMiddle(strings.TrimSuffix(first, "."), 160)
 }
 
-// quotedCommands are the ways in which a whole command stands in a message: exec: "mysql -psecret": executable file not found (runc), exec
-// lifecycle hook ([mysql -psecret]) failed (kubelet), command "mysql -psecret" timed out (CRI), probe errored.
-var quotedCommands = []*regexp.Regexp{
-	regexp.MustCompile(`(\bexec:? ")([^"\s]+)\s[^"]*"?`),
-	regexp.MustCompile(`(\blifecycle hook \(\[)([^\]\s]+)\s[^\]]*\]?`),
-	regexp.MustCompile(`(\bcommand:? ["'\[])([^"'\]\s]+)\s[^"'\]]*["'\]]?`),
-}
-
-// onlyExecutables leaves of a quoted command the program alone.
-func onlyExecutables(text string) string {
-	if !strings.Contains(text, "exec") && !strings.Contains(text, "hook") && !strings.Contains(text, "command") {
-		return text
-	}
-	for _, quoted := range quotedCommands {
-		text = quoted.ReplaceAllStringFunc(text, func(found string) string {
-			m := quoted.FindStringSubmatch(found)
-			end := `"`
-			if strings.HasSuffix(m[1], "[") {
-				end = "]"
-			}
-			return m[1] + m[2] + " …" + end
-		})
-	}
-	return text
-}
-
-// plainPath is what a program's path looks like: no assignment, no quotes, no URL.
-var plainPath = regexp.MustCompile(`^[\w./+-]{1,100}$`)
-
 // Executable is the program that the template itself says to run; empty when it says none, or none that can be told from its arguments.
 func (c *Container) Executable() string {
 	for _, wording := range [][]string{c.Spec.Command, c.Spec.Args} {
@@ -62,7 +33,7 @@ func (c *Container) Executable() string {
 			continue
 		}
 		fields := strings.Fields(wording[0])
-		if len(fields) > 0 && plainPath.MatchString(fields[0]) && !strings.HasPrefix(fields[0], "-") {
+		if len(fields) > 0 && podspec.IsPath(fields[0]) && !strings.HasPrefix(fields[0], "-") {
 			return fields[0]
 		}
 		return ""
@@ -70,182 +41,22 @@ func (c *Container) Executable() string {
 	return ""
 }
 
-var (
-	// tellingName is the name of a flag or a variable whose value is a secret.
-	tellingName = regexp.MustCompile(`(?i)pass|pwd|secret|token|credential|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signing[_-]?key|auth$`)
-	// aboutSecret is the name of what is told about a secret: --token-ttl, SECRET_NAME.
-	aboutSecret = regexp.MustCompile(`(?i)(?:name|file|path|dir|ttl|timeout|expir\w*|length|mode|type|policy|enabled|namespace|ref|store|ur[il]|host|port|issuer|audience|class|provider|version|user)s?$`)
-	assignment  = regexp.MustCompile(`^(-{0,2}[\w.-]+)=(.*)$`)
-	flag        = regexp.MustCompile(`^--?[\w.-]+$`)
-	// inConnection are the passwords of connection strings: postgres://u:PASSWORD@host, Server=db;Password=PASSWORD;.
-	inConnection = regexp.MustCompile(`://[^\s/:@"']*:([^\s@"']+)@|(?i:password|pwd|accountkey|sharedaccesskey)=([^;\s"'&]+)`)
-	// shortFlags are the flags without a telling name by which well-known programs take a secret: glued to it, or as the next word.
-	shortFlags = []struct {
-		program *regexp.Regexp
-		flag    string
-		glued   bool
-	}{
-		{regexp.MustCompile(`^(?:mysql|mariadb|sshpass)`), "-p", true},
-		{regexp.MustCompile(`^(?:mongo|sshpass)`), "-p", false},
-		{regexp.MustCompile(`^redis-cli`), "-a", false},
-		{regexp.MustCompile(`^(?:sqlcmd|bcp)`), "-P", false},
-		{regexp.MustCompile(`^ldap`), "-w", false},
-		{regexp.MustCompile(`^(?:curl|influx)`), "-u", false},
-	}
-)
-
-// templateSecrets gathers the secrets that a template spells out, to hide them by value wherever else they stand: a log, a message, a cut.
-type templateSecrets map[string]bool
-
-func (t templateSecrets) addPod(spec *corev1.PodSpec) {
-	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
-		for i := range containers {
-			t.addContainer(&containers[i])
-		}
-	}
-}
-
-func (t templateSecrets) addContainer(c *corev1.Container) {
-	t.addCommand(append(append([]string{}, c.Command...), c.Args...))
-	for _, probe := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
-		if probe != nil && probe.Exec != nil {
-			t.addCommand(probe.Exec.Command)
-		}
-		if probe != nil && probe.HTTPGet != nil {
-			t.addHeaders(probe.HTTPGet.HTTPHeaders)
-		}
-	}
-	if c.Lifecycle != nil {
-		for _, hook := range []*corev1.LifecycleHandler{c.Lifecycle.PostStart, c.Lifecycle.PreStop} {
-			if hook != nil && hook.Exec != nil {
-				t.addCommand(hook.Exec.Command)
-			}
-			if hook != nil && hook.HTTPGet != nil {
-				t.addHeaders(hook.HTTPGet.HTTPHeaders)
-			}
-		}
-	}
-	for _, env := range c.Env {
-		t.addNamed(env.Name, env.Value)
-		t.addConnection(env.Value)
-		if redact.Literal(env.Value) { // whatever its name is
-			t.add(env.Value)
-		}
-	}
-}
-
-func (t templateSecrets) addHeaders(headers []corev1.HTTPHeader) {
-	for _, h := range headers {
-		if tellingName.MatchString(h.Name) || strings.EqualFold(h.Name, "Authorization") || strings.EqualFold(h.Name, "Cookie") {
-			t.add(h.Value)
-			if _, credentials, ok := strings.Cut(h.Value, " "); ok { // "Bearer x"
-				t.add(credentials)
-			}
-		}
-	}
-}
-
-// addCommand reads a command line, of which every word may be a script.
-func (t templateSecrets) addCommand(command []string) {
-	t.addWords(command)
-	for _, word := range command {
-		t.addConnection(word)
-		if strings.ContainsAny(word, " \t\n;") {
-			t.addWords(strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(" \t\n;|&()`", r) }))
-		}
-	}
-}
-
-func (t templateSecrets) addWords(wording []string) {
-	program := ""
-	for i, word := range wording {
-		word = unquoted(word)
-		next := ""
-		if i+1 < len(wording) {
-			next = unquoted(wording[i+1])
-		}
-		if m := assignment.FindStringSubmatch(word); m != nil {
-			t.addNamed(m[1], unquoted(m[2]))
-			continue
-		}
-		if flag.MatchString(word) && !strings.HasPrefix(next, "-") {
-			t.addNamed(word, next)
-		}
-		for _, f := range shortFlags {
-			if !f.program.MatchString(program) {
-				continue
-			}
-			if glued, ok := strings.CutPrefix(word, f.flag); ok && f.glued {
-				t.add(unquoted(glued))
-			}
-			if word == f.flag && !f.glued {
-				t.add(next)
-				if _, password, ok := strings.Cut(next, ":"); ok { // user:password
-					t.add(password)
-				}
-			}
-		}
-		if plainPath.MatchString(word) && isClient(path.Base(word)) {
-			program = path.Base(word)
-		}
-	}
-}
-
-// addNamed adds the value of a flag or variable whose name says that it is a secret.
-func (t templateSecrets) addNamed(name, value string) {
-	if redact.SecretName(name) || tellingName.MatchString(name) && !aboutSecret.MatchString(name) {
-		t.add(value)
-	}
-}
-
-func isClient(program string) bool {
-	for _, f := range shortFlags {
-		if f.program.MatchString(program) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t templateSecrets) addConnection(text string) {
-	if !strings.Contains(text, "://") && !strings.Contains(text, "=") {
-		return
-	}
-	for _, m := range inConnection.FindAllStringSubmatch(text, 16) {
-		t.add(firstOf(m[1:]))
-	}
-}
-
-// add leaves out references such as $(TOKEN) and $TOKEN and paths of files: they are no values.
-func (t templateSecrets) add(value string) {
-	path := strings.HasPrefix(value, "/") && plainPath.MatchString(value)
-	if value != "" && !strings.HasPrefix(value, "$") && !path {
-		t[value] = true
-	}
-}
-
-func unquoted(word string) string { return strings.Trim(word, `"'`) }
-
 // spelledOut are the secrets that the templates and pods of the snapshot spell out.
 func (s *Snapshot) spelledOut() [][]byte {
-	t := templateSecrets{}
+	var specs []*corev1.PodSpec
 	for _, p := range s.pods {
-		t.addPod(&p.Spec)
+		specs = append(specs, &p.Spec)
 	}
 	for _, w := range s.index.workloads {
 		if w.Template != nil {
-			t.addPod(&w.Template.Spec)
+			specs = append(specs, &w.Template.Spec)
 		}
 	}
 	for _, r := range s.replicaSets {
-		t.addPod(&r.Spec.Template.Spec)
+		specs = append(specs, &r.Spec.Template.Spec)
 	}
 	for _, c := range s.cronJobs {
-		t.addPod(&c.Spec.JobTemplate.Spec.Template.Spec)
+		specs = append(specs, &c.Spec.JobTemplate.Spec.Template.Spec)
 	}
-	values := make([][]byte, 0, len(t))
-	for value := range t {
-		values = append(values, []byte(value))
-	}
-	return values
+	return podspec.Secrets(specs...)
 }

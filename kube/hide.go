@@ -1,0 +1,245 @@
+package kube
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sourcegraph/conc"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact/podspec"
+)
+
+// learnAgain is how long what a workload's templates and Secrets hold counts as told: a Secret may change, and whoever hides values keeps
+// so many and forgets the oldest.
+const learnAgain = time.Minute
+
+// causeAnnotation is where people say why they changed something.
+const causeAnnotation = "kubernetes.io/change-cause"
+
+// learned is what was told of a workload.
+type learned struct {
+	templates string // which Deployment and ReplicaSets, in which generation
+	pods      map[types.UID]bool
+	at        time.Time
+}
+
+// learn tells Config.SecretValues what these pods or templates spell out and what the Secrets hold that they name, as far as those may be
+// read: whoever gets an object of a workload can show nothing of that any more, whatever quotes it. names are words that people have to
+// read.
+func (c *Cluster) learn(ctx context.Context, namespace string, names []string, specs ...*corev1.PodSpec) {
+	if c.secretValues == nil || len(specs) == 0 {
+		return
+	}
+	var wanted []string
+	for _, spec := range specs {
+		needed, used := secretsOf(*spec)
+		wanted = append(append(wanted, needed...), used...)
+		for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+			for i := range list {
+				names = append(names, list[i].Name, list[i].Image)
+			}
+		}
+	}
+	names = append(slices.Concat(names, wanted, c.namesIn(namespace), c.namespaces), c.name, namespace)
+	known := strings.Join(names, "\n")
+	c.secretValues(slices.DeleteFunc(podspec.Secrets(specs...), func(value []byte) bool {
+		return strings.Contains(known, strings.TrimSpace(string(value)))
+	}))
+	if slices.Contains(c.secretNamespaces, namespace) {
+		c.learnSecrets(ctx, namespace, wanted, names)
+	}
+}
+
+// learnSecrets reads Secrets so that their values are told, each once in a while and so many at most. One that can't be read is tried
+// again the next time.
+func (c *Cluster) learnSecrets(ctx context.Context, namespace string, wanted, names []string) {
+	var work conc.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	asked := map[string]bool{}
+	for _, name := range wanted {
+		key := namespace + "/" + name
+		at, told := c.secretsTold.Load(key)
+		if since, ok := at.(time.Time); name == "" || asked[key] || len(asked) == mostSecrets || told && ok && time.Since(since) < learnAgain {
+			continue
+		}
+		asked[key] = true
+		work.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			s, err := c.secret(ctx, namespace, name, names)
+			if err != nil {
+				return // noSecret has told the log where the right is missing
+			}
+			c.secretsTold.Store(key, time.Now())
+			for _, value := range s.Data {
+				clear(value)
+			}
+		})
+	}
+	work.Wait()
+}
+
+// learnList tells what the objects of a list spell out.
+func (c *Cluster) learnList(ctx context.Context, namespace string, list runtime.Object) {
+	var specs []*corev1.PodSpec
+	_ = meta.EachListItem(list, func(item runtime.Object) error {
+		if spec := podSpecOf(item); spec != nil {
+			specs = append(specs, spec)
+		}
+		return nil
+	})
+	c.learn(ctx, namespace, nil, specs...)
+}
+
+// podSpecOf is the pod that an object is or makes, nil where it's none of the kinds that a rollout is read from.
+func podSpecOf(object runtime.Object) *corev1.PodSpec {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		return &o.Spec
+	case *appsv1.ReplicaSet:
+		return &o.Spec.Template.Spec
+	case *appsv1.Deployment:
+		return &o.Spec.Template.Spec
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template.Spec
+	case *appsv1.DaemonSet:
+		return &o.Spec.Template.Spec
+	case *unstructured.Unstructured:
+		raw, found, err := unstructured.NestedMap(o.Object, "spec", "template", "spec")
+		spec := &corev1.PodSpec{}
+		if err != nil || !found || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, spec) != nil {
+			return nil
+		}
+		return spec
+	}
+	return nil
+}
+
+// isLearned says that what the templates of a cached workload hold was told a moment ago; of its pods it tells what's new.
+func (c *Cluster) isLearned(ctx context.Context, w algesta.Object, d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod) bool {
+	if c.secretValues == nil {
+		return true
+	}
+	c.mu.Lock()
+	last, known := c.learnedOf[w]
+	if !known || last.templates != templatesOf(d, sets) || time.Since(last.at) > learnAgain {
+		c.mu.Unlock()
+		return false
+	}
+	var fresh []*corev1.PodSpec
+	for _, pod := range pods {
+		if !last.pods[pod.UID] {
+			last.pods[pod.UID] = true
+			fresh = append(fresh, &pod.Spec)
+		}
+	}
+	c.mu.Unlock()
+	c.learn(ctx, w.Namespace, []string{w.Name}, fresh...)
+	return true
+}
+
+func (c *Cluster) noteLearned(w algesta.Object, d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod) {
+	told := learned{templates: templatesOf(d, sets), pods: map[types.UID]bool{}, at: time.Now()}
+	for _, pod := range pods {
+		told.pods[pod.UID] = true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.learnedOf[w] = told
+}
+
+func templatesOf(d *appsv1.Deployment, sets []*appsv1.ReplicaSet) string {
+	ids := []string{string(d.UID) + d.Annotations[templateAnnotation]}
+	for _, set := range sets {
+		ids = append(ids, string(set.UID)+set.Annotations[templateAnnotation])
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
+}
+
+// hideIn takes the values that are known out of the texts that people, programs and kubelets wrote into a workload, before anybody cuts
+// them. Nothing is changed in place: the objects may be the cache's.
+func (c *Cluster) hideIn(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod) {
+	if c.hide == nil {
+		return d, sets, pods
+	}
+	d = d.DeepCopy()
+	c.hideCause(d.Annotations)
+	for i := range d.Status.Conditions {
+		d.Status.Conditions[i].Message = c.hide(d.Status.Conditions[i].Message)
+	}
+	sets, pods = slices.Clone(sets), slices.Clone(pods)
+	for i, set := range sets {
+		sets[i] = set.DeepCopy()
+		c.hideCause(sets[i].Annotations)
+		for j := range sets[i].Status.Conditions {
+			sets[i].Status.Conditions[j].Message = c.hide(sets[i].Status.Conditions[j].Message)
+		}
+	}
+	for i, pod := range pods {
+		out := *pod
+		pods[i], out.Status = &out, c.hiddenStatus(*pod.Status.DeepCopy())
+	}
+	return d, sets, pods
+}
+
+func (c *Cluster) hiddenStatus(s corev1.PodStatus) corev1.PodStatus {
+	s.Message = c.hide(s.Message)
+	for i := range s.Conditions {
+		s.Conditions[i].Message = c.hide(s.Conditions[i].Message)
+	}
+	for _, statuses := range [][]corev1.ContainerStatus{s.InitContainerStatuses, s.ContainerStatuses, s.EphemeralContainerStatuses} {
+		for i := range statuses {
+			for _, state := range []*corev1.ContainerState{&statuses[i].State, &statuses[i].LastTerminationState} {
+				if state.Waiting != nil {
+					state.Waiting.Message = c.hide(state.Waiting.Message)
+				}
+				if state.Terminated != nil {
+					state.Terminated.Message = c.hide(state.Terminated.Message)
+				}
+			}
+		}
+	}
+	return s
+}
+
+func (c *Cluster) hideCause(annotations map[string]string) {
+	if cause, ok := annotations[causeAnnotation]; ok {
+		annotations[causeAnnotation] = c.hide(cause)
+	}
+}
+
+// hideTextsIn takes known values out of what people, programs and kubelets wrote into the objects of a list, where nothing is written from
+// it: pods, events, and the change-causes of revisions.
+func (c *Cluster) hideTextsIn(list runtime.Object) {
+	if c.hide == nil {
+		return
+	}
+	switch l := list.(type) {
+	case *corev1.PodList:
+		for i := range l.Items {
+			l.Items[i].Status = c.hiddenStatus(l.Items[i].Status)
+		}
+	case *corev1.EventList:
+		for i := range l.Items {
+			l.Items[i].Message = c.hide(l.Items[i].Message)
+		}
+	case *unstructured.UnstructuredList:
+		for i := range l.Items {
+			annotations := l.Items[i].GetAnnotations()
+			if _, ok := annotations[causeAnnotation]; ok && l.Items[i].GetKind() == "ReplicaSet" {
+				c.hideCause(annotations)
+				l.Items[i].SetAnnotations(annotations)
+			}
+		}
+	}
+}
