@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // Plan is what a command would do: data to show, hash, store and compare.
@@ -38,25 +41,6 @@ type Plan struct {
 	Title Text `json:"title,omitempty"`
 }
 
-// Change is one write to one object.
-type Change struct {
-	Object   Object `json:"object"`
-	UID      string `json:"uid"`
-	Verb     string `json:"verb"`     // the Kubernetes verb: "patch"
-	Resource string `json:"resource"` // "deployments.apps"
-	Swaps    []Swap `json:"swaps"`
-}
-
-// Swap replaces one value: a JSON Patch test of From and a replace by To.
-// What people saw must still hold when it runs. A nil From says the path does not
-// exist yet (add without a test); a nil To removes it.
-type Swap struct {
-	Label string          `json:"label"`
-	Path  string          `json:"path"` // a JSON Pointer
-	From  json.RawMessage `json:"from,omitempty"`
-	To    json.RawMessage `json:"to,omitempty"`
-}
-
 // fingerprinted is what the Fingerprint covers (design.md, decision 5): not warnings,
 // ages, resource versions or status.
 type fingerprinted struct {
@@ -68,24 +52,15 @@ type fingerprinted struct {
 }
 
 // Fingerprint identifies what would be done, in hexadecimal SHA-256. Two plans of one command
-// have the same fingerprint exactly when the same writes would be made, of the same images. It covers unredacted
+// have the same fingerprint exactly when the same writes would be made, in the same order, of the same images. It covers unredacted
 // values, so it must be taken before Redacted.
 func (p Plan) Fingerprint(c Command) (string, error) {
 	canonical := fingerprinted{Runbook: c.Runbook, Args: c.Args, Target: c.Target, Digests: p.Digests}
 	for _, change := range p.Changes {
-		swaps := make([]Swap, len(change.Swaps))
-		for i, s := range change.Swaps {
-			from, err := CanonicalJSON(s.From)
-			if err != nil {
-				return "", fmt.Errorf("fingerprinting %s: %w", s.Path, err)
-			}
-			to, err := CanonicalJSON(s.To)
-			if err != nil {
-				return "", fmt.Errorf("fingerprinting %s: %w", s.Path, err)
-			}
-			swaps[i] = Swap{Label: s.Label, Path: s.Path, From: from, To: to}
+		change, err := change.canonical()
+		if err != nil {
+			return "", fmt.Errorf("fingerprinting the plan: %w", err)
 		}
-		change.Swaps = swaps
 		canonical.Changes = append(canonical.Changes, change)
 	}
 	b, err := json.Marshal(canonical)
@@ -122,20 +97,45 @@ func decodeJSON(raw []byte, into any) error {
 	return nil
 }
 
-// Redacted is the plan as the store may keep it: every swapped value is replaced by its
+// Redacted is the plan as the store may keep it: every swapped value and every created object is replaced by its
 // SHA-256, because a pod template can hold a literal secret (design.md, decision 4).
 func (p Plan) Redacted() Plan {
 	changes := make([]Change, len(p.Changes))
 	for i, c := range p.Changes {
-		swaps := make([]Swap, len(c.Swaps))
-		for j, s := range c.Swaps {
-			swaps[j] = Swap{Label: s.Label, Path: s.Path, From: hashed(s.From), To: hashed(s.To)}
-		}
-		c.Swaps = swaps
-		changes[i] = c
+		changes[i] = c.redacted()
 	}
 	p.Changes = changes
 	return p
+}
+
+// Objects are what the plan writes to, each once, in the order of their keys: whoever locks them does so in this order.
+func (p Plan) Objects() []Object {
+	var out []Object
+	for _, c := range p.Changes {
+		if !slices.Contains(out, c.Object) {
+			out = append(out, c.Object)
+		}
+	}
+	slices.SortFunc(out, func(a, b Object) int { return strings.Compare(a.String(), b.String()) })
+	return out
+}
+
+// Rest is what is left of an approved plan, whose first changes are made already, with the values of a plan that was made again and has them
+// unredacted. ok is false where the new plan doesn't end with exactly the changes that are left, or is of other images: then what would run is
+// not what was approved.
+func (p Plan) Rest(again Plan, made int) (rest Plan, ok bool) {
+	left := len(p.Changes) - made
+	if made < 0 || left < 1 || len(again.Changes) < left || !maps.Equal(p.Digests, again.Digests) {
+		return Plan{}, false
+	}
+	rest = again
+	rest.Changes = again.Changes[len(again.Changes)-left:]
+	for i, c := range rest.Changes {
+		if !c.redacted().equal(p.Changes[made+i]) {
+			return Plan{}, false
+		}
+	}
+	return rest, true
 }
 
 // hashed is the JSON string that stands for a value in a redacted plan.

@@ -51,7 +51,7 @@ func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) a
 		data["asked"] = d.excerpt(in.Text)
 	}
 	if c, ok := errors.AsType[concerning](err); ok {
-		data["runbook"], data["target"] = c.command.Runbook, c.command.Target.Workload().String()
+		data["runbook"], data["target"] = c.command.Runbook, placed(c.command.Target)
 	}
 	return algesta.Entry{Request: id, Kind: kind, Actor: in.Person.String(), At: time.Now(), Data: data}
 }
@@ -64,7 +64,7 @@ func readEntry(in algesta.Invocation, c algesta.Command, private bool) algesta.E
 	}
 	data := algesta.Args{"runbook": c.Runbook, "channel": in.Channel}
 	if c.Target.Cluster != "" {
-		data["target"] = c.Target.Workload().String()
+		data["target"] = placed(c.Target)
 	}
 	return algesta.Entry{Request: c.ID, Kind: kind, Actor: in.Person.String(), At: time.Now(), Data: data}
 }
@@ -73,3 +73,6 @@ func readEntry(in algesta.Invocation, c algesta.Command, private bool) algesta.E
 func (d *Dispatcher) excerpt(text string) string {
 	return words.Clip(d.Redact(text), maxAsked)
 }
+
+// placed is a target as the audit names it: "aks-algesta-production/production/api-gateway-production".
+func placed(t algesta.Target) string { return t.Cluster + "/" + t.Namespace + "/" + t.Name }

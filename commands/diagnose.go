@@ -73,7 +73,7 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 
 // diagnosis looks at the workload of a change.
 func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.Report, error) {
-	book, ok := runbooks.Find("diagnose")
+	book, ok := d.find("diagnose")
 	if !ok {
 		return algesta.Report{}, fmt.Errorf("there is no runbook %q", "diagnose")
 	}

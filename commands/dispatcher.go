@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,10 +36,11 @@ const (
 	placeAge = 2 * time.Second
 )
 
-// Config is what a Dispatcher needs. All fields but Panics are required.
+// Config is what a Dispatcher needs. All fields but Books and Panics are required.
 type Config struct {
 	Bot       algesta.Handle // how people call the bot, for examples
 	Parser    grammar.Parser
+	Books     []runbooks.Runbook    // what it can do; runbooks.All where it is nil
 	Policy    func() *policy.Policy // the policy in force: it may be reloaded
 	Catalog   Catalog
 	Directory Directory
@@ -77,6 +79,18 @@ func New(c Config) (*Dispatcher, error) {
 		Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(), ending: endingOf,
 		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,
 	}, nil
+}
+
+// find is the runbook of this name or alias.
+func (d *Dispatcher) find(name string) (runbooks.Runbook, bool) {
+	if d.Books == nil {
+		return runbooks.Find(name)
+	}
+	i := slices.IndexFunc(d.Books, func(b runbooks.Runbook) bool { return b.Name == name || slices.Contains(b.Aliases, name) })
+	if i < 0 {
+		return runbooks.Runbook{}, false
+	}
+	return d.Books[i], true
 }
 
 // Run works on open (what the inbox held at the start, oldest first) and on every arrival until ctx ends or
@@ -196,7 +210,7 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 	if parsed.Runbook == grammar.Undo.Name {
 		return d.undo(ctx, in, actor, parsed)
 	}
-	book, ok := runbooks.Find(parsed.Runbook)
+	book, ok := d.find(parsed.Runbook)
 	if !ok {
 		return fmt.Errorf("the parser named the runbook %q, which does not exist", parsed.Runbook)
 	}

@@ -9,14 +9,13 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
 )
 
 // The pauses of the execute job.
 const (
 	whileUnreachable = 5 * time.Second // the cluster or Slack does not answer
-	whileBlocked     = time.Minute     // another write to the same workload is under way; its end wakes those who wait
+	whileBlocked     = time.Minute     // another write to one of the same objects is under way; its end wakes those who wait
 	whileForbidden   = 2 * time.Second // the API server refuses, and may not have read its roles yet
 	afterDoubt       = time.Second     // before looking whether a write happened
 	// roleTime is how long a refusal may last before it is believed: an API server that has just started refuses everything
@@ -24,8 +23,8 @@ const (
 	roleTime = 20 * time.Second
 )
 
-// errBlocked says that another write to the workload is intended or doubtful. It never reaches a person.
-var errBlocked = errors.New("another write to this workload is under way")
+// errBlocked says that another request keeps one of the objects to itself. It never reaches a person.
+var errBlocked = errors.New("another write to one of the objects is under way")
 
 // Execute carries out an approved request, once. It is the execute job and safe to repeat at any point: what the
 // record and the cluster say decides what is left to do. again is when to call it again, 0 when it is done.
@@ -36,7 +35,7 @@ func (d *Dispatcher) Execute(ctx context.Context, id string) (again time.Duratio
 	}
 	switch r.Status {
 	case algesta.Approved:
-		return d.attempt(ctx, r)
+		return d.attempt(ctx, r, 0)
 	case algesta.Executing:
 		return d.resume(ctx, r)
 	case algesta.Succeeded, algesta.Failed, algesta.TimedOut, algesta.Rejected, algesta.Cancelled, algesta.Expired, algesta.Superseded,
@@ -48,18 +47,19 @@ func (d *Dispatcher) Execute(ctx context.Context, id string) (again time.Duratio
 }
 
 // attempt is the only way to a write, the first time and every time after one that certainly did not happen: it may still start, there
-// is a place to report to, the plan is made again, the policy is asked again, and only what was approved is written.
-func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Duration, error) {
+// is a place to report to, the plan is made again, the policy is asked again, and only what was approved is written. made is how many of the
+// plan's changes are in the cluster already; where that is not none, whatever speaks against the rest stops it.
+func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (time.Duration, error) {
 	if !r.StartBy.IsZero() && time.Now().After(r.StartBy) {
 		return 0, d.tooLate(ctx, r)
 	}
-	switch blocker, err := d.Store.Blocker(ctx, r.Command.Target.Workload(), r.ID); { // before anything is asked of the cluster or of Slack
+	switch blocker, err := d.Store.Blocker(ctx, r.Plan.Objects(), r.ID); { // before anything is asked of the cluster or of Slack
 	case err != nil:
 		return 0, err
 	case blocker != "":
 		return d.blocked(ctx, r, blocker)
 	}
-	book, ok := runbooks.Find(r.Command.Runbook)
+	book, ok := d.find(r.Command.Runbook)
 	if !ok {
 		return 0, d.fail(ctx, r, algesta.Say("I do not know this command any more."))
 	}
@@ -89,26 +89,35 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request) (time.Durat
 		)
 	}
 	if len(p.Changes) == 0 {
-		return 0, d.supersede(ctx, r, book)
+		return 0, d.different(ctx, r, book, p)
 	}
 	if no, refused := now.refused(r, book, p, time.Now()); refused {
 		return 0, d.refuseNow(ctx, r, no)
 	}
-	fingerprint, err := p.Fingerprint(r.Command)
+	rest, ok, err := approved(r, p, made)
 	if err != nil {
 		return 0, err
 	}
-	if fingerprint != r.Fingerprint {
-		return 0, d.supersede(ctx, r, book)
+	if !ok {
+		return 0, d.different(ctx, r, book, p)
 	}
-	return d.write(ctx, r, book, p)
+	return d.write(ctx, r, book, rest, made)
 }
 
-// blocked waits for another write to the workload. It is woken by the end of that, and looks again in time to say that it is too late.
+// approved is what is left to write of an approved plan, which was made again as p, after made of its changes. ok is false where p is not what
+// was approved.
+func approved(r algesta.Request, p algesta.Plan, made int) (rest algesta.Plan, ok bool, err error) {
+	if made > 0 {
+		rest, ok = r.Plan.Rest(p, made)
+		return rest, ok, nil
+	}
+	fingerprint, err := p.Fingerprint(r.Command)
+	return p, fingerprint == r.Fingerprint, err
+}
+
+// blocked waits for another write to one of its objects. It is woken by the end of that, and looks again in time to say that it is too late.
 func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker string) (time.Duration, error) {
-	why := algesta.Say(
-		"Another change to {} is being written ({}). This one follows.", algesta.Name(r.Command.Target.Name), algesta.Name(blocker),
-	)
+	why := algesta.Say("Another change to {} is being written ({}). This one follows.", named(r.Plan.Objects()), algesta.Name(blocker))
 	if other, err := d.Store.Request(ctx, blocker); err == nil && other.Status == algesta.Unknown {
 		why = algesta.Say(
 			"Nobody knows whether {} happened. Somebody has to answer its last message before this one runs.", algesta.Name(blocker),
@@ -120,6 +129,12 @@ func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker str
 // tooLate ends a request that was approved and may not start any more: its time is up, or somebody took it back while nobody knew
 // whether it had been sent.
 func (d *Dispatcher) tooLate(ctx context.Context, r algesta.Request) error {
+	if r.Status == algesta.Executing {
+		if r.Note != "" {
+			return d.stop(ctx, r, algesta.Say("It {}", r.Note))
+		}
+		return d.stop(ctx, r, algesta.Say("It could not go on within {}.", words.Span(startWithin)))
+	}
 	s := step{id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Stale}
 	s.note = "was approved, but could not start within " + words.Span(startWithin) + ". Nothing was changed. Ask for it again."
 	if r.Note != "" {
@@ -131,6 +146,9 @@ func (d *Dispatcher) tooLate(ctx context.Context, r algesta.Request) error {
 
 // refuseNow ends a request that the policy refuses at the last moment.
 func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algesta.Text) error {
+	if r.Status == algesta.Executing {
+		return d.stop(ctx, r, no)
+	}
 	const note = "was refused just before it ran. Nothing was changed."
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Rejected, note: note,
@@ -144,9 +162,7 @@ func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algest
 // notPlanned deals with a plan that could not be made: wait for the cluster, or end.
 func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	if is(err, algesta.ErrUnreachable) {
-		return whileUnreachable, d.waits(
-			ctx, r, join(message(err), algesta.Say("Nothing was changed. I try again until {}.", algesta.At(r.StartBy))),
-		)
+		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("{} I try again until {}.", unsaid(r), algesta.At(r.StartBy))))
 	}
 	if is(err, algesta.ErrForbidden) {
 		now := time.Now()
@@ -159,6 +175,14 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 		return 0, err // the job is tried again
 	}
 	return 0, d.fail(ctx, r, sentence(err))
+}
+
+// unsaid is what people want to know first of a request that waits for the cluster.
+func unsaid(r algesta.Request) string {
+	if r.Status == algesta.Executing {
+		return "Not all of it is done."
+	}
+	return unchanged
 }
 
 // waits says in the card why an approved request has not begun, once for each reason, and gives the plan a button to take it back.
@@ -183,6 +207,9 @@ func (d *Dispatcher) waits(ctx context.Context, r algesta.Request, why algesta.T
 
 // fail ends a request of which nothing was written.
 func (d *Dispatcher) fail(ctx context.Context, r algesta.Request, why algesta.Text) error {
+	if r.Status == algesta.Executing {
+		return d.stop(ctx, r, why)
+	}
 	_, err := d.step(ctx, step{id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Failed, note: stopped(why)})
 	return err
 }

@@ -53,15 +53,15 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	if err != nil || r.Status != algesta.Applied && r.Status != algesta.Failed {
 		return 0, err
 	}
-	e, ok, err := d.Store.Execution(ctx, id)
+	records, err := d.Store.Executions(ctx, id)
 	if err != nil {
 		return 0, fmt.Errorf("following %s: %w", id, err)
 	}
-	if !ok {
+	if len(records) == 0 {
 		return 0, fmt.Errorf("following %s: its record is missing", id)
 	}
 	var f rollout.Follow
-	if err := json.Unmarshal(e.Watch, &f); err != nil {
+	if err := json.Unmarshal(records[0].Watch, &f); err != nil {
 		return 0, fmt.Errorf("reading the follower's memory: %w", err)
 	}
 	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)

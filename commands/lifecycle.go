@@ -138,7 +138,12 @@ func (d *Dispatcher) move(tx Tx, s step) (r algesta.Request, moved bool, err err
 		return r, false, err
 	}
 	if s.record != nil {
-		if settled, err := d.settle(tx, *s.record, s.was); err != nil || !settled {
+		if settled, err := tx.Settle(*s.record, s.was); err != nil || !settled {
+			return r, false, err
+		}
+	}
+	if slices.ContainsFunc(s.from, keeps) && !keeps(s.to) {
+		if err := d.wake(tx, r); err != nil {
 			return r, false, err
 		}
 	}
@@ -239,24 +244,23 @@ func planPost(r algesta.Request, plan algesta.Report) algesta.Post {
 	return p
 }
 
-// settle replaces the record of a write if it is in the state was. Where nobody doubts it any more, those who waited for it are woken.
-func (d *Dispatcher) settle(tx Tx, e algesta.Execution, was algesta.ExecutionState) (settled bool, err error) {
-	settled, err = tx.Settle(e, was)
-	if err != nil || !settled || e.State == algesta.Intended || e.State == algesta.Doubtful {
-		return settled, err
-	}
-	waiting, err := tx.Unwritten(e.Object)
+// keeps says that a request of this status keeps others away from the objects of its plan: they are being written, or nobody knows.
+func keeps(s algesta.Status) bool { return s == algesta.Executing || s == algesta.Unknown }
+
+// wake has those go on that waited for the objects of a request.
+func (d *Dispatcher) wake(tx Tx, done algesta.Request) error {
+	waiting, err := tx.Waiting(done.Plan.Objects())
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, r := range waiting {
-		if r.ID != e.Request && r.Status == algesta.Approved {
+		if r.ID != done.ID {
 			if err := tx.Schedule(algesta.ExecuteJob, r.ID, time.Now()); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // during runs f in a transaction if the request still has one of these statuses then, with the request as it is then: whatever is

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
 )
 
 // offerLives is how long a proposed command may be clicked: a button of last month is not advice.
@@ -71,7 +70,7 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 
 // runProposed starts the command of an offer.
 func (d *Dispatcher) runProposed(ctx context.Context, in algesta.Invocation, actor algesta.Actor, o algesta.Offer, reason string) error {
-	book, ok := runbooks.Find(o.Runbook)
+	book, ok := d.find(o.Runbook)
 	if !ok {
 		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("I do not know the command of this button any more. Nothing was run.")}
 	}

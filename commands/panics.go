@@ -139,11 +139,15 @@ func (d *Dispatcher) giveUp(ctx context.Context, p piece, why failing) (again ti
 	case p.kind == algesta.ExecuteJob && r.Status == algesta.Approved: // nothing was sent: the intent moves the status in its own transaction
 		return 0, d.fail(ctx, r, why.unsent)
 	case p.kind == algesta.ExecuteJob && r.Status == algesta.Executing:
-		e, _, err := d.Store.Execution(ctx, p.request)
+		records, err := d.Store.Executions(ctx, p.request)
 		if err != nil {
 			return 0, err
 		}
-		return 0, d.unknown(ctx, r, e, why.sending)
+		_, open := progressOfPlan(records)
+		if open == nil { // between two changes
+			return 0, d.stop(ctx, r, why.unsent)
+		}
+		return 0, d.unknown(ctx, r, *open, why.sending)
 	case p.kind == algesta.FollowJob && r.Status == algesta.Applied:
 		_, err := d.step(ctx, step{id: p.request, from: []algesta.Status{algesta.Applied}, to: algesta.TimedOut, note: why.watching})
 		return 0, err

@@ -51,21 +51,24 @@ type Place struct {
 // Clusters opens clusters by their configured names.
 type Clusters interface {
 	Reader(cluster string) (runbooks.Cluster, error)
-	Writer(cluster string) (Writer, error)
+	// Writer writes what may says and nothing else: the verbs and resources that a runbook declares in Writes ("patch deployments.apps"). One
+	// that may write nothing can verify.
+	Writer(cluster string, may []string) (Writer, error)
 }
 
-// Writer changes a cluster. Only Execute is handed one, but for Check, which is a dry run.
+// Writer changes a cluster. Only Execute is handed one, but for Check, which is a dry run. It refuses any change whose Right it was not opened
+// with, before it calls the cluster.
 type Writer interface {
 	// Check runs the change as a dry run on the server. An *algesta.Error says why it would be refused; warnings
 	// are sentences of the server for people.
 	Check(ctx context.Context, c algesta.Change) (warnings []string, err error)
-	// Apply reads the object, compares it with the change's swaps and UID, calls intend with what it read, and patches once.
-	// It patches only after intend returned nil. On a conflict where only the resourceVersion moved it reads, calls intend again
+	// Apply reads the object, compares it with the change's swaps and UID, or sees that it isn't there where it is to be created, calls intend
+	// with what it read, and writes once. It writes only after intend returned nil. On a conflict where only the resourceVersion moved it reads, calls intend again
 	// and repeats, within 5 s (design.md, decision 1). Errors: ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound, ErrUnreachable
-	// before the patch was sent: nothing was written. ErrUncertain: it was sent and nobody knows.
+	// before the write was sent: nothing was written. ErrUncertain: it was sent and nobody knows.
 	Apply(ctx context.Context, c algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error)
-	// Verify looks whether the write of this intent happened (decision 2). The change is the stored, redacted one: the values of
-	// its swaps are hashes (algesta.HashJSON), to be compared with the hashes of what is in the cluster. ErrUncertain: it cannot be
+	// Verify looks whether the write of this intent happened (decision 2). The change is the stored, redacted one: its
+	// values are hashes (algesta.HashJSON), to be compared with the hashes of what is in the cluster. ErrUncertain: it cannot be
 	// told. ErrUnreachable: the cluster could not be asked; ask again.
 	Verify(ctx context.Context, c algesta.Change, e algesta.Execution) (algesta.Verified, error)
 }
@@ -76,21 +79,23 @@ type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	// Request is the request with this ID; ErrUnknownName when there is none.
 	Request(ctx context.Context, id string) (algesta.Request, error)
-	Execution(ctx context.Context, request string) (algesta.Execution, bool, error)
+	// Executions are the records of the request's writes, in the order of its plan.
+	Executions(ctx context.Context, request string) ([]algesta.Execution, error)
 	Approvals(ctx context.Context, request string) ([]algesta.Approval, error)
 	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
-	// Blocker is the request, other than this one, whose write to the workload is intended or doubtful; "" where there is none.
-	Blocker(ctx context.Context, w algesta.Object, request string) (string, error)
+	// Blocker is the request, other than this one, that keeps one of the objects to itself: a write of its plan is planned, intended or
+	// doubtful. "" where there is none.
+	Blocker(ctx context.Context, objects []algesta.Object, request string) (string, error)
 	// CardOf is where the card of a command was posted: the channel and its timestamp, "" where it was not.
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
 	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
 	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
-	// LastChange is the request whose change of the workload was begun last, of those whose change is in the cluster, ended or not.
-	LastChange(ctx context.Context, w algesta.Object) (r algesta.Request, found bool, err error)
+	// LastChange is the request whose change of the object was begun last, of those whose change is in the cluster, ended or not.
+	LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error)
 	// UndoOf is the newest offer to undo a request.
 	UndoOf(ctx context.Context, request string) (o algesta.Offer, found bool, err error)
-	// Carried are the requests that the bot saw change the workload and that have ended, the last one first, most at most.
-	Carried(ctx context.Context, w algesta.Object, most int) ([]algesta.Request, error)
+	// Carried are the requests that the bot saw change the object and that have ended, the last one first, most at most.
+	Carried(ctx context.Context, o algesta.Object, most int) ([]algesta.Request, error)
 }
 
 // Tx is one write transaction.
@@ -108,10 +113,12 @@ type RequestTx interface {
 	// Locked is the request, held until the transaction ends.
 	Locked(id string) (algesta.Request, error)
 	// Move changes the status if it is one of From; moved is false when somebody else was quicker. Where the request
-	// ends, its expiry job is cancelled.
+	// ends, its expiry job is cancelled; where it is neither being written nor in doubt, what is planned of it isn't done any more.
 	Move(m algesta.Move) (r algesta.Request, moved bool, err error)
-	// Unwritten are the requests about this workload of which nothing was written yet, oldest first.
-	Unwritten(w algesta.Object) ([]algesta.Request, error)
+	// Unwritten are the requests about this object whose writes are not all made yet, oldest first.
+	Unwritten(o algesta.Object) ([]algesta.Request, error)
+	// Waiting are the approved requests whose plans write to one of the objects, oldest first.
+	Waiting(objects []algesta.Object) ([]algesta.Request, error)
 	// Approve stores one person's yes; fresh is false when they had said so before.
 	Approve(a algesta.Approval) (fresh bool, err error)
 	// Approvals are those of the request, oldest first.
@@ -120,14 +127,14 @@ type RequestTx interface {
 
 // ExecutionTx keeps the records of writes.
 type ExecutionTx interface {
-	// Intend records a write that is about to be sent; blocker is the request whose write to the same workload is
-	// intended or doubtful, and then nothing was recorded.
-	Intend(e algesta.Execution) (blocker string, err error)
+	// Intend records the write that is about to be sent and, as planned, those of the same request that come after it; blocker is the
+	// request that keeps one of their objects to itself, and then nothing was recorded.
+	Intend(all ...algesta.Execution) (blocker string, err error)
 	// Settle replaces the execution if its state is from; settled is false when it was not.
 	Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error)
-	// Followed are the requests that are Applied (still being followed) on this workload, without except.
-	Followed(w algesta.Object, except string) ([]algesta.Request, error)
-	// Remember stores what the follower has to remember; it does not touch the state.
+	// Followed are the requests that are Applied (still being followed) and about this object or wrote to it, without except.
+	Followed(o algesta.Object, except string) ([]algesta.Request, error)
+	// Remember stores what the follower has to remember, in the first record of the request; it does not touch the state.
 	Remember(request string, watch []byte) error
 }
 

@@ -88,7 +88,7 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 
 // diagnoseCommand looks at what a command is about, "" for somebody who may not diagnose that.
 func (d *Dispatcher) diagnoseCommand(c algesta.Command) string {
-	book, ok := runbooks.Find("diagnose")
+	book, ok := d.find("diagnose")
 	c.Runbook, c.Args = book.Name, nil
 	if !ok || !d.allows(c, book.Verb) {
 		return ""
@@ -113,14 +113,18 @@ func (d *Dispatcher) missing(c algesta.Command, err error) error {
 }
 
 // tryOut has the API server check every change without storing it, and adds its warnings to the plan.
-func (d *Dispatcher) tryOut(ctx context.Context, c algesta.Command, p *algesta.Plan) error {
-	writer, err := d.Clusters.Writer(c.Target.Cluster)
+func (d *Dispatcher) tryOut(ctx context.Context, book runbooks.Runbook, c algesta.Command, p *algesta.Plan) error {
+	writer, err := d.Clusters.Writer(c.Target.Cluster, book.Writes)
 	if err != nil {
 		return fmt.Errorf("opening the cluster: %w", err)
 	}
 	found, errs := make([][]string, len(p.Changes)), make([]error, len(p.Changes))
 	var checks conc.WaitGroup
 	for i, change := range p.Changes {
+		if before := followsFrom(p.Changes[:i], change); before != nil {
+			p.Warnings = append(p.Warnings, algesta.Say("I couldn't try out the change of {} yet: it comes after {}.", what(change), what(*before)))
+			continue
+		}
 		checks.Go(func() { found[i], errs[i] = writer.Check(ctx, change) })
 	}
 	checks.Wait()
@@ -130,6 +134,18 @@ func (d *Dispatcher) tryOut(ctx context.Context, c algesta.Command, p *algesta.P
 		}
 		for _, w := range warnings {
 			p.Warnings = append(p.Warnings, algesta.Say("{}", d.Redact(w)))
+		}
+	}
+	return nil
+}
+
+// followsFrom is the change that has to be made before another one can be tried out: it makes its namespace, or is of the same object. nil
+// where there is none.
+func followsFrom(earlier []algesta.Change, c algesta.Change) *algesta.Change {
+	for i, e := range earlier {
+		makesNamespace := e.Verb == algesta.Create && e.Object.Kind == "Namespace" && e.Object.Group == "" && e.Object.Name == c.Object.Namespace
+		if e.Object == c.Object || makesNamespace && e.Object.Cluster == c.Object.Cluster {
+			return &earlier[i]
 		}
 	}
 	return nil
@@ -151,7 +167,7 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 	if len(p.Changes) == 0 {
 		return prepared{nothing: p.Nothing}, nil
 	}
-	if err := d.tryOut(ctx, c, &p); err != nil {
+	if err := d.tryOut(ctx, book, c, &p); err != nil {
 		return prepared{}, err
 	}
 	now := time.Now()
@@ -281,7 +297,7 @@ func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
 		return err
 	}
 	if err := tx.Append(entry(r.ID, "requested", r.Command.Actor, algesta.Args{
-		"runbook": r.Command.Runbook, "target": r.Command.Target.Workload().String(), "fingerprint": r.Fingerprint, "reason": r.Command.Reason,
+		"runbook": r.Command.Runbook, "target": placed(r.Command.Target), "fingerprint": r.Fingerprint, "reason": r.Command.Reason,
 		"channel": r.Command.Channel,
 	})); err != nil {
 		return err

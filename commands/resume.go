@@ -12,20 +12,24 @@ import (
 
 // resume goes on after a crash, a timeout or an unclear answer: it looks whether the write happened before anything else.
 func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Duration, error) {
-	e, ok, err := d.Store.Execution(ctx, r.ID)
+	records, err := d.Store.Executions(ctx, r.ID)
 	if err != nil {
 		return 0, err
 	}
-	if !ok || e.State != algesta.Intended {
-		return 0, fmt.Errorf("request %s is executing but its record is %q", r.ID, e.State)
+	made, open := progressOfPlan(records)
+	switch {
+	case len(records) != len(r.Plan.Changes):
+		return 0, fmt.Errorf("request %s is executing, but has %d records for %d changes", r.ID, len(records), len(r.Plan.Changes))
+	case open == nil && made > 0 && made < len(records): // between two changes
+		return d.attempt(ctx, r, made)
+	case open == nil || open.State != algesta.Intended:
+		return 0, fmt.Errorf("request %s is executing, but none of its writes is intended", r.ID)
 	}
-	if len(r.Plan.Changes) != 1 {
-		return 0, fmt.Errorf("the stored plan of %s has %d changes", r.ID, len(r.Plan.Changes))
-	}
+	e := *open
 	var v algesta.Verified
-	writer, err := d.Clusters.Writer(e.Object.Cluster)
+	writer, err := d.Clusters.Writer(e.Object.Cluster, nil)
 	if err == nil {
-		v, err = writer.Verify(ctx, r.Plan.Changes[0], e)
+		v, err = writer.Verify(ctx, r.Plan.Changes[e.Change], e)
 	}
 	switch {
 	case is(err, algesta.ErrUnreachable):
@@ -33,22 +37,24 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 			ctx, r, join(message(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")),
 		)
 	case is(err, algesta.ErrUncertain):
-		return 0, d.unknown(
-			ctx, r, e,
-			algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(r.Command.Target.Name)),
-		)
+		return 0, d.unknown(ctx, r, e, algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(e.Object.Name)))
 	case err != nil:
 		return d.cannotLook(ctx, r, e, err)
+	case v.Yes && e.Change == len(records)-1:
+		return 0, d.applied(ctx, r, e.Change, v.Written)
 	case v.Yes:
-		return 0, d.applied(ctx, r, v.Written)
+		if err := d.made(ctx, r, e.Change, v.Written); err != nil {
+			return 0, err
+		}
+		return d.attempt(ctx, r, made+1)
 	}
-	if moved, err := d.unsent(ctx, r); err != nil || !moved {
+	if moved, err := d.unsent(ctx, r, e.Change); err != nil || !moved {
 		return afterDoubt, err
 	}
-	if r, err = d.Store.Request(ctx, r.ID); err != nil || r.Status != algesta.Approved {
+	if r, err = d.Store.Request(ctx, r.ID); err != nil || r.Status != algesta.Approved && r.Status != algesta.Executing {
 		return 0, err
 	}
-	return d.attempt(ctx, r)
+	return d.attempt(ctx, r, made)
 }
 
 // cannotLook goes on where the bot may not look whether the write happened (a right that was taken away, a cluster that is not in the

@@ -33,7 +33,9 @@ func (c *lostCluster) err() error {
 func (c *lostCluster) Reader(string) (runbooks.Cluster, error) {
 	return runbooks.Cluster{Reader: c.fakeCluster}, c.err()
 }
-func (c *lostCluster) Writer(string) (commands.Writer, error) { return c.fakeCluster, c.err() }
+func (c *lostCluster) Writer(string, []string) (commands.Writer, error) {
+	return c.fakeCluster, c.err()
+}
 
 // TestAWriteThatCannotBeLookedAtIsTold has the bot lose its sight of the cluster between the patch and its answer.
 func TestAWriteThatCannotBeLookedAtIsTold(t *testing.T) {
@@ -90,13 +92,11 @@ func TestARolloutWhoseClusterLeftTheConfigurationEnds(t *testing.T) {
 	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 	id := w.request(algesta.Applied).ID
 	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) > 0 }, deadline, 5*time.Millisecond)
-	require.Equal(
-		t, "The cluster aks is not in my configuration. The change was made; I go on looking how it comes up.", w.said(algesta.ProgressPost)[0],
-	)
-	e, _, err := w.store.Execution(t.Context(), id)
+	require.Equal(t, "The cluster aks is not in my configuration. The change was made; I go on looking how it comes up.", w.said(algesta.ProgressPost)[0])
+	records, err := w.store.Executions(t.Context(), id)
 	require.NoError(t, err)
 	var f rollout.Follow
-	require.NoError(t, json.Unmarshal(e.Watch, &f))
+	require.NoError(t, json.Unmarshal(records[0].Watch, &f))
 	f.Deadline = time.Now().Add(-time.Second)
 	watch, err := json.Marshal(f)
 	require.NoError(t, err)

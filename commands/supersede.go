@@ -12,11 +12,22 @@ import (
 
 // conflict deals with an object that is not what people saw: the request is superseded by one with a fresh plan.
 func (d *Dispatcher) conflict(ctx context.Context, r algesta.Request) error {
-	book, ok := runbooks.Find(r.Command.Runbook)
+	book, ok := d.find(r.Command.Runbook)
 	if !ok {
 		return d.fail(ctx, r, algesta.Say("I do not know this command any more."))
 	}
 	return d.supersede(ctx, r, book)
+}
+
+// different ends a request whose plan, made again as p, is not what was approved.
+func (d *Dispatcher) different(ctx context.Context, r algesta.Request, book runbooks.Runbook, p algesta.Plan) error {
+	if r.Status != algesta.Executing {
+		return d.supersede(ctx, r, book)
+	}
+	if len(p.Nothing) > 0 {
+		return d.stop(ctx, r, p.Nothing)
+	}
+	return d.stop(ctx, r, algesta.Say("What is left would not be what was approved any more."))
 }
 
 // supersede ends a request whose plan is no longer the one that was approved, says what differs, and opens a linked

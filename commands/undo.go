@@ -35,7 +35,7 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 	none := func(why algesta.Text) error {
 		return &algesta.Error{Kind: algesta.ErrStale, Message: why, Hint: instead}
 	}
-	blocker, err := d.Store.Blocker(ctx, t.Workload(), "")
+	blocker, err := d.Store.Blocker(ctx, []algesta.Object{t.Workload()}, "")
 	if err != nil {
 		return algesta.Offer{}, err
 	}

@@ -7,17 +7,21 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
-	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/words"
 )
 
 // unknown ends the automatic part: nobody can tell whether the write happened, for this reason, so a person has to. It says who may.
 func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution, why algesta.Text) error {
 	e.State = algesta.Doubtful
-	said := algesta.Say(
-		"{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, algesta.Name(r.Command.Target.Name),
-	)
-	may := d.Policy().Answerers(d.needs(r), factsOf(r))
+	said := algesta.Say("{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, named(r.Plan.Objects()))
+	if len(r.Plan.Changes) > 1 {
+		records, err := d.Store.Executions(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		said = join(said, outcomes(r.Plan, records))
+	}
+	may := d.Policy().Answerers(d.needs(r), d.factsOf(r))
 	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
 	who := r.Command.Actor.Called()
 	if len(may) > 0 {
@@ -27,37 +31,40 @@ func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.E
 		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",
 		record: &e, was: algesta.Intended, data: algesta.Args{},
 		said:    said.Then("Look at it, and answer: {} may.", who),
-		buttons: []algesta.Button{answerButton(r, algesta.Done), answerButton(r, algesta.NotDone)},
+		buttons: []algesta.Button{answerButton(r, e, algesta.Done), answerButton(r, e, algesta.NotDone)},
 	})
 	return err
 }
 
 // factsOf is what the policy is asked about a request as it was asked for.
-func factsOf(r algesta.Request) policy.Facts {
-	book, _ := runbooks.Find(r.Command.Runbook) // one that is not known any more has no verb, and nobody a right to it
+func (d *Dispatcher) factsOf(r algesta.Request) policy.Facts {
+	book, _ := d.find(r.Command.Runbook) // one that is not known any more has no verb, and nobody a right to it
 	return policy.Facts{Command: r.Command, Verb: book.Verb, At: time.Now()}
 }
 
-// answerButton says what became of a change that nobody knows of, and asks first whether that is sure.
-func answerButton(r algesta.Request, action algesta.VoteAction) algesta.Button {
+// answerButton says what became of the change that nobody knows of, and asks first whether that is sure.
+func answerButton(r algesta.Request, e algesta.Execution, action algesta.VoteAction) algesta.Button {
 	b := algesta.Button{Label: "It happened", Action: action, ID: r.ID}
-	says := "is in the cluster"
+	says := algesta.Confirmed
 	if action == algesta.NotDone {
-		b.Label, says = "It did not happen", "is not in the cluster"
+		b.Label, says = "It did not happen", algesta.NotDoneX
 	}
 	b.Confirm = &algesta.Confirm{
 		Title: b.Label + "?", Yes: b.Label, No: "Not sure",
-		Text: fmt.Sprintf("You looked, and this %s: %s. What waits for it goes on then.", says, r.Plan.Title),
+		Text: fmt.Sprintf("You looked: %s (%s) What waits for it goes on then.", became(changeOf(r, e), says), r.Plan.Title),
 	}
 	return b
 }
 
 // answerUnknown takes a person's word for an execution whose outcome could not be told.
 func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
-	if may := d.Policy().MayAnswer(d.needs(r), factsOf(r), actor); may.Effect != algesta.Allow {
+	if may := d.Policy().MayAnswer(d.needs(r), d.factsOf(r), actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}
-	s := answer(r, in.Vote.Action == algesta.Done, actor.Called())
+	s, err := d.answerOf(ctx, r, in.Vote.Action == algesta.Done, actor.Called())
+	if err != nil {
+		return err
+	}
 	s.kind, s.actor, s.data = "answered "+string(in.Vote.Action), actor, algesta.Args{}
 	s.also = func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) }
 	moved, err := d.settleUnknown(ctx, s)
@@ -67,32 +74,33 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 	return d.alreadyClosed(ctx, r.ID, actor)
 }
 
-// answer is the step that takes somebody's word for what happened.
-func answer(r algesta.Request, happened bool, by string) step {
+// answerOf is the step that takes somebody's word for what happened. Where that was not the last change of a plan, the rest is not made: what
+// people approved was seen before the doubt.
+func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened bool, by string) (step, error) {
+	records, err := d.Store.Executions(ctx, r.ID)
+	if err != nil {
+		return step{}, err
+	}
+	_, open := progressOfPlan(records)
+	if open == nil {
+		return step{}, fmt.Errorf("request %s has no execution", r.ID)
+	}
 	s := step{
-		id: r.ID, from: []algesta.Status{algesta.Unknown}, tone: algesta.Neutral, was: algesta.Doubtful,
+		id: r.ID, from: []algesta.Status{algesta.Unknown}, tone: algesta.Neutral, was: algesta.Doubtful, record: open,
 		said: algesta.Say("{} may or may not have happened. It was answered: see below.", r.Plan.Title),
 	}
-	s.record = &algesta.Execution{State: algesta.NotDoneX}
-	s.to, s.note = algesta.Failed, "did not happen, says "+by+". "+unchanged
+	open.State, s.to, s.note = algesta.NotDoneX, algesta.Failed, "did not happen, says "+by+". "+unchanged
 	if happened {
-		s.record.State = algesta.Confirmed
-		s.to, s.note = algesta.Succeeded, "happened, says "+by
+		open.State, s.to, s.note = algesta.Confirmed, algesta.Succeeded, "happened, says "+by
 	}
-	return s
+	if made, _ := progressOfPlan(records); len(records) > 1 && made < len(records) {
+		s.to, s.note = algesta.Failed, fmt.Sprintf("stopped after %d of %d changes, says %s. %s", made, len(records), by, outcomes(r.Plan, records))
+	}
+	return s, nil
 }
 
 // settleUnknown carries out an answer with the record of the write.
 func (d *Dispatcher) settleUnknown(ctx context.Context, s step) (moved bool, err error) {
-	e, ok, err := d.Store.Execution(ctx, s.id)
-	if err != nil {
-		return false, err
-	}
-	if !ok {
-		return false, fmt.Errorf("request %s has no execution", s.id)
-	}
-	e.State = s.record.State
-	s.record = &e
 	also := s.also
 	s.also = func(tx Tx, moved algesta.Request) error {
 		if also != nil {
@@ -109,21 +117,26 @@ func (d *Dispatcher) settleUnknown(ctx context.Context, s step) (moved bool, err
 }
 
 // Resolve takes an operator's word for a change whose outcome nobody knows, where none of those who may answer in the chat is there. by
-// names the operator, for the thread and the audit. ErrStale where the request is not in doubt.
-func Resolve(ctx context.Context, store Store, id string, happened bool, by string) error {
+// names the operator, for the thread and the audit. said is what the word was taken for, with the object. ErrStale where the request is not in
+// doubt.
+func Resolve(ctx context.Context, store Store, id string, happened bool, by string) (said string, err error) {
 	d := &Dispatcher{Config: Config{Store: store}}
 	r, err := store.Request(ctx, id)
 	if err != nil {
-		return err
+		return "", err
 	}
-	s := answer(r, happened, by)
+	certain := &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status))}
+	if r.Status != algesta.Unknown {
+		return "", certain
+	}
+	s, err := d.answerOf(ctx, r, happened, by)
+	if err != nil {
+		return "", err
+	}
 	s.kind, s.data = "answered by an operator", algesta.Args{"operator": by, "happened": happened}
 	moved, err := d.settleUnknown(ctx, s)
 	if err == nil && !moved {
-		err = &algesta.Error{
-			Kind:    algesta.ErrStale,
-			Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status)),
-		}
+		err = certain
 	}
-	return err
+	return became(changeOf(r, *s.record), s.record.State).String(), err
 }

@@ -49,7 +49,9 @@ func TestWhoAnswersAWriteInDoubt(t *testing.T) {
 func TestAnOperatorAnswersAWriteInDoubt(t *testing.T) {
 	t.Parallel()
 	w, doubtful, waiting := inDoubt(t)
-	require.NoError(t, commands.Resolve(t.Context(), lent{w.store, w}, doubtful.ID, false, "the operator root"))
+	said, err := commands.Resolve(t.Context(), lent{w.store, w}, doubtful.ID, false, "the operator root")
+	require.NoError(t, err)
+	require.Equal(t, "Deployment api-gateway-production in production was not changed.", said)
 	require.Equal(t, waiting.ID, w.request(algesta.Succeeded).ID)
 	// An edit notifies nobody: the answer is a reply of its own, and it mentions whoever asked.
 	require.Len(t, w.said(algesta.VerdictPost), 1)
@@ -58,5 +60,6 @@ func TestAnOperatorAnswersAWriteInDoubt(t *testing.T) {
 	lines, err := w.store.Audit(t.Context(), doubtful.ID)
 	require.NoError(t, err)
 	require.Equal(t, "answered by an operator", lines[len(lines)-1].Kind)
-	require.ErrorIs(t, commands.Resolve(t.Context(), lent{w.store, w}, doubtful.ID, true, "the operator root"), algesta.ErrStale)
+	_, err = commands.Resolve(t.Context(), lent{w.store, w}, doubtful.ID, true, "the operator root")
+	require.ErrorIs(t, err, algesta.ErrStale)
 }

@@ -53,7 +53,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 
 // needs are the approvals that the policy in force asks for: whoever had a say when the request was opened may have none any more.
 func (d *Dispatcher) needs(r algesta.Request) []algesta.Requirement {
-	return d.Policy().Needs(factsOf(r))
+	return d.Policy().Needs(d.factsOf(r))
 }
 
 // approve counts one yes. The count is taken in the transaction that holds the request.

@@ -489,7 +489,8 @@ type fakeCluster struct {
 	mu         sync.Mutex
 	replicas   int64
 	generation int64
-	applied    int          // patches that reached the cluster
+	applied    int          // writes that reached the cluster
+	operations []string     // their operations, in order
 	send       func() error // what happens to a patch between its intent and the cluster
 	unreadable error        // the cluster cannot be read
 	duringRead func() error // what happens while the rollout is read
@@ -523,7 +524,7 @@ func (c *fakeCluster) writes() int { c.mu.Lock(); defer c.mu.Unlock(); return c.
 func (c *fakeCluster) Reader(string) (runbooks.Cluster, error) {
 	return runbooks.Cluster{Reader: c}, nil
 }
-func (c *fakeCluster) Writer(string) (commands.Writer, error) { return c, nil }
+func (c *fakeCluster) Writer(string, []string) (commands.Writer, error) { return c, nil }
 
 func (c *fakeCluster) object() map[string]any {
 	c.mu.Lock()
@@ -672,9 +673,7 @@ func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) {
 	return nil, nil
 }
 
-func (c *fakeCluster) Apply(
-	ctx context.Context, change algesta.Change, _ string, intend func(context.Context, algesta.Intent) error,
-) (algesta.Written, error) {
+func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
 	c.mu.Lock()
 	c.touched.Add(1)
 	hold, send := c.intended, c.send // as they are before anybody can see the intent
@@ -694,6 +693,7 @@ func (c *fakeCluster) Apply(
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.applied++
+	c.operations = append(c.operations, operation+" "+change.Right())
 	c.generation = 4
 	if c.apply != nil {
 		if err := c.apply(c.applied); err != nil {

@@ -14,32 +14,51 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// write applies the plan's change. The intent is committed before every patch; without the record there is no patch. Just before each,
-// Slack and the policy are asked once more: reading the cluster takes its time.
-func (d *Dispatcher) write(ctx context.Context, r algesta.Request, book runbooks.Runbook, p algesta.Plan) (time.Duration, error) {
-	if len(p.Changes) != 1 {
-		return 0, fmt.Errorf("the plan of %s has %d changes, one is supported", r.ID, len(p.Changes))
+// perChange is how much time there has to be for one more change in this run of the job. Where there is less, the next run goes on, through
+// every check.
+const perChange = 4 * time.Second
+
+// write makes the changes of a plan that are left, in their order, after made of them. The intent of each is committed before it is sent;
+// without the record there is no write. One that did not certainly happen is the last. Just before each, Slack and the policy are asked once
+// more: reading the cluster takes its time.
+func (d *Dispatcher) write(ctx context.Context, r algesta.Request, book runbooks.Runbook, rest algesta.Plan, made int) (time.Duration, error) {
+	if len(rest.Changes)+made != len(r.Plan.Changes) {
+		return 0, fmt.Errorf("the plan of %s has %d changes, %d were approved", r.ID, len(rest.Changes)+made, len(r.Plan.Changes))
 	}
-	change := p.Changes[0]
-	writer, err := d.Clusters.Writer(change.Object.Cluster)
-	if err != nil {
-		return 0, fmt.Errorf("opening the cluster: %w", err)
+	var watch, before []byte
+	if made == 0 {
+		watch, before = d.before(ctx, r, rest)
 	}
-	watch, before := d.before(ctx, r, p)
-	written, err := writer.Apply(ctx, change, algesta.Operation(r.ID), func(ctx context.Context, i algesta.Intent) error {
-		now, err := d.askNow(ctx, r)
-		if err != nil {
-			return fmt.Errorf("%w: %w", errMovedOn, err)
+	for i, change := range rest.Changes {
+		n := made + i
+		if due, bounded := ctx.Deadline(); i > 0 && bounded && time.Until(due) < perChange {
+			return time.Millisecond, nil
 		}
-		return d.intend(ctx, r, change, i, before, watch, func() bool {
-			_, refused := now.refused(r, book, p, time.Now())
-			return !refused && now.policy == d.Policy() // one that was loaded meanwhile may know other groups of these people
+		writer, err := d.Clusters.Writer(change.Object.Cluster, book.Writes)
+		if err != nil {
+			return 0, fmt.Errorf("opening the cluster: %w", err)
+		}
+		written, err := writer.Apply(ctx, change, algesta.Operation(r.ID, n), func(ctx context.Context, in algesta.Intent) error {
+			now, err := d.askNow(ctx, r)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errMovedOn, err)
+			}
+			return d.intend(ctx, r, n, in, before, watch, func() bool {
+				_, refused := now.refused(r, book, rest, time.Now())
+				return !refused && now.policy == d.Policy() // one that was loaded meanwhile may know other groups of these people
+			})
 		})
-	})
-	if err == nil {
-		return 0, d.applied(ctx, r, written)
+		switch {
+		case err != nil:
+			return d.notApplied(ctx, r, n, err)
+		case n == len(r.Plan.Changes)-1:
+			return 0, d.applied(ctx, r, n, written)
+		}
+		if err := d.made(ctx, r, n, written); err != nil {
+			return 0, err
+		}
 	}
-	return d.notApplied(ctx, r, err)
+	return 0, nil
 }
 
 // before is the health of the workload before the write, and what the follower will start from.
@@ -67,16 +86,17 @@ func encode(v any) []byte {
 // errMovedOn says that a request may not be written any more when its intent is to be recorded. It never reaches a person.
 var errMovedOn = errors.New("the request may not be written any more")
 
-// intend records what is about to be sent. The first record moves the request to executing and ends the follow of an
-// older change to the same workload, all in one transaction (decision 3). allowed asks the policy once more, in the transaction.
-func (d *Dispatcher) intend(
-	ctx context.Context, r algesta.Request, c algesta.Change, i algesta.Intent, before, watch []byte, allowed func() bool,
-) error {
+// intend records what is about to be sent, by which change of the plan it is. The first record moves the request to executing, keeps the
+// objects of the whole plan to it and ends the follow of older changes to them, all in one transaction (decision 3). allowed asks the policy once
+// more, in the transaction.
+func (d *Dispatcher) intend(ctx context.Context, r algesta.Request, n int, i algesta.Intent, before, watch []byte, allowed func() bool) error {
 	return d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()
-		e := algesta.Execution{
-			Request: r.ID, Operation: algesta.Operation(r.ID), Object: c.Object, UID: i.UID, ResourceVersion: i.ResourceVersion,
-			Generation: i.Generation, PatchHash: i.PatchHash, State: algesta.Intended, Attempts: 1, StartedAt: now, Before: before, Watch: watch,
+		e := record(r, n, now)
+		e.UID, e.ResourceVersion, e.Generation, e.PatchHash = i.UID, i.ResourceVersion, i.Generation, i.PatchHash
+		e.State, e.Attempts = algesta.Intended, 1
+		if n == 0 {
+			e.Before, e.Watch = before, watch
 		}
 		locked, err := tx.Locked(r.ID)
 		if err != nil {
@@ -85,17 +105,17 @@ func (d *Dispatcher) intend(
 		if !locked.StartBy.IsZero() && now.After(locked.StartBy) || !allowed() { // meanwhile, or it was taken back
 			return errMovedOn
 		}
-		if locked.Status == algesta.Executing { // a later try: the new resourceVersion replaces the old one
-			settled, err := tx.Settle(e, algesta.Intended)
-			if err == nil && !settled {
-				err = fmt.Errorf("the record of %s is no longer an intent", r.ID)
-			}
-			return err
+		if locked.Status == algesta.Executing {
+			return d.intendNext(tx, r, e)
 		}
-		if locked.Status != algesta.Approved {
+		if locked.Status != algesta.Approved || n > 0 {
 			return errMovedOn
 		}
-		blocker, err := tx.Intend(e)
+		all := []algesta.Execution{e}
+		for later := 1; later < len(r.Plan.Changes); later++ {
+			all = append(all, record(r, later, now))
+		}
+		blocker, err := tx.Intend(all...)
 		if err != nil {
 			return err
 		}
@@ -103,9 +123,7 @@ func (d *Dispatcher) intend(
 			return errBlocked
 		}
 		_, moved, err := d.move(tx, step{
-			id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Executing, kind: "intended",
-			data: algesta.Args{"workload": c.Object.String(), "uid": i.UID, "resourceVersion": i.ResourceVersion, "patch": i.PatchHash},
-			also: d.endOlder,
+			id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Executing, kind: "intended", data: intentData(r, e), also: d.endOlder,
 		})
 		if err == nil && !moved {
 			err = errMovedOn
@@ -114,55 +132,132 @@ func (d *Dispatcher) intend(
 	})
 }
 
-// endOlder ends the follow of older changes to the workload: this one replaces what they did.
-func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
-	older, err := tx.Followed(r.Command.Target.Workload(), r.ID)
+// record is the record of a change whose turn has not come.
+func record(r algesta.Request, n int, now time.Time) algesta.Execution {
+	c := r.Plan.Changes[n]
+	return algesta.Execution{
+		Request: r.ID, Change: n, Operation: algesta.Operation(r.ID, n), Verb: c.Verb, Object: c.Object, UID: c.UID, State: algesta.Planned, StartedAt: now,
+	}
+}
+
+// intendNext records a write of a request that is being written: a later try, whose new resourceVersion replaces the old one, or the next
+// change of the plan.
+func (d *Dispatcher) intendNext(tx Tx, r algesta.Request, e algesta.Execution) error {
+	if settled, err := tx.Settle(e, algesta.Intended); err != nil || settled {
+		return err
+	}
+	settled, err := tx.Settle(e, algesta.Planned)
+	if err == nil && !settled {
+		return fmt.Errorf("the record of change %d of %s is neither planned nor an intent", e.Change+1, r.ID)
+	}
 	if err != nil {
 		return err
 	}
-	for _, o := range older {
-		note := "was replaced by " + r.ID + " of " + r.Command.Actor.Called() + " before it had finished."
-		_, _, err := d.move(tx, step{
-			id: o.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded, note: note,
-			also: func(tx Tx, o algesta.Request) error {
-				return tx.Edit(
-					lastProgress(
-						o, algesta.Neutral, algesta.Say("{} replaced this before it had finished. Its own thread shows how it goes on.", algesta.Name(r.ID)),
-					),
-				)
-			},
-		})
+	return tx.Append(algesta.Entry{Request: r.ID, Kind: "intended", At: e.StartedAt, Data: intentData(r, e)})
+}
+
+// intentData is what the audit keeps of a write before it is sent.
+func intentData(r algesta.Request, e algesta.Execution) algesta.Args {
+	data := algesta.Args{"object": e.Object.String(), "verb": string(e.Verb), "uid": e.UID, "resourceVersion": e.ResourceVersion, "patch": e.PatchHash}
+	if len(r.Plan.Changes) > 1 {
+		data["change"], data["of"] = e.Change+1, len(r.Plan.Changes)
+	}
+	return data
+}
+
+// endOlder ends the follow of older changes to the objects of the plan: this one replaces what they did.
+func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
+	for _, o := range r.Plan.Objects() {
+		older, err := tx.Followed(o, r.ID)
 		if err != nil {
 			return err
+		}
+		for _, old := range older {
+			if err := d.endFollow(tx, r, old); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// applied records that the write is in the cluster and hands over to the follower.
-func (d *Dispatcher) applied(ctx context.Context, r algesta.Request, w algesta.Written) error {
-	e, ok, err := d.Store.Execution(ctx, r.ID)
-	if err != nil || !ok {
-		return errors.Join(err, fmt.Errorf("the write of %s has no record", r.ID))
-	}
-	now := time.Now()
-	var f rollout.Follow
-	if err := json.Unmarshal(e.Watch, &f); err != nil {
-		return fmt.Errorf("reading the follower's memory: %w", err)
-	}
-	f.Generation, f.StartedAt, f.ChangedAt = w.Generation, now, now
-	e.State, e.AppliedVersion, e.AppliedGeneration, e.AppliedAt, e.Watch = algesta.Confirmed, w.ResourceVersion, w.Generation, now, encode(f)
-	_, err = d.step(ctx, step{
-		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Applied, record: &e, was: algesta.Intended,
-		data: algesta.Args{"resourceVersion": w.ResourceVersion, "generation": w.Generation},
-		also: func(tx Tx, _ algesta.Request) error { return tx.Schedule(algesta.FollowJob, r.ID, now) },
+// endFollow ends the follow of one change that another replaces.
+func (d *Dispatcher) endFollow(tx Tx, by, old algesta.Request) error {
+	_, _, err := d.move(tx, step{
+		id: old.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded,
+		note: "was replaced by " + by.ID + " of " + by.Command.Actor.Called() + " before it had finished.",
+		also: func(tx Tx, o algesta.Request) error {
+			return tx.Edit(lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this before it had finished. Its own thread shows how it goes on.", algesta.Name(by.ID))))
+		},
 	})
 	return err
 }
 
+// confirm notes in a record that its write is in the cluster.
+func confirm(e *algesta.Execution, w algesta.Written) {
+	e.State, e.AppliedVersion, e.AppliedGeneration, e.AppliedAt = algesta.Confirmed, w.ResourceVersion, w.Generation, time.Now()
+}
+
+// recordOf is the record of one change of a request.
+func (d *Dispatcher) recordOf(ctx context.Context, request string, change int) (algesta.Execution, error) {
+	records, err := d.Store.Executions(ctx, request)
+	if err != nil {
+		return algesta.Execution{}, err
+	}
+	for _, e := range records {
+		if e.Change == change {
+			return e, nil
+		}
+	}
+	return algesta.Execution{}, fmt.Errorf("the write of change %d of %s has no record", change+1, request)
+}
+
+// applied records that the last write of a plan is in the cluster and hands over to the follower.
+func (d *Dispatcher) applied(ctx context.Context, r algesta.Request, change int, w algesta.Written) error {
+	e, err := d.recordOf(ctx, r.ID, change)
+	if err != nil {
+		return err
+	}
+	confirm(&e, w)
+	watch, err := d.watchFrom(ctx, r, e)
+	if err != nil {
+		return err
+	}
+	_, err = d.step(ctx, step{
+		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Applied, record: &e, was: algesta.Intended, data: madeData(r, change, w),
+		also: func(tx Tx, _ algesta.Request) error {
+			if err := tx.Remember(r.ID, watch); err != nil {
+				return err
+			}
+			return tx.Schedule(algesta.FollowJob, r.ID, e.AppliedAt)
+		},
+	})
+	return err
+}
+
+// watchFrom is what the follower starts from once all is written; last is the last record. What is followed is the workload that the command
+// is about, so the generation is that of the write to it.
+func (d *Dispatcher) watchFrom(ctx context.Context, r algesta.Request, last algesta.Execution) ([]byte, error) {
+	records, err := d.Store.Executions(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	var f rollout.Follow
+	if err := json.Unmarshal(records[0].Watch, &f); err != nil {
+		return nil, fmt.Errorf("reading the follower's memory: %w", err)
+	}
+	f.Generation, f.StartedAt, f.ChangedAt = last.AppliedGeneration, last.AppliedAt, last.AppliedAt
+	for _, e := range records {
+		if e.Object == r.Command.Target.Workload() && e.State == algesta.Confirmed && last.Object != e.Object {
+			f.Generation = e.AppliedGeneration
+		}
+	}
+	return encode(f), nil
+}
+
 // notApplied sorts the errors of a write: to be verified, or certainly not done, and then to be repeated from the start or ended.
-func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
-	d.Log.Warn("the write did not go through", zap.String("command", r.ID), zap.Error(err))
+func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, change int, err error) (time.Duration, error) {
+	d.Log.Warn("the write did not go through", zap.String("command", r.ID), zap.Int("change", change+1), zap.Error(err))
 	switch {
 	case errors.Is(err, errBlocked), errors.Is(err, errMovedOn): // from the start: it says why
 		return afterDoubt, nil
@@ -171,27 +266,44 @@ func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, err erro
 	case !is(err, algesta.ErrUnreachable, algesta.ErrConflict, algesta.ErrForbidden, algesta.ErrInvalid, algesta.ErrNotFound):
 		return 0, err
 	}
-	if _, err := d.unsent(ctx, r); err != nil {
+	if change > 0 {
+		r.Status = algesta.Executing
+	}
+	if _, err := d.unsent(ctx, r, change); err != nil {
 		return 0, err
 	}
 	switch {
 	case is(err, algesta.ErrUnreachable):
 		return d.notPlanned(ctx, r, err)
-	case is(err, algesta.ErrConflict):
+	case is(err, algesta.ErrConflict) && change == 0:
 		return 0, d.conflict(ctx, r)
 	}
 	return 0, d.fail(ctx, r, sentence(err))
 }
 
-// unsent takes the record of a write back that certainly did not happen: the request is approved again and no more than that, so it can
-// be cancelled, and whatever sends it next passes every check again. moved is false where there was no such record.
-func (d *Dispatcher) unsent(ctx context.Context, r algesta.Request) (moved bool, err error) {
-	e, recorded, err := d.Store.Execution(ctx, r.ID)
-	if err != nil || !recorded || e.State != algesta.Intended {
+// unsent takes the record of a write back that certainly did not happen. Of the first one the request is approved again and no more than that,
+// so it can be cancelled, and whatever sends it next passes every check again; a later one is planned again, and so does what sends that.
+// moved is false where there was no such record.
+func (d *Dispatcher) unsent(ctx context.Context, r algesta.Request, change int) (moved bool, err error) {
+	records, err := d.Store.Executions(ctx, r.ID)
+	if err != nil {
 		return false, err
 	}
-	e.State = algesta.NotDoneX
+	_, open := progressOfPlan(records)
+	if open == nil || open.State != algesta.Intended || open.Change != change {
+		return false, nil
+	}
+	if change > 0 {
+		open.State = algesta.Planned
+		return d.during(ctx, r.ID, []algesta.Status{algesta.Executing}, func(tx Tx, r algesta.Request) error {
+			if settled, err := tx.Settle(*open, algesta.Intended); err != nil || !settled {
+				return err
+			}
+			return tx.Append(algesta.Entry{Request: r.ID, Kind: "not sent", At: time.Now(), Data: intentData(r, *open)})
+		})
+	}
+	open.State = algesta.NotDoneX
 	return d.step(ctx, step{
-		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Approved, record: &e, was: algesta.Intended, kind: "not sent",
+		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Approved, record: open, was: algesta.Intended, kind: "not sent",
 	})
 }

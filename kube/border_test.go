@@ -43,9 +43,8 @@ func answering(t *testing.T, code int, contentType, body string) (bot *kube.Clus
 	require.NoError(t, err)
 	w := algesta.Deployment("aks-algesta-production", "production", "api-gateway")
 	return bot, algesta.Change{
-		Object: w,
-		UID:    "u-1",
-		Swaps:  []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: value(2), To: value(4)}},
+		Object: w, UID: "u-1", Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
+		Swaps: []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: value(2), To: value(4)}},
 	}, patches
 }
 
@@ -158,7 +157,7 @@ func TestWhatAnAnswerToAPatchMeans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bot, change, patches := answering(t, tt.code, tt.contentType, tt.body)
-			_, err := bot.Apply(t.Context(), change, "op-c-1", (&recorder{}).intend)
+			_, err := bot.Writer(patching).Apply(t.Context(), change, "op-c-1", (&recorder{}).intend)
 			require.ErrorIs(t, err, tt.kind)
 			requireSentence(t, tt.message, err)
 			require.Equal(t, int32(1), patches.Load(), "it is sent once, whatever the answer")
@@ -169,7 +168,7 @@ func TestWhatAnAnswerToAPatchMeans(t *testing.T) {
 func TestAConflictThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	bot, change, patches := answering(t, 409, "application/json", status(409, "Conflict", secretValue))
-	_, err := bot.Apply(t.Context(), change, "op-c-1", (&recorder{}).intend)
+	_, err := bot.Writer(patching).Apply(t.Context(), change, "op-c-1", (&recorder{}).intend)
 	require.ErrorIs(t, err, algesta.ErrConflict)
 	requireSentence(t, "api-gateway changes so fast that I could not write to it: 10 tries in 5 s.", err)
 	require.Equal(t, int32(10), patches.Load())

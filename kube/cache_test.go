@@ -90,11 +90,10 @@ func TestWorkloadIsNeverOlderThanAnOwnWrite(t *testing.T) {
 			next = oldImage
 		}
 		change := algesta.Change{
-			Object: p.w,
-			UID:    string(p.deployment(t).UID),
-			Swaps:  []algesta.Swap{{Label: "image", Path: imagePath, From: value(image), To: value(next)}},
+			Object: p.w, UID: string(p.deployment(t).UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
+			Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(image), To: value(next)}},
 		}
-		written, err := p.bot.Apply(t.Context(), change, "op-"+string(rune('a'+i)), (&recorder{}).intend)
+		written, err := p.bot.Writer(patching).Apply(t.Context(), change, "op-"+string(rune('a'+i)), (&recorder{}).intend)
 		require.NoError(t, err)
 		d, _, _, err := p.bot.Workload(t.Context(), p.w)
 		require.NoError(t, err)
@@ -180,7 +179,7 @@ func TestAnAPIServerThatStopsAndComesBack(t *testing.T) {
 	_, err := p.bot.Deployment(t.Context(), p.w)
 	requireSentence(t, "The cluster sandbox does not answer.", err)
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
-	_, err = p.bot.Apply(t.Context(), change, "op-c-1", r.intend)
+	_, err = p.bot.Writer(patching).Apply(t.Context(), change, "op-c-1", r.intend)
 	require.ErrorIs(t, err, algesta.ErrUnreachable, "nothing was sent, and that is known")
 	require.Empty(t, r.intents)
 	until(t, "old pods are not shown as if they were there", func() bool {
@@ -188,7 +187,7 @@ func TestAnAPIServerThatStopsAndComesBack(t *testing.T) {
 		return errors.Is(err, algesta.ErrUnreachable)
 	})
 	require.NoError(t, p.StartAPIServer(t.Context()))
-	_, err = p.bot.Apply(t.Context(), change, "op-c-1", r.intend)
+	_, err = p.bot.Writer(patching).Apply(t.Context(), change, "op-c-1", r.intend)
 	require.NoError(t, err)
 	until(t, "the caches follow again", func() bool {
 		d, _, _, err := p.bot.Workload(t.Context(), p.w)

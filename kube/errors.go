@@ -35,6 +35,14 @@ func (c *Cluster) explain(a attempt, err error) error {
 	out := &algesta.Error{Err: c.logged(a, err)}
 	cluster := algesta.Name(c.name)
 	switch code := codeOf(err); {
+	case code == http.StatusNotFound && a.verb == string(algesta.Create):
+		out.Kind = algesta.ErrNotFound
+		out.Message = algesta.Say("The cluster {} has no place for {}{}.", cluster, a.resource, inNamespace(a.namespace))
+		out.Hint = algesta.Say("The namespace may have been deleted, or the kind is not installed.")
+	case code == http.StatusNotFound && a.name != "" && a.namespace == "":
+		out.Kind = algesta.ErrNotFound
+		out.Message = algesta.Say("There is no {} {}.", singular(a.resource), algesta.Name(a.name))
+		out.Hint = algesta.Say("It may have been deleted or renamed.")
 	case code == http.StatusNotFound && a.name != "":
 		out.Kind = algesta.ErrNotFound
 		out.Message = algesta.Say("There is no {} {} in namespace {}.", singular(a.resource), algesta.Name(a.name), algesta.Name(a.namespace))

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	)
 }
 
+// patching is what the runbooks declare.
+var patching = []string{"patch deployments.apps"}
+
 // place is a namespace of the sandbox with one Deployment in it, opened by the bot.
 type place struct {
 	*control.Cluster

@@ -2,8 +2,6 @@ package kube
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -51,16 +49,17 @@ const (
 // object can be read and patched would otherwise refuse every patch (docs/adr/patch-bound-to-generation.md).
 const versionTries = 4
 
-func boundAt(try int) bound {
-	if try < versionTries {
+// Only a patch that moves the generation may be bound to it alone: any other could be made twice. A delete happens once in any case.
+func boundAt(change algesta.Change, try int) bound {
+	if try < versionTries || change.Verb == algesta.Patch && !raises(change) {
 		return toVersion
 	}
 	return toGeneration
 }
 
 // patchOf is the form of patch that the bot sends (design.md, decision 1): it tests that the object is the one that people saw,
-// replaces the resourceVersion by the one just read (409 when it is stale) or tests the generation just read (422), names the operation,
-// and only then changes anything. Every patch raises the generation, so that neither form can be applied twice.
+// replaces the resourceVersion by the one just read (409 when it is stale) or tests the generation just read (422), names the operation, and
+// only then changes anything. A patch that tests the generation raises it, so that neither form can be applied twice.
 func patchOf(change algesta.Change, operation string, live *unstructured.Unstructured, to bound) ([]op, error) {
 	bind := op{Op: "replace", Path: versionPath}
 	var value any = live.GetResourceVersion()
@@ -86,11 +85,13 @@ func patchOf(change algesta.Change, operation string, live *unstructured.Unstruc
 		}
 	}
 	ops = append(ops, bind)
-	if len(live.GetAnnotations()) == 0 {
-		ops = append(ops, op{"add", "/metadata/annotations", json.RawMessage(`{}`)})
+	if change.Subresource == "" { // a status takes no annotation; its manager names the operation
+		if len(live.GetAnnotations()) == 0 {
+			ops = append(ops, op{"add", "/metadata/annotations", json.RawMessage(`{}`)})
+		}
+		ops = append(ops, op{"add", operationPath, name})
 	}
-	ops = append(ops, op{"add", operationPath, name})
-	if slices.ContainsFunc(change.Swaps, func(s algesta.Swap) bool {
+	if change.Object.Group == "apps" && slices.ContainsFunc(change.Swaps, func(s algesta.Swap) bool {
 		return s.Path == templatePath || strings.HasPrefix(s.Path, templatePath+"/")
 	}) {
 		now, err := json.Marshal(time.Now().UTC().Format(time.RFC3339))
@@ -125,8 +126,7 @@ func hashPatch(ops []op) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hashing the patch: %w", err)
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
+	return digest(b), nil
 }
 
 // mismatch names the first swap whose old value is not in the object, "" when all are.

@@ -10,77 +10,220 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/3astronautas/algesta"
 )
 
-// inFlight is how long a patch may still be on its way after it was recorded: the server was told to give up after perCall.
+// inFlight is how long a write may still be on its way after it was recorded: the server was told to give up after perCall.
 const inFlight = perCall + 2*time.Second
 
-// Verify looks whether the write of an execution happened (design.md, decision 2). Every write of a Deployment's spec or
-// annotations raises its generation by one, and the patch was bound to the object as it was at e.Generation:
+// Verify looks whether the write of an execution happened (design.md, decision 2). The change may be the stored, redacted one, whose values are
+// hashes (algesta.HashJSON). ErrUncertain where nobody can tell.
+//
+// A patch of a Deployment raises its generation by one, and was bound to the object as it was at e.Generation:
 //
 //   - the annotation names this operation: it happened;
 //   - the generation did not move: it did not happen, and once it can no longer be in flight it never will;
 //   - the generation moved by one and the annotation is not ours: that one change was somebody else's, so ours can never happen;
 //   - it moved further: the write may have been overwritten. A ReplicaSet that carries the annotation, or the new values in the
-//     object, say that it happened; otherwise nobody can tell, and that is ErrUncertain.
+//     object, say that it happened; otherwise nobody can tell.
 //
-// The change may be the stored, redacted one, whose values are hashes (algesta.HashJSON).
-func (c *Cluster) Verify(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
-	live, err := c.deployment(ctx, change.Object)
-	if errors.Is(err, algesta.ErrNotFound) {
-		return algesta.Verified{}, c.doubt(change, "it was deleted meanwhile")
+// A patch of anything else was bound to its resourceVersion (or generation): the mark of the operation says that it happened, an object that did
+// not move that it didn't; in between the API server's own history says it (wrote). The same holds for an object to create. A delete happened
+// where the object with its UID is gone or ending; one that is still there once the delete can't be in flight was not deleted.
+func (w *Writer) Verify(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
+	switch {
+	case change.Verb == algesta.Create:
+		return w.verifyCreate(ctx, change, e)
+	case change.Verb == algesta.Delete:
+		return w.verifyDelete(ctx, change, e)
+	case change.Object.Group == "apps" && change.Object.Kind == "Deployment" && change.Subresource == "":
+		return w.verifyDeployment(ctx, change, e)
 	}
+	return w.verifyPatch(ctx, change, e)
+}
+
+// verified is what a write left that happened.
+func verified(live *unstructured.Unstructured, generation int64) algesta.Verified {
+	return algesta.Verified{Yes: true, Written: algesta.Written{ResourceVersion: live.GetResourceVersion(), Generation: generation}}
+}
+
+// samePatched reads the object of a patch, whose doubt it is where that was deleted.
+func (w *Writer) samePatched(ctx context.Context, change algesta.Change, e algesta.Execution) (*unstructured.Unstructured, error) {
+	s, err := w.look(ctx, change)
+	if errors.Is(err, algesta.ErrNotFound) {
+		return nil, doubt(change, "it was deleted meanwhile")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if string(s.live.GetUID()) != e.UID {
+		return nil, doubt(change, "it was deleted and made anew meanwhile")
+	}
+	return s.live, nil
+}
+
+func (w *Writer) verifyDeployment(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
+	live, err := w.samePatched(ctx, change, e)
 	if err != nil {
 		return algesta.Verified{}, err
 	}
-	if string(live.GetUID()) != e.UID {
-		return algesta.Verified{}, c.doubt(change, "it was deleted and made anew meanwhile")
-	}
 	if live.GetGeneration() == e.Generation { // whatever else changed, a patch that is bound to the generation may still arrive
-		if live, err = c.afterFlight(ctx, change, e); err != nil {
+		if err := afterFlight(ctx, change, e); err != nil {
+			return algesta.Verified{}, err
+		}
+		if live, err = w.samePatched(ctx, change, e); err != nil {
 			return algesta.Verified{}, err
 		}
 	}
 	moved := live.GetGeneration() - e.Generation
-	yes := algesta.Verified{Yes: true, Written: algesta.Written{ResourceVersion: live.GetResourceVersion(), Generation: e.Generation + 1}}
 	switch {
-	case live.GetAnnotations()[algesta.OperationAnnotation] == e.Operation:
-		return yes, nil
+	case marked(change, e.Operation, live):
+		return verified(live, e.Generation+1), nil
 	case moved <= 1:
 		return algesta.Verified{}, nil
 	}
-	found, err := c.inReplicaSets(ctx, change, e)
+	found, err := w.inReplicaSets(ctx, change, e)
 	if err != nil {
 		return algesta.Verified{}, err
 	}
 	if found || present(change, live) {
-		return yes, nil
+		return verified(live, e.Generation+1), nil
 	}
-	return algesta.Verified{}, c.doubt(change, "it was changed several times since")
+	return algesta.Verified{}, doubt(change, "it was changed several times since")
 }
 
-// afterFlight reads the object again once a patch that was sent can no longer arrive.
-func (c *Cluster) afterFlight(ctx context.Context, change algesta.Change, e algesta.Execution) (*unstructured.Unstructured, error) {
-	if wait := inFlight - time.Since(e.StartedAt); wait > 0 {
-		timer := time.NewTimer(min(wait, inFlight))
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return nil, c.doubt(change, "it may still be on its way")
-		case <-timer.C:
+// verifyPatch verifies a patch of anything but a Deployment.
+func (w *Writer) verifyPatch(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
+	live, err := w.samePatched(ctx, change, e)
+	if err != nil {
+		return algesta.Verified{}, err
+	}
+	moved := func() bool {
+		if raises(change) {
+			return live.GetGeneration() != e.Generation
+		}
+		return live.GetResourceVersion() != e.ResourceVersion
+	}
+	if !marked(change, e.Operation, live) && !moved() {
+		if err := afterFlight(ctx, change, e); err != nil {
+			return algesta.Verified{}, err
+		}
+		if live, err = w.samePatched(ctx, change, e); err != nil {
+			return algesta.Verified{}, err
 		}
 	}
-	return c.deployment(ctx, change.Object)
+	switch {
+	case marked(change, e.Operation, live):
+		return verified(live, live.GetGeneration()), nil
+	case !moved():
+		return algesta.Verified{}, nil
+	}
+	found, err := w.wrote(ctx, change, e)
+	if errors.Is(err, algesta.ErrUncertain) && present(change, live) {
+		found, err = true, nil
+	}
+	if err != nil || !found {
+		return algesta.Verified{}, err
+	}
+	return verified(live, live.GetGeneration()), nil
+}
+
+func (w *Writer) verifyCreate(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
+	s, err := w.look(ctx, change)
+	if err != nil {
+		return algesta.Verified{}, err
+	}
+	if s.live == nil {
+		if err := afterFlight(ctx, change, e); err != nil {
+			return algesta.Verified{}, err
+		}
+		if s, err = w.look(ctx, change); err != nil {
+			return algesta.Verified{}, err
+		}
+	}
+	if s.live != nil && marked(change, e.Operation, s.live) && string(change.Content) == `"`+s.live.GetAnnotations()[algesta.ContentAnnotation]+`"` {
+		return verified(s.live, s.generation), nil
+	}
+	found, err := w.wrote(ctx, change, e)
+	if err != nil || !found {
+		return algesta.Verified{}, err
+	}
+	return algesta.Verified{}, doubt(change, "it was created and is gone or another one now")
+}
+
+func (w *Writer) verifyDelete(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
+	there, err := w.stillThere(ctx, change, e)
+	if err != nil || !there {
+		return algesta.Verified{Yes: err == nil}, err
+	}
+	if err := afterFlight(ctx, change, e); err != nil {
+		return algesta.Verified{}, err
+	}
+	there, err = w.stillThere(ctx, change, e)
+	return algesta.Verified{Yes: err == nil && !there}, err
+}
+
+// stillThere says that the object which was to be deleted is there and isn't ending.
+func (w *Writer) stillThere(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
+	s, err := w.look(ctx, change)
+	if errors.Is(err, algesta.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return string(s.live.GetUID()) == e.UID && s.live.GetDeletionTimestamp() == nil, nil
+}
+
+// afterFlight waits until a write that was sent can no longer arrive.
+func afterFlight(ctx context.Context, change algesta.Change, e algesta.Execution) error {
+	wait := inFlight - time.Since(e.StartedAt)
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(min(wait, inFlight))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return doubt(change, "it may still be on its way")
+	case <-timer.C:
+		return nil
+	}
+}
+
+// wrote looks in what the API server still knows of the object's past, from what the write was bound to, for the mark of the operation. It knows
+// some minutes; ErrUncertain where that isn't enough, or where it may not be read.
+func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
+	short := int64(1) // the past comes at once
+	events, err := w.at(change).Watch(ctx, metav1.ListOptions{
+		FieldSelector: "metadata.name=" + change.Object.Name, ResourceVersion: e.ResourceVersion, TimeoutSeconds: &short,
+	})
+	if err != nil {
+		if err = w.c.explain(attempt{"watch", resourceOfChange(change).Resource, change.Object.Namespace, ""}, err); errors.Is(err, algesta.ErrUnreachable) {
+			return false, err
+		}
+		return false, doubt(change, "it was changed since, and its past cannot be read any more")
+	}
+	defer events.Stop()
+	for event := range events.ResultChan() {
+		if event.Type == watch.Error {
+			return false, doubt(change, "it was changed since, and its past cannot be read any more")
+		}
+		if object, ok := event.Object.(metav1.Object); ok && marked(change, e.Operation, object) {
+			return true, nil
+		}
+	}
+	return false, w.c.explain(attemptOf(change), ctx.Err())
 }
 
 // inReplicaSets looks for the operation where the deployment controller copied the annotations: `kubectl rollout undo`
 // replaces those of the Deployment, those of the ReplicaSets stay.
-func (c *Cluster) inReplicaSets(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
+func (w *Writer) inReplicaSets(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
 	sets := &unstructured.UnstructuredList{}
 	sets.SetGroupVersionKind(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSetList"})
-	err := c.List(ctx, change.Object.Namespace, "", sets)
+	err := w.c.List(ctx, change.Object.Namespace, "", sets)
 	if err != nil && !errors.Is(err, errManyObjects) {
 		return false, fmt.Errorf("looking for the operation in the ReplicaSets: %w", err)
 	}
@@ -92,7 +235,7 @@ func (c *Cluster) inReplicaSets(ctx context.Context, change algesta.Change, e al
 		}
 	}
 	if err != nil { // asking again would end the same way
-		return false, c.doubt(change, "not all ReplicaSets of the namespace were looked at")
+		return false, doubt(change, "not all ReplicaSets of the namespace were looked at")
 	}
 	return false, nil
 }
@@ -120,10 +263,10 @@ func holdsHash(object map[string]any, path string, want json.RawMessage) bool {
 	return err == nil && string(want) == `"`+hash+`"`
 }
 
-func (c *Cluster) doubt(change algesta.Change, why string) error {
+func doubt(change algesta.Change, why string) error {
 	return &algesta.Error{
 		Kind:    algesta.ErrUncertain,
-		Message: algesta.Say("I cannot tell whether {} was changed: {}.", algesta.Name(change.Object.Name), why),
+		Message: algesta.Say("I cannot tell whether {} was {}: {}.", algesta.Name(change.Object.Name), deed(change), why),
 		Hint:    algesta.Say("Look at its history and say what you see."),
 	}
 }

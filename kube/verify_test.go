@@ -46,14 +46,14 @@ func TestVerifyFindsOutWhetherAWriteHappened(t *testing.T) {
 	const operation = "op-c-9"
 	apply := func(t *testing.T, p place, change algesta.Change, r *recorder) {
 		t.Helper()
-		_, err := p.bot.Apply(t.Context(), change, operation, r.intend)
+		_, err := p.bot.Writer(patching).Apply(t.Context(), change, operation, r.intend)
 		require.NoError(t, err)
 	}
 	// notSent records an intent as a process that dies before the patch would.
 	notSent := func(t *testing.T, p place, change algesta.Change, r *recorder) {
 		t.Helper()
 		died := errors.New("kill -9")
-		_, err := p.bot.Apply(t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error {
+		_, err := p.bot.Writer(patching).Apply(t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error {
 			return errors.Join(died, r.intend(ctx, i))
 		})
 		require.ErrorIs(t, err, died)
@@ -129,7 +129,7 @@ func TestVerifyFindsOutWhetherAWriteHappened(t *testing.T) {
 				tt.between(t, p)
 			}
 			e := r.execution(operation)
-			got, err := p.bot.Verify(t.Context(), redacted(change), e)
+			got, err := p.bot.Writer(patching).Verify(t.Context(), redacted(change), e)
 			if tt.unclear {
 				require.ErrorIs(t, err, algesta.ErrUncertain)
 				return
@@ -149,19 +149,17 @@ func TestVerifyWaitsForAPatchThatMayStillArrive(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	const operation = "op-c-11"
 	change, r, died := p.deploy12345(t), &recorder{}, errors.New("kill -9")
-	_, err := p.bot.Apply(
-		t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) },
-	)
+	_, err := p.bot.Writer(patching).Apply(t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) })
 	require.ErrorIs(t, err, died)
 	require.NoError(t, p.writeStatus(t.Context(), 1))
 	e := r.execution(operation)
 	e.StartedAt = time.Now().Add(-4 * time.Second) // of seven
 	late := make(chan error, 1)
 	go func() {
-		_, err := p.bot.Apply(t.Context(), change, operation, (&recorder{}).intend)
+		_, err := p.bot.Writer(patching).Apply(t.Context(), change, operation, (&recorder{}).intend)
 		late <- err
 	}()
-	got, err := p.bot.Verify(t.Context(), redacted(change), e)
+	got, err := p.bot.Writer(patching).Verify(t.Context(), redacted(change), e)
 	require.NoError(t, err)
 	require.NoError(t, <-late)
 	require.True(t, got.Yes)
@@ -192,10 +190,10 @@ func TestAPatchWithoutAnAnswerIsNeverSentAgain(t *testing.T) {
 	bot, err := kube.OpenREST("sandbox", cfg, p.w.Namespace)
 	require.NoError(t, err)
 	change, r, start := p.deploy12345(t), &recorder{}, time.Now()
-	_, err = bot.Apply(t.Context(), change, "op-c-8", r.intend)
+	_, err = bot.Writer(patching).Apply(t.Context(), change, "op-c-8", r.intend)
 	require.ErrorIs(t, err, algesta.ErrUncertain)
 	require.Equal(t, int32(1), patches.Load())
-	got, err := bot.Verify(t.Context(), redacted(change), r.execution("op-c-8"))
+	got, err := bot.Writer(patching).Verify(t.Context(), redacted(change), r.execution("op-c-8"))
 	require.NoError(t, err)
 	require.True(t, got.Yes)
 	n, err := p.PatchCount(t.Context(), start, p.w.Namespace, p.w.Name)
@@ -209,6 +207,7 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 	const operation = "op-c-9"
 	change := algesta.Change{
 		Object: algesta.Deployment("sandbox", "production", "api-gateway"), UID: "u1",
+		Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
 		Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value(newImage)}},
 	}
 	e := algesta.Execution{Object: change.Object, Operation: operation, UID: "u1", Generation: 7, StartedAt: time.Now().Add(-time.Hour)}
@@ -272,7 +271,7 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 			t.Cleanup(s.Close)
 			bot, err := kube.OpenREST("sandbox", &rest.Config{Host: s.URL})
 			require.NoError(t, err)
-			got, err := bot.Verify(t.Context(), redacted(change), e)
+			got, err := bot.Writer(patching).Verify(t.Context(), redacted(change), e)
 			require.Equal(t, tt.yes, got.Yes)
 			require.ErrorIs(t, err, tt.err)
 			if tt.uncertain != "" {

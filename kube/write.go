@@ -12,8 +12,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/words"
@@ -31,76 +31,78 @@ const checking = "check"
 
 // Check runs the change as a dry run on the server: admission and validation answer as they would. It does not prove that
 // pods will be created, which quota and admission decide later. Warnings are the server's own sentences, cleaned.
-func (c *Cluster) Check(ctx context.Context, change algesta.Change) ([]string, error) {
+func (w *Writer) Check(ctx context.Context, change algesta.Change) ([]string, error) {
+	if err := w.allow(change); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, tryWithin)
 	defer cancel()
 	heard := &warnings{}
 	for try := range tries {
-		live, err := c.readForWrite(ctx, change)
+		s, err := w.readForWrite(ctx, change)
 		if err != nil {
 			return nil, err
 		}
-		ops, err := patchOf(change, checking, live, boundAt(try))
+		b, err := bodyOf(change, checking, s, boundAt(change, try))
 		if err != nil {
 			return nil, err
 		}
-		_, err = c.patch(ctx, change.Object, ops, heard)
-		switch codeOf(err) {
-		case http.StatusConflict:
+		_, err = w.send(ctx, change, checking, b, heard)
+		switch code := codeOf(err); {
+		case code == http.StatusConflict && change.Verb == algesta.Create:
+			return nil, thereAlready(change)
+		case code == http.StatusConflict:
 			if err := pause(ctx); err != nil {
-				return nil, c.explain(attemptOf(change), err)
+				return nil, w.c.explain(attemptOf(change), err)
 			}
 			continue
-		case http.StatusUnprocessableEntity, http.StatusBadRequest:
-			return nil, c.refused(ctx, change, live.GetGeneration(), err)
+		case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
+			return nil, w.refused(ctx, change, s.generation, err)
 		}
-		return heard.all(), c.explain(attemptOf(change), err)
+		return heard.all(), w.c.explain(attemptOf(change), err)
 	}
 	return nil, nil // its status changes all the time; Apply will try again
 }
 
-// Apply makes the change once. It reads the object, compares it with what people saw, hands what it read to intend, and patches
-// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound
-// to the generation alone.
+// Apply makes the change once. It reads the object, compares it with what people saw, hands what it read to intend, and writes
+// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound to
+// the generation alone where the change moves that.
 // ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound and ErrUnreachable mean that nothing was written; ErrUncertain means that
-// the patch was sent and its outcome is not known. A patch is never sent again after such an answer.
-func (c *Cluster) Apply(
-	ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error,
-) (algesta.Written, error) {
+// the write was sent and its outcome is not known. A write is never sent again after such an answer.
+func (w *Writer) Apply(ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+	if err := w.allow(change); err != nil {
+		return algesta.Written{}, err
+	}
 	within, cancel := context.WithTimeout(ctx, tryWithin)
 	defer cancel()
 	first := int64(-1)
 	for try := range tries {
-		live, err := c.readForWrite(within, change)
+		s, err := w.readForWrite(within, change)
 		if err != nil {
 			return algesta.Written{}, err
 		}
 		if first < 0 {
-			first = live.GetGeneration()
+			first = s.generation
 		}
-		if live.GetGeneration() != first {
+		if s.generation != first {
 			return algesta.Written{}, changedMeanwhile(change, "")
 		}
-		ops, err := patchOf(change, operation, live, boundAt(try))
+		b, err := bodyOf(change, operation, s, boundAt(change, try))
 		if err != nil {
 			return algesta.Written{}, err
 		}
-		hash, err := hashPatch(ops)
-		if err != nil {
-			return algesta.Written{}, err
-		}
-		intent := algesta.Intent{UID: string(live.GetUID()), ResourceVersion: live.GetResourceVersion(), Generation: first, PatchHash: hash}
+		intent := algesta.Intent{UID: change.UID, ResourceVersion: s.version, Generation: first, PatchHash: b.hash}
 		if err := intend(ctx, intent); err != nil {
 			return algesta.Written{}, fmt.Errorf("recording the intent: %w", err)
 		}
-		// The call has its own time: a patch that is cut off by what the tries before it took would end in doubt.
-		after, err := c.patch(ctx, change.Object, ops, nil)
+		// The call has its own time: a write that is cut off by what the tries before it took would end in doubt.
+		after, err := w.send(ctx, change, operation, b, nil)
 		if err == nil {
-			c.noteWrite(change.Object, after.UID, after.Generation)
+			w.c.noteWrite(change.Object, after.UID, after.Generation)
 			return algesta.Written{ResourceVersion: after.ResourceVersion, Generation: after.Generation}, nil
 		}
-		if codeOf(err) != http.StatusConflict {
-			return algesta.Written{}, c.notWritten(ctx, change, first, err)
+		if codeOf(err) != http.StatusConflict || change.Verb == algesta.Create {
+			return algesta.Written{}, w.notWritten(ctx, change, first, err)
 		}
 		if err := pause(within); err != nil {
 			break
@@ -128,53 +130,32 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// readForWrite reads the object live and compares it with what people saw.
-func (c *Cluster) readForWrite(ctx context.Context, change algesta.Change) (*unstructured.Unstructured, error) {
-	live, err := c.deployment(ctx, change.Object)
-	if err != nil {
-		return nil, err
-	}
-	if string(live.GetUID()) != change.UID {
-		return nil, &algesta.Error{
-			Kind:    algesta.ErrConflict,
-			Message: algesta.Say("{} was deleted and made anew since you were asked.", algesta.Name(change.Object.Name)),
-			Hint:    algesta.Say("Nothing was changed. Ask again to see what it is now."),
-		}
-	}
-	if what := mismatch(change, live); what != "" {
-		return nil, changedMeanwhile(change, what)
-	}
-	return live, nil
-}
-
-func changedMeanwhile(change algesta.Change, what string) error {
-	message := algesta.Say("{} was changed since you were asked.", algesta.Name(change.Object.Name))
-	if what != "" {
-		message = algesta.Say("{} was changed since you were asked: its {} is not what you saw.", algesta.Name(change.Object.Name), what)
-	}
-	return &algesta.Error{
-		Kind:    algesta.ErrConflict,
-		Message: message,
-		Hint:    algesta.Say("Nothing was changed. Ask again to see what it is now."),
-	}
-}
-
-func attemptOf(change algesta.Change) attempt {
-	return attempt{"patch", "deployments", change.Object.Namespace, change.Object.Name}
-}
-
-// patch sends one JSON Patch, once: client-go's own retries are off, because a patch whose answer was lost may be in
+// send sends one write, once: client-go's own retries are off, because a write whose answer was lost may be in
 // the cluster. heard makes it a dry run and collects the warnings.
-func (c *Cluster) patch(ctx context.Context, w algesta.Object, ops []op, heard *warnings) (metav1.ObjectMeta, error) {
-	body, err := json.Marshal(ops)
-	if err != nil {
-		return metav1.ObjectMeta{}, fmt.Errorf("writing the patch: %w", err)
-	}
+func (w *Writer) send(ctx context.Context, change algesta.Change, operation string, b body, heard *warnings) (metav1.ObjectMeta, error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall+time.Second) // the server gives up first and says so
 	defer cancel()
-	req := c.writes.Patch(types.JSONPatchType).AbsPath("/apis/apps/v1").Namespace(w.Namespace).Resource("deployments").Name(w.Name).
-		Param("fieldManager", fieldManager).Param("fieldValidation", metav1.FieldValidationStrict).
-		SetHeader("Accept", "application/json").MaxRetries(0).Timeout(perCall).Body(body)
+	var req *rest.Request
+	switch change.Verb {
+	case algesta.Create:
+		req = w.c.writes.Post().SetHeader("Content-Type", "application/json")
+	case algesta.Patch:
+		req = w.c.writes.Patch(types.JSONPatchType)
+	case algesta.Delete:
+		req = w.c.writes.Delete().SetHeader("Content-Type", "application/json")
+	}
+	resource := resourceOfChange(change)
+	req = req.AbsPath(apiPath(resource.GroupVersion())).NamespaceIfScoped(change.Object.Namespace, change.Object.Namespace != "").
+		Resource(resource.Resource).SetHeader("Accept", "application/json").MaxRetries(0).Timeout(perCall).Body(b.bytes)
+	if change.Verb != algesta.Create {
+		req = req.Name(change.Object.Name)
+	}
+	if change.Subresource != "" {
+		req = req.SubResource(change.Subresource)
+	}
+	if change.Verb != algesta.Delete {
+		req = req.Param("fieldManager", managerOf(change, operation)).Param("fieldValidation", metav1.FieldValidationStrict)
+	}
 	if heard != nil {
 		req = req.Param("dryRun", metav1.DryRunAll).WarningHandlerWithContext(heard)
 	}
@@ -182,46 +163,51 @@ func (c *Cluster) patch(ctx context.Context, w algesta.Object, ops []op, heard *
 	if err := result.Error(); err != nil { // unlike Raw it reads the fields that the server names
 		return metav1.ObjectMeta{}, err
 	}
+	if change.Verb == algesta.Delete { // the answer is the object as it was, or a Status
+		return metav1.ObjectMeta{}, nil
+	}
 	answer, err := result.Raw()
 	if err != nil {
 		return metav1.ObjectMeta{}, err
 	}
 	var written metav1.PartialObjectMetadata
 	if err := json.Unmarshal(answer, &written); err != nil {
-		return metav1.ObjectMeta{}, errors.New("the answer to the patch cannot be read")
+		return metav1.ObjectMeta{}, errors.New("the answer to the write cannot be read")
 	}
 	return written.ObjectMeta, nil
 }
 
-// notWritten sorts the errors of a patch that was sent. 4xx: it certainly did not happen. No connection: it never left.
+// notWritten sorts the errors of a write that was sent. 4xx: it certainly did not happen. No connection: it never left.
 // Everything else is doubt.
-func (c *Cluster) notWritten(ctx context.Context, change algesta.Change, generation int64, err error) error {
+func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generation int64, err error) error {
 	code := codeOf(err)
 	switch {
+	case code == http.StatusConflict && change.Verb == algesta.Create:
+		return thereAlready(change)
 	case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
-		return c.refused(ctx, change, generation, err)
-	case code >= 400 && code < 500, code == 0 && neverSent(err):
-		return c.explain(attemptOf(change), err)
+		return w.refused(ctx, change, generation, err)
+	case certainlyNot(code, err):
+		return w.c.explain(attemptOf(change), err)
 	}
 	return &algesta.Error{
 		Kind:    algesta.ErrUncertain,
-		Message: algesta.Say("The cluster {} did not say whether {} was changed.", algesta.Name(c.name), algesta.Name(change.Object.Name)),
+		Message: algesta.Say("The cluster {} did not say whether {} was {}.", algesta.Name(w.c.name), algesta.Name(change.Object.Name), deed(change)),
 		Hint:    algesta.Say("I look at it and say here what I find. It is not sent a second time."),
-		Err:     c.logged(attemptOf(change), err),
+		Err:     w.c.logged(attemptOf(change), err),
 	}
 }
 
 // refused explains a 422 or 400. The API never says which test of a patch failed, so the object is read once more; generation is the
-// one that the patch was made for.
-func (c *Cluster) refused(ctx context.Context, change algesta.Change, generation int64, err error) error {
-	live, readErr := c.readForWrite(ctx, change)
+// one that the write was made for.
+func (w *Writer) refused(ctx context.Context, change algesta.Change, generation int64, err error) error {
+	s, readErr := w.readForWrite(ctx, change)
 	if errors.Is(readErr, algesta.ErrConflict) || errors.Is(readErr, algesta.ErrNotFound) {
 		return readErr
 	}
-	if readErr == nil && live.GetGeneration() != generation {
+	if readErr == nil && s.generation != generation {
 		return changedMeanwhile(change, "")
 	}
-	return c.explain(attemptOf(change), err)
+	return w.c.explain(attemptOf(change), err)
 }
 
 // warnings collects the Warning headers of one request.

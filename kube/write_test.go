@@ -39,7 +39,7 @@ func value(v any) json.RawMessage {
 func (p place) deploy12345(t *testing.T) algesta.Change {
 	t.Helper()
 	return algesta.Change{
-		Object: p.w, UID: string(p.deployment(t).UID), Verb: "patch", Resource: "deployments.apps",
+		Object: p.w, UID: string(p.deployment(t).UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
 		Swaps: []algesta.Swap{
 			{Label: "container", Path: "/spec/template/spec/containers/0/name", From: value("api-gateway"), To: value("api-gateway")},
 			{Label: "image", Path: imagePath, From: value(oldImage), To: value(newImage)},
@@ -87,12 +87,12 @@ func TestApplyWritesOnceWhatPeopleSaw(t *testing.T) {
 	start, r, change := time.Now(), &recorder{}, p.deploy12345(t)
 	before := p.deployment(t)
 
-	warnings, err := p.bot.Check(t.Context(), change)
+	warnings, err := p.bot.Writer(patching).Check(t.Context(), change)
 	require.NoError(t, err)
 	require.Empty(t, warnings)
 	require.Equal(t, before.Generation, p.deployment(t).Generation, "a dry run stores nothing")
 
-	written, err := p.bot.Apply(t.Context(), change, "op-c-7f3a9k", r.intend)
+	written, err := p.bot.Writer(patching).Apply(t.Context(), change, "op-c-7f3a9k", r.intend)
 	require.NoError(t, err)
 	after := p.deployment(t)
 	require.Equal(t, newImage, after.Spec.Template.Spec.Containers[0].Image)
@@ -157,11 +157,11 @@ func TestApplyRefusesWhatPeopleDidNotSee(t *testing.T) {
 			p := deployed(t, c)
 			change, r, start := p.deploy12345(t), &recorder{}, time.Now()
 			tt.between(t, p)
-			_, err := p.bot.Apply(t.Context(), change, "op-c-2", r.intend)
+			_, err := p.bot.Writer(patching).Apply(t.Context(), change, "op-c-2", r.intend)
 			require.ErrorIs(t, err, algesta.ErrConflict)
 			requireSentence(t, tt.want, err)
 			require.Empty(t, r.intents, "nothing is recorded for what is not sent")
-			_, err = p.bot.Check(t.Context(), change)
+			_, err = p.bot.Writer(patching).Check(t.Context(), change)
 			requireSentence(t, tt.want, err)
 			writes, err := p.Writes(t.Context(), start, p.w.Namespace, "deployments", p.w.Name)
 			require.NoError(t, err)
@@ -197,11 +197,10 @@ func TestApplyWinsAgainstAStatusThatIsWrittenAllTheTime(t *testing.T) {
 	for i, image := range []string{newImage, oldImage, newImage, oldImage, newImage} {
 		live := p.deployment(t).Spec.Template.Spec.Containers[0].Image
 		change := algesta.Change{
-			Object: p.w,
-			UID:    string(p.deployment(t).UID),
-			Swaps:  []algesta.Swap{{Label: "image", Path: imagePath, From: value(live), To: value(image)}},
+			Object: p.w, UID: string(p.deployment(t).UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
+			Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(live), To: value(image)}},
 		}
-		_, err := p.bot.Apply(t.Context(), change, fmt.Sprintf("op-%d", i), (&recorder{}).intend)
+		_, err := p.bot.Writer(patching).Apply(t.Context(), change, fmt.Sprintf("op-%d", i), (&recorder{}).intend)
 		require.NoError(t, err)
 	}
 	stop()
@@ -229,7 +228,7 @@ func TestApplyWinsAgainstAStatusThatIsWrittenBeforeEveryPatch(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	start, r, change := time.Now(), &recorder{}, p.deploy12345(t)
-	written, err := p.bot.Apply(t.Context(), change, "op-c-5", moving(r, p.writeStatus))
+	written, err := p.bot.Writer(patching).Apply(t.Context(), change, "op-c-5", moving(r, p.writeStatus))
 	require.NoError(t, err)
 	require.Len(t, r.intents, 5, "four tries that are bound to the resourceVersion, then one that is not")
 	require.Equal(t, r.intents[0].PatchHash, r.intents[4].PatchHash, "the same patch but for what it is bound to")
@@ -244,7 +243,7 @@ func TestApplyStopsAtAChangeHoweverOftenItTried(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	r, change := &recorder{}, p.deploy12345(t)
-	_, err := p.bot.Apply(t.Context(), change, "op-c-6", moving(r, func(ctx context.Context, try int) error {
+	_, err := p.bot.Writer(patching).Apply(t.Context(), change, "op-c-6", moving(r, func(ctx context.Context, try int) error {
 		if try <= 4 {
 			return p.writeStatus(ctx, try)
 		}
@@ -263,7 +262,7 @@ func TestApplyTriesAgainWhereOnlyTheResourceVersionMoved(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	r, change := &recorder{}, p.deploy12345(t)
 	stale := 0
-	_, err := p.bot.Apply(t.Context(), change, "op-c-3", func(ctx context.Context, i algesta.Intent) error {
+	_, err := p.bot.Writer(patching).Apply(t.Context(), change, "op-c-3", func(ctx context.Context, i algesta.Intent) error {
 		if stale++; stale <= 2 { // between the read and the patch
 			label := fmt.Sprintf(`{"metadata":{"labels":{"seen":"%d"}}}`, stale)
 			_, err := p.Client.AppsV1().Deployments(p.w.Namespace).Patch(ctx, p.w.Name, types.MergePatchType, []byte(label), metav1.PatchOptions{})
@@ -281,7 +280,7 @@ func TestApplyStopsWhenTheDeploymentChangesBetweenItsTries(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	change := p.deploy12345(t)
-	_, err := p.bot.Apply(t.Context(), change, "op-c-4", func(context.Context, algesta.Intent) error {
+	_, err := p.bot.Writer(patching).Apply(t.Context(), change, "op-c-4", func(context.Context, algesta.Intent) error {
 		p.kubectl(t, "scale", "deployment/api-gateway", "--replicas=3") //nolint:contextcheck // somebody else scales, in the context of the test
 		return nil
 	})
@@ -293,7 +292,7 @@ func TestApplyWritesNothingWithoutARecord(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	full := errors.New("the disk is full")
-	_, err := p.bot.Apply(t.Context(), p.deploy12345(t), "op-c-5", func(context.Context, algesta.Intent) error { return full })
+	_, err := p.bot.Writer(patching).Apply(t.Context(), p.deploy12345(t), "op-c-5", func(context.Context, algesta.Intent) error { return full })
 	require.ErrorIs(t, err, full)
 	require.Equal(t, oldImage, p.deployment(t).Spec.Template.Spec.Containers[0].Image)
 }
@@ -303,22 +302,14 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	uid := string(p.deployment(t).UID)
 	invalid := algesta.Change{
-		Object: p.w,
-		UID:    uid,
-		Swaps:  []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value("")}},
+		Object: p.w, UID: uid, Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
+		Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value("")}},
 	}
 	unknown := algesta.Change{
-		Object: p.w,
-		UID:    uid,
-		Swaps:  []algesta.Swap{{Label: "field", Path: "/spec/template/spec/containers/0/nonsense", To: value("x")}},
+		Object: p.w, UID: uid, Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
+		Swaps: []algesta.Swap{{Label: "field", Path: "/spec/template/spec/containers/0/nonsense", To: value("x")}},
 	}
-	readOnly := p.as(
-		t,
-		p.ServiceAccount(
-			t, p.w.Namespace,
-			[]rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"}}},
-		),
-	)
+	readOnly := p.as(t, p.ServiceAccount(t, p.w.Namespace, []rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"}}}))
 	tests := map[string]struct {
 		bot    *kube.Cluster
 		change algesta.Change
@@ -342,11 +333,11 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := tt.bot.Check(t.Context(), tt.change)
+			_, err := tt.bot.Writer(patching).Check(t.Context(), tt.change)
 			require.ErrorIs(t, err, tt.kind)
 			requireSentence(t, tt.want, err)
 			t.Log(err)
-			_, err = tt.bot.Apply(t.Context(), tt.change, "op-c-6", (&recorder{}).intend)
+			_, err = tt.bot.Writer(patching).Apply(t.Context(), tt.change, "op-c-6", (&recorder{}).intend)
 			require.ErrorIs(t, err, tt.kind)
 			requireSentence(t, tt.want, err)
 		})
@@ -357,14 +348,12 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 func TestWarningsOfTheServerAreHeard(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
-	change := algesta.Change{Object: p.w, UID: string(p.deployment(t).UID), Swaps: []algesta.Swap{
-		{
-			Label: "annotations",
-			Path:  "/spec/template/metadata/annotations",
-			To:    value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"}),
-		},
-	}}
-	warnings, err := p.bot.Check(t.Context(), change)
+	change := algesta.Change{
+		Object: p.w, UID: string(p.deployment(t).UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
+		Swaps: []algesta.Swap{
+			{Label: "annotations", Path: "/spec/template/metadata/annotations", To: value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"})},
+		}}
+	warnings, err := p.bot.Writer(patching).Check(t.Context(), change)
 	require.NoError(t, err)
 	require.NotEmpty(t, warnings)
 	require.Contains(t, warnings[0], "deprecated")

@@ -23,7 +23,7 @@ func (s scene) undone(wrote bool) (request string, superseded bool) {
 	if request == "" {
 		return "", false
 	}
-	if !wrote || s.d.Annotations[algesta.OperationAnnotation] != algesta.Operation(request) {
+	if !wrote || !algesta.WroteLast(request, s.d.Annotations) {
 		return "", true
 	}
 	return request, false

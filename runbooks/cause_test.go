@@ -59,7 +59,7 @@ func TestARevisionThatWasGoneBackToIsAsOldAsTheRollback(t *testing.T) {
 func TestAnUndoSaysWhatItUndoes(t *testing.T) {
 	t.Parallel()
 	s := gateway()
-	s.deployment.Annotations[algesta.OperationAnnotation] = algesta.Operation("c-2")
+	s.deployment.Annotations[algesta.OperationAnnotation] = algesta.Operation("c-2", 0)
 	s.deployment.Annotations[algesta.CauseTemplateAnnotation] = hashOf(s.deployment.Spec.Template)
 	args := algesta.Args{"template": "hash1", "undoes": "c-2"}
 	p, err := planned(t, s, "rollback", args)
@@ -82,7 +82,7 @@ func TestAnUndoSaysWhatItUndoes(t *testing.T) {
 func TestAnUndoOfAScalingSaysWhatItUndoes(t *testing.T) {
 	t.Parallel()
 	s := gateway()
-	s.deployment.Annotations[algesta.OperationAnnotation] = algesta.Operation("c-2")
+	s.deployment.Annotations[algesta.OperationAnnotation] = algesta.Operation("c-2", 0)
 	p, err := planned(t, s, "scale", algesta.Args{"replicas": int64(2), "undoes": "c-2"})
 	require.NoError(t, err)
 	require.Equal(t, "Undo of c-2 for api-gateway in production (4 → 2 pods)", p.Title.String())

@@ -23,7 +23,7 @@ const patchDeployments = "patch deployments.apps"
 // change is one patch of the Deployment.
 func (s scene) change(swaps ...algesta.Swap) algesta.Change {
 	return algesta.Change{
-		Object: s.in.Workload, UID: string(s.d.UID), Verb: "patch", Resource: "deployments.apps", Swaps: swaps,
+		Object: s.in.Workload, UID: string(s.d.UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1", Swaps: swaps,
 	}
 }
 

@@ -46,7 +46,8 @@ func TestEvery(t *testing.T) {
 			require.Equal(t, a, b, "planning twice gives one fingerprint")
 			require.NotEmpty(t, first.Changes)
 			for _, c := range first.Changes {
-				require.Contains(t, book.Writes, c.Verb+" "+c.Resource)
+				require.NoError(t, c.Validate())
+				require.Contains(t, book.Writes, c.Right())
 				require.Equal(t, "d-1", c.UID)
 				require.NotEmpty(t, c.Swaps)
 			}

@@ -139,9 +139,9 @@ func (p *place) apply(t *testing.T, plan algesta.Plan) rollout.Follow {
 	before, err := rollout.Look(t.Context(), whole(p.bot).Rollout(), p.target.Workload())
 	require.NoError(t, err)
 	f.Before = rollout.HealthOf(before, time.Now())
-	_, err = p.bot.Check(t.Context(), plan.Changes[0])
+	_, err = p.bot.Writer([]string{"patch deployments.apps"}).Check(t.Context(), plan.Changes[0])
 	require.NoError(t, err)
-	written, err := p.bot.Apply(t.Context(), plan.Changes[0], fmt.Sprintf("op-c-%d", p.n), func(context.Context, algesta.Intent) error { return nil })
+	written, err := p.bot.Writer([]string{"patch deployments.apps"}).Apply(t.Context(), plan.Changes[0], fmt.Sprintf("op-c-%d", p.n), func(context.Context, algesta.Intent) error { return nil })
 	require.NoError(t, err)
 	f.Generation, f.StartedAt = written.Generation, time.Now()
 	return f

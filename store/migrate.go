@@ -27,6 +27,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("reading migrations: %w", err)
 	}
+	known := provider.ListSources()
+	switch at, err := provider.GetDBVersion(ctx); {
+	case err != nil:
+		return fmt.Errorf("reading the version of the store: %w", err)
+	case len(known) > 0 && at > known[len(known)-1].Version:
+		return fmt.Errorf("the file is of version %d and was written by a later version of the bot, which this one can't read", at)
+	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrating the store: %w", err)
 	}

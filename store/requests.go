@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -47,7 +48,7 @@ func (t *Tx) Create(r algesta.Request) error {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return fmt.Errorf("storing request %s: %w", r.ID, err)
 	}
-	n, err := t.change("storing request "+r.ID, `INSERT INTO requests (id, key, workload, command, plan, fingerprint, needs, status, version,
+	n, err := t.change("storing request "+r.ID, `INSERT INTO requests (id, key, object, command, plan, fingerprint, needs, status, version,
 		previous, decided_by, note, expires_at, start_by, created_at, updated_at, decided_at)
 		VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		r.ID, r.Key, r.Command.Target.Workload().String(), command, plan, r.Fingerprint, needs, r.Status, r.Version,
@@ -88,7 +89,7 @@ func oneRequest(row scanner, id string) (algesta.Request, error) {
 
 // Move changes the status if it is one of m.From. r is the request afterwards; moved is false when it had another status, and
 // then nothing changed. ErrUnknownName when there is no such request. A request that leaves Pending needs no expiry job
-// any more, and nobody is asked or reminded.
+// any more, and nobody is asked or reminded. Of one that is neither being written nor in doubt, what is planned isn't done any more.
 func (t *Tx) Move(m algesta.Move) (r algesta.Request, moved bool, err error) {
 	if r, err = t.Locked(m.ID); err != nil {
 		return algesta.Request{}, false, err
@@ -138,6 +139,11 @@ func (t *Tx) Move(m algesta.Move) (r algesta.Request, moved bool, err error) {
 	if n == 0 {
 		r, err = t.Locked(m.ID)
 		return r, false, err
+	}
+	if m.To != algesta.Executing && m.To != algesta.Unknown {
+		if err := t.drop(m.ID); err != nil {
+			return r, true, err
+		}
 	}
 	if m.To != algesta.Pending {
 		for _, kind := range []algesta.JobKind{algesta.ExpireJob, algesta.AskJob, algesta.RemindJob} {
@@ -192,25 +198,37 @@ func approvals(ctx context.Context, q queryer, request string) ([]algesta.Approv
 	return all, nil
 }
 
-// Followed are the requests that are Applied (still being followed) on this workload, oldest first, without except.
-func (t *Tx) Followed(w algesta.Object, except string) ([]algesta.Request, error) {
+// Followed are the requests that are Applied (still being followed) and about this object or wrote to it, oldest first, without except.
+func (t *Tx) Followed(o algesta.Object, except string) ([]algesta.Request, error) {
 	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests
-		WHERE status = 'applied' AND workload = ? AND id <> ? ORDER BY created_at, id`, w.String(), except)
+		WHERE status = 'applied' AND id <> ? AND (object = ? OR id IN (SELECT request FROM executions WHERE object = ?))
+		ORDER BY created_at, id`, except, o.String(), o.String())
 	if err != nil {
-		return nil, fmt.Errorf("reading what is followed on %s: %w", w, err)
+		return nil, fmt.Errorf("reading what is followed on %s: %w", o, err)
 	}
 	return all, nil
 }
 
-// Unwritten are the requests about this workload of which nothing was written yet, oldest first: they wait for an approval, for their turn
+// Unwritten are the requests about this object whose writes are not all made yet, oldest first: they wait for an approval, for their turn
 // or for the answer of the cluster.
-func (t *Tx) Unwritten(w algesta.Object) ([]algesta.Request, error) {
+func (t *Tx) Unwritten(o algesta.Object) ([]algesta.Request, error) {
 	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests
-		WHERE status IN ('pending', 'approved', 'executing') AND workload = ? ORDER BY created_at, id`, w.String())
+		WHERE status IN ('pending', 'approved', 'executing') AND object = ? ORDER BY created_at, id`, o.String())
 	if err != nil {
-		return nil, fmt.Errorf("reading what is asked for about %s: %w", w, err)
+		return nil, fmt.Errorf("reading what is asked for about %s: %w", o, err)
 	}
 	return all, nil
+}
+
+// Waiting are the approved requests whose plans write to one of the objects, oldest first.
+func (t *Tx) Waiting(objects []algesta.Object) ([]algesta.Request, error) {
+	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests WHERE status = 'approved' ORDER BY created_at, id`)
+	if err != nil {
+		return nil, fmt.Errorf("reading what waits for its turn: %w", err)
+	}
+	return slices.DeleteFunc(all, func(r algesta.Request) bool {
+		return !slices.ContainsFunc(r.Plan.Changes, func(c algesta.Change) bool { return slices.Contains(objects, c.Object) })
+	}), nil
 }
 
 // Alive are the requests that have not ended, oldest first: for `status`, metrics and the operator.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/store"
@@ -81,4 +82,70 @@ func TestAFileOfAnEarlierVersionKeepsWhatIsOpen(t *testing.T) {
 	require.Equal(t, typed("a").Text, left[0].Text)
 	require.False(t, receive(t, s, typed("a")), "its key is known")
 	require.True(t, receive(t, s, typed("b")))
+}
+
+func TestAFileWithOneDeploymentForEachRequestIsReadAsObjects(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	require.NoError(t, err)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations/sqlite"))
+	require.NoError(t, err)
+	_, err = provider.UpTo(t.Context(), 5)
+	require.NoError(t, err)
+	r := pending("c-1")
+	command, err := json.Marshal(r.Command)
+	require.NoError(t, err)
+	const big = `{"n":9007199254740993,"s":"a\\u00e9\\\"b"}`
+	_, err = db.ExecContext(t.Context(), `INSERT INTO requests (id, key, workload, command, plan, fingerprint, needs, status, version, previous, decided_by, note,
+		expires_at, start_by, created_at, updated_at) VALUES ('c-1', 'k', 'aks-algesta-production/production/api-gateway-production', ?,
+		'{"summary":[{"text":"Roll back"}],"changes":[{"workload":{"cluster":"aks-algesta-production","namespace":"production","name":"api-gateway-production"},
+		"uid":"u1","verb":"patch","resource":"deployments.apps","swaps":[{"label":"template","path":"/spec/template","from":"sha256:1","to":`+big+`}]}]}',
+		'f1', 'null', 'executing', 3, '', 'null', '', 0, 0, 1, 1)`, string(command))
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), `INSERT INTO executions VALUES ('c-1', 'op-c-1', 'aks-algesta-production/production/api-gateway-production',
+		'aks-algesta-production', 'production', 'api-gateway-production', 'u1', '100', 7, 'h1', 'intended', 1, '', 0, 1, 0, 0, NULL, CAST('{"soak":1}' AS BLOB))`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	s := open(t, path)
+	got, err := s.Request(t.Context(), "c-1")
+	require.NoError(t, err)
+	gateway := algesta.Deployment("aks-algesta-production", "production", "api-gateway-production")
+	require.Equal(t, []algesta.Change{{
+		Object: gateway, Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1", UID: "u1",
+		Swaps: []algesta.Swap{{Label: "template", Path: "/spec/template", From: json.RawMessage(`"sha256:1"`), To: json.RawMessage(big)}},
+	}}, got.Plan.Changes)
+	require.Equal(t, "Roll back", got.Plan.Summary.String())
+	records, err := s.Executions(t.Context(), "c-1")
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	require.Equal(t, gateway, records[0].Object)
+	require.Equal(t, algesta.Operation("c-1", 0), records[0].Operation)
+	require.Equal(t, algesta.Patch, records[0].Verb)
+	require.JSONEq(t, `{"soak":1}`, string(records[0].Watch))
+	blocker, err := s.Blocker(t.Context(), []algesta.Object{gateway}, "c-2")
+	require.NoError(t, err)
+	require.Equal(t, "c-1", blocker, "its write is in doubt as it was")
+	update(t, s, func(tx *store.Tx) error {
+		open, err := tx.Unwritten(gateway)
+		require.Len(t, open, 1)
+		return err
+	})
+}
+
+// TestAFileOfALaterVersionIsRefused: an older bot would write to tables that it doesn't know.
+func TestAFileOfALaterVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	s, err := store.Open(t.Context(), "file:"+path, zap.NewNop())
+	require.NoError(t, err)
+	require.NoError(t, s.Close(t.Context()))
+	db, err := sql.Open("sqlite", "file:"+path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (1000, 1)`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	_, err = store.Open(t.Context(), "file:"+path, zap.NewNop())
+	require.ErrorContains(t, err, "written by a later version")
 }

@@ -39,7 +39,13 @@ func (c clusters) Reader(name string) (runbooks.Cluster, error) {
 }
 
 // Writer implements commands.Clusters.
-func (c clusters) Writer(name string) (commands.Writer, error) { return c.named(name) }
+func (c clusters) Writer(name string, may []string) (commands.Writer, error) {
+	k, err := c.named(name)
+	if err != nil {
+		return nil, err
+	}
+	return k.Writer(may), nil
+}
 
 func (c clusters) named(name string) (*kube.Cluster, error) {
 	if k, ok := c[name]; ok {

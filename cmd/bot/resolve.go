@@ -18,7 +18,7 @@ func resolveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resolve ID (--happened | --did-not-happen)",
 		Short: "Say what became of a change whose outcome the bot could not tell",
-		Long: `A change that was sent and whose outcome cannot be told blocks its workload until somebody answers the last message of its thread:
+		Long: `A change that was sent and whose outcome cannot be told blocks its objects until somebody answers the last message of its thread:
 whoever asked for it, its approvers, or whoever may ask for the same. Where none of them is there, look at the cluster and answer here.
 The bot has to be stopped: its store is open in one process only. The thread is told, with your name, when the bot runs again; the audit
 keeps it, too.`,
@@ -37,10 +37,11 @@ keeps it, too.`,
 				return fmt.Errorf("opening the store (is the bot running?): %w", err)
 			}
 			defer func() { _ = s.Close(cmd.Context()) }() // what was stored is on the disk
-			if err := commands.Resolve(cmd.Context(), storeFor{s, redact.New()}, args[0], happened, operator()); err != nil {
+			said, err := commands.Resolve(cmd.Context(), storeFor{s, redact.New()}, args[0], happened, operator())
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is answered. Its thread is told when the bot runs.\n", args[0])
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is answered: %s Its thread is told when the bot runs.\n", args[0], said)
 			return err
 		},
 	}

@@ -259,9 +259,9 @@ func (c *conversation) listen() {
 func (c *conversation) diagnosed(id string) bool {
 	r, err := c.rooms.store.Request(c.t.Context(), id)
 	require.NoError(c.t, err)
-	e, written, err := c.rooms.store.Execution(c.t.Context(), id)
+	records, err := c.rooms.store.Executions(c.t.Context(), id)
 	require.NoError(c.t, err)
-	return r.Status != algesta.Failed || !written || e.State != algesta.Confirmed || c.diagnoses[id]
+	return r.Status != algesta.Failed || len(records) == 0 || records[len(records)-1].State != algesta.Confirmed || c.diagnoses[id]
 }
 
 // Due implements console.Outbox: it notes which diagnoses are printed.

@@ -45,18 +45,18 @@ func settle(tb testing.TB, s Store, e algesta.Execution) (settled bool) {
 // stored is the execution of c-1.
 func stored(tb testing.TB, s Store) algesta.Execution {
 	tb.Helper()
-	e, found, err := s.Execution(context.Background(), "c-1")
+	all, err := s.Executions(context.Background(), "c-1")
 	require.NoError(tb, err)
-	require.True(tb, found)
-	return e
+	require.Len(tb, all, 1)
+	return all[0]
 }
 
 func testAnExecutionComesBackAsItWasRecorded(t *testing.T, open Open) {
 	t.Parallel()
 	s := withRequests(t, open, "c-1")
-	_, found, err := s.Execution(context.Background(), "c-1")
+	none, err := s.Executions(context.Background(), "c-1")
 	require.NoError(t, err)
-	require.False(t, found)
+	require.Empty(t, none)
 	want := Execution("c-1")
 	require.Empty(t, intend(t, s, want))
 	require.Empty(t, cmp.Diff(want, stored(t, s)))
@@ -71,7 +71,7 @@ func testAnExecutionComesBackAsItWasRecorded(t *testing.T, open Open) {
 	require.Empty(t, cmp.Diff(want, stored(t, s)))
 }
 
-func testOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T, open Open) {
+func testOnlyOneWriteMayBeUndecidedPerObject(t *testing.T, open Open) {
 	t.Parallel()
 	for state, blocked := range map[algesta.ExecutionState]bool{
 		algesta.Intended: true, algesta.Doubtful: true, algesta.Confirmed: false, algesta.NotDoneX: false,
@@ -84,9 +84,9 @@ func testOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T, open Open) {
 			first.State = state
 			require.True(t, settle(t, s, first))
 			blocker := intend(t, s, Execution("c-2"))
-			_, found, err := s.Execution(context.Background(), "c-2")
+			second, err := s.Executions(context.Background(), "c-2")
 			require.NoError(t, err)
-			require.Equal(t, !blocked, found)
+			require.Equal(t, !blocked, len(second) == 1)
 			if blocked {
 				require.Equal(t, "c-1", blocker)
 				return
@@ -96,7 +96,7 @@ func testOnlyOneWriteMayBeUndecidedPerWorkload(t *testing.T, open Open) {
 	}
 }
 
-func testAnotherWorkloadIsNotBlocked(t *testing.T, open Open) {
+func testAnotherObjectIsNotBlocked(t *testing.T, open Open) {
 	t.Parallel()
 	s := withRequests(t, open, "c-1", "c-2")
 	require.Empty(t, intend(t, s, Execution("c-1")))
@@ -145,7 +145,7 @@ func testIntendingAgain(t *testing.T, open Open) {
 	}
 }
 
-func testTwoWritesAtOnceOnOneWorkloadOneWins(t *testing.T, open Open) {
+func testTwoWritesAtOnceOnOneObjectOneWins(t *testing.T, open Open) {
 	t.Parallel()
 	s := open.fresh(t)
 	for range 30 {

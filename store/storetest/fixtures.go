@@ -29,7 +29,7 @@ func Pending(id string) algesta.Request {
 		Plan: algesta.Plan{
 			Summary: algesta.Say("Roll back {} to revision 41", algesta.Name("api-gateway-production")),
 			Figures: map[string]int64{"pods": 4},
-			Changes: []algesta.Change{{Object: gateway.Workload(), UID: "u1", Verb: "patch", Resource: "deployments.apps"}},
+			Changes: []algesta.Change{{Object: gateway.Workload(), UID: "u1", Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1"}},
 		},
 		Needs:     []algesta.Requirement{{Rule: "production", Approvers: []algesta.Subject{"group:S0LEADS"}, Count: 2, ExpiresAfter: time.Hour}},
 		ExpiresAt: noon.Add(time.Hour), CreatedAt: noon, UpdatedAt: noon,
@@ -39,7 +39,7 @@ func Pending(id string) algesta.Request {
 // Execution is the record of the write of a request.
 func Execution(request string) algesta.Execution {
 	return algesta.Execution{
-		Request: request, Operation: algesta.Operation(request), Object: gateway.Workload(), UID: "u1",
+		Request: request, Operation: algesta.Operation(request, 0), Verb: algesta.Patch, Object: gateway.Workload(), UID: "u1",
 		ResourceVersion: "100", Generation: 7, PatchHash: "h1", State: algesta.Intended, Attempts: 1,
 		StartedAt: noon, Deadline: noon.Add(10 * time.Minute), Before: []byte(`{"ready":4}`),
 	}

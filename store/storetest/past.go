@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta/commands"
 )
 
-func testWhatWasCarriedOutOnAWorkload(t *testing.T, open Open) {
+func testWhatWasCarriedOutOnAnObject(t *testing.T, open Open) {
 	t.Parallel()
 	s := withRequests(t, open, "c-aaaaaa", "c-bbbbbb", "c-cccccc", "c-dddddd", "c-eeeeee")
 	end := func(id string, to algesta.Status) {
