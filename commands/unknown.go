@@ -61,9 +61,12 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 	if may := d.Policy().MayAnswer(d.needs(r), d.factsOf(r), actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}
-	s, err := d.answerOf(ctx, r, in.Vote.Action == algesta.Done, actor.Called())
+	s, open, err := d.answerOf(ctx, r, in.Vote.Action == algesta.Done, actor.Called())
 	if err != nil {
 		return err
+	}
+	if !open {
+		return d.alreadyClosed(ctx, r.ID, actor)
 	}
 	s.kind, s.actor, s.data = "answered "+string(in.Vote.Action), actor, algesta.Args{}
 	s.also = func(tx Tx, _ algesta.Request) error { return tx.Answered(in.Key) }
@@ -75,17 +78,17 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 }
 
 // answerOf is the step that takes somebody's word for what happened. Where that was not the last change of a plan, the rest is not made: what
-// people approved was seen before the doubt.
-func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened bool, by string) (step, error) {
+// people approved was seen before the doubt. ok is false where nothing is in doubt any more.
+func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened bool, by string) (s step, ok bool, err error) {
 	records, err := d.Store.Executions(ctx, r.ID)
 	if err != nil {
-		return step{}, err
+		return step{}, false, err
 	}
 	_, open := progressOfPlan(records)
-	if open == nil {
-		return step{}, fmt.Errorf("request %s has no execution", r.ID)
+	if open == nil || open.State != algesta.Doubtful {
+		return step{}, false, nil
 	}
-	s := step{
+	s = step{
 		id: r.ID, from: []algesta.Status{algesta.Unknown}, tone: algesta.Neutral, was: algesta.Doubtful, record: open,
 		said: algesta.Say("{} may or may not have happened. It was answered: see below.", r.Plan.Title),
 	}
@@ -96,7 +99,7 @@ func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened b
 	if made, _ := progressOfPlan(records); len(records) > 1 && made < len(records) {
 		s.to, s.note = algesta.Failed, fmt.Sprintf("stopped after %d of %d changes, says %s. %s", made, len(records), by, outcomes(r.Plan, records))
 	}
-	return s, nil
+	return s, true, nil
 }
 
 // settleUnknown carries out an answer with the record of the write.
@@ -126,12 +129,12 @@ func Resolve(ctx context.Context, store Store, id string, happened bool, by stri
 		return "", err
 	}
 	certain := &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status))}
-	if r.Status != algesta.Unknown {
-		return "", certain
-	}
-	s, err := d.answerOf(ctx, r, happened, by)
+	s, open, err := d.answerOf(ctx, r, happened, by)
 	if err != nil {
 		return "", err
+	}
+	if !open {
+		return "", certain
 	}
 	s.kind, s.data = "answered by an operator", algesta.Args{"operator": by, "happened": happened}
 	moved, err := d.settleUnknown(ctx, s)

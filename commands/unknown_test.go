@@ -42,6 +42,8 @@ func TestWhoAnswersAWriteInDoubt(t *testing.T) {
 	require.Equal(t, []string{"You may not answer this."}, w.said(algesta.AnswerPost))
 	w.votes(person("U0MARTA", "Marta"), algesta.NotDone, doubtful.ID)
 	require.Equal(t, waiting.ID, w.request(algesta.Succeeded).ID, "the workload is free")
+	w.votes(luis, algesta.Done, doubtful.ID)
+	require.Contains(t, w.said(algesta.AnswerPost)[1], "Its thread says why.", "it is answered once")
 	require.Equal(t, 2, w.cluster.writes())
 }
 
