@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -71,14 +72,24 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	case err != nil: // it isn't in the configuration any more
 		return d.clusterUnreadable(ctx, r, f, err, time.Now())
 	case r.Status == algesta.Failed:
-		return d.afterwards(ctx, r, e.Object, f, reader)
+		return d.afterwards(ctx, r, followed(r), f, reader)
 	}
 	now := time.Now()
-	p, f, err := d.ending(r).Look(ctx, reader, e.Object, f, now)
+	p, f, err := d.ending(r).Look(ctx, reader, followed(r), f, now)
 	if err != nil {
 		return d.clusterUnreadable(ctx, r, f, err, now)
 	}
 	return d.handlePhase(ctx, r, p, f, now)
+}
+
+// followed is the object that a request is followed by: the workload that its command is about, where its plan writes to that, and otherwise
+// what is written last.
+func followed(r algesta.Request) algesta.Object {
+	objects := r.Plan.Objects()
+	if len(objects) == 0 || slices.Contains(objects, r.Command.Target.Workload()) {
+		return r.Command.Target.Workload()
+	}
+	return r.Plan.Changes[len(r.Plan.Changes)-1].Object
 }
 
 // endingOf is how the command of a request ends; with a rollout where the command is not known any more.

@@ -66,7 +66,7 @@ func (d *Dispatcher) before(ctx context.Context, r algesta.Request, p algesta.Pl
 	f := rollout.Begin(p, d.Soak)
 	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
 	if err == nil {
-		f.Before, err = d.ending(r).Before(ctx, reader, p.Changes[0].Object, time.Now())
+		f.Before, err = d.ending(r).Before(ctx, reader, followed(r), time.Now())
 	}
 	if err != nil { // the verdict will say "not compared"
 		d.Log.Warn("the health before the write could not be read", zap.String("command", r.ID), zap.Error(err))
@@ -248,7 +248,7 @@ func (d *Dispatcher) watchFrom(ctx context.Context, r algesta.Request, last alge
 	}
 	f.Generation, f.StartedAt, f.ChangedAt = last.AppliedGeneration, last.AppliedAt, last.AppliedAt
 	for _, e := range records {
-		if e.Object == r.Command.Target.Workload() && e.State == algesta.Confirmed && last.Object != e.Object {
+		if e.Object == followed(r) && e.State == algesta.Confirmed && last.Object != e.Object {
 			f.Generation = e.AppliedGeneration
 		}
 	}
