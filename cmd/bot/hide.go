@@ -132,7 +132,9 @@ func (t hidingTx) Offer(o algesta.Offer) error {
 }
 
 // Intend implements commands.ExecutionTx: an execution holds hashes, names and versions, no text of a cluster or a person.
-func (t hidingTx) Intend(e algesta.Execution) (blocker string, err error) { return t.tx.Intend(e) }
+func (t hidingTx) Intend(all ...algesta.Execution) (blocker string, err error) {
+	return t.tx.Intend(all...)
+}
 
 // Settle implements commands.ExecutionTx.
 func (t hidingTx) Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error) {
@@ -149,6 +151,11 @@ func (t hidingTx) Locked(id string) (algesta.Request, error) { return t.tx.Locke
 
 // Unwritten implements commands.RequestTx.
 func (t hidingTx) Unwritten(w algesta.Object) ([]algesta.Request, error) { return t.tx.Unwritten(w) }
+
+// Waiting implements commands.RequestTx.
+func (t hidingTx) Waiting(objects []algesta.Object) ([]algesta.Request, error) {
+	return t.tx.Waiting(objects)
+}
 
 // Approvals implements commands.RequestTx.
 func (t hidingTx) Approvals(request string) ([]algesta.Approval, error) {
