@@ -71,8 +71,8 @@ func TestACrashAfterAllPodsWereThereTurnsTheCard(t *testing.T) {
 	w := newWorld(t, options{soak: time.Minute})
 	r := w.asks(luis, "deploy api-gateway production 12346-restarts-later")
 	r.approve()
-	r.becomes("✅ api-gateway in production is on 12346-restarts-later: 2 of 2 ready after ")
-	r.becomes("⚠️ api-gateway in production is on 12346-restarts-later: ", " after all pods were ready (exit 1).")
+	r.becomes("✅ api-gateway in production is on 12346-restarts-later · 2 of 2 ready after ")
+	r.becomes("⚠️ api-gateway in production is on 12346-restarts-later · ", " after all pods were ready (exit 1).")
 	require.Regexp(
 		t,
 		`^❌ Deploy to api-gateway in production \(12345 → 12346-restarts-later\) came up, crashed afterwards and was not undone\. Pod `+

@@ -41,7 +41,7 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			luis,
 			ops,
 			"rollback api-gateway production --to-revision=99",
-			"api-gateway-production has no revision 99.\nThere are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback " +
+			"api-gateway-production has no revision 99.\nThe revisions are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback " +
 				"api-gateway production --to-revision=2",
 		},
 		"the revision of now": {
@@ -236,7 +236,7 @@ func TestWhatPhonesMakeOfACommandIsUnderstood(t *testing.T) {
 		"Rollback api‑gateway production —to-revision=1", // a no-break hyphen and an em dash
 		"rollback “api-gateway” production –to-revision 1",
 		"rollback api-gateway production to-revision=1.",
-		"Undo deployment/api-gateway -n production --to-revision=1",
+		"Rollout undo deployment/api-gateway -n production --to-revision=1",
 		"kubectl rollout undo deployment/api-gateway-production -n production --to-revision=1",
 	} {
 		r := w.asks(luis, text)

@@ -251,7 +251,7 @@ func TestAStatusThatNeverRestsDoesNotStopAChange(t *testing.T) {
 	r.plan()
 	stop := w.writeStatus(deployment, 50*time.Millisecond)
 	r.approve()
-	r.becomes("Rolling back", "pods ready")
+	r.becomes("Rolling back", " of 2 ready")
 	stop()
 	require.Contains(t, r.end(luis), "is back on 12344")
 	require.Equal(t, 1, w.patches(deployment))
