@@ -25,7 +25,7 @@ func (r *Redactor) Text(t algesta.Text) algesta.Text {
 // Report is the report without secrets, as the store may keep it.
 func (r *Redactor) Report(in algesta.Report) algesta.Report {
 	out := in
-	out.Title, out.Small = r.Text(in.Title), r.Text(in.Small)
+	out.Title, out.Push, out.Small = r.Text(in.Title), r.Text(in.Push), r.Text(in.Small)
 	out.Body, out.Buttons = slices.Clone(in.Body), slices.Clone(in.Buttons)
 	for i, b := range out.Body {
 		out.Body[i] = r.block(b)

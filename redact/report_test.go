@@ -15,7 +15,7 @@ func TestAReportAndAPlanAreRedactedAndOtherwiseTheSame(t *testing.T) {
 	const value = "kestrel over a quiet field"
 	text := algesta.Say("it says {}", algesta.Name(value))
 	report := algesta.Report{
-		Tone: algesta.Bad, Title: text, Small: text,
+		Tone: algesta.Bad, Title: text, Push: text, Small: text,
 		Body: []algesta.Block{
 			{Text: text},
 			{List: []algesta.Text{text}},

@@ -228,10 +228,49 @@ func source(name string, env map[string]any) string {
 	return "a literal value"
 }
 
-// Lines is the difference as preformatted text, one change a line.
+// The bounds of what is told of one kind, so that no change hides another behind hundreds of its own kind.
+const (
+	manyOfOne    = 20 // from there on what happened in the same way stands together, and a row of the card names so many
+	namesPerLine = 5
+)
+
+// together puts what happened in the same way to many things of one kind into lines of some names each: "A, B, C, D, E changed". No name is
+// left out.
+func together(differences []Difference) []Difference {
+	type alike struct{ container, what, how string }
+	of := func(d Difference) (alike, string, bool) {
+		at := strings.LastIndexByte(d.text, ' ')
+		if at < 0 || !slices.Contains([]string{"changed", "added", "removed"}, d.text[at+1:]) {
+			return alike{}, "", false
+		}
+		return alike{d.container, d.what, d.text[at+1:]}, d.text[:at], true
+	}
+	all := map[alike][]string{}
+	for _, d := range differences {
+		if group, name, ok := of(d); ok {
+			all[group] = append(all[group], name)
+		}
+	}
+	var out []Difference
+	for _, d := range differences {
+		group, _, ok := of(d)
+		names, open := all[group]
+		if !ok || open && len(names) <= manyOfOne {
+			out = append(out, d)
+			continue
+		}
+		delete(all, group) // told once, where the first stood
+		for part := range slices.Chunk(names, namesPerLine) {
+			out = append(out, Difference{d.container, d.what, strings.Join(part, ", ") + " " + group.how})
+		}
+	}
+	return out
+}
+
+// Lines is the difference as preformatted text, one change a line, or some names a line where there are many.
 func Lines(differences []Difference) string {
 	var b strings.Builder
-	for _, d := range differences {
+	for _, d := range together(differences) {
 		what := d.what
 		if d.container != "" {
 			what = d.container + " " + what
@@ -247,7 +286,19 @@ const mostRows = 8
 // Fields are the differences as rows of the card: what changes of one kind stands in one row.
 func Fields(differences []Difference) []algesta.Field {
 	var out []algesta.Field
+	told := map[string]int{}
 	for _, d := range differences {
+		told[d.what]++
+	}
+	shown := map[string]int{}
+	for _, d := range differences {
+		if shown[d.what]++; shown[d.what] > manyOfOne {
+			if shown[d.what] == told[d.what] {
+				last := &out[len(out)-1]
+				last.Value = algesta.Say("{}; and {} more, all named below", last.Value, told[d.what]-manyOfOne)
+			}
+			continue
+		}
 		said := d.text
 		if d.container != "" {
 			said = d.container + " " + said

@@ -46,17 +46,28 @@ func render(r algesta.Report, redactor *redact.Redactor) rendered {
 	controls, missing := buttons(r.Buttons)
 	l := layout{left: maxChars - noteChars - controlChars(controls)}
 	l.head(r)
+	sentences := l.reserve(r.Body)
 	for i := 0; i < len(r.Body); i++ {
-		if l.full || len(l.blocks) >= maxBlocks-3 {
-			l.note(more(len(r.Body)-i, "part"))
-			break
-		}
 		b := r.Body[i]
+		if sentences[i] > 0 {
+			l.full, l.left = false, l.left+sentences[i] // its room was kept
+		}
+		if l.full || len(l.blocks) >= maxBlocks-3 {
+			l.left, l.missing = l.left-sentences[i], l.missing+1
+			continue
+		}
 		if b.Bar != nil && i+1 < len(r.Body) && len(r.Body[i+1].Text) > 0 { // a bar and its sentence share a line
 			i++
+			l.left += sentences[i]
 			b.Text = append(algesta.Text{{Text: bar(*b.Bar) + " "}}, r.Body[i].Text...)
 		}
 		l.part(b)
+	}
+	if l.missing > 0 {
+		l.note(more(l.missing, "part"))
+	}
+	if l.missing > 0 || l.dropped {
+		controls = withoutApprove(controls, &l)
 	}
 	if missing > 0 {
 		l.note(more(missing, "button"))
@@ -104,10 +115,13 @@ func more(n int, what string) string { return "… " + words.Count(n, "more "+wh
 
 // layout fills the blocks of one message and keeps account of the characters.
 type layout struct {
-	left   int // characters
-	full   bool
-	table  bool // a message may have one table
-	blocks []slackapi.Block
+	left  int // characters
+	full  bool
+	table bool // a message may have one table
+
+	missing int  // parts
+	dropped bool // some of what was to be said isn't in the message
+	blocks  []slackapi.Block
 }
 
 func (l *layout) add(elements ...slackapi.RichTextElement) {
@@ -117,6 +131,37 @@ func (l *layout) add(elements ...slackapi.RichTextElement) {
 // note is a line of the program's own; noteChars pays for it.
 func (l *layout) note(s string) {
 	l.add(slackapi.NewRichTextSection(slackapi.NewRichTextSectionTextElement(s, &slackapi.RichTextSectionTextStyle{Italic: true})))
+}
+
+// mostSentences is how much of a message is kept for its sentences: warnings, reasons and who is asked come after what may be long.
+const mostSentences = 5_000
+
+// reserve keeps the room of the sentences of a message, from the last one on, and says how much each of them has.
+func (l *layout) reserve(body []algesta.Block) []int {
+	kept, all := make([]int, len(body)), 0
+	for i, b := range slices.Backward(body) {
+		if cost := costOf(b.Text); len(b.Text) > 0 && all+cost <= min(mostSentences, l.left) {
+			kept[i], all = cost, all+cost
+		}
+	}
+	l.left -= all
+	return kept
+}
+
+// notWhole stands where people can't see everything that they would approve.
+const notWhole = "Not all of this fits into one message, so it can't be approved. Ask for less at once, or change it without me."
+
+// withoutApprove takes the approval out of a message that leaves something out: nobody approves what they can't see.
+func withoutApprove(row *slackapi.ActionBlock, l *layout) *slackapi.ActionBlock {
+	before := len(row.Elements.ElementSet)
+	row.Elements.ElementSet = slices.DeleteFunc(row.Elements.ElementSet, func(e slackapi.BlockElement) bool {
+		b, ok := e.(*slackapi.ButtonBlockElement)
+		return ok && b.ActionID == string(algesta.Approve)
+	})
+	if len(row.Elements.ElementSet) < before {
+		l.note(notWhole)
+	}
+	return row
 }
 
 func (l *layout) head(r algesta.Report) {
@@ -139,6 +184,7 @@ func (l *layout) head(r algesta.Report) {
 		line := layout{left: maxHead}
 		lines = append(lines, slackapi.NewRichTextSection(line.spans(text)...))
 		l.left -= maxHead - line.left
+		l.dropped = l.dropped || line.dropped
 	}
 	if len(lines) > 0 {
 		l.add(lines...)
@@ -168,6 +214,7 @@ func (l *layout) list(items []algesta.Text) {
 	var rows []slackapi.RichTextElement
 	for i, item := range items {
 		if l.full {
+			l.dropped = true
 			rows = append(rows, slackapi.NewRichTextSection(slackapi.NewRichTextSectionTextElement(fmt.Sprintf("… %d more", len(items)-i), nil)))
 			break
 		}
@@ -212,7 +259,7 @@ func (l *layout) preformatted(s string) {
 	kept, dropped := cut(s, l.left-spanCost)
 	missing := ""
 	if dropped > 0 {
-		l.full = true
+		l.full, l.dropped = true, true
 		missing = more(dropped, "character")
 		if end := strings.LastIndexByte(kept, '\n'); end > 0 {
 			missing = more(strings.Count(s[end:], "\n"), "line")
@@ -256,6 +303,7 @@ func (l *layout) grid(t algesta.Table) {
 		l.blocks = append(l.blocks, table)
 	}
 	if missing > 0 {
+		l.dropped = true
 		l.full = l.full || len(table.Rows) < maxRows
 		l.note(more(missing, "row"))
 	}

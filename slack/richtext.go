@@ -20,7 +20,7 @@ func (l *layout) spans(t algesta.Text) []slackapi.RichTextSectionElement {
 			out = append(out, element(s))
 			continue
 		}
-		l.full = true
+		l.full, l.dropped = true, true
 		dropped := utf8.RuneCountInString(s.Text)
 		if plainWords(s) {
 			var kept string

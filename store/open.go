@@ -23,6 +23,9 @@ const readers = 4
 // ErrClosed is what every call answers after Close.
 var ErrClosed = errors.New("the store is closed")
 
+// truncateWithin bounds the emptying of the write-ahead log.
+const truncateWithin = 5 * time.Second
+
 // Store is the durable state on one SQLite file. All methods may be called from any goroutine.
 type Store struct {
 	// Observe, when set before Start and the first write, is told what just became durable: "inbox-committed",
@@ -88,6 +91,7 @@ func (s *Store) open(ctx context.Context, path string) error {
 	}
 	if s.write, err = pool(path, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"secure_delete(1)", // what people typed is forgotten, not only unlinked
 	}}); err != nil {
 		return err
 	}
@@ -137,6 +141,17 @@ func (s *Store) Close(ctx context.Context) error {
 	return err
 }
 
+// truncate empties the write-ahead log, which else keeps what was deleted until it's written over. A reader may be in the way: then the
+// next time does it.
+func (s *Store) truncate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, truncateWithin)
+	defer cancel()
+	if _, err := s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+		return fmt.Errorf("emptying the log of the store: %w", err)
+	}
+	return nil
+}
+
 // letGo closes the file, then the lock, in this order.
 func (s *Store) letGo() error {
 	var errs []error
@@ -144,7 +159,7 @@ func (s *Store) letGo() error {
 		errs = append(errs, s.read.db.Close())
 	}
 	if s.write != nil {
-		errs = append(errs, s.write.Close())
+		errs = append(errs, s.truncate(context.Background()), s.write.Close())
 	}
 	return errors.Join(append(errs, s.lock.Close())...)
 }

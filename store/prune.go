@@ -36,5 +36,5 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (gone int64, err er
 			}
 		}
 	}
-	return gone, nil
+	return gone, s.truncate(ctx)
 }

@@ -152,7 +152,7 @@ func TestTheDatabaseHoldsNoSecretOfTheCorpus(t *testing.T) {
 			}
 			r := algesta.Request{
 				ID: id, Key: id, Status: algesta.Pending, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
-				Command: algesta.Command{ID: id}, Plan: algesta.Plan{Summary: text, Diff: sample.Line, Warnings: []algesta.Text{text}},
+				Command: algesta.Command{ID: id, Reason: sample.Line}, Plan: algesta.Plan{Summary: text, Diff: sample.Line, Warnings: []algesta.Text{text}},
 			}
 			if err := tx.Create(r); err != nil {
 				return err

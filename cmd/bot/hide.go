@@ -53,7 +53,7 @@ var _ commands.Tx = hidingTx{}
 
 // Create implements commands.RequestTx.
 func (t hidingTx) Create(r algesta.Request) error {
-	r.Plan = t.redactor.Plan(r.Plan)
+	r.Plan, r.Command.Reason = t.redactor.Plan(r.Plan), t.redactor.String(r.Command.Reason)
 	return t.tx.Create(r)
 }
 
