@@ -24,6 +24,17 @@ func (s storeFor) Update(ctx context.Context, f func(commands.Tx) error) error {
 	return s.Store.Update(ctx, func(tx *store.Tx) error { return f(hidingTx{tx, s.redactor}) })
 }
 
+// Receive keeps what somebody typed or clicked. The reason of a vote is redacted before it's stored; a command has to be understood first,
+// so its text stands in the inbox until it is answered.
+func (s storeFor) Receive(ctx context.Context, in algesta.Invocation) (fresh bool, err error) {
+	if in.Vote != nil {
+		vote := *in.Vote
+		vote.Reason = s.redactor.String(vote.Reason)
+		in.Vote = &vote
+	}
+	return s.Store.Receive(ctx, in)
+}
+
 // clusters are the configured clusters by name.
 type clusters map[string]*kube.Cluster
 

@@ -114,6 +114,13 @@ func TestTheDatabaseHoldsNoSecretOfTheCorpus(t *testing.T) {
 	for i, sample := range samples {
 		text := algesta.Say("it says {}", sample.Line)
 		id := algesta.NewCommandID()
+		typed := algesta.Invocation{Key: "typed" + id, Kind: algesta.Typed, Text: "rollback x y --reason " + sample.Line}
+		_, err := s.Receive(t.Context(), typed)
+		require.NoError(t, err)
+		require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error { return tx.Answered(typed.Key) }), "what is answered is forgotten")
+		voted := algesta.Invocation{Key: "voted" + id, Kind: algesta.Voted, Vote: &algesta.Vote{Action: algesta.Deny, ID: id, Reason: sample.Line}}
+		_, err = s.Receive(t.Context(), voted) // and never answered
+		require.NoError(t, err)
 		require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error {
 			err := tx.Append(
 				algesta.Entry{

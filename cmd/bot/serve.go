@@ -172,7 +172,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 		TeamID:         cfg.Slack.TeamID,
 		Groups:         r.policy.Policy().Groups(),
 		SharedChannels: cfg.Slack.SharedChannels,
-		Inbox:          r.store,
+		Inbox:          storeFor{r.store, r.redactor},
 		Outbox:         r.store,
 		Redactor:       r.redactor,
 		Log:            log.Named("slack"),
