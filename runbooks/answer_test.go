@@ -21,6 +21,11 @@ func answered(t *testing.T, s *still, runbook string) []string {
 	report, err := book.Answer(t.Context(), whole(s), input(runbook, nil))
 	require.NoError(t, err)
 	requireNoSecret(t, report)
+	return lines(report)
+}
+
+// lines are a report as it is read.
+func lines(report algesta.Report) []string {
 	out := []string{report.Title.String()}
 	for _, b := range report.Body {
 		for _, f := range b.Fields {

@@ -3,6 +3,7 @@ package runbooks_test
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -146,6 +147,9 @@ func raw(o any) (map[string]any, error) {
 
 func (s *still) List(_ context.Context, _, _ string, into runtime.Object) error {
 	kind := into.GetObjectKind().GroupVersionKind().Kind
+	if kind == "" {
+		kind = reflect.TypeOf(into).Elem().Name()
+	}
 	items := map[string]any{"items": []any{}}
 	switch l := into.(type) {
 	case *unstructured.UnstructuredList:

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
@@ -13,18 +14,23 @@ import (
 
 var pods = register(Runbook{
 	Name:    "pods",
-	Aliases: []string{"get pods"},
+	Aliases: []string{"get pods", "get pod", "get po"},
 	Verb:    "pods",
-	Summary: "List the pods of a service with their state, restarts, age, node, cpu and memory.",
+	Summary: "List the pods of a service or an environment with their state, restarts, age and node, the worst first.",
 	Example: "pods api-gateway production",
-	About:   aboutService,
+	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, outputArg, watchArg},
+	About:   About{Service: true, Environment: true, Kinds: []string{"Pod"}},
 	Answer:  answerPods,
 })
 
-// mostPods is how many pods one answer lists: Block Kit tables hold 100 rows with the head.
-const mostPods = 99
-
 func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	if in.Command.Target.Object != "" {
+		return podsOf(ctx, c, in)
+	}
+	selector, err := selectorOf(in)
+	if err != nil {
+		return algesta.Report{}, err
+	}
 	r, err := rollout.Look(ctx, c.Rollout(), in.Workload)
 	if err != nil {
 		return algesta.Report{}, err
@@ -34,6 +40,10 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	}
 	if r.Unread != nil { // the Deployment's own numbers are an answer too
 		return algesta.Report{Tone: algesta.Warning, Title: headline(r, in), Body: []algesta.Block{{List: []algesta.Text{notChecked("pods", r.Unread)}}}}, nil //nolint:nilerr // it is said
+	}
+	if listOfPods(in) {
+		chosen := slices.DeleteFunc(slices.Clone(r.Pods), func(p *corev1.Pod) bool { return !selector.Matches(labels.Set(p.Labels)) })
+		return podsReport(chosen, subject(in), in), nil
 	}
 	report := algesta.Report{
 		Tone:  toneOf(r),
@@ -46,7 +56,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		}
 		return report, nil
 	}
-	table := podTable(r, in.Command.At, mostPods)
+	table := podTable(r, in.Command.At, mostRows)
 	fresh, old := r.Split()
 	if len(fresh) > 0 && len(old) > 0 {
 		table.Head = append(table.Head, "version")
@@ -66,6 +76,9 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	}
 	if hidden := len(r.Pods) - len(table.Rows); hidden > 0 {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} not shown.", count(hidden, "more pod"))})
+	}
+	if said := asTyped(in); len(said) > 0 {
+		report.Body = append(report.Body, algesta.Block{List: said})
 	}
 	return report, nil
 }

@@ -74,11 +74,21 @@ func (p Parser) names() []string {
 	return append(names, Undo.Name, whoamiWord, canIWord, helpWord)
 }
 
-// cannotList is the answer to a kind without a name: "get deployments -n production".
+// cannotList is the answer to a kind without a name: "status deployments -n production".
 func (r *reading) cannotList(kind algesta.Kind) error {
 	r.readPlace()
+	if lists, ok := r.verbs["get "+kind.Resource]; ok {
+		environment := r.out.Environment
+		if environment == "" {
+			environment = environmentSlot
+		}
+		return &algesta.Error{
+			Kind: algesta.ErrUsage, Message: algesta.Say("{} doesn't list {}.", r.book.Name, kind.Plural),
+			Hint: algesta.Say("{}", algesta.Name(r.bot.Typed(lists, environment))),
+		}
+	}
 	e := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("I can't list {} yet.", kind.Plural)}
-	if i := slices.IndexFunc(r.books, func(b runbooks.Runbook) bool { return b.About.Service && b.About.Environment }); i >= 0 {
+	if i := slices.IndexFunc(r.books, func(b runbooks.Runbook) bool { return b.About.Environment && len(b.About.Kinds) > 1 }); i >= 0 {
 		look := Parsed{Runbook: r.books[i].Name, Service: r.out.Environment}
 		if look.Service == "" {
 			look.Service = environmentSlot

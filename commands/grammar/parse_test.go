@@ -409,7 +409,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 			"status nodes production", "I can't list nodes yet.", "/algesta diagnose production looks at everything there.",
 		},
 		"a list of pods": {
-			"get pods -n production", "Which service in production do you mean?", "/algesta pods <service> production",
+			"status pods -n production", "status doesn't list pods.", "/algesta pods production",
 		},
 		"what is not built":               {"logs -f api-gateway -n production", "I can't show logs yet.", known},
 		"what is not built, in two words": {"rollout pause deployment/api -n production", "I can't pause rollouts yet.", known},

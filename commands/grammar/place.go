@@ -67,6 +67,10 @@ func (r *reading) host(name string) error {
 	return nil
 }
 
+// podName is what Deployments call their pods: its name, a hash of the template and five letters, both without vowels
+// (k8s.io/apimachinery/pkg/util/rand). No service is called so.
+var podName = regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
+
 // bareThing gives the first free word its meaning, by what the command may be about. taken is false where that word can only be an
 // environment or the value of an argument.
 func (r *reading) bareThing(name string) (taken bool, err error) {
@@ -74,6 +78,9 @@ func (r *reading) bareThing(name string) (taken bool, err error) {
 	switch {
 	case about.Host && (strings.Contains(name, ".") || !about.Service && !about.Environment && len(about.Kinds) == 0):
 		return true, r.host(name)
+	case slices.Contains(about.Kinds, "Pod") && podName.MatchString(name):
+		kind, _ := algesta.KindOf("pod")
+		return true, r.object(kind, name)
 	case about.Service:
 		return true, r.service(name)
 	case len(about.Kinds) == 1 && (!about.Environment || len(r.free) > 1 || r.out.Environment != ""):

@@ -1,0 +1,211 @@
+package runbooks
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
+)
+
+var (
+	brokenArg   = Arg{Name: "broken", Kind: SwitchArg, Summary: "only those that are in trouble or not ready"}
+	wideArg     = Arg{Name: "wide", Kind: SwitchArg, Summary: "also their addresses and images, as kubectl's -o wide"}
+	labelsArg   = Arg{Name: "labels", Aliases: []string{"show-labels"}, Kind: SwitchArg, Summary: "also their labels"}
+	selectorArg = Arg{Name: "selector", Aliases: []string{"l"}, Kind: TextArg, Summary: "only those with these labels, such as app=api-gateway"}
+)
+
+// listOfPods reports whether more or fewer was asked for than the pods of a service as they are usually shown.
+func listOfPods(in Input) bool {
+	return in.Command.Args.Bool(brokenArg.Name) || isWide(in) || in.Command.Args.Bool(labelsArg.Name) || selectorArg.Given(in)
+}
+
+func isWide(in Input) bool { return in.Command.Args.Bool(wideArg.Name) || outputArg.Given(in) }
+
+// podsOf answers for the pods of a whole environment, or for one of them.
+func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	if _, err := selectorOf(in); err != nil {
+		return algesta.Report{}, err
+	}
+	namespace, name := in.Command.Target.Namespace, strings.TrimPrefix(in.Command.Target.Object, podPrefix)
+	var list corev1.PodList
+	if in.Command.Target.Object != wholePlace {
+		return onePod(ctx, c, in, name)
+	}
+	read := listAll(ctx, c, namespace, selectorArg.Text(in), "pods", &list)
+	if read.err != nil {
+		return unknownReport(whereOf(in), read), nil
+	}
+	all := make([]*corev1.Pod, len(list.Items))
+	for i := range list.Items {
+		all[i] = &list.Items[i]
+	}
+	return podsReport(all, algesta.Say("{}", whereOf(in)), in, notes(read)...), nil
+}
+
+// What stands in a target for a pod, and for an environment as a whole.
+const (
+	podPrefix  = "pod/"
+	wholePlace = "namespace"
+)
+
+// selectorOf is the label selector that was typed, everything where none was.
+func selectorOf(in Input) (labels.Selector, error) {
+	typed := selectorArg.Text(in)
+	selector, err := labels.Parse(typed)
+	if err != nil {
+		return nil, &algesta.Error{
+			Kind: algesta.ErrUsage, Err: err, Message: algesta.Say("I can't read the label selector {}.", algesta.Name(quote(typed))),
+			Hint: algesta.Say("For example: {}", algesta.Name(in.Bot.Typed("pods", whereOf(in), "-l app=api-gateway"))),
+		}
+	}
+	return selector, nil
+}
+
+// podsReport lists pods, the worst first. where is what they are the pods of.
+func podsReport(all []*corev1.Pod, where algesta.Text, in Input, more ...algesta.Text) algesta.Report {
+	if typed := selectorArg.Text(in); typed != "" {
+		where = algesta.Say("{} with {}", where, algesta.Name(quote(typed)))
+	}
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b *corev1.Pod) int {
+		return cmp.Or(cmp.Compare(podRank(a), podRank(b)), cmp.Compare(rollout.Restarts(b), rollout.Restarts(a)), cmp.Compare(a.Name, b.Name))
+	})
+	ranks := [endedPod + 1]int{}
+	for _, pod := range all {
+		ranks[podRank(pod)]++
+	}
+	report := algesta.Report{Tone: algesta.Good, Title: podsTitle(where, ranks)}
+	switch {
+	case ranks[troubledPod] > 0:
+		report.Tone = algesta.Bad
+	case ranks[unreadyPod] > 0:
+		report.Tone = algesta.Warning
+	case len(all) == 0:
+		report.Tone = algesta.Neutral
+	}
+	if in.Command.Args.Bool(brokenArg.Name) {
+		all = all[:ranks[troubledPod]+ranks[unreadyPod]]
+	}
+	return withTable(report, podsTable(all, in), "pod", slices.Concat(asTyped(in), more)...)
+}
+
+// How a pod is, the worst first.
+const (
+	troubledPod = iota
+	unreadyPod
+	readyPod
+	endedPod
+)
+
+func podRank(pod *corev1.Pod) int {
+	switch s := rollout.StateOf(pod); {
+	case s.Reason != "":
+		return troubledPod
+	case s.Word == "ready":
+		return readyPod
+	case pod.Status.Phase == corev1.PodSucceeded:
+		return endedPod
+	}
+	return unreadyPod
+}
+
+func podsTitle(where algesta.Text, ranks [endedPod + 1]int) algesta.Text {
+	meant := ranks[troubledPod] + ranks[unreadyPod] + ranks[readyPod]
+	title := algesta.Say("{}: {} of {} ready", where, ranks[readyPod], count(meant, "pod"))
+	if meant == 0 {
+		title = algesta.Say("{}: no pod runs", where)
+	}
+	if n := ranks[troubledPod]; n > 0 {
+		title = algesta.Say("{}, {} in trouble", title, n)
+	}
+	if n := ranks[endedPod]; n > 0 {
+		title = algesta.Say("{}, {} ended", title, n)
+	}
+	return title
+}
+
+func podsTable(pods []*corev1.Pod, in Input) algesta.Table {
+	t := algesta.Table{Head: []string{"pod", "state", "restarts", "age", "node"}}
+	wide, labelled := isWide(in), in.Command.Args.Bool(labelsArg.Name)
+	if wide {
+		t.Head = append(t.Head, "ip", "image")
+	}
+	if labelled {
+		t.Head = append(t.Head, "labels")
+	}
+	for _, pod := range pods {
+		row := podRow(pod, in.Command.At)
+		row[0] = algesta.Say("{}", algesta.Name(pod.Name)) // pods of several services don't share the beginning of their names
+		if wide {
+			row = append(row, orDash(quote(pod.Status.PodIP)), orDash(imagesOf(pod)))
+		}
+		if labelled {
+			row = append(row, orDash(labelsOf(pod.Labels)))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func imagesOf(pod *corev1.Pod) string {
+	var images []string
+	for _, c := range pod.Spec.Containers {
+		images = append(images, rollout.ShortImage(c.Image))
+	}
+	return quote(strings.Join(images, ", "))
+}
+
+// labelsOf are labels as kubectl prints them.
+func labelsOf(all map[string]string) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, name+"="+all[name])
+	}
+	return quote(strings.Join(out, ", "))
+}
+
+// onePod answers for a single pod: what kubectl's users ask with -o jsonpath is in it.
+func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Report, error) {
+	var list corev1.PodList
+	const most = 1
+	if _, err := listSome(ctx, c, in.Command.Target.Namespace, "metadata.name="+name, most, &list); err != nil {
+		return unknownReport(whereOf(in), listed{what: "pods", err: err}), nil //nolint:nilerr // it is said
+	}
+	i := slices.IndexFunc(list.Items, func(p corev1.Pod) bool { return p.Name == name })
+	if i < 0 {
+		return algesta.Report{}, &algesta.Error{
+			Kind: algesta.ErrNotFound, Message: algesta.Say("There is no pod {} in {}.", algesta.Name(name), whereOf(in)),
+			Hint: algesta.Say("It may have been replaced. The pods that there are: {}", algesta.Name(in.Bot.Typed("pods", whereOf(in)))),
+		}
+	}
+	pod := &list.Items[i]
+	s := rollout.StateOf(pod)
+	report := algesta.Report{
+		Tone:  []algesta.Tone{algesta.Bad, algesta.Warning, algesta.Good, algesta.Neutral}[podRank(pod)],
+		Title: algesta.Say("{} in {}: {}, {}", algesta.Name(pod.Name), whereOf(in), s.Word, count(rollout.Restarts(pod), "restart")),
+	}
+	fields := []algesta.Field{
+		{Label: "node", Value: orDash(quote(pod.Spec.NodeName))}, {Label: "ip", Value: orDash(quote(pod.Status.PodIP))},
+		{Label: "age", Value: algesta.Say("{}", span(in.Command.At.Sub(pod.CreationTimestamp.Time)))}, {Label: "image", Value: orDash(imagesOf(pod))},
+		{Label: "labels", Value: orDash(labelsOf(pod.Labels))},
+	}
+	if s.Reason != "" {
+		why := algesta.Say("{}", quote(s.Reason))
+		if s.Message != "" {
+			why = algesta.Say("{}: {}", quote(s.Reason), quote(s.Message))
+		}
+		fields = append([]algesta.Field{{Label: "reason", Value: why}}, fields...)
+	}
+	report.Body = append(report.Body, algesta.Block{Fields: fields})
+	if said := asTyped(in); len(said) > 0 {
+		report.Body = append(report.Body, algesta.Block{List: said})
+	}
+	return report, nil
+}
