@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -26,4 +27,19 @@ func (d *Dispatcher) Expire(ctx context.Context, id string) (again time.Duration
 	}
 	_, err = d.step(ctx, step{id: id, from: []algesta.Status{algesta.Pending}, to: algesta.Expired, note: note})
 	return 0, err
+}
+
+// expireSilently ends a request that nobody approved in time and whose end can't be told, because telling it panics: nobody can approve it
+// any more, and the same could not be asked for while it waits.
+func (d *Dispatcher) expireSilently(ctx context.Context, r algesta.Request) error {
+	if time.Now().Before(r.ExpiresAt) {
+		return fmt.Errorf("request %s has not expired yet", r.ID)
+	}
+	return d.Store.Update(ctx, func(tx Tx) error {
+		now, moved, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Pending}, To: algesta.Expired, Note: "expired. Nothing was changed."})
+		if err != nil || !moved {
+			return err
+		}
+		return tx.Append(step{to: algesta.Expired}.entry(now))
+	})
 }

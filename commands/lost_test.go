@@ -137,3 +137,15 @@ func TestALostEditLosesNothing(t *testing.T) {
 	w.idle()
 	require.Empty(t, w.directs(), "and it is not told again because its button can't be taken away")
 }
+
+// TestAnAnswerAboutAChangeInDoubtThatCantBePostedGoesToWhoeverAsked has Slack refuse the reply that says what somebody saw.
+func TestAnAnswerAboutAChangeInDoubtThatCantBePostedGoesToWhoeverAsked(t *testing.T) {
+	t.Parallel()
+	w, doubtful, _ := inDoubt(t)
+	w.refuses = func(o algesta.Outgoing) bool { return o.Post.Kind == algesta.VerdictPost }
+	w.votes(person("U0MARTA", "Marta"), algesta.NotDone, doubtful.ID)
+	require.Eventually(t, func() bool {
+		w.posts()
+		return strings.Contains(strings.Join(w.directs(), "\n"), "U0LUIS: ") && strings.Contains(strings.Join(w.directs(), "\n"), "did not happen, says Marta.")
+	}, deadline, 5*time.Millisecond)
+}

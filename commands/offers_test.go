@@ -3,6 +3,7 @@ package commands_test
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,4 +208,36 @@ func TestTheProgressOfAReplacedChangeEnds(t *testing.T) {
 	require.Regexp(t, `^c-[a-z0-9]+ replaced this before it had finished\. Its own thread shows how it goes on\.$`, said[0])
 	w.cluster.set(func(c *fakeCluster) { c.coming = false })
 	w.idle()
+}
+
+// TestAClickThatWasOnItsWayOpensNothing has two people click Undo, of whom the second one's is planned when the first one's has ended
+// already: no request is open any more that would say so.
+func TestAClickThatWasOnItsWayOpensNothing(t *testing.T) {
+	t.Parallel()
+	w, marta, undo := undoable(t)
+	w.setRules(strings.Replace(rules, "verbs: [change]", "verbs: [deploy]", 1)) // it runs at once
+	planned, goOn := make(chan struct{}), make(chan struct{})
+	var looks atomic.Int32
+	w.people.set(func(d *fakeDirectory) {
+		d.onPlace = func() {
+			if looks.Add(1) == 2 { // who reads the channel, after the plan was made
+				close(planned)
+				<-goOn
+			}
+		}
+	})
+	late := w.vote(luis, algesta.Run, undo)
+	_, err := w.store.Receive(t.Context(), late)
+	require.NoError(t, err)
+	var click sync.WaitGroup
+	click.Go(func() { w.dispatcher.Handle(t.Context(), late) })
+	<-planned
+	w.votes(marta, algesta.Run, undo)
+	w.idle()
+	require.Equal(t, 2, w.cluster.writes(), "the change and its Undo")
+	close(goOn)
+	click.Wait()
+	w.idle()
+	require.Equal(t, 2, w.cluster.writes())
+	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[0])
 }

@@ -135,7 +135,7 @@ func (d *Dispatcher) giveUp(ctx context.Context, p piece, why failing) (again ti
 	}
 	switch {
 	case p.kind == algesta.ExpireJob && r.Status == algesta.Pending:
-		return afterHelpless, nil // nobody can approve it after its time, whether this is said or not
+		return 0, d.expireSilently(ctx, r)
 	case p.kind == algesta.ExecuteJob && r.Status == algesta.Approved: // nothing was sent: the intent moves the status in its own transaction
 		return 0, d.fail(ctx, r, why.unsent)
 	case p.kind == algesta.ExecuteJob && r.Status == algesta.Executing:

@@ -3,6 +3,7 @@ package commands_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -123,4 +124,39 @@ func TestJobThatPanicsEndsItsRequest(t *testing.T) {
 			w.panicked("a mistake in ")
 		})
 	}
+}
+
+// TestARequestEndsAlthoughItsEndCantBeTold has everything that is said of the end of a request panic, again and again: it would otherwise
+// wait for ever, and the same could not be asked for again.
+func TestARequestEndsAlthoughItsEndCantBeTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(strings.Replace(rules, "30m", "1s", 1))
+	w.types(luis, "scale api-gateway production 6")
+	r := w.request(algesta.Pending)
+	w.onPost = func(algesta.Post) error { panic("a mistake in the world_test.go: post") }
+	require.Eventually(t, func() bool {
+		now, err := w.store.Request(t.Context(), r.ID)
+		return err == nil && now.Status == algesta.Expired
+	}, deadline, 5*time.Millisecond)
+	lines, err := w.store.Audit(t.Context(), r.ID)
+	require.NoError(t, err)
+	require.Equal(t, "expired", lines[len(lines)-1].Kind)
+	require.Zero(t, w.cluster.writes())
+}
+
+// TestARequestWhoseRemindersPanicStillEnds has both jobs that only help give up.
+func TestARequestWhoseRemindersPanicStillEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(strings.Replace(rules, "30m", "3s", 1))
+	w.onPost = func(p algesta.Post) error {
+		if p.Kind == algesta.AskedPost || p.Kind == algesta.RemindPost {
+			panic("a mistake in the world_test.go: post")
+		}
+		return nil
+	}
+	w.types(luis, "scale api-gateway production 6")
+	w.request(algesta.Expired)
+	require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "expired: nobody approved within 3 s. Nothing was changed.")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/store"
 )
 
@@ -244,4 +245,34 @@ func TestACommandLooksFreshlyWhoReadsTheChannel(t *testing.T) {
 			w.said(algesta.AnswerPost),
 		)
 	})
+}
+
+// TestAVersionThatMovesIsNotApproved: what is approved has to be what runs, so a plan knows before anybody is asked that somebody will be.
+func TestAVersionThatMovesIsNotApproved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(strings.Replace(rules, "allow: [read, restart, scale]", "allow: [read, deploy]", 1))
+	w.types(luis, "deploy api-gateway production latest")
+	require.Contains(t, w.said(algesta.AnswerPost)[0], "has no fixed version: what is approved here might not be what runs")
+}
+
+// TestAnAnswerInASharedChannelHasNoButtons: a change can't be asked for there.
+func TestAnAnswerInASharedChannelHasNoButtons(t *testing.T) {
+	t.Parallel()
+	offers := func(w *world) (n int) {
+		cluster := &gatewayCluster{
+			slowCluster: &slowCluster{crashingCluster: &crashingCluster{fakeCluster: w.cluster}, fast: true},
+			logs:        "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()\n",
+		}
+		w.dispatcher.Clusters = commands.Clusters(cluster)
+		w.types(luis, "diagnose api-gateway production")
+		for _, p := range w.posts() {
+			n += len(p.Report.Buttons)
+		}
+		return n
+	}
+	require.Positive(t, offers(newWorld(t)), "in one of our own")
+	w := newWorld(t)
+	w.share()
+	require.Zero(t, offers(w))
 }

@@ -421,3 +421,20 @@ func TestNothingIsAskedWithoutTLS(t *testing.T) {
 	require.ErrorAs(t, err, &inside)
 	require.Empty(t, n.dialed)
 }
+
+func TestNoPasswordOfAnAddressIsSent(t *testing.T) {
+	t.Parallel()
+	n := newNetwork()
+	n.names["registry.example.com"] = []string{public}
+	n.serves(t, public, false, registryOf)
+	way := n.reach().to(RegistryConfig{Host: "registry.example.com"})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "https://somebody:something@registry.example.com/v2/", http.NoBody)
+	require.NoError(t, err)
+	answer, err := way.RoundTrip(r)
+	if err == nil {
+		require.NoError(t, answer.Body.Close())
+	}
+	var inside *insideError
+	require.ErrorAs(t, err, &inside)
+	require.Empty(t, n.dialed)
+}

@@ -351,3 +351,29 @@ func TestSecretsAreReadOnlyWhereSomebodyHidesThem(t *testing.T) {
 	_, err := kube.Open(t.Context(), kube.Config{Name: "a", Access: kube.Kubeconfig, SecretNamespaces: []string{"production"}})
 	require.ErrorContains(t, err, "cluster a: Secrets are read only where somebody hides their values")
 }
+
+// TestWithListAndWatchTheBotDoesNothingMore gives the bot every right to read Secrets: it still gets them one by one.
+func TestWithListAndWatchTheBotDoesNothingMore(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	platform.LetReadSecrets(t, p.Cluster, p.w.Namespace)
+	roles := p.Client.RbacV1().Roles(p.w.Namespace)
+	role, err := roles.Get(t.Context(), "algesta-secrets", metav1.GetOptions{})
+	require.NoError(t, err)
+	role.Rules[0].Verbs = []string{"get", "list", "watch"}
+	_, err = roles.Update(t.Context(), role, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	p.secret(t, "mongodb-credentials", map[string]string{"uri": secretValue})
+	p.secret(t, "of-nobody", map[string]string{"uri": secretValue})
+	p.mounts(t, "mongodb-credentials")
+	bot, _ := p.withSecrets(t, true)
+	since := time.Now()
+	_, err = bot.Keys(t.Context(), "Secret", p.w.Namespace, "mongodb-credentials")
+	require.NoError(t, err)
+	bot.Observe(t.Context(), p.w.Namespace)
+	asked := p.secretRequests(t, since)
+	require.NotEmpty(t, asked)
+	for _, r := range asked {
+		require.Equal(t, "get", r.Verb)
+	}
+}

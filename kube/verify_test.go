@@ -280,3 +280,52 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 		})
 	}
 }
+
+// TestVerifyLooksAtTheSameObject has a Deployment that was deleted and made anew carry the annotation and the generation of the write, as
+// one that was restored from a copy does.
+func TestVerifyLooksAtTheSameObject(t *testing.T) {
+	t.Parallel()
+	for uid, err := range map[string]error{"u1": nil, "u2": algesta.ErrUncertain} {
+		bot, change, e := verified(t, func() map[string]any {
+			return map[string]any{"uid": uid, "generation": 8, "annotations": map[string]any{algesta.OperationAnnotation: "op-c-9"}}
+		})
+		got, failed := bot.Verify(t.Context(), redacted(change), e)
+		require.ErrorIs(t, failed, err)
+		require.Equal(t, err == nil, got.Yes)
+	}
+}
+
+// TestVerifyWaitsUntilNothingCanArriveAnyMore has the patch arrive shortly before its time is over.
+func TestVerifyWaitsUntilNothingCanArriveAnyMore(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	bot, change, e := verified(t, func() map[string]any {
+		if time.Since(begin) < 500*time.Millisecond {
+			return map[string]any{"uid": "u1", "generation": 7}
+		}
+		return map[string]any{"uid": "u1", "generation": 8, "annotations": map[string]any{algesta.OperationAnnotation: "op-c-9"}}
+	})
+	e.StartedAt = begin.Add(-6 * time.Second) // of seven
+	got, err := bot.Verify(t.Context(), redacted(change), e)
+	require.NoError(t, err)
+	require.True(t, got.Yes)
+}
+
+// verified is a cluster whose Deployment has this metadata, with a change of it and the record of its write at generation 7.
+func verified(t *testing.T, metadata func() map[string]any) (*kube.Cluster, algesta.Change, algesta.Execution) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		m := metadata()
+		m["name"], m["namespace"], m["resourceVersion"] = "api-gateway", "production", "10"
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": m})
+	}))
+	t.Cleanup(s.Close)
+	bot, err := kube.OpenREST("sandbox", &rest.Config{Host: s.URL})
+	require.NoError(t, err)
+	change := algesta.Change{
+		Object: algesta.Deployment("sandbox", "production", "api-gateway"), UID: "u1",
+		Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value(newImage)}},
+	}
+	return bot, change, algesta.Execution{Object: change.Object, Operation: "op-c-9", UID: "u1", Generation: 7, StartedAt: time.Now().Add(-time.Hour)}
+}

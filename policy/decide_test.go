@@ -134,6 +134,12 @@ func TestDecide(t *testing.T) {
 			algesta.NeedsApproval, "production needs a second person",
 			`It needs 1 approval from @S0PLATFORM or @U0CARLA (rule "production needs a second person").`, "",
 		},
+		"a freeze lasts to its last second": {
+			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = time.Date(2027, 1, 2, 4, 59, 59, 0, time.UTC) }),
+			algesta.Refuse, "end of year",
+			`You may not roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
+			"Ask again after that. If it cannot wait, ask the people who write the policy.",
+		},
 		"a freeze begins at its beginning": {
 			with(asks(luis, "restart", "production", nil), func(f *policy.Facts) { f.At = time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC) }),
 			algesta.Refuse, "end of year",

@@ -123,3 +123,19 @@ func TestValuesAloneLeaveTheFormsAsTheyAre(t *testing.T) {
 	require.Equal(t, `secret "orders" not found, password=x1 in ‹redacted›`, r.Values(`secret "orders" not found, password=x1 in `+value))
 	require.Equal(t, value, (*redact.Redactor)(nil).Values(value))
 }
+
+// TestTheFirstLinesOfAValueAreHidden: a file is hidden as a whole, and its first 128 lines one by one.
+func TestTheFirstLinesOfAValueAreHidden(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for i := range 129 {
+		lines = append(lines, fmt.Sprintf("setting number %d of the file", i+1))
+	}
+	r := redact.New()
+	r.Add([]byte(strings.Join(lines, "\n")))
+	for _, line := range lines[:128] {
+		require.Equal(t, "said: ‹redacted›", r.String("said: "+line))
+	}
+	require.Equal(t, "said: "+lines[128], r.String("said: "+lines[128]), "what follows is not")
+	require.NotContains(t, r.String(strings.Join(lines, "\n")), lines[128], "but in the whole file")
+}

@@ -21,7 +21,7 @@ const (
 	askTimeout = 5 * time.Second
 	placeAge   = time.Minute
 	absentAge  = 2 * time.Second // whoever invites the bot does not wait long to be believed
-	askSingly  = 6               // more groups than these are asked for in one call
+	askSingly  = 6               // more groups than these are asked for in one call, and fewer where their own rate leaves no room
 	namesAge   = time.Hour       // of user groups, to print only
 	maxPeople  = 10_000          // kept in memory; then the memory starts anew
 	maxName    = 80
@@ -39,7 +39,8 @@ type directory struct {
 	users    *rate.Limiter // users.info takes 100 a minute
 	lists    *rate.Limiter // users.list takes 20
 	places   *rate.Limiter // conversations.info takes 50
-	members  *rate.Limiter // usergroups.list and usergroups.users.list take 20
+	members  *rate.Limiter // usergroups.users.list takes 20
+	groups   *rate.Limiter // usergroups.list takes 20
 	emails   *rate.Limiter // users.lookupByEmail takes 50
 	facts    *facts
 	listed   []string // channels that are our own although they are shared
@@ -84,6 +85,7 @@ func newDirectory(calls web, identify func(context.Context) (self, error), group
 		emails:   rate.NewLimiter(rate.Every(time.Minute/35), 12),
 		places:   rate.NewLimiter(rate.Every(time.Minute/35), 12),
 		members:  rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
+		groups:   rate.NewLimiter(rate.Every(time.Minute/8), 12),
 		facts: &facts{
 			people:  map[string]person{},
 			members: map[string]members{},

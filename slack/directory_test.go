@@ -316,3 +316,68 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		require.NotContains(t, err.Error(), "xapp-1")
 	}
 }
+
+// TestAnArchivedChannelIsNoPlaceToReportTo: nobody can be told anything there, whoever its members are.
+func TestAnArchivedChannelIsNoPlaceToReportTo(t *testing.T) {
+	t.Parallel()
+	s, server := asked(t)
+	server.Archive("C0OPS", true)
+	p, err := s.Place(t.Context(), "C0OPS", time.Hour)
+	require.NoError(t, err)
+	require.False(t, p.Member)
+}
+
+// TestChannelMembershipDecidesNothing: what is known of a person, and so what they may do, is the same whatever channels they are in.
+func TestChannelMembershipDecidesNothing(t *testing.T) {
+	t.Parallel()
+	s, server := asked(t)
+	before, err := s.Actor(t.Context(), person0("U0NICO"), 0)
+	require.NoError(t, err)
+	require.NoError(t, server.Invite("U0LUIS", "C0OPS", "U0NICO"))
+	inside, err := s.Actor(t.Context(), person0("U0NICO"), 0)
+	require.NoError(t, err)
+	server.Leave("C0OPS", "U0NICO")
+	outside, err := s.Actor(t.Context(), person0("U0NICO"), 0)
+	require.NoError(t, err)
+	inside.AsOf, outside.AsOf = before.AsOf, before.AsOf
+	require.Equal(t, before, inside)
+	require.Equal(t, before, outside)
+	require.Empty(t, server.Calls("conversations.members"))
+}
+
+// TestFactsOfEveryKindAreAskedAgainWhenTheyAreOld changes a person, a group and a place, one at a time.
+func TestFactsOfEveryKindAreAskedAgainWhenTheyAreOld(t *testing.T) {
+	t.Parallel()
+	s, server := asked(t)
+	ask := func() algesta.Actor {
+		a, err := s.Actor(t.Context(), person0("U0PABLO"), 0)
+		require.NoError(t, err)
+		return a
+	}
+	require.Equal(t, []string{"S0PLATFORM"}, ask().Groups)
+	server.SetGroup("S0PLATFORM", "U0ELENA")
+	require.Empty(t, ask().Groups, "the group")
+	server.UpdateUser(slackd.User{ID: "U0PABLO", Name: "pablo", RealName: "Pablo Rincón", Deactivated: true})
+	require.Equal(t, algesta.Deactivated, ask().Standing, "the person")
+	place, err := s.Place(t.Context(), "C0OPS", 0)
+	require.NoError(t, err)
+	require.True(t, place.Member)
+	server.Archive("C0OPS", true)
+	place, err = s.Place(t.Context(), "C0OPS", 0)
+	require.NoError(t, err)
+	require.False(t, place.Member, "the place")
+}
+
+// TestExecutionsOneAfterTheOtherKnowTheGroups asks freshly again and again, as executions do that have nothing in common: the groups of each
+// are known, within what Slack takes in a minute.
+func TestExecutionsOneAfterTheOtherKnowTheGroups(t *testing.T) {
+	t.Parallel()
+	s, server := asked(t) // with three groups
+	for i := range 12 {
+		a, err := s.Actor(t.Context(), person0("U0PABLO"), 0)
+		require.NoError(t, err, i)
+		require.Equal(t, []string{"S0PLATFORM"}, a.Groups)
+	}
+	require.LessOrEqual(t, len(server.Calls("usergroups.users.list")), 12)
+	require.LessOrEqual(t, len(server.Calls("usergroups.list")), 12)
+}

@@ -13,7 +13,7 @@ import (
 // groupsOf are the named groups with this user in them, and the time of the oldest answer.
 func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Duration) (in []string, oldest time.Time, err error) {
 	groups, stale := d.stale(maxAge)
-	if len(stale) > askSingly {
+	if len(stale) > askSingly || len(stale) > 1 && d.members.Tokens() < float64(len(stale)) { // executions ask freshly, and each asks for all of them
 		if err := d.allMembers(ctx); err != nil {
 			return nil, time.Time{}, err
 		}
@@ -86,7 +86,7 @@ func (d directory) stale(maxAge time.Duration) (groups, stale []string) {
 
 // allMembers asks for every group of the workspace in one call, which saves the rate when the policy names many.
 func (d directory) allMembers(ctx context.Context) error {
-	_, err := ask(ctx, d, "all groups", d.members, func(ctx context.Context) (bool, error) {
+	_, err := ask(ctx, d, "all groups", d.groups, func(ctx context.Context) (bool, error) {
 		at := time.Now()
 		all, err := d.userGroups(ctx, true)
 		d.learnPlan(err)

@@ -137,7 +137,7 @@ func (d directory) handle(ctx context.Context, group string) string {
 	if fresh {
 		return handle
 	}
-	handles, err := ask(ctx, d, "handles", d.members, func(ctx context.Context) (map[string]string, error) {
+	handles, err := ask(ctx, d, "handles", d.groups, func(ctx context.Context) (map[string]string, error) {
 		all, err := d.userGroups(ctx, false)
 		d.learnPlan(err)
 		if err != nil && code(err) != noGroups {

@@ -290,3 +290,20 @@ func TestADirectMessageIsEditedInItsConversation(t *testing.T) {
 	r.until(t, "the edit", func() bool { m, _ := r.server.Message(dm, asked.TS); return m.Text == "Carla approved this." })
 	require.Len(t, r.server.Messages(dm), 1)
 }
+
+// TestAMessageOfSomebodyElseIsNoMessageOfOurs has another app write what the bot would look for after a call without an answer.
+func TestAMessageOfSomebodyElseIsNoMessageOfOurs(t *testing.T) {
+	t.Parallel()
+	r := start(t, slackd.Options{})
+	foreign := r.server.PostForeign("C0OPS", "", map[string]any{"metadata": map[string]any{
+		"event_type": metadataType, "event_payload": map[string]any{metadataID: "1", metadataCommand: "c-1", metadataRev: "1"},
+	}})
+	require.NotEmpty(t, foreign)
+	r.server.FailNext("chat.postMessage", slackd.Fault{Drop: true}, 1)
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: say("card")})
+	m, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("card"))
+	require.NoError(t, err)
+	require.NotEqual(t, foreign, m.TS)
+	require.NotEmpty(t, r.server.Calls("conversations.history"), "it looked")
+	r.box.drained(t)
+}

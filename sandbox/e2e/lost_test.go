@@ -40,3 +40,17 @@ func TestNothingRunsWhereTheBotWasRemoved(t *testing.T) {
 	}
 	require.Equal(t, 0, w.patches(deployment))
 }
+
+// TestNothingRunsInAnArchivedChannel has the channel archived between the plan and the last yes, which comes from what was known just before.
+func TestNothingRunsInAnArchivedChannel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	r := w.asks(luis, "rollback api-gateway production")
+	r.plan()
+	w.slack.Archive(ops, true)
+	r.approve()
+	for _, user := range []string{luis, carla} {
+		w.direct(user, "was refused just before it ran. Nothing was changed. I am not in ", " any more, so nobody would see how it ends.")
+	}
+	require.Equal(t, 0, w.patches(deployment))
+}

@@ -313,3 +313,42 @@ func runs(image string) func(*appsv1.Deployment) bool {
 		return complete(d) && d.Spec.Template.Spec.Containers[0].Image == image
 	}
 }
+
+// TestAWithdrawnYesRunsNothingWhileSlackAnswersInPart has the first approver lose their right, and Slack not say so when the second one
+// approves: what was known of them before doesn't count.
+func TestAWithdrawnYesRunsNothingWhileSlackAnswersInPart(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		withdraw func(w *world)
+		methods  []string
+	}{
+		"the group was changed": {
+			func(w *world) { w.slack.SetGroup("S0PLATFORM", elena) }, []string{"usergroups.users.list", "usergroups.list"},
+		},
+		"the approver was deactivated": {
+			func(w *world) {
+				w.slack.UpdateUser(slackd.User{ID: pablo, Name: "pablo", RealName: "Pablo Rincón", Email: "pablo@example.com", Deactivated: true})
+			},
+			[]string{"users.info", "users.list"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{replace: []string{"count: 1", "count: 2"}})
+			r := w.asks(luis, "rollback api-gateway production")
+			w.answer(carla, ops, "whoami") // so that her click can be decided by what is known of her
+			r.click(pablo, "approve")
+			r.becomes("needs 1 approval")
+			tt.withdraw(w)
+			for _, m := range tt.methods {
+				w.slack.FailNext(m, slackd.Fault{Status: 500}, 1000)
+			}
+			r.approve()
+			r.becomes("Slack does not tell me whether this is still allowed. I wait and try again until")
+			w.requireUntouched()
+			w.slack.Heal()
+			require.Contains(t, r.end(luis), "was refused just before it ran. Nothing was changed. The approval of Pablo Rincón does not count any more")
+			w.requireUntouched()
+		})
+	}
+}

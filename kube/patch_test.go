@@ -1,0 +1,27 @@
+package kube
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/3astronautas/algesta"
+)
+
+// TestAPatchTestsWhichObjectItIs: a Deployment that was deleted and made anew under the same name is another one, and the API server has to
+// find that out itself, because it may happen after the last look.
+func TestAPatchTestsWhichObjectItIs(t *testing.T) {
+	t.Parallel()
+	live := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"uid": "another", "resourceVersion": "10", "generation": int64(3)}}}
+	change := algesta.Change{
+		Object: algesta.Deployment("sandbox", "production", "api-gateway"), UID: "u1",
+		Swaps: []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: json.RawMessage("2"), To: json.RawMessage("4")}},
+	}
+	for _, to := range []bound{toVersion, toGeneration} {
+		ops, err := patchOf(change, "op-c-1", live, to)
+		require.NoError(t, err)
+		require.Equal(t, op{"test", "/metadata/uid", json.RawMessage(`"u1"`)}, ops[0], "of what people saw, and before anything else")
+	}
+}
