@@ -28,7 +28,7 @@ type crashingCluster struct {
 }
 
 func (c *crashingCluster) Reader(string) (runbooks.Cluster, error) {
-	return runbooks.Cluster{Reader: c, Observer: c}, nil
+	return runbooks.Cluster{Reader: c, Observer: c, Finder: c}, nil
 }
 
 func (c *crashingCluster) Observe(context.Context, string) ([]runtime.Object, map[string]error) {
@@ -76,7 +76,9 @@ func (c *gatewayCluster) Log(ctx context.Context, namespace, pod, container stri
 	return c.slowCluster.Log(ctx, namespace, pod, container, previous)
 }
 
-func (c *gatewayCluster) Reader(string) (runbooks.Cluster, error) { return c, nil }
+func (c *gatewayCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c, Observer: c, Finder: c}, nil
+}
 
 func (c *gatewayCluster) Observe(ctx context.Context, namespace string) ([]runtime.Object, map[string]error) {
 	pods, unread := c.crashingCluster.Observe(ctx, namespace)
