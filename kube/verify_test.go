@@ -289,7 +289,7 @@ func TestVerifyLooksAtTheSameObject(t *testing.T) {
 		bot, change, e := verified(t, func() map[string]any {
 			return map[string]any{"uid": uid, "generation": 8, "annotations": map[string]any{algesta.OperationAnnotation: "op-c-9"}}
 		})
-		got, failed := bot.Verify(t.Context(), redacted(change), e)
+		got, failed := bot.Writer(patching).Verify(t.Context(), redacted(change), e)
 		require.ErrorIs(t, failed, err)
 		require.Equal(t, err == nil, got.Yes)
 	}
@@ -306,7 +306,7 @@ func TestVerifyWaitsUntilNothingCanArriveAnyMore(t *testing.T) {
 		return map[string]any{"uid": "u1", "generation": 8, "annotations": map[string]any{algesta.OperationAnnotation: "op-c-9"}}
 	})
 	e.StartedAt = begin.Add(-6 * time.Second) // of seven
-	got, err := bot.Verify(t.Context(), redacted(change), e)
+	got, err := bot.Writer(patching).Verify(t.Context(), redacted(change), e)
 	require.NoError(t, err)
 	require.True(t, got.Yes)
 }
