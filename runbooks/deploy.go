@@ -35,6 +35,7 @@ var deploy = register(Runbook{
 	Example: "deploy api-gateway production 12346",
 	About:   aboutService,
 	Args:    []Arg{imageArg, containerArg, repositoryArg},
+	Reads:   planReads,
 	Writes:  []string{patchDeployments},
 	Ends:    WithRollout(),
 	Plan:    planDeploy,

@@ -57,6 +57,7 @@ var diagnose = register(Runbook{
 		"Pod", "Ingress", "Certificate", "Node", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "HorizontalPodAutoscaler", "ResourceQuota",
 		"PodDisruptionBudget", "PersistentVolumeClaim", "Secret", "ConfigMap", "Endpoints", "EndpointSlice",
 	}},
+	Reads: diagnosisReads,
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 		t := in.Command.Target
 		about := func(s *facts.Snapshot) facts.Ref {

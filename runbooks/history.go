@@ -16,6 +16,7 @@ var history = register(Runbook{
 	Summary: "List the revisions of a service that can be gone back to.",
 	Example: "history api-gateway production",
 	About:   aboutService,
+	Reads:   rollout.RevisionReads,
 	Answer:  answerHistory,
 })
 

@@ -33,6 +33,9 @@ func Page(bot algesta.Handle) string {
 		if rows := argRows(r); rows != "" {
 			b.WriteString("\n| argument | value | meaning |\n|---|---|---|\n" + rows)
 		}
+		if len(r.Reads) > 0 {
+			fmt.Fprintf(&b, "\nReads: `%s`.\n", strings.Join(r.Reads, "`, `"))
+		}
 		if r.Changes() {
 			fmt.Fprintf(&b, "\nWrites: `%s`. It shows a plan first, and needs the approvals that the policy asks for.\n", strings.Join(r.Writes, "`, `"))
 		}

@@ -20,6 +20,7 @@ var pods = register(Runbook{
 	Example: "pods api-gateway production",
 	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, outputArg, watchArg},
 	About:   About{Service: true, Environment: true, Kinds: []string{"Pod"}},
+	Reads:   union(rollout.Reads, usageReads),
 	Answer:  answerPods,
 })
 

@@ -17,6 +17,7 @@ var restart = register(Runbook{
 	Summary: "Replace all pods of a service, a few at a time, without changing its version.",
 	Example: "restart api-gateway production",
 	About:   aboutService,
+	Reads:   planReads,
 	Writes:  []string{patchDeployments},
 	Ends:    WithRollout(),
 	Plan:    planRestart,

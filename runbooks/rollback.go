@@ -32,6 +32,7 @@ var rollback = register(Runbook{
 	Example: "rollback api-gateway production",
 	About:   aboutService,
 	Args:    []Arg{toRevision, toVersion, templateArg, undoes},
+	Reads:   planReads,
 	Writes:  []string{patchDeployments},
 	Ends:    WithRollout(),
 	Plan:    planRollback,

@@ -40,6 +40,10 @@ type Runbook struct {
 	Summary string // one line for help
 	Example string // a whole command without the slash command's name
 	Args    []Arg
+	// Reads are the Kubernetes verbs and resources that Plan, Answer and Ends may ask the cluster for: "list pods", "get pods/log",
+	// "get deployments.apps", and where the kind is in no namespace, or all of them are asked for, "list nodes (cluster-wide)". The rights
+	// of the bot are made from it, so what isn't declared can't be read. Rights says what needs no declaration.
+	Reads []string
 	// Writes are the Kubernetes verbs and resources that its Changes may use: "patch deployments.apps".
 	Writes []string
 	// About is what the command may be about.
@@ -108,6 +112,11 @@ func register(r Runbook) Runbook {
 		panic(fmt.Sprintf("runbook %s: Ends does not fit what it does", r.Name))
 	case r.Changes() == (len(r.Writes) == 0):
 		panic(fmt.Sprintf("runbook %s: Writes does not fit what it does", r.Name))
+	}
+	for _, s := range slices.Concat(r.Reads, r.Writes) {
+		if _, err := parseRight(s); err != nil {
+			panic(fmt.Sprintf("runbook %s: %v", r.Name, err))
+		}
 	}
 	return r
 }

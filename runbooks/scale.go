@@ -21,6 +21,7 @@ var scale = register(Runbook{
 	Example: "scale api-gateway production replicas=6",
 	About:   aboutService,
 	Args:    []Arg{replicas, undoes},
+	Reads:   planReads,
 	Writes:  []string{patchDeployments},
 	Ends:    WithRollout(),
 	Plan:    planScale,

@@ -21,6 +21,7 @@ var status = register(Runbook{
 	Summary: "Show what runs, since when, and whether it is healthy.",
 	Example: "status api-gateway production",
 	About:   aboutService,
+	Reads:   union(rollout.Reads, []string{"list horizontalpodautoscalers.autoscaling"}),
 	Answer:  answerStatus,
 })
 
