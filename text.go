@@ -78,7 +78,7 @@ func Say(format string, args ...any) Text {
 		if i == len(args) {
 			break
 		}
-		switch arg := args[i].(type) {
+		switch arg := args[i].(type) { //nolint:gosec // the lengths were compared above
 		case Span:
 			out = out.add(arg)
 		case Text:

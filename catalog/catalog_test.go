@@ -363,11 +363,13 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 		}), nil, "environment pruebas is the same as production: make its name an alias"},
 		"a service twice": {environments(), []catalog.Service{{Name: "api"}, {Name: "api"}}, "service api is there twice"},
 		"an alias twice": {
-			environments(), []catalog.Service{{Name: "api", Aliases: []string{"a"}}, {Name: "web", Aliases: []string{"A"}}},
+			environments(),
+			[]catalog.Service{{Name: "api", Aliases: []string{"a"}}, {Name: "web", Aliases: []string{"A"}}},
 			`service web: the alias "A" is taken already by api`,
 		},
 		"an alias of a service": {
-			environments(), []catalog.Service{{Name: "api", Aliases: []string{"web"}}, {Name: "web"}},
+			environments(),
+			[]catalog.Service{{Name: "api", Aliases: []string{"web"}}, {Name: "web"}},
 			`service api: the alias "web" is taken already`,
 		},
 		"an alias of a place": {

@@ -33,6 +33,7 @@ func (c *lostCluster) err() error {
 func (c *lostCluster) Reader(string) (runbooks.Cluster, error) {
 	return runbooks.Cluster{Reader: c.fakeCluster}, c.err()
 }
+
 func (c *lostCluster) Writer(string, []string) (commands.Writer, error) {
 	return c.fakeCluster, c.err()
 }

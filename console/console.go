@@ -135,26 +135,23 @@ var (
 	idForm   = regexp.MustCompile(`\b[co]-[0-9a-hjkmnp-z]{4,12}\b`)
 )
 
+// howToWrite is the answer to a line that is none.
+const howToWrite = `Write who speaks and what, like "dana> help" or "dana in #random> help".`
+
 // Invocation is what a line means: "dana> rollback api-gateway production", "dana in #random> help", or a click:
 // "carla> approve c-7f3a9k", with the reason after it.
 func (c *Console) Invocation(line string) (algesta.Invocation, error) {
 	parts := lineForm.FindStringSubmatch(line)
 	if parts == nil {
-		return algesta.Invocation{}, errors.New(
-			`Write who speaks and what, like "dana> help" or "dana in #random> help".`,
-		) //nolint:revive,staticcheck // a sentence for a person
+		return algesta.Invocation{}, errors.New(howToWrite)
 	}
 	person, ok := c.cfg.People.named(parts[1])
 	if !ok {
-		return algesta.Invocation{}, fmt.Errorf(
-			"There is no %q in the file of people.", parts[1],
-		) //nolint:revive,staticcheck // a sentence for a person
+		return algesta.Invocation{}, fmt.Errorf("There is no %q in the file of people.", parts[1]) //nolint:revive,staticcheck // for a person
 	}
 	place, ok := c.cfg.People.place(parts[2])
 	if !ok {
-		return algesta.Invocation{}, fmt.Errorf(
-			"There is no place #%s in the file of people.", parts[2],
-		) //nolint:revive,staticcheck // a sentence for a person
+		return algesta.Invocation{}, fmt.Errorf("There is no place #%s in the file of people.", parts[2]) //nolint:revive,staticcheck // for a person
 	}
 	c.lines++
 	in := algesta.Invocation{

@@ -284,9 +284,7 @@ func (k *cache) workload(w algesta.Object) (d *appsv1.Deployment, sets []*appsv1
 	}
 	for _, set := range ownedIn[*appsv1.ReplicaSet](space.sets, d.UID) {
 		sets = append(sets, set)
-		for _, pod := range ownedIn[*corev1.Pod](space.pods, set.UID) {
-			pods = append(pods, pod)
-		}
+		pods = append(pods, ownedIn[*corev1.Pod](space.pods, set.UID)...)
 	}
 	return d, sets, pods, true
 }

@@ -135,7 +135,7 @@ func TestObjectsAreCreatedPatchedAndDeletedOnce(t *testing.T) {
 	end := ending(t, p)
 	_, err = w.Check(t.Context(), end)
 	require.NoError(t, err)
-	p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"c"}}`)
+	p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"c"}}`) //nolint:contextcheck // the test's own context
 	require.ErrorIs(t, apply(end, "op-c-4"), algesta.ErrConflict, "it isn't what people saw")
 	p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"b"}}`)
 	require.NoError(t, apply(end, "op-c-4"))

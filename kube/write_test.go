@@ -352,7 +352,8 @@ func TestWarningsOfTheServerAreHeard(t *testing.T) {
 		Object: p.w, UID: string(p.deployment(t).UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
 		Swaps: []algesta.Swap{
 			{Label: "annotations", Path: "/spec/template/metadata/annotations", To: value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"})},
-		}}
+		},
+	}
 	warnings, err := p.bot.Writer(patching).Check(t.Context(), change)
 	require.NoError(t, err)
 	require.NotEmpty(t, warnings)

@@ -128,7 +128,8 @@ func TestMissing(t *testing.T) {
 			[]algesta.Requirement{second}, dana, yes(gone, petra), []policy.Missing{{Rule: "second", Lacks: 1, Approvers: second.Approvers}},
 		},
 		"a stored count of nothing still asks for one": {
-			[]algesta.Requirement{need("broken", 0, false, "group:S0PLATFORM")}, dana, nil,
+			[]algesta.Requirement{need("broken", 0, false, "group:S0PLATFORM")},
+			dana, nil,
 			[]policy.Missing{{Rule: "broken", Lacks: 1, Approvers: second.Approvers}},
 		},
 		"no rule": {nil, dana, nil, nil},

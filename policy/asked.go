@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 
 	"cel.dev/cel-go/common/ast"
@@ -20,15 +20,16 @@ func askedGroups(checked *ast.AST) ([]string, error) {
 	for _, actor := range actors {
 		field, ok := actor.Parent()
 		if !ok || field.Kind() != ast.SelectKind {
-			return nil, fmt.Errorf("it names actor as a whole: name one of its fields, such as actor.user")
+			return nil, errors.New("it names actor as a whole: name one of its fields, such as actor.user")
 		}
 		if field.AsSelect().FieldName() != "groups" {
 			continue
 		}
 		named, ok := groupsIn(field)
 		if !ok {
-			return nil, fmt.Errorf(
-				"I can't tell which groups it asks about, and Slack is asked for no others: name each by its ID, such as 'S0BACKEND' in actor.groups",
+			return nil, errors.New(
+				"it asks about groups that can't be told from it, and Slack is asked for no others: name each by its ID, such as " +
+					"'S0BACKEND' in actor.groups",
 			)
 		}
 		groups = append(groups, named...)

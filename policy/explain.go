@@ -66,7 +66,7 @@ func (b binding) explain(f Facts) Step {
 	return s
 }
 
-func (l limit) explain(f Facts) Step {
+func (l *limit) explain(f Facts) Step {
 	s := Step{Part: "limit", Rule: l.name}
 	why, speak := about(l.verbs, l.place, f)
 	switch {

@@ -105,12 +105,12 @@ func firstIssue(issues *cel.Issues) error {
 }
 
 // applies reports whether the limit is about this command at this moment.
-func (l limit) applies(f Facts) bool {
+func (l *limit) applies(f Facts) bool {
 	return l.verbs[f.Verb] && l.place.covers(f.target()) && (!l.plans || f.Plan != nil)
 }
 
 // holds evaluates the limit. An error means that it could not be judged, which refuses.
-func (l limit) holds(facts map[string]any) (bool, error) {
+func (l *limit) holds(facts map[string]any) (bool, error) {
 	out, _, err := l.program.Eval(facts)
 	if err != nil {
 		return false, err

@@ -100,8 +100,11 @@ func TestWhenSlackDoesNotAnswerNobodyIsAnybody(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]slackd.Fault{
 		"a 500": {
-			Status: 500}, "a 429": {Status: 429,
-			RetryAfter: time.Second}, "a dropped connection": {Drop: true}, "a lost scope": {Error: "missing_scope"},
+			Status: 500,
+		}, "a 429": {
+			Status:     429,
+			RetryAfter: time.Second,
+		}, "a dropped connection": {Drop: true}, "a lost scope": {Error: "missing_scope"},
 	} {
 		for _, method := range []string{"auth.test", "users.info", "usergroups.users.list"} {
 			t.Run(name+" of "+method, func(t *testing.T) {

@@ -306,12 +306,14 @@ func TestPolicyCheck(t *testing.T) {
 			[]string{"--policy", "testdata/none.yaml"}, "", "reading the policy: open testdata/none.yaml: no such file or directory",
 		},
 		"a file that is no policy": {
-			[]string{"--policy", config}, "",
+			[]string{"--policy", config},
+			"",
 			`testdata/config-example.yaml: reading the policy: line 4: the policy has no key "slack": correct or remove it`,
 		},
 		"nothing": {nil, "", "name a policy with --policy, or a configuration with --config"},
 		"a command without its configuration": {
-			[]string{"--policy", file, "status", "api-gateway", "production"}, "",
+			[]string{"--policy", file, "status", "api-gateway", "production"},
+			"",
 			"name the configuration with --config: its environments say what the command is about",
 		},
 		"a command that needs a yes": {

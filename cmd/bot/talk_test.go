@@ -293,8 +293,17 @@ func (c *conversation) plain(s string) string {
 	s = strings.ReplaceAll(s, c.site.Suffix, "")
 	for _, r := range []struct{ form, with string }{
 		{
-			`\bjust now\b`, "N s ago"}, {`\b\d+ s\b`, "N s"}, {`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"}, {`\d\d:\d\d UTC`,
-			"HH:MM UTC"}, {`…-[a-z0-9]{5}\b`, "…-xxxxx"}, {`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`, "-xxxxx"}, {`(?m)[ \t]+$`, ""},
+			`\bjust now\b`, "N s ago",
+		},
+		{`\b\d+ s\b`, "N s"},
+		{`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"},
+		{
+			`\d\d:\d\d UTC`,
+			"HH:MM UTC",
+		},
+		{`…-[a-z0-9]{5}\b`, "…-xxxxx"},
+		{`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`, "-xxxxx"},
+		{`(?m)[ \t]+$`, ""},
 		{`support end(s|ed) with`, "support … with"},      // it depends on the day
 		{`api-gateway-production-hpa keeps [^.]*\. `, ""}, // the autoscaler may not have looked yet
 	} {

@@ -138,10 +138,8 @@ func Start(ctx context.Context, binary string, c Config) (*Bot, error) {
 	if c.Pretty {
 		args = append(args, "--pretty-log")
 	}
-	b := &Bot{
-		cmd:    exec.Command(binary, args...),
-		exited: make(chan struct{}),
-	} //nolint:gosec,noctx // our own binary; it outlives the start, and Kill ends it
+	b := &Bot{exited: make(chan struct{})}
+	b.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // our own binary; it outlives the start, and Kill ends it
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	// The sandbox's addresses are loopback: a proxy of the developer's machine must not get in between.
 	b.cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1,localhost")

@@ -116,9 +116,8 @@ func launch(ctx context.Context, binaries, dir, lockPath string, k kind) error {
 		return fmt.Errorf("handing over the lease socket: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	log, err := os.OpenFile(
-		filepath.Join(dir, "supervisor.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600,
-	) //nolint:gosec // a folder of our own
+	name := filepath.Join(dir, "supervisor.log")
+	log, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // a folder of our own
 	if err != nil {
 		return fmt.Errorf("opening the supervisor's log: %w", err)
 	}

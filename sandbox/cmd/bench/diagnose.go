@@ -212,7 +212,8 @@ func pure(ctx context.Context, r *results) error {
 		scale float64
 	}{
 		{
-			figure{Key: "analysis_5000_ms", What: "pure analysis of 5,000 pods", Unit: "ms", Goal: 50}, `Analysis5000Pods\S*\s+\d+\s+(\d+) ns/op`,
+			figure{Key: "analysis_5000_ms", What: "pure analysis of 5,000 pods", Unit: "ms", Goal: 50},
+			`Analysis5000Pods\S*\s+\d+\s+(\d+) ns/op`,
 			1e-6,
 		},
 		{figure{Key: "fixtures_root_first", What: "fixtures of which the root cause comes first", Free: true}, `([\d.]+) root_first`, 1},

@@ -105,10 +105,8 @@ func isBot(q control.Request) bool { return strings.HasPrefix(q.UserAgent, "alge
 
 func (w *world) kubectl(ctx context.Context, args ...string) (seconds float64, err error) {
 	began := time.Now()
-	cmd := exec.CommandContext(
-		ctx,
-		w.cluster.Kubectl,
-		append([]string{"--kubeconfig", w.cluster.Kubeconfig, "-n", namespace}, args...)...) //nolint:gosec // kubectl of our own
+	args = append([]string{"--kubeconfig", w.cluster.Kubeconfig, "-n", namespace}, args...)
+	cmd := exec.CommandContext(ctx, w.cluster.Kubectl, args...) //nolint:gosec // kubectl of our own
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, out)
 	}
