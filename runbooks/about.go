@@ -86,7 +86,9 @@ func (a About) Usage() []string {
 	if a.Host && a.Environment {
 		return append(ways, hostSlot+" ["+environmentSlot+"]")
 	}
-	if a.Host {
+	if a.Host && a.Placed() {
+		ways = append(ways, hostSlot+" "+environmentSlot)
+	} else if a.Host {
 		ways = append(ways, hostSlot)
 	}
 	if a.Environment {

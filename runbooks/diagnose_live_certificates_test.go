@@ -229,6 +229,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	second.says, second.quotes = "The challenge for localhost waits for another one of the same name, gateway-tls-1-….", "pending: Waiting for HTTP-01 challenge propagation"
 	waiting.diagnose(t, time.Hour, map[string]brokenCase{"a challenge is not answered": certificateOf, "an Ingress waits for it": ingress, "the namespace": namespace, "one challenge waits for another": second})
 	waiting.requireHoles(t)
+	waiting.requireCertificatesTold(t)
 	fading.diagnose(t, time.Hour, map[string]brokenCase{
 		"it cannot be renewed": {about: "certificate/gateway", rule: "certificate-issuer", says: "Issuer ca does not exist.", quotes: "valid for", command: "kubectl get issuers,clusterissuers -n NS"},
 	})
@@ -247,6 +248,34 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	w.diagnose(t, 62*24*time.Hour, map[string]brokenCase{
 		"it is renewed late": {about: "certificate/issued", rule: "certificate-renewal-late", says: "Certificate issued should have been renewed … ago.", quotes: "valid for", command: "cmctl renew issued -n NS"},
 	})
+}
+
+// requireCertificatesTold holds that the list and the check tell the same cause as the diagnosis, from a cluster and without its Secrets.
+func (w *brokenNamespace) requireCertificatesTold(t *testing.T) {
+	t.Helper()
+	in := func(book, object string) runbooks.Input {
+		in := regarding(book, object)
+		in.Command.Target.Namespace, in.Command.At = w.namespace, time.Now().Add(time.Hour)
+		return in
+	}
+	for _, object := range []string{"certificate/gateway-tls", "host/" + selfHost} {
+		lines := w.tells(t, in("cert check", object))
+		require.Equal(t, "gateway-tls in production is not ready", lines[0])
+		require.Contains(t, lines[1], "The challenge for localhost cannot be answered: Waiting for HTTP-01 challenge propagation")
+	}
+	lines := w.tells(t, in("certs", ""))
+	require.Regexp(t, `^2 of 2 certificates in production not well; first \S+: not ready$`, lines[0])
+	require.Contains(t, lines[2], "not ready | – | ░░░░░░░░░░ 0 % | – | letsencrypt (ClusterIssuer)")
+}
+
+// tells answers a command from the bot's own view of the cluster, as lines.
+func (w *brokenNamespace) tells(t *testing.T, in runbooks.Input) []string {
+	t.Helper()
+	book, ok := runbooks.Find(in.Command.Runbook)
+	require.True(t, ok)
+	report, err := book.Answer(t.Context(), whole(w.bot), in)
+	require.NoError(t, err)
+	return shownLines(t, report)
 }
 
 // requireHoles holds that a right less leaves the rest, and makes nothing missing.

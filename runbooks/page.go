@@ -16,7 +16,7 @@ func Page(bot algesta.Handle) string {
 	b.WriteString("# Runbooks\n\nWhat algesta can do. Generated from `runbooks.All()` by `go generate ./runbooks`; a test fails when it is stale.\n\n")
 	b.WriteString("| command | verb of the policy | does |\n|---|---|---|\n")
 	for _, r := range All() {
-		fmt.Fprintf(&b, "| [`%s`](#%s) | `%s` (%s) | %s |\n", r.Name, r.Name, r.Verb, r.Family(), r.Summary)
+		fmt.Fprintf(&b, "| [`%s`](#%s) | `%s` (%s) | %s |\n", r.Name, strings.ReplaceAll(r.Name, " ", "-"), r.Verb, r.Family(), r.Summary)
 	}
 	for _, r := range All() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n```\n%s\n```\n", r.Name, r.Summary, bot.Typed(r.Example))

@@ -16,7 +16,8 @@ var later = map[string]string{
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
 	"services": "list services", "deployments": "list deployments", "nodes": "list nodes", "namespaces": "list namespaces",
 	"secrets": "list Secrets", "ingress": "list ingresses", "endpoints": "list endpoints", "hpa": "show autoscalers",
-	"quota": "show quotas", "certs": "list certificates", "cert": "check certificates", "clusters": "list clusters",
+	"quota": "show quotas", "cert": "check certificates", "cert renew": "renew certificates",
+	"clusters":     "list clusters",
 	"cluster-info": "describe a cluster", "api-resources": "list kinds",
 	"pause": "pause rollouts", "resume": "resume rollouts", "rollout pause": "pause rollouts", "rollout resume": "resume rollouts",
 	"delete": "delete objects", "create": "create objects", "apply": "apply manifests", "patch": "patch objects",
@@ -45,6 +46,9 @@ var never = map[string]string{
 
 // notYet is the honest answer to a verb that kubectl's users know and no runbook has; nil where the words begin with none.
 func (p Parser) notYet(rest []word) error {
+	if err := p.trap(rest); err != nil {
+		return err
+	}
 	for n := min(2, len(rest)); n > 0; n-- {
 		verb := joined(rest[:n])
 		if what, ok := never[verb]; ok {
