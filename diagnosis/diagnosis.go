@@ -93,8 +93,21 @@ func (r *root) strikes(subject facts.Ref) bool {
 	return hits(r.Finding) || slices.ContainsFunc(r.explains, hits)
 }
 
-// sortForSubject puts what hits the asked object before what hits others as much.
+// sortForSubject puts what hits the asked object before what hits others as much. Whoever asks about a node hears about the node first, and
+// then about what is wrong on it.
 func sortForSubject(roots []*root, subject facts.Ref) {
+	if subject.Kind == facts.KindNode {
+		slices.SortStableFunc(roots, func(a, b *root) int {
+			miss := func(r *root) int {
+				if r.Subject == subject {
+					return 0
+				}
+				return 1
+			}
+			return cmp.Compare(miss(a), miss(b))
+		})
+		return
+	}
 	if subject.Kind == "" || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode {
 		return
 	}
@@ -134,6 +147,8 @@ func hangsOn(s *facts.Snapshot, r *root, subject facts.Ref) string {
 func whyLower(c, first Chain) string {
 	var why string
 	switch {
+	case c.Impact.Level.Rank() < first.Impact.Level.Rank(): // only behind what was found about the node that was asked about
+		why = "it is about what runs there"
 	case c.Impact.Level == rules.Latent && first.Impact.Level != rules.Latent:
 		why = "nobody feels it yet"
 	case c.Impact.Level.Rank() > first.Impact.Level.Rank():
@@ -158,7 +173,7 @@ func (d Diagnosis) conclude(s *facts.Snapshot, subject facts.Ref) (verdict Verdi
 		name = "everything in this snapshot"
 	}
 	switch {
-	case len(d.Chains) > 0 && d.Chains[0].Impact.Level == rules.Latent:
+	case len(d.Chains) > 0 && !slices.ContainsFunc(d.Chains, func(c Chain) bool { return c.Impact.Level != rules.Latent }):
 		return Risky, d.Chains[0].Cause
 	case len(d.Chains) > 0:
 		return Sick, d.Chains[0].Cause

@@ -74,7 +74,7 @@ func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
 		"caller-of-a-broken-service":            {"The image of container ms-orders lacks express, so every pod of ms-orders-production keeps crashing.", []string{"broken-build"}, 1},
 		"broken-database-in-the-cluster":        {"", []string{"out-of-memory"}, 1},
 		"same-words-in-two-services":            {"", []string{"program-error"}, 2},
-		"scaled-to-zero":                        {"Deployment ms-orders-production is scaled to zero: it runs no pods, and nothing is broken.", []string{"scaled-to-zero"}, 1},
+		"scaled-to-zero":                        {"Deployment ms-orders-production is scaled to zero, so it runs no pods.", []string{"scaled-to-zero"}, 1},
 		"bad-image-while-old-pods-serve":        {"", []string{"image-not-found"}, 1},
 		"certificate-behind-ingress":            {"", []string{"certificate-challenge"}, 1},
 		"lost-node":                             {"Node aks-stdar-1 does not answer, and 1 pod is on it. That is why 1 of 2 pods of ms-orders-production are ready.", []string{"node-not-ready"}, 1},

@@ -127,7 +127,9 @@ func links(s *facts.Snapshot, r *root) []string {
 	if r.State != "" && len(r.Pods) > 0 {
 		links = append(links, fmt.Sprintf("%s: %s", words.Count(len(r.Pods), "pod"), r.State))
 	}
-	explained := slices.Clone(r.explains)
+	explained := slices.DeleteFunc(slices.Clone(r.explains), func(f *rules.Finding) bool {
+		return f.Rule.Risk && f.Subject == r.Subject // it says less of the same: a quota that is used up doesn't lead to one that is nearly full
+	})
 	slices.SortStableFunc(explained, func(a, b *rules.Finding) int { return cmp.Compare(layer(a.Rule.Class), layer(b.Rule.Class)) })
 	const most = 10
 	for i, f := range explained {

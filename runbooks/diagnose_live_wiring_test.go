@@ -369,7 +369,7 @@ func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 		},
 		"scaled to zero behind a Service": {
 			rule: "scaled-to-zero", made: made(app("asleep", "12345", replicas(0)), serviceOf("asleep", intstr.FromInt32(3000))),
-			says:    "Deployment asleep is scaled to zero: it runs no pods, and nothing is broken.",
+			says:    "Deployment asleep is scaled to zero, so it runs no pods.",
 			command: "/algesta scale asleep NS replicas=1",
 		},
 		"a Job that failed": {

@@ -30,7 +30,7 @@ var resources = map[string]string{
 	KindJob: "jobs", KindCronJob: "cronjobs", KindPod: "pods", KindService: "services", KindIngress: "ingresses", KindNode: "nodes",
 	KindCertificate: "certificates", KindAutoscaler: "horizontalpodautoscalers", KindClaim: "persistentvolumeclaims",
 	KindNamespace: "namespaces", KindQuota: "resourcequotas", KindBudget: "poddisruptionbudgets", AnyWorkload: "deployments",
-	KindSecret: "secrets", KindConfigMap: "configmaps",
+	KindSecret: "secrets", KindConfigMap: "configmaps", KindLimitRange: "limitranges", kindEndpointSlice: "endpointslices",
 }
 
 // Resource is the plural name by which a kind may be missing from a snapshot; empty for kinds that never are.
@@ -62,6 +62,12 @@ const (
 	KindCertificate = "Certificate"
 	// KindDependency is no kind of the API: it stands for what a program calls, such as a database.
 	KindDependency = "Dependency"
+)
+
+// The kinds that stand for their Service.
+const (
+	kindEndpoints     = "Endpoints"
+	kindEndpointSlice = "EndpointSlice"
 )
 
 type named interface {

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/3astronautas/algesta/words"
 )
@@ -22,6 +25,7 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 			return about, ""
 		}
 	}
+	about = s.standsFor(about)
 	if s.index.byRef[about] != nil {
 		return about, "" // also of a kind of its own, such as a Rollout, that is known by its pods
 	}
@@ -36,6 +40,9 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 			}
 		}
 	}
+	if about.Kind == KindService && s.Knows(about.Resource(), about.Namespace) && len(s.index.downstream[about]) > 0 {
+		return about, "" // it isn't there, and an Ingress leads to it
+	}
 	if missing, ok := s.goneCalled(about); ok {
 		return missing, ""
 	}
@@ -46,10 +53,10 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 	if until, ok := s.seen[about]; ok {
 		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago.", about.Words(), about.Namespace, words.Span(s.Age(until)))
 	}
-	where := ""
-	if about.Namespace != "" {
-		where = " in " + about.Namespace
+	if unsure := s.cannotSay(about, known); unsure != "" {
+		return about, unsure
 	}
+	where := placeWords(about)
 	if about.Kind == AnyWorkload {
 		var unread []string
 		for _, resource := range []string{"statefulsets", "daemonsets", "jobs", "cronjobs", "pods"} {
@@ -77,6 +84,53 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 		problem += fmt.Sprintf(" Did you mean %s?", near)
 	}
 	return about, problem
+}
+
+func placeWords(about Ref) string {
+	if about.Namespace == "" {
+		return ""
+	}
+	return " in " + about.Namespace
+}
+
+// standsFor is what is looked at when somebody asks about an object that its owner explains: the workload of a ReplicaSet, and the Service of
+// an EndpointSlice or of Endpoints, which have the Service's name.
+func (s *Snapshot) standsFor(about Ref) Ref {
+	switch about.Kind {
+	case KindReplicaSet:
+		if set := s.index.sets[about]; set != nil {
+			if owner := metav1.GetControllerOfNoCopy(set); owner != nil && s.index.byRef[Ref{owner.Kind, about.Namespace, owner.Name}] != nil {
+				return Ref{owner.Kind, about.Namespace, owner.Name}
+			}
+		}
+	case kindEndpoints:
+		return Ref{KindService, about.Namespace, about.Name}
+	case kindEndpointSlice:
+		for _, slice := range s.slices {
+			if service := slice.Labels[discoveryv1.LabelServiceName]; slice.Name == about.Name && slice.Namespace == about.Namespace && service != "" {
+				return Ref{KindService, about.Namespace, service}
+			}
+		}
+	}
+	return about
+}
+
+// cannotSay says why nothing is known of an object that wasn't found: its kind isn't read, or only where something refers to one of them and
+// none of them was. Empty where what isn't among the known ones isn't there.
+func (s *Snapshot) cannotSay(about Ref, known []Ref) string {
+	kind := strings.ToLower(about.Kind)
+	inPlace := slices.ContainsFunc(known, func(r Ref) bool { return r.Namespace == about.Namespace })
+	switch {
+	case s.NotThere[about]:
+		return ""
+	case about.Resource() == "" && !slices.ContainsFunc(s.custom, func(c *unstructured.Unstructured) bool { return c.GetKind() == about.Kind }):
+		return fmt.Sprintf("I couldn't check %s %s: a diagnosis doesn't read objects of this kind.", kind, about.Name)
+	case about.Kind == KindCertificate && len(s.custom) == 0:
+		return fmt.Sprintf("I found no certificate %s%s, nor any other certificate: cert-manager may not be installed.", about.Name, placeWords(about))
+	case !inPlace && slices.Contains([]string{KindConfigMap, KindSecret, KindClaim, KindLimitRange}, about.Kind):
+		return fmt.Sprintf("I couldn't check %s %s: %s%s were not read.", kind, about.Name, about.Resource(), placeWords(about))
+	}
+	return ""
 }
 
 // readNamespaces are those that exist as far as was read.
@@ -137,6 +191,17 @@ func (s *Snapshot) refsOf(kind string) []Ref {
 		refs = appendRefs(refs, kind, s.budgets)
 	case KindQuota:
 		refs = appendRefs(refs, kind, s.quotas)
+	case KindLimitRange:
+		refs = appendRefs(refs, kind, s.limitRanges)
+	case kindEndpointSlice:
+		refs = appendRefs(refs, kind, s.slices)
+	case KindConfigMap, KindSecret:
+		for ref := range s.keysOf {
+			if ref.Kind == kind {
+				refs = append(refs, ref)
+			}
+		}
+		slices.SortFunc(refs, Ref.Compare)
 	default:
 		for _, c := range s.custom {
 			if c.GetKind() == kind {

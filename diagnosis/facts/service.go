@@ -105,3 +105,40 @@ func (s *Snapshot) Changing(service *corev1.Service) bool {
 			Matches(service.Spec.Selector, w.Template.Labels)
 	})
 }
+
+// MeantBy is the workload that a Service of this name, which isn't there, was for: the one that is named like it or, if there is none, the one
+// that people call so or the only one whose name differs by an ending ("-production") and that no other Service leads to. Nil where
+// nothing tells, or two could be meant.
+func (s *Snapshot) MeantBy(service Ref) *Workload {
+	ending := func(long, short string) bool { return strings.HasPrefix(long, short+"-") }
+	for _, means := range []func(*Workload) bool{
+		func(w *Workload) bool { return w.Ref.Name == service.Name },
+		func(w *Workload) bool { return w.carries(service.Name) },
+		func(w *Workload) bool {
+			return (ending(w.Ref.Name, service.Name) || ending(service.Name, w.Ref.Name)) && !s.served(w)
+		},
+	} {
+		var found []*Workload
+		for _, w := range s.index.workloads {
+			if w.Ref.Namespace == service.Namespace && serves(w.Ref.Kind) && means(w) {
+				found = append(found, w)
+			}
+		}
+		switch len(found) {
+		case 0:
+		case 1:
+			return found[0]
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// serves says that Services lead to workloads of this kind: not to what runs to its end, nor to a pod that nothing manages.
+func serves(kind string) bool { return kind != KindJob && kind != KindPod }
+
+// served says that a Service leads to the workload.
+func (s *Snapshot) served(w *Workload) bool {
+	return slices.ContainsFunc(s.index.downstream[w.Ref], func(ref Ref) bool { return ref.Kind == KindService })
+}

@@ -319,8 +319,12 @@ func quotaNearlyFull(s *facts.Snapshot) []*Finding {
 	var found []*Finding
 	for _, q := range s.Quotas() {
 		var full []string
+		how := "nearly full"
 		for _, name := range sortedResources(q.Status.Hard) {
 			if percent := fullness(q, name); percent >= 90 {
+				if percent >= 100 {
+					how = "full"
+				}
 				full = append(full, fmt.Sprintf("%s at %d %%", name, percent))
 			}
 		}
@@ -329,7 +333,7 @@ func quotaNearlyFull(s *facts.Snapshot) []*Finding {
 		}
 		ref := facts.RefOf(facts.KindQuota, q)
 		found = append(found, &Finding{
-			Subject: ref, What: fmt.Sprintf("ResourceQuota %s is nearly full: %s", q.Name, words.Few(full, 4)), Level: Latent, Sure: High,
+			Subject: ref, What: fmt.Sprintf("ResourceQuota %s is %s: %s", q.Name, how, words.Few(full, 4)), Level: Latent, Sure: High,
 			Shown: []facts.Evidence{{Object: ref, Field: "status", Quote: QuotaWords(q)}},
 			Remedy: Remedy{
 				Text:    "Make room before the next deploy: its extra pods may not fit.",

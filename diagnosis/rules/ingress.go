@@ -196,6 +196,11 @@ func ingressBackendMissing(s *facts.Snapshot) []*Finding {
 				Command: fmt.Sprintf("kubectl edit ingress %s -n %s", i.Name, i.Namespace),
 			},
 		}
+		missing := facts.Ref{Kind: facts.KindService, Namespace: i.Namespace, Name: b.Service}
+		f.Hits = append(f.Hits, missing)
+		if w := s.MeantBy(missing); w != nil { // whoever asks about it must not hear that it is healthy: no request gets there
+			f.Hits = append(f.Hits, w.Ref)
+		}
 		var names []string
 		for _, known := range s.Services() {
 			if known.Namespace == i.Namespace {

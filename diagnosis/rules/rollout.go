@@ -95,7 +95,7 @@ func scaledToZero(s *facts.Snapshot) []*Finding {
 		f := &Finding{
 			Subject: w.Ref,
 			Hits:    []facts.Ref{w.Ref},
-			What:    fmt.Sprintf("%s is scaled to zero: it runs no pods, and nothing is broken", w.Ref.Words()),
+			What:    fmt.Sprintf("%s is scaled to zero, so it runs no pods", w.Ref.Words()),
 			Sure:    High,
 			Level:   Degraded,
 			Shown:   []facts.Evidence{{Object: w.Ref, Field: "spec.replicas", Quote: "0"}},
