@@ -394,7 +394,7 @@ func ExampleCatalog_Resolve() {
 	_, err := c.Resolve(nil, "api-gatewy", "prod", everything) //nolint:staticcheck // as above
 	fmt.Println(err.(*algesta.Error).Message)                  //nolint:errorlint,forcetypeassert // an example
 	// Output:
-	// aks-algesta-production/production/api-gateway-production
+	// aks-algesta-production/apps/Deployment/production/api-gateway-production
 	// There's no service "api-gatewy" in production. Did you mean api-gateway?
 }
 

@@ -191,7 +191,7 @@ func TestTheDatabaseHoldsNoSecretOfTheCorpus(t *testing.T) {
 // bot diagnose -f prints what the dump's logs say, as text and as JSON.
 func TestDiagnoseOfAFolderShowsNoSecretOfTheCorpus(t *testing.T) {
 	t.Parallel()
-	objects, err := os.ReadFile(filepath.Join("..", "..", "diagnosis", "testdata", "rules", "exit-panic", "fires.yaml"))
+	objects, err := os.ReadFile(filepath.Join("..", "..", "diagnosis", "rules", "testdata", "exit-panic", "fires.yaml"))
 	require.NoError(t, err)
 	for _, format := range []string{"text", "json"} {
 		for _, sample := range redacttest.Secrets(t) {
