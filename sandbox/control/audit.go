@@ -18,6 +18,7 @@ import (
 // Request is one call to the API server as its audit log has it.
 type Request struct {
 	Verb        string // get, list, watch, create, patch, …
+	Group       string // of the API, such as apps; "" for the core
 	Resource    string // plural, such as deployments
 	Subresource string
 	Namespace   string
@@ -50,6 +51,7 @@ type auditLine struct {
 		Username string `json:"username"`
 	} `json:"user"`
 	ObjectRef struct {
+		APIGroup    string `json:"apiGroup"`
 		Resource    string `json:"resource"`
 		Subresource string `json:"subresource"`
 		Namespace   string `json:"namespace"`
@@ -139,7 +141,7 @@ func (c *Cluster) readAudit(since time.Time, namespace string) (requests []Reque
 
 func (l auditLine) request() Request {
 	return Request{
-		Verb: l.Verb, Resource: l.ObjectRef.Resource, Subresource: l.ObjectRef.Subresource,
+		Verb: l.Verb, Group: l.ObjectRef.APIGroup, Resource: l.ObjectRef.Resource, Subresource: l.ObjectRef.Subresource,
 		Namespace: l.ObjectRef.Namespace, Name: l.ObjectRef.Name, User: l.User.Username, UserAgent: l.UserAgent,
 		DryRun: strings.Contains(l.RequestURI, "dryRun="), Received: l.RequestReceivedTimestamp,
 	}

@@ -52,7 +52,8 @@ func without(resource string) []rbacv1.PolicyRule {
 func withoutVerb(verb string) []rbacv1.PolicyRule {
 	var rules []rbacv1.PolicyRule
 	for _, r := range platform.BotRules() {
-		if !slices.Contains(r.Verbs, verb) {
+		r.Verbs = slices.DeleteFunc(slices.Clone(r.Verbs), func(s string) bool { return s == verb })
+		if len(r.Verbs) > 0 {
 			rules = append(rules, r)
 		}
 	}

@@ -3,11 +3,14 @@ package platform
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
@@ -16,29 +19,11 @@ const (
 	botAccount   = "algesta"
 )
 
-// BotRules are the bot's rights in a cluster: it reads what a diagnosis needs, reads logs and patches Deployments. It has
-// no access to Secrets.
+// BotRules are the bot's rights in a cluster: what its caches and all its commands declare, and nothing else. It has no access to Secrets.
+// Tests make namespaces as they go, so that what a namespace's Role would allow is in one list with what a ClusterRole has to allow.
 func BotRules() []rbacv1.PolicyRule {
-	look := []string{"get", "list", "watch"}
-	return []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Verbs: look, Resources: []string{
-			"pods", "services", "events", "resourcequotas", "limitranges", "persistentvolumeclaims", "configmaps", "nodes", "namespaces",
-		}},
-		{APIGroups: []string{""}, Verbs: []string{"get"}, Resources: []string{"pods/log"}},
-		{APIGroups: []string{"apps"}, Verbs: look, Resources: []string{"deployments", "replicasets", "statefulsets", "daemonsets"}},
-		{APIGroups: []string{"apps"}, Verbs: []string{"patch"}, Resources: []string{"deployments"}},
-		{APIGroups: []string{"autoscaling"}, Verbs: look, Resources: []string{"horizontalpodautoscalers"}},
-		{APIGroups: []string{"batch"}, Verbs: look, Resources: []string{"jobs", "cronjobs"}},
-		{APIGroups: []string{"discovery.k8s.io"}, Verbs: look, Resources: []string{"endpointslices"}},
-		{APIGroups: []string{"events.k8s.io"}, Verbs: look, Resources: []string{"events"}},
-		{APIGroups: []string{"cert-manager.io", "acme.cert-manager.io"}, Verbs: []string{"get", "list"}, Resources: []string{
-			"certificates", "certificaterequests", "issuers", "clusterissuers", "orders", "challenges",
-		}},
-		{APIGroups: []string{"metrics.k8s.io"}, Verbs: []string{"get", "list"}, Resources: []string{"pods", "nodes"}},
-		{APIGroups: []string{"networking.k8s.io"}, Verbs: look, Resources: []string{"ingresses", "ingressclasses", "networkpolicies"}},
-		{APIGroups: []string{"policy"}, Verbs: look, Resources: []string{"poddisruptionbudgets"}},
-		{APIGroups: []string{"storage.k8s.io"}, Verbs: look, Resources: []string{"storageclasses"}},
-	}
+	namespaced, everywhere := runbooks.Rules(kube.Reads, runbooks.All()...)
+	return slices.Concat(namespaced, everywhere)
 }
 
 // WriteBotKubeconfig makes the bot's service account with BotRules and writes a kubeconfig with a real token of it. It has
