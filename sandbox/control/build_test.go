@@ -58,7 +58,7 @@ func TestOnlyTheNewestBuildsAndThoseInUseAreKept(t *testing.T) {
 
 func TestTheAuditLogIsReadWithItsEndsAndWithoutOthersNamespaces(t *testing.T) {
 	t.Parallel()
-	text := `{"auditID":"1","stage":"RequestReceived","requestURI":"/x?dryRun=All","verb":"patch","user":{"username":"u"},"userAgent":"a","objectRef":{"resource":"deployments","namespace":"mine","name":"d"},"requestReceivedTimestamp":"2026-11-22T10:00:00.000001Z","stageTimestamp":"2026-11-22T10:00:00.000001Z"}
+	text := `{"auditID":"1","stage":"RequestReceived","requestURI":"/x?dryRun=All","verb":"patch","user":{"username":"u"},"userAgent":"a","objectRef":{"apiGroup":"apps","resource":"deployments","namespace":"mine","name":"d"},"requestReceivedTimestamp":"2026-11-22T10:00:00.000001Z","stageTimestamp":"2026-11-22T10:00:00.000001Z"}
 {"auditID":"2","stage":"RequestReceived","requestURI":"/x","verb":"patch","objectRef":{"resource":"deployments","namespace":"mine","name":"d"},"requestReceivedTimestamp":"2026-11-22T10:00:01Z","stageTimestamp":"2026-11-22T10:00:01Z"}
 {"auditID":"3","stage":"RequestReceived","requestURI":"/x","verb":"patch","objectRef":{"resource":"deployments","namespace":"theirs","name":"mine"},"requestReceivedTimestamp":"2026-11-22T10:00:01Z","stageTimestamp":"2026-11-22T10:00:01Z"}
 {"auditID":"1","stage":"ResponseComplete","verb":"patch","objectRef":{"resource":"deployments","namespace":"mine","name":"d"},"responseStatus":{"code":200},"requestReceivedTimestamp":"2026-11-22T10:00:00.000001Z","stageTimestamp":"2026-11-22T10:00:00.5Z"}
@@ -72,6 +72,7 @@ func TestTheAuditLogIsReadWithItsEndsAndWithoutOthersNamespaces(t *testing.T) {
 	require.Equal(t, 1, open, "the second has no end as yet")
 	require.Len(t, requests, 2)
 	require.True(t, requests[0].DryRun)
+	require.Equal(t, "apps", requests[0].Group)
 	require.False(t, requests[0].Change(), "a dry run changes nothing")
 	require.Equal(t, 200, requests[0].Code)
 	require.Equal(t, 499999*time.Microsecond, requests[0].Completed.Sub(requests[0].Received))
