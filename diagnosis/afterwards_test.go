@@ -44,7 +44,7 @@ func TestWhatCrashesSoonAfterItsRolloutOffersGoingBack(t *testing.T) {
 			d := diagnosis.Diagnose(s, s.Subject("ms-orders", "production"))
 			require.NotEmpty(t, d.Chains)
 			require.Equal(t, "out-of-memory", d.Chains[0].Rule)
-			require.Equal(t, tc.back, strings.HasPrefix(d.Chains[0].Remedy.Text, "Roll back to revision 4."), d.Chains[0].Remedy.Text)
+			require.Equal(t, tc.back, strings.HasPrefix(d.Chains[0].Remedy.Text, "Roll back to revision 4 (12344)."), d.Chains[0].Remedy.Text)
 		})
 	}
 }

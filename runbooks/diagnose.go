@@ -65,6 +65,7 @@ var diagnose = register(Runbook{
 			if !in.Seen.IsZero() {
 				s.AddSeen(facts.Ref{Kind: "Deployment", Namespace: in.Workload.Namespace, Name: in.Workload.Name}, in.Seen)
 			}
+			s.AddFailed(facts.Ref{Kind: facts.KindDeployment, Namespace: in.Workload.Namespace, Name: in.Workload.Name}, neverCameUp(in.Past))
 			return subjectOf(s, t)
 		}
 		d, err := Diagnose(ctx, c, t.Namespace, in.Command.At, about, in.Allowed)
@@ -79,6 +80,20 @@ var diagnose = register(Runbook{
 		return r, nil
 	},
 })
+
+// neverCameUp are the TemplateHashes of the versions that a rollback passes over (see scene.failed).
+func neverCameUp(past []algesta.Past) []string {
+	var failed []string
+	for _, p := range past {
+		came := func(q algesta.Past) bool {
+			return q.Template == p.Template && !q.NoPods && q.Status == algesta.Succeeded
+		}
+		if !p.NoPods && (p.Status == algesta.Failed || p.Status == algesta.TimedOut) && !slices.ContainsFunc(past, came) {
+			failed = append(failed, p.Template)
+		}
+	}
+	return failed
+}
 
 // Diagnose takes a snapshot of a namespace, reads the few logs that a diagnosis wants, and judges. about finds in the
 // snapshot what was asked about; now is the moment of asking. allowed says of which other namespaces whoever asked may be told; nil

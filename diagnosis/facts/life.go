@@ -16,12 +16,8 @@ import (
 // creation time, and annotations stay whoever changes the template: cause is "" where it is about another template.
 func LifeOf(set *appsv1.ReplicaSet) (made time.Time, cause string) {
 	made = set.CreationTimestamp.Time
-	raw, err := json.Marshal(set.Spec.Template)
-	if err != nil {
-		return made, ""
-	}
-	template, err := algesta.TemplateHash(raw)
-	if err != nil {
+	template := templateOf(set)
+	if template == "" {
 		return made, ""
 	}
 	if algesta.CauseFits(set.Annotations, template) {
@@ -31,6 +27,19 @@ func LifeOf(set *appsv1.ReplicaSet) (made time.Time, cause string) {
 		made = at
 	}
 	return made, cause
+}
+
+// templateOf is the TemplateHash of a ReplicaSet's template; "" where it can't be told.
+func templateOf(set *appsv1.ReplicaSet) string {
+	raw, err := json.Marshal(set.Spec.Template)
+	if err != nil {
+		return ""
+	}
+	template, err := algesta.TemplateHash(raw)
+	if err != nil {
+		return ""
+	}
+	return template
 }
 
 // Called is the name that people type for a workload: its app label where the object is named after it.

@@ -82,6 +82,7 @@ type Workload struct {
 type Rollout struct {
 	Deployment *appsv1.Deployment
 	Sets       []*appsv1.ReplicaSet // newest revision first
+	failed     map[string]bool      // TemplateHashes of versions that never came up
 }
 
 // Current is the ReplicaSet of the newest template, or nil.
@@ -92,7 +93,35 @@ func (w *Workload) Current() *appsv1.ReplicaSet {
 	return w.Rollout.Sets[0]
 }
 
-// Before is the newest older ReplicaSet: what a rollback would bring back. Nil when there is none.
+// AddFailed says which versions of a Deployment, by the TemplateHash of their templates, never came up when the bot made them what runs.
+func (s *Snapshot) AddFailed(deployment Ref, templates []string) {
+	w := s.index.byRef[deployment]
+	if w == nil || w.Rollout == nil {
+		return
+	}
+	w.Rollout.failed = map[string]bool{}
+	for _, template := range templates {
+		w.Rollout.failed[template] = true
+	}
+}
+
+// BackTo is the ReplicaSet that a rollback brings back: the newest older one that isn't known to have failed (AddFailed) and that runs
+// something else than the current one. Nil when there is none.
+func (w *Workload) BackTo() *appsv1.ReplicaSet {
+	current := w.Current()
+	if current == nil {
+		return nil
+	}
+	now := templateOf(current)
+	for _, set := range w.Rollout.Sets[1:] {
+		if template := templateOf(set); template == "" || template != now && !w.Rollout.failed[template] {
+			return set
+		}
+	}
+	return nil
+}
+
+// Before is the newest older ReplicaSet. Nil when there is none.
 func (w *Workload) Before() *appsv1.ReplicaSet {
 	if w.Rollout == nil || len(w.Rollout.Sets) < 2 {
 		return nil

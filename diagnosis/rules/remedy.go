@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
 )
 
 // command is a remedy that algesta itself can carry out, through policy, plan and approval as if typed.
@@ -31,28 +33,44 @@ func Typed(s *facts.Snapshot, r Remedy) Remedy {
 	return r
 }
 
+// revisionWords is a revision with the version that it runs, as in "revision 5 (12344)".
+func revisionWords(set *appsv1.ReplicaSet) string {
+	wording := fmt.Sprintf("revision %d", facts.RevisionOf(set))
+	if containers := set.Spec.Template.Spec.Containers; len(containers) > 0 {
+		name, digest, _ := strings.Cut(containers[0].Image, "@")
+		file := name[strings.LastIndex(name, "/")+1:]
+		if _, tag, tagged := strings.Cut(file, ":"); tagged {
+			return fmt.Sprintf("%s (%s)", wording, words.Clip(tag, 40))
+		} else if digest != "" {
+			return fmt.Sprintf("%s (%s)", wording, words.Clip(digest, 20))
+		}
+	}
+	return wording
+}
+
 // rollbackOr offers the revision before when the failing pod is of the newest one, this one never worked, and there is
 // one to go back to; otherwise the fix stands alone.
 func rollbackOr(c *facts.Container, fix string) Remedy {
-	before := c.Owner.Before()
-	if before == nil || !c.Owner.IsCurrent(c.Pod) || c.WorkedBefore() {
+	back := c.Owner.BackTo()
+	if back == nil || !c.Owner.IsCurrent(c.Pod) || c.WorkedBefore() {
 		return Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.Pod.Name, c.Pod.Namespace)}
 	}
 	return command(
 		c.Owner,
 		"rollback",
-		fmt.Sprintf("Roll back to revision %d. To go forward instead: %s%s", facts.RevisionOf(before), strings.ToLower(fix[:1]), fix[1:]),
+		fmt.Sprintf("Roll back to %s. To go forward instead: %s%s", revisionWords(back), strings.ToLower(fix[:1]), fix[1:]),
 	)
 }
 
 // backOr offers the revision before when it still serves and does not ask for what is missing: the change is then what asks
 // for it. Otherwise going back would bring nothing, and the fix stands alone.
 func backOr(c *facts.Container, fix Remedy, missing facts.Ref, key string) Remedy {
-	if !c.NewlyBroken() || asksFor(c.Owner.Before().Spec.Template.Spec, missing, key) {
+	back := c.Owner.BackTo()
+	if back == nil || !c.NewlyBroken() || asksFor(back.Spec.Template.Spec, missing, key) {
 		return fix
 	}
-	return command(c.Owner, "rollback", fmt.Sprintf("Roll back to revision %d, which does not need it. To go forward instead: %s%s",
-		facts.RevisionOf(c.Owner.Before()), strings.ToLower(fix.Text[:1]), fix.Text[1:]))
+	return command(c.Owner, "rollback", fmt.Sprintf("Roll back to %s, which does not need it. To go forward instead: %s%s",
+		revisionWords(back), strings.ToLower(fix.Text[:1]), fix.Text[1:]))
 }
 
 // asksFor says that a template refers to the object, and to the key in it unless key is empty. Whoever takes all keys asks for each.

@@ -190,8 +190,8 @@ func rolloutStuck(s *facts.Snapshot) []*Finding {
 				f.What, f.Unsure = fmt.Sprintf("The rollout of %s is stuck", w.Ref.Name), "Not all of its pods could be read."
 			}
 			f.Remedy = Remedy{Text: "Look at the new pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)}
-			if before := w.Before(); before != nil {
-				f.Remedy = command(w, "rollback", fmt.Sprintf("Roll back to revision %d while you look for the reason.", facts.RevisionOf(before)))
+			if back := w.BackTo(); back != nil {
+				f.Remedy = command(w, "rollback", fmt.Sprintf("Roll back to %s while you look for the reason.", revisionWords(back)))
 			}
 			found = append(found, f)
 		}
