@@ -5,6 +5,7 @@ package rollout
 
 import (
 	"context"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -24,6 +25,14 @@ type Lister interface {
 type Cluster struct {
 	Reader
 	Events Events // nil where the cluster can't be asked for events
+	Stops  Stops  // nil where the pods have to be listed
+}
+
+// Stops knows from its caches which pods stop: while a quota refuses pods that is looked at every second.
+type Stops interface {
+	// LastStop is when the grace period of the namespace's last stopping pod ends, zero when none stops; known says that the caches are
+	// filled.
+	LastStop(namespace string) (at time.Time, known bool)
 }
 
 // Events can be asked for the events of a namespace with one reason.

@@ -34,18 +34,13 @@ type Room struct {
 	Unread   error // nil when the quotas could be read
 }
 
-// stops is a Cluster whose caches know which pods stop: the room is read every second while a quota refuses pods.
-type stops interface {
-	LastStop(namespace string) (at time.Time, known bool)
-}
-
 // readRoom reads what a refusal depends on now; what the refusal itself says is as old as the last attempt.
-func readRoom(ctx context.Context, c Lister, namespace string) *Room {
+func readRoom(ctx context.Context, c Cluster, namespace string) *Room {
 	var quotas corev1.ResourceQuotaList
 	room := &Room{Unread: c.List(ctx, namespace, "", &quotas)}
 	room.Quotas = quotas.Items
-	if from, can := c.(stops); can {
-		if at, known := from.LastStop(namespace); known {
+	if c.Stops != nil {
+		if at, known := c.Stops.LastStop(namespace); known {
 			room.LastStop = at
 			return room
 		}

@@ -20,6 +20,7 @@ type Cluster struct {
 	Reader
 	Bounded  Bounded
 	Events   rollout.Events
+	Stops    rollout.Stops
 	Observer Observer
 	Finder   Finder
 	Keys     KeyReader
@@ -33,6 +34,7 @@ type Everything interface {
 	Reader
 	Bounded
 	rollout.Events
+	rollout.Stops
 	Observer
 	Finder
 	KeyReader
@@ -41,12 +43,12 @@ type Everything interface {
 
 // AllOf is the Cluster of a value that can be asked everything.
 func AllOf(v Everything) Cluster {
-	return Cluster{Reader: v, Bounded: v, Events: v, Observer: v, Finder: v, Keys: v, Registry: v}
+	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v}
 }
 
 // Rollout is what a rollout is read from.
 func (c Cluster) Rollout() rollout.Cluster {
-	return rollout.Cluster{Reader: c.Reader, Events: c.Events}
+	return rollout.Cluster{Reader: c.Reader, Events: c.Events, Stops: c.Stops}
 }
 
 // Bounded lists a part of what there is, so that a plan costs the same in a small cluster and in a large one.

@@ -56,6 +56,7 @@ func whole(v any) runbooks.Cluster {
 	c.Reader, _ = v.(runbooks.Reader)
 	c.Bounded, _ = v.(runbooks.Bounded)
 	c.Events, _ = v.(rollout.Events)
+	c.Stops, _ = v.(rollout.Stops)
 	c.Observer, _ = v.(runbooks.Observer)
 	c.Finder, _ = v.(runbooks.Finder)
 	c.Keys, _ = v.(runbooks.KeyReader)

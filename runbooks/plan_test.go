@@ -72,13 +72,13 @@ func TestRefusals(t *testing.T) {
 			"rollback",
 			algesta.Args{"to-revision": int64(9)},
 			nil, algesta.ErrUnknownName, "api-gateway-production has no revision 9.",
-			"There are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
+			"The revisions are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
 		},
 		"a template that is no longer kept": {
 			"rollback",
 			algesta.Args{"template": "gone"},
 			nil, algesta.ErrUnknownName, "The version with the pod template hash gone is no longer kept by api-gateway-production.",
-			"There are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
+			"The revisions are 3 (now, 12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=1",
 		},
 		"nothing but restarts": {
 			"rollback", nil, func(s *still) { s.sets = s.sets[1:] }, algesta.ErrRefused,

@@ -109,7 +109,7 @@ func TestARevisionIsFoundByItsTag(t *testing.T) {
 		"a tag that no revision has": {
 			algesta.Args{"to-revision": int64(12399)},
 			nil,
-			"", "api-gateway-production has no revision 12399.", "There are 4 (now, 12346), 3 (12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=3",
+			"", "api-gateway-production has no revision 12399.", "The revisions are 4 (now, 12346), 3 (12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=3",
 		},
 	}
 	for name, tt := range tests {
