@@ -83,6 +83,7 @@ func planBlocks() []slack.Block {
 		return slack.NewRichTextSectionTextElement(s, nil)
 	}
 	table := slack.NewTableBlock("")
+	table.ColumnSettings = []slack.ColumnSetting{{IsWrapped: true}, {IsWrapped: true}}
 	for _, row := range [][2]string{{"what", "from → to"}, {"image", "…/api-gateway:12345 → …/api-gateway:12344"}, {"env", "LOG_LEVEL " +
 		"removed"}, {"pods", "4, autoscaled 2–10; one extra pod while it rolls: fits"}} {
 		table.AddRow(slack.NewTableRawTextCell(row[0]), slack.NewTableRawTextCell(row[1]))
