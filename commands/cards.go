@@ -198,10 +198,11 @@ func concerned(r algesta.Request) []algesta.Actor {
 	return out
 }
 
-// cardAndDetail parts an answer into the compact card and the detail for the thread.
+// cardAndDetail parts an answer into the compact card and the detail for the thread. Both notify with the title: the detail begins with a
+// table or with the second sentence, which say nothing by themselves.
 func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
 	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", algesta.By(c.Actor), algesta.Name(c.ID))}
-	return card, algesta.Report{Title: r.Small, Body: r.Body, Buttons: r.Buttons}
+	return card, algesta.Report{Push: r.Title, Title: r.Small, Body: r.Body, Buttons: r.Buttons}
 }
 
 // ago is how long something is over: "12 s ago", "just now".

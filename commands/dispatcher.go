@@ -158,6 +158,7 @@ func (d *Dispatcher) work(ctx context.Context, id string, in algesta.Invocation)
 
 // reply stores an answer that only its reader sees, its audit line, and closes the invocation, in one transaction.
 func (d *Dispatcher) reply(ctx context.Context, in algesta.Invocation, id string, r algesta.Report, line algesta.Entry) error {
+	r.Title = d.called(ctx, r.Title)
 	return d.storeLate(ctx, func(tx Tx) error {
 		if err := tx.Post(d.answer(in, id, r)); err != nil {
 			return err

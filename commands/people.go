@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,6 +131,21 @@ func (n names) of(subjects []algesta.Subject) string {
 		}
 	}
 	return words.Or(said)
+}
+
+// called is a text in which those whom a policy names by an ID alone have their names, for where a mention is only text.
+func (d *Dispatcher) called(ctx context.Context, t algesta.Text) algesta.Text {
+	prefix := map[algesta.SpanKind]string{algesta.Person: "user:", algesta.Group: "group:"}
+	out := slices.Clone(t)
+	for i, s := range out {
+		if prefix[s.Kind] == "" || s.Text != "@"+s.ID {
+			continue
+		}
+		if name := strings.TrimPrefix(d.Directory.Subject(ctx, algesta.Subject(prefix[s.Kind]+s.ID)), "@"); name != "" {
+			out[i].Text = "@" + name
+		}
+	}
+	return out
 }
 
 // who are the people's names, to print.

@@ -213,7 +213,8 @@ func candidates(r algesta.Report) []algesta.Text {
 	return out
 }
 
-// silent is a text that notifies nobody: mentions at its end are left out, others are names.
+// silent is a text that notifies nobody: mentions at its end are left out, others are names. Who is known by an ID alone is not named: an
+// ID tells people nothing.
 func silent(t algesta.Text) algesta.Text {
 	end := len(t)
 	for end > 0 && (t[end-1].Kind == algesta.Person || t[end-1].Kind == algesta.Group ||
@@ -222,7 +223,12 @@ func silent(t algesta.Text) algesta.Text {
 	}
 	out := make(algesta.Text, end)
 	for i, s := range t[:end] {
-		if s.Kind == algesta.Person || s.Kind == algesta.Group {
+		switch {
+		case s.Kind == algesta.Person && s.Text == "@"+s.ID:
+			s = algesta.Span{Text: "somebody"}
+		case s.Kind == algesta.Group && s.Text == "@"+s.ID:
+			s = algesta.Span{Text: "a user group"}
+		case s.Kind == algesta.Person || s.Kind == algesta.Group:
 			s = algesta.Span{Text: s.Text}
 		}
 		out[i] = s
