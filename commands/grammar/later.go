@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -44,6 +45,11 @@ var never = map[string]string{
 	"ssh":          "open shells",
 }
 
+// clicked are words for what is done by clicking, so that whoever does it has seen the plan.
+var clicked = map[string]string{
+	"approve": "Approving", "aprobar": "Approving", "lgtm": "Approving", "deny": "Denying", "reject": "Denying", "cancel": "Cancelling",
+}
+
 // notYet is the honest answer to a verb that kubectl's users know and no runbook has; nil where the words begin with none.
 func (p Parser) notYet(rest []word) error {
 	if err := p.trap(rest); err != nil {
@@ -51,6 +57,12 @@ func (p Parser) notYet(rest []word) error {
 	}
 	for n := min(2, len(rest)); n > 0; n-- {
 		verb := joined(rest[:n])
+		if what, ok := clicked[verb]; ok {
+			return &algesta.Error{
+				Kind: algesta.ErrUsage, Message: algesta.Say("{} is done with the button in the thread of the request, never by typing.", what),
+				Hint: algesta.Say("Type its ID, and I link its thread: {}", algesta.Name(p.bot.Typed("c-…"))),
+			}
+		}
 		if what, ok := never[verb]; ok {
 			return p.refuse(algesta.Say("I don't {}.", what))
 		}
@@ -92,14 +104,48 @@ func (r *reading) cannotList(kind algesta.Kind) error {
 		}
 	}
 	e := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("I can't list {} yet.", kind.Plural)}
-	if i := slices.IndexFunc(r.books, func(b runbooks.Runbook) bool { return b.About.Environment && len(b.About.Kinds) > 1 }); i >= 0 {
-		look := Parsed{Runbook: r.books[i].Name, Service: r.out.Environment}
-		if look.Service == "" {
-			look.Service = environmentSlot
+	if book, ok := r.looking(); ok {
+		look := Parsed{Runbook: book.Name, Environment: r.out.Environment}
+		text := look.Retype("", environmentSlot)
+		if look.Environment != "" {
+			text = look.Retype("", look.Environment)
+			e.Err = CorrectedError{Text: text, Parsed: look}
 		}
-		e.Hint = algesta.Say("{} looks at everything there.", algesta.Name(r.bot.Typed(look.Retype(look.Service, ""))))
+		e.Hint = algesta.Say("{} looks at everything there.", algesta.Name(r.bot.Typed(text)))
 	}
 	return e
+}
+
+// looking is the command that looks at many kinds of objects, and at an environment as a whole.
+func (p Parser) looking() (runbooks.Runbook, bool) {
+	i := slices.IndexFunc(p.books, func(b runbooks.Runbook) bool { return b.About.Environment && len(b.About.Kinds) > 1 })
+	if i < 0 {
+		return runbooks.Runbook{}, false
+	}
+	return p.books[i], true
+}
+
+// elsewhereOn is the answer to an object that the command doesn't take. kubectl's get takes any kind: where another command looks at this
+// one, it's named ("get ingress web production").
+func (r *reading) elsewhereOn(kind algesta.Kind, name string) error {
+	typed := strings.ToLower(kind.Name) + "/" + name
+	err := r.worksOn(typed)
+	book, ok := r.looking()
+	if known := (*algesta.Error)(nil); ok && joined(r.typed[:1]) == "get" && book.About.Takes(kind.Name) && errors.As(err, &known) {
+		r.readPlace()
+		if r.out.Environment == "" && len(r.rest) > 0 && validName(r.rest[0].bare()) {
+			r.out.Environment = r.rest[0].bare()
+		}
+		look := Parsed{Runbook: book.Name, Object: typed, Environment: r.out.Environment}
+		text := look.Retype("", look.Environment)
+		if look.Environment == "" {
+			text = look.Retype("", environmentSlot)
+		} else {
+			known.Err = CorrectedError{Text: text, Parsed: look}
+		}
+		known.Hint = algesta.Say("{}", algesta.Name(r.bot.Typed(text)))
+	}
+	return err
 }
 
 // readPlace reads the environment from what is left, where an option or "in" names it.

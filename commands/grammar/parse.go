@@ -112,6 +112,7 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 	if len(typed) == 0 {
 		return Parsed{Runbook: helpWord}, nil
 	}
+	typed = p.flagsLast(typed)
 	name, n := p.verb(typed)
 	if name == "" {
 		return Parsed{}, p.unknownVerb(typed, 0)
@@ -131,6 +132,31 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 	}
 	return p.command(p.book(name), typed, n, false)
 }
+
+// flagsLast puts options that stand before the verb, as kubectl takes them ("kubectl -n production rollout restart deploy/x"), behind it:
+// before what follows, because a reason goes on to the end.
+func (p Parser) flagsLast(typed []word) []word {
+	n := 0
+	for n < len(typed) && !typed[n].quoted && strings.HasPrefix(typed[n].text, "-") && !asksHelp(typed[n:n+1]) {
+		name := strings.ToLower(strings.TrimLeft(typed[n].text, "-"))
+		n++
+		if takesValue := isEnvironment(name) || slices.Contains(elsewhere, name); takesValue && n < len(typed) {
+			n++
+		}
+	}
+	if n == 0 || n == len(typed) {
+		return typed
+	}
+	flags, rest := typed[:n], typed[n:]
+	name, at := p.verb(rest)
+	if name == "" || name == canIWord || name == helpWord {
+		at = len(rest)
+	}
+	return slices.Concat(rest[:at], flags, rest[at:])
+}
+
+// elsewhere are kubectl's options with a value that say where it works and as whom: no command has them, and the answer says so.
+var elsewhere = []string{"context", "cluster", "user", "as", "kubeconfig", "server", "s"}
 
 // withoutCall drops what people type or paste before the command: the bot's own name, or kubectl.
 func (p Parser) withoutCall(words []word) []word {
@@ -245,11 +271,34 @@ func (p Parser) unknownVerb(typed []word, at int) error {
 			return p.didYouMean(said, typed, at, 2, near)
 		}
 	}
+	if near := p.written(rest); near != "" {
+		return p.didYouMean(algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()+" "+rest[1].bare()), near), typed, at, 2, near)
+	}
 	one := slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") })
 	if near := words.Nearest(rest[0].bare(), one); near != "" {
 		return p.didYouMean(algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()), near), typed, at, 1, near)
 	}
 	return p.usage(algesta.Say("I don't know the command \"{}\". I know {}.", clip(rest[0].bare()), words.List(p.names())), helpWord)
+}
+
+// written is the verb that two words are when they're written as one ("roll back"), or the command whose argument they set ("set replicas"),
+// "" for neither.
+func (p Parser) written(rest []word) string {
+	if len(rest) < 2 {
+		return ""
+	}
+	if name, ok := p.verbs[joined(rest[:1])+joined(rest[1:2])]; ok {
+		return name
+	}
+	if joined(rest[:1]) != "set" {
+		return ""
+	}
+	for _, b := range p.books {
+		if slices.ContainsFunc(b.Args, func(a runbooks.Arg) bool { return a.Required && a.Name == joined(rest[1:2]) }) {
+			return b.Name
+		}
+	}
+	return ""
 }
 
 // usage is an error of how a command was typed, with an example to copy, "" for none.

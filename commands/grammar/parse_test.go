@@ -79,6 +79,8 @@ func TestParse(t *testing.T) {
 		text string
 		want Parsed
 	}{
+		"flags before the verb":               {"kubectl -n production rollout undo deployment/api-gateway", rollback},
+		"flags before the verb, and a reason": {"--namespace=production rollback api-gateway because it is broken", because(rollback, "it is broken")},
 		"the plain form": {"rollback api-gateway production", rollback},
 		"the last change of the bot": {
 			"undo api-gateway production", Parsed{Runbook: "undo", Service: "api-gateway", Environment: "production"},
@@ -407,6 +409,23 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		},
 		"a list of nothing that runs": {
 			"status nodes production", "I can't list nodes yet.", "/algesta diagnose production looks at everything there.",
+		},
+		"a named object that is in no list": {
+			"kubectl get endpoints x -n production", "I can't list endpoints yet.", "/algesta diagnose production looks at everything there.",
+		},
+		"an object of another command": {
+			"kubectl get node n-1 -n production", "status works on services, not on node/n-1.", "/algesta diagnose node/n-1 production",
+		},
+		"an argument that is set": {
+			"set replicas ms-orders 4 dev", `I don't know the command "set replicas". Did you mean scale?`, "/algesta scale ms-orders 4 dev",
+		},
+		"a verb in two words": {
+			"roll back api-gateway production", `I don't know the command "roll back". Did you mean rollback?`,
+			"/algesta rollback api-gateway production",
+		},
+		"an approval that is typed": {
+			"approve c-0", "Approving is done with the button in the thread of the request, never by typing.",
+			"Type its ID, and I link its thread: /algesta c-…",
 		},
 		"a list of pods": {
 			"status pods -n production", "status doesn't list pods.", "/algesta pods production",

@@ -23,7 +23,7 @@ func (r *reading) object(kind algesta.Kind, name string) error {
 	case r.found():
 		return r.wrong("One thing at a time: I read {} and {}.", r.out.Service+r.out.Object, clip(word+"/"+name))
 	case !about.Takes(kind.Name):
-		return r.worksOn(word + "/" + name)
+		return r.elsewhereOn(kind, name)
 	case declared:
 		r.out.Object = word + "/" + name
 	case kind.Name == "Namespace":
