@@ -81,7 +81,7 @@ func TestParse(t *testing.T) {
 	}{
 		"flags before the verb":               {"kubectl -n production rollout undo deployment/api-gateway", rollback},
 		"flags before the verb, and a reason": {"--namespace=production rollback api-gateway because it is broken", because(rollback, "it is broken")},
-		"the plain form": {"rollback api-gateway production", rollback},
+		"the plain form":                      {"rollback api-gateway production", rollback},
 		"the last change of the bot": {
 			"undo api-gateway production", Parsed{Runbook: "undo", Service: "api-gateway", Environment: "production"},
 		},
