@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -47,6 +48,9 @@ type Swap struct {
 	From  json.RawMessage `json:"from,omitempty"`
 	To    json.RawMessage `json:"to,omitempty"`
 }
+
+// CausePath is where a patch of a Deployment notes why it is made and by which request, as `kubectl rollout history` shows it.
+const CausePath = "/metadata/annotations/kubernetes.io~1change-cause"
 
 // Right is what the change needs to be allowed, as a runbook declares what it writes: "patch deployments.apps",
 // "patch certificates.cert-manager.io/status".
@@ -153,6 +157,12 @@ func (c Change) redacted() Change {
 		swaps[i] = Swap{Label: s.Label, Path: s.Path, From: hashed(s.From), To: hashed(s.To)}
 	}
 	c.Swaps, c.Content = swaps, hashed(c.Content)
+	return c
+}
+
+// withoutCause is the change without the note of why it is made.
+func (c Change) withoutCause() Change {
+	c.Swaps = slices.DeleteFunc(slices.Clone(c.Swaps), func(s Swap) bool { return s.Path == CausePath })
 	return c
 }
 

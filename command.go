@@ -144,6 +144,8 @@ type Offer struct {
 	// Moves is what becomes what, as far as it is known before the command is planned: "12344 → 12345".
 	Moves     string    `json:"moves,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	// MadeAt is when its button was shown first. After a later change of its target it doesn't come back once it was used.
+	MadeAt time.Time `json:"madeAt,omitzero"`
 	// Request is the request that a click on it opened; while that is open, and after it changed something, the offer is used up.
 	Request string `json:"request,omitempty"`
 }

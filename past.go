@@ -21,10 +21,7 @@ const NoPods = "no pods"
 
 // PastOf is the past that a request has become; ok is false where it has not ended or changed no template.
 func PastOf(r Request) (p Past, ok bool) {
-	wrote := slices.ContainsFunc(r.Plan.Changes, func(c Change) bool {
-		return slices.ContainsFunc(c.Swaps, func(s Swap) bool { return strings.HasPrefix(s.Path, "/spec/template") })
-	})
-	if !r.Status.Ended() || r.Plan.Template == "" || !wrote {
+	if !r.Status.Ended() || r.Plan.Template == "" || !r.Plan.WritesTemplate() {
 		return Past{}, false
 	}
 	note := r.Note
@@ -39,4 +36,11 @@ func PastOf(r Request) (p Past, ok bool) {
 		At:       r.UpdatedAt,
 		NoPods:   strings.HasPrefix(r.Note, NoPods),
 	}, true
+}
+
+// WritesTemplate reports whether the plan changes a pod template.
+func (p Plan) WritesTemplate() bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool {
+		return slices.ContainsFunc(c.Swaps, func(s Swap) bool { return strings.HasPrefix(s.Path, "/spec/template") })
+	})
 }

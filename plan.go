@@ -108,6 +108,20 @@ func (p Plan) Redacted() Plan {
 	return p
 }
 
+// SameEffect reports whether two redacted plans would leave their objects in the same state: by the same writes of the same images, whatever
+// reason they note for them.
+func (p Plan) SameEffect(other Plan) bool {
+	if len(p.Changes) == 0 || len(p.Changes) != len(other.Changes) || !maps.Equal(p.Digests, other.Digests) {
+		return false
+	}
+	for i, c := range p.Changes {
+		if !c.withoutCause().equal(other.Changes[i].withoutCause()) {
+			return false
+		}
+	}
+	return true
+}
+
 // Objects are what the plan writes to, each once, in the order of their keys: whoever locks them does so in this order.
 func (p Plan) Objects() []Object {
 	var out []Object

@@ -16,8 +16,10 @@ func (e askedError) Error() string { return "the same was asked for as " + e.by.
 
 // askedAlready is an askedError where the same change is asked for already and has not ended: the same command typed twice, or an Undo that
 // two people clicked. The approvers are asked once. One that is still being followed counts, too: a rollback that is typed twice in a hurry
-// would otherwise go forward again, to the version that people wanted to leave.
-func askedAlready(tx Tx, key string, c algesta.Command) error {
+// would otherwise go forward again, to the version that people wanted to leave. What waits and would leave the cluster in the same state
+// is the same in other words: an undo and a rollback to one version.
+func askedAlready(tx Tx, key string, asked algesta.Request) error {
+	c := asked.Command
 	open, err := tx.Unwritten(c.Target.Workload())
 	if err != nil {
 		return err
@@ -26,7 +28,12 @@ func askedAlready(tx Tx, key string, c algesta.Command) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range append(open, followed...) {
+	for _, r := range open {
+		if r.Key != key && (sameCommand(r.Command, c) || r.Plan.SameEffect(asked.Plan)) {
+			return askedError{r}
+		}
+	}
+	for _, r := range followed {
 		if r.Key != key && sameCommand(r.Command, c) {
 			return askedError{r}
 		}

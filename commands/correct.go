@@ -54,7 +54,7 @@ func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p rollout.P
 			if err := tx.Remember(r.ID, encode(f)); err != nil {
 				return err
 			}
-			report := ended(moved, toneOf(p), algesta.Say("Correction: I said too early that this failed. {}", o.said))
+			report := ended(moved, endTone(r, p), algesta.Say("Correction: I said too early that this failed. {}", o.said))
 			var err error
 			if report.Buttons, err = storeOffers(tx, o.next); err != nil {
 				return err
@@ -65,6 +65,14 @@ func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p rollout.P
 		},
 	})
 	return err
+}
+
+// endTone is the tone of an end: a version that no pod ran is neither good nor bad.
+func endTone(r algesta.Request, p rollout.Progress) algesta.Tone {
+	if scales, _ := rollout.Scales(r.Plan); p.Of == 0 && !p.NoPods && !scales {
+		return algesta.Neutral
+	}
+	return toneOf(p)
 }
 
 // toneOf is the tone of a rollout that came up: what is worse than before is no success.

@@ -146,11 +146,14 @@ func (d *Dispatcher) handlePhase(
 	case rollout.Moving, rollout.Complete:
 		return d.progress(ctx, r, p, f, now)
 	case rollout.Settled:
-		return 0, d.finish(ctx, r, algesta.Succeeded, toneOf(p), p, f, d.good(r, p))
+		return 0, d.finish(ctx, r, algesta.Succeeded, endTone(r, p), p, f, d.good(r, p))
 	case rollout.Broken:
 		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
 	case rollout.Overtaken:
-		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, f, d.note("was overtaken: "+p.Why.String(), p))
+		o := d.note("was overtaken. "+p.Why.String(), p)
+		t := r.Command.Target
+		o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", t.Service, t.Environment)))
+		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, f, o)
 	case rollout.Gone:
 		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.note("ended: "+p.Why.String(), p))
 	case rollout.OutOfTime:
@@ -272,7 +275,7 @@ func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
 
 // note is any other end, in one sentence.
 func (d *Dispatcher) note(note string, p rollout.Progress) outcome {
-	return outcome{note: note, said: algesta.Say("{}", note).Then("{}", p.Serving)}
+	return outcome{note: note, said: join(algesta.Say("{}", note), p.Serving)}
 }
 
 // finish ends a followed request: the card, the progress, the reply that mentions whoever it concerns.
@@ -294,7 +297,7 @@ func (d *Dispatcher) finish(
 					return err
 				}
 			}
-			if tone == algesta.Warning && to == algesta.Succeeded {
+			if tone != algesta.Good && to == algesta.Succeeded {
 				card := cardOf(r, nil, nil)
 				card.Tone = tone
 				if err := tx.Post(cardPost(r, card)); err != nil {
@@ -304,9 +307,9 @@ func (d *Dispatcher) finish(
 			if len(p.Line) == 0 { // nothing can be counted any more
 				return tx.Edit(lastProgress(r, tone, p.Why))
 			}
-			last := progressOf(p)
-			last.Tone = tone
-			return tx.Post(post(r.Command, algesta.ProgressPost, last))
+			last := post(r.Command, algesta.ProgressPost, progressOf(p))
+			last.Report.Tone, last.Final = tone, true
+			return tx.Post(last)
 		},
 	})
 	return err

@@ -31,6 +31,8 @@ type step struct {
 	mention []algesta.Actor  // who is mentioned besides the requester and those who decided
 	buttons []algesta.Button // of the reply
 
+	spent bool // the button that opened the request does not come back: what it would do is so already
+
 	directly bool // the reply goes to those whom it concerns as a direct message: its thread can't be posted in
 
 	// also goes on in the same transaction.
@@ -159,6 +161,9 @@ func (d *Dispatcher) move(tx Tx, s step) (r algesta.Request, moved bool, err err
 		}
 	}
 	if r.Status.Ended() { // what it was opened by may be clicked again, unless it changed something
+		if s.spent {
+			return r, true, nil
+		}
 		err = tx.Release(r.ID, "")
 	}
 	return r, err == nil, err

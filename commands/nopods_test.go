@@ -25,6 +25,14 @@ func TestWhereNoPodRanNothingIsProven(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, replicas == 0, past.NoPods, r.Note)
 			said := w.said(algesta.EndPost)[0]
+			for _, p := range w.posts() {
+				if p.Kind == algesta.EndPost || p.Kind == algesta.CardPost || p.Kind == algesta.ProgressPost {
+					require.Equal(t, map[bool]algesta.Tone{true: algesta.Neutral, false: algesta.Good}[replicas == 0], p.Report.Tone, p.Kind)
+				}
+				if p.Kind == algesta.ProgressPost {
+					require.True(t, p.Final, "the last edit of the progress doesn't wait behind those of others")
+				}
+			}
 			if replicas == 0 {
 				require.Contains(t, said, "It is scaled to 0 pods, so none ran and I could not see whether this version comes up.")
 			} else {

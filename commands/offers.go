@@ -22,7 +22,8 @@ func storeOffers(tx Tx, proposed []algesta.Button) ([]algesta.Button, error) {
 			continue
 		}
 		o := *b.Offer
-		o.ExpiresAt = time.Now().Add(offerLives)
+		o.MadeAt = time.Now()
+		o.ExpiresAt = o.MadeAt.Add(offerLives)
 		var err error = algesta.ErrTaken
 		for n := 0; n < draws && errors.Is(err, algesta.ErrTaken); n++ {
 			o.ID = algesta.NewOfferID()

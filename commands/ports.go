@@ -134,6 +134,8 @@ type ExecutionTx interface {
 	Settle(e algesta.Execution, from algesta.ExecutionState) (settled bool, err error)
 	// Followed are the requests that are Applied (still being followed) and about this object or wrote to it, without except.
 	Followed(o algesta.Object, except string) ([]algesta.Request, error)
+	// Watch is what Remember stored last for the request, nil where there is nothing.
+	Watch(request string) ([]byte, error)
 	// Remember stores what the follower has to remember, in the first record of the request; it does not touch the state.
 	Remember(request string, watch []byte) error
 }

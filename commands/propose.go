@@ -52,6 +52,15 @@ func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Inp
 			in.Past = append(in.Past, past)
 		}
 	}
+	if isUndo(c) {
+		r, err := d.Store.Request(ctx, c.Args.String("undoes"))
+		switch {
+		case err == nil:
+			in.Undone = &r.Plan
+		case !is(err, algesta.ErrUnknownName):
+			return in, fmt.Errorf("reading what is undone: %w", err)
+		}
+	}
 	return in, nil
 }
 
@@ -246,13 +255,21 @@ func (d *Dispatcher) proposeAs(ctx context.Context, in algesta.Invocation, book 
 		return nothingChanged(err)
 	}
 	if len(p.nothing) > 0 {
+		if isUndo(c) && isOffer(in) { // what it would bring back is there
+			if err := d.dropButton(ctx, in.Vote.ID); err != nil {
+				return err
+			}
+		}
 		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing}, readEntry(in, c, true))
+	}
+	if err := d.intoFailure(ctx, in, p.request); err != nil {
+		return err
 	}
 	if _, err := d.placeForChanges(ctx, in, c, placeAge); err != nil { // another company may have come while the plan was made
 		return err
 	}
 	err = d.Store.Update(ctx, func(tx Tx) error {
-		if err := askedAlready(tx, in.Key, c); err != nil {
+		if err := askedAlready(tx, in.Key, p.request); err != nil {
 			return err
 		}
 		if err := d.open(tx, p, nil); err != nil {

@@ -46,6 +46,7 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 		s.note += " A new plan cannot be made: " + sentence(err).String()
 	case len(next.nothing) > 0:
 		s.note += " " + next.nothing.String()
+		s.spent = isUndo(c)
 	default:
 		s.note += " The new plan is " + next.request.ID + "."
 		next.request.Previous = r.ID

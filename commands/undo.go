@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -25,6 +26,54 @@ func (d *Dispatcher) undo(ctx context.Context, in algesta.Invocation, actor alge
 	}
 	in.Vote = &algesta.Vote{Action: algesta.Run, ID: o.ID}
 	return d.runOffer(ctx, in, actor, reason)
+}
+
+// isUndo reports whether a command takes back what a request did.
+func isUndo(c algesta.Command) bool { return c.Args.String("undoes") != "" }
+
+// chooses says what to type for whoever means a certain state, and not whatever was there before.
+func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
+	if runbook == "scale" {
+		return algesta.Say("Name the number of pods that you want: {}", algesta.Name(d.Bot.Typed("scale", t.Service, t.Environment)+" replicas=<number>"))
+	}
+	return algesta.Say(
+		"Name the version that you want: {} or {}", algesta.Name(d.Bot.Typed("deploy", t.Service, t.Environment)+" <tag>"),
+		algesta.Name(d.Bot.Typed("rollback", t.Service, t.Environment)+" --to-revision=<number>"),
+	)
+}
+
+// intoFailure refuses a typed undo whose plan goes back to a version that failed the last time that the bot made it what runs. Whoever clicks
+// the button was asked, and told what becomes what; whoever types it was not, and nobody may have to approve it.
+func (d *Dispatcher) intoFailure(ctx context.Context, in algesta.Invocation, r algesta.Request) error {
+	if in.Kind == algesta.Voted || !isUndo(r.Command) || !r.Plan.WritesTemplate() {
+		return nil
+	}
+	known, err := d.input(ctx, r.Command)
+	if err != nil {
+		return err
+	}
+	for _, past := range known.Past { // newest first
+		if past.Template != r.Plan.Template || past.NoPods {
+			continue
+		}
+		switch past.Status {
+		case algesta.Succeeded:
+			return nil
+		case algesta.Failed, algesta.TimedOut:
+			t := r.Command.Target
+			return &algesta.Error{
+				Kind: algesta.ErrRefused,
+				Message: algesta.Say(
+					"That would bring back a version that failed the last time I watched it ({}, {}): {} Nothing was run.", algesta.Name(past.Request),
+					algesta.At(past.At), strings.TrimSuffix(d.Redact(past.Note), ".")+".",
+				),
+				Hint: d.chooses(r.Command.Runbook, t),
+			}
+		case algesta.Pending, algesta.Approved, algesta.Executing, algesta.Applied, algesta.Rejected, algesta.Cancelled, algesta.Expired,
+			algesta.Superseded, algesta.Stale, algesta.Unknown: // they say nothing about the version
+		}
+	}
+	return nil
 }
 
 // wayBack is the offer to undo the last change of the bot to the target, without an ID where no button has it. An error says why there is
@@ -54,9 +103,18 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 	if last.Plan.Undo == nil {
 		return algesta.Offer{}, none(algesta.Say("My last change of {}, {}, can't be undone.", where, algesta.Name(last.ID)))
 	}
-	if last.Status == algesta.Applied &&
-		last.Command.Args.String("undoes") != "" { // in a hurry it is typed twice, and forward is where nobody wants to go
-		return algesta.Offer{}, d.tellAsked(ctx, last, actor, "the same")
+	if isUndo(last.Command) { // in a hurry it's typed twice, and forward is where nobody wants to go
+		if last.Status == algesta.Applied {
+			return algesta.Offer{}, d.tellAsked(ctx, last, actor, "the same")
+		}
+		return algesta.Offer{}, &algesta.Error{
+			Kind: algesta.ErrRefused,
+			Message: algesta.Say(
+				"My last change of {}, {}, was an undo itself. To undo that would go forward again{}. Nothing was run.", where, algesta.Name(last.ID),
+				moves(*last.Plan.Undo),
+			),
+			Hint: d.chooses(last.Plan.Undo.Runbook, t),
+		}
 	}
 	o, found, err := d.Store.UndoOf(ctx, last.ID)
 	if err != nil || found {

@@ -491,6 +491,7 @@ type fakeCluster struct {
 	generation int64
 	applied    int          // writes that reached the cluster
 	operations []string     // their operations, in order
+	operation  string       // that the Deployment names as its last
 	send       func() error // what happens to a patch between its intent and the cluster
 	unreadable error        // the cluster cannot be read
 	duringRead func() error // what happens while the rollout is read
@@ -536,6 +537,7 @@ func (c *fakeCluster) object() map[string]any {
 		"kind":       "Deployment",
 		"metadata": map[string]any{
 			"name": "api-gateway-production", "namespace": "production", "uid": "uid-1", "resourceVersion": "7", "generation": c.generation,
+			"annotations": map[string]any{algesta.OperationAnnotation: c.operation},
 		},
 		"spec": map[string]any{
 			"replicas": n,

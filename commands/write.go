@@ -183,15 +183,38 @@ func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
 
 // endFollow ends the follow of one change that another replaces.
 func (d *Dispatcher) endFollow(tx Tx, by, old algesta.Request) error {
-	_, _, err := d.move(tx, step{
+	when, err := replacedWhen(tx, old)
+	if err != nil {
+		return err
+	}
+	_, _, err = d.move(tx, step{
 		id: old.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded,
-		note: "was replaced by " + by.ID + " of " + by.Command.Actor.Called() + " before it had finished.",
+		note: "was replaced by " + by.ID + " of " + by.Command.Actor.Called() + " " + when + ".",
 		also: func(tx Tx, o algesta.Request) error {
-			return tx.Edit(lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this before it had finished. Its own thread shows how it goes on.", algesta.Name(by.ID))))
+			return tx.Edit(lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this {}. Its own thread shows how it goes on.", algesta.Name(by.ID), when)))
 		},
 	})
 	return err
 }
+
+// replacedWhen says how far a change had come that another replaces: its pods were all there and only watched, or not yet.
+func replacedWhen(tx Tx, old algesta.Request) (string, error) {
+	watch, err := tx.Watch(old.ID)
+	if err != nil || len(watch) == 0 {
+		return beforeFinished, err
+	}
+	var f rollout.Follow
+	if err := json.Unmarshal(watch, &f); err != nil {
+		return "", fmt.Errorf("reading the follower's memory: %w", err)
+	}
+	if f.SteadyAt.IsZero() {
+		return beforeFinished, nil
+	}
+	return "after all its pods had come up, while I was still watching them", nil
+}
+
+// beforeFinished is when a change is replaced whose pods are not all there.
+const beforeFinished = "before it had finished"
 
 // confirm notes in a record that its write is in the cluster.
 func confirm(e *algesta.Execution, w algesta.Written) {

@@ -122,6 +122,12 @@ func (p *Policy) unbound(f Facts) algesta.Decision {
 			return refuse("", algesta.Say("{}: your rights are in {}.", what, words.List(p.reach(f.actor()))), p.whoMay(f))
 		}
 	}
+	for _, a := range p.approvals {
+		if a.place.covers(f.target()) && among(f.actor(), a.need.Approvers) {
+			why := algesta.Say("the rule \"{}\" lets you approve there what others ask for, and no rule lets you ask yourself", a.need.Rule)
+			return refuse("", algesta.Say("{}: {}.", what, why), p.whoMay(f))
+		}
+	}
 	return refuse("", algesta.Say("{}: no rule of the policy names you or a group that you are in.", what), p.whoMay(f))
 }
 

@@ -57,7 +57,8 @@ func TestDecide(t *testing.T) {
 		},
 		"an approver needs no role, and gets none by approving": {
 			asks(carla, "status", "production", nil), algesta.Refuse, "",
-			"You may not see the status in production: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in production: the rule \"production needs a second person\" lets you approve there what others ask for, " +
+				"and no rule lets you ask yourself.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"a name that looks like an ID decides nothing": {

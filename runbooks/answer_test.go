@@ -66,9 +66,15 @@ func TestStatusThatPeopleSee(t *testing.T) {
 func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	t.Parallel()
 	s := rolling()
+	for _, old := range s.pods {
+		old.Spec.Containers[0].Image = oldTemplate().Spec.Containers[0].Image
+	}
 	rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
 	lines := answered(t, s, "status")
-	require.Equal(t, "api-gateway in production: rolling out 12345, 0 of 4 ready, 2 old serving", lines[0])
+	require.Equal(t, "api-gateway in production: 12345 does not come up, 0 of 4 ready; 2 old pods on 12344 still serve", lines[0])
+	require.Contains(t, lines, "image: acralgestaproduction.azurecr.io/api-gateway:12345, wanted: 0 of 4 ready")
+	require.Contains(t, lines, "pods: 4 wanted, 0 ready, 2 old pods on 12344 ready")
+	require.Equal(t, "api-gateway in production: 2 of 3 pods ready (2 old pods on 12344)", answered(t, s, "pods")[0])
 	require.Contains(t, lines, "The only pod of the current revision crashes (exit 1, 3 restarts in 10 min). The 2 old pods still serve users.")
 	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
 }

@@ -8,7 +8,7 @@ import (
 // causeSwaps note why the template changes, and which template that reason is about, in the same patch: a new revision inherits
 // the Deployment's annotations, and a cause that is written later would name the wrong revision for a while.
 func (s scene) causeSwaps(cause, template string) ([]algesta.Swap, error) {
-	why, err := s.swap("change-cause", causePath, cause, "metadata", "annotations", rollout.CauseAnnotation)
+	why, err := s.swap("change-cause", algesta.CausePath, cause, "metadata", "annotations", rollout.CauseAnnotation)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +33,28 @@ func (s scene) undone(wrote bool) (request string, superseded bool) {
 func (s scene) wroteTemplate() bool {
 	now, err := rollout.TemplateHash(s.d.Template())
 	return err == nil && s.d.Annotations[algesta.CauseTemplateAnnotation] == now
+}
+
+// scaledSince says what was changed after the scaling that a command takes back, as far as the deployment tells: its number of pods, and
+// everything else. With kubectl or by an autoscaler nothing is noted on it.
+func (s scene) scaledSince() (pods, rest bool) {
+	was := s.in.Undone
+	if was == nil {
+		return false, false
+	}
+	now, err := rollout.TemplateHash(s.d.Template())
+	n, known := was.Figures["pods"]
+	return known && n != int64(s.d.Replicas()), err == nil && was.Template != "" && was.Template != now
+}
+
+// notLastScaling warns of an undo of a scaling after which something else was changed.
+func notLastScaling(request string, pods bool) algesta.Text {
+	if pods {
+		return notLast(request)
+	}
+	return algesta.Say(
+		"{} isn't the last change here any more. Only its number of pods goes back; what was changed after it stays.", algesta.Name(quote(request)),
+	)
 }
 
 // notLast warns that an undo takes back more than its request.

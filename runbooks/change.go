@@ -12,7 +12,6 @@ import (
 // What kubectl writes on Deployments, and the places that patches name.
 const (
 	restartedAnnotation = "kubectl.kubernetes.io/restartedAt"
-	causePath           = "/metadata/annotations/kubernetes.io~1change-cause"
 	causeTemplatePath   = "/metadata/annotations/algesta.io~1change-cause-template"
 	templatePath        = "/spec/template"
 )

@@ -50,6 +50,9 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		Tone:  toneOf(r),
 		Title: algesta.Say("{}: {} of {} ready", subject(in), rollout.Serving(r.Pods), count(len(r.Pods), "pod")),
 	}
+	if _, old := r.Ready(); old > 0 {
+		report.Title = algesta.Say("{} ({})", report.Title, oldPods(r, in, old))
+	}
 	if len(r.Pods) == 0 {
 		report.Title = algesta.Say("{} has no pods ({} wanted).", subject(in), r.Desired())
 		if t, trouble := r.Trouble(in.Command.At); trouble {

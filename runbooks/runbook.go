@@ -24,6 +24,8 @@ type Input struct {
 	Allowed func(namespace string) bool
 	// Past is what became of the bot's earlier changes to the workload, newest first; nil where it isn't known.
 	Past []algesta.Past
+	// Undone is the stored plan of the request that the command takes back; nil where it takes back none, or that isn't known.
+	Undone *algesta.Plan
 	// Seen is when the workload was last there, where it is gone; zero where it is not, or where that is not known.
 	Seen time.Time
 	// Approval says that the policy asks for somebody's yes to this command.

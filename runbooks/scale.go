@@ -49,7 +49,8 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		Done:    algesta.Say("{} is scaled to {}", subject(in), count(to, "pod")),
 		Figures: map[string]int64{"pods": int64(to), "surge": 0},
 	}
-	request, overtaken := s.undone(true)
+	podsSince, restSince := s.scaledSince()
+	request, overtaken := s.undone(!podsSince && !restSince)
 	if request != "" {
 		p.Title = algesta.Say("Undo of {} for {} ({} → {})", algesta.Name(request), subject(in), from, count(to, "pod"))
 		p.Summary = algesta.Say("Undo {}, scale {} back: {} → {}", algesta.Name(request), algesta.Name(in.Workload.Name), from, count(to, "pod"))
@@ -74,7 +75,7 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	room := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, max(0, to-from))
 	p.Facts = []algesta.Field{{Label: "pods", Value: s.scaleFact(from, to, room)}}
 	if overtaken {
-		p.Warnings = append(p.Warnings, notLast(undoes.Text(in)))
+		p.Warnings = append(p.Warnings, notLastScaling(undoes.Text(in), podsSince || in.Undone == nil))
 	}
 	p.Warnings = append(append(p.Warnings, s.scaleWarnings(to, room)...), s.nodeWarnings(ctx, c, s.d.Spec.Template, to-from)...)
 	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.bringsBack(s.d.Template(), to)...)
@@ -85,7 +86,7 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 func (s scene) scaleFact(from, to int32, room fit) algesta.Text {
 	out := algesta.Say("{} → {}", from, to)
 	for _, h := range s.scalers {
-		out = algesta.Say("{}, autoscaled {}–{}", out, least(h), h.Spec.MaxReplicas)
+		out = algesta.Say("{}, {}", out, autoscaled(h, to))
 	}
 	if to > from && len(room.obstacle) == 0 && room.tightest != "" {
 		out = algesta.Say("{}; fits ({})", out, room.tightest)
@@ -127,6 +128,11 @@ func (s scene) scaleWarnings(to int32, room fit) []algesta.Text {
 			out = append(out, algesta.Say("KEDA (ScaledObject {}) brings pods back as soon as its trigger asks for them.", algesta.Name(quote(keda))))
 		} else if to == 0 {
 			out = append(out, algesta.Say("The autoscaler {} switches itself off at 0 pods and does not bring them back: somebody has to scale up again.", algesta.Name(h.Name)))
+		} else if keeps := h.Status.DesiredReplicas; keeps > 0 && keeps != to {
+			out = append(out, algesta.Say(
+				"The autoscaler {} keeps {} now and may put that number back within a minute or a few ({}–{}). To keep {}, change its bounds.",
+				algesta.Name(h.Name), count(keeps, "pod"), least(h), h.Spec.MaxReplicas, to,
+			))
 		} else {
 			out = append(out, algesta.Say("The autoscaler {} may change the number again when the load asks for it ({}–{}).", algesta.Name(h.Name), least(h), h.Spec.MaxReplicas))
 		}

@@ -125,7 +125,7 @@ func (s scene) refuseDeleted() error {
 func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
 	out := algesta.Say("{}", replicas)
 	for _, h := range s.scalers {
-		out = algesta.Say("{}, autoscaled {}–{}", out, least(h), h.Spec.MaxReplicas)
+		out = algesta.Say("{}, {}", out, autoscaled(h, replicas))
 	}
 	if extra == 0 {
 		return out
@@ -144,6 +144,9 @@ func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
 func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, surge, unavailable int32) (fit, []algesta.Text) {
 	f := fits(s.quotas, s.ranges, template.Spec, s.extra(surge))
 	out := append([]algesta.Text{}, s.stateWarnings()...)
+	if s.d.Replicas() == 0 {
+		out = append(out, s.nothingRuns())
+	}
 	for _, obstacle := range f.obstacle {
 		if unavailable == 0 {
 			obstacle = obstacle.Then("The rollout would wait for room; the old pods keep serving.")
@@ -159,6 +162,22 @@ func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodT
 	}
 	out = append(out, s.ownerWarnings()...)
 	return f, append(out, s.unchecked...)
+}
+
+// nothingRuns warns of a rollout that starts no pod.
+func (s scene) nothingRuns() algesta.Text {
+	return algesta.Say(
+		"{} is scaled to 0 pods: nothing will run, and I can't see whether this version comes up. To run it afterwards: {}", subject(s.in),
+		command(s.in, "scale", "replicas=1"),
+	)
+}
+
+// autoscaled is what a row about so many pods says of an autoscaler. Kubernetes' own does nothing at 0 pods; KEDA brings them back.
+func autoscaled(h autoscalingv2.HorizontalPodAutoscaler, pods int32) algesta.Text {
+	if pods == 0 && kedaObject(h) == "" {
+		return algesta.Say("the autoscaler is off at 0 pods ({}–{} above)", least(h), h.Spec.MaxReplicas)
+	}
+	return algesta.Say("autoscaled {}–{}", least(h), h.Spec.MaxReplicas)
 }
 
 // extra is how many pods more than now there are at the peak of a rollout.

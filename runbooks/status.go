@@ -86,10 +86,37 @@ func headline(r rollout.Rollout, in Input) algesta.Text {
 		return algesta.Say("{}: scaled to 0 pods, nothing runs (version {})", subject(in), quote(rollout.Version(image)))
 	case d.Paused:
 		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.Desired())
+	case old > 0 && fresh == 0 && inTrouble(r, in.Command.At):
+		return algesta.Say(
+			"{}: {} does not come up, 0 of {} ready; {} still {}", subject(in), quote(rollout.Version(image)), r.Desired(), oldPods(r, in, old),
+			map[bool]string{true: "serves", false: "serve"}[old == 1],
+		)
 	case !r.Done() || old > 0 && fresh < int(r.Desired()):
 		return algesta.Say("{}: rolling out {}, {} of {} ready, {} old serving", subject(in), quote(rollout.Version(image)), fresh, r.Desired(), old)
 	}
 	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), fresh, r.Desired(), quote(rollout.Version(image)), since(r, in.Command.At))
+}
+
+// inTrouble reports whether pods of the current revision cannot run as they are.
+func inTrouble(r rollout.Rollout, now time.Time) bool {
+	_, trouble := r.Trouble(now)
+	return trouble
+}
+
+// oldPods are the pods of older revisions that are ready, with their version where that is one: "2 old pods on 12344".
+func oldPods(r rollout.Rollout, in Input, ready int) algesta.Text {
+	out := algesta.Say("{}", count(ready, "old pod"))
+	_, old := r.Split()
+	var versions []string
+	for _, pod := range old {
+		if v := quote(rollout.Version(mainOf(pod, in).Image)); rollout.IsReady(pod) && !slices.Contains(versions, v) {
+			versions = append(versions, v)
+		}
+	}
+	if len(versions) == 1 {
+		return algesta.Say("{} on {}", out, versions[0])
+	}
+	return out
 }
 
 // since is " since 3 days": how long the current revision is the current one, as far as its ReplicaSet tells.
@@ -122,7 +149,14 @@ func toneOf(r rollout.Rollout) algesta.Tone {
 
 func fieldsOf(r rollout.Rollout, in Input, scalers []autoscalingv2.HorizontalPodAutoscaler) []algesta.Field {
 	d := r.Controller
-	out := []algesta.Field{{Label: "image", Value: algesta.Say("{}", algesta.Name(quote(rollout.MainContainer(d.Template, in.Command.Target.Service).Image)))}}
+	fresh, old := r.Ready()
+	image := algesta.Say("{}", algesta.Name(quote(rollout.MainContainer(d.Template, in.Command.Target.Service).Image)))
+	pods := algesta.Say("{} wanted, {} ready", r.Desired(), fresh)
+	if old > 0 {
+		image = algesta.Say("{}, wanted: {} of {} ready", image, fresh, r.Desired())
+		pods = algesta.Say("{}, {} ready", pods, oldPods(r, in, old))
+	}
+	out := []algesta.Field{{Label: "image", Value: image}}
 	if n := r.Revision(); n > 0 {
 		value := algesta.Say("{}", n)
 		if cause := rollout.CauseOf(d.Annotations, r.TemplateHash()); cause != "" {
@@ -130,10 +164,8 @@ func fieldsOf(r rollout.Rollout, in Input, scalers []autoscalingv2.HorizontalPod
 		}
 		out = append(out, algesta.Field{Label: "revision", Value: value})
 	}
-	fresh, old := r.Ready()
-	pods := algesta.Say("{} wanted, {} ready", r.Desired(), fresh+old)
 	for _, h := range scalers {
-		pods = algesta.Say("{}, autoscaled {}–{}", pods, least(h), h.Spec.MaxReplicas)
+		pods = algesta.Say("{}, {}", pods, autoscaled(h, r.Desired()))
 	}
 	return append(out, algesta.Field{Label: "pods", Value: pods})
 }

@@ -114,6 +114,18 @@ func (t *Tx) Settle(e algesta.Execution, from algesta.ExecutionState) (settled b
 	return n == 1, err
 }
 
+// Watch is what Remember stored last for the request, nil where there is nothing.
+func (t *Tx) Watch(request string) (watch []byte, err error) {
+	err = t.row(`SELECT watch FROM executions WHERE request = ? AND change = 0`, request).Scan(&watch)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what the follow of %s remembers: %w", request, err)
+	}
+	return watch, nil
+}
+
 // Remember stores what the follower has to remember, in the first record of the request; it does not touch the state. ErrUnknownName when the request has no execution.
 func (t *Tx) Remember(request string, watch []byte) error {
 	n, err := t.change("remembering the follow of "+request, `UPDATE executions SET watch = ? WHERE request = ? AND change = 0`, watch, request)

@@ -54,7 +54,7 @@ func (t *Tx) setUser(o algesta.Offer, request string) error {
 }
 
 // Release gives the offers that were used for a request of which nothing was written to the request that replaced it, or, where next is
-// "", back to their buttons.
+// "", back to their buttons, unless their target was changed after these were shown.
 func (t *Tx) Release(request, next string) error {
 	used, err := list(t.ctx, t, scanOffer, `SELECT offer FROM offers WHERE json_extract(offer, '$.request') = ?1
 		AND NOT EXISTS (SELECT 1 FROM executions WHERE request = ?1 AND state IN ('intended', 'confirmed', 'unknown'))`, request)
@@ -65,13 +65,31 @@ func (t *Tx) Release(request, next string) error {
 		if err := t.setUser(o, next); err != nil {
 			return err
 		}
-		if next == "" && time.Now().Before(o.ExpiresAt) {
-			if err := t.showButton(o.ID, true); err != nil {
-				return err
-			}
+		if next != "" || time.Now().After(o.ExpiresAt) {
+			continue
+		}
+		later, err := t.changedSince(o.Target.Workload(), o.MadeAt)
+		if err != nil {
+			return err
+		}
+		if later { // it would take back more than it says
+			continue
+		}
+		if err := t.showButton(o.ID, true); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// changedSince reports whether a write of the object was begun after this time that is there, or may be.
+func (t *Tx) changedSince(o algesta.Object, at time.Time) (yes bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM executions WHERE object = ? AND state IN ('intended', 'confirmed', 'unknown') AND started_at > ?)`,
+		o.String(), ms(at)).Scan(&yes)
+	if err != nil {
+		return false, fmt.Errorf("looking for later changes of %s: %w", o, err)
+	}
+	return yes, nil
 }
 
 // Offer is the offer with this ID, also when it has expired: ExpiresAt says so.

@@ -141,6 +141,9 @@ func (t hidingTx) Settle(e algesta.Execution, from algesta.ExecutionState) (sett
 	return t.tx.Settle(e, from)
 }
 
+// Watch implements commands.ExecutionTx: it stores nothing.
+func (t hidingTx) Watch(request string) ([]byte, error) { return t.tx.Watch(request) }
+
 // Remember implements commands.ExecutionTx: what a follower remembers are counts, times and names.
 func (t hidingTx) Remember(request string, watch []byte) error { return t.tx.Remember(request, watch) }
 
