@@ -197,6 +197,9 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 	if err != nil {
 		return err
 	}
+	if request, ok := namedRequest(in.Text); ok {
+		return d.lookUp(ctx, actor, request)
+	}
 	parsed, err := d.Parser.Parse(in.Text)
 	if err != nil {
 		return d.corrected(ctx, actor, err)

@@ -49,6 +49,11 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 	if p.Object != "" && p.Environment == "" && !book.About.Placed() { // a host
 		return algesta.Target{Object: p.Object}, nil
 	}
+	if kind, name, ok := strings.Cut(p.Object, "/"); ok && p.Environment == "" {
+		if _, no := d.Catalog.Resolve(ctx, "", name, visible); no == nil { // "diagnose ingress production"
+			return algesta.Target{}, d.whichOf(book, kind, name)
+		}
+	}
 	t, err := d.Catalog.Resolve(ctx, p.Service, p.Environment, visible)
 	if err != nil && book.About.Environment && p.Service != "" && p.Environment == "" {
 		if whole, no := d.Catalog.Resolve(ctx, "", p.Service, visible); no == nil { // "diagnose production"
@@ -63,6 +68,15 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 		t.Object = wholeEnvironment
 	}
 	return t, nil
+}
+
+// whichOf asks for the name of an object where an environment stands in its place.
+func (d *Dispatcher) whichOf(book runbooks.Runbook, kind, environment string) error {
+	hint := algesta.Say("{}", algesta.Name(d.Bot.Typed(book.Name, kind+"/<name>", environment)))
+	if book.About.Environment {
+		hint = hint.Then("or, for everything there, {}", algesta.Name(d.Bot.Typed(book.Name, environment)))
+	}
+	return &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which {} in {} do you mean?", kind, environment), Hint: hint}
 }
 
 // wholeEnvironment is the Object of a target that is an environment as a whole.

@@ -306,6 +306,9 @@ func (l lentTx) Post(p algesta.Post) error {
 type fakeCatalog struct{ late *atomic.Int32 }
 
 func (c fakeCatalog) Resolve(_ context.Context, service, environment string, _ func(algesta.Target) bool) (algesta.Target, error) {
+	if service == "" && environment != "" && !slices.Contains(c.Environments(), environment) {
+		return algesta.Target{}, &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no environment \"{}\".", environment)}
+	}
 	if service == "" {
 		return algesta.Target{Environment: environment, Cluster: "aks", Namespace: environment}, nil
 	}

@@ -1,0 +1,60 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// requestID is an algesta.NewCommandID, with what people put around it.
+var requestID = regexp.MustCompile("(?i)^[`*\"']?(c-[0-9a-hj-km-np-tv-z]{12})[`*\"'.,!?]*$")
+
+// mostLookupWords bounds what may stand around an ID that somebody looks up: "@algesta approve request c-7f3a9k2mq4x8".
+const mostLookupWords = 4
+
+// namedRequest is the ID of a request that a text is about as a whole: "c-…", "approve c-…", "status c-…". What has options or more words is a
+// command.
+func namedRequest(text string) (id string, ok bool) {
+	said := strings.Fields(text)
+	if len(said) == 0 || len(said) > mostLookupWords {
+		return "", false
+	}
+	m := requestID.FindStringSubmatch(said[len(said)-1])
+	if m == nil {
+		return "", false
+	}
+	return strings.ToLower(m[1]), true
+}
+
+// lookUp says what a request is about, how it stands and where its thread is, to those who may read what it is about. Nothing is decided by
+// typing an ID: whoever approves has seen the plan, beside its button. To everybody else there is no such request.
+func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string) error {
+	none := &algesta.Error{
+		Kind: algesta.ErrUnknownName, Message: algesta.Say("I know no request {} that you may read.", algesta.Name(id)),
+		Hint: algesta.Say("It may be the ID of a question, of which nothing is kept but its answer."),
+	}
+	r, err := d.Store.Request(ctx, id)
+	if is(err, algesta.ErrUnknownName) {
+		return none
+	}
+	if err != nil {
+		return err
+	}
+	approver := d.Policy().MayApprove(d.needs(r), r.Command.Actor, actor).Effect == algesta.Allow
+	if !approver && !d.Policy().Visible(actor, r.Command.Target) {
+		return none
+	}
+	told := d.tellAsked(ctx, r, actor, "this")
+	known := (*algesta.Error)(nil)
+	if !errors.As(told, &known) {
+		return told
+	}
+	known.Message = algesta.Say("{}: {}", r.Plan.Title, known.Message)
+	if r.Status == algesta.Pending {
+		known.Hint = known.Hint.Then("It is approved, denied or cancelled with the buttons there, never by typing.")
+	}
+	return told
+}
