@@ -30,6 +30,7 @@ import (
 	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/store"
@@ -106,7 +107,7 @@ func newWorld(t *testing.T) *world {
 	w.dispatcher, err = commands.New(commands.Config{
 		Bot: "algesta", Parser: grammar.NewParser("algesta", runbooks.All()), Policy: w.rules.Load,
 		Catalog: fakeCatalog{new(atomic.Int32)}, Directory: w.people, Clusters: w.cluster, Store: lent{s, w},
-		Redact: func(s string) string { return s }, Soak: time.Second, Log: log, Panics: &w.panics,
+		Redact: redact.New().String, Soak: time.Second, Log: log, Panics: &w.panics,
 	})
 	require.NoError(t, err)
 	work := map[algesta.JobKind]store.Handler{}
