@@ -20,12 +20,16 @@ func (s *scan) name(at int) {
 			kind != secretName && isSecretTail(s.lower[at:]) {
 			to = nameBytes.run(s.text, at)
 			kind, s.nameEnd = k, to
+		} else if tail := s.lower[at:nameBytes.run(s.text[:min(len(s.text), at+mostName)], at)]; strings.EqualFold(name, "pass") &&
+			(tail == "phrase" || tail == "word") {
+			name, to = "pass"+tail, at+len(tail)
+			s.nameEnd = to
 		}
 	}
 	if name == "key" || name == "Key" || name == "KEY" {
 		kind = s.keyInWords(from)
 	}
-	sign := s.separator(to)
+	sign := s.separator(s.indexed(to))
 	if sign.kind == '>' && (from == 0 || strings.IndexByte("<:;c/C", s.text[from-1]) < 0) || sign.kind == ':' &&
 		s.lower[from:to] == "token" && strings.HasSuffix(s.lower[:from], "unexpected ") {
 		return // no element: an arrow, a mask; the token of a parser
@@ -40,12 +44,7 @@ func (s *scan) name(at int) {
 		return
 	}
 	if sign.kind == 0 {
-		if kind == secretName {
-			s.flag(from, to)
-			if !s.beside(from, to) {
-				s.inSentence(from, to)
-			}
-		}
+		s.unsigned(kind, from, to)
 		return
 	}
 	if sign.kind == ':' && s.phraseOfWords(lowered(name), sign.value) {
@@ -55,6 +54,20 @@ func (s *scan) name(at int) {
 		s.hook(sign.value)
 	}
 	s.assigned(from, kind, sign)
+}
+
+// unsigned looks for the value of a name that no sign follows.
+func (s *scan) unsigned(kind meaning, from, to int) {
+	switch {
+	case s.call(kind, from, to):
+	case kind == secretName:
+		s.flag(from, to)
+		if !s.beside(from, to) {
+			s.inSentence(from, to)
+		}
+	case s.lower[from:to] == "key": // "the private key is x"
+		s.inSentence(from, to)
+	}
 }
 
 // isSecretTail says that the second word of a name in two words begins here.
@@ -67,14 +80,24 @@ func isSecretTail(lower string) bool {
 	return false
 }
 
-// keyInWords reads the word before "key" in a sentence: "Invalid API key", "access key:". A "secret key" is most often a key of a Secret.
+// keyInWords reads the word before "key" in a sentence: "Invalid API key", "access key:". A "secret key" is
+// most often a key of a Secret, so its value has to look like one.
 func (s *scan) keyInWords(from int) meaning {
 	if from < 2 || s.text[from-1] != ' ' {
 		return harmless
 	}
 	word := s.lower[nameBytes.back(s.text, from-1, mostName) : from-1]
-	if words := wordsOf(word); len(words) > 0 && kindOf(words[len(words)-1])&cryptoKey != 0 && word != "secret" && word != "private" {
-		return secretName
+	if words := wordsOf(word); len(words) > 0 && kindOf(words[len(words)-1])&cryptoKey != 0 {
+		if word != "secret" && word != "private" {
+			return secretName
+		}
+		if sign := s.separator(from + len("key")); sign.kind != 0 && sign.value < len(s.text) {
+			v := strings.Trim(s.text[sign.value:bareEnd(s.text, sign.value, 0)], `"'`)
+			if len(v) >= 8 && mixed(v) && is(alnum, v) && !titled(v) {
+				return secretName
+			}
+		}
+		return likely
 	}
 	return harmless
 }

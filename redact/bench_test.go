@@ -84,6 +84,13 @@ func logs(tb testing.TB) map[string]string {
 		"cookies in quotes": full(`Cookie: 'a `),
 		"nested quotes":     full(`\\\"token\\\":\"a`),
 		"keys' ends":        full("a -----END PRIVATE KEY"),
+		"pass files":        full("x:*:"),
+		"basic auths":       full("basic-auth:"),
+		"names in Russian":  full("пароль:"),
+		"secure strings":    full("convertto-securestring "),
+		"calls":             full(`set("password","`),
+		"objects":           full(`{"token":{"value":`),
+		"indexes":           full("token[value]"),
 	}
 }
 

@@ -72,6 +72,15 @@ var crowds = []string{
 	"variable \"",
 	"<key>",
 	"code is ",
+	"basic auth ",
+	"basic-auth:",
+	"x:*:",
+	"пароль:",
+	"set password ",
+	"convertto-securestring ",
+	"set(\"password\",\"",
+	`{"token":{"value":`,
+	"token[value]",
 }
 
 // ends are secrets behind a crowd; SECRET stands for the secret.

@@ -20,9 +20,10 @@ func newFinders() *needles[finder] {
 			"bearer", "cvv", "cvc", "mnemonic", "psk", "pat=", "pat:", "_pat", "pat\"", "pw=", "pw:", "pw\"", "_pw", "mongo", "redis_ur",
 			"database_ur", "db_ur", "amqp_ur",
 			"postgres_ur", "postgresql_ur", "mysql_ur", "broker_ur", "rabbitmq_ur", "seed", "ticket", "assertion", "samlresponse",
-			"code=", "nonce", "databaseur", "jdbc_ur",
+			"code=", "nonce", "databaseur", "jdbc_ur", "samlrequest", "csrf", "xsrf", "pw =", "pw :", "clave", "heslo", "salasana", "parola",
+			"lozinka", "jelszo", "sifre", "losenord",
 		}, vendorNames...),
-		"value": {"value\"", "value'", "value:", "value=", "value&quot;", "value\\\"", "content\"", "content:"},
+		"value": {"value\"", "value'", "value:", "value=", "value&quot;", "value\\\"", "content\"", "content:", "plaintext\"", "plaintext:"},
 	} {
 		for _, word := range words {
 			if find == "name" {
@@ -69,9 +70,15 @@ func newFinders() *needles[finder] {
 		"hello 3 auth": (*scan).redisAuth,
 		"machine ":     (*scan).netrc,
 		"unseal key ":  (*scan).numbered, "recovery key ": (*scan).numbered, "private-lines:": (*scan).puttyKey, "private-mac:": (*scan).puttyKey,
-		"334 ugfzc3dvcmq6": (*scan).smtpAnswer, "community ": (*scan).community, "code is ": (*scan).oneTimeCode, "contraseña": (*scan).foreign,
+		"334 ugfzc3dvcmq6": (*scan).smtpAnswer, "community ": (*scan).community, "code is ": (*scan).oneTimeCode,
+		"set password": (*scan).setPassword, "convertto-securestring": (*scan).secureString, ":5432:": (*scan).passFile,
+		":5433:": (*scan).passFile, ":6432:": (*scan).passFile, ":*:": (*scan).passFile, "basic auth": (*scan).basicAuth,
+		"basic-auth": (*scan).basicAuth, "basic_auth": (*scan).basicAuth,
 	} {
 		n.add(word, find)
+	}
+	for word := range foreignForms() {
+		n.add(word, func(s *scan, at int) { s.foreign(at, word) })
 	}
 	return n
 }

@@ -44,6 +44,8 @@ func meaningOf(name string) meaning {
 		return likely
 	case (last == "string" || last == "str") && (before == "connection" || before == "conn"):
 		return secretName
+	case (last == "response" || last == "request") && before == "saml":
+		return likely
 	case (last == "url" || last == "uri") && kindOf(before)&database != 0:
 		return secretName
 	case (last == "id" || last == "value") && (before == "session" || before == "sess"):
@@ -102,9 +104,11 @@ var wordKinds = func() map[string]wordKind {
 			smtppass mailpass
 			httppass ldappass redispass pgpass apikey accesskey secretkey privatekey accountkey authkey signingkey encryptionkey
 			masterkey sharedkey kennwort senha contrasena passe motdepasse mdp wachtwoord haslo passw0rd bindpw rootpw dockerconfigjson dockercfg
+			clave secreta contrasenia heslo salasana parola lozinka jelszo sifre losenord adminpw dbpw userpw ftppw smtppw mailpw ldappw authpw
+			loginpw mypw sapw webpw wifipw
 			sshkey apitoken connectionstring connstring connstr pskey licensekey licencekey subscriptionkey`,
 		likelyWord: `auth signature sig hmac session sessionid sessid jsessionid phpsessid sid salt seed ticket assertion samlresponse
-			code otpauth cookie nonce credentialsjson dsn webhook passes`,
+			code csrf xsrf otpauth cookie nonce credentialsjson dsn webhook passes`,
 		about: `file files path paths name names id ids length len count counts type types age min max expiry expires expiration expire expired
 			ttl url
 			uri urls endpoint host hostname port policy policies version status state enabled enable disabled required provider issuer
@@ -118,6 +122,7 @@ var wordKinds = func() map[string]wordKind {
 			lifetime renewal renew info list set missing invalid match ok check bits checksum digest fingerprint thumbprint owner user
 			username
 			encoding group namespace annotation annotations volume lookup manifest operator vault arn exists found length_min page
+			primaria foranea publica
 			minutes seconds days hours ms secs bytes history tries score complexity total used remaining cost price bytes_total`,
 		ending: `value val prod production staging stage dev development test live qa uat ro rw old new current previous prev next primary
 			secondary default

@@ -30,6 +30,10 @@ func (s *scan) pair(at int) {
 		}
 		return
 	}
+	if owner := s.owner(at); owner != "" && meaningOf(owner) == secretName {
+		s.judge(secretName, from, to, quoteAt(t, sign.value) != "", separator{kind: ':'})
+		return
+	}
 	after := t[to:min(len(t), to+mostNear)]
 	if i := strings.IndexAny(after, "{}>"); i >= 0 {
 		after = after[:i]

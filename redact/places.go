@@ -109,10 +109,11 @@ func (s *scan) said(at int) bool {
 	line := t[at:end]
 	for _, verb := range [...]string{" is ", " was "} {
 		if v, ok := strings.CutPrefix(line, verb); ok && s.password(at) {
-			v = strings.TrimRight(firstWord(v), ".,;!\"'")
+			quote := len(quoteAt(v, 0))
+			v = strings.TrimRight(firstWord(v[quote:]), ".,;!\"'")
 			if len(v) >= 6 && mixed(v) && is(wordBytes, v) && !digits[v[0]] && !titled(v) && !explains(v) &&
 				!strings.HasPrefix(lowered(v), "sha") {
-				s.hide(at+len(verb), at+len(verb)+len(v))
+				s.hide(at+len(verb)+quote, at+len(verb)+quote+len(v))
 				return true
 			}
 		}
@@ -230,12 +231,5 @@ func (s *scan) oneTimeCode(at int) {
 		if strings.HasSuffix(before, w) && to-from >= 4 {
 			s.hide(from, to)
 		}
-	}
-}
-
-// foreign is a name that is not written in ASCII.
-func (s *scan) foreign(at int) {
-	if sign := s.separator(at + len("contraseña")); sign.kind != 0 && sign.kind != '>' {
-		s.assigned(at, secretName, sign)
 	}
 }

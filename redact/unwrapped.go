@@ -14,6 +14,8 @@ func unwrapped(s string) string {
 		switch {
 		case c >= 0xff01 && c <= 0xff5e:
 			return c - 0xfee0
+		case c == 0xa0 || c >= 0x2000 && c <= 0x200a || c == 0x202f || c == 0x205f || c == 0x3000: // blanks of other widths
+			return ' '
 		case c >= 0x400 && c < 0x500:
 			if at := strings.IndexRune(cyrillic, c); at >= 0 {
 				return rune(latin[at/2])

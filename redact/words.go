@@ -48,8 +48,11 @@ var explaining = func() map[string]bool {
 		keyvault
 		manual automatic auto dynamic static session cookie header query body form none. prompt stdin strict lax session) because since due after
 		before during
-		between over under about length characters chars bytes) seconds minutes hours days policy bucket rate limit exceeded reached quota`) {
-		out[w] = true
+		between over under about length characters chars bytes) seconds minutes hours days policy bucket rate limit exceeded reached quota
+		valor obligatoria obligatorio requerida requerido incorrecta incorrecto inválida inválido invalida invalido vacía vacia caducada expirada
+		requis requise incorrect incorrecte expiré expirée invalide vide manquant неверный неверно обязателен обязательно отсутствует пустой
+		истёк 错误 不正确 必填 无效 為空 为空 필수 ungültig falsch erforderlich fehlt abgelaufen leer)`) {
+		out[w], out[unwrapped(w)] = true, true
 	}
 	delete(out, "public")
 	return out
