@@ -40,7 +40,7 @@ func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	}
 	read := listAll(ctx, c, namespace, selectorArg.Text(in), "pods", &list)
 	if read.err != nil {
-		return unknownReport(whereOf(in), read), nil
+		return unknownReport(whereOf(in), read), nil //nolint:nilerr // it is said
 	}
 	all := make([]*corev1.Pod, len(list.Items))
 	for i := range list.Items {
@@ -192,8 +192,10 @@ func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Repo
 		Title: algesta.Say("{} in {}: {}, {}", algesta.Name(pod.Name), whereOf(in), s.Word, count(rollout.Restarts(pod), "restart")),
 	}
 	fields := []algesta.Field{
-		{Label: "node", Value: orDash(quote(pod.Spec.NodeName))}, {Label: "ip", Value: orDash(quote(pod.Status.PodIP))},
-		{Label: "age", Value: algesta.Say("{}", span(in.Command.At.Sub(pod.CreationTimestamp.Time)))}, {Label: "image", Value: orDash(imagesOf(pod))},
+		{Label: "node", Value: orDash(quote(pod.Spec.NodeName))},
+		{Label: "ip", Value: orDash(quote(pod.Status.PodIP))},
+		{Label: "age", Value: algesta.Say("{}", span(in.Command.At.Sub(pod.CreationTimestamp.Time)))},
+		{Label: "image", Value: orDash(imagesOf(pod))},
 		{Label: "labels", Value: orDash(labelsOf(pod.Labels))},
 	}
 	if s.Reason != "" {

@@ -18,14 +18,17 @@ var status = register(Runbook{
 	Name:    "status",
 	Aliases: []string{"rollout status", "get"},
 	Verb:    "status",
-	Summary: "Show what runs, since when, and whether it is healthy.",
+	Summary: "Show what runs, since when, and whether it is healthy: a service, or all of an environment.",
 	Example: "status api-gateway production",
-	About:   aboutService,
-	Reads:   union(rollout.Reads, []string{"list horizontalpodautoscalers.autoscaling"}),
+	About:   About{Service: true, Environment: true},
+	Reads:   statusReads,
 	Answer:  answerStatus,
 })
 
 func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	if in.Command.Target.Object != "" {
+		return answerWorkloads(ctx, c, in), nil
+	}
 	var wg conc.WaitGroup
 	var r rollout.Rollout
 	var err, scalersErr error

@@ -15,8 +15,8 @@ import (
 var later = map[string]string{
 	"logs": "show logs", "log": "show logs", "tail": "show logs",
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
-	"services": "list services", "deployments": "list deployments", "nodes": "list nodes", "namespaces": "list namespaces",
-	"secrets": "list Secrets", "ingress": "list ingresses", "endpoints": "list endpoints", "hpa": "show autoscalers",
+	"nodes": "list nodes", "namespaces": "list namespaces",
+	"secrets": "list Secrets", "ingress": "list ingresses", "hpa": "show autoscalers",
 	"quota": "show quotas", "cert": "check certificates", "cert renew": "renew certificates",
 	"clusters":     "list clusters",
 	"cluster-info": "describe a cluster", "api-resources": "list kinds",

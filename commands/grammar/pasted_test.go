@@ -14,18 +14,33 @@ func TestWhatIsPastedFromKubectlToLook(t *testing.T) {
 	production := func(runbook string, args algesta.Args) Parsed {
 		return Parsed{Runbook: runbook, Environment: "production", Args: args}
 	}
+	inProduction := func(runbook, service, object string, args algesta.Args) Parsed {
+		return Parsed{Runbook: runbook, Service: service, Object: object, Environment: "production", Args: args}
+	}
 	const pod = "api-gateway-production-76794f4cdb-f6plm"
 	for text, want := range map[string]Parsed{
-		"kubectl get pods -n production":                    production("pods", nil),
-		"kubectl get po -n production":                      production("pods", nil),
-		"get pods -n production -o wide":                    production("pods", algesta.Args{"output": "wide"}),
-		"kubectl get pods -n production --show-labels":      production("pods", algesta.Args{"labels": true}),
-		"kubectl get pods -n production -l app=api-gateway": production("pods", algesta.Args{"selector": "app=api-gateway"}),
-		"kubectl get pods --selector=app=x -n production":   production("pods", algesta.Args{"selector": "app=x"}),
-		"kubectl get pods -n production -w":                 production("pods", algesta.Args{"watch": true}),
-		"pods --broken -n production":                       production("pods", algesta.Args{"broken": true}),
-		"pods production":                                   {Runbook: "pods", Service: "production"}, // or a service: the catalogue knows
-		"pods api-gateway production --wide":                {Runbook: "pods", Service: "api-gateway", Environment: "production", Args: algesta.Args{"wide": true}},
+		"kubectl get pods -n production":                             production("pods", nil),
+		"kubectl get po -n production":                               production("pods", nil),
+		"get pods -n production -o wide":                             production("pods", algesta.Args{"output": "wide"}),
+		"kubectl get pods -n production --show-labels":               production("pods", algesta.Args{"labels": true}),
+		"kubectl get pods -n production -l app=api-gateway":          production("pods", algesta.Args{"selector": "app=api-gateway"}),
+		"kubectl get pods --selector=app=x -n production":            production("pods", algesta.Args{"selector": "app=x"}),
+		"kubectl get pods -n production -w":                          production("pods", algesta.Args{"watch": true}),
+		"pods --broken -n production":                                production("pods", algesta.Args{"broken": true}),
+		"kubectl get deployments -n production":                      production("deployments", nil),
+		"get deploy -n production":                                   production("deployments", nil),
+		"get all -n production":                                      production("deployments", nil),
+		"status -n production":                                       production("status", nil),
+		"kubectl get services -n production":                         production("services", nil),
+		"get svc -n production -o wide":                              production("services", algesta.Args{"output": "wide"}),
+		"get endpoints -n production":                                production("endpoints", nil),
+		"kubectl get deployment api-gateway -n production":           {Runbook: "status", Service: "api-gateway", Environment: "production"},
+		"get deploy api-gateway -n production":                       {Runbook: "deployments", Service: "api-gateway", Environment: "production"},
+		"kubectl get service api-gateway-production -n production":   inProduction("services", "", "service/api-gateway-production", nil),
+		"kubectl get endpoints api-gateway-production -n production": inProduction("endpoints", "", "service/api-gateway-production", nil),
+		"kubectl get endpointslices -n production":                   production("endpoints", nil),
+		"pods production":                                            {Runbook: "pods", Service: "production"},
+		"pods api-gateway production --wide":                         inProduction("pods", "api-gateway", "", algesta.Args{"wide": true}),
 		"kubectl get pod " + pod + " -n production -o jsonpath='{.status.podIP}'": {
 			Runbook: "pods", Object: "pod/" + pod, Environment: "production", Args: algesta.Args{"output": "jsonpath={.status.podIP}"},
 		},

@@ -1,0 +1,261 @@
+package runbooks
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sourcegraph/conc"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
+)
+
+var deployments = register(Runbook{
+	Name: "deployments",
+	Aliases: []string{
+		"workloads", "get deployments", "get deploy", "get all", "get statefulsets", "get sts", "get daemonsets", "get ds",
+	},
+	Verb:    "status",
+	Summary: "List what runs in an environment: ready pods, version, restarts, since when, and the last change, the worst first.",
+	Example: "deployments production",
+	Args:    []Arg{outputArg, watchArg},
+	About:   About{Service: true, Environment: true},
+	Reads:   statusReads,
+	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+		if in.Command.Target.Object == "" { // "get deploy api-gateway -n production"
+			return answerStatus(ctx, c, in)
+		}
+		return answerWorkloads(ctx, c, in), nil
+	},
+})
+
+// statusReads are what a status of a service looks at, and one of all that runs in an environment.
+var statusReads = union(rollout.Reads, []string{
+	"list horizontalpodautoscalers.autoscaling", "list deployments.apps", "list statefulsets.apps", "list daemonsets.apps", "list replicasets.apps",
+	"list pods",
+})
+
+// inPlace is what was read of a namespace for a list of its workloads.
+type inPlace struct {
+	deployments  appsv1.DeploymentList
+	statefulSets appsv1.StatefulSetList
+	daemonSets   appsv1.DaemonSetList
+	sets         metav1.PartialObjectMetadataList // the ReplicaSets: whose they are, and since when they are there
+	pods         corev1.PodList
+
+	workloads []listed // of the three kinds
+	beside    []listed // of ReplicaSets and pods
+}
+
+func readPlace(ctx context.Context, c Cluster, namespace string) *inPlace {
+	p := &inPlace{workloads: make([]listed, 3), beside: make([]listed, 2)}
+	p.sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
+	var reading conc.WaitGroup
+	reading.Go(func() { p.workloads[0] = listAll(ctx, c, namespace, "", "deployments", &p.deployments) })
+	reading.Go(func() { p.workloads[1] = listAll(ctx, c, namespace, "", "StatefulSets", &p.statefulSets) })
+	reading.Go(func() { p.workloads[2] = listAll(ctx, c, namespace, "", "DaemonSets", &p.daemonSets) })
+	reading.Go(func() { p.beside[0] = listAll(ctx, c, namespace, "", "ReplicaSets", &p.sets) })
+	reading.Go(func() { p.beside[1] = listAll(ctx, c, namespace, "", "pods", &p.pods) })
+	reading.Wait()
+	return p
+}
+
+// answerWorkloads lists what runs in an environment.
+func answerWorkloads(ctx context.Context, c Cluster, in Input) algesta.Report {
+	p := readPlace(ctx, c, in.Command.Target.Namespace)
+	unread := 0
+	for _, l := range p.workloads {
+		if l.err != nil {
+			unread++
+		}
+	}
+	if unread == len(p.workloads) {
+		return unknownReport(whereOf(in), listed{what: "workloads", err: p.workloads[0].err})
+	}
+	report := workloadsReport(p, in)
+	if unread > 0 && report.Tone != algesta.Bad {
+		report.Tone = algesta.Warning
+	}
+	return report
+}
+
+// running is a workload as a row of the list has it.
+type running struct {
+	rollout.Controller
+	name     string
+	since    time.Time // zero where it isn't known
+	restarts int32
+}
+
+// The ranks of workloads, the worst first.
+const (
+	noneReady = iota
+	someReady
+	rollingOut
+	allReady
+	scaledToZero
+)
+
+func (r running) rank() int {
+	switch {
+	case r.Desired == 0:
+		return scaledToZero
+	case r.Ready == 0:
+		return noneReady
+	case r.Ready < r.Desired:
+		return someReady
+	case !r.Done():
+		return rollingOut
+	}
+	return allReady
+}
+
+// workloadsReport is the answer made of what was read.
+func workloadsReport(p *inPlace, in Input) algesta.Report {
+	all, strangers := p.running()
+	slices.SortStableFunc(all, func(a, b running) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.restarts, a.restarts), strings.Compare(a.name, b.name))
+	})
+	ranks := [scaledToZero + 1]int{}
+	table := algesta.Table{Head: []string{"workload", "kind", "ready", "version", "restarts", "since", "last change"}}
+	for _, r := range all {
+		ranks[r.rank()]++
+		table.Rows = append(table.Rows, p.row(r, in.Command.At))
+	}
+	wanted := len(all) - ranks[scaledToZero]
+	report := algesta.Report{
+		Tone: algesta.Good, Title: algesta.Say("{}: {} of {} ready", whereOf(in), wanted-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
+	}
+	switch {
+	case ranks[noneReady] > 0:
+		report.Tone = algesta.Bad
+		report.Title = algesta.Say("{}, {} without a ready pod", report.Title, ranks[noneReady])
+	case ranks[someReady] > 0:
+		report.Tone = algesta.Warning
+	case len(all) == 0:
+		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no workloads", whereOf(in))
+	}
+	if n := ranks[rollingOut]; n > 0 {
+		report.Title = algesta.Say("{}, {} rolling out", report.Title, n)
+	}
+	if n := ranks[scaledToZero]; n > 0 {
+		report.Title = algesta.Say("{}, {} scaled to 0", report.Title, n)
+	}
+	said := slices.Concat(asTyped(in), notes(slices.Concat(p.workloads, p.beside)...))
+	if strangers > 0 {
+		pods := algesta.Name(in.Bot.Typed("pods", whereOf(in)))
+		said = append(said, algesta.Say("Beside these: {} of jobs, or of nothing that makes pods again. {}", count(strangers, "pod"), pods))
+	}
+	return withTable(report, table, "workload", said...)
+}
+
+// running are the workloads that were read, and how many pods belong to none of them.
+func (p *inPlace) running() (all []running, strangers int) {
+	for i := range p.deployments.Items {
+		d := &p.deployments.Items[i]
+		r := running{name: d.Name, Controller: rollout.OfDeployment(d, nil)}
+		r.TemplateHash = hashOfTemplate(d.Spec.Template)
+		all = append(all, r)
+	}
+	for i := range p.statefulSets.Items {
+		c, _ := rollout.OfStatefulSet(&p.statefulSets.Items[i]) // an error is about its hash, which is compared with a mark only
+		all = append(all, running{name: p.statefulSets.Items[i].Name, Controller: c})
+	}
+	for i := range p.daemonSets.Items {
+		c, _ := rollout.OfDaemonSet(&p.daemonSets.Items[i])
+		all = append(all, running{name: p.daemonSets.Items[i].Name, Controller: c})
+	}
+	at := map[types.UID]int{}
+	for i, r := range all {
+		at[r.UID] = i
+	}
+	for _, set := range p.sets.Items {
+		owner := metav1.GetControllerOf(&set)
+		if owner == nil {
+			continue
+		}
+		i, known := at[owner.UID]
+		if !known {
+			continue
+		}
+		at[set.UID] = i
+		if set.Annotations[rollout.RevisionAnnotation] == all[i].Annotations[rollout.RevisionAnnotation] {
+			all[i].since = set.CreationTimestamp.Time
+		}
+	}
+	for i := range p.pods.Items {
+		pod := &p.pods.Items[i]
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil {
+			strangers++
+			continue
+		}
+		at, known := at[owner.UID]
+		if !known {
+			strangers++
+			continue
+		}
+		all[at].restarts += rollout.Restarts(pod)
+		if made := pod.CreationTimestamp.Time; owner.Kind != "ReplicaSet" && (all[at].since.IsZero() || made.Before(all[at].since)) {
+			all[at].since = made
+		}
+	}
+	return all, p.strange(strangers)
+}
+
+// strange is how many pods are known to belong to no workload: nothing is where a kind between them and their workload wasn't read.
+func (p *inPlace) strange(n int) int {
+	for _, l := range slices.Concat(p.workloads, p.beside) {
+		if l.err != nil || l.part != nil {
+			return 0
+		}
+	}
+	return n
+}
+
+// hashOfTemplate is the hash that says what a mark of the bot is about; "" where there is none, which fits no mark.
+func hashOfTemplate(t corev1.PodTemplateSpec) string {
+	b, err := json.Marshal(t)
+	if err != nil {
+		return ""
+	}
+	hash, err := algesta.TemplateHash(b)
+	if err != nil {
+		return ""
+	}
+	return hash
+}
+
+func (p *inPlace) row(r running, now time.Time) []algesta.Text {
+	restarts, since := "–", "–"
+	if p.beside[0].err == nil && p.beside[1].err == nil {
+		restarts = fmt.Sprint(r.restarts)
+	}
+	if at, ok := algesta.TemplateChangedAt(r.Annotations, r.TemplateHash); ok && at.After(r.since) {
+		r.since = at // a rollback uses an old ReplicaSet again
+	}
+	if !r.since.IsZero() {
+		since = span(now.Sub(r.since))
+	}
+	var versions []string
+	for _, c := range r.Template.Spec.Containers {
+		versions = append(versions, rollout.Version(c.Image))
+	}
+	change := rollout.CauseOf(r.Annotations, r.TemplateHash)
+	if change != "" {
+		change = rollout.InQuotes(shorten(change, longestCause))
+	}
+	return []algesta.Text{
+		algesta.Say("{}", algesta.Name(r.name)), algesta.Say("{}", r.Kind), algesta.Say("{} of {}", r.Ready, r.Desired),
+		orDash(quote(strings.Join(versions, ", "))), algesta.Say("{}", restarts), algesta.Say("{}", since), orDash(change),
+	}
+}

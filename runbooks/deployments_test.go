@@ -1,0 +1,87 @@
+package runbooks_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta/rollout/rollouttest"
+)
+
+// shops is an environment with a Deployment that runs, one without a ready pod, a StatefulSet that misses a pod, and a bare pod.
+func shops() *still {
+	s := gateway()
+	d := rollouttest.Deployment()
+	down := rollouttest.Deployment()
+	down.Name, down.UID, down.Status.ReadyReplicas, down.Status.AvailableReplicas = "shop", "d-2", 0, 0
+	one := int32(2)
+	set := appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "loki", UID: "s-1"},
+		Spec:       appsv1.StatefulSetSpec{Replicas: &one, Template: rollouttest.Template("3.1", nil)},
+		Status:     appsv1.StatefulSetStatus{Replicas: 2, ReadyReplicas: 1, UpdatedReplicas: 2},
+	}
+	s.lists["DeploymentList"], s.lists["StatefulSetList"] = []any{*d, *down}, []any{set}
+	for _, rs := range rollouttest.Revisions(d) {
+		s.lists["ReplicaSetList"] = append(s.lists["ReplicaSetList"], *rs)
+	}
+	pod := rollouttest.Crashing(rollouttest.Pod(3, "a", time.Hour), 7, noon)
+	owned := rollouttest.Pod(3, "b", 3*time.Hour)
+	yes := true
+	owned.OwnerReferences = []metav1.OwnerReference{{Kind: "StatefulSet", Name: "loki", UID: "s-1", Controller: &yes}}
+	bare := rollouttest.Pod(3, "c", time.Hour)
+	bare.OwnerReferences = nil
+	s.lists["PodList"] = []any{*pod, *owned, *bare}
+	return s
+}
+
+func TestDeploymentsOfAnEnvironmentPutTheWorstFirst(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"production: 1 of 3 workloads ready, 1 without a ready pod",
+		"workload | kind | ready | version | restarts | since | last change",
+		"shop | Deployment | 0 of 4 | 12345 | 0 | – | “deploy 12345 by Luis (c-2)”",
+		"loki | StatefulSet | 1 of 2 | 3.1 | 0 | 3 h | –",
+		"api-gateway-production | Deployment | 4 of 4 | 12345 | 7 | 3 h | “deploy 12345 by Luis (c-2)”",
+		"Beside these: 1 pod of jobs, or of nothing that makes pods again. /algesta pods production",
+	}
+	require.Equal(t, want, asked(t, shops(), "deployments", "namespace", nil))
+	require.Equal(t, want, asked(t, shops(), "status", "namespace", nil))
+}
+
+func TestWorkloadsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {
+	t.Parallel()
+	for kind, what := range map[string]string{"StatefulSetList": "StatefulSets", "DaemonSetList": "DaemonSets", "ReplicaSetList": "ReplicaSets", "PodList": "pods"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := shops()
+			s.forbidden[kind] = true
+			got := asked(t, s, "deployments", "namespace", nil)
+			require.Equal(t, "Not checked: "+what+" (I have no right to read them).", got[len(got)-1])
+			for _, line := range got {
+				require.NotContains(t, line, "Beside these", "what a pod belongs to isn't known")
+			}
+		})
+	}
+	s := shops()
+	for _, kind := range []string{"DeploymentList", "StatefulSetList", "DaemonSetList"} {
+		s.forbidden[kind] = true
+	}
+	require.Equal(t, []string{"I couldn't check the workloads of production: I have no right to read them."}, asked(t, s, "deployments", "namespace", nil))
+}
+
+func TestWorkloadsOfALargeEnvironmentAreBounded(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	for i := range 300 {
+		d := rollouttest.Deployment()
+		d.Name = fmt.Sprintf("d-%03d", i)
+		s.lists["DeploymentList"] = append(s.lists["DeploymentList"], *d)
+	}
+	s.lists["PodList"] = []any{corev1.Pod{}}
+	require.Contains(t, asked(t, s, "deployments", "namespace", nil), "201 more workloads not shown.")
+}
