@@ -34,10 +34,14 @@ func (s listed) List(_ context.Context, namespace, _ string, into runtime.Object
 	if err := s.instead[kind]; err != nil {
 		return err
 	}
-	items := []any{}
+	items := []map[string]any{}
 	for _, o := range s.lists[kind] {
-		object, err := raw(o)
+		b, err := json.Marshal(o) // as an object from a server goes through JSON
 		if err != nil {
+			return err
+		}
+		object := map[string]any{}
+		if err := json.Unmarshal(b, &object); err != nil {
 			return err
 		}
 		of := (&unstructured.Unstructured{Object: object}).GetNamespace()
@@ -47,7 +51,7 @@ func (s listed) List(_ context.Context, namespace, _ string, into runtime.Object
 	}
 	if l, ok := into.(*unstructured.UnstructuredList); ok {
 		for _, item := range items {
-			l.Items = append(l.Items, unstructured.Unstructured{Object: item.(map[string]any)}) //nolint:forcetypeassert // raw made it
+			l.Items = append(l.Items, unstructured.Unstructured{Object: item})
 		}
 		return nil
 	}

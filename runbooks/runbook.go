@@ -84,7 +84,9 @@ func (r Runbook) Family() algesta.Family { return algesta.Verbs()[r.Verb] }
 
 // All are the runbooks, in the order in which help lists them.
 func All() []Runbook {
-	return []Runbook{status, deployments, history, pods, services, endpoints, certs, certCheck, diagnose, rollback, restart, scale, deploy}
+	return []Runbook{
+		status, deployments, history, pods, services, endpoints, certs, certCheck, hpa, quotas, diagnose, rollback, restart, scale, deploy,
+	}
 }
 
 // Find is the runbook of this name or alias.

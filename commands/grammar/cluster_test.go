@@ -21,6 +21,11 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 		"kubectl describe certificate api-tls -n production": {Runbook: "cert check", Environment: "production", Object: "certificate/api-tls"},
 		"cert check api-tls production":                      {Runbook: "cert check", Environment: "production", Object: "certificate/api-tls"},
 		"cert check api.example.com production":              {Runbook: "cert check", Environment: "production", Object: "host/api.example.com"},
+		"kubectl get hpa -n production":                      {Runbook: "hpa", Environment: "production"},
+		"kubectl describe hpa api-hpa -n production":         {Runbook: "hpa", Environment: "production", Object: "horizontalpodautoscaler/api-hpa"},
+		"hpa api-hpa production":                             {Runbook: "hpa", Environment: "production", Object: "horizontalpodautoscaler/api-hpa"},
+		"kubectl get resourcequota -n production":            {Runbook: "quota", Environment: "production"},
+		"kubectl describe resourcequota -n production":       {Runbook: "quota", Environment: "production"},
 	} {
 		got, err := parse(text)
 		require.NoError(t, err, text)
