@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 const (
@@ -42,8 +43,9 @@ type Cluster struct {
 	secretNamespaces []string // where it may read Secrets
 	secretValues     func(values [][]byte)
 	hide             func(string) string
-	secretsRefused   sync.Map // namespaces of which the log was told that the right is missing
-	secretsTold      sync.Map // when the values of a Secret were told last, by namespace and name
+	secretsRefused   sync.Map         // namespaces of which the log was told that the right is missing
+	secretsTold      sync.Map         // when the values of a Secret were told last, by namespace and name
+	hides            *redact.Redactor // knows the values of the Secrets that were read
 
 	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
 	reach      reach
@@ -80,8 +82,8 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	base.WarningHandlerWithContext = rest.NoWarnings{} // warnings are collected per change, not logged
 	c := &Cluster{
 		name: cfg.Name, aks: cfg.AKS, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
-		hide: cfg.Hide, learnedOf: map[algesta.Object]learned{}, written: map[algesta.Object]writtenAt{}, registries: map[string]RegistryConfig{},
-		reach: newReach(),
+		hide: cfg.Hide, hides: redact.New(), learnedOf: map[algesta.Object]learned{}, written: map[algesta.Object]writtenAt{},
+		registries: map[string]RegistryConfig{}, reach: newReach(),
 	}
 	for _, r := range cfg.Registries {
 		c.registries[r.asked()] = r

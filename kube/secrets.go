@@ -108,7 +108,9 @@ func (c *Cluster) secret(ctx context.Context, namespace, name string, names []st
 	}
 	delete(s.Annotations, corev1.LastAppliedConfigAnnotation) // it repeats the values
 	names = append(slices.Concat(names, c.namesIn(namespace), c.namespaces, slices.Collect(maps.Keys(s.Data))), c.name, namespace, name)
-	c.secretValues(hidden(s, names))
+	values := hidden(s, names)
+	c.hides.Add(values...)
+	c.secretValues(values)
 	return s, nil
 }
 

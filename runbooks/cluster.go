@@ -25,6 +25,7 @@ type Cluster struct {
 	Finder   Finder
 	Keys     KeyReader
 	Registry Registry
+	Logs     Logs
 	// AKS says that it is a cluster of Azure Kubernetes Service.
 	AKS bool
 }
@@ -39,11 +40,12 @@ type Everything interface {
 	Finder
 	KeyReader
 	Registry
+	Logs
 }
 
 // AllOf is the Cluster of a value that can be asked everything.
 func AllOf(v Everything) Cluster {
-	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v}
+	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v}
 }
 
 // Rollout is what a rollout is read from.

@@ -47,6 +47,14 @@ func (s *still) Image(_ context.Context, _, image string) (string, error) {
 	return digest, nil
 }
 
+// GetLogs implements runbooks.Logs: nothing was written.
+func (s *still) GetLogs(context.Context, string, string, corev1.PodLogOptions) ([]string, bool, error) {
+	return nil, false, nil
+}
+
+// HideSecrets implements runbooks.Logs: no Secret was read.
+func (s *still) HideSecrets(text string) string { return text }
+
 // whole is everything that a fake or a real cluster can be asked. Only tests look at what a value happens to have.
 func whole(v any) runbooks.Cluster {
 	if c, done := v.(runbooks.Cluster); done {
@@ -61,6 +69,7 @@ func whole(v any) runbooks.Cluster {
 	c.Finder, _ = v.(runbooks.Finder)
 	c.Keys, _ = v.(runbooks.KeyReader)
 	c.Registry, _ = v.(runbooks.Registry)
+	c.Logs, _ = v.(runbooks.Logs)
 	return c
 }
 

@@ -234,10 +234,15 @@ func isService(name string) bool {
 	return slices.Contains([]string{"service", "deployment", "svc"}, name)
 }
 
+// selects reports whether an option is kubectl's selector, and a service may be named by it.
+func (r *reading) selects(name string) bool {
+	return r.book.About.Service && (name == "l" || name == "selector")
+}
+
 // knows reports whether an option of this name takes a value here.
 func (r *reading) knows(name string) bool {
 	_, ok := r.arg(name)
-	return ok || isReason(name) || isEnvironment(name) || isService(name)
+	return ok || isReason(name) || isEnvironment(name) || isService(name) || r.selects(name)
 }
 
 // named sets what an option or name=value says.
@@ -255,6 +260,8 @@ func (r *reading) named(name, typed, value string) error {
 		return r.environment(value)
 	case isService(name):
 		return r.service(value)
+	case strings.HasPrefix(typed, "-") && r.selects(name):
+		return r.selector(value)
 	}
 	// kubectl writes "set image deployment/x container=image".
 	container, hasContainer := r.arg("container")

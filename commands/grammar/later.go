@@ -13,7 +13,6 @@ import (
 // later are words of kubectl and its neighbours that no runbook understands, with what they would do. The answer to
 // them is honest; a near-sounding command that does something else would not be.
 var later = map[string]string{
-	"logs": "show logs", "log": "show logs", "tail": "show logs",
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
 	"nodes": "list nodes", "namespaces": "list namespaces",
 	"secrets": "list Secrets", "ingress": "list ingresses",

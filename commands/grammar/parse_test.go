@@ -430,7 +430,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		"a list of pods": {
 			"status pods -n production", "status doesn't list pods.", "/algesta pods production",
 		},
-		"what is not built":               {"logs -f api-gateway -n production", "I can't show logs yet.", known},
+		"what is not built":               {"describe pod x -n production", "I can't describe objects yet.", known},
 		"what is not built, in two words": {"rollout pause deployment/api -n production", "I can't pause rollouts yet.", known},
 		"what a chat must not do":         {"kubectl exec -it x -n production -- sh", "I don't open shells or run programs in pods.", known},
 		"another tool":                    {"az aks check-acr", "I don't run az.", known},

@@ -71,6 +71,18 @@ func (r *reading) host(name string) error {
 // (k8s.io/apimachinery/pkg/util/rand). No service is called so.
 var podName = regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
 
+// serviceLabels are the labels that say which service a pod is of.
+var serviceLabels = []string{"app", "app.kubernetes.io/name", "k8s-app"}
+
+// selector reads kubectl's -l where it names a service.
+func (r *reading) selector(value string) error {
+	label, name, ok := strings.Cut(value, "=")
+	if !ok || !slices.Contains(serviceLabels, label) {
+		return r.wrong("I don't select by \"{}\": name the service instead.", clip(value))
+	}
+	return r.service(strings.TrimPrefix(name, "="))
+}
+
 // bareThing gives the first free word its meaning, by what the command may be about. taken is false where that word can only be an
 // environment or the value of an argument.
 func (r *reading) bareThing(name string) (taken bool, err error) {

@@ -15,6 +15,10 @@ func (s *Snapshot) Redact(text string) string {
 	return s.redactor.String(podspec.OnlyExecutables(text))
 }
 
+// Hide takes out of a text what has the form of a secret, and what the templates and pods of the snapshot spell out. What is left is clean:
+// without invisible characters and terminal sequences.
+func (s *Snapshot) Hide(text string) string { return s.redactor.String(text) }
+
 // Brief makes text from the cluster fit for a sentence: redacted, then cut. In that order: nobody recognises half a secret.
 func (s *Snapshot) Brief(text string, limit int) string {
 	return words.ClipMiddle(s.Redact(text), limit)

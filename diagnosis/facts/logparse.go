@@ -198,10 +198,37 @@ var (
 	placeFields = []string{"endpoint", "addr", "address", "host", "server", "url", "uri", "target", "broker", "upstream"}
 )
 
+// levelNames are the levels as Reduced writes them.
+var levelNames = map[severity]string{
+	severityDebug: "debug ", severityInfo: "info ", severityWarning: "warn ", severityError: "error ", severityFatal: "fatal ",
+}
+
+// Reduced is a clean line of a log as people read it: of JSON its level and its words, of any other line all but the time it begins with.
+func Reduced(line string) string {
+	line = rfcTime.ReplaceAllString(line, "")
+	if !strings.HasPrefix(line, "{") {
+		return line
+	}
+	entry, level, ok := jsonEntry(line)
+	if !ok {
+		return line
+	}
+	return levelNames[level] + entry.text
+}
+
+// Continues says that a line belongs to the one before it, as a line of a stack trace does.
+func Continues(line string) bool { return stackLine.MatchString(line) || causedBy.MatchString(line) }
+
 func parseJSON(line string) (logEntry, bool) {
+	entry, _, ok := jsonEntry(line)
+	return entry, ok
+}
+
+// jsonEntry reads a line of JSON. level is what it says itself, without what its words let one guess.
+func jsonEntry(line string) (entry logEntry, level severity, ok bool) {
 	var raw map[string]any
 	if json.Unmarshal([]byte(line), &raw) != nil {
-		return logEntry{}, false
+		return logEntry{}, severityUnknown, false
 	}
 	fields := make(map[string]any, len(raw))
 	for _, key := range slices.Sorted(maps.Keys(raw)) {
@@ -213,7 +240,7 @@ func parseJSON(line string) (logEntry, bool) {
 		}
 		fields[strings.ToLower(key)] = raw[key]
 	}
-	entry := logEntry{severity: severityUnknown}
+	entry = logEntry{severity: severityUnknown}
 	for _, key := range levelFields {
 		switch level := fields[key].(type) {
 		case string:
@@ -225,6 +252,7 @@ func parseJSON(line string) (logEntry, bool) {
 		}
 		break
 	}
+	level = entry.severity
 	var parts []string
 	for _, key := range wordFields {
 		part := ""
@@ -240,7 +268,7 @@ func parseJSON(line string) (logEntry, bool) {
 		}
 	}
 	if len(parts) == 0 {
-		return logEntry{}, false
+		return logEntry{}, level, false
 	}
 	entry.text = strings.Join(parts, ": ")
 	if entry.severity == severityUnknown {
@@ -251,7 +279,7 @@ func parseJSON(line string) (logEntry, bool) {
 			entry.text += " at " + place
 		}
 	}
-	return entry, true
+	return entry, level, true
 }
 
 var hostAndPort = regexp.MustCompile(`(?:[a-zA-Z0-9][\w-]*(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b|://`)
