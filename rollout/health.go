@@ -32,13 +32,22 @@ func HealthOf(r Rollout, now time.Time) Health {
 	return h
 }
 
-// window is how far back restarts can be counted: not further than the oldest pod.
+// window is how far back restarts can be counted: not further than the oldest pod that was restarted, for the restarts of a new pod did not
+// take the time that an old one has been there. Where none was restarted, it is that of the oldest pod.
 func (r Rollout) window(now time.Time) time.Duration {
-	var oldest time.Duration
+	var oldest, restarted time.Duration
 	for _, pod := range r.Pods {
-		if pod.DeletionTimestamp == nil {
-			oldest = max(oldest, now.Sub(pod.CreationTimestamp.Time))
+		if pod.DeletionTimestamp != nil {
+			continue
 		}
+		age := now.Sub(pod.CreationTimestamp.Time)
+		oldest = max(oldest, age)
+		if restartsSince(pod, now.Add(-restartWindow)) > 0 {
+			restarted = max(restarted, age)
+		}
+	}
+	if restarted > 0 {
+		oldest = restarted
 	}
 	if oldest == 0 {
 		return restartWindow

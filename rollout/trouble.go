@@ -70,6 +70,8 @@ func (r Rollout) whoServes() algesta.Text {
 	switch {
 	case newReady == 0 && oldReady == 0:
 		return algesta.Say("No pod serves users.")
+	case newReady == 0 && oldReady == 1:
+		return algesta.Say("The old pod still serves users.")
 	case newReady == 0:
 		return algesta.Say("The {} still {} users.", words.Count(oldReady, "old pod"), serve(oldReady))
 	}

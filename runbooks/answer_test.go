@@ -75,7 +75,7 @@ func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	require.Contains(t, lines, "image: acralgestaproduction.azurecr.io/api-gateway:12345, wanted: 0 of 4 ready")
 	require.Contains(t, lines, "pods: 4 wanted, 0 ready, 2 old pods on 12344 ready")
 	require.Equal(t, "api-gateway in production: 2 of 3 pods ready (2 old pods on 12344)", answered(t, s, "pods")[0])
-	require.Contains(t, lines, "The only pod of the current revision crashes (exit 1, 3 restarts in 10 min). The 2 old pods still serve users.")
+	require.Contains(t, lines, "The only pod of the current revision crashes (exit 1, 3 restarts in 5 min). The 2 old pods still serve users.")
 	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
 }
 
@@ -122,6 +122,12 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 	r, err := rollout.Look(t.Context(), whole(s).Rollout(), input("status", nil).Workload)
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Minute, rollout.HealthOf(r, noon).Window)
+	s.pod(2, "ooooo", time.Hour) // of the revision before, and it was never restarted
+	r, err = rollout.Look(t.Context(), whole(s).Rollout(), input("status", nil).Workload)
+	require.NoError(t, err)
+	require.Len(t, r.Pods, 2)
+	require.Equal(t, 2*time.Minute, rollout.HealthOf(r, noon).Window, "they were restarts of the pod that is 2 min old")
+	require.Contains(t, answered(t, s, "status"), "The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). The old pod still serves users.")
 }
 
 func TestHistoryThatPeopleSee(t *testing.T) {

@@ -230,7 +230,7 @@ func TestWarnings(t *testing.T) {
 				s.pod(1, "xxxxx", 72*time.Hour)
 				s.pod(1, "yyyyy", 72*time.Hour)
 			},
-			[]string{"2 of 2 pods of the current revision crash (exit 1, 6 restarts in 10 min). The 2 old pods still serve users."},
+			[]string{"2 of 2 pods of the current revision crash (exit 1, 6 restarts in 5 min). The 2 old pods still serve users."},
 		},
 		"Argo CD owns it": {
 			"deploy",
