@@ -2,7 +2,6 @@ package runbooks_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole, as from a server
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"

@@ -304,8 +304,12 @@ func (c *conversation) plain(s string) string {
 		{`…-[a-z0-9]{5}\b`, "…-xxxxx"},
 		{`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`, "-xxxxx"},
 		{`(?m)[ \t]+$`, ""},
-		{`support end(s|ed) with`, "support … with"},      // it depends on the day
-		{`api-gateway-production-hpa keeps [^.]*\. `, ""}, // the autoscaler may not have looked yet
+		{`support end(s|ed) with`, "support … with"}, // it depends on the day
+		{`(?m)^\s*• …-xxxxx stopping\n`, ""},         // a pod that stops may be gone by then
+		// The autoscaler may not have looked yet.
+		{`(hpa) keeps \d+ pods now and may put that number back within a minute or a few( \(2–10\)\.) To keep \d+, change its bounds\.`,
+			"$1 may change the number again when the load asks for it$2"},
+		{`api-gateway-production-hpa keeps \d[^.]*\. `, ""},
 	} {
 		s = regexp.MustCompile(r.form).ReplaceAllString(s, r.with)
 	}
