@@ -111,8 +111,10 @@ func (c Change) validContent() error {
 	if c.Object.Group != "" {
 		api = c.Object.Group + "/" + c.Version
 	}
-	if head.APIVersion != api || head.Kind != c.Object.Kind || head.Metadata.Name != c.Object.Name || head.Metadata.Namespace != c.Object.Namespace ||
-		head.Metadata.GenerateName != "" || len(c.Swaps) > 0 {
+	if head.APIVersion != api || head.Kind != c.Object.Kind || head.Metadata.Name != c.Object.Name ||
+		head.Metadata.Namespace != c.Object.Namespace ||
+		head.Metadata.GenerateName != "" ||
+		len(c.Swaps) > 0 {
 		return fmt.Errorf("the content of %s is of another object", c.Object)
 	}
 	return nil

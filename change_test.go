@@ -20,8 +20,17 @@ func namespaced() algesta.Plan {
 			Content: json.RawMessage(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","annotations":{"token":"tiger-7741"}}}`),
 		},
 		{
-			Object: of("cert-manager.io", "Certificate", "shop-tls"), Verb: algesta.Patch, Resource: "certificates.cert-manager.io", Subresource: "status",
-			Version: "v1", UID: "u-1", Swaps: []algesta.Swap{{Label: "issuing", Path: "/status/conditions/1", To: json.RawMessage(`{"type":"Issuing"}`)}},
+			Object: of(
+				"cert-manager.io",
+				"Certificate",
+				"shop-tls",
+			),
+			Verb:        algesta.Patch,
+			Resource:    "certificates.cert-manager.io",
+			Subresource: "status",
+			Version:     "v1",
+			UID:         "u-1",
+			Swaps:       []algesta.Swap{{Label: "issuing", Path: "/status/conditions/1", To: json.RawMessage(`{"type":"Issuing"}`)}},
 		},
 		{Object: of("", "Pod", "api-1"), Verb: algesta.Delete, Resource: "pods", Version: "v1", UID: "u-2", Propagation: "Background"},
 	}}
@@ -60,7 +69,9 @@ func TestAFingerprintCoversAllOfEveryChange(t *testing.T) {
 		before[f] = true
 	}
 	spaced := namespaced()
-	spaced.Changes[0].Content = json.RawMessage(`{"kind":"Namespace", "apiVersion":"v1", "metadata":{"annotations":{"token":"tiger-7741"}, "name":"shop"}}`)
+	spaced.Changes[0].Content = json.RawMessage(
+		`{"kind":"Namespace", "apiVersion":"v1", "metadata":{"annotations":{"token":"tiger-7741"}, "name":"shop"}}`,
+	)
 	require.Equal(t, fingerprint(t, namespaced()), fingerprint(t, spaced), "the order of keys is nothing")
 }
 

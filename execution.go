@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// ExecutionState is where one write stands. While one of a request's writes is planned, intended or doubtful, no other request writes to any
+// ExecutionState is where one write stands. While one of a request's writes is planned, intended or doubtful, no other request writes to
+// any
 // of the objects of its plan.
 type ExecutionState string
 
@@ -46,7 +47,8 @@ type Execution struct {
 	Watch []byte `json:"watch,omitempty"`
 }
 
-// Operation is the name of a request's write, by which of its plan's changes it makes, from 0: the same after every restart. "op-c-7f3a9k" is
+// Operation is the name of a request's write, by which of its plan's changes it makes, from 0: the same after every restart. "op-c-7f3a9k"
+// is
 // the first, "op-c-7f3a9k-2" the second.
 func Operation(request string, change int) string {
 	if change == 0 {
@@ -67,7 +69,8 @@ const ContentAnnotation = "algesta.io/content"
 // OperationAnnotation on an object names the last operation of the bot (design.md, decision 1).
 const OperationAnnotation = "algesta.io/operation"
 
-// Intent is what is recorded before a write is sent. Where it makes the object, ResourceVersion is that of the list in which it was missing.
+// Intent is what is recorded before a write is sent. Where it makes the object, ResourceVersion is that of the list in which it was
+// missing.
 type Intent struct {
 	UID             string
 	ResourceVersion string

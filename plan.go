@@ -108,7 +108,8 @@ func (p Plan) Redacted() Plan {
 	return p
 }
 
-// SameEffect reports whether two redacted plans would leave their objects in the same state: by the same writes of the same images, whatever
+// SameEffect reports whether two redacted plans would leave their objects in the same state: by the same writes of the same images,
+// whatever
 // reason they note for them.
 func (p Plan) SameEffect(other Plan) bool {
 	if len(p.Changes) == 0 || len(p.Changes) != len(other.Changes) || !maps.Equal(p.Digests, other.Digests) {
@@ -134,8 +135,10 @@ func (p Plan) Objects() []Object {
 	return out
 }
 
-// Rest is what is left of an approved plan, whose first changes are made already, with the values of a plan that was made again and has them
-// unredacted. ok is false where the new plan doesn't end with exactly the changes that are left, or is of other images: then what would run is
+// Rest is what is left of an approved plan, whose first changes are made already, with the values of a plan that was made again and has
+// them
+// unredacted. ok is false where the new plan doesn't end with exactly the changes that are left, or is of other images: then what would run
+// is
 // not what was approved.
 func (p Plan) Rest(again Plan, made int) (rest Plan, ok bool) {
 	left := len(p.Changes) - made

@@ -26,11 +26,27 @@ func moving() []algesta.Change {
 			Content: json.RawMessage(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings","namespace":"production"}}`),
 		},
 		{
-			Object: algesta.Deployment("aks", "production", "api-gateway-production"), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1", UID: "uid-1",
-			Swaps: []algesta.Swap{{Label: "settings", Path: "/metadata/labels/settings", To: json.RawMessage(`"new"`)}},
+			Object: algesta.Deployment(
+				"aks",
+				"production",
+				"api-gateway-production",
+			),
+			Verb:     algesta.Patch,
+			Resource: "deployments.apps",
+			Version:  "v1",
+			UID:      "uid-1",
+			Swaps:    []algesta.Swap{{Label: "settings", Path: "/metadata/labels/settings", To: json.RawMessage(`"new"`)}},
 		},
 		{
-			Object: of("ConfigMap", "settings-old"), Verb: algesta.Delete, Resource: "configmaps", Version: "v1", UID: "uid-2", Propagation: "Background",
+			Object: of(
+				"ConfigMap",
+				"settings-old",
+			),
+			Verb:        algesta.Delete,
+			Resource:    "configmaps",
+			Version:     "v1",
+			UID:         "uid-2",
+			Propagation: "Background",
 		},
 	}
 }
@@ -45,7 +61,12 @@ func withSeveral(t *testing.T, plan func() []algesta.Change) *world {
 		Writes: []string{"create configmaps", "patch deployments.apps", "delete configmaps"},
 		Plan: func(context.Context, runbooks.Cluster, runbooks.Input) (algesta.Plan, error) {
 			return algesta.Plan{
-				Title: algesta.Say("Move of api-gateway in production"), Summary: algesta.Say("Move"), Doing: algesta.Say("Moving"), Done: algesta.Say("Moved"),
+				Title: algesta.Say(
+					"Move of api-gateway in production",
+				),
+				Summary: algesta.Say("Move"),
+				Doing:   algesta.Say("Moving"),
+				Done:    algesta.Say("Moved"),
 				Changes: plan(),
 			}, nil
 		},
@@ -85,7 +106,11 @@ func TestAPlanOfSeveralChangesIsMadeInItsOrder(t *testing.T) {
 	w := withSeveral(t, moving)
 	id := w.asksToMove().ID
 	w.request(algesta.Succeeded)
-	require.Equal(t, []string{"op-" + id + " create configmaps", "op-" + id + "-2 patch deployments.apps", "op-" + id + "-3 delete configmaps"}, w.operations())
+	require.Equal(
+		t,
+		[]string{"op-" + id + " create configmaps", "op-" + id + "-2 patch deployments.apps", "op-" + id + "-3 delete configmaps"},
+		w.operations(),
+	)
 	require.Equal(t, []algesta.ExecutionState{algesta.Confirmed, algesta.Confirmed, algesta.Confirmed}, w.states(id))
 	require.Len(t, w.said(algesta.EndPost), 1)
 	lines, err := w.store.Audit(t.Context(), id)
@@ -129,7 +154,8 @@ func TestAPlanThatStopsSaysWhatWasDoneAndWhatWasNot(t *testing.T) {
 		return &algesta.Error{Kind: kind, Message: algesta.Say("The cluster says no.")}
 	}
 	const (
-		created, changed, deleted = "ConfigMap settings in production was created.", "Deployment api-gateway-production in production was changed.", "ConfigMap settings-old in production was deleted."
+		created, changed, deleted = "ConfigMap settings in production was created.", "Deployment api-gateway-production in production was " +
+			"changed.", "ConfigMap settings-old in production was deleted."
 	)
 	not := func(s string) string { return strings.Replace(s, " was ", " was not ", 1) }
 	confirmed, out := algesta.Confirmed, algesta.NotDoneX
@@ -139,10 +165,30 @@ func TestAPlanThatStopsSaysWhatWasDoneAndWhatWasNot(t *testing.T) {
 		said   string
 		states []algesta.ExecutionState
 	}{
-		"a conflict on the second": {refusing(2, no(algesta.ErrConflict)), 1, created + " " + not(changed) + " " + not(deleted), []algesta.ExecutionState{confirmed, out, out}},
-		"no right on the second":   {refusing(2, no(algesta.ErrForbidden)), 1, created + " " + not(changed) + " " + not(deleted), []algesta.ExecutionState{confirmed, out, out}},
-		"the third is invalid":     {refusing(3, no(algesta.ErrInvalid)), 2, created + " " + changed + " " + not(deleted), []algesta.ExecutionState{confirmed, confirmed, out}},
-		"the third is gone":        {refusing(3, no(algesta.ErrNotFound)), 2, created + " " + changed + " " + not(deleted), []algesta.ExecutionState{confirmed, confirmed, out}},
+		"a conflict on the second": {
+			refusing(2, no(algesta.ErrConflict)),
+			1,
+			created + " " + not(changed) + " " + not(deleted),
+			[]algesta.ExecutionState{confirmed, out, out},
+		},
+		"no right on the second": {
+			refusing(2, no(algesta.ErrForbidden)),
+			1,
+			created + " " + not(changed) + " " + not(deleted),
+			[]algesta.ExecutionState{confirmed, out, out},
+		},
+		"the third is invalid": {
+			refusing(3, no(algesta.ErrInvalid)),
+			2,
+			created + " " + changed + " " + not(deleted),
+			[]algesta.ExecutionState{confirmed, confirmed, out},
+		},
+		"the third is gone": {
+			refusing(3, no(algesta.ErrNotFound)),
+			2,
+			created + " " + changed + " " + not(deleted),
+			[]algesta.ExecutionState{confirmed, confirmed, out},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -200,8 +246,10 @@ func TestADoubtInTheMiddleOfAPlanIsAnsweredAndTheRestIsNotDone(t *testing.T) {
 		states []algesta.ExecutionState
 		note   string
 	}{
-		algesta.Done:    {[]algesta.ExecutionState{algesta.Confirmed, algesta.Confirmed, algesta.NotDoneX}, "stopped after 2 of 3 changes, says Carla."},
-		algesta.NotDone: {[]algesta.ExecutionState{algesta.Confirmed, algesta.NotDoneX, algesta.NotDoneX}, "stopped after 1 of 3 changes, says Carla."},
+		algesta.Done: {[]algesta.ExecutionState{algesta.Confirmed, algesta.Confirmed, algesta.NotDoneX}, "stopped after 2 of 3 changes, " +
+			"says Carla."},
+		algesta.NotDone: {[]algesta.ExecutionState{algesta.Confirmed, algesta.NotDoneX, algesta.NotDoneX}, "stopped after 1 of 3 changes, " +
+			"says Carla."},
 	} {
 		t.Run(string(action), func(t *testing.T) {
 			t.Parallel()
@@ -213,8 +261,12 @@ func TestADoubtInTheMiddleOfAPlanIsAnsweredAndTheRestIsNotDone(t *testing.T) {
 			id := w.asksToMove().ID
 			w.request(algesta.Unknown)
 			end := w.said(algesta.EndPost)[0]
-			require.Contains(t, end, "ConfigMap settings in production was created. Deployment api-gateway-production in production may or may not have been changed. "+
-				"ConfigMap settings-old in production was not deleted.")
+			require.Contains(
+				t,
+				end,
+				"ConfigMap settings in production was created. Deployment api-gateway-production in production may or may not have been changed. "+
+					"ConfigMap settings-old in production was not deleted.",
+			)
 			require.Contains(t, end, "nothing else is written to settings, settings-old and api-gateway-production until somebody answers")
 			for _, p := range w.posts() {
 				for _, b := range p.Report.Buttons {
@@ -278,7 +330,11 @@ func TestWhatIsLeftOfAPlanPassesEveryCheckAgain(t *testing.T) {
 			*plan = moving()
 			(*plan)[2].UID = "another"
 		}, algesta.Failed, "What is left would not be what was approved any more."},
-		"nothing is planned any more": {func(_ *world, _ string, plan *[]algesta.Change) { *plan = nil }, algesta.Failed, "What is left would not be what was approved any more."},
+		"nothing is planned any more": {
+			func(_ *world, _ string, plan *[]algesta.Change) { *plan = nil },
+			algesta.Failed,
+			"What is left would not be what was approved any more.",
+		},
 		"it was cancelled": {func(w *world, id string, _ *[]algesta.Change) {
 			require.NoError(w.t, w.store.Update(context.Background(), func(tx *store.Tx) error {
 				_, _, err := tx.Move(algesta.Move{
@@ -306,7 +362,11 @@ func TestWhatIsLeftOfAPlanPassesEveryCheckAgain(t *testing.T) {
 			require.Equal(t, []algesta.ExecutionState{algesta.Confirmed, algesta.NotDoneX, algesta.NotDoneX}, w.states(id))
 			require.Contains(t, r.Note, "stopped after 1 of 3 changes: ")
 			require.Contains(t, r.Note, c.said)
-			require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "ConfigMap settings in production was created. Deployment api-gateway-production in production was not changed.")
+			require.Contains(
+				t,
+				strings.Join(w.said(algesta.EndPost), "\n"),
+				"ConfigMap settings in production was created. Deployment api-gateway-production in production was not changed.",
+			)
 		})
 	}
 }
@@ -322,5 +382,9 @@ func TestAPlanIsTriedOutAsFarAsItCanBe(t *testing.T) {
 	})
 	w.types(luis, "move api-gateway production")
 	r := w.request(algesta.Pending)
-	require.Equal(t, "I couldn't try out the change of Deployment api-gateway-production in production yet: it comes after Namespace production.", r.Plan.Warnings[0].String())
+	require.Equal(
+		t,
+		"I couldn't try out the change of Deployment api-gateway-production in production yet: it comes after Namespace production.",
+		r.Plan.Warnings[0].String(),
+	)
 }

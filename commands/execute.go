@@ -47,7 +47,8 @@ func (d *Dispatcher) Execute(ctx context.Context, id string) (again time.Duratio
 }
 
 // attempt is the only way to a write, the first time and every time after one that certainly did not happen: it may still start, there
-// is a place to report to, the plan is made again, the policy is asked again, and only what was approved is written. made is how many of the
+// is a place to report to, the plan is made again, the policy is asked again, and only what was approved is written. made is how many of
+// the
 // plan's changes are in the cluster already; where that is not none, whatever speaks against the rest stops it.
 func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (time.Duration, error) {
 	if !r.StartBy.IsZero() && time.Now().After(r.StartBy) {
@@ -104,7 +105,8 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (
 	return d.write(ctx, r, book, rest, made)
 }
 
-// approved is what is left to write of an approved plan, which was made again as p, after made of its changes. ok is false where p is not what
+// approved is what is left to write of an approved plan, which was made again as p, after made of its changes. ok is false where p is not
+// what
 // was approved.
 func approved(r algesta.Request, p algesta.Plan, made int) (rest algesta.Plan, ok bool, err error) {
 	if made > 0 {
@@ -115,7 +117,8 @@ func approved(r algesta.Request, p algesta.Plan, made int) (rest algesta.Plan, o
 	return p, fingerprint == r.Fingerprint, err
 }
 
-// blocked waits for another write to one of its objects. It is woken by the end of that, and looks again in time to say that it is too late.
+// blocked waits for another write to one of its objects. It is woken by the end of that, and looks again in time to say that it is too
+// late.
 func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker string) (time.Duration, error) {
 	why := algesta.Say("Another change to {} is being written ({}). This one follows.", named(r.Plan.Objects()), algesta.Name(blocker))
 	if other, err := d.Store.Request(ctx, blocker); err == nil && other.Status == algesta.Unknown {

@@ -36,7 +36,9 @@ func (d *Dispatcher) expireSilently(ctx context.Context, r algesta.Request) erro
 		return fmt.Errorf("request %s has not expired yet", r.ID)
 	}
 	return d.Store.Update(ctx, func(tx Tx) error {
-		now, moved, err := tx.Move(algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Pending}, To: algesta.Expired, Note: "expired. Nothing was changed."})
+		now, moved, err := tx.Move(
+			algesta.Move{ID: r.ID, From: []algesta.Status{algesta.Pending}, To: algesta.Expired, Note: "expired. Nothing was changed."},
+		)
 		if err != nil || !moved {
 			return err
 		}

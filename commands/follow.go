@@ -82,7 +82,8 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 	return d.handlePhase(ctx, r, p, f, now)
 }
 
-// followed is the object that a request is followed by: the workload that its command is about, where its plan writes to that, and otherwise
+// followed is the object that a request is followed by: the workload that its command is about, where its plan writes to that, and
+// otherwise
 // what is written last.
 func followed(r algesta.Request) algesta.Object {
 	objects := r.Plan.Objects()

@@ -15,7 +15,8 @@ var requestID = regexp.MustCompile("(?i)^[`*\"']?(c-[0-9a-hj-km-np-tv-z]{12})[`*
 // mostLookupWords bounds what may stand around an ID that somebody looks up: "@algesta approve request c-7f3a9k2mq4x8".
 const mostLookupWords = 4
 
-// namedRequest is the ID of a request that a text is about as a whole: "c-…", "approve c-…", "status c-…". What has options or more words is a
+// namedRequest is the ID of a request that a text is about as a whole: "c-…", "approve c-…", "status c-…". What has options or more words
+// is a
 // command.
 func namedRequest(text string) (id string, ok bool) {
 	said := strings.Fields(text)

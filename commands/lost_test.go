@@ -146,6 +146,7 @@ func TestAnAnswerAboutAChangeInDoubtThatCantBePostedGoesToWhoeverAsked(t *testin
 	w.votes(person("U0MARTA", "Marta"), algesta.NotDone, doubtful.ID)
 	require.Eventually(t, func() bool {
 		w.posts()
-		return strings.Contains(strings.Join(w.directs(), "\n"), "U0LUIS: ") && strings.Contains(strings.Join(w.directs(), "\n"), "did not happen, says Marta.")
+		return strings.Contains(strings.Join(w.directs(), "\n"), "U0LUIS: ") &&
+			strings.Contains(strings.Join(w.directs(), "\n"), "did not happen, says Marta.")
 	}, deadline, 5*time.Millisecond)
 }

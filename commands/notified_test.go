@@ -9,7 +9,8 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// The text beside a message's blocks is what a notification says: an answer's detail says the answer's title there, not the head of its table.
+// The text beside a message's blocks is what a notification says: an answer's detail says the answer's title there, not the head of its
+// table.
 func TestTheDetailOfAnAnswerNotifiesWithItsTitle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -155,7 +155,11 @@ type paymentsElsewhere struct{ fakeCatalog }
 
 func (paymentsElsewhere) Environments() []string { return []string{"production", "payments"} }
 
-func (c paymentsElsewhere) Resolve(ctx context.Context, service, environment string, visible func(algesta.Target) bool) (algesta.Target, error) {
+func (c paymentsElsewhere) Resolve(
+	ctx context.Context,
+	service, environment string,
+	visible func(algesta.Target) bool,
+) (algesta.Target, error) {
 	t, err := c.fakeCatalog.Resolve(ctx, service, environment, visible)
 	if environment == "payments" {
 		t.Cluster = "gke"

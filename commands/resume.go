@@ -37,7 +37,12 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 			ctx, r, join(message(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")),
 		)
 	case is(err, algesta.ErrUncertain):
-		return 0, d.unknown(ctx, r, e, algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(e.Object.Name)))
+		return 0, d.unknown(
+			ctx,
+			r,
+			e,
+			algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(e.Object.Name)),
+		)
 	case err != nil:
 		return d.cannotLook(ctx, r, e, err)
 	case v.Yes && e.Change == len(records)-1:

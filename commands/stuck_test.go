@@ -93,7 +93,11 @@ func TestARolloutWhoseClusterLeftTheConfigurationEnds(t *testing.T) {
 	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 	id := w.request(algesta.Applied).ID
 	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) > 0 }, deadline, 5*time.Millisecond)
-	require.Equal(t, "The cluster aks is not in my configuration. The change was made; I go on looking how it comes up.", w.said(algesta.ProgressPost)[0])
+	require.Equal(
+		t,
+		"The cluster aks is not in my configuration. The change was made; I go on looking how it comes up.",
+		w.said(algesta.ProgressPost)[0],
+	)
 	records, err := w.store.Executions(t.Context(), id)
 	require.NoError(t, err)
 	var f rollout.Follow

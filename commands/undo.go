@@ -34,7 +34,10 @@ func isUndo(c algesta.Command) bool { return c.Args.String("undoes") != "" }
 // chooses says what to type for whoever means a certain state, and not whatever was there before.
 func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
 	if runbook == "scale" {
-		return algesta.Say("Name the number of pods that you want: {}", algesta.Name(d.Bot.Typed("scale", t.Service, t.Environment)+" replicas=<number>"))
+		return algesta.Say(
+			"Name the number of pods that you want: {}",
+			algesta.Name(d.Bot.Typed("scale", t.Service, t.Environment)+" replicas=<number>"),
+		)
 	}
 	return algesta.Say(
 		"Name the version that you want: {} or {}", algesta.Name(d.Bot.Typed("deploy", t.Service, t.Environment)+" <tag>"),
@@ -42,7 +45,8 @@ func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
 	)
 }
 
-// intoFailure refuses a typed undo whose plan goes back to a version that failed the last time that the bot made it what runs. Whoever clicks
+// intoFailure refuses a typed undo whose plan goes back to a version that failed the last time that the bot made it what runs. Whoever
+// clicks
 // the button was asked, and told what becomes what; whoever types it was not, and nobody may have to approve it.
 func (d *Dispatcher) intoFailure(ctx context.Context, in algesta.Invocation, r algesta.Request) error {
 	if in.Kind == algesta.Voted || !isUndo(r.Command) || !r.Plan.WritesTemplate() {

@@ -52,7 +52,8 @@ func TestATypedUndoAfterSomebodyElseScaledSaysSo(t *testing.T) {
 			r := w.request(algesta.Pending)
 			warned := false
 			for _, text := range r.Plan.Warnings {
-				warned = warned || strings.Contains(text.String(), first.ID+" isn't the last change here any more: what was changed after it goes away, too.")
+				warned = warned ||
+					strings.Contains(text.String(), first.ID+" isn't the last change here any more: what was changed after it goes away, too.")
 			}
 			require.Equal(t, replicas != 6, warned, r.Plan.Warnings)
 		})

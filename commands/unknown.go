@@ -77,7 +77,8 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 	return d.alreadyClosed(ctx, r.ID, actor)
 }
 
-// answerOf is the step that takes somebody's word for what happened. Where that was not the last change of a plan, the rest is not made: what
+// answerOf is the step that takes somebody's word for what happened. Where that was not the last change of a plan, the rest is not made:
+// what
 // people approved was seen before the doubt. ok is false where nothing is in doubt any more.
 func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened bool, by string) (s step, ok bool, err error) {
 	records, err := d.Store.Executions(ctx, r.ID)
@@ -97,7 +98,13 @@ func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened b
 		open.State, s.to, s.note = algesta.Confirmed, algesta.Succeeded, "happened, says "+by
 	}
 	if made, _ := progressOfPlan(records); len(records) > 1 && made < len(records) {
-		s.to, s.note = algesta.Failed, fmt.Sprintf("stopped after %d of %d changes, says %s. %s", made, len(records), by, outcomes(r.Plan, records))
+		s.to, s.note = algesta.Failed, fmt.Sprintf(
+			"stopped after %d of %d changes, says %s. %s",
+			made,
+			len(records),
+			by,
+			outcomes(r.Plan, records),
+		)
 	}
 	return s, true, nil
 }
@@ -120,7 +127,8 @@ func (d *Dispatcher) settleUnknown(ctx context.Context, s step) (moved bool, err
 }
 
 // Resolve takes an operator's word for a change whose outcome nobody knows, where none of those who may answer in the chat is there. by
-// names the operator, for the thread and the audit. said is what the word was taken for, with the object. ErrStale where the request is not in
+// names the operator, for the thread and the audit. said is what the word was taken for, with the object. ErrStale where the request is not
+// in
 // doubt.
 func Resolve(ctx context.Context, store Store, id string, happened bool, by string) (said string, err error) {
 	d := &Dispatcher{Config: Config{Store: store}}
@@ -128,7 +136,10 @@ func Resolve(ctx context.Context, store Store, id string, happened bool, by stri
 	if err != nil {
 		return "", err
 	}
-	certain := &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status))}
+	certain := &algesta.Error{
+		Kind:    algesta.ErrStale,
+		Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status)),
+	}
 	s, open, err := d.answerOf(ctx, r, happened, by)
 	if err != nil {
 		return "", err

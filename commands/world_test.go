@@ -679,7 +679,12 @@ func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) {
 	return nil, nil
 }
 
-func (c *fakeCluster) Apply(ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+func (c *fakeCluster) Apply(
+	ctx context.Context,
+	change algesta.Change,
+	operation string,
+	intend func(context.Context, algesta.Intent) error,
+) (algesta.Written, error) {
 	c.mu.Lock()
 	c.touched.Add(1)
 	hold, send := c.intended, c.send // as they are before anybody can see the intent

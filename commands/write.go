@@ -19,9 +19,16 @@ import (
 const perChange = 4 * time.Second
 
 // write makes the changes of a plan that are left, in their order, after made of them. The intent of each is committed before it is sent;
-// without the record there is no write. One that did not certainly happen is the last. Just before each, Slack and the policy are asked once
+// without the record there is no write. One that did not certainly happen is the last. Just before each, Slack and the policy are asked
+// once
 // more: reading the cluster takes its time.
-func (d *Dispatcher) write(ctx context.Context, r algesta.Request, book runbooks.Runbook, rest algesta.Plan, made int) (time.Duration, error) {
+func (d *Dispatcher) write(
+	ctx context.Context,
+	r algesta.Request,
+	book runbooks.Runbook,
+	rest algesta.Plan,
+	made int,
+) (time.Duration, error) {
 	if len(rest.Changes)+made != len(r.Plan.Changes) {
 		return 0, fmt.Errorf("the plan of %s has %d changes, %d were approved", r.ID, len(rest.Changes)+made, len(r.Plan.Changes))
 	}
@@ -87,9 +94,17 @@ func encode(v any) []byte {
 var errMovedOn = errors.New("the request may not be written any more")
 
 // intend records what is about to be sent, by which change of the plan it is. The first record moves the request to executing, keeps the
-// objects of the whole plan to it and ends the follow of older changes to them, all in one transaction (decision 3). allowed asks the policy once
+// objects of the whole plan to it and ends the follow of older changes to them, all in one transaction (decision 3). allowed asks the
+// policy once
 // more, in the transaction.
-func (d *Dispatcher) intend(ctx context.Context, r algesta.Request, n int, i algesta.Intent, before, watch []byte, allowed func() bool) error {
+func (d *Dispatcher) intend(
+	ctx context.Context,
+	r algesta.Request,
+	n int,
+	i algesta.Intent,
+	before, watch []byte,
+	allowed func() bool,
+) error {
 	return d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()
 		e := record(r, n, now)
@@ -136,7 +151,14 @@ func (d *Dispatcher) intend(ctx context.Context, r algesta.Request, n int, i alg
 func record(r algesta.Request, n int, now time.Time) algesta.Execution {
 	c := r.Plan.Changes[n]
 	return algesta.Execution{
-		Request: r.ID, Change: n, Operation: algesta.Operation(r.ID, n), Verb: c.Verb, Object: c.Object, UID: c.UID, State: algesta.Planned, StartedAt: now,
+		Request:   r.ID,
+		Change:    n,
+		Operation: algesta.Operation(r.ID, n),
+		Verb:      c.Verb,
+		Object:    c.Object,
+		UID:       c.UID,
+		State:     algesta.Planned,
+		StartedAt: now,
 	}
 }
 
@@ -158,7 +180,13 @@ func (d *Dispatcher) intendNext(tx Tx, r algesta.Request, e algesta.Execution) e
 
 // intentData is what the audit keeps of a write before it is sent.
 func intentData(r algesta.Request, e algesta.Execution) algesta.Args {
-	data := algesta.Args{"object": e.Object.String(), "verb": string(e.Verb), "uid": e.UID, "resourceVersion": e.ResourceVersion, "patch": e.PatchHash}
+	data := algesta.Args{
+		"object":          e.Object.String(),
+		"verb":            string(e.Verb),
+		"uid":             e.UID,
+		"resourceVersion": e.ResourceVersion,
+		"patch":           e.PatchHash,
+	}
 	if len(r.Plan.Changes) > 1 {
 		data["change"], data["of"] = e.Change+1, len(r.Plan.Changes)
 	}
@@ -191,7 +219,9 @@ func (d *Dispatcher) endFollow(tx Tx, by, old algesta.Request) error {
 		id: old.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded,
 		note: "was replaced by " + by.ID + " of " + by.Command.Actor.Called() + " " + when + ".",
 		also: func(tx Tx, o algesta.Request) error {
-			return tx.Edit(lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this {}. Its own thread shows how it goes on.", algesta.Name(by.ID), when)))
+			return tx.Edit(
+				lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this {}. Its own thread shows how it goes on.", algesta.Name(by.ID), when)),
+			)
 		},
 	})
 	return err
@@ -258,7 +288,8 @@ func (d *Dispatcher) applied(ctx context.Context, r algesta.Request, change int,
 	return err
 }
 
-// watchFrom is what the follower starts from once all is written; last is the last record. What is followed is the workload that the command
+// watchFrom is what the follower starts from once all is written; last is the last record. What is followed is the workload that the
+// command
 // is about, so the generation is that of the write to it.
 func (d *Dispatcher) watchFrom(ctx context.Context, r algesta.Request, last algesta.Execution) ([]byte, error) {
 	records, err := d.Store.Executions(ctx, r.ID)
@@ -304,7 +335,8 @@ func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, change i
 	return 0, d.fail(ctx, r, sentence(err))
 }
 
-// unsent takes the record of a write back that certainly did not happen. Of the first one the request is approved again and no more than that,
+// unsent takes the record of a write back that certainly did not happen. Of the first one the request is approved again and no more than
+// that,
 // so it can be cancelled, and whatever sends it next passes every check again; a later one is planned again, and so does what sends that.
 // moved is false where there was no such record.
 func (d *Dispatcher) unsent(ctx context.Context, r algesta.Request, change int) (moved bool, err error) {

@@ -143,7 +143,7 @@ const howToWrite = `Write who speaks and what, like "dana> help" or "dana in #ra
 func (c *Console) Invocation(line string) (algesta.Invocation, error) {
 	parts := lineForm.FindStringSubmatch(line)
 	if parts == nil {
-		return algesta.Invocation{}, errors.New(howToWrite)
+		return algesta.Invocation{}, errors.New(howToWrite) //nolint:staticcheck // for a person
 	}
 	person, ok := c.cfg.People.named(parts[1])
 	if !ok {
@@ -151,7 +151,7 @@ func (c *Console) Invocation(line string) (algesta.Invocation, error) {
 	}
 	place, ok := c.cfg.People.place(parts[2])
 	if !ok {
-		return algesta.Invocation{}, fmt.Errorf("There is no place #%s in the file of people.", parts[2]) //nolint:revive,staticcheck // for a person
+		return algesta.Invocation{}, fmt.Errorf("There's no #%s in the file of people.", parts[2]) //nolint:revive,staticcheck // for a person
 	}
 	c.lines++
 	in := algesta.Invocation{

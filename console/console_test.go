@@ -87,7 +87,7 @@ console> Write who speaks and what, like "dana> help" or "dana in #random> help"
 bot> 🟡 You said help
         c1
        [Approve] approve c1   [Deny] deny c1 [why]
-console> There is no place #nowhere in the file of people.
+console> There's no #nowhere in the file of people.
 bot> 🟡 You said approve everything
         c1
        [Approve] approve c1   [Deny] deny c1 [why]

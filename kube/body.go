@@ -67,7 +67,8 @@ func creation(change algesta.Change, operation string) (body, error) {
 	return body{b, digest(b)}, nil
 }
 
-// deletion deletes the very object that people saw, as it was just read. Where its status is written faster than it can be read and deleted, the
+// deletion deletes the very object that people saw, as it was just read. Where its status is written faster than it can be read and
+// deleted, the
 // resourceVersion is left out in the end; its UID is not.
 func deletion(change algesta.Change, operation string, s seen, to bound) (body, error) {
 	uid := types.UID(change.UID)

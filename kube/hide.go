@@ -125,7 +125,13 @@ func podSpecOf(object runtime.Object) *corev1.PodSpec {
 }
 
 // isLearned says that what the templates of a cached workload hold was told a moment ago; of its pods it tells what's new.
-func (c *Cluster) isLearned(ctx context.Context, w algesta.Object, d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod) bool {
+func (c *Cluster) isLearned(
+	ctx context.Context,
+	w algesta.Object,
+	d *appsv1.Deployment,
+	sets []*appsv1.ReplicaSet,
+	pods []*corev1.Pod,
+) bool {
 	if c.secretValues == nil {
 		return true
 	}
@@ -168,7 +174,11 @@ func templatesOf(d *appsv1.Deployment, sets []*appsv1.ReplicaSet) string {
 
 // hideIn takes the values that are known out of the texts that people, programs and kubelets wrote into a workload, before anybody cuts
 // them. Nothing is changed in place: the objects may be the cache's.
-func (c *Cluster) hideIn(d *appsv1.Deployment, sets []*appsv1.ReplicaSet, pods []*corev1.Pod) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod) {
+func (c *Cluster) hideIn(
+	d *appsv1.Deployment,
+	sets []*appsv1.ReplicaSet,
+	pods []*corev1.Pod,
+) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod) {
 	if c.hide == nil {
 		return d, sets, pods
 	}

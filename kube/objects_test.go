@@ -31,21 +31,34 @@ var every = []string{
 }
 
 // renewals is a kind with a status of its own, as cert-manager's are.
-const renewals = `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"renewals.tests.algesta.io"},"spec":{
-"group":"tests.algesta.io","scope":"Namespaced","names":{"kind":"Renewal","plural":"renewals"},"versions":[{"name":"v1","served":true,"storage":true,
+const renewals = `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":
+{"name":"renewals.tests.algesta.io"},"spec":{
+"group":"tests.algesta.io","scope":"Namespaced","names":{"kind":"Renewal","plural":"renewals"},
+"versions":[{"name":"v1","served":true,"storage":true,
 "subresources":{"status":{}},"schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}]}}`
 
 // object is a change of an object in a namespace, without what it changes.
 func object(p place, verb algesta.Verb, group, version, kind, resource, name string) algesta.Change {
 	return algesta.Change{
-		Object: algesta.Object{Cluster: "sandbox", Group: group, Kind: kind, Namespace: p.w.Namespace, Name: name}, Verb: verb, Resource: resource, Version: version,
+		Object: algesta.Object{
+			Cluster:   "sandbox",
+			Group:     group,
+			Kind:      kind,
+			Namespace: p.w.Namespace,
+			Name:      name,
+		},
+		Verb:     verb,
+		Resource: resource,
+		Version:  version,
 	}
 }
 
 // settings is a ConfigMap to create.
 func settings(p place) algesta.Change {
 	c := object(p, algesta.Create, "", "v1", "ConfigMap", "configmaps", "settings")
-	c.Content = json.RawMessage(fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings","namespace":%q},"data":{"a":"b"}}`, p.w.Namespace))
+	c.Content = json.RawMessage(
+		fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings","namespace":%q},"data":{"a":"b"}}`, p.w.Namespace),
+	)
 	return c
 }
 
@@ -67,7 +80,8 @@ func bounds(t *testing.T, p place) algesta.Change {
 	hpa, err := p.Client.AutoscalingV2().HorizontalPodAutoscalers(p.w.Namespace).Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			MaxReplicas: 4, ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "api-gateway"},
+			MaxReplicas:    4,
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "api-gateway"},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -88,7 +102,10 @@ func issuing(t *testing.T, p place) algesta.Change {
 	client, err := dynamic.NewForConfig(p.Config)
 	require.NoError(t, err)
 	u := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "tests.algesta.io/v1", "kind": "Renewal", "metadata": map[string]any{"name": "shop-tls"}, "spec": map[string]any{"host": "shop"},
+		"apiVersion": "tests.algesta.io/v1",
+		"kind":       "Renewal",
+		"metadata":   map[string]any{"name": "shop-tls"},
+		"spec":       map[string]any{"host": "shop"},
 	}}
 	made, err := client.Resource(renewal).Namespace(p.w.Namespace).Create(t.Context(), u, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -116,7 +133,10 @@ func TestObjectsAreCreatedPatchedAndDeletedOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{algesta.OperationAnnotation: "op-c-1", algesta.ContentAnnotation: hash}, made.Annotations)
 	require.Equal(t, map[string]string{"a": "b"}, made.Data)
-	for _, try := range []func() error{func() error { return apply(create, "op-c-1") }, func() error { _, err := w.Check(t.Context(), create); return err }} {
+	for _, try := range []func() error{
+		func() error { return apply(create, "op-c-1") },
+		func() error { _, err := w.Check(t.Context(), create); return err },
+	} {
 		err = try()
 		require.ErrorIs(t, err, algesta.ErrConflict)
 		requireSentence(t, "ConfigMap settings is there already.", err)
@@ -135,7 +155,7 @@ func TestObjectsAreCreatedPatchedAndDeletedOnce(t *testing.T) {
 	end := ending(t, p)
 	_, err = w.Check(t.Context(), end)
 	require.NoError(t, err)
-	p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"c"}}`) //nolint:contextcheck // the test's own context
+	p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"c"}}`)
 	require.ErrorIs(t, apply(end, "op-c-4"), algesta.ErrConflict, "it isn't what people saw")
 	p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"b"}}`)
 	require.NoError(t, apply(end, "op-c-4"))
@@ -150,7 +170,7 @@ func TestADeleteOfWhatIsChangedMeanwhileIsRefused(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	end := ending(t, p)
 	_, err := p.bot.Writer(every).Apply(t.Context(), end, "op-c-1", func(context.Context, algesta.Intent) error {
-		p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"c"}}`)
+		p.kubectl(t, "patch", "configmap/old", "-p", `{"data":{"a":"c"}}`) //nolint:contextcheck // the test's own
 		return nil
 	})
 	require.ErrorIs(t, err, algesta.ErrConflict)
@@ -181,10 +201,14 @@ func TestVerifyOfObjectsOfAnyKind(t *testing.T) {
 			change: create, want: true, between: kubectl("patch", "configmap/settings", "-p", `{"data":{"a":"c"}}`),
 		},
 		"created, and deleted since: nobody sends it again": {change: create, unclear: true, between: kubectl("delete", "configmap/settings")},
-		"not created":                             {change: create, notSent: true},
-		"not created, and somebody else's since":  {change: create, notSent: true, between: kubectl("create", "configmap", "settings")},
-		"patched":                                 {change: bounds, want: true},
-		"patched, and its annotation overwritten": {change: bounds, want: true, between: kubectl("annotate", "hpa/api-gateway", "--overwrite", "algesta.io/operation=op-other", "note=1")},
+		"not created":                            {change: create, notSent: true},
+		"not created, and somebody else's since": {change: create, notSent: true, between: kubectl("create", "configmap", "settings")},
+		"patched":                                {change: bounds, want: true},
+		"patched, and its annotation overwritten": {
+			change:  bounds,
+			want:    true,
+			between: kubectl("annotate", "hpa/api-gateway", "--overwrite", "algesta.io/operation=op-other", "note=1"),
+		},
 		"patched, and undone since": {change: bounds, want: true, between: func(t *testing.T, p place) {
 			t.Helper()
 			p.kubectl(t, "patch", "hpa/api-gateway", "-p", `{"spec":{"maxReplicas":4}}`)
@@ -237,7 +261,14 @@ func TestAPastThatIsNotKnownAnyMoreIsADoubt(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	change, r := settings(p), &recorder{}
 	died := errors.New("kill -9")
-	_, err := p.bot.Writer(every).Apply(t.Context(), change, "op-c-1", func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) })
+	_, err := p.bot.Writer(
+		every,
+	).Apply(
+		t.Context(),
+		change,
+		"op-c-1",
+		func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) },
+	)
 	require.ErrorIs(t, err, died)
 	for _, code := range []int{http.StatusGone, http.StatusForbidden} {
 		cfg := rest.CopyConfig(p.Config)

@@ -14,7 +14,9 @@ import (
 // find that out itself, because it may happen after the last look.
 func TestAPatchTestsWhichObjectItIs(t *testing.T) {
 	t.Parallel()
-	live := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"uid": "another", "resourceVersion": "10", "generation": int64(3)}}}
+	live := &unstructured.Unstructured{
+		Object: map[string]any{"metadata": map[string]any{"uid": "another", "resourceVersion": "10", "generation": int64(3)}},
+	}
 	change := algesta.Change{
 		Object: algesta.Deployment("sandbox", "production", "api-gateway"), UID: "u1",
 		Swaps: []algesta.Swap{{Label: "replicas", Path: "/spec/replicas", From: json.RawMessage("2"), To: json.RawMessage("4")}},

@@ -18,7 +18,8 @@ import (
 // inFlight is how long a write may still be on its way after it was recorded: the server was told to give up after perCall.
 const inFlight = perCall + 2*time.Second
 
-// Verify looks whether the write of an execution happened (design.md, decision 2). The change may be the stored, redacted one, whose values are
+// Verify looks whether the write of an execution happened (design.md, decision 2). The change may be the stored, redacted one, whose values
+// are
 // hashes (algesta.HashJSON). ErrUncertain where nobody can tell.
 //
 // A patch of a Deployment raises its generation by one, and was bound to the object as it was at e.Generation:
@@ -29,8 +30,10 @@ const inFlight = perCall + 2*time.Second
 //   - it moved further: the write may have been overwritten. A ReplicaSet that carries the annotation, or the new values in the
 //     object, say that it happened; otherwise nobody can tell.
 //
-// A patch of anything else was bound to its resourceVersion (or generation): the mark of the operation says that it happened, an object that did
-// not move that it didn't; in between the API server's own history says it (wrote). The same holds for an object to create. A delete happened
+// A patch of anything else was bound to its resourceVersion (or generation): the mark of the operation says that it happened, an object
+// that did
+// not move that it didn't; in between the API server's own history says it (wrote). The same holds for an object to create. A delete
+// happened
 // where the object with its UID is gone or ending; one that is still there once the delete can't be in flight was not deleted.
 func (w *Writer) Verify(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
 	switch {
@@ -143,7 +146,8 @@ func (w *Writer) verifyCreate(ctx context.Context, change algesta.Change, e alge
 			return algesta.Verified{}, err
 		}
 	}
-	if s.live != nil && marked(change, e.Operation, s.live) && string(change.Content) == `"`+s.live.GetAnnotations()[algesta.ContentAnnotation]+`"` {
+	if s.live != nil && marked(change, e.Operation, s.live) &&
+		string(change.Content) == `"`+s.live.GetAnnotations()[algesta.ContentAnnotation]+`"` {
 		return verified(s.live, s.generation), nil
 	}
 	found, err := w.wrote(ctx, change, e)
@@ -193,7 +197,8 @@ func afterFlight(ctx context.Context, change algesta.Change, e algesta.Execution
 	}
 }
 
-// wrote looks in what the API server still knows of the object's past, from what the write was bound to, for the mark of the operation. It knows
+// wrote looks in what the API server still knows of the object's past, from what the write was bound to, for the mark of the operation. It
+// knows
 // some minutes; ErrUncertain where that isn't enough, or where it may not be read.
 func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
 	short := int64(1) // the past comes at once
@@ -201,7 +206,13 @@ func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Exe
 		FieldSelector: "metadata.name=" + change.Object.Name, ResourceVersion: e.ResourceVersion, TimeoutSeconds: &short,
 	})
 	if err != nil {
-		if err = w.c.explain(attempt{"watch", resourceOfChange(change).Resource, change.Object.Namespace, ""}, err); errors.Is(err, algesta.ErrUnreachable) {
+		if err = w.c.explain(
+			attempt{"watch", resourceOfChange(change).Resource, change.Object.Namespace, ""},
+			err,
+		); errors.Is(
+			err,
+			algesta.ErrUnreachable,
+		) {
 			return false, err
 		}
 		return false, doubt(change, "it was changed since, and its past cannot be read any more")

@@ -149,7 +149,14 @@ func TestVerifyWaitsForAPatchThatMayStillArrive(t *testing.T) {
 	p := deployed(t, control.ForTest(t))
 	const operation = "op-c-11"
 	change, r, died := p.deploy12345(t), &recorder{}, errors.New("kill -9")
-	_, err := p.bot.Writer(patching).Apply(t.Context(), change, operation, func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) })
+	_, err := p.bot.Writer(
+		patching,
+	).Apply(
+		t.Context(),
+		change,
+		operation,
+		func(ctx context.Context, i algesta.Intent) error { return errors.Join(died, r.intend(ctx, i)) },
+	)
 	require.ErrorIs(t, err, died)
 	require.NoError(t, p.writeStatus(t.Context(), 1))
 	e := r.execution(operation)
@@ -327,5 +334,11 @@ func verified(t *testing.T, metadata func() map[string]any) (*kube.Cluster, alge
 		Object: algesta.Deployment("sandbox", "production", "api-gateway"), UID: "u1",
 		Swaps: []algesta.Swap{{Label: "image", Path: imagePath, From: value(oldImage), To: value(newImage)}},
 	}
-	return bot, change, algesta.Execution{Object: change.Object, Operation: "op-c-9", UID: "u1", Generation: 7, StartedAt: time.Now().Add(-time.Hour)}
+	return bot, change, algesta.Execution{
+		Object:     change.Object,
+		Operation:  "op-c-9",
+		UID:        "u1",
+		Generation: 7,
+		StartedAt:  time.Now().Add(-time.Hour),
+	}
 }

@@ -65,11 +65,17 @@ func (w *Writer) Check(ctx context.Context, change algesta.Change) ([]string, er
 }
 
 // Apply makes the change once. It reads the object, compares it with what people saw, hands what it read to intend, and writes
-// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound to
+// only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound
+// to
 // the generation alone where the change moves that.
 // ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound and ErrUnreachable mean that nothing was written; ErrUncertain means that
 // the write was sent and its outcome is not known. A write is never sent again after such an answer.
-func (w *Writer) Apply(ctx context.Context, change algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+func (w *Writer) Apply(
+	ctx context.Context,
+	change algesta.Change,
+	operation string,
+	intend func(context.Context, algesta.Intent) error,
+) (algesta.Written, error) {
 	if err := w.allow(change); err != nil {
 		return algesta.Written{}, err
 	}
@@ -190,10 +196,15 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 		return w.c.explain(attemptOf(change), err)
 	}
 	return &algesta.Error{
-		Kind:    algesta.ErrUncertain,
-		Message: algesta.Say("The cluster {} did not say whether {} was {}.", algesta.Name(w.c.name), algesta.Name(change.Object.Name), deed(change)),
-		Hint:    algesta.Say("I look at it and say here what I find. It is not sent a second time."),
-		Err:     w.c.logged(attemptOf(change), err),
+		Kind: algesta.ErrUncertain,
+		Message: algesta.Say(
+			"The cluster {} did not say whether {} was {}.",
+			algesta.Name(w.c.name),
+			algesta.Name(change.Object.Name),
+			deed(change),
+		),
+		Hint: algesta.Say("I look at it and say here what I find. It is not sent a second time."),
+		Err:  w.c.logged(attemptOf(change), err),
 	}
 }
 

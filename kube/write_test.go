@@ -292,7 +292,14 @@ func TestApplyWritesNothingWithoutARecord(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))
 	full := errors.New("the disk is full")
-	_, err := p.bot.Writer(patching).Apply(t.Context(), p.deploy12345(t), "op-c-5", func(context.Context, algesta.Intent) error { return full })
+	_, err := p.bot.Writer(
+		patching,
+	).Apply(
+		t.Context(),
+		p.deploy12345(t),
+		"op-c-5",
+		func(context.Context, algesta.Intent) error { return full },
+	)
 	require.ErrorIs(t, err, full)
 	require.Equal(t, oldImage, p.deployment(t).Spec.Template.Spec.Containers[0].Image)
 }
@@ -309,7 +316,14 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 		Object: p.w, UID: uid, Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
 		Swaps: []algesta.Swap{{Label: "field", Path: "/spec/template/spec/containers/0/nonsense", To: value("x")}},
 	}
-	readOnly := p.as(t, p.ServiceAccount(t, p.w.Namespace, []rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"}}}))
+	readOnly := p.as(
+		t,
+		p.ServiceAccount(
+			t,
+			p.w.Namespace,
+			[]rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"}}},
+		),
+	)
 	tests := map[string]struct {
 		bot    *kube.Cluster
 		change algesta.Change
@@ -351,7 +365,11 @@ func TestWarningsOfTheServerAreHeard(t *testing.T) {
 	change := algesta.Change{
 		Object: p.w, UID: string(p.deployment(t).UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1",
 		Swaps: []algesta.Swap{
-			{Label: "annotations", Path: "/spec/template/metadata/annotations", To: value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"})},
+			{
+				Label: "annotations",
+				Path:  "/spec/template/metadata/annotations",
+				To:    value(map[string]string{"container.apparmor.security.beta.kubernetes.io/api-gateway": "unconfined"}),
+			},
 		},
 	}
 	warnings, err := p.bot.Writer(patching).Check(t.Context(), change)

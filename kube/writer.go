@@ -108,7 +108,11 @@ func (w *Writer) readForWrite(ctx context.Context, change algesta.Change) (seen,
 
 // nothingChanged is a conflict with what people saw.
 func nothingChanged(message algesta.Text) error {
-	return &algesta.Error{Kind: algesta.ErrConflict, Message: message, Hint: algesta.Say("Nothing was changed. Ask again to see what it is now.")}
+	return &algesta.Error{
+		Kind:    algesta.ErrConflict,
+		Message: message,
+		Hint:    algesta.Say("Nothing was changed. Ask again to see what it is now."),
+	}
 }
 
 func thereAlready(change algesta.Change) error {
@@ -117,12 +121,15 @@ func thereAlready(change algesta.Change) error {
 
 func changedMeanwhile(change algesta.Change, what string) error {
 	if what != "" {
-		return nothingChanged(algesta.Say("{} was changed since you were asked: its {} is not what you saw.", algesta.Name(change.Object.Name), what))
+		return nothingChanged(
+			algesta.Say("{} was changed since you were asked: its {} is not what you saw.", algesta.Name(change.Object.Name), what),
+		)
 	}
 	return nothingChanged(algesta.Say("{} was changed since you were asked.", algesta.Name(change.Object.Name)))
 }
 
-// raises says that the change moves the generation of its object, so that a write which is bound to the generation can't be made twice. A status
+// raises says that the change moves the generation of its object, so that a write which is bound to the generation can't be made twice. A
+// status
 // and labels never do, and annotations do only of a Deployment.
 func raises(change algesta.Change) bool {
 	if change.Verb != algesta.Patch || change.Subresource != "" || change.Object.Group != "apps" {

@@ -56,8 +56,9 @@ func (w *brokenNamespace) patch(t *testing.T, resource, name, patch string) {
 	require.NoError(t, err)
 }
 
-func newImage(tag string) string {
-	return fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"%s%s"}]}}}}`, registry, tag)
+// newImage is a patch that changes the image of a Deployment to 12345.
+func newImage() string {
+	return fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"%s%s"}]}}}}`, registry, "12345")
 }
 
 // cronJob makes a CronJob whose last run was so long ago, and is still active where that is said.
@@ -132,9 +133,9 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 		refusal{"UPDATE", "deployments/status", "behind"}, refusal{"CREATE", "replicasets", "behind"}, refusal{"UPDATE", "replicasets", "both"},
 		refusal{"CREATE", "replicasets", "frozen"}, refusal{"UPDATE", "deployments/scale", "fixed"}, refusal{"CREATE", "jobs", "refused"}, refusal{"CREATE", "pods", "barred"},
 	)
-	w.patch(t, "deployments", "behind", newImage("12345"))
-	w.patch(t, "deployments", "both", newImage("12345"))
-	w.patch(t, "statefulsets", "ordered", newImage("12345"))
+	w.patch(t, "deployments", "behind", newImage())
+	w.patch(t, "deployments", "both", newImage())
+	w.patch(t, "statefulsets", "ordered", newImage())
 	w.cronJob(t, "refused", "* * * * *", time.Hour, false)
 	w.diagnose(t, 12*time.Minute, map[string]brokenCase{ // a CronJob may be five minutes late
 		"a Deployment that its controller does not get to": {

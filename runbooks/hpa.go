@@ -58,7 +58,7 @@ func answerHPA(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 	r.list(ctx, "events", namespace, &events)
 	r.work.Wait()
 	if err := r.failed[autoscalers]; err != nil {
-		return unreadable(in, "the autoscalers", err), nil //nolint:nilerr // it is said
+		return unreadable(in, "the autoscalers", err), nil
 	}
 	var found []scaler
 	var names []string

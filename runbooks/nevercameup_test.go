@@ -12,8 +12,11 @@ import (
 func TestADiagnosisPassesOverTheVersionsThatARollbackPassesOver(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{"failed", "late"}, neverCameUp([]algesta.Past{
-		{Template: "failed", Status: algesta.Failed}, {Template: "late", Status: algesta.TimedOut},
-		{Template: "came up once", Status: algesta.Failed}, {Template: "came up once", Status: algesta.Succeeded},
-		{Template: "no pods", Status: algesta.Failed, NoPods: true}, {Template: "fine", Status: algesta.Succeeded},
+		{Template: "failed", Status: algesta.Failed},
+		{Template: "late", Status: algesta.TimedOut},
+		{Template: "came up once", Status: algesta.Failed},
+		{Template: "came up once", Status: algesta.Succeeded},
+		{Template: "no pods", Status: algesta.Failed, NoPods: true},
+		{Template: "fine", Status: algesta.Succeeded},
 	}))
 }

@@ -60,7 +60,7 @@ func answerQuota(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 	r.list(ctx, "pods", namespace, &pods)
 	r.work.Wait()
 	if err := r.failed["resourcequotas"]; err != nil {
-		return unreadable(in, "the quotas", err), nil //nolint:nilerr // it is said
+		return unreadable(in, "the quotas", err), nil
 	}
 	var rows []counted
 	var names []string

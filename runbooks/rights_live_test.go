@@ -124,7 +124,7 @@ func (w *brokenNamespace) stage(t *testing.T) []algesta.Target {
 	for _, book := range runbooks.All() {
 		if book.Changes() { // its own, so that no two of them write to one
 			w.make(t, app("for-"+book.Name, "12344"))
-			w.patch(t, "deployments", "for-"+book.Name, newImage("12345"))
+			w.patch(t, "deployments", "for-"+book.Name, newImage())
 		}
 	}
 	w.await(t, "the services stand as they should", func() bool {

@@ -8,25 +8,24 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta"
 )
 
-// cpuScaler scales between 2 and max pods by cpu, and measured this much of its target of 70 %.
-func cpuScaler(name string, max, current, desired, cpu int32, conditions ...autoscalingv2.HorizontalPodAutoscalerCondition) autoscalingv2.HorizontalPodAutoscaler {
+// cpuScaler scales between 2 and most pods by cpu, and measured this much of its target of 70 %.
+func cpuScaler(name string, most, current, desired, cpu int32, conditions ...autoscalingv2.HorizontalPodAutoscalerCondition) autoscalingv2.HorizontalPodAutoscaler {
 	return autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "production"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: name}, MinReplicas: ptr.To[int32](2), MaxReplicas: max,
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: name}, MinReplicas: new(int32(2)), MaxReplicas: most,
 			Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
-				Name: "cpu", Target: autoscalingv2.MetricTarget{AverageUtilization: ptr.To[int32](70)},
+				Name: "cpu", Target: autoscalingv2.MetricTarget{AverageUtilization: new(int32(70))},
 			}}},
 		},
 		Status: autoscalingv2.HorizontalPodAutoscalerStatus{
 			CurrentReplicas: current, DesiredReplicas: desired, LastScaleTime: &metav1.Time{Time: noon.Add(-time.Hour)}, Conditions: conditions,
 			CurrentMetrics: []autoscalingv2.MetricStatus{{Resource: &autoscalingv2.ResourceMetricStatus{
-				Name: "cpu", Current: autoscalingv2.MetricValueStatus{AverageUtilization: ptr.To(cpu)},
+				Name: "cpu", Current: autoscalingv2.MetricValueStatus{AverageUtilization: new(cpu)},
 			}}},
 		},
 	}

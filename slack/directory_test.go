@@ -371,7 +371,8 @@ func TestFactsOfEveryKindAreAskedAgainWhenTheyAreOld(t *testing.T) {
 	require.False(t, place.Member, "the place")
 }
 
-// TestExecutionsOneAfterTheOtherKnowTheGroups asks freshly again and again, as executions do that have nothing in common: the groups of each
+// TestExecutionsOneAfterTheOtherKnowTheGroups asks freshly again and again, as executions do that have nothing in common: the groups of
+// each
 // are known, within what Slack takes in a minute.
 func TestExecutionsOneAfterTheOtherKnowTheGroups(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,8 @@ import (
 // groupsOf are the named groups with this user in them, and the time of the oldest answer.
 func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Duration) (in []string, oldest time.Time, err error) {
 	groups, stale := d.stale(maxAge)
-	if len(stale) > askSingly || len(stale) > 1 && d.members.Tokens() < float64(len(stale)) { // executions ask freshly, and each asks for all of them
+	if len(stale) > askSingly ||
+		len(stale) > 1 && d.members.Tokens() < float64(len(stale)) { // executions ask freshly, and each asks for all of them
 		if err := d.allMembers(ctx); err != nil {
 			return nil, time.Time{}, err
 		}

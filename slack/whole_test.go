@@ -22,7 +22,12 @@ func TestNobodyApprovesWhatTheyCannotSee(t *testing.T) {
 		return algesta.Report{
 			Title: algesta.Say("Roll back"),
 			Body: []algesta.Block{
-				{Fields: []algesta.Field{{Label: "env", Value: algesta.Say("{}", strings.Join(names, "; "))}, {Label: "lifecycle", Value: algesta.Say("added")}}},
+				{
+					Fields: []algesta.Field{
+						{Label: "env", Value: algesta.Say("{}", strings.Join(names, "; "))},
+						{Label: "lifecycle", Value: algesta.Say("added")},
+					},
+				},
 				{Pre: strings.Join(names, "\n")},
 				{Text: algesta.Say("⚠ the last warning")},
 				{Text: algesta.Say("{}: one of you may approve.", algesta.MentionSubject("group:S0PLATFORM"))},

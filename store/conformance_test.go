@@ -58,16 +58,28 @@ var faults = map[string]struct {
 	promise string
 	in      func(storetest.Store) storetest.Store
 }{
-	"a write is begun beside one in doubt": {"OnlyOneWriteMayBeUndecidedPerObject", inTx(func(tx commands.Tx) commands.Tx { return blind{tx} })},
-	"what is planned keeps nobody away":    {"AWholePlanKeepsOthersAway", inTx(func(tx commands.Tx) commands.Tx { return careless{tx} })},
-	"a person counts twice":                {"OnePersonApprovesOnce", inTx(func(tx commands.Tx) commands.Tx { return forgetful{tx} })},
-	"a status moves from anywhere":         {"MoveHappensOnlyFromTheStatusesNamed", inTx(func(tx commands.Tx) commands.Tx { return hasty{tx} })},
-	"an offer is used twice":               {"AnOfferIsUsedByOneRequest", inTx(func(tx commands.Tx) commands.Tx { return generous{tx} })},
-	"an expiry outlives its request":       {"LeavingPendingCancelsTheExpiry", inTx(func(tx commands.Tx) commands.Tx { return clinging{tx} })},
-	"an error undoes nothing":              {"AnErrorUndoesItsOwnUpdateOnly", func(s storetest.Store) storetest.Store { return stubborn{s} }},
-	"an envelope is fresh twice":           {"AnInvocationArrivesOnce", func(s storetest.Store) storetest.Store { return deaf{s} }},
-	"a thread has no order":                {"NothingOfACommandGoesBeforeItsCard", func(s storetest.Store) storetest.Store { return disorderly{s} }},
-	"a lost message isn't recorded":        {"ALostMessageIsAuditedAndHoldsNobodyUp", func(s storetest.Store) storetest.Store { return silent{s} }},
+	"a write is begun beside one in doubt": {
+		"OnlyOneWriteMayBeUndecidedPerObject",
+		inTx(func(tx commands.Tx) commands.Tx { return blind{tx} }),
+	},
+	"what is planned keeps nobody away": {"AWholePlanKeepsOthersAway", inTx(func(tx commands.Tx) commands.Tx { return careless{tx} })},
+	"a person counts twice":             {"OnePersonApprovesOnce", inTx(func(tx commands.Tx) commands.Tx { return forgetful{tx} })},
+	"a status moves from anywhere": {
+		"MoveHappensOnlyFromTheStatusesNamed",
+		inTx(func(tx commands.Tx) commands.Tx { return hasty{tx} }),
+	},
+	"an offer is used twice":         {"AnOfferIsUsedByOneRequest", inTx(func(tx commands.Tx) commands.Tx { return generous{tx} })},
+	"an expiry outlives its request": {"LeavingPendingCancelsTheExpiry", inTx(func(tx commands.Tx) commands.Tx { return clinging{tx} })},
+	"an error undoes nothing":        {"AnErrorUndoesItsOwnUpdateOnly", func(s storetest.Store) storetest.Store { return stubborn{s} }},
+	"an envelope is fresh twice":     {"AnInvocationArrivesOnce", func(s storetest.Store) storetest.Store { return deaf{s} }},
+	"a thread has no order": {
+		"NothingOfACommandGoesBeforeItsCard",
+		func(s storetest.Store) storetest.Store { return disorderly{s} },
+	},
+	"a lost message isn't recorded": {
+		"ALostMessageIsAuditedAndHoldsNobodyUp",
+		func(s storetest.Store) storetest.Store { return silent{s} },
+	},
 }
 
 // TestTheSuiteFailsForABrokenEngine runs the promise that a fault breaks in a process of its own, and wants it to fail there.

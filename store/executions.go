@@ -14,7 +14,8 @@ import (
 // undecided are the states in which a request keeps others away from the objects of its plan.
 const undecided = `('planned', 'intended', 'unknown')`
 
-// Intend records writes of one request, in the order of its plan: the one that is about to be sent and, at the first, those whose turn comes
+// Intend records writes of one request, in the order of its plan: the one that is about to be sent and, at the first, those whose turn
+// comes
 // after it, as planned. blocker is the request that keeps one of their objects to itself, because one of its writes is planned, intended or
 // doubtful, and then nothing was recorded; it is the request itself when a write of its own is doubtful.
 // A second Intend of the same write, before its turn, after it certainly did not happen or before anybody knows, replaces the record
@@ -53,7 +54,9 @@ func (t *Tx) intend(e algesta.Execution) error {
 		state, attempts = algesta.Planned, 0
 	}
 	o := e.Object
-	n, err := t.change("recording the intent of "+e.Request, `INSERT INTO executions (request, change, operation, verb, object, cluster, api_group,
+	n, err := t.change(
+		"recording the intent of "+e.Request,
+		`INSERT INTO executions (request, change, operation, verb, object, cluster, api_group,
 		kind, namespace, name, uid, resource_version, generation, patch_hash, state, attempts, applied_version, applied_generation, started_at,
 		applied_at, deadline, before, watch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, ?, 0, ?, ?, ?)
 		ON CONFLICT (request, change) DO UPDATE SET operation = excluded.operation, verb = excluded.verb, object = excluded.object,
@@ -62,8 +65,27 @@ func (t *Tx) intend(e algesta.Execution) error {
 		state = excluded.state, attempts = attempts + excluded.attempts, started_at = excluded.started_at, deadline = excluded.deadline,
 		before = COALESCE(excluded.before, before), watch = COALESCE(excluded.watch, watch)
 		WHERE state IN ('planned', 'intended', 'not done')`,
-		e.Request, e.Change, e.Operation, e.Verb, o.String(), o.Cluster, o.Group, o.Kind, o.Namespace, o.Name,
-		e.UID, e.ResourceVersion, e.Generation, e.PatchHash, state, attempts, ms(e.StartedAt), ms(e.Deadline), e.Before, e.Watch)
+		e.Request,
+		e.Change,
+		e.Operation,
+		e.Verb,
+		o.String(),
+		o.Cluster,
+		o.Group,
+		o.Kind,
+		o.Namespace,
+		o.Name,
+		e.UID,
+		e.ResourceVersion,
+		e.Generation,
+		e.PatchHash,
+		state,
+		attempts,
+		ms(e.StartedAt),
+		ms(e.Deadline),
+		e.Before,
+		e.Watch,
+	)
 	if err == nil && n == 0 {
 		return &algesta.Error{
 			Kind:    algesta.ErrStale,
@@ -97,7 +119,11 @@ func (s *Store) Blocker(ctx context.Context, objects []algesta.Object, request s
 
 // drop says of what is planned of a request that it isn't done: nothing is written for it any more, so it keeps nobody away.
 func (t *Tx) drop(request string) error {
-	_, err := t.change("dropping what is left of "+request, `UPDATE executions SET state = 'not done' WHERE request = ? AND state = 'planned'`, request)
+	_, err := t.change(
+		"dropping what is left of "+request,
+		`UPDATE executions SET state = 'not done' WHERE request = ? AND state = 'planned'`,
+		request,
+	)
 	return err
 }
 
@@ -126,9 +152,15 @@ func (t *Tx) Watch(request string) (watch []byte, err error) {
 	return watch, nil
 }
 
-// Remember stores what the follower has to remember, in the first record of the request; it does not touch the state. ErrUnknownName when the request has no execution.
+// Remember stores what the follower has to remember, in the first record of the request; it does not touch the state. ErrUnknownName when
+// the request has no execution.
 func (t *Tx) Remember(request string, watch []byte) error {
-	n, err := t.change("remembering the follow of "+request, `UPDATE executions SET watch = ? WHERE request = ? AND change = 0`, watch, request)
+	n, err := t.change(
+		"remembering the follow of "+request,
+		`UPDATE executions SET watch = ? WHERE request = ? AND change = 0`,
+		watch,
+		request,
+	)
 	if err == nil && n == 0 {
 		return unknownName(request)
 	}

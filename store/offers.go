@@ -84,8 +84,13 @@ func (t *Tx) Release(request, next string) error {
 
 // changedSince reports whether a write of the object was begun after this time that is there, or may be.
 func (t *Tx) changedSince(o algesta.Object, at time.Time) (yes bool, err error) {
-	err = t.row(`SELECT EXISTS (SELECT 1 FROM executions WHERE object = ? AND state IN ('intended', 'confirmed', 'unknown') AND started_at > ?)`,
-		o.String(), ms(at)).Scan(&yes)
+	err = t.row(
+		`SELECT EXISTS (SELECT 1 FROM executions WHERE object = ? AND state IN ('intended', 'confirmed', 'unknown') AND started_at > ?)`,
+		o.String(),
+		ms(at),
+	).Scan(
+		&yes,
+	)
 	if err != nil {
 		return false, fmt.Errorf("looking for later changes of %s: %w", o, err)
 	}

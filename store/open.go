@@ -61,7 +61,8 @@ func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) 
 	}
 	s := &Store{log: log, lock: locked, arrivals: newArrivals(), outbox: newWaker()}
 	if err := s.open(ctx, path); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), s.letGo())
+		err = fmt.Errorf("opening the store %s: %w", path, err)
+		return nil, errors.Join(err, s.letGo()) //nolint:contextcheck // it ends although ctx has ended
 	}
 	s.writer = newWriter(s)
 	go s.writer.run(context.WithoutCancel(ctx))
@@ -136,7 +137,7 @@ func (s *Store) Close(ctx context.Context) error {
 		s.writer.stop()
 		s.arrivals.stop()
 		s.outbox.stop()
-		err = errors.Join(err, s.letGo())
+		err = errors.Join(err, s.letGo()) //nolint:contextcheck // it ends although the caller has ended
 	})
 	return err
 }

@@ -23,8 +23,14 @@ func (s *Store) Carried(ctx context.Context, o algesta.Object, most int) ([]alge
 // LastChange is the request whose change of the object was begun last, of those whose change is in the cluster, whether it has ended or is
 // still being followed. A change by somebody's word counts.
 func (s *Store) LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error) {
-	all, err := list(ctx, s.read, scanRequest, `SELECT `+requestColumns+` FROM requests JOIN (SELECT request, MAX(started_at) AS begun FROM executions
-		WHERE object = ? AND state = 'confirmed' GROUP BY request) ON request = requests.id ORDER BY begun DESC, id DESC LIMIT 1`, o.String())
+	all, err := list(
+		ctx,
+		s.read,
+		scanRequest,
+		`SELECT `+requestColumns+` FROM requests JOIN (SELECT request, MAX(started_at) AS begun FROM executions
+		WHERE object = ? AND state = 'confirmed' GROUP BY request) ON request = requests.id ORDER BY begun DESC, id DESC LIMIT 1`,
+		o.String(),
+	)
 	if err != nil {
 		return algesta.Request{}, false, fmt.Errorf("reading what was changed last of %s: %w", o, err)
 	}

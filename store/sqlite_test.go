@@ -97,14 +97,24 @@ func TestAFileWithOneDeploymentForEachRequestIsReadAsObjects(t *testing.T) {
 	command, err := json.Marshal(r.Command)
 	require.NoError(t, err)
 	const big = `{"n":9007199254740993,"s":"a\\u00e9\\\"b"}`
-	_, err = db.ExecContext(t.Context(), `INSERT INTO requests (id, key, workload, command, plan, fingerprint, needs, status, version, previous, decided_by, note,
+	_, err = db.ExecContext(
+		t.Context(),
+		`INSERT INTO requests (id, key, workload, command, plan, fingerprint, needs, status, version, previous, decided_by, note,
 		expires_at, start_by, created_at, updated_at) VALUES ('c-1', 'k', 'aks-algesta-production/production/api-gateway-production', ?,
-		'{"summary":[{"text":"Roll back"}],"changes":[{"workload":{"cluster":"aks-algesta-production","namespace":"production","name":"api-gateway-production"},
-		"uid":"u1","verb":"patch","resource":"deployments.apps","swaps":[{"label":"template","path":"/spec/template","from":"sha256:1","to":`+big+`}]}]}',
-		'f1', 'null', 'executing', 3, '', 'null', '', 0, 0, 1, 1)`, string(command))
+		'{"summary":[{"text":"Roll back"}],"changes":[{"workload":{"cluster":"aks-algesta-production","namespace":"production",
+		"name":"api-gateway-production"},
+		"uid":"u1","verb":"patch","resource":"deployments.apps","swaps":[{"label":"template",
+		"path":"/spec/template","from":"sha256:1","to":`+big+`}]}]}',
+		'f1', 'null', 'executing', 3, '', 'null', '', 0, 0, 1, 1)`,
+		string(command),
+	)
 	require.NoError(t, err)
-	_, err = db.ExecContext(t.Context(), `INSERT INTO executions VALUES ('c-1', 'op-c-1', 'aks-algesta-production/production/api-gateway-production',
-		'aks-algesta-production', 'production', 'api-gateway-production', 'u1', '100', 7, 'h1', 'intended', 1, '', 0, 1, 0, 0, NULL, CAST('{"soak":1}' AS BLOB))`)
+	_, err = db.ExecContext(
+		t.Context(),
+		`INSERT INTO executions VALUES ('c-1', 'op-c-1', 'aks-algesta-production/production/api-gateway-production',
+		'aks-algesta-production', 'production', 'api-gateway-production', 'u1', '100', 7, 'h1', 'intended', 1, '', 0, 1, 0, 0, NULL,
+		CAST('{"soak":1}' AS BLOB))`,
+	)
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 

@@ -47,8 +47,12 @@ func newSeveral(t *testing.T) several {
 	_, err := c.Client.AppsV1().Deployments(s.namespace).Create(t.Context(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway", Labels: labels},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: new(int32(0)), Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "registry.example.com/a:1"}}}},
+			Replicas: new(int32(0)),
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "registry.example.com/a:1"}}},
+			},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -82,7 +86,13 @@ follow: {soak: 1s}
 // old makes the ConfigMap that is to be deleted.
 func (s several) old(t *testing.T) {
 	t.Helper()
-	_, err := s.Client.CoreV1().ConfigMaps(s.namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "old"}}, metav1.CreateOptions{})
+	_, err := s.Client.CoreV1().ConfigMaps(
+		s.namespace,
+	).Create(
+		t.Context(),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "old"}},
+		metav1.CreateOptions{},
+	)
 	require.NoError(t, err)
 }
 
@@ -104,8 +114,12 @@ func (s several) there(t *testing.T, name string) bool {
 
 // move creates a ConfigMap, labels the Deployment and deletes another ConfigMap. It plans all of it, whatever is done already.
 var move = runbooks.Runbook{
-	Name: "move", Verb: "autoscale", Summary: "Move the settings.", Example: "move api-gateway production", About: runbooks.About{Service: true},
-	Writes: []string{"create configmaps", "patch deployments.apps", "delete configmaps"},
+	Name:    "move",
+	Verb:    "autoscale",
+	Summary: "Move the settings.",
+	Example: "move api-gateway production",
+	About:   runbooks.About{Service: true},
+	Writes:  []string{"create configmaps", "patch deployments.apps", "delete configmaps"},
 	Plan: func(ctx context.Context, c runbooks.Cluster, in runbooks.Input) (algesta.Plan, error) {
 		d, err := c.Deployment(ctx, in.Workload)
 		if err != nil {
@@ -124,9 +138,17 @@ var move = runbooks.Runbook{
 		of := func(name string) algesta.Object {
 			return algesta.Object{Cluster: in.Workload.Cluster, Kind: "ConfigMap", Namespace: in.Workload.Namespace, Name: name}
 		}
-		content := fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"new","namespace":%q},"data":{"a":"b"}}`, in.Workload.Namespace)
+		content := fmt.Sprintf(
+			`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"new","namespace":%q},"data":{"a":"b"}}`,
+			in.Workload.Namespace,
+		)
 		return algesta.Plan{
-			Title: algesta.Say("Move of api-gateway in production"), Summary: algesta.Say("Move"), Doing: algesta.Say("Moving"), Done: algesta.Say("Moved"),
+			Title: algesta.Say(
+				"Move of api-gateway in production",
+			),
+			Summary: algesta.Say("Move"),
+			Doing:   algesta.Say("Moving"),
+			Done:    algesta.Say("Moved"),
 			Changes: []algesta.Change{
 				{Object: of("new"), Verb: algesta.Create, Resource: "configmaps", Version: "v1", Content: json.RawMessage(content)},
 				{
@@ -155,7 +177,12 @@ type faultyWriter struct {
 	at func(point, operation string)
 }
 
-func (f faultyWriter) Apply(ctx context.Context, c algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error) {
+func (f faultyWriter) Apply(
+	ctx context.Context,
+	c algesta.Change,
+	operation string,
+	intend func(context.Context, algesta.Intent) error,
+) (algesta.Written, error) {
 	f.at("before", operation)
 	written, err := f.Writer.Apply(ctx, c, operation, func(ctx context.Context, i algesta.Intent) error {
 		err := intend(ctx, i)
@@ -167,11 +194,20 @@ func (f faultyWriter) Apply(ctx context.Context, c algesta.Change, operation str
 }
 
 // bot starts the bot of a folder. Its clusters reach the API server through wrap, where that is not nil.
-func bot(t *testing.T, dir string, at func(point, operation string), wrap func(http.RoundTripper) http.RoundTripper, cfg *rest.Config, namespace string) *rooms {
+func bot(
+	t *testing.T,
+	dir string,
+	at func(point, operation string),
+	wrap func(http.RoundTripper) http.RoundTripper,
+	cfg *rest.Config,
+	namespace string,
+) *rooms {
 	t.Helper()
 	configured, err := loadConfigWithoutSlack(filepath.Join(dir, "config.yaml"))
 	require.NoError(t, err)
-	people, err := console.ParsePeople([]byte("team: T0ALGESTA\npeople:\n  - {id: U0LUIS, name: luis, realName: Luis}\nplaces:\n  - {id: C0OPS, name: ops}\n"))
+	people, err := console.ParsePeople(
+		[]byte("team: T0ALGESTA\npeople:\n  - {id: U0LUIS, name: luis, realName: Luis}\nplaces:\n  - {id: C0OPS, name: ops}\n"),
+	)
 	require.NoError(t, err)
 	r, err := openRooms(t.Context(), configured, zap.NewNop())
 	require.NoError(t, err)
@@ -338,7 +374,10 @@ func TestAPlanOfSeveralChangesOnARealCluster(t *testing.T) {
 
 func (s several) kubectl(t *testing.T, args ...string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), s.Kubectl, append([]string{"--kubeconfig", s.Kubeconfig, "-n", s.namespace}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(
+		t.Context(),
+		s.Kubectl,
+		append([]string{"--kubeconfig", s.Kubeconfig, "-n", s.namespace}, args...)...).CombinedOutput()
 	require.NoError(t, err, string(out))
 }
 

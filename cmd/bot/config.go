@@ -310,8 +310,16 @@ func (f *configFile) config() Config {
 	}
 	for _, k := range f.Clusters {
 		c.Clusters = append(c.Clusters, ClusterConfig{
-			Name: k.Name, Kind: k.Kind, Access: k.Access, Kubeconfig: k.Kubeconfig, Context: k.Context, Server: k.Server, CAFile: k.CAFile, Sandbox: k.Sandbox,
-			Azure: kube.Azure(k.Azure), SecretNamespaces: k.Secrets,
+			Name:             k.Name,
+			Kind:             k.Kind,
+			Access:           k.Access,
+			Kubeconfig:       k.Kubeconfig,
+			Context:          k.Context,
+			Server:           k.Server,
+			CAFile:           k.CAFile,
+			Sandbox:          k.Sandbox,
+			Azure:            kube.Azure(k.Azure),
+			SecretNamespaces: k.Secrets,
 		})
 	}
 	return c

@@ -398,5 +398,9 @@ func TestTheKindOfAClusterComesFromTheConfiguration(t *testing.T) {
 	} {
 		require.Equal(t, tc.aks, tc.cluster.AKS(), name)
 	}
-	require.ErrorContains(t, ClusterConfig{Name: "one", Kind: "eks", Access: kube.InCluster}.Validate(), `cluster one: kind is "eks": write aks, or leave it out`)
+	require.ErrorContains(
+		t,
+		ClusterConfig{Name: "one", Kind: "eks", Access: kube.InCluster}.Validate(),
+		`cluster one: kind is "eks": write aks, or leave it out`,
+	)
 }

@@ -62,6 +62,11 @@ func talk(ctx context.Context, cfg Config, who *console.People, in io.Reader, ou
 	ctx, cancel := context.WithCancel(ctx)
 	return r.work(ctx, func(ctx context.Context) error {
 		defer cancel() // the end of the conversation is the end of the work
-		return console.Run(ctx, in, out, console.Config{People: who, Inbox: storeFor{r.store, r.redactor}, Outbox: r.store, Short: true, Linger: linger})
+		return console.Run(
+			ctx,
+			in,
+			out,
+			console.Config{People: who, Inbox: storeFor{r.store, r.redactor}, Outbox: r.store, Short: true, Linger: linger},
+		)
 	})
 }

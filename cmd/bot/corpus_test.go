@@ -118,7 +118,11 @@ func TestTheDatabaseHoldsNoSecretOfTheCorpus(t *testing.T) {
 		_, err := s.Receive(t.Context(), typed)
 		require.NoError(t, err)
 		require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error { return tx.Answered(typed.Key) }), "what is answered is forgotten")
-		voted := algesta.Invocation{Key: "voted" + id, Kind: algesta.Voted, Vote: &algesta.Vote{Action: algesta.Deny, ID: id, Reason: sample.Line}}
+		voted := algesta.Invocation{
+			Key:  "voted" + id,
+			Kind: algesta.Voted,
+			Vote: &algesta.Vote{Action: algesta.Deny, ID: id, Reason: sample.Line},
+		}
 		_, err = s.Receive(t.Context(), voted) // and never answered
 		require.NoError(t, err)
 		require.NoError(t, s.Update(t.Context(), func(tx commands.Tx) error {
@@ -148,18 +152,30 @@ func TestTheDatabaseHoldsNoSecretOfTheCorpus(t *testing.T) {
 				return err
 			}
 			direct := algesta.PostKind("direct " + string(algesta.CardPost) + " U1")
-			if err := tx.Post(algesta.Post{Command: id, Kind: direct, Channel: "D1", Report: algesta.Report{Title: algesta.Say("asked")}}); err != nil {
+			if err := tx.Post(
+				algesta.Post{Command: id, Kind: direct, Channel: "D1", Report: algesta.Report{Title: algesta.Say("asked")}},
+			); err != nil {
 				return err
 			}
 			if err := tx.EditDirect(id, algesta.CardPost, secret); err != nil {
 				return err
 			}
-			if err := tx.Offer(algesta.Offer{ID: algesta.NewOfferID(), Runbook: "rollback", Moves: sample.Line, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+			if err := tx.Offer(
+				algesta.Offer{ID: algesta.NewOfferID(), Runbook: "rollback", Moves: sample.Line, ExpiresAt: time.Now().Add(time.Hour)},
+			); err != nil {
 				return err
 			}
 			r := algesta.Request{
-				ID: id, Key: id, Status: algesta.Pending, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
-				Command: algesta.Command{ID: id, Reason: sample.Line}, Plan: algesta.Plan{Summary: text, Diff: sample.Line, Warnings: []algesta.Text{text}},
+				ID:        id,
+				Key:       id,
+				Status:    algesta.Pending,
+				CreatedAt: time.Now(),
+				ExpiresAt: time.Now().Add(time.Hour),
+				Command: algesta.Command{
+					ID:     id,
+					Reason: sample.Line,
+				},
+				Plan: algesta.Plan{Summary: text, Diff: sample.Line, Warnings: []algesta.Text{text}},
 			}
 			if err := tx.Create(r); err != nil {
 				return err

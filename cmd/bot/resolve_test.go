@@ -51,7 +51,14 @@ store: %[2]s
 		if err != nil {
 			return err
 		}
-		e := algesta.Execution{Request: id, Operation: algesta.Operation(id, 0), Verb: algesta.Patch, Object: target.Workload(), State: algesta.Intended, StartedAt: now}
+		e := algesta.Execution{
+			Request:   id,
+			Operation: algesta.Operation(id, 0),
+			Verb:      algesta.Patch,
+			Object:    target.Workload(),
+			State:     algesta.Intended,
+			StartedAt: now,
+		}
 		if _, err := tx.Intend(e); err != nil {
 			return err
 		}
@@ -108,7 +115,11 @@ func TestAnOperatorResolvesAChangeInDoubt(t *testing.T) {
 	}
 	said, err := resolve(t, id, "--did-not-happen", "--config", config)
 	require.NoError(t, err)
-	require.Equal(t, id+" is answered: Deployment api-gateway-production in production was not changed. Its thread is told when the bot runs.\n", said)
+	require.Equal(
+		t,
+		id+" is answered: Deployment api-gateway-production in production was not changed. Its thread is told when the bot runs.\n",
+		said,
+	)
 	r := at()
 	require.Equal(t, algesta.Failed, r.Status)
 	require.Regexp(t, `^did not happen, says (the|an) operator.*\. Nothing was changed\.$`, r.Note)

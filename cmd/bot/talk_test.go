@@ -205,7 +205,7 @@ func (c *conversation) kubectl(command string) {
 	args := append([]string{"--kubeconfig", c.cluster.Kubeconfig, "-n", c.site.Namespace("production")}, strings.Fields(command)...)
 	said, err := exec.CommandContext(c.t.Context(), c.cluster.Kubectl, args...).CombinedOutput()
 	require.NoError(c.t, err, string(said))
-	if !strings.HasPrefix(command, "rollout status ") {
+	if !strings.HasPrefix(command, "rollout status ") && !strings.HasPrefix(command, "patch hpa ") { // these write no Deployment
 		c.others.Add(1)
 	}
 }
@@ -307,8 +307,10 @@ func (c *conversation) plain(s string) string {
 		{`support end(s|ed) with`, "support … with"}, // it depends on the day
 		{`(?m)^\s*• …-xxxxx stopping\n`, ""},         // a pod that stops may be gone by then
 		// The autoscaler may not have looked yet.
-		{`(hpa) keeps \d+ pods now and may put that number back within a minute or a few( \(2–10\)\.) To keep \d+, change its bounds\.`,
-			"$1 may change the number again when the load asks for it$2"},
+		{
+			`(hpa) keeps \d+ pods now and may put that number back within a minute or a few( \(2–10\)\.) To keep \d+, change its bounds\.`,
+			"$1 may change the number again when the load asks for it$2",
+		},
 		{`api-gateway-production-hpa keeps \d[^.]*\. `, ""},
 	} {
 		s = regexp.MustCompile(r.form).ReplaceAllString(s, r.with)

@@ -11,6 +11,7 @@ import (
 // What people paste from kubectl about certificates, autoscalers and the like is understood as it stands.
 func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 	t.Parallel()
+	scaler := Parsed{Runbook: "hpa", Environment: "production", Object: "horizontalpodautoscaler/api-hpa"}
 	for text, want := range map[string]Parsed{
 		"certs production":                       {Runbook: "certs", Environment: "production"},
 		"kubectl get certificates -n production": {Runbook: "certs", Environment: "production"},
@@ -22,8 +23,8 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 		"cert check api-tls production":                      {Runbook: "cert check", Environment: "production", Object: "certificate/api-tls"},
 		"cert check api.example.com production":              {Runbook: "cert check", Environment: "production", Object: "host/api.example.com"},
 		"kubectl get hpa -n production":                      {Runbook: "hpa", Environment: "production"},
-		"kubectl describe hpa api-hpa -n production":         {Runbook: "hpa", Environment: "production", Object: "horizontalpodautoscaler/api-hpa"},
-		"hpa api-hpa production":                             {Runbook: "hpa", Environment: "production", Object: "horizontalpodautoscaler/api-hpa"},
+		"kubectl describe hpa api-hpa -n production":         scaler,
+		"hpa api-hpa production":                             scaler,
 		"kubectl get resourcequota -n production":            {Runbook: "quota", Environment: "production"},
 		"kubectl describe resourcequota -n production":       {Runbook: "quota", Environment: "production"},
 	} {

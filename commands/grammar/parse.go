@@ -272,7 +272,13 @@ func (p Parser) unknownVerb(typed []word, at int) error {
 		}
 	}
 	if near := p.written(rest); near != "" {
-		return p.didYouMean(algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()+" "+rest[1].bare()), near), typed, at, 2, near)
+		return p.didYouMean(
+			algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()+" "+rest[1].bare()), near),
+			typed,
+			at,
+			2,
+			near,
+		)
 	}
 	one := slices.DeleteFunc(known, func(k string) bool { return strings.Contains(k, " ") })
 	if near := words.Nearest(rest[0].bare(), one); near != "" {
@@ -281,7 +287,8 @@ func (p Parser) unknownVerb(typed []word, at int) error {
 	return p.usage(algesta.Say("I don't know the command \"{}\". I know {}.", clip(rest[0].bare()), words.List(p.names())), helpWord)
 }
 
-// written is the verb that two words are when they're written as one ("roll back"), or the command whose argument they set ("set replicas"),
+// written is the verb that two words are when they're written as one ("roll back"), or the command whose argument they set ("set
+// replicas"),
 // "" for neither.
 func (p Parser) written(rest []word) string {
 	if len(rest) < 2 {

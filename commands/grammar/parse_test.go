@@ -79,9 +79,11 @@ func TestParse(t *testing.T) {
 		text string
 		want Parsed
 	}{
-		"flags before the verb":               {"kubectl -n production rollout undo deployment/api-gateway", rollback},
-		"flags before the verb, and a reason": {"--namespace=production rollback api-gateway because it is broken", because(rollback, "it is broken")},
-		"the plain form":                      {"rollback api-gateway production", rollback},
+		"flags before the verb": {"kubectl -n production rollout undo deployment/api-gateway", rollback},
+		"flags before the verb, and a reason": {
+			"--namespace=production rollback api-gateway because it is broken", because(rollback, "it is broken"),
+		},
+		"the plain form": {"rollback api-gateway production", rollback},
 		"the last change of the bot": {
 			"undo api-gateway production", Parsed{Runbook: "undo", Service: "api-gateway", Environment: "production"},
 		},

@@ -61,11 +61,16 @@ func OnlyExecutables(text string) string {
 
 var (
 	// tellingName is the name of a flag or a variable whose value is a secret.
-	tellingName = regexp.MustCompile(`(?i)pass|pwd|secret|token|credential|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signing[_-]?key|auth$`)
+	tellingName = regexp.MustCompile(
+		`(?i)pass|pwd|secret|token|credential|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signing[_-]?key|auth$`,
+	)
 	// aboutSecret is the name of what is told about a secret: --token-ttl, SECRET_NAME.
-	aboutSecret = regexp.MustCompile(`(?i)(?:name|file|path|dir|ttl|timeout|expir\w*|length|mode|type|policy|enabled|namespace|ref|store|ur[il]|host|port|issuer|audience|class|provider|version|user)s?$`)
-	assignment  = regexp.MustCompile(`^(-{0,2}[\w.-]+)=(.*)$`)
-	flag        = regexp.MustCompile(`^--?[\w.-]+$`)
+	aboutSecret = regexp.MustCompile(
+		`(?i)(?:name|file|path|dir|ttl|timeout|expir\w*|length|mode|type|policy|enabled|namespace|ref|store|ur[il]|host|port|` +
+			`issuer|audience|class|provider|version|user)s?$`,
+	)
+	assignment = regexp.MustCompile(`^(-{0,2}[\w.-]+)=(.*)$`)
+	flag       = regexp.MustCompile(`^--?[\w.-]+$`)
 	// inConnection are the passwords of connection strings: postgres://u:PASSWORD@host, Server=db;Password=PASSWORD;.
 	inConnection = regexp.MustCompile(`://[^\s/:@"']*:([^\s@"']+)@|(?i:password|pwd|accountkey|sharedaccesskey)=([^;\s"'&]+)`)
 	// shortFlags are the flags without a telling name by which well-known programs take a secret: glued to it, or as the next word.

@@ -88,8 +88,14 @@ func moduleRoot() (string, error) {
 func (c Config) Write() (string, error) {
 	var clusters strings.Builder
 	for name, context := range c.Contexts {
-		fmt.Fprintf(&clusters, "  - {name: %s, kind: aks, access: kubeconfig, kubeconfig: %q, context: %q, sandbox: true, secretNamespaces: [%s]}\n",
-			name, c.Kubeconfig, context, strings.Join(c.SecretNamespaces[name], ", "))
+		fmt.Fprintf(
+			&clusters,
+			"  - {name: %s, kind: aks, access: kubeconfig, kubeconfig: %q, context: %q, sandbox: true, secretNamespaces: [%s]}\n",
+			name,
+			c.Kubeconfig,
+			context,
+			strings.Join(c.SecretNamespaces[name], ", "),
+		)
 	}
 	services := c.Services
 	if services == "" {

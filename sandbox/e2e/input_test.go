@@ -41,7 +41,8 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			luis,
 			ops,
 			"rollback api-gateway production --to-revision=99",
-			"api-gateway-production has no revision 99.\nThe revisions are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta rollback " +
+			"api-gateway-production has no revision 99.\nThe revisions are 3 (now, 12345), 2 (12344) and 1 (12343). For example: /algesta " +
+				"rollback " +
 				"api-gateway production --to-revision=2",
 		},
 		"the revision of now": {

@@ -41,7 +41,8 @@ func TestNothingRunsWhereTheBotWasRemoved(t *testing.T) {
 	require.Equal(t, 0, w.patches(deployment))
 }
 
-// TestNothingRunsInAnArchivedChannel has the channel archived between the plan and the last yes, which comes from what was known just before.
+// TestNothingRunsInAnArchivedChannel has the channel archived between the plan and the last yes, which comes from what was known just
+// before.
 func TestNothingRunsInAnArchivedChannel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

@@ -13,6 +13,14 @@ func TestATypedUndoDoesNotBringBackAVersionThatFailed(t *testing.T) {
 	w.asks(dana, "deploy api-gateway dev 12346-crash").becomes("❌ ")
 	w.asks(dana, "deploy api-gateway dev 12344").becomes("✅ ")
 	answer := w.answer(dana, ops, "undo api-gateway dev")
-	require.Regexp(t, `That would bring back a version that failed the last time I watched it \(c-[0-9a-z]+, .*crashes.* Nothing was run\.`, answer)
-	require.Contains(t, answer, "Name the version that you want: /algesta deploy api-gateway development <tag> or /algesta rollback api-gateway development")
+	require.Regexp(
+		t,
+		`That would bring back a version that failed the last time I watched it \(c-[0-9a-z]+, .*crashes.* Nothing was run\.`,
+		answer,
+	)
+	require.Contains(
+		t,
+		answer,
+		"Name the version that you want: /algesta deploy api-gateway development <tag> or /algesta rollback api-gateway development",
+	)
 }

@@ -347,7 +347,11 @@ func TestAWithdrawnYesRunsNothingWhileSlackAnswersInPart(t *testing.T) {
 			r.becomes("Slack does not tell me whether this is still allowed. I wait and try again until")
 			w.requireUntouched()
 			w.slack.Heal()
-			require.Contains(t, r.end(luis), "was refused just before it ran. Nothing was changed. The approval of Pablo Rincón does not count any more")
+			require.Contains(
+				t,
+				r.end(luis),
+				"was refused just before it ran. Nothing was changed. The approval of Pablo Rincón does not count any more",
+			)
 			w.requireUntouched()
 		})
 	}

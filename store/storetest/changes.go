@@ -116,7 +116,8 @@ func testAPlanIsWhereItWasAfterARestart(t *testing.T, open Open) {
 func testWhatIsLeftOfAPlanIsNotDone(t *testing.T, open Open) {
 	t.Parallel()
 	for to, free := range map[algesta.Status]bool{
-		algesta.Failed: true, algesta.Approved: true, algesta.Applied: true, algesta.Succeeded: true, algesta.Executing: false, algesta.Unknown: false,
+		algesta.Failed: true, algesta.Approved: true, algesta.Applied: true, algesta.Succeeded: true,
+		algesta.Executing: false, algesta.Unknown: false,
 	} {
 		t.Run(string(to), func(t *testing.T) {
 			t.Parallel()
