@@ -7,8 +7,7 @@ import (
 )
 
 // ExecutionState is where one write stands. While one of a request's writes is planned, intended or doubtful, no other request writes to
-// any
-// of the objects of its plan.
+// any of the objects of its plan.
 type ExecutionState string
 
 // The states of an execution.
@@ -48,8 +47,7 @@ type Execution struct {
 }
 
 // Operation is the name of a request's write, by which of its plan's changes it makes, from 0: the same after every restart. "op-c-7f3a9k"
-// is
-// the first, "op-c-7f3a9k-2" the second.
+// is the first, "op-c-7f3a9k-2" the second.
 func Operation(request string, change int) string {
 	if change == 0 {
 		return "op-" + request

@@ -9,17 +9,13 @@ type Object struct {
 	Name      string `json:"name"`
 }
 
-// Workload is an Object.
-type Workload = Object
-
 // Deployment names a Deployment.
 func Deployment(cluster, namespace, name string) Object {
 	return Object{Cluster: cluster, Group: "apps", Kind: "Deployment", Namespace: namespace, Name: name}
 }
 
 // String is "aks-algesta-production/apps/Deployment/production/api-gateway-production": a key for locks and the store. Two objects never
-// have
-// the same one, because none of its parts may hold a slash.
+// have the same one, because none of its parts may hold a slash.
 func (o Object) String() string {
 	return o.Cluster + "/" + o.Group + "/" + o.Kind + "/" + o.Namespace + "/" + o.Name
 }

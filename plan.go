@@ -109,8 +109,7 @@ func (p Plan) Redacted() Plan {
 }
 
 // SameEffect reports whether two redacted plans would leave their objects in the same state: by the same writes of the same images,
-// whatever
-// reason they note for them.
+// whatever reason they note for them.
 func (p Plan) SameEffect(other Plan) bool {
 	if len(p.Changes) == 0 || len(p.Changes) != len(other.Changes) || !maps.Equal(p.Digests, other.Digests) {
 		return false
@@ -136,10 +135,8 @@ func (p Plan) Objects() []Object {
 }
 
 // Rest is what is left of an approved plan, whose first changes are made already, with the values of a plan that was made again and has
-// them
-// unredacted. ok is false where the new plan doesn't end with exactly the changes that are left, or is of other images: then what would run
-// is
-// not what was approved.
+// them unredacted. ok is false where the new plan doesn't end with exactly the changes that are left, or is of other images: then what
+// would run is not what was approved.
 func (p Plan) Rest(again Plan, made int) (rest Plan, ok bool) {
 	left := len(p.Changes) - made
 	if made < 0 || left < 1 || len(again.Changes) < left || !maps.Equal(p.Digests, again.Digests) {

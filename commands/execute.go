@@ -48,8 +48,7 @@ func (d *Dispatcher) Execute(ctx context.Context, id string) (again time.Duratio
 
 // attempt is the only way to a write, the first time and every time after one that certainly did not happen: it may still start, there
 // is a place to report to, the plan is made again, the policy is asked again, and only what was approved is written. made is how many of
-// the
-// plan's changes are in the cluster already; where that is not none, whatever speaks against the rest stops it.
+// the plan's changes are in the cluster already; where that is not none, whatever speaks against the rest stops it.
 func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (time.Duration, error) {
 	if !r.StartBy.IsZero() && time.Now().After(r.StartBy) {
 		return 0, d.tooLate(ctx, r)
@@ -106,8 +105,7 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (
 }
 
 // approved is what is left to write of an approved plan, which was made again as p, after made of its changes. ok is false where p is not
-// what
-// was approved.
+// what was approved.
 func approved(r algesta.Request, p algesta.Plan, made int) (rest algesta.Plan, ok bool, err error) {
 	if made > 0 {
 		rest, ok = r.Plan.Rest(p, made)

@@ -83,8 +83,7 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 }
 
 // followed is the object that a request is followed by: the workload that its command is about, where its plan writes to that, and
-// otherwise
-// what is written last.
+// otherwise what is written last.
 func followed(r algesta.Request) algesta.Object {
 	objects := r.Plan.Objects()
 	if len(objects) == 0 || slices.Contains(objects, r.Command.Target.Workload()) {

@@ -16,8 +16,7 @@ var requestID = regexp.MustCompile("(?i)^[`*\"']?(c-[0-9a-hj-km-np-tv-z]{12})[`*
 const mostLookupWords = 4
 
 // namedRequest is the ID of a request that a text is about as a whole: "c-…", "approve c-…", "status c-…". What has options or more words
-// is a
-// command.
+// is a command.
 func namedRequest(text string) (id string, ok bool) {
 	said := strings.Fields(text)
 	if len(said) == 0 || len(said) > mostLookupWords {

@@ -57,17 +57,15 @@ type Clusters interface {
 }
 
 // Writer changes a cluster. Only Execute is handed one, but for Check, which is a dry run. It refuses any change whose Right it was not
-// opened
-// with, before it calls the cluster.
+// opened with, before it calls the cluster.
 type Writer interface {
 	// Check runs the change as a dry run on the server. An *algesta.Error says why it would be refused; warnings
 	// are sentences of the server for people.
 	Check(ctx context.Context, c algesta.Change) (warnings []string, err error)
 	// Apply reads the object, compares it with the change's swaps and UID, or sees that it isn't there where it is to be created, calls intend
 	// with what it read, and writes once. It writes only after intend returned nil. On a conflict where only the resourceVersion moved it
-	// reads, calls intend again
-	// and repeats, within 5 s (design.md, decision 1). Errors: ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound, ErrUnreachable
-	// before the write was sent: nothing was written. ErrUncertain: it was sent and nobody knows.
+	// reads, calls intend again and repeats, within 5 s (design.md, decision 1). Errors: ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound,
+	// ErrUnreachable before the write was sent: nothing was written. ErrUncertain: it was sent and nobody knows.
 	Apply(ctx context.Context, c algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error)
 	// Verify looks whether the write of this intent happened (decision 2). The change is the stored, redacted one: its
 	// values are hashes (algesta.HashJSON), to be compared with the hashes of what is in the cluster. ErrUncertain: it cannot be

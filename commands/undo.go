@@ -46,8 +46,7 @@ func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
 }
 
 // intoFailure refuses a typed undo whose plan goes back to a version that failed the last time that the bot made it what runs. Whoever
-// clicks
-// the button was asked, and told what becomes what; whoever types it was not, and nobody may have to approve it.
+// clicks the button was asked, and told what becomes what; whoever types it was not, and nobody may have to approve it.
 func (d *Dispatcher) intoFailure(ctx context.Context, in algesta.Invocation, r algesta.Request) error {
 	if in.Kind == algesta.Voted || !isUndo(r.Command) || !r.Plan.WritesTemplate() {
 		return nil

@@ -78,8 +78,7 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 }
 
 // answerOf is the step that takes somebody's word for what happened. Where that was not the last change of a plan, the rest is not made:
-// what
-// people approved was seen before the doubt. ok is false where nothing is in doubt any more.
+// what people approved was seen before the doubt. ok is false where nothing is in doubt any more.
 func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened bool, by string) (s step, ok bool, err error) {
 	records, err := d.Store.Executions(ctx, r.ID)
 	if err != nil {
@@ -128,8 +127,7 @@ func (d *Dispatcher) settleUnknown(ctx context.Context, s step) (moved bool, err
 
 // Resolve takes an operator's word for a change whose outcome nobody knows, where none of those who may answer in the chat is there. by
 // names the operator, for the thread and the audit. said is what the word was taken for, with the object. ErrStale where the request is not
-// in
-// doubt.
+// in doubt.
 func Resolve(ctx context.Context, store Store, id string, happened bool, by string) (said string, err error) {
 	d := &Dispatcher{Config: Config{Store: store}}
 	r, err := store.Request(ctx, id)

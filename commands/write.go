@@ -20,8 +20,7 @@ const perChange = 4 * time.Second
 
 // write makes the changes of a plan that are left, in their order, after made of them. The intent of each is committed before it is sent;
 // without the record there is no write. One that did not certainly happen is the last. Just before each, Slack and the policy are asked
-// once
-// more: reading the cluster takes its time.
+// once more: reading the cluster takes its time.
 func (d *Dispatcher) write(
 	ctx context.Context,
 	r algesta.Request,
@@ -95,8 +94,7 @@ var errMovedOn = errors.New("the request may not be written any more")
 
 // intend records what is about to be sent, by which change of the plan it is. The first record moves the request to executing, keeps the
 // objects of the whole plan to it and ends the follow of older changes to them, all in one transaction (decision 3). allowed asks the
-// policy once
-// more, in the transaction.
+// policy once more, in the transaction.
 func (d *Dispatcher) intend(
 	ctx context.Context,
 	r algesta.Request,
@@ -289,8 +287,7 @@ func (d *Dispatcher) applied(ctx context.Context, r algesta.Request, change int,
 }
 
 // watchFrom is what the follower starts from once all is written; last is the last record. What is followed is the workload that the
-// command
-// is about, so the generation is that of the write to it.
+// command is about, so the generation is that of the write to it.
 func (d *Dispatcher) watchFrom(ctx context.Context, r algesta.Request, last algesta.Execution) ([]byte, error) {
 	records, err := d.Store.Executions(ctx, r.ID)
 	if err != nil {
@@ -336,8 +333,8 @@ func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, change i
 }
 
 // unsent takes the record of a write back that certainly did not happen. Of the first one the request is approved again and no more than
-// that,
-// so it can be cancelled, and whatever sends it next passes every check again; a later one is planned again, and so does what sends that.
+// that, so it can be cancelled, and whatever sends it next passes every check again; a later one is planned again, and so does what sends
+// that.
 // moved is false where there was no such record.
 func (d *Dispatcher) unsent(ctx context.Context, r algesta.Request, change int) (moved bool, err error) {
 	records, err := d.Store.Executions(ctx, r.ID)

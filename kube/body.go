@@ -68,8 +68,7 @@ func creation(change algesta.Change, operation string) (body, error) {
 }
 
 // deletion deletes the very object that people saw, as it was just read. Where its status is written faster than it can be read and
-// deleted, the
-// resourceVersion is left out in the end; its UID is not.
+// deleted, the resourceVersion is left out in the end; its UID is not.
 func deletion(change algesta.Change, operation string, s seen, to bound) (body, error) {
 	uid := types.UID(change.UID)
 	propagation := metav1.DeletionPropagation(change.Propagation)

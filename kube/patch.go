@@ -59,8 +59,7 @@ func boundAt(change algesta.Change, try int) bound {
 
 // patchOf is the form of patch that the bot sends (design.md, decision 1): it tests that the object is the one that people saw,
 // replaces the resourceVersion by the one just read (409 when it is stale) or tests the generation just read (422), names the operation,
-// and
-// only then changes anything. A patch that tests the generation raises it, so that neither form can be applied twice.
+// and only then changes anything. A patch that tests the generation raises it, so that neither form can be applied twice.
 func patchOf(change algesta.Change, operation string, live *unstructured.Unstructured, to bound) ([]op, error) {
 	bind := op{Op: "replace", Path: versionPath}
 	var value any = live.GetResourceVersion()

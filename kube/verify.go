@@ -19,8 +19,7 @@ import (
 const inFlight = perCall + 2*time.Second
 
 // Verify looks whether the write of an execution happened (design.md, decision 2). The change may be the stored, redacted one, whose values
-// are
-// hashes (algesta.HashJSON). ErrUncertain where nobody can tell.
+// are hashes (algesta.HashJSON). ErrUncertain where nobody can tell.
 //
 // A patch of a Deployment raises its generation by one, and was bound to the object as it was at e.Generation:
 //
@@ -31,10 +30,9 @@ const inFlight = perCall + 2*time.Second
 //     object, say that it happened; otherwise nobody can tell.
 //
 // A patch of anything else was bound to its resourceVersion (or generation): the mark of the operation says that it happened, an object
-// that did
-// not move that it didn't; in between the API server's own history says it (wrote). The same holds for an object to create. A delete
-// happened
-// where the object with its UID is gone or ending; one that is still there once the delete can't be in flight was not deleted.
+// that did not move that it didn't; in between the API server's own history says it (wrote). The same holds for an object to create. A
+// delete happened where the object with its UID is gone or ending; one that is still there once the delete can't be in flight was not
+// deleted.
 func (w *Writer) Verify(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
 	switch {
 	case change.Verb == algesta.Create:
@@ -198,8 +196,7 @@ func afterFlight(ctx context.Context, change algesta.Change, e algesta.Execution
 }
 
 // wrote looks in what the API server still knows of the object's past, from what the write was bound to, for the mark of the operation. It
-// knows
-// some minutes; ErrUncertain where that isn't enough, or where it may not be read.
+// knows some minutes; ErrUncertain where that isn't enough, or where it may not be read.
 func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
 	short := int64(1) // the past comes at once
 	events, err := w.at(change).Watch(ctx, metav1.ListOptions{

@@ -66,8 +66,7 @@ func (w *Writer) Check(ctx context.Context, change algesta.Change) ([]string, er
 
 // Apply makes the change once. It reads the object, compares it with what people saw, hands what it read to intend, and writes
 // only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound
-// to
-// the generation alone where the change moves that.
+// to the generation alone where the change moves that.
 // ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound and ErrUnreachable mean that nothing was written; ErrUncertain means that
 // the write was sent and its outcome is not known. A write is never sent again after such an answer.
 func (w *Writer) Apply(

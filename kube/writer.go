@@ -129,8 +129,7 @@ func changedMeanwhile(change algesta.Change, what string) error {
 }
 
 // raises says that the change moves the generation of its object, so that a write which is bound to the generation can't be made twice. A
-// status
-// and labels never do, and annotations do only of a Deployment.
+// status and labels never do, and annotations do only of a Deployment.
 func raises(change algesta.Change) bool {
 	if change.Verb != algesta.Patch || change.Subresource != "" || change.Object.Group != "apps" {
 		return false

@@ -71,11 +71,11 @@ func listSome(ctx context.Context, c Cluster, namespace, fields string, most int
 type Reader interface {
 	// Deployment is one live GET as the server wrote it: plans are made from it, so that a field
 	// which this program's types do not know survives (design.md, decision 4).
-	Deployment(ctx context.Context, w algesta.Workload) (*unstructured.Unstructured, error)
+	Deployment(ctx context.Context, w algesta.Object) (*unstructured.Unstructured, error)
 	// List fills a typed list (such as *appsv1.ReplicaSetList) by one live LIST. labels is a selector, "" for all;
 	// namespace is "" for kinds without one.
 	List(ctx context.Context, namespace, labels string, into runtime.Object) error
 	// Workload is the Deployment with the ReplicaSets and Pods that it owns (by owner reference, not by labels alone), from the shared caches once they are
 	// synced, live before. Literal values of the environment are not in it.
-	Workload(ctx context.Context, w algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error)
+	Workload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error)
 }

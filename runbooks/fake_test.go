@@ -134,7 +134,7 @@ func forbidden(what string) error {
 	return &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to read {}.", what)}
 }
 
-func (s *still) Deployment(_ context.Context, w algesta.Workload) (*unstructured.Unstructured, error) {
+func (s *still) Deployment(_ context.Context, w algesta.Object) (*unstructured.Unstructured, error) {
 	if s.deployment == nil || w.Name != s.deployment.Name {
 		return nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no deployment {}.", algesta.Name(w.Name))}
 	}
@@ -212,7 +212,7 @@ func (s *still) List(_ context.Context, _, _ string, into runtime.Object) error 
 	return json.Unmarshal(b, into)
 }
 
-func (s *still) Workload(context.Context, algesta.Workload) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
+func (s *still) Workload(context.Context, algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	if s.deployment == nil {
 		return nil, nil, nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such deployment.")}
 	}

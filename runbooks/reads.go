@@ -102,7 +102,7 @@ func noSuch(in Input, what, name string, known []string) error {
 	hint := algesta.Say("There are none at all.")
 	if len(known) > 0 {
 		slices.Sort(known)
-		hint = algesta.Say("There is {}.", list(clipped(known)))
+		hint = algesta.Say("I found {}.", list(clipped(known)))
 	}
 	return &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no {} {} in {}.", what, algesta.Name(quote(name)), whereOf(in)), Hint: hint}
 }

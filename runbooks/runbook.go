@@ -17,7 +17,7 @@ import (
 // the clock, so that planning twice gives one fingerprint.
 type Input struct {
 	Command  algesta.Command
-	Workload algesta.Workload
+	Workload algesta.Object
 	// Bot is how people call the bot, for the commands in hints.
 	Bot algesta.Handle
 	// Allowed says of which other namespaces of the cluster the answer may tell whoever asked. Nil allows none.

@@ -372,8 +372,7 @@ func TestFactsOfEveryKindAreAskedAgainWhenTheyAreOld(t *testing.T) {
 }
 
 // TestExecutionsOneAfterTheOtherKnowTheGroups asks freshly again and again, as executions do that have nothing in common: the groups of
-// each
-// are known, within what Slack takes in a minute.
+// each are known, within what Slack takes in a minute.
 func TestExecutionsOneAfterTheOtherKnowTheGroups(t *testing.T) {
 	t.Parallel()
 	s, server := asked(t) // with three groups

@@ -288,8 +288,7 @@ func (p Parser) unknownVerb(typed []word, at int) error {
 }
 
 // written is the verb that two words are when they're written as one ("roll back"), or the command whose argument they set ("set
-// replicas"),
-// "" for neither.
+// replicas"), "" for neither.
 func (p Parser) written(rest []word) string {
 	if len(rest) < 2 {
 		return ""
