@@ -179,12 +179,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		flaw.wreck(w)
 		return
 	}
-	var answer object
-	err := refuse("unknown_method")
-	if known {
-		answer, err = s.answer(name, m, a, token, r)
-	}
-	s.record(call, err)
+	answer, err := s.answer(call, m, known, token, r)
 	if flaw.breaksAfter() {
 		flaw.wreck(w)
 		return
@@ -202,19 +197,24 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	writeAnswer(w, answer, err)
 }
 
-func (s *Server) answer(name string, m method, a args, token string, r *http.Request) (object, error) {
+// answer carries out a call and logs it.
+func (s *Server) answer(c Call, m method, known bool, token string, r *http.Request) (answer object, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.recordDone(c, err) }()
+	if !known {
+		return nil, refuse("unknown_method")
+	}
 	if err := s.authorise(m, token, r); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if wait := s.limits.method(s.opts.Limits, name, m.perMinute); wait > 0 {
+	if wait := s.limits.method(s.opts.Limits, c.Method, m.perMinute); wait > 0 {
 		return nil, &limited{after: wait}
 	}
 	if err := s.needScope(m.scopes...); err != nil {
 		return nil, err
 	}
-	answer, err := m.run(s, a)
+	answer, err = m.run(s, c.Args)
 	if answer == nil {
 		answer = object{}
 	}

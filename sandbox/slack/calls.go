@@ -17,13 +17,20 @@ type Call struct {
 // maxCalls bounds the log; the oldest half is forgotten beyond it.
 const maxCalls = 100_000
 
+// record logs a call that did nothing.
 func (s *Server) record(c Call, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recordDone(c, err)
+}
+
+// recordDone logs a call in the same hold of mu as its effect, so that whoever sees the effect finds the call. The caller
+// holds mu.
+func (s *Server) recordDone(c Call, err error) {
 	c.Took = time.Since(c.At)
 	if err != nil {
 		c.Error = err.Error()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if len(s.calls) >= maxCalls {
 		s.calls = slices.Clone(s.calls[maxCalls/2:])
 	}

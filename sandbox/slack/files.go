@@ -51,20 +51,26 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	raw, err := readUpload(r)
-	s.mu.Lock()
-	u, ok := s.uploads[r.PathValue("id")]
-	if ok && err == nil && len(raw) == u.length {
-		u.file.Content, u.file.Size, u.uploaded = string(raw), len(raw), true
-	}
-	s.mu.Unlock()
-	if !ok || err != nil || len(raw) != u.length {
-		s.record(call, fmt.Errorf("http %d", http.StatusBadRequest))
+	if !s.keepUpload(call, r.PathValue("id"), raw, err) {
 		http.Error(w, "the upload does not match its address", http.StatusBadRequest)
 		return
 	}
-	s.record(call, nil)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, "OK - "+strconv.Itoa(u.length))
+	_, _ = io.WriteString(w, "OK - "+strconv.Itoa(len(raw)))
+}
+
+// keepUpload stores what was sent to an upload's address, unless it is not what was announced.
+func (s *Server) keepUpload(call Call, id string, raw []byte, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.uploads[id]
+	if !ok || err != nil || len(raw) != u.length {
+		s.recordDone(call, fmt.Errorf("http %d", http.StatusBadRequest))
+		return false
+	}
+	u.file.Content, u.file.Size, u.uploaded = string(raw), len(raw), true
+	s.recordDone(call, nil)
+	return true
 }
 
 // readUpload takes a form's first file, or the body itself.

@@ -48,8 +48,7 @@ func (s *Server) serveResponseURL(w http.ResponseWriter, r *http.Request) {
 		flaw.wreck(w)
 		return
 	}
-	err := s.respond(r.PathValue("id"), a)
-	s.record(call, err)
+	err := s.respond(r.PathValue("id"), call)
 	if flaw.breaksAfter() {
 		flaw.wreck(w)
 		return
@@ -81,9 +80,11 @@ func writeResponseError(w http.ResponseWriter, err error) {
 }
 
 // respond carries out one answer. What everyone sees shares the channel's rate with chat.postMessage.
-func (s *Server) respond(id string, a args) error {
+func (s *Server) respond(id string, call Call) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.recordDone(call, err) }()
+	a := args(call.Args)
 	r, ok := s.responseURLs[id]
 	switch {
 	case !ok, time.Now().After(r.until):
