@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Environment is where services run, as the configuration names it.
@@ -99,10 +100,10 @@ func New(envs []Environment, list []Service) (*Catalog, error) {
 			return nil, err
 		}
 		for _, w := range append([]string{e.Name}, e.Aliases...) {
-			if other, taken := c.words[strings.ToLower(w)]; taken || w == "" {
+			if other, taken := c.words[folded(w)]; taken || w == "" {
 				return nil, fmt.Errorf("environment %s: the name %q is taken by %s", e.Name, w, envs[other].Name)
 			}
-			c.words[strings.ToLower(w)] = i
+			c.words[folded(w)] = i
 		}
 		c.envs = append(c.envs, environment{Environment: e, before: before, after: after})
 	}
@@ -110,8 +111,15 @@ func New(envs []Environment, list []Service) (*Catalog, error) {
 		return nil, err
 	}
 	c.nameNamespaces()
-	return c, c.addServices(list)
+	if err := c.addServices(list); err != nil {
+		return nil, err
+	}
+	c.nameInSpanish()
+	return c, nil
 }
+
+// folded is a name as it is looked up: in lower case and without accents.
+func folded(s string) string { return words.Unaccented(strings.ToLower(strings.TrimSpace(s))) }
 
 // validNames refuses what no cluster could hold.
 func validNames(e Environment, before, after string) error {

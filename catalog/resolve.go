@@ -29,7 +29,7 @@ func (m NameError) Meant() (service, environment string) { return m.service, m.e
 // from the template, and the policy speaks.
 func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(algesta.Target) bool) (algesta.Target, error) {
 	l := look{Catalog: c, visible: visible}
-	service, env = bare(service), strings.ToLower(strings.TrimSpace(env))
+	service, env = bare(service), folded(env)
 	if env == "" {
 		return l.withoutEnvironment(service)
 	}
@@ -44,7 +44,7 @@ func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(a
 
 // bare is a typed name in lower case, without kubectl's "deployment/".
 func bare(s string) string {
-	s = strings.ToLower(strings.TrimSpace(s))
+	s = folded(s)
 	for _, kind := range []string{"deployment/", "deployments/", "deploy/", "deployment.apps/"} {
 		if name, ok := strings.CutPrefix(s, kind); ok {
 			return name

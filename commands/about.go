@@ -66,6 +66,7 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	}
 	r.Body = []algesta.Block{
 		{Table: &algesta.Table{Head: []string{"command", "what it does"}, Rows: rows}},
+		{Text: algesta.Say("Spanish words work, too: estado, revertir, reiniciar, escalar, desplegar, registros, diagnosticar, producción.")},
 		{Text: where.Then("In a thread, say {} instead.", algesta.Name(d.Bot.Mentioned("…")))},
 	}
 	return r
@@ -86,8 +87,12 @@ func (d *Dispatcher) helpFor(b runbooks.Runbook) algesta.Report {
 		{Label: "usage", Value: usageOf(b)},
 		{Label: "example", Value: algesta.Say("{}", algesta.Name(d.Bot.Typed(b.Example)))},
 	}
-	if len(b.Aliases) > 0 {
-		fields = append(fields, algesta.Field{Label: "also", Value: algesta.Say("{}", strings.Join(b.Aliases, ", "))})
+	also := slices.Clone(b.Aliases)
+	if word := grammar.Spanish(b.Name); word != "" {
+		also = append(also, word)
+	}
+	if len(also) > 0 {
+		fields = append(fields, algesta.Field{Label: "also", Value: algesta.Say("{}", strings.Join(also, ", "))})
 	}
 	for _, a := range b.Args {
 		if a.Hidden { // only for buttons

@@ -20,11 +20,15 @@ type reading struct {
 	rest  []word // what is still to be read
 	free  []word // words that stand for themselves, in order
 	out   Parsed
+	// spanish says that the verb was typed in Spanish, and so the words between the names may be, too.
+	spanish bool
 }
 
 // command reads what follows the verb of a runbook, from the word at on. partial lets required arguments be left out (can-i).
 func (p Parser) command(book runbooks.Runbook, typed []word, at int, partial bool) (Parsed, error) {
-	r := &reading{Parser: p, book: book, typed: typed, rest: typed[at:], out: Parsed{Runbook: book.Name}}
+	r := &reading{
+		Parser: p, book: book, typed: typed, rest: typed[at:], out: Parsed{Runbook: book.Name}, spanish: p.spanishVerb(typed[:at]),
+	}
 	for len(r.rest) > 0 {
 		w := r.rest[0]
 		r.rest = r.rest[1:]
@@ -98,7 +102,7 @@ func (r *reading) word(w word) error {
 		return r.option(w)
 	}
 	if name, value, ok := strings.Cut(w.text, "="); ok && name != "" {
-		return r.named(strings.ToLower(name), name, value)
+		return r.named(words.Unaccented(strings.ToLower(name)), name, value)
 	}
 	text := strings.ToLower(w.bare())
 	if done, err := r.filler(text); done || err != nil {
@@ -138,8 +142,10 @@ func (r *reading) filler(text string) (done bool, err error) {
 		return true, nil
 	case isIn(text):
 		return true, r.environment(r.next().bare())
-	case text == "to":
+	case text == "to", text == "a" && r.spanish:
 		return true, r.to()
+	case r.spanish && slices.Contains(spanishFillers, text):
+		return true, nil
 	}
 	if a, ok := r.arg(text); ok && !a.Hidden && a.Kind != runbooks.SwitchArg && (len(r.free) > 0 || r.found()) {
 		return true, r.set(a, r.next().bare())

@@ -91,6 +91,7 @@ func NewParser(bot algesta.Handle, books []runbooks.Runbook) Parser {
 			p.verbs[a] = b.Name
 		}
 	}
+	p.addSpanish()
 	return p
 }
 
@@ -209,7 +210,7 @@ func (p Parser) book(name string) runbooks.Runbook {
 
 // asksHelp reports whether help is asked for after a verb: "rollback --help", "rollback help".
 func asksHelp(rest []word) bool {
-	if len(rest) == 1 && (strings.EqualFold(rest[0].bare(), helpWord) || rest[0].text == "?") {
+	if len(rest) == 1 && (slices.Contains([]string{helpWord, Spanish(helpWord)}, strings.ToLower(rest[0].bare())) || rest[0].text == "?") {
 		return true
 	}
 	return slices.ContainsFunc(rest, func(w word) bool {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // hostPrefix marks a host among the objects.
@@ -103,6 +104,7 @@ func (r *reading) bareThing(name string) (taken bool, err error) {
 }
 
 func (r *reading) environment(name string) error {
+	name = words.Unaccented(name)
 	if err := r.checkName(name); err != nil {
 		return err
 	}

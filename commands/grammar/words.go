@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/3astronautas/algesta/words"
 )
 
 // word is a piece of a command. What stood in quotes is never an option or a filler word.
@@ -22,29 +22,7 @@ func (w word) bare() string {
 	if w.quoted {
 		return w.text
 	}
-	return plain(strings.TrimRight(strings.Trim(w.text, "`*,;"), ",;"))
-}
-
-// plain is the text without accents: no name in a cluster has one, and phones add them ("producción").
-func plain(s string) string {
-	if isASCII(s) {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return r
-	}, norm.NFD.String(s))
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	return words.Unaccented(strings.TrimRight(strings.Trim(w.text, "`*,;¿¡"), ",;"))
 }
 
 // shortcode is how Slack writes an emoji: :pray:, :+1:, :wave::skin-tone-2:.
