@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -47,6 +48,9 @@ func (c *Cluster) deployment(ctx context.Context, w algesta.Object) (*unstructur
 	return d, nil
 }
 
+// vowelY is a word whose plural has "ys".
+var vowelY = regexp.MustCompile(`[aeou]y$`)
+
 // resourceOf is the resource that a list is of. Kinds map to resources by the rule that all of Kubernetes' own and
 // cert-manager's kinds follow, so that no discovery call is needed.
 func resourceOf(list runtime.Object) (schema.GroupVersionResource, error) {
@@ -60,6 +64,9 @@ func resourceOf(list runtime.Object) (schema.GroupVersionResource, error) {
 	}
 	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
 	plural, _ := meta.UnsafeGuessKindToResource(kind)
+	if vowelY.MatchString(kind.Kind) { // the rule makes "gatewaies" of Gateway
+		plural.Resource = strings.ToLower(kind.Kind) + "s"
+	}
 	if kind.Group == "metrics.k8s.io" { // the one group where the kind is not called like the resource
 		plural.Resource = map[string]string{"PodMetrics": "pods", "NodeMetrics": "nodes"}[kind.Kind]
 	}

@@ -83,7 +83,7 @@ func (a About) Usage() []string {
 	if len(a.Kinds) > 1 {
 		ways = append(ways, "<kind>/<name> "+environmentSlot)
 	}
-	if a.Host && a.Environment {
+	if a.Host && a.Environment && !a.Placed() {
 		return append(ways, hostSlot+" ["+environmentSlot+"]")
 	}
 	if a.Host && a.Placed() {

@@ -15,8 +15,8 @@ import (
 var later = map[string]string{
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
 	"nodes": "list nodes", "namespaces": "list namespaces",
-	"secrets": "list Secrets", "ingress": "list ingresses",
-	"cert": "check certificates", "cert renew": "renew certificates",
+	"secrets": "list Secrets",
+	"cert":    "check certificates", "cert renew": "renew certificates",
 	"clusters":     "list clusters",
 	"cluster-info": "describe a cluster", "api-resources": "list kinds",
 	"pause": "pause rollouts", "resume": "resume rollouts", "rollout pause": "pause rollouts", "rollout resume": "resume rollouts",
