@@ -114,8 +114,16 @@ type Post struct {
 	// Direct says that Channel is the ID of a person: it goes to the bot's direct messages with them, in no thread.
 	Direct bool `json:"direct,omitempty"`
 	// By is whoever asked for an answer that everybody sees: it goes to them where it can't be posted. Empty in every other message.
-	By     PersonID `json:"by,omitzero"`
-	Report Report   `json:"report"`
+	By PersonID `json:"by,omitzero"`
+	// About is what the message is about: whoever says less in its thread means that.
+	About  Target `json:"about,omitzero"`
+	Report Report `json:"report"`
+}
+
+// Topic is one command in a thread, and what it is about.
+type Topic struct {
+	Command string
+	About   Target
 }
 
 // DirectPost is the kind of a direct message to one person about the kind of message that could not be posted where it belongs. as

@@ -200,10 +200,15 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 	if request, ok := namedRequest(in.Text); ok {
 		return d.lookUp(ctx, actor, request)
 	}
-	parsed, err := d.Parser.Parse(in.Text)
+	where, err := d.thread(ctx, in)
 	if err != nil {
-		return d.corrected(ctx, actor, err)
+		return err
 	}
+	parsed, err := d.Parser.In(where.subject).Parse(in.Text)
+	if err != nil {
+		return where.asks(d.Bot, d.corrected(ctx, actor, err))
+	}
+	parsed = d.there(ctx, actor, parsed, where.subject)
 	if parsed.Help || isAbout(parsed.Runbook) {
 		report, err := d.about(ctx, actor, parsed)
 		if err != nil {
@@ -212,7 +217,7 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 		return d.reply(ctx, in, id, report, readEntry(in, algesta.Command{ID: id, Runbook: parsed.Runbook}, true))
 	}
 	if parsed.Runbook == grammar.Undo.Name {
-		return d.undo(ctx, in, actor, parsed)
+		return d.undo(ctx, in, actor, parsed, where)
 	}
 	book, ok := d.find(parsed.Runbook)
 	if !ok {
@@ -367,5 +372,5 @@ func (d *Dispatcher) read(
 
 // post is a message of a command, in the thread of its card.
 func post(c algesta.Command, kind algesta.PostKind, r algesta.Report) algesta.Post {
-	return algesta.Post{Command: c.ID, Kind: kind, Channel: c.Channel, Thread: c.Thread, Report: r}
+	return algesta.Post{Command: c.ID, Kind: kind, Channel: c.Channel, Thread: c.Thread, About: c.Target, Report: r}
 }

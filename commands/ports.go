@@ -88,6 +88,9 @@ type Store interface {
 	Blocker(ctx context.Context, objects []algesta.Object, request string) (string, error)
 	// CardOf is where the card of a command was posted: the channel and its timestamp, "" where it was not.
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
+	// Topics are what was posted in a thread of a channel, one for each command, oldest first. thread is the timestamp of its first message.
+	// An About is zero where the record doesn't say what the command was about.
+	Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error)
 	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
 	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
 	// LastChange is the request whose change of the object was begun last, of those whose change is in the cluster, ended or not.

@@ -10,12 +10,15 @@ import (
 )
 
 // undo does what the Undo button below the end of the last change of a service does, and uses that button up.
-func (d *Dispatcher) undo(ctx context.Context, in algesta.Invocation, actor algesta.Actor, p grammar.Parsed) error {
+func (d *Dispatcher) undo(ctx context.Context, in algesta.Invocation, actor algesta.Actor, p grammar.Parsed, where thread) error {
 	target, err := d.resolve(ctx, actor, grammar.Undo, p)
 	if err != nil {
 		return err
 	}
 	asked := algesta.Command{Actor: actor, Runbook: grammar.Undo.Name, Target: target}
+	if err := d.undoesAnother(ctx, p, where, target); err != nil {
+		return about(asked, err)
+	}
 	o, err := d.wayBack(ctx, target, actor)
 	if err != nil {
 		return about(asked, err)

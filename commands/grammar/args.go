@@ -44,7 +44,7 @@ func (p Parser) command(book runbooks.Runbook, typed []word, at int, partial boo
 	}
 	for _, a := range book.Args {
 		if _, given := r.out.Args[a.Name]; a.Required && !given {
-			return Parsed{}, r.wrong("{} needs {}: {}.", book.Name, a.Name, a.Summary)
+			return Parsed{}, r.asks("{} needs {}: {}.", book.Name, a.Name, a.Summary)
 		}
 	}
 	return r.out, nil
@@ -147,7 +147,8 @@ func (r *reading) filler(text string) (done bool, err error) {
 	case r.spanish && slices.Contains(spanishFillers, text):
 		return true, nil
 	}
-	if a, ok := r.arg(text); ok && !a.Hidden && a.Kind != runbooks.SwitchArg && (len(r.free) > 0 || r.found()) {
+	if a, ok := r.arg(text); ok && !a.Hidden && a.Kind != runbooks.SwitchArg &&
+		(len(r.free) > 0 || r.found() || r.subject.Service != "") {
 		return true, r.set(a, r.next().bare())
 	}
 	return false, nil

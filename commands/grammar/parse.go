@@ -43,6 +43,8 @@ type Parsed struct {
 	Args   algesta.Args
 	Reason string // why, in the person's words
 	Help   bool   // explain the command and do nothing
+	// Implied says that what the command is about wasn't typed, but is what the conversation is about.
+	Implied bool
 }
 
 // Retype is the command with other names for service and environment, for a suggestion to copy.
@@ -74,6 +76,8 @@ type Parser struct {
 	bot   algesta.Handle
 	books []runbooks.Runbook
 	verbs map[string]string // name or alias, lower case → the runbook's name
+	// subject is what the conversation is about.
+	subject Subject
 }
 
 // NewParser makes a parser for these runbooks. bot is how people call the bot: they may type it before a command, and examples begin

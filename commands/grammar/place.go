@@ -128,6 +128,7 @@ func valueLike(s string) bool { return numeric.MatchString(s) }
 
 // place gives the free words their meaning: what the command is about, the environment, then the value of the bare argument.
 func (r *reading) place() error {
+	r.fromSubject()
 	free := r.free
 	if len(free) > 0 && !r.found() {
 		taken, err := r.bareThing(free[0].bare())
@@ -186,9 +187,9 @@ func (r *reading) missing() error {
 		thing = "host"
 	}
 	if r.out.Environment != "" {
-		return r.wrong("Which {} in {} do you mean?", thing, r.out.Environment)
+		return r.asks("Which {} in {} do you mean?", thing, r.out.Environment)
 	}
-	return r.wrong("Which {} do you mean?", thing)
+	return r.asks("Which {} do you mean?", thing)
 }
 
 // values reads the last free word as the value of the bare argument.

@@ -119,6 +119,7 @@ var promises = map[string]func(*testing.T, Open){
 	"TheLagIsTheAgeOfTheOldestMessageOwed":                testTheLagIsTheAgeOfTheOldestMessageOwed,
 	"EveryMessageArrivesInOrderWithItsLastContent":        testEveryMessageArrivesInOrderWithItsLastContent,
 	"ADeletedThreadIsPostedAgain":                         testADeletedThreadIsPostedAgain,
+	"AThreadIsAboutWhatWasPostedThere":                    testAThreadIsAboutWhatWasPostedThere,
 	"AChannelWithANewIDTakesItsMessagesAndRequestsAlong":  testAChannelWithANewIDTakesItsMessagesAndRequestsAlong,
 	"AJobThatIsDueRunsAtOnce":                             testAJobThatIsDueRunsAtOnce,
 	"AJobRunsAtItsTimeAndOnce":                            testAJobRunsAtItsTimeAndOnce,

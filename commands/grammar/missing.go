@@ -1,0 +1,75 @@
+package grammar
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// Subject is what a conversation is about: what a command means that names less. It comes from the bot's own record, never from what people
+// wrote. The zero value says nothing.
+type Subject struct {
+	Service     string
+	Environment string
+	Object      string // "pod/x", "host/x", or "namespace" for the environment as a whole
+}
+
+// In reads commands in a conversation about this.
+func (p Parser) In(s Subject) Parser {
+	p.subject = s
+	return p
+}
+
+// MissingError is the cause of a usage error when a command was understood as far as it goes, and says too little: a form can ask for the
+// rest.
+type MissingError struct{ Parsed Parsed }
+
+// Error is for the log.
+func (m MissingError) Error() string { return "something is missing in " + m.Parsed.Runbook }
+
+// asks is wrong for something that is missing.
+func (r *reading) asks(format string, args ...any) error {
+	so := r.soFar()
+	return &algesta.Error{
+		Kind: algesta.ErrUsage, Message: algesta.Say(format, args...), Err: MissingError{so},
+		Hint: algesta.Say("{}", algesta.Name(r.bot.Typed(r.form(so, so.Service, so.Environment)))),
+	}
+}
+
+// fromSubject takes what the conversation is about for what the command doesn't name. A word that can only be a value names nothing:
+// "scale 6". What names an environment of its own is about another one.
+func (r *reading) fromSubject() {
+	s, about := r.subject, r.book.About
+	if r.found() || about.Nothing() || r.out.Environment != "" && !strings.EqualFold(r.out.Environment, s.Environment) {
+		return
+	}
+	if len(r.free) > 0 {
+		word := r.free[0].bare()
+		if _, ok := r.bareArg(word); !ok || len(r.free) > 1 || !valueLike(word) && !version.MatchString(word) {
+			return
+		}
+	}
+	kind, _, isObject := strings.Cut(s.Object, "/")
+	switch {
+	case s.Service != "" && about.Service:
+		r.out.Service, r.out.Implied = s.Service, true
+	case isObject && r.takesObject(kind):
+		r.out.Object, r.out.Implied = s.Object, true
+	}
+	if s.Environment != "" && (about.Placed() || about.Environment) {
+		r.out.Environment = s.Environment
+	}
+}
+
+// version is how versions are called: 1.2.3, v2, 2026.11.2-rc1.
+var version = regexp.MustCompile(`^v?[0-9][\w.+-]*$`)
+
+// takesObject reports whether the command may be about an object of this kind, "pod" or "host".
+func (r *reading) takesObject(kind string) bool {
+	if kind+"/" == hostPrefix {
+		return r.book.About.Host
+	}
+	known, ok := algesta.KindOf(kind)
+	return ok && r.book.About.Takes(known.Name)
+}
