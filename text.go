@@ -62,6 +62,11 @@ func AtSecond(t time.Time) Span {
 	return Span{Kind: Moment, At: t, Text: t.UTC().Format("15:04:05 MST")}
 }
 
+// AtDay is a time with its day: for what is read on another day, or happened on one.
+func AtDay(t time.Time) Span {
+	return Span{Kind: Moment, At: t, Text: t.UTC().Format("2006-01-02 15:04 MST")}
+}
+
 // Say builds a sentence: every {} in the format takes the next argument. A Span or a Text
 // goes in as it is, anything else as plain text by fmt.Sprint. Too few or too many
 // arguments are a mistake of the programmer and panic.
@@ -120,6 +125,20 @@ func (t Text) add(s Span) Text {
 		return t
 	}
 	return append(t, s)
+}
+
+// Differs reports whether the text says something else than another one, whatever the times in them are.
+func (t Text) Differs(from Text) bool { return t.timeless() != from.timeless() }
+
+// timeless is the text without its times.
+func (t Text) timeless() string {
+	var b strings.Builder
+	for _, s := range t {
+		if s.Kind != Moment {
+			b.WriteString(s.Text)
+		}
+	}
+	return b.String()
 }
 
 // Then is the text followed by another sentence.

@@ -25,3 +25,6 @@ func (d *Dispatcher) Looks() (n int) {
 func (d *Dispatcher) EndAll(e runbooks.Ending) {
 	d.ending = func(algesta.Request) runbooks.Ending { return e }
 }
+
+// Difference is what a new plan says of the one before.
+func Difference(old, now algesta.Plan) string { return difference(old, now).String() }

@@ -21,7 +21,7 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 			name, args, _ := strings.Cut(command, " ")
 			w.types(luis, strings.TrimSpace(name+" ms-gone production "+args))
 			said := strings.Join(w.answers(), "\n")
-			require.Contains(t, said, "The Deployment of ms-gone in production is gone (seen until 14:03 UTC).")
+			require.Contains(t, said, "The Deployment of ms-gone in production is gone (seen until 2026-03-10 14:03 UTC).")
 			require.Contains(t, said, "/algesta diagnose ms-gone production")
 		})
 	}

@@ -86,7 +86,7 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 	}
 	if !until.IsZero() {
 		out.Message = algesta.Say(
-			"The Deployment of {} in {} is gone (seen until {}).", c.Target.Service, c.Target.Environment, algesta.At(until),
+			"The Deployment of {} in {} is gone (seen until {}).", c.Target.Service, c.Target.Environment, algesta.AtDay(until),
 		)
 	}
 	if look := d.diagnoseCommand(c); look != "" {

@@ -175,12 +175,12 @@ func tagOf(image string) string {
 
 // askOne is the direct message to an approver who doesn't see the request.
 func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.Report {
-	title := algesta.Say("{} Approve?", question(r))
-	if reminder {
-		title = algesta.Say("Still waiting for you: {} It expires in {}.", question(r), words.Span(time.Until(r.ExpiresAt)))
-	}
 	out := algesta.Report{
-		Tone: algesta.Waiting, Title: title, Small: algesta.Say("expires {} · {}", algesta.At(r.ExpiresAt), algesta.Name(r.ID)),
+		Tone: algesta.Waiting, Title: algesta.Say("{} Approve?", question(r)),
+		Small: algesta.Say("expires {} · {}", algesta.At(r.ExpiresAt), algesta.Name(r.ID)),
+	}
+	if reminder {
+		out.Title, out.Push = algesta.Say("Still waiting for you: {}", question(r)), soonOver(r)
 	}
 	where := algesta.Say(
 		"The plan and its buttons are in {}", algesta.Span{Kind: algesta.Channel, ID: r.Command.Channel, Text: "#" + place.Name},
@@ -215,9 +215,14 @@ func askedDirectly(people []algesta.Actor, more int) algesta.Report {
 
 // stillWaiting is the reminder in the thread. Its mentions come last: they notify, and the sentence is what a phone shows.
 func stillWaiting(r algesta.Request, missing []policy.Missing, n names) algesta.Report {
-	said := algesta.Say("Still waiting for you: {} It expires in {}.", question(r), words.Span(time.Until(r.ExpiresAt)))
+	said := algesta.Say("Still waiting for you: {} It expires at {}.", question(r), algesta.At(r.ExpiresAt))
 	for _, m := range missing {
 		said = algesta.Say("{} {}", said, n.mentions(m.Approvers))
 	}
-	return algesta.Report{Tone: algesta.Waiting, Title: said}
+	return algesta.Report{Tone: algesta.Waiting, Title: said, Push: soonOver(r)}
+}
+
+// soonOver is what a reminder notifies with. The message itself stands longer than "in 15 min" is true.
+func soonOver(r algesta.Request) algesta.Text {
+	return algesta.Say("Still waiting for you: {} It expires in {}.", question(r), words.Span(time.Until(r.ExpiresAt)))
 }

@@ -77,7 +77,7 @@ func TestAReminderComesOnceAtHalfTime(t *testing.T) {
 	require.Eventually(t, func() bool { return len(w.said(algesta.RemindPost)) == 1 }, deadline, 5*time.Millisecond)
 	said := w.said(algesta.RemindPost)[0]
 	require.True(t, strings.HasPrefix(said, "Still waiting for you: Luis asks to scale"), said)
-	require.Contains(t, said, "It expires in")
+	require.Contains(t, said, "It expires at")
 	require.Contains(t, said[strings.Index(said, "It expires"):], "@", "mentions come last")
 
 	w.votes(carla, algesta.Approve, r.ID)

@@ -69,15 +69,15 @@ func changedNote(c algesta.Command) string {
 	return "was not run, because " + c.Target.Name + " changed after this was planned. Nothing was changed."
 }
 
-// difference says which rows of the card are not what they were.
+// difference says which rows of the card are not what they were. That time has passed since is no difference.
 func difference(old, now algesta.Plan) algesta.Text {
-	was := map[string]string{}
+	was := map[string]algesta.Text{}
 	for _, f := range old.Facts {
-		was[f.Label] = f.Value.String()
+		was[f.Label] = f.Value
 	}
 	var out algesta.Text
 	for _, f := range now.Facts {
-		if before, ok := was[f.Label]; ok && before != f.Value.String() {
+		if before, ok := was[f.Label]; ok && f.Value.Differs(before) {
 			out = join(out, algesta.Say("{} is now {}; it was {}.", words.Capital(f.Label), f.Value, before))
 		}
 	}

@@ -71,7 +71,7 @@ func (d *Dispatcher) intoFailure(ctx context.Context, in algesta.Invocation, r a
 				Kind: algesta.ErrRefused,
 				Message: algesta.Say(
 					"That would bring back a version that failed the last time I watched it ({}, {}): {} Nothing was run.", algesta.Name(past.Request),
-					algesta.At(past.At), strings.TrimSuffix(d.Redact(past.Note), ".")+".",
+					algesta.AtDay(past.At), strings.TrimSuffix(d.Redact(past.Note), ".")+".",
 				),
 				Hint: d.chooses(r.Command.Runbook, t),
 			}

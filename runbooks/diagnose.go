@@ -75,7 +75,7 @@ var diagnose = register(Runbook{
 		r := diagnosisReport(d, in.Command)
 		if !in.Seen.IsZero() && len(in.Past) > 0 {
 			last := in.Past[0]
-			r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}, {}: {}", algesta.Strong("My last change to it:"), algesta.Name(last.Request), algesta.At(last.At), quote(last.Note))})
+			r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}, {}: {}", algesta.Strong("My last change to it:"), algesta.Name(last.Request), algesta.AtDay(last.At), quote(last.Note))})
 		}
 		return r, nil
 	},

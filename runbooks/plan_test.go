@@ -35,7 +35,7 @@ func TestTheRollbackThatPeopleSee(t *testing.T) {
 		"image":      "…/api-gateway:12345 → …/api-gateway:12344",
 		"env":        "LOG_LEVEL added",
 		"annotation": "kubectl.kubernetes.io/restartedAt removed",
-		"revision":   "1, made 3 days ago: “deploy 12344 by Dana (c-1)” (2 runs the same pods as now: a restart)",
+		"revision":   "1, made 2026-11-19 12:00 UTC: “deploy 12344 by Dana (c-1)” (2 runs the same pods as now: a restart)",
 		"pods":       "4, autoscaled 2–10; 1 extra pod while it rolls: fits (requests.cpu 1.3 of 4)",
 	}, rows)
 	require.Empty(t, p.Warnings)

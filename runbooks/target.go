@@ -60,7 +60,7 @@ func (s scene) byVersion(tag string, missing algesta.Text) (rollout.Revision, er
 
 // lastHealthy is where a rollback goes that names nothing.
 func (s scene) lastHealthy() (rollout.Revision, error) {
-	var failed []string
+	var failed []algesta.Text
 	var bad []rollout.Revision
 	for i, r := range s.revisions {
 		if i == s.now || rollout.SamePods(r.Template, s.d.Template()) {
@@ -71,7 +71,7 @@ func (s scene) lastHealthy() (rollout.Revision, error) {
 		again := how == nil && slices.ContainsFunc(bad, func(b rollout.Revision) bool { return rollout.SamePods(b.Template, r.Template) })
 		switch {
 		case never:
-			bad, failed = append(bad, r), append(failed, fmt.Sprintf("%d (%s)", r.Number, how.String()))
+			bad, failed = append(bad, r), append(failed, algesta.Say("{} ({})", r.Number, how))
 		case !again:
 			return r, nil
 		}
@@ -80,7 +80,7 @@ func (s scene) lastHealthy() (rollout.Revision, error) {
 	switch limit := s.d.Spec.RevisionHistoryLimit; {
 	case len(failed) > 0:
 		return rollout.Revision{}, refusal(
-			algesta.Say("Every earlier version of {} failed when I watched it: revision {}.", algesta.Name(s.d.Name), list(failed)),
+			algesta.Say("Every earlier version of {} failed when I watched it: revision {}.", algesta.Name(s.d.Name), algesta.And(failed)),
 			algesta.Say("If you want it nevertheless: {}", command(s.in, "rollback", fmt.Sprintf("--to-revision=%d", bad[0].Number))),
 		)
 	case limit != nil && *limit == 0:
@@ -108,7 +108,7 @@ func (s scene) failed(r rollout.Revision) (how algesta.Text, never bool) {
 			return how, false
 		case algesta.Failed, algesta.TimedOut:
 			if !known {
-				how = algesta.Say("{}, {}: {}", algesta.Name(past.Request), algesta.At(past.At), quote(strings.TrimSuffix(past.Note, ".")))
+				how = algesta.Say("{}, {}: {}", algesta.Name(past.Request), algesta.AtDay(past.At), quote(strings.TrimSuffix(past.Note, ".")))
 			}
 			known = true
 		case algesta.Pending, algesta.Approved, algesta.Executing, algesta.Applied, algesta.Rejected, algesta.Cancelled, algesta.Expired,
@@ -155,9 +155,9 @@ func (s scene) image(r rollout.Revision) string {
 // longestCause is how much of a cause the row of a revision has, in characters: a phone shows it in two lines. The history has the rest.
 const longestCause = 60
 
-// revisionFact tells the revision's age and cause, and which newer ones were passed over and why.
+// revisionFact tells when and why the revision was made, and which newer ones were passed over and why.
 func (s scene) revisionFact(to rollout.Revision) algesta.Text {
-	out := algesta.Say("{}, made {} ago", to.Number, span(to.Age(s.in.Command.At)))
+	out := algesta.Say("{}, made {}", to.Number, algesta.AtDay(to.Made))
 	if to.Cause != "" {
 		out = algesta.Say("{}: {}", out, rollout.InQuotes(shorten(to.Cause, longestCause)))
 	}

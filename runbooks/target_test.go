@@ -44,7 +44,7 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 		"the last one failed once and was healthy before": {
 			[]algesta.Past{past(algesta.Failed, 1), past(algesta.Succeeded, 0)},
 			nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)",
-			"Revision 3 failed the last time I watched it (c-aqhsqw, 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)).", "",
+			"Revision 3 failed the last time I watched it (c-aqhsqw, 2026-11-22 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)).", "",
 		},
 		"it was healthy again":           {[]algesta.Past{past(algesta.Succeeded, 1), past(algesta.Failed, 0)}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
 		"no pod of it ran the last time": {[]algesta.Past{noPods, past(algesta.Failed, 1)}, nil, "Roll back api-gateway-production: 12346 → 12344 (revision 1)", "", ""},
@@ -52,12 +52,12 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 			[]algesta.Past{past(algesta.Failed, 1)},
 			algesta.Args{"to-revision": int64(3)},
 			"Roll back api-gateway-production: 12346 → 12345 (revision 3)",
-			"Revision 3 failed the last time I watched it (c-aqhsqw, 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)).", "",
+			"Revision 3 failed the last time I watched it (c-aqhsqw, 2026-11-22 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)).", "",
 		},
 		"all failed": {
 			[]algesta.Past{past(algesta.Failed, 1), second, first},
 			nil, "", "",
-			"Every earlier version of api-gateway-production failed when I watched it: revision 3 (c-aqhsqw, 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)), 2 (c-bbbbbb, 12:00 UTC: exit 1) and 1 (c-cccccc, 12:00 UTC: too slow).",
+			"Every earlier version of api-gateway-production failed when I watched it: revision 3 (c-aqhsqw, 2026-11-22 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)), 2 (c-bbbbbb, 2026-11-22 12:00 UTC: exit 1) and 1 (c-cccccc, 2026-11-22 12:00 UTC: too slow).",
 		},
 	}
 	for name, tt := range tests {

@@ -46,6 +46,7 @@ func render(r algesta.Report, redactor *redact.Redactor) rendered {
 	controls, missing := buttons(r.Buttons)
 	l := layout{left: maxChars - noteChars - controlChars(controls)}
 	l.head(r)
+	l.wanted = slices.ContainsFunc(r.Body, func(b algesta.Block) bool { return b.Table != nil })
 	sentences := l.reserve(r.Body)
 	for i := 0; i < len(r.Body); i++ {
 		b := r.Body[i]
@@ -115,9 +116,10 @@ func more(n int, what string) string { return "… " + words.Count(n, "more "+wh
 
 // layout fills the blocks of one message and keeps account of the characters.
 type layout struct {
-	left  int // characters
-	full  bool
-	table bool // a message may have one table
+	left   int // characters
+	full   bool
+	table  bool // a message may have one table
+	wanted bool // the message has a table: the one is kept for that
 
 	missing int  // parts
 	dropped bool // some of what was to be said isn't in the message
@@ -223,8 +225,8 @@ func (l *layout) list(items []algesta.Text) {
 	l.add(slackapi.NewRichTextList(slackapi.RTEListBullet, 0, rows...))
 }
 
-// fields stand in columns where they are plain words. A time or a mention is lost in preformatted text, so with one
-// of those every field gets a line of its own.
+// fields stand in columns. A time or a mention is lost in preformatted text, so with one of those they are a table, or a line each where the
+// message has its one table already.
 func (l *layout) fields(fields []algesta.Field) {
 	width := 0
 	live := false
@@ -239,6 +241,17 @@ func (l *layout) fields(fields []algesta.Field) {
 			lines[i] = strings.TrimRight(pad(f.Label, width)+"  "+value, " ")
 		}
 		l.preformatted(strings.Join(lines, "\n"))
+		return
+	}
+	if !l.table && !l.wanted {
+		rows := make([][]algesta.Text, len(fields))
+		for i, f := range fields {
+			rows[i] = []algesta.Text{nil, f.Value}
+			if f.Label != "" {
+				rows[i][0] = algesta.Say("{}", algesta.Strong(f.Label))
+			}
+		}
+		l.rows(rows, []slackapi.ColumnSetting{leftColumn, leftColumn})
 		return
 	}
 	var all algesta.Text
@@ -277,29 +290,34 @@ func (l *layout) preformatted(s string) {
 	}
 }
 
-// grid is Slack's own table; the rows that do not fit are counted below it.
+// grid is a table with its head.
 func (l *layout) grid(t algesta.Table) {
-	l.table = true
-	table := slackapi.NewTableBlock(fmt.Sprintf("b%d", len(l.blocks)))
 	head := make([]algesta.Text, len(t.Head))
 	for i, h := range t.Head {
 		head[i] = algesta.Text{{Text: h}}
 	}
+	l.rows(slices.Concat([][]algesta.Text{head}, t.Rows), columns(t))
+}
+
+// rows are Slack's own table; those that do not fit are counted below it.
+func (l *layout) rows(rows [][]algesta.Text, settings []slackapi.ColumnSetting) {
+	l.table = true
+	table := slackapi.NewTableBlock(fmt.Sprintf("b%d", len(l.blocks)))
 	missing := 0
-	for i, row := range slices.Concat([][]algesta.Text{head}, t.Rows) {
+	for i, row := range rows {
 		cost := 0
 		for _, cell := range row {
 			cost += costOf(cell) + spanCost
 		}
 		if i == maxRows || cost > l.left {
-			missing = len(t.Rows) + 1 - i
+			missing = len(rows) - i
 			break
 		}
 		l.left -= cost
 		table.AddRow(cells(row)...)
 	}
 	if len(table.Rows) > 0 {
-		table.ColumnSettings = columns(t)
+		table.ColumnSettings = settings
 		l.blocks = append(l.blocks, table)
 	}
 	if missing > 0 {
@@ -313,7 +331,7 @@ func (l *layout) grid(t algesta.Table) {
 func columns(t algesta.Table) []slackapi.ColumnSetting {
 	out := make([]slackapi.ColumnSetting, len(t.Head))
 	for i := range out {
-		out[i] = slackapi.ColumnSetting{IsWrapped: true, Align: slackapi.ColumnAlignmentLeft}
+		out[i] = leftColumn
 		figures := len(t.Rows) > 0
 		for _, row := range t.Rows {
 			figures = figures && figure.MatchString(row[i].String())
@@ -324,6 +342,9 @@ func columns(t algesta.Table) []slackapi.ColumnSetting {
 	}
 	return out
 }
+
+// leftColumn is one of words.
+var leftColumn = slackapi.ColumnSetting{IsWrapped: true, Align: slackapi.ColumnAlignmentLeft}
 
 // figure is a number with its unit, or none.
 var figure = regexp.MustCompile(`^(?:[0-9][0-9.,]*\s?(?:%|[a-zA-Z]{1,3})?|–|)$`)

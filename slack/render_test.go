@@ -44,7 +44,7 @@ func mockups() map[string]algesta.Report {
 				{Fields: []algesta.Field{
 					{Label: "image", Value: algesta.Say("{} → {}", algesta.Name("…/api-gateway:12345"), algesta.Name("…/api-gateway:12344"))},
 					{Label: "env", Value: algesta.Say("LOG_LEVEL removed")},
-					{Label: "revision", Value: algesta.Say("41, made 3 days ago: \"deploy 12344 by Dana\"")},
+					{Label: "revision", Value: algesta.Say("41, made {}: \"deploy 12344 by Dana\"", algesta.AtDay(at.AddDate(0, 0, -3)))},
 					{Label: "pods", Value: algesta.Say("4, autoscaled 2–10; one extra pod while it rolls")},
 				}},
 				{List: []algesta.Text{

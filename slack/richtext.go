@@ -88,7 +88,7 @@ func dateFormat(s algesta.Span) string {
 	if s.Text == algesta.AtSecond(s.At).Text {
 		return "{time_secs}"
 	}
-	return "{date_short_pretty} {time}"
+	return "{date_short_pretty} at {time}"
 }
 
 // moment is a time for those who cannot see it in their own zone.

@@ -301,6 +301,7 @@ func (c *conversation) plain(s string) string {
 			`\d\d:\d\d UTC`,
 			"HH:MM UTC",
 		},
+		{`\d{4}-\d\d-\d\d HH:MM UTC`, "YYYY-MM-DD HH:MM UTC"},
 		{`…-[a-z0-9]{5}\b`, "…-xxxxx"},
 		{`-[a-z0-9]{8,10}-[a-z0-9]{5}\b`, "-xxxxx"},
 		{`(?m)[ \t]+$`, ""},
