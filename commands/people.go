@@ -95,6 +95,9 @@ func (d *Dispatcher) suggest(ctx context.Context, p grammar.Parsed, err error, v
 // who may see them.
 func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err error) error {
 	known, again := (*algesta.Error)(nil), grammar.CorrectedError{}
+	if form, ok := errors.AsType[grammar.FormError](err); ok {
+		return d.filled(ctx, actor, err, form.Parsed)
+	}
 	if !errors.As(err, &known) || !errors.As(err, &again) {
 		return err
 	}
@@ -115,6 +118,21 @@ func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err err
 		return &better
 	}
 	return err
+}
+
+// filled is the error of a command that lacks something, where the names in its form can't be looked up: then it says so, too.
+func (d *Dispatcher) filled(ctx context.Context, actor algesta.Actor, err error, p grammar.Parsed) error {
+	book, ok := bookOf(p.Runbook)
+	known, other := (*algesta.Error)(nil), (*algesta.Error)(nil)
+	if !ok || !errors.As(err, &known) {
+		return err
+	}
+	if _, no := d.resolve(ctx, actor, book, p); !errors.As(no, &other) {
+		return err
+	}
+	better := *known
+	better.Hint = join(other.Message, other.Hint)
+	return &better
 }
 
 // names are the words for the subjects of these requirements, asked before a transaction begins.

@@ -317,10 +317,17 @@ func (c fakeCatalog) Resolve(_ context.Context, service, environment string, _ f
 		return algesta.Target{}, &algesta.Error{
 			Kind:    algesta.ErrUsage,
 			Message: algesta.Say("Which environment do you mean: production?"),
-			Err:     chosen{service},
+			Err:     chosen{service, ""},
 		}
 	}
 	late := service == "ms-late" && c.late.Add(1) == 1
+	if service == "api-gatway" {
+		return algesta.Target{}, &algesta.Error{
+			Kind:    algesta.ErrUnknownName,
+			Message: algesta.Say("There's no service \"{}\" in {}. Did you mean api-gateway?", service, environment),
+			Err:     chosen{"api-gateway", environment},
+		}
+	}
 	if service != "api-gateway" && service != "ms-gone" && !late {
 		return algesta.Target{}, &algesta.Error{
 			Kind:    algesta.ErrUnknownName,
@@ -336,11 +343,11 @@ func (c fakeCatalog) Resolve(_ context.Context, service, environment string, _ f
 	}, nil
 }
 
-// chosen is the cause of an error about an environment that the person has to choose.
-type chosen struct{ service string }
+// chosen is the cause of an error about names with those that were probably meant, "" for one that the person has to choose.
+type chosen struct{ service, environment string }
 
-func (c chosen) Error() string                        { return "no environment" }
-func (c chosen) Meant() (service, environment string) { return c.service, "" }
+func (c chosen) Error() string                        { return "other names" }
+func (c chosen) Meant() (service, environment string) { return c.service, c.environment }
 
 // goneSince is when ms-gone was last there.
 var goneSince = time.Date(2026, 3, 10, 14, 3, 0, 0, time.UTC)

@@ -18,6 +18,8 @@ type Arg struct {
 	Summary string
 	Min     int64 // of a number
 	Max     int64
+	// Else is the text argument that gets a value which is no number: a version may be named by its revision or its tag.
+	Else string
 	// Required says that a command without it is a usage error.
 	Required bool
 	// Bare says that the value may be typed without the name, after service and environment: "scale api production 6".

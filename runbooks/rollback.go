@@ -13,7 +13,7 @@ import (
 
 var (
 	toRevision = Arg{
-		Name: "to-revision", Aliases: []string{"revision"}, Kind: IntArg, Min: 1, Max: 1 << 40, Bare: true,
+		Name: "to-revision", Aliases: []string{"revision"}, Kind: IntArg, Min: 1, Max: 1 << 40, Bare: true, Else: "version",
 		Summary: "the revision to go back to, by its number or its tag; without it, the newest version before this one that did not fail",
 	}
 	toVersion = Arg{

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -53,7 +54,11 @@ func (p Parser) command(book runbooks.Runbook, typed []word, at int, partial boo
 // wrong is a usage error with the form of the command, filled with what was understood so far.
 func (r *reading) wrong(format string, args ...any) error {
 	so := r.soFar()
-	return r.usage(algesta.Say(format, args...), r.form(so, so.Service, so.Environment))
+	err := r.usage(algesta.Say(format, args...), r.form(so, so.Service, so.Environment))
+	if known, ok := errors.AsType[*algesta.Error](err); ok && so.Service+so.Object != "" && so.Environment != "" {
+		known.Err = FormError{so}
+	}
+	return err
 }
 
 // soFar is what was understood until an error, with the free words in their usual places. What can't be a name keeps its
@@ -358,6 +363,9 @@ func (r *reading) set(a runbooks.Arg, value string) error {
 	switch a.Kind {
 	case runbooks.IntArg:
 		n, err := strconv.ParseInt(value, 10, 64)
+		if other, ok := r.arg(a.Else); ok && err != nil && !digits.MatchString(value) {
+			return r.set(other, value)
+		}
 		if err != nil || n < a.Min || n > a.Max || strings.HasPrefix(value, "+") {
 			return r.wrong("{} must be a number {}, not \"{}\".", a.Name, bounds(a), clip(value))
 		}

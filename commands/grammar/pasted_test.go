@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // TestWhatIsPastedFromKubectlToLook reads kubectl's lines as they stand in people's manuals.
@@ -61,4 +62,21 @@ func TestWhatIsPastedFromKubectlToLook(t *testing.T) {
 			require.Equal(t, want, got)
 		})
 	}
+}
+
+// The help calls a version by its revision or its tag.
+func TestARevisionMayBeNamedByItsTag(t *testing.T) {
+	t.Parallel()
+	p := NewParser("algesta", runbooks.All())
+	for text, want := range map[string]algesta.Args{
+		"rollback api-gateway production --to-revision=v1.2": {"version": "v1.2"},
+		"rollback api-gateway production to revision v1.2":   {"version": "v1.2"},
+		"rollback api-gateway production --to-revision=12":   {"to-revision": int64(12)},
+	} {
+		got, err := p.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got.Args, text)
+	}
+	_, err := p.Parse("rollback api-gateway production --to-revision=-3")
+	require.ErrorContains(t, err, `to-revision must be a number of 1 or more, not "-3".`)
 }

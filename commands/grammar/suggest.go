@@ -35,6 +35,15 @@ type CorrectedError struct {
 // Error is for the log.
 func (c CorrectedError) Error() string { return "probably meant " + c.Text }
 
+// FormError is the cause of a usage error whose hint is a form that has names in it as they were typed. Whoever can look names up should
+// do that before it is shown: a form that is filled in and then fails is no help.
+type FormError struct {
+	Parsed Parsed
+}
+
+// Error is for the log.
+func (f FormError) Error() string { return "something is missing or wrong" }
+
 // meant is the cause of a Catalog's error when it knows which names were probably meant. "" is a name that nobody can know.
 type meant interface {
 	error
@@ -57,7 +66,12 @@ func (p Parser) Suggest(parsed Parsed, err error, resolves func(Parsed) bool) er
 		return &better
 	}
 	text := parsed.Retype(service, environment)
-	if again, err := p.Parse(text); err == nil && resolves(again) {
+	again, err := p.Parse(text)
+	if form := p.form(parsed, service, environment); err != nil && form != text { // an argument is missing, too
+		again, text, err = parsed, form, nil
+		again.Service, again.Environment = service, environment
+	}
+	if err == nil && resolves(again) {
 		better.Hint = known.Hint.Then("{}", algesta.Name(p.bot.Typed(text)))
 	}
 	return &better
