@@ -26,6 +26,7 @@ type Cluster struct {
 	Keys     KeyReader
 	Registry Registry
 	Logs     Logs
+	Secrets  SecretLister
 	// AKS says that it is a cluster of Azure Kubernetes Service.
 	AKS bool
 }
@@ -41,11 +42,12 @@ type Everything interface {
 	KeyReader
 	Registry
 	Logs
+	SecretLister
 }
 
 // AllOf is the Cluster of a value that can be asked everything.
 func AllOf(v Everything) Cluster {
-	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v}
+	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v}
 }
 
 // Rollout is what a rollout is read from.

@@ -70,6 +70,7 @@ func whole(v any) runbooks.Cluster {
 	c.Keys, _ = v.(runbooks.KeyReader)
 	c.Registry, _ = v.(runbooks.Registry)
 	c.Logs, _ = v.(runbooks.Logs)
+	c.Secrets, _ = v.(runbooks.SecretLister)
 	return c
 }
 

@@ -121,7 +121,10 @@ func (a *routes) addHTTPRoute(object *unstructured.Unstructured, edges map[strin
 		}
 		via = append(via, "Gateway "+parent.Name)
 		if !known && a.read.failed[gateways] == nil {
-			one.wrong(routeBroken, algesta.Say("HTTPRoute {} is for the Gateway {}, which doesn't exist.", algesta.Name(one.name), algesta.Name(quote(parent.Name))))
+			one.wrong(
+				routeBroken,
+				algesta.Say("HTTPRoute {} is for the Gateway {}, which doesn't exist.", algesta.Name(one.name), algesta.Name(quote(parent.Name))),
+			)
 		}
 		for _, at := range edge.Status.Addresses {
 			addresses = append(addresses, at.Value)
@@ -188,7 +191,10 @@ func (a *routes) leadRule(r *route, rule httpRule, namespace string) {
 func (a *routes) refusedBy(r *route, edge gateway) {
 	for _, c := range edge.Status.Conditions {
 		if (c.Type == "Accepted" || c.Type == "Programmed") && c.Status == "False" {
-			r.wrong(routeAiling, algesta.Say("Gateway {} isn't {} ({}).", algesta.Name(edge.Metadata.Name), strings.ToLower(c.Type), quote(c.Reason+because(c.Message))))
+			r.wrong(
+				routeAiling,
+				algesta.Say("Gateway {} isn't {} ({}).", algesta.Name(edge.Metadata.Name), strings.ToLower(c.Type), quote(c.Reason+because(c.Message))),
+			)
 		}
 	}
 	if len(edge.Status.Addresses) == 0 {
@@ -204,8 +210,8 @@ func because(message string) string {
 	return ": " + strings.TrimSuffix(message, ".")
 }
 
-// accepted says what a Gateway thinks of the route: taken or not, and whether what it leads to may be led to (a ReferenceGrant is needed for
-// another namespace).
+// accepted says what a Gateway thinks of the route: taken or not, and whether what it leads to may be led to (a ReferenceGrant is needed
+// for another namespace).
 func (a *routes) accepted(r *route, h httpRoute) {
 	if len(h.Status.Parents) == 0 {
 		r.wrong(routeAiling, algesta.Say("No Gateway has taken HTTPRoute {} yet.", algesta.Name(r.name)))

@@ -12,7 +12,16 @@ import (
 var ingress = register(Runbook{
 	Name: "ingress",
 	Aliases: []string{
-		"ingresses", "get ingress", "get ingresses", "get ing", "describe ingress", "describe ing", "get httproutes", "get httproute", "get gateways", "get gateway",
+		"ingresses",
+		"get ingress",
+		"get ingresses",
+		"get ing",
+		"describe ingress",
+		"describe ing",
+		"get httproutes",
+		"get httproute",
+		"get gateways",
+		"get gateway",
 	},
 	Verb:    "ingress",
 	Summary: "Show what hosts lead to, by Ingress and Gateway API: path, Service, ready endpoints, certificate, address, and what is wrong.",
@@ -49,7 +58,12 @@ func answerIngress(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 		return all.none(in, name, host)
 	}
 	slices.SortStableFunc(chosen, func(a, b route) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.host, b.host), strings.Compare(a.path, b.path), strings.Compare(a.name, b.name))
+		return cmp.Or(
+			cmp.Compare(a.rank, b.rank),
+			strings.Compare(a.host, b.host),
+			strings.Compare(a.path, b.path),
+			strings.Compare(a.name, b.name),
+		)
 	})
 	report := algesta.Report{Tone: toneOfRoutes(chosen), Title: titleOfRoutes(chosen, in, cmp.Or(name, host))}
 	more := problemsOf(chosen)

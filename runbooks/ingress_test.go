@@ -26,8 +26,10 @@ func entrances(more ...any) listed {
 	crt := issuedFor("api-tls", apiHost, noon.Add(-30*24*time.Hour), noon.Add(60*24*time.Hour))
 	return listed{
 		lists: map[string][]any{
-			"IngressList":       append([]any{entrance("ingress-production", apiHost, "gate")}, more...),
-			"IngressClassList":  {networkingv1.IngressClass{ObjectMeta: named("nginx"), Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}},
+			"IngressList": append([]any{entrance("ingress-production", apiHost, "gate")}, more...),
+			"IngressClassList": {
+				networkingv1.IngressClass{ObjectMeta: named("nginx"), Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}},
+			},
 			"ServiceList":       {serviceNamed("gate", map[string]string{"app": "gate"}), serviceNamed("empty", map[string]string{"app": "empty"})},
 			"EndpointSliceList": {sliceOf("gate", endpointAt("10.1.0.1", "gate-a", true), endpointAt("10.1.0.2", "gate-b", true))},
 			"CertificateList":   {crt},
@@ -41,8 +43,12 @@ func issuedFor(name, host string, from, until time.Time) map[string]any {
 	c := certificate(name, "Issuer", "ca", host)
 	c.SetNamespace("production")
 	c.Object["status"] = map[string]any{
-		"notBefore": from.Format(time.RFC3339), "notAfter": until.Format(time.RFC3339), "renewalTime": until.Add(-30 * 24 * time.Hour).Format(time.RFC3339),
-		"conditions": []any{map[string]any{"type": "Ready", "status": "True"}},
+		"notBefore": from.Format(
+			time.RFC3339,
+		),
+		"notAfter":    until.Format(time.RFC3339),
+		"renewalTime": until.Add(-30 * 24 * time.Hour).Format(time.RFC3339),
+		"conditions":  []any{map[string]any{"type": "Ready", "status": "True"}},
 	}
 	return c.Object
 }
@@ -60,7 +66,11 @@ func TestIngressFollowsAHostToItsEndpoints(t *testing.T) {
 		"ingress-production in production, address 203.0.113.7, it leads to ready endpoints",
 		"host | path | leads to | endpoints ready | certificate | address | by", row, retired,
 	}, tells(t, entrances(), regarding("ingress", "ingress/ingress-production")))
-	require.Equal(t, apiHost+" in production, address 203.0.113.7, it leads to ready endpoints", tells(t, entrances(), regarding("ingress", "host/"+apiHost))[0])
+	require.Equal(
+		t,
+		apiHost+" in production, address 203.0.113.7, it leads to ready endpoints",
+		tells(t, entrances(), regarding("ingress", "host/"+apiHost))[0],
+	)
 
 	for object, want := range map[string]string{
 		"ingress/gone":        "There is no Ingress or HTTPRoute gone in production.",
@@ -76,7 +86,19 @@ func TestIngressFollowsAHostToItsEndpoints(t *testing.T) {
 
 func TestIngressSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	lost, empty, port := entrance("lost", "a.example.com", "gone"), entrance("empty", "b.example.com", "empty"), entrance("port", "c.example.com", "gate")
+	lost, empty, port := entrance(
+		"lost",
+		"a.example.com",
+		"gone",
+	), entrance(
+		"empty",
+		"b.example.com",
+		"empty",
+	), entrance(
+		"port",
+		"c.example.com",
+		"gate",
+	)
 	port.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Number = 8080
 	fresh := entrance("fresh", "d.example.com", "gate")
 	fresh.Status, fresh.Spec.IngressClassName = networkingv1.IngressStatus{}, new("unheard-of")
@@ -109,14 +131,26 @@ func TestWhatOfRoutesMayNotBeReadIsNeverMissing(t *testing.T) {
 		s.instead[kind] = forbidden(resource)
 		return tells(t, s, regarding("ingress", ""))
 	}
-	require.Contains(t, without("ServiceList", "services"), apiHost+" | / | gate:80 | not checked | 60 days | 203.0.113.7 | Ingress ingress-production (nginx)")
+	require.Contains(
+		t,
+		without("ServiceList", "services"),
+		apiHost+" | / | gate:80 | not checked | 60 days | 203.0.113.7 | Ingress ingress-production (nginx)",
+	)
 	require.Equal(t, "production: 1 route, not all of it could be checked", without("EndpointSliceList", "endpointslices")[0])
-	require.Contains(t, without("CertificateList", "certificates"), apiHost+" | / | gate:80 | 2 of 2 | not checked | 203.0.113.7 | Ingress ingress-production (nginx)")
+	require.Contains(
+		t,
+		without("CertificateList", "certificates"),
+		apiHost+" | / | gate:80 | 2 of 2 | not checked | 203.0.113.7 | Ingress ingress-production (nginx)",
+	)
 	require.Contains(t, without("HTTPRouteList", "httproutes"), "Couldn't check httproutes: I have no right to read httproutes.")
 
 	s := entrances()
 	s.instead["IngressList"] = forbidden("ingresses")
-	require.Equal(t, []string{"I couldn't check the ingresses in production.", "I have no right to read ingresses."}, tells(t, s, regarding("ingress", "")))
+	require.Equal(
+		t,
+		[]string{"I couldn't check the ingresses in production.", "I have no right to read ingresses."},
+		tells(t, s, regarding("ingress", "")),
+	)
 	require.Equal(t, "I couldn't check the ingresses in production.", tells(t, s, regarding("ingress", "ingress/ingress-production"))[0])
 }
 
@@ -159,7 +193,9 @@ func TestIngressReadsTheGatewayAPI(t *testing.T) {
 		"new.example.com | /v1 | gate:80 | 2 of 2 | 60 days | 203.0.113.9 | HTTPRoute api (Gateway edge)",
 	}, tells(t, s, regarding("ingress", "")))
 
-	refused := installed(gatewayAPI(map[string]any{"type": "ResolvedRefs", "status": "False", "reason": "RefNotPermitted", "message": "no ReferenceGrant"}))
+	refused := installed(
+		gatewayAPI(map[string]any{"type": "ResolvedRefs", "status": "False", "reason": "RefNotPermitted", "message": "no ReferenceGrant"}),
+	)
 	require.Contains(t, tells(t, refused, regarding("ingress", "")),
 		"Gateway edge doesn't serve HTTPRoute api as it should: ResolvedRefs is false (RefNotPermitted: no ReferenceGrant).")
 

@@ -172,13 +172,32 @@ func (a *routes) lead(r *route, name, port string) {
 	at := slices.IndexFunc(a.wiring.all.Items, func(s corev1.Service) bool { return s.Name == name })
 	if at < 0 {
 		b.checked = true
-		r.wrong(routeBroken, algesta.Say("{} leads to the Service {}, which doesn't exist, so it answers with an error (503).", r.called(), algesta.Name(quote(name))))
+		r.wrong(
+			routeBroken,
+			algesta.Say(
+				"{} leads to the Service {}, which doesn't exist, so it answers with an error (503).",
+				r.called(),
+				algesta.Name(quote(name)),
+			),
+		)
 		return
 	}
 	s := &a.wiring.all.Items[at]
-	if !slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == port && port != "" || fmt.Sprint(p.Port) == port }) {
+	if !slices.ContainsFunc(
+		s.Spec.Ports,
+		func(p corev1.ServicePort) bool { return p.Name == port && port != "" || fmt.Sprint(p.Port) == port },
+	) {
 		b.checked = true
-		r.wrong(routeBroken, algesta.Say("{} leads to port {} of the Service {}, which has only {}.", r.called(), quote(port), algesta.Name(name), orElse(portsOf(s), "no port")))
+		r.wrong(
+			routeBroken,
+			algesta.Say(
+				"{} leads to port {} of the Service {}, which has only {}.",
+				r.called(),
+				quote(port),
+				algesta.Name(name),
+				orElse(portsOf(s), "no port"),
+			),
+		)
 		return
 	}
 	if a.read.failed["endpoints"] != nil || s.Spec.Type == corev1.ServiceTypeExternalName {
@@ -189,7 +208,10 @@ func (a *routes) lead(r *route, name, port string) {
 	b.ready, b.all, b.checked = row.ready, row.all, true
 	switch {
 	case b.ready == 0:
-		r.wrong(routeBroken, algesta.Say("No endpoint of the Service {} is ready, so {} answers with an error (502 or 503).", algesta.Name(name), r.called()))
+		r.wrong(
+			routeBroken,
+			algesta.Say("No endpoint of the Service {} is ready, so {} answers with an error (502 or 503).", algesta.Name(name), r.called()),
+		)
 	case b.ready < b.all:
 		r.wrong(routeAiling, algesta.Say("{} of {} of the Service {} are ready.", b.ready, count(b.all, "endpoint"), algesta.Name(name)))
 	}
@@ -212,7 +234,10 @@ func (a *routes) secure(r *route, secret string) {
 			if state != certExpired {
 				r.certificate = fmt.Sprintf("%s (%s)", r.certificate, state)
 			}
-			r.wrong(routeAiling, algesta.Say("The certificate {} for {} is {}.", algesta.Name(cert.object.GetName()), algesta.Name(quote(orElse(r.host, "*"))), state))
+			r.wrong(
+				routeAiling,
+				algesta.Say("The certificate {} for {} is {}.", algesta.Name(cert.object.GetName()), algesta.Name(quote(orElse(r.host, "*"))), state),
+			)
 		case certOverdue, certRenewing, certReady:
 		}
 	}

@@ -15,12 +15,11 @@ import (
 var later = map[string]string{
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
 	"nodes": "list nodes", "namespaces": "list namespaces",
-	"secrets": "list Secrets",
-	"cert":    "check certificates", "cert renew": "renew certificates",
+	"cert": "check certificates", "cert renew": "renew certificates",
 	"clusters":     "list clusters",
 	"cluster-info": "describe a cluster", "api-resources": "list kinds",
 	"pause": "pause rollouts", "resume": "resume rollouts", "rollout pause": "pause rollouts", "rollout resume": "resume rollouts",
-	"delete": "delete objects", "create": "create objects", "apply": "apply manifests", "patch": "patch objects",
+	"delete": "delete objects", "create": "create objects", "patch": "patch objects",
 	"edit": "edit objects", "replace": "replace objects", "label": "change labels", "annotate": "change annotations",
 	"cordon": "cordon nodes", "uncordon": "uncordon nodes", "drain": "drain nodes", "taint": "taint nodes",
 	"autoscale": "change autoscalers", "expose": "create Services", "set env": "change variables", "set resources": "change resources",
@@ -29,18 +28,10 @@ var later = map[string]string{
 
 // never are words for what a chat must not do, whatever is built later.
 var never = map[string]string{
-	"exec":         "open shells or run programs in pods",
-	"attach":       "open shells or run programs in pods",
-	"debug":        "open shells or run programs in pods",
-	"run":          "start pods by hand",
 	"cp":           "copy files out of pods",
 	"port-forward": "forward ports",
 	"proxy":        "forward ports",
-	"az":           "run az",
 	"helm":         "run helm",
-	"curl":         "run curl",
-	"openssl":      "run openssl",
-	"nslookup":     "run nslookup",
 	"ssh":          "open shells",
 }
 

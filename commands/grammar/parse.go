@@ -100,7 +100,8 @@ func NewParser(bot algesta.Handle, books []runbooks.Runbook) Parser {
 }
 
 // Parse reads one command: a verb, then service and environment, then options, as kubectl's users write them. It repairs
-// what phones do to quotes, dashes and spaces. Every error is an *algesta.Error of kind ErrUsage.
+// what phones do to quotes, dashes and spaces. Every error is an *algesta.Error of kind ErrUsage, or of ErrRefused for a pasted line that a
+// chat must not do.
 func (p Parser) Parse(text string) (Parsed, error) {
 	if len(text) > maxText*utf8.UTFMax || utf8.RuneCountInString(text) > maxText {
 		return Parsed{}, p.usage(algesta.Say("That is too long for a command: I read up to 2,000 characters."), "")
@@ -116,6 +117,10 @@ func (p Parser) Parse(text string) (Parsed, error) {
 func (p Parser) parse(typed []word) (Parsed, error) {
 	if len(typed) == 0 {
 		return Parsed{Runbook: helpWord}, nil
+	}
+	typed, err := p.pasted(typed)
+	if err != nil {
+		return Parsed{}, err
 	}
 	typed = p.flagsLast(typed)
 	name, n := p.verb(typed)

@@ -435,8 +435,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		},
 		"what is not built":               {"describe pod x -n production", "I can't describe objects yet.", known},
 		"what is not built, in two words": {"rollout pause deployment/api -n production", "I can't pause rollouts yet.", known},
-		"what a chat must not do":         {"kubectl exec -it x -n production -- sh", "I don't open shells or run programs in pods.", known},
-		"another tool":                    {"az aks check-acr", "I don't run az.", known},
+		"another tool":                    {"helm upgrade api", "I don't run helm.", known},
 		"too much text": {
 			strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters.", "",
 		},

@@ -1,0 +1,358 @@
+package grammar
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// pasted reads a line of a manual that is another program's, or a form of kubectl's that no command has: it's the bot's command for the
+// same question, or the error that says why a chat doesn't do it and what to do instead. What is neither comes back as it was typed. The
+// bot runs none of these programs, and nothing of what they would be told reaches a cluster but what the command that it returns
+// declares.
+func (p Parser) pasted(typed []word) ([]word, error) {
+	line := lineOf(typed)
+	if _, n := p.verb(typed); n > 1 && line.program != "get" && line.program != "describe" { // a command of its own: "namespace create"
+		return typed, nil
+	}
+	switch line.program {
+	case "exec", "attach", "debug":
+		return p.pastedExec(line)
+	case "run":
+		return p.pastedRun(line)
+	case "curl", "wget":
+		return p.pastedCurl(line.rest, line)
+	case "openssl":
+		return p.pastedHost(line, optionOf(line.rest, "connect"), "I don't run openssl.")
+	case "nslookup", "dig", "host":
+		return p.pastedHost(line, firstBare(line.rest), "I don't look names up by themselves.")
+	case "az":
+		return nil, p.azure(line)
+	case "create", "apply", "label", "config", "get", "describe", "edit", "patch", "delete":
+		return p.pastedKubectl(typed, line)
+	}
+	return typed, nil
+}
+
+// pastedLine is a line as a shell takes it: a program, its words, and what its output goes to.
+type pastedLine struct {
+	program string   // in lower case
+	rest    []word   // what follows it, with the options that stood before it
+	pipes   [][]word // each command behind a "|"
+}
+
+func lineOf(typed []word) pastedLine {
+	var parts [][]word
+	for _, w := range typed {
+		if w.text == "|" && !w.quoted {
+			parts = append(parts, nil)
+			continue
+		}
+		if len(parts) == 0 {
+			parts = append(parts, nil)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], w)
+	}
+	if len(parts) == 0 || len(parts[0]) == 0 {
+		return pastedLine{}
+	}
+	first, n := parts[0], 0
+	for n < len(first) && strings.HasPrefix(first[n].text, "-") && !first[n].quoted { // "-n production exec …"
+		name, _, hasValue := strings.Cut(strings.TrimLeft(first[n].text, "-"), "=")
+		if n++; !hasValue && isEnvironment(strings.ToLower(name)) {
+			n++
+		}
+	}
+	if n >= len(first) {
+		return pastedLine{}
+	}
+	return pastedLine{program: strings.ToLower(first[n].bare()), rest: slices.Concat(first[:n], first[n+1:]), pipes: parts[1:]}
+}
+
+// optionOf is the value of the first of these options, "" where none stands there.
+func optionOf(typed []word, names ...string) string {
+	for i, w := range typed {
+		if !strings.HasPrefix(w.text, "-") || w.quoted {
+			continue
+		}
+		name, value, hasValue := strings.Cut(strings.TrimLeft(w.text, "-"), "=")
+		switch {
+		case !slices.Contains(names, name):
+		case hasValue:
+			return value
+		case i+1 < len(typed):
+			return typed[i+1].text
+		}
+	}
+	return ""
+}
+
+// place is the environment that kubectl's -n names.
+func (l pastedLine) place() []word {
+	if place := optionOf(l.rest, "n", "namespace"); place != "" {
+		return []word{{text: "-n"}, {text: place}}
+	}
+	return nil
+}
+
+// pipesTo reports whether the output goes to a program.
+func (l pastedLine) pipesTo(programs ...string) bool {
+	return slices.ContainsFunc(l.pipes, func(pipe []word) bool { return len(pipe) > 0 && slices.Contains(programs, pipe[0].text) })
+}
+
+// pattern is what the output is searched for, "" for nothing.
+func (l pastedLine) pattern() string {
+	for _, pipe := range l.pipes {
+		if len(pipe) > 1 && slices.Contains([]string{"grep", "egrep"}, pipe[0].text) {
+			return firstBare(pipe[1:])
+		}
+	}
+	return ""
+}
+
+// firstBare is the first word that is no option.
+func firstBare(typed []word) string {
+	for _, w := range typed {
+		if w.quoted || !strings.HasPrefix(w.text, "-") {
+			return w.text
+		}
+	}
+	return ""
+}
+
+// has reports whether there is such a command.
+func (p Parser) has(command string) bool { return p.book(command).Name != "" }
+
+// as are the words of a command of the bot's; those that are "" are left out.
+func as(place []word, parts ...string) []word {
+	var out []word
+	for _, part := range parts {
+		if part != "" {
+			out = append(out, word{text: part})
+		}
+	}
+	return append(out, place...)
+}
+
+// pastedExec reads "exec <pod> -n production -- env | grep NODE_ENV": what people run in pods to look at them.
+func (p Parser) pastedExec(line pastedLine) ([]word, error) {
+	before, inside := line.rest, []word(nil)
+	if at := slices.IndexFunc(line.rest, func(w word) bool { return w.text == "--" && !w.quoted }); at >= 0 {
+		before, inside = line.rest[:at], line.rest[at+1:]
+	}
+	line.rest = before
+	target := execTarget(before)
+	if len(inside) == 0 || target == "" || line.program != "exec" {
+		return nil, p.noShell(target, line)
+	}
+	container := optionOf(before, "c", "container")
+	if container != "" {
+		container = "container=" + container
+	}
+	switch program := strings.ToLower(inside[0].bare()); {
+	case (program == "env" || program == "printenv") && p.has("env"):
+		pattern := line.pattern()
+		if pattern == "" && program == "printenv" && len(inside) > 1 {
+			pattern = "^" + inside[1].text + "$"
+		}
+		if pattern != "" {
+			pattern = "grep=" + pattern
+		}
+		return as(line.place(), "env", target, container, pattern), nil
+	case program == "curl" || program == "wget":
+		if u := urlOf(inside[1:]); u != nil && isLocal(u.Hostname()) && p.has("health") {
+			return as(line.place(), "health", target, pathArg(u), portArg(u)), nil
+		}
+		return p.pastedCurl(inside[1:], line)
+	case slices.Contains([]string{"nc", "ncat", "telnet"}, program) && p.has("connect"):
+		if host, port := hostAndPort(inside[1:]); host != "" {
+			return as(line.place(), "connect", target, host+":"+port), nil
+		}
+	}
+	return nil, p.noShell(target, line)
+}
+
+// execTarget is the pod or workload of "exec -it x -c app": the first word that is no option or its value.
+func execTarget(typed []word) string {
+	for i := 0; i < len(typed); i++ {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(typed[i].text, "-"), "=")
+		switch {
+		case !strings.HasPrefix(typed[i].text, "-"):
+			return typed[i].bare()
+		case !hasValue && (isEnvironment(name) || slices.Contains([]string{"c", "container"}, name)):
+			i++
+		}
+	}
+	return ""
+}
+
+func hostAndPort(typed []word) (host, port string) {
+	var bare []string
+	for i := 0; i < len(typed); i++ {
+		switch {
+		case typed[i].text == "-w" || typed[i].text == "-i": // seconds
+			i++
+		case !strings.HasPrefix(typed[i].text, "-"):
+			bare = append(bare, typed[i].bare())
+		}
+	}
+	if len(bare) == 1 {
+		host, port, _ = strings.Cut(bare[0], ":")
+	} else if len(bare) > 1 {
+		host, port = bare[0], bare[1]
+	}
+	if !digits.MatchString(port) {
+		return "", ""
+	}
+	return host, port
+}
+
+// noShell refuses to run a program in a pod, and names what answers the questions that people do it for.
+func (p Parser) noShell(target string, line pastedLine) error {
+	if target == "" {
+		target = serviceSlot
+	}
+	place := optionOf(line.rest, "n", "namespace")
+	if place == "" {
+		place = environmentSlot
+	}
+	return p.instead(
+		algesta.Say("I don't open shells or run programs in pods: what is typed there is nobody's request, and no plan shows what it does."),
+		[]string{"env", "health", "connect", "logs", "describe"}, target, place,
+	)
+}
+
+// instead is a refusal that names those of the commands that there are.
+func (p Parser) instead(why algesta.Text, commands []string, rest ...string) error {
+	e := &algesta.Error{Kind: algesta.ErrRefused, Message: why}
+	var there []algesta.Text
+	for _, command := range commands {
+		if p.has(command) {
+			there = append(there, algesta.Say("{}", algesta.Name(p.bot.Typed(append([]string{command}, rest...)...))))
+		}
+	}
+	if len(there) > 0 {
+		e.Hint = algesta.Say("Instead: {}", algesta.Or(there))
+	}
+	return e
+}
+
+// pastedRun reads "run debug --image=curlimages/curl … curl http://service/health": a pod that's started to look at a Service from inside.
+func (p Parser) pastedRun(line pastedLine) ([]word, error) {
+	at := slices.IndexFunc(line.rest, func(w word) bool { return w.text == "curl" || w.text == "wget" })
+	if at >= 0 {
+		place := pastedLine{rest: line.rest[:at]}
+		return p.pastedCurl(line.rest[at+1:], place)
+	}
+	place := optionOf(line.rest, "n", "namespace")
+	if place == "" {
+		place = environmentSlot
+	}
+	return nil, p.instead(
+		algesta.Say(
+			"I don't start pods by hand: whoever looks in from one can do anything that a pod may.",
+		),
+		[]string{"health", "connect"},
+		serviceSlot,
+		place,
+	)
+}
+
+// pastedCurl reads the address that somebody asks: of a Service of the cluster its health, of a host what is seen of it.
+func (p Parser) pastedCurl(typed []word, line pastedLine) ([]word, error) {
+	for _, w := range typed {
+		name, value, _ := strings.Cut(strings.TrimLeft(w.text, "-"), "=")
+		sends := slices.Contains([]string{"d", "u", "H", "F", "T", "b", "user", "header", "form", "upload-file", "cookie", "json"}, name) ||
+			strings.HasPrefix(name, "data") || (name == "X" || name == "request") && value != "" && value != "GET"
+		if strings.HasPrefix(w.text, "-") && !w.quoted && sends {
+			return nil, p.instead(
+				algesta.Say(
+					"I only look: I send no data, no headers and no credentials. What was typed here should count as seen by everybody in this channel.",
+				),
+				[]string{"probe", "health"},
+			)
+		}
+	}
+	u := urlOf(typed)
+	if u == nil {
+		return nil, p.instead(algesta.Say("I don't run curl, and I see no address in this."), []string{"probe", "health"})
+	}
+	service, namespace, inside := inCluster(u.Hostname())
+	switch place := line.place(); {
+	case inside && p.has("health"):
+		if namespace != "" {
+			place = []word{{text: "-n"}, {text: namespace}}
+		}
+		return as(place, "health", service, pathArg(u)), nil
+	case inside || isLocal(u.Hostname()):
+		return nil, p.instead(algesta.Say("I don't run curl."), []string{"health"}, serviceSlot, environmentSlot)
+	case u.Port() != "" && u.Port() != "80" && u.Port() != "443":
+		return nil, p.instead(algesta.Say("I only look at the ports 80 and 443 of a host."), []string{"probe"}, clip(u.Hostname()))
+	case p.has("probe"):
+		return as(place, "probe", strings.ToLower(u.Hostname()), pathArg(u)), nil
+	}
+	return nil, p.instead(algesta.Say("I don't run curl."), nil)
+}
+
+// inCluster reads the name of a Service as pods know it: "gate.production.svc.cluster.local", "gate.production.svc", "gate".
+func inCluster(host string) (service, namespace string, ok bool) {
+	parts := strings.Split(strings.ToLower(host), ".")
+	switch {
+	case isLocal(host):
+		return "", "", false
+	case len(parts) == 1:
+		return parts[0], "", true
+	case len(parts) >= 3 && parts[2] == "svc":
+		return parts[0], parts[1], true
+	}
+	return "", "", false
+}
+
+func isLocal(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
+
+func pathArg(u *url.URL) string {
+	if u.Path == "" || u.Path == "/" {
+		return ""
+	}
+	return "path=" + u.Path
+}
+
+func portArg(u *url.URL) string {
+	if u.Port() == "" {
+		return ""
+	}
+	return "port=" + u.Port()
+}
+
+// urlOf is the address among the words of a curl: with a scheme, or the first word that isn't an option. Nil where there is none.
+func urlOf(typed []word) *url.URL {
+	text := firstBare(typed)
+	if at := slices.IndexFunc(typed, func(w word) bool { return strings.Contains(w.text, "://") }); at >= 0 {
+		text = typed[at].text
+	}
+	if text == "" {
+		return nil
+	}
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || !validName(u.Hostname()) && !isLocal(u.Hostname()) {
+		return nil
+	}
+	return u
+}
+
+// pastedHost reads a host and, where it has one, its port.
+func (p Parser) pastedHost(line pastedLine, host, why string) ([]word, error) {
+	host, _, _ = strings.Cut(host, ":")
+	if !p.has("probe") || !validName(host) || !strings.Contains(host, ".") {
+		return nil, p.instead(algesta.Say("{}", why), []string{"probe", "cert check"}, hostSlot)
+	}
+	return as(line.place(), "probe", strings.ToLower(host)), nil
+}
+
+// hostSlot stands for a host in a usage line.
+const hostSlot = "<host>"

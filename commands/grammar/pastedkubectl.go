@@ -1,0 +1,150 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// pastedKubectl is about kubectl's own lines: those that would show or carry secrets, and those that change what nobody has looked at.
+func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
+	kind, name := kindAndName(line.rest)
+	switch {
+	case (line.program == "get" || line.program == "describe") && kind == "Secret":
+		return p.pastedSecret(typed, name, line)
+	case (line.program == "create" || line.program == "edit" || line.program == "patch") && kind == "Secret":
+		return nil, p.carriesSecret(name, line)
+	case line.program == "apply":
+		return nil, p.refused(
+			algesta.Say("I don't apply manifests: a chat shows no diff of a file, and whoever deploys by manifests has a pipeline for them."),
+			algesta.Say("Change the manifest where it's kept, or use the command for the one thing that should change: {}.",
+				algesta.Or(p.typedOf("deploy", "scale", "restart", "rollback"))),
+		)
+	case line.program == "label" && kind == "Namespace":
+		return nil, p.refused(
+			algesta.Say("I don't change the labels of namespaces: policies, quotas and network rules hang on them."),
+			algesta.Say("Change them where the namespace is defined, or with kubectl yourself."),
+		)
+	case line.program == "config":
+		return nil, p.refused(
+			algesta.Say("I have no kubeconfig of yours: where a command works is part of it, its environment comes last."),
+			algesta.Say("For example: {}", algesta.Name(p.bot.Typed("pods", "production"))),
+		)
+	}
+	return typed, nil
+}
+
+// kindAndName are the kind and the name of "secret x", "secret/x", "secret generic x"; "" for what isn't there or isn't known.
+func kindAndName(typed []word) (kind, name string) {
+	var bare []string
+	for i := 0; i < len(typed); i++ {
+		option, _, hasValue := strings.Cut(strings.TrimLeft(typed[i].text, "-"), "=")
+		switch {
+		case !strings.HasPrefix(typed[i].text, "-") || typed[i].quoted:
+			bare = append(bare, typed[i].bare())
+		case !hasValue && (isEnvironment(option) || slices.Contains([]string{"o", "output", "l", "selector"}, option)):
+			i++
+		}
+	}
+	if len(bare) == 0 {
+		return "", ""
+	}
+	word, name, slashed := strings.Cut(bare[0], "/")
+	known, ok := algesta.KindOf(word)
+	if !ok {
+		return "", ""
+	}
+	rest := bare[1:]
+	if known.Name == "Secret" && len(rest) > 1 && slices.Contains([]string{"generic", "tls", "docker-registry"}, rest[0]) {
+		rest = rest[1:]
+	}
+	if !slashed && len(rest) > 0 {
+		name = rest[0]
+	}
+	return known.Name, name
+}
+
+// pastedSecret reads a look at a Secret. What would print its values is refused; its certificate's dates are told from the Certificate.
+func (p Parser) pastedSecret(typed []word, name string, line pastedLine) ([]word, error) {
+	format := optionOf(line.rest, "o", "output")
+	shows := format != "" && format != "wide" && format != "name"
+	switch {
+	case line.pipesTo("openssl") && name != "" && p.has("cert check"):
+		return as(line.place(), "cert", "check", name), nil
+	case shows || line.pipesTo("base64", "jq", "yq"):
+		e := &algesta.Error{
+			Kind:    algesta.ErrRefused,
+			Message: algesta.Say("I don't show what a Secret holds, in no format: a channel keeps it for everybody who ever joins."),
+		}
+		e.Hint = algesta.Say("Whoever may read it looks in the Key Vault or with kubectl on their own machine.")
+		if place := optionOf(line.rest, "n", "namespace"); p.has("secrets") && name != "" && place != "" {
+			e.Hint = e.Hint.Then("Whether it's there, its keys and who uses it: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
+		}
+		return nil, e
+	case len(line.pipes) > 0:
+		return typed[:slices.IndexFunc(typed, func(w word) bool { return w.text == "|" && !w.quoted })], nil
+	}
+	return typed, nil
+}
+
+// carriesSecret refuses to take a value through a chat.
+func (p Parser) carriesSecret(name string, line pastedLine) error {
+	e := &algesta.Error{
+		Kind:    algesta.ErrRefused,
+		Message: algesta.Say("I don't make or change Secrets: a chat must not carry what they hold."),
+	}
+	if slices.ContainsFunc(line.rest, func(w word) bool { return strings.Contains(w.text, "from-literal") }) {
+		e.Message = e.Message.Then("If a real value stood in this message, count it as leaked and change it.")
+	}
+	e.Hint = algesta.Say("Put the value into the Key Vault, or create the Secret with kubectl on your own machine.")
+	if place := optionOf(line.rest, "n", "namespace"); p.has("secrets") && name != "" && place != "" {
+		e.Hint = e.Hint.Then("Then see that it's there: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
+	}
+	return e
+}
+
+// azure refuses a line of the Azure CLI, with what the bot knows of the same question.
+func (p Parser) azure(line pastedLine) error {
+	typed := joined(line.rest)
+	has := func(words ...string) bool {
+		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(" "+typed+" ", " "+w+" ") })
+	}
+	no := algesta.Say("I don't run az: I have no rights in Azure, only in the cluster.")
+	production := "production"
+	switch {
+	case has("enable-addons"):
+		return p.refused(no, algesta.Say("Whoever runs the cluster changes its add-ons, best where it's defined as code.").
+			Then("Whether the Key Vault driver is there and what it mounts: {}", algesta.Or(p.typedOf("keyvault "+production))))
+	case has("role", "assignment"):
+		return p.refused(no, algesta.Say("Whoever runs the subscription assigns roles.").
+			Then("Whether pulls fail for want of one: {}", algesta.Or(p.typedOf("diagnose "+production))))
+	case has("check-acr"):
+		return p.refused(
+			no,
+			algesta.Say("Whether images can be pulled, and what the registry says, is part of: {}", algesta.Or(p.typedOf("diagnose "+production))),
+		)
+	case has("show-tags"), has("repository"):
+		return p.refused(no, algesta.Say("A deploy asks the registry for its tag before it changes anything: {}. Which versions ran: {}",
+			algesta.Or(p.typedOf("deploy <service> <environment> <tag>")), algesta.Or(p.typedOf("history <service> <environment>"))))
+	case has("get-credentials"):
+		return p.refused(no, algesta.Say("You need no credentials here: name the environment in the command. {}",
+			algesta.Or(p.typedOf("clusters", "status "+production))))
+	}
+	return p.refused(no, algesta.Say("{} lists what I do.", algesta.Name(p.bot.Typed(helpWord))))
+}
+
+func (p Parser) refused(why, hint algesta.Text) error {
+	return &algesta.Error{Kind: algesta.ErrRefused, Message: why, Hint: hint}
+}
+
+// typedOf are those of these commands that there are, as they are typed.
+func (p Parser) typedOf(commands ...string) []algesta.Text {
+	var out []algesta.Text
+	for _, command := range commands {
+		if name, _, _ := strings.Cut(command, " "); p.has(name) {
+			out = append(out, algesta.Say("{}", algesta.Name(p.bot.Typed(command))))
+		}
+	}
+	return out
+}
