@@ -202,6 +202,11 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 			return err
 		}
 	}
+	if s.to.Ended() { // whoever ends a follow and can still count says more than this
+		if err := tx.Edit(lastProgress(r, m.shown, m.title(r))); err != nil {
+			return err
+		}
+	}
 	if !m.reply {
 		return nil
 	}

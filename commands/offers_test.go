@@ -187,6 +187,21 @@ func TestAnOfferThatWasUsedIsNotUsedAgainAfterItsChange(t *testing.T) {
 }
 
 // TestTheProgressOfAReplacedChangeEnds approves another change while the pods of the first are followed.
+// TestTheProgressOfAFollowThatBreaksOffEnds has the follower panic after it told how far the rollout is.
+func TestTheProgressOfAFollowThatBreaksOffEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(rules[:strings.Index(rules, "approvals:")])
+	w.cluster.set(func(c *fakeCluster) { c.coming = true })
+	w.types(luis, "scale api-gateway production 6")
+	w.request(algesta.Applied)
+	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) == 1 }, deadline, 5*time.Millisecond)
+	w.cluster.set(func(c *fakeCluster) { c.panics = map[string]bool{"Workload": true} })
+	w.request(algesta.TimedOut)
+	require.Contains(t, w.said(algesta.ProgressPost)[0], "something went wrong on my side while I watched it")
+	w.panicked("a mistake in ")
+}
+
 func TestTheProgressOfAReplacedChangeEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -42,7 +42,8 @@ func (p Progress) complete(r Rollout, fresh []*corev1.Pod, f Follow, now time.Ti
 func (p Progress) up(f Follow) Progress {
 	p.Phase, p.Took = Complete, f.CompleteAt.Sub(f.StartedAt)
 	if p.Ready == p.Of {
-		p.Short = algesta.Say("{} of {} ready after {}, watching {}", p.Ready, p.Of, words.Span(p.Took), words.Span(f.Soak))
+		// Until when, not how long: with many changes at once the edit that says the end may be half a minute late.
+		p.Short = algesta.Say("{} of {} ready after {}, watching until {}", p.Ready, p.Of, words.Span(p.Took), algesta.AtSecond(f.SteadyAt.Add(f.Soak)))
 		p.Line = p.Short
 	}
 	return p
