@@ -281,6 +281,17 @@ func targetWords(t algesta.Target) string {
 	return out
 }
 
+// objectName is the name of what a command is about: of the Deployment, of another object, or of the environment.
+func objectName(t algesta.Target) string {
+	if _, name, ok := strings.Cut(t.Object, "/"); ok {
+		return name
+	}
+	if t.Name == "" {
+		return t.Environment
+	}
+	return t.Name
+}
+
 func hint(t algesta.Text) []algesta.Block {
 	if len(t) == 0 {
 		return nil

@@ -43,7 +43,7 @@ func askedAlready(tx Tx, key string, asked algesta.Request) error {
 
 // sameCommand reports whether two commands ask for the same, whoever asks.
 func sameCommand(a, b algesta.Command) bool {
-	return a.Runbook == b.Runbook && a.Target.Workload() == b.Target.Workload() &&
+	return a.Runbook == b.Runbook && a.Target.Workload() == b.Target.Workload() && a.Target.Object == b.Target.Object &&
 		(len(a.Args)+len(b.Args) == 0 || bytes.Equal(encode(a.Args), encode(b.Args)))
 }
 

@@ -45,7 +45,7 @@ func undoButton(r algesta.Request, style string) algesta.Button {
 	o := r.Plan.Undo
 	return algesta.Button{Label: "Undo", Offer: o, Style: style, Confirm: &algesta.Confirm{
 		Title: "Undo this change?", Yes: "Undo", No: "Not now",
-		Text: fmt.Sprintf("Undo of %s for %s in %s%s. %s", r.ID, o.Target.Service, o.Target.Environment, moves(*o), planned),
+		Text: fmt.Sprintf("Undo of %s for%s%s. %s", r.ID, targetWords(o.Target), moves(*o), planned),
 	}}
 }
 
@@ -59,7 +59,7 @@ func moves(o algesta.Offer) string {
 
 // confirmOffer asks before a proposed command begins. Where nobody knows yet what becomes what, its plan will say it.
 func confirmOffer(label string, o algesta.Offer) *algesta.Confirm {
-	what := fmt.Sprintf("%s %s in %s%s", words.Capital(o.Runbook), o.Target.Service, o.Target.Environment, moves(o))
+	what := words.Capital(o.Runbook) + targetWords(o.Target) + moves(o)
 	if o.Runbook == "rollback" {
 		what = fmt.Sprintf("Roll back %s in %s%s", o.Target.Service, o.Target.Environment, moves(o))
 		if o.Moves == "" {

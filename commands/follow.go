@@ -112,7 +112,7 @@ func (d *Dispatcher) clusterUnreadable(
 		p := rollout.Progress{
 			Phase: rollout.OutOfTime,
 			Why: algesta.Say(
-				"The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(r.Command.Target.Name),
+				"The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(objectName(r.Command.Target)),
 			),
 		}
 		return d.handlePhase(ctx, r, p, f, now)
@@ -151,8 +151,9 @@ func (d *Dispatcher) handlePhase(
 		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
 	case rollout.Overtaken:
 		o := d.note("was overtaken. "+p.Why.String(), p)
-		t := r.Command.Target
-		o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", t.Service, t.Environment)))
+		if t := r.Command.Target; t.Service != "" {
+			o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", t.Service, t.Environment)))
+		}
 		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, f, o)
 	case rollout.Gone:
 		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.note("ended: "+p.Why.String(), p))

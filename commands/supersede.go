@@ -52,7 +52,7 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 		next.request.Previous = r.ID
 		s.also = func(tx Tx, _ algesta.Request) error {
 			why := algesta.Say(
-				"{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(c.Target.Name), algesta.Name(r.ID),
+				"{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(objectName(c.Target)), algesta.Name(r.ID),
 				difference(r.Plan, next.request.Plan),
 			)
 			if err := d.open(tx, next, why); err != nil {
@@ -66,7 +66,7 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 }
 
 func changedNote(c algesta.Command) string {
-	return "was not run, because " + c.Target.Name + " changed after this was planned. Nothing was changed."
+	return "was not run, because " + objectName(c.Target) + " changed after this was planned. Nothing was changed."
 }
 
 // difference says which rows of the card are not what they were. That time has passed since is no difference.

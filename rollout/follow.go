@@ -61,6 +61,7 @@ type Health struct {
 	Restarts int32         `json:"restarts"`          // of its pods, within Window
 	Window   time.Duration `json:"window,omitempty"`  // how far back Restarts counts
 	Waiting  []string      `json:"waiting,omitempty"` // reasons such as CrashLoopBackOff, sorted, each once
+	State    string        `json:"state,omitempty"`   // of what has no pods, in the words of the poll that compares it
 }
 
 // Progress is one look at a rollout, in words.

@@ -22,7 +22,11 @@ func TestEveryCommandSaysWhatAClusterCannotBeAsked(t *testing.T) {
 			s.images = map[string]string{}
 			c := runbooks.Cluster{Reader: s}
 			if book.Changes() {
-				p, err := book.Plan(t.Context(), c, input(book.Name, parsed.Args))
+				in := input(book.Name, parsed.Args)
+				if other, ok := otherThings(t)[book.Name]; ok {
+					c.Reader, in = other.cluster, regarding(book.Name, other.object)
+				}
+				p, err := book.Plan(t.Context(), c, in)
 				require.NoError(t, err)
 				require.NotEmpty(t, p.Changes)
 				return

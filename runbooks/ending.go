@@ -67,8 +67,35 @@ type Polled struct {
 // WithPoll ends a command when poll says so, and stops watching after within, which has to be longer than nothing. It's for what has
 // no pods: a certificate, an autoscaler.
 func WithPoll(within time.Duration, poll func(ctx context.Context, c Cluster, object algesta.Object) (Polled, error)) Ending {
-	return Ending{look: func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
-		seen, err := poll(ctx, c, object)
+	return WithPollSince(within, nil, func(ctx context.Context, c Cluster, object algesta.Object, _ string) (Polled, error) {
+		return poll(ctx, c, object)
+	})
+}
+
+// WithPollSince is WithPoll for a poll that compares: was reads what stands before the write, in the poll's own words, and the poll is
+// handed that; "" where it couldn't be read, or was is nil.
+func WithPollSince(
+	within time.Duration,
+	was func(ctx context.Context, c Cluster, object algesta.Object) (string, error),
+	poll func(ctx context.Context, c Cluster, object algesta.Object, was string) (Polled, error),
+) Ending {
+	ends := Ending{look: polled(within, poll)}
+	if was != nil {
+		ends.before = func(ctx context.Context, c Cluster, object algesta.Object, _ time.Time) (rollout.Health, error) {
+			state, err := was(ctx, c, object)
+			return rollout.Health{State: state}, err
+		}
+	}
+	return ends
+}
+
+// polled is how a poll is followed.
+func polled(
+	within time.Duration,
+	poll func(ctx context.Context, c Cluster, object algesta.Object, was string) (Polled, error),
+) func(context.Context, Cluster, algesta.Object, rollout.Follow, time.Time) (rollout.Progress, rollout.Follow, error) {
+	return func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
+		seen, err := poll(ctx, c, object, f.Before.State)
 		if err != nil {
 			return rollout.Progress{}, f, err
 		}
@@ -91,5 +118,5 @@ func WithPoll(within time.Duration, poll func(ctx context.Context, c Cluster, ob
 			p.Phase, p.Why = rollout.OutOfTime, seen.Said
 		}
 		return p, f, nil
-	}}
+	}
 }

@@ -22,6 +22,8 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 		"kubectl describe certificate api-tls -n production": {Runbook: "cert check", Environment: "production", Object: "certificate/api-tls"},
 		"cert check api-tls production":                      {Runbook: "cert check", Environment: "production", Object: "certificate/api-tls"},
 		"cert check api.example.com production":              {Runbook: "cert check", Environment: "production", Object: "host/api.example.com"},
+		"cmctl renew api-tls -n production":                  {Runbook: "cert renew", Environment: "production", Object: "certificate/api-tls"},
+		"renew certificate/api-tls production":               {Runbook: "cert renew", Environment: "production", Object: "certificate/api-tls"},
 		"kubectl get hpa -n production":                      {Runbook: "hpa", Environment: "production"},
 		"kubectl describe hpa api-hpa -n production":         scaler,
 		"hpa api-hpa production":                             scaler,
@@ -38,7 +40,7 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 func TestATrapIsAnsweredWithTheBetterWay(t *testing.T) {
 	t.Parallel()
 	for text, hint := range map[string]string{
-		"kubectl delete certificate api-tls -n production": "what blocks it. To renew it now: cmctl renew api-tls -n production.",
+		"kubectl delete certificate api-tls -n production": "To renew it now, while the old one stays in use: /algesta cert renew api-tls production.",
 		"delete cert/api-tls -n production":                "/algesta cert check api-tls production says",
 		"delete certificate":                               "/algesta cert check <certificate> <environment> says",
 	} {

@@ -34,8 +34,8 @@ func (p Parser) deleteCertificate(typed []word) error {
 		Message: algesta.Say("I don't delete certificates. Deleting one doesn't renew it safely: " +
 			"users may be served a wrong certificate until a new one is issued, and each new order counts against the authority's limits."),
 		Hint: algesta.Say(
-			"{} says whether it needs renewing at all, and what blocks it. To renew it now: {}. I can't renew certificates myself yet.",
-			algesta.Name(p.bot.Typed("cert check", name, environment)), algesta.Name("cmctl renew "+name+" -n "+environment),
+			"To renew it now, while the old one stays in use: {}. {} says whether it needs that at all, and what blocks it.",
+			algesta.Name(p.bot.Typed("cert renew", name, environment)), algesta.Name(p.bot.Typed("cert check", name, environment)),
 		),
 	}
 }
