@@ -15,7 +15,7 @@ import (
 var later = map[string]string{
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
 	"nodes": "list nodes", "namespaces": "list namespaces",
-	"cert": "check certificates",
+	"cert":         "check certificates",
 	"clusters":     "list clusters",
 	"cluster-info": "describe a cluster", "api-resources": "list kinds",
 	"pause": "pause rollouts", "resume": "resume rollouts", "rollout pause": "pause rollouts", "rollout resume": "resume rollouts",
