@@ -98,13 +98,13 @@ func (a Args) Bool(name string) bool { v, _ := a[name].(bool); return v }
 
 // Command is what was asked. It is not yet permitted.
 type Command struct {
-	ID      string    `json:"id"` // threads log, audit, messages and buttons
-	Actor   Actor     `json:"actor"`
-	Runbook string    `json:"runbook"`
-	Target  Target    `json:"target,omitzero"`
-	Args    Args      `json:"args,omitempty"`
-	Reason  string    `json:"reason,omitempty"` // why, in the requester's words
-	At      time.Time `json:"at"`
+	ID        string    `json:"id"` // threads log, audit, messages and buttons
+	Requester           // its fields are the command's own in JSON: what was stored before there were rules is a person's
+	Runbook   string    `json:"runbook"`
+	Target    Target    `json:"target,omitzero"`
+	Args      Args      `json:"args,omitempty"`
+	Reason    string    `json:"reason,omitempty"` // why, in the requester's words
+	At        time.Time `json:"at"`
 	// Channel is where it was asked; Thread is set when it was asked inside a thread.
 	Channel string `json:"channel"`
 	Thread  string `json:"thread,omitempty"`

@@ -237,7 +237,9 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	c := algesta.Command{ID: algesta.NewCommandID(), Actor: a, Runbook: book.Name, Target: target, Args: p.Args, At: time.Now()}
+	c := algesta.Command{
+		ID: algesta.NewCommandID(), Requester: algesta.AskedBy(a), Runbook: book.Name, Target: target, Args: p.Args, At: time.Now(),
+	}
 	if book.Name == grammar.Undo.Name { // that is the command which goes back
 		way, err := d.wayBack(ctx, target, a)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // askedError says that the same was asked for already and has not ended. It never reaches a person.
@@ -64,13 +65,25 @@ func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader al
 			hint = algesta.Say("It is {}: {}", algesta.Name(r.ID), algesta.Span{Kind: algesta.Link, ID: at, Text: "see its thread"})
 		}
 	}
+	by := asker(r.Command.Requester)
+	if r.Command.Rule == nil && r.Command.Actor.ID == reader.ID {
+		by = "You"
+	}
 	return &algesta.Error{
 		Kind: algesta.ErrStale,
 		Hint: hint,
 		Message: algesta.Say(
-			"{} asked for {} {}; {}.", you([]algesta.Actor{r.Command.Actor}, reader), what, ago(time.Since(r.CreatedAt)), standing(r),
+			"{} asked for {} {}; {}.", by, what, ago(time.Since(r.CreatedAt)), standing(r),
 		),
 	}
+}
+
+// asker is the requester as the subject of a sentence.
+func asker(r algesta.Requester) string {
+	if r.Rule != nil {
+		return words.Capital(r.Called())
+	}
+	return r.Called() // a name keeps its letters
 }
 
 // standing is how a request stands, as half a sentence.

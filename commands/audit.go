@@ -11,9 +11,9 @@ import (
 // maxAsked is how many characters of what somebody typed, and of why it was refused, the audit keeps.
 const maxAsked = 300
 
-// entry is an audit line of a person's doing.
-func entry(id, kind string, by algesta.Actor, data algesta.Args) algesta.Entry {
-	return algesta.Entry{Request: id, Kind: kind, Actor: by.ID.String(), At: time.Now(), Data: data}
+// entry is an audit line of somebody's doing: of a person, or of a rule, by their identity.
+func entry(id, kind, by string, data algesta.Args) algesta.Entry {
+	return algesta.Entry{Request: id, Kind: kind, Actor: by, At: time.Now(), Data: data}
 }
 
 // concerning is an error about a command whose object is known, so that the audit can name it.
@@ -53,20 +53,23 @@ func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) a
 	if c, ok := errors.AsType[concerning](err); ok {
 		data["runbook"], data["target"] = c.command.Runbook, placed(c.command.Target)
 	}
-	return algesta.Entry{Request: id, Kind: kind, Actor: in.Person.String(), At: time.Now(), Data: data}
+	return entry(id, kind, in.Person.String(), data)
 }
 
 // readEntry is the audit line of an answer that told somebody something: in the channel, or to them alone.
-func readEntry(in algesta.Invocation, c algesta.Command, private bool) algesta.Entry {
+func readEntry(c algesta.Command, private bool) algesta.Entry {
 	kind := "read"
 	if private {
 		kind = "read privately"
 	}
-	data := algesta.Args{"runbook": c.Runbook, "channel": in.Channel}
+	data := algesta.Args{"runbook": c.Runbook, "channel": c.Channel}
+	if rule := c.Rule; rule != nil && rule.For != nil {
+		data["for"] = rule.For.ID.String()
+	}
 	if c.Target.Cluster != "" {
 		data["target"] = placed(c.Target)
 	}
-	return algesta.Entry{Request: c.ID, Kind: kind, Actor: in.Person.String(), At: time.Now(), Data: data}
+	return entry(c.ID, kind, c.Identity(), data)
 }
 
 // excerpt is what the audit keeps of a text: redacted first, because a cut could hide what gives a secret away.

@@ -28,7 +28,7 @@ func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report
 
 // people is "requested by Dana, approved by Carla 14:05:12".
 func people(r algesta.Request) algesta.Text {
-	by := algesta.Say("requested by {}", algesta.By(r.Command.Actor))
+	by := algesta.Say("requested by {}", r.Command.Said())
 	if len(r.DecidedBy) == 0 {
 		return by
 	}
@@ -85,7 +85,7 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 		if len(r.DecidedBy) > 0 {
 			asks = join(algesta.Say("{} approved.", everyone(r.DecidedBy)), asks)
 		}
-		return join(asks, algesta.Say("{} may cancel.", r.Command.Actor.Called())) // by name: the card notified them already
+		return join(asks, algesta.Say("{} may cancel.", r.Command.Called())) // by name: the card notified them already
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
 		return algesta.Say("No approval was needed. It ended {}.", algesta.AtSecond(r.UpdatedAt))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:
@@ -189,9 +189,13 @@ func ended(r algesta.Request, tone algesta.Tone, said algesta.Text) algesta.Repo
 
 // concerned are the requester and those who decided, each once.
 func concerned(r algesta.Request) []algesta.Actor {
-	out := []algesta.Actor{r.Command.Actor}
+	var out []algesta.Actor
+	asked, ok := r.Command.Person()
+	if ok {
+		out = append(out, asked)
+	}
 	for _, a := range r.DecidedBy {
-		if a.ID != r.Command.Actor.ID {
+		if a.ID != asked.ID {
 			out = append(out, a)
 		}
 	}
@@ -201,7 +205,7 @@ func concerned(r algesta.Request) []algesta.Actor {
 // cardAndDetail parts an answer into the compact card and the detail for the thread. Both notify with the title: the detail begins with a
 // table or with the second sentence, which say nothing by themselves.
 func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
-	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", algesta.By(c.Actor), algesta.Name(c.ID))}
+	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", c.Said(), algesta.Name(c.ID))}
 	return card, algesta.Report{Push: r.Title, Title: r.Small, Body: r.Body, Buttons: r.Buttons}
 }
 

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/runbooks"
 )
 
 // The time of the diagnosis of a rollout that did not come up.
@@ -38,9 +37,10 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	if err == nil && place.External { // since it was asked for: what is read is for its author alone there
 		return 0, nil
 	}
+	var asked algesta.Command
 	var report algesta.Report
 	if err == nil {
-		report, err = d.diagnosis(ctx, r)
+		asked, report, err = d.diagnosis(ctx, r)
 	}
 	if err == nil { // reading took its time
 		place, err = d.freshPlace(ctx, r)
@@ -66,36 +66,33 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 		if shown.Buttons, err = storeOffers(tx, report.Buttons); err != nil {
 			return err
 		}
-		return tx.Post(post(r.Command, algesta.DiagnosePost, shown))
+		if err := tx.Post(post(r.Command, algesta.DiagnosePost, shown)); err != nil {
+			return err
+		}
+		return tx.Append(readEntry(asked, false))
 	})
 	return 0, err
 }
 
-// diagnosis looks at the workload of a change.
-func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.Report, error) {
+// diagnosis looks at the workload of a change and says as which command. It is asked for by a rule, on behalf of whoever asked for the
+// change, so it reads what that person may read now.
+func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.Command, algesta.Report, error) {
 	book, ok := d.find("diagnose")
 	if !ok {
-		return algesta.Report{}, fmt.Errorf("there is no runbook %q", "diagnose")
+		return algesta.Command{}, algesta.Report{}, fmt.Errorf("there is no runbook %q", "diagnose")
 	}
-	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
-	if err != nil {
-		return algesta.Report{}, fmt.Errorf("opening the cluster: %w", err)
-	}
-	c := r.Command
-	c.Runbook, c.Args, c.At = book.Name, nil, time.Now()
 	ctx, cancel := context.WithTimeout(ctx, d.diagnoseWithin)
 	defer cancel()
-	if c.Actor, err = d.freshActor(ctx, c.Actor.ID, r.UpdatedAt); err != nil {
-		return algesta.Report{}, fmt.Errorf("asking about the requester: %w", err)
-	}
-	if !d.allows(c, book.Verb) {
-		return algesta.Report{}, fmt.Errorf("%s may not %s there", c.Actor.ID, book.Verb)
-	}
-	report, err := book.Answer(
-		ctx, reader, runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Allowed: d.mayRead(ctx, c, book.Verb)},
-	)
+	requester, err := d.freshActor(ctx, r.Command.Actor.ID, r.UpdatedAt)
 	if err != nil {
-		return algesta.Report{}, fmt.Errorf("diagnosing %s: %w", c.Target.Workload(), err)
+		return algesta.Command{}, algesta.Report{}, fmt.Errorf("asking about the requester: %w", err)
 	}
-	return report, nil
+	c := r.Command
+	c.Requester = algesta.AskedByRule(algesta.Rule{Name: algesta.RolloutFailed, For: &requester})
+	c.Runbook, c.Args, c.At = book.Name, nil, time.Now()
+	if !d.allows(c, book.Verb) {
+		return c, algesta.Report{}, fmt.Errorf("%s may not %s there", requester.ID, book.Verb)
+	}
+	report, err := d.look(ctx, book, c)
+	return c, report, err
 }

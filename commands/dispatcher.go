@@ -131,7 +131,7 @@ func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 	} else {
 		log.Error("command went wrong", zap.Error(err))
 	}
-	err = d.guard("an answer", id, func() error { return d.reply(ctx, in, id, explain(err, id), d.refusedEntry(in, id, err)) })
+	err = d.guard("an answer", id, func() error { return d.reply(ctx, fromPerson(in), id, explain(err, id), d.refusedEntry(in, id, err)) })
 	if err == nil {
 		return
 	}
@@ -156,20 +156,6 @@ func (d *Dispatcher) work(ctx context.Context, id string, in algesta.Invocation)
 	return d.command(ctx, id, in)
 }
 
-// reply stores an answer that only its reader sees, its audit line, and closes the invocation, in one transaction.
-func (d *Dispatcher) reply(ctx context.Context, in algesta.Invocation, id string, r algesta.Report, line algesta.Entry) error {
-	r.Title = d.called(ctx, r.Title)
-	return d.storeLate(ctx, func(tx Tx) error {
-		if err := tx.Post(d.answer(in, id, r)); err != nil {
-			return err
-		}
-		if err := tx.Append(line); err != nil {
-			return err
-		}
-		return tx.Answered(in.Key)
-	})
-}
-
 // storing is the context for storing an answer, with its own time: what was found is worth more than the time limit of the work.
 func storing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
@@ -180,14 +166,6 @@ func (d *Dispatcher) storeLate(ctx context.Context, f func(tx Tx) error) error {
 	ctx, cancel := storing(ctx)
 	defer cancel()
 	return d.Store.Update(ctx, f)
-}
-
-// answer is a post that only the person who asked sees.
-func (d *Dispatcher) answer(in algesta.Invocation, id string, r algesta.Report) algesta.Post {
-	return algesta.Post{
-		Command: id, Kind: algesta.AnswerPost, Channel: in.Channel, Thread: in.Thread,
-		OnlyFor: in.Person.User, Reply: in.Reply, Report: r,
-	}
 }
 
 // command carries a typed or mentioned command to its answer or to a request.
@@ -214,7 +192,8 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 		if err != nil {
 			return err
 		}
-		return d.reply(ctx, in, id, report, readEntry(in, algesta.Command{ID: id, Runbook: parsed.Runbook}, true))
+		told := algesta.Command{ID: id, Requester: algesta.AskedBy(actor), Runbook: parsed.Runbook, Channel: in.Channel}
+		return d.reply(ctx, fromPerson(in), id, report, readEntry(told, true))
 	}
 	if parsed.Runbook == grammar.Undo.Name {
 		return d.undo(ctx, in, actor, parsed, where)
@@ -228,23 +207,23 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 		return err
 	}
 	c := algesta.Command{
-		ID: id, Actor: actor, Runbook: book.Name, Target: target, Args: parsed.Args, Reason: d.Redact(parsed.Reason),
-		At: in.At, Channel: in.Channel, Thread: in.Thread,
+		ID: id, Requester: algesta.AskedBy(actor), Runbook: book.Name, Target: target, Args: parsed.Args,
+		Reason: d.Redact(parsed.Reason), At: in.At, Channel: in.Channel, Thread: in.Thread,
 	}
-	return d.start(ctx, in, book, c)
+	return d.start(ctx, fromPerson(in), book, c)
 }
 
-// start decides about a resolved command and answers it or opens a request. Offers come in here too.
-func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) (err error) {
+// start decides about a resolved command and answers it or opens a request. Offers come in here too, and what rules ask for.
+func (d *Dispatcher) start(ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command) (err error) {
 	defer func() { err = about(c, err) }()
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()})
 	if decision.Effect == algesta.Refuse {
 		return refused(decision, c.Actor)
 	}
 	if !book.Changes() {
-		return d.read(ctx, in, book, c, decision)
+		return d.read(ctx, from, book, c, decision)
 	}
-	place, err := d.placeForChanges(ctx, in, c, factsAge)
+	place, err := d.placeForChanges(ctx, from, c, factsAge)
 	if err != nil {
 		return err
 	}
@@ -255,32 +234,32 @@ func (d *Dispatcher) start(ctx context.Context, in algesta.Invocation, book runb
 			Hint:    algesta.Say("Ask in a channel that I am in, where the approvers are too."),
 		}
 	}
-	return d.propose(ctx, in, book, c)
+	return d.propose(ctx, from, book, c)
 }
 
 // placeForChanges is the place that a change is asked for in, where a request may stand: the bot is in it, and nobody of another company
 // is.
-func (d *Dispatcher) placeForChanges(ctx context.Context, in algesta.Invocation, c algesta.Command, maxAge time.Duration) (Place, error) {
+func (d *Dispatcher) placeForChanges(ctx context.Context, from origin, c algesta.Command, maxAge time.Duration) (Place, error) {
 	place, err := d.Directory.Place(ctx, c.Channel, maxAge)
 	switch {
 	case err != nil:
 		return place, fmt.Errorf("asking about the channel: %w", err)
 	case !place.Member && !place.Direct:
-		return place, d.notThere(place, in)
+		return place, d.notThere(place, from)
 	case place.External:
-		return place, external(channelName(place, in))
+		return place, external(channelName(place, from))
 	}
 	return place, nil
 }
 
 // notThere refuses what needs a thread where the bot is not. Slack lets nobody add an app to direct messages that exist already.
-func (d *Dispatcher) notThere(p Place, in algesta.Invocation) *algesta.Error {
+func (d *Dispatcher) notThere(p Place, from origin) *algesta.Error {
 	hint := algesta.Say("Invite me first: {}", algesta.Name("/invite "+d.Bot.Mentioned()))
-	if in.Direct || in.Group {
+	if from.direct || from.group {
 		hint = algesta.Say("Slack lets nobody add me to direct messages that are there already. Ask in a channel that I am in.")
 	}
 	return &algesta.Error{
-		Kind: algesta.ErrRefused, Message: algesta.Say("I am not in {}, so I cannot post a thread here.", channelName(p, in)), Hint: hint,
+		Kind: algesta.ErrRefused, Message: algesta.Say("I am not in {}, so I cannot post a thread here.", channelName(p, from)), Hint: hint,
 	}
 }
 
@@ -296,81 +275,12 @@ func external(channel string) *algesta.Error {
 }
 
 // channelName is how a refusal names the channel: a private one has no name for the bot.
-func channelName(p Place, in algesta.Invocation) string {
+func channelName(p Place, from origin) string {
 	switch {
-	case p.Name != "" && !in.Private && !in.Group:
+	case p.Name != "" && !from.private && !from.group:
 		return "#" + p.Name
-	case in.Direct || in.Group:
+	case from.direct || from.group:
 		return "this conversation"
 	}
 	return "this channel"
-}
-
-// read answers a command that only looks: in the channel as a card with its detail in the thread,
-// or to the person alone where the bot is not a member, or another company reads along (decision 13). Who reads the channel is asked when
-// the answer is there: reading a cluster takes its time.
-func (d *Dispatcher) read(
-	ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command, decision algesta.Decision,
-) error {
-	if decision.Effect != algesta.Allow {
-		return &algesta.Error{
-			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("The rule \"{}\" wants an approval for reading, and reading cannot be approved.", decision.Rule),
-			Hint:    algesta.Say("Ask the people who write the policy to name changes in that rule."),
-		}
-	}
-	cluster, err := d.Clusters.Reader(c.Target.Cluster)
-	if err != nil {
-		return fmt.Errorf("opening the cluster: %w", err)
-	}
-	asked, err := d.input(ctx, c)
-	if err != nil {
-		return err
-	}
-	asked.Allowed = d.mayRead(ctx, c, book.Verb)
-	report, err := book.Answer(ctx, cluster, asked)
-	if err != nil {
-		return fmt.Errorf("running %s: %w", book.Name, d.gone(ctx, c, err))
-	}
-	place, err := d.Directory.Place(ctx, c.Channel, placeAge)
-	switch {
-	case err != nil:
-		d.Log.Warn("an answer is shown to its author alone", zap.String("command", c.ID), zap.Error(err))
-		report.Small = join(report.Small, algesta.Say("Slack doesn't tell me who reads this channel, so only you see this."))
-	case place.External:
-		report.Small = join(report.Small, algesta.Say("This channel is shared with another company, so only you see this."))
-	}
-	if err != nil || place.External || !place.Member && !place.Direct {
-		report.Buttons = nil // a change could not be asked for here anyway
-		return d.reply(ctx, in, c.ID, report, readEntry(in, c, true))
-	}
-	card, detail := cardAndDetail(report, c)
-	return d.storeLate(ctx, func(tx Tx) error {
-		buttons, err := storeOffers(tx, report.Buttons)
-		if err != nil {
-			return err
-		}
-		detail.Buttons = buttons
-		shown := post(c, algesta.CardPost, card)
-		shown.By = c.Actor.ID
-		if err := tx.Post(shown); err != nil {
-			return err
-		}
-		if len(detail.Body)+len(detail.Buttons) > 0 {
-			shown := post(c, algesta.DetailPost, detail)
-			shown.By = c.Actor.ID
-			if err := tx.Post(shown); err != nil {
-				return err
-			}
-		}
-		if err := tx.Append(readEntry(in, c, false)); err != nil {
-			return err
-		}
-		return tx.Answered(in.Key)
-	})
-}
-
-// post is a message of a command, in the thread of its card.
-func post(c algesta.Command, kind algesta.PostKind, r algesta.Report) algesta.Post {
-	return algesta.Post{Command: c.ID, Kind: kind, Channel: c.Channel, Thread: c.Thread, About: c.Target, Report: r}
 }

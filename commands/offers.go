@@ -76,13 +76,13 @@ func (d *Dispatcher) runProposed(ctx context.Context, in algesta.Invocation, act
 		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("I do not know the command of this button any more. Nothing was run.")}
 	}
 	c := algesta.Command{
-		ID: algesta.NewCommandID(), Actor: actor, Runbook: book.Name, Target: o.Target, Args: o.Args, Reason: reason,
+		ID: algesta.NewCommandID(), Requester: algesta.AskedBy(actor), Runbook: book.Name, Target: o.Target, Args: o.Args, Reason: reason,
 		At: in.At, Channel: in.Channel, // a click makes a new card, not a reply: people have to see it
 	}
 	if in.Kind == algesta.Mentioned { // who typed it in a thread looks for the answer there
 		c.Thread = in.Thread
 	}
-	return d.start(ctx, in, book, c)
+	return d.start(ctx, fromPerson(in), book, c)
 }
 
 func (d *Dispatcher) dropButton(ctx context.Context, id string) error {

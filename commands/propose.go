@@ -238,9 +238,9 @@ const draws = 3
 
 // propose answers a change: by a request with its card and plan, or by saying that there is nothing to do. The ID is written into
 // the plan, so another ID is another plan.
-func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) (err error) {
+func (d *Dispatcher) propose(ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command) (err error) {
 	for range draws {
-		if err = d.proposeAs(ctx, in, book, c); !errors.Is(err, algesta.ErrTaken) {
+		if err = d.proposeAs(ctx, from, book, c); !errors.Is(err, algesta.ErrTaken) {
 			return err
 		}
 		d.Log.Warn("an ID is taken: drawing another", zap.String("command", c.ID))
@@ -249,38 +249,38 @@ func (d *Dispatcher) propose(ctx context.Context, in algesta.Invocation, book ru
 	return fmt.Errorf("drawing an ID: %w", err)
 }
 
-func (d *Dispatcher) proposeAs(ctx context.Context, in algesta.Invocation, book runbooks.Runbook, c algesta.Command) error {
-	p, err := d.prepare(ctx, in.Key, book, c)
+func (d *Dispatcher) proposeAs(ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command) error {
+	p, err := d.prepare(ctx, from.key, book, c)
 	if err != nil {
 		return nothingChanged(err)
 	}
 	if len(p.nothing) > 0 {
-		if isUndo(c) && isOffer(in) { // what it would bring back is there
-			if err := d.dropButton(ctx, in.Vote.ID); err != nil {
+		if isUndo(c) && from.offer != "" { // what it would bring back is there
+			if err := d.dropButton(ctx, from.offer); err != nil {
 				return err
 			}
 		}
-		return d.reply(ctx, in, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing}, readEntry(in, c, true))
+		return d.reply(ctx, from, c.ID, algesta.Report{Tone: algesta.Neutral, Title: p.nothing}, readEntry(c, true))
 	}
-	if err := d.intoFailure(ctx, in, p.request); err != nil {
+	if err := d.intoFailure(ctx, from, p.request); err != nil {
 		return err
 	}
-	if _, err := d.placeForChanges(ctx, in, c, placeAge); err != nil { // another company may have come while the plan was made
+	if _, err := d.placeForChanges(ctx, from, c, placeAge); err != nil { // another company may have come while the plan was made
 		return err
 	}
 	err = d.Store.Update(ctx, func(tx Tx) error {
-		if err := askedAlready(tx, in.Key, p.request); err != nil {
+		if err := askedAlready(tx, from.key, p.request); err != nil {
 			return err
 		}
 		if err := d.open(tx, p, nil); err != nil {
 			return err
 		}
-		if isOffer(in) {
-			if err := useUp(tx, in.Vote.ID, c.ID); err != nil {
+		if from.offer != "" {
+			if err := useUp(tx, from.offer, c.ID); err != nil {
 				return err
 			}
 		}
-		return tx.Answered(in.Key)
+		return from.closed(tx)
 	})
 	if same, ok := errors.AsType[askedError](err); ok {
 		return d.tellAsked(ctx, same.by, c.Actor, "the same")
@@ -289,7 +289,7 @@ func (d *Dispatcher) proposeAs(ctx context.Context, in algesta.Invocation, book 
 		return d.tellUsed(ctx, used.by, c.Actor)
 	}
 	if errors.Is(err, algesta.ErrStale) { // the same invocation was handled before a restart
-		return d.Store.Update(ctx, func(tx Tx) error { return tx.Answered(in.Key) })
+		return d.Store.Update(ctx, from.closed)
 	}
 	return err
 }
@@ -313,7 +313,7 @@ func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
 	if err := tx.Create(r); err != nil {
 		return err
 	}
-	if err := tx.Append(entry(r.ID, "requested", r.Command.Actor, algesta.Args{
+	if err := tx.Append(entry(r.ID, "requested", r.Command.Identity(), algesta.Args{
 		"runbook": r.Command.Runbook, "target": placed(r.Command.Target), "fingerprint": r.Fingerprint, "reason": r.Command.Reason,
 		"channel": r.Command.Channel,
 	})); err != nil {

@@ -12,8 +12,8 @@ func TestAQuestionNamesTheVersions(t *testing.T) {
 	t.Parallel()
 	r := algesta.Request{
 		Command: algesta.Command{
-			Actor:  algesta.Actor{Name: "Luis"},
-			Target: algesta.Target{Environment: "production", Name: "api-gateway-production"},
+			Requester: algesta.AskedBy(algesta.Actor{Name: "Luis"}),
+			Target:    algesta.Target{Environment: "production", Name: "api-gateway-production"},
 		},
 		Plan: algesta.Plan{
 			Summary: algesta.Say("Roll back {} to revision {}", algesta.Name("api-gateway-production"), 4),

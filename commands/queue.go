@@ -106,8 +106,8 @@ func (d *Dispatcher) queue(ctx context.Context, in algesta.Invocation) {
 
 func (d *Dispatcher) sayBusy(ctx context.Context, in algesta.Invocation) {
 	err := d.guard("saying busy", in.Key, func() error {
-		p := d.answer(
-			in, "busy-"+in.Key,
+		p := fromPerson(in).alone.answer(
+			"busy-"+in.Key,
 			algesta.Report{Tone: algesta.Waiting, Title: algesta.Say("I am busy and have not looked at this yet. I will answer as soon as I can.")},
 		)
 		return d.Store.Update(ctx, func(tx Tx) error { return tx.Post(p) })

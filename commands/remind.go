@@ -136,7 +136,7 @@ func question(r algesta.Request) algesta.Text {
 		first, size := utf8.DecodeRuneInString(what[0].Text)
 		what[0].Text = string(unicode.ToLower(first)) + what[0].Text[size:]
 	}
-	out := algesta.Say("{} asks to {}", r.Command.Actor.Called(), what)
+	out := algesta.Say("{} asks to {}", asker(r.Command.Requester), what)
 	if env := r.Command.Target.Environment; env != "" &&
 		!strings.Contains(strings.ReplaceAll(r.Plan.Summary.String(), r.Command.Target.Name, ""), env) {
 		out = algesta.Say("{} in {}", out, env)
@@ -188,7 +188,7 @@ func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.
 	if link != "" {
 		where = algesta.Say("{}: {}", where, algesta.Span{Kind: algesta.Link, ID: link, Text: "open the request"})
 	}
-	where = algesta.Say("{}. Where you can't open it, {} can add you to that channel.", where, r.Command.Actor.Called())
+	where = algesta.Say("{}. Where you can't open it, {} can add you to that channel.", where, r.Command.Called())
 	out.Body = []algesta.Block{{Text: where}}
 	return out
 }

@@ -15,7 +15,7 @@ func (d *Dispatcher) undo(ctx context.Context, in algesta.Invocation, actor alge
 	if err != nil {
 		return err
 	}
-	asked := algesta.Command{Actor: actor, Runbook: grammar.Undo.Name, Target: target}
+	asked := algesta.Command{Requester: algesta.AskedBy(actor), Runbook: grammar.Undo.Name, Target: target}
 	if err := d.undoesAnother(ctx, p, where, target); err != nil {
 		return about(asked, err)
 	}
@@ -50,8 +50,8 @@ func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
 
 // intoFailure refuses a typed undo whose plan goes back to a version that failed the last time that the bot made it what runs. Whoever
 // clicks the button was asked, and told what becomes what; whoever types it was not, and nobody may have to approve it.
-func (d *Dispatcher) intoFailure(ctx context.Context, in algesta.Invocation, r algesta.Request) error {
-	if in.Kind == algesta.Voted || !isUndo(r.Command) || !r.Plan.WritesTemplate() {
+func (d *Dispatcher) intoFailure(ctx context.Context, from origin, r algesta.Request) error {
+	if from.clicked || !isUndo(r.Command) || !r.Plan.WritesTemplate() {
 		return nil
 	}
 	known, err := d.input(ctx, r.Command)

@@ -23,7 +23,7 @@ func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.E
 	}
 	may := d.Policy().Answerers(d.needs(r), d.factsOf(r))
 	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
-	who := r.Command.Actor.Called()
+	who := r.Command.Called()
 	if len(may) > 0 {
 		who = words.Or([]string{who, names.of(may)})
 	}

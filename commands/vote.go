@@ -36,7 +36,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 			return fmt.Errorf("asking about the channel: %w", err)
 		}
 		if place.External {
-			return external(channelName(place, in))
+			return external(channelName(place, fromPerson(in)))
 		}
 	}
 	switch in.Vote.Action {
@@ -82,7 +82,7 @@ func (d *Dispatcher) approve(
 		if !fresh {
 			return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("You approved this already. It needs one more person.")}
 		}
-		if err := tx.Append(entry(r.ID, "approved", actor, algesta.Args{"fingerprint": r.Fingerprint})); err != nil {
+		if err := tx.Append(entry(r.ID, "approved", actor.ID.String(), algesta.Args{"fingerprint": r.Fingerprint})); err != nil {
 			return err
 		}
 		approvals, err := tx.Approvals(r.ID)
@@ -135,7 +135,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 	switch {
 	case in.Vote.Action == algesta.Cancel && !own:
 		return &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("Only {}, who asked for this, may cancel it.", r.Command.Actor.Called()),
+			Kind: algesta.ErrRefused, Message: algesta.Say("Only {}, who asked for this, may cancel it.", r.Command.Called()),
 			Hint: algesta.Say("Approvers can deny it."),
 		}
 	case own: // denying one's own request is cancelling it
@@ -189,14 +189,14 @@ func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id str
 		if _, _, err := tx.Move(move); err != nil {
 			return err
 		}
-		if err := tx.Append(entry(id, "taken back", actor, nil)); err != nil {
+		if err := tx.Append(entry(id, "taken back", actor.ID.String(), nil)); err != nil {
 			return err
 		}
 		told := algesta.Say(
 			"I can't tell yet whether this was sent before you clicked. If it was not, it ends as cancelled; if it was, its thread says how it " +
 				"goes on.",
 		)
-		if err := tx.Post(d.answer(in, algesta.NewCommandID(), algesta.Report{Tone: algesta.Waiting, Title: told})); err != nil {
+		if err := tx.Post(fromPerson(in).alone.answer(algesta.NewCommandID(), algesta.Report{Tone: algesta.Waiting, Title: told})); err != nil {
 			return err
 		}
 		return tx.Answered(in.Key)

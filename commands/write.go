@@ -215,7 +215,7 @@ func (d *Dispatcher) endFollow(tx Tx, by, old algesta.Request) error {
 	}
 	_, _, err = d.move(tx, step{
 		id: old.ID, from: []algesta.Status{algesta.Applied}, to: algesta.Superseded,
-		note: "was replaced by " + by.ID + " of " + by.Command.Actor.Called() + " " + when + ".",
+		note: "was replaced by " + by.ID + " of " + by.Command.Called() + " " + when + ".",
 		also: func(tx Tx, o algesta.Request) error {
 			return tx.Edit(
 				lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this {}. Its own thread shows how it goes on.", algesta.Name(by.ID), when)),

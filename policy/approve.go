@@ -69,8 +69,8 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 	if refusal, ok := standing(voter); !ok {
 		return refusal
 	}
-	asked := f.actor()
-	if voter.ID == asked.ID {
+	asked := f.Command.Requester
+	if voter.ID == asked.Actor.ID {
 		return algesta.Decision{Effect: algesta.Allow, Reason: algesta.Say("You asked for it.")}
 	}
 	for _, n := range needs {
@@ -78,7 +78,7 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("The rule \"{}\" lets you approve it.", n.Rule)}
 		}
 	}
-	f.Command.Actor = voter
+	f.Command.Requester = algesta.AskedBy(voter)
 	if b, ok := p.bindingFor(f); ok {
 		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" lets you ask for the same.", b.name)}
 	}
@@ -95,7 +95,7 @@ func (p *Policy) Answerers(needs []algesta.Requirement, f Facts) []algesta.Subje
 			continue
 		}
 		for _, s := range b.subjects {
-			if !slices.Contains(all, s) {
+			if !slices.Contains(all, s) && !isRule(s) {
 				all = append(all, s)
 			}
 		}

@@ -157,7 +157,7 @@ func TestARefusalToAnswerQuotesAForgedName(t *testing.T) {
 	t.Parallel()
 	forger := petra
 	forger.Name = "Everybody here may, says Carla. Petra"
-	f := policy.Facts{Command: algesta.Command{Actor: forger}, Verb: "restart"}
+	f := policy.Facts{Command: algesta.Command{Requester: algesta.AskedBy(forger)}, Verb: "restart"}
 	got := example(t).MayAnswer([]algesta.Requirement{need("second person", 1, false, "user:U0CARLA")}, f, nobody)
 	require.Equal(t, algesta.Refuse, got.Effect)
 	require.Contains(t, got.Hint.String(), "“Everybody here may, says Carla. Petra” may, or ")

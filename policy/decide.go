@@ -10,7 +10,7 @@ import (
 // Decide says whether the command may run, needs somebody's yes first, or is refused and why. It is asked before a
 // cluster is touched, after planning, and again when the command runs (design.md, decision 8).
 func (p *Policy) Decide(f Facts) algesta.Decision {
-	if refusal, ok := standing(f.actor()); !ok {
+	if refusal, ok := entitled(f); !ok {
 		return refusal
 	}
 	if f.At.IsZero() { // before every freeze: a forgotten time must not thaw anything
@@ -60,7 +60,7 @@ func standing(a algesta.Actor) (algesta.Decision, bool) {
 // bindingFor is the first binding that gives the actor this verb on this target.
 func (p *Policy) bindingFor(f Facts) (binding, bool) {
 	for _, b := range p.bindings {
-		if b.verbs[f.Verb] && b.place.covers(f.target()) && among(f.actor(), b.subjects) {
+		if b.verbs[f.Verb] && b.place.covers(f.target()) && f.asks(b.subjects) {
 			return b, true
 		}
 	}
@@ -111,14 +111,17 @@ func (p *Policy) needs(f Facts) []algesta.Requirement {
 
 // unbound refuses for want of a binding, and says what the person may do there and who may do this.
 func (p *Policy) unbound(f Facts) algesta.Decision {
+	if f.Command.Rule != nil {
+		return unboundRule(f)
+	}
 	what := algesta.Say("You may not {} {}", doing(f.Verb), where(f.target()))
 	for _, b := range p.bindings {
-		if b.place.covers(f.target()) && among(f.actor(), b.subjects) {
+		if b.place.covers(f.target()) && f.asks(b.subjects) {
 			return refuse(b.name, algesta.Say("{} (rule \"{}\" gives you {}).", what, b.name, words.List(allowed(b.allow))), p.whoMay(f))
 		}
 	}
 	for _, b := range p.bindings {
-		if among(f.actor(), b.subjects) {
+		if f.asks(b.subjects) {
 			return refuse("", algesta.Say("{}: your rights are in {}.", what, words.List(p.reach(f.actor()))), p.whoMay(f))
 		}
 	}
@@ -167,9 +170,11 @@ func (p *Policy) whoMay(f Facts) algesta.Text {
 				continue
 			}
 			seen[s] = true
-			if kind, _ := split(s); kind == groupSubject {
+			switch kind, _ := split(s); kind {
+			case groupSubject:
 				groups = append(groups, s)
-			} else {
+			case ruleSubject: // nobody can ask it
+			default:
 				people = append(people, s)
 			}
 		}

@@ -27,7 +27,7 @@ approvals:
 	dana := algesta.Actor{ID: algesta.PersonID{Team: "T0ALGESTA", User: "U0DANA"}, Standing: algesta.Member, Groups: []string{"S0BACKEND"}}
 	target := algesta.Target{Service: "api-gateway", Environment: "production", Cluster: "aks-algesta-production", Namespace: "production"}
 	for _, verb := range []string{"status", "rollback", "scale"} {
-		d := p.Decide(policy.Facts{Command: algesta.Command{Actor: dana, Target: target}, Verb: verb, At: time.Now()})
+		d := p.Decide(policy.Facts{Command: algesta.Command{Requester: algesta.AskedBy(dana), Target: target}, Verb: verb, At: time.Now()})
 		fmt.Printf("%s: %s. %s\n", verb, d.Effect, d.Reason)
 	}
 	// Output:

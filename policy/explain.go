@@ -21,7 +21,10 @@ type Step struct {
 // It tells more than a requester may know, and belongs on a terminal, not into a chat.
 func (p *Policy) Explain(f Facts) []Step {
 	account := Step{Part: "account", Speak: true, Why: "a full member"}
-	if refusal, ok := standing(f.actor()); !ok {
+	if f.Command.Rule != nil {
+		account.Why = "a rule, which may only look"
+	}
+	if refusal, ok := entitled(f); !ok {
 		account.Why = refusal.Reason.String()
 	}
 	steps := []Step{account}
@@ -56,14 +59,22 @@ func (b binding) explain(f Facts) Step {
 	s := Step{Part: "binding", Rule: b.name}
 	why, speak := about(b.verbs, b.place, f)
 	switch {
-	case !among(f.actor(), b.subjects):
-		s.Why = "names " + words.Or(subjectNames(b.subjects)) + ", which is not this person"
+	case !f.asks(b.subjects):
+		s.Why = "names " + words.Or(subjectNames(b.subjects)) + ", which is not " + f.self()
 	case !speak:
 		s.Why = why
 	default:
 		s.Speak, s.Why = true, fmt.Sprintf("gives it by the role %s", b.role)
 	}
 	return s
+}
+
+// self is "this person", or "this rule".
+func (f Facts) self() string {
+	if f.Command.Rule != nil && f.Command.Rule.For == nil {
+		return "this rule"
+	}
+	return "this person"
 }
 
 func (l *limit) explain(f Facts) Step {

@@ -125,6 +125,9 @@ func (l *limit) holds(facts map[string]any) (bool, error) {
 // variables are the facts as expressions name them.
 func variables(f Facts) map[string]any {
 	a, t := f.actor(), f.target()
+	if r := f.Command.Rule; r != nil && r.For == nil {
+		a.Standing = ruleSubject // an expression can tell it from a person
+	}
 	args := map[string]any(f.Command.Args)
 	if args == nil {
 		args = map[string]any{}

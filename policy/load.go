@@ -211,8 +211,16 @@ func (l *loader) binding(path []any, in bindingFile, names map[string]bool) bind
 	quiet := loader{root: l.root} // the role's own problems were told where it is defined
 	out.allow, out.verbs = role.Allow, quiet.verbs(path, role.Allow)
 	families := algesta.Verbs()
+	changes := false
 	for v := range out.verbs {
 		out.reads = out.reads || families[v] == algesta.Read
+		changes = changes || families[v] == algesta.Changes
+	}
+	if i := slices.IndexFunc(out.subjects, isRule); i >= 0 && changes {
+		l.at(
+			append(path, "role"), "the role %q lets %s change something, and a rule may only look: bind it to a role that only reads", in.Role,
+			out.subjects[i],
+		)
 	}
 	return out
 }
@@ -224,6 +232,9 @@ func (l *loader) approval(path []any, in approvalFile, names map[string]bool) ap
 		Rule: in.Name, Approvers: l.subjects(append(path, "approvers"), in.Approvers), Count: 1,
 		RequesterMayApprove: in.RequesterMayApprove, ReasonRequired: in.Reason == "required",
 		ExpiresAfter: l.expiry(path, in.ExpiresAfter),
+	}
+	if i := slices.IndexFunc(out.need.Approvers, isRule); i >= 0 {
+		l.at(append(path, "approvers"), "%s is a rule, and only people can approve: name people or groups", out.need.Approvers[i])
 	}
 	l.onlyChanges(append(path, "verbs"), out.verbs, "what only reads cannot wait for an approval")
 	if in.Count != nil {

@@ -80,8 +80,20 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 		},
 		"a pattern without a family": {"allow: [read, scale]", `allow: ["sc*"]`, `line 5: there is no verb "sc*": name a verb, read or change`},
 		"a misspelt family":          {"allow: [read, scale]", "allow: [reed]", `line 5: there is no verb "reed": did you mean read?`},
-		"a misspelt role":            {"role: operator", "role: operater", `line 9: there is no role "operater": did you mean operator?`},
-		"an unknown role":            {"role: operator", "role: king", `line 9: there is no role "king": define it under roles`},
+		"a rule that changes something": {
+			`["group:S0TEAM"]`, `["group:S0TEAM", "rule:alerts"]`,
+			`line 9: the role "operator" lets rule:alerts change something, and a rule may only look: bind it to a role that only reads`,
+		},
+		"a rule that approves": {
+			`["group:S0PLATFORM"]`, `["group:S0PLATFORM", "rule:alerts"]`,
+			`line 15: rule:alerts is a rule, and only people can approve: name people or groups`,
+		},
+		"a rule's name with a space": {
+			`["group:S0TEAM"]`, `["rule:my alerts"]`,
+			`line 8: "rule:my alerts" is not the name of a rule: write lower-case letters, digits and hyphens, such as rule:rollout-failed`,
+		},
+		"a misspelt role": {"role: operator", "role: operater", `line 9: there is no role "operater": did you mean operator?`},
+		"an unknown role": {"role: operator", "role: king", `line 9: there is no role "king": define it under roles`},
 		"a handle for a group": {
 			`["group:S0TEAM"]`, `["group:@team"]`,
 			`line 8: "group:@team" is not a Slack user group: write the ID, such as group:S0PLATFORM, because handles can be changed`,

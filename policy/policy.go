@@ -21,7 +21,7 @@ type Policy struct {
 
 // Facts are all that a decision rests on.
 type Facts struct {
-	Command algesta.Command // with its actor and its resolved target
+	Command algesta.Command // with its requester and its resolved target
 	Verb    string          // the runbook's verb
 	Plan    *algesta.Plan   // nil before planning
 	At      time.Time       // the time of the decision, not of the request
@@ -30,8 +30,9 @@ type Facts struct {
 	Asking bool
 }
 
-// actor and target are what most rules look at.
-func (f Facts) actor() algesta.Actor   { return f.Command.Actor }
+// actor is the person whose rights count, the zero value where a rule asks on nobody's behalf.
+func (f Facts) actor() algesta.Actor { a, _ := f.Command.Person(); return a }
+
 func (f Facts) target() algesta.Target { return f.Command.Target }
 
 // binding gives a role to subjects in some places.

@@ -42,7 +42,7 @@ func in(namespace string) algesta.Target {
 
 // asks are the facts of one command on a Monday.
 func asks(actor algesta.Actor, verb, namespace string, args algesta.Args) policy.Facts {
-	return policy.Facts{Command: algesta.Command{Actor: actor, Target: in(namespace), Args: args}, Verb: verb, At: monday}
+	return policy.Facts{Command: algesta.Command{Requester: algesta.AskedBy(actor), Target: in(namespace), Args: args}, Verb: verb, At: monday}
 }
 
 func example(tb testing.TB) *policy.Policy {

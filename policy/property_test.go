@@ -29,7 +29,7 @@ func anyFacts() *rapid.Generator[policy.Facts] {
 		}
 		f := policy.Facts{
 			Command: algesta.Command{
-				Actor: actor,
+				Requester: algesta.AskedBy(actor),
 				Target: in(
 					rapid.SampledFrom([]string{"development", "pruebas", "production", "monitoring", "kube-system", "*", ""}).Draw(t, "namespace"),
 				),

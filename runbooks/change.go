@@ -59,7 +59,7 @@ func (s scene) templateSwaps(template map[string]any, hash, cause string) ([]alg
 
 // by ends a change-cause: who asked, and the command to look up.
 func by(in Input) string {
-	return fmt.Sprintf("by %s (%s)", shorten(oneLine(in.Command.Actor.Called()), 60), in.Command.ID)
+	return fmt.Sprintf("by %s (%s)", shorten(oneLine(in.Command.Called()), 60), in.Command.ID)
 }
 
 // undo is the command that goes back to the template that runs now, by its hash: the numbers of revisions move.

@@ -262,7 +262,7 @@ func hashOf(t corev1.PodTemplateSpec) string { return rollouttest.TemplateHash(t
 func input(runbook string, args algesta.Args) runbooks.Input {
 	target := algesta.Target{Service: "api-gateway", Environment: "production", Cluster: "aks-algesta-production", Namespace: "production", Name: "api-gateway-production"}
 	return runbooks.Input{Bot: "algesta", Workload: target.Workload(), Command: algesta.Command{
-		ID: "c-7f3a9k", Actor: algesta.Actor{Name: "Dana"}, Runbook: runbook, Target: target, Args: args, At: noon,
+		ID: "c-7f3a9k", Requester: algesta.AskedBy(algesta.Actor{Name: "Dana"}), Runbook: runbook, Target: target, Args: args, At: noon,
 	}}
 }
 

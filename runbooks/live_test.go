@@ -103,7 +103,7 @@ func (p *place) kubectl(t *testing.T, args ...string) {
 func (p *place) input(runbook string, args algesta.Args) runbooks.Input {
 	p.n++
 	return runbooks.Input{Bot: "algesta", Workload: p.target.Workload(), Command: algesta.Command{
-		ID: fmt.Sprintf("c-%d", p.n), Actor: algesta.Actor{Name: "Dana"}, Runbook: runbook, Target: p.target, Args: args, At: time.Now(),
+		ID: fmt.Sprintf("c-%d", p.n), Requester: algesta.AskedBy(algesta.Actor{Name: "Dana"}), Runbook: runbook, Target: p.target, Args: args, At: time.Now(),
 	}}
 }
 

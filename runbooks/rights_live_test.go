@@ -238,7 +238,7 @@ func (w *brokenNamespace) runs(t *testing.T, bot *kube.Cluster, book runbooks.Ru
 	}
 	for _, target := range targets {
 		in := runbooks.Input{Bot: "algesta", Allowed: anywhere, Workload: target.Workload(), Command: algesta.Command{
-			ID: "c-1", Actor: algesta.Actor{Name: "Dana"}, Runbook: book.Name, Target: target, Args: maps.Clone(parsed.Args), At: time.Now(),
+			ID: "c-1", Requester: algesta.AskedBy(algesta.Actor{Name: "Dana"}), Runbook: book.Name, Target: target, Args: maps.Clone(parsed.Args), At: time.Now(),
 		}}
 		if !book.Changes() {
 			_, err := book.Answer(t.Context(), whole(bot), in)

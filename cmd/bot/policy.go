@@ -163,8 +163,10 @@ func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Fa
 		AsOf:     at,
 	}
 	return policy.Facts{
-		Command: algesta.Command{Actor: actor, Runbook: book.Name, Target: target, Args: parsed.Args, Reason: parsed.Reason, At: at},
-		Verb:    book.Verb, At: at,
+		Command: algesta.Command{
+			Requester: algesta.AskedBy(actor), Runbook: book.Name, Target: target, Args: parsed.Args, Reason: parsed.Reason, At: at,
+		},
+		Verb: book.Verb, At: at,
 	}, nil
 }
 

@@ -45,7 +45,7 @@ store: %[2]s
 		now := time.Now()
 		err := tx.Create(algesta.Request{
 			ID: id, Key: "key-1", Status: algesta.Approved, CreatedAt: now, UpdatedAt: now, ExpiresAt: now.Add(time.Hour),
-			Command: algesta.Command{ID: id, Actor: dana, Runbook: "restart", Target: target, At: now, Channel: "C0OPS"},
+			Command: algesta.Command{ID: id, Requester: algesta.AskedBy(dana), Runbook: "restart", Target: target, At: now, Channel: "C0OPS"},
 			Plan:    algesta.Plan{Title: algesta.Say("Restart of api-gateway in production")},
 		})
 		if err != nil {

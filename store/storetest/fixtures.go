@@ -23,7 +23,7 @@ func Pending(id string) algesta.Request {
 	return algesta.Request{
 		ID: id, Key: "cmd:" + id, Fingerprint: "f1", Status: algesta.Pending, Version: 1,
 		Command: algesta.Command{
-			ID: id, Actor: dana, Runbook: "rollback", Target: gateway, At: noon, Channel: "C0OPS",
+			ID: id, Requester: algesta.AskedBy(dana), Runbook: "rollback", Target: gateway, At: noon, Channel: "C0OPS",
 			Args: algesta.Args{"revision": int64(41), "force": true, "why": "<b>&"},
 		},
 		Plan: algesta.Plan{

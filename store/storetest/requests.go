@@ -27,6 +27,30 @@ func testARequestComesBackAsItWasStored(t *testing.T, open Open) {
 	require.Empty(t, cmp.Diff(want, got))
 }
 
+func testARequestKeepsWhoAskedForIt(t *testing.T, open Open) {
+	t.Parallel()
+	place := t.TempDir()
+	s := open.at(t, place)
+	asked := map[string]algesta.Requester{
+		"c-1": algesta.AskedBy(dana),
+		"c-2": algesta.AskedByRule(algesta.Rule{Name: "alerts"}),
+		"c-3": algesta.AskedByRule(algesta.Rule{Name: algesta.RolloutFailed, For: &carla}),
+	}
+	for id, requester := range asked {
+		r := Pending(id)
+		r.Command.Requester = requester
+		update(t, s, func(tx commands.Tx) error { return tx.Create(r) })
+	}
+	closeStore(t, s)
+
+	s = open.at(t, place)
+	for id, want := range asked {
+		got, err := s.Request(context.Background(), id)
+		require.NoError(t, err)
+		require.Empty(t, cmp.Diff(want, got.Command.Requester))
+	}
+}
+
 func testCreateRefusesAnIDOrKeyThatIsThere(t *testing.T, open Open) {
 	t.Parallel()
 	s := open.fresh(t)

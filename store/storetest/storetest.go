@@ -84,6 +84,7 @@ var promises = map[string]func(*testing.T, Open){
 	"CloseEndsArrivals":                                   testCloseEndsArrivals,
 	"ALateCallerDoesNotLoseItsEnvelope":                   testALateCallerDoesNotLoseItsEnvelope,
 	"ARequestComesBackAsItWasStored":                      testARequestComesBackAsItWasStored,
+	"ARequestKeepsWhoAskedForIt":                          testARequestKeepsWhoAskedForIt,
 	"CreateRefusesAnIDOrKeyThatIsThere":                   testCreateRefusesAnIDOrKeyThatIsThere,
 	"MoveHappensOnlyFromTheStatusesNamed":                 testMoveHappensOnlyFromTheStatusesNamed,
 	"AnUnknownRequestIsAnUnknownName":                     testAnUnknownRequestIsAnUnknownName,

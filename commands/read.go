@@ -1,0 +1,101 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// read answers a command that only looks: in the channel as a card with its detail in the thread,
+// or to the person alone where the bot is not a member, or another company reads along (decision 13). Who reads the channel is asked when
+// the answer is there: reading a cluster takes its time.
+func (d *Dispatcher) read(
+	ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command, decision algesta.Decision,
+) error {
+	if decision.Effect != algesta.Allow {
+		return &algesta.Error{
+			Kind:    algesta.ErrRefused,
+			Message: algesta.Say("The rule \"{}\" wants an approval for reading, and reading cannot be approved.", decision.Rule),
+			Hint:    algesta.Say("Ask the people who write the policy to name changes in that rule."),
+		}
+	}
+	report, err := d.look(ctx, book, c)
+	if err != nil {
+		return err
+	}
+	place, err := d.Directory.Place(ctx, c.Channel, placeAge)
+	if from.alone == nil {
+		if err := ruleMayPost(place, err); err != nil {
+			return err
+		}
+	}
+	switch {
+	case err != nil:
+		d.Log.Warn("an answer is shown to its author alone", zap.String("command", c.ID), zap.Error(err))
+		report.Small = join(report.Small, algesta.Say("Slack doesn't tell me who reads this channel, so only you see this."))
+	case place.External:
+		report.Small = join(report.Small, algesta.Say("This channel is shared with another company, so only you see this."))
+	}
+	if err != nil || place.External || !place.Member && !place.Direct {
+		report.Buttons = nil // a change could not be asked for here anyway
+		return d.reply(ctx, from, c.ID, report, readEntry(c, true))
+	}
+	card, detail := cardAndDetail(report, c)
+	return d.storeLate(ctx, func(tx Tx) error {
+		if err := postAnswer(tx, c, card, detail, report.Buttons); err != nil {
+			return err
+		}
+		if err := tx.Append(readEntry(c, false)); err != nil {
+			return err
+		}
+		return from.closed(tx)
+	})
+}
+
+// look runs a command that only looks. That it may was decided; what the answer tells of other namespaces is decided here.
+func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {
+	cluster, err := d.Clusters.Reader(c.Target.Cluster)
+	if err != nil {
+		return algesta.Report{}, fmt.Errorf("opening the cluster: %w", err)
+	}
+	asked, err := d.input(ctx, c)
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	asked.Allowed = d.mayRead(ctx, c, book.Verb)
+	report, err := book.Answer(ctx, cluster, asked)
+	if err != nil {
+		return algesta.Report{}, fmt.Errorf("running %s: %w", book.Name, d.gone(ctx, c, err))
+	}
+	return report, nil
+}
+
+// postAnswer stores an answer that everybody in the channel sees: the card, and the detail with its buttons below it.
+func postAnswer(tx Tx, c algesta.Command, card, detail algesta.Report, proposed []algesta.Button) error {
+	asked, _ := c.Person()
+	buttons, err := storeOffers(tx, proposed)
+	if err != nil {
+		return err
+	}
+	detail.Buttons = buttons
+	shown := post(c, algesta.CardPost, card)
+	shown.By = asked.ID
+	if err := tx.Post(shown); err != nil {
+		return err
+	}
+	if len(detail.Body)+len(detail.Buttons) == 0 {
+		return nil
+	}
+	shown = post(c, algesta.DetailPost, detail)
+	shown.By = asked.ID
+	return tx.Post(shown)
+}
+
+// post is a message of a command, in the thread of its card.
+func post(c algesta.Command, kind algesta.PostKind, r algesta.Report) algesta.Post {
+	return algesta.Post{Command: c.ID, Kind: kind, Channel: c.Channel, Thread: c.Thread, About: c.Target, Report: r}
+}
