@@ -1,9 +1,13 @@
 package grammar
 
 import (
+	"errors"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
 )
@@ -101,4 +105,267 @@ func TestPastedLooksAtSecretsAreRead(t *testing.T) {
 			require.Equal(t, want, got)
 		})
 	}
+}
+
+func TestParseExplainsWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	const (
+		rollback  = "/algesta rollback api-gateway production"
+		noService = "/algesta rollback <service> production"
+		number    = "/algesta scale api-gateway production replicas=<number>"
+		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, undo, whoami, can-i and help. /algesta help tells more."
+		image     = "/algesta deploy api-gateway production image=<image>"
+	)
+	for name, tc := range map[string]struct{ text, message, hint string }{
+		"a misspelt verb": {
+			"rolback api-gateway production", `I don't know the command "rolback". Did you mean rollback?`, rollback,
+		},
+		"an undo to a revision": {
+			"undo api-gateway production 41", "undo takes back my last change as a whole. rollback goes to a revision or a version.",
+			"/algesta rollback api-gateway production 41",
+		},
+		"a misspelt second word": {
+			"rollout undu api-gateway production", `I don't know the command "rollout undu". Did you mean rollout undo?`,
+			"/algesta rollout undo api-gateway production",
+		},
+		"an unknown verb": {
+			"fly api-gateway",
+			`I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, undo, whoami, can-i and help.`,
+			"/algesta help",
+		},
+		"an unknown verb after help": {"help scail", `I don't know the command "scail". Did you mean scale?`, "/algesta help scale"},
+		"an unknown verb after can-i": {
+			"can-i scail api production", `I don't know the command "scail". Did you mean scale?`, "/algesta can-i scale api production",
+		},
+		"can-i without a verb": {"can-i", "Which command do you mean?", "/algesta can-i <command> <service> <environment>"},
+		"can-i whoami":         {"can-i whoami", "Everybody may use whoami.", "/algesta whoami"},
+		"no service":           {"rollback", "Which service do you mean?", "/algesta rollback <service> <environment>"},
+		"no service but an environment": {
+			"rollback -n production", "Which service in production do you mean?", "/algesta rollback <service> production",
+		},
+		"two environments": {
+			"rollback api-gateway production -n pruebas", "Which environment do you mean, pruebas or production?",
+			"/algesta rollback api-gateway <environment>",
+		},
+		"two services": {
+			"rollback deployment/api deployment/web production", "One thing at a time: I read api and deployment/web.",
+			"/algesta rollback api <environment>",
+		},
+		"a missing required argument": {"scale api-gateway production", "scale needs replicas: how many pods to run.", number},
+		"a number that is none": {
+			"scale api-gateway production replicas=six", `replicas must be a number from 0 to 50, not "six".`, number,
+		},
+		"a number too large": {"scale api-gateway production 600", `replicas must be a number from 0 to 50, not "600".`, number},
+		"a number below zero": {
+			"scale api-gateway production --replicas=-1", `replicas must be a number from 0 to 50, not "-1".`, number,
+		},
+		"a relative number": {"scale api-gateway production +2", `replicas must be a number from 0 to 50, not "+2".`, number},
+		"revision zero": {
+			"rollback api-gateway production --to-revision=0", `to-revision must be a number of 1 or more, not "0".`, rollback,
+		},
+		"a number beyond every computer": {
+			"rollback api-gateway production 99999999999999999999", `to-revision must be a number of 1 or more, not "99999999999999999999".`,
+			rollback,
+		},
+		"a misspelt option": {
+			"rollback api-gateway production --to-revison=41", "rollback has no option --to-revison. Did you mean --to-revision?",
+			"/algesta rollback api-gateway production --to-revision=41",
+		},
+		"a misspelt name": {
+			"rollback api-gateway production revison=41", "rollback has no option revison. Did you mean revision?",
+			"/algesta rollback api-gateway production revision=41",
+		},
+		"an unknown option": {
+			"rollback api-gateway production --force", "rollback has no option --force. It knows namespace, reason, revision and to-revision.",
+			rollback,
+		},
+		"an option without a value": {"rollback api-gateway production --to-revision", "--to-revision needs a value.", rollback},
+		"an empty value":            {"scale api-gateway production replicas=", "replicas needs a value.", number},
+		"an argument twice": {
+			"scale api-gateway production 6 replicas=7", `I don't know what "6" means here.`, "/algesta scale api-gateway production replicas=7",
+		},
+		"an option twice": {
+			"scale api-gateway production replicas=7 --replicas=8", "replicas is given twice.", "/algesta scale api-gateway production replicas=7",
+		},
+		"a word too many": {
+			"restart api-gateway production now", `I don't know what "now" means here.`, "/algesta restart api-gateway production",
+		},
+		"a person as the service": {
+			"rollback <@U0DANA|dana> production", "@dana is a person or a group. Type the name of a service instead.", noService,
+		},
+		"a person without a label": {
+			"rollback <@U0DANA> production", "@U0DANA is a person or a group. Type the name of a service instead.", noService,
+		},
+		"a group as the service": {
+			"rollback <!subteam^S0PLATFORM|@platform> production", "@platform is a person or a group. Type the name of a service instead.",
+			noService,
+		},
+		"everybody here": {
+			"rollback <!here> production", "@here is a person or a group. Type the name of a service instead.", noService,
+		},
+		"a channel as the service": {
+			"rollback <#C0OPS|ops> production", "#ops is a channel. Type the name of a service instead.", noService,
+		},
+		"a link as the service": {
+			"rollback <https://example.com/api> production", "https://example.com/api is a link. Type the plain name instead.", noService,
+		},
+		"a link as the image": {
+			"deploy api-gateway production <https://example.com/api:1>", "https://example.com/api:1 is a link. Type the plain name instead.", image,
+		},
+		"an address as the service": {
+			"rollback <mailto:dana@example.com|dana@example.com> production", `"dana@example.com" can't be the name of a service or an environment.`,
+			noService,
+		},
+		"a placeholder from the help": {
+			"rollback &lt;service&gt; production", `"<service>" can't be the name of a service or an environment.`, noService,
+		},
+		"an open quote": {`rollback api-gateway production --reason "it broke`, "A quote is opened and not closed.", ""},
+		"a pod where only services go": {
+			"rollback pod/api-gateway-x production", "rollback works on services, not on pod/api-gateway-x.",
+			"/algesta rollback <service> <environment>",
+		},
+		"a statefulset": {
+			"restart statefulset/db production", "restart works on services, not on statefulset/db.", "/algesta restart <service> <environment>",
+		},
+		"a switch that is neither": {
+			"deploy api-gateway production 1 --allow-other-repository=maybe", `allow-other-repository is yes or no, not "maybe".`, image,
+		},
+		"a path as the service": {
+			"rollback ../../etc/passwd production", `"../../etc/passwd" can't be the name of a service or an environment.`, noService,
+		},
+		"a very long word": {
+			"rollback " + strings.Repeat("x", 300) + " production",
+			`"` + strings.Repeat("x", 40) + `…" can't be the name of a service or an environment.`, noService,
+		},
+		"a typo keeps the person's words": {
+			"rolback ms-orders dev", `I don't know the command "rolback". Did you mean rollback?`, "/algesta rollback ms-orders dev",
+		},
+		"a typo and nothing else": {
+			"rolback", `I don't know the command "rolback". Did you mean rollback?`, "/algesta rollback <service> <environment>",
+		},
+		"two typos": {
+			`rolback ms-orders dev --to-revison 4 --reason "a b"`, `I don't know the command "rolback". Did you mean rollback?`,
+			"/algesta rollback ms-orders dev --to-revision 4 --reason \"a b\"",
+		},
+		"a typo, and a value is missing": {
+			"scail ms-orders dev", `I don't know the command "scail". Did you mean scale?`, "/algesta scale ms-orders dev replicas=<number>",
+		},
+		"an option whose value follows": {
+			"scale ms-orders --replica 3 -n dev", "scale has no option --replica. Did you mean --replicas?",
+			"/algesta scale ms-orders --replicas 3 -n dev",
+		},
+		"a list from kubectl": {
+			"kubectl get deployments -n production", "I can't list deployments yet.", "/algesta diagnose production looks at everything there.",
+		},
+		"a list by its short name": {
+			"kubectl get hpa -n production", "I can't list autoscalers yet.", "/algesta diagnose production looks at everything there.",
+		},
+		"a list of nothing that runs": {
+			"status nodes production", "I can't list nodes yet.", "/algesta diagnose production looks at everything there.",
+		},
+		"a named object that is in no list": {
+			"kubectl get endpoints x -n production", "I can't list endpoints yet.", "/algesta diagnose production looks at everything there.",
+		},
+		"an object of another command": {
+			"kubectl get node n-1 -n production", "status works on services, not on node/n-1.", "/algesta diagnose node/n-1 production",
+		},
+		"an argument that is set": {
+			"set replicas ms-orders 4 dev", `I don't know the command "set replicas". Did you mean scale?`, "/algesta scale ms-orders 4 dev",
+		},
+		"a verb in two words": {
+			"roll back api-gateway production", `I don't know the command "roll back". Did you mean rollback?`,
+			"/algesta rollback api-gateway production",
+		},
+		"an approval that is typed": {
+			"approve c-0", "Approving is done with the button in the thread of the request, never by typing.",
+			"Type its ID, and I link its thread: /algesta c-…",
+		},
+		"a list of pods": {
+			"status pods -n production", "status doesn't list pods.", "/algesta pods production",
+		},
+		"what is not built":               {"describe pod x -n production", "I can't describe objects yet.", known},
+		"what is not built, in two words": {"rollout pause deployment/api -n production", "I can't pause rollouts yet.", known},
+		"another tool":                    {"helm upgrade api", "I don't run helm.", known},
+		"too much text": {
+			strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters.", "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := NewParser("algesta", grammarBooks()).Parse(tc.text)
+			var usage *algesta.Error
+			require.ErrorAs(t, err, &usage)
+			require.Equal(t, tc.message, usage.Message.String())
+			require.Equal(t, tc.hint, usage.Hint.String())
+			require.ErrorIs(t, err, algesta.ErrUsage)
+		})
+	}
+}
+
+func TestRetypeCanBeTypedAgain(t *testing.T) {
+	t.Parallel()
+	p := NewParser("algesta", grammarBooks())
+	for name, tc := range map[string]struct{ text, want string }{
+		"a rollback":   {"rollout undo api-gatewy prod --to-revision 41", "rollback api-gateway production to-revision=41"},
+		"a deployment": {"deploy api-gatewy prod v2 -c web", "deploy api-gateway production container=web image=v2"},
+		"a question":   {"can-i scale api-gatewy prod 6", "can-i scale api-gateway production replicas=6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parsed, err := p.Parse(tc.text)
+			require.NoError(t, err)
+			again := parsed.Retype("api-gateway", "production")
+			require.Equal(t, tc.want, again)
+			parsed.Service, parsed.Environment = "api-gateway", "production"
+			back, err := p.Parse(again)
+			require.NoError(t, err)
+			require.Equal(t, parsed, back)
+		})
+	}
+}
+
+// What is proposed to be copied has to work when it is copied, and has to be made of the person's own words.
+func TestASuggestionIsThePersonsOwnWordsAndCanBeTyped(t *testing.T) {
+	t.Parallel()
+	p := NewParser("algesta", grammarBooks())
+	verbs := []string{"rollback", "restart", "scale", "deploy", "status", "pods", "diagnose", "rollout undo", "can-i scale", "help rollback"}
+	names := []string{"ms-orders", "ms-provider", "web"}
+	environments := []string{"dev", "pruebas", "prod"}
+	options := []string{"--to-revision=3", "revision 3", "replicas=4", "--replicas 4", "image=v1.2", "--reason \"it broke\"", "-c web", "now"}
+	rapid.Check(t, func(t *rapid.T) {
+		words := strings.Fields(rapid.SampledFrom(verbs).Draw(t, "verb"))
+		for _, from := range [][]string{names, environments, options} {
+			if rapid.IntRange(0, 3).Draw(t, "with") > 0 {
+				words = append(words, rapid.SampledFrom(from).Draw(t, "word"))
+			}
+		}
+		at := rapid.IntRange(0, len(words)-1).Draw(t, "at")
+		if w := words[at]; len(w) > 3 { // one letter is lost
+			cut := rapid.IntRange(1, len(w)-2).Draw(t, "cut")
+			words[at] = w[:cut] + w[cut+1:]
+		}
+		text := strings.Join(words, " ")
+		_, err := p.Parse(text)
+		var usage *algesta.Error
+		if err == nil || !errors.As(err, &usage) {
+			return
+		}
+		for _, span := range usage.Hint {
+			hint, isCommand := strings.CutPrefix(span.Text, "/algesta ")
+			if !isCommand || span.Kind != algesta.Code {
+				continue
+			}
+			for _, forbidden := range []string{"api-gateway", "production"} {
+				require.NotContains(t, hint, forbidden, text)
+			}
+			_, err = p.Parse(filledIn(hint))
+			require.NoError(t, err, "%q proposes %q", text, hint)
+		}
+	})
+}
+
+// filledIn is a form with something in each of its places.
+func filledIn(form string) string {
+	form = strings.NewReplacer("<kind>/<name>", "pod/web-1", "<number>", "3", "<environment>", "dev").Replace(form)
+	return regexp.MustCompile("<[a-z]+>").ReplaceAllString(form, "web")
 }
