@@ -47,7 +47,7 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 		return algesta.Target{}, nil
 	}
 	if p.Object != "" && p.Environment == "" && !book.About.Placed() { // a host
-		return algesta.Target{Object: p.Object}, nil
+		return d.placeOfHost(ctx, actor, book, p)
 	}
 	if kind, name, ok := strings.Cut(p.Object, "/"); ok && p.Environment == "" {
 		if _, no := d.Catalog.Resolve(ctx, "", name, visible); no == nil { // "diagnose ingress production"

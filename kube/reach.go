@@ -19,8 +19,8 @@ type insideError struct{ what string }
 
 func (e *insideError) Error() string { return "not going to " + e.what }
 
-// reach is how registries are reached. An image's name is typed by people, and what a registry answers is written by whoever runs it:
-// neither may lead the bot to addresses that only it can reach.
+// reach is how registries and hosts are reached. An image's name is typed by people, what a registry answers is written by whoever runs it,
+// and a host by whoever may write an Ingress: none of them may lead the bot to addresses that only it can reach.
 type reach struct {
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
@@ -95,20 +95,20 @@ func withPort(host string) string {
 func (r reach) connect(ctx context.Context, network, address string, private bool) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("reading the address of a registry: %w", err)
+		return nil, fmt.Errorf("reading an address: %w", err)
 	}
 	var addresses []netip.Addr
 	if literal, err := netip.ParseAddr(host); err == nil {
 		addresses = []netip.Addr{literal}
 	} else if addresses, err = r.lookup(ctx, host); err != nil {
-		return nil, fmt.Errorf("looking up a registry: %w", err)
+		return nil, fmt.Errorf("looking up a host: %w", err)
 	}
 	for _, a := range addresses {
 		if inside(a, private) {
 			return nil, &insideError{what: "an address of this machine or of a private network"}
 		}
 	}
-	failed := errors.New("the registry has no address")
+	failed := errors.New("the host has no address")
 	for _, a := range addresses {
 		each, cancel := context.WithTimeout(ctx, max(headWithin/time.Duration(len(addresses)), headWithin/4))
 		var conn net.Conn
@@ -118,7 +118,7 @@ func (r reach) connect(ctx context.Context, network, address string, private boo
 		}
 		cancel()
 	}
-	return nil, fmt.Errorf("connecting to a registry: %w", failed)
+	return nil, fmt.Errorf("connecting: %w", failed)
 }
 
 // Addresses that mean something inside a machine, a network or a cloud. Sources: the IANA special-purpose registries, and the providers'

@@ -27,6 +27,7 @@ type Cluster struct {
 	Registry Registry
 	Logs     Logs
 	Secrets  SecretLister
+	Prober   Prober
 	// AKS says that it is a cluster of Azure Kubernetes Service.
 	AKS bool
 }
@@ -43,11 +44,12 @@ type Everything interface {
 	Registry
 	Logs
 	SecretLister
+	Prober
 }
 
 // AllOf is the Cluster of a value that can be asked everything.
 func AllOf(v Everything) Cluster {
-	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v}
+	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v, Prober: v}
 }
 
 // Rollout is what a rollout is read from.

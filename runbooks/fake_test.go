@@ -71,6 +71,7 @@ func whole(v any) runbooks.Cluster {
 	c.Registry, _ = v.(runbooks.Registry)
 	c.Logs, _ = v.(runbooks.Logs)
 	c.Secrets, _ = v.(runbooks.SecretLister)
+	c.Prober, _ = v.(runbooks.Prober)
 	return c
 }
 

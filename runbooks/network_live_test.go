@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
@@ -38,4 +40,20 @@ func TestIngressOfAClusterLeadsToItsPods(t *testing.T) {
 		"lost.example.com/ leads to the Service nothing, which doesn't exist, so it answers with an error (503).",
 		"The Gateway API isn't installed in this cluster, so these are all.",
 	}, w.tells(t, w.asked("ingress", "")))
+}
+
+// What a cluster declares decides where the bot goes: nothing else does. The name is one that no DNS has (RFC 2606).
+func TestProbeOfAClusterGoesWhereItsIngressesLead(t *testing.T) {
+	t.Parallel()
+	w := newBrokenNamespace(t, control.ForTest(t))
+	declared := ingressOf("api", "nginx-"+w.namespace, "api", 80)
+	declared.Spec.Rules[0].Host = "api.algesta.invalid"
+	w.make(t, declared)
+	lines := w.tells(t, w.asked("probe", "host/api.algesta.invalid"))
+	require.Regexp(t, `^api\.algesta\.invalid: DNS (has no such name|doesn't answer me)$`, lines[0])
+	require.Contains(t, lines, "api.algesta.invalid/ leads to the Service api, which doesn't exist, so it answers with an error (503).")
+
+	book, _ := runbooks.Find("probe")
+	_, err := book.Answer(t.Context(), whole(w.bot), w.asked("probe", "host/other.algesta.invalid"))
+	require.ErrorIs(t, err, algesta.ErrRefused)
 }

@@ -85,7 +85,12 @@ func (r Runbook) Family() algesta.Family { return algesta.Verbs()[r.Verb] }
 // All are the runbooks, in the order in which help lists them.
 func All() []Runbook {
 	return []Runbook{
-		status, deployments, history, pods, logs, services, endpoints, ingress, certs, certCheck, certRenew, secrets, keyvault, hpa, quotas, diagnose, rollback, restart, scale, deploy,
+		status, deployments, history, pods, logs, services, endpoints,
+		ingress, probe,
+		certs, certCheck, certRenew,
+		secrets, keyvault,
+		hpa, quotas, diagnose,
+		rollback, restart, scale, deploy,
 	}
 }
 

@@ -23,7 +23,7 @@ var later = map[string]string{
 	"edit": "edit objects", "replace": "replace objects", "label": "change labels", "annotate": "change annotations",
 	"cordon": "cordon nodes", "uncordon": "uncordon nodes", "drain": "drain nodes", "taint": "taint nodes",
 	"autoscale": "change autoscalers", "expose": "create Services", "set env": "change variables", "set resources": "change resources",
-	"probe": "probe hosts", "freeze": "freeze changes", "audit": "show the audit", "approvals": "list approvals",
+	"freeze": "freeze changes", "audit": "show the audit", "approvals": "list approvals",
 }
 
 // never are words for what a chat must not do, whatever is built later.

@@ -262,18 +262,12 @@ func (p Parser) pastedRun(line pastedLine) ([]word, error) {
 
 // pastedCurl reads the address that somebody asks: of a Service of the cluster its health, of a host what is seen of it.
 func (p Parser) pastedCurl(typed []word, line pastedLine) ([]word, error) {
-	for _, w := range typed {
-		name, value, _ := strings.Cut(strings.TrimLeft(w.text, "-"), "=")
-		sends := slices.Contains([]string{"d", "u", "H", "F", "T", "b", "user", "header", "form", "upload-file", "cookie", "json"}, name) ||
-			strings.HasPrefix(name, "data") || (name == "X" || name == "request") && value != "" && value != "GET"
-		if strings.HasPrefix(w.text, "-") && !w.quoted && sends {
-			return nil, p.instead(
-				algesta.Say(
-					"I only look: I send no data, no headers and no credentials. What was typed here should count as seen by everybody in this channel.",
-				),
-				[]string{"probe", "health"},
-			)
-		}
+	if slices.ContainsFunc(typed, sends) {
+		return nil, p.instead(
+			algesta.Say("I only look: I send no data, no headers and no credentials. "+
+				"What was typed here should count as seen by everybody in this channel."),
+			[]string{"probe", "health"},
+		)
 	}
 	u := urlOf(typed)
 	if u == nil {
@@ -294,6 +288,19 @@ func (p Parser) pastedCurl(typed []word, line pastedLine) ([]word, error) {
 		return as(place, "probe", strings.ToLower(u.Hostname()), pathArg(u)), nil
 	}
 	return nil, p.instead(algesta.Say("I don't run curl."), nil)
+}
+
+// sends reports whether an option of curl's sends something, or may: data, a header, credentials, a file, another method.
+func sends(w word) bool {
+	if !strings.HasPrefix(w.text, "-") || w.quoted {
+		return false
+	}
+	if long, ok := strings.CutPrefix(w.text, "--"); ok {
+		name, _, _ := strings.Cut(long, "=")
+		return strings.HasPrefix(name, "data") ||
+			slices.Contains([]string{"user", "header", "form", "upload-file", "cookie", "json", "request", "oauth2-bearer", "post-data"}, name)
+	}
+	return strings.ContainsAny(w.text[1:], "duHFTbXK") // short options may stand together
 }
 
 // inCluster reads the name of a Service as pods know it: "gate.production.svc.cluster.local", "gate.production.svc", "gate".

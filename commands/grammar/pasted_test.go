@@ -49,8 +49,19 @@ func TestWhatIsPastedFromKubectlToLook(t *testing.T) {
 		"kubectl get ingress ingress-production -n production -o jsonpath='{.status.loadBalancer.ingress[0].ip}'": inProduction(
 			"ingress", "", "ingress/ingress-production", algesta.Args{"output": "jsonpath={.status.loadBalancer.ingress[0].ip}"},
 		),
-		"pods production":                    {Runbook: "pods", Service: "production"},
-		"pods api-gateway production --wide": inProduction("pods", "api-gateway", "", algesta.Args{"wide": true}),
+		"curl -v https://api.example.com/health": {
+			Runbook: "probe", Object: "host/api.example.com", Args: algesta.Args{"path": "/health"},
+		},
+		"curl -v <http://api.example.com/health>": {
+			Runbook: "probe", Object: "host/api.example.com", Args: algesta.Args{"path": "/health"},
+		},
+		"curl -I api.example.com": {Runbook: "probe", Object: "host/api.example.com"},
+		"openssl s_client -connect api.example.com:443 | openssl x509 -noout -dates": {Runbook: "probe", Object: "host/api.example.com"},
+		"nslookup API.example.com": {Runbook: "probe", Object: "host/api.example.com"},
+		"probe production":         production("probe", nil),
+		"pods production":          {Runbook: "pods", Service: "production"},
+		"pods api-gateway production " +
+			"--wide": inProduction("pods", "api-gateway", "", algesta.Args{"wide": true}),
 		"kubectl get pod " + pod + " -n production -o jsonpath='{.status.podIP}'": {
 			Runbook: "pods", Object: "pod/" + pod, Environment: "production", Args: algesta.Args{"output": "jsonpath={.status.podIP}"},
 		},

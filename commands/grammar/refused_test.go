@@ -74,6 +74,21 @@ func TestWhatAChatMustNotDoNamesWhatToDoInstead(t *testing.T) {
 		})
 	}
 	for _, text := range []string{
+		"curl -H 'Authorization: Bearer x' " +
+			"https://api.example.com", "curl -u me:pw https://api.example.com", "curl -XPOST -d x=1 https://api.example.com",
+		"curl --data @f https://api.example.com", "curl -X DELETE https://api.example.com", "curl --request=PUT https://api.example.com",
+	} {
+		_, err := parse(text)
+		require.ErrorIs(t, err, algesta.ErrRefused, text)
+		require.ErrorContains(t, err, "I only look", text)
+	}
+	for _, text := range []string{
+		"curl https://me:pw@api.example.com", "curl file:///etc/passwd", "curl", "curl http://localhost:8080/x", "nslookup",
+	} {
+		_, err := parse(text)
+		require.ErrorIs(t, err, algesta.ErrRefused, text)
+	}
+	for _, text := range []string{
 		"kubectl exec -it api-gateway-production-76794f4cdb-f6plm -n production -- /bin/sh", "kubectl exec -it x -n production -- bash -c env",
 		"kubectl attach x -n production", "kubectl debug x -n production -it --image=busybox", "kubectl exec -n production x -- rm -rf /data",
 	} {

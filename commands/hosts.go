@@ -1,0 +1,81 @@
+package commands
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// placeOfHost finds the environment whose Ingress or HTTPRoute declares a host, where none was named. Only environments are asked in which
+// the policy lets the actor do this: to everybody else it's as if the host were declared nowhere.
+func (d *Dispatcher) placeOfHost(
+	ctx context.Context,
+	actor algesta.Actor,
+	book runbooks.Runbook,
+	p grammar.Parsed,
+) (algesta.Target, error) {
+	_, host, _ := strings.Cut(p.Object, "/")
+	var places []algesta.Target
+	for _, name := range d.Catalog.Environments() {
+		t, err := d.Catalog.Resolve(ctx, "", name, func(algesta.Target) bool { return true })
+		if err != nil {
+			continue // its namespace isn't known, so nothing in it is either
+		}
+		t.Object = p.Object
+		if d.allows(algesta.Command{Actor: actor, Runbook: book.Name, Target: t, Args: p.Args, At: time.Now()}, book.Verb) {
+			places = append(places, t)
+		}
+	}
+	declared, unread := make([]bool, len(places)), make([]error, len(places))
+	var asking conc.WaitGroup
+	for i, t := range places {
+		asking.Go(func() {
+			cluster, err := d.Clusters.Reader(t.Cluster)
+			if err != nil {
+				unread[i] = err
+				return
+			}
+			declared[i], unread[i] = runbooks.Declares(ctx, cluster, t.Namespace, host)
+		})
+	}
+	asking.Wait()
+	var found []algesta.Target
+	var hints []algesta.Text
+	var failed error
+	for i, t := range places {
+		if declared[i] {
+			found = append(found, t)
+			hints = append(hints, algesta.Say("{}", algesta.Name(d.Bot.Typed(p.Retype("", t.Environment)))))
+		}
+		if unread[i] != nil {
+			failed = unread[i]
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return algesta.Target{}, &algesta.Error{
+			Kind:    algesta.ErrUsage,
+			Message: algesta.Say("Several environments declare {}. Which one do you mean?", algesta.Name(host)),
+			Hint:    algesta.Or(hints),
+		}
+	case failed != nil:
+		return algesta.Target{}, failed
+	}
+	return algesta.Target{}, &algesta.Error{
+		Kind: algesta.ErrRefused,
+		Message: algesta.Say(
+			"I didn't look: no Ingress and no HTTPRoute where you may use {} is for {}, and I only go to hosts that one declares.",
+			book.Name,
+			algesta.Name(host),
+		),
+		Hint: algesta.Say("If it's declared, name the environment: {}", algesta.Name(d.Bot.Typed(p.Retype("", "<environment>")))),
+	}
+}

@@ -1,0 +1,114 @@
+package commands_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// hostCluster has an Ingress for a host in some namespaces, and notes which namespaces it was asked about.
+type hostCluster struct {
+	*fakeCluster
+	declared map[string]string // the host of a namespace
+
+	mu    sync.Mutex
+	asked []string
+}
+
+func (c *hostCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c, Prober: c}, nil
+}
+
+func (c *hostCluster) List(_ context.Context, namespace, _ string, into runtime.Object) error {
+	l, ok := into.(*networkingv1.IngressList)
+	if !ok {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = append(c.asked, namespace)
+	if host := c.declared[namespace]; host != "" {
+		l.Items = []networkingv1.Ingress{
+			{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{
+				{
+					Host: host,
+					IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
+						Path: "/", Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web"}},
+					}}}},
+				},
+			}}},
+		}
+	}
+	return nil
+}
+
+func (c *hostCluster) Ask(context.Context, *url.URL) algesta.Exchange {
+	return algesta.Exchange{Fault: algesta.FaultNoName}
+}
+
+func (c *hostCluster) Reaches(context.Context, string, string) algesta.Exchange {
+	return algesta.Exchange{}
+}
+
+func TestTheEnvironmentOfAHostIsFoundWhereThePersonMayLookAlone(t *testing.T) {
+	t.Parallel()
+	both := strings.Replace(rules, "namespaces: [production]}", "namespaces: [production, staging]}", 1)
+	for name, c := range map[string]struct {
+		rules    string
+		declared map[string]string
+		typed    string
+		want     string
+		asked    []string
+	}{
+		"declared where the person may look": {
+			rules,
+			map[string]string{"production": "api.example.com"},
+			"curl -v https://api.example.com/health", "api.example.com: DNS has no such name",
+			[]string{"production", "production"}, // to find it, and to look
+		},
+		"declared where the person may not": {
+			rules,
+			map[string]string{"staging": "pay.example.com"},
+			"probe pay.example.com",
+			"I didn't look: no Ingress and no HTTPRoute where you may use probe is for pay.example.com, and I only go to hosts that one declares.",
+			[]string{"production"},
+		},
+		"declared twice": {
+			both,
+			map[string]string{"production": "api.example.com", "staging": "api.example.com"},
+			"nslookup api.example.com",
+			"Several environments declare api.example.com. Which one do you mean?",
+			[]string{"staging", "production"},
+		},
+		"without any right": {
+			strings.Replace(rules, "namespaces: [production]}", "namespaces: [elsewhere]}", 1),
+			map[string]string{"production": "api.example.com"},
+			"openssl s_client -connect api.example.com:443",
+			"I didn't look: no Ingress and no HTTPRoute where you may use probe is for api.example.com, and I only go to hosts that one " +
+				"declares.", nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.setRules(c.rules)
+			cluster := &hostCluster{fakeCluster: w.cluster, declared: c.declared}
+			w.dispatcher.Clusters = commands.Clusters(cluster)
+			w.types(luis, c.typed)
+			said := append(w.said(algesta.AnswerPost), w.said(algesta.CardPost)...)
+			require.Equal(t, []string{c.want}, said)
+			require.ElementsMatch(t, c.asked, cluster.asked)
+		})
+	}
+}
