@@ -28,7 +28,7 @@ func (d *Dispatcher) placeOfHost(
 			continue // its namespace isn't known, so nothing in it is either
 		}
 		t.Object = p.Object
-		if d.allows(algesta.Command{Actor: actor, Runbook: book.Name, Target: t, Args: p.Args, At: time.Now()}, book.Verb) {
+		if d.allows(algesta.Command{Requester: algesta.AskedBy(actor), Runbook: book.Name, Target: t, Args: p.Args, At: time.Now()}, book.Verb) {
 			places = append(places, t)
 		}
 	}
