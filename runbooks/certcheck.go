@@ -18,6 +18,7 @@ var certCheck = register(Runbook{
 	Verb:    "cert.check",
 	Summary: "Say how a certificate is, by its name or a host: until when, when it is renewed, and the one step that blocks it.",
 	Example: "cert check api.example.com production",
+	Rank:    110,
 	About:   About{Kinds: []string{certificateKind}, Host: true},
 	Args:    lookArgs,
 	Reads:   certificateReads,

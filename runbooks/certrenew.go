@@ -22,6 +22,7 @@ var certRenew = register(Runbook{
 	Verb:    "cert.renew",
 	Summary: "Renew a certificate now, through cert-manager: nothing is deleted, and the old one is served until the new one is there.",
 	Example: "cert renew algesta-api-prod-tls production",
+	Rank:    120,
 	About:   About{Kinds: []string{certificateKind}},
 	Reads:   certificateReads,
 	Writes:  []string{"patch certificates.cert-manager.io/status"},

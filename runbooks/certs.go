@@ -23,6 +23,7 @@ var certs = register(Runbook{
 	Verb:    "cert.check",
 	Summary: "List the certificates of an environment, the one most at risk first: time left, share of its life used, renewal, issuer.",
 	Example: "certs production",
+	Rank:    100,
 	About:   About{Environment: true, Kinds: []string{certificateKind}},
 	Args:    lookArgs,
 	Reads:   certificateReads,

@@ -33,6 +33,7 @@ var deploy = register(Runbook{
 	Verb:    "deploy",
 	Summary: "Run another version of a service.",
 	Example: "deploy api-gateway production 12346",
+	Rank:    210,
 	About:   aboutService,
 	Args:    []Arg{imageArg, containerArg, repositoryArg},
 	Reads:   planReads,

@@ -27,6 +27,7 @@ var deployments = register(Runbook{
 	Verb:    "status",
 	Summary: "List what runs in an environment: ready pods, version, restarts, since when, and the last change, the worst first.",
 	Example: "deployments production",
+	Rank:    20,
 	Args:    []Arg{outputArg, watchArg},
 	About:   About{Service: true, Environment: true},
 	Reads:   statusReads,

@@ -53,6 +53,7 @@ var diagnose = register(Runbook{
 	Verb:    "diagnose",
 	Summary: "Name the root cause of what is wrong, with its evidence and one safe next step.",
 	Example: "diagnose api-gateway production",
+	Rank:    170,
 	About: About{Service: true, Environment: true, Kinds: []string{
 		"Pod", "Ingress", "Certificate", "Node", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "HorizontalPodAutoscaler", "ResourceQuota",
 		"PodDisruptionBudget", "PersistentVolumeClaim", "Secret", "ConfigMap", "Endpoints", "EndpointSlice",

@@ -18,6 +18,7 @@ var endpoints = register(Runbook{
 	Verb:    "services",
 	Summary: "Show which pods a Service leads to, and why the others take no requests.",
 	Example: "endpoints api-gateway-production production",
+	Rank:    70,
 	Args:    []Arg{outputArg, watchArg},
 	About:   About{Environment: true, Kinds: []string{"Service"}},
 	Reads:   wiringReads,

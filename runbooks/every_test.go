@@ -35,6 +35,7 @@ func TestEvery(t *testing.T) {
 			parsed, err := grammar.NewParser("algesta", runbooks.All()).Parse(book.Example)
 			require.NoError(t, err, "its example can be typed")
 			require.Equal(t, book.Name, parsed.Runbook)
+			require.Positive(t, book.Rank, "help has a place for it")
 			s := gateway()
 			s.hpa()
 			s.quota(corev1.ResourceList{"requests.cpu": resource.MustParse("4")}, corev1.ResourceList{"requests.cpu": resource.MustParse("1050m")})

@@ -15,6 +15,7 @@ var history = register(Runbook{
 	Verb:    "history",
 	Summary: "List the revisions of a service that can be gone back to.",
 	Example: "history api-gateway production",
+	Rank:    30,
 	About:   aboutService,
 	Reads:   rollout.RevisionReads,
 	Answer:  answerHistory,

@@ -19,6 +19,7 @@ var hpa = register(Runbook{
 	Verb:    "hpa",
 	Summary: "Show the autoscalers: what each measures against its target, between how many pods, and what it did last and why.",
 	Example: "hpa production",
+	Rank:    150,
 	About:   About{Environment: true, Kinds: []string{autoscalerKind}},
 	Args:    lookArgs,
 	Reads:   []string{"list horizontalpodautoscalers.autoscaling", "list events"},

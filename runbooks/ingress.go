@@ -26,6 +26,7 @@ var ingress = register(Runbook{
 	Verb:    "ingress",
 	Summary: "Show what hosts lead to, by Ingress and Gateway API: path, Service, ready endpoints, certificate, address, and what is wrong.",
 	Example: "ingress production",
+	Rank:    80,
 	About:   About{Environment: true, Kinds: []string{ingressKind}, Host: true},
 	Args:    lookArgs,
 	Reads:   routeReads,

@@ -23,6 +23,7 @@ var keyvault = register(Runbook{
 	Verb:    "secrets",
 	Summary: "Show what pods mount from Azure Key Vault (SecretProviderClass): which version each pod has, which failed and why.",
 	Example: "keyvault production",
+	Rank:    140,
 	About:   About{Environment: true},
 	Args:    lookArgs,
 	Reads: []string{

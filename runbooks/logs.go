@@ -45,6 +45,7 @@ var logs = register(Runbook{
 	Verb:    "logs",
 	Summary: "Show the last lines that a service or a pod wrote: of the pod in the worst state first, and of the instance that ended.",
 	Example: "logs api-gateway production",
+	Rank:    50,
 	About:   About{Service: true, Kinds: []string{"Pod"}},
 	Reads:   union(rollout.Reads, []string{"list pods", "get pods/log"}),
 	Args:    []Arg{previousArg, tailArg, sinceArg, logContainerArg, grepArg, allArg, allContainersArg, followArg},

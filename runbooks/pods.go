@@ -18,6 +18,7 @@ var pods = register(Runbook{
 	Verb:    "pods",
 	Summary: "List the pods of a service or an environment with their state, restarts, age and node, the worst first.",
 	Example: "pods api-gateway production",
+	Rank:    40,
 	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, outputArg, watchArg},
 	About:   About{Service: true, Environment: true, Kinds: []string{"Pod"}},
 	Reads:   union(rollout.Reads, usageReads),

@@ -24,6 +24,7 @@ var probe = register(Runbook{
 	Summary: "Look at a host from where the bot runs: DNS, redirect, certificate, status and how long it takes. Only hosts that an " +
 		"Ingress or HTTPRoute declares.",
 	Example: "probe api.example.com production",
+	Rank:    90,
 	About:   About{Environment: true, Host: true},
 	Args:    []Arg{pathArg},
 	Reads:   routeReads,

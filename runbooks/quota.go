@@ -23,6 +23,7 @@ var quotas = register(Runbook{
 	Verb:    "quota",
 	Summary: "Show what is used of the quotas of an environment, the fullest first, and who uses it.",
 	Example: "quota production",
+	Rank:    160,
 	About:   About{Environment: true, Kinds: []string{"ResourceQuota"}},
 	Args:    lookArgs,
 	Reads:   []string{"list resourcequotas", "list pods"},

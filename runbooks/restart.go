@@ -16,6 +16,7 @@ var restart = register(Runbook{
 	Verb:    "restart",
 	Summary: "Replace all pods of a service, a few at a time, without changing its version.",
 	Example: "restart api-gateway production",
+	Rank:    190,
 	About:   aboutService,
 	Reads:   planReads,
 	Writes:  []string{patchDeployments},

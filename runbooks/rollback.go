@@ -30,6 +30,7 @@ var rollback = register(Runbook{
 	Verb:    "rollback",
 	Summary: "Go back to an earlier revision of a service.",
 	Example: "rollback api-gateway production",
+	Rank:    180,
 	About:   aboutService,
 	Args:    []Arg{toRevision, toVersion, templateArg, undoes},
 	Reads:   planReads,

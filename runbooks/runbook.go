@@ -4,6 +4,7 @@
 package runbooks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -41,7 +42,9 @@ type Runbook struct {
 	Verb    string
 	Summary string // one line for help
 	Example string // a whole command without the slash command's name
-	Args    []Arg
+	// Rank is where help lists it, from 1: the lower, the earlier; those of the same rank by their names.
+	Rank int
+	Args []Arg
 	// Reads are the Kubernetes verbs and resources that Plan, Answer and Ends may ask the cluster for: "list pods", "get pods/log",
 	// "get deployments.apps", and where the kind is in no namespace, or all of them are asked for, "list nodes (cluster-wide)". The rights
 	// of the bot are made from it, so what isn't declared can't be read. Rights says what needs no declaration.
@@ -82,16 +85,16 @@ func (r Runbook) Usage() []string {
 // Family is the family of the runbook's verb.
 func (r Runbook) Family() algesta.Family { return algesta.Verbs()[r.Verb] }
 
+// registered are the runbooks of this package, by which each file adds its own.
+var registered []Runbook
+
 // All are the runbooks, in the order in which help lists them.
 func All() []Runbook {
-	return []Runbook{
-		status, deployments, history, pods, logs, services, endpoints,
-		ingress, probe,
-		certs, certCheck, certRenew,
-		secrets, keyvault,
-		hpa, quotas, diagnose,
-		rollback, restart, scale, deploy,
-	}
+	all := slices.Clone(registered)
+	slices.SortFunc(all, func(a, b Runbook) int {
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Name, b.Name))
+	})
+	return all
 }
 
 // Find is the runbook of this name or alias.
@@ -104,13 +107,15 @@ func Find(name string) (Runbook, bool) {
 	return Runbook{}, false
 }
 
-// register checks a runbook when the program starts: a contradiction in it is a mistake of the programmer.
+// register adds a runbook to All when the program starts. A contradiction in it is a mistake of the programmer, and a panic.
 func register(r Runbook) Runbook {
 	switch err := r.About.check(); {
 	case err != nil:
 		panic(fmt.Sprintf("runbook %s: %v", r.Name, err))
 	case r.Name == "" || r.Summary == "" || r.Example == "":
 		panic(fmt.Sprintf("runbook %q needs a name, a summary and an example", r.Name))
+	case slices.ContainsFunc(registered, func(other Runbook) bool { return other.Name == r.Name }):
+		panic(fmt.Sprintf("there are two runbooks %s", r.Name))
 	case (r.Plan == nil) == (r.Answer == nil):
 		panic(fmt.Sprintf("runbook %s needs exactly one of Plan and Answer", r.Name))
 	case r.Family() == "":
@@ -127,5 +132,6 @@ func register(r Runbook) Runbook {
 			panic(fmt.Sprintf("runbook %s: %v", r.Name, err))
 		}
 	}
+	registered = append(registered, r)
 	return r
 }

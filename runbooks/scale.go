@@ -19,6 +19,7 @@ var scale = register(Runbook{
 	Verb:    "scale",
 	Summary: "Change how many pods a service runs.",
 	Example: "scale api-gateway production replicas=6",
+	Rank:    200,
 	About:   aboutService,
 	Args:    []Arg{replicas, undoes},
 	Reads:   planReads,

@@ -18,6 +18,7 @@ var secrets = register(Runbook{
 	Verb:    "secrets",
 	Summary: "List the Secrets of an environment: type, names of their keys, age, who uses them and who owns them. Never what they hold.",
 	Example: "secrets production",
+	Rank:    130,
 	About:   About{Environment: true, Kinds: []string{secret}},
 	Args:    lookArgs,
 	Reads:   secretReads,

@@ -21,6 +21,7 @@ var services = register(Runbook{
 	Verb:    "services",
 	Summary: "List the Services of an environment: type, address, ports, ready endpoints and what they lead to, the worst first.",
 	Example: "services production",
+	Rank:    60,
 	Args:    []Arg{outputArg, watchArg},
 	About:   About{Environment: true, Kinds: []string{"Service"}},
 	Reads:   wiringReads,

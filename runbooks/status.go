@@ -20,6 +20,7 @@ var status = register(Runbook{
 	Verb:    "status",
 	Summary: "Show what runs, since when, and whether it is healthy: a service, or all of an environment.",
 	Example: "status api-gateway production",
+	Rank:    10,
 	About:   About{Service: true, Environment: true},
 	Reads:   statusReads,
 	Answer:  answerStatus,
