@@ -66,7 +66,7 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 		better, worse = better || difference < 0, worse || difference > 0
 	}
 	note(float64(after.missing() - before.missing()))
-	note(after.rate() - before.rate())
+	note(restartsDiffer(before, after))
 	note(float64(len(after.Waiting) - len(before.Waiting)))
 	verdict := Same
 	switch {
@@ -76,6 +76,24 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 		verdict = Healthier
 	}
 	return verdict, algesta.Say("{} in the {} since ({})", restarts(after.Restarts), words.Span(after.Window), before.words(after))
+}
+
+// tells is how many restarts had to be expected for none to tell something: the rule of three, by which none happens by chance once in
+// twenty times.
+const tells = 3
+
+// restartsDiffer is below zero where the pods restart less than before, above it where they do more. What is watched afterwards is a minute or
+// so: one restart in the ten minutes before and none in that minute is no difference, and neither is one more of a workload that restarts
+// anyway.
+func restartsDiffer(before, after Health) float64 {
+	difference := after.rate() - before.rate()
+	switch {
+	case difference < 0 && before.rate()*after.Window.Minutes() < tells:
+		return 0
+	case difference > 0 && before.Restarts > 0 && after.Restarts < 2:
+		return 0
+	}
+	return difference
 }
 
 // missing is how many pods are not there of those that are wanted.

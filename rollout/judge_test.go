@@ -431,9 +431,18 @@ func TestCompare(t *testing.T) {
 		"fewer pods are ready":              {well, with(func(h *rollout.Health) { h.Ready = 3 }), rollout.Worse},
 		"restarts where there were none":    {well, with(func(h *rollout.Health) { h.Restarts = 1 }), rollout.Worse},
 		"no restarts where there were some": {with(func(h *rollout.Health) { h.Restarts = 3 }), well, rollout.Healthier},
-		"all pods where some were missing":  {with(func(h *rollout.Health) { h.Ready = 1 }), well, rollout.Healthier},
-		"better here and worse there":       {with(func(h *rollout.Health) { h.Ready = 1 }), with(func(h *rollout.Health) { h.Restarts = 1 }), rollout.Worse},
-		"more pods are wanted and ready":    {well, with(func(h *rollout.Health) { h.Ready, h.Desired = 6, 6 }), rollout.Same},
+		"six restarts in ten minutes and none in one may be chance": {
+			with(func(h *rollout.Health) { h.Restarts = 6 }), with(func(h *rollout.Health) { h.Window = time.Minute }), rollout.Same,
+		},
+		"four restarts in a minute and none in the next are no chance": {
+			with(func(h *rollout.Health) { h.Restarts, h.Window = 4, time.Minute }), with(func(h *rollout.Health) { h.Window = time.Minute }), rollout.Healthier,
+		},
+		"one restart where there were some": {
+			with(func(h *rollout.Health) { h.Restarts = 3 }), with(func(h *rollout.Health) { h.Restarts, h.Window = 1, time.Minute }), rollout.Same,
+		},
+		"all pods where some were missing": {with(func(h *rollout.Health) { h.Ready = 1 }), well, rollout.Healthier},
+		"better here and worse there":      {with(func(h *rollout.Health) { h.Ready = 1 }), with(func(h *rollout.Health) { h.Restarts = 1 }), rollout.Worse},
+		"more pods are wanted and ready":   {well, with(func(h *rollout.Health) { h.Ready, h.Desired = 6, 6 }), rollout.Same},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
