@@ -2,6 +2,7 @@ package algesta
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -62,9 +63,35 @@ func AtSecond(t time.Time) Span {
 	return Span{Kind: Moment, At: t, Text: t.UTC().Format("15:04:05 MST")}
 }
 
+// dayAndTime is how AtDay is printed.
+const dayAndTime = "2006-01-02 15:04 MST"
+
 // AtDay is a time with its day: for what is read on another day, or happened on one.
 func AtDay(t time.Time) Span {
-	return Span{Kind: Moment, At: t, Text: t.UTC().Format("2006-01-02 15:04 MST")}
+	return Span{Kind: Moment, At: t, Text: t.UTC().Format(dayAndTime)}
+}
+
+var daysAndTimes = regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d UTC\b`)
+
+// Dated is a sentence in which the times that are written as AtDay prints them are such spans, so that everybody reads them in their own
+// zone.
+func Dated(sentence string) Text {
+	var out Text
+	last := 0
+	for _, at := range daysAndTimes.FindAllStringIndex(sentence, -1) {
+		t, err := time.Parse(dayAndTime, sentence[at[0]:at[1]])
+		if err != nil {
+			continue
+		}
+		if last < at[0] {
+			out = append(out, Span{Text: sentence[last:at[0]]})
+		}
+		out, last = append(out, AtDay(t)), at[1]
+	}
+	if last < len(sentence) {
+		out = append(out, Span{Text: sentence[last:]})
+	}
+	return out
 }
 
 // Say builds a sentence: every {} in the format takes the next argument. A Span or a Text

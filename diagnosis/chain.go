@@ -300,6 +300,11 @@ func levelWords(level rules.ImpactLevel) string {
 	return "Users do not feel it yet."
 }
 
+// readyOf is "2 of 4 pods of api-gateway are ready", "0 of 1 pod of api-gateway is ready".
+func readyOf(ready, of int, name string) string {
+	return fmt.Sprintf("%d of %s of %s %s ready", ready, words.Count(of, "pod"), name, words.Verb(of, "is", "are"))
+}
+
 func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
 	w := s.Workload(ref)
 	if w != nil && (ref.Kind == facts.KindJob || ref.Kind == facts.KindPod) {
@@ -315,13 +320,13 @@ func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
 		case w.Desired < 0 && w.Ready == 0 && len(w.Pods) > 0:
 			return Impact{rules.Outage, fmt.Sprintf("no pod of %s is ready", ref.Name)}, true
 		case w.Desired < 0 && w.Ready < len(w.Pods):
-			return Impact{rules.Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.Ready, len(w.Pods), ref.Name)}, true
+			return Impact{rules.Degraded, readyOf(w.Ready, len(w.Pods), ref.Name)}, true
 		case w.Desired < 0:
 			return Impact{}, false
 		case w.Ready == 0:
-			return Impact{rules.Outage, fmt.Sprintf("0 of %d pods of %s are ready", w.Desired, ref.Name)}, true
+			return Impact{rules.Outage, readyOf(0, w.Desired, ref.Name)}, true
 		case w.Ready < w.Desired:
-			return Impact{rules.Degraded, fmt.Sprintf("%d of %d pods of %s are ready", w.Ready, w.Desired, ref.Name)}, true
+			return Impact{rules.Degraded, readyOf(w.Ready, w.Desired, ref.Name)}, true
 		case r.Effect == rules.CannotCreate ||
 			slices.ContainsFunc(r.Pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp == nil && !facts.PodReady(p) }):
 			serve := "serve"
@@ -359,7 +364,7 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 			continue
 		}
 		if source, changed := s.ConfigBefore(w, lastStart(f)); changed.After(at) {
-			at, wording = changed, fmt.Sprintf("%s, which %s uses, was changed %s ago.", source.Words(), w.Ref.Name, words.Span(s.Age(changed)))
+			at, wording = changed, fmt.Sprintf("%s, which %s uses, was changed %s.", source.Words(), w.Ref.Name, facts.When(changed))
 		}
 		if w.Current() == nil || w.Before() == nil {
 			continue
@@ -370,7 +375,7 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 			continue
 		}
 		at = made
-		wording = fmt.Sprintf("Revision %d of %s was rolled out %s ago", facts.RevisionOf(set), w.Ref.Name, words.Span(s.Age(made)))
+		wording = fmt.Sprintf("Revision %d of %s was rolled out %s", facts.RevisionOf(set), w.Ref.Name, facts.When(made))
 		if cause != "" {
 			wording += fmt.Sprintf(": %q", s.Quote(cause))
 		}

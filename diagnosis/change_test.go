@@ -20,7 +20,7 @@ func TestAChangedConfigMapIsTheNearestChange(t *testing.T) {
 		ago  time.Duration
 		want string
 	}{
-		"shortly before the last crash":  {5 * time.Minute, "ConfigMap settings, which ms-orders uses, was changed 5 min ago."},
+		"shortly before the last crash":  {5 * time.Minute, "ConfigMap settings, which ms-orders uses, was changed 2026-03-10 11:55 UTC."},
 		"after the last crash had begun": {0, ""},
 		"long ago":                       {60 * 24 * time.Hour, ""},
 	} {

@@ -95,7 +95,7 @@ func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
 	} {
 		d := diagnosis.Diagnose(load(t, "workload-gone", "fires"), asked)
 		require.Equal(t, diagnosis.Sick, d.Verdict, d.Text())
-		require.Equal(t, "Deployment ms-orders-production does not exist (its autoscaler misses it for 30 min), so Service ms-orders-production reaches no pod.", d.Summary)
+		require.Equal(t, "Deployment ms-orders-production does not exist (its autoscaler has missed it since 2026-03-10 11:30 UTC), so Service ms-orders-production reaches no pod.", d.Summary)
 		require.NotContains(t, d.Text(), "Scaled up replica set", "that is old, and no reason why it is gone")
 		require.NotContains(t, d.Text(), "ms-cases", "no other service is named")
 		require.Len(t, d.Chains, 1)

@@ -115,10 +115,10 @@ func oldRestarts(s *facts.Snapshot, w *facts.Workload) string {
 		return fmt.Sprintf("; its %s %s history", words.Count(int(restarts), "restart"), words.Verb(int(restarts), "is", "are"))
 	}
 	return fmt.Sprintf(
-		"; its %s %s history, the last %s ago",
+		"; its %s %s history, the last %s",
 		words.Count(int(restarts), "restart"),
 		words.Verb(int(restarts), "is", "are"),
-		words.Span(s.Age(last)),
+		facts.When(last),
 	)
 }
 
@@ -145,7 +145,7 @@ func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 			continue
 		}
 		if until := rules.Moments(c, "status", "notAfter"); !until.IsZero() {
-			lines = append(lines, fmt.Sprintf("Certificate %s is valid for %s more.", c.GetName(), words.Span(until.Sub(s.Now()))))
+			lines = append(lines, fmt.Sprintf("Certificate %s is valid until %s.", c.GetName(), facts.When(until)))
 		}
 	}
 	for _, q := range s.Quotas() {
@@ -181,7 +181,7 @@ func healthyJobs(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 		case ended >= 0:
 			lines = append(
 				lines,
-				fmt.Sprintf("Job %s completed %s ago.", j.Name, words.Span(s.Age(j.Status.Conditions[ended].LastTransitionTime.Time))),
+				fmt.Sprintf("Job %s completed %s.", j.Name, facts.When(j.Status.Conditions[ended].LastTransitionTime.Time)),
 			)
 		case j.Status.Active > 0:
 			again := ""

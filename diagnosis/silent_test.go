@@ -68,7 +68,7 @@ func TestAJobWithoutPodsIsTold(t *testing.T) {
 			c.change(job)
 			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(service("web", 1), job), nil), facts.Ref{})
 			if c.sick {
-				require.Equal(t, "Job load was made 60 min ago and has no pod.", d.Summary)
+				require.Equal(t, "Job load was made 2026-03-10 11:00 UTC and has no pod.", d.Summary)
 				return
 			}
 			require.Empty(t, d.Chains, d.Text())

@@ -64,7 +64,7 @@ func TestCertificatesAreToldByRiskAndNotByDays(t *testing.T) {
 		"late | renewal overdue | 10 days | ▓▓▓▓▓▓▓▓▓░ 89 % | due for 20 days | letsencrypt (ClusterIssuer)",
 		"long | ready | 60 days | ▓▓▓░░░░░░░ 33 % | in 30 days | letsencrypt (ClusterIssuer)",
 		"short | ready | 4 h | ▓▓▓░░░░░░░ 33 % | in 2 h | letsencrypt (ClusterIssuer)",
-		"late: Certificate late should have been renewed 20 days ago.",
+		"late: Certificate late should have been renewed 2026-11-02 12:00 UTC.",
 		"/algesta cert check late production tells more.",
 	}, tells(t, s, regarding("certs", "")))
 	healthy := listed{lists: map[string][]any{"CertificateList": {issuedCert("short", "short.example.com", 2*time.Hour, 4*time.Hour)}}}

@@ -261,7 +261,7 @@ const mostImages = 3
 
 // diagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
 func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
-	r := algesta.Report{Tone: diagnosisTone(d), Title: algesta.Say("{}", d.Summary)}
+	r := algesta.Report{Tone: diagnosisTone(d), Title: algesta.Dated(d.Summary)}
 	called := d.Subject.Name + " in " + d.Subject.Namespace
 	if rest, ok := strings.CutPrefix(d.Summary, called); ok && d.Verdict == diagnosis.Healthy && c.Target.Object == "" && c.Target.Service != "" {
 		r.Title = algesta.Say("{} in {}{}", c.Target.Service, c.Target.Environment, rest) // as people call it
@@ -275,10 +275,10 @@ func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{}", algesta.Strong("Also"))}, algesta.Block{List: others})
 	}
 	if len(d.Healthy) > 0 {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Checked and fine:"), strings.Join(few(d.Healthy, mostHealthy), " "))})
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Checked and fine:"), algesta.Dated(strings.Join(few(d.Healthy, mostHealthy), " ")))})
 	}
 	if words := worthKnowing(d.Advice); words != "" {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Worth knowing:"), words)})
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Worth knowing:"), algesta.Dated(words))})
 	}
 	if lines := unchecked(relevant(d), c.Target.Namespace); len(lines) > 0 {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Not checked:"), strings.Join(lines, " "))})
@@ -311,10 +311,10 @@ func chainBlocks(c diagnosis.Chain) []algesta.Block {
 	var blocks []algesta.Block
 	impact := strings.TrimSuffix(c.Impact.Text, ".")
 	if n := len(c.Links); n < 2 || c.Links[n-1] != impact { // the last link says it already
-		blocks = append(blocks, algesta.Block{Text: algesta.Say("{}", c.Impact.Text)})
+		blocks = append(blocks, algesta.Block{Text: algesta.Dated(c.Impact.Text)})
 	}
 	if len(c.Links) > 1 {
-		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Leads to:"), strings.Join(c.Links[1:], " → "))})
+		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Leads to:"), algesta.Dated(strings.Join(c.Links[1:], " → ")))})
 	}
 	var quotes []string
 	for _, e := range c.Evidence[:min(mostEvidence, len(c.Evidence))] {
@@ -324,24 +324,24 @@ func chainBlocks(c diagnosis.Chain) []algesta.Block {
 		blocks = append(blocks, algesta.Block{Pre: strings.Join(quotes, "\n")})
 	}
 	if c.Change != "" {
-		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Nearest change:"), c.Change)})
+		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Nearest change:"), algesta.Dated(c.Change))})
 	}
-	next := algesta.Say("{} {}", algesta.Strong("Next:"), c.Remedy.Text)
+	next := algesta.Say("{} {}", algesta.Strong("Next:"), algesta.Dated(c.Remedy.Text))
 	if c.Remedy.Command != "" {
 		next = algesta.Say("{} {}", next, algesta.Name(c.Remedy.Command))
 	}
 	blocks = append(blocks, algesta.Block{Text: next})
 	if c.WhyLower != "" {
-		blocks = append(blocks, algesta.Block{Text: algesta.Say("{}", c.WhyLower)})
+		blocks = append(blocks, algesta.Block{Text: algesta.Dated(c.WhyLower)})
 	}
 	return blocks
 }
 
-// aside is the age and the count of evidence, in brackets.
+// aside is the time and the count of evidence, in brackets. It stands in preformatted text, where nobody's own zone is known.
 func aside(e facts.Evidence) string {
 	var parts []string
-	if e.Age != "" {
-		parts = append(parts, e.Age+" ago")
+	if e.At != nil {
+		parts = append(parts, facts.When(*e.At))
 	}
 	if e.Count > 1 {
 		parts = append(parts, fmt.Sprintf("%d times", e.Count))
@@ -361,9 +361,9 @@ func otherCauses(chains []diagnosis.Chain) []algesta.Text {
 		case i > mostOthers:
 			return append(out, algesta.Say("and {} more", len(chains)-i))
 		case c.WhyLower != "":
-			out = append(out, algesta.Say("{} {}", c.Cause, c.WhyLower))
+			out = append(out, algesta.Dated(c.Cause+" "+c.WhyLower))
 		default:
-			out = append(out, algesta.Say("{}", c.Cause))
+			out = append(out, algesta.Dated(c.Cause))
 		}
 	}
 	return out

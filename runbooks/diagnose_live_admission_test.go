@@ -179,7 +179,7 @@ func TestTheFirstLineNamesWhatHoldsANamespace(t *testing.T) {
 	require.NoError(t, c.Client.CoreV1().Namespaces().Delete(t.Context(), namespace.Name, metav1.DeleteOptions{}))
 	t.Cleanup(func() { w.release(t, "configmaps", "kept") })
 	w.diagnose(t, 6*time.Minute, map[string]brokenCase{ // a namespace may take five minutes to go
-		"the namespace":   {rule: "namespace-stuck", about: "namespace/NS", says: "Namespace NS has been terminating for … min.", command: "kubectl describe namespace NS"},
+		"the namespace":   {rule: "namespace-stuck", about: "namespace/NS", says: "Namespace NS has been terminating since ….", command: "kubectl describe namespace NS"},
 		"a service in it": {about: "left", says: "There is no workload left in NS.", clean: true},
 	})
 }

@@ -104,7 +104,7 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 		"a configuration that is new, and empty": {
 			about: "stale", clean: true, says: "stale is healthy: Deployment stale has its only pod ready.",
 			advice: map[string]string{
-				"config-changed": "Pods of stale started before ConfigMap tariffs was changed … ago, and may still run with the old values.",
+				"config-changed": "Pods of stale started before ConfigMap tariffs was changed …, and may still run with the old values.",
 				"empty-value":    "Variable ZONE of stale is empty, because key zone-1 of ConfigMap tariffs is.",
 			},
 		},

@@ -88,12 +88,12 @@ func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 	}
 	// holes are the first lines that a hole changes, by kind and subject.
 	holes := map[string]string{
-		"pods deployment/api":                     "Deployment api has 0 of 1 pods ready.",
-		"pods deployment/orders":                  "Deployment orders has 0 of 1 pods ready.",
-		"pods deployment/settings":                "Deployment settings has 0 of 1 pods ready.",
-		"pods deployment/files":                   "Deployment files has 0 of 1 pods ready.",
-		"pods ingress/api":                        "Deployment api has 0 of 1 pods ready.",
-		"pods namespace/" + w.namespace:           "Deployment api has 0 of 1 pods ready.",
+		"pods deployment/api":                     "Deployment api has 0 of 1 pod ready.",
+		"pods deployment/orders":                  "Deployment orders has 0 of 1 pod ready.",
+		"pods deployment/settings":                "Deployment settings has 0 of 1 pod ready.",
+		"pods deployment/files":                   "Deployment files has 0 of 1 pod ready.",
+		"pods ingress/api":                        "Deployment api has 0 of 1 pod ready.",
+		"pods namespace/" + w.namespace:           "Deployment api has 0 of 1 pod ready.",
 		"events deployment/files":                 "PersistentVolumeClaim files is not bound to a volume, so no pod of files can start.",
 		"persistentvolumeclaims deployment/files": "A volume claim of the pods is not bound, so no pod of files can start.",
 		"ingresses ingress/api":                   "I could not look for ingress api: ingresses were not read.",

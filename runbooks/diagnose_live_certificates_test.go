@@ -205,9 +205,9 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	require.NoError(t, fading.dynamic.Resource(certManagerKind("issuers")).Namespace(fading.namespace).Delete(t.Context(), "ca", metav1.DeleteOptions{}))
 	waiting.challenged(t) // only one challenge at a time is tried for a name
 	w.diagnose(t, time.Hour, map[string]brokenCase{
-		"it is issued":                  {about: "certificate/issued", says: "issued is healthy: Certificate issued is valid for … more.", clean: true},
-		"its Secret was deleted":        {about: "certificate/lost", says: "lost is healthy: Certificate lost is valid for … more.", clean: true},
-		"an Ingress had it made":        {about: "certificate/shop-tls", says: "shop-tls is healthy: Ingress shop reaches its services for shop.example.com; Certificate shop-tls is valid for … more.", clean: true},
+		"it is issued":                  {about: "certificate/issued", says: "issued is healthy: Certificate issued is valid until ….", clean: true},
+		"its Secret was deleted":        {about: "certificate/lost", says: "lost is healthy: Certificate lost is valid until ….", clean: true},
+		"an Ingress had it made":        {about: "certificate/shop-tls", says: "shop-tls is healthy: Ingress shop reaches its services for shop.example.com; Certificate shop-tls is valid until ….", clean: true},
 		"an Ingress names no issuer":    {about: "ingress/mistyped", rule: "certificate-issuer", says: "ClusterIssuer letsencript does not exist.", quotes: `Referenced "ClusterIssuer" not found`, command: "kubectl get issuers,clusterissuers -n NS"},
 		"the authority has no Secret":   {about: "certificate/no-ca", rule: "certificate-issuer", made: []runtime.Object{issuer("Issuer", "no-ca", ca("nothing")), certificate("no-ca", "Issuer", "no-ca", certHost)}, says: `Issuer no-ca is not ready: Error getting keypair for CA issuer: secrets "nothing" not found.`, quotes: "ErrGetKeyPair", command: "kubectl describe issuer no-ca -n NS"},
 		"the cluster's has no Secret":   {about: "certificate/no-cluster-ca", rule: "certificate-issuer", made: []runtime.Object{issuer("ClusterIssuer", "no-cluster-ca", ca("nothing")), certificate("no-cluster-ca", "ClusterIssuer", "no-cluster-ca", certHost)}, says: `ClusterIssuer no-cluster-ca is not ready: Error getting keypair for CA issuer: secrets "nothing" not found.`, quotes: "ErrGetKeyPair", command: "kubectl describe clusterissuer no-cluster-ca"},
@@ -215,7 +215,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 		"the authority is none":         {about: "certificate/not-a-ca", rule: "certificate-issuer", made: []runtime.Object{issuer("Issuer", "leaf", ca("issued")), certificate("not-a-ca", "Issuer", "leaf", certHost)}, says: "Issuer leaf is not ready: Error getting keypair for CA issuer: certificate is not a CA.", quotes: "ErrInvalidKeyPair", command: "kubectl describe issuer leaf -n NS"},
 		"the ACME server is away":       {about: "certificate/away", rule: "certificate-issuer", made: []runtime.Object{issuer("Issuer", "away", acme("away", "https://127.0.0.1:1/directory", "nginx")), certificate("away", "Issuer", "away", certHost)}, says: `Issuer away is not ready: Failed to register ACME account: Get "https://127.0.0.1:1/directory": dial tcp 127.0.0.1:1: connect: connection refused.`, quotes: "ErrRegisterACMEAccount", command: "kubectl describe issuer away -n NS"},
 		"two for one Secret":            {about: "certificate/a-second", rule: "certificate-secret-shared", made: []runtime.Object{certificate("a-second", "Issuer", "ca", certHost, "secretName", "both")}, says: "Certificates first and a-second write the same Secret both.", quotes: "both", command: "kubectl get certificate -n NS"},
-		"the one that holds it":         {about: "certificate/first", says: "first is healthy: Certificate first is valid for … more.", clean: true},
+		"the one that holds it":         {about: "certificate/first", says: "first is healthy: Certificate first is valid until ….", clean: true},
 		"its request is denied":         {about: "certificate/held-denied", rule: "certificate-request", says: "CertificateRequest held-denied-1 was refused (Denied).", quotes: "The host is not one of ours", command: "cmctl renew held-denied -n NS"},
 		"nobody approves its request":   {about: "certificate/held", rule: "certificate-request", says: "CertificateRequest held-1 waits for approval.", quotes: "DoesNotExist", command: "cmctl renew held -n NS"},
 		"over its limit":                {about: "certificate/limited", rule: "certificate-rate-limit", made: []runtime.Object{certificate("limited", "ClusterIssuer", "letsencrypt", "limited.example.com")}, says: "The certificate authority limits orders for Certificate limited.", quotes: "429 urn:ietf:params:acme:error:rateLimited", command: "kubectl describe order/limited-1-"},
@@ -231,7 +231,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	waiting.requireHoles(t)
 	waiting.requireCertificatesTold(t)
 	fading.diagnose(t, time.Hour, map[string]brokenCase{
-		"it cannot be renewed": {about: "certificate/gateway", rule: "certificate-issuer", says: "Issuer ca does not exist.", quotes: "valid for", command: "kubectl get issuers,clusterissuers -n NS"},
+		"it cannot be renewed": {about: "certificate/gateway", rule: "certificate-issuer", says: "Issuer ca does not exist.", quotes: "valid until", command: "kubectl get issuers,clusterissuers -n NS"},
 	})
 
 	require.NoError(t, certManager.Close())
@@ -243,10 +243,10 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	fading.make(t, certificate("new", "ClusterIssuer", "letsencrypt", certHost))
 	fading.diagnose(t, 3*time.Hour, map[string]brokenCase{
 		"nobody looks at it": {about: "certificate/new", rule: "certificate-not-ready", says: "Certificate new has no status: cert-manager has not looked at it.", quotes: "empty", command: "kubectl get pods -A -l app.kubernetes.io/name=cert-manager"},
-		"it has expired":     {about: "certificate/gateway", rule: "certificate-issuer", says: "Issuer ca does not exist; it expired … ago.", quotes: "expired", command: "kubectl get issuers,clusterissuers -n NS"},
+		"it has expired":     {about: "certificate/gateway", rule: "certificate-issuer", says: "Issuer ca does not exist; it expired ….", quotes: "expired", command: "kubectl get issuers,clusterissuers -n NS"},
 	})
 	w.diagnose(t, 62*24*time.Hour, map[string]brokenCase{
-		"it is renewed late": {about: "certificate/issued", rule: "certificate-renewal-late", says: "Certificate issued should have been renewed … ago.", quotes: "valid for", command: "cmctl renew issued -n NS"},
+		"it is renewed late": {about: "certificate/issued", rule: "certificate-renewal-late", says: "Certificate issued should have been renewed ….", quotes: "valid until", command: "cmctl renew issued -n NS"},
 	})
 }
 

@@ -139,7 +139,7 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 	w.cronJob(t, "refused", "* * * * *", time.Hour, false)
 	w.diagnose(t, 12*time.Minute, map[string]brokenCase{ // a CronJob may be five minutes late
 		"a Deployment that its controller does not get to": {
-			rule: "controller-behind", about: "deployment/behind", says: "The deployment controller has not acted on the change of behind made 12 min ago.",
+			rule: "controller-behind", about: "deployment/behind", says: "The deployment controller has not acted on the change of behind made ….",
 		},
 		"pods of two revisions": {
 			rule: "old-pods-remain", about: "deployment/both", says: "Pods of revision 1 of both still serve beside those of revision 2, although its rollout is over.",
@@ -168,10 +168,10 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 			rule: "cronjob-blocked", about: "cronjob/report", onlyEvents: true, says: "CronJob report skips its runs because Job report-1 is still active.", command: "kubectl describe job report-1 -n NS",
 		},
 		"a Job that its sidecar holds": {
-			rule: "job-held-by-sidecar", about: "job/import", says: "Job import does not end: container app was done 12 min ago, and container istio-proxy still runs beside it.", command: "kubectl describe pod import-",
+			rule: "job-held-by-sidecar", about: "job/import", says: "Job import does not end: container app was done …, and container istio-proxy still runs beside it.", command: "kubectl describe pod import-",
 		},
 		"runs that are refused": {
-			rule: "cronjob-late", about: "cronjob/refused", onlyEvents: true, says: `CronJob refused has not run for 72 min although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: changes are frozen until Monday.`, command: "kubectl describe cronjob/refused -n NS",
+			rule: "cronjob-late", about: "cronjob/refused", onlyEvents: true, says: `CronJob refused has not run since … although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: changes are frozen until Monday.`, command: "kubectl describe cronjob/refused -n NS",
 		},
 	})
 }

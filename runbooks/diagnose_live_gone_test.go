@@ -32,7 +32,7 @@ func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 		Past: []algesta.Past{{Request: "c-aaaaaa", At: seen, Note: "scaled to 2"}},
 	})
 	require.NoError(t, err)
-	require.Regexp(t, `^Deployment orders is gone \(it was there until 5 min ago\), so Service orders reaches no pod`, r.Title.String())
+	require.Regexp(t, `^Deployment orders is gone \(it was there until [-0-9]+ [0-9:]+ UTC\), so Service orders reaches no pod`, r.Title.String())
 	last := r.Body[len(r.Body)-1].Text.String()
 	require.Contains(t, last, "My last change to it: c-aaaaaa")
 	require.Contains(t, last, "scaled to 2")

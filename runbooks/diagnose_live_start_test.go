@@ -98,7 +98,7 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 		},
 		"a rollout that is late, and nothing says why": {
 			rule: "rollout-stuck", made: made(app("stalled", "12346-pulling", deadline)), was: "12345",
-			says:    "The rollout of stalled is stuck: 0 of 1 new pods are ready.",
+			says:    "The rollout of stalled is stuck: 0 of 1 new pod is ready.",
 			command: "/algesta rollback stalled NS",
 		},
 		"an image without its signature": {
@@ -114,7 +114,7 @@ func TestTheFirstLineNamesWhyAPullTakesLong(t *testing.T) {
 	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 3*time.Minute, map[string]brokenCase{ // a pull may take two minutes
 		"an image that is being pulled": {
 			rule: "image-slow-pull", made: made(app("pulling", "12346-pulling")),
-			onlyEvents: true, says: "Image IMAGE:12346-pulling is still being pulled by node aks-… after … min, so no pod of pulling can start.",
+			onlyEvents: true, says: "Image IMAGE:12346-pulling is still being pulled by node aks-…, since …, so no pod of pulling can start.",
 			command: "kubectl describe pod pulling-",
 		},
 	})
@@ -208,7 +208,7 @@ func TestTheFirstLineNamesAnInitContainerThatWaits(t *testing.T) {
 	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 6*time.Minute, map[string]brokenCase{ // an init container may run for five minutes
 		"an init container that waits": {
 			rule: "init-waits", made: made(app("initwaits", "12346-initwaits", first(nil))),
-			says:    "Init container migrate has been running for … min and the others wait for it, so no pod of initwaits can start.",
+			says:    "Init container migrate has been running since … and the others wait for it, so no pod of initwaits can start.",
 			command: "kubectl logs initwaits-",
 		},
 	})
@@ -219,7 +219,7 @@ func TestTheFirstLineNamesAProgramThatCrashedOften(t *testing.T) {
 	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 11*time.Minute, map[string]brokenCase{ // a crash loop may pause for ten minutes
 		"three restarts, and it runs": {
 			rule: "restarts-often", made: made(app("flaky", "12346-flaky")),
-			says:    "Container app of flaky has restarted 3 times, … min ago the last time.",
+			says:    "Container app of flaky has restarted 3 times, the last time ….",
 			command: "kubectl logs flaky-",
 		},
 	})

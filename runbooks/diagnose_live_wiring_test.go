@@ -188,7 +188,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 			says: "plain is healthy: Deployment plain has its only pod ready; Service plain has 1 ready endpoint; Ingress plain reaches its services for plain.example.com.",
 			advice: map[string]string{
 				"http-not-redirected":     "Ingress plain answers plain HTTP although it has a certificate.",
-				"ingress-controller-ends": "Ingress plain is served by the NGINX of AKS, whose support … with November 2026.",
+				"ingress-controller-ends": "Ingress plain is served by the NGINX of AKS, whose support … on 30 November 2026.",
 			},
 		},
 		"a TLS Secret that cannot be looked at": { // without the right to read Secrets, it is not called missing
@@ -305,7 +305,7 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 		},
 		"a workload that is gone, though its Service and its autoscaler stand": {
 			rule: "workload-gone", about: "deployment/departed", made: made(scalerOf("departed", "departed", 5), serviceOf("departed", intstr.FromInt32(3000))),
-			says:    "Deployment departed does not exist (its autoscaler misses it for …), so Service departed reaches no pod.",
+			says:    "Deployment departed does not exist (its autoscaler has missed it since …), so Service departed reaches no pod.",
 			command: "kubectl get events -n NS --field-selector involvedObject.name=departed",
 		},
 		"two autoscalers for one target": {
@@ -379,7 +379,7 @@ func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 		},
 		"a pod that a finalizer holds": {
 			rule: "stuck-terminating", about: "pod/held",
-			says:    "Pod held should have been gone for … min; finalizer example.com/cleanup holds it.",
+			says:    "Pod held should have been gone by …; finalizer example.com/cleanup holds it.",
 			command: "kubectl describe pod held -n NS",
 		},
 		"a rollout that was paused": {

@@ -45,7 +45,7 @@ func endpointsReport(w *wiring, s *corev1.Service, in Input) algesta.Report {
 	case w.endpoints.err != nil:
 		report.Tone, report.Title = algesta.Warning, algesta.Say("{}: I couldn't check its endpoints", called)
 	case r.all == 0:
-		report.Tone, report.Title = algesta.Bad, algesta.Say("{}: no endpoints", called)
+		report.Tone, report.Title = algesta.Bad, algesta.Say("{} has no endpoints", called)
 		if r.rank == noPodsMeant {
 			report.Tone = algesta.Neutral
 		}

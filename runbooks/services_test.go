@@ -80,7 +80,7 @@ func TestEndpointsSayWhyAPodTakesNoRequests(t *testing.T) {
 		}, asked(t, wired(), "endpoints", name, nil))
 	}
 	lonely := asked(t, wired(), "endpoints", "service/lonely", nil)
-	require.Equal(t, "lonely in production: no endpoints", lonely[0])
+	require.Equal(t, "lonely in production has no endpoints", lonely[0])
 	require.Equal(t, "No pod has the labels that it selects: app=lonely.", lonely[len(lonely)-1])
 
 	book, _ := runbooks.Find("services")

@@ -2,7 +2,13 @@ package facts
 
 import (
 	"time"
+
+	"github.com/3astronautas/algesta"
 )
+
+// When is a moment in a sentence: "2026-11-30 14:03 UTC". A diagnosis is read again later, when "2 min ago" is no longer true;
+// algesta.Dated finds it again.
+func When(t time.Time) string { return algesta.AtDay(t).Text }
 
 // Moment is a moment as evidence has it: nil when it is not known.
 func Moment(t time.Time) *time.Time {

@@ -51,7 +51,7 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, about.Resource())
 	}
 	if until, ok := s.seen[about]; ok {
-		return about, fmt.Sprintf("%s is gone from %s: it was there until %s ago.", about.Words(), about.Namespace, words.Span(s.Age(until)))
+		return about, fmt.Sprintf("%s is gone from %s: it was there until %s.", about.Words(), about.Namespace, When(until))
 	}
 	if unsure := s.cannotSay(about, known); unsure != "" {
 		return about, unsure

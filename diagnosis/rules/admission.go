@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/words"
@@ -292,9 +294,17 @@ func QuotaWords(q *corev1.ResourceQuota) string {
 	var parts []string
 	for _, name := range sortedResources(q.Status.Hard) {
 		used, hard := q.Status.Used[name], q.Status.Hard[name]
-		parts = append(parts, fmt.Sprintf("%s %s of %s", name, used.String(), hard.String()))
+		parts = append(parts, fmt.Sprintf("%s %s of %s", name, cores(name, used), cores(name, hard)))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// cores is a quantity of a quota as kubectl writes it, and of cpu in cores: "8500m of 10" takes a second look, "8.5 of 10" doesn't.
+func cores(name corev1.ResourceName, q resource.Quantity) string {
+	if !strings.HasSuffix(string(name), "cpu") {
+		return q.String()
+	}
+	return strconv.FormatFloat(float64(q.MilliValue())/1000, 'f', -1, 64)
 }
 
 func sortedResources(l corev1.ResourceList) []corev1.ResourceName {

@@ -249,9 +249,9 @@ func ingressControllerEnds(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		if !near.Has(ref) || !isManagedNginx(s, facts.ClassName(i)) {
 			continue
 		}
-		wording := "ends with November 2026"
+		wording := "ends on 30 November 2026"
 		if !s.Now().Before(supportEnds) {
-			wording = "ended with November 2026"
+			wording = "ended on 30 November 2026"
 		}
 		hints = append(hints, Hint{
 			Subject: ref,

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
-	"github.com/3astronautas/algesta/words"
 )
 
 var configAdvice = []Rule{
@@ -46,10 +45,10 @@ func configChanged(s *facts.Snapshot, near facts.Surroundings) []Hint {
 			hints = append(hints, Hint{
 				Subject: w.Ref, Remedy: command(w, "restart", "Restart it to take up the change.").Text,
 				Text: fmt.Sprintf(
-					"Pods of %s started before %s was changed %s ago, and may still run with the old values",
+					"Pods of %s started before %s was changed %s, and may still run with the old values",
 					w.Ref.Name,
 					source.Words(),
-					words.Span(s.Age(changed)),
+					facts.When(changed),
 				),
 				Shown: []facts.Evidence{
 					{Object: source, Field: "metadata.managedFields", Quote: "data was written", At: facts.Moment(changed)},

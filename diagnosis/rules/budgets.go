@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
 )
 
 var budgetRules = []Rule{
@@ -54,8 +55,8 @@ func budgetFinding(b *policyv1.PodDisruptionBudget, what, remedy string) *Findin
 			{
 				Object: ref,
 				Field:  "status",
-				Quote: fmt.Sprintf("%d disruptions allowed, %d of %d pods healthy, %d wanted", b.Status.DisruptionsAllowed,
-					b.Status.CurrentHealthy, b.Status.ExpectedPods, b.Status.DesiredHealthy),
+				Quote: fmt.Sprintf("%s allowed, %d of %s healthy, %d wanted", words.Count(b.Status.DisruptionsAllowed, "disruption"),
+					b.Status.CurrentHealthy, words.Count(b.Status.ExpectedPods, "pod"), b.Status.DesiredHealthy),
 			},
 		},
 		Remedy: Remedy{Text: remedy, Command: fmt.Sprintf("kubectl describe pdb %s -n %s", b.Name, b.Namespace)},
@@ -95,10 +96,11 @@ func budgetUnhealthy(s *facts.Snapshot) []*Finding {
 			f := budgetFinding(
 				b,
 				fmt.Sprintf(
-					"PodDisruptionBudget %s allows no disruption: %d of %d pods are healthy",
+					"PodDisruptionBudget %s allows no disruption: %d of %s %s healthy",
 					b.Name,
 					b.Status.CurrentHealthy,
-					b.Status.ExpectedPods,
+					words.Count(b.Status.ExpectedPods, "pod"),
+					words.Verb(b.Status.ExpectedPods, "is", "are"),
 				),
 				"Mend its pods first.",
 			)

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
-	"github.com/3astronautas/algesta/words"
 )
 
 const certManagerSource = "cert-manager: conditions and status of Certificate, CertificateRequest, Order, Challenge and Issuer; the " +
@@ -206,7 +205,7 @@ func certificateTrouble(s *facts.Snapshot, c *unstructured.Unstructured) (id str
 			s,
 			c,
 			c,
-			fmt.Sprintf("Certificate %s should have been renewed %s ago", c.GetName(), words.Span(s.Age(renewal))),
+			fmt.Sprintf("Certificate %s should have been renewed %s", c.GetName(), facts.When(renewal)),
 			condition{},
 		)
 		f.Shown = []facts.Evidence{
@@ -595,9 +594,9 @@ func certificateFinding(s *facts.Snapshot, c, at *unstructured.Unstructured, wha
 func dated(s *facts.Snapshot, c *unstructured.Unstructured, f *Finding) *Finding {
 	cert := facts.RefOf(facts.KindCertificate, c)
 	if until := Moments(c, "status", "notAfter"); !until.IsZero() {
-		wording := "valid for " + words.Span(until.Sub(s.Now())) + " more"
+		wording := "valid until " + facts.When(until)
 		if s.Now().After(until) {
-			wording = "expired " + words.Span(s.Age(until)) + " ago"
+			wording = "expired " + facts.When(until)
 			f.Level = Outage
 			f.What += "; it " + wording
 		}

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
-	"github.com/3astronautas/algesta/words"
 )
 
 var cronRules = []Rule{
@@ -90,7 +89,7 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 		last := facts.Evidence{Object: ref, Field: "status.lastScheduleTime", Quote: "never"}
 		wording := "has never run"
 		if at := c.Status.LastScheduleTime; at != nil {
-			last.Quote, last.At, wording = at.UTC().Format(time.RFC3339), facts.Moment(at.Time), "has not run for "+words.Span(s.Age(at.Time))
+			last.Quote, last.At, wording = at.UTC().Format(time.RFC3339), facts.Moment(at.Time), "has not run since "+facts.When(at.Time)
 		}
 		f := &Finding{
 			Subject: ref,

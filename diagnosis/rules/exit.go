@@ -140,9 +140,9 @@ var exitRules = []Rule{
 			f := &Finding{
 				Subject: c.Owner.Ref, Key: c.Spec.Name, Effect: CannotStart, State: "Init", Sure: Medium, Unsure: "It may only be slow.",
 				What: fmt.Sprintf(
-					"%s has been running for %s and the others wait for it",
+					"%s has been running since %s and the others wait for it",
 					words.Capital(c.Words()),
-					words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)),
+					facts.When(c.Status.State.Running.StartedAt.Time),
 				),
 				Shown: []facts.Evidence{{
 					Object: c.Ref(), Field: c.Field("state.running.startedAt"), Quote: "running",
@@ -155,9 +155,9 @@ var exitRules = []Rule{
 			}
 			if service, ok := c.Awaited(); ok {
 				f.What = fmt.Sprintf(
-					"%s has been running for %s and waits for Service %s, which has no ready pod",
+					"%s has been running since %s and waits for Service %s, which has no ready pod",
 					words.Capital(c.Words()),
-					words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)),
+					facts.When(c.Status.State.Running.StartedAt.Time),
 					service.Name,
 				)
 				f.Calls, f.Unsure = []facts.Ref{service}, "Its command or its log names the Service; it may wait for more than that."
@@ -190,8 +190,8 @@ var exitRules = []Rule{
 			if c.Died == nil || c.Crashing || c.Status.RestartCount < 3 || !c.Status.Ready {
 				return nil
 			}
-			f := exitFinding(c, fmt.Sprintf("%s of %s has restarted %d times, %s ago the last time", words.Capital(c.Words()), c.Owner.Ref.Name,
-				c.Status.RestartCount, words.Span(c.Snapshot.Age(c.Died.FinishedAt.Time))), "Read the log of the instance before.", Medium)
+			f := exitFinding(c, fmt.Sprintf("%s of %s has restarted %d times, the last time %s", words.Capital(c.Words()), c.Owner.Ref.Name,
+				c.Status.RestartCount, facts.When(c.Died.FinishedAt.Time)), "Read the log of the instance before.", Medium)
 			f.Effect, f.Level = NoEffect, Latent
 			return f
 		},

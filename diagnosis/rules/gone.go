@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
-	"github.com/3astronautas/algesta/words"
 )
 
 var goneRules = []Rule{
@@ -36,16 +35,16 @@ func workloadGone(s *facts.Snapshot) []*Finding {
 		switch {
 		case g.Seen:
 			f.What = fmt.Sprintf(
-				"%s is gone (it was there until %s ago), so Service %s reaches no pod",
+				"%s is gone (it was there until %s), so Service %s reaches no pod",
 				g.Ref.Words(),
-				words.Span(s.Age(g.Since)),
+				facts.When(g.Since),
 				service.Name,
 			)
 		case !g.Since.IsZero():
 			f.What = fmt.Sprintf(
-				"%s does not exist (its autoscaler misses it for %s), so Service %s reaches no pod",
+				"%s does not exist (its autoscaler has missed it since %s), so Service %s reaches no pod",
 				g.Ref.Words(),
-				words.Span(s.Age(g.Since)),
+				facts.When(g.Since),
 				service.Name,
 			)
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
-	"github.com/3astronautas/algesta/words"
 )
 
 const imageSource = "kubelet images/types.go and image_manager.go: the waiting message carries the runtime's error"
@@ -185,10 +184,10 @@ var imageRules = []Rule{
 			return &Finding{
 				Key: image,
 				What: fmt.Sprintf(
-					"%s is still being pulled by node %s after %s",
+					"%s is still being pulled by node %s, since %s",
 					image,
 					p.Pod.Spec.NodeName,
-					words.Span(p.Snapshot.Age(pulling.Last)),
+					facts.When(pulling.Last),
 				),
 				Effect: CannotStart,
 				State:  "ContainerCreating",

@@ -367,7 +367,7 @@ func ingressHostCertificate(s *facts.Snapshot) []*Finding {
 				},
 			}
 			if s.Now().After(have.Certificate.NotAfter) {
-				f.What = fmt.Sprintf("The certificate of %s expired %s ago", hostsWords(tls.Hosts), words.Span(s.Age(have.Certificate.NotAfter)))
+				f.What = fmt.Sprintf("The certificate of %s expired %s", hostsWords(tls.Hosts), facts.When(have.Certificate.NotAfter))
 				f.Since = have.Certificate.NotAfter
 				f.Shown = []facts.Evidence{
 					{

@@ -211,10 +211,10 @@ func jobHeldBySidecar(s *facts.Snapshot) []*Finding {
 			Level:   Degraded,
 			Since:   ended,
 			What: fmt.Sprintf(
-				"Job %s does not end: container %s was done %s ago, and container %s still runs beside it",
+				"Job %s does not end: container %s was done %s, and container %s still runs beside it",
 				owner.Ref.Name,
 				done.Name,
-				words.Span(s.Age(ended)),
+				facts.When(ended),
 				still.Name,
 			),
 			Shown: []facts.Evidence{
@@ -289,7 +289,7 @@ func jobWithoutPods(s *facts.Snapshot, w *facts.Workload) *Finding {
 		Level:   Degraded,
 		Since:   j.CreationTimestamp.Time,
 		Unsure:  "I do not know why; this is what I saw.",
-		What:    fmt.Sprintf("%s was made %s ago and has no pod", w.Ref.Words(), words.Span(s.Age(j.CreationTimestamp.Time))),
+		What:    fmt.Sprintf("%s was made %s and has no pod", w.Ref.Words(), facts.When(j.CreationTimestamp.Time)),
 		Shown: []facts.Evidence{
 			{Object: w.Ref, Field: "status", Quote: "0 active, 0 succeeded, 0 failed", At: facts.Moment(j.CreationTimestamp.Time)},
 		},

@@ -61,7 +61,7 @@ func readinessFailing(c *facts.Container) *Finding {
 		Shown: []facts.Evidence{{
 			Object: c.Ref(),
 			Field:  c.Field("ready"),
-			Quote:  "false, running for " + words.Span(c.Snapshot.Age(c.Status.State.Running.StartedAt.Time)),
+			Quote:  "false, running since " + facts.When(c.Status.State.Running.StartedAt.Time),
 			At:     facts.Moment(since),
 			Count:  1,
 		}},
@@ -184,10 +184,10 @@ func stuckTerminating(p *facts.Pending) *Finding {
 	if p.Pod.DeletionTimestamp == nil || p.Snapshot.Age(p.Pod.DeletionTimestamp.Time) < facts.CrashWindow/10 {
 		return nil
 	}
-	late := words.Span(p.Snapshot.Age(p.Pod.DeletionTimestamp.Time))
+	due := facts.When(p.Pod.DeletionTimestamp.Time)
 	f := &Finding{
 		Subject: facts.RefOf(facts.KindPod, p.Pod),
-		What:    fmt.Sprintf("Pod %s should have been gone for %s", p.Pod.Name, late),
+		What:    fmt.Sprintf("Pod %s should have been gone by %s", p.Pod.Name, due),
 		State:   "Terminating",
 		Level:   Latent,
 		Since:   p.Pod.DeletionTimestamp.Time,

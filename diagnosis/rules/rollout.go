@@ -175,8 +175,9 @@ func rolloutStuck(s *facts.Snapshot) []*Finding {
 				Sure:    Low,
 				Level:   Degraded,
 				Unsure:  "Nothing in the snapshot says why the new pods are not ready.",
-				What:    fmt.Sprintf("The rollout of %s is stuck: %d of %d new pods are ready", w.Ref.Name, ready, w.Desired),
-				Since:   c.LastTransitionTime.Time,
+				What: fmt.Sprintf("The rollout of %s is stuck: %d of %s %s ready", w.Ref.Name, ready,
+					words.Count(w.Desired, "new pod"), words.Verb(w.Desired, "is", "are")),
+				Since: c.LastTransitionTime.Time,
 				Shown: []facts.Evidence{
 					{
 						Object: w.Ref,
@@ -233,7 +234,7 @@ func podsMissing(s *facts.Snapshot) []*Finding {
 		}
 		f := &Finding{
 			Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Pods: unready(w.Pods), Sure: Low,
-			What: fmt.Sprintf("%s has %d of %d pods ready", w.Ref.Words(), w.Ready, wanted),
+			What: fmt.Sprintf("%s has %d of %s ready", w.Ref.Words(), w.Ready, words.Count(wanted, "pod")),
 			Shown: []facts.Evidence{
 				{Object: w.Ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, %d ready", wanted, len(w.Pods), w.Ready)},
 			},
@@ -313,7 +314,7 @@ func controllerBehind(s *facts.Snapshot) []*Finding {
 		ref := facts.RefOf(facts.KindDeployment, d)
 		found = append(found, &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: Medium, Unsure: "The change may be younger than the clocks say.", Level: Degraded,
-			What: fmt.Sprintf("The deployment controller has not acted on the change of %s made %s ago", d.Name, words.Span(s.Age(changed))),
+			What: fmt.Sprintf("The deployment controller has not acted on the change of %s made %s", d.Name, facts.When(changed)),
 			Shown: []facts.Evidence{
 				{
 					Object: ref,
@@ -336,7 +337,7 @@ func namespaceStuck(s *facts.Snapshot) []*Finding {
 		ref := facts.Ref{Kind: facts.KindNamespace, Name: n.Name}
 		f := &Finding{
 			Subject: ref,
-			What:    fmt.Sprintf("Namespace %s has been terminating for %s", n.Name, words.Span(s.Age(n.DeletionTimestamp.Time))),
+			What:    fmt.Sprintf("Namespace %s has been terminating since %s", n.Name, facts.When(n.DeletionTimestamp.Time)),
 			Sure:    High,
 			Level:   Degraded,
 			Since:   n.DeletionTimestamp.Time,
