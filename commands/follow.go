@@ -310,6 +310,9 @@ func (d *Dispatcher) finish(
 			}
 			last := post(r.Command, algesta.ProgressPost, progressOf(p))
 			last.Report.Tone, last.Final = tone, true
+			if p.NoPods { // it says what the end says: where none was posted, none is missed
+				return tx.Edit(last)
+			}
 			return tx.Post(last)
 		},
 	})

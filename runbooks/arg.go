@@ -44,3 +44,6 @@ func (a Arg) Given(in Input) bool { _, ok := in.Command.Args[a.Name]; return ok 
 
 // Text is the text in the input, "" where it was not given.
 func (a Arg) Text(in Input) string { return in.Command.Args.String(a.Name) }
+
+// On reports whether the switch was given and is on.
+func (a Arg) On(in Input) bool { return in.Command.Args.Bool(a.Name) }

@@ -20,6 +20,7 @@ func TestEveryCommandSaysWhatAClusterCannotBeAsked(t *testing.T) {
 			require.NoError(t, err)
 			s := gateway()
 			s.images = map[string]string{}
+			s.hpa()
 			c := runbooks.Cluster{Reader: s}
 			if book.Changes() {
 				in := input(book.Name, parsed.Args)

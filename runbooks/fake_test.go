@@ -121,7 +121,8 @@ func (s *still) pod(revision int, name string, age time.Duration) *corev1.Pod {
 // hpa scales the gateway between 2 and 10 pods, as in production.
 func (s *still) hpa() {
 	s.lists["HorizontalPodAutoscalerList"] = []any{autoscalingv2.HorizontalPodAutoscaler{
-		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-production-hpa", Namespace: "production"},
+		TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
+		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-production-hpa", Namespace: "production", UID: "h-1"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "api-gateway-production"}, MinReplicas: new(int32(2)), MaxReplicas: 10,
 		},

@@ -316,7 +316,7 @@ func TestAnAutoscalerIsRespected(t *testing.T) {
 	var refused *algesta.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 6 pods: it would put 12 back to 6 within seconds.", refused.Message.String())
-	require.Contains(t, refused.Hint.String(), `kubectl patch hpa api-gateway-production-hpa`)
+	require.Contains(t, refused.Hint.String(), "/algesta hpa set api-gateway production max=12")
 	plan := p.plan(t, "scale", algesta.Args{"replicas": int64(4)})
 	require.Equal(t, "The autoscaler api-gateway-production-hpa may change the number again when the load asks for it (2–6).", plan.Warnings[0].String())
 }

@@ -139,19 +139,22 @@ func (a argoApplication) warning() algesta.Text {
 	return algesta.Say("Argo CD (app {}) owns this deployment: the next time somebody syncs it, this is undone.", name)
 }
 
-// argoApp is the Argo CD application in the tracking annotation "app:group/Kind:namespace/name". An annotation that was
+// argoApp is the Argo CD application that a Deployment is tracked by.
+func argoApp(d *appsv1.Deployment) (string, bool) { return trackedBy(d, "apps/Deployment") }
+
+// trackedBy is the Argo CD application in the tracking annotation "app:group/Kind:namespace/name". An annotation that was
 // copied from another object does not count, neither here nor for Argo CD.
-func argoApp(d *appsv1.Deployment) (string, bool) {
-	parts := strings.Split(d.Annotations["argocd.argoproj.io/tracking-id"], ":")
-	if len(parts) != 3 || parts[1] != "apps/Deployment" || parts[2] != d.Namespace+"/"+d.Name {
+func trackedBy(o metav1.Object, groupKind string) (string, bool) {
+	parts := strings.Split(o.GetAnnotations()["argocd.argoproj.io/tracking-id"], ":")
+	if len(parts) != 3 || parts[1] != groupKind || parts[2] != o.GetNamespace()+"/"+o.GetName() {
 		return "", false
 	}
 	return quote(parts[0]), true
 }
 
-func fluxLeavesIt(d *appsv1.Deployment) bool {
-	ssa := strings.ToLower(d.Annotations["kustomize.toolkit.fluxcd.io/ssa"])
-	return d.Annotations["kustomize.toolkit.fluxcd.io/reconcile"] == "disabled" || ssa == "ignore" || ssa == "ifnotpresent"
+func fluxLeavesIt(o metav1.Object) bool {
+	ssa := strings.ToLower(o.GetAnnotations()["kustomize.toolkit.fluxcd.io/ssa"])
+	return o.GetAnnotations()["kustomize.toolkit.fluxcd.io/reconcile"] == "disabled" || ssa == "ignore" || ssa == "ifnotpresent"
 }
 
 // kedaObject is the KEDA ScaledObject that an autoscaler was made from, "" for none. KEDA puts its autoscaler back, so

@@ -101,7 +101,7 @@ func TestRefusals(t *testing.T) {
 			algesta.Args{"replicas": int64(1)},
 			func(s *still) { s.hpa() }, algesta.ErrRefused,
 			"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 10 pods: it would put 1 back to 2 within seconds.",
-			`Ask for 2 to 10 pods, or change the autoscaler first: kubectl patch hpa api-gateway-production-hpa -n production -p '{"spec":{"minReplicas":1}}'`,
+			`Ask for 2 to 10 pods, or change the autoscaler first: /algesta hpa set api-gateway production min=1`,
 		},
 		"an image that cannot be one": {
 			"deploy",

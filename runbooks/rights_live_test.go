@@ -38,6 +38,8 @@ var notUsed = map[string]string{
 	"list challenges.acme.cert-manager.io":               "as above",
 	"list clusterissuers.cert-manager.io (cluster-wide)": "as above",
 
+	"watch horizontalpodautoscalers.autoscaling": "where the bot is killed between the write and its record",
+
 	"get certificates.cert-manager.io":          "a renewal, see TestACertificateIsRenewed, which runs with these rights",
 	"watch certificates.cert-manager.io":        "as above, where the bot is killed between the write and its record",
 	"patch certificates.cert-manager.io/status": "as above",
@@ -129,6 +131,13 @@ func (w *brokenNamespace) stage(t *testing.T) []algesta.Target {
 		if name := ownOf(book); name != "" {
 			w.make(t, app(name, "12344"))
 			w.patch(t, "deployments", name, newImage())
+			if slices.Contains(book.Writes, "patch horizontalpodautoscalers.autoscaling") {
+				h := scalerOf(name, name, 3)
+				if book.Name == "hpa restore" {
+					pinnedScaler(h)
+				}
+				w.make(t, h)
+			}
 		}
 	}
 	w.await(t, "the services stand as they should", func() bool {

@@ -3,7 +3,6 @@ package runbooks
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
@@ -103,17 +102,17 @@ func (s scene) refuseOutsideAutoscaler(to int32) error {
 		if to == 0 || to >= low && to <= high {
 			continue
 		}
-		bound, field := low, "minReplicas"
+		bound, field := low, "min"
 		if to > high {
-			bound, field = high, "maxReplicas"
+			bound, field = high, "max"
 		}
-		patch := fmt.Sprintf(`kubectl patch hpa %s -n %s -p '{"spec":{"%s":%d}}'`, h.Name, h.Namespace, field, to)
+		change := command(s.in, "hpa set", fmt.Sprintf("%s=%d", field, to))
 		if keda := kedaObject(h); keda != "" {
-			patch = fmt.Sprintf(`kubectl patch scaledobject %s -n %s --type merge -p '{"spec":{"%s":%d}}'`, quote(keda), h.Namespace, strings.Replace(field, "Replicas", "ReplicaCount", 1), to)
+			change = algesta.Name(fmt.Sprintf(`kubectl patch scaledobject %s -n %s --type merge -p '{"spec":{"%sReplicaCount":%d}}'`, quote(keda), h.Namespace, field, to))
 		}
 		return refusal(
 			algesta.Say("The autoscaler {} keeps {} between {} and {} pods: it would put {} back to {} within seconds.", algesta.Name(h.Name), algesta.Name(s.d.Name), low, high, to, bound),
-			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, algesta.Name(patch)),
+			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, change),
 		)
 	}
 	return nil

@@ -27,8 +27,16 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 		"kubectl get hpa -n production":                      {Runbook: "hpa", Environment: "production"},
 		"kubectl describe hpa api-hpa -n production":         scaler,
 		"hpa api-hpa production":                             scaler,
-		"kubectl get resourcequota -n production":            {Runbook: "quota", Environment: "production"},
-		"kubectl describe resourcequota -n production":       {Runbook: "quota", Environment: "production"},
+		`kubectl patch hpa api-hpa -n production -p '{"spec":{"minReplicas":2,"maxReplicas":6}}'`: {
+			Runbook: "hpa set", Environment: "production", Object: "horizontalpodautoscaler/api-hpa", Args: algesta.Args{"min": int64(2), "max": int64(6)},
+		},
+		"kubectl autoscale deployment/api --min=2 --max=6 -n production": {
+			Runbook: "hpa set", Environment: "production", Service: "api", Args: algesta.Args{"min": int64(2), "max": int64(6)},
+		},
+		"hpa pin api production 4":                     {Runbook: "hpa pin", Environment: "production", Service: "api", Args: algesta.Args{"replicas": int64(4)}},
+		"hpa restore api prod":                         {Runbook: "hpa restore", Environment: "prod", Service: "api"},
+		"kubectl get resourcequota -n production":      {Runbook: "quota", Environment: "production"},
+		"kubectl describe resourcequota -n production": {Runbook: "quota", Environment: "production"},
 	} {
 		got, err := parse(text)
 		require.NoError(t, err, text)
@@ -50,5 +58,23 @@ func TestATrapIsAnsweredWithTheBetterWay(t *testing.T) {
 		require.ErrorAs(t, err, &known)
 		require.Contains(t, known.Message.String(), "Deleting one doesn't renew it safely")
 		require.Contains(t, known.Hint.String(), hint, text)
+	}
+}
+
+// A patch of anything but the bounds would be another change than the plan shows.
+func TestOnlyTheBoundsOfAnAutoscalerArePatched(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"kubectl patch hpa api-hpa -n production",
+		`kubectl patch hpa api-hpa -n production -p '{"spec":{"minReplicas":1},"metadata":{"labels":{"a":"b"}}}'`,
+		`kubectl patch hpa api-hpa -n production --type=merge -p '{"spec":{"behavior":{}}}'`,
+		`kubectl patch hpa api-hpa -n production -p 'no json'`,
+	} {
+		_, err := parse(text)
+		known := (*algesta.Error)(nil)
+		require.ErrorAs(t, err, &known, text)
+		require.Equal(t, "Of an autoscaler I change between how many pods it scales, and nothing else.", known.Message.String())
+		require.Equal(t, "To change that: /algesta hpa set hpa/api-hpa production min=<number> max=<number>. To keep the number of pods fixed, and get "+
+			"the old bounds back later: /algesta hpa pin hpa/api-hpa production replicas=<number>", known.Hint.String())
 	}
 }

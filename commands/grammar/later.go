@@ -22,7 +22,7 @@ var later = map[string]string{
 	"delete": "delete objects", "create": "create objects", "patch": "patch objects",
 	"edit": "edit objects", "replace": "replace objects", "label": "change labels", "annotate": "change annotations",
 	"cordon": "cordon nodes", "uncordon": "uncordon nodes", "drain": "drain nodes", "taint": "taint nodes",
-	"autoscale": "change autoscalers", "expose": "create Services", "set env": "change variables", "set resources": "change resources",
+	"expose": "create Services", "set env": "change variables", "set resources": "change resources",
 	"freeze": "freeze changes", "audit": "show the audit", "approvals": "list approvals",
 }
 

@@ -15,6 +15,8 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 		return p.pastedSecret(typed, name, line)
 	case (line.program == "create" || line.program == "edit" || line.program == "patch") && kind == "Secret":
 		return nil, p.carriesSecret(name, line)
+	case line.program == "patch" && kind == "HorizontalPodAutoscaler" && p.has("hpa set"):
+		return p.pastedScaler(name, line)
 	case line.program == "apply":
 		return nil, p.refused(
 			algesta.Say("I don't apply manifests: a chat shows no diff of a file, and whoever deploys by manifests has a pipeline for them."),

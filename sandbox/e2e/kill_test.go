@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,4 +88,48 @@ func TestAWriteThatWasRecordedAndNotSentIsCheckedAgainAfterAKill(t *testing.T) {
 	require.Contains(t, r.end(luis), `freeze "end of year"`)
 	r.becomes("was refused just before it ran. Nothing was changed.")
 	require.Equal(t, 0, w.patches(deployment))
+}
+
+// TestAPinIsMadeOnceAndRestoredWhateverIsKilled kills the bot before, in and after the write of a pin, and undoes it afterwards.
+func TestAPinIsMadeOnceAndRestoredWhateverIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]moment{
+		"recorded and not sent": beforeWork, "made and not answered": afterWork, "answered, and its end not there": answered,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{gated: true, before: func(w *world) { w.autoscale(deployment, 2, 4) }})
+			held := w.api.hold(at, isPatch)
+			r := w.asks(luis, "hpa pin api-gateway production 3")
+			require.Contains(t, r.plan().Plain(), "bounds      2–4 → 3–3")
+			r.approve()
+			held.wait(t)
+			w.restart()
+			require.Contains(t, r.end(luis), "✅ api-gateway in production is pinned at 3 pods. The autoscaler counts 3 pods and wants as many (before: 2 pods, autoscaled 2–4).")
+			require.Equal(t, 1, w.scalerPatches())
+			r.requireNoDoubles()
+
+			undo := w.opens(func() {
+				_, err := w.slack.Click(marta, r.reply(isEnd(luis)), "run")
+				require.NoError(t, err)
+			}, "requested by <@U0MARTA>")
+			require.Contains(t, undo.plan().Plain(), "Autoscale api-gateway-production again as before: 3–3 → 2–4 pods")
+			undo.approve()
+			require.Contains(t, undo.end(marta), "✅ api-gateway in production is autoscaled between 2 and 4 pods again.")
+			require.Equal(t, 2, w.scalerPatches())
+		})
+	}
+}
+
+// scalerPatches is how often the bot changed the autoscaler.
+func (w *world) scalerPatches() (n int) {
+	w.Helper()
+	writes, err := w.cluster.Writes(w.Context(), w.since, w.production, "horizontalpodautoscalers", deployment+"-hpa")
+	require.NoError(w, err)
+	for _, write := range writes {
+		if strings.HasPrefix(write.User, "system:serviceaccount:"+w.production+":") && write.Code < 300 {
+			n++
+		}
+	}
+	return n
 }

@@ -9,7 +9,7 @@ roles:
   - name: viewer
     allow: [read]
   - name: operator
-    allow: [read, rollback, restart, scale, deploy]
+    allow: [read, rollback, restart, scale, deploy, autoscale]
   - name: platform
     allow: [read, change]
 bindings:

@@ -237,8 +237,7 @@ func TestScalingAgainstAnAutoscalerIsRefused(t *testing.T) {
 	require.Equal(
 		t,
 		"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 4 pods: it would put 6 back to 4 within seconds.\n"+
-			"Ask for 2 to 4 pods, or change the autoscaler first: kubectl patch hpa api-gateway-production-hpa -n "+
-			w.production+` -p '{"spec":{"maxReplicas":6}}'`,
+			"Ask for 2 to 4 pods, or change the autoscaler first: /algesta hpa set api-gateway production max=6",
 		w.answer(luis, ops, "scale api-gateway production replicas=6"),
 	)
 	w.requireUntouched()
