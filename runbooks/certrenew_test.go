@@ -18,6 +18,11 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
+var _ = isAbout("cert renew", otherThing{
+	object: "certificate/api-tls",
+	still:  func(t *testing.T) runbooks.Reader { return renewable(t, "https://ca.example.com/directory") },
+})
+
 // renewable is production with the certificate api-tls, issued once by an ACME server with this address, of serial 0xC0FFEE01.
 func renewable(t *testing.T, server string) listed {
 	t.Helper()

@@ -24,8 +24,8 @@ func TestEveryCommandSaysWhatAClusterCannotBeAsked(t *testing.T) {
 			c := runbooks.Cluster{Reader: s}
 			if book.Changes() {
 				in := input(book.Name, parsed.Args)
-				if other, ok := otherThings(t)[book.Name]; ok {
-					c.Reader, in = other.cluster, regarding(book.Name, other.object)
+				if other, ok := otherThings[book.Name]; ok {
+					c.Reader, in = other.still(t), regarding(book.Name, other.object)
 				}
 				p, err := book.Plan(t.Context(), c, in)
 				require.NoError(t, err)

@@ -12,20 +12,20 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// otherThing is a cluster in which a change that isn't about a service can be planned, and what it's about.
+// otherThing is what a change is about that isn't about a service, and where that can be tried out.
 type otherThing struct {
-	cluster runbooks.Reader
-	object  string
+	object string                           // "certificate/api-tls"
+	still  func(*testing.T) runbooks.Reader // a cluster with it, in which the change can be planned
+	// live makes it in a real control plane, where the change is made with the rights alone that its command declares; nil where a test of
+	// the command's own does that.
+	live func(*testing.T, *brokenNamespace)
 }
 
-// otherThings are the changes that aren't about a service, by their names.
-func otherThings(t *testing.T) map[string]otherThing {
-	t.Helper()
-	return map[string]otherThing{
-		"hpa restore": {scaled(pinnedScaler), "horizontalpodautoscaler/api-gateway-production-hpa"},
-		"cert renew":  {renewable(t, "https://ca.example.com/directory"), "certificate/api-tls"},
-	}
-}
+// otherThings are those of the commands, by their names. The test of each command adds its own.
+var otherThings = map[string]otherThing{}
+
+// isAbout adds what a command is about.
+func isAbout(command string, thing otherThing) bool { otherThings[command] = thing; return true }
 
 // TestEvery holds every runbook, also those that come later, to what they promise.
 func TestEvery(t *testing.T) {
@@ -51,8 +51,8 @@ func TestEvery(t *testing.T) {
 				return
 			}
 			cluster, in := whole(s), input(book.Name, parsed.Args)
-			if other, ok := otherThings(t)[book.Name]; ok {
-				cluster, in = whole(other.cluster), regarding(book.Name, other.object)
+			if other, ok := otherThings[book.Name]; ok {
+				cluster, in = whole(other.still(t)), regarding(book.Name, other.object)
 				in.Command.Args = parsed.Args
 			}
 			first, err := book.Plan(t.Context(), cluster, in) // a runbooks.Cluster cannot write

@@ -16,6 +16,11 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
+var _ = isAbout("hpa restore", otherThing{
+	object: "horizontalpodautoscaler/api-gateway-production-hpa",
+	still:  func(*testing.T) runbooks.Reader { return scaled(pinnedScaler) },
+})
+
 // scaled is the gateway with its autoscaler, changed in this way.
 func scaled(change func(h *autoscalingv2.HorizontalPodAutoscaler)) *still {
 	s := gateway()
