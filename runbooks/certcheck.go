@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-var certCheck = register(Runbook{
+var _ = register(Runbook{
 	Name:    "cert check",
 	Aliases: []string{"describe certificate", "describe certificates", "describe cert", "check cert", "check certificate"},
 	Verb:    "cert.check",

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-var certRenew = register(Runbook{
+var _ = register(Runbook{
 	Name:    "cert renew",
 	Aliases: []string{"renew", "renew cert", "renew certificate", "cmctl renew"},
 	Verb:    "cert.renew",

@@ -20,7 +20,10 @@ import (
 
 var _ = isAbout("cert renew", otherThing{
 	object: "certificate/api-tls",
-	still:  func(t *testing.T) runbooks.Reader { return renewable(t, "https://ca.example.com/directory") },
+	still: func(t *testing.T) runbooks.Reader {
+		t.Helper()
+		return renewable(t, "https://ca.example.com/directory")
+	},
 })
 
 // renewable is production with the certificate api-tls, issued once by an ACME server with this address, of serial 0xC0FFEE01.

@@ -17,7 +17,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-var certs = register(Runbook{
+var _ = register(Runbook{
 	Name:    "certs",
 	Aliases: []string{"get certificates", "get certificate", "get certs", "get cert", "certificates"},
 	Verb:    "cert.check",

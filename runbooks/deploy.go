@@ -27,7 +27,7 @@ var (
 	}
 )
 
-var deploy = register(Runbook{
+var _ = register(Runbook{
 	Name:    "deploy",
 	Aliases: []string{"set image"},
 	Verb:    "deploy",

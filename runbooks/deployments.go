@@ -19,7 +19,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var deployments = register(Runbook{
+var _ = register(Runbook{
 	Name: "deployments",
 	Aliases: []string{
 		"workloads", "get deployments", "get deploy", "get all", "get statefulsets", "get sts", "get daemonsets", "get ds",

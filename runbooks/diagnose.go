@@ -47,7 +47,7 @@ const (
 	mostAdvice   = 2
 )
 
-var diagnose = register(Runbook{
+var _ = register(Runbook{
 	Name:    "diagnose",
 	Aliases: []string{"why"},
 	Verb:    "diagnose",

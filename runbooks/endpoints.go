@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var endpoints = register(Runbook{
+var _ = register(Runbook{
 	Name:    "endpoints",
 	Aliases: []string{"get endpoints", "get ep", "get endpointslices", "get endpointslice"},
 	Verb:    "services",

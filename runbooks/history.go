@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var history = register(Runbook{
+var _ = register(Runbook{
 	Name:    "history",
 	Aliases: []string{"rollout history", "revisions"},
 	Verb:    "history",

@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var hpa = register(Runbook{
+var _ = register(Runbook{
 	Name:    "hpa",
 	Aliases: []string{"get hpa", "describe hpa", "get horizontalpodautoscalers", "describe horizontalpodautoscaler", "autoscalers"},
 	Verb:    "hpa",

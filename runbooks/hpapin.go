@@ -12,7 +12,7 @@ var pinArg = Arg{
 	Summary: "how many pods to keep, whatever the load is",
 }
 
-var hpaPin = register(Runbook{
+var _ = register(Runbook{
 	Name:    "hpa pin",
 	Rank:    154,
 	Aliases: []string{"pin"},
@@ -27,7 +27,7 @@ var hpaPin = register(Runbook{
 	Plan:    planHPAPin,
 })
 
-var hpaRestore = register(Runbook{
+var _ = register(Runbook{
 	Name:    "hpa restore",
 	Rank:    156,
 	Aliases: []string{"hpa unpin", "unpin"},

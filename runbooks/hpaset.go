@@ -11,7 +11,7 @@ var (
 	maxArg = Arg{Name: "max", Aliases: []string{"maxreplicas", "max-replicas"}, Kind: IntArg, Min: 1, Max: 500, Summary: "the most pods that it runs"}
 )
 
-var hpaSet = register(Runbook{
+var _ = register(Runbook{
 	Name:    "hpa set",
 	Rank:    152,
 	Aliases: []string{"autoscale", "set hpa"},

@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var ingress = register(Runbook{
+var _ = register(Runbook{
 	Name: "ingress",
 	Aliases: []string{
 		"ingresses",

@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var keyvault = register(Runbook{
+var _ = register(Runbook{
 	Name: "keyvault",
 	Aliases: []string{
 		"key vault", "secretproviderclasses", "get secretproviderclasses", "get secretproviderclass", "describe secretproviderclass",

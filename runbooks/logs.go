@@ -39,7 +39,7 @@ var (
 
 const logsName = "logs"
 
-var logs = register(Runbook{
+var _ = register(Runbook{
 	Name:    logsName,
 	Aliases: []string{"log", "tail"},
 	Verb:    "logs",

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var pods = register(Runbook{
+var _ = register(Runbook{
 	Name:    "pods",
 	Aliases: []string{"get pods", "get pod", "get po"},
 	Verb:    "pods",

@@ -17,7 +17,7 @@ import (
 
 var pathArg = Arg{Name: "path", Kind: TextArg, Summary: "what to ask for: /health"}
 
-var probe = register(Runbook{
+var _ = register(Runbook{
 	Name:    "probe",
 	Aliases: []string{"probe host"},
 	Verb:    "probe",

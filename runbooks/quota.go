@@ -15,7 +15,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-var quotas = register(Runbook{
+var _ = register(Runbook{
 	Name: "quota",
 	Aliases: []string{
 		"quotas", "get resourcequota", "get resourcequotas", "get quota", "describe resourcequota", "describe resourcequotas", "describe quota",

@@ -13,7 +13,7 @@ var replicas = Arg{
 	Summary: "how many pods to run",
 }
 
-var scale = register(Runbook{
+var _ = register(Runbook{
 	Name:    "scale",
 	Verb:    "scale",
 	Summary: "Change how many pods a service runs.",

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var secrets = register(Runbook{
+var _ = register(Runbook{
 	Name:    "secrets",
 	Aliases: []string{"get secrets", "get secret", "describe secret", "describe secrets"},
 	Verb:    "secrets",

@@ -15,7 +15,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var services = register(Runbook{
+var _ = register(Runbook{
 	Name:    "services",
 	Aliases: []string{"get services", "get service", "get svc"},
 	Verb:    "services",

@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var status = register(Runbook{
+var _ = register(Runbook{
 	Name:    "status",
 	Aliases: []string{"rollout status", "get"},
 	Verb:    "status",
