@@ -41,6 +41,7 @@ const (
 	ErrStale       ErrorKind = "no longer open"  // the request moved on
 	ErrTaken       ErrorKind = "taken"           // something else has this ID: draw another
 	ErrUnreachable ErrorKind = "does not answer" // a cluster or Slack
+	ErrNotAsked    ErrorKind = "not asked"       // nothing gave a reason to look: nothing may be concluded
 	ErrNotFound    ErrorKind = "not found"       // the object is not in the cluster
 	ErrForbidden   ErrorKind = "forbidden"       // the bot's own rights in the cluster
 	ErrConflict    ErrorKind = "changed"         // the object is not what people saw

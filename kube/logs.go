@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -23,6 +24,7 @@ const (
 	logKeptBytes = 512 << 10
 	logLineBytes = 16 << 10
 	logMostLines = 2000
+	logLines     = 200 // for a diagnosis (kube.md E)
 )
 
 // GetLogs are the last lines of a container's log, as the container wrote them and neither cleaned nor redacted: TailLines of the options,
@@ -32,6 +34,28 @@ const (
 func (c *Cluster) GetLogs(
 	ctx context.Context, namespace, pod string, options corev1.PodLogOptions,
 ) (lines []string, cut bool, err error) {
+	lines, cut, err = c.tail(ctx, namespace, pod, options)
+	if err != nil && len(lines) == 0 {
+		return nil, false, c.noLog(namespace, pod, options.Container, err)
+	}
+	return lines, cut || err != nil, nil
+}
+
+// Log is the end of a container's log for a diagnosis, of the instance before this one when previous is set: 200 lines, read as GetLogs reads
+// them. It is not cleaned or redacted. Nothing to read is an empty log and no error.
+func (c *Cluster) Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error) {
+	lines, _, err := c.tail(ctx, namespace, pod, corev1.PodLogOptions{Container: container, Previous: previous, TailLines: new(int64(logLines))})
+	switch {
+	case codeOf(err) == http.StatusBadRequest: // the container has not started, or no instance came before
+		return nil, nil
+	case err != nil:
+		return nil, c.explain(attempt{"get", "pods/log", namespace, pod}, err)
+	}
+	return []byte(strings.Join(lines, "\n")), nil
+}
+
+// tail reads the last lines of a log. What was read before an error is returned with it.
+func (c *Cluster) tail(ctx context.Context, namespace, pod string, options corev1.PodLogOptions) (lines []string, cut bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	most := int64(logMostLines)
@@ -43,14 +67,10 @@ func (c *Cluster) GetLogs(
 		SpecificallyVersionedParams(&options, scheme.ParameterCodec, schema.GroupVersion{Version: "v1"}).
 		SetHeader("Accept", "*/*").Stream(ctx)
 	if err != nil {
-		return nil, false, c.noLog(namespace, pod, options.Container, err)
+		return nil, false, err //nolint:wrapcheck // its code decides what is said
 	}
 	defer func() { _ = body.Close() }()
-	lines, cut, err = lastLines(body, int(most))
-	if err != nil && len(lines) == 0 {
-		return nil, false, c.noLog(namespace, pod, options.Container, err)
-	}
-	return lines, cut || err != nil, nil
+	return lastLines(body, int(most))
 }
 
 // HideSecrets takes out of a text the values of the Secrets that this process has read of the cluster.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -91,6 +92,25 @@ func TestALogThatCannotBeReadIsASentence(t *testing.T) {
 			require.NotContains(t, err.Error(), "body of the server")
 		})
 	}
+}
+
+// A kubelet's limit of bytes keeps the oldest of the lines that are asked for.
+func TestADiagnosisReadsTheNewestLinesBehindALongOne(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit, err := strconv.Atoi(r.URL.Query().Get("limitBytes"))
+		if err != nil {
+			limit = 1 << 30
+		}
+		log := strings.Repeat("x", 300<<10) + "\npanic: no route to the database\n"
+		_, _ = io.WriteString(w, log[:min(limit, len(log))])
+	}))
+	t.Cleanup(server.Close)
+	c, err := OpenREST("aks", &rest.Config{Host: server.URL}, "production")
+	require.NoError(t, err)
+	log, err := c.Log(t.Context(), "production", "p", "web", true)
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(string(log), "panic: no route to the database"), "the newest line is what a diagnosis is about")
 }
 
 func TestWhatIsAskedOfAKubeletIsBounded(t *testing.T) {

@@ -3,9 +3,7 @@ package kube
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,8 +31,6 @@ const (
 	mostEvents  = 500              // of one answer
 	mostPages   = 4                // of warnings
 	crowd       = 100              // pods: the start of each is told in about five events
-	logLines    = 200              // of one log (kube.md E)
-	logBytes    = 256 << 10
 	certManager = "cert-manager.io"
 
 	eventsOfNodes = "events of nodes"
@@ -50,6 +46,15 @@ var errNoMetrics = &algesta.Error{
 var errNotRead = &algesta.Error{
 	Kind:    algesta.ErrForbidden,
 	Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead."),
+}
+
+// errNotAsked is said of a kind that nothing in the namespace gave a reason to read. Whether there is any of it is not known.
+var errNotAsked = &algesta.Error{Kind: algesta.ErrNotAsked, Message: algesta.Say("Nothing that I saw gave a reason to read them.")}
+
+// sometimes are the kinds that are read only where something refers to them, or where something is wrong.
+var sometimes = []string{
+	"configmaps", "limitranges", "networkpolicies", "ingressclasses", "persistentvolumeclaims", "storageclasses", "podmetrics", "namespaces",
+	"certificaterequests", "issuers", "orders", "challenges", "clusterissuers", eventsOfNodes,
 }
 
 // observation gathers lists that were read side by side.
@@ -116,6 +121,11 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	o.list(ctx, resourceName(certificates), namespace, custom(certificates))
 	o.work.Wait()
 	o.further(ctx)
+	for _, resource := range sometimes {
+		if !o.asked[resource] && (resource != eventsOfNodes || namespace != corev1.NamespaceDefault) { // they are among its own
+			o.unread[resource] = errNotAsked
+		}
+	}
 	return o.objects, o.unread
 }
 
@@ -360,22 +370,4 @@ func (o *observation) space(ctx context.Context) {
 			o.unread["namespaces"] = err
 		}
 	})
-}
-
-// Log is the end of a container's log, of the instance before this one when previous is set: 200 lines, at most 256 KiB, as the
-// container wrote them. It is not cleaned or redacted. Nothing to read is an empty log and no error.
-func (c *Cluster) Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, perCall)
-	defer cancel()
-	raw, err := c.lists.Get().AbsPath("/api/v1").Namespace(namespace).Resource("pods").Name(pod).SubResource("log").
-		Param("container", container).Param("previous", strconv.FormatBool(previous)).
-		Param("tailLines", strconv.Itoa(logLines)).Param("limitBytes", strconv.Itoa(logBytes)).
-		SetHeader("Accept", "*/*").Do(ctx).Raw()
-	if err != nil {
-		if code := codeOf(err); code == http.StatusBadRequest { // the container has not started, or no instance came before
-			return nil, nil
-		}
-		return nil, c.explain(attempt{"get", "pods/log", namespace, pod}, err)
-	}
-	return raw, nil
 }

@@ -86,6 +86,10 @@ func TestAListThatFailedIsReadOnceMore(t *testing.T) {
 	require.NotContains(t, unread, "events")
 	require.ErrorIs(t, unread["services"], algesta.ErrUnreachable)
 	require.ErrorIs(t, unread["jobs"], algesta.ErrForbidden)
+	for _, resource := range []string{"persistentvolumeclaims", "storageclasses", "ingressclasses", "orders"} {
+		require.ErrorIs(t, unread[resource], algesta.ErrNotAsked, "%s: what nobody asked for is not known to be missing", resource)
+	}
+	require.NotContains(t, unread, "configmaps", "a kind that could not be read is a reason to look for more")
 	mu.Lock()
 	defer mu.Unlock()
 	for list, want := range map[string]int{

@@ -250,7 +250,7 @@ func subjectOf(s *facts.Snapshot, t algesta.Target) facts.Ref {
 func notCheckedOf(unread map[string]error, namespace string) []facts.NotChecked {
 	out := []facts.NotChecked{{Kind: facts.OtherPods, Reason: "Only this namespace was read, so what is free on the nodes is an upper bound."}}
 	for _, resource := range slices.Sorted(maps.Keys(unread)) {
-		standing := resource == "podmetrics" && !errors.Is(unread[resource], algesta.ErrForbidden)
+		standing := resource == "podmetrics" && !errors.Is(unread[resource], algesta.ErrForbidden) || errors.Is(unread[resource], algesta.ErrNotAsked)
 		out = append(out, facts.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(unread[resource], "It could not be read."), Standing: standing})
 	}
 	return out

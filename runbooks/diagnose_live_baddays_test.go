@@ -46,6 +46,13 @@ var kindsRead = []string{
 	"nodes", "events", "configmaps", "podmetrics",
 }
 
+// unaskedWithout are the kinds that nothing gives a reason to read where another kind could not be read: they are holes, too.
+var unaskedWithout = map[string][]string{
+	"events":    {"events of nodes"}, // no right to the one is no right to the other
+	"pods":      {"persistentvolumeclaims", "storageclasses"},
+	"ingresses": {"ingressclasses"},
+}
+
 // A right that is taken away leaves a hole that is named, and nothing is concluded from it.
 func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 	t.Parallel()
@@ -110,9 +117,7 @@ func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 			if kind == "pods" { // then nobody knows of an image that is not pulled, and no registry is asked about it
 				unread[i] = slices.DeleteFunc(unread[i], func(k string) bool { return k == "image" })
 			}
-			if kind == "events" {
-				unread[i] = append(unread[i], "events of nodes")
-			}
+			unread[i] = append(unread[i], unaskedWithout[kind]...)
 			slices.Sort(unread[i])
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()
