@@ -51,6 +51,7 @@ const (
 	Run     VoteAction = "run"
 	Done    VoteAction = "done"     // on the card of an unknown outcome: it did happen
 	NotDone VoteAction = "not-done" // on the card of an unknown outcome: it did not
+	Fill    VoteAction = "fill"     // opens the form of the command that is its ID, as far as that is known; it never reaches the inbox
 )
 
 // Vote is a click: which button, on which request (or offer, for Run).

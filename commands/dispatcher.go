@@ -131,7 +131,9 @@ func (d *Dispatcher) Handle(ctx context.Context, in algesta.Invocation) {
 	} else {
 		log.Error("command went wrong", zap.Error(err))
 	}
-	err = d.guard("an answer", id, func() error { return d.reply(ctx, fromPerson(in), id, explain(err, id), d.refusedEntry(in, id, err)) })
+	told := explain(err, id)
+	told.Buttons = append(told.Buttons, d.fillButton(in, err)...)
+	err = d.guard("an answer", id, func() error { return d.reply(ctx, fromPerson(in), id, told, d.refusedEntry(in, id, err)) })
 	if err == nil {
 		return
 	}
@@ -228,13 +230,18 @@ func (d *Dispatcher) start(ctx context.Context, from origin, book runbooks.Runbo
 		return err
 	}
 	if place.Direct && decision.Effect == algesta.NeedsApproval {
-		return &algesta.Error{
-			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("This needs somebody's approval, and nobody else can see our direct messages."),
-			Hint:    algesta.Say("Ask in a channel that I am in, where the approvers are too."),
-		}
+		return needsAChannel()
 	}
 	return d.propose(ctx, from, book, c)
+}
+
+// needsAChannel refuses a request where nobody could approve it.
+func needsAChannel() *algesta.Error {
+	return &algesta.Error{
+		Kind:    algesta.ErrRefused,
+		Message: algesta.Say("This needs somebody's approval, and nobody else can see our direct messages."),
+		Hint:    algesta.Say("Ask in a channel that I am in, where the approvers are too."),
+	}
 }
 
 // placeForChanges is the place that a change is asked for in, where a request may stand: the bot is in it, and nobody of another company

@@ -98,6 +98,9 @@ func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err err
 	if form, ok := errors.AsType[grammar.FormError](err); ok {
 		return d.filled(ctx, actor, err, form.Parsed)
 	}
+	if lacks, ok := grammar.AsMissing(err); ok && lacks.Service+lacks.Object != "" && lacks.Environment != "" {
+		return d.filled(ctx, actor, err, lacks)
+	}
 	if !errors.As(err, &known) || !errors.As(err, &again) {
 		return err
 	}

@@ -85,6 +85,7 @@ func TestAThreadWhoseSubjectIsNotClearIsAskedAbout(t *testing.T) {
 
 	got = w.says(luis, "77.000100", "undo") // a thread of people, in which somebody wrote "restart api-gateway production"
 	require.Equal(t, "Which service do you mean?", got[0].Report.Title.String())
+	require.Equal(t, []algesta.Button{{Label: "Fill in a form", Action: algesta.Fill, ID: "undo --"}}, got[0].Report.Buttons)
 }
 
 // In the thread of a change "undo" takes back that change: what was changed since is somebody else's.

@@ -46,7 +46,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 		return d.decline(ctx, in, r, actor)
 	case algesta.Done, algesta.NotDone:
 		return d.answerUnknown(ctx, in, r, actor)
-	case algesta.Run:
+	case algesta.Run, algesta.Fill:
 	}
 	return fmt.Errorf("a click has the action %q", in.Vote.Action)
 }

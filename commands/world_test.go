@@ -205,6 +205,9 @@ func (w *world) posts() []algesta.Post {
 func (w *world) asksFirst(p algesta.Post) {
 	w.t.Helper()
 	for _, b := range p.Report.Buttons {
+		if b.Action == algesta.Fill { // it opens a form, and the form is sent
+			continue
+		}
 		require.NotNil(w.t, b.Confirm, "%s of %s asks nothing", b.Label, p.Kind)
 		require.Contains(w.t, b.Confirm.Text, "api-gateway in production", b.Label)
 		require.LessOrEqual(w.t, utf8.RuneCountInString(b.Confirm.Text), 300, b.Label)

@@ -1,5 +1,7 @@
 package runbooks
 
+import "context"
+
 // ArgKind says how an argument is read.
 type ArgKind string
 
@@ -26,6 +28,10 @@ type Arg struct {
 	Bare bool
 	// Hidden keeps the argument out of help: buttons use it, and it may still be typed.
 	Hidden bool
+	// Typed keeps the argument out of forms: another one asks for the same there.
+	Typed bool
+	// Offers says what a form shows for it, where that is read from the cluster. It reads what the runbook may read.
+	Offers func(ctx context.Context, c Cluster, in Input) (Offered, error)
 }
 
 // Slot stands for the argument's value in a usage line: "<number>", "<image>".

@@ -18,7 +18,7 @@ import (
 var (
 	imageArg = Arg{
 		Name: "image", Aliases: []string{"tag"}, Kind: TextArg, Required: true, Bare: true,
-		Summary: "the tag to run, or the whole image",
+		Summary: "the tag to run, or the whole image", Offers: offerImages,
 	}
 	containerArg  = Arg{Name: "container", Aliases: []string{"c"}, Kind: TextArg, Summary: "which container, where there are several"}
 	repositoryArg = Arg{

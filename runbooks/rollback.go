@@ -15,10 +15,11 @@ var (
 	toRevision = Arg{
 		Name: "to-revision", Aliases: []string{"revision"}, Kind: IntArg, Min: 1, Max: 1 << 40, Bare: true, Else: "version",
 		Summary: "the revision to go back to, by its number or its tag; without it, the newest version before this one that did not fail",
+		Offers:  offerRevisions,
 	}
 	toVersion = Arg{
 		Name: "version", Aliases: []string{"tag"}, Kind: TextArg, Bare: true,
-		Summary: "the tag of the version to go back to, where that is not a number",
+		Summary: "the tag of the version to go back to, where that is not a number", Typed: true,
 	}
 	templateArg = Arg{Name: "template", Kind: TextArg, Hidden: true, Summary: "the pod-template-hash to go back to"}
 	undoes      = Arg{Name: "undoes", Kind: TextArg, Hidden: true, Summary: "the request that is undone"}

@@ -10,7 +10,7 @@ import (
 
 var replicas = Arg{
 	Name: "replicas", Kind: IntArg, Min: 0, Max: 500, Required: true, Bare: true,
-	Summary: "how many pods to run",
+	Summary: "how many pods to run", Offers: offerReplicas,
 }
 
 var _ = register(Runbook{

@@ -49,6 +49,8 @@ type received struct {
 	Message   string // the timestamp of the message with the button
 	// Moved is set where Slack gave a channel another ID: there is no invocation then.
 	Moved *moved
+	// Form is set where a form is asked for, filled in further or sent; Trigger opens one within 3 s.
+	Form *formEvent
 	// Blank says that the dialog came back without a reason: it stays open and asks again.
 	Blank bool
 }
@@ -100,7 +102,7 @@ func (r reader) slash(f frame, now time.Time) (received, error) {
 		Private: p.ChannelName == "privategroup" || ofGroup(p.ChannelName),
 		Direct:  p.ChannelName == "directmessage", Group: ofGroup(p.ChannelName),
 		Text: unescape(p.Text), Reply: p.ResponseURL, At: now,
-	}}, nil
+	}, Trigger: p.TriggerID}, nil
 }
 
 // ofGroup tells the names of a group's direct messages: mpdm-dana--luis-1.
@@ -185,6 +187,7 @@ type interactionPayload struct {
 		MessageTS string `json:"message_ts"`
 		ThreadTS  string `json:"thread_ts"`
 		ChannelID string `json:"channel_id"`
+		Ephemeral bool   `json:"is_ephemeral"`
 	} `json:"container"`
 	Channel struct {
 		ID   string `json:"id"`
@@ -203,18 +206,30 @@ type interactionPayload struct {
 			Text string `json:"text"`
 		} `json:"text"`
 	} `json:"actions"`
-	ResponseURL string `json:"response_url"`
-	TriggerID   string `json:"trigger_id"`
-	View        struct {
-		ID              string `json:"id"`
-		CallbackID      string `json:"callback_id"`
-		PrivateMetadata string `json:"private_metadata"`
-		State           struct {
-			Values map[string]map[string]struct {
+	ResponseURL string      `json:"response_url"`
+	TriggerID   string      `json:"trigger_id"`
+	View        viewPayload `json:"view"`
+}
+
+// viewPayload is a modal or a Home tab in which somebody did something.
+type viewPayload struct {
+	ID              string `json:"id"`
+	Type            string `json:"type"`
+	Hash            string `json:"hash"`
+	CallbackID      string `json:"callback_id"`
+	PrivateMetadata string `json:"private_metadata"`
+	State           struct {
+		Values map[string]map[string]struct {
+			Value        string `json:"value"`
+			Conversation string `json:"selected_conversation"`
+			Option       struct {
 				Value string `json:"value"`
-			} `json:"values"`
-		} `json:"state"`
-	} `json:"view"`
+			} `json:"selected_option"`
+			Options []struct {
+				Value string `json:"value"`
+			} `json:"selected_options"`
+		} `json:"values"`
+	} `json:"state"`
 }
 
 // person is who clicked, in the workspace in which they did: user.team_id may be another one of the organisation (Enterprise Grid,
@@ -250,9 +265,21 @@ func (r reader) click(p interactionPayload, now time.Time) (received, error) {
 		return received{}, fmt.Errorf("no action: %w", errIgnored)
 	}
 	a := p.Actions[0] // a click carries one
+	if p.View.CallbackID == formCallback {
+		return r.chosen(p, now)
+	}
 	name, _, _ := strings.Cut(a.ActionID, ":")
 	action := algesta.VoteAction(name)
 	id, question := idOf(a.Value)
+	if action == algesta.Fill {
+		return r.fill(p, id, now)
+	}
+	if p.View.CallbackID == homeCallback {
+		var err error
+		if p, err = p.atHome(); err != nil {
+			return received{}, err
+		}
+	}
 	if !slices.Contains(actions(), action) || id == "" {
 		return received{}, fmt.Errorf("another button: %w", errIgnored)
 	}
@@ -276,6 +303,9 @@ func (r reader) click(p interactionPayload, now time.Time) (received, error) {
 }
 
 func (r reader) submission(p interactionPayload, now time.Time) (received, error) {
+	if p.View.CallbackID == formCallback {
+		return r.sent(p, now)
+	}
 	if p.View.CallbackID != reasonCallback {
 		return received{}, fmt.Errorf("another dialog: %w", errIgnored)
 	}

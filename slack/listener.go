@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // Inbox keeps what arrives.
@@ -60,6 +61,9 @@ type listener struct {
 	inbox Inbox
 	log   *zap.Logger
 	read  reader
+	forms Forms // nil opens none
+
+	redactor *redact.Redactor // of what a form says
 
 	stagger   time.Duration // between the first socket's hello and the second socket
 	fatalWait time.Duration // before a refused token is tried again
@@ -70,7 +74,8 @@ type listener struct {
 
 	mu       sync.Mutex
 	stats    Stats
-	problems [lines]string // of each line, since its last hello; "" for none
+	problems [lines]string     // of each line, since its last hello; "" for none
+	acted    map[string]string // when something was chosen last, by the ID of the form
 }
 
 // run keeps the sockets until ctx ends, then lets what is in flight be stored and acknowledged.
@@ -245,7 +250,15 @@ func (l *listener) take(ctx context.Context, k *socket, f frame) {
 		if !ok {
 			return
 		}
-		if err := k.ack(f.EnvelopeID, answer); err != nil {
+		var then func()
+		if a, ok := answer.(acknowledged); ok {
+			answer, then = a.with, a.then
+		}
+		err := k.ack(f.EnvelopeID, answer)
+		if then != nil {
+			then()
+		}
+		if err != nil {
 			l.count(func(s *Stats) { s.AckErrors++ })
 			l.log.Warn("acknowledgement not written", zap.Error(err)) // Slack sends it again and the inbox knows it
 		}
@@ -274,6 +287,20 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 		return nil, true
 	case in.AskReason:
 		l.dialog(ctx, in)
+		return nil, true
+	case l.wantsForm(ctx, in):
+		l.openForm(ctx, in)
+		return nil, true
+	case in.Form != nil && l.forms == nil:
+		return nil, true
+	case in.Form != nil && in.Form.Sent:
+		store, answer := l.submit(ctx, in)
+		if store == nil {
+			return answer, true
+		}
+		in.Invocation = *store
+	case in.Form != nil:
+		l.choose(ctx, in)
 		return nil, true
 	}
 	fresh, err := l.inbox.Receive(ctx, in.Invocation)

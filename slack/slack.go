@@ -95,12 +95,15 @@ func New(cfg Config) (*Slack, error) {
 	s := &Slack{cfg: cfg, web: calls, http: client, log: cfg.Log, fatalWait: fatalWait}
 	s.listener = &listener{
 		web: calls, app: cfg.AppToken, inbox: cfg.Inbox, log: cfg.Log, stagger: cfg.Stagger, fatalWait: fatalWait,
-		slots: make(chan struct{}, maxInFlight), panics: cfg.Panics,
+		slots: make(chan struct{}, maxInFlight), panics: cfg.Panics, redactor: cfg.Redactor,
 	}
 	s.directory = newDirectory(calls, s.identify, cfg.Groups)
 	s.listed = cfg.SharedChannels
 	return s, nil
 }
+
+// SetForms says who makes the forms; without it none is opened. It has to be called before Run.
+func (s *Slack) SetForms(f Forms) { s.listener.forms = f }
 
 // Run listens and speaks until ctx ends; then it finishes what is in flight, within about half a minute, and returns nil. Trouble with
 // Slack, refused tokens too, never ends it: it is logged, told by Stats and tried again.

@@ -184,6 +184,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	if err := r.dispatch(transport); err != nil {
 		return err
 	}
+	transport.SetForms(r.dispatcher)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", cfg.Listen, err)

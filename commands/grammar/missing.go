@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
@@ -27,6 +28,12 @@ type MissingError struct{ Parsed Parsed }
 
 // Error is for the log.
 func (m MissingError) Error() string { return "something is missing in " + m.Parsed.Runbook }
+
+// AsMissing is the command that said too little, as far as it was understood.
+func AsMissing(err error) (Parsed, bool) {
+	lacks, ok := errors.AsType[MissingError](err)
+	return lacks.Parsed, ok
+}
 
 // asks is wrong for something that is missing.
 func (r *reading) asks(format string, args ...any) error {

@@ -129,7 +129,7 @@ func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right 
 	}
 	if inner, ok := errors.AsType[*algesta.Error](err); ok {
 		e.Hint = inner.Hint
-		if inner.Err != nil {
+		if _, lacks := AsMissing(inner); inner.Err != nil && !lacks { // a mistyped word is wrong, and not only short
 			e.Err = inner.Err
 		}
 	}

@@ -51,19 +51,6 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			"rollback api-gateway production --to-revision=3",
 			"⚪ api-gateway in production already runs revision 3.",
 		},
-		"no service": {luis, ops, "rollback", "Which service do you mean?\n/algesta rollback <service> <environment>"},
-		"no environment": {
-			luis,
-			ops,
-			"rollback api-gateway",
-			"Which environment do you mean: production?\n/algesta rollback api-gateway <environment>",
-		},
-		"no number": {
-			luis,
-			ops,
-			"scale api-gateway production",
-			"scale needs replicas: how many pods to run.\n/algesta scale api-gateway production replicas=<number>",
-		},
 		"a number that is none": {
 			luis,
 			ops,

@@ -61,6 +61,8 @@ type where struct {
 	TS      string  `json:"ts"`
 	Text    string  `json:"text"`
 	Action  string  `json:"action"`
+	Block   string  `json:"block"`
+	Value   string  `json:"value"`
 	View    string  `json:"view"`
 	By      string  `json:"by"`
 	Archive bool    `json:"archived"`
@@ -74,6 +76,11 @@ func (s *Server) peopleRoutes(handle func(string, http.HandlerFunc)) {
 		return s.Click(in.User, Message{Channel: in.Channel, TS: in.TS}, in.Action, in.Inputs...)
 	}))
 	handle("POST /sandbox/submit", act(func(in where) (any, error) { return s.Submit(in.User, in.View, in.Inputs...) }))
+	handle("POST /sandbox/choose", act(func(in where) (any, error) {
+		return s.Choose(in.User, in.View, Input{BlockID: in.Block, ActionID: in.Action, Value: in.Value}, in.Inputs...)
+	}))
+	handle("POST /sandbox/open-home", act(func(in where) (any, error) { return nil, s.OpenHome(in.User) }))
+	handle("POST /sandbox/click-home", act(func(in where) (any, error) { return s.ClickHome(in.User, in.Action) }))
 	handle("POST /sandbox/close-view", act(func(in where) (any, error) { return nil, s.CloseView(in.User, in.View) }))
 	handle("POST /sandbox/dismiss", act(func(in where) (any, error) { return nil, s.Dismiss(in.User, in.Channel, in.TS) }))
 	handle("POST /sandbox/invite", act(func(in where) (any, error) { return nil, s.Invite(in.By, in.Channel, in.User) }))

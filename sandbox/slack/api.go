@@ -83,6 +83,7 @@ func methods() map[string]method {
 		"team.info":                    {run: (*Server).teamInfo, perMinute: tier3, scopes: []string{"team:read"}},
 		"views.open":                   {run: (*Server).viewsOpen, perMinute: tier4, json: true},
 		"views.push":                   {run: (*Server).viewsPush, perMinute: tier4, json: true},
+		"views.publish":                {run: (*Server).viewsPublish, perMinute: tier4, json: true},
 		"views.update":                 {run: (*Server).viewsUpdate, perMinute: tier4, json: true},
 		"files.getUploadURLExternal":   {run: (*Server).filesGetUploadURL, perMinute: tier4, scopes: []string{"files:write"}},
 		"files.completeUploadExternal": {run: (*Server).filesComplete, perMinute: tier4, scopes: []string{"files:write"}, json: true},

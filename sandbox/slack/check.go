@@ -22,6 +22,7 @@ const (
 // checker walks blocks and collects what Slack would complain about, each with its JSON pointer.
 type checker struct {
 	view     bool
+	home     bool // a Home tab, which is a view, too
 	problems []string
 	blockIDs map[string]bool
 	actions  map[string]bool // action_ids of the current block
@@ -51,11 +52,16 @@ func checkMessage(blocks []any) error {
 
 // checkView refuses a view that views.open refuses.
 func checkView(v object) error {
-	c := &checker{view: true, blockIDs: map[string]bool{}}
-	if t := v["type"]; t != "modal" {
+	c := &checker{view: true, home: v["type"] == "home", blockIDs: map[string]bool{}}
+	switch t := v["type"]; t {
+	case "modal":
+		c.required("/view", v, "title", "blocks")
+	case "home":
+		c.required("/view", v, "blocks")
+		c.known("/view", v, []string{"type", "blocks", "private_metadata", "callback_id", "external_id"})
+	default:
 		c.fail("/view/type", "unsupported type: %v", t)
 	}
-	c.required("/view", v, "title", "blocks")
 	c.text("/view/title", v["title"], plainOnly, 24)
 	c.text("/view/submit", v["submit"], plainOnly, 24)
 	c.text("/view/close", v["close"], plainOnly, 24)
@@ -65,7 +71,7 @@ func checkView(v object) error {
 	blocks, _ := v["blocks"].([]any)
 	c.blocks("/view/blocks", blocks, maxViewBlocks)
 	hasInput := slices.ContainsFunc(blocks, func(b any) bool { o, _ := b.(object); return o["type"] == "input" })
-	if hasInput && v["submit"] == nil {
+	if hasInput && v["submit"] == nil && !c.home {
 		c.fail("/view", "missing required field: submit")
 	}
 	if len(c.problems) > 0 {
@@ -94,7 +100,7 @@ func (c *checker) block(at string, v any) {
 	}
 	kind, _ := b["type"].(string)
 	rule, known := blockRules()[kind]
-	if !known || c.view && rule.notInViews || !c.view && rule.onlyInViews {
+	if !known || c.view && rule.notInViews && (!c.home || !rule.onHome) || (!c.view || c.home) && rule.onlyInViews {
 		c.fail(at+"/type", "unsupported type: %s", kind)
 		return
 	}

@@ -2,6 +2,7 @@ package slackd
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"unicode/utf8"
 )
@@ -10,6 +11,7 @@ import (
 type blockRule struct {
 	keys                    []string // besides type and block_id; nil checks no names
 	notInViews, onlyInViews bool
+	onHome                  bool // although it is in no modal
 	check                   func(c *checker, at string, b object)
 }
 
@@ -29,8 +31,8 @@ func blockRules() map[string]blockRule {
 		"image":      {keys: []string{"image_url", "slack_file", "alt_text", "title"}, check: (*checker).image},
 		"input":      {keys: []string{"label", "element", "dispatch_action", "hint", "optional"}, check: (*checker).input},
 		"rich_text":  {keys: []string{"elements"}, check: (*checker).richText},
-		"table":      {keys: []string{"rows", "column_settings"}, notInViews: true, check: (*checker).table},
-		"data_table": {notInViews: true, check: (*checker).dataTable},
+		"table":      {keys: []string{"rows", "column_settings"}, notInViews: true, onHome: true, check: (*checker).table},
+		"data_table": {notInViews: true, onHome: true, check: (*checker).dataTable},
 		"markdown":   {keys: []string{"text"}, notInViews: true, check: (*checker).markdownBlock},
 		"alert": {onlyInViews: true, check: func(c *checker, at string, b object) {
 			c.required(at, b, "text")
@@ -39,9 +41,11 @@ func blockRules() map[string]blockRule {
 		"video": {check: func(c *checker, at string, b object) {
 			c.required(at, b, "alt_text", "title", "thumbnail_url", "video_url")
 		}},
-		"card":      {check: anything},
-		"carousel":  {notInViews: true, check: func(c *checker, at string, b object) { c.count(at+"/elements", b["elements"], 1, 10) }},
-		"container": {notInViews: true, check: anything},
+		"card": {check: anything},
+		"carousel": {notInViews: true, onHome: true, check: func(c *checker, at string, b object) {
+			c.count(at+"/elements", b["elements"], 1, 10)
+		}},
+		"container": {notInViews: true, onHome: true, check: anything},
 		"layout":    {notInViews: true, check: anything},
 		"plan": {notInViews: true, check: func(c *checker, at string, b object) {
 			c.required(at, b, "title")
@@ -197,14 +201,31 @@ func (c *checker) element(at string, v any, allowed []string) {
 			c.text(where+"/label", group["label"], plainOnly, 75)
 			c.options(where+"/options", group["options"], 100)
 		}
+		c.chosen(at, e)
 	case "overflow":
 		c.options(at+"/options", e["options"], 5)
 	case "checkboxes", "radio_buttons":
 		c.options(at+"/options", e["options"], 10)
+	case "number_input":
+		c.required(at, e, "is_decimal_allowed")
+		for _, key := range []string{"min_value", "max_value", "initial_value"} {
+			c.length(at+"/"+key, e[key], 1, 20)
+		}
 	case "plain_text_input":
 		if n, given := e["max_length"].(float64); given && (n < 1 || n > 3000) {
 			c.fail(at+"/max_length", "must be between 1 and 3000")
 		}
+	}
+}
+
+// chosen refuses a first choice that is none of the options.
+func (c *checker) chosen(at string, e object) {
+	first, given := e["initial_option"].(object)
+	if !given {
+		return
+	}
+	if value, _ := first["value"].(string); !reflect.DeepEqual(optionOf(e, value), any(first)) {
+		c.fail(at+"/initial_option", "must be one of the options")
 	}
 }
 

@@ -15,6 +15,7 @@ type Manifest struct {
 	Features struct {
 		SlashCommands []SlashCommand `json:"slash_commands"`
 		AppHome       struct {
+			HomeTab     bool `json:"home_tab_enabled"`
 			MessagesTab bool `json:"messages_tab_enabled"`
 			ReadOnly    bool `json:"messages_tab_read_only_enabled"`
 		} `json:"app_home"`

@@ -61,6 +61,7 @@ type Server struct {
 	responseURLs  map[string]*responseURL
 	triggers      map[string]*trigger
 	views         map[string]*View
+	homes         map[string]*View // the Home tab of a person
 	uploads       map[string]*upload
 	files         map[string]*File
 	sockets       []*socket
@@ -132,7 +133,7 @@ func prepare(opts Options) (*Server, error) {
 	s := &Server{
 		opts: opts, ws: ws, manifest: manifest, methods: methods(), done: make(chan struct{}), changed: make(chan struct{}),
 		users: map[string]*User{}, conversations: map[string]*conversation{},
-		responseURLs: map[string]*responseURL{}, triggers: map[string]*trigger{}, views: map[string]*View{},
+		responseURLs: map[string]*responseURL{}, triggers: map[string]*trigger{}, views: map[string]*View{}, homes: map[string]*View{},
 		uploads: map[string]*upload{}, files: map[string]*File{}, tickets: map[string]time.Time{}, waiting: map[string]*pending{},
 	}
 	s.limits.reset()

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -28,7 +30,55 @@ type View struct {
 
 	raw    object
 	opened int
+	held   []Input // what the person filled in; kept by an update where the block and the action have the same IDs
 }
+
+// View is the modal with this ID; ok is false where it is closed.
+func (s *Server) View(id string) (v View, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if open := s.views[id]; open != nil {
+		return *open, true
+	}
+	return View{}, false
+}
+
+// Input is the ID of the block that holds an input whose label begins like this, and of its action.
+func (v *View) Input(label string) (in Input, ok bool) {
+	for _, b := range v.Blocks {
+		if e, isInput := b["element"].(object); isInput && strings.HasPrefix(textOf(b["label"]), label) {
+			in.BlockID, _ = b["block_id"].(string)
+			in.ActionID, _ = e["action_id"].(string)
+			return in, true
+		}
+	}
+	return Input{}, false
+}
+
+// Options are what may be chosen in the input whose label begins like this: the texts by their values.
+func (v *View) Options(label string) map[string]string {
+	out := map[string]string{}
+	for _, b := range v.Blocks {
+		e, isInput := b["element"].(object)
+		if !isInput || !strings.HasPrefix(textOf(b["label"]), label) {
+			continue
+		}
+		options, _ := e["options"].([]any)
+		for _, o := range options {
+			if option, ok := o.(object); ok {
+				value, _ := option["value"].(string)
+				out[value] = textOf(option["text"])
+			}
+		}
+	}
+	return out
+}
+
+// Plain is what the view says, without its inputs: one line a block.
+func (v *View) Plain() string { return Message{Blocks: v.Blocks}.Plain() }
+
+// Buttons are the buttons and menus of the view, in reading order.
+func (v *View) Buttons() []Button { return buttonsOf(v.Blocks) }
 
 // Views are the modals a person has open, the topmost last.
 func (s *Server) Views(user string) []View {
@@ -132,7 +182,24 @@ func (s *Server) fillView(v *View, raw object) {
 	v.raw, v.Blocks, v.Errors = raw, fillIDs(list), nil
 	v.Title, v.Submit, v.Close = textOf(raw["title"]), textOf(raw["submit"]), textOf(raw["close"])
 	v.Hash = fmt.Sprintf("%d.%s", time.Now().Unix(), randomID()[:8])
+	v.held = slices.DeleteFunc(v.held, func(in Input) bool {
+		return !slices.ContainsFunc(v.Blocks, func(b Block) bool {
+			e, _ := b["element"].(object)
+			return b["block_id"] == in.BlockID && e["action_id"] == in.ActionID
+		})
+	})
 	s.touch()
+}
+
+// hold remembers what the person filled in, and is what the view holds with it.
+func (v *View) hold(inputs []Input) []Input {
+	v.held = slices.DeleteFunc(v.held, func(old Input) bool {
+		return slices.ContainsFunc(inputs, func(in Input) bool {
+			return in.ActionID == old.ActionID && (in.BlockID == "" || in.BlockID == old.BlockID)
+		})
+	})
+	v.held = append(v.held, inputs...)
+	return v.held
 }
 
 func (s *Server) byExternalID(id string) *View {
@@ -166,7 +233,7 @@ func (s *Server) viewsUpdate(a args) (object, error) {
 // viewObject is a view as Slack's API writes it.
 func (s *Server) viewObject(v *View) object {
 	o := object{
-		"id": v.ID, "team_id": s.ws.Team.ID, "type": "modal", "hash": v.Hash, "root_view_id": v.Root, "previous_view_id": v.Previous,
+		"id": v.ID, "team_id": s.ws.Team.ID, "type": v.raw["type"], "hash": v.Hash, "root_view_id": v.Root, "previous_view_id": v.Previous,
 		"app_id": s.ws.Bot.App, "bot_id": s.ws.Bot.ID, "blocks": v.Blocks, "title": v.raw["title"], "state": object{"values": object{}},
 	}
 	for _, key := range []string{"submit", "close", "private_metadata", "callback_id", "external_id", "clear_on_close", "notify_on_close"} {
@@ -187,6 +254,7 @@ func (s *Server) Submit(user, viewID string, inputs ...Input) (map[string]string
 		s.mu.Unlock()
 		return nil, fmt.Errorf("view %s: %w", viewID, ErrNotThere)
 	}
+	inputs = v.hold(inputs)
 	if missing := emptyInputs(v, inputs); len(missing) > 0 {
 		v.Errors = missing
 		s.touch()
@@ -207,6 +275,51 @@ func (s *Server) Submit(user, viewID string, inputs ...Input) (map[string]string
 	return s.viewResponse(v, d.Response)
 }
 
+// Choose lets a person choose in an input that tells the app at once (dispatch_action), or press a button of a modal. It returns when the
+// app has acknowledged.
+func (s *Server) Choose(user, viewID string, chosen Input, others ...Input) (Delivery, error) {
+	s.mu.Lock()
+	v, ok := s.views[viewID]
+	u := s.users[user]
+	if !ok || u == nil || v.User != user {
+		s.mu.Unlock()
+		return Delivery{}, fmt.Errorf("view %s: %w", viewID, ErrNotThere)
+	}
+	b, ok := dispatching(v.Blocks, chosen)
+	if !ok {
+		s.mu.Unlock()
+		return Delivery{}, fmt.Errorf("an input that tells the app at once, %s/%s: %w", chosen.BlockID, chosen.ActionID, ErrNotThere)
+	}
+	payload := s.viewClick(u, v, b, v.hold(append(others, chosen)))
+	s.mu.Unlock()
+	return s.deliver(Delivery{Kind: "interactive", Payload: payload})
+}
+
+// viewClick is the payload of an action in a modal or a Home tab: there is no channel, no message and no response_url. The caller holds mu.
+func (s *Server) viewClick(u *User, v *View, b Button, inputs []Input) object {
+	view := s.viewObject(v)
+	view["state"] = object{"values": stateOf(v.Blocks, inputs)}
+	return s.interaction(u, object{
+		"type": "block_actions", "view": view, "container": object{"type": "view", "view_id": v.ID}, "actions": []object{action(b, inputs)},
+	})
+}
+
+// dispatching is the element that tells the app at once.
+func dispatching(blocks []Block, in Input) (Button, bool) {
+	for _, b := range blocks {
+		id, _ := b["block_id"].(string)
+		if e, ok := b["element"].(object); ok && id == in.BlockID && e["action_id"] == in.ActionID {
+			return buttonOf(id, e), b["dispatch_action"] == true
+		}
+	}
+	for _, b := range buttonsOf(blocks) {
+		if b.ActionID == in.ActionID && (in.BlockID == "" || b.BlockID == in.BlockID) {
+			return b, true
+		}
+	}
+	return Button{}, false
+}
+
 // emptyInputs are the required inputs that hold nothing; Slack does not send such a form.
 func emptyInputs(v *View, inputs []Input) map[string]string {
 	missing := map[string]string{}
@@ -220,7 +333,8 @@ func emptyInputs(v *View, inputs []Input) map[string]string {
 		actionID, _ := element["action_id"].(string)
 		block, _ := state[id].(object)
 		held, _ := block[actionID].(object)
-		if value, ok := held["value"]; ok && (value == nil || value == "") || len(held) < 2 {
+		options, lists := held["selected_options"].([]any)
+		if value, ok := held["value"]; ok && (value == nil || value == "") || len(held) < 2 || lists && len(options) == 0 {
 			missing[id] = "Please complete this required field."
 		}
 	}
@@ -240,6 +354,11 @@ func (s *Server) viewResponse(v *View, payload json.RawMessage) (map[string]stri
 	if r.View != nil {
 		if err := checkView(r.View); err != nil {
 			return nil, err
+		}
+	}
+	for id := range r.Errors {
+		if !slices.ContainsFunc(v.Blocks, func(b Block) bool { return b["type"] == "input" && b["block_id"] == id }) {
+			return nil, fmt.Errorf("the app answered with an error for the block %q, which is no input of the view", id)
 		}
 	}
 	switch r.Action {

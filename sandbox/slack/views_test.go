@@ -100,6 +100,17 @@ func TestViewsThatSlackRefusesAreRefused(t *testing.T) {
 				`"element":{"type":"plain_text_input"}}]}`,
 			"[ERROR] missing required field: submit [json-pointer:/view]",
 		},
+		"a first choice that is none": {
+			`{"type":"modal","title":{"type":"plain_text","text":"x"},"submit":{"type":"plain_text","text":"x"},"blocks":[{"type":"input",` +
+				`"label":{"type":"plain_text","text":"x"},"element":{"type":"static_select","action_id":"x",` +
+				`"options":[{"text":{"type":"plain_text","text":"a"},"value":"a"}],` +
+				`"initial_option":{"text":{"type":"plain_text","text":"b"},"value":"a"}}}]}`,
+			"[ERROR] must be one of the options [json-pointer:/view/blocks/0/element/initial_option]",
+		},
+		"a table and a title on a Home tab": {
+			`{"type":"home","title":{"type":"plain_text","text":"x"},"blocks":[{"type":"table","rows":[[{"type":"raw_text","text":"x"}]]}]}`,
+			"[ERROR] invalid additional property: title [json-pointer:/view]",
+		},
 		"101 blocks": {
 			`{"type":"modal","title":{"type":"plain_text","text":"x"},"blocks":` + many(101, `{"type":"divider"}`) + `}`,
 			"[ERROR] no more than 100 items allowed [json-pointer:/view/blocks]",
@@ -158,4 +169,52 @@ func TestTheAnswerToAFormChangesTheStackOfModals(t *testing.T) {
 		}
 		require.Equal(t, step.titles, titles)
 	}
+}
+
+func choosing(selected string) slack.ModalViewRequest {
+	v := reasonView()
+	option := func(value string) *slack.OptionBlockObject {
+		return slack.NewOptionBlockObject(value, plainObject(value), nil)
+	}
+	menu := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plainObject("Choose"), "which", option("a"), option("b"))
+	if selected != "" {
+		menu.InitialOption = option(selected)
+	}
+	first := slack.NewInputBlock("first", plainObject("First"), nil, menu)
+	first.DispatchAction = true
+	v.Blocks.BlockSet = append([]slack.Block{first}, v.Blocks.BlockSet...)
+	return v
+}
+
+// What people fill in stays when the app updates a view in which the block and the action have the same IDs.
+func TestAChoiceInAModalIsToldAtOnceAndKept(t *testing.T) {
+	t.Parallel()
+	s := slackd.New(t, fast())
+	triggers, told := make(chan string, 1), make(chan slack.InteractionCallback, 5)
+	api := script{
+		slash: func(c slack.SlashCommand) any { triggers <- c.TriggerID; return nil },
+		click: func(c slack.InteractionCallback) any { told <- c; return nil },
+	}.run(t, s)
+	_, err := s.Type("U0LUIS", "C0OPS", "/algesta rollback")
+	require.NoError(t, err)
+	opened, err := api.OpenView(<-triggers, choosing(""))
+	require.NoError(t, err)
+	why := slackd.Input{BlockID: "why", ActionID: "reason", Value: "it hangs"}
+	_, err = s.Choose("U0LUIS", opened.ID, slackd.Input{BlockID: "first", ActionID: "which", Value: "b"}, why)
+	require.NoError(t, err)
+	got := <-told
+	require.Equal(t, slack.InteractionTypeBlockActions, got.Type)
+	require.Equal(t, "b", got.ActionCallback.BlockActions[0].SelectedOption.Value)
+	require.Equal(t, "it hangs", got.View.State.Values["why"]["reason"].Value)
+	require.Empty(t, got.Channel.ID, "a modal is in no channel")
+	_, err = s.Choose("U0LUIS", opened.ID, why)
+	require.ErrorIs(t, err, slackd.ErrNotThere, "this input isn't told at once")
+
+	_, err = api.UpdateView(choosing("a"), "", opened.Hash, opened.ID)
+	require.NoError(t, err)
+	_, err = s.Submit("U0LUIS", opened.ID)
+	require.NoError(t, err)
+	got = <-told
+	require.Equal(t, "b", got.View.State.Values["first"]["which"].SelectedOption.Value, "the choice counts, not the new first option")
+	require.Equal(t, "it hangs", got.View.State.Values["why"]["reason"].Value)
 }

@@ -124,7 +124,7 @@ export function element(e, block, ctx) {
         : el("input", { name, type: "text", maxlength: e.max_length, placeholder: plainText(e.placeholder), value: e.initial_value, "data-key": name });
     default: {
       const type = { datepicker: "date", timepicker: "time", number_input: "number", email_text_input: "email", url_text_input: "url" }[e.type] ?? "text";
-      return el("input", { name, type, placeholder: plainText(e.placeholder), value: e.initial_value ?? e.initial_date ?? e.initial_time, "data-key": name });
+      return el("input", { name, type, min: e.min_value, max: e.max_value, placeholder: plainText(e.placeholder), value: e.initial_value ?? e.initial_date ?? e.initial_time, "data-key": name });
     }
   }
 }
@@ -137,7 +137,7 @@ function menu(e, name, placeholder, ctx, block) {
     if (label) node.append(el("optgroup", { label: plainText(label) }, ...made));
     else node.append(...made);
   }
-  if (block.type !== "input") node.addEventListener("change", () => node.value && ctx.act(e, block, node.value));
+  if (block.type !== "input" || block.dispatch_action) node.addEventListener("change", () => node.value && ctx.act(e, block, node.value));
   return node;
 }
 
@@ -146,7 +146,7 @@ function choices(e, name, ctx, block) {
   const initial = new Set([e.initial_option?.value, ...(e.initial_options ?? []).map((o) => o.value)]);
   return el("div", { class: "choices", role: type === "radio" ? "radiogroup" : "group" },
     ...e.options.map((o) => el("label", {},
-      el("input", { type, name, value: o.value, checked: initial.has(o.value), onchange: block.type === "input" ? null : () => ctx.act(e, block, o.value) }),
+      el("input", { type, name, value: o.value, checked: initial.has(o.value), onchange: block.type === "input" && !block.dispatch_action ? null : () => ctx.act(e, block, o.value) }),
       el("span", {}, text(o.text, ctx), o.description && el("small", {}, text(o.description, ctx))))));
 }
 

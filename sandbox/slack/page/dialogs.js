@@ -42,6 +42,7 @@ export function drawViews() {
   const sign = hash([view.id, view.hash, view.errors]);
   if (open?.dataset.sign === sign) return;
   const kept = open?.dataset.view === view.id ? inputsOf(open) : [];
+  const held = kept.length && open.contains(document.activeElement) ? document.activeElement.name : null;
   open?.remove();
   const dialog = modal(view);
   dialog.dataset.sign = sign;
@@ -49,17 +50,22 @@ export function drawViews() {
   for (const i of kept) { // what was typed stays, as with equal block and action IDs in Slack
     const field = dialog.querySelector(`[name="${CSS.escape(i.blockID + "/" + i.actionID)}"]`);
     if (field && field.type !== "radio" && field.type !== "checkbox") field.value = i.value;
+    else for (const box of dialog.querySelectorAll(`[name="${CSS.escape(i.blockID + "/" + i.actionID)}"]`)) box.checked ||= box.value === i.value;
   }
   document.body.append(dialog);
   dialog.showModal();
-  dialog.querySelector("[aria-invalid], textarea, input, select, footer button")?.focus();
+  const same = held && dialog.querySelector(`[name="${CSS.escape(held)}"]`);
+  if (same && !dialog.querySelector("[aria-invalid]")) same.focus();
+  else dialog.querySelector("[aria-invalid], textarea, input, select, footer button")?.focus();
 }
 
 function modal(view) {
   const close = () => post("close-view", { user: app.me, view: view.id }).catch((e) => say(e.message));
+  const choose = (element, block, value) => post("choose", { user: app.me, view: view.id, block: block.block_id, action: element.action_id, value: value ?? "", inputs: inputsOf(form).filter((i) => i.blockID !== block.block_id) })
+    .catch((e) => say(e.message));
   const form = el("form", { method: "dialog" },
     el("header", {}, el("h2", { id: "view-title" }, view.title), el("button", { type: "button", class: "plain close", "aria-label": "Close", onclick: close }, "✕")),
-    el("div", { class: "view-body" }, renderBlocks(view.blocks, { ...app.context, errors: view.errors, act: () => say("This sandbox sends a modal's inputs with Submit only.") })),
+    el("div", { class: "view-body" }, renderBlocks(view.blocks, { ...app.context, errors: view.errors, act: choose })),
     el("footer", {}, el("button", { type: "button", class: "button", onclick: close }, view.close || "Cancel"), view.submit && el("button", { type: "submit", class: "button primary" }, view.submit)));
   form.addEventListener("submit", (e) => {
     e.preventDefault();

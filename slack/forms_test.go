@@ -1,0 +1,286 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+	slackd "github.com/3astronautas/algesta/sandbox/slack"
+)
+
+// answersOf are a form's answers: a command, then a service of it, then a number.
+type answersOf struct {
+	made   atomic.Int64
+	submit func(in algesta.Invocation, values map[string]string) commands.Submission
+	slow   chan struct{} // when set, a form waits for it
+	secret string
+}
+
+func (a *answersOf) Wants(_ context.Context, in algesta.Invocation) bool {
+	return in.Text == "" || in.Text == "scale"
+}
+
+func (a *answersOf) Form(ctx context.Context, in algesta.Invocation, values map[string]string) algesta.Form {
+	a.made.Add(1)
+	if a.slow != nil {
+		select {
+		case <-a.slow:
+		case <-ctx.Done():
+		}
+	}
+	f := algesta.Form{Title: "Run a command", Send: "Next", Intro: []algesta.Text{algesta.Say("Hello <!channel> {}", a.secret)}}
+	f.Fields = []algesta.Input{{
+		Name: "command", Label: "Command", Kind: algesta.ChooseInput, Again: true, Value: first(values["command"], in.Text),
+		Choices: []algesta.Choice{
+			{Value: "scale", Label: "scale", Detail: "Change how many pods run " + a.secret}, {Value: "restart", Label: "restart"},
+		},
+	}}
+	if command := first(values["command"], in.Text); command != "" {
+		f.Send = "Ask for it"
+		f.Fields = append(f.Fields,
+			algesta.Input{
+				Name: "arg.replicas", Label: "Replicas", Kind: algesta.NumberInput, Value: "4", Max: 50, Of: command, Hint: "Now: 4 pods.",
+			},
+			algesta.Input{Name: "reason", Label: "Reason", Kind: algesta.TextInput, Max: 500, Optional: true},
+			algesta.Input{Name: "arg.force", Label: "Force", Kind: algesta.SwitchInput})
+	}
+	return f
+}
+
+func (a *answersOf) Submit(_ context.Context, in algesta.Invocation, values map[string]string) commands.Submission {
+	if a.submit != nil {
+		return a.submit(in, values)
+	}
+	if values["arg.replicas"] == "" {
+		return commands.Submission{Again: true}
+	}
+	in.Text = fmt.Sprintf("scale replicas=%s reason=%s force=%s", values["arg.replicas"], values["reason"], values["arg.force"])
+	return commands.Submission{Invocation: &in}
+}
+
+func startForms(t *testing.T, a *answersOf, opts slackd.Options) running {
+	t.Helper()
+	r := start(t, opts, func(s *Slack) { s.SetForms(a) })
+	r.sockets(t, 2)
+	return r
+}
+
+// modal is the form that Luis has open, once it asks for this.
+func (r running) modal(t *testing.T, label string) slackd.View {
+	t.Helper()
+	var v slackd.View
+	r.until(t, "a form with "+label, func() bool {
+		for _, v = range r.server.Views("U0LUIS") {
+			if _, ok := v.Input(label); ok {
+				return true
+			}
+		}
+		return false
+	})
+	return v
+}
+
+// input fills the field with this label.
+func input(t *testing.T, v slackd.View, label, value string) slackd.Input {
+	t.Helper()
+	in, ok := v.Input(label)
+	require.True(t, ok, label)
+	in.Value = value
+	return in
+}
+
+func TestAFormIsOpenedFilledInAndSentAsIfTyped(t *testing.T) {
+	t.Parallel()
+	r := startForms(t, &answersOf{}, slackd.Options{})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta")
+	require.NoError(t, err)
+	v := r.modal(t, "Command")
+	require.Equal(t, "Run a command", v.Title)
+	_, err = r.server.Choose("U0LUIS", v.ID, input(t, v, "Command", "scale"))
+	require.NoError(t, err)
+	v = r.modal(t, "Replicas")
+	require.Equal(t, "Ask for it", v.Submit)
+	problems, err := r.server.Submit(
+		"U0LUIS", v.ID, input(t, v, "Replicas", "6"), input(t, v, "Reason", "it's slow"), input(t, v, "Force", "yes"),
+	)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	require.Empty(t, r.server.Views("U0LUIS"), "it closes")
+	in := r.box.next(t)
+	require.Equal(t, algesta.Typed, in.Kind)
+	require.Equal(t, "scale replicas=6 reason=it's slow force=yes", in.Text)
+	require.Equal(t, "C0OPS", in.Channel)
+	require.Equal(t, "U0LUIS", in.Person.User)
+	require.NotEmpty(t, in.Reply, "where only they see the answer")
+	require.Equal(t, "form:"+v.ID, in.Key)
+}
+
+// Slack delivers what was sent again when an acknowledgement was lost: it has the key of the first, so the inbox keeps it once.
+func TestAFormThatIsSentTwiceIsOneCommand(t *testing.T) {
+	t.Parallel()
+	a := &answersOf{}
+	r := startForms(t, a, slackd.Options{})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta scale")
+	require.NoError(t, err)
+	v := r.modal(t, "Replicas")
+	r.box.mu.Lock()
+	r.box.refuse = context.DeadlineExceeded // the first isn't stored, so it isn't acknowledged, and the form stays
+	r.box.mu.Unlock()
+	_, err = r.server.Submit("U0LUIS", v.ID)
+	require.Error(t, err)
+	require.Len(t, r.server.Views("U0LUIS"), 1)
+	r.box.mu.Lock()
+	r.box.refuse = nil
+	r.box.mu.Unlock()
+	_, err = r.server.Submit("U0LUIS", v.ID)
+	require.NoError(t, err)
+	one := r.box.next(t)
+	all := r.server.Deliveries()
+	_, err = r.server.Redeliver(all[len(all)-1].EnvelopeID) // the same again
+	require.NoError(t, err)
+	r.stats(t, func(s Stats) bool { return s.Repeated == 1 })
+	require.Equal(t, "form:"+v.ID, one.Key)
+	r.box.mu.Lock()
+	defer r.box.mu.Unlock()
+	require.Len(t, r.box.received, 1)
+}
+
+func TestAFormSaysWhatIsWrongInItsField(t *testing.T) {
+	t.Parallel()
+	secret := "ghp_" + strings.Repeat("aB3d", 9)
+	a := &answersOf{submit: func(algesta.Invocation, map[string]string) commands.Submission {
+		return commands.Submission{Problems: map[string]algesta.Text{
+			"arg.replicas": algesta.Say("At most 10 pods. <!channel> {}", secret), "gone": algesta.Say("The Deployment is gone."),
+		}}
+	}}
+	r := startForms(t, a, slackd.Options{})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta scale")
+	require.NoError(t, err)
+	v := r.modal(t, "Replicas")
+	problems, err := r.server.Submit("U0LUIS", v.ID)
+	require.NoError(t, err)
+	said := fmt.Sprint(problems)
+	require.Contains(t, said, "At most 10 pods.")
+	require.Contains(t, said, "The Deployment is gone.", "what has no field of its own is said at the first")
+	require.NotContains(t, said, secret)
+	require.Len(t, r.server.Views("U0LUIS"), 1, "it stays open")
+	require.Zero(t, r.Stats().Received)
+}
+
+func TestAFormThatAsksMoreIsShownInstead(t *testing.T) {
+	t.Parallel()
+	r := startForms(t, &answersOf{}, slackd.Options{})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta")
+	require.NoError(t, err)
+	v := r.modal(t, "Command")
+	_, err = r.server.Submit("U0LUIS", v.ID, input(t, v, "Command", "scale")) // its choice was never told
+	require.NoError(t, err)
+	v = r.modal(t, "Replicas")
+	_, err = r.server.Submit("U0LUIS", v.ID)
+	require.NoError(t, err)
+	require.Equal(t, "scale replicas=4 reason= force=", r.box.next(t).Text)
+}
+
+// A trigger lives three seconds: the modal opens before anything is looked up, and the form comes later.
+func TestAFormOpensBeforeItIsMade(t *testing.T) {
+	t.Parallel()
+	a := &answersOf{slow: make(chan struct{})}
+	r := startForms(t, a, slackd.Options{})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta scale")
+	require.NoError(t, err)
+	r.until(t, "the loading view", func() bool { return len(r.server.Views("U0LUIS")) == 1 })
+	require.Contains(t, r.server.Views("U0LUIS")[0].Plain(), "Looking at what there is… If this stays, close it and type the command.")
+	close(a.slow)
+	r.modal(t, "Replicas")
+}
+
+// Where the modal doesn't open, what was typed is answered as it always was.
+func TestACommandWhoseFormDoesNotOpenIsAnsweredAsTyped(t *testing.T) {
+	t.Parallel()
+	r := startForms(t, &answersOf{}, slackd.Options{TriggerLife: time.Nanosecond})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta scale")
+	require.NoError(t, err)
+	require.Equal(t, "scale", r.box.next(t).Text)
+	require.Empty(t, r.server.Views("U0LUIS"))
+}
+
+// A form that was closed while it was made is no error, and nothing is opened again.
+func TestAFormThatWasClosedStaysClosed(t *testing.T) {
+	t.Parallel()
+	a := &answersOf{slow: make(chan struct{})}
+	r := startForms(t, a, slackd.Options{})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta scale")
+	require.NoError(t, err)
+	r.until(t, "the loading view", func() bool { return len(r.server.Views("U0LUIS")) == 1 })
+	require.NoError(t, r.server.CloseView("U0LUIS", r.server.Views("U0LUIS")[0].ID))
+	close(a.slow)
+	r.until(t, "the update was refused", func() bool { return len(r.server.Calls("views.update")) == 1 })
+	require.Empty(t, r.server.Views("U0LUIS"))
+	require.Equal(t, int64(0), r.Stats().Received)
+}
+
+func TestAFormShowsNoSecretAndNoMarkup(t *testing.T) {
+	t.Parallel()
+	secret := "ghp_" + strings.Repeat("aB3d", 9)
+	r := startForms(t, &answersOf{secret: secret}, slackd.Options{})
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta scale")
+	require.NoError(t, err)
+	v := r.modal(t, "Replicas")
+	require.NotContains(t, fmt.Sprint(v.Blocks), secret)
+	require.NotContains(t, fmt.Sprint(v.Blocks), "mrkdwn", "nothing in it is read as markup or as a mention")
+}
+
+// A button that opens a form carries what is known of the command, and needs no command to be typed.
+func TestAButtonOpensAForm(t *testing.T) {
+	t.Parallel()
+	r := startForms(t, &answersOf{}, slackd.Options{})
+	card := say("Which service do you mean?")
+	card.Buttons = []algesta.Button{{Label: "Fill in a form", Action: algesta.Fill, ID: "scale"}}
+	r.box.post(algesta.Post{Command: "c-1", Kind: algesta.CardPost, Channel: "C0OPS", Report: card})
+	m, err := r.server.WaitMessage(t.Context(), "C0OPS", slackd.Says("Which service"))
+	require.NoError(t, err)
+	_, err = r.server.Click("U0LUIS", m, "fill")
+	require.NoError(t, err)
+	v := r.modal(t, "Replicas")
+	_, err = r.server.Submit("U0LUIS", v.ID)
+	require.NoError(t, err)
+	in := r.box.next(t)
+	require.Equal(t, "C0OPS", in.Channel)
+	require.Equal(t, m.TS, in.Thread, "the answer goes where the button is")
+}
+
+// Whatever a form holds, Slack takes it.
+func TestEveryFormIsWithinSlacksLimits(t *testing.T) {
+	t.Parallel()
+	r := startForms(t, &answersOf{}, slackd.Options{Limits: slackd.Limits{Off: true}})
+	long := strings.Repeat("é", 4000)
+	var many []algesta.Choice
+	for i := range 300 {
+		many = append(many, algesta.Choice{Value: fmt.Sprintf("%d%s", i, strings.Repeat("x", i)), Label: long, Detail: long})
+	}
+	kinds := []algesta.InputKind{algesta.ChooseInput, algesta.TextInput, algesta.NumberInput, algesta.SwitchInput, algesta.ChannelInput, "?"}
+	f := algesta.Form{Title: long, Send: long}
+	for i := range 150 {
+		f.Intro = append(f.Intro, algesta.Say(long))
+		f.Fields = append(f.Fields, algesta.Input{
+			Name: fmt.Sprint("f", i), Label: long, Hint: long, Of: long, Value: long, Max: 1 << 40, Min: -5,
+			Kind:    kinds[i%len(kinds)],
+			Choices: many[:min(300, i*3)],
+		})
+	}
+	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta")
+	require.NoError(t, err)
+	v := r.modal(t, "Command")
+	place := formPlace{Channel: "C0OPS", Text: strings.Repeat("x", 1000), Reply: "https://" + strings.Repeat("y", 2500)}
+	_, err = r.listener.callView(t.Context(), "views.update", formView(f, place, nil), map[string][]string{"view_id": {v.ID}})
+	require.NoError(t, err)
+	_, err = r.listener.callView(t.Context(), "views.update", formView(algesta.Form{}, place, nil), map[string][]string{"view_id": {v.ID}})
+	require.NoError(t, err, "an empty one too")
+}
