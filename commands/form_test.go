@@ -196,6 +196,10 @@ func TestWhatIsWrongIsSaidInTheForm(t *testing.T) {
 			values: map[string]string{"command": "scale", "environment": "production", "service": ""},
 			want:   map[string]string{"service": "Choose a service."},
 		},
+		"neither a host nor an environment": {
+			by: luis, values: map[string]string{"command": "probe", "environment": "", "host": ""},
+			want: map[string]string{"host": "Name a host, or choose an environment."},
+		},
 		"a channel without the bot": {
 			by: luis, values: map[string]string{
 				"command": "restart", "environment": "production", "service": "api-gateway", "channel": "C0RANDOM",
@@ -237,7 +241,8 @@ bindings: [{name: all, subjects: ["user:U0LUIS"], role: all, namespaces: ["*"]}]
 					switch {
 					case in.Value != "":
 						values[in.Name] = in.Value
-					case values[in.Name] != "" || in.Optional && in.Name != "service" && (in.Name != "object" || c != "cert check"):
+					case values[in.Name] != "" || in.Optional && in.Name != "service" && (in.Name != "object" || c != "cert check") &&
+						(in.Name != "host" || c != "probe"):
 					case len(in.Choices) > 0:
 						values[in.Name] = in.Choices[0].Value
 					case in.Kind == algesta.NumberInput:

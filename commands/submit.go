@@ -91,13 +91,15 @@ func (d *Dispatcher) said(b runbooks.Runbook, values map[string]string) (grammar
 	switch {
 	case len(named) > 1:
 		problems[named[1]] = algesta.Say("Name one thing: a service, an object or a host.")
-	case len(named) == 0 && !b.About.Nothing() && !b.About.Environment:
+	case len(named) == 0 && !b.About.Nothing() && (!b.About.Environment || p.Environment == ""):
 		field, what := serviceField, algesta.Say("Choose a service.")
 		switch {
 		case b.About.Service && len(b.About.Kinds) > 0:
 			what = algesta.Say("Choose a service, or name an object.")
 		case len(b.About.Kinds) > 0:
 			field, what = objectField, algesta.Say("Name an object.")
+		case b.About.Host && b.About.Environment && !b.About.Service:
+			field, what = hostField, algesta.Say("Name a host, or choose an environment.")
 		case b.About.Host && !b.About.Service:
 			field, what = hostField, algesta.Say("Name a host.")
 		}
