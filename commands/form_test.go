@@ -242,7 +242,7 @@ bindings: [{name: all, subjects: ["user:U0LUIS"], role: all, namespaces: ["*"]}]
 					case in.Value != "":
 						values[in.Name] = in.Value
 					case values[in.Name] != "" || in.Optional && in.Name != "service" && (in.Name != "object" || c != "cert check") &&
-						(in.Name != "host" || c != "probe"):
+						(in.Name != "environment" || c != "probe"):
 					case len(in.Choices) > 0:
 						values[in.Name] = in.Choices[0].Value
 					case in.Kind == algesta.NumberInput:
