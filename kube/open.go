@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -39,6 +40,7 @@ type Cluster struct {
 	meta       metadata.Interface // reads of names without contents
 	writes     rest.Interface     // its own rate limit: a flood of reads does not delay an approved rollback
 	watches    kubernetes.Interface
+	through    http.RoundTripper // to pods and Services, through the API server's proxy
 
 	secretNamespaces []string // where it may read Secrets
 	secretValues     func(values [][]byte)
@@ -97,12 +99,13 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	watching.Wrap(c.outage.wrap)
 	writing := limited(base, 10, 20)
 	writing.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
-	var errs [5]error
+	var errs [6]error
 	c.raw, errs[0] = dynamic.NewForConfig(limited(base, 50, 100))
 	c.meta, errs[1] = metadata.NewForConfig(limited(base, 50, 100))
 	c.lists, errs[2] = rest.UnversionedRESTClientFor(typed)
 	c.writes, errs[3] = rest.UnversionedRESTClientFor(writing)
 	c.watches, errs[4] = kubernetes.NewForConfig(watching)
+	c.through, errs[5] = rest.TransportFor(rest.CopyConfig(base))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
 	}

@@ -28,6 +28,7 @@ type Cluster struct {
 	Logs     Logs
 	Secrets  SecretLister
 	Prober   Prober
+	Proxier  Proxier
 	// AKS says that it is a cluster of Azure Kubernetes Service.
 	AKS bool
 }
@@ -45,11 +46,12 @@ type Everything interface {
 	Logs
 	SecretLister
 	Prober
+	Proxier
 }
 
 // AllOf is the Cluster of a value that can be asked everything.
 func AllOf(v Everything) Cluster {
-	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v, Prober: v}
+	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v, Prober: v, Proxier: v}
 }
 
 // Rollout is what a rollout is read from.

@@ -72,6 +72,7 @@ func whole(v any) runbooks.Cluster {
 	c.Logs, _ = v.(runbooks.Logs)
 	c.Secrets, _ = v.(runbooks.SecretLister)
 	c.Prober, _ = v.(runbooks.Prober)
+	c.Proxier, _ = v.(runbooks.Proxier)
 	return c
 }
 

@@ -1,9 +1,13 @@
 package runbooks_test
 
 import (
+	"net"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -56,4 +60,63 @@ func TestProbeOfAClusterGoesWhereItsIngressesLead(t *testing.T) {
 	book, _ := runbooks.Find("probe")
 	_, err := book.Answer(t.Context(), whole(w.bot), w.asked("probe", "host/other.algesta.invalid"))
 	require.ErrorIs(t, err, algesta.ErrRefused)
+}
+
+// ownAddress is one of this machine's that isn't a loopback address: the API server's proxy goes to none of those.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	for _, a := range all {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.IsGlobalUnicast() && ip.IP.To4() != nil {
+			return ip.IP.String()
+		}
+	}
+	t.Skip("this machine has no address that an API server goes to")
+	return ""
+}
+
+// The API server's own proxy asks a program of this test's, which stands at the address of a pod.
+func TestHealthIsAskedThroughTheAPIServer(t *testing.T) {
+	t.Parallel()
+	address := ownAddress(t)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(address, "0"))
+	require.NoError(t, err)
+	program := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path != "/health" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = w.Write([]byte(`{"path":"` + r.URL.Path + `"}`))
+	})}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = program.Serve(listener) }() // ends with Close
+	t.Cleanup(func() { require.NoError(t, program.Close()); <-done })
+	port := listener.Addr().(*net.TCPAddr).Port
+
+	w := newBrokenNamespace(t, control.ForTest(t))
+	ready := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue}
+	for name, at := range map[string]int{"fine": port, "deaf": 9} {
+		w.make(t, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": name}}, Spec: corev1.PodSpec{
+			SchedulerName: "nobody", // no kubelet writes its status but this test
+			Containers:    []corev1.Container{{Name: "app", Image: registry + "12345", Ports: []corev1.ContainerPort{{ContainerPort: int32(at)}}}},
+		}})
+		pod, err := w.Client.CoreV1().Pods(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
+		require.NoError(t, err)
+		pod.Status = corev1.PodStatus{
+			Phase: corev1.PodRunning, PodIP: address, PodIPs: []corev1.PodIP{{IP: address}}, Conditions: []corev1.PodCondition{ready},
+		}
+		_, err = w.Client.CoreV1().Pods(w.namespace).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+		require.NoError(t, err)
+	}
+	got := w.tells(t, w.asked("health", "pod/fine"))
+	require.Equal(t, "Pod fine in production: 1 of 1 pod answers /health as they should", got[0])
+	require.Regexp(t, `^fine \| 200 OK \| \d+ ms \| \{"path":"/health"\}$`, got[2])
+	other := w.asked("health", "pod/fine")
+	other.Command.Args = algesta.Args{"path": "/readyz"}
+	require.Regexp(t, `^fine \| 503 Service Unavailable \| \d+ ms \| \{"path":"/readyz"\}$`, w.tells(t, other)[2])
+	require.Regexp(t, `^deaf \| nothing listens there \(connection refused\) \| \d+ ms \| –$`, w.tells(t, w.asked("health", "pod/deaf"))[2])
+
+	env := w.tells(t, w.asked("env", "pod/fine"))
+	require.Equal(t, "pod fine in production: 0 variables", env[0])
 }

@@ -78,7 +78,9 @@ func TestEveryCommandRunsWithTheRightsThatItDeclares(t *testing.T) {
 			continue
 		}
 		needed, allowed := rightOf(r), slices.Concat(kube.Reads, book.Rights())
-		require.NotEqual(t, 403, r.Code, "%s: %s", book.Name, needed)
+		if r.Subresource != "proxy" { // that's what stands at a pod's address; runs looks at what is said of the right
+			require.NotEqual(t, 403, r.Code, "%s: %s", book.Name, needed)
+		}
 		everywhere := needed + " (cluster-wide)"
 		switch {
 		case r.Namespace == w.namespace && slices.Contains(allowed, needed):
@@ -274,8 +276,9 @@ func (w *brokenNamespace) runsOn(t *testing.T, bot *kube.Cluster, book runbooks.
 		Args: maps.Clone(parsed.Args), At: time.Now(),
 	}}
 	if !book.Changes() {
-		_, err := book.Answer(t.Context(), whole(bot), in)
+		report, err := book.Answer(t.Context(), whole(bot), in)
 		require.NotErrorIs(t, err, algesta.ErrForbidden)
+		require.NotContains(t, strings.Join(shownLines(t, report), "\n"), "/proxy in ", "a right that isn't there")
 		return
 	}
 	plan, err := book.Plan(t.Context(), whole(bot), in)
