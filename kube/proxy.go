@@ -15,17 +15,18 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// proxied is a path that a pod may be asked for: no segment of it leads up, and nothing in it is encoded, so that whoever reads it on the way
-// reads the same.
+// proxied is a path that a pod may be asked for: no segment of it leads up, and nothing in it is encoded, so that whoever reads it on the
+// way reads the same.
 var proxied = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?(\?[A-Za-z0-9._~=&-]*)?$`)
 
-// Proxy asks a pod or a Service through the API server, by GET, and follows nothing. kind is "pods" or "services", port a number or a name, and
-// secure says that it's asked by HTTPS. It takes the right to get that kind's proxy, and 5 seconds at most. ErrForbidden says that the right is
-// missing, ErrInvalid that the path isn't one that may be asked for; what the other side does is told in the exchange.
+// Proxy asks a pod or a Service through the API server, by GET, and follows nothing. kind is "pods" or "services", port a number or a
+// name, and secure says that it's asked by HTTPS. It takes the right to get that kind's proxy, and 5 seconds at most. ErrForbidden says
+// that the right is missing, ErrInvalid that the path isn't one that may be asked for; what the other side does is told in the exchange.
 func (c *Cluster) Proxy(ctx context.Context, kind, namespace, name, port, path string, secure bool) (algesta.Exchange, error) {
 	if !proxied.MatchString(path) || !strings.HasPrefix(path, "/") {
 		return algesta.Exchange{}, &algesta.Error{
-			Kind: algesta.ErrInvalid, Message: algesta.Say("I don't ask for a path like this one: letters, digits and - . _ ~ / alone, and nothing that leads up."),
+			Kind:    algesta.ErrInvalid,
+			Message: algesta.Say("I don't ask for a path like this one: letters, digits and - . _ ~ / alone, and nothing that leads up."),
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, perCall)
@@ -65,7 +66,8 @@ func isRedirected(status int) bool { return status >= 300 && status < 400 }
 // statusIn is the API server's own answer, nil where the answer is the pod's.
 func statusIn(answer *http.Response, body []byte) *metav1.Status {
 	status := &metav1.Status{}
-	if answer.StatusCode < http.StatusBadRequest || json.Unmarshal(body, status) != nil || status.Kind != "Status" || status.APIVersion != "v1" {
+	if answer.StatusCode < http.StatusBadRequest || json.Unmarshal(body, status) != nil || status.Kind != "Status" ||
+		status.APIVersion != "v1" {
 		return nil
 	}
 	return status

@@ -29,7 +29,8 @@ func TestThroughTheProxyNoPathLeadsUpAndNoRedirectIsFollowed(t *testing.T) {
 	c, err := open(Config{Name: "sandbox", Version: "test"}, &rest.Config{Host: server.URL, BearerToken: "t"})
 	require.NoError(t, err)
 	for _, path := range []string{
-		"", "health", "/../../secrets", "/a/../b", "/.", "/..", "/a/..", "/%2e%2e/x", "/a%2fb", "/a\\b", "//evil", "/a//b", "/a#b", "/a b", "/a?b=/../c", "/a\n",
+		"", "health", "/../../secrets", "/a/../b", "/.", "/..", "/a/..", "/%2e%2e/x", "/a%2fb",
+		"/a\\b", "//evil", "/a//b", "/a#b", "/a b", "/a?b=/../c", "/a\n",
 	} {
 		_, err := c.Proxy(t.Context(), "pods", "production", "api", "3000", path, false)
 		require.ErrorIs(t, err, algesta.ErrInvalid, path)

@@ -54,7 +54,10 @@ func answerEnv(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 	}
 	containers := spec.Containers
 	if name := envContainerArg.Text(in); name != "" {
-		containers = slices.DeleteFunc(slices.Concat(spec.Containers, spec.InitContainers), func(c corev1.Container) bool { return c.Name != name })
+		containers = slices.DeleteFunc(
+			slices.Concat(spec.Containers, spec.InitContainers),
+			func(c corev1.Container) bool { return c.Name != name },
+		)
 		if len(containers) == 0 {
 			var names []string
 			for _, c := range slices.Concat(spec.Containers, spec.InitContainers) {
@@ -63,7 +66,13 @@ func answerEnv(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 			return algesta.Report{}, noSuch(in, "container", name, names)
 		}
 	}
-	sources := &envSources{ctx: ctx, c: c, namespace: in.Command.Target.Namespace, maps: map[string]configMapRead{}, keys: map[string]keysRead{}}
+	sources := &envSources{
+		ctx:       ctx,
+		c:         c,
+		namespace: in.Command.Target.Namespace,
+		maps:      map[string]configMapRead{},
+		keys:      map[string]keysRead{},
+	}
 	var all []variable
 	var problems []algesta.Text
 	for i := range containers {
@@ -127,7 +136,14 @@ func matching(all []variable, pattern string) ([]variable, error) {
 	return slices.DeleteFunc(slices.Clone(all), func(v variable) bool { return !expression.MatchString(v.name) }), nil
 }
 
-func envReport(in Input, of algesta.Text, all, shown []variable, problems []algesta.Text, sources *envSources, several bool) algesta.Report {
+func envReport(
+	in Input,
+	of algesta.Text,
+	all, shown []variable,
+	problems []algesta.Text,
+	sources *envSources,
+	several bool,
+) algesta.Report {
 	missing, hidden := 0, 0
 	table := algesta.Table{Head: []string{"variable", "value", "from"}}
 	if several {
@@ -155,7 +171,12 @@ func envReport(in Input, of algesta.Text, all, shown []variable, problems []alge
 	case len(shown) == 1 && len(all) > 1 && !shown[0].hidden:
 		report.Title = algesta.Say("{}: {}={}", of, algesta.Name(quote(shown[0].name)), shown[0].shown())
 	case len(shown) == 0 && len(all) > 0:
-		report.Tone, report.Title = algesta.Warning, algesta.Say("{}: none of {} fits {}", of, count(len(all), "variable"), algesta.Name(quote(envGrepArg.Text(in))))
+		report.Tone, report.Title = algesta.Warning, algesta.Say(
+			"{}: none of {} fits {}",
+			of,
+			count(len(all), "variable"),
+			algesta.Name(quote(envGrepArg.Text(in))),
+		)
 	case hidden > 0:
 		report.Title = algesta.Say("{}, {} hidden", report.Title, hidden)
 	}

@@ -67,7 +67,11 @@ func TestEnvSaysWhereEachVariableComesFrom(t *testing.T) {
 	require.Equal(t, "api-gateway in production: NODE_ENV=production", env(t, configured(bothSecrets), algesta.Args{"grep": "NODE_ENV"})[0])
 	got := env(t, configured(bothSecrets), algesta.Args{"grep": "(MONGODB|JWT|NODE_ENV)"})
 	require.Len(t, got, 6)
-	require.Equal(t, "api-gateway in production: none of 6 variables fits ^REDIS", env(t, configured(bothSecrets), algesta.Args{"grep": "^REDIS"})[0])
+	require.Equal(
+		t,
+		"api-gateway in production: none of 6 variables fits ^REDIS",
+		env(t, configured(bothSecrets), algesta.Args{"grep": "^REDIS"})[0],
+	)
 }
 
 // Whoever pastes "env | grep" gets no value that anybody would miss: not by its name, not by its look, not by searching for it.
@@ -78,7 +82,10 @@ func TestEnvShowsNoSecret(t *testing.T) {
 		plain("SETTING", token), plain("OTHER", "kX9$"+"vQ2!pL7#zz"), fromMap("LEAK", "leaks", "token"))
 	s := whole(c)
 	reader := s.Reader.(*still)
-	reader.lists["ConfigMapList"] = append(reader.lists["ConfigMapList"], corev1.ConfigMap{ObjectMeta: named("leaks"), Data: map[string]string{"token": token}})
+	reader.lists["ConfigMapList"] = append(
+		reader.lists["ConfigMapList"],
+		corev1.ConfigMap{ObjectMeta: named("leaks"), Data: map[string]string{"token": token}},
+	)
 	for _, args := range []algesta.Args{nil, {"grep": "."}, {"grep": "PASSWORD"}, {"grep": "abc"}, {"grep": token}} {
 		all := strings.Join(env(t, s, args), "\n")
 		for _, secret := range []string{password, "kX9$", "| abc |"} {
@@ -94,7 +101,11 @@ func TestEnvShowsNoSecret(t *testing.T) {
 
 func TestEnvFlagsWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	got := env(t, configured(map[string][]string{"mongodb-credentials": {"URI"}}, fromMap("GONE", "nowhere", "x"), fromMap("LACKS", "tariffs", "zone-9")), nil)
+	got := env(
+		t,
+		configured(map[string][]string{"mongodb-credentials": {"URI"}}, fromMap("GONE", "nowhere", "x"), fromMap("LACKS", "tariffs", "zone-9")),
+		nil,
+	)
 	require.Equal(t, "api-gateway in production: 8 variables, 4 can't be filled", got[0])
 	for _, want := range []string{
 		"MONGODB_URI | missing | Secret mongodb-credentials, key uri",
@@ -123,11 +134,15 @@ func TestEnvReadsWholeSourcesAndWhatStandsOverThem(t *testing.T) {
 		{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "more"}}},
 	}
 	main.Env = append(main.Env, plain("T_zone-1", "over"))
-	d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, corev1.Container{Name: "proxy", Env: []corev1.EnvVar{plain("MODE", "sidecar")}})
+	d.Spec.Template.Spec.Containers = append(
+		d.Spec.Template.Spec.Containers,
+		corev1.Container{Name: "proxy", Env: []corev1.EnvVar{plain("MODE", "sidecar")}},
+	)
 	got := env(t, c, nil)
 	require.Equal(t, "api-gateway in production: 11 variables, 4 hidden", got[0])
 	for _, want := range []string{
-		"T_zone-1 | over | the template | api-gateway", "T_zone-2 | 5 | ConfigMap tariffs | api-gateway", "a | hidden | Secret more | api-gateway",
+		"T_zone-1 | over | the template | api-gateway", "T_zone-2 | 5 | ConfigMap tariffs | " +
+			"api-gateway", "a | hidden | Secret more | api-gateway",
 		"MODE | sidecar | the template | proxy",
 	} {
 		require.Contains(t, got, want)

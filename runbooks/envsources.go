@@ -111,7 +111,8 @@ func (s *envSources) fromAll(from corev1.EnvFromSource) (all []variable, problem
 			return []variable{{name: from.Prefix + "*", from: source, unknown: true}}, nil
 		case read.found == nil && !optional(from.ConfigMapRef.Optional):
 			return []variable{{name: from.Prefix + "*", from: source, missing: true}}, algesta.Say(
-				"ConfigMap {} doesn't exist, so no new pod can start.", algesta.Name(quote(name)))
+				"ConfigMap {} doesn't exist, so no new pod can start.", algesta.Name(quote(name)),
+			)
 		case read.found == nil:
 			return nil, nil
 		}
@@ -129,7 +130,8 @@ func (s *envSources) fromAll(from corev1.EnvFromSource) (all []variable, problem
 			return nil, nil
 		case errors.Is(read.err, algesta.ErrNotFound):
 			return []variable{{name: from.Prefix + "*", from: source, missing: true}}, algesta.Say(
-				"Secret {} doesn't exist, so no new pod can start.", algesta.Name(quote(name)))
+				"Secret {} doesn't exist, so no new pod can start.", algesta.Name(quote(name)),
+			)
 		case read.err != nil:
 			return []variable{{name: from.Prefix + "*", from: source + ", all its keys", hidden: true}}, nil
 		}
@@ -186,7 +188,12 @@ func (s *envSources) variable(e corev1.EnvVar) (v variable, problem algesta.Text
 
 func missingKey(kind, name, key, variable string, gone bool) algesta.Text {
 	if gone {
-		return algesta.Say("{} {} doesn't exist, so {} can't be filled and no new pod can start.", kind, algesta.Name(quote(name)), algesta.Name(quote(variable)))
+		return algesta.Say(
+			"{} {} doesn't exist, so {} can't be filled and no new pod can start.",
+			kind,
+			algesta.Name(quote(name)),
+			algesta.Name(quote(variable)),
+		)
 	}
 	return algesta.Say("{} {} has no key {}, so {} can't be filled and no new pod can start.",
 		kind, algesta.Name(quote(name)), algesta.Name(quote(key)), algesta.Name(quote(variable)))

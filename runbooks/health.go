@@ -27,7 +27,8 @@ var _ = register(Runbook{
 	Aliases: []string{"check health"},
 	Verb:    "health",
 	Rank:    94,
-	Summary: "Ask a service for its health, through its Service and each pod by itself: status, time and the first line of the answer, the odd one first.",
+	Summary: "Ask a service for its health, through its Service and each pod by itself: status, time and the first line of the answer, " +
+		"the odd one first.",
 	Example: "health api-gateway production",
 	About:   About{Service: true, Kinds: []string{podKind}},
 	Args:    []Arg{healthPathArg, healthPortArg},
@@ -39,16 +40,16 @@ var _ = register(Runbook{
 
 // Proxier asks pods and Services through the API server.
 type Proxier interface {
-	// Proxy asks by GET and follows nothing. kind is "pods" or "services". ErrForbidden says that the right is missing, ErrInvalid that the path
-	// may not be asked for; what the other side does is told in the exchange.
+	// Proxy asks by GET and follows nothing. kind is "pods" or "services". ErrForbidden says that the right is missing, ErrInvalid that the
+	// path may not be asked for; what the other side does is told in the exchange.
 	Proxy(ctx context.Context, kind, namespace, name, port, path string, secure bool) (algesta.Exchange, error)
 }
 
 // mostAsked is how many pods one answer asks.
 const mostAsked = 20
 
-// wellKnown are the paths by which programs tell their health. A GET of any other may do something, so only those that a probe of the workload
-// calls anyway are asked for beside these.
+// wellKnown are the paths by which programs tell their health. A GET of any other may do something, so only those that a probe of the
+// workload calls anyway are asked for beside these.
 var wellKnown = []string{"/health", "/healthz", "/healthcheck", "/ready", "/readyz", "/live", "/livez", "/ping", "/status"}
 
 // healthAsk is what is asked of each pod.
@@ -115,14 +116,14 @@ func answerHealth(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	return healthReport(in, ask, rows, notes), nil
 }
 
-// healthAskOf is what to ask, from the arguments and the probes of the main container. Another path than theirs and the well-known ones isn't
-// asked for.
+// healthAskOf is what to ask, from the arguments and the probes of the main container. Another path than theirs and the well-known ones
+// isn't asked for.
 func healthAskOf(pod *corev1.Pod, in Input) (healthAsk, error) {
 	main := rollout.MainContainer(corev1.PodTemplateSpec{Spec: pod.Spec}, in.Command.Target.Service)
 	ask := healthAsk{}
 	allowed := slices.Clone(wellKnown)
-	for i := range pod.Spec.Containers {
-		for _, p := range []*corev1.Probe{pod.Spec.Containers[i].ReadinessProbe, pod.Spec.Containers[i].LivenessProbe, pod.Spec.Containers[i].StartupProbe} {
+	for _, c := range pod.Spec.Containers {
+		for _, p := range []*corev1.Probe{c.ReadinessProbe, c.LivenessProbe, c.StartupProbe} {
 			if p != nil && p.HTTPGet != nil {
 				allowed = append([]string{orElse(p.HTTPGet.Path, "/")}, allowed...)
 			}
@@ -150,9 +151,12 @@ func healthAskOf(pod *corev1.Pod, in Input) (healthAsk, error) {
 	if !slices.Contains(allowed, ask.path) {
 		slices.Sort(allowed)
 		return ask, &algesta.Error{
-			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("I don't ask for {}: a GET may do something. I ask only for what a probe of the workload calls anyway, and for paths that tell health.", algesta.Name(quote(ask.path))),
-			Hint:    algesta.Say("Those are {}.", list(clipped(slices.Compact(allowed)))),
+			Kind: algesta.ErrRefused,
+			Message: algesta.Say(
+				"I don't ask for {}: a GET may do something. I ask only for what a probe of the workload calls anyway, and for paths that tell health.",
+				algesta.Name(quote(ask.path)),
+			),
+			Hint: algesta.Say("Those are {}.", list(clipped(slices.Compact(allowed)))),
 		}
 	}
 	if port := healthPortArg.Of(in); port > 0 {
@@ -169,8 +173,9 @@ func healthAskOf(pod *corev1.Pod, in Input) (healthAsk, error) {
 	}
 	if ask.port == "" {
 		return ask, &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("The container {} declares no port and no HTTP probe, so I don't know where to ask.", algesta.Name(main.Name)),
-			Hint: algesta.Say("Whether its pods are ready: {}", command(in, "pods", "")),
+			Kind:    algesta.ErrRefused,
+			Message: algesta.Say("The container {} declares no port and no HTTP probe, so I don't know where to ask.", algesta.Name(main.Name)),
+			Hint:    algesta.Say("Whether its pods are ready: {}", command(in, "pods", "")),
 		}
 	}
 	return ask, nil
@@ -306,7 +311,10 @@ func healthReport(in Input, ask healthAsk, rows []healthRow, notes []algesta.Tex
 	well, of, failed, unread := 0, 0, 0, error(nil)
 	for _, r := range rows {
 		answer, took := healthAnswer(r)
-		table.Rows = append(table.Rows, []algesta.Text{r.what, algesta.Say("{}", answer), algesta.Say("{}", took), orDash(quote(r.seen.FirstLine))})
+		table.Rows = append(
+			table.Rows,
+			[]algesta.Text{r.what, algesta.Say("{}", answer), algesta.Say("{}", took), orDash(quote(r.seen.FirstLine))},
+		)
 		if r.err != nil {
 			unread = r.err
 		}
@@ -320,7 +328,10 @@ func healthReport(in Input, ask healthAsk, rows []healthRow, notes []algesta.Tex
 			}
 		}
 	}
-	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: {} of {} {} {} as they should", logSubject(in), well, count(of, "pod"), answers(of), algesta.Name(ask.path))}
+	report := algesta.Report{
+		Tone:  algesta.Good,
+		Title: algesta.Say("{}: {} of {} {} {} as they should", logSubject(in), well, count(of, "pod"), answers(of), algesta.Name(ask.path)),
+	}
 	switch {
 	case unread != nil && failed == 0:
 		report.Tone = algesta.Warning

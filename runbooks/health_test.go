@@ -44,7 +44,12 @@ func probes(path string, port intstr.IntOrString) func(c *corev1.Container) {
 	return func(c *corev1.Container) {
 		probe := func(delay, failures int32) *corev1.Probe {
 			return &corev1.Probe{
-				ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: port}}, InitialDelaySeconds: delay, PeriodSeconds: 10, FailureThreshold: failures,
+				ProbeHandler: corev1.ProbeHandler{
+					HTTPGet: &corev1.HTTPGetAction{Path: path, Port: port},
+				},
+				InitialDelaySeconds: delay,
+				PeriodSeconds:       10,
+				FailureThreshold:    failures,
 			}
 		}
 		c.LivenessProbe, c.ReadinessProbe = probe(30, 3), probe(10, 3)
@@ -96,7 +101,12 @@ func TestHealthAsksTheServiceAndEachPod(t *testing.T) {
 	}, p.asked)
 
 	p = healthy()
-	p.at[b], p.at["api-gateway-production"] = algesta.Exchange{Fault: algesta.FaultRefused, Wait: 2 * time.Millisecond}, algesta.Exchange{Fault: algesta.FaultNoName}
+	p.at[b], p.at["api-gateway-production"] = algesta.Exchange{
+		Fault: algesta.FaultRefused,
+		Wait:  2 * time.Millisecond,
+	}, algesta.Exchange{
+		Fault: algesta.FaultNoName,
+	}
 	got, err = p.tells(t, nil)
 	require.NoError(t, err)
 	require.Equal(t, "api-gateway in production: 1 of 2 pods answer /health as they should", got[0])
@@ -108,7 +118,8 @@ func TestHealthAsksTheServiceAndEachPod(t *testing.T) {
 func TestHealthAsksForNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, args := range []algesta.Args{
-		{"path": "/admin/delete"}, {"path": "/../../secrets"}, {"path": "/health/../admin"}, {"path": "health"}, {"path": "/health?x=1"}, {"port": int64(9999)},
+		{"path": "/admin/delete"}, {"path": "/../../secrets"}, {"path": "/health/../admin"}, {"path": "health"},
+		{"path": "/health?x=1"}, {"port": int64(9999)},
 	} {
 		p := healthy()
 		_, err := p.tells(t, args)

@@ -32,7 +32,8 @@ var notUsed = map[string]string{
 	"get services (cluster-wide)":         "a service that a webhook or a pod calls, see TestTheCauseInAnotherNamespaceIsFound",
 	"get deployments.apps (cluster-wide)": "cert-manager's own, where a certificate isn't ready",
 
-	"list certificaterequests.cert-manager.io":           "a certificate that isn't ready, see TestTheFirstLineNamesWhatIsWrongWithACertificate, which runs with these rights",
+	"list certificaterequests.cert-manager.io": "a certificate that isn't ready, see " +
+		"TestTheFirstLineNamesWhatIsWrongWithACertificate, which runs with these rights",
 	"list issuers.cert-manager.io":                       "as above",
 	"list orders.acme.cert-manager.io":                   "as above",
 	"list challenges.acme.cert-manager.io":               "as above",
@@ -201,7 +202,9 @@ func (w *brokenNamespace) onlyAllowed(t *testing.T, account string, book runbook
 	cfg, err := w.CreateServiceAccount(t.Context(), w.namespace, account, everywhere)
 	require.NoError(t, err)
 	meta := metav1.ObjectMeta{Name: account}
-	_, err = w.Client.RbacV1().Roles(w.namespace).Create(t.Context(), &rbacv1.Role{ObjectMeta: meta, Rules: namespaced}, metav1.CreateOptions{})
+	_, err = w.Client.RbacV1().
+		Roles(w.namespace).
+		Create(t.Context(), &rbacv1.Role{ObjectMeta: meta, Rules: namespaced}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	_, err = w.Client.RbacV1().RoleBindings(w.namespace).Create(t.Context(), &rbacv1.RoleBinding{
 		ObjectMeta: meta, Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.namespace, Name: account}},
@@ -301,7 +304,13 @@ func (w *brokenNamespace) writes(t *testing.T, bot *kube.Cluster, book runbooks.
 		require.NoError(t, err)
 		execution := algesta.Execution{}
 		_, err = writer.Apply(t.Context(), change, "op-1", func(_ context.Context, i algesta.Intent) error {
-			execution = algesta.Execution{Operation: "op-1", UID: i.UID, Generation: i.Generation, ResourceVersion: i.ResourceVersion, StartedAt: time.Now()}
+			execution = algesta.Execution{
+				Operation:       "op-1",
+				UID:             i.UID,
+				Generation:      i.Generation,
+				ResourceVersion: i.ResourceVersion,
+				StartedAt:       time.Now(),
+			}
 			return nil
 		})
 		require.NoError(t, err)

@@ -91,3 +91,45 @@ func TestARevisionMayBeNamedByItsTag(t *testing.T) {
 	_, err := p.Parse("rollback api-gateway production --to-revision=-3")
 	require.ErrorContains(t, err, `to-revision must be a number of 1 or more, not "-3".`)
 }
+
+// TestWhatPeopleRunInPodsIsRead reads the lines for which people open shells: a look at variables, at health, at a connection.
+func TestWhatPeopleRunInPodsIsRead(t *testing.T) {
+	t.Parallel()
+	const pod = "api-gateway-production-76794f4cdb-f6plm"
+	about := func(runbook, object string, args algesta.Args) Parsed {
+		p := Parsed{Runbook: runbook, Object: object, Environment: "production", Args: args}
+		if object == "" {
+			p.Service = "api-gateway-production"
+		}
+		return p
+	}
+	for text, want := range map[string]Parsed{
+		"kubectl exec " + pod + " -n production -- env | grep NODE_ENV": about("env", "pod/"+pod, algesta.Args{"grep": "NODE_ENV"}),
+		"kubectl exec -it " + pod + " -c app -n production -- printenv " +
+			"PORT": about("env", "pod/"+pod, algesta.Args{"grep": "^PORT$", "container": "app"}),
+		"kubectl -n production exec " + pod + " -- env": about("env", "pod/"+pod, nil),
+		"kubectl exec " + pod + " -n production -- env | grep -E (MONGODB|JWT|NODE_ENV)": about(
+			"env", "pod/"+pod, algesta.Args{"grep": "(MONGODB|JWT|NODE_ENV)"},
+		),
+		"kubectl exec " + pod + " -n production -- env | grep -E " +
+			"'(MONGODB|JWT)'": about("env", "pod/"+pod, algesta.Args{"grep": "(MONGODB|JWT)"}),
+		"kubectl exec deploy/api-gateway-production -n production -- env": about("env", "", nil),
+		"kubectl exec " + pod + " -n production -- curl localhost:3000/health": about(
+			"health", "pod/"+pod, algesta.Args{"path": "/health", "port": int64(3000)},
+		),
+		"kubectl exec " + pod + " -n production -- wget -qO- http://127.0.0.1:3000/readyz": about(
+			"health", "pod/"+pod, algesta.Args{"path": "/readyz", "port": int64(3000)},
+		),
+		"run debug curl http://api-gateway-production.production.svc.cluster.local/health": about("health", "", algesta.Args{"path": "/health"}),
+		"kubectl run debug --rm -it --image=curlimages/curl -n production -- curl http://api-gateway-production/health": about(
+			"health", "", algesta.Args{"path": "/health"},
+		),
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			got, err := parse(text)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		})
+	}
+}
