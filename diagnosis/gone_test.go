@@ -101,3 +101,23 @@ func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
 		require.Len(t, d.Chains, 1)
 	}
 }
+
+// Of a Service that was deleted the settings of those who call it are left.
+func TestADeletedServiceIsNamedByItsCallers(t *testing.T) {
+	t.Parallel()
+	about := facts.Ref{Kind: facts.KindService, Namespace: "production", Name: "ms-orders"}
+	for value, named := range map[string]bool{
+		"http://ms-orders:3001/api": true, "http://ms-orders": true, "ms-orders.production.svc.cluster.local:80": true, "ms-orders:3001": true,
+		"ms-orders": false, "http://ms-orders-old/": false, "ms-orders.staging.svc": false,
+	} {
+		web := labelledDeployment("web", map[string]string{"app": "web"})
+		web.Spec.Template.Spec.Containers = []corev1.Container{{Name: "web", Env: []corev1.EnvVar{{Name: "ORDERS", Value: value}}}}
+		d := diagnosis.Diagnose(facts.NewSnapshot(noon, []runtime.Object{web, selecting("web", map[string]string{"app": "web"})}, nil), about)
+		require.Equal(t, diagnosis.Unknown, d.Verdict)
+		want := "There is no service ms-orders in production."
+		if named {
+			want += " It is still named by ORDERS of Deployment web: calls to it fail."
+		}
+		require.Equal(t, want, d.Summary, value)
+	}
+}

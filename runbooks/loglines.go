@@ -149,7 +149,7 @@ func screen(all []said, mostLines, mostBytes int, now time.Time) (text string, s
 
 // logReport is the answer: whose log it is, then each log with how its instance ended.
 func logReport(first *corev1.Pod, parts []*logPart, ask logAsk, in Input) algesta.Report {
-	report := algesta.Report{Title: algesta.Say("{}: the log of {}", logSubject(in), algesta.Name(first.Name))}
+	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: the log of {}", logSubject(in), algesta.Name(first.Name))}
 	state := rollout.StateOf(first)
 	if strings.HasPrefix(in.Command.Target.Object, "pod/") {
 		report.Title = algesta.Say("{}: its log", logSubject(in))

@@ -213,6 +213,9 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 	if len(doc.Items) == 0 && itemKind != "" {
 		r.sawList(name, resourceOf(itemKind), nil)
 	}
+	if len(doc.Items) == 0 && itemKind == "" && r.unnamed == "" {
+		r.unnamed = name
+	}
 	var failed error
 	for _, item := range doc.Items {
 		if r.full {

@@ -104,6 +104,8 @@ type reader struct {
 	over  map[string]bool     // resources of which there are more than MaxOfKind
 	count map[string]int      // objects by resource
 	cut   bool                // reading what is left of a list whose end is missing
+	// unnamed is a file with an empty list of which nothing says what it was to list.
+	unnamed string
 	// inFile are the resources of the file that is being read.
 	inFile map[string]bool
 	texts  []logFile
@@ -222,6 +224,15 @@ var resourcesOfADump = []string{
 	"storageclasses", "nodes", "events", "configmaps", "secrets", "certificates", "certificaterequests", "orders", "challenges", "issuers", "clusterissuers",
 }
 
+// unlisted is why a kind was not looked at that no file has any object of. kubectl writes one empty list for several kinds, which doesn't say
+// what they were.
+func (r *reader) unlisted() string {
+	if r.unnamed == "" {
+		return "no file in the folder lists them"
+	}
+	return "no file in the folder has any; " + r.unnamed + " is an empty list that doesn't say of what, so a file of its own for each kind tells more"
+}
+
 func (r *reader) finish() {
 	namespaces := map[string]bool{}
 	pods := map[string][]*corev1.Pod{}
@@ -246,7 +257,7 @@ func (r *reader) finish() {
 		}
 		at := r.seen[resource]
 		if at == nil {
-			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Reason: "no file in the folder lists them"})
+			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Reason: r.unlisted()})
 			continue
 		}
 		if at.everywhere {

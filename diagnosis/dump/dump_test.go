@@ -104,6 +104,19 @@ func TestAKindThatOnlyOtherNamespacesListIsNotChecked(t *testing.T) {
 	}
 }
 
+// kubectl writes "items: []" for several kinds of which there are none.
+func TestAnEmptyListOfSeveralKindsIsNotMissing(t *testing.T) {
+	t.Parallel()
+	_, d := diagnose(t, fstest.MapFS{
+		"production/pods.yaml": {Data: []byte(crashing)},
+		"more.yaml":            {Data: []byte("apiVersion: v1\nkind: List\nitems: []\n")},
+	})
+	require.Contains(t, d.NotChecked, facts.NotChecked{
+		Kind:   "ingresses",
+		Reason: "no file in the folder has any; more.yaml is an empty list that doesn't say of what, so a file of its own for each kind tells more",
+	})
+}
+
 func TestBrokenFilesAreNamedAndTheRestAnswers(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string]*fstest.MapFile{
