@@ -14,7 +14,7 @@ import (
 
 // otherThing is what a change is about that isn't about a service, and where that can be tried out.
 type otherThing struct {
-	object string                           // "certificate/api-tls"
+	object string                           // "certificate/api-tls"; "" for the service
 	still  func(*testing.T) runbooks.Reader // a cluster with it, in which the change can be planned
 	// live makes it in a real control plane, where the change is made with the rights alone that its command declares; nil where a test of
 	// the command's own does that.
@@ -55,7 +55,10 @@ func TestEvery(t *testing.T) {
 			}
 			cluster, in := whole(s), input(book.Name, parsed.Args)
 			if other, ok := otherThings[book.Name]; ok {
-				cluster, in = whole(other.still(t)), regarding(book.Name, other.object)
+				cluster = whole(other.still(t))
+				if other.object != "" {
+					in = regarding(book.Name, other.object)
+				}
 				in.Command.Args = parsed.Args
 			}
 			first, err := book.Plan(t.Context(), cluster, in) // a runbooks.Cluster cannot write
@@ -99,6 +102,7 @@ func TestNoRunbookFailsOnAClusterThatRefusesWhatItMayDoWithout(t *testing.T) {
 					return // it asks for other things of a cluster than stand still here
 				}
 				s := gateway()
+				s.deployment.Spec.Paused = book.Name == "resume"
 				s.forbidden[kind] = true
 				parsed, err := grammar.NewParser("algesta", runbooks.All()).Parse(book.Example)
 				require.NoError(t, err)

@@ -62,11 +62,11 @@ func TestRefusals(t *testing.T) {
 	}{
 		"a paused deployment is not rolled back": {
 			"rollback", nil, paused, algesta.ErrRefused, "api-gateway-production is paused, so a rollback would be stored and nothing would happen.",
-			"Resume it first: kubectl rollout resume deployment/api-gateway-production -n production. Then ask again.",
+			"Resume it first: /algesta resume api-gateway production. Then ask again.",
 		},
 		"a paused deployment is not restarted": {
 			"restart", nil, paused, algesta.ErrRefused, "api-gateway-production is paused, so a restart would be stored and nothing would happen.",
-			"Resume it first: kubectl rollout resume deployment/api-gateway-production -n production. Then ask again.",
+			"Resume it first: /algesta resume api-gateway production. Then ask again.",
 		},
 		"a revision that is not there": {
 			"rollback",

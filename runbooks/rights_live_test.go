@@ -150,6 +150,9 @@ func (w *brokenNamespace) stage(t *testing.T) []algesta.Target {
 		if name := ownOf(book); name != "" {
 			w.make(t, app(name, "12344"))
 			w.patch(t, "deployments", name, newImage())
+			if book.Name == "resume" {
+				w.patch(t, "deployments", name, `{"spec":{"paused":true}}`)
+			}
 			if slices.Contains(book.Writes, "patch horizontalpodautoscalers.autoscaling") {
 				h := scalerOf(name, name, 3)
 				if book.Name == "hpa restore" {

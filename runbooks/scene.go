@@ -3,7 +3,6 @@ package runbooks
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/sourcegraph/conc"
 	appsv1 "k8s.io/api/apps/v1"
@@ -105,10 +104,9 @@ func (s scene) refuseTemplate(ctx context.Context, c Cluster, verb string) error
 		return err
 	}
 	if s.d.Spec.Paused {
-		name := "deployment/" + s.d.Name
 		return refusal(
 			algesta.Say("{} is paused, so a {} would be stored and nothing would happen.", algesta.Name(s.d.Name), verb),
-			algesta.Say("Resume it first: {}. Then ask again.", algesta.Name(fmt.Sprintf("kubectl rollout resume %s -n %s", name, s.d.Namespace))),
+			algesta.Say("Resume it first: {}. Then ask again.", command(s.in, "resume", "")),
 		)
 	}
 	return nil

@@ -18,7 +18,6 @@ var later = map[string]string{
 	"cert":         "check certificates",
 	"clusters":     "list clusters",
 	"cluster-info": "describe a cluster", "api-resources": "list kinds",
-	"pause": "pause rollouts", "resume": "resume rollouts", "rollout pause": "pause rollouts", "rollout resume": "resume rollouts",
 	"delete": "delete objects", "create": "create objects", "patch": "patch objects",
 	"edit": "edit objects", "replace": "replace objects", "label": "change labels", "annotate": "change annotations",
 	"cordon": "cordon nodes", "uncordon": "uncordon nodes", "drain": "drain nodes", "taint": "taint nodes",

@@ -299,7 +299,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 			"status pods -n production", "status doesn't list pods.", "/algesta pods production",
 		},
 		"what is not built":               {"describe pod x -n production", "I can't describe objects yet.", known},
-		"what is not built, in two words": {"rollout pause deployment/api -n production", "I can't pause rollouts yet.", known},
+		"what is not built, in two words": {"set resources deployment/api -n production", "I can't change resources yet.", known},
 		"another tool":                    {"helm upgrade api", "I don't run helm.", known},
 		"too much text": {
 			strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters.", "",
