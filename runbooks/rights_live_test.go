@@ -149,6 +149,11 @@ func (w *brokenNamespace) stage(t *testing.T) []algesta.Target {
 	for _, book := range runbooks.All() {
 		if name := ownOf(book); name != "" {
 			w.make(t, app(name, "12344"))
+			w.await(t, name+" has its first revision", func() bool { // else the controller may see the second one alone
+				d, err := w.Client.AppsV1().Deployments(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
+				require.NoError(t, err)
+				return d.Annotations["deployment.kubernetes.io/revision"] == "1"
+			})
 			w.patch(t, "deployments", name, newImage())
 			if book.Name == "resume" {
 				w.patch(t, "deployments", name, `{"spec":{"paused":true}}`)
