@@ -137,3 +137,17 @@ func shareBar(share float64) string {
 	filled := min(cells, max(0, int(share*cells+0.5)))
 	return strings.Repeat("▓", filled) + strings.Repeat("░", cells-filled) + fmt.Sprintf(" %d %%", int(share*100+0.5))
 }
+
+// readOne reads one object as the server wrote it.
+func readOne(ctx context.Context, c Cluster, group, version, kind, namespace, name string) (*unstructured.Unstructured, error) {
+	list := customList(group, version, kind)
+	if _, err := listSome(ctx, c, namespace, "metadata.name="+name, 1, list); err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", kind, name, err)
+	}
+	for i := range list.Items {
+		if list.Items[i].GetName() == name {
+			return &list.Items[i], nil
+		}
+	}
+	return nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no {} {}.", kind, algesta.Name(name))}
+}
