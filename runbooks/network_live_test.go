@@ -3,6 +3,7 @@ package runbooks_test
 import (
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,4 +120,41 @@ func TestHealthIsAskedThroughTheAPIServer(t *testing.T) {
 
 	env := w.tells(t, w.asked("env", "pod/fine"))
 	require.Equal(t, "pod fine in production: 0 variables", env[0])
+}
+
+// Services, endpoints and policies are those of a real control plane; nothing there enforces them, and nothing is connected.
+func TestConnectOfAClusterReadsItsWiring(t *testing.T) {
+	t.Parallel()
+	w := newBrokenNamespace(t, control.ForTest(t))
+	shut := closed("caller", networkingv1.PolicyTypeEgress)
+	w.make(
+		t,
+		app("orders", "12345", httpPort),
+		serviceOf("orders", intstr.FromInt32(3000)),
+		app("free", "12345"),
+		app("caller", "12345"),
+		shut,
+	)
+	connect := func(from, to string) []string {
+		in := w.asked("connect", "")
+		in.Command.Target.Service, in.Command.Target.Name, in.Command.Target.Object = from, from, ""
+		in.Workload, in.Command.Args = in.Command.Target.Workload(), algesta.Args{"to": to}
+		return w.tells(t, in)
+	}
+	w.await(t, "orders is ready and the callers have pods", func() bool {
+		return connect("free", "orders:80")[0] == "free in production to orders:80: nothing that I can see stops it" &&
+			strings.HasPrefix(connect("caller", "orders:80")[0], "caller in production to orders:80: ")
+	})
+	require.Equal(
+		t,
+		"caller in production to orders:80: NetworkPolicy caller lets no DNS questions out of these pods.",
+		connect("caller", "orders:80")[0],
+	)
+	require.Contains(t, connect("caller", "orders:80"), "None lets these pods call orders:80: NetworkPolicy caller.")
+	require.Contains(
+		t,
+		connect("free", "db.algesta.invalid:27017"),
+		"I didn't look at db.algesta.invalid from here: I only go to hosts that a plain "+
+			"variable or a ConfigMap of the workload names, and what Secrets hold isn't searched.",
+	)
 }

@@ -120,6 +120,16 @@ func TestWhatPeopleRunInPodsIsRead(t *testing.T) {
 		"kubectl exec " + pod + " -n production -- wget -qO- http://127.0.0.1:3000/readyz": about(
 			"health", "pod/"+pod, algesta.Args{"path": "/readyz", "port": int64(3000)},
 		),
+		"kubectl exec " + pod + " -n production -- nc -zv cluster.mongodb.net 27017": about(
+			"connect", "pod/"+pod, algesta.Args{"to": "cluster.mongodb.net:27017"},
+		),
+		"kubectl exec " + pod + " -n production -- nc -w 3 -zv ms-orders-production:80": about(
+			"connect", "pod/"+pod, algesta.Args{"to": "ms-orders-production:80"},
+		),
+		"connect api-gateway-production production " +
+			"ms-orders-production:80": about("connect", "", algesta.Args{"to": "ms-orders-production:80"}),
+		"connect api-gateway-production to ms-orders:80 in " +
+			"production": about("connect", "", algesta.Args{"to": "ms-orders:80"}),
 		"run debug curl http://api-gateway-production.production.svc.cluster.local/health": about("health", "", algesta.Args{"path": "/health"}),
 		"kubectl run debug --rm -it --image=curlimages/curl -n production -- curl http://api-gateway-production/health": about(
 			"health", "", algesta.Args{"path": "/health"},

@@ -59,6 +59,49 @@ func (s *Snapshot) admits(policies []*networkingv1.NetworkPolicy, to *corev1.Pod
 	return best
 }
 
+// LetsOut asks all policies of the caller together: one that lets out is enough. Without a namespace of the other side only the port is
+// judged.
+func (s *Snapshot) LetsOut(
+	policies []*networkingv1.NetworkPolicy, to *corev1.Pod, port int32, protocol corev1.Protocol, side Peer,
+) Answer {
+	best := No
+	for _, policy := range policies {
+		for _, rule := range policy.Spec.Egress {
+			if !AdmitsPort(rule.Ports, to, port, protocol) {
+				continue
+			}
+			if len(rule.To) == 0 || side.Namespace == "" {
+				return Yes
+			}
+			for _, who := range rule.To {
+				best = max(best, s.IsPeer(who, policy.Namespace, side))
+			}
+		}
+	}
+	return best
+}
+
+// LetsOutside asks all policies of the caller whether it may call an address outside the cluster. Which address that is isn't looked at.
+func (s *Snapshot) LetsOutside(policies []*networkingv1.NetworkPolicy, port int32) Answer {
+	best := No
+	for _, policy := range policies {
+		for _, rule := range policy.Spec.Egress {
+			if !AdmitsPort(rule.Ports, nil, port, corev1.ProtocolTCP) {
+				continue
+			}
+			if len(rule.To) == 0 {
+				return Yes
+			}
+			for _, who := range rule.To {
+				if who.IPBlock != nil { // selectors mean pods alone
+					best = max(best, s.IsPeer(who, policy.Namespace, Peer{}))
+				}
+			}
+		}
+	}
+	return best
+}
+
 // AdmitsPort is true also where a named port is asked for and the pod is not known.
 func AdmitsPort(ports []networkingv1.NetworkPolicyPort, to *corev1.Pod, port int32, protocol corev1.Protocol) bool {
 	if len(ports) == 0 || port == 0 {

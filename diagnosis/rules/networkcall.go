@@ -79,7 +79,7 @@ func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkin
 		return out[0], fmt.Sprintf("%s %s lets nothing out of the pods of %s", kindPolicy, out[0].Name, name)
 	case why.ID == "dependency-dns":
 		asks := func(port int32) bool {
-			return letsOut(c.Snapshot, out, nil, port, corev1.ProtocolUDP, facts.Peer{}) != facts.No
+			return c.Snapshot.LetsOut(out, nil, port, corev1.ProtocolUDP, facts.Peer{}) != facts.No
 		}
 		if len(out) > 0 && !slices.ContainsFunc(dnsPorts, asks) {
 			return out[0], fmt.Sprintf("%s %s lets no DNS questions out of the pods of %s", kindPolicy, out[0].Name, name)
@@ -99,9 +99,7 @@ func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkin
 	for _, port := range service.Spec.Ports {
 		way = max(
 			way,
-			letsOut(
-				c.Snapshot,
-				out,
+			c.Snapshot.LetsOut(out,
 				pods[0],
 				facts.TargetOn(port, pods[0]),
 				corev1.ProtocolTCP,
@@ -113,23 +111,4 @@ func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkin
 		return out[0], fmt.Sprintf("%s %s does not let the pods of %s call Service %s", kindPolicy, out[0].Name, name, service.Name)
 	}
 	return nil, ""
-}
-
-// letsOut asks all policies of the caller together. Without a namespace of the other side only the port is judged.
-func letsOut(s *facts.Snapshot, policies []*networkingv1.NetworkPolicy, to *corev1.Pod, port int32, protocol corev1.Protocol, side facts.Peer) facts.Answer {
-	best := facts.No
-	for _, policy := range policies {
-		for _, rule := range policy.Spec.Egress {
-			if !facts.AdmitsPort(rule.Ports, to, port, protocol) {
-				continue
-			}
-			if len(rule.To) == 0 || side.Namespace == "" {
-				return facts.Yes
-			}
-			for _, who := range rule.To {
-				best = max(best, s.IsPeer(who, policy.Namespace, side))
-			}
-		}
-	}
-	return best
 }
