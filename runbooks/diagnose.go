@@ -400,7 +400,7 @@ func relevant(d diagnosis.Diagnosis) []facts.NotChecked {
 		"secrets":         {rules.ClassConfig, rules.ClassCrash, rules.ClassTLS, rules.ClassCertificate},
 	}
 	return slices.DeleteFunc(slices.Clone(d.NotChecked), func(n facts.NotChecked) bool {
-		if n.Reason == diagnosis.OnlyDependencies {
+		if n.Reason == diagnosis.OnlyDependencies || n.Standing && n.Kind != "podmetrics" { // nothing gave a reason to read it
 			return true
 		}
 		classes, standing := matters[n.Kind]
