@@ -60,6 +60,7 @@ type Dispatcher struct {
 	commands  *lane
 	votes     *lane
 	began     time.Time
+	changes   chan struct{} // wakes after a request was opened or moved
 
 	ending func(algesta.Request) runbooks.Ending // endingOf, but another one in tests
 
@@ -75,8 +76,10 @@ func New(c Config) (*Dispatcher, error) {
 	if c.Soak <= 0 {
 		return nil, fmt.Errorf("the soak has to be longer than nothing, it is %s", c.Soak)
 	}
+	changes := make(chan struct{}, 1)
+	c.Store = watchedStore{c.Store, changes}
 	return &Dispatcher{
-		Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(), ending: endingOf,
+		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(), ending: endingOf,
 		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,
 	}, nil
 }

@@ -90,6 +90,7 @@ type fakeDirectory struct {
 	shared    bool   // the channel is shared with another company
 	placeDown bool   // nobody tells who reads the channel
 	direct    bool   // the channel is the bot's own direct message
+	private   bool   // the channel is private
 	posts     []algesta.Outgoing
 
 	knownPeople map[string]known[algesta.Actor]
@@ -160,7 +161,7 @@ func (d *fakeDirectory) Place(_ context.Context, channel string, maxAge time.Dur
 	if d.knownPlaces == nil {
 		d.knownPlaces = map[string]known[commands.Place]{}
 	}
-	p := commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, External: d.shared}
+	p := commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, Public: !d.private && !d.direct, External: d.shared}
 	d.knownPlaces[channel] = known[commands.Place]{p, d.now()}
 	return p, nil
 }

@@ -44,6 +44,7 @@ type Place struct {
 	Name   string // without the #
 	Member bool   // the bot is in it and may post
 	Direct bool   // the bot's own direct message with somebody
+	Public bool   // everybody of the workspace may join it; false where Slack doesn't say so
 	// External says that people of another company read it, or will as soon as they accept an invitation (Slack Connect).
 	External bool
 }
@@ -88,6 +89,10 @@ type Store interface {
 	Blocker(ctx context.Context, objects []algesta.Object, request string) (string, error)
 	// CardOf is where the card of a command was posted: the channel and its timestamp, "" where it was not.
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
+	// Alive are the requests that have not ended, oldest first.
+	Alive(ctx context.Context) ([]algesta.Request, error)
+	// Ended are the requests that ended last, the last one first, most at most.
+	Ended(ctx context.Context, most int) ([]algesta.Request, error)
 	// Topics are what was posted in a thread of a channel, one for each command, oldest first. thread is the timestamp of its first message.
 	// An About is zero where the record doesn't say what the command was about.
 	Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error)

@@ -147,7 +147,9 @@ func (d *Dispatcher) standing(ctx context.Context, in algesta.Invocation, b runb
 		}
 		return "", nil
 	}
-	c := algesta.Command{Requester: algesta.AskedBy(actor), Runbook: b.Name, Target: t, Args: p.Args, Reason: p.Reason, At: time.Now(), Channel: in.Channel}
+	c := algesta.Command{
+		Requester: algesta.AskedBy(actor), Runbook: b.Name, Target: t, Args: p.Args, Reason: p.Reason, At: time.Now(), Channel: in.Channel,
+	}
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: b.Verb, At: c.At})
 	if decision.Effect == algesta.Refuse {
 		return commandField, refused(decision, actor)

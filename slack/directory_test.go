@@ -217,8 +217,8 @@ func TestPlaces(t *testing.T) {
 		channel string
 		want    commands.Place
 	}{
-		"a channel with the bot":         {channel: "C0OPS", want: commands.Place{Name: "ops", Member: true}},
-		"a public channel without it":    {channel: "C0RANDOM", want: commands.Place{Name: "random"}},
+		"a channel with the bot":         {channel: "C0OPS", want: commands.Place{Name: "ops", Member: true, Public: true}},
+		"a public channel without it":    {channel: "C0RANDOM", want: commands.Place{Name: "random", Public: true}},
 		"a private channel without it":   {channel: "C0WARROOM"},
 		"its own direct message":         {channel: server.BotDM("U0LUIS"), want: commands.Place{Member: true, Direct: true}},
 		"somebody else's direct message": {channel: "D0LUISMARTA"},

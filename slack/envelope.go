@@ -51,6 +51,8 @@ type received struct {
 	Moved *moved
 	// Form is set where a form is asked for, filled in further or sent; Trigger opens one within 3 s.
 	Form *formEvent
+	// Home says that somebody opened the Home tab; the invocation says who, and where their direct messages are.
+	Home bool
 	// Blank says that the dialog came back without a reason: it stays open and asks again.
 	Blank bool
 }
@@ -127,6 +129,7 @@ type eventPayload struct {
 		Text        string          `json:"text"`
 		ThreadTS    string          `json:"thread_ts"`
 		Channel     json.RawMessage `json:"channel"` // an ID, or an object in events that are not for the bot
+		Tab         string          `json:"tab"`
 		OldChannel  string          `json:"old_channel_id"`
 		NewChannel  string          `json:"new_channel_id"`
 		Edited      json.RawMessage `json:"edited"`
@@ -150,6 +153,9 @@ func (r reader) event(f frame, now time.Time) (received, error) {
 	e := p.Event
 	if e.Type == "channel_id_changed" && e.OldChannel != "" && e.NewChannel != "" {
 		return received{Moved: &moved{from: e.OldChannel, to: e.NewChannel}}, nil
+	}
+	if e.Type == "app_home_opened" {
+		return r.homeOpened(p, now)
 	}
 	mention := e.Type == "app_mention"
 	direct := e.Type == "message" && e.ChannelType == "im"

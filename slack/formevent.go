@@ -130,3 +130,16 @@ func (p interactionPayload) atHome() (interactionPayload, error) {
 	p.Container.ChannelID, p.Container.MessageTS, p.Container.ThreadTS = "", "", ""
 	return p, nil
 }
+
+// homeOpened is that somebody looks at the bot's Home tab, and not at its messages.
+func (r reader) homeOpened(p eventPayload, now time.Time) (received, error) {
+	e := p.Event
+	var channel string
+	if e.Tab != "home" || e.User == "" || json.Unmarshal(e.Channel, &channel) != nil || channel == "" {
+		return received{}, fmt.Errorf("another tab: %w", errIgnored)
+	}
+	return received{Home: true, Invocation: algesta.Invocation{
+		Key: "evt:" + p.EventID, Kind: algesta.Typed, Person: algesta.PersonID{Team: p.team(), User: e.User}, Channel: channel, Private: true,
+		Direct: true, At: now,
+	}}, nil
+}

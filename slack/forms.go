@@ -20,6 +20,10 @@ type Forms interface {
 	Wants(ctx context.Context, in algesta.Invocation) bool
 	// Form is the form for somebody, with what they filled in so far.
 	Form(ctx context.Context, in algesta.Invocation, values map[string]string) algesta.Form
+	// Home is what somebody sees on the Home tab, from the top down.
+	Home(ctx context.Context, in algesta.Invocation) []algesta.Report
+	// Changes wakes when what a Home tab shows may have changed.
+	Changes() <-chan struct{}
 	// Submit reads a form that was sent, in less than two seconds.
 	Submit(ctx context.Context, in algesta.Invocation, values map[string]string) commands.Submission
 }

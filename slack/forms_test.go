@@ -21,10 +21,24 @@ type answersOf struct {
 	submit func(in algesta.Invocation, values map[string]string) commands.Submission
 	slow   chan struct{} // when set, a form waits for it
 	secret string
+
+	home    func(in algesta.Invocation) []algesta.Report
+	homes   atomic.Int64
+	changes chan struct{}
 }
 
 func (a *answersOf) Wants(_ context.Context, in algesta.Invocation) bool {
 	return in.Text == "" || in.Text == "scale"
+}
+
+func (a *answersOf) Changes() <-chan struct{} { return a.changes }
+
+func (a *answersOf) Home(_ context.Context, in algesta.Invocation) []algesta.Report {
+	a.homes.Add(1)
+	if a.home != nil {
+		return a.home(in)
+	}
+	return nil
 }
 
 func (a *answersOf) Form(ctx context.Context, in algesta.Invocation, values map[string]string) algesta.Form {
@@ -283,4 +297,80 @@ func TestEveryFormIsWithinSlacksLimits(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.listener.callView(t.Context(), "views.update", formView(algesta.Form{}, place, nil), map[string][]string{"view_id": {v.ID}})
 	require.NoError(t, err, "an empty one too")
+}
+
+func homeOf(text string) func(algesta.Invocation) []algesta.Report {
+	return func(algesta.Invocation) []algesta.Report {
+		waits := say(text)
+		waits.Buttons = []algesta.Button{
+			{
+				Label: "Approve", Action: algesta.Approve, ID: "c-1",
+				Confirm: &algesta.Confirm{Title: "Approve this change?", Text: "It runs at once."},
+			},
+			{Label: "Deny", Action: algesta.Deny, ID: "c-1", AskReason: true},
+		}
+		start := say("Ask for what you need.")
+		start.Buttons = []algesta.Button{{Label: "Run a command", Action: algesta.Fill, ID: "help"}}
+		return []algesta.Report{start, waits, waits}
+	}
+}
+
+func TestTheHomeTabIsPublishedAndItsButtonsActAsThoseOfAMessage(t *testing.T) {
+	t.Parallel()
+	secret := "ghp_" + strings.Repeat("aB3d", 9)
+	a := &answersOf{home: homeOf("1 request waits <!channel> " + secret), changes: make(chan struct{}, 1)}
+	r := startForms(t, a, slackd.Options{})
+	require.NoError(t, r.server.OpenHome("U0CARLA"))
+	r.until(t, "the Home tab", func() bool { _, there := r.server.Home("U0CARLA"); return there })
+	home, _ := r.server.Home("U0CARLA")
+	require.Contains(t, home.Plain(), "1 request waits")
+	require.NotContains(t, fmt.Sprint(home.Blocks), secret)
+	require.NotContains(t, fmt.Sprint(home.Blocks), "mrkdwn")
+
+	_, err := r.server.ClickHome("U0CARLA", "", "Approve")
+	require.NoError(t, err)
+	in := r.box.next(t)
+	require.Equal(t, &algesta.Vote{Action: algesta.Approve, ID: "c-1"}, in.Vote)
+	require.Equal(t, r.server.BotDM("U0CARLA"), in.Channel, "the answer stands in their direct messages")
+	require.True(t, in.Direct)
+	require.Equal(t, "Approve this change?", home.Buttons()[1].Confirm.Title)
+
+	_, err = r.server.ClickHome("U0CARLA", "", "Deny")
+	require.NoError(t, err)
+	r.until(t, "the dialog for a reason", func() bool { return len(r.server.Views("U0CARLA")) == 1 })
+	dialog := r.server.Views("U0CARLA")[0]
+	_, err = r.server.Submit("U0CARLA", dialog.ID, slackd.Input{BlockID: reasonBlock, ActionID: reasonInput, Value: "not today"})
+	require.NoError(t, err)
+	require.Equal(t, &algesta.Vote{Action: algesta.Deny, ID: "c-1", Reason: "not today"}, r.box.next(t).Vote)
+
+	_, err = r.server.ClickHome("U0CARLA", "", "Run a command")
+	require.NoError(t, err)
+	r.until(t, "a form", func() bool { return len(r.server.Views("U0CARLA")) == 1 })
+}
+
+func TestAnOpenHomeTabIsPublishedAgainWhenSomethingChanged(t *testing.T) {
+	t.Parallel()
+	var text atomic.Value
+	text.Store("Nothing waits.")
+	a := &answersOf{changes: make(chan struct{}, 1), home: func(in algesta.Invocation) []algesta.Report {
+		return homeOf(text.Load().(string))(in)
+	}}
+	r := start(t, slackd.Options{}, func(s *Slack) { s.SetForms(a); s.listener.homePause = time.Millisecond })
+	r.sockets(t, 2)
+	require.NoError(t, r.server.OpenHome("U0CARLA"))
+	r.until(t, "the Home tab", func() bool { _, there := r.server.Home("U0CARLA"); return there })
+	require.Eventually(t, func() bool { return r.listener.homes.current()[0].shown != 0 }, 10*time.Second, time.Millisecond)
+	for range 3 { // nothing that Carla sees is another
+		a.changes <- struct{}{}
+	}
+	require.Eventually(t, func() bool { return a.homes.Load() >= 3 }, 10*time.Second, time.Millisecond)
+	require.Len(t, r.server.Calls("views.publish"), 1, "what shows the same is not published again")
+	text.Store("1 request waits.")
+	a.changes <- struct{}{}
+	r.until(t, "the new Home tab", func() bool {
+		home, _ := r.server.Home("U0CARLA")
+		return strings.Contains(home.Plain(), "1 request waits.")
+	})
+	_, there := r.server.Home("U0LUIS")
+	require.False(t, there, "who never opened it has none")
 }

@@ -63,7 +63,9 @@ type listener struct {
 	read  reader
 	forms Forms // nil opens none
 
-	redactor *redact.Redactor // of what a form says
+	redactor  *redact.Redactor // of what a form says
+	homes     homes
+	homePause time.Duration // between two Home tabs that are published again
 
 	stagger   time.Duration // between the first socket's hello and the second socket
 	fatalWait time.Duration // before a refused token is tried again
@@ -87,6 +89,11 @@ func (l *listener) run(ctx context.Context) {
 			}
 		})
 	}
+	l.work.Go(func() {
+		if caught := l.panics.Catch(func() { l.keepHomes(ctx) }); caught != nil {
+			l.log.Error("panic while Home tabs were kept", zap.Error(caught))
+		}
+	})
 	l.work.Wait()
 }
 
@@ -287,6 +294,11 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 		return nil, true
 	case in.AskReason:
 		l.dialog(ctx, in)
+		return nil, true
+	case in.Home:
+		if l.forms != nil {
+			l.openHome(ctx, in.Invocation)
+		}
 		return nil, true
 	case l.wantsForm(ctx, in):
 		l.openForm(ctx, in)

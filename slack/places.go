@@ -40,6 +40,7 @@ func (d directory) Place(ctx context.Context, channel string, maxAge time.Durati
 		default:
 			p.Place = commands.Place{
 				Name: sanitizer{}.line(string(c.Name)), Member: (c.Member || c.Group) && !bool(c.Archived),
+				Public:   c.Private != nil && !bool(*c.Private) && !c.Group,
 				External: bool(c.Shared || c.SharedSoon) && !slices.Contains(d.listed, channel),
 			}
 		}
@@ -72,6 +73,7 @@ type conversation struct {
 	IM         bool          `json:"is_im"`
 	Group      bool          `json:"is_mpim"`
 	Member     bool          `json:"is_member"`
+	Private    *lenientBool  `json:"is_private"` // nil where Slack doesn't say
 	Archived   lenientBool   `json:"is_archived"`
 	Shared     lenientBool   `json:"is_ext_shared"`
 	SharedSoon lenientBool   `json:"is_pending_ext_shared"`

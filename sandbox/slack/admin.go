@@ -80,7 +80,7 @@ func (s *Server) peopleRoutes(handle func(string, http.HandlerFunc)) {
 		return s.Choose(in.User, in.View, Input{BlockID: in.Block, ActionID: in.Action, Value: in.Value}, in.Inputs...)
 	}))
 	handle("POST /sandbox/open-home", act(func(in where) (any, error) { return nil, s.OpenHome(in.User) }))
-	handle("POST /sandbox/click-home", act(func(in where) (any, error) { return s.ClickHome(in.User, in.Action) }))
+	handle("POST /sandbox/click-home", act(func(in where) (any, error) { return s.ClickHome(in.User, in.Block, in.Action) }))
 	handle("POST /sandbox/close-view", act(func(in where) (any, error) { return nil, s.CloseView(in.User, in.View) }))
 	handle("POST /sandbox/dismiss", act(func(in where) (any, error) { return nil, s.Dismiss(in.User, in.Channel, in.TS) }))
 	handle("POST /sandbox/invite", act(func(in where) (any, error) { return nil, s.Invite(in.By, in.Channel, in.User) }))

@@ -70,8 +70,9 @@ func (s *Server) OpenHome(user string) error {
 	return nil
 }
 
-// ClickHome lets a person press a button of the Home tab: by its action_id, or by its text. It returns when the app has acknowledged.
-func (s *Server) ClickHome(user, actionOrText string) (Delivery, error) {
+// ClickHome lets a person press a button of the Home tab: by its action_id, or by its text; block is its block_id, or empty for the first
+// one. It returns when the app has acknowledged.
+func (s *Server) ClickHome(user, block, actionOrText string) (Delivery, error) {
 	s.mu.Lock()
 	u, home := s.users[user], s.homes[user]
 	if u == nil || home == nil {
@@ -79,7 +80,7 @@ func (s *Server) ClickHome(user, actionOrText string) (Delivery, error) {
 		return Delivery{}, fmt.Errorf("the Home tab of %q: %w", user, ErrNotThere)
 	}
 	for _, b := range buttonsOf(home.Blocks) {
-		if b.ActionID == actionOrText || b.Text == actionOrText {
+		if (block == "" || b.BlockID == block) && (b.ActionID == actionOrText || b.Text == actionOrText) {
 			payload := s.viewClick(u, home, b, nil)
 			s.mu.Unlock()
 			return s.deliver(Delivery{Kind: "interactive", Payload: payload})

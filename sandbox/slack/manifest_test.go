@@ -44,6 +44,10 @@ func TestTheManifestAsksOnlyForWhatIsBuilt(t *testing.T) {
 		"channel_id_changed": "channels:history",
 	}
 	for _, event := range m.Settings.Events.Bot {
+		if event == "app_home_opened" { // no scope, but the tab
+			require.True(t, m.Features.AppHome.HomeTab)
+			continue
+		}
 		require.Contains(t, m.OAuth.Scopes.Bot, needs[event], "event %s", event)
 	}
 }

@@ -109,6 +109,10 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 		views = []*View{}
 	}
 	state["views"] = views
+	if home := s.homes[me.ID]; home != nil {
+		state["home"] = home
+	}
+	state["homeTab"] = s.manifest.Features.AppHome.HomeTab
 	if c, ok := s.conversations[r.URL.Query().Get("channel")]; ok && s.sees(me.ID, c) {
 		state["messages"] = visible(c, me.ID)
 	}

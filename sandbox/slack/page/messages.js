@@ -8,22 +8,52 @@ import { ago, dateText, el, emojiOf, mrkdwn } from "./mrkdwn.js";
 import { avatar, menuButton } from "./sidebar.js";
 import { hash, sync } from "./sync.js";
 
+/** atHome says whether the app's Home tab is open: it stands in the direct messages with the app. */
+export const atHome = (app, c) => app.thread === "home" && c.with === app.state.bot.user && app.state.homeTab;
+
+function homeTabs(app, c) {
+  const tab = (name, to) => el("button", { type: "button", class: "tab", role: "tab", "aria-selected": String((to === "home") === atHome(app, c)), "data-tab": name.toLowerCase(), onclick: () => to === "home" ? openHome(app, c.id) : go(c.id) }, name);
+  return el("div", { class: "tabs", role: "tablist", "aria-label": "Home or messages" }, tab("Home", "home"), tab("Messages"));
+}
+
+function openHome(app, channel) {
+  post("open-home", { user: app.me }).catch((e) => say(e.message));
+  go(channel, "home");
+}
+
+function drawHome(app) {
+  const home = app.state.home;
+  const press = async (element, block) => {
+    if (element.confirm && !(await confirm(element.confirm, app.context))) return;
+    post("click-home", { user: app.me, block: block.block_id, action: element.action_id }).catch((e) => say(e.message));
+  };
+  return { key: "home", sign: hash([app.me, home?.hash]), make: () => (home
+    ? el("div", { class: "home" }, renderBlocks(home.blocks, { ...app.context, act: press }))
+    : el("p", { class: "empty" }, "This app has not put anything here yet.")) };
+}
+
 export function drawChannel(app, c) {
-  const header = { title: titleOf(c), topic: c.topic, kind: c.kind, count: c.count, bot: c.bot, archived: c.archived };
-  sync(document.getElementById("channel-header"), [{ key: c.id, sign: hash(header), make: () => channelHeader(header, app) }]);
+  const tabs = app.state.homeTab && c.with === app.state.bot.user;
+  const header = { title: titleOf(c), topic: c.topic, kind: c.kind, count: c.count, bot: c.bot, archived: c.archived, tabs, home: atHome(app, c) };
+  sync(document.getElementById("channel-header"), [{ key: c.id, sign: hash(header), make: () => channelHeader(header, app, c) }]);
   const list = document.getElementById("messages");
+  document.getElementById("channel-composer").hidden = atHome(app, c);
+  if (atHome(app, c)) {
+    sync(list, [drawHome(app)]);
+    return;
+  }
   keepBottom(list, c.id + app.me, () => {
     const roots = (app.state.messages ?? []).filter((m) => !m.threadTS);
     sync(list, roots.length ? items(app, roots, "channel") : [empty(app, c)]);
   });
 }
 
-function channelHeader(h, app) {
+function channelHeader(h, app, c) {
   const mark = { channels: "#", groups: glyph("🔒") }[h.kind];
   return el("div", { class: "pane-title" }, menuButton(),
     el("h1", { id: "channel-title" }, mark && el("span", { class: "hash" }, mark), h.title),
     h.topic && el("span", { class: "topic" }, h.topic),
-    el("span", { class: "facts" }, h.kind !== "im" && `${h.count} members`, !h.bot && el("span", { class: "chip" }, `@${app.state.bot.name} is not here`), h.archived && el("span", { class: "chip" }, "archived")));
+    el("span", { class: "facts" }, h.kind !== "im" && `${h.count} members`, !h.bot && el("span", { class: "chip" }, `@${app.state.bot.name} is not here`), h.archived && el("span", { class: "chip" }, "archived")), h.tabs && homeTabs(app, c));
 }
 
 function empty(app, c) {
