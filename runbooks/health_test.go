@@ -118,8 +118,12 @@ func TestHealthAsksTheServiceAndEachPod(t *testing.T) {
 func TestHealthAsksForNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, args := range []algesta.Args{
-		{"path": "/admin/delete"}, {"path": "/../../secrets"}, {"path": "/health/../admin"}, {"path": "health"},
-		{"path": "/health?x=1"}, {"port": int64(9999)},
+		{"path": "/admin/delete"},
+		{"path": "/../../secrets"},
+		{"path": "/health/../admin"},
+		{"path": "health"},
+		{"path": "/health?x=1"},
+		{"port": int64(9999)},
 	} {
 		p := healthy()
 		_, err := p.tells(t, args)

@@ -13,10 +13,11 @@ var _ = register(Runbook{
 	Name:    "history",
 	Aliases: []string{"rollout history", "revisions"},
 	Verb:    "history",
-	Summary: "List the revisions of a service that can be gone back to.",
+	Summary: "List the revisions of a service that can be gone back to; of one what it runs, what it changed and how it differs from now.",
 	Example: "history api-gateway production",
 	Rank:    30,
 	About:   aboutService,
+	Args:    []Arg{revisionArg},
 	Reads:   rollout.RevisionReads,
 	Answer:  answerHistory,
 })
@@ -33,6 +34,9 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 		return algesta.Report{}, err
 	}
 	s.now = rollout.CurrentOf(s.d, s.revisions)
+	if revisionArg.Given(in) {
+		return s.oneRevision(revisionArg.Of(in))
+	}
 	if len(s.revisions) == 0 {
 		return algesta.Report{Title: algesta.Say("{} has no revisions.", subject(in))}, nil
 	}

@@ -59,7 +59,11 @@ func TestWhatIsPastedFromKubectlToLook(t *testing.T) {
 		"openssl s_client -connect api.example.com:443 | openssl x509 -noout -dates": {Runbook: "probe", Object: "host/api.example.com"},
 		"nslookup API.example.com": {Runbook: "probe", Object: "host/api.example.com"},
 		"probe production":         production("probe", nil),
-		"pods production":          {Runbook: "pods", Service: "production"},
+		"kubectl rollout history deployment/api-gateway -n production --revision=12": inProduction(
+			"history", "api-gateway", "", algesta.Args{"revision": int64(12)},
+		),
+		"history api-gateway production 12": inProduction("history", "api-gateway", "", algesta.Args{"revision": int64(12)}),
+		"pods production":                   {Runbook: "pods", Service: "production"},
 		"pods api-gateway production " +
 			"--wide": inProduction("pods", "api-gateway", "", algesta.Args{"wide": true}),
 		"kubectl get pod " + pod + " -n production -o jsonpath='{.status.podIP}'": {
