@@ -309,6 +309,8 @@ func homeOf(text string) func(algesta.Invocation) []algesta.Report {
 			},
 			{Label: "Deny", Action: algesta.Deny, ID: "c-1", AskReason: true},
 		}
+		rows := [][]algesta.Text{{algesta.Say("a"), algesta.Say("b")}}
+		waits.Body = []algesta.Block{{Table: &algesta.Table{Head: []string{"image", "x"}, Rows: rows}}} // Slack may take one
 		start := say("Ask for what you need.")
 		start.Buttons = []algesta.Button{{Label: "Run a command", Action: algesta.Fill, ID: "help"}}
 		return []algesta.Report{start, waits, waits}

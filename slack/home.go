@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,8 +151,10 @@ func (l *listener) publish(ctx context.Context, one home) (rest time.Duration) {
 func homeView(parts []algesta.Report, channel string, redactor *redact.Redactor) slackapi.HomeTabViewRequest {
 	meta, _ := json.Marshal(formPlace{Channel: channel, Direct: true}) // a struct of strings
 	view := slackapi.HomeTabViewRequest{Type: slackapi.VTHomeTab, CallbackID: homeCallback, PrivateMetadata: string(meta)}
+	table := false
 	for i, part := range parts {
-		drawn := render(part, redactor).blocks
+		drawn := renderPart(part, redactor, table).blocks
+		table = table || slices.ContainsFunc(drawn, func(b slackapi.Block) bool { return b.BlockType() == slackapi.MBTTable })
 		if len(view.Blocks.BlockSet)+len(drawn)+1 > maxViewBlocks {
 			break
 		}

@@ -42,9 +42,14 @@ func (r rendered) plain() string { return plainMessage(r.report) }
 // does not fit is left out and the message says how much. All text is rich text or plain text, so that nothing
 // in it is ever read as markup or as a mention.
 func render(r algesta.Report, redactor *redact.Redactor) rendered {
+	return renderPart(r, redactor, false)
+}
+
+// renderPart is render for a part of something larger, where the one table that Slack takes may be there already.
+func renderPart(r algesta.Report, redactor *redact.Redactor, table bool) rendered {
 	r = sanitizer{redactor}.report(r)
 	controls, missing := buttons(r.Buttons)
-	l := layout{left: maxChars - noteChars - controlChars(controls)}
+	l := layout{left: maxChars - noteChars - controlChars(controls), table: table}
 	l.head(r)
 	l.wanted = slices.ContainsFunc(r.Body, func(b algesta.Block) bool { return b.Table != nil })
 	sentences := l.reserve(r.Body)

@@ -74,6 +74,9 @@ func checkView(v object) error {
 	if hasInput && v["submit"] == nil && !c.home {
 		c.fail("/view", "missing required field: submit")
 	}
+	if c.tables > 1 { // documented for messages; nobody says that a Home tab takes more
+		c.fail("/view/blocks", "only_one_table_allowed")
+	}
 	if len(c.problems) > 0 {
 		return refuse("invalid_arguments", c.problems...)
 	}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/sandbox/browser"
+	"github.com/3astronautas/algesta/sandbox/control"
+	"github.com/3astronautas/algesta/sandbox/platform"
+)
+
+// fill waits for a field of the open form and puts a value into it, as a person does.
+func fill(label, value string) browser.Step {
+	return browser.Until(fmt.Sprintf(`(() => {
+		const input = [...document.querySelectorAll("dialog.view .input")].find((i) => i.querySelector("label").innerText.startsWith(%q));
+		const field = input?.querySelector("select, input, textarea");
+		if (!field || field.tagName === "SELECT" && ![...field.options].some((o) => o.value === %q)) return false;
+		field.value = %[2]q;
+		field.dispatchEvent(new Event("change", { bubbles: true }));
+		return true;
+	})()`, label, value))
+}
+
+// A person on a phone asks with a form and approves on the Home tab: the real bot, the real control plane, Chromium. No option is typed.
+func TestAFormAndTheHomeTabLeadToTheEnd(t *testing.T) {
+	t.Parallel()
+	cluster := control.ForTest(t)
+	site := platform.NewSite(t, cluster)
+	begin, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	d, err := start(begin, cluster, site, t.TempDir(), "127.0.0.1:0", nil, "production")
+	require.NoError(t, err)
+	t.Cleanup(d.slack.Close)
+	t.Cleanup(func() { d.bot.Kill() })
+	since := time.Now()
+	ctx := browser.Open(t)
+	fits := browser.Until(`document.documentElement.scrollWidth <= 390`)
+	home := d.slack.URL() + "/?as=U0CARLA#" + d.slack.BotDM("U0CARLA")
+	browser.Do(
+		t, ctx,
+		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"),
+		chromedp.WaitVisible("#channel-composer textarea"),
+		browser.Write("/algesta"+kb.Enter),
+		browser.Shows("dialog.view", "Command"),
+		fill("Command", "rollback"),
+		fill("Environment", "production"),
+		fill("Service", "api-gateway"),
+		browser.Shows("dialog.view", "Now: revision"),
+		fill("To revision", "2"),
+		picture("form"),
+		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
+		fits,
+		picture("phone-form"),
+		chromedp.Click("dialog.view footer button[type=submit]"),
+		browser.Shows("#messages", "waits for approval"),
+	)
+	browser.Do(
+		t, ctx,
+		chromedp.EmulateViewport(1280, 800),
+		chromedp.Navigate(home),
+		chromedp.WaitVisible("[data-tab=home]"),
+		chromedp.Click("[data-tab=home]"),
+		browser.Shows("#messages", "1 request waits for your approval."),
+		browser.Shows("#messages", "12345 → 12344"),
+		picture("home"),
+		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
+		fits,
+		picture("phone-home"),
+		chromedp.Click("#messages [data-action=approve]"),
+		browser.Shows("dialog.confirm", "It runs at once"),
+		chromedp.Click("dialog.confirm button[value=yes]"),
+		browser.Shows("#messages", "Nothing waits for your approval."),
+		browser.Shows("#messages", "Recent changes:"), // the tab follows to the end
+	)
+	patches, err := cluster.PatchCount(t.Context(), since, site.Namespace("production"), "api-gateway-production")
+	require.NoError(t, err)
+	require.Equal(t, 1, patches, "the cluster really changed, once")
+}
