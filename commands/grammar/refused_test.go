@@ -148,6 +148,9 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 			`I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, undo, whoami, can-i and help.`,
 			"/algesta help",
 		},
+		"an unknown verb before a very long text": {
+			"who " + strings.Repeat("y", 1500), `I don't know the command "who". Did you mean whoami?`, "/algesta whoami",
+		},
 		"an unknown verb after help": {"help scail", `I don't know the command "scail". Did you mean scale?`, "/algesta help scale"},
 		"an unknown verb after can-i": {
 			"can-i scail api production", `I don't know the command "scail". Did you mean scale?`, "/algesta can-i scale api production",

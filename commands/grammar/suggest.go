@@ -122,6 +122,9 @@ func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right 
 	e := &algesta.Error{Kind: algesta.ErrUsage, Message: message}
 	text := retype(again)
 	parsed, err := p.parse(again)
+	if err == nil && parsed.Runbook == whoamiWord { // it takes nothing, however much is typed after it
+		text = whoamiWord
+	}
 	if err == nil {
 		e.Err = CorrectedError{Text: text, Parsed: parsed}
 		e.Hint = algesta.Say("{}", algesta.Name(p.bot.Typed(text)))
