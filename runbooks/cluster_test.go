@@ -27,6 +27,7 @@ func TestEveryCommandSaysWhatAClusterCannotBeAsked(t *testing.T) {
 				if other, ok := otherThings[book.Name]; ok {
 					if c.Reader = other.still(t); other.object != "" {
 						in = regarding(book.Name, other.object)
+						in.Command.Args = parsed.Args
 					}
 				}
 				p, err := book.Plan(t.Context(), c, in)
