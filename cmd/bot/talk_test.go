@@ -76,11 +76,12 @@ type conversation struct {
 	cluster *control.Cluster
 	began   time.Time
 
-	broken    *breakable      // nil unless the conversation has a connection that breaks
-	meanwhile []string        // the lines of commands that run while it does
-	deciding  bool            // the next commands are for then
-	executed  map[string]bool // requests that were seen under way
-	diagnoses map[string]bool // requests whose diagnosis was printed
+	broken    *breakable         // nil unless the conversation has a connection that breaks
+	meanwhile []string           // the lines of commands that run while it does
+	deciding  bool               // the next commands are for then
+	form      algesta.Invocation // with which a form was opened last
+	executed  map[string]bool    // requests that were seen under way
+	diagnoses map[string]bool    // requests whose diagnosis was printed
 }
 
 func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]string) *conversation {
@@ -154,11 +155,11 @@ follow: {soak: 1s}
 // run types the lines of the people and returns the whole conversation, with what was written at its end.
 func (c *conversation) run(talk string) string {
 	for line := range strings.Lines(talk) {
-		if c.happens(line) {
+		if c.happens(line) || c.fills(line) {
 			continue
 		}
 		who, _, said := strings.Cut(line, ">")
-		if !said || who == "console" || strings.HasPrefix(line, "bot") || !speaker.MatchString(who) {
+		if !said || who == "console" || who == "form" || strings.HasPrefix(line, "bot") || !speaker.MatchString(who) {
 			continue // what the bot said when this was written
 		}
 		c.breakNext()
