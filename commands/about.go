@@ -248,7 +248,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 		c.Runbook, c.Args = way.Runbook, way.Args
 		book, _ = runbooks.Find(way.Runbook)
 	}
-	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now(), Asking: true})
+	decision := d.decideAnywhere(ctx, book, c, true)
 	what := verb + targetWords(target)
 	switch decision.Effect {
 	case algesta.Allow:

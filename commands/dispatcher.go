@@ -221,7 +221,7 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 // start decides about a resolved command and answers it or opens a request. Offers come in here too, and what rules ask for.
 func (d *Dispatcher) start(ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command) (err error) {
 	defer func() { err = about(c, err) }()
-	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()})
+	decision := d.decideAnywhere(ctx, book, c, false)
 	if decision.Effect == algesta.Refuse {
 		return refused(decision, c.Actor)
 	}

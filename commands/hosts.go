@@ -9,6 +9,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands/grammar"
+	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
@@ -21,17 +22,8 @@ func (d *Dispatcher) placeOfHost(
 	p grammar.Parsed,
 ) (algesta.Target, error) {
 	_, host, _ := strings.Cut(p.Object, "/")
-	var places []algesta.Target
-	for _, name := range d.Catalog.Environments() {
-		t, err := d.Catalog.Resolve(ctx, "", name, func(algesta.Target) bool { return true })
-		if err != nil {
-			continue // its namespace isn't known, so nothing in it is either
-		}
-		t.Object = p.Object
-		if d.allows(algesta.Command{Requester: algesta.AskedBy(actor), Runbook: book.Name, Target: t, Args: p.Args, At: time.Now()}, book.Verb) {
-			places = append(places, t)
-		}
-	}
+	c := algesta.Command{Requester: algesta.AskedBy(actor), Runbook: book.Name, Args: p.Args, At: time.Now()}
+	places := d.placesFor(ctx, c, book.Verb, p.Object)
 	declared, unread := make([]bool, len(places)), make([]error, len(places))
 	var asking conc.WaitGroup
 	for i, t := range places {
@@ -78,4 +70,43 @@ func (d *Dispatcher) placeOfHost(
 		),
 		Hint: algesta.Say("If it's declared, name the environment: {}", algesta.Name(d.Bot.Typed(p.Retype("", "<environment>")))),
 	}
+}
+
+// placesFor are the environments in which the policy lets the requester of a command do this about an object.
+func (d *Dispatcher) placesFor(ctx context.Context, c algesta.Command, verb, object string) []algesta.Target {
+	var places []algesta.Target
+	for _, name := range d.Catalog.Environments() {
+		t, err := d.Catalog.Resolve(ctx, "", name, func(algesta.Target) bool { return true })
+		if err != nil {
+			continue // its namespace isn't known, so nothing in it is either
+		}
+		t.Object = object
+		if c.Target = t; d.allows(c, verb) {
+			places = append(places, t)
+		}
+	}
+	return places
+}
+
+// decideAnywhere is the policy's decision about a command. One that looks and is about nothing is allowed where it's allowed in any
+// environment: it tells of those alone.
+func (d *Dispatcher) decideAnywhere(ctx context.Context, book runbooks.Runbook, c algesta.Command, asking bool) algesta.Decision {
+	facts := policy.Facts{Command: c, Verb: book.Verb, At: time.Now(), Asking: asking}
+	if book.About.Nothing() && !book.Changes() {
+		if places := d.placesFor(ctx, c, book.Verb, wholeEnvironment); len(places) > 0 {
+			facts.Command.Target = places[0]
+		}
+	}
+	return d.Policy().Decide(facts)
+}
+
+// placesOf are the environments that the answer to a command about nothing may tell of, with their clusters.
+func (d *Dispatcher) placesOf(ctx context.Context, book runbooks.Runbook, c algesta.Command) []runbooks.Place {
+	var out []runbooks.Place
+	for _, t := range d.placesFor(ctx, c, book.Verb, wholeEnvironment) {
+		place := runbooks.Place{Target: t}
+		place.Cluster, place.Err = d.Clusters.Reader(t.Cluster)
+		out = append(out, place)
+	}
+	return out
 }

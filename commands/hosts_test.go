@@ -112,3 +112,19 @@ func TestTheEnvironmentOfAHostIsFoundWhereThePersonMayLookAlone(t *testing.T) {
 		})
 	}
 }
+
+func TestACommandAboutNothingTellsOnlyOfEnvironmentsThatThePersonMayLookAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dispatcher.Clusters = commands.Clusters(&hostCluster{fakeCluster: w.cluster})
+	w.types(luis, "kubectl cluster-info")
+	require.Equal(t, []string{"The cluster of 1 of 1 environment doesn't answer"}, w.said(algesta.CardPost))
+	table := w.posts()[len(w.posts())-1].Report.Body[0].Table
+	require.Len(t, table.Rows, 1)
+	require.Equal(t, "production", table.Rows[0][0].String())
+	w.types(luis, "can-i clusters")
+	require.Contains(t, w.said(algesta.AnswerPost)[0], "Yes, you may clusters")
+	w.types(nico, "clusters")
+	require.Len(t, w.said(algesta.CardPost), 1, "who may look nowhere is refused")
+	require.Len(t, w.said(algesta.AnswerPost), 2)
+}

@@ -58,13 +58,19 @@ func (d *Dispatcher) read(
 
 // look runs a command that only looks. That it may was decided; what the answer tells of other namespaces is decided here.
 func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {
-	cluster, err := d.Clusters.Reader(c.Target.Cluster)
-	if err != nil {
-		return algesta.Report{}, fmt.Errorf("opening the cluster: %w", err)
+	var cluster runbooks.Cluster
+	var err error
+	if !book.About.Nothing() {
+		if cluster, err = d.Clusters.Reader(c.Target.Cluster); err != nil {
+			return algesta.Report{}, fmt.Errorf("opening the cluster: %w", err)
+		}
 	}
 	asked, err := d.input(ctx, c)
 	if err != nil {
 		return algesta.Report{}, err
+	}
+	if book.About.Nothing() {
+		asked.Places = d.placesOf(ctx, book, c)
 	}
 	asked.Allowed = d.mayRead(ctx, c, book.Verb)
 	report, err := book.Answer(ctx, cluster, asked)

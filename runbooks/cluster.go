@@ -29,6 +29,7 @@ type Cluster struct {
 	Secrets  SecretLister
 	Prober   Prober
 	Proxier  Proxier
+	Access   Access
 	// AKS says that it is a cluster of Azure Kubernetes Service.
 	AKS bool
 }
@@ -47,11 +48,12 @@ type Everything interface {
 	SecretLister
 	Prober
 	Proxier
+	Access
 }
 
 // AllOf is the Cluster of a value that can be asked everything.
 func AllOf(v Everything) Cluster {
-	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v, Prober: v, Proxier: v}
+	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v, Prober: v, Proxier: v, Access: v}
 }
 
 // Rollout is what a rollout is read from.

@@ -73,6 +73,7 @@ func whole(v any) runbooks.Cluster {
 	c.Secrets, _ = v.(runbooks.SecretLister)
 	c.Prober, _ = v.(runbooks.Prober)
 	c.Proxier, _ = v.(runbooks.Proxier)
+	c.Access, _ = v.(runbooks.Access)
 	return c
 }
 

@@ -29,6 +29,8 @@ type Input struct {
 	Undone *algesta.Plan
 	// Seen is when the workload was last there, where it is gone; zero where it is not, or where that is not known.
 	Seen time.Time
+	// Places are the environments that a command about nothing may tell of: those in which the policy lets its requester do the same.
+	Places []Place
 	// Approval says that the policy asks for somebody's yes to this command.
 	Approval bool
 }

@@ -15,10 +15,9 @@ import (
 var later = map[string]string{
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
 	"nodes": "list nodes", "namespaces": "list namespaces",
-	"cert":         "check certificates",
-	"clusters":     "list clusters",
-	"cluster-info": "describe a cluster", "api-resources": "list kinds",
-	"delete": "delete objects", "create": "create objects", "patch": "patch objects",
+	"cert":          "check certificates",
+	"api-resources": "list kinds",
+	"delete":        "delete objects", "create": "create objects", "patch": "patch objects",
 	"edit": "edit objects", "replace": "replace objects", "label": "change labels", "annotate": "change annotations",
 	"cordon": "cordon nodes", "uncordon": "uncordon nodes", "drain": "drain nodes", "taint": "taint nodes",
 	"expose": "create Services", "set env": "change variables", "set resources": "change resources",

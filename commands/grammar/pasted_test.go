@@ -63,6 +63,8 @@ func TestWhatIsPastedFromKubectlToLook(t *testing.T) {
 			"history", "api-gateway", "", algesta.Args{"revision": int64(12)},
 		),
 		"history api-gateway production 12": inProduction("history", "api-gateway", "", algesta.Args{"revision": int64(12)}),
+		"kubectl cluster-info":              {Runbook: "clusters"},
+		"cluster info production":           production("cluster info", nil),
 		"pods production":                   {Runbook: "pods", Service: "production"},
 		"pods api-gateway production " +
 			"--wide": inProduction("pods", "api-gateway", "", algesta.Args{"wide": true}),
