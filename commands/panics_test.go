@@ -18,7 +18,7 @@ func (w *world) panicked(value string) {
 	require.NotEmpty(w.t, logged)
 	text, _ := logged[0].ContextMap()["error"].(string)
 	require.Contains(w.t, text, value)
-	require.Contains(w.t, text, "world_test.go:", "the stack of the goroutine that panicked")
+	require.Contains(w.t, text, "commands_test.(*", "the stack of the goroutine that panicked")
 }
 
 func TestPanicOfAnInvocationIsAnsweredOnce(t *testing.T) {

@@ -65,7 +65,7 @@ func TestAFormLeadsToTheRequestThatTheTypedCommandMakes(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, problems)
 	}, "waits for approval")
-	require.Contains(t, r.plan().Plain(), "image     …/api-gateway:12345 → …/api-gateway:12343")
+	require.Contains(t, r.plan().Plain(), "…/api-gateway:12345 → …/api-gateway:12343")
 	require.Contains(t, r.plan().Plain(), "12345 leaks")
 	r.click(luis, "cancel")
 	require.Contains(t, r.end(luis), "was cancelled by Luis Pardo")
