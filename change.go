@@ -25,7 +25,8 @@ type Change struct {
 	Verb   Verb   `json:"verb"`
 	// Resource is what Kubernetes' roles call the kind: "deployments.apps", "namespaces".
 	Resource string `json:"resource"`
-	// Subresource is "status" where a patch is of the status alone; "" for the object itself.
+	// Subresource is "status" where a patch is of the status alone, and Eviction where the delete of a pod asks its disruption budget first;
+	// "" for the object itself.
 	Subresource string `json:"subresource,omitempty"`
 	// Version is that of the API which the paths of Swaps and the Content are written for: "v1".
 	Version string `json:"version"`
@@ -52,9 +53,16 @@ type Swap struct {
 // CausePath is where a patch of a Deployment notes why it is made and by which request, as `kubectl rollout history` shows it.
 const CausePath = "/metadata/annotations/kubernetes.io~1change-cause"
 
+// Eviction is the Subresource of a pod's delete that respects its disruption budget: the API server refuses it where the budget allows no
+// pod to be missing.
+const Eviction = "eviction"
+
 // Right is what the change needs to be allowed, as a runbook declares what it writes: "patch deployments.apps",
 // "patch certificates.cert-manager.io/status".
 func (c Change) Right() string {
+	if c.Subresource == Eviction { // it's asked for by creating one
+		return "create " + c.Resource + "/" + c.Subresource
+	}
 	right := string(c.Verb) + " " + c.Resource
 	if c.Subresource != "" {
 		right += "/" + c.Subresource
@@ -70,7 +78,8 @@ func (c Change) Validate() error {
 	if plural, group, _ := strings.Cut(c.Resource, "."); plural == "" || group != c.Object.Group {
 		return fmt.Errorf("a change of %s has the resource %q, which is in another group", c.Object, c.Resource)
 	}
-	if c.Subresource != "" && (c.Subresource != "status" || c.Verb != Patch) {
+	evicts := c.Subresource == Eviction && c.Verb == Delete && c.Resource == "pods"
+	if c.Subresource != "" && !evicts && (c.Subresource != "status" || c.Verb != Patch) {
 		return fmt.Errorf("a change of %s would %s its %s", c.Object, c.Verb, c.Subresource)
 	}
 	if c.Content != nil && c.Verb != Create || c.Propagation != "" && c.Verb != Delete {

@@ -31,7 +31,7 @@ func what(c algesta.Change) algesta.Text {
 	if c.Object.Namespace != "" {
 		out = algesta.Say("{} in {}", out, algesta.Name(c.Object.Namespace))
 	}
-	if c.Subresource != "" {
+	if c.Subresource != "" && c.Verb == algesta.Patch {
 		out = algesta.Say("the {} of {}", c.Subresource, out)
 	}
 	return out

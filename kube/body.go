@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -83,12 +84,29 @@ func deletion(change algesta.Change, operation string, s seen, to bound) (body, 
 	if operation == checking { // with a body, the API server reads nothing of the address: a dry run that says so there alone would delete
 		options.DryRun = []string{metav1.DryRunAll}
 	}
+	if change.Subresource == algesta.Eviction {
+		return eviction(change, options, kept)
+	}
 	if to == toVersion {
 		options.Preconditions.ResourceVersion = &s.version
 	}
 	b, err := json.Marshal(options)
 	if err != nil {
 		return body{}, fmt.Errorf("writing the end of %s: %w", change.Object, err)
+	}
+	return body{b, digest(kept)}, nil
+}
+
+// eviction asks for the end of a pod. It's bound to the pod's UID alone: an eviction that is refused for its resourceVersion has used up
+// what the disruption budget allows, for two minutes (pkg/registry/core/pod/storage/eviction.go).
+func eviction(change algesta.Change, options metav1.DeleteOptions, kept []byte) (body, error) {
+	b, err := json.Marshal(policyv1.Eviction{
+		TypeMeta:      metav1.TypeMeta{Kind: "Eviction", APIVersion: "policy/v1"},
+		ObjectMeta:    metav1.ObjectMeta{Name: change.Object.Name, Namespace: change.Object.Namespace},
+		DeleteOptions: &options,
+	})
+	if err != nil {
+		return body{}, fmt.Errorf("writing the eviction of %s: %w", change.Object, err)
 	}
 	return body{b, digest(kept)}, nil
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -51,6 +53,8 @@ func (w *Writer) Check(ctx context.Context, change algesta.Change) ([]string, er
 		switch code := codeOf(err); {
 		case code == http.StatusConflict && change.Verb == algesta.Create:
 			return nil, thereAlready(change)
+		case budgetRefuses(err):
+			return nil, noBudget(change)
 		case code == http.StatusConflict:
 			if err := pause(ctx); err != nil {
 				return nil, w.c.explain(attemptOf(change), err)
@@ -148,6 +152,9 @@ func (w *Writer) send(ctx context.Context, change algesta.Change, operation stri
 		req = w.c.writes.Patch(types.JSONPatchType)
 	case algesta.Delete:
 		req = w.c.writes.Delete().SetHeader("Content-Type", "application/json")
+		if change.Subresource == algesta.Eviction {
+			req = w.c.writes.Post().SetHeader("Content-Type", "application/json")
+		}
 	}
 	resource := resourceOfChange(change)
 	req = req.AbsPath(apiPath(resource.GroupVersion())).NamespaceIfScoped(change.Object.Namespace, change.Object.Namespace != "").
@@ -189,6 +196,8 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 	switch {
 	case code == http.StatusConflict && change.Verb == algesta.Create:
 		return thereAlready(change)
+	case budgetRefuses(err):
+		return noBudget(change)
 	case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
 		return w.refused(ctx, change, generation, err)
 	case certainlyNot(code, err):
@@ -204,6 +213,19 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 		),
 		Hint: algesta.Say("I look at it and say here what I find. It is not sent a second time."),
 		Err:  w.c.logged(attemptOf(change), err),
+	}
+}
+
+// budgetRefuses reports whether an eviction was refused because of a disruption budget: with 429, as by a server that is busy.
+func budgetRefuses(err error) bool {
+	return apierrors.IsTooManyRequests(err) && apierrors.HasStatusCause(err, policyv1.DisruptionBudgetCause)
+}
+
+func noBudget(change algesta.Change) error {
+	return &algesta.Error{
+		Kind:    algesta.ErrInvalid,
+		Message: algesta.Say("The disruption budget of {} allows no pod to be missing now, so I don't take it away.", algesta.Name(change.Object.Name)),
+		Hint:    algesta.Say("Wait until the other pods are ready, or look why they aren't."),
 	}
 }
 

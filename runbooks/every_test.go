@@ -76,7 +76,7 @@ func TestEvery(t *testing.T) {
 				require.NoError(t, c.Validate())
 				require.Contains(t, book.Writes, c.Right())
 				require.Equal(t, c.Verb == algesta.Create, c.UID == "")
-				require.Equal(t, c.Verb == algesta.Create, len(c.Swaps) == 0)
+				require.Equal(t, c.Verb == algesta.Patch, len(c.Swaps) > 0)
 				rolls = rolls || c.Object == in.Workload
 			}
 			for _, said := range []algesta.Text{first.Title, first.Summary, first.Doing, first.Done} {

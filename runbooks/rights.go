@@ -9,6 +9,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
 )
 
@@ -108,6 +109,8 @@ func (r Runbook) Rights() []string {
 		verb, resource, _ := strings.Cut(w, " ")
 		object, _, _ := strings.Cut(resource, "/")
 		switch {
+		case strings.HasSuffix(resource, "/"+algesta.Eviction):
+			all = append(all, []string{"get " + object})
 		case verb == "create":
 			all = append(all, []string{"list " + object, "watch " + object})
 		case verb == "delete":

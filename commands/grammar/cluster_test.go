@@ -35,6 +35,9 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 		},
 		"hpa pin api production 4":                     {Runbook: "hpa pin", Environment: "production", Service: "api", Args: algesta.Args{"replicas": int64(4)}},
 		"hpa restore api prod":                         {Runbook: "hpa restore", Environment: "prod", Service: "api"},
+		"kubectl delete pod api-x -n production":       {Runbook: "pod delete", Environment: "production", Object: "pod/api-x"},
+		"kubectl delete pod/api-x -n production":       {Runbook: "pod delete", Environment: "production", Object: "pod/api-x"},
+		"kubectl rollout pause deploy/api -n prod":     {Runbook: "pause", Environment: "prod", Service: "api"},
 		"kubectl get resourcequota -n production":      {Runbook: "quota", Environment: "production"},
 		"kubectl describe resourcequota -n production": {Runbook: "quota", Environment: "production"},
 	} {

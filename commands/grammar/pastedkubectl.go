@@ -15,6 +15,8 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 		return p.pastedSecret(typed, name, line)
 	case (line.program == "create" || line.program == "edit" || line.program == "patch") && kind == "Secret":
 		return nil, p.carriesSecret(name, line)
+	case line.program == "delete" && kind == "Pod" && name != "" && p.has("pod delete"):
+		return as(line.place(), "pod", "delete", name), nil
 	case line.program == "patch" && kind == "HorizontalPodAutoscaler" && p.has("hpa set"):
 		return p.pastedScaler(name, line)
 	case line.program == "apply":
