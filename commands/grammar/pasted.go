@@ -17,6 +17,9 @@ func (p Parser) pasted(typed []word) ([]word, error) {
 	if _, n := p.verb(typed); n > 1 && line.program != "get" && line.program != "describe" { // a command of its own: "namespace create"
 		return typed, nil
 	}
+	if again, ok := p.providerClass(line); ok {
+		return again, nil
+	}
 	switch line.program {
 	case "exec", "attach", "debug":
 		return p.pastedExec(line)
@@ -363,3 +366,33 @@ func (p Parser) pastedHost(line pastedLine, host, why string) ([]word, error) {
 
 // hostSlot stands for a host in a usage line.
 const hostSlot = "<host>"
+
+// providerClass reads a look at one SecretProviderClass as one at all that pods mount from a vault: a class alone says nothing of pods.
+func (p Parser) providerClass(line pastedLine) ([]word, bool) {
+	if !slices.Contains([]string{"get", "describe", "diagnose"}, line.program) || !p.has("keyvault") {
+		return nil, false
+	}
+	var bare []word
+	for i := 0; i < len(line.rest); i++ {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(line.rest[i].text, "-"), "=")
+		switch {
+		case !strings.HasPrefix(line.rest[i].text, "-"):
+			bare = append(bare, line.rest[i])
+		case !hasValue && (isEnvironment(name) || name == "o" || name == "output"):
+			i++
+		}
+	}
+	if len(bare) == 0 {
+		return nil, false
+	}
+	kind, _, _ := strings.Cut(strings.ToLower(bare[0].bare()), "/")
+	kind, _, _ = strings.Cut(kind, ".")
+	if !strings.HasPrefix(kind, "secretproviderclass") {
+		return nil, false
+	}
+	place := line.place()
+	if len(place) == 0 && len(bare) > 1 {
+		place = bare[len(bare)-1:]
+	}
+	return as(place, "keyvault"), true
+}

@@ -106,9 +106,12 @@ func TestPastedLooksAtSecretsAreRead(t *testing.T) {
 			"production": {Runbook: "secrets", Object: "secret/mongodb-credentials", Environment: "production"},
 		"kubectl describe secret mongodb-credentials -n " +
 			"production": {Runbook: "secrets", Object: "secret/mongodb-credentials", Environment: "production"},
-		"kubectl get secrets -n production | grep mongo":         {Runbook: "secrets", Environment: "production"},
-		"kubectl get secretproviderclasspodstatus -n production": {Runbook: "keyvault", Environment: "production"},
-		"keyvault production":                                    {Runbook: "keyvault", Environment: "production"},
+		"kubectl get secrets -n production | grep mongo":                             {Runbook: "secrets", Environment: "production"},
+		"kubectl get secretproviderclasspodstatus -n production":                     {Runbook: "keyvault", Environment: "production"},
+		"diagnose secretproviderclass/azure-keyvault-provider production":            {Runbook: "keyvault", Environment: "production"},
+		"kubectl describe secretproviderclass azure-keyvault-provider -n production": {Runbook: "keyvault", Environment: "production"},
+		"kubectl get secretproviderclasspodstatus -n production -o yaml":             {Runbook: "keyvault", Environment: "production"},
+		"keyvault production": {Runbook: "keyvault", Environment: "production"},
 		"kubectl get secret algesta-api-prod-tls -n production -o jsonpath='{.data.tls\\.crt}' | base64 -d | openssl x509 -noout -enddate": {
 			Runbook: "cert check", Object: "certificate/algesta-api-prod-tls", Environment: "production",
 		},
