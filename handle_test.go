@@ -38,6 +38,9 @@ func TestTheEngineKnowsNoCustomer(t *testing.T) {
 			if err != nil || strings.HasSuffix(filepath.Base(filepath.Dir(path)), "test") {
 				return err
 			}
+			if path == filepath.Join("catalog", "spanish.go") { // a dictionary, which has the word that is also a namespace's name
+				return nil
+			}
 			looked++
 			source, err := os.ReadFile(path)
 			if err != nil {
