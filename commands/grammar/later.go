@@ -14,7 +14,6 @@ import (
 // them is honest; a near-sounding command that does something else would not be.
 var later = map[string]string{
 	"describe": "describe objects", "events": "list events", "top": "list cpu and memory use",
-	"namespaces":    "list namespaces",
 	"cert":          "check certificates",
 	"api-resources": "list kinds",
 	"delete":        "delete objects", "create": "create objects", "patch": "patch objects",
