@@ -49,7 +49,7 @@ func (d directory) byEmail(ctx context.Context, email string) (string, error) {
 	if ok && time.Since(known.at) <= namesAge {
 		return known.user, nil
 	}
-	return ask(ctx, d, "email "+email, d.emails, func(ctx context.Context) (string, error) {
+	return ask(ctx, d, "email "+email, d.emails, time.Time{}, func(ctx context.Context) (string, error) {
 		var answer struct {
 			User user `json:"user"`
 		}
@@ -83,7 +83,7 @@ func (d directory) Absent(
 	var users, members []string
 	for _, s := range subjects {
 		if id, ok := strings.CutPrefix(string(s), "group:"); ok {
-			m, err := d.membersOf(ctx, id, namesAge)
+			m, err := d.membersOf(ctx, id, time.Now().Add(-namesAge))
 			if err != nil {
 				return nil, 0, unreachable(err)
 			}
@@ -112,7 +112,7 @@ func (d directory) Absent(
 
 // inChannel are the members of a channel, as far as maxMembers pages go.
 func (d directory) inChannel(ctx context.Context, channel string) (map[string]bool, error) {
-	return ask(ctx, d, "members "+channel, d.places, func(ctx context.Context) (map[string]bool, error) {
+	return ask(ctx, d, "members "+channel, d.places, time.Time{}, func(ctx context.Context) (map[string]bool, error) {
 		here := map[string]bool{}
 		from := ""
 		for range maxMembers {

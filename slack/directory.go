@@ -144,34 +144,34 @@ func unreachable(err error) error {
 // person is what Slack says of somebody, asked again when it is older than maxAge. When so many people come at once that asking
 // for each would exceed the rate, everybody is asked for in one go.
 func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (person, error) {
-	if known, ok := d.remembered(id.User, maxAge); ok {
+	notBefore := time.Now().Add(-maxAge)
+	if known, ok := d.remembered(id.User, notBefore); ok {
 		return known, nil
 	}
 	if d.users.Tokens() >= 1 {
 		// Others may take the last of it between this look and the question.
-		if p, err := d.oneperson(ctx, id); !errors.Is(err, errTooMany) {
+		if p, err := d.oneperson(ctx, id, notBefore); !errors.Is(err, errTooMany) {
 			return p, err
 		}
 	}
-	if d.everybody(ctx) == nil {
-		// What was asked for just now is fresh, also for those who want no age at all.
-		if known, ok := d.remembered(id.User, max(maxAge, askTimeout)); ok {
+	if d.everybody(ctx, notBefore) == nil {
+		if known, ok := d.remembered(id.User, notBefore); ok {
 			return known, nil
 		}
 	}
-	return d.oneperson(ctx, id)
+	return d.oneperson(ctx, id, notBefore)
 }
 
-func (d directory) remembered(user string, maxAge time.Duration) (person, bool) {
+func (d directory) remembered(user string, notBefore time.Time) (person, bool) {
 	d.facts.mu.Lock()
 	defer d.facts.mu.Unlock()
 	known, ok := d.facts.people[user]
-	return known, ok && time.Since(known.at) <= maxAge
+	return known, ok && !known.at.Before(notBefore)
 }
 
 // oneperson asks users.info.
-func (d directory) oneperson(ctx context.Context, id algesta.PersonID) (person, error) {
-	return ask(ctx, d, "user "+id.User, d.users, func(ctx context.Context) (person, error) {
+func (d directory) oneperson(ctx context.Context, id algesta.PersonID, notBefore time.Time) (person, error) {
+	return ask(ctx, d, "user "+id.User, d.users, notBefore, func(ctx context.Context) (person, error) {
 		at := time.Now()
 		var answer struct {
 			User user `json:"user"`
@@ -204,12 +204,12 @@ func (f *facts) remember(p person) {
 }
 
 // everybody asks users.list, as far as maxPages go.
-func (d directory) everybody(ctx context.Context) error {
+func (d directory) everybody(ctx context.Context, notBefore time.Time) error {
 	me, err := d.identify(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = ask(ctx, d, "everybody", d.lists, func(ctx context.Context) (bool, error) {
+	_, err = ask(ctx, d, "everybody", d.lists, notBefore, func(ctx context.Context) (bool, error) {
 		from := ""
 		for n := range maxPages {
 			if n > 0 {
@@ -243,24 +243,42 @@ func (d directory) everybody(ctx context.Context) error {
 
 // warm learns people and groups before the first command needs them. Whoever needs what it did not get asks again and sees the error.
 func (d directory) warm(ctx context.Context) {
-	_ = d.everybody(ctx)
+	_ = d.everybody(ctx, time.Time{})
 	_, _, _ = d.groupsOf(ctx, "", time.Hour)
 }
 
 // errTooMany says that a method's rate leaves no room for a question within askTimeout.
 var errTooMany = errors.New("too many questions in a minute")
 
-// ask makes a call once for all who want the same, within the rate of its method. It takes askTimeout at most; a caller
+// ask makes a call once for all who want the same, within the rate of its method, and answers nothing that was asked for earlier than
+// notBefore: a call that others made before that is waited for, and then another one is made. Each takes askTimeout at most; a caller
 // who gives up does not end the call, because others may wait for it.
-func ask[T any](ctx context.Context, d directory, key string, limit *rate.Limiter, call func(context.Context) (T, error)) (T, error) {
-	answer, err, _ := d.flights.Do(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-		defer cancel()
-		if err := limit.Wait(ctx); err != nil {
-			return nil, fmt.Errorf("asking Slack: %w: %w", errTooMany, err)
+func ask[T any](
+	ctx context.Context, d directory, key string, limit *rate.Limiter, notBefore time.Time, call func(context.Context) (T, error),
+) (T, error) {
+	type answer struct {
+		value T
+		at    time.Time // a call that began then saw nothing older
+	}
+	for {
+		got, err, _ := d.flights.Do(key, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+			defer cancel()
+			if err := limit.Wait(ctx); err != nil {
+				return nil, fmt.Errorf("asking Slack: %w: %w", errTooMany, err)
+			}
+			at := time.Now()
+			value, err := call(ctx)
+			return answer{value, at}, err
+		})
+		a, _ := got.(answer) // the zero value beside an error
+		if err != nil || !a.at.Before(notBefore) {
+			return a.value, err
 		}
-		return call(ctx)
-	})
-	value, _ := answer.(T) // the zero value beside an error
-	return value, err
+		// Whatever call is under way now began after the one that was waited for ended, so the next answer is young enough.
+		if err := ctx.Err(); err != nil {
+			var none T
+			return none, fmt.Errorf("asking Slack: %w", err)
+		}
+	}
 }

@@ -281,7 +281,7 @@ func TestQuestionsStayBelowSlacksRate(t *testing.T) {
 		asked := 0
 		begin := time.Now()
 		for time.Since(begin) < time.Minute {
-			_, err := ask(t.Context(), d, "key", d.members, func(context.Context) (int, error) { asked++; return 1, nil })
+			_, err := ask(t.Context(), d, "key", d.members, time.Time{}, func(context.Context) (int, error) { asked++; return 1, nil })
 			if err != nil {
 				pause(t.Context(), 100*time.Millisecond) // of made-up time
 			}

@@ -12,13 +12,13 @@ import (
 
 // groupsOf are the named groups with this user in them, and the time of the oldest answer.
 func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Duration) (in []string, oldest time.Time, err error) {
-	groups, stale := d.stale(maxAge)
+	notBefore := time.Now().Add(-maxAge)
+	groups, stale := d.stale(notBefore)
 	if len(stale) > askSingly ||
 		len(stale) > 1 && d.members.Tokens() < float64(len(stale)) { // executions ask freshly, and each asks for all of them
-		if err := d.allMembers(ctx); err != nil {
+		if err := d.allMembers(ctx, notBefore); err != nil {
 			return nil, time.Time{}, err
 		}
-		maxAge = max(maxAge, askTimeout) // what was asked for just now is fresh
 	}
 	type answer struct {
 		members
@@ -27,7 +27,7 @@ func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Durati
 	answers := make([]answer, len(groups))
 	var asking conc.WaitGroup
 	for i, g := range groups {
-		asking.Go(func() { answers[i].members, answers[i].err = d.membersOf(ctx, g, maxAge) })
+		asking.Go(func() { answers[i].members, answers[i].err = d.membersOf(ctx, g, notBefore) })
 	}
 	asking.Wait()
 	for i, a := range answers {
@@ -46,14 +46,14 @@ func (d directory) groupsOf(ctx context.Context, user string, maxAge time.Durati
 
 // membersOf asks for one group. A group that does not exist, or is switched off, has no members: its ID in the policy gives nobody
 // anything.
-func (d directory) membersOf(ctx context.Context, group string, maxAge time.Duration) (members, error) {
+func (d directory) membersOf(ctx context.Context, group string, notBefore time.Time) (members, error) {
 	d.facts.mu.Lock()
 	known, ok := d.facts.members[group]
 	d.facts.mu.Unlock()
-	if ok && time.Since(known.at) <= maxAge {
+	if ok && !known.at.Before(notBefore) {
 		return known, nil
 	}
-	return ask(ctx, d, "group "+group, d.members, func(ctx context.Context) (members, error) {
+	return ask(ctx, d, "group "+group, d.members, notBefore, func(ctx context.Context) (members, error) {
 		m := members{users: map[string]bool{}, at: time.Now()}
 		var answer struct {
 			Users []lenientString `json:"users"`
@@ -74,11 +74,11 @@ func (d directory) membersOf(ctx context.Context, group string, maxAge time.Dura
 }
 
 // stale are the groups that the policy names, and those of them that have to be asked for again.
-func (d directory) stale(maxAge time.Duration) (groups, stale []string) {
+func (d directory) stale(notBefore time.Time) (groups, stale []string) {
 	d.facts.mu.Lock()
 	defer d.facts.mu.Unlock()
 	for _, g := range d.facts.groups {
-		if known, ok := d.facts.members[g]; !ok || time.Since(known.at) > maxAge {
+		if known, ok := d.facts.members[g]; !ok || known.at.Before(notBefore) {
 			stale = append(stale, g)
 		}
 	}
@@ -86,8 +86,8 @@ func (d directory) stale(maxAge time.Duration) (groups, stale []string) {
 }
 
 // allMembers asks for every group of the workspace in one call, which saves the rate when the policy names many.
-func (d directory) allMembers(ctx context.Context) error {
-	_, err := ask(ctx, d, "all groups", d.groups, func(ctx context.Context) (bool, error) {
+func (d directory) allMembers(ctx context.Context, notBefore time.Time) error {
+	_, err := ask(ctx, d, "all groups", d.groups, notBefore, func(ctx context.Context) (bool, error) {
 		at := time.Now()
 		all, err := d.userGroups(ctx, true)
 		d.learnPlan(err)

@@ -25,10 +25,11 @@ func (d directory) Place(ctx context.Context, channel string, maxAge time.Durati
 	if known.Member {
 		age = placeAge
 	}
-	if ok && time.Since(known.at) <= min(age, maxAge) {
+	notBefore := time.Now().Add(-min(age, maxAge))
+	if ok && !known.at.Before(notBefore) {
 		return known.Place, nil
 	}
-	p, err := ask(ctx, d, "place "+channel, d.places, func(ctx context.Context) (place, error) {
+	p, err := ask(ctx, d, "place "+channel, d.places, notBefore, func(ctx context.Context) (place, error) {
 		p := place{at: time.Now()}
 		c, err := d.conversation(ctx, channel)
 		switch name := code(err); {
@@ -139,7 +140,7 @@ func (d directory) handle(ctx context.Context, group string) string {
 	if fresh {
 		return handle
 	}
-	handles, err := ask(ctx, d, "handles", d.groups, func(ctx context.Context) (map[string]string, error) {
+	handles, err := ask(ctx, d, "handles", d.groups, time.Time{}, func(ctx context.Context) (map[string]string, error) {
 		all, err := d.userGroups(ctx, false)
 		d.learnPlan(err)
 		if err != nil && code(err) != noGroups {
