@@ -23,6 +23,7 @@ import (
 // fakeCluster is one Deployment that always comes up at once, and a writer whose answers a test sets.
 type fakeCluster struct {
 	mu         sync.Mutex
+	warns      []string // that a dry run answers
 	replicas   int64
 	generation int64
 	applied    int          // writes that reached the cluster
@@ -209,7 +210,7 @@ func crash(p *corev1.Pod, says string) {
 func (c *fakeCluster) Check(context.Context, algesta.Change) ([]string, error) {
 	c.touched.Add(1)
 	c.mayPanic("Check")
-	return nil, nil
+	return c.warns, nil
 }
 
 func (c *fakeCluster) Apply(
