@@ -22,6 +22,17 @@ type Report struct {
 	Small   Text     `json:"small,omitempty"` // who, when, which ID
 	Body    []Block  `json:"body,omitempty"`
 	Buttons []Button `json:"buttons,omitempty"`
+	File    *File    `json:"file,omitempty"`
+}
+
+// File is a text that is too long for a message. Where a message has a thread, it goes there as a file before the message is posted, and the
+// message says where it is, or that it could not be put there. What one person alone sees has no file.
+type File struct {
+	// Name says what it is: "plan", "logs-api-gateway". The transport makes it one that no other file has.
+	Name string `json:"name"`
+	// Text is what is in it. "" stands for the whole message, and there is a file only where the message has to leave something out: what a
+	// file shows whole can be approved.
+	Text string `json:"text,omitempty"`
 }
 
 // Block is one part of a message. Exactly one of its fields is set.

@@ -68,6 +68,7 @@ func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Te
 	if buttons := viewOf(r.Status).buttons; buttons != nil {
 		out.Buttons = buttons(r)
 	}
+	out.File = &algesta.File{Name: "plan"} // where it doesn't fit into a message, so that it can be read whole before it is approved
 	if r.Status == algesta.Pending {
 		out.Push = algesta.Say("{} Approve?", question(r))
 	}
@@ -206,7 +207,7 @@ func concerned(r algesta.Request) []algesta.Actor {
 // table or with the second sentence, which say nothing by themselves.
 func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
 	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", c.Said(), algesta.Name(c.ID))}
-	return card, algesta.Report{Push: r.Title, Title: r.Small, Body: r.Body, Buttons: r.Buttons}
+	return card, algesta.Report{Push: r.Title, Title: r.Small, Body: r.Body, Buttons: r.Buttons, File: r.File}
 }
 
 // ago is how long something is over: "12 s ago", "just now".

@@ -28,6 +28,9 @@ func Format(r algesta.Report) string {
 			add("  ", line)
 		}
 	}
+	if r.File != nil && r.File.Text != "" { // a terminal shows all of a message, and of what else there is
+		add("  ", r.File.Name+":\n"+strings.TrimRight(r.File.Text, "\n"))
+	}
 	if len(r.Buttons) > 0 {
 		var buttons []string
 		for _, b := range r.Buttons {

@@ -119,15 +119,28 @@ func (s said) shown(now time.Time) []string {
 			break
 		}
 		line = redact.Cut(strings.ReplaceAll(line, "\t", "    "), lineBytes)
-		if i == 0 && s.count > 1 {
-			line += fmt.Sprintf("  ×%d", s.count)
-			if !s.last.IsZero() {
-				line += fmt.Sprintf(", last %s ago", span(now.Sub(s.last)))
-			}
+		if i == 0 {
+			line += s.again(now)
 		}
 		out = append(out, line)
 	}
 	return out
+}
+
+// again says how often it was said, "" where it was once.
+func (s said) again(now time.Time) string {
+	switch {
+	case s.count == 1:
+		return ""
+	case s.last.IsZero():
+		return fmt.Sprintf("  ×%d", s.count)
+	}
+	return fmt.Sprintf("  ×%d, last %s ago", s.count, span(now.Sub(s.last)))
+}
+
+// clipped says that people see less of it than there is.
+func (s said) clipped() bool {
+	return len(s.lines) > traceLines || slices.ContainsFunc(s.lines, func(line string) bool { return len(line) > lineBytes })
 }
 
 // screen is the end of a log as far as it fits, and how many of its lines that stands for. The last entry is always in it.
@@ -145,6 +158,51 @@ func screen(all []said, mostLines, mostBytes int, now time.Time) (text string, s
 	}
 	slices.Reverse(kept)
 	return strings.Join(kept, "\n"), stands
+}
+
+// maxLogFile bounds the file of an answer, below what Slack shows of one.
+const maxLogFile = 768 << 10
+
+// whole is the log as a file has it: every line to its end, and every stack trace. The oldest are left out of what is longer than maxBytes,
+// which its first line says.
+func whole(all []said, maxBytes int, now time.Time) string {
+	var kept []string
+	bytes, left := 0, 0
+	for i, s := range slices.Backward(all) {
+		lines := slices.Clone(s.lines)
+		lines[0] += s.again(now)
+		text := strings.Join(lines, "\n") + "\n"
+		if bytes += len(text); bytes > maxBytes {
+			for _, older := range all[:i+1] {
+				left += older.number()
+			}
+			break
+		}
+		kept = append(kept, text)
+	}
+	if left > 0 {
+		kept = append(kept, fmt.Sprintf("… %s\n", count(left, "earlier line")))
+	}
+	slices.Reverse(kept)
+	return strings.Join(kept, "")
+}
+
+// logFile is all that was read for an answer, where the answer doesn't show all of it; nil where it does.
+func logFile(parts []*logPart, in Input) *algesta.File {
+	var text strings.Builder
+	longer := false
+	for _, p := range parts {
+		longer = longer || p.longer
+		if len(p.found) > 0 {
+			fmt.Fprintf(&text, "%s:\n%s\n", p.head, whole(p.found, maxLogFile/len(parts), in.Command.At))
+		}
+	}
+	if !longer {
+		return nil
+	}
+	t := in.Command.Target
+	name := strings.Join(strings.Fields(strings.ReplaceAll(orElse(t.Service, t.Object)+" "+orElse(t.Environment, t.Namespace), "/", " ")), "-")
+	return &algesta.File{Name: logsName + "-" + name, Text: text.String()}
 }
 
 // logReport is the answer: whose log it is, then each log with how its instance ended.
@@ -174,6 +232,7 @@ func logReport(first *corev1.Pod, parts []*logPart, ask logAsk, in Input) algest
 	for _, p := range parts {
 		report.Body = append(report.Body, p.blocks(ask, lines, bytes, in)...)
 	}
+	report.File = logFile(parts, in)
 	if names := containerNames(first); len(names) > 1 && ask.container == "" && !ask.containers {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say(
 			"{} has {}: {}. {} reads another.", algesta.Name(first.Name), count(len(names), "container"), wordsof.Few(names, mostNames),
@@ -209,6 +268,7 @@ func (p *logPart) blocks(ask logAsk, mostLines, mostBytes int, in Input) []alges
 		found += s.number()
 	}
 	pre, stands := screen(matching, mostLines, mostBytes, in.Command.At)
+	p.found, p.longer = matching, stands < found || slices.ContainsFunc(matching, said.clipped)
 	head := text("{}:", p.head)
 	if pre == "" {
 		return p.nothing(ask, total)

@@ -25,6 +25,8 @@ func FuzzLogLines(f *testing.F) {
 		require.True(t, utf8.ValidString(pre))
 		require.LessOrEqual(t, len(pre), screenBytes+(traceLines+1)*(lineBytes+80))
 		require.LessOrEqual(t, stands, len(lines))
+		file := whole(all, 1000, time.Time{})
+		require.LessOrEqual(t, len(file), 1000+40)
 		for _, c := range pre {
 			require.False(t, c < 0x20 && c != '\n' || c >= 0x7f && c < 0xa0 || c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069, "%q", pre)
 		}

@@ -27,10 +27,12 @@ type logPart struct {
 	ended     *corev1.ContainerStateTerminated
 	hide      func(string) string
 
-	lines []logLine
-	lost  bool // the node no longer keeps it
-	cut   bool
-	err   error
+	lines  []logLine
+	found  []said // of those lines what was asked for
+	longer bool   // it is more than the answer shows
+	lost   bool   // the node no longer keeps it
+	cut    bool
+	err    error
 }
 
 // logParts are the logs to read, mostParts of them, and how many more there would be.

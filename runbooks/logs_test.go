@@ -225,6 +225,40 @@ func TestWhatIsLongIsCutAndSaid(t *testing.T) {
 	require.Len(t, shown(r), 4, "all that was asked for")
 }
 
+// TestALongLogIsAFile: what the answer doesn't show is in its file, to the end of each line and without the workload's values; what it
+// shows whole has none.
+func TestALongLogIsAFile(t *testing.T) {
+	t.Parallel()
+	literal := "Zq" + strconv.FormatInt(time.Now().UnixNano(), 36) + "x9R"
+	s := gateway()
+	s.pods = s.pods[:1]
+	s.pods[0].Spec.Containers[0].Env = []corev1.EnvVar{{Name: "GREETING", Value: literal}}
+	var lines []string
+	for i := range 400 {
+		lines = append(lines, at(time.Duration(400-i)*time.Second, fmt.Sprintf("request %d %s %s end", i, literal, strings.Repeat("é", 300))))
+	}
+	lines = append(lines, at(0, fmt.Sprintf(`{"level":30,"msg":"\u%04x%s"}`, literal[0], literal[1:])))
+	r, err := logsOf(t, wrote(s, map[string][]string{"api-gateway": lines}), "", nil)
+	require.NoError(t, err)
+	require.NotNil(t, r.File)
+	require.Equal(t, "logs-api-gateway-production", r.File.Name)
+	require.NotContains(t, r.File.Text, literal)
+	require.NotContains(t, r.File.Text, literal[1:])
+	for i := range 400 {
+		require.Contains(t, r.File.Text, fmt.Sprintf("request %d ‹redacted› %s end\n", i, strings.Repeat("é", 300)))
+	}
+
+	r, err = logsOf(t, wrote(s, map[string][]string{"api-gateway": lines}), "", algesta.Args{"grep": "request 39", "tail": int64(400)})
+	require.NoError(t, err)
+	require.NotNil(t, r.File)
+	require.Contains(t, r.File.Text, "request 390 ")
+	require.NotContains(t, r.File.Text, "request 38", "only what was asked for")
+
+	r, err = logsOf(t, wrote(s, map[string][]string{"api-gateway": {at(0, "one"), at(0, "two")}}), "", nil)
+	require.NoError(t, err)
+	require.Nil(t, r.File)
+}
+
 func TestTheKubeletsOwnWordsAreNotTheProgram(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{

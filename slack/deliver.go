@@ -31,13 +31,21 @@ func (s *sender) send(ctx context.Context, o algesta.Outgoing, w way, m memory) 
 	if w == byPost && o.Tried && !m.refused {
 		ts, rev, err := s.find(ctx, o)
 		if err != nil {
-			r.err = err
+			r.err, r.unsent = err, true
 			return r
 		}
 		if ts != "" {
 			r.ts, r.rev = ts, rev
 			return r
 		}
+	}
+	file, err := s.attach(ctx, &r, msg, m)
+	if err != nil {
+		r.err, r.unsent = err, true
+		return r
+	}
+	if file != nil {
+		msg = renderClean(msg.report, file, false)
 	}
 	r.ts, r.err = s.call(ctx, &r, msg)
 	if r.err != nil && s.otherWay(&r, judge(r.err, 0)) {
@@ -245,6 +253,7 @@ func (s *sender) findOutside(ctx context.Context, o algesta.Outgoing) (string, i
 type message struct {
 	User     lenientString `json:"user"`
 	TS       lenientString `json:"ts"`
+	Files    []sharedFile  `json:"files"`
 	Metadata struct {
 		Type    lenientString            `json:"event_type"`
 		Payload map[string]lenientString `json:"event_payload"`

@@ -117,6 +117,9 @@ func judge(err error, tries int) verdict {
 	var limited *slackapi.RateLimitedError
 	var status slackapi.StatusCodeError
 	name := code(err)
+	if file, ok := errors.AsType[*fileError](err); ok { // whatever it is, it is no fault of the message, which was not sent
+		return verdict{after: max(judge(file.err, 0).after, slowly(tries))}
+	}
 	switch {
 	case errors.Is(err, errCannotRender):
 		return verdict{gone: true} // it would panic again

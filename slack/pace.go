@@ -67,6 +67,8 @@ type memory struct {
 	noWhisper bool      // chat.postEphemeral does not reach them here
 	textOnly  bool      // Slack does not take its blocks
 	broke     int       // internal errors of Slack
+	fileTries int       // how often its file could not be put into the thread
+	noFile    string    // why it goes without its file
 }
 
 // replyLife is a little less than the 30 minutes for which Slack takes answers.

@@ -33,6 +33,7 @@ type rendered struct {
 	text   string // the first line: what notifications and screen readers say
 	blocks []slackapi.Block
 	report algesta.Report // as it was rendered, clean
+	cut    bool           // something isn't in it
 }
 
 // plain is the whole message without blocks, for a Slack that does not take them.
@@ -42,12 +43,16 @@ func (r rendered) plain() string { return plainMessage(r.report) }
 // does not fit is left out and the message says how much. All text is rich text or plain text, so that nothing
 // in it is ever read as markup or as a mention.
 func render(r algesta.Report, redactor *redact.Redactor) rendered {
-	return renderPart(r, redactor, false)
+	return renderClean(sanitizer{redactor}.report(r), nil, false)
 }
 
 // renderPart is render for a part of something larger, where the one table that Slack takes may be there already.
 func renderPart(r algesta.Report, redactor *redact.Redactor, table bool) rendered {
-	r = sanitizer{redactor}.report(r)
+	return renderClean(sanitizer{redactor}.report(r), nil, table)
+}
+
+// renderClean renders a report that is clean, with what became of its file: nil for a message without one.
+func renderClean(r algesta.Report, file *attached, table bool) rendered {
 	controls, missing := buttons(r.Buttons)
 	l := layout{left: maxChars - noteChars - controlChars(controls), table: table}
 	l.head(r)
@@ -72,7 +77,11 @@ func renderPart(r algesta.Report, redactor *redact.Redactor, table bool) rendere
 	if l.missing > 0 {
 		l.note(more(l.missing, "part"))
 	}
-	if l.missing > 0 || l.dropped {
+	if file != nil {
+		l.note(file.said())
+	}
+	left := l.missing > 0 || l.dropped
+	if left && (file == nil || file.fail != "" || r.File.Text != "") {
 		controls = withoutApprove(controls, &l)
 	}
 	if missing > 0 {
@@ -84,7 +93,7 @@ func renderPart(r algesta.Report, redactor *redact.Redactor, table bool) rendere
 	if len(controls.Elements.ElementSet) > 0 {
 		l.blocks = append(l.blocks, controls)
 	}
-	return rendered{text: firstLine(r), blocks: l.blocks, report: r}
+	return rendered{text: firstLine(r), blocks: l.blocks, report: r, cut: left}
 }
 
 // emoji is the one sign that a message has for its state.

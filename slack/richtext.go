@@ -239,29 +239,47 @@ func silent(t algesta.Text) algesta.Text {
 // plainMessage is the whole report as one text, for the day on which Slack does not take the blocks.
 func plainMessage(r algesta.Report) string {
 	w := &writer{}
+	for _, line := range linesOf(r) {
+		w.line(line)
+	}
+	return first(strings.TrimSpace(w.b.String()), nothingSaid)
+}
+
+// wholeMessage is everything that a message says, for a file: nothing is left out or escaped.
+func wholeMessage(r algesta.Report) string {
+	var b strings.Builder
+	for _, line := range linesOf(r) {
+		if len(line) > 0 {
+			b.WriteString(line.String() + "\n")
+		}
+	}
+	return b.String()
+}
+
+// linesOf are the lines of a message without blocks.
+func linesOf(r algesta.Report) []algesta.Text {
 	sign := emoji(r.Tone)
 	if sign != "" {
 		sign += " "
 	}
-	w.line(append(algesta.Text{{Text: sign}}, r.Title...))
-	w.line(r.Small)
+	out := []algesta.Text{append(algesta.Text{{Text: sign}}, r.Title...), r.Small}
 	for _, b := range r.Body {
 		if b.Bar != nil {
-			w.line(algesta.Say("{} {} of {}", bar(*b.Bar), b.Bar.Done, b.Bar.Of))
+			out = append(out, algesta.Say("{} {} of {}", bar(*b.Bar), b.Bar.Done, b.Bar.Of))
 		}
-		w.line(b.Text)
+		out = append(out, b.Text)
 		for _, item := range b.List {
-			w.line(algesta.Say("• {}", item))
+			out = append(out, algesta.Say("• {}", item))
 		}
 		for _, f := range b.Fields {
-			w.line(algesta.Say("{}: {}", f.Label, f.Value))
+			out = append(out, algesta.Say("{}: {}", f.Label, f.Value))
 		}
 		if b.Table != nil {
-			w.line(algesta.Say("{}", strings.Join(aligned(*b.Table), "\n")))
+			out = append(out, algesta.Say("{}", strings.Join(aligned(*b.Table), "\n")))
 		}
 		if b.Pre != "" {
-			w.line(algesta.Say("{}", b.Pre))
+			out = append(out, algesta.Say("{}", b.Pre))
 		}
 	}
-	return first(strings.TrimSpace(w.b.String()), nothingSaid)
+	return out
 }

@@ -69,6 +69,9 @@ type result struct {
 	text bool // it was sent without blocks
 	// Ways that do not reach the reader of an answer; another one was taken.
 	noReply, noPost, noWhisper bool
+	unsent                     bool   // no attempt to send it was made
+	fileTried                  bool   // its file could not be put into the thread, and may be the next time
+	noFile                     string // why it went without its file
 }
 
 func newSender(now time.Time) *sender {
@@ -189,6 +192,10 @@ func (s *sender) note(r result) (posted bool) {
 	m := s.pacer.known[o.ID]
 	m.at, m.textOnly = now, m.textOnly || r.text
 	m.noReply, m.noPost, m.noWhisper = m.noReply || r.noReply, m.noPost || r.noPost, m.noWhisper || r.noWhisper
+	m.noFile = first(r.noFile, m.noFile)
+	if r.fileTried {
+		m.fileTries++
+	}
 	d := algesta.Delivery{ID: o.ID, Rev: r.rev, TS: r.ts}
 	if r.err != nil {
 		d = s.failed(r, &m, now)
@@ -202,7 +209,9 @@ func (s *sender) note(r result) (posted bool) {
 func (s *sender) failed(r result, m *memory, now time.Time) algesta.Delivery {
 	o := r.out
 	v := judge(r.err, m.tries)
-	m.refused = !v.maybe
+	if !r.unsent { // else it says nothing about the attempt before
+		m.refused = !v.maybe
+	}
 	if v.noThread && o.Post.Thread == "" {
 		s.log.Warn("the thread of a request was deleted; its card is posted again", zap.String("command", o.Post.Command))
 		return algesta.Delivery{ID: o.ID, Rev: o.Rev, NoRoot: o.Root}

@@ -60,7 +60,7 @@ func TestCallsAreRefusedAsSlackRefusesThem(t *testing.T) {
 	t.Parallel()
 	w := slackd.Demo()
 	w.Channels = append(w.Channels, slackd.Channel{ID: "C0OLD", Name: "old", Archived: true, Members: []string{"U0ALGESTA", "U0LUIS"}})
-	s := slackd.New(t, uploading(t, slackd.Options{Workspace: &w, Limits: slackd.Limits{Off: true}}))
+	s := slackd.New(t, slackd.Options{Workspace: &w, Limits: slackd.Limits{Off: true}})
 	luis, err := s.Say("U0LUIS", "C0OPS", "", "hello")
 	require.NoError(t, err)
 	tests := map[string]struct {
@@ -375,7 +375,7 @@ func TestTheDirectorySaysWhoPeopleAre(t *testing.T) {
 
 func TestAFileIsUploadedIntoAThread(t *testing.T) {
 	t.Parallel()
-	s := slackd.New(t, uploading(t, fast()))
+	s := slackd.New(t, fast())
 	api := client(t, s)
 	_, ts, err := api.PostMessage("C0OPS", slack.MsgOptionText("logs", false))
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // kind is a conversation's part in scope names: channels, groups, im.
@@ -188,7 +189,7 @@ func (s *Server) conversationsReplies(a args) (object, error) {
 
 // within applies oldest, latest and inclusive, and leaves out what no history shows: ephemeral and deleted messages.
 func within(a args, m *Message) bool {
-	if m.Ephemeral() || m.Deleted {
+	if m.Ephemeral() || m.Deleted || len(m.Files) > 0 && time.Since(m.At) < fileDelay {
 		return false
 	}
 	oldest, latest, inclusive := a.str("oldest"), a.str("latest"), a.flag("inclusive")

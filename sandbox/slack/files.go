@@ -12,6 +12,9 @@ import (
 // maxSnippet is Slack's limit of a text snippet; larger files exist in Slack but not in a bot's thread.
 const maxSnippet = 1 << 20
 
+// fileDelay is how long a file is in no history after it was shared: Slack shares it after it has answered.
+const fileDelay = 50 * time.Millisecond
+
 // File is a file that was shared in a message.
 type File struct {
 	ID      string `json:"id"`

@@ -19,20 +19,10 @@ func manifest(t *testing.T) slackd.Manifest {
 	return m
 }
 
-// uploading are the options of an app that may also upload files, which the bot does not.
-func uploading(t *testing.T, opts slackd.Options) slackd.Options {
-	t.Helper()
-	m := manifest(t)
-	m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, "files:write")
-	opts.Manifest = &m
-	return opts
-}
-
 func TestTheManifestAsksOnlyForWhatIsBuilt(t *testing.T) {
 	t.Parallel()
 	m := manifest(t)
 	require.NotContains(t, m.OAuth.Scopes.Bot, "chat:write.public", "where the bot is not invited it does not write")
-	require.NotContains(t, m.OAuth.Scopes.Bot, "files:write", "nothing is uploaded")
 	require.True(t, m.Settings.SocketMode)
 	require.True(t, m.Settings.Interactivity.Enabled)
 	require.Len(t, m.Features.SlashCommands, 1)

@@ -48,7 +48,7 @@ const gallery = `[
 ]`
 
 func TestThePageDrawsEveryBlockAsText(t *testing.T) {
-	s := slackd.New(t, uploading(t, fast()))
+	s := slackd.New(t, fast())
 	clicks := make(chan slack.InteractionCallback, 2)
 	api := script{click: func(c slack.InteractionCallback) any { clicks <- c; return nil }}.run(t, s)
 	require.Empty(t, postRaw(t, s, "chat.postMessage", map[string]string{"channel": "C0OPS", "text": "x", "blocks": gallery}).Err)
