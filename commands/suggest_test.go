@@ -19,7 +19,11 @@ func TestWhatIsProposedWorksWhenItIsCopied(t *testing.T) {
 		"a mistyped verb, of a service not here": {
 			"rolback ms-orders production", `I don't know the command "rolback". Did you mean rollback?`, "/algesta",
 		},
-		"a form with names that are there": {"scale api-gateway production", "/algesta scale api-gateway production replicas=<number>", "no service"},
+		"a form with names that are there": {
+			"scale api-gateway production",
+			"/algesta scale api-gateway production replicas=<number>",
+			"no service",
+		},
 		"a form with a mistyped service": {
 			"scale api-gatway production",
 			"scale needs replicas: how many pods to run.\nThere's no service \"api-gatway\" in production. Did you mean api-gateway? " +

@@ -91,13 +91,13 @@ func healthyWorkloads(s *facts.Snapshot, near facts.Surroundings, touched map[fa
 		if w.Ready < w.Desired {
 			line += "; the others are just starting"
 		}
-		lines = append(lines, line+oldRestarts(s, w)+".")
+		lines = append(lines, line+oldRestarts(w)+".")
 	}
 	return lines
 }
 
 // oldRestarts mentions restarts that are history, so that nobody wonders about the number in kubectl.
-func oldRestarts(s *facts.Snapshot, w *facts.Workload) string {
+func oldRestarts(w *facts.Workload) string {
 	restarts := int32(0)
 	var last time.Time
 	for _, p := range w.Pods {

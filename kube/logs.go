@@ -41,10 +41,11 @@ func (c *Cluster) GetLogs(
 	return lines, cut || err != nil, nil
 }
 
-// Log is the end of a container's log for a diagnosis, of the instance before this one when previous is set: 200 lines, read as GetLogs reads
-// them. It is not cleaned or redacted. Nothing to read is an empty log and no error.
+// Log is the end of a container's log for a diagnosis, of the instance before this one when previous is set: 200 lines, read as GetLogs
+// reads them. It is not cleaned or redacted. Nothing to read is an empty log and no error.
 func (c *Cluster) Log(ctx context.Context, namespace, pod, container string, previous bool) ([]byte, error) {
-	lines, _, err := c.tail(ctx, namespace, pod, corev1.PodLogOptions{Container: container, Previous: previous, TailLines: new(int64(logLines))})
+	options := corev1.PodLogOptions{Container: container, Previous: previous, TailLines: new(int64(logLines))}
+	lines, _, err := c.tail(ctx, namespace, pod, options)
 	switch {
 	case codeOf(err) == http.StatusBadRequest: // the container has not started, or no instance came before
 		return nil, nil

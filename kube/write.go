@@ -223,9 +223,12 @@ func budgetRefuses(err error) bool {
 
 func noBudget(change algesta.Change) error {
 	return &algesta.Error{
-		Kind:    algesta.ErrInvalid,
-		Message: algesta.Say("The disruption budget of {} allows no pod to be missing now, so I don't take it away.", algesta.Name(change.Object.Name)),
-		Hint:    algesta.Say("Wait until the other pods are ready, or look why they aren't."),
+		Kind: algesta.ErrInvalid,
+		Message: algesta.Say(
+			"The disruption budget of {} allows no pod to be missing now, so I don't take it away.",
+			algesta.Name(change.Object.Name),
+		),
+		Hint: algesta.Say("Wait until the other pods are ready, or look why they aren't."),
 	}
 }
 

@@ -49,7 +49,7 @@ func requestOf(t *testing.T, revision int, serial int64, until time.Time) map[st
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: noon, NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &key.PublicKey, key)
 	require.NoError(t, err)
-	o := custom("cert-manager.io/v1", "CertificateRequest", "api-tls-"+string(rune('0'+revision)), nil)
+	o := custom("CertificateRequest", "api-tls-"+string(rune('0'+revision)), nil)
 	o.SetNamespace("production")
 	o.SetAnnotations(map[string]string{"cert-manager.io/certificate-name": "api-tls", "cert-manager.io/certificate-revision": string(rune('0' + revision))})
 	o.Object["status"] = map[string]any{"certificate": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
@@ -121,7 +121,7 @@ func TestARenewalThatCannotHelpIsRefused(t *testing.T) {
 			func(s listed, cert map[string]any) {
 				began := noon.Add(-time.Hour).Format(time.RFC3339)
 				status(cert)["conditions"] = []any{map[string]any{"type": "Ready", "status": "False", "reason": "DoesNotExist", "lastTransitionTime": began}}
-				_, chain := failingCert("api-tls", "api.example.com")
+				_, chain := failingCert()
 				order := chain["OrderList"][0].(map[string]any)
 				order["status"] = map[string]any{"state": "errored", "reason": "429 urn:ietf:params:acme:error:rateLimited: too many certificates"}
 				s.lists["CertificateRequestList"], s.lists["OrderList"] = chain["CertificateRequestList"], chain["OrderList"]
@@ -187,7 +187,7 @@ func TestARenewalEndsWithTheCertificateInItsSecret(t *testing.T) {
 	issuing("True", "ManuallyTriggered", "")
 	require.Equal(t, "cert-manager is issuing it", look().Line.String())
 
-	_, chain := failingCert("api-tls", "api.example.com")
+	_, chain := failingCert()
 	kept := s.lists["CertificateRequestList"]
 	s.lists["CertificateRequestList"], s.lists["OrderList"], s.lists["ChallengeList"] = chain["CertificateRequestList"], chain["OrderList"], chain["ChallengeList"]
 	waits := look()

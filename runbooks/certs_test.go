@@ -24,7 +24,8 @@ func issuedCert(name, host string, ago, left time.Duration) map[string]any {
 }
 
 // failingCert was never issued: its challenge cannot be answered.
-func failingCert(name, host string) (cert map[string]any, chain map[string][]any) {
+func failingCert() (cert map[string]any, chain map[string][]any) {
+	const name, host = "api-tls", "api.example.com"
 	began := noon.Add(-3 * time.Hour).Format(time.RFC3339)
 	owned := func(kind, version, of, ofKind string, more map[string]any) map[string]any {
 		o := map[string]any{"apiVersion": version, "kind": kind, "metadata": map[string]any{
@@ -73,7 +74,7 @@ func TestCertificatesAreToldByRiskAndNotByDays(t *testing.T) {
 
 func TestOnlyTheBlockingLinkOfACertificateIsTold(t *testing.T) {
 	t.Parallel()
-	cert, chain := failingCert("api-tls", "api.example.com")
+	cert, chain := failingCert()
 	s := listed{lists: chain}
 	s.lists["CertificateList"] = []any{issuedCert("other", "other.example.com", time.Hour, 10*time.Hour), cert}
 	for _, object := range []string{"certificate/api-tls", "host/api.example.com"} {
@@ -97,7 +98,7 @@ func TestOnlyTheBlockingLinkOfACertificateIsTold(t *testing.T) {
 
 func TestWhatOfACertificateCouldNotBeReadIsNeverMissing(t *testing.T) {
 	t.Parallel()
-	cert, chain := failingCert("api-tls", "api.example.com")
+	cert, chain := failingCert()
 	for kind, resource := range map[string]string{
 		"CertificateRequestList": "certificaterequests", "OrderList": "orders", "ChallengeList": "challenges", "IssuerList": "issuers", "ClusterIssuerList": "clusterissuers",
 	} {

@@ -209,10 +209,11 @@ func answerClusterInfo(ctx context.Context, c Cluster, in Input) (algesta.Report
 	s := surveyOf(ctx, c, in.Command.Target.Namespace)
 	cluster := algesta.Name(in.Command.Target.Cluster)
 	if s.versionErr != nil {
-		return algesta.Report{
+		report := algesta.Report{
 			Tone: algesta.Bad, Title: algesta.Say("{}: the cluster {} couldn't be asked", whereOf(in), cluster),
 			Body: lines([]algesta.Text{couldNotCheck("its version", s.versionErr)}),
-		}, nil //nolint:nilerr // it is said
+		}
+		return report, nil //nolint:nilerr // it is said
 	}
 	report := algesta.Report{
 		Tone:  algesta.Good,

@@ -31,11 +31,11 @@ const (
 
 // issuer is an Issuer or a ClusterIssuer.
 func issuer(kind, name string, spec map[string]any) *unstructured.Unstructured {
-	return custom("cert-manager.io/v1", kind, name, spec)
+	return custom(kind, name, spec)
 }
 
-func custom(version, kind, name string, spec map[string]any) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": version, "kind": kind, "metadata": map[string]any{"name": name}, "spec": spec}}
+func custom(kind, name string, spec map[string]any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": "cert-manager.io/v1", "kind": kind, "metadata": map[string]any{"name": name}, "spec": spec}}
 }
 
 // ca signs with the authority in a Secret.
@@ -57,7 +57,7 @@ func certificate(name, kind, issuer, host string, further ...string) *unstructur
 	for i := 0; i < len(further); i += 2 {
 		spec[further[i]] = further[i+1]
 	}
-	return custom("cert-manager.io/v1", "Certificate", name, spec)
+	return custom("Certificate", name, spec)
 }
 
 // authority is an Issuer "ca" of the namespace with a certificate of its own.
@@ -111,7 +111,7 @@ func (w *brokenNamespace) unapproved(t *testing.T) {
 	}}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: named("approval"), Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
 		PolicyName: "approval", ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
 	}})
-	w.make(t, custom("cert-manager.io/v1", "CertificateRequest", "held-back", map[string]any{"request": "eA==", "issuerRef": map[string]any{"name": "nobody"}}))
+	w.make(t, custom("CertificateRequest", "held-back", map[string]any{"request": "eA==", "issuerRef": map[string]any{"name": "nobody"}}))
 	w.await(t, "requests cannot be approved", func() bool {
 		return w.decide(t, "held-back", "Approved", metav1.DryRunAll) != nil
 	})

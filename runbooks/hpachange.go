@@ -186,10 +186,10 @@ func (s scalerScene) plan(ctx context.Context, c Cluster, to bounds, mark *pin) 
 
 // podsAfter is the row about the pods: what the new bounds do to them at once.
 func (s scalerScene) podsAfter(now, after int32) algesta.Text {
-	switch {
-	case now == 0:
+	switch now {
+	case 0:
 		return algesta.Say("0: the autoscaler does nothing until it's scaled up")
-	case now == after:
+	case after:
 		return algesta.Say("{}, no change at once", now)
 	}
 	return algesta.Say("{} → {} within seconds", now, after)

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var pause = register(Runbook{
+var _ = register(Runbook{
 	Name:    "pause",
 	Aliases: []string{"rollout pause"},
 	Verb:    "pause",
@@ -25,7 +25,7 @@ var pause = register(Runbook{
 	Plan:    planPause,
 })
 
-var resume = register(Runbook{
+var _ = register(Runbook{
 	Name:    "resume",
 	Aliases: []string{"rollout resume"},
 	Verb:    "resume",

@@ -20,7 +20,7 @@ import (
 // bareArg is what somebody says who means a pod that nothing replaces.
 var bareArg = Arg{Name: "for-good", Kind: SwitchArg, Summary: "yes, although nothing makes the pod again"}
 
-var podDelete = register(Runbook{
+var _ = register(Runbook{
 	Name:    "pod delete",
 	Aliases: []string{"delete pod", "delete pods", "delete po", "evict"},
 	Verb:    "pod.delete",
@@ -77,7 +77,7 @@ func planPodDelete(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 		p.Warnings = append(p.Warnings, algesta.Say("Nothing owns it, so nothing makes it again."))
 	} else {
 		p.Facts = append(p.Facts, algesta.Field{Label: "made by", Value: algesta.Say("{} {}", quote(owner.Kind), algesta.Name(quote(owner.Name)))})
-		p.Warnings = append(p.Warnings, siblingWarnings(ctx, c, in, pod, owner.UID)...)
+		p.Warnings = append(p.Warnings, siblingWarnings(ctx, c, pod, owner.UID)...)
 	}
 	if state.Reason != "" {
 		p.Warnings = append(p.Warnings, algesta.Say(
@@ -109,7 +109,7 @@ func refuseUnowned(in Input, pod *corev1.Pod, owner *metav1.OwnerReference) erro
 }
 
 // siblingWarnings say who serves while the pod is missing.
-func siblingWarnings(ctx context.Context, c Cluster, in Input, pod *corev1.Pod, owner types.UID) []algesta.Text {
+func siblingWarnings(ctx context.Context, c Cluster, pod *corev1.Pod, owner types.UID) []algesta.Text {
 	siblings, err := controlledBy(ctx, c, pod.Namespace, owner)
 	if err != nil {
 		return []algesta.Text{couldNotCheck("its other pods", err)}
@@ -187,7 +187,8 @@ func podBefore(ctx context.Context, c Cluster, object algesta.Object) (string, e
 func pollReplacement(ctx context.Context, c Cluster, object algesta.Object, noted string) (Polled, error) {
 	var was podWas
 	if noted == "" || json.Unmarshal([]byte(noted), &was) != nil {
-		return Polled{Phase: rollout.OutOfTime, Said: algesta.Say("Which pods there were before couldn't be read, so I can't tell which one replaces it.")}, nil
+		unread := algesta.Say("Which pods there were before couldn't be read, so I can't tell which one replaces it.")
+		return Polled{Phase: rollout.OutOfTime, Said: unread}, nil //nolint:nilerr // it is said
 	}
 	pod, err := readPod(ctx, c, object.Namespace, object.Name)
 	there := err == nil && pod.UID == was.UID

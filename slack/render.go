@@ -239,8 +239,8 @@ func (l *layout) list(items []algesta.Text) {
 	l.add(slackapi.NewRichTextList(slackapi.RTEListBullet, 0, rows...))
 }
 
-// fields stand in columns. A time or a mention is lost in preformatted text, so with one of those they are a table, or a line each where the
-// message has its one table already.
+// fields stand in columns. A time or a mention is lost in preformatted text, so with one of those they are a table, or a line each where
+// the message has its one table already.
 func (l *layout) fields(fields []algesta.Field) {
 	width := 0
 	live := false

@@ -28,12 +28,15 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 		"kubectl describe hpa api-hpa -n production":         scaler,
 		"hpa api-hpa production":                             scaler,
 		`kubectl patch hpa api-hpa -n production -p '{"spec":{"minReplicas":2,"maxReplicas":6}}'`: {
-			Runbook: "hpa set", Environment: "production", Object: "horizontalpodautoscaler/api-hpa", Args: algesta.Args{"min": int64(2), "max": int64(6)},
+			Runbook: "hpa set", Environment: "production", Object: "horizontalpodautoscaler/api-hpa",
+			Args: algesta.Args{"min": int64(2), "max": int64(6)},
 		},
 		"kubectl autoscale deployment/api --min=2 --max=6 -n production": {
 			Runbook: "hpa set", Environment: "production", Service: "api", Args: algesta.Args{"min": int64(2), "max": int64(6)},
 		},
-		"hpa pin api production 4":                     {Runbook: "hpa pin", Environment: "production", Service: "api", Args: algesta.Args{"replicas": int64(4)}},
+		"hpa pin api production 4": {
+			Runbook: "hpa pin", Environment: "production", Service: "api", Args: algesta.Args{"replicas": int64(4)},
+		},
 		"hpa restore api prod":                         {Runbook: "hpa restore", Environment: "prod", Service: "api"},
 		"kubectl delete pod api-x -n production":       {Runbook: "pod delete", Environment: "production", Object: "pod/api-x"},
 		"kubectl delete pod/api-x -n production":       {Runbook: "pod delete", Environment: "production", Object: "pod/api-x"},
@@ -51,9 +54,10 @@ func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 func TestATrapIsAnsweredWithTheBetterWay(t *testing.T) {
 	t.Parallel()
 	for text, hint := range map[string]string{
-		"kubectl delete certificate api-tls -n production": "To renew it now, while the old one stays in use: /algesta cert renew api-tls production.",
-		"delete cert/api-tls -n production":                "/algesta cert check api-tls production says",
-		"delete certificate":                               "/algesta cert check <certificate> <environment> says",
+		"kubectl delete certificate api-tls -n production": "To renew it now, while the old one stays in use: " +
+			"/algesta cert renew api-tls production.",
+		"delete cert/api-tls -n production": "/algesta cert check api-tls production says",
+		"delete certificate":                "/algesta cert check <certificate> <environment> says",
 	} {
 		_, err := parse(text)
 		require.ErrorIs(t, err, algesta.ErrRefused, text)
@@ -77,7 +81,8 @@ func TestOnlyTheBoundsOfAnAutoscalerArePatched(t *testing.T) {
 		known := (*algesta.Error)(nil)
 		require.ErrorAs(t, err, &known, text)
 		require.Equal(t, "Of an autoscaler I change between how many pods it scales, and nothing else.", known.Message.String())
-		require.Equal(t, "To change that: /algesta hpa set hpa/api-hpa production min=<number> max=<number>. To keep the number of pods fixed, and get "+
+		require.Equal(t, "To change that: /algesta hpa set hpa/api-hpa production min=<number> max=<number>. "+
+			"To keep the number of pods fixed, and get "+
 			"the old bounds back later: /algesta hpa pin hpa/api-hpa production replicas=<number>", known.Hint.String())
 	}
 }

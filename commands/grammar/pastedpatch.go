@@ -8,7 +8,8 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// pastedScaler reads "patch hpa x -n production -p '{"spec":{"minReplicas":2,"maxReplicas":6}}'" as "hpa set hpa/x min=2 max=6 -n production".
+// pastedScaler reads "patch hpa x -n production -p '{"spec":{"minReplicas":2,"maxReplicas":6}}'" as
+// "hpa set hpa/x min=2 max=6 -n production".
 // What else a patch may hold is refused: it would be another change than the plan shows.
 func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 	object, patch := "hpa/"+name, optionOf(line.rest, "p", "patch")
