@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/3astronautas/algesta"
 )
@@ -15,13 +14,21 @@ import (
 // use is what a pod takes now, as metrics-server measured it some seconds ago.
 type use struct{ cpu, memory resource.Quantity }
 
-// useOf is the use of the pods of a namespace, by name; nil where there is no metrics API or no right to it. A pod that is
-// not in it has no measurement yet, which is not the same as none.
+// useOf is the use of the pods of a namespace, by name; nil where there is no metrics API or no right to it.
 func useOf(ctx context.Context, c Cluster, namespace string) map[string]use {
-	measured := &unstructured.UnstructuredList{}
-	measured.SetGroupVersionKind(schema.GroupVersionKind{Group: "metrics.k8s.io", Version: "v1beta1", Kind: "PodMetricsList"})
-	if err := c.List(ctx, namespace, "", measured); err != nil {
+	out, err := usedByPods(ctx, c, namespace)
+	if err != nil {
 		return nil
+	}
+	return out
+}
+
+// usedByPods is the use of the pods of a namespace, by name. A pod that is not in it has no measurement yet, which is not the same as
+// none. The error is ErrNotFound where there is no metrics API.
+func usedByPods(ctx context.Context, c Cluster, namespace string) (map[string]use, error) {
+	measured := customList("metrics.k8s.io", "v1beta1", "PodMetrics")
+	if err := c.List(ctx, namespace, "", measured); err != nil {
+		return nil, fmt.Errorf("reading what pods use: %w", err)
 	}
 	out := map[string]use{}
 	for _, item := range measured.Items {
@@ -37,7 +44,7 @@ func useOf(ctx context.Context, c Cluster, namespace string) map[string]use {
 			out[item.GetName()] = u
 		}
 	}
-	return out
+	return out, nil
 }
 
 func parsed(s string) resource.Quantity {
