@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
@@ -30,10 +31,10 @@ func answerNamespaces(ctx context.Context, c Cluster, in Input) algesta.Report {
 	var all corev1.NamespaceList
 	var quotas corev1.ResourceQuotaList
 	read := make([]listed, 2)
-	r := &reads{c: c}
-	r.work.Go(func() { read[0] = listAll(ctx, c, "", "", "namespaces", &all) })
-	r.work.Go(func() { read[1] = listAll(ctx, c, "", "", "quotas", &quotas) })
-	r.work.Wait()
+	var work conc.WaitGroup // a panic in it is told to whoever waits
+	work.Go(func() { read[0] = listAll(ctx, c, "", "", "namespaces", &all) })
+	work.Go(func() { read[1] = listAll(ctx, c, "", "", "quotas", &quotas) })
+	work.Wait()
 	if read[0].err != nil {
 		return unknownReport(whereOf(in), read[0])
 	}

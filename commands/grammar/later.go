@@ -13,7 +13,7 @@ import (
 // later are words of kubectl and its neighbours that no runbook understands, with what they would do. The answer to
 // them is honest; a near-sounding command that does something else would not be.
 var later = map[string]string{
-	"describe": "describe objects", "events": "list events",
+	"describe":      "describe objects",
 	"cert":          "check certificates",
 	"api-resources": "list kinds",
 	"delete":        "delete objects", "create": "create objects", "patch": "patch objects",

@@ -1,0 +1,212 @@
+package runbooks
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact/podspec"
+)
+
+var _ = register(Runbook{
+	Name:    "events",
+	Aliases: []string{"get events", "get event", "get ev"},
+	Verb:    "events",
+	Summary: "List what Kubernetes said of an environment or a service in the last hour: warnings first, the newest first, repeated ones once.",
+	Example: "events production",
+	Rank:    55,
+	About:   About{Service: true, Environment: true},
+	Args: append([]Arg{
+		{Name: "sort-by", Kind: TextArg, Summary: "kubectl's order: the answer has warnings first, and the newest first", Hidden: true},
+	}, lookArgs...),
+	Reads:  []string{"list events", "list pods"},
+	Answer: answerEvents,
+})
+
+// answerEvents reads the pods before the events: what they spell out is hidden then wherever an event quotes it.
+func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	namespace := in.Command.Target.Namespace
+	where := algesta.Say("{}", whereOf(in))
+	var pods corev1.PodList
+	var found corev1.EventList
+	podsRead := listAll(ctx, c, namespace, "", "pods", &pods)
+	read := listAll(ctx, c, namespace, "", "events", &found)
+	if read.err != nil {
+		return unknownReport(where, read), nil //nolint:nilerr // it is said
+	}
+	all := found.Items
+	if in.Command.Target.Object == "" {
+		where = subject(in)
+		all = slices.DeleteFunc(all, func(e corev1.Event) bool { return !ofWorkload(e.InvolvedObject, in.Workload.Name) })
+	}
+	hideSpelledOut(all, pods.Items)
+	messages := podsRead.err == nil && podsRead.part == nil
+	said := notes(read, podsRead)
+	if !messages {
+		said = append(said, algesta.Say("Without all pods I don't know what has to be hidden, so I leave out what the events say."))
+	}
+	said = append(slices.Concat(asTyped(in), said), algesta.Say("Kubernetes keeps events for about an hour."))
+	folded := foldEvents(all)
+	return withTable(eventsReport(folded, where, read.part != nil), eventsTable(folded, in.Command.At, messages), "event", said...), nil
+}
+
+// hideSpelledOut takes the messages away that hold a secret which a pod spells out: a list of a whole namespace tells it to nobody else.
+func hideSpelledOut(all []corev1.Event, pods []corev1.Pod) {
+	specs := make([]*corev1.PodSpec, len(pods))
+	for i := range pods {
+		specs[i] = &pods[i].Spec
+	}
+	secrets := podspec.Secrets(specs...)
+	for i := range all {
+		if slices.ContainsFunc(secrets, func(value []byte) bool { return strings.Contains(all[i].Message, strings.TrimSpace(string(value))) }) {
+			all[i].Message = "(hidden: it quotes a secret)"
+		}
+	}
+}
+
+// happened is an event, with all that are the same but for the object that they are about.
+type happened struct {
+	corev1.Event
+	last    time.Time
+	times   int32
+	objects map[string]bool
+}
+
+func (h happened) warns() bool { return h.Type == corev1.EventTypeWarning }
+
+// foldEvents makes one of those that say the same, warnings first and the newest first. The names and UIDs of objects in their messages
+// make no difference.
+func foldEvents(all []corev1.Event) []happened {
+	type key struct{ kind, reason, class, message string }
+	at := map[key]int{}
+	var out []happened
+	for _, e := range all {
+		o := e.InvolvedObject
+		message := e.Message
+		for _, own := range []string{o.Name, string(o.UID)} {
+			if own != "" {
+				message = strings.ReplaceAll(message, own, "…")
+			}
+		}
+		k := key{o.Kind, e.Reason, e.Type, message}
+		i, known := at[k]
+		if !known {
+			i = len(out)
+			at[k] = i
+			out = append(out, happened{Event: e, objects: map[string]bool{}})
+		}
+		h := &out[i]
+		h.times += timesOf(e)
+		h.objects[o.Name] = true
+		if last := lastSeen(e); last.After(h.last) {
+			h.Event, h.last = e, last
+		}
+	}
+	slices.SortStableFunc(out, func(a, b happened) int {
+		if a.warns() != b.warns() {
+			return map[bool]int{true: -1, false: 1}[a.warns()]
+		}
+		return cmp.Or(b.last.Compare(a.last), strings.Compare(a.InvolvedObject.Name, b.InvolvedObject.Name), strings.Compare(a.Reason, b.Reason))
+	})
+	return out
+}
+
+// lastSeen is when an event happened the last time. Which of its times are set depends on who wrote it.
+func lastSeen(e corev1.Event) time.Time {
+	last := e.CreationTimestamp.Time
+	for _, at := range []time.Time{e.FirstTimestamp.Time, e.EventTime.Time, e.LastTimestamp.Time} {
+		if !at.IsZero() {
+			last = at
+		}
+	}
+	if e.Series != nil && e.Series.LastObservedTime.After(last) {
+		last = e.Series.LastObservedTime.Time
+	}
+	return last
+}
+
+// timesOf is how often an event happened.
+func timesOf(e corev1.Event) int32 {
+	if e.Series != nil {
+		return max(1, e.Series.Count)
+	}
+	return max(1, e.Count)
+}
+
+func eventsReport(all []happened, where algesta.Text, part bool) algesta.Report {
+	warnings := 0
+	for _, h := range all {
+		if h.warns() {
+			warnings++
+		}
+	}
+	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: {}, no warnings", where, count(len(all), "event"))}
+	switch {
+	case len(all) == 0:
+		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no events", where)
+	case warnings > 0:
+		report.Tone = algesta.Warning
+		report.Title = algesta.Say("{}: {} in {}", where, count(warnings, "warning"), count(len(all), "event"))
+	}
+	if part {
+		report.Tone, report.Title = algesta.Warning, algesta.Say("{} among those that I read", report.Title)
+	}
+	return report
+}
+
+func eventsTable(all []happened, now time.Time, messages bool) algesta.Table {
+	t := algesta.Table{Head: []string{"last seen", "type", "reason", "object", "times"}}
+	if messages {
+		t.Head = append(t.Head, "message")
+	}
+	for _, h := range all {
+		object := algesta.Say("{}", algesta.Name(quote(strings.ToLower(h.InvolvedObject.Kind)+"/"+h.InvolvedObject.Name)))
+		if more := len(h.objects) - 1; more > 0 {
+			object = algesta.Say("{} and {} more", object, more)
+		}
+		row := []algesta.Text{
+			algesta.Say("{} ago", span(max(0, now.Sub(h.last)))), orDash(quote(h.Type)), orDash(quote(h.Reason)), object, algesta.Say("{}", fmt.Sprint(h.times)),
+		}
+		if messages {
+			row = append(row, orDash(quote(h.Message)))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// The lengths of what Kubernetes adds to names: the hash of a pod template, and what makes the name of a pod unique
+// (k8s.io/apimachinery/pkg/util/rand, which uses these letters and digits only).
+const (
+	madeUpLetters = "bcdfghjklmnpqrstvwxz2456789"
+	shortestHash  = 6
+	longestHash   = 10
+	uniqueLength  = 5
+)
+
+// ofWorkload reports whether an object is a workload, or by its name one of its ReplicaSets and pods, which may be gone by now.
+func ofWorkload(o corev1.ObjectReference, workload string) bool {
+	if o.Name == workload {
+		return true
+	}
+	rest, below := strings.CutPrefix(o.Name, workload+"-")
+	if !below || o.Kind != "ReplicaSet" && o.Kind != "Pod" {
+		return false
+	}
+	hash, unique, two := strings.Cut(rest, "-")
+	madeUp := strings.Trim(hash+unique, madeUpLetters) == ""
+	isHash := madeUp && len(hash) >= shortestHash && len(hash) <= longestHash
+	switch {
+	case o.Kind == "ReplicaSet":
+		return isHash && !two
+	case two:
+		return isHash && len(unique) == uniqueLength
+	}
+	return madeUp && len(hash) == uniqueLength || strings.Trim(rest, "0123456789") == "" // of a DaemonSet, of a StatefulSet
+}

@@ -1,0 +1,97 @@
+package runbooks_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/sandbox/control"
+)
+
+func eventOf(kind, name, class, reason, message string, ago time.Duration, times int32) *corev1.Event {
+	return &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Name: name + "." + reason, Namespace: "production"},
+		InvolvedObject: corev1.ObjectReference{Kind: kind, Name: name, Namespace: "production"},
+		Type:           class, Reason: reason, Message: message, Count: times,
+		FirstTimestamp: metav1.NewTime(noon.Add(-time.Hour)), LastTimestamp: metav1.NewTime(noon.Add(-ago)),
+	}
+}
+
+func TestEventsAreWarningsFirstAndFolded(t *testing.T) {
+	t.Parallel()
+	const app, other = "api-gateway-production", "api-gateway-production-canary"
+	backOff := func(pod string) string {
+		return "Back-off restarting failed container app in pod " + pod + "_production"
+	}
+	s := listed{lists: map[string][]any{"EventList": {
+		eventOf("Pod", app+"-5d4f8c7b9-xkcd2", "Normal", "Pulled", "Image is there", time.Minute, 1),
+		eventOf("Pod", app+"-5d4f8c7b9-xkcd2", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-xkcd2"), 3*time.Minute, 4),
+		eventOf("Pod", app+"-5d4f8c7b9-zzzz4", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-zzzz4"), 2*time.Minute, 5),
+		eventOf("Pod", other+"-5d4f8c7b9-zzzz4", "Warning", "Failed", "no <!channel> *image*", 5*time.Minute, 0),
+	}}}
+	require.Equal(t, []string{
+		"production: 2 warnings in 3 events",
+		"last seen | type | reason | object | times | message",
+		"2 min ago | Warning | BackOff | pod/" + app + "-5d4f8c7b9-zzzz4 and 1 more | 9 | " + backOff(app+"-5d4f8c7b9-zzzz4"),
+		"5 min ago | Warning | Failed | pod/" + other + "-5d4f8c7b9-zzzz4 | 1 | no <!channel> *image*",
+		"60 s ago | Normal | Pulled | pod/" + app + "-5d4f8c7b9-xkcd2 | 1 | Image is there",
+		"Kubernetes keeps events for about an hour.",
+	}, tells(t, s, regarding("events", "")))
+
+	in := input("events", nil)
+	in.Workload.Name = app
+	got := tells(t, s, in)
+	require.Contains(t, got[0], "1 warning in 2 events", "another workload's are not the service's")
+	require.Equal(t, "production: no events", tells(t, listed{}, regarding("events", ""))[0])
+}
+
+func TestEventsDontQuoteWhatAPodSpellsOut(t *testing.T) {
+	t.Parallel()
+	secret := fmt.Sprintf("open-%d", rand.Uint64()) //nolint:gosec // no secret
+	s := listed{lists: map[string][]any{
+		"EventList": {eventOf("Pod", "x", "Warning", "Failed", "cannot open "+secret, time.Minute, 1)},
+		"PodList": {&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: corev1.PodSpec{Containers: []corev1.Container{
+			{Name: "app", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: secret}}},
+		}}}},
+	}}
+	got := fmt.Sprint(tells(t, s, regarding("events", "")))
+	require.NotContains(t, got, secret)
+	require.Contains(t, got, "(hidden: it quotes a secret)")
+}
+
+// What the pods spell out is only known once they are read: without them no message of an event is shown.
+func TestEventsWithoutPodsSayNoMessages(t *testing.T) {
+	t.Parallel()
+	secret := fmt.Sprintf("open-%d", rand.Uint64()) //nolint:gosec // no secret
+	forbidden := &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to list pods.")}
+	s := listed{
+		lists:   map[string][]any{"EventList": {eventOf("Pod", "x", "Warning", "Failed", "exec "+secret, time.Minute, 1)}},
+		instead: map[string]error{"PodList": forbidden},
+	}
+	got := fmt.Sprint(tells(t, s, regarding("events", "")))
+	require.NotContains(t, got, secret)
+	require.Contains(t, got, "Failed | pod/x | 1")
+	require.Contains(t, got, "so I leave out what the events say")
+	s.instead = map[string]error{"EventList": forbidden}
+	require.Equal(t, "I couldn't check the events of production: I have no right to read them.", tells(t, s, regarding("events", ""))[0])
+}
+
+func TestEventsOfARealControlPlane(t *testing.T) {
+	t.Parallel()
+	w := newBrokenNamespace(t, control.ForTest(t))
+	now := metav1.Now()
+	e := eventOf("Pod", "api-1", "Warning", "Unhealthy", "Readiness probe failed", 0, 7)
+	e.Namespace, e.InvolvedObject.Namespace, e.FirstTimestamp, e.LastTimestamp = w.namespace, w.namespace, now, now
+	w.make(t, e)
+	in := w.asked("events", "")
+	in.Command.At = time.Now()
+	got := w.tells(t, in)
+	require.Equal(t, "production: 1 warning in 1 event", got[0])
+	require.Regexp(t, `^\d+ s ago \| Warning \| Unhealthy \| pod/api-1 \| 7 \| Readiness probe failed$`, got[2])
+}
