@@ -25,8 +25,8 @@ type Report struct {
 	File    *File    `json:"file,omitempty"`
 }
 
-// File is a text that is too long for a message. Where a message has a thread, it goes there as a file before the message is posted, and the
-// message says where it is, or that it could not be put there. What one person alone sees has no file.
+// File is a text that is too long for a message. Where a message has a thread, it goes there as a file before the message is posted, and
+// the message says where it is, or that it could not be put there. What one person alone sees has no file.
 type File struct {
 	// Name says what it is: "plan", "logs-api-gateway". The transport makes it one that no other file has.
 	Name string `json:"name"`

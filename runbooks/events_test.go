@@ -14,10 +14,10 @@ import (
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
-func eventOf(kind, name, class, reason, message string, ago time.Duration, times int32) *corev1.Event {
+func eventOf(name, class, reason, message string, ago time.Duration, times int32) *corev1.Event {
 	return &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Name: name + "." + reason, Namespace: "production"},
-		InvolvedObject: corev1.ObjectReference{Kind: kind, Name: name, Namespace: "production"},
+		InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: name, Namespace: "production"},
 		Type:           class, Reason: reason, Message: message, Count: times,
 		FirstTimestamp: metav1.NewTime(noon.Add(-time.Hour)), LastTimestamp: metav1.NewTime(noon.Add(-ago)),
 	}
@@ -30,10 +30,10 @@ func TestEventsAreWarningsFirstAndFolded(t *testing.T) {
 		return "Back-off restarting failed container app in pod " + pod + "_production"
 	}
 	s := listed{lists: map[string][]any{"EventList": {
-		eventOf("Pod", app+"-5d4f8c7b9-xkcd2", "Normal", "Pulled", "Image is there", time.Minute, 1),
-		eventOf("Pod", app+"-5d4f8c7b9-xkcd2", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-xkcd2"), 3*time.Minute, 4),
-		eventOf("Pod", app+"-5d4f8c7b9-zzzz4", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-zzzz4"), 2*time.Minute, 5),
-		eventOf("Pod", other+"-5d4f8c7b9-zzzz4", "Warning", "Failed", "no <!channel> *image*", 5*time.Minute, 0),
+		eventOf(app+"-5d4f8c7b9-xkcd2", "Normal", "Pulled", "Image is there", time.Minute, 1),
+		eventOf(app+"-5d4f8c7b9-xkcd2", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-xkcd2"), 3*time.Minute, 4),
+		eventOf(app+"-5d4f8c7b9-zzzz4", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-zzzz4"), 2*time.Minute, 5),
+		eventOf(other+"-5d4f8c7b9-zzzz4", "Warning", "Failed", "no <!channel> *image*", 5*time.Minute, 0),
 	}}}
 	require.Equal(t, []string{
 		"production: 2 warnings in 3 events",
@@ -53,9 +53,9 @@ func TestEventsAreWarningsFirstAndFolded(t *testing.T) {
 
 func TestEventsDontQuoteWhatAPodSpellsOut(t *testing.T) {
 	t.Parallel()
-	secret := fmt.Sprintf("open-%d", rand.Uint64()) //nolint:gosec // no secret
+	secret := fmt.Sprintf("open-%d", rand.Uint64())
 	s := listed{lists: map[string][]any{
-		"EventList": {eventOf("Pod", "x", "Warning", "Failed", "cannot open "+secret, time.Minute, 1)},
+		"EventList": {eventOf("x", "Warning", "Failed", "cannot open "+secret, time.Minute, 1)},
 		"PodList": {&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: corev1.PodSpec{Containers: []corev1.Container{
 			{Name: "app", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: secret}}},
 		}}}},
@@ -68,10 +68,10 @@ func TestEventsDontQuoteWhatAPodSpellsOut(t *testing.T) {
 // What the pods spell out is only known once they are read: without them no message of an event is shown.
 func TestEventsWithoutPodsSayNoMessages(t *testing.T) {
 	t.Parallel()
-	secret := fmt.Sprintf("open-%d", rand.Uint64()) //nolint:gosec // no secret
+	secret := fmt.Sprintf("open-%d", rand.Uint64())
 	forbidden := &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to list pods.")}
 	s := listed{
-		lists:   map[string][]any{"EventList": {eventOf("Pod", "x", "Warning", "Failed", "exec "+secret, time.Minute, 1)}},
+		lists:   map[string][]any{"EventList": {eventOf("x", "Warning", "Failed", "exec "+secret, time.Minute, 1)}},
 		instead: map[string]error{"PodList": forbidden},
 	}
 	got := fmt.Sprint(tells(t, s, regarding("events", "")))
@@ -86,7 +86,7 @@ func TestEventsOfARealControlPlane(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	now := metav1.Now()
-	e := eventOf("Pod", "api-1", "Warning", "Unhealthy", "Readiness probe failed", 0, 7)
+	e := eventOf("api-1", "Warning", "Unhealthy", "Readiness probe failed", 0, 7)
 	e.Namespace, e.InvolvedObject.Namespace, e.FirstTimestamp, e.LastTimestamp = w.namespace, w.namespace, now, now
 	w.make(t, e)
 	in := w.asked("events", "")

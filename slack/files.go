@@ -68,8 +68,8 @@ func fileOf(o algesta.Outgoing, msg rendered, w way) (name, content string, ok b
 	return fmt.Sprintf("%s-%s-%s.txt", first(base, "file"), o.Post.Command, hex.EncodeToString(sum[:4])), content, true
 }
 
-// attach has the file of a message in its thread, once, before the message says so. A nil answer is a message without one; an error says that
-// the message has to wait.
+// attach has the file of a message in its thread, once, before the message says so. A nil answer is a message without one; an error says
+// that the message has to wait.
 func (s *sender) attach(ctx context.Context, r *result, msg rendered, m memory) (*attached, error) {
 	name, content, ok := fileOf(r.out, msg, r.way)
 	if !ok {
@@ -189,7 +189,7 @@ type sharedFile struct {
 func (w web) upload(ctx context.Context, address, content string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader([]byte(content)))
 	if err != nil {
-		return errors.New("Slack's address for an upload is none")
+		return errors.New("the upload has no usable address from Slack")
 	}
 	req.Header.Set("Content-Type", "text/plain; charset=utf-8")
 	resp, err := w.http.Do(req)

@@ -158,7 +158,12 @@ func TestAFileIsCleanAndForEverybodyInTheThreadOnly(t *testing.T) {
 	require.Regexp(t, `^logs-..-api-c-1-[0-9a-f]{8}\.txt$`, file.Title)
 
 	report.Title = algesta.Say("for Luis")
-	r.box.post(algesta.Post{Command: "c-2", Kind: algesta.AnswerPost, Channel: "C0OPS", Thread: thread[0].TS, OnlyFor: "U0LUIS", Report: report})
+	r.box.post(
+		algesta.Post{
+			Command: "c-2", Kind: algesta.AnswerPost, Channel: "C0OPS", Thread: thread[0].TS,
+			OnlyFor: "U0LUIS", Report: report,
+		},
+	)
 	r.box.post(algesta.Post{Command: "c-3", Kind: algesta.DetailPost, Channel: "U0LUIS", Direct: true, Report: report})
 	r.box.drained(t)
 	require.Len(t, r.server.Calls("files.getUploadURLExternal"), 1)

@@ -61,7 +61,11 @@ func TestWhoGaveUpAsksNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirectory(web{}, nil, nil)
 		calls, release := 0, make(chan struct{})
-		call := func(ctx context.Context) (int, error) { calls++; <-release; return calls, context.Cause(context.WithoutCancel(ctx)) }
+		call := func(ctx context.Context) (int, error) {
+			calls++
+			<-release
+			return calls, context.Cause(context.WithoutCancel(ctx))
+		}
 		var asking sync.WaitGroup
 		asking.Go(func() { _, _ = ask(t.Context(), d, "key", d.places, time.Time{}, call) })
 		synctest.Wait()
