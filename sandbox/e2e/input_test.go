@@ -228,7 +228,7 @@ func TestWhatPhonesMakeOfACommandIsUnderstood(t *testing.T) {
 		"kubectl rollout undo deployment/api-gateway-production -n production --to-revision=1",
 	} {
 		r := w.asks(luis, text)
-		require.Contains(t, r.plan().Plain(), "image     …/api-gateway:12345 → …/api-gateway:12343", text)
+		require.Contains(t, r.plan().Plain(), "image  …/api-gateway:12345 → …/api-gateway:12343", text)
 		r.click(luis, "cancel") // the same is asked for once
 		require.Contains(t, r.end(luis), "was cancelled by Luis Pardo", text)
 	}

@@ -21,9 +21,9 @@ requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · exp
 	for _, line := range []string{
 		"Roll back api-gateway-production: 12345 → 12344 (revision 2)",
 		"aks-algesta-production / " + w.production,
-		"image     …/api-gateway:12345 → …/api-gateway:12344",
+		"image  …/api-gateway:12345 → …/api-gateway:12344",
 		"“deploy 12344”",
-		"pods      2; 1 extra pod while it rolls",
+		"pods  2; 1 extra pod while it rolls",
 		"<!subteam^S0PLATFORM> <@U0CARLA>: one of you may approve. Luis Pardo may cancel.",
 		"[ Approve ] [ Deny ] [ Cancel ]",
 	} {
@@ -67,7 +67,7 @@ requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · exp
 		require.NoError(t, err)
 	}, "requested by <@U0MARTA>")
 	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+", put api-gateway-production back: 12344 → 12345")
-	require.Contains(t, undo.plan().Plain(), "image     …/api-gateway:12344 → …/api-gateway:12345")
+	require.Contains(t, undo.plan().Plain(), "image  …/api-gateway:12344 → …/api-gateway:12345")
 	undo.approve()
 	require.Contains(t, undo.end(marta), "✅ api-gateway in production is back on 12345.")
 	require.Equal(t, 2, w.patches(deployment))
