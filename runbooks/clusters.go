@@ -155,7 +155,7 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 	}
 	asking.Wait()
 	table := algesta.Table{Head: []string{"environment", "cluster", "namespace", "answers", "version", "rights of my commands"}}
-	silent, poor := 0, 0
+	silent, poor, unread := 0, 0, 0
 	names := map[string]bool{}
 	var more []algesta.Text
 	for i, place := range in.Places {
@@ -167,6 +167,9 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 			silent++
 			state = "no"
 			more = append(more, couldNotCheck(place.Target.Environment, s.versionErr))
+		case s.lackErr != nil:
+			unread++
+			more = append(more, couldNotCheck("the rights in "+place.Target.Environment, s.lackErr))
 		case len(s.lacks) > 0:
 			poor++
 		}
@@ -193,6 +196,13 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 		if silent == 1 {
 			report.Title = algesta.Say("The cluster of 1 of {} doesn't answer", count(len(in.Places), "environment"))
 		}
+	case unread > 0:
+		report.Tone = algesta.Warning
+		report.Title = algesta.Say(
+			"{} of {}, all answer; the bot's rights couldn't all be checked",
+			count(len(names), "cluster"),
+			count(len(in.Places), "environment"),
+		)
 	case poor > 0:
 		report.Tone = algesta.Warning
 		report.Title = algesta.Say(
@@ -235,10 +245,13 @@ func answerClusterInfo(ctx context.Context, c Cluster, in Input) (algesta.Report
 	if len(s.lacks) > 0 {
 		more = append(more, algesta.Say("What each command needs stands in RUNBOOKS.md. Without it, answers say what they couldn't check."))
 	}
-	for what, err := range map[string]error{"who I am there": s.identityErr, "the rights": s.lackErr} {
-		if err != nil {
-			more = append(more, couldNotCheck(what, err))
-		}
+	if s.identityErr != nil {
+		report.Tone = algesta.Warning
+		more = append(more, couldNotCheck("who I am there", s.identityErr))
+	}
+	if s.lackErr != nil {
+		report.Tone = algesta.Warning
+		more = append(more, couldNotCheck("the rights", s.lackErr))
 	}
 	report.Body = append(report.Body, lines(more)...)
 	return report, nil

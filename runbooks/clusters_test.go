@@ -2,6 +2,8 @@ package runbooks_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +18,9 @@ import (
 
 // gate is what a cluster says of itself, and the resources that the bot lacks the right to.
 type gate struct {
-	err   error
-	lacks map[string]bool
+	err    error
+	unread error // of all but its version
+	lacks  map[string]bool
 }
 
 func (g gate) Server(context.Context) (string, error) {
@@ -28,7 +31,7 @@ func (g gate) Server(context.Context) (string, error) {
 }
 
 func (g gate) Identity(context.Context) (string, error) {
-	return "system:serviceaccount:bots:bot", g.err
+	return "system:serviceaccount:bots:bot", errors.Join(g.err, g.unread)
 }
 
 func (g gate) Lacks(_ context.Context, wanted []authorizationv1.ResourceAttributes) ([]bool, error) {
@@ -36,7 +39,7 @@ func (g gate) Lacks(_ context.Context, wanted []authorizationv1.ResourceAttribut
 	for i, w := range wanted {
 		out[i] = g.lacks[w.Resource]
 	}
-	return out, g.err
+	return out, errors.Join(g.err, g.unread)
 }
 
 func placeAt(environment string, access runbooks.Access) runbooks.Place {
@@ -118,4 +121,21 @@ func TestAClusterSaysWhatIsMissingForEachCommand(t *testing.T) {
 
 	whole := w.tells(t, w.asked("cluster info", ""))
 	require.Contains(t, whole, "rights of my commands: all")
+}
+
+// What couldn't be checked is never green, and is said in one order.
+func TestAClusterWhoseRightsAreNotKnownIsNotFine(t *testing.T) {
+	t.Parallel()
+	book, ok := runbooks.Find("cluster info")
+	require.True(t, ok)
+	place := placeAt("production", gate{unread: algesta.ErrForbidden})
+	command := algesta.Command{Target: place.Target, At: noon}
+	report, err := book.Answer(t.Context(), place.Cluster, runbooks.Input{Bot: "algesta", Command: command})
+	require.NoError(t, err)
+	require.Equal(t, algesta.Warning, report.Tone)
+	require.Regexp(t, `(?s)who I am there.*the rights`, strings.Join(shownLines(t, report), "\n"))
+
+	told := strings.Join(clustersOf(t, place), "\n")
+	require.Regexp(t, `^1 cluster of 1 environment, all answer; the bot's rights couldn't all be checked\n`, told)
+	require.Contains(t, told, "the rights in production")
 }

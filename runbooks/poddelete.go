@@ -96,7 +96,7 @@ func refuseUnowned(in Input, pod *corev1.Pod, owner *metav1.OwnerReference) erro
 	if _, static := pod.Annotations[corev1.MirrorPodAnnotationKey]; static {
 		return refusal(
 			algesta.Say("{} is made from a file on its node: it would be there again at once, unchanged.", algesta.Name(pod.Name)),
-			algesta.Say("Change the file on node {}.", algesta.Name(quote(pod.Spec.NodeName))),
+			algesta.Say("To change or remove it, edit its manifest file on node {}.", algesta.Name(quote(pod.Spec.NodeName))),
 		)
 	}
 	if owner == nil && !bareArg.On(in) {
