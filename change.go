@@ -57,6 +57,9 @@ const CausePath = "/metadata/annotations/kubernetes.io~1change-cause"
 // pod to be missing.
 const Eviction = "eviction"
 
+// ClusterWide ends a right to a kind that is in no namespace, or to the objects of all namespaces: "create namespaces (cluster-wide)".
+const ClusterWide = " (cluster-wide)"
+
 // Right is what the change needs to be allowed, as a runbook declares what it writes: "patch deployments.apps",
 // "patch certificates.cert-manager.io/status".
 func (c Change) Right() string {

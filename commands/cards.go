@@ -49,6 +49,9 @@ func planOf(r algesta.Request, missing []policy.Missing, n names, why algesta.Te
 		Title: r.Plan.Summary,
 		Small: algesta.Say("{} / {}", r.Command.Target.Cluster, r.Command.Target.Namespace),
 	}
+	if ofCluster(r.Command.Target) {
+		out.Small = algesta.Say("{}", r.Command.Target.Cluster)
+	}
 	if len(why) > 0 {
 		out.Body = append(out.Body, algesta.Block{Text: why})
 	}

@@ -210,6 +210,9 @@ func (f *form) command(ctx context.Context) bool {
 		}
 		places := f.allowedIn(ctx, b)
 		alone := (b.About.Nothing() || b.About.Host) && f.may(b, algesta.Target{})
+		if b.About.Cluster {
+			places, alone = f.clustersFor(ctx, b)
+		}
 		if len(places) == 0 && !alone {
 			continue
 		}
@@ -228,6 +231,17 @@ func (f *form) command(ctx context.Context) bool {
 	}
 	f.out.Fields = append(f.out.Fields, field)
 	return field.Value != ""
+}
+
+// clustersFor are the environments whose clusters the person may use a command on that is about a cluster, and whether there is one.
+func (f *form) clustersFor(ctx context.Context, b runbooks.Runbook) (places []algesta.Target, any bool) {
+	for _, name := range f.Catalog.Environments() {
+		whole, err := f.Catalog.Resolve(ctx, "", name, f.visible)
+		if err == nil && f.visible(whole) && f.may(b, algesta.Target{Cluster: whole.Cluster}) {
+			places = append(places, whole)
+		}
+	}
+	return places, len(places) > 0
 }
 
 // environment asks where. One that is the only one is chosen.
@@ -304,7 +318,7 @@ func (f *form) rereads() bool {
 func (f *form) others() {
 	about := f.book.About
 	only := !about.Service && !about.Environment
-	if len(about.Kinds) > 0 && f.target.Environment != "" {
+	if len(about.Kinds) > 0 && (f.target.Environment != "" || about.Cluster) {
 		field := algesta.Input{
 			Name: objectField, Label: "Object", Kind: algesta.TextInput, Max: longestName, Optional: !only || about.Host,
 			Hint: "As kind/name, such as " + strings.ToLower(about.Kinds[0]) + "/…", Value: f.values[objectField],
@@ -345,6 +359,11 @@ func (f *form) arguments(ctx context.Context) {
 		case runbooks.TextArg:
 		}
 		o := offered[i]
+		if f.book.About.Cluster && a.Name == runbooks.ClusterArg {
+			for _, p := range f.places {
+				o.Choices = append(o.Choices, algesta.Choice{Value: p.Environment, Label: p.Environment, Detail: p.Cluster})
+			}
+		}
 		if o.Now != "" {
 			field.Hint = f.Redact(o.Now) + " " + field.Hint
 		}
@@ -439,7 +458,11 @@ func (f *form) asking(ctx context.Context) {
 		f.channel("Leave it empty to see the answer in our direct messages.", true)
 		return
 	}
-	c := algesta.Command{Requester: algesta.AskedBy(f.actor), Runbook: f.book.Name, Target: f.target, At: time.Now()}
+	target := f.target
+	if f.book.About.Cluster && len(f.places) > 0 { // the clusters may differ: what runs is decided about its own
+		target = algesta.Target{Cluster: f.places[0].Cluster}
+	}
+	c := algesta.Command{Requester: algesta.AskedBy(f.actor), Runbook: f.book.Name, Target: target, At: time.Now()}
 	decision := f.Policy().Decide(policy.Facts{Command: c, Verb: f.book.Verb, At: c.At, Asking: true})
 	if f.book.Name == grammar.Undo.Name {
 		decision = algesta.Decision{Effect: algesta.NeedsApproval}

@@ -46,6 +46,9 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 	if book.About.Nothing() {
 		return algesta.Target{}, nil
 	}
+	if book.About.Cluster {
+		return d.clusterOf(ctx, p, visible)
+	}
 	if p.Object != "" && p.Environment == "" && !book.About.Placed() { // a host
 		return d.placeOfHost(ctx, actor, book, p)
 	}
@@ -68,6 +71,29 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 		t.Object = wholeEnvironment
 	}
 	return t, nil
+}
+
+// clusterOf is the target of a command about what is in no environment: the cluster of the environment that an argument names, and nothing
+// of that environment, so that no rule about its namespace is taken for one about the cluster. can-i may leave the argument out where there
+// is one cluster.
+func (d *Dispatcher) clusterOf(ctx context.Context, p grammar.Parsed, visible func(algesta.Target) bool) (algesta.Target, error) {
+	if named := p.Args.String(runbooks.ClusterArg); named != "" {
+		t, err := d.Catalog.Resolve(ctx, "", named, visible)
+		return algesta.Target{Cluster: t.Cluster, Object: p.Object}, err
+	}
+	var clusters []string
+	for _, name := range d.Catalog.Environments() {
+		if t, err := d.Catalog.Resolve(ctx, "", name, visible); err == nil && visible(t) && !slices.Contains(clusters, t.Cluster) {
+			clusters = append(clusters, t.Cluster)
+		}
+	}
+	if len(clusters) == 1 {
+		return algesta.Target{Cluster: clusters[0], Object: p.Object}, nil
+	}
+	return algesta.Target{}, &algesta.Error{
+		Kind: algesta.ErrUsage, Message: algesta.Say("On which cluster? Name an environment of it."),
+		Hint: algesta.Say("{}", algesta.Name(d.Bot.Typed(p.Runbook, strings.TrimPrefix(p.Object, "namespace/"), runbooks.ClusterArg+"=<environment>"))),
+	}
 }
 
 // whichOf asks for the name of an object where an environment stands in its place.

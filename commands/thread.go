@@ -50,11 +50,16 @@ func (d *Dispatcher) thread(ctx context.Context, in algesta.Invocation) (thread,
 func (t thread) distinct() []algesta.Target {
 	var out []algesta.Target
 	for _, topic := range t.topics {
-		if topic.About != (algesta.Target{}) && !slices.Contains(out, topic.About) {
+		if topic.About != (algesta.Target{}) && !ofCluster(topic.About) && !slices.Contains(out, topic.About) {
 			out = append(out, topic.About)
 		}
 	}
 	return out
+}
+
+// ofCluster reports whether a target is of a cluster as a whole, in no environment: nothing that a later command could be about.
+func ofCluster(t algesta.Target) bool {
+	return t.Cluster != "" && t.Environment == "" && t.Namespace == ""
 }
 
 // asks adds to the error of a command that names too little what the thread is about, where that is more than one thing.

@@ -209,6 +209,10 @@ func (w *world) asksFirst(p algesta.Post) {
 			continue
 		}
 		require.NotNil(w.t, b.Confirm, "%s of %s asks nothing", b.Label, p.Kind)
+		if r, err := w.store.Request(w.t.Context(), p.Command); err == nil && r.Command.Target.Service == "" {
+			require.Contains(w.t, b.Confirm.Text, r.Plan.Title.String(), b.Label)
+			continue
+		}
 		require.Contains(w.t, b.Confirm.Text, "api-gateway in production", b.Label)
 		require.LessOrEqual(w.t, utf8.RuneCountInString(b.Confirm.Text), 300, b.Label)
 		require.LessOrEqual(w.t, utf8.RuneCountInString(b.Confirm.Title), 100, b.Label)

@@ -29,7 +29,8 @@ func (w *Writer) allow(change algesta.Change) error {
 	if err := change.Validate(); err != nil {
 		return fmt.Errorf("checking a change: %w", err)
 	}
-	if right := change.Right(); !slices.Contains(w.may, right) {
+	right := change.Right()
+	if !slices.ContainsFunc(w.may, func(may string) bool { return strings.TrimSuffix(may, algesta.ClusterWide) == right }) {
 		return fmt.Errorf("a change of %s would %s, and its command declares only %q", change.Object, right, w.may)
 	}
 	return nil

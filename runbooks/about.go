@@ -22,6 +22,10 @@ type About struct {
 	Kinds []string
 	// Host takes a host name, such as api.example.com.
 	Host bool
+	// Cluster says that the object, which is of a single kind, is of a cluster and in no environment, and isn't there yet: which cluster
+	// follows from the argument "environment". The target has a cluster and the object, and no namespace, so of the rules of a policy only
+	// those are about it that hold in all namespaces.
+	Cluster bool
 }
 
 // aboutService is what most commands are about.
@@ -45,7 +49,9 @@ func (a About) Takes(kind string) bool {
 }
 
 // Placed reports whether a command has to say in which environment.
-func (a About) Placed() bool { return a.Service || len(a.Kinds) > 0 || a.Environment && !a.Host }
+func (a About) Placed() bool {
+	return !a.Cluster && (a.Service || len(a.Kinds) > 0 || a.Environment && !a.Host)
+}
 
 // What stands for what has to be typed in a usage line.
 const (
@@ -71,9 +77,15 @@ func (a About) Slot() string {
 	return ""
 }
 
+// ClusterArg is the argument by which a command that is about a cluster names an environment of it.
+const ClusterArg = "environment"
+
 // Usage are the ways to say what the command is about, the usual one first: "<service> <environment>", "<environment>".
 func (a About) Usage() []string {
 	var ways []string
+	if a.Cluster {
+		return []string{a.Slot()}
+	}
 	if a.Service {
 		ways = append(ways, serviceSlot+" "+environmentSlot)
 	}
@@ -125,6 +137,9 @@ func (a About) Things() string {
 
 // check finds the mistakes of a programmer.
 func (a About) check() error {
+	if a.Cluster && (len(a.Kinds) != 1 || a.Service || a.Environment || a.Host) {
+		return fmt.Errorf("what is of a cluster is of one kind and nothing else")
+	}
 	for i, name := range a.Kinds {
 		if kind, ok := algesta.KindOf(name); !ok || kind.Name != name {
 			return fmt.Errorf("there is no kind %q in algesta.Kinds", name)

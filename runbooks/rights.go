@@ -13,9 +13,6 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// clusterWide marks a right to a kind that is in no namespace, or to the objects of all namespaces.
-const clusterWide = " (cluster-wide)"
-
 // What several runbooks read, by who reads it.
 var (
 	// planReads are what a plan looks at around a Deployment: its rollout and its history, what limits it, who owns it, and what its pods need.
@@ -84,7 +81,7 @@ type right struct {
 
 // parseRight reads "verb resource[.group][/subresource][ (cluster-wide)]", as algesta.Change.Right writes it.
 func parseRight(s string) (right, error) {
-	rest, everywhere := strings.CutSuffix(s, clusterWide)
+	rest, everywhere := strings.CutSuffix(s, algesta.ClusterWide)
 	verb, resource, _ := strings.Cut(rest, " ")
 	resource, sub, hasSub := strings.Cut(resource, "/")
 	resource, group, hasGroup := strings.Cut(resource, ".")
@@ -106,8 +103,12 @@ func parseRight(s string) (right, error) {
 func (r Runbook) Rights() []string {
 	all := [][]string{r.Reads, r.Writes}
 	for _, w := range r.Writes {
+		w, everywhere := strings.CutSuffix(w, algesta.ClusterWide)
 		verb, resource, _ := strings.Cut(w, " ")
 		object, _, _ := strings.Cut(resource, "/")
+		if everywhere {
+			object += algesta.ClusterWide
+		}
 		switch {
 		case strings.HasSuffix(resource, "/"+algesta.Eviction):
 			all = append(all, []string{"get " + object})

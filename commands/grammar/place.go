@@ -108,6 +108,9 @@ func (r *reading) environment(name string) error {
 	if err := r.checkName(name); err != nil {
 		return err
 	}
+	if a, ok := r.arg(runbooks.ClusterArg); ok && r.book.About.Cluster { // "in production", "-n production"
+		return r.set(a, name)
+	}
 	if !r.book.About.Placed() && !r.book.About.Environment {
 		return r.wrong("{} is in no environment: leave out {}.", r.book.Name, clip(name))
 	}
