@@ -35,9 +35,20 @@ func TestWhatCrashesSoonAfterItsRolloutOffersGoingBack(t *testing.T) {
 			}
 			require.GreaterOrEqual(t, set, 0)
 			before := strings.NewReplacer(
-				"name: ms-orders-production-6d4cf56db6", "name: ms-orders-production-5c3be45ca5", "uid: rs-ms-orders-6d4cf56db6", "uid: rs-ms-orders-5c3be45ca5",
-				"revision: '5'", "revision: '4'", "pod-template-hash: 6d4cf56db6", "pod-template-hash: 5c3be45ca5", "ms-orders:12345", "ms-orders:12344",
-				"replicas: 2", "replicas: 0", "2026-03-07T12:00:00Z", "2026-03-01T12:00:00Z",
+				"name: ms-orders-production-6d4cf56db6",
+				"name: ms-orders-production-5c3be45ca5",
+				"uid: rs-ms-orders-6d4cf56db6",
+				"uid: rs-ms-orders-5c3be45ca5",
+				"revision: '5'",
+				"revision: '4'",
+				"pod-template-hash: 6d4cf56db6",
+				"pod-template-hash: 5c3be45ca5",
+				"ms-orders:12345",
+				"ms-orders:12344",
+				"replicas: 2",
+				"replicas: 0",
+				"2026-03-07T12:00:00Z",
+				"2026-03-01T12:00:00Z",
 			).Replace(documents[set])
 			documents[set] = strings.Replace(documents[set], "2026-03-07T12:00:00Z", tc.made, 1)
 			s := snapshot(t, []byte(strings.Join(append(documents, before), "\n---\n")), nil)

@@ -15,7 +15,8 @@ import (
 
 func asks(cpu, memory int64) corev1.PodSpec {
 	return corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-		corev1.ResourceCPU: *resource.NewMilliQuantity(cpu, resource.DecimalSI), corev1.ResourceMemory: *resource.NewQuantity(memory<<20, resource.BinarySI),
+		corev1.ResourceCPU:    *resource.NewMilliQuantity(cpu, resource.DecimalSI),
+		corev1.ResourceMemory: *resource.NewQuantity(memory<<20, resource.BinarySI),
 	}}}}}
 }
 
@@ -23,8 +24,9 @@ func machine(name string, cpu, memory, pods int64) corev1.Node {
 	return corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}},
 		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
-			corev1.ResourceCPU: *resource.NewMilliQuantity(cpu, resource.DecimalSI), corev1.ResourceMemory: *resource.NewQuantity(memory<<20, resource.BinarySI),
-			corev1.ResourcePods: *resource.NewQuantity(pods, resource.DecimalSI),
+			corev1.ResourceCPU:    *resource.NewMilliQuantity(cpu, resource.DecimalSI),
+			corev1.ResourceMemory: *resource.NewQuantity(memory<<20, resource.BinarySI),
+			corev1.ResourcePods:   *resource.NewQuantity(pods, resource.DecimalSI),
 		}},
 	}
 }
@@ -39,7 +41,25 @@ func TestPlacedPodsAreWhatTheNodesHaveRoomFor(t *testing.T) {
 		room := int64(0)
 		for i := range rapid.IntRange(0, 5).Draw(t, "nodes") {
 			name := fmt.Sprint("node-", i)
-			hasCPU, hasMemory, hasPods := rapid.Int64Range(0, 2000).Draw(t, "allocatable cpu"), rapid.Int64Range(0, 2000).Draw(t, "allocatable memory"), rapid.Int64Range(0, 8).Draw(t, "pods")
+			hasCPU, hasMemory, hasPods := rapid.Int64Range(
+				0,
+				2000,
+			).Draw(
+				t,
+				"allocatable cpu",
+			), rapid.Int64Range(
+				0,
+				2000,
+			).Draw(
+				t,
+				"allocatable memory",
+			), rapid.Int64Range(
+				0,
+				8,
+			).Draw(
+				t,
+				"pods",
+			)
 			nodes = append(nodes, machine(name, hasCPU, hasMemory, hasPods))
 			if rapid.Bool().Draw(t, "used") {
 				used := rapid.Int64Range(0, 300).Draw(t, "used cpu")
@@ -66,9 +86,11 @@ func TestPlacedPodsObeyTaintsAndAntiAffinity(t *testing.T) {
 	nodes := []corev1.Node{machine("a", 4000, 4000, 30), machine("b", 4000, 4000, 30), machine("reserved", 4000, 4000, 30)}
 	nodes[2].Spec.Taints = []corev1.Taint{{Key: "CriticalAddonsOnly", Value: "true", Effect: corev1.TaintEffectNoSchedule}}
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "x"}}, Spec: asks(100, 100)}
-	template.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-		TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}},
-	}}}}
+	template.Spec.Affinity = &corev1.Affinity{
+		PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
+			TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}},
+		}}},
+	}
 	placed := facts.Place(template, "production", 3, nodes, nil)
 	require.Equal(t, 2, placed.Pods, "one a node, and none on the reserved one")
 	require.Contains(t, placed.Lacking, "pod affinity")

@@ -194,7 +194,14 @@ func breaksCalled(a *root, b *rules.Finding) bool {
 		return false
 	}
 	switch a.Rule.Class {
-	case rules.ClassDependency, rules.ClassMetrics, rules.ClassAutoscaling, rules.ClassBudget, rules.ClassBackend, rules.ClassIngress, rules.ClassTLS, rules.ClassCertificate:
+	case rules.ClassDependency,
+		rules.ClassMetrics,
+		rules.ClassAutoscaling,
+		rules.ClassBudget,
+		rules.ClassBackend,
+		rules.ClassIngress,
+		rules.ClassTLS,
+		rules.ClassCertificate:
 		return false
 	default:
 	}

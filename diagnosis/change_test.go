@@ -30,15 +30,20 @@ func TestAChangedConfigMapIsTheNearestChange(t *testing.T) {
 			for _, o := range objects {
 				switch o := o.(type) {
 				case *appsv1.Deployment:
-					o.Spec.Template.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}}
+					o.Spec.Template.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{
+						{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}},
+					}
 				case *corev1.Pod:
 					o.Status.ContainerStatuses[0].LastTerminationState.Terminated.StartedAt = metav1.NewTime(noon.Add(-2 * time.Minute))
 				}
 			}
 			at := metav1.NewTime(noon.Add(-c.ago))
-			settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "settings", ManagedFields: []metav1.ManagedFieldsEntry{
-				{Manager: "kubectl", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:a":{}}}`)},
-			}}, Data: map[string]string{"a": "b"}}
+			settings := &corev1.ConfigMap{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "settings", ManagedFields: []metav1.ManagedFieldsEntry{
+					{Manager: "kubectl", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:a":{}}}`)},
+				}},
+				Data: map[string]string{"a": "b"},
+			}
 			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(objects, settings), nil), facts.Ref{})
 			require.Equal(t, c.want, d.Chains[0].Change, d.Text())
 		})
@@ -50,9 +55,14 @@ func TestAFullNodePoolChangesTheNextStep(t *testing.T) {
 	objects := service("ms-orders", 1)
 	for _, o := range objects {
 		if p, ok := o.(*corev1.Pod); ok {
-			p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
-				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient cpu.",
-			}}}
+			p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
+				{
+					Type:    corev1.PodScheduled,
+					Status:  corev1.ConditionFalse,
+					Reason:  corev1.PodReasonUnschedulable,
+					Message: "0/1 nodes are available: 1 Insufficient cpu.",
+				},
+			}}
 			objects = append(objects, &corev1.Event{
 				ObjectMeta:     metav1.ObjectMeta{Namespace: "production", Name: "e"},
 				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: p.Name}, Reason: "NotTriggerScaleUp",
@@ -69,9 +79,18 @@ func TestAMistypedIssuerAnnotationIsShown(t *testing.T) {
 	t.Parallel()
 	class := "nginx"
 	i := &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "shop", Annotations: map[string]string{"cert-manager.io/clusterissuer": "letsencrypt"}},
-		Spec:       networkingv1.IngressSpec{IngressClassName: &class, TLS: []networkingv1.IngressTLS{{Hosts: []string{"shop.example.com"}, SecretName: "shop-tls"}}},
-		Status:     networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{{IP: "20.1.2.3"}}}},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   "production",
+			Name:        "shop",
+			Annotations: map[string]string{"cert-manager.io/clusterissuer": "letsencrypt"},
+		},
+		Spec: networkingv1.IngressSpec{
+			IngressClassName: &class,
+			TLS:              []networkingv1.IngressTLS{{Hosts: []string{"shop.example.com"}, SecretName: "shop-tls"}},
+		},
+		Status: networkingv1.IngressStatus{
+			LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{{IP: "20.1.2.3"}}},
+		},
 	}
 	objects := append(service("ms-orders", 1), i, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: class}})
 	d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})

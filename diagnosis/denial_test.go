@@ -101,7 +101,9 @@ func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 		"a quota that has room again": {
 			s: refusedWith(t, "quota-exceeded", quotaOf("3500m", "4"), podOfSet(refusedSet, before)), not: "quota-exceeded", rule: "program-error",
 		},
-		"a quota that was raised": {s: refusedWith(t, "quota-exceeded", quotaOf("3900m", "8"), podOfSet(refusedSet, after)), not: "quota-exceeded", rule: "program-error"},
+		"a quota that was raised": {
+			s: refusedWith(t, "quota-exceeded", quotaOf("3900m", "8"), podOfSet(refusedSet, after)), not: "quota-exceeded", rule: "program-error",
+		},
 		"a pod that came later doesn't give a full quota room": {
 			s: refusedWith(t, "quota-exceeded", quotaOf("3900m", "4"), podOfSet(refusedSet, after)), rule: "quota-exceeded",
 		},
@@ -112,9 +114,12 @@ func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 		"a webhook that refused before the newest pod": {
 			s: refusedWith(t, "webhook-down", read, podOfSet(refusedSet, after)), not: "webhook-down", rule: "program-error",
 		},
-		"without events nobody knows when it was refused last": {s: refusedWith(t, "webhook-down", podOfSet(refusedSet, after)), rule: "webhook-down"},
+		"without events nobody knows when it was refused last": {
+			s: refusedWith(t, "webhook-down", podOfSet(refusedSet, after)), rule: "webhook-down",
+		},
 		"a webhook that has refused again since": {
-			s: refusedWith(t, "webhook-down", podOfSet(refusedSet, after), refusalEvent("2026-03-10T11:58:00Z", `failed calling webhook "validate.kyverno.svc-fail": no`)), rule: "webhook-down",
+			s: refusedWith(t, "webhook-down", podOfSet(refusedSet, after), refusalEvent("2026-03-10T11:58:00Z", `failed calling webhook `+
+				`"validate.kyverno.svc-fail": no`)), rule: "webhook-down",
 		},
 		"a pod of another ReplicaSet says nothing about this one": {
 			s: refusedWith(t, "webhook-down", read, podOfSet("ms-orders-production-aaaaaaaaaa", after)), rule: "webhook-down",
@@ -139,7 +144,14 @@ func TestWhatAQuotaRefusedIsComparedWithWhatItHasNow(t *testing.T) {
 	t.Parallel()
 	_, is := facts.ReadQuotaRefusal("pods is forbidden: failed quota: q: must specify limits.cpu")
 	require.False(t, is)
-	refusal, is := facts.ReadQuotaRefusal(`pods "x" is forbidden: exceeded quota: q, requested: pods=1,requests.cpu=250m, used: pods=3,requests.cpu=1, limited: pods=3,requests.cpu=4`)
+	refusal, is := facts.ReadQuotaRefusal(
+		`pods "x" is forbidden: exceeded quota: q, requested: pods=1,requests.cpu=250m, used: pods=3,requests.cpu=1, limited: ` +
+			`pods=3,requests.cpu=4`,
+	)
 	require.True(t, is)
-	require.Equal(t, facts.QuotaRefusal{Quota: "q", Requested: "pods=1,requests.cpu=250m", Used: "pods=3,requests.cpu=1", Limited: "pods=3,requests.cpu=4"}, refusal)
+	require.Equal(
+		t,
+		facts.QuotaRefusal{Quota: "q", Requested: "pods=1,requests.cpu=250m", Used: "pods=3,requests.cpu=1", Limited: "pods=3,requests.cpu=4"},
+		refusal,
+	)
 }

@@ -28,23 +28,45 @@ func TestBothEventAPIsTellTheTime(t *testing.T) {
 		event runtime.Object
 		fires bool
 	}{
-		"firstTimestamp and lastTimestamp": {&corev1.Event{InvolvedObject: about, Reason: "FailedMount", Message: message, FirstTimestamp: metav1.NewTime(longAgo), LastTimestamp: metav1.NewTime(recently), Count: 90}, true},
-		"eventTime alone":                  {&corev1.Event{InvolvedObject: about, Reason: "FailedMount", Message: message, EventTime: metav1.NewMicroTime(recently)}, true},
+		"firstTimestamp and lastTimestamp": {
+			&corev1.Event{
+				InvolvedObject: about, Reason: "FailedMount", Message: message, FirstTimestamp: metav1.NewTime(longAgo),
+				LastTimestamp: metav1.NewTime(recently), Count: 90,
+			},
+			true,
+		},
+		"eventTime alone": {
+			&corev1.Event{InvolvedObject: about, Reason: "FailedMount", Message: message, EventTime: metav1.NewMicroTime(recently)}, true,
+		},
 		"a series": {&corev1.Event{
 			InvolvedObject: about, Reason: "FailedMount", Message: message, EventTime: metav1.NewMicroTime(longAgo),
 			Series: &corev1.EventSeries{Count: 9, LastObservedTime: metav1.NewMicroTime(recently)},
 		}, true},
-		"events.k8s.io":                 {&eventsv1.Event{Regarding: about, Reason: "FailedMount", Note: message, EventTime: metav1.NewMicroTime(recently)}, true},
-		"events.k8s.io from old client": {&eventsv1.Event{Regarding: about, Reason: "FailedMount", Note: message, DeprecatedLastTimestamp: metav1.NewTime(recently)}, true},
-		"only the moment of creation":   {&corev1.Event{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(recently)}, InvolvedObject: about, Reason: "FailedMount", Message: message}, true},
-		"hours ago says nothing":        {&corev1.Event{InvolvedObject: about, Reason: "FailedMount", Message: message, LastTimestamp: metav1.NewTime(longAgo)}, false},
+		"events.k8s.io": {
+			&eventsv1.Event{Regarding: about, Reason: "FailedMount", Note: message, EventTime: metav1.NewMicroTime(recently)}, true,
+		},
+		"events.k8s.io from old client": {
+			&eventsv1.Event{Regarding: about, Reason: "FailedMount", Note: message, DeprecatedLastTimestamp: metav1.NewTime(recently)}, true,
+		},
+		"only the moment of creation": {
+			&corev1.Event{
+				ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(recently)}, InvolvedObject: about, Reason: "FailedMount",
+				Message: message,
+			},
+			true,
+		},
+		"hours ago says nothing": {
+			&corev1.Event{InvolvedObject: about, Reason: "FailedMount", Message: message, LastTimestamp: metav1.NewTime(longAgo)}, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			objects := service("orders", 1)
 			p := objects[len(objects)-1].(*corev1.Pod)
 			p.Spec.NodeName = "n"
-			p.Spec.Volumes = []corev1.Volume{{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}}}
+			p.Spec.Volumes = []corev1.Volume{
+				{Name: "tls", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}},
+			}
 			p.Status.Phase = corev1.PodPending
 			p.Status.Conditions[0].Status = corev1.ConditionFalse
 			p.Status.ContainerStatuses[0].Ready = false

@@ -18,11 +18,14 @@ func TestWordsOverruleExitCodes(t *testing.T) {
 		log  string
 		want string
 	}{
-		".NET with 139":              {139, "Unhandled exception. System.ArgumentNullException: Value cannot be null.", "program-error"},
-		"a memory fault":             {139, "Segmentation fault (core dumped)", "exit-segfault"},
-		".NET with 134":              {134, "Unhandled exception. System.IO.InvalidDataException: Failed to load configuration.", "program-error"},
-		"an assertion":               {134, "main.c:7: main: Assertion `x' failed.", "exit-abort"},
-		"PHP with 255":               {255, "PHP Fatal error:  Uncaught Error: Call to undefined function bcadd() in /app/a.php:3", "program-error"},
+		".NET with 139":  {139, "Unhandled exception. System.ArgumentNullException: Value cannot be null.", "program-error"},
+		"a memory fault": {139, "Segmentation fault (core dumped)", "exit-segfault"},
+		".NET with 134": {134, "Unhandled exception. System.IO.InvalidDataException: Failed to load " +
+			"configuration.", "program-error"},
+		"an assertion": {134, "main.c:7: main: Assertion `x' failed.", "exit-abort"},
+		"PHP with 255": {
+			255, "PHP Fatal error:  Uncaught Error: Call to undefined function bcadd() in /app/a.php:3", "program-error",
+		},
 		"255 with nothing to say":    {255, "", "program-error"},
 		"killed, whatever it logged": {137, "TypeError: x is not a function", "exit-killed"},
 	} {

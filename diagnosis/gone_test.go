@@ -19,7 +19,10 @@ import (
 func labelledDeployment(name string, labels map[string]string) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
-		Spec:       appsv1.DeploymentSpec{Replicas: ptr.To[int32](0), Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}}},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To[int32](0),
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}},
+		},
 	}
 }
 
@@ -57,10 +60,16 @@ func TestAServiceIsNeverPointedAtAnotherProgram(t *testing.T) {
 			},
 		},
 		"its label is another and its name is the Service's": {
-			others: []runtime.Object{labelledDeployment("ms-orders", map[string]string{"app": "orders-api", "environment": "production"})}, meant: "ms-orders",
+			others: []runtime.Object{
+				labelledDeployment("ms-orders", map[string]string{"app": "orders-api", "environment": "production"}),
+			},
+			meant: "ms-orders",
 		},
 		"its label is nearly the same": {
-			others: []runtime.Object{labelledDeployment("backend", map[string]string{"app": "ms-order", "environment": "production"})}, meant: "backend",
+			others: []runtime.Object{
+				labelledDeployment("backend", map[string]string{"app": "ms-order", "environment": "production"}),
+			},
+			meant: "backend",
 		},
 		"it has the program's name and another Service": {
 			others: []runtime.Object{
@@ -95,7 +104,12 @@ func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
 	} {
 		d := diagnosis.Diagnose(load(t, "workload-gone", "fires"), asked)
 		require.Equal(t, diagnosis.Sick, d.Verdict, d.Text())
-		require.Equal(t, "Deployment ms-orders-production does not exist (its autoscaler has missed it since 2026-03-10 11:30 UTC), so Service ms-orders-production reaches no pod.", d.Summary)
+		require.Equal(
+			t,
+			"Deployment ms-orders-production does not exist (its autoscaler has missed it since 2026-03-10 11:30 UTC), so Service "+
+				"ms-orders-production reaches no pod.",
+			d.Summary,
+		)
 		require.NotContains(t, d.Text(), "Scaled up replica set", "that is old, and no reason why it is gone")
 		require.NotContains(t, d.Text(), "ms-cases", "no other service is named")
 		require.Len(t, d.Chains, 1)

@@ -58,7 +58,10 @@ func (in secretsIn) text(said string, padding int) string {
 	if said == "" {
 		return ""
 	}
-	return said + strings.Repeat("x", padding) + " password=" + in.message + ` exec: "mysql -h db -p` + in.command + ` https://robot:` + in.url + `@example.com": failed`
+	return said + strings.Repeat(
+		"x",
+		padding,
+	) + " password=" + in.message + ` exec: "mysql -h db -p` + in.command + ` https://robot:` + in.url + `@example.com": failed`
 }
 
 func (in secretsIn) object(object runtime.Object, padding int) {
@@ -104,7 +107,11 @@ func (in secretsIn) object(object runtime.Object, padding int) {
 // and neither is half of one.
 func TestNoAnswerHoldsASecret(t *testing.T) {
 	t.Parallel()
-	in := secretsIn{command: rapid.StringMatching(`[A-HJ-NP-Z]{7}[2-9]{7}[a-hj-k]{6}`).Example(1), url: rapid.StringMatching(`[a-k]{7}[2-9]{6}[A-K]{7}`).Example(2), message: rapid.StringMatching(`[2-9]{6}[A-K]{7}[a-k]{7}`).Example(3)}
+	in := secretsIn{
+		command: rapid.StringMatching(`[A-HJ-NP-Z]{7}[2-9]{7}[a-hj-k]{6}`).Example(1),
+		url:     rapid.StringMatching(`[a-k]{7}[2-9]{6}[A-K]{7}`).Example(2),
+		message: rapid.StringMatching(`[2-9]{6}[A-K]{7}[a-k]{7}`).Example(3),
+	}
 	for name, data := range fixtures(t) {
 		t.Run(strings.TrimPrefix(name, "testdata/"), func(t *testing.T) {
 			t.Parallel()
@@ -143,7 +150,11 @@ func TestACommandIsNamedByItsProgram(t *testing.T) {
 		command, args []string
 		says          string
 	}{
-		"a path":                      {[]string{"/app/server", "--port=3000", "--api-token", secret}, nil, `The command "/app/server" of container ms-orders`},
+		"a path": {
+			[]string{"/app/server", "--port=3000", "--api-token", secret},
+			nil,
+			`The command "/app/server" of container ms-orders`,
+		},
 		"one word with its arguments": {[]string{"mysql -h db -p" + secret}, nil, `The command "mysql" of container ms-orders`},
 		"arguments alone":             {nil, []string{"serve", "postgres://u:" + secret + "@db/x"}, `The command "serve" of container ms-orders`},
 		"an assignment":               {[]string{"TOKEN=" + secret, "serve"}, nil, `The command of container ms-orders`},

@@ -28,7 +28,9 @@ func TestANodeThatHasOnlyJustJoinedIsNotLost(t *testing.T) {
 			at := metav1.NewTime(noon.Add(-c.age))
 			node := &corev1.Node{
 				ObjectMeta: metav1.ObjectMeta{Name: "new", CreationTimestamp: at},
-				Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: c.status, Reason: "KubeletNotReady", LastTransitionTime: at}}},
+				Status: corev1.NodeStatus{
+					Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: c.status, Reason: "KubeletNotReady", LastTransitionTime: at}},
+				},
 			}
 			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(service("orders", 1), node), nil), facts.Ref{})
 			if c.sick {
@@ -59,14 +61,25 @@ func TestTheNetworkPluginIsWhyItsNodeHasNoNetwork(t *testing.T) {
 			web := service("web", 1)
 			pod := web[3].(*corev1.Pod)
 			pod.Spec.NodeName = "node-1"
-			pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{Name: "web", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}}}}
+			pod.Status = corev1.PodStatus{
+				Phase: corev1.PodPending,
+				ContainerStatuses: []corev1.ContainerStatus{
+					{Name: "web", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}},
+				},
+			}
 			calico := failing(service("calico-node", 1), 2)[3].(*corev1.Pod)
 			calico.Spec.NodeName = "node-1"
 			calico.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: "calico-node", Controller: new(true)}}
 			event := &corev1.Event{
-				ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "e"}, Reason: "FailedCreatePodSandBox", LastTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace: "production",
+					Name:      "e",
+				},
+				Reason:         "FailedCreatePodSandBox",
+				LastTimestamp:  metav1.NewTime(noon.Add(-time.Minute)),
 				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: pod.Name},
-				Message:        `Failed to create pod sandbox: failed to setup network for sandbox "77": plugin type="` + plugin + `" failed (add): stat /var/lib/calico/nodename: no such file or directory`,
+				Message: `Failed to create pod sandbox: failed to setup network for sandbox "77": plugin type="` + plugin + `" failed (add): ` +
+					`stat /var/lib/calico/nodename: no such file or directory`,
 			}
 			s := facts.NewSnapshot(noon, append(web, calico, event), nil)
 			d := diagnosis.Diagnose(s, s.Subject("web", "production"))

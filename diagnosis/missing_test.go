@@ -24,7 +24,10 @@ func without(t *testing.T, rule, name, kind string) *facts.Snapshot {
 	kept := slices.DeleteFunc(slices.Clone(documents), func(d string) bool { return strings.Contains("\n"+d, "\nkind: "+kind+"\n") })
 	require.Less(t, len(kept), len(documents))
 	if kind == facts.KindService { // the namespace has another one: Services were read
-		kept = append(kept, "apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: production}\nspec: {type: ExternalName, externalName: example.com}")
+		kept = append(
+			kept,
+			"apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: production}\nspec: {type: ExternalName, externalName: example.com}",
+		)
 	}
 	return snapshot(t, []byte(strings.Join(kept, "\n---\n")), nil)
 }

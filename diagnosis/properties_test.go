@@ -35,9 +35,15 @@ func service(name string, pods int) []runtime.Object {
 	}
 	set := name + "-6d4cf56db6"
 	objects := []runtime.Object{
-		&appsv1.Deployment{ObjectMeta: meta("", name, ""), Spec: appsv1.DeploymentSpec{Replicas: &replicas, Template: template, Selector: &metav1.LabelSelector{MatchLabels: labels}}},
+		&appsv1.Deployment{
+			ObjectMeta: meta("", name, ""),
+			Spec:       appsv1.DeploymentSpec{Replicas: &replicas, Template: template, Selector: &metav1.LabelSelector{MatchLabels: labels}},
+		},
 		&appsv1.ReplicaSet{ObjectMeta: meta("Deployment", set, name), Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Template: template}},
-		&corev1.Service{ObjectMeta: meta("", name, ""), Spec: corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http")}}}},
+		&corev1.Service{
+			ObjectMeta: meta("", name, ""),
+			Spec:       corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http")}}},
+		},
 	}
 	for i := range pods {
 		about := meta("ReplicaSet", fmt.Sprintf("%s-%05d", set, i), set)
@@ -45,8 +51,11 @@ func service(name string, pods int) []runtime.Object {
 		objects = append(objects, &corev1.Pod{
 			ObjectMeta: about, Spec: template.Spec,
 			Status: corev1.PodStatus{
-				Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: created}},
-				ContainerStatuses: []corev1.ContainerStatus{{Name: name, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: created}}}},
+				Phase:      corev1.PodRunning,
+				Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: created}},
+				ContainerStatuses: []corev1.ContainerStatus{
+					{Name: name, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: created}}},
+				},
 			},
 		})
 	}
@@ -63,14 +72,20 @@ func failing(objects []runtime.Object, how int) []runtime.Object {
 		p.Status.Conditions[0].Status = corev1.ConditionFalse
 		state := &p.Status.ContainerStatuses[0]
 		state.Ready = false
-		state.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: `secret "shared" not found`}}
+		state.State = corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: `secret "shared" not found`},
+		}
 		switch how % 3 {
 		case 1:
 			state.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "manifest unknown"}
 		case 2:
 			state.RestartCount = 5
 			state.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}
-			state.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", FinishedAt: metav1.NewTime(noon.Add(-time.Minute))}
+			state.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+				ExitCode:   1,
+				Reason:     "Error",
+				FinishedAt: metav1.NewTime(noon.Add(-time.Minute)),
+			}
 		}
 	}
 	return objects
@@ -124,7 +139,10 @@ func TestEveryKindMayBeForbidden(t *testing.T) {
 			t.Parallel()
 			objects := slices.DeleteFunc(failing(service("orders", 2), 0), is)
 			missing := facts.NotChecked{Kind: kind, Reason: "my rights in the cluster do not allow it"}
-			d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, []facts.NotChecked{missing}), facts.Ref{Kind: facts.KindNamespace, Name: "production"})
+			d := diagnosis.Diagnose(
+				facts.NewSnapshot(noon, objects, []facts.NotChecked{missing}),
+				facts.Ref{Kind: facts.KindNamespace, Name: "production"},
+			)
 			require.Contains(t, d.NotChecked, missing)
 			if kind == "pods" {
 				require.NotContains(t, d.Summary, "healthy:")
@@ -141,8 +159,14 @@ func TestUnknownNamesGetASuggestion(t *testing.T) {
 	d := diagnosis.Diagnose(s, s.Subject("api-gatewy", "production"))
 	require.Equal(t, diagnosis.Unknown, d.Verdict)
 	require.Equal(t, "There is no workload api-gatewy in production. Did you mean api-gateway?", d.Summary)
-	require.Equal(t, "I could not look for node x: nodes were not read.",
-		diagnosis.Diagnose(facts.NewSnapshot(noon, nil, []facts.NotChecked{{Kind: "nodes", Reason: "no rights"}}), s.Subject("node/x", "")).Summary)
+	require.Equal(
+		t,
+		"I could not look for node x: nodes were not read.",
+		diagnosis.Diagnose(
+			facts.NewSnapshot(noon, nil, []facts.NotChecked{{Kind: "nodes", Reason: "no rights"}}),
+			s.Subject("node/x", ""),
+		).Summary,
+	)
 }
 
 // BenchmarkAnalysis5000PendingPods is the worst case: nothing fits anywhere.
@@ -154,9 +178,14 @@ func BenchmarkAnalysis5000PendingPods(b *testing.B) {
 	for i := range 250 {
 		for _, o := range service(fmt.Sprintf("svc-%d", i), 20) {
 			if p, ok := o.(*corev1.Pod); ok {
-				p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
-					Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/100 nodes are available: 100 Insufficient cpu.",
-				}}}
+				p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
+					{
+						Type:    corev1.PodScheduled,
+						Status:  corev1.ConditionFalse,
+						Reason:  corev1.PodReasonUnschedulable,
+						Message: "0/100 nodes are available: 100 Insufficient cpu.",
+					},
+				}}
 			}
 			objects = append(objects, o)
 		}

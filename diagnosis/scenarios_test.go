@@ -69,21 +69,28 @@ func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
 		rules   []string // of all chains, in order
 		hits    int      // of the first chain
 	}{
-		"missing-key":                           {"Secret mongodb-credentials has no key uri, so no pod of ms-orders-production can start.", []string{"secret-key-missing"}, 1},
-		"shared-database":                       {"MongoDB rejects the credentials, so every pod of ms-orders-production and ms-provider-production keeps crashing.", []string{"dependency-auth"}, 2},
-		"caller-of-a-broken-service":            {"The image of container ms-orders lacks express, so every pod of ms-orders-production keeps crashing.", []string{"broken-build"}, 1},
-		"broken-database-in-the-cluster":        {"", []string{"out-of-memory"}, 1},
-		"same-words-in-two-services":            {"", []string{"program-error"}, 2},
-		"scaled-to-zero":                        {"Deployment ms-orders-production is scaled to zero, so it runs no pods.", []string{"scaled-to-zero"}, 1},
-		"bad-image-while-old-pods-serve":        {"", []string{"image-not-found"}, 1},
-		"certificate-behind-ingress":            {"", []string{"certificate-challenge"}, 1},
-		"lost-node":                             {"Node aks-stdar-1 does not answer, and 1 pod is on it. That is why 1 of 2 pods of ms-orders-production are ready.", []string{"node-not-ready"}, 1},
-		"crash-loop-seen-running":               {"", []string{"missing-variable"}, 1},
-		"crash-loop-seen-terminated":            {"", []string{"missing-variable"}, 1},
-		"crash-loop-seen-waiting":               {"", []string{"missing-variable"}, 1},
-		"healthy-platform":                      {"", []string{}, 0},
-		"healthy-with-old-restarts":             {"", []string{}, 0},
-		"selector-behind-a-caller":              {"The selector of Service redis (app=redis,role=master) matches no pod. That is why Service redis refuses connections, so every pod of sessions keeps crashing.", []string{"selector-matches-nothing"}, 2},
+		"missing-key": {"Secret mongodb-credentials has no key uri, so no pod of ms-orders-production can " +
+			"start.", []string{"secret-key-missing"}, 1},
+		"shared-database": {"MongoDB rejects the credentials, so every pod of ms-orders-production and " +
+			"ms-provider-production keeps crashing.", []string{"dependency-auth"}, 2},
+		"caller-of-a-broken-service": {"The image of container ms-orders lacks express, so every pod of ms-orders-production keeps " +
+			"crashing.", []string{"broken-build"}, 1},
+		"broken-database-in-the-cluster": {"", []string{"out-of-memory"}, 1},
+		"same-words-in-two-services":     {"", []string{"program-error"}, 2},
+		"scaled-to-zero": {
+			"Deployment ms-orders-production is scaled to zero, so it runs no pods.", []string{"scaled-to-zero"}, 1,
+		},
+		"bad-image-while-old-pods-serve": {"", []string{"image-not-found"}, 1},
+		"certificate-behind-ingress":     {"", []string{"certificate-challenge"}, 1},
+		"lost-node": {"Node aks-stdar-1 does not answer, and 1 pod is on it. That is why 1 of 2 pods of " +
+			"ms-orders-production are ready.", []string{"node-not-ready"}, 1},
+		"crash-loop-seen-running":    {"", []string{"missing-variable"}, 1},
+		"crash-loop-seen-terminated": {"", []string{"missing-variable"}, 1},
+		"crash-loop-seen-waiting":    {"", []string{"missing-variable"}, 1},
+		"healthy-platform":           {"", []string{}, 0},
+		"healthy-with-old-restarts":  {"", []string{}, 0},
+		"selector-behind-a-caller": {"The selector of Service redis (app=redis,role=master) matches no pod. That is why Service " +
+			"redis refuses connections, so every pod of sessions keeps crashing.", []string{"selector-matches-nothing"}, 2},
 		"selector-asked-by-workload":            {"", []string{"selector-matches-nothing"}, 2},
 		"full-database-three-callers":           {"", []string{"disk-full"}, 1},
 		"one-outside-database-three-drivers":    {"", []string{"dependency-timeout"}, 3},
@@ -95,10 +102,12 @@ func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
 		"pressure-evicts-and-nothing-fits":      {"", []string{"node-memory-pressure"}, 1},
 		"upstream-that-does-not-exist":          {"", []string{"dependency-dns"}, 1},
 		"healthy-while-a-certificate-is-issued": {"", []string{}, 0},
-		"probe-fails-for-a-service-at-zero":     {"Deployment redis-master is scaled to zero, and celery-worker needs it.", []string{"scaled-to-zero"}, 1},
-		"an-old-warning-is-not-the-cause":       {"", []string{"broken-build"}, 1},
-		"another-processor-and-no-lost-node":    {"", []string{"command-not-found"}, 1},
-		"i-do-not-know":                         {"Deployment ms-orders-production has 1 of 2 pods ready.", []string{"pods-missing"}, 1},
+		"probe-fails-for-a-service-at-zero": {
+			"Deployment redis-master is scaled to zero, and celery-worker needs it.", []string{"scaled-to-zero"}, 1,
+		},
+		"an-old-warning-is-not-the-cause":    {"", []string{"broken-build"}, 1},
+		"another-processor-and-no-lost-node": {"", []string{"command-not-found"}, 1},
+		"i-do-not-know":                      {"Deployment ms-orders-production has 1 of 2 pods ready.", []string{"pods-missing"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +136,9 @@ func TestTheJSONIsStable(t *testing.T) {
 		require.Contains(t, d, key)
 	}
 	chain := d["chains"].([]any)[0].(map[string]any)
-	for _, key := range []string{"cause", "subject", "rule", "class", "hits", "evidence", "links", "explains", "impact", "since", "remedy", "confidence"} {
+	for _, key := range []string{
+		"cause", "subject", "rule", "class", "hits", "evidence", "links", "explains", "impact", "since", "remedy", "confidence",
+	} {
 		require.Contains(t, chain, key)
 	}
 	for _, key := range []string{"object", "field", "quote", "age", "count"} {

@@ -21,8 +21,11 @@ func TestOnlyASecretThatWasAskedForIsMissing(t *testing.T) {
 	mounting := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "orders-x", Namespace: "production", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))},
 		Spec: corev1.PodSpec{
-			NodeName: "node-1", Containers: []corev1.Container{{Name: "orders"}},
-			Volumes: []corev1.Volume{{Name: "keys", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "signing-keys"}}}},
+			NodeName:   "node-1",
+			Containers: []corev1.Container{{Name: "orders"}},
+			Volumes: []corev1.Volume{
+				{Name: "keys", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "signing-keys"}}},
+			},
 		},
 		Status: corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
 			Name: "orders", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
@@ -42,16 +45,32 @@ func TestOnlyASecretThatWasAskedForIsMissing(t *testing.T) {
 		kind    string // of NotChecked
 		want    []string
 	}{
-		"nothing was read":                         {kind: "secrets"},
-		"others were read":                         {[]runtime.Object{other}, facts.OtherSecrets, nil},
-		"both were asked for":                      {[]runtime.Object{missing("signing-keys"), missing("orders-tls")}, facts.OtherSecrets, []string{"Secret signing-keys does not exist in namespace production", "TLS Secret orders-tls of Ingress orders does not exist"}},
-		"one was asked for, one could not be":      {[]runtime.Object{missing("signing-keys"), other}, "secrets", []string{"Secret signing-keys does not exist in namespace production"}},
-		"what was read is judged, whatever is not": {[]runtime.Object{wrongType}, "secrets", []string{"TLS Secret orders-tls of Ingress orders is of type Opaque"}},
+		"nothing was read": {kind: "secrets"},
+		"others were read": {[]runtime.Object{other}, facts.OtherSecrets, nil},
+		"both were asked for": {
+			[]runtime.Object{missing("signing-keys"), missing("orders-tls")},
+			facts.OtherSecrets,
+			[]string{"Secret signing-keys does not exist in namespace production", "TLS Secret orders-tls of Ingress orders does not exist"},
+		},
+		"one was asked for, one could not be": {
+			[]runtime.Object{missing("signing-keys"), other},
+			"secrets",
+			[]string{"Secret signing-keys does not exist in namespace production"},
+		},
+		"what was read is judged, whatever is not": {
+			[]runtime.Object{wrongType},
+			"secrets",
+			[]string{"TLS Secret orders-tls of Ingress orders is of type Opaque"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := facts.NewSnapshot(now, append(tt.objects, mounting, shown), []facts.NotChecked{{Kind: tt.kind, Namespace: "production", Reason: "Not read."}})
+			s := facts.NewSnapshot(
+				now,
+				append(tt.objects, mounting, shown),
+				[]facts.NotChecked{{Kind: tt.kind, Namespace: "production", Reason: "Not read."}},
+			)
 			d := diagnosis.Diagnose(s, facts.Ref{Kind: "Namespace", Name: "production"})
 			for _, want := range tt.want {
 				require.Contains(t, d.Text(), want)

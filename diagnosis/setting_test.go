@@ -47,7 +47,9 @@ func TestOnlyAKSIsCheckedWithAzuresCommand(t *testing.T) {
 func TestAWordMeansTheNamespaceOfThatNameOrTheOnlyOneThatBeginsWithIt(t *testing.T) {
 	t.Parallel()
 	s, _ := scenario(t, "scaled-to-zero") // only production
-	for word, want := range map[string]string{"production": "production", "prod": "production", "PROD": "production", "qa": "qa", "test": "test"} {
+	for word, want := range map[string]string{
+		"production": "production", "prod": "production", "PROD": "production", "qa": "qa", "test": "test",
+	} {
 		require.Equal(t, facts.Ref{Kind: facts.KindNamespace, Name: want}, s.Subject("", word), word)
 	}
 }

@@ -39,8 +39,18 @@ func TestAProbeAnsweredWithAnErrorPointsToWhatIsDown(t *testing.T) {
 			api := failing(service("api", 1), 1)
 			api[3].(*corev1.Pod).Status.Conditions[0].LastTransitionTime = metav1.NewTime(began.Add(c.later))
 			event := &corev1.Event{
-				ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "e"}, Reason: "Unhealthy", LastTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
-				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: pod.Name}, Message: "Readiness probe failed: HTTP probe failed with " + c.answer,
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace: "production",
+					Name:      "e",
+				},
+				Reason:        "Unhealthy",
+				LastTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
+				InvolvedObject: corev1.ObjectReference{
+					Kind:      "Pod",
+					Namespace: "production",
+					Name:      pod.Name,
+				},
+				Message: "Readiness probe failed: HTTP probe failed with " + c.answer,
 			}
 			s := facts.NewSnapshot(noon, append(append(web, api...), event), nil)
 			d := diagnosis.Diagnose(s, s.Subject("web", "production"))
@@ -64,7 +74,9 @@ func TestAJobWithoutPodsIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "load", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))}}
+			job := &batchv1.Job{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "load", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
+			}
 			c.change(job)
 			d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(service("web", 1), job), nil), facts.Ref{})
 			if c.sick {

@@ -32,7 +32,11 @@ func killed() []runtime.Object {
 			p.Status.ContainerStatuses[0].Ready = false
 			p.Status.ContainerStatuses[0].RestartCount = 4
 			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
-			p.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled", FinishedAt: metav1.NewTime(noon.Add(-1))}
+			p.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+				ExitCode:   137,
+				Reason:     "OOMKilled",
+				FinishedAt: metav1.NewTime(noon.Add(-1)),
+			}
 			first = false
 		}
 	}
@@ -41,14 +45,20 @@ func killed() []runtime.Object {
 
 func usageOf(pod string, containers any) runtime.Object {
 	item := unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": map[string]any{"name": pod, "namespace": "production"}, "containers": containers,
+		"apiVersion": "metrics.k8s.io/v1beta1",
+		"kind":       "PodMetrics",
+		"metadata":   map[string]any{"name": pod, "namespace": "production"},
+		"containers": containers,
 	}}
 	return &unstructured.UnstructuredList{Items: []unstructured.Unstructured{item}}
 }
 
 func TestUsageIsEvidenceWhereItExplains(t *testing.T) {
 	t.Parallel()
-	sibling := usageOf("ms-orders-6d4cf56db6-00001", []any{map[string]any{"name": "ms-orders", "usage": map[string]any{"memory": "500Mi", "cpu": "1200000n"}}})
+	sibling := usageOf(
+		"ms-orders-6d4cf56db6-00001",
+		[]any{map[string]any{"name": "ms-orders", "usage": map[string]any{"memory": "500Mi", "cpu": "1200000n"}}},
+	)
 	about := facts.Ref{Kind: facts.KindDeployment, Namespace: "production", Name: "ms-orders"}
 	d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(killed(), sibling), nil), about)
 	require.Equal(t, "out-of-memory", d.Chains[0].Rule)
@@ -61,7 +71,14 @@ func TestUsageIsEvidenceWhereItExplains(t *testing.T) {
 
 func TestMissingUsageIsNoNewsOfAHealthyService(t *testing.T) {
 	t.Parallel()
-	unread := []facts.NotChecked{{Kind: "podmetrics", Namespace: "production", Reason: "The cluster's metrics API does not answer, so usage is not known.", Standing: true}}
+	unread := []facts.NotChecked{
+		{
+			Kind:      "podmetrics",
+			Namespace: "production",
+			Reason:    "The cluster's metrics API does not answer, so usage is not known.",
+			Standing:  true,
+		},
+	}
 	d := diagnosis.Diagnose(facts.NewSnapshot(noon, service("ms-orders", 2), unread), facts.Ref{})
 	require.Empty(t, d.NotChecked)
 	sick := diagnosis.Diagnose(facts.NewSnapshot(noon, killed(), unread), facts.Ref{})
@@ -73,7 +90,9 @@ func TestMissingUsageIsNoNewsOfAHealthyService(t *testing.T) {
 
 func TestUsageOfStrangersIsRead(t *testing.T) {
 	t.Parallel()
-	for _, containers := range []any{nil, "x", []any{"x", nil, map[string]any{"name": 3, "usage": "x"}, map[string]any{"usage": map[string]any{"memory": "lots", "cpu": 5}}}} {
+	for _, containers := range []any{
+		nil, "x", []any{"x", nil, map[string]any{"name": 3, "usage": "x"}, map[string]any{"usage": map[string]any{"memory": "lots", "cpu": 5}}},
+	} {
 		d := diagnosis.Diagnose(facts.NewSnapshot(noon, append(killed(), usageOf("ms-orders-6d4cf56db6-00001", containers)), nil), facts.Ref{})
 		require.Equal(t, diagnosis.Sick, d.Verdict)
 	}
@@ -111,7 +130,10 @@ func TestAnAutoscalerAtItsMaximumShowsWhatItsPodsUse(t *testing.T) {
 	}
 	h := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "ms-orders"},
-		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 2, ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "ms-orders"}},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			MaxReplicas:    2,
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "ms-orders"},
+		},
 		Status: autoscalingv2.HorizontalPodAutoscalerStatus{CurrentReplicas: 2, Conditions: []autoscalingv2.HorizontalPodAutoscalerCondition{
 			{Type: autoscalingv2.ScalingLimited, Status: corev1.ConditionTrue, Reason: "TooManyReplicas"},
 		}},
@@ -133,10 +155,20 @@ func TestACPUAtItsLimitIsEvidenceOfALateProbe(t *testing.T) {
 		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{}
 		p.Status.Conditions[0].Status = corev1.ConditionFalse
 		p.Status.ContainerStatuses[0].Ready = false
-		objects = append(objects, usageOf(p.Name, []any{map[string]any{"name": "ms-orders", "usage": map[string]any{"cpu": "199m"}}}), &corev1.Event{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "e"}, InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: p.Name}, Reason: "Unhealthy",
-			Message: "Readiness probe failed: Get \"http://10.0.0.1:3000/health\": context deadline exceeded", LastTimestamp: metav1.NewTime(noon.Add(-time.Minute)),
-		})
+		objects = append(
+			objects,
+			usageOf(p.Name, []any{map[string]any{"name": "ms-orders", "usage": map[string]any{"cpu": "199m"}}}),
+			&corev1.Event{
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace: "production",
+					Name:      "e",
+				},
+				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: "production", Name: p.Name},
+				Reason:         "Unhealthy",
+				Message:        "Readiness probe failed: Get \"http://10.0.0.1:3000/health\": context deadline exceeded",
+				LastTimestamp:  metav1.NewTime(noon.Add(-time.Minute)),
+			},
+		)
 	}
 	d := diagnosis.Diagnose(facts.NewSnapshot(noon, objects, nil), facts.Ref{})
 	require.Equal(t, []string{"readiness-failing"}, rulesOf(d), d.Text())

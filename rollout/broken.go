@@ -44,7 +44,12 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 		}
 	}
 	if failed >= evictedAtMost {
-		return algesta.Say("{} of {} failed as a whole, the last one with: {}", words.Count(failed, "pod"), r.name(), sentence(lastFailure(fresh))), true
+		return algesta.Say(
+			"{} of {} failed as a whole, the last one with: {}",
+			words.Count(failed, "pod"),
+			r.name(),
+			sentence(lastFailure(fresh)),
+		), true
 	}
 	if r.Controller.OutOfTime.After(f.StartedAt) {
 		return r.stuck(fresh, "before the deadline of the deployment passed"), true
@@ -152,11 +157,28 @@ func (r Rollout) why(pod *corev1.Pod, s PodState) algesta.Text {
 	case strings.HasPrefix(s.Word, "cannot get its image"):
 		return whyNoImage(pod, s)
 	case strings.HasPrefix(s.Word, "crashing") && outOfMemory(pod, s.Container):
-		return algesta.Say("Pod {} of {} is killed because it uses more memory than its limit (exit {}, {}).", name, r.name(), s.Exit, words.Count(s.Restarts, "restart"))
+		return algesta.Say(
+			"Pod {} of {} is killed because it uses more memory than its limit (exit {}, {}).",
+			name,
+			r.name(),
+			s.Exit,
+			words.Count(s.Restarts, "restart"),
+		)
 	case s.Reason == "":
-		return algesta.Say("Pod {} of {} is restarted again and again ({}{}).", name, r.name(), exitBefore(pod), words.Count(Restarts(pod), "restart"))
+		return algesta.Say(
+			"Pod {} of {} is restarted again and again ({}{}).",
+			name,
+			r.name(),
+			exitBefore(pod),
+			words.Count(Restarts(pod), "restart"),
+		)
 	case strings.HasPrefix(s.Word, "crashing") && s.Exit == 0:
-		return algesta.Say("Pod {} of {} ends after it starts, and is restarted again and again (exit 0, {}).", name, r.name(), words.Count(s.Restarts, "restart"))
+		return algesta.Say(
+			"Pod {} of {} ends after it starts, and is restarted again and again (exit 0, {}).",
+			name,
+			r.name(),
+			words.Count(s.Restarts, "restart"),
+		)
 	case strings.HasPrefix(s.Word, "crashing"):
 		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.Exit, words.Count(s.Restarts, "restart"))
 		if last := lastWords(pod, s.Container); last != "" {

@@ -53,20 +53,29 @@ func TestDoneByTheRulesOfKubectl(t *testing.T) {
 		of   func(*testing.T) rollout.Controller
 		done bool
 	}{
-		"deployment: all new and available":              {deployment(func(*appsv1.Deployment) {}), true},
-		"deployment: not observed":                       {deployment(func(d *appsv1.Deployment) { d.Generation++ }), false},
-		"deployment: not all new":                        {deployment(func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 3 }), false},
-		"deployment: an old one is left":                 {deployment(func(d *appsv1.Deployment) { d.Status.Replicas = 5 }), false},
-		"deployment: one is not available":               {deployment(func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 3 }), false},
-		"StatefulSet: all new and ready":                 {stateful(func(*appsv1.StatefulSet) {}), true},
-		"StatefulSet: not observed":                      {stateful(func(s *appsv1.StatefulSet) { s.Generation++ }), false},
-		"StatefulSet: never observed":                    {stateful(func(s *appsv1.StatefulSet) { s.Status.ObservedGeneration = 0 }), false},
-		"StatefulSet: one is not ready":                  {stateful(func(s *appsv1.StatefulSet) { s.Status.ReadyReplicas = 2 }), false},
-		"StatefulSet: one is not available, but ready":   {stateful(func(s *appsv1.StatefulSet) { s.Status.AvailableReplicas = 2 }), true},
-		"StatefulSet: one is old":                        {stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 2 }), false},
-		"StatefulSet: one is old, as the partition says": {stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 2; partition(s, 1) }), true},
-		"StatefulSet: one too many is old":               {stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 1; partition(s, 1) }), false},
-		"StatefulSet: a partition above all pods":        {stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 0; partition(s, 9) }), true},
+		"deployment: all new and available":            {deployment(func(*appsv1.Deployment) {}), true},
+		"deployment: not observed":                     {deployment(func(d *appsv1.Deployment) { d.Generation++ }), false},
+		"deployment: not all new":                      {deployment(func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 3 }), false},
+		"deployment: an old one is left":               {deployment(func(d *appsv1.Deployment) { d.Status.Replicas = 5 }), false},
+		"deployment: one is not available":             {deployment(func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 3 }), false},
+		"StatefulSet: all new and ready":               {stateful(func(*appsv1.StatefulSet) {}), true},
+		"StatefulSet: not observed":                    {stateful(func(s *appsv1.StatefulSet) { s.Generation++ }), false},
+		"StatefulSet: never observed":                  {stateful(func(s *appsv1.StatefulSet) { s.Status.ObservedGeneration = 0 }), false},
+		"StatefulSet: one is not ready":                {stateful(func(s *appsv1.StatefulSet) { s.Status.ReadyReplicas = 2 }), false},
+		"StatefulSet: one is not available, but ready": {stateful(func(s *appsv1.StatefulSet) { s.Status.AvailableReplicas = 2 }), true},
+		"StatefulSet: one is old":                      {stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 2 }), false},
+		"StatefulSet: one is old, as the partition says": {
+			stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 2; partition(s, 1) }),
+			true,
+		},
+		"StatefulSet: one too many is old": {
+			stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 1; partition(s, 1) }),
+			false,
+		},
+		"StatefulSet: a partition above all pods": {
+			stateful(func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 0; partition(s, 9) }),
+			true,
+		},
 		"StatefulSet: OnDelete renews none": {stateful(func(s *appsv1.StatefulSet) {
 			s.Status.UpdatedReplicas = 0
 			s.Spec.UpdateStrategy.Type = appsv1.OnDeleteStatefulSetStrategyType
@@ -99,7 +108,11 @@ func statefulSet() *appsv1.StatefulSet {
 	return &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "mongodb", Namespace: "production", UID: "s-1", Generation: 2},
 		Spec: appsv1.StatefulSetSpec{
-			Replicas: new(int32(3)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "mongodb"}}, Template: rollouttest.Template("12345", nil),
+			Replicas: new(
+				int32(3),
+			),
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "mongodb"}},
+			Template: rollouttest.Template("12345", nil),
 			UpdateStrategy: appsv1.StatefulSetUpdateStrategy{
 				Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: new(int32(0))},
 			},
@@ -119,14 +132,23 @@ func partition(s *appsv1.StatefulSet, at int32) {
 func daemonSet() *appsv1.DaemonSet {
 	return &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: "agent", Namespace: "production", UID: "a-1", Generation: 2, Annotations: map[string]string{"deprecated.daemonset.template.generation": "2"},
+			Name:        "agent",
+			Namespace:   "production",
+			UID:         "a-1",
+			Generation:  2,
+			Annotations: map[string]string{"deprecated.daemonset.template.generation": "2"},
 		},
 		Spec: appsv1.DaemonSetSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "agent"}}, Template: rollouttest.Template("12345", nil),
 			UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: appsv1.RollingUpdateDaemonSetStrategyType},
 		},
 		Status: appsv1.DaemonSetStatus{
-			ObservedGeneration: 2, DesiredNumberScheduled: 3, CurrentNumberScheduled: 3, UpdatedNumberScheduled: 3, NumberAvailable: 3, NumberReady: 3,
+			ObservedGeneration:     2,
+			DesiredNumberScheduled: 3,
+			CurrentNumberScheduled: 3,
+			UpdatedNumberScheduled: 3,
+			NumberAvailable:        3,
+			NumberReady:            3,
 		},
 	}
 }
@@ -233,7 +255,12 @@ func TestAStatefulSetIsFollowedPodByPod(t *testing.T) {
 	}
 	p, f := o.at(t, written(), 0)
 	require.Equal(t, rollout.Moving, p.Phase)
-	require.Equal(t, "0 of 3 ready · 3 old pods serving · none unavailable · 0 s", p.Line.String(), "no pod is new before the controller saw the change")
+	require.Equal(
+		t,
+		"0 of 3 ready · 3 old pods serving · none unavailable · 0 s",
+		p.Line.String(),
+		"no pod is new before the controller saw the change",
+	)
 
 	p, f = database(1).at(t, f, 20*time.Second)
 	require.Equal(t, rollout.Moving, p.Phase)
@@ -258,7 +285,12 @@ func TestAPodOfTheSameNameIsAnotherPod(t *testing.T) {
 	require.Equal(t, rollout.Complete, p.Phase)
 	after := database(3)
 	after.pods = after.pods[:2]
-	rollouttest.Restarting(after.add("mongodb-2", "another", revisionLabel, "mongodb-new", -time.Second), 2, 1, rollouttest.Noon.Add(9*time.Second))
+	rollouttest.Restarting(
+		after.add("mongodb-2", "another", revisionLabel, "mongodb-new", -time.Second),
+		2,
+		1,
+		rollouttest.Noon.Add(9*time.Second),
+	)
 	after.stateful.Status.ReadyReplicas = 2
 	p, _ = after.at(t, f, 10*time.Second)
 	require.Equal(t, rollout.Broken, p.Phase)
@@ -285,7 +317,11 @@ func TestOnDeleteIsSaid(t *testing.T) {
 	require.Equal(t, rollout.Complete, p.Phase)
 	p, _ = o.at(t, f, 80*time.Second)
 	require.Equal(t, rollout.Settled, p.Phase)
-	require.Equal(t, "The strategy of mongodb is OnDelete: 3 of 3 pods still run what they ran before, until somebody deletes them.", p.Alert.String())
+	require.Equal(
+		t,
+		"The strategy of mongodb is OnDelete: 3 of 3 pods still run what they ran before, until somebody deletes them.",
+		p.Alert.String(),
+	)
 }
 
 // TestARefusalOfAStatefulSetIsAnEvent has a quota refuse the pod that was deleted to be renewed.
@@ -296,7 +332,12 @@ func TestARefusalOfAStatefulSetIsAnEvent(t *testing.T) {
 	o.stateful.Status.Replicas, o.stateful.Status.ReadyReplicas = 2, 2
 	at := func(message string, ago time.Duration) corev1.Event {
 		return corev1.Event{
-			InvolvedObject: corev1.ObjectReference{UID: "s-1"}, Reason: "FailedCreate", Message: message, LastTimestamp: metav1.NewTime(rollouttest.Noon.Add(-ago)),
+			InvolvedObject: corev1.ObjectReference{
+				UID: "s-1",
+			},
+			Reason:        "FailedCreate",
+			Message:       message,
+			LastTimestamp: metav1.NewTime(rollouttest.Noon.Add(-ago)),
 		}
 	}
 	o.refused = []corev1.Event{at("an older refusal", time.Hour), at(rollouttest.OverQuota, time.Second)}
@@ -304,7 +345,12 @@ func TestARefusalOfAStatefulSetIsAnEvent(t *testing.T) {
 	_, f := o.at(t, written(), time.Second)
 	p, _ := o.at(t, f, 32*time.Second)
 	require.Equal(t, rollout.Broken, p.Phase)
-	require.Equal(t, "Quota production-quota has no room for another pod of mongodb: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m.", p.Why.String())
+	require.Equal(
+		t,
+		"Quota production-quota has no room for another pod of mongodb: used requests.cpu=4, limit requests.cpu=4, one more needs "+
+			"requests.cpu=250m.",
+		p.Why.String(),
+	)
 }
 
 func TestADaemonSetIsFollowedNodeByNode(t *testing.T) {

@@ -49,8 +49,25 @@ func Differences(from, to map[string]any) []Difference {
 
 // shownFirst is what people look for first, and what an approver must not miss.
 var shownFirst = []string{
-	"container", "init container", "image", "securityContext", "serviceAccountName", "serviceAccount", "automountServiceAccountToken", "hostNetwork",
-	"hostPID", "hostIPC", "hostUsers", "volumes", "volumeMounts", "volumeDevices", "command", "args", "env", "envFrom", "resources",
+	"container",
+	"init container",
+	"image",
+	"securityContext",
+	"serviceAccountName",
+	"serviceAccount",
+	"automountServiceAccountToken",
+	"hostNetwork",
+	"hostPID",
+	"hostIPC",
+	"hostUsers",
+	"volumes",
+	"volumeMounts",
+	"volumeDevices",
+	"command",
+	"args",
+	"env",
+	"envFrom",
+	"resources",
 }
 
 func rank(what string) int {
@@ -70,7 +87,8 @@ func diffPod(a, b map[string]any) []Difference {
 		case equal(a[key], b[key]):
 		case key == "containers" || key == "initContainers" || key == "ephemeralContainers":
 			out = append(out, diffContainers(key, asList(a[key]), asList(b[key]))...)
-		case key == "serviceAccount" && equal(a[key], a["serviceAccountName"]) && equal(b[key], b["serviceAccountName"]): // the old name of the same
+		// the old name of the same
+		case key == "serviceAccount" && equal(a[key], a["serviceAccountName"]) && equal(b[key], b["serviceAccountName"]):
 		default:
 			out = append(out, walked("", key, a[key], b[key], !slices.Contains(plainPod, key))...)
 		}

@@ -82,7 +82,8 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 // twenty times.
 const tells = 3
 
-// restartsDiffer is below zero where the pods restart less than before, above it where they do more. What is watched afterwards is a minute or
+// restartsDiffer is below zero where the pods restart less than before, above it where they do more. What is watched afterwards is a minute
+// or
 // so: one restart in the ten minutes before and none in that minute is no difference, and neither is one more of a workload that restarts
 // anyway.
 func restartsDiffer(before, after Health) float64 {

@@ -134,7 +134,14 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 	}
 	slices.Sort(words)
 	words = append(words, slices.Sorted(maps.Keys(seen))...)
-	f.Mark = fmt.Sprintf("%d ready, %d old, %d updated, %d restarts; %s", ready, old, r.Controller.Updated, restartsOfAll(fresh), strings.Join(words, ", "))
+	f.Mark = fmt.Sprintf(
+		"%d ready, %d old, %d updated, %d restarts; %s",
+		ready,
+		old,
+		r.Controller.Updated,
+		restartsOfAll(fresh),
+		strings.Join(words, ", "),
+	)
 	return f
 }
 
@@ -178,7 +185,11 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 	d, name := r.Controller, algesta.Name(r.Workload.Name)
 	switch {
 	case d.Generation > f.Generation && f.TemplateHash != "" && r.TemplateHash() != f.TemplateHash:
-		why := algesta.Say("Somebody changed {} again: it is now meant to run {}", name, algesta.Name(quote(ShortImage(MainContainer(d.Template, "").Image))))
+		why := algesta.Say(
+			"Somebody changed {} again: it is now meant to run {}",
+			name,
+			algesta.Name(quote(ShortImage(MainContainer(d.Template, "").Image))),
+		)
 		if cause := CauseOf(d.Annotations, r.TemplateHash()); cause != "" && cause != ChangedOutside {
 			why = algesta.Say("{} ({})", why, words.Cited(cause))
 		}
@@ -199,7 +210,13 @@ func (p Progress) orOutOfTime(r Rollout, f Follow, now time.Time) Progress {
 		return p
 	}
 	p.Phase, p.Serving = OutOfTime, r.whoServes()
-	p.Why = algesta.Say("{} of {} of {} ready after {}.", p.Ready, words.Count(p.Of, "pod"), algesta.Name(r.Workload.Name), words.Span(now.Sub(f.StartedAt)))
+	p.Why = algesta.Say(
+		"{} of {} of {} ready after {}.",
+		p.Ready,
+		words.Count(p.Of, "pod"),
+		algesta.Name(r.Workload.Name),
+		words.Span(now.Sub(f.StartedAt)),
+	)
 	return p
 }
 

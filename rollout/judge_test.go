@@ -58,12 +58,15 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
 			return s
-		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts (exit 1, 2 restarts)."},
+		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts " +
+			"(exit 1, 2 restarts)."},
 		"a crash tells its last words": {s: func() *still {
 			s := rolling()
-			rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon).Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "MONGODB_URI=mongodb://u:p4ssw0rd@db/x refused\n"
+			crashing := rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
+			crashing.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "MONGODB_URI=mongodb://u:p4ssw0rd@db/x refused\n"
 			return s
-		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts (exit 1, 2 restarts). It said: “MONGODB_URI=mongodb://‹redacted›@db/x refused”"},
+		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts " +
+			"(exit 1, 2 restarts). It said: “MONGODB_URI=mongodb://‹redacted›@db/x refused”"},
 		"an image name that is none": {s: func() *still {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "InvalidImageName", "couldn't parse")
@@ -78,7 +81,8 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: not found`)
 			return s
-		}, ago: time.Second, want: rollout.Broken, why: "The image …/api-gateway:12345 does not exist in its registry, so the pods cannot start."},
+		}, ago: time.Second, want: rollout.Broken, why: "The image …/api-gateway:12345 does not exist in its registry, so the pods cannot " +
+			"start."},
 		"a registry that refuses may heal": {s: func() *still {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", "failed to authorize: 401 Unauthorized")
@@ -88,10 +92,15 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", "failed to authorize: 401 Unauthorized")
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "The registry refuses to give …/api-gateway:12345 to the cluster: its access is missing or expired."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "The registry refuses to give …/api-gateway:12345 to the " +
+			"cluster: its access is missing or expired."},
 		"a tag that holds a status is no answer of the registry": {s: func() *still {
 			s := rolling()
-			p := rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", `failed to copy "registry.example/api-gateway:403-denied": unexpected EOF`)
+			p := rollouttest.Waiting(
+				s.pod(3, "aaaaa", time.Second),
+				"ImagePullBackOff",
+				`failed to copy "registry.example/api-gateway:403-denied": unexpected EOF`,
+			)
 			p.Spec.Containers[0].Image = "registry.example/api-gateway:403-denied"
 			return s
 		}, ago: time.Second, later: 31 * time.Second, want: rollout.Moving},
@@ -104,28 +113,53 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "CreateContainerConfigError", `secret "mongodb-credentials" not found`)
 			return s
-		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials does not exist, so no pod of revision 3 can start."},
+		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials does not exist, so no pod of " +
+			"revision 3 can start."},
 		"a key that is missing": {s: func() *still {
 			s := rolling()
-			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "CreateContainerConfigError", "couldn't find key uri in Secret production/mongodb-credentials")
+			rollouttest.Waiting(
+				s.pod(3, "aaaaa", time.Second),
+				"CreateContainerConfigError",
+				"couldn't find key uri in Secret production/mongodb-credentials",
+			)
 			return s
-		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials has no key uri, so no pod of revision 3 can start."},
+		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials has no key uri, so no pod of " +
+			"revision 3 can start."},
 		"no node for a minute": {s: func() *still {
 			s := rolling()
 			p := s.pod(3, "aaaaa", time.Second)
 			p.Spec.NodeName, p.Status.ContainerStatuses = "", nil
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available: 3 Insufficient cpu."}}
+			p.Status.Conditions = []corev1.PodCondition{
+				{
+					Type:    corev1.PodScheduled,
+					Status:  corev1.ConditionFalse,
+					Reason:  "Unschedulable",
+					Message: "0/3 nodes are available: 3 Insufficient cpu.",
+				},
+			}
 			return s
-		}, ago: time.Second, later: 61 * time.Second, want: rollout.Broken, why: "No node takes pod api-gateway-production-hash3-aaaaa of revision 3: 0/3 nodes are available: 3 Insufficient cpu."},
+		}, ago: time.Second, later: 61 * time.Second, want: rollout.Broken, why: "No node takes pod api-gateway-production-hash3-aaaaa of " +
+			"revision 3: 0/3 nodes are available: 3 Insufficient cpu."},
 		"pods that are not admitted": {s: func() *still {
 			s := rolling()
-			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: requests.cpu=4`}}
+			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{
+				{
+					Type:   "ReplicaFailure",
+					Status: corev1.ConditionTrue,
+					Reason: "FailedCreate",
+					Message: `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: ` +
+						`requests.cpu=4`,
+				},
+			}
 			s.quota("4")
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of " +
+			"api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
 		"pods that are not admitted while old ones stop": {s: func() *still {
 			s := rolling()
-			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}}
+			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{
+				{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"},
+			}
 			s.pods[0].DeletionTimestamp = &metav1.Time{Time: rollouttest.Noon}
 			return s
 		}, ago: time.Second, later: 4 * time.Second, want: rollout.Moving},
@@ -133,7 +167,8 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Refusing(s.sets[2], `pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`)
 			return s
-		}, ago: time.Second, later: 4 * time.Second, want: rollout.Broken, why: `The cluster takes no further pod of api-gateway-production: violates PodSecurity "restricted:latest": runAsNonRoot != true.`},
+		}, ago: time.Second, later: 4 * time.Second, want: rollout.Broken, why: `The cluster takes no further pod of api-gateway-production: ` +
+			`violates PodSecurity "restricted:latest": runAsNonRoot != true.`},
 		"a refusal that is history: all pods were made since": {s: func() *still {
 			s := rolling()
 			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
@@ -152,12 +187,15 @@ func TestJudge(t *testing.T) {
 			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
 			s.quota("3900m")
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of " +
+			"api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one more needs requests.cpu=250m."},
 		"a quota that pods of another workload still fill while they stop": {s: func() *still {
 			s := rolling()
 			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
 			s.quota("4")
-			s.others = []metav1.PartialObjectMetadata{{ObjectMeta: metav1.ObjectMeta{Name: "other", DeletionTimestamp: &metav1.Time{Time: rollouttest.Noon.Add(30 * time.Second)}}}}
+			s.others = []metav1.PartialObjectMetadata{
+				{ObjectMeta: metav1.ObjectMeta{Name: "other", DeletionTimestamp: &metav1.Time{Time: rollouttest.Noon.Add(30 * time.Second)}}},
+			}
 			return s
 		}, ago: time.Second, later: 50 * time.Second, want: rollout.Moving},
 		"a quota that pods fill which do not stop when they should": {s: func() *still {
@@ -166,22 +204,27 @@ func TestJudge(t *testing.T) {
 			s.quota("4")
 			s.pods[0].DeletionTimestamp = &metav1.Time{Time: rollouttest.Noon.Add(-time.Minute)}
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of " +
+			"api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
 		"a failure of an old ReplicaSet": {s: func() *still {
 			s := rolling()
-			s.sets[0].Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"}}
+			s.sets[0].Status.Conditions = []appsv1.ReplicaSetCondition{
+				{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota"},
+			}
 			return s
 		}, ago: time.Second, later: 10 * time.Second, want: rollout.Moving},
 		"a pod that never becomes ready": {s: func() *still {
 			s := rolling()
 			rollouttest.Unready(s.pod(3, "aaaaa", time.Second))
 			return s
-		}, ago: 10 * time.Second, later: 4 * time.Minute, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass for 4 min."},
+		}, ago: 10 * time.Second, later: 4 * time.Minute, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 " +
+			"runs, but its readiness probe did not pass for 4 min."},
 		"a pod that is restarted without a back-off": {s: func() *still {
 			s := rolling()
 			rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 2, 0, rollouttest.Noon)
 			return s
-		}, ago: 10 * time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 is restarted again and again (exit 0, 2 restarts)."},
+		}, ago: 10 * time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 " +
+			"is restarted again and again (exit 0, 2 restarts)."},
 		"a pod that was restarted and may become ready this time": {s: func() *still {
 			s := rolling()
 			rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 2, 1, rollouttest.Noon)
@@ -191,7 +234,8 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Ended(s.pod(3, "aaaaa", time.Second), 2, 0)
 			return s
-		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 ends after it starts, and is restarted again and again (exit 0, 2 restarts)."},
+		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 ends after it starts, and " +
+			"is restarted again and again (exit 0, 2 restarts)."},
 		"restarts of long ago": {s: func() *still {
 			s := gateway()
 			s.deployment.Spec.Replicas = new(int32(6))
@@ -212,7 +256,8 @@ func TestJudge(t *testing.T) {
 				s := rolling()
 				rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 1, 1, rollouttest.Noon)
 				return s
-			}, ago: 5 * time.Minute, with: func(f *rollout.Follow) { f.ChangedAt, f.Most = rollouttest.Noon.Add(-4*time.Minute), 2 }, want: rollout.Broken,
+			}, ago: 5 * time.Minute,
+			with: func(f *rollout.Follow) { f.ChangedAt, f.Most = rollouttest.Noon.Add(-4*time.Minute), 2 }, want: rollout.Broken,
 			why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass for 4 min.",
 		},
 		"a pod on a node that died is waited for": {s: func() *still {
@@ -229,12 +274,27 @@ func TestJudge(t *testing.T) {
 		"the controller's deadline": {s: func() *still {
 			s := rolling()
 			rollouttest.Unready(s.pod(3, "aaaaa", time.Second))
-			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded", LastUpdateTime: metav1.NewTime(rollouttest.Noon)}}
+			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{
+				{
+					Type:           appsv1.DeploymentProgressing,
+					Status:         corev1.ConditionFalse,
+					Reason:         "ProgressDeadlineExceeded",
+					LastUpdateTime: metav1.NewTime(rollouttest.Noon),
+				},
+			}
 			return s
-		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass before the deadline of the deployment passed."},
+		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness " +
+			"probe did not pass before the deadline of the deployment passed."},
 		"a deadline that passed before the write": {s: func() *still {
 			s := rolling()
-			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded", LastUpdateTime: metav1.NewTime(rollouttest.Noon.Add(-time.Minute))}}
+			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{
+				{
+					Type:           appsv1.DeploymentProgressing,
+					Status:         corev1.ConditionFalse,
+					Reason:         "ProgressDeadlineExceeded",
+					LastUpdateTime: metav1.NewTime(rollouttest.Noon.Add(-time.Minute)),
+				},
+			}
 			return s
 		}, ago: 10 * time.Second, want: rollout.Moving},
 		"another template since": {
@@ -245,7 +305,12 @@ func TestJudge(t *testing.T) {
 			}, ago: time.Second, with: func(f *rollout.Follow) { f.TemplateHash = "other" }, want: rollout.Overtaken,
 			why: "Somebody changed api-gateway-production again: it is now meant to run …/api-gateway:12345 (“deploy 12345 by Luis (c-2)”).",
 		},
-		"another number of pods since a rollout is no matter": {s: gateway, ago: time.Second, with: func(f *rollout.Follow) { f.Replicas = 9 }, want: rollout.Complete},
+		"another number of pods since a rollout is no matter": {
+			s:    gateway,
+			ago:  time.Second,
+			with: func(f *rollout.Follow) { f.Replicas = 9 },
+			want: rollout.Complete,
+		},
 		"another number of pods since a scale": {
 			s: gateway, ago: time.Second, with: func(f *rollout.Follow) { f.Replicas, f.Scale = 9, true }, want: rollout.Overtaken,
 			why: "Somebody or an autoscaler set api-gateway-production to 4 pods instead of 9.",
@@ -255,13 +320,22 @@ func TestJudge(t *testing.T) {
 			s.deployment.Spec.Paused = true
 			return s
 		}, ago: time.Second, want: rollout.Overtaken, why: "Somebody paused api-gateway-production: nothing more happens until it is resumed."},
-		"deleted":   {s: func() *still { return &still{} }, ago: time.Second, want: rollout.Gone, why: "api-gateway-production was deleted."},
-		"made anew": {s: gateway, ago: time.Second, with: func(f *rollout.Follow) { f.UID = "d-0" }, want: rollout.Gone, why: "api-gateway-production was deleted and made anew by somebody else."},
-		"beyond its time": {s: func() *still {
-			s := rolling()
-			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ContainerCreating", "")
-			return s
-		}, ago: 11 * time.Minute, with: func(f *rollout.Follow) { f.ChangedAt, f.Most = rollouttest.Noon, 2 }, want: rollout.OutOfTime, why: "0 of 4 pods of api-gateway-production ready after 11 min."},
+		"deleted": {s: func() *still { return &still{} }, ago: time.Second, want: rollout.Gone, why: "api-gateway-production was deleted."},
+		"made anew": {
+			s:    gateway,
+			ago:  time.Second,
+			with: func(f *rollout.Follow) { f.UID = "d-0" },
+			want: rollout.Gone,
+			why:  "api-gateway-production was deleted and made anew by somebody else.",
+		},
+		"beyond its time": {
+			s: func() *still {
+				s := rolling()
+				rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ContainerCreating", "")
+				return s
+			}, ago: 11 * time.Minute, with: func(f *rollout.Follow) { f.ChangedAt, f.Most = rollouttest.Noon, 2 }, want: rollout.OutOfTime,
+			why: "0 of 4 pods of api-gateway-production ready after 11 min.",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -435,14 +509,22 @@ func TestCompare(t *testing.T) {
 			with(func(h *rollout.Health) { h.Restarts = 6 }), with(func(h *rollout.Health) { h.Window = time.Minute }), rollout.Same,
 		},
 		"four restarts in a minute and none in the next are no chance": {
-			with(func(h *rollout.Health) { h.Restarts, h.Window = 4, time.Minute }), with(func(h *rollout.Health) { h.Window = time.Minute }), rollout.Healthier,
+			with(
+				func(h *rollout.Health) { h.Restarts, h.Window = 4, time.Minute },
+			),
+			with(func(h *rollout.Health) { h.Window = time.Minute }),
+			rollout.Healthier,
 		},
 		"one restart where there were some": {
 			with(func(h *rollout.Health) { h.Restarts = 3 }), with(func(h *rollout.Health) { h.Restarts, h.Window = 1, time.Minute }), rollout.Same,
 		},
 		"all pods where some were missing": {with(func(h *rollout.Health) { h.Ready = 1 }), well, rollout.Healthier},
-		"better here and worse there":      {with(func(h *rollout.Health) { h.Ready = 1 }), with(func(h *rollout.Health) { h.Restarts = 1 }), rollout.Worse},
-		"more pods are wanted and ready":   {well, with(func(h *rollout.Health) { h.Ready, h.Desired = 6, 6 }), rollout.Same},
+		"better here and worse there": {
+			with(func(h *rollout.Health) { h.Ready = 1 }),
+			with(func(h *rollout.Health) { h.Restarts = 1 }),
+			rollout.Worse,
+		},
+		"more pods are wanted and ready": {well, with(func(h *rollout.Health) { h.Ready, h.Desired = 6, 6 }), rollout.Same},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -45,7 +45,10 @@ func follow(t *testing.T, bot *kube.Cluster, object algesta.Object, generation i
 
 func kubectl(t *testing.T, c *control.Cluster, namespace string, args ...string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), c.Kubectl, append([]string{"--kubeconfig", c.Kubeconfig, "-n", namespace}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(
+		t.Context(),
+		c.Kubectl,
+		append([]string{"--kubeconfig", c.Kubeconfig, "-n", namespace}, args...)...).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return string(out)
 }
@@ -54,7 +57,10 @@ func podTemplate(version string) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "x"}},
 		Spec: corev1.PodSpec{
-			NodeSelector: map[string]string{"agentpool": "stdaruser"}, Containers: []corev1.Container{{Name: "x", Image: rollouttest.Registry + version}},
+			NodeSelector: map[string]string{
+				"agentpool": "stdaruser",
+			},
+			Containers: []corev1.Container{{Name: "x", Image: rollouttest.Registry + version}},
 		},
 	}
 }
@@ -69,7 +75,12 @@ func TestAStatefulSetOnARealControlPlane(t *testing.T) {
 	made, err := sets.Create(t.Context(), &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "mongodb"},
 		Spec: appsv1.StatefulSetSpec{
-			Replicas: new(int32(3)), ServiceName: "mongodb", Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}}, Template: podTemplate("12344"),
+			Replicas: new(
+				int32(3),
+			),
+			ServiceName: "mongodb",
+			Selector:    &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}},
+			Template:    podTemplate("12344"),
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -83,30 +94,48 @@ func TestAStatefulSetOnARealControlPlane(t *testing.T) {
 		require.NoError(t, err)
 		return set.Generation
 	}
-	const image = `{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":PARTITION}},"template":{"spec":{"containers":[{"name":"x","image":"` + rollouttest.Registry + `VERSION"}]}}}}`
+	const image = `{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":PARTITION}},` +
+		`` +
+		`"template":{"spec":{"containers":[{"name":"x","image":"` + rollouttest.Registry + `VERSION"}]}}}}`
 	at := func(partition, version string) string {
 		return strings.NewReplacer("PARTITION", partition, "VERSION", version).Replace(image)
 	}
 	end = follow(t, bot, object, write(at("0", "12345")))
 	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
 	require.Equal(t, "3 of 3 ready", end.Line.String()[:len("3 of 3 ready")])
-	require.Contains(t, kubectl(t, c, namespace, "rollout", "status", "statefulset/mongodb", "--watch=false"), "complete", "kubectl says so, too")
+	require.Contains(
+		t,
+		kubectl(t, c, namespace, "rollout", "status", "statefulset/mongodb", "--watch=false"),
+		"complete",
+		"kubectl says so, too",
+	)
 
 	end = follow(t, bot, object, write(at("2", "12346")))
 	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
 	require.Empty(t, end.Alert)
-	require.Equal(t, []string{rollouttest.Registry + "12345", rollouttest.Registry + "12345", rollouttest.Registry + "12346"}, images(t, c, namespace))
+	require.Equal(
+		t,
+		[]string{rollouttest.Registry + "12345", rollouttest.Registry + "12345", rollouttest.Registry + "12346"},
+		images(t, c, namespace),
+	)
 
 	end = follow(t, bot, object, write(at("0", "12399-crash")))
 	require.Equal(t, rollout.Broken, end.Phase)
 	require.Regexp(t, `^Pod mongodb-2 of mongodb crashes after it starts \(exit 1, 2 restarts\)\.`, end.Why.String())
 	require.Equal(t, "The 2 old pods still serve users.", end.Serving.String())
 
-	generation := write(`{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null},"template":{"spec":{"containers":[{"name":"x","image":"` + rollouttest.Registry + `12347"}]}}}}`)
+	generation := write(
+		`{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null},` +
+			`"template":{"spec":{"containers":[{"name":"x","image":"` + rollouttest.Registry + `12347"}]}}}}`,
+	)
 	kubectl(t, c, namespace, "delete", "pod", "mongodb-2")
 	end = follow(t, bot, object, generation)
 	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
-	require.Equal(t, "The strategy of mongodb is OnDelete: 2 of 3 pods still run what they ran before, until somebody deletes them.", end.Alert.String())
+	require.Equal(
+		t,
+		"The strategy of mongodb is OnDelete: 2 of 3 pods still run what they ran before, until somebody deletes them.",
+		end.Alert.String(),
+	)
 }
 
 func TestADaemonSetOnARealControlPlane(t *testing.T) {
@@ -118,7 +147,10 @@ func TestADaemonSetOnARealControlPlane(t *testing.T) {
 	sets := c.Client.AppsV1().DaemonSets(namespace)
 	made, err := sets.Create(t.Context(), &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "agent"},
-		Spec:       appsv1.DaemonSetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}}, Template: podTemplate("12344")},
+		Spec: appsv1.DaemonSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "x"}},
+			Template: podTemplate("12344"),
+		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	object := algesta.Object{Cluster: "sandbox", Group: "apps", Kind: "DaemonSet", Namespace: namespace, Name: "agent"}
@@ -137,7 +169,12 @@ func TestADaemonSetOnARealControlPlane(t *testing.T) {
 	for _, image := range images(t, c, namespace) {
 		require.Equal(t, rollouttest.Registry+"12345", image)
 	}
-	require.Contains(t, kubectl(t, c, namespace, "rollout", "status", "daemonset/agent", "--watch=false"), "successfully rolled out", "kubectl says so, too")
+	require.Contains(
+		t,
+		kubectl(t, c, namespace, "rollout", "status", "daemonset/agent", "--watch=false"),
+		"successfully rolled out",
+		"kubectl says so, too",
+	)
 
 	end = follow(t, bot, object, write("12399-notfound"))
 	require.Equal(t, rollout.Broken, end.Phase)

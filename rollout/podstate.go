@@ -91,7 +91,13 @@ func containerTrouble(c corev1.ContainerStatus, restarted bool) (PodState, bool)
 	switch w.Reason {
 	case "CrashLoopBackOff":
 		s.Word = "crashing"
-	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+	case "ErrImagePull",
+		"ImagePullBackOff",
+		"InvalidImageName",
+		"ErrImageNeverPull",
+		"ImageInspectError",
+		"RegistryUnavailable",
+		"SignatureValidationFailed":
 		s.Word = "cannot get its image"
 	default: // CreateContainerConfigError, CreateContainerError, RunContainerError, PreCreateHookError, …
 		s.Word = "cannot start"

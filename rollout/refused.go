@@ -160,9 +160,17 @@ func (r Rollout) refusedNow(now time.Time) algesta.Text {
 	case message == "":
 		return nil
 	case byQuota && known && room:
-		return algesta.Say("Quota {} refused a pod of {} and has room again: the next attempt follows by itself.", algesta.Name(quote(refusal.Quota)), algesta.Name(r.Workload.Name))
+		return algesta.Say(
+			"Quota {} refused a pod of {} and has room again: the next attempt follows by itself.",
+			algesta.Name(quote(refusal.Quota)),
+			algesta.Name(r.Workload.Name),
+		)
 	case byQuota && r.stops(now):
-		return algesta.Say("Quota {} has no room for another pod of {} until pods that are stopping are gone.", algesta.Name(quote(refusal.Quota)), algesta.Name(r.Workload.Name))
+		return algesta.Say(
+			"Quota {} has no room for another pod of {} until pods that are stopping are gone.",
+			algesta.Name(quote(refusal.Quota)),
+			algesta.Name(r.Workload.Name),
+		)
 	}
 	return r.whyRefused(message)
 }

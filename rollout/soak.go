@@ -43,7 +43,13 @@ func (p Progress) up(f Follow) Progress {
 	p.Phase, p.Took = Complete, f.CompleteAt.Sub(f.StartedAt)
 	if p.Ready == p.Of {
 		// Until when, not how long: with many changes at once the edit that says the end may be half a minute late.
-		p.Short = algesta.Say("{} of {} ready after {}, watching until {}", p.Ready, p.Of, words.Span(p.Took), algesta.AtSecond(f.SteadyAt.Add(f.Soak)))
+		p.Short = algesta.Say(
+			"{} of {} ready after {}, watching until {}",
+			p.Ready,
+			p.Of,
+			words.Span(p.Took),
+			algesta.AtSecond(f.SteadyAt.Add(f.Soak)),
+		)
 		p.Line = p.Short
 	}
 	return p
@@ -66,7 +72,12 @@ func (f Follow) shake(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 				f.Shaken = algesta.Say("Pod {} failed {} after all pods were ready: {}.", name, after, quote(s.Reason))
 			}
 		case f.restarted(pod) > 0:
-			f.Shaken = algesta.Say("Pod {} was restarted {} after all pods were ready ({}).", name, after, orElse(lastExit(pod), "its exit code is not known"))
+			f.Shaken = algesta.Say(
+				"Pod {} was restarted {} after all pods were ready ({}).",
+				name,
+				after,
+				orElse(lastExit(pod), "its exit code is not known"),
+			)
 		case s.Reason != "":
 			f.Shaken = algesta.Say("Pod {} is {} {} after all pods were ready ({}).", name, s.Word, after, orElse(lastExit(pod), quote(s.Reason)))
 		case ready < int(f.DesiredThen) && s.Word == "running, not ready":

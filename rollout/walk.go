@@ -8,15 +8,23 @@ import (
 	"github.com/3astronautas/algesta/redact"
 )
 
-// The fields of a pod and of a container whose values may be shown, but for what is under hiddenKeys. A field that this program does not know
+// The fields of a pod and of a container whose values may be shown, but for what is under hiddenKeys. A field that this program does not
+// know
 // is said to have changed, and its values stay hidden.
 var (
-	plainPod = strings.Fields("activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC " +
-		"hostNetwork hostPID hostUsers hostname hostnameOverride imagePullSecrets nodeName nodeSelector os overhead preemptionPolicy priority priorityClassName " +
-		"readinessGates resourceClaims resources restartPolicy runtimeClassName schedulerName schedulingGates securityContext serviceAccount " +
-		"serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations topologySpreadConstraints volumes")
-	plainContainer = strings.Fields("envFrom imagePullPolicy lifecycle livenessProbe name ports readinessProbe resizePolicy resources restartPolicy " +
-		"restartPolicyRules securityContext startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeDevices volumeMounts workingDir")
+	plainPod = strings.Fields(
+		"activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC " +
+			"hostNetwork hostPID hostUsers hostname hostnameOverride imagePullSecrets nodeName nodeSelector os overhead preemptionPolicy " +
+			"priority priorityClassName " +
+			"readinessGates resourceClaims resources restartPolicy runtimeClassName schedulerName schedulingGates securityContext serviceAccount " +
+			"serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations " +
+			"topologySpreadConstraints volumes",
+	)
+	plainContainer = strings.Fields(
+		"envFrom imagePullPolicy lifecycle livenessProbe name ports readinessProbe resizePolicy resources restartPolicy " +
+			"restartPolicyRules securityContext startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeDevices " +
+			"volumeMounts workingDir",
+	)
 	hiddenKeys = strings.Fields("command args annotations httpHeaders volumeAttributes options")
 )
 
@@ -26,7 +34,8 @@ var listKeys = []string{"name", "mountPath", "devicePath", "key", "conditionType
 // nothing stands for a value that is not there.
 const nothing = "none"
 
-// walked lists the leaves that differ below a field of a pod ("" for the container) or of a container. Two values that differ have at least one row.
+// walked lists the leaves that differ below a field of a pod ("" for the container) or of a container. Two values that differ have at least
+// one row.
 func walked(container, field string, a, b any, hide bool) []Difference {
 	var out []Difference
 	walk("", a, b, hide, func(path, how string) {

@@ -10,7 +10,8 @@ import (
 // quoteBytes is how much of a text that somebody else wrote is quoted in one place.
 const quoteBytes = 300
 
-// quote is a text from the cluster as it may be shown: without secrets and the arguments of commands, without invisible characters, in one line and short.
+// quote is a text from the cluster as it may be shown: without secrets and the arguments of commands, without invisible characters, in one
+// line and short.
 func quote(s string) string { return forms.Line(podspec.OnlyExecutables(s), quoteBytes) }
 
 var forms *redact.Redactor // the forms only: this room knows no secret values

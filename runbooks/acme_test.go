@@ -29,7 +29,17 @@ func certificateAuthority(t *testing.T) *httptest.Server {
 		_ = json.NewEncoder(w).Encode(body) // the client may have gone
 	}
 	routes.HandleFunc("/directory", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]any{"newNonce": server.URL + "/nonce", "newAccount": server.URL + "/accounts", "newOrder": server.URL + "/orders", "revokeCert": server.URL + "/revoke", "keyChange": server.URL + "/key"})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{
+				"newNonce":   server.URL + "/nonce",
+				"newAccount": server.URL + "/accounts",
+				"newOrder":   server.URL + "/orders",
+				"revokeCert": server.URL + "/revoke",
+				"keyChange":  server.URL + "/key",
+			},
+		)
 	})
 	routes.HandleFunc("/nonce", func(http.ResponseWriter, *http.Request) {})
 	account := func(w http.ResponseWriter, status int) {
@@ -45,7 +55,11 @@ func certificateAuthority(t *testing.T) *httptest.Server {
 		}
 		if strings.HasPrefix(host, "refused") {
 			body["status"] = "invalid"
-			body["error"] = map[string]any{"type": "urn:ietf:params:acme:error:caa", "detail": "CAA record for " + host + " prevents issuance", "status": http.StatusForbidden}
+			body["error"] = map[string]any{
+				"type":   "urn:ietf:params:acme:error:caa",
+				"detail": "CAA record for " + host + " prevents issuance",
+				"status": http.StatusForbidden,
+			}
 		}
 		w.Header().Set("Location", server.URL+"/orders/"+host)
 		answer(w, status, body)
@@ -53,7 +67,15 @@ func certificateAuthority(t *testing.T) *httptest.Server {
 	routes.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
 		host := wantedHost(r)
 		if strings.HasPrefix(host, "limited") {
-			answer(w, http.StatusTooManyRequests, map[string]any{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s", "status": http.StatusTooManyRequests})
+			answer(
+				w,
+				http.StatusTooManyRequests,
+				map[string]any{
+					"type":   "urn:ietf:params:acme:error:rateLimited",
+					"detail": "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s",
+					"status": http.StatusTooManyRequests,
+				},
+			)
 			return
 		}
 		order(w, http.StatusCreated, host)
@@ -64,7 +86,11 @@ func certificateAuthority(t *testing.T) *httptest.Server {
 	}
 	routes.HandleFunc("/authorizations/{host}", func(w http.ResponseWriter, r *http.Request) {
 		host := r.PathValue("host")
-		answer(w, http.StatusOK, map[string]any{"status": "pending", "identifier": map[string]any{"type": "dns", "value": host}, "challenges": []any{challenge(host)}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{"status": "pending", "identifier": map[string]any{"type": "dns", "value": host}, "challenges": []any{challenge(host)}},
+		)
 	})
 	routes.HandleFunc("/challenges/{host}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, challenge(r.PathValue("host")))

@@ -84,14 +84,28 @@ func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
 	s := rolling()
 	rollouttest.Unready(s.pod(3, "aaaaa", time.Minute))
 	s.nodes(rollouttest.DeadNode("aks-stdarproduction-0", noon.Add(-40*time.Second)))
-	require.Contains(t, answered(t, s, "status"), "Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it. The 2 old pods still serve users.")
+	require.Contains(
+		t,
+		answered(t, s, "status"),
+		"Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it. The 2 old pods still serve users.",
+	)
 }
 
 func TestWhatBlocksARolloutIsSaid(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ hard, used, says string }{
-		"no room": {"4", "3900m", "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one more needs requests.cpu=250m. The 2 old pods still serve users."},
-		"room":    {"4", "3", "Quota production-quota refused a pod of api-gateway-production and has room again: the next attempt follows by itself. The 2 old pods still serve users."},
+		"no room": {
+			"4",
+			"3900m",
+			"Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one " +
+				"more needs requests.cpu=250m. The 2 old pods still serve users.",
+		},
+		"room": {
+			"4",
+			"3",
+			"Quota production-quota refused a pod of api-gateway-production and has room again: the next attempt follows by itself. The 2 old " +
+				"pods still serve users.",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +132,11 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 	s := rolling()
 	s.pods = nil
 	rollouttest.Crashing(s.pod(3, "aaaaa", 2*time.Minute), 3, noon.Add(-time.Second))
-	require.Contains(t, answered(t, s, "status"), "The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). No pod serves users.")
+	require.Contains(
+		t,
+		answered(t, s, "status"),
+		"The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). No pod serves users.",
+	)
 	r, err := rollout.Look(t.Context(), whole(s).Rollout(), input("status", nil).Workload)
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Minute, rollout.HealthOf(r, noon).Window)
@@ -127,7 +145,11 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, r.Pods, 2)
 	require.Equal(t, 2*time.Minute, rollout.HealthOf(r, noon).Window, "they were restarts of the pod that is 2 min old")
-	require.Contains(t, answered(t, s, "status"), "The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). The old pod still serves users.")
+	require.Contains(
+		t,
+		answered(t, s, "status"),
+		"The only pod of the current revision crashes (exit 1, 3 restarts in 2 min). The old pod still serves users.",
+	)
 }
 
 func TestHistoryThatPeopleSee(t *testing.T) {

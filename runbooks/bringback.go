@@ -134,7 +134,15 @@ func (s scene) fromOwnedFields(template map[string]any, replicas int32) (manager
 			back = append(back, count(s.d.Replicas(), "pod"))
 		}
 		for _, c := range s.d.Spec.Template.Spec.Containers {
-			_, owned, _ := unstructured.NestedFieldNoCopy(fields, "f:spec", "f:template", "f:spec", "f:containers", `k:{"name":"`+c.Name+`"}`, "f:image")
+			_, owned, _ := unstructured.NestedFieldNoCopy(
+				fields,
+				"f:spec",
+				"f:template",
+				"f:spec",
+				"f:containers",
+				`k:{"name":"`+c.Name+`"}`,
+				"f:image",
+			)
 			if next := text(asMap(after[c.Name])["image"]); owned && next != c.Image {
 				back = append(back, imageAfter(c.Image, next))
 			}

@@ -100,7 +100,15 @@ func (w *brokenNamespace) make(t *testing.T, objects ...runtime.Object) {
 		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
 		resources := w.dynamic.Resource(plural)
 		switch kinds[0].Kind {
-		case "Node", "PersistentVolume", "IngressClass", "ClusterIssuer", "ValidatingWebhookConfiguration", "StorageClass", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+		case "Node",
+			"PersistentVolume",
+			"IngressClass",
+			"ClusterIssuer",
+			"ValidatingWebhookConfiguration",
+			"StorageClass",
+			"PriorityClass",
+			"ValidatingAdmissionPolicy",
+			"ValidatingAdmissionPolicyBinding":
 			_, err = resources.Create(t.Context(), u, metav1.CreateOptions{})
 			t.Cleanup(func() {
 				_ = resources.Delete(context.WithoutCancel(t.Context()), u.GetName(), metav1.DeleteOptions{}) // the test may have deleted it
@@ -200,7 +208,14 @@ func (w *brokenNamespace) diagnose(t *testing.T, later time.Duration, cases map[
 			if !p.shows(w.namespace, d) {
 				continue
 			}
-			if d, err := runbooks.Diagnose(ctx, whole(withoutEvents(observation{w.bot, objects, unread})), w.namespace, now, p.subject(w.namespace), anywhere); err == nil {
+			if d, err := runbooks.Diagnose(
+				ctx,
+				whole(withoutEvents(observation{w.bot, objects, unread})),
+				w.namespace,
+				now,
+				p.subject(w.namespace),
+				anywhere,
+			); err == nil {
 				eventsAside[name], done[name] = d, true
 			}
 		}
@@ -214,7 +229,12 @@ func (w *brokenNamespace) diagnose(t *testing.T, later time.Duration, cases map[
 			t.Parallel()
 			p.requireAnswer(t, w.namespace, latest[name])
 			if !p.onlyEvents {
-				require.Regexp(t, pattern(p.says, w.namespace), firstLine(eventsAside[name]), "events expire after an hour, and the right to read them may be missing")
+				require.Regexp(
+					t,
+					pattern(p.says, w.namespace),
+					firstLine(eventsAside[name]),
+					"events expire after an hour, and the right to read them may be missing",
+				)
 			}
 		})
 	}
@@ -238,7 +258,10 @@ func (p brokenCase) shows(namespace string, d diagnosis.Diagnosis) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(p.explains, func(rule string) bool { return len(d.Chains) == 0 || !slices.Contains(d.Chains[0].Explains, rule) })
+	return !slices.ContainsFunc(
+		p.explains,
+		func(rule string) bool { return len(d.Chains) == 0 || !slices.Contains(d.Chains[0].Explains, rule) },
+	)
 }
 
 func (p brokenCase) requireAnswer(t *testing.T, namespace string, d diagnosis.Diagnosis) {
@@ -286,7 +309,14 @@ func (p brokenCase) subject(namespace string) func(*facts.Snapshot) facts.Ref {
 
 // pattern is a sentence as a regular expression: NS is the namespace's namespace, IMAGE and REGISTRY the sandbox's, "…" anything.
 func pattern(says, namespace string) *regexp.Regexp {
-	words := strings.NewReplacer("NS", namespace, "IMAGE", strings.TrimSuffix(registry, ":"), "REGISTRY", strings.TrimSuffix(registry, "/api-gateway:"))
+	words := strings.NewReplacer(
+		"NS",
+		namespace,
+		"IMAGE",
+		strings.TrimSuffix(registry, ":"),
+		"REGISTRY",
+		strings.TrimSuffix(registry, "/api-gateway:"),
+	)
 	text := regexp.QuoteMeta(words.Replace(says))
 	return regexp.MustCompile("^" + strings.ReplaceAll(text, "…", ".+?") + "$")
 }
@@ -387,6 +417,12 @@ func named(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name}
 func (w *brokenNamespace) release(t *testing.T, resource, name string) {
 	t.Helper()
 	pods := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: resource}).Namespace(w.namespace)
-	_, err := pods.Patch(context.WithoutCancel(t.Context()), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	_, err := pods.Patch(
+		context.WithoutCancel(t.Context()),
+		name,
+		types.MergePatchType,
+		[]byte(`{"metadata":{"finalizers":null}}`),
+		metav1.PatchOptions{},
+	)
 	require.NoError(t, err)
 }

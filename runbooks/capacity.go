@@ -101,7 +101,11 @@ func stated(c corev1.Container, kind string, name corev1.ResourceName, ranges []
 	return limit, limited // a limit without a request is a request too
 }
 
-func rangeDefault(ranges []corev1.LimitRange, name corev1.ResourceName, of func(corev1.LimitRangeItem) corev1.ResourceList) (resource.Quantity, bool) {
+func rangeDefault(
+	ranges []corev1.LimitRange,
+	name corev1.ResourceName,
+	of func(corev1.LimitRangeItem) corev1.ResourceList,
+) (resource.Quantity, bool) {
 	for _, r := range ranges {
 		for _, item := range r.Spec.Limits {
 			if q, ok := of(item)[name]; ok && item.Type == corev1.LimitTypeContainer {
@@ -125,7 +129,8 @@ func fits(quotas []corev1.ResourceQuota, ranges []corev1.LimitRange, pod corev1.
 	var f fit
 	fullest := -1.0
 	for _, quota := range quotas {
-		if quota.Spec.ScopeSelector != nil || slices.ContainsFunc(quota.Spec.Scopes, func(s corev1.ResourceQuotaScope) bool { return s != corev1.ResourceQuotaScopeNotTerminating }) {
+		if quota.Spec.ScopeSelector != nil ||
+			slices.ContainsFunc(quota.Spec.Scopes, func(s corev1.ResourceQuotaScope) bool { return s != corev1.ResourceQuotaScopeNotTerminating }) {
 			continue
 		}
 		for _, name := range sortedNames(quota.Status.Hard) {

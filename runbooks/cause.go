@@ -12,7 +12,14 @@ func (s scene) causeSwaps(cause, template string) ([]algesta.Swap, error) {
 	if err != nil {
 		return nil, err
 	}
-	about, err := s.swap("template of the change-cause", causeTemplatePath, template, "metadata", "annotations", algesta.CauseTemplateAnnotation)
+	about, err := s.swap(
+		"template of the change-cause",
+		causeTemplatePath,
+		template,
+		"metadata",
+		"annotations",
+		algesta.CauseTemplateAnnotation,
+	)
 	return []algesta.Swap{why, about}, err
 }
 
@@ -53,7 +60,8 @@ func notLastScaling(request string, pods bool) algesta.Text {
 		return notLast(request)
 	}
 	return algesta.Say(
-		"{} isn't the last change here any more. Only its number of pods goes back; what was changed after it stays.", algesta.Name(quote(request)),
+		"{} isn't the last change here any more. Only its number of pods goes back; what was changed after it stays.",
+		algesta.Name(quote(request)),
 	)
 }
 

@@ -148,7 +148,12 @@ func renewal(in Input, cert *unstructured.Unstructured, at int, issuing map[stri
 		Object: algesta.Object{
 			Cluster: in.Command.Target.Cluster, Group: certManagerGroup, Kind: certificateKind, Namespace: cert.GetNamespace(), Name: cert.GetName(),
 		},
-		Verb: algesta.Patch, Resource: "certificates.cert-manager.io", Subresource: "status", Version: "v1", UID: string(cert.GetUID()), Swaps: swaps,
+		Verb:        algesta.Patch,
+		Resource:    "certificates.cert-manager.io",
+		Subresource: "status",
+		Version:     "v1",
+		UID:         string(cert.GetUID()),
+		Swaps:       swaps,
 	}, nil
 }
 
@@ -243,7 +248,9 @@ func (i certIssuer) warnings() []algesta.Text {
 	// letsencrypt.org/docs/rate-limits, "New Certificates per Exact Set of Identifiers".
 	if host := server.Hostname(); strings.HasSuffix(host, ".letsencrypt.org") && !strings.Contains(host, "staging") {
 		return append(out, algesta.Say(
-			"A renewal is a new order. Let's Encrypt issues at most 5 certificates for exactly these hosts in 7 days; after that there is none until the limit is over."))
+			"A renewal is a new order. Let's Encrypt issues at most 5 certificates for exactly these hosts in 7 days; after that there is none "+
+				"until the limit is over.",
+		))
 	}
 	return append(out, algesta.Say("A renewal is a new order, and counts against the limits of {}.", quote(server.Hostname())))
 }

@@ -38,7 +38,12 @@ func TestACertificateIsRenewed(t *testing.T) {
 	f, wrote := w.renew(t, plan)
 	end := w.awaitEnd(t, plan, f)
 	require.Equal(t, rollout.Settled, end.Phase, end.Why.String())
-	require.Regexp(t, `^The new certificate is in its Secret, valid until \S+ \S+ UTC \(before: .+\)\. Its serial ends in [0-9A-F]{8}; the old one's in [0-9A-F]{8}\.$`, end.Result.String())
+	require.Regexp(
+		t,
+		`^The new certificate is in its Secret, valid until \S+ \S+ UTC \(before: .+\)\. Its serial ends in [0-9A-F]{8}; the old one's in `+
+			`[0-9A-F]{8}\.$`,
+		end.Result.String(),
+	)
 	after, err := secrets.Get(t.Context(), "gateway", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Equal(t, before.UID, after.UID, "the Secret was never deleted")
@@ -59,7 +64,11 @@ func TestACertificateIsRenewed(t *testing.T) {
 	w.await(t, "the request is denied", func() bool { return w.decide(t, "held-2", "Denied") == nil })
 	end = w.awaitEnd(t, held, f)
 	require.Equal(t, rollout.Broken, end.Phase)
-	require.Regexp(t, `^cert-manager couldn't issue it: The host is not one of ours\. The old certificate stays in use; it's valid until .+ UTC\.$`, end.Why.String())
+	require.Regexp(
+		t,
+		`^cert-manager couldn't issue it: The host is not one of ours\. The old certificate stays in use; it's valid until .+ UTC\.$`,
+		end.Why.String(),
+	)
 	w.await(t, "it is Ready as before", func() bool {
 		line := w.tells(t, w.about("cert check", "certificate/held"))[0]
 		return line == "held in production is ready, 89 days left; it renews itself in 59 days"

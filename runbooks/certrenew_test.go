@@ -51,7 +51,9 @@ func requestOf(t *testing.T, revision int, serial int64, until time.Time) map[st
 	require.NoError(t, err)
 	o := custom("CertificateRequest", "api-tls-"+string(rune('0'+revision)), nil)
 	o.SetNamespace("production")
-	o.SetAnnotations(map[string]string{"cert-manager.io/certificate-name": "api-tls", "cert-manager.io/certificate-revision": string(rune('0' + revision))})
+	o.SetAnnotations(
+		map[string]string{"cert-manager.io/certificate-name": "api-tls", "cert-manager.io/certificate-revision": string(rune('0' + revision))},
+	)
 	o.Object["status"] = map[string]any{"certificate": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 	return o.Object
 }
@@ -70,14 +72,19 @@ func TestARenewalAsksCertManagerAndDeletesNothing(t *testing.T) {
 	require.Equal(t, "Renew certificate api-tls (60 days left)", p.Summary.String())
 	require.Equal(t, []string{
 		"It doesn't need to be renewed: it's valid for 60 days more and renews itself in 30 days.",
-		"A renewal is a new order. Let's Encrypt issues at most 5 certificates for exactly these hosts in 7 days; after that there is none until the limit is over.",
+		"A renewal is a new order. Let's Encrypt issues at most 5 certificates for exactly these hosts in 7 days; after that there is none " +
+			"until the limit is over.",
 	}, words(p.Warnings))
 	require.Contains(t, p.Facts, algesta.Field{Label: "serial", Value: algesta.Say("{} now", "C0FFEE01")})
 	require.Nil(t, p.Undo, "there is no way back to the old certificate")
 	require.Len(t, p.Changes, 1)
 	change := p.Changes[0]
 	require.Equal(t, "patch certificates.cert-manager.io/status", change.Right())
-	require.Equal(t, algesta.Swap{Label: "revision", Path: "/status/revision", From: json.RawMessage("1"), To: json.RawMessage("1")}, change.Swaps[0])
+	require.Equal(
+		t,
+		algesta.Swap{Label: "revision", Path: "/status/revision", From: json.RawMessage("1"), To: json.RawMessage("1")},
+		change.Swaps[0],
+	)
 	require.Equal(t, "/status/conditions/-", change.Swaps[1].Path)
 	require.JSONEq(t, `{"type":"Issuing","status":"True","reason":"ManuallyTriggered","message":"Renewal asked for by Dana (c-7f3a9k)",
 		"lastTransitionTime":"2026-11-22T12:00:00Z","observedGeneration":0}`, string(change.Swaps[1].To))
@@ -94,11 +101,16 @@ func TestARenewalAfterAFailedTryTakesThePlaceOfItsCondition(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"It doesn't need to be renewed: it's valid for 60 days more and renews itself in 30 days.",
-		"2 tries failed, and cert-manager tries again 2026-11-22 13:50 UTC (in 110 min) by itself. Asking for it now doesn't make the pauses between its tries shorter.",
+		"2 tries failed, and cert-manager tries again 2026-11-22 13:50 UTC (in 110 min) by itself. Asking for it now doesn't make the pauses " +
+			"between its tries shorter.",
 		"A renewal is a new order, and counts against the limits of ca.example.com.",
 	}, words(p.Warnings))
 	require.Equal(t, "/status/conditions/1", p.Changes[0].Swaps[1].Path)
-	require.JSONEq(t, `{"type":"Issuing","status":"False","reason":"Failed","message":"The order failed."}`, string(p.Changes[0].Swaps[1].From))
+	require.JSONEq(
+		t,
+		`{"type":"Issuing","status":"False","reason":"Failed","message":"The order failed."}`,
+		string(p.Changes[0].Swaps[1].From),
+	)
 }
 
 func TestARenewalThatCannotHelpIsRefused(t *testing.T) {
@@ -112,7 +124,8 @@ func TestARenewalThatCannotHelpIsRefused(t *testing.T) {
 			"ClusterIssuer letsencrypt doesn't exist, so nothing can issue api-tls.",
 		},
 		"cert-manager has not looked at it": {
-			func(_ listed, cert map[string]any) { delete(cert, "status") }, "cert-manager hasn't looked at api-tls yet, so there is nothing to renew.",
+			func(_ listed, cert map[string]any) { delete(cert, "status") }, "cert-manager hasn't looked at api-tls yet, so there is nothing to " +
+				"renew.",
 		},
 		"it is gone": {
 			func(s listed, _ map[string]any) { s.lists["CertificateList"] = []any{} }, "There is no Certificate api-tls in production.",
@@ -120,7 +133,9 @@ func TestARenewalThatCannotHelpIsRefused(t *testing.T) {
 		"its authority limits its orders": {
 			func(s listed, cert map[string]any) {
 				began := noon.Add(-time.Hour).Format(time.RFC3339)
-				status(cert)["conditions"] = []any{map[string]any{"type": "Ready", "status": "False", "reason": "DoesNotExist", "lastTransitionTime": began}}
+				status(cert)["conditions"] = []any{
+					map[string]any{"type": "Ready", "status": "False", "reason": "DoesNotExist", "lastTransitionTime": began},
+				}
 				_, chain := failingCert()
 				order := chain["OrderList"][0].(map[string]any)
 				order["status"] = map[string]any{"state": "errored", "reason": "429 urn:ietf:params:acme:error:rateLimited: too many certificates"}
@@ -143,7 +158,10 @@ func TestARenewalUnderWayIsNotAskedForAgain(t *testing.T) {
 	t.Parallel()
 	s := renewable(t, "https://ca.example.com/directory")
 	cert := s.lists["CertificateList"][0].(map[string]any)
-	status(cert)["conditions"] = append(status(cert)["conditions"].([]any), map[string]any{"type": "Issuing", "status": "True", "reason": "Renewing"})
+	status(cert)["conditions"] = append(
+		status(cert)["conditions"].([]any),
+		map[string]any{"type": "Issuing", "status": "True", "reason": "Renewing"},
+	)
 	p, err := planRenewal(t, s)
 	require.NoError(t, err)
 	require.Equal(t, "api-tls in production is being issued already.", p.Nothing.String())
@@ -182,23 +200,36 @@ func TestARenewalEndsWithTheCertificateInItsSecret(t *testing.T) {
 	}
 	stands := status(cert)["conditions"].([]any)
 	issuing := func(state, reason, message string) {
-		status(cert)["conditions"] = append(stands[:1:1], map[string]any{"type": "Issuing", "status": state, "reason": reason, "message": message})
+		status(cert)["conditions"] = append(
+			stands[:1:1],
+			map[string]any{"type": "Issuing", "status": state, "reason": reason, "message": message},
+		)
 	}
 	issuing("True", "ManuallyTriggered", "")
 	require.Equal(t, "cert-manager is issuing it", look().Line.String())
 
 	_, chain := failingCert()
 	kept := s.lists["CertificateRequestList"]
-	s.lists["CertificateRequestList"], s.lists["OrderList"], s.lists["ChallengeList"] = chain["CertificateRequestList"], chain["OrderList"], chain["ChallengeList"]
+	for _, kind := range []string{"CertificateRequestList", "OrderList", "ChallengeList"} {
+		s.lists[kind] = chain[kind]
+	}
 	waits := look()
 	require.Equal(t, rollout.Moving, waits.Phase)
-	require.Equal(t, "Waiting: The challenge for api.example.com cannot be answered: wrong status code '404', expected '200'.", waits.Line.String())
+	require.Equal(
+		t,
+		"Waiting: The challenge for api.example.com cannot be answered: wrong status code '404', expected '200'.",
+		waits.Line.String(),
+	)
 	s.lists["CertificateRequestList"], s.lists["OrderList"], s.lists["ChallengeList"] = kept, nil, nil
 
 	issuing("False", "Denied", "The host is not one of ours")
 	failed := look()
 	require.Equal(t, rollout.Broken, failed.Phase)
-	require.Equal(t, "cert-manager couldn't issue it: The host is not one of ours. The old certificate stays in use; it's valid until 2027-01-21 12:00 UTC.", failed.Why.String())
+	require.Equal(
+		t,
+		"cert-manager couldn't issue it: The host is not one of ours. The old certificate stays in use; it's valid until 2027-01-21 12:00 UTC.",
+		failed.Why.String(),
+	)
 
 	status(cert)["conditions"] = stands
 	require.Equal(t, rollout.Moving, look().Phase, "the revision is the old one")

@@ -212,7 +212,11 @@ func explainCertificates(ctx context.Context, r *reads, in Input, all *unstructu
 	classes := &networkingv1.IngressClassList{}
 	r.list(ctx, "ingressclasses", "", classes)
 	r.work.Wait()
-	s := facts.NewSnapshot(now, append(objects, classes), append(r.holes(""), facts.NotChecked{Kind: "secrets", Reason: "Not read for this answer."}))
+	s := facts.NewSnapshot(
+		now,
+		append(objects, classes),
+		append(r.holes(""), facts.NotChecked{Kind: "secrets", Reason: "Not read for this answer."}),
+	)
 	s.Configure(facts.Setting{Bot: in.Bot, Environments: map[string]string{namespace: in.Command.Target.Environment}})
 	for i := range found {
 		if found[i].state(now) == certReady {
@@ -265,7 +269,13 @@ func answerCerts(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 			algesta.Name(first.object.GetName()), first.state(now))
 	case first.state(now) != certReady:
 		report.Tone = algesta.Running
-		report.Title = algesta.Say("{} in {}; {} is {}", count(len(found), "certificate"), whereOf(in), algesta.Name(first.object.GetName()), first.state(now))
+		report.Title = algesta.Say(
+			"{} in {}; {} is {}",
+			count(len(found), "certificate"),
+			whereOf(in),
+			algesta.Name(first.object.GetName()),
+			first.state(now),
+		)
 	}
 	if first.state(now) == certExpired || first.state(now) == certFailing && first.notAfter.IsZero() {
 		report.Tone = algesta.Bad

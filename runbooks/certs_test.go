@@ -16,9 +16,12 @@ func issuedCert(name, host string, ago, left time.Duration) map[string]any {
 	c := certificate(name, "ClusterIssuer", "letsencrypt", host).Object
 	c["metadata"] = map[string]any{"name": name, "namespace": "production", "uid": name, "creationTimestamp": begin.Format(time.RFC3339)}
 	c["status"] = map[string]any{
-		"notBefore": begin.Format(time.RFC3339), "notAfter": end.Format(time.RFC3339),
+		"notBefore":   begin.Format(time.RFC3339),
+		"notAfter":    end.Format(time.RFC3339),
 		"renewalTime": begin.Add(end.Sub(begin) * 2 / 3).Format(time.RFC3339),
-		"conditions":  []any{map[string]any{"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": begin.Format(time.RFC3339)}},
+		"conditions": []any{
+			map[string]any{"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": begin.Format(time.RFC3339)},
+		},
 	}
 	return c
 }
@@ -38,12 +41,23 @@ func failingCert() (cert map[string]any, chain map[string][]any) {
 	cert = certificate(name, "ClusterIssuer", "letsencrypt", host).Object
 	cert["metadata"] = map[string]any{"name": name, "namespace": "production", "uid": name, "creationTimestamp": began}
 	cert["status"] = map[string]any{
-		"lastFailureTime": began, "failedIssuanceAttempts": int64(2),
-		"conditions": []any{map[string]any{"type": "Ready", "status": "False", "reason": "DoesNotExist", "message": "Issuing certificate", "lastTransitionTime": began}},
+		"lastFailureTime":        began,
+		"failedIssuanceAttempts": int64(2),
+		"conditions": []any{
+			map[string]any{
+				"type":               "Ready",
+				"status":             "False",
+				"reason":             "DoesNotExist",
+				"message":            "Issuing certificate",
+				"lastTransitionTime": began,
+			},
+		},
 	}
 	return cert, map[string][]any{
 		"CertificateRequestList": {owned("CertificateRequest", "cert-manager.io/v1", name, "Certificate", nil)},
-		"OrderList":              {owned("Order", "acme.cert-manager.io/v1", name+"-1", "CertificateRequest", map[string]any{"status": map[string]any{"state": "pending"}})},
+		"OrderList": {
+			owned("Order", "acme.cert-manager.io/v1", name+"-1", "CertificateRequest", map[string]any{"status": map[string]any{"state": "pending"}}),
+		},
 		"ChallengeList": {owned("Challenge", "acme.cert-manager.io/v1", name+"-1", "Order", map[string]any{
 			"spec":   map[string]any{"dnsName": host, "type": "HTTP-01"},
 			"status": map[string]any{"state": "pending", "reason": "wrong status code '404', expected '200'", "processing": true},
@@ -69,7 +83,12 @@ func TestCertificatesAreToldByRiskAndNotByDays(t *testing.T) {
 		"/algesta cert check late production tells more.",
 	}, tells(t, s, regarding("certs", "")))
 	healthy := listed{lists: map[string][]any{"CertificateList": {issuedCert("short", "short.example.com", 2*time.Hour, 4*time.Hour)}}}
-	require.Equal(t, "1 certificate in production: all are well", tells(t, healthy, regarding("certs", ""))[0], "29 days and fewer are no alarm by themselves")
+	require.Equal(
+		t,
+		"1 certificate in production: all are well",
+		tells(t, healthy, regarding("certs", ""))[0],
+		"29 days and fewer are no alarm by themselves",
+	)
 }
 
 func TestOnlyTheBlockingLinkOfACertificateIsTold(t *testing.T) {
@@ -85,11 +104,16 @@ func TestOnlyTheBlockingLinkOfACertificateIsTold(t *testing.T) {
 			"issuer: letsencrypt (ClusterIssuer)",
 			"failed: 2 tries; the next is due",
 			"Secret: api-tls (its name; I don't read it)",
-			"Next: Make http://api.example.com/.well-known/acme-challenge/ reach the cluster: DNS, firewall, redirects. kubectl describe challenge api-tls-1 -n production",
+			"Next: Make http://api.example.com/.well-known/acme-challenge/ reach the cluster: DNS, firewall, redirects. kubectl describe " +
+				"challenge api-tls-1 -n production",
 		}, tells(t, s, regarding("cert check", object)))
 	}
 	require.Equal(t, tells(t, s, regarding("cert check", "certificate/api-tls")), tells(t, s, regarding("certs", "certificate/api-tls")))
-	require.Equal(t, "other in production is ready, 10 h left; it renews itself in 6 h", tells(t, s, regarding("cert check", "host/other.example.com"))[0])
+	require.Equal(
+		t,
+		"other in production is ready, 10 h left; it renews itself in 6 h",
+		tells(t, s, regarding("cert check", "host/other.example.com"))[0],
+	)
 
 	_, err := ask(t, s, regarding("cert check", "host/nobody.example.com"))
 	require.ErrorIs(t, err, algesta.ErrNotFound)
@@ -100,7 +124,8 @@ func TestWhatOfACertificateCouldNotBeReadIsNeverMissing(t *testing.T) {
 	t.Parallel()
 	cert, chain := failingCert()
 	for kind, resource := range map[string]string{
-		"CertificateRequestList": "certificaterequests", "OrderList": "orders", "ChallengeList": "challenges", "IssuerList": "issuers", "ClusterIssuerList": "clusterissuers",
+		"CertificateRequestList": "certificaterequests", "OrderList": "orders", "ChallengeList": "challenges", "IssuerList": "issuers",
+		"ClusterIssuerList": "clusterissuers",
 	} {
 		s := listed{lists: chain, instead: map[string]error{kind: forbidden(resource)}}
 		s.lists["CertificateList"] = []any{cert}
@@ -109,10 +134,18 @@ func TestWhatOfACertificateCouldNotBeReadIsNeverMissing(t *testing.T) {
 		require.NotContains(t, lines[1], "does not exist")
 	}
 	refused := listed{instead: map[string]error{"CertificateList": forbidden("certificates")}}
-	require.Equal(t, []string{"I couldn't check the certificates in production.", "I have no right to read certificates."}, tells(t, refused, regarding("certs", "")))
+	require.Equal(
+		t,
+		[]string{"I couldn't check the certificates in production.", "I have no right to read certificates."},
+		tells(t, refused, regarding("certs", "")),
+	)
 	absent := listed{instead: map[string]error{"CertificateList": errNotInstalled}}
 	for _, book := range []string{"certs", "cert check"} {
-		require.Equal(t, []string{"cert-manager is not installed in this cluster, so it has no Certificates."}, tells(t, absent, regarding(book, "certificate/x")))
+		require.Equal(
+			t,
+			[]string{"cert-manager is not installed in this cluster, so it has no Certificates."},
+			tells(t, absent, regarding(book, "certificate/x")),
+		)
 	}
 	require.Equal(t, []string{"There are no Certificates in production."}, tells(t, listed{}, regarding("certs", "")))
 }

@@ -53,7 +53,21 @@ type Everything interface {
 
 // AllOf is the Cluster of a value that can be asked everything.
 func AllOf(v Everything) Cluster {
-	return Cluster{Reader: v, Bounded: v, Events: v, Stops: v, Observer: v, Finder: v, Keys: v, Registry: v, Logs: v, Secrets: v, Prober: v, Proxier: v, Access: v}
+	return Cluster{
+		Reader:   v,
+		Bounded:  v,
+		Events:   v,
+		Stops:    v,
+		Observer: v,
+		Finder:   v,
+		Keys:     v,
+		Registry: v,
+		Logs:     v,
+		Secrets:  v,
+		Prober:   v,
+		Proxier:  v,
+		Access:   v,
+	}
 }
 
 // Rollout is what a rollout is read from.
@@ -83,7 +97,8 @@ type Reader interface {
 	// List fills a typed list (such as *appsv1.ReplicaSetList) by one live LIST. labels is a selector, "" for all;
 	// namespace is "" for kinds without one.
 	List(ctx context.Context, namespace, labels string, into runtime.Object) error
-	// Workload is the Deployment with the ReplicaSets and Pods that it owns (by owner reference, not by labels alone), from the shared caches once they are
+	// Workload is the Deployment with the ReplicaSets and Pods that it owns (by owner reference, not by labels alone), from the shared caches
+	// once they are
 	// synced, live before. Literal values of the environment are not in it.
 	Workload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error)
 }

@@ -25,7 +25,11 @@ func TestAClusterWithoutCertManagerSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	for _, object := range []string{"", "certificate/gateway"} {
-		require.Equal(t, []string{"cert-manager is not installed in this cluster, so it has no Certificates."}, w.tells(t, w.asked("certs", object)))
+		require.Equal(
+			t,
+			[]string{"cert-manager is not installed in this cluster, so it has no Certificates."},
+			w.tells(t, w.asked("certs", object)),
+		)
 	}
 }
 

@@ -101,10 +101,23 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	}
 	p.Facts = append(p.Facts, algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)})
 	if rollout.Repository(image) != rollout.Repository(container.Image) {
-		p.Warnings = append(p.Warnings, algesta.Say("The repository changes: {} instead of {}.", algesta.Name(quote(rollout.Repository(image))), algesta.Name(quote(rollout.Repository(container.Image)))))
+		p.Warnings = append(
+			p.Warnings,
+			algesta.Say(
+				"The repository changes: {} instead of {}.",
+				algesta.Name(quote(rollout.Repository(image))),
+				algesta.Name(quote(rollout.Repository(container.Image))),
+			),
+		)
 	}
 	if movable(container.Image) {
-		p.Warnings = append(p.Warnings, algesta.Say("What runs now has no fixed version ({}): a later rollback cannot bring back exactly this.", algesta.Name(quote(rollout.ShortImage(container.Image)))))
+		p.Warnings = append(
+			p.Warnings,
+			algesta.Say(
+				"What runs now has no fixed version ({}): a later rollback cannot bring back exactly this.",
+				algesta.Name(quote(rollout.ShortImage(container.Image))),
+			),
+		)
 	}
 	p.Warnings = append(append(p.Warnings, warnings...), s.bringsBack(template, replicas)...)
 	return p, nil
@@ -155,13 +168,20 @@ func wantedImage(in Input, now string) (string, error) {
 	}
 	if movable(image) && in.Approval {
 		return "", refusal(
-			algesta.Say("{} has no fixed version: what is approved here might not be what runs, and nobody could tell later.", algesta.Name(quote(rollout.ShortImage(image)))),
+			algesta.Say(
+				"{} has no fixed version: what is approved here might not be what runs, and nobody could tell later.",
+				algesta.Name(quote(rollout.ShortImage(image))),
+			),
 			algesta.Say("Name the tag of a build: {}", command(in, "deploy", "12346")),
 		)
 	}
 	if rollout.Repository(image) != rollout.Repository(now) && !in.Command.Args.Bool(repositoryArg.Name) {
 		return "", refusal(
-			algesta.Say("{} comes from another repository than what runs now ({}).", algesta.Name(quote(image)), algesta.Name(quote(rollout.Repository(now)))),
+			algesta.Say(
+				"{} comes from another repository than what runs now ({}).",
+				algesta.Name(quote(image)),
+				algesta.Name(quote(rollout.Repository(now))),
+			),
 			algesta.Say("If that is meant: {}", command(in, "deploy", quote(typed)+" --"+repositoryArg.Name)),
 		)
 	}

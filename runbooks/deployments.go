@@ -41,7 +41,11 @@ var _ = register(Runbook{
 
 // statusReads are what a status of a service looks at, and one of all that runs in an environment.
 var statusReads = union(rollout.Reads, []string{
-	"list horizontalpodautoscalers.autoscaling", "list deployments.apps", "list statefulsets.apps", "list daemonsets.apps", "list replicasets.apps",
+	"list horizontalpodautoscalers.autoscaling",
+	"list deployments.apps",
+	"list statefulsets.apps",
+	"list daemonsets.apps",
+	"list replicasets.apps",
 	"list pods",
 })
 
@@ -134,7 +138,8 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 	}
 	wanted := len(all) - ranks[scaledToZero]
 	report := algesta.Report{
-		Tone: algesta.Good, Title: algesta.Say("{}: {} of {} ready", whereOf(in), wanted-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
+		Tone:  algesta.Good,
+		Title: algesta.Say("{}: {} of {} ready", whereOf(in), wanted-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
 	}
 	switch {
 	case ranks[noneReady] > 0:

@@ -55,7 +55,9 @@ func TestDeploymentsOfAnEnvironmentPutTheWorstFirst(t *testing.T) {
 
 func TestWorkloadsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {
 	t.Parallel()
-	for kind, what := range map[string]string{"StatefulSetList": "StatefulSets", "DaemonSetList": "DaemonSets", "ReplicaSetList": "ReplicaSets", "PodList": "pods"} {
+	for kind, what := range map[string]string{
+		"StatefulSetList": "StatefulSets", "DaemonSetList": "DaemonSets", "ReplicaSetList": "ReplicaSets", "PodList": "pods",
+	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s := shops()
@@ -71,7 +73,11 @@ func TestWorkloadsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {
 	for _, kind := range []string{"DeploymentList", "StatefulSetList", "DaemonSetList"} {
 		s.forbidden[kind] = true
 	}
-	require.Equal(t, []string{"I couldn't check the workloads of production: I have no right to read them."}, asked(t, s, "deployments", "namespace", nil))
+	require.Equal(
+		t,
+		[]string{"I couldn't check the workloads of production: I have no right to read them."},
+		asked(t, s, "deployments", "namespace", nil),
+	)
 }
 
 func TestWorkloadsOfALargeEnvironmentAreBounded(t *testing.T) {

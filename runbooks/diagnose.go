@@ -55,8 +55,23 @@ var _ = register(Runbook{
 	Example: "diagnose api-gateway production",
 	Rank:    170,
 	About: About{Service: true, Environment: true, Kinds: []string{
-		"Pod", "Ingress", "Certificate", "Node", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "HorizontalPodAutoscaler", "ResourceQuota",
-		"PodDisruptionBudget", "PersistentVolumeClaim", "Secret", "ConfigMap", "Endpoints", "EndpointSlice",
+		"Pod",
+		"Ingress",
+		"Certificate",
+		"Node",
+		"StatefulSet",
+		"DaemonSet",
+		"ReplicaSet",
+		"Job",
+		"CronJob",
+		"HorizontalPodAutoscaler",
+		"ResourceQuota",
+		"PodDisruptionBudget",
+		"PersistentVolumeClaim",
+		"Secret",
+		"ConfigMap",
+		"Endpoints",
+		"EndpointSlice",
 	}},
 	Reads: diagnosisReads,
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
@@ -76,7 +91,18 @@ var _ = register(Runbook{
 		r := diagnosisReport(d, in.Command)
 		if !in.Seen.IsZero() && len(in.Past) > 0 {
 			last := in.Past[0]
-			r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}, {}: {}", algesta.Strong("My last change to it:"), algesta.Name(last.Request), algesta.AtDay(last.At), quote(last.Note))})
+			r.Body = append(
+				r.Body,
+				algesta.Block{
+					Text: algesta.Say(
+						"{} {}, {}: {}",
+						algesta.Strong("My last change to it:"),
+						algesta.Name(last.Request),
+						algesta.AtDay(last.At),
+						quote(last.Note),
+					),
+				},
+			)
 		}
 		return r, nil
 	},
@@ -100,7 +126,12 @@ func neverCameUp(past []algesta.Past) []string {
 // snapshot what was asked about; now is the moment of asking. allowed says of which other namespaces whoever asked may be told; nil
 // allows none. What the cluster runs for everybody (cluster DNS, metrics-server, cert-manager) is looked at without it, its logs are not.
 func Diagnose(
-	ctx context.Context, c Cluster, namespace string, now time.Time, about func(*facts.Snapshot) facts.Ref, allowed func(namespace string) bool,
+	ctx context.Context,
+	c Cluster,
+	namespace string,
+	now time.Time,
+	about func(*facts.Snapshot) facts.Ref,
+	allowed func(namespace string) bool,
 ) (diagnosis.Diagnosis, error) {
 	if c.Observer == nil {
 		return diagnosis.Diagnosis{}, errNoObserver
@@ -139,8 +170,11 @@ func Diagnose(
 
 // What stands for a cluster that cannot be asked.
 var (
-	errNoObserver = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't look at this cluster as a whole, so I couldn't check.")}
-	errNoFinder   = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't look into other namespaces of this cluster.")}
+	errNoObserver = &algesta.Error{
+		Kind:    algesta.ErrForbidden,
+		Message: algesta.Say("I can't look at this cluster as a whole, so I couldn't check."),
+	}
+	errNoFinder = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't look into other namespaces of this cluster.")}
 )
 
 // readable leaves out what whoever asked may not read, and says so.
@@ -250,8 +284,17 @@ func subjectOf(s *facts.Snapshot, t algesta.Target) facts.Ref {
 func notCheckedOf(unread map[string]error, namespace string) []facts.NotChecked {
 	out := []facts.NotChecked{{Kind: facts.OtherPods, Reason: "Only this namespace was read, so what is free on the nodes is an upper bound."}}
 	for _, resource := range slices.Sorted(maps.Keys(unread)) {
-		standing := resource == "podmetrics" && !errors.Is(unread[resource], algesta.ErrForbidden) || errors.Is(unread[resource], algesta.ErrNotAsked)
-		out = append(out, facts.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(unread[resource], "It could not be read."), Standing: standing})
+		standing := resource == "podmetrics" && !errors.Is(unread[resource], algesta.ErrForbidden) ||
+			errors.Is(unread[resource], algesta.ErrNotAsked)
+		out = append(
+			out,
+			facts.NotChecked{
+				Kind:      resource,
+				Namespace: namespace,
+				Reason:    sentenceOf(unread[resource], "It could not be read."),
+				Standing:  standing,
+			},
+		)
 	}
 	return out
 }
@@ -263,7 +306,11 @@ const mostImages = 3
 func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 	r := algesta.Report{Tone: diagnosisTone(d), Title: algesta.Dated(d.Summary)}
 	called := d.Subject.Name + " in " + d.Subject.Namespace
-	if rest, ok := strings.CutPrefix(d.Summary, called); ok && d.Verdict == diagnosis.Healthy && c.Target.Object == "" && c.Target.Service != "" {
+	if rest, ok := strings.CutPrefix(
+		d.Summary,
+		called,
+	); ok && d.Verdict == diagnosis.Healthy && c.Target.Object == "" &&
+		c.Target.Service != "" {
 		r.Title = algesta.Say("{} in {}{}", c.Target.Service, c.Target.Environment, rest) // as people call it
 	}
 	if len(d.Chains) > 0 {
@@ -275,7 +322,12 @@ func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{}", algesta.Strong("Also"))}, algesta.Block{List: others})
 	}
 	if len(d.Healthy) > 0 {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Checked and fine:"), algesta.Dated(strings.Join(few(d.Healthy, mostHealthy), " ")))})
+		r.Body = append(
+			r.Body,
+			algesta.Block{
+				Text: algesta.Say("{} {}", algesta.Strong("Checked and fine:"), algesta.Dated(strings.Join(few(d.Healthy, mostHealthy), " "))),
+			},
+		)
 	}
 	if words := worthKnowing(d.Advice); words != "" {
 		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Worth knowing:"), algesta.Dated(words))})
@@ -314,7 +366,10 @@ func chainBlocks(c diagnosis.Chain) []algesta.Block {
 		blocks = append(blocks, algesta.Block{Text: algesta.Dated(c.Impact.Text)})
 	}
 	if len(c.Links) > 1 {
-		blocks = append(blocks, algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Leads to:"), algesta.Dated(strings.Join(c.Links[1:], " → ")))})
+		blocks = append(
+			blocks,
+			algesta.Block{Text: algesta.Say("{} {}", algesta.Strong("Leads to:"), algesta.Dated(strings.Join(c.Links[1:], " → ")))},
+		)
 	}
 	var quotes []string
 	for _, e := range c.Evidence[:min(mostEvidence, len(c.Evidence))] {
@@ -409,7 +464,8 @@ func relevant(d diagnosis.Diagnosis) []facts.NotChecked {
 	})
 }
 
-// unchecked puts the kinds that could not be read for one reason into one sentence; of another namespace than the one asked about it says which.
+// unchecked puts the kinds that could not be read for one reason into one sentence; of another namespace than the one asked about it says
+// which.
 func unchecked(all []facts.NotChecked, namespace string) []string {
 	type why struct{ where, reason string }
 	var reasons []why

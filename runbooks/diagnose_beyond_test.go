@@ -31,21 +31,30 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 	guard := newBrokenNamespace(t, c)
 	guard.make(t, app("guard", "12346-crash"), &corev1.Service{
 		ObjectMeta: named("guard"),
-		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "guard"}, Ports: []corev1.ServicePort{{Port: 443, TargetPort: intstr.FromInt32(8443)}}},
+		Spec: corev1.ServiceSpec{
+			Selector: map[string]string{"app": "guard"},
+			Ports:    []corev1.ServicePort{{Port: 443, TargetPort: intstr.FromInt32(8443)}},
+		},
 	})
 	w := newBrokenNamespace(t, c)
 	w.make(t, &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: named(w.namespace + "-guard"),
-		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
-			Name: "guard.example.com", AdmissionReviewVersions: []string{"v1"}, SideEffects: ptr.To(admissionregistrationv1.SideEffectClassNone),
-			ClientConfig:      admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: guard.namespace, Name: "guard"}},
-			TimeoutSeconds:    ptr.To[int32](1),
-			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}},
-			Rules: []admissionregistrationv1.RuleWithOperations{{
-				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
-				Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
-			}},
-		}},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{
+			{
+				Name:                    "guard.example.com",
+				AdmissionReviewVersions: []string{"v1"},
+				SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
+				ClientConfig: admissionregistrationv1.WebhookClientConfig{
+					Service: &admissionregistrationv1.ServiceReference{Namespace: guard.namespace, Name: "guard"},
+				},
+				TimeoutSeconds:    ptr.To[int32](1),
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}},
+				Rules: []admissionregistrationv1.RuleWithOperations{{
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+				}},
+			},
+		},
 	})
 	w.make(t, app("guarded", "12345"))
 	about := func(*facts.Snapshot) facts.Ref {
@@ -57,7 +66,11 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		d, err = runbooks.Diagnose(t.Context(), whole(w.bot), w.namespace, time.Now(), about, anywhere)
 		return err == nil && len(d.Chains) > 0 && d.Chains[0].Rule == "missing-variable"
 	})
-	require.Contains(t, d.Summary, "Deployment guard needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of guard keeps crashing.")
+	require.Contains(
+		t,
+		d.Summary,
+		"Deployment guard needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of guard keeps crashing.",
+	)
 	require.Regexp(t, `That is why Admission webhook guard\.example\.com .*, so no pod of guarded can be created\.$`, d.Summary)
 	require.Contains(t, strings.Join(d.Chains[0].Links, "\n"), "\nAdmission webhook guard.example.com ", d.Text())
 
@@ -67,7 +80,11 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text())
 		require.NotContains(t, d.Text(), "PAYMENTS_URL")
-		require.Contains(t, d.NotChecked, facts.NotChecked{Kind: "Service guard", Namespace: guard.namespace, Reason: "You may not read " + guard.namespace + "."})
+		require.Contains(
+			t,
+			d.NotChecked,
+			facts.NotChecked{Kind: "Service guard", Namespace: guard.namespace, Reason: "You may not read " + guard.namespace + "."},
+		)
 	}
 
 	// Without rights of the bot there, the webhook is what is known, and the answer says what was not looked at.
@@ -83,7 +100,12 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		d, err = runbooks.Diagnose(t.Context(), whole(local), w.namespace, time.Now(), about, anywhere)
 		return err == nil && len(d.Chains) > 0
 	})
-	require.Equal(t, "webhook-down", d.Chains[0].Rule, d.Text()) // in which words depends on what the machine's network makes of the Service's address
+	require.Equal(
+		t,
+		"webhook-down",
+		d.Chains[0].Rule,
+		d.Text(),
+	) // in which words depends on what the machine's network makes of the Service's address
 	require.Contains(t, d.NotChecked, facts.NotChecked{
 		Kind: "pods", Namespace: guard.namespace, Reason: "I have no right to get services in " + guard.namespace + " (403).",
 	})
@@ -122,11 +144,17 @@ func crashLooping(namespace, name string, labels map[string]string) *corev1.Pod 
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: labels, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
 		Spec:       corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Name: "orders", Image: registry + "12346"}}},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "orders", Image: registry + "12346", RestartCount: 9,
-			State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
-			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, FinishedAt: metav1.NewTime(noon.Add(-time.Minute))}},
-		}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{
+			{
+				Name:         "orders",
+				Image:        registry + "12346",
+				RestartCount: 9,
+				State:        corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+				LastTerminationState: corev1.ContainerState{
+					Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, FinishedAt: metav1.NewTime(noon.Add(-time.Minute))},
+				},
+			},
+		}},
 	}
 }
 
@@ -148,7 +176,10 @@ func TestALogLineOpensNoOtherNamespace(t *testing.T) {
 		refused  string // the kind that was not checked, and its namespace
 		mentions string // of the other namespace
 	}{
-		"nobody said what is allowed": {says: "connect ECONNREFUSED ledger.production.svc.cluster.local:8080", refused: "Service ledger production"},
+		"nobody said what is allowed": {
+			says:    "connect ECONNREFUSED ledger.production.svc.cluster.local:8080",
+			refused: "Service ledger production",
+		},
 		"another namespace is allowed": {
 			says: "connect ECONNREFUSED ledger.production.svc.cluster.local:8080", allowed: only("staging"), refused: "Service ledger production",
 		},
@@ -158,13 +189,24 @@ func TestALogLineOpensNoOtherNamespace(t *testing.T) {
 			asked: []string{"Service production/ledger"}, mentions: "ledger-1",
 		},
 		"the platform is looked at for everybody, and its log is not": {
-			says: "getaddrinfo ENOTFOUND mongo-0.example.com", asked: []string{"Service kube-system/kube-dns"},
-			found: []runtime.Object{service("kube-system", "kube-dns"), crashLooping("kube-system", "coredns-1", map[string]string{"app": "kube-dns"})}, mentions: "coredns-1",
+			says:  "getaddrinfo ENOTFOUND mongo-0.example.com",
+			asked: []string{"Service kube-system/kube-dns"},
+			found: []runtime.Object{
+				service("kube-system", "kube-dns"),
+				crashLooping("kube-system", "coredns-1", map[string]string{"app": "kube-dns"}),
+			},
+			mentions: "coredns-1",
 		},
 		"whoever may read there gets the platform's log": {
-			says: "getaddrinfo ENOTFOUND mongo-0.example.com", allowed: only("kube-system"), asked: []string{"Service kube-system/kube-dns"},
-			found:    []runtime.Object{service("kube-system", "kube-dns"), crashLooping("kube-system", "coredns-1", map[string]string{"app": "kube-dns"})},
-			logsRead: []string{"kube-system/coredns-1"}, mentions: "coredns-1",
+			says:    "getaddrinfo ENOTFOUND mongo-0.example.com",
+			allowed: only("kube-system"),
+			asked:   []string{"Service kube-system/kube-dns"},
+			found: []runtime.Object{
+				service("kube-system", "kube-dns"),
+				crashLooping("kube-system", "coredns-1", map[string]string{"app": "kube-dns"}),
+			},
+			logsRead: []string{"kube-system/coredns-1"},
+			mentions: "coredns-1",
 		},
 	}
 	for name, c := range cases {
@@ -199,15 +241,29 @@ func TestALogLineOpensNoOtherNamespace(t *testing.T) {
 func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
 	t.Parallel()
 	dns := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "kube-dns", Namespace: "kube-system"}, Spec: corev1.ServiceSpec{
-		ClusterIP: "10.0.0.10", Selector: map[string]string{"k8s-app": "kube-dns"}, Ports: []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}},
+		ClusterIP: "10.0.0.10",
+		Selector:  map[string]string{"k8s-app": "kube-dns"},
+		Ports:     []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}},
 	}}
 	resolver := func(ready corev1.ConditionStatus) *corev1.Pod {
 		return &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Name: "coredns-1", Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
-			Spec:       corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Name: "coredns", Image: "coredns:1"}}},
+			ObjectMeta: metav1.ObjectMeta{
+				Name:              "coredns-1",
+				Namespace:         "kube-system",
+				Labels:            map[string]string{"k8s-app": "kube-dns"},
+				CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour)),
+			},
+			Spec: corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Name: "coredns", Image: "coredns:1"}}},
 			Status: corev1.PodStatus{
-				Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))}},
-				ContainerStatuses: []corev1.ContainerStatus{{Name: "coredns", Ready: ready == corev1.ConditionTrue, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Hour))}}}},
+				Phase:      corev1.PodRunning,
+				Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready, LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour))}},
+				ContainerStatuses: []corev1.ContainerStatus{
+					{
+						Name:  "coredns",
+						Ready: ready == corev1.ConditionTrue,
+						State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Hour))}},
+					},
+				},
 			},
 		}
 	}
@@ -217,10 +273,14 @@ func TestTheResolverIsLookedAtWhereANameIsNotResolved(t *testing.T) {
 		subject   string // of the first cause
 		unchecked bool
 	}{
-		"it is down":            {found: []runtime.Object{dns, resolver(corev1.ConditionFalse)}, subject: "pod/coredns-1"},
-		"it runs":               {found: []runtime.Object{dns, resolver(corev1.ConditionTrue)}, subject: "mongo"},
-		"it is not there":       {err: &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is none.")}, subject: "mongo"},
-		"nobody may look":       {err: &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I may not.")}, subject: "mongo", unchecked: true},
+		"it is down":      {found: []runtime.Object{dns, resolver(corev1.ConditionFalse)}, subject: "pod/coredns-1"},
+		"it runs":         {found: []runtime.Object{dns, resolver(corev1.ConditionTrue)}, subject: "mongo"},
+		"it is not there": {err: &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is none.")}, subject: "mongo"},
+		"nobody may look": {
+			err:       &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I may not.")},
+			subject:   "mongo",
+			unchecked: true,
+		},
 		"it could not be asked": {err: errors.New("connection refused"), subject: "mongo", unchecked: true},
 	}
 	for name, c := range cases {

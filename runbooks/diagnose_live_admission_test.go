@@ -41,8 +41,10 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	used.limit(t, "production-quota", "pods", "2")
 	used.diagnose(t, time.Minute, map[string]brokenCase{
 		"a quota that is used up": {
-			rule: "quota-exceeded", made: made(app("many", "12345", replicas(5))),
-			says:    "ResourceQuota production-quota is used up (requested: pods=1, used: pods=2, limited: pods=2), so 3 pods of many cannot be created.",
+			rule: "quota-exceeded",
+			made: made(app("many", "12345", replicas(5))),
+			says: "ResourceQuota production-quota is used up (requested: pods=1, used: pods=2, limited: pods=2), so 3 pods of many cannot be " +
+				"created.",
 			command: "kubectl describe resourcequota production-quota -n NS",
 		},
 	})
@@ -50,8 +52,10 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	demanding.limit(t, "memory-quota", "limits.memory", "1Gi")
 	demanding.diagnose(t, time.Minute, map[string]brokenCase{
 		"a quota that demands limits": {
-			rule: "quota-requires-values", made: made(app("limitless", "12345")),
-			says:    "ResourceQuota memory-quota demands requests or limits that are not set (limits.memory for: app), so no pod of limitless can be created.",
+			rule: "quota-requires-values",
+			made: made(app("limitless", "12345")),
+			says: "ResourceQuota memory-quota demands requests or limits that are not set (limits.memory for: app), so no pod of limitless " +
+				"can be created.",
 			command: "kubectl describe deployment/limitless -n NS",
 		},
 	})
@@ -68,8 +72,11 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 	small.limit(t, "small-quota", "requests.cpu", "100m")
 	small.diagnose(t, time.Minute, map[string]brokenCase{
 		"an autoscaler that may ask for more": {
-			rule: "autoscaler-beyond-quota", about: "hpa/growing", made: made(scalerOf("growing", "growing", 9), app("growing", "12345", requests("cpu", "20m"))),
-			says: "HorizontalPodAutoscaler growing may ask for 9 pods, but ResourceQuota small-quota leaves room for 5 (requests.cpu).", command: "kubectl describe resourcequota small-quota -n NS",
+			rule:    "autoscaler-beyond-quota",
+			about:   "hpa/growing",
+			made:    made(scalerOf("growing", "growing", 9), app("growing", "12345", requests("cpu", "20m"))),
+			says:    "HorizontalPodAutoscaler growing may ask for 9 pods, but ResourceQuota small-quota leaves room for 5 (requests.cpu).",
+			command: "kubectl describe resourcequota small-quota -n NS",
 		},
 	})
 }
@@ -92,7 +99,10 @@ func (w *brokenNamespace) webhook(t *testing.T, app, url string, authority []byt
 	})
 	// Only when the API server has learned of it is the first pod stopped.
 	w.await(t, "the webhook is asked", func() bool {
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "try", Labels: map[string]string{"app": app}}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "a:1"}}}}
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: "try", Labels: map[string]string{"app": app}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "a:1"}}},
+		}
 		_, err := w.Client.CoreV1().Pods(w.namespace).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return err != nil
 	})
@@ -105,7 +115,10 @@ func policy(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no review", http.StatusBadRequest)
 		return
 	}
-	review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Result: &metav1.Status{Message: "[require-owner] the label owner is missing", Code: http.StatusForbidden}}
+	review.Response = &admissionv1.AdmissionResponse{
+		UID:    review.Request.UID,
+		Result: &metav1.Status{Message: "[require-owner] the label owner is missing", Code: http.StatusForbidden},
+	}
 	review.Request = nil
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(review) // the API server has gone away
@@ -138,12 +151,17 @@ func TestTheFirstLineNamesWhyAPodIsNotAdmitted(t *testing.T) {
 			command: "kubectl describe deployment/greedy -n NS",
 		},
 		"a request above the default limit": {
-			rule: "pod-invalid", made: made(app("invalid", "12345", container(func(c *corev1.Container) { c.Resources.Requests = amounts("cpu", "800m") }))),
-			says: `The pod template is not valid: spec.containers[0].resources.requests: Invalid value: "800m": must be less than or equal to cpu limit of 500m, so no pod of invalid can be created.`, command: "kubectl describe deployment/invalid -n NS",
+			rule: "pod-invalid",
+			made: made(app("invalid", "12345", container(func(c *corev1.Container) { c.Resources.Requests = amounts("cpu", "800m") }))),
+			says: `The pod template is not valid: spec.containers[0].resources.requests: Invalid value: "800m": must be less than or equal to ` +
+				`cpu limit of 500m, so no pod of invalid can be created.`,
+			command: "kubectl describe deployment/invalid -n NS",
 		},
 		"a policy that denies": {
-			rule: "webhook-denied", made: made(app("denied", "12345")),
-			says:    "Policy webhook denied.example.com denies the pods: [require-owner] the label owner is missing, so no pod of denied can be created.",
+			rule: "webhook-denied",
+			made: made(app("denied", "12345")),
+			says: "Policy webhook denied.example.com denies the pods: [require-owner] the label owner is missing, so no pod of denied can be " +
+				"created.",
 			command: "kubectl describe deployment/denied -n NS",
 		},
 		"a policy that does not answer": {
@@ -152,16 +170,24 @@ func TestTheFirstLineNamesWhyAPodIsNotAdmitted(t *testing.T) {
 			command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
 		},
 		"an account that does not exist": {
-			rule: "service-account-missing", made: made(app("accountless", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "deployer" }))),
-			says: "ServiceAccount deployer does not exist in namespace NS, so no pod of accountless can be created.", command: "kubectl create serviceaccount deployer -n NS",
+			rule:    "service-account-missing",
+			made:    made(app("accountless", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "deployer" }))),
+			says:    "ServiceAccount deployer does not exist in namespace NS, so no pod of accountless can be created.",
+			command: "kubectl create serviceaccount deployer -n NS",
 		},
 		"a priority that does not exist": {
-			rule: "creation-denied", made: made(app("urgent", "12345", spec(func(p *corev1.PodSpec) { p.PriorityClassName = "urgent" }))),
-			says: `The API server refuses to create the pods: pods "urgent-7949bc7796-" is forbidden: no PriorityClass with name urgent was found, so no pod of urgent can be created.`, command: "kubectl describe deployment/urgent -n NS",
+			rule: "creation-denied",
+			made: made(app("urgent", "12345", spec(func(p *corev1.PodSpec) { p.PriorityClassName = "urgent" }))),
+			says: `The API server refuses to create the pods: pods "urgent-7949bc7796-" is forbidden: no PriorityClass with name urgent was ` +
+				`found, so no pod of urgent can be created.`,
+			command: "kubectl describe deployment/urgent -n NS",
 		},
 		"a new revision that is not admitted": {
-			rule: "service-account-missing", made: made(app("revised", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "releaser" }))), was: "12344",
-			says: "ServiceAccount releaser does not exist in namespace NS, so no new pod of revised can be created.", command: "kubectl create serviceaccount releaser -n NS",
+			rule:    "service-account-missing",
+			made:    made(app("revised", "12345", spec(func(p *corev1.PodSpec) { p.ServiceAccountName = "releaser" }))),
+			was:     "12344",
+			says:    "ServiceAccount releaser does not exist in namespace NS, so no new pod of revised can be created.",
+			command: "kubectl create serviceaccount releaser -n NS",
 		},
 	})
 }
@@ -179,7 +205,12 @@ func TestTheFirstLineNamesWhatHoldsANamespace(t *testing.T) {
 	require.NoError(t, c.Client.CoreV1().Namespaces().Delete(t.Context(), namespace.Name, metav1.DeleteOptions{}))
 	t.Cleanup(func() { w.release(t, "configmaps", "kept") })
 	w.diagnose(t, 6*time.Minute, map[string]brokenCase{ // a namespace may take five minutes to go
-		"the namespace":   {rule: "namespace-stuck", about: "namespace/NS", says: "Namespace NS has been terminating since ….", command: "kubectl describe namespace NS"},
+		"the namespace": {
+			rule:    "namespace-stuck",
+			about:   "namespace/NS",
+			says:    "Namespace NS has been terminating since ….",
+			command: "kubectl describe namespace NS",
+		},
 		"a service in it": {about: "left", says: "There is no workload left in NS.", clean: true},
 	})
 }
@@ -189,7 +220,11 @@ func TestTheFirstLineNamesANamespaceThatTakesNoPods(t *testing.T) {
 	t.Parallel()
 	c := control.ForTest(t)
 	namespaces := c.Client.CoreV1().Namespaces()
-	namespace, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-ending-", Finalizers: []string{"example.com/backup"}}}, metav1.CreateOptions{})
+	namespace, err := namespaces.Create(
+		t.Context(),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-ending-", Finalizers: []string{"example.com/backup"}}},
+		metav1.CreateOptions{},
+	)
 	require.NoError(t, err)
 	require.NoError(t, c.AwaitServiceAccount(t.Context(), namespace.Name))
 	w := brokenNamespaceIn(t, c, namespace.Name)
@@ -213,6 +248,11 @@ func TestTheFirstLineNamesANamespaceThatTakesNoPods(t *testing.T) {
 	})
 	w.patch(t, "deployments", "left", `{"spec":{"replicas":3}}`)
 	w.diagnose(t, time.Minute, map[string]brokenCase{
-		"more pods": {rule: "namespace-terminating", about: "deployment/left", says: "Namespace NS is being deleted, so 2 pods of left cannot be created.", command: "kubectl describe namespace NS"},
+		"more pods": {
+			rule:    "namespace-terminating",
+			about:   "deployment/left",
+			says:    "Namespace NS is being deleted, so 2 pods of left cannot be created.",
+			command: "kubectl describe namespace NS",
+		},
 	})
 }

@@ -18,10 +18,18 @@ import (
 // production is a namespace that its name says real users depend on.
 func production(t *testing.T, c *control.Cluster) *brokenNamespace {
 	t.Helper()
-	namespace, err := c.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "test-" + rand.String(10) + "-production"}}, metav1.CreateOptions{})
+	namespace, err := c.Client.CoreV1().Namespaces().Create(
+		t.Context(),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "test-" + rand.String(10) + "-production"}},
+		metav1.CreateOptions{},
+	)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = c.Client.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), namespace.Name, metav1.DeleteOptions{}) // its control plane may have ended
+		_ = c.Client.CoreV1().Namespaces().Delete(
+			context.WithoutCancel(t.Context()),
+			namespace.Name,
+			metav1.DeleteOptions{},
+		) // its control plane may have ended
 	})
 	require.NoError(t, c.AwaitServiceAccount(t.Context(), namespace.Name))
 	return brokenNamespaceIn(t, c, namespace.Name)
@@ -33,7 +41,8 @@ func (w *brokenNamespace) rewritten(t *testing.T, configMap, service string) {
 	var started time.Time
 	w.await(t, service+" runs", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + service})
-		if err != nil || len(pods.Items) == 0 || len(pods.Items[0].Status.ContainerStatuses) == 0 || pods.Items[0].Status.ContainerStatuses[0].State.Running == nil {
+		if err != nil || len(pods.Items) == 0 || len(pods.Items[0].Status.ContainerStatuses) == 0 ||
+			pods.Items[0].Status.ContainerStatuses[0].State.Running == nil {
 			return false
 		}
 		started = pods.Items[0].Status.ContainerStatuses[0].State.Running.StartedAt.Time
@@ -61,12 +70,22 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 	http := intstr.FromInt32(3000)
 	recreate := func(d *appsv1.Deployment) { d.Spec.Strategy.Type = appsv1.RecreateDeploymentStrategyType }
 	applied := func(d *appsv1.Deployment) {
-		d.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: `{"apiVersion":"extensions/v1beta1","kind":"Deployment","spec":{"template":{"spec":{"containers":[{"name":"app","image":"` + registry + `12344"}]}}}}`}
+		d.Annotations = map[string]string{
+			corev1.LastAppliedConfigAnnotation: `{"apiVersion":"extensions/v1beta1","kind":"Deployment",` +
+				`"spec":{"template":{"spec":{"containers":[{"name":"app","image":"` + registry + `12344"}]}}}}`,
+		}
 	}
 	limited := container(func(c *corev1.Container) {
-		c.Resources = corev1.ResourceRequirements{Requests: amounts("cpu", "20m", "memory", "32Mi"), Limits: amounts("cpu", "20m", "memory", "32Mi")}
+		c.Resources = corev1.ResourceRequirements{
+			Requests: amounts("cpu", "20m", "memory", "32Mi"),
+			Limits:   amounts("cpu", "20m", "memory", "32Mi"),
+		}
 	})
-	w.make(t, &corev1.ConfigMap{ObjectMeta: named("tariffs"), Data: map[string]string{"zone-1": ""}}, app("stale", "12345", configEnv("ZONE", "tariffs", "zone-1")))
+	w.make(
+		t,
+		&corev1.ConfigMap{ObjectMeta: named("tariffs"), Data: map[string]string{"zone-1": ""}},
+		app("stale", "12345", configEnv("ZONE", "tariffs", "zone-1")),
+	)
 	w.rewritten(t, "tariffs", "stale")
 	w.diagnose(t, 0, map[string]brokenCase{
 		"a service as a laptop runs it": {
@@ -81,16 +100,23 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 			},
 		},
 		"all pods on one node": {
-			made: made(app("together", "12345", replicas(2), onNodes("kubernetes.io/hostname", nodes.Items[0].Name)), serviceOf("together", http)), clean: true,
-			says:   "together is healthy: Deployment together has 2 of 2 pods ready; Service together has 2 ready endpoints.",
-			advice: map[string]string{"pods-on-one-node": "The 2 pods of together are all on node " + nodes.Items[0].Name + ", so losing that node is an outage."},
+			made: made(
+				app("together", "12345", replicas(2), onNodes("kubernetes.io/hostname", nodes.Items[0].Name)),
+				serviceOf("together", http),
+			),
+			clean: true,
+			says:  "together is healthy: Deployment together has 2 of 2 pods ready; Service together has 2 ready endpoints.",
+			advice: map[string]string{
+				"pods-on-one-node": "The 2 pods of together are all on node " + nodes.Items[0].Name + ", so losing that node is an outage.",
+			},
 		},
 		"a manifest of years ago": {
 			made: made(app("applied", "12345", applied)), clean: true,
 			says: "applied is healthy: Deployment applied has its only pod ready.",
 			advice: map[string]string{
-				"api-version-removed": "The manifest of Deployment applied names extensions/v1beta1, which Kubernetes no longer serves since …, so applying it again is refused.",
-				"manifest-differs":    "Applying the manifest of applied again would set its image back to IMAGE:12344.",
+				"api-version-removed": "The manifest of Deployment applied names extensions/v1beta1, which Kubernetes no longer serves since …, so " +
+					"applying it again is refused.",
+				"manifest-differs": "Applying the manifest of applied again would set its image back to IMAGE:12344.",
 			},
 		},
 		"limits that are nearly reached": {
@@ -109,7 +135,9 @@ func TestAdviceAboutServicesThatRun(t *testing.T) {
 			},
 		},
 		"one that is sick, so that configuration and usage are read": {
-			rule: "image-not-found", made: made(app("sick", "12346-notfound")), says: "Image IMAGE:12346-notfound does not exist in its registry, so no pod of sick can start.",
+			rule: "image-not-found",
+			made: made(app("sick", "12346-notfound")),
+			says: "Image IMAGE:12346-notfound does not exist in its registry, so no pod of sick can start.",
 		},
 	})
 }

@@ -41,9 +41,28 @@ func without(kind string) []rbacv1.PolicyRule {
 
 // kindsRead are what a diagnosis lists of a namespace where something is wrong.
 var kindsRead = []string{
-	"pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "services", "endpointslices", "ingresses", "ingressclasses",
-	"networkpolicies", "horizontalpodautoscalers", "poddisruptionbudgets", "resourcequotas", "limitranges", "persistentvolumeclaims", "storageclasses",
-	"nodes", "events", "configmaps", "podmetrics",
+	"pods",
+	"deployments",
+	"replicasets",
+	"statefulsets",
+	"daemonsets",
+	"jobs",
+	"cronjobs",
+	"services",
+	"endpointslices",
+	"ingresses",
+	"ingressclasses",
+	"networkpolicies",
+	"horizontalpodautoscalers",
+	"poddisruptionbudgets",
+	"resourcequotas",
+	"limitranges",
+	"persistentvolumeclaims",
+	"storageclasses",
+	"nodes",
+	"events",
+	"configmaps",
+	"podmetrics",
 }
 
 // unaskedWithout are the kinds that nothing gives a reason to read where another kind could not be read: they are holes, too.
@@ -65,12 +84,26 @@ func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 		app("orders", "12346-notfound"), app("files", "12345", claimVolume("files")), claim("files", ""),
 		app("settings", "12346-noconfig", configEnv("TARIFF", "tariffs", "zone-1")),
 	)
-	subjects := []string{"deployment/api", "deployment/orders", "deployment/settings", "deployment/files", "ingress/api", "namespace/" + w.namespace}
+	subjects := []string{
+		"deployment/api",
+		"deployment/orders",
+		"deployment/settings",
+		"deployment/files",
+		"ingress/api",
+		"namespace/" + w.namespace,
+	}
 	seen := func(bot runbooks.Observer) map[string]diagnosis.Diagnosis {
 		answers := map[string]diagnosis.Diagnosis{}
 		objects, unread := bot.Observe(t.Context(), w.namespace)
 		for _, about := range subjects {
-			d, err := runbooks.Diagnose(t.Context(), whole(observation{bot, objects, unread}), w.namespace, time.Now().Add(time.Minute), brokenCase{about: about}.subject(w.namespace), anywhere)
+			d, err := runbooks.Diagnose(
+				t.Context(),
+				whole(observation{bot, objects, unread}),
+				w.namespace,
+				time.Now().Add(time.Minute),
+				brokenCase{about: about}.subject(w.namespace),
+				anywhere,
+			)
 			if err == nil {
 				answers[about] = d
 			}
@@ -190,7 +223,10 @@ func TestAPodThatGoesBeforeItsLogIsReadIsStillDiagnosed(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	w.diagnose(t, 0, map[string]brokenCase{"it crashes": {
-		rule: "exit-panic", made: made(app("gone", "12346-crash-panic")), says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of gone keeps crashing.",
+		rule: "exit-panic",
+		made: made(app("gone", "12346-crash-panic")),
+		says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod " +
+			"of gone keeps crashing.",
 	}})
 	w.await(t, "it is in a crash loop", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})
@@ -201,11 +237,24 @@ func TestAPodThatGoesBeforeItsLogIsReadIsStillDiagnosed(t *testing.T) {
 		if strings.HasSuffix(path, "/log") {
 			deleting.Do(func() {
 				at := metav1.DeleteOptions{GracePeriodSeconds: new(int64)}
-				_ = w.Client.CoreV1().Pods(w.namespace).DeleteCollection(t.Context(), at, metav1.ListOptions{}) // the log of a pod that is left can be read
+				_ = w.Client.CoreV1().Pods(
+					w.namespace,
+				).DeleteCollection(
+					t.Context(),
+					at,
+					metav1.ListOptions{},
+				) // the log of a pod that is left can be read
 			})
 		}
 	}, func(string) {})
-	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), brokenCase{about: "deployment/gone"}.subject(w.namespace), anywhere)
+	d, err := runbooks.Diagnose(
+		t.Context(),
+		whole(bot),
+		w.namespace,
+		time.Now(),
+		brokenCase{about: "deployment/gone"}.subject(w.namespace),
+		anywhere,
+	)
 	require.NoError(t, err)
 	require.Equal(t, "The program in container app ends with exit code 2, so every pod of gone keeps crashing.", d.Summary)
 }
@@ -214,7 +263,9 @@ func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	w.diagnose(t, 0, map[string]brokenCase{"it cannot start": {
-		rule: "image-not-found", made: made(app("gone", "12346-notfound")), says: "Image IMAGE:12346-notfound does not exist in its registry, so no pod of gone can start.",
+		rule: "image-not-found",
+		made: made(app("gone", "12346-notfound")),
+		says: "Image IMAGE:12346-notfound does not exist in its registry, so no pod of gone can start.",
 	}})
 	listed := make(chan struct{})
 	var once sync.Once
@@ -225,9 +276,15 @@ func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 	}, func(path string) {
 		if strings.HasSuffix(path, w.namespace+"/pods") {
 			once.Do(func() {
-				at := metav1.DeletePropagationOrphan                                                                                     // its pods stay
-				_ = w.Client.AppsV1().Deployments(w.namespace).Delete(t.Context(), "gone", metav1.DeleteOptions{PropagationPolicy: &at}) // what is left of it is asserted
-				for {                                                                                                                    // the API server's cache learns of it a moment later
+				at := metav1.DeletePropagationOrphan // its pods stay
+				_ = w.Client.AppsV1().Deployments(
+					w.namespace,
+				).Delete(
+					t.Context(),
+					"gone",
+					metav1.DeleteOptions{PropagationPolicy: &at},
+				) // what is left of it is asserted
+				for { // the API server's cache learns of it a moment later
 					left, err := w.Client.AppsV1().Deployments(w.namespace).List(t.Context(), metav1.ListOptions{ResourceVersion: "0"})
 					if err != nil || len(left.Items) == 0 {
 						break
@@ -237,10 +294,24 @@ func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 			})
 		}
 	})
-	d, err := runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), brokenCase{about: "deployment/gone"}.subject(w.namespace), anywhere)
+	d, err := runbooks.Diagnose(
+		t.Context(),
+		whole(bot),
+		w.namespace,
+		time.Now(),
+		brokenCase{about: "deployment/gone"}.subject(w.namespace),
+		anywhere,
+	)
 	require.NoError(t, err)
 	require.Equal(t, "There is no deployment gone in "+w.namespace+".", d.Summary)
-	d, err = runbooks.Diagnose(t.Context(), whole(bot), w.namespace, time.Now(), brokenCase{about: "namespace/NS"}.subject(w.namespace), anywhere)
+	d, err = runbooks.Diagnose(
+		t.Context(),
+		whole(bot),
+		w.namespace,
+		time.Now(),
+		brokenCase{about: "namespace/NS"}.subject(w.namespace),
+		anywhere,
+	)
 	require.NoError(t, err)
 	require.Regexp(t, "^Image "+registry+"12346-notfound does not exist in its registry, so no pod of gone-[0-9a-z]+ can start.$", d.Summary)
 }

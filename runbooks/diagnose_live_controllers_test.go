@@ -28,23 +28,48 @@ func (w *brokenNamespace) refuse(t *testing.T, refusals ...refusal) {
 	var refused []string
 	for _, r := range append(refusals, refusal{"CREATE", "configmaps", "try"}) {
 		resource, subresource, _ := strings.Cut(r.resource, "/")
-		refused = append(refused, fmt.Sprintf("request.operation == '%s' && request.resource.resource == '%s' && (has(request.subResource) ? request.subResource : '') == '%s' && object.metadata.name.startsWith('%s')", r.operation, resource, subresource, r.name))
+		refused = append(
+			refused,
+			fmt.Sprintf(
+				"request.operation == '%s' && request.resource.resource == '%s' && (has(request.subResource) ? request.subResource : '') == '%s' && "+
+					"object.metadata.name.startsWith('%s')",
+				r.operation,
+				resource,
+				subresource,
+				r.name,
+			),
+		)
 		rules = append(rules, admissionregistrationv1.NamedRuleWithOperations{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationType(r.operation)},
 			Rule:       admissionregistrationv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{r.resource}},
 		}})
 	}
 	name := "freeze-" + w.namespace
-	w.make(t, &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: named(name), Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
-		MatchConstraints: &admissionregistrationv1.MatchResources{
-			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}}, ResourceRules: rules,
+	w.make(
+		t,
+		&admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: named(name), Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionregistrationv1.MatchResources{
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}}, ResourceRules: rules,
+			},
+			Validations: []admissionregistrationv1.Validation{
+				{Expression: "!(" + strings.Join(refused, " || ") + ")", Message: "changes are frozen until Monday"},
+			},
+		}},
+		&admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+			ObjectMeta: named(name),
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+				PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+			},
 		},
-		Validations: []admissionregistrationv1.Validation{{Expression: "!(" + strings.Join(refused, " || ") + ")", Message: "changes are frozen until Monday"}},
-	}}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: named(name), Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
-		PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
-	}})
+	)
 	w.await(t, "the policy is asked", func() bool {
-		_, err := w.Client.CoreV1().ConfigMaps(w.namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: named("try")}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		_, err := w.Client.CoreV1().ConfigMaps(
+			w.namespace,
+		).Create(
+			t.Context(),
+			&corev1.ConfigMap{ObjectMeta: named("try")},
+			metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}},
+		)
 		return err != nil
 	})
 }
@@ -93,7 +118,9 @@ func (w *brokenNamespace) finish(t *testing.T, job, container string) {
 		for i := range pod.Status.ContainerStatuses {
 			status := &pod.Status.ContainerStatuses[i]
 			if status.Name == container && status.State.Running != nil {
-				status.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: status.State.Running.StartedAt, FinishedAt: metav1.Now()}}
+				status.State = corev1.ContainerState{
+					Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: status.State.Running.StartedAt, FinishedAt: metav1.Now()},
+				}
 				_, err = w.Client.CoreV1().Pods(w.namespace).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
 				return err == nil
 			}
@@ -112,16 +139,29 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	w.make(t, app("behind", "12344"), app("both", "12344"), &appsv1.StatefulSet{ObjectMeta: named("ordered"), Spec: appsv1.StatefulSetSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "ordered"}}, Template: app("ordered", "12346-notfound").Spec.Template,
+		Selector: &metav1.LabelSelector{
+			MatchLabels: map[string]string{"app": "ordered"},
+		},
+		Template: app("ordered", "12346-notfound").Spec.Template,
 	}})
 	w.cronJob(t, "forgotten", "0 * * * *", 200*time.Hour, false)
 	w.cronJob(t, "report", "0 * * * *", 3*time.Hour, true)
 	beside := &batchv1.Job{ObjectMeta: named("import"), Spec: jobSpec("12345-neverready")}
-	beside.Spec.Template.Spec.Containers = append(beside.Spec.Template.Spec.Containers, corev1.Container{Name: "istio-proxy", Image: "docker.io/istio/proxyv2:1.27.0"})
+	beside.Spec.Template.Spec.Containers = append(
+		beside.Spec.Template.Spec.Containers,
+		corev1.Container{Name: "istio-proxy", Image: "docker.io/istio/proxyv2:1.27.0"},
+	)
 	w.make(t, beside)
 	w.await(t, "they run", func() bool {
 		for _, name := range []string{"behind", "both"} {
-			if d, err := w.Client.AppsV1().Deployments(w.namespace).Get(t.Context(), name, metav1.GetOptions{}); err != nil || d.Status.AvailableReplicas == 0 {
+			if d, err := w.Client.AppsV1().Deployments(
+				w.namespace,
+			).Get(
+				t.Context(),
+				name,
+				metav1.GetOptions{},
+			); err != nil ||
+				d.Status.AvailableReplicas == 0 {
 				return false
 			}
 		}
@@ -129,9 +169,19 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 		return err == nil && len(pod.Status.ContainerStatuses) > 0
 	})
 	w.finish(t, "import", "app")
-	w.refuse(t,
-		refusal{"UPDATE", "deployments/status", "behind"}, refusal{"CREATE", "replicasets", "behind"}, refusal{"UPDATE", "replicasets", "both"},
-		refusal{"CREATE", "replicasets", "frozen"}, refusal{"UPDATE", "deployments/scale", "fixed"}, refusal{"CREATE", "jobs", "refused"}, refusal{"CREATE", "pods", "barred"},
+	w.refuse(
+		t,
+		refusal{"UPDATE", "deployments/status", "behind"},
+		refusal{"CREATE", "replicasets", "behind"},
+		refusal{"UPDATE", "replicasets", "both"},
+		refusal{
+			"CREATE",
+			"replicasets",
+			"frozen",
+		},
+		refusal{"UPDATE", "deployments/scale", "fixed"},
+		refusal{"CREATE", "jobs", "refused"},
+		refusal{"CREATE", "pods", "barred"},
 	)
 	w.patch(t, "deployments", "behind", newImage())
 	w.patch(t, "deployments", "both", newImage())
@@ -142,36 +192,65 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 			rule: "controller-behind", about: "deployment/behind", says: "The deployment controller has not acted on the change of behind made ….",
 		},
 		"pods of two revisions": {
-			rule: "old-pods-remain", about: "deployment/both", says: "Pods of revision 1 of both still serve beside those of revision 2, although its rollout is over.",
+			rule:    "old-pods-remain",
+			about:   "deployment/both",
+			says:    "Pods of revision 1 of both still serve beside those of revision 2, although its rollout is over.",
 			command: "kubectl scale replicaset/both-7fbc95d874 -n NS --replicas=0",
 		},
 		"a ReplicaSet that is refused": {
-			rule: "replicaset-denied", made: made(app("frozen", "12345")), says: "The new ReplicaSet of frozen is refused: policy freeze-NS says: changes are frozen until Monday, so no pod of frozen can be created.",
+			rule: "replicaset-denied",
+			made: made(app("frozen", "12345")),
+			says: "The new ReplicaSet of frozen is refused: policy freeze-NS says: changes are frozen until Monday, so no pod of frozen can " +
+				"be created.",
 			command: "kubectl describe deployment/frozen -n NS",
 		},
 		"pods that are refused": {
-			rule: "webhook-denied", made: made(app("barred", "12345")), says: "Policy freeze-NS denies the pods: changes are frozen until Monday, so no pod of barred can be created.",
+			rule:    "webhook-denied",
+			made:    made(app("barred", "12345")),
+			says:    "Policy freeze-NS denies the pods: changes are frozen until Monday, so no pod of barred can be created.",
 			command: "kubectl describe deployment/barred -n NS",
 		},
 		"a number of pods that is refused": {
-			rule: "autoscaler-cannot-scale", about: "hpa/fixed", made: made(byMemory(scalerOf("fixed", "fixed", 3)), app("fixed", "12346", annotated("memory", "16Mi"))),
-			says: "HorizontalPodAutoscaler fixed may not change the number of pods: policy freeze-NS says: changes are frozen until Monday.", command: "kubectl describe hpa fixed -n NS",
+			rule:    "autoscaler-cannot-scale",
+			about:   "hpa/fixed",
+			made:    made(byMemory(scalerOf("fixed", "fixed", 3)), app("fixed", "12346", annotated("memory", "16Mi"))),
+			says:    "HorizontalPodAutoscaler fixed may not change the number of pods: policy freeze-NS says: changes are frozen until Monday.",
+			command: "kubectl describe hpa fixed -n NS",
 		},
 		"a StatefulSet that waits for its broken pod": {
-			rule: "statefulset-holds-old-pod", about: "statefulset/ordered", explains: []string{"image-not-found", "pods-missing"}, says: "StatefulSet ordered has a newer template, but waits for pod ordered-0 of the old one to become ready before it replaces it.",
-			command: "kubectl delete pod/ordered-0 -n NS",
+			rule:     "statefulset-holds-old-pod",
+			about:    "statefulset/ordered",
+			explains: []string{"image-not-found", "pods-missing"},
+			says:     "StatefulSet ordered has a newer template, but waits for pod ordered-0 of the old one to become ready before it replaces it.",
+			command:  "kubectl delete pod/ordered-0 -n NS",
 		},
 		"a schedule that was missed too often": {
-			rule: "cronjob-schedule", about: "cronjob/forgotten", onlyEvents: true, says: `CronJob forgotten does not run on schedule "0 * * * *" (TooManyMissedTimes).`, command: "kubectl edit cronjob/forgotten -n NS",
+			rule:       "cronjob-schedule",
+			about:      "cronjob/forgotten",
+			onlyEvents: true,
+			says:       `CronJob forgotten does not run on schedule "0 * * * *" (TooManyMissedTimes).`,
+			command:    "kubectl edit cronjob/forgotten -n NS",
 		},
 		"a run that does not end": {
-			rule: "cronjob-blocked", about: "cronjob/report", onlyEvents: true, says: "CronJob report skips its runs because Job report-1 is still active.", command: "kubectl describe job report-1 -n NS",
+			rule:       "cronjob-blocked",
+			about:      "cronjob/report",
+			onlyEvents: true,
+			says:       "CronJob report skips its runs because Job report-1 is still active.",
+			command:    "kubectl describe job report-1 -n NS",
 		},
 		"a Job that its sidecar holds": {
-			rule: "job-held-by-sidecar", about: "job/import", says: "Job import does not end: container app was done …, and container istio-proxy still runs beside it.", command: "kubectl describe pod import-",
+			rule:    "job-held-by-sidecar",
+			about:   "job/import",
+			says:    "Job import does not end: container app was done …, and container istio-proxy still runs beside it.",
+			command: "kubectl describe pod import-",
 		},
 		"runs that are refused": {
-			rule: "cronjob-late", about: "cronjob/refused", onlyEvents: true, says: `CronJob refused has not run since … although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: changes are frozen until Monday.`, command: "kubectl describe cronjob/refused -n NS",
+			rule:       "cronjob-late",
+			about:      "cronjob/refused",
+			onlyEvents: true,
+			says: `CronJob refused has not run since … although its schedule is "* * * * *": its Jobs are refused: policy freeze-NS says: ` +
+				`changes are frozen until Monday.`,
+			command: "kubectl describe cronjob/refused -n NS",
 		},
 	})
 }

@@ -17,7 +17,18 @@ import (
 func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
-	w.diagnose(t, 0, map[string]brokenCase{"it runs": {about: "deployment/orders", clean: true, made: made(app("orders", "12345", httpPort), serviceOf("orders", intstr.FromInt32(3000))), says: "orders is healthy: Deployment orders has its only pod ready; Service orders has 1 ready endpoint."}})
+	w.diagnose(
+		t,
+		0,
+		map[string]brokenCase{
+			"it runs": {
+				about: "deployment/orders",
+				clean: true,
+				made:  made(app("orders", "12345", httpPort), serviceOf("orders", intstr.FromInt32(3000))),
+				says:  "orders is healthy: Deployment orders has its only pod ready; Service orders has 1 ready endpoint.",
+			},
+		},
+	)
 	require.NoError(t, w.Client.AppsV1().Deployments(w.namespace).Delete(t.Context(), "orders", metav1.DeleteOptions{}))
 	w.await(t, "its pods are gone", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})
@@ -32,7 +43,11 @@ func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 		Past: []algesta.Past{{Request: "c-aaaaaa", At: seen, Note: "scaled to 2"}},
 	})
 	require.NoError(t, err)
-	require.Regexp(t, `^Deployment orders is gone \(it was there until [-0-9]+ [0-9:]+ UTC\), so Service orders reaches no pod`, r.Title.String())
+	require.Regexp(
+		t,
+		`^Deployment orders is gone \(it was there until [-0-9]+ [0-9:]+ UTC\), so Service orders reaches no pod`,
+		r.Title.String(),
+	)
 	last := r.Body[len(r.Body)-1].Text.String()
 	require.Contains(t, last, "My last change to it: c-aaaaaa")
 	require.Contains(t, last, "scaled to 2")

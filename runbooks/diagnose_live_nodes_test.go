@@ -23,7 +23,11 @@ func (w *brokenNamespace) node(t *testing.T, pool string, changes ...func(*corev
 	t.Helper()
 	nodes, err := w.Client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "agentpool=stdaruser", Limit: 1})
 	require.NoError(t, err)
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "aks-" + pool, Labels: nodes.Items[0].Labels, Annotations: map[string]string{}}, Spec: corev1.NodeSpec{}, Status: nodes.Items[0].Status}
+	n := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "aks-" + pool, Labels: nodes.Items[0].Labels, Annotations: map[string]string{}},
+		Spec:       corev1.NodeSpec{},
+		Status:     nodes.Items[0].Status,
+	}
 	n.Labels["agentpool"], n.Labels["kubernetes.io/hostname"] = pool, n.Name
 	n.Status.Conditions = nil
 	for _, change := range changes {
@@ -48,7 +52,13 @@ func conditionOf(n *corev1.Node, kind corev1.NodeConditionType) corev1.Condition
 }
 
 // say sets a condition of a node, as its kubelet would.
-func (w *brokenNamespace) say(t *testing.T, node string, kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) {
+func (w *brokenNamespace) say(
+	t *testing.T,
+	node string,
+	kind corev1.NodeConditionType,
+	status corev1.ConditionStatus,
+	reason, message string,
+) {
 	t.Helper()
 	n, err := w.Client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
 	require.NoError(t, err)
@@ -74,7 +84,11 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 		n.Status.Allocatable[corev1.ResourcePods] = amounts("pods", "1")[corev1.ResourcePods]
 	}
 	cordoned := func(n *corev1.Node) { n.Spec.Unschedulable = true }
-	for pool, change := range map[string]func(*corev1.Node){"lost": nil, "memory": nil, "disk": nil, "pids": nil, "network": nil, "cordoned": cordoned, "full": onePod, "port": nil, "apart": nil, "tainted": tainted, "hung": nil, "planned": nil, "crowded": nil, "scarce": nil, "reserved": nil} {
+	for pool, change := range map[string]func(*corev1.Node){
+		"cordoned": cordoned, "full": onePod, "tainted": tainted,
+		"lost": nil, "memory": nil, "disk": nil, "pids": nil, "network": nil, "port": nil, "apart": nil, "hung": nil, "planned": nil,
+		"crowded": nil, "scarce": nil, "reserved": nil,
+	} {
 		if change == nil {
 			change = func(*corev1.Node) {}
 		}
@@ -90,7 +104,14 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 	_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "aks-lost", types.MergePatchType, lost, metav1.PatchOptions{})
 	require.NoError(t, err)
 	w.say(t, "aks-lost", corev1.NodeReady, corev1.ConditionUnknown, "NodeStatusUnknown", "Kubelet stopped posting node status.")
-	w.say(t, "aks-memory", corev1.NodeMemoryPressure, corev1.ConditionTrue, "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
+	w.say(
+		t,
+		"aks-memory",
+		corev1.NodeMemoryPressure,
+		corev1.ConditionTrue,
+		"KubeletHasInsufficientMemory",
+		"kubelet has insufficient memory available",
+	)
 	w.say(t, "aks-disk", corev1.NodeDiskPressure, corev1.ConditionTrue, "KubeletHasDiskPressure", "kubelet has disk pressure")
 	w.say(t, "aks-pids", corev1.NodePIDPressure, corev1.ConditionTrue, "KubeletHasInsufficientPID", "kubelet has insufficient PID available")
 	w.say(t, "aks-network", corev1.NodeNetworkUnavailable, corev1.ConditionTrue, "NoRouteCreated", "Node created without a route")
@@ -142,19 +163,40 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			rule: "node-problem", about: "node/aks-hung", says: "Node aks-hung has a kernel that hangs.", command: "kubectl describe node aks-hung",
 		},
 		"a node that Azure will restart": {
-			rule: "node-maintenance", about: "node/aks-planned", says: "Node aks-planned will be down for maintenance by Azure.", command: "kubectl describe node aks-planned",
+			rule:    "node-maintenance",
+			about:   "node/aks-planned",
+			says:    "Node aks-planned will be down for maintenance by Azure.",
+			command: "kubectl describe node aks-planned",
 		},
 		"pods that had to make room": {
-			rule: "preempted", about: "deployment/early", explains: []string{"insufficient-cpu"}, onlyEvents: true,
-			says: "Pods of early were removed to make room for pods of a higher priority, so no pod of early finds a node.", command: "kubectl get priorityclasses",
+			rule:       "preempted",
+			about:      "deployment/early",
+			explains:   []string{"insufficient-cpu"},
+			onlyEvents: true,
+			says:       "Pods of early were removed to make room for pods of a higher priority, so no pod of early finds a node.",
+			command:    "kubectl get priorityclasses",
 		},
 		"pods on a node that they were not meant for": {
-			about: "daemonset/agent", clean: true, says: "agent is healthy: DaemonSet agent finds no node that it should run on.", advice: map[string]string{"daemonset-misplaced": "DaemonSet agent runs on 1 node where it should not."},
+			about:  "daemonset/agent",
+			clean:  true,
+			says:   "agent is healthy: DaemonSet agent finds no node that it should run on.",
+			advice: map[string]string{"daemonset-misplaced": "DaemonSet agent runs on 1 node where it should not."},
 		},
 		"a node whose pods may use more than it has": {
-			made: made(app("crowded", "12345", onNodes("agentpool", "crowded"), replicas(2), container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "3Gi") }))), clean: true,
-			says:   "crowded is healthy: Deployment crowded has 2 of 2 pods ready.",
-			advice: map[string]string{"node-over-committed": "The pods on node aks-crowded may use 6144Mi of memory together and it has 2970Mi, so it may kill some of them."},
+			made: made(
+				app(
+					"crowded",
+					"12345",
+					onNodes("agentpool", "crowded"),
+					replicas(2),
+					container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "3Gi") }),
+				),
+			),
+			clean: true,
+			says:  "crowded is healthy: Deployment crowded has 2 of 2 pods ready.",
+			advice: map[string]string{
+				"node-over-committed": "The pods on node aks-crowded may use 6144Mi of memory together and it has 2970Mi, so it may kill some of them.",
+			},
 		},
 		"pods for a node that is cordoned": {
 			rule: "nodes-cordoned", made: made(app("cordoned", "12345", onNodes("agentpool", "cordoned"))),
@@ -172,8 +214,10 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			command: "kubectl describe pod port-",
 		},
 		"pods that must not meet": {
-			rule: "pod-affinity", made: made(app("apart", "12345", onNodes("agentpool", "apart"), pod(apart), replicas(2))),
-			says:    "Every node that the pods may use has a pod beside which they must not run (app=apart, by kubernetes.io/hostname), so 1 of 2 pods of apart find no node.",
+			rule: "pod-affinity",
+			made: made(app("apart", "12345", onNodes("agentpool", "apart"), pod(apart), replicas(2))),
+			says: "Every node that the pods may use has a pod beside which they must not run (app=apart, by kubernetes.io/hostname), so 1 of " +
+				"2 pods of apart find no node.",
 			command: "kubectl describe pod apart-",
 		},
 		"pods for a node with a taint": {
@@ -182,29 +226,40 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			command: "kubectl describe pod tainted-",
 		},
 		"pods for a node under pressure": {
-			rule: "untolerated-taint", made: made(app("pressed", "12345", onNodes("agentpool", "disk"))),
-			says:    "Every node that the pods may use (agentpool=disk) has trouble of its own: aks-disk has disk-pressure, so no pod of pressed finds a node.",
+			rule: "untolerated-taint",
+			made: made(app("pressed", "12345", onNodes("agentpool", "disk"))),
+			says: "Every node that the pods may use (agentpool=disk) has trouble of its own: aks-disk has disk-pressure, so no pod of pressed " +
+				"finds a node.",
 			command: "kubectl describe nodes",
 		},
 		"an autoscaler without metrics": {
-			rule: "metrics-api-missing", about: "hpa/blind", made: made(scalerOf("blind", "blind", 5), app("blind", "12345", onNodes("agentpool", "stdaruser"))),
+			rule:    "metrics-api-missing",
+			about:   "hpa/blind",
+			made:    made(scalerOf("blind", "blind", 5), app("blind", "12345", onNodes("agentpool", "stdaruser"))),
 			says:    "The metrics API does not answer, so nothing is scaled automatically.",
 			command: "kubectl get apiservice v1beta1.metrics.k8s.io",
 		},
 		"a kill by the node": {
-			rule: "node-out-of-memory", about: "deployment/killed", onlyEvents: true,
-			says: "Node aks-port ran out of memory and killed container app, so every pod of killed keeps crashing.", command: "kubectl describe node aks-port",
+			rule:       "node-out-of-memory",
+			about:      "deployment/killed",
+			onlyEvents: true,
+			says:       "Node aks-port ran out of memory and killed container app, so every pod of killed keeps crashing.",
+			command:    "kubectl describe node aks-port",
 		},
 		"a service without the metrics API": {
-			rule: "missing-variable", made: made(app("crash", "12346-crash", onNodes("agentpool", "stdaruser"))),
-			says:    "Deployment crash needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of crash keeps crashing.",
+			rule: "missing-variable",
+			made: made(app("crash", "12346-crash", onNodes("agentpool", "stdaruser"))),
+			says: "Deployment crash needs the environment variable PAYMENTS_URL, which its template does not set, so every pod of crash keeps " +
+				"crashing.",
 			command: "kubectl describe pod crash-",
 		},
 	})
 	alone.loseNodes(t, "shop")
 	alone.diagnose(t, 0, map[string]brokenCase{
 		"a service on the only node": {
-			about: "deployment/shop", clean: true, says: "shop is healthy: Deployment shop has its only pod ready; Service shop has 1 ready endpoint.",
+			about:  "deployment/shop",
+			clean:  true,
+			says:   "shop is healthy: Deployment shop has its only pod ready; Service shop has 1 ready endpoint.",
 			advice: map[string]string{"single-node": "The cluster has a single node, aks-…, so its upgrade or loss stops everything."},
 		},
 	})
@@ -214,7 +269,10 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 func (w *brokenNamespace) misplace(t *testing.T) {
 	t.Helper()
 	template := app("agent", "12345", onNodes("agentpool", "reserved")).Spec
-	w.make(t, &appsv1.DaemonSet{ObjectMeta: named("agent"), Spec: appsv1.DaemonSetSpec{Selector: template.Selector, Template: template.Template}})
+	w.make(
+		t,
+		&appsv1.DaemonSet{ObjectMeta: named("agent"), Spec: appsv1.DaemonSetSpec{Selector: template.Selector, Template: template.Template}},
+	)
 	w.await(t, "the agent runs", func() bool {
 		d, err := w.Client.AppsV1().DaemonSets(w.namespace).Get(t.Context(), "agent", metav1.GetOptions{})
 		return err == nil && d.Status.NumberReady == 1
@@ -222,18 +280,29 @@ func (w *brokenNamespace) misplace(t *testing.T) {
 	taint := []byte(`{"spec":{"taints":[{"key":"workload","value":"batch","effect":"NoSchedule"}]}}`)
 	_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "aks-reserved", types.MergePatchType, taint, metav1.PatchOptions{})
 	require.NoError(t, err)
-	w.await(t, "its controller counts anew", func() bool { // which it does for a change of the DaemonSet, and not for a taint that lets the pod stay
-		touched := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%s"}}}`, time.Now())
-		d, err := w.Client.AppsV1().DaemonSets(w.namespace).Patch(t.Context(), "agent", types.MergePatchType, touched, metav1.PatchOptions{})
-		return err == nil && d.Status.NumberMisscheduled == 1
-	})
+	w.await(
+		t,
+		"its controller counts anew",
+		func() bool { // which it does for a change of the DaemonSet, and not for a taint that lets the pod stay
+			touched := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%s"}}}`, time.Now())
+			d, err := w.Client.AppsV1().DaemonSets(w.namespace).Patch(t.Context(), "agent", types.MergePatchType, touched, metav1.PatchOptions{})
+			return err == nil && d.Status.NumberMisscheduled == 1
+		},
+	)
 }
 
 // preempt lets pods of a higher priority take the room of others.
 func (w *brokenNamespace) preempt(t *testing.T) {
 	t.Helper()
 	scarce := func(name string, changes ...func(*appsv1.Deployment)) *appsv1.Deployment {
-		return app(name, "12345", append(changes, onNodes("agentpool", "scarce"), container(func(c *corev1.Container) { c.Resources.Requests = amounts("cpu", "1500m") }))...)
+		return app(
+			name,
+			"12345",
+			append(
+				changes,
+				onNodes("agentpool", "scarce"),
+				container(func(c *corev1.Container) { c.Resources.Requests = amounts("cpu", "1500m") }),
+			)...)
 	}
 	w.make(t, scarce("early"), &schedulingv1.PriorityClass{ObjectMeta: named("urgent"), Value: 1000})
 	w.await(t, "the early ones run", func() bool {
@@ -248,9 +317,17 @@ func (w *brokenNamespace) exhaust(t *testing.T, pool string) {
 	t.Helper()
 	w.make(t, app("killed", "12346-exit-137", onNodes("agentpool", pool)))
 	_, err := w.Client.CoreV1().Events(metav1.NamespaceDefault).Create(t.Context(), &corev1.Event{
-		ObjectMeta: metav1.ObjectMeta{Name: "oom"}, InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: "aks-" + pool, UID: types.UID("aks-" + pool)},
-		Reason: "SystemOOM", Message: "System OOM encountered, victim process: node, pid: 4711", Type: corev1.EventTypeWarning, Count: 1,
-		FirstTimestamp: metav1.Now(), LastTimestamp: metav1.Now(), Source: corev1.EventSource{Component: "kubelet", Host: "aks-" + pool},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "oom",
+		},
+		InvolvedObject: corev1.ObjectReference{Kind: "Node", Name: "aks-" + pool, UID: types.UID("aks-" + pool)},
+		Reason:         "SystemOOM",
+		Message:        "System OOM encountered, victim process: node, pid: 4711",
+		Type:           corev1.EventTypeWarning,
+		Count:          1,
+		FirstTimestamp: metav1.Now(),
+		LastTimestamp:  metav1.Now(),
+		Source:         corev1.EventSource{Component: "kubelet", Host: "aks-" + pool},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 }
@@ -267,7 +344,14 @@ func (w *brokenNamespace) loseNodes(t *testing.T, service string) {
 		keep = pods.Items[0].Spec.NodeName
 		return pods.Items[0].Status.Phase == corev1.PodRunning
 	})
-	require.NoError(t, w.Client.CoreV1().Nodes().DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "kubernetes.io/hostname!=" + keep}))
+	require.NoError(
+		t,
+		w.Client.CoreV1().Nodes().DeleteCollection(
+			t.Context(),
+			metav1.DeleteOptions{},
+			metav1.ListOptions{LabelSelector: "kubernetes.io/hostname!=" + keep},
+		),
+	)
 }
 
 var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}

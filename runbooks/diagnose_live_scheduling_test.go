@@ -43,9 +43,13 @@ func (w *brokenNamespace) bound(name, zone string) []runtime.Object {
 		ClaimRef:                      &corev1.ObjectReference{Namespace: w.namespace, Name: name},
 	}}
 	if zone != "" {
-		v.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
-			MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "topology.kubernetes.io/zone", Operator: corev1.NodeSelectorOpIn, Values: []string{zone}}},
-		}}}}
+		v.Spec.NodeAffinity = &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{
+			{
+				MatchExpressions: []corev1.NodeSelectorRequirement{
+					{Key: "topology.kubernetes.io/zone", Operator: corev1.NodeSelectorOpIn, Values: []string{zone}},
+				},
+			},
+		}}}
 	}
 	c := claim(name, "")
 	c.Spec.VolumeName = v.Name
@@ -62,7 +66,13 @@ func (w *brokenNamespace) lose(t *testing.T, name string) {
 	})
 	volumes := w.Client.CoreV1().PersistentVolumes()
 	require.NoError(t, volumes.Delete(t.Context(), w.namespace+"-"+name, metav1.DeleteOptions{}))
-	_, err := volumes.Patch(t.Context(), w.namespace+"-"+name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	_, err := volumes.Patch(
+		t.Context(),
+		w.namespace+"-"+name,
+		types.MergePatchType,
+		[]byte(`{"metadata":{"finalizers":null}}`),
+		metav1.PatchOptions{},
+	)
 	require.NoError(t, err)
 }
 
@@ -80,9 +90,11 @@ func deviceClaim(name, class string) *resourcev1.ResourceClaim {
 }
 
 func apart(pod *corev1.PodSpec) {
-	pod.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-		TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "apart"}},
-	}}}}
+	pod.Affinity = &corev1.Affinity{
+		PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
+			TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "apart"}},
+		}}},
+	}
 }
 
 func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
@@ -112,8 +124,11 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			command: "kubectl describe nodes",
 		},
 		"more than the nodes have left": {
-			rule: "insufficient-cpu", made: made(app("surge", "12345", requests("cpu", "64"))), was: "12344",
-			says:    "No node has enough free cpu for a pod that requests 64 (at most …m is free), so the new pods of surge find no node; 1 ready pod still serves.",
+			rule: "insufficient-cpu",
+			made: made(app("surge", "12345", requests("cpu", "64"))),
+			was:  "12344",
+			says: "No node has enough free cpu for a pod that requests 64 (at most …m is free), so the new pods of surge find no node; 1 " +
+				"ready pod still serves.",
 			command: "kubectl describe nodes",
 		},
 		"another resource": {
@@ -127,8 +142,10 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			command: "kubectl describe pod selector-",
 		},
 		"pods that are not there": {
-			rule: "pod-affinity", made: made(app("affinity", "12345", beside)),
-			says:    "No node that the pods may use has a pod beside which they must run (app=cache, by kubernetes.io/hostname), so no pod of affinity finds a node.",
+			rule: "pod-affinity",
+			made: made(app("affinity", "12345", beside)),
+			says: "No node that the pods may use has a pod beside which they must run (app=cache, by kubernetes.io/hostname), so no pod of " +
+				"affinity finds a node.",
 			command: "kubectl describe pod affinity-",
 		},
 		"too few zones": {
@@ -147,7 +164,10 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			command: "kubectl describe pod class-",
 		},
 		"a gate": {
-			rule: "scheduling-gated", made: made(app("gated", "12345", pod(func(p *corev1.PodSpec) { p.SchedulingGates = []corev1.PodSchedulingGate{{Name: "example.com/quota"}} }))),
+			rule: "scheduling-gated",
+			made: made(
+				app("gated", "12345", pod(func(p *corev1.PodSpec) { p.SchedulingGates = []corev1.PodSchedulingGate{{Name: "example.com/quota"}} })),
+			),
 			says:    "Scheduling gate example.com/quota holds the pods, so no pod of gated finds a node.",
 			command: "kubectl describe pod gated-",
 		},
@@ -162,13 +182,18 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			command: "kubectl describe pod claimless-",
 		},
 		"a class that does not exist": {
-			rule: "claim-unbound", made: made(app("classless", "12345", claimVolume("classless")), claim("classless", "fast-"+w.namespace)),
-			onlyEvents: true, says: "PersistentVolumeClaim classless asks for StorageClass fast-NS, which does not exist, so no pod of classless can start.",
-			command: "kubectl describe persistentvolumeclaim/classless -n NS",
+			rule:       "claim-unbound",
+			made:       made(app("classless", "12345", claimVolume("classless")), claim("classless", "fast-"+w.namespace)),
+			onlyEvents: true,
+			says:       "PersistentVolumeClaim classless asks for StorageClass fast-NS, which does not exist, so no pod of classless can start.",
+			command:    "kubectl describe persistentvolumeclaim/classless -n NS",
 		},
 		"a claim without a volume": {
-			rule: "claim-unbound", made: made(app("unbound", "12345", claimVolume("unbound")), claim("unbound", "")),
-			onlyEvents: true, says: "PersistentVolumeClaim unbound is not bound to a volume: no persistent volumes available for this claim and no storage class is set, so no pod of unbound can start.",
+			rule:       "claim-unbound",
+			made:       made(app("unbound", "12345", claimVolume("unbound")), claim("unbound", "")),
+			onlyEvents: true,
+			says: "PersistentVolumeClaim unbound is not bound to a volume: no persistent volumes available for this claim and no storage " +
+				"class is set, so no pod of unbound can start.",
 			command: "kubectl describe persistentvolumeclaim/unbound -n NS",
 		},
 		"a claim that nobody mounts": {
@@ -182,18 +207,25 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			command: "kubectl describe persistentvolumeclaim/lost -n NS",
 		},
 		"a volume in another zone": {
-			rule: "volume-zone", made: append(made(app("zone", "12345", claimVolume("zone"))), w.bound("zone", "eastus-9")...),
-			says:    "The volume of the pods (PersistentVolumeClaim zone) is bound to a place where no node takes them, so no pod of zone finds a node.",
+			rule: "volume-zone",
+			made: append(made(app("zone", "12345", claimVolume("zone"))), w.bound("zone", "eastus-9")...),
+			says: "The volume of the pods (PersistentVolumeClaim zone) is bound to a place where no node takes them, so no pod of zone finds " +
+				"a node.",
 			command: "kubectl describe pod zone-",
 		},
 		"a disk that is still attached": {
-			rule: "volume-multi-attach", made: append(made(app("attached", "12345-multiattach", claimVolume("attached"))), w.bound("attached", "")...),
-			onlyEvents: true, says: "Volume v0 (PersistentVolumeClaim attached) of the pods is still attached to another node, so no pod of attached can start.",
-			command: "kubectl describe pod attached-",
+			rule:       "volume-multi-attach",
+			made:       append(made(app("attached", "12345-multiattach", claimVolume("attached"))), w.bound("attached", "")...),
+			onlyEvents: true,
+			says:       "Volume v0 (PersistentVolumeClaim attached) of the pods is still attached to another node, so no pod of attached can start.",
+			command:    "kubectl describe pod attached-",
 		},
 		"a driver that is not there": {
-			rule: "volume-not-mounted", made: append(made(app("driver", "12345-nodriver", claimVolume("driver"))), w.bound("driver", "")...),
-			onlyEvents: true, says: "Volume v0 (PersistentVolumeClaim driver) of the pods cannot be mounted: storage driver disk.csi.azure.com is not on node aks-…, so no pod of driver can start.",
+			rule:       "volume-not-mounted",
+			made:       append(made(app("driver", "12345-nodriver", claimVolume("driver"))), w.bound("driver", "")...),
+			onlyEvents: true,
+			says: "Volume v0 (PersistentVolumeClaim driver) of the pods cannot be mounted: storage driver disk.csi.azure.com is not on " +
+				"node aks-…, so no pod of driver can start.",
 			command: "kubectl describe pod driver-",
 		},
 	})

@@ -39,11 +39,20 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	w.make(t, app("unplugged", "12346-pulling"))
-	w.reject(t, "unplugged", "UnexpectedAdmissionError", "Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected")
+	w.reject(
+		t,
+		"unplugged",
+		"UnexpectedAdmissionError",
+		"Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is "+
+			"unexpected",
+	)
 	w.diagnose(t, time.Minute, map[string]brokenCase{
 		"a tag that does not exist": {
-			rule: "image-not-found", made: made(app("notfound", "12346-notfound")), was: "12345",
-			says:    "Image IMAGE:12346-notfound does not exist in its registry, so the new pods of notfound cannot start; 1 ready pod still serves.",
+			rule: "image-not-found",
+			made: made(app("notfound", "12346-notfound")),
+			was:  "12345",
+			says: "Image IMAGE:12346-notfound does not exist in its registry, so the new pods of notfound cannot start; 1 ready pod still " +
+				"serves.",
 			command: "/algesta rollback notfound NS",
 		},
 		"the first image ever": {
@@ -87,13 +96,17 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 			command: "kubectl describe pod badname-",
 		},
 		"an image that must not be pulled": {
-			rule: "image-never-pull", made: made(app("neverpull", "12346-neverpull", container(func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }))),
-			says:    "Image IMAGE:12346-neverpull is not on the node and imagePullPolicy Never forbids to pull it, so no pod of neverpull can start.",
+			rule: "image-never-pull",
+			made: made(app("neverpull", "12346-neverpull", container(func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }))),
+			says: "Image IMAGE:12346-neverpull is not on the node and imagePullPolicy Never forbids to pull it, so no pod of neverpull can " +
+				"start.",
 			command: "kubectl describe pod neverpull-",
 		},
 		"a pod that its node does not take": {
-			rule: "pod-rejected", about: "deployment/unplugged",
-			says:    "Node aks-… rejects the pods of unplugged: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected.",
+			rule:  "pod-rejected",
+			about: "deployment/unplugged",
+			says: "Node aks-… rejects the pods of unplugged: Allocate failed due to no healthy devices present; cannot allocate unhealthy " +
+				"devices nvidia.com/gpu, which is unexpected.",
 			command: "kubectl describe node aks-",
 		},
 		"a rollout that is late, and nothing says why": {
@@ -140,7 +153,11 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 			command: "kubectl create secret generic billing-db -n NS --from-file=uri=FILE",
 		},
 		"a ConfigMap without the key": {
-			rule: "configmap-key-missing", made: made(app("configkey", "12346-noconfigkey", configEnv("TARIFF", "tariffs", "zone-7")), &corev1.ConfigMap{ObjectMeta: named("tariffs"), Data: map[string]string{"zone-1": "a"}}),
+			rule: "configmap-key-missing",
+			made: made(
+				app("configkey", "12346-noconfigkey", configEnv("TARIFF", "tariffs", "zone-7")),
+				&corev1.ConfigMap{ObjectMeta: named("tariffs"), Data: map[string]string{"zone-1": "a"}},
+			),
 			says:    "ConfigMap tariffs has no key zone-7, so no pod of configkey can start.",
 			command: "kubectl edit configmap/tariffs -n NS",
 		},
@@ -150,36 +167,64 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 			command: "kubectl create configmap tarifs -n NS --from-file=zone-1=FILE",
 		},
 		"a program that would be root": {
-			rule: "run-as-root", made: made(app("rootuser", "12346-rootuser", pod(func(p *corev1.PodSpec) { p.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: new(true)} }))),
+			rule: "run-as-root",
+			made: made(
+				app(
+					"rootuser",
+					"12346-rootuser",
+					pod(func(p *corev1.PodSpec) { p.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: new(true)} }),
+				),
+			),
 			says:    "The image of container app would run as root, which the pod's runAsNonRoot forbids, so no pod of rootuser can start.",
 			command: "kubectl describe pod rootuser-",
 		},
 		"an error that nobody knows": {
-			rule: "container-not-created", made: made(app("notcreated", "12346-notcreated")),
-			says:    "The node cannot create container app: failed to reserve container name app_notcreated-…_NS_0: name is reserved for another container, so no pod of notcreated can start.",
+			rule: "container-not-created",
+			made: made(app("notcreated", "12346-notcreated")),
+			says: "The node cannot create container app: failed to reserve container name app_notcreated-…_NS_0: name is reserved for another " +
+				"container, so no pod of notcreated can start.",
 			command: "kubectl describe pod notcreated-",
 		},
 		"a hook that fails": {rule: "post-start-hook", made: made(app("poststart", "12346-poststart", container(func(c *corev1.Container) {
 			c.Lifecycle = &corev1.Lifecycle{PostStart: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"/app/warm-up.sh"}}}}
-		}))), says: "The postStart hook of container app fails, so every pod of poststart keeps crashing.", command: "kubectl describe pod poststart-"},
+		}))), says: "The postStart hook of container app fails, so every pod of poststart keeps crashing.", command: "kubectl describe pod " +
+			"poststart-"},
 		"a Secret to mount": {
-			rule: "volume-source-missing", made: made(app("secretvolume", "12346-novolume", volume(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}}))),
-			onlyEvents: true, says: "Secret orders-tls does not exist in namespace NS, so no pod of secretvolume can start.",
-			command: "kubectl create secret generic orders-tls -n NS",
+			rule: "volume-source-missing",
+			made: made(
+				app("secretvolume", "12346-novolume", volume(corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "orders-tls"}})),
+			),
+			onlyEvents: true,
+			says:       "Secret orders-tls does not exist in namespace NS, so no pod of secretvolume can start.",
+			command:    "kubectl create secret generic orders-tls -n NS",
 		},
 		"a ConfigMap to mount": {
-			rule: "volume-source-missing", made: made(app("configvolume", "12346-novolume", volume(corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "nginx-conf"}}}))),
+			rule: "volume-source-missing",
+			made: made(
+				app(
+					"configvolume",
+					"12346-novolume",
+					volume(
+						corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "nginx-conf"}}},
+					),
+				),
+			),
 			says:    "ConfigMap nginx-conf does not exist in namespace NS, so no pod of configvolume can start.",
 			command: "kubectl create configmap nginx-conf -n NS",
 		},
 		"a node without addresses": {
-			rule: "sandbox-failed", made: made(app("noaddress", "12346-noaddress")),
-			onlyEvents: true, says: "Node aks-… cannot set up the network of new pods: there is no free IP address, so no pod of noaddress can start.",
-			command: "kubectl describe node aks-",
+			rule:       "sandbox-failed",
+			made:       made(app("noaddress", "12346-noaddress")),
+			onlyEvents: true,
+			says:       "Node aks-… cannot set up the network of new pods: there is no free IP address, so no pod of noaddress can start.",
+			command:    "kubectl describe node aks-",
 		},
 		"an init container that crashes": {
-			rule: "program-error", made: made(app("initcrash", "12346-initcrash", first(nil))),
-			says:    "The program in init container migrate ends with exit code 1 after “ERROR: Could not migrate up 20261119-add-order-index.js: Index build failed: E11000 duplicate key error collection: algesta.orders”, so every pod of initcrash keeps crashing.",
+			rule: "program-error",
+			made: made(app("initcrash", "12346-initcrash", first(nil))),
+			says: "The program in init container migrate ends with exit code 1 after “ERROR: Could not migrate up " +
+				"20261119-add-order-index.js: Index build failed: E11000 duplicate key error collection: algesta.orders”, so every pod of initcrash " +
+				"keeps crashing.",
 			command: "kubectl logs initcrash-",
 		},
 		"a sidecar that does not start": {
@@ -187,12 +232,20 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 			says:    "Sidecar migrate has not started, and the containers after it wait, so no pod of sidecar can start.",
 			command: "kubectl logs sidecar-",
 		},
-		"a gate that nobody opens": {rule: "readiness-gate", made: made(app("gate", "12346", pod(func(p *corev1.PodSpec) {
-			p.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "example.com/in-the-load-balancer"}}
-		}))), says: "Readiness gate example.com/in-the-load-balancer is not set, so no pod of gate becomes ready.", command: "kubectl describe pod gate-"},
+		"a gate that nobody opens": {
+			rule: "readiness-gate", made: made(app("gate", "12346", pod(func(p *corev1.PodSpec) {
+				p.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "example.com/in-the-load-balancer"}}
+			}))),
+			says:    "Readiness gate example.com/in-the-load-balancer is not set, so no pod of gate becomes ready.",
+			command: "kubectl describe pod gate-",
+		},
 		"a container that is never ready": {
-			rule: "readiness-failing", made: made(app("neverready", "12346-neverready", container(func(c *corev1.Container) { c.ReadinessProbe = healthProbe() }))), was: "12345",
-			onlyEvents: true, says: "The readiness probe of container app fails: the program answers with a server error, so the new pods of neverready do not become ready; 1 ready pod still serves.",
+			rule:       "readiness-failing",
+			made:       made(app("neverready", "12346-neverready", container(func(c *corev1.Container) { c.ReadinessProbe = healthProbe() }))),
+			was:        "12345",
+			onlyEvents: true,
+			says: "The readiness probe of container app fails: the program answers with a server error, so the new pods of neverready do " +
+				"not become ready; 1 ready pod still serves.",
 			command: "/algesta rollback neverready NS",
 		},
 		"a probe that nobody declared": {
@@ -229,8 +282,11 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 	t.Parallel()
 	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 0, map[string]brokenCase{
 		"a variable that the program misses": {
-			rule: "missing-variable", made: made(app("env", "12346-crash")), was: "12345",
-			says:    "Deployment env needs the environment variable PAYMENTS_URL, which its template does not set, so the new pods of env keep crashing; 1 ready pod still serves.",
+			rule: "missing-variable",
+			made: made(app("env", "12346-crash")),
+			was:  "12345",
+			says: "Deployment env needs the environment variable PAYMENTS_URL, which its template does not set, so the new pods of env keep " +
+				"crashing; 1 ready pod still serves.",
 			command: "/algesta rollback env NS",
 		},
 		"a database that refuses the password": {
@@ -274,13 +330,19 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 			command: "kubectl describe pod heap-",
 		},
 		"more memory than its limit": {
-			rule: "out-of-memory", made: made(app("oom", "12346-oom", container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))),
+			rule:    "out-of-memory",
+			made:    made(app("oom", "12346-oom", container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))),
 			says:    "Container app of oom is killed for using more memory than it may (limit 64Mi), so every pod of oom keeps crashing.",
 			command: "kubectl set resources deployment/oom -n NS -c app --limits=memory=128Mi",
 		},
 		"more memory than its new limit": {
-			rule: "out-of-memory", made: made(app("oom-new", "12346-oom", replicas(2), container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))), was: "12345",
-			says:    "Container app of oom-new is killed for using more memory than it may (limit 64Mi), so the new pods of oom-new keep crashing; 2 ready pods still serve.",
+			rule: "out-of-memory",
+			made: made(
+				app("oom-new", "12346-oom", replicas(2), container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") })),
+			),
+			was: "12345",
+			says: "Container app of oom-new is killed for using more memory than it may (limit 64Mi), so the new pods of oom-new keep " +
+				"crashing; 2 ready pods still serve.",
 			command: "/algesta rollback oom-new NS",
 		},
 		"a port that is taken": {
@@ -304,13 +366,17 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 			command: "kubectl describe pod module-",
 		},
 		"a panic": {
-			rule: "exit-panic", made: made(app("panic", "12346-crash-panic")),
-			says:    "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of panic keeps crashing.",
+			rule: "exit-panic",
+			made: made(app("panic", "12346-crash-panic")),
+			says: "The program in container app panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every " +
+				"pod of panic keeps crashing.",
 			command: "kubectl logs panic-",
 		},
 		"a line that nobody knows": {
-			rule: "program-error", made: made(app("unknown", "12346-crash-unknown")),
-			says:    "The program in container app ends with exit code 3 after “tariff table 2026-11 has no row for zone 7, giving up”, so every pod of unknown keeps crashing.",
+			rule: "program-error",
+			made: made(app("unknown", "12346-crash-unknown")),
+			says: "The program in container app ends with exit code 3 after “tariff table 2026-11 has no row for zone 7, giving up”, so every " +
+				"pod of unknown keeps crashing.",
 			command: "kubectl logs unknown-",
 		},
 		"a command that ends": {
@@ -329,7 +395,10 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 			command: "kubectl describe pod exit-127-",
 		},
 		"a command that is not in the image": {
-			rule: "command-not-found", made: made(app("nocommand", "12346-nocommand", container(func(c *corev1.Container) { c.Command = []string{"/app/server", "--port=3000"} }))),
+			rule: "command-not-found",
+			made: made(
+				app("nocommand", "12346-nocommand", container(func(c *corev1.Container) { c.Command = []string{"/app/server", "--port=3000"} })),
+			),
 			says:    `The command "/app/server" of container app cannot be run: the image has no such file, so no pod of nocommand can start.`,
 			command: "kubectl describe pod nocommand-",
 		},
@@ -359,13 +428,19 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 			command: "kubectl logs exit-255-",
 		},
 		"a liveness probe": {
-			rule: "liveness-kill", made: made(app("liveness", "12346-liveness", container(func(c *corev1.Container) { c.LivenessProbe = healthProbe() }))),
-			onlyEvents: true, says: "The liveness probe of container app fails and the kubelet restarts it (the program answers with a server error), so every pod of liveness keeps crashing.",
+			rule:       "liveness-kill",
+			made:       made(app("liveness", "12346-liveness", container(func(c *corev1.Container) { c.LivenessProbe = healthProbe() }))),
+			onlyEvents: true,
+			says: "The liveness probe of container app fails and the kubelet restarts it (the program answers with a server error), so " +
+				"every pod of liveness keeps crashing.",
 			command: "kubectl describe pod liveness-",
 		},
 		"a startup probe": {
-			rule: "startup-kill", made: made(app("startup", "12346-startup", container(func(c *corev1.Container) { c.StartupProbe = healthProbe() }))),
-			onlyEvents: true, says: "The startup probe of container app fails and the kubelet restarts it (nothing listens on its port), so every pod of startup keeps crashing.",
+			rule:       "startup-kill",
+			made:       made(app("startup", "12346-startup", container(func(c *corev1.Container) { c.StartupProbe = healthProbe() }))),
+			onlyEvents: true,
+			says: "The startup probe of container app fails and the kubelet restarts it (nothing listens on its port), so every pod of " +
+				"startup keeps crashing.",
 			command: "kubectl describe pod startup-",
 		},
 		"an eviction": {
@@ -374,8 +449,10 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 			command: "kubectl describe pod evicted-",
 		},
 		"one of twenty containers": {
-			rule: "exit-panic", made: made(app("twenty", "12346", twenty)),
-			says:    "The program in container m panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod of twenty keeps crashing.",
+			rule: "exit-panic",
+			made: made(app("twenty", "12346", twenty)),
+			says: "The program in container m panics: “panic: runtime error: invalid memory address or nil pointer dereference”, so every pod " +
+				"of twenty keeps crashing.",
 			command: "kubectl logs twenty-",
 		},
 	})

@@ -42,7 +42,11 @@ func TestAHealthyServiceSaysSoInOneLine(t *testing.T) {
 	d := p.diagnosed(t, p.target.Name)
 	require.Empty(t, d.Chains, d.Text())
 	require.NotEmpty(t, d.Healthy)
-	require.Equal(t, fmt.Sprintf("%s in %s is healthy (%d checks).", p.target.Name, p.target.Namespace, len(d.Healthy)), strings.Replace(d.Summary, "(1 check)", "(1 checks)", 1))
+	require.Equal(
+		t,
+		fmt.Sprintf("%s in %s is healthy (%d checks).", p.target.Name, p.target.Namespace, len(d.Healthy)),
+		strings.Replace(d.Summary, "(1 check)", "(1 checks)", 1),
+	)
 }
 
 func TestAServiceThatIsScaledToZeroIsSaidToBe(t *testing.T) {

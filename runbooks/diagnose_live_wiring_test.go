@@ -67,11 +67,13 @@ func closed(name string, way networkingv1.PolicyType) *networkingv1.NetworkPolic
 func ingressOf(name, class, service string, number int32, changes ...func(*networkingv1.Ingress)) *networkingv1.Ingress {
 	i := &networkingv1.Ingress{ObjectMeta: named(name), Spec: networkingv1.IngressSpec{
 		IngressClassName: new(class),
-		Rules: []networkingv1.IngressRule{{Host: name + ".example.com", IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
-			Paths: []networkingv1.HTTPIngressPath{{Path: "/", PathType: ptr.To(networkingv1.PathTypePrefix), Backend: networkingv1.IngressBackend{
-				Service: &networkingv1.IngressServiceBackend{Name: service, Port: networkingv1.ServiceBackendPort{Number: number}},
+		Rules: []networkingv1.IngressRule{
+			{Host: name + ".example.com", IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+				Paths: []networkingv1.HTTPIngressPath{{Path: "/", PathType: ptr.To(networkingv1.PathTypePrefix), Backend: networkingv1.IngressBackend{
+					Service: &networkingv1.IngressServiceBackend{Name: service, Port: networkingv1.ServiceBackendPort{Number: number}},
+				}}},
 			}}},
-		}}}},
+		},
 	}}
 	for _, change := range changes {
 		change(i)
@@ -93,7 +95,9 @@ func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 			command: "kubectl edit service lonely -n NS",
 		},
 		"a port name that no pod has": {
-			rule: "target-port-name", about: "service/portname", made: made(serviceOf("portname", intstr.FromString("web")), app("portname", "12346", httpPort)),
+			rule:    "target-port-name",
+			about:   "service/portname",
+			made:    made(serviceOf("portname", intstr.FromString("web")), app("portname", "12346", httpPort)),
 			says:    "Port 80 of Service portname leads to port name web, which its pods do not have.",
 			command: "kubectl edit service portname -n NS",
 		},
@@ -103,42 +107,60 @@ func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 			command: "kubectl edit service portname2 -n NS",
 		},
 		"a port number that is another": {
-			rule: "target-port-number", about: "service/portnumber", made: made(serviceOf("portnumber", intstr.FromInt32(8080)), app("portnumber", "12346", httpPort, probed)),
+			rule:    "target-port-number",
+			about:   "service/portnumber",
+			made:    made(serviceOf("portnumber", intstr.FromInt32(8080)), app("portnumber", "12346", httpPort, probed)),
 			says:    "Service portnumber sends to port 8080, but its pods declare and answer on port 3000.",
 			command: "kubectl edit service portnumber -n NS",
 		},
 		"nothing is ready behind it": {
-			rule: "readiness-failing", about: "service/unready", made: made(serviceOf("unready", http), app("unready", "12346-neverready", httpPort, probed)),
-			onlyEvents: true, says: "The readiness probe of container app fails: the program answers with a server error, so no pod of unready becomes ready.",
-			command: "kubectl describe pod unready-",
+			rule:       "readiness-failing",
+			about:      "service/unready",
+			made:       made(serviceOf("unready", http), app("unready", "12346-neverready", httpPort, probed)),
+			onlyEvents: true,
+			says:       "The readiness probe of container app fails: the program answers with a server error, so no pod of unready becomes ready.",
+			command:    "kubectl describe pod unready-",
 		},
 		"a load balancer that does not come": {
-			rule: "load-balancer-pending", about: "service/public", made: made(loadBalancer(serviceOf("public", http)), app("public", "12346", httpPort)),
+			rule:    "load-balancer-pending",
+			about:   "service/public",
+			made:    made(loadBalancer(serviceOf("public", http)), app("public", "12346", httpPort)),
 			says:    "Service public has no address: its load balancer was not set up.",
 			command: "kubectl describe service public -n NS",
 		},
 		"an ingress class that does not exist": {
-			rule: "ingress-class", about: "ingress/class", made: made(ingressOf("class", "ngnix", "class", 80), serviceOf("class", http), app("class", "12346", httpPort)),
+			rule:    "ingress-class",
+			about:   "ingress/class",
+			made:    made(ingressOf("class", "ngnix", "class", 80), serviceOf("class", http), app("class", "12346", httpPort)),
 			says:    "Ingress class names class ngnix, which does not exist, so no controller serves it.",
 			command: "kubectl edit ingress class -n NS",
 		},
 		"a backend that does not exist": {
-			rule: "ingress-backend-missing", about: "ingress/backend", made: made(ingressOf("backend", class, "backends", 80), serviceOf("backend", http), app("backend", "12346", httpPort)),
+			rule:    "ingress-backend-missing",
+			about:   "ingress/backend",
+			made:    made(ingressOf("backend", class, "backends", 80), serviceOf("backend", http), app("backend", "12346", httpPort)),
 			says:    "Ingress backend leads to Service backends, which does not exist; http://backend.example.com/ answers 503.",
 			command: "kubectl edit ingress backend -n NS",
 		},
 		"a port that the backend does not have": {
-			rule: "ingress-backend-port", about: "ingress/number", made: made(ingressOf("number", class, "number", 8080), serviceOf("number", http), app("number", "12346", httpPort)),
+			rule:    "ingress-backend-port",
+			about:   "ingress/number",
+			made:    made(ingressOf("number", class, "number", 8080), serviceOf("number", http), app("number", "12346", httpPort)),
 			says:    "Ingress number leads to port 8080 of Service number, which has no such port; http://number.example.com/ answers 503.",
 			command: "kubectl edit ingress number -n NS",
 		},
 		"pods that crash behind an ingress": {
-			rule: "image-not-found", explains: []string{"no-ready-endpoint", "ingress-backend-down"}, about: "ingress/down", made: made(ingressOf("down", class, "down", 80), serviceOf("down", http), app("down", "12346-notfound", httpPort)),
-			says:    "Image IMAGE:12346-notfound does not exist in its registry, so no pod of down can start.",
-			command: "kubectl describe pod down-",
+			rule:     "image-not-found",
+			explains: []string{"no-ready-endpoint", "ingress-backend-down"},
+			about:    "ingress/down",
+			made:     made(ingressOf("down", class, "down", 80), serviceOf("down", http), app("down", "12346-notfound", httpPort)),
+			says:     "Image IMAGE:12346-notfound does not exist in its registry, so no pod of down can start.",
+			command:  "kubectl describe pod down-",
 		},
 		"an ingress without an address": {
-			rule: "ingress-no-address", about: "ingress/address", made: made(ingressOf("address", class, "address", 80), serviceOf("address", http), app("address", "12346", httpPort)),
+			rule:    "ingress-no-address",
+			about:   "ingress/address",
+			made:    made(ingressOf("address", class, "address", 80), serviceOf("address", http), app("address", "12346", httpPort)),
 			says:    "Ingress address has no address: its controller has not taken it.",
 			command: "kubectl describe ingress address -n NS",
 		},
@@ -149,31 +171,59 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	class, http := "nginx-"+w.namespace, intstr.FromInt32(3000)
-	w.make(t, &networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}},
-		&networkingv1.IngressClass{ObjectMeta: named("managed-" + class), Spec: networkingv1.IngressClassSpec{Controller: "webapprouting.kubernetes.azure.com/nginx"}})
+	w.make(
+		t,
+		&networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}},
+		&networkingv1.IngressClass{
+			ObjectMeta: named("managed-" + class),
+			Spec:       networkingv1.IngressClassSpec{Controller: "webapprouting.kubernetes.azure.com/nginx"},
+		},
+	)
 	w.diagnose(t, 0, map[string]brokenCase{
 		"one host twice": {
-			rule: "ingress-duplicate", about: "ingress/twice",
-			made: made(ingressOf("twice", class, "twice", 80), ingressOf("twice-copy", class, "twice", 80, func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "twice.example.com" }),
-				serviceOf("twice", http), app("twice", "12346", httpPort)),
-			says: "Ingresses twice and twice-copy both claim twice.example.com/; the older one wins.", command: "kubectl get ingress",
+			rule:  "ingress-duplicate",
+			about: "ingress/twice",
+			made: made(
+				ingressOf("twice", class, "twice", 80),
+				ingressOf("twice-copy", class, "twice", 80, func(i *networkingv1.Ingress) { i.Spec.Rules[0].Host = "twice.example.com" }),
+				serviceOf("twice", http),
+				app("twice", "12346", httpPort),
+			),
+			says:    "Ingresses twice and twice-copy both claim twice.example.com/; the older one wins.",
+			command: "kubectl get ingress",
 		},
 		"a port of another protocol": {
 			rule: "protocol-mismatch", about: "service/udp", made: made(udp(serviceOf("udp", http)), app("udp", "12346", httpPort)),
 			says: "Port 80 of Service udp speaks UDP, but its pods declare port 3000 for TCP only.", command: "kubectl edit service udp -n NS",
 		},
 		"a selector that chooses two programs": {
-			rule: "selector-too-wide", about: "service/wide",
-			made: made(choosing(serviceOf("wide", http), "tier", "wide"), app("wide-api", "12346", httpPort, labelled("tier", "wide")), app("wide-cache", "12346", labelled("tier", "wide"), image("redis:8"))),
-			says: "The selector of Service wide also chooses pods of Deployment wide-cache, so some requests reach the wrong program.", command: "kubectl edit service wide -n NS",
+			rule:  "selector-too-wide",
+			about: "service/wide",
+			made: made(
+				choosing(serviceOf("wide", http), "tier", "wide"),
+				app("wide-api", "12346", httpPort, labelled("tier", "wide")),
+				app("wide-cache", "12346", labelled("tier", "wide"), image("redis:8")),
+			),
+			says:    "The selector of Service wide also chooses pods of Deployment wide-cache, so some requests reach the wrong program.",
+			command: "kubectl edit service wide -n NS",
 		},
 		"a policy that admits nobody": {
-			rule: "network-policy-blocks", about: "ingress/closed", made: made(ingressOf("closed", class, "closed", 80), serviceOf("closed", http), app("closed", "12346", httpPort), closed("closed", networkingv1.PolicyTypeIngress)),
-			says: "NetworkPolicy closed admits nobody to the pods of Service closed, which Ingress closed leads to.", command: "kubectl edit networkpolicy closed -n NS",
+			rule:  "network-policy-blocks",
+			about: "ingress/closed",
+			made: made(
+				ingressOf("closed", class, "closed", 80),
+				serviceOf("closed", http),
+				app("closed", "12346", httpPort),
+				closed("closed", networkingv1.PolicyTypeIngress),
+			),
+			says:    "NetworkPolicy closed admits nobody to the pods of Service closed, which Ingress closed leads to.",
+			command: "kubectl edit networkpolicy closed -n NS",
 		},
 		"a policy that lets nothing out": {
-			rule: "network-policy-denies-call", made: made(app("shut", "12346-crash-timeout"), closed("shut", networkingv1.PolicyTypeEgress)),
-			says: "NetworkPolicy shut lets nothing out of the pods of shut, so every pod of shut keeps crashing.", command: "kubectl edit networkpolicy shut -n NS",
+			rule:    "network-policy-denies-call",
+			made:    made(app("shut", "12346-crash-timeout"), closed("shut", networkingv1.PolicyTypeEgress)),
+			says:    "NetworkPolicy shut lets nothing out of the pods of shut, so every pod of shut keeps crashing.",
+			command: "kubectl edit networkpolicy shut -n NS",
 		},
 		"a Service for callers on its own node": {
 			about: "service/near", made: made(near(serviceOf("near", http)), app("near", "12346", httpPort)), clean: true,
@@ -181,22 +231,28 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 			advice: map[string]string{"local-traffic-only": "Service near does not answer callers on …, where none of its pods is ready."},
 		},
 		"plain HTTP beside a certificate": {
-			about: "ingress/plain", clean: true, made: made(ingressOf("plain", "managed-"+class, "plain", 80, func(i *networkingv1.Ingress) {
+			about: "ingress/plain",
+			clean: true,
+			made: made(ingressOf("plain", "managed-"+class, "plain", 80, func(i *networkingv1.Ingress) {
 				i.Annotations = map[string]string{"nginx.ingress.kubernetes.io/ssl-redirect": "false"}
 				i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"plain.example.com"}, SecretName: "plain"}}
 			}), serviceOf("plain", http), app("plain", "12346", httpPort)),
-			says: "plain is healthy: Deployment plain has its only pod ready; Service plain has 1 ready endpoint; Ingress plain reaches its services for plain.example.com.",
+			says: "plain is healthy: Deployment plain has its only pod ready; Service plain has 1 ready endpoint; Ingress plain reaches its " +
+				"services for plain.example.com.",
 			advice: map[string]string{
 				"http-not-redirected":     "Ingress plain answers plain HTTP although it has a certificate.",
 				"ingress-controller-ends": "Ingress plain is served by the NGINX of AKS, whose support … on 30 November 2026.",
 			},
 		},
 		"a TLS Secret that cannot be looked at": { // without the right to read Secrets, it is not called missing
-			about: "ingress/tls", clean: true, unread: "secrets",
+			about:  "ingress/tls",
+			clean:  true,
+			unread: "secrets",
 			made: made(ingressOf("tls", class, "tls", 80, func(i *networkingv1.Ingress) {
 				i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"tls.example.com"}, SecretName: "tls-missing"}}
 			}), serviceOf("tls", http), app("tls", "12346", httpPort)),
-			says: "tls is healthy: Deployment tls has its only pod ready; Service tls has 1 ready endpoint; Ingress tls reaches its services for tls.example.com.",
+			says: "tls is healthy: Deployment tls has its only pod ready; Service tls has 1 ready endpoint; Ingress tls reaches its services for " +
+				"tls.example.com.",
 		},
 	})
 }
@@ -220,12 +276,18 @@ func TestTheFirstLineNamesWhatIsWrongWithTLSSecrets(t *testing.T) {
 	w.make(t, &networkingv1.IngressClass{ObjectMeta: named(class), Spec: networkingv1.IngressClassSpec{Controller: "example.com/ingress"}})
 	w.diagnose(t, 0, map[string]brokenCase{
 		"a Secret that is not there": {
-			rule: "ingress-tls-secret", about: "ingress/missing", made: made(ingressOf("missing", class, "missing", 80, secure), serviceOf("missing", http), app("missing", "12345", httpPort)),
-			says: "TLS Secret missing-tls of Ingress missing does not exist, so missing.example.org shows a certificate that browsers reject.", command: "kubectl describe certificate -n NS",
+			rule:    "ingress-tls-secret",
+			about:   "ingress/missing",
+			made:    made(ingressOf("missing", class, "missing", 80, secure), serviceOf("missing", http), app("missing", "12345", httpPort)),
+			says:    "TLS Secret missing-tls of Ingress missing does not exist, so missing.example.org shows a certificate that browsers reject.",
+			command: "kubectl describe certificate -n NS",
 		},
 		"a certificate for another host": {
-			rule: "ingress-host-certificate", about: "ingress/other", made: made(ingressOf("other", class, "missing", 80, secure), certificateOf(t, "other-tls")),
-			says: "The certificate in Secret other-tls does not cover other.example.org.", command: "cmctl renew other-tls -n NS",
+			rule:    "ingress-host-certificate",
+			about:   "ingress/other",
+			made:    made(ingressOf("other", class, "missing", 80, secure), certificateOf(t, "other-tls")),
+			says:    "The certificate in Secret other-tls does not cover other.example.org.",
+			command: "cmctl renew other-tls -n NS",
 		},
 	})
 }
@@ -288,13 +350,19 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 	t.Parallel()
 	newBrokenNamespace(t, control.ForTest(t)).diagnose(t, 6*time.Minute, map[string]brokenCase{ // a scaler may lack metrics for five minutes
 		"a container without a request": {
-			rule: "autoscaler-needs-requests", about: "hpa/norequest",
+			rule:    "autoscaler-needs-requests",
+			about:   "hpa/norequest",
 			says:    "HorizontalPodAutoscaler norequest cannot compute: container app has no cpu request.",
 			command: "kubectl describe hpa norequest -n NS",
-			made:    made(scalerOf("norequest", "norequest", 5), app("norequest", "12346", container(func(c *corev1.Container) { c.Resources = corev1.ResourceRequirements{} }))),
+			made: made(
+				scalerOf("norequest", "norequest", 5),
+				app("norequest", "12346", container(func(c *corev1.Container) { c.Resources = corev1.ResourceRequirements{} })),
+			),
 		},
 		"the load asks for more": {
-			rule: "autoscaler-at-max", about: "hpa/busy", made: made(byMemory(scalerOf("busy", "busy", 2)), app("busy", "12346", annotated("memory", "16Mi"))),
+			rule:    "autoscaler-at-max",
+			about:   "hpa/busy",
+			made:    made(byMemory(scalerOf("busy", "busy", 2)), app("busy", "12346", annotated("memory", "16Mi"))),
 			says:    "Deployment busy runs at its maximum of 2 pods and the load asks for more.",
 			command: "kubectl describe hpa busy -n NS",
 		},
@@ -304,18 +372,25 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 			command: "kubectl describe hpa target -n NS",
 		},
 		"a workload that is gone, though its Service and its autoscaler stand": {
-			rule: "workload-gone", about: "deployment/departed", made: made(scalerOf("departed", "departed", 5), serviceOf("departed", intstr.FromInt32(3000))),
+			rule:    "workload-gone",
+			about:   "deployment/departed",
+			made:    made(scalerOf("departed", "departed", 5), serviceOf("departed", intstr.FromInt32(3000))),
 			says:    "Deployment departed does not exist (its autoscaler has missed it since …), so Service departed reaches no pod.",
 			command: "kubectl get events -n NS --field-selector involvedObject.name=departed",
 		},
 		"two autoscalers for one target": {
-			rule: "autoscaler-ambiguous", about: "hpa/fight-a", made: made(scalerOf("fight-a", "fight", 5), scalerOf("fight-b", "fight", 5), app("fight", "12346")),
+			rule:    "autoscaler-ambiguous",
+			about:   "hpa/fight-a",
+			made:    made(scalerOf("fight-a", "fight", 5), scalerOf("fight-b", "fight", 5), app("fight", "12346")),
 			says:    "Two autoscalers, fight-a and fight-b, scale Deployment fight and fight each other.",
 			command: "kubectl describe hpa fight-b -n NS",
 		},
 		"two budgets for one pod": {
-			rule: "budgets-overlap", about: "pdb/twice-b", made: made(budgetOf("twice-a", "twice"), budgetOf("twice-b", "twice"), app("twice", "12346")),
-			says: "Two PodDisruptionBudgets, twice-a and twice-b, select the pods of twice, so none of them can be evicted and drains wait.", command: "kubectl get pdb -n NS",
+			rule:    "budgets-overlap",
+			about:   "pdb/twice-b",
+			made:    made(budgetOf("twice-a", "twice"), budgetOf("twice-b", "twice"), app("twice", "12346")),
+			says:    "Two PodDisruptionBudgets, twice-a and twice-b, select the pods of twice, so none of them can be evicted and drains wait.",
+			command: "kubectl get pdb -n NS",
 		},
 		"a metric that nobody provides": {
 			rule: "autoscaler-no-metrics", about: "hpa/queue", made: made(byRequests(scalerOf("queue", "queue", 5)), app("queue", "12346")),
@@ -327,9 +402,12 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 			advice: map[string]string{"memory-keeps-pods": "keeps keeps 2 pods for their memory (… %/… %) while their CPU is at … %/… %."},
 		},
 		"pods that are not ready": {
-			rule: "image-not-found", explains: []string{"autoscaler-no-metrics", "pods-missing"}, about: "hpa/notready", made: made(scalerOf("notready", "notready", 5), app("notready", "12346-notfound")),
-			says:    "Image IMAGE:12346-notfound does not exist in its registry, so no pod of notready can start.",
-			command: "kubectl describe pod notready-",
+			rule:     "image-not-found",
+			explains: []string{"autoscaler-no-metrics", "pods-missing"},
+			about:    "hpa/notready",
+			made:     made(scalerOf("notready", "notready", 5), app("notready", "12346-notfound")),
+			says:     "Image IMAGE:12346-notfound does not exist in its registry, so no pod of notready can start.",
+			command:  "kubectl describe pod notready-",
 		},
 		"a budget that blocks drains": {
 			rule: "budget-blocks", about: "pdb/strict", made: made(budgetOf("strict", "strict"), app("strict", "12346")),
@@ -342,9 +420,12 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 			command: "kubectl describe pdb nobody -n NS",
 		},
 		"a budget of sick pods": {
-			rule: "image-not-found", explains: []string{"budget-unhealthy"}, about: "pdb/sick", made: made(budgetOf("sick", "sick"), app("sick", "12346-notfound")),
-			says:    "Image IMAGE:12346-notfound does not exist in its registry, so no pod of sick can start.",
-			command: "kubectl describe pod sick-",
+			rule:     "image-not-found",
+			explains: []string{"budget-unhealthy"},
+			about:    "pdb/sick",
+			made:     made(budgetOf("sick", "sick"), app("sick", "12346-notfound")),
+			says:     "Image IMAGE:12346-notfound does not exist in its registry, so no pod of sick can start.",
+			command:  "kubectl describe pod sick-",
 		},
 	})
 }
@@ -352,9 +433,12 @@ func TestTheFirstLineNamesWhyNothingScales(t *testing.T) {
 func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
-	job := &batchv1.Job{ObjectMeta: named("migrate"), Spec: batchv1.JobSpec{BackoffLimit: ptr.To[int32](0), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-		RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "migrate", Image: registry + "12346-crash-unknown"}},
-	}}}}
+	job := &batchv1.Job{
+		ObjectMeta: named("migrate"),
+		Spec: batchv1.JobSpec{BackoffLimit: ptr.To[int32](0), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "migrate", Image: registry + "12346-crash-unknown"}},
+		}}},
+	}
 	held := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "held", Finalizers: []string{"example.com/cleanup"}}, Spec: corev1.PodSpec{
 		Containers: []corev1.Container{{Name: "app", Image: registry + "12345"}},
 	}}
@@ -392,7 +476,14 @@ func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 			says: "fine is healthy: Deployment fine has its only pod ready.", clean: true,
 		},
 		"a pod that nothing manages crashes": {
-			rule: "missing-variable", about: "pod/bare", made: made(&corev1.Pod{ObjectMeta: named("bare"), Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: registry + "12346-crash"}}}}),
+			rule:  "missing-variable",
+			about: "pod/bare",
+			made: made(
+				&corev1.Pod{
+					ObjectMeta: named("bare"),
+					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: registry + "12346-crash"}}},
+				},
+			),
 			says:    "Pod bare needs the environment variable PAYMENTS_URL, which its spec does not set, so pod bare keeps crashing.",
 			command: "kubectl describe pod bare -n NS",
 		},

@@ -35,9 +35,13 @@ func TestTheRegistryIsEvidenceOnlyWhereItAnswers(t *testing.T) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-600e9))},
 		Spec:       corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{Name: "web", Image: registry + "12346"}}},
-		Status: corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "web", Image: registry + "12346", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "Back-off pulling image"}},
-		}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{
+			{
+				Name:  "web",
+				Image: registry + "12346",
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "Back-off pulling image"}},
+			},
+		}},
 	}
 	no := func(kind algesta.ErrorKind) error {
 		return &algesta.Error{Kind: kind, Message: algesta.Say("The registry does not let me look.")}
@@ -55,8 +59,14 @@ func TestTheRegistryIsEvidenceOnlyWhereItAnswers(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d, err := runbooks.Diagnose(t.Context(), whole(seen{objects: []runtime.Object{pod.DeepCopy()}, registry: c.registry}), "production", noon,
-				func(*facts.Snapshot) facts.Ref { return facts.Ref{Kind: "Namespace", Name: "production"} }, nil)
+			d, err := runbooks.Diagnose(
+				t.Context(),
+				whole(seen{objects: []runtime.Object{pod.DeepCopy()}, registry: c.registry}),
+				"production",
+				noon,
+				func(*facts.Snapshot) facts.Ref { return facts.Ref{Kind: "Namespace", Name: "production"} },
+				nil,
+			)
 			require.NoError(t, err)
 			require.NotEmpty(t, d.Chains)
 			require.Equal(t, c.rule, d.Chains[0].Rule, d.Text())

@@ -26,7 +26,9 @@ func everything() corev1.PodTemplateSpec {
 	}}}
 	c := &t.Spec.Containers[0]
 	c.Command, c.Args = []string{"/bin/gateway", "--key", secretValue}, []string{"--token", secretValue}
-	c.EnvFrom = []corev1.EnvFromSource{{Prefix: "A_", SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "gateway-env"}}}}
+	c.EnvFrom = []corev1.EnvFromSource{
+		{Prefix: "A_", SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "gateway-env"}}},
+	}
 	c.Ports = []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}
 	c.LivenessProbe = probe
 	c.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"stop", secretValue}}}}
@@ -35,13 +37,25 @@ func everything() corev1.PodTemplateSpec {
 		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"CHOWN"}},
 	}
 	c.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}, {Name: "tmp", MountPath: "/tmp"}}
-	sidecar := corev1.Container{Name: "proxy", Image: "mirror.example.net/proxy:1", Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{"cpu": resource.MustParse("1")}}}
+	sidecar := corev1.Container{
+		Name:      "proxy",
+		Image:     "mirror.example.net/proxy:1",
+		Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{"cpu": resource.MustParse("1")}},
+	}
 	t.Spec.Containers = append(t.Spec.Containers, sidecar)
-	t.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "mirror.example.net/migrate:1"}, {Name: "wait", Image: "mirror.example.net/wait:1"}}
+	t.Spec.InitContainers = []corev1.Container{
+		{Name: "migrate", Image: "mirror.example.net/migrate:1"},
+		{Name: "wait", Image: "mirror.example.net/wait:1"},
+	}
 	t.Spec.Volumes = []corev1.Volume{
 		{Name: "data", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/var/data"}}},
 		{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-		{Name: "csi", VolumeSource: corev1.VolumeSource{CSI: &corev1.CSIVolumeSource{Driver: "files", VolumeAttributes: map[string]string{"key": secretValue}}}},
+		{
+			Name: "csi",
+			VolumeSource: corev1.VolumeSource{
+				CSI: &corev1.CSIVolumeSource{Driver: "files", VolumeAttributes: map[string]string{"key": secretValue}},
+			},
+		},
 	}
 	t.Spec.ServiceAccountName, t.Spec.AutomountServiceAccountToken = "gateway", new(false)
 	t.Spec.HostNetwork, t.Spec.HostPID, t.Spec.HostIPC = true, true, true
@@ -151,10 +165,16 @@ func TestWhateverARollbackWritesToATemplateIsARowOfItsPlan(t *testing.T) {
 		if top := path[0] + "." + what; !slices.Contains([]string{"spec.spec", "metadata.metadata"}, top) {
 			named := strings.Contains(rows, what) || strings.Contains(rows, strings.TrimSuffix(what, "s"))
 			// The element of a list that has a name is told by it, and a list that is gone by what was in it.
-			require.True(t, named || slices.Contains([]string{"containers", "initContainers", "valueFrom", "value", "name", "secretKeyRef", "key"}, what),
-				"%v is not named in:\n%s", path, rows)
+			require.True(
+				t,
+				named || slices.Contains([]string{"containers", "initContainers", "valueFrom", "value", "name", "secretKeyRef", "key"}, what),
+				"%v is not named in:\n%s",
+				path,
+				rows,
+			)
 		}
-		if main := then.Spec.Containers; len(main) == 0 || len(main[0].Command) == 0 || main[0].Command[0] != secretValue { // the name of a program is shown
+		if main := then.Spec.Containers; len(main) == 0 || len(main[0].Command) == 0 ||
+			main[0].Command[0] != secretValue { // the name of a program is shown
 			require.NotContains(t, rows, secretValue, "%v", path)
 		}
 	})
@@ -166,24 +186,53 @@ func TestThePlanShowsWhatAnApproverMustNotMiss(t *testing.T) {
 		with func(*corev1.PodSpec)
 		want string
 	}{
-		"another registry":         {func(p *corev1.PodSpec) { p.Containers[0].Image = "evil.example.net/mirror/api-gateway:12345" }, "image      " + registry + "12345 → evil.example.net/mirror/api-gateway:12345"},
-		"another digest":           {func(p *corev1.PodSpec) { p.Containers[0].Image = registry + "12345@sha256:aa" }, "image      …/api-gateway:12345 → …/api-gateway:12345@sha256:aa"},
-		"another service account":  {func(p *corev1.PodSpec) { p.ServiceAccountName, p.DeprecatedServiceAccount = "admin", "admin" }, "serviceAccountName none → admin"},
+		"another registry": {
+			func(p *corev1.PodSpec) { p.Containers[0].Image = "evil.example.net/mirror/api-gateway:12345" },
+			"image      " + registry + "12345 → evil.example.net/mirror/api-gateway:12345",
+		},
+		"another digest": {
+			func(p *corev1.PodSpec) { p.Containers[0].Image = registry + "12345@sha256:aa" },
+			"image      …/api-gateway:12345 → …/api-gateway:12345@sha256:aa",
+		},
+		"another service account": {
+			func(p *corev1.PodSpec) { p.ServiceAccountName, p.DeprecatedServiceAccount = "admin", "admin" },
+			"serviceAccountName none → admin",
+		},
 		"the node's network":       {func(p *corev1.PodSpec) { p.HostNetwork = true }, "hostNetwork none → true"},
 		"the node's processes":     {func(p *corev1.PodSpec) { p.HostPID = true }, "hostPID    none → true"},
 		"the node's shared memory": {func(p *corev1.PodSpec) { p.HostIPC = true }, "hostIPC    none → true"},
 		"the node's files": {func(p *corev1.PodSpec) {
-			p.Volumes = []corev1.Volume{{Name: "run", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/run/containerd"}}}}
+			p.Volumes = []corev1.Volume{
+				{Name: "run", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/run/containerd"}}},
+			}
 		}, "volumes    run.hostPath.path none → /run/containerd\nvolumes    run.name none → run"},
 		"privileges": {func(p *corev1.PodSpec) {
-			p.Containers[0].SecurityContext = &corev1.SecurityContext{Privileged: new(true), RunAsUser: new(int64(0)), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN", "SYS_ADMIN"}}}
-		}, "securityContext capabilities.add none → NET_ADMIN, SYS_ADMIN\nsecurityContext privileged none → true\nsecurityContext runAsUser none → 0"},
-		"a token in the pod": {func(p *corev1.PodSpec) { p.AutomountServiceAccountToken = new(true) }, "automountServiceAccountToken none → true"},
-		"another program":    {func(p *corev1.PodSpec) { p.Containers[0].Command = []string{"/bin/sh", "-c", "curl -u " + secretValue} }, "command    the image's own → /bin/sh (arguments are not shown)"},
-		"other arguments":    {func(p *corev1.PodSpec) { p.Containers[0].Args = []string{"--token", secretValue} }, "args       changed (0 → 2, not shown)"},
+			p.Containers[0].SecurityContext = &corev1.SecurityContext{
+				Privileged:   new(true),
+				RunAsUser:    new(int64(0)),
+				Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN", "SYS_ADMIN"}},
+			}
+		}, "securityContext capabilities.add none → NET_ADMIN, SYS_ADMIN\nsecurityContext privileged none → true\nsecurityContext runAsUser " +
+			"none → 0"},
+		"a token in the pod": {
+			func(p *corev1.PodSpec) { p.AutomountServiceAccountToken = new(true) },
+			"automountServiceAccountToken none → true",
+		},
+		"another program": {
+			func(p *corev1.PodSpec) { p.Containers[0].Command = []string{"/bin/sh", "-c", "curl -u " + secretValue} },
+			"command    the image's own → /bin/sh (arguments are not shown)",
+		},
+		"other arguments": {
+			func(p *corev1.PodSpec) { p.Containers[0].Args = []string{"--token", secretValue} },
+			"args       changed (0 → 2, not shown)",
+		},
 		"a privileged sidecar": {func(p *corev1.PodSpec) {
-			p.Containers = append(p.Containers, corev1.Container{Name: "agent", Image: "evil.example.net/agent:1", SecurityContext: &corev1.SecurityContext{Privileged: new(true)}})
-		}, "agent container added\nagent image none → evil.example.net/agent:1\nagent securityContext privileged none → true\nagent resources added"},
+			p.Containers = append(
+				p.Containers,
+				corev1.Container{Name: "agent", Image: "evil.example.net/agent:1", SecurityContext: &corev1.SecurityContext{Privileged: new(true)}},
+			)
+		}, "agent container added\nagent image none → evil.example.net/agent:1\nagent securityContext privileged none → true\nagent resources " +
+			"added"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

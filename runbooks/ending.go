@@ -8,15 +8,26 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
+// lookOnce is one look at an object that is followed: how far it is, and what the next look has to know.
+type lookOnce func(
+	ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time,
+) (rollout.Progress, rollout.Follow, error)
+
 // Ending is how a command ends once its change is in the cluster: with the write, with a rollout, or with a poll of its own.
 type Ending struct {
-	look   func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error)
+	look   lookOnce
 	before func(ctx context.Context, c Cluster, object algesta.Object, now time.Time) (rollout.Health, error)
 }
 
 // Look looks once at the object that was written, and tells how far it is. f is what was remembered at the last look, and what is
 // returned is what to remember for the next. An error is one of reading: nothing is known then.
-func (e Ending) Look(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
+func (e Ending) Look(
+	ctx context.Context,
+	c Cluster,
+	object algesta.Object,
+	f rollout.Follow,
+	now time.Time,
+) (rollout.Progress, rollout.Follow, error) {
 	return e.look(ctx, c, object, f, now)
 }
 
@@ -31,7 +42,9 @@ func (e Ending) Before(ctx context.Context, c Cluster, object algesta.Object, no
 // WithRollout ends a command when the rollout of the object that it wrote has ended.
 func WithRollout() Ending {
 	return Ending{
-		look: func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
+		look: func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (
+			rollout.Progress, rollout.Follow, error,
+		) {
 			r, err := rollout.Look(ctx, c.Rollout(), object)
 			if err != nil {
 				return rollout.Progress{}, f, err
@@ -51,9 +64,11 @@ func WithRollout() Ending {
 
 // WithWrite ends a command with its write: there is nothing to wait for.
 func WithWrite() Ending {
-	return Ending{look: func(_ context.Context, _ Cluster, _ algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
-		return rollout.Progress{Phase: rollout.Settled, NoPods: true, Took: now.Sub(f.StartedAt)}, f, nil
-	}}
+	return Ending{
+		look: func(_ context.Context, _ Cluster, _ algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
+			return rollout.Progress{Phase: rollout.Settled, NoPods: true, Took: now.Sub(f.StartedAt)}, f, nil
+		},
+	}
 }
 
 // Polled is what a poll saw.
@@ -93,8 +108,10 @@ func WithPollSince(
 func polled(
 	within time.Duration,
 	poll func(ctx context.Context, c Cluster, object algesta.Object, was string) (Polled, error),
-) func(context.Context, Cluster, algesta.Object, rollout.Follow, time.Time) (rollout.Progress, rollout.Follow, error) {
-	return func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
+) lookOnce {
+	return func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (
+		rollout.Progress, rollout.Follow, error,
+	) {
 		seen, err := poll(ctx, c, object, f.Before.State)
 		if err != nil {
 			return rollout.Progress{}, f, err

@@ -54,7 +54,13 @@ func TestEveryChangeSaysHowItEnds(t *testing.T) {
 			continue // what ends with a poll has a test of its own
 		}
 		in := input(book.Name, nil)
-		p, _, err := book.Ends.Look(t.Context(), whole(gateway()), in.Workload, rollout.Follow{Generation: 7, StartedAt: noon, Soak: time.Minute}, noon)
+		p, _, err := book.Ends.Look(
+			t.Context(),
+			whole(gateway()),
+			in.Workload,
+			rollout.Follow{Generation: 7, StartedAt: noon, Soak: time.Minute},
+			noon,
+		)
 		require.NoError(t, err)
 		require.Equal(t, rollout.Complete, p.Phase, "%s ends with its rollout", book.Name)
 		health, err := book.Ends.Before(t.Context(), whole(gateway()), in.Workload, noon)

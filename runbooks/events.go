@@ -18,7 +18,8 @@ var _ = register(Runbook{
 	Name:    "events",
 	Aliases: []string{"get events", "get event", "get ev"},
 	Verb:    "events",
-	Summary: "List what Kubernetes said of an environment or a service in the last hour: warnings first, the newest first, repeated ones once.",
+	Summary: "List what Kubernetes said of an environment or a service in the last hour: warnings first, the newest first, repeated ones " +
+		"once.",
 	Example: "events production",
 	Rank:    55,
 	About:   About{Service: true, Environment: true},
@@ -171,7 +172,14 @@ func eventsTable(all []happened, now time.Time, messages bool) algesta.Table {
 			object = algesta.Say("{} and {} more", object, more)
 		}
 		row := []algesta.Text{
-			algesta.Say("{} ago", span(max(0, now.Sub(h.last)))), orDash(quote(h.Type)), orDash(quote(h.Reason)), object, algesta.Say("{}", fmt.Sprint(h.times)),
+			algesta.Say(
+				"{} ago",
+				span(max(0, now.Sub(h.last))),
+			),
+			orDash(quote(h.Type)),
+			orDash(quote(h.Reason)),
+			object,
+			algesta.Say("{}", fmt.Sprint(h.times)),
 		}
 		if messages {
 			row = append(row, orDash(quote(h.Message)))

@@ -126,7 +126,12 @@ func (s *still) hpa() {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
 		ObjectMeta: metav1.ObjectMeta{Name: "api-gateway-production-hpa", Namespace: "production", UID: "h-1"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "api-gateway-production"}, MinReplicas: new(int32(2)), MaxReplicas: 10,
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{
+				Kind: "Deployment",
+				Name: "api-gateway-production",
+			},
+			MinReplicas: new(int32(2)),
+			MaxReplicas: 10,
 		},
 	}}
 }
@@ -264,7 +269,13 @@ func node(name, cpu, memory string) corev1.Node { return rollouttest.Node(name, 
 func hashOf(t corev1.PodTemplateSpec) string { return rollouttest.TemplateHash(t) }
 
 func input(runbook string, args algesta.Args) runbooks.Input {
-	target := algesta.Target{Service: "api-gateway", Environment: "production", Cluster: "aks-algesta-production", Namespace: "production", Name: "api-gateway-production"}
+	target := algesta.Target{
+		Service:     "api-gateway",
+		Environment: "production",
+		Cluster:     "aks-algesta-production",
+		Namespace:   "production",
+		Name:        "api-gateway-production",
+	}
 	return runbooks.Input{Bot: "algesta", Workload: target.Workload(), Command: algesta.Command{
 		ID: "c-7f3a9k", Requester: algesta.AskedBy(algesta.Actor{Name: "Dana"}), Runbook: runbook, Target: target, Args: args, At: noon,
 	}}

@@ -60,10 +60,19 @@ func (p *place) quota(t *testing.T, cpu string) {
 func TestAHealthyRolloutWithATightQuotaComesUp(t *testing.T) {
 	t.Parallel()
 	p := running(t)
-	p.kubectl(t, "patch", "deployment", p.target.Name, "--type=merge", "-p",
-		`{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}},"template":{"metadata":{"annotations":{"sandbox.algesta.io/stops-after":"6s"}}}}}`)
+	p.kubectl(
+		t,
+		"patch",
+		"deployment",
+		p.target.Name,
+		"--type=merge",
+		"-p",
+		`{"spec":{"strategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}},`+
+			`"template":{"metadata":{"annotations":{"sandbox.algesta.io/stops-after":"6s"}}}}}`,
+	)
 	p.until(t, "the pods are those that stop slowly", func(d *appsv1.Deployment) bool {
-		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 2 && d.Status.AvailableReplicas == 2 && d.Status.Replicas == 2
+		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 2 && d.Status.AvailableReplicas == 2 &&
+			d.Status.Replicas == 2
 	})
 	require.Eventually(t, func() bool { // those that stopped quickly are gone
 		pods, err := p.Client.CoreV1().Pods(p.target.Namespace).List(t.Context(), metav1.ListOptions{})
@@ -74,7 +83,8 @@ func TestAHealthyRolloutWithATightQuotaComesUp(t *testing.T) {
 	refused := false
 	end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345"})), func(progress rollout.Progress) bool {
 		for _, line := range words(progress.Pods) {
-			refused = refused || line == "Quota production-quota has no room for another pod of api-gateway-production until pods that are stopping are gone."
+			refused = refused ||
+				line == "Quota production-quota has no room for another pod of api-gateway-production until pods that are stopping are gone."
 		}
 		return false
 	})
@@ -86,8 +96,10 @@ func TestAHealthyRolloutWithATightQuotaComesUp(t *testing.T) {
 func TestRestartsWithoutABackOffAreSeen(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"12399-restarts":       `^Pod api-gateway-production-\S+ of revision 2 (crashes after it starts|is restarted again and again) \(exit 1, \d restarts\)\.$`,
-		"12399-liveness-clean": `^Pod api-gateway-production-\S+ of revision 2 (ends after it starts, and )?is restarted again and again \(exit 0, \d restarts\)\.$`,
+		"12399-restarts": `^Pod api-gateway-production-\S+ of revision 2 (crashes after it starts|is restarted again and again) \(exit ` +
+			`1, \d restarts\)\.$`,
+		"12399-liveness-clean": `^Pod api-gateway-production-\S+ of revision 2 (ends after it starts, and )?is restarted again and again ` +
+			`\(exit 0, \d restarts\)\.$`,
 	}
 	for version, why := range tests {
 		t.Run(version, func(t *testing.T) {
@@ -154,17 +166,30 @@ func TestANodeThatDiesDuringARolloutIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = nodes.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{}) })
 	p.kubectl(t, "patch", "deployment", p.target.Name, "--type=merge", "-p", fmt.Sprintf(
-		`{"spec":{"template":{"metadata":{"annotations":{"sandbox.algesta.io/ready-after":"5m"}},"spec":{"nodeSelector":{"agentpool":%[1]q},"tolerations":[{"key":%[1]q}]}}}}`, name))
+		`{"spec":{"template":{"metadata":{"annotations":{"sandbox.algesta.io/ready-after":"5m"}},"spec":{"nodeSelector":{"agentpool":%[1]q},`+
+			`"tolerations":[{"key":%[1]q}]}}}}`,
+		name,
+	))
 	f := rollout.Follow{Generation: p.deployment(t).Generation, StartedAt: time.Now(), Soak: time.Second}
 	p.watch(t, f, func(rollout.Progress) bool {
 		pods, err := p.Client.CoreV1().Pods(p.target.Namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
 		require.NoError(t, err)
-		return len(pods.Items) > 0 && len(pods.Items[0].Status.ContainerStatuses) > 0 && pods.Items[0].Status.ContainerStatuses[0].State.Running != nil
+		return len(pods.Items) > 0 && len(pods.Items[0].Status.ContainerStatuses) > 0 &&
+			pods.Items[0].Status.ContainerStatuses[0].State.Running != nil
 	})
 	// Marked as lost first: what is not so is made ready again at once.
-	_, err = nodes.Patch(t.Context(), name, types.MergePatchType, []byte(`{"metadata":{"annotations":{"sandbox.algesta.io/node":"lost"}}}`), metav1.PatchOptions{})
+	_, err = nodes.Patch(
+		t.Context(),
+		name,
+		types.MergePatchType,
+		[]byte(`{"metadata":{"annotations":{"sandbox.algesta.io/node":"lost"}}}`),
+		metav1.PatchOptions{},
+	)
 	require.NoError(t, err)
-	unknown := fmt.Sprintf(`{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","lastTransitionTime":%q}]}}`, time.Now().UTC().Format(time.RFC3339))
+	unknown := fmt.Sprintf(
+		`{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","lastTransitionTime":%q}]}}`,
+		time.Now().UTC().Format(time.RFC3339),
+	)
 	_, err = nodes.Patch(t.Context(), name, types.StrategicMergePatchType, []byte(unknown), metav1.PatchOptions{}, "status")
 	require.NoError(t, err)
 	died := time.Now()

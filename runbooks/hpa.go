@@ -101,7 +101,13 @@ func scalersReport(found []scaler, in Input) algesta.Report {
 	first := found[0]
 	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{} in {}: all have room", count(len(found), "autoscaler"), whereOf(in))}
 	if len(found) == 1 {
-		report.Title = algesta.Say("{} in {}: {} {}", algesta.Name(first.Name), whereOf(in), count(first.Status.CurrentReplicas, "pod"), first.bounds())
+		report.Title = algesta.Say(
+			"{} in {}: {} {}",
+			algesta.Name(first.Name),
+			whereOf(in),
+			count(first.Status.CurrentReplicas, "pod"),
+			first.bounds(),
+		)
 	}
 	if first.state < scalerAtMin {
 		report.Tone = algesta.Warning
@@ -138,7 +144,10 @@ func minOf(h *autoscalingv2.HorizontalPodAutoscaler) int32 {
 	return *h.Spec.MinReplicas
 }
 
-func scalerCondition(h *autoscalingv2.HorizontalPodAutoscaler, kind autoscalingv2.HorizontalPodAutoscalerConditionType) (c autoscalingv2.HorizontalPodAutoscalerCondition) {
+func scalerCondition(
+	h *autoscalingv2.HorizontalPodAutoscaler,
+	kind autoscalingv2.HorizontalPodAutoscalerConditionType,
+) (c autoscalingv2.HorizontalPodAutoscalerCondition) {
 	for _, c := range h.Status.Conditions {
 		if c.Type == kind {
 			return c

@@ -77,14 +77,27 @@ func readScaler(ctx context.Context, c Cluster, in Input) (scalerScene, error) {
 	}
 	if keda := kedaObject(*found); keda != "" {
 		return scalerScene{}, refusal(
-			algesta.Say("KEDA makes the autoscaler {} from the ScaledObject {}, and puts its own bounds back at once.", algesta.Name(found.Name), algesta.Name(quote(keda))),
-			algesta.Say("Change the ScaledObject (minReplicaCount, maxReplicaCount), or pause it: {}",
-				algesta.Name(fmt.Sprintf("kubectl annotate scaledobject %s -n %s autoscaling.keda.sh/paused-replicas=<number>", quote(keda), namespace))),
+			algesta.Say(
+				"KEDA makes the autoscaler {} from the ScaledObject {}, and puts its own bounds back at once.",
+				algesta.Name(found.Name),
+				algesta.Name(quote(keda)),
+			),
+			algesta.Say(
+				"Change the ScaledObject (minReplicaCount, maxReplicaCount), or pause it: {}",
+				algesta.Name(
+					fmt.Sprintf("kubectl annotate scaledobject %s -n %s autoscaling.keda.sh/paused-replicas=<number>", quote(keda), namespace),
+				),
+			),
 		)
 	}
 	if target := found.Spec.ScaleTargetRef; target.Kind != "Deployment" {
 		return scalerScene{}, refusal(
-			algesta.Say("The autoscaler {} scales {} {}. I change only those of Deployments.", algesta.Name(found.Name), quote(target.Kind), algesta.Name(quote(target.Name))),
+			algesta.Say(
+				"The autoscaler {} scales {} {}. I change only those of Deployments.",
+				algesta.Name(found.Name),
+				quote(target.Kind),
+				algesta.Name(quote(target.Name)),
+			),
 			algesta.Say("Change it where it's defined."),
 		)
 	}
@@ -139,8 +152,9 @@ func scalerFor(in Input, all []autoscalingv2.HorizontalPodAutoscaler) (*autoscal
 			names = append(names, h.Name)
 		}
 		return nil, &algesta.Error{
-			Kind: algesta.ErrUnknownName, Message: algesta.Say("{} has several autoscalers, which work against each other: {}.", subject(in), list(names)),
-			Hint: algesta.Say("Name the one that you mean: {}", in.typed(in.Command.Runbook, "hpa/"+names[0])),
+			Kind:    algesta.ErrUnknownName,
+			Message: algesta.Say("{} has several autoscalers, which work against each other: {}.", subject(in), list(names)),
+			Hint:    algesta.Say("Name the one that you mean: {}", in.typed(in.Command.Runbook, "hpa/"+names[0])),
 		}
 	}
 }
@@ -202,7 +216,11 @@ func (s scalerScene) refuseSingle(to bounds) error {
 		return nil
 	}
 	return refusal(
-		algesta.Say("min and max of 1 switch {} off and leave {} a single pod: each restart, crash or upgrade of a node is an outage then.", algesta.Name(s.scaler.Name), subject(s.in)),
+		algesta.Say(
+			"min and max of 1 switch {} off and leave {} a single pod: each restart, crash or upgrade of a node is an outage then.",
+			algesta.Name(s.scaler.Name),
+			subject(s.in),
+		),
 		algesta.Say("To keep the number of pods fixed: {}. If one pod alone is meant, add {}.",
 			command(s.in, "hpa pin", fmt.Sprint(max(2, s.d.Replicas()))), algesta.Name("--"+singleArg.Name)),
 	)
@@ -217,7 +235,11 @@ func (s scalerScene) scalerWarnings(to bounds, after int32) []algesta.Text {
 	case to.Min == to.Max && s.now.Min != s.now.Max:
 		out = append(out, algesta.Say("Whatever the load is, {} keeps {} from then on.", subject(s.in), count(to.Max, "pod")))
 	}
-	if active := scalerCondition(s.scaler, autoscalingv2.ScalingActive); active.Status == corev1.ConditionFalse && active.Reason != "ScalingDisabled" && to.Min != to.Max {
+	if active := scalerCondition(
+		s.scaler,
+		autoscalingv2.ScalingActive,
+	); active.Status == corev1.ConditionFalse && active.Reason != "ScalingDisabled" &&
+		to.Min != to.Max {
 		out = append(out, algesta.Say("It has no measurements now ({}), so it only keeps the pods within its bounds.", quote(active.Reason)))
 	}
 	if after < s.d.Replicas() {
@@ -232,18 +254,42 @@ func boundsOwners(h *autoscalingv2.HorizontalPodAutoscaler, to bounds) []algesta
 	who := "`kubectl apply` of the file that this autoscaler was made from"
 	if app, ok := trackedBy(h, "autoscaling/"+autoscalerKind); ok {
 		who = "a sync of Argo CD (app " + app + ")"
-		out = append(out, algesta.Say("Argo CD (app {}) owns this autoscaler. With self-heal on it puts the bounds from Git back within minutes: change them there.", algesta.Name(app)))
+		out = append(
+			out,
+			algesta.Say(
+				"Argo CD (app {}) owns this autoscaler. With self-heal on it puts the bounds from Git back within minutes: change them there.",
+				algesta.Name(app),
+			),
+		)
 	}
 	if name := h.Labels["kustomize.toolkit.fluxcd.io/name"]; name != "" && !fluxLeavesIt(h) {
-		out = append(out, algesta.Say("Flux (Kustomization {}) owns this autoscaler and puts its own bounds back at its next run. Suspend it or change it in Git first.", algesta.Name(quote(name))))
+		out = append(
+			out,
+			algesta.Say(
+				"Flux (Kustomization {}) owns this autoscaler and puts its own bounds back at its next run. Suspend it or change it in Git first.",
+				algesta.Name(quote(name)),
+			),
+		)
 	}
 	if name := h.Labels["helm.toolkit.fluxcd.io/name"]; name != "" {
-		out = append(out, algesta.Say("Flux (HelmRelease {}) owns this autoscaler: its next upgrade, or its drift detection, undoes this change.", algesta.Name(quote(name))))
+		out = append(
+			out,
+			algesta.Say(
+				"Flux (HelmRelease {}) owns this autoscaler: its next upgrade, or its drift detection, undoes this change.",
+				algesta.Name(quote(name)),
+			),
+		)
 	} else if release := h.Annotations["meta.helm.sh/release-name"]; release != "" && h.Labels["app.kubernetes.io/managed-by"] == "Helm" {
-		out = append(out, algesta.Say("Helm (release {}) owns this autoscaler: its next upgrade may undo this change.", algesta.Name(quote(release))))
+		out = append(
+			out,
+			algesta.Say("Helm (release {}) owns this autoscaler: its next upgrade may undo this change.", algesta.Name(quote(release))),
+		)
 	}
 	if owner := metav1.GetControllerOf(h); owner != nil {
-		out = append(out, algesta.Say("{} {} made this autoscaler and may put its own bounds back.", quote(owner.Kind), algesta.Name(quote(owner.Name))))
+		out = append(
+			out,
+			algesta.Say("{} {} made this autoscaler and may put its own bounds back.", quote(owner.Kind), algesta.Name(quote(owner.Name))),
+		)
 	}
 	var file struct {
 		Spec struct {

@@ -56,7 +56,13 @@ func TestAnAutoscalerIsPinnedAndRestored(t *testing.T) {
 
 func (p *place) scaler(t *testing.T) *autoscalingv2.HorizontalPodAutoscaler {
 	t.Helper()
-	h, err := p.Client.AutoscalingV2().HorizontalPodAutoscalers(p.target.Namespace).Get(t.Context(), "api-gateway-production-hpa", metav1.GetOptions{})
+	h, err := p.Client.AutoscalingV2().HorizontalPodAutoscalers(
+		p.target.Namespace,
+	).Get(
+		t.Context(),
+		"api-gateway-production-hpa",
+		metav1.GetOptions{},
+	)
 	require.NoError(t, err)
 	return h
 }
@@ -81,7 +87,12 @@ func (p *place) carryOut(t *testing.T, book runbooks.Runbook, plan algesta.Plan)
 	writer := p.bot.Writer(book.Writes)
 	_, err = writer.Check(t.Context(), change)
 	require.NoError(t, err)
-	written, err := writer.Apply(t.Context(), change, "op-"+plan.Title.String()[:3], func(context.Context, algesta.Intent) error { return nil })
+	written, err := writer.Apply(
+		t.Context(),
+		change,
+		"op-"+plan.Title.String()[:3],
+		func(context.Context, algesta.Intent) error { return nil },
+	)
 	require.NoError(t, err)
 	f.Generation, f.StartedAt = written.Generation, time.Now()
 	require.Eventually(t, func() bool {

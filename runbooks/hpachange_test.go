@@ -123,7 +123,8 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 	keda := func(h *autoscalingv2.HorizontalPodAutoscaler) {
 		h.Labels = map[string]string{"scaledobject.keda.sh/name": "gateway"}
 	}
-	single := "min and max of 1 switch api-gateway-production-hpa off and leave api-gateway in production a single pod: each restart, crash or upgrade of a node is an outage then."
+	single := "min and max of 1 switch api-gateway-production-hpa off and leave api-gateway in production a single pod: each restart, " +
+		"crash or upgrade of a node is an outage then."
 	for name, tt := range map[string]struct {
 		s             *still
 		book          string
@@ -135,9 +136,14 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 			"To keep the number of pods fixed: /algesta hpa pin api-gateway production 4. If one pod alone is meant, add --single-pod.",
 		},
 		"a pin at one": {scaled(nil), "hpa pin", numbers("replicas", 1), single, "add --single-pod"},
-		"KEDA's":       {scaled(keda), "hpa set", numbers("max", 4), "KEDA makes the autoscaler api-gateway-production-hpa from the ScaledObject gateway, and puts its own bounds back at once.", "kubectl annotate scaledobject gateway"},
-		"none there":   {gateway(), "hpa pin", numbers("replicas", 4), "api-gateway in production has no autoscaler.", "/algesta scale api-gateway production replicas=<number>"},
-		"no bounds":    {scaled(nil), "hpa set", nil, "Between how many pods?", "/algesta hpa set api-gateway production min=<number> max=<number>"},
+		"KEDA's": {scaled(keda), "hpa set", numbers("max", 4), "KEDA makes the autoscaler api-gateway-production-hpa from the " +
+			"ScaledObject gateway, and puts its own bounds back at once.", "kubectl annotate scaledobject gateway"},
+		"none there": {
+			gateway(), "hpa pin", numbers("replicas", 4), "api-gateway in production has no autoscaler.",
+			"/algesta scale api-gateway production replicas=<number>",
+		},
+		"no bounds": {scaled(nil), "hpa set", nil, "Between how many pods?", "/algesta hpa set api-gateway production min=<number> " +
+			"max=<number>"},
 		"the wrong way round": {
 			scaled(nil), "hpa set", numbers("min", 12), "min (12) can't be above max (10).", "/algesta hpa set api-gateway production min=12 max=12",
 		},
@@ -160,7 +166,11 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 	args["single-pod"] = true
 	p, err := planned(t, scaled(nil), "hpa set", args)
 	require.NoError(t, err)
-	require.Equal(t, []string{"A single pod: each restart of it is an outage.", "Within seconds there are 3 pods less, whatever the load is."}, words(p.Warnings))
+	require.Equal(
+		t,
+		[]string{"A single pod: each restart of it is an outage.", "Within seconds there are 3 pods less, whatever the load is."},
+		words(p.Warnings),
+	)
 	s := scaled(nil)
 	s.forbidden["HorizontalPodAutoscalerList"] = true
 	_, err = planned(t, s, "hpa set", numbers("max", 4))
@@ -207,17 +217,30 @@ func TestAnAutoscalerSaysItselfHowItEnds(t *testing.T) {
 		said   string
 	}{
 		"it hasn't looked": {autoscalingv2.HorizontalPodAutoscalerStatus{}, rollout.Moving, "the autoscaler hasn't looked yet"},
-		"on its way":       {scalerStatus(4, 5, "AbleToScale", "True", "SucceededRescale"), rollout.Moving, "the autoscaler counts 4 pods, it wants 5"},
-		"outside":          {scalerStatus(1, 1, "AbleToScale", "True", "ReadyForNewScale"), rollout.Moving, "the autoscaler counts 1 pod, it wants 2"},
-		"there":            {scalerStatus(4, 4, "AbleToScale", "True", "ReadyForNewScale"), rollout.Settled, "The autoscaler counts 4 pods and wants as many (before: 3 pods, autoscaled 2–9)."},
-		"it can't":         {scalerStatus(4, 4, "AbleToScale", "False", "FailedGetScale"), rollout.Broken, "The autoscaler api-gateway-production-hpa can't scale: FailedGetScale"},
-		"no measurements":  {scalerStatus(4, 0, "ScalingActive", "False", "FailedGetResourceMetric"), rollout.Settled, "The autoscaler counts 4 pods and wants as many (before: 3 pods, autoscaled 2–9). It has no measurements, so it only keeps to its bounds."},
-		"switched off":     {scalerStatus(0, 0, "ScalingActive", "False", "ScalingDisabled"), rollout.Settled, "It's off while there are 0 pods (before: 3 pods, autoscaled 2–9)."},
+		"on its way": {scalerStatus(4, 5, "AbleToScale", "True", "SucceededRescale"), rollout.Moving, "the autoscaler counts 4 pods, it " +
+			"wants 5"},
+		"outside": {scalerStatus(1, 1, "AbleToScale", "True", "ReadyForNewScale"), rollout.Moving, "the autoscaler counts 1 pod, it " +
+			"wants 2"},
+		"there": {scalerStatus(4, 4, "AbleToScale", "True", "ReadyForNewScale"), rollout.Settled, "The autoscaler counts 4 pods " +
+			"and wants as many (before: 3 pods, autoscaled 2–9)."},
+		"it can't": {
+			scalerStatus(4, 4, "AbleToScale", "False", "FailedGetScale"), rollout.Broken,
+			"The autoscaler api-gateway-production-hpa can't scale: FailedGetScale",
+		},
+		"no measurements": {scalerStatus(4, 0, "ScalingActive", "False", "FailedGetResourceMetric"), rollout.Settled, "The autoscaler counts " +
+			"4 pods and wants as many (before: 3 pods, autoscaled 2–9). It has no measurements, so it only keeps to its bounds."},
+		"switched off": {scalerStatus(0, 0, "ScalingActive", "False", "ScalingDisabled"), rollout.Settled, "It's off while there are 0 " +
+			"pods (before: 3 pods, autoscaled 2–9)."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := scaled(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Status = tt.status })
-			object := algesta.Object{Group: "autoscaling", Kind: "HorizontalPodAutoscaler", Namespace: "production", Name: "api-gateway-production-hpa"}
+			object := algesta.Object{
+				Group:     "autoscaling",
+				Kind:      "HorizontalPodAutoscaler",
+				Namespace: "production",
+				Name:      "api-gateway-production-hpa",
+			}
 			f := rollout.Follow{StartedAt: noon, Before: rollout.Health{State: "3 pods, autoscaled 2–9"}}
 			p, _, err := book.Ends.Look(t.Context(), whole(s), object, f, noon.Add(time.Second))
 			require.NoError(t, err)

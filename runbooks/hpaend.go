@@ -60,13 +60,19 @@ func pollScaler(ctx context.Context, c Cluster, object algesta.Object, was strin
 	}
 	switch {
 	case able.Status == corev1.ConditionFalse:
-		return Polled{Phase: rollout.Broken, Said: algesta.Say("The autoscaler {} can't scale: {}", algesta.Name(h.Name), quote(orElse(able.Message, able.Reason)))}, nil
+		return Polled{
+			Phase: rollout.Broken,
+			Said:  algesta.Say("The autoscaler {} can't scale: {}", algesta.Name(h.Name), quote(orElse(able.Message, able.Reason))),
+		}, nil
 	case active.Reason == "ScalingDisabled":
 		return Polled{Phase: rollout.Settled, Said: algesta.Say("It's off while there are 0 pods{}.", before)}, nil
 	case len(h.Status.Conditions) == 0:
 		return Polled{Phase: rollout.Moving, Said: algesta.Say("the autoscaler hasn't looked yet")}, nil
 	case now != wanted || wanted != limits.pods(wanted):
-		return Polled{Phase: rollout.Moving, Said: algesta.Say("the autoscaler counts {}, it wants {}", count(now, "pod"), limits.pods(wanted))}, nil
+		return Polled{
+			Phase: rollout.Moving,
+			Said:  algesta.Say("the autoscaler counts {}, it wants {}", count(now, "pod"), limits.pods(wanted)),
+		}, nil
 	}
 	said := algesta.Say("The autoscaler counts {} and wants as many{}.", count(now, "pod"), before)
 	if active.Status == corev1.ConditionFalse && limits.Min != limits.Max {

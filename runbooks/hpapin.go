@@ -69,9 +69,15 @@ func planHPAPin(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	p.Doing = algesta.Say("Pinning {} at {}", what, count(n, "pod"))
 	p.Done = algesta.Say("{} is pinned at {}", what, count(n, "pod"))
 	p.Undo = &algesta.Offer{
-		Runbook: "hpa restore", Target: in.Command.Target, Args: algesta.Args{undoes.Name: in.Command.ID}, Moves: fmt.Sprintf("%s → %s", to, before),
+		Runbook: "hpa restore",
+		Target:  in.Command.Target,
+		Args:    algesta.Args{undoes.Name: in.Command.ID},
+		Moves:   fmt.Sprintf("%s → %s", to, before),
 	}
-	p.Warnings = append(p.Warnings, algesta.Say("It stays so until somebody types {}, which brings {} back.", command(s.in, "hpa restore", ""), before))
+	p.Warnings = append(
+		p.Warnings,
+		algesta.Say("It stays so until somebody types {}, which brings {} back.", command(s.in, "hpa restore", ""), before),
+	)
 	return p, nil
 }
 
@@ -88,7 +94,9 @@ func planHPARestore(ctx context.Context, c Cluster, in Input) (algesta.Plan, err
 			algesta.Say("Say which bounds you want: {}", command(s.in, "hpa set", "min=<number> max=<number>")),
 		)
 	case s.pinned == nil:
-		return algesta.Plan{Nothing: algesta.Say("The autoscaler of {} isn't pinned by me: it keeps between {} and {} pods.", what, s.now.Min, s.now.Max)}, nil
+		return algesta.Plan{
+			Nothing: algesta.Say("The autoscaler of {} isn't pinned by me: it keeps between {} and {} pods.", what, s.now.Min, s.now.Max),
+		}, nil
 	}
 	to := s.pinned.Before
 	p, err := s.plan(ctx, c, to, nil)
@@ -107,7 +115,15 @@ func planHPARestore(ctx context.Context, c Cluster, in Input) (algesta.Plan, err
 		p.Undo.Args[singleArg.Name] = true
 	}
 	if pinned := (bounds{s.pinned.At, s.pinned.At}); s.now != pinned {
-		p.Warnings = append(p.Warnings, algesta.Say("Somebody changed it since {} pinned it at {}: it's {} now.", algesta.Name(quote(s.pinned.Request)), count(s.pinned.At, "pod"), s.now))
+		p.Warnings = append(
+			p.Warnings,
+			algesta.Say(
+				"Somebody changed it since {} pinned it at {}: it's {} now.",
+				algesta.Name(quote(s.pinned.Request)),
+				count(s.pinned.At, "pod"),
+				s.now,
+			),
+		)
 	}
 	return p, nil
 }

@@ -7,8 +7,22 @@ import (
 )
 
 var (
-	minArg = Arg{Name: "min", Aliases: []string{"minreplicas", "min-replicas"}, Kind: IntArg, Min: 1, Max: 500, Summary: "the fewest pods that it keeps"}
-	maxArg = Arg{Name: "max", Aliases: []string{"maxreplicas", "max-replicas"}, Kind: IntArg, Min: 1, Max: 500, Summary: "the most pods that it runs"}
+	minArg = Arg{
+		Name:    "min",
+		Aliases: []string{"minreplicas", "min-replicas"},
+		Kind:    IntArg,
+		Min:     1,
+		Max:     500,
+		Summary: "the fewest pods that it keeps",
+	}
+	maxArg = Arg{
+		Name:    "max",
+		Aliases: []string{"maxreplicas", "max-replicas"},
+		Kind:    IntArg,
+		Min:     1,
+		Max:     500,
+		Summary: "the most pods that it runs",
+	}
 )
 
 var _ = register(Runbook{
@@ -61,7 +75,14 @@ func planHPASet(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	}
 	p.Undo = s.wayBack(to)
 	if s.pinned != nil {
-		p.Warnings = append(p.Warnings, algesta.Say("It's pinned at {} ({} before). This ends the pin, and what was before is forgotten.", count(s.pinned.At, "pod"), s.pinned.Before))
+		p.Warnings = append(
+			p.Warnings,
+			algesta.Say(
+				"It's pinned at {} ({} before). This ends the pin, and what was before is forgotten.",
+				count(s.pinned.At, "pod"),
+				s.pinned.Before,
+			),
+		)
 	}
 	return p, nil
 }

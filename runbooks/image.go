@@ -70,7 +70,10 @@ func (s scene) askMovable(ctx context.Context, c Cluster, template corev1.PodTem
 	asking.Wait()
 	for i, image := range images {
 		if errors.Is(errs[i], algesta.ErrNotFound) {
-			p.Warnings = append(p.Warnings, algesta.Say("The registry has no {}: a node that does not hold it cannot start a pod.", algesta.Name(quote(rollout.ShortImage(image)))))
+			p.Warnings = append(
+				p.Warnings,
+				algesta.Say("The registry has no {}: a node that does not hold it cannot start a pod.", algesta.Name(quote(rollout.ShortImage(image)))),
+			)
 			continue
 		}
 		p.Facts = append(p.Facts, noteDigest(p, image, digests[i], errs[i]))
@@ -108,7 +111,13 @@ func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field 
 		p.Digests[image] = digest
 		return row(algesta.Say("{} is {} now; if that changes before it runs, I ask again", tag, shorten(digest, len("sha256:")+12)))
 	case errors.Is(err, algesta.ErrRefused):
-		return row(algesta.Say("not checked: nothing that runs here comes from {}; what {} is may change until it is pulled", algesta.Name(quote(host(image))), tag))
+		return row(
+			algesta.Say(
+				"not checked: nothing that runs here comes from {}; what {} is may change until it is pulled",
+				algesta.Name(quote(host(image))),
+				tag,
+			),
+		)
 	case errors.Is(err, algesta.ErrForbidden):
 		return row(algesta.Say("not checked: it does not let me look; what {} is may change until it is pulled", tag))
 	}
@@ -119,7 +128,10 @@ func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field 
 func (s scene) knownVersions(image string) algesta.Text {
 	var known []string
 	for _, r := range s.revisions {
-		if v := quote(rollout.Version(s.image(r))); rollout.Repository(s.image(r)) == rollout.Repository(image) && !slices.Contains(known, v) && len(known) < 5 {
+		if v := quote(
+			rollout.Version(s.image(r)),
+		); rollout.Repository(s.image(r)) == rollout.Repository(image) && !slices.Contains(known, v) &&
+			len(known) < 5 {
 			known = append(known, v)
 		}
 	}

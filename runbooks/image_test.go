@@ -24,7 +24,11 @@ func TestAMovableTagIsRefusedWhereSomebodyHasToApprove(t *testing.T) {
 			var e *algesta.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, algesta.ErrRefused, e.Kind)
-			require.Contains(t, e.Message.String(), "has no fixed version: what is approved here might not be what runs, and nobody could tell later.")
+			require.Contains(
+				t,
+				e.Message.String(),
+				"has no fixed version: what is approved here might not be what runs, and nobody could tell later.",
+			)
 			require.Equal(t, "Name the tag of a build: /algesta deploy api-gateway live 12346", e.Hint.String())
 			in.Approval = false
 			_, err = book.Plan(t.Context(), whole(gateway()), in)
@@ -45,7 +49,8 @@ func fingerprinted(t *testing.T, s *still, runbook string, args algesta.Args) (a
 
 func TestATagIsApprovedByItsDigest(t *testing.T) {
 	t.Parallel()
-	const one, other = "sha256:1111111111111111111111111111111111111111111111111111111111111111", "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+	const one = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	const other = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 	latest := func(s *still) { // what ran before has no fixed version
 		s.sets[0].Spec.Template.Spec.Containers[0].Image = registry + "latest"
 	}
@@ -96,10 +101,18 @@ func TestATagIsApprovedByItsDigest(t *testing.T) {
 func TestThePlanSaysWhatALaterApplyBringsBack(t *testing.T) {
 	t.Parallel()
 	applied := func(s *still, replicas int, image string) {
-		file := map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{
-			"name": "api-gateway", "image": image, "resources": map[string]any{"limits": map[string]any{"cpu": "1000m"}},
-			"env": []any{map[string]any{"name": "NODE_ENV", "value": "production"}, map[string]any{"name": "API_PASSWORD", "value": secretValue}, map[string]any{"name": "JWT_SECRET"}},
-		}}}}}}
+		file := map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{
+			map[string]any{
+				"name":      "api-gateway",
+				"image":     image,
+				"resources": map[string]any{"limits": map[string]any{"cpu": "1000m"}},
+				"env": []any{
+					map[string]any{"name": "NODE_ENV", "value": "production"},
+					map[string]any{"name": "API_PASSWORD", "value": secretValue},
+					map[string]any{"name": "JWT_SECRET"},
+				},
+			},
+		}}}}}
 		if replicas > 0 {
 			file["spec"].(map[string]any)["replicas"] = replicas
 		}
@@ -108,7 +121,9 @@ func TestThePlanSaysWhatALaterApplyBringsBack(t *testing.T) {
 		s.deployment.Annotations[corev1.LastAppliedConfigAnnotation] = string(b)
 	}
 	owned := func(s *still, fields string) {
-		s.deployment.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kustomize-controller", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(fields)}}
+		s.deployment.ManagedFields = []metav1.ManagedFieldsEntry{
+			{Manager: "kustomize-controller", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(fields)},
+		}
 	}
 	const theFile = "The next time, `kubectl apply` of the file that this deployment was made from brings back: "
 	tests := map[string]struct {
@@ -117,13 +132,31 @@ func TestThePlanSaysWhatALaterApplyBringsBack(t *testing.T) {
 		with    func(*still)
 		want    []string
 	}{
-		"the file says the old version": {"deploy", algesta.Args{"image": "12346"}, func(s *still) { applied(s, 4, registry+"12345") }, []string{theFile + "…/api-gateway:12345."}},
+		"the file says the old version": {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) { applied(s, 4, registry+"12345") },
+			[]string{theFile + "…/api-gateway:12345."},
+		},
 		"the file says the new version": {"deploy", algesta.Args{"image": "12346"}, func(s *still) { applied(s, 4, registry+"12346") }, nil},
 		"the file says another registry": {
-			"deploy", algesta.Args{"image": "12346"}, func(s *still) { applied(s, 0, "mirror.example.net/api-gateway:12346") }, []string{theFile + "mirror.example.net/api-gateway:12346."},
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) { applied(s, 0, "mirror.example.net/api-gateway:12346") },
+			[]string{theFile + "mirror.example.net/api-gateway:12346."},
 		},
-		"the file says the number of pods":         {"scale", algesta.Args{"replicas": int64(6)}, func(s *still) { applied(s, 4, registry+"12345") }, []string{theFile + "4 pods."}},
-		"the file leaves the number of pods alone": {"scale", algesta.Args{"replicas": int64(6)}, func(s *still) { applied(s, 0, registry+"12345") }, nil},
+		"the file says the number of pods": {
+			"scale",
+			algesta.Args{"replicas": int64(6)},
+			func(s *still) { applied(s, 4, registry+"12345") },
+			[]string{theFile + "4 pods."},
+		},
+		"the file leaves the number of pods alone": {
+			"scale",
+			algesta.Args{"replicas": int64(6)},
+			func(s *still) { applied(s, 0, registry+"12345") },
+			nil,
+		},
 		"settings that the file states": {
 			"rollback", nil,
 			func(s *still) { applied(s, 4, registry+"12345") },
@@ -146,7 +179,12 @@ func TestThePlanSaysWhatALaterApplyBringsBack(t *testing.T) {
 			},
 			[]string{"kustomize-controller applied this deployment. Its next apply brings back: …/api-gateway:12345."},
 		},
-		"a server-side apply owns something else": {"deploy", algesta.Args{"image": "12346"}, func(s *still) { owned(s, `{"f:spec":{"f:paused":{}}}`) }, nil},
+		"a server-side apply owns something else": {
+			"deploy",
+			algesta.Args{"image": "12346"},
+			func(s *still) { owned(s, `{"f:spec":{"f:paused":{}}}`) },
+			nil,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,16 @@ func running(t *testing.T) *place {
 	t.Helper()
 	c := control.ForTest(t)
 	namespace := c.Namespace(t)
-	p := &place{Cluster: c, target: algesta.Target{Service: "api-gateway", Environment: "production", Cluster: "sandbox", Namespace: namespace, Name: "api-gateway-production"}}
+	p := &place{
+		Cluster: c,
+		target: algesta.Target{
+			Service:     "api-gateway",
+			Environment: "production",
+			Cluster:     "sandbox",
+			Namespace:   namespace,
+			Name:        "api-gateway-production",
+		},
+	}
 	var err error
 	p.bot, err = kube.OpenREST("sandbox", c.Config, namespace)
 	require.NoError(t, err)
@@ -55,15 +64,26 @@ func running(t *testing.T) *place {
 		ObjectMeta: metav1.ObjectMeta{Name: p.target.Name, Labels: labels, Annotations: map[string]string{"note": "keepme"}},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
-				Name: "api-gateway", Image: registry + "12344",
-				Env: []corev1.EnvVar{
-					{Name: "NODE_ENV", Value: "production"},
-					{Name: "API_PASSWORD", Value: secretValue},
-					{Name: "MONGODB_URI", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "mongodb-credentials"}, Key: "uri"}}},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{
+				{
+					Name:  "api-gateway",
+					Image: registry + "12344",
+					Env: []corev1.EnvVar{
+						{Name: "NODE_ENV", Value: "production"},
+						{Name: "API_PASSWORD", Value: secretValue},
+						{
+							Name: "MONGODB_URI",
+							ValueFrom: &corev1.EnvVarSource{
+								SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "mongodb-credentials"}, Key: "uri"},
+							},
+						},
+					},
+					Resources: corev1.ResourceRequirements{
+						Requests: corev1.ResourceList{"cpu": resource.MustParse("100m")},
+						Limits:   corev1.ResourceList{"cpu": resource.MustParse("100m")},
+					},
 				},
-				Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("100m")}, Limits: corev1.ResourceList{"cpu": resource.MustParse("100m")}},
-			}}}},
+			}}},
 		},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -103,7 +123,15 @@ func (p *place) kubectl(t *testing.T, args ...string) {
 func (p *place) input(runbook string, args algesta.Args) runbooks.Input {
 	p.n++
 	return runbooks.Input{Bot: "algesta", Workload: p.target.Workload(), Command: algesta.Command{
-		ID: fmt.Sprintf("c-%d", p.n), Requester: algesta.AskedBy(algesta.Actor{Name: "Dana"}), Runbook: runbook, Target: p.target, Args: args, At: time.Now(),
+		ID: fmt.Sprintf(
+			"c-%d",
+			p.n,
+		),
+		Requester: algesta.AskedBy(algesta.Actor{Name: "Dana"}),
+		Runbook:   runbook,
+		Target:    p.target,
+		Args:      args,
+		At:        time.Now(),
 	}}
 }
 
@@ -141,7 +169,14 @@ func (p *place) apply(t *testing.T, plan algesta.Plan) rollout.Follow {
 	f.Before = rollout.HealthOf(before, time.Now())
 	_, err = p.bot.Writer([]string{"patch deployments.apps"}).Check(t.Context(), plan.Changes[0])
 	require.NoError(t, err)
-	written, err := p.bot.Writer([]string{"patch deployments.apps"}).Apply(t.Context(), plan.Changes[0], fmt.Sprintf("op-c-%d", p.n), func(context.Context, algesta.Intent) error { return nil })
+	written, err := p.bot.Writer(
+		[]string{"patch deployments.apps"},
+	).Apply(
+		t.Context(),
+		plan.Changes[0],
+		fmt.Sprintf("op-c-%d", p.n),
+		func(context.Context, algesta.Intent) error { return nil },
+	)
 	require.NoError(t, err)
 	f.Generation, f.StartedAt = written.Generation, time.Now()
 	return f
@@ -226,10 +261,26 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 		within  time.Duration
 		why     string
 	}{
-		"a program that ends":   {"12399-crash", 20 * time.Second, `Pod api-gateway-production-\S+ of revision 2 crashes after it starts \(exit 1, 2 restarts\)\.`},
-		"a tag that is missing": {"12399-notfound", 15 * time.Second, `The image …/api-gateway:12399-notfound does not exist in its registry, so the pods cannot start\.`},
-		"a key that is missing": {"12399-configerror", 30 * time.Second, `Secret mongodb-credentials has no key uri, so no pod of revision 2 can start\.`},
-		"memory that is short":  {"12399-oom", 20 * time.Second, `Pod api-gateway-production-\S+ of revision 2 is killed because it uses more memory than its limit \(exit 137, 2 restarts\)\.`},
+		"a program that ends": {
+			"12399-crash",
+			20 * time.Second,
+			`Pod api-gateway-production-\S+ of revision 2 crashes after it starts \(exit 1, 2 restarts\)\.`,
+		},
+		"a tag that is missing": {
+			"12399-notfound",
+			15 * time.Second,
+			`The image …/api-gateway:12399-notfound does not exist in its registry, so the pods cannot start\.`,
+		},
+		"a key that is missing": {
+			"12399-configerror",
+			30 * time.Second,
+			`Secret mongodb-credentials has no key uri, so no pod of revision 2 can start\.`,
+		},
+		"memory that is short": {
+			"12399-oom",
+			20 * time.Second,
+			`Pod api-gateway-production-\S+ of revision 2 is killed because it uses more memory than its limit \(exit 137, 2 restarts\)\.`,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -282,10 +333,19 @@ func TestScalingAgainstAQuotaIsSeen(t *testing.T) {
 	p := running(t)
 	p.quota(t, "250m")
 	plan := p.plan(t, "scale", algesta.Args{"replicas": int64(4)})
-	require.Equal(t, "Quota production-quota has no room: 0.2 of 0.25 requests.cpu are used and 0.2 more would be needed for 2 more pods.", plan.Warnings[0].String())
+	require.Equal(
+		t,
+		"Quota production-quota has no room: 0.2 of 0.25 requests.cpu are used and 0.2 more would be needed for 2 more pods.",
+		plan.Warnings[0].String(),
+	)
 	end := p.follow(t, p.apply(t, plan))
 	require.Equal(t, rollout.Broken, end.Phase)
-	require.Equal(t, "Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=200m, limit requests.cpu=250m, one more needs requests.cpu=100m.", end.Why.String())
+	require.Equal(
+		t,
+		"Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=200m, limit requests.cpu=250m, one "+
+			"more needs requests.cpu=100m.",
+		end.Why.String(),
+	)
 	require.Equal(t, "2 pods still serve users.", end.Serving.String())
 	require.Less(t, end.Took, 45*time.Second, "the controller gets half a minute")
 }
@@ -315,8 +375,16 @@ func TestAnAutoscalerIsRespected(t *testing.T) {
 	_, err = p.tryPlan(t, "scale", algesta.Args{"replicas": int64(12)})
 	var refused *algesta.Error
 	require.ErrorAs(t, err, &refused)
-	require.Equal(t, "The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 6 pods: it would put 12 back to 6 within seconds.", refused.Message.String())
+	require.Equal(
+		t,
+		"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 6 pods: it would put 12 back to 6 within seconds.",
+		refused.Message.String(),
+	)
 	require.Contains(t, refused.Hint.String(), "/algesta hpa set api-gateway production max=12")
 	plan := p.plan(t, "scale", algesta.Args{"replicas": int64(4)})
-	require.Equal(t, "The autoscaler api-gateway-production-hpa may change the number again when the load asks for it (2–6).", plan.Warnings[0].String())
+	require.Equal(
+		t,
+		"The autoscaler api-gateway-production-hpa may change the number again when the load asks for it (2–6).",
+		plan.Warnings[0].String(),
+	)
 }

@@ -25,7 +25,9 @@ type logLine struct {
 
 // notTheProgram is what a kubelet writes into its answer, with the status 200, where it no longer has the log (kubernetes
 // pkg/kubelet/kuberuntime/logs).
-var notTheProgram = regexp.MustCompile(`^(?:unable to retrieve container logs for [a-z-]+://|failed to try resolving symlinks in path "/var/log/)`)
+var notTheProgram = regexp.MustCompile(
+	`^(?:unable to retrieve container logs for [a-z-]+://|failed to try resolving symlinks in path "/var/log/)`,
+)
 
 // cleanLines takes the times off the lines, and secrets out of them. It looks at the lines together, because a key has several. lost says
 // that the node no longer has the log.
@@ -283,7 +285,10 @@ func (p *logPart) blocks(ask logAsk, mostLines, mostBytes int, in Input) []alges
 		out = append(out, text("Last {} of {} read. grep=<text> or since=10m finds others.", stands, count(total, "line")))
 	}
 	if p.cut {
-		out = append(out, text("The log is longer than I read at a time, so the newest lines may be missing. Ask for fewer: {}", logCommand(in, "tail=20")))
+		out = append(
+			out,
+			text("The log is longer than I read at a time, so the newest lines may be missing. Ask for fewer: {}", logCommand(in, "tail=20")),
+		)
 	}
 	return out
 }

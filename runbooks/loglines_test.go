@@ -12,8 +12,9 @@ import (
 // Whatever a container writes: what is shown is bounded, valid, and free of what turns or hides text.
 func FuzzLogLines(f *testing.F) {
 	for _, text := range []string{
-		"", "\x00\x01", "\xff\xfe", "a\rb", "\x1b[31mred\x1b]8;;http://x\x07", `{"level":50,"msg":"\u001b[2J\u0000 x"}`, "{\"msg\":\"a\\nb\"}", "    at x",
-		"2026-11-30T12:00:00.5Z x\n2026-11-30T12:00:00.5Z x", strings.Repeat("x", 5000), "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
+		"", "\x00\x01", "\xff\xfe", "a\rb", "\x1b[31mred\x1b]8;;http://x\x07", `{"level":50,"msg":"\u001b[2J\u0000 x"}`, "{\"msg\":\"a\\nb\"}",
+		"    at x", "2026-11-30T12:00:00.5Z x\n2026-11-30T12:00:00.5Z x", strings.Repeat("x", 5000),
+		"-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
 		"\u202egnp\u2066", "unable to retrieve container logs for containerd://1",
 	} {
 		f.Add(text)

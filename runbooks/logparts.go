@@ -62,7 +62,8 @@ func logParts(ctx context.Context, c Cluster, chosen []*corev1.Pod, ask logAsk, 
 	return parts[:shown], len(parts) - shown, nil
 }
 
-// hiding takes secrets out of a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses, as
+// hiding takes secrets out of a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses,
+// as
 // far as the bot may read those.
 func hiding(ctx context.Context, c Cluster, pod *corev1.Pod, now time.Time) func(string) string {
 	var named []reference
@@ -166,7 +167,13 @@ func instances(pod *corev1.Pod, name string, ask logAsk, now time.Time) []*logPa
 	all := statuses(pod)
 	at := slices.IndexFunc(all, func(s corev1.ContainerStatus) bool { return s.Name == name })
 	part := func(previous bool, ended *corev1.ContainerStateTerminated, head algesta.Text) *logPart {
-		return &logPart{pod: pod, container: name, previous: previous, ended: ended, head: algesta.Say("{} of {}{}", algesta.Name(name), algesta.Name(pod.Name), head)}
+		return &logPart{
+			pod:       pod,
+			container: name,
+			previous:  previous,
+			ended:     ended,
+			head:      algesta.Say("{} of {}{}", algesta.Name(name), algesta.Name(pod.Name), head),
+		}
 	}
 	if at < 0 {
 		p := part(false, nil, nil)
@@ -195,7 +202,13 @@ func instances(pod *corev1.Pod, name string, ask logAsk, now time.Time) []*logPa
 		}
 		return []*logPart{running}
 	case before != nil: // it waits for its next start
-		before.head = algesta.Say("{} of {}, now {}; the last instance {}", algesta.Name(name), algesta.Name(pod.Name), waiting(s), endOf(last, now))
+		before.head = algesta.Say(
+			"{} of {}, now {}; the last instance {}",
+			algesta.Name(name),
+			algesta.Name(pod.Name),
+			waiting(s),
+			endOf(last, now),
+		)
 		return []*logPart{before}
 	}
 	p := part(false, nil, nil)

@@ -19,7 +19,8 @@ import (
 
 // Logs can be asked for what containers write.
 type Logs interface {
-	// GetLogs are the last lines of a container's log, neither cleaned nor redacted, with their times where the options ask for those. cut says
+	// GetLogs are the last lines of a container's log, neither cleaned nor redacted, with their times where the options ask for those. cut
+	// says
 	// that it was not read to its end. ErrNotFound says that there is no such pod or no such log.
 	GetLogs(ctx context.Context, namespace, pod string, options corev1.PodLogOptions) (lines []string, cut bool, err error)
 	// HideSecrets takes out of a text the values of the Secrets whose keys were read.
@@ -27,14 +28,32 @@ type Logs interface {
 }
 
 var (
-	previousArg      = Arg{Name: "previous", Aliases: []string{"p"}, Kind: SwitchArg, Summary: "the instance before the one that runs now"}
-	tailArg          = Arg{Name: "tail", Aliases: []string{"lines"}, Kind: IntArg, Min: 1, Max: mostTail, Summary: "how many lines to read, from the end"}
-	sinceArg         = Arg{Name: "since", Kind: TextArg, Summary: "nothing older than this: 10m, 2h"}
-	logContainerArg  = Arg{Name: "container", Aliases: []string{"c"}, Kind: TextArg, Summary: "the container, where a pod has several"}
-	grepArg          = Arg{Name: "grep", Kind: TextArg, Summary: "only what contains this text, in upper or lower case"}
-	allArg           = Arg{Name: "all", Aliases: []string{"all-pods"}, Kind: SwitchArg, Summary: "several pods, not the one in the worst state alone"}
+	previousArg = Arg{Name: "previous", Aliases: []string{"p"}, Kind: SwitchArg, Summary: "the instance before the one that runs now"}
+	tailArg     = Arg{
+		Name:    "tail",
+		Aliases: []string{"lines"},
+		Kind:    IntArg,
+		Min:     1,
+		Max:     mostTail,
+		Summary: "how many lines to read, from the end",
+	}
+	sinceArg        = Arg{Name: "since", Kind: TextArg, Summary: "nothing older than this: 10m, 2h"}
+	logContainerArg = Arg{Name: "container", Aliases: []string{"c"}, Kind: TextArg, Summary: "the container, where a pod has several"}
+	grepArg         = Arg{Name: "grep", Kind: TextArg, Summary: "only what contains this text, in upper or lower case"}
+	allArg          = Arg{
+		Name:    "all",
+		Aliases: []string{"all-pods"},
+		Kind:    SwitchArg,
+		Summary: "several pods, not the one in the worst state alone",
+	}
 	allContainersArg = Arg{Name: "all-containers", Kind: SwitchArg, Summary: "every container of a pod"}
-	followArg        = Arg{Name: "follow", Aliases: []string{"f"}, Kind: SwitchArg, Hidden: true, Summary: "kubectl's; the answer says that it doesn't follow"}
+	followArg        = Arg{
+		Name:    "follow",
+		Aliases: []string{"f"},
+		Kind:    SwitchArg,
+		Hidden:  true,
+		Summary: "kubectl's; the answer says that it doesn't follow",
+	}
 )
 
 const logsName = "logs"
@@ -141,10 +160,16 @@ func answerLogs(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		return algesta.Report{}, err
 	}
 	if more > 0 {
-		notes = append(notes, algesta.Say("{} not shown: I read {} at a time. --container=<name> chooses one.", count(more, "more log"), mostParts))
+		notes = append(
+			notes,
+			algesta.Say("{} not shown: I read {} at a time. --container=<name> chooses one.", count(more, "more log"), mostParts),
+		)
 	}
 	if on, _ := in.Command.Args[followArg.Name].(bool); on {
-		notes = append(notes, algesta.Say("I don't follow logs: these are the lines until now. For newer ones type it again: {}", logCommand(in, "since=1m")))
+		notes = append(
+			notes,
+			algesta.Say("I don't follow logs: these are the lines until now. For newer ones type it again: {}", logCommand(in, "since=1m")),
+		)
 	}
 	report := logReport(chosen[0], parts, ask, in)
 	if len(why) > 0 {
@@ -197,8 +222,13 @@ func podsOfLogs(ctx context.Context, c Cluster, in Input) (pods []*corev1.Pod, t
 		pod, err := livePod(ctx, c, in.Command.Target.Namespace, name)
 		if errors.Is(err, algesta.ErrNotFound) {
 			return nil, nil, &algesta.Error{
-				Kind: algesta.ErrNotFound, Err: err,
-				Message: algesta.Say("There is no pod {} in {}.", algesta.Name(name), orElse(in.Command.Target.Environment, in.Command.Target.Namespace)),
+				Kind: algesta.ErrNotFound,
+				Err:  err,
+				Message: algesta.Say(
+					"There is no pod {} in {}.",
+					algesta.Name(name),
+					orElse(in.Command.Target.Environment, in.Command.Target.Namespace),
+				),
 				Hint: algesta.Say(
 					"A pod that was replaced takes its log with it. Of those that run now: {}",
 					algesta.Name(in.Bot.Typed(logsName, serviceSlot, orElse(in.Command.Target.Environment, in.Command.Target.Namespace))),
@@ -283,7 +313,11 @@ func choosePods(pods []*corev1.Pod, ask logAsk, in Input) (chosen []*corev1.Pod,
 	sorted := slices.SortedStableFunc(slices.Values(pods), func(a, b *corev1.Pod) int {
 		one, _ := logRank(a, now)
 		other, _ := logRank(b, now)
-		return cmp.Or(cmp.Compare(one, other), cmp.Compare(rollout.Restarts(b), rollout.Restarts(a)), b.CreationTimestamp.Compare(a.CreationTimestamp.Time))
+		return cmp.Or(
+			cmp.Compare(one, other),
+			cmp.Compare(rollout.Restarts(b), rollout.Restarts(a)),
+			b.CreationTimestamp.Compare(a.CreationTimestamp.Time),
+		)
 	})
 	most := 1
 	if ask.all {

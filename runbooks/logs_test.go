@@ -130,7 +130,8 @@ func TestLogsThatPeopleSee(t *testing.T) {
 	require.Equal(t, []string{
 		"api-gateway in production: the log of api-gateway-production-hash3-eeeee (crashing)",
 		"api-gateway-production-hash3-eeeee comes first of 5 pods: it is crashing (CrashLoopBackOff, exit code 1, 7 restarts).",
-		"api-gateway of api-gateway-production-hash3-eeeee, now waiting (CrashLoopBackOff); the last instance ended 41 s ago with exit code 1 (Error) after 2 s:",
+		"api-gateway of api-gateway-production-hash3-eeeee, now waiting (CrashLoopBackOff); the last instance ended 41 s ago with exit code 1 " +
+			"(Error) after 2 s:",
 		"info listening on 3000",
 		"info retrying  ×2, last 42 s ago",
 		"Error: connect ECONNREFUSED 10.0.0.7:27017",
@@ -158,13 +159,21 @@ func TestARestartedContainerShowsTheInstanceBeforeWithoutBeingAsked(t *testing.T
 			s := gateway()
 			c := &s.pods[0].Status.ContainerStatuses[0]
 			c.RestartCount = 1
-			c.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled", FinishedAt: metav1.NewTime(noon.Add(-tt.last))}
+			c.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+				ExitCode:   137,
+				Reason:     "OOMKilled",
+				FinishedAt: metav1.NewTime(noon.Add(-tt.last)),
+			}
 			w := wrote(s, map[string][]string{"api-gateway": {at(time.Second, "fine")}, "api-gateway-previous": {at(time.Hour, "too much")}})
 			r, err := logsOf(t, w, "pod/"+s.pods[0].Name, tt.args)
 			require.NoError(t, err)
 			slices.Sort(w.asked)
 			require.Equal(t, tt.want, w.asked)
-			require.Equal(t, len(tt.want) > 1 || tt.args != nil, strings.Contains(strings.Join(shown(r), "\n"), "ended 5 min ago with exit code 137 (OOMKilled)"))
+			require.Equal(
+				t,
+				len(tt.want) > 1 || tt.args != nil,
+				strings.Contains(strings.Join(shown(r), "\n"), "ended 5 min ago with exit code 137 (OOMKilled)"),
+			)
 		})
 	}
 }
@@ -177,11 +186,22 @@ func TestALogShowsNoValueOfTheWorkload(t *testing.T) {
 	s.pods = s.pods[:1]
 	s.pods[0].Spec.Containers[0].Env = []corev1.EnvVar{
 		{Name: "GREETING", Value: literal},
-		{Name: "URI", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "mongo"}, Key: "uri"}}},
+		{
+			Name: "URI",
+			ValueFrom: &corev1.EnvVarSource{
+				SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "mongo"}, Key: "uri"},
+			},
+		},
 	}
 	escaped := fmt.Sprintf(`{"level":30,"msg":"\u%04x%s"}`, literal[0], literal[1:])
 	w := wrote(s, map[string][]string{"api-gateway": {
-		at(time.Second, "one "+literal), at(time.Second, "two "+fromSecret), at(time.Second, "three \x1b[1m"+literal[:4]+"\x1b[0m"+literal[4:]), at(0, escaped),
+		at(
+			time.Second,
+			"one "+literal,
+		),
+		at(time.Second, "two "+fromSecret),
+		at(time.Second, "three \x1b[1m"+literal[:4]+"\x1b[0m"+literal[4:]),
+		at(0, escaped),
 		at(0, "password="+secretValue),
 	}})
 	w.secrets = map[string]string{"mongo": fromSecret}
@@ -298,7 +318,9 @@ func TestWhatCannotBeReadIsASentence(t *testing.T) {
 			object: "pod/gone-abc", message: "There is no pod gone-abc in production.",
 			hint: "A pod that was replaced takes its log with it. Of those that run now: /algesta logs <service> production",
 		},
-		"no right to pods": {object: "pod/" + name, change: func(s *still) { s.forbidden["PodList"] = true }, message: "I have no right to read PodList."},
+		"no right to pods": {
+			object: "pod/" + name, change: func(s *still) { s.forbidden["PodList"] = true }, message: "I have no right to read PodList.",
+		},
 		"no such container": {
 			object: "pod/" + name, args: algesta.Args{"container": "web"}, message: "Pod " + name + " has no container web.",
 			hint: "It has api-gateway. For example: /algesta logs pod/" + name + " production container=api-gateway",
@@ -345,7 +367,11 @@ func TestWhatHasNoLogIsSaid(t *testing.T) {
 	w = wrote(s, map[string][]string{"api-gateway": {}})
 	r, err = logsOf(t, w, "pod/"+s.pods[0].Name, algesta.Args{"previous": true})
 	require.NoError(t, err)
-	require.Contains(t, shown(r), "api-gateway of api-gateway-production-hash3-aaaaa has no earlier instance: it was not restarted in this pod.")
+	require.Contains(
+		t,
+		shown(r),
+		"api-gateway of api-gateway-production-hash3-aaaaa has no earlier instance: it was not restarted in this pod.",
+	)
 
 	r, err = logsOf(t, w, "pod/"+s.pods[0].Name, algesta.Args{"since": "10m"})
 	require.NoError(t, err)
@@ -371,7 +397,9 @@ func TestSeveralPodsAndContainersAreBounded(t *testing.T) {
 		name := fmt.Sprintf("side-%d", i)
 		s.pods[0].Spec.Containers = append(s.pods[0].Spec.Containers, corev1.Container{Name: name})
 		s.pods[0].Status.ContainerStatuses = append(s.pods[0].Status.ContainerStatuses, corev1.ContainerStatus{
-			Name: name, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Hour))}},
+			Name:  name,
+			Ready: true,
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon.Add(-time.Hour))}},
 		})
 		logs[name] = []string{at(0, name)}
 	}
@@ -389,5 +417,9 @@ func TestFollowingIsAnsweredWithWhatToTypeAgain(t *testing.T) {
 	t.Parallel()
 	r, err := logsOf(t, wrote(gateway(), map[string][]string{"api-gateway": {at(0, "x")}}), "", algesta.Args{"follow": true})
 	require.NoError(t, err)
-	require.Contains(t, shown(r), "• I don't follow logs: these are the lines until now. For newer ones type it again: /algesta logs api-gateway production since=1m")
+	require.Contains(
+		t,
+		shown(r),
+		"• I don't follow logs: these are the lines until now. For newer ones type it again: /algesta logs api-gateway production since=1m",
+	)
 }

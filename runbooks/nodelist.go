@@ -17,7 +17,8 @@ var _ = register(Runbook{
 	Name:    "nodes",
 	Aliases: []string{"get nodes", "get node", "get no"},
 	Verb:    "nodes",
-	Summary: "List the nodes of an environment's cluster: condition and since when, pods, what is requested of cpu and memory, the worst first.",
+	Summary: "List the nodes of an environment's cluster: condition and since when, pods, what is requested of cpu and memory, the worst " +
+		"first.",
 	Example: "nodes production",
 	Rank:    168,
 	About:   About{Environment: true},
@@ -46,7 +47,12 @@ const (
 )
 
 // pressures are the conditions under which a node that is ready takes no further pods, or drives some away.
-var pressures = []corev1.NodeConditionType{corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure, corev1.NodeNetworkUnavailable}
+var pressures = []corev1.NodeConditionType{
+	corev1.NodeMemoryPressure,
+	corev1.NodeDiskPressure,
+	corev1.NodePIDPressure,
+	corev1.NodeNetworkUnavailable,
+}
 
 func useOfNode(n *corev1.Node, in Input) nodeUse {
 	since := func(word string, c corev1.NodeCondition) string {
@@ -130,7 +136,15 @@ func (n nodeUse) row(in Input, counted bool) []algesta.Text {
 		memory = amount(n.memory) + " of " + amount(*n.Status.Allocatable.Memory())
 	}
 	return []algesta.Text{
-		algesta.Say("{}", algesta.Name(n.Name)), algesta.Say("{}", n.state), algesta.Say("{}", pods), algesta.Say("{}", cpu), algesta.Say("{}", memory),
-		orDash(quote(n.Status.NodeInfo.KubeletVersion)), algesta.Say("{}", span(in.Command.At.Sub(n.CreationTimestamp.Time))),
+		algesta.Say(
+			"{}",
+			algesta.Name(n.Name),
+		),
+		algesta.Say("{}", n.state),
+		algesta.Say("{}", pods),
+		algesta.Say("{}", cpu),
+		algesta.Say("{}", memory),
+		orDash(quote(n.Status.NodeInfo.KubeletVersion)),
+		algesta.Say("{}", span(in.Command.At.Sub(n.CreationTimestamp.Time))),
 	}
 }

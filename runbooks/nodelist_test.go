@@ -24,9 +24,16 @@ func TestNodesAreListedWorstFirst(t *testing.T) {
 			NodeInfo:    corev1.NodeSystemInfo{KubeletVersion: "v1.30.1"},
 		}}
 	}
-	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "other"}, Spec: corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{{
-		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("512Mi")}},
-	}}}}
+	pod := corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "other"},
+		Spec: corev1.PodSpec{NodeName: "a", Containers: []corev1.Container{
+			{
+				Resources: corev1.ResourceRequirements{
+					Requests: corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("512Mi")},
+				},
+			},
+		}},
+	}
 	stand := listed{lists: map[string][]any{
 		"NodeList": {node("a", corev1.ConditionTrue), node("z", corev1.ConditionUnknown)}, "PodList": {pod},
 	}, instead: map[string]error{}}

@@ -58,7 +58,9 @@ func (s scene) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodT
 	case enough && podsErr != nil:
 		return []algesta.Text{notChecked("room on the nodes", podsErr)}
 	case enough && a.morePods:
-		return []algesta.Text{algesta.Say("Not checked: room on the nodes (more than {} pods run in this cluster, and I look at so many).", mostNodePods)}
+		return []algesta.Text{
+			algesta.Say("Not checked: room on the nodes (more than {} pods run in this cluster, and I look at so many).", mostNodePods),
+		}
 	case enough:
 		return nil
 	case a.moreNodes: // one of the others may have room

@@ -41,7 +41,14 @@ func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplicat
 	if !elsewhere {
 		namespace, own = "", name
 	}
-	if _, err := listSome(ctx, c, namespace, fields.OneTermEqualSelector("metadata.name", own).String(), mostApplications, applications); err != nil {
+	if _, err := listSome(
+		ctx,
+		c,
+		namespace,
+		fields.OneTermEqualSelector("metadata.name", own).String(),
+		mostApplications,
+		applications,
+	); err != nil {
 		return out // the warning then says what may be
 	}
 	for _, a := range applications.Items {
@@ -60,15 +67,27 @@ func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplicat
 
 // refuseOwned refuses a change that its owner undoes at once, or that would be made in the wrong place.
 func (s scene) refuseOwned(ctx context.Context, c Cluster, verb string) error {
-	if owner := metav1.GetControllerOf(s.d.Deployment); owner != nil && owner.Kind == "Canary" && strings.HasPrefix(owner.APIVersion, "flagger.app/") {
+	if owner := metav1.GetControllerOf(
+		s.d.Deployment,
+	); owner != nil && owner.Kind == "Canary" &&
+		strings.HasPrefix(owner.APIVersion, "flagger.app/") {
 		return refusal(
-			algesta.Say("Flagger (Canary {}) makes {} from another deployment and puts its own version back.", algesta.Name(quote(owner.Name)), algesta.Name(s.d.Name)),
+			algesta.Say(
+				"Flagger (Canary {}) makes {} from another deployment and puts its own version back.",
+				algesta.Name(quote(owner.Name)),
+				algesta.Name(s.d.Name),
+			),
 			algesta.Say("Change the deployment that the Canary names (spec.targetRef) instead: Flagger carries it over."),
 		)
 	}
 	if s.argo.heals && (verb == "deploy" || verb == "rollback") {
 		return refusal(
-			algesta.Say("Argo CD (app {}) owns {} and puts the version from Git back by itself (self-heal), so a {} would not last.", algesta.Name(s.argo.name), algesta.Name(s.d.Name), verb),
+			algesta.Say(
+				"Argo CD (app {}) owns {} and puts the version from Git back by itself (self-heal), so a {} would not last.",
+				algesta.Name(s.argo.name),
+				algesta.Name(s.d.Name),
+				verb,
+			),
 			algesta.Say("Change the version in Git, or switch off auto-sync of the app first."),
 		)
 	}
@@ -81,7 +100,10 @@ func (s scene) refuseOwned(ctx context.Context, c Cluster, verb string) error {
 	}
 	return refusal(
 		algesta.Say("The Argo Rollout {} runs the pods of {}, which stays at 0 itself.", algesta.Name(quote(name)), algesta.Name(s.d.Name)),
-		algesta.Say("Change the rollout instead: {}", algesta.Name(fmt.Sprintf("kubectl argo rollouts get rollout %s -n %s", quote(name), s.d.Namespace))),
+		algesta.Say(
+			"Change the rollout instead: {}",
+			algesta.Name(fmt.Sprintf("kubectl argo rollouts get rollout %s -n %s", quote(name), s.d.Namespace)),
+		),
 	)
 }
 
@@ -113,15 +135,36 @@ func (s scene) ownerWarnings() []algesta.Text {
 		out = append(out, s.argo.warning())
 	}
 	if name := d.Labels["kustomize.toolkit.fluxcd.io/name"]; name != "" && !fluxLeavesIt(d) {
-		out = append(out, algesta.Say("Flux (Kustomization {}) owns this deployment and puts its own version back at its next run. Suspend it or change it in Git first.", algesta.Name(quote(name))))
+		out = append(
+			out,
+			algesta.Say(
+				"Flux (Kustomization {}) owns this deployment and puts its own version back at its next run. Suspend it or change it in Git first.",
+				algesta.Name(quote(name)),
+			),
+		)
 	}
 	if name := d.Labels["helm.toolkit.fluxcd.io/name"]; name != "" {
-		out = append(out, algesta.Say("Flux (HelmRelease {}) owns this deployment: its next upgrade, or its drift detection, undoes this change.", algesta.Name(quote(name))))
+		out = append(
+			out,
+			algesta.Say(
+				"Flux (HelmRelease {}) owns this deployment: its next upgrade, or its drift detection, undoes this change.",
+				algesta.Name(quote(name)),
+			),
+		)
 	} else if release := d.Annotations["meta.helm.sh/release-name"]; release != "" && d.Labels["app.kubernetes.io/managed-by"] == "Helm" {
-		out = append(out, algesta.Say("Helm (release {}) owns this deployment: its next upgrade may undo this change or stop at a conflict over it.", algesta.Name(quote(release))))
+		out = append(
+			out,
+			algesta.Say(
+				"Helm (release {}) owns this deployment: its next upgrade may undo this change or stop at a conflict over it.",
+				algesta.Name(quote(release)),
+			),
+		)
 	}
 	if owner := metav1.GetControllerOf(d); owner != nil {
-		out = append(out, algesta.Say("{} {} made this deployment and may put its own version back.", quote(owner.Kind), algesta.Name(quote(owner.Name))))
+		out = append(
+			out,
+			algesta.Say("{} {} made this deployment and may put its own version back.", quote(owner.Kind), algesta.Name(quote(owner.Name))),
+		)
 	}
 	return out
 }
@@ -130,7 +173,11 @@ func (a argoApplication) warning() algesta.Text {
 	name := algesta.Name(a.name)
 	switch {
 	case !a.known:
-		return algesta.Say("Argo CD (app {}) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it in Git first.", name)
+		return algesta.Say(
+			"Argo CD (app {}) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it "+
+				"in Git first.",
+			name,
+		)
 	case a.heals:
 		return algesta.Say("Argo CD (app {}) owns this deployment and puts back what differs from Git by itself (self-heal).", name)
 	case a.synced:

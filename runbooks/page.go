@@ -13,7 +13,9 @@ import (
 // Page is RUNBOOKS.md: what the bot can do, for people who choose and for people who grant rights. bot is how its examples call the bot.
 func Page(bot algesta.Handle) string {
 	var b strings.Builder
-	b.WriteString("# Runbooks\n\nWhat algesta can do. Generated from `runbooks.All()` by `go generate ./runbooks`; a test fails when it is stale.\n\n")
+	b.WriteString(
+		"# Runbooks\n\nWhat algesta can do. Generated from `runbooks.All()` by `go generate ./runbooks`; a test fails when it is stale.\n\n",
+	)
 	b.WriteString("| command | verb of the policy | does |\n|---|---|---|\n")
 	for _, r := range All() {
 		fmt.Fprintf(&b, "| [`%s`](#%s) | `%s` (%s) | %s |\n", r.Name, strings.ReplaceAll(r.Name, " ", "-"), r.Verb, r.Family(), r.Summary)
@@ -37,7 +39,11 @@ func Page(bot algesta.Handle) string {
 			fmt.Fprintf(&b, "\nReads: `%s`.\n", strings.Join(r.Reads, "`, `"))
 		}
 		if r.Changes() {
-			fmt.Fprintf(&b, "\nWrites: `%s`. It shows a plan first, and needs the approvals that the policy asks for.\n", strings.Join(r.Writes, "`, `"))
+			fmt.Fprintf(
+				&b,
+				"\nWrites: `%s`. It shows a plan first, and needs the approvals that the policy asks for.\n",
+				strings.Join(r.Writes, "`, `"),
+			)
 		}
 	}
 	return b.String()

@@ -71,7 +71,12 @@ func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(swap)}
-	p.Undo = &algesta.Offer{Runbook: "resume", Target: in.Command.Target, Args: algesta.Args{undoes.Name: in.Command.ID}, Moves: "paused → rolling out"}
+	p.Undo = &algesta.Offer{
+		Runbook: "resume",
+		Target:  in.Command.Target,
+		Args:    algesta.Args{undoes.Name: in.Command.ID},
+		Moves:   "paused → rolling out",
+	}
 	p.Facts = []algesta.Field{{Label: "pods", Value: s.podsFact(s.d.Replicas(), 0, fit{})}}
 	if s.rollout.Controller != nil && !s.rollout.Done() && s.d.Replicas() > 0 {
 		fresh, old := s.rollout.Ready()
@@ -82,7 +87,9 @@ func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		p.Warnings = append(p.Warnings, algesta.Say("{}.", stops))
 	}
 	p.Warnings = append(p.Warnings, algesta.Say(
-		"While it's paused, I refuse to deploy, restart or roll it back, and what anybody else changes of it doesn't run. Scaling works as before."))
+		"While it's paused, I refuse to deploy, restart or roll it back, and what anybody else changes of it doesn't run. Scaling works as "+
+			"before.",
+	))
 	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.unchecked...)
 	return p, nil
 }
@@ -111,7 +118,12 @@ func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		return algesta.Plan{}, err
 	}
 	p.Changes = []algesta.Change{s.change(algesta.Swap{Label: "paused", Path: pausedPath, From: json.RawMessage("true")})}
-	p.Undo = &algesta.Offer{Runbook: "pause", Target: in.Command.Target, Args: algesta.Args{undoes.Name: in.Command.ID}, Moves: "rolling out → paused"}
+	p.Undo = &algesta.Offer{
+		Runbook: "pause",
+		Target:  in.Command.Target,
+		Args:    algesta.Args{undoes.Name: in.Command.ID},
+		Moves:   "rolling out → paused",
+	}
 	surge, unavailable := rolling(s.d.Deployment, s.d.Replicas())
 	rolls := s.now < 0 || s.rollout.Controller != nil && !s.rollout.Done()
 	if !rolls {
@@ -123,7 +135,10 @@ func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	case s.now < 0 && len(s.revisions) > 0:
 		differences := rollout.Differences(s.revisions[0].Template, s.d.Template())
 		p.Diff, p.Facts = rollout.Lines(differences), rollout.Fields(differences)
-		p.Warnings = append(p.Warnings, algesta.Say("What was changed while it was paused is rolled out now: this isn't an undo of the pause alone."))
+		p.Warnings = append(
+			p.Warnings,
+			algesta.Say("What was changed while it was paused is rolled out now: this isn't an undo of the pause alone."),
+		)
 	case !rolls:
 		p.Facts = append(p.Facts, algesta.Field{Label: "template", Value: algesta.Say("unchanged since it was paused: nothing is rolled out")})
 	}
@@ -147,7 +162,10 @@ func pollPaused(ctx context.Context, c Cluster, object algesta.Object) (Polled, 
 	}
 	fresh, old := r.Ready()
 	if old > 0 && !r.Done() {
-		return Polled{Phase: rollout.Settled, Said: algesta.Say("Its rollout stopped half-way: {} and {} serve.", count(fresh, "new pod"), count(old, "old pod"))}, nil
+		return Polled{
+			Phase: rollout.Settled,
+			Said:  algesta.Say("Its rollout stopped half-way: {} and {} serve.", count(fresh, "new pod"), count(old, "old pod")),
+		}, nil
 	}
 	return Polled{Phase: rollout.Settled, Said: algesta.Say("{} as before.", servesAsBefore(fresh+old))}, nil
 }

@@ -27,7 +27,8 @@ func TestAPauseSaysWhatItStops(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []algesta.Swap{{Label: "paused", Path: "/spec/paused", To: json.RawMessage("true")}}, p.Changes[0].Swaps)
 	require.Equal(t, []string{
-		"While it's paused, I refuse to deploy, restart or roll it back, and what anybody else changes of it doesn't run. Scaling works as before.",
+		"While it's paused, I refuse to deploy, restart or roll it back, and what anybody else changes of it doesn't run. Scaling works as " +
+			"before.",
 	}, words(p.Warnings))
 	require.Equal(t, "resume", p.Undo.Runbook)
 
@@ -37,7 +38,11 @@ func TestAPauseSaysWhatItStops(t *testing.T) {
 
 	p, err = planned(t, pausedGateway(), "pause", nil)
 	require.NoError(t, err)
-	require.Equal(t, "api-gateway in production is paused already. /algesta resume api-gateway production lets its rollouts go on.", p.Nothing.String())
+	require.Equal(
+		t,
+		"api-gateway in production is paused already. /algesta resume api-gateway production lets its rollouts go on.",
+		p.Nothing.String(),
+	)
 }
 
 func TestAResumeSaysWhatItRollsOut(t *testing.T) {
@@ -84,7 +89,11 @@ func TestAPauseIsResumed(t *testing.T) {
 	require.Equal(t, "api-gateway in production: 2 of 2 ready, rollouts are paused", report.Title.String())
 
 	resume := p.plan(t, pause.Undo.Runbook, pause.Undo.Args)
-	require.Contains(t, words(resume.Warnings), "What was changed while it was paused is rolled out now: this isn't an undo of the pause alone.")
+	require.Contains(
+		t,
+		words(resume.Warnings),
+		"What was changed while it was paused is rolled out now: this isn't an undo of the pause alone.",
+	)
 	settled := p.follow(t, p.apply(t, resume))
 	require.Equal(t, rollout.Settled, settled.Phase, settled.Why.String())
 	require.Equal(t, 2, settled.Ready)

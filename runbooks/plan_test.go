@@ -124,17 +124,22 @@ func TestRefusals(t *testing.T) {
 			"Look whether its build has finished. Versions that ran before: 12345 and 12344.",
 		},
 		"what Argo CD heals by itself": {
-			"rollback", nil,
+			"rollback",
+			nil,
 			func(s *still) {
 				s.argo(map[string]any{"automated": map[string]any{"selfHeal": true}})
-			}, algesta.ErrRefused,
-			"Argo CD (app gateway) owns api-gateway-production and puts the version from Git back by itself (self-heal), so a rollback would not last.",
+			},
+			algesta.ErrRefused,
+			"Argo CD (app gateway) owns api-gateway-production and puts the version from Git back by itself (self-heal), so a rollback would not " +
+				"last.",
 			"Change the version in Git, or switch off auto-sync of the app first.",
 		},
 		"what Flagger copies from another deployment": {
 			"restart", nil,
 			func(s *still) {
-				s.deployment.OwnerReferences = []metav1.OwnerReference{{APIVersion: "flagger.app/v1beta1", Kind: "Canary", Name: "api-gateway", Controller: new(true)}}
+				s.deployment.OwnerReferences = []metav1.OwnerReference{
+					{APIVersion: "flagger.app/v1beta1", Kind: "Canary", Name: "api-gateway", Controller: new(true)},
+				}
 			}, algesta.ErrRefused,
 			"Flagger (Canary api-gateway) makes api-gateway-production from another deployment and puts its own version back.",
 			"Change the deployment that the Canary names (spec.targetRef) instead: Flagger carries it over.",
@@ -155,9 +160,11 @@ func TestRefusals(t *testing.T) {
 		"fewer pods than KEDA keeps": {
 			"scale",
 			algesta.Args{"replicas": int64(1)},
-			func(s *still) { s.keda() }, algesta.ErrRefused,
+			func(s *still) { s.keda() },
+			algesta.ErrRefused,
 			"The autoscaler api-gateway-production-hpa keeps api-gateway-production between 2 and 10 pods: it would put 1 back to 2 within seconds.",
-			`Ask for 2 to 10 pods, or change the autoscaler first: kubectl patch scaledobject gateway -n production --type merge -p '{"spec":{"minReplicaCount":1}}'`,
+			`Ask for 2 to 10 pods, or change the autoscaler first: kubectl patch scaledobject gateway -n production --type merge -p ` +
+				`'{"spec":{"minReplicaCount":1}}'`,
 		},
 		"a container that is not there": {
 			"deploy",
@@ -192,12 +199,29 @@ func TestNothingToDoIsSaid(t *testing.T) {
 		with    func(*still)
 		want    string
 	}{
-		"the revision that runs":  {"rollback", algesta.Args{"to-revision": int64(3)}, nil, "api-gateway in production already runs revision 3."},
-		"the template that runs":  {"rollback", algesta.Args{"template": "hash3"}, nil, "api-gateway in production already runs revision 3."},
-		"the number that runs":    {"scale", algesta.Args{"replicas": int64(4)}, nil, "api-gateway in production already runs 4 pods."},
-		"the version that runs":   {"deploy", algesta.Args{"image": "12345"}, nil, "api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production pulls it."},
-		"a restart of no pods":    {"restart", nil, func(s *still) { s.deployment.Spec.Replicas = new(int32(0)) }, "api-gateway in production is scaled to 0 pods, so there is nothing to restart."},
-		"a whole image that runs": {"deploy", algesta.Args{"image": registry + "12345"}, nil, "api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production pulls it."},
+		"the revision that runs": {"rollback", algesta.Args{"to-revision": int64(3)}, nil, "api-gateway in production already runs revision 3."},
+		"the template that runs": {"rollback", algesta.Args{"template": "hash3"}, nil, "api-gateway in production already runs revision 3."},
+		"the number that runs":   {"scale", algesta.Args{"replicas": int64(4)}, nil, "api-gateway in production already runs 4 pods."},
+		"the version that runs": {
+			"deploy",
+			algesta.Args{"image": "12345"},
+			nil,
+			"api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production " +
+				"pulls it.",
+		},
+		"a restart of no pods": {
+			"restart",
+			nil,
+			func(s *still) { s.deployment.Spec.Replicas = new(int32(0)) },
+			"api-gateway in production is scaled to 0 pods, so there is nothing to restart.",
+		},
+		"a whole image that runs": {
+			"deploy",
+			algesta.Args{"image": registry + "12345"},
+			nil,
+			"api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production " +
+				"pulls it.",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -238,7 +262,10 @@ func TestWarnings(t *testing.T) {
 			func(s *still) {
 				s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "algesta-prod:apps/Deployment:production/api-gateway-production"
 			},
-			[]string{"Argo CD (app algesta-prod) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it in Git first."},
+			[]string{
+				"Argo CD (app algesta-prod) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or " +
+					"change it in Git first.",
+			},
 		},
 		"Argo CD owns it and syncs what is in Git": {
 			"deploy",
@@ -259,7 +286,9 @@ func TestWarnings(t *testing.T) {
 		"an operator made it": {
 			"restart", nil,
 			func(s *still) {
-				s.deployment.OwnerReferences = []metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: "Gateway", Name: "edge", Controller: new(true)}}
+				s.deployment.OwnerReferences = []metav1.OwnerReference{
+					{APIVersion: "example.com/v1", Kind: "Gateway", Name: "edge", Controller: new(true)},
+				}
 			},
 			[]string{"Gateway edge made this deployment and may put its own version back."},
 		},
@@ -276,13 +305,19 @@ func TestWarnings(t *testing.T) {
 			"scale",
 			algesta.Args{"replicas": int64(6)},
 			func(s *still) { s.nodes(node("a", "150m", "4Gi"), node("b", "100m", "4Gi")) },
-			[]string{"No node has room for 2 more pods now, because of cpu. Each pod asks for 0.25 cpu and 512Mi memory. What finds no room waits until something else stops or a node is added."},
+			[]string{
+				"No node has room for 2 more pods now, because of cpu. Each pod asks for 0.25 cpu and 512Mi memory. What finds no room waits until " +
+					"something else stops or a node is added.",
+			},
 		},
 		"room for some": {
 			"scale",
 			algesta.Args{"replicas": int64(9)},
 			func(s *still) { s.nodes(node("a", "600m", "4Gi"), node("b", "450m", "500Mi")) },
-			[]string{"The nodes have room for 2 of 5 more pods now, because of cpu and memory. Each pod asks for 0.25 cpu and 512Mi memory. What finds no room waits until something else stops or a node is added."},
+			[]string{
+				"The nodes have room for 2 of 5 more pods now, because of cpu and memory. Each pod asks for 0.25 cpu and 512Mi memory. What finds " +
+					"no room waits until something else stops or a node is added.",
+			},
 		},
 		"nodes that may not be read": {
 			"scale",
@@ -308,10 +343,16 @@ func TestWarnings(t *testing.T) {
 			"deploy",
 			algesta.Args{"image": "12346"},
 			func(s *still) {
-				s.deployment.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxUnavailable: new(percent("0%")), MaxSurge: new(percent("25%"))}
+				s.deployment.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{
+					MaxUnavailable: new(percent("0%")),
+					MaxSurge:       new(percent("25%")),
+				}
 				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("4")})
 			},
-			[]string{"Quota production-quota has no room: 4 of 4 limits.cpu are used and 1 more would be needed for 1 more pod. The rollout would wait for room; the old pods keep serving."},
+			[]string{
+				"Quota production-quota has no room: 4 of 4 limits.cpu are used and 1 more would be needed for 1 more pod. The rollout would wait " +
+					"for room; the old pods keep serving.",
+			},
 		},
 		"a quota that wants what a container does not state": {
 			"deploy",
@@ -326,7 +367,13 @@ func TestWarnings(t *testing.T) {
 			"deploy", algesta.Args{"image": "12346"}, func(s *still) {
 				s.deployment.Spec.Template.Spec.Containers[0].Resources.Limits = nil
 				s.quota(corev1.ResourceList{"limits.cpu": resource.MustParse("4")}, corev1.ResourceList{"limits.cpu": resource.MustParse("1")})
-				s.lists["LimitRangeList"] = []any{corev1.LimitRange{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: corev1.ResourceList{"cpu": resource.MustParse("500m")}}}}}}
+				s.lists["LimitRangeList"] = []any{
+					corev1.LimitRange{
+						Spec: corev1.LimitRangeSpec{
+							Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: corev1.ResourceList{"cpu": resource.MustParse("500m")}}},
+						},
+					},
+				}
 			}, nil,
 		},
 		"a scale to nothing under an autoscaler": {

@@ -40,8 +40,10 @@ func planPodDelete(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 	pod, err := readPod(ctx, c, namespace, name)
 	if errors.Is(err, algesta.ErrNotFound) {
 		return algesta.Plan{}, &algesta.Error{
-			Kind: algesta.ErrNotFound, Err: err, Message: algesta.Say("There is no pod {} in {}. It may have been replaced already.", algesta.Name(quote(name)), whereOf(in)),
-			Hint: algesta.Say("To see which there are: {}", algesta.Name(in.Bot.Typed("pods", whereOf(in)))),
+			Kind:    algesta.ErrNotFound,
+			Err:     err,
+			Message: algesta.Say("There is no pod {} in {}. It may have been replaced already.", algesta.Name(quote(name)), whereOf(in)),
+			Hint:    algesta.Say("To see which there are: {}", algesta.Name(in.Bot.Typed("pods", whereOf(in)))),
 		}
 	}
 	if err != nil {
@@ -76,13 +78,18 @@ func planPodDelete(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 	if owner == nil {
 		p.Warnings = append(p.Warnings, algesta.Say("Nothing owns it, so nothing makes it again."))
 	} else {
-		p.Facts = append(p.Facts, algesta.Field{Label: "made by", Value: algesta.Say("{} {}", quote(owner.Kind), algesta.Name(quote(owner.Name)))})
+		p.Facts = append(
+			p.Facts,
+			algesta.Field{Label: "made by", Value: algesta.Say("{} {}", quote(owner.Kind), algesta.Name(quote(owner.Name)))},
+		)
 		p.Warnings = append(p.Warnings, siblingWarnings(ctx, c, pod, owner.UID)...)
 	}
 	if state.Reason != "" {
 		p.Warnings = append(p.Warnings, algesta.Say(
-			"The pod that replaces it runs the same version with the same settings: what is wrong with this one ({}) is likely to be wrong with that one. {} looks for the cause.",
-			quote(state.Reason), in.typed("diagnose", "pod/"+name),
+			"The pod that replaces it runs the same version with the same settings: what is wrong with this one ({}) is likely to be wrong with "+
+				"that one. {} looks for the cause.",
+			quote(state.Reason),
+			in.typed("diagnose", "pod/"+name),
 		))
 	}
 	if slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.EmptyDir != nil }) {
@@ -222,7 +229,10 @@ func pollReplacement(ctx context.Context, c Cluster, object algesta.Object, note
 	}
 	state := rollout.StateOf(fresh)
 	if slices.Contains([]string{"CrashLoopBackOff", "ImagePullBackOff", "CreateContainerConfigError", "InvalidImageName"}, state.Reason) {
-		return Polled{Phase: rollout.Broken, Said: algesta.Say("The pod {} that replaces it doesn't come up either: {}.", algesta.Name(fresh.Name), state.Reason)}, nil
+		return Polled{
+			Phase: rollout.Broken,
+			Said:  algesta.Say("The pod {} that replaces it doesn't come up either: {}.", algesta.Name(fresh.Name), state.Reason),
+		}, nil
 	}
 	return Polled{Phase: rollout.Moving, Said: algesta.Say("{}: {}", algesta.Name(fresh.Name), state.Word)}, nil
 }

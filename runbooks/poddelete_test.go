@@ -24,7 +24,13 @@ var _ = isAbout("pod delete", otherThing{
 	object: "pod/" + onePod, still: func(*testing.T) runbooks.Reader { return withPods(nil) },
 	live: func(t *testing.T, w *brokenNamespace) {
 		t.Helper()
-		owner, err := w.Client.CoreV1().ConfigMaps(w.namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: named("owner-of-a-pod")}, metav1.CreateOptions{})
+		owner, err := w.Client.CoreV1().ConfigMaps(
+			w.namespace,
+		).Create(
+			t.Context(),
+			&corev1.ConfigMap{ObjectMeta: named("owner-of-a-pod")},
+			metav1.CreateOptions{},
+		)
 		require.NoError(t, err)
 		w.make(t, &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: onePod, OwnerReferences: []metav1.OwnerReference{
@@ -41,7 +47,9 @@ func withPods(change func(*corev1.Pod)) listed {
 		p := *rollouttest.Pod(3, name, 3*time.Hour)
 		p.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
 		p.Name, p.Namespace, p.UID = name, "production", uid
-		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "api-gateway-production-76794f4cdb", UID: "rs-1", Controller: new(true)}}
+		p.OwnerReferences = []metav1.OwnerReference{
+			{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "api-gateway-production-76794f4cdb", UID: "rs-1", Controller: new(true)},
+		}
 		return p
 	}
 	first, second := of(onePod, "u-1"), of("api-gateway-production-76794f4cdb-x2x9z", "u-2")
@@ -109,7 +117,11 @@ func TestAPodThatCrashesIsNotRepairedByTakingItAway(t *testing.T) {
 		}}
 	}), nil)
 	require.NoError(t, err)
-	require.Contains(t, words(p.Warnings)[0], "what is wrong with this one (CrashLoopBackOff) is likely to be wrong with that one. /algesta diagnose pod/"+onePod)
+	require.Contains(
+		t,
+		words(p.Warnings)[0],
+		"what is wrong with this one (CrashLoopBackOff) is likely to be wrong with that one. /algesta diagnose pod/"+onePod,
+	)
 }
 
 // TestAPodIsReplacedAndItsBudgetIsRespected takes pods away from a real control plane.
@@ -149,7 +161,12 @@ func TestAPodIsReplacedAndItsBudgetIsRespected(t *testing.T) {
 	require.NoError(t, err)
 
 	require.NoError(t, budgets.Delete(t.Context(), "api-gateway", metav1.DeleteOptions{}))
-	require.Eventually(t, func() bool { _, err = writer.Check(t.Context(), plan.Changes[0]); return err == nil }, time.Minute, 50*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { _, err = writer.Check(t.Context(), plan.Changes[0]); return err == nil },
+		time.Minute,
+		50*time.Millisecond,
+	)
 	still, err := pods.Get(t.Context(), list.Items[0].Name, metav1.GetOptions{})
 	require.NoError(t, err)
 	require.Nil(t, still.DeletionTimestamp, "a dry run takes nothing away")
@@ -164,7 +181,13 @@ func TestAPodIsReplacedAndItsBudgetIsRespected(t *testing.T) {
 	require.Len(t, after.Items, 2)
 
 	// Who was killed meanwhile finds that it happened; and the same plan is not carried out on another pod.
-	verified, err := p.bot.Writer(nil).Verify(t.Context(), plan.Redacted().Changes[0], algesta.Execution{Operation: "op-c-1", UID: plan.Changes[0].UID, StartedAt: time.Now()})
+	verified, err := p.bot.Writer(
+		nil,
+	).Verify(
+		t.Context(),
+		plan.Redacted().Changes[0],
+		algesta.Execution{Operation: "op-c-1", UID: plan.Changes[0].UID, StartedAt: time.Now()},
+	)
 	require.NoError(t, err)
 	require.True(t, verified.Yes)
 	other := plan.Changes[0]

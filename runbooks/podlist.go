@@ -18,7 +18,12 @@ var (
 	brokenArg   = Arg{Name: "broken", Kind: SwitchArg, Summary: "only those that are in trouble or not ready"}
 	wideArg     = Arg{Name: "wide", Kind: SwitchArg, Summary: "also their addresses and images, as kubectl's -o wide"}
 	labelsArg   = Arg{Name: "labels", Aliases: []string{"show-labels"}, Kind: SwitchArg, Summary: "also their labels"}
-	selectorArg = Arg{Name: "selector", Aliases: []string{"l"}, Kind: TextArg, Summary: "only those with these labels, such as app=api-gateway"}
+	selectorArg = Arg{
+		Name:    "selector",
+		Aliases: []string{"l"},
+		Kind:    TextArg,
+		Summary: "only those with these labels, such as app=api-gateway",
+	}
 )
 
 // listOfPods reports whether more or fewer was asked for than the pods of a service as they are usually shown.

@@ -125,7 +125,9 @@ func TestPodsOfALargeEnvironmentAreBounded(t *testing.T) {
 func TestASelectorThatCannotBeReadIsAnErrorOfUsage(t *testing.T) {
 	t.Parallel()
 	book, _ := runbooks.Find("pods")
-	for _, in := range []runbooks.Input{about("pods", "namespace", algesta.Args{"selector": "app in"}), input("pods", algesta.Args{"selector": "!!"})} {
+	for _, in := range []runbooks.Input{
+		about("pods", "namespace", algesta.Args{"selector": "app in"}), input("pods", algesta.Args{"selector": "!!"}),
+	} {
 		_, err := book.Answer(t.Context(), whole(manyServices()), in)
 		require.ErrorIs(t, err, algesta.ErrUsage)
 	}

@@ -41,7 +41,8 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		return algesta.Report{}, gone(in)
 	}
 	if r.Unread != nil { // the Deployment's own numbers are an answer too
-		return algesta.Report{Tone: algesta.Warning, Title: headline(r, in), Body: []algesta.Block{{List: []algesta.Text{notChecked("pods", r.Unread)}}}}, nil //nolint:nilerr // it is said
+		body := []algesta.Block{{List: []algesta.Text{notChecked("pods", r.Unread)}}}
+		return algesta.Report{Tone: algesta.Warning, Title: headline(r, in), Body: body}, nil //nolint:nilerr // it is said
 	}
 	if listOfPods(in) {
 		chosen := slices.DeleteFunc(slices.Clone(r.Pods), func(p *corev1.Pod) bool { return !selector.Matches(labels.Set(p.Labels)) })

@@ -81,7 +81,10 @@ func answerQuota(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 	}
 	switch {
 	case len(all.Items) == 0:
-		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There is no quota in {}: nothing limits it but the nodes.", whereOf(in))}, nil
+		return algesta.Report{
+			Tone:  algesta.Neutral,
+			Title: algesta.Say("There is no quota in {}: nothing limits it but the nodes.", whereOf(in)),
+		}, nil
 	case name != "" && !slices.Contains(names, name):
 		return algesta.Report{}, noSuch(in, "quota", name, names)
 	}
@@ -111,7 +114,13 @@ func quotaReport(rows []counted, in Input) algesta.Report {
 	switch share := first.share(); {
 	case share >= quotaFull:
 		report.Tone = algesta.Warning
-		report.Title = algesta.Say("{}: {} is full ({} of {}), so nothing that needs it starts", whereOf(in), first.resource, amount(first.used), amount(first.hard))
+		report.Title = algesta.Say(
+			"{}: {} is full ({} of {}), so nothing that needs it starts",
+			whereOf(in),
+			first.resource,
+			amount(first.used),
+			amount(first.hard),
+		)
 	case share >= quotaTight:
 		report.Tone = algesta.Warning
 	}

@@ -67,7 +67,10 @@ func (r *reads) holes(namespace string) []facts.NotChecked {
 	var out []facts.NotChecked
 	for _, resource := range slices.Sorted(maps.Keys(r.failed)) {
 		if !r.absent(resource) {
-			out = append(out, facts.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(r.failed[resource], "It could not be read.")})
+			out = append(
+				out,
+				facts.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(r.failed[resource], "It could not be read.")},
+			)
 		}
 	}
 	return out
@@ -104,7 +107,11 @@ func noSuch(in Input, what, name string, known []string) error {
 		slices.Sort(known)
 		hint = algesta.Say("I found {}.", list(clipped(known)))
 	}
-	return &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no {} {} in {}.", what, algesta.Name(quote(name)), whereOf(in)), Hint: hint}
+	return &algesta.Error{
+		Kind:    algesta.ErrNotFound,
+		Message: algesta.Say("There is no {} {} in {}.", what, algesta.Name(quote(name)), whereOf(in)),
+		Hint:    hint,
+	}
 }
 
 // clipped is at most ten of the words, and how many more there are.

@@ -66,7 +66,10 @@ func missingReferences(ctx context.Context, c Cluster, namespace string, from, t
 		}
 	}
 	if more > 0 {
-		unread = append(unread, algesta.Say("Not checked: {} more of the ConfigMaps and Secrets that the pods need (I look at {}).", more, mostReferences))
+		unread = append(
+			unread,
+			algesta.Say("Not checked: {} more of the ConfigMaps and Secrets that the pods need (I look at {}).", more, mostReferences),
+		)
 	}
 	return append(out, unread...)
 }
@@ -133,7 +136,8 @@ const mostKeys = 6
 
 // within says that the other reference needs all of this one.
 func (r reference) within(other reference) bool {
-	return r.kind == other.kind && r.name == other.name && !slices.ContainsFunc(r.keys, func(key string) bool { return !slices.Contains(other.keys, key) })
+	return r.kind == other.kind && r.name == other.name &&
+		!slices.ContainsFunc(r.keys, func(key string) bool { return !slices.Contains(other.keys, key) })
 }
 
 // references are the ConfigMaps and Secrets that a pod cannot start without, by kind and name.

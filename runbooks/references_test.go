@@ -64,17 +64,32 @@ func (s *shelf) warned(t *testing.T, runbook string, args algesta.Args) []string
 
 func fromKey(kind, name, key string, optional bool) *corev1.EnvVarSource {
 	if kind == "Secret" {
-		return &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: key, Optional: &optional}}
+		return &corev1.EnvVarSource{
+			SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: key, Optional: &optional},
+		}
 	}
-	return &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: key, Optional: &optional}}
+	return &corev1.EnvVarSource{
+		ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: name},
+			Key:                  key,
+			Optional:             &optional,
+		},
+	}
 }
 
 func TestAPlanSaysWhatItsPodsWouldMiss(t *testing.T) {
 	t.Parallel()
 	unreachable := &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster does not answer.")}
-	there := map[string][]string{"Secret jwt-credentials": {"secret"}, "Secret mongodb-credentials": {"URI", "user"}, "ConfigMap settings": {"level"}}
+	there := map[string][]string{
+		"Secret jwt-credentials":     {"secret"},
+		"Secret mongodb-credentials": {"URI", "user"},
+		"ConfigMap settings":         {"level"},
+	}
 	mongodb := func(pod *corev1.PodSpec) {
-		pod.Containers[0].Env = append(pod.Containers[0].Env, corev1.EnvVar{Name: "MONGODB_URI", ValueFrom: fromKey("Secret", "mongodb-credentials", "uri", false)})
+		pod.Containers[0].Env = append(
+			pod.Containers[0].Env,
+			corev1.EnvVar{Name: "MONGODB_URI", ValueFrom: fromKey("Secret", "mongodb-credentials", "uri", false)},
+		)
 	}
 	tests := map[string]struct {
 		keys    map[string][]string
@@ -83,7 +98,9 @@ func TestAPlanSaysWhatItsPodsWouldMiss(t *testing.T) {
 		want    []string
 	}{
 		"everything is there": {keys: there, needs: func(pod *corev1.PodSpec) {
-			pod.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}}
+			pod.Containers[0].EnvFrom = []corev1.EnvFromSource{
+				{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}},
+			}
 		}},
 		"a key is spelled in other letters": {keys: there, needs: mongodb, want: []string{
 			"Secret mongodb-credentials has no key uri, so no pod of this version can start. It has URI and user.",
@@ -95,21 +112,53 @@ func TestAPlanSaysWhatItsPodsWouldMiss(t *testing.T) {
 			"Secret jwt-credentials has no key secret, so no pod of this version can start. It has no keys at all.",
 		}},
 		"what is optional is not missed": {keys: there, needs: func(pod *corev1.PodSpec) {
-			pod.Containers[0].Env = append(pod.Containers[0].Env, corev1.EnvVar{Name: "A", ValueFrom: fromKey("Secret", "none", "a", true)}, corev1.EnvVar{Name: "B", ValueFrom: fromKey("ConfigMap", "settings", "b", true)})
-			pod.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "none"}, Optional: new(true)}}}}
+			pod.Containers[0].Env = append(
+				pod.Containers[0].Env,
+				corev1.EnvVar{Name: "A", ValueFrom: fromKey("Secret", "none", "a", true)},
+				corev1.EnvVar{Name: "B", ValueFrom: fromKey("ConfigMap", "settings", "b", true)},
+			)
+			pod.Volumes = []corev1.Volume{
+				{
+					Name: "v",
+					VolumeSource: corev1.VolumeSource{
+						ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "none"}, Optional: new(true)},
+					},
+				},
+			}
 		}},
 		"files, too": {keys: there, needs: func(pod *corev1.PodSpec) {
 			pod.Volumes = []corev1.Volume{
-				{Name: "v", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "mongodb-credentials", Items: []corev1.KeyToPath{{Key: "ca"}, {Key: "user"}, {Key: "cert"}}}}},
-				{Name: "w", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "features"}}}}}}},
+				{
+					Name: "v",
+					VolumeSource: corev1.VolumeSource{
+						Secret: &corev1.SecretVolumeSource{
+							SecretName: "mongodb-credentials",
+							Items:      []corev1.KeyToPath{{Key: "ca"}, {Key: "user"}, {Key: "cert"}},
+						},
+					},
+				},
+				{
+					Name: "w",
+					VolumeSource: corev1.VolumeSource{
+						Projected: &corev1.ProjectedVolumeSource{
+							Sources: []corev1.VolumeProjection{
+								{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "features"}}},
+							},
+						},
+					},
+				},
 			}
 		}, want: []string{
 			"ConfigMap features does not exist, so no pod of this version can start.",
 			"Secret mongodb-credentials has no keys ca and cert, so no pod of this version can start. It has URI and user.",
 		}},
-		"without the right, what is new is not checked": {refused: map[string]error{"Secret": forbidden("secrets")}, needs: mongodb, want: []string{
-			"Not checked: secret mongodb-credentials, which the pods need (I have no right to read them).",
-		}},
+		"without the right, what is new is not checked": {
+			refused: map[string]error{"Secret": forbidden("secrets")},
+			needs:   mongodb,
+			want: []string{
+				"Not checked: secret mongodb-credentials, which the pods need (I have no right to read them).",
+			},
+		},
 		"without the right, nothing is new": {refused: map[string]error{"Secret": forbidden("secrets")}},
 		"without an answer nothing is missing": {refused: map[string]error{"Secret": unreachable}, needs: mongodb, want: []string{
 			"Not checked: secrets mongodb-credentials and jwt-credentials, which the pods need (the cluster did not answer in time).",
@@ -132,17 +181,29 @@ func TestADeployAndARestartLookAtWhatTheirPodsNeed(t *testing.T) {
 	for runbook, args := range map[string]algesta.Args{"deploy": {"image": "12344"}, "restart": nil} {
 		s := &shelf{still: gateway()}
 		s.images = map[string]string{registry + "12344": "sha256:0123456789abcdef"}
-		require.Equal(t, []string{"Secret jwt-credentials does not exist, so no pod of this version can start."}, s.warned(t, runbook, args), runbook)
+		require.Equal(
+			t,
+			[]string{"Secret jwt-credentials does not exist, so no pod of this version can start."},
+			s.warned(t, runbook, args),
+			runbook,
+		)
 		require.Equal(t, []string{"Secret jwt-credentials"}, s.asked)
 	}
 }
 
 func TestAPlanLooksAtSixteenReferences(t *testing.T) {
 	t.Parallel()
-	s := &shelf{still: gateway(), refused: map[string]error{"ConfigMap": forbidden("configmaps")}, keys: map[string][]string{"Secret jwt-credentials": {"secret"}}}
+	s := &shelf{
+		still:   gateway(),
+		refused: map[string]error{"ConfigMap": forbidden("configmaps")},
+		keys:    map[string][]string{"Secret jwt-credentials": {"secret"}},
+	}
 	pod := &s.sets[0].Spec.Template.Spec
 	for i := range 20 {
-		pod.Containers[0].Env = append(pod.Containers[0].Env, corev1.EnvVar{Name: fmt.Sprint("V", i), ValueFrom: fromKey("ConfigMap", fmt.Sprintf("part-%02d", i), "a", false)})
+		pod.Containers[0].Env = append(
+			pod.Containers[0].Env,
+			corev1.EnvVar{Name: fmt.Sprint("V", i), ValueFrom: fromKey("ConfigMap", fmt.Sprintf("part-%02d", i), "a", false)},
+		)
 	}
 	warned := s.warned(t, "rollback", nil)
 	require.Len(t, s.asked, 16)
@@ -167,7 +228,13 @@ func (p *place) hiding(t *testing.T, chosen bool) *redact.Redactor {
 
 func (p *place) secret(t *testing.T, name string, data map[string]string) {
 	t.Helper()
-	_, err := p.Client.CoreV1().Secrets(p.target.Namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: data}, metav1.CreateOptions{})
+	_, err := p.Client.CoreV1().Secrets(
+		p.target.Namespace,
+	).Create(
+		t.Context(),
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: data},
+		metav1.CreateOptions{},
+	)
 	require.NoError(t, err)
 }
 
@@ -213,7 +280,12 @@ func TestSecretsOnARealControlPlane(t *testing.T) {
 			require.Contains(t, text, "its keys are URI and user")
 			require.NotContains(t, text, "I have no right to read Secrets")
 			require.Positive(t, p.askedForSecrets(t, since))
-			require.Equal(t, "connecting with ‹redacted›", redactor.String("connecting with "+value), "what was read is hidden everywhere from then on")
+			require.Equal(
+				t,
+				"connecting with ‹redacted›",
+				redactor.String("connecting with "+value),
+				"what was read is hidden everywhere from then on",
+			)
 		})
 	}
 }

@@ -30,8 +30,16 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 		"healthy":         {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: standing}, algesta.Good, nil},
 		"healthy but 403": {diagnosis.Diagnosis{Verdict: diagnosis.Healthy, NotChecked: refused}, algesta.Good, []string{"services"}},
 		"unknown":         {diagnosis.Diagnosis{Verdict: diagnosis.Unknown, NotChecked: refused}, algesta.Warning, []string{"services"}},
-		"no room":         {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(rules.ClassScheduling), NotChecked: standing}, algesta.Bad, []string{"pods of other namespaces"}},
-		"no secret":       {diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(rules.ClassConfig), NotChecked: standing}, algesta.Bad, []string{"secrets"}},
+		"no room": {
+			diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(rules.ClassScheduling), NotChecked: standing},
+			algesta.Bad,
+			[]string{"pods of other namespaces"},
+		},
+		"no secret": {
+			diagnosis.Diagnosis{Verdict: diagnosis.Sick, Chains: chain(rules.ClassConfig), NotChecked: standing},
+			algesta.Bad,
+			[]string{"secrets"},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -58,8 +66,11 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 func TestAHealthyReportIsOneLineAndItsFactsStandOnce(t *testing.T) {
 	t.Parallel()
 	d := diagnosis.Diagnosis{
-		Verdict: diagnosis.Healthy, Subject: facts.Ref{Kind: "Deployment", Namespace: "prod", Name: "api-gateway-production"},
-		Summary: "api-gateway-production in prod is healthy (2 checks).", Healthy: []string{"Deployment x has 2 of 2 pods ready.", "Service x has 2 ready endpoints."}, Checks: 2,
+		Verdict: diagnosis.Healthy,
+		Subject: facts.Ref{Kind: "Deployment", Namespace: "prod", Name: "api-gateway-production"},
+		Summary: "api-gateway-production in prod is healthy (2 checks).",
+		Healthy: []string{"Deployment x has 2 of 2 pods ready.", "Service x has 2 ready endpoints."},
+		Checks:  2,
 	}
 	r := diagnosisReport(d, algesta.Command{Target: algesta.Target{Service: "api-gateway", Environment: "production"}})
 	require.Equal(t, "api-gateway in production is healthy (2 checks).", r.Title.String())
@@ -71,7 +82,9 @@ func TestAHealthyReportIsOneLineAndItsFactsStandOnce(t *testing.T) {
 
 func TestAmountsReadAsKubectlTopShowsThem(t *testing.T) {
 	t.Parallel()
-	for given, want := range map[string]string{"403701760": "385Mi", "413390930": "394Mi", "512Mi": "512Mi", "2Gi": "2Gi", "250m": "0.25", "4": "4"} {
+	for given, want := range map[string]string{
+		"403701760": "385Mi", "413390930": "394Mi", "512Mi": "512Mi", "2Gi": "2Gi", "250m": "0.25", "4": "4",
+	} {
 		require.Equal(t, want, amount(resource.MustParse(given)), given)
 	}
 }

@@ -34,8 +34,13 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	}
 	replicas := s.d.Replicas()
 	p := algesta.Plan{
-		Title:   algesta.Say("Restart of {}", subject(in)),
-		Summary: algesta.Say("Restart {}: replace {}, still {}", algesta.Name(in.Workload.Name), count(replicas, "pod"), quote(rollout.Version(rollout.MainContainer(s.d.Spec.Template, in.Command.Target.Service).Image))),
+		Title: algesta.Say("Restart of {}", subject(in)),
+		Summary: algesta.Say(
+			"Restart {}: replace {}, still {}",
+			algesta.Name(in.Workload.Name),
+			count(replicas, "pod"),
+			quote(rollout.Version(rollout.MainContainer(s.d.Spec.Template, in.Command.Target.Service).Image)),
+		),
 		Doing:   algesta.Say("Restarting {}", subject(in)),
 		Done:    algesta.Say("{} is restarted", subject(in)),
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
@@ -46,7 +51,13 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	}
 	template := s.d.Template()
 	// kubectl's own annotation, so that its history and other tools know a restart when they see one.
-	if err := unstructured.SetNestedField(template, in.Command.At.UTC().Format(time.RFC3339), "metadata", "annotations", restartedAnnotation); err != nil {
+	if err := unstructured.SetNestedField(
+		template,
+		in.Command.At.UTC().Format(time.RFC3339),
+		"metadata",
+		"annotations",
+		restartedAnnotation,
+	); err != nil {
 		return algesta.Plan{}, err
 	}
 	if p.Template, err = rollout.TemplateHash(template); err != nil {
@@ -72,7 +83,10 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	s.askMovable(ctx, c, typed, &p)
 	p.Warnings = append(p.Warnings, warnings...)
 	if s.now >= 0 && !s.rollout.Done() && s.rollout.Controller != nil {
-		p.Warnings = append(p.Warnings, algesta.Say("A restart does not repair a version that cannot start: {} goes back instead.", command(in, "rollback", "")))
+		p.Warnings = append(
+			p.Warnings,
+			algesta.Say("A restart does not repair a version that cannot start: {} goes back instead.", command(in, "rollback", "")),
+		)
 	}
 	return p, nil
 }
@@ -89,6 +103,10 @@ func (s scene) restartSwaps(template map[string]any, hash string) ([]algesta.Swa
 		whole, err := s.swap(label, "/spec/template/metadata/annotations", after, path...)
 		return append([]algesta.Swap{whole}, why...), err
 	}
-	one, err := s.swap("restartedAt", "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt", after[restartedAnnotation], append(path, restartedAnnotation)...)
+	one, err := s.swap(
+		"restartedAt",
+		"/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt",
+		after[restartedAnnotation],
+		append(path, restartedAnnotation)...)
 	return append([]algesta.Swap{one}, why...), err
 }

@@ -15,7 +15,8 @@ import (
 
 // What several runbooks read, by who reads it.
 var (
-	// planReads are what a plan looks at around a Deployment: its rollout and its history, what limits it, who owns it, and what its pods need.
+	// planReads are what a plan looks at around a Deployment: its rollout and its history, what limits it, who owns it, and what its pods
+	// need.
 	planReads = union(rollout.Reads, rollout.RevisionReads, []string{
 		"list horizontalpodautoscalers.autoscaling",
 		"list limitranges",

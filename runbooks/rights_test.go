@@ -23,7 +23,9 @@ func TestRulesAreSortedAndMerged(t *testing.T) {
 	t.Parallel()
 	namespaced, everywhere := runbooks.Rules(
 		[]string{"watch pods", "list pods", "list deployments.apps"},
-		runbooks.Runbook{Reads: []string{"list services", "watch services", "list pods", "list nodes (cluster-wide)", "list pods (cluster-wide)", "get pods/log"}},
+		runbooks.Runbook{
+			Reads: []string{"list services", "watch services", "list pods", "list nodes (cluster-wide)", "list pods (cluster-wide)", "get pods/log"},
+		},
 		runbooks.Runbook{Reads: []string{"list nodes (cluster-wide)", "list pods.metrics.k8s.io"}, Writes: []string{
 			"patch deployments.apps", "patch certificates.cert-manager.io/status", "create jobs.batch", "delete pods",
 		}},
@@ -47,7 +49,8 @@ func TestRulesAreSortedAndMerged(t *testing.T) {
 
 func TestARightThatCannotBeReadIsAMistake(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"", "list", "list ", " pods", "list Pods", "list *", "* pods", "list pods/", "list pods.", "list pods cluster-wide", "list pods, nodes"} {
+	for _, s := range []string{"", "list", "list ", " pods", "list Pods", "list *", "* pods", "list pods/", "list pods.", "list pods " +
+		"cluster-wide", "list pods, nodes"} {
 		require.Panics(t, func() { runbooks.Rules([]string{s}) }, s)
 	}
 }

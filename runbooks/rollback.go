@@ -108,7 +108,13 @@ func (s scene) wayTo(to rollout.Revision) (way, error) {
 		return way{}, err
 	}
 	service := s.in.Command.Target.Service
-	return way{to: to, from: from, want: want, old: rollout.MainContainer(from, service).Image, image: rollout.MainContainer(want, service).Image}, nil
+	return way{
+		to:    to,
+		from:  from,
+		want:  want,
+		old:   rollout.MainContainer(from, service).Image,
+		image: rollout.MainContainer(want, service).Image,
+	}, nil
 }
 
 // rollbackWords are the sentences of a rollback or an undo, and the change-cause that it notes.
@@ -139,16 +145,28 @@ func (s scene) undoFact(request string) []algesta.Field {
 	if request == "" {
 		return nil
 	}
-	return []algesta.Field{{Label: "undoes", Value: algesta.Say("{}", words.Cited(orElse(quote(s.d.Annotations[rollout.CauseAnnotation]), request)))}}
+	return []algesta.Field{
+		{Label: "undoes", Value: algesta.Say("{}", words.Cited(orElse(quote(s.d.Annotations[rollout.CauseAnnotation]), request)))},
+	}
 }
 
 // rollbackWarnings is what a rollback in particular cannot do.
 func (s scene) rollbackWarnings(w way) []algesta.Text {
 	var out []algesta.Text
 	if movable(w.image) {
-		out = append(out, algesta.Say("The image {} has no fixed version: the nodes pull whatever it is today, which need not be what revision {} ran.", algesta.Name(quote(rollout.ShortImage(w.image))), w.to.Number))
+		out = append(
+			out,
+			algesta.Say(
+				"The image {} has no fixed version: the nodes pull whatever it is today, which need not be what revision {} ran.",
+				algesta.Name(quote(rollout.ShortImage(w.image))),
+				w.to.Number,
+			),
+		)
 	} else if w.old == w.image {
-		out = append(out, algesta.Say("The image stays {}: only the settings shown here change.", algesta.Name(quote(rollout.ShortImage(w.image)))))
+		out = append(
+			out,
+			algesta.Say("The image stays {}: only the settings shown here change.", algesta.Name(quote(rollout.ShortImage(w.image)))),
+		)
 	}
 	if len(s.revisions) > 2 && w.to.Set.UID == s.revisions[len(s.revisions)-1].Set.UID && len(s.revisions) > int(historyLimit(s.d)) {
 		out = append(out, algesta.Say("Revision {} is the oldest that is kept; the next change removes it from the history.", w.to.Number))

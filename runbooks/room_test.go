@@ -38,7 +38,9 @@ func TestWhichPodsStopIsKnownFromTheCaches(t *testing.T) {
 		c := &cached{still: gateway(), known: known}
 		newest := c.sets[len(c.sets)-1]
 		newest.Spec.Replicas = new(int32(5))
-		newest.Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: overQuotaMessage}}
+		newest.Status.Conditions = []appsv1.ReplicaSetCondition{
+			{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: overQuotaMessage},
+		}
 		r, err := rollout.Look(t.Context(), whole(c).Rollout(), input("status", nil).Workload)
 		require.NoError(t, err)
 		require.NotNil(t, r.Room)
@@ -51,4 +53,5 @@ func TestWhichPodsStopIsKnownFromTheCaches(t *testing.T) {
 	}
 }
 
-const overQuotaMessage = `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: requests.cpu=4`
+const overQuotaMessage = `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, ` +
+	`limited: requests.cpu=4`

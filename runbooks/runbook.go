@@ -109,7 +109,8 @@ func Find(name string) (Runbook, bool) {
 	return Runbook{}, false
 }
 
-// register adds a runbook to All when the program starts, as "var _ = register(Runbook{…})". A contradiction in it is a mistake of the programmer, and a panic.
+// register adds a runbook to All when the program starts, as "var _ = register(Runbook{…})". A contradiction in it is a mistake of the
+// programmer, and a panic.
 func register(r Runbook) Runbook {
 	switch err := r.About.check(); {
 	case err != nil:

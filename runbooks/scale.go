@@ -108,10 +108,26 @@ func (s scene) refuseOutsideAutoscaler(to int32) error {
 		}
 		change := command(s.in, "hpa set", fmt.Sprintf("%s=%d", field, to))
 		if keda := kedaObject(h); keda != "" {
-			change = algesta.Name(fmt.Sprintf(`kubectl patch scaledobject %s -n %s --type merge -p '{"spec":{"%sReplicaCount":%d}}'`, quote(keda), h.Namespace, field, to))
+			change = algesta.Name(
+				fmt.Sprintf(
+					`kubectl patch scaledobject %s -n %s --type merge -p '{"spec":{"%sReplicaCount":%d}}'`,
+					quote(keda),
+					h.Namespace,
+					field,
+					to,
+				),
+			)
 		}
 		return refusal(
-			algesta.Say("The autoscaler {} keeps {} between {} and {} pods: it would put {} back to {} within seconds.", algesta.Name(h.Name), algesta.Name(s.d.Name), low, high, to, bound),
+			algesta.Say(
+				"The autoscaler {} keeps {} between {} and {} pods: it would put {} back to {} within seconds.",
+				algesta.Name(h.Name),
+				algesta.Name(s.d.Name),
+				low,
+				high,
+				to,
+				bound,
+			),
 			algesta.Say("Ask for {} to {} pods, or change the autoscaler first: {}", low, high, change),
 		)
 	}
@@ -125,16 +141,33 @@ func (s scene) scaleWarnings(to int32, room fit) []algesta.Text {
 	}
 	for _, h := range s.scalers {
 		if keda := kedaObject(h); keda != "" && to == 0 {
-			out = append(out, algesta.Say("KEDA (ScaledObject {}) brings pods back as soon as its trigger asks for them.", algesta.Name(quote(keda))))
+			out = append(
+				out,
+				algesta.Say("KEDA (ScaledObject {}) brings pods back as soon as its trigger asks for them.", algesta.Name(quote(keda))),
+			)
 		} else if to == 0 {
-			out = append(out, algesta.Say("The autoscaler {} switches itself off at 0 pods and does not bring them back: somebody has to scale up again.", algesta.Name(h.Name)))
+			out = append(
+				out,
+				algesta.Say(
+					"The autoscaler {} switches itself off at 0 pods and does not bring them back: somebody has to scale up again.",
+					algesta.Name(h.Name),
+				),
+			)
 		} else if keeps := h.Status.DesiredReplicas; keeps > 0 && keeps != to {
 			out = append(out, algesta.Say(
 				"The autoscaler {} keeps {} now and may put that number back within a minute or a few ({}–{}). To keep {}, change its bounds.",
 				algesta.Name(h.Name), count(keeps, "pod"), least(h), h.Spec.MaxReplicas, to,
 			))
 		} else {
-			out = append(out, algesta.Say("The autoscaler {} may change the number again when the load asks for it ({}–{}).", algesta.Name(h.Name), least(h), h.Spec.MaxReplicas))
+			out = append(
+				out,
+				algesta.Say(
+					"The autoscaler {} may change the number again when the load asks for it ({}–{}).",
+					algesta.Name(h.Name),
+					least(h),
+					h.Spec.MaxReplicas,
+				),
+			)
 		}
 	}
 	out = append(out, room.obstacle...)

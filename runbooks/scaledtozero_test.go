@@ -24,8 +24,12 @@ func TestAPlanThatStartsNoPodSaysSo(t *testing.T) {
 		for _, w := range p.Warnings {
 			warnings = append(warnings, w.String())
 		}
-		require.Contains(t, warnings, "api-gateway in production is scaled to 0 pods: nothing will run, and I can't see whether this version comes up. "+
-			"To run it afterwards: /algesta scale api-gateway production replicas=1")
+		require.Contains(
+			t,
+			warnings,
+			"api-gateway in production is scaled to 0 pods: nothing will run, and I can't see whether this version comes up. "+
+				"To run it afterwards: /algesta scale api-gateway production replicas=1",
+		)
 		require.Contains(t, p.Facts[len(p.Facts)-1].Value.String(), "0, the autoscaler is off at 0 pods (2–10 above)")
 	}
 }
@@ -41,6 +45,10 @@ func TestAnAutoscalerThatWantsAnotherNumberIsNamed(t *testing.T) {
 	book, _ := runbooks.Find("scale")
 	p, err := book.Plan(t.Context(), whole(s), input("scale", algesta.Args{"replicas": int64(2)}))
 	require.NoError(t, err)
-	require.Equal(t, "The autoscaler api-gateway-production-hpa keeps 4 pods now and may put that number back within a minute or a few (2–10). "+
-		"To keep 2, change its bounds.", p.Warnings[0].String())
+	require.Equal(
+		t,
+		"The autoscaler api-gateway-production-hpa keeps 4 pods now and may put that number back within a minute or a few (2–10). "+
+			"To keep 2, change its bounds.",
+		p.Warnings[0].String(),
+	)
 }

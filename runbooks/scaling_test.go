@@ -13,7 +13,11 @@ import (
 )
 
 // cpuScaler scales between 2 and most pods by cpu, and measured this much of its target of 70 %.
-func cpuScaler(name string, most, current, desired, cpu int32, conditions ...autoscalingv2.HorizontalPodAutoscalerCondition) autoscalingv2.HorizontalPodAutoscaler {
+func cpuScaler(
+	name string,
+	most, current, desired, cpu int32,
+	conditions ...autoscalingv2.HorizontalPodAutoscalerCondition,
+) autoscalingv2.HorizontalPodAutoscaler {
 	return autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "production"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
@@ -31,7 +35,11 @@ func cpuScaler(name string, most, current, desired, cpu int32, conditions ...aut
 	}
 }
 
-func is(kind autoscalingv2.HorizontalPodAutoscalerConditionType, status corev1.ConditionStatus, reason, message string) autoscalingv2.HorizontalPodAutoscalerCondition {
+func is(
+	kind autoscalingv2.HorizontalPodAutoscalerConditionType,
+	status corev1.ConditionStatus,
+	reason, message string,
+) autoscalingv2.HorizontalPodAutoscalerCondition {
 	return autoscalingv2.HorizontalPodAutoscalerCondition{Type: kind, Status: status, Reason: reason, Message: message}
 }
 
@@ -51,11 +59,18 @@ func TestAutoscalersSayWhatHoldsThem(t *testing.T) {
 			cpuScaler("rising", 10, 3, 5, 90, scalingActive),
 			cpuScaler("pinned", 2, 2, 2, 90, scalingActive),
 		},
-		"EventList": {corev1.Event{
-			ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "production"}, Reason: "SuccessfulRescale", LastTimestamp: metav1.Time{Time: noon.Add(-time.Hour)},
-			InvolvedObject: corev1.ObjectReference{Kind: "HorizontalPodAutoscaler", Name: "full"},
-			Message:        "New size: 4; reason: cpu resource utilization (percentage of request) above target",
-		}},
+		"EventList": {
+			corev1.Event{
+				ObjectMeta: metav1.ObjectMeta{
+					Name:      "e",
+					Namespace: "production",
+				},
+				Reason:         "SuccessfulRescale",
+				LastTimestamp:  metav1.Time{Time: noon.Add(-time.Hour)},
+				InvolvedObject: corev1.ObjectReference{Kind: "HorizontalPodAutoscaler", Name: "full"},
+				Message:        "New size: 4; reason: cpu resource utilization (percentage of request) above target",
+			},
+		},
 	}}
 	require.Equal(t, []string{
 		"full in production: at max because cpu 88/70 %",
@@ -91,9 +106,14 @@ func TestQuotasAreToldTheFullestFirst(t *testing.T) {
 	t.Parallel()
 	pod := func(name, owner, hash, cpu string, phase corev1.PodPhase) corev1.Pod {
 		return corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "production", Labels: map[string]string{"pod-template-hash": hash}, OwnerReferences: []metav1.OwnerReference{
-				{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: owner + "-" + hash, UID: "u", Controller: new(true)},
-			}},
+			ObjectMeta: metav1.ObjectMeta{
+				Name:      name,
+				Namespace: "production",
+				Labels:    map[string]string{"pod-template-hash": hash},
+				OwnerReferences: []metav1.OwnerReference{
+					{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: owner + "-" + hash, UID: "u", Controller: new(true)},
+				},
+			},
 			Spec: corev1.PodSpec{Containers: []corev1.Container{
 				{Name: "app", Resources: corev1.ResourceRequirements{Requests: amounts("cpu", cpu)}},
 			}},
@@ -104,7 +124,15 @@ func TestQuotasAreToldTheFullestFirst(t *testing.T) {
 		"ResourceQuotaList": {corev1.ResourceQuota{
 			ObjectMeta: metav1.ObjectMeta{Name: "production-quota", Namespace: "production"},
 			Status: corev1.ResourceQuotaStatus{
-				Hard: amounts("requests.cpu", "2", "requests.memory", "8Gi", "pods", "20"), Used: amounts("requests.cpu", "1800m", "requests.memory", "2Gi", "pods", "3"),
+				Hard: amounts(
+					"requests.cpu",
+					"2",
+					"requests.memory",
+					"8Gi",
+					"pods",
+					"20",
+				),
+				Used: amounts("requests.cpu", "1800m", "requests.memory", "2Gi", "pods", "3"),
 			},
 		}},
 		"PodList": {
@@ -128,6 +156,10 @@ func TestQuotasAreToldTheFullestFirst(t *testing.T) {
 	s.instead = map[string]error{"PodList": forbidden("pods")}
 	require.Contains(t, tells(t, s, regarding("quota", "")), "Couldn't check pods: I have no right to read pods.")
 	s.instead = map[string]error{"ResourceQuotaList": forbidden("quotas")}
-	require.Equal(t, []string{"I couldn't check the quotas in production.", "I have no right to read quotas."}, tells(t, s, regarding("quota", "")))
+	require.Equal(
+		t,
+		[]string{"I couldn't check the quotas in production.", "I have no right to read quotas."},
+		tells(t, s, regarding("quota", "")),
+	)
 	require.Equal(t, []string{"There is no quota in production: nothing limits it but the nodes."}, tells(t, listed{}, regarding("quota", "")))
 }

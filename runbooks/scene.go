@@ -139,7 +139,12 @@ func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
 }
 
 // rollWarnings is what everybody should know before a rollout of this template: capacity, the pods now, owners.
-func (s scene) rollWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, surge, unavailable int32) (fit, []algesta.Text) {
+func (s scene) rollWarnings(
+	ctx context.Context,
+	c Cluster,
+	template corev1.PodTemplateSpec,
+	surge, unavailable int32,
+) (fit, []algesta.Text) {
 	f := fits(s.quotas, s.ranges, template.Spec, s.extra(surge))
 	out := append([]algesta.Text{}, s.stateWarnings()...)
 	if s.d.Replicas() == 0 {
@@ -193,7 +198,9 @@ func (s scene) stateWarnings() []algesta.Text {
 	}
 	if s.d.Replicas() > 0 && !s.rollout.Done() {
 		fresh, old := s.rollout.Ready()
-		return []algesta.Text{algesta.Say("A rollout is still under way: {} of {} ready, {} serving.", fresh, s.rollout.Desired(), count(old, "old pod"))}
+		return []algesta.Text{
+			algesta.Say("A rollout is still under way: {} of {} ready, {} serving.", fresh, s.rollout.Desired(), count(old, "old pod")),
+		}
 	}
 	return nil
 }

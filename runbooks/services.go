@@ -169,7 +169,10 @@ func servicesReport(w *wiring, in Input) algesta.Report {
 			algesta.Say("{}", w.readyWords(r)), orDash(w.leadsTo(r)),
 		})
 	}
-	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: {}, all with ready endpoints", whereOf(in), count(len(rows), "service"))}
+	report := algesta.Report{
+		Tone:  algesta.Good,
+		Title: algesta.Say("{}: {}, all with ready endpoints", whereOf(in), count(len(rows), "service")),
+	}
 	switch {
 	case len(rows) == 0:
 		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no services", whereOf(in))
@@ -180,7 +183,12 @@ func servicesReport(w *wiring, in Input) algesta.Report {
 		report.Title = algesta.Say("{}: {} of {} without a ready endpoint", whereOf(in), ranks[noEndpoint], count(len(rows), "service"))
 	case ranks[fewerEndpoints] > 0:
 		report.Tone = algesta.Warning
-		report.Title = algesta.Say("{}: {} of {} with endpoints that aren't ready", whereOf(in), ranks[fewerEndpoints], count(len(rows), "service"))
+		report.Title = algesta.Say(
+			"{}: {} of {} with endpoints that aren't ready",
+			whereOf(in),
+			ranks[fewerEndpoints],
+			count(len(rows), "service"),
+		)
 	}
 	return withTable(report, table, "service", slices.Concat(asTyped(in), notes(w.services, w.endpoints, w.podsRead))...)
 }

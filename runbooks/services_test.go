@@ -24,13 +24,21 @@ func serviceNamed(name string, selector map[string]string) corev1.Service {
 
 func sliceOf(service string, endpoints ...discoveryv1.Endpoint) discoveryv1.EndpointSlice {
 	return discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{Name: service + "-x", Labels: map[string]string{discoveryv1.LabelServiceName: service}}, Endpoints: endpoints,
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   service + "-x",
+			Labels: map[string]string{discoveryv1.LabelServiceName: service},
+		},
+		Endpoints: endpoints,
 	}
 }
 
 func endpointAt(address, pod string, ready bool) discoveryv1.Endpoint {
 	return discoveryv1.Endpoint{
-		Addresses: []string{address}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: pod}, Conditions: discoveryv1.EndpointConditions{Ready: &ready},
+		Addresses: []string{
+			address,
+		},
+		TargetRef:  &corev1.ObjectReference{Kind: "Pod", Name: pod},
+		Conditions: discoveryv1.EndpointConditions{Ready: &ready},
 	}
 }
 
@@ -45,8 +53,15 @@ func wired() *still {
 	}
 	s.lists["PodList"] = []any{*fine, *crashing}
 	s.lists["ServiceList"] = []any{
-		serviceNamed("api-gateway-production", map[string]string{"app": "api-gateway"}), serviceNamed("lonely", map[string]string{"app": "lonely"}),
-		corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "out"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "db.example.com"}},
+		serviceNamed(
+			"api-gateway-production",
+			map[string]string{"app": "api-gateway"},
+		),
+		serviceNamed("lonely", map[string]string{"app": "lonely"}),
+		corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Name: "out"},
+			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "db.example.com"},
+		},
 	}
 	s.lists["EndpointSliceList"] = []any{sliceOf(
 		"api-gateway-production", endpointAt("10.1.0.1", fine.Name, true), endpointAt("10.1.0.2", crashing.Name, false),
@@ -102,7 +117,11 @@ func TestWhatOfServicesMayNotBeReadIsSaid(t *testing.T) {
 	require.Equal(t, "production: 3 services", got[0])
 	require.Contains(t, got, "lonely | ClusterIP | 10.0.9.9 | 80→3000 | not checked | –")
 	require.Equal(t, "Not checked: endpoints"+noRight, got[len(got)-1])
-	require.Equal(t, "lonely in production: I couldn't check its endpoints", asked(t, without("EndpointSliceList"), "endpoints", "service/lonely", nil)[0])
+	require.Equal(
+		t,
+		"lonely in production: I couldn't check its endpoints",
+		asked(t, without("EndpointSliceList"), "endpoints", "service/lonely", nil)[0],
+	)
 
 	got = asked(t, without("PodList"), "endpoints", "service/lonely", nil)
 	require.Equal(t, []string{"I couldn't check which pods its selector matches.", "Not checked: pods" + noRight}, got[len(got)-2:])

@@ -96,7 +96,14 @@ func headline(r rollout.Rollout, in Input) algesta.Text {
 			map[bool]string{true: "serves", false: "serve"}[old == 1],
 		)
 	case !r.Done() || old > 0 && fresh < int(r.Desired()):
-		return algesta.Say("{}: rolling out {}, {} of {} ready, {} old serving", subject(in), quote(rollout.Version(image)), fresh, r.Desired(), old)
+		return algesta.Say(
+			"{}: rolling out {}, {} of {} ready, {} old serving",
+			subject(in),
+			quote(rollout.Version(image)),
+			fresh,
+			r.Desired(),
+			old,
+		)
 	}
 	return algesta.Say("{}: {} of {} ready on {}{}", subject(in), fresh, r.Desired(), quote(rollout.Version(image)), since(r, in.Command.At))
 }

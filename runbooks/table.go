@@ -81,8 +81,20 @@ func orDash(s string) algesta.Text { return algesta.Say("{}", orElse(s, "–")) 
 
 // What kubectl's users type with a list. The answer is the same table, and says so where that is less than was asked for.
 var (
-	outputArg = Arg{Name: "output", Aliases: []string{"o"}, Kind: TextArg, Summary: "kubectl's format: the answer is a table in any case", Hidden: true}
-	watchArg  = Arg{Name: "watch", Aliases: []string{"w"}, Kind: SwitchArg, Summary: "kubectl's watch: the answer is the state of now", Hidden: true}
+	outputArg = Arg{
+		Name:    "output",
+		Aliases: []string{"o"},
+		Kind:    TextArg,
+		Summary: "kubectl's format: the answer is a table in any case",
+		Hidden:  true,
+	}
+	watchArg = Arg{
+		Name:    "watch",
+		Aliases: []string{"w"},
+		Kind:    SwitchArg,
+		Summary: "kubectl's watch: the answer is the state of now",
+		Hidden:  true,
+	}
 )
 
 // asTyped are the sentences about kubectl's options that a message can't follow.

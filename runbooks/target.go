@@ -10,17 +10,23 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// rollbackTarget is the revision to go back to: the one that was named, or the newest that runs other pods than now and did not fail when the
+// rollbackTarget is the revision to go back to: the one that was named, or the newest that runs other pods than now and did not fail when
+// the
 // bot watched it. kubectl takes the second highest number instead, which after a restart is the same version without the restart.
 func (s scene) rollbackTarget() (rollout.Revision, error) {
 	if hash := templateArg.Text(s.in); hash != "" {
 		if i := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Hash() == hash }); i >= 0 {
 			return s.revisions[i], nil
 		}
-		return rollout.Revision{}, s.unknown(algesta.Say("The version with the pod template hash {} is no longer kept by {}.", algesta.Name(quote(hash)), algesta.Name(s.d.Name)))
+		return rollout.Revision{}, s.unknown(
+			algesta.Say("The version with the pod template hash {} is no longer kept by {}.", algesta.Name(quote(hash)), algesta.Name(s.d.Name)),
+		)
 	}
 	if toVersion.Given(s.in) {
-		return s.byVersion(toVersion.Text(s.in), algesta.Say("{} has no revision that runs {}.", algesta.Name(s.d.Name), algesta.Name(quote(toVersion.Text(s.in)))))
+		return s.byVersion(
+			toVersion.Text(s.in),
+			algesta.Say("{} has no revision that runs {}.", algesta.Name(s.d.Name), algesta.Name(quote(toVersion.Text(s.in)))),
+		)
 	}
 	if toRevision.Given(s.in) {
 		number := toRevision.Of(s.in)
@@ -33,7 +39,8 @@ func (s scene) rollbackTarget() (rollout.Revision, error) {
 	return s.lastHealthy()
 }
 
-// byVersion is the revision whose image has this tag, the newest of several that run the same pods. missing is what is said where there is none.
+// byVersion is the revision whose image has this tag, the newest of several that run the same pods. missing is what is said where there is
+// none.
 func (s scene) byVersion(tag string, missing algesta.Text) (rollout.Revision, error) {
 	var found []rollout.Revision
 	var numbers []string
@@ -53,7 +60,13 @@ func (s scene) byVersion(tag string, missing algesta.Text) (rollout.Revision, er
 		return found[0], nil
 	}
 	return rollout.Revision{}, &algesta.Error{
-		Kind: algesta.ErrUnknownName, Message: algesta.Say("Several revisions of {} run {} with different settings: {}.", algesta.Name(s.d.Name), algesta.Name(quote(tag)), list(numbers)),
+		Kind: algesta.ErrUnknownName,
+		Message: algesta.Say(
+			"Several revisions of {} run {} with different settings: {}.",
+			algesta.Name(s.d.Name),
+			algesta.Name(quote(tag)),
+			list(numbers),
+		),
 		Hint: algesta.Say("Say which one: {}", command(s.in, "rollback", "--to-revision="+numbers[0])),
 	}
 }
@@ -84,11 +97,24 @@ func (s scene) lastHealthy() (rollout.Revision, error) {
 			algesta.Say("If you want it nevertheless: {}", command(s.in, "rollback", fmt.Sprintf("--to-revision=%d", bad[0].Number))),
 		)
 	case limit != nil && *limit == 0:
-		return rollout.Revision{}, refusal(algesta.Say("{} keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.", algesta.Name(s.d.Name)), deploy)
+		return rollout.Revision{}, refusal(
+			algesta.Say("{} keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.", algesta.Name(s.d.Name)),
+			deploy,
+		)
 	case len(s.revisions) > 1:
-		return rollout.Revision{}, refusal(algesta.Say("All {} revisions of {} run the same pods as now (they are restarts), so there is nothing to go back to.", len(s.revisions), algesta.Name(s.d.Name)), deploy)
+		return rollout.Revision{}, refusal(
+			algesta.Say(
+				"All {} revisions of {} run the same pods as now (they are restarts), so there is nothing to go back to.",
+				len(s.revisions),
+				algesta.Name(s.d.Name),
+			),
+			deploy,
+		)
 	}
-	return rollout.Revision{}, refusal(algesta.Say("{} has only one version in its history, so there is nothing to go back to.", algesta.Name(s.d.Name)), deploy)
+	return rollout.Revision{}, refusal(
+		algesta.Say("{} has only one version in its history, so there is nothing to go back to.", algesta.Name(s.d.Name)),
+		deploy,
+	)
 }
 
 // failed says how the revision failed the last time that the bot made it what runs, nil where it did not or nothing is known. never is true

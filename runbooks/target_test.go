@@ -24,8 +24,11 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 	// past is what the bot saw of revision 3, which runs 12345.
 	past := func(status algesta.Status, hour int) algesta.Past {
 		return algesta.Past{
-			Request: "c-aqhsqw", Template: hashOf(gateway().deployment.Spec.Template), Status: status, Note: "Pod x crashes after it starts (exit 1, 2 restarts).",
-			At: noon.Add(time.Duration(hour) * time.Hour),
+			Request:  "c-aqhsqw",
+			Template: hashOf(gateway().deployment.Spec.Template),
+			Status:   status,
+			Note:     "Pod x crashes after it starts (exit 1, 2 restarts).",
+			At:       noon.Add(time.Duration(hour) * time.Hour),
 		}
 	}
 	noPods := past(algesta.Succeeded, 2)
@@ -40,14 +43,32 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 		refused string
 	}{
 		"nothing is known of any": {nil, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
-		"the last one failed":     {[]algesta.Past{past(algesta.Failed, 1)}, nil, "Roll back api-gateway-production: 12346 → 12344 (revision 1)", "", ""},
+		"the last one failed": {
+			[]algesta.Past{past(algesta.Failed, 1)},
+			nil,
+			"Roll back api-gateway-production: 12346 → 12344 (revision 1)",
+			"",
+			"",
+		},
 		"the last one failed once and was healthy before": {
 			[]algesta.Past{past(algesta.Failed, 1), past(algesta.Succeeded, 0)},
 			nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)",
 			"Revision 3 failed the last time I watched it (c-aqhsqw, 2026-11-22 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)).", "",
 		},
-		"it was healthy again":           {[]algesta.Past{past(algesta.Succeeded, 1), past(algesta.Failed, 0)}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
-		"no pod of it ran the last time": {[]algesta.Past{noPods, past(algesta.Failed, 1)}, nil, "Roll back api-gateway-production: 12346 → 12344 (revision 1)", "", ""},
+		"it was healthy again": {
+			[]algesta.Past{past(algesta.Succeeded, 1), past(algesta.Failed, 0)},
+			nil,
+			"Roll back api-gateway-production: 12346 → 12345 (revision 3)",
+			"",
+			"",
+		},
+		"no pod of it ran the last time": {
+			[]algesta.Past{noPods, past(algesta.Failed, 1)},
+			nil,
+			"Roll back api-gateway-production: 12346 → 12344 (revision 1)",
+			"",
+			"",
+		},
 		"one that failed is named": {
 			[]algesta.Past{past(algesta.Failed, 1)},
 			algesta.Args{"to-revision": int64(3)},
@@ -56,8 +77,11 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 		},
 		"all failed": {
 			[]algesta.Past{past(algesta.Failed, 1), second, first},
-			nil, "", "",
-			"Every earlier version of api-gateway-production failed when I watched it: revision 3 (c-aqhsqw, 2026-11-22 13:00 UTC: Pod x crashes after it starts (exit 1, 2 restarts)), 2 (c-bbbbbb, 2026-11-22 12:00 UTC: exit 1) and 1 (c-cccccc, 2026-11-22 12:00 UTC: too slow).",
+			nil,
+			"",
+			"",
+			"Every earlier version of api-gateway-production failed when I watched it: revision 3 (c-aqhsqw, 2026-11-22 13:00 UTC: Pod x crashes " +
+				"after it starts (exit 1, 2 restarts)), 2 (c-bbbbbb, 2026-11-22 12:00 UTC: exit 1) and 1 (c-cccccc, 2026-11-22 12:00 UTC: too slow).",
 		},
 	}
 	for name, tt := range tests {
@@ -94,8 +118,14 @@ func TestARevisionIsFoundByItsTag(t *testing.T) {
 		message string
 		hint    string
 	}{
-		"a number that is a tag": {algesta.Args{"to-revision": int64(12344)}, nil, "Roll back api-gateway-production: 12346 → 12344 (revision 1)", "", ""},
-		"a restart of the same":  {algesta.Args{"version": "12345"}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
+		"a number that is a tag": {
+			algesta.Args{"to-revision": int64(12344)},
+			nil,
+			"Roll back api-gateway-production: 12346 → 12344 (revision 1)",
+			"",
+			"",
+		},
+		"a restart of the same": {algesta.Args{"version": "12345"}, nil, "Roll back api-gateway-production: 12346 → 12345 (revision 3)", "", ""},
 		"no number": {
 			algesta.Args{"version": "v1.2"},
 			func(s *still) { s.sets[0].Spec.Template.Spec.Containers[0].Image = registry + "v1.2" },
@@ -104,12 +134,17 @@ func TestARevisionIsFoundByItsTag(t *testing.T) {
 		"the same tag with other settings": {
 			algesta.Args{"version": "12345"},
 			func(s *still) { s.sets[1].Spec.Template.Spec.Containers[0].Args = []string{"--slow"} },
-			"", "Several revisions of api-gateway-production run 12345 with different settings: 3 and 2.", "Say which one: /algesta rollback api-gateway production --to-revision=3",
+			"",
+			"Several revisions of api-gateway-production run 12345 with different settings: 3 and 2.",
+			"Say which one: /algesta rollback api-gateway production --to-revision=3",
 		},
 		"a tag that no revision has": {
 			algesta.Args{"to-revision": int64(12399)},
 			nil,
-			"", "api-gateway-production has no revision 12399.", "The revisions are 4 (now, 12346), 3 (12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production --to-revision=3",
+			"",
+			"api-gateway-production has no revision 12399.",
+			"The revisions are 4 (now, 12346), 3 (12345), 2 (12345) and 1 (12344). For example: /algesta rollback api-gateway production " +
+				"--to-revision=3",
 		},
 	}
 	for name, tt := range tests {

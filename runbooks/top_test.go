@@ -33,7 +33,11 @@ func TestPodsNearestToALimitAreFirst(t *testing.T) {
 			pod("calm", asks, nil), pod("tight", asks, corev1.ResourceList{"memory": resource.MustParse("512Mi")}), pod("young", nil, nil), ended,
 		},
 		"PodMetricsList": {
-			measurement("calm", map[string]any{"cpu": "500m", "memory": "600Mi"}), measurement("tight", map[string]any{"cpu": "10m", "memory": "486Mi"}),
+			measurement(
+				"calm",
+				map[string]any{"cpu": "500m", "memory": "600Mi"},
+			),
+			measurement("tight", map[string]any{"cpu": "10m", "memory": "486Mi"}),
 		},
 	}, instead: map[string]error{}}
 	in := regarding("top pods", "")

@@ -77,7 +77,8 @@ func topNodesReport(a *around, used map[string]use, usedErr error, in Input) alg
 		return cmp.Or(cmp.Compare(share(b), share(a)), cmp.Compare(a.Name, b.Name))
 	})
 	report := algesta.Report{
-		Tone: algesta.Good, Title: algesta.Say("{}: {} in the cluster {}", whereOf(in), count(len(nodes), "node"), algesta.Name(in.Command.Target.Cluster)),
+		Tone:  algesta.Good,
+		Title: algesta.Say("{}: {} in the cluster {}", whereOf(in), count(len(nodes), "node"), algesta.Name(in.Command.Target.Cluster)),
 	}
 	if len(nodes) > 0 && len(used) > 0 {
 		report.Title = algesta.Say("{}, the fullest is {} at {}", report.Title, algesta.Name(nodes[0].Name), percent(share(nodes[0])))

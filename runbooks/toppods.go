@@ -105,7 +105,14 @@ func limitOf(pod *corev1.Pod, name corev1.ResourceName) resource.Quantity {
 	return sum
 }
 
-func topPodsReport(pods []*corev1.Pod, used map[string]use, usedErr error, where algesta.Text, in Input, more ...algesta.Text) algesta.Report {
+func topPodsReport(
+	pods []*corev1.Pod,
+	used map[string]use,
+	usedErr error,
+	where algesta.Text,
+	in Input,
+	more ...algesta.Text,
+) algesta.Report {
 	all := make([]podUse, 0, len(pods))
 	var total use
 	unmeasured := 0

@@ -9,7 +9,16 @@ import (
 )
 
 // manyOf are the kinds that a cluster has many of. Rules look them up and never compare each with each.
-var manyOf = map[string]bool{"Pod": true, "Event": true, "ReplicaSet": true, "EndpointSlice": true, "Secret": true, "ConfigMap": true, "PodMetrics": true, "Endpoints": true}
+var manyOf = map[string]bool{
+	"Pod":           true,
+	"Event":         true,
+	"ReplicaSet":    true,
+	"EndpointSlice": true,
+	"Secret":        true,
+	"ConfigMap":     true,
+	"PodMetrics":    true,
+	"Endpoints":     true,
+}
 
 // admits counts an object, and says whether it is within the bounds.
 func (r *reader) admits(kind string) bool {

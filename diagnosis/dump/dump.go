@@ -64,7 +64,11 @@ func Read(dir string) (Dump, error) {
 // ReadFS is Read for any file system.
 func ReadFS(folder fs.FS) (Dump, error) {
 	r := reader{seen: map[string]*listing{}, over: map[string]bool{}, count: map[string]int{}}
-	if err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error { return r.visit(folder, name, entry, err) }); err != nil {
+	if err := fs.WalkDir(
+		folder,
+		".",
+		func(name string, entry fs.DirEntry, err error) error { return r.visit(folder, name, entry, err) },
+	); err != nil {
 		return Dump{}, fmt.Errorf("reading dump folder: %w", err)
 	}
 	if len(r.dump.Objects) == 0 {
@@ -219,18 +223,44 @@ func (r *reader) addLog(name string, data []byte) {
 
 // resourcesOfADump are those that diagnosis looks at; which of them the folder lacks is said.
 var resourcesOfADump = []string{
-	"pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "services", "endpointslices", "ingresses",
-	"ingressclasses", "horizontalpodautoscalers", "resourcequotas", "limitranges", "poddisruptionbudgets", "persistentvolumeclaims",
-	"storageclasses", "nodes", "events", "configmaps", "secrets", "certificates", "certificaterequests", "orders", "challenges", "issuers", "clusterissuers",
+	"pods",
+	"deployments",
+	"replicasets",
+	"statefulsets",
+	"daemonsets",
+	"jobs",
+	"cronjobs",
+	"services",
+	"endpointslices",
+	"ingresses",
+	"ingressclasses",
+	"horizontalpodautoscalers",
+	"resourcequotas",
+	"limitranges",
+	"poddisruptionbudgets",
+	"persistentvolumeclaims",
+	"storageclasses",
+	"nodes",
+	"events",
+	"configmaps",
+	"secrets",
+	"certificates",
+	"certificaterequests",
+	"orders",
+	"challenges",
+	"issuers",
+	"clusterissuers",
 }
 
-// unlisted is why a kind was not looked at that no file has any object of. kubectl writes one empty list for several kinds, which doesn't say
+// unlisted is why a kind was not looked at that no file has any object of. kubectl writes one empty list for several kinds, which doesn't
+// say
 // what they were.
 func (r *reader) unlisted() string {
 	if r.unnamed == "" {
 		return "no file in the folder lists them"
 	}
-	return "no file in the folder has any; " + r.unnamed + " is an empty list that doesn't say of what, so a file of its own for each kind tells more"
+	return "no file in the folder has any; " + r.unnamed + " is an empty list that doesn't say of what, so a file of its own for each kind " +
+		"tells more"
 }
 
 func (r *reader) finish() {
@@ -264,11 +294,17 @@ func (r *reader) finish() {
 			continue
 		}
 		if resource == "pods" {
-			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: facts.OtherPods, Reason: "the folder lists those of " + strings.Join(sorted(namespaces), ", ")})
+			r.dump.NotChecked = append(
+				r.dump.NotChecked,
+				facts.NotChecked{Kind: facts.OtherPods, Reason: "the folder lists those of " + strings.Join(sorted(namespaces), ", ")},
+			)
 		}
 		for _, namespace := range sorted(namespaces) {
 			if !at.namespaces[namespace] {
-				r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Namespace: namespace, Reason: "no file in the folder lists them for this namespace"})
+				r.dump.NotChecked = append(
+					r.dump.NotChecked,
+					facts.NotChecked{Kind: resource, Namespace: namespace, Reason: "no file in the folder lists them for this namespace"},
+				)
 			}
 		}
 	}

@@ -57,14 +57,21 @@ func TestReadAFolderOfClusterInfoDump(t *testing.T) {
 	answer, d := diagnose(t, fstest.MapFS{
 		"nodes.yaml":           {Data: []byte("apiVersion: v1\nkind: NodeList\nitems: []\n")},
 		"production/pods.yaml": {Data: []byte(crashing)},
-		"production/orders-6d4cf56db6-x2x9p/logs.txt": {Data: []byte("==== START logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n" +
-			"Error: JWT_SECRET is required\n==== END logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n" +
-			"==== START logs for container proxy of pod production/orders-6d4cf56db6-x2x9p ====\nready\n==== END logs for container proxy of pod production/orders-6d4cf56db6-x2x9p ====\n")},
+		"production/orders-6d4cf56db6-x2x9p/logs.txt": {
+			Data: []byte("==== START logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n" +
+				"Error: JWT_SECRET is required\n==== END logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n" +
+				"==== START logs for container proxy of pod production/orders-6d4cf56db6-x2x9p ====\nready\n==== END logs for container proxy of " +
+				"pod production/orders-6d4cf56db6-x2x9p ====\n"),
+		},
 	})
 	require.Equal(t, time.Date(2026, 3, 10, 11, 59, 0, 0, time.UTC), d.Now)
 	require.Len(t, d.Logs, 2)
 	require.Equal(t, "missing-variable", answer.Chains[0].Rule)
-	require.Equal(t, "Deployment orders needs the environment variable JWT_SECRET, which its template does not set, so every pod of orders keeps crashing.", answer.Summary)
+	require.Equal(
+		t,
+		"Deployment orders needs the environment variable JWT_SECRET, which its template does not set, so every pod of orders keeps crashing.",
+		answer.Summary,
+	)
 	require.Contains(t, answer.NotChecked, facts.NotChecked{Kind: "secrets", Reason: "no file in the folder lists them"})
 	require.NotContains(t, answer.NotChecked, facts.NotChecked{Kind: "nodes", Reason: "no file in the folder lists them"})
 }
@@ -73,8 +80,11 @@ func TestWhatKubectlWritesInPlaceOfALogIsNoLog(t *testing.T) {
 	t.Parallel()
 	_, d := diagnose(t, fstest.MapFS{
 		"production/pods.yaml": {Data: []byte(crashing)},
-		"production/orders-6d4cf56db6-x2x9p/logs.txt": {Data: []byte("==== START logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n" +
-			"Request log error: container \"orders\" in pod \"x\" is waiting to start: trying and failing to pull image\n==== END logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n")},
+		"production/orders-6d4cf56db6-x2x9p/logs.txt": {
+			Data: []byte("==== START logs for container orders of pod production/orders-6d4cf56db6-x2x9p ====\n" +
+				"Request log error: container \"orders\" in pod \"x\" is waiting to start: trying and failing to pull image\n==== END logs for " +
+				"container orders of pod production/orders-6d4cf56db6-x2x9p ====\n"),
+		},
 	})
 	require.Empty(t, d.Logs)
 }
@@ -95,10 +105,16 @@ func TestAKindThatOnlyOtherNamespacesListIsNotChecked(t *testing.T) {
 	t.Parallel()
 	_, d := diagnose(t, fstest.MapFS{
 		"production/pods.yaml": {Data: []byte(crashing)},
-		"secrets.yaml":         {Data: []byte("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a, namespace: other}}\n")},
-		"hpa.yaml":             {Data: []byte("apiVersion: v1\nkind: List\nitems: []\n")},
+		"secrets.yaml": {
+			Data: []byte("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a, namespace: other}}\n"),
+		},
+		"hpa.yaml": {Data: []byte("apiVersion: v1\nkind: List\nitems: []\n")},
 	})
-	require.Contains(t, d.NotChecked, facts.NotChecked{Kind: "secrets", Namespace: "production", Reason: "no file in the folder lists them for this namespace"})
+	require.Contains(
+		t,
+		d.NotChecked,
+		facts.NotChecked{Kind: "secrets", Namespace: "production", Reason: "no file in the folder lists them for this namespace"},
+	)
 	for _, n := range d.NotChecked {
 		require.NotEqual(t, "horizontalpodautoscalers", n.Kind, "an empty list was read: there are none")
 	}
@@ -112,8 +128,9 @@ func TestAnEmptyListOfSeveralKindsIsNotMissing(t *testing.T) {
 		"more.yaml":            {Data: []byte("apiVersion: v1\nkind: List\nitems: []\n")},
 	})
 	require.Contains(t, d.NotChecked, facts.NotChecked{
-		Kind:   "ingresses",
-		Reason: "no file in the folder has any; more.yaml is an empty list that doesn't say of what, so a file of its own for each kind tells more",
+		Kind: "ingresses",
+		Reason: "no file in the folder has any; more.yaml is an empty list that doesn't say of what, so a file of its own for each kind tells " +
+			"more",
 	})
 }
 
@@ -172,7 +189,13 @@ items:
 				}
 			}
 			require.Equal(t, c.pods, pods)
-			require.Equal(t, c.unread, slices.Contains(d.NotChecked, facts.NotChecked{Kind: "secrets", Reason: "a part of their file could not be read"}), "%v", d.NotChecked)
+			require.Equal(
+				t,
+				c.unread,
+				slices.Contains(d.NotChecked, facts.NotChecked{Kind: "secrets", Reason: "a part of their file could not be read"}),
+				"%v",
+				d.NotChecked,
+			)
 		})
 	}
 }
@@ -202,11 +225,20 @@ func TestAnAliasBombIsRefused(t *testing.T) {
 
 func FuzzReadFS(f *testing.F) {
 	f.Add([]byte(crashing), []byte("Error: x"), "production/pods.yaml")
-	f.Add([]byte(`{"kind":"List","items":[{"kind":"Certificate","apiVersion":"cert-manager.io/v1","status":{"conditions":[1]}}]}`), []byte{}, "a.json")
+	f.Add(
+		[]byte(`{"kind":"List","items":[{"kind":"Certificate","apiVersion":"cert-manager.io/v1","status":{"conditions":[1]}}]}`),
+		[]byte{},
+		"a.json",
+	)
 	f.Add([]byte("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: b}\nspec: {replicas: 3}"), []byte{}, "d.yml")
 	f.Add([]byte("kind: IngressList\napiVersion: networking.k8s.io/v1\nitems: [{spec: {rules: [{http: {paths: [{}]}}]}}]"), []byte{}, "i.yaml")
 	f.Fuzz(func(t *testing.T, objects, log []byte, name string) {
-		files := fstest.MapFS{"production/pods.yaml": {Data: []byte(crashing)}, "production/orders-6d4cf56db6-x2x9p/logs.txt": {Data: log}, "fuzz.yaml": {Data: objects}, "fuzz.json": {Data: objects}}
+		files := fstest.MapFS{
+			"production/pods.yaml":                        {Data: []byte(crashing)},
+			"production/orders-6d4cf56db6-x2x9p/logs.txt": {Data: log},
+			"fuzz.yaml": {Data: objects},
+			"fuzz.json": {Data: objects},
+		}
 		if name != "" && strings.HasSuffix(name, "l") {
 			files["x/"+filepath.Base(name)] = &fstest.MapFile{Data: objects}
 		}

@@ -74,9 +74,21 @@ func TestAFileThatWouldBecomeTooMuchIsNotDecoded(t *testing.T) {
 	cases := map[string]struct {
 		name, data, reason string
 	}{
-		"values":                          {"a.yaml", "kind: List\nitems: [" + strings.Repeat("[],", dump.MaxValues/2+1) + "]", "it holds more than 2000000 values; write the namespaces into files of their own"},
-		"levels of JSON":                  {"a.json", `{"kind":"List","items":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}", "it is nested deeper than 100 levels"},
-		"one text, twenty thousand times": {"a.yaml", "kind: List\na: &a " + text + "\nitems: [" + strings.Repeat("*a,", 20_000) + "]", "a part of it could not be read: it is cut off, or no list of Kubernetes objects"},
+		"values": {
+			"a.yaml",
+			"kind: List\nitems: [" + strings.Repeat("[],", dump.MaxValues/2+1) + "]",
+			"it holds more than 2000000 values; write the namespaces into files of their own",
+		},
+		"levels of JSON": {
+			"a.json",
+			`{"kind":"List","items":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}",
+			"it is nested deeper than 100 levels",
+		},
+		"one text, twenty thousand times": {
+			"a.yaml",
+			"kind: List\na: &a " + text + "\nitems: [" + strings.Repeat("*a,", 20_000) + "]",
+			"a part of it could not be read: it is cut off, or no list of Kubernetes objects",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -92,10 +104,16 @@ func TestTextsThatLookHostileAreRead(t *testing.T) {
 	t.Parallel()
 	brackets := strings.Repeat("[", 500)
 	_, d := diagnose(t, fstest.MapFS{
-		"pods.yaml":    {Data: []byte(crashing)},
-		"more.yaml":    {Data: []byte("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: production}\ndata:\n  ci: |\n    a: &x 1\n    b: *x\n")},
-		"aliases.yaml": {Data: []byte("kind: ConfigMap\napiVersion: v1\nmetadata: &m {name: c, namespace: production, labels: {a: &x b, c: *x}}\n")},
-		"more.json":    {Data: []byte(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"b","namespace":"production"},"data":{"x":"` + brackets + `"}}`)},
+		"pods.yaml": {Data: []byte(crashing)},
+		"more.yaml": {
+			Data: []byte("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: production}\ndata:\n  ci: |\n    a: &x 1\n    b: *x\n"),
+		},
+		"aliases.yaml": {
+			Data: []byte("kind: ConfigMap\napiVersion: v1\nmetadata: &m {name: c, namespace: production, labels: {a: &x b, c: *x}}\n"),
+		},
+		"more.json": {
+			Data: []byte(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"b","namespace":"production"},"data":{"x":"` + brackets + `"}}`),
+		},
 	})
 	for _, n := range d.NotChecked {
 		require.NotContains(t, n.Kind, "file")

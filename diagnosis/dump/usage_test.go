@@ -15,9 +15,24 @@ import (
 func TestUsageAndPoliciesAreRead(t *testing.T) {
 	t.Parallel()
 	d, err := dump.ReadFS(fstest.MapFS{
-		"podmetrics.yaml": {Data: []byte("apiVersion: v1\nkind: List\nitems:\n- apiVersion: metrics.k8s.io/v1beta1\n  kind: PodMetrics\n  metadata: {name: a, namespace: production}\n  containers: [{name: a, usage: {cpu: 5m, memory: 3Mi}}]\n")},
-		"raw.json":        {Data: []byte(`{"apiVersion":"metrics.k8s.io/v1beta1","kind":"PodMetricsList","items":[{"metadata":{"name":"b","namespace":"production"},"containers":[]}]}`)},
-		"policies.json":   {Data: []byte(`{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicyList","items":[{"metadata":{"name":"deny","namespace":"production"},"spec":{"podSelector":{}}}]}`)},
+		"podmetrics.yaml": {
+			Data: []byte(
+				"apiVersion: v1\nkind: List\nitems:\n- apiVersion: metrics.k8s.io/v1beta1\n  kind: PodMetrics\n  metadata: {name: a, namespace: " +
+					"production}\n  containers: [{name: a, usage: {cpu: 5m, memory: 3Mi}}]\n",
+			),
+		},
+		"raw.json": {
+			Data: []byte(
+				`{"apiVersion":"metrics.k8s.io/v1beta1","kind":"PodMetricsList","items":[{"metadata":{"name":"b","namespace":"production"},` +
+					`"containers":[]}]}`,
+			),
+		},
+		"policies.json": {
+			Data: []byte(
+				`{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicyList","items":[{"metadata":{"name":"deny","namespace":"production"},` +
+					`"spec":{"podSelector":{}}}]}`,
+			),
+		},
 	})
 	require.NoError(t, err)
 	names := map[string]string{}
@@ -29,7 +44,11 @@ func TestUsageAndPoliciesAreRead(t *testing.T) {
 			names[o.Name] = "policy"
 		}
 	}
-	require.Equal(t, map[string]string{"a": "metrics.k8s.io/v1beta1 PodMetrics", "b": "metrics.k8s.io/v1beta1 PodMetrics", "deny": "policy"}, names)
+	require.Equal(
+		t,
+		map[string]string{"a": "metrics.k8s.io/v1beta1 PodMetrics", "b": "metrics.k8s.io/v1beta1 PodMetrics", "deny": "policy"},
+		names,
+	)
 	for _, n := range d.NotChecked {
 		require.NotContains(t, n.Kind, "metrics")
 	}

@@ -5,7 +5,10 @@ import (
 )
 
 // ScalerCondition is a condition of an autoscaler; the zero one when it has none of that type.
-func ScalerCondition(h *autoscalingv2.HorizontalPodAutoscaler, kind autoscalingv2.HorizontalPodAutoscalerConditionType) autoscalingv2.HorizontalPodAutoscalerCondition {
+func ScalerCondition(
+	h *autoscalingv2.HorizontalPodAutoscaler,
+	kind autoscalingv2.HorizontalPodAutoscalerConditionType,
+) autoscalingv2.HorizontalPodAutoscalerCondition {
 	for _, c := range h.Status.Conditions {
 		if c.Type == kind {
 			return c

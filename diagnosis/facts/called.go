@@ -20,13 +20,17 @@ var products = []struct {
 	{
 		"PostgreSQL",
 		"5432",
-		regexp.MustCompile(`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`),
+		regexp.MustCompile(
+			`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`,
+		),
 		regexp.MustCompile(`(?i)postgres|^PG|DATABASE`),
 	},
 	{
 		"MySQL",
 		"3306",
-		regexp.MustCompile(`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|ER_[A-Z_]+|Access denied for user`),
+		regexp.MustCompile(
+			`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|ER_[A-Z_]+|Access denied for user`,
+		),
 		regexp.MustCompile(`(?i)mysql|DATABASE`),
 	},
 	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
@@ -280,8 +284,10 @@ var (
 	// inCluster is a name or IP that can only be looked up in this cluster.
 	inCluster = regexp.MustCompile(`\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
 	// told are the ways in which drivers tell whom they called when the words around differ.
-	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ " +
-		"=:]+|//|@|\\bhost=)[`'\"(\\[]*((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
+	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*" +
+		"((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|" +
+		"(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|" +
+		"\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
 )
 
 // nameAndPort may be an address wherever it stands, such as “ZooKeeper zookeeper:2181”; that a Service has the port tells.

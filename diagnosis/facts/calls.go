@@ -147,10 +147,18 @@ func (c *Container) OwnService(ref Ref) bool {
 }
 
 var (
-	// waitedFor are the hosts in the ways in which scripts wait: nc -z db 5432, wait-for-it db:5432, nslookup db, pg_isready -h db, http://api/health.
-	waitedFor = regexp.MustCompile(`(?:\bnslookup|\bgetent hosts|\bping|\bdig|\bhost|\s-h|--host(?:name)?)[ =]+["']?([a-z0-9][a-z0-9.-]*)|://([a-z0-9][a-z0-9.-]*)|\b([a-z][a-z0-9.-]*)(?::| +)\d{2,5}\b|\b([a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.svc)\b`)
+	// waitedFor are the hosts in the ways in which scripts wait: nc -z db 5432, wait-for-it db:5432, nslookup db, pg_isready -h db,
+	// http://api/health.
+	waitedFor = regexp.MustCompile(
+		`(?:\bnslookup|\bgetent hosts|\bping|\bdig|\bhost|\s-h|--host(?:name)?)[ ` +
+			`=]+["']?([a-z0-9][a-z0-9.-]*)|://([a-z0-9][a-z0-9.-]*)|\b([a-z][a-z0-9.-]*)(?::| ` +
+			`+)\d{2,5}\b|\b([a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.svc)\b`,
+	)
 	// waitingWords are the hosts in what such scripts print.
-	waitingWords = regexp.MustCompile(`(?i:wait(?:ing)? (?:for|on)|connect(?:ing)? to|reach(?:ing)?)(?: (?:the|service|host|database|db|server|broker))*[ =:]+["'\x60]?([a-z0-9][a-z0-9.-]*)`)
+	waitingWords = regexp.MustCompile(
+		`(?i:wait(?:ing)? (?:for|on)|connect(?:ing)? to|reach(?:ing)?)(?: (?:the|service|host|database|db|server|broker))*[ ` +
+			`=:]+["'\x60]?([a-z0-9][a-z0-9.-]*)`,
+	)
 )
 
 // Awaited is the Service without a ready pod that an init container waits for, when its command, its variables and its last words
@@ -218,7 +226,10 @@ func (c *Container) sameBehind(a, b Ref) bool {
 }
 
 // callWords are those of programs that did not get through, whatever their library.
-var callWords = regexp.MustCompile(`(?i)connect|\bdial|unreachable|\breach|no servers|unavailable|not available|time[d-]? ?out|closed ?channel|socket|network|handshake|\bE?AI_AGAIN|refused`)
+var callWords = regexp.MustCompile(
+	`(?i)connect|\bdial|unreachable|\breach|no servers|unavailable|not available|time[d-]? ?out|closed ` +
+		`?channel|socket|network|handshake|\bE?AI_AGAIN|refused`,
+)
 
 // FailedCall is the Service without a ready pod that an error is about: the line names it, or it speaks of a call and the template names
 // exactly one.

@@ -84,7 +84,10 @@ func (s *Snapshot) GoneBehind(service *corev1.Service) (Gone, bool) {
 		return g, false
 	}
 	byEvents := len(g.Shown) == 0
-	g.Shown = append(g.Shown, Evidence{Object: RefOf(KindService, service), Field: "spec.selector", Quote: SelectorText(service.Spec.Selector)})
+	g.Shown = append(
+		g.Shown,
+		Evidence{Object: RefOf(KindService, service), Field: "spec.selector", Quote: SelectorText(service.Spec.Selector)},
+	)
 	// Events outlive what they are about. That it was scaled once says only that it was there, which matters where nothing else says so.
 	if last, ok := s.RecentThat(g.Ref, func(e Event) bool { return byEvents || e.Reason != "ScalingReplicaSet" }); ok {
 		g.Shown = append(g.Shown, last.Evidence(g.Ref))

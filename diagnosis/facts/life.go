@@ -108,7 +108,8 @@ func (c *Container) NewlyBroken() bool {
 	return c.OldStillServes()
 }
 
-// cameUpAndBroke says that the newest revision was rolled out to its end less than workedFor ago. What runs that short a time and then fails
+// cameUpAndBroke says that the newest revision was rolled out to its end less than workedFor ago. What runs that short a time and then
+// fails
 // was not tried by a working day yet, and the revision before had worked until then.
 func (c *Container) cameUpAndBroke() bool {
 	set := c.Owner.Current()

@@ -24,7 +24,9 @@ func TestAReplicaSetIsAsOldAsItsLastLifeAndIsNotSignedWithAnOlderCause(t *testin
 	require.NoError(t, err)
 	set := &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(first), Annotations: map[string]string{
-			"kubernetes.io/change-cause": "rollback to 12344 by Dana (c-7f3a9k)", algesta.CauseTemplateAnnotation: hash, algesta.TemplateChangedAnnotation: again.Format(time.RFC3339),
+			"kubernetes.io/change-cause":      "rollback to 12344 by Dana (c-7f3a9k)",
+			algesta.CauseTemplateAnnotation:   hash,
+			algesta.TemplateChangedAnnotation: again.Format(time.RFC3339),
 		}},
 		Spec: appsv1.ReplicaSetSpec{Template: template},
 	}

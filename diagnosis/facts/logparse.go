@@ -38,17 +38,32 @@ var (
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
 	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|warn|warning|error|err|crit|critical|alert|emerg|emergency|fatal|panic))\]`)
 	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe))\b`)
-	stackLine   = regexp.MustCompile(`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`)
-	attempt     = regexp.MustCompile(`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:|must specify |must set )`) // indented, and what matters all the same
-	raisedLine  = regexp.MustCompile(`^[A-Za-z_][\w.]*(?:: |$)`)
-	causedBy    = regexp.MustCompile(`^\s*Caused by: `)
+	stackLine   = regexp.MustCompile(
+		`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`,
+	)
+	attempt = regexp.MustCompile(
+		`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:|must specify |must set )`,
+	) // indented, and what matters all the same
+	raisedLine = regexp.MustCompile(`^[A-Za-z_][\w.]*(?:: |$)`)
+	causedBy   = regexp.MustCompile(`^\s*Caused by: `)
 	// A "0 errors" and a "failover ok" are no errors.
-	errorWords = regexp.MustCompile(`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`)
+	errorWords = regexp.MustCompile(
+		`(?i)\b(?:[1-9]\d* errors?|error|exception|failed|failure|fatal|panic|refused|denied|cannot|could not|unable ` +
+			`to|unhandled|uncaught|[A-Za-z]+(?:Error|Exception))\b`,
+	)
 	// What starts a program says that it ended, and never why.
-	wrapperWords = regexp.MustCompile(`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$`)
-	calmWords    = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
-	fatalWords   = regexp.MustCompile(`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|(?:uncaught|unhandled) ?exception`)
-	troubleWords = regexp.MustCompile(`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`)
+	wrapperWords = regexp.MustCompile(
+		`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" ` +
+			`exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker ` +
+			`process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$`,
+	)
+	calmWords  = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
+	fatalWords = regexp.MustCompile(
+		`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|(?:uncaught|unhandled) ?exception`,
+	)
+	troubleWords = regexp.MustCompile(
+		`(?i)error|exception|fail|refused|denied|timeout|timed out|unable|cannot|missing|required|invalid|unauthori[sz]ed|E[A-Z]{5,}`,
+	)
 )
 
 // parseLog cuts clean text into entries: JSON (pino, bunyan, zap, …), logfmt, klog and plain lines, with stack traces
@@ -331,7 +346,10 @@ func pinoSeverity(level float64) severity {
 	return severityDebug
 }
 
-var variable = regexp.MustCompile(`[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-fA-F]{24}\b|\b0x[0-9a-fA-F]+\b|\d{4}-\d\d-\d\d[T ][\d:.,]+Z?|\b\d+(?:[.:,]\d+)*(?:ms|s|m|MB|KB|%)?\b|"[^"]{1,200}"|'[^']{1,200}'|\b[0-9a-f]{8,}\b`)
+var variable = regexp.MustCompile(
+	`[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-fA-F]{24}\b|\b0x[0-9a-fA-F]+\b|\d{4}-\d\d-\d\d[T ` +
+		`][\d:.,]+Z?|\b\d+(?:[.:,]\d+)*(?:ms|s|m|MB|KB|%)?\b|"[^"]{1,200}"|'[^']{1,200}'|\b[0-9a-f]{8,}\b`,
+)
 
 // template is the line with everything replaced that differs from one occurrence to the next.
 func template(line string) string { return variable.ReplaceAllString(line, "◌") }

@@ -36,7 +36,10 @@ var pullProblems = []struct {
 	{PullLimited, regexp.MustCompile(`(?i)too ?many ?requests|pull QPS exceeded|rate limit`), []int{http.StatusTooManyRequests}},
 	{
 		PullUnreachable,
-		regexp.MustCompile(`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to host|server misbehaving|Client\.Timeout|context deadline exceeded`),
+		regexp.MustCompile(
+			`(?i)i/o timeout|no such host|TLS handshake timeout|connection refused|connection reset|x509:|network is unreachable|no route to ` +
+				`host|server misbehaving|Client\.Timeout|context deadline exceeded`,
+		),
 		[]int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout},
 	},
 	{PullDenied, regexp.MustCompile(`(?i)pull access denied|insufficient_scope`), nil}, // Docker Hub says it also for what does not exist
@@ -46,7 +49,10 @@ var pullProblems = []struct {
 	},
 	{
 		PullDenied,
-		regexp.MustCompile(`(?i)\bunauthorized\b|\bforbidden\b|failed to authorize|authentication required|access denied|\bdenied:|no basic auth credentials|code = (?:Unauthenticated|PermissionDenied)`),
+		regexp.MustCompile(
+			`(?i)\bunauthorized\b|\bforbidden\b|failed to authorize|authentication required|access denied|\bdenied:|no basic auth ` +
+				`credentials|code = (?:Unauthenticated|PermissionDenied)`,
+		),
 		[]int{http.StatusUnauthorized, http.StatusForbidden},
 	},
 }

@@ -122,7 +122,8 @@ func placeWords(about Ref) string {
 	return " in " + about.Namespace
 }
 
-// standsFor is what is looked at when somebody asks about an object that its owner explains: the workload of a ReplicaSet, and the Service of
+// standsFor is what is looked at when somebody asks about an object that its owner explains: the workload of a ReplicaSet, and the Service
+// of
 // an EndpointSlice or of Endpoints, which have the Service's name.
 func (s *Snapshot) standsFor(about Ref) Ref {
 	switch about.Kind {
@@ -136,7 +137,8 @@ func (s *Snapshot) standsFor(about Ref) Ref {
 		return Ref{KindService, about.Namespace, about.Name}
 	case kindEndpointSlice:
 		for _, slice := range s.slices {
-			if service := slice.Labels[discoveryv1.LabelServiceName]; slice.Name == about.Name && slice.Namespace == about.Namespace && service != "" {
+			if service := slice.Labels[discoveryv1.LabelServiceName]; slice.Name == about.Name && slice.Namespace == about.Namespace &&
+				service != "" {
 				return Ref{KindService, about.Namespace, service}
 			}
 		}
@@ -144,7 +146,8 @@ func (s *Snapshot) standsFor(about Ref) Ref {
 	return about
 }
 
-// cannotSay says why nothing is known of an object that wasn't found: its kind isn't read, or only where something refers to one of them and
+// cannotSay says why nothing is known of an object that wasn't found: its kind isn't read, or only where something refers to one of them
+// and
 // none of them was. Empty where what isn't among the known ones isn't there.
 func (s *Snapshot) cannotSay(about Ref, known []Ref) string {
 	kind := strings.ToLower(about.Kind)
@@ -152,10 +155,15 @@ func (s *Snapshot) cannotSay(about Ref, known []Ref) string {
 	switch {
 	case s.NotThere[about]:
 		return ""
-	case about.Resource() == "" && !slices.ContainsFunc(s.custom, func(c *unstructured.Unstructured) bool { return c.GetKind() == about.Kind }):
+	case about.Resource() == "" &&
+		!slices.ContainsFunc(s.custom, func(c *unstructured.Unstructured) bool { return c.GetKind() == about.Kind }):
 		return fmt.Sprintf("I couldn't check %s %s: a diagnosis doesn't read objects of this kind.", kind, about.Name)
 	case about.Kind == KindCertificate && len(s.custom) == 0:
-		return fmt.Sprintf("I found no certificate %s%s, nor any other certificate: cert-manager may not be installed.", about.Name, placeWords(about))
+		return fmt.Sprintf(
+			"I found no certificate %s%s, nor any other certificate: cert-manager may not be installed.",
+			about.Name,
+			placeWords(about),
+		)
 	case !inPlace && slices.Contains([]string{KindConfigMap, KindSecret, KindClaim, KindLimitRange}, about.Kind):
 		return fmt.Sprintf("I couldn't check %s %s: %s%s were not read.", kind, about.Name, about.Resource(), placeWords(about))
 	}

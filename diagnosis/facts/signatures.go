@@ -23,7 +23,10 @@ const (
 var signatures = []signature{
 	{
 		"heap-exhausted",
-		regexp.MustCompile(`(?i)JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|std::bad_alloc|runtime: out of memory|Cannot allocate memory|ERR_WORKER_OUT_OF_MEMORY`),
+		regexp.MustCompile(
+			`(?i)JavaScript heap out of memory|java\.lang\.OutOfMemoryError|^MemoryError\b|std::bad_alloc|runtime: out of memory|Cannot allocate ` +
+				`memory|ERR_WORKER_OUT_OF_MEMORY`,
+		),
 	},
 	{
 		"missing-variable",
@@ -33,11 +36,15 @@ var signatures = []signature{
 	{
 		"missing-variable",
 		regexp.MustCompile(`["']?\b` + variableName +
-			`\b["']? (?:must be (?:set|defined|provided|configured)|(?:environment |env )?(?:variable|var) (?:is |was )?(?:not|missing|required|undefined)|not (?:set|defined|provided|configured|found in env)|has not been set|missing)`),
+			`\b["']? (?:must be (?:set|defined|provided|configured)|(?:environment |env )?(?:variable|var) (?:is |was ` +
+			`)?(?:not|missing|required|undefined)|not (?:set|defined|provided|configured|found in env)|has not been set|missing)`),
 	},
 	{
 		"missing-variable",
-		regexp.MustCompile(`(?i:missing|required|undefined|unset|no value for|not set)(?i:[^:"'=]{0,60}(?:env|variable|config|setting|secret)\w*)(?i:[^A-Z]{0,25}?)["'\x60:]?\s*["'\x60]?\b` + variableName + `\b`),
+		regexp.MustCompile(
+			`(?i:missing|required|undefined|unset|no value for|not ` +
+				`set)(?i:[^:"'=]{0,60}(?:env|variable|config|setting|secret)\w*)(?i:[^A-Z]{0,25}?)["'\x60:]?\s*["'\x60]?\b` + variableName + `\b`,
+		),
 	},
 	{
 		"missing-variable",
@@ -51,27 +58,52 @@ var signatures = []signature{
 	},
 	{
 		"dependency-allow-list",
-		regexp.MustCompile(`(?i)(?:isn't|is not|not) (?:white|allow)-?listed|IP (?:access|allow) ?-?list|no pg_hba\.conf entry|tlsv1 alert internal error|not allowed to connect to this`),
+		regexp.MustCompile(
+			`(?i)(?:isn't|is not|not) (?:white|allow)-?listed|IP (?:access|allow) ?-?list|no pg_hba\.conf entry|tlsv1 alert internal error|not ` +
+				`allowed to connect to this`,
+		),
 	},
 	{
 		"dependency-auth",
-		regexp.MustCompile(`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for user|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error code 49|\b535[ -]5\.7\.\d|nats: Authorization Violation`),
+		regexp.MustCompile(
+			`(?i)bad auth\b|Mongo\w*Error: .*Authentication failed|SCRAM.*fail|password authentication failed|Access denied for ` +
+				`user|WRONGPASS|NOAUTH\b|ACCESS_REFUSED|SASL authentication failed|invalid username-password pair|authentication failed for ` +
+				`user|ER_ACCESS_DENIED_ERROR|command \w+ requires authentication|Login failed for user|ORA-01017|LDAP: error code 49|\b535[ ` +
+				`-]5\.7\.\d|nats: Authorization Violation`,
+		),
 	},
 	{
 		"dependency-full",
-		regexp.MustCompile(`(?i)too many (?:clients|connections)|Connection is not available, request timed out after|QueuePool limit of size|Timeout acquiring a connection|pool (?:is )?exhausted|Timed out fetching a new connection from the connection pool|could not obtain a connection from the pool|max pool size was reached|remaining connection slots|max number of clients reached|ER_CON_COUNT_ERROR`),
+		regexp.MustCompile(
+			`(?i)too many (?:clients|connections)|Connection is not available, request timed out after|QueuePool limit of size|Timeout acquiring ` +
+				`a connection|pool (?:is )?exhausted|Timed out fetching a new connection from the connection pool|could not obtain a connection from ` +
+				`the pool|max pool size was reached|remaining connection slots|max number of clients reached|ER_CON_COUNT_ERROR`,
+		),
 	},
 	{
 		"dependency-dns",
-		regexp.MustCompile(`(?:getaddrinfo|queryA|queryAaaa) (?:ENOTFOUND|EAI_AGAIN|ENODATA)\s+([\w.-]+)|querySrv E[A-Z]+ ([\w.-]+)|UnknownHostException:? ([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp .*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address '([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|Failed to resolve '([\w.-]+)'|[Nn]ame resolution failed for target (?:dns:)?/*([\w.-]+)`),
+		regexp.MustCompile(
+			`(?:getaddrinfo|queryA|queryAaaa) (?:ENOTFOUND|EAI_AGAIN|ENODATA)\s+([\w.-]+)|querySrv E[A-Z]+ ([\w.-]+)|UnknownHostException:? ` +
+				`([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp ` +
+				`.*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address ` +
+				`'([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|Failed to resolve '([\w.-]+)'|[Nn]ame resolution failed ` +
+				`for target (?:dns:)?/*([\w.-]+)`,
+		),
 	},
 	{
 		"dependency-dns",
-		regexp.MustCompile(`(?i)Name or service not known|Temporary failure in name resolution|Name does not resolve|nodename nor servname|could not resolve (?:the )?(?:host|address)|\bENOTFOUND\b|\bno such host\b`),
+		regexp.MustCompile(
+			`(?i)Name or service not known|Temporary failure in name resolution|Name does not resolve|nodename nor servname|could not resolve ` +
+				`(?:the )?(?:host|address)|\bENOTFOUND\b|\bno such host\b`,
+		),
 	},
 	{
 		"dependency-tls",
-		regexp.MustCompile(`(?i)certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get local issuer) certificate|x509: |CERT_HAS_EXPIRED|UNABLE_TO_VERIFY|PKIX path building failed|ERR_TLS_CERT|certificate verify failed|(?:tls|ssl)\w* handshake (?:fail|error)|ssl3_|tlsv1 alert|wrong version number|Hostname/IP does not match`),
+		regexp.MustCompile(
+			`(?i)certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get local issuer) certificate|x509: ` +
+				`|CERT_HAS_EXPIRED|UNABLE_TO_VERIFY|PKIX path building failed|ERR_TLS_CERT|certificate verify failed|(?:tls|ssl)\w* handshake ` +
+				`(?:fail|error)|ssl3_|tlsv1 alert|wrong version number|Hostname/IP does not match`,
+		),
 	},
 	{"dependency-refused", regexp.MustCompile(`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:[Cc]onnection refused|\(111\))`)},
 	{
@@ -83,7 +115,11 @@ var signatures = []signature{
 	{"dependency-refused", regexp.MustCompile(`\bECONNREFUSED\b|(?i:connection refused)`)},
 	{
 		"dependency-timeout",
-		regexp.MustCompile(`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:timed out|timeout|\(110\))|Can't reach database server at [\x60'"]*([\w.-]+(?::\d+)?)|Connection to node -?\d+ \(([\w.-]+)/[^)]*\) could not be established|Unable to connect to ([\w.-]+[:/]\d{2,5})`),
+		regexp.MustCompile(
+			`(?:server|Server) (?:at|on) ["']([\w.-]+)["'].*(?:timed out|timeout|\(110\))|Can't reach database server at ` +
+				`[\x60'"]*([\w.-]+(?::\d+)?)|Connection to node -?\d+ \(([\w.-]+)/[^)]*\) could not be established|Unable to connect to ` +
+				`([\w.-]+[:/]\d{2,5})`,
+		),
 	},
 	{
 		"dependency-timeout",
@@ -93,20 +129,37 @@ var signatures = []signature{
 	},
 	{
 		"dependency-timeout",
-		regexp.MustCompile(`(?i)\bETIMEDOUT\b|connect(?:ion)? (?:attempt )?timed? ?out|Server selection timed out|ConnectTimeoutException|ServerSelectionError|EHOSTUNREACH|ENETUNREACH|no route to host|MongoNetworkTimeoutError|Communications link failure|not possible to connect to the redis server|NoBrokersAvailable|brokers are down|None of the configured nodes (?:are|were) available|waiting for a node assignment|nats: no servers available|Could not reach any contact point|All host\(s\) tried for query failed|KafkaJSConnectionError|network-related or instance-specific error`),
+		regexp.MustCompile(
+			`(?i)\bETIMEDOUT\b|connect(?:ion)? (?:attempt )?timed? ?out|Server selection timed ` +
+				`out|ConnectTimeoutException|ServerSelectionError|EHOSTUNREACH|ENETUNREACH|no route to host|MongoNetworkTimeoutError|Communications ` +
+				`link failure|not possible to connect to the redis server|NoBrokersAvailable|brokers are down|None of the configured nodes ` +
+				`(?:are|were) available|waiting for a node assignment|nats: no servers available|Could not reach any contact point|All host\(s\) ` +
+				`tried for query failed|KafkaJSConnectionError|network-related or instance-specific error`,
+		),
 	},
 	{
 		"port-in-use",
-		regexp.MustCompile(`EADDRINUSE|(?i:address already in use)|[Pp]ort \d+ (?:was|is) already in use|Failed to bind to address|Address in use`),
+		regexp.MustCompile(
+			`EADDRINUSE|(?i:address already in use)|[Pp]ort \d+ (?:was|is) already in use|Failed to bind to address|Address in use`,
+		),
 	},
 	{"disk-full", regexp.MustCompile(`ENOSPC|(?i:no space left on device)|(?i:disk quota exceeded)`)},
 	{
 		"file-permission",
-		regexp.MustCompile(`EACCES|EROFS|(?i:read-only file system)|\[?Errno 13\b|os error 13\b|PermissionError|AccessDeniedException: /|(?i:\b(?:open|openat|mkdir|mkdtemp|bind|listen|stat|lstat|unlink|rename|write|read|exec|fork/exec|chown|chmod|access|create|touch|cp|mv|rm|cd|file|directory|log|socket)\b[^|]*(?:permission denied|operation not permitted))|(?i:/[\w.-]+[\w./-]*['"\x60)]?[^|]{0,20}(?:permission denied|operation not permitted))|(?i:(?:permission denied|operation not permitted)[^|\w]{0,8}/[\w.-]+)`),
+		regexp.MustCompile(
+			`EACCES|EROFS|(?i:read-only file system)|\[?Errno 13\b|os error 13\b|PermissionError|AccessDeniedException: /|` +
+				`(?i:\b(?:open|openat|mkdir|mkdtemp|bind|listen|stat|lstat|unlink|rename|write|read|exec|fork/exec|chown|chmod|` +
+				`access|create|touch|cp|mv|rm|cd|file|directory|log|socket)\b[^|]*(?:permission denied|operation not permitted))|` +
+				`(?i:/[\w.-]+[\w./-]*['"\x60)]?[^|]{0,20}(?:permission denied|operation not permitted))|` +
+				`(?i:(?:permission denied|operation not permitted)[^|\w]{0,8}/[\w.-]+)`,
+		),
 	},
 	{
 		"broken-build",
-		regexp.MustCompile(`Cannot find (?:module|package) ['"]([^'"]+)['"]|No module named ['"]?([\w.]+)|ClassNotFoundException: ([\w.$]+)|NoClassDefFoundError: ([\w./$]+)|error while loading shared libraries: ([^\s:]+)|ERR_MODULE_NOT_FOUND|ERR_REQUIRE_ESM`),
+		regexp.MustCompile(
+			`Cannot find (?:module|package) ['"]([^'"]+)['"]|No module named ['"]?([\w.]+)|ClassNotFoundException: ` +
+				`([\w.$]+)|NoClassDefFoundError: ([\w./$]+)|error while loading shared libraries: ([^\s:]+)|ERR_MODULE_NOT_FOUND|ERR_REQUIRE_ESM`,
+		),
 	},
 	{"broken-build", regexp.MustCompile(`^\W*(?:SyntaxError|ImportError|ReferenceError)\b|version .GLIBC_[\d.]+. not found`)},
 }
@@ -154,7 +207,9 @@ func (v *Log) search() Explanation {
 }
 
 var (
-	recovered   = regexp.MustCompile(`(?i)\b(?:re)?connected\b|connection (?:re-?)?(?:established|restored|opened)|successfully (?:re)?connect`)
+	recovered = regexp.MustCompile(
+		`(?i)\b(?:re)?connected\b|connection (?:re-?)?(?:established|restored|opened)|successfully (?:re)?connect`,
+	)
 	stillAway   = regexp.MustCompile(`(?i)\bnot (?:yet )?(?:re)?connected|could not|cannot|failed|refused`)
 	namedErrors = regexp.MustCompile(`\b[A-Z]\w*(?:Error|Exception)\b|\bpanic:`)
 )

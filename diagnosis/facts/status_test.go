@@ -45,7 +45,9 @@ func TestANumberIsAStatusOnlyWhereItStandsAsOne(t *testing.T) {
 
 // FuzzStatuses holds that a status is one of an error and stands in the text, and that a name in one piece is none.
 func FuzzStatuses(f *testing.F) {
-	for _, seed := range []string{"401 Unauthorized", "status: 403", "code = 429", "app:401", "HTTP/1.1 503", "http\n 404\"", "\xff401 forbidden"} {
+	for _, seed := range []string{
+		"401 Unauthorized", "status: 403", "code = 429", "app:401", "HTTP/1.1 503", "http\n 404\"", "\xff401 forbidden",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, message string) {
@@ -80,11 +82,19 @@ func TestAPullIsSortedByWhatIsSaidAndNotByNames(t *testing.T) {
 		{"registry.example/forbidden/unauthorized:1", `failed to copy "registry.example/forbidden/unauthorized:1": ` + reset, PullUnclear},
 		{"app:1", `pulling for pod web-503 through https://registry.example/429/toomanyrequests: ` + reset, PullUnclear},
 
-		{"nginx:404", `failed to resolve "docker.io/library/nginx:404": unexpected status from HEAD request to https://registry.example/v2/nginx/manifests/404: 401 Unauthorized`, PullDenied},
+		{
+			"nginx:404",
+			`failed to resolve "docker.io/library/nginx:404": unexpected status from HEAD request to ` +
+				`https://registry.example/v2/nginx/manifests/404: 401 Unauthorized`,
+			PullDenied,
+		},
 		{"app:1", `unexpected status code [manifests 1]: 403 Forbidden`, PullDenied},
 		{"app:1", `StatusCode: 403, <html>`, PullDenied},
 		{"app:401", `pulling from host registry.example failed with status code [manifests 401]: 404 Not Found`, PullMissing},
-		{"app:401", `rpc error: code = NotFound desc = failed to pull "docker.io/library/app:401": docker.io/library/app:401: not found`, PullMissing},
+		{
+			"app:401", `rpc error: code = NotFound desc = failed to pull "docker.io/library/app:401": docker.io/library/app:401: not found`,
+			PullMissing,
+		},
 		{"app:403", `httpReadSeeker: failed open: unexpected status code https://registry.example/v2/x: HTTP 429`, PullLimited},
 		{"app:1", `received unexpected HTTP status: 503 Service Unavailable`, PullUnreachable},
 		{"", `manifest unknown: sha256:401`, PullMissing},

@@ -144,7 +144,10 @@ var webhookTroubles = []struct {
 }
 
 // kyverno puts which pod and the path of the rule around what it says.
-var kyverno = regexp.MustCompile(`blocked due to the following policies\s+(\S+):\s+(\S+): '?(?:validation (?:error|failure): )?(.+?)(?:\.? rule \S+ failed at path \S*)?'?$`)
+var kyverno = regexp.MustCompile(
+	`blocked due to the following policies\s+(\S+):\s+(\S+): '?(?:validation (?:error|failure): )?(.+?)(?:\.? rule \S+ failed at path ` +
+		`\S*)?'?$`,
+)
 
 // refusedBy is what a policy says, without what it says around it.
 func refusedBy(s *facts.Snapshot, wording string) string {
@@ -203,7 +206,9 @@ var denialPatterns = []struct {
 	{"creation-denied", regexp.MustCompile(`(?s)^.*$`)},
 }
 
-var policyDenied = regexp.MustCompile(`(?s)\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*`)
+var policyDenied = regexp.MustCompile(
+	`(?s)\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*`,
+)
 
 // refusedBecause is an admission error in few words: of a policy, its name and what it says.
 func refusedBecause(s *facts.Snapshot, message string) string {

@@ -24,16 +24,18 @@ var autoscalingRules = []Rule{
 		Cause:  "metrics-server is not installed, or down",
 		Remedy: "bring metrics-server back",
 		Source: autoscalerSource,
-		snapshot: scalerRule(func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
-			if active.Status != corev1.ConditionFalse || !noMetricsAPI.MatchString(active.Message) {
-				return nil
-			}
-			f := scalerFinding(h, active, "The metrics API does not answer, so nothing is scaled automatically",
-				Remedy{Text: "Bring metrics-server back.", Command: "kubectl get apiservice v1beta1.metrics.k8s.io"})
-			f.Subject = facts.Ref{Kind: "APIService", Name: "v1beta1.metrics.k8s.io"}
-			f.Calls, f.Beyond = s.MetricsService(), []facts.Elsewhere{{Ref: facts.MetricsServer}}
-			return f
-		}),
+		snapshot: scalerRule(
+			func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
+				if active.Status != corev1.ConditionFalse || !noMetricsAPI.MatchString(active.Message) {
+					return nil
+				}
+				f := scalerFinding(h, active, "The metrics API does not answer, so nothing is scaled automatically",
+					Remedy{Text: "Bring metrics-server back.", Command: "kubectl get apiservice v1beta1.metrics.k8s.io"})
+				f.Subject = facts.Ref{Kind: "APIService", Name: "v1beta1.metrics.k8s.io"}
+				f.Calls, f.Beyond = s.MetricsService(), []facts.Elsewhere{{Ref: facts.MetricsServer}}
+				return f
+			},
+		),
 	},
 	{
 		ID:     "autoscaler-needs-requests",
@@ -43,18 +45,20 @@ var autoscalingRules = []Rule{
 		Cause:  "a container (often a new sidecar) without the request that the target is a percentage of",
 		Remedy: "set the request of every container",
 		Source: autoscalerSource,
-		snapshot: scalerRule(func(_ *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
-			m := missingRequest.FindStringSubmatch(active.Message)
-			if active.Status != corev1.ConditionFalse || m == nil {
-				return nil
-			}
-			return scalerFinding(
-				h,
-				active,
-				fmt.Sprintf("%s %s cannot compute: container %s has no %s request", facts.KindAutoscaler, h.Name, m[2], m[1]),
-				Remedy{Text: fmt.Sprintf("Set a %s request for container %s.", m[1], m[2])},
-			)
-		}),
+		snapshot: scalerRule(
+			func(_ *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
+				m := missingRequest.FindStringSubmatch(active.Message)
+				if active.Status != corev1.ConditionFalse || m == nil {
+					return nil
+				}
+				return scalerFinding(
+					h,
+					active,
+					fmt.Sprintf("%s %s cannot compute: container %s has no %s request", facts.KindAutoscaler, h.Name, m[2], m[1]),
+					Remedy{Text: fmt.Sprintf("Set a %s request for container %s.", m[1], m[2])},
+				)
+			},
+		),
 	},
 	{
 		ID:       "autoscaler-target-missing",
@@ -107,32 +111,38 @@ var autoscalingRules = []Rule{
 		Cause:   "usually a symptom of pods that are not ready",
 		Remedy:  "see the cause that explains it",
 		Source:  autoscalerSource,
-		snapshot: scalerRule(func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
-			if active.Status != corev1.ConditionFalse || active.Reason == "ScalingDisabled" || active.Reason == "AmbiguousSelector" ||
-				noMetricsAPI.MatchString(active.Message) || missingRequest.MatchString(active.Message) {
-				return nil
-			}
-			if s.Age(active.LastTransitionTime.Time) < 5*time.Minute {
-				return nil
-			}
-			f := scalerFinding(
-				h,
-				active,
-				fmt.Sprintf("%s %s gets no metrics, so it does not scale", facts.KindAutoscaler, h.Name),
-				Remedy{Text: "Look at what it measures."},
-			)
-			f.Sure, f.Unsure = Medium, "Only the controller's message says why."
-			return f
-		}),
+		snapshot: scalerRule(
+			func(s *facts.Snapshot, h *autoscalingv2.HorizontalPodAutoscaler, active autoscalingv2.HorizontalPodAutoscalerCondition) *Finding {
+				if active.Status != corev1.ConditionFalse || active.Reason == "ScalingDisabled" || active.Reason == "AmbiguousSelector" ||
+					noMetricsAPI.MatchString(active.Message) || missingRequest.MatchString(active.Message) {
+					return nil
+				}
+				if s.Age(active.LastTransitionTime.Time) < 5*time.Minute {
+					return nil
+				}
+				f := scalerFinding(
+					h,
+					active,
+					fmt.Sprintf("%s %s gets no metrics, so it does not scale", facts.KindAutoscaler, h.Name),
+					Remedy{Text: "Look at what it measures."},
+				)
+				f.Sure, f.Unsure = Medium, "Only the controller's message says why."
+				return f
+			},
+		),
 	},
 }
 
 var (
-	noMetricsAPI   = regexp.MustCompile(`could not find the requested resource|unable to handle the request|no matches for kind|metrics API not available`)
+	noMetricsAPI = regexp.MustCompile(
+		`could not find the requested resource|unable to handle the request|no matches for kind|metrics API not available`,
+	)
 	missingRequest = regexp.MustCompile(`missing request for (\S+) in container (\S+) of`)
 )
 
-func scalerRule(look func(*facts.Snapshot, *autoscalingv2.HorizontalPodAutoscaler, autoscalingv2.HorizontalPodAutoscalerCondition) *Finding) func(*facts.Snapshot) []*Finding {
+func scalerRule(
+	look func(*facts.Snapshot, *autoscalingv2.HorizontalPodAutoscaler, autoscalingv2.HorizontalPodAutoscalerCondition) *Finding,
+) func(*facts.Snapshot) []*Finding {
 	return func(s *facts.Snapshot) []*Finding {
 		var found []*Finding
 		for _, h := range s.Autoscalers() {
@@ -144,7 +154,12 @@ func scalerRule(look func(*facts.Snapshot, *autoscalingv2.HorizontalPodAutoscale
 	}
 }
 
-func scalerFinding(h *autoscalingv2.HorizontalPodAutoscaler, c autoscalingv2.HorizontalPodAutoscalerCondition, what string, remedy Remedy) *Finding {
+func scalerFinding(
+	h *autoscalingv2.HorizontalPodAutoscaler,
+	c autoscalingv2.HorizontalPodAutoscalerCondition,
+	what string,
+	remedy Remedy,
+) *Finding {
 	ref := facts.RefOf(facts.KindAutoscaler, h)
 	if remedy.Command == "" {
 		remedy.Command = fmt.Sprintf("kubectl describe hpa %s -n %s", h.Name, h.Namespace)

@@ -46,7 +46,11 @@ func TestSchedulesAreFollowedBackwards(t *testing.T) {
 
 func TestSchedulesThatAreNotJudged(t *testing.T) {
 	t.Parallel()
-	for _, schedule := range []string{"", "* * * *", "* * * * * *", "TZ=UTC", "TZ=Nowhere 0 2 * * *", "@every", "@every x", "@often", "0 3 * * 7", ", * * * *", "* , * * *", "* * , * *", "60 * * * *", "*/0 * * * *", "5-1 * * * *", "x * * * *", "* * 0 * *", "-1 * * * *", "1- * * * *", "*/99999999999999999999 * * * *"} {
+	for _, schedule := range []string{
+		"", "* * * *", "* * * * * *", "TZ=UTC", "TZ=Nowhere 0 2 * * *", "@every", "@every x", "@often", "0 3 * * 7", ", * * * *", "* , * * *",
+		"* * , * *", "60 * * * *", "*/0 * * * *", "5-1 * * * *", "x * * * *", "* * 0 * *", "-1 * * * *", "1- * * * *",
+		"*/99999999999999999999 * * * *",
+	} {
 		_, ok := parseSchedule(schedule)
 		require.False(t, ok, schedule)
 	}

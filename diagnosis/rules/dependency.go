@@ -156,7 +156,10 @@ var tlsReasons = []struct {
 		": the other side does not speak TLS on this port",
 	},
 	{
-		regexp.MustCompile(`(?i)ERR_TLS_CERT_ALTNAME|Hostname/IP does not match|certificate is (?:not )?valid for|No subject alternative|hostname mismatch|doesn't match|cannot validate certificate for`),
+		regexp.MustCompile(
+			`(?i)ERR_TLS_CERT_ALTNAME|Hostname/IP does not match|certificate is (?:not )?valid for|No subject alternative|hostname ` +
+				`mismatch|doesn't match|cannot validate certificate for`,
+		),
 		": the certificate is for another name",
 	},
 }

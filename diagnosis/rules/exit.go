@@ -207,7 +207,8 @@ func exitRule(code int32, wording func(*facts.Container) string, fix string, sur
 	}
 }
 
-// bySignal says that the exit code is that of SIGABRT or SIGSEGV, with which runtimes such as .NET also end for an error that nobody caught.
+// bySignal says that the exit code is that of SIGABRT or SIGSEGV, with which runtimes such as .NET also end for an error that nobody
+// caught.
 func bySignal(code int32) bool { return code == 134 || code == 139 }
 
 func exitFinding(c *facts.Container, what, fix string, sure Confidence) *Finding {

@@ -163,7 +163,10 @@ func ingressClass(s *facts.Snapshot) []*Finding {
 }
 
 // eachBackend calls look once for every Service that an Ingress leads to.
-func eachBackend(s *facts.Snapshot, look func(ref facts.Ref, i *networkingv1.Ingress, b facts.Backend, service *corev1.Service) *Finding) []*Finding {
+func eachBackend(
+	s *facts.Snapshot,
+	look func(ref facts.Ref, i *networkingv1.Ingress, b facts.Backend, service *corev1.Service) *Finding,
+) []*Finding {
 	var found []*Finding
 	for _, i := range s.Ingresses() {
 		seen := map[string]bool{}

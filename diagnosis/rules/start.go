@@ -190,7 +190,10 @@ var (
 	// networkPlugin is the first word of the plugin that the kubelet's runtime could not call, such as "calico" or "aws".
 	networkPlugin = regexp.MustCompile(`plugin type="([a-z0-9]+)`)
 	// noAddress is what the plugins of AWS, Azure, Google and CNI's own host-local say.
-	noAddress   = regexp.MustCompile(`(?i)failed to assign an IP address|no (?:more )?(?:available|free) (?:IP|addresses)|no IP addresses available|InsufficientFreeAddresses|range set is full|IP_SPACE_EXHAUSTED|No IPs available|AddressPrefix.*exhausted`)
+	noAddress = regexp.MustCompile(
+		`(?i)failed to assign an IP address|no (?:more )?(?:available|free) (?:IP|addresses)|no IP addresses ` +
+			`available|InsufficientFreeAddresses|range set is full|IP_SPACE_EXHAUSTED|No IPs available|AddressPrefix.*exhausted`,
+	)
 	keyInVolume = regexp.MustCompile(`references non-existent (secret|config) key: (\S+)`)
 )
 
@@ -306,7 +309,10 @@ func keyFinding(s *facts.Snapshot, ref facts.Ref, key string, does Effect, evide
 	return f
 }
 
-var noCommand = regexp.MustCompile(`(?i)executable file not found|exec:? .*no such file or directory|exec .*permission denied|exec format error|stat .*no such file or directory|starting container process caused`)
+var noCommand = regexp.MustCompile(
+	`(?i)executable file not found|exec:? .*no such file or directory|exec .*permission denied|exec format error|stat .*no such file or ` +
+		`directory|starting container process caused`,
+)
 
 func commandNotFound(c *facts.Container) *Finding {
 	reason, message := c.Waits()
@@ -328,7 +334,10 @@ func commandNotFound(c *facts.Container) *Finding {
 }
 
 // execFailed is what the runtime writes into the log when the kernel refuses the entrypoint.
-var execFailed = regexp.MustCompile(`^(?:standard_init_linux\.go:\d+: )?exec (?:user process caused:? |/?[\w./-]+: )"?(?:exec format error|no such file or directory|permission denied)`)
+var execFailed = regexp.MustCompile(
+	`^(?:standard_init_linux\.go:\d+: )?exec (?:user process caused:? |/?[\w./-]+: )"?(?:exec format error|no such file or ` +
+		`directory|permission denied)`,
+)
 
 // execFailure finds that line where nothing else was written: the program never ran.
 func execFailure(c *facts.Container) (*facts.LogLine, bool) {

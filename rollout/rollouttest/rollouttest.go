@@ -61,7 +61,12 @@ func Template(version string, annotations map[string]string) corev1.PodTemplateS
 			Env: []corev1.EnvVar{
 				{Name: "NODE_ENV", Value: "production"},
 				{Name: "API_PASSWORD", Value: SecretValue},
-				{Name: "JWT_SECRET", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "jwt-credentials"}, Key: "secret"}}},
+				{
+					Name: "JWT_SECRET",
+					ValueFrom: &corev1.EnvVarSource{
+						SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "jwt-credentials"}, Key: "secret"},
+					},
+				},
 			},
 			Resources: corev1.ResourceRequirements{
 				Requests: corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("512Mi")},
@@ -110,9 +115,11 @@ func Pod(revision int, name string, age time.Duration) *corev1.Pod {
 		},
 		Spec: corev1.PodSpec{NodeName: "aks-stdarproduction-0", Containers: []corev1.Container{{Name: "api-gateway", Image: Registry + "12345"}}},
 		Status: corev1.PodStatus{
-			Phase:             corev1.PodRunning,
-			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
-			ContainerStatuses: []corev1.ContainerStatus{{Name: "api-gateway", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+			Phase:      corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "api-gateway", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			},
 		},
 	}
 }
@@ -147,7 +154,9 @@ func Ended(p *corev1.Pod, restarts, exit int32) {
 	Unready(p)
 	c := &p.Status.ContainerStatuses[0]
 	c.RestartCount = restarts
-	c.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exit, Reason: "Completed", FinishedAt: metav1.NewTime(Noon)}}
+	c.State = corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{ExitCode: exit, Reason: "Completed", FinishedAt: metav1.NewTime(Noon)},
+	}
 }
 
 // Restarting makes a pod one that runs again after its container ended: there was no back-off to wait for.
@@ -159,11 +168,14 @@ func Restarting(p *corev1.Pod, restarts, exit int32, last time.Time) {
 }
 
 // OverQuota is what the API server says of a pod that a quota has no room for.
-const OverQuota = `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, limited: requests.cpu=4`
+const OverQuota = `pods "x" is forbidden: exceeded quota: production-quota, requested: requests.cpu=250m, used: requests.cpu=4, ` +
+	`limited: requests.cpu=4`
 
 // Refusing makes a ReplicaSet one that may not make a pod.
 func Refusing(set *appsv1.ReplicaSet, message string) {
-	set.Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: message}}
+	set.Status.Conditions = []appsv1.ReplicaSetCondition{
+		{Type: "ReplicaFailure", Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: message},
+	}
 }
 
 // Rolling is the status in the middle of a rollout: two of four pods are new, and two serve.
@@ -174,7 +186,11 @@ func Rolling() appsv1.DeploymentStatus {
 // Quota is one of production that limits and uses so much.
 func Quota(hard, used corev1.ResourceList) corev1.ResourceQuota {
 	return corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "production-quota", Namespace: "production"}, Status: corev1.ResourceQuotaStatus{Hard: hard, Used: used},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      "production-quota",
+			Namespace: "production",
+		},
+		Status: corev1.ResourceQuotaStatus{Hard: hard, Used: used},
 	}
 }
 
@@ -183,7 +199,11 @@ func Node(name, cpu, memory string) corev1.Node {
 	return corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Status: corev1.NodeStatus{Allocatable: corev1.ResourceList{
-			corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory), corev1.ResourcePods: resource.MustParse("30"),
+			corev1.ResourceCPU: resource.MustParse(
+				cpu,
+			),
+			corev1.ResourceMemory: resource.MustParse(memory),
+			corev1.ResourcePods:   resource.MustParse("30"),
 		}},
 	}
 }
@@ -191,6 +211,8 @@ func Node(name, cpu, memory string) corev1.Node {
 // DeadNode is a node that has not answered since then.
 func DeadNode(name string, since time.Time) corev1.Node {
 	n := Node(name, "2", "4Gi")
-	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.NewTime(since)}}
+	n.Status.Conditions = []corev1.NodeCondition{
+		{Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.NewTime(since)},
+	}
 	return n
 }
