@@ -30,31 +30,58 @@ var _ = register(Runbook{
 	Answer: answerEvents,
 })
 
-// answerEvents reads the pods before the events: what they spell out is hidden then wherever an event quotes it.
 func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	namespace := in.Command.Target.Namespace
 	where := algesta.Say("{}", whereOf(in))
-	var pods corev1.PodList
-	var found corev1.EventList
-	podsRead := listAll(ctx, c, namespace, "", "pods", &pods)
-	read := listAll(ctx, c, namespace, "", "events", &found)
-	if read.err != nil {
-		return unknownReport(where, read), nil //nolint:nilerr // it is said
+	found := readEvents(ctx, c, in.Command.Target.Namespace)
+	if found.read.err != nil {
+		return unknownReport(where, found.read), nil //nolint:nilerr // it is said
 	}
-	all := found.Items
+	all := found.events
 	if in.Command.Target.Object == "" {
 		where = subject(in)
 		all = slices.DeleteFunc(all, func(e corev1.Event) bool { return !ofWorkload(e.InvolvedObject, in.Workload.Name) })
 	}
-	hideSpelledOut(all, pods.Items)
-	messages := podsRead.err == nil && podsRead.part == nil
-	said := notes(read, podsRead)
-	if !messages {
-		said = append(said, algesta.Say("Without all pods I don't know what has to be hidden, so I leave out what the events say."))
-	}
-	said = append(slices.Concat(asTyped(in), said), algesta.Say("Kubernetes keeps events for about an hour."))
+	said := slices.Concat(asTyped(in), notes(found.read, found.podsRead), found.leftOut())
+	said = append(said, algesta.Say("Kubernetes keeps events for about an hour."))
 	folded := foldEvents(all)
-	return withTable(eventsReport(folded, where, read.part != nil), eventsTable(folded, in.Command.At, messages), "event", said...), nil
+	return withTable(
+		eventsReport(folded, where, found.read.part != nil), eventsTable(folded, in.Command.At, found.quotable()), "event", said...,
+	), nil
+}
+
+// saidEvents are the events of a namespace as an answer may quote them, and the pods that were read for that.
+type saidEvents struct {
+	events         []corev1.Event
+	pods           []corev1.Pod
+	read, podsRead listed
+}
+
+// readEvents reads the pods before the events: what they spell out is hidden then wherever an event quotes it. Every answer that quotes the
+// events of a namespace has them from here. Where not all pods were read nobody knows what has to be hidden, and no event has a message.
+func readEvents(ctx context.Context, c Cluster, namespace string) saidEvents {
+	var pods corev1.PodList
+	var found corev1.EventList
+	s := saidEvents{podsRead: listAll(ctx, c, namespace, "", "pods", &pods)}
+	s.read = listAll(ctx, c, namespace, "", "events", &found)
+	s.events, s.pods = found.Items, pods.Items
+	hideSpelledOut(s.events, s.pods)
+	if !s.quotable() {
+		for i := range s.events {
+			s.events[i].Message = ""
+		}
+	}
+	return s
+}
+
+// quotable says that it is known what has to be hidden in the messages.
+func (s saidEvents) quotable() bool { return s.podsRead.err == nil && s.podsRead.part == nil }
+
+// leftOut says that the messages are left out, where they are.
+func (s saidEvents) leftOut() []algesta.Text {
+	if s.quotable() || s.read.err != nil {
+		return nil
+	}
+	return []algesta.Text{algesta.Say("Without all pods I don't know what has to be hidden, so I leave out what the events say.")}
 }
 
 // hideSpelledOut takes the messages away that hold a secret which a pod spells out: a list of a whole namespace tells it to nobody else.

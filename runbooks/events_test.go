@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
@@ -80,6 +81,40 @@ func TestEventsWithoutPodsSayNoMessages(t *testing.T) {
 	require.Contains(t, got, "so I leave out what the events say")
 	s.instead = map[string]error{"EventList": forbidden}
 	require.Equal(t, "I couldn't check the events of production: I have no right to read them.", tells(t, s, regarding("events", ""))[0])
+}
+
+// Every answer that quotes the events of a namespace hides in them what its pods spell out, and quotes none where those weren't read.
+func TestNoAnswerQuotesAnEventThatHoldsWhatAPodSpellsOut(t *testing.T) {
+	t.Parallel()
+	secret := fmt.Sprintf("open-%d", rand.Uint64())
+	spells := mounting("d")
+	spells.Spec.Containers = []corev1.Container{{Name: "app", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: secret}}}}
+	rescaled := eventOf("full", "Normal", "SuccessfulRescale", "New size: 4; reason: "+secret, time.Minute, 1)
+	rescaled.InvolvedObject.Kind = "HorizontalPodAutoscaler"
+	lists := map[string][]any{
+		"HorizontalPodAutoscalerList": {cpuScaler("full", 4, 4, 4, 88, scalingActive)},
+		"SecretProviderClassList":     {providerClass(vaultClass)},
+		"PodList":                     {spells},
+		"EventList":                   {rescaled, eventOf("d", "Warning", "FailedMount", "cannot mount "+secret, time.Minute, 1)},
+	}
+	const leftOut = "Without all pods I don't know what has to be hidden, so I leave out what the events say."
+	for name, in := range map[string]runbooks.Input{
+		"events": regarding("events", ""), "keyvault": regarding("keyvault", ""), "hpa": regarding("hpa", "horizontalpodautoscaler/full"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := fmt.Sprint(tells(t, listed{lists: lists}, in))
+			require.NotContains(t, got, secret)
+			require.Contains(t, got, "(hidden: it quotes a secret)")
+			require.NotContains(t, got, leftOut)
+
+			unread := listed{lists: lists, instead: map[string]error{"PodList": forbidden("pods")}}
+			got = fmt.Sprint(tells(t, unread, in))
+			require.NotContains(t, got, secret)
+			require.Contains(t, got, leftOut)
+			require.Regexp(t, "(?i)couldn't check pods|pods: not checked|not checked: pods", got)
+		})
+	}
 }
 
 func TestEventsOfARealControlPlane(t *testing.T) {

@@ -22,7 +22,7 @@ var _ = register(Runbook{
 	Rank:    150,
 	About:   About{Environment: true, Kinds: []string{autoscalerKind}},
 	Args:    lookArgs,
-	Reads:   []string{"list horizontalpodautoscalers.autoscaling", "list events"},
+	Reads:   []string{"list horizontalpodautoscalers.autoscaling", "list events", "list pods"},
 	Answer:  answerHPA,
 })
 
@@ -52,18 +52,20 @@ type scaler struct {
 
 func answerHPA(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	var all autoscalingv2.HorizontalPodAutoscalerList
-	var events corev1.EventList
+	var said saidEvents
 	namespace := in.Command.Target.Namespace
+	name := objectOf(in, autoscalerKind)
 	r := &reads{c: c}
 	r.list(ctx, autoscalers, namespace, &all)
-	r.list(ctx, "events", namespace, &events)
+	if name != "" {
+		r.work.Go(func() { said = r.events(ctx, namespace) })
+	}
 	r.work.Wait()
 	if err := r.failed[autoscalers]; err != nil {
 		return unreadable(in, "the autoscalers", err), nil
 	}
 	var found []scaler
 	var names []string
-	name := objectOf(in, autoscalerKind)
 	noMetrics := 0
 	for i := range all.Items {
 		h := &all.Items[i]
@@ -90,7 +92,8 @@ func answerHPA(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 			"The metrics API gives no cpu and memory, so {} can't scale by them. Look at metrics-server.", count(noMetrics, "autoscaler"))})
 	}
 	if name != "" {
-		report.Body = append(report.Body, lines(lastScaling(found[0], events.Items, in))...)
+		report.Body = append(report.Body, lines(lastScaling(found[0], said.events, in))...)
+		report.Body = append(report.Body, lines(said.leftOut())...)
 	}
 	report.Body = append(report.Body, lines(r.couldNot())...)
 	report.Body = append(report.Body, lines(asTyped(in))...)
@@ -273,5 +276,9 @@ func lastScaling(s scaler, events []corev1.Event, in Input) []algesta.Text {
 	if newest == nil {
 		return nil
 	}
-	return []algesta.Text{algesta.Say("Last scaling, {} ago: {}.", span(in.Command.At.Sub(newest.LastTimestamp.Time)), quote(newest.Message))}
+	ago := span(in.Command.At.Sub(newest.LastTimestamp.Time))
+	if newest.Message == "" {
+		return []algesta.Text{algesta.Say("Last scaling, {} ago.", ago)}
+	}
+	return []algesta.Text{algesta.Say("Last scaling, {} ago: {}.", ago, quote(newest.Message))}
 }

@@ -72,12 +72,10 @@ func answerKeyvault(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 	namespace := in.Command.Target.Namespace
 	r := &reads{c: c}
 	classList, statusList := customList(csiGroup, "v1", providerClassKind), customList(csiGroup, "v1", providerClassKind+"PodStatus")
-	var pods corev1.PodList
-	var events corev1.EventList
+	var said saidEvents
 	r.list(ctx, providerClasses, namespace, classList)
 	r.list(ctx, podStatuses, namespace, statusList)
-	r.list(ctx, "pods", namespace, &pods)
-	r.list(ctx, "events", namespace, &events)
+	r.work.Go(func() { said = r.events(ctx, namespace) })
 	r.work.Wait()
 	switch {
 	case r.absent(providerClasses):
@@ -90,8 +88,8 @@ func answerKeyvault(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 	case r.failed[providerClasses] != nil:
 		return unreadable(in, "the SecretProviderClasses", r.failed[providerClasses]), nil //nolint:nilerr // it is said
 	}
-	v := vaultOf(classList.Items, statusList.Items, pods.Items, events.Items, r)
-	return v.report(in, r), nil
+	v := vaultOf(classList.Items, statusList.Items, said.pods, said.events, r)
+	return v.report(in, r, said.leftOut()), nil
 }
 
 // mount is a class in a pod.
@@ -224,7 +222,8 @@ func mostCommon(all []string) string {
 	return best
 }
 
-func (v vault) report(in Input, r *reads) algesta.Report {
+// report says it all; more is what else has to be said.
+func (v vault) report(in Input, r *reads, more []algesta.Text) algesta.Report {
 	if len(v.classes) == 0 {
 		return algesta.Report{
 			Tone:  algesta.Neutral,
@@ -281,7 +280,7 @@ func (v vault) report(in Input, r *reads) algesta.Report {
 			count(len(v.mounts), "pod"),
 		)
 	}
-	return withTable(report, table, "mount", slices.Concat(asTyped(in), v.notes(), r.couldNot())...)
+	return withTable(report, table, "mount", slices.Concat(asTyped(in), v.notes(), r.couldNot(), more)...)
 }
 
 func classes(n int) string {

@@ -1,6 +1,7 @@
 package runbooks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,15 @@ type reads struct {
 // list fills a list. Wait before it is used.
 func (r *reads) list(ctx context.Context, resource, namespace string, into runtime.Object) {
 	r.work.Go(func() { r.note(resource, r.c.List(ctx, namespace, "", into)) })
+}
+
+// events reads the events of a namespace, and its pods for them.
+func (r *reads) events(ctx context.Context, namespace string) saidEvents {
+	said := readEvents(ctx, r.c, namespace)
+	for _, l := range []listed{said.read, said.podsRead} {
+		r.note(l.what, cmp.Or(l.err, l.part))
+	}
+	return said
 }
 
 func (r *reads) note(resource string, err error) {
