@@ -223,6 +223,9 @@ func (s *scan) assigned(from int, kind meaning, sign separator) {
 
 // bare is a value without quotes.
 func (s *scan) bare(from int, kind meaning, sign separator, at int) {
+	if !s.mayInWord(&s.bares, at) {
+		return
+	}
 	t := s.text
 	enclosed := byte(0) // the quotation mark that the name stands in
 	if from > 0 && (t[from-1] == '"' || t[from-1] == '\'' || t[from-1] == '`') {
@@ -252,6 +255,9 @@ func (s *scan) bare(from int, kind meaning, sign separator, at int) {
 // rest looks at a value of several words after a colon. It returns true when all is said about it.
 func (s *scan) rest(kind meaning, at, to int) bool {
 	line := s.text[at:lineEnd(s.text[:min(len(s.text), to+mostNear)], to)]
+	if len(line) > mostNear/2 && !s.may(&s.lines, mostLooks, at, func() int { return lineEnd(s.text, at) }) {
+		return true
+	}
 	first := s.text[at:to]
 	if kind != secretName || explains(first) {
 		return true

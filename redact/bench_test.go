@@ -91,6 +91,16 @@ func logs(tb testing.TB) map[string]string {
 		"calls":             full(`set("password","`),
 		"objects":           full(`{"token":{"value":`),
 		"indexes":           full("token[value]"),
+		"auths":             full("auth:"),
+		"signatures":        full("?sig="),
+		"tokens":            full("xoxb-"),
+		"names of values":   full("value: "),
+		"Azure's keys":      full("aeh"),
+		"oracles":           full("oracle:oci:"),
+		"JSON tokens":       full("eyJ/"),
+		"PuTTY":             full("private-mac:<"),
+		"PuTTY's lines":     full("private-lines: "),
+		"wide colons":       full("pw : "),
 	}
 }
 

@@ -81,6 +81,19 @@ var crowds = []string{
 	"set(\"password\",\"",
 	`{"token":{"value":`,
 	"token[value]",
+	"auth:",
+	"?sig=",
+	"sk-ant-",
+	"value: ",
+	"value:/",
+	"aeh",
+	"oracle:oci:",
+	"eyJ/",
+	"private-mac:<",
+	"private-lines: ",
+	"pw : ",
+	"_mmk",
+	"7Q~",
 }
 
 // ends are secrets behind a crowd; SECRET stands for the secret.
@@ -130,6 +143,22 @@ func TestNoCrowdOfBeginningsHidesASecretFromTheSearch(t *testing.T) {
 			rt.Fatalf("a second pass changes\n%q", out[max(0, len(out)-300):])
 		}
 	})
+}
+
+// What begins again and again in one word, each time without being a secret, isn't looked at for ever: after so many beginnings the rest
+// of the word is hidden, so a text costs no more than its length times a constant.
+func TestACrowdInOneWordEndsItsSearch(t *testing.T) {
+	t.Parallel()
+	r := redact.New()
+	for _, beginning := range []string{
+		"auth:", "auth=", "?sig=", "salt:", "code=/", "xoxb-", "sk-ant-", "pypi-", "$y$", "value:/", "oracle:oci:", "eyJ/", "_mmk", "private-mac:<",
+	} {
+		out := r.String("before " + strings.Repeat(beginning, 400) + "end after")
+		require.Less(t, len(out), 60*len(beginning)+30, beginning)
+		require.Contains(t, out, "before ", beginning)
+		require.NotContains(t, out, "end", beginning)
+		require.Regexp(t, "‹redacted›(?: after)?$", out, beginning)
+	}
 }
 
 // What is longer than a bound is hidden whole, up to the end of its line at most.

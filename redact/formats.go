@@ -59,7 +59,7 @@ func (f format) words() []string {
 
 func (f format) scan(s *scan, at int) {
 	end := at + len(f.prefix)
-	if s.text[at:end] != f.prefix || !f.inside && !begins(s.text, at) {
+	if s.text[at:end] != f.prefix || !f.inside && !begins(s.text, at) || !s.mayInWord(&s.tokens, at) {
 		return
 	}
 	to := f.body.run(s.text, end)

@@ -157,6 +157,9 @@ func quoteBefore(t string, from int) byte {
 	return 0
 }
 
+// credentialBytes are those of a bearer token (RFC 6750).
+var credentialBytes = newClass("A-Za-z0-9._~+/=-")
+
 // scheme is `Bearer x` without its header.
 func (s *scan) scheme(at int) {
 	if !begins(s.text, at) || s.hidden(at) {
@@ -173,7 +176,7 @@ func (s *scan) scheme(at int) {
 	if next == to || next >= len(s.text) {
 		return
 	}
-	end := newClass("A-Za-z0-9._~+/=-").run(s.text, next)
+	end := credentialBytes.run(s.text, next)
 	v := strings.TrimRight(s.text[next:end], ".")
 	if nameThen(v) && strings.Trim(v[:strings.IndexByte(v, '=')], "abcdefghijklmnopqrstuvwxyz_") == "" { // "token_type=bearer expires_in=1"
 		return

@@ -178,7 +178,7 @@ func threeKinds(s string) bool {
 
 // jwt hides a JSON web token, or what is left of one.
 func (s *scan) jwt(at int) {
-	if s.text[at:at+3] != "eyJ" || at > 0 && (base64URL[s.text[at-1]] && !begins(s.text, at)) || s.hidden(at) {
+	if s.text[at:at+3] != "eyJ" || at > 0 && (base64URL[s.text[at-1]] && !begins(s.text, at)) || s.hidden(at) || !s.mayInWord(&s.tokens, at) {
 		return
 	}
 	to := base64URL.run(s.text, at)
@@ -202,7 +202,7 @@ var azureBody = newClass("A-Za-z0-9~_.-")
 
 // azureSecret is a client secret of Entra ID: three bytes, a digit, "Q~" and more; at is the digit.
 func (s *scan) azureSecret(at int) {
-	if s.text[at+1] != 'Q' || at < 3 {
+	if s.text[at+1] != 'Q' || at < 3 || !s.mayInWord(&s.tokens, at) {
 		return
 	}
 	from, to := at-3, azureBody.run(s.text, at)
@@ -214,7 +214,7 @@ func (s *scan) azureSecret(at int) {
 // azureSigned are the keys that Azure marks: 52 or 84 bytes of base64 with a mark near the end.
 func (s *scan) azureSigned(at int) {
 	from := base64URL.back(s.text, at, 100)
-	to := base64URL.run(s.text, at)
+	to := base64URL.run(s.text[:min(len(s.text), at+mostName)], at)
 	for to < len(s.text) && s.text[to] == '=' {
 		to++
 	}
@@ -225,6 +225,9 @@ func (s *scan) azureSigned(at int) {
 
 // terraform is <14 bytes>.atlasv1.<60 bytes>; at is the first dot.
 func (s *scan) terraform(at int) {
+	if !s.mayInWord(&s.tokens, at) {
+		return
+	}
 	from, to := alnum.back(s.text, at, 20), wordBytes.run(s.text, at+len(".atlasv1."))
 	if to-at > 20 {
 		s.hide(from, to)
@@ -241,6 +244,9 @@ func (s *scan) telegram(at int) {
 
 // around hides the word around a mark that only a vendor's tokens have.
 func (s *scan) around(at int) {
+	if !s.mayInWord(&s.tokens, at) {
+		return
+	}
 	from, to := wordBytes.back(s.text, at, 200), wordBytes.run(s.text, at)
 	if to-from >= 30 && mixed(s.text[from:to]) {
 		s.hide(from, to)

@@ -16,6 +16,9 @@ func (s *scan) pair(at int) {
 		return
 	}
 	from, to := s.valueAt(at, sign)
+	if to-from > mostNear && !s.may(&s.pairs, mostLooks, at, func() int { return lineEnd(t, at) }) { // short ones may be many in one line
+		return
+	}
 	if from >= to || explains(t[from:to]) && !mixed(t[from:to]) || sentence(t[from:to]) && !strings.ContainsAny(t[from:to], "0123456789") {
 		return
 	}

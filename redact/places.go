@@ -187,6 +187,9 @@ func (s *scan) numbered(at int) {
 // puttyKey hides the lines behind "Private-Lines: 8", and the value of "Private-MAC:".
 func (s *scan) puttyKey(at int) {
 	t := s.text
+	if !s.may(&s.lines, mostFarLooks, at, func() int { return lineEnd(t, at) }) {
+		return
+	}
 	if s.lower[at+len("private-")] == 'm' {
 		s.argument(min(len(t), blankBytes.run(t, at+len("private-mac:"))))
 		return

@@ -29,6 +29,7 @@ type scan struct {
 	wordEnd                                int         // where the word without a blank ends that was looked at last
 	listEnd, blockEnd, manifestEnd, dsnEnd int         // where what was looked at last ends: nothing is looked at twice
 	inners, urls, headers, inside, data    allowance
+	tokens, bares, pairs, lines            allowance // of what begins in one word, or in one line
 }
 
 // allowance bounds how often the same stretch of a text is looked at, so that no text costs more than its length times a constant.

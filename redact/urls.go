@@ -89,6 +89,11 @@ func (s *scan) blankAfter(at int) int {
 	return s.wordEnd
 }
 
+// mayInWord is may for what goes to the end of its word at most.
+func (s *scan) mayInWord(a *allowance, at int) bool {
+	return s.may(a, mostLooks, at, func() int { return s.blankAfter(at) })
+}
+
 // portThen says that a text begins with a port: `8080/path@v2`.
 func portThen(s string) bool {
 	n := digits.run(s, 0)
@@ -110,7 +115,7 @@ func (s *scan) dsn(at int) {
 // oracle is jdbc:oracle:thin:user/password@….
 func (s *scan) oracle(at int) {
 	from := at + len("oracle:thin:")
-	if from > len(s.text) {
+	if from > len(s.text) || !s.mayInWord(&s.urls, at) {
 		return
 	}
 	to := bareEnd(s.text, from, 0)
@@ -124,12 +129,16 @@ func (s *scan) oracle(at int) {
 // slackWebhook keeps the host and the kind.
 func (s *scan) slackWebhook(at int) {
 	from := at + len("hooks.slack.com/")
-	from = newClass("a-z").run(s.text, from)
+	for from < len(s.text) && s.text[from] >= 'a' && s.text[from] <= 'z' {
+		from++
+	}
 	if from < len(s.text) && s.text[from] == '/' {
 		to := pathBytes.run(s.text, from+1)
 		s.hide(from+1, to)
 	}
 }
+
+var botBytes = newClass("A-Za-z0-9:_-")
 
 // webhook hides the path of an address that whoever knows it may post to.
 func (s *scan) webhook(at int) {
@@ -150,7 +159,7 @@ func (s *scan) webhook(at int) {
 	}
 	if strings.HasPrefix(path, "api.telegram.org/bot") {
 		from := at + len("api.telegram.org/bot")
-		s.hide(from, newClass("A-Za-z0-9:_-").run(s.text, from))
+		s.hide(from, botBytes.run(s.text, from))
 		return
 	}
 	if slash := strings.IndexByte(path, '/'); slash > 0 && to-at-slash > 12 && mixed(path[slash:]) && (s.lower[at] != 'd' ||
