@@ -77,6 +77,11 @@ func newFinders() *needles[finder] {
 	} {
 		n.add(word, find)
 	}
+	for first := byte('1'); first <= '9'; first++ {
+		for second := byte('0'); second <= '9'; second++ {
+			n.add(string([]byte{':', first, second}), (*scan).passFilePort)
+		}
+	}
 	for word := range foreignForms() {
 		n.add(word, func(s *scan, at int) { s.foreign(at, word) })
 	}

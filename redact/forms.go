@@ -202,6 +202,31 @@ func (s *scan) passFile(at int) {
 	s.hide(to-len(fields[4]), to)
 }
 
+// passFilePort is a line of .pgpass with a port that isn't one of Postgres' own: of four digits or five, because a line of a file and a
+// time, which have colons around them as well, have fewer. The database and the user have to look like names, not like parts of an
+// address, numbers or what loggers write (file:line:function:level:message).
+func (s *scan) passFilePort(at int) {
+	t := s.text
+	end := digits.run(t[:min(len(t), at+len(":65535:"))], at+1)
+	if digits := end - at - 1; digits < 4 || digits > 5 || end >= len(t) || t[end] != ':' {
+		return
+	}
+	fields := strings.SplitN(t[end+1:min(len(t), end+2*mostName)], ":", 3)
+	if len(fields) < 3 || strings.IndexAny(fields[2]+"    ", " \t\n\"'`") < 4 {
+		return
+	}
+	for _, name := range fields[:2] {
+		if name != "*" && (is(digits, name) || is(hexBytes, name) && len(name) <= 4) {
+			return
+		}
+	}
+	switch lowered(fields[1]) {
+	case "trace", "debug", "info", "notice", "warn", "warning", "error", "critical", "fatal":
+		return
+	}
+	s.passFile(at)
+}
+
 // basicAuth is user:password behind the words for it: "basic auth admin:x".
 func (s *scan) basicAuth(at int) {
 	t := s.text
