@@ -34,6 +34,9 @@ func TemplateHash(template []byte) (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
+// FieldManager is the bot in managedFields of what it writes.
+const FieldManager = "algesta"
+
 // CauseTemplateAnnotation holds the TemplateHash of the template that the annotation kubernetes.io/change-cause is about. Kubernetes copies
 // both to the ReplicaSet, and keeps both when somebody else changes the template: then they don't fit any more.
 const CauseTemplateAnnotation = "algesta.io/change-cause-template"

@@ -376,19 +376,31 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 		if w.Current() == nil || w.Before() == nil {
 			continue
 		}
-		set := w.Current()
-		made, cause := facts.LifeOf(set)
-		if made.Before(at) || s.Age(made) > changeWindow || !f.Since.IsZero() && made.After(f.Since.Add(facts.ClockSlack)) {
-			continue
+		life := facts.LifeOf(w.Rollout.Deployment, w.Current())
+		switch {
+		case life.Began.IsZero():
+			if at.IsZero() {
+				wording = fmt.Sprintf("Revision %d of %s ran before and was rolled out again; when isn't known.", facts.RevisionOf(w.Current()), w.Ref.Name)
+			}
+		case life.Began.Before(at) || s.Age(life.Began) > changeWindow || !f.Since.IsZero() && life.Began.After(f.Since.Add(facts.ClockSlack)):
+		default:
+			at, wording = life.Began, rolledOut(s, w, life)
 		}
-		at = made
-		wording = fmt.Sprintf("Revision %d of %s was rolled out %s", facts.RevisionOf(set), w.Ref.Name, facts.When(made))
-		if cause != "" {
-			wording += fmt.Sprintf(": %q", s.Quote(cause))
-		}
-		wording += "."
 	}
 	return at, wording
+}
+
+// rolledOut says when the newest revision of a workload was made what runs, and why.
+func rolledOut(s *facts.Snapshot, w *facts.Workload, life facts.Life) string {
+	how := "was rolled out"
+	if life.Again {
+		how = "ran before and was rolled out again"
+	}
+	out := fmt.Sprintf("Revision %d of %s %s %s", facts.RevisionOf(w.Current()), w.Ref.Name, how, facts.When(life.Began))
+	if life.Cause != "" {
+		out += fmt.Sprintf(": %q", s.Quote(life.Cause))
+	}
+	return out + "."
 }
 
 // lastStart is when the latest of the failing containers started, or else when the trouble began: what was changed before

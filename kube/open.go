@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	fieldManager = "algesta"       // in managedFields: who changed what
-	perCall      = 5 * time.Second // of one request, also told to the server
+	fieldManager = algesta.FieldManager // in managedFields: who changed what
+	perCall      = 5 * time.Second      // of one request, also told to the server
 )
 
 // Cluster is one opened cluster. It reads for runbooks and writes for commands; both know it through interfaces of

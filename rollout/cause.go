@@ -3,7 +3,10 @@ package rollout
 import (
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -28,9 +31,9 @@ func InQuotes(cause string) string {
 	return words.Cited(cause)
 }
 
-// tellCauses fills in why and when each of the revisions, newest first, was made. A cause of the bot without a mark of its template was
+// tellCauses fills in why and when each of the revisions of the Deployment, newest first, was made. A cause of the bot without a mark of its template was
 // written before there were marks: it belongs to the oldest revision that carries it, and later ones inherited it.
-func tellCauses(revisions []Revision) {
+func tellCauses(d *appsv1.Deployment, revisions []Revision) {
 	for i := range revisions {
 		r := &revisions[i]
 		annotations := r.Set.Annotations
@@ -38,9 +41,10 @@ func tellCauses(revisions []Revision) {
 		if err != nil {
 			template = "" // fits no mark
 		}
-		r.Cause, r.Made = CauseOf(annotations, template), r.Set.CreationTimestamp.Time
-		if at, ok := algesta.TemplateChangedAt(annotations, template); ok && at.After(r.Made) {
-			r.Made = at
+		r.Cause = CauseOf(annotations, template)
+		var noted bool
+		if r.Made, noted = facts.Began(d, r.Set, template); !noted {
+			r.Cause = ChangedOutside
 		}
 		if annotations[algesta.CauseTemplateAnnotation] != "" || algesta.RequestOfCause(annotations[CauseAnnotation]) == "" {
 			continue
@@ -53,5 +57,11 @@ func tellCauses(revisions []Revision) {
 	}
 }
 
-// Age is how long ago the revision was made what runs, the last time that it was.
-func (r Revision) Age(now time.Time) time.Duration { return now.Sub(r.Made) }
+// Began is when the revision was last made what runs. first is true where that isn't known: somebody else went back to it, and what is
+// told is when it was made the first time.
+func (r Revision) Began() (at time.Time, first bool) {
+	if r.Made.IsZero() {
+		return r.Set.CreationTimestamp.Time, true
+	}
+	return r.Made, false
+}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // Controller is what a Deployment, a StatefulSet or a DaemonSet says of its rollout, in one form. Whatever judges a rollout reads
@@ -52,6 +53,7 @@ type Controller struct {
 	Refusal      string
 	Wanted, Made int32
 
+	outside    bool      // somebody else went back to the current revision, so its change-cause is about an earlier time
 	owner      types.UID // of the pods of the current revision, where they have their own
 	label      string    // else they have this label
 	labelValue string
@@ -61,6 +63,14 @@ type Controller struct {
 // that no pod is left over, also of a scaling.
 func (c Controller) Done() bool {
 	return c.Observed >= c.Generation && c.Updated >= c.ToRenew && c.Total == c.Desired && c.Up >= c.Desired
+}
+
+// Cause is the change-cause of what is wanted, cleaned; ChangedOutside where the one that is noted is about another change.
+func (c Controller) Cause() string {
+	if c.outside {
+		return ChangedOutside
+	}
+	return CauseOf(c.Annotations, c.TemplateHash)
 }
 
 // kept is how many pods may stay what they were.
@@ -109,6 +119,8 @@ func OfDeployment(d *appsv1.Deployment, sets []*appsv1.ReplicaSet) Controller {
 	if set := currentSet(c.TemplateHash, sets); set != nil {
 		c.Revision, _ = strconv.ParseInt(set.Annotations[RevisionAnnotation], 10, 64)
 		c.owner, c.ReadyNew = set.UID, set.Status.ReadyReplicas
+		_, noted := facts.Began(d, set, c.TemplateHash)
+		c.outside = !noted
 		c.Refusal, c.Wanted, c.Made = replicaFailure(set), orOne(set.Spec.Replicas), set.Status.Replicas
 	}
 	return c

@@ -38,7 +38,7 @@ type Revision struct {
 	Set      *appsv1.ReplicaSet
 	Template map[string]any // as the server wrote it, without the label pod-template-hash
 	Cause    string         // why it was made, cleaned; ChangedOutside where what is noted is about another revision
-	Made     time.Time      // when it was last made what runs
+	Made     time.Time      // when it was last made what runs; zero where that isn't known
 }
 
 // Hash is the pod-template-hash of the revision: it stays when the number moves.
@@ -100,7 +100,7 @@ func ReadRevisions(ctx context.Context, c Lister, d Deployment) ([]Revision, err
 	slices.SortFunc(out, func(a, b Revision) int {
 		return cmp.Or(cmp.Compare(b.Number, a.Number), cmp.Compare(b.Set.Name, a.Set.Name))
 	})
-	tellCauses(out)
+	tellCauses(d.Deployment, out)
 	return out, nil
 }
 

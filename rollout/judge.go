@@ -190,7 +190,7 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 			name,
 			algesta.Name(quote(ShortImage(MainContainer(d.Template, "").Image))),
 		)
-		if cause := CauseOf(d.Annotations, r.TemplateHash()); cause != "" && cause != ChangedOutside {
+		if cause := d.Cause(); cause != "" && cause != ChangedOutside {
 			why = algesta.Say("{} ({})", why, words.Cited(cause))
 		}
 		return algesta.Say("{}.", why), true

@@ -1,11 +1,13 @@
 package runbooks_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
@@ -28,6 +30,14 @@ func TestAChangeMadeWithKubectlIsNotSignedWithTheNameOfAColleague(t *testing.T) 
 	t.Parallel()
 	p := running(t)
 	p.deploy(t, "12345")
+	hourAgo := time.Now().Add(-time.Hour).Format(time.RFC3339) // the deploy, as the bot noted it
+	p.kubectl(t, "annotate", "--overwrite", "deployment/"+p.target.Name, algesta.TemplateChangedAnnotation+"="+hourAgo)
+	require.Eventually(t, func() bool {
+		sets, err := p.Client.AppsV1().ReplicaSets(p.target.Namespace).List(t.Context(), metav1.ListOptions{})
+		return err == nil && slices.ContainsFunc(sets.Items, func(set appsv1.ReplicaSet) bool {
+			return set.Annotations[algesta.TemplateChangedAnnotation] == hourAgo
+		})
+	}, time.Minute, 50*time.Millisecond, "the deployment controller copies the annotations")
 	p.kubectl(t, "set", "image", "deployment/"+p.target.Name, "api-gateway="+registry+"12346")
 	p.until(t, "12346 is there", func(d *appsv1.Deployment) bool {
 		return d.Annotations["deployment.kubernetes.io/revision"] == "3" && d.Status.UpdatedReplicas == 2 && d.Status.AvailableReplicas == 2
@@ -37,10 +47,16 @@ func TestAChangeMadeWithKubectlIsNotSignedWithTheNameOfAColleague(t *testing.T) 
 	require.Equal(t, "changed outside the bot", causes["3 (now)"][1])
 	require.Contains(t, causes["2"][1], "deploy 12345 by Dana (c-1)")
 
-	// kubectl rollout undo puts the cause back together with its template: then it is true again.
+	// kubectl rollout undo puts the cause back together with its template, and it was kubectl all the same.
 	p.kubectl(t, "rollout", "undo", "deployment/"+p.target.Name)
-	p.until(t, "12345 is back", func(d *appsv1.Deployment) bool { return d.Annotations["deployment.kubernetes.io/revision"] == "4" })
-	require.Contains(t, told(t, p.bot, p.input("history", nil))["4 (now)"][1], "deploy 12345 by Dana (c-1)")
+	p.until(t, "12345 is back", func(d *appsv1.Deployment) bool {
+		return d.Annotations["deployment.kubernetes.io/revision"] == "4" && d.Status.ObservedGeneration == d.Generation
+	})
+	require.Equal(t, "deploy 12345 by Dana (c-1)", p.deployment(t).Annotations["kubernetes.io/change-cause"])
+	again := told(t, p.bot, p.input("history", nil))["4 (now)"]
+	require.Equal(t, "changed outside the bot", again[1])
+	require.NotContains(t, again[0], "h", "it's as old as the rollback")
+	require.NotContains(t, again[0], "first")
 }
 
 func TestARevisionThatWasGoneBackToIsAsOldAsTheRollback(t *testing.T) {
@@ -54,6 +70,27 @@ func TestARevisionThatWasGoneBackToIsAsOldAsTheRollback(t *testing.T) {
 	old.Annotations[algesta.CauseTemplateAnnotation] = hashOf(s.deployment.Spec.Template)
 	old.Annotations[algesta.TemplateChangedAnnotation] = noon.Add(-40 * time.Second).Format(time.RFC3339)
 	require.Equal(t, [2]string{"40 s ago", "rollback to 12344 by Dana (c-9)"}, told(t, s, input("history", nil))["4 (now)"])
+}
+
+// What kubectl went back to and was replaced again: nothing in the cluster says when it ran last.
+func TestAnAgeThatIsNotKnownIsNotGuessed(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	s.sets[0].Annotations["deployment.kubernetes.io/revision-history"] = "1"
+	s.sets[0].Annotations["deployment.kubernetes.io/revision"] = "2"
+	s.sets[1].Annotations["deployment.kubernetes.io/revision"] = "1"
+	require.Equal(t, "first 3 days ago", told(t, s, input("history", nil))["2"][0])
+	book, _ := runbooks.Find("history")
+	report, err := book.Answer(t.Context(), whole(s), input("history", nil))
+	require.NoError(t, err)
+	require.Contains(t, shownLines(t, report), "“first” is when a revision was made the first time. Somebody went back to it since without me; when isn't known.")
+	report, err = book.Answer(t.Context(), whole(s), input("history", algesta.Args{"revision": int64(2)}))
+	require.NoError(t, err)
+	require.Equal(t, "Revision 2 of api-gateway in production runs 12344, first made 3 days ago", report.Title.String())
+
+	p, err := planned(t, s, "rollback", algesta.Args{"to-revision": int64(2)})
+	require.NoError(t, err)
+	require.Contains(t, factOf(p, "revision"), "2, first made ")
 }
 
 func TestAnUndoSaysWhatItUndoes(t *testing.T) {
@@ -87,4 +124,14 @@ func TestAnUndoOfAScalingSaysWhatItUndoes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Undo of c-2 for api-gateway in production (4 → 2 pods)", p.Title.String())
 	require.Equal(t, algesta.Args{"replicas": int64(4), "undoes": "c-7f3a9k"}, p.Undo.Args)
+}
+
+// factOf is the value of a plan's row.
+func factOf(p algesta.Plan, label string) string {
+	for _, f := range p.Facts {
+		if f.Label == label {
+			return f.Value.String()
+		}
+	}
+	return ""
 }

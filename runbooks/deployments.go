@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/rollout"
 )
 
@@ -96,9 +97,11 @@ func answerWorkloads(ctx context.Context, c Cluster, in Input) algesta.Report {
 // running is a workload as a row of the list has it.
 type running struct {
 	rollout.Controller
-	name     string
-	since    time.Time // zero where it isn't known
-	restarts int32
+	name       string
+	deployment *appsv1.Deployment // nil for another kind
+	since      time.Time          // zero where it isn't known
+	outside    bool               // somebody else went back to what runs: the change-cause is about an earlier time
+	restarts   int32
 }
 
 // The ranks of workloads, the worst first.
@@ -168,7 +171,7 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 func (p *inPlace) running() (all []running, strangers int) {
 	for i := range p.deployments.Items {
 		d := &p.deployments.Items[i]
-		r := running{name: d.Name, Controller: rollout.OfDeployment(d, nil)}
+		r := running{name: d.Name, deployment: d, Controller: rollout.OfDeployment(d, nil)}
 		r.TemplateHash = hashOfTemplate(d.Spec.Template)
 		all = append(all, r)
 	}
@@ -195,7 +198,8 @@ func (p *inPlace) running() (all []running, strangers int) {
 		}
 		at[set.UID] = i
 		if set.Annotations[rollout.RevisionAnnotation] == all[i].Annotations[rollout.RevisionAnnotation] {
-			all[i].since = set.CreationTimestamp.Time
+			began, noted := facts.Began(all[i].deployment, &set, all[i].TemplateHash)
+			all[i].since, all[i].outside = began, !noted
 		}
 	}
 	for i := range p.pods.Items {
@@ -246,8 +250,8 @@ func (p *inPlace) row(r running, now time.Time) []algesta.Text {
 	if p.beside[0].err == nil && p.beside[1].err == nil {
 		restarts = fmt.Sprint(r.restarts)
 	}
-	if at, ok := algesta.TemplateChangedAt(r.Annotations, r.TemplateHash); ok && at.After(r.since) {
-		r.since = at // a rollback uses an old ReplicaSet again
+	if at, ok := algesta.TemplateChangedAt(r.Annotations, r.TemplateHash); ok && r.deployment == nil && at.After(r.since) {
+		r.since = at
 	}
 	if !r.since.IsZero() {
 		since = span(now.Sub(r.since))
@@ -257,6 +261,9 @@ func (p *inPlace) row(r running, now time.Time) []algesta.Text {
 		versions = append(versions, rollout.Version(c.Image))
 	}
 	change := rollout.CauseOf(r.Annotations, r.TemplateHash)
+	if r.outside {
+		change = rollout.ChangedOutside
+	}
 	if change != "" {
 		change = rollout.InQuotes(shorten(change, longestCause))
 	}

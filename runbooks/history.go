@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
@@ -44,7 +46,7 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 	for i, r := range s.revisions {
 		table.Rows = append(table.Rows, []algesta.Text{
 			s.revisionCell(i), algesta.Say("{}", algesta.Name(quote(rollout.Version(s.image(r))))),
-			algesta.Say("{} ago", span(r.Age(in.Command.At))),
+			madeCell(r, in.Command.At),
 			algesta.Say("{}", r.Set.Status.ReadyReplicas), algesta.Say("{}", orElse(r.Cause, "–")),
 		})
 	}
@@ -53,6 +55,10 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 		title = algesta.Say("{}; revision {} runs now", title, s.revisions[s.now].Number)
 	}
 	report := algesta.Report{Title: title, Body: []algesta.Block{{Table: &table}}}
+	if slices.ContainsFunc(s.revisions, func(r rollout.Revision) bool { _, first := r.Began(); return first }) {
+		report.Body = append(report.Body, algesta.Block{Text: algesta.Say(
+			"“first” is when a revision was made the first time. Somebody went back to it since without me; when isn't known.")})
+	}
 	if to, err := s.rollbackTarget(); err == nil {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} would go to revision {}.", command(in, "rollback", ""), to.Number)})
 	}
@@ -72,4 +78,21 @@ func (s scene) revisionCell(i int) algesta.Text {
 		return algesta.Say("{} (a restart)", r.Number)
 	}
 	return algesta.Say("{}", r.Number)
+}
+
+// madeCell is when a revision was made what runs, or, where that isn't known, the first time that it was.
+func madeCell(r rollout.Revision, now time.Time) algesta.Text {
+	at, first := r.Began()
+	if first {
+		return algesta.Say("first {} ago", span(now.Sub(at)))
+	}
+	return algesta.Say("{} ago", span(now.Sub(at)))
+}
+
+// madeWord says whether what is told of a revision's age is about the first time that it ran.
+func madeWord(r rollout.Revision) string {
+	if _, first := r.Began(); first {
+		return "first made"
+	}
+	return "made"
 }

@@ -43,7 +43,8 @@ func offerRevisions(ctx context.Context, c Cluster, in Input) (Offered, error) {
 		if rollout.SamePods(r.Template, s.d.Template()) || len(out.Choices) == algesta.MostChoices {
 			continue
 		}
-		label := fmt.Sprintf("%d: %s, %s old", r.Number, words.Clip(version, longestVersion), span(r.Age(in.Command.At)))
+		made, _ := r.Began()
+		label := fmt.Sprintf("%d: %s, %s %s ago", r.Number, words.Clip(version, longestVersion), madeWord(r), span(in.Command.At.Sub(made)))
 		if how, _ := s.failed(r); how != nil {
 			label += ", failed"
 		}

@@ -38,8 +38,9 @@ func (s scene) oneRevision(number int64) (algesta.Report, error) {
 		}
 	}
 	r := s.revisions[at]
-	title := algesta.Say("Revision {} of {} runs {}, made {} ago", number, subject(s.in), algesta.Name(quote(rollout.Version(s.image(r)))),
-		span(r.Age(s.in.Command.At)))
+	made, _ := r.Began()
+	title := algesta.Say("Revision {} of {} runs {}, {} {} ago", number, subject(s.in), algesta.Name(quote(rollout.Version(s.image(r)))),
+		madeWord(r), span(s.in.Command.At.Sub(made)))
 	if at == s.now {
 		title = algesta.Say("{}; it runs now", title)
 	}

@@ -170,7 +170,7 @@ func fieldsOf(r rollout.Rollout, in Input, scalers []autoscalingv2.HorizontalPod
 	out := []algesta.Field{{Label: "image", Value: image}}
 	if n := r.Revision(); n > 0 {
 		value := algesta.Say("{}", n)
-		if cause := rollout.CauseOf(d.Annotations, r.TemplateHash()); cause != "" {
+		if cause := d.Cause(); cause != "" {
 			value = algesta.Say("{}: {}", n, rollout.InQuotes(cause))
 		}
 		out = append(out, algesta.Field{Label: "revision", Value: value})

@@ -183,7 +183,8 @@ const longestCause = 60
 
 // revisionFact tells when and why the revision was made, and which newer ones were passed over and why.
 func (s scene) revisionFact(to rollout.Revision) algesta.Text {
-	out := algesta.Say("{}, made {}", to.Number, algesta.AtDay(to.Made))
+	made, _ := to.Began()
+	out := algesta.Say("{}, {} {}", to.Number, madeWord(to), algesta.AtDay(made))
 	if to.Cause != "" {
 		out = algesta.Say("{}: {}", out, rollout.InQuotes(shorten(to.Cause, longestCause)))
 	}

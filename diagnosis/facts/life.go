@@ -2,32 +2,101 @@ package facts
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
 )
 
-// LifeOf is when a ReplicaSet was last made what runs, and the change-cause that was noted then. A set that is gone back to keeps its
-// creation time, and annotations stay whoever changes the template: cause is "" where it is about another template.
-func LifeOf(set *appsv1.ReplicaSet) (made time.Time, cause string) {
-	made = set.CreationTimestamp.Time
-	template := templateOf(set)
-	if template == "" {
-		return made, ""
-	}
-	if algesta.CauseFits(set.Annotations, template) {
-		cause = set.Annotations["kubernetes.io/change-cause"]
-	}
-	if at, ok := algesta.TemplateChangedAt(set.Annotations, template); ok && at.After(made) {
-		made = at
-	}
-	return made, cause
+// Life is the last time that a ReplicaSet was made what runs.
+type Life struct {
+	Began time.Time // zero where it isn't known
+	Again bool      // the set was gone back to
+	Cause string    // the change-cause that was noted then, "" where there is none or it's about another time
 }
+
+// LifeOf is the last life of a ReplicaSet of the Deployment, which may be nil where it wasn't read.
+func LifeOf(d *appsv1.Deployment, set *appsv1.ReplicaSet) Life {
+	template := templateOf(set)
+	began, noted := Began(d, set, template)
+	life := Life{Began: began, Again: GoneBackTo(set)}
+	if template != "" && noted && algesta.CauseFits(set.Annotations, template) {
+		life.Cause = set.Annotations["kubernetes.io/change-cause"]
+	}
+	return life
+}
+
+// revisionHistory holds the numbers that a ReplicaSet had before: the deployment controller gives it a new one whenever it's gone back to.
+const revisionHistory = "deployment.kubernetes.io/revision-history"
+
+// GoneBackTo reports whether a ReplicaSet was replaced once and then made what runs again: it keeps the creation time of its first life.
+func GoneBackTo(set metav1.Object) bool { return set.GetAnnotations()[revisionHistory] != "" }
+
+// Began is when a ReplicaSet with this TemplateHash ("" where it can't be told) was last made what runs; zero where nothing says so. The
+// bot's own record is taken, unless the Deployment, nil where it wasn't read, shows that somebody went back to the set after it: then
+// noted is false, and a change-cause with a request of the bot is about an earlier life. Kubernetes records no such moment: what is told
+// for others' changes is at most as long too late as their rollout took.
+func Began(d *appsv1.Deployment, set metav1.Object, template string) (began time.Time, noted bool) {
+	created, annotations := set.GetCreationTimestamp().Time, set.GetAnnotations()
+	record, recorded := algesta.TemplateChangedAt(annotations, template)
+	recorded = recorded && template != ""
+	if !GoneBackTo(set) {
+		if recorded && record.After(created) {
+			return record, true
+		}
+		return created, true
+	}
+	var latest time.Time
+	slack := oneRollout
+	if d != nil && d.Annotations[revisionAnnotation] == annotations[revisionAnnotation] {
+		var outside bool
+		if latest, outside = changedBy(d, created); outside {
+			slack = clocksApart
+		}
+	}
+	switch {
+	case recorded && (latest.IsZero() || !latest.After(record.Add(slack))):
+		return record, true
+	case algesta.RequestOfCause(annotations["kubernetes.io/change-cause"]) != "":
+		return latest, false
+	}
+	return latest, true // whoever noted a cause of their own may have noted it now
+}
+
+const (
+	oneRollout  = 10 * time.Minute // how much later than a change its rollout is up: progressDeadlineSeconds by default
+	clocksApart = 5 * time.Second  // between the bot and the API server
+)
+
+// changedBy is the earliest moment after its ReplicaSet's creation by which the Deployment had got its template, as two traces have it;
+// zero where neither is there. One is who last wrote a field of the template, which may have been together with another field later;
+// outside says that it's this one, and somebody else than the bot. The other is when the last rollout had come up: nothing moves it but
+// another rollout.
+func changedBy(d *appsv1.Deployment, created time.Time) (by time.Time, outside bool) {
+	for _, m := range d.ManagedFields {
+		if m.Time == nil || m.Subresource != "" || m.FieldsV1 == nil || !writesTemplate.Match(m.FieldsV1.GetRawBytes()) {
+			continue
+		}
+		if m.Time.After(created) && !m.Time.Time.Before(by) {
+			by, outside = m.Time.Time, m.Manager != algesta.FieldManager
+		}
+	}
+	for _, c := range d.Status.Conditions {
+		up := c.LastUpdateTime.Time
+		if c.Type == appsv1.DeploymentProgressing && c.Reason == "NewReplicaSetAvailable" && up.After(created) && (by.IsZero() || up.Before(by)) {
+			by, outside = up, false
+		}
+	}
+	return by, outside
+}
+
+var writesTemplate = regexp.MustCompile(`"f:template"`)
 
 // templateOf is the TemplateHash of a ReplicaSet's template; "" where it can't be told.
 func templateOf(set *appsv1.ReplicaSet) string {
@@ -82,11 +151,16 @@ func (c *Container) WorkedBefore() bool {
 
 // finishedRollout says that the pod came long after its revision had been rolled out to the end.
 func (c *Container) finishedRollout(started time.Time) bool {
-	set := c.Owner.Current()
-	if set == nil || !set.CreationTimestamp.Add(workedFor).Before(started) {
-		return false
+	began := c.Owner.CurrentBegan()
+	return !began.IsZero() && began.Add(workedFor).Before(started) && c.Owner.rolledOut()
+}
+
+// CurrentBegan is when the newest revision of a Deployment was made what runs; zero where there is none or it isn't known.
+func (w *Workload) CurrentBegan() time.Time {
+	if w.Current() == nil {
+		return time.Time{}
 	}
-	return c.Owner.rolledOut()
+	return LifeOf(w.Rollout.Deployment, w.Current()).Began
 }
 
 // rolledOut says that the newest revision of a Deployment came up completely.
@@ -112,12 +186,8 @@ func (c *Container) NewlyBroken() bool {
 // fails
 // was not tried by a working day yet, and the revision before had worked until then.
 func (c *Container) cameUpAndBroke() bool {
-	set := c.Owner.Current()
-	if set == nil || c.WorkedBefore() {
-		return false
-	}
-	made, _ := LifeOf(set)
-	return c.Snapshot.Age(made) < workedFor && c.Owner.rolledOut()
+	began := c.Owner.CurrentBegan()
+	return !began.IsZero() && !c.WorkedBefore() && c.Snapshot.Age(began) < workedFor && c.Owner.rolledOut()
 }
 
 // OldStillServes says that pods of the revision before are ready.

@@ -57,7 +57,7 @@ func (s *Snapshot) draining(w *Workload) bool {
 
 // justScaled says that the workload was changed less than a minute ago, so its controller may still be at it.
 func (s *Snapshot) justScaled(w *Workload) bool {
-	if set := w.Current(); set != nil && s.Age(set.CreationTimestamp.Time) < time.Minute {
+	if began := w.CurrentBegan(); !began.IsZero() && s.Age(began) < time.Minute {
 		return true
 	}
 	e, ok := s.Recent(w.Ref, "ScalingReplicaSet", "SuccessfulCreate")
@@ -157,9 +157,11 @@ func (w *Workload) CountCurrent() int {
 	return n
 }
 
+const revisionAnnotation = "deployment.kubernetes.io/revision"
+
 // RevisionOf is the revision that the deployment controller gave a ReplicaSet; zero when it has none.
 func RevisionOf(set *appsv1.ReplicaSet) int {
-	n, err := strconv.Atoi(set.Annotations["deployment.kubernetes.io/revision"])
+	n, err := strconv.Atoi(set.Annotations[revisionAnnotation])
 	if err != nil {
 		return 0
 	}
