@@ -204,6 +204,10 @@ func (s *still) List(_ context.Context, _, _ string, into runtime.Object) error 
 		kind = "LimitRangeList"
 	case *corev1.PodList:
 		kind = "PodList"
+	case *appsv1.DeploymentList:
+		if s.lists[kind] == nil && s.deployment != nil {
+			items["items"] = []any{s.deployment}
+		}
 	case *corev1.NodeList:
 		if kind = "NodeList"; s.lists[kind] == nil {
 			items["items"] = []any{node("roomy", "64", "256Gi")}

@@ -20,6 +20,8 @@ func (p Parser) pasted(typed []word) ([]word, error) {
 	if again, ok := p.providerClass(line); ok {
 		return again, nil
 	}
+	typed, line = p.withoutPipes(typed, line)
+	typed = p.describing(typed, line)
 	switch line.program {
 	case "exec", "attach", "debug":
 		return p.pastedExec(line)

@@ -149,3 +149,45 @@ func TestWhatPeopleRunInPodsIsRead(t *testing.T) {
 		})
 	}
 }
+
+// TestOneObjectIsDescribed reads kubectl's describe: of a kind with a command of its own as that command.
+func TestOneObjectIsDescribed(t *testing.T) {
+	t.Parallel()
+	const pod = "api-gateway-production-76794f4cdb-f6plm"
+	about := func(runbook, object string) Parsed {
+		return Parsed{Runbook: runbook, Object: object, Environment: "production"}
+	}
+	service := Parsed{Runbook: "describe", Service: "api-gateway", Environment: "production"}
+	wide := about("describe", "configmap/tariffs")
+	wide.Args = algesta.Args{"output": "yaml"}
+	searched := about("logs", "pod/"+pod)
+	searched.Args = algesta.Args{"grep": "ERROR"}
+	for text, want := range map[string]Parsed{
+		"describe api-gateway production":                                     service,
+		"kubectl describe pod " + pod + " -n production":                      about("describe", "pod/"+pod),
+		"kubectl describe pod/" + pod + " -n production":                      about("describe", "pod/"+pod),
+		"kubectl -n production describe po " + pod:                            about("describe", "pod/"+pod),
+		"kubectl describe -n production pod " + pod:                           about("describe", "pod/"+pod),
+		"kubectl describe pod " + pod + " -n production | grep -A 5 Resource": about("describe", "pod/"+pod),
+		"kubectl describe deployment api-gateway-production -n production":    {Runbook: "describe", Service: "api-gateway-production", Environment: "production"},
+		"kubectl describe svc api-gateway-production -n production":           about("describe", "service/api-gateway-production"),
+		"kubectl describe sts/loki -n production":                             about("describe", "statefulset/loki"),
+		"kubectl describe ing/web -n production":                              about("ingress", "ingress/web"),
+		"kubectl describe ingress ingress-production -n production":           about("ingress", "ingress/ingress-production"),
+		"kubectl describe hpa/api-gateway -n production":                      about("hpa", "horizontalpodautoscaler/api-gateway"),
+		"kubectl describe certificate/api-tls -n production":                  about("cert check", "certificate/api-tls"),
+		"kubectl describe resourcequota production-quota -n production":       about("quota", "resourcequota/production-quota"),
+		"kubectl get cm tariffs -n production -o yaml":                        wide,
+		"kubectl get job/nightly -n production":                               about("describe", "job/nightly"),
+		"kubectl logs " + pod + " -n production | grep ERROR":                 searched,
+		"kubectl get pod " + pod + " -n production":                           about("pods", "pod/"+pod),
+		"kubectl get pods -n production | grep -v Running | head":             {Runbook: "pods", Environment: "production"},
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			got, err := parse(text)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package grammar
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+)
+
+// describes is the command that tells of one object.
+const describes = "describe"
+
+// describing brings a look at one object to the command that tells most of it. One about a kind that has a command of its own is that
+// command's ("describe ing/web" is "describe ingress web"); "get configmap web", of a kind that no command lists, is "describe configmap
+// web". What is neither comes back as it was typed.
+func (p Parser) describing(typed []word, line pastedLine) []word {
+	if line.program != describes && line.program != "get" || !p.has(describes) {
+		return typed
+	}
+	verb := slices.IndexFunc(typed, func(w word) bool { return strings.EqualFold(w.bare(), line.program) })
+	at := verb + 1
+	for at < len(typed) && strings.HasPrefix(typed[at].text, "-") && !typed[at].quoted { // "describe -n production pod x"
+		name, _, hasValue := strings.Cut(strings.TrimLeft(typed[at].text, "-"), "=")
+		if at++; !hasValue && isEnvironment(strings.ToLower(name)) {
+			at++
+		}
+	}
+	if at >= len(typed) || typed[at].quoted {
+		return typed
+	}
+	called, name, slashed := strings.Cut(typed[at].bare(), "/")
+	kind, known := algesta.KindOf(called)
+	if !known {
+		return typed
+	}
+	own := strings.ToLower(kind.Name)
+	flags, rest := typed[verb+1:at], typed[at+1:]
+	if slashed {
+		rest = slices.Concat([]word{{text: name}}, rest)
+	}
+	if _, ok := p.verbs[describes+" "+own]; ok && line.program == describes {
+		return slices.Concat(typed[:verb], []word{{text: describes}, {text: own}}, rest, flags)
+	}
+	_, isListed := p.verbs["get "+strings.ToLower(called)]
+	names := len(rest) > 0 && !strings.HasPrefix(rest[0].text, "-") && !isIn(strings.ToLower(rest[0].bare()))
+	if line.program == "get" && !isListed && names && slices.Contains(p.book(describes).About.Kinds, kind.Name) && kind.Resource != strings.ToLower(called) {
+		return slices.Concat(typed[:verb], []word{{text: describes}, {text: own}}, rest, flags)
+	}
+	return typed
+}
+
+// viewers are the programs that show a part of what another prints.
+var viewers = []string{"grep", "egrep", "awk", "head", "tail", "less", "more", "sort", "wc", "column", "cat"}
+
+// withoutPipes leaves out where the output of a look would go: the answer has it all, and is as short as it can be. What a log is searched
+// for becomes an option of logs.
+func (p Parser) withoutPipes(typed []word, line pastedLine) ([]word, pastedLine) {
+	if len(line.pipes) == 0 || !slices.Contains([]string{"get", describes, "top", "logs"}, line.program) {
+		return typed, line
+	}
+	for _, pipe := range line.pipes {
+		if len(pipe) == 0 || pipe[0].quoted || !slices.Contains(viewers, pipe[0].text) {
+			return typed, line
+		}
+	}
+	cut := slices.Clone(typed[:slices.IndexFunc(typed, func(w word) bool { return w.text == "|" && !w.quoted })])
+	if pattern := line.pattern(); line.program == "logs" && pattern != "" {
+		cut = append(cut, word{text: "--grep"}, word{text: pattern, quoted: true})
+	}
+	line.pipes = nil
+	return cut, line
+}
