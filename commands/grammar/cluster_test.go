@@ -1,11 +1,13 @@
 package grammar
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // What people paste from kubectl about certificates, autoscalers and the like is understood as it stands.
@@ -85,4 +87,72 @@ func TestOnlyTheBoundsOfAnAutoscalerArePatched(t *testing.T) {
 			"To keep the number of pods fixed, and get "+
 			"the old bounds back later: /algesta hpa pin hpa/api-hpa production replicas=<number>", known.Hint.String())
 	}
+}
+
+// A pasted line that changes something is read with every word of it: kubectl would have done something else than the command that drops
+// one.
+func TestNoWordOfAPastedChangeIsDropped(t *testing.T) {
+	t.Parallel()
+	p := NewParser("algesta", runbooks.All())
+	const patch = `-p '{"spec":{"minReplicas":2,"maxReplicas":6}}'`
+	for _, text := range []string{
+		"kubectl patch hpa api -n production " + patch + " --dry-run=server",
+		"kubectl patch hpa api -n production --context=aks-staging " + patch,
+		"kubectl --context aks-staging patch hpa api -n production " + patch,
+		"kubectl --context=aks-staging patch hpa api -n production " + patch,
+		"kubectl patch hpa api other -n production " + patch,
+		`kubectl patch hpa api -n production -p '{"spec":{"minReplicas":2}}' -p '{"spec":{"minReplicas":9}}'`,
+		`kubectl patch hpa api -n production -p '{"spec":{"minReplicas":2}}{"spec":{"maxReplicas":1}}'`,
+		`kubectl patch hpa api -n production -p '{"spec":{"minReplicas":2}} and more'`,
+		`kubectl patch hpa api -n production -p '{"spec":{"minReplicas":2}}}'`,
+		"kubectl patch hpa api -n production --subresource=status " + patch,
+		"kubectl patch hpa api -n production --type=json " + patch,
+		"kubectl patch hpa api -n production -n staging " + patch,
+		"kubectl patch hpa api -n production " + patch + " && kubectl delete pod/x-1 -n production",
+		"kubectl patch hpa api -n production " + patch + " | kubectl apply -f -",
+		"kubectl delete pod/x-1 -n production --dry-run=client",
+		"kubectl delete pod x-1 -n production --dry-run=client",
+		"kubectl -n production delete pod x-1 --dry-run=client",
+		"kubectl delete -n production pod x-1 --dry-run=client",
+		"kubectl --context=aks-staging delete pod x-1 -n production",
+		"kubectl --context aks-staging delete pod/x-1 -n production",
+		"kubectl delete pod/x-1 pod/y-2 -n production",
+		"kubectl delete pod/x-1 y-2 -n production",
+		"kubectl delete pod/x-1 -n staging -n production",
+		"kubectl delete pod/x-1 --all -n production",
+		"kubectl delete pod/x-1 -A -n production",
+		"kubectl delete pod/x-1 -n production --force --grace-period=0",
+		"kubectl delete pod/x-1 -n production --grace-period 0",
+		"kubectl delete pod/x-1 -n production && kubectl delete pod/y-2 -n staging",
+		"kubectl delete pod/x-1 -n production | tee x",
+		"delete pod/x-1 of staging please not production -n production",
+	} {
+		got, err := p.Parse(text)
+		require.Error(t, err, "%s was read as %+v", text, got)
+	}
+	deleted := Parsed{Runbook: "pod delete", Environment: "production", Object: "pod/x-1"}
+	because := deleted
+	because.Reason = "it hangs"
+	for text, want := range map[string]Parsed{
+		"kubectl delete pod/x-1 production":                         deleted,
+		"kubectl delete pod/x-1 -n production because it hangs":     because,
+		`kubectl delete pod/x-1 -n production --reason "it hangs"`:  because,
+		"kubectl delete pod/x-1 -n production --help":               {Runbook: "pod delete", Help: true},
+		"kubectl delete -n production pod x-1":                      deleted,
+		"kubectl -n production delete pod/x-1":                      deleted,
+		"kubectl patch hpa api -n production --type=merge " + patch: scalerSet(nil),
+		"kubectl patch hpa api -n production --type merge " + patch: scalerSet(nil),
+		"kubectl -n production patch hpa/api " + patch:              scalerSet(nil),
+		"kubectl patch hpa api -n production --single-pod " + patch: scalerSet(algesta.Args{"single-pod": true}),
+	} {
+		got, err := p.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+}
+
+func scalerSet(more algesta.Args) Parsed {
+	args := algesta.Args{"min": int64(2), "max": int64(6)}
+	maps.Copy(args, more)
+	return Parsed{Runbook: "hpa set", Environment: "production", Object: "horizontalpodautoscaler/api", Args: args}
 }

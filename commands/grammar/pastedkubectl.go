@@ -16,7 +16,8 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 	case (line.program == "create" || line.program == "edit" || line.program == "patch") && kind == "Secret":
 		return nil, p.carriesSecret(name, line)
 	case line.program == "delete" && kind == "Pod" && name != "" && p.has("pod delete"):
-		return as(line.place(), "pod", "delete", name), nil
+		_, others := line.target()
+		return as(others, "pod", "delete", name), nil
 	case line.program == "patch" && kind == "HorizontalPodAutoscaler" && p.has("hpa set"):
 		return p.pastedScaler(name, line)
 	case line.program == "apply":
@@ -39,17 +40,50 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 	return typed, nil
 }
 
-// kindAndName are the kind and the name of "secret x", "secret/x", "secret generic x"; "" for what isn't there or isn't known.
-func kindAndName(typed []word) (kind, name string) {
-	var bare []string
+// takeValues are options of kubectl's whose value may be the next word.
+var takeValues = []string{"o", "output", "l", "selector", "p", "patch", "type"}
+
+// bareWords are the places of the words that are neither options nor values of those.
+func bareWords(typed []word) (at []int) {
 	for i := 0; i < len(typed); i++ {
 		option, _, hasValue := strings.Cut(strings.TrimLeft(typed[i].text, "-"), "=")
 		switch {
 		case !strings.HasPrefix(typed[i].text, "-") || typed[i].quoted:
-			bare = append(bare, typed[i].bare())
-		case !hasValue && (isEnvironment(option) || slices.Contains([]string{"o", "output", "l", "selector"}, option)):
+			at = append(at, i)
+		case !hasValue && (isEnvironment(option) || slices.Contains(takeValues, option)):
 			i++
 		}
+	}
+	return at
+}
+
+// target are the words of the line that name its object, "pod/x" or "pod x", and all others. A line that changes something becomes a
+// command with every word of it: what the command doesn't know is refused, because kubectl would have done something else.
+func (l pastedLine) target() (named, others []word) {
+	at := bareWords(l.rest)
+	if len(at) > 0 && strings.Contains(l.rest[at[0]].bare(), "/") {
+		at = at[:1]
+	} else {
+		at = at[:min(2, len(at))]
+	}
+	for i, w := range l.rest {
+		if slices.Contains(at, i) {
+			named = append(named, w)
+		} else {
+			others = append(others, w)
+		}
+	}
+	for _, pipe := range l.pipes {
+		others = append(append(others, word{text: "|"}), pipe...)
+	}
+	return named, others
+}
+
+// kindAndName are the kind and the name of "secret x", "secret/x", "secret generic x"; "" for what isn't there or isn't known.
+func kindAndName(typed []word) (kind, name string) {
+	var bare []string
+	for _, at := range bareWords(typed) {
+		bare = append(bare, typed[at].bare())
 	}
 	if len(bare) == 0 {
 		return "", ""

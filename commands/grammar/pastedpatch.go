@@ -2,6 +2,8 @@ package grammar
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"strconv"
 	"strings"
 
@@ -12,8 +14,8 @@ import (
 // "hpa set hpa/x min=2 max=6 -n production".
 // What else a patch may hold is refused: it would be another change than the plan shows.
 func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
-	object, patch := "hpa/"+name, optionOf(line.rest, "p", "patch")
-	place := line.place()
+	object := "hpa/" + name
+	patch, others := line.patch()
 	var bounds struct {
 		Spec struct {
 			Min *int64 `json:"minReplicas"`
@@ -22,9 +24,13 @@ func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 	}
 	in := json.NewDecoder(strings.NewReader(patch))
 	in.DisallowUnknownFields()
-	if err := in.Decode(&bounds); err != nil || name == "" || bounds.Spec.Min == nil && bounds.Spec.Max == nil {
+	err := in.Decode(&bounds)
+	if _, more := in.Token(); err == nil && !errors.Is(more, io.EOF) {
+		err = errTwoPatches
+	}
+	if err != nil || name == "" || bounds.Spec.Min == nil && bounds.Spec.Max == nil {
 		environment := environmentSlot
-		if len(place) > 1 {
+		if place := line.place(); len(place) > 1 {
 			environment = clip(place[1].text)
 		}
 		if name == "" {
@@ -46,5 +52,39 @@ func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 	if bounds.Spec.Max != nil {
 		out = append(out, word{text: "max=" + strconv.FormatInt(*bounds.Spec.Max, 10)})
 	}
-	return append(out, place...), nil
+	return append(out, others...), nil
+}
+
+var errTwoPatches = errors.New("something follows the patch")
+
+// patch is the value of -p, "" where there is none or more than one, and every other word that doesn't name the object. That kubectl is
+// told how to merge makes no difference to numbers.
+func (l pastedLine) patch() (patch string, others []word) {
+	_, typed := l.target()
+	patches := 0
+	for i := 0; i < len(typed); i++ {
+		name, value, hasValue := strings.Cut(strings.TrimLeft(typed[i].text, "-"), "=")
+		option := strings.HasPrefix(typed[i].text, "-") && !typed[i].quoted
+		isPatch := option && (name == "p" || name == "patch")
+		if isType := option && name == "type"; !isPatch && !isType {
+			others = append(others, typed[i])
+			continue
+		}
+		at := i
+		if !hasValue && i+1 < len(typed) {
+			i++
+			value = typed[i].text
+		}
+		switch {
+		case isPatch:
+			patch = value
+			patches++
+		case value != "merge" && value != "strategic":
+			others = append(others, typed[at:i+1]...)
+		}
+	}
+	if patches != 1 {
+		return "", others
+	}
+	return patch, others
 }
