@@ -42,13 +42,16 @@ type Change struct {
 
 // Swap replaces one value: a JSON Patch test of From and a replace by To.
 // What people saw must still hold when it runs. A nil From says the path does not
-// exist yet (add without a test); a nil To removes it.
+// exist yet (add without a test); a nil To removes it. Where both are the same it's a test alone.
 type Swap struct {
 	Label string          `json:"label"`
 	Path  string          `json:"path"` // a JSON Pointer
 	From  json.RawMessage `json:"from,omitempty"`
 	To    json.RawMessage `json:"to,omitempty"`
 }
+
+// Tests reports whether the swap changes nothing: what people saw must still be there.
+func (s Swap) Tests() bool { return s.From != nil && bytes.Equal(s.From, s.To) }
 
 // CausePath is where a patch of a Deployment notes why it is made and by which request, as `kubectl rollout history` shows it.
 const CausePath = "/metadata/annotations/kubernetes.io~1change-cause"

@@ -41,6 +41,6 @@ func PastOf(r Request) (p Past, ok bool) {
 // WritesTemplate reports whether the plan changes a pod template.
 func (p Plan) WritesTemplate() bool {
 	return slices.ContainsFunc(p.Changes, func(c Change) bool {
-		return slices.ContainsFunc(c.Swaps, func(s Swap) bool { return strings.HasPrefix(s.Path, "/spec/template") })
+		return slices.ContainsFunc(c.Swaps, func(s Swap) bool { return strings.HasPrefix(s.Path, "/spec/template") && !s.Tests() })
 	})
 }

@@ -92,7 +92,7 @@ func patchOf(change algesta.Change, operation string, live *unstructured.Unstruc
 		ops = append(ops, op{"add", operationPath, name})
 	}
 	if change.Object.Group == "apps" && slices.ContainsFunc(change.Swaps, func(s algesta.Swap) bool {
-		return s.Path == templatePath || strings.HasPrefix(s.Path, templatePath+"/")
+		return (s.Path == templatePath || strings.HasPrefix(s.Path, templatePath+"/")) && !s.Tests()
 	}) {
 		now, err := json.Marshal(time.Now().UTC().Format(time.RFC3339))
 		if err != nil {

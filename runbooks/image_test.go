@@ -62,6 +62,10 @@ func TestATagIsApprovedByItsDigest(t *testing.T) {
 	}{
 		"deploy":                    {"deploy", algesta.Args{"image": "12346"}, func(*still) {}, registry + "12346"},
 		"rollback to a movable tag": {"rollback", algesta.Args{"to-revision": int64(1)}, latest, registry + "latest"},
+		"resume of a movable tag": {"resume", nil, func(s *still) {
+			s.deployment.Spec.Paused = true
+			s.deployment.Spec.Template.Spec.Containers[0].Image = registry + "latest"
+		}, registry + "latest"},
 		"restart of a movable tag": {"restart", nil, func(s *still) {
 			s.deployment.Spec.Template.Spec.Containers[0].Image = registry + "latest"
 		}, registry + "latest"},

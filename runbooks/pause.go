@@ -117,7 +117,12 @@ func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	if p.Template, err = rollout.TemplateHash(s.d.Template()); err != nil {
 		return algesta.Plan{}, err
 	}
-	p.Changes = []algesta.Change{s.change(algesta.Swap{Label: "paused", Path: pausedPath, From: json.RawMessage("true")})}
+	// What is rolled out is what is approved: the template stays as it is, and as people saw it.
+	template, err := s.swap("template", templatePath, s.d.Template(), "spec", "template")
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	p.Changes = []algesta.Change{s.change(template, algesta.Swap{Label: "paused", Path: pausedPath, From: json.RawMessage("true")})}
 	p.Undo = &algesta.Offer{
 		Runbook: "pause",
 		Target:  in.Command.Target,
@@ -141,6 +146,9 @@ func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		)
 	case !rolls:
 		p.Facts = append(p.Facts, algesta.Field{Label: "template", Value: algesta.Say("unchanged since it was paused: nothing is rolled out")})
+	}
+	if rolls {
+		s.askMovable(ctx, c, s.d.Spec.Template, &p)
 	}
 	p.Facts = append(p.Facts, algesta.Field{Label: "pods", Value: s.podsFact(s.d.Replicas(), s.extra(surge), room)})
 	p.Warnings = append(p.Warnings, warnings...)

@@ -1,6 +1,7 @@
 package runbooks_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
@@ -49,7 +50,10 @@ func TestAResumeSaysWhatItRollsOut(t *testing.T) {
 	t.Parallel()
 	p, err := planned(t, pausedGateway(), "resume", nil)
 	require.NoError(t, err)
-	require.Equal(t, []algesta.Swap{{Label: "paused", Path: "/spec/paused", From: json.RawMessage("true")}}, p.Changes[0].Swaps)
+	require.Len(t, p.Changes[0].Swaps, 2)
+	require.True(t, p.Changes[0].Swaps[0].Tests())
+	require.Equal(t, algesta.Swap{Label: "paused", Path: "/spec/paused", From: json.RawMessage("true")}, p.Changes[0].Swaps[1])
+	require.False(t, p.WritesTemplate(), "it's only tested")
 	require.Equal(t, "…/api-gateway:12345 → …/api-gateway:12346", p.Facts[0].Value.String())
 	require.Contains(t, words(p.Warnings), "What was changed while it was paused is rolled out now: this isn't an undo of the pause alone.")
 	require.Equal(t, hashOf(pausedGateway().deployment.Spec.Template), p.Template)
@@ -65,6 +69,32 @@ func TestAResumeSaysWhatItRollsOut(t *testing.T) {
 	p, err = planned(t, gateway(), "resume", nil)
 	require.NoError(t, err)
 	require.Equal(t, "api-gateway in production isn't paused.", p.Nothing.String())
+}
+
+// A template that changes between the approval and the resume is another plan, and the write that was approved is refused.
+func TestAResumeRollsOutWhatWasApproved(t *testing.T) {
+	t.Parallel()
+	p := running(t)
+	p.apply(t, p.plan(t, "pause", nil))
+	p.kubectl(t, "set", "image", "deployment/"+p.target.Name, "api-gateway="+registry+"12345")
+	changed := p.deployment(t).Annotations["algesta.io/template-changed-at"]
+	approved := p.plan(t, "resume", nil)
+	p.kubectl(t, "set", "image", "deployment/"+p.target.Name, "api-gateway="+registry+"12346")
+	c := p.input("resume", nil).Command
+	was, err := approved.Fingerprint(c)
+	require.NoError(t, err)
+	is, err := p.plan(t, "resume", nil).Fingerprint(c)
+	require.NoError(t, err)
+	require.NotEqual(t, was, is)
+	_, err = p.bot.Writer([]string{"patch deployments.apps"}).Apply(
+		t.Context(), approved.Changes[0], "op-c-approved", func(context.Context, algesta.Intent) error { return nil },
+	)
+	require.ErrorIs(t, err, algesta.ErrConflict)
+	require.True(t, p.deployment(t).Spec.Paused)
+
+	p.apply(t, p.plan(t, "resume", nil))
+	require.False(t, p.deployment(t).Spec.Paused)
+	require.Equal(t, changed, p.deployment(t).Annotations["algesta.io/template-changed-at"], "a test of the template isn't a change of it")
 }
 
 // TestAPauseIsResumed pauses a real rollout half-way, and follows the one that was stored to its end.
