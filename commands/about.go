@@ -43,8 +43,8 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	}
 	r := algesta.Report{
 		Title: algesta.Say(
-			"I operate the services on Kubernetes. You say what; I show exactly what would change, ask who may approve, run it once and say how " +
-				"it ended.",
+			"I operate services on Kubernetes. Tell me what you need: I show exactly what would change, ask the approvers, run it " +
+				"once and say how it ended.",
 		),
 	}
 	var rows [][]algesta.Text
@@ -54,19 +54,20 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	rows = append(
 		rows,
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(grammar.Undo.Example))), algesta.Say(grammar.Undo.Summary)},
-		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are to me and what you may do.")},
+		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are here and what you may do.")},
 		[]algesta.Text{
 			algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))),
-			algesta.Say("Say whether you may do something, and who has to approve it."),
+			algesta.Say("Check whether you may do something, and who has to approve it."),
 		},
 	)
-	where := algesta.Say("No rule of the policy lets you read an environment.")
+	where := algesta.Say("No policy rule lets you read an environment.")
 	if seen := d.environments(ctx, actor); len(seen) > 0 {
 		where = algesta.Say("Environments: {}.", strings.Join(seen, ", "))
 	}
 	r.Body = []algesta.Block{
 		{Table: &algesta.Table{Head: []string{"command", "what it does"}, Rows: rows}},
-		{Text: algesta.Say("Spanish words work, too: estado, revertir, reiniciar, escalar, desplegar, registros, diagnosticar, producción.")},
+		{Text: algesta.Say("Spanish works too: estado, revertir, reiniciar, escalar, desplegar, registros, diagnosticar, " +
+			"producción.")},
 		{Text: where.Then("In a thread, say {} instead.", algesta.Name(d.Bot.Mentioned("…")))},
 	}
 	return r
@@ -122,12 +123,12 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 	for _, g := range a.Groups {
 		groups = append(groups, d.Directory.Subject(ctx, algesta.Subject("group:"+g)))
 	}
-	in := "none that the policy names"
+	in := "none in the policy"
 	if len(groups) > 0 {
 		in = strings.Join(groups, ", ")
 	}
 	r := algesta.Report{
-		Title: algesta.Say("You are {} to me.", a.Called()),
+		Title: algesta.Say("You're {}.", a.Called()),
 		Body: []algesta.Block{{Fields: []algesta.Field{
 			{Label: "identity", Value: algesta.Say("{}", algesta.Name(a.ID.String()))},
 			{Label: "account", Value: algesta.Say("{}", string(a.Standing))},
@@ -139,7 +140,7 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 		r.Body = append(
 			r.Body,
 			algesta.Block{
-				Text: algesta.Say("No rule of the policy names you, so I'll refuse whatever you ask for. Ask the people who write the policy."),
+				Text: algesta.Say("No policy rule names you, so I'll refuse everything. Ask the people who write the policy."),
 			},
 		)
 		return r
@@ -229,7 +230,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	book, ok := bookOf(verb)
 	if !ok {
 		return algesta.Report{}, &algesta.Error{
-			Kind: algesta.ErrUsage, Message: algesta.Say("I do not know the command \"{}\".", verb),
+			Kind: algesta.ErrUsage, Message: algesta.Say("I don't know the command \"{}\".", verb),
 			Hint: algesta.Say("I know {}.", strings.Join(bookNames(), ", ")),
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 var (
 	errAway  = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster does not answer.")}
-	errNoWay = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to get deployments.")}
+	errNoWay = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I don't have permission to get deployments.")}
 )
 
 // read sets what reading the Deployment, and its rollout, answers from now on.
@@ -132,11 +132,11 @@ func TestTheReasonToWaitThatWasShownLastIsRemembered(t *testing.T) {
 		require.Contains(t, w.small(), words)
 	}
 	shows(errAway, false, "The cluster does not answer.")
-	shows(nil, true, "Slack does not tell me whether this is still allowed.")
+	shows(nil, true, "so I can't check whether this is still allowed.")
 	shows(errAway, false, "The cluster does not answer.")
 	shows(errNoWay, false, "The cluster does not answer.")
 	require.Equal(t, 2, w.dispatcher.Looks(), "what is shown, and since when the API server refuses")
-	shows(nil, true, "Slack does not tell me whether this is still allowed.")
+	shows(nil, true, "so I can't check whether this is still allowed.")
 	require.Equal(t, 1, w.dispatcher.Looks(), "it does not refuse any more")
 }
 

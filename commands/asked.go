@@ -90,19 +90,19 @@ func asker(r algesta.Requester) string {
 func standing(r algesta.Request) string {
 	switch r.Status {
 	case algesta.Pending:
-		return "it waits for approval"
+		return "it's waiting for approval"
 	case algesta.Approved:
-		return "it was approved and runs as soon as it can"
+		return "it's approved and runs as soon as it can"
 	case algesta.Executing, algesta.Applied:
-		return "it is running"
+		return "it's running"
 	case algesta.Succeeded, algesta.TimedOut:
-		return "it was carried out"
+		return "it's done"
 	case algesta.Failed:
 		return "it failed"
 	case algesta.Unknown:
-		return "nobody knows yet whether it happened"
+		return "it isn't known yet whether it happened"
 	case algesta.Superseded:
-		return "it was replaced by another"
+		return "it was replaced by a new one"
 	case algesta.Rejected:
 		if len(r.DecidedBy) == 0 {
 			return "it was refused just before it ran"
@@ -113,7 +113,7 @@ func standing(r algesta.Request) string {
 	case algesta.Expired:
 		return "nobody approved it in time"
 	case algesta.Stale:
-		return "it could not start in time"
+		return "it couldn't start in time"
 	}
 	return "it is " + string(r.Status)
 }

@@ -31,7 +31,7 @@ func TestTheSameIsAskedForOnce(t *testing.T) {
 	require.Len(t, w.said(algesta.PlanPost), 1, "the approvers are asked once")
 	answers := w.said(algesta.AnswerPost)
 	require.Len(t, answers, 1)
-	require.Regexp(t, `^(Luis|Marta) asked for the same (\d s ago|just now); it waits for approval\.$`, answers[0])
+	require.Regexp(t, `^(Luis|Marta) asked for the same (\d s ago|just now); it's waiting for approval\.$`, answers[0])
 	w.types(r.Command.Actor, "restart api-gateway production")
 	require.Contains(t, w.said(algesta.AnswerPost)[1], "You asked for the same ")
 	hint := w.posts()[len(w.posts())-1].Report.Body[0].Text.String()
@@ -51,7 +51,7 @@ func TestTheSameIsNotDoneAgainWhileItIsFollowed(t *testing.T) {
 	w.types(luis, "restart api-gateway production")
 	answers := w.said(algesta.AnswerPost)
 	require.Len(t, answers, 1)
-	require.Regexp(t, `^You asked for the same (\d s ago|just now); it is running\.$`, answers[0])
+	require.Regexp(t, `^You asked for the same (\d s ago|just now); it's running\.$`, answers[0])
 	require.Len(t, w.said(algesta.CardPost), 1)
 	require.Equal(t, 1, w.cluster.writes())
 	w.types(luis, "scale api-gateway production 5")
@@ -76,7 +76,7 @@ func TestABlockedRequestWaitsWithoutAskingAndIsWoken(t *testing.T) {
 	require.Eventually(t, func() bool {
 		for _, p := range w.posts() {
 			if p.Kind == algesta.CardPost && p.Command == second.ID && p.Report.Tone == algesta.Waiting {
-				require.Contains(t, p.Report.Small.String(), "is being written ("+first.ID+"). This one follows.")
+				require.Contains(t, p.Report.Small.String(), "is running ("+first.ID+"). This one comes next.")
 				return true
 			}
 		}

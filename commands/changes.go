@@ -109,7 +109,7 @@ func (d *Dispatcher) stop(ctx context.Context, r algesta.Request, why algesta.Te
 	_, err = d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Failed, kind: "stopped",
 		note: note + ": " + why.String(), data: algesta.Args{"made": made, "of": len(r.Plan.Changes)},
-		said: join(algesta.Say("{} {}: {}", r.Plan.Title, note, why), outcomes(r.Plan, records)).Then("Nothing more of it is done by itself."),
+		said: join(algesta.Say("{} {}: {}", r.Plan.Title, note, why), outcomes(r.Plan, records)).Then("The rest doesn't run on its own."),
 	})
 	return err
 }

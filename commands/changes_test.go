@@ -202,7 +202,7 @@ func TestAPlanThatStopsSaysWhatWasDoneAndWhatWasNot(t *testing.T) {
 			require.Equal(t, c.made, w.cluster.writes())
 			require.Equal(t, c.states, w.states(id))
 			end := strings.Join(w.said(algesta.EndPost), "\n")
-			require.Contains(t, end, "The cluster says no. "+c.said+" Nothing more of it is done by itself.")
+			require.Contains(t, end, "The cluster says no. "+c.said+" The rest doesn't run on its own.")
 			w.cluster.set(func(f *fakeCluster) { f.send = nil })
 			w.types(luis, "scale api-gateway production 6") // the objects are free
 			w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
@@ -247,9 +247,9 @@ func TestADoubtInTheMiddleOfAPlanIsAnsweredAndTheRestIsNotDone(t *testing.T) {
 		note   string
 	}{
 		algesta.Done: {[]algesta.ExecutionState{algesta.Confirmed, algesta.Confirmed, algesta.NotDoneX}, "stopped after 2 of 3 changes, " +
-			"says Carla."},
+			"according to Carla."},
 		algesta.NotDone: {[]algesta.ExecutionState{algesta.Confirmed, algesta.NotDoneX, algesta.NotDoneX}, "stopped after 1 of 3 changes, " +
-			"says Carla."},
+			"according to Carla."},
 	} {
 		t.Run(string(action), func(t *testing.T) {
 			t.Parallel()
@@ -267,7 +267,7 @@ func TestADoubtInTheMiddleOfAPlanIsAnsweredAndTheRestIsNotDone(t *testing.T) {
 				"ConfigMap settings in production was created. Deployment api-gateway-production in production may or may not have been changed. "+
 					"ConfigMap settings-old in production was not deleted.",
 			)
-			require.Contains(t, end, "nothing else is written to settings, settings-old and api-gateway-production until somebody answers")
+			require.Contains(t, end, "nothing else is written to settings, settings-old and api-gateway-production until someone answers")
 			for _, p := range w.posts() {
 				for _, b := range p.Report.Buttons {
 					if b.Action == algesta.Done {
@@ -329,11 +329,11 @@ func TestWhatIsLeftOfAPlanPassesEveryCheckAgain(t *testing.T) {
 		"another plan": {func(_ *world, _ string, plan *[]algesta.Change) {
 			*plan = moving()
 			(*plan)[2].UID = "another"
-		}, algesta.Failed, "What is left would not be what was approved any more."},
+		}, algesta.Failed, "What's left is no longer what was approved."},
 		"nothing is planned any more": {
 			func(_ *world, _ string, plan *[]algesta.Change) { *plan = nil },
 			algesta.Failed,
-			"What is left would not be what was approved any more.",
+			"What's left is no longer what was approved.",
 		},
 		"it was cancelled": {func(w *world, id string, _ *[]algesta.Change) {
 			require.NoError(w.t, w.store.Update(context.Background(), func(tx *store.Tx) error {

@@ -11,13 +11,14 @@ import (
 // environment and what becomes what, as the plan's title does: "Rollback of api-gateway in production (12345 → 12344)".
 
 // planned is what people are told of a click on a proposed command.
-const planned = "It's planned as if typed: it waits for approval where the policy wants one, and runs at once where it doesn't."
+const planned = "It's planned as if you typed it: it waits for approval if the policy requires one, and runs at once " +
+	"if not."
 
 // confirmApprove asks an approver.
 func confirmApprove(r algesta.Request) *algesta.Confirm {
 	then := "It runs at once."
 	if len(r.Needs) > 1 || len(r.Needs) == 1 && r.Needs[0].Count > 1 {
-		then = "It runs as soon as everybody who has to agreed."
+		then = "It runs as soon as everyone required has approved."
 	}
 	return &algesta.Confirm{
 		Title: "Approve this change?", Yes: "Approve", No: "Not now", Text: fmt.Sprintf("%s. %s", r.Plan.Title, then),
@@ -28,7 +29,7 @@ func confirmApprove(r algesta.Request) *algesta.Confirm {
 func confirmDeny(r algesta.Request) *algesta.Confirm {
 	return &algesta.Confirm{
 		Title: "Deny this change?", Yes: "Deny", No: "Not now",
-		Text: fmt.Sprintf("%s. It ends for everybody, and nothing is changed.", r.Plan.Title),
+		Text: fmt.Sprintf("%s. The request ends for everyone, and nothing is changed.", r.Plan.Title),
 	}
 }
 
@@ -36,7 +37,7 @@ func confirmDeny(r algesta.Request) *algesta.Confirm {
 func confirmCancel(r algesta.Request) *algesta.Confirm {
 	return &algesta.Confirm{
 		Title: "Cancel this change?", Yes: "Cancel the change", No: "Keep it",
-		Text: fmt.Sprintf("%s. It ends here, and nothing is changed.", r.Plan.Title),
+		Text: fmt.Sprintf("%s. The request ends here, and nothing is changed.", r.Plan.Title),
 	}
 }
 

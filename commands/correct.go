@@ -49,7 +49,7 @@ func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p rollout.P
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Failed}, to: algesta.Succeeded, note: o.note, kind: "corrected",
 		data: algesta.Args{"note": o.note, "said": r.Note}, tone: algesta.Neutral,
-		said: algesta.Say("{} {} That was said too early: it came up after all.", r.Plan.Title, r.Note),
+		said: algesta.Say("{} {} I said that too early: it came up after all.", r.Plan.Title, r.Note),
 		also: func(tx Tx, moved algesta.Request) error {
 			if err := tx.Remember(r.ID, encode(f)); err != nil {
 				return err

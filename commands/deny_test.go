@@ -41,7 +41,7 @@ func TestADenialSaysWhyWhereAskedFor(t *testing.T) {
 		b := button(w)
 		require.True(t, b.AskReason && !b.ReasonOptional)
 		w.votes(carla, algesta.Deny, r.ID) // from a terminal, for example
-		require.Equal(t, []string{`The rule "a second person" asks for a reason.`}, w.said(algesta.AnswerPost))
+		require.Equal(t, []string{`Rule "a second person" requires a reason.`}, w.said(algesta.AnswerPost))
 		w.request(algesta.Pending)
 		in := w.vote(carla, algesta.Deny, r.ID)
 		in.Vote.Reason = "Marta does it."
@@ -66,7 +66,7 @@ func TestAnUndoNamesWhatItPutsBack(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"Undo of " + id + " for api-gateway in production (6 → 4 pods). It's planned as if typed: it waits for approval where the policy " +
-			"wants one, and runs at once where it doesn't.",
+		"Undo of " + id + " for api-gateway in production (6 → 4 pods). It's planned as if you typed it: it waits for " +
+			"approval if the policy requires one, and runs at once if not.",
 	}, asked)
 }

@@ -242,8 +242,8 @@ func (d *Dispatcher) start(ctx context.Context, from origin, book runbooks.Runbo
 func needsAChannel() *algesta.Error {
 	return &algesta.Error{
 		Kind:    algesta.ErrRefused,
-		Message: algesta.Say("This needs somebody's approval, and nobody else can see our direct messages."),
-		Hint:    algesta.Say("Ask in a channel that I am in, where the approvers are too."),
+		Message: algesta.Say("This needs someone else's approval, and nobody else can see our direct messages."),
+		Hint:    algesta.Say("Ask in a channel that I'm in, where the approvers are too."),
 	}
 }
 
@@ -266,10 +266,10 @@ func (d *Dispatcher) placeForChanges(ctx context.Context, from origin, c algesta
 func (d *Dispatcher) notThere(p Place, from origin) *algesta.Error {
 	hint := algesta.Say("Invite me first: {}", algesta.Name("/invite "+d.Bot.Mentioned()))
 	if from.direct || from.group {
-		hint = algesta.Say("Slack lets nobody add me to direct messages that are there already. Ask in a channel that I am in.")
+		hint = algesta.Say("Slack doesn't let anyone add me to existing direct messages. Ask in a channel that I'm in.")
 	}
 	return &algesta.Error{
-		Kind: algesta.ErrRefused, Message: algesta.Say("I am not in {}, so I cannot post a thread here.", channelName(p, from)), Hint: hint,
+		Kind: algesta.ErrRefused, Message: algesta.Say("I'm not in {}, so I can't post a thread here.", channelName(p, from)), Hint: hint,
 	}
 }
 
@@ -278,9 +278,10 @@ func external(channel string) *algesta.Error {
 	return &algesta.Error{
 		Kind: algesta.ErrRefused,
 		Message: algesta.Say(
-			"{} is shared with another company, or will be as soon as it accepts, so I change nothing from there.", words.Capital(channel),
+			"{} is shared with another company, or will be as soon as it accepts, so I don't change anything from there.", words.Capital(channel),
 		),
-		Hint: algesta.Say("Use a channel of our own, or have whoever runs me name this one in slack.sharedChannels of my configuration."),
+		Hint: algesta.Say("Use an internal channel, or ask the bot's operator to add this one to slack.sharedChannels in the " +
+			"configuration."),
 	}
 }
 

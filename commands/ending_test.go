@@ -43,7 +43,7 @@ func TestACommandEndsAsItsRunbookSays(t *testing.T) {
 				time.Nanosecond, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) { return waiting, nil },
 			),
 			algesta.TimedOut,
-			"is not finished: The order is pending. The change stands; I stopped watching.",
+			"isn't finished: The order is pending. The change stays; I've stopped watching.",
 		},
 	}
 	for name, tt := range tests {

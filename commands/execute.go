@@ -61,7 +61,7 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (
 	}
 	book, ok := d.find(r.Command.Runbook)
 	if !ok {
-		return 0, d.fail(ctx, r, algesta.Say("I do not know this command any more."))
+		return 0, d.fail(ctx, r, algesta.Say("I don't know this command any more."))
 	}
 	var (
 		p        algesta.Plan
@@ -85,7 +85,8 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (
 	if slackErr != nil {                      // Slack unreachable = no, but not for ever: until StartBy
 		d.Log.Warn("people could not be checked before the execution", zap.String("command", r.ID), zap.Error(slackErr))
 		return whileUnreachable, d.waits(
-			ctx, r, algesta.Say("Slack does not tell me whether this is still allowed. I wait and try again until {}.", algesta.At(r.StartBy)),
+			ctx, r, algesta.Say("I couldn't look people up in Slack, so I can't check whether this is still allowed. I'll keep "+
+				"trying until {}.", algesta.At(r.StartBy)),
 		)
 	}
 	if len(p.Changes) == 0 {
@@ -118,10 +119,10 @@ func approved(r algesta.Request, p algesta.Plan, made int) (rest algesta.Plan, o
 // blocked waits for another write to one of its objects. It is woken by the end of that, and looks again in time to say that it is too
 // late.
 func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker string) (time.Duration, error) {
-	why := algesta.Say("Another change to {} is being written ({}). This one follows.", named(r.Plan.Objects()), algesta.Name(blocker))
+	why := algesta.Say("Another change to {} is running ({}). This one comes next.", named(r.Plan.Objects()), algesta.Name(blocker))
 	if other, err := d.Store.Request(ctx, blocker); err == nil && other.Status == algesta.Unknown {
 		why = algesta.Say(
-			"Nobody knows whether {} happened. Somebody has to answer its last message before this one runs.", algesta.Name(blocker),
+			"It isn't known whether {} happened. Someone has to answer its last message before this one runs.", algesta.Name(blocker),
 		)
 	}
 	return max(time.Second, min(whileBlocked, time.Until(r.StartBy))), d.waits(ctx, r, why)
@@ -134,10 +135,10 @@ func (d *Dispatcher) tooLate(ctx context.Context, r algesta.Request) error {
 		if r.Note != "" {
 			return d.stop(ctx, r, algesta.Say("It {}", r.Note))
 		}
-		return d.stop(ctx, r, algesta.Say("It could not go on within {}.", words.Span(startWithin)))
+		return d.stop(ctx, r, algesta.Say("It couldn't continue within {}.", words.Span(startWithin)))
 	}
 	s := step{id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Stale}
-	s.note = "was approved, but could not start within " + words.Span(startWithin) + ". Nothing was changed. Ask for it again."
+	s.note = "was approved, but couldn't start within " + words.Span(startWithin) + ". Nothing was changed. Ask for it again."
 	if r.Note != "" {
 		s.to, s.note = algesta.Cancelled, r.Note+" "+unchanged
 	}
@@ -163,7 +164,7 @@ func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algest
 // notPlanned deals with a plan that could not be made: wait for the cluster, or end.
 func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	if is(err, algesta.ErrUnreachable) {
-		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("{} I try again until {}.", unsaid(r), algesta.At(r.StartBy))))
+		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("{} I'll keep trying until {}.", unsaid(r), algesta.At(r.StartBy))))
 	}
 	if is(err, algesta.ErrForbidden) {
 		now := time.Now()
@@ -181,7 +182,7 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 // unsaid is what people want to know first of a request that waits for the cluster.
 func unsaid(r algesta.Request) string {
 	if r.Status == algesta.Executing {
-		return "Not all of it is done."
+		return "Not all of it was done."
 	}
 	return unchanged
 }

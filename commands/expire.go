@@ -23,7 +23,7 @@ func (d *Dispatcher) Expire(ctx context.Context, id string) (again time.Duration
 	}
 	note := "expired: nobody approved within " + words.Span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
 	if len(r.DecidedBy) > 0 {
-		note = "expired: not everybody approved within " + words.Span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
+		note = "expired: not everyone approved within " + words.Span(r.ExpiresAt.Sub(r.CreatedAt)) + ". Nothing was changed."
 	}
 	_, err = d.step(ctx, step{id: id, from: []algesta.Status{algesta.Pending}, to: algesta.Expired, note: note})
 	return 0, err

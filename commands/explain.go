@@ -15,7 +15,7 @@ func explain(err error, id string) algesta.Report {
 		return algesta.Report{
 			Tone:  algesta.Bad,
 			Title: algesta.Say("Something went wrong on my side and nothing was changed."),
-			Small: algesta.Say("Quote {}.", algesta.Name(id)),
+			Small: algesta.Say("Reference: {}.", algesta.Name(id)),
 		}
 	}
 	r := algesta.Report{Title: known.Message}

@@ -19,7 +19,7 @@ func (w *world) share() {
 
 func TestInASharedChannelNothingIsChangedAndNothingShown(t *testing.T) {
 	t.Parallel()
-	const no = "#ops is shared with another company, or will be as soon as it accepts, so I change nothing from there."
+	const no = "#ops is shared with another company, or will be as soon as it accepts, so I don't change anything from there."
 	t.Run("a change is refused", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
@@ -86,14 +86,15 @@ func TestAnotherCompanyReadsNothingThatAProgramSaid(t *testing.T) {
 		"the channel is ours": {func(*world) {}, "It said: “" + says + "”"},
 		"another company came": {
 			(*world).share,
-			"failed and was not undone. This channel is shared with another company, so I say no more here: ask me in one of our own.",
+			"failed and was not undone. This channel is shared with another company, so I won't say more here: ask me in an " +
+				"internal one.",
 		},
 		"nobody can tell": {
 			func(w *world) {
 				w.people.set(func(d *fakeDirectory) { d.placeDown = true })
 				w.people.later(10 * time.Second)
 			},
-			"failed and was not undone. Slack doesn't tell me who reads this channel, so I say no more here: ask me later.",
+			"failed and was not undone. I couldn't check in Slack who reads this channel, so I won't say more here: ask me later.",
 		},
 	}
 	for name, c := range cases {
@@ -138,7 +139,7 @@ func TestWhoIsNobodyHereLearnsNoNames(t *testing.T) {
 				require.Len(t, posts, 1)
 				require.Empty(t, posts[0].Report.Body)
 				require.NotContains(t, posts[0].Report.Title.String(), "production")
-				require.Regexp(t, `I do nothing for|I take commands from people only`, posts[0].Report.Title.String())
+				require.Regexp(t, `I can't do anything for|I only take commands from people`, posts[0].Report.Title.String())
 			})
 		}
 	}
@@ -151,7 +152,7 @@ func TestHelpNamesTheEnvironmentsThatAPersonMayRead(t *testing.T) {
 		says string
 	}{
 		{luis, "Environments: production. In a thread, say @algesta … instead."},
-		{nico, "No rule of the policy lets you read an environment. In a thread, say @algesta … instead."},
+		{nico, "No policy rule lets you read an environment. In a thread, say @algesta … instead."},
 	} {
 		w := newWorld(t)
 		w.types(c.by, "help")

@@ -39,7 +39,7 @@ func TestWhatKillsTheProcessIsGivenUp(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, fresh)
 	w.dispatcher.Handle(t.Context(), open[0])
-	require.Equal(t, []string{"I was restarted 3 times while I looked at this, so I leave it. Nothing was run."}, w.said(algesta.AnswerPost))
+	require.Equal(t, []string{"I was restarted 3 times while looking at this, so I gave up. Nothing was run."}, w.said(algesta.AnswerPost))
 	require.Zero(t, w.unanswered())
 	w.request(algesta.Pending)
 

@@ -112,7 +112,7 @@ func (d *Dispatcher) clusterUnreadable(
 		p := rollout.Progress{
 			Phase: rollout.OutOfTime,
 			Why: algesta.Say(
-				"The change was made, but I could not read {} any more, so I do not know how it ended.", algesta.Name(objectName(r.Command.Target)),
+				"The change was made, but I couldn't read {} any more, so I don't know how it ended.", algesta.Name(objectName(r.Command.Target)),
 			),
 		}
 		return d.handlePhase(ctx, r, p, f, now)
@@ -124,7 +124,7 @@ func (d *Dispatcher) clusterUnreadable(
 	}
 	report := algesta.Report{
 		Tone:  algesta.Warning,
-		Title: join(message(err), algesta.Say("The change was made; I go on looking how it comes up.")),
+		Title: join(message(err), algesta.Say("The change was made; I'm still watching how it comes up.")),
 	}
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
 		d.announced.Store(key, announcement{}) // here, so that whoever ends the request afterwards forgets it
@@ -150,7 +150,7 @@ func (d *Dispatcher) handlePhase(
 	case rollout.Broken:
 		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
 	case rollout.Overtaken:
-		o := d.note("was overtaken. "+p.Why.String(), p)
+		o := d.note("was superseded. "+p.Why.String(), p)
 		if t := r.Command.Target; t.Service != "" {
 			o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", t.Service, t.Environment)))
 		}
@@ -159,7 +159,7 @@ func (d *Dispatcher) handlePhase(
 		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.note("ended: "+p.Why.String(), p))
 	case rollout.OutOfTime:
 		return 0, d.finish(
-			ctx, r, algesta.TimedOut, algesta.Warning, p, f, d.note("is not finished: "+p.Why.String()+" The change stands; I stopped watching.", p),
+			ctx, r, algesta.TimedOut, algesta.Warning, p, f, d.note("isn't finished: "+p.Why.String()+" The change stays; I've stopped watching.", p),
 		)
 	}
 	return 0, fmt.Errorf("following %s: the phase %q is not known", r.ID, p.Phase)
@@ -238,10 +238,10 @@ func (d *Dispatcher) good(r algesta.Request, p rollout.Progress) outcome {
 		o.said = join(algesta.Say("{}.", r.Plan.Done), p.Result)
 	case p.Of == 0:
 		o.note = algesta.NoPods + " any more · " + words.Span(p.Took)
-		o.said = algesta.Say("{}. No pod of it runs any more.", r.Plan.Done)
+		o.said = algesta.Say("{}. None of its pods run any more.", r.Plan.Done)
 		if scales, _ := rollout.Scales(r.Plan); !scales {
 			o.note = algesta.NoPods + " ran · " + words.Span(p.Took)
-			o.said = algesta.Say("{}. It is scaled to 0 pods, so none ran and I could not see whether this version comes up.", r.Plan.Done)
+			o.said = algesta.Say("{}. It's scaled to 0 pods, so none ran and I couldn't see whether this version comes up.", r.Plan.Done)
 		}
 	}
 	if r.Plan.Undo != nil {

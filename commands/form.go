@@ -223,11 +223,11 @@ func (f *form) command(ctx context.Context) bool {
 	}
 	if len(field.Choices) == 0 {
 		f.out.Send = ""
-		f.out.Intro = []algesta.Text{algesta.Say("No rule of the policy lets you use a command. Ask the people who write the policy.")}
+		f.out.Intro = []algesta.Text{algesta.Say("No policy rule lets you use a command. Ask the people who write the policy.")}
 		return false
 	}
 	if wanted := f.values[commandField]; wanted != "" && field.Value == "" {
-		f.out.Intro = []algesta.Text{algesta.Say("No rule of the policy lets you use {}.", algesta.Name(words.Clip(wanted, longestTitle)))}
+		f.out.Intro = []algesta.Text{algesta.Say("No policy rule lets you use {}.", algesta.Name(words.Clip(wanted, longestTitle)))}
 	}
 	f.out.Fields = append(f.out.Fields, field)
 	return field.Value != ""
@@ -262,7 +262,7 @@ func (f *form) environment(ctx context.Context) {
 		}
 	}
 	if err == nil && wanted.Environment != "" && f.visible(wanted) && field.Value == "" {
-		no := algesta.Say("No rule of the policy lets you use {} in {}.", algesta.Name(f.book.Name), wanted.Environment)
+		no := algesta.Say("No policy rule lets you use {} in {}.", algesta.Name(f.book.Name), wanted.Environment)
 		f.out.Intro = append(f.out.Intro, no)
 	}
 	if len(field.Choices) > 0 {
@@ -297,7 +297,7 @@ func (f *form) service(ctx context.Context) {
 		f.out.Intro = append(f.out.Intro, known.Message)
 	}
 	if len(field.Choices) == 0 || len(field.Choices) > algesta.MostChoices {
-		field.Hint = strings.TrimSpace("Type its name: there are too many to choose from. " + field.Hint)
+		field.Hint = strings.TrimSpace("Type its name: there are too many to list. " + field.Hint)
 		if len(field.Choices) == 0 {
 			field.Hint = "Type its name: I know none there yet."
 		}
@@ -435,13 +435,13 @@ func unread(err error) algesta.Text {
 	if known, ok := errors.AsType[*algesta.Error](err); ok && known.Kind == algesta.ErrNotFound {
 		return known.Message
 	}
-	return algesta.Say("Couldn't read what runs there now ({}).", whyUnread(err))
+	return algesta.Say("Couldn't check what's there now ({}).", whyUnread(err))
 }
 
 func whyUnread(err error) string {
 	switch {
 	case is(err, algesta.ErrForbidden):
-		return "I have no right to"
+		return "no permission to read it"
 	case is(err, algesta.ErrUnreachable):
 		return "the cluster doesn't answer"
 	}
@@ -470,7 +470,7 @@ func (f *form) asking(ctx context.Context) {
 	f.out.Send = "Ask for it"
 	if decision.Effect == algesta.Allow {
 		f.out.Send = "Run it"
-		f.out.Intro = append(f.out.Intro, algesta.Say("Nobody has to approve this: it runs as soon as you send it."))
+		f.out.Intro = append(f.out.Intro, algesta.Say("No approval is needed: it runs as soon as you send it."))
 	}
 	if missing := f.Policy().Missing(decision.Needs, f.actor, nil); len(missing) > 0 {
 		f.out.Intro = append(f.out.Intro, algesta.Say("It waits for {}.", stillNeeded(missing, f.names(ctx, decision.Needs))))
@@ -480,7 +480,7 @@ func (f *form) asking(ctx context.Context) {
 		Name: reasonField, Label: "Reason", Kind: algesta.TextInput, Max: longestReason, Optional: !required, Value: f.values[reasonField],
 		Hint: "It's shown in the thread.",
 	})
-	f.channel("Where the request stands. Those who approve should be there, and I have to be.", decision.Effect == algesta.Allow)
+	f.channel("Where the request is posted. The approvers should be in it, and I have to be.", decision.Effect == algesta.Allow)
 }
 
 // changes reports whether the command changes something.

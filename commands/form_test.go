@@ -73,14 +73,14 @@ func TestAFormOffersWhatThePersonMayDo(t *testing.T) {
 
 	f = w.dispatcher.Form(t.Context(), w.invocation(nico), nil)
 	require.Empty(t, f.Fields)
-	require.Equal(t, "No rule of the policy lets you use a command. Ask the people who write the policy.", f.Intro[0].String())
+	require.Equal(t, "No policy rule lets you use a command. Ask the people who write the policy.", f.Intro[0].String())
 
 	f = w.dispatcher.Form(t.Context(), w.invocation(luis), map[string]string{"command": "deploy"})
-	require.Equal(t, "No rule of the policy lets you use deploy.", f.Intro[0].String())
+	require.Equal(t, "No policy rule lets you use deploy.", f.Intro[0].String())
 	w.people.set(func(d *fakeDirectory) { d.down = true })
 	f = w.dispatcher.Form(t.Context(), w.invocation(marta), nil)
 	require.Empty(t, f.Fields, "who can't be identified is asked nothing")
-	require.Contains(t, f.Intro[0].String(), "Slack does not tell me who you are")
+	require.Contains(t, f.Intro[0].String(), "I couldn't look you up in Slack")
 }
 
 func TestAFormIsFilledInWithWhatIsThere(t *testing.T) {
@@ -100,7 +100,7 @@ func TestAFormIsFilledInWithWhatIsThere(t *testing.T) {
 		c.unreadable = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("aks has 10.0.0.1")}
 	})
 	f = w.dispatcher.Form(t.Context(), in, nil)
-	require.Equal(t, "Couldn't read what runs there now (the cluster doesn't answer).", f.Intro[0].String())
+	require.Equal(t, "Couldn't check what's there now (the cluster doesn't answer).", f.Intro[0].String())
 	require.Empty(t, field(t, f, "arg.replicas").Value, "it's typed then")
 }
 
@@ -173,7 +173,7 @@ func TestWhatIsWrongIsSaidInTheForm(t *testing.T) {
 			before: func(w *world) {
 				w.people.set(func(d *fakeDirectory) { d.people["U0LUIS"] = person("U0LUIS", "Luis") })
 			},
-			want: map[string]string{"command": "You may not restart in production: no rule of the policy names you or a group that you are in."},
+			want: map[string]string{"command": "You may not restart in production: no policy rule names you or a group that you're in."},
 		},
 		"nothing chosen": {by: luis, values: map[string]string{}, want: map[string]string{"again": ""}},
 		"no service": {
@@ -205,7 +205,7 @@ func TestWhatIsWrongIsSaidInTheForm(t *testing.T) {
 				"command": "restart", "environment": "production", "service": "api-gateway", "channel": "C0RANDOM",
 			},
 			before: func(w *world) { w.people.set(func(d *fakeDirectory) { d.away = true }) },
-			want:   map[string]string{"channel": "I am not in #ops, so I cannot post a thread here."},
+			want:   map[string]string{"channel": "I'm not in #ops, so I can't post a thread here."},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,13 +28,13 @@ func (d *Dispatcher) Home(ctx context.Context, in algesta.Invocation) []algesta.
 		return []algesta.Report{{Title: r.Title, Body: r.Body}}
 	}
 	out := []algesta.Report{{
-		Title:   algesta.Say("You are {} to me. Ask for what you need.", actor.Called()),
+		Title:   algesta.Say("Hi {}. What do you need?", actor.Called()),
 		Buttons: []algesta.Button{{Label: "Run a command", Action: algesta.Fill, ID: "help", Style: "primary"}},
 	}}
 	alive, err := d.Store.Alive(ctx)
 	if err != nil {
 		d.Log.Error("a home page without what is open", zap.Error(err))
-		return append(out, algesta.Report{Tone: algesta.Warning, Title: algesta.Say("Couldn't read what is open. Nothing was changed.")})
+		return append(out, algesta.Report{Tone: algesta.Warning, Title: algesta.Say("Couldn't read what's open. Nothing was changed.")})
 	}
 	out = append(out, d.toApprove(ctx, actor, alive)...)
 	out = append(out, d.running(ctx, actor, alive), d.lately(ctx, actor))
@@ -104,7 +104,7 @@ func (d *Dispatcher) running(ctx context.Context, actor algesta.Actor, alive []a
 		}
 		list = append(list, d.linked(ctx, algesta.Say("{}: {}", r.Plan.Title, standing(r)), r))
 	}
-	return listed(algesta.Say("Nothing runs now."), algesta.Say("What runs now, and what you asked for:"), list, more)
+	return listed(algesta.Say("Nothing is running."), algesta.Say("Running now, and requested by you:"), list, more)
 }
 
 // lately are the changes that ended last.

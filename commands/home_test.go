@@ -48,7 +48,7 @@ func TestTheHomePageShowsWhatWaitsForItsReader(t *testing.T) {
 
 	text, _ = w.home(luis) // whoever asked approves nothing
 	require.Contains(t, text, "Nothing waits for your approval.")
-	require.Contains(t, text, "Scaling of api-gateway in production (4 → 6 pods): it waits for approval")
+	require.Contains(t, text, "Scaling of api-gateway in production (4 → 6 pods): it's waiting for approval")
 
 	vote := w.vote(carla, algesta.Approve, r.ID) // in the direct messages of whoever clicks
 	vote.Channel, vote.Direct = "D0CARLA", true
@@ -57,7 +57,7 @@ func TestTheHomePageShowsWhatWaitsForItsReader(t *testing.T) {
 	text, _ = w.home(carla)
 	require.Contains(t, text, "Nothing waits for your approval.")
 	require.Contains(t, text, "Recent changes:")
-	require.Contains(t, text, "Scaling of api-gateway in production (4 → 6 pods): it was carried out")
+	require.Contains(t, text, "Scaling of api-gateway in production (4 → 6 pods): it's done")
 	require.NotContains(t, text, "it is slow", "the reason is for the thread")
 }
 
@@ -69,7 +69,7 @@ func TestTheHomePageTellsNothingThatIsNotForItsReader(t *testing.T) {
 	w.request(algesta.Pending)
 	text, _ := w.home(nico)
 	require.NotContains(t, text, "api-gateway", "Nico may read nothing")
-	require.Contains(t, text, "Nothing runs now.")
+	require.Contains(t, text, "Nothing is running.")
 
 	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 	w.request(algesta.Succeeded)
@@ -89,7 +89,7 @@ func TestTheHomePageTellsNothingThatIsNotForItsReader(t *testing.T) {
 	w.people.set(func(d *fakeDirectory) { d.down = true; d.knownPeople = nil })
 	text, _ = w.home(luis)
 	require.NotContains(t, text, "api-gateway")
-	require.Contains(t, text, "Slack does not tell me who you are")
+	require.Contains(t, text, "I couldn't look you up in Slack")
 }
 
 // A request that is opened or moved wakes the home pages, a rolled back transaction doesn't.

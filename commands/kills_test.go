@@ -19,11 +19,11 @@ func TestAJobThatEndsTheProcessEndsItsRequest(t *testing.T) {
 	}{
 		"where it may have been sent, people look": {
 			algesta.ExecuteJob, algesta.Executing, algesta.Unknown,
-			"I was restarted again and again while I sent this change, so I can't tell whether it arrived (quote c-",
+			"I was restarted again and again while I sent this change, so I can't tell whether it arrived (reference: c-",
 		},
 		"after the write it is said that nobody watched": {
 			algesta.FollowJob, algesta.Applied, algesta.TimedOut,
-			"was made, but I was restarted again and again while I watched it, so I don't know how it ended. Look at it yourself, and quote c-",
+			"was made, but I was restarted again and again while I watched it, so I don't know how it ended. Check it yourself. Reference: c-",
 		},
 		"what only helps ends nothing": {algesta.RemindJob, algesta.Executing, algesta.Executing, ""},
 	}

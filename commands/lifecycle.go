@@ -58,12 +58,12 @@ type view struct {
 
 // The titles of cards.
 func titleWaits(r algesta.Request) algesta.Text {
-	return algesta.Say("{} waits for approval", r.Plan.Title)
+	return algesta.Say("{} is waiting for approval", r.Plan.Title)
 }
 func titleDoing(r algesta.Request) algesta.Text { return r.Plan.Doing }
 func titleDone(r algesta.Request) algesta.Text  { return r.Plan.Done }
 func titleUnknown(r algesta.Request) algesta.Text {
-	return algesta.Say("{}: I do not know whether it happened", r.Plan.Title)
+	return algesta.Say("{}: I don't know whether it happened", r.Plan.Title)
 }
 func titleNote(r algesta.Request) algesta.Text { return algesta.Say("{} {}", r.Plan.Title, r.Note) }
 

@@ -33,8 +33,8 @@ func namedRequest(text string) (id string, ok bool) {
 // typing an ID: whoever approves has seen the plan, beside its button. To everybody else there is no such request.
 func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string) error {
 	none := &algesta.Error{
-		Kind: algesta.ErrUnknownName, Message: algesta.Say("I know no request {} that you may read.", algesta.Name(id)),
-		Hint: algesta.Say("It may be the ID of a question, of which nothing is kept but its answer."),
+		Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no request {} that you may read.", algesta.Name(id)),
+		Hint: algesta.Say("It may be the ID of a command that only reads: I keep nothing of those but the answer."),
 	}
 	r, err := d.Store.Request(ctx, id)
 	if is(err, algesta.ErrUnknownName) {
@@ -54,7 +54,7 @@ func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string)
 	}
 	known.Message = algesta.Say("{}: {}", r.Plan.Title, known.Message)
 	if r.Status == algesta.Pending {
-		known.Hint = known.Hint.Then("It is approved, denied or cancelled with the buttons there, never by typing.")
+		known.Hint = known.Hint.Then("It's approved, denied or cancelled with the buttons there, never by typing.")
 	}
 	return told
 }

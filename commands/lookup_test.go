@@ -19,11 +19,11 @@ func TestAnIDIsLookedUpAndNeverDecidedByTyping(t *testing.T) {
 		w.types(luis, text)
 		answers := w.answers()
 		require.Len(t, answers, before+1, text)
-		require.Contains(t, answers[before], "it waits for approval", text)
+		require.Contains(t, answers[before], "it's waiting for approval", text)
 		require.Contains(t, answers[before], "never by typing", text)
 	}
 	w.types(carla, "approve "+r.ID)
-	require.Contains(t, w.answers()[6], "it waits for approval", "an approver may look it up, and has to click")
+	require.Contains(t, w.answers()[6], "it's waiting for approval", "an approver may look it up, and has to click")
 	w.request(algesta.Pending)
 	require.Zero(t, w.cluster.writes())
 }
@@ -36,7 +36,7 @@ func TestAnIDTellsNothingToWhomMayNotReadThere(t *testing.T) {
 	w.types(nico, "status "+r.ID)
 	w.types(luis, "status c-000000000000")
 	require.Equal(t, []string{
-		"I know no request " + r.ID + " that you may read.", "I know no request c-000000000000 that you may read.",
+		"There's no request " + r.ID + " that you may read.", "There's no request c-000000000000 that you may read.",
 	}, w.said(algesta.AnswerPost))
 }
 

@@ -62,7 +62,7 @@ func (d *Dispatcher) answerDirectly(ctx context.Context, lost []algesta.LostPost
 			)
 			report := p.Report
 			report.Buttons = nil
-			if report.Small = algesta.Say("I could not post this where you asked · {}", algesta.Name(p.Command)); len(report.Title) == 0 {
+			if report.Small = algesta.Say("I couldn't post this where you asked · {}", algesta.Name(p.Command)); len(report.Title) == 0 {
 				report.Title = algesta.Say("The details:")
 			}
 			if err := tx.Post(algesta.Post{
@@ -81,17 +81,17 @@ func (d *Dispatcher) unseen(ctx context.Context, r algesta.Request) error {
 	if err != nil { // its name only
 		d.Log.Warn("the place of a lost message is not known", zap.String("command", r.ID), zap.Error(err))
 	}
-	note := "was cancelled, because I may not post in " + placeName(place) + " and nobody would have seen it. " + unchanged
+	note := "was cancelled, because I can't post in " + placeName(place) + " and nobody would have seen it. " + unchanged
 	_, err = d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Pending, algesta.Approved}, to: algesta.Cancelled, note: note, by: []algesta.Actor{},
-		said: algesta.Say("{} {}", r.Plan.Title, note).Then("Ask where I may post, or have me allowed to post there."), directly: true,
+		said: algesta.Say("{} {}", r.Plan.Title, note).Then("Ask where I can post, or let me post there."), directly: true,
 	})
 	return err
 }
 
 // endDirectly sends an end to those whom it concerns, where its thread can't be posted in.
 func (d *Dispatcher) endDirectly(ctx context.Context, r algesta.Request, report algesta.Report) error {
-	report.Small = algesta.Say("I could not post this in its thread · {}", algesta.Name(r.ID))
+	report.Small = algesta.Say("I couldn't post this in its thread · {}", algesta.Name(r.ID))
 	_, err := d.during(ctx, r.ID, []algesta.Status{r.Status}, func(tx Tx, r algesta.Request) error {
 		approvals, err := tx.Approvals(r.ID)
 		if err != nil {

@@ -38,9 +38,8 @@ func TestARequestThatCantBeShownEnds(t *testing.T) {
 			require.Equal(
 				t,
 				[]string{
-					"U0LUIS: Scaling of api-gateway in production (4 → 6 pods) was cancelled, because I may not post in #ops and nobody would have " +
-						"seen it. " +
-						"Nothing was changed. Ask where I may post, or have me allowed to post there. @Luis",
+					"U0LUIS: Scaling of api-gateway in production (4 → 6 pods) was cancelled, because I can't post in #ops and nobody " +
+						"would have seen it. Nothing was changed. Ask where I can post, or let me post there. @Luis",
 				},
 				w.directs(),
 			)
@@ -64,7 +63,7 @@ func TestAnEndThatCantBePostedGoesToEverybodyDirectly(t *testing.T) {
 		said string
 	}{
 		"it ran":           {false, "All 6 pods are ready"},
-		"the bot was gone": {true, "I am not in #ops any more, so nobody would see how it ends. Invite me again and ask again."},
+		"the bot was gone": {true, "I'm not in #ops any more, so nobody would see how it ends. Invite me again and ask again."},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +108,7 @@ func TestAnAnswerThatCantBePostedGoesToWhoeverAsked(t *testing.T) {
 			for _, p := range w.posts() {
 				if p.Direct {
 					require.Empty(t, p.Report.Buttons)
-					require.Contains(t, p.Report.Small.String(), "I could not post this where you asked")
+					require.Contains(t, p.Report.Small.String(), "I couldn't post this where you asked")
 				}
 			}
 		})
@@ -147,6 +146,6 @@ func TestAnAnswerAboutAChangeInDoubtThatCantBePostedGoesToWhoeverAsked(t *testin
 	require.Eventually(t, func() bool {
 		w.posts()
 		return strings.Contains(strings.Join(w.directs(), "\n"), "U0LUIS: ") &&
-			strings.Contains(strings.Join(w.directs(), "\n"), "did not happen, says Marta.")
+			strings.Contains(strings.Join(w.directs(), "\n"), "didn't happen, according to Marta.")
 	}, deadline, 5*time.Millisecond)
 }

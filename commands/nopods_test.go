@@ -34,7 +34,7 @@ func TestWhereNoPodRanNothingIsProven(t *testing.T) {
 				}
 			}
 			if replicas == 0 {
-				require.Contains(t, said, "It is scaled to 0 pods, so none ran and I could not see whether this version comes up.")
+				require.Contains(t, said, "It's scaled to 0 pods, so none ran and I couldn't see whether this version comes up.")
 			} else {
 				require.Contains(t, said, "All 4 pods are ready")
 			}

@@ -29,6 +29,6 @@ func TestARefusalNamesTheApproversInItsText(t *testing.T) {
 	w.types(luis, "restart api-gateway production")
 	w.votes(luis, algesta.Approve, w.request(algesta.Pending).ID)
 	require.Equal(
-		t, []string{"You asked for this, so someone else in @platform or @Carla has to approve it."}, w.said(algesta.AnswerPost),
+		t, []string{"You can't approve your own request. Ask someone else in @platform or @Carla."}, w.said(algesta.AnswerPost),
 	)
 }

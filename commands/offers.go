@@ -62,8 +62,8 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 			return err
 		}
 		return &algesta.Error{
-			Kind: algesta.ErrStale, Message: algesta.Say("This button is too old to be used."),
-			Hint: algesta.Say("Type the command, so that it is planned with what is true now."),
+			Kind: algesta.ErrStale, Message: algesta.Say("This button is too old to use."),
+			Hint: algesta.Say("Type the command instead, so that it's planned with the current state."),
 		}
 	}
 	return d.runProposed(ctx, in, actor, o, reason)
@@ -73,7 +73,7 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 func (d *Dispatcher) runProposed(ctx context.Context, in algesta.Invocation, actor algesta.Actor, o algesta.Offer, reason string) error {
 	book, ok := d.find(o.Runbook)
 	if !ok {
-		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("I do not know the command of this button any more. Nothing was run.")}
+		return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("I don't know this button's command any more. Nothing was run.")}
 	}
 	c := algesta.Command{
 		ID: algesta.NewCommandID(), Requester: algesta.AskedBy(actor), Runbook: book.Name, Target: o.Target, Args: o.Args, Reason: reason,

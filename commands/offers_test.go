@@ -49,13 +49,13 @@ func TestAnOfferIsUsedOnce(t *testing.T) {
 	w.votes(luis, algesta.Run, undo)
 	last := w.posts()[len(w.posts())-1]
 	require.Equal(t, luis.ID.User, last.OnlyFor)
-	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it waits for approval\.$`, last.Report.Title.String())
+	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it's waiting for approval\.$`, last.Report.Title.String())
 	require.Equal(t, "It is "+r.ID+": see its thread", last.Report.Body[0].Text.String())
 	require.Len(t, w.said(algesta.CardPost), 2, "one change and one Undo")
 	w.votes(carla, algesta.Approve, r.ID)
 	w.idle()
 	w.votes(marta, algesta.Run, undo)
-	require.Regexp(t, `^You asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[1])
+	require.Regexp(t, `^You asked for this (\d+ s ago|just now); it's done\.$`, w.said(algesta.AnswerPost)[1])
 }
 
 // TestAnUndoThatEndsWithNothingChangedCanBeClickedAgain ends the request that an Undo opened in every way in which nothing is changed.
@@ -110,7 +110,7 @@ func TestATypedUndoIsTheButton(t *testing.T) {
 	w.votes(luis, algesta.Run, undo)
 	w.types(luis, "undo api-gateway production")
 	for _, said := range w.said(algesta.AnswerPost) {
-		require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it waits for approval\.$`, said)
+		require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it's waiting for approval\.$`, said)
 	}
 	require.Len(t, w.said(algesta.AnswerPost), 2)
 	w.types(luis, "can-i undo api-gateway production")
@@ -142,7 +142,7 @@ func TestAnUndoTypedTwiceIsOneUndo(t *testing.T) {
 	w.types(marta, "undo api-gateway production")
 	w.request(algesta.Applied)
 	w.types(luis, "undo api-gateway production")
-	require.Regexp(t, `^Marta asked for the same (\d+ s ago|just now); it is running\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(t, `^Marta asked for the same (\d+ s ago|just now); it's running\.$`, w.said(algesta.AnswerPost)[0])
 	w.cluster.set(func(c *fakeCluster) { c.coming = false })
 	w.idle()
 	require.Equal(t, 2, w.cluster.writes())
@@ -165,7 +165,7 @@ func TestTwoClicksOnAnOfferAtOnceMakeOneRequest(t *testing.T) {
 	clicks.Wait()
 	require.Len(t, w.said(algesta.PlanPost), 2, "the change, and its Undo once")
 	require.Len(t, w.said(algesta.AnswerPost), 1)
-	require.Regexp(t, `^(Luis|Marta) asked for (this|the same) (\d+ s ago|just now); it waits for approval\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(t, `^(Luis|Marta) asked for (this|the same) (\d+ s ago|just now); it's waiting for approval\.$`, w.said(algesta.AnswerPost)[0])
 	require.Empty(t, w.offers())
 }
 
@@ -183,7 +183,7 @@ func TestAnOfferThatWasUsedIsNotUsedAgainAfterItsChange(t *testing.T) {
 	w.votes(luis, algesta.Run, undo)
 	w.idle()
 	require.Equal(t, 3, w.cluster.writes())
-	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it's done\.$`, w.said(algesta.AnswerPost)[0])
 }
 
 // TestTheProgressOfAReplacedChangeEnds approves another change while the pods of the first are followed.
@@ -220,7 +220,7 @@ func TestTheProgressOfAReplacedChangeEnds(t *testing.T) {
 		}
 	}
 	require.Len(t, said, 1)
-	require.Regexp(t, `^c-[a-z0-9]+ replaced this before it had finished\. Its own thread shows how it goes on\.$`, said[0])
+	require.Regexp(t, `^c-[a-z0-9]+ replaced this before it had finished\. Its own thread shows how it continues\.$`, said[0])
 	w.cluster.set(func(c *fakeCluster) { c.coming = false })
 	w.idle()
 }
@@ -254,5 +254,5 @@ func TestAClickThatWasOnItsWayOpensNothing(t *testing.T) {
 	click.Wait()
 	w.idle()
 	require.Equal(t, 2, w.cluster.writes())
-	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it was carried out\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it's done\.$`, w.said(algesta.AnswerPost)[0])
 }

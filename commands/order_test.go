@@ -39,7 +39,7 @@ func TestVotes(t *testing.T) {
 		answer string
 		status algesta.Status
 	}{
-		"whoever asked may not approve":            {luis, algesta.Approve, "You asked for this", algesta.Pending},
+		"whoever asked may not approve":            {luis, algesta.Approve, "You can't approve your own request", algesta.Pending},
 		"a stranger to the rule may not approve":   {nico, algesta.Approve, "You may not approve this", algesta.Pending},
 		"a stranger to the rule may not deny":      {nico, algesta.Deny, "You may not deny this.", algesta.Pending},
 		"only whoever asked cancels":               {carla, algesta.Cancel, "Only Luis, who asked for this, may cancel it.", algesta.Pending},
@@ -81,7 +81,7 @@ func TestTwoApproversAtOnceRunItOnce(t *testing.T) {
 	require.Equal(t, 1, w.cluster.writes())
 	answers := w.said(algesta.AnswerPost)
 	require.Len(t, answers, 1, "the slower one is told")
-	require.Regexp(t, `^(Carla|Pablo) approved this (\d+ s ago|just now); it is running\.|carried out`, answers[0])
+	require.Regexp(t, `^(Carla|Pablo) approved this (\d+ s ago|just now); it's running\.|done`, answers[0])
 }
 
 func TestDoubtIsSettledByLooking(t *testing.T) {
@@ -175,7 +175,7 @@ func TestWhatChangedBetweenIsNotRun(t *testing.T) {
 			func(w *world) {
 				w.people.set(func(d *fakeDirectory) { d.people["U0PABLO"] = person("U0PABLO", "Pablo") })
 			},
-			algesta.Rejected, "The approval of Pablo does not count any more",
+			algesta.Rejected, "The approval by Pablo no longer counts",
 		},
 		"the requester's right": {
 			func(w *world) { w.people.set(func(d *fakeDirectory) { d.people["U0LUIS"] = person("U0LUIS", "Luis") }) },
@@ -238,13 +238,13 @@ func TestRefusalsTouchNothing(t *testing.T) {
 		"no binding":          {nico, "restart api-gateway production", nil, "You may not restart in production", false},
 		"not a member of the channel": {luis, "restart api-gateway production", func(w *world, _ *algesta.Invocation) {
 			w.people.set(func(d *fakeDirectory) { d.away = true })
-		}, "I am not in #ops, so I cannot post a thread here.", false},
+		}, "I'm not in #ops, so I can't post a thread here.", false},
 		"asked before a restart": {luis, "restart api-gateway production", func(_ *world, in *algesta.Invocation) {
 			in.At = in.At.Add(-3 * time.Minute)
 		}, "I was restarted while you asked. Nothing was run; please ask again.", false},
 		"Slack cannot say who it is": {luis, "restart api-gateway production", func(w *world, _ *algesta.Invocation) {
 			w.people.set(func(d *fakeDirectory) { d.down = true })
-		}, "Slack does not tell me who you are right now", false},
+		}, "I couldn't look you up in Slack", false},
 		"unknown service": {luis, "restart api-gatewy production", nil, `There's no service "api-gatewy" in production.`, false},
 		"nothing to do":   {luis, "scale api-gateway production 4", nil, "already runs 4 pods.", true},
 	}

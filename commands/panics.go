@@ -104,22 +104,22 @@ type failing struct {
 
 func panicking(id string) failing {
 	return failing{
-		unsent: algesta.Say("Something went wrong on my side. Quote {}.", algesta.Name(id)),
+		unsent: algesta.Say("Something went wrong on my side. Reference: {}.", algesta.Name(id)),
 		sending: algesta.Say(
-			"Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote {}).", algesta.Name(id),
+			"Something went wrong on my side while I sent this change, so I can't tell whether it arrived (reference: {}).", algesta.Name(id),
 		),
-		watching: "was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote " + id + ".",
+		watching: "was made, but something went wrong on my side while I watched it, so I don't know how it ended. Reference: " + id + ".",
 	}
 }
 
 func restarted(id string) failing {
 	return failing{
-		unsent: algesta.Say("I was restarted again and again while I prepared it, so I leave it. Quote {}.", algesta.Name(id)),
+		unsent: algesta.Say("I was restarted again and again while preparing it, so I gave up. Reference: {}.", algesta.Name(id)),
 		sending: algesta.Say(
-			"I was restarted again and again while I sent this change, so I can't tell whether it arrived (quote {}).", algesta.Name(id),
+			"I was restarted again and again while I sent this change, so I can't tell whether it arrived (reference: {}).", algesta.Name(id),
 		),
-		watching: "was made, but I was restarted again and again while I watched it, so I don't know how it ended. Look at it yourself, and " +
-			"quote " + id + ".",
+		watching: "was made, but I was restarted again and again while I watched it, so I don't know how it ended. Check it yourself. " +
+			"Reference: " + id + ".",
 	}
 }
 

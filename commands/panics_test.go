@@ -43,7 +43,7 @@ func TestPanicOfAnInvocationIsAnsweredOnce(t *testing.T) {
 			w.types(luis, "scale api-gateway production 6")
 			answers := w.said(algesta.AnswerPost)
 			require.Equal(t, []string{"Something went wrong on my side and nothing was changed."}, answers)
-			require.Regexp(t, `^Quote c-`, w.posts()[0].Report.Small.String())
+			require.Regexp(t, `^Reference: c-`, w.posts()[0].Report.Small.String())
 			require.Zero(t, w.unanswered(), "the next start does not do it again")
 			w.panicked(c.value)
 		})
@@ -82,14 +82,14 @@ func TestJobThatPanicsEndsItsRequest(t *testing.T) {
 		said   string
 		writes int
 	}{
-		"before the write nothing is sent": {"List", algesta.Failed, "Something went wrong on my side. Quote c-", 0},
+		"before the write nothing is sent": {"List", algesta.Failed, "Something went wrong on my side. Reference: c-", 0},
 		"where it may have been sent, people look": {
 			"Apply Verify", algesta.Unknown,
-			"Something went wrong on my side while I sent this change, so I cannot tell whether it arrived (quote c-", 0,
+			"Something went wrong on my side while I sent this change, so I can't tell whether it arrived (reference: c-", 0,
 		},
 		"after the write it is said that nobody watched": {
 			"Workload", algesta.TimedOut,
-			"was made, but something went wrong on my side while I watched it, so I do not know how it ended. Quote c-", 1,
+			"was made, but something went wrong on my side while I watched it, so I don't know how it ended. Reference: c-", 1,
 		},
 	}
 	for name, c := range cases {

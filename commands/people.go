@@ -20,20 +20,20 @@ func (d *Dispatcher) actor(ctx context.Context, in algesta.Invocation, maxAge ti
 	if err != nil {
 		return algesta.Actor{}, &algesta.Error{
 			Kind: algesta.ErrUnreachable, Err: err,
-			Message: algesta.Say("Slack does not tell me who you are right now, so I cannot decide what you may do. Nothing was run."),
-			Hint:    algesta.Say("Please try again in a minute."),
+			Message: algesta.Say("I couldn't look you up in Slack, so I can't check your permissions. Nothing was run."),
+			Hint:    algesta.Say("Try again in a minute."),
 		}
 	}
 	switch a.Standing {
 	case algesta.Member, algesta.Guest: // whether a guest is allowed is the policy's business
 		return a, nil
 	case algesta.Bot:
-		return a, cannotAsk("I take commands from people only, not from bots and workflows.")
+		return a, cannotAsk("I only take commands from people, not from bots and workflows.")
 	case algesta.Deactivated:
-		return a, cannotAsk("This account is deactivated, so I do nothing for it.")
+		return a, cannotAsk("This account is deactivated, so I can't do anything for it.")
 	case algesta.Stranger:
 	}
-	return a, cannotAsk("You are not a member of the workspace that I work for, so I do nothing for you.")
+	return a, cannotAsk("You aren't a member of my workspace, so I can't do anything for you.")
 }
 
 func cannotAsk(why string) *algesta.Error {

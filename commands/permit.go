@@ -77,7 +77,7 @@ func (p permit) refusedThere() (no algesta.Text, refused bool) {
 	case p.place.External:
 		return external(placeName(p.place)).Message, true
 	case !p.place.Member && !p.place.Direct:
-		no := algesta.Say("I am not in {} any more, so nobody would see how it ends.", placeName(p.place))
+		no := algesta.Say("I'm not in {} any more, so nobody would see how it ends.", placeName(p.place))
 		return no.Then("Invite me again and ask again."), true
 	}
 	return nil, false
@@ -103,7 +103,7 @@ func (p permit) refused(r algesta.Request, book runbooks.Runbook, plan algesta.P
 	}
 	if missing := p.policy.Missing(decision.Needs, c.Actor, valid); len(missing) > 0 {
 		return algesta.Say(
-			"The approval of {} does not count any more: who may approve has changed (rule \"{}\").", who(p.uncounted(decision.Needs)),
+			"The approval by {} no longer counts: who may approve has changed (rule \"{}\").", who(p.uncounted(decision.Needs)),
 			missing[0].Rule,
 		), true
 	}

@@ -22,8 +22,8 @@ func TestWhatWasKnownBeforeDoesNotCountAtTheExecution(t *testing.T) {
 		now  algesta.Actor // what Slack would say, if it said anything
 		said string
 	}{
-		"an approver was deactivated":         {gone, "The approval of Pablo does not count any more"},
-		"an approver left the group":          {person("U0PABLO", "Pablo"), "The approval of Pablo does not count any more"},
+		"an approver was deactivated":         {gone, "The approval by Pablo no longer counts"},
+		"an approver left the group":          {person("U0PABLO", "Pablo"), "The approval by Pablo no longer counts"},
 		"whoever asked for it left the group": {person("U0LUIS", "Luis"), "You may not scale in production"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestWhatWasKnownBeforeDoesNotCountAtTheExecution(t *testing.T) {
 			w.votes(carla, algesta.Approve, r.ID)
 			require.Eventually(t, func() bool {
 				w.posts()
-				return strings.Contains(w.small(), "Slack does not tell me whether this is still allowed. I wait and try again until")
+				return strings.Contains(w.small(), "I couldn't look people up in Slack, so I can't check whether this is still allowed. I'll keep trying until")
 			}, deadline, 5*time.Millisecond)
 			require.Zero(t, w.cluster.writes())
 			w.people.set(func(d *fakeDirectory) { d.down = false })
@@ -57,7 +57,7 @@ func TestWhatWasKnownBeforeDoesNotCountAtTheExecution(t *testing.T) {
 		w.startByOf(w.request(algesta.Approved), time.Now().Add(-time.Second))
 		w.request(algesta.Stale)
 		require.Zero(t, w.cluster.writes())
-		require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "could not start within 15 min. Nothing was changed.")
+		require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "couldn't start within 15 min. Nothing was changed.")
 	})
 }
 
@@ -75,11 +75,11 @@ func TestWhatChangesWhileTheClusterIsReadStopsTheWrite(t *testing.T) {
 			gone.Standing = algesta.Deactivated
 			w.people.set(func(d *fakeDirectory) { d.people["U0CARLA"] = gone })
 			w.people.later(10 * time.Second)
-		}, algesta.Rejected, "The approval of Carla does not count any more"},
+		}, algesta.Rejected, "The approval by Carla no longer counts"},
 		"another company comes": {(*world).share, algesta.Rejected, "#ops is shared with another company"},
 		"the time to start in passes": {
 			func(w *world) { w.startByOf(w.request(algesta.Approved), time.Now().Add(-time.Second)) },
-			algesta.Stale, "could not start within 15 min. Nothing was changed.",
+			algesta.Stale, "couldn't start within 15 min. Nothing was changed.",
 		},
 	}
 	for name, c := range cases {
@@ -129,7 +129,7 @@ func TestAnotherWriteThatBeganMeanwhileBlocks(t *testing.T) {
 	w.votes(carla, algesta.Approve, r.ID)
 	require.Eventually(t, func() bool {
 		w.posts()
-		return strings.Contains(w.small(), "Another change to api-gateway-production is being written")
+		return strings.Contains(w.small(), "Another change to api-gateway-production is running")
 	}, deadline, 5*time.Millisecond)
 	require.Zero(t, w.cluster.writes())
 }
@@ -231,7 +231,7 @@ func TestACommandLooksFreshlyWhoReadsTheChannel(t *testing.T) {
 		posts := w.posts()
 		require.Len(t, posts, 1)
 		require.Equal(t, luis.ID.User, posts[0].OnlyFor)
-		require.Contains(t, posts[0].Report.Small.String(), "Slack doesn't tell me who reads this channel, so only you see this.")
+		require.Contains(t, posts[0].Report.Small.String(), "I couldn't check in Slack who reads this channel, so only you see this.")
 	})
 	t.Run("a plan", func(t *testing.T) {
 		t.Parallel()
@@ -241,7 +241,7 @@ func TestACommandLooksFreshlyWhoReadsTheChannel(t *testing.T) {
 		w.types(luis, "scale api-gateway production 6")
 		require.Empty(t, w.said(algesta.PlanPost))
 		require.Equal(
-			t, []string{"#ops is shared with another company, or will be as soon as it accepts, so I change nothing from there."},
+			t, []string{"#ops is shared with another company, or will be as soon as it accepts, so I don't change anything from there."},
 			w.said(algesta.AnswerPost),
 		)
 	})
@@ -271,7 +271,7 @@ func TestAnAnswerInASharedChannelHasNoButtons(t *testing.T) {
 		}
 		return n
 	}
-	require.Positive(t, offers(newWorld(t)), "in one of our own")
+	require.Positive(t, offers(newWorld(t)), "in an internal one")
 	w := newWorld(t)
 	w.share()
 	require.Zero(t, offers(w))

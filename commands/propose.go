@@ -192,8 +192,8 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 		if n.ReasonRequired && c.Reason == "" {
 			return prepared{}, &algesta.Error{
 				Kind:    algesta.ErrUsage,
-				Message: algesta.Say("The rule \"{}\" asks for a reason.", n.Rule),
-				Hint:    algesta.Say("Say it again with {} at the end.", algesta.Name(`--reason "…"`)),
+				Message: algesta.Say("Rule \"{}\" requires a reason.", n.Rule),
+				Hint:    algesta.Say("Ask again with {} at the end.", algesta.Name(`--reason "…"`)),
 			}
 		}
 		if i == 0 || n.ExpiresAfter < expires {
@@ -224,9 +224,10 @@ func nobodyApproves(needs []algesta.Requirement, requester algesta.Actor) error 
 			return &algesta.Error{
 				Kind: algesta.ErrRefused,
 				Message: algesta.Say(
-					"Nobody can approve this: the rule \"{}\" names user groups alone, and this Slack workspace has none (its plan has none).", n.Rule,
+					"Nobody can approve this: rule \"{}\" names only user groups, and this Slack workspace has none (its plan doesn't "+
+						"include them).", n.Rule,
 				),
-				Hint: algesta.Say("Ask the people who write the policy to name people in approvers of that rule, as {}.", algesta.Name("user:U0…")),
+				Hint: algesta.Say("Ask the people who write the policy to add people to that rule's approvers, such as {}.", algesta.Name("user:U0…")),
 			}
 		}
 	}

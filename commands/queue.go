@@ -108,7 +108,8 @@ func (d *Dispatcher) sayBusy(ctx context.Context, in algesta.Invocation) {
 	err := d.guard("saying busy", in.Key, func() error {
 		p := fromPerson(in).alone.answer(
 			"busy-"+in.Key,
-			algesta.Report{Tone: algesta.Waiting, Title: algesta.Say("I am busy and have not looked at this yet. I will answer as soon as I can.")},
+			algesta.Report{Tone: algesta.Waiting, Title: algesta.Say("I'm busy and haven't looked at this yet. I'll answer as soon " +
+				"as I can.")},
 		)
 		return d.Store.Update(ctx, func(tx Tx) error { return tx.Post(p) })
 	})
@@ -132,8 +133,8 @@ func tooOften(in algesta.Invocation) error {
 	}
 	return &algesta.Error{
 		Kind:    algesta.ErrStale,
-		Message: algesta.Say("I was restarted {} times while I looked at this, so I leave it. Nothing was run.", startsAllowed),
-		Hint:    algesta.Say("Whoever runs me can find in my log why I ended."),
+		Message: algesta.Say("I was restarted {} times while looking at this, so I gave up. Nothing was run.", startsAllowed),
+		Hint:    algesta.Say("The bot's operator can find the reason in my log."),
 	}
 }
 

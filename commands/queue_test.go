@@ -76,7 +76,7 @@ func TestOldWordsAndOldClicksOnOffersAreNotCarriedOut(t *testing.T) {
 			9 * time.Hour,
 			"I was restarted while you asked. Nothing was run; please ask again.",
 		},
-		"an offer clicked now, long out of it": {algesta.Voted, 0, "This button is too old to be used."},
+		"an offer clicked now, long out of it": {algesta.Voted, 0, "This button is too old to use."},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { //nolint:paralleltest // one after the other in one world

@@ -19,7 +19,7 @@ func (d *Dispatcher) read(
 	if decision.Effect != algesta.Allow {
 		return &algesta.Error{
 			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("The rule \"{}\" wants an approval for reading, and reading cannot be approved.", decision.Rule),
+			Message: algesta.Say("Rule \"{}\" requires approval for a read-only command; only changes can be approved.", decision.Rule),
 			Hint:    algesta.Say("Ask the people who write the policy to name changes in that rule."),
 		}
 	}
@@ -36,7 +36,7 @@ func (d *Dispatcher) read(
 	switch {
 	case err != nil:
 		d.Log.Warn("an answer is shown to its author alone", zap.String("command", c.ID), zap.Error(err))
-		report.Small = join(report.Small, algesta.Say("Slack doesn't tell me who reads this channel, so only you see this."))
+		report.Small = join(report.Small, algesta.Say("I couldn't check in Slack who reads this channel, so only you see this."))
 	case place.External:
 		report.Small = join(report.Small, algesta.Say("This channel is shared with another company, so only you see this."))
 	}

@@ -188,7 +188,7 @@ func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.
 	if link != "" {
 		where = algesta.Say("{}: {}", where, algesta.Span{Kind: algesta.Link, ID: link, Text: "open the request"})
 	}
-	where = algesta.Say("{}. Where you can't open it, {} can add you to that channel.", where, r.Command.Called())
+	where = algesta.Say("{}. If you can't open it, {} can add you to that channel.", where, r.Command.Called())
 	out.Body = []algesta.Block{{Text: where}}
 	return out
 }

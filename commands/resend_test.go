@@ -48,7 +48,7 @@ func TestWhatWasRecordedAndNotSentIsCheckedAgain(t *testing.T) {
 				gone.Standing = algesta.Deactivated
 				w.people.set(func(d *fakeDirectory) { d.people["U0CARLA"] = gone })
 			},
-			algesta.Rejected, "The approval of Carla does not count any more",
+			algesta.Rejected, "The approval by Carla no longer counts",
 		},
 		"a limit": {
 			func(w *world) {
@@ -64,15 +64,16 @@ func TestWhatWasRecordedAndNotSentIsCheckedAgain(t *testing.T) {
 		},
 		"the bot was removed from the channel": {
 			func(w *world) { w.people.set(func(d *fakeDirectory) { d.away = true }) },
-			algesta.Rejected, "I am not in #ops any more, so nobody would see how it ends.",
+			algesta.Rejected, "I'm not in #ops any more, so nobody would see how it ends.",
 		},
 		"another company was let into the channel": {
 			func(w *world) { w.share() },
-			algesta.Rejected, "#ops is shared with another company, or will be as soon as it accepts, so I change nothing from there.",
+			algesta.Rejected, "#ops is shared with another company, or will be as soon as it accepts, so I don't change anything " +
+				"from there.",
 		},
 		"the time to start in has passed": {
 			func(w *world) { w.startBy(time.Now().Add(-time.Second)) },
-			algesta.Stale, "could not start within 15 min. Nothing was changed.",
+			algesta.Stale, "couldn't start within 15 min. Nothing was changed.",
 		},
 		"whoever asked took it back": {
 			func(w *world) { w.votes(luis, algesta.Cancel, w.request(algesta.Executing).ID) },

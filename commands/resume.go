@@ -34,14 +34,14 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	switch {
 	case is(err, algesta.ErrUnreachable):
 		return whileUnreachable, d.waits(
-			ctx, r, join(message(err), algesta.Say("I do not know yet whether the change was made. I look as soon as it answers.")),
+			ctx, r, join(message(err), algesta.Say("I don't know yet whether the change was made. I'll check as soon as it answers.")),
 		)
 	case is(err, algesta.ErrUncertain):
 		return 0, d.unknown(
 			ctx,
 			r,
 			e,
-			algesta.Say("I sent this change and cannot tell whether it arrived: {} was changed again since.", algesta.Name(e.Object.Name)),
+			algesta.Say("I sent this change and can't tell whether it arrived: {} has been changed again since.", algesta.Name(e.Object.Name)),
 		)
 	case err != nil:
 		return d.cannotLook(ctx, r, e, err)
@@ -67,9 +67,9 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 func (d *Dispatcher) cannotLook(ctx context.Context, r algesta.Request, e algesta.Execution, err error) (time.Duration, error) {
 	d.Log.Error("it can't be told whether a write happened", zap.String("command", r.ID), zap.Error(err))
 	if !time.Now().Before(r.StartBy) {
-		return 0, d.unknown(ctx, r, e, algesta.Say("I sent this change and can't look whether it arrived. {}", message(err)))
+		return 0, d.unknown(ctx, r, e, algesta.Say("I sent this change and can't check whether it arrived. {}", message(err)))
 	}
 	return whileUnreachable, d.waits(
-		ctx, r, algesta.Say("{} I don't know yet whether the change was made. I look again until {}.", message(err), algesta.At(r.StartBy)),
+		ctx, r, algesta.Say("{} I don't know yet whether the change was made. I'll keep checking until {}.", message(err), algesta.At(r.StartBy)),
 	)
 }

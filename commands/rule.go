@@ -87,7 +87,7 @@ func ruleMayPost(p Place, unknown error) error {
 		}
 	case !p.Member && !p.Direct:
 		return &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("I am not in {}, so nothing that a rule found can be posted there.", placeName(p)),
+			Kind: algesta.ErrRefused, Message: algesta.Say("I'm not in {}, so nothing that a rule found can be posted there.", placeName(p)),
 		}
 	}
 	return nil

@@ -134,7 +134,7 @@ func TestWhatARuleMayNotIsRefused(t *testing.T) {
 		"where the bot is not": {
 			asks:  byAlerts("status"),
 			world: func(w *world) { w.people.set(func(d *fakeDirectory) { d.away = true }) },
-			kind:  "refused", says: "I am not in #ops, so nothing that a rule found can be posted there.",
+			kind:  "refused", says: "I'm not in #ops, so nothing that a rule found can be posted there.",
 		},
 		"where nobody knows who reads": {
 			asks:  byAlerts("status"),
@@ -215,7 +215,7 @@ func TestWhoeverClicksWhatARuleProposesIsTheRequester(t *testing.T) {
 	require.Nil(t, r.Command.Rule)
 	require.Equal(t, luis.ID, r.Command.Actor.ID)
 	w.votes(luis, algesta.Approve, r.ID)
-	require.Contains(t, w.said(algesta.AnswerPost)[1], "You asked for this")
+	require.Contains(t, w.said(algesta.AnswerPost)[1], "You can't approve your own request")
 	w.votes(carla, algesta.Approve, r.ID)
 	w.request(algesta.Succeeded)
 }

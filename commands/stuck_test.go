@@ -25,7 +25,7 @@ type lostCluster struct {
 
 func (c *lostCluster) err() error {
 	if c.lost.Load() {
-		return &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("The cluster aks is not in my configuration.")}
+		return &algesta.Error{Kind: algesta.ErrUnknownName, Message: algesta.Say("The cluster aks isn't in my configuration.")}
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func TestAWriteThatCannotBeLookedAtIsTold(t *testing.T) {
 		says string
 	}{
 		"its right was taken away":           {func(*lostCluster) {}, "I may not read deployments."},
-		"the cluster left the configuration": {func(l *lostCluster) { l.lost.Store(true) }, "The cluster aks is not in my configuration."},
+		"the cluster left the configuration": {func(l *lostCluster) { l.lost.Store(true) }, "The cluster aks isn't in my configuration."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,8 +76,8 @@ func TestAWriteThatCannotBeLookedAtIsTold(t *testing.T) {
 			w.startBy(time.Now().Add(-time.Second))
 			require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Schedule(algesta.ExecuteJob, r.ID, time.Now()) }))
 			w.request(algesta.Unknown)
-			require.Contains(t, w.said(algesta.EndPost)[0], "I sent this change and can't look whether it arrived. "+c.says)
-			require.Contains(t, w.said(algesta.EndPost)[0], "Look at it, and answer")
+			require.Contains(t, w.said(algesta.EndPost)[0], "I sent this change and can't check whether it arrived. "+c.says)
+			require.Contains(t, w.said(algesta.EndPost)[0], "Check the cluster and answer here")
 		})
 	}
 }
@@ -95,7 +95,7 @@ func TestARolloutWhoseClusterLeftTheConfigurationEnds(t *testing.T) {
 	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) > 0 }, deadline, 5*time.Millisecond)
 	require.Equal(
 		t,
-		"The cluster aks is not in my configuration. The change was made; I go on looking how it comes up.",
+		"The cluster aks isn't in my configuration. The change was made; I'm still watching how it comes up.",
 		w.said(algesta.ProgressPost)[0],
 	)
 	records, err := w.store.Executions(t.Context(), id)
@@ -107,7 +107,7 @@ func TestARolloutWhoseClusterLeftTheConfigurationEnds(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Remember(id, watch) }))
 	w.request(algesta.TimedOut)
-	require.Contains(t, w.said(algesta.EndPost)[0], "I could not read api-gateway-production any more")
+	require.Contains(t, w.said(algesta.EndPost)[0], "I couldn't read api-gateway-production any more")
 }
 
 // TestADiagnosisIsNotShownToAnotherCompany has the channel shared after the change was approved.

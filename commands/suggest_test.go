@@ -61,7 +61,7 @@ func TestWhoamiTellsAnApproverWhatTheyMayApprove(t *testing.T) {
 	require.Contains(t, answers[0], "You may approve what others ask for:")
 	require.Contains(t, answers[0], "a second person")
 	require.Contains(t, answers[0], "No rule lets you ask for anything yourself.")
-	require.Contains(t, answers[1], "No rule of the policy names you")
+	require.Contains(t, answers[1], "No policy rule names you")
 }
 
 func TestHelpLeavesOutWhatOnlyButtonsUse(t *testing.T) {

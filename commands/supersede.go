@@ -14,7 +14,7 @@ import (
 func (d *Dispatcher) conflict(ctx context.Context, r algesta.Request) error {
 	book, ok := d.find(r.Command.Runbook)
 	if !ok {
-		return d.fail(ctx, r, algesta.Say("I do not know this command any more."))
+		return d.fail(ctx, r, algesta.Say("I don't know this command any more."))
 	}
 	return d.supersede(ctx, r, book)
 }
@@ -27,7 +27,7 @@ func (d *Dispatcher) different(ctx context.Context, r algesta.Request, book runb
 	if len(p.Nothing) > 0 {
 		return d.stop(ctx, r, p.Nothing)
 	}
-	return d.stop(ctx, r, algesta.Say("What is left would not be what was approved any more."))
+	return d.stop(ctx, r, algesta.Say("What's left is no longer what was approved."))
 }
 
 // supersede ends a request whose plan is no longer the one that was approved, says what differs, and opens a linked
@@ -43,7 +43,7 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 	s := step{id: r.ID, from: []algesta.Status{algesta.Approved}, to: algesta.Superseded, note: changedNote(c)}
 	switch {
 	case err != nil: // it cannot even be asked for again
-		s.note += " A new plan cannot be made: " + sentence(err).String()
+		s.note += " A new plan isn't possible: " + sentence(err).String()
 	case len(next.nothing) > 0:
 		s.note += " " + next.nothing.String()
 		s.spent = isUndo(c)
@@ -52,7 +52,7 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 		next.request.Previous = r.ID
 		s.also = func(tx Tx, _ algesta.Request) error {
 			why := algesta.Say(
-				"{} changed after {} was asked for, so nothing of that was run. {}", algesta.Name(objectName(c.Target)), algesta.Name(r.ID),
+				"{} changed after {} was requested, so none of it was run. {}", algesta.Name(objectName(c.Target)), algesta.Name(r.ID),
 				difference(r.Plan, next.request.Plan),
 			)
 			if err := d.open(tx, next, why); err != nil {

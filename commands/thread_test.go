@@ -44,7 +44,7 @@ func TestAMentionInTheThreadOfACardMeansItsService(t *testing.T) {
 
 	got = w.says(luis, thread, "undo")
 	require.Equal(t, thread, got[0].Thread)
-	require.Equal(t, "Scaling of api-gateway in production (6 → 4 pods) waits for approval", got[0].Report.Title.String())
+	require.Equal(t, "Scaling of api-gateway in production (6 → 4 pods) is waiting for approval", got[0].Report.Title.String())
 	require.Equal(t, 1, w.cluster.writes(), "a change asks as always")
 }
 
@@ -109,6 +109,6 @@ func TestUndoInAThreadTakesBackNoOtherChange(t *testing.T) {
 	require.Len(t, got, 1)
 	require.Contains(t, got[0].Report.Title.String(), "("+second.ID+"), not this thread's. Nothing was run.")
 	got = w.says(luis, w.cardTS(first.ID), "undo api-gateway production") // named, it is what it always is
-	require.Contains(t, got[0].Report.Title.String(), "(7 → 6 pods) waits for approval")
+	require.Contains(t, got[0].Report.Title.String(), "(7 → 6 pods) is waiting for approval")
 	require.Equal(t, 2, w.cluster.writes())
 }

@@ -108,7 +108,7 @@ func TestTheSameEffectIsAskedForOnce(t *testing.T) {
 	w.votes(marta, algesta.Run, undo)
 	first := w.request(algesta.Pending)
 	w.types(luis, "scale api-gateway production 4")
-	require.Regexp(t, `^Marta asked for the same (\d+ s ago|just now); it waits for approval\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(t, `^Marta asked for the same (\d+ s ago|just now); it's waiting for approval\.$`, w.said(algesta.AnswerPost)[0])
 	require.Equal(t, first.ID, w.request(algesta.Pending).ID)
 	w.types(luis, "scale api-gateway production 5")
 	require.NotEqual(t, first.ID, w.request(algesta.Pending).ID, "another number is another change")

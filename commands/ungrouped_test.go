@@ -22,9 +22,9 @@ func TestWhatNobodyCanApproveIsRefusedAtOnce(t *testing.T) {
 	answers := w.answers()
 	require.Len(t, answers, 1)
 	require.Contains(
-		t, answers[0], `Nobody can approve this: the rule "a second person" names user groups alone, and this Slack workspace has none`,
+		t, answers[0], `Nobody can approve this: rule "a second person" names only user groups, and this Slack workspace has none`,
 	)
-	require.Contains(t, answers[0], "name people in approvers of that rule")
+	require.Contains(t, answers[0], "add people to that rule's approvers")
 	require.Empty(t, w.said(algesta.CardPost))
 
 	w.setRules(byName) // one of the approvers is a person

@@ -13,7 +13,7 @@ import (
 // unknown ends the automatic part: nobody can tell whether the write happened, for this reason, so a person has to. It says who may.
 func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.Execution, why algesta.Text) error {
 	e.State = algesta.Doubtful
-	said := algesta.Say("{} I will not send it twice, and nothing else is written to {} until somebody answers.", why, named(r.Plan.Objects()))
+	said := algesta.Say("{} I won't send it again, and nothing else is written to {} until someone answers.", why, named(r.Plan.Objects()))
 	if len(r.Plan.Changes) > 1 {
 		records, err := d.Store.Executions(ctx, r.ID)
 		if err != nil {
@@ -30,7 +30,7 @@ func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.E
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",
 		record: &e, was: algesta.Intended, data: algesta.Args{},
-		said:    said.Then("Look at it, and answer: {} may.", who),
+		said:    said.Then("Check the cluster and answer here: {} may.", who),
 		buttons: []algesta.Button{answerButton(r, e, algesta.Done), answerButton(r, e, algesta.NotDone)},
 	})
 	return err
@@ -47,11 +47,11 @@ func answerButton(r algesta.Request, e algesta.Execution, action algesta.VoteAct
 	b := algesta.Button{Label: "It happened", Action: action, ID: r.ID}
 	says := algesta.Confirmed
 	if action == algesta.NotDone {
-		b.Label, says = "It did not happen", algesta.NotDoneX
+		b.Label, says = "It didn't happen", algesta.NotDoneX
 	}
 	b.Confirm = &algesta.Confirm{
 		Title: b.Label + "?", Yes: b.Label, No: "Not sure",
-		Text: fmt.Sprintf("You looked: %s (%s) What waits for it goes on then.", became(changeOf(r, e), says), r.Plan.Title),
+		Text: fmt.Sprintf("You checked: %s (%s) Whatever is waiting for it continues then.", became(changeOf(r, e), says), r.Plan.Title),
 	}
 	return b
 }
@@ -90,15 +90,15 @@ func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened b
 	}
 	s = step{
 		id: r.ID, from: []algesta.Status{algesta.Unknown}, tone: algesta.Neutral, was: algesta.Doubtful, record: open,
-		said: algesta.Say("{} may or may not have happened. It was answered: see below.", r.Plan.Title),
+		said: algesta.Say("{} may or may not have happened. It has been answered: see below.", r.Plan.Title),
 	}
-	open.State, s.to, s.note = algesta.NotDoneX, algesta.Failed, "did not happen, says "+by+". "+unchanged
+	open.State, s.to, s.note = algesta.NotDoneX, algesta.Failed, "didn't happen, according to "+by+". "+unchanged
 	if happened {
-		open.State, s.to, s.note = algesta.Confirmed, algesta.Succeeded, "happened, says "+by
+		open.State, s.to, s.note = algesta.Confirmed, algesta.Succeeded, "happened, according to "+by
 	}
 	if made, _ := progressOfPlan(records); len(records) > 1 && made < len(records) {
 		s.to, s.note = algesta.Failed, fmt.Sprintf(
-			"stopped after %d of %d changes, says %s. %s",
+			"stopped after %d of %d changes, according to %s. %s",
 			made,
 			len(records),
 			by,
@@ -136,7 +136,7 @@ func Resolve(ctx context.Context, store Store, id string, happened bool, by stri
 	}
 	certain := &algesta.Error{
 		Kind:    algesta.ErrStale,
-		Message: algesta.Say("{} is {}: nobody doubts what became of it.", algesta.Name(id), string(r.Status)),
+		Message: algesta.Say("{} is {}: its outcome isn't in doubt.", algesta.Name(id), string(r.Status)),
 	}
 	s, open, err := d.answerOf(ctx, r, happened, by)
 	if err != nil {

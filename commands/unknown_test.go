@@ -37,7 +37,7 @@ func inDoubt(t *testing.T) (w *world, doubtful, waiting algesta.Request) {
 func TestWhoAnswersAWriteInDoubt(t *testing.T) {
 	t.Parallel()
 	w, doubtful, waiting := inDoubt(t)
-	require.Contains(t, w.said(algesta.EndPost)[0], "Look at it, and answer: Luis or group:S0BACKEND may.")
+	require.Contains(t, w.said(algesta.EndPost)[0], "Check the cluster and answer here: Luis or group:S0BACKEND may.")
 	w.votes(nico, algesta.NotDone, doubtful.ID)
 	require.Equal(t, []string{"You may not answer this."}, w.said(algesta.AnswerPost))
 	w.votes(person("U0MARTA", "Marta"), algesta.NotDone, doubtful.ID)
@@ -57,8 +57,9 @@ func TestAnOperatorAnswersAWriteInDoubt(t *testing.T) {
 	require.Equal(t, waiting.ID, w.request(algesta.Succeeded).ID)
 	// An edit notifies nobody: the answer is a reply of its own, and it mentions whoever asked.
 	require.Len(t, w.said(algesta.VerdictPost), 1)
-	require.Contains(t, w.said(algesta.VerdictPost)[0], "did not happen, says the operator root. Nothing was changed. @Luis")
-	require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "may or may not have happened. It was answered: see below.")
+	require.Contains(t, w.said(algesta.VerdictPost)[0], "didn't happen, according to the operator root. Nothing was changed. "+
+		"@Luis")
+	require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "may or may not have happened. It has been answered: see below.")
 	lines, err := w.store.Audit(t.Context(), doubtful.ID)
 	require.NoError(t, err)
 	require.Equal(t, "answered by an operator", lines[len(lines)-1].Kind)

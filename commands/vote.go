@@ -80,7 +80,7 @@ func (d *Dispatcher) approve(
 			return err
 		}
 		if !fresh {
-			return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("You approved this already. It needs one more person.")}
+			return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("You already approved this. It needs one more person.")}
 		}
 		if err := tx.Append(entry(r.ID, "approved", actor.ID.String(), algesta.Args{"fingerprint": r.Fingerprint})); err != nil {
 			return err
@@ -147,7 +147,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 		rule, why := reasonAsked(r), strings.TrimRight(strings.TrimSpace(d.Redact(in.Vote.Reason)), ".!")
 		if rule != "" && why == "" {
 			return &algesta.Error{
-				Kind: algesta.ErrUsage, Message: algesta.Say("The rule \"{}\" asks for a reason.", rule),
+				Kind: algesta.ErrUsage, Message: algesta.Say("Rule \"{}\" requires a reason.", rule),
 				Hint: algesta.Say("Deny it again and say why: it's shown in the thread."),
 			}
 		}
@@ -193,8 +193,8 @@ func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id str
 			return err
 		}
 		told := algesta.Say(
-			"I can't tell yet whether this was sent before you clicked. If it was not, it ends as cancelled; if it was, its thread says how it " +
-				"goes on.",
+			"I can't tell yet whether this was sent before you clicked. If it wasn't, it ends as cancelled; if it was, its thread " +
+				"says how it goes on.",
 		)
 		if err := tx.Post(fromPerson(in).alone.answer(algesta.NewCommandID(), algesta.Report{Tone: algesta.Waiting, Title: told})); err != nil {
 			return err
@@ -228,13 +228,13 @@ func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Er
 	switch r.Status {
 	case algesta.Approved, algesta.Executing, algesta.Applied:
 		if len(r.DecidedBy) == 0 {
-			return say("This is running already.")
+			return say("This is already running.")
 		}
-		return say("{} approved this {}; it is running.", you(r.DecidedBy, by), ago(now.Sub(r.DecidedAt)))
+		return say("{} approved this {}; it's running.", you(r.DecidedBy, by), ago(now.Sub(r.DecidedAt)))
 	case algesta.Failed: // a write that was never made fails, too
 		return say("This failed {}. Its thread says why.", when)
 	case algesta.Succeeded, algesta.TimedOut:
-		return say("This was carried out {}. Its thread says how it ended.", when)
+		return say("This was done {}. Its thread says how it ended.", when)
 	case algesta.Rejected:
 		if len(r.DecidedBy) == 0 {
 			return say("This was refused {}, just before it ran. Nothing was changed; its thread says why.", when)
@@ -245,9 +245,9 @@ func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Er
 	case algesta.Superseded:
 		return say("This was replaced {}. Nothing of it will run.", when)
 	case algesta.Stale:
-		return say("This was approved but could not start in time. Nothing was changed; ask for it again.")
+		return say("This was approved but couldn't start in time. Nothing was changed; ask for it again.")
 	case algesta.Unknown:
-		return say("I do not know whether this happened. Somebody has to look and answer its last message.")
+		return say("I don't know whether this happened. Someone has to check and answer its last message.")
 	case algesta.Pending, algesta.Expired:
 	}
 	return say("This expired before you clicked. Nothing was changed; ask for it again to get a fresh plan.")

@@ -23,10 +23,10 @@ func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.
 		age = whileMoving
 	}
 	place, err := d.Directory.Place(ctx, r.Command.Channel, min(age, time.Since(r.UpdatedAt)))
-	why := algesta.Say("This channel is shared with another company, so I say no more here: ask me in one of our own.")
+	why := algesta.Say("This channel is shared with another company, so I won't say more here: ask me in an internal one.")
 	switch {
 	case err != nil:
-		why = algesta.Say("Slack doesn't tell me who reads this channel, so I say no more here: ask me later.")
+		why = algesta.Say("I couldn't check in Slack who reads this channel, so I won't say more here: ask me later.")
 	case !place.External:
 		return p
 	}

@@ -218,7 +218,7 @@ func (d *Dispatcher) endFollow(tx Tx, by, old algesta.Request) error {
 		note: "was replaced by " + by.ID + " of " + by.Command.Called() + " " + when + ".",
 		also: func(tx Tx, o algesta.Request) error {
 			return tx.Edit(
-				lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this {}. Its own thread shows how it goes on.", algesta.Name(by.ID), when)),
+				lastProgress(o, algesta.Neutral, algesta.Say("{} replaced this {}. Its own thread shows how it continues.", algesta.Name(by.ID), when)),
 			)
 		},
 	})

@@ -75,7 +75,7 @@ func TestMissingUsageIsNoNewsOfAHealthyService(t *testing.T) {
 		{
 			Kind:      "podmetrics",
 			Namespace: "production",
-			Reason:    "The cluster's metrics API does not answer, so usage is not known.",
+			Reason:    "The cluster's metrics API doesn't answer, so usage isn't known.",
 			Standing:  true,
 		},
 	}

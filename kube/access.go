@@ -29,7 +29,7 @@ func (c *Cluster) Server(ctx context.Context) (string, error) {
 	return info.GitVersion, nil
 }
 
-var errNoVersion = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster's answer is not one that I can read.")}
+var errNoVersion = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("I couldn't read the cluster's answer.")}
 
 // Identity is who the bot is to the cluster.
 func (c *Cluster) Identity(ctx context.Context) (string, error) {

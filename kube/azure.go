@@ -179,11 +179,11 @@ func codeIn(err error) string {
 var signInHelp = map[string]string{ //nolint:gosec // sentences about credentials
 	"AADSTS7000215": "the client secret is wrong: the value is needed, not its ID",
 	"AADSTS7000222": "the client secret has expired",
-	"AADSTS700016":  "the client ID is not known in this tenant",
-	"AADSTS90002":   "the tenant is not known",
-	"AADSTS700211":  "the issuer of the federated credential does not match the cluster's",
-	"AADSTS700212":  "the audience of the federated credential does not match",
-	"AADSTS700213":  "the subject of the federated credential does not match my ServiceAccount",
+	"AADSTS700016":  "the client ID isn't known in this tenant",
+	"AADSTS90002":   "the tenant isn't known",
+	"AADSTS700211":  "the issuer of the federated credential doesn't match the cluster's",
+	"AADSTS700212":  "the audience of the federated credential doesn't match",
+	"AADSTS700213":  "the subject of the federated credential doesn't match my ServiceAccount",
 	"AADSTS700024":  "the ServiceAccount's token has expired: look at the node's clock and the token's volume",
 	"TOKEN_FILE":    "my pod has no token file: the label azure.workload.identity/use is missing, or the pod is older than the webhook",
 }
@@ -198,12 +198,12 @@ func explainSignIn(cluster string, err error) (signInSentence, bool) {
 	why, known := signInHelp[code]
 	if !known {
 		return signInSentence{
-			algesta.Say("I cannot sign in to {}: Microsoft Entra does not answer ({}).", algesta.Name(cluster), code),
+			algesta.Say("I can't sign in to {}: Microsoft Entra doesn't answer ({}).", algesta.Name(cluster), code),
 			algesta.Say("Nothing was changed. Ask again in a minute."),
 		}, true
 	}
 	return signInSentence{
-		algesta.Say("I cannot sign in to {}: {} ({}).", algesta.Name(cluster), why, code),
-		algesta.Say("Nothing was changed. Whoever installed me can repair it."),
+		algesta.Say("I can't sign in to {}: {} ({}).", algesta.Name(cluster), why, code),
+		algesta.Say("Nothing was changed. The bot's operator can fix it."),
 	}, true
 }

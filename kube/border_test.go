@@ -73,42 +73,42 @@ func TestWhatAnAnswerToAPatchMeans(t *testing.T) {
 			"",
 			"",
 			algesta.ErrUncertain,
-			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+			"The cluster aks-algesta-production didn't say whether api-gateway was changed.",
 		},
 		"an internal error leaves doubt": {
 			500,
 			asJSON,
 			status(500, "InternalError", secretValue),
 			algesta.ErrUncertain,
-			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+			"The cluster aks-algesta-production didn't say whether api-gateway was changed.",
 		},
 		"unavailable leaves doubt": {
 			503,
 			asJSON,
 			status(503, "ServiceUnavailable", secretValue),
 			algesta.ErrUncertain,
-			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+			"The cluster aks-algesta-production didn't say whether api-gateway was changed.",
 		},
 		"a timeout leaves doubt": {
 			504,
 			asJSON,
 			status(504, "Timeout", secretValue),
 			algesta.ErrUncertain,
-			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+			"The cluster aks-algesta-production didn't say whether api-gateway was changed.",
 		},
 		"a proxy's page leaves doubt": {
 			502,
 			"text/html",
 			"<h1>" + secretValue + "</h1>",
 			algesta.ErrUncertain,
-			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+			"The cluster aks-algesta-production didn't say whether api-gateway was changed.",
 		},
 		"half an answer leaves doubt": {
 			200,
 			asJSON,
 			`{"metadata":`,
 			algesta.ErrUncertain,
-			"The cluster aks-algesta-production did not say whether api-gateway was changed.",
+			"The cluster aks-algesta-production didn't say whether api-gateway was changed.",
 		},
 		"too many requests: nothing happened": {
 			429,
@@ -122,28 +122,28 @@ func TestWhatAnAnswerToAPatchMeans(t *testing.T) {
 			asJSON,
 			status(401, "Unauthorized", secretValue),
 			algesta.ErrForbidden,
-			"The cluster aks-algesta-production does not accept my credentials (401).",
+			"The cluster aks-algesta-production doesn't accept my credentials (401).",
 		},
 		"no right: nothing happened": {
 			403,
 			asJSON,
 			status(403, "Forbidden", secretValue),
 			algesta.ErrForbidden,
-			"I have no right to patch deployments in production (403).",
+			"I don't have permission to patch deployments in production (403).",
 		},
 		"too large: nothing happened": {
 			413,
 			asJSON,
 			status(413, "RequestEntityTooLarge", secretValue),
 			algesta.ErrInvalid,
-			"The cluster aks-algesta-production refuses this.",
+			"The cluster aks-algesta-production rejects this.",
 		},
 		"refused: nothing happened": {
 			422,
 			asJSON,
 			status(422, "Invalid", strings.Repeat(secretValue, 1000)),
 			algesta.ErrInvalid,
-			"The cluster aks-algesta-production refuses this.",
+			"The cluster aks-algesta-production rejects this.",
 		},
 		"gone meanwhile": {
 			404,
@@ -170,7 +170,7 @@ func TestAConflictThatDoesNotEnd(t *testing.T) {
 	bot, change, patches := answering(t, 409, "application/json", status(409, "Conflict", secretValue))
 	_, err := bot.Writer(patching).Apply(t.Context(), change, "op-c-1", (&recorder{}).intend)
 	require.ErrorIs(t, err, algesta.ErrConflict)
-	requireSentence(t, "api-gateway changes so fast that I could not write to it: 10 tries in 5 s.", err)
+	requireSentence(t, "api-gateway changes so fast that I couldn't write to it: 10 tries in 5 s.", err)
 	require.Equal(t, int32(10), patches.Load())
 }
 
@@ -182,7 +182,7 @@ func TestAClusterThatIsNotThere(t *testing.T) {
 	require.NoError(t, err, "opening does not call the cluster")
 	_, err = bot.Deployment(t.Context(), algesta.Deployment("", "production", "api-gateway"))
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
-	requireSentence(t, "The cluster aks-algesta-dev does not answer.", err)
+	requireSentence(t, "The cluster aks-algesta-dev doesn't answer.", err)
 }
 
 func TestConfigIsChecked(t *testing.T) {

@@ -139,7 +139,7 @@ func TestARightThatIsMissingForOneKindLeavesTheOthers(t *testing.T) {
 	require.Len(t, sets, 1)
 	require.Empty(t, pods)
 	err = bot.List(t.Context(), p.w.Namespace, "", &autoscalingv2.HorizontalPodAutoscalerList{})
-	requireSentence(t, "I have no right to list horizontalpodautoscalers in "+p.w.Namespace+" (403).", err)
+	requireSentence(t, "I don't have permission to list horizontalpodautoscalers in "+p.w.Namespace+" (403).", err)
 }
 
 func TestListsOfEveryForm(t *testing.T) {
@@ -163,7 +163,7 @@ func TestListsOfEveryForm(t *testing.T) {
 	unknown := &unstructured.UnstructuredList{}
 	unknown.SetGroupVersionKind(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "UnicornList"})
 	err := p.bot.List(t.Context(), p.w.Namespace, "", unknown)
-	requireSentence(t, "The cluster sandbox does not know unicorns.", err)
+	requireSentence(t, "The cluster sandbox doesn't know unicorns.", err)
 }
 
 func TestAnAPIServerThatStopsAndComesBack(t *testing.T) {
@@ -177,7 +177,7 @@ func TestAnAPIServerThatStopsAndComesBack(t *testing.T) {
 	change, r := p.deploy12345(t), &recorder{}
 	require.NoError(t, p.StopAPIServer(t.Context()))
 	_, err := p.bot.Deployment(t.Context(), p.w)
-	requireSentence(t, "The cluster sandbox does not answer.", err)
+	requireSentence(t, "The cluster sandbox doesn't answer.", err)
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
 	_, err = p.bot.Writer(patching).Apply(t.Context(), change, "op-c-1", r.intend)
 	require.ErrorIs(t, err, algesta.ErrUnreachable, "nothing was sent, and that is known")

@@ -37,8 +37,8 @@ func (c *Cluster) explain(a attempt, err error) error {
 	switch code := codeOf(err); {
 	case code == http.StatusNotFound && a.verb == string(algesta.Create):
 		out.Kind = algesta.ErrNotFound
-		out.Message = algesta.Say("The cluster {} has no place for {}{}.", cluster, a.resource, inNamespace(a.namespace))
-		out.Hint = algesta.Say("The namespace may have been deleted, or the kind is not installed.")
+		out.Message = algesta.Say("The cluster {} can't store {}{}.", cluster, a.resource, inNamespace(a.namespace))
+		out.Hint = algesta.Say("The namespace may have been deleted, or the kind isn't installed.")
 	case code == http.StatusNotFound && a.name != "" && a.namespace == "":
 		out.Kind = algesta.ErrNotFound
 		out.Message = algesta.Say("There is no {} {}.", singular(a.resource), algesta.Name(a.name))
@@ -49,30 +49,30 @@ func (c *Cluster) explain(a attempt, err error) error {
 		out.Hint = algesta.Say("It may have been deleted or renamed.")
 	case code == http.StatusNotFound:
 		out.Kind = algesta.ErrNotFound
-		out.Message = algesta.Say("The cluster {} does not know {}.", cluster, a.resource)
+		out.Message = algesta.Say("The cluster {} doesn't know {}.", cluster, a.resource)
 	case code == http.StatusUnauthorized:
 		out.Kind = algesta.ErrForbidden
-		out.Message = algesta.Say("The cluster {} does not accept my credentials (401).", cluster)
-		out.Hint = algesta.Say("Whoever installed me has to look at how I sign in to it.")
+		out.Message = algesta.Say("The cluster {} doesn't accept my credentials (401).", cluster)
+		out.Hint = algesta.Say("The bot's operator has to check how I sign in to it.")
 	case code == http.StatusForbidden:
 		out.Kind = algesta.ErrForbidden
-		out.Message = algesta.Say("I have no right to {} {}{} (403).", a.verb, a.resource, inNamespace(a.namespace))
-		out.Hint = algesta.Say("Whoever installed me can grant it with a Role in the cluster.")
+		out.Message = algesta.Say("I don't have permission to {} {}{} (403).", a.verb, a.resource, inNamespace(a.namespace))
+		out.Hint = algesta.Say("The bot's operator can grant it with a Role in the cluster.")
 	case code == http.StatusConflict:
 		out.Kind = algesta.ErrConflict
-		out.Message = algesta.Say("{} was changed at the same moment.", algesta.Name(a.name))
-		out.Hint = algesta.Say("Ask again to see what it is now.")
+		out.Message = algesta.Say("Someone changed {} at the same time.", algesta.Name(a.name))
+		out.Hint = algesta.Say("Ask again to see how it is now.")
 	case code == http.StatusTooManyRequests:
 		out.Kind = algesta.ErrUnreachable
 		out.Message = algesta.Say("The cluster {} is too busy to answer.", cluster)
 		out.Hint = algesta.Say("Ask again in a minute.")
 	case code >= 400 && code < 500:
 		out.Kind = algesta.ErrInvalid
-		out.Message = algesta.Say("The cluster {} refuses this{}.", cluster, fieldsOf(err))
+		out.Message = algesta.Say("The cluster {} rejects this{}.", cluster, fieldsOf(err))
 		out.Hint = algesta.Say("Nothing was changed.")
 	default:
 		out.Kind = algesta.ErrUnreachable
-		out.Message = algesta.Say("The cluster {} does not answer.", cluster)
+		out.Message = algesta.Say("The cluster {} doesn't answer.", cluster)
 		out.Hint = algesta.Say("Ask again in a minute.")
 		if signIn, ok := explainSignIn(c.name, err); ok {
 			out.Message, out.Hint = signIn.message, signIn.hint
@@ -109,12 +109,12 @@ func codeOf(err error) int {
 // problems are what the server says about a field, in words.
 var problems = map[metav1.CauseType]string{
 	metav1.CauseTypeFieldValueRequired:     "is missing",
-	metav1.CauseTypeFieldValueInvalid:      "is not valid",
-	metav1.CauseTypeTypeInvalid:            "is not valid",
-	metav1.CauseTypeFieldValueNotFound:     "names something that is not there",
-	metav1.CauseTypeFieldValueDuplicate:    "stands there twice",
-	metav1.CauseTypeFieldValueNotSupported: "has a value that is not supported",
-	metav1.CauseTypeForbidden:              "may not be changed",
+	metav1.CauseTypeFieldValueInvalid:      "isn't valid",
+	metav1.CauseTypeTypeInvalid:            "isn't valid",
+	metav1.CauseTypeFieldValueNotFound:     "names something that doesn't exist",
+	metav1.CauseTypeFieldValueDuplicate:    "is there twice",
+	metav1.CauseTypeFieldValueNotSupported: "has a value that isn't supported",
+	metav1.CauseTypeForbidden:              "can't be changed",
 	metav1.CauseTypeTooLong:                "is too long",
 }
 

@@ -45,7 +45,7 @@ func (c *Cluster) List(ctx context.Context, namespace, labels string, into runti
 	}
 	return &algesta.Error{
 		Kind: algesta.ErrUnreachable, Err: errManyObjects,
-		Message: algesta.Say("There are more than {} {}, so not all were looked at.", strconv.Itoa(mostObjects), resource.Resource),
+		Message: algesta.Say("There are more than {} {}, so I didn't check all of them.", strconv.Itoa(mostObjects), resource.Resource),
 	}
 }
 

@@ -99,7 +99,7 @@ func TestAListIsReadInPagesAndBounded(t *testing.T) {
 				err := manyPods(t, pods).List(t.Context(), "production", "app=x", into)
 				if pods > 5000 {
 					require.ErrorIs(t, err, algesta.ErrUnreachable)
-					requireSentence(t, "There are more than 5000 pods, so not all were looked at.", err)
+					requireSentence(t, "There are more than 5000 pods, so I didn't check all of them.", err)
 				} else {
 					require.NoError(t, err)
 				}

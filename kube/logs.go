@@ -91,7 +91,7 @@ func (c *Cluster) noLog(namespace, pod, container string, err error) error {
 	case code >= http.StatusInternalServerError: // the API server is there; what it asks is the kubelet
 		return &algesta.Error{
 			Kind: algesta.ErrUnreachable, Err: c.logged(tried, err),
-			Message: algesta.Say("The node of pod {} doesn't hand over its log.", algesta.Name(pod)),
+			Message: algesta.Say("The node of pod {} doesn't return its log.", algesta.Name(pod)),
 			Hint:    algesta.Say("Ask again in a minute, or look at the node."),
 		}
 	}

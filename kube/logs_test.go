@@ -71,8 +71,8 @@ func TestALogThatCannotBeReadIsASentence(t *testing.T) {
 	}{
 		http.StatusBadRequest:          {algesta.ErrNotFound, "Container web of pod p has no such log."},
 		http.StatusNotFound:            {algesta.ErrNotFound, "There is no pod p in namespace production."},
-		http.StatusForbidden:           {algesta.ErrForbidden, "I have no right to get pods/log in production (403)."},
-		http.StatusInternalServerError: {algesta.ErrUnreachable, "The node of pod p doesn't hand over its log."},
+		http.StatusForbidden:           {algesta.ErrForbidden, "I don't have permission to get pods/log in production (403)."},
+		http.StatusInternalServerError: {algesta.ErrUnreachable, "The node of pod p doesn't return its log."},
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()

@@ -139,7 +139,7 @@ func TestObjectsAreCreatedPatchedAndDeletedOnce(t *testing.T) {
 	} {
 		err = try()
 		require.ErrorIs(t, err, algesta.ErrConflict)
-		requireSentence(t, "ConfigMap settings is there already.", err)
+		requireSentence(t, "ConfigMap settings already exists.", err)
 	}
 
 	patch := bounds(t, p)

@@ -39,17 +39,17 @@ const (
 // errNoMetrics is said where the API server answers and the metrics API behind it does not.
 var errNoMetrics = &algesta.Error{
 	Kind:    algesta.ErrUnreachable,
-	Message: algesta.Say("The cluster's metrics API does not answer, so usage is not known."),
+	Message: algesta.Say("The cluster's metrics API doesn't answer, so usage isn't known."),
 }
 
 // errNotRead says that a kind is off limits by design; its text is what people are told.
 var errNotRead = &algesta.Error{
 	Kind:    algesta.ErrForbidden,
-	Message: algesta.Say("I have no right to read Secrets, by design. What the kubelet says about them is used instead."),
+	Message: algesta.Say("I have no permission to read Secrets, by design: I use what the kubelet says about them."),
 }
 
 // errNotAsked is said of a kind that nothing in the namespace gave a reason to read. Whether there is any of it is not known.
-var errNotAsked = &algesta.Error{Kind: algesta.ErrNotAsked, Message: algesta.Say("Nothing that I saw gave a reason to read them.")}
+var errNotAsked = &algesta.Error{Kind: algesta.ErrNotAsked, Message: algesta.Say("Nothing I saw was a reason to read them.")}
 
 // sometimes are the kinds that are read only where something refers to them, or where something is wrong.
 var sometimes = []string{

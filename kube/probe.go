@@ -152,7 +152,7 @@ func untrusted(err error) string {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "it has expired or isn't valid yet"
 	case errors.As(err, &authority):
-		return "nobody that is trusted signed it"
+		return "it isn't signed by a trusted authority"
 	}
 	return "it can't be verified"
 }

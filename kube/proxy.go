@@ -26,7 +26,7 @@ func (c *Cluster) Proxy(ctx context.Context, kind, namespace, name, port, path s
 	if !proxied.MatchString(path) || !strings.HasPrefix(path, "/") {
 		return algesta.Exchange{}, &algesta.Error{
 			Kind:    algesta.ErrInvalid,
-			Message: algesta.Say("I don't ask for a path like this one: letters, digits and - . _ ~ / alone, and nothing that leads up."),
+			Message: algesta.Say("I don't request a path like this one: use only letters, digits and - . _ ~ /, without \"..\"."),
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, perCall)
@@ -40,7 +40,7 @@ func (c *Cluster) Proxy(ctx context.Context, kind, namespace, name, port, path s
 	at = &url.URL{Scheme: at.Scheme, Host: at.Host, User: at.User, Path: at.Path + rest, RawQuery: query}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
 	if err != nil {
-		return algesta.Exchange{}, &algesta.Error{Kind: algesta.ErrInvalid, Message: algesta.Say("I don't ask for a path like this one.")}
+		return algesta.Exchange{}, &algesta.Error{Kind: algesta.ErrInvalid, Message: algesta.Say("I don't request a path like this one.")}
 	}
 	tried := attempt{"get", kind + "/proxy", namespace, name}
 	began := time.Now()

@@ -64,7 +64,7 @@ func (c *Cluster) Image(ctx context.Context, namespace, image string) (digest st
 	if err != nil {
 		return "", &algesta.Error{
 			Kind:    algesta.ErrInvalid,
-			Message: algesta.Say("{} is not the name of an image.", algesta.Name(redact.Clean(image))),
+			Message: algesta.Say("{} isn't a valid image name.", algesta.Name(redact.Clean(image))),
 		}
 	}
 	registry := ref.Context().RegistryStr()
@@ -72,8 +72,8 @@ func (c *Cluster) Image(ctx context.Context, namespace, image string) (digest st
 	if !configured && !c.runsFrom(ctx, namespace, registry) {
 		return "", &algesta.Error{
 			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("I don't ask {}: nothing that runs in {} comes from there.", algesta.Name(registry), algesta.Name(namespace)),
-			Hint:    algesta.Say("Whoever runs the bot can name it in the configuration, under registries."),
+			Message: algesta.Say("I don't ask {}: nothing that runs in {} comes from it.", algesta.Name(registry), algesta.Name(namespace)),
+			Hint:    algesta.Say("The bot's operator can add it to registries in the configuration."),
 		}
 	}
 	known.Host = registry
@@ -94,20 +94,21 @@ func explainRegistry(ref name.Reference, err error) error {
 	switch {
 	case errors.As(err, &inside):
 		return &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("I don't ask the registry {}: it leads to an address that I don't go to.", host),
+			Kind: algesta.ErrRefused, Message: algesta.Say("I don't ask the registry {}: it resolves to an address that I don't "+
+				"connect to.", host),
 			Hint: algesta.Say("A registry in a private network has to be named in the configuration, with private: true."), Err: err,
 		}
 	case !errors.As(err, &refused):
-		return &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The registry {} does not answer me.", host)}
+		return &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The registry {} doesn't answer.", host)}
 	case refused.StatusCode == http.StatusNotFound:
 		return &algesta.Error{
 			Kind:    algesta.ErrNotFound,
-			Message: algesta.Say("The registry {} does not have {}.", host, algesta.Name(ref.String())),
+			Message: algesta.Say("The registry {} doesn't have {}.", host, algesta.Name(ref.String())),
 		}
 	case refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden:
-		return &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("The registry {} does not let me look.", host)}
+		return &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("The registry {} doesn't let me look.", host)}
 	}
-	return &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The registry {} does not answer as it should.", host)}
+	return &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The registry {} doesn't answer as it should.", host)}
 }
 
 // mostPodsForRegistry bounds the pods that are looked through where the caches don't hold them.

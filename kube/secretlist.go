@@ -36,7 +36,7 @@ func (c *Cluster) ListSecrets(ctx context.Context, namespace string) (*metav1.Ta
 	}
 	return nil, &algesta.Error{
 		Kind: algesta.ErrUnreachable, Err: errManyObjects,
-		Message: algesta.Say("There are more than {} Secrets, so not all were looked at.", strconv.Itoa(mostObjects)),
+		Message: algesta.Say("There are more than {} Secrets, so I didn't check all of them.", strconv.Itoa(mostObjects)),
 	}
 }
 

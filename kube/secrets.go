@@ -35,13 +35,13 @@ const (
 var (
 	errSomeRead = &algesta.Error{
 		Kind:    algesta.ErrForbidden,
-		Message: algesta.Say("I read only the Secrets that pods in trouble and Ingresses name."),
+		Message: algesta.Say("I only read the Secrets that pods in trouble and Ingresses name."),
 	}
 	errTooMany = &algesta.Error{
 		Kind:    algesta.ErrUnreachable,
 		Message: algesta.Say("Pods in trouble and Ingresses name more than {} Secrets; I read the first.", mostSecrets),
 	}
-	errUnreadable = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster's answer is not one that I can read.")}
+	errUnreadable = &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("I couldn't read the cluster's answer.")}
 )
 
 // Keys are the keys of a ConfigMap or Secret, sorted, by one live GET: never its values. ErrNotFound says that it is not there. A

@@ -101,7 +101,7 @@ func TestKeysOfASecretWhereTheBotMayReadIt(t *testing.T) {
 	require.ErrorIs(t, err, algesta.ErrNotFound)
 	_, err = bot.Keys(t.Context(), "Secret", "kube-system", "mongodb-credentials")
 	require.ErrorIs(t, err, algesta.ErrForbidden)
-	requireSentence(t, "I have no right to read Secrets, by design. What the kubelet says about them is used instead.", err)
+	requireSentence(t, "I have no permission to read Secrets, by design: I use what the kubelet says about them.", err)
 	require.Len(t, p.secretRequests(t, since), 2)
 	for _, r := range p.secretRequests(t, since) {
 		require.Equal(t, "get", r.Verb, "one by one, never all")
@@ -130,7 +130,7 @@ func TestWithoutTheRightNoSecretIsAskedFor(t *testing.T) {
 	require.ErrorIs(t, err, algesta.ErrForbidden)
 	p.mounts(t, "mongodb-credentials")
 	_, unread := bot.Observe(t.Context(), p.w.Namespace)
-	requireSentence(t, "I have no right to read Secrets, by design. What the kubelet says about them is used instead.", unread["secrets"])
+	requireSentence(t, "I have no permission to read Secrets, by design: I use what the kubelet says about them.", unread["secrets"])
 	require.Empty(t, p.secretRequests(t, since))
 }
 
@@ -141,7 +141,7 @@ func TestARightThatIsConfiguredAndMissing(t *testing.T) {
 	bot, heard := p.withSecrets(t, true)
 	_, err := bot.Keys(t.Context(), "Secret", p.w.Namespace, "mongodb-credentials")
 	require.ErrorIs(t, err, algesta.ErrForbidden)
-	requireSentence(t, fmt.Sprintf("I have no right to get secrets in %s (403).", p.w.Namespace), err)
+	requireSentence(t, fmt.Sprintf("I don't have permission to get secrets in %s (403).", p.w.Namespace), err)
 	p.mounts(t, "mongodb-credentials")
 	objects, unread := bot.Observe(t.Context(), p.w.Namespace)
 	require.ErrorIs(t, unread["secrets"], algesta.ErrForbidden)
@@ -198,7 +198,7 @@ func TestObserveReadsTheSecretsThatMatter(t *testing.T) {
 	since := time.Now()
 	objects, unread := bot.Observe(t.Context(), p.w.Namespace)
 	require.NoError(t, unread["secrets"])
-	requireSentence(t, "I read only the Secrets that pods in trouble and Ingresses name.", unread["other secrets"])
+	requireSentence(t, "I only read the Secrets that pods in trouble and Ingresses name.", unread["other secrets"])
 	require.ElementsMatch(t, []string{"Secret signing-keys", "Secret shop-tls"}, references(objects))
 	var read []string
 	for _, o := range objects {

@@ -191,6 +191,6 @@ func TestSignInErrorsAreSentences(t *testing.T) {
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
 	var said *algesta.Error
 	require.ErrorAs(t, err, &said)
-	require.Equal(t, "I cannot sign in to aks-algesta-dev: the client secret has expired (AADSTS7000222).", said.Message.String())
+	require.Equal(t, "I can't sign in to aks-algesta-dev: the client secret has expired (AADSTS7000222).", said.Message.String())
 	require.NotContains(t, err.Error(), "sixteen more lines")
 }

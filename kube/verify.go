@@ -54,13 +54,13 @@ func verified(live *unstructured.Unstructured, generation int64) algesta.Verifie
 func (w *Writer) samePatched(ctx context.Context, change algesta.Change, e algesta.Execution) (*unstructured.Unstructured, error) {
 	s, err := w.look(ctx, change)
 	if errors.Is(err, algesta.ErrNotFound) {
-		return nil, doubt(change, "it was deleted meanwhile")
+		return nil, doubt(change, "it was deleted in the meantime")
 	}
 	if err != nil {
 		return nil, err
 	}
 	if string(s.live.GetUID()) != e.UID {
-		return nil, doubt(change, "it was deleted and made anew meanwhile")
+		return nil, doubt(change, "it was deleted and recreated in the meantime")
 	}
 	return s.live, nil
 }
@@ -92,7 +92,7 @@ func (w *Writer) verifyDeployment(ctx context.Context, change algesta.Change, e 
 	if found || present(change, live) {
 		return verified(live, e.Generation+1), nil
 	}
-	return algesta.Verified{}, doubt(change, "it was changed several times since")
+	return algesta.Verified{}, doubt(change, "it has been changed several times since")
 }
 
 // verifyPatch verifies a patch of anything but a Deployment.
@@ -152,7 +152,7 @@ func (w *Writer) verifyCreate(ctx context.Context, change algesta.Change, e alge
 	if err != nil || !found {
 		return algesta.Verified{}, err
 	}
-	return algesta.Verified{}, doubt(change, "it was created and is gone or another one now")
+	return algesta.Verified{}, doubt(change, "it was created, and now it's gone or another one")
 }
 
 func (w *Writer) verifyDelete(ctx context.Context, change algesta.Change, e algesta.Execution) (algesta.Verified, error) {
@@ -212,12 +212,12 @@ func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Exe
 		) {
 			return false, err
 		}
-		return false, doubt(change, "it was changed since, and its past cannot be read any more")
+		return false, doubt(change, "it has been changed since, and its past can't be read any more")
 	}
 	defer events.Stop()
 	for event := range events.ResultChan() {
 		if event.Type == watch.Error {
-			return false, doubt(change, "it was changed since, and its past cannot be read any more")
+			return false, doubt(change, "it has been changed since, and its past can't be read any more")
 		}
 		if object, ok := event.Object.(metav1.Object); ok && marked(change, e.Operation, object) {
 			return true, nil
@@ -274,7 +274,7 @@ func holdsHash(object map[string]any, path string, want json.RawMessage) bool {
 func doubt(change algesta.Change, why string) error {
 	return &algesta.Error{
 		Kind:    algesta.ErrUncertain,
-		Message: algesta.Say("I cannot tell whether {} was {}: {}.", algesta.Name(change.Object.Name), deed(change), why),
-		Hint:    algesta.Say("Look at its history and say what you see."),
+		Message: algesta.Say("I can't tell whether {} was {}: {}.", algesta.Name(change.Object.Name), deed(change), why),
+		Hint:    algesta.Say("Check its history and say what you see."),
 	}
 }

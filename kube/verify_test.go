@@ -228,15 +228,14 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 		uncertain string
 	}{
 		"all were read and none carries it": {
-			status: http.StatusOK, err: algesta.ErrUncertain, uncertain: "I cannot tell whether api-gateway was changed: it was changed several " +
-				"times since.",
+			status: http.StatusOK, err: algesta.ErrUncertain, uncertain: "I can't tell whether api-gateway was changed: it has been changed several times since.",
 		},
 		"one carries it":                        {status: http.StatusOK, carrier: true, yes: true},
 		"one carries it, and not all were read": {status: http.StatusOK, carrier: true, more: true, yes: true},
 		"one of another Deployment carries it":  {status: http.StatusOK, carrier: true, unowned: true, err: algesta.ErrUncertain},
 		"not all were read": {
 			status: http.StatusOK, more: true, err: algesta.ErrUncertain,
-			uncertain: "I cannot tell whether api-gateway was changed: not all ReplicaSets of the namespace were looked at.",
+			uncertain: "I can't tell whether api-gateway was changed: not all ReplicaSets of the namespace were looked at.",
 		},
 		"they may not be read":     {status: http.StatusForbidden, err: algesta.ErrForbidden},
 		"the server is overloaded": {status: http.StatusInternalServerError, err: algesta.ErrUnreachable},

@@ -120,9 +120,9 @@ func (w *Writer) Apply(
 	return algesta.Written{}, &algesta.Error{
 		Kind: algesta.ErrConflict,
 		Message: algesta.Say(
-			"{} changes so fast that I could not write to it: {} tries in {}.", algesta.Name(change.Object.Name), tries, words.Span(tryWithin),
+			"{} changes so fast that I couldn't write to it: {} tries in {}.", algesta.Name(change.Object.Name), tries, words.Span(tryWithin),
 		),
-		Hint: algesta.Say("Nothing was changed. Look who writes to it all the time, then ask again."),
+		Hint: algesta.Say("Nothing was changed. Find out what keeps writing to it, then ask again."),
 	}
 }
 
@@ -206,12 +206,12 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 	return &algesta.Error{
 		Kind: algesta.ErrUncertain,
 		Message: algesta.Say(
-			"The cluster {} did not say whether {} was {}.",
+			"The cluster {} didn't say whether {} was {}.",
 			algesta.Name(w.c.name),
 			algesta.Name(change.Object.Name),
 			deed(change),
 		),
-		Hint: algesta.Say("I look at it and say here what I find. It is not sent a second time."),
+		Hint: algesta.Say("I'll check and say here what I find. I won't send it a second time."),
 		Err:  w.c.logged(attemptOf(change), err),
 	}
 }
@@ -225,10 +225,10 @@ func noBudget(change algesta.Change) error {
 	return &algesta.Error{
 		Kind: algesta.ErrInvalid,
 		Message: algesta.Say(
-			"The disruption budget of {} allows no pod to be missing now, so I don't take it away.",
+			"The PodDisruptionBudget of {} allows no pod to be missing now, so I won't remove it.",
 			algesta.Name(change.Object.Name),
 		),
-		Hint: algesta.Say("Wait until the other pods are ready, or look why they aren't."),
+		Hint: algesta.Say("Wait until the other pods are ready, or find out why they aren't."),
 	}
 }
 

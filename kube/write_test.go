@@ -129,14 +129,14 @@ func TestApplyRefusesWhatPeopleDidNotSee(t *testing.T) {
 				t.Helper()
 				p.kubectl(t, "set", "image", "deployment/api-gateway", "api-gateway=acralgestaproduction.azurecr.io/api-gateway:12399")
 			},
-			"api-gateway was changed since you were asked: its image is not what you saw.",
+			"api-gateway was changed since you were asked: its image isn't what you saw.",
 		},
 		"a change-cause that was not there": {
 			func(t *testing.T, p place) {
 				t.Helper()
 				p.kubectl(t, "annotate", "deployment/api-gateway", "kubernetes.io/change-cause=something")
 			},
-			"api-gateway was changed since you were asked: its change-cause is not what you saw.",
+			"api-gateway was changed since you were asked: its change-cause isn't what you saw.",
 		},
 		"a deployment that was deleted and made anew": {
 			func(t *testing.T, p place) {
@@ -148,7 +148,7 @@ func TestApplyRefusesWhatPeopleDidNotSee(t *testing.T) {
 				}, metav1.CreateOptions{})
 				require.NoError(t, err)
 			},
-			"api-gateway was deleted and made anew since you were asked.",
+			"api-gateway was deleted and recreated since you were asked.",
 		},
 	}
 	for name, tt := range tests {
@@ -334,14 +334,14 @@ func TestRefusalsOfTheServerBecomeSentences(t *testing.T) {
 			p.bot,
 			invalid,
 			algesta.ErrInvalid,
-			"The cluster sandbox refuses this (spec.template.spec.containers[0].image is missing).",
+			"The cluster sandbox rejects this (spec.template.spec.containers[0].image is missing).",
 		},
-		"an unknown field does not show the object": {p.bot, unknown, algesta.ErrInvalid, "The cluster sandbox refuses this."},
+		"an unknown field does not show the object": {p.bot, unknown, algesta.ErrInvalid, "The cluster sandbox rejects this."},
 		"a missing right is named": {
 			readOnly,
 			p.deploy12345(t),
 			algesta.ErrForbidden,
-			"I have no right to patch deployments in " + p.w.Namespace + " (403).",
+			"I don't have permission to patch deployments in " + p.w.Namespace + " (403).",
 		},
 	}
 	for name, tt := range tests {

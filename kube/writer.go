@@ -97,9 +97,9 @@ func (w *Writer) readForWrite(ctx context.Context, change algesta.Change) (seen,
 	case s.live.GetKind() != change.Object.Kind:
 		return seen{}, fmt.Errorf("a change of %s found a %s", change.Object, s.live.GetKind())
 	case string(s.live.GetUID()) != change.UID:
-		return seen{}, nothingChanged(algesta.Say("{} was deleted and made anew since you were asked.", name))
+		return seen{}, nothingChanged(algesta.Say("{} was deleted and recreated since you were asked.", name))
 	case s.live.GetDeletionTimestamp() != nil:
-		return seen{}, nothingChanged(algesta.Say("{} is being deleted already.", name))
+		return seen{}, nothingChanged(algesta.Say("{} is already being deleted.", name))
 	}
 	if what := mismatch(change, s.live); what != "" {
 		return seen{}, changedMeanwhile(change, what)
@@ -112,18 +112,18 @@ func nothingChanged(message algesta.Text) error {
 	return &algesta.Error{
 		Kind:    algesta.ErrConflict,
 		Message: message,
-		Hint:    algesta.Say("Nothing was changed. Ask again to see what it is now."),
+		Hint:    algesta.Say("Nothing was changed. Ask again to see how it is now."),
 	}
 }
 
 func thereAlready(change algesta.Change) error {
-	return nothingChanged(algesta.Say("{} {} is there already.", change.Object.Kind, algesta.Name(change.Object.Name)))
+	return nothingChanged(algesta.Say("{} {} already exists.", change.Object.Kind, algesta.Name(change.Object.Name)))
 }
 
 func changedMeanwhile(change algesta.Change, what string) error {
 	if what != "" {
 		return nothingChanged(
-			algesta.Say("{} was changed since you were asked: its {} is not what you saw.", algesta.Name(change.Object.Name), what),
+			algesta.Say("{} was changed since you were asked: its {} isn't what you saw.", algesta.Name(change.Object.Name), what),
 		)
 	}
 	return nothingChanged(algesta.Say("{} was changed since you were asked.", algesta.Name(change.Object.Name)))

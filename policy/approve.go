@@ -29,12 +29,12 @@ func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algest
 	}
 	if voter.ID == requester.ID && !selfApproval(needs) {
 		return refuse(
-			needs[0].Rule, algesta.Say("You asked for this, so {} has to approve it.", someone("someone else", others(needs, requester))), nil,
+			needs[0].Rule, algesta.Say("You can't approve your own request. Ask {}.", someone("someone else", others(needs, requester))), nil,
 		)
 	}
 	for _, n := range needs {
 		if among(voter, n.Approvers) {
-			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("The rule \"{}\" lets you approve it.", n.Rule)}
+			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("Rule \"{}\" lets you approve it.", n.Rule)}
 		}
 	}
 	return refuse(needs[0].Rule, algesta.Say("You may not approve this (rule \"{}\").", needs[0].Rule),
@@ -56,7 +56,7 @@ func (p *Policy) MayDeny(needs []algesta.Requirement, voter algesta.Actor) alges
 	}
 	for _, n := range needs {
 		if among(voter, n.Approvers) {
-			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("The rule \"{}\" lets you deny it.", n.Rule)}
+			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("Rule \"{}\" lets you deny it.", n.Rule)}
 		}
 	}
 	return refuse("", algesta.Say("You may not deny this."), algesta.Say("Whoever may approve it may deny it; whoever asked may cancel it."))
@@ -75,12 +75,12 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 	}
 	for _, n := range needs {
 		if among(voter, n.Approvers) {
-			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("The rule \"{}\" lets you approve it.", n.Rule)}
+			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("Rule \"{}\" lets you approve it.", n.Rule)}
 		}
 	}
 	f.Command.Requester = algesta.AskedBy(voter)
 	if b, ok := p.bindingFor(f); ok {
-		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" lets you ask for the same.", b.name)}
+		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("Rule \"{}\" lets you ask for the same.", b.name)}
 	}
 	return refuse(
 		"", algesta.Say("You may not answer this."), algesta.Say("{} may, or {}.", asked.Called(), someone("someone", p.Answerers(needs, f))),

@@ -38,23 +38,23 @@ func TestMayApprove(t *testing.T) {
 		effect       algesta.Effect
 		reason, hint string
 	}{
-		"a member of the group":           {one, luis, algesta.Allow, `The rule "second person" lets you approve it.`, ""},
-		"a named person without any role": {one, carla, algesta.Allow, `The rule "second person" lets you approve it.`, ""},
+		"a member of the group":           {one, luis, algesta.Allow, `Rule "second person" lets you approve it.`, ""},
+		"a named person without any role": {one, carla, algesta.Allow, `Rule "second person" lets you approve it.`, ""},
 		"an address of a full member": {
-			[]algesta.Requirement{need("x", 1, false, "eva@example.com")}, address, algesta.Allow, `The rule "x" lets you approve it.`, "",
+			[]algesta.Requirement{need("x", 1, false, "eva@example.com")}, address, algesta.Allow, `Rule "x" lets you approve it.`, "",
 		},
 		"a stranger to the rule": {
 			one, nobody, algesta.Refuse, `You may not approve this (rule "second person").`, "Someone in @S0PLATFORM or @U0CARLA may.",
 		},
 		"whoever asked, although of the group": {
-			one, petra, algesta.Refuse, "You asked for this, so someone else in @S0PLATFORM or @U0CARLA has to approve it.", "",
+			one, petra, algesta.Refuse, "You can't approve your own request. Ask someone else in @S0PLATFORM or @U0CARLA.", "",
 		},
-		"whoever asked, where every rule lets them": {own, petra, algesta.Allow, `The rule "free" lets you approve it.`, ""},
+		"whoever asked, where every rule lets them": {own, petra, algesta.Allow, `Rule "free" lets you approve it.`, ""},
 		"whoever asked, where one rule does not": {
-			mixed, petra, algesta.Refuse, "You asked for this, so someone else in @S0PLATFORM or @U0CARLA has to approve it.", "",
+			mixed, petra, algesta.Refuse, "You can't approve your own request. Ask someone else in @S0PLATFORM or @U0CARLA.", "",
 		},
 		"an approver who became a guest": {
-			one, guest, algesta.Refuse, "Guests of this workspace may not use me.", "Ask a full member to do it.",
+			one, guest, algesta.Refuse, "Guests of this workspace can't use me.", "Ask a full member to do it.",
 		},
 		"a request that needs nothing, whoever clicks": {
 			nil, petra, algesta.Refuse, "This needs no approval.", "The policy was changed: ask for it again.",

@@ -14,7 +14,7 @@ func (p *Policy) Decide(f Facts) algesta.Decision {
 		return refusal
 	}
 	if f.At.IsZero() { // before every freeze: a forgotten time must not thaw anything
-		return refuse("", algesta.Say("The time of this command is not known, so it is refused."), algesta.Say("Ask for it again."))
+		return refuse("", algesta.Say("The time of this command isn't known, so it's refused."), algesta.Say("Ask for it again."))
 	}
 	b, ok := p.bindingFor(f)
 	if !ok {
@@ -28,7 +28,7 @@ func (p *Policy) Decide(f Facts) algesta.Decision {
 	}
 	needs := p.needs(f)
 	if len(needs) == 0 {
-		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("The rule \"{}\" allows it.", b.name)}
+		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("Rule \"{}\" allows it.", b.name)}
 	}
 	return algesta.Decision{Effect: algesta.NeedsApproval, Rule: needs[0].Rule, Reason: wanted(needs), Needs: needs}
 }
@@ -44,16 +44,16 @@ func standing(a algesta.Actor) (algesta.Decision, bool) {
 	case algesta.Member:
 		return algesta.Decision{}, true
 	case algesta.Guest:
-		return refuse("", algesta.Say("Guests of this workspace may not use me."), algesta.Say("Ask a full member to do it.")), false
+		return refuse("", algesta.Say("Guests of this workspace can't use me."), algesta.Say("Ask a full member to do it.")), false
 	case algesta.Bot:
-		return refuse("", algesta.Say("Bots and workflows may not give me commands."), algesta.Say("A person has to ask.")), false
+		return refuse("", algesta.Say("Bots and workflows can't give me commands."), algesta.Say("A person has to ask.")), false
 	case algesta.Deactivated:
 		return refuse(
 			"", algesta.Say("This account is deactivated, so nothing was done."), algesta.Say("Ask with an account that is in use."),
 		), false
 	case algesta.Stranger:
 	}
-	return refuse("", algesta.Say("I do not know this account as a member of this workspace, so I may not do anything for it."),
+	return refuse("", algesta.Say("This account isn't a member of this workspace, so I can't do anything for it."),
 		algesta.Say("Ask with an account of this workspace.")), false
 }
 
@@ -131,7 +131,7 @@ func (p *Policy) unbound(f Facts) algesta.Decision {
 			return refuse("", algesta.Say("{}: {}.", what, why), p.whoMay(f))
 		}
 	}
-	return refuse("", algesta.Say("{}: no rule of the policy names you or a group that you are in.", what), p.whoMay(f))
+	return refuse("", algesta.Say("{}: no policy rule names you or a group that you're in.", what), p.whoMay(f))
 }
 
 // reach are the places where the actor has rights, each once.
@@ -196,14 +196,14 @@ func frozen(z freeze, f Facts) algesta.Decision {
 		algesta.Say(
 			"You may not {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, strings.TrimSuffix(z.reason, "."),
 		),
-		algesta.Say("Ask again after that. If it cannot wait, ask the people who write the policy."),
+		algesta.Say("Ask again after that. If it can't wait, ask the people who write the policy."),
 	)
 }
 
 // limited is the sentence of a limit that was not kept, or could not be judged.
 func limited(l limit, err error) algesta.Decision {
 	if err != nil {
-		return refuse(l.name, algesta.Say("The limit \"{}\" could not be evaluated for this command, so it is refused.", l.name),
+		return refuse(l.name, algesta.Say("The limit \"{}\" couldn't be evaluated for this command, so it's refused.", l.name),
 			algesta.Say("Ask the people who write the policy to look at that limit."))
 	}
 	return refuse(l.name, algesta.Say("{}", l.otherwise), algesta.Say("This is the limit \"{}\" of the policy.", l.name))

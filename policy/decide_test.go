@@ -26,11 +26,11 @@ func TestDecide(t *testing.T) {
 	}{
 		"a binding allows without an approval where none is asked": {
 			asks(dana, "rollback", "development", nil), algesta.Allow, "backend works below production",
-			`The rule "backend works below production" allows it.`, "",
+			`Rule "backend works below production" allows it.`, "",
 		},
 		"a user ID is a subject of its own": {
 			asks(member("U0DANA"), "scale", "pruebas", six), algesta.Allow, "backend works below production",
-			`The rule "backend works below production" allows it.`, "",
+			`Rule "backend works below production" allows it.`, "",
 		},
 		"production asks for a second person": {
 			asks(dana, "rollback", "production", nil), algesta.NeedsApproval, "production needs a second person",
@@ -38,7 +38,7 @@ func TestDecide(t *testing.T) {
 		},
 		"reading in production needs no yes": {
 			asks(dana, "logs", "production", nil), algesta.Allow, "backend asks in production",
-			`The rule "backend asks in production" allows it.`, "",
+			`Rule "backend asks in production" allows it.`, "",
 		},
 		"a verb that the role lacks says what the role has and who to ask": {
 			asks(dana, "autoscale", "production", nil), algesta.Refuse, "backend asks in production",
@@ -52,7 +52,7 @@ func TestDecide(t *testing.T) {
 		},
 		"somebody no rule names is refused": {
 			asks(nobody, "status", "development", nil), algesta.Refuse, "",
-			"You may not see the status in development: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in development: no policy rule names you or a group that you're in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"an approver needs no role, and gets none by approving": {
@@ -63,12 +63,12 @@ func TestDecide(t *testing.T) {
 		},
 		"a name that looks like an ID decides nothing": {
 			with(asks(nobody, "status", "development", nil), func(f *policy.Facts) { f.Command.Actor.Name = "U0DANA" }), algesta.Refuse, "",
-			"You may not see the status in development: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in development: no policy rule names you or a group that you're in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"IDs are compared with their case": {
 			asks(member("u0dana", "s0backend"), "status", "development", nil), algesta.Refuse, "",
-			"You may not see the status in development: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in development: no policy rule names you or a group that you're in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"a verb that nobody knows is refused": {
@@ -78,11 +78,11 @@ func TestDecide(t *testing.T) {
 		},
 		"a guest is refused whatever the rules say": {
 			asks(as(algesta.Guest), "status", "development", nil), algesta.Refuse, "",
-			"Guests of this workspace may not use me.", "Ask a full member to do it.",
+			"Guests of this workspace can't use me.", "Ask a full member to do it.",
 		},
 		"a bot is refused": {
 			asks(as(algesta.Bot), "status", "development", nil), algesta.Refuse, "",
-			"Bots and workflows may not give me commands.", "A person has to ask.",
+			"Bots and workflows can't give me commands.", "A person has to ask.",
 		},
 		"a deactivated account is refused": {
 			asks(as(algesta.Deactivated), "status", "development", nil), algesta.Refuse, "",
@@ -90,7 +90,7 @@ func TestDecide(t *testing.T) {
 		},
 		"a stranger is refused": {
 			asks(as(algesta.Stranger), "status", "development", nil), algesta.Refuse, "",
-			"I do not know this account as a member of this workspace, so I may not do anything for it.", "Ask with an account of this workspace.",
+			"This account isn't a member of this workspace, so I can't do anything for it.", "Ask with an account of this workspace.",
 		},
 		"a limit refuses with its own sentence": {
 			asks(dana, "scale", "production", algesta.Args{"replicas": int64(11)}), algesta.Refuse, "production stays between 2 and 10 pods",
@@ -103,12 +103,12 @@ func TestDecide(t *testing.T) {
 		},
 		"a limit that misses its argument refuses": {
 			asks(dana, "scale", "production", nil), algesta.Refuse, "production stays between 2 and 10 pods",
-			`The limit "production stays between 2 and 10 pods" could not be evaluated for this command, so it is refused.`,
+			`The limit "production stays between 2 and 10 pods" couldn't be evaluated for this command, so it's refused.`,
 			"Ask the people who write the policy to look at that limit.",
 		},
 		"a limit that gets a text for a number refuses": {
 			asks(dana, "scale", "production", algesta.Args{"replicas": "6"}), algesta.Refuse, "production stays between 2 and 10 pods",
-			`The limit "production stays between 2 and 10 pods" could not be evaluated for this command, so it is refused.`,
+			`The limit "production stays between 2 and 10 pods" couldn't be evaluated for this command, so it's refused.`,
 			"Ask the people who write the policy to look at that limit.",
 		},
 		"can-i passes over a limit on arguments that nobody typed": {
@@ -124,11 +124,11 @@ func TestDecide(t *testing.T) {
 		"a freeze refuses changes and says until when": {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = holiday }), algesta.Refuse, "end of year",
 			`You may not roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
-			"Ask again after that. If it cannot wait, ask the people who write the policy.",
+			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a freeze lets people read": {
 			with(asks(luis, "status", "production", nil), func(f *policy.Facts) { f.At = holiday }), algesta.Allow, "platform team everywhere",
-			`The rule "platform team everywhere" allows it.`, "",
+			`Rule "platform team everywhere" allows it.`, "",
 		},
 		"a freeze ends at its end": {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = time.Date(2027, 1, 2, 5, 0, 0, 0, time.UTC) }),
@@ -139,17 +139,17 @@ func TestDecide(t *testing.T) {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = time.Date(2027, 1, 2, 4, 59, 59, 0, time.UTC) }),
 			algesta.Refuse, "end of year",
 			`You may not roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
-			"Ask again after that. If it cannot wait, ask the people who write the policy.",
+			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a freeze begins at its beginning": {
 			with(asks(luis, "restart", "production", nil), func(f *policy.Facts) { f.At = time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC) }),
 			algesta.Refuse, "end of year",
 			`You may not restart in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
-			"Ask again after that. If it cannot wait, ask the people who write the policy.",
+			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a command without a time is refused, because no freeze could be judged": {
 			with(asks(luis, "restart", "production", nil), func(f *policy.Facts) { f.At = time.Time{} }), algesta.Refuse, "",
-			"The time of this command is not known, so it is refused.", "Ask for it again.",
+			"The time of this command isn't known, so it's refused.", "Ask for it again.",
 		},
 		"all matching approval rules are asked": {
 			asks(luis, "cert.renew", "production", nil), algesta.NeedsApproval, "production needs a second person",

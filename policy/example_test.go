@@ -31,7 +31,7 @@ approvals:
 		fmt.Printf("%s: %s. %s\n", verb, d.Effect, d.Reason)
 	}
 	// Output:
-	// status: allowed. The rule "backend" allows it.
+	// status: allowed. Rule "backend" allows it.
 	// rollback: needs approval. It needs 1 approval from @S0PLATFORM (rule "second person").
 	// scale: refused. You may not scale in production (rule "backend" gives you reading and rollback).
 }

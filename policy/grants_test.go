@@ -88,7 +88,7 @@ func TestLimitsOnThePlanWaitForIt(t *testing.T) {
 	f.Plan.Figures["surge"] = 1
 	require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect)
 	f.Plan.Figures = nil
-	require.Equal(t, `The limit "few pods" could not be evaluated for this command, so it is refused.`, p.Decide(f).Reason.String())
+	require.Equal(t, `The limit "few pods" couldn't be evaluated for this command, so it's refused.`, p.Decide(f).Reason.String())
 }
 
 func TestLimitsKnowActorTargetAndTime(t *testing.T) {

@@ -236,7 +236,7 @@ func (l *loader) approval(path []any, in approvalFile, names map[string]bool) ap
 	if i := slices.IndexFunc(out.need.Approvers, isRule); i >= 0 {
 		l.at(append(path, "approvers"), "%s is a rule, and only people can approve: name people or groups", out.need.Approvers[i])
 	}
-	l.onlyChanges(append(path, "verbs"), out.verbs, "what only reads cannot wait for an approval")
+	l.onlyChanges(append(path, "verbs"), out.verbs, "what only reads can't wait for an approval")
 	if in.Count != nil {
 		out.need.Count = *in.Count
 	}

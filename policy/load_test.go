@@ -150,7 +150,7 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 		"an approval for reading": {
 			"    verbs: [scale]\n    namespaces: [production]\n    approvers",
 			"    verbs: [scale, logs]\n    namespaces: [production]\n    approvers",
-			"line 13: logs only read: what only reads cannot wait for an approval, so name only verbs that change something",
+			"line 13: logs only read: what only reads can't wait for an approval, so name only verbs that change something",
 		},
 		"a limit that is no CEL": {
 			"args.replicas <= 10", "args.replicas <=", `line 21: the limit "few pods": column 17: Syntax error: mismatched input '<EOF>'`,

@@ -19,7 +19,7 @@ func entitled(f Facts) (algesta.Decision, bool) {
 		), false
 	}
 	if r.Rule.Name == "" || r.Actor.ID != (algesta.PersonID{}) {
-		return refuse("", algesta.Say("It isn't clear who asks for this, so it is refused."), nil), false
+		return refuse("", algesta.Say("It isn't clear who asks for this, so it's refused."), nil), false
 	}
 	if r.Rule.For != nil {
 		return standing(*r.Rule.For)

@@ -141,11 +141,11 @@ func TestWhatARuleIsTold(t *testing.T) {
 	}{
 		"a read that a binding gives it": {
 			byRule("alerts", nil, "status", "production"),
-			`The rule "alerts" allows it.`,
+			`Rule "alerts" allows it.`,
 		},
 		"a read on behalf of who may": {
 			byRule("rollout-failed", &team, "diagnose", "production"),
-			`The rule "team" allows it.`,
+			`Rule "team" allows it.`,
 		},
 		"a change": {
 			byRule("alerts", nil, "scale", "production"),
@@ -169,11 +169,11 @@ func TestWhatARuleIsTold(t *testing.T) {
 		},
 		"a read on behalf of a stranger": {
 			byRule("alerts", &algesta.Actor{}, "status", "production"),
-			"I do not know this account as a member of this workspace, so I may not do anything for it.",
+			"This account isn't a member of this workspace, so I can't do anything for it.",
 		},
 		"a read of a rule that has no name": {
 			byRule("", nil, "status", "production"),
-			"It isn't clear who asks for this, so it is refused.",
+			"It isn't clear who asks for this, so it's refused.",
 		},
 		"a verb that there is not, by a rule": {
 			byRule("alerts", nil, "explode", "production"),
@@ -181,7 +181,7 @@ func TestWhatARuleIsTold(t *testing.T) {
 		},
 		"a person is not the rule of its name": {
 			asks(member("alerts"), "status", "production", nil),
-			"You may not see the status in production: no rule of the policy names you or a group that you are in.",
+			"You may not see the status in production: no policy rule names you or a group that you're in.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func TestACertificateIsRenewed(t *testing.T) {
 	// What was approved was this certificate: the same plan isn't carried out on the next one.
 	_, err = w.writer().Apply(t.Context(), plan.Changes[0], "op-2", func(context.Context, algesta.Intent) error { return nil })
 	require.ErrorIs(t, err, algesta.ErrConflict)
-	require.ErrorContains(t, err, "its revision is not what you saw")
+	require.ErrorContains(t, err, "its revision isn't what you saw")
 
 	held := w.planRenewal(t, "held")
 	f, _ = w.renew(t, held)

@@ -174,7 +174,7 @@ func TestARenewalWithoutRightsSaysWhatItCouldNotCheck(t *testing.T) {
 	s.instead = map[string]error{"ClusterIssuerList": forbidden("clusterissuers"), "CertificateRequestList": forbidden("certificaterequests")}
 	p, err := planRenewal(t, s)
 	require.NoError(t, err)
-	require.Contains(t, words(p.Warnings), "Couldn't check ClusterIssuer letsencrypt: I have no right to read clusterissuers.")
+	require.Contains(t, words(p.Warnings), "Couldn't check ClusterIssuer letsencrypt: I don't have permission to read clusterissuers.")
 	s.instead = map[string]error{"CertificateList": forbidden("certificates")}
 	_, err = planRenewal(t, s)
 	require.ErrorIs(t, err, algesta.ErrForbidden)

@@ -130,13 +130,13 @@ func TestWhatOfACertificateCouldNotBeReadIsNeverMissing(t *testing.T) {
 		s := listed{lists: chain, instead: map[string]error{kind: forbidden(resource)}}
 		s.lists["CertificateList"] = []any{cert}
 		lines := tells(t, s, regarding("cert check", "certificate/api-tls"))
-		require.Contains(t, lines, "Couldn't check "+resource+": I have no right to read "+resource+".")
+		require.Contains(t, lines, "Couldn't check "+resource+": I don't have permission to read "+resource+".")
 		require.NotContains(t, lines[1], "does not exist")
 	}
 	refused := listed{instead: map[string]error{"CertificateList": forbidden("certificates")}}
 	require.Equal(
 		t,
-		[]string{"I couldn't check the certificates in production.", "I have no right to read certificates."},
+		[]string{"I couldn't check the certificates in production.", "I don't have permission to read certificates."},
 		tells(t, refused, regarding("certs", "")),
 	)
 	absent := listed{instead: map[string]error{"CertificateList": errNotInstalled}}

@@ -64,13 +64,13 @@ func clustersOf(t *testing.T, places ...runbooks.Place) []string {
 
 func TestClustersSayWhetherTheyAnswerAndWhichCommandsLackRights(t *testing.T) {
 	t.Parallel()
-	down := gate{err: &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster aks-dev does not answer.")}}
+	down := gate{err: &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster aks-dev doesn't answer.")}}
 	require.Equal(t, "2 clusters of 2 environments, all answer", clustersOf(t, placeAt("production", gate{}), placeAt("dev", gate{}))[0])
 	got := clustersOf(t, placeAt("production", gate{lacks: map[string]bool{"certificates": true}}), placeAt("dev", down))
 	require.Equal(t, "The cluster of 1 of 2 environments doesn't answer", got[0])
 	require.Regexp(t, `^production \| aks-production \| production \| in \d+ ms \| v1.37.2 \| missing for \d+ commands$`, got[2])
 	require.Equal(t, "dev | aks-dev | dev | no | – | not checked", got[3])
-	require.Contains(t, got, "Couldn't check dev: The cluster aks-dev does not answer.")
+	require.Contains(t, got, "Couldn't check dev: The cluster aks-dev doesn't answer.")
 	require.Equal(t, "There's no environment whose cluster you may look at.", clustersOf(t)[0])
 
 	book, _ := runbooks.Find("cluster info")

@@ -194,7 +194,7 @@ func TestConnectSaysWhatItCouldNotCheck(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[string]string{
 		"ServiceList": "Whether the Service orders exists couldn't be checked.", "EndpointSliceList": "Its endpoints couldn't be checked.",
-		"NetworkPolicyList": "Couldn't check networkpolicies: I have no right to read NetworkPolicyList.",
+		"NetworkPolicyList": "Couldn't check networkpolicies: I don't have permission to read NetworkPolicyList.",
 	} {
 		s, c := calls()
 		s.forbidden[kind] = true

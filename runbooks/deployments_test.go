@@ -63,7 +63,7 @@ func TestWorkloadsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {
 			s := shops()
 			s.forbidden[kind] = true
 			got := asked(t, s, "deployments", "namespace", nil)
-			require.Equal(t, "Not checked: "+what+" (I have no right to read them).", got[len(got)-1])
+			require.Equal(t, "Couldn't check "+what+" (no permission to read them).", got[len(got)-1])
 			for _, line := range got {
 				require.NotContains(t, line, "Beside these", "what a pod belongs to isn't known")
 			}
@@ -75,7 +75,7 @@ func TestWorkloadsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {
 	}
 	require.Equal(
 		t,
-		[]string{"I couldn't check the workloads of production: I have no right to read them."},
+		[]string{"I couldn't check the workloads of production: I don't have permission to read them."},
 		asked(t, s, "deployments", "namespace", nil),
 	)
 }

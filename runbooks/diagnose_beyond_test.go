@@ -107,7 +107,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		d.Text(),
 	) // in which words depends on what the machine's network makes of the Service's address
 	require.Contains(t, d.NotChecked, facts.NotChecked{
-		Kind: "pods", Namespace: guard.namespace, Reason: "I have no right to get services in " + guard.namespace + " (403).",
+		Kind: "pods", Namespace: guard.namespace, Reason: "I don't have permission to get services in " + guard.namespace + " (403).",
 	})
 }
 

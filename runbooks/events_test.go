@@ -70,7 +70,7 @@ func TestEventsDontQuoteWhatAPodSpellsOut(t *testing.T) {
 func TestEventsWithoutPodsSayNoMessages(t *testing.T) {
 	t.Parallel()
 	secret := fmt.Sprintf("open-%d", rand.Uint64())
-	forbidden := &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to list pods.")}
+	forbidden := &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I don't have permission to list pods.")}
 	s := listed{
 		lists:   map[string][]any{"EventList": {eventOf("x", "Warning", "Failed", "exec "+secret, time.Minute, 1)}},
 		instead: map[string]error{"PodList": forbidden},
@@ -80,7 +80,7 @@ func TestEventsWithoutPodsSayNoMessages(t *testing.T) {
 	require.Contains(t, got, "Failed | pod/x | 1")
 	require.Contains(t, got, "so I leave out what the events say")
 	s.instead = map[string]error{"EventList": forbidden}
-	require.Equal(t, "I couldn't check the events of production: I have no right to read them.", tells(t, s, regarding("events", ""))[0])
+	require.Equal(t, "I couldn't check the events of production: I don't have permission to read them.", tells(t, s, regarding("events", ""))[0])
 }
 
 // Every answer that quotes the events of a namespace hides in them what its pods spell out, and quotes none where those weren't read.

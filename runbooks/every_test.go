@@ -115,7 +115,7 @@ func TestNoRunbookFailsOnAClusterThatRefusesWhatItMayDoWithout(t *testing.T) {
 				}
 				p, err := book.Plan(t.Context(), whole(s), in)
 				require.NoError(t, err)
-				require.Contains(t, words(p.Warnings)[len(p.Warnings)-1], "I have no right to read them")
+				require.Contains(t, words(p.Warnings)[len(p.Warnings)-1], "no permission to read them")
 			})
 		}
 	}

@@ -141,7 +141,7 @@ func (s *still) quota(hard, used corev1.ResourceList) {
 }
 
 func forbidden(what string) error {
-	return &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to read {}.", what)}
+	return &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I don't have permission to read {}.", what)}
 }
 
 func (s *still) Deployment(_ context.Context, w algesta.Object) (*unstructured.Unstructured, error) {

@@ -156,7 +156,7 @@ func TestHealthShowsNoSecretAndSaysWhatItCouldNotAsk(t *testing.T) {
 	got, err = p.tells(t, nil)
 	require.NoError(t, err)
 	require.Equal(t, "api-gateway in production: I couldn't check all of it", got[0])
-	require.Contains(t, got, "Couldn't check what couldn't be asked: I have no right to read pods/proxy.")
+	require.Contains(t, got, "Couldn't check what couldn't be asked: I don't have permission to read pods/proxy.")
 
 	p = healthy()
 	p.forbidden["PodList"] = true
@@ -168,5 +168,5 @@ func TestHealthShowsNoSecretAndSaysWhatItCouldNotAsk(t *testing.T) {
 	p.forbidden["ServiceList"] = true
 	got, err = p.tells(t, nil)
 	require.NoError(t, err)
-	require.Contains(t, got, "Couldn't check services: I have no right to read ServiceList.")
+	require.Contains(t, got, "Couldn't check services: I don't have permission to read ServiceList.")
 }

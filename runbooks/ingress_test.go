@@ -142,13 +142,13 @@ func TestWhatOfRoutesMayNotBeReadIsNeverMissing(t *testing.T) {
 		without("CertificateList", "certificates"),
 		apiHost+" | / | gate:80 | 2 of 2 | not checked | 203.0.113.7 | Ingress ingress-production (nginx)",
 	)
-	require.Contains(t, without("HTTPRouteList", "httproutes"), "Couldn't check httproutes: I have no right to read httproutes.")
+	require.Contains(t, without("HTTPRouteList", "httproutes"), "Couldn't check httproutes: I don't have permission to read httproutes.")
 
 	s := entrances()
 	s.instead["IngressList"] = forbidden("ingresses")
 	require.Equal(
 		t,
-		[]string{"I couldn't check the ingresses in production.", "I have no right to read ingresses."},
+		[]string{"I couldn't check the ingresses in production.", "I don't have permission to read ingresses."},
 		tells(t, s, regarding("ingress", "")),
 	)
 	require.Equal(t, "I couldn't check the ingresses in production.", tells(t, s, regarding("ingress", "ingress/ingress-production"))[0])

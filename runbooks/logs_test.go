@@ -313,13 +313,13 @@ func TestWhatCannotBeReadIsASentence(t *testing.T) {
 		message string
 		hint    string
 	}{
-		"no right": {err: forbidden("pods/log"), message: "I have no right to read pods/log."},
+		"no right": {err: forbidden("pods/log"), message: "I don't have permission to read pods/log."},
 		"no such pod": {
 			object: "pod/gone-abc", message: "There is no pod gone-abc in production.",
 			hint: "A pod that was replaced takes its log with it. Of those that run now: /algesta logs <service> production",
 		},
 		"no right to pods": {
-			object: "pod/" + name, change: func(s *still) { s.forbidden["PodList"] = true }, message: "I have no right to read PodList.",
+			object: "pod/" + name, change: func(s *still) { s.forbidden["PodList"] = true }, message: "I don't have permission to read PodList.",
 		},
 		"no such container": {
 			object: "pod/" + name, args: algesta.Args{"container": "web"}, message: "Pod " + name + " has no container web.",

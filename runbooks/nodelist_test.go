@@ -57,5 +57,5 @@ func TestNodesAreListedWorstFirst(t *testing.T) {
 	require.Contains(t, got[4], "Couldn't check what the pods ask of the nodes")
 
 	stand.instead["NodeList"] = stand.instead["PodList"]
-	require.Equal(t, []string{"I couldn't check the nodes of production: I have no right to read them."}, tell())
+	require.Equal(t, []string{"I couldn't check the nodes of production: I don't have permission to read them."}, tell())
 }

@@ -59,12 +59,12 @@ func (s scene) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodT
 		return []algesta.Text{notChecked("room on the nodes", podsErr)}
 	case enough && a.morePods:
 		return []algesta.Text{
-			algesta.Say("Not checked: room on the nodes (more than {} pods run in this cluster, and I look at so many).", mostNodePods),
+			algesta.Say("Couldn't check room on the nodes (this cluster has more than {} pods, the most I look at).", mostNodePods),
 		}
 	case enough:
 		return nil
 	case a.moreNodes: // one of the others may have room
-		return []algesta.Text{algesta.Say("Not checked: room on the nodes (this cluster has more than {}, and I look at so many).", mostNodes)}
+		return []algesta.Text{algesta.Say("Couldn't check room on the nodes (this cluster has more than {}, the most I look at).", mostNodes)}
 	}
 	out := algesta.Say("No node has room for {} now, because of {}.", moreOf(extra), list(placed.Lacking))
 	if placed.Pods > 0 {

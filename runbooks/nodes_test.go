@@ -46,7 +46,7 @@ func TestAPlanReadsNoMoreInALargeClusterThanInASmallOne(t *testing.T) {
 			algesta.Args{"replicas": int64(6)},
 			func(*still) {},
 			[]string{`*v1.NodeList "" "" 1000`, `*v1.PodList "" "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed" 5000`},
-			"Not checked: room on the nodes (more than 5000 pods run in this cluster, and I look at so many).",
+			"Couldn't check room on the nodes (this cluster has more than 5000 pods, the most I look at).",
 		},
 		"an application of Argo CD": {
 			algesta.Args{"replicas": int64(2)},

@@ -323,7 +323,7 @@ func TestWarnings(t *testing.T) {
 			"scale",
 			algesta.Args{"replicas": int64(6)},
 			func(s *still) { s.forbidden["NodeList"] = true },
-			[]string{"Not checked: room on the nodes (I have no right to read them)."},
+			[]string{"Couldn't check room on the nodes (no permission to read them)."},
 		},
 		"an annotation of Argo CD that was copied from elsewhere": {
 			"deploy", algesta.Args{"image": "12346"}, func(s *still) {

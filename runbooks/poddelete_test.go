@@ -152,7 +152,7 @@ func TestAPodIsReplacedAndItsBudgetIsRespected(t *testing.T) {
 	writer := p.bot.Writer(book.Writes)
 	_, err = writer.Check(t.Context(), plan.Changes[0])
 	require.ErrorIs(t, err, algesta.ErrInvalid)
-	require.ErrorContains(t, err, "The disruption budget of "+list.Items[0].Name+" allows no pod to be missing now")
+	require.ErrorContains(t, err, "The PodDisruptionBudget of "+list.Items[0].Name+" allows no pod to be missing now")
 	intended := false
 	_, err = writer.Apply(t.Context(), plan.Changes[0], "op-c-1", func(context.Context, algesta.Intent) error { intended = true; return nil })
 	require.ErrorIs(t, err, algesta.ErrInvalid, "it's asked once more when it's done")

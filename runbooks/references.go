@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
@@ -62,24 +61,24 @@ func missingReferences(ctx context.Context, c Cluster, namespace string, from, t
 			}
 		}
 		if len(names) > 0 {
-			unread = append(unread, notChecked(plain(kind, len(names))+" "+list(names)+", which the pods need", why))
+			unread = append(unread, notCheckedNamed(kind, names, why))
 		}
 	}
 	if more > 0 {
 		unread = append(
 			unread,
-			algesta.Say("Not checked: {} more of the ConfigMaps and Secrets that the pods need (I look at {}).", more, mostReferences),
+			algesta.Say("Couldn't check {} more of the ConfigMaps and Secrets that the pods need (I look at {} at most).", more, mostReferences),
 		)
 	}
 	return append(out, unread...)
 }
 
-// plain is "secret" or "secrets".
-func plain(kind string, n int) string {
-	if n == 1 {
-		return strings.ToLower(kind)
+// notCheckedNamed says that objects of one kind could not be read, by their names.
+func notCheckedNamed(kind string, names []string, err error) algesta.Text {
+	if len(names) == 1 {
+		return algesta.Say("Couldn't check {} {} ({}).", kind, algesta.Name(names[0]), whyUnread(err, "it"))
 	}
-	return strings.ToLower(kind) + "s"
+	return algesta.Say("Couldn't check {}s {} ({}).", kind, list(names), whyUnread(err, "them"))
 }
 
 // keysRead is what one look brought.

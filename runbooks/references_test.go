@@ -156,12 +156,12 @@ func TestAPlanSaysWhatItsPodsWouldMiss(t *testing.T) {
 			refused: map[string]error{"Secret": forbidden("secrets")},
 			needs:   mongodb,
 			want: []string{
-				"Not checked: secret mongodb-credentials, which the pods need (I have no right to read them).",
+				"Couldn't check secret mongodb-credentials, which the pods need (no permission to read them).",
 			},
 		},
 		"without the right, nothing is new": {refused: map[string]error{"Secret": forbidden("secrets")}},
 		"without an answer nothing is missing": {refused: map[string]error{"Secret": unreachable}, needs: mongodb, want: []string{
-			"Not checked: secrets mongodb-credentials and jwt-credentials, which the pods need (the cluster did not answer in time).",
+			"Couldn't check Secrets mongodb-credentials and jwt-credentials (the cluster didn't answer in time).",
 		}},
 	}
 	for name, tt := range tests {
@@ -207,7 +207,7 @@ func TestAPlanLooksAtSixteenReferences(t *testing.T) {
 	}
 	warned := s.warned(t, "rollback", nil)
 	require.Len(t, s.asked, 16)
-	require.Equal(t, "Not checked: 5 more of the ConfigMaps and Secrets that the pods need (I look at 16).", warned[len(warned)-1])
+	require.Equal(t, "Couldn't check 5 more of the ConfigMaps and Secrets that the pods need (I look at 16 at most).", warned[len(warned)-1])
 }
 
 // hiding is a place whose bot has the rights of the real one, and Secrets where they are chosen.
@@ -273,12 +273,12 @@ func TestSecretsOnARealControlPlane(t *testing.T) {
 			if !chosen {
 				require.Zero(t, p.askedForSecrets(t, since))
 				require.NotContains(t, plan, "mongodb-credentials", "it is what the pods use now, and nobody may look")
-				require.Contains(t, text, "I have no right to read Secrets, by design.")
+				require.Contains(t, text, "I have no permission to read Secrets, by design.")
 				return
 			}
 			require.Contains(t, plan, "Secret mongodb-credentials has no key uri, so no pod of this version can start. It has URI and user.")
 			require.Contains(t, text, "its keys are URI and user")
-			require.NotContains(t, text, "I have no right to read Secrets")
+			require.NotContains(t, text, "I have no permission to read Secrets")
 			require.Positive(t, p.askedForSecrets(t, since))
 			require.Equal(
 				t,

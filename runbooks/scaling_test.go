@@ -87,7 +87,7 @@ func TestAutoscalersSayWhatHoldsThem(t *testing.T) {
 	_, err := ask(t, s, regarding("hpa", "horizontalpodautoscaler/none"))
 	require.ErrorContains(t, err, "There is no autoscaler none in production.")
 	require.Equal(t, []string{"There are no autoscalers in production."}, tells(t, listed{}, regarding("hpa", "")))
-	require.Equal(t, []string{"I couldn't check the autoscalers in production.", "I have no right to read hpa."},
+	require.Equal(t, []string{"I couldn't check the autoscalers in production.", "I don't have permission to read hpa."},
 		tells(t, listed{instead: map[string]error{"HorizontalPodAutoscalerList": forbidden("hpa")}}, regarding("hpa", "")))
 }
 
@@ -154,11 +154,11 @@ func TestQuotasAreToldTheFullestFirst(t *testing.T) {
 	require.Equal(t, shownLines(t, report), tells(t, s, regarding("quota", "resourcequota/production-quota")))
 
 	s.instead = map[string]error{"PodList": forbidden("pods")}
-	require.Contains(t, tells(t, s, regarding("quota", "")), "Couldn't check pods: I have no right to read pods.")
+	require.Contains(t, tells(t, s, regarding("quota", "")), "Couldn't check pods: I don't have permission to read pods.")
 	s.instead = map[string]error{"ResourceQuotaList": forbidden("quotas")}
 	require.Equal(
 		t,
-		[]string{"I couldn't check the quotas in production.", "I have no right to read quotas."},
+		[]string{"I couldn't check the quotas in production.", "I don't have permission to read quotas."},
 		tells(t, s, regarding("quota", "")),
 	)
 	require.Equal(t, []string{"There is no quota in production: nothing limits it but the nodes."}, tells(t, listed{}, regarding("quota", "")))

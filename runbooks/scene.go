@@ -69,11 +69,15 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 
 // notChecked says that something could not be read. The error's own sentence is for the log.
 func notChecked(what string, err error) algesta.Text {
-	why := "the cluster did not answer in time"
+	return algesta.Say("Couldn't check {} ({}).", what, whyUnread(err, "them"))
+}
+
+// whyUnread is why something could not be read, in a few words; it is "it" or "them".
+func whyUnread(err error, it string) string {
 	if errors.Is(err, algesta.ErrForbidden) {
-		why = "I have no right to read them"
+		return "no permission to read " + it
 	}
-	return algesta.Say("Not checked: {} ({}).", what, why)
+	return "the cluster didn't answer in time"
 }
 
 func scalersOf(all []autoscalingv2.HorizontalPodAutoscaler, deployment string) []autoscalingv2.HorizontalPodAutoscaler {

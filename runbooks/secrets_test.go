@@ -130,7 +130,7 @@ func TestWithoutTheRightNothingAboutSecretsIsGuessed(t *testing.T) {
 	got := none.tells(t, withSecrets(), "")
 	require.Equal(t, "production: 3 Secrets that something names; whether there are others couldn't be checked", got[0])
 	require.Contains(t, got, "mongodb-credentials | not checked | not checked | – | gateway | ExternalSecret mongo")
-	require.Contains(t, got, "Couldn't check Secrets: I have no right to read Secrets.")
+	require.Contains(t, got, "Couldn't check Secrets: I don't have permission to read Secrets.")
 	require.Equal(t, "I couldn't check whether the Secret elsewhere in production exists", none.tells(t, withSecrets(), "secret/elsewhere")[0])
 
 	gets := locker{
@@ -238,7 +238,7 @@ func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 	got := tells(t, s, regarding("keyvault", ""))
 	require.Equal(t, "production: 1 SecretProviderClass for 4 pods, whether it's mounted couldn't be checked", got[0])
 	require.Contains(t, got, "azure-keyvault-provider | a | not checked | –")
-	require.Contains(t, got, "Couldn't check secretproviderclasspodstatuses: I have no right to read secretproviderclasspodstatuses.")
+	require.Contains(t, got, "Couldn't check secretproviderclasspodstatuses: I don't have permission to read secretproviderclasspodstatuses.")
 
 	s.instead = map[string]error{"SecretProviderClassList": errNotInstalled}
 	require.Equal(

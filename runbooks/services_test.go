@@ -106,17 +106,17 @@ func TestEndpointsSayWhyAPodTakesNoRequests(t *testing.T) {
 func TestWhatOfServicesMayNotBeReadIsSaid(t *testing.T) {
 	t.Parallel()
 	without := func(kind string) *still { s := wired(); s.forbidden[kind] = true; return s }
-	const noRight = " (I have no right to read them)."
+	const noRight = " (no permission to read them)."
 
-	require.Equal(t, []string{"I couldn't check the services of production: I have no right to read them."},
+	require.Equal(t, []string{"I couldn't check the services of production: I don't have permission to read them."},
 		asked(t, without("ServiceList"), "services", "namespace", nil))
-	require.Equal(t, []string{"I couldn't check the services of production: I have no right to read them."},
+	require.Equal(t, []string{"I couldn't check the services of production: I don't have permission to read them."},
 		asked(t, without("ServiceList"), "endpoints", "service/lonely", nil))
 
 	got := asked(t, without("EndpointSliceList"), "services", "namespace", nil)
 	require.Equal(t, "production: 3 services", got[0])
 	require.Contains(t, got, "lonely | ClusterIP | 10.0.9.9 | 80→3000 | not checked | –")
-	require.Equal(t, "Not checked: endpoints"+noRight, got[len(got)-1])
+	require.Equal(t, "Couldn't check endpoints"+noRight, got[len(got)-1])
 	require.Equal(
 		t,
 		"lonely in production: I couldn't check its endpoints",
@@ -124,5 +124,5 @@ func TestWhatOfServicesMayNotBeReadIsSaid(t *testing.T) {
 	)
 
 	got = asked(t, without("PodList"), "endpoints", "service/lonely", nil)
-	require.Equal(t, []string{"I couldn't check which pods its selector matches.", "Not checked: pods" + noRight}, got[len(got)-2:])
+	require.Equal(t, []string{"I couldn't check which pods its selector matches.", "Couldn't check pods" + noRight}, got[len(got)-2:])
 }

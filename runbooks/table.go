@@ -51,9 +51,9 @@ func notes(readings ...listed) []algesta.Text {
 
 // unknownReport is the answer where the kind that was asked for could not be read: it says neither that there is none nor that all is well.
 func unknownReport(where any, l listed) algesta.Report {
-	why := "the cluster did not answer in time."
+	why := "the cluster didn't answer in time."
 	if errors.Is(l.err, algesta.ErrForbidden) {
-		why = "I have no right to read them."
+		why = "I don't have permission to read them."
 	}
 	return algesta.Report{Tone: algesta.Warning, Title: algesta.Say("I couldn't check the {} of {}: {}", l.what, where, why)}
 }

@@ -65,7 +65,7 @@ func TestPodsNearestToALimitAreFirst(t *testing.T) {
 	require.Equal(t, "I couldn't check what the pods of production use.", got[0])
 	require.Contains(t, got, "Couldn't check what is used now: this cluster has no metrics API. Look at metrics-server.")
 	stand.instead["PodList"] = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I may not.")}
-	require.Equal(t, []string{"I couldn't check the pods of production: I have no right to read them."}, tells(t, stand, in))
+	require.Equal(t, []string{"I couldn't check the pods of production: I don't have permission to read them."}, tells(t, stand, in))
 }
 
 func TestTheFullestNodesAreFirst(t *testing.T) {

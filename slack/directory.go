@@ -136,7 +136,7 @@ func (d directory) Actor(ctx context.Context, id algesta.PersonID, maxAge time.D
 
 func unreachable(err error) error {
 	return &algesta.Error{
-		Kind: algesta.ErrUnreachable, Message: algesta.Say("Slack does not tell me who you are right now, so nothing was done."),
+		Kind: algesta.ErrUnreachable, Message: algesta.Say("I couldn't look you up in Slack, so nothing was done."),
 		Hint: algesta.Say("Try again in a minute."), Err: err,
 	}
 }

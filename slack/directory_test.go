@@ -116,7 +116,7 @@ func TestWhenSlackDoesNotAnswerNobodyIsAnybody(t *testing.T) {
 				require.Equal(t, algesta.Actor{}, a)
 				var said *algesta.Error
 				require.ErrorAs(t, err, &said)
-				require.Equal(t, "Slack does not tell me who you are right now, so nothing was done.", said.Message.String())
+				require.Equal(t, "I couldn't look you up in Slack, so nothing was done.", said.Message.String())
 			})
 		}
 	}

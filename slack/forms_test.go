@@ -210,7 +210,7 @@ func TestAFormOpensBeforeItIsMade(t *testing.T) {
 	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta scale")
 	require.NoError(t, err)
 	r.until(t, "the loading view", func() bool { return len(r.server.Views("U0LUIS")) == 1 })
-	require.Contains(t, r.server.Views("U0LUIS")[0].Plain(), "Looking at what there is… If this stays, close it and type the command.")
+	require.Contains(t, r.server.Views("U0LUIS")[0].Plain(), "Loading… If this takes long, close it and type the command.")
 	close(a.slow)
 	r.modal(t, "Replicas")
 }

@@ -46,7 +46,7 @@ func fieldOf(block string) (name string, ok bool) {
 // loading is what a modal shows until its form is there.
 func loading(at formPlace) slackapi.ModalViewRequest {
 	return modal("Run a command", at, slackapi.NewSectionBlock(
-		plainText("Looking at what there is… If this stays, close it and type the command.", 3000), nil, nil,
+		plainText("Loading… If this takes long, close it and type the command.", 3000), nil, nil,
 	))
 }
 

@@ -55,13 +55,13 @@ func (d directory) Place(ctx context.Context, channel string, maxAge time.Durati
 		if credentials(code(err)) { // waiting does not help
 			return commands.Place{}, &algesta.Error{
 				Kind:    algesta.ErrUnreachable,
-				Message: algesta.Say("Slack does not let me look at this conversation ({}), so nothing was done.", code(err)),
-				Hint:    algesta.Say("Whoever runs me has to install my Slack app again, with all its scopes."),
+				Message: algesta.Say("Slack doesn't let me look at this conversation ({}), so nothing was done.", code(err)),
+				Hint:    algesta.Say("The bot's operator has to reinstall my Slack app with all its scopes."),
 				Err:     err,
 			}
 		}
 		return commands.Place{}, &algesta.Error{
-			Kind: algesta.ErrUnreachable, Message: algesta.Say("Slack does not tell me about this channel right now, so nothing was done."),
+			Kind: algesta.ErrUnreachable, Message: algesta.Say("I couldn't look this channel up in Slack, so nothing was done."),
 			Hint: algesta.Say("Try again in a minute."), Err: err,
 		}
 	}

@@ -102,7 +102,7 @@ func (l *listener) askReason(ctx context.Context, in received) error {
 	input := slackapi.NewPlainTextInputBlockElement(nil, reasonInput)
 	input.Multiline = true
 	input.MaxLength = maxReason
-	field := slackapi.NewInputBlock(reasonBlock, plainText("Why? It is shown in the thread.", 2000), nil, input)
+	field := slackapi.NewInputBlock(reasonBlock, plainText("Why? It's shown in the thread.", 2000), nil, input)
 	field.Optional = in.Optional
 	view := slackapi.ModalViewRequest{
 		Type: slackapi.VTModal, CallbackID: reasonCallback, PrivateMetadata: string(meta),
@@ -127,7 +127,7 @@ func (l *listener) askReason(ctx context.Context, in received) error {
 
 // sayAgain tells the person that the dialog did not open. It is best effort: they see that nothing happened.
 func (l *listener) sayAgain(ctx context.Context, v algesta.Invocation) error {
-	const text = "I could not ask you for the reason, and nothing was changed. Please click again."
+	const text = "I couldn't ask you for the reason, and nothing was changed. Please click again."
 	if v.Thread != "" { // a response_url would answer outside of the thread
 		args := url.Values{"channel": {v.Channel}, "user": {v.Person.User}, "thread_ts": {v.Thread}, "text": {text}}
 		err := l.web.call(ctx, "chat.postEphemeral", args, nil)

@@ -28,7 +28,7 @@ func mockups() map[string]algesta.Report {
 	name := algesta.Name("api-gateway")
 	return map[string]algesta.Report{
 		"card-waiting": {
-			Tone: algesta.Waiting, Title: algesta.Say("Rollback of {} in production waits for approval", name),
+			Tone: algesta.Waiting, Title: algesta.Say("Rollback of {} in production is waiting for approval", name),
 			Small: algesta.Say("requested by Dana · needs 1 approval from {} · expires {} · c-7f3a", "@platform", algesta.At(at)),
 		},
 		"card-good": {

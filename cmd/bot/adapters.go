@@ -64,7 +64,7 @@ func (c clusters) named(name string) (*kube.Cluster, error) {
 	}
 	return nil, &algesta.Error{
 		Kind:    algesta.ErrUnknownName,
-		Message: algesta.Say("The cluster {} is not in my configuration.", algesta.Name(name)),
+		Message: algesta.Say("The cluster {} isn't in my configuration.", algesta.Name(name)),
 		Err:     fmt.Errorf("cluster %q is not configured", name),
 	}
 }

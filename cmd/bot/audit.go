@@ -56,7 +56,7 @@ type auditHeads struct {
 // run logs the end of the audit now and then every hour, until ctx ends.
 func (a auditHeads) run(ctx context.Context) {
 	if !a.log.Core().Enabled(zap.InfoLevel) {
-		a.log.Warn("this log level leaves out the audit head; without it nobody can prove later that the audit was not rewritten")
+		a.log.Warn("this log level leaves out the audit head; without it nobody can prove later that the audit wasn't rewritten")
 	}
 	tick := time.NewTicker(headEvery)
 	defer tick.Stop()
@@ -92,13 +92,13 @@ func auditVerifyCommand() *cobra.Command {
 	var v verification
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Check that the audit is what was written",
+		Short: "Check that nobody changed the audit",
 		Long: `Reads the store without changing it, also while a bot works on it, and checks that each line of the audit follows from the one
-before. Whoever can write the file can make the whole chain anew, or cut off its end, and only a head from outside shows
-that: the bot logs the end of its audit when it starts and every hour ("` + headMessage + `", with seq and hash). Give one with
+before. Someone who can write the file can rebuild the whole chain, or cut off its end, and only a head from outside shows
+that: the bot logs the end of its audit when it starts and every hour ("` + headMessage + `", with seq and hash). Pass one with
 --head, or the log itself with --log.
 
-The exit code is 0 for an audit that is right, 2 for one that was changed, and 1 when it could not be checked.`,
+The exit code is 0 if the audit is intact, 2 if it was changed, and 1 if it couldn't be checked.`,
 		Example: `  bot audit verify --config /etc/algesta/config.yaml --head 1204:5f3a…
   kubectl logs deployment/algesta --since 720h | bot audit verify --store file:./algesta.db --log -`,
 		Args: cobra.NoArgs,
@@ -153,8 +153,8 @@ func (v verification) report(out io.Writer, head store.Head, anchors []store.Hea
 	case newest.Seq > 0:
 		said += fmt.Sprintf("Up to line %d it is what it was when that head was logged.\n", newest.Seq)
 	default:
-		said += "It was compared with nothing from outside: an audit that was written anew, or cut off at its end, looks the same.\n" +
-			"Give a head that the bot logged with --head, or its log with --log.\n"
+		said += "It was compared with nothing from outside: an audit that was rewritten, or cut off at its end, looks the " +
+			"same.\nPass a head that the bot logged with --head, or its log with --log.\n"
 	}
 	if _, err := io.WriteString(out, said); err != nil {
 		return fmt.Errorf("printing the answer: %w", err)

@@ -39,9 +39,9 @@ func policyCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [command …]",
 		Short: "Load a policy and, with a command, explain what it decides and why",
-		Long: "Load a policy strictly and say what is wrong with it. With a command as people type it, explain what every rule has to do\n" +
-			"with it and what is decided. Names are looked up in the configuration's environments; no cluster and no Slack is asked.\n" +
-			"The exit code is 1 for a policy that does not load and for a command that is refused.",
+		Long: "Load a policy strictly and say what's wrong with it. With a command as people type it, explain what every rule " +
+			"has to do\nwith it and what is decided. Names are looked up in the configuration's environments; it asks neither " +
+			"a cluster nor Slack.\nThe exit code is 1 for a policy that does not load and for a command that is refused.",
 		Example: "  bot policy check --policy policy.yaml\n" +
 			"  bot policy check --config config.yaml --user U0DANA --group S0BACKEND scale api-gateway production replicas=6",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -76,7 +76,7 @@ func (q question) answer(ctx context.Context, out io.Writer, text string) error 
 		return err
 	}
 	if text == "" {
-		_, err := fmt.Fprintln(out, "The policy is sound.")
+		_, err := fmt.Fprintln(out, "The policy is valid.")
 		return err
 	}
 	if q.config == "" {

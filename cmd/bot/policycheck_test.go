@@ -24,8 +24,8 @@ func TestPolicyCheck(t *testing.T) {
 		args       []string
 		want, fail string
 	}{
-		"a sound policy":                     {[]string{"--policy", file}, "The policy is sound.\n", ""},
-		"a sound policy for a configuration": {[]string{"--config", config, "--policy", file}, "The policy is sound.\n", ""},
+		"a sound policy":                     {[]string{"--policy", file}, "The policy is valid.\n", ""},
+		"a sound policy for a configuration": {[]string{"--config", config, "--policy", file}, "The policy is valid.\n", ""},
 		"a policy that is not there": {
 			[]string{"--policy", "testdata/none.yaml"}, "", "reading the policy: open testdata/none.yaml: no such file or directory",
 		},
@@ -56,7 +56,7 @@ func TestPolicyCheck(t *testing.T) {
 		},
 		"a guest": {
 			[]string{"--config", config, "--policy", file, "--user", "U0DANA", "--standing", "guest", "status", "api", "dev"},
-			"refused: Guests of this workspace may not use me.\n", "the command would be refused",
+			"refused: Guests of this workspace can't use me.\n", "the command would be refused",
 		},
 		"a command for everybody": {
 			[]string{"--config", config, "--policy", file, "whoami"}, "", "everybody may use whoami: the policy is not asked",

@@ -17,10 +17,10 @@ func resolveCommand() *cobra.Command {
 	var happened, did bool
 	cmd := &cobra.Command{
 		Use:   "resolve ID (--happened | --did-not-happen)",
-		Short: "Say what became of a change whose outcome the bot could not tell",
-		Long: `A change that was sent and whose outcome cannot be told blocks its objects until somebody answers the last message of its thread:
+		Short: "Answer for a change whose outcome the bot couldn't tell",
+		Long: `A change that was sent and whose outcome isn't known blocks its objects until someone answers the last message of its thread:
 whoever asked for it, its approvers, or whoever may ask for the same. Where none of them is there, look at the cluster and answer here.
-The bot has to be stopped: its store is open in one process only. The thread is told, with your name, when the bot runs again; the audit
+Stop the bot first: only one process can open its store. The bot posts the answer with your name to the thread when it runs again; the audit
 keeps it, too.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,7 +41,7 @@ keeps it, too.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is answered: %s Its thread is told when the bot runs.\n", args[0], said)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is answered: %s The bot posts it to the thread when it runs again.\n", args[0], said)
 			return err
 		},
 	}

@@ -117,12 +117,13 @@ func TestAnOperatorResolvesAChangeInDoubt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(
 		t,
-		id+" is answered: Deployment api-gateway-production in production was not changed. Its thread is told when the bot runs.\n",
+		id+" is answered: Deployment api-gateway-production in production was not changed. The bot posts it to the thread when "+
+			"it runs again.\n",
 		said,
 	)
 	r := at()
 	require.Equal(t, algesta.Failed, r.Status)
-	require.Regexp(t, `^did not happen, says (the|an) operator.*\. Nothing was changed\.$`, r.Note)
+	require.Regexp(t, `^didn't happen, according to (the|an) operator.*\. Nothing was changed\.$`, r.Note)
 	_, err = resolve(t, id, "--happened", "--config", config)
 	require.ErrorIs(t, err, algesta.ErrStale, "it is answered once")
 	require.Equal(t, algesta.Failed, at().Status)

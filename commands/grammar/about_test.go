@@ -93,10 +93,10 @@ func TestWhatACommandIsNotAboutIsRefused(t *testing.T) {
 		"probe":                       {"Which host do you mean?", "probe <host>"},
 		"probe pod/x":                 {"probe works on hosts, not on pod/x.", "probe <host>"},
 		"probe a.example.com prod":    {`I don't know what "prod" means here.`, "probe a.example.com"},
-		"probe a.example.com -n prod": {"probe is in no environment: leave out prod.", "probe a.example.com"},
+		"probe a.example.com -n prod": {"probe doesn't belong to an environment: leave out prod.", "probe a.example.com"},
 		"approvals production":        {`I don't know what "production" means here.`, "approvals"},
-		"approvals -n production":     {"approvals is in no environment: leave out production.", "approvals"},
-		"approvals pod/x":             {"approvals stands alone: leave out pod/x.", "approvals"},
+		"approvals -n production":     {"approvals doesn't belong to an environment: leave out production.", "approvals"},
+		"approvals pod/x":             {"approvals goes by itself: leave out pod/x.", "approvals"},
 		"audit 2h 3h":                 {`I don't know what "3h" means here.`, "audit since=2h"},
 	} {
 		t.Run(text, func(t *testing.T) {

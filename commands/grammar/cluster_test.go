@@ -82,10 +82,10 @@ func TestOnlyTheBoundsOfAnAutoscalerArePatched(t *testing.T) {
 		_, err := parse(text)
 		known := (*algesta.Error)(nil)
 		require.ErrorAs(t, err, &known, text)
-		require.Equal(t, "Of an autoscaler I change between how many pods it scales, and nothing else.", known.Message.String())
-		require.Equal(t, "To change that: /algesta hpa set hpa/api-hpa production min=<number> max=<number>. "+
-			"To keep the number of pods fixed, and get "+
-			"the old bounds back later: /algesta hpa pin hpa/api-hpa production replicas=<number>", known.Hint.String())
+		require.Equal(t, "The only thing I change about an autoscaler is its minimum and maximum number of pods.", known.Message.String())
+		require.Equal(t, "To change that: /algesta hpa set hpa/api-hpa production min=<number> max=<number>. To keep the number "+
+			"of pods fixed and restore the old bounds later: /algesta hpa pin hpa/api-hpa production "+
+			"replicas=<number>", known.Hint.String())
 	}
 }
 

@@ -104,11 +104,11 @@ func NewParser(bot algesta.Handle, books []runbooks.Runbook) Parser {
 // chat must not do.
 func (p Parser) Parse(text string) (Parsed, error) {
 	if len(text) > maxText*utf8.UTFMax || utf8.RuneCountInString(text) > maxText {
-		return Parsed{}, p.usage(algesta.Say("That is too long for a command: I read up to 2,000 characters."), "")
+		return Parsed{}, p.usage(algesta.Say("That's too long for a command: the limit is 2,000 characters."), "")
 	}
 	words, err := split(tidy(text))
 	if err != nil {
-		return Parsed{}, p.usage(algesta.Say("A quote is opened and not closed."), "")
+		return Parsed{}, p.usage(algesta.Say("A quote is opened but not closed."), "")
 	}
 	return p.parse(polished(p.withoutCall(words)))
 }

@@ -224,7 +224,8 @@ func (p Parser) noShell(target string, line pastedLine) error {
 		place = environmentSlot
 	}
 	return p.instead(
-		algesta.Say("I don't open shells or run programs in pods: what is typed there is nobody's request, and no plan shows what it does."),
+		algesta.Say("I don't open shells or run programs in pods: nobody approves what is typed there, and no plan shows what "+
+			"it does."),
 		[]string{"env", "health", "connect", "logs", "describe"}, target, place,
 	)
 }
@@ -257,7 +258,7 @@ func (p Parser) pastedRun(line pastedLine) ([]word, error) {
 	}
 	return nil, p.instead(
 		algesta.Say(
-			"I don't start pods by hand: whoever looks in from one can do anything that a pod may.",
+			"I don't start pods by hand: anyone with a shell in one can do whatever a pod can.",
 		),
 		[]string{"health", "connect"},
 		serviceSlot,
@@ -269,8 +270,8 @@ func (p Parser) pastedRun(line pastedLine) ([]word, error) {
 func (p Parser) pastedCurl(typed []word, line pastedLine) ([]word, error) {
 	if slices.ContainsFunc(typed, sends) {
 		return nil, p.instead(
-			algesta.Say("I only look: I send no data, no headers and no credentials. "+
-				"What was typed here should count as seen by everybody in this channel."),
+			algesta.Say("I only look: I send no data, no headers and no credentials. Treat what was typed here as seen by everyone "+
+				"in this channel."),
 			[]string{"probe", "health"},
 		)
 	}

@@ -22,18 +22,19 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 		return p.pastedScaler(name, line)
 	case line.program == "apply":
 		return nil, p.refused(
-			algesta.Say("I don't apply manifests: a chat shows no diff of a file, and whoever deploys by manifests has a pipeline for them."),
+			algesta.Say("I don't apply manifests: a chat can't show the diff of a file, and teams that deploy manifests have a "+
+				"pipeline for that."),
 			algesta.Say("Change the manifest where it's kept, or use the command for the one thing that should change: {}.",
 				algesta.Or(p.typedOf("deploy", "scale", "restart", "rollback"))),
 		)
 	case line.program == "label" && kind == "Namespace":
 		return nil, p.refused(
-			algesta.Say("I don't change the labels of namespaces: policies, quotas and network rules hang on them."),
+			algesta.Say("I don't change the labels of namespaces: policies, quotas and network rules depend on them."),
 			algesta.Say("Change them where the namespace is defined, or with kubectl yourself."),
 		)
 	case line.program == "config":
 		return nil, p.refused(
-			algesta.Say("I have no kubeconfig of yours: where a command works is part of it, its environment comes last."),
+			algesta.Say("I don't use your kubeconfig: the environment is part of the command and comes last."),
 			algesta.Say("For example: {}", algesta.Name(p.bot.Typed("pods", "production"))),
 		)
 	}
@@ -113,11 +114,11 @@ func (p Parser) pastedSecret(typed []word, name string, line pastedLine) ([]word
 	case shows || line.pipesTo("base64", "jq", "yq"):
 		e := &algesta.Error{
 			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("I don't show what a Secret holds, in no format: a channel keeps it for everybody who ever joins."),
+			Message: algesta.Say("I don't show what a Secret holds, in any format: a channel keeps it for everyone who ever joins."),
 		}
-		e.Hint = algesta.Say("Whoever may read it looks in the Key Vault or with kubectl on their own machine.")
+		e.Hint = algesta.Say("If you may read it, look in the Key Vault or use kubectl on your own machine.")
 		if place := optionOf(line.rest, "n", "namespace"); p.has("secrets") && name != "" && place != "" {
-			e.Hint = e.Hint.Then("Whether it's there, its keys and who uses it: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
+			e.Hint = e.Hint.Then("To see whether it's there, its keys and who uses it: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
 		}
 		return nil, e
 	case len(line.pipes) > 0:
@@ -130,14 +131,14 @@ func (p Parser) pastedSecret(typed []word, name string, line pastedLine) ([]word
 func (p Parser) carriesSecret(name string, line pastedLine) error {
 	e := &algesta.Error{
 		Kind:    algesta.ErrRefused,
-		Message: algesta.Say("I don't make or change Secrets: a chat must not carry what they hold."),
+		Message: algesta.Say("I don't create or change Secrets: what they hold doesn't belong in a chat."),
 	}
 	if slices.ContainsFunc(line.rest, func(w word) bool { return strings.Contains(w.text, "from-literal") }) {
-		e.Message = e.Message.Then("If a real value stood in this message, count it as leaked and change it.")
+		e.Message = e.Message.Then("If this message had a real value in it, treat it as leaked and change it.")
 	}
 	e.Hint = algesta.Say("Put the value into the Key Vault, or create the Secret with kubectl on your own machine.")
 	if place := optionOf(line.rest, "n", "namespace"); p.has("secrets") && name != "" && place != "" {
-		e.Hint = e.Hint.Then("Then see that it's there: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
+		e.Hint = e.Hint.Then("To check that it's there: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
 	}
 	return e
 }
@@ -148,25 +149,26 @@ func (p Parser) azure(line pastedLine) error {
 	has := func(words ...string) bool {
 		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(" "+typed+" ", " "+w+" ") })
 	}
-	no := algesta.Say("I don't run az: I have no rights in Azure, only in the cluster.")
+	no := algesta.Say("I don't run az: I have no permissions in Azure, only in the cluster.")
 	production := "production"
 	switch {
 	case has("enable-addons"):
-		return p.refused(no, algesta.Say("Whoever runs the cluster changes its add-ons, best where it's defined as code.").
-			Then("Whether the Key Vault driver is there and what it mounts: {}", algesta.Or(p.typedOf("keyvault "+production))))
+		return p.refused(no, algesta.Say("The cluster's operators change its add-ons, preferably where it's defined as code.").
+			Then("To see whether the Key Vault driver is there and what it mounts: {}", algesta.Or(p.typedOf("keyvault "+production))))
 	case has("role", "assignment"):
-		return p.refused(no, algesta.Say("Whoever runs the subscription assigns roles.").
-			Then("Whether pulls fail for want of one: {}", algesta.Or(p.typedOf("diagnose "+production))))
+		return p.refused(no, algesta.Say("The subscription's owners assign roles.").
+			Then("To see whether image pulls fail because one is missing: {}", algesta.Or(p.typedOf("diagnose "+production))))
 	case has("check-acr"):
 		return p.refused(
 			no,
-			algesta.Say("Whether images can be pulled, and what the registry says, is part of: {}", algesta.Or(p.typedOf("diagnose "+production))),
+			algesta.Say("To see whether images can be pulled and what the registry says: {}", algesta.Or(p.typedOf("diagnose "+production))),
 		)
 	case has("show-tags"), has("repository"):
-		return p.refused(no, algesta.Say("A deploy asks the registry for its tag before it changes anything: {}. Which versions ran: {}",
+		return p.refused(no, algesta.Say("A deploy checks the tag in the registry before it changes anything: {}. Which "+
+			"versions ran: {}",
 			algesta.Or(p.typedOf("deploy <service> <environment> <tag>")), algesta.Or(p.typedOf("history <service> <environment>"))))
 	case has("get-credentials"):
-		return p.refused(no, algesta.Say("You need no credentials here: name the environment in the command. {}",
+		return p.refused(no, algesta.Say("You don't need credentials here: name the environment in the command. {}",
 			algesta.Or(p.typedOf("clusters", "status "+production))))
 	}
 	return p.refused(no, algesta.Say("{} lists what I do.", algesta.Name(p.bot.Typed(helpWord))))

@@ -37,9 +37,9 @@ func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 			object = serviceSlot
 		}
 		return nil, p.refused(
-			algesta.Say("Of an autoscaler I change between how many pods it scales, and nothing else."),
+			algesta.Say("The only thing I change about an autoscaler is its minimum and maximum number of pods."),
 			algesta.Say(
-				"To change that: {}. To keep the number of pods fixed, and get the old bounds back later: {}",
+				"To change that: {}. To keep the number of pods fixed and restore the old bounds later: {}",
 				algesta.Name(p.bot.Typed("hpa set", clip(object), environment, "min=<number> max=<number>")),
 				algesta.Name(p.bot.Typed("hpa pin", clip(object), environment, "replicas=<number>")),
 			),

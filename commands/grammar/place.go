@@ -39,7 +39,7 @@ func (r *reading) object(kind algesta.Kind, name string) error {
 // worksOn is the error for something that the command does not take.
 func (r *reading) worksOn(typed string) error {
 	if r.book.About.Nothing() {
-		return r.wrong("{} stands alone: leave out {}.", r.book.Name, clip(typed))
+		return r.wrong("{} goes by itself: leave out {}.", r.book.Name, clip(typed))
 	}
 	return r.wrong("{} works on {}, not on {}.", r.book.Name, r.book.About.Things(), clip(typed))
 }
@@ -112,7 +112,7 @@ func (r *reading) environment(name string) error {
 		return r.set(a, name)
 	}
 	if !r.book.About.Placed() && !r.book.About.Environment {
-		return r.wrong("{} is in no environment: leave out {}.", r.book.Name, clip(name))
+		return r.wrong("{} doesn't belong to an environment: leave out {}.", r.book.Name, clip(name))
 	}
 	if one := r.out.Environment; one != "" && !strings.EqualFold(one, name) {
 		r.out.Environment = "" // the answer proposes neither

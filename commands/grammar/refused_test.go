@@ -16,11 +16,11 @@ import (
 func TestWhatAChatMustNotDoNamesWhatToDoInstead(t *testing.T) {
 	t.Parallel()
 	const (
-		noValues  = "I don't show what a Secret holds, in no format: a channel keeps it for everybody who ever joins."
-		elsewhere = "Whoever may read it looks in the Key Vault or with kubectl on their own machine. " +
-			"Whether it's there, its keys and who uses it: /algesta secrets mongodb-credentials production"
-		noShell = "I don't open shells or run programs in pods: what is typed there is nobody's request, and no plan shows what it does."
-		noAzure = "I don't run az: I have no rights in Azure, only in the cluster."
+		noValues  = "I don't show what a Secret holds, in any format: a channel keeps it for everyone who ever joins."
+		elsewhere = "If you may read it, look in the Key Vault or use kubectl on your own machine. To see whether it's there, " +
+			"its keys and who uses it: /algesta secrets mongodb-credentials production"
+		noShell = "I don't open shells or run programs in pods: nobody approves what is typed there, and no plan shows what it does."
+		noAzure = "I don't run az: I have no permissions in Azure, only in the cluster."
 	)
 	for text, want := range map[string][2]string{
 		"kubectl get secret mongodb-credentials -n production -o yaml":                               {noValues, elsewhere},
@@ -30,37 +30,37 @@ func TestWhatAChatMustNotDoNamesWhatToDoInstead(t *testing.T) {
 		"kubectl get secret/mongodb-credentials -n production -o go-template='{{.data.uri}}'":        {noValues, elsewhere},
 		"kubectl get secrets -n production -o yaml": {
 			noValues,
-			"Whoever may read it looks in the Key Vault or with kubectl on their own machine.",
+			"If you may read it, look in the Key Vault or use kubectl on your own machine.",
 		},
 		"create secret generic mongodb-credentials -n production": {
-			"I don't make or change Secrets: a chat must not carry what they hold.",
-			"Put the value into the Key Vault, or create the Secret with kubectl on your own machine. Then see that it's there: /algesta " +
-				"secrets mongodb-credentials production",
+			"I don't create or change Secrets: what they hold doesn't belong in a chat.",
+			"Put the value into the Key Vault, or create the Secret with kubectl on your own machine. To check that it's there: " +
+				"/algesta secrets mongodb-credentials production",
 		},
 		"kubectl create secret generic jwt-credentials --from-literal=secret=x -n production": {
-			"I don't make or change Secrets: a chat must not carry what they hold. If a real value stood in this message, count it as leaked " +
-				"and change it.",
-			"Put the value into the Key Vault, or create the Secret with kubectl on your own machine. Then see that it's there: /algesta " +
-				"secrets jwt-credentials production",
+			"I don't create or change Secrets: what they hold doesn't belong in a chat. If this message had a real value in it, " +
+				"treat it as leaked and change it.",
+			"Put the value into the Key Vault, or create the Secret with kubectl on your own machine. To check that it's there: " +
+				"/algesta secrets jwt-credentials production",
 		},
 		"az aks enable-addons --addons azure-keyvault-secrets-provider": {
-			noAzure, "Whoever runs the cluster changes its add-ons, best where it's defined as code. Whether the Key Vault driver is there and " +
-				"what it mounts: /algesta keyvault production",
+			noAzure, "The cluster's operators change its add-ons, preferably where it's defined as code. To see whether the Key " +
+				"Vault driver is there and what it mounts: /algesta keyvault production",
 		},
 		"az role assignment create --role AcrPull": {
-			noAzure, "Whoever runs the subscription assigns roles. Whether pulls fail for want of one: /algesta diagnose production",
+			noAzure, "The subscription's owners assign roles. To see whether image pulls fail because one is missing: /algesta " +
+				"diagnose production",
 		},
 		"az aks check-acr --name aks-algesta-production": {
-			noAzure, "Whether images can be pulled, and what the registry says, is part of: /algesta diagnose production",
+			noAzure, "To see whether images can be pulled and what the registry says: /algesta diagnose production",
 		},
 		"kubectl apply -f -": {
-			"I don't apply manifests: a chat shows no diff of a file, and whoever deploys by manifests has a pipeline for them.",
+			"I don't apply manifests: a chat can't show the diff of a file, and teams that deploy manifests have a pipeline for that.",
 			"Change the manifest where it's kept, or use the command for the one thing that should change: /algesta deploy, /algesta scale, " +
 				"/algesta restart or /algesta rollback.",
 		},
 		"kubectl config set-context --current --namespace=production": {
-			"I have no kubeconfig of yours: where a command works is part of it, its environment comes " +
-				"last.", "For example: /algesta pods production",
+			"I don't use your kubeconfig: the environment is part of the command and comes last.", "For example: /algesta pods production",
 		},
 	} {
 		t.Run(text, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		"a placeholder from the help": {
 			"rollback &lt;service&gt; production", `"<service>" can't be the name of a service or an environment.`, noService,
 		},
-		"an open quote": {`rollback api-gateway production --reason "it broke`, "A quote is opened and not closed.", ""},
+		"an open quote": {`rollback api-gateway production --reason "it broke`, "A quote is opened but not closed.", ""},
 		"a pod where only services go": {
 			"rollback pod/api-gateway-x production", "rollback works on services, not on pod/api-gateway-x.",
 			"/algesta rollback <service> <environment>",
@@ -308,7 +308,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		"what is not built, in two words": {"set resources deployment/api -n production", "I can't change resources yet.", known},
 		"another tool":                    {"helm upgrade api", "I don't run helm.", known},
 		"too much text": {
-			strings.Repeat("rollback ", 1200), "That is too long for a command: I read up to 2,000 characters.", "",
+			strings.Repeat("rollback ", 1200), "That's too long for a command: the limit is 2,000 characters.", "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

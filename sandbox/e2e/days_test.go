@@ -23,7 +23,7 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	// Before the plan: nothing was changed, and the person knows.
 	stop()
 	require.Equal(
-		t, "⚠️ The cluster aks-algesta-production does not answer.\nNothing was changed. Ask again in a minute.",
+		t, "⚠️ The cluster aks-algesta-production doesn't answer.\nNothing was changed. Ask again in a minute.",
 		w.answer(luis, ops, "rollback api-gateway production"),
 	)
 	start()
@@ -34,8 +34,8 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	stop()
 	r.approve()
 	r.becomes(
-		"🟡 Rolling back api-gateway in production: 12345 → 12344\nThe cluster aks-algesta-production does not answer. Nothing was changed. I " +
-			"try again until ",
+		"🟡 Rolling back api-gateway in production: 12345 → 12344\nThe cluster aks-algesta-production doesn't answer. " +
+			"Nothing was changed. I'll keep trying until ",
 	)
 	start()
 	require.Contains(t, r.end(luis), "is back on 12344")
@@ -46,7 +46,8 @@ func TestAClusterThatIsAwayIsWaitedForAndNothingIsLost(t *testing.T) {
 	again.approve()
 	again.becomes("0 of 1 ready")
 	stop()
-	again.says("⚠️ The cluster aks-algesta-production does not answer. The change was made; I go on looking how it comes up.")
+	again.says("⚠️ The cluster aks-algesta-production doesn't answer. The change was made; I'm still watching how it " +
+		"comes up.")
 	start()
 	require.Contains(t, again.end(luis), "✅")
 	require.Equal(t, 2, w.patches(deployment))

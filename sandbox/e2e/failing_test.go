@@ -61,7 +61,7 @@ func TestAVerdictThatWasTooEarlyIsTakenBackInTheThread(t *testing.T) {
 		slackd.Says("✅ Correction: I said too early that this failed. api-gateway in production is on 12346-flaky. Both pods are ready after "),
 	)
 	require.Contains(t, correction.Plain(), "[ Undo ]")
-	first := r.reply(slackd.Says("That was said too early: it came up after all."))
+	first := r.reply(slackd.Says("I said that too early: it came up after all."))
 	require.NotContains(t, first.Plain(), "[ Undo ]")
 	require.Equal(t, 1, w.patches(deployment))
 }

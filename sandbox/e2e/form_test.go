@@ -64,7 +64,7 @@ func TestAFormLeadsToTheRequestThatTheTypedCommandMakes(t *testing.T) {
 		problems, err := w.slack.Submit(luis, v.ID, w.fill(v, "To revision", "1"), w.fill(v, "Reason", "12345 leaks"))
 		require.NoError(t, err)
 		require.Empty(t, problems)
-	}, "waits for approval")
+	}, "is waiting for approval")
 	require.Contains(t, r.plan().Plain(), "…/api-gateway:12345 → …/api-gateway:12343")
 	require.Contains(t, r.plan().Plain(), "12345 leaks")
 	r.click(luis, "cancel")
@@ -92,7 +92,7 @@ func TestACommandWithSomethingMissingOpensItsForm(t *testing.T) {
 	defer cancel()
 	require.NoError(t, w.slack.WaitFor(ctx, func() bool {
 		open := w.slack.Views(nico)
-		return len(open) == 1 && open[0].Plain() == "No rule of the policy lets you use a command. Ask the people who write the policy."
+		return len(open) == 1 && open[0].Plain() == "No policy rule lets you use a command. Ask the people who write the policy."
 	}))
 	require.Empty(t, w.slack.Messages(ops), "nobody else was bothered")
 	w.requireUntouched()

@@ -21,7 +21,7 @@ type moment int
 
 const (
 	beforeWork moment = iota // it arrived and is not passed on
-	afterWork                // it was carried out and its answer is not given back
+	afterWork                // it's done and its answer is not given back
 	answered                 // its answer was given back
 )
 

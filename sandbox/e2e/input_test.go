@@ -68,13 +68,13 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			luis,
 			ops,
 			"rollback " + strings.Repeat("a", 10_000) + " production",
-			"That is too long for a command: I read up to 2,000 characters.",
+			"That's too long for a command: the limit is 2,000 characters.",
 		},
 		"10 kB of words": {
 			luis,
 			ops,
 			strings.Repeat("rollback ", 1200),
-			"That is too long for a command: I read up to 2,000 characters.",
+			"That's too long for a command: the limit is 2,000 characters.",
 		},
 		"a person for a service": {
 			luis,
@@ -112,19 +112,19 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			"rollback <!channel>*bold* production",
 			"@channel*bold is a person or a group. Type the name of a service instead.\n/algesta rollback <service> production",
 		},
-		"an open quote": {luis, ops, `rollback api-gateway production --reason "it burns`, "A quote is opened and not closed."},
+		"an open quote": {luis, ops, `rollback api-gateway production --reason "it burns`, "A quote is opened but not closed."},
 		"nobody's rights": {
 			nico,
 			ops,
 			"rollback api-gateway production",
-			"You may not roll back in production: no rule of the policy names you or a group that you are in.\nSomeone in <!subteam^S0BACKEND> " +
-				"or <!subteam^S0PLATFORM> can: ask there.",
+			"You may not roll back in production: no policy rule names you or a group that you're in.\nSomeone in " +
+				"<!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there.",
 		},
 		"nobody's reading": {
 			nico,
 			ops,
 			"status api-gateway production",
-			"You may not see the status in production: no rule of the policy names you or a group that you are in.\nSomeone in " +
+			"You may not see the status in production: no policy rule names you or a group that you're in.\nSomeone in " +
 				"<!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there.",
 		},
 		"a reader who changes": {
@@ -138,33 +138,33 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			gina,
 			ops,
 			"rollback api-gateway production",
-			"Guests of this workspace may not use me.\nAsk a full member to do it.",
+			"Guests of this workspace can't use me.\nAsk a full member to do it.",
 		},
 		"a channel without the bot": {
 			luis,
 			random,
 			"rollback api-gateway production",
-			"I am not in #random, so I cannot post a thread here.\nInvite me first: /invite @algesta",
+			"I'm not in #random, so I can't post a thread here.\nInvite me first: /invite @algesta",
 		},
 		"a private channel": {
 			luis,
 			"C0WARROOM",
 			"rollback api-gateway production",
-			"I am not in this channel, so I cannot post a thread here.\nInvite me first: /invite @algesta",
+			"I'm not in this channel, so I can't post a thread here.\nInvite me first: /invite @algesta",
 		},
 		"two people's conversation": {
 			luis,
 			"D0LUISMARTA",
 			"rollback api-gateway production",
-			"I am not in this conversation, so I cannot post a thread here.\nSlack lets nobody add me to direct messages that are there already. " +
-				"Ask in a channel that I am in.",
+			"I'm not in this conversation, so I can't post a thread here.\nSlack doesn't let anyone add me to existing direct " +
+				"messages. Ask in a channel that I'm in.",
 		},
 		"the bot's own DM": {
 			luis,
 			w.slack.BotDM(luis),
 			"rollback api-gateway production",
-			"This needs somebody's approval, and nobody else can see our direct messages.\nAsk in a channel that I am in, where the approvers " +
-				"are too.",
+			"This needs someone else's approval, and nobody else can see our direct messages.\nAsk in a channel that I'm in, where " +
+				"the approvers are too.",
 		},
 	}
 	// Until the caches are filled the bot reads live, and then it knows no names to compare a typo with.
@@ -188,15 +188,15 @@ func TestStrangersAndBotsAreRefused(t *testing.T) {
 	ws.Users = append(ws.Users, slackd.User{ID: "U0XENIA", Name: "xenia", RealName: "Xenia of another company", Team: "T0OTHER"})
 	ws.Channels[0].Members = append(ws.Channels[0].Members, "U0XENIA", "U0GRAFANA")
 	w := newWorld(t, options{slack: slackd.Options{Workspace: &ws}})
-	const stranger = "You are not a member of the workspace that I work for, so I do nothing for you."
-	const robot = "I take commands from people only, not from bots and workflows."
+	const stranger = "You aren't a member of my workspace, so I can't do anything for you."
+	const robot = "I only take commands from people, not from bots and workflows."
 	require.Equal(t, stranger, w.answer("U0XENIA", ops, "rollback api-gateway production"))
 	require.Equal(t, robot, w.answer("U0GRAFANA", ops, "rollback api-gateway production"))
 	r := w.asks(luis, "rollback api-gateway production")
 	require.Equal(t, stranger, w.next("U0XENIA", func() { r.click("U0XENIA", "approve") }))
 	require.Equal(t, robot, w.next("U0GRAFANA", func() { r.click("U0GRAFANA", "approve") }))
 	require.Equal(
-		t, "Guests of this workspace may not use me.\nAsk a full member to do it.", w.next(gina, func() { r.click(gina, "approve") }),
+		t, "Guests of this workspace can't use me.\nAsk a full member to do it.", w.next(gina, func() { r.click(gina, "approve") }),
 	)
 	w.requireUntouched()
 }

@@ -23,7 +23,7 @@ func TestARequestThatNobodyCanSeeEnds(t *testing.T) {
 	w := newWorld(t, options{})
 	w.slack.Restrict(ops, "restricted_action")
 	w.types(luis, ops, "rollback api-gateway production")
-	w.direct(luis, "was cancelled, because I may not post in #ops and nobody would have seen it. Nothing was changed.")
+	w.direct(luis, "was cancelled, because I can't post in #ops and nobody would have seen it. Nothing was changed.")
 	w.requireUntouched()
 }
 
@@ -36,7 +36,7 @@ func TestNothingRunsWhereTheBotWasRemoved(t *testing.T) {
 	w.slack.Leave(ops, "U0ALGESTA")
 	r.approve()
 	for _, user := range []string{luis, carla} {
-		w.direct(user, "was refused just before it ran. Nothing was changed. I am not in ", " any more, so nobody would see how it ends.")
+		w.direct(user, "was refused just before it ran. Nothing was changed. I'm not in ", " any more, so nobody would see how it ends.")
 	}
 	require.Equal(t, 0, w.patches(deployment))
 }
@@ -51,7 +51,7 @@ func TestNothingRunsInAnArchivedChannel(t *testing.T) {
 	w.slack.Archive(ops, true)
 	r.approve()
 	for _, user := range []string{luis, carla} {
-		w.direct(user, "was refused just before it ran. Nothing was changed. I am not in ", " any more, so nobody would see how it ends.")
+		w.direct(user, "was refused just before it ran. Nothing was changed. I'm not in ", " any more, so nobody would see how it ends.")
 	}
 	require.Equal(t, 0, w.patches(deployment))
 }

@@ -14,7 +14,7 @@ func TestARollbackIsPlannedApprovedRunOnceAndEndsInTheThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	r := w.asks(luis, "rollback api-gateway production")
-	require.Regexp(t, `^🟡 Rollback of api-gateway in production \(12345 → 12344\) waits for approval
+	require.Regexp(t, `^🟡 Rollback of api-gateway in production \(12345 → 12344\) is waiting for approval
 requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · expires \d\d:\d\d UTC · c-[0-9a-z]{12}$`, r.card.Plain())
 
 	plan := r.plan()

@@ -23,7 +23,7 @@ func TestNobodyApprovesTheirOwnRequest(t *testing.T) {
 	w := newWorld(t, options{})
 	r := w.asks(pablo, "rollback api-gateway production")
 	said := w.next(pablo, func() { r.click(pablo, "approve") })
-	require.Equal(t, "You asked for this, so someone else in <!subteam^S0PLATFORM> or <@U0CARLA> has to approve it.", said)
+	require.Equal(t, "You can't approve your own request. Ask someone else in <!subteam^S0PLATFORM> or <@U0CARLA>.", said)
 	said = w.next(luis, func() { r.click(luis, "approve") })
 	require.Equal(
 		t, "You may not approve this (rule \"production needs a second person\").\nSomeone in <!subteam^S0PLATFORM> or <@U0CARLA> may.", said,
@@ -60,7 +60,7 @@ func TestADenialSaysWhyWhereThePolicyWantsReasons(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replace: []string{"reason: optional", "reason: required"}})
 	require.Contains(
-		t, w.answer(luis, ops, "rollback api-gateway production"), "The rule \"production needs a second person\" asks for a reason.",
+		t, w.answer(luis, ops, "rollback api-gateway production"), "Rule \"production needs a second person\" requires a reason.",
 	)
 	r := w.asks(luis, `rollback api-gateway production --reason "5xx since 12345"`)
 	require.Contains(t, r.plan().Plain(), "Reason: “5xx since 12345”")
@@ -97,7 +97,7 @@ func TestTwoYesesAreTwoPeople(t *testing.T) {
 	r.approve()
 	r.becomes("needs 1 approval from @platform or Carla Mejía")
 	said := w.next(carla, func() { r.approve() })
-	require.Equal(t, "You approved this already. It needs one more person.", said)
+	require.Equal(t, "You already approved this. It needs one more person.", said)
 	require.Equal(t, 0, w.patches(deployment))
 	r.click(pablo, "approve")
 	require.Contains(t, r.end(luis), "✅ api-gateway in production is back on 12344.")
@@ -128,7 +128,7 @@ func TestTwoApproversAtOnceRunItOnce(t *testing.T) {
 	// Whoever was second is told who was first.
 	told := append(w.slack.Ephemerals(carla)[n:], w.slack.Ephemerals(pablo)[m:]...)
 	require.Len(t, told, 1)
-	require.Regexp(t, `^(Carla Mejía|Pablo Rincón) approved this (\d+ s ago|just now); it is running\.$`, told[0].Plain())
+	require.Regexp(t, `^(Carla Mejía|Pablo Rincón) approved this (\d+ s ago|just now); it's running\.$`, told[0].Plain())
 }
 
 func TestApproveAndDenyAtOnceHaveOneWinner(t *testing.T) {
@@ -165,9 +165,9 @@ func TestARightThatIsWithdrawnBetweenTwoYesesDoesNotCount(t *testing.T) {
 	r.becomes("needs 1 approval")
 	w.slack.SetGroup("S0PLATFORM", elena)
 	r.approve()
-	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed. "+
-		"The approval of Pablo Rincón does not count any more: who may approve has changed (rule \"production needs a second person\"). "+
-		"<@U0LUIS> <@U0PABLO> <@U0CARLA>", r.end(luis))
+	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing "+
+		"was changed. The approval by Pablo Rincón no longer counts: who may approve has changed (rule "+
+		"\"production needs a second person\"). <@U0LUIS> <@U0PABLO> <@U0CARLA>", r.end(luis))
 	r.becomes(
 		"⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed.\nrequested by <@U0LUIS> " +
 			"· ended ",
@@ -182,14 +182,15 @@ func TestAFreezeThatBeginsAfterTheCardStopsIt(t *testing.T) {
 	r.plan()
 	w.setPolicy(policyFile + freeze)
 	r.approve()
-	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing was changed. "+
-		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the holidays). "+
-		"Ask again after that. If it cannot wait, ask the people who write the policy. <@U0LUIS> <@U0CARLA>", r.end(luis))
+	require.Equal(t, "⚪ Rollback of api-gateway in production (12345 → 12344) was refused just before it ran. Nothing "+
+		"was changed. You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of "+
+		"year\": no changes over the holidays). Ask again after that. If it can't wait, ask the people who write "+
+		"the policy. <@U0LUIS> <@U0CARLA>", r.end(luis))
 	// Asking anew is refused at once, before the cluster is asked.
 	require.Equal(
 		t,
-		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the holidays).\n"+
-			"Ask again after that. If it cannot wait, ask the people who write the policy.",
+		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the "+
+			"holidays).\nAsk again after that. If it can't wait, ask the people who write the policy.",
 		w.answer(luis, ops, "rollback api-gateway production"),
 	)
 	w.requireUntouched()
@@ -209,7 +210,7 @@ func TestADeploymentThatChangedAfterTheCardGetsANewPlan(t *testing.T) {
 			"Nothing was changed. The new plan is "+next.id()+". <@U0LUIS> <@U0CARLA>",
 		old.end(luis),
 	)
-	require.Contains(t, next.plan().Plain(), "api-gateway-production changed after "+old.id()+" was asked for, so nothing of that was run. "+
+	require.Contains(t, next.plan().Plain(), "api-gateway-production changed after "+old.id()+" was requested, so none of it was run. "+
 		"Image is now …/api-gateway:12346 → …/api-gateway:12345; it was …/api-gateway:12345 → …/api-gateway:12344.")
 	require.Equal(t, 0, w.patches(deployment))
 	next.approve()
@@ -290,7 +291,7 @@ func TestWithoutTheRightToSeeAutoscalersThePlanSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{rules: without("horizontalpodautoscalers")})
 	r := w.asks(luis, "rollback api-gateway production")
-	require.Contains(t, r.plan().Plain(), "⚠ Not checked: autoscalers (I have no right to read them).")
+	require.Contains(t, r.plan().Plain(), "⚠ Couldn't check autoscalers (no permission to read them).")
 	r.approve()
 	require.Contains(t, r.end(luis), "is back on 12344")
 	require.Equal(t, 1, w.patches(deployment))
@@ -300,7 +301,7 @@ func TestWithoutTheRightToPatchNothingIsAskedOfAnybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{rules: withoutVerb("patch")})
 	require.Equal(
-		t, "⚠️ I have no right to patch deployments in "+w.production+" (403).\nWhoever installed me can grant it with a Role in the cluster.",
+		t, "⚠️ I don't have permission to patch deployments in "+w.production+" (403).\nThe bot's operator can grant it with a Role in the cluster.",
 		w.answer(luis, ops, "rollback api-gateway production"),
 	)
 	require.Equal(t, 0, w.patches(deployment))
@@ -343,13 +344,13 @@ func TestAWithdrawnYesRunsNothingWhileSlackAnswersInPart(t *testing.T) {
 				w.slack.FailNext(m, slackd.Fault{Status: 500}, 1000)
 			}
 			r.approve()
-			r.becomes("Slack does not tell me whether this is still allowed. I wait and try again until")
+			r.becomes("I couldn't look people up in Slack, so I can't check whether this is still allowed. I'll keep trying until")
 			w.requireUntouched()
 			w.slack.Heal()
 			require.Contains(
 				t,
 				r.end(luis),
-				"was refused just before it ran. Nothing was changed. The approval of Pablo Rincón does not count any more",
+				"was refused just before it ran. Nothing was changed. The approval by Pablo Rincón no longer counts",
 			)
 			w.requireUntouched()
 		})

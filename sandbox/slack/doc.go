@@ -8,7 +8,7 @@
 //	api := slack.New(s.BotToken(), slack.OptionAppLevelToken(s.AppToken()), slack.OptionAPIURL(s.APIURL()))
 //	…
 //	_, err := s.Type("U0LUIS", "C0OPS", "/algesta rollback api-gateway production")
-//	card, err := s.WaitMessage(ctx, "C0OPS", slackd.Says("waits for approval"))
+//	card, err := s.WaitMessage(ctx, "C0OPS", slackd.Says("is waiting for approval"))
 //	plan, err := s.WaitReply(ctx, "C0OPS", card.TS, slackd.HasButton("approve"))
 //	_, err = s.Click("U0CARLA", plan, "approve")
 //

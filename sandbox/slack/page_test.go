@@ -37,7 +37,7 @@ func rollbackBot(t *testing.T, s *slackd.Server) {
 				return map[string]any{"text": "Try */algesta status api-gateway production*."}
 			}
 			card = say(c.ChannelID, slack.MsgOptionText("🟡 Rollback of api-gateway waits", false), slack.MsgOptionBlocks(
-				slack.NewSectionBlock(mrkdwn("🟡 *Rollback of `api-gateway` in production waits for approval*"), nil, nil),
+				slack.NewSectionBlock(mrkdwn("🟡 *Rollback of `api-gateway` in production is waiting for approval*"), nil, nil),
 				slack.NewContextBlock(
 					"",
 					mrkdwn(
@@ -156,7 +156,7 @@ func TestThePageLeadsFromTheCommandToItsEnd(t *testing.T) {
 		browser.Shows(".command-hint", "/algesta"),
 		shot("2-hint"),
 		browser.Write("back api-gateway production"+kb.Enter),
-		browser.Shows("#messages", "waits for approval"),
+		browser.Shows("#messages", "is waiting for approval"),
 		browser.Shows("#messages", "1 reply"),
 		shot("3-card"),
 		browser.ActAs("U0CARLA"),

@@ -16,7 +16,7 @@ func TestACommandIsTypedApprovedByAClickAndEndsInItsThread(t *testing.T) {
 	var api *slack.Client
 	bot := script{
 		slash: func(c slack.SlashCommand) any {
-			_, ts, err := api.PostMessage(c.ChannelID, slack.MsgOptionText("Rollback waits for approval", false))
+			_, ts, err := api.PostMessage(c.ChannelID, slack.MsgOptionText("Rollback is waiting for approval", false))
 			require.NoError(t, err)
 			approve := slack.NewButtonBlockElement("approve", "c-1", slack.NewTextBlockObject(slack.PlainTextType, "Approve", false, false))
 			approve.Confirm = slack.NewConfirmationBlockObject(
@@ -50,7 +50,7 @@ func TestACommandIsTypedApprovedByAClickAndEndsInItsThread(t *testing.T) {
 	d, err := s.Type("U0LUIS", "C0OPS", "/algesta rollback api-gateway production")
 	require.NoError(t, err)
 	require.True(t, d.Acked())
-	card, err := s.WaitMessage(soon(t), "C0OPS", slackd.Says("waits for approval"))
+	card, err := s.WaitMessage(soon(t), "C0OPS", slackd.Says("is waiting for approval"))
 	require.NoError(t, err)
 	plan, err := s.WaitReply(soon(t), "C0OPS", card.TS, slackd.HasButton("approve"))
 	require.NoError(t, err)

@@ -48,7 +48,7 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 		browser.Shows("#messages", "You’re acting as Luis Pardo"),
 		browser.Shows("#messages", "Act as Carla"),
 		browser.Write("/algesta rollback api-gateway production"+kb.Enter),
-		browser.Shows("#messages", "waits for approval"),
+		browser.Shows("#messages", "is waiting for approval"),
 		browser.ActAs("U0CARLA"),
 		chromedp.Click(".thread-link"),
 		browser.Shows("#thread", "one of you may approve"),

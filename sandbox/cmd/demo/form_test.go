@@ -58,7 +58,7 @@ func TestAFormAndTheHomeTabLeadToTheEnd(t *testing.T) {
 		fits,
 		picture("phone-form"),
 		chromedp.Click("dialog.view footer button[type=submit]"),
-		browser.Shows("#messages", "waits for approval"),
+		browser.Shows("#messages", "is waiting for approval"),
 	)
 	browser.Do(
 		t, ctx,
