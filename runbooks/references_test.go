@@ -55,7 +55,7 @@ func (s *shelf) warned(t *testing.T, runbook string, args algesta.Args) []string
 	require.NoError(t, err)
 	var out []string
 	for _, w := range words(p.Warnings) {
-		if strings.Contains(w, "start") || strings.Contains(w, "the pods need") {
+		if strings.Contains(w, "start") || strings.Contains(w, "Couldn't check") {
 			out = append(out, w)
 		}
 	}
@@ -156,7 +156,7 @@ func TestAPlanSaysWhatItsPodsWouldMiss(t *testing.T) {
 			refused: map[string]error{"Secret": forbidden("secrets")},
 			needs:   mongodb,
 			want: []string{
-				"Couldn't check secret mongodb-credentials, which the pods need (no permission to read them).",
+				"Couldn't check Secret mongodb-credentials (no permission to read it).",
 			},
 		},
 		"without the right, nothing is new": {refused: map[string]error{"Secret": forbidden("secrets")}},
