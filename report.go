@@ -12,6 +12,7 @@ const (
 	Bad     Tone = "bad"     // ❌
 	Warning Tone = "warning" // ⚠
 	Neutral Tone = "neutral" // ⚪
+	Down    Tone = "down"    // 🔴 something is wrong now
 )
 
 // Report is one message, for any transport to render. It carries no markup.

@@ -56,7 +56,7 @@ func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p rollout.P
 			}
 			report := ended(moved, endTone(r, p), algesta.Say("Correction: I said too early that this failed. {}", o.said))
 			var err error
-			if report.Buttons, err = storeOffers(tx, o.next); err != nil {
+			if report.Buttons, err = StoreOffers(tx, o.next); err != nil {
 				return err
 			}
 			right := post(r.Command, algesta.VerdictPost, report)

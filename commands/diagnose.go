@@ -63,7 +63,7 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 			return err
 		}
 		shown := report
-		if shown.Buttons, err = storeOffers(tx, report.Buttons); err != nil {
+		if shown.Buttons, err = StoreOffers(tx, report.Buttons); err != nil {
 			return err
 		}
 		if err := tx.Post(post(r.Command, algesta.DiagnosePost, shown)); err != nil {

@@ -221,7 +221,7 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 	to.DecidedBy = append(slices.Clone(r.DecidedBy), s.mention...)
 	report := ended(to, tone, said)
 	var err error
-	if report.Buttons, err = storeOffers(tx, s.buttons); err != nil {
+	if report.Buttons, err = StoreOffers(tx, s.buttons); err != nil {
 		return err
 	}
 	if s.directly {

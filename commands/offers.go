@@ -13,8 +13,8 @@ import (
 // offerLives is how long a proposed command may be clicked: a button of last month is not advice.
 const offerLives = 24 * time.Hour
 
-// storeOffers stores the commands that buttons propose and returns the buttons with their IDs. One that is taken is drawn again.
-func storeOffers(tx Tx, proposed []algesta.Button) ([]algesta.Button, error) {
+// StoreOffers stores the commands that buttons propose and returns the buttons with their IDs. One that is taken is drawn again.
+func StoreOffers(tx Tx, proposed []algesta.Button) ([]algesta.Button, error) {
 	buttons := slices.Clone(proposed)
 	for i := range buttons {
 		b := &buttons[i]

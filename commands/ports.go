@@ -104,6 +104,12 @@ type Store interface {
 	UndoOf(ctx context.Context, request string) (o algesta.Offer, found bool, err error)
 	// Carried are the requests that the bot saw change the object and that have ended, the last one first, most at most.
 	Carried(ctx context.Context, o algesta.Object, most int) ([]algesta.Request, error)
+	// Incidents are the open ones and those that something happened to since then, the last one first, most at most.
+	Incidents(ctx context.Context, since time.Time, most int) ([]algesta.Incident, error)
+	// Incident is the incident with this ID; found is false where there is none.
+	Incident(ctx context.Context, id string) (i algesta.Incident, found bool, err error)
+	// IncidentEvents are what happened to an incident, oldest first.
+	IncidentEvents(ctx context.Context, id string) ([]algesta.IncidentEvent, error)
 }
 
 // Tx is one write transaction.
@@ -112,6 +118,16 @@ type Tx interface {
 	ExecutionTx
 	MessageTx
 	JobTx
+	IncidentTx
+}
+
+// IncidentTx keeps incidents.
+type IncidentTx interface {
+	// SaveIncident stores an incident that is new (its Version is 0), or its new content where its Version is still that of the store. saved
+	// is false where somebody else was quicker: another content is stored, or another incident of the same key is open.
+	SaveIncident(i algesta.Incident) (saved bool, err error)
+	// AppendIncident adds a line to what happened to an incident.
+	AppendIncident(e algesta.IncidentEvent) error
 }
 
 // RequestTx keeps requests and their approvals.

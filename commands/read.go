@@ -83,7 +83,7 @@ func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.
 // postAnswer stores an answer that everybody in the channel sees: the card, and the detail with its buttons below it.
 func postAnswer(tx Tx, c algesta.Command, card, detail algesta.Report, proposed []algesta.Button) error {
 	asked, _ := c.Person()
-	buttons, err := storeOffers(tx, proposed)
+	buttons, err := StoreOffers(tx, proposed)
 	if err != nil {
 		return err
 	}

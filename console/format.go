@@ -71,6 +71,8 @@ func sign(t algesta.Tone) string {
 		return "⚠"
 	case algesta.Neutral:
 		return "⚪"
+	case algesta.Down:
+		return "🔴"
 	case algesta.Plainly:
 	}
 	return ""

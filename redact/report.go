@@ -51,6 +51,21 @@ func (r *Redactor) Plan(p algesta.Plan) algesta.Plan {
 	return p
 }
 
+// Incident is the incident with its sentences without secrets.
+func (r *Redactor) Incident(i algesta.Incident) algesta.Incident {
+	i.Signals = slices.Clone(i.Signals)
+	for n := range i.Signals {
+		i.Signals[n].Says = r.String(i.Signals[n].Says)
+	}
+	for _, s := range []*string{
+		&i.Cause.What, &i.Cause.Sentence, &i.Cause.Impact, &i.Cause.Change, &i.Cause.Next, &i.Cause.Command, &i.Unchecked, &i.Recent, &i.Ended,
+	} {
+		*s = r.String(*s)
+	}
+	i.Buttons = r.Report(algesta.Report{Buttons: i.Buttons}).Buttons
+	return i
+}
+
 func (r *Redactor) block(b algesta.Block) algesta.Block {
 	b.Text, b.List, b.Fields, b.Pre = r.Text(b.Text), r.texts(b.List), r.fields(b.Fields), r.String(b.Pre)
 	if b.Table != nil {

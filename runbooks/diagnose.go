@@ -88,7 +88,7 @@ var _ = register(Runbook{
 		if err != nil {
 			return algesta.Report{}, err
 		}
-		r := diagnosisReport(d, in.Command)
+		r := DiagnosisReport(d, in.Command)
 		if !in.Seen.IsZero() && len(in.Past) > 0 {
 			last := in.Past[0]
 			r.Body = append(
@@ -133,25 +133,36 @@ func Diagnose(
 	about func(*facts.Snapshot) facts.Ref,
 	allowed func(namespace string) bool,
 ) (diagnosis.Diagnosis, error) {
+	s, subject, err := Look(ctx, c, namespace, now, about, allowed)
+	if err != nil {
+		return diagnosis.Diagnosis{}, err
+	}
+	return diagnosis.Diagnose(s, subject), nil
+}
+
+// Look takes the snapshot of Diagnose and leaves the judgement to whoever asked, who may ask about several things in it.
+func Look(
+	ctx context.Context, c Cluster, namespace string, now time.Time, about func(*facts.Snapshot) facts.Ref, allowed func(namespace string) bool,
+) (s *facts.Snapshot, subject facts.Ref, err error) {
 	if c.Observer == nil {
-		return diagnosis.Diagnosis{}, errNoObserver
+		return nil, facts.Ref{}, errNoObserver
 	}
 	objects, unread := c.Observer.Observe(ctx, namespace)
 	if len(objects) == 0 {
 		for _, resource := range slices.Sorted(maps.Keys(unread)) {
 			if errors.Is(unread[resource], algesta.ErrUnreachable) {
-				return diagnosis.Diagnosis{}, fmt.Errorf("observing %s: %w", namespace, unread[resource])
+				return nil, facts.Ref{}, fmt.Errorf("observing %s: %w", namespace, unread[resource])
 			}
 		}
 	}
 	holes := notCheckedOf(unread, namespace)
-	s := facts.NewSnapshot(now, objects, holes)
-	subject := about(s)
+	s = facts.NewSnapshot(now, objects, holes)
+	subject = about(s)
 	reading := read(ctx, c, namespace, facts.WantedLogs(s, subject), facts.WantedImages(s, subject))
 	reading.into(s)
 	wanted := diagnosis.WantedBeyond(s, subject)
 	if len(wanted) == 0 {
-		return diagnosis.Diagnose(s, subject), nil
+		return s, subject, nil
 	}
 	wanted, refused := readable(wanted, allowed)
 	further, more := beyond(ctx, c.Finder, wanted)
@@ -165,7 +176,7 @@ func Diagnose(
 		}
 	}
 	read(ctx, c, namespace, logs[:min(max(0, facts.MaxLogPods-len(reading.logs)), len(logs))], nil).into(s)
-	return diagnosis.Diagnose(s, subject), nil
+	return s, subject, nil
 }
 
 // What stands for a cluster that cannot be asked.
@@ -302,8 +313,8 @@ func notCheckedOf(unread map[string]error, namespace string) []facts.NotChecked 
 // mostImages bounds what a registry is asked at a time: one tag is mistyped, not ten.
 const mostImages = 3
 
-// diagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
-func diagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
+// DiagnosisReport says the cause first, then what it explains, the evidence, one next step, the rest in brief.
+func DiagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 	r := algesta.Report{Tone: diagnosisTone(d), Title: algesta.Dated(d.Summary)}
 	called := d.Subject.Name + " in " + d.Subject.Namespace
 	if rest, ok := strings.CutPrefix(

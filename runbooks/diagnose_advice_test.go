@@ -18,7 +18,7 @@ func TestAReportGivesTwoPiecesOfAdvice(t *testing.T) {
 		Verdict: diagnosis.Healthy, Healthy: []string{"Fine."}, NotChecked: []facts.NotChecked{{Kind: "services", Reason: "No right."}},
 		Advice: []diagnosis.Advice{{Text: "One pod."}, {Text: "One node."}, {Text: "No probe."}},
 	}
-	r := diagnosisReport(d, algesta.Command{})
+	r := DiagnosisReport(d, algesta.Command{})
 	require.Equal(t, algesta.Good, r.Tone)
 	require.Len(t, r.Body, 3)
 	require.Contains(t, r.Body[1].Text.String(), "Worth knowing: One pod. One node.")

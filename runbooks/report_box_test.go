@@ -44,7 +44,7 @@ func TestAReportSaysWhatWasNotCheckedWhereItMatters(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := diagnosisReport(c.d, algesta.Command{})
+			r := DiagnosisReport(c.d, algesta.Command{})
 			require.Equal(t, c.tone, r.Tone)
 			last := ""
 			if len(r.Body) > 0 {
@@ -72,11 +72,11 @@ func TestAHealthyReportIsOneLineAndItsFactsStandOnce(t *testing.T) {
 		Healthy: []string{"Deployment x has 2 of 2 pods ready.", "Service x has 2 ready endpoints."},
 		Checks:  2,
 	}
-	r := diagnosisReport(d, algesta.Command{Target: algesta.Target{Service: "api-gateway", Environment: "production"}})
+	r := DiagnosisReport(d, algesta.Command{Target: algesta.Target{Service: "api-gateway", Environment: "production"}})
 	require.Equal(t, "api-gateway in production is healthy (2 checks).", r.Title.String())
 	require.Len(t, r.Body, 1)
 	require.Equal(t, "Checked and fine: Deployment x has 2 of 2 pods ready. Service x has 2 ready endpoints.", r.Body[0].Text.String())
-	r = diagnosisReport(d, algesta.Command{Target: algesta.Target{Object: "deployment/x", Environment: "production"}})
+	r = DiagnosisReport(d, algesta.Command{Target: algesta.Target{Object: "deployment/x", Environment: "production"}})
 	require.Equal(t, d.Summary, r.Title.String())
 }
 

@@ -111,6 +111,8 @@ func emoji(t algesta.Tone) string {
 		return "⚠️"
 	case algesta.Neutral:
 		return "⚪"
+	case algesta.Down:
+		return "🔴"
 	case algesta.Plainly:
 	}
 	return ""

@@ -324,7 +324,7 @@ func reports() *rapid.Generator[algesta.Report] {
 	return rapid.Custom(func(t *rapid.T) algesta.Report {
 		return algesta.Report{
 			Tone: rapid.SampledFrom(
-				[]algesta.Tone{"", algesta.Waiting, algesta.Running, algesta.Good, algesta.Bad, algesta.Warning, algesta.Neutral},
+				[]algesta.Tone{"", algesta.Waiting, algesta.Running, algesta.Good, algesta.Bad, algesta.Warning, algesta.Neutral, algesta.Down},
 			).Draw(
 				t, "tone",
 			),

@@ -13,15 +13,17 @@ const pruneAtOnce = 500
 var prunes = []struct{ table, rows string }{
 	{"inbox", `done_at <> 0 AND done_at < ?`},
 	{"offers", `expires_at < ?`},
-	// A message of a request that has not ended will be edited; what is owed is never forgotten.
+	// A message of a request that has not ended, or of an open incident, will be edited; what is owed is never forgotten.
 	{"posts", `sent_at <> 0 AND sent_at < ? AND rev <= sent_rev AND command NOT IN (
-		SELECT id FROM requests WHERE status IN ('pending', 'approved', 'executing', 'applied', 'unknown'))`},
+		SELECT id FROM requests WHERE status IN ('pending', 'approved', 'executing', 'applied', 'unknown')
+		UNION ALL SELECT id FROM incidents WHERE state = 'open')`},
 	{"river_job", `state IN ('completed', 'cancelled', 'discarded')
 		AND finalized_at < strftime('%Y-%m-%d %H:%M:%f', ? / 1000.0, 'unixepoch')`},
 }
 
 // Prune forgets what was answered, sent, finished or expired before the given time, and says how many rows went. Requests, approvals,
-// executions and the audit stay. It is to be called about once an hour; Slack delivers again for minutes, so a day is a safe age.
+// executions, incidents and the audit stay. It is to be called about once an hour; Slack delivers again for minutes, so a day is a safe
+// age.
 func (s *Store) Prune(ctx context.Context, before time.Time) (gone int64, err error) {
 	for _, p := range prunes {
 		query := `DELETE FROM ` + p.table + ` WHERE id IN (SELECT id FROM ` + p.table + ` WHERE ` + p.rows + ` LIMIT ?)`

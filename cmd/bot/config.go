@@ -15,6 +15,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/incidents"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/slack"
 	"github.com/3astronautas/algesta/words"
@@ -51,6 +52,7 @@ type Config struct {
 	PolicyFile   string
 	Store        string
 	Follow       FollowConfig
+	Incidents    incidents.Config
 	Listen       string // the address of /healthz, /readyz and /metrics
 	private      []privateFile
 }
@@ -116,6 +118,7 @@ type configFile struct {
 	PolicyFile   string                `yaml:"policyFile"`
 	Store        string                `yaml:"store"`
 	Follow       followFile            `yaml:"follow"`
+	Incidents    incidentsFile         `yaml:"incidents"`
 	Listen       string                `yaml:"listen"`
 }
 
@@ -195,7 +198,9 @@ func readConfig(path string) (Config, configFile, error) {
 	c.private = f.privateFiles(path)
 	soak, err := f.Follow.duration()
 	c.Follow.Soak = soak
-	if err := errors.Join(f.validate(), err, c.Validate()); err != nil {
+	var unread error
+	c.Incidents, unread = f.Incidents.config()
+	if err := errors.Join(f.validate(), err, unread, c.Validate()); err != nil {
 		return Config{}, configFile{}, fmt.Errorf("reading the configuration %s: %w", path, err)
 	}
 	return c, f, nil
@@ -266,7 +271,7 @@ func configKeys() []string {
 			"caFile " +
 			"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
-			"registries host tokenHost private policyFile store follow soak listen",
+			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities",
 	)
 }
 

@@ -70,7 +70,7 @@ func (c Config) Validate() error {
 			problems = append(problems, k.validateSecrets(names.Namespaces(k.Name)))
 		}
 	}
-	problems = append(problems, c.validateRegistries())
+	problems = append(problems, c.validateRegistries(), c.validateIncidents())
 	return errors.Join(problems...)
 }
 

@@ -80,6 +80,17 @@ func (t hidingTx) EditDirect(command string, of algesta.PostKind, r algesta.Repo
 	return t.tx.EditDirect(command, of, t.redactor.Report(r))
 }
 
+// SaveIncident implements commands.IncidentTx.
+func (t hidingTx) SaveIncident(i algesta.Incident) (bool, error) {
+	return t.tx.SaveIncident(t.redactor.Incident(i))
+}
+
+// AppendIncident implements commands.IncidentTx.
+func (t hidingTx) AppendIncident(e algesta.IncidentEvent) error {
+	e.Says = t.redactor.String(e.Says)
+	return t.tx.AppendIncident(e)
+}
+
 // Release implements commands.MessageTx: it stores no text.
 func (t hidingTx) Release(request, next string) error { return t.tx.Release(request, next) }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/3astronautas/algesta/catalog"
 	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/commands/grammar"
+	"github.com/3astronautas/algesta/incidents"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
@@ -64,6 +65,7 @@ type rooms struct {
 	redactor   *redact.Redactor
 	panics     *algesta.Panics // of all rooms
 	dispatcher *commands.Dispatcher
+	incidents  *incidents.Keeper
 }
 
 // openRooms opens everything that needs no network: a cluster or a Slack that is away does not keep the bot from starting.
@@ -111,6 +113,7 @@ func (r *rooms) dispatch(d commands.Directory) error {
 		work[kind] = store.Handler(job)
 	}
 	r.store.Work(work)
+	r.incidents = r.keeper(d)
 	return nil
 }
 
@@ -129,6 +132,7 @@ func (r *rooms) work(ctx context.Context, transport func(context.Context) error)
 	}
 	running.Go(func() { r.prune(ctx) })
 	running.Go(func() { auditHeads{r.store.Head, r.log.Named("audit")}.run(ctx) })
+	running.Go(func() { r.incidents.Run(ctx) })
 	running.Go(func() { r.dispatcher.Run(ctx, open, r.store.Arrivals()) })
 	err = transport(ctx)
 	running.Wait()

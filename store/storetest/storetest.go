@@ -134,6 +134,10 @@ var promises = map[string]func(*testing.T, Open){
 	"LeavingPendingCancelsTheExpiry":                      testLeavingPendingCancelsTheExpiry,
 	"ReconcileGivesARequestItsJobBack":                    testReconcileGivesARequestItsJobBack,
 	"TheAuditIsAChainThatAnchorsHold":                     testTheAuditIsAChainThatAnchorsHold,
+	"AnIncidentComesBackAsItWasStored":                    testAnIncidentComesBackAsItWasStored,
+	"OneIncidentOfACauseIsOpen":                           testOneIncidentOfACauseIsOpen,
+	"AnIncidentIsNotOverwrittenByWhoeverIsLate":           testAnIncidentIsNotOverwrittenByWhoeverIsLate,
+	"AnIncidentAndItsCardAreStoredTogether":               testAnIncidentAndItsCardAreStoredTogether,
 }
 
 // waitFor bounds every wait.

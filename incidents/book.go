@@ -1,0 +1,250 @@
+package incidents
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// The times of an incident's life.
+const (
+	// recheck is how often an open incident is looked at again where nothing moves.
+	recheck = time.Minute
+	// soon and again are the least time between two looks at the same: at an incident of which something moved, and at what waits for its
+	// channel, or could not be stored.
+	soon  = 5 * time.Second
+	again = 15 * time.Second
+	// week is how long an incident is remembered when the same cause comes back.
+	week = 7 * 24 * time.Hour
+	// onePer is the time between two new cards of one channel: a storm is read one card at a time.
+	onePer = time.Minute
+)
+
+// Glance is what the sources see in one place at one moment.
+type Glance struct {
+	Place   algesta.Target // the environment: its cluster, namespace and name
+	Signals []algesta.Signal
+	// Unchecked are the rules that couldn't look, each with why. What such a rule does not see is not known to be gone.
+	Unchecked map[string]string
+}
+
+// Work is what has to be looked at closer after a glance.
+type Work struct {
+	Glance Glance
+	Ready  []algesta.Signal // have lasted long enough, and belong to no open incident
+	Due    []string         // open incidents to look at again
+}
+
+// Empty reports whether there is nothing to do.
+func (w Work) Empty() bool { return len(w.Ready)+len(w.Due) == 0 }
+
+// Book is what is known of the trouble in all places: what waits, and the incidents of the last week. It decides and does no I/O. It is
+// for one goroutine.
+type Book struct {
+	cfg     Config
+	waiting map[waitingKey]time.Time
+	tried   map[waitingKey]time.Time // when a signal that waits was looked at last
+	all     map[string]algesta.Incident
+	checked map[string]time.Time
+	moved   map[string]bool
+	carded  map[string]time.Time // when a channel got its last new card
+	healed  int
+	held    int
+}
+
+// waitingKey is a signal of a place.
+type waitingKey struct{ cluster, place, rule, kind, namespace, name string }
+
+func keyOf(p algesta.Target, s algesta.Signal) waitingKey {
+	return waitingKey{p.Cluster, p.Namespace, s.Rule, s.Kind, s.Namespace, s.Name}
+}
+
+// NewBook begins with the incidents that the store remembers.
+func NewBook(cfg Config, stored []algesta.Incident) *Book {
+	b := &Book{
+		cfg: cfg, waiting: map[waitingKey]time.Time{}, tried: map[waitingKey]time.Time{}, all: map[string]algesta.Incident{},
+		checked: map[string]time.Time{},
+		moved:   map[string]bool{}, carded: map[string]time.Time{},
+	}
+	for _, i := range stored {
+		b.Stored(i)
+	}
+	return b
+}
+
+// Stored takes over what became of an incident, once it is in the store.
+func (b *Book) Stored(i algesta.Incident) {
+	if _, known := b.all[i.ID]; !known && i.OpenedAt.After(b.carded[i.Channel]) {
+		b.carded[i.Channel] = i.OpenedAt
+	}
+	b.all[i.ID] = i
+	delete(b.moved, i.ID)
+}
+
+// reset begins again with what the store has. What waits goes on waiting.
+func (b *Book) reset(stored []algesta.Incident) {
+	clear(b.all)
+	clear(b.moved)
+	for _, i := range stored {
+		b.Stored(i)
+	}
+}
+
+// Open are the open incidents, the oldest first.
+func (b *Book) Open() []algesta.Incident {
+	var out []algesta.Incident
+	for _, i := range b.all {
+		if i.State == algesta.IncidentOpen {
+			out = append(out, i)
+		}
+	}
+	slices.SortFunc(out, func(a, b algesta.Incident) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// See takes a glance over and says what has to be looked at closer. Nothing of it is told yet.
+func (b *Book) See(now time.Time, g Glance) Work {
+	g.Signals = slices.DeleteFunc(slices.Clone(g.Signals), func(s algesta.Signal) bool {
+		_, on := b.cfg.waits(s.Rule)
+		return !on
+	})
+	w := Work{Glance: g}
+	b.heal(g)
+	b.forget(now)
+	for _, i := range b.Open() {
+		if i.About.Cluster != g.Place.Cluster || i.About.Namespace != g.Place.Namespace {
+			continue
+		}
+		if b.follow(&i, g, now) {
+			b.all[i.ID], b.moved[i.ID] = i, true
+		}
+		if b.due(i, now) {
+			w.Due = append(w.Due, i.ID)
+		}
+	}
+	for _, s := range g.Signals {
+		key := keyOf(g.Place, s)
+		if b.told(g.Place.Cluster, s) {
+			delete(b.waiting, key)
+			delete(b.tried, key)
+			continue
+		}
+		first, known := b.waiting[key]
+		if !known {
+			first = now
+			b.waiting[key] = first
+		}
+		if wait, _ := b.cfg.waits(s.Rule); now.Sub(first) >= wait && now.Sub(b.tried[key]) >= again {
+			b.tried[key] = now
+			s.Since = first
+			w.Ready = append(w.Ready, s)
+		}
+	}
+	return w
+}
+
+// heal forgets what waited and is gone. What could not be looked at goes on waiting.
+func (b *Book) heal(g Glance) {
+	for key := range b.waiting {
+		if key.cluster != g.Place.Cluster || key.place != g.Place.Namespace || g.Unchecked[key.rule] != "" {
+			continue
+		}
+		if !slices.ContainsFunc(g.Signals, func(s algesta.Signal) bool { return keyOf(g.Place, s) == key }) {
+			delete(b.waiting, key)
+			delete(b.tried, key)
+			b.healed++
+		}
+	}
+}
+
+// follow notes which signals of an incident ended or came back.
+func (b *Book) follow(i *algesta.Incident, g Glance, now time.Time) (moved bool) {
+	i.Signals = slices.Clone(i.Signals)
+	for n := range i.Signals {
+		s := &i.Signals[n]
+		there := slices.ContainsFunc(g.Signals, s.Same)
+		switch {
+		case there && !s.Gone.IsZero():
+			s.Gone, moved = time.Time{}, true
+		case !there && s.Gone.IsZero() && g.Unchecked[s.Rule] == "":
+			s.Gone, moved = now, true
+		}
+	}
+	return moved
+}
+
+// due says that an open incident has to be looked at: something of it moved, it may be over, or a minute has passed.
+func (b *Book) due(i algesta.Incident, now time.Time) bool {
+	last := b.checked[i.ID]
+	if b.moved[i.ID] && now.Sub(last) >= soon || now.Sub(last) >= recheck {
+		return true
+	}
+	quiet, ok := quietSince(i)
+	over := quiet.Add(b.cfg.Settle)
+	return ok && !now.Before(over) && last.Before(over)
+}
+
+// quietSince is when the last signal of an incident ended; ok is false while one lasts.
+func quietSince(i algesta.Incident) (at time.Time, ok bool) {
+	for _, s := range i.Signals {
+		if s.Gone.IsZero() {
+			return time.Time{}, false
+		}
+		if s.Gone.After(at) {
+			at = s.Gone
+		}
+	}
+	return at, len(i.Signals) > 0
+}
+
+// told says that a signal belongs to an open incident.
+func (b *Book) told(cluster string, s algesta.Signal) bool {
+	for _, i := range b.all {
+		if i.State == algesta.IncidentOpen && i.About.Cluster == cluster && slices.ContainsFunc(i.Signals, s.Same) {
+			return true
+		}
+	}
+	return false
+}
+
+// forget drops what ended more than a week ago.
+func (b *Book) forget(now time.Time) {
+	for id, i := range b.all {
+		if i.State != algesta.IncidentOpen && now.Sub(i.ResolvedAt) > week {
+			delete(b.all, id)
+			delete(b.checked, id)
+		}
+	}
+}
+
+// before are the earlier incidents of the same cause, the last one first.
+func (b *Book) before(key algesta.IncidentKey) []algesta.Incident {
+	var out []algesta.Incident
+	for _, i := range b.all {
+		if i.Key == key && i.State == algesta.IncidentResolved {
+			out = append(out, i)
+		}
+	}
+	slices.SortFunc(out, func(a, b algesta.Incident) int { return b.OpenedAt.Compare(a.OpenedAt) })
+	return out
+}
+
+// reopenWithin is how long after its end an incident takes the same cause back on its card. It is half an hour; a cause that has come back
+// more and more often within the week gets longer, so that whoever reads the channel isn't told the same every hour.
+func reopenWithin(nth int) time.Duration {
+	switch {
+	case nth <= 2:
+		return 30 * time.Minute
+	case nth == 3:
+		return 2 * time.Hour
+	case nth == 4:
+		return 8 * time.Hour
+	case nth == 5:
+		return 24 * time.Hour
+	}
+	return 48 * time.Hour
+}

@@ -1,0 +1,413 @@
+package incidents
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/3astronautas/algesta"
+)
+
+var (
+	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	place = algesta.Target{Cluster: "aks", Namespace: "production", Environment: "production"}
+	quick = Config{Wait: 30 * time.Second, Settle: 30 * time.Second, Routes: []Route{{Channel: "C0INCIDENTS"}}}
+)
+
+func crash(name string) algesta.Signal {
+	return algesta.Signal{
+		Rule: CrashLoop, Kind: "Deployment", Namespace: "production", Name: name, Says: "A pod of " + name + " crashes again and again.",
+	}
+}
+
+// secretLacksKey is what the diagnosis finds where a Secret breaks a service.
+func secretLacksKey(service string) Found {
+	return Found{
+		Key:   algesta.IncidentKey{Cluster: "aks", Namespace: "production", Kind: "Secret", Name: "mongodb-credentials", Class: "config"},
+		About: algesta.Target{Service: service, Environment: "production", Cluster: "aks", Namespace: "production", Name: service},
+		Cause: algesta.IncidentCause{
+			What:     "Secret mongodb-credentials has no key uri",
+			Sentence: "Secret mongodb-credentials has no key uri, so no pod of " + service + " can start.",
+			Sure:     "high", Severity: algesta.Critical, Impact: "0 of 2 pods of " + service + " are ready.",
+			Pods: []algesta.ReadyPods{{Kind: "Deployment", Name: service, Of: 2}, {Kind: "Deployment", Name: "ms-notifications", Of: 1}},
+			Next: "Create the key, or roll back to 12344.", Command: "/algesta rollback " + service + " production", Runbook: "rollback",
+		},
+		Detail: algesta.Report{Title: algesta.Say("What I looked at"), Body: []algesta.Block{{Pre: "evidence"}}},
+	}
+}
+
+// run is a book with what it said, as a keeper would have stored it.
+type run struct {
+	*Book
+	now      time.Time
+	cards    int // new messages in the channel
+	replies  int // new messages in threads
+	versions map[string]int64
+	said     []string
+}
+
+func newRun(cfg Config) *run {
+	return &run{Book: NewBook(cfg, nil), now: noon, versions: map[string]int64{}}
+}
+
+// glance takes one look, with what the diagnosis would find.
+func (r *run) glance(signals []algesta.Signal, unchecked map[string]string, look func(algesta.Signal) Found) {
+	w := r.See(r.now, Glance{Place: place, Signals: signals, Unchecked: unchecked})
+	if w.Empty() {
+		return
+	}
+	changes := r.Judge(r.now, w, look)
+	for _, c := range changes {
+		if c.Incident.Version == 0 {
+			r.cards++
+		}
+		if len(c.Note) > 0 {
+			r.replies++
+			r.said = append(r.said, c.Note.String())
+		}
+		c.Incident.Version++
+		r.Stored(c.Incident)
+	}
+}
+
+// lasts takes a look every two seconds for a time.
+func (r *run) lasts(d time.Duration, signals []algesta.Signal, look func(algesta.Signal) Found) {
+	for end := r.now.Add(d); r.now.Before(end); r.now = r.now.Add(2 * time.Second) {
+		r.glance(signals, nil, look)
+	}
+}
+
+func well(algesta.Signal) Found { return Found{Healthy: true} }
+
+func broken(s algesta.Signal) Found { return secretLacksKey(s.Name) }
+
+func (r *run) only(t *testing.T) algesta.Incident {
+	t.Helper()
+	require.Len(t, r.all, 1)
+	for _, i := range r.all {
+		return i
+	}
+	panic("unreachable")
+}
+
+func TestWhatHealsWithinTheWaitIsCountedAndNotTold(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	r.lasts(28*time.Second, []algesta.Signal{crash("ms-orders")}, broken)
+	r.lasts(time.Minute, nil, well)
+	r.lasts(28*time.Second, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Zero(t, r.cards)
+	require.Empty(t, r.all)
+	require.Equal(t, 1, r.healed)
+	r.lasts(4*time.Second, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Equal(t, 1, r.cards)
+	require.Equal(t, noon.Add(88*time.Second), r.only(t).Signals[0].Since)
+}
+
+func TestTwoServicesBrokenByOneSecretAreOneIncidentThatNamesBoth(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	both := []algesta.Signal{crash("ms-orders"), crash("ms-notifications")}
+	r.lasts(time.Minute, both, broken)
+	require.Equal(t, 1, r.cards)
+	i := r.only(t)
+	require.Len(t, i.Signals, 2)
+	card := text(Card(i, Past{}))
+	require.Contains(t, card, "ms-orders")
+	require.Contains(t, card, "ms-notifications")
+}
+
+func TestAnIncidentEndsOnlyWhenTheClusterSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		signals   []algesta.Signal
+		unchecked map[string]string
+		look      func(algesta.Signal) Found
+		ends      bool
+		says      string
+	}{
+		"it is gone and healthy": {look: well, ends: true},
+		"the signal is gone, and the cause isn't": {
+			look: broken,
+		},
+		"the caches can't be trusted": {
+			unchecked: map[string]string{CrashLoop: "Couldn't check pods: My view of this cluster isn't complete right now."}, look: well,
+			says: "Couldn't check whether it is over: Couldn't check pods: My view of this cluster isn't complete right now.",
+		},
+		"the diagnosis was refused": {
+			look: func(algesta.Signal) Found { return Found{Unknown: "I have no right to list pods in production."} },
+			says: "Couldn't check whether it is over: I have no right to list pods in production.",
+		},
+		"the cluster doesn't answer": {
+			look: func(algesta.Signal) Found { return Found{Unknown: "The cluster aks does not answer."} },
+			says: "Couldn't check whether it is over: The cluster aks does not answer.",
+		},
+		"the signal goes on, and a diagnosis finds nothing": {signals: []algesta.Signal{crash("ms-orders")}, look: well},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(quick)
+			r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+			for range 300 {
+				r.now = r.now.Add(2 * time.Second)
+				r.glance(c.signals, c.unchecked, c.look)
+			}
+			i := r.only(t)
+			require.Equal(t, c.ends, i.State == algesta.IncidentResolved)
+			if c.says != "" {
+				require.Contains(t, text(Card(i, Past{})), c.says)
+			}
+			// When it can be checked again it ends, and the card says nothing of it any more.
+			r.lasts(2*time.Minute, nil, well)
+			i = r.only(t)
+			require.Equal(t, algesta.IncidentResolved, i.State)
+			require.NotContains(t, text(Card(i, Past{})), "Couldn't check")
+			require.Equal(t, 1, r.cards)
+		})
+	}
+}
+
+func TestACauseThatComesBackSoonKeepsItsCard(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	r.lasts(2*time.Minute, nil, well)
+	first := r.only(t)
+	require.Equal(t, algesta.IncidentResolved, first.State)
+	require.Equal(t, []string{"Resolved after 60 s."}, r.said)
+	r.lasts(25*time.Minute, nil, well)
+	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	again := r.only(t)
+	require.Equal(t, algesta.IncidentOpen, again.State)
+	require.Equal(t, 1, again.Reopened)
+	require.Contains(t, text(Card(again, Past{})), "Came back 1 time on this card")
+
+	// Later it is a new card, which names the last.
+	r.lasts(2*time.Minute, nil, well)
+	r.lasts(31*time.Minute, nil, well)
+	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Len(t, r.all, 2)
+	next := r.Open()[0]
+	require.Equal(t, first.ID, next.Previous)
+	require.Equal(t, 2, next.Nth)
+	card := Card(next, Past{Link: "https://slack.example.com/archives/C0/p1", Ended: "Rollback by Luis"})
+	require.Contains(t, text(card), "2nd time this week; last time: Rollback by Luis")
+	require.Equal(t, 2, r.cards)
+}
+
+// TestAPodThatComesAndGoesForAWeekIsToldLittle simulates seven days for each of several rhythms.
+func TestAPodThatComesAndGoesForAWeekIsToldLittle(t *testing.T) {
+	t.Parallel()
+	for _, rhythm := range []struct{ bad, good time.Duration }{
+		{time.Minute, time.Minute},
+		{5 * time.Minute, 5 * time.Minute},
+		{2 * time.Minute, 33 * time.Minute},
+		{10 * time.Minute, 50 * time.Minute},
+		{time.Minute, 3 * time.Hour},
+		{5 * time.Minute, 9 * time.Hour},
+		{time.Hour, 23 * time.Hour},
+	} {
+		t.Run(fmt.Sprint(rhythm.bad, " of ", rhythm.bad+rhythm.good), func(t *testing.T) {
+			t.Parallel()
+			r := newRun(quick)
+			for r.now.Before(noon.Add(week)) {
+				r.lasts(rhythm.bad, []algesta.Signal{crash("ms-orders")}, broken)
+				r.lasts(rhythm.good, nil, well)
+			}
+			require.LessOrEqual(t, r.cards+r.replies, 12, "%d cards, %d replies", r.cards, r.replies)
+			require.Positive(t, r.cards)
+		})
+	}
+}
+
+// TestWhateverTheRhythmNobodyIsToldMoreThanTwelveTimesAWeek is the same for any rhythm, by steps of three minutes.
+func TestWhateverTheRhythmNobodyIsToldMoreThanTwelveTimesAWeek(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := newRun(quick)
+		for r.now.Before(noon.Add(week)) {
+			bad := time.Duration(rapid.IntRange(1, 600).Draw(t, "bad")) * time.Minute
+			good := time.Duration(rapid.IntRange(1, 1500).Draw(t, "good")) * time.Minute
+			for _, half := range []struct {
+				lasts   time.Duration
+				signals []algesta.Signal
+				look    func(algesta.Signal) Found
+			}{{bad, []algesta.Signal{crash("ms-orders")}, broken}, {good, nil, well}} {
+				for end := r.now.Add(half.lasts); r.now.Before(end); r.now = r.now.Add(3 * time.Minute) {
+					r.glance(half.signals, nil, half.look)
+				}
+			}
+		}
+		require.LessOrEqual(t, r.cards+r.replies, 12, "%d cards, %d replies", r.cards, r.replies)
+	})
+}
+
+// TestAStormIsOneCardAMinute: fifty causes at once are fifty incidents, the worst first, and no minute has two new cards.
+func TestAStormIsOneCardAMinute(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	var storm []algesta.Signal
+	for n := range 50 {
+		storm = append(storm, crash(fmt.Sprintf("service-%02d", n)))
+	}
+	look := func(s algesta.Signal) Found {
+		f := secretLacksKey(s.Name)
+		f.Key.Name = "secret-of-" + s.Name
+		if f.Cause.Severity = algesta.Degraded; s.Name == "service-33" {
+			f.Cause.Severity = algesta.Critical
+		}
+		return f
+	}
+	r.lasts(32*time.Second, storm, look)
+	require.Equal(t, 1, r.cards)
+	require.Equal(t, "service-33", r.only(t).About.Service)
+	require.Equal(t, 49, r.held)
+	r.lasts(59*time.Second, storm, look)
+	require.LessOrEqual(t, r.cards, 2)
+	r.lasts(80*time.Minute, storm, look)
+	require.Equal(t, 50, r.cards, "nothing is lost")
+	require.Zero(t, r.replies)
+}
+
+func TestACauseThatIsFoundLaterIsToldAndMergesWhatHasIt(t *testing.T) {
+	t.Parallel()
+	r := newRun(Config{Wait: quick.Wait, Settle: quick.Settle, Routes: quick.Routes})
+	orders, stock := crash("ms-orders"), crash("ms-stock")
+	r.lasts(32*time.Second, []algesta.Signal{orders}, well)
+	i := r.only(t)
+	require.Equal(t, CrashLoop, i.Key.Class, "where no cause was found the rule is the class")
+	require.Contains(t, text(Card(i, Past{})), "Cause: not found yet")
+	r.lasts(100*time.Second, []algesta.Signal{orders, stock}, well)
+	require.Len(t, r.Open(), 2)
+	r.lasts(100*time.Second, []algesta.Signal{orders, stock}, broken)
+	open := r.Open()
+	require.Len(t, open, 1)
+	require.Equal(t, i.ID, open[0].ID)
+	require.Equal(t, "config", open[0].Key.Class)
+	require.Len(t, open[0].Signals, 2)
+	require.Equal(t, []string{"Found the cause: Secret mongodb-credentials has no key uri, so no pod of ms-orders can start."}, r.said)
+	for _, other := range r.all {
+		if other.ID != i.ID {
+			require.Equal(t, algesta.IncidentMerged, other.State)
+			require.Equal(t, i.ID, other.MergedInto)
+		}
+	}
+	// One end ends both.
+	r.lasts(2*time.Minute, nil, well)
+	require.Empty(t, r.Open())
+}
+
+func TestWorseIsToldInTheThread(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	partly := func(s algesta.Signal) Found {
+		f := broken(s)
+		f.Cause.Severity, f.Cause.Impact = algesta.Degraded, "1 of 2 pods of ms-orders is ready."
+		return f
+	}
+	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, partly)
+	r.lasts(2*time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Equal(t, []string{"It got worse: 0 of 2 pods of ms-orders are ready."}, r.said)
+	r.lasts(3*time.Minute, []algesta.Signal{crash("ms-orders")}, partly)
+	require.Len(t, r.said, 1, "better is on the card")
+}
+
+func TestWhereNoRouteFitsNobodyIsTold(t *testing.T) {
+	t.Parallel()
+	r := newRun(Config{Wait: quick.Wait, Settle: quick.Settle, Routes: []Route{
+		{Channel: "C0DEV", Environments: []string{"development"}}, {Channel: "C0INFO", Severities: []algesta.Severity{algesta.Latent}},
+	}})
+	r.lasts(3*time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Zero(t, r.cards)
+}
+
+func TestARuleThatIsOffSeesNothingAndOneMayHaveItsOwnWait(t *testing.T) {
+	t.Parallel()
+	r := newRun(Config{Wait: quick.Wait, Settle: quick.Settle, Routes: quick.Routes, Rules: map[string]RuleSetting{CrashLoop: {Off: true}}})
+	r.lasts(3*time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Zero(t, r.cards)
+	slow := map[string]RuleSetting{CrashLoop: {Wait: 10 * time.Minute}}
+	r = newRun(Config{Wait: quick.Wait, Settle: quick.Settle, Routes: quick.Routes, Rules: slow})
+	r.lasts(9*time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Zero(t, r.cards)
+	r.lasts(2*time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Equal(t, 1, r.cards)
+}
+
+// TestARestartForgetsNothing makes a new book from what was stored, at any moment.
+func TestARestartForgetsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	i := r.only(t)
+	r.Book = NewBook(quick, []algesta.Incident{i})
+	r.lasts(2*time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Equal(t, 1, r.cards)
+	r.lasts(2*time.Minute, nil, well)
+	require.Equal(t, algesta.IncidentResolved, r.only(t).State)
+	r.Book = NewBook(quick, []algesta.Incident{r.only(t)})
+	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
+	require.Equal(t, i.ID, r.only(t).ID)
+	require.Equal(t, 1, r.cards)
+}
+
+// text is a card as a terminal prints it, a line for each line.
+func text(r algesta.Report) string {
+	lines := []string{r.Title.String(), r.Small.String()}
+	for _, b := range r.Body {
+		lines = append(lines, b.Text.String())
+	}
+	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")
+}
+
+// TestACardHasAtMostEightLinesAndMentionsNobody holds for whatever an incident is made of.
+func TestACardHasAtMostEightLinesAndMentionsNobody(t *testing.T) {
+	t.Parallel()
+	states := []algesta.IncidentState{algesta.IncidentOpen, algesta.IncidentResolved, algesta.IncidentMerged}
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.SampledFrom([]string{"", "<!channel> @here <@U0LUIS>", "/algesta rollback api-gateway production", "a: b"})
+		f := secretLacksKey("ms-orders")
+		f.Cause.What, f.Cause.Change, f.Cause.Next = word.Draw(t, "what"), word.Draw(t, "change"), word.Draw(t, "next")
+		i := algesta.Incident{
+			ID: "i-1", Key: f.Key, About: f.About, Cause: f.Cause, Signals: []algesta.Signal{crash("ms-orders")}, OpenedAt: noon, ResolvedAt: noon,
+			State:     rapid.SampledFrom(states).Draw(t, "state"),
+			Unchecked: word.Draw(t, "unchecked"), Recent: word.Draw(t, "recent"), Ended: word.Draw(t, "ended"),
+			Nth: rapid.IntRange(1, 120).Draw(t, "nth"), Reopened: rapid.IntRange(0, 3).Draw(t, "reopened"),
+		}
+		i.Cause.Severity = rapid.SampledFrom(algesta.Severities()).Draw(t, "severity")
+		card := Card(i, Past{Ended: word.Draw(t, "past")})
+		require.LessOrEqual(t, 2+len(card.Body), 8)
+		for _, b := range append(card.Body, algesta.Block{Text: card.Title}, algesta.Block{Text: card.Small}) {
+			require.Nil(t, b.List)
+			for _, span := range b.Text {
+				require.NotContains(t, []algesta.SpanKind{algesta.Person, algesta.Group}, span.Kind)
+				require.NotContains(t, span.Text, "\n")
+			}
+		}
+	})
+}
+
+func TestACardReadsAsASentence(t *testing.T) {
+	t.Parallel()
+	i := algesta.Incident{
+		ID: "i-7f3a9k2mq4x8", State: algesta.IncidentOpen, About: secretLacksKey("ms-orders").About, Cause: secretLacksKey("ms-orders").Cause,
+		Signals: []algesta.Signal{crash("ms-orders")}, OpenedAt: noon, Nth: 3, Recent: "Deploy to ms-orders by Dana, 2026-11-22 11:59 UTC",
+	}
+	require.Equal(t, `ms-orders in production is down: Secret mongodb-credentials has no key uri
+i-7f3a9k2mq4x8 · seen by crash-loop
+0 of 2 pods ready · since 2026-11-22 12:00 UTC · also affects ms-notifications (0 of 1)
+Cause: Secret mongodb-credentials has no key uri, so no pod of ms-orders can start (certain)
+Shortly before: Deploy to ms-orders by Dana, 2026-11-22 11:59 UTC
+Next: Create the key, or roll back to 12344. /algesta rollback ms-orders production
+3rd time this week; last time: Rollback by Luis`, text(Card(i, Past{Ended: "Rollback by Luis"})))
+	i.State, i.ResolvedAt, i.Ended = algesta.IncidentResolved, noon.Add(11*time.Minute), "Rollback by Luis, approved by Carla"
+	require.Equal(t, `ms-orders in production is healthy again (it was: Secret mongodb-credentials has no key uri)
+i-7f3a9k2mq4x8 · seen by crash-loop
+Resolved after 11 min, 2026-11-22 12:11 UTC (Rollback by Luis, approved by Carla)
+3rd time this week`, text(Card(i, Past{})))
+}

@@ -1,0 +1,206 @@
+package incidents
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
+)
+
+// mostAlso is how many other workloads a card names.
+const mostAlso = 3
+
+// Past is what a card says of the incident before.
+type Past struct {
+	Link  string // of its card, "" where it is not known
+	Ended string // who ended it how
+}
+
+// Card is the one message of an incident, of at most eight lines: what is wrong with what, how much of it serves, since when, how sure that
+// is, who changed what shortly before, and what to do next.
+func Card(i algesta.Incident, past Past) algesta.Report {
+	r := algesta.Report{Tone: tone(i), Title: title(i), Small: small(i)}
+	add := func(t algesta.Text) {
+		if len(t) > 0 {
+			r.Body = append(r.Body, algesta.Block{Text: t})
+		}
+	}
+	switch i.State {
+	case algesta.IncidentResolved:
+		add(resolved(i))
+	case algesta.IncidentMerged:
+		add(algesta.Say("It has the same cause as {}, which goes on for both.", algesta.Name(i.MergedInto)))
+	case algesta.IncidentOpen:
+		add(impact(i))
+		add(cause(i))
+		add(changes(i))
+		if i.Unchecked != "" {
+			add(algesta.Say("⚠ Couldn't check whether it is over: {}", algesta.Dated(i.Unchecked)))
+		}
+		add(next(i))
+		r.Buttons = i.Buttons
+	}
+	add(history(i, past))
+	return r
+}
+
+func tone(i algesta.Incident) algesta.Tone {
+	switch {
+	case i.State == algesta.IncidentResolved:
+		return algesta.Good
+	case i.State == algesta.IncidentMerged:
+		return algesta.Neutral
+	case i.Cause.Severity == algesta.Critical:
+		return algesta.Down
+	}
+	return algesta.Warning
+}
+
+// called is what an incident is about, as people call it: "api-gateway in production", "Node aks-1 (production)".
+func called(i algesta.Incident) string {
+	if i.About.Service != "" {
+		return i.About.Service + " in " + i.About.Environment
+	}
+	s := i.Signals[0]
+	return s.Kind + " " + s.Name + " (" + i.About.Environment + ")"
+}
+
+func title(i algesta.Incident) algesta.Text {
+	what := algesta.Dated(strings.TrimSuffix(i.Cause.What, "."))
+	switch i.State {
+	case algesta.IncidentResolved:
+		return algesta.Say("{} is healthy again (it was: {})", called(i), what)
+	case algesta.IncidentMerged:
+		return algesta.Say("{} is part of another incident", called(i))
+	case algesta.IncidentOpen:
+	}
+	is := map[algesta.Severity]string{
+		algesta.Critical: "is down", algesta.Degraded: "works only in part", algesta.Latent: "still works, and that will not last",
+	}[i.Cause.Severity]
+	return algesta.Say("{} {}: {}", called(i), is, what)
+}
+
+// small says which incident it is, and what saw it.
+func small(i algesta.Incident) algesta.Text {
+	var rules []string
+	for _, s := range i.Signals {
+		if !slices.Contains(rules, s.Rule) {
+			rules = append(rules, s.Rule)
+		}
+	}
+	return algesta.Say("{} · seen by {}", algesta.Name(i.ID), words.List(rules))
+}
+
+// impact is "0 of 2 pods ready · since 14:02 · also affects ms-notifications (0 of 1)".
+func impact(i algesta.Incident) algesta.Text {
+	said := algesta.Dated(strings.TrimSuffix(i.Cause.Impact, "."))
+	var also []string
+	others := 0
+	for _, p := range i.Cause.Pods {
+		if p.Name == i.About.Name && p.Kind == "Deployment" {
+			said = algesta.Say("{} of {} ready", p.Ready, words.Count(p.Of, "pod"))
+			continue
+		}
+		if others++; others <= mostAlso {
+			also = append(also, p.Name+" ("+strconv.Itoa(p.Ready)+" of "+strconv.Itoa(p.Of)+")")
+		}
+	}
+	if others > mostAlso {
+		also = append(also, strconv.Itoa(others-mostAlso)+" more")
+	}
+	since := began(i)
+	if i.ReopenedAt.IsZero() && !i.Cause.Since.IsZero() && i.Cause.Since.Before(since) {
+		since = i.Cause.Since
+	}
+	out := algesta.Say("since {}", algesta.AtDay(since))
+	if len(said) > 0 {
+		out = algesta.Say("{} · {}", said, out)
+	}
+	if len(also) > 0 {
+		out = algesta.Say("{} · also affects {}", out, words.List(also))
+	}
+	return out
+}
+
+// sureness says how a cause is known.
+var sureness = map[string]string{"high": "certain", "medium": "likely", "low": "a guess"}
+
+func cause(i algesta.Incident) algesta.Text {
+	if i.Cause.Sure == "" {
+		return algesta.Say("{} not found yet", algesta.Strong("Cause:"))
+	}
+	said := algesta.Dated(strings.TrimSuffix(i.Cause.Sentence, "."))
+	return algesta.Say("{} {} ({})", algesta.Strong("Cause:"), said, sureness[i.Cause.Sure])
+}
+
+func changes(i algesta.Incident) algesta.Text {
+	switch {
+	case i.Recent != "":
+		return algesta.Say("{} {}", algesta.Strong("Shortly before:"), algesta.Dated(i.Recent))
+	case i.Cause.Change != "":
+		return algesta.Say("{} {}", algesta.Strong("Shortly before:"), algesta.Dated(i.Cause.Change))
+	}
+	return nil
+}
+
+func next(i algesta.Incident) algesta.Text {
+	if i.Cause.Next == "" {
+		return nil
+	}
+	out := algesta.Say("{} {}", algesta.Strong("Next:"), algesta.Dated(i.Cause.Next))
+	if i.Cause.Command != "" {
+		out = algesta.Say("{} {}", out, algesta.Name(i.Cause.Command))
+	}
+	return out
+}
+
+func resolved(i algesta.Incident) algesta.Text {
+	out := algesta.Say("Resolved after {}, {}", words.Span(lasted(i)), algesta.AtDay(i.ResolvedAt))
+	if i.Ended != "" {
+		out = algesta.Say("{} ({})", out, algesta.Dated(i.Ended))
+	}
+	return out
+}
+
+// history is "3rd time this week; last time: Rollback by Luis".
+func history(i algesta.Incident, past Past) algesta.Text {
+	var out algesta.Text
+	if i.Nth > 1 {
+		out = algesta.Say("{} time this week", ordinal(i.Nth))
+		if past != (Past{}) {
+			last := algesta.Span{Text: "last time"}
+			if past.Link != "" {
+				last.Kind, last.ID = algesta.Link, past.Link
+			}
+			out = algesta.Say("{}; {}", out, last)
+		}
+		if past.Ended != "" {
+			out = algesta.Say("{}: {}", out, algesta.Dated(past.Ended))
+		}
+	}
+	if i.Reopened > 0 {
+		back := algesta.Say("Came back {} on this card", words.Count(i.Reopened, "time"))
+		if len(out) > 0 {
+			return algesta.Say("{} · {}", out, back)
+		}
+		return back
+	}
+	return out
+}
+
+func ordinal(n int) string {
+	suffix := "th"
+	if n%100 < 11 || n%100 > 13 {
+		switch n % 10 {
+		case 1:
+			suffix = "st"
+		case 2:
+			suffix = "nd"
+		case 3:
+			suffix = "rd"
+		}
+	}
+	return strconv.Itoa(n) + suffix
+}

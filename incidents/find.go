@@ -1,0 +1,117 @@
+package incidents
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// Places names what is in a cluster as people call it.
+type Places interface {
+	// Called is the service of a Deployment, zero where there is none.
+	Called(cluster, namespace, deployment string) algesta.Target
+}
+
+// atRisk are the rules whose trouble users may not feel yet: a diagnosis that speaks of a risk is about them, too.
+var atRisk = []string{CertificateFailing, QuotaFull, AutoscalerAtMax, NodeNotReady}
+
+// find says what the diagnosis of a snapshot makes of a signal.
+func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places Places) Found {
+	about := facts.Ref{Kind: signal.Kind, Namespace: signal.Namespace, Name: signal.Name}
+	d := diagnosis.Diagnose(s, about)
+	f := Found{Detail: detail(d, place)}
+	if d.Verdict == diagnosis.Unknown && len(d.Chains) == 0 {
+		if _, problem := s.Resolve(about); problem != "" && s.Knows(about.Resource(), about.Namespace) {
+			f.Healthy = true // it isn't there any more
+			return f
+		}
+		f.Unknown = d.Summary
+		return f
+	}
+	at := slices.IndexFunc(d.Chains, func(c diagnosis.Chain) bool {
+		return c.Impact.Level != rules.Latent || slices.Contains(atRisk, signal.Rule) && c.Subject.Kind == signal.Kind
+	})
+	if at < 0 {
+		f.Healthy = true
+		return f
+	}
+	c := d.Chains[at]
+	f.Key = algesta.IncidentKey{
+		Cluster: place.Cluster, Namespace: c.Subject.Namespace, Kind: c.Subject.Kind, Name: c.Subject.Name, Class: string(c.Class),
+	}
+	f.Cause = causeOf(s, c, about)
+	f.About = aboutOf(c, place, about, places)
+	if proposed(c.Remedy, f.About) {
+		f.Cause.Runbook = c.Remedy.Verb
+	}
+	return f
+}
+
+// causeOf is a chain in the words of a card.
+func causeOf(s *facts.Snapshot, c diagnosis.Chain, about facts.Ref) algesta.IncidentCause {
+	out := algesta.IncidentCause{
+		What: strings.TrimSuffix(c.Cause, "."), Sentence: c.Cause, Sure: string(c.Confidence), Severity: severityOf(c.Impact.Level),
+		Impact: c.Impact.Text, Change: c.Change, Next: c.Remedy.Text, Command: c.Remedy.Command,
+	}
+	if len(c.Links) > 0 {
+		out.What = strings.TrimSuffix(c.Links[0], ".")
+	}
+	if c.Since != nil {
+		out.Since = *c.Since
+	}
+	for _, ref := range append(slices.Clone(c.Hits), about, c.Subject) {
+		w := s.Workload(ref)
+		if w == nil || w.Desired <= 0 || ref.Kind == facts.KindPod || ref.Kind == facts.KindJob {
+			continue
+		}
+		p := algesta.ReadyPods{Kind: ref.Kind, Name: ref.Name, Ready: w.Ready, Of: w.Desired}
+		if !slices.Contains(out.Pods, p) {
+			out.Pods = append(out.Pods, p)
+		}
+	}
+	slices.SortFunc(out.Pods, func(a, b algesta.ReadyPods) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+	})
+	return out
+}
+
+func severityOf(l rules.ImpactLevel) algesta.Severity {
+	switch l {
+	case rules.Outage:
+		return algesta.Critical
+	case rules.Degraded:
+		return algesta.Degraded
+	case rules.Latent:
+	}
+	return algesta.Latent
+}
+
+// aboutOf is the service that an incident is told about: that of the signal, or else the first that the cause hits.
+func aboutOf(c diagnosis.Chain, place algesta.Target, about facts.Ref, places Places) algesta.Target {
+	for _, ref := range append([]facts.Ref{about}, c.Hits...) {
+		if ref.Kind != facts.KindDeployment {
+			continue
+		}
+		if t := places.Called(place.Cluster, ref.Namespace, ref.Name); t.Name != "" {
+			return t
+		}
+	}
+	return algesta.Target{}
+}
+
+// proposed says that a button may propose the next step: it is a command that needs no further word, about the service of the card.
+func proposed(r rules.Remedy, about algesta.Target) bool {
+	return (r.Verb == "rollback" || r.Verb == "restart") && about.Name != "" && (r.Target.Name == "" || r.Target.Name == about.Name)
+}
+
+// detail is what was looked at, for the thread. The next step is on the card.
+func detail(d diagnosis.Diagnosis, place algesta.Target) algesta.Report {
+	r := runbooks.DiagnosisReport(d, algesta.Command{Target: place})
+	return algesta.Report{Push: r.Title, Title: algesta.Say("What I looked at: {}", r.Title), Body: r.Body}
+}

@@ -1,0 +1,352 @@
+package incidents
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
+)
+
+// mostNotes is how many replies an incident makes beside its end: whoever reads a thread wants to know what changed, not everything.
+const mostNotes = 3
+
+// Found is what a closer look says of a signal.
+type Found struct {
+	// Key is the root cause; its Kind is "" where none was found.
+	Key   algesta.IncidentKey
+	Cause algesta.IncidentCause
+	About algesta.Target // the service that it is told about
+	// Healthy says that nothing is wrong with the object of the signal, or that it isn't there any more.
+	Healthy bool
+	// Unknown is why nothing can be said, a sentence; "" where something can.
+	Unknown string
+	Detail  algesta.Report // what was looked at, for the thread
+}
+
+// Change is an incident as it is to be stored and shown.
+type Change struct {
+	Incident algesta.Incident
+	// Detail is the message with the evidence; nil where it stays as it is.
+	Detail *algesta.Report
+	// Note is a reply, of the tone NoteTone; empty for none.
+	Note     algesta.Text
+	NoteTone algesta.Tone
+	Events   []algesta.IncidentEvent
+	Rules    []string // that it rests on, for the audit
+}
+
+// draft collects what changes while several signals are judged.
+type draft struct {
+	*Book
+	now     time.Time
+	glance  Glance
+	look    func(algesta.Signal) Found
+	changes []*Change
+}
+
+// Judge decides what the closer look means: which incidents begin, change, end or come back. look says what was found about a signal; where
+// the cluster couldn't be asked, every Found says so in Unknown. Nothing is taken over until it is Stored.
+func (b *Book) Judge(now time.Time, w Work, look func(algesta.Signal) Found) []Change {
+	known := map[algesta.Signal]Found{}
+	d := draft{Book: b, now: now, glance: w.Glance, look: func(s algesta.Signal) Found {
+		about := algesta.Signal{Rule: s.Rule, Kind: s.Kind, Namespace: s.Namespace, Name: s.Name}
+		f, ok := known[about]
+		if !ok {
+			f = look(s)
+			known[about] = f
+		}
+		return f
+	}}
+	b.held = 0
+	for _, id := range w.Due {
+		d.recheck(b.all[id])
+		b.checked[id] = now
+	}
+	ready := slices.Clone(w.Ready)
+	slices.SortStableFunc(ready, func(x, y algesta.Signal) int {
+		return cmp.Compare(rank(d.found(x).Cause.Severity), rank(d.found(y).Cause.Severity))
+	})
+	for _, s := range ready {
+		d.admit(s)
+	}
+	out := make([]Change, len(d.changes))
+	for n, c := range d.changes {
+		out[n] = *c
+		for _, s := range c.Incident.Signals {
+			if !slices.Contains(out[n].Rules, s.Rule) {
+				out[n].Rules = append(out[n].Rules, s.Rule)
+			}
+		}
+	}
+	return out
+}
+
+func rank(s algesta.Severity) int { return slices.Index(algesta.Severities(), s) }
+
+// found is what was found about a signal, with what the signal itself says where that was nothing.
+func (d *draft) found(s algesta.Signal) Found {
+	f := d.look(s)
+	if f.Key.Kind == "" {
+		f.Key = algesta.IncidentKey{Cluster: d.glance.Place.Cluster, Namespace: s.Namespace, Kind: s.Kind, Name: s.Name, Class: s.Rule}
+		f.Cause.What, f.Cause.Since = s.Says, s.Since
+		if f.Cause.Severity == "" {
+			f.Cause.Severity = algesta.Degraded
+		}
+	}
+	return f
+}
+
+// current is an incident as it is after what was judged so far.
+func (d *draft) current() []algesta.Incident {
+	out := d.Open()
+	for n := range out {
+		if at := slices.IndexFunc(d.changes, func(c *Change) bool { return c.Incident.ID == out[n].ID }); at >= 0 {
+			out[n] = d.changes[at].Incident
+		}
+	}
+	for _, c := range d.changes {
+		if !slices.ContainsFunc(out, func(i algesta.Incident) bool { return i.ID == c.Incident.ID }) {
+			out = append(out, c.Incident)
+		}
+	}
+	return slices.DeleteFunc(out, func(i algesta.Incident) bool { return i.State != algesta.IncidentOpen })
+}
+
+// change is where an incident is changed.
+func (d *draft) change(i algesta.Incident) *Change {
+	if at := slices.IndexFunc(d.changes, func(c *Change) bool { return c.Incident.ID == i.ID }); at >= 0 {
+		d.changes[at].Incident = i
+		return d.changes[at]
+	}
+	c := &Change{Incident: i}
+	d.changes = append(d.changes, c)
+	return c
+}
+
+func (c *Change) event(at time.Time, kind, says string) {
+	c.Events = append(c.Events, algesta.IncidentEvent{Incident: c.Incident.ID, At: at, Kind: kind, Says: says})
+}
+
+// admit finds the incident that a signal belongs to, or begins one.
+func (d *draft) admit(s algesta.Signal) {
+	f := d.found(s)
+	for _, i := range d.current() {
+		sameObject := slices.ContainsFunc(i.Signals, func(o algesta.Signal) bool {
+			return o.Kind == s.Kind && o.Namespace == s.Namespace && o.Name == s.Name
+		})
+		if i.Key == f.Key || sameObject && i.About.Cluster == d.glance.Place.Cluster {
+			i.Signals = append(slices.Clone(i.Signals), s)
+			c := d.change(i)
+			c.event(d.now, "joined", s.Says)
+			if i.Key == f.Key && f.Unknown == "" {
+				c.Incident.Cause = merged(i.Cause, f.Cause)
+				c.Detail = &f.Detail
+			}
+			return
+		}
+	}
+	earlier := d.before(f.Key)
+	if len(earlier) > 0 && d.now.Sub(earlier[0].ResolvedAt) <= reopenWithin(earlier[0].Nth) {
+		d.reopen(earlier[0], s, f)
+		return
+	}
+	d.begin(s, f, earlier)
+}
+
+// begin makes a new incident, where its channel may get another card now.
+func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
+	about := f.About
+	if about.Cluster == "" {
+		about = d.glance.Place
+	}
+	channel := d.cfg.channel(d.glance.Place.Environment, f.Cause.Severity)
+	if channel == "" {
+		return
+	}
+	last := d.carded[channel]
+	for _, c := range d.changes {
+		if c.Incident.Version == 0 && c.Incident.Channel == channel {
+			last = d.now
+		}
+	}
+	if !last.IsZero() && d.now.Sub(last) < onePer {
+		d.held++
+		return // it goes on waiting; the worst of those that wait is the next
+	}
+	i := algesta.Incident{
+		ID: algesta.NewIncidentID(), Key: f.Key, State: algesta.IncidentOpen, About: about, Channel: channel,
+		Signals: []algesta.Signal{s}, Cause: f.Cause, Unchecked: f.Unknown, OpenedAt: d.now, Nth: len(earlier) + 1,
+	}
+	i.About.Cluster, i.About.Namespace, i.About.Environment = d.glance.Place.Cluster, d.glance.Place.Namespace, d.glance.Place.Environment
+	if len(earlier) > 0 {
+		i.Previous = earlier[0].ID
+	}
+	c := d.change(i)
+	c.Detail = &f.Detail
+	c.event(d.now, "opened", f.Cause.What)
+	d.checked[i.ID] = d.now
+}
+
+// reopen takes a cause back on the card that it had.
+func (d *draft) reopen(i algesta.Incident, s algesta.Signal, f Found) {
+	i.State, i.ResolvedAt, i.Ended = algesta.IncidentOpen, time.Time{}, ""
+	i.Signals, i.Unchecked = []algesta.Signal{s}, f.Unknown
+	i.Reopened, i.ReopenedAt = i.Reopened+1, d.now
+	if f.Unknown == "" {
+		i.Cause = f.Cause
+	}
+	c := d.change(i)
+	c.Detail = &f.Detail
+	c.event(d.now, "reopened", f.Cause.What)
+	d.checked[i.ID] = d.now
+}
+
+// recheck looks at an open incident again.
+func (d *draft) recheck(i algesta.Incident) {
+	if quiet, ok := quietSince(i); ok {
+		d.mayEnd(i, quiet)
+		return
+	}
+	lasting := i.Signals[slices.IndexFunc(i.Signals, func(s algesta.Signal) bool { return s.Gone.IsZero() })]
+	unchecked := d.glance.Unchecked[lasting.Rule]
+	f := d.look(lasting)
+	if f.Unknown != "" {
+		unchecked = f.Unknown
+	}
+	if unchecked != "" {
+		d.unchecked(i, unchecked)
+		return
+	}
+	i.Unchecked = ""
+	if f.Key.Kind == "" { // nothing found this time, as when a pod runs for a moment; what was found stays
+		d.change(i)
+		return
+	}
+	if f.Key != i.Key {
+		d.otherCause(i, f)
+		return
+	}
+	c := d.change(i)
+	if rank(f.Cause.Severity) < rank(i.Cause.Severity) {
+		d.note(c, algesta.Warning, algesta.Say("It got worse: {}", algesta.Dated(f.Cause.Impact)))
+		c.event(d.now, "worse", f.Cause.Impact)
+	}
+	if differs(i.Cause, f.Cause) {
+		c.Detail = &f.Detail
+	}
+	c.Incident.Cause = merged(i.Cause, f.Cause)
+}
+
+// unchecked says on the card that the cluster couldn't be asked. Nothing else of it changes.
+func (d *draft) unchecked(i algesta.Incident, why string) {
+	if i.Unchecked == why {
+		return
+	}
+	i.Unchecked = why
+	d.change(i).event(d.now, "unchecked", why)
+}
+
+// otherCause takes over a cause that is another than the one of the card. Where that is the cause of another incident, this one is merged
+// into it.
+func (d *draft) otherCause(i algesta.Incident, f Found) {
+	for _, other := range d.current() {
+		if other.ID == i.ID || other.Key != f.Key {
+			continue
+		}
+		other.Signals = append(slices.Clone(other.Signals), i.Signals...)
+		other.Cause = merged(other.Cause, f.Cause)
+		d.change(other).event(d.now, "joined", i.ID)
+		i.State, i.MergedInto, i.ResolvedAt = algesta.IncidentMerged, other.ID, d.now
+		d.change(i).event(d.now, "merged", other.ID)
+		return
+	}
+	found := i.Cause.Sure == ""
+	i.Key = f.Key
+	c := d.change(i)
+	said := algesta.Say("The cause is another one than before: {}", algesta.Dated(f.Cause.Sentence))
+	if found {
+		said = algesta.Say("Found the cause: {}", algesta.Dated(f.Cause.Sentence))
+	}
+	d.note(c, algesta.Plainly, said)
+	c.event(d.now, "cause", f.Cause.What)
+	c.Incident.Cause, c.Detail = merged(i.Cause, f.Cause), &f.Detail
+}
+
+// note replies, but not for ever.
+func (d *draft) note(c *Change, tone algesta.Tone, said algesta.Text) {
+	if c.Incident.Notes >= mostNotes {
+		return
+	}
+	c.Incident.Notes++
+	c.Note, c.NoteTone = said, tone
+}
+
+// mayEnd ends an incident whose signals are gone for long enough, if the cluster says that what it was about is well.
+func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
+	for _, s := range i.Signals {
+		if why := d.glance.Unchecked[s.Rule]; why != "" {
+			d.unchecked(i, why)
+			return
+		}
+	}
+	i.Unchecked = ""
+	if d.now.Sub(quiet) < d.cfg.Settle {
+		d.change(i)
+		return
+	}
+	for _, s := range i.Signals {
+		f := d.look(s)
+		if f.Unknown != "" {
+			d.unchecked(i, f.Unknown)
+			return
+		}
+		if !f.Healthy && f.Key == i.Key {
+			i.Cause = merged(i.Cause, f.Cause)
+			d.change(i)
+			return
+		}
+	}
+	i.State, i.ResolvedAt = algesta.IncidentResolved, quiet
+	c := d.change(i)
+	c.event(d.now, "resolved", "after "+words.Span(lasted(i)))
+	if i.Reopened == 0 && i.Nth <= 3 { // who reads of it for the fourth time this week sees it on the card
+		c.Incident.Notes++
+		c.NoteTone = algesta.Good
+		c.Note = algesta.Say("Resolved after {}.", words.Span(lasted(i)))
+	}
+}
+
+// merged is what was found now, with the earlier beginning.
+func merged(before, now algesta.IncidentCause) algesta.IncidentCause {
+	if now.Since.IsZero() || !before.Since.IsZero() && before.Since.Before(now.Since) {
+		now.Since = before.Since
+	}
+	if now.Change == "" {
+		now.Change = before.Change
+	}
+	return now
+}
+
+// differs says that the evidence has to be read again: the same cause with other counts reads the same.
+func differs(before, now algesta.IncidentCause) bool {
+	return before.Sentence != now.Sentence || before.Severity != now.Severity || before.Next != now.Next
+}
+
+// began is when an incident began, or came back.
+func began(i algesta.Incident) time.Time {
+	if !i.ReopenedAt.IsZero() {
+		return i.ReopenedAt
+	}
+	at := i.OpenedAt
+	for _, s := range i.Signals {
+		if !s.Since.IsZero() && s.Since.Before(at) {
+			at = s.Since
+		}
+	}
+	return at
+}
+
+// lasted is how long a resolved incident lasted.
+func lasted(i algesta.Incident) time.Duration { return max(time.Second, i.ResolvedAt.Sub(began(i))) }

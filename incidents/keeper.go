@@ -1,0 +1,391 @@
+package incidents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
+)
+
+// The bounds of the keeper.
+const (
+	// every is the pause between two glances at a place, which cost the API server nothing where its caches are filled.
+	every = 2 * time.Second
+	// glanceWithin bounds one glance.
+	glanceWithin = 15 * time.Second
+	// mostRemembered bounds the incidents of a week that are kept in memory.
+	mostRemembered = 5_000
+	// recentChange is how long before trouble a change of the bot's own may be and still be named.
+	recentChange = time.Hour
+)
+
+// Rules that speak for nobody may look and post as one.
+type asker interface {
+	LookAsRule(
+		ctx context.Context, asks commands.RuleCommand, look func(ctx context.Context, c runbooks.Cluster, in runbooks.Input) error,
+	) error
+	PostAsRule(ctx context.Context, id string, asks commands.RuleCommand, data algesta.Args, store func(commands.Tx) error) error
+}
+
+// Records is what the keeper reads of the store.
+type Records interface {
+	Incidents(ctx context.Context, since time.Time, most int) ([]algesta.Incident, error)
+	Incident(ctx context.Context, id string) (i algesta.Incident, found bool, err error)
+	Carried(ctx context.Context, o algesta.Object, most int) ([]algesta.Request, error)
+	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
+	CardOf(ctx context.Context, command string) (channel, ts string, err error)
+}
+
+// Watched shows a place cheaply, from caches where there are some.
+type Watched interface {
+	// Glance is what is there, and the kinds that couldn't be read, each with an *algesta.Error.
+	Glance(ctx context.Context, cluster, namespace string) (objects []runtime.Object, unread map[string]error)
+}
+
+// Catalog names the places and what is in them.
+type Catalog interface {
+	Places
+	// Places are the environments, each with its cluster and namespace.
+	Places() []algesta.Target
+}
+
+// Parts are what a Keeper works with; all but Link are required.
+type Parts struct {
+	Asker   asker
+	Records Records
+	Watched Watched
+	Catalog Catalog
+	// Link is the address of a message, "" where it is not known; nil knows none.
+	Link   func(ctx context.Context, channel, ts string) string
+	Log    *zap.Logger
+	Panics *algesta.Panics
+}
+
+// Keeper watches the places and keeps the cards of their incidents true.
+type Keeper struct {
+	Parts
+	cfg     Config
+	book    *Book
+	refused map[string]string // the places where the policy gives the rule nothing, with why
+	stats   stats
+}
+
+type stats struct{ open, healed, held, failed atomic.Int64 }
+
+// Stats are the figures of a keeper.
+type Stats struct {
+	Open   int64 // incidents now
+	Healed int64 // what was over before anybody was told
+	Held   int64 // causes that wait for their channel's next card
+	Failed int64 // looks and posts that ended with an error
+}
+
+// New makes a keeper; Run makes it work.
+func New(cfg Config, p Parts) *Keeper {
+	return &Keeper{Parts: p, cfg: cfg, refused: map[string]string{}}
+}
+
+// Stats may be called at any time.
+func (k *Keeper) Stats() Stats {
+	return Stats{Open: k.stats.open.Load(), Healed: k.stats.healed.Load(), Held: k.stats.held.Load(), Failed: k.stats.failed.Load()}
+}
+
+// Run watches until ctx ends. What the store remembers is taken over first, as often as it takes.
+func (k *Keeper) Run(ctx context.Context) {
+	if !k.cfg.On() {
+		return
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		k.guarded(func() { k.round(ctx) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// guarded does a piece of work in which a mistake of the programmer must not end the bot.
+func (k *Keeper) guarded(work func()) {
+	if caught := k.Panics.Catch(work); caught != nil {
+		k.stats.failed.Add(1)
+		k.Log.Error("panic in the incidents", zap.Error(caught))
+	}
+}
+
+// round looks at every place once.
+func (k *Keeper) round(ctx context.Context) {
+	if k.book == nil {
+		stored, err := k.Records.Incidents(ctx, time.Now().Add(-week), mostRemembered)
+		if err != nil {
+			k.fail(ctx, "reading the incidents", err)
+			return
+		}
+		k.book = NewBook(k.cfg, stored)
+	}
+	seen := map[[2]string]bool{}
+	for _, place := range k.Catalog.Places() {
+		at := [2]string{place.Cluster, place.Namespace}
+		if seen[at] || ctx.Err() != nil {
+			continue
+		}
+		seen[at] = true
+		k.guarded(func() { k.place(ctx, place) })
+	}
+	k.stats.open.Store(int64(len(k.book.Open())))
+	k.stats.healed.Store(int64(k.book.healed))
+	k.stats.held.Store(int64(k.book.held))
+}
+
+// place takes one glance at a place and does what follows from it.
+func (k *Keeper) place(ctx context.Context, place algesta.Target) {
+	glancing, cancel := context.WithTimeout(ctx, glanceWithin)
+	objects, unread := k.Watched.Glance(glancing, place.Cluster, place.Namespace)
+	cancel()
+	signals, unchecked := Signals(objects, unread, time.Now())
+	w := k.book.See(time.Now(), Glance{Place: place, Signals: signals, Unchecked: unchecked})
+	if w.Empty() {
+		return
+	}
+	look, err := k.look(ctx, place)
+	if err != nil {
+		k.refuse(ctx, place, err)
+		return
+	}
+	delete(k.refused, place.Cluster+"/"+place.Namespace)
+	for _, c := range k.book.Judge(time.Now(), w, look) {
+		if err := k.store(ctx, c); err != nil {
+			k.fail(ctx, "telling of an incident", err)
+		}
+	}
+}
+
+// asks is what the rule asks the policy for.
+func asks(place algesta.Target, channel string) commands.RuleCommand {
+	return commands.RuleCommand{Rule: RuleName, Runbook: "diagnose", Target: place, Channel: channel}
+}
+
+// look takes the snapshot of a place as the rule may see it, once for all that is asked about it. Where the cluster can't be asked, every
+// answer says so; an error is a refusal of the policy.
+func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.Signal) Found, error) {
+	place.Object = "namespace"
+	var s *facts.Snapshot
+	err := k.Asker.LookAsRule(ctx, asks(place, ""), func(ctx context.Context, c runbooks.Cluster, in runbooks.Input) error {
+		about := func(s *facts.Snapshot) facts.Ref {
+			s.Configure(facts.Setting{Bot: in.Bot, Environments: map[string]string{place.Namespace: place.Environment}, AKS: c.AKS})
+			return facts.Ref{Kind: facts.KindNamespace, Name: place.Namespace}
+		}
+		var err error
+		s, _, err = runbooks.Look(ctx, c, place.Namespace, time.Now(), about, in.Allowed)
+		return err
+	})
+	if errors.Is(err, algesta.ErrRefused) {
+		return nil, err
+	}
+	if err != nil {
+		k.fail(ctx, "looking at "+place.Cluster+"/"+place.Namespace, err)
+		said := sentenceOf(err)
+		return func(algesta.Signal) Found { return Found{Unknown: said} }, nil
+	}
+	return func(signal algesta.Signal) Found { return find(s, place, signal, k.Catalog) }, nil
+}
+
+// refuse notes once that the policy gives the rule nothing in a place.
+func (k *Keeper) refuse(ctx context.Context, place algesta.Target, err error) {
+	at := place.Cluster + "/" + place.Namespace
+	if k.refused[at] == err.Error() {
+		return
+	}
+	k.refused[at] = err.Error()
+	k.fail(ctx, "the policy lets nobody be told of incidents in "+at, err)
+}
+
+func (k *Keeper) fail(ctx context.Context, doing string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	k.stats.failed.Add(1)
+	k.Log.Warn("incidents", zap.String("doing", doing), zap.Error(err))
+}
+
+// store stores a change of an incident and what is said of it, in one transaction, and takes it over.
+func (k *Keeper) store(ctx context.Context, c Change) error {
+	i := c.Incident
+	before, known := k.book.all[i.ID]
+	if known && c.Detail == nil && len(c.Note) == 0 && len(c.Events) == 0 && reflect.DeepEqual(before, i) && !k.book.moved[i.ID] {
+		return nil
+	}
+	k.enrich(ctx, &i)
+	past := k.past(ctx, i)
+	data := algesta.Args{"incident": i.ID, "state": string(i.State), "because": c.Rules}
+	saved := false
+	err := k.Asker.PostAsRule(ctx, i.ID, asks(placeOf(i), i.Channel), data, func(tx commands.Tx) error {
+		if err := propose(tx, &i); err != nil {
+			return err
+		}
+		var err error
+		if saved, err = tx.SaveIncident(i); err != nil || !saved {
+			return errors.Join(err, errOther)
+		}
+		return write(tx, i, past, c)
+	})
+	if errors.Is(err, errOther) {
+		return k.reload(ctx, i.ID)
+	}
+	if err != nil {
+		return err
+	}
+	i.Version++
+	k.book.Stored(i)
+	return nil
+}
+
+// errOther says that somebody else changed an incident meanwhile.
+var errOther = errors.New("another process was quicker")
+
+// reload takes over what another process made of an incident.
+func (k *Keeper) reload(ctx context.Context, id string) error {
+	stored, err := k.Records.Incidents(ctx, time.Now().Add(-week), mostRemembered)
+	if err != nil {
+		return fmt.Errorf("reading incident %s again: %w", id, err)
+	}
+	k.book.reset(stored)
+	return nil
+}
+
+// write stores the messages of an incident: the card, the evidence below it, and what people have to be told.
+func write(tx commands.Tx, i algesta.Incident, past Past, c Change) error {
+	post := func(kind algesta.PostKind, r algesta.Report) error {
+		return tx.Post(algesta.Post{Command: i.ID, Kind: kind, Channel: i.Channel, About: i.About, Report: r})
+	}
+	if err := post(algesta.CardPost, Card(i, past)); err != nil {
+		return err
+	}
+	if c.Detail != nil && len(c.Detail.Body) > 0 {
+		if err := post(algesta.DetailPost, *c.Detail); err != nil {
+			return err
+		}
+	}
+	if len(c.Note) > 0 {
+		if err := post(algesta.PostKind(fmt.Sprintf("note %d", i.Notes)), algesta.Report{Tone: c.NoteTone, Title: c.Note}); err != nil {
+			return err
+		}
+	}
+	for _, e := range c.Events {
+		if err := tx.AppendIncident(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// propose makes the button of the next step, once for each step.
+func propose(tx commands.Tx, i *algesta.Incident) error {
+	step := i.Cause.Runbook + " " + i.About.Name
+	if i.Cause.Runbook == "" || i.State != algesta.IncidentOpen {
+		i.Buttons, i.ButtonFor = nil, ""
+		return nil
+	}
+	if i.ButtonFor == step {
+		return nil
+	}
+	label := map[string]string{"rollback": "Roll back", "restart": "Restart"}[i.Cause.Runbook]
+	buttons, err := commands.StoreOffers(tx, []algesta.Button{
+		{Label: label, Offer: &algesta.Offer{Runbook: i.Cause.Runbook, Target: i.About}},
+	})
+	if err != nil {
+		return err
+	}
+	i.Buttons, i.ButtonFor = buttons, step
+	return nil
+}
+
+// enrich adds what the record knows: who changed what shortly before, who ended it, and which button was used.
+func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
+	for n, b := range i.Buttons {
+		if o, found, err := k.Records.Offer(ctx, b.ID); err == nil {
+			i.Buttons[n].Used = found && o.Request != ""
+			if !found || time.Now().After(o.ExpiresAt) {
+				i.Buttons, i.ButtonFor = nil, ""
+				break
+			}
+		}
+	}
+	if i.About.Name == "" {
+		return
+	}
+	done, err := k.Records.Carried(ctx, i.About.Workload(), 3)
+	if err != nil {
+		k.fail(ctx, "reading what was changed", err)
+		return
+	}
+	start := began(*i)
+	if !i.Cause.Since.IsZero() && i.Cause.Since.Before(start) && i.ReopenedAt.IsZero() {
+		start = i.Cause.Since
+	}
+	for _, r := range done {
+		switch {
+		case i.State == algesta.IncidentResolved && i.Ended == "" && r.UpdatedAt.After(start) && r.CreatedAt.After(start):
+			i.Ended = doneBy(r)
+		case i.Recent == "" && r.CreatedAt.Before(start) && start.Sub(r.CreatedAt) < recentChange:
+			i.Recent = doneBy(r)
+		}
+	}
+}
+
+// doneBy is "Deploy to api-gateway in production (12345 → 12346) by Luis, approved by Carla, 2026-11-22 12:00 UTC".
+func doneBy(r algesta.Request) string {
+	said := r.Plan.Title.String() + " by " + r.Command.Called()
+	if len(r.DecidedBy) > 0 {
+		var approvers []string
+		for _, a := range r.DecidedBy {
+			approvers = append(approvers, a.Called())
+		}
+		said += ", approved by " + words.List(approvers)
+	}
+	return said + ", " + algesta.AtDay(r.CreatedAt).Text
+}
+
+// past is what the card says of the incident before.
+func (k *Keeper) past(ctx context.Context, i algesta.Incident) Past {
+	var p Past
+	if i.Previous == "" {
+		return p
+	}
+	if before, found, err := k.Records.Incident(ctx, i.Previous); err == nil && found {
+		p.Ended = before.Ended
+	}
+	if channel, ts, err := k.Records.CardOf(ctx, i.Previous); err == nil && ts != "" && k.Link != nil {
+		p.Link = k.Link(ctx, channel, ts)
+	}
+	return p
+}
+
+// placeOf is the environment of an incident, as the policy is asked about it.
+func placeOf(i algesta.Incident) algesta.Target {
+	return algesta.Target{Cluster: i.About.Cluster, Namespace: i.About.Namespace, Environment: i.About.Environment, Object: "namespace"}
+}
+
+// sentenceOf is an error as people may read it.
+func sentenceOf(err error) string {
+	if known, ok := errors.AsType[*algesta.Error](err); ok {
+		return known.Message.String()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "It took too long."
+	}
+	return "Something went wrong on my side."
+}
