@@ -347,6 +347,9 @@ func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
 		}
 		return Impact{}, false
 	}
+	if r.Rule.ID == "service-gone" { // the Services of those who call it work
+		return Impact{rules.Outage, fmt.Sprintf("calls to Service %s fail", ref.Name)}, ref == r.Subject
+	}
 	if service := s.Service(ref); service != nil && r.Rule.Class == rules.ClassWiring {
 		if r.Rule.ID == "load-balancer-pending" {
 			return Impact{rules.Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true

@@ -132,7 +132,7 @@ var failureClasses = []failureClass{
 		"A state of rollouts; it is told as no ready endpoint only when it outlasts the time that the pods were given.",
 	},
 	{"E7", "headless, external name, no selector", nil, "No fault: the rules about selectors leave such Services out."},
-	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "dependency-dns"}, ""},
+	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "service-gone", "dependency-dns"}, ""},
 	{"E9", "traffic policy Local", []string{"local-traffic-only"}, ""},
 	{"E10", "load balancer without an address", []string{"load-balancer-pending"}, ""},
 	{

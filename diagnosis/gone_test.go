@@ -116,13 +116,35 @@ func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
 	}
 }
 
+// Nobody hears that a workload is healthy while everything that calls it by its Service's name fails.
+func TestAWorkloadWhoseServiceOthersStillCallIsNotHealthy(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []facts.Ref{
+		{Kind: facts.KindDeployment, Namespace: "production", Name: "ms-orders-production"},
+		{Kind: facts.AnyWorkload, Namespace: "production", Name: "ms-orders"},
+		{Kind: facts.AnyWorkload, Namespace: "production", Name: "api-gateway"},
+		{Kind: facts.KindService, Namespace: "production", Name: "ms-orders-production"},
+	} {
+		d := diagnosis.Diagnose(load(t, "service-gone", "fires"), asked)
+		require.Equal(t, diagnosis.Sick, d.Verdict, d.Text())
+		require.Equal(t, "Service ms-orders-production does not exist, so calls to ms-orders fail; ORDERS_URL of Deployment "+
+			"api-gateway-production still names it.", d.Summary)
+		require.Equal(t, "Calls to Service ms-orders-production fail.", d.Chains[0].Impact.Text)
+	}
+	// Where nobody calls it by that name, what is known is said.
+	d := diagnosis.Diagnose(load(t, "service-gone", "healthy"), facts.Ref{Kind: facts.AnyWorkload, Namespace: "production", Name: "ms-orders"})
+	require.Equal(t, diagnosis.Healthy, d.Verdict, d.Text())
+	require.Contains(t, d.Healthy, "Deployment ms-orders-production has 2 of 2 pods ready; no Service leads to it.")
+}
+
 // Of a Service that was deleted the settings of those who call it are left.
 func TestADeletedServiceIsNamedByItsCallers(t *testing.T) {
 	t.Parallel()
 	about := facts.Ref{Kind: facts.KindService, Namespace: "production", Name: "ms-orders"}
 	for value, named := range map[string]bool{
 		"http://ms-orders:3001/api": true, "http://ms-orders": true, "ms-orders.production.svc.cluster.local:80": true, "ms-orders:3001": true,
-		"ms-orders": false, "http://ms-orders-old/": false, "ms-orders.staging.svc": false,
+		"ms-orders": false, "http://ms-orders-old/": false, "ms-orders.staging.svc": false, "http://ms-orders.staging.svc:80/": false,
+		"https://ms-orders.example.com/": false, "http://ms-orders.production/": true, "mongodb://user@ms-orders,other/db": true,
 	} {
 		web := labelledDeployment("web", map[string]string{"app": "web"})
 		web.Spec.Template.Spec.Containers = []corev1.Container{{Name: "web", Env: []corev1.EnvVar{{Name: "ORDERS", Value: value}}}}

@@ -91,6 +91,9 @@ func healthyWorkloads(s *facts.Snapshot, near facts.Surroundings, touched map[fa
 		if w.Ready < w.Desired {
 			line += "; the others are just starting"
 		}
+		if s.NeedsService(w) {
+			line += "; no Service leads to it"
+		}
 		lines = append(lines, line+oldRestarts(w)+".")
 	}
 	return lines

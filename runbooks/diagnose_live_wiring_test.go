@@ -142,6 +142,18 @@ func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 			says:    "Ingress backend leads to Service backends, which does not exist; http://backend.example.com/ answers 503.",
 			command: "kubectl edit ingress backend -n NS",
 		},
+		"a workload whose Service was deleted, and that others call": {
+			rule:  "service-gone",
+			about: "deployment/alone",
+			made: made(
+				app("alone", "12345", httpPort),
+				app("caller", "12345", container(func(c *corev1.Container) {
+					c.Env = []corev1.EnvVar{{Name: "ALONE_URL", Value: "http://alone:3000/api"}}
+				})),
+			),
+			says:    "Service alone does not exist, so calls to alone fail; ALONE_URL of Deployment caller still names it.",
+			command: "kubectl get services -n NS",
+		},
 		"a port that the backend does not have": {
 			rule:    "ingress-backend-port",
 			about:   "ingress/number",

@@ -3,7 +3,6 @@ package facts
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +43,9 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 	if about.Kind == KindService && s.Knows(about.Resource(), about.Namespace) && len(s.index.downstream[about]) > 0 {
 		return about, "" // it isn't there, and an Ingress leads to it
 	}
+	if slices.ContainsFunc(s.MissingServices(), func(m MissingService) bool { return m.Ref == about }) {
+		return about, "" // nor is this one, and others call it
+	}
 	if missing, ok := s.goneCalled(about); ok {
 		return missing, ""
 	}
@@ -81,38 +83,17 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 			names = append(names, ref.Name)
 		}
 	}
-	if callers := s.namesHost(about); len(callers) > 0 {
-		return about, problem + fmt.Sprintf(" It is still named by %s: calls to it fail.", words.Few(callers, 3))
+	if callers := s.callersByName(about); len(callers) > 0 {
+		var named []string
+		for _, c := range callers {
+			named = append(named, c.Words())
+		}
+		return about, problem + fmt.Sprintf(" It is still named by %s: calls to it fail.", words.Few(named, 3))
 	}
 	if near := words.NearestName(about.Name, names); near != "" {
 		problem += fmt.Sprintf(" Did you mean %s?", near)
 	}
 	return about, problem
-}
-
-// namesHost are the variables whose values name a Service as a host: "ORDERS_URL of Deployment web". Of a Service that was deleted they are
-// what is left.
-func (s *Snapshot) namesHost(service Ref) []string {
-	if service.Kind != KindService || service.Name == "" {
-		return nil
-	}
-	name, space := regexp.QuoteMeta(service.Name), regexp.QuoteMeta(service.Namespace)
-	// In a URL, with a port, or as a name of the cluster: a bare word may be anything.
-	host := regexp.MustCompile(`://(?:[^/\s]*@)?` + name + `(?:[:/.]|$)|(?:^|[@,\s])` + name + `(?::[0-9]+|\.` + space + `(?:\.svc|$|:))`)
-	var found []string
-	for _, w := range s.index.workloads {
-		if w.Template == nil || w.Ref.Namespace != service.Namespace {
-			continue
-		}
-		for i := range w.Template.Spec.Containers {
-			for _, env := range w.Template.Spec.Containers[i].Env {
-				if host.MatchString(env.Value) {
-					found = append(found, env.Name+" of "+w.Ref.Words())
-				}
-			}
-		}
-	}
-	return found
 }
 
 func placeWords(about Ref) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
 )
 
 var goneRules = []Rule{
@@ -17,6 +18,17 @@ var goneRules = []Rule{
 		Remedy:   "apply its manifest again",
 		Source:   "Service spec.selector, HorizontalPodAutoscaler spec.scaleTargetRef, events of the workload",
 		snapshot: workloadGone,
+	},
+	{
+		ID:     "service-gone",
+		Family: "services",
+		Class:  ClassWiring,
+		Signal: "a variable names a Service as a host that is not in the namespace, and a workload of its name declares ports and " +
+			"has no Service",
+		Cause:    "the Service was deleted, or was never applied again after a move",
+		Remedy:   "apply its manifest again",
+		Source:   "the variables of pod templates against the Services of the namespace; a name without a Service has no address in the cluster's DNS",
+		snapshot: serviceGone,
 	},
 }
 
@@ -51,6 +63,29 @@ func workloadGone(s *facts.Snapshot) []*Finding {
 		if g.Scaler != (facts.Ref{}) {
 			f.Hits = append(f.Hits, g.Scaler)
 		}
+		found = append(found, f)
+	}
+	return found
+}
+
+func serviceGone(s *facts.Snapshot) []*Finding {
+	var found []*Finding
+	for _, m := range s.MissingServices() {
+		f := &Finding{
+			Subject: m.Ref, Hits: []facts.Ref{m.Ref, m.Workload.Ref}, Sure: High, Level: Outage,
+			Remedy: Remedy{
+				Text:    fmt.Sprintf("Apply the manifest of Service %s again; its selector has to match the pods of %s.", m.Ref.Name, m.Workload.Ref.Words()),
+				Command: "kubectl get services -n " + m.Ref.Namespace,
+			},
+		}
+		var callers []string
+		for _, c := range m.Callers {
+			callers = append(callers, c.Words())
+			f.Hits = append(f.Hits, c.Workload)
+			f.Shown = append(f.Shown, facts.Evidence{Object: c.Workload, Field: "variable " + c.Variable, Quote: "names " + m.Ref.Name})
+		}
+		f.What = fmt.Sprintf("Service %s does not exist, so calls to %s fail; %s still %s it",
+			m.Ref.Name, m.Workload.Called(), words.Few(callers, 3), words.Verb(len(callers), "names", "name"))
 		found = append(found, f)
 	}
 	return found
