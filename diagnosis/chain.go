@@ -266,11 +266,11 @@ func unexplained(r *root) int {
 
 // impactOf judges by what serves now: ready pods of the workloads and ready endpoints of the Services in reach.
 func impactOf(s *facts.Snapshot, r *root) Impact {
-	worst := Impact{Level: rules.Latent, Text: "Users do not feel it yet."}
+	worst := Impact{Level: rules.Latent, Text: "Users don't notice it yet."}
 	if r.Level != "" {
 		worst = Impact{Level: r.Level, Text: levelWords(r.Level)}
 		if r.Rule.Class == rules.ClassScale {
-			worst.Text = "Requests to it fail until it is scaled up."
+			worst.Text = "Requests to it fail until it's scaled up."
 		}
 	}
 	if r.Rule.Risk {
@@ -301,10 +301,10 @@ func levelWords(level rules.ImpactLevel) string {
 	case rules.Outage:
 		return "Nothing is served through it."
 	case rules.Degraded:
-		return "It works only in part."
+		return "It only partly works."
 	case rules.Latent:
 	}
-	return "Users do not feel it yet."
+	return "Users don't notice it yet."
 }
 
 // readyOf is "2 of 4 pods of api-gateway are ready", "0 of 1 pod of api-gateway is ready".
@@ -342,7 +342,7 @@ func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
 			}
 			return Impact{
 				rules.Degraded,
-				fmt.Sprintf("the rollout of %s cannot finish; %s still %s", ref.Name, words.Count(w.Ready, "ready pod"), serve),
+				fmt.Sprintf("the rollout of %s can't finish; %s still %s", ref.Name, words.Count(w.Ready, "ready pod"), serve),
 			}, true
 		}
 		return Impact{}, false
@@ -352,10 +352,10 @@ func impactOn(s *facts.Snapshot, ref facts.Ref, r *root) (Impact, bool) {
 	}
 	if service := s.Service(ref); service != nil && r.Rule.Class == rules.ClassWiring {
 		if r.Rule.ID == "load-balancer-pending" {
-			return Impact{rules.Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, true
+			return Impact{rules.Outage, fmt.Sprintf("Service %s can't be reached from outside the cluster", ref.Name)}, true
 		}
 		if r.Rule.ID == "network-policy-blocks" {
-			return Impact{rules.Outage, fmt.Sprintf("Service %s cannot be reached from outside of the cluster", ref.Name)}, r.Level == rules.Outage
+			return Impact{rules.Outage, fmt.Sprintf("Service %s can't be reached from outside the cluster", ref.Name)}, r.Level == rules.Outage
 		}
 		return Impact{rules.Outage, fmt.Sprintf("Service %s reaches no pod", ref.Name)}, r.Level == rules.Outage
 	}

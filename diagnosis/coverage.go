@@ -70,7 +70,7 @@ var failureClasses = []failureClass{
 	{"S21", "sidecar not started", []string{"sidecar-not-started"}, ""},
 	{"S22", "sandbox or network of the pod", []string{"sandbox-failed"}, ""},
 	{"S23", "postStart hook", []string{"post-start-hook"}, ""},
-	{"S24", "restarts that are history", nil, "Told in the line of a healthy workload, and never as a fault."},
+	{"S24", "restarts that are history", nil, "Shown in the line of a healthy workload, never as a fault."},
 	{"S25", "restarts often", []string{"restarts-often"}, ""},
 	{"S26", "CPU at its limit", []string{"cpu-at-limit"}, "It is evidence where a probe fails."},
 	{"P1", "not enough CPU", []string{"insufficient-cpu", "insufficient-other"}, ""},
@@ -129,7 +129,7 @@ var failureClasses = []failureClass{
 		"E6",
 		"only pods that are about to end",
 		nil,
-		"A state of rollouts; it is told as no ready endpoint only when it outlasts the time that the pods were given.",
+		"A state of rollouts; it's reported as no ready endpoint only when it outlasts the time that the pods were given.",
 	},
 	{"E7", "headless, external name, no selector", nil, "No fault: the rules about selectors leave such Services out."},
 	{"E8", "Service missing or renamed", []string{"ingress-backend-missing", "service-gone", "dependency-dns"}, ""},
@@ -137,13 +137,13 @@ var failureClasses = []failureClass{
 	{"E10", "load balancer without an address", []string{"load-balancer-pending"}, ""},
 	{
 		"E11",
-		"network policy admits nobody",
+		"network policy lets nobody in",
 		[]string{"network-policy-blocks", "network-policy-denies-call"},
 		"Whether a policy is enforced is known only where the pods of its engine were read.",
 	},
 	{
 		"E12",
-		"names cannot be resolved",
+		"names can't be resolved",
 		[]string{"dependency-dns"},
 		"CoreDNS is looked at when a name is not resolved, live with the right to read Services and pods of kube-system.",
 	},
@@ -155,13 +155,14 @@ var failureClasses = []failureClass{
 	{"G5", "TLS Secret missing or no pair", []string{"ingress-tls-secret"}, ""},
 	{"G6", "host not in the certificate", []string{"ingress-host-certificate"}, "Only where the Secret was read, as in a dump with Secrets."},
 	{"G7", "another certificate on the wire than in the Secret", nil, needs + "a TLS connection to the host."},
-	{"G8", "DNS leads elsewhere", nil, needs + "a DNS question from outside of the cluster. What a Challenge says about it is told."},
+	{"G8", "DNS leads elsewhere", nil, needs + "a DNS question from outside of the cluster. What a Challenge says about it " +
+		"is reported."},
 	{"G9", "one host and path in two Ingresses", []string{"ingress-duplicate"}, ""},
 	{
 		"G10",
 		"no redirect to HTTPS, or one that goes round",
 		[]string{"http-not-redirected"},
-		"A redirect that goes round is not told: it shows only in an HTTP request.",
+		"A redirect loop isn't reported: it shows only in an HTTP request.",
 	},
 	{
 		"G11",
@@ -181,7 +182,7 @@ var failureClasses = []failureClass{
 		"T8",
 		"back-off after failures",
 		[]string{"certificate-not-ready", "certificate-order", "certificate-challenge"},
-		"The next try is evidence of each.",
+		"The next try is part of each one's evidence.",
 	},
 	{"T9", "Secret of another certificate", []string{"certificate-secret-shared", "ingress-host-certificate"}, ""},
 	{"T10", "no Certificate for the TLS Secret of an Ingress", []string{"ingress-tls-secret"}, ""},
@@ -221,25 +222,25 @@ var failureClasses = []failureClass{
 		"V2",
 		"volume lost or full",
 		[]string{"claim-lost", "disk-full"},
-		"How full a volume is, only the kubelet's statistics know; a full one is told by the program's log.",
+		"How full a volume is, only the kubelet's statistics know; a full one shows in the program's log.",
 	},
 	{"V3", "disk attached elsewhere", []string{"volume-multi-attach"}, ""},
-	{"K1", "value that is empty", []string{"empty-value"}, "A key that nobody uses is not told: it harms nobody."},
+	{"K1", "value that is empty", []string{"empty-value"}, "A key that nobody uses isn't reported: it does no harm."},
 	{
 		"K2",
 		"credentials changed after the pods started",
 		[]string{"config-changed"},
 		"Of Secrets only where they were read: live they are not, by design.",
 	},
-	{"X1", "algesta itself may not look", nil, "Told as not checked, with the kind and the reason."},
+	{"X1", "algesta itself may not look", nil, "Shown under “Couldn't check”, with the kind and the reason."},
 }
 
 func classesPage() string {
 	var b strings.Builder
 	b.WriteString(`
-## Classes of failure and who tells them
+## Classes of failure and which rules report them
 
-The rules are measured against this catalogue; a test holds that each class has a rule, is told otherwise, or stands under
+The rules are measured against this catalogue; a test holds that each class has a rule, is reported another way, or stands under
 “What is not diagnosed, and why”.
 
 | class | what goes wrong | rules |
@@ -265,8 +266,8 @@ The rules are measured against this catalogue; a test holds that each class has 
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)
 		}
 	}
-	b.WriteString("\nThese are told only in part, or otherwise than by a rule of their own:\n\n| class | what goes wrong | how far " +
-		"|\n|---|---|---|\n")
+	b.WriteString("\nThese are reported only in part, or in another way than by a rule of their own:\n\n| class | what goes " +
+		"wrong | how far |\n|---|---|---|\n")
 	for _, c := range failureClasses {
 		if !c.left() && c.otherwise != "" {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)

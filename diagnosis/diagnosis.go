@@ -150,9 +150,9 @@ func whyLower(c, first Chain) string {
 	case c.Impact.Level.Rank() < first.Impact.Level.Rank(): // only behind what was found about the node that was asked about
 		why = "it is about what runs there"
 	case c.Impact.Level == rules.Latent && first.Impact.Level != rules.Latent:
-		why = "nobody feels it yet"
+		why = "nobody notices it yet"
 	case c.Impact.Level.Rank() > first.Impact.Level.Rank():
-		why = "users feel it less: " + strings.TrimSuffix(c.Impact.Text, ".")
+		why = "users notice it less: " + strings.TrimSuffix(c.Impact.Text, ".")
 	case len(c.Links) < len(first.Links):
 		why = "it explains fewer of the symptoms"
 	case c.Confidence.Rank() > first.Confidence.Rank():
@@ -178,9 +178,9 @@ func (d Diagnosis) conclude(s *facts.Snapshot, subject facts.Ref) (verdict Verdi
 	case len(d.Chains) > 0:
 		return Sick, d.Chains[0].Cause
 	case !s.Knows("pods", subject.Namespace):
-		return Unknown, fmt.Sprintf("I could not look at the pods, so I cannot say whether %s is healthy.", name)
+		return Unknown, fmt.Sprintf("I couldn't check the pods, so I can't say whether %s is healthy.", name)
 	case s.Workload(subject) != nil && !s.Knows(subject.Resource(), subject.Namespace): // its pods are known, what it wants is not
-		return Unknown, fmt.Sprintf("I could not look at the %s, so I cannot say whether %s is healthy.", subject.Resource(), name)
+		return Unknown, fmt.Sprintf("I couldn't check the %s, so I can't say whether %s is healthy.", subject.Resource(), name)
 	case len(d.Healthy) == 0 && starting(s, subject):
 		return Unknown, fmt.Sprintf("%s is just starting: none of its pods is ready yet. Ask again in a minute.", name)
 	case len(d.Healthy) == 0:

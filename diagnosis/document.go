@@ -19,7 +19,7 @@ This page is generated from the rules in package rules; do not edit it. Every ru
 healthy look-alike that must not, in diagnosis/rules/testdata.
 
 A *symptom* is explained by another finding where there is one; alone it means that the cause is not known. A *risk* hurts
-nobody yet. *Advice* makes nothing sick or risky and stands last. What could not be read is named as not checked, and never as missing.
+nobody yet. *Advice* makes nothing sick or risky and stands last. What couldn't be read is listed as not checked, and never called missing.
 
 ## The answer as JSON
 
@@ -29,7 +29,7 @@ nobody yet. *Advice* makes nothing sick or risky and stands last. What could not
 | verdict | sick, risky, healthy or unknown |
 | summary | the first line: the root cause in one sentence, or that all is well |
 | chains[] | ranked by impact, then by how much a cause explains, then by certainty, then by the nearest change before it |
-| chains[].cause, .subject, .rule, .class | one sentence; the object to mend; the rule and layer below |
+| chains[].cause, .subject, .rule, .class | one sentence; the object to fix; the rule and layer below |
 | chains[].hits[] | the workloads and other objects that the cause hurts directly |
 | chains[].evidence[] | object, field, quote (redacted), at, age, count |
 | chains[].links[] | from the cause to the last symptom |

@@ -72,7 +72,7 @@ func healthyWorkloads(s *facts.Snapshot, near facts.Surroundings, touched map[fa
 		case w.Ref.Kind == facts.KindJob || w.Desired != 0 && w.Ready == 0:
 			continue
 		case w.Desired == 0 && w.Ref.Kind == facts.KindDaemonSet:
-			lines = append(lines, fmt.Sprintf("%s finds no node that it should run on.", w.Ref.Words()))
+			lines = append(lines, fmt.Sprintf("No node matches %s.", w.Ref.Words()))
 			continue
 		case w.Desired == 0:
 			lines = append(lines, fmt.Sprintf("%s is scaled to zero and nothing asks for it.", w.Ref.Words()))
@@ -191,7 +191,7 @@ func healthyJobs(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 			if j.Status.Failed > 0 {
 				again = fmt.Sprintf(", after %s that failed", words.Count(int(j.Status.Failed), "pod"))
 			}
-			lines = append(lines, fmt.Sprintf("Job %s is at work with %s%s.", j.Name, words.Count(int(j.Status.Active), "pod"), again))
+			lines = append(lines, fmt.Sprintf("Job %s is running with %s%s.", j.Name, words.Count(int(j.Status.Active), "pod"), again))
 		}
 	}
 	return lines

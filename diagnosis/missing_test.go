@@ -65,8 +65,8 @@ func TestWhatIsNotReadIsNotCalledMissing(t *testing.T) {
 	read, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
 	require.NoError(t, err)
 	for kind, want := range map[string]string{
-		"ConfigMap":             "I couldn't check configmap x: configmaps in production were not read.",
-		"PersistentVolumeClaim": "I couldn't check persistentvolumeclaim x: persistentvolumeclaims in production were not read.",
+		"ConfigMap":             "I couldn't check configmap x: configmaps in production weren't read.",
+		"PersistentVolumeClaim": "I couldn't check persistentvolumeclaim x: persistentvolumeclaims in production weren't read.",
 		"Event":                 "I couldn't check event x: a diagnosis doesn't read objects of this kind.",
 		"Gateway":               "I couldn't check gateway x: a diagnosis doesn't read objects of this kind.",
 		"Certificate":           "I found no certificate x in production, nor any other certificate: cert-manager may not be installed.",
@@ -116,7 +116,7 @@ func TestACordonedNodeIsAnsweredBeforeWhatFailsOnIt(t *testing.T) {
 		"status: {conditions: [{type: Ready, status: 'True'}]}")
 	s := snapshot(t, []byte(strings.Join(kept, "\n---\n")), nil)
 	d := diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindNode, Name: name})
-	require.Equal(t, "Node "+name+" is cordoned and takes no new pods.", d.Summary, d.Text())
+	require.Equal(t, "Node "+name+" is cordoned and accepts no new pods.", d.Summary, d.Text())
 	require.Greater(t, len(d.Chains), 1, "what fails on it is told, too\n%s", d.Text())
 	require.Equal(t, diagnosis.Sick, d.Verdict)
 }

@@ -161,7 +161,7 @@ func TestUnknownNamesGetASuggestion(t *testing.T) {
 	require.Equal(t, "There is no workload api-gatewy in production. Did you mean api-gateway?", d.Summary)
 	require.Equal(
 		t,
-		"I could not look for node x: nodes were not read.",
+		"I couldn't look for node x: nodes weren't read.",
 		diagnosis.Diagnose(
 			facts.NewSnapshot(noon, nil, []facts.NotChecked{{Kind: "nodes", Reason: "no rights"}}),
 			s.Subject("node/x", ""),

@@ -17,6 +17,6 @@ func bounded(found []*rules.Finding) (kept []*rules.Finding, dropped *facts.NotC
 		return found, nil
 	}
 	return found[:mostFindings], &facts.NotChecked{
-		Kind: "other causes", Reason: fmt.Sprintf("More than %d things are wrong; the rest was not compared with them.", mostFindings),
+		Kind: "other causes", Reason: fmt.Sprintf("More than %d things are wrong; I didn't compare the rest with them.", mostFindings),
 	}
 }

@@ -92,7 +92,7 @@ func TestANameIsNotDeniedWhereKindsWereNotRead(t *testing.T) {
 	t.Parallel()
 	s := facts.NewSnapshot(noon, service("web", 1), []facts.NotChecked{{Kind: "statefulsets", Reason: "no file in the folder lists them"}})
 	d := diagnosis.Diagnose(s, s.Subject("postgres", "production"))
-	require.Equal(t, "There is no workload postgres in production among what was read; statefulsets were not.", d.Summary)
+	require.Equal(t, "There is no workload postgres in production among what was read; statefulsets weren't.", d.Summary)
 }
 
 func TestAMistypedNamespaceGetsASuggestion(t *testing.T) {

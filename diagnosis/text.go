@@ -20,7 +20,7 @@ func (d Diagnosis) Text() string {
 		c.write(&b)
 	}
 	section(&b, "Checked and fine", d.Healthy)
-	section(&b, "Not checked", d.unchecked())
+	section(&b, "Couldn't check", d.unchecked())
 	section(&b, "Worth knowing", d.advised())
 	return redact.Clean(b.String())
 }

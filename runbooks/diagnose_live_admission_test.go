@@ -54,8 +54,8 @@ func TestTheFirstLineNamesTheQuota(t *testing.T) {
 		"a quota that demands limits": {
 			rule: "quota-requires-values",
 			made: made(app("limitless", "12345")),
-			says: "ResourceQuota memory-quota demands requests or limits that are not set (limits.memory for: app), so no pod of limitless " +
-				"can be created.",
+			says: "ResourceQuota memory-quota requires requests or limits that are not set (limits.memory for: app), so no pod of " +
+				"limitless can be created.",
 			command: "kubectl describe deployment/limitless -n NS",
 		},
 	})

@@ -156,7 +156,7 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 		},
 		"a node that is cordoned": {
 			rule: "node-cordoned", about: "node/aks-cordoned",
-			says:    "Node aks-cordoned is cordoned and takes no new pods.",
+			says:    "Node aks-cordoned is cordoned and accepts no new pods.",
 			command: "kubectl uncordon aks-cordoned",
 		},
 		"a node whose kernel hangs": {
@@ -173,13 +173,13 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			about:      "deployment/early",
 			explains:   []string{"insufficient-cpu"},
 			onlyEvents: true,
-			says:       "Pods of early were removed to make room for pods of a higher priority, so no pod of early finds a node.",
+			says:       "Pods of early were removed to make room for pods of a higher priority, so no pod of early can be scheduled.",
 			command:    "kubectl get priorityclasses",
 		},
 		"pods on a node that they were not meant for": {
 			about:  "daemonset/agent",
 			clean:  true,
-			says:   "agent is healthy: DaemonSet agent finds no node that it should run on.",
+			says:   "agent is healthy: No node matches DaemonSet agent.",
 			advice: map[string]string{"daemonset-misplaced": "DaemonSet agent runs on 1 node where it should not."},
 		},
 		"a node whose pods may use more than it has": {
@@ -200,36 +200,39 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 		},
 		"pods for a node that is cordoned": {
 			rule: "nodes-cordoned", made: made(app("cordoned", "12345", onNodes("agentpool", "cordoned"))),
-			says:    "Node aks-cordoned is cordoned and takes no new pods, so no pod of cordoned finds a node.",
+			says:    "Node aks-cordoned is cordoned and accepts no new pods, so no pod of cordoned can be scheduled.",
 			command: "kubectl describe pod cordoned-",
 		},
 		"pods for a node that is full": {
 			rule: "too-many-pods", made: made(app("full", "12345", onNodes("agentpool", "full"), replicas(2))),
-			says:    "Every node that the pods may use (agentpool=full) already runs as many pods as it may, so 1 of 2 pods of full find no node.",
+			says: "Every node that the pods may use (agentpool=full) already runs as many pods as it may, so 1 of 2 pods of " +
+				"full cannot be scheduled.",
 			command: "kubectl describe pod full-",
 		},
 		"pods for a port that is taken": {
 			rule: "host-port", made: made(app("port", "12345", onNodes("agentpool", "port"), hostPort, replicas(2))),
-			says:    "The host port of the pods (9100) is taken on every node that they may use, so 1 of 2 pods of port find no node.",
+			says: "The host port of the pods (9100) is taken on every node that they may use, so 1 of 2 pods of port cannot be " +
+				"scheduled.",
 			command: "kubectl describe pod port-",
 		},
 		"pods that must not meet": {
 			rule: "pod-affinity",
 			made: made(app("apart", "12345", onNodes("agentpool", "apart"), pod(apart), replicas(2))),
-			says: "Every node that the pods may use has a pod beside which they must not run (app=apart, by kubernetes.io/hostname), so 1 of " +
-				"2 pods of apart find no node.",
+			says: "Every node that the pods may use has a pod beside which they must not run (app=apart, by " +
+				"kubernetes.io/hostname), so 1 of 2 pods of apart cannot be scheduled.",
 			command: "kubectl describe pod apart-",
 		},
 		"pods for a node with a taint": {
 			rule: "untolerated-taint", made: made(app("tainted", "12345", onNodes("agentpool", "tainted"))),
-			says:    "The pods do not tolerate the taints of the nodes (workload=batch:NoSchedule), so no pod of tainted finds a node.",
+			says: "The pods do not tolerate the taints of the nodes (workload=batch:NoSchedule), so no pod of tainted can be " +
+				"scheduled.",
 			command: "kubectl describe pod tainted-",
 		},
 		"pods for a node under pressure": {
 			rule: "untolerated-taint",
 			made: made(app("pressed", "12345", onNodes("agentpool", "disk"))),
-			says: "Every node that the pods may use (agentpool=disk) has trouble of its own: aks-disk has disk-pressure, so no pod of pressed " +
-				"finds a node.",
+			says: "Every node that the pods may use (agentpool=disk) has trouble of its own: aks-disk has disk-pressure, so no pod " +
+				"of pressed can be scheduled.",
 			command: "kubectl describe nodes",
 		},
 		"an autoscaler without metrics": {

@@ -115,52 +115,55 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 	w.diagnose(t, 3*time.Minute, map[string]brokenCase{ // a claim may wait for two minutes
 		"cpu": {
 			rule: "insufficient-cpu", made: made(app("cpu", "12345", requests("cpu", "64"))),
-			says:    "No node has enough free cpu for a pod that requests 64 (at most …m is free), so no pod of cpu finds a node.",
+			says:    "No node has enough free cpu for a pod that requests 64 (at most …m is free), so no pod of cpu can be scheduled.",
 			command: "kubectl describe nodes",
 		},
 		"memory": {
 			rule: "insufficient-memory", made: made(app("memory", "12345", requests("memory", "512Gi"))),
-			says:    "No node has enough free memory for a pod that requests 512Gi (at most …i is free), so no pod of memory finds a node.",
+			says: "No node has enough free memory for a pod that requests 512Gi (at most …i is free), so no pod of memory can " +
+				"be scheduled.",
 			command: "kubectl describe nodes",
 		},
 		"more than the nodes have left": {
 			rule: "insufficient-cpu",
 			made: made(app("surge", "12345", requests("cpu", "64"))),
 			was:  "12344",
-			says: "No node has enough free cpu for a pod that requests 64 (at most …m is free), so the new pods of surge find no node; 1 " +
-				"ready pod still serves.",
+			says: "No node has enough free cpu for a pod that requests 64 (at most …m is free), so the new pods of surge cannot " +
+				"be scheduled; 1 ready pod still serves.",
 			command: "kubectl describe nodes",
 		},
 		"another resource": {
 			rule: "insufficient-other", made: made(app("gpu", "12345", requests("nvidia.com/gpu", "1"))),
-			says:    "No node has enough free nvidia.com/gpu for the pods, so no pod of gpu finds a node.",
+			says:    "No node has enough free nvidia.com/gpu for the pods, so no pod of gpu can be scheduled.",
 			command: "kubectl describe pod gpu-",
 		},
 		"labels that no node has": {
 			rule: "node-selector", made: made(app("selector", "12345", onNodes("disktype", "ssd"))),
-			says:    "No node matches what the pods ask for (disktype=ssd), so no pod of selector finds a node.",
+			says:    "No node matches what the pods ask for (disktype=ssd), so no pod of selector can be scheduled.",
 			command: "kubectl describe pod selector-",
 		},
 		"pods that are not there": {
 			rule: "pod-affinity",
 			made: made(app("affinity", "12345", beside)),
-			says: "No node that the pods may use has a pod beside which they must run (app=cache, by kubernetes.io/hostname), so no pod of " +
-				"affinity finds a node.",
+			says: "No node that the pods may use has a pod beside which they must run (app=cache, by kubernetes.io/hostname), so " +
+				"no pod of affinity can be scheduled.",
 			command: "kubectl describe pod affinity-",
 		},
 		"too few zones": {
 			rule: "topology-spread", made: made(app("spread", "12345", spread, replicas(2))),
-			says:    "The pods' topology spread constraint (topology.kubernetes.io/zone) leaves no node, so 1 of 2 pods of spread find no node.",
+			says: "The pods' topology spread constraint (topology.kubernetes.io/zone) leaves no node, so 1 of 2 pods of spread " +
+				"cannot be scheduled.",
 			command: "kubectl describe pod spread-",
 		},
 		"a device that nobody claimed": {
 			rule: "no-scheduler", made: made(app("device", "12345", deviceOf("own-gpu"))),
-			says:    "The scheduler holds the pods back until ResourceClaim own-gpu is there, so no pod of device finds a node.",
+			says:    "The scheduler holds the pods back until ResourceClaim own-gpu is there, so no pod of device can be scheduled.",
 			command: "kubectl get resourceclaims,resourceclaimtemplates -n NS",
 		},
 		"a constraint that only the scheduler's words tell": {
 			rule: "unschedulable", made: made(app("class", "12345", deviceOf("shared-gpu")), deviceClaim("shared-gpu", "gpu-"+w.namespace)),
-			says:    "The scheduler finds no node: request gpu: device class gpu-NS does not exist, so no pod of class finds a node.",
+			says: "The scheduler found no node: request gpu: device class gpu-NS does not exist, so no pod of class can be " +
+				"scheduled.",
 			command: "kubectl describe pod class-",
 		},
 		"a gate": {
@@ -168,12 +171,12 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 			made: made(
 				app("gated", "12345", pod(func(p *corev1.PodSpec) { p.SchedulingGates = []corev1.PodSchedulingGate{{Name: "example.com/quota"}} })),
 			),
-			says:    "Scheduling gate example.com/quota holds the pods, so no pod of gated finds a node.",
+			says:    "Scheduling gate example.com/quota holds the pods, so no pod of gated can be scheduled.",
 			command: "kubectl describe pod gated-",
 		},
 		"a scheduler that does not run": {
 			rule: "no-scheduler", made: made(app("scheduler", "12345", pod(func(p *corev1.PodSpec) { p.SchedulerName = "volcano" }))),
-			says:    "Scheduler volcano has not looked at the pods, so no pod of scheduler finds a node.",
+			says:    "Scheduler volcano has not looked at the pods, so no pod of scheduler can be scheduled.",
 			command: "kubectl describe pod scheduler-",
 		},
 		"a claim that does not exist": {
@@ -209,8 +212,8 @@ func TestTheFirstLineNamesWhyAPodFindsNoNode(t *testing.T) {
 		"a volume in another zone": {
 			rule: "volume-zone",
 			made: append(made(app("zone", "12345", claimVolume("zone"))), w.bound("zone", "eastus-9")...),
-			says: "The volume of the pods (PersistentVolumeClaim zone) is bound to a place where no node takes them, so no pod of zone finds " +
-				"a node.",
+			says: "The volume of the pods (PersistentVolumeClaim zone) is bound to a place where no node can run them, so no pod " +
+				"of zone can be scheduled.",
 			command: "kubectl describe pod zone-",
 		},
 		"a disk that is still attached": {

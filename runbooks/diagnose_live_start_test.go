@@ -98,8 +98,8 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 		"an image that must not be pulled": {
 			rule: "image-never-pull",
 			made: made(app("neverpull", "12346-neverpull", container(func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullNever }))),
-			says: "Image IMAGE:12346-neverpull is not on the node and imagePullPolicy Never forbids to pull it, so no pod of neverpull can " +
-				"start.",
+			says: "Image IMAGE:12346-neverpull is not on the node and imagePullPolicy Never forbids pulling it, so no pod of " +
+				"neverpull can start.",
 			command: "kubectl describe pod neverpull-",
 		},
 		"a pod that its node does not take": {
@@ -330,9 +330,10 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 			command: "kubectl describe pod heap-",
 		},
 		"more memory than its limit": {
-			rule:    "out-of-memory",
-			made:    made(app("oom", "12346-oom", container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))),
-			says:    "Container app of oom is killed for using more memory than it may (limit 64Mi), so every pod of oom keeps crashing.",
+			rule: "out-of-memory",
+			made: made(app("oom", "12346-oom", container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") }))),
+			says: "Container app of oom is killed for using more memory than allowed (limit 64Mi), so every pod of oom keeps " +
+				"crashing.",
 			command: "kubectl set resources deployment/oom -n NS -c app --limits=memory=128Mi",
 		},
 		"more memory than its new limit": {
@@ -341,8 +342,8 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 				app("oom-new", "12346-oom", replicas(2), container(func(c *corev1.Container) { c.Resources.Limits = amounts("memory", "64Mi") })),
 			),
 			was: "12345",
-			says: "Container app of oom-new is killed for using more memory than it may (limit 64Mi), so the new pods of oom-new keep " +
-				"crashing; 2 ready pods still serve.",
+			says: "Container app of oom-new is killed for using more memory than allowed (limit 64Mi), so the new pods of " +
+				"oom-new keep crashing; 2 ready pods still serve.",
 			command: "/algesta rollback oom-new NS",
 		},
 		"a port that is taken": {
@@ -381,7 +382,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a command that ends": {
 			rule: "exit-zero", made: made(app("exit-0", "12346-exit-0")),
-			says:    "The command of container app ends by itself with exit code 0, so every pod of exit-0 keeps crashing.",
+			says:    "The command of container app ends on its own with exit code 0, so every pod of exit-0 keeps crashing.",
 			command: "kubectl logs exit-0-",
 		},
 		"a command that is not executable": {

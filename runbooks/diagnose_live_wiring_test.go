@@ -173,7 +173,7 @@ func TestTheFirstLineNamesWhatIsWrongBetweenTheIngressAndThePods(t *testing.T) {
 			rule:    "ingress-no-address",
 			about:   "ingress/address",
 			made:    made(ingressOf("address", class, "address", 80), serviceOf("address", http), app("address", "12346", httpPort)),
-			says:    "Ingress address has no address: its controller has not taken it.",
+			says:    "Ingress address has no address: its controller has not picked it up.",
 			command: "kubectl describe ingress address -n NS",
 		},
 	})
@@ -216,7 +216,8 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 				app("wide-api", "12346", httpPort, labelled("tier", "wide")),
 				app("wide-cache", "12346", labelled("tier", "wide"), image("redis:8")),
 			),
-			says:    "The selector of Service wide also chooses pods of Deployment wide-cache, so some requests reach the wrong program.",
+			says: "The selector of Service wide also selects pods of Deployment wide-cache, so some requests reach the wrong " +
+				"program.",
 			command: "kubectl edit service wide -n NS",
 		},
 		"a policy that admits nobody": {
@@ -228,7 +229,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 				app("closed", "12346", httpPort),
 				closed("closed", networkingv1.PolicyTypeIngress),
 			),
-			says:    "NetworkPolicy closed admits nobody to the pods of Service closed, which Ingress closed leads to.",
+			says:    "NetworkPolicy closed lets nobody reach the pods of Service closed, which Ingress closed leads to.",
 			command: "kubectl edit networkpolicy closed -n NS",
 		},
 		"a policy that lets nothing out": {
@@ -475,7 +476,7 @@ func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 		},
 		"a pod that a finalizer holds": {
 			rule: "stuck-terminating", about: "pod/held",
-			says:    "Pod held should have been gone by …; finalizer example.com/cleanup holds it.",
+			says:    "Pod held should have been gone by …; finalizer example.com/cleanup blocks it.",
 			command: "kubectl describe pod held -n NS",
 		},
 		"a rollout that was paused": {

@@ -125,13 +125,13 @@ func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 		}
 	}
 	if broken > 0 {
-		r.note(name, "a part of it could not be read: it is cut off, or no list of Kubernetes objects")
+		r.note(name, "a part of it couldn't be read: it is cut off, or no list of Kubernetes objects")
 		r.incomplete(name)
 	}
 }
 
 // errCutOff is the error of a document that is no YAML or a list without a kind, usually because its end is missing.
-var errCutOff = errors.New("it is not YAML to its end")
+var errCutOff = errors.New("not all of it is YAML")
 
 // untilLastItem cuts a list in YAML before its last item, which is the broken one when a file was not written to its end.
 func untilLastItem(data []byte) []byte {
@@ -147,11 +147,11 @@ func (r *reader) incomplete(name string) {
 	kind := kindOfFile(name)
 	if kind == "" { // a file of several kinds
 		for _, resource := range sorted(r.inFile) {
-			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Reason: "a part of their file could not be read"})
+			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{Kind: resource, Reason: "a part of their file couldn't be read"})
 		}
 		return
 	}
-	missing := facts.NotChecked{Kind: resourceOf(kind), Reason: "a part of their file could not be read"}
+	missing := facts.NotChecked{Kind: resourceOf(kind), Reason: "a part of their file couldn't be read"}
 	if folder := path.Dir(name); folder != "." {
 		missing.Namespace = path.Base(folder)
 	}

@@ -129,7 +129,7 @@ type logFile struct {
 
 func (r *reader) visit(folder fs.FS, name string, entry fs.DirEntry, err error) error {
 	if err != nil {
-		r.note(name, "it could not be opened")
+		r.note(name, "it couldn't be opened")
 		if entry != nil && entry.IsDir() {
 			return fs.SkipDir
 		}
@@ -146,7 +146,7 @@ func (r *reader) visit(folder fs.FS, name string, entry fs.DirEntry, err error) 
 		return nil
 	}
 	if !entry.Type().IsRegular() {
-		r.note(name, "it is not a regular file; links are not followed")
+		r.note(name, "it isn't a regular file; I don't follow links")
 		return nil
 	}
 	r.files++
@@ -183,12 +183,12 @@ func fileKind(name string) string {
 func (r *reader) load(folder fs.FS, name string) (data []byte, reason string) {
 	file, err := folder.Open(name)
 	if err != nil {
-		return nil, "it could not be opened"
+		return nil, "it couldn't be opened"
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	data, err = io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
 	if err != nil {
-		return nil, "it could not be read"
+		return nil, "it couldn't be read"
 	}
 	if len(data) > MaxFileBytes {
 		return nil, fmt.Sprintf("it is bigger than %d MiB", MaxFileBytes>>20)
@@ -211,7 +211,7 @@ func (r *reader) note(what, reason string) {
 func (r *reader) addLog(name string, data []byte) {
 	dir := path.Dir(name)
 	if dir == "." {
-		r.note(name, "a log belongs into a folder named after its pod")
+		r.note(name, "put a log into a folder named after its pod")
 		return
 	}
 	file := logFile{pod: path.Base(dir), previous: path.Base(name) == "previous.txt", raw: data}
@@ -275,13 +275,13 @@ func (r *reader) finish() {
 	for _, resource := range resourcesOfADump {
 		if r.full {
 			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{
-				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d objects, and what came after those was not read", MaxObjects),
+				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d objects, and I didn't read the rest", MaxObjects),
 			})
 			continue
 		}
 		if r.over[resource] {
 			r.dump.NotChecked = append(r.dump.NotChecked, facts.NotChecked{
-				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d of them, and the rest was not read", MaxOfKind),
+				Kind: resource, Reason: fmt.Sprintf("the folder holds more than %d of them, and I didn't read the rest", MaxOfKind),
 			})
 			continue
 		}

@@ -192,7 +192,7 @@ items:
 			require.Equal(
 				t,
 				c.unread,
-				slices.Contains(d.NotChecked, facts.NotChecked{Kind: "secrets", Reason: "a part of their file could not be read"}),
+				slices.Contains(d.NotChecked, facts.NotChecked{Kind: "secrets", Reason: "a part of their file couldn't be read"}),
 				"%v",
 				d.NotChecked,
 			)

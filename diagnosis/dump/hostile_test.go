@@ -65,7 +65,7 @@ func TestMoreCausesThanAnybodyCanMendAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	answer := diagnosis.Diagnose(d.Snapshot(), facts.Ref{})
 	require.LessOrEqual(t, len(answer.Chains), 6000)
-	require.Contains(t, answer.NotChecked[len(answer.NotChecked)-1].Reason, "things are wrong; the rest was not compared")
+	require.Contains(t, answer.NotChecked[len(answer.NotChecked)-1].Reason, "things are wrong; I didn't compare the rest")
 }
 
 func TestAFileThatWouldBecomeTooMuchIsNotDecoded(t *testing.T) {
@@ -87,7 +87,7 @@ func TestAFileThatWouldBecomeTooMuchIsNotDecoded(t *testing.T) {
 		"one text, twenty thousand times": {
 			"a.yaml",
 			"kind: List\na: &a " + text + "\nitems: [" + strings.Repeat("*a,", 20_000) + "]",
-			"a part of it could not be read: it is cut off, or no list of Kubernetes objects",
+			"a part of it couldn't be read: it is cut off, or no list of Kubernetes objects",
 		},
 	}
 	for name, c := range cases {

@@ -117,7 +117,7 @@ func (c *Container) Dependency(why Explanation) Callee {
 	)); ok && host == "" && (why.ID == "dependency-refused" || why.ID == "dependency-timeout") {
 		to.Words, to.Subject = "Service "+service.Name, service
 		to.Guessed = fmt.Sprintf(
-			"Its log does not say whom it calls; Service %s is the only one on this port in %s, and it has no ready pod.",
+			"Its log doesn't say what it calls; Service %s is the only one on this port in %s, and it has no ready pod.",
 			service.Name,
 			c.Pod.Namespace,
 		)

@@ -51,7 +51,7 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 	}
 	kind := strings.ToLower(about.Kind)
 	if !s.Knows(about.Resource(), about.Namespace) {
-		return about, fmt.Sprintf("I could not look for %s %s: %s were not read.", kind, about.Name, about.Resource())
+		return about, fmt.Sprintf("I couldn't look for %s %s: %s weren't read.", kind, about.Name, about.Resource())
 	}
 	if until, ok := s.seen[about]; ok {
 		return about, fmt.Sprintf("%s is gone from %s: it was there until %s.", about.Words(), about.Namespace, When(until))
@@ -68,7 +68,7 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 			}
 		}
 		if len(unread) > 0 {
-			where += fmt.Sprintf(" among what was read; %s were not", words.Few(unread, 4))
+			where += fmt.Sprintf(" among what was read; %s weren't", words.Few(unread, 4))
 		}
 	}
 	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)
@@ -146,7 +146,7 @@ func (s *Snapshot) cannotSay(about Ref, known []Ref) string {
 			placeWords(about),
 		)
 	case !inPlace && slices.Contains([]string{KindConfigMap, KindSecret, KindClaim, KindLimitRange}, about.Kind):
-		return fmt.Sprintf("I couldn't check %s %s: %s%s were not read.", kind, about.Name, about.Resource(), placeWords(about))
+		return fmt.Sprintf("I couldn't check %s %s: %s%s weren't read.", kind, about.Name, about.Resource(), placeWords(about))
 	}
 	return ""
 }

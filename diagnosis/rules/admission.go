@@ -24,7 +24,7 @@ var admissionRules = []Rule{
 		func(d *denial) *Finding {
 			return d.finding(
 				facts.Ref{Kind: facts.KindQuota, Namespace: d.ref.Namespace, Name: d.groups[1]},
-				fmt.Sprintf("ResourceQuota %s demands requests or limits that are not set (%s)", d.groups[1], strings.TrimSuffix(d.groups[2], ".")),
+				fmt.Sprintf("ResourceQuota %s requires requests or limits that are not set (%s)", d.groups[1], strings.TrimSuffix(d.groups[2], ".")),
 				Remedy{Text: "Set the requests and limits of every container."},
 			)
 		}),
@@ -58,10 +58,9 @@ var admissionRules = []Rule{
 				ref.Kind, who = "ValidatingAdmissionPolicy", "Policy "
 			}
 			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, refusedBy(d.s, d.groups[2])),
-				Remedy{Text: "Correct what the policy names in the template."})
+				Remedy{Text: "Fix what the policy names in the template."})
 		}),
-	deniedRule("service-account-missing", "the ServiceAccount was never made in this namespace, or is named "+
-		"differently", "make it, or correct serviceAccountName",
+	deniedRule("service-account-missing", "the ServiceAccount was never created in this namespace, or is named differently", "create it, or correct serviceAccountName",
 		func(d *denial) *Finding {
 			ref := facts.Ref{Kind: "ServiceAccount", Namespace: d.ref.Namespace, Name: d.groups[1]}
 			return d.finding(ref, fmt.Sprintf("%s does not exist in namespace %s", ref.Words(), ref.Namespace),
@@ -70,14 +69,13 @@ var admissionRules = []Rule{
 					Command: fmt.Sprintf("kubectl create serviceaccount %s -n %s", ref.Name, ref.Namespace),
 				})
 		}),
-	deniedRule("namespace-terminating", "the namespace is being deleted", "let the deletion end, then make the "+
-		"namespace anew", func(d *denial) *Finding {
+	deniedRule("namespace-terminating", "the namespace is being deleted", "wait for the deletion to finish, then recreate the namespace", func(d *denial) *Finding {
 		ref := facts.Ref{Kind: facts.KindNamespace, Name: d.ref.Namespace}
 		return d.finding(
 			ref,
 			fmt.Sprintf("Namespace %s is being deleted", ref.Name),
 			Remedy{
-				Text:    "Nothing can be created in it any more; look at what holds the deletion.",
+				Text:    "Nothing can be created in it any more; find out what blocks its deletion.",
 				Command: "kubectl describe namespace " + ref.Name,
 			},
 		)
@@ -85,21 +83,21 @@ var admissionRules = []Rule{
 	deniedRule("pod-invalid", "a field of the template that the API server refuses", "correct the field", func(d *denial) *Finding {
 		return d.finding(d.ref, "The pod template is not valid: "+d.s.Brief(d.groups[1], 160), Remedy{Text: "Correct the field in the template."})
 	}),
-	deniedRule("replicaset-denied", "a quota on the number of ReplicaSets, a webhook, a namespace that ends: the new revision does not "+
-		"even get its ReplicaSet", "correct what the message names", func(d *denial) *Finding {
+	deniedRule("replicaset-denied", "a quota on the number of ReplicaSets, a webhook, a namespace that is being deleted: the "+
+		"new revision doesn't even get its ReplicaSet", "fix what the message names", func(d *denial) *Finding {
 		return d.finding(
 			d.ref,
 			fmt.Sprintf("The new ReplicaSet of %s is refused: %s", d.ref.Name, refusedBecause(d.s, d.groups[1])),
-			Remedy{Text: "Correct what the message names."},
+			Remedy{Text: "Fix what the message names."},
 		)
 	}),
 	deniedRule("creation-denied", "see the message", "read the message", func(d *denial) *Finding {
 		f := d.finding(
 			d.ref,
 			"The API server refuses to create the pods: "+refusedBecause(d.s, d.message),
-			Remedy{Text: "Correct what the message names."},
+			Remedy{Text: "Fix what the message names."},
 		)
-		f.Sure, f.Unsure = Medium, "The message is all there is."
+		f.Sure, f.Unsure = Medium, "Only the message says why."
 		return f
 	}),
 	{
@@ -123,23 +121,23 @@ var webhookTroubles = []struct {
 	{
 		regexp.MustCompile(`x509: certificate has expired or is not yet valid`),
 		"Admission webhook %s cannot be called: its certificate has expired or is not valid yet",
-		"Renew the certificate that its Service serves, and restart its pods if they do not load it again; until then nothing it guards " +
-			"can be created.",
+		"Renew the certificate that its Service serves, and restart its pods if they don't reload it; until then nothing it " +
+			"checks can be created.",
 	},
 	{
 		regexp.MustCompile(`x509: certificate signed by unknown authority`),
 		"Admission webhook %s cannot be called: the API server does not trust its certificate",
-		"Bring the caBundle of its configuration in line with the authority that signed the certificate; until then nothing it guards can " +
-			"be created.",
+		"Bring the caBundle of its configuration in line with the authority that signed the certificate; until then nothing it " +
+			"checks can be created.",
 	},
 	{
 		regexp.MustCompile(`x509: certificate (?:is valid for|is not valid for|relies on)`),
 		"Admission webhook %s cannot be called: its certificate is for another name",
-		"Issue the certificate for the name of its Service; until then nothing it guards can be created.",
+		"Issue the certificate for the name of its Service; until then nothing it checks can be created.",
 	},
 	{
 		regexp.MustCompile(`service "[^"]+" not found`), "Admission webhook %s cannot be called: its Service does not exist",
-		"Install what serves the webhook again, or remove its configuration; until then nothing it guards can be created.",
+		"Install what serves the webhook again, or remove its configuration; until then nothing it checks can be created.",
 	},
 }
 
@@ -159,8 +157,8 @@ func refusedBy(s *facts.Snapshot, wording string) string {
 }
 
 func (d *denial) webhookDown() *Finding {
-	what, remedy := "Admission webhook %s does not answer", "Bring the pods behind the webhook back; until then nothing it guards can "+
-		"be created."
+	what, remedy := "Admission webhook %s does not answer", "Bring the pods behind the webhook back; until then nothing it "+
+		"checks can be created."
 	for _, trouble := range webhookTroubles {
 		if trouble.says.MatchString(d.groups[2]) {
 			what, remedy = trouble.words, trouble.remedy

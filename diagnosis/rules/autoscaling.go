@@ -124,7 +124,7 @@ var autoscalingRules = []Rule{
 					h,
 					active,
 					fmt.Sprintf("%s %s gets no metrics, so it does not scale", facts.KindAutoscaler, h.Name),
-					Remedy{Text: "Look at what it measures."},
+					Remedy{Text: "Check what it measures."},
 				)
 				f.Sure, f.Unsure = Medium, "Only the controller's message says why."
 				return f

@@ -80,7 +80,7 @@ func budgetBlocks(s *facts.Snapshot) []*Finding {
 				budgetFinding(
 					b,
 					fmt.Sprintf("PodDisruptionBudget %s allows no disruption although %s", b.Name, healthy),
-					"Allow one pod to be away (maxUnavailable: 1), or run one pod more than it demands.",
+					"Allow one pod to be away (maxUnavailable: 1), or run one pod more than it requires.",
 				),
 			)
 		}
@@ -102,7 +102,7 @@ func budgetUnhealthy(s *facts.Snapshot) []*Finding {
 					words.Count(b.Status.ExpectedPods, "pod"),
 					words.Verb(b.Status.ExpectedPods, "is", "are"),
 				),
-				"Mend its pods first.",
+				"Fix its pods first.",
 			)
 			f.Sure = Medium
 			found = append(found, f)

@@ -39,19 +39,19 @@ var certificateRules = []Rule{
 		"certificate-order",
 		"an Order in state invalid, errored or expired",
 		"the certificate authority refused the order",
-		"mend what its reason names, then renew",
+		"fix what its reason names, then renew",
 	),
 	certificateRule(
 		"certificate-request",
 		"a CertificateRequest that failed, was denied or is not valid",
 		"the issuer refused it; nobody approved it",
-		"mend what its message names, then renew",
+		"fix what its message names, then renew",
 	),
 	certificateRule(
 		"certificate-issuer",
 		"the Issuer or ClusterIssuer is missing or not ready",
 		"an account that could not be registered, a missing CA Secret, a mistyped name",
-		"mend the issuer",
+		"fix the issuer",
 	),
 	certificateRule(
 		"certificate-secret-shared",
@@ -63,7 +63,7 @@ var certificateRules = []Rule{
 		"certificate-not-ready",
 		"Certificate Ready=False with a reason, and nothing below says more",
 		"see the message",
-		"read the message; renew when its cause is mended",
+		"read the message; renew when its cause is fixed",
 	),
 	certificateRule(
 		"certificate-renewal-late",
@@ -225,7 +225,7 @@ func certificateTrouble(s *facts.Snapshot, c *unstructured.Unstructured) (id str
 			{Object: facts.RefOf(facts.KindCertificate, c), Field: "status.conditions", Quote: "empty", At: facts.Moment(began)},
 		}, began
 		f.Remedy = Remedy{
-			Text:    "Look whether cert-manager runs, and what its log says.",
+			Text:    "Check whether cert-manager is running, and its log.",
 			Command: "kubectl get pods -A -l app.kubernetes.io/name=cert-manager",
 		}
 		return "certificate-not-ready", dated(s, c, f)
@@ -365,7 +365,7 @@ func orderTrouble(s *facts.Snapshot, c, order *unstructured.Unstructured) (id st
 		f := certificateFinding(s, c, order, fmt.Sprintf("Order %s of Certificate %s is %s", order.GetName(), c.GetName(), state), why)
 		if reason == "" { // cert-manager does not keep why the authority refused it
 			f.Remedy = Remedy{
-				Text:    "Look at what the authority said about it, mend that, then renew the certificate.",
+				Text:    "Check what the authority said about it, fix that, then renew the certificate.",
 				Command: fmt.Sprintf("kubectl get %s -n %s -o jsonpath='{.status.url}'", facts.RefOf(order.GetKind(), order), order.GetNamespace()),
 			}
 		}
@@ -443,7 +443,7 @@ func queued(s *facts.Snapshot, c, challenge *unstructured.Unstructured) (id stri
 			false,
 		)
 		f.Remedy = Remedy{
-			Text:    "Mend what holds the other one up, or delete its Certificate.",
+			Text:    "Fix what blocks the other one, or delete its Certificate.",
 			Command: fmt.Sprintf("kubectl describe challenge %s -n %s", o.GetName(), o.GetNamespace()),
 		}
 		return "certificate-challenge", f
@@ -549,9 +549,10 @@ func issuerRemedy(issuer *unstructured.Unstructured, ready condition) string {
 		return fmt.Sprintf("Put the certificate and the key of an authority into Secret %s, which the issuer names.", secret)
 	}
 	if ready.reason == "ErrRegisterACMEAccount" {
-		return "Mend what keeps cert-manager from the ACME server: its address in the issuer, the network, or what the server says."
+		return "Fix what keeps cert-manager from reaching the ACME server: its address in the issuer, the network, or what the " +
+			"server says."
 	}
-	return "Mend the issuer."
+	return "Fix the issuer."
 }
 
 func certificateFinding(s *facts.Snapshot, c, at *unstructured.Unstructured, what string, why condition) *Finding {
@@ -559,7 +560,7 @@ func certificateFinding(s *facts.Snapshot, c, at *unstructured.Unstructured, wha
 	f := &Finding{
 		Subject: ref, Hits: []facts.Ref{cert}, What: what, Sure: High, Level: Degraded, Since: why.since,
 		Remedy: Remedy{
-			Text:    "Mend what the reason names, then renew the certificate.",
+			Text:    "Fix what the reason names, then renew the certificate.",
 			Command: fmt.Sprintf("cmctl renew %s -n %s", c.GetName(), c.GetNamespace()),
 		},
 	}

@@ -86,7 +86,7 @@ func oldPodsRemain(s *facts.Snapshot) []*Finding {
 				continue
 			}
 			found = append(found, &Finding{
-				Subject: w.Ref, Key: set.Name, Hits: []facts.Ref{w.Ref}, Sure: Medium, Level: Degraded, Unsure: "Something may keep it on purpose.",
+				Subject: w.Ref, Key: set.Name, Hits: []facts.Ref{w.Ref}, Sure: Medium, Level: Degraded, Unsure: "Something may keep it there on purpose.",
 				What: fmt.Sprintf(
 					"Pods of revision %d of %s still serve beside those of revision %d, although its rollout is over",
 					facts.RevisionOf(set),
@@ -155,7 +155,7 @@ func statefulSetHoldsOldPod(s *facts.Snapshot) []*Finding {
 				Sure:      Medium,
 				Level:     Degraded,
 				Since:     p.CreationTimestamp.Time,
-				Unsure:    "The pod may yet become ready by itself.",
+				Unsure:    "The pod may still become ready on its own.",
 				What: fmt.Sprintf(
 					"StatefulSet %s has a newer template, but waits for pod %s of the old one to become ready before it replaces it",
 					set.Name,
@@ -289,7 +289,7 @@ func autoscalerCannotScale(s *facts.Snapshot) []*Finding {
 					h.Name,
 					refusedBecause(s, strings.TrimPrefix(able.Message, "the HPA controller was unable to update the target scale: ")),
 				),
-				Remedy{Text: "Mend what the message names."},
+				Remedy{Text: "Fix what the message names."},
 			),
 		)
 	}

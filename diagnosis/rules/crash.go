@@ -132,7 +132,7 @@ func outOfMemory(c *facts.Container) *Finding {
 		return nil
 	}
 	f := &Finding{
-		What:  fmt.Sprintf("%s of %s is killed for using more memory than it may%s", words.Capital(c.Words()), c.Owner.Ref.Name, memoryLimit(c)),
+		What:  fmt.Sprintf("%s of %s is killed for using more memory than allowed%s", words.Capital(c.Words()), c.Owner.Ref.Name, memoryLimit(c)),
 		Shown: []facts.Evidence{c.EndEvidence()},
 	}
 	if memoryLimit(c) == "" {
@@ -153,7 +153,7 @@ func outOfMemory(c *facts.Container) *Finding {
 		f.Effect = KeepCrashing
 	} else {
 		f.Level = Latent
-		f.What += fmt.Sprintf("; it has restarted %d times and runs for now", c.Status.RestartCount)
+		f.What += fmt.Sprintf("; it has restarted %d times and is running now", c.Status.RestartCount)
 	}
 	f.Remedy = Remedy{Text: fix + ", if the quota and the nodes have room.", Command: setMemory(c)}
 	if f.Remedy.Command == "" {
@@ -244,7 +244,7 @@ func missingVariable(c *facts.Container) *Finding {
 		f.What = fmt.Sprintf("%s needs the environment variable %s, which its template does not set", c.Owner.Ref.Words(), name)
 		if c.Owner.Ref.Kind == facts.KindPod {
 			f.What = fmt.Sprintf("%s needs the environment variable %s, which its spec does not set", c.Owner.Ref.Words(), name)
-			f.Remedy.Text = fmt.Sprintf("Make the pod anew with %s set.", name)
+			f.Remedy.Text = fmt.Sprintf("Recreate the pod with %s set.", name)
 		}
 		if near := words.NearestName(name, variables(c)); near != "" {
 			f.show(facts.Evidence{Object: c.Owner.Ref, Field: "spec.template env", Quote: "the template sets " + near}, false)
@@ -253,7 +253,7 @@ func missingVariable(c *facts.Container) *Finding {
 	case "envFrom":
 		f.What = fmt.Sprintf("%s needs the environment variable %s, which %s should provide", c.Owner.Ref.Words(), name, where.Words())
 		f.Subject = where
-		f.Sure, f.Unsure = Medium, "The keys of "+where.Words()+" could not be read."
+		f.Sure, f.Unsure = Medium, "The keys of "+where.Words()+" couldn't be read."
 	case "optional":
 		f.What = fmt.Sprintf(
 			"%s needs the environment variable %s, and its optional source %s has no such value",
@@ -261,7 +261,7 @@ func missingVariable(c *facts.Container) *Finding {
 			name,
 			where.Words(),
 		)
-		f.Sure, f.Unsure = Medium, "The source is marked optional, so the kubelet does not say that it is missing."
+		f.Sure, f.Unsure = Medium, "The source is marked optional, so the kubelet doesn't say that it's missing."
 	default:
 		f.What = fmt.Sprintf("%s says that the environment variable %s is missing, although its template sets it", c.Owner.Ref.Words(), name)
 		f.Sure, f.Unsure = Medium, "The value may be empty, or the program means another setting."

@@ -101,7 +101,7 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 			What:    fmt.Sprintf("CronJob %s %s although its schedule is %q", c.Name, wording, c.Spec.Schedule),
 			Shown:   []facts.Evidence{last},
 			Remedy: Remedy{
-				Text:    "Look at its events; if it is alone, start it by hand.",
+				Text:    "Check its events; if it's the only one that is late, start it by hand.",
 				Command: fmt.Sprintf("kubectl describe %s -n %s", ref, c.Namespace),
 			},
 		}
@@ -109,7 +109,7 @@ func cronJobLate(s *facts.Snapshot) []*Finding {
 			f.What += ": its Jobs are refused: " + refusedBecause(s, strings.TrimPrefix(e.Message, "Error creating job: "))
 			f.Sure, f.Unsure = High, ""
 			f.show(e.Evidence(ref), false)
-			f.Remedy = Remedy{Text: "Correct what the message names.", Command: f.Remedy.Command}
+			f.Remedy = Remedy{Text: "Fix what the message names.", Command: f.Remedy.Command}
 		} else if len(c.Status.Active) > 0 && c.Spec.ConcurrencyPolicy == batchv1.ForbidConcurrent {
 			f.What += fmt.Sprintf(": Job %s is still active and no second one may run beside it", c.Status.Active[0].Name)
 			f.Remedy = Remedy{

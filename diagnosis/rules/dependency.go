@@ -178,7 +178,7 @@ func unresolved(c *facts.Container, f *Finding, host string) {
 	if namespace := c.Snapshot.Elsewhere(host, c.Pod.Namespace); namespace != "" {
 		f.What += fmt.Sprintf(": Service %s is in namespace %s", host, namespace)
 		f.Remedy = Remedy{
-			Text:    fmt.Sprintf("Call it %s.%s, or make a Service %s in %s.", host, namespace, host, c.Pod.Namespace),
+			Text:    fmt.Sprintf("Call it %s.%s, or create a Service %s in %s.", host, namespace, host, c.Pod.Namespace),
 			Command: fmt.Sprintf("kubectl get service %s -n %s", host, namespace),
 		}
 		return

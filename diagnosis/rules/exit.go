@@ -21,7 +21,7 @@ var exitRules = []Rule{
 		Remedy: "run it as a Job, or keep the process in the foreground",
 		Source: exitSource,
 		container: exitRule(0, func(c *facts.Container) string {
-			return fmt.Sprintf("The command of %s ends by itself with exit code 0", c.Words())
+			return fmt.Sprintf("The command of %s ends on its own with exit code 0", c.Words())
 		}, "Run it as a Job, or keep the process in the foreground.", High),
 	},
 	{
@@ -66,7 +66,7 @@ var exitRules = []Rule{
 			node := facts.Ref{Kind: facts.KindNode, Name: c.Pod.Spec.NodeName}
 			if e, ok := c.Snapshot.Recent(node, "SystemOOM", "OOMKilling"); ok && f != nil {
 				f.What = fmt.Sprintf("Node %s runs out of memory and kills programs, %s among them", node.Name, c.Words())
-				f.Sure, f.Unsure = Medium, "The event does not name the container."
+				f.Sure, f.Unsure = Medium, "The event doesn't name the container."
 				f.Shown = append([]facts.Evidence{e.Evidence(node)}, f.Shown...)
 				f.Remedy = Remedy{
 					Text:    "Give the pods of the node memory requests and limits that fit it, or add a node.",
@@ -214,7 +214,7 @@ func bySignal(code int32) bool { return code == 134 || code == 139 }
 func exitFinding(c *facts.Container, what, fix string, sure Confidence) *Finding {
 	f := &Finding{What: what, Effect: KeepCrashing, Shown: []facts.Evidence{c.EndEvidence()}, Sure: sure, Remedy: rollbackOr(c, fix)}
 	if sure != High {
-		f.Unsure = "The exit code alone does not say why."
+		f.Unsure = "The exit code alone doesn't say why."
 	}
 	if f.Remedy.Verb == "" {
 		f.Remedy.Command = fmt.Sprintf("kubectl logs %s -c %s -n %s --previous", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)
@@ -237,7 +237,7 @@ func programError(c *facts.Container) *Finding {
 		What:   what,
 		Effect: KeepCrashing,
 		Sure:   Low,
-		Unsure: "Its log was not read, or holds no error.",
+		Unsure: "Its log wasn't read, or has no error.",
 		Remedy: rollbackOr(c, "Read the log of the instance before."),
 	}
 	if c.Died != nil {
@@ -247,7 +247,7 @@ func programError(c *facts.Container) *Finding {
 	}
 	if line, ok := c.Log.Worst(); ok {
 		f.What += fmt.Sprintf(" after %s", words.Cited(words.ClipMiddle(line.Example, 240)))
-		f.Sure, f.Unsure = Medium, "The line is the worst of its log; it is no failure that I know."
+		f.Sure, f.Unsure = Medium, "It's the worst line of its log, but not a failure that I know."
 		f.Subject = facts.Ref{
 			Kind:      facts.KindDependency,
 			Namespace: c.Pod.Namespace,
@@ -260,7 +260,7 @@ func programError(c *facts.Container) *Finding {
 		tellAll(c, f)
 	} else if line, ok := c.Log.LastWords(); ok {
 		f.What += fmt.Sprintf("; its last words are %s", words.Cited(words.ClipMiddle(line.Example, 160)))
-		f.Unsure = "No line of its log is an error; this is its last."
+		f.Unsure = "No line of its log is an error; this is the last one."
 		f.show(c.LogEvidence(line), false)
 	}
 	if f.Remedy.Verb == "" {

@@ -112,7 +112,7 @@ var imageRules = []Rule{
 			if reason, _ := c.Waits(); reason != "ErrImageNeverPull" {
 				return nil
 			}
-			return imageFinding(c, fmt.Sprintf("Image %s is not on the node and imagePullPolicy Never forbids to pull it", c.Spec.Image),
+			return imageFinding(c, fmt.Sprintf("Image %s is not on the node and imagePullPolicy Never forbids pulling it", c.Spec.Image),
 				"Set imagePullPolicy to IfNotPresent.")
 		},
 	},
@@ -148,7 +148,7 @@ var imageRules = []Rule{
 				return nil
 			}
 			f := imageFinding(c, fmt.Sprintf("Image %s cannot be pulled", c.Spec.Image), "Read the runtime's message below.")
-			f.Sure, f.Unsure = Medium, "The message does not say which of the usual reasons it is."
+			f.Sure, f.Unsure = Medium, "The message doesn't say which of the usual reasons it is."
 			return f
 		},
 	},

@@ -264,7 +264,7 @@ func ingressBackendDown(s *facts.Snapshot) []*Finding {
 			Hits:    []facts.Ref{facts.RefOf(facts.KindService, service)},
 			Sure:    Low,
 			Level:   Outage,
-			Unsure:  "I do not know why; this is what I saw.",
+			Unsure:  "I don't know why; this is what I saw.",
 			What:    fmt.Sprintf("Ingress %s: %s answers 503, because Service %s has no ready endpoint", i.Name, at(b), b.Service),
 			Shown:   []facts.Evidence{{Object: ref, Field: "spec.rules[].http.paths[].backend", Quote: b.Service}},
 		}
@@ -415,9 +415,9 @@ func ingressNoAddress(s *facts.Snapshot) []*Finding {
 			Hits:    []facts.Ref{ref},
 			Sure:    Medium,
 			Level:   Degraded,
-			Unsure:  "Some controllers do not write an address.",
+			Unsure:  "Some controllers don't write an address.",
 			Since:   i.CreationTimestamp.Time,
-			What:    fmt.Sprintf("Ingress %s has no address: its controller has not taken it", i.Name),
+			What:    fmt.Sprintf("Ingress %s has no address: its controller has not picked it up", i.Name),
 			Shown: []facts.Evidence{
 				{Object: ref, Field: "status.loadBalancer.ingress", Quote: "empty", At: facts.Moment(i.CreationTimestamp.Time)},
 			},

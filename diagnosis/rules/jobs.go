@@ -288,11 +288,11 @@ func jobWithoutPods(s *facts.Snapshot, w *facts.Workload) *Finding {
 		Sure:    Low,
 		Level:   Degraded,
 		Since:   j.CreationTimestamp.Time,
-		Unsure:  "I do not know why; this is what I saw.",
+		Unsure:  "I don't know why; this is what I saw.",
 		What:    fmt.Sprintf("%s was made %s and has no pod", w.Ref.Words(), facts.When(j.CreationTimestamp.Time)),
 		Shown: []facts.Evidence{
 			{Object: w.Ref, Field: "status", Quote: "0 active, 0 succeeded, 0 failed", At: facts.Moment(j.CreationTimestamp.Time)},
 		},
-		Remedy: Remedy{Text: "Look at its events.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)},
+		Remedy: Remedy{Text: "Check its events.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)},
 	}
 }

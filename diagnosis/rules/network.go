@@ -22,7 +22,7 @@ var networkRules = []Rule{
 		Signal: "NetworkPolicies select the pods behind an Ingress or an outside Service and have no ingress rule at all, or none that " +
 			"admits the ingress controller. The pods are ready all the same: kubelets are exempt",
 		Cause:    "a policy that denies everything without one that admits the ingress controller's namespace",
-		Remedy:   "admit the ingress controller's namespace",
+		Remedy:   "allow the ingress controller's namespace",
 		Source:   "NetworkPolicy spec; policies add up, and what none admits is denied",
 		snapshot: policyBlocks,
 	},
@@ -108,14 +108,14 @@ func blocksService(s *facts.Snapshot, service *corev1.Service, front facts.Ref, 
 		Sure:    Medium,
 		Level:   Outage,
 		Since:   newestOf(policies),
-		Unsure:  "Policies of the network plugin's own kinds are not read, and may admit it.",
+		Unsure:  "I don't read the network plugin's own kinds of policies; one of them may allow it.",
 		Remedy: Remedy{
-			Text:    "Admit the ingress controller's namespace.",
+			Text:    "Allow the ingress controller's namespace.",
 			Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", policies[0].Name, policies[0].Namespace),
 		},
 	}
 	if !s.Enforced() {
-		f.Unsure = "Whether the cluster enforces network policies is not known."
+		f.Unsure = "I don't know whether the cluster enforces network policies."
 		if s.Age(f.Since) > 24*time.Hour {
 			f.Level = Latent // somebody would have noticed
 		}
@@ -123,7 +123,7 @@ func blocksService(s *facts.Snapshot, service *corev1.Service, front facts.Ref, 
 	switch {
 	case rules == 0:
 		f.What = fmt.Sprintf(
-			"%s %s admits nobody to the pods of Service %s, which %s leads to",
+			"%s %s lets nobody reach the pods of Service %s, which %s leads to",
 			kindPolicy,
 			policies[0].Name,
 			service.Name,
@@ -131,7 +131,7 @@ func blocksService(s *facts.Snapshot, service *corev1.Service, front facts.Ref, 
 		)
 	case known && s.Reachable(service, policies, pods[0], from) == facts.No:
 		f.What = fmt.Sprintf(
-			"%s %s does not admit the ingress controller (namespace %s) to the pods of Service %s",
+			"%s %s does not let the ingress controller (namespace %s) reach the pods of Service %s",
 			kindPolicy,
 			policies[0].Name,
 			from.Namespace,

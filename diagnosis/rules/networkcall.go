@@ -21,7 +21,7 @@ var networkContainerRules = []Rule{
 		Signal: "the log of the failing instance says that a name cannot be resolved or that nothing answers in time, and " +
 			"NetworkPolicies let nothing out of the pod, no DNS questions out, or do not admit it to the Service that it calls",
 		Cause:     "a policy that denies everything without one that admits this call",
-		Remedy:    "admit the call in the policies of both sides",
+		Remedy:    "allow the call in the policies on both sides",
 		Source:    "NetworkPolicy spec; policies add up, and what none admits is denied",
 		container: deniedCall,
 	},
@@ -41,7 +41,7 @@ func deniedCall(c *facts.Container) *Finding {
 		return nil
 	}
 	ref := facts.RefOf(kindPolicy, policy)
-	f := dependencyFinding(c, why, ref, what, "Admit the call in the policies of both sides.", facts.Ref{})
+	f := dependencyFinding(c, why, ref, what, "Allow the call in the policies on both sides.", facts.Ref{})
 	f.show(
 		facts.Evidence{
 			Object: ref,
@@ -56,12 +56,12 @@ func deniedCall(c *facts.Container) *Finding {
 		false,
 	)
 	f.Remedy = Remedy{
-		Text:    "Admit the call in the policies of both sides.",
+		Text:    "Allow the call in the policies on both sides.",
 		Command: fmt.Sprintf("kubectl edit networkpolicy %s -n %s", ref.Name, ref.Namespace),
 	}
-	f.Sure, f.Unsure = Medium, "Policies of the network plugin's own kinds are not read, and may admit it."
+	f.Sure, f.Unsure = Medium, "I don't read the network plugin's own kinds of policies; one of them may allow it."
 	if !c.Snapshot.Enforced() {
-		f.Unsure = "Whether the cluster enforces network policies is not known."
+		f.Unsure = "I don't know whether the cluster enforces network policies."
 	}
 	return f
 }
@@ -93,7 +93,7 @@ func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkin
 	}
 	in := c.Snapshot.PoliciesOn(pods[0], networkingv1.PolicyTypeIngress)
 	if len(in) > 0 && c.Snapshot.Reachable(service, in, pods[0], facts.Peer{Namespace: c.Pod.Namespace, Labels: c.Pod.Labels}) == facts.No {
-		return in[0], fmt.Sprintf("%s %s does not admit the pods of %s to Service %s", kindPolicy, in[0].Name, name, service.Name)
+		return in[0], fmt.Sprintf("%s %s does not let the pods of %s reach Service %s", kindPolicy, in[0].Name, name, service.Name)
 	}
 	way := facts.No
 	for _, port := range service.Spec.Ports {

@@ -67,7 +67,7 @@ var nodeRules = []Rule{
 		"node-pid-pressure",
 		corev1.NodePIDPressure,
 		"has almost no process IDs left",
-		"a program that does not reap its children",
+		"a program that doesn't reap its children",
 		"find the pod with the most processes",
 	),
 	pressureRule(
@@ -94,7 +94,7 @@ var nodeRules = []Rule{
 				}
 				ref := facts.RefOf(facts.KindNode, n)
 				f := &Finding{
-					Subject: ref, Sure: High, Level: Latent, What: fmt.Sprintf("Node %s is cordoned and takes no new pods", n.Name),
+					Subject: ref, Sure: High, Level: Latent, What: fmt.Sprintf("Node %s is cordoned and accepts no new pods", n.Name),
 					Shown:  []facts.Evidence{{Object: ref, Field: "spec.unschedulable", Quote: "true"}},
 					Remedy: Remedy{Text: "Uncordon it when the work on it is done.", Command: "kubectl uncordon " + n.Name},
 				}

@@ -55,7 +55,7 @@ var platformRules = []Rule{
 		Family:   "certificates",
 		Class:    ClassLifecycle,
 		Signal:   "the Deployment of cert-manager's controller has no ready pod, and there are Certificates",
-		Cause:    "it crashes, was scaled to zero, or finds no node",
+		Cause:    "it crashes, was scaled to zero, or cannot be scheduled",
 		Remedy:   "bring cert-manager back",
 		Source:   "Deployment with app.kubernetes.io/name cert-manager",
 		snapshot: certManagerMissing,
@@ -130,7 +130,7 @@ func nodeProblem(planned bool) func(*facts.Snapshot) []*Finding {
 				wording := nodeTroubles[c.Type]
 				remedy := Remedy{Text: "Drain the node and replace it.", Command: "kubectl describe node " + n.Name}
 				if c.Type == vmEvent {
-					wording, remedy.Text = "will be down for maintenance by Azure", "Drain it before, if its pods have no others beside them."
+					wording, remedy.Text = "will be down for maintenance by Azure", "Drain it first if its pods are the only ones of their kind."
 				}
 				if c.Status != corev1.ConditionTrue || wording == "" || planned != (c.Type == vmEvent) {
 					continue

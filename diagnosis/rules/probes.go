@@ -20,7 +20,7 @@ var probeRules = []Rule{
 		Signal: "the container runs, is not ready, and its probes' own windows have passed; event Unhealthy “Readiness probe " +
 			"failed” where it is left; answered with 5xx, it is tied to the only Service without a ready pod that the template names",
 		Cause:     "a dependency that is down (5xx), a wrong port or path (refused, 404), a timeout that is too short",
-		Remedy:    "ask the health endpoint inside the pod; correct the probe or the dependency",
+		Remedy:    "call the health endpoint inside the pod; correct the probe or the dependency",
 		Source:    "kubelet prober: event Unhealthy; containerStatuses[].ready",
 		container: readinessFailing,
 	},
@@ -71,7 +71,7 @@ func readinessFailing(c *facts.Container) *Finding {
 		probe = starting
 		f.What = fmt.Sprintf("The startup probe of %s does not succeed", c.Words())
 	}
-	f.Remedy = rollbackOr(c, "Ask the health endpoint inside the pod, then correct the probe or what it checks.")
+	f.Remedy = rollbackOr(c, "Call the health endpoint inside the pod, then correct the probe or what it checks.")
 	if probe == nil {
 		f.Sure, f.Unsure = Low, "It has no readiness probe, so only the node knows why."
 		return f
@@ -81,7 +81,7 @@ func readinessFailing(c *facts.Container) *Finding {
 		return e.Reason == "Unhealthy" && (strings.Contains(e.Message, "Readiness probe") || strings.Contains(e.Message, "Startup probe"))
 	})
 	if !ok {
-		f.Sure, f.Unsure = Medium, "The probe's own event has expired, so its answer is not known."
+		f.Sure, f.Unsure = Medium, "The probe's own event has expired, so I don't know its answer."
 	} else {
 		f.show(failed.Evidence(c.Ref()), false)
 		if why := probeWhy(failed.Message, c, probe); why != "" {
@@ -174,7 +174,7 @@ var lifecyclePodRules = []Rule{
 		Class:  ClassLifecycle,
 		Signal: "deletionTimestamp (which already includes the grace period) passed by more than a minute",
 		Cause:  "a finalizer whose owner is gone; a node that does not answer; a volume that cannot be unmounted",
-		Remedy: "mend the owner of the finalizer or the node; delete by force only when the node is gone for good",
+		Remedy: "fix the owner of the finalizer or the node; delete by force only when the node is gone for good",
 		Source: "metadata.deletionTimestamp, metadata.finalizers",
 		pod:    stuckTerminating,
 	},
@@ -200,11 +200,12 @@ func stuckTerminating(p *facts.Pending) *Finding {
 				Count:  1,
 			},
 		},
-		Remedy: Remedy{Text: "Look at what holds it.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace)},
+		Remedy: Remedy{Text: "Find out what blocks it.", Command: fmt.Sprintf("kubectl describe pod %s -n %s", p.Pod.Name, p.Pod.Namespace)},
 	}
 	if len(p.Pod.Finalizers) > 0 {
-		f.What += fmt.Sprintf("; finalizer %s holds it", p.Pod.Finalizers[0])
-		f.Remedy.Text = "Mend the controller that owns the finalizer; remove the finalizer only when that controller is gone for good."
+		f.What += fmt.Sprintf("; finalizer %s blocks it", p.Pod.Finalizers[0])
+		f.Remedy.Text = "Fix the controller of the finalizer that blocks it; remove the finalizer only when that controller is " +
+			"gone for good."
 		return f
 	}
 	if node := p.Snapshot.Node(p.Pod.Spec.NodeName); node != nil && !facts.NodeReady(node) {
@@ -215,6 +216,6 @@ func stuckTerminating(p *facts.Pending) *Finding {
 		}
 		return f
 	}
-	f.Sure, f.Unsure = Medium, "Neither a finalizer nor its node explains it; a volume or a process may not let go."
+	f.Sure, f.Unsure = Medium, "Neither a finalizer nor its node explains it; a volume or a process may be blocking it."
 	return f
 }

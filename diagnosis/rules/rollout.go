@@ -73,7 +73,7 @@ var rolloutRules = []Rule{
 		Class:    ClassLifecycle,
 		Signal:   "a namespace Terminating for more than 5 minutes, with its conditions",
 		Cause:    "objects with finalizers whose controller is gone; an API service that does not answer",
-		Remedy:   "mend what the conditions name",
+		Remedy:   "fix what the conditions name",
 		Source:   "Namespace conditions NamespaceContentRemaining, NamespaceFinalizersRemaining, NamespaceDeletionDiscoveryFailure",
 		snapshot: namespaceStuck,
 	},
@@ -174,7 +174,7 @@ func rolloutStuck(s *facts.Snapshot) []*Finding {
 				Pods:    unready(current),
 				Sure:    Low,
 				Level:   Degraded,
-				Unsure:  "Nothing in the snapshot says why the new pods are not ready.",
+				Unsure:  "I found no reason why the new pods aren't ready.",
 				What: fmt.Sprintf("The rollout of %s is stuck: %d of %s %s ready", w.Ref.Name, ready,
 					words.Count(w.Desired, "new pod"), words.Verb(w.Desired, "is", "are")),
 				Since: c.LastTransitionTime.Time,
@@ -188,7 +188,7 @@ func rolloutStuck(s *facts.Snapshot) []*Finding {
 				},
 			}
 			if w.Unread {
-				f.What, f.Unsure = fmt.Sprintf("The rollout of %s is stuck", w.Ref.Name), "Not all of its pods could be read."
+				f.What, f.Unsure = fmt.Sprintf("The rollout of %s is stuck", w.Ref.Name), "I couldn't read all of its pods."
 			}
 			f.Remedy = Remedy{Text: "Look at the new pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)}
 			if back := w.BackTo(); back != nil {
@@ -238,12 +238,12 @@ func podsMissing(s *facts.Snapshot) []*Finding {
 			Shown: []facts.Evidence{
 				{Object: w.Ref, Field: "status", Quote: fmt.Sprintf("%d wanted, %d exist, %d ready", wanted, len(w.Pods), w.Ready)},
 			},
-			Remedy: Remedy{Text: "Look at its events and pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)},
-			Unsure: "I do not know why; this is what I saw.",
+			Remedy: Remedy{Text: "Check its events and pods.", Command: fmt.Sprintf("kubectl describe %s -n %s", w.Ref, w.Ref.Namespace)},
+			Unsure: "I don't know why; this is what I saw.",
 		}
 		if w.Unread {
 			f.Shown[0].Quote = fmt.Sprintf("%d wanted, %d ready", wanted, w.Ready)
-			f.Unsure = "Not all of its pods could be read."
+			f.Unsure = "I couldn't read all of its pods."
 		}
 		if w.Rollout != nil {
 			for _, c := range w.Rollout.Deployment.Status.Conditions {
@@ -344,7 +344,7 @@ func namespaceStuck(s *facts.Snapshot) []*Finding {
 			Shown: []facts.Evidence{
 				{Object: ref, Field: "metadata.deletionTimestamp", Quote: "being deleted", At: facts.Moment(n.DeletionTimestamp.Time)},
 			},
-			Remedy: Remedy{Text: "Mend what its conditions name.", Command: "kubectl describe namespace " + n.Name},
+			Remedy: Remedy{Text: "Fix what its conditions name.", Command: "kubectl describe namespace " + n.Name},
 		}
 		for _, c := range n.Status.Conditions {
 			if c.Status == corev1.ConditionTrue {

@@ -64,7 +64,7 @@ var schedulingRules = []Rule{
 						Command: fmt.Sprintf("kubectl get resourceclaims,resourceclaimtemplates -n %s", p.Pod.Namespace),
 					},
 				)
-				f.Sure, f.Unsure = Medium, "ResourceClaims are not read, and the scheduler may be down."
+				f.Sure, f.Unsure = Medium, "I don't read ResourceClaims, and the scheduler may be down."
 				return f
 			}
 			name := p.Pod.Spec.SchedulerName
@@ -83,7 +83,7 @@ var schedulingRules = []Rule{
 		"volume-zone",
 		facts.BlockVolume,
 		"the volume is bound to a zone or node on which the pod cannot run",
-		"run the pod in the volume's zone, or make the volume anew",
+		"run the pod in the volume's zone, or recreate the volume",
 		"Run the pod where its volume is.",
 	),
 	blockedRule(
@@ -172,11 +172,11 @@ var schedulingRules = []Rule{
 			wording, _, _ := strings.Cut(noneOfThem.ReplaceAllString(condition.Message, ""), " preemption:")
 			f := unscheduled(
 				p,
-				"The scheduler finds no node: "+p.Snapshot.Quote(strings.TrimSuffix(wording, ".")),
+				"The scheduler found no node: "+p.Snapshot.Quote(strings.TrimSuffix(wording, ".")),
 				condition,
 				Remedy{Text: "Read the scheduler's message."},
 			)
-			f.Sure, f.Unsure = Medium, "The message is all there is."
+			f.Sure, f.Unsure = Medium, "Only the message says why."
 			return f
 		},
 	},
@@ -256,7 +256,7 @@ func blockedFinding(p *facts.Pending, kind facts.Block, condition corev1.PodCond
 		}
 	}
 	if kind == facts.BlockTaint && len(troubles(fits)) > 0 {
-		f.Remedy = Remedy{Text: "Mend the nodes, or add others.", Command: "kubectl describe nodes"}
+		f.Remedy = Remedy{Text: "Fix the nodes, or add others.", Command: "kubectl describe nodes"}
 	}
 	for _, line := range fits.PerNode() {
 		f.show(line, false)
@@ -266,7 +266,7 @@ func blockedFinding(p *facts.Pending, kind facts.Block, condition corev1.PodCond
 			facts.Evidence{
 				Object: facts.RefOf(facts.KindPod, p.Pod),
 				Field:  "computed",
-				Quote:  "once that is mended, it would still be blocked by " + words.Few(rest, 4),
+				Quote:  "once that is fixed, it would still be blocked by " + words.Few(rest, 4),
 			},
 			false,
 		)

@@ -51,15 +51,15 @@ func blockSentence(p *facts.Pending, kind facts.Block, fits facts.Fit, message s
 		return fmt.Sprintf("No node matches what the pods ask for%s", selectorWords(p.Pod))
 	case facts.BlockCordon:
 		if nodes := fits.Cordoned(); len(nodes) > 0 {
-			return fmt.Sprintf("%s %s cordoned and takes no new pods", words.Few(nodes, 4), words.Verb(len(nodes), "is", "are"))
+			return fmt.Sprintf("%s %s cordoned and accepts no new pods", words.Few(nodes, 4), words.Verb(len(nodes), "is", "are"))
 		}
-		return "The nodes are cordoned and take no new pods"
+		return "The nodes are cordoned and accept no new pods"
 	case facts.BlockAffinity:
 		return affinityWords(p.Pod)
 	case facts.BlockSpread:
 		return fmt.Sprintf("The pods' topology spread constraint%s leaves no node", spreadWords(p.Pod))
 	case facts.BlockVolume:
-		return fmt.Sprintf("The volume of the pods%s is bound to a place where no node takes them", claimsWords(p.Pod))
+		return fmt.Sprintf("The volume of the pods%s is bound to a place where no node can run them", claimsWords(p.Pod))
 	case facts.BlockPort:
 		return fmt.Sprintf("The host port of the pods%s is taken on every node that they may use", hostPortWords(p.Pod))
 	case facts.BlockOther, facts.BlockNone:

@@ -34,7 +34,7 @@ func protocolMismatch(s *facts.Snapshot) []*Finding {
 				Hits:    []facts.Ref{ref},
 				Sure:    Medium,
 				Level:   Outage,
-				Unsure:  "A program may listen on what it does not declare.",
+				Unsure:  "A program may listen on a port that it doesn't declare.",
 				What: fmt.Sprintf(
 					"Port %d of Service %s speaks %s, but its pods declare port %d for %s only",
 					port.Port,
@@ -95,7 +95,7 @@ func selectorTooWide(s *facts.Snapshot) []*Finding {
 		found = append(found, &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: Medium, Level: Degraded, Unsure: "Both may be meant to answer.",
 			What: fmt.Sprintf(
-				"The selector of Service %s also chooses pods of %s, so some requests reach the wrong program",
+				"The selector of Service %s also selects pods of %s, so some requests reach the wrong program",
 				service.Name,
 				s.Owner(other).Ref.Words(),
 			),

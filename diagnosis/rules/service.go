@@ -98,7 +98,7 @@ func selectorMatchesNothing(s *facts.Snapshot) []*Finding {
 			}
 		}
 		if len(f.Shown) == 1 && !s.Knows("statefulsets", service.Namespace) {
-			f.Sure, f.Unsure = Low, "StatefulSets were not read: one that is scaled to zero may be what it chooses."
+			f.Sure, f.Unsure = Low, "StatefulSets weren't read: one that is scaled to zero may be what it selects."
 		}
 		if strings.HasPrefix(service.Namespace, "kube-") {
 			f.Level = Latent
@@ -211,7 +211,7 @@ func targetPortNumber(s *facts.Snapshot) []*Finding {
 				Hits:    []facts.Ref{ref},
 				Sure:    Medium,
 				Level:   Outage,
-				Unsure:  "A program may listen on a port that it does not declare.",
+				Unsure:  "A program may listen on a port that it doesn't declare.",
 				What:    fmt.Sprintf("Service %s sends to port %d, but its pods declare and answer on port %d", service.Name, target, probed),
 				Shown: []facts.Evidence{
 					{Object: ref, Field: "spec.ports[].targetPort", Quote: fmt.Sprint(target)},
@@ -282,7 +282,7 @@ func noReadyEndpoint(s *facts.Snapshot) []*Finding {
 			wording = "its only pod is not ready"
 		}
 		found = append(found, &Finding{
-			Subject: ref, Pods: pods, Sure: Low, Level: Outage, Unsure: "I do not know why; this is what I saw.",
+			Subject: ref, Pods: pods, Sure: Low, Level: Outage, Unsure: "I don't know why; this is what I saw.",
 			What:  fmt.Sprintf("Service %s has no ready endpoint: %s", service.Name, wording),
 			Shown: []facts.Evidence{{Object: ref, Field: "endpoints", Quote: "0 ready", Count: len(pods)}},
 			Remedy: Remedy{

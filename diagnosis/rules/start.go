@@ -21,8 +21,8 @@ var startRules = []Rule{
 		Family:    "start",
 		Class:     ClassConfig,
 		Signal:    "waiting CreateContainerConfigError, message “secret \"x\" not found”",
-		Cause:     "the Secret was never made in this namespace, was deleted, or is named differently",
-		Remedy:    "make the Secret; the pods retry by themselves",
+		Cause:     "the Secret was never created in this namespace, was deleted, or is named differently",
+		Remedy:    "create the Secret; the pods retry on their own",
 		Source:    configSource,
 		container: func(c *facts.Container) *Finding { return missingObject(c, facts.KindSecret) },
 	},
@@ -31,8 +31,8 @@ var startRules = []Rule{
 		Family:    "start",
 		Class:     ClassConfig,
 		Signal:    "waiting CreateContainerConfigError, message “configmap \"x\" not found”",
-		Cause:     "the ConfigMap was never made in this namespace, was deleted, or is named differently",
-		Remedy:    "make the ConfigMap; the pods retry by themselves",
+		Cause:     "the ConfigMap was never created in this namespace, was deleted, or is named differently",
+		Remedy:    "create the ConfigMap; the pods retry on their own",
 		Source:    configSource,
 		container: func(c *facts.Container) *Finding { return missingObject(c, facts.KindConfigMap) },
 	},
@@ -131,9 +131,9 @@ var startRules = []Rule{
 				What:   fmt.Sprintf("The node cannot create %s: %s", c.Words(), c.Snapshot.Quote(strings.TrimSuffix(message, "."))),
 				Effect: CannotStart,
 				Shown:  []facts.Evidence{c.WaitingEvidence()},
-				Remedy: rollbackOr(c, "Correct what the message names."),
+				Remedy: rollbackOr(c, "Fix what the message names."),
 				Sure:   Medium,
-				Unsure: "The node's message is all there is.",
+				Unsure: "Only the node's message says why.",
 			}
 		},
 	},
@@ -144,7 +144,7 @@ var startRules = []Rule{
 		Signal: "ContainerCreating, event FailedMount “secret \"x\" not found”, “configmap … not found” or “references " +
 			"non-existent … key”; or, when the event has expired, a volume of a Secret or ConfigMap that was looked for and is not there",
 		Cause:  "the pod mounts a Secret or ConfigMap that is not in its namespace",
-		Remedy: "make it; the pods retry by themselves",
+		Remedy: "create it; the pods retry on their own",
 		Source: "kubelet volume/secret and volume/configmap: event FailedMount",
 		pod:    volumeSourceMissing,
 	},
@@ -266,7 +266,7 @@ func createRemedy(ref facts.Ref, keys ...string) Remedy {
 		fmt.Fprintf(&b, " --from-file=%s=FILE", key)
 	}
 	return Remedy{
-		Text:    fmt.Sprintf("Create %s in %s; the pods start by themselves within a minute or two.", ref.Words(), ref.Namespace),
+		Text:    fmt.Sprintf("Create %s in %s; the pods start on their own within a minute or two.", ref.Words(), ref.Namespace),
 		Command: b.String(),
 	}
 }
@@ -287,7 +287,7 @@ func keyFinding(s *facts.Snapshot, ref facts.Ref, key string, does Effect, evide
 		Subject: ref, Key: key, What: fmt.Sprintf("%s has no key %s", ref.Words(), key), Effect: does, Shown: []facts.Evidence{evidence},
 		Remedy: Remedy{
 			Text: fmt.Sprintf(
-				"Add the key %s to %s, or correct the reference; the pods start by themselves within a minute or two.",
+				"Add the key %s to %s, or correct the reference; the pods start on their own within a minute or two.",
 				key,
 				ref.Words(),
 			),

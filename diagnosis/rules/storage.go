@@ -19,8 +19,8 @@ var storagePodRules = []Rule{
 		Family: "storage",
 		Class:  ClassStorage,
 		Signal: "PodScheduled=False, message “persistentvolumeclaim \"x\" not found”",
-		Cause:  "the claim was never made, was deleted, or is named differently",
-		Remedy: "make the claim",
+		Cause:  "the claim was never created, was deleted, or is named differently",
+		Remedy: "create the claim",
 		Source: "scheduler volume binding",
 		pod: func(p *facts.Pending) *Finding {
 			c, ok := isUnschedulable(p)
@@ -45,7 +45,7 @@ var storagePodRules = []Rule{
 		Class:  ClassStorage,
 		Signal: "PodScheduled=False, message “unbound immediate PersistentVolumeClaims”; the claim's own events say why",
 		Cause:  "a StorageClass that does not exist, no volume that fits, a provisioner that fails",
-		Remedy: "mend what the claim's events name",
+		Remedy: "fix what the claim's events name",
 		Source: "scheduler volume binding; event ProvisioningFailed",
 		pod:    claimUnbound,
 	},
@@ -192,7 +192,7 @@ var storageRules = []Rule{
 		Class:  ClassStorage,
 		Signal: "PersistentVolumeClaim phase Lost",
 		Cause:  "the volume behind the claim was deleted",
-		Remedy: "restore the volume, or make the claim anew from a backup",
+		Remedy: "restore the volume, or recreate the claim from a backup",
 		Source: "PersistentVolumeClaim status.phase",
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
@@ -221,7 +221,7 @@ var storageRules = []Rule{
 		Signal: "PersistentVolumeClaim Pending for more than 2 minutes and event ProvisioningFailed or FailedBinding, or a StorageClass " +
 			"that does not exist; WaitForFirstConsumer is normal",
 		Cause:  "a StorageClass that does not exist, a provisioner that fails",
-		Remedy: "correct the StorageClass, or mend the provisioner",
+		Remedy: "correct the StorageClass, or fix the provisioner",
 		Source: "persistent volume controller events",
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
@@ -257,7 +257,7 @@ func pendingClaim(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) *Findi
 		Subject: ref, Hits: mounting(s, claim), What: claimWords(s, claim), Sure: High, Level: Latent, Since: claim.CreationTimestamp.Time,
 		Shown: []facts.Evidence{{Object: ref, Field: "status.phase", Quote: "Pending", At: facts.Moment(claim.CreationTimestamp.Time)}},
 		Remedy: Remedy{
-			Text:    "Correct the StorageClass, or mend the provisioner.",
+			Text:    "Correct the StorageClass, or fix the provisioner.",
 			Command: fmt.Sprintf("kubectl describe %s -n %s", ref, claim.Namespace),
 		},
 	}
