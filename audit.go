@@ -10,3 +10,9 @@ type Entry struct {
 	At      time.Time `json:"at"`
 	Data    Args      `json:"data,omitempty"`
 }
+
+// AuditLine is an Entry where it stands in the audit: lines are numbered from 1, without gaps.
+type AuditLine struct {
+	Seq int64
+	Entry
+}

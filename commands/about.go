@@ -15,7 +15,7 @@ import (
 // isAbout reports whether the command is about the bot and the person, and touches no cluster.
 func isAbout(runbook string) bool {
 	switch runbook {
-	case "help", "whoami", "can-i":
+	case "help", "whoami", "can-i", "approvals", "freezes":
 		return true
 	}
 	return false
@@ -26,8 +26,13 @@ func (d *Dispatcher) about(ctx context.Context, actor algesta.Actor, p grammar.P
 	if p.Help || p.Runbook == "help" {
 		return d.help(ctx, actor, p), nil
 	}
-	if p.Runbook == "whoami" {
+	switch p.Runbook {
+	case "whoami":
 		return d.whoami(ctx, actor), nil
+	case "approvals":
+		return d.approvals(ctx, actor)
+	case "freezes":
+		return d.frozen(ctx, actor), nil
 	}
 	return d.canI(ctx, actor, p)
 }
@@ -54,6 +59,12 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	rows = append(
 		rows,
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(grammar.Undo.Example))), algesta.Say(grammar.Undo.Summary)},
+		[]algesta.Text{
+			algesta.Say("{}", algesta.Name(d.Bot.Typed("approvals"))), algesta.Say("List the requests that wait for approval, those for yours first."),
+		},
+		[]algesta.Text{
+			algesta.Say("{}", algesta.Name(d.Bot.Typed("freezes"))), algesta.Say("List what may not be changed now, until when and why."),
+		},
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are here and what you may do.")},
 		[]algesta.Text{
 			algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))),

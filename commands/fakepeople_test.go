@@ -171,7 +171,12 @@ func (d *fakeDirectory) Link(_ context.Context, channel, ts string) string {
 }
 
 func (d *fakeDirectory) Subject(_ context.Context, s algesta.Subject) string {
-	return map[algesta.Subject]string{"group:S0PLATFORM": "@platform", "user:U0CARLA": "Carla"}[s]
+	if user, ok := strings.CutPrefix(string(s), "user:"); ok {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.people[user].Name
+	}
+	return map[algesta.Subject]string{"group:S0PLATFORM": "@platform"}[s]
 }
 
 func (d *fakeDirectory) Person(_ context.Context, s algesta.Subject) string {

@@ -251,7 +251,7 @@ func (f *form) environment(ctx context.Context) {
 		return
 	}
 	field := algesta.Input{
-		Name: environmentField, Label: "Environment", Kind: algesta.ChooseInput, Again: about.Placed(), Optional: !about.Placed(),
+		Name: environmentField, Label: "Environment", Kind: algesta.ChooseInput, Again: about.Placed() || about.Optional, Optional: !about.Placed(),
 		Of: f.book.Name,
 	}
 	wanted, err := f.Catalog.Resolve(ctx, "", f.values[environmentField], f.visible)
@@ -356,7 +356,7 @@ func (f *form) arguments(ctx context.Context) {
 			field.Kind, field.Min, field.Max = algesta.NumberInput, a.Min, a.Max
 		case runbooks.SwitchArg:
 			field.Kind, field.Optional, field.Max = algesta.SwitchInput, true, 0
-		case runbooks.TextArg:
+		case runbooks.TextArg, runbooks.PersonArg:
 		}
 		o := offered[i]
 		if f.book.About.Cluster && a.Name == runbooks.ClusterArg {

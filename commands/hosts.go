@@ -89,10 +89,10 @@ func (d *Dispatcher) placesFor(ctx context.Context, c algesta.Command, verb, obj
 }
 
 // decideAnywhere is the policy's decision about a command. One that looks and is about nothing is allowed where it's allowed in any
-// environment: it tells of those alone.
+// environment: it tells of those alone. So is one that may leave out what it is about, and does.
 func (d *Dispatcher) decideAnywhere(ctx context.Context, book runbooks.Runbook, c algesta.Command, asking bool) algesta.Decision {
 	facts := policy.Facts{Command: c, Verb: book.Verb, At: time.Now(), Asking: asking}
-	if book.About.Nothing() && !book.Changes() {
+	if (book.About.Nothing() || c.Target == (algesta.Target{})) && !book.Changes() {
 		if places := d.placesFor(ctx, c, book.Verb, wholeEnvironment); len(places) > 0 {
 			facts.Command.Target = places[0]
 		}

@@ -46,6 +46,9 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 	if book.About.Nothing() {
 		return algesta.Target{}, nil
 	}
+	if book.About.Optional && p.Service+p.Object+p.Environment == "" {
+		return algesta.Target{}, nil
+	}
 	if book.About.Cluster {
 		return d.clusterOf(ctx, p, visible)
 	}

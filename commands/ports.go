@@ -93,6 +93,9 @@ type Store interface {
 	Alive(ctx context.Context) ([]algesta.Request, error)
 	// Ended are the requests that ended last, the last one first, most at most.
 	Ended(ctx context.Context, most int) ([]algesta.Request, error)
+	// AuditBefore are the lines of the audit before this number, the last one first, most at most, down to those of since. A number of 0 stands
+	// for the end.
+	AuditBefore(ctx context.Context, seq int64, since time.Time, most int) ([]algesta.AuditLine, error)
 	// Topics are what was posted in a thread of a channel, one for each command, oldest first. thread is the timestamp of its first message.
 	// An About is zero where the record doesn't say what the command was about.
 	Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error)

@@ -23,6 +23,13 @@ func (d *Dispatcher) read(
 			Hint:    algesta.Say("Ask the people who write the policy to name changes in that rule."),
 		}
 	}
+	if book.Own {
+		report, err := d.tellAudit(ctx, c)
+		if err != nil {
+			return err
+		}
+		return d.reply(ctx, from, c.ID, report, readEntry(c, true)) // it's of what this person may know, and others read the channel, too
+	}
 	report, err := d.look(ctx, book, c)
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (d *Dispatcher) asksMore(b runbooks.Runbook, values map[string]string) bool
 	if about.Placed() && values[environmentField] == "" {
 		return true
 	}
-	if _, shown := values[serviceField]; about.Service && !shown && values[objectField] == "" {
+	if _, shown := values[serviceField]; about.Service && !about.Optional && !shown && values[objectField] == "" {
 		return true
 	}
 	return slices.ContainsFunc(b.Args, func(a runbooks.Arg) bool { return a.Required && values[argField+a.Name] == "" })
@@ -91,7 +91,7 @@ func (d *Dispatcher) said(b runbooks.Runbook, values map[string]string) (grammar
 	switch {
 	case len(named) > 1:
 		problems[named[1]] = algesta.Say("Name one thing: a service, an object or a host.")
-	case len(named) == 0 && !b.About.Nothing() && (!b.About.Environment || p.Environment == ""):
+	case len(named) == 0 && !b.About.Nothing() && !b.About.Optional && (!b.About.Environment || p.Environment == ""):
 		field, what := serviceField, algesta.Say("Choose a service.")
 		switch {
 		case b.About.Service && len(b.About.Kinds) > 0:

@@ -82,7 +82,9 @@ func (d *Dispatcher) approve(
 		if !fresh {
 			return &algesta.Error{Kind: algesta.ErrStale, Message: algesta.Say("You already approved this. It needs one more person.")}
 		}
-		if err := tx.Append(entry(r.ID, "approved", actor.ID.String(), algesta.Args{"fingerprint": r.Fingerprint})); err != nil {
+		if err := tx.Append(entry(r.ID, "approved", actor.ID.String(), algesta.Args{
+			"fingerprint": r.Fingerprint, "reason": d.Redact(in.Vote.Reason),
+		})); err != nil {
 			return err
 		}
 		approvals, err := tx.Approvals(r.ID)

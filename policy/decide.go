@@ -70,7 +70,7 @@ func (p *Policy) bindingFor(f Facts) (binding, bool) {
 // frozen is the active freeze that ends last: telling of one that ends sooner would send people back twice.
 func (p *Policy) frozen(f Facts) (last freeze, found bool) {
 	for _, z := range p.freezes {
-		if z.verbs[f.Verb] && z.place.covers(f.target()) && z.active(f.At) && (!found || z.to.After(last.to)) {
+		if z.holds(f) && (!found || z.to.After(last.to)) {
 			last, found = z, true
 		}
 	}
@@ -191,10 +191,21 @@ func (p *Policy) whoMay(f Facts) algesta.Text {
 // frozen's sentence: until when, and why.
 func frozen(z freeze, f Facts) algesta.Decision {
 	end := algesta.Span{Kind: algesta.Moment, At: z.to, Text: z.to.Format("2 January 2006, 15:04 MST")}
+	reason := strings.TrimSuffix(z.reason, ".")
+	if z.asked != nil {
+		return refuse(
+			z.name,
+			algesta.Say(
+				"You may not {} {} until {}: {} froze {} ({}).", doing(f.Verb), where(f.target()), end, z.asked.By.Called(),
+				z.asked.What(), reason,
+			),
+			algesta.Say("Ask again after that. Who may end it sooner: {}", algesta.Name("can-i unfreeze "+z.asked.What())),
+		)
+	}
 	return refuse(
 		z.name,
 		algesta.Say(
-			"You may not {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, strings.TrimSuffix(z.reason, "."),
+			"You may not {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, reason,
 		),
 		algesta.Say("Ask again after that. If it can't wait, ask the people who write the policy."),
 	)

@@ -33,6 +33,9 @@ func (p *Policy) Explain(f Facts) []Step {
 	}
 	for _, z := range p.freezes {
 		why, speak := about(z.verbs, z.place, f)
+		if speak && z.asked != nil && !z.asked.Covers(f.target(), f.Plan) {
+			why, speak = "is about "+z.asked.What(), false
+		}
 		switch {
 		case speak && z.active(f.At):
 			why = fmt.Sprintf("refuses until %s", z.to.Format(time.RFC3339))

@@ -320,7 +320,7 @@ func (l *loader) freeze(path []any, in freezeFile, names map[string]bool) freeze
 	l.name(path, in.Name, names)
 	out := freeze{
 		name: in.Name, reason: in.Reason,
-		verbs: l.verbs(append(path, "verbs"), in.Verbs), place: l.place(path, in.Clusters, in.Namespaces),
+		verbs: withoutFreezes(l.verbs(append(path, "verbs"), in.Verbs), in.Verbs), place: l.place(path, in.Clusters, in.Namespaces),
 		from: l.moment(path, "from", in.From), to: l.moment(path, "to", in.To),
 	}
 	if strings.TrimSpace(in.Reason) == "" {
@@ -330,6 +330,16 @@ func (l *loader) freeze(path []any, in freezeFile, names map[string]bool) freeze
 		l.at(append(path, "to"), "the freeze ends before it begins: from has to be before to")
 	}
 	return out
+}
+
+// withoutFreezes are the verbs of a freeze without those that are about freezes themselves, but where the rule names them.
+func withoutFreezes(verbs verbSet, named []string) verbSet {
+	for v := range aboutFreezes {
+		if !slices.Contains(named, v) {
+			delete(verbs, v)
+		}
+	}
+	return verbs
 }
 
 // moment reads a time with its zone: without one nobody could tell whose midnight is meant.

@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -60,6 +61,101 @@ type freeze struct {
 	place    place
 	from, to time.Time // to is no longer frozen
 	reason   string
+	asked    *algesta.Freeze // the freeze that somebody asked for; nil for one of the file
+}
+
+// holds reports whether a freeze is about a command.
+func (z freeze) holds(f Facts) bool {
+	if !z.verbs[f.Verb] || !z.active(f.At) {
+		return false
+	}
+	if z.asked != nil {
+		return z.asked.Covers(f.target(), f.Plan)
+	}
+	return z.place.covers(f.target())
+}
+
+// Frozen is a freeze that is in force, of the file or asked for, as people are told of it.
+type Frozen struct {
+	Name       string // of the file's rule, or "c-…" for one that somebody asked for
+	Clusters   []string
+	Namespaces []string // "*" means all
+	Verbs      []string // sorted
+	Until      time.Time
+	Reason     string
+	Asked      *algesta.Freeze // nil for one of the file
+}
+
+// With is the policy with freezes that people asked for, in the place of those that it had. It is a new value: the policy itself is never
+// changed.
+func (p *Policy) With(asked []algesta.Freeze) *Policy {
+	out := *p
+	out.freezes = nil
+	for _, z := range p.freezes {
+		if z.asked == nil {
+			out.freezes = append(out.freezes, z)
+		}
+	}
+	for _, a := range asked {
+		out.freezes = append(out.freezes, freeze{
+			name: a.ID, verbs: frozenVerbs(), place: place{clusters: []string{a.Target.Cluster}, namespaces: []string{a.Target.Namespace}},
+			from: a.From, to: a.Until, reason: a.Reason, asked: &a,
+		})
+	}
+	return &out
+}
+
+// frozenVerbs are what a freeze that somebody asked for forbids: every change but those that end a freeze or make another.
+func frozenVerbs() verbSet {
+	out := verbSet{}
+	for v, family := range algesta.Verbs() {
+		if family == algesta.Changes && !aboutFreezes[v] {
+			out[v] = true
+		}
+	}
+	return out
+}
+
+// aboutFreezes are verbs that change no cluster and say what else may be changed. A freeze of every change isn't about them: nobody could
+// end one that was a mistake, or freeze more. A rule of the file that names them holds all the same.
+var aboutFreezes = map[string]bool{"freeze": true, "unfreeze": true}
+
+// FrozenNow are the freezes that are in force and about a place that the actor may read something in, in the order of the file, and after
+// them those that were asked for, in theirs.
+func (p *Policy) FrozenNow(a algesta.Actor, at time.Time) []Frozen {
+	if _, ok := standing(a); !ok {
+		return nil
+	}
+	var out []Frozen
+	for _, z := range p.freezes {
+		seen := slices.ContainsFunc(p.bindings, func(b binding) bool { return b.reads && b.place.meets(z.place) && among(a, b.subjects) })
+		if z.active(at) && seen {
+			out = append(out, z.told())
+		}
+	}
+	return out
+}
+
+// FrozenFor are the freezes in force that forbid some change of a target.
+func (p *Policy) FrozenFor(t algesta.Target, at time.Time) []Frozen {
+	var out []Frozen
+	for _, z := range p.freezes {
+		here := z.place.covers(t)
+		if z.asked != nil {
+			here = z.asked.Covers(t, nil)
+		}
+		if z.active(at) && here {
+			out = append(out, z.told())
+		}
+	}
+	return out
+}
+
+func (z freeze) told() Frozen {
+	return Frozen{
+		Name: z.name, Clusters: z.place.clusters, Namespaces: z.place.namespaces, Verbs: slices.Sorted(maps.Keys(z.verbs)), Until: z.to,
+		Reason: z.reason, Asked: z.asked,
+	}
 }
 
 // active reports whether the freeze holds at this time.
@@ -183,6 +279,9 @@ func (p *Policy) restrictions() []restriction {
 		all = append(all, restriction{l.name, l.verbs, l.place})
 	}
 	for _, z := range p.freezes {
+		if z.asked != nil { // nobody wrote it into the file
+			continue
+		}
 		all = append(all, restriction{z.name, z.verbs, z.place})
 	}
 	return all

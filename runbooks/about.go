@@ -22,6 +22,8 @@ type About struct {
 	Kinds []string
 	// Host takes a host name, such as api.example.com.
 	Host bool
+	// Optional says that a command may leave out what it is about: it's about everything then that whoever asks may know.
+	Optional bool
 	// Cluster says that the object, which is of a single kind, is of a cluster and in no environment, and isn't there yet: which cluster
 	// follows from the argument "environment". The target has a cluster and the object, and no namespace, so of the rules of a policy only
 	// those are about it that hold in all namespaces.
@@ -50,7 +52,7 @@ func (a About) Takes(kind string) bool {
 
 // Placed reports whether a command has to say in which environment.
 func (a About) Placed() bool {
-	return !a.Cluster && (a.Service || len(a.Kinds) > 0 || a.Environment && !a.Host)
+	return !a.Cluster && !a.Optional && (a.Service || len(a.Kinds) > 0 || a.Environment && !a.Host)
 }
 
 // What stands for what has to be typed in a usage line.
@@ -106,6 +108,9 @@ func (a About) Usage() []string {
 	if a.Environment {
 		ways = append(ways, environmentSlot)
 	}
+	if a.Optional {
+		ways = append(ways, "")
+	}
 	return ways
 }
 
@@ -137,6 +142,9 @@ func (a About) Things() string {
 
 // check finds the mistakes of a programmer.
 func (a About) check() error {
+	if a.Optional && !a.Environment {
+		return fmt.Errorf("what may be about everything may be about an environment")
+	}
 	if a.Cluster && (len(a.Kinds) != 1 || a.Service || a.Environment || a.Host) {
 		return fmt.Errorf("what is of a cluster is of one kind and nothing else")
 	}

@@ -10,6 +10,8 @@ const (
 	IntArg    ArgKind = "number"
 	TextArg   ArgKind = "text"
 	SwitchArg ArgKind = "switch"
+	// PersonArg is a person whom somebody mentions. Its value is their ID in the workspace, such as U0DANA: names can be anybody's.
+	PersonArg ArgKind = "@person"
 )
 
 // Arg is an argument of a runbook: help, parsing, error sentences and the policy's args.* follow from it.

@@ -44,6 +44,9 @@ func TestEvery(t *testing.T) {
 			s := gateway()
 			s.hpa()
 			s.quota(corev1.ResourceList{"requests.cpu": resource.MustParse("4")}, corev1.ResourceList{"requests.cpu": resource.MustParse("1050m")})
+			if book.Own && !book.Changes() {
+				return // whoever keeps the records answers it
+			}
 			if !book.Changes() {
 				if len(book.About.Kinds) > 1 {
 					return // it asks for more of a cluster than stands still here
@@ -99,7 +102,7 @@ func TestNoRunbookFailsOnAClusterThatRefusesWhatItMayDoWithout(t *testing.T) {
 		for _, kind := range []string{"PodList", "HorizontalPodAutoscalerList", "ResourceQuotaList", "LimitRangeList"} {
 			t.Run(book.Name+" without "+kind, func(t *testing.T) {
 				t.Parallel()
-				if len(book.About.Kinds) > 1 || book.Changes() && (!book.About.Service || len(book.About.Kinds) > 0) {
+				if book.Own || len(book.About.Kinds) > 1 || book.Changes() && (!book.About.Service || len(book.About.Kinds) > 0) {
 					return // it asks for other things of a cluster than stand still here
 				}
 				s := gateway()

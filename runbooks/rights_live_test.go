@@ -56,6 +56,9 @@ func TestEveryCommandRunsWithTheRightsThatItDeclares(t *testing.T) {
 	users := map[string]runbooks.Runbook{}
 	t.Run("commands", func(t *testing.T) {
 		for i, book := range runbooks.All() {
+			if book.Own {
+				continue // it asks no cluster
+			}
 			account := fmt.Sprintf("only-%d", i)
 			users["system:serviceaccount:"+w.namespace+":"+account] = book
 			t.Run(book.Name, func(t *testing.T) {

@@ -35,7 +35,7 @@ type Input struct {
 	Approval bool
 }
 
-// Runbook is one thing that the bot can do. Exactly one of Plan and Answer is set.
+// Runbook is one thing that the bot can do. Exactly one of Plan and Answer is set, or neither where it is Own and only reads.
 type Runbook struct {
 	// Name is the word people type; Aliases are other words for it, of one or two parts ("rollout undo").
 	Name    string
@@ -55,6 +55,10 @@ type Runbook struct {
 	Writes []string
 	// About is what the command may be about.
 	About About
+
+	// Own says that the command is about the bot's own records. Who keeps them answers it or writes it, and no cluster is asked: it needs no
+	// rights there.
+	Own bool
 
 	// Ends is how a command ends once its change is written. It is set where Plan is.
 	Ends Ending
@@ -79,7 +83,7 @@ func (r Runbook) Usage() []string {
 	}
 	ways := r.About.Usage()
 	for i, way := range ways {
-		ways[i] = r.Name + " " + way + required.String()
+		ways[i] = strings.TrimSuffix(r.Name+" "+way, " ") + required.String()
 	}
 	return ways
 }
@@ -119,7 +123,9 @@ func register(r Runbook) Runbook {
 		panic(fmt.Sprintf("runbook %q needs a name, a summary and an example", r.Name))
 	case slices.ContainsFunc(registered, func(other Runbook) bool { return other.Name == r.Name }):
 		panic(fmt.Sprintf("there are two runbooks %s", r.Name))
-	case (r.Plan == nil) == (r.Answer == nil):
+	case r.Own && (r.Answer != nil || len(r.Reads) > 0):
+		panic(fmt.Sprintf("runbook %s is about the bot's own records and reads a cluster", r.Name))
+	case !r.Own && (r.Plan == nil) == (r.Answer == nil):
 		panic(fmt.Sprintf("runbook %s needs exactly one of Plan and Answer", r.Name))
 	case r.Family() == "":
 		panic(fmt.Sprintf("runbook %s has the verb %q, which is not in algesta.Verbs", r.Name, r.Verb))

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/3astronautas/algesta"
 )
@@ -50,6 +52,26 @@ func (t *Tx) Append(e algesta.Entry) error {
 		return err
 	}
 	return t.exec("writing the end of the audit", `UPDATE audit_head SET seq = ?, hash = ?`, l.seq, l.hash)
+}
+
+// AuditBefore are the lines before this number, the last one first, most at most, down to those of since. A number of 0 stands for the end.
+func (s *Store) AuditBefore(ctx context.Context, seq int64, since time.Time, most int) ([]algesta.AuditLine, error) {
+	if seq <= 0 {
+		seq = math.MaxInt64
+	}
+	all, err := list(ctx, s.read, func(row scanner) (l algesta.AuditLine, err error) {
+		var at int64
+		var data string
+		if err = row.Scan(&l.Seq, &l.Request, &l.Kind, &l.Actor, &at, &data); err != nil {
+			return l, err
+		}
+		l.At = moment(at)
+		return l, decode(data, &l.Data)
+	}, `SELECT seq, request, kind, actor, at, data FROM audit WHERE seq < ? AND at >= ? ORDER BY seq DESC LIMIT ?`, seq, ms(since), most)
+	if err != nil {
+		return nil, fmt.Errorf("reading the audit: %w", err)
+	}
+	return all, nil
 }
 
 // Audit are the lines about one request, oldest first.

@@ -21,7 +21,7 @@ func aboutBooks() []runbooks.Runbook {
 		{Name: "probe", About: runbooks.About{Host: true}},
 		{Name: "resolve", About: runbooks.About{Host: true, Environment: true}},
 		{Name: "check", About: runbooks.About{Host: true, Kinds: []string{"Certificate"}}},
-		{Name: "approvals"},
+		{Name: "standup"},
 		{
 			Name: "audit",
 			Args: []runbooks.Arg{{Name: "since", Kind: runbooks.TextArg, Bare: true}},
@@ -55,13 +55,13 @@ func TestTheGrammarFollowsWhatACommandIsAbout(t *testing.T) {
 		"resolve api.example.com prod": {Runbook: "resolve", Object: "host/api.example.com", Environment: "prod"},
 		"check api.example.com prod":   {Runbook: "check", Object: "host/api.example.com", Environment: "prod"},
 		"check shop-tls prod":          {Runbook: "check", Object: "certificate/shop-tls", Environment: "prod"},
-		"approvals":                    {Runbook: "approvals"},
+		"standup":                      {Runbook: "standup"},
 		"audit":                        {Runbook: "audit"},
 		"audit 2h":                     {Runbook: "audit", Args: algesta.Args{"since": "2h"}},
 		"can-i hpa shop prod": {
 			Runbook: "can-i", Object: "horizontalpodautoscaler/shop", Environment: "prod", Args: algesta.Args{"verb": "hpa"},
 		},
-		"can-i approvals": {Runbook: "can-i", Args: algesta.Args{"verb": "approvals"}},
+		"can-i standup": {Runbook: "can-i", Args: algesta.Args{"verb": "standup"}},
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
@@ -94,9 +94,9 @@ func TestWhatACommandIsNotAboutIsRefused(t *testing.T) {
 		"probe pod/x":                 {"probe works on hosts, not on pod/x.", "probe <host>"},
 		"probe a.example.com prod":    {`I don't know what "prod" means here.`, "probe a.example.com"},
 		"probe a.example.com -n prod": {"probe doesn't belong to an environment: leave out prod.", "probe a.example.com"},
-		"approvals production":        {`I don't know what "production" means here.`, "approvals"},
-		"approvals -n production":     {"approvals doesn't belong to an environment: leave out production.", "approvals"},
-		"approvals pod/x":             {"approvals goes by itself: leave out pod/x.", "approvals"},
+		"standup production":          {`I don't know what "production" means here.`, "standup"},
+		"standup -n production":       {"standup doesn't belong to an environment: leave out production.", "standup"},
+		"standup pod/x":               {"standup goes by itself: leave out pod/x.", "standup"},
 		"audit 2h 3h":                 {`I don't know what "3h" means here.`, "audit since=2h"},
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -109,6 +109,9 @@ func (r *reading) word(w word) error {
 	if name, value, ok := strings.Cut(w.text, "="); ok && name != "" {
 		return r.named(words.Unaccented(strings.ToLower(name)), name, value)
 	}
+	if a, ok := r.person(w.text); ok {
+		return r.set(a, w.text)
+	}
 	text := strings.ToLower(w.bare())
 	if done, err := r.filler(text); done || err != nil {
 		return err
@@ -379,6 +382,15 @@ func (r *reading) set(a runbooks.Arg, value string) error {
 		default:
 			return r.wrong("{} is yes or no, not \"{}\".", a.Name, clip(value))
 		}
+	case runbooks.PersonArg:
+		id := r.mentioned[value]
+		if id == "" {
+			id = strings.ToUpper(strings.TrimPrefix(value, "@"))
+		}
+		if !personID.MatchString(id) {
+			return r.wrong("I don't know who {} is: mention the person, so that Slack makes a link of the name.", clip(value))
+		}
+		r.out.Args[a.Name] = id
 	case runbooks.TextArg:
 		if err := r.refuseEntity(value); err != nil {
 			return err
@@ -389,6 +401,21 @@ func (r *reading) set(a runbooks.Arg, value string) error {
 		r.out.Args[a.Name] = value
 	}
 	return nil
+}
+
+// personID is how Slack identifies a person.
+var personID = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+
+// person is the argument for a person, where the command has one that isn't given yet.
+func (r *reading) person(text string) (runbooks.Arg, bool) {
+	if !strings.HasPrefix(text, "@") {
+		return runbooks.Arg{}, false
+	}
+	i := slices.IndexFunc(r.book.Args, func(a runbooks.Arg) bool { return a.Kind == runbooks.PersonArg })
+	if i < 0 {
+		return runbooks.Arg{}, false
+	}
+	return r.book.Args[i], true
 }
 
 func bounds(a runbooks.Arg) string {

@@ -20,7 +20,6 @@ var later = map[string]string{
 	"edit": "edit objects", "replace": "replace objects", "label": "change labels", "annotate": "change annotations",
 	"cordon": "cordon nodes", "uncordon": "uncordon nodes", "drain": "drain nodes", "taint": "taint nodes",
 	"expose": "create Services", "set env": "change variables", "set resources": "change resources",
-	"freeze": "freeze changes", "audit": "show the audit", "approvals": "list approvals",
 }
 
 // never are words for what a chat must not do, whatever is built later.
@@ -74,7 +73,7 @@ func (p Parser) names() []string {
 	for _, b := range p.books {
 		names = append(names, b.Name)
 	}
-	return append(names, Undo.Name, whoamiWord, canIWord, helpWord)
+	return append(names, Undo.Name, approvalsWord, freezesWord, whoamiWord, canIWord, helpWord)
 }
 
 // cannotList is the answer to a kind without a name: "status deployments -n production".

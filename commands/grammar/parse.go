@@ -20,9 +20,11 @@ const maxText = 2000
 
 // The commands that are no runbooks: they are about the bot and the person.
 const (
-	helpWord   = "help"
-	whoamiWord = "whoami"
-	canIWord   = "can-i"
+	helpWord      = "help"
+	whoamiWord    = "whoami"
+	canIWord      = "can-i"
+	approvalsWord = "approvals"
+	freezesWord   = "freezes"
 )
 
 // The arguments of these commands, as they stand in Parsed.Args.
@@ -33,7 +35,7 @@ const (
 
 // Parsed is a command as it was typed, names not yet looked up.
 type Parsed struct {
-	Runbook string // the runbook's own name, or help, whoami, can-i
+	Runbook string // the runbook's own name, or help, whoami, can-i, approvals, freezes
 	// Service and Environment are as typed; the catalogue knows them by any case and alias, and in either order.
 	// Environment is "" where none was named: the catalogue asks for it, because it knows which there are.
 	Service     string
@@ -78,6 +80,8 @@ type Parser struct {
 	verbs map[string]string // name or alias, lower case → the runbook's name
 	// subject is what the conversation is about.
 	subject Subject
+	// mentioned are the people whom the text mentions: their IDs by how they are shown in it, "@luis".
+	mentioned map[string]string
 }
 
 // NewParser makes a parser for these runbooks. bot is how people call the bot: they may type it before a command, and examples begin
@@ -87,6 +91,7 @@ func NewParser(bot algesta.Handle, books []runbooks.Runbook) Parser {
 		helpWord: helpWord, "?": helpWord,
 		whoamiWord: whoamiWord, "who am i": whoamiWord, "auth whoami": whoamiWord,
 		canIWord: canIWord, "can i": canIWord, "auth can-i": canIWord,
+		approvalsWord: approvalsWord, "pending": approvalsWord, freezesWord: freezesWord,
 	}}
 	p.verbs[Undo.Name] = Undo.Name
 	for _, b := range books {
@@ -106,6 +111,7 @@ func (p Parser) Parse(text string) (Parsed, error) {
 	if len(text) > maxText*utf8.UTFMax || utf8.RuneCountInString(text) > maxText {
 		return Parsed{}, p.usage(algesta.Say("That's too long for a command: the limit is 2,000 characters."), "")
 	}
+	p.mentioned = mentions(text)
 	words, err := split(tidy(text))
 	if err != nil {
 		return Parsed{}, p.usage(algesta.Say("A quote is opened but not closed."), "")
@@ -133,8 +139,11 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 	switch name {
 	case helpWord:
 		return p.help(typed, n)
-	case whoamiWord:
-		return Parsed{Runbook: whoamiWord}, nil
+	case whoamiWord, approvalsWord, freezesWord:
+		if len(typed) > n {
+			return Parsed{}, p.usage(algesta.Say("{} goes by itself: leave out {}.", name, clip(typed[n].text)), name)
+		}
+		return Parsed{Runbook: name}, nil
 	case canIWord:
 		return p.canI(typed, n)
 	case Undo.Name:

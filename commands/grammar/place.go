@@ -171,7 +171,7 @@ func (r *reading) place() error {
 // names or, with another word, is about to.
 func (r *reading) complete(another bool) bool {
 	about := r.book.About
-	return about.Nothing() || about.Environment && (r.out.Environment != "" || another)
+	return about.Nothing() || about.Optional || about.Environment && (r.out.Environment != "" || another)
 }
 
 // missing asks for what the command is about.

@@ -131,7 +131,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		rollback  = "/algesta rollback api-gateway production"
 		noService = "/algesta rollback <service> production"
 		number    = "/algesta scale api-gateway production replicas=<number>"
-		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, undo, whoami, can-i and help. /algesta help tells more."
+		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, undo, approvals, freezes, whoami, can-i and help. /algesta help tells more."
 		image     = "/algesta deploy api-gateway production image=<image>"
 	)
 	for name, tc := range map[string]struct{ text, message, hint string }{
@@ -148,7 +148,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		},
 		"an unknown verb": {
 			"fly api-gateway",
-			`I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, undo, whoami, can-i and help.`,
+			`I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, undo, approvals, freezes, whoami, can-i and help.`,
 			"/algesta help",
 		},
 		"an unknown verb before a very long text": {

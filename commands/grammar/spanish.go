@@ -29,7 +29,7 @@ var spanish = map[string][]string{
 	"resume":      {"reanudar", "reanuda"},
 	"freeze":      {"congelar", "congela"},
 	"unfreeze":    {"descongelar", "descongela"},
-	"approvals":   {"aprobaciones"},
+	approvalsWord: {"aprobaciones", "pendientes"},
 	"audit":       {"auditoria"},
 	Undo.Name:     {"deshacer", "deshaz"},
 	helpWord:      {"ayuda"},

@@ -76,6 +76,27 @@ func tidy(text string) string {
 	return dashes(strings.Map(plainRune, entities.Replace(text)))
 }
 
+// mentions are the people in a text, as Slack sends them: their IDs by what unwrap makes of them. Two people who are shown by one name are
+// nobody: whom somebody meant couldn't be told.
+func mentions(text string) map[string]string {
+	var out map[string]string
+	for _, m := range entity.FindAllStringSubmatch(strings.ToValidUTF8(text, ""), -1) {
+		if m[1] != "@" {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		shown := dashes(strings.Map(plainRune, entities.Replace(unwrap(m[0]))))
+		if other, twice := out[shown]; twice && other != m[2] {
+			out[shown] = "@"
+			continue
+		}
+		out[shown] = m[2]
+	}
+	return out
+}
+
 // unwrap is the text that people see for an entity. A mention keeps its sign, so that it can be told from a name.
 func unwrap(token string) string {
 	m := entity.FindStringSubmatch(token)

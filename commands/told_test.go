@@ -1,0 +1,108 @@
+package commands_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+// answered is the newest answer that its reader alone saw, as lines of text.
+func (w *world) answered() []string {
+	w.t.Helper()
+	var last *algesta.Post
+	for _, p := range w.posts() {
+		if p.Kind == algesta.AnswerPost {
+			last = &p
+		}
+	}
+	require.NotNil(w.t, last)
+	out := []string{last.Report.Title.String()}
+	for _, b := range last.Report.Body {
+		if len(b.Text) > 0 {
+			out = append(out, b.Text.String())
+		}
+		for _, l := range b.List {
+			out = append(out, l.String())
+		}
+		if b.Table == nil {
+			continue
+		}
+		for _, row := range b.Table.Rows {
+			cells := make([]string, 0, len(row))
+			for _, cell := range row[1:] { // the moment is another every time
+				cells = append(cells, cell.String())
+			}
+			out = append(out, strings.Join(cells, " | "))
+		}
+	}
+	return out
+}
+
+func TestApprovalsListsWhatWaitsForWhoMayDecideIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(pablo, "approvals")
+	require.Equal(t, []string{"Nothing waits for your approval."}, w.answered())
+	w.types(luis, "restart api-gateway production")
+	r := w.request(algesta.Pending)
+
+	w.types(pablo, "aprobaciones")
+	said := w.answered()
+	require.Equal(t, "1 request waits for your approval.", said[0])
+	require.Contains(t, said[1], "Restart of api-gateway in production: requested by Luis · needs 1 approval from")
+	require.Contains(t, said[1], "its thread")
+	w.types(luis, "approvals")
+	said = w.answered()
+	require.Equal(t, []string{"Nothing waits for your approval.", "Waiting for others:"}, said[:2])
+	require.Contains(t, said[2], "requested by Luis")
+	w.types(nico, "approvals")
+	require.Equal(t, []string{"Nothing waits for your approval."}, w.answered(), "whoever may not read it doesn't learn of it")
+
+	w.votes(pablo, algesta.Approve, r.ID)
+	w.types(carla, "approvals")
+	require.Equal(t, []string{"Nothing waits for your approval."}, w.answered())
+}
+
+func TestTheAuditTellsEverybodyWhatTheyMayKnowAndNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(strings.Replace(rules, "bindings:", `bindings:
+  - {name: staging alone, subjects: ["user:U0MARTA"], role: operator, namespaces: [staging]}
+  - {name: everything, subjects: ["user:U0CARLA"], role: operator, namespaces: ["*"]}`, 1))
+	w.types(nico, "restart api-gateway production")
+	w.types(luis, "restart api-gateway production because the cache is full")
+	r := w.request(algesta.Pending)
+	w.votes(pablo, algesta.Deny, r.ID)
+	w.request(algesta.Rejected)
+
+	w.types(luis, "audit api-gateway production")
+	said := strings.Join(w.answered(), "\n")
+	require.Contains(t, said, "about api-gateway in production in the last")
+	require.Contains(t, said, "Pablo | denied | Restart of api-gateway in production · its thread")
+	require.Contains(t, said, "Luis | requested | Restart of api-gateway in production · its thread | the cache is full")
+	require.Contains(t, said, "Nico | refused |")
+	require.Contains(t, said, "restart api-gateway production · You may not restart in production")
+
+	w.types(luis, "audit <@U0PABLO|pablo> since=2h")
+	said = strings.Join(w.answered(), "\n")
+	require.Contains(t, said, "1 line about what Pablo did in the last 2 h")
+	require.NotContains(t, said, "Nico")
+
+	w.types(marta, "audit since=1h")
+	require.Equal(t, []string{"The audit has nothing that you may read about everything in the last 60 min."}, w.answered(), "of production")
+	w.types(marta, "audit api-gateway production")
+	require.Contains(t, w.answered()[0], "You may not use audit in production")
+	w.types(nico, "audit")
+	require.Contains(t, w.answered()[0], "You may not use audit")
+	w.types(luis, "audit since=soon")
+	require.Contains(t, w.answered()[0], "since is a length of time such as 2h or 7d, not “soon”.")
+
+	w.people.set(func(d *fakeDirectory) { d.private = true; d.knownPlaces = nil })
+	w.types(carla, "audit api-gateway production")
+	require.Contains(t, w.answered()[0], "has nothing that you may read", "what was asked for in a private channel is nobody else's business")
+	w.types(luis, "audit api-gateway production")
+	require.Contains(t, strings.Join(w.answered(), "\n"), "Luis | requested")
+}
