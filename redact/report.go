@@ -30,6 +30,9 @@ func (r *Redactor) Report(in algesta.Report) algesta.Report {
 	for i, b := range out.Body {
 		out.Body[i] = r.block(b)
 	}
+	if in.File != nil {
+		out.File = &algesta.File{Name: r.String(in.File.Name), Text: r.String(in.File.Text)}
+	}
 	for i, b := range out.Buttons {
 		out.Buttons[i].Label = r.String(b.Label)
 		if c := b.Confirm; c != nil {

@@ -28,6 +28,7 @@ func TestAReportAndAPlanAreRedactedAndOtherwiseTheSame(t *testing.T) {
 			{Label: value, ID: "r-1", Confirm: &algesta.Confirm{Title: value, Text: value, Yes: value, No: value}},
 			{Label: "Undo"},
 		},
+		File: &algesta.File{Name: value, Text: "it says " + value},
 	}
 	plan := algesta.Plan{
 		Summary: text, Facts: []algesta.Field{{Label: "image", Value: text}}, Diff: value, Warnings: []algesta.Text{text}, Nothing: text,

@@ -9,10 +9,11 @@ import (
 	"github.com/3astronautas/algesta/redact"
 )
 
-// sanitizer returns reports without secrets and without invisible characters, as redact.Clean defines them.
+// sanitizer returns reports without secrets and without invisible characters, as redact.Clean defines them. It cuts nothing: what is too
+// long for a message is cut where it's rendered, which says so, and what is in a file is all of it.
 type sanitizer struct{ redactor *redact.Redactor }
 
-func (s sanitizer) string(v string) string { return redact.Clean(s.redactor.String(v)) }
+func (s sanitizer) string(v string) string { return s.redactor.String(v) }
 
 // line is for what has to stay on one line: labels and titles of controls.
 func (s sanitizer) line(v string) string { return strings.Join(strings.Fields(s.string(v)), " ") }

@@ -66,3 +66,20 @@ func TestALinkWithASecretIsNoLink(t *testing.T) {
 	require.NotContains(t, report("https://u:"+secret+"@example.com/x"), secret)
 	require.Contains(t, report("https://example.com/x"), "https://example.com/x")
 }
+
+// What is in a file is all of it, whatever its length: the last row of a plan and the newest line of a log, too.
+func TestNothingIsCutFromAFile(t *testing.T) {
+	t.Parallel()
+	rows := strings.Repeat("env  A_LONG_NAME_OF_A_VARIABLE changed\n", 9000)
+	approve := []algesta.Button{{Label: "Approve", Action: algesta.Approve, ID: "c-1", Style: "primary"}}
+	for name, report := range map[string]algesta.Report{
+		"of the message": {Body: []algesta.Block{{Pre: rows + "image  the last row"}}, File: &algesta.File{Name: "plan"}, Buttons: approve},
+		"of its own":     {File: &algesta.File{Name: "log", Text: rows + "image  the last row"}},
+	} {
+		report.Title = algesta.Say("Roll back")
+		_, content, ok := fileOf(algesta.Outgoing{Post: algesta.Post{Command: "c-1"}}, render(report, nil), byPost)
+		require.True(t, ok, name)
+		require.Contains(t, content, rows, name)
+		require.Contains(t, content, "image  the last row", name)
+	}
+}
