@@ -312,12 +312,16 @@ func (k *connection) named(ctx context.Context, c Cluster, in Input) (bool, erro
 	}
 	for i := range spec.Containers {
 		for _, e := range spec.Containers[i].Env {
-			if e.ValueFrom == nil && word.MatchString(e.Value) {
+			if e.ValueFrom == nil && word.MatchString(e.Value) && isPlain(e.Name, e.Value) {
 				return true, nil
 			}
 			if e.ValueFrom != nil && e.ValueFrom.ConfigMapKeyRef != nil {
 				ref := e.ValueFrom.ConfigMapKeyRef
-				if read := sources.configMap(ref.Name); read.found != nil && word.MatchString(read.found.Data[ref.Key]) {
+				read := sources.configMap(ref.Name)
+				if read.found == nil {
+					continue
+				}
+				if value := read.found.Data[ref.Key]; word.MatchString(value) && isPlain(e.Name, value) && isPlain(ref.Key, value) {
 					return true, nil
 				}
 			}
@@ -327,8 +331,8 @@ func (k *connection) named(ctx context.Context, c Cluster, in Input) (bool, erro
 				continue
 			}
 			if read := sources.configMap(from.ConfigMapRef.Name); read.found != nil {
-				for _, value := range read.found.Data {
-					if word.MatchString(value) {
+				for key, value := range read.found.Data {
+					if word.MatchString(value) && isPlain(from.Prefix+key, value) && isPlain(key, value) {
 						return true, nil
 					}
 				}

@@ -1,6 +1,7 @@
 package runbooks_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/rand"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout/rollouttest"
@@ -139,6 +141,33 @@ func TestConnectJudgesTheNetworkPoliciesOfBothSides(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "api-gateway in production to "+c.to+": "+c.want, got[0])
 		})
+	}
+}
+
+// What is hidden can't be found out by asking for connections to it: it's neither confirmed nor given to DNS.
+func TestConnectSearchesNothingThatIsHidden(t *testing.T) {
+	t.Parallel()
+	hidden := "walrus" + rand.String(8) + ".garden.lantern"
+	n := &internet{at: map[string]algesta.Exchange{"tcp://" + hidden + ":22": {Addresses: []string{"203.0.113.8"}}}}
+	s, c := calls()
+	c.Prober = n
+	s.lists["ConfigMapList"] = []any{corev1.ConfigMap{ObjectMeta: named("places"), Data: map[string]string{"password": hidden}}}
+	main := &s.deployment.Spec.Template.Spec.Containers[0]
+	for name, set := range map[string]func(){
+		"a literal":             func() { main.Env = []corev1.EnvVar{plain("DB_PASSWORD", hidden)} },
+		"a key":                 func() { main.Env = []corev1.EnvVar{fromMap("X1", "places", "password")} },
+		"a variable":            func() { main.Env = []corev1.EnvVar{fromMap("DB_PASSWORD", "places", "password")} },
+		"a URL with a password": func() { main.Env = []corev1.EnvVar{plain("URL", "postgres://app:"+hidden+"@db/x")} },
+		"all of a ConfigMap's keys": func() {
+			main.Env, main.EnvFrom = nil, []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{
+				LocalObjectReference: corev1.LocalObjectReference{Name: "places"},
+			}}}
+		},
+	} {
+		set()
+		got, err := connects(t, c, hidden+":22")
+		require.NoError(t, err, name)
+		require.Contains(t, fmt.Sprint(got), "I didn't look at "+hidden, name)
 	}
 }
 

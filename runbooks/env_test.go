@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/rand"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
@@ -97,6 +98,22 @@ func TestEnvShowsNoSecret(t *testing.T) {
 		require.Contains(t, env(t, s, nil), name+" | hidden | the template")
 	}
 	require.Contains(t, env(t, s, nil), "LEAK | hidden | ConfigMap leaks, key token")
+
+	phrase := "walrus-" + rand.String(8) + "-garden" // nothing but the name of its key says what it is
+	c = configured(bothSecrets, fromMap("SPRING_JSON", "leaks", "DB_PASSWORD"), fromMap("X1", "leaks", "password"))
+	main := &whole(c).Reader.(*still).deployment.Spec.Template.Spec.Containers[0]
+	main.EnvFrom = []corev1.EnvFromSource{{Prefix: "X", ConfigMapRef: &corev1.ConfigMapEnvSource{
+		LocalObjectReference: corev1.LocalObjectReference{Name: "leaks"},
+	}}}
+	reader = whole(c).Reader.(*still)
+	reader.lists["ConfigMapList"] = append(
+		reader.lists["ConfigMapList"],
+		corev1.ConfigMap{ObjectMeta: named("leaks"), Data: map[string]string{"password": phrase, "DB_PASSWORD": phrase}},
+	)
+	for _, args := range []algesta.Args{nil, {"grep": "X1"}, {"grep": "SPRING"}, {"grep": "PASSWORD"}} {
+		require.NotContains(t, strings.Join(env(t, whole(c), args), "\n"), phrase)
+	}
+	require.Contains(t, env(t, whole(c), nil), "SPRING_JSON | hidden | ConfigMap leaks, key DB_PASSWORD")
 }
 
 func TestEnvFlagsWhatIsMissing(t *testing.T) {

@@ -118,7 +118,7 @@ func (s *envSources) fromAll(from corev1.EnvFromSource) (all []variable, problem
 		}
 		for _, key := range slices.Sorted(maps.Keys(read.found.Data)) {
 			v := variable{name: from.Prefix + key, from: source, value: read.found.Data[key]}
-			v.hidden = !isPlain(v.name, v.value)
+			v.hidden = !isPlain(v.name, v.value) || !isPlain(key, v.value)
 			all = append(all, v)
 		}
 	case from.SecretRef != nil:
@@ -172,7 +172,7 @@ func (s *envSources) variable(e corev1.EnvVar) (v variable, problem algesta.Text
 		if read.found != nil {
 			v.value, there = read.found.Data[ref.Key]
 		}
-		if v.hidden = !isPlain(e.Name, v.value); !there && !optional(ref.Optional) {
+		if v.hidden = !isPlain(e.Name, v.value) || !isPlain(ref.Key, v.value); !there && !optional(ref.Optional) {
 			v.missing = true
 			return v, missingKey(configMap, ref.Name, ref.Key, e.Name, read.found == nil)
 		}
