@@ -92,6 +92,9 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 	if look := d.diagnoseCommand(c); look != "" {
 		out.Hint = algesta.Say("Ask why: {}", algesta.Name(look))
 	}
+	if book, ok := d.find(c.Runbook); ok && book.Plan != nil {
+		out.Hint = join(out.Hint, algesta.Say("Its revisions went with it: only its manifest, applied again, brings it back."))
+	}
 	return out
 }
 
