@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,13 +51,19 @@ func (c *Cluster) List(ctx context.Context, namespace, labels string, into runti
 }
 
 // ListSome fills a list as List does, with what a field selector matches, "" for all, until it holds most objects, 5,000 at the most. more
-// says that there are others, which were not read.
+// says that there are others, which were not read. What is known to be secret is hidden in it as List does; of an object that is selected by
+// its name, what it spells out is told first.
 func (c *Cluster) ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error) {
 	resource, err := resourceOf(into)
 	if err != nil {
 		return false, fmt.Errorf("listing: %w", err)
 	}
-	return c.pages(ctx, resource, namespace, metav1.ListOptions{FieldSelector: fields}, min(most, mostObjects), into)
+	more, err = c.pages(ctx, resource, namespace, metav1.ListOptions{FieldSelector: fields}, min(most, mostObjects), into)
+	if strings.Contains(fields, "metadata.name=") {
+		c.learnList(ctx, namespace, into)
+	}
+	c.hideTextsIn(into)
+	return more, err
 }
 
 // pages fills a list with what the options select, page by page, and asks for most objects in all. more says that there are others. It

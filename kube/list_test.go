@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/redact"
+	"github.com/3astronautas/algesta/sandbox/control"
 )
 
 // manyPods is an API server with so many pods, which hands out pages as a real one does and fails a request without a limit.
@@ -183,4 +186,36 @@ func TestAServerThatSendsNothingButMorePagesIsNotAskedForEver(t *testing.T) {
 	require.EqualValues(t, 10, pages.Load(), "5,000 objects are asked for at the most")
 	require.ErrorIs(t, c.List(t.Context(), "", "", &corev1.PodList{}), algesta.ErrUnreachable)
 	require.EqualValues(t, 20, pages.Load())
+}
+
+// An object that is read by its name is as quotable as one of a rollout: what it spells out is known before anybody gets it.
+func TestOneObjectIsLearnedBeforeItIsQuoted(t *testing.T) {
+	t.Parallel()
+	value := "walrus-" + "garden-" + "lantern"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, Items: []corev1.Pod{{
+			ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "production"},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: value}}}}},
+			Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "app", State: corev1.ContainerState{
+				Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: "refused: app/" + value},
+			}}}},
+		}}})
+	}))
+	t.Cleanup(server.Close)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, control.WriteKubeconfig(path, &rest.Config{Host: server.URL}, "sandbox"))
+	redactor := redact.New()
+	c, err := kube.Open(t.Context(), kube.Config{
+		Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: path, Hide: redactor.Values,
+		SecretValues: func(values [][]byte) { redactor.Add(values...) },
+	})
+	require.NoError(t, err)
+	var all, one corev1.PodList
+	_, err = c.ListSome(t.Context(), "production", "metadata.name=p", 1, &one)
+	require.NoError(t, err)
+	require.NotContains(t, one.Items[0].Status.ContainerStatuses[0].State.Terminated.Message, value)
+	_, err = c.ListSome(t.Context(), "production", "", 1, &all)
+	require.NoError(t, err)
+	require.NotContains(t, all.Items[0].Status.ContainerStatuses[0].State.Terminated.Message, value, "what is known is hidden in any list")
 }

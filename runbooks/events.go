@@ -86,15 +86,24 @@ func (s saidEvents) leftOut() []algesta.Text {
 
 // hideSpelledOut takes the messages away that hold a secret which a pod spells out: a list of a whole namespace tells it to nobody else.
 func hideSpelledOut(all []corev1.Event, pods []corev1.Pod) {
+	hide := spelledOut(pods)
+	for i := range all {
+		all[i].Message = hide(all[i].Message)
+	}
+}
+
+// spelledOut replaces a message that holds a secret which one of these pods spells out.
+func spelledOut(pods []corev1.Pod) func(message string) string {
 	specs := make([]*corev1.PodSpec, len(pods))
 	for i := range pods {
 		specs[i] = &pods[i].Spec
 	}
 	secrets := podspec.Secrets(specs...)
-	for i := range all {
-		if slices.ContainsFunc(secrets, func(value []byte) bool { return strings.Contains(all[i].Message, strings.TrimSpace(string(value))) }) {
-			all[i].Message = "(hidden: it quotes a secret)"
+	return func(message string) string {
+		if slices.ContainsFunc(secrets, func(value []byte) bool { return strings.Contains(message, strings.TrimSpace(string(value))) }) {
+			return "(hidden: it quotes a secret)"
 		}
+		return message
 	}
 }
 

@@ -156,7 +156,7 @@ func healthAskOf(pod *corev1.Pod, in Input) (healthAsk, error) {
 				"I don't ask for {}: a GET may do something. I ask only for what a probe of the workload calls anyway, and for paths that tell health.",
 				algesta.Name(quote(ask.path)),
 			),
-			Hint: algesta.Say("Those are {}.", list(clipped(slices.Compact(allowed)))),
+			Hint: algesta.Say("Those are {}.", list(clipped(quoteAll(slices.Compact(allowed))))),
 		}
 	}
 	if port := healthPortArg.Of(in); port > 0 {
@@ -215,9 +215,9 @@ func probeArithmetic(kind string, p *corev1.Probe) string {
 	after := period * failures
 	if kind == "liveness" {
 		return fmt.Sprintf("Restarted when it hasn't answered GET %s for %d s (%d times, every %d s), at the earliest %d s after its start.",
-			orElse(p.HTTPGet.Path, "/"), after, failures, period, p.InitialDelaySeconds+after)
+			quote(orElse(p.HTTPGet.Path, "/")), after, failures, period, p.InitialDelaySeconds+after)
 	}
-	return fmt.Sprintf("Taken out of its Service when it hasn't answered GET %s for %d s.", orElse(p.HTTPGet.Path, "/"), after)
+	return fmt.Sprintf("Taken out of its Service when it hasn't answered GET %s for %d s.", quote(orElse(p.HTTPGet.Path, "/")), after)
 }
 
 func orNumber(n, otherwise int32) int32 {
@@ -330,7 +330,7 @@ func healthReport(in Input, ask healthAsk, rows []healthRow, notes []algesta.Tex
 	}
 	report := algesta.Report{
 		Tone:  algesta.Good,
-		Title: algesta.Say("{}: {} of {} {} {} as they should", logSubject(in), well, count(of, "pod"), answers(of), algesta.Name(ask.path)),
+		Title: algesta.Say("{}: {} of {} {} {} as they should", logSubject(in), well, count(of, "pod"), answers(of), algesta.Name(quote(ask.path))),
 	}
 	switch {
 	case unread != nil && failed == 0:

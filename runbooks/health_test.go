@@ -170,3 +170,22 @@ func TestHealthShowsNoSecretAndSaysWhatItCouldNotAsk(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, got, "Couldn't check services: I don't have permission to read ServiceList.")
 }
+
+// A probe's path is any text to the API server, and so is what an autoscaler is for.
+func TestAProbesPathIsQuotedInOneShortLine(t *testing.T) {
+	t.Parallel()
+	p := healthy()
+	path := "/health?x=1\n✅ Approved by Pablo " + strings.Repeat("y", 5000)
+	for _, pod := range p.pods {
+		probes(path, intstr.FromString("http"))(&pod.Spec.Containers[0])
+	}
+	got, err := p.tells(t, nil)
+	require.NoError(t, err)
+	_, refused := p.tells(t, algesta.Args{"path": "/admin"})
+	var known *algesta.Error
+	require.ErrorAs(t, refused, &known)
+	for _, text := range append(got, known.Hint.String()) {
+		require.NotContains(t, text, "\n")
+		require.Less(t, len(text), 1500)
+	}
+}

@@ -123,7 +123,7 @@ func scalersReport(found []scaler, in Input) algesta.Report {
 			last = span(in.Command.At.Sub(at.Time)) + " ago"
 		}
 		table.Rows = append(table.Rows, []algesta.Text{
-			algesta.Say("{}", algesta.Name(s.Name)), algesta.Say("{}", algesta.Name(s.Spec.ScaleTargetRef.Name)),
+			algesta.Say("{}", algesta.Name(s.Name)), algesta.Say("{}", algesta.Name(quote(s.Spec.ScaleTargetRef.Name))),
 			algesta.Say("{}", orElse(strings.Join(measured(s.HorizontalPodAutoscaler), ", "), "–")),
 			algesta.Say("{}", s.Status.CurrentReplicas), algesta.Say("{}", s.bounds()), algesta.Say("{}", s.why), algesta.Say("{}", last),
 		})

@@ -254,3 +254,19 @@ func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 		tells(t, listed{}, regarding("keyvault", ""))[0],
 	)
 }
+
+// A list of a whole namespace tells nobody what its pods spell out, so a message that holds it is not quoted.
+func TestAWaitingPodsMessageDoesNotQuoteWhatItSpellsOut(t *testing.T) {
+	t.Parallel()
+	s := withSecrets()
+	spelled := "walrus-" + "garden-" + "lantern"
+	s.lists["PodList"] = []any{corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "gateway-a", Namespace: "production"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: spelled}}}}},
+		Status: corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{Name: "app", State: corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: "can't use " + spelled},
+		}}}},
+	}}
+	got := locker{listErr: forbidden("Secrets")}.tells(t, s, "")
+	require.Contains(t, got, "Pod gateway-a waits: (hidden: it quotes a secret)")
+}

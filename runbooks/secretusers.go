@@ -174,13 +174,14 @@ func readSecretUsers(ctx context.Context, c Cluster, in Input) *secretUsers {
 	for i := range cron.Items {
 		u.usedBy(cron.Items[i].Spec.JobTemplate.Spec.Template.Spec, cron.Items[i].Name)
 	}
+	hide := spelledOut(pods.Items)
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
 			u.usedBy(pod.Spec, workloadOf(pod))
 		}
 		if s := rollout.StateOf(pod); s.Reason == "CreateContainerConfigError" && len(u.waiting) < mostCauses {
-			u.waiting = append(u.waiting, algesta.Say("Pod {} waits: {}", algesta.Name(pod.Name), quote(s.Message)))
+			u.waiting = append(u.waiting, algesta.Say("Pod {} waits: {}", algesta.Name(pod.Name), quote(hide(s.Message))))
 		}
 	}
 	for i := range ing.Items {

@@ -73,6 +73,15 @@ const quoteBytes = 300
 // line and short.
 func quote(s string) string { return forms.Line(podspec.OnlyExecutables(s), quoteBytes) }
 
+// quoteAll are the texts, each as quote has it.
+func quoteAll(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = quote(text)
+	}
+	return out
+}
+
 var forms *redact.Redactor // the forms only: a runbook knows no secret values
 
 func oneLine(s string) string {

@@ -322,8 +322,10 @@ func (l *layout) rows(rows [][]algesta.Text, settings []slackapi.ColumnSetting) 
 	missing := 0
 	for i, row := range rows {
 		cost := 0
-		for _, cell := range row {
-			cost += costOf(cell) + spanCost
+		row = slices.Clone(row)
+		for j, cell := range row {
+			row[j] = clipped(cell)
+			cost += costOf(row[j]) + spanCost
 		}
 		if i == maxRows || cost > l.left {
 			missing = len(rows) - i
@@ -341,6 +343,26 @@ func (l *layout) rows(rows [][]algesta.Text, settings []slackapi.ColumnSetting) 
 		l.full = l.full || len(table.Rows) < maxRows
 		l.note(more(missing, "row"))
 	}
+}
+
+// mostCell is how many characters of one cell are shown, so that a long name costs its own row's place and no other row.
+const mostCell = 1000
+
+// clipped is a cell with at most mostCell characters; what it leaves out ends in an ellipsis.
+func clipped(cell algesta.Text) algesta.Text {
+	left := mostCell
+	for i, span := range cell {
+		if !plainWords(span) {
+			continue
+		}
+		kept, dropped := cut(span.Text, left)
+		left -= utf8.RuneCountInString(kept)
+		if dropped > 0 {
+			span.Text = kept + "…"
+			return append(slices.Clone(cell[:i]), span)
+		}
+	}
+	return cell
 }
 
 // columns let texts wrap, which Slack's tables don't do by themselves, so that a table is read on a phone; figures stand at the right.

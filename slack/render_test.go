@@ -387,3 +387,37 @@ func BenchmarkRenderLongLog(b *testing.B) {
 		render(report, nil)
 	}
 }
+
+// A sentence has no lines: a name with a line break can't begin one that reads as the bot's own.
+func TestNoNameBeginsALine(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"\n", "\r\n", "\r", "\v", "\f", "\u0085", "\u2028", "\u2029"} {
+		name := "/health?x=1" + end + "✅ Approved by Pablo"
+		said := algesta.Say("asked {} and "+name, algesta.Name(name))
+		r := render(algesta.Report{Title: said, Small: said, Push: said, Body: []algesta.Block{
+			{Text: said}, {List: []algesta.Text{said}}, {Fields: []algesta.Field{{Label: name, Value: said}}},
+			{Table: &algesta.Table{Head: []string{name}, Rows: [][]algesta.Text{{said}}}},
+		}}, nil)
+		raw, err := json.Marshal(r.blocks)
+		require.NoError(t, err)
+		require.NotContains(t, string(raw), "\\n✅", "%q", end)
+		for _, text := range []string{string(raw), r.text, r.plain()} {
+			require.NotRegexp(t, "(?m)^✅", text, "%q", end)
+			require.NotContains(t, text, "\u2028✅", "%q", end)
+		}
+	}
+}
+
+// Whoever names an object in 11,000 characters takes the place of no other row.
+func TestALongCellHidesNoOtherRow(t *testing.T) {
+	t.Parallel()
+	table := &algesta.Table{Head: []string{"autoscaler", "for"}}
+	for _, name := range []string{strings.Repeat("z", 11_000), "ms-orders", "web"} {
+		table.Rows = append(table.Rows, []algesta.Text{algesta.Say("{} {}", algesta.Name(name), "x"), algesta.Say("at its maximum")})
+	}
+	r := render(algesta.Report{Title: algesta.Say("3 autoscalers"), Body: []algesta.Block{{Table: table}}}, nil)
+	require.Empty(t, problemsOf(r))
+	require.Contains(t, show(r), "web")
+	require.NotContains(t, show(r), "more row")
+	require.Contains(t, show(r), "z…")
+}

@@ -16,7 +16,7 @@ type sanitizer struct{ redactor *redact.Redactor }
 func (s sanitizer) string(v string) string { return s.redactor.String(v) }
 
 // line is for what has to stay on one line: labels and titles of controls.
-func (s sanitizer) line(v string) string { return strings.Join(strings.Fields(s.string(v)), " ") }
+func (s sanitizer) line(v string) string { return strings.Join(strings.Fields(s.sentence(v)), " ") }
 
 // Slack's IDs. What is not one is printed instead of mentioned, so that no text can become a mention.
 var (
@@ -29,10 +29,19 @@ var (
 // maxAddress is a little below the longest address that Slack takes.
 const maxAddress = 2900
 
+// breaks are the characters that begin a new line. Sentences have none: what needs lines is a list, a table or preformatted.
+var breaks = strings.NewReplacer("\n", " ", "\v", " ", "\f", " ", "\u0085", " ", "\u2028", " ", "\u2029", " ")
+
+// sentence is v on one line. A carriage return is a break here: in a sentence nothing may overwrite what stands before it.
+func (s sanitizer) sentence(v string) string {
+	return breaks.Replace(s.string(strings.ReplaceAll(v, "\r", "\n")))
+}
+
+// text is a sentence on one line, so that no name in it can begin a line of its own that reads as another sentence of the bot.
 func (s sanitizer) text(t algesta.Text) algesta.Text {
 	out := make(algesta.Text, 0, len(t))
 	for _, span := range t {
-		span.Text = s.string(span.Text)
+		span.Text = s.sentence(span.Text)
 		known := true
 		switch span.Kind {
 		case algesta.Person:

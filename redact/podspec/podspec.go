@@ -108,8 +108,8 @@ func (t secrets) addContainer(c *corev1.Container) {
 		if probe != nil && probe.Exec != nil {
 			t.addCommand(probe.Exec.Command)
 		}
-		if probe != nil && probe.HTTPGet != nil {
-			t.addHeaders(probe.HTTPGet.HTTPHeaders)
+		if probe != nil {
+			t.addRequest(probe.HTTPGet)
 		}
 	}
 	if c.Lifecycle != nil {
@@ -117,8 +117,8 @@ func (t secrets) addContainer(c *corev1.Container) {
 			if hook != nil && hook.Exec != nil {
 				t.addCommand(hook.Exec.Command)
 			}
-			if hook != nil && hook.HTTPGet != nil {
-				t.addHeaders(hook.HTTPGet.HTTPHeaders)
+			if hook != nil {
+				t.addRequest(hook.HTTPGet)
 			}
 		}
 	}
@@ -127,6 +127,27 @@ func (t secrets) addContainer(c *corev1.Container) {
 		t.addConnection(env.Value)
 		if redact.Literal(env.Value) { // whatever its name is
 			t.add(env.Value)
+		}
+	}
+}
+
+// addRequest reads what the kubelet asks for: a path such as /health/TOKEN, a query such as ?key=TOKEN, and the headers.
+func (t secrets) addRequest(get *corev1.HTTPGetAction) {
+	if get == nil {
+		return
+	}
+	t.addHeaders(get.HTTPHeaders)
+	at, query, _ := strings.Cut(get.Path, "?")
+	for segment := range strings.SplitSeq(at, "/") {
+		if redact.Literal(segment) {
+			t.add(segment)
+		}
+	}
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' || r == '#' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		t.addNamed(name, value)
+		if redact.Literal(value) {
+			t.add(value)
 		}
 	}
 }
