@@ -58,7 +58,7 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	ctx, cancel := storing(ctx)
 	defer cancel()
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error {
-		newer, err := tx.Followed(followed(r), r.ID)
+		newer, err := followedWriters(tx, followed(r), r.ID)
 		if err != nil || len(newer) > 0 { // what was found is not true any more
 			return err
 		}

@@ -101,7 +101,8 @@ type Store interface {
 	Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error)
 	// LostPosts are the messages of a request that can never be delivered as they are, oldest first.
 	LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error)
-	// LastChange is the request whose change of the object was begun last, of those whose change is in the cluster, ended or not.
+	// LastChange is the request whose change was begun last of those that wrote to the object, or were asked for about it and wrote to
+	// another: their change is in the cluster, or may be.
 	LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error)
 	// UndoOf is the newest offer to undo a request.
 	UndoOf(ctx context.Context, request string) (o algesta.Offer, found bool, err error)

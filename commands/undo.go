@@ -106,6 +106,11 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 	if !found || time.Since(last.UpdatedAt) > offerLives {
 		return algesta.Offer{}, none(algesta.Say("I changed nothing of {} in the last 24 hours, so there is nothing to undo.", where))
 	}
+	if last.Status == algesta.Executing || last.Status == algesta.Unknown { // it may have written to another object than the workload
+		return algesta.Offer{}, none(
+			algesta.Say("Whether my last change of {} ({}) happened isn't known yet, so I can't undo it.", where, algesta.Name(last.ID)),
+		)
+	}
 	if last.Plan.Undo == nil {
 		return algesta.Offer{}, none(algesta.Say("My last change of {}, {}, can't be undone.", where, algesta.Name(last.ID)))
 	}

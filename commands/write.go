@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -194,7 +195,7 @@ func intentData(r algesta.Request, e algesta.Execution) algesta.Args {
 // endOlder ends the follow of older changes to the objects of the plan: this one replaces what they did.
 func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
 	for _, o := range r.Plan.Objects() {
-		older, err := tx.Followed(o, r.ID)
+		older, err := followedWriters(tx, o, r.ID)
 		if err != nil {
 			return err
 		}
@@ -205,6 +206,13 @@ func (d *Dispatcher) endOlder(tx Tx, r algesta.Request) error {
 		}
 	}
 	return nil
+}
+
+// followedWriters are the requests that are still followed and wrote to the object. What is about it and wrote to another, such as its
+// autoscaler, isn't replaced by a write to this one.
+func followedWriters(tx Tx, o algesta.Object, except string) ([]algesta.Request, error) {
+	all, err := tx.Followed(o, except)
+	return slices.DeleteFunc(all, func(r algesta.Request) bool { return !slices.Contains(r.Plan.Objects(), o) }), err
 }
 
 // endFollow ends the follow of one change that another replaces.

@@ -68,7 +68,7 @@ func (t *Tx) Release(request, next string) error {
 		if next != "" || time.Now().After(o.ExpiresAt) {
 			continue
 		}
-		later, err := t.changedSince(o.Target.Workload(), o.MadeAt)
+		later, err := t.changedSince(o)
 		if err != nil {
 			return err
 		}
@@ -82,17 +82,21 @@ func (t *Tx) Release(request, next string) error {
 	return nil
 }
 
-// changedSince reports whether a write of the object was begun after this time that is there, or may be.
-func (t *Tx) changedSince(o algesta.Object, at time.Time) (yes bool, err error) {
+// changedSince reports whether a write was begun after an offer was made that is there, or may be: of what it is about, for a command
+// about that, or of what the request wrote that it takes back.
+func (t *Tx) changedSince(o algesta.Offer) (yes bool, err error) {
+	about := o.Target.Workload()
+	if about.Name == "" { // it's about an object of its own, which the request wrote
+		about = algesta.Object{}
+	}
 	err = t.row(
-		`SELECT EXISTS (SELECT 1 FROM executions WHERE object = ? AND state IN ('intended', 'confirmed', 'unknown') AND started_at > ?)`,
-		o.String(),
-		ms(at),
-	).Scan(
-		&yes,
-	)
+		`SELECT EXISTS (SELECT 1 FROM executions WHERE state IN ('intended', 'confirmed', 'unknown') AND started_at > ?2 AND (object = ?1
+		OR request IN (SELECT id FROM requests WHERE requests.object = ?1)
+		OR object IN (SELECT object FROM executions WHERE request = ?3)))`,
+		about.String(), ms(o.MadeAt), o.Args.String("undoes"),
+	).Scan(&yes)
 	if err != nil {
-		return false, fmt.Errorf("looking for later changes of %s: %w", o, err)
+		return false, fmt.Errorf("looking for changes after the offer %s: %w", o.ID, err)
 	}
 	return yes, nil
 }

@@ -20,15 +20,18 @@ func (s *Store) Carried(ctx context.Context, o algesta.Object, most int) ([]alge
 	return all, nil
 }
 
-// LastChange is the request whose change of the object was begun last, of those whose change is in the cluster, whether it has ended or is
-// still being followed. A change by somebody's word counts.
+// LastChange is the request whose change was begun last of those that wrote to the object, or were asked for about it and wrote to another,
+// such as its autoscaler. Their change is in the cluster, or may be; it has ended, or is still being followed. A change by somebody's word
+// counts.
 func (s *Store) LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error) {
 	all, err := list(
 		ctx,
 		s.read,
 		scanRequest,
 		`SELECT `+requestColumns+` FROM requests JOIN (SELECT request, MAX(started_at) AS begun FROM executions
-		WHERE object = ? AND state = 'confirmed' GROUP BY request) ON request = requests.id ORDER BY begun DESC, id DESC LIMIT 1`,
+		WHERE state IN ('intended', 'confirmed', 'unknown')
+		AND (object = ?1 OR request IN (SELECT id FROM requests WHERE requests.object = ?1))
+		GROUP BY request) ON request = requests.id ORDER BY begun DESC, id DESC LIMIT 1`,
 		o.String(),
 	)
 	if err != nil {

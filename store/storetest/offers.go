@@ -140,3 +140,59 @@ func testOffersAreKept(t *testing.T, open Open) {
 	require.False(t, found)
 	require.ErrorIs(t, s.Update(context.Background(), func(tx commands.Tx) error { return tx.Offer(want) }), algesta.ErrTaken)
 }
+
+// testAnOfferStaysAwayAfterALaterChange releases an offer after a later change of the autoscaler that it's about, or of its service.
+func testAnOfferStaysAwayAfterALaterChange(t *testing.T, open Open) {
+	t.Parallel()
+	own := algesta.Target{Cluster: gateway.Cluster, Namespace: gateway.Namespace, Object: "horizontalpodautoscaler/gateway-hpa"}
+	for name, target := range map[string]algesta.Target{"of a service": gateway, "of an object": own} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := withRequests(t, open, "c-first1", "c-undo11")
+			later := Pending("c-later1")
+			later.Command.Target = target
+			update(t, s, func(tx commands.Tx) error { return tx.Create(later) })
+			wrote := func(id string, at time.Time) {
+				e := Execution(id)
+				e.Object, e.StartedAt = scaler, at
+				require.Empty(t, intend(t, s, e))
+				e.State = algesta.Confirmed
+				require.True(t, settle(t, s, e))
+			}
+			wrote("c-first1", noon)
+			offer := algesta.Offer{
+				ID: "o-1", Runbook: "hpa restore", Target: target, Args: algesta.Args{"undoes": "c-first1"}, MadeAt: noon.Add(time.Minute),
+				ExpiresAt: time.Now().Add(time.Hour),
+			}
+			end := algesta.Post{Command: "c-first1", Kind: algesta.EndPost, Channel: "C0OPS", Thread: "1.0", Report: algesta.Report{
+				Title: algesta.Say("Done."), Buttons: []algesta.Button{{Label: "Undo", Action: algesta.Run, ID: "o-1"}},
+			}}
+			update(t, s, func(tx commands.Tx) error {
+				if err := tx.Offer(offer); err != nil {
+					return err
+				}
+				return tx.Post(end)
+			})
+			buttons := func() int {
+				due, err := s.Due(t.Context(), 10)
+				require.NoError(t, err)
+				require.Len(t, due, 1)
+				require.NoError(t, s.Delivered(t.Context(), []algesta.Delivery{{ID: due[0].ID, Rev: due[0].Rev, TS: "2.0"}}))
+				return len(due[0].Post.Report.Buttons)
+			}
+			require.Equal(t, 1, buttons())
+			use := func() { update(t, s, func(tx commands.Tx) error { _, err := tx.Use("o-1", "c-undo11"); return err }) }
+			use()
+			require.Zero(t, buttons())
+			update(t, s, func(tx commands.Tx) error { return tx.Release("c-undo11", "") })
+			require.Equal(t, 1, buttons(), "nothing was changed since")
+			use()
+			require.Zero(t, buttons())
+			wrote("c-later1", noon.Add(time.Hour))
+			update(t, s, func(tx commands.Tx) error { return tx.Release("c-undo11", "") })
+			due, err := s.Due(t.Context(), 10)
+			require.NoError(t, err)
+			require.Empty(t, due, "it would take back more than it says")
+		})
+	}
+}

@@ -9,6 +9,11 @@ import (
 	"github.com/3astronautas/algesta/commands"
 )
 
+// scaler is the autoscaler of the gateway: a change of it is about the gateway, and writes to another object.
+var scaler = algesta.Object{
+	Cluster: gateway.Cluster, Namespace: gateway.Namespace, Group: "autoscaling", Kind: "HorizontalPodAutoscaler", Name: "gateway-hpa",
+}
+
 func testWhatWasCarriedOutOnAnObject(t *testing.T, open Open) {
 	t.Parallel()
 	s := withRequests(t, open, "c-aaaaaa", "c-bbbbbb", "c-cccccc", "c-dddddd", "c-eeeeee")
@@ -49,6 +54,14 @@ func testWhatWasCarriedOutOnAnObject(t *testing.T, open Open) {
 	e.State = algesta.Confirmed
 	require.True(t, settle(t, s, e))
 	end("c-eeeeee", algesta.Succeeded)
+	update(t, s, func(tx commands.Tx) error { return tx.Create(Pending("c-ffffff")) })
+	e = Execution("c-ffffff") // and this, about the same, wrote to another object, and nobody knows yet whether it did
+	e.Object = scaler
+	require.Empty(t, intend(t, s, e))
+	last("c-ffffff")
+	e.State = algesta.NotDoneX
+	require.True(t, settle(t, s, e))
+	last("c-eeeeee")
 	ids := func(w algesta.Object, most int) []string {
 		all, err := s.Carried(t.Context(), w, most)
 		require.NoError(t, err)

@@ -108,6 +108,7 @@ var promises = map[string]func(*testing.T, Open){
 	"AFollowIsFoundByWhatItWrote":                         testAFollowIsFoundByWhatItWrote,
 	"AButtonThatIsOverGoes":                               testAButtonThatIsOverGoes,
 	"AUsedOfferComesBackWhereNothingWasChanged":           testAUsedOfferComesBackWhereNothingWasChanged,
+	"AnOfferStaysAwayAfterALaterChange":                   testAnOfferStaysAwayAfterALaterChange,
 	"AnOfferIsUsedByOneRequest":                           testAnOfferIsUsedByOneRequest,
 	"OffersAreKept":                                       testOffersAreKept,
 	"NothingOfACommandGoesBeforeItsCard":                  testNothingOfACommandGoesBeforeItsCard,
