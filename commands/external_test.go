@@ -50,6 +50,19 @@ func TestInASharedChannelNothingIsChangedAndNothingShown(t *testing.T) {
 		w.votes(luis, algesta.Cancel, r.ID)
 		w.request(algesta.Cancelled)
 	})
+	t.Run("nor does one from elsewhere about a request there", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.types(luis, "scale api-gateway production 6")
+		r := w.request(algesta.Pending)
+		w.people.set(func(d *fakeDirectory) { d.sharedAs = "C0OPS" })
+		w.people.later(10 * time.Second)
+		home := w.vote(carla, algesta.Approve, r.ID)
+		home.Channel = "D0CARLA"
+		w.handle(home)
+		require.Contains(t, w.said(algesta.AnswerPost)[0], "is shared with another company, or will be as soon as it accepts")
+		w.request(algesta.Pending)
+	})
 	t.Run("nobody says there what became of a change in doubt", func(t *testing.T) {
 		t.Parallel()
 		w, doubtful, _ := inDoubt(t)

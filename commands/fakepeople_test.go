@@ -88,6 +88,7 @@ type fakeDirectory struct {
 	onPlace   func() // when set, called before a place is told
 	panics    bool   // asking who somebody is panics
 	shared    bool   // the channel is shared with another company
+	sharedAs  string // only this one is
 	placeDown bool   // nobody tells who reads the channel
 	direct    bool   // the channel is the bot's own direct message
 	private   bool   // the channel is private
@@ -161,7 +162,9 @@ func (d *fakeDirectory) Place(_ context.Context, channel string, maxAge time.Dur
 	if d.knownPlaces == nil {
 		d.knownPlaces = map[string]known[commands.Place]{}
 	}
-	p := commands.Place{Name: "ops", Member: !d.away, Direct: d.direct, Public: !d.private && !d.direct, External: d.shared}
+	p := commands.Place{
+		Name: "ops", Member: !d.away, Direct: d.direct, Public: !d.private && !d.direct, External: d.shared || d.sharedAs == channel && channel != "",
+	}
 	d.knownPlaces[channel] = known[commands.Place]{p, d.now()}
 	return p, nil
 }

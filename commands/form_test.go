@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // field is a field of a form.
@@ -300,4 +302,32 @@ func TestAFormLeftInTheInboxIsCarriedOutOnce(t *testing.T) {
 	fresh, err = w.store.Receive(t.Context(), in)
 	require.NoError(t, err)
 	require.False(t, fresh)
+}
+
+// A field that holds words of the command language says no other command than the form does.
+func TestAFieldOfAFormIsNoCommandLine(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string]map[string]string{
+		"a switch":      {"command": "pod delete", "environment": "production", "object": "x-1 --for-good"},
+		"a reason":      {"command": "pod delete", "environment": "production", "object": "x-1 because "},
+		"an argument":   {"command": "hpa set", "environment": "production", "object": "hpa/x --min=1", "arg.max": "3"},
+		"another place": {"command": "pod delete", "environment": "production", "object": "x-1 -n staging because"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			s := w.dispatcher.Submit(t.Context(), w.invocation(luis), values)
+			require.Nil(t, s.Invocation)
+			require.NotEmpty(t, s.Problems)
+		})
+	}
+	w := newWorld(t)
+	parser := grammar.NewParser("algesta", runbooks.All())
+	s := w.dispatcher.Submit(t.Context(), w.invocation(luis), map[string]string{
+		"command": "restart", "environment": "production", "service": "api-gateway", "reason": "it hangs; \"again\" -- really?",
+	})
+	require.Empty(t, s.Problems)
+	read, err := parser.Parse(s.Invocation.Text)
+	require.NoError(t, err)
+	require.Equal(t, `it hangs; "again" -- really?`, read.Reason)
 }

@@ -47,7 +47,7 @@ func (d *Dispatcher) Submit(ctx context.Context, in algesta.Invocation, values m
 	}
 	in.Kind, in.Vote = algesta.Typed, nil
 	in.Text = d.Parser.Typed(parsed)
-	if again, err := d.Parser.Parse(in.Text); err != nil || again.Runbook != book.Name {
+	if again, err := d.Parser.Parse(in.Text); err != nil || !again.Same(parsed) { // a field may hold words of the command language
 		return problem(commandField, orSay(err, "I can't read that as a command. Type it instead."))
 	}
 	if channel := values[channelField]; channel != "" {

@@ -31,12 +31,8 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	}
 	defer func() { err = about(r.Command, err) }()
 	if a := in.Vote.Action; a == algesta.Approve || a == algesta.Done || a == algesta.NotDone {
-		place, err := d.Directory.Place(ctx, in.Channel, placeAge)
-		if err != nil {
-			return fmt.Errorf("asking about the channel: %w", err)
-		}
-		if place.External {
-			return external(channelName(place, fromPerson(in)))
+		if err := d.notShared(ctx, in, r); err != nil {
+			return err
 		}
 	}
 	switch in.Vote.Action {
@@ -49,6 +45,28 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	case algesta.Run, algesta.Fill:
 	}
 	return fmt.Errorf("a click has the action %q", in.Vote.Action)
+}
+
+// notShared refuses a vote where another company reads along: where it was given, which may be the Home tab, and where the request stands.
+func (d *Dispatcher) notShared(ctx context.Context, in algesta.Invocation, r algesta.Request) error {
+	channels := []string{in.Channel}
+	if r.Command.Channel != in.Channel {
+		channels = append(channels, r.Command.Channel)
+	}
+	for _, channel := range channels {
+		place, err := d.Directory.Place(ctx, channel, placeAge)
+		if err != nil {
+			return fmt.Errorf("asking about the channel: %w", err)
+		}
+		if place.External {
+			from := fromPerson(in)
+			if channel != in.Channel {
+				from = origin{}
+			}
+			return external(channelName(place, from))
+		}
+	}
+	return nil
 }
 
 // needs are the approvals that the policy in force asks for: whoever had a say when the request was opened may have none any more.

@@ -351,6 +351,15 @@ func (s scalerScene) changes(to bounds, mark *pin) ([]algesta.Change, error) {
 	if noted || mark != nil {
 		swaps = append(swaps, note)
 	}
+	ref, _, err := unstructured.NestedFieldNoCopy(s.raw.Object, "spec", "scaleTargetRef")
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s scales: %w", s.scaler.Name, err)
+	}
+	same, err := json.Marshal(ref)
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s scales: %w", s.scaler.Name, err)
+	}
+	swaps = append(swaps, algesta.Swap{Label: "what it scales", Path: "/spec/scaleTargetRef", From: same, To: same}) // as people saw it
 	return []algesta.Change{{
 		Object: algesta.Object{
 			Cluster: s.in.Workload.Cluster, Group: "autoscaling", Kind: autoscalerKind, Namespace: s.scaler.Namespace, Name: s.scaler.Name,

@@ -51,6 +51,7 @@ func TestBoundsAreSetAndGoBack(t *testing.T) {
 	t.Parallel()
 	p, err := planned(t, scaled(nil), "hpa set", numbers("min", 5, "max", 6))
 	require.NoError(t, err)
+	scales := json.RawMessage(`{"kind":"Deployment","name":"api-gateway-production"}`)
 	require.Equal(t, "Autoscale api-gateway-production: 2–10 → 5–6 pods", p.Summary.String())
 	require.Equal(t, "api-gateway in production is autoscaled between 5 and 6 pods", p.Done.String())
 	require.Equal(t, "4 → 5 within seconds", p.Facts[2].Value.String())
@@ -58,6 +59,7 @@ func TestBoundsAreSetAndGoBack(t *testing.T) {
 	require.Equal(t, []algesta.Swap{
 		{Label: "min", Path: "/spec/minReplicas", From: json.RawMessage("2"), To: json.RawMessage("5")},
 		{Label: "max", Path: "/spec/maxReplicas", From: json.RawMessage("10"), To: json.RawMessage("6")},
+		{Label: "what it scales", Path: "/spec/scaleTargetRef", From: scales, To: scales},
 	}, p.Changes[0].Swaps)
 	require.Equal(t, &algesta.Offer{
 		Runbook: "hpa set", Target: input("hpa set", nil).Command.Target, Moves: "5–6 → 2–10",

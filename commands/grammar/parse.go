@@ -116,7 +116,21 @@ func (p Parser) Parse(text string) (Parsed, error) {
 	if err != nil {
 		return Parsed{}, p.usage(algesta.Say("A quote is opened but not closed."), "")
 	}
-	return p.parse(polished(p.withoutCall(words)))
+	out, err := p.parse(polished(p.withoutCall(words)))
+	if err == nil && out.Reason == "" && !out.Help && isQuestion(words) && p.changes(out.Runbook) {
+		return Parsed{Runbook: out.Runbook, Help: true}, nil // whoever asks doesn't order
+	}
+	return out, err
+}
+
+// isQuestion reports whether the words end with a question mark.
+func isQuestion(words []word) bool {
+	return len(words) > 0 && !words[len(words)-1].quoted && strings.HasSuffix(words[len(words)-1].text, "?")
+}
+
+// changes reports whether a command changes something.
+func (p Parser) changes(command string) bool {
+	return command == Undo.Name || p.book(command).Changes()
 }
 
 // parse reads the words of a command.

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // TestWhatAChatMustNotDoNamesWhatToDoInstead reads the lines of people's manuals that no command may do as they stand there.
@@ -389,4 +390,23 @@ func TestASuggestionIsThePersonsOwnWordsAndCanBeTyped(t *testing.T) {
 func filledIn(form string) string {
 	form = strings.NewReplacer("<kind>/<name>", "pod/web-1", "<number>", "3", "<environment>", "dev").Replace(form)
 	return regexp.MustCompile("<[a-z]+>").ReplaceAllString(form, "web")
+}
+
+// Whoever asks doesn't order: a change with a question mark is its help, also where a conversation says what it's about.
+func TestAQuestionRunsNothing(t *testing.T) {
+	t.Parallel()
+	in := NewParser("algesta", runbooks.All()).In(Subject{Service: "api", Environment: "production"})
+	for text, runbook := range map[string]string{
+		"undo?": "undo", "rollback?": "rollback", "restart ?": "restart", "restart api production?": "restart", "hpa pin api production 3?": "hpa pin",
+	} {
+		got, err := in.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, Parsed{Runbook: runbook, Help: true}, got, text)
+	}
+	got, err := in.Parse("status?")
+	require.NoError(t, err)
+	require.False(t, got.Help, "a look is an answer")
+	got, err = in.Parse("restart api production because why not?")
+	require.NoError(t, err)
+	require.Equal(t, Parsed{Runbook: "restart", Service: "api", Environment: "production", Reason: "why not"}, got)
 }

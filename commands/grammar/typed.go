@@ -32,6 +32,18 @@ func (p Parser) Typed(c Parsed) string {
 	return strings.Join(words, " ")
 }
 
+// Same reports whether two commands ask for the same, however their names are written.
+func (p Parsed) Same(other Parsed) bool {
+	about := func(p Parsed) string {
+		if p.Object == wholeEnvironment {
+			p.Object = ""
+		}
+		return strings.ToLower(p.Service + "\n" + p.Object + "\n" + p.Environment)
+	}
+	return p.Runbook == other.Runbook && p.Help == other.Help && about(p) == about(other) && maps.Equal(p.Args, other.Args) &&
+		settled(p.Reason) == settled(other.Reason)
+}
+
 // wholeEnvironment is the Object of a command about an environment as a whole.
 const wholeEnvironment = "namespace"
 
