@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -127,4 +128,43 @@ func TestACommandAboutNothingTellsOnlyOfEnvironmentsThatThePersonMayLookAt(t *te
 	w.types(nico, "clusters")
 	require.Len(t, w.said(algesta.CardPost), 1, "who may look nowhere is refused")
 	require.Len(t, w.said(algesta.AnswerPost), 2)
+}
+
+// What names no environment tells of those alone in which whoever asks may do the same.
+func TestPodsOfEveryEnvironmentAreThoseThatThePersonMayLookAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cluster := &podsCluster{hostCluster: &hostCluster{fakeCluster: w.cluster}}
+	w.dispatcher.Clusters = commands.Clusters(cluster)
+	w.types(luis, "kubectl get pods -A")
+	require.Equal(t, []string{"1 environment: 1 of 1 pod ready"}, w.said(algesta.CardPost))
+	require.Equal(t, []string{"production"}, cluster.listed, "nothing else is even asked for")
+	w.setRules(strings.Replace(rules, "namespaces: [production]}", "namespaces: [production, staging]}", 1))
+	w.types(luis, "kubectl get pods -A")
+	require.ElementsMatch(t, []string{"production", "production", "staging"}, cluster.listed)
+	w.types(nico, "kubectl get pods -A")
+	require.Len(t, w.said(algesta.CardPost), 2, "who may look nowhere is refused")
+	require.Len(t, cluster.listed, 3)
+}
+
+// podsCluster has a pod in every namespace, and notes which were asked for.
+type podsCluster struct {
+	*hostCluster
+	listed []string
+}
+
+func (c *podsCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c}, nil
+}
+
+func (c *podsCluster) List(_ context.Context, namespace, _ string, into runtime.Object) error {
+	if l, ok := into.(*corev1.PodList); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.listed = append(c.listed, namespace)
+		l.Items = []corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: namespace}, Status: corev1.PodStatus{
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		}}}
+	}
+	return nil
 }

@@ -52,13 +52,16 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 	if book.About.Cluster {
 		return d.clusterOf(ctx, p, visible)
 	}
-	if p.Object != "" && p.Environment == "" && !book.About.Placed() { // a host
-		return d.placeOfHost(ctx, actor, book, p)
-	}
-	if kind, name, ok := strings.Cut(p.Object, "/"); ok && p.Environment == "" {
+	if kind, name, ok := strings.Cut(p.Object, "/"); ok && p.Environment == "" && kind != "host" {
 		if _, no := d.Catalog.Resolve(ctx, "", name, visible); no == nil { // "diagnose ingress production"
 			return algesta.Target{}, d.whichOf(book, kind, name)
 		}
+	}
+	if p.Everywhere {
+		return algesta.Target{Object: p.Object}, nil
+	}
+	if p.Object != "" && p.Environment == "" && !book.About.Placed() { // a host
+		return d.placeOfHost(ctx, actor, book, p)
 	}
 	t, err := d.Catalog.Resolve(ctx, p.Service, p.Environment, visible)
 	if err != nil && book.About.Environment && p.Service != "" && p.Environment == "" {

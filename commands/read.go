@@ -67,7 +67,7 @@ func (d *Dispatcher) read(
 func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {
 	var cluster runbooks.Cluster
 	var err error
-	if !book.About.Nothing() {
+	if !anywhere(book, c) {
 		if cluster, err = d.Clusters.Reader(c.Target.Cluster); err != nil {
 			return algesta.Report{}, fmt.Errorf("opening the cluster: %w", err)
 		}
@@ -76,10 +76,12 @@ func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	if book.About.Nothing() {
+	if anywhere(book, c) {
 		asked.Places = d.placesOf(ctx, book, c)
 	}
-	asked.Allowed = d.mayRead(ctx, c, book.Verb)
+	if !anywhere(book, c) { // the others are told of in Places
+		asked.Allowed = d.mayRead(ctx, c, book.Verb)
+	}
 	report, err := book.Answer(ctx, cluster, asked)
 	if err != nil {
 		return algesta.Report{}, fmt.Errorf("running %s: %w", book.Name, d.gone(ctx, c, err))

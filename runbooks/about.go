@@ -22,7 +22,8 @@ type About struct {
 	Kinds []string
 	// Host takes a host name, such as api.example.com.
 	Host bool
-	// Optional says that a command may leave out what it is about: it's about everything then that whoever asks may know.
+	// Optional says that a command may leave out the environment: it's about everything then that whoever asks may know, and Input.Places
+	// are the environments in which the policy lets them do the same.
 	Optional bool
 	// Cluster says that the object, which is of a single kind, is of a cluster and in no environment, and isn't there yet: which cluster
 	// follows from the argument "environment". The target has a cluster and the object, and no namespace, so of the rules of a policy only

@@ -63,6 +63,15 @@ func TestStatusThatPeopleSee(t *testing.T) {
 	}, answered(t, s, "status"))
 }
 
+func TestStatusSaysThatItDoesNotWatch(t *testing.T) {
+	t.Parallel()
+	book, ok := runbooks.Find("rollout status")
+	require.True(t, ok)
+	report, err := book.Answer(t.Context(), whole(gateway()), input("status", algesta.Args{"watch": true}))
+	require.NoError(t, err)
+	require.Contains(t, lines(report), "This is the state of now: I don't watch. Type it again to see what changed.")
+}
+
 func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	t.Parallel()
 	s := rolling()

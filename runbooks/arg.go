@@ -32,6 +32,8 @@ type Arg struct {
 	Hidden bool
 	// Typed keeps the argument out of forms: another one asks for the same there.
 	Typed bool
+	// Anywhere is a switch that makes the command about every environment in which the policy lets its requester do the same: kubectl's -A.
+	Anywhere bool
 	// Offers says what a form shows for it, where that is read from the cluster. It reads what the runbook may read.
 	Offers func(ctx context.Context, c Cluster, in Input) (Offered, error)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sourcegraph/conc"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -15,19 +16,36 @@ import (
 
 var _ = register(Runbook{
 	Name:    "nodes",
-	Aliases: []string{"get nodes", "get node", "get no"},
+	Aliases: []string{"get nodes", "get node", "get no", "describe node", "describe nodes", "describe no"},
 	Verb:    "nodes",
-	Summary: "List the nodes of an environment's cluster: condition and since when, pods, what is requested of cpu and memory, the worst " +
-		"first.",
+	Summary: "List the nodes: pool, condition and since when, pods, what is requested, taints, the worst first, and pods that wait for one; or tell of one.",
 	Example: "nodes production",
 	Rank:    168,
-	About:   About{Environment: true},
+	About:   About{Environment: true, Optional: true, Kinds: []string{"Node"}},
 	Args:    lookArgs,
-	Reads:   []string{"list nodes (cluster-wide)", "list pods (cluster-wide)"},
+	Reads: []string{
+		"list nodes (cluster-wide)", "list pods (cluster-wide)", "list events (cluster-wide)", "list poddisruptionbudgets.policy (cluster-wide)",
+	},
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-		return nodesReport(aroundNow(ctx, c), in), nil
+		return onEachCluster(ctx, c, in, "nodes", answerNodes)
 	},
 })
+
+func answerNodes(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	if name := objectOf(in, "Node"); name != "" {
+		return answerNode(ctx, c, in, name)
+	}
+	var a *around
+	var waiting waitingPods
+	var reading conc.WaitGroup
+	reading.Go(func() { a = aroundNow(ctx, c) })
+	reading.Go(func() { waiting = podsThatWait(ctx, c) })
+	reading.Wait()
+	return nodesReport(a, waiting, in), nil
+}
+
+// nodeHead is the head of a table of nodes.
+var nodeHead = []string{"node", "pool", "state", "pods", "cpu requested", "memory requested", "taints", "version", "age"}
 
 // nodeUse is a node, how it is, and what the pods on it ask of it.
 type nodeUse struct {
@@ -76,7 +94,7 @@ func useOfNode(n *corev1.Node, in Input) nodeUse {
 }
 
 // nodesReport is the answer made of what was read.
-func nodesReport(a *around, in Input) algesta.Report {
+func nodesReport(a *around, waiting waitingPods, in Input) algesta.Report {
 	cluster := algesta.Name(in.Command.Target.Cluster)
 	if a.nodesErr != nil {
 		return unknownReport(whereOf(in), listed{what: "nodes", err: a.nodesErr})
@@ -110,11 +128,15 @@ func nodesReport(a *around, in Input) algesta.Report {
 	case all[0].rank != nodeReady || a.podsErr != nil:
 		report.Tone = algesta.Warning
 	}
-	table := algesta.Table{Head: []string{"node", "state", "pods", "cpu requested", "memory requested", "version", "age"}}
+	table := algesta.Table{Head: nodeHead}
 	for _, n := range all {
 		table.Rows = append(table.Rows, n.row(in, a.podsErr == nil && !a.morePods))
 	}
-	said := asTyped(in)
+	if n := len(waiting.pods); n > 0 {
+		report.Tone = worseTone(report.Tone, algesta.Warning)
+		report.Title = algesta.Say("{}, {} for one", report.Title, waitingWords(n))
+	}
+	said := slices.Concat(asTyped(in), poolsOf(all), waiting.said(in))
 	if a.podsErr != nil {
 		said = append(said, couldNotCheck("what the pods ask of the nodes", a.podsErr))
 	}
@@ -136,15 +158,8 @@ func (n nodeUse) row(in Input, counted bool) []algesta.Text {
 		memory = amount(n.memory) + " of " + amount(*n.Status.Allocatable.Memory())
 	}
 	return []algesta.Text{
-		algesta.Say(
-			"{}",
-			algesta.Name(n.Name),
-		),
-		algesta.Say("{}", n.state),
-		algesta.Say("{}", pods),
-		algesta.Say("{}", cpu),
-		algesta.Say("{}", memory),
-		orDash(quote(n.Status.NodeInfo.KubeletVersion)),
+		algesta.Say("{}", algesta.Name(n.Name)), orDash(quote(poolOf(n.Node))), algesta.Say("{}", n.state), algesta.Say("{}", pods),
+		algesta.Say("{}", cpu), algesta.Say("{}", memory), orDash(taintsOf(n.Node)), orDash(quote(n.Status.NodeInfo.KubeletVersion)),
 		algesta.Say("{}", span(in.Command.At.Sub(n.CreationTimestamp.Time))),
 	}
 }

@@ -47,14 +47,15 @@ func TestNodesAreListedWorstFirst(t *testing.T) {
 	got := tell()
 	require.Contains(t, got[0], "production: 1 of 2 nodes ready in the cluster ")
 	require.Equal(t, []string{
-		"z | not ready for 2 h | 0 of 30 | 0 of 2 | 0 of 4Gi | v1.30.1 | 2 h",
-		"a | ready for 2 h | 1 of 30 | 0.25 of 2 | 512Mi of 4Gi | v1.30.1 | 2 h",
+		"z | – | not ready for 2 h | 0 of 30 | 0 of 2 | 0 of 4Gi | – | v1.30.1 | 2 h",
+		"a | – | ready for 2 h | 1 of 30 | 0.25 of 2 | 512Mi of 4Gi | – | v1.30.1 | 2 h",
 	}, got[2:])
 
 	stand.instead["PodList"] = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I may not list pods.")}
 	got = tell()
-	require.Equal(t, "a | ready for 2 h | – | – | – | v1.30.1 | 2 h", got[3], "what wasn't read isn't zero")
-	require.Contains(t, got[4], "Couldn't check what the pods ask of the nodes")
+	require.Equal(t, "a | – | ready for 2 h | – | – | – | – | v1.30.1 | 2 h", got[3], "what wasn't read isn't zero")
+	require.Contains(t, got[4], "Couldn't check which pods wait for a node")
+	require.Contains(t, got[5], "Couldn't check what the pods ask of the nodes")
 
 	stand.instead["NodeList"] = stand.instead["PodList"]
 	require.Equal(t, []string{"I couldn't check the nodes of production: I don't have permission to read them."}, tell())

@@ -19,13 +19,16 @@ var _ = register(Runbook{
 	Summary: "List the pods of a service or an environment with their state, restarts, age and node, the worst first.",
 	Example: "pods api-gateway production",
 	Rank:    40,
-	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, outputArg, watchArg},
+	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, everywhereArg, outputArg, watchArg},
 	About:   About{Service: true, Environment: true, Kinds: []string{"Pod"}},
 	Reads:   union(rollout.Reads, usageReads),
 	Answer:  answerPods,
 })
 
 func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	if in.Command.Target.Cluster == "" {
+		return podsEverywhere(ctx, in)
+	}
 	if in.Command.Target.Object != "" {
 		return podsOf(ctx, c, in)
 	}

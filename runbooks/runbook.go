@@ -29,7 +29,7 @@ type Input struct {
 	Undone *algesta.Plan
 	// Seen is when the workload was last there, where it is gone; zero where it is not, or where that is not known.
 	Seen time.Time
-	// Places are the environments that a command about nothing may tell of: those in which the policy lets its requester do the same.
+	// Places are the environments that a command which names none may tell of: those in which the policy lets its requester do the same.
 	Places []Place
 	// Approval says that the policy asks for somebody's yes to this command.
 	Approval bool
@@ -86,6 +86,12 @@ func (r Runbook) Usage() []string {
 		ways[i] = strings.TrimSuffix(r.Name+" "+way, " ") + required.String()
 	}
 	return ways
+}
+
+// Anywhere reports whether the command may name no environment, with these arguments: it's then about all in which the policy lets its
+// requester do the same.
+func (r Runbook) Anywhere(args algesta.Args) bool {
+	return r.About.Nothing() || r.About.Optional || slices.ContainsFunc(r.Args, func(a Arg) bool { return a.Anywhere && args.Bool(a.Name) })
 }
 
 // Family is the family of the runbook's verb.

@@ -22,8 +22,11 @@ var _ = register(Runbook{
 	Example: "status api-gateway production",
 	Rank:    10,
 	About:   About{Service: true, Environment: true},
-	Reads:   statusReads,
-	Answer:  answerStatus,
+	Args: append([]Arg{
+		{Name: "timeout", Kind: TextArg, Hidden: true, Summary: "kubectl's: how long it would watch"},
+	}, lookArgs...),
+	Reads:  statusReads,
+	Answer: answerStatus,
 })
 
 func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
@@ -56,6 +59,7 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	if scalersErr != nil {
 		notes = append(notes, notChecked("autoscalers", scalersErr))
 	}
+	notes = append(notes, asTyped(in)...)
 	if len(notes) > 0 {
 		report.Body = append(report.Body, algesta.Block{List: notes})
 	}

@@ -22,20 +22,24 @@ var _ = register(Runbook{
 	Summary: "Show what the nodes of an environment's cluster use now of cpu and memory, and what is requested, the fullest first.",
 	Example: "top nodes production",
 	Rank:    169,
-	About:   About{Environment: true},
+	About:   About{Environment: true, Optional: true},
 	Args:    lookArgs,
 	Reads:   []string{"list nodes (cluster-wide)", "list pods (cluster-wide)", "list nodes.metrics.k8s.io (cluster-wide)"},
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-		var a *around
-		var used map[string]use
-		var usedErr error
-		var reading conc.WaitGroup
-		reading.Go(func() { a = aroundNow(ctx, c) })
-		reading.Go(func() { used, usedErr = usedByNodes(ctx, c) })
-		reading.Wait()
-		return topNodesReport(a, used, usedErr, in), nil
+		return onEachCluster(ctx, c, in, "nodes", answerTopNodes)
 	},
 })
+
+func answerTopNodes(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	var a *around
+	var used map[string]use
+	var usedErr error
+	var reading conc.WaitGroup
+	reading.Go(func() { a = aroundNow(ctx, c) })
+	reading.Go(func() { used, usedErr = usedByNodes(ctx, c) })
+	reading.Wait()
+	return topNodesReport(a, used, usedErr, in), nil
+}
 
 // usedByNodes is what each node uses, as metrics-server measured it some seconds ago. What isn't in it has no measurement yet.
 func usedByNodes(ctx context.Context, c Cluster) (map[string]use, error) {

@@ -38,12 +38,18 @@ func (p Parser) describing(typed []word, line pastedLine) []word {
 	if slashed {
 		rest = slices.Concat([]word{{text: name}}, rest)
 	}
+	names := len(rest) > 0 && !strings.HasPrefix(rest[0].text, "-") && !isIn(strings.ToLower(rest[0].bare()))
+	if alias, ok := p.verbs[line.program+" "+own]; ok && kind.ClusterWide && names && strings.ToLower(called) != kind.Resource &&
+		slices.Contains(p.book(alias).About.Kinds, kind.Name) { // the name is no environment's
+		rest = slices.Concat([]word{{text: own + "/" + rest[0].bare()}}, rest[1:])
+		return slices.Concat(typed[:verb], []word{{text: line.program}, {text: own}}, rest, flags)
+	}
 	if _, ok := p.verbs[describes+" "+own]; ok && line.program == describes {
 		return slices.Concat(typed[:verb], []word{{text: describes}, {text: own}}, rest, flags)
 	}
 	_, isListed := p.verbs["get "+strings.ToLower(called)]
-	names := len(rest) > 0 && !strings.HasPrefix(rest[0].text, "-") && !isIn(strings.ToLower(rest[0].bare()))
-	if line.program == "get" && !isListed && names && slices.Contains(p.book(describes).About.Kinds, kind.Name) && kind.Resource != strings.ToLower(called) {
+	if line.program == "get" && !isListed && names && slices.Contains(p.book(describes).About.Kinds, kind.Name) &&
+		kind.Resource != strings.ToLower(called) {
 		return slices.Concat(typed[:verb], []word{{text: describes}, {text: own}}, rest, flags)
 	}
 	return typed

@@ -45,6 +45,8 @@ type Parsed struct {
 	Args   algesta.Args
 	Reason string // why, in the person's words
 	Help   bool   // explain the command and do nothing
+	// Everywhere says that no environment was named, and that all those are meant in which whoever typed it may do this.
+	Everywhere bool
 	// Implied says that what the command is about wasn't typed, but is what the conversation is about.
 	Implied bool
 }

@@ -191,3 +191,35 @@ func TestOneObjectIsDescribed(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEnvironmentMayBeLeftOut: what is about clusters, or says so, is then about all that whoever asks may look at.
+func TestAnEnvironmentMayBeLeftOut(t *testing.T) {
+	t.Parallel()
+	all := algesta.Args{"all-namespaces": true}
+	for text, want := range map[string]Parsed{
+		"kubectl get nodes":              {Runbook: "nodes", Everywhere: true},
+		"get nodes":                      {Runbook: "nodes", Everywhere: true},
+		"nodes production":               {Runbook: "nodes", Environment: "production"},
+		"kubectl top nodes":              {Runbook: "top nodes", Everywhere: true},
+		"kubectl describe node aks-1":    {Runbook: "nodes", Object: "node/aks-1", Everywhere: true},
+		"describe node/aks-1 production": {Runbook: "nodes", Object: "node/aks-1", Environment: "production"},
+		"kubectl get pods -A":            {Runbook: "pods", Everywhere: true, Args: all},
+		"kubectl get pods -A -o wide":    {Runbook: "pods", Everywhere: true, Args: algesta.Args{"all-namespaces": true, "output": "wide"}},
+		"kubectl get pods --all-namespaces -l app=web": {
+			Runbook: "pods", Everywhere: true, Args: algesta.Args{"all-namespaces": true, "selector": "app=web"},
+		},
+	} {
+		got, err := parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"pods production -A", "pods api-gateway production -A", "get pods -n production -A", "pods pod/x -A"} {
+		_, err := parse(text)
+		require.ErrorContains(t, err, "--all-namespaces is about every environment: leave out ", text)
+	}
+	got, err := NewParser("algesta", runbooks.All()).In(Subject{Service: "api", Environment: "production"}).Parse("nodes")
+	require.NoError(t, err)
+	require.Equal(t, Parsed{Runbook: "nodes", Environment: "production"}, got, "a thread knows its environment")
+	_, err = parse("pods")
+	require.ErrorContains(t, err, "Which service do you mean?")
+}

@@ -131,6 +131,9 @@ func valueLike(s string) bool { return numeric.MatchString(s) }
 
 // place gives the free words their meaning: what the command is about, the environment, then the value of the bare argument.
 func (r *reading) place() error {
+	if name, said := r.saysEverywhere(); said {
+		return r.everywhere(name)
+	}
 	r.fromSubject()
 	free := r.free
 	if len(free) > 0 && !r.found() {
@@ -146,6 +149,7 @@ func (r *reading) place() error {
 		return r.missing()
 	}
 	if len(free) == 0 {
+		r.out.Everywhere = r.book.About.Optional && r.out.Environment == ""
 		return nil
 	}
 	if !r.book.About.Placed() && !r.book.About.Environment {
@@ -172,6 +176,29 @@ func (r *reading) place() error {
 func (r *reading) complete(another bool) bool {
 	about := r.book.About
 	return about.Nothing() || about.Optional || about.Environment && (r.out.Environment != "" || another)
+}
+
+// saysEverywhere reports whether a switch was given that makes the command about every environment, and which.
+func (r *reading) saysEverywhere() (name string, said bool) {
+	for _, a := range r.book.Args {
+		if on, _ := r.out.Args[a.Name].(bool); a.Anywhere && on {
+			return a.Name, true
+		}
+	}
+	return "", false
+}
+
+// everywhere is about every environment, so that naming one, or something in one, says two things.
+func (r *reading) everywhere(name string) error {
+	named := r.out.Service + r.out.Object + r.out.Environment
+	if named == "" && len(r.free) > 0 {
+		named = r.free[0].bare()
+	}
+	if named != "" {
+		return r.wrong("--{} is about every environment: leave out {}, or the option.", name, clip(named))
+	}
+	r.out.Everywhere = true
+	return nil
 }
 
 // missing asks for what the command is about.
