@@ -14,6 +14,9 @@ import (
 func TestEveryCommandSaysWhatAClusterCannotBeAsked(t *testing.T) {
 	t.Parallel()
 	for _, book := range runbooks.All() {
+		if book.Own { // it asks no cluster
+			continue
+		}
 		t.Run(book.Name, func(t *testing.T) {
 			t.Parallel()
 			parsed, err := grammar.NewParser("algesta", runbooks.All()).Parse(book.Example)

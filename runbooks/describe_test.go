@@ -107,7 +107,7 @@ func TestAPodIsDescribedWithWhatMattersFirst(t *testing.T) {
 	got = tells(t, stand, regarding("describe", "pod/"+pod.Name))
 	require.Contains(t, got[len(got)-1], "events", "what wasn't read isn't taken for nothing")
 	stand.instead["PodList"] = forbidden("pods")
-	require.Equal(t, []string{"I couldn't check pods in production.", "I have no right to read pods."}, tells(t, stand, regarding("describe", "pod/"+pod.Name)))
+	require.Equal(t, []string{"I couldn't check pods in production.", "I don't have permission to read pods."}, tells(t, stand, regarding("describe", "pod/"+pod.Name)))
 }
 
 func TestADeploymentIsDescribedByTheNameOfItsService(t *testing.T) {

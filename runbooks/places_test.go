@@ -73,7 +73,7 @@ func TestNodesOfEveryClusterAreListedOnce(t *testing.T) {
 	down := runbooks.Place{Target: algesta.Target{Environment: "dev", Cluster: "aks-dev", Namespace: "dev"}, Err: forbidden("aks-dev")}
 	got := toldEverywhere(t, everywhere("nodes", nil, standing("production", "aks-1", one), standing("staging", "aks-1", one), standing("qa", "aks-2", other), down))
 	require.Equal(t, "3 clusters · production: 2 of 2 nodes ready in the cluster aks-1, 2 pods wait for one · "+
-		"qa: 1 of 1 node ready in the cluster aks-2 · I couldn't check the nodes of dev: I have no right to read them.", got[0])
+		"qa: 1 of 1 node ready in the cluster aks-2 · I couldn't check the nodes of dev: I don't have permission to read them.", got[0])
 	all := strings.Join(got, "\n")
 	require.Contains(t, all, "b | spot | ready for 2 h | 0 of 30 | 0 of 2 | 0 of 4Gi | spot=true:NoSchedule | – | 2 h")
 	require.Contains(t, all, "Pool spot: 1 of 1 node ready, zone westeurope-1.")
