@@ -65,10 +65,12 @@ func tell(s *facts.Snapshot, f *rules.Finding) string { return s.Brief(f.What, 6
 
 // effects are the ends of sentences: of all pods, of the new pods of a rollout, of some pods.
 var effects = map[rules.Effect][3]string{
-	rules.CannotStart:    {"no pod of %s can start", "the new pods of %s cannot start", "%d of %d pods of %s cannot start"},
-	rules.CannotSchedule: {"no pod of %s can be scheduled", "the new pods of %s cannot be scheduled", "%d of %d pods of %s cannot be scheduled"},
-	rules.KeepCrashing:   {"every pod of %s keeps crashing", "the new pods of %s keep crashing", "%d of %d pods of %s keep crashing"},
-	rules.NotReady:       {"no pod of %s becomes ready", "the new pods of %s do not become ready", "%d of %d pods of %s are not ready"},
+	rules.CannotStart: {"no pod of %s can start", "the new pods of %s cannot start", "%d of %d pods of %s cannot start"},
+	rules.CannotSchedule: {
+		"no pod of %s can be scheduled", "the new pods of %s cannot be scheduled", "%d of %d pods of %s cannot be scheduled",
+	},
+	rules.KeepCrashing: {"every pod of %s keeps crashing", "the new pods of %s keep crashing", "%d of %d pods of %s keep crashing"},
+	rules.NotReady:     {"no pod of %s becomes ready", "the new pods of %s do not become ready", "%d of %d pods of %s are not ready"},
 }
 
 // alone are the ends of sentences about a pod that nothing manages.

@@ -28,10 +28,10 @@ const (
 // broken reports that a rollout cannot come up, and why, in one sentence.
 func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
 	if failure := r.Controller.Failure; failure != "" {
-		return algesta.Say("The ReplicaSet of {} could not be made: {}", algesta.Name(r.Workload.Name), sentence(failure)), true
+		return r.whyRefused(failure, now), true
 	}
 	if message := r.heldBack(now); message != "" && lasted(f, r.noPodsKey(), patienceWith(message), now) {
-		return r.whyRefused(message), true
+		return r.whyRefused(message, now), true
 	}
 	var failed int
 	for _, pod := range fresh {
@@ -40,7 +40,7 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 			failed++
 		}
 		if r.hopeless(pod, s, f, now) {
-			return r.why(pod, s), true
+			return r.why(pod, s, now), true
 		}
 	}
 	if failed >= evictedAtMost {
@@ -52,10 +52,10 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 		), true
 	}
 	if r.Controller.OutOfTime.After(f.StartedAt) {
-		return r.stuck(fresh, "before the deadline of the deployment passed"), true
+		return r.stuck(fresh, "before the deployment's progress deadline", now), true
 	}
 	if quiet := now.Sub(f.ChangedAt); quiet > r.patience() && !r.waitsForOthers(fresh, now) {
-		return r.stuck(fresh, "for "+words.Span(quiet)), true
+		return r.stuck(fresh, "for "+words.Span(quiet), now), true
 	}
 	return nil, false
 }
@@ -68,7 +68,7 @@ func (r Rollout) hopeless(pod *corev1.Pod, s PodState, f Follow, now time.Time) 
 		return f.restartsInVain(pod, s, now)
 	case s.Reason == "InvalidImageName", s.Reason == "ErrImageNeverPull":
 		return true
-	case strings.HasPrefix(s.Word, "cannot get its image"):
+	case strings.HasPrefix(s.Word, "can't get its image"):
 		switch facts.PullProblemOf(s.Message, imageOf(pod, s.Container)) {
 		case facts.PullMissing:
 			return s.Reason == "ImagePullBackOff" || since(absentPatience)
@@ -82,7 +82,7 @@ func (r Rollout) hopeless(pod *corev1.Pod, s PodState, f Follow, now time.Time) 
 		return s.Restarts >= crashesAtLeast && (s.Reason == "CrashLoopBackOff" || f.restarted(pod) > 0)
 	case s.Word == "waiting for a node":
 		return since(nodePatience) && !r.NodesComing[string(pod.UID)]
-	case strings.HasPrefix(s.Word, "cannot start"):
+	case strings.HasPrefix(s.Word, "can't start"):
 		return since(configPatience) || s.Restarts >= crashesAtLeast
 	}
 	return false
@@ -124,19 +124,19 @@ func (r Rollout) waitsForOthers(fresh []*corev1.Pod, now time.Time) bool {
 }
 
 // stuck says what the new pods are doing instead of becoming ready.
-func (r Rollout) stuck(fresh []*corev1.Pod, how string) algesta.Text {
+func (r Rollout) stuck(fresh []*corev1.Pod, how string, now time.Time) algesta.Text {
 	for _, pod := range fresh {
 		if s := StateOf(pod); s.Reason != "" {
-			return r.why(pod, s)
+			return r.why(pod, s, now)
 		}
 	}
 	for _, pod := range fresh {
 		if s := StateOf(pod); s.Word == "running, not ready" && !r.onDeadNode(pod) {
-			return algesta.Say("Pod {} of {} runs, but its readiness probe did not pass {}.", algesta.Name(pod.Name), r.name(), how)
+			return algesta.Say("Pod {} of {} runs but is not ready: its readiness probe did not pass {}.", algesta.Name(pod.Name), r.name(), how)
 		}
 	}
 	if message := r.refused(); message != "" {
-		return r.whyRefused(message)
+		return r.whyRefused(message, now)
 	}
 	ready, _ := r.Ready()
 	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, ready, r.Desired(), r.name())
@@ -148,50 +148,6 @@ func (r Rollout) name() algesta.Text {
 		return algesta.Say("revision {}", n)
 	}
 	return algesta.Say("{}", algesta.Name(r.Workload.Name))
-}
-
-// why says in one sentence why a pod cannot run.
-func (r Rollout) why(pod *corev1.Pod, s PodState) algesta.Text {
-	name := algesta.Name(pod.Name)
-	switch {
-	case strings.HasPrefix(s.Word, "cannot get its image"):
-		return whyNoImage(pod, s)
-	case strings.HasPrefix(s.Word, "crashing") && outOfMemory(pod, s.Container):
-		return algesta.Say(
-			"Pod {} of {} is killed because it uses more memory than its limit (exit {}, {}).",
-			name,
-			r.name(),
-			s.Exit,
-			words.Count(s.Restarts, "restart"),
-		)
-	case s.Reason == "":
-		return algesta.Say(
-			"Pod {} of {} is restarted again and again ({}{}).",
-			name,
-			r.name(),
-			exitBefore(pod),
-			words.Count(Restarts(pod), "restart"),
-		)
-	case strings.HasPrefix(s.Word, "crashing") && s.Exit == 0:
-		return algesta.Say(
-			"Pod {} of {} ends after it starts, and is restarted again and again (exit 0, {}).",
-			name,
-			r.name(),
-			words.Count(s.Restarts, "restart"),
-		)
-	case strings.HasPrefix(s.Word, "crashing"):
-		out := algesta.Say("Pod {} of {} crashes after it starts (exit {}, {}).", name, r.name(), s.Exit, words.Count(s.Restarts, "restart"))
-		if last := lastWords(pod, s.Container); last != "" {
-			out = out.Then("It said: {}", words.Cited(last))
-		}
-		return out
-	case s.Word == "waiting for a node":
-		return algesta.Say("No node takes pod {} of {}: {}", name, r.name(), sentence(s.Message))
-	}
-	if missing := missingObject(s.Message); missing != nil {
-		return algesta.Say("{}, so no pod of {} can start.", missing, r.name())
-	}
-	return algesta.Say("Pod {} of {} cannot start ({}): {}", name, r.name(), quote(s.Reason), sentence(s.Message))
 }
 
 // exitBefore is "exit 1, " of the instance that ended last, "" when none is known.
@@ -219,18 +175,6 @@ func lastExit(pod *corev1.Pod) string {
 		return fmt.Sprintf("OOMKilled, exit %d", last.ExitCode)
 	}
 	return fmt.Sprintf("exit %d", last.ExitCode)
-}
-
-// outOfMemory reports that the kernel ended the container for its memory.
-func outOfMemory(pod *corev1.Pod, container string) bool {
-	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		for _, ended := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
-			if c.Name == container && ended != nil && ended.Reason == "OOMKilled" {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // lastWords is what the container wrote as its termination message, which lies in the pod itself.
@@ -265,17 +209,6 @@ func sentence(message string) string {
 	return strings.TrimRight(message, ".") + "."
 }
 
-// missingObject names the object or key that the message says is missing, nil when it says nothing of the kind.
-func missingObject(message string) algesta.Text {
-	if missing, key, found := facts.ReadMissingKey(message); found {
-		return algesta.Say("{} {} has no key {}", missing.Kind, algesta.Name(quote(missing.Name)), algesta.Name(quote(key)))
-	}
-	if missing, forbidden, found := facts.ReadMissing(message); found && !forbidden {
-		return algesta.Say("{} {} does not exist", missing.Kind, algesta.Name(quote(missing.Name)))
-	}
-	return nil
-}
-
 // imageOf is the image of a container of the pod; "" where there is no such container.
 func imageOf(pod *corev1.Pod, container string) string {
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
@@ -284,21 +217,4 @@ func imageOf(pod *corev1.Pod, container string) string {
 		}
 	}
 	return ""
-}
-
-func whyNoImage(pod *corev1.Pod, s PodState) algesta.Text {
-	image := imageOf(pod, s.Container)
-	problem := facts.PullProblemOf(s.Message, image)
-	shown := algesta.Name(quote(ShortImage(image)))
-	switch {
-	case s.Reason == "InvalidImageName":
-		return algesta.Say("The image name {} is not valid.", algesta.Name(quote(image)))
-	case s.Reason == "ErrImageNeverPull":
-		return algesta.Say("The image {} is not on the node, and imagePullPolicy Never forbids to get it.", shown)
-	case problem == facts.PullMissing:
-		return algesta.Say("The image {} does not exist in its registry, so the pods cannot start.", shown)
-	case problem == facts.PullDenied:
-		return algesta.Say("The registry refuses to give {} to the cluster: its access is missing or expired.", shown)
-	}
-	return algesta.Say("The image {} cannot be pulled: {}", shown, sentence(s.Message))
 }

@@ -294,7 +294,7 @@ func TestAPodOfTheSameNameIsAnotherPod(t *testing.T) {
 	after.stateful.Status.ReadyReplicas = 2
 	p, _ = after.at(t, f, 10*time.Second)
 	require.Equal(t, rollout.Broken, p.Phase)
-	require.Equal(t, "Pod mongodb-2 of mongodb is restarted again and again (exit 1, 2 restarts).", p.Why.String())
+	require.Equal(t, "Pod mongodb-2 of mongodb keeps restarting (exit 1, 2 restarts).", p.Why.String())
 }
 
 func TestAPartitionKeepsOldPods(t *testing.T) {
@@ -319,7 +319,7 @@ func TestOnDeleteIsSaid(t *testing.T) {
 	require.Equal(t, rollout.Settled, p.Phase)
 	require.Equal(
 		t,
-		"The strategy of mongodb is OnDelete: 3 of 3 pods still run what they ran before, until somebody deletes them.",
+		"The strategy of mongodb is OnDelete: 3 of 3 pods still run what they ran before, until someone deletes them.",
 		p.Alert.String(),
 	)
 }
@@ -347,8 +347,8 @@ func TestARefusalOfAStatefulSetIsAnEvent(t *testing.T) {
 	require.Equal(t, rollout.Broken, p.Phase)
 	require.Equal(
 		t,
-		"Quota production-quota has no room for another pod of mongodb: used requests.cpu=4, limit requests.cpu=4, one more needs "+
-			"requests.cpu=250m.",
+		"ResourceQuota production-quota is used up (requested: requests.cpu=250m, used: requests.cpu=4, limited: "+
+			"requests.cpu=4), so no further pod of mongodb can be created.",
 		p.Why.String(),
 	)
 }

@@ -88,9 +88,9 @@ func (r Rollout) deadNodes(now time.Time) algesta.Text {
 		if pods[name] > 1 {
 			is = "are"
 		}
-		what := algesta.Say("has not answered for {}", words.Span(now.Sub(condition.LastTransitionTime.Time)))
+		what := algesta.Say("hasn't answered for {}", words.Span(now.Sub(condition.LastTransitionTime.Time)))
 		if condition.Status == corev1.ConditionFalse { // its kubelet answers, and says so itself
-			what = algesta.Say("has not been ready for {}", words.Span(now.Sub(condition.LastTransitionTime.Time)))
+			what = algesta.Say("hasn't been ready for {}", words.Span(now.Sub(condition.LastTransitionTime.Time)))
 		}
 		out = out.Then("Node {} {}, and {} {} on it.", algesta.Name(quote(name)), what, words.Count(pods[name], "pod"), is)
 	}

@@ -59,7 +59,7 @@ func (r Rollout) window(now time.Time) time.Duration {
 // "no restart in the 60 s since (before: 6 in 10 min)".
 func Compare(before, after Health) (Verdict, algesta.Text) {
 	if !before.Known || !after.Known {
-		return NotCompared, algesta.Say("the pods could not be read")
+		return NotCompared, algesta.Say("the pods couldn't be read")
 	}
 	better, worse := false, false
 	note := func(difference float64) {

@@ -46,7 +46,7 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 		p.Phase, p.Why = Overtaken, why
 		return p, f
 	}
-	why, broken := r.crashedTwice(fresh, f)
+	why, broken := r.crashedTwice(fresh, f, now)
 	if !broken && !r.Done() {
 		why, broken = r.broken(fresh, f, now)
 	}
@@ -78,7 +78,7 @@ func (r Rollout) gone(f Follow, now time.Time) (algesta.Text, bool) {
 	case d.Deleting:
 		return algesta.Say("{} is being deleted.", name), true
 	case f.UID != "" && f.UID != string(d.UID), d.Generation < f.Generation && now.Sub(f.StartedAt) > unseenAtMost:
-		return algesta.Say("{} was deleted and made anew by somebody else.", name), true
+		return algesta.Say("{} was deleted and recreated by someone else.", name), true
 	}
 	return nil, false
 }
@@ -186,7 +186,7 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 	switch {
 	case d.Generation > f.Generation && f.TemplateHash != "" && r.TemplateHash() != f.TemplateHash:
 		why := algesta.Say(
-			"Somebody changed {} again: it is now meant to run {}",
+			"Someone changed {} again: it should now run {}",
 			name,
 			algesta.Name(quote(ShortImage(MainContainer(d.Template, "").Image))),
 		)
@@ -195,11 +195,11 @@ func (r Rollout) overtaken(f Follow) (algesta.Text, bool) {
 		}
 		return algesta.Say("{}.", why), true
 	case f.Scale && r.Desired() != f.Replicas:
-		return algesta.Say("Somebody or an autoscaler set {} to {} instead of {}.", name, words.Count(r.Desired(), "pod"), f.Replicas), true
+		return algesta.Say("Someone or an autoscaler set {} to {} instead of {}.", name, words.Count(r.Desired(), "pod"), f.Replicas), true
 	case !f.BrokenAt.IsZero() && (r.Desired() == 0 || r.Desired() < f.BrokenOf): // the pods that failed may be those that went
-		return algesta.Say("Somebody or an autoscaler set {} to {} after it had failed.", name, words.Count(r.Desired(), "pod")), true
+		return algesta.Say("Someone or an autoscaler set {} to {} after it had failed.", name, words.Count(r.Desired(), "pod")), true
 	case d.Paused && !f.Scale:
-		return algesta.Say("Somebody paused {}: nothing more happens until it is resumed.", name), true
+		return algesta.Say("Someone paused {}: nothing more happens until it's resumed.", name), true
 	}
 	return nil, false
 }
@@ -259,7 +259,7 @@ func (r Rollout) podLines(fresh, old []*corev1.Pod, now time.Time) []algesta.Tex
 			word = fmt.Sprintf("running, not ready (%s%s)", exitBefore(pod), words.Count(n, "restart"))
 		}
 		if r.onDeadNode(pod) {
-			word += ", on a node that does not answer"
+			word += ", on a node that doesn't answer"
 		}
 		out = append(out, algesta.Say("{} {}", algesta.Name(ShortName(pod.Name)), word))
 	}

@@ -58,20 +58,24 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
 			return s
-		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts " +
-			"(exit 1, 2 restarts)."},
+		}, ago: 5 * time.Second, want: rollout.Broken, why: "The program in container api-gateway ends with exit code 1, so pod " +
+			"api-gateway-production-hash3-aaaaa of revision 3 keeps crashing (2 " +
+			"restarts)."},
 		"a crash tells its last words": {s: func() *still {
 			s := rolling()
 			crashing := rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
 			crashing.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "MONGODB_URI=mongodb://u:p4ssw0rd@db/x refused\n"
 			return s
-		}, ago: 5 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 crashes after it starts " +
-			"(exit 1, 2 restarts). It said: “MONGODB_URI=mongodb://‹redacted›@db/x refused”"},
+		}, ago: 5 * time.Second, want: rollout.Broken, why: "The program in container api-gateway ends with exit code 1, so pod " +
+			"api-gateway-production-hash3-aaaaa of revision 3 keeps crashing (2 " +
+			"restarts). It said: “MONGODB_URI=mongodb://‹redacted›@db/x " +
+			"refused”"},
 		"an image name that is none": {s: func() *still {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "InvalidImageName", "couldn't parse")
 			return s
-		}, ago: time.Second, want: rollout.Broken, why: "The image name acralgestaproduction.azurecr.io/api-gateway:12345 is not valid."},
+		}, ago: time.Second, want: rollout.Broken, why: "Image name \"acralgestaproduction.azurecr.io/api-gateway:12345\" is not " +
+			"valid, so no pod of revision 3 can start."},
 		"a missing tag at the first attempt": {s: func() *still {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ErrImagePull", "manifest unknown: not found")
@@ -81,8 +85,8 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: not found`)
 			return s
-		}, ago: time.Second, want: rollout.Broken, why: "The image …/api-gateway:12345 does not exist in its registry, so the pods cannot " +
-			"start."},
+		}, ago: time.Second, want: rollout.Broken, why: "Image acralgestaproduction.azurecr.io/api-gateway:12345 does not exist " +
+			"in its registry, so no pod of revision 3 can start."},
 		"a registry that refuses may heal": {s: func() *still {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", "failed to authorize: 401 Unauthorized")
@@ -92,8 +96,9 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "ImagePullBackOff", "failed to authorize: 401 Unauthorized")
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "The registry refuses to give …/api-gateway:12345 to the " +
-			"cluster: its access is missing or expired."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Registry acralgestaproduction.azurecr.io does not let the " +
+			"nodes pull image " +
+			"acralgestaproduction.azurecr.io/api-gateway:12345, so no pod of revision 3 can start."},
 		"a tag that holds a status is no answer of the registry": {s: func() *still {
 			s := rolling()
 			p := rollouttest.Waiting(
@@ -113,8 +118,9 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "CreateContainerConfigError", `secret "mongodb-credentials" not found`)
 			return s
-		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials does not exist, so no pod of " +
-			"revision 3 can start."},
+		}, ago: time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Secret mongodb-credentials does not exist in namespace " +
+			"production, so no pod of revision " +
+			"3 can start."},
 		"a key that is missing": {s: func() *still {
 			s := rolling()
 			rollouttest.Waiting(
@@ -138,8 +144,10 @@ func TestJudge(t *testing.T) {
 				},
 			}
 			return s
-		}, ago: time.Second, later: 61 * time.Second, want: rollout.Broken, why: "No node takes pod api-gateway-production-hash3-aaaaa of " +
-			"revision 3: 0/3 nodes are available: 3 Insufficient cpu."},
+		}, ago: time.Second, later: 61 * time.Second, want: rollout.Broken, why: "No node has enough free cpu for a pod, so pod " +
+			"api-gateway-production-hash3-aaaaa of " +
+			"revision 3 cannot be scheduled. The scheduler says: 0/3 nodes are available: 3 " +
+			"Insufficient cpu."},
 		"pods that are not admitted": {s: func() *still {
 			s := rolling()
 			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{
@@ -153,8 +161,10 @@ func TestJudge(t *testing.T) {
 			}
 			s.quota("4")
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of " +
-			"api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "ResourceQuota production-quota is used up (requested: " +
+			"requests.cpu=250m, used: " +
+			"requests.cpu=4, limited: requests.cpu=4), so no further pod of api-gateway-production can " +
+			"be created."},
 		"pods that are not admitted while old ones stop": {s: func() *still {
 			s := rolling()
 			s.sets[2].Status.Conditions = []appsv1.ReplicaSetCondition{
@@ -167,8 +177,9 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Refusing(s.sets[2], `pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`)
 			return s
-		}, ago: time.Second, later: 4 * time.Second, want: rollout.Broken, why: `The cluster takes no further pod of api-gateway-production: ` +
-			`violates PodSecurity "restricted:latest": runAsNonRoot != true.`},
+		}, ago: time.Second, later: 4 * time.Second, want: rollout.Broken, why: `The pods violate Pod Security level restricted:latest of ` +
+			`the namespace, so no further pod of api-gateway-production can be created. The API server says: violates PodSecurity ` +
+			`"restricted:latest": runAsNonRoot != true.`},
 		"a refusal that is history: all pods were made since": {s: func() *still {
 			s := rolling()
 			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
@@ -187,8 +198,10 @@ func TestJudge(t *testing.T) {
 			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
 			s.quota("3900m")
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of " +
-			"api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "ResourceQuota production-quota is used up (requested: " +
+			"requests.cpu=250m, used: " +
+			"requests.cpu=3900m, limited: requests.cpu=4), so no further pod of api-gateway-production " +
+			"can be created."},
 		"a quota that pods of another workload still fill while they stop": {s: func() *still {
 			s := rolling()
 			rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
@@ -204,8 +217,10 @@ func TestJudge(t *testing.T) {
 			s.quota("4")
 			s.pods[0].DeletionTimestamp = &metav1.Time{Time: rollouttest.Noon.Add(-time.Minute)}
 			return s
-		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Quota production-quota has no room for another pod of " +
-			"api-gateway-production: used requests.cpu=4, limit requests.cpu=4, one more needs requests.cpu=250m."},
+		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "ResourceQuota production-quota is used up (requested: " +
+			"requests.cpu=250m, used: " +
+			"requests.cpu=4, limited: requests.cpu=4), so no further pod of api-gateway-production can " +
+			"be created."},
 		"a failure of an old ReplicaSet": {s: func() *still {
 			s := rolling()
 			s.sets[0].Status.Conditions = []appsv1.ReplicaSetCondition{
@@ -218,13 +233,14 @@ func TestJudge(t *testing.T) {
 			rollouttest.Unready(s.pod(3, "aaaaa", time.Second))
 			return s
 		}, ago: 10 * time.Second, later: 4 * time.Minute, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 " +
-			"runs, but its readiness probe did not pass for 4 min."},
+			"runs but is not ready: its readiness probe did not pass for 4 min."},
 		"a pod that is restarted without a back-off": {s: func() *still {
 			s := rolling()
 			rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 2, 0, rollouttest.Noon)
 			return s
 		}, ago: 10 * time.Second, later: 21 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 " +
-			"is restarted again and again (exit 0, 2 restarts)."},
+			"keeps restarting (exit 0, 2 " +
+			"restarts)."},
 		"a pod that was restarted and may become ready this time": {s: func() *still {
 			s := rolling()
 			rollouttest.Restarting(s.pod(3, "aaaaa", time.Second), 2, 1, rollouttest.Noon)
@@ -234,8 +250,9 @@ func TestJudge(t *testing.T) {
 			s := rolling()
 			rollouttest.Ended(s.pod(3, "aaaaa", time.Second), 2, 0)
 			return s
-		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 ends after it starts, and " +
-			"is restarted again and again (exit 0, 2 restarts)."},
+		}, ago: 10 * time.Second, want: rollout.Broken, why: "The command of container api-gateway ends with exit " +
+			"code 0, so pod api-gateway-production-hash3-aaaaa of revision 3 " +
+			"keeps crashing (2 restarts)."},
 		"restarts of long ago": {s: func() *still {
 			s := gateway()
 			s.deployment.Spec.Replicas = new(int32(6))
@@ -258,7 +275,7 @@ func TestJudge(t *testing.T) {
 				return s
 			}, ago: 5 * time.Minute,
 			with: func(f *rollout.Follow) { f.ChangedAt, f.Most = rollouttest.Noon.Add(-4*time.Minute), 2 }, want: rollout.Broken,
-			why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness probe did not pass for 4 min.",
+			why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs but is not ready: its readiness probe did not pass for 4 min.",
 		},
 		"a pod on a node that died is waited for": {s: func() *still {
 			s := rolling()
@@ -283,8 +300,9 @@ func TestJudge(t *testing.T) {
 				},
 			}
 			return s
-		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs, but its readiness " +
-			"probe did not pass before the deadline of the deployment passed."},
+		}, ago: 10 * time.Second, want: rollout.Broken, why: "Pod api-gateway-production-hash3-aaaaa of revision 3 runs but is not ready: " +
+			"its readiness " +
+			"probe did not pass before the deployment's progress deadline."},
 		"a deadline that passed before the write": {s: func() *still {
 			s := rolling()
 			s.deployment.Status.Conditions = []appsv1.DeploymentCondition{
@@ -303,7 +321,8 @@ func TestJudge(t *testing.T) {
 				s.deployment.Generation = 8
 				return s
 			}, ago: time.Second, with: func(f *rollout.Follow) { f.TemplateHash = "other" }, want: rollout.Overtaken,
-			why: "Somebody changed api-gateway-production again: it is now meant to run …/api-gateway:12345 (“deploy 12345 by Luis (c-2)”).",
+			why: "Someone changed api-gateway-production again: it should now run …/api-gateway:12345 (“deploy 12345 by Luis " +
+				"(c-2)”).",
 		},
 		"another number of pods since a rollout is no matter": {
 			s:    gateway,
@@ -313,20 +332,21 @@ func TestJudge(t *testing.T) {
 		},
 		"another number of pods since a scale": {
 			s: gateway, ago: time.Second, with: func(f *rollout.Follow) { f.Replicas, f.Scale = 9, true }, want: rollout.Overtaken,
-			why: "Somebody or an autoscaler set api-gateway-production to 4 pods instead of 9.",
+			why: "Someone or an autoscaler set api-gateway-production to 4 pods instead of 9.",
 		},
 		"paused meanwhile": {s: func() *still {
 			s := rolling()
 			s.deployment.Spec.Paused = true
 			return s
-		}, ago: time.Second, want: rollout.Overtaken, why: "Somebody paused api-gateway-production: nothing more happens until it is resumed."},
+		}, ago: time.Second, want: rollout.Overtaken, why: "Someone paused api-gateway-production: nothing more happens until " +
+			"it's resumed."},
 		"deleted": {s: func() *still { return &still{} }, ago: time.Second, want: rollout.Gone, why: "api-gateway-production was deleted."},
 		"made anew": {
 			s:    gateway,
 			ago:  time.Second,
 			with: func(f *rollout.Follow) { f.UID = "d-0" },
 			want: rollout.Gone,
-			why:  "api-gateway-production was deleted and made anew by somebody else.",
+			why:  "api-gateway-production was deleted and recreated by someone else.",
 		},
 		"beyond its time": {
 			s: func() *still {
@@ -415,7 +435,7 @@ func TestACrashDuringTheSoakIsSaidOnceAndForGood(t *testing.T) {
 	p, _ = looks(t, f, half(again), 31*time.Second)
 	require.Equal(t, rollout.Broken, p.Phase, "twice is no accident")
 	require.True(t, p.CameUp)
-	require.Equal(t, "Pod api-gateway-production-hash3-aaaaa of revision 3 is restarted again and again (exit 1, 2 restarts).", p.Why.String())
+	require.Equal(t, "Pod api-gateway-production-hash3-aaaaa of revision 3 keeps restarting (exit 1, 2 restarts).", p.Why.String())
 }
 
 func TestARolloutThatWasThereAndDoesNotComeBackRunsOutOfTime(t *testing.T) {
@@ -462,8 +482,8 @@ func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
 	rollouttest.Unready(s.pod(3, "aaaaa", time.Minute))
 	s.dead("aks-stdarproduction-0", rollouttest.Noon.Add(-40*time.Second))
 	p, _ := looks(t, following(50*time.Second), s, 0)
-	require.Equal(t, "Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it.", p.Alert.String())
-	require.Contains(t, lines(p.Pods), "…-aaaaa running, not ready, on a node that does not answer")
+	require.Equal(t, "Node aks-stdarproduction-0 hasn't answered for 40 s, and 1 pod is on it.", p.Alert.String())
+	require.Contains(t, lines(p.Pods), "…-aaaaa running, not ready, on a node that doesn't answer")
 }
 
 func TestAVerdictIsGivenOnceAndWhatFollowsIsSeen(t *testing.T) {

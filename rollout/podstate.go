@@ -98,9 +98,9 @@ func containerTrouble(c corev1.ContainerStatus, restarted bool) (PodState, bool)
 		"ImageInspectError",
 		"RegistryUnavailable",
 		"SignatureValidationFailed":
-		s.Word = "cannot get its image"
+		s.Word = "can't get its image"
 	default: // CreateContainerConfigError, CreateContainerError, RunContainerError, PreCreateHookError, …
-		s.Word = "cannot start"
+		s.Word = "can't start"
 	}
 	return s, true
 }

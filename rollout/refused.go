@@ -161,43 +161,16 @@ func (r Rollout) refusedNow(now time.Time) algesta.Text {
 		return nil
 	case byQuota && known && room:
 		return algesta.Say(
-			"Quota {} refused a pod of {} and has room again: the next attempt follows by itself.",
+			"ResourceQuota {} refused a pod of {} and has room again: the next attempt follows on its own.",
 			algesta.Name(quote(refusal.Quota)),
 			algesta.Name(r.Workload.Name),
 		)
 	case byQuota && r.stops(now):
 		return algesta.Say(
-			"Quota {} has no room for another pod of {} until pods that are stopping are gone.",
+			"ResourceQuota {} has no room for another pod of {} until pods that are stopping are gone.",
 			algesta.Name(quote(refusal.Quota)),
 			algesta.Name(r.Workload.Name),
 		)
 	}
-	return r.whyRefused(message)
-}
-
-// whyRefused says why the API server takes no more pods of the ReplicaSet, with what the quota counts now where that is known.
-func (r Rollout) whyRefused(message string) algesta.Text {
-	name := algesta.Name(r.Workload.Name)
-	if refusal, is := facts.ReadQuotaRefusal(message); is {
-		refusal = r.countedNow(refusal)
-		return algesta.Say("Quota {} has no room for another pod of {}: used {}, limit {}, one more needs {}.",
-			algesta.Name(quote(refusal.Quota)), name, quote(refusal.Used), quote(refusal.Limited), quote(refusal.Requested))
-	}
-	if _, rest, found := strings.Cut(message, "is forbidden: "); found {
-		message = rest
-	}
-	return algesta.Say("The cluster takes no further pod of {}: {}", name, sentence(message))
-}
-
-// countedNow is a refusal with the amounts of now where the quota was read.
-func (r Rollout) countedNow(refusal facts.QuotaRefusal) facts.QuotaRefusal {
-	if r.Room == nil {
-		return refusal
-	}
-	for i := range r.Room.Quotas {
-		if r.Room.Quotas[i].Name == refusal.Quota {
-			return refusal.Now(&r.Room.Quotas[i])
-		}
-	}
-	return refusal
+	return r.whyRefused(message, now)
 }

@@ -76,10 +76,11 @@ func (f Follow) shake(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 				"Pod {} was restarted {} after all pods were ready ({}).",
 				name,
 				after,
-				orElse(lastExit(pod), "its exit code is not known"),
+				orElse(lastExit(pod), "its exit code isn't known"),
 			)
 		case s.Reason != "":
-			f.Shaken = algesta.Say("Pod {} is {} {} after all pods were ready ({}).", name, s.Word, after, orElse(lastExit(pod), quote(s.Reason)))
+			f.Shaken = algesta.Say("Pod {} {} {} after all pods were ready "+
+				"({}).", name, plural(s.Word, 1), after, orElse(lastExit(pod), quote(s.Reason)))
 		case ready < int(f.DesiredThen) && s.Word == "running, not ready":
 			f.Shaken = algesta.Say("Pod {} is no longer ready, {} after all pods were.", name, after)
 		}
@@ -94,10 +95,10 @@ func (f Follow) shake(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 }
 
 // crashedTwice reports that a pod was restarted twice after all pods were there, which is no accident.
-func (r Rollout) crashedTwice(fresh []*corev1.Pod, f Follow) (algesta.Text, bool) {
+func (r Rollout) crashedTwice(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
 	for _, pod := range fresh {
 		if !f.CompleteAt.IsZero() && f.restarted(pod) >= crashesAtLeast {
-			return r.why(pod, StateOf(pod)), true
+			return r.why(pod, StateOf(pod), now), true
 		}
 	}
 	return nil, false
@@ -129,7 +130,7 @@ func endedAfter(pod *corev1.Pod, t time.Time) bool {
 func (r Rollout) alert(f Follow, now time.Time) algesta.Text {
 	out := f.Shaken
 	if c := r.Controller; c.ByHand && c.Updated < c.Desired {
-		out = out.Then("The strategy of {} is OnDelete: {} of {} still run what they ran before, until somebody deletes them.",
+		out = out.Then("The strategy of {} is OnDelete: {} of {} still run what they ran before, until someone deletes them.",
 			algesta.Name(r.Workload.Name), c.Desired-c.Updated, words.Count(c.Desired, "pod"))
 	}
 	fresh, old := r.Ready()

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -12,12 +15,13 @@ import (
 func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 	fresh, _ := r.Split()
 	var worst PodState
+	var sick *corev1.Pod
 	bad, restarts := 0, int32(0)
 	for _, pod := range fresh {
 		if s := StateOf(pod); s.Reason != "" {
 			bad++
 			if worst.Reason == "" || s.Restarts > worst.Restarts {
-				worst = s
+				worst, sick = s, pod
 			}
 		}
 		restarts += restartsSince(pod, now.Add(-restartWindow))
@@ -33,6 +37,7 @@ func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 		return why.Then("{}", r.whoServes()), true
 	}
 	detail := quote(worst.Reason)
+	why, known := rules.WhyPod(sick, r.ref(), now)
 	if worst.Word == "crashing" {
 		detail = fmt.Sprintf("exit %d, %s in %s", worst.Exit, words.Count(restarts, "restart"), words.Span(r.window(now)))
 	} else if worst.Message != "" {
@@ -43,16 +48,19 @@ func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 		which = "The only pod"
 	}
 	out := algesta.Say("{} of the current revision {} ({}).", which, plural(worst.Word, bad), detail)
+	if known && worst.Word != "crashing" {
+		out = algesta.Say("{} of the current revision {}: {}.", which, plural(worst.Word, bad), marked(why))
+	}
 	return out.Then("{}", r.whoServes()), true
 }
 
 // plural turns a pod's state into what several pods do.
 func plural(word string, n int) string {
 	verbs := map[string][2]string{
-		"crashing":             {"crashes", "crash"},
-		"cannot get its image": {"cannot get its image", "cannot get their image"},
-		"waiting for a node":   {"waits for a node", "wait for a node"},
-		"failed":               {"failed", "failed"},
+		"crashing":            {"crashes", "crash"},
+		"can't get its image": {"can't get its image", "can't get their image"},
+		"waiting for a node":  {"waits for a node", "wait for a node"},
+		"failed":              {"failed", "failed"},
 	}
 	forms, known := verbs[word]
 	switch {

@@ -80,7 +80,7 @@ func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	}
 	rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Minute), 3, noon.Add(-time.Minute))
 	lines := answered(t, s, "status")
-	require.Equal(t, "api-gateway in production: 12345 does not come up, 0 of 4 ready; 2 old pods on 12344 still serve", lines[0])
+	require.Equal(t, "api-gateway in production: 12345 doesn't come up, 0 of 4 ready; 2 old pods on 12344 still serve", lines[0])
 	require.Contains(t, lines, "image: acralgestaproduction.azurecr.io/api-gateway:12345, wanted: 0 of 4 ready")
 	require.Contains(t, lines, "pods: 4 wanted, 0 ready, 2 old pods on 12344 ready")
 	require.Equal(t, "api-gateway in production: 2 of 3 pods ready (2 old pods on 12344)", answered(t, s, "pods")[0])
@@ -96,7 +96,7 @@ func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
 	require.Contains(
 		t,
 		answered(t, s, "status"),
-		"Node aks-stdarproduction-0 has not answered for 40 s, and 1 pod is on it. The 2 old pods still serve users.",
+		"Node aks-stdarproduction-0 hasn't answered for 40 s, and 1 pod is on it. The 2 old pods still serve users.",
 	)
 }
 
@@ -106,14 +106,14 @@ func TestWhatBlocksARolloutIsSaid(t *testing.T) {
 		"no room": {
 			"4",
 			"3900m",
-			"Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=3900m, limit requests.cpu=4, one " +
-				"more needs requests.cpu=250m. The 2 old pods still serve users.",
+			"ResourceQuota production-quota is used up (requested: requests.cpu=250m, used: requests.cpu=3900m, limited: " +
+				"requests.cpu=4), so no further pod of api-gateway-production can be created. The 2 old pods still serve users.",
 		},
 		"room": {
 			"4",
 			"3",
-			"Quota production-quota refused a pod of api-gateway-production and has room again: the next attempt follows by itself. The 2 old " +
-				"pods still serve users.",
+			"ResourceQuota production-quota refused a pod of api-gateway-production and has room again: the next attempt follows on its " +
+				"own. The 2 old pods still serve users.",
 		},
 	}
 	for name, tt := range tests {
@@ -132,7 +132,8 @@ func TestWhatBlocksARolloutIsSaid(t *testing.T) {
 	rollouttest.Refusing(s.sets[2], "failed quota: q: must specify limits.cpu for: app")
 	require.Equal(t, []string{
 		"api-gateway in production has no pods (4 wanted).",
-		"The cluster takes no further pod of api-gateway-production: failed quota: q: must specify limits.cpu for: app. No pod serves users.",
+		"ResourceQuota q requires requests or limits that are not set (limits.cpu for: app), so no further pod of api-gateway-production " +
+			"can be created. The API server says: failed quota: q: must specify limits.cpu for: app. No pod serves users.",
 	}, answered(t, s, "pods"))
 }
 

@@ -83,7 +83,8 @@ func TestAnAgeThatIsNotKnownIsNotGuessed(t *testing.T) {
 	book, _ := runbooks.Find("history")
 	report, err := book.Answer(t.Context(), whole(s), input("history", nil))
 	require.NoError(t, err)
-	require.Contains(t, shownLines(t, report), "“first” is when a revision was made the first time. Somebody went back to it since without me; when isn't known.")
+	require.Contains(t, shownLines(t, report), "“first” is when a revision was made the first time. Someone went back to "+
+		"it since without me; when isn't known.")
 	report, err = book.Answer(t.Context(), whole(s), input("history", algesta.Args{"revision": int64(2)}))
 	require.NoError(t, err)
 	require.Equal(t, "Revision 2 of api-gateway in production runs 12344, first made 3 days ago", report.Title.String())

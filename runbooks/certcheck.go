@@ -16,7 +16,8 @@ var _ = register(Runbook{
 	Name:    "cert check",
 	Aliases: []string{"describe certificate", "describe certificates", "describe cert", "check cert", "check certificate"},
 	Verb:    "cert.check",
-	Summary: "Say how a certificate is, by its name or a host: until when, when it is renewed, and the one step that blocks it.",
+	Summary: "Check a certificate by its name or a host: until when it's valid, when it's renewed, and the one step that " +
+		"blocks it.",
 	Example: "cert check api.example.com production",
 	Rank:    110,
 	About:   About{Kinds: []string{certificateKind}, Host: true},

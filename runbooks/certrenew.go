@@ -87,7 +87,7 @@ func certToRenew(ctx context.Context, c Cluster, in Input) (certificate, error) 
 	found, r := readCertificates(ctx, c, in)
 	switch err := r.failed[certificates]; {
 	case r.absent(certificates):
-		return certificate{}, refusal(algesta.Say(certManagerMissing), algesta.Say("Whoever made the certificate has to renew it."))
+		return certificate{}, refusal(algesta.Say(certManagerMissing), algesta.Say("The certificate's owner has to renew it."))
 	case err != nil:
 		return certificate{}, fmt.Errorf("reading the certificates: %w", err)
 	}
@@ -105,7 +105,7 @@ func certToRenew(ctx context.Context, c Cluster, in Input) (certificate, error) 
 		if again.cause != nil && again.cause.Rule == "certificate-rate-limit" {
 			return certificate{}, refusal(
 				algesta.Say("{} Renewing it now would fail, and count against the limit, too.", again.cause.Cause),
-				algesta.Say("Wait until the limit is over: cert-manager tries again by itself. {} says when.", in.typed("cert check", name)),
+				algesta.Say("Wait until the limit is over: cert-manager tries again on its own. {} says when.", in.typed("cert check", name)),
 			)
 		}
 		if live.GetDeletionTimestamp() != nil {
@@ -187,7 +187,7 @@ func (c certificate) renewWarnings(in Input) []algesta.Text {
 			when = "tries again " + dated(next, now)
 		}
 		out = append(out, algesta.Say(
-			"{} failed, and cert-manager {} by itself. Asking for it now doesn't make the pauses between its tries shorter.",
+			"{} failed, and cert-manager {} on its own. Asking for it now doesn't make the pauses between its tries shorter.",
 			words.Plural(tries, "try", "tries"), when,
 		))
 	}

@@ -101,8 +101,8 @@ func TestARenewalAfterAFailedTryTakesThePlaceOfItsCondition(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"It doesn't need to be renewed: it's valid for 60 days more and renews itself in 30 days.",
-		"2 tries failed, and cert-manager tries again 2026-11-22 13:50 UTC (in 110 min) by itself. Asking for it now doesn't make the pauses " +
-			"between its tries shorter.",
+		"2 tries failed, and cert-manager tries again 2026-11-22 13:50 UTC (in 110 min) on its own. Asking for it now doesn't " +
+			"make the pauses between its tries shorter.",
 		"A renewal is a new order, and counts against the limits of ca.example.com.",
 	}, words(p.Warnings))
 	require.Equal(t, "/status/conditions/1", p.Changes[0].Swaps[1].Path)

@@ -45,7 +45,7 @@ const (
 	certificateKind    = facts.KindCertificate
 	certManagerGroup   = "cert-manager.io"
 	certificates       = "certificates"
-	certManagerMissing = "cert-manager is not installed in this cluster, so it has no Certificates."
+	certManagerMissing = "cert-manager isn't installed in this cluster, so it has no Certificates."
 )
 
 // certificate is a Certificate of cert-manager as an answer shows it. Nothing of it comes from a Secret.

@@ -143,7 +143,7 @@ func TestWhatOfACertificateCouldNotBeReadIsNeverMissing(t *testing.T) {
 	for _, book := range []string{"certs", "cert check"} {
 		require.Equal(
 			t,
-			[]string{"cert-manager is not installed in this cluster, so it has no Certificates."},
+			[]string{"cert-manager isn't installed in this cluster, so it has no Certificates."},
 			tells(t, absent, regarding(book, "certificate/x")),
 		)
 	}

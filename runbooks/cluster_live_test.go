@@ -27,7 +27,7 @@ func TestAClusterWithoutCertManagerSaysSo(t *testing.T) {
 	for _, object := range []string{"", "certificate/gateway"} {
 		require.Equal(
 			t,
-			[]string{"cert-manager is not installed in this cluster, so it has no Certificates."},
+			[]string{"cert-manager isn't installed in this cluster, so it has no Certificates."},
 			w.tells(t, w.asked("certs", object)),
 		)
 	}

@@ -30,7 +30,7 @@ var _ = register(Runbook{
 	Aliases: []string{"cluster"},
 	Verb:    "clusters",
 	Rank:    166,
-	Summary: "Say how an environment's cluster is: version, who the bot is there, and which rights its commands lack.",
+	Summary: "Show an environment's cluster: version, who the bot is there, and which permissions its commands lack.",
 	Example: "cluster info production",
 	About:   About{Environment: true},
 	Reads:   accessReads,
@@ -243,7 +243,8 @@ func answerClusterInfo(ctx context.Context, c Cluster, in Input) (algesta.Report
 		more = append(more[:mostCauses:mostCauses], algesta.Say("{}.", fmt.Sprintf("%d more commands lack rights", len(more)-mostCauses)))
 	}
 	if len(s.lacks) > 0 {
-		more = append(more, algesta.Say("What each command needs stands in RUNBOOKS.md. Without it, answers say what they couldn't check."))
+		more = append(more, algesta.Say("RUNBOOKS.md lists what each command needs. Without it, answers say what they couldn't "+
+			"check."))
 	}
 	if s.identityErr != nil {
 		report.Tone = algesta.Warning

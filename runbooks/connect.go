@@ -32,8 +32,8 @@ var _ = register(Runbook{
 	Aliases: []string{"check connection", "connection"},
 	Verb:    "connect",
 	Rank:    96,
-	Summary: "Say whether a service can reach host:port, as far as that is known without a program in its pods: name, endpoints, ports, " +
-		"NetworkPolicies.",
+	Summary: "Check whether a service can reach host:port, as far as that is known without a program in its pods: name, " +
+		"endpoints, ports, NetworkPolicies.",
 	Example: "connect api-gateway production api-gateway-production:80",
 	About:   About{Service: true, Kinds: []string{podKind}},
 	Args:    []Arg{toArg},
@@ -243,7 +243,7 @@ func (k *connection) judge(policies []*networkingv1.NetworkPolicy, answer facts.
 	case facts.No:
 		k.stopped = append(k.stopped, algesta.Say("None {}: {}.", what, called))
 	case facts.Maybe:
-		k.unknown = append(k.unknown, algesta.Say("Whether one {} can't be told from here: {}.", what, called))
+		k.unknown = append(k.unknown, algesta.Say("I can't tell from here whether one {}: {}.", what, called))
 	case facts.Yes:
 		k.known = append(k.known, algesta.Say("{} {}.", called, what))
 	}

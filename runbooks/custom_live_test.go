@@ -80,7 +80,7 @@ func TestKindsThatNotEveryClusterHasAreReadWhereTheyAre(t *testing.T) {
 	require.Equal(t, []string{
 		"production: no Ingress and no HTTPRoute", "The Gateway API isn't installed in this cluster, so these are all.",
 	}, w.tells(t, w.asked("ingress", "")))
-	require.Contains(t, w.tells(t, w.asked("keyvault", ""))[0], "The Secrets Store CSI driver is not installed in this cluster")
+	require.Contains(t, w.tells(t, w.asked("keyvault", ""))[0], "The Secrets Store CSI driver isn't installed in this cluster")
 
 	edge, route := gatewayAPI(map[string]any{"type": "Accepted", "status": "True"})
 	w.put(t, w.define(t, "gateway.networking.k8s.io", "Gateway", "gateways"), edge)

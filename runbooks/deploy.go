@@ -114,7 +114,7 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		p.Warnings = append(
 			p.Warnings,
 			algesta.Say(
-				"What runs now has no fixed version ({}): a later rollback cannot bring back exactly this.",
+				"What runs now has no fixed version ({}): a later rollback can't bring back exactly this.",
 				algesta.Name(quote(rollout.ShortImage(container.Image))),
 			),
 		)
@@ -164,7 +164,7 @@ func wantedImage(in Input, now string) (string, error) {
 	}
 	// Weak means that a registry may be left out, as in nginx:1.27; the characters are checked all the same.
 	if _, err := name.ParseReference(image, name.WeakValidation); err != nil {
-		return "", usage(in, algesta.Say("{} is not an image that can be pulled.", words.Cited(quote(typed))))
+		return "", usage(in, algesta.Say("{} isn't an image that can be pulled.", words.Cited(quote(typed))))
 	}
 	if movable(image) && in.Approval {
 		return "", refusal(

@@ -46,7 +46,8 @@ func crashedPod(secret string) corev1.Pod {
 		Status: corev1.PodStatus{
 			Phase: corev1.PodRunning, PodIP: "10.1.2.3", QOSClass: corev1.PodQOSBurstable,
 			Conditions: []corev1.PodCondition{{
-				Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(ended), Message: "containers with unready status: [orders]",
+				Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(ended), Message: "containers with " +
+					"unready status: [orders]",
 			}},
 			ContainerStatuses: []corev1.ContainerStatus{{
 				Name: "orders", RestartCount: 4,
@@ -124,7 +125,10 @@ func TestADeploymentIsDescribedByTheNameOfItsService(t *testing.T) {
 		got := lines(report)
 		require.Contains(t, got[0], "api-gateway-production in production: ")
 		require.Contains(t, got[1], "The only pod of the current revision crashes")
-		require.True(t, slices.ContainsFunc(got, func(l string) bool { return strings.HasPrefix(l, "api-gateway-production-hash3-aaaaa | crashing") }))
+		require.True(t, slices.ContainsFunc(got, func(l string) bool {
+			return strings.HasPrefix(l, "api-gateway-production-hash3-aaaaa | "+
+				"crashing")
+		}))
 		require.Contains(t, got, "API_PASSWORD | hidden | the template | api-gateway")
 	}
 	_, err := book.Answer(t.Context(), c, regarding("describe", "deployment/web"))
@@ -151,7 +155,8 @@ func TestOtherObjectsAreDescribed(t *testing.T) {
 		}},
 		"CronJobList": {batchv1.CronJob{ObjectMeta: of("nightly"), Spec: batchv1.CronJobSpec{Schedule: "0 3 * * *"}}},
 		"JobList": {batchv1.Job{ObjectMeta: of("nightly-1", byCron), Status: batchv1.JobStatus{StartTime: &at, Failed: 3, Conditions: []batchv1.JobCondition{
-			{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "Job has reached the specified backoff limit"},
+			{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "Job has reached the specified " +
+				"backoff limit"},
 		}}}},
 		"PodList": {user}, "EventList": {},
 	}, instead: map[string]error{}}
@@ -159,7 +164,8 @@ func TestOtherObjectsAreDescribed(t *testing.T) {
 		"configmap/tariffs":           {"tariffs in production: 2 keys", "keys: uri, zone", "used by: web-1"},
 		"persistentvolumeclaim/files": {"files in production: waits for a volume", "asks for: 8Gi", "used by: web-1"},
 		"cronjob/nightly":             {"nightly in production: runs at 0 3 * * *, and its last run failed", "nightly-1 | failed | 2 h ago | –"},
-		"job/nightly-1":               {"nightly-1 in production: failed", "why: BackoffLimitExceeded: Job has reached the specified backoff limit"},
+		"job/nightly-1": {"nightly-1 in production: failed", "why: BackoffLimitExceeded: Job has reached the specified " +
+			"backoff limit"},
 	} {
 		got := tells(t, stand, regarding("describe", object))
 		for _, line := range want {

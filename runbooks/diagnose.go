@@ -51,7 +51,7 @@ var _ = register(Runbook{
 	Name:    "diagnose",
 	Aliases: []string{"why"},
 	Verb:    "diagnose",
-	Summary: "Name the root cause of what is wrong, with its evidence and one safe next step.",
+	Summary: "Find the root cause of what's wrong, with its evidence and one safe next step.",
 	Example: "diagnose api-gateway production",
 	Rank:    170,
 	About: About{Service: true, Environment: true, Kinds: []string{
@@ -236,7 +236,7 @@ func (r readings) into(s *facts.Snapshot) {
 			s.AddLog(w, r.texts[i])
 			continue
 		}
-		s.LogUnread(w, sentenceOf(r.unread[i], "The log could not be read."))
+		s.LogUnread(w, sentenceOf(r.unread[i], "I couldn't read the log."))
 	}
 	for i, image := range r.images {
 		switch err := r.answers[i]; {
@@ -245,7 +245,7 @@ func (r readings) into(s *facts.Snapshot) {
 		case errors.Is(err, algesta.ErrNotFound):
 			s.AddImage(image, facts.ImageMissing)
 		default:
-			s.ImageUnread(image, sentenceOf(err, "The registry could not be asked."))
+			s.ImageUnread(image, sentenceOf(err, "I couldn't ask the registry."))
 		}
 	}
 }
@@ -267,7 +267,7 @@ func beyond(ctx context.Context, finder Finder, wanted []facts.Elsewhere) (objec
 			holes = append(holes, facts.NotChecked{Kind: kind, Namespace: w.Ref.Namespace, Reason: diagnosis.OnlyDependencies})
 		}
 		if errs[i] != nil && !errors.Is(errs[i], algesta.ErrNotFound) {
-			holes = append(holes, facts.NotChecked{Kind: "pods", Namespace: w.Ref.Namespace, Reason: sentenceOf(errs[i], "They could not be read.")})
+			holes = append(holes, facts.NotChecked{Kind: "pods", Namespace: w.Ref.Namespace, Reason: sentenceOf(errs[i], "I couldn't read them.")})
 		}
 	}
 	return objects, holes
@@ -302,7 +302,7 @@ func notCheckedOf(unread map[string]error, namespace string) []facts.NotChecked 
 			facts.NotChecked{
 				Kind:      resource,
 				Namespace: namespace,
-				Reason:    sentenceOf(unread[resource], "It could not be read."),
+				Reason:    sentenceOf(unread[resource], "I couldn't read it."),
 				Standing:  standing,
 			},
 		)

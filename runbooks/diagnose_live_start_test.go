@@ -382,7 +382,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a command that ends": {
 			rule: "exit-zero", made: made(app("exit-0", "12346-exit-0")),
-			says:    "The command of container app ends on its own with exit code 0, so every pod of exit-0 keeps crashing.",
+			says:    "The command of container app ends with exit code 0, so every pod of exit-0 keeps crashing.",
 			command: "kubectl logs exit-0-",
 		},
 		"a command that is not executable": {

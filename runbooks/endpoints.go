@@ -109,7 +109,7 @@ func (w *wiring) whyNone(s *corev1.Service) algesta.Text {
 	case s.Spec.Type == corev1.ServiceTypeExternalName:
 		return algesta.Say("It's another name for a host outside, so it has none.")
 	case len(s.Spec.Selector) == 0:
-		return algesta.Say("It selects no pods: whoever made it keeps its endpoints by hand.")
+		return algesta.Say("It selects no pods: its endpoints are maintained by hand.")
 	case w.podsRead.err != nil || w.podsRead.part != nil:
 		return algesta.Say("I couldn't check which pods its selector matches.")
 	case matched == 0:

@@ -18,8 +18,8 @@ var _ = register(Runbook{
 	Name:    "events",
 	Aliases: []string{"get events", "get event", "get ev"},
 	Verb:    "events",
-	Summary: "List what Kubernetes said of an environment or a service in the last hour: warnings first, the newest first, repeated ones " +
-		"once.",
+	Summary: "List the Kubernetes events of an environment or a service in the last hour: warnings first, the newest first, " +
+		"repeated ones once.",
 	Example: "events production",
 	Rank:    55,
 	About:   About{Service: true, Environment: true},

@@ -84,7 +84,7 @@ func TestAHealthyRolloutWithATightQuotaComesUp(t *testing.T) {
 	end := p.watch(t, p.apply(t, p.plan(t, "deploy", algesta.Args{"image": "12345"})), func(progress rollout.Progress) bool {
 		for _, line := range words(progress.Pods) {
 			refused = refused ||
-				line == "Quota production-quota has no room for another pod of api-gateway-production until pods that are stopping are gone."
+				line == "ResourceQuota production-quota has no room for another pod of api-gateway-production until pods that are stopping are gone."
 		}
 		return false
 	})
@@ -96,10 +96,12 @@ func TestAHealthyRolloutWithATightQuotaComesUp(t *testing.T) {
 func TestRestartsWithoutABackOffAreSeen(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"12399-restarts": `^Pod api-gateway-production-\S+ of revision 2 (crashes after it starts|is restarted again and again) \(exit ` +
-			`1, \d restarts\)\.$`,
-		"12399-liveness-clean": `^Pod api-gateway-production-\S+ of revision 2 (ends after it starts, and )?is restarted again and again ` +
-			`\(exit 0, \d restarts\)\.$`,
+		"12399-restarts": `^(The program in container api-gateway ends with exit code 1, so pod api-gateway-production-\S+ of revision 2 ` +
+			`keeps crashing ` +
+			`\(|Pod api-gateway-production-\S+ of revision 2 keeps restarting \(exit 1, )\d restarts\)\.$`,
+		"12399-liveness-clean": `^(The command of container api-gateway ends with exit code 0, so pod api-gateway-production-\S+ of ` +
+			`revision 2 keeps ` +
+			`crashing \(|Pod api-gateway-production-\S+ of revision 2 keeps restarting \(exit 0, )\d restarts\)\.$`,
 	}
 	for version, why := range tests {
 		t.Run(version, func(t *testing.T) {
@@ -194,6 +196,6 @@ func TestANodeThatDiesDuringARolloutIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	died := time.Now()
 	said := p.watch(t, f, func(progress rollout.Progress) bool { return len(progress.Alert) > 0 })
-	require.Regexp(t, `^Node `+name+` has not answered for \d+ s, and 1 pod is on it\.$`, said.Alert.String())
+	require.Regexp(t, `^Node `+name+` hasn't answered for \d+ s, and 1 pod is on it\.$`, said.Alert.String())
 	require.Less(t, time.Since(died), 30*time.Second)
 }

@@ -27,8 +27,8 @@ var _ = register(Runbook{
 	Aliases: []string{"check health"},
 	Verb:    "health",
 	Rank:    94,
-	Summary: "Ask a service for its health, through its Service and each pod by itself: status, time and the first line of the answer, " +
-		"the odd one first.",
+	Summary: "Ask a service for its health, through its Service and each pod separately: status, time and the first line of " +
+		"the answer, the odd one first.",
 	Example: "health api-gateway production",
 	About:   About{Service: true, Kinds: []string{podKind}},
 	Args:    []Arg{healthPathArg, healthPortArg},

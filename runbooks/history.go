@@ -57,7 +57,7 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 	report := algesta.Report{Title: title, Body: []algesta.Block{{Table: &table}}}
 	if slices.ContainsFunc(s.revisions, func(r rollout.Revision) bool { _, first := r.Began(); return first }) {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say(
-			"“first” is when a revision was made the first time. Somebody went back to it since without me; when isn't known.")})
+			"“first” is when a revision was made the first time. Someone went back to it since without me; when isn't known.")})
 	}
 	if to, err := s.rollbackTarget(); err == nil {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} would go to revision {}.", command(in, "rollback", ""), to.Number)})

@@ -17,7 +17,7 @@ var _ = register(Runbook{
 	Name:    "hpa",
 	Aliases: []string{"get hpa", "describe hpa", "get horizontalpodautoscalers", "describe horizontalpodautoscaler", "autoscalers"},
 	Verb:    "hpa",
-	Summary: "Show the autoscalers: what each measures against its target, between how many pods, and what it did last and why.",
+	Summary: "Show the autoscalers: what each measures against its target, its minimum and maximum, and what it did last and why.",
 	Example: "hpa production",
 	Rank:    150,
 	About:   About{Environment: true, Kinds: []string{autoscalerKind}},

@@ -84,7 +84,7 @@ func TestAPinNotesWhatStoodBeforeAndARestoreBringsItBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"Whatever the load is, api-gateway in production keeps 4 pods from then on.",
-		"It stays so until somebody types /algesta hpa restore api-gateway production, which brings 2–10 back.",
+		"It stays that way until someone types /algesta hpa restore api-gateway production, which brings 2–10 back.",
 	}, words(p.Warnings))
 	note := p.Changes[0].Swaps[2]
 	require.Equal(t, "/metadata/annotations/algesta.io~1pinned", note.Path)
@@ -108,7 +108,7 @@ func TestAPinNotesWhatStoodBeforeAndARestoreBringsItBack(t *testing.T) {
 
 	p, err = planned(t, scaled(func(h *autoscalingv2.HorizontalPodAutoscaler) { pinnedScaler(h); h.Spec.MaxReplicas = 5 }), "hpa restore", nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"Somebody changed it since c-earlier pinned it at 4 pods: it's 4–5 now."}, words(p.Warnings))
+	require.Equal(t, []string{"Someone changed it since c-earlier pinned it at 4 pods: it's 4–5 now."}, words(p.Warnings))
 
 	p, err = planned(t, scaled(nil), "hpa restore", nil)
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 			gateway(), "hpa pin", numbers("replicas", 4), "api-gateway in production has no autoscaler.",
 			"/algesta scale api-gateway production replicas=<number>",
 		},
-		"no bounds": {scaled(nil), "hpa set", nil, "Between how many pods?", "/algesta hpa set api-gateway production min=<number> " +
+		"no bounds": {scaled(nil), "hpa set", nil, "Which bounds?", "/algesta hpa set api-gateway production min=<number> " +
 			"max=<number>"},
 		"the wrong way round": {
 			scaled(nil), "hpa set", numbers("min", 12), "min (12) can't be above max (10).", "/algesta hpa set api-gateway production min=12 max=12",

@@ -76,7 +76,7 @@ func planHPAPin(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	}
 	p.Warnings = append(
 		p.Warnings,
-		algesta.Say("It stays so until somebody types {}, which brings {} back.", command(s.in, "hpa restore", ""), before),
+		algesta.Say("It stays that way until someone types {}, which brings {} back.", command(s.in, "hpa restore", ""), before),
 	)
 	return p, nil
 }
@@ -118,7 +118,7 @@ func planHPARestore(ctx context.Context, c Cluster, in Input) (algesta.Plan, err
 		p.Warnings = append(
 			p.Warnings,
 			algesta.Say(
-				"Somebody changed it since {} pinned it at {}: it's {} now.",
+				"Someone changed it since {} pinned it at {}: it's {} now.",
 				algesta.Name(quote(s.pinned.Request)),
 				count(s.pinned.At, "pod"),
 				s.now,

@@ -30,7 +30,7 @@ var _ = register(Runbook{
 	Rank:    152,
 	Aliases: []string{"autoscale", "set hpa"},
 	Verb:    autoscaleVerb,
-	Summary: "Change between how many pods the autoscaler of a service keeps it.",
+	Summary: "Change the minimum and maximum number of pods of a service's autoscaler.",
 	Example: "hpa set api-gateway production min=2 max=6",
 	About:   aboutScaler,
 	Args:    []Arg{minArg, maxArg, singleArg, undoes},
@@ -43,7 +43,7 @@ var _ = register(Runbook{
 func planHPASet(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	if !minArg.Given(in) && !maxArg.Given(in) {
 		return algesta.Plan{}, &algesta.Error{
-			Kind: algesta.ErrUsage, Message: algesta.Say("Between how many pods? Give min, max or both."),
+			Kind: algesta.ErrUsage, Message: algesta.Say("Which bounds? Give min, max or both."),
 			Hint: algesta.Say("{}", boundsCommand(in, "min=<number> max=<number>")),
 		}
 	}

@@ -72,7 +72,7 @@ func (s scene) askMovable(ctx context.Context, c Cluster, template corev1.PodTem
 		if errors.Is(errs[i], algesta.ErrNotFound) {
 			p.Warnings = append(
 				p.Warnings,
-				algesta.Say("The registry has no {}: a node that does not hold it cannot start a pod.", algesta.Name(quote(rollout.ShortImage(image)))),
+				algesta.Say("The registry has no {}: a node that doesn't have it can't start a pod.", algesta.Name(quote(rollout.ShortImage(image)))),
 			)
 			continue
 		}
@@ -97,7 +97,7 @@ func digestOf(ctx context.Context, c Cluster, namespace, image string) (string, 
 }
 
 // errNoRegistry stands for a cluster whose registries cannot be asked.
-var errNoRegistry = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I cannot ask registries for this cluster.")}
+var errNoRegistry = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't ask registries for this cluster.")}
 
 // noteDigest adds a digest to what is approved, and is the row that says it, or why it is not known.
 func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field {
@@ -113,15 +113,15 @@ func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field 
 	case errors.Is(err, algesta.ErrRefused):
 		return row(
 			algesta.Say(
-				"not checked: nothing that runs here comes from {}; what {} is may change until it is pulled",
+				"not checked: nothing that runs here comes from {}; what {} is may change until it's pulled",
 				algesta.Name(quote(host(image))),
 				tag,
 			),
 		)
 	case errors.Is(err, algesta.ErrForbidden):
-		return row(algesta.Say("not checked: it does not let me look; what {} is may change until it is pulled", tag))
+		return row(algesta.Say("not checked: it doesn't let me look; what {} is may change until it's pulled", tag))
 	}
-	return row(algesta.Say("not checked: it did not answer me; what {} is may change until it is pulled", tag))
+	return row(algesta.Say("not checked: it didn't answer; what {} is may change until it's pulled", tag))
 }
 
 // knownVersions names what ran before, for whoever mistyped a tag.

@@ -96,8 +96,8 @@ func TestATagIsApprovedByItsDigest(t *testing.T) {
 			s.images = nil // the registry lets nobody look
 			p, unknown := fingerprinted(t, s, tt.runbook, tt.args)
 			require.NotEqual(t, approved, unknown, "what can't be checked any more isn't what was approved")
-			require.Contains(t, rowOf(p), "not checked: it does not let me look; what ")
-			require.Contains(t, rowOf(p), " is may change until it is pulled")
+			require.Contains(t, rowOf(p), "not checked: it doesn't let me look; what ")
+			require.Contains(t, rowOf(p), " is may change until it's pulled")
 		})
 	}
 }
@@ -171,7 +171,7 @@ func TestThePlanSaysWhatALaterApplyBringsBack(t *testing.T) {
 			algesta.Args{"image": "12346"},
 			func(s *still) { s.argo(map[string]any{}); applied(s, 4, registry+"12345") },
 			[]string{
-				"Argo CD (app gateway) owns this deployment: the next time somebody syncs it, this is undone.",
+				"Argo CD (app gateway) owns this deployment: the next time someone syncs it, this is undone.",
 				"The next time, a sync of Argo CD (app gateway) brings back: …/api-gateway:12345.",
 			},
 		},

@@ -81,8 +81,8 @@ func answerKeyvault(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 	case r.absent(providerClasses):
 		return algesta.Report{
 			Tone:  algesta.Neutral,
-			Title: algesta.Say("The Secrets Store CSI driver is not installed in this cluster, so nothing is mounted from a Key Vault."),
-			Body: []algesta.Block{{Text: algesta.Say("On AKS it's an add-on. Whoever runs the cluster can add it: {}",
+			Title: algesta.Say("The Secrets Store CSI driver isn't installed in this cluster, so nothing is mounted from a Key Vault."),
+			Body: []algesta.Block{{Text: algesta.Say("On AKS it's an add-on that the cluster's operators can enable: {}",
 				algesta.Name("az aks enable-addons --addons azure-keyvault-secrets-provider --name <cluster> --resource-group <group>"))}},
 		}, nil
 	case r.failed[providerClasses] != nil:
@@ -306,7 +306,7 @@ func (v vault) notes() []algesta.Text {
 			out = append(
 				out,
 				algesta.Say(
-					"{} takes from the vault {} ({}).",
+					"{} reads from the vault {} ({}).",
 					name,
 					algesta.Name(quote(vaultName)),
 					orElse(quote(class.Spec.Provider), "no provider"),

@@ -264,12 +264,13 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 		"a program that ends": {
 			"12399-crash",
 			20 * time.Second,
-			`Pod api-gateway-production-\S+ of revision 2 crashes after it starts \(exit 1, 2 restarts\)\.`,
+			`The program in container api-gateway ends with exit code 1, so pod api-gateway-production-\S+ of revision 2 keeps crashing ` +
+				`\(2 restarts\)\.`,
 		},
 		"a tag that is missing": {
 			"12399-notfound",
 			15 * time.Second,
-			`The image …/api-gateway:12399-notfound does not exist in its registry, so the pods cannot start\.`,
+			`Image \S+/api-gateway:12399-notfound does not exist in its registry, so no pod of revision 2 can start\.`,
 		},
 		"a key that is missing": {
 			"12399-configerror",
@@ -279,7 +280,8 @@ func TestAFailingRolloutIsJudgedFromItsPods(t *testing.T) {
 		"memory that is short": {
 			"12399-oom",
 			20 * time.Second,
-			`Pod api-gateway-production-\S+ of revision 2 is killed because it uses more memory than its limit \(exit 137, 2 restarts\)\.`,
+			`Container api-gateway of api-gateway-production .*memory.*, so pod api-gateway-production-\S+ of revision 2 keeps crashing ` +
+				`\(2 restarts\)\.`,
 		},
 	}
 	for name, tt := range tests {
@@ -316,7 +318,7 @@ func TestARolloutThatIsOvertakenEndsAsSuch(t *testing.T) {
 	p.kubectl(t, "set", "image", "deployment/"+p.target.Name, "api-gateway="+registry+"12346")
 	end := p.follow(t, f)
 	require.Equal(t, rollout.Overtaken, end.Phase)
-	require.Contains(t, end.Why.String(), "it is now meant to run …/api-gateway:12346")
+	require.Contains(t, end.Why.String(), "it should now run …/api-gateway:12346")
 }
 
 func TestADeploymentThatIsDeletedMeanwhile(t *testing.T) {
@@ -342,8 +344,8 @@ func TestScalingAgainstAQuotaIsSeen(t *testing.T) {
 	require.Equal(t, rollout.Broken, end.Phase)
 	require.Equal(
 		t,
-		"Quota production-quota has no room for another pod of api-gateway-production: used requests.cpu=200m, limit requests.cpu=250m, one "+
-			"more needs requests.cpu=100m.",
+		"ResourceQuota production-quota is used up (requested: requests.cpu=100m, used: requests.cpu=200m, limited: requests.cpu=250m), so "+
+			"no further pod of api-gateway-production can be created.",
 		end.Why.String(),
 	)
 	require.Equal(t, "2 pods still serve users.", end.Serving.String())

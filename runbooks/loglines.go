@@ -255,7 +255,7 @@ func (p *logPart) blocks(ask logAsk, mostLines, mostBytes int, in Input) []alges
 	case errors.Is(p.err, algesta.ErrNotFound):
 		return append([]algesta.Block{text("{}: the node has no log of it.", p.head)}, p.lastWords()...)
 	case p.err != nil:
-		return []algesta.Block{text("{}: I couldn't check. {}", p.head, sentenceOf(p.err, "Its log could not be read."))}
+		return []algesta.Block{text("{}: I couldn't check. {}", p.head, sentenceOf(p.err, "I couldn't read its log."))}
 	}
 	all := foldLines(p.lines, p.hide)
 	matching := all

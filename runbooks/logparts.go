@@ -177,7 +177,7 @@ func instances(pod *corev1.Pod, name string, ask logAsk, now time.Time) []*logPa
 	}
 	if at < 0 {
 		p := part(false, nil, nil)
-		p.none = algesta.Say("{} of {} has not started yet ({}).", algesta.Name(name), algesta.Name(pod.Name), rollout.StateOf(pod).Word)
+		p.none = algesta.Say("{} of {} hasn't started yet ({}).", algesta.Name(name), algesta.Name(pod.Name), rollout.StateOf(pod).Word)
 		return []*logPart{p}
 	}
 	s := all[at]
@@ -189,7 +189,7 @@ func instances(pod *corev1.Pod, name string, ask logAsk, now time.Time) []*logPa
 	switch {
 	case ask.previous && before == nil:
 		p := part(true, nil, nil)
-		p.none = algesta.Say("{} of {} has no earlier instance: it was not restarted in this pod.", algesta.Name(name), algesta.Name(pod.Name))
+		p.none = algesta.Say("{} of {} has no earlier instance: it wasn't restarted in this pod.", algesta.Name(name), algesta.Name(pod.Name))
 		return []*logPart{p}
 	case ask.previous:
 		return []*logPart{before}
@@ -212,7 +212,7 @@ func instances(pod *corev1.Pod, name string, ask logAsk, now time.Time) []*logPa
 		return []*logPart{before}
 	}
 	p := part(false, nil, nil)
-	p.none = algesta.Say("{} of {} has not started yet: {}.", algesta.Name(name), algesta.Name(pod.Name), waiting(s))
+	p.none = algesta.Say("{} of {} hasn't started yet: {}.", algesta.Name(name), algesta.Name(pod.Name), waiting(s))
 	return []*logPart{p}
 }
 

@@ -230,7 +230,7 @@ func podsOfLogs(ctx context.Context, c Cluster, in Input) (pods []*corev1.Pod, t
 					orElse(in.Command.Target.Environment, in.Command.Target.Namespace),
 				),
 				Hint: algesta.Say(
-					"A pod that was replaced takes its log with it. Of those that run now: {}",
+					"A replaced pod's log is gone. For the pods that run now: {}",
 					algesta.Name(in.Bot.Typed(logsName, serviceSlot, orElse(in.Command.Target.Environment, in.Command.Target.Namespace))),
 				),
 			}
@@ -272,13 +272,13 @@ func logRank(pod *corev1.Pod, now time.Time) (rank int, why algesta.Text) {
 	s := rollout.StateOf(pod)
 	switch last := lastEnd(pod); {
 	case !ran(pod):
-		return 9, algesta.Say("it has not run yet ({})", s.Word)
+		return 9, algesta.Say("it hasn't run yet ({})", s.Word)
 	case s.Reason != "" && s.Restarts > 0:
 		return 0, algesta.Say("it is {} ({}, exit code {}, {})", s.Word, quote(s.Reason), s.Exit, count(s.Restarts, "restart"))
 	case s.Reason != "":
 		return 0, algesta.Say("it is {} ({})", s.Word, quote(s.Reason))
 	case s.Word != "ready":
-		return 1, algesta.Say("it is not ready ({})", s.Word)
+		return 1, algesta.Say("it isn't ready ({})", s.Word)
 	case last != nil && now.Sub(last.FinishedAt.Time) < lately:
 		return 2, algesta.Say("it was restarted {} ago", span(now.Sub(last.FinishedAt.Time)))
 	}

@@ -316,7 +316,7 @@ func TestWhatCannotBeReadIsASentence(t *testing.T) {
 		"no right": {err: forbidden("pods/log"), message: "I don't have permission to read pods/log."},
 		"no such pod": {
 			object: "pod/gone-abc", message: "There is no pod gone-abc in production.",
-			hint: "A pod that was replaced takes its log with it. Of those that run now: /algesta logs <service> production",
+			hint: "A replaced pod's log is gone. For the pods that run now: /algesta logs <service> production",
 		},
 		"no right to pods": {
 			object: "pod/" + name, change: func(s *still) { s.forbidden["PodList"] = true }, message: "I don't have permission to read PodList.",
@@ -360,7 +360,7 @@ func TestWhatHasNoLogIsSaid(t *testing.T) {
 	w := wrote(s, nil)
 	r, err := logsOf(t, w, "", nil)
 	require.NoError(t, err)
-	require.Contains(t, shown(r), "api-gateway of api-gateway-production-hash3-aaaaa has not started yet: waiting (ImagePullBackOff).")
+	require.Contains(t, shown(r), "api-gateway of api-gateway-production-hash3-aaaaa hasn't started yet: waiting (ImagePullBackOff).")
 	require.Empty(t, w.asked)
 
 	s = gateway()
@@ -370,7 +370,7 @@ func TestWhatHasNoLogIsSaid(t *testing.T) {
 	require.Contains(
 		t,
 		shown(r),
-		"api-gateway of api-gateway-production-hash3-aaaaa has no earlier instance: it was not restarted in this pod.",
+		"api-gateway of api-gateway-production-hash3-aaaaa has no earlier instance: it wasn't restarted in this pod.",
 	)
 
 	r, err = logsOf(t, w, "pod/"+s.pods[0].Name, algesta.Args{"since": "10m"})

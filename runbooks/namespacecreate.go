@@ -111,7 +111,8 @@ func readNewNamespace(in Input) (newNamespace, error) {
 	n := newNamespace{name: strings.ToLower(objectOf(in, namespaceKind)), labels: map[string]string{}, hard: corev1.ResourceList{}}
 	switch {
 	case len(validation.IsDNS1123Label(n.name)) > 0:
-		return n, wrongValue(in, algesta.Say("{} can't be the name of a namespace: it takes lower-case letters, digits and hyphens, 63 at most.", quote(n.name)))
+		return n, wrongValue(in, algesta.Say("{} can't be the name of a namespace: it takes lower-case letters, digits and hyphens, 63 at "+
+			"most.", quote(n.name)))
 	case strings.HasPrefix(n.name, reservedPrefix):
 		return n, refusal(
 			algesta.Say("Names that begin with {} are Kubernetes' own.", algesta.Name(reservedPrefix)), algesta.Say("Choose another name."),
@@ -120,7 +121,8 @@ func readNewNamespace(in Input) (newNamespace, error) {
 	for _, label := range []Arg{environmentArg, teamArg} {
 		value := strings.ToLower(label.Text(in))
 		if len(validation.IsValidLabelValue(value)) > 0 || value == "" {
-			return n, wrongValue(in, algesta.Say("{} is {}, which can't be a label: use letters, digits, hyphens and dots, 63 at most.", label.Name, quote(label.Text(in))))
+			return n, wrongValue(in, algesta.Say("{} is {}, which can't be a label: use letters, digits, hyphens and dots, 63 at "+
+				"most.", label.Name, quote(label.Text(in))))
 		}
 		n.labels[label.Name] = value
 	}
@@ -130,7 +132,8 @@ func readNewNamespace(in Input) (newNamespace, error) {
 		}
 		amount, err := resource.ParseQuantity(limit.Text(in))
 		if err != nil || amount.Sign() < 0 {
-			return n, wrongValue(in, algesta.Say("{} is {}, which is no amount: write a number such as 4, 500m or 8Gi.", limit.Name, quote(limit.Text(in))))
+			return n, wrongValue(in, algesta.Say("{} is {}, which is no amount: write a number such as 4, 500m or "+
+				"8Gi.", limit.Name, quote(limit.Text(in))))
 		}
 		n.hard[corev1.ResourceName(limit.Name)] = amount
 	}
@@ -225,7 +228,8 @@ func (n newNamespace) warnings() []algesta.Text {
 	case len(n.hard) == 0:
 		out = append(out, algesta.Say("No quota: what runs in it is limited by the nodes alone."))
 	case len(asked) > 0:
-		out = append(out, algesta.Say("Pods whose containers don't say {} are refused in it, unless a LimitRange fills that in. I make none.", words.List(asked)))
+		out = append(out, algesta.Say("Pods whose containers don't say {} are refused in it, unless a LimitRange fills that in. I make "+
+			"none.", words.List(asked)))
 	}
 	return out
 }
@@ -247,7 +251,7 @@ func pollNamespace(ctx context.Context, c Cluster, object algesta.Object) (Polle
 	}
 	switch {
 	case namespace.DeletionTimestamp != nil:
-		return Polled{Phase: rollout.Broken, Said: algesta.Say("Somebody is deleting the namespace {} again.", algesta.Name(name))}, nil
+		return Polled{Phase: rollout.Broken, Said: algesta.Say("Someone is deleting the namespace {} again.", algesta.Name(name))}, nil
 	case namespace.Status.Phase != corev1.NamespaceActive:
 		return Polled{Phase: rollout.Moving, Said: algesta.Say("it isn't active yet")}, nil
 	case object.Kind == namespaceKind:

@@ -52,7 +52,7 @@ func TestAPlanReadsNoMoreInALargeClusterThanInASmallOne(t *testing.T) {
 			algesta.Args{"replicas": int64(2)},
 			func(s *still) { s.argo(map[string]any{}) },
 			[]string{`ApplicationList "" "metadata.name=gateway" 10`},
-			"Argo CD (app gateway) owns this deployment: the next time somebody syncs it, this is undone.",
+			"Argo CD (app gateway) owns this deployment: the next time someone syncs it, this is undone.",
 		},
 		"an application in another namespace": {
 			algesta.Args{"replicas": int64(2)},
@@ -61,7 +61,7 @@ func TestAPlanReadsNoMoreInALargeClusterThanInASmallOne(t *testing.T) {
 				s.deployment.Annotations["argocd.argoproj.io/tracking-id"] = "argocd_gateway:apps/Deployment:production/api-gateway-production"
 			},
 			[]string{`ApplicationList "argocd" "metadata.name=gateway" 10`},
-			"Argo CD (app argocd_gateway) owns this deployment: the next time somebody syncs it, this is undone.",
+			"Argo CD (app argocd_gateway) owns this deployment: the next time someone syncs it, this is undone.",
 		},
 	}
 	for name, tt := range tests {

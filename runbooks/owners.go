@@ -83,7 +83,7 @@ func (s scene) refuseOwned(ctx context.Context, c Cluster, verb string) error {
 	if s.argo.heals && (verb == "deploy" || verb == "rollback") {
 		return refusal(
 			algesta.Say(
-				"Argo CD (app {}) owns {} and puts the version from Git back by itself (self-heal), so a {} would not last.",
+				"Argo CD (app {}) owns {} and puts the version from Git back on its own (self-heal), so a {} wouldn't last.",
 				algesta.Name(s.argo.name),
 				algesta.Name(s.d.Name),
 				verb,
@@ -179,11 +179,11 @@ func (a argoApplication) warning() algesta.Text {
 			name,
 		)
 	case a.heals:
-		return algesta.Say("Argo CD (app {}) owns this deployment and puts back what differs from Git by itself (self-heal).", name)
+		return algesta.Say("Argo CD (app {}) owns this deployment and puts back what differs from Git on its own (self-heal).", name)
 	case a.synced:
 		return algesta.Say("Argo CD (app {}) owns this deployment: its next sync, at the next change in Git, undoes this.", name)
 	}
-	return algesta.Say("Argo CD (app {}) owns this deployment: the next time somebody syncs it, this is undone.", name)
+	return algesta.Say("Argo CD (app {}) owns this deployment: the next time someone syncs it, this is undone.", name)
 }
 
 // argoApp is the Argo CD application that a Deployment is tracked by.

@@ -87,8 +87,8 @@ func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		p.Warnings = append(p.Warnings, algesta.Say("{}.", stops))
 	}
 	p.Warnings = append(p.Warnings, algesta.Say(
-		"While it's paused, I refuse to deploy, restart or roll it back, and what anybody else changes of it doesn't run. Scaling works as "+
-			"before.",
+		"While it's paused, I refuse to deploy, restart or roll it back, and what anyone else changes in it doesn't run. "+
+			"Scaling works as before.",
 	))
 	p.Warnings = append(append(p.Warnings, s.ownerWarnings()...), s.unchecked...)
 	return p, nil
@@ -164,7 +164,7 @@ func pollPaused(ctx context.Context, c Cluster, object algesta.Object) (Polled, 
 	case r.Controller == nil:
 		return Polled{Phase: rollout.Gone, Said: algesta.Say("{} was deleted.", algesta.Name(object.Name))}, nil
 	case !r.Controller.Paused:
-		return Polled{Phase: rollout.Overtaken, Said: algesta.Say("Somebody resumed {}.", algesta.Name(object.Name))}, nil
+		return Polled{Phase: rollout.Overtaken, Said: algesta.Say("Someone resumed {}.", algesta.Name(object.Name))}, nil
 	case r.Controller.Observed < r.Controller.Generation:
 		return Polled{Phase: rollout.Moving, Said: algesta.Say("its controller hasn't seen it yet")}, nil
 	}

@@ -28,8 +28,8 @@ func TestAPauseSaysWhatItStops(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []algesta.Swap{{Label: "paused", Path: "/spec/paused", To: json.RawMessage("true")}}, p.Changes[0].Swaps)
 	require.Equal(t, []string{
-		"While it's paused, I refuse to deploy, restart or roll it back, and what anybody else changes of it doesn't run. Scaling works as " +
-			"before.",
+		"While it's paused, I refuse to deploy, restart or roll it back, and what anyone else changes in it doesn't run. " +
+			"Scaling works as before.",
 	}, words(p.Warnings))
 	require.Equal(t, "resume", p.Undo.Runbook)
 

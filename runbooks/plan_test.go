@@ -82,12 +82,12 @@ func TestRefusals(t *testing.T) {
 		},
 		"nothing but restarts": {
 			"rollback", nil, func(s *still) { s.sets = s.sets[1:] }, algesta.ErrRefused,
-			"All 2 revisions of api-gateway-production run the same pods as now (they are restarts), so there is nothing to go back to.",
+			"All 2 revisions of api-gateway-production run the same pods as now (they are restarts), so there's nothing to go back to.",
 			"Deploy the version you want: /algesta deploy api-gateway production <tag>",
 		},
 		"a deployment without a history": {
 			"rollback", nil, func(s *still) { s.sets, s.deployment.Spec.RevisionHistoryLimit = nil, new(int32(0)) }, algesta.ErrRefused,
-			"api-gateway-production keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.",
+			"api-gateway-production keeps no history (revisionHistoryLimit is 0), so there's nothing to go back to.",
 			"Deploy the version you want: /algesta deploy api-gateway production <tag>",
 		},
 		"a deployment that is being deleted": {
@@ -106,7 +106,7 @@ func TestRefusals(t *testing.T) {
 		"an image that cannot be one": {
 			"deploy",
 			algesta.Args{"image": "Foo:bar:baz"},
-			nil, algesta.ErrUsage, "“Foo:bar:baz” is not an image that can be pulled.",
+			nil, algesta.ErrUsage, "“Foo:bar:baz” isn't an image that can be pulled.",
 			"Name a tag: /algesta deploy api-gateway production 12346",
 		},
 		"another repository by accident": {
@@ -130,8 +130,8 @@ func TestRefusals(t *testing.T) {
 				s.argo(map[string]any{"automated": map[string]any{"selfHeal": true}})
 			},
 			algesta.ErrRefused,
-			"Argo CD (app gateway) owns api-gateway-production and puts the version from Git back by itself (self-heal), so a rollback would not " +
-				"last.",
+			"Argo CD (app gateway) owns api-gateway-production and puts the version from Git back on its own (self-heal), so a " +
+				"rollback wouldn't last.",
 			"Change the version in Git, or switch off auto-sync of the app first.",
 		},
 		"what Flagger copies from another deployment": {
@@ -213,7 +213,7 @@ func TestNothingToDoIsSaid(t *testing.T) {
 			"restart",
 			nil,
 			func(s *still) { s.deployment.Spec.Replicas = new(int32(0)) },
-			"api-gateway in production is scaled to 0 pods, so there is nothing to restart.",
+			"api-gateway in production is scaled to 0 pods, so there's nothing to restart.",
 		},
 		"a whole image that runs": {
 			"deploy",
@@ -277,11 +277,11 @@ func TestWarnings(t *testing.T) {
 			"deploy",
 			algesta.Args{"image": "12346"},
 			func(s *still) { s.argo(map[string]any{}) },
-			[]string{"Argo CD (app gateway) owns this deployment: the next time somebody syncs it, this is undone."},
+			[]string{"Argo CD (app gateway) owns this deployment: the next time someone syncs it, this is undone."},
 		},
 		"a restart under an Argo CD that heals": {
 			"restart", nil, func(s *still) { s.argo(map[string]any{"automated": map[string]any{"selfHeal": true}}) },
-			[]string{"Argo CD (app gateway) owns this deployment and puts back what differs from Git by itself (self-heal)."},
+			[]string{"Argo CD (app gateway) owns this deployment and puts back what differs from Git on its own (self-heal)."},
 		},
 		"an operator made it": {
 			"restart", nil,
@@ -382,7 +382,8 @@ func TestWarnings(t *testing.T) {
 			func(s *still) { s.hpa() },
 			[]string{
 				"api-gateway in production will serve no traffic: without a ready pod the ingress answers 503.",
-				"The autoscaler api-gateway-production-hpa switches itself off at 0 pods and does not bring them back: somebody has to scale up again.",
+				"The autoscaler api-gateway-production-hpa switches itself off at 0 pods and doesn't bring them back: someone has to " +
+					"scale up again.",
 			},
 		},
 		"a strategy that stops everything first": {

@@ -25,6 +25,6 @@ func TestNothingEndsItsQuotation(t *testing.T) {
 	t.Run("what was typed", func(t *testing.T) {
 		t.Parallel()
 		_, err := planned(t, gateway(), "deploy", algesta.Args{"image": forged})
-		require.ErrorContains(t, err, shown+" is not an image")
+		require.ErrorContains(t, err, shown+" isn't an image")
 	})
 }

@@ -79,7 +79,7 @@ func (r *reads) holes(namespace string) []facts.NotChecked {
 		if !r.absent(resource) {
 			out = append(
 				out,
-				facts.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(r.failed[resource], "It could not be read.")},
+				facts.NotChecked{Kind: resource, Namespace: namespace, Reason: sentenceOf(r.failed[resource], "I couldn't read it.")},
 			)
 		}
 	}
@@ -88,13 +88,13 @@ func (r *reads) holes(namespace string) []facts.NotChecked {
 
 // couldNotCheck says what was not looked at, and why: it is never taken for missing.
 func couldNotCheck(what string, err error) algesta.Text {
-	return algesta.Say("Couldn't check {}: {}", what, sentenceOf(err, "The cluster did not answer."))
+	return algesta.Say("Couldn't check {}: {}", what, sentenceOf(err, "The cluster didn't answer."))
 }
 
 // unreadable is the answer where the very thing that was asked about could not be read.
 func unreadable(in Input, what string, err error) algesta.Report {
 	report := algesta.Report{Tone: algesta.Warning, Title: algesta.Say("I couldn't check {} in {}.", what, whereOf(in))}
-	report.Body = []algesta.Block{{Text: algesta.Say("{}", sentenceOf(err, "The cluster did not answer."))}}
+	report.Body = []algesta.Block{{Text: algesta.Say("{}", sentenceOf(err, "The cluster didn't answer."))}}
 	if known := (*algesta.Error)(nil); errors.As(err, &known) && len(known.Hint) > 0 {
 		report.Body[0].Text = algesta.Say("{} {}", report.Body[0].Text, known.Hint)
 	}
@@ -115,7 +115,7 @@ func noSuch(in Input, what, name string, known []string) error {
 	hint := algesta.Say("There are none at all.")
 	if len(known) > 0 {
 		slices.Sort(known)
-		hint = algesta.Say("I found {}.", list(clipped(known)))
+		hint = algesta.Say("There is {}.", list(clipped(known)))
 	}
 	return &algesta.Error{
 		Kind:    algesta.ErrNotFound,

@@ -46,7 +46,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
 	}
 	if replicas == 0 {
-		p.Nothing = algesta.Say("{} is scaled to 0 pods, so there is nothing to restart.", subject(in))
+		p.Nothing = algesta.Say("{} is scaled to 0 pods, so there's nothing to restart.", subject(in))
 		return p, nil
 	}
 	template := s.d.Template()
@@ -85,7 +85,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	if s.now >= 0 && !s.rollout.Done() && s.rollout.Controller != nil {
 		p.Warnings = append(
 			p.Warnings,
-			algesta.Say("A restart does not repair a version that cannot start: {} goes back instead.", command(in, "rollback", "")),
+			algesta.Say("A restart doesn't fix a version that can't start: {} goes back instead.", command(in, "rollback", "")),
 		)
 	}
 	return p, nil

@@ -14,8 +14,9 @@ import (
 var (
 	toRevision = Arg{
 		Name: "to-revision", Aliases: []string{"revision"}, Kind: IntArg, Min: 1, Max: 1 << 40, Bare: true, Else: "version",
-		Summary: "the revision to go back to, by its number or its tag; without it, the newest version before this one that did not fail",
-		Offers:  offerRevisions,
+		Summary: "the revision to go back to, by its number or its tag; without it, the newest version before this one that " +
+			"didn't fail",
+		Offers: offerRevisions,
 	}
 	toVersion = Arg{
 		Name: "version", Aliases: []string{"tag"}, Kind: TextArg, Bare: true,

@@ -149,7 +149,7 @@ func (s scene) scaleWarnings(to int32, room fit) []algesta.Text {
 			out = append(
 				out,
 				algesta.Say(
-					"The autoscaler {} switches itself off at 0 pods and does not bring them back: somebody has to scale up again.",
+					"The autoscaler {} switches itself off at 0 pods and doesn't bring them back: someone has to scale up again.",
 					algesta.Name(h.Name),
 				),
 			)

@@ -135,7 +135,7 @@ func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
 	out = algesta.Say("{}; {} while it rolls", out, count(extra, "extra pod"))
 	switch {
 	case len(f.obstacle) > 0:
-		return algesta.Say("{}: does not fit", out)
+		return algesta.Say("{}: doesn't fit", out)
 	case f.tightest != "":
 		return algesta.Say("{}: fits ({})", out, f.tightest)
 	}

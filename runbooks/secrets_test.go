@@ -230,7 +230,7 @@ func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 		"azure-keyvault-provider | a | yes | secret/mongo@01234567…",
 		"azure-keyvault-provider | b | yes | secret/mongo@01234567…",
 		"azure-keyvault-provider, d: Key Vault refuses the identity (403): it lacks a role or an access policy for the vault.",
-		"azure-keyvault-provider takes from the vault kv-algesta (azure).",
+		"azure-keyvault-provider reads from the vault kv-algesta (azure).",
 		"azure-keyvault-provider uses pod identity, which Azure ended: name a clientID, or useVMManagedIdentity.",
 	}, tells(t, s, regarding("keyvault", "")))
 
@@ -243,7 +243,7 @@ func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 	s.instead = map[string]error{"SecretProviderClassList": errNotInstalled}
 	require.Equal(
 		t,
-		"The Secrets Store CSI driver is not installed in this cluster, so nothing is mounted from a Key Vault.",
+		"The Secrets Store CSI driver isn't installed in this cluster, so nothing is mounted from a Key Vault.",
 		tells(t, s, regarding("keyvault", ""))[0],
 	)
 	s.instead = map[string]error{"SecretProviderClassList": forbidden("secretproviderclasses")}

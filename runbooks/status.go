@@ -18,7 +18,7 @@ var _ = register(Runbook{
 	Name:    "status",
 	Aliases: []string{"rollout status", "get"},
 	Verb:    "status",
-	Summary: "Show what runs, since when, and whether it is healthy: a service, or all of an environment.",
+	Summary: "Show what's running, since when, and whether it's healthy: a service, or a whole environment.",
 	Example: "status api-gateway production",
 	Rank:    10,
 	About:   About{Service: true, Environment: true},
@@ -96,7 +96,7 @@ func headline(r rollout.Rollout, in Input) algesta.Text {
 		return algesta.Say("{}: {} of {} ready, rollouts are paused", subject(in), fresh+old, r.Desired())
 	case old > 0 && fresh == 0 && inTrouble(r, in.Command.At):
 		return algesta.Say(
-			"{}: {} does not come up, 0 of {} ready; {} still {}", subject(in), quote(rollout.Version(image)), r.Desired(), oldPods(r, in, old),
+			"{}: {} doesn't come up, 0 of {} ready; {} still {}", subject(in), quote(rollout.Version(image)), r.Desired(), oldPods(r, in, old),
 			map[bool]string{true: "serves", false: "serve"}[old == 1],
 		)
 	case !r.Done() || old > 0 && fresh < int(r.Desired()):

@@ -98,13 +98,13 @@ func (s scene) lastHealthy() (rollout.Revision, error) {
 		)
 	case limit != nil && *limit == 0:
 		return rollout.Revision{}, refusal(
-			algesta.Say("{} keeps no history (revisionHistoryLimit is 0), so there is nothing to go back to.", algesta.Name(s.d.Name)),
+			algesta.Say("{} keeps no history (revisionHistoryLimit is 0), so there's nothing to go back to.", algesta.Name(s.d.Name)),
 			deploy,
 		)
 	case len(s.revisions) > 1:
 		return rollout.Revision{}, refusal(
 			algesta.Say(
-				"All {} revisions of {} run the same pods as now (they are restarts), so there is nothing to go back to.",
+				"All {} revisions of {} run the same pods as now (they are restarts), so there's nothing to go back to.",
 				len(s.revisions),
 				algesta.Name(s.d.Name),
 			),
@@ -112,7 +112,7 @@ func (s scene) lastHealthy() (rollout.Revision, error) {
 		)
 	}
 	return rollout.Revision{}, refusal(
-		algesta.Say("{} has only one version in its history, so there is nothing to go back to.", algesta.Name(s.d.Name)),
+		algesta.Say("{} has only one version in its history, so there's nothing to go back to.", algesta.Name(s.d.Name)),
 		deploy,
 	)
 }

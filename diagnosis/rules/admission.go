@@ -60,7 +60,8 @@ var admissionRules = []Rule{
 			return d.finding(ref, fmt.Sprintf("%s%s denies the pods: %s", who, ref.Name, refusedBy(d.s, d.groups[2])),
 				Remedy{Text: "Fix what the policy names in the template."})
 		}),
-	deniedRule("service-account-missing", "the ServiceAccount was never created in this namespace, or is named differently", "create it, or correct serviceAccountName",
+	deniedRule("service-account-missing", "the ServiceAccount was never created in this namespace, or is named "+
+		"differently", "create it, or correct serviceAccountName",
 		func(d *denial) *Finding {
 			ref := facts.Ref{Kind: "ServiceAccount", Namespace: d.ref.Namespace, Name: d.groups[1]}
 			return d.finding(ref, fmt.Sprintf("%s does not exist in namespace %s", ref.Words(), ref.Namespace),
@@ -69,7 +70,8 @@ var admissionRules = []Rule{
 					Command: fmt.Sprintf("kubectl create serviceaccount %s -n %s", ref.Name, ref.Namespace),
 				})
 		}),
-	deniedRule("namespace-terminating", "the namespace is being deleted", "wait for the deletion to finish, then recreate the namespace", func(d *denial) *Finding {
+	deniedRule("namespace-terminating", "the namespace is being deleted", "wait for the deletion to finish, then recreate the "+
+		"namespace", func(d *denial) *Finding {
 		ref := facts.Ref{Kind: facts.KindNamespace, Name: d.ref.Namespace}
 		return d.finding(
 			ref,
@@ -243,6 +245,7 @@ func deniedRule(id, cause, remedy string, wording func(*denial) *Finding) Rule {
 		Cause:  cause,
 		Remedy: remedy,
 		Source: failedCreateSource,
+		denied: wording,
 		snapshot: func(s *facts.Snapshot) []*Finding {
 			var found []*Finding
 			for _, d := range denials(s) {

@@ -21,7 +21,7 @@ var exitRules = []Rule{
 		Remedy: "run it as a Job, or keep the process in the foreground",
 		Source: exitSource,
 		container: exitRule(0, func(c *facts.Container) string {
-			return fmt.Sprintf("The command of %s ends on its own with exit code 0", c.Words())
+			return fmt.Sprintf("The command of %s ends with exit code 0", c.Words())
 		}, "Run it as a Job, or keep the process in the foreground.", High),
 	},
 	{

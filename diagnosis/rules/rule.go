@@ -33,6 +33,8 @@ type Rule struct {
 	snapshot func(*facts.Snapshot) []*Finding
 	// advise looks at what was asked about and its surroundings.
 	advise func(*facts.Snapshot, facts.Surroundings) []Hint
+	// denied says what a refusal of the API server means, beside snapshot: of the rules about admission.
+	denied func(*denial) *Finding
 }
 
 // Class says which layer a finding belongs to; classes decide what explains what.

@@ -19,11 +19,12 @@ const within = 30 * time.Second
 func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
-		"crash": `Pod api-gateway-production-[0-9a-z-]+ of revision 4 crashes after it starts \(exit 1, \d restarts\)\.`,
-		"oom": `Pod api-gateway-production-[0-9a-z-]+ of revision 4 is killed because it uses more memory than its limit \(exit 137, \d ` +
-			`restarts\)\.`,
-		"notfound": `The image …/api-gateway:12346-notfound does not exist in its registry, so the pods cannot start\.`,
-		"nosecret": `Secret mongodb-credentials does not exist, so no pod of revision 4 can start\.`,
+		"crash": `The program in container api-gateway ends with exit code 1, so pod api-gateway-production-[0-9a-z-]+ of revision 4 ` +
+			`keeps crashing \(\d restarts\)\.`,
+		"oom": `Container api-gateway of api-gateway-production .*memory.*, so pod api-gateway-production-[0-9a-z-]+ of revision 4 ` +
+			`keeps crashing \(\d restarts\)\.`,
+		"notfound": `Image \S+/api-gateway:12346-notfound does not exist in its registry, so no pod of revision 4 can start\.`,
+		"nosecret": `Secret mongodb-credentials does not exist in namespace \S+, so no pod of revision 4 can start\.`,
 	}
 	for scenario, why := range cases {
 		t.Run(scenario, func(t *testing.T) {
