@@ -69,9 +69,9 @@ func TestWhatIsNotReadIsNotCalledMissing(t *testing.T) {
 		"PersistentVolumeClaim": "I couldn't check persistentvolumeclaim x: persistentvolumeclaims in production weren't read.",
 		"Event":                 "I couldn't check event x: a diagnosis doesn't read objects of this kind.",
 		"Gateway":               "I couldn't check gateway x: a diagnosis doesn't read objects of this kind.",
-		"Certificate": "There is no certificate x in production, nor any other certificate: cert-manager may not be installed.",
-		"EndpointSlice": "There is no endpointslice x in production.",
-		"Endpoints":     "There is no service x in production.",
+		"Certificate":           "I found no certificate x in production, nor any other certificate: cert-manager may not be installed.",
+		"EndpointSlice":         "There is no endpointslice x in production.",
+		"Endpoints":             "There is no service x in production.",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

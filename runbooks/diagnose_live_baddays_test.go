@@ -137,7 +137,7 @@ func TestADiagnosisDoesWithoutAnyKind(t *testing.T) {
 		"events deployment/files":                 "PersistentVolumeClaim files is not bound to a volume, so no pod of files can start.",
 		"persistentvolumeclaims deployment/files": "A volume claim of the pods is not bound, so no pod of files can start.",
 		"ingresses ingress/api":                   "I couldn't look for ingress api: ingresses weren't read.",
-		"services ingress/api":                    "There is nothing wrong with api, but there was nothing I could look at.",
+		"services ingress/api":                    "I found nothing wrong with api, but there was nothing I could look at.",
 	}
 	answers, unread := make([]map[string]diagnosis.Diagnosis, len(kindsRead)), make([][]string, len(kindsRead))
 	var asking sync.WaitGroup

@@ -115,7 +115,7 @@ func noSuch(in Input, what, name string, known []string) error {
 	hint := algesta.Say("There are none at all.")
 	if len(known) > 0 {
 		slices.Sort(known)
-		hint = algesta.Say("There is {}.", list(clipped(known)))
+		hint = algesta.Say("I found {}.", list(clipped(known)))
 	}
 	return &algesta.Error{
 		Kind:    algesta.ErrNotFound,

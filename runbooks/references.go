@@ -54,7 +54,7 @@ func missingReferences(ctx context.Context, c Cluster, namespace string, from, t
 			case err == nil:
 				out = append(out, r.lacks(found[i].keys)...)
 			case errors.Is(err, algesta.ErrNotFound):
-				out = append(out, algesta.Say("{} {} doesn't exist, so no pod of this version can start.", r.kind, algesta.Name(quote(r.name))))
+				out = append(out, algesta.Say("{} {} does not exist, so no pod of this version can start.", r.kind, algesta.Name(quote(r.name))))
 			case errors.Is(err, algesta.ErrForbidden) && !isNew(r): // its pods run with it now, and that nobody may look is nothing new
 			default:
 				names, why = append(names, quote(r.name)), err

@@ -106,7 +106,7 @@ func TestAPlanSaysWhatItsPodsWouldMiss(t *testing.T) {
 			"Secret mongodb-credentials has no key uri, so no pod of this version can start. It has URI and user.",
 		}},
 		"a Secret is not there": {keys: map[string][]string{"Secret jwt-credentials": {"secret"}}, needs: mongodb, want: []string{
-			"Secret mongodb-credentials doesn't exist, so no pod of this version can start.",
+			"Secret mongodb-credentials does not exist, so no pod of this version can start.",
 		}},
 		"a key that today's pods took with them is gone": {keys: map[string][]string{"Secret jwt-credentials": {}}, want: []string{
 			"Secret jwt-credentials has no key secret, so no pod of this version can start. It has no keys at all.",
@@ -149,7 +149,7 @@ func TestAPlanSaysWhatItsPodsWouldMiss(t *testing.T) {
 				},
 			}
 		}, want: []string{
-			"ConfigMap features doesn't exist, so no pod of this version can start.",
+			"ConfigMap features does not exist, so no pod of this version can start.",
 			"Secret mongodb-credentials has no keys ca and cert, so no pod of this version can start. It has URI and user.",
 		}},
 		"without the right, what is new is not checked": {
@@ -183,7 +183,7 @@ func TestADeployAndARestartLookAtWhatTheirPodsNeed(t *testing.T) {
 		s.images = map[string]string{registry + "12344": "sha256:0123456789abcdef"}
 		require.Equal(
 			t,
-			[]string{"Secret jwt-credentials doesn't exist, so no pod of this version can start."},
+			[]string{"Secret jwt-credentials does not exist, so no pod of this version can start."},
 			s.warned(t, runbook, args),
 			runbook,
 		)
