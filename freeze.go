@@ -55,3 +55,10 @@ func (z Freeze) names(object string) bool {
 func (z Freeze) What() string {
 	return strings.TrimSpace(z.Target.Service + " " + z.Target.Environment)
 }
+
+// How a freeze is called among the objects that plans write. It is the bot's own record and in no cluster.
+const (
+	FreezeGroup    = "algesta.io"
+	FreezeKind     = "Freeze"
+	FreezeResource = "freezes." + FreezeGroup
+)

@@ -14,6 +14,8 @@ const (
 	DiagnoseJob JobKind = "diagnose"
 	// LostJob deals with a card, a plan or an end that can't be posted.
 	LostJob JobKind = "lost"
+	// ThawJob ends a freeze whose time is up.
+	ThawJob JobKind = "thaw"
 )
 
 // GivenUp names the work that ends a job of this kind which ended the process whenever it was begun.

@@ -107,6 +107,7 @@ const (
 	AnswerPost   PostKind = "answer" // only its reader sees it
 	AskedPost    PostKind = "asked"  // which approvers were asked directly
 	RemindPost   PostKind = "remind" // half of the time to approve is over
+	ThawPost     PostKind = "thaw"   // a freeze has ended
 )
 
 // Post is one outgoing message of a command, as the outbox keeps it. Storing a Post of a

@@ -44,9 +44,13 @@ func confirmCancel(r algesta.Request) *algesta.Confirm {
 // undoButton offers the way back from what this request did.
 func undoButton(r algesta.Request, style string) algesta.Button {
 	o := r.Plan.Undo
+	text := fmt.Sprintf("Undo of %s for%s%s. %s", r.ID, targetWords(o.Target), moves(*o), planned)
+	if o.Target.Service == "" {
+		text = fmt.Sprintf("Undo of %s: %s. %s", r.ID, r.Plan.Title, planned)
+	}
 	return algesta.Button{Label: "Undo", Offer: o, Style: style, Confirm: &algesta.Confirm{
 		Title: "Undo this change?", Yes: "Undo", No: "Not now",
-		Text: fmt.Sprintf("Undo of %s for%s%s. %s", r.ID, targetWords(o.Target), moves(*o), planned),
+		Text: text,
 	}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
 )
 
@@ -28,3 +29,9 @@ func (d *Dispatcher) EndAll(e runbooks.Ending) {
 
 // Difference is what a new plan says of the one before.
 func Difference(old, now algesta.Plan) string { return difference(old, now).String() }
+
+// Frozen reports whether a change of production is refused while this freeze stands.
+func Frozen(d *Dispatcher, z algesta.Freeze) bool {
+	_, no := d.Policy().With([]algesta.Freeze{z}).FrozenBy(policy.Facts{Command: algesta.Command{Target: z.Target}, Verb: "scale", At: time.Now()})
+	return no
+}

@@ -22,26 +22,27 @@ import (
 
 // fakeCluster is one Deployment that always comes up at once, and a writer whose answers a test sets.
 type fakeCluster struct {
-	mu         sync.Mutex
-	warns      []string // that a dry run answers
-	replicas   int64
-	generation int64
-	applied    int          // writes that reached the cluster
-	operations []string     // their operations, in order
-	operation  string       // that the Deployment names as its last
-	send       func() error // what happens to a patch between its intent and the cluster
-	unreadable error        // the cluster cannot be read
-	duringRead func() error // what happens while the rollout is read
-	crashes    string       // when set, the pods crash and say this
-	apply      func(n int) error
-	verify     func(*fakeCluster) (algesta.Verified, error)
-	intended   chan struct{}   // when set, Apply waits for it after the intent
-	panics     map[string]bool // the methods that panic
-	slow       chan struct{}   // when set, reading the Deployment waits for it
-	waiting    atomic.Int64    // reads that wait for it now
-	coming     bool            // one pod is not ready yet
-	touched    atomic.Int64    // reads and writes of any kind
-	late       bool            // reading the rollout takes as long as there is time, and answers then
+	mu           sync.Mutex
+	warns        []string // that a dry run answers
+	replicas     int64
+	generation   int64
+	applied      int          // writes that reached the cluster
+	operations   []string     // their operations, in order
+	operation    string       // that the Deployment names as its last
+	send         func() error // what happens to a patch between its intent and the cluster
+	unreadable   error        // the cluster cannot be read
+	duringRead   func() error // what happens while the rollout is read
+	crashes      string       // when set, the pods crash and say this
+	apply        func(n int) error
+	verify       func(*fakeCluster) (algesta.Verified, error)
+	intended     chan struct{}   // when set, Apply waits for it after the intent
+	beforeIntent func()          // when set, called when the object was read, before the intent is committed
+	panics       map[string]bool // the methods that panic
+	slow         chan struct{}   // when set, reading the Deployment waits for it
+	waiting      atomic.Int64    // reads that wait for it now
+	coming       bool            // one pod is not ready yet
+	touched      atomic.Int64    // reads and writes of any kind
+	late         bool            // reading the rollout takes as long as there is time, and answers then
 }
 
 func newFakeCluster() *fakeCluster { return &fakeCluster{replicas: 4, generation: 3} }
@@ -221,8 +222,11 @@ func (c *fakeCluster) Apply(
 ) (algesta.Written, error) {
 	c.mu.Lock()
 	c.touched.Add(1)
-	hold, send := c.intended, c.send // as they are before anybody can see the intent
+	before, hold, send := c.beforeIntent, c.intended, c.send // as they are before anybody can see the intent
 	c.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	if err := intend(ctx, algesta.Intent{UID: change.UID, ResourceVersion: "7", Generation: 3, PatchHash: "h"}); err != nil {
 		return algesta.Written{}, err
 	}

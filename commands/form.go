@@ -263,6 +263,10 @@ func (f *form) environment(ctx context.Context) {
 	}
 	if err == nil && wanted.Environment != "" && f.visible(wanted) && field.Value == "" {
 		no := algesta.Say("No policy rule lets you use {} in {}.", algesta.Name(f.book.Name), wanted.Environment)
+		c := algesta.Command{Requester: algesta.AskedBy(f.actor), Runbook: f.book.Name, Target: wanted, At: time.Now()}
+		if frozen, ok := f.Policy().FrozenBy(policy.Facts{Command: c, Verb: f.book.Verb, At: c.At}); ok {
+			no = frozen.Reason
+		}
 		f.out.Intro = append(f.out.Intro, no)
 	}
 	if len(field.Choices) > 0 {

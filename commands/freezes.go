@@ -62,3 +62,19 @@ func listPlaces(all []policy.Frozen) string {
 	}
 	return strings.Join(out, "; ")
 }
+
+// frozenHere says what is frozen of a target, one line a freeze.
+func (d *Dispatcher) frozenHere(t algesta.Target) []algesta.Block {
+	var list []algesta.Text
+	for _, z := range d.Policy().FrozenFor(t, time.Now()) {
+		by := "by the policy"
+		if z.Asked != nil {
+			by = "by " + z.Asked.By.Called()
+		}
+		list = append(list, algesta.Say("Frozen until {} {}: {}", algesta.AtDay(z.Until), by, z.Reason))
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return []algesta.Block{{List: list}}
+}

@@ -96,6 +96,10 @@ type Store interface {
 	// AuditBefore are the lines of the audit before this number, the last one first, most at most, down to those of since. A number of 0 stands
 	// for the end.
 	AuditBefore(ctx context.Context, seq int64, since time.Time, most int) ([]algesta.AuditLine, error)
+	// Frozen are the freezes that haven't ended, as of the last commit: the same slice until one comes or goes. Nobody changes it.
+	Frozen() *[]algesta.Freeze
+	// FreezeOf is the freeze that a request made, and whether it has ended; found is false where it made none.
+	FreezeOf(ctx context.Context, request string) (z algesta.Freeze, ended, found bool, err error)
 	// Topics are what was posted in a thread of a channel, one for each command, oldest first. thread is the timestamp of its first message.
 	// An About is zero where the record doesn't say what the command was about.
 	Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error)
@@ -122,6 +126,7 @@ type Tx interface {
 	ExecutionTx
 	MessageTx
 	JobTx
+	FreezeTx
 	IncidentTx
 }
 
@@ -190,6 +195,16 @@ type MessageTx interface {
 	Answered(key string) error
 	// Append adds a line to the audit.
 	Append(e algesta.Entry) error
+}
+
+// FreezeTx keeps what people asked to be left as it is.
+type FreezeTx interface {
+	// Freeze keeps a freeze, once: again it changes nothing.
+	Freeze(z algesta.Freeze) error
+	// Thaw ends a freeze; ended is false where it had ended before, or there is none.
+	Thaw(id string, at time.Time) (ended bool, err error)
+	// Freezes are those that haven't ended, as this transaction sees them: also one that the process will know of in a moment.
+	Freezes() ([]algesta.Freeze, error)
 }
 
 // JobTx plans work for later.

@@ -39,7 +39,7 @@ const mostPast = 50
 
 // input is what a runbook is handed: the command, and what became of earlier changes to the same workload.
 func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
-	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot}
+	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Frozen: *d.Store.Frozen()}
 	if until, gone := d.Catalog.Gone(c.Target); gone {
 		in.Seen = until
 	}
@@ -126,7 +126,7 @@ func (d *Dispatcher) missing(c algesta.Command, err error) error {
 
 // tryOut has the API server check every change without storing it, and adds its warnings to the plan.
 func (d *Dispatcher) tryOut(ctx context.Context, book runbooks.Runbook, c algesta.Command, p *algesta.Plan) error {
-	writer, err := d.Clusters.Writer(c.Target.Cluster, book.Writes)
+	writer, err := d.writer(c.Target.Cluster, book)
 	if err != nil {
 		return fmt.Errorf("opening the cluster: %w", err)
 	}

@@ -34,6 +34,9 @@ func (d *Dispatcher) read(
 	if err != nil {
 		return err
 	}
+	if book.Name == "status" {
+		report.Body = append(report.Body, d.frozenHere(c.Target)...)
+	}
 	place, err := d.Directory.Place(ctx, c.Channel, placeAge)
 	if from.alone == nil {
 		if err := ruleMayPost(place, err); err != nil {

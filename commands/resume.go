@@ -27,7 +27,7 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	}
 	e := *open
 	var v algesta.Verified
-	writer, err := d.Clusters.Writer(e.Object.Cluster, nil)
+	writer, err := d.verifier(e.Object)
 	if err == nil {
 		v, err = writer.Verify(ctx, r.Plan.Changes[e.Change], e)
 	}

@@ -81,6 +81,9 @@ func (d *Dispatcher) approve(
 	if may := d.Policy().MayApprove(needs, r.Command.Actor, actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}
+	if no, frozen := d.Policy().FrozenBy(d.factsOf(r)); frozen { // it would end as refused just before it ran
+		return refused(no, actor)
+	}
 	n := d.names(ctx, needs)
 	err := d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()

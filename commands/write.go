@@ -41,7 +41,7 @@ func (d *Dispatcher) write(
 		if due, bounded := ctx.Deadline(); i > 0 && bounded && time.Until(due) < perChange {
 			return time.Millisecond, nil
 		}
-		writer, err := d.Clusters.Writer(change.Object.Cluster, book.Writes)
+		writer, err := d.writer(change.Object.Cluster, book)
 		if err != nil {
 			return 0, fmt.Errorf("opening the cluster: %w", err)
 		}
@@ -50,8 +50,10 @@ func (d *Dispatcher) write(
 			if err != nil {
 				return fmt.Errorf("%w: %w", errMovedOn, err)
 			}
-			return d.intend(ctx, r, n, in, before, watch, func() bool {
-				_, refused := now.refused(r, book, rest, time.Now())
+			return d.intend(ctx, r, n, in, before, watch, func(frozen []algesta.Freeze) bool {
+				p := now
+				p.policy = now.policy.With(frozen)
+				_, refused := p.refused(r, book, rest, time.Now())
 				return !refused && now.policy == d.Policy() // one that was loaded meanwhile may know other groups of these people
 			})
 		})
@@ -102,7 +104,7 @@ func (d *Dispatcher) intend(
 	n int,
 	i algesta.Intent,
 	before, watch []byte,
-	allowed func() bool,
+	allowed func(frozen []algesta.Freeze) bool,
 ) error {
 	return d.Store.Update(ctx, func(tx Tx) error {
 		now := time.Now()
@@ -116,7 +118,11 @@ func (d *Dispatcher) intend(
 		if err != nil {
 			return err
 		}
-		if !locked.StartBy.IsZero() && now.After(locked.StartBy) || !allowed() { // meanwhile, or it was taken back
+		frozen, err := tx.Freezes()
+		if err != nil {
+			return err
+		}
+		if !locked.StartBy.IsZero() && now.After(locked.StartBy) || !allowed(frozen) { // meanwhile, or it was taken back
 			return errMovedOn
 		}
 		if locked.Status == algesta.Executing {

@@ -77,6 +77,14 @@ func (p *Policy) frozen(f Facts) (last freeze, found bool) {
 	return last, found
 }
 
+// FrozenBy is the no of the freeze that forbids a command now; ok is false where none does.
+func (p *Policy) FrozenBy(f Facts) (no algesta.Decision, ok bool) {
+	if z, ok := p.frozen(f); ok {
+		return frozen(z, f), true
+	}
+	return algesta.Decision{}, false
+}
+
 // broken is the first limit that the command does not keep; err says why it could not be judged.
 func (p *Policy) broken(f Facts) (*limit, error) {
 	var facts map[string]any
@@ -199,7 +207,7 @@ func frozen(z freeze, f Facts) algesta.Decision {
 				"You may not {} {} until {}: {} froze {} ({}).", doing(f.Verb), where(f.target()), end, z.asked.By.Called(),
 				z.asked.What(), reason,
 			),
-			algesta.Say("Ask again after that. Who may end it sooner: {}", algesta.Name("can-i unfreeze "+z.asked.What())),
+			algesta.Say("Ask again after that. Whoever may unfreeze {} can end it sooner.", z.asked.What()),
 		)
 	}
 	return refuse(

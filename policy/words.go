@@ -12,7 +12,7 @@ func doing(verb string) string {
 	switch verb {
 	case "rollback":
 		return "roll back"
-	case "restart", "scale", "deploy", "pause", "resume", "diagnose":
+	case "restart", "scale", "deploy", "pause", "resume", "diagnose", "freeze", "unfreeze":
 		return verb
 	case "status", "history", "pods", "logs", "events":
 		return "see the " + verb

@@ -3,6 +3,7 @@ package runbooks_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -65,6 +66,8 @@ func TestEvery(t *testing.T) {
 				}
 				in.Command.Args = parsed.Args
 			}
+			in.Command.Reason = parsed.Reason
+			in.Frozen = []algesta.Freeze{{ID: "c-0", Target: in.Command.Target, Reason: "the import runs", Until: in.Command.At.Add(time.Hour)}}
 			first, err := book.Plan(t.Context(), cluster, in) // a runbooks.Cluster cannot write
 			require.NoError(t, err)
 			second, err := book.Plan(t.Context(), cluster, in)

@@ -102,6 +102,9 @@ func parseRight(s string) (right, error) {
 // was written (design.md, decision 2). The optional right to get the Secrets of chosen namespaces is never among them, and a rollout that
 // fails is diagnosed with the rights of diagnose.
 func (r Runbook) Rights() []string {
+	if r.Own {
+		return nil
+	}
 	all := [][]string{r.Reads, r.Writes}
 	for _, w := range r.Writes {
 		w, everywhere := strings.CutSuffix(w, algesta.ClusterWide)

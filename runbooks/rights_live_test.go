@@ -203,7 +203,7 @@ func (w *brokenNamespace) stage(t *testing.T) []algesta.Target {
 
 // ownOf is the service that a change writes to here, so that no two of them write to one; "" for what is about something else.
 func ownOf(book runbooks.Runbook) string {
-	if !book.Changes() || !book.About.Service {
+	if !book.Changes() || !book.About.Service || book.Own {
 		return ""
 	}
 	return "for-" + strings.ReplaceAll(book.Name, " ", "-")

@@ -31,6 +31,8 @@ type Input struct {
 	Seen time.Time
 	// Places are the environments that a command which names none may tell of: those in which the policy lets its requester do the same.
 	Places []Place
+	// Frozen are the freezes that people asked for and that haven't ended.
+	Frozen []algesta.Freeze
 	// Approval says that the policy asks for somebody's yes to this command.
 	Approval bool
 }

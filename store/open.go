@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,6 +45,7 @@ type Store struct {
 	arrivals *arrivals
 	outbox   *waker
 	jobs     *jobs
+	frozen   atomic.Pointer[[]algesta.Freeze]
 	earlier  int64 // the last envelope of the process before
 	close    sync.Once
 }
@@ -108,6 +110,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 		return err
 	}
 	s.read = newStatements(read)
+	if err := s.loadFreezes(ctx); err != nil {
+		return err
+	}
 	if s.jobs, err = newJobs(s); err != nil {
 		return err
 	}

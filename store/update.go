@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"github.com/3astronautas/algesta"
 )
 
 // Tx is one write transaction. It is valid until the function given to Update returns.
@@ -20,11 +22,15 @@ type effects struct {
 	outbox  bool   // something is to be sent
 	point   string // of the crash matrix
 	wakeups []wakeup
+	frozen  *[]algesta.Freeze // the freezes that haven't ended; nil where they are as before
 }
 
 func (e *effects) add(more effects) {
 	e.outbox = e.outbox || more.outbox
 	e.wakeups = append(e.wakeups, more.wakeups...)
+	if more.frozen != nil {
+		e.frozen = more.frozen
+	}
 }
 
 // update is one call of Update on its way through the writer.
@@ -92,6 +98,9 @@ func (u *update) run(tx *Tx, f func(*Tx) error) (err error) {
 
 // announce passes on what became durable.
 func (s *Store) announce(news effects) {
+	if news.frozen != nil {
+		s.frozen.Store(news.frozen)
+	}
 	if news.outbox {
 		s.outbox.wake()
 	}

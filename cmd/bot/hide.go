@@ -248,3 +248,15 @@ func (c hidingCore) hide(fields []zapcore.Field) []zapcore.Field {
 	}
 	return out
 }
+
+// Freeze implements commands.FreezeTx.
+func (t hidingTx) Freeze(z algesta.Freeze) error {
+	z.Reason = t.redactor.String(z.Reason)
+	return t.tx.Freeze(z)
+}
+
+// Thaw implements commands.FreezeTx: it stores no text.
+func (t hidingTx) Thaw(id string, at time.Time) (bool, error) { return t.tx.Thaw(id, at) }
+
+// Freezes implements commands.FreezeTx: they were stored without secrets.
+func (t hidingTx) Freezes() ([]algesta.Freeze, error) { return t.tx.Freezes() }

@@ -1,0 +1,186 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/policy"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
+)
+
+// inForce gives the policy with the freezes that people asked for. It is the same value as long as neither is another one, so that whoever
+// holds one can tell whether it's still in force.
+func inForce(file func() *policy.Policy, asked func() *[]algesta.Freeze) func() *policy.Policy {
+	type both struct {
+		file  *policy.Policy
+		asked *[]algesta.Freeze
+		out   *policy.Policy
+	}
+	var last atomic.Pointer[both]
+	return func() *policy.Policy {
+		p, z := file(), asked()
+		if z == nil || len(*z) == 0 {
+			return p
+		}
+		if l := last.Load(); l != nil && l.file == p && l.asked == z {
+			return l.out
+		}
+		made := &both{p, z, p.With(*z)}
+		last.Store(made)
+		return made.out
+	}
+}
+
+// writer is what writes the changes of a command: to its cluster, or to the bot's own records.
+func (d *Dispatcher) writer(cluster string, book runbooks.Runbook) (Writer, error) {
+	if book.Own {
+		return ownWriter{d, book.Writes}, nil
+	}
+	return d.Clusters.Writer(cluster, book.Writes)
+}
+
+// verifier looks whether a write to an object happened, and can't write.
+func (d *Dispatcher) verifier(o algesta.Object) (Writer, error) {
+	if o.Group == algesta.FreezeGroup && o.Kind == algesta.FreezeKind {
+		return ownWriter{Dispatcher: d}, nil
+	}
+	return d.Clusters.Writer(o.Cluster, nil)
+}
+
+// ownWriter writes freezes to the store, as another writer writes objects to a cluster.
+type ownWriter struct {
+	*Dispatcher
+	may []string
+}
+
+// Check implements Writer. What a plan says can always be written.
+func (w ownWriter) Check(_ context.Context, c algesta.Change) ([]string, error) {
+	return nil, w.allow(c)
+}
+
+func (w ownWriter) allow(c algesta.Change) error {
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("checking a change: %w", err)
+	}
+	for _, may := range w.may {
+		if may == c.Right() && c.Object.Group == algesta.FreezeGroup && c.Object.Kind == algesta.FreezeKind {
+			return nil
+		}
+	}
+	return fmt.Errorf("a change of %s is none of the bot's own records", c.Object)
+}
+
+// Apply implements Writer. The freeze holds from its commit on.
+func (w ownWriter) Apply(
+	ctx context.Context, c algesta.Change, _ string, intend func(context.Context, algesta.Intent) error,
+) (algesta.Written, error) {
+	if err := w.allow(c); err != nil {
+		return algesta.Written{}, err
+	}
+	if err := intend(ctx, algesta.Intent{UID: c.UID}); err != nil {
+		return algesta.Written{}, err
+	}
+	var err error
+	if c.Verb == algesta.Delete {
+		err = w.Store.Update(ctx, func(tx Tx) error { _, err := tx.Thaw(c.UID, time.Now()); return err })
+	} else {
+		err = w.freeze(ctx, c)
+	}
+	if err != nil { // whether it was committed is looked up
+		return algesta.Written{}, &algesta.Error{
+			Kind: algesta.ErrUncertain, Err: err, Message: algesta.Say("I don't know whether the freeze was stored."),
+		}
+	}
+	return algesta.Written{}, nil
+}
+
+// freeze stores a freeze, plans its end, and says in the requests that wait that they are frozen.
+func (w ownWriter) freeze(ctx context.Context, c algesta.Change) error {
+	var content struct {
+		Spec algesta.Freeze `json:"spec"`
+	}
+	if err := json.Unmarshal(c.Content, &content); err != nil {
+		return errors.New("a freeze can't be read")
+	}
+	z := content.Spec
+	alive, err := w.Store.Alive(ctx)
+	if err != nil {
+		return err
+	}
+	told := map[string]names{}
+	for _, r := range alive {
+		if r.Status == algesta.Pending && r.ID != z.ID && z.Covers(r.Command.Target, &r.Plan) {
+			told[r.ID] = w.names(ctx, w.needs(r))
+		}
+	}
+	return w.Store.Update(ctx, func(tx Tx) error {
+		if err := tx.Freeze(z); err != nil {
+			return err
+		}
+		for id, n := range told {
+			if err := w.tellFrozen(tx, id, z, n); err != nil {
+				return err
+			}
+		}
+		return tx.Schedule(algesta.ThawJob, z.ID, z.Until)
+	})
+}
+
+// tellFrozen says in the plan of a request that waits why nobody can approve it now.
+func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, n names) error {
+	r, err := tx.Locked(id)
+	if err != nil || r.Status != algesta.Pending {
+		return err
+	}
+	approvals, err := tx.Approvals(id)
+	if err != nil {
+		return err
+	}
+	why := algesta.Say(
+		"⚠ {} froze {} until {} ({}): this can't be approved or run before that.", z.By.Called(), z.What(), algesta.AtDay(z.Until), quote(z.Reason),
+	)
+	return tx.Post(planPost(r, planOf(r, w.Policy().Missing(w.needs(r), r.Command.Actor, approvals), n, why)))
+}
+
+// Verify implements Writer.
+func (w ownWriter) Verify(ctx context.Context, c algesta.Change, _ algesta.Execution) (algesta.Verified, error) {
+	_, ended, found, err := w.Store.FreezeOf(ctx, c.Object.Name)
+	if err != nil {
+		return algesta.Verified{}, fmt.Errorf("looking for a freeze: %w", err)
+	}
+	return algesta.Verified{Yes: found && (c.Verb == algesta.Create || ended)}, nil
+}
+
+// Thaw ends a freeze whose time is up, and says so in its thread. It is the thaw job: a freeze that was ended by somebody is no more news.
+func (d *Dispatcher) Thaw(ctx context.Context, id string) (again time.Duration, err error) {
+	z, ended, found, err := d.Store.FreezeOf(ctx, id)
+	if err != nil || ended || !found {
+		return 0, err
+	}
+	now := time.Now()
+	if left := z.Until.Sub(now); left > 0 {
+		return left, nil
+	}
+	return 0, d.Store.Update(ctx, func(tx Tx) error {
+		if ended, err := tx.Thaw(id, now); err != nil || !ended {
+			return err
+		}
+		if err := tx.Append(algesta.Entry{Request: id, Kind: "freeze ended", At: now, Data: algesta.Args{"note": "its time was up"}}); err != nil {
+			return err
+		}
+		r, err := tx.Locked(id)
+		if err != nil {
+			return err
+		}
+		return tx.Post(post(r.Command, algesta.ThawPost, algesta.Report{Tone: algesta.Good, Title: algesta.Say(
+			"The freeze of {} has ended after {}, as planned. What the policy allows can be changed again. {}", z.What(),
+			words.Span(z.Until.Sub(z.From)), algesta.Mention(z.By),
+		)}))
+	})
+}

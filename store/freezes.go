@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// openFreezes are those that haven't ended, oldest first. One whose time is up forbids nothing, and stands among them until it's ended.
+const openFreezes = `SELECT freeze FROM freezes WHERE ended_at = 0 ORDER BY rowid`
+
+func scanFreeze(row scanner) (z algesta.Freeze, err error) {
+	var text string
+	if err = row.Scan(&text); err != nil {
+		return z, err
+	}
+	return z, decode(text, &z)
+}
+
+// Frozen are the freezes that haven't ended, as of the last commit: the same slice until one comes or goes, and nobody changes it.
+func (s *Store) Frozen() *[]algesta.Freeze { return s.frozen.Load() }
+
+// loadFreezes reads what an earlier process left.
+func (s *Store) loadFreezes(ctx context.Context) error {
+	all, err := list(ctx, s.read, scanFreeze, openFreezes)
+	if err != nil {
+		return fmt.Errorf("reading the freezes: %w", err)
+	}
+	s.frozen.Store(&all)
+	return nil
+}
+
+// Freezes are those that haven't ended, as this transaction sees them.
+func (t *Tx) Freezes() ([]algesta.Freeze, error) {
+	all, err := list(t.ctx, t, scanFreeze, openFreezes)
+	if err != nil {
+		return nil, fmt.Errorf("reading the freezes: %w", err)
+	}
+	return all, nil
+}
+
+// Freeze keeps a freeze, once: again it changes nothing.
+func (t *Tx) Freeze(z algesta.Freeze) error {
+	text, err := encode(z)
+	if err != nil {
+		return fmt.Errorf("storing freeze %s: %w", z.ID, err)
+	}
+	if err := t.exec("storing freeze "+z.ID, `INSERT INTO freezes (id, freeze, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+		z.ID, text, ms(z.Until)); err != nil {
+		return err
+	}
+	return t.tellFreezes()
+}
+
+// Thaw ends a freeze; ended is false where it had ended before, or there is none.
+func (t *Tx) Thaw(id string, at time.Time) (ended bool, err error) {
+	n, err := t.change("ending freeze "+id, `UPDATE freezes SET ended_at = ? WHERE id = ? AND ended_at = 0`, ms(at), id)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, t.tellFreezes()
+}
+
+// tellFreezes has others know of the freezes once this is committed.
+func (t *Tx) tellFreezes() error {
+	all, err := t.Freezes()
+	t.effects.frozen = &all
+	return err
+}
+
+// FreezeOf is the freeze that a request made, and whether it has ended; found is false where it made none.
+func (s *Store) FreezeOf(ctx context.Context, request string) (z algesta.Freeze, ended, found bool, err error) {
+	var text string
+	var endedAt int64
+	err = s.read.row(ctx, `SELECT freeze, ended_at FROM freezes WHERE id = ?`, request).Scan(&text, &endedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return z, false, false, nil
+	}
+	if err == nil {
+		err = decode(text, &z)
+	}
+	if err != nil {
+		return z, false, false, fmt.Errorf("reading freeze %s: %w", request, err)
+	}
+	return z, endedAt != 0, true, nil
+}
