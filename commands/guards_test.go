@@ -1,0 +1,100 @@
+package commands_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
+)
+
+// TestAnApprovalOfAnotherPlanDoesNotCount has a yes in the store that was given to another fingerprint.
+func TestAnApprovalOfAnotherPlanDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(luis, "scale api-gateway production 6")
+	r := w.request(algesta.Pending)
+	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+		now := time.Now()
+		if _, err := tx.Approve(algesta.Approval{Request: r.ID, Approver: carla, Fingerprint: "of another plan", At: now}); err != nil {
+			return err
+		}
+		_, _, err := tx.Move(algesta.Move{
+			ID: r.ID, From: []algesta.Status{algesta.Pending}, To: algesta.Approved, By: []algesta.Actor{carla}, StartBy: now.Add(time.Minute),
+		})
+		if err != nil {
+			return err
+		}
+		return tx.Schedule(algesta.ExecuteJob, r.ID, now)
+	}))
+	w.request(algesta.Rejected)
+	require.Zero(t, w.cluster.writes())
+}
+
+// TestALimitOfAPlanHoldsWhereItIsAskedFor asks for more pods than a limit of the policy lets anybody have: nobody is asked to approve it.
+func TestALimitOfAPlanHoldsWhereItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(rules + "limits:\n  - {name: few pods, verbs: [scale], namespaces: [production], require: 'plan.pods <= 5', otherwise: Too many pods.}\n")
+	w.types(luis, "scale api-gateway production 6")
+	require.Len(t, w.said(algesta.AnswerPost), 1)
+	require.Empty(t, w.said(algesta.CardPost))
+	w.types(luis, "scale api-gateway production 5")
+	w.request(algesta.Pending)
+}
+
+// TestWhatNobodyCouldApproveIsNotAskedFor asks in direct messages, which no approver sees.
+func TestWhatNobodyCouldApproveIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.people.set(func(d *fakeDirectory) { d.direct = true })
+	w.types(luis, "scale api-gateway production 6")
+	require.Equal(t, []string{"This needs someone else's approval, and nobody else can see our direct messages."}, w.said(algesta.AnswerPost))
+	require.Empty(t, w.said(algesta.CardPost))
+}
+
+// TestAButtonOfYesterdayRunsNothing clicks an Undo after its time.
+func TestAButtonOfYesterdayRunsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.onOffer = func(o *algesta.Offer) { o.ExpiresAt = time.Now().Add(-time.Second) }
+	w.types(luis, "scale api-gateway production 6")
+	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+	w.request(algesta.Succeeded)
+	cards := len(w.said(algesta.CardPost))
+	w.votes(luis, algesta.Run, w.offers()[0])
+	require.Equal(t, []string{"This button is too old to use."}, w.said(algesta.AnswerPost))
+	require.Len(t, w.said(algesta.CardPost), cards)
+	require.Empty(t, w.offers(), "the button goes")
+}
+
+// TestAnAnswerThatIsSentDirectlyHasNoButtons loses an answer that proposes a change: its button would open a request where nobody sees it.
+func TestAnAnswerThatIsSentDirectlyHasNoButtons(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.refuses = func(o algesta.Outgoing) bool { return !o.Post.Direct }
+	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.Post(algesta.Post{
+			Command: "c-answer", Kind: algesta.CardPost, Channel: "C0OPS", By: luis.ID,
+			Report: algesta.Report{Title: algesta.Say("It crashes."), Buttons: []algesta.Button{{Label: "Restart", Action: algesta.Run, ID: "o-1"}}},
+		})
+	}))
+	require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
+	require.Equal(t, []string{"U0LUIS: It crashes."}, w.directs())
+	require.Empty(t, w.offers())
+}
+
+// TestAnInvocationThatIsHandledAgainIsNotAskedAlready has the inbox give an invocation again, as after a restart.
+func TestAnInvocationThatIsHandledAgainIsNotAskedAlready(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	in := w.invocation(luis)
+	in.Text = "scale api-gateway production 6"
+	w.handle(in)
+	w.request(algesta.Pending)
+	w.dispatcher.Handle(t.Context(), in)
+	require.Empty(t, w.said(algesta.AnswerPost))
+	require.Len(t, w.said(algesta.CardPost), 1)
+}
