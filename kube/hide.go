@@ -8,6 +8,7 @@ import (
 
 	"github.com/sourcegraph/conc"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -228,8 +229,9 @@ func (c *Cluster) hideCause(annotations map[string]string) {
 	}
 }
 
-// hideTextsIn takes known values out of what people, programs and kubelets wrote into the objects of a list, where nothing is written from
-// it: pods, events, and the change-causes of revisions.
+// hideTextsIn takes known values out of what people, programs, kubelets and controllers wrote into the objects of a list, where nothing is
+// written from it: the statuses of pods and others, events, ConfigMaps, and the change-causes of revisions. Whoever quotes these cuts them
+// and joins their blanks, and half a value can't be recognized any more.
 func (c *Cluster) hideTextsIn(list runtime.Object) {
 	if c.hide == nil {
 		return
@@ -243,13 +245,44 @@ func (c *Cluster) hideTextsIn(list runtime.Object) {
 		for i := range l.Items {
 			l.Items[i].Message = c.hide(l.Items[i].Message)
 		}
+	case *corev1.ConfigMapList:
+		for i := range l.Items {
+			for key, value := range l.Items[i].Data {
+				l.Items[i].Data[key] = c.hide(value)
+			}
+		}
+	case *autoscalingv2.HorizontalPodAutoscalerList:
+		for i := range l.Items {
+			for j := range l.Items[i].Status.Conditions {
+				l.Items[i].Status.Conditions[j].Message = c.hide(l.Items[i].Status.Conditions[j].Message)
+			}
+		}
 	case *unstructured.UnstructuredList:
 		for i := range l.Items {
+			c.hideMessages(l.Items[i].Object["status"])
 			annotations := l.Items[i].GetAnnotations()
 			if _, ok := annotations[causeAnnotation]; ok && l.Items[i].GetKind() == "ReplicaSet" {
 				c.hideCause(annotations)
 				l.Items[i].SetAnnotations(annotations)
 			}
+		}
+	}
+}
+
+// hideMessages takes known values out of every message in a status, wherever it stands: Gateways and routes have conditions of their parts.
+func (c *Cluster) hideMessages(status any) {
+	switch s := status.(type) {
+	case map[string]any:
+		for key, value := range s {
+			if text, ok := value.(string); ok && key == "message" {
+				s[key] = c.hide(text)
+				continue
+			}
+			c.hideMessages(value)
+		}
+	case []any:
+		for _, one := range s {
+			c.hideMessages(one)
 		}
 	}
 }

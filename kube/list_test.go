@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -189,6 +190,49 @@ func TestAServerThatSendsNothingButMorePagesIsNotAskedForEver(t *testing.T) {
 }
 
 // An object that is read by its name is as quotable as one of a rollout: what it spells out is known before anybody gets it.
+// What is quoted of an object is cut and its blanks are joined, so a value that is known is hidden in it before.
+func TestKnownValuesAreHiddenInWhatIsQuoted(t *testing.T) {
+	t.Parallel()
+	const value = "walrus  garden\tlantern"
+	conditions := []any{map[string]any{"type": "Accepted", "status": "False", "message": "not " + value}}
+	answers := map[string]any{
+		"/api/v1/namespaces/production/configmaps": corev1.ConfigMapList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMapList"}, Items: []corev1.ConfigMap{{Data: map[string]string{"a": "x " + value}}},
+		},
+		"/apis/autoscaling/v2/namespaces/production/horizontalpodautoscalers": map[string]any{
+			"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscalerList", "items": []any{map[string]any{"status": map[string]any{"conditions": conditions}}},
+		},
+		"/apis/gateway.networking.k8s.io/v1/namespaces/production/httproutes": map[string]any{
+			"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRouteList", "items": []any{map[string]any{
+				"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+				"status": map[string]any{"parents": []any{map[string]any{"conditions": conditions}}},
+			}},
+		},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answers[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, control.WriteKubeconfig(path, &rest.Config{Host: server.URL}, "sandbox"))
+	c, err := kube.Open(t.Context(), kube.Config{
+		Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: path, Hide: redact.New([]byte(value)).Values, SecretValues: func([][]byte) {},
+	})
+	require.NoError(t, err)
+	routes := &unstructured.UnstructuredList{}
+	routes.SetGroupVersionKind(schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRouteList"})
+	for name, list := range map[string]runtime.Object{
+		"ConfigMaps": &corev1.ConfigMapList{}, "autoscalers": &autoscalingv2.HorizontalPodAutoscalerList{}, "routes": routes,
+	} {
+		require.NoError(t, c.List(t.Context(), "production", "", list), name)
+		b, err := json.Marshal(list)
+		require.NoError(t, err)
+		require.Contains(t, string(b), "‹redacted›", name)
+		require.NotContains(t, string(b), "lantern", name)
+	}
+}
+
 func TestOneObjectIsLearnedBeforeItIsQuoted(t *testing.T) {
 	t.Parallel()
 	value := "walrus-" + "garden-" + "lantern"

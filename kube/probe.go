@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -178,7 +177,10 @@ func (c *Cluster) question(ctx context.Context, conn net.Conn, address *url.URL,
 		return
 	}
 	defer func() { _ = answer.Body.Close() }()
-	seen.Status, seen.Location = answer.StatusCode, answer.Header.Get("Location")
+	seen.Status, seen.Location = answer.StatusCode, c.hides.Values(answer.Header.Get("Location"))
+	if c.hide != nil {
+		seen.Location = c.hide(seen.Location)
+	}
 	seen.FirstLine = c.firstLine(answer.Header.Get("Content-Type"), answer.Body)
 }
 
@@ -189,18 +191,21 @@ func (c *Cluster) firstLine(kind string, body io.Reader) string {
 	if !strings.HasPrefix(kind, "text/") && !strings.HasSuffix(kind, "json") {
 		return ""
 	}
-	in := bufio.NewReaderSize(io.LimitReader(body, answerBytes), answerBytes)
-	for {
-		line, err := oneLine(in)
-		if line = strings.TrimSpace(line); line != "" {
-			line = c.hides.String(line)
-			if c.hide != nil {
-				line = c.hide(line)
-			}
-			return line
+	head, err := io.ReadAll(io.LimitReader(body, answerBytes+1)) // what came is shown
+	ended := err == nil && len(head) <= answerBytes
+	for whole := range strings.Lines(string(head[:min(len(head), answerBytes)])) {
+		line := strings.TrimSpace(whole)
+		if line == "" {
+			continue
 		}
-		if err != nil {
-			return ""
+		if !ended && !strings.HasSuffix(whole, "\n") { // half a value can't be recognized: it ends with a blank
+			line = strings.TrimSpace(strings.TrimRight(line[:max(0, strings.LastIndexAny(line, " \t"))], " \t") + " …")
 		}
+		line = c.hides.String(line)
+		if c.hide != nil {
+			line = c.hide(line)
+		}
+		return line
 	}
+	return ""
 }

@@ -99,6 +99,17 @@ func TestWhatStandsInTheWayOfAHostIsToldApart(t *testing.T) {
 	require.Equal(t, "it is for other names", got.Certificate.Problem)
 	require.LessOrEqual(t, len(got.FirstLine), answerBytes)
 
+	const known = "walrus-garden-lantern"
+	n.names["long.test"] = []string{"203.0.114.12"}
+	n.serves(t, "203.0.114.12", true, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/x?next="+known)
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte("\nit says " + strings.Repeat(" ", answerBytes-24) + known + " and more"))
+	})
+	got = n.asksHost(t, known, "http://long.test/")
+	require.Equal(t, "it says …", got.FirstLine, "what is cut ends before the value")
+	require.Equal(t, "/x?next=‹redacted›", got.Location)
+
 	n.names["dead.example.com"] = []string{"203.0.114.11"}
 	n.serves(t, "203.0.114.11", true, func(http.ResponseWriter, *http.Request) {})
 	n.at["203.0.114.11"].Close()

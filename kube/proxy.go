@@ -53,7 +53,7 @@ func (c *Cluster) Proxy(ctx context.Context, kind, namespace, name, port, path s
 	if isRedirected(answer.StatusCode) {
 		seen.Location = answer.Header.Get("Location")
 	}
-	head, _ := io.ReadAll(io.LimitReader(answer.Body, answerBytes)) // what came is shown
+	head, _ := io.ReadAll(io.LimitReader(answer.Body, answerBytes+1)) // what came is shown
 	if status := statusIn(answer, head); status != nil {
 		return c.notThrough(seen, tried, status)
 	}
