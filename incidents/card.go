@@ -77,7 +77,7 @@ func title(i algesta.Incident) algesta.Text {
 	case algesta.IncidentOpen:
 	}
 	is := map[algesta.Severity]string{
-		algesta.Critical: "is down", algesta.Degraded: "works only in part", algesta.Latent: "still works, and that will not last",
+		algesta.Critical: "is down", algesta.Degraded: "is degraded", algesta.Latent: "is at risk",
 	}[i.Cause.Severity]
 	return algesta.Say("{} {}: {}", called(i), is, what)
 }
@@ -100,7 +100,9 @@ func impact(i algesta.Incident) algesta.Text {
 	others := 0
 	for _, p := range i.Cause.Pods {
 		if p.Name == i.About.Name && p.Kind == "Deployment" {
-			said = algesta.Say("{} of {} ready", p.Ready, words.Count(p.Of, "pod"))
+			if p.Ready < p.Of { // where all are, the impact says what else is wrong
+				said = algesta.Say("{} of {} ready", p.Ready, words.Count(p.Of, "pod"))
+			}
 			continue
 		}
 		if others++; others <= mostAlso {

@@ -32,6 +32,12 @@ func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places
 			return f
 		}
 		f.Unknown = d.Summary
+		for _, n := range d.NotChecked {
+			if n.Kind == about.Resource() || n.Kind == "pods" { // why
+				f.Unknown += " " + n.Reason
+				break
+			}
+		}
 		return f
 	}
 	at := slices.IndexFunc(d.Chains, func(c diagnosis.Chain) bool {

@@ -42,7 +42,7 @@ type asker interface {
 type Records interface {
 	Incidents(ctx context.Context, since time.Time, most int) ([]algesta.Incident, error)
 	Incident(ctx context.Context, id string) (i algesta.Incident, found bool, err error)
-	Carried(ctx context.Context, o algesta.Object, most int) ([]algesta.Request, error)
+	LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error)
 	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
 }
@@ -327,22 +327,20 @@ func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
 	if i.About.Name == "" {
 		return
 	}
-	done, err := k.Records.Carried(ctx, i.About.Workload(), 3)
+	last, found, err := k.Records.LastChange(ctx, i.About.Workload())
 	if err != nil {
 		k.fail(ctx, "reading what was changed", err)
 		return
 	}
-	start := began(*i)
-	if !i.Cause.Since.IsZero() && i.Cause.Since.Before(start) && i.ReopenedAt.IsZero() {
-		start = i.Cause.Since
+	if !found {
+		return
 	}
-	for _, r := range done {
-		switch {
-		case i.State == algesta.IncidentResolved && i.Ended == "" && r.UpdatedAt.After(start) && r.CreatedAt.After(start):
-			i.Ended = doneBy(r)
-		case i.Recent == "" && r.CreatedAt.Before(start) && start.Sub(r.CreatedAt) < recentChange:
-			i.Recent = doneBy(r)
-		}
+	start := began(*i)
+	switch before := last.CreatedAt.Before(start); {
+	case before && i.Recent == "" && start.Sub(last.CreatedAt) < recentChange:
+		i.Recent = doneBy(last)
+	case !before && i.State == algesta.IncidentResolved && i.Ended == "":
+		i.Ended = doneBy(last)
 	}
 }
 

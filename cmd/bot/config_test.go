@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/incidents"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/slack"
 )
@@ -73,6 +75,13 @@ func TestTheExampleConfigurationLoads(t *testing.T) {
 		Deployment: "{service}-pruebas",
 	}, c.Environments[1])
 	require.Equal(t, []catalog.Service{{Name: "api-gateway", Aliases: []string{"gateway", "api"}}}, c.Services)
+	require.Equal(t, incidents.Config{
+		Wait: 30 * time.Second, Settle: 30 * time.Second,
+		Rules: map[string]incidents.RuleSetting{"autoscaler-at-maximum": {Wait: 20 * time.Minute}, "quota-full": {Off: true}},
+		Routes: []incidents.Route{{
+			Channel: "C0INCIDENTS", Environments: []string{"production"}, Severities: []algesta.Severity{algesta.Critical, algesta.Degraded},
+		}},
+	}, c.Incidents)
 	require.Equal(t, "/etc/algesta/policy.yaml", c.PolicyFile)
 	require.Equal(t, "file:/var/lib/algesta/algesta.db", c.Store)
 	require.Equal(t, time.Minute, c.Follow.Soak)

@@ -34,6 +34,7 @@ type Config struct {
 	Environments string
 	Services     string // YAML: the value of services; may be empty
 	Policy       string // the whole policy file
+	Incidents    string // YAML: the value of incidents; nobody is told of any where it is empty
 	Soak         time.Duration
 	Pretty       bool      // people's log lines instead of JSON
 	Log          io.Writer // also gets the log; may be nil
@@ -101,6 +102,10 @@ func (c Config) Write() (string, error) {
 	if services == "" {
 		services = " []"
 	}
+	incidents := c.Incidents
+	if incidents == "" {
+		incidents = " {}"
+	}
 	files := map[string]string{
 		"app-token":   c.AppToken,
 		"bot-token":   c.BotToken,
@@ -118,8 +123,9 @@ services:%[5]s
 policyFile: %[1]s/policy.yaml
 store: file:%[1]s/algesta.db
 follow: {soak: %[6]s}
+incidents:%[7]s
 listen: "127.0.0.1:0"
-`, c.Dir, c.SlackURL, clusters.String(), c.Environments, services, c.Soak),
+`, c.Dir, c.SlackURL, clusters.String(), c.Environments, services, c.Soak, incidents),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(c.Dir, name), []byte(text), 0o600); err != nil {

@@ -93,6 +93,7 @@ func join(messages []slackd.Message) string {
 type request struct {
 	*world
 	card slackd.Message
+	in   string // the channel that the card is in
 }
 
 // asks types a command and waits for its card.
@@ -120,7 +121,7 @@ func (w *world) newCard(known map[string]bool, says string) *request {
 		return !known[m.TS] && !m.System && strings.Contains(m.Plain(), says)
 	})
 	require.NoError(w, err, "no card; ephemeral messages: %s", join(w.slack.Ephemerals(luis)))
-	return &request{world: w, card: card}
+	return &request{world: w, card: card, in: ops}
 }
 
 // plan waits for the plan with its buttons.
@@ -134,7 +135,7 @@ func (r *request) reply(match func(slackd.Message) bool) slackd.Message {
 	r.Helper()
 	ctx, cancel := r.wait()
 	defer cancel()
-	m, err := r.slack.WaitReply(ctx, ops, r.card.TS, match)
+	m, err := r.slack.WaitReply(ctx, r.in, r.card.TS, match)
 	require.NoError(r, err)
 	return m
 }
@@ -151,7 +152,7 @@ func (r *request) becomes(texts ...string) {
 	ctx, cancel := r.wait()
 	defer cancel()
 	says := slackd.Says(texts...)
-	_, err := r.slack.WaitReply(ctx, ops, r.card.TS, func(m slackd.Message) bool {
+	_, err := r.slack.WaitReply(ctx, r.in, r.card.TS, func(m slackd.Message) bool {
 		return m.TS == r.card.TS && (says(m) || slices.ContainsFunc(m.History, func(v slackd.Version) bool {
 			return says(slackd.Message{Text: v.Text, Blocks: v.Blocks})
 		}))
@@ -209,7 +210,7 @@ func (r *request) id() string {
 }
 
 // thread is everything in the request's thread, for people.
-func (r *request) thread() string { return join(r.slack.Thread(ops, r.card.TS)) }
+func (r *request) thread() string { return join(r.slack.Thread(r.in, r.card.TS)) }
 
 // firstLine is what a message says before anything else.
 func firstLine(s string) string {

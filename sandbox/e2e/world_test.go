@@ -38,8 +38,9 @@ type options struct {
 	replace     []string // in the policy: old, new, old, new
 	rules       []rbacv1.PolicyRule
 	slack       slackd.Options
-	secrets     bool // the bot may get the Secrets of production
-	gated       bool // with gates before the API server and Slack's Web API
+	secrets     bool   // the bot may get the Secrets of production
+	gated       bool   // with gates before the API server and Slack's Web API
+	incidents   string // of the configuration
 	soak        time.Duration
 	before      func(w *world) // makes more objects before the bot starts
 }
@@ -123,7 +124,7 @@ func (w *world) configure() {
   - {name: development, aliases: [dev], cluster: %s, namespace: %s, deployment: "{service}-development"}`,
 			platform.ClusterProduction, w.production, platform.ClusterDev, w.development),
 		Services: "\n  - {name: api-gateway, aliases: [gateway]}",
-		Policy:   w.policy(w.opts.replace...), Soak: watch, Log: w.log,
+		Policy:   w.policy(w.opts.replace...), Soak: watch, Incidents: w.opts.incidents, Log: w.log,
 	}
 }
 

@@ -140,7 +140,8 @@ func start(
 	config := bot.Config{
 		Dir: dir, SlackURL: slack.APIURL(), BotToken: slack.BotToken(), AppToken: slack.AppToken(), Kubeconfig: kubeconfig,
 		Contexts:     map[string]string{platform.ClusterProduction: platform.ClusterProduction, platform.ClusterDev: platform.ClusterDev},
-		Environments: site.Environments(), Services: platform.Services, Policy: site.Policy(), Soak: 10 * time.Second, Pretty: true, Log: log,
+		Environments: site.Environments(), Services: platform.Services, Policy: site.Policy(), Incidents: incidents,
+		Soak: 10 * time.Second, Pretty: true, Log: log,
 	}
 	run := func(ctx context.Context) (*bot.Bot, error) { return bot.Start(ctx, binary, config) }
 	b, err := run(ctx)
@@ -152,13 +153,20 @@ func start(
 	return demo{slack: slack, bot: b, restart: run}, nil
 }
 
+// incidents are told soon here: nobody who tries a demo waits for half a minute.
+const incidents = `
+  wait: 5s
+  settle: 5s
+  routes: [{channel: C0INCIDENTS}]`
+
 // guide is what the first screen tells a newcomer.
 var guide = []string{
 	"As *Luis* (an operator), type `/algesta rollback api-gateway production`. Nothing changes yet: a card says what would, and who is asked.",
 	"Act as *Carla* (an approver): her name is in the list of people, top left (☰ on a phone). Open the thread of the card and click " +
 		"*Approve*.",
 	"Watch the pods in the thread. The end says how it went, with *Undo*.",
-	"Then break something: `/algesta deploy ms-orders dev 12346-crash`. The thread gets the cause by itself. `/algesta help` lists the rest.",
+	"Then break something: `/algesta deploy ms-orders dev 12346-crash`. The thread gets the cause by itself, and *#incidents* gets a card " +
+		"that closes when a rollback has mended it. `/algesta help` lists the rest.",
 }
 
 // startSlack takes the wanted port, or any when that one is taken.

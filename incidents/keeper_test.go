@@ -1,0 +1,342 @@
+package incidents
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/runbooks"
+)
+
+// town is all that a keeper works with, in memory: a namespace, the policy's answer, and what is stored.
+type town struct {
+	mu        sync.Mutex
+	objects   []runtime.Object
+	unread    map[string]error
+	refused   error // of the policy
+	unseen    error // of the place
+	looks     int
+	panics    bool
+	incidents map[string]algesta.Incident
+	posts     map[algesta.PostKind][]algesta.Report // by kind, each content once
+	events    []string
+	lines     []algesta.Args
+	quicker   bool // another process stores first, once
+}
+
+func (w *town) set(f func(*town)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f(w)
+}
+
+// Glance implements Watched.
+func (w *town) Glance(context.Context, string, string) ([]runtime.Object, map[string]error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.objects, w.unread
+}
+
+// Observe implements runbooks.Observer.
+func (w *town) Observe(context.Context, string) ([]runtime.Object, map[string]error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.panics {
+		panic("a mistake in a rule")
+	}
+	if w.unseen != nil {
+		return nil, map[string]error{"pods": w.unseen, "deployments": w.unseen}
+	}
+	return w.objects, nil
+}
+
+// Log implements runbooks.Observer.
+func (w *town) Log(context.Context, string, string, string, bool) ([]byte, error) { return nil, nil }
+
+// LookAsRule implements asker.
+func (w *town) LookAsRule(
+	ctx context.Context, asks commands.RuleCommand, look func(context.Context, runbooks.Cluster, runbooks.Input) error,
+) error {
+	w.mu.Lock()
+	w.looks++
+	refused := w.refused
+	w.mu.Unlock()
+	if refused != nil {
+		return refused
+	}
+	return look(ctx, runbooks.Cluster{Observer: w}, runbooks.Input{Bot: "algesta"})
+}
+
+// PostAsRule implements asker.
+func (w *town) PostAsRule(
+	_ context.Context, _ string, asks commands.RuleCommand, data algesta.Args, store func(commands.Tx) error,
+) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if asks.Rule != RuleName || asks.Runbook != "diagnose" {
+		return errors.New("it asks for something else")
+	}
+	if w.refused != nil {
+		return w.refused
+	}
+	if err := store(townTx{town: w}); err != nil {
+		return err
+	}
+	w.lines = append(w.lines, data)
+	return nil
+}
+
+// townTx keeps what a transaction writes.
+type townTx struct {
+	commands.Tx
+	town *town
+}
+
+// SaveIncident implements commands.Tx.
+func (t townTx) SaveIncident(i algesta.Incident) (bool, error) {
+	if t.town.quicker {
+		t.town.quicker = false
+		return false, nil
+	}
+	if t.town.incidents[i.ID].Version != i.Version {
+		return false, nil
+	}
+	i.Version++
+	t.town.incidents[i.ID] = i
+	return true, nil
+}
+
+// AppendIncident implements commands.Tx.
+func (t townTx) AppendIncident(e algesta.IncidentEvent) error {
+	t.town.events = append(t.town.events, e.Kind)
+	return nil
+}
+
+// Offer implements commands.Tx.
+func (t townTx) Offer(algesta.Offer) error { return nil }
+
+// Post implements commands.Tx.
+func (t townTx) Post(p algesta.Post) error {
+	all := t.town.posts[p.Kind]
+	if len(all) == 0 || text(all[len(all)-1]) != text(p.Report) {
+		t.town.posts[p.Kind] = append(all, p.Report)
+	}
+	return nil
+}
+
+// Incidents implements Records.
+func (w *town) Incidents(context.Context, time.Time, int) ([]algesta.Incident, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []algesta.Incident
+	for _, i := range w.incidents {
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+// Incident implements Records.
+func (w *town) Incident(_ context.Context, id string) (algesta.Incident, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i, found := w.incidents[id]
+	return i, found, nil
+}
+
+// LastChange implements Records.
+func (w *town) LastChange(context.Context, algesta.Object) (algesta.Request, bool, error) {
+	return algesta.Request{}, false, nil
+}
+
+// Offer implements Records.
+func (w *town) Offer(context.Context, string) (algesta.Offer, bool, error) {
+	return algesta.Offer{ExpiresAt: time.Now().Add(time.Hour)}, true, nil
+}
+
+// CardOf implements Records.
+func (w *town) CardOf(context.Context, string) (channel, ts string, err error) { return "", "", nil }
+
+// Called implements Places.
+func (w *town) Called(cluster, namespace, deployment string) algesta.Target {
+	return algesta.Target{Service: deployment, Environment: "production", Cluster: cluster, Namespace: namespace, Name: deployment}
+}
+
+// Places implements Catalog: two environments may share a namespace, which is looked at once.
+func (w *town) Places() []algesta.Target { return []algesta.Target{place, place} }
+
+// card is the last content of the one card, "" where there is none.
+func (w *town) card() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.posts[algesta.CardPost]
+	if len(all) == 0 {
+		return ""
+	}
+	return text(all[len(all)-1])
+}
+
+// crashing is ms-orders with one pod that crashes.
+func crashing() []runtime.Object {
+	one := int32(1)
+	labels := map[string]string{"app": "ms-orders"}
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}},
+	}
+	d := deploymentOf(0)
+	d.Spec.Replicas, d.Spec.Template, d.Spec.Selector = &one, template, &metav1.LabelSelector{MatchLabels: labels}
+	d.UID, d.CreationTimestamp = "d", metav1.NewTime(noon.Add(-time.Hour))
+	set := replicaSet()
+	set.Spec, set.UID = appsv1.ReplicaSetSpec{Replicas: &one, Template: template, Selector: d.Spec.Selector}, "s"
+	set.OwnerReferences[0].UID, set.OwnerReferences[0].APIVersion = "d", "apps/v1"
+	status := ranAgain(5, 1, time.Minute)
+	status.Name, status.Ready, status.State = "app", false, waitingFor("CrashLoopBackOff").State
+	status.LastTerminationState.Terminated.FinishedAt = metav1.Now()
+	p := podOf(status)
+	p.Labels, p.Spec, p.CreationTimestamp = labels, template.Spec, metav1.NewTime(noon.Add(-time.Hour))
+	p.OwnerReferences[0].UID, p.OwnerReferences[0].APIVersion = "s", "apps/v1"
+	return []runtime.Object{d, set, p}
+}
+
+// running is ms-orders after it was mended.
+func running() []runtime.Object {
+	all := crashing()
+	for _, o := range all {
+		switch o := o.(type) {
+		case *appsv1.Deployment:
+			o.Status.ReadyReplicas = 1
+		case *corev1.Pod: // a new one, which runs
+			o.Status.Phase = corev1.PodRunning
+			o.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+			o.Status.ContainerStatuses = []corev1.ContainerStatus{
+				{Name: "app", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			}
+		}
+	}
+	return all
+}
+
+// watches runs a keeper in a town, and stops it at the end of the test.
+func watches(t *testing.T, w *town) (stop func()) {
+	t.Helper()
+	if w.incidents == nil {
+		w.incidents, w.posts = map[string]algesta.Incident{}, map[algesta.PostKind][]algesta.Report{}
+	}
+	k := New(quick, Parts{Asker: w, Records: w, Watched: w, Catalog: w, Log: zap.NewNop(), Panics: &algesta.Panics{}})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); k.Run(ctx) }()
+	return func() { cancel(); <-done }
+}
+
+func TestAKeeperTellsAndEndsAnIncident(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{objects: crashing()}
+		defer watches(t, w)()
+		time.Sleep(29 * time.Second)
+		require.Empty(t, w.card())
+		require.Zero(t, w.looks, "what waits costs the cluster nothing")
+		time.Sleep(4 * time.Second)
+		require.Contains(t, w.card(), "ms-orders in production is down: ")
+		require.Contains(t, w.card(), "0 of 1 pod ready")
+		require.Len(t, w.posts[algesta.DetailPost], 1)
+		time.Sleep(10 * time.Minute)
+		require.LessOrEqual(t, w.looks, 14, "one look a minute where nothing moves")
+		require.Len(t, w.posts[algesta.CardPost], 2, "endpoints-gone joined; nothing new is no edit")
+		w.set(func(w *town) { w.objects = running() })
+		time.Sleep(29 * time.Second)
+		require.Contains(t, w.card(), "is down")
+		time.Sleep(10 * time.Second)
+		require.Contains(t, w.card(), "ms-orders in production is healthy again")
+		require.Equal(t, []string{"opened", "joined", "resolved"}, w.events)
+		require.Equal(t, []string{CrashLoop}, w.lines[0]["because"], "the audit names what saw it")
+	})
+}
+
+// TestACardSaysWhenTheClusterCannotBeAsked covers a missing right, an API server that is away, and a mistake of ours: nothing ends.
+func TestACardSaysWhenTheClusterCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	away := &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster aks does not answer.")}
+	forbidden := &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to list pods in production.")}
+	for name, c := range map[string]struct {
+		breaks func(*town)
+		says   string
+	}{
+		"the API server is away": {
+			func(w *town) { w.unseen, w.objects, w.unread = away, nil, UnreadAll(away) }, "The cluster aks does not answer.",
+		},
+		"the right is gone": {
+			func(w *town) { w.unseen, w.objects, w.unread = forbidden, nil, map[string]error{"pods": forbidden} },
+			"I have no right to list pods in production.",
+		},
+		"the caches are trusted and the diagnosis isn't": {
+			func(w *town) { w.unseen, w.objects = away, nil }, "The cluster aks does not answer.",
+		},
+		"a rule panics": {func(w *town) { w.panics, w.objects = true, nil }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &town{objects: crashing()}
+				defer watches(t, w)()
+				time.Sleep(time.Minute)
+				w.set(c.breaks)
+				time.Sleep(20 * time.Minute)
+				require.Contains(t, w.card(), "is down")
+				if c.says != "" {
+					require.Contains(t, w.card(), "Couldn't check whether it is over: ")
+					require.Contains(t, w.card(), c.says)
+				}
+				w.set(func(w *town) { w.unseen, w.unread, w.panics, w.objects = nil, nil, false, running() })
+				time.Sleep(2 * time.Minute)
+				require.Contains(t, w.card(), "is healthy again")
+				require.NotContains(t, w.card(), "Couldn't check")
+			})
+		})
+	}
+}
+
+func TestAPolicyThatGivesTheRuleNothingIsObeyed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{objects: crashing(), refused: &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say("No binding gives that.")}}
+		defer watches(t, w)()
+		time.Sleep(5 * time.Minute)
+		require.Empty(t, w.posts)
+		require.Empty(t, w.incidents)
+		w.set(func(w *town) { w.refused = nil })
+		time.Sleep(20 * time.Second)
+		require.Contains(t, w.card(), "is down")
+	})
+}
+
+func TestAnotherProcessThatWasQuickerIsTakenOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{objects: crashing(), quicker: true}
+		stop := watches(t, w)
+		time.Sleep(33 * time.Second)
+		require.Empty(t, w.card())
+		time.Sleep(30 * time.Second)
+		require.Contains(t, w.card(), "is down")
+		require.Len(t, w.incidents, 1)
+		stop() // a restart: the store is all that is left
+		stop = watches(t, w)
+		defer stop()
+		time.Sleep(5 * time.Minute)
+		require.Len(t, w.incidents, 1)
+		require.Len(t, w.posts[algesta.CardPost], 2, "endpoints-gone joined")
+	})
+}
