@@ -49,7 +49,7 @@ func (c *Cluster) Glance(ctx context.Context, namespace string) (objects []runti
 			unread[resource] = errCold
 		case c.cache.isRefused(namespace, resource):
 			unread[resource] = &algesta.Error{
-				Kind: algesta.ErrForbidden, Message: algesta.Say("I have no right to watch {} in {}.", resource, namespace),
+				Kind: algesta.ErrForbidden, Message: algesta.Say("I don't have permission to watch {} in {}.", resource, namespace),
 			}
 		case !space.kinds()[resource].HasSynced():
 			unread[resource] = errCold

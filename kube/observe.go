@@ -45,7 +45,7 @@ var errNoMetrics = &algesta.Error{
 // errNotRead says that a kind is off limits by design; its text is what people are told.
 var errNotRead = &algesta.Error{
 	Kind:    algesta.ErrForbidden,
-	Message: algesta.Say("I have no permission to read Secrets, by design: I use what the kubelet says about them."),
+	Message: algesta.Say("I don't have permission to read Secrets, by design. What the kubelet says about them is used instead."),
 }
 
 // errNotAsked is said of a kind that nothing in the namespace gave a reason to read. Whether there is any of it is not known.

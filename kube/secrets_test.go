@@ -101,7 +101,7 @@ func TestKeysOfASecretWhereTheBotMayReadIt(t *testing.T) {
 	require.ErrorIs(t, err, algesta.ErrNotFound)
 	_, err = bot.Keys(t.Context(), "Secret", "kube-system", "mongodb-credentials")
 	require.ErrorIs(t, err, algesta.ErrForbidden)
-	requireSentence(t, "I have no permission to read Secrets, by design: I use what the kubelet says about them.", err)
+	requireSentence(t, "I don't have permission to read Secrets, by design. What the kubelet says about them is used instead.", err)
 	require.Len(t, p.secretRequests(t, since), 2)
 	for _, r := range p.secretRequests(t, since) {
 		require.Equal(t, "get", r.Verb, "one by one, never all")
@@ -130,7 +130,7 @@ func TestWithoutTheRightNoSecretIsAskedFor(t *testing.T) {
 	require.ErrorIs(t, err, algesta.ErrForbidden)
 	p.mounts(t, "mongodb-credentials")
 	_, unread := bot.Observe(t.Context(), p.w.Namespace)
-	requireSentence(t, "I have no permission to read Secrets, by design: I use what the kubelet says about them.", unread["secrets"])
+	requireSentence(t, "I don't have permission to read Secrets, by design. What the kubelet says about them is used instead.", unread["secrets"])
 	require.Empty(t, p.secretRequests(t, since))
 }
 

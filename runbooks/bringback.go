@@ -18,7 +18,7 @@ import (
 // bringsBack says what a later `kubectl apply` or sync of whatever keeps the deployment in files would put back, as far as the cluster
 // knows: kubectl and Argo CD leave what they applied in an annotation, and a server-side apply leaves which fields it owns. template and
 // replicas are what the deployment will have after the plan. Values of images and numbers of pods are told, of all else only what it is.
-func (s scene) bringsBack(template map[string]any, replicas int32) []algesta.Text {
+func (s deploymentState) bringsBack(template map[string]any, replicas int32) []algesta.Text {
 	if back := s.fromLastApplied(template, replicas); len(back) > 0 {
 		who := "`kubectl apply` of the file that this deployment was made from"
 		if s.argo.name != "" {
@@ -34,7 +34,7 @@ func (s scene) bringsBack(template map[string]any, replicas int32) []algesta.Tex
 }
 
 // fromLastApplied compares what kubectl noted with what will be there. Only what the file states comes back.
-func (s scene) fromLastApplied(template map[string]any, replicas int32) []string {
+func (s deploymentState) fromLastApplied(template map[string]any, replicas int32) []string {
 	var file map[string]any
 	if json.Unmarshal([]byte(s.d.Annotations[corev1.LastAppliedConfigAnnotation]), &file) != nil {
 		return nil
@@ -120,7 +120,7 @@ func sameValue(a, b any) bool {
 
 // fromOwnedFields is what a manager that applies on the server still owns and the plan changes: whoever else had changed such a field would
 // have taken it over.
-func (s scene) fromOwnedFields(template map[string]any, replicas int32) (manager string, back []string) {
+func (s deploymentState) fromOwnedFields(template map[string]any, replicas int32) (manager string, back []string) {
 	after := byName(asList(asMap(template["spec"])["containers"]))
 	for _, entry := range s.d.ManagedFields {
 		if entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {

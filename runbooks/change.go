@@ -20,14 +20,14 @@ const (
 const patchDeployments = "patch deployments.apps"
 
 // change is one patch of the Deployment.
-func (s scene) change(swaps ...algesta.Swap) algesta.Change {
+func (s deploymentState) change(swaps ...algesta.Swap) algesta.Change {
 	return algesta.Change{
 		Object: s.in.Workload, UID: string(s.d.UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1", Swaps: swaps,
 	}
 }
 
 // swap replaces the value at a path of the Deployment by to; from is what the server wrote there.
-func (s scene) swap(label, pointer string, to any, path ...string) (algesta.Swap, error) {
+func (s deploymentState) swap(label, pointer string, to any, path ...string) (algesta.Swap, error) {
 	out := algesta.Swap{Label: label, Path: pointer}
 	from, found, err := unstructured.NestedFieldNoCopy(s.d.Raw, path...)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s scene) swap(label, pointer string, to any, path ...string) (algesta.Swap
 }
 
 // templateSwaps replaces the pod template, whose TemplateHash is hash, and notes why in the same patch.
-func (s scene) templateSwaps(template map[string]any, hash, cause string) ([]algesta.Swap, error) {
+func (s deploymentState) templateSwaps(template map[string]any, hash, cause string) ([]algesta.Swap, error) {
 	whole, err := s.swap("template", templatePath, template, "spec", "template")
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func by(in Input) string {
 
 // undo is the command that goes back to the template that runs now, by its hash: the numbers of revisions move.
 // It is nil when that template has no ReplicaSet to go back to. from is the image that runs then, to the one of now.
-func (s scene) undo(from, to string) *algesta.Offer {
+func (s deploymentState) undo(from, to string) *algesta.Offer {
 	if s.now < 0 || s.d.Spec.RevisionHistoryLimit != nil && *s.d.Spec.RevisionHistoryLimit == 0 {
 		return nil
 	}

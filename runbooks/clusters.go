@@ -60,17 +60,17 @@ type Place struct {
 	Err     error // why the cluster could not be opened
 }
 
-// survey is what is known of an environment's cluster.
-type survey struct {
+// clusterState is what is known of an environment's cluster.
+type clusterState struct {
 	version, identity                string
 	took                             time.Duration // until the version was there
 	lacks                            map[string][]string
 	versionErr, identityErr, lackErr error
 }
 
-// surveyOf asks a cluster what it is and what the bot may do in the namespace.
-func surveyOf(ctx context.Context, c Cluster, namespace string) survey {
-	s := survey{}
+// readClusterState asks a cluster what it is and what the bot may do in the namespace.
+func readClusterState(ctx context.Context, c Cluster, namespace string) clusterState {
+	s := clusterState{}
 	if c.Access == nil {
 		s.versionErr = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't ask this cluster about itself.")}
 		s.identityErr, s.lackErr = s.versionErr, s.versionErr
@@ -130,7 +130,7 @@ func lacking(ctx context.Context, c Cluster, namespace string) (map[string][]str
 }
 
 // rightsWords is a cell about rights.
-func (s survey) rightsWords() string {
+func (s clusterState) rightsWords() string {
 	switch {
 	case s.lackErr != nil:
 		return "not checked"
@@ -144,14 +144,14 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 	if len(in.Places) == 0 {
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose cluster you may look at.")}, nil
 	}
-	surveys := make([]survey, len(in.Places))
+	surveys := make([]clusterState, len(in.Places))
 	var asking conc.WaitGroup
 	for i, place := range in.Places {
 		if place.Err != nil {
 			surveys[i].versionErr, surveys[i].lackErr = place.Err, place.Err
 			continue
 		}
-		asking.Go(func() { surveys[i] = surveyOf(ctx, place.Cluster, place.Target.Namespace) })
+		asking.Go(func() { surveys[i] = readClusterState(ctx, place.Cluster, place.Target.Namespace) })
 	}
 	asking.Wait()
 	table := algesta.Table{Head: []string{"environment", "cluster", "namespace", "answers", "version", "rights of my commands"}}
@@ -216,7 +216,7 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 }
 
 func answerClusterInfo(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	s := surveyOf(ctx, c, in.Command.Target.Namespace)
+	s := readClusterState(ctx, c, in.Command.Target.Namespace)
 	cluster := algesta.Name(in.Command.Target.Cluster)
 	if s.versionErr != nil {
 		report := algesta.Report{

@@ -43,7 +43,7 @@ var _ = register(Runbook{
 })
 
 func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readScene(ctx, c, in)
+	s, err := readDeploymentState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -125,7 +125,7 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 
 // deployContainer is the index of the container to change. kubectl would add a container when a patch names one that is
 // not there, so the name is looked up here.
-func (s scene) deployContainer() (int, error) {
+func (s deploymentState) deployContainer() (int, error) {
 	containers := s.d.Spec.Template.Spec.Containers
 	var names []string
 	for _, c := range containers {
@@ -193,7 +193,7 @@ func usage(in Input, message algesta.Text) error {
 }
 
 // withImage is the template that runs now with another image in the container at this place.
-func (s scene) withImage(at int, image string) (map[string]any, error) {
+func (s deploymentState) withImage(at int, image string) (map[string]any, error) {
 	template := s.d.Template()
 	containers, _, err := unstructured.NestedSlice(template, "spec", "containers")
 	if err != nil {
@@ -213,7 +213,7 @@ func (s scene) withImage(at int, image string) (map[string]any, error) {
 
 // deploySwaps changes the image of one container, tests that the container at this place is still the one that was
 // seen, and notes the cause. hash is the TemplateHash afterwards.
-func (s scene) deploySwaps(at int, image, hash string) ([]algesta.Swap, error) {
+func (s deploymentState) deploySwaps(at int, image, hash string) ([]algesta.Swap, error) {
 	container := s.d.Spec.Template.Spec.Containers[at]
 	pointer := fmt.Sprintf("/spec/template/spec/containers/%d", at)
 	same, err := quoted(container.Name)

@@ -108,7 +108,7 @@ var _ = register(Runbook{
 	},
 })
 
-// neverCameUp are the TemplateHashes of the versions that a rollback passes over (see scene.failed).
+// neverCameUp are the TemplateHashes of the versions that a rollback passes over (see deploymentState.failed).
 func neverCameUp(past []algesta.Past) []string {
 	var failed []string
 	for _, p := range past {

@@ -25,7 +25,7 @@ var _ = register(Runbook{
 })
 
 func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	s := scene{in: in}
+	s := deploymentState{in: in}
 	var err error
 	if s.d, err = rollout.ReadDeployment(ctx, c, in.Workload); errors.Is(err, algesta.ErrNotFound) {
 		return algesta.Report{}, gone(in)
@@ -66,7 +66,7 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 }
 
 // revisionCell is the revision's number, with what sets it apart: it runs now, or it is a restart of the one before.
-func (s scene) revisionCell(i int) algesta.Text {
+func (s deploymentState) revisionCell(i int) algesta.Text {
 	r := s.revisions[i]
 	restart := i+1 < len(s.revisions) && rollout.SamePods(r.Template, s.revisions[i+1].Template)
 	switch {

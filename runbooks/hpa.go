@@ -35,12 +35,12 @@ const (
 type scalerState int
 
 const (
-	scalerBlind   scalerState = iota // it can't scale at all, or has no measurement
-	scalerAtMax                      // it would go higher
-	scalerAtMin                      // it would go lower
-	scalerMoving                     // on its way to another number
-	scalerOff                        // min and max leave it no choice, or its workload is at zero
-	scalerSettled                    // nothing to tell
+	scalerUnmeasured scalerState = iota // it can't scale at all, or has no measurement
+	scalerAtMax                         // it would go higher
+	scalerAtMin                         // it would go lower
+	scalerMoving                        // on its way to another number
+	scalerOff                           // min and max leave it no choice, or its workload is at zero
+	scalerSettled                       // nothing to tell
 )
 
 // scaler is an autoscaler as an answer shows it.
@@ -74,7 +74,7 @@ func answerHPA(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 			continue
 		}
 		s := judgeScaler(h)
-		if s.state == scalerBlind && noMetricsAPI(h) {
+		if s.state == scalerUnmeasured && noMetricsAPI(h) {
 			noMetrics++
 		}
 		found = append(found, s)
@@ -171,11 +171,11 @@ func judgeScaler(h *autoscalingv2.HorizontalPodAutoscaler) scaler {
 	case minOf(h) == h.Spec.MaxReplicas:
 		s.state, s.why = scalerOff, fmt.Sprintf("off: min and max are both %d", h.Spec.MaxReplicas)
 	case able.Status == corev1.ConditionFalse:
-		s.state, s.why = scalerBlind, "can't scale: "+quote(orElse(able.Message, able.Reason))
+		s.state, s.why = scalerUnmeasured, "can't scale: "+quote(orElse(able.Message, able.Reason))
 	case active.Status == corev1.ConditionFalse && noMetricsAPI(h):
-		s.state, s.why = scalerBlind, "has no measurements"
+		s.state, s.why = scalerUnmeasured, "has no measurements"
 	case active.Status == corev1.ConditionFalse:
-		s.state, s.why = scalerBlind, "can't scale: "+quote(orElse(active.Message, active.Reason))
+		s.state, s.why = scalerUnmeasured, "can't scale: "+quote(orElse(active.Message, active.Reason))
 	case len(h.Status.Conditions) == 0:
 		s.state, s.why = scalerMoving, "not looked at yet"
 	case limited.Status == corev1.ConditionTrue && h.Status.DesiredReplicas >= h.Spec.MaxReplicas:

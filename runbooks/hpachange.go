@@ -53,10 +53,10 @@ type pin struct {
 	Request string `json:"request"` // that pinned it
 }
 
-// scalerScene is what a change of an autoscaler looks at: the service that it scales with what stands around it, and the autoscaler as the
-// server wrote it.
-type scalerScene struct {
-	scene
+// scalerAndDeployment is what a change of an autoscaler looks at: the Deployment that it scales, and the autoscaler as the server wrote
+// it.
+type scalerAndDeployment struct {
+	deploymentState
 	scaler *autoscalingv2.HorizontalPodAutoscaler
 	raw    *unstructured.Unstructured
 	now    bounds
@@ -64,19 +64,19 @@ type scalerScene struct {
 	broken bool // there is a pin that can't be read
 }
 
-// readScaler finds the autoscaler of a service, or the one that was named, and reads what stands around it. One that KEDA makes is refused.
-func readScaler(ctx context.Context, c Cluster, in Input) (scalerScene, error) {
+// readScaler finds the autoscaler of a service, or the one that was named, and reads the Deployment that it scales. One that KEDA makes is refused.
+func readScaler(ctx context.Context, c Cluster, in Input) (scalerAndDeployment, error) {
 	var all autoscalingv2.HorizontalPodAutoscalerList
 	namespace := in.Command.Target.Namespace
 	if err := c.List(ctx, namespace, "", &all); err != nil {
-		return scalerScene{}, fmt.Errorf("reading the autoscalers: %w", err)
+		return scalerAndDeployment{}, fmt.Errorf("reading the autoscalers: %w", err)
 	}
 	found, err := scalerFor(in, all.Items)
 	if err != nil {
-		return scalerScene{}, err
+		return scalerAndDeployment{}, err
 	}
 	if keda := kedaObject(*found); keda != "" {
-		return scalerScene{}, refusal(
+		return scalerAndDeployment{}, refusal(
 			algesta.Say(
 				"KEDA makes the autoscaler {} from the ScaledObject {}, and puts its own bounds back at once.",
 				algesta.Name(found.Name),
@@ -91,7 +91,7 @@ func readScaler(ctx context.Context, c Cluster, in Input) (scalerScene, error) {
 		)
 	}
 	if target := found.Spec.ScaleTargetRef; target.Kind != "Deployment" {
-		return scalerScene{}, refusal(
+		return scalerAndDeployment{}, refusal(
 			algesta.Say(
 				"The autoscaler {} scales {} {}. I change only those of Deployments.",
 				algesta.Name(found.Name),
@@ -104,16 +104,16 @@ func readScaler(ctx context.Context, c Cluster, in Input) (scalerScene, error) {
 	if in.Workload.Name == "" { // the autoscaler was named
 		in.Workload = algesta.Deployment(in.Command.Target.Cluster, namespace, found.Spec.ScaleTargetRef.Name)
 	}
-	s := scalerScene{}
-	if s.scene, err = readScene(ctx, c, in); err != nil {
-		return scalerScene{}, err
+	s := scalerAndDeployment{}
+	if s.deploymentState, err = readDeploymentState(ctx, c, in); err != nil {
+		return scalerAndDeployment{}, err
 	}
 	if s.raw, err = readOne(ctx, c, "autoscaling", "v2", autoscalerKind, namespace, found.Name); err != nil {
-		return scalerScene{}, err
+		return scalerAndDeployment{}, err
 	}
 	s.scaler = &autoscalingv2.HorizontalPodAutoscaler{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(s.raw.Object, s.scaler); err != nil {
-		return scalerScene{}, fmt.Errorf("reading the autoscaler %s: %w", found.Name, err)
+		return scalerAndDeployment{}, fmt.Errorf("reading the autoscaler %s: %w", found.Name, err)
 	}
 	s.now = bounds{least(*s.scaler), s.scaler.Spec.MaxReplicas}
 	if noted, ok := s.scaler.Annotations[pinAnnotation]; ok {
@@ -160,7 +160,7 @@ func scalerFor(in Input, all []autoscalingv2.HorizontalPodAutoscaler) (*autoscal
 }
 
 // plan is the plan of a change of the bounds, with what it does to the pods. mark is the pin that it leaves; nil for none.
-func (s scalerScene) plan(ctx context.Context, c Cluster, to bounds, mark *pin) (algesta.Plan, error) {
+func (s scalerAndDeployment) plan(ctx context.Context, c Cluster, to bounds, mark *pin) (algesta.Plan, error) {
 	name := algesta.Name(s.scaler.Name)
 	replicas := s.d.Replicas()
 	after := to.pods(replicas)
@@ -199,7 +199,7 @@ func (s scalerScene) plan(ctx context.Context, c Cluster, to bounds, mark *pin) 
 }
 
 // podsAfter is the row about the pods: what the new bounds do to them at once.
-func (s scalerScene) podsAfter(now, after int32) algesta.Text {
+func (s scalerAndDeployment) podsAfter(now, after int32) algesta.Text {
 	switch now {
 	case 0:
 		return algesta.Say("0: the autoscaler does nothing until it's scaled up")
@@ -211,7 +211,7 @@ func (s scalerScene) podsAfter(now, after int32) algesta.Text {
 
 // refuseSingle refuses bounds that leave a service which had several pods a single one, unless that is meant: whoever wants to switch an
 // autoscaler off does not want an outage.
-func (s scalerScene) refuseSingle(to bounds) error {
+func (s scalerAndDeployment) refuseSingle(to bounds) error {
 	if to.Max > 1 || s.now.Min <= 1 || singleArg.On(s.in) {
 		return nil
 	}
@@ -227,7 +227,7 @@ func (s scalerScene) refuseSingle(to bounds) error {
 }
 
 // scalerWarnings are what people should know of the new bounds, and who puts them back.
-func (s scalerScene) scalerWarnings(to bounds, after int32) []algesta.Text {
+func (s scalerAndDeployment) scalerWarnings(to bounds, after int32) []algesta.Text {
 	var out []algesta.Text
 	switch {
 	case to.Max == 1:
@@ -313,7 +313,7 @@ func boundsOwners(h *autoscalingv2.HorizontalPodAutoscaler, to bounds) []algesta
 }
 
 // changes patch the bounds and the pin, where they differ. What people saw of both must still hold.
-func (s scalerScene) changes(to bounds, mark *pin) ([]algesta.Change, error) {
+func (s scalerAndDeployment) changes(to bounds, mark *pin) ([]algesta.Change, error) {
 	var swaps []algesta.Swap
 	for _, f := range []struct {
 		label, field string
@@ -369,7 +369,7 @@ func (s scalerScene) changes(to bounds, mark *pin) ([]algesta.Change, error) {
 }
 
 // wayBack is the command that sets the bounds of now again.
-func (s scalerScene) wayBack(to bounds) *algesta.Offer {
+func (s scalerAndDeployment) wayBack(to bounds) *algesta.Offer {
 	args := algesta.Args{minArg.Name: int64(s.now.Min), maxArg.Name: int64(s.now.Max), undoes.Name: s.in.Command.ID}
 	if s.now.Max == 1 {
 		args[singleArg.Name] = true

@@ -35,10 +35,10 @@ func answerNodes(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 	if name := objectOf(in, "Node"); name != "" {
 		return answerNode(ctx, c, in, name)
 	}
-	var a *around
+	var a *nodesAndPods
 	var waiting waitingPods
 	var reading conc.WaitGroup
-	reading.Go(func() { a = aroundNow(ctx, c) })
+	reading.Go(func() { a = readNodesAndPods(ctx, c) })
 	reading.Go(func() { waiting = podsThatWait(ctx, c) })
 	reading.Wait()
 	return nodesReport(a, waiting, in), nil
@@ -94,7 +94,7 @@ func useOfNode(n *corev1.Node, in Input) nodeUse {
 }
 
 // nodesReport is the answer made of what was read.
-func nodesReport(a *around, waiting waitingPods, in Input) algesta.Report {
+func nodesReport(a *nodesAndPods, waiting waitingPods, in Input) algesta.Report {
 	cluster := algesta.Name(in.Command.Target.Cluster)
 	if a.nodesErr != nil {
 		return unknownReport(whereOf(in), listed{what: "nodes", err: a.nodesErr})

@@ -20,17 +20,17 @@ const (
 	podsOnNodes  = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 )
 
-// around is what stands on the nodes now.
-type around struct {
+// nodesAndPods is the nodes and the pods on them.
+type nodesAndPods struct {
 	nodes               corev1.NodeList
 	pods                corev1.PodList // of all namespaces
 	moreNodes, morePods bool           // than were read
 	nodesErr, podsErr   error
 }
 
-// aroundNow reads it, side by side.
-func aroundNow(ctx context.Context, c Cluster) *around {
-	a := &around{}
+// readNodesAndPods reads both side by side.
+func readNodesAndPods(ctx context.Context, c Cluster) *nodesAndPods {
+	a := &nodesAndPods{}
 	var reading conc.WaitGroup
 	reading.Go(func() { a.moreNodes, a.nodesErr = listSome(ctx, c, "", "", mostNodes, &a.nodes) })
 	reading.Go(func() { a.morePods, a.podsErr = listSome(ctx, c, "", podsOnNodes, mostNodePods, &a.pods) })
@@ -40,11 +40,11 @@ func aroundNow(ctx context.Context, c Cluster) *around {
 
 // nodeWarnings says whether so many more pods of the template find room on the nodes now. A quota that has room says nothing
 // about nodes, and the API server takes a change whose pods will wait forever.
-func (s scene) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {
+func (s deploymentState) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {
 	if extra <= 0 {
 		return nil
 	}
-	a := aroundNow(ctx, c)
+	a := readNodesAndPods(ctx, c)
 	nodes, pods, nodesErr, podsErr := a.nodes, a.pods.Items, a.nodesErr, a.podsErr
 	if nodesErr != nil {
 		return []algesta.Text{notChecked("room on the nodes", nodesErr)}
@@ -83,7 +83,7 @@ func moreOf(n int32) string {
 	return count(n, "more pod")
 }
 
-func (s scene) ownPods() []corev1.Pod {
+func (s deploymentState) ownPods() []corev1.Pod {
 	var out []corev1.Pod
 	for _, p := range s.rollout.Pods {
 		out = append(out, *p)
@@ -92,7 +92,7 @@ func (s scene) ownPods() []corev1.Pod {
 }
 
 // withDefaults fills in the requests that admission will fill in.
-func (s scene) withDefaults(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+func (s deploymentState) withDefaults(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	template = *template.DeepCopy()
 	for _, containers := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
 		for i := range containers {

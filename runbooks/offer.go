@@ -82,14 +82,14 @@ func offerImages(ctx context.Context, c Cluster, in Input) (Offered, error) {
 }
 
 // readHistory reads the Deployment and its revisions, and nothing else.
-func readHistory(ctx context.Context, c Cluster, in Input) (scene, error) {
-	s := scene{in: in, now: -1}
+func readHistory(ctx context.Context, c Cluster, in Input) (deploymentState, error) {
+	s := deploymentState{in: in, now: -1}
 	var err error
 	if s.d, err = rollout.ReadDeployment(ctx, c, in.Workload); err != nil {
-		return scene{}, err
+		return deploymentState{}, err
 	}
 	if s.revisions, err = rollout.ReadRevisions(ctx, c, s.d); err != nil {
-		return scene{}, err
+		return deploymentState{}, err
 	}
 	s.now = rollout.CurrentOf(s.d, s.revisions)
 	return s, nil

@@ -66,7 +66,7 @@ func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplicat
 }
 
 // refuseOwned refuses a change that its owner undoes at once, or that would be made in the wrong place.
-func (s scene) refuseOwned(ctx context.Context, c Cluster, verb string) error {
+func (s deploymentState) refuseOwned(ctx context.Context, c Cluster, verb string) error {
 	if owner := metav1.GetControllerOf(
 		s.d.Deployment,
 	); owner != nil && owner.Kind == "Canary" &&
@@ -128,7 +128,7 @@ func rolloutFor(ctx context.Context, c Cluster, d *appsv1.Deployment) (string, e
 // ownerWarnings names the tools that own the Deployment and would put back, or fight, a change made here. The signals
 // are the tools' own marks (Argo CD: argocd.argoproj.io/tracking-id, which counts only when it names this very object;
 // Flux: the labels of its controllers; Helm: managed-by and the release annotation; operators: the controller's reference).
-func (s scene) ownerWarnings() []algesta.Text {
+func (s deploymentState) ownerWarnings() []algesta.Text {
 	d := s.d.Deployment
 	var out []algesta.Text
 	if s.argo.name != "" {

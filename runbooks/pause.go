@@ -44,7 +44,7 @@ var _ = register(Runbook{
 const pausedPath = "/spec/paused"
 
 func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readScene(ctx, c, in)
+	s, err := readDeploymentState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -95,7 +95,7 @@ func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 }
 
 func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readScene(ctx, c, in)
+	s, err := readDeploymentState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}

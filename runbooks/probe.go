@@ -126,8 +126,8 @@ func (a *routes) undeclared(in Input, host string, declared []string) (algesta.R
 	}
 }
 
-// sight is what was seen of one host.
-type sight struct {
+// hostAnswers is what was seen of one host.
+type hostAnswers struct {
 	host          string
 	plain, secure algesta.Exchange
 	hops          []string // where redirects led, as far as they were followed
@@ -135,8 +135,8 @@ type sight struct {
 }
 
 // look asks a host with and without TLS, side by side, and follows redirects of the second to hosts that are declared.
-func look(ctx context.Context, c Cluster, host, path string, declared []string) sight {
-	s := sight{host: host}
+func look(ctx context.Context, c Cluster, host, path string, declared []string) hostAnswers {
+	s := hostAnswers{host: host}
 	var asking conc.WaitGroup
 	asking.Go(func() { s.plain = c.Prober.Ask(ctx, &url.URL{Scheme: "http", Host: host, Path: path}) })
 	asking.Go(func() {
@@ -170,7 +170,7 @@ func isRedirect(status int) bool {
 }
 
 // redirects reports whether HTTP leads to HTTPS of the same host.
-func (s sight) redirects() bool {
+func (s hostAnswers) redirects() bool {
 	to, err := url.Parse(s.plain.Location)
 	return err == nil && isRedirect(s.plain.Status) && to.Scheme == "https" && strings.EqualFold(to.Hostname(), s.host)
 }
@@ -187,7 +187,7 @@ var faultWords = map[algesta.Fault]string{
 }
 
 // state is the answer about a host in a few words, what speaks against it, "" for nothing, and how bad that is.
-func (s sight) state() (words, but string, tone algesta.Tone) {
+func (s hostAnswers) state() (words, but string, tone algesta.Tone) {
 	e := s.secure
 	words = "answers " + statusWords(e.Status)
 	switch {
@@ -213,7 +213,7 @@ func statusWords(status int) string {
 
 func took(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
 
-func (a *routes) hostReport(s sight, in Input) algesta.Report {
+func (a *routes) hostReport(s hostAnswers, in Input) algesta.Report {
 	words, but, tone := s.state()
 	e := s.secure
 	if e.Status > 0 {
@@ -263,7 +263,7 @@ func (a *routes) hostReport(s sight, in Input) algesta.Report {
 }
 
 // dnsWords are the addresses, and whether they are those of the load balancer.
-func (a *routes) dnsWords(s sight) algesta.Text {
+func (a *routes) dnsWords(s hostAnswers) algesta.Text {
 	if len(s.secure.Addresses) == 0 {
 		return algesta.Say("{}", faultWords[cmp.Or(s.secure.Fault, algesta.FaultNoName)])
 	}
@@ -285,7 +285,7 @@ func (a *routes) dnsWords(s sight) algesta.Text {
 	return algesta.Say("{}; its route has {}", out, quote(list(clipped(expected))))
 }
 
-func plainWords(s sight) algesta.Text {
+func plainWords(s hostAnswers) algesta.Text {
 	switch e := s.plain; {
 	case e.Fault != algesta.NoFault:
 		return algesta.Say("{}", faultWords[e.Fault])
@@ -297,7 +297,7 @@ func plainWords(s sight) algesta.Text {
 }
 
 // secureWords tell the status and where the time went. A redirect to a host that isn't declared is said and not followed.
-func secureWords(s sight) algesta.Text {
+func secureWords(s hostAnswers) algesta.Text {
 	e := s.secure
 	if e.Fault != algesta.NoFault {
 		return algesta.Say("{}", faultWords[e.Fault])
@@ -326,7 +326,7 @@ func withoutQuery(location string) string {
 }
 
 // stale says where another certificate is on the wire than cert-manager issued last.
-func (a *routes) stale(s sight) algesta.Text {
+func (a *routes) stale(s hostAnswers) algesta.Text {
 	shown := s.secure.Certificate
 	if shown == nil {
 		return nil
@@ -346,7 +346,7 @@ func (a *routes) hostsReport(ctx context.Context, c Cluster, in Input, path stri
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("{}: no Ingress and no HTTPRoute declares a host", whereOf(in))}
 	}
 	looked := hosts[:min(len(hosts), mostHosts)]
-	sights := make([]sight, len(looked))
+	sights := make([]hostAnswers, len(looked))
 	var looking conc.WaitGroup
 	for i, host := range looked {
 		looking.Go(func() { sights[i] = look(ctx, c, host, path, hosts) })

@@ -273,12 +273,12 @@ func TestSecretsOnARealControlPlane(t *testing.T) {
 			if !chosen {
 				require.Zero(t, p.askedForSecrets(t, since))
 				require.NotContains(t, plan, "mongodb-credentials", "it is what the pods use now, and nobody may look")
-				require.Contains(t, text, "I have no permission to read Secrets, by design.")
+				require.Contains(t, text, "I don't have permission to read Secrets, by design.")
 				return
 			}
 			require.Contains(t, plan, "Secret mongodb-credentials has no key uri, so no pod of this version can start. It has URI and user.")
 			require.Contains(t, text, "its keys are URI and user")
-			require.NotContains(t, text, "I have no permission to read Secrets")
+			require.NotContains(t, text, "I don't have permission to read Secrets")
 			require.Positive(t, p.askedForSecrets(t, since))
 			require.Equal(
 				t,

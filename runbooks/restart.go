@@ -25,7 +25,7 @@ var restart = register(Runbook{
 })
 
 func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readScene(ctx, c, in)
+	s, err := readDeploymentState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -92,7 +92,7 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 }
 
 // restartSwaps sets the annotation alone where the template has annotations, and creates the map where it has none.
-func (s scene) restartSwaps(template map[string]any, hash string) ([]algesta.Swap, error) {
+func (s deploymentState) restartSwaps(template map[string]any, hash string) ([]algesta.Swap, error) {
 	why, err := s.causeSwaps("restart "+by(s.in), hash)
 	if err != nil {
 		return nil, err

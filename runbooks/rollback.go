@@ -41,8 +41,8 @@ var rollback = register(Runbook{
 	Plan:    planRollback,
 })
 
-// way is where a rollback goes: from the template that runs now to that of a revision.
-type way struct {
+// rollbackPath is where a rollback goes: from the template that runs now to that of a revision.
+type rollbackPath struct {
 	to         rollout.Revision
 	from, want corev1.PodTemplateSpec
 	old, image string // of the main container, now and then
@@ -50,7 +50,7 @@ type way struct {
 }
 
 func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readScene(ctx, c, in)
+	s, err := readDeploymentState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -61,7 +61,7 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	w, err := s.wayTo(to)
+	w, err := s.pathTo(to)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -99,17 +99,17 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	return p, nil
 }
 
-func (s scene) wayTo(to rollout.Revision) (way, error) {
+func (s deploymentState) pathTo(to rollout.Revision) (rollbackPath, error) {
 	from, err := rollout.TypedTemplate(s.d.Template())
 	if err != nil {
-		return way{}, err
+		return rollbackPath{}, err
 	}
 	want, err := rollout.TypedTemplate(to.Template)
 	if err != nil {
-		return way{}, err
+		return rollbackPath{}, err
 	}
 	service := s.in.Command.Target.Service
-	return way{
+	return rollbackPath{
 		to:    to,
 		from:  from,
 		want:  want,
@@ -119,7 +119,7 @@ func (s scene) wayTo(to rollout.Revision) (way, error) {
 }
 
 // rollbackWords are the sentences of a rollback or an undo, and the change-cause that it notes.
-func (s scene) rollbackWords(w way) (p algesta.Plan, cause string) {
+func (s deploymentState) rollbackWords(w rollbackPath) (p algesta.Plan, cause string) {
 	what, deployment := subject(s.in), algesta.Name(s.in.Workload.Name)
 	moves, back := versions(w.old, w.image), quote(rollout.Version(w.image))
 	if moves == "" {
@@ -142,7 +142,7 @@ func (s scene) rollbackWords(w way) (p algesta.Plan, cause string) {
 }
 
 // undoFact is the row that says what an undo takes back, in the words of the change-cause that it left.
-func (s scene) undoFact(request string) []algesta.Field {
+func (s deploymentState) undoFact(request string) []algesta.Field {
 	if request == "" {
 		return nil
 	}
@@ -152,7 +152,7 @@ func (s scene) undoFact(request string) []algesta.Field {
 }
 
 // rollbackWarnings is what a rollback in particular cannot do.
-func (s scene) rollbackWarnings(w way) []algesta.Text {
+func (s deploymentState) rollbackWarnings(w rollbackPath) []algesta.Text {
 	var out []algesta.Text
 	if movable(w.image) {
 		out = append(

@@ -28,7 +28,7 @@ var _ = register(Runbook{
 })
 
 func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readScene(ctx, c, in)
+	s, err := readDeploymentState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -83,7 +83,7 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	return p, nil
 }
 
-func (s scene) scaleFact(from, to int32, room fit) algesta.Text {
+func (s deploymentState) scaleFact(from, to int32, room fit) algesta.Text {
 	out := algesta.Say("{} → {}", from, to)
 	for _, h := range s.scalers {
 		out = algesta.Say("{}, {}", out, autoscaled(h, to))
@@ -96,7 +96,7 @@ func (s scene) scaleFact(from, to int32, room fit) algesta.Text {
 
 // refuseOutsideAutoscaler refuses a number that an autoscaler would put back within seconds: it brings the pods into its
 // range at its next look, even without metrics. Zero is different: it switches the autoscaler off.
-func (s scene) refuseOutsideAutoscaler(to int32) error {
+func (s deploymentState) refuseOutsideAutoscaler(to int32) error {
 	for _, h := range s.scalers {
 		low, high := least(h), h.Spec.MaxReplicas
 		if to == 0 || to >= low && to <= high {
@@ -134,7 +134,7 @@ func (s scene) refuseOutsideAutoscaler(to int32) error {
 	return nil
 }
 
-func (s scene) scaleWarnings(to int32, room fit) []algesta.Text {
+func (s deploymentState) scaleWarnings(to int32, room fit) []algesta.Text {
 	var out []algesta.Text
 	if to == 0 {
 		out = append(out, algesta.Say("{} will serve no traffic: without a ready pod the ingress answers 503.", subject(s.in)))

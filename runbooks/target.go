@@ -13,7 +13,7 @@ import (
 // rollbackTarget is the revision to go back to: the one that was named, or the newest that runs other pods than now and did not fail when
 // the
 // bot watched it. kubectl takes the second highest number instead, which after a restart is the same version without the restart.
-func (s scene) rollbackTarget() (rollout.Revision, error) {
+func (s deploymentState) rollbackTarget() (rollout.Revision, error) {
 	if hash := templateArg.Text(s.in); hash != "" {
 		if i := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Hash() == hash }); i >= 0 {
 			return s.revisions[i], nil
@@ -41,7 +41,7 @@ func (s scene) rollbackTarget() (rollout.Revision, error) {
 
 // byVersion is the revision whose image has this tag, the newest of several that run the same pods. missing is what is said where there is
 // none.
-func (s scene) byVersion(tag string, missing algesta.Text) (rollout.Revision, error) {
+func (s deploymentState) byVersion(tag string, missing algesta.Text) (rollout.Revision, error) {
 	var found []rollout.Revision
 	var numbers []string
 	for _, r := range s.revisions {
@@ -72,7 +72,7 @@ func (s scene) byVersion(tag string, missing algesta.Text) (rollout.Revision, er
 }
 
 // lastHealthy is where a rollback goes that names nothing.
-func (s scene) lastHealthy() (rollout.Revision, error) {
+func (s deploymentState) lastHealthy() (rollout.Revision, error) {
 	var failed []algesta.Text
 	var bad []rollout.Revision
 	for i, r := range s.revisions {
@@ -119,7 +119,7 @@ func (s scene) lastHealthy() (rollout.Revision, error) {
 
 // failed says how the revision failed the last time that the bot made it what runs, nil where it did not or nothing is known. never is true
 // where it has not come up at any other time either.
-func (s scene) failed(r rollout.Revision) (how algesta.Text, never bool) {
+func (s deploymentState) failed(r rollout.Revision) (how algesta.Text, never bool) {
 	template, err := rollout.TemplateHash(r.Template)
 	if err != nil {
 		return nil, false
@@ -145,7 +145,7 @@ func (s scene) failed(r rollout.Revision) (how algesta.Text, never bool) {
 }
 
 // failedWarning warns of a revision that failed the last time.
-func (s scene) failedWarning(to rollout.Revision) []algesta.Text {
+func (s deploymentState) failedWarning(to rollout.Revision) []algesta.Text {
 	how, _ := s.failed(to)
 	if how == nil {
 		return nil
@@ -154,7 +154,7 @@ func (s scene) failedWarning(to rollout.Revision) []algesta.Text {
 }
 
 // unknown is the error for a revision that is not there, with the list of those that are.
-func (s scene) unknown(message algesta.Text) error {
+func (s deploymentState) unknown(message algesta.Text) error {
 	var known []string
 	for i, r := range s.revisions {
 		entry := fmt.Sprintf("%d (%s)", r.Number, quote(rollout.Version(s.image(r))))
@@ -174,7 +174,7 @@ func (s scene) unknown(message algesta.Text) error {
 }
 
 // image is the image of the revision's main container.
-func (s scene) image(r rollout.Revision) string {
+func (s deploymentState) image(r rollout.Revision) string {
 	return rollout.MainContainer(r.Set.Spec.Template, s.in.Command.Target.Service).Image
 }
 
@@ -182,7 +182,7 @@ func (s scene) image(r rollout.Revision) string {
 const longestCause = 60
 
 // revisionFact tells when and why the revision was made, and which newer ones were passed over and why.
-func (s scene) revisionFact(to rollout.Revision) algesta.Text {
+func (s deploymentState) revisionFact(to rollout.Revision) algesta.Text {
 	made, _ := to.Began()
 	out := algesta.Say("{}, {} {}", to.Number, madeWord(to), algesta.AtDay(made))
 	if to.Cause != "" {

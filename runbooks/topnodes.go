@@ -31,11 +31,11 @@ var _ = register(Runbook{
 })
 
 func answerTopNodes(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	var a *around
+	var a *nodesAndPods
 	var used map[string]use
 	var usedErr error
 	var reading conc.WaitGroup
-	reading.Go(func() { a = aroundNow(ctx, c) })
+	reading.Go(func() { a = readNodesAndPods(ctx, c) })
 	reading.Go(func() { used, usedErr = usedByNodes(ctx, c) })
 	reading.Wait()
 	return topNodesReport(a, used, usedErr, in), nil
@@ -60,7 +60,7 @@ func usedByNodes(ctx context.Context, c Cluster) (map[string]use, error) {
 // nodeFull is the share of a node's memory or cpu from which on a person should know.
 const nodeFull = 0.9
 
-func topNodesReport(a *around, used map[string]use, usedErr error, in Input) algesta.Report {
+func topNodesReport(a *nodesAndPods, used map[string]use, usedErr error, in Input) algesta.Report {
 	if a.nodesErr != nil {
 		return unknownReport(whereOf(in), listed{what: "nodes", err: a.nodesErr})
 	}

@@ -60,12 +60,12 @@ func TestSecretsWithAndWithoutTheRight(t *testing.T) {
 			if !may {
 				require.Empty(t, w.secretRequests())
 				require.NotContains(t, plan, "no key")
-				require.Contains(t, told, "secrets: I have no permission to read Secrets, by design.")
+				require.Contains(t, told, "secrets: I don't have permission to read Secrets, by design.")
 				require.Contains(t, told, logged, "nobody knows that it is a secret")
 				return
 			}
 			require.Contains(t, plan, "Secret mongodb-credentials has no key uri, so no pod of this version can start. It has URI and phrase.")
-			require.NotContains(t, told, "I have no permission to read Secrets")
+			require.NotContains(t, told, "I don't have permission to read Secrets")
 			require.Contains(t, told, `‹redacted›: "PAYMENTS_URL" is required`)
 			require.NotEmpty(t, w.secretRequests())
 			for _, r := range w.secretRequests() {

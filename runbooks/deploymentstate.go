@@ -13,8 +13,8 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// scene is what a plan looks at: the Deployment, its history, and what stands around it.
-type scene struct {
+// deploymentState is what a plan looks at: the Deployment, its history, and what limits or owns it.
+type deploymentState struct {
 	in        Input
 	d         rollout.Deployment
 	revisions []rollout.Revision // newest first
@@ -27,10 +27,10 @@ type scene struct {
 	unchecked []algesta.Text  // what could not be read, as warnings
 }
 
-// readScene reads everything at once. Only the Deployment and its history must be readable; what else cannot be read is
+// readDeploymentState reads everything at once. Only the Deployment and its history must be readable; what else cannot be read is
 // said, and does not stop a change.
-func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
-	s := scene{in: in, now: -1}
+func readDeploymentState(ctx context.Context, c Cluster, in Input) (deploymentState, error) {
+	s := deploymentState{in: in, now: -1}
 	var wg conc.WaitGroup
 	var main, pods, scalers, quotas, ranges error
 	wg.Go(func() {
@@ -51,7 +51,7 @@ func readScene(ctx context.Context, c Cluster, in Input) (scene, error) {
 	wg.Go(func() { ranges = c.List(ctx, in.Workload.Namespace, "", &rangeList) })
 	wg.Wait()
 	if main != nil {
-		return scene{}, main
+		return deploymentState{}, main
 	}
 	s.argo = readArgo(ctx, c, s.d.Deployment)
 	s.now = rollout.CurrentOf(s.d, s.revisions)
@@ -100,7 +100,7 @@ func least(h autoscalingv2.HorizontalPodAutoscaler) int32 {
 
 // refuseTemplate refuses what no change of the template can do: a Deployment that is going away, and a paused one,
 // where nothing would happen.
-func (s scene) refuseTemplate(ctx context.Context, c Cluster, verb string) error {
+func (s deploymentState) refuseTemplate(ctx context.Context, c Cluster, verb string) error {
 	if err := s.refuseDeleted(); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s scene) refuseTemplate(ctx context.Context, c Cluster, verb string) error
 	return nil
 }
 
-func (s scene) refuseDeleted() error {
+func (s deploymentState) refuseDeleted() error {
 	if s.d.DeletionTimestamp == nil {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (s scene) refuseDeleted() error {
 }
 
 // podsFact is the row about pods: "4, autoscaled 2–10; one extra pod while it rolls: fits (requests.cpu 1.3 of 4)".
-func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
+func (s deploymentState) podsFact(replicas, extra int32, f fit) algesta.Text {
 	out := algesta.Say("{}", replicas)
 	for _, h := range s.scalers {
 		out = algesta.Say("{}, {}", out, autoscaled(h, replicas))
@@ -143,7 +143,7 @@ func (s scene) podsFact(replicas, extra int32, f fit) algesta.Text {
 }
 
 // rollWarnings is what everybody should know before a rollout of this template: capacity, the pods now, owners.
-func (s scene) rollWarnings(
+func (s deploymentState) rollWarnings(
 	ctx context.Context,
 	c Cluster,
 	template corev1.PodTemplateSpec,
@@ -172,7 +172,7 @@ func (s scene) rollWarnings(
 }
 
 // nothingRuns warns of a rollout that starts no pod.
-func (s scene) nothingRuns() algesta.Text {
+func (s deploymentState) nothingRuns() algesta.Text {
 	return algesta.Say(
 		"{} is scaled to 0 pods: nothing will run, and I can't see whether this version comes up. To run it afterwards: {}", subject(s.in),
 		command(s.in, "scale", "replicas=1"),
@@ -188,12 +188,12 @@ func autoscaled(h autoscalingv2.HorizontalPodAutoscaler, pods int32) algesta.Tex
 }
 
 // extra is how many pods more than now there are at the peak of a rollout.
-func (s scene) extra(surge int32) int32 {
+func (s deploymentState) extra(surge int32) int32 {
 	return max(0, s.d.Replicas()+surge-s.d.Status.Replicas)
 }
 
 // stateWarnings tells how the pods are now, when something is wrong with them or a rollout is under way.
-func (s scene) stateWarnings() []algesta.Text {
+func (s deploymentState) stateWarnings() []algesta.Text {
 	if s.rollout.Controller == nil {
 		return nil
 	}
