@@ -140,7 +140,9 @@ func TestAnIncidentEndsOnlyWhenTheClusterSaysSo(t *testing.T) {
 			says: "Couldn't check whether it is over: Couldn't check pods: My view of this cluster isn't complete right now.",
 		},
 		"the diagnosis was refused": {
-			look: func(algesta.Signal) Found { return Found{Unknown: "I don't have permission to list pods in production."} },
+			look: func(algesta.Signal) Found {
+				return Found{Unknown: "I don't have permission to list pods in production."}
+			},
 			says: "Couldn't check whether it is over: I don't have permission to list pods in production.",
 		},
 		"the cluster doesn't answer": {
