@@ -21,7 +21,7 @@ import (
 // policyCommand holds the commands for whoever writes the policy.
 func policyCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Check a policy and explain its decisions"}
-	cmd.AddCommand(policyCheckCommand())
+	cmd.AddCommand(policyCheckCommand(), policyExplainCommand(), policyTestCommand())
 	return cmd
 }
 
@@ -48,31 +48,51 @@ func policyCheckCommand() *cobra.Command {
 			return q.answer(cmd.Context(), cmd.OutOrStdout(), strings.Join(args, " "))
 		},
 	}
+	q.files(cmd)
+	q.person(cmd)
+	return cmd
+}
+
+// files are the flags that say which policy, for which configuration.
+func (q *question) files(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&q.config, "config", "", "the configuration: for its environments, and its policyFile")
 	flags.StringVar(&q.file, "policy", "", "the policy file, if not the configuration's")
+}
+
+// person are the flags that say who asks, and when.
+func (q *question) person(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringVar(&q.user, "user", "", "the Slack user ID of whoever asks, such as U0DANA")
 	flags.StringSliceVar(&q.groups, "group", nil, "the ID of a Slack user group that they are in, such as S0BACKEND; repeat for more")
 	flags.StringVar(&q.email, "email", "", "the e-mail address of their Slack profile")
 	flags.StringVar(&q.standing, "standing", string(algesta.Member), "member, guest, bot or deactivated")
 	flags.StringVar(&q.at, "at", "", "the time to decide at, such as 2026-12-24T10:00:00-05:00; default: now")
-	return cmd
+}
+
+// errNoConfig says that a command can't be understood without the environments.
+var errNoConfig = errors.New("name the configuration with --config: its environments say what the command is about")
+
+// errRefused is the exit of a command that the policy refuses.
+var errRefused = errors.New("the command would be refused")
+
+// load reads the configuration, where one is named, and the policy.
+func (q question) load() (cfg Config, p *policy.Policy, err error) {
+	if q.config != "" {
+		if cfg, err = loadConfigWithoutSlack(q.config); err != nil {
+			return cfg, nil, err
+		}
+	}
+	if p, err = loadPolicy(orDefault(q.file, cfg.PolicyFile)); err != nil {
+		return cfg, nil, err
+	}
+	return cfg, p, named(p, cfg)
 }
 
 // answer loads the policy and explains one command, or says that the policy is sound.
 func (q question) answer(ctx context.Context, out io.Writer, text string) error {
-	var cfg Config
-	var err error
-	if q.config != "" {
-		if cfg, err = loadConfigWithoutSlack(q.config); err != nil {
-			return err
-		}
-	}
-	p, err := loadPolicy(orDefault(q.file, cfg.PolicyFile))
+	cfg, p, err := q.load()
 	if err != nil {
-		return err
-	}
-	if err := named(p, cfg); err != nil {
 		return err
 	}
 	if text == "" {
@@ -80,7 +100,7 @@ func (q question) answer(ctx context.Context, out io.Writer, text string) error 
 		return err
 	}
 	if q.config == "" {
-		return errors.New("name the configuration with --config: its environments say what the command is about")
+		return errNoConfig
 	}
 	facts, err := q.facts(ctx, cfg, text)
 	if err != nil {
@@ -139,7 +159,7 @@ func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Fa
 		return policy.Facts{}, err
 	}
 	all := func(algesta.Target) bool { return true }
-	target, err := names.Resolve(ctx, parsed.Service, parsed.Environment, all)
+	target, err := targetFor(ctx, names, book, parsed)
 	if err != nil {
 		return policy.Facts{}, plainError(parser.Suggest(parsed, err, func(again grammar.Parsed) bool {
 			_, err := names.Resolve(ctx, again.Service, again.Environment, all)
@@ -170,6 +190,28 @@ func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Fa
 	}, nil
 }
 
+// targetFor is what a command is about, as a running bot finds it.
+func targetFor(ctx context.Context, names *catalog.Catalog, book runbooks.Runbook, p grammar.Parsed) (algesta.Target, error) {
+	all := func(algesta.Target) bool { return true }
+	switch {
+	case book.About.Nothing(), book.About.Optional && p.Service+p.Object+p.Environment == "":
+		return algesta.Target{}, nil
+	case book.About.Cluster:
+		t, err := names.Resolve(ctx, "", p.Args.String(runbooks.ClusterArg), all)
+		return algesta.Target{Cluster: t.Cluster, Object: p.Object}, err
+	case book.About.Environment && p.Service != "" && p.Environment == "": // "status production"
+		if t, err := names.Resolve(ctx, "", p.Service, all); err == nil {
+			t.Object = "namespace"
+			return t, nil
+		}
+	}
+	t, err := names.Resolve(ctx, p.Service, p.Environment, all)
+	if t.Object = p.Object; t.Service == "" && t.Object == "" {
+		t.Object = "namespace"
+	}
+	return t, err
+}
+
 // plainError is what people in Slack would read, for a terminal.
 func plainError(err error) error {
 	var told *algesta.Error
@@ -181,8 +223,23 @@ func plainError(err error) error {
 
 // explainDecision prints the rules in a table and the decision below it.
 func explainDecision(out io.Writer, p *policy.Policy, f policy.Facts) error {
+	if err := printSteps(out, p.Explain(f)); err != nil {
+		return err
+	}
+	d := p.Decide(f)
+	if _, err := fmt.Fprintf(out, "%s: %s\n", d.Effect, d.Reason); err != nil {
+		return fmt.Errorf("printing the decision: %w", err)
+	}
+	if d.Effect == algesta.Refuse {
+		return errRefused
+	}
+	return nil
+}
+
+// printSteps prints what each rule has to do with a command; a star marks those that are about it.
+func printSteps(out io.Writer, steps []policy.Step) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, s := range p.Explain(f) {
+	for _, s := range steps {
 		mark := " "
 		if s.Speak {
 			mark = "*"
@@ -193,13 +250,6 @@ func explainDecision(out io.Writer, p *policy.Policy, f policy.Facts) error {
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("printing the rules: %w", err)
-	}
-	d := p.Decide(f)
-	if _, err := fmt.Fprintf(out, "%s: %s\n", d.Effect, d.Reason); err != nil {
-		return fmt.Errorf("printing the decision: %w", err)
-	}
-	if d.Effect == algesta.Refuse {
-		return errors.New("the command would be refused")
 	}
 	return nil
 }
