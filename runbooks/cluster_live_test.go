@@ -53,6 +53,10 @@ func TestAutoscalersAndQuotasOfACluster(t *testing.T) {
 	lines := w.tells(t, w.asked("quota", ""))
 	require.Equal(t, "production: pods is full (2 of 2), so nothing that needs it starts", lines[0])
 	require.Contains(t, lines, "pods is used by gateway (2).")
+	in := w.asked("capacity", "namespace")
+	in.Command.Target.Service, in.Command.Target.Name, in.Command.Target.Object = "gateway", "gateway", ""
+	in.Workload = in.Command.Target.Workload()
+	require.Equal(t, "gateway in production: room for 0 more pods", w.tells(t, in)[0])
 	lines = w.tells(t, w.asked("hpa", "horizontalpodautoscaler/gateway-hpa"))
 	require.Regexp(t, `^gateway-hpa \| gateway \| cpu \?/80 % \| \d \| 1–6 \|`, lines[2])
 }
