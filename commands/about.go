@@ -10,6 +10,7 @@ import (
 	"github.com/3astronautas/algesta/commands/grammar"
 	"github.com/3astronautas/algesta/policy"
 	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
 )
 
 // isAbout reports whether the command is about the bot and the person, and touches no cluster.
@@ -262,11 +263,13 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	}
 	decision := d.decideAnywhere(ctx, book, c, true)
 	what := verb + targetWords(target)
+	others := d.whoMay(ctx, book, c)
 	switch decision.Effect {
 	case algesta.Allow:
 		return algesta.Report{
 			Tone:  algesta.Good,
 			Title: algesta.Say("Yes, you may {}. No approval is needed (rule \"{}\").", what, decision.Rule),
+			Body:  others,
 		}, nil
 	case algesta.NeedsApproval:
 		n := d.names(ctx, decision.Needs)
@@ -274,10 +277,26 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 		return algesta.Report{
 			Tone:  algesta.Waiting,
 			Title: algesta.Say("Yes, you may {} once it is approved: {}.", what, stillNeeded(missing, n)),
+			Body:  others,
 		}, nil
 	case algesta.Refuse:
 	}
 	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil
+}
+
+// whoMay says whom the policy lets do the same, to somebody who may; a refusal says it itself.
+func (d *Dispatcher) whoMay(ctx context.Context, book runbooks.Runbook, c algesta.Command) []algesta.Block {
+	if c.Target == (algesta.Target{}) {
+		return nil
+	}
+	var who []string
+	for _, s := range d.Policy().WhoMay(policy.Facts{Command: c, Verb: book.Verb, At: c.At, Asking: true}) {
+		who = append(who, d.Directory.Subject(ctx, s))
+	}
+	if len(who) == 0 {
+		return nil
+	}
+	return []algesta.Block{{Text: algesta.Say("Who can: {}.", words.List(who))}}
 }
 
 // targetWords is what a command is about, as a sentence goes on after the command's name: " api-gateway in production".

@@ -179,7 +179,7 @@ func (d *fakeDirectory) Subject(_ context.Context, s algesta.Subject) string {
 		defer d.mu.Unlock()
 		return d.people[user].Name
 	}
-	return map[algesta.Subject]string{"group:S0PLATFORM": "@platform"}[s]
+	return map[algesta.Subject]string{"group:S0PLATFORM": "@platform", "group:S0BACKEND": "@backend"}[s]
 }
 
 func (d *fakeDirectory) Person(_ context.Context, s algesta.Subject) string {

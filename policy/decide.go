@@ -165,9 +165,18 @@ func (p *Policy) reach(a algesta.Actor) []string {
 	return names
 }
 
-// whoMay names those to ask: groups, and single people only where no group may.
-func (p *Policy) whoMay(f Facts) algesta.Text {
-	var groups, people []algesta.Subject
+// WhoMay are those whom a binding gives the verb of these facts on their target, whoever asks: groups, and single people only where no
+// group may. Limits, freezes and approvals aren't asked.
+func (p *Policy) WhoMay(f Facts) []algesta.Subject {
+	groups, people := p.bound(f)
+	if len(groups) > 0 {
+		return groups
+	}
+	return people
+}
+
+// bound are the groups and the people whom a binding gives the verb on the target.
+func (p *Policy) bound(f Facts) (groups, people []algesta.Subject) {
 	seen := map[algesta.Subject]bool{}
 	for _, b := range p.bindings {
 		if !b.verbs[f.Verb] || !b.place.covers(f.target()) {
@@ -187,6 +196,12 @@ func (p *Policy) whoMay(f Facts) algesta.Text {
 			}
 		}
 	}
+	return groups, people
+}
+
+// whoMay names those to ask: groups, and single people only where no group may.
+func (p *Policy) whoMay(f Facts) algesta.Text {
+	groups, people := p.bound(f)
 	switch {
 	case len(groups) > 0:
 		return algesta.Say("Someone in {} can: ask there.", eitherSubject(groups))

@@ -92,7 +92,7 @@ func NewParser(bot algesta.Handle, books []runbooks.Runbook) Parser {
 	p := Parser{bot: bot, books: books, verbs: map[string]string{
 		helpWord: helpWord, "?": helpWord,
 		whoamiWord: whoamiWord, "who am i": whoamiWord, "auth whoami": whoamiWord,
-		canIWord: canIWord, "can i": canIWord, "auth can-i": canIWord,
+		canIWord: canIWord, "can i": canIWord, "auth can-i": canIWord, "who can": canIWord,
 		approvalsWord: approvalsWord, "pending": approvalsWord, freezesWord: freezesWord,
 	}}
 	p.verbs[Undo.Name] = Undo.Name
