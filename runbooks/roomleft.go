@@ -47,15 +47,15 @@ func (r room) pods() int32 {
 }
 
 func answerCapacity(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	s, err := readScene(ctx, c, in)
+	s, err := readDeploymentState(ctx, c, in)
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	return s.roomReport(s.room(aroundNow(ctx, c))), nil
+	return s.roomReport(s.room(readNodesAndPods(ctx, c))), nil
 }
 
 // room counts what finds room now.
-func (s scene) room(a *around) room {
+func (s deploymentState) room(a *nodesAndPods) room {
 	r := room{quota: mostRoom}
 	for extra := int32(1); extra <= mostRoom; extra++ {
 		if f := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, extra); len(f.obstacle) > 0 {
@@ -80,7 +80,7 @@ func (s scene) room(a *around) room {
 }
 
 // roomReport is the answer to how many more, or to whether so many.
-func (s scene) roomReport(r room) algesta.Report {
+func (s deploymentState) roomReport(r room) algesta.Report {
 	now, wanted := s.d.Replicas(), int32(roomArg.Of(s.in)) //nolint:gosec // bounded by the argument's Max
 	report := algesta.Report{Tone: algesta.Good}
 	known := len(r.notKnown) == 0 && len(s.unchecked) == 0
@@ -126,7 +126,7 @@ func (s scene) roomReport(r room) algesta.Report {
 	return report
 }
 
-func (s scene) roomFields(r room, now int32) []algesta.Field {
+func (s deploymentState) roomFields(r room, now int32) []algesta.Field {
 	more := func(n int32) algesta.Text {
 		if n >= mostRoom {
 			return algesta.Say("{} more or more", mostRoom)
@@ -143,7 +143,7 @@ func (s scene) roomFields(r room, now int32) []algesta.Field {
 }
 
 // surgeSaid says whether the pods that a rollout has for a while find room, too.
-func (s scene) surgeSaid(r room) []algesta.Text {
+func (s deploymentState) surgeSaid(r room) []algesta.Text {
 	surge, _ := rolling(s.d.Deployment, s.d.Replicas())
 	extra := s.extra(surge)
 	switch {
