@@ -3,6 +3,7 @@ package redact
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -75,12 +76,11 @@ func invisible(c rune) bool {
 		return false
 	case c < 0x20, c >= 0x7f && c < 0xa0: // C0, DEL, C1
 		return true
-	case c == 0xad, c == 0x34f, c == 0x61c, c == 0x180e, c == 0xfeff: // soft hyphen, joiners, Arabic mark, BOM
-		return true
-	case c >= 0x200b && c <= 0x200f, c >= 0x2028 && c <= 0x202e, c >= 0x2060 && c <= 0x206f: // zero width, separators, bidi
-		return true
-	case c >= 0xfe00 && c <= 0xfe0f, c >= 0xfff9 && c <= 0xfffb, c >= 0xe0000 && c <= 0xe0fff: // variation selectors, tags
+	case c < 0x300:
+		return c == 0xad // the soft hyphen
+	case c == 0x2028, c == 0x2029, c >= 0xfff0 && c <= 0xfff8, c >= 0xe0000 && c <= 0xe0fff: // separators, and what Unicode keeps for such
 		return true
 	}
-	return false
+	// Formats (zero width, direction), fillers and joiners, and what chooses between the looks of a character.
+	return unicode.In(c, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
