@@ -114,6 +114,11 @@ func TestEnvShowsNoSecret(t *testing.T) {
 		require.NotContains(t, strings.Join(env(t, whole(c), args), "\n"), phrase)
 	}
 	require.Contains(t, env(t, whole(c), nil), "SPRING_JSON | hidden | ConfigMap leaks, key DB_PASSWORD")
+
+	main.Env = append(main.Env, plain("NOTES", strings.Repeat("x ", 145)+"runs with "+phrase), plain("ELSE", "--pw "+phrase))
+	got := strings.Join(env(t, whole(c), nil), "\n")
+	require.NotContains(t, got, phrase[:10], "neither whole nor cut in another variable")
+	require.Contains(t, got, "ELSE | --pw ‹redacted› | the template")
 }
 
 func TestEnvFlagsWhatIsMissing(t *testing.T) {
