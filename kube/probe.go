@@ -63,7 +63,11 @@ func (c *Cluster) Reaches(ctx context.Context, host, port string) algesta.Exchan
 func (r reach) reaches(ctx context.Context, host, port string) (net.Conn, algesta.Exchange) {
 	seen := algesta.Exchange{}
 	began := time.Now()
-	addresses, err := r.lookup(ctx, host)
+	if ofCluster(host) {
+		seen.Fault = algesta.FaultInside
+		return nil, seen
+	}
+	addresses, err := r.lookup(ctx, absolute(host))
 	seen.Lookup = time.Since(began)
 	var dns *net.DNSError
 	switch {

@@ -76,6 +76,25 @@ func TestAHostThatLeadsInsideIsNotGoneTo(t *testing.T) {
 	require.Equal(t, 1, rebinds.looked["api.example.com"], "a name that means something else the second time isn't looked up twice")
 }
 
+// A name is looked up as it stands: it's neither a Service of some namespace, by the search list of a pod, nor is one asked for.
+func TestANameOfTheClusterIsNotLookedUp(t *testing.T) {
+	t.Parallel()
+	n := newNetwork()
+	n.names["gate.shop.svc.cluster.local"] = []string{"203.0.114.20"}
+	n.names["api.example.com.svc.cluster.local"] = []string{"203.0.114.20"}
+	n.names["api.example.com"] = []string{"203.0.114.21"}
+	n.names["gate"] = []string{"203.0.114.20"}
+	require.Equal(t, algesta.FaultNoName, n.asks(t, nil).Reaches(t.Context(), "gate.shop", "80").Fault)
+	require.Equal(t, []string{"203.0.114.21"}, n.asks(t, nil).Reaches(t.Context(), "api.example.com", "80").Addresses)
+	for _, host := range []string{"gate", "gate.shop.svc", "pod-0.gate.shop.svc", "gate.shop.svc.cluster.local", "GATE.shop.svc.cluster.local."} {
+		seen := n.asks(t, nil).Reaches(t.Context(), host, "80")
+		require.Equal(t, algesta.FaultInside, seen.Fault, host)
+		require.Empty(t, seen.Addresses, host)
+		_, err := n.reach().connect(t.Context(), "tcp", host+":443", false)
+		require.ErrorContains(t, err, "a name that only the cluster knows", host)
+	}
+}
+
 func TestWhatStandsInTheWayOfAHostIsToldApart(t *testing.T) {
 	t.Parallel()
 	n := newNetwork()

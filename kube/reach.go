@@ -90,6 +90,25 @@ func withPort(host string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), "443")
 }
 
+// absolute is a host as DNS is asked for it and nothing else: in a pod a name without the final dot is first looked for below the cluster's
+// own domains, so "gate.shop" would be the Service gate of the namespace shop (resolv.conf(5), ndots and search). An address stays.
+func absolute(host string) string {
+	if _, err := netip.ParseAddr(host); err == nil || strings.HasSuffix(host, ".") {
+		return host
+	}
+	return host + "."
+}
+
+// ofCluster reports whether a name is one that only the cluster knows: of a Service or a pod, or without a domain.
+func ofCluster(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	labels := strings.Split(host, ".")
+	return len(labels) == 1 || slices.Contains(labels, "svc") || strings.HasSuffix(host, ".cluster.local")
+}
+
 // connect looks the name up, checks every address that it has, and dials one of those that it checked: looked up a second time, the name
 // might mean another address.
 func (r reach) connect(ctx context.Context, network, address string, private bool) (net.Conn, error) {
@@ -100,8 +119,16 @@ func (r reach) connect(ctx context.Context, network, address string, private boo
 	var addresses []netip.Addr
 	if literal, err := netip.ParseAddr(host); err == nil {
 		addresses = []netip.Addr{literal}
-	} else if addresses, err = r.lookup(ctx, host); err != nil {
-		return nil, fmt.Errorf("looking up a host: %w", err)
+	} else {
+		if !private { // a private registry is named by the configuration, perhaps as the cluster knows it
+			if ofCluster(host) {
+				return nil, &insideError{what: "a name that only the cluster knows"}
+			}
+			host = absolute(host)
+		}
+		if addresses, err = r.lookup(ctx, host); err != nil {
+			return nil, fmt.Errorf("looking up a host: %w", err)
+		}
 	}
 	for _, a := range addresses {
 		if inside(a, private) {

@@ -55,6 +55,11 @@ func (n *network) reach() reach {
 		lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
+			if rooted, ok := strings.CutSuffix(host, "."); ok {
+				host = rooted
+			} else if len(n.names[host+".svc.cluster.local"]) > 0 { // as the search list of a pod has it
+				host += ".svc.cluster.local"
+			}
 			all := n.names[host]
 			if len(all) == 0 {
 				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
