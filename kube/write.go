@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,6 +56,8 @@ func (w *Writer) Check(ctx context.Context, change algesta.Change) ([]string, er
 			return nil, thereAlready(change)
 		case budgetRefuses(err):
 			return nil, noBudget(change)
+		case severalBudgets(change, err):
+			return nil, tooManyBudgets(change)
 		case code == http.StatusConflict:
 			if err := pause(ctx); err != nil {
 				return nil, w.c.explain(attemptOf(change), err)
@@ -198,6 +201,8 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 		return thereAlready(change)
 	case budgetRefuses(err):
 		return noBudget(change)
+	case severalBudgets(change, err):
+		return tooManyBudgets(change)
 	case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
 		return w.refused(ctx, change, generation, err)
 	case certainlyNot(code, err):
@@ -229,6 +234,23 @@ func noBudget(change algesta.Change) error {
 			algesta.Name(change.Object.Name),
 		),
 		Hint: algesta.Say("Wait until the other pods are ready, or find out why they aren't."),
+	}
+}
+
+// severalBudgets reports whether an eviction was refused because more than one disruption budget selects the pod: with 500, before anything is
+// done (k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go).
+func severalBudgets(change algesta.Change, err error) bool {
+	return change.Subresource == algesta.Eviction && codeOf(err) == http.StatusInternalServerError &&
+		strings.Contains(err.Error(), "more than one PodDisruptionBudget")
+}
+
+func tooManyBudgets(change algesta.Change) error {
+	return &algesta.Error{
+		Kind: algesta.ErrInvalid,
+		Message: algesta.Say(
+			"More than one PodDisruptionBudget selects {}, and Kubernetes evicts no such pod.", algesta.Name(change.Object.Name),
+		),
+		Hint: algesta.Say("Leave one of them. Nothing was changed."),
 	}
 }
 

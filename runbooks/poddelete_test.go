@@ -2,6 +2,8 @@ package runbooks_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,7 +162,22 @@ func TestAPodIsReplacedAndItsBudgetIsRespected(t *testing.T) {
 	_, err = pods.Get(t.Context(), list.Items[0].Name, metav1.GetOptions{})
 	require.NoError(t, err)
 
+	budget.Spec.MinAvailable = new(intstr.FromInt32(1)) // two that would each allow it
+	for _, name := range []string{"one", "other"} {
+		budget.Name = name
+		_, err = budgets.Create(t.Context(), budget, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
 	require.NoError(t, budgets.Delete(t.Context(), "api-gateway", metav1.DeleteOptions{}))
+	require.Eventually(t, func() bool {
+		_, err = writer.Check(t.Context(), plan.Changes[0])
+		return errors.Is(err, algesta.ErrInvalid) && strings.Contains(err.Error(), "More than one PodDisruptionBudget selects")
+	}, time.Minute, 50*time.Millisecond)
+	_, err = writer.Apply(t.Context(), plan.Changes[0], "op-c-1", func(context.Context, algesta.Intent) error { return nil })
+	require.ErrorIs(t, err, algesta.ErrInvalid, "nothing was evicted, and nobody has to look")
+	for _, name := range []string{"one", "other"} {
+		require.NoError(t, budgets.Delete(t.Context(), name, metav1.DeleteOptions{}))
+	}
 	require.Eventually(
 		t,
 		func() bool { _, err = writer.Check(t.Context(), plan.Changes[0]); return err == nil },
