@@ -165,7 +165,7 @@ func TestRestartsAreCountedNoFurtherBackThanThePodsAreOld(t *testing.T) {
 func TestHistoryThatPeopleSee(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{
-		"api-gateway in production has 3 revisions; revision 3 runs now",
+		"api-gateway in production runs revision 3 (12345); 3 revisions are kept",
 		"revision | version | made | ready | cause",
 		"3 (now, a restart) | 12345 | 3 h ago | 0 | changed outside the bot",
 		"2 | 12345 | 5 h ago | 0 | deploy 12345 by Luis (c-2)",

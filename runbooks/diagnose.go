@@ -16,6 +16,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/diagnosis/rules"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Observer can be looked at as a whole, for a diagnosis.
@@ -493,7 +494,29 @@ func unchecked(all []facts.NotChecked, namespace string) []string {
 	}
 	var out []string
 	for _, at := range reasons {
-		out = append(out, fmt.Sprintf("%s%s: %s", strings.Join(kinds[at], ", "), at.where, at.reason))
+		out = append(out, fmt.Sprintf("%s%s: %s", words.Few(grouped(kinds[at]), mostUnchecked), at.where, at.reason))
 	}
 	return out
+}
+
+// mostUnchecked is how many kinds one line names; the terminal and the JSON of a diagnosis name each.
+const mostUnchecked = 5
+
+// ofCertManager are the kinds of cert-manager, as resources.
+var ofCertManager = []string{"certificates", "certificaterequests", "orders", "challenges", "issuers", "clusterissuers"}
+
+// grouped puts the kinds of cert-manager into one word where most of them are there: they are missing together, and nobody reads six names.
+func grouped(kinds []string) []string {
+	isTheirs := func(kind string) bool { return slices.Contains(ofCertManager, kind) }
+	theirs := 0
+	for _, kind := range kinds {
+		if isTheirs(kind) {
+			theirs++
+		}
+	}
+	if theirs < 3 {
+		return kinds
+	}
+	at := slices.IndexFunc(kinds, isTheirs)
+	return slices.Insert(slices.DeleteFunc(slices.Clone(kinds), isTheirs), at, "what cert-manager keeps")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/words"
 )
 
 var _ = register(Runbook{
@@ -52,7 +53,9 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 	}
 	title := algesta.Say("{} has {}", subject(in), count(len(s.revisions), "revision"))
 	if s.now >= 0 {
-		title = algesta.Say("{}; revision {} runs now", title, s.revisions[s.now].Number)
+		r := s.revisions[s.now]
+		title = algesta.Say("{} runs revision {} ({}); {} {} kept", subject(in), r.Number, algesta.Name(quote(rollout.Version(s.image(r)))),
+			count(len(s.revisions), "revision"), words.Verb(len(s.revisions), "is", "are"))
 	}
 	report := algesta.Report{Title: title, Body: []algesta.Block{{Table: &table}}}
 	if slices.ContainsFunc(s.revisions, func(r rollout.Revision) bool { _, first := r.Began(); return first }) {

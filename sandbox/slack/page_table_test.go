@@ -44,12 +44,22 @@ func TestAWideTableIsScrolledAndItsWordsStayWhole(t *testing.T) {
 	}
 	_, ts, err := api.PostMessage("C0OPS", slack.MsgOptionText("pods", false), slack.MsgOptionBlocks(table))
 	require.NoError(t, err)
+	plan := slack.NewTableBlock("").WithColumnSettings(slack.ColumnSetting{IsWrapped: true}, slack.ColumnSetting{IsWrapped: true})
+	for label, value := range map[string]string{"revision": "2, made today at 03:57: “kubectl set image to 12344 (pipeline run 12344)”"} {
+		strong := slack.NewRichTextSection(
+			slack.NewRichTextSectionTextElement(label, &slack.RichTextSectionTextStyle{Bold: true}),
+		)
+		plan.AddRow(slack.NewTableRichTextCell(strong), slack.NewTableRawTextCell(value))
+	}
+	_, _, err = api.PostMessage("C0OPS", slack.MsgOptionText("plan", false), slack.MsgOptionBlocks(plan))
+	require.NoError(t, err)
 	ctx := browser.Open(t)
 	browser.Do(
 		t, ctx,
 		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
 		chromedp.Navigate(s.URL()+"/?as=U0LUIS#C0OPS"),
 		browser.Shows("#messages", "restarts"),
+		browser.Shows("#messages", "pipeline"),
 		browser.Until(wholeWords),
 		browser.Until(`(({scrollWidth, clientWidth}) => scrollWidth > clientWidth)(document.querySelector("#messages .table"))`),
 		browser.Until(`document.documentElement.scrollWidth <= 390`),

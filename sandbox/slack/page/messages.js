@@ -116,21 +116,23 @@ function keepBottom(list, what, draw) {
   list.dataset.what = what;
   draw();
   if (atEnd.has(list)) list.scrollTop = list.scrollHeight;
+  sizes.set(list, sizeOf(list));
 }
 
 /** A list also stays at its end when it gets another size: the composer below is drawn after it, and grows while somebody writes. */
-const heights = new WeakMap();
+const sizes = new WeakMap();
+const sizeOf = (list) => [list.clientWidth, list.clientHeight, list.scrollHeight].join();
 const resized = new ResizeObserver((entries) => {
   for (const { target } of entries) {
-    heights.set(target, target.clientHeight);
     if (atEnd.has(target)) target.scrollTop = target.scrollHeight;
+    sizes.set(target, sizeOf(target));
   }
 });
 for (const list of document.querySelectorAll(".messages")) {
   resized.observe(list);
   list.addEventListener("scroll", () => {
     if (list.scrollHeight - list.scrollTop - list.clientHeight < 60) atEnd.add(list);
-    else if (list.clientHeight === heights.get(list)) atEnd.delete(list); // else it has got another size, and nobody scrolled
+    else if (sizeOf(list) === sizes.get(list)) atEnd.delete(list); // else it or what is in it has got another size, and nobody scrolled
   });
 }
 
