@@ -127,11 +127,8 @@ func (d *Dispatcher) suggest(ctx context.Context, p grammar.Parsed, err error, v
 // who may see them.
 func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err error) error {
 	known, again := (*algesta.Error)(nil), grammar.CorrectedError{}
-	if form, ok := errors.AsType[grammar.FormError](err); ok {
+	if form, ok := errors.AsType[grammar.FormError](err); ok && form.Parsed.Service+form.Parsed.Object != "" && form.Parsed.Environment != "" {
 		return d.filled(ctx, actor, err, form.Parsed)
-	}
-	if lacks, ok := grammar.AsMissing(err); ok && lacks.Service+lacks.Object != "" && lacks.Environment != "" {
-		return d.filled(ctx, actor, err, lacks)
 	}
 	if !errors.As(err, &known) || !errors.As(err, &again) {
 		return err

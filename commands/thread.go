@@ -64,9 +64,10 @@ func ofCluster(t algesta.Target) bool {
 
 // asks adds to the error of a command that names too little what the thread is about, where that is more than one thing.
 func (t thread) asks(bot algesta.Handle, err error) error {
-	known, lacks := (*algesta.Error)(nil), grammar.MissingError{}
+	known := (*algesta.Error)(nil)
 	places := t.distinct()
-	if len(places) < 2 || !errors.As(err, &known) || !errors.As(err, &lacks) || lacks.Parsed.Service+lacks.Parsed.Object != "" {
+	lacking, lacks := grammar.AsMissing(err)
+	if len(places) < 2 || !errors.As(err, &known) || !lacks || lacking.Service+lacking.Object != "" {
 		return err
 	}
 	called := make([]string, len(places))
@@ -75,7 +76,7 @@ func (t thread) asks(bot algesta.Handle, err error) error {
 	}
 	told := *known
 	told.Message = algesta.Say("This thread is about {}. Which one do you mean?", words.Few(called, mostTopics))
-	told.Hint = algesta.Say("Name it: {}", algesta.Name(bot.Mentioned(lacks.Parsed.Runbook, places[0].Service, places[0].Environment)))
+	told.Hint = algesta.Say("Name it: {}", algesta.Name(bot.Mentioned(lacking.Runbook, places[0].Service, places[0].Environment)))
 	return &told
 }
 

@@ -2,7 +2,6 @@ package runbooks
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"regexp"
@@ -101,12 +100,9 @@ func answerConnect(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 		return algesta.Report{}, err
 	}
 	pods, _, err := podsOfLogs(ctx, c, in)
-	var unread *unreadPodsError
 	switch {
-	case errors.As(err, &unread):
-		return unreadable(in, "the pods", unread.err), nil
 	case err != nil:
-		return algesta.Report{}, err
+		return podsUnread(in, err)
 	case len(pods) == 0:
 		return algesta.Report{Tone: algesta.Warning, Title: algesta.Say("{} has no pods, so nothing connects.", logSubject(in))}, nil
 	}

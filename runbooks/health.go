@@ -3,7 +3,6 @@ package runbooks
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -75,12 +74,9 @@ func answerHealth(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		return algesta.Report{Tone: algesta.Warning, Title: algesta.Say("I can't ask pods of this cluster.")}, nil
 	}
 	pods, trouble, err := podsOfLogs(ctx, c, in)
-	var unread *unreadPodsError
 	switch {
-	case errors.As(err, &unread):
-		return unreadable(in, "the pods", unread.err), nil
 	case err != nil:
-		return algesta.Report{}, err
+		return podsUnread(in, err)
 	case len(pods) == 0:
 		report := algesta.Report{Tone: algesta.Warning, Title: algesta.Say("{} has no pods, so nothing answers.", logSubject(in))}
 		report.Body = lines(slices.DeleteFunc([]algesta.Text{trouble}, func(t algesta.Text) bool { return len(t) == 0 }))

@@ -8,7 +8,6 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -262,35 +261,7 @@ func boundsOwners(h *autoscalingv2.HorizontalPodAutoscaler, to bounds) []algesta
 			),
 		)
 	}
-	if name := h.Labels["kustomize.toolkit.fluxcd.io/name"]; name != "" && !fluxLeavesIt(h) {
-		out = append(
-			out,
-			algesta.Say(
-				"Flux (Kustomization {}) owns this autoscaler and puts its own bounds back at its next run. Suspend it or change it in Git first.",
-				algesta.Name(quote(name)),
-			),
-		)
-	}
-	if name := h.Labels["helm.toolkit.fluxcd.io/name"]; name != "" {
-		out = append(
-			out,
-			algesta.Say(
-				"Flux (HelmRelease {}) owns this autoscaler: its next upgrade, or its drift detection, undoes this change.",
-				algesta.Name(quote(name)),
-			),
-		)
-	} else if release := h.Annotations["meta.helm.sh/release-name"]; release != "" && h.Labels["app.kubernetes.io/managed-by"] == "Helm" {
-		out = append(
-			out,
-			algesta.Say("Helm (release {}) owns this autoscaler: its next upgrade may undo this change.", algesta.Name(quote(release))),
-		)
-	}
-	if owner := metav1.GetControllerOf(h); owner != nil {
-		out = append(
-			out,
-			algesta.Say("{} {} made this autoscaler and may put its own bounds back.", quote(owner.Kind), algesta.Name(quote(owner.Name))),
-		)
-	}
+	out = append(out, ownersOf(h, "autoscaler", "its own bounds")...)
 	var file struct {
 		Spec struct {
 			Min *int32 `json:"minReplicas"`

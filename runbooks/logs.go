@@ -216,6 +216,14 @@ func (e *unreadPodsError) Error() string { return "reading the pods: " + e.err.E
 
 func (e *unreadPodsError) Unwrap() error { return e.err }
 
+// podsUnread is the answer where podsOfLogs failed: that the pods couldn't be read is said, anything else is an error.
+func podsUnread(in Input, err error) (algesta.Report, error) {
+	if unread, ok := errors.AsType[*unreadPodsError](err); ok {
+		return unreadable(in, "the pods", unread.err), nil
+	}
+	return algesta.Report{}, err
+}
+
 // podsOfLogs are the pods that the command is about, and where there are none why.
 func podsOfLogs(ctx context.Context, c Cluster, in Input) (pods []*corev1.Pod, trouble algesta.Text, err error) {
 	if name, isPod := strings.CutPrefix(in.Command.Target.Object, "pod/"); isPod {

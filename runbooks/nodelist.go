@@ -137,16 +137,7 @@ func nodesReport(a *nodesAndPods, waiting waitingPods, in Input) algesta.Report 
 		report.Title = algesta.Say("{}, {} for one", report.Title, waitingWords(n))
 	}
 	said := slices.Concat(asTyped(in), poolsOf(all), waiting.said(in))
-	if a.podsErr != nil {
-		said = append(said, couldNotCheck("what the pods ask of the nodes", a.podsErr))
-	}
-	if a.morePods {
-		said = append(said, algesta.Say("Couldn't check what the pods ask of the nodes: more than {} run in this cluster.", mostNodePods))
-	}
-	if a.moreNodes {
-		said = append(said, algesta.Say("Only the first {} nodes were looked at.", mostNodes))
-	}
-	return withTable(report, table, "node", said...)
+	return withTable(report, table, "node", append(said, a.unchecked()...)...)
 }
 
 // row is the node's; counted says that all pods were.

@@ -55,7 +55,7 @@ func TestNodesAreListedWorstFirst(t *testing.T) {
 	got = tell()
 	require.Equal(t, "a | – | ready for 2 h | – | – | – | – | v1.30.1 | 2 h", got[3], "what wasn't read isn't zero")
 	require.Contains(t, got[4], "Couldn't check which pods wait for a node")
-	require.Contains(t, got[5], "Couldn't check what the pods ask of the nodes")
+	require.Contains(t, got[5], "Couldn't check what the pods request")
 
 	stand.instead["NodeList"] = stand.instead["PodList"]
 	require.Equal(t, []string{"I couldn't check the nodes of production: I don't have permission to read them."}, tell())

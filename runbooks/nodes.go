@@ -38,6 +38,21 @@ func readNodesAndPods(ctx context.Context, c Cluster) *nodesAndPods {
 	return a
 }
 
+// unchecked says what of the nodes and of what their pods request couldn't be read.
+func (a *nodesAndPods) unchecked() []algesta.Text {
+	var out []algesta.Text
+	if a.podsErr != nil {
+		out = append(out, couldNotCheck("what the pods request", a.podsErr))
+	}
+	if a.morePods {
+		out = append(out, algesta.Say("Couldn't check what the pods request: this cluster has more than {} pods, the most I look at.", mostNodePods))
+	}
+	if a.moreNodes {
+		out = append(out, algesta.Say("Only the first {} nodes were looked at.", mostNodes))
+	}
+	return out
+}
+
 // nodeWarnings says whether so many more pods of the template find room on the nodes now. A quota that has room says nothing
 // about nodes, and the API server takes a change whose pods will wait forever.
 func (s deploymentState) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {

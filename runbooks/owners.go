@@ -134,37 +134,34 @@ func (s deploymentState) ownerWarnings() []algesta.Text {
 	if s.argo.name != "" {
 		out = append(out, s.argo.warning())
 	}
-	if name := d.Labels["kustomize.toolkit.fluxcd.io/name"]; name != "" && !fluxLeavesIt(d) {
-		out = append(
-			out,
-			algesta.Say(
-				"Flux (Kustomization {}) owns this deployment and puts its own version back at its next run. Suspend it or change it in Git first.",
-				algesta.Name(quote(name)),
-			),
-		)
+	return append(out, ownersOf(d, "deployment", "its own version")...)
+}
+
+// ownersOf names the tools beside Argo CD that own an object, by their marks on it. thing and own are what people call it and what the
+// tools put back.
+func ownersOf(o metav1.Object, thing, own string) []algesta.Text {
+	labels, annotations := o.GetLabels(), o.GetAnnotations()
+	var out []algesta.Text
+	if name := labels["kustomize.toolkit.fluxcd.io/name"]; name != "" && !fluxLeavesIt(o) {
+		out = append(out, algesta.Say(
+			"Flux (Kustomization {}) owns this {} and puts {} back at its next run. Suspend it or change it in Git first.",
+			algesta.Name(quote(name)), thing, own,
+		))
 	}
-	if name := d.Labels["helm.toolkit.fluxcd.io/name"]; name != "" {
-		out = append(
-			out,
-			algesta.Say(
-				"Flux (HelmRelease {}) owns this deployment: its next upgrade, or its drift detection, undoes this change.",
-				algesta.Name(quote(name)),
-			),
-		)
-	} else if release := d.Annotations["meta.helm.sh/release-name"]; release != "" && d.Labels["app.kubernetes.io/managed-by"] == "Helm" {
-		out = append(
-			out,
-			algesta.Say(
-				"Helm (release {}) owns this deployment: its next upgrade may undo this change or stop at a conflict over it.",
-				algesta.Name(quote(release)),
-			),
-		)
+	if name := labels["helm.toolkit.fluxcd.io/name"]; name != "" {
+		out = append(out, algesta.Say(
+			"Flux (HelmRelease {}) owns this {}: its next upgrade, or its drift detection, undoes this change.", algesta.Name(quote(name)), thing,
+		))
+	} else if release := annotations["meta.helm.sh/release-name"]; release != "" && labels["app.kubernetes.io/managed-by"] == "Helm" {
+		out = append(out, algesta.Say(
+			"Helm (release {}) owns this {}: its next upgrade may undo this change or stop at a conflict over it.",
+			algesta.Name(quote(release)), thing,
+		))
 	}
-	if owner := metav1.GetControllerOf(d); owner != nil {
-		out = append(
-			out,
-			algesta.Say("{} {} made this deployment and may put its own version back.", quote(owner.Kind), algesta.Name(quote(owner.Name))),
-		)
+	if owner := metav1.GetControllerOf(o); owner != nil {
+		out = append(out, algesta.Say(
+			"{} {} made this {} and may put {} back.", quote(owner.Kind), algesta.Name(quote(owner.Name)), thing, own,
+		))
 	}
 	return out
 }

@@ -99,5 +99,5 @@ func TestTheFullestNodesAreFirst(t *testing.T) {
 	require.NotContains(t, got[0], "fullest")
 	require.Equal(t, "a | – | – | – | –", got[2], "what wasn't read isn't zero")
 	require.Contains(t, got[5], "this cluster has no metrics API")
-	require.Equal(t, "Couldn't check what the pods ask of the nodes: I may not list pods.", got[6])
+	require.Equal(t, "Couldn't check what the pods request: I may not list pods.", got[6])
 }

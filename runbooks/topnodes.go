@@ -106,16 +106,7 @@ func topNodesReport(a *nodesAndPods, used map[string]use, usedErr error, in Inpu
 	if usedErr != nil {
 		said = append(said, usageUnread(usedErr))
 	}
-	if a.podsErr != nil {
-		said = append(said, couldNotCheck("what the pods ask of the nodes", a.podsErr))
-	}
-	if a.morePods {
-		said = append(said, algesta.Say("Couldn't check what the pods ask of the nodes: more than {} run in this cluster.", mostNodePods))
-	}
-	if a.moreNodes {
-		said = append(said, algesta.Say("Only the first {} nodes were looked at.", mostNodes))
-	}
-	return withTable(report, table, "node", said...)
+	return withTable(report, table, "node", append(said, a.unchecked()...)...)
 }
 
 // shareOf is how much of all a part is; nothing where there is no whole to compare with.

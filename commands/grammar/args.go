@@ -56,7 +56,7 @@ func (r *reading) wrong(format string, args ...any) error {
 	so := r.soFar()
 	err := r.usage(algesta.Say(format, args...), r.form(so, so.Service, so.Environment))
 	if known, ok := errors.AsType[*algesta.Error](err); ok && so.Service+so.Object != "" && so.Environment != "" {
-		known.Err = FormError{so}
+		known.Err = FormError{Parsed: so}
 	}
 	return err
 }

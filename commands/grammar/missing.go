@@ -22,24 +22,17 @@ func (p Parser) In(s Subject) Parser {
 	return p
 }
 
-// MissingError is the cause of a usage error when a command was understood as far as it goes, and says too little: a form can ask for the
-// rest.
-type MissingError struct{ Parsed Parsed }
-
-// Error is for the log.
-func (m MissingError) Error() string { return "something is missing in " + m.Parsed.Runbook }
-
 // AsMissing is the command that said too little, as far as it was understood.
 func AsMissing(err error) (Parsed, bool) {
-	lacks, ok := errors.AsType[MissingError](err)
-	return lacks.Parsed, ok
+	form, ok := errors.AsType[FormError](err)
+	return form.Parsed, ok && form.Lacks
 }
 
 // asks is wrong for something that is missing.
 func (r *reading) asks(format string, args ...any) error {
 	so := r.soFar()
 	return &algesta.Error{
-		Kind: algesta.ErrUsage, Message: algesta.Say(format, args...), Err: MissingError{so},
+		Kind: algesta.ErrUsage, Message: algesta.Say(format, args...), Err: FormError{Parsed: so, Lacks: true},
 		Hint: algesta.Say("{}", algesta.Name(r.bot.Typed(r.form(so, so.Service, so.Environment)))),
 	}
 }

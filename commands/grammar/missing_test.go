@@ -1,7 +1,6 @@
 package grammar
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,9 +49,9 @@ func TestACommandInAThreadMeansWhatTheThreadIsAbout(t *testing.T) {
 	} {
 		_, err := NewParser("algesta", runbooks.All()).In(gateway).Parse(text)
 		require.ErrorContains(t, err, says, text)
-		lacks, ok := errors.AsType[MissingError](err)
+		lacking, ok := AsMissing(err)
 		require.True(t, ok, text)
-		require.NotEmpty(t, lacks.Parsed.Runbook)
+		require.NotEmpty(t, lacking.Runbook)
 	}
 }
 

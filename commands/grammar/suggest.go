@@ -35,14 +35,20 @@ type CorrectedError struct {
 // Error is for the log.
 func (c CorrectedError) Error() string { return "probably meant " + c.Text }
 
-// FormError is the cause of a usage error whose hint is a form that has names in it as they were typed. Whoever can look names up should
-// do that before it is shown: a form that is filled in and then fails is no help.
+// FormError is the cause of a usage error in a command that was understood as far as Parsed says. Its hint is a form with the names in it
+// as they were typed: look them up before it's shown, because a form that is filled in and then fails is no help.
 type FormError struct {
 	Parsed Parsed
+	Lacks  bool // nothing is wrong but that something is missing: a dialog can ask for it
 }
 
 // Error is for the log.
-func (f FormError) Error() string { return "something is missing or wrong" }
+func (f FormError) Error() string {
+	if f.Lacks {
+		return "something is missing in " + f.Parsed.Runbook
+	}
+	return "something is wrong in " + f.Parsed.Runbook
+}
 
 // meant is the cause of a Catalog's error when it knows which names were probably meant. "" is a name that nobody can know.
 type meant interface {
