@@ -41,7 +41,8 @@ type Requirement struct {
 	Approvers           []Subject     `json:"approvers"`
 	Count               int           `json:"count"` // people, at least 1
 	RequesterMayApprove bool          `json:"requesterMayApprove,omitempty"`
-	ReasonRequired      bool          `json:"reasonRequired,omitempty"`
+	ReasonRequired      bool          `json:"reasonRequired,omitempty"`      // of whoever asks, and of whoever denies
+	ApproversGiveReason bool          `json:"approversGiveReason,omitempty"` // of everybody who approves
 	ExpiresAfter        time.Duration `json:"expiresAfter"`
 }
 

@@ -135,7 +135,10 @@ func (n names) mentions(subjects []algesta.Subject) algesta.Text {
 
 func voteButtons(r algesta.Request) []algesta.Button {
 	return []algesta.Button{
-		{Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary", Confirm: confirmApprove(r)},
+		{
+			Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary",
+			AskReason: approversSayWhy(r.Needs) != "", Confirm: confirmApprove(r),
+		},
 		// Where the policy wants reasons, whoever asked is told why it was denied, too; elsewhere they are if somebody says why.
 		{
 			Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger",
@@ -154,6 +157,16 @@ func cancelButton(r algesta.Request) algesta.Button {
 func reasonAsked(r algesta.Request) string {
 	for _, n := range r.Needs {
 		if n.ReasonRequired {
+			return n.Rule
+		}
+	}
+	return ""
+}
+
+// approversSayWhy is the rule that wants a reason of everybody who approves, "" where none does.
+func approversSayWhy(needs []algesta.Requirement) string {
+	for _, n := range needs {
+		if n.ApproversGiveReason {
 			return n.Rule
 		}
 	}

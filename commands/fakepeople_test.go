@@ -177,7 +177,10 @@ func (d *fakeDirectory) Subject(_ context.Context, s algesta.Subject) string {
 	if user, ok := strings.CutPrefix(string(s), "user:"); ok {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return d.people[user].Name
+		if a, known := d.people[user]; known {
+			return a.Called() // as the real one says a name that isn't plainly one
+		}
+		return ""
 	}
 	return map[algesta.Subject]string{"group:S0PLATFORM": "@platform", "group:S0BACKEND": "@backend"}[s]
 }

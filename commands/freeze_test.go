@@ -218,3 +218,46 @@ approvals:`, 1)))
 	c := algesta.Command{Requester: algesta.AskedBy(luis), Target: at}
 	require.Equal(t, algesta.Refuse, named.Decide(policy.Facts{Command: c, Verb: "unfreeze", At: time.Now()}).Effect)
 }
+
+// TestWhoeverApprovesSaysWhyWhereTheRuleWantsThat: of the requester, of approvers, or of both.
+func TestWhoeverApprovesSaysWhyWhereTheRuleWantsThat(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]struct{ requester, approvers bool }{
+		"optional": {}, "required": {requester: true}, "requester": {requester: true}, "approvers": {approvers: true}, "both": {true, true},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.setRules(strings.Replace(rules, "    expiresAfter: 30m", "    expiresAfter: 30m\n    reason: "+reason, 1))
+			w.types(luis, "restart api-gateway production")
+			if want.requester {
+				require.Equal(t, `Rule "a second person" requires a reason.`, w.answered()[0])
+				w.types(luis, "restart api-gateway production because the cache is full")
+			}
+			r := w.request(algesta.Pending)
+			for _, p := range w.posts() {
+				if p.Kind == algesta.PlanPost {
+					require.Equal(t, want.approvers, p.Report.Buttons[0].AskReason)
+				}
+			}
+			w.votes(carla, algesta.Approve, r.ID)
+			if want.approvers {
+				require.Equal(t, `Rule "a second person" requires a reason from everybody who approves.`, w.answered()[0])
+				require.Equal(t, r.ID, w.request(algesta.Pending).ID, "it burns nothing")
+				vote := w.vote(carla, algesta.Approve, r.ID)
+				vote.Vote.Reason = "I looked at it"
+				w.handle(vote)
+			}
+			require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+			lines, err := w.store.Audit(t.Context(), r.ID)
+			require.NoError(t, err)
+			said := ""
+			for _, l := range lines {
+				if l.Kind == "approved" && l.Actor == carla.ID.String() {
+					said = l.Data.String("reason")
+				}
+			}
+			require.Equal(t, want.approvers, said == "I looked at it")
+		})
+	}
+}

@@ -183,10 +183,8 @@ func TestWhatChangedBetweenIsNotRun(t *testing.T) {
 		},
 		"a freeze": {
 			func(w *world) {
-				w.setRules(
-					twoOf + "freezes:\n  - {name: holidays, verbs: [change], namespaces: [production], from: 2020-01-01T00:00:00Z, to: " +
-						"2100-01-01T00:00:00Z, reason: no changes}\n",
-				)
+				frozen := sync.OnceFunc(func() { w.setRules(twoOf + holidays) })
+				w.cluster.set(func(f *fakeCluster) { f.beforeIntent = frozen })
 			},
 			algesta.Rejected, "was refused just before it ran. Nothing was changed.",
 		},
@@ -207,6 +205,26 @@ func TestWhatChangedBetweenIsNotRun(t *testing.T) {
 			require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), c.said)
 		})
 	}
+}
+
+// holidays is a freeze of everything, for ever.
+const holidays = "freezes:\n  - {name: holidays, verbs: [change], namespaces: [production], from: 2020-01-01T00:00:00Z, to: " +
+	"2100-01-01T00:00:00Z, reason: no changes}\n"
+
+// TestAVoteDuringAFreezeBurnsNothing: the request waits, and is approved once the freeze is over.
+func TestAVoteDuringAFreezeBurnsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(luis, "scale api-gateway production 6")
+	r := w.request(algesta.Pending)
+	w.setRules(rules + holidays)
+	w.votes(carla, algesta.Approve, r.ID)
+	require.Contains(t, w.said(algesta.AnswerPost)[0], `(freeze "holidays": no changes)`)
+	require.Equal(t, r.ID, w.request(algesta.Pending).ID)
+	require.Zero(t, w.cluster.writes())
+	w.setRules(rules)
+	w.votes(carla, algesta.Approve, r.ID)
+	w.request(algesta.Succeeded)
 }
 
 // twoOf wants two people, so that there is a time between the first yes and the run.

@@ -81,6 +81,12 @@ func (d *Dispatcher) approve(
 	if may := d.Policy().MayApprove(needs, r.Command.Actor, actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
 	}
+	if rule := approversSayWhy(needs); rule != "" && strings.TrimSpace(in.Vote.Reason) == "" {
+		return &algesta.Error{
+			Kind: algesta.ErrUsage, Message: algesta.Say("Rule \"{}\" requires a reason from everybody who approves.", rule),
+			Hint: algesta.Say("Approve it again and say why: it's kept in the audit."),
+		}
+	}
 	if no, frozen := d.Policy().FrozenBy(d.factsOf(r)); frozen { // it would end as refused just before it ran
 		return refused(no, actor)
 	}

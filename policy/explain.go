@@ -121,6 +121,9 @@ func asked(n algesta.Requirement) string {
 	if n.RequesterMayApprove {
 		why += ", the requester included"
 	}
+	if n.ApproversGiveReason {
+		why += ", each with a reason"
+	}
 	if n.ReasonRequired {
 		why += ", with a reason"
 	}

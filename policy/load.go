@@ -230,8 +230,9 @@ func (l *loader) approval(path []any, in approvalFile, names map[string]bool) ap
 	out := approval{verbs: l.verbs(append(path, "verbs"), in.Verbs), place: l.place(path, in.Clusters, in.Namespaces)}
 	out.need = algesta.Requirement{
 		Rule: in.Name, Approvers: l.subjects(append(path, "approvers"), in.Approvers), Count: 1,
-		RequesterMayApprove: in.RequesterMayApprove, ReasonRequired: in.Reason == "required",
-		ExpiresAfter: l.expiry(path, in.ExpiresAfter),
+		RequesterMayApprove: in.RequesterMayApprove, ReasonRequired: slices.Contains([]string{"required", "requester", "both"}, in.Reason),
+		ApproversGiveReason: in.Reason == "approvers" || in.Reason == "both",
+		ExpiresAfter:        l.expiry(path, in.ExpiresAfter),
 	}
 	if i := slices.IndexFunc(out.need.Approvers, isRule); i >= 0 {
 		l.at(append(path, "approvers"), "%s is a rule, and only people can approve: name people or groups", out.need.Approvers[i])
@@ -248,8 +249,8 @@ func (l *loader) approval(path []any, in approvalFile, names map[string]bool) ap
 			append(path, "count"), "count is %d but the rule names %d, so nobody could ever meet it: name more people or a group", out.need.Count, n,
 		)
 	}
-	if in.Reason != "" && in.Reason != "optional" && in.Reason != "required" {
-		l.at(append(path, "reason"), "reason is %q: write optional or required", in.Reason)
+	if !slices.Contains([]string{"", "optional", "required", "requester", "approvers", "both"}, in.Reason) {
+		l.at(append(path, "reason"), "reason is %q: write optional, requester, approvers or both", in.Reason)
 	}
 	return out
 }
