@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/redact"
 )
 
@@ -26,6 +27,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	kube.OnPanic(func(thrown any, stack []byte) {
+		printPanic(os.Stderr, &algesta.PanicError{Value: thrown, Stack: stack})
+		os.Exit(panicked)
+	})
 	root := rootCommand()
 	code := run(os.Stderr, func() error { return root.ExecuteContext(ctx) })
 	stop()
@@ -44,7 +49,7 @@ func run(to io.Writer, work func() error) int {
 		err    error
 	)
 	if caught := panics.Catch(func() { err = work() }); caught != nil {
-		_, _ = fmt.Fprintln(to, "algesta:", forms.String(caught.Error())) // nothing is left to be told about it
+		printPanic(to, caught)
 		return panicked
 	}
 	if err != nil {
@@ -52,6 +57,12 @@ func run(to io.Writer, work func() error) int {
 		return exitCode(err)
 	}
 	return 0
+}
+
+// printPanic prints what ended the program without secrets.
+func printPanic(to io.Writer, caught *algesta.PanicError) {
+	var forms *redact.Redactor
+	_, _ = fmt.Fprintln(to, "algesta:", forms.String(caught.Error())) // nothing is left to be told about it
 }
 
 func rootCommand() *cobra.Command {
