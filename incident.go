@@ -124,5 +124,19 @@ type IncidentEvent struct {
 	Says     string    `json:"says,omitempty"`
 }
 
+// Alert is what somebody else's monitoring says about one object, as far as the bot uses it.
+type Alert struct {
+	ID        string `json:"id"`                // made of all its labels
+	Cluster   string `json:"cluster,omitempty"` // as its label says; "" where it has none
+	Namespace string `json:"namespace"`
+	Kind      string `json:"kind"`
+	Name      string `json:"name"`
+	Says      string `json:"says"`
+	// StartsAt and ResolvedAt are by the clock of whoever sent it; ResolvedAt is zero while it fires.
+	StartsAt   time.Time `json:"startsAt"`
+	ResolvedAt time.Time `json:"resolvedAt,omitzero"`
+	SeenAt     time.Time `json:"seenAt"` // by the bot's own clock
+}
+
 // NewIncidentID makes the ID of an Incident, as NewCommandID does.
 func NewIncidentID() string { return "i-" + randomID() }

@@ -116,6 +116,8 @@ type Store interface {
 	Incidents(ctx context.Context, since time.Time, most int) ([]algesta.Incident, error)
 	// Incident is the incident with this ID; found is false where there is none.
 	Incident(ctx context.Context, id string) (i algesta.Incident, found bool, err error)
+	// Alerts are those that were seen since then, most at most.
+	Alerts(ctx context.Context, since time.Time, most int) ([]algesta.Alert, error)
 	// IncidentEvents are what happened to an incident, oldest first.
 	IncidentEvents(ctx context.Context, id string) ([]algesta.IncidentEvent, error)
 }
@@ -137,6 +139,8 @@ type IncidentTx interface {
 	SaveIncident(i algesta.Incident) (saved bool, err error)
 	// AppendIncident adds a line to what happened to an incident.
 	AppendIncident(e algesta.IncidentEvent) error
+	// SaveAlert stores what is said last of an alert.
+	SaveAlert(a algesta.Alert) error
 }
 
 // RequestTx keeps requests and their approvals.

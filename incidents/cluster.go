@@ -32,7 +32,7 @@ const (
 var needs = map[string][]string{
 	RolloutFailed: {"deployments"}, EndpointsGone: {"deployments"}, CrashLoop: {"pods"}, ImagePull: {"pods"}, CannotStart: {"pods"},
 	Unschedulable: {"pods"}, NodeNotReady: {"nodes"}, CertificateFailing: {"certificates"}, QuotaFull: {"resourcequotas"},
-	AutoscalerAtMax: {"horizontalpodautoscalers"},
+	AutoscalerAtMax: {"horizontalpodautoscalers"}, Alertmanager: {},
 }
 
 // Signals are what the rules see in the objects of a place, in a fixed order. unread are the kinds that couldn't be read; unchecked says of
@@ -50,20 +50,28 @@ func Signals(objects []runtime.Object, unread map[string]error, now time.Time) (
 	flat := flatten(objects)
 	for _, o := range flat {
 		if set, ok := o.(*appsv1.ReplicaSet); ok {
-			if owner := metav1.GetControllerOf(set); owner != nil && owner.Kind == "Deployment" {
-				v.owners[set.Namespace+"/"+set.Name] = owner.Name
-			}
+			v.own(set)
 		}
 	}
 	for _, o := range flat {
 		v.object(o)
 	}
-	slices.SortFunc(v.seen, func(a, b algesta.Signal) int {
-		return cmp.Or(
-			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
-		)
-	})
+	slices.SortFunc(v.seen, compareSignals)
 	return slices.CompactFunc(v.seen, algesta.Signal.Same), unchecked
+}
+
+func compareSignals(a, b algesta.Signal) int {
+	return cmp.Or(
+		cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.Says, b.Says),
+	)
+}
+
+// own notes which Deployment a ReplicaSet belongs to.
+func (v *view) own(set *appsv1.ReplicaSet) {
+	if owner := metav1.GetControllerOf(set); owner != nil && owner.Kind == "Deployment" {
+		v.owners[set.Namespace+"/"+set.Name] = owner.Name
+	}
 }
 
 // flatten takes lists apart.

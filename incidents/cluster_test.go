@@ -211,5 +211,5 @@ func TestWhatCouldNotBeReadIsNotTakenForHealthy(t *testing.T) {
 		}
 	}
 	_, unchecked := Signals(nil, UnreadAll(forbidden), noon)
-	require.Len(t, unchecked, len(Rules()))
+	require.Len(t, unchecked, len(Rules())-1, "all but what others say")
 }

@@ -42,6 +42,7 @@ func Rules() []Rule {
 		{Name: CertificateFailing, Summary: "A certificate isn't ready, or is past its renewal time.", Wait: 5 * time.Minute},
 		{Name: QuotaFull, Summary: "A quota of the namespace is used up.", Wait: 5 * time.Minute},
 		{Name: AutoscalerAtMax, Summary: "An autoscaler wants more pods than its maximum.", Wait: 15 * time.Minute},
+		{Name: Alertmanager, Summary: "An Alertmanager says that an alert fires."},
 	}
 }
 

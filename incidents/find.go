@@ -19,7 +19,7 @@ type Places interface {
 }
 
 // atRisk are the rules whose trouble users may not feel yet: a diagnosis that speaks of a risk is about them, too.
-var atRisk = []string{CertificateFailing, QuotaFull, AutoscalerAtMax, NodeNotReady}
+var atRisk = []string{CertificateFailing, QuotaFull, AutoscalerAtMax, NodeNotReady, Alertmanager}
 
 // find says what the diagnosis of a snapshot makes of a signal.
 func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places Places) Found {

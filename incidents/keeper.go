@@ -45,6 +45,7 @@ type Records interface {
 	LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error)
 	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
+	Alerts(ctx context.Context, since time.Time, most int) ([]algesta.Alert, error)
 }
 
 // Watched shows a place cheaply, from caches where there are some.
@@ -64,6 +65,8 @@ type Catalog interface {
 type Parts struct {
 	Asker   asker
 	Records Records
+	// Update runs f in one write transaction.
+	Update  func(ctx context.Context, f func(commands.Tx) error) error
 	Watched Watched
 	Catalog Catalog
 	// Link is the address of a message, "" where it is not known; nil knows none.
@@ -79,6 +82,7 @@ type Keeper struct {
 	book    *Book
 	refused map[string]string // the places where the policy gives the rule nothing, with why
 	stats   stats
+	alerts  alerts
 }
 
 type stats struct{ open, healed, held, failed atomic.Int64 }
@@ -156,6 +160,11 @@ func (k *Keeper) place(ctx context.Context, place algesta.Target) {
 	objects, unread := k.Watched.Glance(glancing, place.Cluster, place.Namespace)
 	cancel()
 	signals, unchecked := Signals(objects, unread, time.Now())
+	alerting, why := k.alerting(ctx, place, objects)
+	signals = append(signals, alerting...)
+	if why != "" {
+		unchecked[Alertmanager] = why
+	}
 	w := k.book.See(time.Now(), Glance{Place: place, Signals: signals, Unchecked: unchecked})
 	if w.Empty() {
 		return

@@ -34,6 +34,8 @@ type town struct {
 	events    []string
 	lines     []algesta.Args
 	quicker   bool // another process stores first, once
+	alerts    map[string]algesta.Alert
+	keeper    *Keeper
 }
 
 func (w *town) set(f func(*town)) {
@@ -168,6 +170,30 @@ func (w *town) Offer(context.Context, string) (algesta.Offer, bool, error) {
 // CardOf implements Records.
 func (w *town) CardOf(context.Context, string) (channel, ts string, err error) { return "", "", nil }
 
+// Alerts implements Records.
+func (w *town) Alerts(context.Context, time.Time, int) ([]algesta.Alert, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []algesta.Alert
+	for _, a := range w.alerts {
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// update implements Parts.Update.
+func (w *town) update(_ context.Context, f func(commands.Tx) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return f(townTx{town: w})
+}
+
+// SaveAlert implements commands.Tx.
+func (t townTx) SaveAlert(a algesta.Alert) error {
+	t.town.alerts[a.ID] = a
+	return nil
+}
+
 // Called implements Places.
 func (w *town) Called(cluster, namespace, deployment string) algesta.Target {
 	return algesta.Target{Service: deployment, Environment: "production", Cluster: cluster, Namespace: namespace, Name: deployment}
@@ -232,11 +258,13 @@ func watches(t *testing.T, w *town) (stop func()) {
 	t.Helper()
 	if w.incidents == nil {
 		w.incidents, w.posts = map[string]algesta.Incident{}, map[algesta.PostKind][]algesta.Report{}
+		w.alerts = map[string]algesta.Alert{}
 	}
-	k := New(quick, Parts{Asker: w, Records: w, Watched: w, Catalog: w, Log: zap.NewNop(), Panics: &algesta.Panics{}})
+	k := New(quick, Parts{Asker: w, Records: w, Update: w.update, Watched: w, Catalog: w, Log: zap.NewNop(), Panics: &algesta.Panics{}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); k.Run(ctx) }()
+	w.keeper = k
 	return func() { cancel(); <-done }
 }
 

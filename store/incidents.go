@@ -84,3 +84,28 @@ func (s *Store) IncidentEvents(ctx context.Context, id string) ([]algesta.Incide
 	}
 	return all, nil
 }
+
+// SaveAlert stores what is said last of an alert.
+func (t *Tx) SaveAlert(a algesta.Alert) error {
+	body, err := encode(a)
+	if err != nil {
+		return fmt.Errorf("storing an alert: %w", err)
+	}
+	return t.exec("storing an alert", `INSERT INTO alerts (id, body, seen_at) VALUES (?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET body = excluded.body, seen_at = excluded.seen_at`, a.ID, body, ms(a.SeenAt))
+}
+
+// Alerts are those that were seen since then, most at most.
+func (s *Store) Alerts(ctx context.Context, since time.Time, most int) ([]algesta.Alert, error) {
+	all, err := list(ctx, s.read, func(row scanner) (a algesta.Alert, err error) {
+		var body string
+		if err = row.Scan(&body); err != nil {
+			return a, err
+		}
+		return a, decode(body, &a)
+	}, `SELECT body FROM alerts WHERE seen_at >= ? ORDER BY seen_at DESC, id LIMIT ?`, ms(since), most)
+	if err != nil {
+		return nil, fmt.Errorf("reading the alerts: %w", err)
+	}
+	return all, nil
+}

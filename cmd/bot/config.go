@@ -53,6 +53,7 @@ type Config struct {
 	Store        string
 	Follow       FollowConfig
 	Incidents    incidents.Config
+	Alertmanager AlertmanagerConfig
 	Listen       string // the address of /healthz, /readyz and /metrics
 	private      []privateFile
 }
@@ -198,9 +199,10 @@ func readConfig(path string) (Config, configFile, error) {
 	c.private = f.privateFiles(path)
 	soak, err := f.Follow.duration()
 	c.Follow.Soak = soak
-	var unread error
+	var unread, noToken error
 	c.Incidents, unread = f.Incidents.config()
-	if err := errors.Join(f.validate(), err, unread, c.Validate()); err != nil {
+	c.Alertmanager, noToken = f.Incidents.Alertmanager.config()
+	if err := errors.Join(f.validate(), err, unread, noToken, c.Validate()); err != nil {
 		return Config{}, configFile{}, fmt.Errorf("reading the configuration %s: %w", path, err)
 	}
 	return c, f, nil
@@ -271,13 +273,13 @@ func configKeys() []string {
 			"caFile " +
 			"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
-			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities",
+			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities alertmanager tokenFile",
 	)
 }
 
 // resolve makes relative paths start at the folder of the configuration.
 func (f *configFile) resolve(dir string) {
-	paths := []*string{&f.Slack.AppTokenFile, &f.Slack.BotTokenFile, &f.PolicyFile}
+	paths := []*string{&f.Slack.AppTokenFile, &f.Slack.BotTokenFile, &f.PolicyFile, &f.Incidents.Alertmanager.TokenFile}
 	for i := range f.Clusters {
 		c := &f.Clusters[i]
 		paths = append(paths, &c.Kubeconfig, &c.CAFile, &c.Azure.SecretFile, &c.Azure.CertificateFile)

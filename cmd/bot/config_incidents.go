@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/incidents"
+	"github.com/3astronautas/algesta/slack"
 )
 
 // incidentsFile is what the configuration says about incidents. Without routes nobody is told of any.
@@ -15,6 +18,48 @@ type incidentsFile struct {
 	Settle string                  `yaml:"settle"`
 	Rules  map[string]incidentRule `yaml:"rules"`
 	Routes []incidentRoute         `yaml:"routes"`
+	// Alertmanager is where webhooks are taken; without an address none are.
+	Alertmanager alertmanagerFile `yaml:"alertmanager"`
+}
+
+type alertmanagerFile struct {
+	Listen    string `yaml:"listen"`
+	TokenFile string `yaml:"tokenFile"`
+}
+
+// AlertmanagerConfig is where the webhooks of Alertmanagers are taken, and the token that they have to send. Listen is "" where none are.
+type AlertmanagerConfig struct {
+	Listen string
+	Token  slack.Secret
+}
+
+// leastToken is the length of a token that nobody guesses.
+const leastToken = 16
+
+// config reads the token. No error ever holds any of it.
+func (f alertmanagerFile) config() (AlertmanagerConfig, error) {
+	switch {
+	case f.Listen == "" && f.TokenFile == "":
+		return AlertmanagerConfig{}, nil
+	case f.Listen == "":
+		return AlertmanagerConfig{}, errors.New("incidents.alertmanager.listen is missing: write an address of its own, such as :9095")
+	case f.TokenFile == "":
+		return AlertmanagerConfig{}, errors.New("incidents.alertmanager.tokenFile is missing: without a token everybody could send alerts")
+	}
+	if _, _, err := net.SplitHostPort(f.Listen); err != nil {
+		return AlertmanagerConfig{}, fmt.Errorf("incidents.alertmanager.listen is %q: write an address, such as :9095", f.Listen)
+	}
+	b, err := readBounded(f.TokenFile, maxTokenFile)
+	if err != nil {
+		return AlertmanagerConfig{}, fmt.Errorf("reading incidents.alertmanager.tokenFile: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if len(token) < leastToken || strings.ContainsAny(token, " \t\r\n") {
+		return AlertmanagerConfig{}, fmt.Errorf(
+			"%s does not hold a token of at least %d characters without spaces: make one with openssl rand -hex 32", f.TokenFile, leastToken,
+		)
+	}
+	return AlertmanagerConfig{Listen: f.Listen, Token: slack.Secret(token)}, nil
 }
 
 type incidentRule struct {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/3astronautas/algesta/incidents"
 	"github.com/3astronautas/algesta/slack"
 )
 
@@ -32,6 +33,14 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 		"algesta_outbox_lag_seconds":     func() float64 { age, _ := outbox(); return age.Seconds() },
 		"algesta_messages_lost":          func() float64 { return float64(r.lost(ctx)) },
 		"algesta_panics_total":           func() float64 { return float64(r.panics.Total()) },
+		"algesta_incidents_open":         func() float64 { return float64(r.incidents.Stats().Open) },
+		"algesta_incidents_waiting":      func() float64 { return float64(r.incidents.Stats().Held) },
+		"algesta_incidents_healed_total": func() float64 { return float64(r.incidents.Stats().Healed) },
+		"algesta_incidents_errors_total": func() float64 { return float64(r.incidents.Stats().Failed) },
+		"algesta_alerts_accepted_total":  func() float64 { return float64(r.received().Accepted) },
+		"algesta_alerts_denied_total":    func() float64 { return float64(r.received().Denied) },
+		"algesta_alerts_refused_total":   func() float64 { return float64(r.received().Refused) },
+		"algesta_alerts_unplaced_total":  func() float64 { return float64(r.received().Unplaced) },
 		"algesta_requests_open": func() float64 {
 			ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
 			defer cancel()
@@ -42,6 +51,14 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 			return float64(len(open))
 		},
 	})
+}
+
+// received are the figures of the receiver of alerts; all 0 where there is none.
+func (r *rooms) received() incidents.ReceiverStats {
+	if r.receiver == nil {
+		return incidents.ReceiverStats{}
+	}
+	return r.receiver.Stats()
 }
 
 // lostWithin is how long a message that could not be delivered is counted.

@@ -71,6 +71,14 @@ func newRegistry(gauges map[string]func() float64) *prometheus.Registry {
 		"algesta_messages_lost":          "Messages of the last day that could not be delivered; -1 where that could not be read.",
 		"algesta_panics_total":           "Panics that ended one piece of work and not the bot. Each is in the log with its stack.",
 		"algesta_requests_open":          "Requests that have not ended.",
+		"algesta_incidents_open":         "Incidents that are not over.",
+		"algesta_incidents_waiting":      "Causes that wait for the next card of their channel.",
+		"algesta_incidents_healed_total": "What was over before anybody was told.",
+		"algesta_incidents_errors_total": "Looks and messages of incidents that ended with an error.",
+		"algesta_alerts_accepted_total":  "Alerts of an Alertmanager that were stored.",
+		"algesta_alerts_denied_total":    "Webhooks with no or a wrong token.",
+		"algesta_alerts_refused_total":   "Webhooks that could not be read, or not be stored.",
+		"algesta_alerts_unplaced_total":  "Alerts that name no object of a namespace, so that nobody is told of them.",
 	}
 	for name, read := range gauges {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help[name]}, read))

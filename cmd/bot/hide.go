@@ -85,6 +85,12 @@ func (t hidingTx) SaveIncident(i algesta.Incident) (bool, error) {
 	return t.tx.SaveIncident(t.redactor.Incident(i))
 }
 
+// SaveAlert implements commands.IncidentTx.
+func (t hidingTx) SaveAlert(a algesta.Alert) error {
+	a.Says = t.redactor.String(a.Says)
+	return t.tx.SaveAlert(a)
+}
+
 // AppendIncident implements commands.IncidentTx.
 func (t hidingTx) AppendIncident(e algesta.IncidentEvent) error {
 	e.Says = t.redactor.String(e.Says)

@@ -2,7 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
 
+	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
@@ -14,8 +21,8 @@ import (
 // keeper makes what watches the environments of the configuration and tells of incidents where it says so.
 func (r *rooms) keeper(d commands.Directory) *incidents.Keeper {
 	return incidents.New(r.cfg.Incidents, incidents.Parts{
-		Asker: r.dispatcher, Records: r.store, Watched: r.clusters, Catalog: places{r.catalog, r.cfg.Environments}, Link: d.Link,
-		Log: r.log.Named("incidents"), Panics: r.panics,
+		Asker: r.dispatcher, Records: r.store, Update: storeFor{r.store, r.redactor}.Update, Watched: r.clusters,
+		Catalog: places{r.catalog, r.cfg.Environments}, Link: d.Link, Log: r.log.Named("incidents"), Panics: r.panics,
 	})
 }
 
@@ -54,4 +61,40 @@ func (p places) Places() []algesta.Target {
 		}
 	}
 	return out
+}
+
+// receiveAlerts takes the webhooks of Alertmanagers on an address of its own, where the configuration names one, until ctx ends. It is over
+// with whoever waits for background.
+func (r *rooms) receiveAlerts(ctx context.Context, background *sync.WaitGroup) error {
+	if r.cfg.Alertmanager.Listen == "" {
+		return nil
+	}
+	var err error
+	log := r.log.Named("alertmanager")
+	if r.receiver, err = incidents.NewReceiver([]byte(r.cfg.Alertmanager.Token), r.incidents.Receive, log); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.cfg.Alertmanager.Listen)
+	if err != nil {
+		return fmt.Errorf("listening for alerts on %s: %w", r.cfg.Alertmanager.Listen, err)
+	}
+	log.Info("listening for alerts", zap.String("address", listener.Addr().String()))
+	server := &http.Server{
+		Handler: r.receiver, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 45 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: zap.NewStdLog(log),
+	}
+	background.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("nobody listens for alerts any more", zap.Error(err))
+		}
+	})
+	background.Go(func() {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer cancel()
+		if err := server.Shutdown(stop); err != nil {
+			log.Warn("stopping", zap.Error(err))
+		}
+	})
+	return nil
 }

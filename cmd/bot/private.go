@@ -24,6 +24,7 @@ func (f *configFile) privateFiles(path string) []privateFile {
 	files := []privateFile{
 		{what: "the app token", path: f.Slack.AppTokenFile},
 		{what: "the bot token", path: f.Slack.BotTokenFile},
+		{what: "the token of the Alertmanager", path: f.Incidents.Alertmanager.TokenFile},
 		{what: "the configuration", path: path, readable: true},
 		{what: "the policy", path: f.PolicyFile, readable: true},
 	}

@@ -66,11 +66,12 @@ type rooms struct {
 	panics     *algesta.Panics // of all rooms
 	dispatcher *commands.Dispatcher
 	incidents  *incidents.Keeper
+	receiver   *incidents.Receiver // nil where no webhooks are taken
 }
 
 // openRooms opens everything that needs no network: a cluster or a Slack that is away does not keep the bot from starting.
 func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error) {
-	redactor := redact.New([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken))
+	redactor := redact.New([]byte(cfg.Slack.AppToken), []byte(cfg.Slack.BotToken), []byte(cfg.Alertmanager.Token))
 	log = hidingLog(log, redactor)
 	r := &rooms{cfg: cfg, log: log, redactor: redactor, panics: &algesta.Panics{}}
 	var err error
@@ -198,6 +199,9 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	defer background.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := r.receiveAlerts(ctx, &background); err != nil {
+		return err
+	}
 	h := health{
 		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost, unapproved: r.unapproved(transport),
 		registry: r.figures(ctx, transport), bounds: probeBounds, log: log.Named("health"),

@@ -121,3 +121,25 @@ func testAnIncidentAndItsCardAreStoredTogether(t *testing.T, open Open) {
 	require.NoError(t, err)
 	require.False(t, found)
 }
+
+func testTheLastOfAnAlertIsKept(t *testing.T, open Open) {
+	t.Parallel()
+	place := t.TempDir()
+	s := open(t, place)
+	a := algesta.Alert{
+		ID: "a1", Namespace: "production", Kind: "Deployment", Name: gateway.Name, Says: "It is slow.", StartsAt: noon, SeenAt: noon,
+	}
+	for range 2 { // two Alertmanagers say the same
+		update(t, s, func(tx commands.Tx) error { return tx.SaveAlert(a) })
+	}
+	a.ResolvedAt, a.SeenAt = noon.Add(time.Minute), noon.Add(time.Minute)
+	update(t, s, func(tx commands.Tx) error { return tx.SaveAlert(a) })
+	closeStore(t, s)
+	s = open.at(t, place)
+	all, err := s.Alerts(t.Context(), noon, 10)
+	require.NoError(t, err)
+	require.Equal(t, []algesta.Alert{a}, all)
+	all, err = s.Alerts(t.Context(), noon.Add(time.Hour), 10)
+	require.NoError(t, err)
+	require.Empty(t, all)
+}

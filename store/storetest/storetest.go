@@ -138,6 +138,7 @@ var promises = map[string]func(*testing.T, Open){
 	"AnIncidentComesBackAsItWasStored":                    testAnIncidentComesBackAsItWasStored,
 	"OneIncidentOfACauseIsOpen":                           testOneIncidentOfACauseIsOpen,
 	"AnIncidentIsNotOverwrittenByWhoeverIsLate":           testAnIncidentIsNotOverwrittenByWhoeverIsLate,
+	"TheLastOfAnAlertIsKept":                              testTheLastOfAnAlertIsKept,
 	"AnIncidentAndItsCardAreStoredTogether":               testAnIncidentAndItsCardAreStoredTogether,
 }
 
