@@ -22,7 +22,8 @@ var _ = register(Runbook{
 	Name:    "describe",
 	Aliases: []string{"desc"},
 	Verb:    "describe",
-	Summary: "Describe one object: how it is and since when, why, what it's made of, its variables without secrets, and its last events.",
+	Summary: "Describe one object: how it is and since when, why, what it's made of, its variables without secrets, and its last " +
+		"events.",
 	Example: "describe api-gateway production",
 	Rank:    42,
 	About:   About{Service: true, Kinds: describedKinds},
@@ -279,36 +280,35 @@ const (
 
 // events are what Kubernetes said lately of the object, and of what it makes.
 func (d *description) events(ctx context.Context, c Cluster) []algesta.Block {
-	var found corev1.EventList
-	namespace := d.in.Command.Target.Namespace
-	read := listed{what: "events"}
-	if d.ofWorkload {
-		read = listAll(ctx, c, namespace, "", "events", &found)
-		found.Items = slices.DeleteFunc(found.Items, func(e corev1.Event) bool { return !ofWorkload(e.InvolvedObject, d.name) })
-	} else {
-		about := fields.Set{"involvedObject.kind": d.kind.Name, "involvedObject.name": d.name}.AsSelector().String()
-		_, read.err = listSome(ctx, c, namespace, about, mostEventsRead, &found)
-		found.Items = slices.DeleteFunc(found.Items, func(e corev1.Event) bool {
-			return e.InvolvedObject.Kind != d.kind.Name || e.InvolvedObject.Name != d.name
-		})
+	found := readEvents(ctx, c, d.in.Command.Target.Namespace)
+	said := notes(found.read)
+	if found.read.err != nil {
+		return lines(said)
 	}
-	if read.err != nil {
-		return lines(notes(read))
+	for _, note := range notes(found.podsRead) {
+		if !slices.ContainsFunc(d.said, func(t algesta.Text) bool { return t.String() == note.String() }) {
+			said = append(said, note)
+		}
 	}
-	for i := range found.Items {
-		found.Items[i].Message = d.hide(found.Items[i].Message)
+	own := slices.DeleteFunc(found.events, func(e corev1.Event) bool {
+		if d.ofWorkload {
+			return !ofWorkload(e.InvolvedObject, d.name)
+		}
+		return e.InvolvedObject.Kind != d.kind.Name || e.InvolvedObject.Name != d.name
+	})
+	for i := range own {
+		own[i].Message = d.hide(own[i].Message)
 	}
-	folded := foldEvents(found.Items)
+	folded := foldEvents(own)
 	if len(folded) == 0 {
-		return lines(append(notes(read), algesta.Say("Kubernetes said nothing about it in the last hour.")))
+		return lines(append(said, algesta.Say("Kubernetes said nothing about it in the last hour.")))
 	}
-	table := eventsTable(folded[:min(mostOwnEvents, len(folded))], d.in.Command.At, true)
-	out := []algesta.Block{{Table: &table}}
-	said := notes(read)
+	table := eventsTable(folded[:min(mostOwnEvents, len(folded))], d.in.Command.At, found.quotable())
+	said = append(said, found.leftOut()...)
 	if more := len(folded) - mostOwnEvents; more > 0 {
 		said = append(said, algesta.Say("{} not shown: {}", count(more, "more event"), algesta.Name(d.in.Bot.Typed("events", whereOf(d.in)))))
 	}
-	return append(out, lines(said)...)
+	return append([]algesta.Block{{Table: &table}}, lines(said)...)
 }
 
 // hiding makes texts of the object's pods fit to be shown.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -91,15 +92,19 @@ func TestNoAnswerQuotesAnEventThatHoldsWhatAPodSpellsOut(t *testing.T) {
 	spells.Spec.Containers = []corev1.Container{{Name: "app", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: secret}}}}
 	rescaled := eventOf("full", "Normal", "SuccessfulRescale", "New size: 4; reason: "+secret, time.Minute, 1)
 	rescaled.InvolvedObject.Kind = "HorizontalPodAutoscaler"
+	ofJob := eventOf("d", "Warning", "FailedCreate", "no pod with "+secret, time.Minute, 1)
+	ofJob.InvolvedObject.Kind = "Job"
 	lists := map[string][]any{
 		"HorizontalPodAutoscalerList": {cpuScaler("full", 4, 4, 4, 88, scalingActive)},
 		"SecretProviderClassList":     {providerClass(vaultClass)},
 		"PodList":                     {spells},
-		"EventList":                   {rescaled, eventOf("d", "Warning", "FailedMount", "cannot mount "+secret, time.Minute, 1)},
+		"EventList":                   {rescaled, eventOf("d", "Warning", "FailedMount", "cannot mount "+secret, time.Minute, 1), ofJob},
+		"JobList":                     {batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "d", Namespace: "production"}}},
 	}
 	const leftOut = "Without all pods I don't know what has to be hidden, so I leave out what the events say."
 	for name, in := range map[string]runbooks.Input{
 		"events": regarding("events", ""), "keyvault": regarding("keyvault", ""), "hpa": regarding("hpa", "horizontalpodautoscaler/full"),
+		"describe": regarding("describe", "job/d"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

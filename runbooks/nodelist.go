@@ -18,7 +18,8 @@ var _ = register(Runbook{
 	Name:    "nodes",
 	Aliases: []string{"get nodes", "get node", "get no", "describe node", "describe nodes", "describe no"},
 	Verb:    "nodes",
-	Summary: "List the nodes: pool, condition and since when, pods, what is requested, taints, the worst first, and pods that wait for one; or tell of one.",
+	Summary: "List the nodes: pool, condition and since when, pods, what is requested, taints, the worst first, and pods that wait for " +
+		"one; or tell of one.",
 	Example: "nodes production",
 	Rank:    168,
 	About:   About{Environment: true, Optional: true, Kinds: []string{"Node"}},

@@ -88,8 +88,9 @@ func answerNode(ctx context.Context, c Cluster, in Input, name string) (algesta.
 		report.Body = append(report.Body, algesta.Block{Table: &table})
 	}
 	report.Body = append(report.Body, lines(r.said(in))...)
-	if folded := foldEvents(r.events.Items); len(folded) > 0 {
-		table := eventsTable(folded[:min(mostOwnEvents, len(folded))], in.Command.At, true)
+	hideSpelledOut(r.events.Items, r.pods.Items)
+	if folded := foldEvents(r.events.Items); len(folded) > 0 { // without all its pods nobody knows what has to be hidden
+		table := eventsTable(folded[:min(mostOwnEvents, len(folded))], in.Command.At, r.podsErr == nil && !r.morePods)
 		report.Body = append(report.Body, algesta.Block{Table: &table})
 	}
 	return report, nil

@@ -19,7 +19,8 @@ var _ = register(Runbook{
 	Name:    "capacity",
 	Aliases: []string{"room"},
 	Verb:    "quota",
-	Summary: "Say how many further pods of a service find room in the quotas and on the nodes, what the next one lacks, and whether a rollout fits.",
+	Summary: "Say how many further pods of a service find room in the quotas and on the nodes, what the next one lacks, and whether a " +
+		"rollout fits.",
 	Example: "capacity api-gateway production 8",
 	Rank:    162,
 	About:   aboutService,
