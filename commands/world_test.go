@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/store/storetest"
 )
 
 // deadline bounds every wait in these tests; nothing takes that long.
@@ -78,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	core, logged := observer.New(zapcore.ErrorLevel) // what goes wrong on purpose is not news
 	log := zap.New(core)
-	path := filepath.Join(t.TempDir(), "a.db")
+	path := storetest.EmptyFile(t)
 	s, err := store.Open(t.Context(), "file:"+path, log)
 	require.NoError(t, err)
 	w := &world{

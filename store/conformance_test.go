@@ -31,7 +31,7 @@ func openEngine(tb testing.TB, place string) storetest.Store {
 	tb.Helper()
 	path := filepath.Join(place, "algesta.db")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		require.NoError(tb, os.WriteFile(path, empty(), 0o600))
+		storetest.WriteEmpty(tb, path)
 	}
 	s, err := store.Open(context.Background(), "file:"+path, zapNop())
 	require.NoError(tb, err)

@@ -2,9 +2,6 @@ package store_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,32 +44,8 @@ func closeStore(tb testing.TB, s *store.Store) {
 // fresh opens an empty store.
 func fresh(tb testing.TB) *store.Store {
 	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "algesta.db")
-	require.NoError(tb, os.WriteFile(path, empty(), 0o600))
-	return open(tb, path)
+	return open(tb, storetest.EmptyFile(tb))
 }
-
-// empty is the file of an empty store, made once: the migrations take longer than most tests.
-var empty = sync.OnceValue(func() []byte {
-	dir, err := os.MkdirTemp("", "algesta")
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, "algesta.db")
-	s, err := store.Open(context.Background(), "file:"+path, zap.NewNop())
-	if err == nil {
-		err = s.Close(context.Background())
-	}
-	if err != nil {
-		panic(err)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		panic(err)
-	}
-	return b
-})
 
 // update runs f in a transaction that has to succeed.
 func update(tb testing.TB, s *store.Store, f func(*store.Tx) error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/store"
+	"github.com/3astronautas/algesta/store/storetest"
 )
 
 // audited appends a line for each kind and returns the head after each of them.
@@ -134,7 +135,7 @@ func TestOnlyAnAnchorShowsAnAuditThatWasWrittenAnew(t *testing.T) {
 func TestTheAuditIsVerifiedWhileTheBotWritesAndAfterItStopped(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "algesta.db")
-	require.NoError(t, os.WriteFile(path, empty(), 0o600))
+	storetest.WriteEmpty(t, path)
 	s, err := store.Open(context.Background(), "file:"+path, zapNop())
 	require.NoError(t, err)
 	heads := audited(t, s, "requested", "approved")
