@@ -184,6 +184,7 @@ func readyPod(name string) *corev1.Pod {
 			UID:             types.UID(name),
 			OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", UID: "set-1", Controller: &yes}},
 		},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "api-gateway"}}},
 		Status: corev1.PodStatus{
 			Phase:      corev1.PodRunning,
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},

@@ -37,7 +37,7 @@ func inDoubt(t *testing.T) (w *world, doubtful, waiting algesta.Request) {
 func TestWhoAnswersAWriteInDoubt(t *testing.T) {
 	t.Parallel()
 	w, doubtful, waiting := inDoubt(t)
-	require.Contains(t, w.said(algesta.EndPost)[0], "Check the cluster and answer here: Luis or group:S0BACKEND may.")
+	require.Contains(t, w.said(algesta.EndPost)[0], "Check the cluster and answer here: Luis or @backend may.")
 	w.votes(nico, algesta.NotDone, doubtful.ID)
 	require.Equal(t, []string{"You may not answer this."}, w.said(algesta.AnswerPost))
 	w.votes(person("U0MARTA", "Marta"), algesta.NotDone, doubtful.ID)

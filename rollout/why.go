@@ -21,7 +21,7 @@ func (r Rollout) why(pod *corev1.Pod, s PodState, now time.Time) algesta.Text {
 	}
 	why, ok := rules.WhyPod(pod, r.ref(), now)
 	if !ok {
-		return algesta.Say("Pod {} of {} {} ({}): {}", name, r.name(), s.Word, quote(s.Reason), sentence(s.Message))
+		return r.whyByState(pod, s)
 	}
 	what := marked(why)
 	switch why.Effect {
@@ -40,6 +40,24 @@ func (r Rollout) why(pod *corev1.Pod, s PodState, now time.Time) algesta.Text {
 	case rules.CannotCreate, rules.NoEffect:
 	}
 	return algesta.Say("{}.", what)
+}
+
+// whyByState says what a pod's state says of it, where no rule knows more.
+func (r Rollout) whyByState(pod *corev1.Pod, s PodState) algesta.Text {
+	word := s.Word
+	if first, _, _ := strings.Cut(word, " "); strings.HasSuffix(first, "ing") {
+		word = "is " + word
+	}
+	out := algesta.Say("Pod {} of {} {} ({})", algesta.Name(pod.Name), r.name(), word, quote(s.Reason))
+	if s.Message == "" {
+		out = algesta.Say("{}.", out)
+	} else {
+		out = algesta.Say("{}: {}", out, sentence(s.Message))
+	}
+	if last := lastWords(pod, s.Container); last != "" {
+		out = out.Then("It said: {}", words.Cited(last))
+	}
+	return out
 }
 
 // whyRefused says why the API server creates no more pods of the workload, with what its quotas count now where they were read.

@@ -153,3 +153,17 @@ func TestNamesInACauseAreNames(t *testing.T) {
 		"Secret {} has no key {}, so no pod of revision 3 can start.", algesta.Name("mongodb-credentials"), algesta.Name("uri"),
 	), p.Why)
 }
+
+// A state that no rule knows is told by its own words, in a sentence.
+func TestAStateThatNoRuleKnowsIsASentence(t *testing.T) {
+	t.Parallel()
+	s := rolling()
+	pod := rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
+	pod.Spec.Containers = nil
+	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "ledger: no such customer"
+	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: s}, workload)
+	require.NoError(t, err)
+	p, _ := rollout.Judge(r, following(5*time.Second), rollouttest.Noon)
+	require.Equal(t, rollout.Broken, p.Phase)
+	require.Equal(t, "Pod "+pod.Name+" of revision 3 is crashing (CrashLoopBackOff): back-off 10s restarting failed container. It said: “ledger: no such customer”", p.Why.String())
+}
