@@ -6,7 +6,7 @@ import (
 )
 
 // PersonID identifies one person for ever: the Slack team and the user in it.
-// Decisions compare it and never a name, because anybody may change a name.
+// Decisions compare it and never a name, because anyone may change a name.
 type PersonID struct {
 	Team string `json:"team"`
 	User string `json:"user"`

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// InvocationKind says in which way somebody turned to the bot.
+// InvocationKind says in which way someone turned to the bot.
 type InvocationKind string
 
 // The ways in. A vote carries an ID and never command text.
@@ -18,7 +18,7 @@ const (
 	Voted     InvocationKind = "voted"     // a click on a button
 )
 
-// Invocation is one thing somebody did, as a transport received it: decoded,
+// Invocation is one thing someone did, as a transport received it: decoded,
 // not yet understood. It is what the inbox stores before the transport acknowledges it.
 type Invocation struct {
 	// Key is the transport's own identity of the event, the same when it is delivered again.

@@ -18,7 +18,7 @@ type Input struct {
 	Value   string    `json:"value,omitempty"`   // filled in already; SwitchedOn for a switch that is on
 	// Optional says that it may stay empty.
 	Optional bool `json:"optional,omitempty"`
-	// Again says that other fields depend on it: the form is made anew as soon as something is chosen.
+	// Again says that other fields depend on it: the form is recreated as soon as something is chosen.
 	Again bool `json:"again,omitempty"`
 	// Of names what the field depends on: what was filled in stays only while that is the same.
 	Of  string `json:"of,omitempty"`

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Freeze forbids every change of a service or an environment for a while, because somebody asked for that. The zero value forbids nothing.
+// Freeze forbids every change of a service or an environment for a while, because someone asked for that. The zero value forbids nothing.
 type Freeze struct {
 	// ID is that of the request by which it was asked for.
 	ID string `json:"id"`

@@ -64,7 +64,7 @@ type Bar struct {
 	Of   int `json:"of"`
 }
 
-// Button acts on a request or an offer when somebody clicks it.
+// Button acts on a request or an offer when someone clicks it.
 type Button struct {
 	Label   string     `json:"label"`
 	Action  VoteAction `json:"action"`
@@ -126,7 +126,7 @@ type Post struct {
 	Final bool `json:"final,omitempty"`
 	// Direct says that Channel is the ID of a person: it goes to the bot's direct messages with them, in no thread.
 	Direct bool `json:"direct,omitempty"`
-	// By is whoever asked for an answer that everybody sees: it goes to them where it can't be posted. Empty in every other message.
+	// By is whoever asked for an answer that everyone sees: it goes to them where it can't be posted. Empty in every other message.
 	By PersonID `json:"by,omitzero"`
 	// About is what the message is about: whoever says less in its thread means that.
 	About  Target `json:"about,omitzero"`

@@ -22,7 +22,7 @@ const (
 	Unknown    Status = "unknown"
 )
 
-// Ended reports whether nothing more will happen to a request of this status by itself.
+// Ended reports whether nothing more will happen to a request of this status on its own.
 // Unknown has not ended: a person has to say what happened.
 func (s Status) Ended() bool {
 	switch s {
@@ -34,7 +34,7 @@ func (s Status) Ended() bool {
 	return false
 }
 
-// Request is a change somebody asked for, from the card to the end. It keeps the redacted plan.
+// Request is a change someone asked for, from the card to the end. It keeps the redacted plan.
 type Request struct {
 	ID          string        `json:"id"` // the command's ID
 	Key         string        `json:"key"`

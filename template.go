@@ -38,7 +38,7 @@ func TemplateHash(template []byte) (string, error) {
 const FieldManager = "algesta"
 
 // CauseTemplateAnnotation holds the TemplateHash of the template that the annotation kubernetes.io/change-cause is about. Kubernetes copies
-// both to the ReplicaSet, and keeps both when somebody else changes the template: then they don't fit any more.
+// both to the ReplicaSet, and keeps both when someone else changes the template: then they don't fit any more.
 const CauseTemplateAnnotation = "algesta.io/change-cause-template"
 
 // TemplateChangedAnnotation holds when the bot last changed the template, in RFC 3339. A ReplicaSet that is gone back to keeps the
@@ -50,7 +50,7 @@ const causeAnnotation = "kubernetes.io/change-cause"
 
 var signedCause = regexp.MustCompile(`\((c-[0-9a-z]{1,32})\)\s*$`)
 
-// RequestOfCause is the ID of the request that a change-cause of the bot ends with, "" for a cause that somebody else wrote.
+// RequestOfCause is the ID of the request that a change-cause of the bot ends with, "" for a cause that someone else wrote.
 func RequestOfCause(cause string) string {
 	if m := signedCause.FindStringSubmatch(cause); m != nil {
 		return m[1]
@@ -67,7 +67,7 @@ func CauseFits(annotations map[string]string, template string) bool {
 }
 
 // TemplateChangedAt is when the bot wrote the template with this TemplateHash to a Deployment or ReplicaSet with these annotations; ok is
-// false where it did not, or somebody else changed it since.
+// false where it did not, or someone else changed it since.
 func TemplateChangedAt(annotations map[string]string, template string) (at time.Time, ok bool) {
 	if annotations[CauseTemplateAnnotation] != template {
 		return time.Time{}, false

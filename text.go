@@ -10,7 +10,7 @@ import (
 // SpanKind says how a transport shows a piece of text.
 type SpanKind string
 
-// The kinds of span. Only Person and Group notify anybody.
+// The kinds of span. Only Person and Group notify anyone.
 const (
 	Plain   SpanKind = ""
 	Bold    SpanKind = "bold"
@@ -31,7 +31,7 @@ type Span struct {
 }
 
 // Text is a sentence: data without markup, so that no transport has to trust
-// or escape what somebody wrote into it.
+// or escape what someone wrote into it.
 type Text []Span
 
 // Name is the name of an object, in code style.
@@ -73,7 +73,7 @@ func AtDay(t time.Time) Span {
 
 var daysAndTimes = regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d UTC\b`)
 
-// Dated is a sentence in which the times that are written as AtDay prints them are such spans, so that everybody reads them in their own
+// Dated is a sentence in which the times that are written as AtDay prints them are such spans, so that everyone reads them in their own
 // zone.
 func Dated(sentence string) Text {
 	var out Text

@@ -284,7 +284,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil
 }
 
-// whoMay says whom the policy lets do the same, to somebody who may; a refusal says it itself.
+// whoMay says whom the policy lets do the same, to someone who may; a refusal says it itself.
 func (d *Dispatcher) whoMay(ctx context.Context, book runbooks.Runbook, c algesta.Command) []algesta.Block {
 	if c.Target == (algesta.Target{}) {
 		return nil

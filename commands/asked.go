@@ -48,7 +48,7 @@ func sameCommand(a, b algesta.Command) bool {
 		(len(a.Args)+len(b.Args) == 0 || bytes.Equal(encode(a.Args), encode(b.Args)))
 }
 
-// tellUsed is what whoever clicks an offer is told that somebody used before.
+// tellUsed is what whoever clicks an offer is told that someone used before.
 func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Actor) error {
 	r, err := d.Store.Request(ctx, id)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// maxAsked is how many characters of what somebody typed, and of why it was refused, the audit keeps.
+// maxAsked is how many characters of what someone typed, and of why it was refused, the audit keeps.
 const maxAsked = 300
 
-// entry is an audit line of somebody's doing: of a person, or of a rule, by their identity.
+// entry is an audit line of someone's doing: of a person, or of a rule, by their identity.
 func entry(id, kind, by string, data algesta.Args) algesta.Entry {
 	return algesta.Entry{Request: id, Kind: kind, Actor: by, At: time.Now(), Data: data}
 }
@@ -56,7 +56,7 @@ func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) a
 	return entry(id, kind, in.Person.String(), data)
 }
 
-// readEntry is the audit line of an answer that told somebody something: in the channel, or to them alone.
+// readEntry is the audit line of an answer that told someone something: in the channel, or to them alone.
 func readEntry(c algesta.Command, private bool) algesta.Entry {
 	kind := "read"
 	if private {

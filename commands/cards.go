@@ -139,7 +139,7 @@ func voteButtons(r algesta.Request) []algesta.Button {
 			Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary",
 			AskReason: approversSayWhy(r.Needs) != "", Confirm: confirmApprove(r),
 		},
-		// Where the policy wants reasons, whoever asked is told why it was denied, too; elsewhere they are if somebody says why.
+		// Where the policy wants reasons, whoever asked is told why it was denied, too; elsewhere they are if someone says why.
 		{
 			Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger",
 			AskReason: true, ReasonOptional: reasonAsked(r) == "", Confirm: confirmDeny(r),
@@ -163,7 +163,7 @@ func reasonAsked(r algesta.Request) string {
 	return ""
 }
 
-// approversSayWhy is the rule that wants a reason of everybody who approves, "" where none does.
+// approversSayWhy is the rule that wants a reason of everyone who approves, "" where none does.
 func approversSayWhy(needs []algesta.Requirement) string {
 	for _, n := range needs {
 		if n.ApproversGiveReason {
@@ -220,7 +220,7 @@ func concerned(r algesta.Request) []algesta.Actor {
 }
 
 // cardAndDetail parts an answer into the compact card and the detail for the thread. Both notify with the title: the detail begins with a
-// table or with the second sentence, which say nothing by themselves.
+// table or with the second sentence, which say nothing on their own.
 func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
 	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", c.Said(), algesta.Name(c.ID))}
 	return card, algesta.Report{Push: r.Title, Title: r.Small, Body: r.Body, Buttons: r.Buttons, File: r.File}

@@ -23,7 +23,7 @@ const (
 	handleTimeout = 60 * time.Second
 	// tooOld is the age at which a typed command is no longer carried out: whoever typed it has moved on (decision 17).
 	tooOld = 2 * time.Minute
-	// lagging is how long somebody waits before being told that the bot is busy.
+	// lagging is how long someone waits before being told that the bot is busy.
 	lagging = 2 * time.Second
 	// startWithin is how long an approved request may wait for its execution before it is stale.
 	startWithin = 15 * time.Minute
@@ -31,7 +31,7 @@ const (
 	factsAge = 10 * time.Minute
 	// justNow is the age at which what is known of a person counts as asked at this moment, so that ten executions at once ask once.
 	justNow = time.Second
-	// placeAge is the greatest age of what is known of a channel when something is shown there, or somebody clicks there. Slack answers about
+	// placeAge is the greatest age of what is known of a channel when something is shown there, or someone clicks there. Slack answers about
 	// fifty such questions in a minute.
 	placeAge = 2 * time.Second
 )
@@ -176,7 +176,7 @@ func (d *Dispatcher) storeLate(ctx context.Context, f func(tx Tx) error) error {
 
 // command carries a typed or mentioned command to its answer or to a request.
 func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocation) error {
-	// Who somebody is comes first: also help, and what the parser suggests, names what is here.
+	// Who someone is comes first: also help, and what the parser suggests, names what is here.
 	actor, err := d.actor(ctx, in, factsAge)
 	if err != nil {
 		return err

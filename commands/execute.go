@@ -128,7 +128,7 @@ func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker str
 	return max(time.Second, min(whileBlocked, time.Until(r.StartBy))), d.waits(ctx, r, why)
 }
 
-// tooLate ends a request that was approved and may not start any more: its time is up, or somebody took it back while nobody knew
+// tooLate ends a request that was approved and may not start any more: its time is up, or someone took it back while nobody knew
 // whether it had been sent.
 func (d *Dispatcher) tooLate(ctx context.Context, r algesta.Request) error {
 	if r.Status == algesta.Executing {

@@ -261,7 +261,7 @@ func allReady(n int) string {
 	return fmt.Sprintf("All %d pods are ready", n)
 }
 
-// bad is the end of a rollout that cannot come up, or came up and cannot stay so. Nothing undoes it by itself.
+// bad is the end of a rollout that cannot come up, or came up and cannot stay so. Nothing undoes it on its own.
 func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
 	how := "failed and was not undone"
 	if p.CameUp {

@@ -40,7 +40,7 @@ const (
 	offersWithin = 2 * time.Second
 )
 
-// Wants reports whether somebody who typed this needs a form: they named no command, or one in which something is missing. It asks nobody.
+// Wants reports whether someone who typed this needs a form: they named no command, or one in which something is missing. It asks nobody.
 func (d *Dispatcher) Wants(ctx context.Context, in algesta.Invocation) bool {
 	if in.Kind != algesta.Typed {
 		return false
@@ -70,7 +70,7 @@ func isMissing(err error) bool {
 	return ok
 }
 
-// fillButton opens the form of a command that somebody mentioned the bot for and in which something is missing: a mention brings no trigger
+// fillButton opens the form of a command that someone mentioned the bot for and in which something is missing: a mention brings no trigger
 // of its own. Names alone go into it.
 func (d *Dispatcher) fillButton(in algesta.Invocation, err error) []algesta.Button {
 	lacks, missing := grammar.AsMissing(err)

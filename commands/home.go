@@ -168,7 +168,7 @@ func (d *Dispatcher) linked(ctx context.Context, t algesta.Text, r algesta.Reque
 	return algesta.Say("{} · {}", t, algesta.Span{Kind: algesta.Link, ID: at, Text: "its thread"})
 }
 
-// Changes wakes after a commit that opened a request or moved one: what somebody sees of them may be another. One wake-up may stand for
+// Changes wakes after a commit that opened a request or moved one: what someone sees of them may be another. One wake-up may stand for
 // many.
 func (d *Dispatcher) Changes() <-chan struct{} { return d.changes }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // placeOfHost finds the environment whose Ingress or HTTPRoute declares a host, where none was named. Only environments are asked in which
-// the policy lets the actor do this: to everybody else it's as if the host were declared nowhere.
+// the policy lets the actor do this: to everyone else it's as if the host were declared nowhere.
 func (d *Dispatcher) placeOfHost(
 	ctx context.Context,
 	actor algesta.Actor,

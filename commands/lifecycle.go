@@ -67,8 +67,8 @@ func titleUnknown(r algesta.Request) algesta.Text {
 }
 func titleNote(r algesta.Request) algesta.Text { return algesta.Say("{} {}", r.Plan.Title, r.Note) }
 
-// viewOf is the table of the life of a request. A status that comes and goes within a moment is not shown by itself; a card that is
-// made anew meanwhile says how it stands.
+// viewOf is the table of the life of a request. A status that comes and goes within a moment is not shown on its own; a card that is
+// recreated meanwhile says how it stands.
 func viewOf(s algesta.Status) view {
 	end := view{
 		tone:    algesta.Neutral,
@@ -106,7 +106,7 @@ func viewOf(s algesta.Status) view {
 	return end
 }
 
-// notMovedError ends the transaction of a step that somebody else was quicker with.
+// notMovedError ends the transaction of a step that someone else was quicker with.
 type notMovedError struct{ now algesta.Request }
 
 // Error implements error; it never reaches a person.

@@ -12,7 +12,7 @@ import (
 // requestID is an algesta.NewCommandID, with what people put around it.
 var requestID = regexp.MustCompile("(?i)^[`*\"']?(c-[0-9a-hj-km-np-tv-z]{12})[`*\"'.,!?]*$")
 
-// mostLookupWords bounds what may stand around an ID that somebody looks up: "@algesta approve request c-7f3a9k2mq4x8".
+// mostLookupWords bounds what may stand around an ID that someone looks up: "@algesta approve request c-7f3a9k2mq4x8".
 const mostLookupWords = 4
 
 // namedRequest is the ID of a request that a text is about as a whole: "c-…", "approve c-…", "status c-…". What has options or more words
@@ -30,7 +30,7 @@ func namedRequest(text string) (id string, ok bool) {
 }
 
 // lookUp says what a request is about, how it stands and where its thread is, to those who may read what it is about. Nothing is decided by
-// typing an ID: whoever approves has seen the plan, beside its button. To everybody else there is no such request.
+// typing an ID: whoever approves has seen the plan, beside its button. To everyone else there is no such request.
 func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string) error {
 	none := &algesta.Error{
 		Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no request {} that you may read.", algesta.Name(id)),

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Lost deals with messages that can't be posted: nothing runs that nobody could see, somebody always hears the end, and an answer goes to
+// Lost deals with messages that can't be posted: nothing runs that nobody could see, someone always hears the end, and an answer goes to
 // whoever asked. Where only an edit was lost, what was there stays: the end is a message of its own. It is the lost job; it may be called
 // again at any time.
 func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, err error) {

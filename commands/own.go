@@ -157,7 +157,7 @@ func (w ownWriter) Verify(ctx context.Context, c algesta.Change, _ algesta.Execu
 	return algesta.Verified{Yes: found && (c.Verb == algesta.Create || ended)}, nil
 }
 
-// Thaw ends a freeze whose time is up, and says so in its thread. It is the thaw job: a freeze that was ended by somebody is no more news.
+// Thaw ends a freeze whose time is up, and says so in its thread. It is the thaw job: a freeze that was ended by someone is no more news.
 func (d *Dispatcher) Thaw(ctx context.Context, id string) (again time.Duration, err error) {
 	z, ended, found, err := d.Store.FreezeOf(ctx, id)
 	if err != nil || ended || !found {

@@ -22,7 +22,7 @@ type Catalog interface {
 	Known(ctx context.Context) []algesta.Target
 }
 
-// Directory tells who somebody is.
+// Directory tells who someone is.
 type Directory interface {
 	// Actor is the person with facts no older than maxAge. When Slack cannot be asked and what is
 	// known is older, it is an error and the answer is no.
@@ -135,7 +135,7 @@ type Tx interface {
 // IncidentTx keeps incidents.
 type IncidentTx interface {
 	// SaveIncident stores an incident that is new (its Version is 0), or its new content where its Version is still that of the store. saved
-	// is false where somebody else was quicker: another content is stored, or another incident of the same key is open.
+	// is false where someone else was quicker: another content is stored, or another incident of the same key is open.
 	SaveIncident(i algesta.Incident) (saved bool, err error)
 	// AppendIncident adds a line to what happened to an incident.
 	AppendIncident(e algesta.IncidentEvent) error
@@ -149,7 +149,7 @@ type RequestTx interface {
 	Create(r algesta.Request) error
 	// Locked is the request, held until the transaction ends.
 	Locked(id string) (algesta.Request, error)
-	// Move changes the status if it is one of From; moved is false when somebody else was quicker. Where the request
+	// Move changes the status if it is one of From; moved is false when someone else was quicker. Where the request
 	// ends, its expiry job is cancelled; where it is neither being written nor in doubt, what is planned of it isn't done any more.
 	Move(m algesta.Move) (r algesta.Request, moved bool, err error)
 	// Unwritten are the requests about this object whose writes are not all made yet, oldest first.

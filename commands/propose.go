@@ -98,7 +98,7 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 	return out
 }
 
-// diagnoseCommand looks at what a command is about, "" for somebody who may not diagnose that.
+// diagnoseCommand looks at what a command is about, "" for someone who may not diagnose that.
 func (d *Dispatcher) diagnoseCommand(c algesta.Command) string {
 	book, ok := d.find("diagnose")
 	c.Runbook, c.Args = book.Name, nil

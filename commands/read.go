@@ -92,7 +92,7 @@ func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.
 	return report, nil
 }
 
-// postAnswer stores an answer that everybody in the channel sees: the card, and the detail with its buttons below it.
+// postAnswer stores an answer that everyone in the channel sees: the card, and the detail with its buttons below it.
 func postAnswer(tx Tx, c algesta.Command, card, detail algesta.Report, proposed []algesta.Button) error {
 	asked, _ := c.Person()
 	buttons, err := StoreOffers(tx, proposed)

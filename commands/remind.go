@@ -29,7 +29,7 @@ func (d *Dispatcher) Ask(ctx context.Context, id string) (again time.Duration, e
 	return d.call(ctx, id, false)
 }
 
-// Remind tells everybody whose approval is missing that half of the time is over. It is the remind job, and does so once.
+// Remind tells everyone whose approval is missing that half of the time is over. It is the remind job, and does so once.
 func (d *Dispatcher) Remind(ctx context.Context, id string) (again time.Duration, err error) {
 	return d.call(ctx, id, true)
 }

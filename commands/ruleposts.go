@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// LookAsRule lets a rule look by itself where the policy gives it the command that it names, which only looks: look is called with the
+// LookAsRule lets a rule look on its own where the policy gives it the command that it names, which only looks: look is called with the
 // cluster of the target, and with what else that command may read. It posts nothing. Whoever tells people what was found does so with
 // PostAsRule, and a refusal is theirs to tell: the same rule may ask again every minute.
 func (d *Dispatcher) LookAsRule(

@@ -14,13 +14,13 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// Submission is what became of a form that somebody sent: one of its fields is set.
+// Submission is what became of a form that someone sent: one of its fields is set.
 type Submission struct {
 	// Invocation is the command, as if it had been typed: it goes into the inbox.
 	Invocation *algesta.Invocation
 	// Problems are what is wrong, by the name of a field: the form stays open and says it there.
 	Problems map[string]algesta.Text
-	// Again says that the form has to ask for more: the transport makes it anew with the values.
+	// Again says that the form has to ask for more: the transport recreates it with the values.
 	Again bool
 }
 
@@ -31,7 +31,7 @@ const checkWithin = 1500 * time.Millisecond
 // formFactsAge is the greatest age of what is known of a person who sends a form: it may have been open for long.
 const formFactsAge = time.Minute
 
-// Submit reads a form that somebody sent. It decides nothing: what it says is what the policy and the catalogue would say now, so that the
+// Submit reads a form that someone sent. It decides nothing: what it says is what the policy and the catalogue would say now, so that the
 // person reads it in the form, and the command is judged again as every command is.
 func (d *Dispatcher) Submit(ctx context.Context, in algesta.Invocation, values map[string]string) Submission {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)

@@ -11,7 +11,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// thread is what the thread is about in which somebody says something.
+// thread is what the thread is about in which someone says something.
 type thread struct {
 	topics  []algesta.Topic // of the bot's own record
 	subject grammar.Subject // what a command means that names less; empty where that isn't clear

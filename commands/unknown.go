@@ -77,7 +77,7 @@ func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r
 	return d.alreadyClosed(ctx, r.ID, actor)
 }
 
-// answerOf is the step that takes somebody's word for what happened. Where that was not the last change of a plan, the rest is not made:
+// answerOf is the step that takes someone's word for what happened. Where that was not the last change of a plan, the rest is not made:
 // what people approved was seen before the doubt. ok is false where nothing is in doubt any more.
 func (d *Dispatcher) answerOf(ctx context.Context, r algesta.Request, happened bool, by string) (s step, ok bool, err error) {
 	records, err := d.Store.Executions(ctx, r.ID)

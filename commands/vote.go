@@ -126,7 +126,7 @@ func (d *Dispatcher) approve(
 	return err
 }
 
-// count moves the request on when nobody is missing any more, and shows who still is when somebody is.
+// count moves the request on when nobody is missing any more, and shows who still is when someone is.
 func (d *Dispatcher) count(
 	tx Tx, in algesta.Invocation, r algesta.Request, approvals []algesta.Approval, needs []algesta.Requirement, n names, now time.Time,
 ) error {
@@ -248,7 +248,7 @@ func (d *Dispatcher) alreadyClosed(ctx context.Context, id string, by algesta.Ac
 	return closedError(r, time.Now(), by)
 }
 
-// closedError is what somebody is told who clicked too late.
+// closedError is what someone is told who clicked too late.
 func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Error {
 	when := ago(now.Sub(r.UpdatedAt))
 	say := func(format string, args ...any) *algesta.Error {

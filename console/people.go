@@ -143,7 +143,7 @@ func (p *People) Person(_ context.Context, s algesta.Subject) string {
 	return ""
 }
 
-// Absent is nobody: everybody reads the terminal.
+// Absent is nobody: everyone reads the terminal.
 func (p *People) Absent(context.Context, string, []algesta.Subject, int) (people []algesta.PersonID, more int, err error) {
 	return nil, 0, nil
 }

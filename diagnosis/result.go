@@ -13,7 +13,7 @@ type Diagnosis struct {
 	Verdict Verdict   `json:"verdict"`
 	// Summary is the first line: the root cause in one sentence, or that all is well and how much was looked at.
 	Summary string `json:"summary"`
-	// Chains are ranked: the first is what to mend first.
+	// Chains are ranked: the first is what to fix first.
 	Chains     []Chain            `json:"chains"`
 	Healthy    []string           `json:"healthy"`    // what was checked and is fine, one sentence each; of many, the rest is counted
 	Checks     int                `json:"checks"`     // how many things are fine

@@ -98,7 +98,7 @@ func (k *cache) listen(namespace string, w watched) error {
 		if _, err := i.AddEventHandler(handler); err != nil {
 			return err
 		}
-		// The reflector tries again by itself, ever slower. Its own handler would log the server's words.
+		// The reflector tries again on its own, ever slower. Its own handler would log the server's words.
 		key := namespace + "/" + resource
 		if err := i.SetWatchErrorHandlerWithContext(
 			func(_ context.Context, _ *clientcache.Reflector, err error) { k.failed(key, err) },

@@ -136,7 +136,7 @@ func fieldsOf(err error) string {
 	return " (" + strings.Join(out, "; ") + ")"
 }
 
-// clip is a short text of somebody else without secrets.
+// clip is a short text of someone else without secrets.
 func clip(s string) string {
 	var forms *redact.Redactor // the forms only: values are hidden where it is shown
 	return forms.Line(s, 300)

@@ -173,7 +173,7 @@ func templatesOf(d *appsv1.Deployment, sets []*appsv1.ReplicaSet) string {
 	return strings.Join(ids, " ")
 }
 
-// hideIn takes the values that are known out of the texts that people, programs and kubelets wrote into a workload, before anybody cuts
+// hideIn takes the values that are known out of the texts that people, programs and kubelets wrote into a workload, before anyone cuts
 // them. Nothing is changed in place: the objects may be the cache's.
 func (c *Cluster) hideIn(
 	d *appsv1.Deployment,

@@ -30,7 +30,7 @@ var errManyObjects = errors.New("there are more objects than are read")
 // List fills a list live, page by page. It takes typed lists, *unstructured.UnstructuredList with its kind set (contents as
 // the server wrote them), and *metav1.PartialObjectMetadataList with its kind set (names without contents). It reads at most 5,000
 // objects; where there are more it keeps those and returns an *algesta.Error that says so: nothing may be concluded about the rest. What
-// the pods of a selection spell out, and what the Secrets hold that they name, is told to Config.SecretValues before anybody gets the list.
+// the pods of a selection spell out, and what the Secrets hold that they name, is told to Config.SecretValues before anyone gets the list.
 func (c *Cluster) List(ctx context.Context, namespace, labels string, into runtime.Object) error {
 	resource, err := resourceOf(into)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 
 // Deployment is one live GET, as the server wrote it. What its template and the Secrets hold that it names is told to Config.SecretValues
-// before anybody gets it.
+// before anyone gets it.
 func (c *Cluster) Deployment(ctx context.Context, w algesta.Object) (*unstructured.Unstructured, error) {
 	d, err := c.deployment(ctx, w)
 	if err != nil {

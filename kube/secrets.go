@@ -83,7 +83,7 @@ func keysIn(m *corev1.ConfigMap) map[string]bool {
 	return keys
 }
 
-// secret is one live GET. Before anybody gets the Secret its values are told to Config.SecretValues, so that nothing that is made
+// secret is one live GET. Before anyone gets the Secret its values are told to Config.SecretValues, so that nothing that is made
 // from it later can show them. names are words that people have to read, even where a Secret holds them too.
 func (c *Cluster) secret(ctx context.Context, namespace, name string, names []string) (*corev1.Secret, error) {
 	if !slices.Contains(c.secretNamespaces, namespace) {

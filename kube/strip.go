@@ -81,7 +81,7 @@ func stripPod(p *corev1.Pod) {
 	stripValues(&p.Spec)
 }
 
-// withoutValues is a cached pod as everybody may see it. The cached one stays as it is.
+// withoutValues is a cached pod as everyone may see it. The cached one stays as it is.
 func withoutValues(p *corev1.Pod) *corev1.Pod {
 	out := *p
 	out.Spec.InitContainers, out.Spec.Containers = slices.Clone(p.Spec.InitContainers), slices.Clone(p.Spec.Containers)

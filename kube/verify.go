@@ -25,7 +25,7 @@ const inFlight = perCall + 2*time.Second
 //
 //   - the annotation names this operation: it happened;
 //   - the generation did not move: it did not happen, and once it can no longer be in flight it never will;
-//   - the generation moved by one and the annotation is not ours: that one change was somebody else's, so ours can never happen;
+//   - the generation moved by one and the annotation is not ours: that one change was someone else's, so ours can never happen;
 //   - it moved further: the write may have been overwritten. A ReplicaSet that carries the annotation, or the new values in the
 //     object, say that it happened; otherwise nobody can tell.
 //

@@ -62,7 +62,7 @@ func (p *Policy) MayDeny(needs []algesta.Requirement, voter algesta.Actor) alges
 	return refuse("", algesta.Say("You may not deny this."), algesta.Say("Whoever may approve it may deny it; whoever asked may cancel it."))
 }
 
-// MayAnswer says whether somebody's word counts about a change whose outcome nobody knows: that of whoever asked for it, of whoever may
+// MayAnswer says whether someone's word counts about a change whose outcome nobody knows: that of whoever asked for it, of whoever may
 // approve it, and of whoever may ask for the same. f holds the command with whoever asked for it, and its verb. A freeze does not count:
 // nothing is changed by an answer.
 func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.Actor) algesta.Decision {

@@ -7,7 +7,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// Decide says whether the command may run, needs somebody's yes first, or is refused and why. It is asked before a
+// Decide says whether the command may run, needs someone's yes first, or is refused and why. It is asked before a
 // cluster is touched, after planning, and again when the command runs (design.md, decision 8).
 func (p *Policy) Decide(f Facts) algesta.Decision {
 	if refusal, ok := entitled(f); !ok {

@@ -32,7 +32,7 @@ type limit struct {
 	otherwise string
 }
 
-// Person is what an expression may know of the actor: never the name, which anybody may change.
+// Person is what an expression may know of the actor: never the name, which anyone may change.
 type Person struct {
 	Team     string   `cel:"team"`
 	User     string   `cel:"user"`

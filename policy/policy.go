@@ -105,7 +105,7 @@ func (p *Policy) With(asked []algesta.Freeze) *Policy {
 	return &out
 }
 
-// frozenVerbs are what a freeze that somebody asked for forbids: every change but those that end a freeze or make another.
+// frozenVerbs are what a freeze that someone asked for forbids: every change but those that end a freeze or make another.
 func frozenVerbs() verbSet {
 	out := verbSet{}
 	for v, family := range algesta.Verbs() {

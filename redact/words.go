@@ -101,7 +101,7 @@ func hasWord(v string, known map[string]bool) bool {
 	return false
 }
 
-// masked says that somebody hid the value before: ******, xxxxx, <hidden>, [FILTERED], (redacted).
+// masked says that someone hid the value before: ******, xxxxx, <hidden>, [FILTERED], (redacted).
 func masked(v string) bool {
 	v = strings.Trim(v, `"'`+"`")
 	if len(v) >= 2 && (v[0] == '<' && strings.ContainsAny(v[1:], ">") || v[0] == '[' && v[len(v)-1] == ']' || v[0] == '(' &&

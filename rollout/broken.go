@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// How long a bad state lasts before it is a failure (reference kube.md, B.3). What heals by itself gets longer.
+// How long a bad state lasts before it is a failure (reference kube.md, B.3). What heals on its own gets longer.
 const (
 	crashesAtLeast  = 2                // restarts of a new pod that crashes
 	configPatience  = 20 * time.Second // a Secret that is created at the same time
@@ -60,7 +60,7 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 	return nil, false
 }
 
-// hopeless reports that a pod will not come up by itself.
+// hopeless reports that a pod will not come up on its own.
 func (r Rollout) hopeless(pod *corev1.Pod, s PodState, f Follow, now time.Time) bool {
 	since := func(patience time.Duration) bool { return lasted(f, seenKey(pod, s), patience, now) }
 	switch {

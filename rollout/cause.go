@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// ChangedOutside stands in the place of a change-cause that was left behind by an older change of the bot: it would sign somebody
+// ChangedOutside stands in the place of a change-cause that was left behind by an older change of the bot: it would sign someone
 // else's change with a colleague's name.
 const ChangedOutside = "changed outside the bot"
 
@@ -23,7 +23,7 @@ func CauseOf(annotations map[string]string, template string) string {
 	return quote(annotations[CauseAnnotation])
 }
 
-// InQuotes is a change-cause in a sentence: in quotation marks where somebody wrote it.
+// InQuotes is a change-cause in a sentence: in quotation marks where someone wrote it.
 func InQuotes(cause string) string {
 	if cause == ChangedOutside {
 		return cause
@@ -57,7 +57,7 @@ func tellCauses(d *appsv1.Deployment, revisions []Revision) {
 	}
 }
 
-// Began is when the revision was last made what runs. first is true where that isn't known: somebody else went back to it, and what is
+// Began is when the revision was last made what runs. first is true where that isn't known: someone else went back to it, and what is
 // told is when it was made the first time.
 func (r Revision) Began() (at time.Time, first bool) {
 	if r.Made.IsZero() {

@@ -39,7 +39,7 @@ type Controller struct {
 	// Up are the pods that count as being there: the available ones, and of a StatefulSet the ready ones, as kubectl has it.
 	Up int32
 
-	// Paused says that nothing happens until the rollout is resumed, ByHand that pods are replaced only when somebody deletes them
+	// Paused says that nothing happens until the rollout is resumed, ByHand that pods are replaced only when someone deletes them
 	// (the strategy OnDelete).
 	Paused, ByHand bool
 	// Deadline is progressDeadlineSeconds; 0 where there is none.

@@ -230,7 +230,7 @@ func diffEnv(container string, a, b []any) []Difference {
 	return out
 }
 
-// source says where a variable's value comes from, without the value unless everybody may see it.
+// source says where a variable's value comes from, without the value unless everyone may see it.
 func source(name string, env map[string]any) string {
 	for kind, noun := range map[string]string{"secretKeyRef": "secret", "configMapKeyRef": "configmap"} {
 		if ref, found, _ := unstructured.NestedMap(env, "valueFrom", kind); found {

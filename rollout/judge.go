@@ -68,7 +68,7 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	return p, f
 }
 
-// gone reports a workload that was deleted, or deleted and made anew.
+// gone reports a workload that was deleted, or deleted and recreated.
 func (r Rollout) gone(f Follow, now time.Time) (algesta.Text, bool) {
 	name := algesta.Name(r.Workload.Name)
 	d := r.Controller

@@ -18,7 +18,7 @@ import (
 const (
 	// refusalPatience is for what the pods themselves are refused for: another attempt would end the same way.
 	refusalPatience = 3 * time.Second
-	// roomPatience is for what passes by itself. The ReplicaSet controller tries again after 5 ms, 10 ms, 20 ms and so on
+	// roomPatience is for what passes on its own. The ReplicaSet controller tries again after 5 ms, 10 ms, 20 ms and so on
 	// (client-go's workqueue): between two attempts half a minute may go by, and its condition stays until the next one.
 	roomPatience = 30 * time.Second
 	// lateStop is how long after its grace period a pod still counts as stopping. A quota no longer counts it then.

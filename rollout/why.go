@@ -105,7 +105,7 @@ func marked(why rules.Why) algesta.Text {
 	return algesta.Say("{}{}", out, rest)
 }
 
-// wordAt is where the name stands in the text by itself, -1 where it doesn't: "api" isn't in "api-gateway".
+// wordAt is where the name stands in the text on its own, -1 where it doesn't: "api" isn't in "api-gateway".
 func wordAt(text, name string) int {
 	from := 0
 	for {

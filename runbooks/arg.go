@@ -10,7 +10,7 @@ const (
 	IntArg    ArgKind = "number"
 	TextArg   ArgKind = "text"
 	SwitchArg ArgKind = "switch"
-	// PersonArg is a person whom somebody mentions. Its value is their ID in the workspace, such as U0DANA: names can be anybody's.
+	// PersonArg is a person whom someone mentions. Its value is their ID in the workspace, such as U0DANA: names can be anyone's.
 	PersonArg ArgKind = "@person"
 )
 

@@ -44,7 +44,7 @@ func Span(typed string) (d time.Duration, ok bool) {
 	return d, true
 }
 
-// longestSpan bounds a length of time that somebody types: ten years.
+// longestSpan bounds a length of time that someone types: ten years.
 const longestSpan = 10 * 365 * 24 * time.Hour
 
 // auditDay is how far back the audit goes where nothing else is said.

@@ -37,7 +37,7 @@ var _ = register(Runbook{
 	Answer:  answerClusterInfo,
 })
 
-// accessReads are questions that anybody who is signed in may ask (the role system:basic-user). They change nothing.
+// accessReads are questions that anyone who is signed in may ask (the role system:basic-user). They change nothing.
 var accessReads = []string{
 	"create selfsubjectaccessreviews.authorization.k8s.io (cluster-wide)",
 	"create selfsubjectreviews.authentication.k8s.io (cluster-wide)",

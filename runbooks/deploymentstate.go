@@ -142,7 +142,7 @@ func (s deploymentState) podsFact(replicas, extra int32, f fit) algesta.Text {
 	return out
 }
 
-// rollWarnings is what everybody should know before a rollout of this template: capacity, the pods now, owners.
+// rollWarnings is what everyone should know before a rollout of this template: capacity, the pods now, owners.
 func (s deploymentState) rollWarnings(
 	ctx context.Context,
 	c Cluster,

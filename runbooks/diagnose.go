@@ -125,7 +125,7 @@ func neverCameUp(past []algesta.Past) []string {
 
 // Diagnose takes a snapshot of a namespace, reads the few logs that a diagnosis wants, and judges. about finds in the
 // snapshot what was asked about; now is the moment of asking. allowed says of which other namespaces whoever asked may be told; nil
-// allows none. What the cluster runs for everybody (cluster DNS, metrics-server, cert-manager) is looked at without it, its logs are not.
+// allows none. What the cluster runs for everyone (cluster DNS, metrics-server, cert-manager) is looked at without it, its logs are not.
 func Diagnose(
 	ctx context.Context,
 	c Cluster,

@@ -23,7 +23,7 @@ const patchAutoscalers = "patch horizontalpodautoscalers.autoscaling"
 // aboutScaler is a service, or the autoscaler itself.
 var aboutScaler = About{Service: true, Kinds: []string{autoscalerKind}}
 
-// singleArg is what somebody says who means a single pod.
+// singleArg is what someone says who means a single pod.
 var singleArg = Arg{Name: "single-pod", Kind: SwitchArg, Summary: "yes, one pod alone is meant: each restart of it is an outage"}
 
 // bounds are between how many pods an autoscaler keeps its workload.

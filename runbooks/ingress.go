@@ -95,7 +95,7 @@ func (a *routes) none(in Input, name, host string) (algesta.Report, error) {
 	return algesta.Report{}, noSuch(in, "Ingress or HTTPRoute for", host, known)
 }
 
-// covers reports whether the host of a rule is for a host that somebody names: "" is for every one, and "*.example.com" for each name below
+// covers reports whether the host of a rule is for a host that someone names: "" is for every one, and "*.example.com" for each name below
 // example.com (of an Ingress for those of one label only; a Gateway takes more).
 func covers(rule, host string) bool {
 	rule, host = strings.ToLower(rule), strings.ToLower(host)

@@ -235,7 +235,7 @@ func (n newNamespace) warnings() []algesta.Text {
 }
 
 // pollNamespace waits until a new namespace is active, and, where that was written last, its quota is counted: until then it limits nothing
-// that anybody could look up.
+// that anyone could look up.
 func pollNamespace(ctx context.Context, c Cluster, object algesta.Object) (Polled, error) {
 	name := orElse(object.Namespace, object.Name)
 	raw, err := readOne(ctx, c, "", "v1", namespaceKind, "", name)

@@ -29,7 +29,7 @@ func poolOf(n *corev1.Node) string {
 	return ""
 }
 
-// taintsOf are the taints that somebody gave a node. Those that Kubernetes adds itself are the state that the row has already.
+// taintsOf are the taints that someone gave a node. Those that Kubernetes adds itself are the state that the row has already.
 func taintsOf(n *corev1.Node) string {
 	var out []string
 	for _, t := range n.Spec.Taints {

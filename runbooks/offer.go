@@ -11,7 +11,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// Offered is what a form shows for an argument before anybody has filled it in.
+// Offered is what a form shows for an argument before anyone has filled it in.
 type Offered struct {
 	Value   string           // filled in already
 	Choices []algesta.Choice // newest first; none means that it's typed

@@ -17,7 +17,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// bareArg is what somebody says who means a pod that nothing replaces.
+// bareArg is what someone says who means a pod that nothing replaces.
 var bareArg = Arg{Name: "for-good", Kind: SwitchArg, Summary: "yes, although nothing makes the pod again"}
 
 var _ = register(Runbook{

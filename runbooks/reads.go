@@ -141,7 +141,7 @@ func lines(texts []algesta.Text) []algesta.Block {
 	return []algesta.Block{{List: texts}}
 }
 
-// customList is an empty list of a kind of somebody else.
+// customList is an empty list of a kind of someone else.
 func customList(group, version, kind string) *unstructured.UnstructuredList {
 	l := &unstructured.UnstructuredList{}
 	l.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: version, Kind: kind + "List"})

@@ -60,7 +60,7 @@ var (
 		"list storageclasses.storage.k8s.io (cluster-wide)",
 		"list nodes (cluster-wide)",
 		"list events (cluster-wide)", // what is said about nodes, which is in the namespace default
-		// What the cluster runs for everybody, and what pods call in other namespaces.
+		// What the cluster runs for everyone, and what pods call in other namespaces.
 		"get services (cluster-wide)",
 		"get deployments.apps (cluster-wide)",
 		"list pods (cluster-wide)",

@@ -29,7 +29,7 @@ var _ = register(Runbook{
 	Answer:  answerCapacity,
 })
 
-// room is how many further pods of a service there is room for, each bound by itself.
+// room is how many further pods of a service there is room for, each bound on its own.
 type room struct {
 	quota    int32          // more than that the quotas refuse; mostRoom for no bound
 	refused  []algesta.Text // what they say to the next one

@@ -33,7 +33,7 @@ type Input struct {
 	Places []Place
 	// Frozen are the freezes that people asked for and that haven't ended.
 	Frozen []algesta.Freeze
-	// Approval says that the policy asks for somebody's yes to this command.
+	// Approval says that the policy asks for someone's yes to this command.
 	Approval bool
 }
 

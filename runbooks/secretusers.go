@@ -37,7 +37,7 @@ type secretFacts struct {
 	problems []algesta.Text
 }
 
-// helmRelease is the type of what Helm keeps of a release: nothing that anybody put in.
+// helmRelease is the type of what Helm keeps of a release: nothing that anyone put in.
 const helmRelease = "helm.sh/release.v1"
 
 func (s *secretFacts) isRelease() bool { return s.kind == helmRelease }

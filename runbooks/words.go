@@ -66,7 +66,7 @@ func list(words []string) string {
 	}
 }
 
-// quoteBytes is how much of a text that somebody else wrote is quoted in one place.
+// quoteBytes is how much of a text that someone else wrote is quoted in one place.
 const quoteBytes = 300
 
 // quote is a text from the cluster as it may be shown: without secrets and the arguments of commands, without invisible characters, in one

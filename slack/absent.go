@@ -68,7 +68,7 @@ func (d directory) byEmail(ctx context.Context, email string) (string, error) {
 }
 
 // Absent are the people whom the subjects name and who are not in the channel, most at the most; more is how many others there are.
-// Those who are named by themselves come before those of groups.
+// Those who are named on their own come before those of groups.
 func (d directory) Absent(
 	ctx context.Context, channel string, subjects []algesta.Subject, most int,
 ) (people []algesta.PersonID, more int, err error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Metadata of every message, by which it is found again. Everybody in the workspace can read metadata: it holds no content.
+// Metadata of every message, by which it is found again. Everyone in the workspace can read metadata: it holds no content.
 const (
 	metadataType    = "algesta_post"
 	metadataID      = "id"

@@ -30,7 +30,7 @@ const (
 	maxPages     = 6
 )
 
-// directory answers who somebody is, from Slack and never by a guess: what cannot be asked and is too old is an error.
+// directory answers who someone is, from Slack and never by a guess: what cannot be asked and is too old is an error.
 // Facts of the same thing are asked for once at a time, and below Slack's rates.
 type directory struct {
 	web      web
@@ -141,8 +141,8 @@ func unreachable(err error) error {
 	}
 }
 
-// person is what Slack says of somebody, asked again when it is older than maxAge. When so many people come at once that asking
-// for each would exceed the rate, everybody is asked for in one go.
+// person is what Slack says of someone, asked again when it is older than maxAge. When so many people come at once that asking
+// for each would exceed the rate, everyone is asked for in one go.
 func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (person, error) {
 	notBefore := time.Now().Add(-maxAge)
 	if known, ok := d.remembered(id.User, notBefore); ok {

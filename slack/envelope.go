@@ -51,7 +51,7 @@ type received struct {
 	Moved *moved
 	// Form is set where a form is asked for, filled in further or sent; Trigger opens one within 3 s.
 	Form *formEvent
-	// Home says that somebody opened the Home tab; the invocation says who, and where their direct messages are.
+	// Home says that someone opened the Home tab; the invocation says who, and where their direct messages are.
 	Home bool
 	// Blank says that the dialog came back without a reason: it stays open and asks again.
 	Blank bool
@@ -217,7 +217,7 @@ type interactionPayload struct {
 	View        viewPayload `json:"view"`
 }
 
-// viewPayload is a modal or a Home tab in which somebody did something.
+// viewPayload is a modal or a Home tab in which someone did something.
 type viewPayload struct {
 	ID              string `json:"id"`
 	Type            string `json:"type"`

@@ -56,7 +56,7 @@ func contentErrors() []string {
 	}
 }
 
-// passing are the errors that pass by themselves (the methods' pages in Slack's reference).
+// passing are the errors that pass on their own (the methods' pages in Slack's reference).
 func passing() []string {
 	return []string{
 		"internal_error",

@@ -106,7 +106,7 @@ func (s *sender) attach(ctx context.Context, r *result, msg rendered, m memory) 
 // errNotSeen says that Slack took a file and doesn't show it. It isn't sent again: it may come.
 var errNotSeen = errors.New("the file isn't in its thread")
 
-// refusesFiles tells the errors that don't pass by themselves.
+// refusesFiles tells the errors that don't pass on their own.
 func refusesFiles(err error) bool {
 	var status slackapi.StatusCodeError
 	name := code(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// formEvent is what somebody did with a form.
+// formEvent is what someone did with a form.
 type formEvent struct {
 	View   string            // its ID; "" where it's still to be opened
 	Hash   string            // of the view in which something was chosen
@@ -79,7 +79,7 @@ func (r reader) chosen(p interactionPayload, now time.Time) (received, error) {
 	return in, nil
 }
 
-// sent is a form that somebody sent. The modal's ID makes its key: sent twice it's one command.
+// sent is a form that someone sent. The modal's ID makes its key: sent twice it's one command.
 func (r reader) sent(p interactionPayload, now time.Time) (received, error) {
 	in, err := p.form(now)
 	if err != nil {
@@ -131,7 +131,7 @@ func (p interactionPayload) atHome() (interactionPayload, error) {
 	return p, nil
 }
 
-// homeOpened is that somebody looks at the bot's Home tab, and not at its messages.
+// homeOpened is that someone looks at the bot's Home tab, and not at its messages.
 func (r reader) homeOpened(p eventPayload, now time.Time) (received, error) {
 	e := p.Event
 	var channel string

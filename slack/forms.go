@@ -16,11 +16,11 @@ import (
 
 // Forms makes forms and reads what was filled in.
 type Forms interface {
-	// Wants reports whether what somebody typed needs a form. It asks nobody: it is called before the acknowledgement.
+	// Wants reports whether what someone typed needs a form. It asks nobody: it is called before the acknowledgement.
 	Wants(ctx context.Context, in algesta.Invocation) bool
-	// Form is the form for somebody, with what they filled in so far.
+	// Form is the form for someone, with what they filled in so far.
 	Form(ctx context.Context, in algesta.Invocation, values map[string]string) algesta.Form
-	// Home is what somebody sees on the Home tab, from the top down.
+	// Home is what someone sees on the Home tab, from the top down.
 	Home(ctx context.Context, in algesta.Invocation) []algesta.Report
 	// Changes wakes when what a Home tab shows may have changed.
 	Changes() <-chan struct{}

@@ -128,8 +128,8 @@ func (d directory) userGroups(ctx context.Context, withUsers bool) ([]userGroup,
 	return answer.Groups, err
 }
 
-// noGroups is Slack's error where the workspace's plan has no user groups. It doesn't go away by itself: such a group has no members, and
-// people whom a policy names by themselves keep their rights.
+// noGroups is Slack's error where the workspace's plan has no user groups. It doesn't go away on its own: such a group has no members, and
+// people whom a policy names on their own keep their rights.
 const noGroups = "plan_upgrade_required"
 
 // learnPlan remembers from the outcome of a call about groups whether the plan has any.

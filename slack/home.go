@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// homeLives is how long a Home tab is kept up to date after it was opened: opening it again makes it anew.
+	// homeLives is how long a Home tab is kept up to date after it was opened: opening it again recreates it.
 	homeLives = 12 * time.Hour
 	// homePause is between two Home tabs: Slack takes about 100 in a minute (views.publish, tier 4), and openings come on top.
 	homePause = time.Second
@@ -43,7 +43,7 @@ type home struct {
 	shown  uint64 // a hash of what was published last
 }
 
-// keep remembers that somebody opened their Home tab. Of too many the oldest is forgotten.
+// keep remembers that someone opened their Home tab. Of too many the oldest is forgotten.
 func (h *homes) keep(in algesta.Invocation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +84,7 @@ func (h *homes) published(id algesta.PersonID, what uint64) {
 	}
 }
 
-// openHome publishes the Home tab of somebody who opened it.
+// openHome publishes the Home tab of someone who opened it.
 func (l *listener) openHome(ctx context.Context, in algesta.Invocation) {
 	l.homes.keep(in)
 	ctx = context.WithoutCancel(ctx)

@@ -383,7 +383,7 @@ func (l *listener) snapshot() Stats {
 	return s
 }
 
-// waitAfter is how long to wait before the next try. A refused token is no reason to exit: somebody may repair it.
+// waitAfter is how long to wait before the next try. A refused token is no reason to exit: someone may repair it.
 func (l *listener) waitAfter(err error, pauses *wait.Backoff) time.Duration {
 	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
 		return rest(limited)

@@ -365,7 +365,7 @@ func clipped(cell algesta.Text) algesta.Text {
 	return cell
 }
 
-// columns let texts wrap, which Slack's tables don't do by themselves, so that a table is read on a phone; figures stand at the right.
+// columns let texts wrap, which Slack's tables don't do on their own, so that a table is read on a phone; figures stand at the right.
 func columns(t algesta.Table) []slackapi.ColumnSetting {
 	out := make([]slackapi.ColumnSetting, len(t.Head))
 	for i := range out {

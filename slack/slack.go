@@ -55,7 +55,7 @@ func (c Config) Validate() error {
 
 const (
 	requestTimeout = 10 * time.Second
-	// fatalWait is the pause after Slack has refused the app's tokens. The bot stays up and tells: somebody may repair it.
+	// fatalWait is the pause after Slack has refused the app's tokens. The bot stays up and tells: someone may repair it.
 	fatalWait = time.Minute
 )
 

@@ -17,7 +17,7 @@ const undecided = `('planned', 'intended', 'unknown')`
 // Intend records writes of one request, in the order of its plan: the one that is about to be sent and, at the first, those whose turn
 // comes after it, as planned. blocker is the request that keeps one of their objects to itself, because one of its writes is planned,
 // intended or doubtful, and then nothing was recorded; it is the request itself when a write of its own is doubtful.
-// A second Intend of the same write, before its turn, after it certainly did not happen or before anybody knows, replaces the record
+// A second Intend of the same write, before its turn, after it certainly did not happen or before anyone knows, replaces the record
 // and counts one attempt more; what Before and Watch hold is kept unless new ones are given. ErrStale when a write is
 // confirmed: it happened, and must not happen again.
 func (t *Tx) Intend(all ...algesta.Execution) (blocker string, err error) {

@@ -25,7 +25,7 @@ func scanIncident(row scanner) (i algesta.Incident, err error) {
 }
 
 // SaveIncident stores an incident that is new (its Version is 0), or its new content where its Version is still that of the store. saved is
-// false where somebody else was quicker: another content is stored, another incident of the same key is open, or another has its ID.
+// false where someone else was quicker: another content is stored, another incident of the same key is open, or another has its ID.
 func (t *Tx) SaveIncident(i algesta.Incident) (saved bool, err error) {
 	body, err := encode(i)
 	if err != nil {

@@ -84,7 +84,7 @@ func fileOf(address string) (string, error) {
 
 // open opens the two pools and prepares the file.
 func (s *Store) open(ctx context.Context, path string) error {
-	// SQLite would let everybody on the machine read it; its other files take over these rights.
+	// SQLite would let everyone on the machine read it; its other files take over these rights.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's
 	if err != nil {
 		return fmt.Errorf("creating the file: %w", err)

@@ -145,7 +145,7 @@ func (s *Store) Attempting(ctx context.Context, ids []int64) error {
 }
 
 // Delivered records what became of posts. A lost one is given up in this content, which is audited; new content is tried again. Where it
-// is the card, the plan or an end of a request, or an answer that everybody should see, a LostJob is scheduled in the same transaction.
+// is the card, the plan or an end of a request, or an answer that everyone should see, a LostJob is scheduled in the same transaction.
 func (s *Store) Delivered(ctx context.Context, all []algesta.Delivery) error {
 	return s.Update(ctx, func(t *Tx) error {
 		t.effects.outbox, t.effects.point = true, "delivered" // the next in a thread may go

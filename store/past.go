@@ -8,7 +8,7 @@ import (
 )
 
 // Carried are the requests whose change the bot saw in the object and that have ended, the last one first, most at most. What is there by
-// somebody's word alone (of a change in doubt) nobody watched, so it says nothing about how it came up.
+// someone's word alone (of a change in doubt) nobody watched, so it says nothing about how it came up.
 func (s *Store) Carried(ctx context.Context, o algesta.Object, most int) ([]algesta.Request, error) {
 	all, err := list(ctx, s.read, scanRequest, `SELECT `+requestColumns+` FROM requests
 		WHERE status IN ('succeeded', 'failed', 'timed out', 'superseded')
@@ -21,7 +21,7 @@ func (s *Store) Carried(ctx context.Context, o algesta.Object, most int) ([]alge
 }
 
 // LastChange is the request whose change was begun last of those that wrote to the object, or were asked for about it and wrote to another,
-// such as its autoscaler. Their change is in the cluster, or may be; it has ended, or is still being followed. A change by somebody's word
+// such as its autoscaler. Their change is in the cluster, or may be; it has ended, or is still being followed. A change by someone's word
 // counts.
 func (s *Store) LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error) {
 	all, err := list(

@@ -8,7 +8,7 @@ import (
 )
 
 // Topics are what the bot posted in a thread of a channel, one for each command, oldest first: the card that began it, and what was said in
-// a thread that somebody else began. A request of which only the card is known is about what it was asked for.
+// a thread that someone else began. A request of which only the card is known is about what it was asked for.
 func (s *Store) Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error) {
 	all, err := list(ctx, s.read, func(row scanner) (t algesta.Topic, err error) {
 		var post, command string

@@ -138,7 +138,7 @@ type batch struct {
 	broken  error // the transaction cannot go on
 }
 
-// commit carries what is waiting to the disk and releases everybody who waits for it.
+// commit carries what is waiting to the disk and releases everyone who waits for it.
 func (w *writer) commit(ctx context.Context) {
 	b := &batch{}
 	if b.tx, b.broken = w.store.write.BeginTx(ctx, nil); b.broken != nil {

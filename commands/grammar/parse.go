@@ -268,7 +268,7 @@ func (p Parser) help(typed []word, at int) (Parsed, error) {
 	return out, nil
 }
 
-// canI reads the command that somebody wonders about, from the word at on. Its arguments may be left out.
+// canI reads the command that someone wonders about, from the word at on. Its arguments may be left out.
 func (p Parser) canI(typed []word, at int) (Parsed, error) {
 	if len(typed) == at {
 		return Parsed{}, p.usage(algesta.Say("Which command do you mean?"), canIWord+" <command> "+serviceSlot+" "+environmentSlot)

@@ -266,7 +266,7 @@ func (p Parser) pastedRun(line pastedLine) ([]word, error) {
 	)
 }
 
-// pastedCurl reads the address that somebody asks: of a Service of the cluster its health, of a host what is seen of it.
+// pastedCurl reads the address that someone asks: of a Service of the cluster its health, of a host what is seen of it.
 func (p Parser) pastedCurl(typed []word, line pastedLine) ([]word, error) {
 	if slices.ContainsFunc(typed, sends) {
 		return nil, p.instead(

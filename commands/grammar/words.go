@@ -42,7 +42,7 @@ func isPicture(s string) bool {
 var polite = []string{"please", "pls", "plz", "porfa", "thanks", "thx", "gracias"}
 
 // polished drops what says nothing from a command: emoji, "please" at either end, and the punctuation that ends a sentence,
-// which phones add by themselves.
+// which phones add on their own.
 func polished(typed []word) []word {
 	out := slices.DeleteFunc(slices.Clone(typed), func(w word) bool { return !w.quoted && isPicture(w.text) })
 	isPolite := func(w word) bool { return !w.quoted && slices.Contains(polite, joined([]word{w})) }
@@ -77,7 +77,7 @@ func tidy(text string) string {
 }
 
 // mentions are the people in a text, as Slack sends them: their IDs by what unwrap makes of them. Two people who are shown by one name are
-// nobody: whom somebody meant couldn't be told.
+// nobody: whom someone meant couldn't be told.
 func mentions(text string) map[string]string {
 	var out map[string]string
 	for _, m := range entity.FindAllStringSubmatch(strings.ToValidUTF8(text, ""), -1) {

@@ -128,7 +128,7 @@ func isNamedAs(workload string, service *corev1.Service) bool {
 	})
 }
 
-// goneCalled is the missing workload that somebody asks about.
+// goneCalled is the missing workload that someone asks about.
 func (s *Snapshot) goneCalled(about Ref) (Ref, bool) {
 	for _, g := range s.GoneWorkloads() {
 		called := g.Ref == about ||

@@ -39,7 +39,7 @@ const revisionHistory = "deployment.kubernetes.io/revision-history"
 func GoneBackTo(set metav1.Object) bool { return set.GetAnnotations()[revisionHistory] != "" }
 
 // Began is when a ReplicaSet with this TemplateHash ("" where it can't be told) was last made what runs; zero where nothing says so. The
-// bot's own record is taken, unless the Deployment, nil where it wasn't read, shows that somebody went back to the set after it: then
+// bot's own record is taken, unless the Deployment, nil where it wasn't read, shows that someone went back to the set after it: then
 // noted is false, and a change-cause with a request of the bot is about an earlier life. Kubernetes records no such moment: what is told
 // for others' changes is at most as long too late as their rollout took.
 func Began(d *appsv1.Deployment, set metav1.Object, template string) (began time.Time, noted bool) {
@@ -76,7 +76,7 @@ const (
 
 // changedBy is the earliest moment after its ReplicaSet's creation by which the Deployment had got its template, as two traces have it;
 // zero where neither is there. One is who last wrote a field of the template, which may have been together with another field later;
-// outside says that it's this one, and somebody else than the bot. The other is when the last rollout had come up: nothing moves it but
+// outside says that it's this one, and someone else than the bot. The other is when the last rollout had come up: nothing moves it but
 // another rollout.
 func changedBy(d *appsv1.Deployment, created time.Time) (by time.Time, outside bool) {
 	for _, m := range d.ManagedFields {

@@ -103,7 +103,7 @@ func placeWords(about Ref) string {
 	return " in " + about.Namespace
 }
 
-// standsFor is what is looked at when somebody asks about an object that its owner explains: the workload of a ReplicaSet, and the Service
+// standsFor is what is looked at when someone asks about an object that its owner explains: the workload of a ReplicaSet, and the Service
 // of
 // an EndpointSlice or of Endpoints, which have the Service's name.
 func (s *Snapshot) standsFor(about Ref) Ref {

@@ -23,7 +23,7 @@ func (x *index) addSlices(s *Snapshot) {
 	}
 }
 
-// HasSelector says that the Service finds its pods by a selector: not by name, and not by slices of somebody else.
+// HasSelector says that the Service finds its pods by a selector: not by name, and not by slices of someone else.
 func HasSelector(service *corev1.Service) bool {
 	return service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0
 }

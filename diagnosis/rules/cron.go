@@ -168,7 +168,7 @@ func saysWhy(s *facts.Snapshot, c *batchv1.CronJob) bool {
 	return told
 }
 
-// specChanged is when somebody last wrote the object itself and not its status: a schedule that was only just resumed has
+// specChanged is when someone last wrote the object itself and not its status: a schedule that was only just resumed has
 // missed nothing.
 func specChanged(o metav1.Object) time.Time {
 	var changed time.Time

@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/store"
 )
 
-// testTheAuditIsAChainThatAnchorsHold appends lines, and asks whether they are still those that a head was kept of. What somebody can do
+// testTheAuditIsAChainThatAnchorsHold appends lines, and asks whether they are still those that a head was kept of. What someone can do
 // to the lines themselves depends on the engine, and is tested there.
 func testTheAuditIsAChainThatAnchorsHold(t *testing.T, open Open) {
 	t.Parallel()
