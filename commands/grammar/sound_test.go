@@ -145,3 +145,9 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+func TestALongWordIsNotRepeatedWhole(t *testing.T) {
+	t.Parallel()
+	mustBeSound(t, "--help rollback "+strings.Repeat("y", 480))
+	mustBeSound(t, "rolback api-gateway production because "+strings.Repeat("y", 480))
+}

@@ -31,6 +31,9 @@ func TestSpanishWordsStandForCommands(t *testing.T) {
 		"reiniciar api-gateway producción porque está colgado": {
 			Runbook: "restart", Service: "api-gateway", Environment: "produccion", Reason: "está colgado",
 		},
+		"revertir api-gateway producción por favor":  {Runbook: "rollback", Service: "api-gateway", Environment: "produccion"},
+		"por favor revertir api-gateway producción.": {Runbook: "rollback", Service: "api-gateway", Environment: "produccion"},
+		"Por favor, estado api-gateway producción":   on("status", nil),
 		"ayuda":           {Runbook: "help"},
 		"ayuda revertir":  {Runbook: "help", Args: algesta.Args{"about": "rollback"}},
 		"escalar ayuda":   {Runbook: "scale", Help: true},

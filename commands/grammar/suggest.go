@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
@@ -117,6 +118,10 @@ func quoted(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
+// longestRetyped is how many characters of a person's own words are shown to be copied: cut they would be another command, and longer ones
+// are nobody's typo.
+const longestRetyped = 300
+
 // didYouMean is the error for a mistyped word at the place at: with the corrected command where that can be read, with what
 // is still missing otherwise.
 func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right string) error {
@@ -130,6 +135,9 @@ func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right 
 	parsed, err := p.parse(again)
 	if err == nil && parsed.Runbook == whoamiWord { // it takes nothing, however much is typed after it
 		text = whoamiWord
+	}
+	if err == nil && utf8.RuneCountInString(text) > longestRetyped {
+		return e
 	}
 	if err == nil {
 		e.Err = CorrectedError{Text: text, Parsed: parsed}

@@ -45,12 +45,22 @@ var polite = []string{"please", "pls", "plz", "porfa", "thanks", "thx", "gracias
 // which phones add on their own.
 func polished(typed []word) []word {
 	out := slices.DeleteFunc(slices.Clone(typed), func(w word) bool { return !w.quoted && isPicture(w.text) })
-	isPolite := func(w word) bool { return !w.quoted && slices.Contains(polite, joined([]word{w})) }
-	for len(out) > 0 && isPolite(out[0]) {
-		out = out[1:]
+	says := func(w word) string {
+		if w.quoted {
+			return ""
+		}
+		return joined([]word{w})
 	}
-	for len(out) > 0 && isPolite(out[len(out)-1]) {
-		out = out[:len(out)-1]
+	nicely := func(w ...word) bool {
+		return len(w) == 1 && slices.Contains(polite, says(w[0])) || len(w) == 2 && says(w[0]) == "por" && says(w[1]) == "favor"
+	}
+	for n := 1; n <= min(2, len(out)); n++ {
+		for len(out) >= n && nicely(out[:n]...) {
+			out = out[n:]
+		}
+		for len(out) >= n && nicely(out[len(out)-n:]...) {
+			out = out[:len(out)-n]
+		}
 	}
 	if len(out) > 1 && !out[len(out)-1].quoted {
 		last := &out[len(out)-1]
