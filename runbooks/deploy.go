@@ -68,7 +68,12 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
 	}
 	if image == container.Image {
-		p.Nothing = algesta.Say("{} already runs {}.", subject(in), algesta.Name(quote(rollout.ShortImage(image))))
+		version := algesta.Name(quote(rollout.ShortImage(image)))
+		p.Nothing = algesta.Say("{} already runs {}.", subject(in), version)
+		if !s.up() {
+			p.Nothing = s.notUp(algesta.Say("{}", version))
+			return p, nil
+		}
 		if container.ImagePullPolicy == corev1.PullAlways {
 			p.Nothing = p.Nothing.Then("If the tag was pushed again, {} pulls it.", command(in, "restart", ""))
 		}

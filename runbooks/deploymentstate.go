@@ -208,3 +208,12 @@ func (s deploymentState) stateWarnings() []algesta.Text {
 	}
 	return nil
 }
+
+// up reports whether the Deployment runs what it's meant to run: its rollout is over.
+func (s deploymentState) up() bool { return rollout.OfDeployment(s.d.Deployment, nil).Done() }
+
+// notUp says that what is asked for is what the Deployment is meant to run already, and doesn't run yet.
+func (s deploymentState) notUp(what algesta.Text) algesta.Text {
+	return algesta.Say("{} is meant to run {} already, and its rollout isn't over. To see how far it is: {}",
+		subject(s.in), what, command(s.in, "status", ""))
+}

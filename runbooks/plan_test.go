@@ -209,6 +209,11 @@ func TestNothingToDoIsSaid(t *testing.T) {
 			"api-gateway in production already runs …/api-gateway:12345. If the tag was pushed again, /algesta restart api-gateway production " +
 				"pulls it.",
 		},
+		"a version whose rollout isn't over": {
+			"deploy", algesta.Args{"image": "12345"}, func(s *still) { s.deployment.Status.UpdatedReplicas = 1 },
+			"api-gateway in production is meant to run …/api-gateway:12345 already, and its rollout isn't over. To see how far it is: " +
+				"/algesta status api-gateway production",
+		},
 		"a restart of no pods": {
 			"restart",
 			nil,

@@ -71,6 +71,9 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	p.Figures = map[string]int64{"revision": to.Number, "pods": int64(s.d.Replicas()), "surge": 0}
 	if s.now >= 0 && s.revisions[s.now].Set.UID == to.Set.UID {
 		p.Nothing = algesta.Say("{} already runs revision {}.", subject(in), to.Number)
+		if !s.up() {
+			p.Nothing = s.notUp(algesta.Say("revision {}", to.Number))
+		}
 		return p, nil
 	}
 	if p.Template, err = rollout.TemplateHash(to.Template); err != nil {
