@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,10 +107,7 @@ func TestAFreezeThatComesWhileAWriteIsPreparedStopsIt(t *testing.T) {
 	w.setRules(freezing)
 	once := false
 	w.cluster.set(func(c *fakeCluster) {
-		c.beforeIntent = func() {
-			if once {
-				return
-			}
+		freeze := sync.OnceFunc(func() { // the policy was taken already, and Slack is being asked
 			once = true
 			alive, err := w.store.Alive(context.Background())
 			require.NoError(t, err)
@@ -119,7 +117,8 @@ func TestAFreezeThatComesWhileAWriteIsPreparedStopsIt(t *testing.T) {
 					By: carla, Reason: "stop", From: time.Now(), Until: time.Now().Add(time.Hour),
 				})
 			}))
-		}
+		})
+		c.beforeIntent = func() { w.people.set(func(d *fakeDirectory) { d.onPlace = freeze }) }
 	})
 	w.types(luis, "scale api-gateway production replicas=5")
 	r := w.request(algesta.Rejected)
