@@ -52,3 +52,26 @@ func TestAReportAndAPlanAreRedactedAndOtherwiseTheSame(t *testing.T) {
 	require.Equal(t, algesta.Report{}, r.Report(algesta.Report{}))
 	require.Equal(t, algesta.Plan{}, r.Plan(algesta.Plan{}))
 }
+
+func TestAnIncidentIsStoredWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	const value = "kestrel over a quiet field"
+	i := algesta.Incident{
+		ID: "i-1", Key: algesta.IncidentKey{Kind: "Secret", Name: "mongodb-credentials"}, Unchecked: value, Recent: value, Ended: value,
+		Signals: []algesta.Signal{{Rule: "crash-loop", Says: "it says " + value}},
+		Cause: algesta.IncidentCause{
+			What: value, Sentence: value, Impact: value, Change: value, Next: value, Command: value,
+			Pods: []algesta.ReadyPods{{Kind: "Deployment", Name: "ms-orders", Of: 2}},
+		},
+		Buttons: []algesta.Button{{Label: value, Confirm: &algesta.Confirm{Title: value, Text: value}}},
+	}
+	before, err := json.Marshal(i)
+	require.NoError(t, err)
+	hidden, err := json.Marshal(redact.New([]byte(value)).Incident(i))
+	require.NoError(t, err)
+	require.NotContains(t, string(hidden), "kestrel")
+	require.Contains(t, string(hidden), "mongodb-credentials")
+	after, err := json.Marshal(i)
+	require.NoError(t, err)
+	require.Equal(t, before, after, "what was handed over is not changed")
+}
