@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// Cluster is one cluster as a runbook sees it: each thing that it can be asked on its own. What is nil can't be asked of this cluster, and a
+// Cluster is one cluster as a runbook sees it: each thing that it can be asked by itself. What is nil can't be asked of this cluster, and a
 // runbook then says that it couldn't check. The Reader is nil only for a command that is about no cluster. It cannot write: what plans
 // cannot act. Every error is an *algesta.Error (ErrNotFound, ErrForbidden, ErrUnreachable) with a sentence for people;
 // API error bodies never pass.
