@@ -317,7 +317,9 @@ func (d *description) hiding(ctx context.Context, c Cluster, spec corev1.PodSpec
 		c.Keys = nil
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: d.in.Command.Target.Namespace, Name: d.name}, Spec: spec}
-	d.hide = hiding(ctx, c, pod, d.in.Command.At)
+	hide, unread := hiding(ctx, c, pod, d.in.Command.At)
+	d.hide = hide
+	d.said = append(d.said, notRecognized(unread)...)
 }
 
 // variables adds the environment of containers, as the command env shows it.

@@ -66,7 +66,8 @@ func hidingOf(ctx context.Context, c Cluster, pod *corev1.Pod, in Input) func(st
 	if err != nil || c.Logs == nil {
 		return func(string) string { return "" }
 	}
-	return hiding(ctx, c, live, in.Command.At)
+	hide, _ := hiding(ctx, c, live, in.Command.At)
+	return hide
 }
 
 func answerHealth(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {

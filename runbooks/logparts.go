@@ -26,6 +26,7 @@ type logPart struct {
 	head      algesta.Text // which instance it is, and how it ended
 	ended     *corev1.ContainerStateTerminated
 	hide      func(string) string
+	unread    []string // the Secrets whose values hide doesn't know
 
 	lines  []logLine
 	found  []said // of those lines what was asked for
@@ -50,10 +51,10 @@ func logParts(ctx context.Context, c Cluster, chosen []*corev1.Pod, ask logAsk, 
 		if err != nil {
 			return nil, 0, err
 		}
-		hide := hiding(ctx, c, pod, in.Command.At)
+		hide, unread := hiding(ctx, c, pod, in.Command.At)
 		for _, name := range names {
 			for _, part := range instances(pod, name, ask, in.Command.At) {
-				part.hide = hide
+				part.hide, part.unread = hide, unread
 				parts = append(parts, part)
 			}
 		}
@@ -62,22 +63,46 @@ func logParts(ctx context.Context, c Cluster, chosen []*corev1.Pod, ask logAsk, 
 	return parts[:shown], len(parts) - shown, nil
 }
 
-// hiding takes secrets out of a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses,
-// as
-// far as the bot may read those.
-func hiding(ctx context.Context, c Cluster, pod *corev1.Pod, now time.Time) func(string) string {
+// hiding takes secrets out of a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses, as
+// far as the bot may read those. unread are the Secrets that it couldn't read: what they hold can't be recognized.
+func hiding(ctx context.Context, c Cluster, pod *corev1.Pod, now time.Time) (hide func(string) string, unread []string) {
+	names := secretsOf(pod.Spec)
 	var named []reference
-	for _, name := range secretsOf(pod.Spec) {
+	for _, name := range names[:min(len(names), mostReferences)] {
 		named = append(named, reference{kind: secret, name: name})
 	}
-	read := slices.ContainsFunc(
-		readKeys(ctx, c, pod.Namespace, named[:min(len(named), mostReferences)]), func(k keysRead) bool { return k.err == nil },
-	)
+	read := false
+	for i, k := range readKeys(ctx, c, pod.Namespace, named) {
+		read = read || k.err == nil
+		if k.err != nil && !errors.Is(k.err, algesta.ErrNotFound) { // what isn't there holds nothing
+			unread = append(unread, names[i])
+		}
+	}
+	unread = append(unread, names[len(named):]...)
 	s := facts.NewSnapshot(now, []runtime.Object{pod}, nil)
 	if !read {
-		return s.Hide
+		return s.Hide, unread
 	}
-	return func(text string) string { return s.Hide(c.Logs.HideSecrets(text)) }
+	return func(text string) string { return s.Hide(c.Logs.HideSecrets(text)) }, unread
+}
+
+// notRecognized says of which Secrets the values can't be hidden in what is quoted, none where all were read.
+func notRecognized(unread []string) []algesta.Text {
+	switch len(unread) {
+	case 0:
+		return nil
+	case 1:
+		return []algesta.Text{algesta.Say("Couldn't read Secret {}, so its values can't be recognized here.", algesta.Name(quote(unread[0])))}
+	}
+	return []algesta.Text{algesta.Say("Couldn't read the Secrets {}, so their values can't be recognized here.", wordsof.Few(quotedAll(unread), mostParts))}
+}
+
+func quotedAll(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = quote(name)
+	}
+	return out
 }
 
 // secretsOf are the Secrets that a pod takes variables and files from, each once.

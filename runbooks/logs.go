@@ -171,6 +171,7 @@ func answerLogs(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 			algesta.Say("I don't follow logs: these are the lines until now. For newer ones type it again: {}", logCommand(in, "since=1m")),
 		)
 	}
+	notes = append(notes, unrecognized(parts)...)
 	report := logReport(chosen[0], parts, ask, in)
 	if len(why) > 0 {
 		report.Body = append([]algesta.Block{{Text: why}}, report.Body...)
@@ -179,6 +180,19 @@ func answerLogs(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		report.Body = append(report.Body, algesta.Block{List: notes})
 	}
 	return report, nil
+}
+
+// unrecognized says of which Secrets the values can't be hidden in these logs.
+func unrecognized(parts []*logPart) []algesta.Text {
+	var unread []string
+	for _, p := range parts {
+		for _, name := range p.unread {
+			if len(p.lines) > 0 && !slices.Contains(unread, name) {
+				unread = append(unread, name)
+			}
+		}
+	}
+	return notRecognized(unread)
 }
 
 // nothingRead is the error where every log was refused or could not be reached.

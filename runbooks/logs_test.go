@@ -217,6 +217,15 @@ func TestALogShowsNoValueOfTheWorkload(t *testing.T) {
 		}
 		require.Contains(t, text, "none of the last 5 lines contains", "what is hidden can't be searched for")
 	}
+
+	const said = "so its values can't be recognized here."
+	r, err := logsOf(t, w, "", nil)
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(shown(r), "\n"), said, "it was read")
+	w.secrets = nil // it can't be read, and the answer says what that means
+	r, err = logsOf(t, w, "", nil)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(shown(r), "\n"), "Couldn't read Secret mongo, "+said)
 }
 
 func TestWhatIsLongIsCutAndSaid(t *testing.T) {
