@@ -56,7 +56,7 @@ func (p Parser) describing(typed []word, line pastedLine) []word {
 }
 
 // viewers are the programs that show a part of what another prints.
-var viewers = []string{"grep", "egrep", "awk", "head", "tail", "less", "more", "sort", "wc", "column", "cat"}
+var viewers = []string{"grep", "egrep", "awk", "head", "tail", "less", "more", "sort", "wc", "column", "cat", "uniq", "cut", "tr", "sed"}
 
 // withoutPipes leaves out where the output of a look would go: the answer has it all, and is as short as it can be. What a log is searched
 // for becomes an option of logs.

@@ -205,6 +205,9 @@ func TestAnEnvironmentMayBeLeftOut(t *testing.T) {
 		"describe node/aks-1 production": {Runbook: "nodes", Object: "node/aks-1", Environment: "production"},
 		"kubectl get pods -A":            {Runbook: "pods", Everywhere: true, Args: all},
 		"kubectl get pods -A -o wide":    {Runbook: "pods", Everywhere: true, Args: algesta.Args{"all-namespaces": true, "output": "wide"}},
+		"kubectl get pods -A -o wide | awk '{print $8}' | sort | uniq -c": {
+			Runbook: "pods", Everywhere: true, Args: algesta.Args{"all-namespaces": true, "output": "wide"},
+		},
 		"kubectl get pods --all-namespaces -l app=web": {
 			Runbook: "pods", Everywhere: true, Args: algesta.Args{"all-namespaces": true, "selector": "app=web"},
 		},
