@@ -9,6 +9,7 @@ import (
 	"github.com/sourcegraph/conc"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -101,7 +102,7 @@ func (c *Cluster) learnList(ctx context.Context, namespace string, list runtime.
 	c.learn(ctx, namespace, nil, specs...)
 }
 
-// podSpecOf is the pod that an object is or makes, nil where it's none of the kinds that a rollout is read from.
+// podSpecOf is the pod that an object is or makes, nil where it's of no kind that makes pods.
 func podSpecOf(object runtime.Object) *corev1.PodSpec {
 	switch o := object.(type) {
 	case *corev1.Pod:
@@ -114,6 +115,10 @@ func podSpecOf(object runtime.Object) *corev1.PodSpec {
 		return &o.Spec.Template.Spec
 	case *appsv1.DaemonSet:
 		return &o.Spec.Template.Spec
+	case *batchv1.Job:
+		return &o.Spec.Template.Spec
+	case *batchv1.CronJob:
+		return &o.Spec.JobTemplate.Spec.Template.Spec
 	case *unstructured.Unstructured:
 		raw, found, err := unstructured.NestedMap(o.Object, "spec", "template", "spec")
 		spec := &corev1.PodSpec{}

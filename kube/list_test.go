@@ -3,6 +3,7 @@ package kube_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -11,7 +12,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -262,4 +265,41 @@ func TestOneObjectIsLearnedBeforeItIsQuoted(t *testing.T) {
 	_, err = c.ListSome(t.Context(), "production", "", 1, &all)
 	require.NoError(t, err)
 	require.NotContains(t, all.Items[0].Status.ContainerStatuses[0].State.Terminated.Message, value, "what is known is hidden in any list")
+}
+
+// Whatever makes pods spells out what they get.
+func TestWhateverMakesPodsIsLearnedBeforeItIsQuoted(t *testing.T) {
+	t.Parallel()
+	value := fmt.Sprintf("walrus-%x-lantern", rand.Uint64()|1<<60)
+	template := corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{
+		{Name: "app", Env: []corev1.EnvVar{{Name: "DB_PASSWORD", Value: value}}},
+	}}}
+	meta := metav1.ObjectMeta{Name: "x", Namespace: "production"}
+	job := batchv1.JobSpec{Template: template}
+	for name, list := range map[string]struct{ answer, into runtime.Object }{
+		"a job": {&batchv1.JobList{Items: []batchv1.Job{{ObjectMeta: meta, Spec: job}}}, &batchv1.JobList{}},
+		"a cronjob": {&batchv1.CronJobList{Items: []batchv1.CronJob{{ObjectMeta: meta, Spec: batchv1.CronJobSpec{
+			JobTemplate: batchv1.JobTemplateSpec{Spec: job},
+		}}}}, &batchv1.CronJobList{}},
+		"a daemonset": {&appsv1.DaemonSetList{Items: []appsv1.DaemonSet{{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Template: template}}}}, &appsv1.DaemonSetList{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_ = json.NewEncoder(w).Encode(list.answer)
+			}))
+			t.Cleanup(server.Close)
+			path := filepath.Join(t.TempDir(), "kubeconfig")
+			require.NoError(t, control.WriteKubeconfig(path, &rest.Config{Host: server.URL}, "sandbox"))
+			redactor := redact.New()
+			c, err := kube.Open(t.Context(), kube.Config{
+				Name: "sandbox", Access: kube.Kubeconfig, Kubeconfig: path, SecretValues: func(values [][]byte) { redactor.Add(values...) },
+			})
+			require.NoError(t, err)
+			_, err = c.ListSome(t.Context(), "production", "metadata.name=x", 1, list.into)
+			require.NoError(t, err)
+			require.NotContains(t, redactor.String("said "+value), value)
+		})
+	}
 }

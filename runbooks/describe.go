@@ -3,7 +3,6 @@ package runbooks
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact/podspec"
 	"github.com/3astronautas/algesta/rollout"
 )
 
@@ -67,6 +67,7 @@ type description struct {
 	tables     []algesta.Block
 	said       []algesta.Text
 	hide       func(string) string // takes what its pods spell out, and what their Secrets hold, out of a text
+	hidden     *hidden             // what its pods and their variables hold
 	ofWorkload bool                // the events of what it makes are its own, too
 }
 
@@ -82,11 +83,12 @@ func answerDescribe(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 			algesta.Say("I can't describe a {}.", word), algesta.Say("{} says which commands there are.", algesta.Name(in.Bot.Typed("help"))),
 		)
 	}
-	d := &description{in: in, kind: kind, name: name, hide: func(s string) string { return s }}
+	d := &description{in: in, kind: kind, name: name, hidden: hiddenOf(in, []string{name})}
+	d.hide = d.hidden.hide
 	if err := describe(ctx, c, d); err != nil {
 		return algesta.Report{}, err
 	}
-	return d.whole(ctx, c), nil
+	return d.hidden.values.Report(d.whole(ctx, c)), nil
 }
 
 // whole is the answer, with the events last.
@@ -211,15 +213,15 @@ func (d *description) about(o metav1.Object) {
 	if deleted := o.GetDeletionTimestamp(); deleted != nil {
 		d.wrong("It's being deleted, since {}.", algesta.AtDay(deleted.Time))
 		if waits := o.GetFinalizers(); len(waits) > 0 {
-			d.wrong("What has to be done before it's gone: {}.", quote(list(clipped(waits))))
+			d.wrong("What has to be done before it's gone: {}.", d.quote(list(clipped(waits))))
 		}
 	}
 	if owner := metav1.GetControllerOfNoCopy(o); owner != nil {
-		d.field("made by", algesta.Say("{} {}", quote(owner.Kind), algesta.Name(quote(owner.Name))))
+		d.field("made by", algesta.Say("{} {}", d.quote(owner.Kind), algesta.Name(d.quote(owner.Name))))
 	}
-	d.field("managed by", quote(managerOf(o)))
-	d.field("labels", labelsOf(o.GetLabels()))
-	shown, hidden := shownAnnotations(o.GetAnnotations())
+	d.field("managed by", d.quote(managerOf(o)))
+	d.field("labels", d.labels(o.GetLabels()))
+	shown, hidden := shownAnnotations(o.GetAnnotations(), d.hide)
 	if hidden > 0 && shown != "" {
 		shown += ", "
 	}
@@ -227,7 +229,7 @@ func (d *description) about(o metav1.Object) {
 		shown += count(hidden, "more") // without a plural
 		shown = strings.TrimSuffix(shown, "s")
 	}
-	d.field("annotations", d.hide(shown))
+	d.field("annotations", shown)
 }
 
 // managerOf is the tool that keeps an object, by the tool's own marks (see ownerWarnings); "" for none.
@@ -253,7 +255,7 @@ func managerOf(o metav1.Object) string {
 const longestAnnotation = 100
 
 // shownAnnotations are those that are short, plain and written for people, and how many others there are.
-func shownAnnotations(all map[string]string) (shown string, hidden int) {
+func shownAnnotations(all map[string]string, hide func(string) string) (shown string, hidden int) {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		value := all[name]
@@ -267,7 +269,7 @@ func shownAnnotations(all map[string]string) (shown string, hidden int) {
 		}
 		out = append(out, name+"="+value)
 	}
-	return quote(strings.Join(out, ", ")), hidden
+	return quote(hide(strings.Join(out, ", "))), hidden
 }
 
 // The bounds of the tables below an object.
@@ -317,10 +319,16 @@ func (d *description) hiding(ctx context.Context, c Cluster, spec corev1.PodSpec
 		c.Keys = nil
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: d.in.Command.Target.Namespace, Name: d.name}, Spec: spec}
-	hide, unread := hiding(ctx, c, pod, d.in.Command.At)
-	d.hide = hide
+	d.hidden = hiddenOf(d.in, []string{d.name}, &spec)
+	ofSecrets, unread := hiding(ctx, c, pod, d.in.Command.At)
+	d.hide = func(text string) string { return ofSecrets(d.hidden.hide(text)) }
 	d.said = append(d.said, notRecognized(unread)...)
 }
+
+// quote is a text as it may be shown: without what is hidden, and only then cut.
+func (d *description) quote(text string) string { return quote(d.hide(text)) }
+
+func (d *description) labels(all map[string]string) string { return labelsOf(all, d.hide) }
 
 // variables adds the environment of containers, as the command env shows it.
 func (d *description) variables(ctx context.Context, c Cluster, spec corev1.PodSpec) {
@@ -328,17 +336,19 @@ func (d *description) variables(ctx context.Context, c Cluster, spec corev1.PodS
 		ctx: ctx, c: c, namespace: d.in.Command.Target.Namespace, maps: map[string]configMapRead{}, keys: map[string]keysRead{},
 	}
 	table := algesta.Table{Head: []string{"variable", "value", "from", "container"}}
+	var all []variable
 	var missing, others [][]algesta.Text
 	for i := range spec.Containers {
-		all, problems := sources.variables(&spec.Containers[i])
-		d.first = append(d.first, problems...)
-		for _, v := range all {
-			row := []algesta.Text{algesta.Say("{}", algesta.Name(quote(v.name))), v.shown(), algesta.Say("{}", quote(v.from)), algesta.Say("{}", v.container)}
-			if v.missing {
-				missing = append(missing, row)
-			} else {
-				others = append(others, row)
-			}
+		found, problems := sources.variables(&spec.Containers[i])
+		all, d.first = append(all, found...), append(d.first, problems...)
+	}
+	d.hidden.hideInVariables(all)
+	for _, v := range all {
+		row := []algesta.Text{algesta.Say("{}", algesta.Name(quote(v.name))), v.shown(), algesta.Say("{}", quote(v.from)), algesta.Say("{}", v.container)}
+		if v.missing {
+			missing = append(missing, row)
+		} else {
+			others = append(others, row)
 		}
 	}
 	table.Rows = append(missing, others...)
@@ -360,47 +370,13 @@ func (d *description) podsThat(ctx context.Context, c Cluster, fits func(*corev1
 	var all corev1.PodList
 	read := listAll(ctx, c, d.in.Command.Target.Namespace, "", "pods", &all)
 	d.said = append(d.said, notes(read)...)
+	var specs []*corev1.PodSpec
 	for i := range all.Items {
+		specs = append(specs, &all.Items[i].Spec)
 		if fits(&all.Items[i]) {
 			pods = append(pods, &all.Items[i])
 		}
 	}
+	d.hidden.add(podspec.Secrets(specs...))
 	return pods, read.err == nil && read.part == nil
-}
-
-// describeService tells where a Service leads, as endpoints does.
-func describeService(ctx context.Context, c Cluster, d *description) error {
-	w := readWiring(ctx, c, d.in.Command.Target.Namespace)
-	if w.services.err != nil {
-		d.report = unreadable(d.in, "the services", w.services.err)
-		return nil //nolint:nilerr // it is said
-	}
-	s, err := w.find(d.name, d.in)
-	if errors.Is(err, algesta.ErrNotFound) {
-		return d.noSuch()
-	}
-	if err != nil {
-		return err
-	}
-	d.name = s.Name
-	led := endpointsReport(w, s, Input{Command: algesta.Command{Target: d.in.Command.Target, At: d.in.Command.At}, Bot: d.in.Bot})
-	d.report.Tone, d.report.Title = led.Tone, led.Title
-	for _, block := range led.Body {
-		d.fields = append(d.fields, block.Fields...)
-		d.said = append(d.said, block.List...)
-		if block.Table != nil {
-			d.table(*block.Table, "endpoint", mostOwnPods)
-		}
-	}
-	if s.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
-		d.field("one client", "always the same pod (ClientIP)")
-	}
-	if s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		d.field("from outside", "only to pods of the node that it reaches (Local)")
-	}
-	if s.Spec.PublishNotReadyAddresses {
-		d.say("It leads to pods that aren't ready, too (publishNotReadyAddresses).")
-	}
-	d.about(s)
-	return nil
 }

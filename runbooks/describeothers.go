@@ -2,6 +2,7 @@ package runbooks
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func describeConfigMap(ctx context.Context, c Cluster, d *description) error {
 	slices.Sort(keys)
 	d.title(algesta.Good, "{}", count(len(keys), "key"))
 	if len(keys) > 0 {
-		d.field("keys", quote(strings.Join(clipped(keys), ", ")))
+		d.field("keys", d.quote(strings.Join(clipped(keys), ", ")))
 	}
 	if held.Immutable != nil && *held.Immutable {
 		d.field("immutable", "yes: a change needs another ConfigMap")
@@ -73,7 +74,7 @@ func (d *description) usedBy(ctx context.Context, c Cluster, uses func(corev1.Po
 	slices.Sort(who)
 	switch who = slices.Compact(who); {
 	case len(who) > 0:
-		d.field("used by", quote(list(clipped(who))))
+		d.field("used by", d.quote(list(clipped(who))))
 	case known:
 		d.field("used by", "no pod now")
 	}
@@ -101,9 +102,9 @@ func describeClaim(ctx context.Context, c Cluster, d *description) error {
 		d.field("has", amount(has))
 	}
 	if class := claim.Spec.StorageClassName; class != nil {
-		d.field("class", quote(*class))
+		d.field("class", d.quote(*class))
 	}
-	d.field("volume", quote(claim.Spec.VolumeName))
+	d.field("volume", d.quote(claim.Spec.VolumeName))
 	var modes []string
 	for _, mode := range claim.Spec.AccessModes {
 		modes = append(modes, string(mode))
@@ -111,7 +112,7 @@ func describeClaim(ctx context.Context, c Cluster, d *description) error {
 	d.field("access", strings.Join(modes, ", "))
 	for _, condition := range claim.Status.Conditions {
 		if condition.Status == corev1.ConditionTrue {
-			d.say("{}: {}", quote(string(condition.Type)), quote(condition.Message))
+			d.say("{}: {}", d.quote(string(condition.Type)), d.quote(condition.Message))
 		}
 	}
 	d.usedBy(ctx, c, func(spec corev1.PodSpec) bool {
@@ -147,9 +148,46 @@ func describeBudget(ctx context.Context, c Cluster, d *description) error {
 	if err != nil {
 		selector = labels.Nothing()
 	}
-	d.field("selector", quote(selector.String()))
+	d.field("selector", d.quote(selector.String()))
 	pods, _ := d.podsThat(ctx, c, func(p *corev1.Pod) bool { return selector.Matches(labels.Set(p.Labels)) })
 	d.about(budget)
 	d.podsTable(pods)
+	return nil
+}
+
+// describeService tells where a Service leads, as endpoints does.
+func describeService(ctx context.Context, c Cluster, d *description) error {
+	w := readWiring(ctx, c, d.in.Command.Target.Namespace)
+	if w.services.err != nil {
+		d.report = unreadable(d.in, "the services", w.services.err)
+		return nil //nolint:nilerr // it is said
+	}
+	s, err := w.find(d.name, d.in)
+	if errors.Is(err, algesta.ErrNotFound) {
+		return d.noSuch()
+	}
+	if err != nil {
+		return err
+	}
+	d.name = s.Name
+	led := endpointsReport(w, s, Input{Command: algesta.Command{Target: d.in.Command.Target, At: d.in.Command.At}, Bot: d.in.Bot})
+	d.report.Tone, d.report.Title = led.Tone, led.Title
+	for _, block := range led.Body {
+		d.fields = append(d.fields, block.Fields...)
+		d.said = append(d.said, block.List...)
+		if block.Table != nil {
+			d.table(*block.Table, "endpoint", mostOwnPods)
+		}
+	}
+	if s.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+		d.field("one client", "always the same pod (ClientIP)")
+	}
+	if s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
+		d.field("from outside", "only to pods of the node that it reaches (Local)")
+	}
+	if s.Spec.PublishNotReadyAddresses {
+		d.say("It leads to pods that aren't ready, too (publishNotReadyAddresses).")
+	}
+	d.about(s)
 	return nil
 }

@@ -26,26 +26,26 @@ func describePod(ctx context.Context, c Cluster, d *description) error {
 	s, now := rollout.StateOf(pod), d.in.Command.At
 	word := s.Word
 	if s.Reason != "" {
-		word += " (" + quote(s.Reason) + ")"
+		word += " (" + d.quote(s.Reason) + ")"
 	}
 	if since := changedAt(pod); !since.IsZero() {
 		word += " for " + span(now.Sub(since))
 	}
 	tone := []algesta.Tone{algesta.Bad, algesta.Warning, algesta.Good, algesta.Neutral}[podRank(pod)]
 	d.title(tone, "{}, {}", word, count(rollout.Restarts(pod), "restart"))
-	d.field("why", quote(d.hide(s.Message)))
+	d.field("why", d.quote(s.Message))
 	if last := lastEnd(pod); last != nil {
-		d.field("last end", quote(d.hide(endWords(*last)))+", "+span(now.Sub(last.FinishedAt.Time))+" ago")
+		d.field("last end", d.quote(endWords(*last))+", "+span(now.Sub(last.FinishedAt.Time))+" ago")
 	}
-	d.field("node", quote(pod.Spec.NodeName))
-	d.field("ip", quote(pod.Status.PodIP))
+	d.field("node", d.quote(pod.Spec.NodeName))
+	d.field("ip", d.quote(pod.Status.PodIP))
 	d.field("quality of service", string(pod.Status.QOSClass))
-	d.field("service account", quote(pod.Spec.ServiceAccountName))
+	d.field("service account", d.quote(pod.Spec.ServiceAccountName))
 	d.about(pod)
 	d.containers(pod.Spec, slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses))
 	for _, condition := range pod.Status.Conditions {
 		if condition.Status == corev1.ConditionFalse && condition.Message != "" && pod.Status.Phase != corev1.PodSucceeded {
-			d.wrong("{}: {}", string(condition.Type), quote(d.hide(condition.Message)))
+			d.wrong("{}: {}", string(condition.Type), d.quote(condition.Message))
 		}
 	}
 	d.wanted(pod.Spec, pod.Spec.NodeName == "")
@@ -93,8 +93,8 @@ func (d *description) containers(spec corev1.PodSpec, statuses []corev1.Containe
 			}
 			row = append(row, algesta.Say("{}", state), algesta.Say("{}", restarts))
 		}
-		table.Rows = append(table.Rows, append(row, orDash(quote(rollout.ShortImage(c.Image))),
-			algesta.Say("{}", askedFor(c, corev1.ResourceCPU)), algesta.Say("{}", askedFor(c, corev1.ResourceMemory)), orDash(containerPorts(c))))
+		table.Rows = append(table.Rows, append(row, orDash(d.quote(rollout.ShortImage(c.Image))),
+			algesta.Say("{}", askedFor(c, corev1.ResourceCPU)), algesta.Say("{}", askedFor(c, corev1.ResourceMemory)), orDash(d.ports(c))))
 		d.probes(c)
 	}
 	for _, c := range spec.InitContainers {
@@ -111,9 +111,9 @@ func (d *description) stateWords(s corev1.ContainerStatus) string {
 	now := d.in.Command.At
 	switch {
 	case s.State.Waiting != nil:
-		return "waits (" + orElse(quote(s.State.Waiting.Reason), "no reason given") + ")"
+		return "waits (" + orElse(d.quote(s.State.Waiting.Reason), "no reason given") + ")"
 	case s.State.Terminated != nil:
-		return "ended " + span(now.Sub(s.State.Terminated.FinishedAt.Time)) + " ago, " + quote(d.hide(endWords(*s.State.Terminated)))
+		return "ended " + span(now.Sub(s.State.Terminated.FinishedAt.Time)) + " ago, " + d.quote(endWords(*s.State.Terminated))
 	case s.State.Running != nil:
 		word := "ready"
 		if !s.Ready {
@@ -140,7 +140,7 @@ func askedFor(c corev1.Container, name corev1.ResourceName) string {
 	return words(request, hasRequest) + ", limit " + words(limit, hasLimit)
 }
 
-func containerPorts(c corev1.Container) string {
+func (d *description) ports(c corev1.Container) string {
 	var out []string
 	for _, p := range c.Ports {
 		port := fmt.Sprint(p.ContainerPort)
@@ -149,7 +149,7 @@ func containerPorts(c corev1.Container) string {
 		}
 		out = append(out, port)
 	}
-	return quote(strings.Join(out, ", "))
+	return d.quote(strings.Join(out, ", "))
 }
 
 // probes say when the kubelet restarts a container or takes it out of its Service. What a probe runs in it, and its headers, aren't shown.
@@ -166,17 +166,17 @@ func (d *description) probes(c corev1.Container) {
 			continue
 		}
 		after := orNumber(probe.PeriodSeconds, 10) * orNumber(probe.FailureThreshold, 3)
-		d.say("{} {} when {} fails for {} s ({} times, every {} s, first after {} s).", algesta.Name(c.Name), probe.what, probeAsks(probe.Probe), after,
+		d.say("{} {} when {} fails for {} s ({} times, every {} s, first after {} s).", algesta.Name(c.Name), probe.what, d.probeAsks(probe.Probe), after,
 			orNumber(probe.FailureThreshold, 3), orNumber(probe.PeriodSeconds, 10), probe.InitialDelaySeconds)
 	}
 }
 
-func probeAsks(p *corev1.Probe) string {
+func (d *description) probeAsks(p *corev1.Probe) string {
 	switch {
 	case p.HTTPGet != nil:
-		return quote(fmt.Sprintf("GET :%s%s", p.HTTPGet.Port.String(), orElse(p.HTTPGet.Path, "/")))
+		return d.quote(fmt.Sprintf("GET :%s%s", p.HTTPGet.Port.String(), orElse(p.HTTPGet.Path, "/")))
 	case p.TCPSocket != nil:
-		return quote("TCP :" + p.TCPSocket.Port.String())
+		return d.quote("TCP :" + p.TCPSocket.Port.String())
 	case p.GRPC != nil:
 		return fmt.Sprintf("gRPC :%d", p.GRPC.Port)
 	}
@@ -196,10 +196,10 @@ func (d *description) wanted(spec corev1.PodSpec, waits bool) {
 		}
 	}
 	if len(from) > 0 {
-		d.say("Volumes: {}.", quote(list(clipped(from))))
+		d.say("Volumes: {}.", d.quote(list(clipped(from))))
 	}
 	if len(spec.NodeSelector) > 0 {
-		d.say("It runs on nodes with {} alone.", algesta.Name(labelsOf(spec.NodeSelector)))
+		d.say("It runs on nodes with {} alone.", algesta.Name(d.labels(spec.NodeSelector)))
 	}
 	if waits && len(spec.Tolerations) > 0 {
 		var tolerated []string
@@ -207,6 +207,6 @@ func (d *description) wanted(spec corev1.PodSpec, waits bool) {
 			tolerated = append(tolerated, orElse(t.Key, "every taint"))
 		}
 		slices.Sort(tolerated)
-		d.say("It tolerates {}.", quote(list(clipped(slices.Compact(tolerated)))))
+		d.say("It tolerates {}.", d.quote(list(clipped(slices.Compact(tolerated)))))
 	}
 }

@@ -63,8 +63,8 @@ func describeWorkload(ctx context.Context, c Cluster, d *description) error {
 		d.field(f.Label, f.Value)
 	}
 	d.field("strategy", w.strategy)
-	d.field("selector", labelsOf(selectorLabels(w.selector)))
-	d.field("service account", quote(w.template.Spec.ServiceAccountName))
+	d.field("selector", d.labels(selectorLabels(w.selector)))
+	d.field("service account", d.quote(w.template.Spec.ServiceAccountName))
 	d.about(w.meta)
 	for _, condition := range w.conditions {
 		d.wrong("{}", condition)
@@ -94,7 +94,7 @@ func (d *description) workload(o runtime.Object) (described, bool) {
 		}
 		for _, condition := range w.Status.Conditions {
 			if condition.Status == corev1.ConditionFalse || condition.Type == appsv1.DeploymentReplicaFailure {
-				out.conditions = append(out.conditions, algesta.Say("{}: {}", quote(condition.Reason), quote(d.hide(condition.Message))))
+				out.conditions = append(out.conditions, algesta.Say("{}: {}", d.quote(condition.Reason), d.quote(condition.Message)))
 			}
 		}
 		return out, true
@@ -109,7 +109,7 @@ func (d *description) workload(o runtime.Object) (described, bool) {
 			claims = append(claims, claim.Name+" ("+amount(size)+")")
 		}
 		if len(claims) > 0 {
-			d.say("Each pod has a volume of its own: {}.", quote(list(claims)))
+			d.say("Each pod has a volume of its own: {}.", d.quote(list(claims)))
 		}
 		return out, true
 	case *appsv1.DaemonSet:
@@ -146,10 +146,10 @@ func describeReplicaSet(ctx context.Context, c Cluster, d *description) error {
 	for _, condition := range set.Status.Conditions {
 		if condition.Status == corev1.ConditionTrue && condition.Type == appsv1.ReplicaSetReplicaFailure {
 			d.report.Tone = algesta.Bad
-			d.wrong("The cluster takes no further pod: {}", quote(d.hide(condition.Message)))
+			d.wrong("The cluster takes no further pod: {}", d.quote(condition.Message))
 		}
 	}
-	d.field("revision", quote(set.Annotations[rollout.RevisionAnnotation]))
+	d.field("revision", d.quote(set.Annotations[rollout.RevisionAnnotation]))
 	d.about(set)
 	pods, _ := d.podsThat(ctx, c, func(p *corev1.Pod) bool { return metav1.IsControlledBy(p, set) })
 	d.podsTable(pods)
@@ -171,7 +171,7 @@ func describeJob(ctx context.Context, c Cluster, d *description) error {
 	d.title(tone, "{}", word)
 	for _, condition := range job.Status.Conditions {
 		if condition.Status == corev1.ConditionTrue && condition.Message != "" {
-			d.field("why", quote(condition.Reason+": "+d.hide(condition.Message)))
+			d.field("why", d.quote(condition.Reason+": "+d.hide(condition.Message)))
 			break
 		}
 	}
@@ -224,9 +224,9 @@ func describeCronJob(ctx context.Context, c Cluster, d *description) error {
 	}
 	template := cron.Spec.JobTemplate.Spec.Template.Spec
 	d.hiding(ctx, c, template)
-	when := quote(cron.Spec.Schedule)
+	when := d.quote(cron.Spec.Schedule)
 	if zone := cron.Spec.TimeZone; zone != nil {
-		when += " (" + quote(*zone) + ")"
+		when += " (" + d.quote(*zone) + ")"
 	}
 	tone, word := algesta.Good, "runs at "+when
 	if cron.Spec.Suspend != nil && *cron.Spec.Suspend {

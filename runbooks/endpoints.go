@@ -34,7 +34,7 @@ func endpointsReport(w *wiring, s *corev1.Service, in Input) algesta.Report {
 		{Label: "type", Value: algesta.Say("{}", typeOf(s))},
 		{Label: "address", Value: orDash(addressOf(s))},
 		{Label: "ports", Value: orDash(portsOf(s))},
-		{Label: "selector", Value: orDash(labelsOf(s.Spec.Selector))},
+		{Label: "selector", Value: orDash(labelsOf(s.Spec.Selector, noHiding))},
 	}
 	if leads := w.leadsTo(r); leads != "" {
 		fields = append(fields, algesta.Field{Label: "leads to", Value: algesta.Say("{}", algesta.Name(leads))})
@@ -113,7 +113,7 @@ func (w *wiring) whyNone(s *corev1.Service) algesta.Text {
 	case w.podsRead.err != nil || w.podsRead.part != nil:
 		return algesta.Say("I couldn't check which pods its selector matches.")
 	case matched == 0:
-		return algesta.Say("No pod has the labels that it selects: {}.", algesta.Name(labelsOf(s.Spec.Selector)))
+		return algesta.Say("No pod has the labels that it selects: {}.", algesta.Name(labelsOf(s.Spec.Selector, noHiding)))
 	}
 	return algesta.Say("{} the labels that it selects, but none has an address yet.", have(matched))
 }

@@ -79,11 +79,13 @@ func answerEnv(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 		found, wrong := sources.variables(&containers[i])
 		all, problems = append(all, found...), append(problems, wrong...)
 	}
+	hidden := hiddenOf(in, []string{objectOf(in, podKind)}, spec)
+	hidden.hideInVariables(all)
 	shown, err := matching(all, envGrepArg.Text(in))
 	if err != nil {
 		return algesta.Report{}, err
 	}
-	return envReport(in, of, all, shown, problems, sources, len(containers) > 1), nil
+	return hidden.values.Report(envReport(in, of, all, shown, problems, sources, len(containers) > 1)), nil
 }
 
 // podSpecFor is the template of the service, or the specification of the pod that was named. of is what it is of.

@@ -10,8 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/redact"
-	"github.com/3astronautas/algesta/redact/podspec"
 )
 
 // configMapRead is one look at a ConfigMap.
@@ -98,28 +96,7 @@ func (s *envSources) variables(c *corev1.Container) (all []variable, problems []
 			problems = append(problems, problem)
 		}
 	}
-	hideInOthers(c, all)
 	return all, problems
-}
-
-// hideInOthers takes what is hidden of some variables, and what the container spells out elsewhere, out of the values of the others: a URL
-// or a line of options may hold the password again.
-func hideInOthers(c *corev1.Container, all []variable) {
-	values := podspec.Secrets(&corev1.PodSpec{Containers: []corev1.Container{*c}})
-	for _, v := range all {
-		if v.hidden && v.value != "" {
-			values = append(values, []byte(v.value))
-		}
-	}
-	if len(values) == 0 {
-		return
-	}
-	known := redact.New(values...)
-	for i := range all {
-		if !all[i].hidden {
-			all[i].value = known.Values(all[i].value)
-		}
-	}
 }
 
 // fromAll are the variables that one envFrom brings. Of a Secret whose keys can't be read it's one row for all.

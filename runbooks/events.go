@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/redact/podspec"
 )
 
 var _ = register(Runbook{
@@ -84,7 +83,7 @@ func (s saidEvents) leftOut() []algesta.Text {
 	return []algesta.Text{algesta.Say("Without all pods I don't know what has to be hidden, so I leave out what the events say.")}
 }
 
-// hideSpelledOut takes the messages away that hold a secret which a pod spells out: a list of a whole namespace tells it to nobody else.
+// hideSpelledOut takes out of messages what a pod spells out: a list of a whole namespace tells it to nobody else.
 func hideSpelledOut(all []corev1.Event, pods []corev1.Pod) {
 	hide := spelledOut(pods)
 	for i := range all {
@@ -92,19 +91,14 @@ func hideSpelledOut(all []corev1.Event, pods []corev1.Pod) {
 	}
 }
 
-// spelledOut replaces a message that holds a secret which one of these pods spells out.
+// spelledOut takes what one of these pods spells out out of a message. The rest stays: whoever makes a pod must not be able to hide what
+// the events say of others.
 func spelledOut(pods []corev1.Pod) func(message string) string {
-	specs := make([]*corev1.PodSpec, len(pods))
+	specs, names := make([]*corev1.PodSpec, len(pods)), make([]string, len(pods))
 	for i := range pods {
-		specs[i] = &pods[i].Spec
+		specs[i], names[i] = &pods[i].Spec, pods[i].Name
 	}
-	secrets := podspec.Secrets(specs...)
-	return func(message string) string {
-		if slices.ContainsFunc(secrets, func(value []byte) bool { return strings.Contains(message, strings.TrimSpace(string(value))) }) {
-			return "(hidden: it quotes a secret)"
-		}
-		return message
-	}
+	return newHidden(names, specs...).hide
 }
 
 // happened is an event, with all that are the same but for the object that they are about.

@@ -64,7 +64,7 @@ func TestEventsDontQuoteWhatAPodSpellsOut(t *testing.T) {
 	}}
 	got := fmt.Sprint(tells(t, s, regarding("events", "")))
 	require.NotContains(t, got, secret)
-	require.Contains(t, got, "(hidden: it quotes a secret)")
+	require.Contains(t, got, "‹redacted›")
 }
 
 // What the pods spell out is only known once they are read: without them no message of an event is shown.
@@ -110,7 +110,7 @@ func TestNoAnswerQuotesAnEventThatHoldsWhatAPodSpellsOut(t *testing.T) {
 			t.Parallel()
 			got := fmt.Sprint(tells(t, listed{lists: lists}, in))
 			require.NotContains(t, got, secret)
-			require.Contains(t, got, "(hidden: it quotes a secret)")
+			require.Contains(t, got, "‹redacted›")
 			require.NotContains(t, got, leftOut)
 
 			unread := listed{lists: lists, instead: map[string]error{"PodList": forbidden("pods")}}

@@ -200,7 +200,7 @@ func newContent(o runtime.Object) (json.RawMessage, error) {
 }
 
 func (n newNamespace) facts() []algesta.Field {
-	out := []algesta.Field{{Label: "labels", Value: algesta.Say("{}", quote(labelsOf(n.labels)))}}
+	out := []algesta.Field{{Label: "labels", Value: algesta.Say("{}", quote(labelsOf(n.labels, noHiding)))}}
 	if len(n.hard) == 0 {
 		return append(out, algesta.Field{Label: "quota", Value: algesta.Say("none")})
 	}

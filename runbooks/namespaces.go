@@ -95,5 +95,5 @@ func namespacePhase(n *corev1.Namespace, in Input) string {
 func ownLabels(n *corev1.Namespace) string {
 	own := maps.Clone(n.Labels)
 	delete(own, corev1.LabelMetadataName)
-	return labelsOf(own)
+	return labelsOf(own, noHiding)
 }

@@ -139,6 +139,14 @@ func podsTitle(where algesta.Text, ranks [endedPod + 1]int) algesta.Text {
 func podsTable(pods []*corev1.Pod, in Input) algesta.Table {
 	t := algesta.Table{Head: []string{"pod", "state", "restarts", "age", "node"}}
 	wide, labelled := isWide(in), in.Command.Args.Bool(labelsArg.Name)
+	hide := noHiding
+	if labelled {
+		specs := make([]*corev1.PodSpec, len(pods))
+		for i, pod := range pods {
+			specs[i] = &pod.Spec
+		}
+		hide = hiddenOf(in, nil, specs...).hide
+	}
 	if wide {
 		t.Head = append(t.Head, "ip", "image")
 	}
@@ -152,7 +160,7 @@ func podsTable(pods []*corev1.Pod, in Input) algesta.Table {
 			row = append(row, orDash(quote(pod.Status.PodIP)), orDash(imagesOf(pod)))
 		}
 		if labelled {
-			row = append(row, orDash(labelsOf(pod.Labels)))
+			row = append(row, orDash(labelsOf(pod.Labels, hide)))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -167,13 +175,13 @@ func imagesOf(pod *corev1.Pod) string {
 	return quote(strings.Join(images, ", "))
 }
 
-// labelsOf are labels as kubectl prints them.
-func labelsOf(all map[string]string) string {
+// labelsOf are labels as kubectl prints them, with what must not be shown hidden before they are cut.
+func labelsOf(all map[string]string, hide func(string) string) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		out = append(out, name+"="+all[name])
 	}
-	return quote(strings.Join(out, ", "))
+	return quote(hide(strings.Join(out, ", ")))
 }
 
 // onePod answers for a single pod: what kubectl's users ask with -o jsonpath is in it.
@@ -191,6 +199,7 @@ func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Repo
 		}
 	}
 	pod := &list.Items[i]
+	hidden := hiddenOf(in, []string{pod.Name}, &pod.Spec)
 	s := rollout.StateOf(pod)
 	report := algesta.Report{
 		Tone:  []algesta.Tone{algesta.Bad, algesta.Warning, algesta.Good, algesta.Neutral}[podRank(pod)],
@@ -201,12 +210,12 @@ func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Repo
 		{Label: "ip", Value: orDash(quote(pod.Status.PodIP))},
 		{Label: "age", Value: algesta.Say("{}", span(in.Command.At.Sub(pod.CreationTimestamp.Time)))},
 		{Label: "image", Value: orDash(imagesOf(pod))},
-		{Label: "labels", Value: orDash(labelsOf(pod.Labels))},
+		{Label: "labels", Value: orDash(labelsOf(pod.Labels, hidden.hide))},
 	}
 	if s.Reason != "" {
 		why := algesta.Say("{}", quote(s.Reason))
 		if s.Message != "" {
-			why = algesta.Say("{}: {}", quote(s.Reason), quote(s.Message))
+			why = algesta.Say("{}: {}", quote(s.Reason), quote(hidden.hide(s.Message)))
 		}
 		fields = append([]algesta.Field{{Label: "reason", Value: why}}, fields...)
 	}
@@ -214,5 +223,5 @@ func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Repo
 	if said := asTyped(in); len(said) > 0 {
 		report.Body = append(report.Body, algesta.Block{List: said})
 	}
-	return report, nil
+	return hidden.values.Report(report), nil
 }

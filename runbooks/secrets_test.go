@@ -255,7 +255,7 @@ func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 	)
 }
 
-// A list of a whole namespace tells nobody what its pods spell out, so a message that holds it is not quoted.
+// A list of a whole namespace tells nobody what its pods spell out, so it is hidden in the messages.
 func TestAWaitingPodsMessageDoesNotQuoteWhatItSpellsOut(t *testing.T) {
 	t.Parallel()
 	s := withSecrets()
@@ -268,5 +268,5 @@ func TestAWaitingPodsMessageDoesNotQuoteWhatItSpellsOut(t *testing.T) {
 		}}}},
 	}}
 	got := locker{listErr: forbidden("Secrets")}.tells(t, s, "")
-	require.Contains(t, got, "Pod gateway-a waits: (hidden: it quotes a secret)")
+	require.Contains(t, got, "Pod gateway-a waits: can't use ‹redacted›")
 }
