@@ -99,7 +99,7 @@ func TestAPodIsDescribedWithWhatMattersFirst(t *testing.T) {
 		"DB_PASSWORD | hidden | the template | orders",
 	}, got[:20])
 	require.Contains(t, got, "orders is restarted when a command in it fails for 10 s (2 times, every 5 s, first after 0 s).")
-	require.Contains(t, got, "60 s ago | Warning | Unhealthy | pod/orders-7d9c-x2x9k | 3 | (hidden: it quotes a secret)")
+	require.Contains(t, got, "60 s ago | Warning | Unhealthy | pod/orders-7d9c-x2x9k | 3 | Liveness probe failed: wrong token ‹redacted›")
 	all := strings.Join(got, "\n")
 	require.NotContains(t, all, secret)
 	require.NotContains(t, all, "not about it")
