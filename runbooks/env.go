@@ -98,7 +98,7 @@ func podSpecFor(ctx context.Context, c Cluster, in Input) (spec *corev1.PodSpec,
 		if err != nil {
 			return nil, nil, err
 		}
-		return &pod.Spec, algesta.Say("pod {} in {}", algesta.Name(name), whereOf(in)), nil
+		return &pod.Spec, algesta.Say("Pod {} in {}", algesta.Name(name), whereOf(in)), nil
 	}
 	d, err := c.Deployment(ctx, in.Workload)
 	if errors.Is(err, algesta.ErrNotFound) {

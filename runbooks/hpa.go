@@ -70,7 +70,7 @@ func answerHPA(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 	for i := range all.Items {
 		h := &all.Items[i]
 		names = append(names, h.Name)
-		if name != "" && h.Name != name {
+		if name != "" && !isScaler(h, name, &all, in) {
 			continue
 		}
 		s := judgeScaler(h)
@@ -98,6 +98,15 @@ func answerHPA(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 	report.Body = append(report.Body, lines(r.couldNot())...)
 	report.Body = append(report.Body, lines(asTyped(in))...)
 	return report, nil
+}
+
+// isScaler says that people mean this autoscaler by a name: its own, or where none is called so, that of its workload or service.
+func isScaler(h *autoscalingv2.HorizontalPodAutoscaler, name string, all *autoscalingv2.HorizontalPodAutoscalerList, in Input) bool {
+	if slices.ContainsFunc(all.Items, func(h autoscalingv2.HorizontalPodAutoscaler) bool { return h.Name == name }) {
+		return h.Name == name
+	}
+	t := in.Command.Target
+	return slices.Contains([]string{name, name + "-" + t.Namespace, name + "-" + t.Environment}, h.Spec.ScaleTargetRef.Name)
 }
 
 func scalersReport(found []scaler, in Input) algesta.Report {

@@ -224,6 +224,15 @@ func logReport(first *corev1.Pod, parts []*logPart, ask logAsk, in Input) algest
 			read++
 		}
 	}
+	if ask.previous && read == 0 {
+		report.Title = algesta.Say("{}: no earlier instance of {}", logSubject(in), algesta.Name(first.Name))
+		if strings.HasPrefix(in.Command.Target.Object, "pod/") {
+			report.Title = algesta.Say("{} has no earlier instance", logSubject(in))
+		}
+		if report.Tone == algesta.Good {
+			report.Tone = algesta.Neutral
+		}
+	}
 	lines, bytes := screenLines, screenBytes
 	if tailArg.Given(in) {
 		lines = int(min(ask.tail, screenBytes)) // as many as fit

@@ -376,6 +376,8 @@ func TestWhatHasNoLogIsSaid(t *testing.T) {
 	w = wrote(s, map[string][]string{"api-gateway": {}})
 	r, err = logsOf(t, w, "pod/"+s.pods[0].Name, algesta.Args{"previous": true})
 	require.NoError(t, err)
+	require.Equal(t, "Pod api-gateway-production-hash3-aaaaa in production has no earlier instance", r.Title.String())
+	require.Equal(t, algesta.Neutral, r.Tone)
 	require.Contains(
 		t,
 		shown(r),

@@ -119,7 +119,7 @@ func TestHealthIsAskedThroughTheAPIServer(t *testing.T) {
 	require.Regexp(t, `^deaf \| nothing listens there \(connection refused\) \| \d+ ms \| –$`, w.tells(t, w.asked("health", "pod/deaf"))[2])
 
 	env := w.tells(t, w.asked("env", "pod/fine"))
-	require.Equal(t, "pod fine in production: 0 variables", env[0])
+	require.Equal(t, "Pod fine in production: 0 variables", env[0])
 }
 
 // Services, endpoints and policies are those of a real control plane; nothing there enforces them, and nothing is connected.

@@ -84,6 +84,16 @@ func TestAutoscalersSayWhatHoldsThem(t *testing.T) {
 	require.Len(t, one, 4)
 	require.Equal(t, "Last scaling, 60 min ago: New size: 4; reason: cpu resource utilization (percentage of request) above target.", one[3])
 
+	scaled := cpuScaler("front-hpa", 4, 3, 3, 40, scalingActive)
+	scaled.Spec.ScaleTargetRef.Name = "front-production"
+	other := cpuScaler("other-hpa", 4, 3, 3, 40, scalingActive)
+	other.Spec.ScaleTargetRef.Name = "front-hpa" // a name that is an autoscaler's is not a workload's
+	for _, name := range []string{"front", "front-production", "front-hpa"} {
+		both := listed{lists: map[string][]any{"HorizontalPodAutoscalerList": {scaled, other}}}
+		of := tells(t, both, regarding("hpa", "horizontalpodautoscaler/"+name))
+		require.Equal(t, "front-hpa in production: 3 pods 2–4", of[0], name)
+	}
+
 	_, err := ask(t, s, regarding("hpa", "horizontalpodautoscaler/none"))
 	require.ErrorContains(t, err, "There is no autoscaler none in production.")
 	require.Equal(t, []string{"There are no autoscalers in production."}, tells(t, listed{}, regarding("hpa", "")))

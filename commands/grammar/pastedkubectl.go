@@ -24,21 +24,42 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 		return nil, p.refused(
 			algesta.Say("I don't apply manifests: a chat can't show the diff of a file, and teams that deploy manifests have a "+
 				"pipeline for that."),
-			algesta.Say("Change the manifest where it's kept, or use the command for the one thing that should change: {}.",
-				algesta.Or(p.typedOf("deploy", "scale", "restart", "rollback"))),
+			p.orNewNamespace(
+				algesta.Say("Change the manifest where it's kept, or use the command for the one thing that should change: {}.",
+					algesta.Or(p.typedOf("deploy", "scale", "restart", "rollback"))),
+				"A new namespace with its quota", "",
+			),
 		)
 	case line.program == "label" && kind == "Namespace":
 		return nil, p.refused(
 			algesta.Say("I don't change the labels of namespaces: policies, quotas and network rules depend on them."),
-			algesta.Say("Change them where the namespace is defined, or with kubectl yourself."),
+			p.orNewNamespace(
+				algesta.Say("Change them where the namespace is defined, or with kubectl yourself."), "A new namespace with its labels", name,
+			),
 		)
 	case line.program == "config":
+		place := optionOf(line.rest, "n", "namespace")
+		if place == "" {
+			place = "production"
+		}
 		return nil, p.refused(
 			algesta.Say("I don't use your kubeconfig: the environment is part of the command and comes last."),
-			algesta.Say("For example: {}", algesta.Name(p.bot.Typed("pods", "production"))),
+			algesta.Say("For example: {}", algesta.Name(p.bot.Typed("pods", clip(place)))),
 		)
 	}
 	return typed, nil
+}
+
+// orNewNamespace adds to a hint the command that makes a namespace with what a line would give to one.
+func (p Parser) orNewNamespace(hint algesta.Text, what, name string) algesta.Text {
+	const command = "namespace create"
+	if !p.has(command) {
+		return hint
+	}
+	if name == "" {
+		name = "<namespace>"
+	}
+	return hint.Then("{}: {}", what, algesta.Name(p.bot.Typed(command, clip(name), "environment=<environment> team=<team>")))
 }
 
 // takeValues are options of kubectl's whose value may be the next word.

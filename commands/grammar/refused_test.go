@@ -58,10 +58,19 @@ func TestWhatAChatMustNotDoNamesWhatToDoInstead(t *testing.T) {
 		"kubectl apply -f -": {
 			"I don't apply manifests: a chat can't show the diff of a file, and teams that deploy manifests have a pipeline for that.",
 			"Change the manifest where it's kept, or use the command for the one thing that should change: /algesta deploy, /algesta scale, " +
-				"/algesta restart or /algesta rollback.",
+				"/algesta restart or /algesta rollback. A new namespace with its quota: /algesta namespace create <namespace> " +
+				"environment=<environment> team=<team>",
 		},
-		"kubectl config set-context --current --namespace=production": {
+		"kubectl label namespace development environment=dev team=backend": {
+			"I don't change the labels of namespaces: policies, quotas and network rules depend on them.",
+			"Change them where the namespace is defined, or with kubectl yourself. A new namespace with its labels: /algesta namespace create " +
+				"development environment=<environment> team=<team>",
+		},
+		"kubectl config view --minify | grep namespace:": {
 			"I don't use your kubeconfig: the environment is part of the command and comes last.", "For example: /algesta pods production",
+		},
+		"kubectl config set-context --current --namespace=dev": {
+			"I don't use your kubeconfig: the environment is part of the command and comes last.", "For example: /algesta pods dev",
 		},
 	} {
 		t.Run(text, func(t *testing.T) {
