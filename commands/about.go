@@ -61,7 +61,11 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 		rows,
 		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed(grammar.Undo.Example))), algesta.Say(grammar.Undo.Summary)},
 		[]algesta.Text{
-			algesta.Say("{}", algesta.Name(d.Bot.Typed("approvals"))), algesta.Say("List the requests that wait for approval, those for yours first."),
+			algesta.Say(
+				"{}",
+				algesta.Name(d.Bot.Typed("approvals")),
+			),
+			algesta.Say("List the requests that wait for approval, those for yours first."),
 		},
 		[]algesta.Text{
 			algesta.Say("{}", algesta.Name(d.Bot.Typed("freezes"))), algesta.Say("List what may not be changed now, until when and why."),

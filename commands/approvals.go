@@ -37,7 +37,10 @@ func (d *Dispatcher) approvals(ctx context.Context, actor algesta.Actor) (algest
 			Tone: algesta.Waiting, Title: algesta.Say("{} for your approval.", words.Plural(len(mine), "request waits", "requests wait")),
 			Body: capped(mine),
 		}
-		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("Approve or deny with the buttons in the thread, where the plan is, or in my Home tab.")})
+		out.Body = append(
+			out.Body,
+			algesta.Block{Text: algesta.Say("Approve or deny with the buttons in the thread, where the plan is, or in my Home tab.")},
+		)
 	}
 	if len(others) > 0 {
 		out.Body = append(out.Body, algesta.Block{Text: algesta.Say("Waiting for others:")})

@@ -38,7 +38,12 @@ func (d *Dispatcher) tellAudit(ctx context.Context, c algesta.Command) (algesta.
 		return algesta.Report{}, err
 	}
 	a := auditor{
-		Dispatcher: d, c: c, requests: map[string]*algesta.Request{}, places: map[string]bool{}, public: map[string]bool{}, names: map[string]string{},
+		Dispatcher: d,
+		c:          c,
+		requests:   map[string]*algesta.Request{},
+		places:     map[string]bool{},
+		public:     map[string]bool{},
+		names:      map[string]string{},
 	}
 	var rows [][]algesta.Text
 	since, next, read, more := c.At.Add(-back), int64(0), 0, false
@@ -76,7 +81,10 @@ func (d *Dispatcher) tellAudit(ctx context.Context, c algesta.Command) (algesta.
 		Body:  []algesta.Block{{Table: &algesta.Table{Head: []string{"when", "who", "did", "about", "why or how"}, Rows: rows}}},
 	}
 	if more || read >= mostAuditRead {
-		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("There is more before that: name a service or a person, or a shorter time (since=2h).")})
+		r.Body = append(
+			r.Body,
+			algesta.Block{Text: algesta.Say("There is more before that: name a service or a person, or a shorter time (since=2h).")},
+		)
 	}
 	return r, nil
 }

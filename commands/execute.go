@@ -164,7 +164,11 @@ func (d *Dispatcher) refuseNow(ctx context.Context, r algesta.Request, no algest
 // notPlanned deals with a plan that could not be made: wait for the cluster, or end.
 func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err error) (time.Duration, error) {
 	if is(err, algesta.ErrUnreachable) {
-		return whileUnreachable, d.waits(ctx, r, join(message(err), algesta.Say("{} I'll keep trying until {}.", unsaid(r), algesta.At(r.StartBy))))
+		return whileUnreachable, d.waits(
+			ctx,
+			r,
+			join(message(err), algesta.Say("{} I'll keep trying until {}.", unsaid(r), algesta.At(r.StartBy))),
+		)
 	}
 	if is(err, algesta.ErrForbidden) {
 		now := time.Now()

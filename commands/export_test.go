@@ -32,6 +32,10 @@ func Difference(old, now algesta.Plan) string { return difference(old, now).Stri
 
 // Frozen reports whether a change of production is refused while this freeze stands.
 func Frozen(d *Dispatcher, z algesta.Freeze) bool {
-	_, no := d.Policy().With([]algesta.Freeze{z}).FrozenBy(policy.Facts{Command: algesta.Command{Target: z.Target}, Verb: "scale", At: time.Now()})
+	_, no := d.Policy().With(
+		[]algesta.Freeze{z},
+	).FrozenBy(
+		policy.Facts{Command: algesta.Command{Target: z.Target}, Verb: "scale", At: time.Now()},
+	)
 	return no
 }

@@ -163,7 +163,11 @@ func (d *fakeDirectory) Place(_ context.Context, channel string, maxAge time.Dur
 		d.knownPlaces = map[string]known[commands.Place]{}
 	}
 	p := commands.Place{
-		Name: "ops", Member: !d.away, Direct: d.direct, Public: !d.private && !d.direct, External: d.shared || d.sharedAs == channel && channel != "",
+		Name:     "ops",
+		Member:   !d.away,
+		Direct:   d.direct,
+		Public:   !d.private && !d.direct,
+		External: d.shared || d.sharedAs == channel && channel != "",
 	}
 	d.knownPlaces[channel] = known[commands.Place]{p, d.now()}
 	return p, nil

@@ -159,7 +159,13 @@ func (d *Dispatcher) handlePhase(
 		return 0, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.note("ended: "+p.Why.String(), p))
 	case rollout.OutOfTime:
 		return 0, d.finish(
-			ctx, r, algesta.TimedOut, algesta.Warning, p, f, d.note("isn't finished: "+p.Why.String()+" The change stays; I've stopped watching.", p),
+			ctx,
+			r,
+			algesta.TimedOut,
+			algesta.Warning,
+			p,
+			f,
+			d.note("isn't finished: "+p.Why.String()+" The change stays; I've stopped watching.", p),
 		)
 	}
 	return 0, fmt.Errorf("following %s: the phase %q is not known", r.ID, p.Phase)

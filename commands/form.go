@@ -251,8 +251,12 @@ func (f *form) environment(ctx context.Context) {
 		return
 	}
 	field := algesta.Input{
-		Name: environmentField, Label: "Environment", Kind: algesta.ChooseInput, Again: about.Placed() || about.Optional, Optional: !about.Placed(),
-		Of: f.book.Name,
+		Name:     environmentField,
+		Label:    "Environment",
+		Kind:     algesta.ChooseInput,
+		Again:    about.Placed() || about.Optional,
+		Optional: !about.Placed(),
+		Of:       f.book.Name,
 	}
 	wanted, err := f.Catalog.Resolve(ctx, "", f.values[environmentField], f.visible)
 	for _, p := range f.places {

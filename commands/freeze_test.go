@@ -192,7 +192,9 @@ func TestWhatAFreezeCovers(t *testing.T) {
 	require.True(t, one.Covers(service, nil))
 	require.True(t, one.Covers(object("pod/api-gateway-production-76794f4cdb-f6plm"), nil))
 	require.False(t, one.Covers(object("pod/ms-orders-production-1"), nil))
-	writes := &algesta.Plan{Changes: []algesta.Change{{Object: algesta.Object{Cluster: "aks", Namespace: "production", Name: "api-gateway-production"}}}}
+	writes := &algesta.Plan{
+		Changes: []algesta.Change{{Object: algesta.Object{Cluster: "aks", Namespace: "production", Name: "api-gateway-production"}}},
+	}
 	require.True(t, one.Covers(object("horizontalpodautoscaler/gateway"), writes), "what is written counts, whatever it's called")
 	require.False(t, algesta.Freeze{}.Covers(algesta.Target{}, nil))
 }

@@ -37,7 +37,9 @@ func TestAnApprovalOfAnotherPlanDoesNotCount(t *testing.T) {
 func TestALimitOfAPlanHoldsWhereItIsAskedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.setRules(rules + "limits:\n  - {name: few pods, verbs: [scale], namespaces: [production], require: 'plan.pods <= 5', otherwise: Too many pods.}\n")
+	w.setRules(
+		rules + "limits:\n  - {name: few pods, verbs: [scale], namespaces: [production], require: 'plan.pods <= 5', otherwise: Too many pods.}\n",
+	)
 	w.types(luis, "scale api-gateway production 6")
 	require.Len(t, w.said(algesta.AnswerPost), 1)
 	require.Empty(t, w.said(algesta.CardPost))

@@ -165,7 +165,11 @@ func TestTwoClicksOnAnOfferAtOnceMakeOneRequest(t *testing.T) {
 	clicks.Wait()
 	require.Len(t, w.said(algesta.PlanPost), 2, "the change, and its Undo once")
 	require.Len(t, w.said(algesta.AnswerPost), 1)
-	require.Regexp(t, `^(Luis|Marta) asked for (this|the same) (\d+ s ago|just now); it's waiting for approval\.$`, w.said(algesta.AnswerPost)[0])
+	require.Regexp(
+		t,
+		`^(Luis|Marta) asked for (this|the same) (\d+ s ago|just now); it's waiting for approval\.$`,
+		w.said(algesta.AnswerPost)[0],
+	)
 	require.Empty(t, w.offers())
 }
 

@@ -143,7 +143,11 @@ func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, n names) error
 		return err
 	}
 	why := algesta.Say(
-		"⚠ {} froze {} until {} ({}): this can't be approved or run before that.", z.By.Called(), z.What(), algesta.AtDay(z.Until), quote(z.Reason),
+		"⚠ {} froze {} until {} ({}): this can't be approved or run before that.",
+		z.By.Called(),
+		z.What(),
+		algesta.AtDay(z.Until),
+		quote(z.Reason),
 	)
 	return tx.Post(planPost(r, planOf(r, w.Policy().Missing(w.needs(r), r.Command.Actor, approvals), n, why)))
 }
@@ -171,7 +175,9 @@ func (d *Dispatcher) Thaw(ctx context.Context, id string) (again time.Duration, 
 		if ended, err := tx.Thaw(id, now); err != nil || !ended {
 			return err
 		}
-		if err := tx.Append(algesta.Entry{Request: id, Kind: "freeze ended", At: now, Data: algesta.Args{"note": "its time was up"}}); err != nil {
+		if err := tx.Append(
+			algesta.Entry{Request: id, Kind: "freeze ended", At: now, Data: algesta.Args{"note": "its time was up"}},
+		); err != nil {
 			return err
 		}
 		r, err := tx.Locked(id)

@@ -97,8 +97,12 @@ func (d *Dispatcher) clusterOf(ctx context.Context, p grammar.Parsed, visible fu
 		return algesta.Target{Cluster: clusters[0], Object: p.Object}, nil
 	}
 	return algesta.Target{}, &algesta.Error{
-		Kind: algesta.ErrUsage, Message: algesta.Say("On which cluster? Name an environment of it."),
-		Hint: algesta.Say("{}", algesta.Name(d.Bot.Typed(p.Runbook, strings.TrimPrefix(p.Object, "namespace/"), runbooks.ClusterArg+"=<environment>"))),
+		Kind:    algesta.ErrUsage,
+		Message: algesta.Say("On which cluster? Name an environment of it."),
+		Hint: algesta.Say(
+			"{}",
+			algesta.Name(d.Bot.Typed(p.Runbook, strings.TrimPrefix(p.Object, "namespace/"), runbooks.ClusterArg+"=<environment>")),
+		),
 	}
 }
 

@@ -39,7 +39,10 @@ func TestWhatWasKnownBeforeDoesNotCountAtTheExecution(t *testing.T) {
 			w.votes(carla, algesta.Approve, r.ID)
 			require.Eventually(t, func() bool {
 				w.posts()
-				return strings.Contains(w.small(), "I couldn't look people up in Slack, so I can't check whether this is still allowed. I'll keep trying until")
+				return strings.Contains(
+					w.small(),
+					"I couldn't look people up in Slack, so I can't check whether this is still allowed. I'll keep trying until",
+				)
 			}, deadline, 5*time.Millisecond)
 			require.Zero(t, w.cluster.writes())
 			w.people.set(func(d *fakeDirectory) { d.down = false })

@@ -93,7 +93,8 @@ type Store interface {
 	Alive(ctx context.Context) ([]algesta.Request, error)
 	// Ended are the requests that ended last, the last one first, most at most.
 	Ended(ctx context.Context, most int) ([]algesta.Request, error)
-	// AuditBefore are the lines of the audit before this number, the last one first, most at most, down to those of since. A number of 0 stands
+	// AuditBefore are the lines of the audit before this number, the last one first, most at most, down to those of since. A number of 0
+	// stands
 	// for the end.
 	AuditBefore(ctx context.Context, seq int64, since time.Time, most int) ([]algesta.AuditLine, error)
 	// Frozen are the freezes that haven't ended, as of the last commit: the same slice until one comes or goes. Nobody changes it.

@@ -37,7 +37,8 @@ func (d *Dispatcher) LookAsRule(
 }
 
 // PostAsRule stores what a rule tells of its own accord in the channel of asks: store writes its messages and its record, in one
-// transaction with the audit line, which names the rule. id is what the messages belong to, in place of a command's ID; data is added to the line. The
+// transaction with the audit line, which names the rule. id is what the messages belong to, in place of a command's ID; data is added to
+// the line. The
 // policy is asked again, and so is who reads the channel. Where it ends with an error nothing was stored.
 func (d *Dispatcher) PostAsRule(ctx context.Context, id string, asks RuleCommand, data algesta.Args, store func(Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.handleWithin)

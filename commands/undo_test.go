@@ -132,15 +132,24 @@ func TestAReplacedChangeWhosePodsWereThereSaysSo(t *testing.T) {
 	w.idle()
 }
 
-// TestAChangeOfAnotherObjectIsFollowedOn scales a service whose autoscaler was changed by a request that is still followed: nothing of it was
+// TestAChangeOfAnotherObjectIsFollowedOn scales a service whose autoscaler was changed by a request that is still followed: nothing of it
+// was
 // replaced.
 func TestAChangeOfAnotherObjectIsFollowedOn(t *testing.T) {
 	t.Parallel()
 	w, _, _ := undoable(t)
 	of := w.request(algesta.Succeeded)
-	scaler := algesta.Object{Cluster: "aks", Namespace: "production", Group: "autoscaling", Kind: "HorizontalPodAutoscaler", Name: "gateway-hpa"}
+	scaler := algesta.Object{
+		Cluster:   "aks",
+		Namespace: "production",
+		Group:     "autoscaling",
+		Kind:      "HorizontalPodAutoscaler",
+		Name:      "gateway-hpa",
+	}
 	of.ID, of.Key, of.Status, of.Command.Runbook = "c-scaler", "", algesta.Applied, "hpa pin"
-	of.Plan.Changes = []algesta.Change{{Object: scaler, UID: "u", Verb: algesta.Patch, Resource: "horizontalpodautoscalers.autoscaling", Version: "v2"}}
+	of.Plan.Changes = []algesta.Change{
+		{Object: scaler, UID: "u", Verb: algesta.Patch, Resource: "horizontalpodautoscalers.autoscaling", Version: "v2"},
+	}
 	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Create(of) }))
 	w.types(luis, "scale api-gateway production replicas=5")
 	second := w.request(algesta.Pending)

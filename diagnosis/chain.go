@@ -383,7 +383,11 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 		switch {
 		case life.Began.IsZero():
 			if at.IsZero() {
-				wording = fmt.Sprintf("Revision %d of %s ran before and was rolled out again; when isn't known.", facts.RevisionOf(w.Current()), w.Ref.Name)
+				wording = fmt.Sprintf(
+					"Revision %d of %s ran before and was rolled out again; when isn't known.",
+					facts.RevisionOf(w.Current()),
+					w.Ref.Name,
+				)
 			}
 		case life.Began.Before(at) || s.Age(life.Began) > changeWindow || !f.Since.IsZero() && life.Began.After(f.Since.Add(facts.ClockSlack)):
 		default:

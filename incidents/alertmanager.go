@@ -56,9 +56,15 @@ type webhookAlert struct {
 
 // subjects are the labels that name an object, the most exact first, with its kind. kube-state-metrics and the kubelet use these.
 var subjects = []struct{ label, kind string }{
-	{"deployment", "Deployment"}, {"statefulset", "StatefulSet"}, {"daemonset", "DaemonSet"},
+	{"deployment", "Deployment"},
+	{"statefulset", "StatefulSet"},
+	{"daemonset", "DaemonSet"},
 	{"horizontalpodautoscaler", "HorizontalPodAutoscaler"},
-	{"certificate", "Certificate"}, {"resourcequota", "ResourceQuota"}, {"pod", "Pod"}, {"service", "Service"}, {"node", "Node"},
+	{"certificate", "Certificate"},
+	{"resourcequota", "ResourceQuota"},
+	{"pod", "Pod"},
+	{"service", "Service"},
+	{"node", "Node"},
 }
 
 // objectName is what Kubernetes lets an object be called (RFC 1123).

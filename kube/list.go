@@ -51,7 +51,8 @@ func (c *Cluster) List(ctx context.Context, namespace, labels string, into runti
 }
 
 // ListSome fills a list as List does, with what a field selector matches, "" for all, until it holds most objects, 5,000 at the most. more
-// says that there are others, which were not read. What is known to be secret is hidden in it as List does; of an object that is selected by
+// says that there are others, which were not read. What is known to be secret is hidden in it as List does; of an object that is selected
+// by
 // its name, what it spells out is told first.
 func (c *Cluster) ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error) {
 	resource, err := resourceOf(into)

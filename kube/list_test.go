@@ -200,10 +200,16 @@ func TestKnownValuesAreHiddenInWhatIsQuoted(t *testing.T) {
 	conditions := []any{map[string]any{"type": "Accepted", "status": "False", "message": "not " + value}}
 	answers := map[string]any{
 		"/api/v1/namespaces/production/configmaps": corev1.ConfigMapList{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMapList"}, Items: []corev1.ConfigMap{{Data: map[string]string{"a": "x " + value}}},
+			TypeMeta: metav1.TypeMeta{
+				APIVersion: "v1",
+				Kind:       "ConfigMapList",
+			},
+			Items: []corev1.ConfigMap{{Data: map[string]string{"a": "x " + value}}},
 		},
 		"/apis/autoscaling/v2/namespaces/production/horizontalpodautoscalers": map[string]any{
-			"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscalerList", "items": []any{map[string]any{"status": map[string]any{"conditions": conditions}}},
+			"apiVersion": "autoscaling/v2",
+			"kind":       "HorizontalPodAutoscalerList",
+			"items":      []any{map[string]any{"status": map[string]any{"conditions": conditions}}},
 		},
 		"/apis/gateway.networking.k8s.io/v1/namespaces/production/httproutes": map[string]any{
 			"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRouteList", "items": []any{map[string]any{

@@ -9,7 +9,8 @@ import (
 )
 
 // OnPanic has whatever panics in a goroutine of client-go given to handle, with its stack, and client-go's own lines given to nobody: both
-// would be printed as they are, and may quote what a server sent. handle ends the program: an informer that stopped would leave a cache that
+// would be printed as they are, and may quote what a server sent. handle ends the program: an informer that stopped would leave a cache
+// that
 // nobody knows is old. It's called once, before any cluster is opened, because these are settings of the libraries as a whole.
 func OnPanic(handle func(thrown any, stack []byte)) {
 	klog.SetLogger(klog.Logger{})

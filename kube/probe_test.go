@@ -86,7 +86,9 @@ func TestANameOfTheClusterIsNotLookedUp(t *testing.T) {
 	n.names["gate"] = []string{"203.0.114.20"}
 	require.Equal(t, algesta.FaultNoName, n.asks(t, nil).Reaches(t.Context(), "gate.shop", "80").Fault)
 	require.Equal(t, []string{"203.0.114.21"}, n.asks(t, nil).Reaches(t.Context(), "api.example.com", "80").Addresses)
-	for _, host := range []string{"gate", "gate.shop.svc", "pod-0.gate.shop.svc", "gate.shop.svc.cluster.local", "GATE.shop.svc.cluster.local."} {
+	for _, host := range []string{
+		"gate", "gate.shop.svc", "pod-0.gate.shop.svc", "gate.shop.svc.cluster.local", "GATE.shop.svc.cluster.local.",
+	} {
 		seen := n.asks(t, nil).Reaches(t.Context(), host, "80")
 		require.Equal(t, algesta.FaultInside, seen.Fault, host)
 		require.Empty(t, seen.Addresses, host)

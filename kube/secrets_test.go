@@ -130,7 +130,11 @@ func TestWithoutTheRightNoSecretIsAskedFor(t *testing.T) {
 	require.ErrorIs(t, err, algesta.ErrForbidden)
 	p.mounts(t, "mongodb-credentials")
 	_, unread := bot.Observe(t.Context(), p.w.Namespace)
-	requireSentence(t, "I don't have permission to read Secrets, by design. What the kubelet says about them is used instead.", unread["secrets"])
+	requireSentence(
+		t,
+		"I don't have permission to read Secrets, by design. What the kubelet says about them is used instead.",
+		unread["secrets"],
+	)
 	require.Empty(t, p.secretRequests(t, since))
 }
 

@@ -228,7 +228,8 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 		uncertain string
 	}{
 		"all were read and none carries it": {
-			status: http.StatusOK, err: algesta.ErrUncertain, uncertain: "I can't tell whether api-gateway was changed: it has been changed several times since.",
+			status: http.StatusOK, err: algesta.ErrUncertain, uncertain: "I can't tell whether api-gateway was changed: it has been changed " +
+				"several times since.",
 		},
 		"one carries it":                        {status: http.StatusOK, carrier: true, yes: true},
 		"one carries it, and not all were read": {status: http.StatusOK, carrier: true, more: true, yes: true},

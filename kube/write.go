@@ -237,7 +237,8 @@ func noBudget(change algesta.Change) error {
 	}
 }
 
-// severalBudgets reports whether an eviction was refused because more than one disruption budget selects the pod: with 500, before anything is
+// severalBudgets reports whether an eviction was refused because more than one disruption budget selects the pod: with 500, before anything
+// is
 // done (k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go).
 func severalBudgets(change algesta.Change, err error) bool {
 	return change.Subresource == algesta.Eviction && codeOf(err) == http.StatusInternalServerError &&

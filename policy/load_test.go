@@ -145,7 +145,8 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 			"expiresAfter: 30m", "expiresAfter: 900h", `line 16: expiresAfter is "900h": write a duration from 1s to 168h, such as 30m`,
 		},
 		"a reason that is neither": {
-			"    expiresAfter: 30m", "    reason: always\n    expiresAfter: 30m", `line 16: reason is "always": write optional, requester, approvers or both`,
+			"    expiresAfter: 30m", "    reason: always\n    expiresAfter: 30m", `line 16: reason is "always": write optional, requester, ` +
+				`approvers or both`,
 		},
 		"an approval for reading": {
 			"    verbs: [scale]\n    namespaces: [production]\n    approvers",

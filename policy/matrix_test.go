@@ -54,7 +54,12 @@ func TestTheMatrixOfTheSandboxsPolicy(t *testing.T) {
 		for _, verb := range verbs {
 			line := fmt.Sprintf("%-18s", verb)
 			for _, namespace := range namespaces {
-				target := algesta.Target{Cluster: "sandbox", Namespace: namespace, Environment: strings.TrimPrefix(namespace, "ns/"), Object: "namespace"}
+				target := algesta.Target{
+					Cluster:     "sandbox",
+					Namespace:   namespace,
+					Environment: strings.TrimPrefix(namespace, "ns/"),
+					Object:      "namespace",
+				}
 				if namespace == "(the cluster)" {
 					target = algesta.Target{Cluster: "sandbox"}
 				}

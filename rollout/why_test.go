@@ -165,5 +165,10 @@ func TestAStateThatNoRuleKnowsIsASentence(t *testing.T) {
 	require.NoError(t, err)
 	p, _ := rollout.Judge(r, following(5*time.Second), rollouttest.Noon)
 	require.Equal(t, rollout.Broken, p.Phase)
-	require.Equal(t, "Pod "+pod.Name+" of revision 3 is crashing (CrashLoopBackOff): back-off 10s restarting failed container. It said: “ledger: no such customer”", p.Why.String())
+	require.Equal(
+		t,
+		"Pod "+pod.Name+" of revision 3 is crashing (CrashLoopBackOff): back-off 10s restarting failed container. It said: “ledger: no such "+
+			"customer”",
+		p.Why.String(),
+	)
 }

@@ -11,7 +11,12 @@ import (
 // The arguments of audit, for who answers it.
 var (
 	// AuditPerson says of whose doings it tells.
-	AuditPerson = Arg{Name: "person", Aliases: []string{"by", "who", "user"}, Kind: PersonArg, Summary: "only what this person did: mention them"}
+	AuditPerson = Arg{
+		Name:    "person",
+		Aliases: []string{"by", "who", "user"},
+		Kind:    PersonArg,
+		Summary: "only what this person did: mention them",
+	}
 	// AuditSince says how far back it goes; AuditSpan reads it.
 	AuditSince = Arg{Name: "since", Kind: TextArg, Summary: "how far back: 2h, 7d; without it the last day"}
 )
@@ -20,7 +25,8 @@ var _ = register(Runbook{
 	Name:    "audit",
 	Aliases: []string{"who did", "log of changes"},
 	Verb:    "audit",
-	Summary: "Tell who asked for what, who approved or denied it, what was refused and how it ended: of a service, an environment or a person.",
+	Summary: "Tell who asked for what, who approved or denied it, what was refused and how it ended: of a service, an environment or a " +
+		"person.",
 	Example: "audit api-gateway production since=7d",
 	Rank:    190,
 	About:   About{Service: true, Environment: true, Optional: true},
@@ -59,7 +65,8 @@ func AuditSpan(in Input) (time.Duration, error) {
 		return d, nil
 	}
 	return 0, &algesta.Error{
-		Kind: algesta.ErrUsage, Message: algesta.Say("since is a length of time such as 2h or 7d, not {}.", wordsof.Cited(quote(AuditSince.Text(in)))),
-		Hint: algesta.Say("{}", algesta.Name(in.Bot.Typed("audit", "since=2h"))),
+		Kind:    algesta.ErrUsage,
+		Message: algesta.Say("since is a length of time such as 2h or 7d, not {}.", wordsof.Cited(quote(AuditSince.Text(in)))),
+		Hint:    algesta.Say("{}", algesta.Name(in.Bot.Typed("audit", "since=2h"))),
 	}
 }

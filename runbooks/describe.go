@@ -29,8 +29,17 @@ var _ = register(Runbook{
 	About:   About{Service: true, Kinds: describedKinds},
 	Args:    lookArgs,
 	Reads: union(rollout.Reads, wiringReads, []string{
-		"list deployments.apps", "list statefulsets.apps", "list daemonsets.apps", "list replicasets.apps", "list jobs.batch", "list cronjobs.batch",
-		"list pods", "list configmaps", "list persistentvolumeclaims", "list poddisruptionbudgets.policy", "list events",
+		"list deployments.apps",
+		"list statefulsets.apps",
+		"list daemonsets.apps",
+		"list replicasets.apps",
+		"list jobs.batch",
+		"list cronjobs.batch",
+		"list pods",
+		"list configmaps",
+		"list persistentvolumeclaims",
+		"list poddisruptionbudgets.policy",
+		"list events",
 	}),
 	Answer: answerDescribe,
 })
@@ -155,7 +164,14 @@ func (d *description) table(t algesta.Table, thing string, most int) {
 // behind it. Where it can't be read the answer says so, and found is false.
 func (d *description) read(ctx context.Context, c Cluster, into runtime.Object) (found runtime.Object, err error) {
 	for _, name := range d.names() {
-		if _, err := listSome(ctx, c, d.in.Command.Target.Namespace, fields.OneTermEqualSelector("metadata.name", name).String(), 1, into); err != nil {
+		if _, err := listSome(
+			ctx,
+			c,
+			d.in.Command.Target.Namespace,
+			fields.OneTermEqualSelector("metadata.name", name).String(),
+			1,
+			into,
+		); err != nil {
 			d.report = unreadable(d.in, d.kind.Plural, err)
 			return nil, nil //nolint:nilerr // it is said
 		}

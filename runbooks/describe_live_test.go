@@ -41,7 +41,8 @@ func TestObjectsOfAClusterAreDescribed(t *testing.T) {
 		if len(all.Items) > 0 {
 			pod = all.Items[0].Name
 		}
-		return !strings.Contains(web[0], "has no endpoints") && !strings.Contains(web[0], ": 0 of") && strings.Contains(loki[0], ": 1 of 1 ready on 12345")
+		return !strings.Contains(web[0], "has no endpoints") && !strings.Contains(web[0], ": 0 of") &&
+			strings.Contains(loki[0], ": 1 of 1 ready on 12345")
 	})
 	for object, want := range map[string][]string{
 		"pod/" + pod:                  {pod + " in production: ready for ", "made by: ReplicaSet web-"},

@@ -32,7 +32,8 @@ func crashedPod(secret string) corev1.Pod {
 		Spec: corev1.PodSpec{NodeName: "aks-1", ServiceAccountName: "orders", Containers: []corev1.Container{{
 			Name: "orders", Image: "registry.example.com/orders:12345", Ports: []corev1.ContainerPort{{ContainerPort: 3000}},
 			Env: []corev1.EnvVar{
-				{Name: "NODE_ENV", Value: "production"}, {Name: "DB_PASSWORD", Value: secret},
+				{Name: "NODE_ENV", Value: "production"},
+				{Name: "DB_PASSWORD", Value: secret},
 				{Name: "URI", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
 					LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}, Key: "uri",
 				}}},
@@ -40,7 +41,11 @@ func crashedPod(secret string) corev1.Pod {
 			Command:   []string{"orders", "--password=" + secret},
 			Resources: corev1.ResourceRequirements{Requests: amounts("cpu", "250m", "memory", "256Mi"), Limits: amounts("memory", "512Mi")},
 			LivenessProbe: &corev1.Probe{
-				ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"check", "--token", secret}}}, PeriodSeconds: 5, FailureThreshold: 2,
+				ProbeHandler: corev1.ProbeHandler{
+					Exec: &corev1.ExecAction{Command: []string{"check", "--token", secret}},
+				},
+				PeriodSeconds:    5,
+				FailureThreshold: 2,
 			},
 		}}},
 		Status: corev1.PodStatus{
@@ -108,7 +113,11 @@ func TestAPodIsDescribedWithWhatMattersFirst(t *testing.T) {
 	got = tells(t, stand, regarding("describe", "pod/"+pod.Name))
 	require.Contains(t, got[len(got)-1], "events", "what wasn't read isn't taken for nothing")
 	stand.instead["PodList"] = forbidden("pods")
-	require.Equal(t, []string{"I couldn't check pods in production.", "I don't have permission to read pods."}, tells(t, stand, regarding("describe", "pod/"+pod.Name)))
+	require.Equal(
+		t,
+		[]string{"I couldn't check pods in production.", "I don't have permission to read pods."},
+		tells(t, stand, regarding("describe", "pod/"+pod.Name)),
+	)
 }
 
 func TestADeploymentIsDescribedByTheNameOfItsService(t *testing.T) {
@@ -144,21 +153,34 @@ func TestOtherObjectsAreDescribed(t *testing.T) {
 	secret := "Zx9" + strings.Repeat("q7", 8)
 	byCron := metav1.OwnerReference{Kind: "CronJob", Name: "nightly", UID: "u-1", Controller: new(true)}
 	user := corev1.Pod{ObjectMeta: of("web-1"), Spec: corev1.PodSpec{Volumes: []corev1.Volume{
-		{Name: "m", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "tariffs"}}}},
+		{
+			Name: "m",
+			VolumeSource: corev1.VolumeSource{
+				ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "tariffs"}},
+			},
+		},
 		{Name: "f", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "files"}}},
 	}}}
 	stand := listed{lists: map[string][]any{
 		"ConfigMapList": {corev1.ConfigMap{ObjectMeta: of("tariffs"), Data: map[string]string{"uri": secret, "zone": secret}}},
-		"PersistentVolumeClaimList": {corev1.PersistentVolumeClaim{
-			ObjectMeta: of("files"), Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
-			Spec: corev1.PersistentVolumeClaimSpec{Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{"storage": resource.MustParse("8Gi")}}},
-		}},
+		"PersistentVolumeClaimList": {
+			corev1.PersistentVolumeClaim{
+				ObjectMeta: of("files"),
+				Status:     corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
+				Spec: corev1.PersistentVolumeClaimSpec{
+					Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{"storage": resource.MustParse("8Gi")}},
+				},
+			},
+		},
 		"CronJobList": {batchv1.CronJob{ObjectMeta: of("nightly"), Spec: batchv1.CronJobSpec{Schedule: "0 3 * * *"}}},
-		"JobList": {batchv1.Job{ObjectMeta: of("nightly-1", byCron), Status: batchv1.JobStatus{StartTime: &at, Failed: 3, Conditions: []batchv1.JobCondition{
-			{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "Job has reached the specified " +
-				"backoff limit"},
-		}}}},
-		"PodList": {user}, "EventList": {},
+		"JobList": {
+			batchv1.Job{ObjectMeta: of("nightly-1", byCron), Status: batchv1.JobStatus{StartTime: &at, Failed: 3, Conditions: []batchv1.JobCondition{
+				{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", Message: "Job has reached the specified " +
+					"backoff limit"},
+			}}},
+		},
+		"PodList":   {user},
+		"EventList": {},
 	}, instead: map[string]error{}}
 	for object, want := range map[string][]string{
 		"configmap/tariffs":           {"tariffs in production: 2 keys", "keys: uri, zone", "used by: web-1"},

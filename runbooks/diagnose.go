@@ -143,7 +143,12 @@ func Diagnose(
 
 // Look takes the snapshot of Diagnose and leaves the judgement to whoever asked, who may ask about several things in it.
 func Look(
-	ctx context.Context, c Cluster, namespace string, now time.Time, about func(*facts.Snapshot) facts.Ref, allowed func(namespace string) bool,
+	ctx context.Context,
+	c Cluster,
+	namespace string,
+	now time.Time,
+	about func(*facts.Snapshot) facts.Ref,
+	allowed func(namespace string) bool,
 ) (s *facts.Snapshot, subject facts.Ref, err error) {
 	if c.Observer == nil {
 		return nil, facts.Ref{}, errNoObserver

@@ -81,7 +81,11 @@ func TestEventsWithoutPodsSayNoMessages(t *testing.T) {
 	require.Contains(t, got, "Failed | pod/x | 1")
 	require.Contains(t, got, "so I leave out what the events say")
 	s.instead = map[string]error{"EventList": forbidden}
-	require.Equal(t, "I couldn't check the events of production: I don't have permission to read them.", tells(t, s, regarding("events", ""))[0])
+	require.Equal(
+		t,
+		"I couldn't check the events of production: I don't have permission to read them.",
+		tells(t, s, regarding("events", ""))[0],
+	)
 }
 
 // Every answer that quotes the events of a namespace hides in them what its pods spell out, and quotes none where those weren't read.

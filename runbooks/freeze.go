@@ -61,7 +61,10 @@ func planFreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 		return algesta.Plan{}, err
 	}
 	if strings.TrimSpace(c.Reason) == "" {
-		return algesta.Plan{}, wrongValue(in, algesta.Say("A freeze needs a reason: people read it when they are refused. Say it with because … at the end."))
+		return algesta.Plan{}, wrongValue(
+			in,
+			algesta.Say("A freeze needs a reason: people read it when they are refused. Say it with because … at the end."),
+		)
 	}
 	by, _ := c.Person()
 	z := algesta.Freeze{ID: c.ID, Target: c.Target, By: algesta.Actor{ID: by.ID, Name: by.Name}, Reason: c.Reason, From: c.At, Until: until}
@@ -108,7 +111,8 @@ func freezeEnd(in Input) (time.Time, error) {
 	switch left := until.Sub(in.Command.At); {
 	case err != nil:
 		return until, wrongValue(in, algesta.Say(
-			"until is a length of time such as 2h or 3d, or a time with its zone such as 2026-12-24T18:00:00-05:00, not {}.", wordsof.Cited(quote(typed)),
+			"until is a length of time such as 2h or 3d, or a time with its zone such as 2026-12-24T18:00:00-05:00, not {}.",
+			wordsof.Cited(quote(typed)),
 		))
 	case left < shortestFreeze:
 		return until, wrongValue(in, algesta.Say("That is over already, or in less than a minute: a freeze has to end later."))
@@ -139,11 +143,18 @@ func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) 
 				Label: z.ID, Value: algesta.Say("until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), quote(z.Reason)),
 			})
 		case z.Covers(c.Target, nil):
-			p.Warnings = append(p.Warnings, algesta.Say("{} stays frozen until {}, and this is a part of it.", frozenThing(z.Target), algesta.AtDay(z.Until)))
+			p.Warnings = append(
+				p.Warnings,
+				algesta.Say("{} stays frozen until {}, and this is a part of it.", frozenThing(z.Target), algesta.AtDay(z.Until)),
+			)
 		}
 	}
 	if len(p.Changes) == 0 {
-		p.Nothing = algesta.Say("Nobody has frozen {}. What the policy freezes, only the policy ends: {}", what, algesta.Name(in.Bot.Typed("freezes")))
+		p.Nothing = algesta.Say(
+			"Nobody has frozen {}. What the policy freezes, only the policy ends: {}",
+			what,
+			algesta.Name(in.Bot.Typed("freezes")),
+		)
 	}
 	slices.SortFunc(p.Changes, func(a, b algesta.Change) int { return strings.Compare(a.UID, b.UID) })
 	return p, nil

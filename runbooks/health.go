@@ -326,8 +326,15 @@ func healthReport(in Input, ask healthAsk, rows []healthRow, notes []algesta.Tex
 		}
 	}
 	report := algesta.Report{
-		Tone:  algesta.Good,
-		Title: algesta.Say("{}: {} of {} {} {} as they should", logSubject(in), well, count(of, "pod"), answers(of), algesta.Name(quote(ask.path))),
+		Tone: algesta.Good,
+		Title: algesta.Say(
+			"{}: {} of {} {} {} as they should",
+			logSubject(in),
+			well,
+			count(of, "pod"),
+			answers(of),
+			algesta.Name(quote(ask.path)),
+		),
 	}
 	switch {
 	case unread != nil && failed == 0:

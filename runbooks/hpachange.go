@@ -63,7 +63,8 @@ type scalerAndDeployment struct {
 	broken bool // there is a pin that can't be read
 }
 
-// readScaler finds the autoscaler of a service, or the one that was named, and reads the Deployment that it scales. One that KEDA makes is refused.
+// readScaler finds the autoscaler of a service, or the one that was named, and reads the Deployment that it scales. One that KEDA makes is
+// refused.
 func readScaler(ctx context.Context, c Cluster, in Input) (scalerAndDeployment, error) {
 	var all autoscalingv2.HorizontalPodAutoscalerList
 	namespace := in.Command.Target.Namespace

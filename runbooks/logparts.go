@@ -63,7 +63,8 @@ func logParts(ctx context.Context, c Cluster, chosen []*corev1.Pod, ask logAsk, 
 	return parts[:shown], len(parts) - shown, nil
 }
 
-// hiding takes secrets out of a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses, as
+// hiding takes secrets out of a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses,
+// as
 // far as the bot may read those. unread are the Secrets that it couldn't read: what they hold can't be recognized.
 func hiding(ctx context.Context, c Cluster, pod *corev1.Pod, now time.Time) (hide func(string) string, unread []string) {
 	names := secretsOf(pod.Spec)
@@ -94,7 +95,9 @@ func notRecognized(unread []string) []algesta.Text {
 	case 1:
 		return []algesta.Text{algesta.Say("Couldn't read Secret {}, so its values can't be recognized here.", algesta.Name(quote(unread[0])))}
 	}
-	return []algesta.Text{algesta.Say("Couldn't read the Secrets {}, so their values can't be recognized here.", wordsof.Few(quotedAll(unread), mostParts))}
+	return []algesta.Text{
+		algesta.Say("Couldn't read the Secrets {}, so their values can't be recognized here.", wordsof.Few(quotedAll(unread), mostParts)),
+	}
 }
 
 func quotedAll(names []string) []string {

@@ -42,7 +42,10 @@ func TestNamespacesThatOneMayLookAtAreListed(t *testing.T) {
 	in.Allowed = nil
 	require.Len(t, tells(t, stand, in), 4, "its own alone")
 
-	stand.instead["ResourceQuotaList"] = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I don't have permission to read them.")}
+	stand.instead["ResourceQuotaList"] = &algesta.Error{
+		Kind:    algesta.ErrForbidden,
+		Message: algesta.Say("I don't have permission to read them."),
+	}
 	got = tells(t, stand, in)
 	require.Equal(t, "production | Active | 5 h | – | team=production-team", got[2], "what wasn't read isn't missing")
 	require.Contains(t, got[4], "quotas")

@@ -45,7 +45,10 @@ func (a *nodesAndPods) unchecked() []algesta.Text {
 		out = append(out, couldNotCheck("what the pods request", a.podsErr))
 	}
 	if a.morePods {
-		out = append(out, algesta.Say("Couldn't check what the pods request: this cluster has more than {} pods, the most I look at.", mostNodePods))
+		out = append(
+			out,
+			algesta.Say("Couldn't check what the pods request: this cluster has more than {} pods, the most I look at.", mostNodePods),
+		)
 	}
 	if a.moreNodes {
 		out = append(out, algesta.Say("Only the first {} nodes were looked at.", mostNodes))

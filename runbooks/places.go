@@ -39,7 +39,10 @@ func onEachCluster(
 	found := 0
 	for i, report := range reports {
 		if errs[i] != nil { // of one cluster; the others still answer
-			report = algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("{}: {}", places[i].Target.Environment, sentenceOf(errs[i], "It couldn't be read."))}
+			report = algesta.Report{
+				Tone:  algesta.Neutral,
+				Title: algesta.Say("{}: {}", places[i].Target.Environment, sentenceOf(errs[i], "It couldn't be read.")),
+			}
 		} else {
 			found++
 		}

@@ -29,16 +29,26 @@ func pooled(name, pool string, taints ...corev1.Taint) corev1.Node {
 // podOn is a pod that is ready on a node, or waits for one where that is "".
 func podOn(namespace, name, node string) corev1.Pod {
 	p := corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": name}, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
-		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "app", Image: "example.com/app:1"}}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:              name,
+			Namespace:         namespace,
+			Labels:            map[string]string{"app": name},
+			CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour)),
+		},
+		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "app", Image: "example.com/app:1"}}},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{
 			Type: corev1.PodReady, Status: corev1.ConditionTrue,
 		}}},
 	}
 	if node == "" {
-		p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
-			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/2 nodes are available: 2 Insufficient cpu.",
-		}}}
+		p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
+			{
+				Type:    corev1.PodScheduled,
+				Status:  corev1.ConditionFalse,
+				Reason:  corev1.PodReasonUnschedulable,
+				Message: "0/2 nodes are available: 2 Insufficient cpu.",
+			},
+		}}
 	}
 	return p
 }
@@ -71,7 +81,10 @@ func TestNodesOfEveryClusterAreListedOnce(t *testing.T) {
 	}, instead: map[string]error{}}
 	other := listed{lists: map[string][]any{"NodeList": {pooled("c", "stdar")}, "PodList": {}}, instead: map[string]error{}}
 	down := runbooks.Place{Target: algesta.Target{Environment: "dev", Cluster: "aks-dev", Namespace: "dev"}, Err: forbidden("aks-dev")}
-	got := toldEverywhere(t, everywhere("nodes", nil, standing("production", "aks-1", one), standing("staging", "aks-1", one), standing("qa", "aks-2", other), down))
+	got := toldEverywhere(
+		t,
+		everywhere("nodes", nil, standing("production", "aks-1", one), standing("staging", "aks-1", one), standing("qa", "aks-2", other), down),
+	)
 	require.Equal(t, "3 clusters · production: 2 of 2 nodes ready in the cluster aks-1, 2 pods wait for one · "+
 		"qa: 1 of 1 node ready in the cluster aks-2 · I couldn't check the nodes of dev: I don't have permission to read them.", got[0])
 	all := strings.Join(got, "\n")
@@ -88,13 +101,19 @@ func TestOneNodeIsToldOfWithWhatWouldStopADrain(t *testing.T) {
 	t.Parallel()
 	n := pooled("a", "stdar")
 	n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{
-		Type: corev1.NodeDiskPressure, Status: corev1.ConditionTrue, Message: "kubelet has disk pressure", LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour)),
+		Type:               corev1.NodeDiskPressure,
+		Status:             corev1.ConditionTrue,
+		Message:            "kubelet has disk pressure",
+		LastTransitionTime: metav1.NewTime(noon.Add(-time.Hour)),
 	})
 	owned, daemon := podOn("production", "web", "a"), podOn("production", "agent", "a")
 	owned.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "web-1", Controller: new(true)}}
 	daemon.OwnerReferences = []metav1.OwnerReference{{Kind: "DaemonSet", Name: "agent", Controller: new(true)}}
 	stand := listed{lists: map[string][]any{
-		"NodeList": {n}, "PodList": {owned, daemon, podOn("production", "lonely", "a"), podOn("hidden", "secretly", "a"), podOn("production", "gone", "b")},
+		"NodeList": {
+			n,
+		},
+		"PodList": {owned, daemon, podOn("production", "lonely", "a"), podOn("hidden", "secretly", "a"), podOn("production", "gone", "b")},
 		"PodDisruptionBudgetList": {policyv1.PodDisruptionBudget{
 			ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "production"},
 			Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
@@ -131,7 +150,10 @@ func TestPodsOfEveryEnvironmentAreListedWorstFirst(t *testing.T) {
 	}}, instead: map[string]error{}}
 	args := algesta.Args{"all-namespaces": true}
 	down := listed{instead: map[string]error{"PodList": forbidden("pods")}}
-	got := toldEverywhere(t, everywhere("pods", args, standing("production", "aks-1", one), standing("staging", "aks-1", one), standing("dev", "aks-2", down)))
+	got := toldEverywhere(
+		t,
+		everywhere("pods", args, standing("production", "aks-1", one), standing("staging", "aks-1", one), standing("dev", "aks-2", down)),
+	)
 	require.Equal(t, "2 environments: 2 of 3 pods ready, 1 in trouble", got[0])
 	require.Equal(t, []string{
 		"environment | pod | state | restarts | age | node",
@@ -145,6 +167,11 @@ func TestPodsOfEveryEnvironmentAreListedWorstFirst(t *testing.T) {
 	require.Contains(t, all, "Only what you may look at is listed: production and staging. Pods of other namespaces aren't shown.")
 	require.NotContains(t, all, "secretly")
 	args["broken"] = true
-	require.Len(t, toldEverywhere(t, everywhere("pods", args, standing("staging", "aks-1", one)))[2:], 3, "the one in trouble, and what's said below")
+	require.Len(
+		t,
+		toldEverywhere(t, everywhere("pods", args, standing("staging", "aks-1", one)))[2:],
+		3,
+		"the one in trouble, and what's said below",
+	)
 	require.Contains(t, toldEverywhere(t, everywhere("pods", args, standing("dev", "aks-2", down)))[0], "I couldn't check the pods")
 }

@@ -210,7 +210,9 @@ func TestNothingToDoIsSaid(t *testing.T) {
 				"pulls it.",
 		},
 		"a version whose rollout isn't over": {
-			"deploy", algesta.Args{"image": "12345"}, func(s *still) { s.deployment.Status.UpdatedReplicas = 1 },
+			"deploy",
+			algesta.Args{"image": "12345"},
+			func(s *still) { s.deployment.Status.UpdatedReplicas = 1 },
 			"api-gateway in production is meant to run …/api-gateway:12345 already, and its rollout isn't over. To see how far it is: " +
 				"/algesta status api-gateway production",
 		},

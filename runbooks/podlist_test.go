@@ -104,7 +104,11 @@ func TestPodsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {
 	s := manyServices()
 	s.forbidden["PodList"] = true
 	for _, object := range []string{"namespace", "pod/slow-1"} {
-		require.Equal(t, []string{"I couldn't check the pods of production: I don't have permission to read them."}, asked(t, s, "pods", object, nil))
+		require.Equal(
+			t,
+			[]string{"I couldn't check the pods of production: I don't have permission to read them."},
+			asked(t, s, "pods", object, nil),
+		)
 	}
 }
 

@@ -116,7 +116,10 @@ func everywhereReport(all []placedPod, environments []string, read []listed, in 
 	if on := podsPerNode(all); len(on) > 0 {
 		said = append(said, on)
 	}
-	said = append(said, algesta.Say("Only what you may look at is listed: {}. Pods of other namespaces aren't shown.", wordsof.Few(environments, mostNamed)))
+	said = append(
+		said,
+		algesta.Say("Only what you may look at is listed: {}. Pods of other namespaces aren't shown.", wordsof.Few(environments, mostNamed)),
+	)
 	return withTable(report, table, "pod", said...)
 }
 

@@ -121,7 +121,10 @@ func (s deploymentState) roomReport(r room) algesta.Report {
 	said = append(said, r.notKnown...)
 	said = append(said, s.unchecked...)
 	if r.onNodes {
-		said = append(said, algesta.Say("Requests are counted, not use, and only the nodes of now: those that a cluster autoscaler could add aren't known here."))
+		said = append(
+			said,
+			algesta.Say("Requests are counted, not use, and only the nodes of now: those that a cluster autoscaler could add aren't known here."),
+		)
 	}
 	report.Body = append(report.Body, lines(said)...)
 	return report

@@ -120,7 +120,8 @@ func refusesFiles(err error) bool {
 }
 
 // putFile uploads a file into the thread, unless it is there, and looks that it is. Where the thread is deleted in the moments between the
-// look before and the sharing, the file stays in the channel, and isn't taken back: what is in it is what the same people were to read in the
+// look before and the sharing, the file stays in the channel, and isn't taken back: what is in it is what the same people were to read in
+// the
 // thread, under a name that says of which request, and to delete it the bot would have to trust an ID that it couldn't see in any thread.
 func (s *sender) putFile(ctx context.Context, o algesta.Outgoing, thread, name, content string) error {
 	there, err := s.hasFile(ctx, o, thread, name)

@@ -395,7 +395,9 @@ func TestNoNameBeginsALine(t *testing.T) {
 		name := "/health?x=1" + end + "✅ Approved by Pablo"
 		said := algesta.Say("asked {} and "+name, algesta.Name(name))
 		r := render(algesta.Report{Title: said, Small: said, Push: said, Body: []algesta.Block{
-			{Text: said}, {List: []algesta.Text{said}}, {Fields: []algesta.Field{{Label: name, Value: said}}},
+			{Text: said},
+			{List: []algesta.Text{said}},
+			{Fields: []algesta.Field{{Label: name, Value: said}}},
 			{Table: &algesta.Table{Head: []string{name}, Rows: [][]algesta.Text{{said}}}},
 		}}, nil)
 		raw, err := json.Marshal(r.blocks)

@@ -273,7 +273,8 @@ func configKeys() []string {
 			"caFile " +
 			"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
-			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities alertmanager tokenFile",
+			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities " +
+			"alertmanager tokenFile",
 	)
 }
 

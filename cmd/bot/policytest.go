@@ -109,7 +109,11 @@ func parseExpectations(b []byte) (expectationsFile, error) {
 		return f, errors.New("the file has more than one YAML document: put everything into the first")
 	}
 	if f.APIVersion != "algesta.io/v1" || f.Kind != "PolicyTest" {
-		return f, fmt.Errorf("it is %s, %s: write apiVersion: algesta.io/v1 and kind: PolicyTest", orDefault(f.APIVersion, "-"), orDefault(f.Kind, "-"))
+		return f, fmt.Errorf(
+			"it is %s, %s: write apiVersion: algesta.io/v1 and kind: PolicyTest",
+			orDefault(f.APIVersion, "-"),
+			orDefault(f.Kind, "-"),
+		)
 	}
 	if len(f.Expect) == 0 {
 		return f, errors.New("expect is empty: a table without expectations checks nothing")
@@ -162,7 +166,8 @@ func policyExplainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain <command …>",
 		Short: "Say which rule decides about a command, and why",
-		Long: "Say what the policy decides about a command as people type it, which rule that is, and below it what every other rule has to do\n" +
+		Long: "Say what the policy decides about a command as people type it, which rule that is, and below it what every other rule has to " +
+			"do\n" +
 			"with it. Freezes that people asked for aren't in the policy file, so they aren't among them. The exit code is 1 for a refusal.",
 		Example: "  bot policy explain --config config.yaml --user U0DANA --group S0BACKEND scale api-gateway production replicas=6",
 		Args:    cobra.MinimumNArgs(1),

@@ -139,7 +139,10 @@ func (p Parser) pastedSecret(typed []word, name string, line pastedLine) ([]word
 		}
 		e.Hint = algesta.Say("If you may read it, look in the Key Vault or use kubectl on your own machine.")
 		if place := optionOf(line.rest, "n", "namespace"); p.has("secrets") && name != "" && place != "" {
-			e.Hint = e.Hint.Then("To see whether it's there, its keys and who uses it: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
+			e.Hint = e.Hint.Then(
+				"To see whether it's there, its keys and who uses it: {}",
+				algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))),
+			)
 		}
 		return nil, e
 	case len(line.pipes) > 0:

@@ -141,8 +141,9 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		rollback  = "/algesta rollback api-gateway production"
 		noService = "/algesta rollback <service> production"
 		number    = "/algesta scale api-gateway production replicas=<number>"
-		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, undo, approvals, freezes, whoami, can-i and help. /algesta help tells more."
-		image     = "/algesta deploy api-gateway production image=<image>"
+		known     = "I know status, pods, rollback, scale, deploy, restart, diagnose, undo, approvals, freezes, whoami, can-i and help. " +
+			"/algesta help tells more."
+		image = "/algesta deploy api-gateway production image=<image>"
 	)
 	for name, tc := range map[string]struct{ text, message, hint string }{
 		"a misspelt verb": {
@@ -158,7 +159,8 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		},
 		"an unknown verb": {
 			"fly api-gateway",
-			`I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, undo, approvals, freezes, whoami, can-i and help.`,
+			`I don't know the command "fly". I know status, pods, rollback, scale, deploy, restart, diagnose, undo, approvals, freezes, whoami, ` +
+				`can-i and help.`,
 			"/algesta help",
 		},
 		"an unknown verb before a very long text": {
@@ -406,7 +408,8 @@ func TestAQuestionRunsNothing(t *testing.T) {
 	t.Parallel()
 	in := NewParser("algesta", runbooks.All()).In(Subject{Service: "api", Environment: "production"})
 	for text, runbook := range map[string]string{
-		"undo?": "undo", "rollback?": "rollback", "restart ?": "restart", "restart api production?": "restart", "hpa pin api production 3?": "hpa pin",
+		"undo?": "undo", "rollback?": "rollback", "restart ?": "restart", "restart api production?": "restart", "hpa pin api production " +
+			"3?": "hpa pin",
 	} {
 		got, err := in.Parse(text)
 		require.NoError(t, err, text)

@@ -72,29 +72,36 @@ func TestARollbackWithoutTheBotIsAsOldAsItsTracesSay(t *testing.T) {
 			up: undone.Add(20 * time.Second), want: Life{Began: undone, Again: true, Cause: "deploy 12344 (pipeline)"},
 		},
 		"a label was changed later": {
-			annotations: pipeline, fields: []metav1.ManagedFieldsEntry{wrote("kubectl", undone, templates), wrote("helm", undone.Add(time.Hour), labels)},
-			want: Life{Began: undone, Again: true, Cause: "deploy 12344 (pipeline)"},
+			annotations: pipeline,
+			fields:      []metav1.ManagedFieldsEntry{wrote("kubectl", undone, templates), wrote("helm", undone.Add(time.Hour), labels)},
+			want:        Life{Began: undone, Again: true, Cause: "deploy 12344 (pipeline)"},
 		},
 		"the same manager changed something else a day later": {
 			annotations: pipeline, fields: []metav1.ManagedFieldsEntry{wrote("argocd-controller", undone.Add(24*time.Hour), templates)},
 			up: undone.Add(time.Minute), want: Life{Began: undone.Add(time.Minute), Again: true, Cause: "deploy 12344 (pipeline)"},
 		},
-		"without managedFields": {annotations: pipeline, up: undone.Add(time.Minute), want: Life{Began: undone.Add(time.Minute), Again: true, Cause: "deploy 12344 (pipeline)"}},
-		"no trace":              {annotations: pipeline, want: Life{Again: true, Cause: "deploy 12344 (pipeline)"}},
+		"without managedFields": {
+			annotations: pipeline, up: undone.Add(time.Minute),
+			want: Life{Began: undone.Add(time.Minute), Again: true, Cause: "deploy 12344 (pipeline)"},
+		},
+		"no trace": {annotations: pipeline, want: Life{Again: true, Cause: "deploy 12344 (pipeline)"}},
 		"a set that was replaced again": {
 			annotations: pipeline, fields: []metav1.ManagedFieldsEntry{wrote("kubectl", undone, templates)}, older: true,
 			want: Life{Again: true, Cause: "deploy 12344 (pipeline)"},
 		},
 		"the bot's own rollback": {
-			annotations: bot(undone), fields: []metav1.ManagedFieldsEntry{wrote(algesta.FieldManager, undone, templates)}, up: undone.Add(4 * time.Minute),
+			annotations: bot(undone), fields: []metav1.ManagedFieldsEntry{wrote(algesta.FieldManager, undone, templates)},
+			up:   undone.Add(4 * time.Minute),
 			want: Life{Began: undone, Again: true, Cause: "deploy 12344 by Dana (c-7f3a9k)"},
 		},
 		"the bot deployed it first, and kubectl went back to it": {
-			annotations: bot(created), fields: []metav1.ManagedFieldsEntry{wrote(algesta.FieldManager, undone.Add(-time.Hour), templates), wrote("kubectl", undone, templates)},
-			up: undone.Add(time.Minute), want: Life{Began: undone, Again: true},
+			annotations: bot(created),
+			fields:      []metav1.ManagedFieldsEntry{wrote(algesta.FieldManager, undone.Add(-time.Hour), templates), wrote("kubectl", undone, templates)},
+			up:          undone.Add(time.Minute), want: Life{Began: undone, Again: true},
 		},
 		"the same within minutes": {
-			annotations: bot(undone.Add(-2 * time.Minute)), fields: []metav1.ManagedFieldsEntry{wrote("kubectl", undone, templates)}, up: undone.Add(time.Minute),
+			annotations: bot(undone.Add(-2 * time.Minute)), fields: []metav1.ManagedFieldsEntry{wrote("kubectl", undone, templates)},
+			up:   undone.Add(time.Minute),
 			want: Life{Began: undone, Again: true},
 		},
 		"the same, as a cache without managedFields has it": {
@@ -106,7 +113,11 @@ func TestARollbackWithoutTheBotIsAsOldAsItsTracesSay(t *testing.T) {
 			annotations := maps.Clone(c.annotations)
 			annotations["deployment.kubernetes.io/revision"], annotations["deployment.kubernetes.io/revision-history"] = "4", "2"
 			set := &appsv1.ReplicaSet{
-				ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(created), Annotations: annotations}, Spec: appsv1.ReplicaSetSpec{Template: template},
+				ObjectMeta: metav1.ObjectMeta{
+					CreationTimestamp: metav1.NewTime(created),
+					Annotations:       annotations,
+				},
+				Spec: appsv1.ReplicaSetSpec{Template: template},
 			}
 			d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
 				ManagedFields: c.fields, Annotations: map[string]string{"deployment.kubernetes.io/revision": "4"},

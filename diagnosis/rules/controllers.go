@@ -86,7 +86,12 @@ func oldPodsRemain(s *facts.Snapshot) []*Finding {
 				continue
 			}
 			found = append(found, &Finding{
-				Subject: w.Ref, Key: set.Name, Hits: []facts.Ref{w.Ref}, Sure: Medium, Level: Degraded, Unsure: "Something may keep it there on purpose.",
+				Subject: w.Ref,
+				Key:     set.Name,
+				Hits:    []facts.Ref{w.Ref},
+				Sure:    Medium,
+				Level:   Degraded,
+				Unsure:  "Something may keep it there on purpose.",
 				What: fmt.Sprintf(
 					"Pods of revision %d of %s still serve beside those of revision %d, although its rollout is over",
 					facts.RevisionOf(set),

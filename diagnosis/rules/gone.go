@@ -25,9 +25,10 @@ var goneRules = []Rule{
 		Class:  ClassWiring,
 		Signal: "a variable names a Service as a host that is not in the namespace, and a workload of its name declares ports and " +
 			"has no Service",
-		Cause:    "the Service was deleted, or was never applied again after a move",
-		Remedy:   "apply its manifest again",
-		Source:   "the variables of pod templates against the Services of the namespace; a name without a Service has no address in the cluster's DNS",
+		Cause:  "the Service was deleted, or was never applied again after a move",
+		Remedy: "apply its manifest again",
+		Source: "the variables of pod templates against the Services of the namespace; a name without a Service has no address in the " +
+			"cluster's DNS",
 		snapshot: serviceGone,
 	},
 }
@@ -74,7 +75,11 @@ func serviceGone(s *facts.Snapshot) []*Finding {
 		f := &Finding{
 			Subject: m.Ref, Hits: []facts.Ref{m.Ref, m.Workload.Ref}, Sure: High, Level: Outage,
 			Remedy: Remedy{
-				Text:    fmt.Sprintf("Apply the manifest of Service %s again; its selector has to match the pods of %s.", m.Ref.Name, m.Workload.Ref.Words()),
+				Text: fmt.Sprintf(
+					"Apply the manifest of Service %s again; its selector has to match the pods of %s.",
+					m.Ref.Name,
+					m.Workload.Ref.Words(),
+				),
 				Command: "kubectl get services -n " + m.Ref.Namespace,
 			},
 		}

@@ -34,7 +34,9 @@ func TestWhatTheKubeletAsksForMayHoldASecret(t *testing.T) {
 		require.Equal(t, []string{token}, secret(path), path)
 	}
 	require.Equal(t, []string{"garden"}, secret("/health?password=garden"), "its name says so")
-	for _, path := range []string{"", "/", "/health", "/healthz/ready", "/actuator/health/readiness", "/api/v1/status?verbose=true&timeout=5"} {
+	for _, path := range []string{
+		"", "/", "/health", "/healthz/ready", "/actuator/health/readiness", "/api/v1/status?verbose=true&timeout=5",
+	} {
 		require.Empty(t, secret(path), path)
 	}
 }

@@ -301,7 +301,8 @@ func TestWithoutTheRightToPatchNothingIsAskedOfAnybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{rules: withoutVerb("patch")})
 	require.Equal(
-		t, "⚠️ I don't have permission to patch deployments in "+w.production+" (403).\nThe bot's operator can grant it with a Role in the cluster.",
+		t,
+		"⚠️ I don't have permission to patch deployments in "+w.production+" (403).\nThe bot's operator can grant it with a Role in the cluster.",
 		w.answer(luis, ops, "rollback api-gateway production"),
 	)
 	require.Equal(t, 0, w.patches(deployment))
