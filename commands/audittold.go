@@ -119,8 +119,8 @@ func (a *auditor) row(ctx context.Context, e algesta.Entry) (row []algesta.Text,
 	if !a.asked(e, r, t) {
 		return nil, false, nil
 	}
-	if may, err := a.may(ctx, e, r, t); err != nil || !may {
-		return nil, false, err
+	if !a.may(ctx, e, r, t) {
+		return nil, false, nil
 	}
 	about := algesta.Say("{}", orDash(strings.TrimSpace(describe(e, r, t))))
 	if r != nil {
@@ -186,16 +186,16 @@ func (a *auditor) asked(e algesta.Entry, r *algesta.Request, t algesta.Target) b
 }
 
 // may reports whether a line is this person's business. What Slack doesn't tell is no public channel.
-func (a *auditor) may(ctx context.Context, e algesta.Entry, r *algesta.Request, t algesta.Target) (bool, error) {
+func (a *auditor) may(ctx context.Context, e algesta.Entry, r *algesta.Request, t algesta.Target) bool {
 	me := a.c.Actor
 	if e.Actor == me.ID.String() || r != nil && asksFor(*r, me) {
-		return true, nil
+		return true
 	}
 	channel := e.Data.String("channel")
 	if r != nil {
 		channel = r.Command.Channel
 	}
-	return a.readable(ctx, t) && a.isPublic(ctx, channel), nil
+	return a.readable(ctx, t) && a.isPublic(ctx, channel)
 }
 
 // readable asks the policy whether the person may read the audit about a target.

@@ -234,7 +234,7 @@ func (f *form) command(ctx context.Context) bool {
 }
 
 // clustersFor are the environments whose clusters the person may use a command on that is about a cluster, and whether there is one.
-func (f *form) clustersFor(ctx context.Context, b runbooks.Runbook) (places []algesta.Target, any bool) {
+func (f *form) clustersFor(ctx context.Context, b runbooks.Runbook) (places []algesta.Target, found bool) {
 	for _, name := range f.Catalog.Environments() {
 		whole, err := f.Catalog.Resolve(ctx, "", name, f.visible)
 		if err == nil && f.visible(whole) && f.may(b, algesta.Target{Cluster: whole.Cluster}) {

@@ -40,7 +40,8 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 				d.Log.Error("an end can't be posted", zap.String("command", id), zap.String("reason", l.Reason))
 				err = d.endDirectly(ctx, r, l.Post.Report)
 			}
-		case algesta.ProgressPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost, algesta.AskedPost, algesta.RemindPost:
+		case algesta.ProgressPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost, algesta.AskedPost, algesta.RemindPost,
+			algesta.ThawPost:
 		}
 		if err != nil {
 			return 0, err

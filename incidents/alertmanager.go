@@ -134,7 +134,7 @@ func oneLine(s string) string {
 func idOf(labels map[string]string) string {
 	h := sha256.New()
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		fmt.Fprintf(h, "%q=%q,", k, labels[k])
+		h.Write(fmt.Appendf(nil, "%q=%q,", k, labels[k])) // it never fails
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -108,7 +108,7 @@ func TestAnAlertThatWasResolvedBeforeItFiredStaysResolved(t *testing.T) {
 // posted is the status that a receiver answers a body with, and what else it says.
 func posted(t *testing.T, r http.Handler, token string, body []byte) (status int, says string) {
 	t.Helper()
-	q := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	q := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body))
 	if token != "" {
 		q.Header.Set("Authorization", token)
 	}

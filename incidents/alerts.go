@@ -3,6 +3,7 @@ package incidents
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -78,9 +79,7 @@ func (k *Keeper) Receive(ctx context.Context, received []algesta.Alert) error {
 	if err != nil {
 		return fmt.Errorf("storing alerts: %w", err)
 	}
-	for id, a := range merged {
-		k.alerts.all[id] = a
-	}
+	maps.Copy(k.alerts.all, merged)
 	return nil
 }
 

@@ -69,7 +69,7 @@ func (w *town) Log(context.Context, string, string, string, bool) ([]byte, error
 
 // LookAsRule implements asker.
 func (w *town) LookAsRule(
-	ctx context.Context, asks commands.RuleCommand, look func(context.Context, runbooks.Cluster, runbooks.Input) error,
+	ctx context.Context, _ commands.RuleCommand, look func(context.Context, runbooks.Cluster, runbooks.Input) error,
 ) error {
 	w.mu.Lock()
 	w.looks++

@@ -173,7 +173,7 @@ func (d *description) read(ctx context.Context, c Cluster, into runtime.Object) 
 			into,
 		); err != nil {
 			d.report = unreadable(d.in, d.kind.Plural, err)
-			return nil, nil //nolint:nilerr // it is said
+			return nil, nil // it is said
 		}
 		items, err := meta.ExtractList(into)
 		if err != nil {

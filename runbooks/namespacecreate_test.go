@@ -3,6 +3,7 @@ package runbooks_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -26,9 +27,7 @@ func newNamespaceOf(name string, args algesta.Args) runbooks.Input {
 	in := regarding("namespace create", "namespace/"+name)
 	in.Command.Target = algesta.Target{Cluster: "sandbox", Object: "namespace/" + name}
 	in.Command.Args = algesta.Args{"environment": "dev", "team": "backend"}
-	for name, value := range args {
-		in.Command.Args[name] = value
-	}
+	maps.Copy(in.Command.Args, args)
 	return in
 }
 
@@ -124,7 +123,7 @@ func TestANamespaceIsMadeWithItsQuota(t *testing.T) {
 	_, err = w.Client.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
 	require.Error(t, err, "a dry run makes nothing")
 	t.Cleanup(func() {
-		_ = w.Client.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{}) //nolint:errcheck // it may not be there
+		_ = w.Client.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{}) // it may not be there
 	})
 
 	f := rollout.Begin(plan.Redacted(), time.Second)

@@ -55,7 +55,7 @@ func readNode(ctx context.Context, c Cluster, name string) *nodeRead {
 func answerNode(ctx context.Context, c Cluster, in Input, name string) (algesta.Report, error) {
 	r := readNode(ctx, c, name)
 	if r.nodesErr != nil {
-		return unknownReport(whereOf(in), listed{what: "nodes", err: r.nodesErr}), nil
+		return unknownReport(whereOf(in), listed{what: "nodes", err: r.nodesErr}), nil //nolint:nilerr // it is said
 	}
 	i := slices.IndexFunc(r.nodes.Items, func(n corev1.Node) bool { return n.Name == name })
 	if i < 0 {

@@ -191,7 +191,7 @@ func (r *runner) placesOf(kind algesta.JobKind) chan struct{} {
 	switch kind {
 	case algesta.DiagnoseJob, algesta.AskJob, algesta.RemindJob:
 		return r.helps
-	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob:
+	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob, algesta.ThawJob:
 	}
 	return r.places
 }

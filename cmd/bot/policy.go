@@ -77,7 +77,7 @@ var errNoConfig = errors.New("name the configuration with --config: its environm
 var errRefused = errors.New("the command would be refused")
 
 // load reads the configuration, where one is named, and the policy.
-func (q question) load() (cfg Config, p *policy.Policy, err error) {
+func (q *question) load() (cfg Config, p *policy.Policy, err error) {
 	if q.config != "" {
 		if cfg, err = loadConfigWithoutSlack(q.config); err != nil {
 			return cfg, nil, err
@@ -90,7 +90,7 @@ func (q question) load() (cfg Config, p *policy.Policy, err error) {
 }
 
 // answer loads the policy and explains one command, or says that the policy is sound.
-func (q question) answer(ctx context.Context, out io.Writer, text string) error {
+func (q *question) answer(ctx context.Context, out io.Writer, text string) error {
 	cfg, p, err := q.load()
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func named(p *policy.Policy, cfg Config) error {
 }
 
 // facts are what the policy is asked, from the command as it would be typed.
-func (q question) facts(ctx context.Context, cfg Config, text string) (policy.Facts, error) {
+func (q *question) facts(ctx context.Context, cfg Config, text string) (policy.Facts, error) {
 	parser := grammar.NewParser(cfg.Slack.Handle(), runbooks.All())
 	parsed, err := parser.Parse(text)
 	if err != nil {

@@ -55,7 +55,7 @@ func policyTestCommand() *cobra.Command {
 }
 
 // test runs tables of expectations.
-func (q question) test(ctx context.Context, out io.Writer, paths []string) error {
+func (q *question) test(ctx context.Context, out io.Writer, paths []string) error {
 	cfg, p, err := q.load()
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (q question) test(ctx context.Context, out io.Writer, paths []string) error
 		}
 		for i, e := range table.Expect {
 			checked++
-			says, err := e.check(ctx, q, cfg, p, table.At)
+			says, err := e.check(ctx, *q, cfg, p, table.At)
 			if err != nil {
 				return fmt.Errorf("%s: expectation %d (%s): %w", path, i+1, e.called(), err)
 			}
@@ -180,7 +180,7 @@ func policyExplainCommand() *cobra.Command {
 	return cmd
 }
 
-func (q question) explain(ctx context.Context, out io.Writer, text string) error {
+func (q *question) explain(ctx context.Context, out io.Writer, text string) error {
 	cfg, p, err := q.load()
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func TestPolicyTestChecksATableOfExpectations(t *testing.T) {
 
 	// What can't be read expects nothing, so it's an error, never a success.
 	for said, path := range map[string]string{
-		`expectation 1 (status api-gateway production): decision is "alowed"`: with("decision: allowed", "decision: alowed"),
+		`expectation 1 (status api-gateway production): decision is "permitted"`: with("decision: allowed", "decision: permitted"),
 		"is not a key here":                            with("groups:", "group:"),
 		"expectation 1 (status api-gateway prodution)": with("status api-gateway production", "status api-gateway prodution"),
 		"kind: PolicyTest":                             with("kind: PolicyTest", "kind: Policy"),

@@ -16,7 +16,7 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 	case (line.program == "create" || line.program == "edit" || line.program == "patch") && kind == "Secret":
 		return nil, p.carriesSecret(name, line)
 	case line.program == "delete" && kind == "Pod" && name != "" && p.has("pod delete"):
-		_, others := line.target()
+		others := line.beside()
 		return as(others, "pod", "delete", name), nil
 	case line.program == "patch" && kind == "HorizontalPodAutoscaler" && p.has("hpa set"):
 		return p.pastedScaler(name, line)
@@ -79,9 +79,9 @@ func bareWords(typed []word) (at []int) {
 	return at
 }
 
-// target are the words of the line that name its object, "pod/x" or "pod x", and all others. A line that changes something becomes a
+// beside are the words of the line beside those that name its object, "pod/x" or "pod x". A line that changes something becomes a
 // command with every word of it: what the command doesn't know is refused, because kubectl would have done something else.
-func (l pastedLine) target() (named, others []word) {
+func (l pastedLine) beside() (others []word) {
 	at := bareWords(l.rest)
 	if len(at) > 0 && strings.Contains(l.rest[at[0]].bare(), "/") {
 		at = at[:1]
@@ -89,16 +89,14 @@ func (l pastedLine) target() (named, others []word) {
 		at = at[:min(2, len(at))]
 	}
 	for i, w := range l.rest {
-		if slices.Contains(at, i) {
-			named = append(named, w)
-		} else {
+		if !slices.Contains(at, i) {
 			others = append(others, w)
 		}
 	}
 	for _, pipe := range l.pipes {
 		others = append(append(others, word{text: "|"}), pipe...)
 	}
-	return named, others
+	return others
 }
 
 // kindAndName are the kind and the name of "secret x", "secret/x", "secret generic x"; "" for what isn't there or isn't known.

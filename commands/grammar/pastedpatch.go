@@ -60,7 +60,7 @@ var errTwoPatches = errors.New("something follows the patch")
 // patch is the value of -p, "" where there is none or more than one, and every other word that doesn't name the object. That kubectl is
 // told how to merge makes no difference to numbers.
 func (l pastedLine) patch() (patch string, others []word) {
-	_, typed := l.target()
+	typed := l.beside()
 	patches := 0
 	for i := 0; i < len(typed); i++ {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(typed[i].text, "-"), "=")

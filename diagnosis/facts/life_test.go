@@ -96,7 +96,9 @@ func TestARollbackWithoutTheBotIsAsOldAsItsTracesSay(t *testing.T) {
 		},
 		"the bot deployed it first, and kubectl went back to it": {
 			annotations: bot(created),
-			fields:      []metav1.ManagedFieldsEntry{wrote(algesta.FieldManager, undone.Add(-time.Hour), templates), wrote("kubectl", undone, templates)},
+			fields: []metav1.ManagedFieldsEntry{
+				wrote(algesta.FieldManager, undone.Add(-time.Hour), templates), wrote("kubectl", undone, templates),
+			},
 			up:          undone.Add(time.Minute), want: Life{Began: undone, Again: true},
 		},
 		"the same within minutes": {
