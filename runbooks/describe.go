@@ -360,7 +360,12 @@ func (d *description) variables(ctx context.Context, c Cluster, spec corev1.PodS
 	}
 	d.hidden.hideInVariables(all)
 	for _, v := range all {
-		row := []algesta.Text{algesta.Say("{}", algesta.Name(quote(v.name))), v.shown(), algesta.Say("{}", quote(v.from)), algesta.Say("{}", v.container)}
+		row := []algesta.Text{
+			algesta.Say("{}", algesta.Name(quote(v.name))),
+			v.shown(),
+			algesta.Say("{}", quote(v.from)),
+			algesta.Say("{}", v.container),
+		}
 		if v.missing {
 			missing = append(missing, row)
 		} else {

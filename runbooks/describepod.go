@@ -166,8 +166,16 @@ func (d *description) probes(c corev1.Container) {
 			continue
 		}
 		after := orNumber(probe.PeriodSeconds, 10) * orNumber(probe.FailureThreshold, 3)
-		d.say("{} {} when {} fails for {} s ({} times, every {} s, first after {} s).", algesta.Name(c.Name), probe.what, d.probeAsks(probe.Probe), after,
-			orNumber(probe.FailureThreshold, 3), orNumber(probe.PeriodSeconds, 10), probe.InitialDelaySeconds)
+		d.say(
+			"{} {} when {} fails for {} s ({} times, every {} s, first after {} s).",
+			algesta.Name(c.Name),
+			probe.what,
+			d.probeAsks(probe.Probe),
+			after,
+			orNumber(probe.FailureThreshold, 3),
+			orNumber(probe.PeriodSeconds, 10),
+			probe.InitialDelaySeconds,
+		)
 	}
 }
 

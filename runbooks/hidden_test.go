@@ -31,8 +31,11 @@ func quotesItself(spelled, ofMap string) corev1.Pod {
 			Containers: []corev1.Container{{
 				Name: "orders", Image: "registry.example.com/orders:1", Ports: []corev1.ContainerPort{{Name: spelled, ContainerPort: 80}},
 				Env: []corev1.EnvVar{
-					{Name: "NOTES", Value: at(290) + spelled}, {Name: "MORE", Value: "with " + ofMap}, {Name: "DB_PASSWORD", Value: spelled},
-					fromMap("SETTING", "settings", "password"), {Name: "X" + spelled, Value: "1"},
+					{Name: "NOTES", Value: at(290) + spelled},
+					{Name: "MORE", Value: "with " + ofMap},
+					{Name: "DB_PASSWORD", Value: spelled},
+					fromMap("SETTING", "settings", "password"),
+					{Name: "X" + spelled, Value: "1"},
 				},
 				ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{
 					HTTPGet: &corev1.HTTPGetAction{Path: "/" + at(280) + "?with " + spelled, Port: intstr.FromInt32(80)},
@@ -65,7 +68,15 @@ func TestNothingShowsWhatAVariableHides(t *testing.T) {
 		"CronJobList":    {batchv1.CronJob{ObjectMeta: made, Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: job}}}},
 		"ReplicaSetList": {appsv1.ReplicaSet{ObjectMeta: made, Spec: appsv1.ReplicaSetSpec{Template: template}}},
 		"EventList": {
-			eventOf("orders-1", "Warning", "Failed", "refused "+spelled, time.Minute, 1), eventOf("settings", "Warning", "Failed", spelled, time.Minute, 1),
+			eventOf(
+				"orders-1",
+				"Warning",
+				"Failed",
+				"refused "+spelled,
+				time.Minute,
+				1,
+			),
+			eventOf("settings", "Warning", "Failed", spelled, time.Minute, 1),
 		},
 	}
 	for command, objects := range map[string][]string{
@@ -86,14 +97,18 @@ func TestNothingShowsWhatAVariableHides(t *testing.T) {
 func TestNoPodHidesWhatEventsSayOfOthers(t *testing.T) {
 	t.Parallel()
 	spec := corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Env: []corev1.EnvVar{
-		{Name: "A_PASSWORD", Value: " "}, {Name: "B_PASSWORD", Value: "e"}, {Name: "C_PASSWORD", Value: "other-pod"},
+		{Name: "A_PASSWORD", Value: " "},
+		{Name: "B_PASSWORD", Value: "e"},
+		{Name: "C_PASSWORD", Value: "other-pod"},
 		{Name: "D_PASSWORD", Value: "nodes are"},
 	}}}}
 	got := tells(t, listed{lists: map[string][]any{
 		"PodList": {
 			&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: spec}, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "other-pod"}},
 		},
-		"EventList": {eventOf("other-pod", "Warning", "FailedScheduling", "0/3 nodes are available for other-pod: 3 Insufficient cpu.", time.Minute, 1)},
+		"EventList": {
+			eventOf("other-pod", "Warning", "FailedScheduling", "0/3 nodes are available for other-pod: 3 Insufficient cpu.", time.Minute, 1),
+		},
 	}}, regarding("events", ""))
 	require.Contains(t, strings.Join(got, "\n"), "0/3 ‹redacted› available for other-pod: 3 Insufficient cpu.", "no more than its own words")
 }

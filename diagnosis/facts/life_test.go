@@ -99,7 +99,7 @@ func TestARollbackWithoutTheBotIsAsOldAsItsTracesSay(t *testing.T) {
 			fields: []metav1.ManagedFieldsEntry{
 				wrote(algesta.FieldManager, undone.Add(-time.Hour), templates), wrote("kubectl", undone, templates),
 			},
-			up:          undone.Add(time.Minute), want: Life{Began: undone, Again: true},
+			up: undone.Add(time.Minute), want: Life{Began: undone, Again: true},
 		},
 		"the same within minutes": {
 			annotations: bot(undone.Add(-2 * time.Minute)), fields: []metav1.ManagedFieldsEntry{wrote("kubectl", undone, templates)},
