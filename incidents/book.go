@@ -116,19 +116,19 @@ func (b *Book) See(now time.Time, g Glance) Work {
 	b.heal(g)
 	b.forget(now)
 	for _, i := range b.Open() {
-		if i.About.Cluster != g.Place.Cluster || i.About.Namespace != g.Place.Namespace {
+		if i.About.Cluster != g.Place.Cluster {
 			continue
 		}
 		if b.follow(&i, g, now) {
 			b.all[i.ID], b.moved[i.ID] = i, true
 		}
-		if b.due(i, now) {
+		if i.About.Namespace == g.Place.Namespace && b.due(i, now) {
 			w.Due = append(w.Due, i.ID)
 		}
 	}
 	for _, s := range g.Signals {
 		key := keyOf(g.Place, s)
-		if b.told(g.Place.Cluster, s) {
+		if b.told(g.Place, s) {
 			delete(b.waiting, key)
 			delete(b.tried, key)
 			continue
@@ -161,6 +161,12 @@ func (b *Book) heal(g Glance) {
 	}
 }
 
+// sees reports whether a glance for an incident tells of a signal: each place tells of its own objects, and that of the incident of those
+// without a namespace.
+func sees(g Glance, i algesta.Incident, s algesta.Signal) bool {
+	return s.Namespace == g.Place.Namespace || s.Namespace == "" && i.About.Namespace == g.Place.Namespace
+}
+
 // follow notes which signals of an incident ended or came back.
 func (b *Book) follow(i *algesta.Incident, g Glance, now time.Time) (moved bool) {
 	i.Signals = slices.Clone(i.Signals)
@@ -168,6 +174,7 @@ func (b *Book) follow(i *algesta.Incident, g Glance, now time.Time) (moved bool)
 		s := &i.Signals[n]
 		there := slices.ContainsFunc(g.Signals, s.Same)
 		switch {
+		case !sees(g, *i, *s):
 		case there && !s.Gone.IsZero():
 			s.Gone, moved = time.Time{}, true
 		case !there && s.Gone.IsZero() && g.Unchecked[s.Rule] == "":
@@ -201,14 +208,19 @@ func quietSince(i algesta.Incident) (at time.Time, ok bool) {
 	return at, len(i.Signals) > 0
 }
 
-// told says that a signal belongs to an open incident.
-func (b *Book) told(cluster string, s algesta.Signal) bool {
+// told says that a signal belongs to an open incident where those of its place are told.
+func (b *Book) told(place algesta.Target, s algesta.Signal) bool {
 	for _, i := range b.all {
-		if i.State == algesta.IncidentOpen && i.About.Cluster == cluster && slices.ContainsFunc(i.Signals, s.Same) {
+		if i.State == algesta.IncidentOpen && i.About.Cluster == place.Cluster && b.tellable(place, i) && slices.ContainsFunc(i.Signals, s.Same) {
 			return true
 		}
 	}
 	return false
+}
+
+// tellable says that what is found in a place may be told on the card of an incident.
+func (b *Book) tellable(place algesta.Target, i algesta.Incident) bool {
+	return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace || b.cfg.leads(place.Environment, i.Channel)
 }
 
 // forget drops what ended more than a week ago.
@@ -221,11 +233,11 @@ func (b *Book) forget(now time.Time) {
 	}
 }
 
-// before are the earlier incidents of the same cause, the last one first.
-func (b *Book) before(key algesta.IncidentKey) []algesta.Incident {
+// before are the earlier incidents of the same cause on whose cards a place may be told of, the last one first.
+func (b *Book) before(place algesta.Target, key algesta.IncidentKey) []algesta.Incident {
 	var out []algesta.Incident
 	for _, i := range b.all {
-		if i.Key == key && i.State == algesta.IncidentResolved {
+		if i.Key == key && i.State == algesta.IncidentResolved && b.tellable(place, i) {
 			out = append(out, i)
 		}
 	}

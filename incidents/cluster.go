@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/words"
@@ -67,9 +68,12 @@ func compareSignals(a, b algesta.Signal) int {
 	)
 }
 
+// isName reports whether a text can be the name of an object. What an object says of its owner is any text to the API server.
+func isName(text string) bool { return len(validation.IsDNS1123Subdomain(text)) == 0 }
+
 // own notes which Deployment a ReplicaSet belongs to.
 func (v *view) own(set *appsv1.ReplicaSet) {
-	if owner := metav1.GetControllerOf(set); owner != nil && owner.Kind == "Deployment" {
+	if owner := metav1.GetControllerOf(set); owner != nil && owner.Kind == "Deployment" && isName(owner.Name) {
 		v.owners[set.Namespace+"/"+set.Name] = owner.Name
 	}
 }
@@ -187,7 +191,10 @@ func (v *view) owner(p *corev1.Pod) (kind, name string, told bool) {
 			return "Deployment", d, true
 		}
 	}
-	return owner.Kind, owner.Name, true
+	if kind, known := algesta.KindOf(owner.Kind); known && kind.Name == owner.Kind && isName(owner.Name) {
+		return owner.Kind, owner.Name, true
+	}
+	return "Pod", p.Name, true // the API server takes any text for an owner
 }
 
 func (v *view) node(n *corev1.Node) {

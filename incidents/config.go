@@ -159,6 +159,22 @@ func (c Config) channel(environment string, s algesta.Severity) string {
 	return ""
 }
 
+// leads reports whether the routes send incidents of an environment to a channel, of some severity: whoever reads it may read what was found
+// there.
+func (c Config) leads(environment, channel string) bool {
+	return slices.ContainsFunc(algesta.Severities(), func(s algesta.Severity) bool {
+		return channel != "" && c.channel(environment, s) == channel
+	})
+}
+
+// shares reports whether what was found in one environment may be told wherever the incidents of another are.
+func (c Config) shares(found, told string) bool {
+	return !slices.ContainsFunc(algesta.Severities(), func(s algesta.Severity) bool {
+		channel := c.channel(told, s)
+		return channel != "" && !c.leads(found, channel)
+	})
+}
+
 // waits is how long what a rule sees has to last; on is false for a rule that is switched off.
 func (c Config) waits(rule string) (wait time.Duration, on bool) {
 	wait = c.Wait

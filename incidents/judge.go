@@ -133,6 +133,9 @@ func (c *Change) event(at time.Time, kind, says string) {
 func (d *draft) admit(s algesta.Signal) {
 	f := d.found(s)
 	for _, i := range d.current() {
+		if !d.tellable(d.glance.Place, i) {
+			continue
+		}
 		sameObject := slices.ContainsFunc(i.Signals, func(o algesta.Signal) bool {
 			return o.Kind == s.Kind && o.Namespace == s.Namespace && o.Name == s.Name
 		})
@@ -147,7 +150,7 @@ func (d *draft) admit(s algesta.Signal) {
 			return
 		}
 	}
-	earlier := d.before(f.Key)
+	earlier := d.before(d.glance.Place, f.Key)
 	if len(earlier) > 0 && d.now.Sub(earlier[0].ResolvedAt) <= reopenWithin(earlier[0].Nth) {
 		d.reopen(earlier[0], s, f)
 		return
@@ -209,7 +212,12 @@ func (d *draft) recheck(i algesta.Incident) {
 		d.mayEnd(i, quiet)
 		return
 	}
-	lasting := i.Signals[slices.IndexFunc(i.Signals, func(s algesta.Signal) bool { return s.Gone.IsZero() })]
+	at := slices.IndexFunc(i.Signals, func(s algesta.Signal) bool { return s.Gone.IsZero() && sees(d.glance, i, s) })
+	if at < 0 { // only what another place tells of lasts
+		d.change(i)
+		return
+	}
+	lasting := i.Signals[at]
 	unchecked := d.glance.Unchecked[lasting.Rule]
 	f := d.look(lasting)
 	if f.Unknown != "" {
@@ -252,7 +260,7 @@ func (d *draft) unchecked(i algesta.Incident, why string) {
 // into it.
 func (d *draft) otherCause(i algesta.Incident, f Found) {
 	for _, other := range d.current() {
-		if other.ID == i.ID || other.Key != f.Key {
+		if other.ID == i.ID || other.Key != f.Key || !d.tellable(d.glance.Place, other) {
 			continue
 		}
 		other.Signals = append(slices.Clone(other.Signals), i.Signals...)
@@ -297,6 +305,9 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 		return
 	}
 	for _, s := range i.Signals {
+		if !sees(d.glance, i, s) { // its own place saw that it's gone
+			continue
+		}
 		f := d.look(s)
 		if f.Unknown != "" {
 			d.unchecked(i, f.Unknown)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -70,7 +71,9 @@ type Parts struct {
 	Watched Watched
 	Catalog Catalog
 	// Link is the address of a message, "" where it is not known; nil knows none.
-	Link   func(ctx context.Context, channel, ts string) string
+	Link func(ctx context.Context, channel, ts string) string
+	// Public reports whether everybody of the workspace may read a channel; nil and what isn't known are no.
+	Public func(ctx context.Context, channel string) bool
 	Log    *zap.Logger
 	Panics *algesta.Panics
 }
@@ -198,7 +201,7 @@ func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.S
 			return facts.Ref{Kind: facts.KindNamespace, Name: place.Namespace}
 		}
 		var err error
-		s, _, err = runbooks.Look(ctx, c, place.Namespace, time.Now(), about, in.Allowed)
+		s, _, err = runbooks.Look(ctx, c, place.Namespace, time.Now(), about, k.sharing(place, in.Allowed))
 		return err
 	})
 	if errors.Is(err, algesta.ErrRefused) {
@@ -210,6 +213,18 @@ func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.S
 		return func(algesta.Signal) Found { return Found{Unknown: said} }, nil
 	}
 	return func(signal algesta.Signal) Found { return find(s, place, signal, k.Catalog) }, nil
+}
+
+// sharing leaves of the namespaces that the rule may diagnose those of which may be told wherever the incidents of a place are.
+func (k *Keeper) sharing(place algesta.Target, allowed func(namespace string) bool) func(namespace string) bool {
+	return func(namespace string) bool {
+		if allowed == nil || !allowed(namespace) {
+			return false
+		}
+		return !slices.ContainsFunc(k.Catalog.Places(), func(p algesta.Target) bool {
+			return p.Cluster == place.Cluster && p.Namespace == namespace && namespace != place.Namespace && !k.cfg.shares(p.Environment, place.Environment)
+		})
+	}
 }
 
 // refuse notes once that the policy gives the rule nothing in a place.
@@ -341,7 +356,7 @@ func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
 		k.fail(ctx, "reading what was changed", err)
 		return
 	}
-	if !found {
+	if !found || !k.mayTell(ctx, last, *i) {
 		return
 	}
 	start := began(*i)
@@ -351,6 +366,12 @@ func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
 	case !before && i.State == algesta.IncidentResolved && i.Ended == "":
 		i.Ended = doneBy(last)
 	}
+}
+
+// mayTell reports whether a request may be told of on a card: where it was asked for in the same channel, or in public.
+func (k *Keeper) mayTell(ctx context.Context, r algesta.Request, i algesta.Incident) bool {
+	asked := r.Command.Channel
+	return asked == i.Channel || k.Public != nil && k.Public(ctx, asked)
 }
 
 // doneBy is "Deploy to api-gateway in production (12345 → 12346) by Luis, approved by Carla, 2026-11-22 12:00 UTC".
@@ -372,9 +393,11 @@ func (k *Keeper) past(ctx context.Context, i algesta.Incident) Past {
 	if i.Previous == "" {
 		return p
 	}
-	if before, found, err := k.Records.Incident(ctx, i.Previous); err == nil && found {
-		p.Ended = before.Ended
+	before, found, err := k.Records.Incident(ctx, i.Previous)
+	if err != nil || !found || before.Channel != i.Channel { // whoever reads this card may not read the other
+		return p
 	}
+	p.Ended = before.Ended
 	if channel, ts, err := k.Records.CardOf(ctx, i.Previous); err == nil && ts != "" && k.Link != nil {
 		p.Link = k.Link(ctx, channel, ts)
 	}

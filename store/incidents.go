@@ -24,8 +24,11 @@ func scanIncident(row scanner) (i algesta.Incident, err error) {
 	return i, err
 }
 
+// causeOf is what one open incident is of: a cause where the same people are told of it.
+func causeOf(i algesta.Incident) string { return i.Key.String() + "/" + i.Channel }
+
 // SaveIncident stores an incident that is new (its Version is 0), or its new content where its Version is still that of the store. saved is
-// false where someone else was quicker: another content is stored, another incident of the same key is open, or another has its ID.
+// false where someone else was quicker: another content is stored, another incident of the same cause is open in its channel, or another has its ID.
 func (t *Tx) SaveIncident(i algesta.Incident) (saved bool, err error) {
 	body, err := encode(i)
 	if err != nil {
@@ -35,11 +38,11 @@ func (t *Tx) SaveIncident(i algesta.Incident) (saved bool, err error) {
 	var n int64
 	if i.Version == 0 {
 		n, err = t.change("storing incident "+i.ID, `INSERT INTO incidents (id, key, state, body, version, opened_at, updated_at)
-			VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING`, i.ID, i.Key.String(), i.State, body, ms(i.OpenedAt), now)
+			VALUES (?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING`, i.ID, causeOf(i), i.State, body, ms(i.OpenedAt), now)
 		return n == 1, err
 	}
 	n, err = t.change("storing incident "+i.ID, `UPDATE OR IGNORE incidents SET key = ?, state = ?, body = ?, version = version + 1,
-		updated_at = ? WHERE id = ? AND version = ?`, i.Key.String(), i.State, body, now, i.ID, i.Version)
+		updated_at = ? WHERE id = ? AND version = ?`, causeOf(i), i.State, body, now, i.ID, i.Version)
 	return n == 1, err
 }
 

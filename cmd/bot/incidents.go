@@ -18,11 +18,17 @@ import (
 	"github.com/3astronautas/algesta/incidents"
 )
 
+// placeAge is how old what is known of a channel may be where an incident names a change that was asked for there.
+const placeAge = 10 * time.Minute
+
 // keeper makes what watches the environments of the configuration and tells of incidents where it says so.
 func (r *rooms) keeper(d commands.Directory) *incidents.Keeper {
 	return incidents.New(r.cfg.Incidents, incidents.Parts{
 		Asker: r.dispatcher, Records: r.store, Update: storeFor{r.store, r.redactor}.Update, Watched: r.clusters,
-		Catalog: places{r.catalog, r.cfg.Environments}, Link: d.Link, Log: r.log.Named("incidents"), Panics: r.panics,
+		Catalog: places{r.catalog, r.cfg.Environments}, Link: d.Link, Public: func(ctx context.Context, channel string) bool {
+			place, err := d.Place(ctx, channel, placeAge)
+			return err == nil && place.Public
+		}, Log: r.log.Named("incidents"), Panics: r.panics,
 	})
 }
 

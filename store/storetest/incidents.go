@@ -66,6 +66,11 @@ func testOneIncidentOfACauseIsOpen(t *testing.T, open Open) {
 	first, second := incident("i-aaaaaa"), incident("i-bbbbbb")
 	require.True(t, save(t, s, first))
 	require.False(t, save(t, s, second), "its cause has an open incident")
+	elsewhere := incident("i-cccccc")
+	elsewhere.Channel = "C0FINANCE"
+	require.True(t, save(t, s, elsewhere), "those who read another channel are told on a card of their own")
+	elsewhere.State, elsewhere.ResolvedAt, elsewhere.Version = algesta.IncidentResolved, noon, 1
+	require.True(t, save(t, s, elsewhere))
 	first.State, first.ResolvedAt, first.Version = algesta.IncidentResolved, noon, 1
 	require.True(t, save(t, s, first))
 	require.True(t, save(t, s, second))
@@ -74,7 +79,7 @@ func testOneIncidentOfACauseIsOpen(t *testing.T, open Open) {
 
 	all, err := s.Incidents(t.Context(), time.Now().Add(-time.Hour), 10)
 	require.NoError(t, err)
-	require.Len(t, all, 2)
+	require.Len(t, all, 3)
 	require.Equal(t, second.ID, all[0].ID, "the open ones come first")
 	all, err = s.Incidents(t.Context(), time.Now().Add(time.Hour), 10)
 	require.NoError(t, err)
