@@ -327,8 +327,11 @@ func (c *conversation) plain(s string) string {
 		{`\b[0-9A-F]{8}\b`, "XXXXXXXX"}, // the end of a serial
 		{`\b[0-9A-F]{24,40}\b`, "X…"},
 		{`(?m)^bot> ✅ The (new certificate is|autoscaler counts) .*\n`, ""}, // the progress, where there was time for one
-		{`support end(s|ed) on`, "support … on"},                            // it depends on the day
-		{`(?m)^\s*• …-xxxxx stopping\n`, ""},                                // a pod that stops may be gone by then
+		// A new certificate lasts for 90 days and renews itself after 60: a day less is left as soon as it's a second old.
+		{`\b90 days\b`, "89 days"},
+		{`\b60 days\b`, "59 days"},
+		{`support end(s|ed) on`, "support … on"}, // it depends on the day
+		{`(?m)^\s*• …-xxxxx stopping\n`, ""},     // a pod that stops may be gone by then
 		// The autoscaler may not have looked yet.
 		{
 			`(hpa) keeps \d+ pods now and may put that number back within a minute or a few( \(2–10\)\.) To keep \d+, change its bounds\.`,
