@@ -155,18 +155,22 @@ func envReport(
 		if v.missing {
 			missing++
 		}
+	}
+	for _, v := range shown {
 		if v.hidden {
 			hidden++
 		}
-	}
-	for _, v := range shown {
 		row := []algesta.Text{algesta.Say("{}", algesta.Name(quote(v.name))), v.shown(), algesta.Say("{}", quote(v.from))}
 		if several {
 			row = append(row, algesta.Say("{}", v.container))
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	report := algesta.Report{Title: algesta.Say("{}: {}", of, count(len(all), "variable"))}
+	counted := algesta.Say("{}", count(len(all), "variable"))
+	if len(shown) < len(all) && missing == 0 {
+		counted = algesta.Say("{} of {}", len(shown), counted)
+	}
+	report := algesta.Report{Title: algesta.Say("{}: {}", of, counted)}
 	switch {
 	case missing > 0:
 		report.Tone, report.Title = algesta.Bad, algesta.Say("{}, {} can't be filled", report.Title, missing)

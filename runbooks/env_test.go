@@ -67,6 +67,7 @@ func TestEnvSaysWhereEachVariableComesFrom(t *testing.T) {
 	}, env(t, configured(bothSecrets), nil))
 	require.Equal(t, "api-gateway in production: NODE_ENV=production", env(t, configured(bothSecrets), algesta.Args{"grep": "NODE_ENV"})[0])
 	got := env(t, configured(bothSecrets), algesta.Args{"grep": "(MONGODB|JWT|NODE_ENV)"})
+	require.Equal(t, "api-gateway in production: 3 of 6 variables, 2 hidden", got[0])
 	require.Len(t, got, 6)
 	require.Equal(
 		t,

@@ -22,9 +22,14 @@ func TestKubectlLogsAsPasted(t *testing.T) {
 		},
 		"kubectl logs pod/" + pod + " --tail=50 -n production":   {Object: "pod/" + pod, Args: algesta.Args{"tail": int64(50)}},
 		"kubectl logs --tail 50 --since=1h po/x-0 -n production": {Object: "pod/x-0", Args: algesta.Args{"tail": int64(50), "since": "1h"}},
-		"kubectl logs -n production -l app=api-gateway":          {Service: "api-gateway"},
+		"kubectl logs -n production -l app=api-gateway":          {Service: "api-gateway", Args: algesta.Args{"all": true}},
+		"kubectl logs -l app=api-gateway -n production --tail=100": {
+			Service: "api-gateway", Args: algesta.Args{"all": true, "tail": int64(100)},
+		},
+		"kubectl logs -l app=api-gateway -n production --all-pods": {Service: "api-gateway", Args: algesta.Args{"all": true}},
+		"kubectl logs -l app=api-gateway all=no -n production":     {Service: "api-gateway", Args: algesta.Args{"all": false}},
 		"kubectl logs --selector=app.kubernetes.io/name=api-gateway -n production --all-containers": {
-			Service: "api-gateway", Args: algesta.Args{"all-containers": true},
+			Service: "api-gateway", Args: algesta.Args{"all": true, "all-containers": true},
 		},
 		"kubectl logs deployment/api-gateway -n production --all-pods=true": {Service: "api-gateway", Args: algesta.Args{"all": true}},
 		`logs api-gateway production grep="connect failed"`: {

@@ -35,6 +35,8 @@ func (p Parser) pasted(typed []word) ([]word, error) {
 		return p.pastedHost(line, firstBare(line.rest), "I don't look names up by themselves.")
 	case "az":
 		return nil, p.azure(line)
+	case "logs":
+		return ofAllPods(typed, line), nil
 	case "create", "apply", "label", "config", "get", "describe", "edit", "patch", "delete":
 		return p.pastedKubectl(typed, line)
 	}

@@ -62,6 +62,18 @@ func (p Parser) orNewNamespace(hint algesta.Text, what, name string) algesta.Tex
 	return hint.Then("{}: {}", what, algesta.Name(p.bot.Typed(command, clip(name), "environment=<environment> team=<team>")))
 }
 
+// ofAllPods reads "logs -l app=x" as kubectl does: of all its pods.
+func ofAllPods(typed []word, line pastedLine) []word {
+	says := func(w word) bool {
+		name, _, _ := strings.Cut(strings.TrimLeft(w.text, "-"), "=")
+		return !w.quoted && (name == "all" || name == "all-pods")
+	}
+	if optionOf(line.rest, "l", "selector") == "" || slices.ContainsFunc(line.rest, says) {
+		return typed
+	}
+	return append(slices.Clone(typed), word{text: "--all"})
+}
+
 // takeValues are options of kubectl's whose value may be the next word.
 var takeValues = []string{"o", "output", "l", "selector", "p", "patch", "type"}
 
