@@ -37,6 +37,9 @@ func (z Freeze) Covers(t Target, p *Plan) bool {
 
 // writes reports whether a plan writes to what is frozen.
 func (z Freeze) writes(p Plan) bool {
+	if z.Target.Name != "" && p.Of.Workload() == z.Target.Workload() {
+		return true
+	}
 	for _, c := range p.Changes {
 		o := c.Object
 		if o.Cluster == z.Target.Cluster && o.Namespace == z.Target.Namespace && (z.Target.Name == "" || z.names(o.Name)) {

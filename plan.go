@@ -22,6 +22,9 @@ type Plan struct {
 	Diff     string   `json:"diff,omitempty"` // of the template, redacted, one change a line
 	Warnings []Text   `json:"warnings,omitempty"`
 	Changes  []Change `json:"changes,omitempty"`
+	// Of is the Deployment whose pods the changes are about, where they are of another object: an autoscaler, a pod. Its Service is what
+	// people call it, "" where that isn't known. Rules about a service hold for it, whichever name the command has.
+	Of Target `json:"of,omitzero"`
 	// Nothing says why there is nothing to do; a plan has Changes or Nothing.
 	Nothing Text `json:"nothing,omitempty"`
 	// Undo is the way back from the state after the plan, as far as it is known now.

@@ -196,6 +196,7 @@ func TestWhatAFreezeCovers(t *testing.T) {
 		Changes: []algesta.Change{{Object: algesta.Object{Cluster: "aks", Namespace: "production", Name: "api-gateway-production"}}},
 	}
 	require.True(t, one.Covers(object("horizontalpodautoscaler/gateway"), writes), "what is written counts, whatever it's called")
+	require.True(t, one.Covers(object("pod/x-1"), &algesta.Plan{Of: service}), "and whose pods it is about")
 	require.False(t, algesta.Freeze{}.Covers(algesta.Target{}, nil))
 }
 

@@ -1,12 +1,18 @@
 package commands_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/store"
 )
 
@@ -99,4 +105,46 @@ func TestAnInvocationThatIsHandledAgainIsNotAskedAlready(t *testing.T) {
 	w.dispatcher.Handle(t.Context(), in)
 	require.Empty(t, w.said(algesta.AnswerPost))
 	require.Len(t, w.said(algesta.CardPost), 1)
+}
+
+// onePodCluster has a pod of the gateway, whose name doesn't say so.
+type onePodCluster struct{ *fakeCluster }
+
+func (c onePodCluster) Reader(string) (runbooks.Cluster, error) {
+	return runbooks.Cluster{Reader: c}, nil
+}
+
+func (c onePodCluster) List(_ context.Context, namespace, _ string, into runtime.Object) error {
+	if l, ok := into.(*unstructured.UnstructuredList); ok {
+		l.Items = []unstructured.Unstructured{{Object: map[string]any{
+			"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{
+				"name": "x-1", "namespace": namespace, "uid": "u-1", "ownerReferences": []any{map[string]any{
+					"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "api-gateway-production-76794f4cdb", "uid": "rs-1", "controller": true,
+				}},
+			},
+		}}}
+	}
+	return nil
+}
+
+// discovered is a catalogue that knows the gateway.
+type discovered struct{ commands.Catalog }
+
+func (discovered) Known(context.Context) []algesta.Target {
+	return []algesta.Target{gatewayInProduction}
+}
+
+func TestALimitOnAServiceHoldsForItsPods(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dispatcher.Clusters, w.dispatcher.Catalog = onePodCluster{w.cluster}, discovered{Catalog: w.dispatcher.Catalog}
+	mayDelete := strings.Replace(rules, "[read, restart, scale]", "[read, restart, scale, pod.delete]", 1)
+	w.setRules(mayDelete + "limits:\n  - {name: gateway, verbs: [change], namespaces: [production], require: 'target.service != \"api-gateway\"', " +
+		"otherwise: Leave the gateway alone.}\n")
+	w.types(luis, "pod delete x-1 production")
+	require.Len(t, w.said(algesta.AnswerPost), 1)
+	require.Contains(t, w.said(algesta.AnswerPost)[0], "Leave the gateway alone.")
+	w.setRules(mayDelete)
+	w.types(luis, "pod delete x-1 production")
+	w.request(algesta.Pending)
 }

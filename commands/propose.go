@@ -31,7 +31,21 @@ func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.
 	if err != nil {
 		return algesta.Plan{}, fmt.Errorf("planning %s: %w", book.Name, d.gone(ctx, c, err))
 	}
+	p.Of = d.named(ctx, p.Of)
 	return p, nil
+}
+
+// named is a Deployment with its service as people call it, where the catalogue knows one.
+func (d *Dispatcher) named(ctx context.Context, of algesta.Target) algesta.Target {
+	if of.Name == "" {
+		return of
+	}
+	for _, known := range d.Catalog.Known(ctx) {
+		if known.Workload() == of.Workload() {
+			of.Service = known.Service
+		}
+	}
+	return of
 }
 
 // mostPast bounds how many earlier changes a runbook is told of: more than a Deployment keeps revisions.

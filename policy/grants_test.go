@@ -91,6 +91,24 @@ func TestLimitsOnThePlanWaitForIt(t *testing.T) {
 	require.Equal(t, `The limit "few pods" couldn't be evaluated for this command, so it's refused.`, p.Decide(f).Reason.String())
 }
 
+// A service isn't spared because its autoscaler or its pod is named.
+func TestALimitOnAServiceHoldsWhicheverOfItsObjectsIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, condition := range []string{"target.service != 'payments'", "target.name != 'payments-production'"} {
+		p := load(t, strings.Replace(small, `"args.replicas <= 10"`, `"`+condition+`"`, 1))
+		f := asks(member("U0X", "S0TEAM"), "scale", "production", nil)
+		f.Command.Target.Service, f.Command.Target.Name, f.Command.Target.Object = "", "", "horizontalpodautoscaler/x"
+		require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect, "before the plan nobody knows whose it is")
+		f.Plan = &algesta.Plan{Of: algesta.Target{Service: "payments", Name: "payments-production"}}
+		require.Equal(t, algesta.Refuse, p.Decide(f).Effect)
+		f.Plan.Of = algesta.Target{Service: "orders", Name: "orders-production"}
+		require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect)
+		f.Command.Target.Service, f.Command.Target.Name = "orders", "orders-production"
+		f.Plan.Of = algesta.Target{Service: "payments", Name: "payments-production"}
+		require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect, "what is named itself counts")
+	}
+}
+
 func TestLimitsKnowActorTargetAndTime(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -125,6 +125,9 @@ func (l *limit) holds(facts map[string]any) (bool, error) {
 // variables are the facts as expressions name them.
 func variables(f Facts) map[string]any {
 	a, t := f.actor(), f.target()
+	if p := f.Plan; p != nil && t.Service == "" && t.Name == "" { // a service isn't spared because its autoscaler or its pod is named
+		t.Service, t.Name = p.Of.Service, p.Of.Name
+	}
 	if r := f.Command.Rule; r != nil && r.For == nil {
 		a.Standing = ruleSubject // an expression can tell it from a person
 	}

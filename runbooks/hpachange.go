@@ -165,6 +165,7 @@ func (s scalerAndDeployment) plan(ctx context.Context, c Cluster, to bounds, mar
 	replicas := s.d.Replicas()
 	after := to.pods(replicas)
 	p := algesta.Plan{Figures: map[string]int64{"min": int64(to.Min), "max": int64(to.Max), "pods": int64(after), "surge": 0}}
+	p.Of = deploymentIn(s.in, s.scaler.Spec.ScaleTargetRef.Name)
 	if err := s.refuseDeleted(); err != nil {
 		return p, err
 	}

@@ -72,6 +72,7 @@ func TestBoundsAreSetAndGoBack(t *testing.T) {
 	p, err = book.Plan(t.Context(), whole(scaled(nil)), named)
 	require.NoError(t, err)
 	require.Equal(t, "Autoscaling of api-gateway-production in production (2–10 → 2–6 pods)", p.Title.String())
+	require.Equal(t, algesta.Deployment(p.Of.Cluster, "production", "api-gateway-production"), p.Of.Workload())
 
 	p, err = planned(t, scaled(nil), "hpa set", numbers("max", 10))
 	require.NoError(t, err)

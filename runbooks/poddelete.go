@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -55,6 +56,7 @@ func planPodDelete(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 		Summary: algesta.Say("Take the pod {} away", algesta.Name(name)),
 		Doing:   algesta.Say("Taking the pod {} away", called),
 		Done:    algesta.Say("The pod {} is gone", called),
+		Of:      deploymentIn(in, deploymentNameOf(pod)),
 	}
 	if pod.DeletionTimestamp != nil {
 		p.Nothing = algesta.Say("{} is stopping already.", called)
@@ -96,6 +98,22 @@ func planPodDelete(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 		p.Warnings = append(p.Warnings, algesta.Say("What it keeps in its own temporary volumes (emptyDir) is lost."))
 	}
 	return p, nil
+}
+
+// deploymentIn is a Deployment in the place of the command, for rules about its service.
+func deploymentIn(in Input, name string) algesta.Target {
+	t := in.Command.Target
+	return algesta.Target{Environment: t.Environment, Cluster: t.Cluster, Namespace: t.Namespace, Name: name}
+}
+
+// deploymentNameOf is the name of the Deployment that makes a pod, by that of its ReplicaSet; "" where a pod is made by something else. The
+// pod's own labels don't count: they're no part of what people approve.
+func deploymentNameOf(pod *corev1.Pod) string {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil || owner.Kind != "ReplicaSet" {
+		return ""
+	}
+	return owner.Name[:max(0, strings.LastIndex(owner.Name, "-"))]
 }
 
 // refuseUnowned refuses what nothing replaces, unless that is meant, and what the API server can't take away.

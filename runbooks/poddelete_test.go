@@ -77,6 +77,7 @@ func TestAPodIsEvictedAndNeverJustDeleted(t *testing.T) {
 	require.Empty(t, p.Warnings)
 	require.Equal(t, "create pods/eviction", p.Changes[0].Right())
 	require.Equal(t, "u-1", p.Changes[0].UID)
+	require.Equal(t, algesta.Deployment(p.Of.Cluster, "production", "api-gateway-production"), p.Of.Workload())
 	require.NoError(t, p.Changes[0].Validate())
 	require.Nil(t, p.Undo)
 
