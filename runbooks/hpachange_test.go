@@ -194,7 +194,7 @@ func TestWhoPutsTheBoundsBackIsNamed(t *testing.T) {
 	require.Equal(t, []string{
 		"Argo CD (app shop) owns this autoscaler. With self-heal on it puts the bounds from Git back within minutes: change them there.",
 		"Flux (Kustomization apps) owns this autoscaler and puts its own bounds back at its next run. Suspend it or change it in Git first.",
-		"Helm (release gate) owns this autoscaler: its next upgrade may undo this change.",
+		"Helm (release gate) owns this autoscaler: its next upgrade may undo this change or stop at a conflict over it.",
 		"The next time, a sync of Argo CD (app shop) brings back: max 10.",
 	}, words(p.Warnings))
 }
