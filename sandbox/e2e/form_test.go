@@ -58,7 +58,7 @@ func TestAFormLeadsToTheRequestThatTheTypedCommandMakes(t *testing.T) {
 	_, err = w.slack.Choose(luis, v.ID, w.fill(v, "Service", "api-gateway"))
 	require.NoError(t, err)
 	v = w.modal("To revision")
-	require.Regexp(t, "^2: 12344, .* old$", v.Options("To revision")["2"])
+	require.Regexp(t, `^2: 12344, made \d+ (s|min) ago$`, v.Options("To revision")["2"])
 	require.NotContains(t, v.Options("To revision"), "3", "it runs now")
 	r := w.opens(func() {
 		problems, err := w.slack.Submit(luis, v.ID, w.fill(v, "To revision", "1"), w.fill(v, "Reason", "12345 leaks"))

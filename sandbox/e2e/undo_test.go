@@ -15,7 +15,7 @@ func TestATypedUndoDoesNotBringBackAVersionThatFailed(t *testing.T) {
 	answer := w.answer(dana, ops, "undo api-gateway dev")
 	require.Regexp(
 		t,
-		`That would bring back a version that failed the last time I watched it \(c-[0-9a-z]+, .*crashes.* Nothing was run\.`,
+		`That would bring back a version that failed the last time I watched it \(c-[0-9a-z]+, .*keeps crashing.* Nothing was run\.`,
 		answer,
 	)
 	require.Contains(
