@@ -139,8 +139,10 @@ func TestALimitOnAServiceHoldsForItsPods(t *testing.T) {
 	w := newWorld(t)
 	w.dispatcher.Clusters, w.dispatcher.Catalog = onePodCluster{w.cluster}, discovered{Catalog: w.dispatcher.Catalog}
 	mayDelete := strings.Replace(rules, "[read, restart, scale]", "[read, restart, scale, pod.delete]", 1)
-	w.setRules(mayDelete + "limits:\n  - {name: gateway, verbs: [change], namespaces: [production], require: 'target.service != \"api-gateway\"', " +
-		"otherwise: Leave the gateway alone.}\n")
+	w.setRules(
+		mayDelete + "limits:\n  - {name: gateway, verbs: [change], namespaces: [production], require: 'target.service != \"api-gateway\"', " +
+			"otherwise: Leave the gateway alone.}\n",
+	)
 	w.types(luis, "pod delete x-1 production")
 	require.Len(t, w.said(algesta.AnswerPost), 1)
 	require.Contains(t, w.said(algesta.AnswerPost)[0], "Leave the gateway alone.")

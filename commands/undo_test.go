@@ -120,11 +120,9 @@ func TestAReplacedChangeWhosePodsWereThereSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.setRules(rules[:strings.Index(rules, "approvals:")])
 	w.cluster.set(func(c *fakeCluster) { c.coming = true })
+	w.watched = `{"steadyAt":"2026-03-10T14:03:00Z"}` // its pods are there
 	w.types(luis, "scale api-gateway production 6")
-	first := w.request(algesta.Applied)
-	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error { // its pods are there
-		return tx.Remember(first.ID, []byte(`{"steadyAt":"2026-03-10T14:03:00Z"}`))
-	}))
+	w.request(algesta.Applied)
 	w.types(luis, "scale api-gateway production 7")
 	r := w.request(algesta.Superseded)
 	require.Contains(t, r.Note, "after all its pods had come up, while I was still watching them.")

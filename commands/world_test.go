@@ -69,6 +69,7 @@ type world struct {
 	onPost     func(algesta.Post) error // when set, called in the transaction of every post
 	onCreate   func(*algesta.Request)   // when set, called before a request is stored
 	onOffer    func(*algesta.Offer)     // when set, called before an offer is stored
+	watched    string                   // when set, what transactions read of every follower's memory
 	logged     *observer.ObservedLogs   // of level error
 	seq        int
 	lostPanics atomic.Bool // reading the lost messages panics
@@ -257,7 +258,8 @@ type lent struct {
 }
 
 func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
-	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, l.world.onPost, l.world.onCreate, l.world.onOffer}) })
+	w := l.world
+	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, w.onPost, w.onCreate, w.onOffer, w.watched}) })
 }
 
 func (l lent) LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error) {
@@ -272,6 +274,14 @@ type lentTx struct {
 	onPost   func(algesta.Post) error
 	onCreate func(*algesta.Request)
 	onOffer  func(*algesta.Offer)
+	watched  string
+}
+
+func (l lentTx) Watch(id string) ([]byte, error) {
+	if l.watched != "" {
+		return []byte(l.watched), nil
+	}
+	return l.Tx.Watch(id)
 }
 
 func (l lentTx) Offer(o algesta.Offer) error {

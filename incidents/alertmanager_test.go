@@ -176,7 +176,7 @@ func TestTenThousandAlertsAreOneCardForEachCause(t *testing.T) {
 			require.NoError(t, w.keeper.Receive(t.Context(), firing))
 		}
 		time.Sleep(5 * time.Minute)
-		require.Len(t, w.incidents, 1)
+		require.Len(t, w.seen().incidents, 1)
 		require.Len(t, w.alerts, 10_000, "nothing is lost")
 		require.Contains(t, w.card(), "seen by alertmanager")
 		require.NoError(t, w.keeper.Receive(t.Context(), resolved))

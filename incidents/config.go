@@ -159,7 +159,8 @@ func (c Config) channel(environment string, s algesta.Severity) string {
 	return ""
 }
 
-// leads reports whether the routes send incidents of an environment to a channel, of some severity: whoever reads it may read what was found
+// leads reports whether the routes send incidents of an environment to a channel, of some severity: whoever reads it may read what was
+// found
 // there.
 func (c Config) leads(environment, channel string) bool {
 	return slices.ContainsFunc(algesta.Severities(), func(s algesta.Severity) bool {

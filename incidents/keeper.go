@@ -222,7 +222,8 @@ func (k *Keeper) sharing(place algesta.Target, allowed func(namespace string) bo
 			return false
 		}
 		return !slices.ContainsFunc(k.Catalog.Places(), func(p algesta.Target) bool {
-			return p.Cluster == place.Cluster && p.Namespace == namespace && namespace != place.Namespace && !k.cfg.shares(p.Environment, place.Environment)
+			return p.Cluster == place.Cluster && p.Namespace == namespace && namespace != place.Namespace &&
+				!k.cfg.shares(p.Environment, place.Environment)
 		})
 	}
 }

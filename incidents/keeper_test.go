@@ -3,6 +3,8 @@ package incidents
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,6 +44,22 @@ func (w *town) set(f func(*town)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f(w)
+}
+
+// told is what a town was asked and told so far.
+type told struct {
+	looks     int
+	incidents map[string]algesta.Incident
+	posts     map[algesta.PostKind][]algesta.Report
+	events    []string
+	lines     []algesta.Args
+}
+
+// seen is a copy for the test, while the keeper goes on.
+func (w *town) seen() told {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return told{w.looks, maps.Clone(w.incidents), maps.Clone(w.posts), slices.Clone(w.events), slices.Clone(w.lines)}
 }
 
 // Glance implements Watched.
@@ -275,21 +293,21 @@ func TestAKeeperTellsAndEndsAnIncident(t *testing.T) {
 		defer watches(t, w)()
 		time.Sleep(29 * time.Second)
 		require.Empty(t, w.card())
-		require.Zero(t, w.looks, "what waits costs the cluster nothing")
+		require.Zero(t, w.seen().looks, "what waits costs the cluster nothing")
 		time.Sleep(4 * time.Second)
 		require.Contains(t, w.card(), "ms-orders in production is down: ")
 		require.Contains(t, w.card(), "0 of 1 pod ready")
-		require.Len(t, w.posts[algesta.DetailPost], 1)
+		require.Len(t, w.seen().posts[algesta.DetailPost], 1)
 		time.Sleep(10 * time.Minute)
-		require.LessOrEqual(t, w.looks, 14, "one look a minute where nothing moves")
-		require.Len(t, w.posts[algesta.CardPost], 2, "endpoints-gone joined; nothing new is no edit")
+		require.LessOrEqual(t, w.seen().looks, 14, "one look a minute where nothing moves")
+		require.Len(t, w.seen().posts[algesta.CardPost], 2, "endpoints-gone joined; nothing new is no edit")
 		w.set(func(w *town) { w.objects = running() })
 		time.Sleep(29 * time.Second)
 		require.Contains(t, w.card(), "is down")
 		time.Sleep(10 * time.Second)
 		require.Contains(t, w.card(), "ms-orders in production is healthy again")
-		require.Equal(t, []string{"opened", "joined", "resolved"}, w.events)
-		require.Equal(t, []string{CrashLoop}, w.lines[0]["because"], "the audit names what saw it")
+		require.Equal(t, []string{"opened", "joined", "resolved"}, w.seen().events)
+		require.Equal(t, []string{CrashLoop}, w.seen().lines[0]["because"], "the audit names what saw it")
 	})
 }
 
@@ -342,8 +360,8 @@ func TestAPolicyThatGivesTheRuleNothingIsObeyed(t *testing.T) {
 		w := &town{objects: crashing(), refused: &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say("No binding gives that.")}}
 		defer watches(t, w)()
 		time.Sleep(5 * time.Minute)
-		require.Empty(t, w.posts)
-		require.Empty(t, w.incidents)
+		require.Empty(t, w.seen().posts)
+		require.Empty(t, w.seen().incidents)
 		w.set(func(w *town) { w.refused = nil })
 		time.Sleep(20 * time.Second)
 		require.Contains(t, w.card(), "is down")
@@ -359,12 +377,12 @@ func TestAnotherProcessThatWasQuickerIsTakenOver(t *testing.T) {
 		require.Empty(t, w.card())
 		time.Sleep(30 * time.Second)
 		require.Contains(t, w.card(), "is down")
-		require.Len(t, w.incidents, 1)
+		require.Len(t, w.seen().incidents, 1)
 		stop() // a restart: the store is all that is left
 		stop = watches(t, w)
 		defer stop()
 		time.Sleep(5 * time.Minute)
-		require.Len(t, w.incidents, 1)
-		require.Len(t, w.posts[algesta.CardPost], 2, "endpoints-gone joined")
+		require.Len(t, w.seen().incidents, 1)
+		require.Len(t, w.seen().posts[algesta.CardPost], 2, "endpoints-gone joined")
 	})
 }

@@ -81,8 +81,15 @@ func TestWhatOnePlaceFindsIsNotToldWhereAnotherIs(t *testing.T) {
 func TestACauseComesBackAndIsMergedOnlyWhereItsPlaceIsTold(t *testing.T) {
 	t.Parallel()
 	before := algesta.Incident{
-		ID: "i-before", Key: nodeBreaks("shop").Key, State: algesta.IncidentResolved, Channel: "C0SHOP", OpenedAt: noon.Add(-time.Hour),
-		ResolvedAt: noon, About: algesta.Target{Cluster: "aks", Namespace: "shop", Environment: "shop"}, Signals: []algesta.Signal{crash("a")}, Nth: 1,
+		ID:         "i-before",
+		Key:        nodeBreaks("shop").Key,
+		State:      algesta.IncidentResolved,
+		Channel:    "C0SHOP",
+		OpenedAt:   noon.Add(-time.Hour),
+		ResolvedAt: noon,
+		About:      algesta.Target{Cluster: "aks", Namespace: "shop", Environment: "shop"},
+		Signals:    []algesta.Signal{crash("a")},
+		Nth:        1,
 	}
 	r := newRun(two)
 	r.Stored(before)

@@ -287,7 +287,9 @@ func TestWhateverMakesPodsIsLearnedBeforeItIsQuoted(t *testing.T) {
 		"a cronjob": {&batchv1.CronJobList{Items: []batchv1.CronJob{{ObjectMeta: meta, Spec: batchv1.CronJobSpec{
 			JobTemplate: batchv1.JobTemplateSpec{Spec: job},
 		}}}}, &batchv1.CronJobList{}},
-		"a daemonset": {&appsv1.DaemonSetList{Items: []appsv1.DaemonSet{{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Template: template}}}}, &appsv1.DaemonSetList{}},
+		"a daemonset": {&appsv1.DaemonSetList{Items: []appsv1.DaemonSet{{
+			ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Template: template},
+		}}}, &appsv1.DaemonSetList{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

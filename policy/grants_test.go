@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -124,7 +123,7 @@ func TestLimitsKnowActorTargetAndTime(t *testing.T) {
 		"an optional arg":     {"!has(args.replicas) || args.replicas < 3", algesta.NeedsApproval},
 		"what is false":       {"actor.email.endsWith('@example.com')", algesta.Refuse},
 		"division by nothing": {"1 / size(args) == 1", algesta.Refuse},
-		"what costs too much": {
+		"what costs too much": { // evaluated to its end it would be true
 			"['a','b','c','d','e','f','g','h','i','j'].all(a, ['a','b','c','d','e','f','g','h','i','j'].all(b, " +
 				"['a','b','c','d','e','f','g','h','i','j'].all(c, ['a','b','c','d','e','f','g','h','i','j'].all(d, " +
 				"['a','b','c','d','e','f','g','h','i','j'].all(e, a+b+c+d+e != verb)))))",
@@ -134,9 +133,7 @@ func TestLimitsKnowActorTargetAndTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := load(t, strings.Replace(small, `"args.replicas <= 10"`, `"`+tc.require+`"`, 1))
-			begin := time.Now()
 			require.Equal(t, tc.want, p.Decide(asks(member("U0X", "S0TEAM"), "scale", "production", nil)).Effect)
-			require.Less(t, time.Since(begin), time.Second)
 		})
 	}
 }

@@ -28,7 +28,8 @@ func scanIncident(row scanner) (i algesta.Incident, err error) {
 func causeOf(i algesta.Incident) string { return i.Key.String() + "/" + i.Channel }
 
 // SaveIncident stores an incident that is new (its Version is 0), or its new content where its Version is still that of the store. saved is
-// false where someone else was quicker: another content is stored, another incident of the same cause is open in its channel, or another has its ID.
+// false where someone else was quicker: another content is stored, another incident of the same cause is open in its channel, or another
+// has its ID.
 func (t *Tx) SaveIncident(i algesta.Incident) (saved bool, err error) {
 	body, err := encode(i)
 	if err != nil {
