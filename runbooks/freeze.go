@@ -117,7 +117,7 @@ func freezeEnd(in Input) (time.Time, error) {
 	case left < shortestFreeze:
 		return until, wrongValue(in, algesta.Say("That is over already, or in less than a minute: a freeze has to end later."))
 	case left > longestFreeze:
-		return until, wrongValue(in, algesta.Say("A freeze lasts {} at most. A longer one belongs into the policy.", span(longestFreeze)))
+		return until, wrongValue(in, algesta.Say("A freeze lasts {} at most. A longer one belongs in the policy.", span(longestFreeze)))
 	}
 	return until.Truncate(time.Second), nil
 }

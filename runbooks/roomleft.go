@@ -96,7 +96,7 @@ func (s deploymentState) roomReport(r room) algesta.Report {
 	case wanted > 0:
 		report.Title = algesta.Say("{}: {} fit, {} more than now", subject(s.in), count(wanted, "pod"), more)
 	case r.pods() >= mostRoom:
-		report.Title = algesta.Say("{}: room for {} more pods or more", subject(s.in), mostRoom)
+		report.Title = algesta.Say("{}: room for at least {} more pods", subject(s.in), mostRoom)
 	default:
 		report.Title = algesta.Say("{}: room for {}", subject(s.in), count(r.pods(), "more pod"))
 	}
@@ -133,7 +133,7 @@ func (s deploymentState) roomReport(r room) algesta.Report {
 func (s deploymentState) roomFields(r room, now int32) []algesta.Field {
 	more := func(n int32) algesta.Text {
 		if n >= mostRoom {
-			return algesta.Say("{} more or more", mostRoom)
+			return algesta.Say("at least {} more", mostRoom)
 		}
 		return algesta.Say("{} more", n)
 	}
@@ -154,7 +154,9 @@ func (s deploymentState) surgeSaid(r room) []algesta.Text {
 	case extra == 0 || s.d.Replicas() == 0:
 		return nil
 	case r.pods() < extra:
-		return []algesta.Text{algesta.Say("A rollout has {} for a while, which don't all fit: it waits for room.", count(extra, "extra pod"))}
+		return []algesta.Text{
+			algesta.Say("A rollout needs {} for a while, and there isn't room for that: it would wait.", count(extra, "extra pod")),
+		}
 	}
-	return []algesta.Text{algesta.Say("A rollout has {} for a while: fits.", count(extra, "extra pod"))}
+	return []algesta.Text{algesta.Say("A rollout needs {} for a while, and there's room for that.", count(extra, "extra pod"))}
 }

@@ -29,7 +29,7 @@ func TestCapacitySaysHowManyMoreAndWhatTheNextLacks(t *testing.T) {
 	require.Contains(t, got, "by the quotas: 4 more")
 	require.Contains(t, got, "Quota production-quota has no room: 1 of 2 requests.cpu are used and 1.25 more would be needed for 5 more pods.")
 	require.Contains(t, got, "Each pod asks for 0.25 cpu and 512Mi memory.")
-	require.Contains(t, got, "A rollout has 1 extra pod for a while: fits.")
+	require.Contains(t, got, "A rollout needs 1 extra pod for a while, and there's room for that.")
 
 	_, got = tell(s, algesta.Args{"replicas": int64(8)})
 	require.Equal(t, "api-gateway in production: 8 pods fit, 4 more than now", got[0])
@@ -55,5 +55,5 @@ func TestCapacitySaysHowManyMoreAndWhatTheNextLacks(t *testing.T) {
 	s.quota(amounts("requests.cpu", "1"), amounts("requests.cpu", "1"))
 	_, got = tell(s, nil)
 	require.Equal(t, "api-gateway in production: room for 0 more pods", got[0])
-	require.Contains(t, got, "A rollout has 1 extra pod for a while, which don't all fit: it waits for room.")
+	require.Contains(t, got, "A rollout needs 1 extra pod for a while, and there isn't room for that: it would wait.")
 }

@@ -227,17 +227,23 @@ func readBounded(path string, most int64) ([]byte, error) {
 
 func parseConfig(b []byte) (configFile, error) {
 	var f configFile
+	err := strictYAML(b, &f)
+	return f, err
+}
+
+// strictYAML reads a file of one document, in which every key is known.
+func strictYAML(b []byte, into any) error {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
-	if err := dec.Decode(&f); errors.Is(err, io.EOF) {
-		return f, errors.New("the file is empty")
+	if err := dec.Decode(into); errors.Is(err, io.EOF) {
+		return errors.New("the file is empty")
 	} else if err != nil {
-		return f, plainYAML(err)
+		return plainYAML(err)
 	}
 	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return f, errors.New("the file has more than one YAML document: put everything into the first")
+		return errors.New("the file has more than one YAML document: put everything into the first")
 	}
-	return f, nil
+	return nil
 }
 
 // unknownField is how the YAML library says that a key is not known.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/policy"
@@ -98,15 +96,8 @@ func (q *question) test(ctx context.Context, out io.Writer, paths []string) erro
 // parseExpectations reads a table strictly: what is misspelt would expect nothing.
 func parseExpectations(b []byte) (expectationsFile, error) {
 	var f expectationsFile
-	dec := yaml.NewDecoder(bytes.NewReader(b))
-	dec.KnownFields(true)
-	if err := dec.Decode(&f); errors.Is(err, io.EOF) {
-		return f, errors.New("the file is empty")
-	} else if err != nil {
-		return f, plainYAML(err)
-	}
-	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return f, errors.New("the file has more than one YAML document: put everything into the first")
+	if err := strictYAML(b, &f); err != nil {
+		return f, err
 	}
 	if f.APIVersion != "algesta.io/v1" || f.Kind != "PolicyTest" {
 		return f, fmt.Errorf(
