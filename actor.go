@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// PersonID identifies one person for ever: the Slack team and the user in it.
+// PersonID identifies one person permanently: the Slack team and the user in it.
 // Decisions compare it and never a name, because anyone may change a name.
 type PersonID struct {
 	Team string `json:"team"`

@@ -2,7 +2,7 @@ package algesta
 
 import "time"
 
-// Entry is one line of the audit: appended in the transaction of what it tells.
+// Entry is one line of the audit: appended in the transaction of the event that it records.
 type Entry struct {
 	Request string    `json:"request"`
 	Kind    string    `json:"kind"` // "requested", "approved", "intended", "applied", …
@@ -11,7 +11,7 @@ type Entry struct {
 	Data    Args      `json:"data,omitempty"`
 }
 
-// AuditLine is an Entry where it stands in the audit: lines are numbered from 1, without gaps.
+// AuditLine is an Entry with its place in the audit: lines are numbered from 1, without gaps.
 type AuditLine struct {
 	Seq int64
 	Entry

@@ -19,7 +19,7 @@ const (
 	Delete Verb = "delete"
 )
 
-// Change is one write to one object: a patch of some of its values, the whole of a new one, or its end.
+// Change is one write to one object: a patch of some of its values, the whole of a new one, or its deletion.
 type Change struct {
 	Object Object `json:"object"`
 	Verb   Verb   `json:"verb"`
@@ -108,7 +108,7 @@ func (c Change) Validate() error {
 	return fmt.Errorf("a change of %s has the verb %q", c.Object, c.Verb)
 }
 
-// validContent holds what is created to what the change is said to be about.
+// validContent checks that what is created is the object that the change names.
 func (c Change) validContent() error {
 	var head struct {
 		APIVersion string `json:"apiVersion"`

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// InvocationKind says in which way someone turned to the bot.
+// InvocationKind says how someone addressed the bot.
 type InvocationKind string
 
 // The ways in. A vote carries an ID and never command text.
@@ -111,9 +111,9 @@ type Command struct {
 	Thread  string `json:"thread,omitempty"`
 }
 
-// NewCommandID makes an ID that people can read out, type and quote, such as "c-7f3a9k2mq4x8". It has 60 bits of chance: at 50 commands
-// a day the chance that any two of a hundred years share one is about one in a million. The store tells an ID that is taken, and
-// whoever asked draws again.
+// NewCommandID makes an ID that people can read out, type and quote, such as "c-7f3a9k2mq4x8". It has 60 random bits: at 50 commands
+// a day the chance that any two of a hundred years share one is about one in a million. The store refuses an ID that is taken, and
+// the caller draws another.
 func NewCommandID() string { return "c-" + randomID() }
 
 // NewOfferID makes the ID of an Offer, as NewCommandID does.
@@ -135,7 +135,7 @@ func randomID() string {
 }
 
 // Offer is a command that a message proposes by a button, kept so that the click
-// carries an ID only. It runs as a new command of whoever clicks it, through policy,
+// carries an ID only. It runs as a new command of the person who clicks it, through policy,
 // plan and approval as if typed (design.md, decision 7).
 type Offer struct {
 	ID      string `json:"id"`

@@ -41,7 +41,7 @@ type Requirement struct {
 	Approvers           []Subject     `json:"approvers"`
 	Count               int           `json:"count"` // people, at least 1
 	RequesterMayApprove bool          `json:"requesterMayApprove,omitempty"`
-	ReasonRequired      bool          `json:"reasonRequired,omitempty"`      // of whoever asks, and of whoever denies
+	ReasonRequired      bool          `json:"reasonRequired,omitempty"`      // of the requester, and of those who deny
 	ApproversGiveReason bool          `json:"approversGiveReason,omitempty"` // of everybody who approves
 	ExpiresAfter        time.Duration `json:"expiresAfter"`
 }

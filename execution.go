@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ExecutionState is where one write stands. While one of a request's writes is planned, intended or doubtful, no other request writes to
+// ExecutionState is how far one write has got. While one of a request's writes is planned, intended or doubtful, no other request writes to
 // any of the objects of its plan.
 type ExecutionState string
 
@@ -42,7 +42,7 @@ type Execution struct {
 	// Before is the health of the workload before the write, as the runbook wrote it (JSON). It and Watch belong to the request: its first
 	// record has them.
 	Before []byte `json:"before,omitempty"`
-	// Watch is what the follower remembers between two looks (JSON).
+	// Watch is what the follower remembers between two polls (JSON).
 	Watch []byte `json:"watch,omitempty"`
 }
 

@@ -19,7 +19,7 @@ type Freeze struct {
 }
 
 // Covers reports whether a change of this target is frozen. That of an environment covers everything in its namespace; that of a service
-// its Deployment, and what is called after it: its pods, its autoscaler. What a plan writes counts, too, where there is one: an object may
+// its Deployment, and what is named after it: its pods, its autoscaler. What a plan writes counts, too, where there is one: an object may
 // be named that says nothing of its service.
 func (z Freeze) Covers(t Target, p *Plan) bool {
 	if z.Target.Cluster == "" || z.Target.Namespace == "" || t.Cluster != z.Target.Cluster {
@@ -49,17 +49,17 @@ func (z Freeze) writes(p Plan) bool {
 	return false
 }
 
-// names reports whether an object is called as the frozen service's Deployment, or after it.
+// names reports whether an object has the name of the frozen service's Deployment, or is named after it.
 func (z Freeze) names(object string) bool {
 	return object == z.Target.Name || strings.HasPrefix(object, z.Target.Name+"-")
 }
 
-// What is what is frozen, as a command names it: "api-gateway production", "production".
+// What names what is frozen, as a command names it: "api-gateway production", "production".
 func (z Freeze) What() string {
 	return strings.TrimSpace(z.Target.Service + " " + z.Target.Environment)
 }
 
-// How a freeze is called among the objects that plans write. It is the bot's own record and in no cluster.
+// What a freeze is called among the objects that plans write. It is the bot's own record and in no cluster.
 const (
 	FreezeGroup    = "algesta.io"
 	FreezeKind     = "Freeze"

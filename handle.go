@@ -2,8 +2,8 @@ package algesta
 
 import "strings"
 
-// Handle is what people call the bot, without any sign: "algesta". The configuration says it, and whoever writes a command for people to
-// type is handed it: no other part knows the word.
+// Handle is what people call the bot, without any sign: "algesta". It comes from the configuration, and code that writes a command for
+// people to type is handed it: no other part knows the word.
 type Handle string
 
 // Typed is a command as it's typed in a channel: "/algesta rollback api-gateway production". Empty words are left out, and without a

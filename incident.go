@@ -2,11 +2,11 @@ package algesta
 
 import "time"
 
-// IncidentState is where an incident is in its life.
+// IncidentState is what stage an incident is in.
 type IncidentState string
 
-// The states. What has not lasted long enough to be told is no incident yet. A resolved one is open again when the same cause comes back
-// soon; a merged one turned out to have the cause of another, which goes on with both.
+// The states. What has not lasted long enough to be reported isn't an incident yet. A resolved one is open again when the same cause comes
+// back soon; a merged one turned out to have the cause of another, which goes on with both.
 const (
 	IncidentOpen     IncidentState = "open"
 	IncidentResolved IncidentState = "resolved"
@@ -70,7 +70,7 @@ type ReadyPods struct {
 // IncidentCause is what the diagnosis says of an incident, or what its signal says where the diagnosis found nothing.
 type IncidentCause struct {
 	What     string      `json:"what"`               // what is wrong, in a few words: "Secret x has no key uri"
-	Sentence string      `json:"sentence,omitempty"` // what is wrong and whom it stops
+	Sentence string      `json:"sentence,omitempty"` // what is wrong and what it stops
 	Sure     string      `json:"sure,omitempty"`     // "high", "medium", "low"; "" where no cause was found
 	Severity Severity    `json:"severity"`
 	Impact   string      `json:"impact,omitempty"`
@@ -82,12 +82,12 @@ type IncidentCause struct {
 	Runbook  string      `json:"runbook,omitempty"` // of a button that proposes it
 }
 
-// Incident is one cause of trouble from when it is told until it is over.
+// Incident is one cause of trouble from the moment it's reported until it's over.
 type Incident struct {
 	ID    string        `json:"id"` // "i-7f3a9k2mq4x8"
 	Key   IncidentKey   `json:"key"`
 	State IncidentState `json:"state"`
-	// About is the service that it is told about first: what a command in its thread means.
+	// About is the service that it's first reported for: what a command in its thread means.
 	About   Target        `json:"about"`
 	Channel string        `json:"channel"`
 	Signals []Signal      `json:"signals"`
@@ -132,7 +132,7 @@ type Alert struct {
 	Kind      string `json:"kind"`
 	Name      string `json:"name"`
 	Says      string `json:"says"`
-	// StartsAt and ResolvedAt are by the clock of whoever sent it; ResolvedAt is zero while it fires.
+	// StartsAt and ResolvedAt are by the clock of the sender; ResolvedAt is zero while it fires.
 	StartsAt   time.Time `json:"startsAt"`
 	ResolvedAt time.Time `json:"resolvedAt,omitzero"`
 	SeenAt     time.Time `json:"seenAt"` // by the bot's own clock

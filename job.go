@@ -18,5 +18,5 @@ const (
 	ThawJob JobKind = "thaw"
 )
 
-// GivenUp names the work that ends a job of this kind which ended the process whenever it was begun.
+// GivenUp names the work that takes the place of a job of this kind that crashed the process each time it was started.
 func (k JobKind) GivenUp() JobKind { return "given up: " + k }

@@ -8,7 +8,7 @@ import (
 )
 
 // Called is the actor's name as it may stand in a sentence of the bot's own. People choose their names, so one that isn't plainly a
-// name stands in quotation marks, on one line and without what can't be seen: “Carla · approved by Pablo”. A message that Slack
+// name is put in quotation marks, on one line and without what can't be seen: “Carla · approved by Pablo”. A message that Slack
 // renders mentions people by ID instead (Person). Without a name it is the user's ID.
 func (a Actor) Called() string {
 	name := strings.Join(strings.FieldsFunc(a.Name, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
@@ -35,7 +35,7 @@ func shown(c rune) rune {
 	return c
 }
 
-// nameForm is letters and digits with what stands between those of a name: Mary-Jane O'Neil, J. R. Ortega, dana.ortega.
+// nameForm is letters and digits with what may be between those of a name: Mary-Jane O'Neil, J. R. Ortega, dana.ortega.
 var nameForm = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{M}\p{N}]*(?:(?:\.? |[.'’-])[\p{L}\p{N}][\p{L}\p{M}\p{N}]*)*\.?$`)
 
 // sentenceWords are the words with which the bot's sentences say who did what: a name that holds one could be read as a part of them.

@@ -34,7 +34,7 @@ type Plan struct {
 	Digests map[string]string `json:"digests,omitempty"`
 	// Figures are what limits may name as plan.<name>: "pods", "surge", "revision".
 	Figures map[string]int64 `json:"figures,omitempty"`
-	// Template is the TemplateHash of the Deployment's pod template after the plan: the follower knows its rollout by it.
+	// Template is the TemplateHash of the Deployment's pod template after the plan: the follower recognizes its rollout by it.
 	Template string `json:"template,omitempty"`
 	// Done is the sentence of the end, without its figures: "`api-gateway` in production is back on 12344".
 	Done Text `json:"done,omitempty"`
@@ -125,7 +125,7 @@ func (p Plan) SameEffect(other Plan) bool {
 	return true
 }
 
-// Objects are what the plan writes to, each once, in the order of their keys: whoever locks them does so in this order.
+// Objects are what the plan writes to, each once, in the order of their keys: callers lock them in this order.
 func (p Plan) Objects() []Object {
 	var out []Object
 	for _, c := range p.Changes {

@@ -13,7 +13,7 @@ const (
 	FaultInside   Fault = "inside"       // an address that the bot doesn't go to: of the machine, the link, the platform or a private network
 	FaultRefused  Fault = "refused"      // the address is there, and nothing listens at the port
 	FaultTimedOut Fault = "timed out"
-	FaultNoTLS    Fault = "no TLS"    // something listens, and no secure connection came about
+	FaultNoTLS    Fault = "no TLS"    // something listens, and no TLS connection could be made
 	FaultNoAnswer Fault = "no answer" // connected, and no answer that is one
 )
 

@@ -126,9 +126,9 @@ type Post struct {
 	Final bool `json:"final,omitempty"`
 	// Direct says that Channel is the ID of a person: it goes to the bot's direct messages with them, in no thread.
 	Direct bool `json:"direct,omitempty"`
-	// By is whoever asked for an answer that everyone sees: it goes to them where it can't be posted. Empty in every other message.
+	// By is the person who asked for an answer that everyone sees: it goes to them where it can't be posted. Empty in every other message.
 	By PersonID `json:"by,omitzero"`
-	// About is what the message is about: whoever says less in its thread means that.
+	// About is what the message is about: a command in its thread that names no target means that.
 	About  Target `json:"about,omitzero"`
 	Report Report `json:"report"`
 }
@@ -140,7 +140,7 @@ type Topic struct {
 }
 
 // DirectPost is the kind of a direct message to one person about the kind of message that could not be posted where it belongs. as
-// tells it from an earlier one.
+// distinguishes it from an earlier one.
 func DirectPost(of PostKind, as Status, to PersonID) PostKind {
 	return PostKind("direct " + string(of) + " " + string(as) + " " + to.User)
 }

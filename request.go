@@ -2,7 +2,7 @@ package algesta
 
 import "time"
 
-// Status is where a request stands. It moves only by the store's compare-and-swap.
+// Status is how far a request has got. It moves only by the store's compare-and-swap.
 type Status string
 
 // The statuses. After Applied the change is in the cluster; what ends before it changed nothing.

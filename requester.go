@@ -1,6 +1,6 @@
 package algesta
 
-// Requester is whoever asks for a command: a person, or a rule of the bot's own. It is one of them, never both; the zero value is a
+// Requester is who asks for a command: a person, or a rule of the bot's own. It is one of them, never both; the zero value is a
 // stranger.
 type Requester struct {
 	// Actor is the person. Where a rule asks it is zero, so that what knows nothing of rules refuses a stranger.
@@ -19,7 +19,7 @@ type Rule struct {
 	For *Actor `json:"for,omitempty"`
 }
 
-// RolloutFailed is the rule that has a rollout diagnosed when it didn't come up, on behalf of whoever asked for the change.
+// RolloutFailed is the rule that has a rollout diagnosed when it didn't come up, on behalf of the person who asked for the change.
 const RolloutFailed = "rollout-failed"
 
 // AskedBy is a person as a requester.

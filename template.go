@@ -41,7 +41,7 @@ const FieldManager = "algesta"
 // both to the ReplicaSet, and keeps both when someone else changes the template: then they don't fit any more.
 const CauseTemplateAnnotation = "algesta.io/change-cause-template"
 
-// TemplateChangedAnnotation holds when the bot last changed the template, in RFC 3339. A ReplicaSet that is gone back to keeps the
+// TemplateChangedAnnotation holds when the bot last changed the template, in RFC 3339. A ReplicaSet that a rollback returns to keeps the
 // creation time of its first life.
 const TemplateChangedAnnotation = "algesta.io/template-changed-at"
 
@@ -60,7 +60,7 @@ func RequestOfCause(cause string) string {
 
 // CauseFits reports whether the change-cause among the annotations of a Deployment or ReplicaSet may be told about the template with
 // this TemplateHash. One that carries an ID of the bot and the mark of another template was left behind by an older change: it says
-// nothing about whoever changed the template since. A cause without a mark fits.
+// nothing about who changed the template since. A cause without a mark fits.
 func CauseFits(annotations map[string]string, template string) bool {
 	about := annotations[CauseTemplateAnnotation]
 	return about == "" || about == template || RequestOfCause(annotations[causeAnnotation]) == ""

@@ -398,7 +398,7 @@ func ExampleCatalog_Resolve() {
 	// There's no service "api-gatewy" in production. Did you mean api-gateway?
 }
 
-// Whoever asks why a service doesn't answer, while its Deployment is deleted, isn't told that it never was.
+// Someone who asks why a service doesn't answer, while its Deployment is deleted, isn't told that it never existed.
 func TestAServiceThatWasThereIsStillFound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// NameError is the cause of an error about names when it is known what was probably meant: whoever knows the whole
-// command can offer it anew with these names. "" is a name that the person has to choose: none is ever filled in.
+// NameError is the cause of an error about names when it is known what was probably meant: a caller that knows the whole
+// command can offer it again with these names. "" is a name that the person has to choose: none is ever filled in.
 type NameError struct{ service, environment string }
 
 // Error is for the log.
@@ -26,7 +26,7 @@ func (m NameError) Meant() (service, environment string) { return m.service, m.e
 // A service that is configured, or whose Deployment was there once, is found although it's gone: see Gone. Any other name that
 // is not there is an *algesta.Error of kind ErrUnknownName; a missing one is ErrUsage; where it is known what was
 // meant, a NameError is its cause. Names of what is not visible are neither suggested nor denied: there the target follows
-// from the template, and the policy speaks.
+// from the template, and the policy decides.
 func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(algesta.Target) bool) (algesta.Target, error) {
 	l := look{Catalog: c, visible: visible}
 	service, env = bare(service), folded(env)
@@ -99,8 +99,8 @@ func (l look) among(e environment, found services, service string) (algesta.Targ
 	return algesta.Target{}, false
 }
 
-// amongGone looks the service up in what was there once: whoever asks why it does not answer is not told that it never was. Of several
-// Deployments of one service it is the one that was there last.
+// amongGone looks the service up in what was there once: someone who asks why it does not answer isn't told that it never existed. Of
+// several Deployments of one service it is the one that was there last.
 func (l look) amongGone(i int, service string) (t algesta.Target, ok bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -182,7 +182,7 @@ func (l look) isService(word string) bool {
 }
 
 // onlyTemplate is the one environment whose template fits the Deployment's name. A template that is only {service}
-// fits everything and tells nothing.
+// fits everything and says nothing.
 func (l look) onlyTemplate(deployment string) (at int, ok bool) {
 	at = -1
 	for i, e := range l.envs {
@@ -210,7 +210,7 @@ func (l look) whichEnvironment(service string) error {
 		found, synced := l.discovered(i)
 		seen = seen && synced
 		_, there := l.among(e, found, service)
-		_, gone := l.amongGone(i, service) // whoever asks why it doesn't answer finds it there
+		_, gone := l.amongGone(i, service) // someone who asks why it doesn't answer finds it there
 		if there || gone {
 			has = append(has, e.Name)
 		}

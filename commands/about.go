@@ -89,7 +89,7 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 	return r
 }
 
-// environments are those that the person may read something in: the others' names are not told.
+// environments are those that the person may read something in: the names of the others aren't shown.
 func (d *Dispatcher) environments(ctx context.Context, actor algesta.Actor) []string {
 	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
 	return slices.DeleteFunc(slices.Clone(d.Catalog.Environments()), func(environment string) bool {
@@ -208,7 +208,7 @@ func approvalTable(asks []policy.Ask) *algesta.Table {
 	return &algesta.Table{Head: []string{"rule", "where", "you may approve"}, Rows: rows}
 }
 
-// places is where a grant holds, in words.
+// places is where a grant applies, in words.
 func places(g policy.Grant) string {
 	namespaces := "everywhere"
 	if !slices.Contains(g.Namespaces, "*") {
@@ -233,7 +233,7 @@ func asks(g policy.Grant) string {
 	return strings.Join(verbs, ", ")
 }
 
-// built are those verbs that a command of today has: a policy may name others ahead of their time.
+// built are those verbs that a command of today has: a policy may name others in advance.
 func built(verbs []string) []string {
 	return slices.DeleteFunc(slices.Clone(verbs), func(verb string) bool {
 		return !slices.ContainsFunc(runbooks.All(), func(b runbooks.Runbook) bool { return b.Verb == verb })
@@ -257,7 +257,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	c := algesta.Command{
 		ID: algesta.NewCommandID(), Requester: algesta.AskedBy(a), Runbook: book.Name, Target: target, Args: p.Args, At: time.Now(),
 	}
-	if book.Name == grammar.Undo.Name { // that is the command which goes back
+	if book.Name == grammar.Undo.Name { // that's the command that goes back
 		way, err := d.wayBack(ctx, target, a)
 		if err != nil {
 			return algesta.Report{}, err
@@ -288,7 +288,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil
 }
 
-// whoMay says whom the policy lets do the same, to someone who may; a refusal says it itself.
+// whoMay says who else may do the same, to someone who may; a refusal says it itself.
 func (d *Dispatcher) whoMay(ctx context.Context, book runbooks.Runbook, c algesta.Command) []algesta.Block {
 	if c.Target == (algesta.Target{}) {
 		return nil
@@ -303,7 +303,7 @@ func (d *Dispatcher) whoMay(ctx context.Context, book runbooks.Runbook, c algest
 	return []algesta.Block{{Text: algesta.Say("Who can: {}.", words.List(who))}}
 }
 
-// targetWords is what a command is about, as a sentence goes on after the command's name: " api-gateway in production".
+// targetWords is what a command is about, as it follows the command's name in a sentence: " api-gateway in production".
 func targetWords(t algesta.Target) string {
 	var out string
 	switch {

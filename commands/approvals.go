@@ -13,7 +13,7 @@ import (
 const mostApprovals = 30
 
 // approvals are the requests that wait for an approval, with the way to each: those first that the person may approve, then those that
-// they asked for or may know of. It is told to them alone, and needs no binding: an approver may have none.
+// they asked for or may know of. Only they see it, and needs no binding: an approver may have none.
 func (d *Dispatcher) approvals(ctx context.Context, actor algesta.Actor) (algesta.Report, error) {
 	alive, err := d.Store.Alive(ctx)
 	if err != nil {

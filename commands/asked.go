@@ -17,8 +17,8 @@ func (e askedError) Error() string { return "the same was asked for as " + e.by.
 
 // askedAlready is an askedError where the same change is asked for already and has not ended: the same command typed twice, or an Undo that
 // two people clicked. The approvers are asked once. One that is still being followed counts, too: a rollback that is typed twice in a hurry
-// would otherwise go forward again, to the version that people wanted to leave. What waits and would leave the cluster in the same state
-// is the same in other words: an undo and a rollback to one version.
+// would otherwise go forward again, to the version that people wanted to get away from. What waits and would leave the cluster in the same
+// state is the same in other words: an undo and a rollback to one version.
 func askedAlready(tx Tx, key string, asked algesta.Request) error {
 	c := asked.Command
 	open, err := tx.Unwritten(c.Target.Workload())
@@ -48,7 +48,7 @@ func sameCommand(a, b algesta.Command) bool {
 		(len(a.Args)+len(b.Args) == 0 || bytes.Equal(encode(a.Args), encode(b.Args)))
 }
 
-// tellUsed is what whoever clicks an offer is told that someone used before.
+// tellUsed tells someone who clicks an offer that it was used before.
 func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Actor) error {
 	r, err := d.Store.Request(ctx, id)
 	if err != nil {
@@ -57,7 +57,7 @@ func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Act
 	return d.tellAsked(ctx, r, reader, "this")
 }
 
-// tellAsked says who asked for it, how it stands and where it is. what is how the reader calls it: "this", "the same".
+// tellAsked says who asked for it, what state it's in and where it is. what is how the reader calls it: "this", "the same".
 func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader algesta.Actor, what string) error {
 	hint := algesta.Say("It is {}.", algesta.Name(r.ID))
 	if channel, ts, err := d.Store.CardOf(ctx, r.ID); err == nil && ts != "" {
@@ -86,7 +86,7 @@ func asker(r algesta.Requester) string {
 	return r.Called() // a name keeps its letters
 }
 
-// standing is how a request stands, as half a sentence.
+// standing is the state of a request, as half a sentence.
 func standing(r algesta.Request) string {
 	switch r.Status {
 	case algesta.Pending:

@@ -34,8 +34,8 @@ func about(c algesta.Command, err error) error {
 }
 
 // refusedEntry is the audit line of an invocation that ends with an error: a refused command or a refused vote, with what was asked
-// where, about which object if that was understood, and the answer. Handle stores it with every such answer, so no refusal needs
-// to think of it.
+// where, about which object if that was understood, and the answer. Handle stores it with every such answer, so no refusal has
+// to do it itself.
 func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) algesta.Entry {
 	data := algesta.Args{"channel": in.Channel, "reason": d.excerpt(message(err).String())}
 	kind := "refused"
@@ -56,7 +56,7 @@ func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) a
 	return entry(id, kind, in.Person.String(), data)
 }
 
-// readEntry is the audit line of an answer that told someone something: in the channel, or to them alone.
+// readEntry is the audit line of an answer that showed someone something: in the channel, or to them alone.
 func readEntry(c algesta.Command, private bool) algesta.Entry {
 	kind := "read"
 	if private {
@@ -72,7 +72,7 @@ func readEntry(c algesta.Command, private bool) algesta.Entry {
 	return entry(c.ID, kind, c.Identity(), data)
 }
 
-// excerpt is what the audit keeps of a text: redacted first, because a cut could hide what gives a secret away.
+// excerpt is what the audit keeps of a text: redacted first, because a cut could remove what a secret is recognized by.
 func (d *Dispatcher) excerpt(text string) string {
 	return words.Clip(d.Redact(text), maxAsked)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// The bounds of an audit that is told.
+// The bounds of an audit that is shown.
 const (
 	mostAuditLines  = 100    // that are shown
 	mostAuditRead   = 20_000 // that are looked through
@@ -20,7 +20,7 @@ const (
 	longestAuditWhy = 140
 )
 
-// auditor tells one person of the audit what they may know.
+// auditor shows one person what they may see of the audit.
 type auditor struct {
 	*Dispatcher
 	c        algesta.Command
@@ -31,7 +31,8 @@ type auditor struct {
 }
 
 // tellAudit answers audit, to its author alone: the lines of what they did themselves, and of others those about what the policy lets them
-// read the audit of, where that was asked for in a public channel. A line about nothing is told to those who may read the audit everywhere.
+// read the audit of, where that was asked for in a public channel. A line that is about no target is shown to those who may read the audit
+// everywhere.
 func (d *Dispatcher) tellAudit(ctx context.Context, c algesta.Command) (algesta.Report, error) {
 	back, err := runbooks.AuditSpan(runbooks.Input{Command: c, Bot: d.Bot})
 	if err != nil {
@@ -109,7 +110,7 @@ func (a *auditor) about(ctx context.Context) string {
 	return did + ": " + what
 }
 
-// row is one line of the audit as it's told; told is false where it isn't asked for, or isn't this person's business.
+// row is one line of the audit as it's shown; shown is false where it isn't asked for, or isn't this person's business.
 func (a *auditor) row(ctx context.Context, e algesta.Entry) (row []algesta.Text, told bool, err error) {
 	r, err := a.request(ctx, e.Request)
 	if err != nil {
@@ -185,7 +186,7 @@ func (a *auditor) asked(e algesta.Entry, r *algesta.Request, t algesta.Target) b
 	return wanted.Name == "" || wanted.Name == t.Name
 }
 
-// may reports whether a line is this person's business. What Slack doesn't tell is no public channel.
+// may reports whether a line is this person's business. A channel that Slack says nothing about doesn't count as public.
 func (a *auditor) may(ctx context.Context, e algesta.Entry, r *algesta.Request, t algesta.Target) bool {
 	me := a.c.Actor
 	if e.Actor == me.ID.String() || r != nil && asksFor(*r, me) {
@@ -248,7 +249,7 @@ func describe(e algesta.Entry, r *algesta.Request, t algesta.Target) string {
 	return e.Data.String("runbook") + " " + place
 }
 
-// why is what a line says of itself: a reason, how it ended, or what was asked and refused.
+// why is what a line says happened: a reason, how it ended, or what was asked and refused.
 func (a *auditor) why(e algesta.Entry) string {
 	var out []string
 	for _, name := range []string{"asked", "reason", "note"} {

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// cardOf is the root card of a request in its present state: who, what, where, how it stands.
+// cardOf is the root card of a request in its present state: who, what, where, and how far it is.
 func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report {
 	m := viewOf(r.Status)
 	small := people(r)
@@ -39,7 +39,7 @@ func people(r algesta.Request) algesta.Text {
 	return algesta.Say("{} {}", by, algesta.AtSecond(r.DecidedAt))
 }
 
-// shortDiff is how many lines of a diff the rows of the plan tell as well: what is longer is shown in full.
+// shortDiff is how many lines of a diff the rows of the plan show as well: what is longer is shown in full.
 const shortDiff = 3
 
 // planOf is the first message of the thread, the only one with the buttons. Once the request is no longer pending the
@@ -139,7 +139,7 @@ func voteButtons(r algesta.Request) []algesta.Button {
 			Label: "Approve", Action: algesta.Approve, ID: r.ID, Style: "primary",
 			AskReason: approversSayWhy(r.Needs) != "", Confirm: confirmApprove(r),
 		},
-		// Where the policy wants reasons, whoever asked is told why it was denied, too; elsewhere they are if someone says why.
+		// Where the policy wants reasons, the requester is told why it was denied, too; elsewhere they are if someone says why.
 		{
 			Label: "Deny", Action: algesta.Deny, ID: r.ID, Style: "danger",
 			AskReason: true, ReasonOptional: reasonAsked(r) == "", Confirm: confirmDeny(r),
@@ -195,7 +195,7 @@ func lastProgress(r algesta.Request, tone algesta.Tone, why algesta.Text) algest
 	return p
 }
 
-// ended is the end in the thread: a new message that mentions whoever asked and whoever approved.
+// ended is the end in the thread: a new message that mentions the requester and the approvers.
 func ended(r algesta.Request, tone algesta.Tone, said algesta.Text) algesta.Report {
 	var to algesta.Text
 	for _, a := range concerned(r) {
@@ -219,7 +219,7 @@ func concerned(r algesta.Request) []algesta.Actor {
 	return out
 }
 
-// cardAndDetail parts an answer into the compact card and the detail for the thread. Both notify with the title: the detail begins with a
+// cardAndDetail splits an answer into the compact card and the detail for the thread. Both notify with the title: the detail begins with a
 // table or with the second sentence, which say nothing on their own.
 func cardAndDetail(r algesta.Report, c algesta.Command) (card, detail algesta.Report) {
 	card = algesta.Report{Tone: r.Tone, Title: r.Title, Small: algesta.Say("requested by {} · {}", c.Said(), algesta.Name(c.ID))}

@@ -80,8 +80,8 @@ func outcomes(p algesta.Plan, records []algesta.Execution) algesta.Text {
 	return out
 }
 
-// progressOfPlan is where the writes of a request stand: how many of its first changes are in the cluster, and the record of the write that
-// is intended or doubtful, nil where there is none.
+// progressOfPlan is how far the writes of a request have got: how many of its first changes are in the cluster, and the record of the write
+// that is intended or doubtful, nil where there is none.
 func progressOfPlan(records []algesta.Execution) (made int, open *algesta.Execution) {
 	for i := range records {
 		e := &records[i]

@@ -54,7 +54,7 @@ func undoButton(r algesta.Request, style string) algesta.Button {
 	}}
 }
 
-// moves is what becomes what, in brackets, as a plan's title says it.
+// moves is what becomes what, in parentheses, as a plan's title says it.
 func moves(o algesta.Offer) string {
 	if o.Moves == "" {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// afterwards goes on looking, without a word, at a rollout that was said to have failed: when it comes up after all and stays so,
+// afterwards keeps checking, silently, a rollout that was reported as failed: when it comes up after all and stays so,
 // the thread says that the verdict was wrong. It ends with the deadline, and with the next change.
 func (d *Dispatcher) afterwards(
 	ctx context.Context, r algesta.Request, object algesta.Object, f rollout.Follow, c runbooks.Cluster,
@@ -42,7 +42,7 @@ func (d *Dispatcher) afterwards(
 	return 0, nil
 }
 
-// correct takes a verdict back: the card, the reply that said it, and a new reply to those whom it concerns.
+// correct takes a verdict back: the card, the reply that said it, and a new reply to the people it concerns.
 func (d *Dispatcher) correct(ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow) error {
 	p = d.withheld(ctx, r, p)
 	o := d.good(r, p)
@@ -75,7 +75,7 @@ func endTone(r algesta.Request, p rollout.Progress) algesta.Tone {
 	return toneOf(p)
 }
 
-// toneOf is the tone of a rollout that came up: what is worse than before is no success.
+// toneOf is the tone of a rollout that came up: a state worse than before isn't a success.
 func toneOf(p rollout.Progress) algesta.Tone {
 	if p.Verdict == rollout.Worse || len(p.Alert) > 0 {
 		return algesta.Warning

@@ -23,8 +23,8 @@ const (
 	storeWithin = 5 * time.Second
 )
 
-// Diagnose adds what is wrong to the thread of a change that did not come up. It is the diagnose job: a help, not a duty, so it is given
-// up after a few minutes, and where another change has replaced this one: again is when to call it again, 0 when it is done.
+// Diagnose adds what is wrong to the thread of a change that did not come up. It is the diagnose job: a courtesy, not an obligation, so it
+// is given up after a few minutes, and where another change has replaced this one: again is when to call it again, 0 when it is done.
 func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, id)
 	if err != nil || r.Status != algesta.Failed {
@@ -59,7 +59,7 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	defer cancel()
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error {
 		newer, err := followedWriters(tx, followed(r), r.ID)
-		if err != nil || len(newer) > 0 { // what was found is not true any more
+		if err != nil || len(newer) > 0 { // what was found is no longer true
 			return err
 		}
 		shown := report
@@ -74,8 +74,8 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	return 0, err
 }
 
-// diagnosis looks at the workload of a change and says as which command. It is asked for by a rule, on behalf of whoever asked for the
-// change, so it reads what that person may read now.
+// diagnosis looks at the workload of a change and says as which command. It is asked for by a rule, on behalf of the person who asked for
+// the change, so it reads what that person may read now.
 func (d *Dispatcher) diagnosis(ctx context.Context, r algesta.Request) (algesta.Command, algesta.Report, error) {
 	book, ok := d.find("diagnose")
 	if !ok {

@@ -21,7 +21,7 @@ import (
 const (
 	// handleTimeout bounds the work for one invocation; reading a cluster is bounded again in kube.
 	handleTimeout = 60 * time.Second
-	// tooOld is the age at which a typed command is no longer carried out: whoever typed it has moved on (decision 17).
+	// tooOld is the age at which a typed command is no longer carried out: the person who typed it has moved on (decision 17).
 	tooOld = 2 * time.Minute
 	// lagging is how long someone waits before being told that the bot is busy.
 	lagging = 2 * time.Second
@@ -55,7 +55,7 @@ type Config struct {
 // Dispatcher carries every invocation from the inbox to its answer, and every request to its end.
 type Dispatcher struct {
 	Config
-	announced sync.Map // request ID → announcement: when the follower last told what
+	announced sync.Map // request ID → announcement: when the follower last posted what
 	panicked  sync.Map // piece → how often in a row it panicked
 	commands  *lane
 	votes     *lane
@@ -174,9 +174,9 @@ func (d *Dispatcher) storeLate(ctx context.Context, f func(tx Tx) error) error {
 	return d.Store.Update(ctx, f)
 }
 
-// command carries a typed or mentioned command to its answer or to a request.
+// command takes a typed or mentioned command to its answer or to a request.
 func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocation) error {
-	// Who someone is comes first: also help, and what the parser suggests, names what is here.
+	// Who someone is comes first: even help, and the parser's suggestions, name things that are here.
 	actor, err := d.actor(ctx, in, factsAge)
 	if err != nil {
 		return err
@@ -248,8 +248,8 @@ func needsAChannel() *algesta.Error {
 	}
 }
 
-// placeForChanges is the place that a change is asked for in, where a request may stand: the bot is in it, and nobody of another company
-// is.
+// placeForChanges is the place that a change is asked for in, where a request may be posted: the bot is in it, and nobody of another
+// company is.
 func (d *Dispatcher) placeForChanges(ctx context.Context, from origin, c algesta.Command, maxAge time.Duration) (Place, error) {
 	place, err := d.Directory.Place(ctx, c.Channel, maxAge)
 	switch {
@@ -274,7 +274,7 @@ func (d *Dispatcher) notThere(p Place, from origin) *algesta.Error {
 	}
 }
 
-// external refuses a change where people of another company read and click along.
+// external refuses a change where people of another company can read and click.
 func external(channel string) *algesta.Error {
 	return &algesta.Error{
 		Kind: algesta.ErrRefused,
@@ -286,7 +286,7 @@ func external(channel string) *algesta.Error {
 	}
 }
 
-// channelName is how a refusal names the channel: a private one has no name for the bot.
+// channelName is how a refusal names the channel: a private one has no name that the bot knows.
 func channelName(p Place, from origin) string {
 	switch {
 	case p.Name != "" && !from.private && !from.group:

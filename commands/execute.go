@@ -82,7 +82,7 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (
 		return d.notPlanned(ctx, r, planErr)
 	}
 	d.announced.Delete(r.ID + aboutForbidden) // the next refusal is the first of its kind
-	if slackErr != nil {                      // Slack unreachable = no, but not for ever: until StartBy
+	if slackErr != nil {                      // Slack unreachable = no, but not forever: until StartBy
 		d.Log.Warn("people could not be checked before the execution", zap.String("command", r.ID), zap.Error(slackErr))
 		return whileUnreachable, d.waits(
 			ctx, r, algesta.Say("I couldn't look people up in Slack, so I can't check whether this is still allowed. I'll keep "+
@@ -116,7 +116,7 @@ func approved(r algesta.Request, p algesta.Plan, made int) (rest algesta.Plan, o
 	return p, fingerprint == r.Fingerprint, err
 }
 
-// blocked waits for another write to one of its objects. It is woken by the end of that, and looks again in time to say that it is too
+// blocked waits for another write to one of its objects. It is woken by the end of that, and checks again in time to say that it's too
 // late.
 func (d *Dispatcher) blocked(ctx context.Context, r algesta.Request, blocker string) (time.Duration, error) {
 	why := algesta.Say("Another change to {} is running ({}). This one comes next.", named(r.Plan.Objects()), algesta.Name(blocker))
@@ -183,7 +183,7 @@ func (d *Dispatcher) notPlanned(ctx context.Context, r algesta.Request, err erro
 	return 0, d.fail(ctx, r, sentence(err))
 }
 
-// unsaid is what people want to know first of a request that waits for the cluster.
+// unsaid is what people want to know first about a request that waits for the cluster.
 func unsaid(r algesta.Request) string {
 	if r.Status == algesta.Executing {
 		return "Not all of it was done."
@@ -198,7 +198,7 @@ func (d *Dispatcher) waits(ctx context.Context, r algesta.Request, why algesta.T
 		return nil
 	}
 	_, err := d.during(ctx, r.ID, []algesta.Status{algesta.Approved, algesta.Executing}, func(tx Tx, r algesta.Request) error {
-		d.announced.Store(key, now) // here, so that whoever ends the request afterwards forgets it
+		d.announced.Store(key, now) // here, so that ending the request afterwards forgets it
 		card := cardOf(r, nil, nil)
 		card.Tone, card.Small = algesta.Waiting, algesta.Say("{} · {}", why, card.Small)
 		plan := planOf(r, nil, nil, nil)

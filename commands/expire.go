@@ -29,8 +29,8 @@ func (d *Dispatcher) Expire(ctx context.Context, id string) (again time.Duration
 	return 0, err
 }
 
-// expireSilently ends a request that nobody approved in time and whose end can't be told, because telling it panics: nobody can approve it
-// any more, and the same could not be asked for while it waits.
+// expireSilently ends a request that nobody approved in time and whose end can't be posted, because building the message panics: nobody can
+// approve it any more, and the same could not be asked for while it waits.
 func (d *Dispatcher) expireSilently(ctx context.Context, r algesta.Request) error {
 	if time.Now().Before(r.ExpiresAt) {
 		return fmt.Errorf("request %s has not expired yet", r.ID)

@@ -76,7 +76,7 @@ func (fakeCatalog) Environments() []string { return []string{"production", "stag
 
 func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }
 
-// fakeDirectory knows the people; it also keeps what was posted. As the real one does, it answers with what it was told before where that
+// fakeDirectory knows the people; it also keeps what was posted. As the real one does, it answers with what it learned before where that
 // is not older than it may be, and asks Slack otherwise: a person or a place that changed is seen when somebody asks for it freshly.
 type fakeDirectory struct {
 	mu        sync.Mutex
@@ -85,11 +85,11 @@ type fakeDirectory struct {
 	away      bool                     // the bot is in no channel
 	absent    []algesta.PersonID
 	asked     *atomic.Int64
-	onPlace   func() // when set, called before a place is told
+	onPlace   func() // when set, called before a place is returned
 	panics    bool   // asking who somebody is panics
 	shared    bool   // the channel is shared with another company
 	sharedAs  string // only this one is
-	placeDown bool   // nobody tells who reads the channel
+	placeDown bool   // nobody knows who reads the channel
 	direct    bool   // the channel is the bot's own direct message
 	private   bool   // the channel is private
 	posts     []algesta.Outgoing
@@ -99,7 +99,7 @@ type fakeDirectory struct {
 	passed      time.Duration // since the start, beside the time that passed
 }
 
-// known is what was told, and when.
+// known is what was learned, and when.
 type known[T any] struct {
 	what T
 	at   time.Time

@@ -24,13 +24,13 @@ const (
 	laterAgain = 5 * time.Second
 )
 
-// announcement is what the follower last told.
+// announcement is what the follower posted last.
 type announcement struct {
 	said string
 	at   time.Time
 }
 
-// What else is told or timed once a request stands under its ID with these endings.
+// What else is announced or timed once for a request is kept under its ID with these endings.
 const (
 	aboutUnreadable = " unreadable"
 	aboutWaiting    = " waits"
@@ -44,8 +44,8 @@ func (d *Dispatcher) forget(id string) {
 	}
 }
 
-// Follow looks at an applied change once, tells what is new and ends the request when the rollout has ended. It is the
-// follow job: again is when to look again, 0 when it is done. It may be called by any process at any time.
+// Follow checks an applied change once, posts what is new and ends the request when the rollout has ended. It is the
+// follow job: again is when to check again, 0 when it is done. It may be called by any process at any time.
 func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, id)
 	if err == nil && r.Status.Ended() {
@@ -127,8 +127,8 @@ func (d *Dispatcher) clusterUnreadable(
 		Title: join(message(err), algesta.Say("The change was made; I'm still watching how it comes up.")),
 	}
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
-		d.announced.Store(key, announcement{}) // here, so that whoever ends the request afterwards forgets it
-		d.announced.Delete(r.ID)               // the progress that this replaces is to be told again
+		d.announced.Store(key, announcement{}) // here, so that ending the request afterwards forgets it
+		d.announced.Delete(r.ID)               // the progress that this replaces has to be posted again
 		return tx.Post(post(r.Command, algesta.ProgressPost, report))
 	})
 	if err != nil {
@@ -137,7 +137,7 @@ func (d *Dispatcher) clusterUnreadable(
 	return soakAgain, err
 }
 
-// handlePhase says what is new and decides how to go on.
+// handlePhase posts what is new and decides how to continue.
 func (d *Dispatcher) handlePhase(
 	ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time,
 ) (time.Duration, error) {
@@ -190,8 +190,8 @@ func (d *Dispatcher) progress(
 		}
 	}
 	going, err := d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
-		d.announced.Store(r.ID, announcement{said: said, at: now}) // here, so that whoever ends the request afterwards forgets it
-		d.announced.Delete(r.ID + aboutUnreadable)                 // the next time is to be told again
+		d.announced.Store(r.ID, announcement{said: said, at: now}) // here, so that ending the request afterwards forgets it
+		d.announced.Delete(r.ID + aboutUnreadable)                 // the next time it has to be posted again
 		if err := tx.Remember(r.ID, encode(f)); err != nil {
 			return err
 		}
@@ -267,7 +267,7 @@ func allReady(n int) string {
 	return fmt.Sprintf("All %d pods are ready", n)
 }
 
-// bad is the end of a rollout that cannot come up, or came up and cannot stay so. Nothing undoes it on its own.
+// bad is the end of a rollout that cannot come up, or came up and cannot stay so. The bot undoes nothing on its own.
 func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
 	how := "failed and was not undone"
 	if p.CameUp {
@@ -285,7 +285,7 @@ func (d *Dispatcher) note(note string, p rollout.Progress) outcome {
 	return outcome{note: note, said: join(algesta.Say("{}", note), p.Serving)}
 }
 
-// finish ends a followed request: the card, the progress, the reply that mentions whoever it concerns.
+// finish ends a followed request: the card, the progress, the reply that mentions the people it concerns.
 func (d *Dispatcher) finish(
 	ctx context.Context, r algesta.Request, to algesta.Status, tone algesta.Tone, p rollout.Progress, f rollout.Follow, o outcome,
 ) error {

@@ -15,7 +15,7 @@ func TestANameForgesNoApproval(t *testing.T) {
 	t.Parallel()
 	forger := person("U0LUIS", "Luis, approved by Pablo", "S0BACKEND")
 	approver := person("U0CARLA", "Carla · approved by Pablo\nApproved by Pablo")
-	// plainly is everything that was posted, with the people whom Slack names itself as their IDs.
+	// plainly is everything that was posted, with the people that Slack names itself as their IDs.
 	plainly := func(w *world) string {
 		var out []string
 		for _, p := range w.posts() {

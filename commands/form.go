@@ -70,8 +70,8 @@ func isMissing(err error) bool {
 	return ok
 }
 
-// fillButton opens the form of a command that someone mentioned the bot for and in which something is missing: a mention brings no trigger
-// of its own. Names alone go into it.
+// fillButton opens the form of a command that mentioned the bot and in which something is missing: a mention brings no trigger
+// of its own. Only names go into it.
 func (d *Dispatcher) fillButton(in algesta.Invocation, err error) []algesta.Button {
 	lacks, missing := grammar.AsMissing(err)
 	if !missing || in.Kind != algesta.Mentioned {
@@ -97,9 +97,9 @@ type form struct {
 	out    algesta.Form
 }
 
-// Form asks whoever turned to the bot for what is missing. values is what they filled in so far, by the names of the fields; what they
-// typed before counts where it's empty. What may be chosen is what the policy lets them do. It never fails: what can't be told is a
-// sentence.
+// Form asks the person who addressed the bot for what is missing. values is what they filled in so far, by the names of the fields; what
+// they typed before counts where it's empty. What may be chosen is what the policy lets them do. It never fails: what can't be read is
+// shown as a sentence.
 func (d *Dispatcher) Form(ctx context.Context, in algesta.Invocation, values map[string]string) algesta.Form {
 	actor, err := d.actor(ctx, in, factsAge)
 	if err != nil {
@@ -201,7 +201,7 @@ func (f *form) allowedIn(ctx context.Context, b runbooks.Runbook) []algesta.Targ
 	return out
 }
 
-// command asks which command; it's false as long as none is chosen that the person may use.
+// command asks which command; false until one is chosen that the person may use.
 func (f *form) command(ctx context.Context) bool {
 	field := algesta.Input{Name: commandField, Label: "Command", Kind: algesta.ChooseInput, Again: true}
 	for _, b := range append(slices.Clone(f.all()), grammar.Undo) {
@@ -278,7 +278,7 @@ func (f *form) environment(ctx context.Context) {
 	}
 }
 
-// service asks for a service of the environment.
+// service asks for a service in the environment.
 func (f *form) service(ctx context.Context) {
 	about := f.book.About
 	if !about.Service || f.target.Environment == "" {
@@ -388,7 +388,7 @@ func (f *form) arguments(ctx context.Context) {
 	}
 }
 
-// offers reads what is there now for the arguments, all at once; what can't be read is said, and typed.
+// offers reads what is there now for the arguments, all at once; what can't be read is stated, and can be typed instead.
 func (f *form) offers(ctx context.Context) map[int]runbooks.Offered {
 	out := map[int]runbooks.Offered{}
 	if !f.chosen {
@@ -438,7 +438,7 @@ func (f *form) hidden(o runbooks.Offered) runbooks.Offered {
 	return o
 }
 
-// unread says that what is there now couldn't be read. The error's own sentence is told where it's one for people.
+// unread says that what is there now couldn't be read. The error's own sentence is shown where it's one for people.
 func unread(err error) algesta.Text {
 	if known, ok := errors.AsType[*algesta.Error](err); ok && known.Kind == algesta.ErrNotFound {
 		return known.Message
@@ -494,7 +494,7 @@ func (f *form) asking(ctx context.Context) {
 // changes reports whether the command changes something.
 func (f *form) changes() bool { return f.book.Changes() || f.book.Name == grammar.Undo.Name }
 
-// channel asks where the answer goes, for who asks in the bot's own direct messages.
+// channel asks where the answer goes, for someone who asks in the bot's own direct messages.
 func (f *form) channel(hint string, optional bool) {
 	if f.in.Direct {
 		f.out.Fields = append(f.out.Fields, algesta.Input{

@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// A service whose Deployment was deleted is not told to be unknown: what is said is since when, and who can tell why.
+// A service whose Deployment was deleted isn't called unknown: the answer says since when it's gone, and where to find out why.
 func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 	t.Parallel()
 	missing := &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no deployment.")}
@@ -66,7 +66,7 @@ func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 	})
 }
 
-// The automatic diagnosis asks anew what the requester may: rights that were taken away meanwhile open nothing.
+// The automatic diagnosis asks again what the requester may do: rights that were taken away meanwhile open nothing.
 func TestTheDiagnosisOfAFailedRolloutAsksForTheRequestersRightsAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

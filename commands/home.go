@@ -18,9 +18,9 @@ const (
 )
 
 // Home is what a person sees of the bot without asking for anything: what waits for their approval, with the whole plan and its buttons,
-// what runs, what was changed lately, and the way to a form. Of what others asked for it tells what the policy lets the person read, where
-// that was asked for in public. It never fails: what can't be told is a sentence. Times are moments, so that it stays as it is until
-// something happens.
+// what runs, what was changed lately, and the way to a form. Of what others asked for it shows what the policy lets the person read, where
+// that was asked for in public. It never fails: what can't be read is shown as a sentence. Times are moments, so that it stays as it is
+// until something happens.
 func (d *Dispatcher) Home(ctx context.Context, in algesta.Invocation) []algesta.Report {
 	actor, err := d.actor(ctx, in, factsAge)
 	if err != nil {
@@ -143,7 +143,7 @@ func asksFor(r algesta.Request, actor algesta.Actor) bool {
 }
 
 // mayKnow reports whether a person may know of a request: one that they asked for or decided, or one about what they may read that was
-// asked for in public. What Slack doesn't tell is no public channel.
+// asked for in public. A channel that Slack says nothing about doesn't count as public.
 func (d *Dispatcher) mayKnow(ctx context.Context, actor algesta.Actor, r algesta.Request) bool {
 	if asksFor(r, actor) || slices.ContainsFunc(r.DecidedBy, func(a algesta.Actor) bool { return a.ID == actor.ID }) {
 		return true
@@ -155,7 +155,7 @@ func (d *Dispatcher) mayKnow(ctx context.Context, actor algesta.Actor, r algesta
 	return err == nil && place.Public
 }
 
-// linked is a text with the way to the thread of a request behind it, where Slack tells it.
+// linked is a text with the way to the thread of a request behind it, where Slack gives one.
 func (d *Dispatcher) linked(ctx context.Context, t algesta.Text, r algesta.Request) algesta.Text {
 	channel, ts, err := d.Store.CardOf(ctx, r.ID)
 	if err != nil || ts == "" {
@@ -168,7 +168,7 @@ func (d *Dispatcher) linked(ctx context.Context, t algesta.Text, r algesta.Reque
 	return algesta.Say("{} · {}", t, algesta.Span{Kind: algesta.Link, ID: at, Text: "its thread"})
 }
 
-// Changes wakes after a commit that opened a request or moved one: what someone sees of them may be another. One wake-up may stand for
+// Changes wakes after a commit that opened a request or moved one: what someone sees of them may have changed. One wake-up may stand for
 // many.
 func (d *Dispatcher) Changes() <-chan struct{} { return d.changes }
 

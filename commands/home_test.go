@@ -46,11 +46,11 @@ func TestTheHomePageShowsWhatWaitsForItsReader(t *testing.T) {
 	require.Len(t, plan.Buttons, 2)
 	require.NotNil(t, plan.Buttons[0].Confirm, "it asks as the button of the thread does")
 
-	text, _ = w.home(luis) // whoever asked approves nothing
+	text, _ = w.home(luis) // the requester approves nothing
 	require.Contains(t, text, "Nothing waits for your approval.")
 	require.Contains(t, text, "Scaling of api-gateway in production (4 → 6 pods): it's waiting for approval")
 
-	vote := w.vote(carla, algesta.Approve, r.ID) // in the direct messages of whoever clicks
+	vote := w.vote(carla, algesta.Approve, r.ID) // in the direct messages of the person who clicks
 	vote.Channel, vote.Direct = "D0CARLA", true
 	w.handle(vote)
 	w.request(algesta.Succeeded)

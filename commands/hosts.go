@@ -88,13 +88,13 @@ func (d *Dispatcher) placesFor(ctx context.Context, c algesta.Command, verb, obj
 	return places
 }
 
-// anywhere reports whether a command names no environment and tells of all in which the policy lets its requester do the same.
+// anywhere reports whether a command names no environment and is about all in which the policy lets its requester do the same.
 func anywhere(book runbooks.Runbook, c algesta.Command) bool {
 	return !book.Changes() && c.Target.Cluster == "" && book.Anywhere(c.Args)
 }
 
 // decideAnywhere is the policy's decision about a command. One that looks and names no environment is allowed where it's allowed in any: it
-// tells of those alone.
+// is about those alone.
 func (d *Dispatcher) decideAnywhere(ctx context.Context, book runbooks.Runbook, c algesta.Command, asking bool) algesta.Decision {
 	facts := policy.Facts{Command: c, Verb: book.Verb, At: time.Now(), Asking: asking}
 	if anywhere(book, c) {
@@ -105,7 +105,7 @@ func (d *Dispatcher) decideAnywhere(ctx context.Context, book runbooks.Runbook, 
 	return d.Policy().Decide(facts)
 }
 
-// placesOf are the environments that the answer to a command which names none may tell of, with their clusters.
+// placesOf are the environments that the answer to a command that names none may be about, with their clusters.
 func (d *Dispatcher) placesOf(ctx context.Context, book runbooks.Runbook, c algesta.Command) []runbooks.Place {
 	var out []runbooks.Place
 	for _, t := range d.placesFor(ctx, c, book.Verb, wholeEnvironment) {

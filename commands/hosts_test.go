@@ -130,7 +130,7 @@ func TestACommandAboutNothingTellsOnlyOfEnvironmentsThatThePersonMayLookAt(t *te
 	require.Len(t, w.said(algesta.AnswerPost), 2)
 }
 
-// What names no environment tells of those alone in which whoever asks may do the same.
+// A command that names no environment is about those alone in which the person may do the same.
 func TestPodsOfEveryEnvironmentAreThoseThatThePersonMayLookAt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

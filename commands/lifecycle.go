@@ -19,11 +19,11 @@ type step struct {
 	by      []algesta.Actor // replaces those who decided, when not nil
 	startBy time.Time       // replaces StartBy, when not zero
 
-	record *algesta.Execution // the record of the write becomes this, if it is in the state was; a step without that does not happen
+	record *algesta.Execution // the record of the write becomes this, if it is in the state was; otherwise the step doesn't happen
 	was    algesta.ExecutionState
 
 	kind  string        // of the audit line; the new status where it is empty
-	actor algesta.Actor // whose doing it is; nobody's where it is empty
+	actor algesta.Actor // who did it; nobody where it's empty
 	data  algesta.Args  // of the audit line; the note where it is nil
 
 	said    algesta.Text     // the reply; the title and the note where it is empty
@@ -31,9 +31,9 @@ type step struct {
 	mention []algesta.Actor  // who is mentioned besides the requester and those who decided
 	buttons []algesta.Button // of the reply
 
-	spent bool // the button that opened the request does not come back: what it would do is so already
+	spent bool // the button that opened the request does not come back: what it would do is the case already
 
-	directly bool // the reply goes to those whom it concerns as a direct message: its thread can't be posted in
+	directly bool // the reply goes to the people it concerns as a direct message: its thread can't be posted in
 
 	// also goes on in the same transaction.
 	also func(tx Tx, r algesta.Request) error
@@ -53,7 +53,7 @@ type view struct {
 	buttons func(r algesta.Request) []algesta.Button // of the plan
 	card    bool                                     // the card is brought up to date
 	plan    bool                                     // the plan is, and has no buttons any more
-	reply   bool                                     // a new message mentions whoever asked, whoever decided, and step.mention
+	reply   bool                                     // a new message mentions the requester, those who decided, and step.mention
 }
 
 // The titles of cards.
@@ -68,7 +68,7 @@ func titleUnknown(r algesta.Request) algesta.Text {
 func titleNote(r algesta.Request) algesta.Text { return algesta.Say("{} {}", r.Plan.Title, r.Note) }
 
 // viewOf is the table of the life of a request. A status that comes and goes within a moment is not shown on its own; a card that is
-// recreated meanwhile says how it stands.
+// recreated meanwhile says what state the request is in.
 func viewOf(s algesta.Status) view {
 	end := view{
 		tone:    algesta.Neutral,
@@ -106,7 +106,7 @@ func viewOf(s algesta.Status) view {
 	return end
 }
 
-// notMovedError ends the transaction of a step that someone else was quicker with.
+// notMovedError ends the transaction of a step that someone else took first.
 type notMovedError struct{ now algesta.Request }
 
 // Error implements error; it never reaches a person.
@@ -184,7 +184,7 @@ func (s step) entry(r algesta.Request) algesta.Entry {
 	return e
 }
 
-// tellMove shows where a request stands now: the card, the plan with the buttons that it has there, and a reply to whoever it concerns.
+// tellMove shows the state of a request now: the card, the plan with the buttons that it has there, and a reply to the people it concerns.
 func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 	m := viewOf(s.to)
 	if m.card {
@@ -202,7 +202,7 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 			return err
 		}
 	}
-	if s.to.Ended() { // whoever ends a follow and can still count says more than this
+	if s.to.Ended() { // where a follow ends and can still count, its caller says more than this
 		if err := tx.Edit(lastProgress(r, m.shown, m.title(r))); err != nil {
 			return err
 		}
@@ -257,7 +257,7 @@ func planPost(r algesta.Request, plan algesta.Report) algesta.Post {
 // keeps says that a request of this status keeps others away from the objects of its plan: they are being written, or nobody knows.
 func keeps(s algesta.Status) bool { return s == algesta.Executing || s == algesta.Unknown }
 
-// wake has those go on that waited for the objects of a request.
+// wake lets those continue that waited for the objects of a request.
 func (d *Dispatcher) wake(tx Tx, done algesta.Request) error {
 	waiting, err := tx.Waiting(done.Plan.Objects())
 	if err != nil {

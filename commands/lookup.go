@@ -29,8 +29,8 @@ func namedRequest(text string) (id string, ok bool) {
 	return strings.ToLower(m[1]), true
 }
 
-// lookUp says what a request is about, how it stands and where its thread is, to those who may read what it is about. Nothing is decided by
-// typing an ID: whoever approves has seen the plan, beside its button. To everyone else there is no such request.
+// lookUp says what a request is about, what state it's in and where its thread is, to those who may read what it is about. Nothing is
+// decided by typing an ID: an approver has to see the plan, beside its button. To everyone else there's no such request.
 func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string) error {
 	none := &algesta.Error{
 		Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no request {} that you may read.", algesta.Name(id)),

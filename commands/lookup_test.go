@@ -8,7 +8,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// IDs stand in every message. Whoever types one, with whatever verb, is told what it is about and where, and nothing else happens.
+// IDs stand in every message. Typing one, with any verb, says what it is about and where, and nothing else happens.
 func TestAnIDIsLookedUpAndNeverDecidedByTyping(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

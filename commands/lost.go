@@ -11,8 +11,8 @@ import (
 )
 
 // Lost deals with messages that can't be posted: nothing runs that nobody could see, someone always hears the end, and an answer goes to
-// whoever asked. Where only an edit was lost, what was there stays: the end is a message of its own. It is the lost job; it may be called
-// again at any time.
+// the person who asked. Where only an edit was lost, what was there stays: the end is a message of its own. It is the lost job; it may be
+// called again at any time.
 func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, id)
 	onlyRead := is(err, algesta.ErrUnknownName)
@@ -50,7 +50,7 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 	return 0, nil
 }
 
-// answerDirectly sends an answer that can't be posted to whoever asked. Its buttons would open a request where nobody can see it.
+// answerDirectly sends an answer that can't be posted to the person who asked. Its buttons would open a request where nobody can see it.
 func (d *Dispatcher) answerDirectly(ctx context.Context, lost []algesta.LostPost) error {
 	return d.Store.Update(ctx, func(tx Tx) error {
 		for _, l := range lost {
@@ -76,7 +76,7 @@ func (d *Dispatcher) answerDirectly(ctx context.Context, lost []algesta.LostPost
 	})
 }
 
-// unseen ends a request that people were not shown, while nothing was sent. Whoever asked is told directly.
+// unseen ends a request that people were not shown, while nothing was sent. The requester is told directly.
 func (d *Dispatcher) unseen(ctx context.Context, r algesta.Request) error {
 	place, err := d.freshPlace(ctx, r)
 	if err != nil { // its name only
@@ -90,7 +90,7 @@ func (d *Dispatcher) unseen(ctx context.Context, r algesta.Request) error {
 	return err
 }
 
-// endDirectly sends an end to those whom it concerns, where its thread can't be posted in.
+// endDirectly sends an end to the people it concerns, where its thread can't be posted in.
 func (d *Dispatcher) endDirectly(ctx context.Context, r algesta.Request, report algesta.Report) error {
 	report.Small = algesta.Say("I couldn't post this in its thread · {}", algesta.Name(r.ID))
 	_, err := d.during(ctx, r.ID, []algesta.Status{r.Status}, func(tx Tx, r algesta.Request) error {
@@ -98,7 +98,7 @@ func (d *Dispatcher) endDirectly(ctx context.Context, r algesta.Request, report 
 		if err != nil {
 			return err
 		}
-		for _, a := range approvals { // a refusal at the last moment is theirs to know, too
+		for _, a := range approvals { // a refusal at the last moment concerns them, too
 			if !slices.ContainsFunc(r.DecidedBy, func(by algesta.Actor) bool { return by.ID == a.Approver.ID }) {
 				r.DecidedBy = append(r.DecidedBy, a.Approver)
 			}
@@ -108,7 +108,7 @@ func (d *Dispatcher) endDirectly(ctx context.Context, r algesta.Request, report 
 	return err
 }
 
-// postDirectly sends a report about where a request stands to each of these people.
+// postDirectly sends a report about the state of a request to each of these people.
 func (d *Dispatcher) postDirectly(tx Tx, r algesta.Request, to []algesta.Actor, report algesta.Report) error {
 	for _, a := range to {
 		err := tx.Post(algesta.Post{

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// offerLives is how long a proposed command may be clicked: a button of last month is not advice.
+// offerLives is how long a proposed command may be clicked: a button from last month is no longer good advice.
 const offerLives = 24 * time.Hour
 
 // StoreOffers stores the commands that buttons propose and returns the buttons with their IDs. One that is taken is drawn again.
@@ -40,8 +40,8 @@ func StoreOffers(tx Tx, proposed []algesta.Button) ([]algesta.Button, error) {
 	return buttons, nil
 }
 
-// runOffer carries out a proposed command as a new command of whoever clicked, or typed what it proposes: through policy, plan and approval
-// as if typed.
+// runOffer carries out a proposed command as a new command of the person who clicked, or typed what it proposes: through policy, plan and
+// approval as if typed.
 func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor algesta.Actor, reason string) error {
 	o, ok, err := d.Store.Offer(ctx, in.Vote.ID)
 	if err != nil {
@@ -79,7 +79,7 @@ func (d *Dispatcher) runProposed(ctx context.Context, in algesta.Invocation, act
 		ID: algesta.NewCommandID(), Requester: algesta.AskedBy(actor), Runbook: book.Name, Target: o.Target, Args: o.Args, Reason: reason,
 		At: in.At, Channel: in.Channel, // a click makes a new card, not a reply: people have to see it
 	}
-	if in.Kind == algesta.Mentioned { // who typed it in a thread looks for the answer there
+	if in.Kind == algesta.Mentioned { // someone who typed it in a thread expects the answer there
 		c.Thread = in.Thread
 	}
 	return d.start(ctx, fromPerson(in), book, c)

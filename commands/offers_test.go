@@ -191,7 +191,7 @@ func TestAnOfferThatWasUsedIsNotUsedAgainAfterItsChange(t *testing.T) {
 }
 
 // TestTheProgressOfAReplacedChangeEnds approves another change while the pods of the first are followed.
-// TestTheProgressOfAFollowThatBreaksOffEnds has the follower panic after it told how far the rollout is.
+// TestTheProgressOfAFollowThatBreaksOffEnds has the follower panic after it posted how far the rollout is.
 func TestTheProgressOfAFollowThatBreaksOffEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

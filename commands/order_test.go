@@ -207,7 +207,7 @@ func TestWhatChangedBetweenIsNotRun(t *testing.T) {
 	}
 }
 
-// holidays is a freeze of everything, for ever.
+// holidays is a freeze of everything, forever.
 const holidays = "freezes:\n  - {name: holidays, verbs: [change], namespaces: [production], from: 2020-01-01T00:00:00Z, to: " +
 	"2100-01-01T00:00:00Z, reason: no changes}\n"
 

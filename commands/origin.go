@@ -23,7 +23,7 @@ type origin struct {
 	closed func(Tx) error
 }
 
-// reader is a person who alone sees an answer, where they asked.
+// reader is the one person who sees an answer, where they asked.
 type reader struct {
 	channel, thread, user string
 	reply                 string // the address for the answer while it lives

@@ -14,8 +14,8 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// inForce gives the policy with the freezes that people asked for. It is the same value as long as neither is another one, so that whoever
-// holds one can tell whether it's still in force.
+// inForce gives the policy with the freezes that people asked for. It is the same value as long as neither is another one, so that a caller
+// that holds one can check whether it's still in force.
 func inForce(file func() *policy.Policy, asked func() *[]algesta.Freeze) func() *policy.Policy {
 	type both struct {
 		file  *policy.Policy
@@ -45,7 +45,7 @@ func (d *Dispatcher) writer(cluster string, book runbooks.Runbook) (Writer, erro
 	return d.Clusters.Writer(cluster, book.Writes)
 }
 
-// verifier looks whether a write to an object happened, and can't write.
+// verifier checks whether a write to an object happened, and can't write.
 func (d *Dispatcher) verifier(o algesta.Object) (Writer, error) {
 	if o.Group == algesta.FreezeGroup && o.Kind == algesta.FreezeKind {
 		return ownWriter{Dispatcher: d}, nil
@@ -161,7 +161,7 @@ func (w ownWriter) Verify(ctx context.Context, c algesta.Change, _ algesta.Execu
 	return algesta.Verified{Yes: found && (c.Verb == algesta.Create || ended)}, nil
 }
 
-// Thaw ends a freeze whose time is up, and says so in its thread. It is the thaw job: a freeze that was ended by someone is no more news.
+// Thaw ends a freeze whose time is up, and says so in its thread. It is the thaw job: a freeze that someone ended is no longer news.
 func (d *Dispatcher) Thaw(ctx context.Context, id string) (again time.Duration, err error) {
 	z, ended, found, err := d.Store.FreezeOf(ctx, id)
 	if err != nil || ended || !found {

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// panicsAllowed is how often in a row the job of a change that was sent may panic before people are told that they have to look.
+	// panicsAllowed is how often in a row the job of a change that was sent may panic before people are asked to check.
 	panicsAllowed = 3
-	// afterPanic is the pause before a job that panicked is tried again: the mistake may hang on what the cluster answered.
+	// afterPanic is the pause before a job that panicked is tried again: the bug may depend on what the cluster answered.
 	afterPanic = 2 * time.Second
-	// afterHelpless is the pause where not even the end of a request could be told.
+	// afterHelpless is the pause where not even the end of a request could be posted.
 	afterHelpless = time.Minute
 )
 
@@ -37,8 +37,8 @@ type piece struct {
 	request string
 }
 
-// Jobs are what the store has to do at the times that the dispatcher gives it, and what ends each of them that can't be done: one that
-// panics, or ends the process, does not do so for ever. What was not sent ends, and of what was sent people are told to look.
+// Jobs are what the store has to do at the times that the dispatcher gives it, and what ends each job that can't be done: one that
+// panics, or ends the process, doesn't do so forever. A change that was not sent ends; if it was sent, people are asked to check.
 func (d *Dispatcher) Jobs() map[algesta.JobKind]Job {
 	jobs := map[algesta.JobKind]Job{}
 	for kind, job := range map[algesta.JobKind]Job{
@@ -80,8 +80,8 @@ func (d *Dispatcher) guarded(kind algesta.JobKind, job Job) Job {
 	}
 }
 
-// afterPanic has a job that panicked tried again where something may have been written, or where nothing ends by it, and gives it up
-// where it was tried often enough.
+// afterPanic has a job that panicked tried again where something may have been written, or where giving it up would end nothing, and gives
+// it up where it was tried often enough.
 func (d *Dispatcher) afterPanic(ctx context.Context, p piece, times int) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, p.request)
 	if is(err, algesta.ErrUnknownName) {
@@ -100,7 +100,7 @@ func (d *Dispatcher) afterPanic(ctx context.Context, p piece, times int) (again 
 // failing is how it is said that a request can't go on: before it was sent, while it was, and while it was watched.
 type failing struct {
 	unsent, sending algesta.Text
-	watching        string // goes on after the title of the plan
+	watching        string // follows the title of the plan
 }
 
 func panicking(id string) failing {
@@ -125,7 +125,7 @@ func restarted(id string) failing {
 }
 
 // giveUp ends a request by the job that can't go on, if it is the one that the request waits for. What was not sent is not sent any
-// more; of what may have been, people have to look; what only helps is left.
+// more; if it may have been, people have to check; a job that only helps is dropped.
 func (d *Dispatcher) giveUp(ctx context.Context, p piece, why failing) (again time.Duration, err error) {
 	r, err := d.Store.Request(ctx, p.request)
 	if is(err, algesta.ErrUnknownName) {

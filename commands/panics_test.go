@@ -127,7 +127,7 @@ func TestJobThatPanicsEndsItsRequest(t *testing.T) {
 }
 
 // TestARequestEndsAlthoughItsEndCantBeTold has everything that is said of the end of a request panic, again and again: it would otherwise
-// wait for ever, and the same could not be asked for again.
+// wait forever, and the same could not be asked for again.
 func TestARequestEndsAlthoughItsEndCantBeTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// actor is the person of an invocation. Who cannot be identified is refused before the policy is asked (decision 11).
+// actor is the person of an invocation. A person who can't be identified is refused before the policy is asked (decision 11).
 func (d *Dispatcher) actor(ctx context.Context, in algesta.Invocation, maxAge time.Duration) (algesta.Actor, error) {
 	a, err := d.Directory.Actor(ctx, in.Person, maxAge)
 	if err != nil {
@@ -40,7 +40,7 @@ func cannotAsk(why string) *algesta.Error {
 	return &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say(why)}
 }
 
-// resolve finds the target of what the runbook is about. Suggestions name only what the actor may read (decision 8).
+// resolve finds the target that the runbook is about. Suggestions name only what the actor may read (decision 8).
 func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runbooks.Runbook, p grammar.Parsed) (algesta.Target, error) {
 	visible := func(t algesta.Target) bool { return d.Policy().Visible(actor, t) }
 	if book.About.Nothing() {
@@ -106,7 +106,7 @@ func (d *Dispatcher) clusterOf(ctx context.Context, p grammar.Parsed, visible fu
 	}
 }
 
-// whichOf asks for the name of an object where an environment stands in its place.
+// whichOf asks for the name of an object where an environment was typed in its place.
 func (d *Dispatcher) whichOf(book runbooks.Runbook, kind, environment string) error {
 	hint := algesta.Say("{}", algesta.Name(d.Bot.Typed(book.Name, kind+"/<name>", environment)))
 	if book.About.Environment {
@@ -127,7 +127,7 @@ func (d *Dispatcher) suggest(ctx context.Context, p grammar.Parsed, err error, v
 }
 
 // corrected is the error of a mistyped command with a suggestion that works: what the corrected command names is looked up, so
-// that nothing is proposed that fails when it is copied. Names are told only to those
+// that nothing is proposed that fails when it is copied. Names are shown only to those
 // who may see them.
 func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err error) error {
 	known, again := (*algesta.Error)(nil), grammar.CorrectedError{}
@@ -156,7 +156,7 @@ func (d *Dispatcher) corrected(ctx context.Context, actor algesta.Actor, err err
 	return err
 }
 
-// filled is the error of a command that lacks something, where the names in its form can't be looked up: then it says so, too.
+// filled is the error of a command that lacks something, and says so, too, where the names in its form can't be looked up.
 func (d *Dispatcher) filled(ctx context.Context, actor algesta.Actor, err error, p grammar.Parsed) error {
 	book, ok := bookOf(p.Runbook)
 	known, other := (*algesta.Error)(nil), (*algesta.Error)(nil)
@@ -174,7 +174,7 @@ func (d *Dispatcher) filled(ctx context.Context, actor algesta.Actor, err error,
 // names are the words for the subjects of these requirements, asked before a transaction begins.
 type names map[algesta.Subject]called
 
-// called is what a subject is called, and the user whom it names, "" for a group.
+// called is what a subject is called, and the user that it names, "" for a group.
 type called struct{ word, user string }
 
 func (d *Dispatcher) names(ctx context.Context, needs []algesta.Requirement) names {
@@ -201,7 +201,7 @@ func (n names) of(subjects []algesta.Subject) string {
 	return words.Or(said)
 }
 
-// called is a text in which those whom a policy names by an ID alone have their names, for where a mention is only text.
+// called is a text in which those that a policy names by an ID alone have their names, for where a mention is only text.
 func (d *Dispatcher) called(ctx context.Context, t algesta.Text) algesta.Text {
 	prefix := map[algesta.SpanKind]string{algesta.Person: "user:", algesta.Group: "group:"}
 	out := slices.Clone(t)
@@ -234,7 +234,7 @@ func everyone(people []algesta.Actor) algesta.Text {
 	return algesta.And(texts)
 }
 
-// quote is what a person wrote, in quotation marks that it can't end, on one line.
+// quote is what a person wrote, in quotation marks that it can't close, on one line.
 func quote(s string) string {
 	return words.Cited(strings.Join(strings.Fields(s), " "))
 }

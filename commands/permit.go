@@ -10,8 +10,8 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// permit is what a write rests on: the policy in force, the place to report to, and whoever asked for it and approved it, as Slack says
-// of them now. The policy is taken before Slack is asked, because an actor carries only the user groups that this policy names.
+// permit is what a write rests on: the policy in force, the place to report to, and the people who asked for it and approved it, as Slack
+// describes them now. The policy is taken before Slack is asked, because an actor carries only the user groups that this policy names.
 type permit struct {
 	policy    *policy.Policy
 	place     Place
@@ -39,7 +39,7 @@ func (d *Dispatcher) freshPlace(ctx context.Context, r algesta.Request) (Place, 
 	return p, nil
 }
 
-// placeName is how an end names the place that it cannot be told in.
+// placeName is how an end names the place that it can't be posted in.
 func placeName(p Place) string {
 	if p.Name == "" {
 		return "the channel"
@@ -110,7 +110,7 @@ func (p permit) refused(r algesta.Request, book runbooks.Runbook, plan algesta.P
 	return nil, false
 }
 
-// uncounted are those whose yes does not count any more; all of them where each still may, but not for everything that is needed.
+// uncounted are those whose approval no longer counts; all of them where each still may, but not for everything that is needed.
 func (p permit) uncounted(needs []algesta.Requirement) []algesta.Actor {
 	var all, lost []algesta.Actor
 	for _, a := range p.approvals {

@@ -22,7 +22,7 @@ type Catalog interface {
 	Known(ctx context.Context) []algesta.Target
 }
 
-// Directory tells who someone is.
+// Directory says who someone is.
 type Directory interface {
 	// Actor is the person with facts no older than maxAge. When Slack cannot be asked and what is
 	// known is older, it is an error and the answer is no.
@@ -35,7 +35,7 @@ type Directory interface {
 	Subject(ctx context.Context, s algesta.Subject) string
 	// Person is the user that a user or e-mail subject names; "" for a group, and where nobody is known by it.
 	Person(ctx context.Context, s algesta.Subject) string
-	// Absent are the people whom the subjects name and who are not in the channel, most at the most; more is how many others there are.
+	// Absent are the people that the subjects name and who are not in the channel, most at the most; more is how many others there are.
 	Absent(ctx context.Context, channel string, subjects []algesta.Subject, most int) (people []algesta.PersonID, more int, err error)
 }
 
@@ -52,8 +52,8 @@ type Place struct {
 // Clusters opens clusters by their configured names.
 type Clusters interface {
 	Reader(cluster string) (runbooks.Cluster, error)
-	// Writer writes what may says and nothing else: the verbs and resources that a runbook declares in Writes ("patch deployments.apps"). One
-	// that may write nothing can verify.
+	// Writer returns a Writer that writes what may lists and nothing else: the verbs and resources that a runbook declares in Writes ("patch
+	// deployments.apps"). One that may write nothing can verify.
 	Writer(cluster string, may []string) (Writer, error)
 }
 
@@ -68,9 +68,9 @@ type Writer interface {
 	// reads, calls intend again and repeats, within 5 s (design.md, decision 1). Errors: ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound,
 	// ErrUnreachable before the write was sent: nothing was written. ErrUncertain: it was sent and nobody knows.
 	Apply(ctx context.Context, c algesta.Change, operation string, intend func(context.Context, algesta.Intent) error) (algesta.Written, error)
-	// Verify looks whether the write of this intent happened (decision 2). The change is the stored, redacted one: its
-	// values are hashes (algesta.HashJSON), to be compared with the hashes of what is in the cluster. ErrUncertain: it cannot be
-	// told. ErrUnreachable: the cluster could not be asked; ask again.
+	// Verify checks whether the write of this intent happened (decision 2). The change is the stored, redacted one: its
+	// values are hashes (algesta.HashJSON), to be compared with the hashes of what is in the cluster. ErrUncertain: it can't be
+	// determined. ErrUnreachable: the cluster could not be asked; ask again.
 	Verify(ctx context.Context, c algesta.Change, e algesta.Execution) (algesta.Verified, error)
 }
 
@@ -94,8 +94,7 @@ type Store interface {
 	// Ended are the requests that ended last, the last one first, most at most.
 	Ended(ctx context.Context, most int) ([]algesta.Request, error)
 	// AuditBefore are the lines of the audit before this number, the last one first, most at most, down to those of since. A number of 0
-	// stands
-	// for the end.
+	// means the end.
 	AuditBefore(ctx context.Context, seq int64, since time.Time, most int) ([]algesta.AuditLine, error)
 	// Frozen are the freezes that haven't ended, as of the last commit: the same slice until one comes or goes. Nobody changes it.
 	Frozen() *[]algesta.Freeze
@@ -140,7 +139,7 @@ type IncidentTx interface {
 	SaveIncident(i algesta.Incident) (saved bool, err error)
 	// AppendIncident adds a line to what happened to an incident.
 	AppendIncident(e algesta.IncidentEvent) error
-	// SaveAlert stores what is said last of an alert.
+	// SaveAlert stores the latest state of an alert.
 	SaveAlert(a algesta.Alert) error
 }
 
@@ -151,7 +150,7 @@ type RequestTx interface {
 	// Locked is the request, held until the transaction ends.
 	Locked(id string) (algesta.Request, error)
 	// Move changes the status if it is one of From; moved is false when someone else was quicker. Where the request
-	// ends, its expiry job is cancelled; where it is neither being written nor in doubt, what is planned of it isn't done any more.
+	// ends, its expiry job is cancelled; where it is neither being written nor in doubt, its remaining planned changes are dropped.
 	Move(m algesta.Move) (r algesta.Request, moved bool, err error)
 	// Unwritten are the requests about this object whose writes are not all made yet, oldest first.
 	Unwritten(o algesta.Object) ([]algesta.Request, error)
@@ -178,7 +177,7 @@ type ExecutionTx interface {
 	Remember(request string, watch []byte) error
 }
 
-// MessageTx keeps what is to be said, and what was answered.
+// MessageTx keeps what is to be posted, and what was answered.
 type MessageTx interface {
 	// Post stores a message to send, or the new content of one that is there.
 	Post(p algesta.Post) error
@@ -202,7 +201,7 @@ type MessageTx interface {
 	Append(e algesta.Entry) error
 }
 
-// FreezeTx keeps what people asked to be left as it is.
+// FreezeTx keeps the freezes that people asked for.
 type FreezeTx interface {
 	// Freeze keeps a freeze, once: again it changes nothing.
 	Freeze(z algesta.Freeze) error

@@ -35,7 +35,7 @@ func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.
 	return p, nil
 }
 
-// named is a Deployment with its service as people call it, where the catalogue knows one.
+// named is a Deployment with its service's name, where the catalogue knows one.
 func (d *Dispatcher) named(ctx context.Context, of algesta.Target) algesta.Target {
 	if of.Name == "" {
 		return of
@@ -48,10 +48,10 @@ func (d *Dispatcher) named(ctx context.Context, of algesta.Target) algesta.Targe
 	return of
 }
 
-// mostPast bounds how many earlier changes a runbook is told of: more than a Deployment keeps revisions.
+// mostPast bounds how many earlier changes a runbook is given: more than a Deployment keeps revisions.
 const mostPast = 50
 
-// input is what a runbook is handed: the command, and what became of earlier changes to the same workload.
+// input is what a runbook is given: the command, and what became of earlier changes to the same workload.
 func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
 	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Frozen: *d.Store.Frozen()}
 	if until, gone := d.Catalog.Gone(c.Target); gone {
@@ -78,7 +78,7 @@ func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Inp
 	return in, nil
 }
 
-// gone says of a Deployment that was not found that it is gone, until when it was there, and who can tell why.
+// gone says that a Deployment that was not found is gone, until when it was there, and where to find out why.
 func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) error {
 	if !is(err, algesta.ErrNotFound) || c.Target.Service == "" {
 		return err
@@ -112,7 +112,7 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 	return out
 }
 
-// diagnoseCommand looks at what a command is about, "" for someone who may not diagnose that.
+// diagnoseCommand diagnoses what a command is about, "" for someone who may not diagnose that.
 func (d *Dispatcher) diagnoseCommand(c algesta.Command) string {
 	book, ok := d.find("diagnose")
 	c.Runbook, c.Args = book.Name, nil
@@ -251,11 +251,11 @@ func nobodyApproves(needs []algesta.Requirement, requester algesta.Actor) error 
 	return nil
 }
 
-// draws is how often an ID is drawn for one command. Two in a row that are taken mean that the draw is broken.
+// draws is how often an ID is drawn for one command. Two in a row that are taken mean that the random source is broken.
 const draws = 3
 
-// propose answers a change: by a request with its card and plan, or by saying that there is nothing to do. The ID is written into
-// the plan, so another ID is another plan.
+// propose answers a request for a change: by a request with its card and plan, or by saying that there is nothing to do. The ID is written
+// into the plan, so another ID is another plan.
 func (d *Dispatcher) propose(ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command) (err error) {
 	for range draws {
 		if err = d.proposeAs(ctx, from, book, c); !errors.Is(err, algesta.ErrTaken) {
@@ -283,7 +283,7 @@ func (d *Dispatcher) proposeAs(ctx context.Context, from origin, book runbooks.R
 	if err := d.intoFailure(ctx, from, p.request); err != nil {
 		return err
 	}
-	if _, err := d.placeForChanges(ctx, from, c, placeAge); err != nil { // another company may have come while the plan was made
+	if _, err := d.placeForChanges(ctx, from, c, placeAge); err != nil { // people of another company may have joined while the plan was made
 		return err
 	}
 	err = d.Store.Update(ctx, func(tx Tx) error {
@@ -324,7 +324,7 @@ func nothingChanged(err error) error {
 	return &told
 }
 
-// open stores a prepared request with its card, its plan and its timer. why is said above the plan, where the
+// open stores a prepared request with its card, its plan and its timer. why is shown above the plan, where the
 // request replaces another.
 func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
 	r := p.request

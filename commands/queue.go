@@ -17,8 +17,8 @@ const (
 	atOnce = 32
 	// votesAtOnce is how many clicks are worked on beside them: a vote never waits for a command.
 	votesAtOnce = 16
-	// eachAtOnce is how many commands, and how many clicks, of one person are worked on at a time: a person who asks for much waits
-	// for themselves and holds up nobody else.
+	// eachAtOnce is how many commands, and how many clicks, of one person are worked on at a time: a person who asks for a lot waits
+	// behind their own commands and holds up nobody else.
 	eachAtOnce = 4
 )
 
@@ -33,7 +33,7 @@ type lane struct {
 // share is what one person has of a lane, as long as they have something in it.
 type share struct {
 	places chan struct{}
-	inside int // that wait or work
+	inside int // waiting or running
 }
 
 func newLane(places int) *lane {
@@ -125,7 +125,7 @@ func isOffer(in algesta.Invocation) bool { return in.Vote != nil && in.Vote.Acti
 // overflow: no recover catches those) would do so at every start.
 const startsAllowed = 3
 
-// tooOften refuses what several processes began and none answered. What an invocation changes closes it in the same transaction, so
+// tooOften refuses what several processes started and none answered. What an invocation changes closes it in the same transaction, so
 // nothing came of it.
 func tooOften(in algesta.Invocation) error {
 	if in.Starts <= startsAllowed {
@@ -138,8 +138,8 @@ func tooOften(in algesta.Invocation) error {
 	}
 }
 
-// tooLate refuses what was typed, or proposed and clicked, so long ago that whoever did it has moved on (decision 17). A vote on
-// a request has the request's own times. began is when this process did.
+// tooLate refuses what was typed, or proposed and clicked, so long ago that the person has moved on (decision 17). A vote on
+// a request has the request's own times. began is when this process started.
 func tooLate(in algesta.Invocation, began, now time.Time) error {
 	if in.Kind == algesta.Voted && !isOffer(in) || now.Sub(in.At) <= tooOld {
 		return nil

@@ -181,7 +181,7 @@ func TestANamespaceOfTheSameNameInAnotherClusterOpensNothing(t *testing.T) {
 	require.Empty(t, cluster.asked)
 }
 
-// TestTheDiagnosisOfAFailedChangeReadsOnlyWhereItsRequesterMay is made by the bot itself, on behalf of whoever asked for the change.
+// TestTheDiagnosisOfAFailedChangeReadsOnlyWhereItsRequesterMay is made by the bot itself, on behalf of the person who asked for the change.
 func TestTheDiagnosisOfAFailedChangeReadsOnlyWhereItsRequesterMay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

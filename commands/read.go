@@ -11,8 +11,8 @@ import (
 )
 
 // read answers a command that only looks: in the channel as a card with its detail in the thread,
-// or to the person alone where the bot is not a member, or another company reads along (decision 13). Who reads the channel is asked when
-// the answer is there: reading a cluster takes its time.
+// or to the person alone where the bot is not a member, or people of another company read it (decision 13). Who reads the channel is asked
+// when the answer is there: reading a cluster takes time.
 func (d *Dispatcher) read(
 	ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command, decision algesta.Decision,
 ) error {
@@ -66,7 +66,7 @@ func (d *Dispatcher) read(
 	})
 }
 
-// look runs a command that only looks. That it may was decided; what the answer tells of other namespaces is decided here.
+// look runs a command that only looks. That it may run was decided before; what the answer says about other namespaces is decided here.
 func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {
 	var cluster runbooks.Cluster
 	var err error
@@ -82,7 +82,7 @@ func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.
 	if anywhere(book, c) {
 		asked.Places = d.placesOf(ctx, book, c)
 	}
-	if !anywhere(book, c) { // the others are told of in Places
+	if !anywhere(book, c) { // the others are in Places
 		asked.Allowed = d.mayRead(ctx, c, book.Verb)
 	}
 	report, err := book.Answer(ctx, cluster, asked)

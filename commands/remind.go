@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// askAfter lets the card be posted first, because the direct messages link to it.
+	// askAfter gives the card time to be posted first, because the direct messages link to it.
 	askAfter = 2 * time.Second
 	// askAgain is the pause where the card isn't posted yet, or Slack doesn't answer.
 	askAgain = 5 * time.Second
@@ -29,7 +29,7 @@ func (d *Dispatcher) Ask(ctx context.Context, id string) (again time.Duration, e
 	return d.call(ctx, id, false)
 }
 
-// Remind tells everyone whose approval is missing that half of the time is over. It is the remind job, and does so once.
+// Remind reminds everyone whose approval is missing when half of the time is over. It is the remind job, and does so once.
 func (d *Dispatcher) Remind(ctx context.Context, id string) (again time.Duration, err error) {
 	return d.call(ctx, id, true)
 }
@@ -222,7 +222,7 @@ func stillWaiting(r algesta.Request, missing []policy.Missing, n names) algesta.
 	return algesta.Report{Tone: algesta.Waiting, Title: said, Push: soonOver(r)}
 }
 
-// soonOver is what a reminder notifies with. The message itself stands longer than "in 15 min" is true.
+// soonOver is what a reminder notifies with. The message itself stays longer than "in 15 min" is true.
 func soonOver(r algesta.Request) algesta.Text {
 	return algesta.Say("Still waiting for you: {} It expires in {}.", question(r), words.Span(time.Until(r.ExpiresAt)))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// resume goes on after a crash, a timeout or an unclear answer: it looks whether the write happened before anything else.
+// resume continues after a crash, a timeout or an unclear answer: it looks whether the write happened before anything else.
 func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Duration, error) {
 	records, err := d.Store.Executions(ctx, r.ID)
 	if err != nil {
@@ -62,8 +62,8 @@ func (d *Dispatcher) resume(ctx context.Context, r algesta.Request) (time.Durati
 	return d.attempt(ctx, r, made)
 }
 
-// cannotLook goes on where the bot may not look whether the write happened (a right that was taken away, a cluster that is not in the
-// configuration any more). It may be over in a moment, and it may stay so: then people have to look, and nothing waits for ever.
+// cannotLook continues where the bot may not look whether the write happened (a right that was taken away, a cluster that is not in the
+// configuration any more). It may be over in a moment, and it may stay so: then people have to check, and nothing waits forever.
 func (d *Dispatcher) cannotLook(ctx context.Context, r algesta.Request, e algesta.Execution, err error) (time.Duration, error) {
 	d.Log.Error("it can't be told whether a write happened", zap.String("command", r.ID), zap.Error(err))
 	if !time.Now().Before(r.StartBy) {

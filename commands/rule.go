@@ -21,17 +21,17 @@ type RuleCommand struct {
 	Runbook string
 	Target  algesta.Target
 	Args    algesta.Args
-	// Channel is where the answer is posted as a card with its detail below it, Thread the thread there, "" for a card of its own. Whoever
-	// reads the channel reads what the rule may read.
+	// Channel is where the answer is posted as a card with its detail below it, Thread the thread there, "" for a card of its own. Everyone
+	// who reads the channel sees what the rule may read.
 	Channel, Thread string
 	// Stored runs in the transaction that stores the answer: a source that keeps its events removes this one there, so that it is answered
-	// once also after a crash. nil does nothing.
+	// once even after a crash. nil does nothing.
 	Stored func(Tx) error
 }
 
-// HandleRule answers what a rule asks for: it is the entrance of whatever isn't typed by a person, as Handle is that of what is. The policy
-// decides as for a person: it refuses every change, and every read that it doesn't give the rule (or the person on whose behalf it asks).
-// A button of the answer is a command of whoever clicks it.
+// HandleRule answers what a rule asks for: it's the entry point for everything that no person typed, as Handle is for what people type. The
+// policy decides as for a person: it refuses every change, and every read that it doesn't give the rule (or the person on whose behalf it
+// asks). A button of the answer is a command of the person who clicks it.
 //
 // id is the ID of the command: the card says it, and the audit line names the rule under it. Where it ends with an error nothing was
 // posted and Stored didn't run; the caller may ask again, but an *algesta.Error of the kind ErrRefused stays as long as the policy does.
@@ -72,8 +72,8 @@ func (d *Dispatcher) startRule(ctx context.Context, c *algesta.Command, asks Rul
 	return d.start(ctx, from, book, *c)
 }
 
-// ruleMayPost refuses a place in which a rule can't answer: it has nobody whom it could answer alone. unknown is the error where Slack
-// doesn't tell what the place is.
+// ruleMayPost refuses a place in which a rule can't answer: it has nobody to answer privately. unknown is the error where Slack
+// doesn't say what the place is.
 func ruleMayPost(p Place, unknown error) error {
 	switch {
 	case unknown != nil:

@@ -10,9 +10,9 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// LookAsRule lets a rule look on its own where the policy gives it the command that it names, which only looks: look is called with the
-// cluster of the target, and with what else that command may read. It posts nothing. Whoever tells people what was found does so with
-// PostAsRule, and a refusal is theirs to tell: the same rule may ask again every minute.
+// LookAsRule lets a rule read on its own where the policy gives it the command that it names, which has to be read-only: look is called
+// with the cluster of the target, and with what else that command may read. It posts nothing. The caller posts what was found with
+// PostAsRule, and reports a refusal itself: the same rule may ask again every minute.
 func (d *Dispatcher) LookAsRule(
 	ctx context.Context, asks RuleCommand, look func(ctx context.Context, c runbooks.Cluster, in runbooks.Input) error,
 ) error {
@@ -36,10 +36,9 @@ func (d *Dispatcher) LookAsRule(
 	})
 }
 
-// PostAsRule stores what a rule tells of its own accord in the channel of asks: store writes its messages and its record, in one
+// PostAsRule stores what a rule posts on its own in the channel of asks: store writes its messages and its record, in one
 // transaction with the audit line, which names the rule. id is what the messages belong to, in place of a command's ID; data is added to
-// the line. The
-// policy is asked again, and so is who reads the channel. Where it ends with an error nothing was stored.
+// the line. The policy is asked again, and so is who reads the channel. Where it ends with an error nothing was stored.
 func (d *Dispatcher) PostAsRule(ctx context.Context, id string, asks RuleCommand, data algesta.Args, store func(Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.handleWithin)
 	defer cancel()

@@ -38,7 +38,7 @@ func (c *lostCluster) Writer(string, []string) (commands.Writer, error) {
 	return c.fakeCluster, c.err()
 }
 
-// TestAWriteThatCannotBeLookedAtIsTold has the bot lose its sight of the cluster between the patch and its answer.
+// TestAWriteThatCannotBeLookedAtIsTold has the bot lose the cluster between the patch and its answer.
 func TestAWriteThatCannotBeLookedAtIsTold(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -24,8 +24,8 @@ type Submission struct {
 	Again bool
 }
 
-// checkWithin bounds what is asked about a form that was sent: Slack waits three seconds for the answer. What can't be told by then is told
-// as it is for a command that was typed.
+// checkWithin bounds what is asked about a form that was sent: Slack waits three seconds for the answer. What isn't known by then is said
+// as for a command that was typed.
 const checkWithin = 1500 * time.Millisecond
 
 // formFactsAge is the greatest age of what is known of a person who sends a form: it may have been open for long.
@@ -131,7 +131,7 @@ func (d *Dispatcher) said(b runbooks.Runbook, values map[string]string) (grammar
 	return p, problems
 }
 
-// standing says what speaks against the command now, and in which field that is told. What can't be told is not told here.
+// standing says what stands in the way of the command now, and at which field that is shown. What can't be checked isn't mentioned here.
 func (d *Dispatcher) standing(ctx context.Context, in algesta.Invocation, b runbooks.Runbook, p grammar.Parsed) (field string, err error) {
 	actor, err := d.actor(ctx, in, formFactsAge)
 	if err != nil {
@@ -183,7 +183,7 @@ func fieldOf(p grammar.Parsed) string {
 	return environmentField
 }
 
-// untilTyped is an error that is told in the form; nil for one that says that something couldn't be asked.
+// untilTyped is an error that is shown in the form; nil for one that says that something couldn't be asked.
 func untilTyped(err error) error {
 	if known, ok := errors.AsType[*algesta.Error](err); ok && known.Kind != algesta.ErrUnreachable {
 		return known
@@ -199,7 +199,7 @@ func orSay(err error, otherwise string) error {
 	return &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("{}", otherwise)}
 }
 
-// problem is a submission with one thing that is wrong. The hint isn't told: it says what to type.
+// problem is a submission with one thing that is wrong. The hint isn't shown: it says what to type.
 func problem(field string, err error) Submission {
 	known, ok := errors.AsType[*algesta.Error](err)
 	if !ok {

@@ -58,7 +58,7 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 			if err := d.open(tx, next, why); err != nil {
 				return err
 			}
-			return tx.Release(r.ID, next.request.ID) // whoever clicks its button is told of the new one
+			return tx.Release(r.ID, next.request.ID) // anyone who clicks its button is told about the new one
 		}
 	}
 	_, err = d.step(ctx, s)

@@ -80,7 +80,7 @@ func (t thread) asks(bot algesta.Handle, err error) error {
 	return &told
 }
 
-// thing is a target as a list names it: "api-gateway in production".
+// thing is a target as it's named in a list: "api-gateway in production".
 func thing(t algesta.Target) string {
 	switch {
 	case t.Service != "":

@@ -34,7 +34,7 @@ func (d *Dispatcher) undo(ctx context.Context, in algesta.Invocation, actor alge
 // isUndo reports whether a command takes back what a request did.
 func isUndo(c algesta.Command) bool { return c.Args.String("undoes") != "" }
 
-// chooses says what to type for whoever means a certain state, and not whatever was there before.
+// chooses says what to type for someone who wants a certain state, and not whatever was there before.
 func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
 	if runbook == "scale" {
 		return algesta.Say(
@@ -48,8 +48,8 @@ func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
 	)
 }
 
-// intoFailure refuses a typed undo whose plan goes back to a version that failed the last time that the bot made it what runs. Whoever
-// clicks the button was asked, and told what becomes what; whoever types it was not, and nobody may have to approve it.
+// intoFailure refuses a typed undo whose plan goes back to a version that failed the last time that the bot rolled it out. Someone who
+// clicks the button was asked, and told what changes to what; someone who types it wasn't, and it may need no approval.
 func (d *Dispatcher) intoFailure(ctx context.Context, from origin, r algesta.Request) error {
 	if from.clicked || !isUndo(r.Command) || !r.Plan.WritesTemplate() {
 		return nil
@@ -114,7 +114,7 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 	if last.Plan.Undo == nil {
 		return algesta.Offer{}, none(algesta.Say("My last change of {}, {}, can't be undone.", where, algesta.Name(last.ID)))
 	}
-	if isUndo(last.Command) { // in a hurry it's typed twice, and forward is where nobody wants to go
+	if isUndo(last.Command) { // in a hurry it's typed twice, and nobody wants to go forward again
 		if last.Status == algesta.Applied {
 			return algesta.Offer{}, d.tellAsked(ctx, last, actor, "the same")
 		}

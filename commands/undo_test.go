@@ -131,8 +131,7 @@ func TestAReplacedChangeWhosePodsWereThereSaysSo(t *testing.T) {
 }
 
 // TestAChangeOfAnotherObjectIsFollowedOn scales a service whose autoscaler was changed by a request that is still followed: nothing of it
-// was
-// replaced.
+// was replaced.
 func TestAChangeOfAnotherObjectIsFollowedOn(t *testing.T) {
 	t.Parallel()
 	w, _, _ := undoable(t)

@@ -42,7 +42,7 @@ func (d *Dispatcher) factsOf(r algesta.Request) policy.Facts {
 	return policy.Facts{Command: r.Command, Verb: book.Verb, At: time.Now()}
 }
 
-// answerButton says what became of the change that nobody knows of, and asks first whether that is sure.
+// answerButton says what happened to a change in doubt, and asks for confirmation first.
 func answerButton(r algesta.Request, e algesta.Execution, action algesta.VoteAction) algesta.Button {
 	b := algesta.Button{Label: "It happened", Action: action, ID: r.ID}
 	says := algesta.Confirmed
@@ -56,7 +56,7 @@ func answerButton(r algesta.Request, e algesta.Execution, action algesta.VoteAct
 	return b
 }
 
-// answerUnknown takes a person's word for an execution whose outcome could not be told.
+// answerUnknown takes a person's word for an execution whose outcome is unknown.
 func (d *Dispatcher) answerUnknown(ctx context.Context, in algesta.Invocation, r algesta.Request, actor algesta.Actor) error {
 	if may := d.Policy().MayAnswer(d.needs(r), d.factsOf(r), actor); may.Effect != algesta.Allow {
 		return refused(may, actor)
@@ -125,7 +125,7 @@ func (d *Dispatcher) settleUnknown(ctx context.Context, s step) (moved bool, err
 	return d.step(ctx, s)
 }
 
-// Resolve takes an operator's word for a change whose outcome nobody knows, where none of those who may answer in the chat is there. by
+// Resolve takes an operator's word for a change whose outcome nobody knows, where nobody who may answer in the chat is available. by
 // names the operator, for the thread and the audit. said is what the word was taken for, with the object. ErrStale where the request is not
 // in doubt.
 func Resolve(ctx context.Context, store Store, id string, happened bool, by string) (said string, err error) {

@@ -33,7 +33,7 @@ func inDoubt(t *testing.T) (w *world, doubtful, waiting algesta.Request) {
 	return w, doubtful, waiting
 }
 
-// TestWhoAnswersAWriteInDoubt has a request that needed no approval, and whoever asked for it away.
+// TestWhoAnswersAWriteInDoubt has a request that needed no approval, and its requester away.
 func TestWhoAnswersAWriteInDoubt(t *testing.T) {
 	t.Parallel()
 	w, doubtful, waiting := inDoubt(t)
@@ -55,7 +55,7 @@ func TestAnOperatorAnswersAWriteInDoubt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Deployment api-gateway-production in production was not changed.", said)
 	require.Equal(t, waiting.ID, w.request(algesta.Succeeded).ID)
-	// An edit notifies nobody: the answer is a reply of its own, and it mentions whoever asked.
+	// An edit notifies nobody: the answer is a reply of its own, and it mentions the requester.
 	require.Len(t, w.said(algesta.VerdictPost), 1)
 	require.Contains(t, w.said(algesta.VerdictPost)[0], "didn't happen, according to the operator root. Nothing was changed. "+
 		"@Luis")

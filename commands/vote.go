@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// vote carries out a click. Who may click is decided before anything is claimed: a wrong click burns nothing,
+// vote carries out a click. Who may click is decided before anything is claimed: a wrong click uses nothing up,
 // two right clicks run once.
 func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error) {
 	if in.Vote == nil {
@@ -47,7 +47,8 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	return fmt.Errorf("a click has the action %q", in.Vote.Action)
 }
 
-// notShared refuses a vote where another company reads along: where it was given, which may be the Home tab, and where the request stands.
+// notShared refuses a vote where people of another company can read it: where it was given, which may be the Home tab, and where the
+// request stands.
 func (d *Dispatcher) notShared(ctx context.Context, in algesta.Invocation, r algesta.Request) error {
 	channels := []string{in.Channel}
 	if r.Command.Channel != in.Channel {
@@ -69,7 +70,7 @@ func (d *Dispatcher) notShared(ctx context.Context, in algesta.Invocation, r alg
 	return nil
 }
 
-// needs are the approvals that the policy in force asks for: whoever had a say when the request was opened may have none any more.
+// needs are the approvals that the policy in force asks for: someone who could approve when the request was opened may not be able to now.
 func (d *Dispatcher) needs(r algesta.Request) []algesta.Requirement {
 	return d.Policy().Needs(d.factsOf(r))
 }
@@ -87,7 +88,7 @@ func (d *Dispatcher) approve(
 			Hint: algesta.Say("Approve it again and say why: it's kept in the audit."),
 		}
 	}
-	if no, frozen := d.Policy().FrozenBy(d.factsOf(r)); frozen { // it would end as refused just before it ran
+	if no, frozen := d.Policy().FrozenBy(d.factsOf(r)); frozen { // otherwise it would be refused just before it ran
 		return refused(no, actor)
 	}
 	n := d.names(ctx, needs)
@@ -207,7 +208,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 	return d.alreadyClosed(ctx, r.ID, actor)
 }
 
-// takeBack makes sure that a write about which nobody knows yet whether it was sent is not sent again. taken is false where there is
+// takeBack makes sure that a write that may or may not have been sent isn't sent again. taken is false where there is
 // no such write.
 func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id string, actor algesta.Actor) (taken bool, err error) {
 	return d.during(ctx, id, []algesta.Status{algesta.Executing}, func(tx Tx, _ algesta.Request) error {
@@ -232,7 +233,7 @@ func (d *Dispatcher) takeBack(ctx context.Context, in algesta.Invocation, id str
 	})
 }
 
-// alreadyClosed is what whoever clicked too late is told. The buttons that should not be there any more are taken away once more: the
+// alreadyClosed tells someone that they clicked too late. The buttons that should not be there any more are taken away once more: the
 // edit that did so may have been lost.
 func (d *Dispatcher) alreadyClosed(ctx context.Context, id string, by algesta.Actor) error {
 	var r algesta.Request
@@ -248,7 +249,7 @@ func (d *Dispatcher) alreadyClosed(ctx context.Context, id string, by algesta.Ac
 	return closedError(r, time.Now(), by)
 }
 
-// closedError is what someone is told who clicked too late.
+// closedError tells someone that they clicked too late.
 func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Error {
 	when := ago(now.Sub(r.UpdatedAt))
 	say := func(format string, args ...any) *algesta.Error {
@@ -282,7 +283,7 @@ func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Er
 	return say("This expired before you clicked. Nothing was changed; ask for it again to get a fresh plan.")
 }
 
-// you are the people's names, but whoever reads it is "You".
+// you are the people's names, but "You" for the reader.
 func you(people []algesta.Actor, reader algesta.Actor) string {
 	said := make([]string, 0, len(people))
 	for _, p := range people {

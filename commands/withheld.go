@@ -12,8 +12,8 @@ import (
 // whileMoving is the greatest age of what is known of a channel when the progress of a rollout is shown there.
 const whileMoving = 5 * time.Second
 
-// withheld takes out of a look at a rollout what programs, nodes and people wrote, where another company reads along since it was asked
-// for, or where nobody can tell whether one does. What is left is the bot's own: how it ended, and numbers.
+// withheld takes what programs, nodes and people wrote out of a rollout's progress, where people of another company read it since it was
+// asked for, or where that can't be checked. What is left is the bot's own: how it ended, and numbers.
 func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.Progress) rollout.Progress {
 	if len(p.Pods)+len(p.Alert)+len(p.Why) == 0 && !p.NoPods {
 		return p
@@ -31,7 +31,7 @@ func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.
 		return p
 	}
 	p.Pods = nil
-	if p.NoPods { // its lines are what was read, and numbers say nothing of it
+	if p.NoPods { // its lines are what was read, and numbers don't reveal it
 		p.Line, p.Short, p.Result = algesta.Say("{}", words.Span(p.Took)), algesta.Say("{}", words.Span(p.Took)), nil
 	}
 	if len(p.Alert) > 0 {

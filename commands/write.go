@@ -15,13 +15,13 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// perChange is how much time there has to be for one more change in this run of the job. Where there is less, the next run goes on, through
-// every check.
+// perChange is how much time there has to be for one more change in this run of the job. Where there is less, the next run continues,
+// through every check.
 const perChange = 4 * time.Second
 
 // write makes the changes of a plan that are left, in their order, after made of them. The intent of each is committed before it is sent;
 // without the record there is no write. One that did not certainly happen is the last. Just before each, Slack and the policy are asked
-// once more: reading the cluster takes its time.
+// once more: reading the cluster takes time.
 func (d *Dispatcher) write(
 	ctx context.Context,
 	r algesta.Request,
@@ -70,7 +70,7 @@ func (d *Dispatcher) write(
 	return 0, nil
 }
 
-// before is the health of the workload before the write, and what the follower will start from.
+// before is the health of the workload before the write, and what the follower starts from.
 func (d *Dispatcher) before(ctx context.Context, r algesta.Request, p algesta.Plan) (watch, before []byte) {
 	f := rollout.Begin(p, d.Soak)
 	reader, err := d.Clusters.Reader(r.Command.Target.Cluster)
@@ -320,7 +320,7 @@ func (d *Dispatcher) watchFrom(ctx context.Context, r algesta.Request, last alge
 	return encode(f), nil
 }
 
-// notApplied sorts the errors of a write: to be verified, or certainly not done, and then to be repeated from the start or ended.
+// notApplied classifies the errors of a write: to be verified, or certainly not done, and then to be repeated from the start or ended.
 func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, change int, err error) (time.Duration, error) {
 	d.Log.Warn("the write did not go through", zap.String("command", r.ID), zap.Int("change", change+1), zap.Error(err))
 	switch {
@@ -346,9 +346,9 @@ func (d *Dispatcher) notApplied(ctx context.Context, r algesta.Request, change i
 	return 0, d.fail(ctx, r, sentence(err))
 }
 
-// unsent takes the record of a write back that certainly did not happen. Of the first one the request is approved again and no more than
-// that, so it can be cancelled, and whatever sends it next passes every check again; a later one is planned again, and so does what sends
-// that.
+// unsent takes back the record of a write that certainly didn't happen. After the first one the request is approved again and no more than
+// that, so it can be cancelled, and whatever sends it next passes every check again; a later one is planned again, and whatever sends
+// that does the same.
 // moved is false where there was no such record.
 func (d *Dispatcher) unsent(ctx context.Context, r algesta.Request, change int) (moved bool, err error) {
 	records, err := d.Store.Executions(ctx, r.ID)

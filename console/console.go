@@ -19,7 +19,7 @@ type Inbox interface {
 	Receive(ctx context.Context, in algesta.Invocation) (fresh bool, err error)
 }
 
-// Outbox keeps what has to be said; see slack.Outbox.
+// Outbox keeps what has to be posted; see slack.Outbox.
 type Outbox interface {
 	Due(ctx context.Context, limit int) ([]algesta.Outgoing, error)
 	Delivered(ctx context.Context, all []algesta.Delivery) error
@@ -33,7 +33,7 @@ type Config struct {
 	Outbox Outbox
 	// Short prints the IDs of commands and offers as c1, c2, o1 in the order in which they appear, and takes them back.
 	Short bool
-	// Linger is how long Run goes on printing after the last line was typed and the last post printed.
+	// Linger is how long Run keeps printing after the last line was typed and the last post printed.
 	Linger time.Duration
 }
 
@@ -117,7 +117,7 @@ func (c *Console) Type(ctx context.Context, line string) error {
 	if err != nil {
 		return c.print("console> ", err.Error())
 	}
-	if in.Vote != nil { // whoever types an ID has decided, so the question is printed, and answered by the line
+	if in.Vote != nil { // a person who types an ID has decided, so the question is printed, and answered by the line
 		if q, ok := c.asks[algesta.Vote{Action: in.Vote.Action, ID: in.Vote.ID}]; ok {
 			if err := c.print("console> ", clean(q.Title+" "+q.Text)); err != nil {
 				return err
@@ -214,7 +214,7 @@ func (c *Console) Drain(ctx context.Context) (printed int, err error) {
 	}
 }
 
-// prompt tells a new message, an edited one and one for a single reader apart.
+// prompt distinguishes a new message, an edited one and one for a single reader.
 func (c *Console) prompt(o algesta.Outgoing) string {
 	switch {
 	case o.Post.OnlyFor != "" || o.Post.Direct:

@@ -41,7 +41,7 @@ func Format(r algesta.Report) string {
 	return strings.Join(lines, "\n")
 }
 
-// why is where the reason stands that a button asks for; one in brackets may be left out.
+// why is the place of the reason that a button asks for; one in brackets may be left out.
 func why(b algesta.Button) string {
 	switch {
 	case b.AskReason && b.ReasonOptional:
@@ -115,7 +115,7 @@ func block(b algesta.Block) []string {
 	return nil
 }
 
-// columns stand below each other, two spaces apart.
+// columns are aligned below each other, two spaces apart.
 func columns(rows [][]string) []string {
 	var widths []int
 	for _, row := range rows {

@@ -24,7 +24,7 @@ type People struct {
 	Places []Channel `json:"places,omitempty"` // the first is where people type by default
 }
 
-// Person is one of them. Name is what stands before the > of a line.
+// Person is one of them. Name is what is before the > of a line.
 type Person struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
@@ -49,7 +49,7 @@ type Channel struct {
 	Name    string `json:"name"`
 	Without bool   `json:"without,omitempty"` // the bot is not in it
 	Direct  bool   `json:"direct,omitempty"`
-	Shared  bool   `json:"shared,omitempty"` // another company is in it
+	Shared  bool   `json:"shared,omitempty"` // people of another company are in it
 }
 
 var _ commands.Directory = (*People)(nil)
@@ -87,7 +87,7 @@ func ParsePeople(raw []byte) (*People, error) {
 	return &p, nil
 }
 
-// Actor is the person with this ID; whoever is not in the file is a stranger.
+// Actor is the person with this ID; anyone who isn't in the file is a stranger.
 func (p *People) Actor(_ context.Context, id algesta.PersonID, _ time.Duration) (algesta.Actor, error) {
 	a := algesta.Actor{ID: id, AsOf: time.Now()}
 	i := slices.IndexFunc(p.People, func(person Person) bool { return person.ID == id.User })

@@ -12,7 +12,7 @@ import (
 // maxAdvice is how much advice one answer gives.
 const maxAdvice = 8
 
-// advice asks every rule that gives some. What holds for several objects is one piece: a namespace of ten services is not
+// advice asks every rule that gives some. What holds for several objects is one hint: a namespace of ten services isn't
 // ten times as interesting.
 func advice(s *facts.Snapshot, near facts.Surroundings) []Advice {
 	given := []Advice{}

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis"
 )
 
-// Nobody is told to go back to a version that is known to have failed, too.
+// Nobody is advised to go back to a version that is known to have failed, too.
 func TestTheWayBackIsNotAVersionThatFailed(t *testing.T) {
 	t.Parallel()
 	s, about := scenario(t, "bad-image-while-old-pods-serve")

@@ -9,7 +9,7 @@ import (
 
 // WantedBeyond are the Services and Deployments of other namespaces on which the answer may depend and that the snapshot does not
 // hold: what resolves names where a name is not resolved, the pods of a webhook that does not answer. At most three, each with
-// its pods. Whoever reads them makes another snapshot, and says with OnlyDependencies that the rest of their namespaces was not read.
+// its pods. The caller reads them into another snapshot, and says with OnlyDependencies that the rest of their namespaces was not read.
 func WantedBeyond(s *facts.Snapshot, about facts.Ref) []facts.Elsewhere {
 	subject, problem := s.Resolve(about)
 	if problem != "" {

@@ -36,7 +36,7 @@ func withVariables(objects []runtime.Object, env ...corev1.EnvVar) []runtime.Obj
 	return objects
 }
 
-// TestACallIsTiedToTheServiceItMeans has ms-orders crash for want of a database that stands in the same namespace.
+// TestACallIsTiedToTheServiceItMeans has ms-orders crash because of a database in the same namespace.
 func TestACallIsTiedToTheServiceItMeans(t *testing.T) {
 	t.Parallel()
 	broken := func(name string) []runtime.Object { return onPort5432(failing(service(name, 1), 0)) }

@@ -51,7 +51,8 @@ func findRoots(s *facts.Snapshot, found []*rules.Finding) []*root {
 }
 
 // unexplainedOf are the findings that nothing else explains, each with all that it explains, at first and at second hand. Of findings
-// that explain each other in a circle the one that explains most is kept: whatever was found is told, or is told of.
+// that explain each other in a circle the one that explains most is kept: everything that was found is either the cause or explained by
+// one.
 func unexplainedOf(candidates []*root) []*root {
 	of := make(map[*rules.Finding]*root, len(candidates))
 	explained, told := map[*rules.Finding]bool{}, map[*rules.Finding]bool{}
@@ -124,7 +125,7 @@ func (r *root) missed() {
 	}
 }
 
-// asleep says of what is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
+// asleep says of a workload that is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
 func (r *root) asleep() bool {
 	if r.Rule.Class != rules.ClassScale || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return len(f.Calls) > 0 }) {
 		return false
@@ -175,7 +176,7 @@ func explains(a *root, b *rules.Finding) bool {
 		return lacksRoom(b.Rule.ID) // what the lost node ran finds no place on the others
 	}
 	if a.Rule.Class == rules.ClassNode && b.Rule.ID == "volume-multi-attach" {
-		return true // the new pod waits for the disk that the node does not let go
+		return true // the new pod waits for the disk that the node doesn't release
 	}
 	return b.Rule.Symptom || !apart(a.Pods, b.Pods)
 }
@@ -397,7 +398,7 @@ func changeBefore(s *facts.Snapshot, f *rules.Finding) (at time.Time, wording st
 	return at, wording
 }
 
-// rolledOut says when the newest revision of a workload was made what runs, and why.
+// rolledOut says when the newest revision of a workload became the current one, and why.
 func rolledOut(s *facts.Snapshot, w *facts.Workload, life facts.Life) string {
 	how := "was rolled out"
 	if life.Again {

@@ -6,11 +6,11 @@ import (
 )
 
 // failureClass is one class of the catalogue that the rules are measured against: what goes wrong on a cluster like this,
-// and who tells it.
+// and which rule reports it.
 type failureClass struct {
 	id, title string
 	rules     []string
-	// otherwise says how it is told without a rule, or with rules only in part, or why it is not told at all.
+	// otherwise says how it's reported without a rule, or with rules only in part, or why it isn't reported at all.
 	otherwise string
 }
 

@@ -42,7 +42,7 @@ func Diagnose(s *facts.Snapshot, about facts.Ref) Diagnosis {
 			continue
 		}
 		if r.asleep() && (near.Everything || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode) {
-			continue // nobody asked about it, and nobody misses it
+			continue // nobody asked about it, and nothing needs it
 		}
 		for ref := range r.reach {
 			touched[ref] = true
@@ -83,7 +83,7 @@ func (r *root) concerns(near facts.Surroundings) bool {
 	return concerns(r.Finding, near) || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return concerns(f, near) })
 }
 
-// strikes says that a cause hits what was asked about itself, or explains something that does, and not only what stands around it.
+// strikes says that a cause hits the very object that was asked about, or explains something that does, and not only what is around it.
 func (r *root) strikes(subject facts.Ref) bool {
 	hits := func(f *rules.Finding) bool {
 		return f.Subject == subject || slices.Contains(f.Hits, subject) ||
@@ -93,8 +93,8 @@ func (r *root) strikes(subject facts.Ref) bool {
 	return hits(r.Finding) || slices.ContainsFunc(r.explains, hits)
 }
 
-// sortForSubject puts what hits the asked object before what hits others as much. Whoever asks about a node hears about the node first, and
-// then about what is wrong on it.
+// sortForSubject puts what hits the asked object before what hits others as much. For a question about a node, the node comes first, and
+// then what is wrong on it.
 func sortForSubject(roots []*root, subject facts.Ref) {
 	if subject.Kind == facts.KindNode {
 		slices.SortStableFunc(roots, func(a, b *root) int {
@@ -122,7 +122,7 @@ func sortForSubject(roots []*root, subject facts.Ref) {
 	})
 }
 
-// hangsOn says how the asked object hangs on a shared cause whose sentence does not name it; empty where it does.
+// hangsOn says how the asked object depends on a shared cause whose sentence does not name it; empty where it does.
 func hangsOn(s *facts.Snapshot, r *root, subject facts.Ref) string {
 	if subject.Kind == "" || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode ||
 		strings.Contains(sentence(s, r.Finding), subject.Name) {

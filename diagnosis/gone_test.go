@@ -15,7 +15,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// labelledDeployment is a Deployment scaled to zero in production: it stands there and runs nothing.
+// labelledDeployment is a Deployment scaled to zero in production: it exists and runs nothing.
 func labelledDeployment(name string, labels map[string]string) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))},
@@ -94,7 +94,7 @@ func TestAServiceIsNeverPointedAtAnotherProgram(t *testing.T) {
 	}
 }
 
-// Whoever asks about a Deployment that was deleted hears that.
+// A question about a Deployment that was deleted is answered with that.
 func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
 	t.Parallel()
 	for _, asked := range []facts.Ref{
@@ -116,7 +116,7 @@ func TestADeletedWorkloadIsFoundByItsName(t *testing.T) {
 	}
 }
 
-// Nobody hears that a workload is healthy while everything that calls it by its Service's name fails.
+// No workload is called healthy while everything that calls it by its Service's name fails.
 func TestAWorkloadWhoseServiceOthersStillCallIsNotHealthy(t *testing.T) {
 	t.Parallel()
 	for _, asked := range []facts.Ref{
@@ -131,7 +131,7 @@ func TestAWorkloadWhoseServiceOthersStillCallIsNotHealthy(t *testing.T) {
 			"api-gateway-production still names it.", d.Summary)
 		require.Equal(t, "Calls to Service ms-orders-production fail.", d.Chains[0].Impact.Text)
 	}
-	// Where nobody calls it by that name, what is known is said.
+	// Where nobody calls it by that name, the answer says what is known.
 	d := diagnosis.Diagnose(load(t, "service-gone", "healthy"), facts.Ref{Kind: facts.AnyWorkload, Namespace: "production", Name: "ms-orders"})
 	require.Equal(t, diagnosis.Healthy, d.Verdict, d.Text())
 	require.Contains(t, d.Healthy, "Deployment ms-orders-production has 2 of 2 pods ready; no Service leads to it.")

@@ -19,7 +19,7 @@ import (
 // maxHealthy is how many things are listed one by one; of more, the rest is counted.
 const maxHealthy = 12
 
-// healthy says what was looked at near the subject and is fine, and how much that was.
+// healthy says what was checked near the subject and is fine, and how much that was.
 func healthy(s *facts.Snapshot, near facts.Surroundings, touched map[facts.Ref]bool) (lines []string, checks int) {
 	fine := func(ref facts.Ref) bool { return near.Has(ref) && !touched[ref] }
 	lines = healthyWorkloads(s, near, touched)
@@ -99,7 +99,7 @@ func healthyWorkloads(s *facts.Snapshot, near facts.Surroundings, touched map[fa
 	return lines
 }
 
-// oldRestarts mentions restarts that are history, so that nobody wonders about the number in kubectl.
+// oldRestarts mentions restarts that are over, to explain the number that kubectl shows.
 func oldRestarts(w *facts.Workload) string {
 	restarts := int32(0)
 	var last time.Time

@@ -32,7 +32,7 @@ func without(t *testing.T, rule, name, kind string) *facts.Snapshot {
 	return snapshot(t, []byte(strings.Join(kept, "\n---\n")), nil)
 }
 
-// Nobody hears that a program is healthy while no request gets to it, because its Service was deleted.
+// No program is called healthy while no request gets to it, because its Service was deleted.
 func TestAWorkloadWhoseServiceWasDeletedIsNotHealthy(t *testing.T) {
 	t.Parallel()
 	s := without(t, "ingress-backend-missing", "healthy", facts.KindService)
@@ -97,14 +97,14 @@ func TestAReplicaSetAndEndpointsAreAnsweredByTheirOwners(t *testing.T) {
 	}
 }
 
-// The same trouble isn't told a second time as its consequence.
+// The same trouble isn't reported a second time as its consequence.
 func TestAFullQuotaDoesNotLeadToANearlyFullOne(t *testing.T) {
 	t.Parallel()
 	s, about := scenario(t, "quota-stops-scaling")
 	require.NotContains(t, diagnosis.Diagnose(s, about).Text(), "nearly full")
 }
 
-// Whoever asks about a node hears about the node first.
+// For a question about a node, the node comes first.
 func TestACordonedNodeIsAnsweredBeforeWhatFailsOnIt(t *testing.T) {
 	t.Parallel()
 	objects, err := os.ReadFile(filepath.Join("testdata", "scenarios", "same-words-in-two-services", "objects.yaml"))

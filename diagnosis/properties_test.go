@@ -125,7 +125,7 @@ func TestProperties(t *testing.T) {
 	})
 }
 
-// TestEveryKindMayBeForbidden takes each kind away in turn: the rest still answers, and what is missing is said.
+// TestEveryKindMayBeForbidden takes each kind away in turn: the rest still answers, and the answer says what is missing.
 func TestEveryKindMayBeForbidden(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]func(runtime.Object) bool{

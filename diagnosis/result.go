@@ -44,8 +44,8 @@ const (
 
 // Chain leads from one cause to the symptoms that it explains.
 type Chain struct {
-	Cause      string           `json:"cause"`   // one sentence: what is wrong and whom it stops
-	Subject    facts.Ref        `json:"subject"` // the object to mend
+	Cause      string           `json:"cause"`   // one sentence: what is wrong and what it stops
+	Subject    facts.Ref        `json:"subject"` // the object to fix
 	Rule       string           `json:"rule"`    // see docs/diagnoses.md
 	Class      rules.Class      `json:"class"`
 	Hits       []facts.Ref      `json:"hits"` // the workloads and other objects that it hurts directly

@@ -47,7 +47,7 @@ func chain(s *facts.Snapshot, r *root) Chain {
 	return c
 }
 
-// sentence is the cause and whom it stops, such as "Secret x has no key uri, so no pod of ms-orders can start".
+// sentence is the cause and what it stops, such as "Secret x has no key uri, so no pod of ms-orders can start".
 func sentence(s *facts.Snapshot, f *rules.Finding) string {
 	what := tell(s, f)
 	if f.Effect == rules.NoEffect {

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// How people call the bot, their names for namespaces and the kind of cluster come from the configuration.
+// What people call the bot, their names for namespaces and the kind of cluster come from the configuration.
 func TestAnAnswerIsWrittenAsTheConfigurationSays(t *testing.T) {
 	t.Parallel()
 	command := func(setting facts.Setting) string {

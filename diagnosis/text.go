@@ -51,7 +51,7 @@ func (c Chain) write(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// aside is the age and count of evidence in brackets.
+// aside is the age and count of evidence in parentheses.
 func aside(e facts.Evidence) string {
 	var parts []string
 	if e.Age != "" {

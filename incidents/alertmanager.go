@@ -70,9 +70,9 @@ var subjects = []struct{ label, kind string }{
 // objectName is what Kubernetes lets an object be called (RFC 1123).
 var objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 
-// ParseAlerts reads a webhook. unplaced counts the alerts that name no namespace or no object in it: nobody can be told what they
+// ParseAlerts reads a webhook. unplaced counts the alerts that name no namespace or no object in it: nothing can be said about what they
 // are about.
-// Whatever stands in an alert is a name of an object or a quoted text; none of it is read as a command.
+// Everything in an alert is the name of an object or a quoted text; none of it is read as a command.
 func ParseAlerts(body []byte, now time.Time) (alerts []algesta.Alert, unplaced int, err error) {
 	var w webhook
 	if err := json.Unmarshal(body, &w); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta/commands"
 )
 
-// alertAge is how long an alert counts of which nobody says anything any more. Alertmanager repeats one every four hours unless its
+// alertAge is how long an alert counts that is no longer repeated. Alertmanager repeats one every four hours unless its
 // configuration says otherwise. mostAlerts bounds those that are kept in memory.
 const (
 	alertAge   = 48 * time.Hour
@@ -83,7 +83,7 @@ func (k *Keeper) Receive(ctx context.Context, received []algesta.Alert) error {
 	return nil
 }
 
-// forget drops what nobody speaks of any more, and what was resolved an hour ago.
+// forget drops what is no longer repeated, and what was resolved an hour ago.
 func (a *alerts) forget(now time.Time) {
 	for id, known := range a.all {
 		age := now.Sub(known.SeenAt)
@@ -93,7 +93,7 @@ func (a *alerts) forget(now time.Time) {
 	}
 }
 
-// alerting are the signals of the alerts that fire about a place. A pod stands for its workload: pods come and go. why is set where the
+// alerting are the signals of the alerts that fire about a place. A pod counts as its workload: pods come and go. why is set where the
 // alerts are not known.
 func (k *Keeper) alerting(ctx context.Context, place algesta.Target, objects []runtime.Object) (seen []algesta.Signal, why string) {
 	k.alerts.mu.Lock()

@@ -10,9 +10,9 @@ import (
 
 // The times of an incident's life.
 const (
-	// recheck is how often an open incident is looked at again where nothing moves.
+	// recheck is how often an open incident is checked again where nothing changes.
 	recheck = time.Minute
-	// soon and again are the least time between two looks at the same: at an incident of which something moved, and at what waits for its
+	// soon and again are the least time between two checks of the same: of an incident that changed, and of what waits for its
 	// channel, or could not be stored.
 	soon  = 5 * time.Second
 	again = 15 * time.Second
@@ -30,22 +30,22 @@ type Glance struct {
 	Unchecked map[string]string
 }
 
-// Work is what has to be looked at closer after a glance.
+// Work is what has to be diagnosed after a check.
 type Work struct {
 	Glance Glance
 	Ready  []algesta.Signal // have lasted long enough, and belong to no open incident
-	Due    []string         // open incidents to look at again
+	Due    []string         // open incidents to check again
 }
 
 // Empty reports whether there is nothing to do.
 func (w Work) Empty() bool { return len(w.Ready)+len(w.Due) == 0 }
 
-// Book is what is known of the trouble in all places: what waits, and the incidents of the last week. It decides and does no I/O. It is
-// for one goroutine.
+// Book is what is known of the trouble in all places: what is pending, and the incidents of the last week. It decides and does no I/O. It
+// is for one goroutine.
 type Book struct {
 	cfg     Config
 	waiting map[waitingKey]time.Time
-	tried   map[waitingKey]time.Time // when a signal that waits was looked at last
+	tried   map[waitingKey]time.Time // when a signal that waits was checked last
 	all     map[string]algesta.Incident
 	checked map[string]time.Time
 	moved   map[string]bool
@@ -83,7 +83,7 @@ func (b *Book) Stored(i algesta.Incident) {
 	delete(b.moved, i.ID)
 }
 
-// reset begins again with what the store has. What waits goes on waiting.
+// reset begins again with what the store has. What is pending stays pending.
 func (b *Book) reset(stored []algesta.Incident) {
 	clear(b.all)
 	clear(b.moved)
@@ -106,7 +106,7 @@ func (b *Book) Open() []algesta.Incident {
 	return out
 }
 
-// See takes a glance over and says what has to be looked at closer. Nothing of it is told yet.
+// See records a check and says what has to be diagnosed. Nothing of it is posted yet.
 func (b *Book) See(now time.Time, g Glance) Work {
 	g.Signals = slices.DeleteFunc(slices.Clone(g.Signals), func(s algesta.Signal) bool {
 		_, on := b.cfg.waits(s.Rule)
@@ -147,7 +147,7 @@ func (b *Book) See(now time.Time, g Glance) Work {
 	return w
 }
 
-// heal forgets what waited and is gone. What could not be looked at goes on waiting.
+// heal forgets what was pending and is gone. What couldn't be checked stays pending.
 func (b *Book) heal(g Glance) {
 	for key := range b.waiting {
 		if key.cluster != g.Place.Cluster || key.place != g.Place.Namespace || g.Unchecked[key.rule] != "" {
@@ -161,7 +161,7 @@ func (b *Book) heal(g Glance) {
 	}
 }
 
-// sees reports whether a glance for an incident tells of a signal: each place tells of its own objects, and that of the incident of those
+// sees reports whether a check covers a signal for an incident: each place covers its own objects, and that of the incident those
 // without a namespace.
 func sees(g Glance, i algesta.Incident, s algesta.Signal) bool {
 	return s.Namespace == g.Place.Namespace || s.Namespace == "" && i.About.Namespace == g.Place.Namespace
@@ -184,7 +184,7 @@ func (b *Book) follow(i *algesta.Incident, g Glance, now time.Time) (moved bool)
 	return moved
 }
 
-// due says that an open incident has to be looked at: something of it moved, it may be over, or a minute has passed.
+// due says that an open incident has to be diagnosed again: something about it changed, it may be over, or a minute has passed.
 func (b *Book) due(i algesta.Incident, now time.Time) bool {
 	last := b.checked[i.ID]
 	if b.moved[i.ID] && now.Sub(last) >= soon || now.Sub(last) >= recheck {
@@ -208,7 +208,7 @@ func quietSince(i algesta.Incident) (at time.Time, ok bool) {
 	return at, len(i.Signals) > 0
 }
 
-// told says that a signal belongs to an open incident where those of its place are told.
+// told says that a signal belongs to an open incident where those of its place are shown.
 func (b *Book) told(place algesta.Target, s algesta.Signal) bool {
 	for _, i := range b.all {
 		if i.State == algesta.IncidentOpen && i.About.Cluster == place.Cluster && b.tellable(place, i) && slices.ContainsFunc(i.Signals, s.Same) {
@@ -218,7 +218,7 @@ func (b *Book) told(place algesta.Target, s algesta.Signal) bool {
 	return false
 }
 
-// tellable says that what is found in a place may be told on the card of an incident.
+// tellable says that what is found in a place may be shown on the card of an incident.
 func (b *Book) tellable(place algesta.Target, i algesta.Incident) bool {
 	return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace || b.cfg.leads(place.Environment, i.Channel)
 }
@@ -233,7 +233,7 @@ func (b *Book) forget(now time.Time) {
 	}
 }
 
-// before are the earlier incidents of the same cause on whose cards a place may be told of, the last one first.
+// before are the earlier incidents of the same cause on whose cards a place may be shown, the last one first.
 func (b *Book) before(place algesta.Target, key algesta.IncidentKey) []algesta.Incident {
 	var out []algesta.Incident
 	for _, i := range b.all {
@@ -246,7 +246,7 @@ func (b *Book) before(place algesta.Target, key algesta.IncidentKey) []algesta.I
 }
 
 // reopenWithin is how long after its end an incident takes the same cause back on its card. It is half an hour; a cause that has come back
-// more and more often within the week gets longer, so that whoever reads the channel isn't told the same every hour.
+// more and more often within the week gets longer, so that readers of the channel don't get the same every hour.
 func reopenWithin(nth int) time.Duration {
 	switch {
 	case nth <= 2:

@@ -55,7 +55,7 @@ func newRun(cfg Config) *run {
 	return &run{Book: NewBook(cfg, nil), now: noon, versions: map[string]int64{}}
 }
 
-// glance takes one look, with what the diagnosis would find.
+// glance makes one check, with what the diagnosis would find.
 func (r *run) glance(signals []algesta.Signal, unchecked map[string]string, look func(algesta.Signal) Found) {
 	w := r.See(r.now, Glance{Place: place, Signals: signals, Unchecked: unchecked})
 	if w.Empty() {
@@ -75,7 +75,7 @@ func (r *run) glance(signals []algesta.Signal, unchecked map[string]string, look
 	}
 }
 
-// lasts takes a look every two seconds for a time.
+// lasts checks every two seconds for a while.
 func (r *run) lasts(d time.Duration, signals []algesta.Signal, look func(algesta.Signal) Found) {
 	for end := r.now.Add(d); r.now.Before(end); r.now = r.now.Add(2 * time.Second) {
 		r.glance(signals, nil, look)

@@ -29,7 +29,7 @@ const (
 	renewalGrace = time.Hour
 )
 
-// needs are the kinds that each rule looks at, as kubectl names them: where one couldn't be read, the rule couldn't look.
+// needs are the kinds that each rule reads, as kubectl names them: where one couldn't be read, the rule couldn't be checked.
 var needs = map[string][]string{
 	RolloutFailed: {"deployments"}, EndpointsGone: {"deployments"}, CrashLoop: {"pods"}, ImagePull: {"pods"}, CannotStart: {"pods"},
 	Unschedulable: {"pods"}, NodeNotReady: {"nodes"}, CertificateFailing: {"certificates"}, QuotaFull: {"resourcequotas"},
@@ -37,7 +37,7 @@ var needs = map[string][]string{
 }
 
 // Signals are what the rules see in the objects of a place, in a fixed order. unread are the kinds that couldn't be read; unchecked says of
-// each rule that needs one of them why it couldn't look. now is the moment of reading.
+// each rule that needs one of them why it couldn't be checked. now is the moment of reading.
 func Signals(objects []runtime.Object, unread map[string]error, now time.Time) (seen []algesta.Signal, unchecked map[string]string) {
 	unchecked = map[string]string{}
 	for rule, kinds := range needs {
@@ -178,7 +178,7 @@ func (v *view) pod(p *corev1.Pod) {
 	}
 }
 
-// owner is the workload of a pod. Pods of Jobs end with an error in the course of things, and the Job starts others: they are not told.
+// owner is the workload of a pod. Pods of Jobs normally end with an error now and then, and the Job starts others: they aren't reported.
 func (v *view) owner(p *corev1.Pod) (kind, name string, told bool) {
 	owner := metav1.GetControllerOf(p)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// RuleName is what the policy and the audit call whoever asks for what an incident shows: its subject is "rule:incidents".
+// RuleName is what the policy and the audit call the requester of what an incident shows: its subject is "rule:incidents".
 const RuleName = "incidents"
 
 // What the configuration may leave out, and its bounds.
@@ -21,7 +21,7 @@ const (
 	mostWait      = time.Hour
 )
 
-// Rule is one thing that the cluster itself tells: what it is, and how long it has to last before anybody is told.
+// Rule is one kind of trouble that the cluster itself shows, and how long it has to last before it's reported.
 type Rule struct {
 	Name    string
 	Summary string
@@ -74,18 +74,18 @@ type Route struct {
 	Severities   []algesta.Severity
 }
 
-// Config is what is told, when and where. Without routes nothing is.
+// Config says what is reported, when and where. Without routes nothing is.
 type Config struct {
-	// Wait is how long trouble has to last before anybody is told, where its rule has no longer time of its own.
+	// Wait is how long trouble has to last before it's reported, where its rule has no longer time of its own.
 	Wait time.Duration
 	// Settle is how long it has to be gone before it counts as over.
 	Settle time.Duration
 	Rules  map[string]RuleSetting
-	// Routes are asked in their order; the first that fits has the incident. Where none fits nobody is told.
+	// Routes are asked in their order; the first that fits has the incident. Where none fits it isn't reported.
 	Routes []Route
 }
 
-// On reports whether anything is told at all.
+// On reports whether anything is reported at all.
 func (c Config) On() bool { return len(c.Routes) > 0 }
 
 var channelID = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
@@ -148,7 +148,7 @@ func names() []string {
 	return out
 }
 
-// channel is where an incident is told; "" for nowhere.
+// channel is where an incident is posted; "" for nowhere.
 func (c Config) channel(environment string, s algesta.Severity) string {
 	for _, r := range c.Routes {
 		if (len(r.Environments) == 0 || slices.Contains(r.Environments, environment)) &&
@@ -159,16 +159,15 @@ func (c Config) channel(environment string, s algesta.Severity) string {
 	return ""
 }
 
-// leads reports whether the routes send incidents of an environment to a channel, of some severity: whoever reads it may read what was
-// found
-// there.
+// leads reports whether the routes send incidents of an environment to a channel, of some severity: its readers may read what was
+// found there.
 func (c Config) leads(environment, channel string) bool {
 	return slices.ContainsFunc(algesta.Severities(), func(s algesta.Severity) bool {
 		return channel != "" && c.channel(environment, s) == channel
 	})
 }
 
-// shares reports whether what was found in one environment may be told wherever the incidents of another are.
+// shares reports whether what was found in one environment may be posted wherever the incidents of another are.
 func (c Config) shares(found, told string) bool {
 	return !slices.ContainsFunc(algesta.Severities(), func(s algesta.Severity) bool {
 		channel := c.channel(told, s)

@@ -98,7 +98,7 @@ func severityOf(l rules.ImpactLevel) algesta.Severity {
 	return algesta.Latent
 }
 
-// aboutOf is the service that an incident is told about: that of the signal, or else the first that the cause hits.
+// aboutOf is the service that an incident is reported for: that of the signal, or else the first that the cause hits.
 func aboutOf(c diagnosis.Chain, place algesta.Target, about facts.Ref, places Places) algesta.Target {
 	for _, ref := range append([]facts.Ref{about}, c.Hits...) {
 		if ref.Kind != facts.KindDeployment {
@@ -116,7 +116,7 @@ func proposed(r rules.Remedy, about algesta.Target) bool {
 	return (r.Verb == "rollback" || r.Verb == "restart") && about.Name != "" && (r.Target.Name == "" || r.Target.Name == about.Name)
 }
 
-// detail is what was looked at, for the thread. The next step is on the card.
+// detail is what was found, for the thread. The next step is on the card.
 func detail(d diagnosis.Diagnosis, place algesta.Target) algesta.Report {
 	r := runbooks.DiagnosisReport(d, algesta.Command{Target: place})
 	return algesta.Report{Push: r.Title, Title: algesta.Say("What I looked at: {}", r.Title), Body: r.Body}

@@ -9,15 +9,15 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// mostNotes is how many replies an incident makes beside its end: whoever reads a thread wants to know what changed, not everything.
+// mostNotes is how many replies an incident makes beside its end: readers of a thread want to know what changed, not everything.
 const mostNotes = 3
 
-// Found is what a closer look says of a signal.
+// Found is what the diagnosis says about a signal.
 type Found struct {
 	// Key is the root cause; its Kind is "" where none was found.
 	Key   algesta.IncidentKey
 	Cause algesta.IncidentCause
-	About algesta.Target // the service that it is told about
+	About algesta.Target // the service that it's reported for
 	// Healthy says that nothing is wrong with the object of the signal, or that it isn't there any more.
 	Healthy bool
 	// Unknown is why nothing can be said, a sentence; "" where something can.
@@ -46,7 +46,7 @@ type draft struct {
 	changes []*Change
 }
 
-// Judge decides what the closer look means: which incidents begin, change, end or come back. look says what was found about a signal; where
+// Judge decides what the diagnosis means: which incidents begin, change, end or come back. look says what was found about a signal; where
 // the cluster couldn't be asked, every Found says so in Unknown. Nothing is taken over until it is Stored.
 func (b *Book) Judge(now time.Time, w Work, look func(algesta.Signal) Found) []Change {
 	known := map[algesta.Signal]Found{}
@@ -176,7 +176,7 @@ func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
 	}
 	if !last.IsZero() && d.now.Sub(last) < onePer {
 		d.held++
-		return // it goes on waiting; the worst of those that wait is the next
+		return // it stays pending; the worst of those that wait is the next
 	}
 	i := algesta.Incident{
 		ID: algesta.NewIncidentID(), Key: f.Key, State: algesta.IncidentOpen, About: about, Channel: channel,
@@ -206,14 +206,14 @@ func (d *draft) reopen(i algesta.Incident, s algesta.Signal, f Found) {
 	d.checked[i.ID] = d.now
 }
 
-// recheck looks at an open incident again.
+// recheck checks an open incident again.
 func (d *draft) recheck(i algesta.Incident) {
 	if quiet, ok := quietSince(i); ok {
 		d.mayEnd(i, quiet)
 		return
 	}
 	at := slices.IndexFunc(i.Signals, func(s algesta.Signal) bool { return s.Gone.IsZero() && sees(d.glance, i, s) })
-	if at < 0 { // only what another place tells of lasts
+	if at < 0 { // only what another place reports lasts
 		d.change(i)
 		return
 	}
@@ -282,7 +282,7 @@ func (d *draft) otherCause(i algesta.Incident, f Found) {
 	c.Incident.Cause, c.Detail = merged(i.Cause, f.Cause), &f.Detail
 }
 
-// note replies, but not for ever.
+// note replies, but not forever.
 func (d *draft) note(c *Change, tone algesta.Tone, said algesta.Text) {
 	if c.Incident.Notes >= mostNotes {
 		return
@@ -322,7 +322,7 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 	i.State, i.ResolvedAt = algesta.IncidentResolved, quiet
 	c := d.change(i)
 	c.event(d.now, "resolved", "after "+words.Span(lasted(i)))
-	if i.Reopened == 0 && i.Nth <= 3 { // who reads of it for the fourth time this week sees it on the card
+	if i.Reopened == 0 && i.Nth <= 3 { // the card shows how often it was there this week
 		c.Incident.Notes++
 		c.NoteTone = algesta.Good
 		c.Note = algesta.Say("Resolved after {}.", words.Span(lasted(i)))

@@ -21,9 +21,9 @@ import (
 
 // The bounds of the keeper.
 const (
-	// every is the pause between two glances at a place, which cost the API server nothing where its caches are filled.
+	// every is the pause between two checks of a place, which cost the API server nothing where its caches are filled.
 	every = 2 * time.Second
-	// glanceWithin bounds one glance.
+	// glanceWithin bounds one check.
 	glanceWithin = 15 * time.Second
 	// mostRemembered bounds the incidents of a week that are kept in memory.
 	mostRemembered = 5_000
@@ -31,7 +31,7 @@ const (
 	recentChange = time.Hour
 )
 
-// Rules that speak for nobody may look and post as one.
+// The rights of a rule that acts on nobody's behalf.
 type asker interface {
 	LookAsRule(
 		ctx context.Context, asks commands.RuleCommand, look func(ctx context.Context, c runbooks.Cluster, in runbooks.Input) error,
@@ -49,7 +49,7 @@ type Records interface {
 	Alerts(ctx context.Context, since time.Time, most int) ([]algesta.Alert, error)
 }
 
-// Watched shows a place cheaply, from caches where there are some.
+// Watched reads a place cheaply, from caches where there are some.
 type Watched interface {
 	// Glance is what is there, and the kinds that couldn't be read, each with an *algesta.Error.
 	Glance(ctx context.Context, cluster, namespace string) (objects []runtime.Object, unread map[string]error)
@@ -93,7 +93,7 @@ type stats struct{ open, healed, held, failed atomic.Int64 }
 // Stats are the figures of a keeper.
 type Stats struct {
 	Open   int64 // incidents now
-	Healed int64 // what was over before anybody was told
+	Healed int64 // what was over before it was reported
 	Held   int64 // causes that wait for their channel's next card
 	Failed int64 // looks and posts that ended with an error
 }
@@ -133,7 +133,7 @@ func (k *Keeper) guarded(work func()) {
 	}
 }
 
-// round looks at every place once.
+// round checks every place once.
 func (k *Keeper) round(ctx context.Context) {
 	if k.book == nil {
 		stored, err := k.Records.Incidents(ctx, time.Now().Add(-week), mostRemembered)
@@ -157,7 +157,7 @@ func (k *Keeper) round(ctx context.Context) {
 	k.stats.held.Store(int64(k.book.held))
 }
 
-// place takes one glance at a place and does what follows from it.
+// place checks a place once and does what follows from it.
 func (k *Keeper) place(ctx context.Context, place algesta.Target) {
 	glancing, cancel := context.WithTimeout(ctx, glanceWithin)
 	objects, unread := k.Watched.Glance(glancing, place.Cluster, place.Namespace)
@@ -215,7 +215,7 @@ func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.S
 	return func(signal algesta.Signal) Found { return find(s, place, signal, k.Catalog) }, nil
 }
 
-// sharing leaves of the namespaces that the rule may diagnose those of which may be told wherever the incidents of a place are.
+// sharing leaves only those of the namespaces that the rule may diagnose which may be shown wherever the incidents of a place are.
 func (k *Keeper) sharing(place algesta.Target, allowed func(namespace string) bool) func(namespace string) bool {
 	return func(namespace string) bool {
 		if allowed == nil || !allowed(namespace) {
@@ -246,7 +246,7 @@ func (k *Keeper) fail(ctx context.Context, doing string, err error) {
 	k.Log.Warn("incidents", zap.String("doing", doing), zap.Error(err))
 }
 
-// store stores a change of an incident and what is said of it, in one transaction, and takes it over.
+// store stores a change of an incident and what is posted about it, in one transaction, and takes it over.
 func (k *Keeper) store(ctx context.Context, c Change) error {
 	i := c.Incident
 	before, known := k.book.all[i.ID]
@@ -291,7 +291,7 @@ func (k *Keeper) reload(ctx context.Context, id string) error {
 	return nil
 }
 
-// write stores the messages of an incident: the card, the evidence below it, and what people have to be told.
+// write stores the messages of an incident: the card, the evidence below it, and the replies.
 func write(tx commands.Tx, i algesta.Incident, past Past, c Change) error {
 	post := func(kind algesta.PostKind, r algesta.Report) error {
 		return tx.Post(algesta.Post{Command: i.ID, Kind: kind, Channel: i.Channel, About: i.About, Report: r})
@@ -369,7 +369,7 @@ func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
 	}
 }
 
-// mayTell reports whether a request may be told of on a card: where it was asked for in the same channel, or in public.
+// mayTell reports whether a request may be mentioned on a card: where it was asked for in the same channel, or in public.
 func (k *Keeper) mayTell(ctx context.Context, r algesta.Request, i algesta.Incident) bool {
 	asked := r.Command.Channel
 	return asked == i.Channel || k.Public != nil && k.Public(ctx, asked)
@@ -395,7 +395,7 @@ func (k *Keeper) past(ctx context.Context, i algesta.Incident) Past {
 		return p
 	}
 	before, found, err := k.Records.Incident(ctx, i.Previous)
-	if err != nil || !found || before.Channel != i.Channel { // whoever reads this card may not read the other
+	if err != nil || !found || before.Channel != i.Channel { // readers of this card may not be allowed to read the other
 		return p
 	}
 	p.Ended = before.Ended

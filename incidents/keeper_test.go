@@ -217,7 +217,7 @@ func (w *town) Called(cluster, namespace, deployment string) algesta.Target {
 	return algesta.Target{Service: deployment, Environment: "production", Cluster: cluster, Namespace: namespace, Name: deployment}
 }
 
-// Places implements Catalog: two environments may share a namespace, which is looked at once.
+// Places implements Catalog: two environments may share a namespace, which is read once.
 func (w *town) Places() []algesta.Target { return []algesta.Target{place, place} }
 
 // card is the last content of the one card, "" where there is none.
@@ -253,7 +253,7 @@ func crashing() []runtime.Object {
 	return []runtime.Object{d, set, p}
 }
 
-// running is ms-orders after it was mended.
+// running is ms-orders after it was fixed.
 func running() []runtime.Object {
 	all := crashing()
 	for _, o := range all {

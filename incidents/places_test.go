@@ -30,7 +30,7 @@ func nodeBreaks(place string) Found {
 	}
 }
 
-// seen is one glance at a place, where its service crashes and the node isn't ready, and what follows from it.
+// seen is one check of a place, where its service crashes and the node isn't ready, and what follows from it.
 func (r *run) seen(place string, find func(string) Found) []Change {
 	r.now = r.now.Add(2 * time.Minute)
 	g := Glance{Place: algesta.Target{Cluster: "aks", Namespace: place, Environment: place}, Signals: []algesta.Signal{

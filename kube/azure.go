@@ -98,7 +98,7 @@ type signedIn struct {
 }
 
 // RoundTrip implements http.RoundTripper. The token goes only to the API server itself: an http.Client follows redirects
-// through its transport. After a 401 it signs in anew and tries once more.
+// through its transport. After a 401 it signs in again and tries once more.
 func (s *signedIn) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Host != s.host || req.URL.Scheme != "https" || req.Header.Get("Authorization") != "" {
 		return s.next.RoundTrip(req)

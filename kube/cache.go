@@ -40,7 +40,7 @@ func (w watched) kinds() map[string]clientcache.SharedIndexInformer {
 	return map[string]clientcache.SharedIndexInformer{"deployments": w.deployments, "replicasets": w.sets, "pods": w.pods}
 }
 
-// cache is what the informers of a cluster hold, and who is told which Deployments there are.
+// cache is what the informers of a cluster hold, and where the list of Deployments goes.
 type cache struct {
 	cluster string
 	spaces  map[string]watched
@@ -154,7 +154,7 @@ func relabelled(before, after any) bool {
 	return okA && okB && !maps.Equal(a.GetLabels(), b.GetLabels())
 }
 
-// note takes it that a kind may be watched, since an event of it came, and wakes the teller where a Deployment came, went or has other
+// note records that a kind can be watched, since an event of it came, and wakes discovery where a Deployment came, went or has other
 // labels.
 func (k *cache) note(namespace, resource string, discovery bool) {
 	k.mu.Lock()

@@ -30,7 +30,7 @@ func started(t *testing.T, bot *kube.Cluster) {
 	t.Cleanup(func() { stop(); <-done })
 }
 
-// until waits for something that no channel tells.
+// until waits for something that no channel reports.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

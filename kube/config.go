@@ -21,7 +21,7 @@ const (
 	ManagedIdentity   Access = "managedIdentity"   // the identity of an Azure machine
 	ClientSecret      Access = "clientSecret"      // an Entra application with a secret
 	ClientCertificate Access = "clientCertificate" // an Entra application with a certificate
-	AzureCLI          Access = "azureCLI"          // whoever did `az login`: for development
+	AzureCLI          Access = "azureCLI"          // the person who ran `az login`: for development
 )
 
 var accesses = []Access{InCluster, Kubeconfig, WorkloadIdentity, ManagedIdentity, ClientSecret, ClientCertificate, AzureCLI}
@@ -38,7 +38,7 @@ type Config struct {
 	// Namespaces are watched by shared informers; others are read live.
 	Namespaces []string
 	// Kubeconfig is the path of a kubeconfig file. With an Azure access only the server's address and certificate authority are
-	// taken from it: nothing that stands in it is run.
+	// taken from it: nothing in it is executed.
 	Kubeconfig string
 	Context    string // of the kubeconfig; "" for its current one
 	// Server and CAFile are the API server's address and the file of its certificate authority, for an Azure access without a kubeconfig.
@@ -52,14 +52,14 @@ type Config struct {
 	Deployments func(cluster, namespace string, deployments map[string]map[string]string)
 	// SecretNamespaces are where the bot may get Secrets, one by one by their names. Empty: it asks for none.
 	SecretNamespaces []string
-	// SecretValues is told the values of every Secret that was read, and what the templates of a workload spell out, before anything else
-	// sees them: they have to be hidden from then on. It is called from several goroutines and keeps no value. nil: nothing is told.
+	// SecretValues is called with the values of every Secret that was read, and what the templates of a workload spell out, before anything
+	// else sees them: they have to be hidden from then on. It is called from several goroutines and keeps no value. nil: nothing is called.
 	SecretValues func(values [][]byte)
-	// Hide takes the values that SecretValues was told out of a text. nil: texts stay as they are.
+	// Hide takes the values that SecretValues was called with out of a text. nil: texts stay as they are.
 	Hide func(text string) string
 	// Registries are those that may be asked for an image although nothing runs from them yet, and those in private networks.
 	Registries []RegistryConfig
-	// Log is told what the bot may not watch; nil for silence.
+	// Log gets what the bot may not watch; nil for silence.
 	Log *zap.Logger
 	// Panics catches what panics in the goroutines that keep the caches; nil counts nothing.
 	Panics *algesta.Panics

@@ -65,7 +65,7 @@ func (c *Cluster) pageOfEvents(ctx context.Context, namespace, selector, from st
 	return into.Continue, c.explain(attempt{verb: "list", resource: "events", namespace: namespace}, err)
 }
 
-// EventsOf are the events of a namespace with this reason, at most mostEvents of them: whoever asks every second asks for no others.
+// EventsOf are the events of a namespace with this reason, at most mostEvents of them: a caller that polls needs no others.
 func (c *Cluster) EventsOf(ctx context.Context, namespace, reason string) ([]corev1.Event, error) {
 	var found corev1.EventList
 	_, err := c.pageOfEvents(ctx, namespace, fields.OneTermEqualSelector("reason", reason).String(), "", &found)

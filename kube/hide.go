@@ -20,23 +20,22 @@ import (
 	"github.com/3astronautas/algesta/redact/podspec"
 )
 
-// learnAgain is how long what a workload's templates and Secrets hold counts as told: a Secret may change, and whoever hides values keeps
-// so many and forgets the oldest.
+// learnAgain is how long what a workload's templates and Secrets hold counts as known: a Secret may change, and the redactor keeps
+// a limited number and forgets the oldest.
 const learnAgain = time.Minute
 
 // causeAnnotation is where people say why they changed something.
 const causeAnnotation = "kubernetes.io/change-cause"
 
-// learned is what was told of a workload.
+// learned is what is known of a workload.
 type learned struct {
 	templates string // which Deployment and ReplicaSets, in which generation
 	pods      map[types.UID]bool
 	at        time.Time
 }
 
-// learn tells Config.SecretValues what these pods or templates spell out and what the Secrets hold that they name, as far as those may be
-// read: whoever gets an object of a workload can show nothing of that any more, whatever quotes it. names are words that people have to
-// read.
+// learn passes to Config.SecretValues what these pods or templates spell out and what the Secrets hold that they name, as far as those may
+// be read: nobody who gets an object of the workload can show any of that, whatever quotes it. names are words that people have to read.
 func (c *Cluster) learn(ctx context.Context, namespace string, names []string, specs ...*corev1.PodSpec) {
 	if c.secretValues == nil || len(specs) == 0 {
 		return
@@ -61,8 +60,8 @@ func (c *Cluster) learn(ctx context.Context, namespace string, names []string, s
 	}
 }
 
-// learnSecrets reads Secrets so that their values are told, each once in a while and so many at most. One that can't be read is tried
-// again the next time.
+// learnSecrets reads Secrets so that their values are known, each once in a while and a limited number at once. One that can't be read is
+// tried again the next time.
 func (c *Cluster) learnSecrets(ctx context.Context, namespace string, wanted, names []string) {
 	var work conc.WaitGroup
 	slots := make(chan struct{}, atOnce)
@@ -79,7 +78,7 @@ func (c *Cluster) learnSecrets(ctx context.Context, namespace string, wanted, na
 			defer func() { <-slots }()
 			s, err := c.secret(ctx, namespace, name, names)
 			if err != nil {
-				return // noSecret has told the log where the right is missing
+				return // noSecret has logged where the right is missing
 			}
 			c.secretsTold.Store(key, time.Now())
 			for _, value := range s.Data {
@@ -90,7 +89,7 @@ func (c *Cluster) learnSecrets(ctx context.Context, namespace string, wanted, na
 	work.Wait()
 }
 
-// learnList tells what the objects of a list spell out.
+// learnList passes on what the objects of a list spell out.
 func (c *Cluster) learnList(ctx context.Context, namespace string, list runtime.Object) {
 	var specs []*corev1.PodSpec
 	_ = meta.EachListItem(list, func(item runtime.Object) error {
@@ -130,7 +129,7 @@ func podSpecOf(object runtime.Object) *corev1.PodSpec {
 	return nil
 }
 
-// isLearned says that what the templates of a cached workload hold was told a moment ago; of its pods it tells what's new.
+// isLearned says that what the templates of a cached workload hold was passed on a moment ago; of its pods it passes on what's new.
 func (c *Cluster) isLearned(
 	ctx context.Context,
 	w algesta.Object,
@@ -235,8 +234,8 @@ func (c *Cluster) hideCause(annotations map[string]string) {
 }
 
 // hideTextsIn takes known values out of what people, programs, kubelets and controllers wrote into the objects of a list, where nothing is
-// written from it: the statuses of pods and others, events, ConfigMaps, and the change-causes of revisions. Whoever quotes these cuts them
-// and joins their blanks, and half a value can't be recognized any more.
+// written from it: the statuses of pods and others, events, ConfigMaps, and the change-causes of revisions. Callers that quote these cut
+// them and join their blanks, and half a value can't be recognized any more.
 func (c *Cluster) hideTextsIn(list runtime.Object) {
 	if c.hide == nil {
 		return
@@ -274,7 +273,7 @@ func (c *Cluster) hideTextsIn(list runtime.Object) {
 	}
 }
 
-// hideMessages takes known values out of every message in a status, wherever it stands: Gateways and routes have conditions of their parts.
+// hideMessages takes known values out of every message in a status, wherever it is: Gateways and routes have conditions of their parts.
 func (c *Cluster) hideMessages(status any) {
 	switch s := status.(type) {
 	case map[string]any:

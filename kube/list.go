@@ -24,20 +24,21 @@ const (
 	mostObjects = 10 * onePage
 )
 
-// errManyObjects is the cause of the error that stands beside a list which was not read to its end.
+// errManyObjects is the cause of the error that comes with a list which was not read to its end.
 var errManyObjects = errors.New("there are more objects than are read")
 
 // List fills a list live, page by page. It takes typed lists, *unstructured.UnstructuredList with its kind set (contents as
 // the server wrote them), and *metav1.PartialObjectMetadataList with its kind set (names without contents). It reads at most 5,000
 // objects; where there are more it keeps those and returns an *algesta.Error that says so: nothing may be concluded about the rest. What
-// the pods of a selection spell out, and what the Secrets hold that they name, is told to Config.SecretValues before anyone gets the list.
+// the pods of a selection spell out, and what the Secrets hold that they name, is passed to Config.SecretValues before anyone gets the
+// list.
 func (c *Cluster) List(ctx context.Context, namespace, labels string, into runtime.Object) error {
 	resource, err := resourceOf(into)
 	if err != nil {
 		return fmt.Errorf("listing: %w", err)
 	}
 	more, err := c.pages(ctx, resource, namespace, metav1.ListOptions{LabelSelector: labels}, mostObjects, into)
-	if labels != "" { // a list of everything would make whoever hides values forget the rest
+	if labels != "" { // a list of everything would make the redactor forget the rest
 		c.learnList(ctx, namespace, into)
 	}
 	c.hideTextsIn(into)
@@ -52,8 +53,7 @@ func (c *Cluster) List(ctx context.Context, namespace, labels string, into runti
 
 // ListSome fills a list as List does, with what a field selector matches, "" for all, until it holds most objects, 5,000 at the most. more
 // says that there are others, which were not read. What is known to be secret is hidden in it as List does; of an object that is selected
-// by
-// its name, what it spells out is told first.
+// by its name, what it spells out is passed on first.
 func (c *Cluster) ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error) {
 	resource, err := resourceOf(into)
 	if err != nil {

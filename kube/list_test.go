@@ -28,7 +28,7 @@ import (
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
-// manyPods is an API server with so many pods, which hands out pages as a real one does and fails a request without a limit.
+// manyPods is an API server with that many pods, which returns pages as a real one does and fails a request without a limit.
 func manyPods(t *testing.T, pods int) *kube.Cluster {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -273,7 +273,7 @@ func TestOneObjectIsLearnedBeforeItIsQuoted(t *testing.T) {
 	require.NotContains(t, all.Items[0].Status.ContainerStatuses[0].State.Terminated.Message, value, "what is known is hidden in any list")
 }
 
-// Whatever makes pods spells out what they get.
+// Objects that make pods spell out what the pods get.
 func TestWhateverMakesPodsIsLearnedBeforeItIsQuoted(t *testing.T) {
 	t.Parallel()
 	value := fmt.Sprintf("walrus-%x-lantern", rand.Uint64()|1<<60)

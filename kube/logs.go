@@ -74,7 +74,7 @@ func (c *Cluster) tail(ctx context.Context, namespace, pod string, options corev
 	return lastLines(body, int(most))
 }
 
-// HideSecrets takes out of a text the values of the Secrets that this process has read of the cluster.
+// HideSecrets removes the values of the Secrets of the cluster that this process has read from a text.
 func (c *Cluster) HideSecrets(text string) string { return c.hides.String(text) }
 
 // noLog explains why there is no log.

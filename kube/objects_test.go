@@ -164,7 +164,7 @@ func TestObjectsAreCreatedPatchedAndDeletedOnce(t *testing.T) {
 	require.ErrorIs(t, apply(end, "op-c-4"), algesta.ErrConflict, "another one of its name stays")
 }
 
-// TestADeleteOfWhatIsChangedMeanwhileIsRefused: the object changes between the look and the delete.
+// TestADeleteOfWhatIsChangedMeanwhileIsRefused: the object changes between the read and the delete.
 func TestADeleteOfWhatIsChangedMeanwhileIsRefused(t *testing.T) {
 	t.Parallel()
 	p := deployed(t, control.ForTest(t))

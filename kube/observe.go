@@ -30,7 +30,7 @@ const (
 	observeAll  = 15 * time.Second // one observation, whatever answers slowly
 	mostEvents  = 500              // of one answer
 	mostPages   = 4                // of warnings
-	crowd       = 100              // pods: the start of each is told in about five events
+	crowd       = 100              // pods: each start makes about five events
 	certManager = "cert-manager.io"
 
 	eventsOfNodes = "events of nodes"
@@ -42,7 +42,7 @@ var errNoMetrics = &algesta.Error{
 	Message: algesta.Say("The cluster's metrics API doesn't answer, so usage isn't known."),
 }
 
-// errNotRead says that a kind is off limits by design; its text is what people are told.
+// errNotRead says that a kind is off limits by design; its text is shown to people.
 var errNotRead = &algesta.Error{
 	Kind:    algesta.ErrForbidden,
 	Message: algesta.Say("I don't have permission to read Secrets, by design. What the kubelet says about them is used instead."),
@@ -57,7 +57,7 @@ var sometimes = []string{
 	"certificaterequests", "issuers", "orders", "challenges", "clusterissuers", eventsOfNodes,
 }
 
-// observation gathers lists that were read side by side.
+// observation gathers lists that were read at once.
 type observation struct {
 	cluster   *Cluster
 	namespace string
@@ -70,7 +70,7 @@ type observation struct {
 	objects []runtime.Object
 	unread  map[string]error
 
-	// What decides on further lists, to be looked at when the first are done.
+	// What decides on further lists, once the first are done.
 	pods         corev1.PodList
 	ingresses    networkingv1.IngressList
 	deployments  appsv1.DeploymentList
@@ -80,11 +80,11 @@ type observation struct {
 	autoscalers  autoscalingv2.HorizontalPodAutoscalerList
 }
 
-// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, side by side, at most 18 where nothing is wrong; a list
+// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, at once, at most 18 where nothing is wrong; a list
 // that failed is asked for once more while there is time. Pods come from the caches where those are filled and the watches reach the
 // cluster. Where pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an
 // *algesta.Error each: about those nothing may be concluded. ConfigMaps come with their values, and so do the few Secrets that are read in
-// a namespace of Config.SecretNamespaces; whoever gets them keeps names and keys only. A Secret that was looked for and is not there comes
+// a namespace of Config.SecretNamespaces; callers keep only names and keys. A Secret that was looked for and is not there comes
 // as an ObjectReference.
 func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeAll)

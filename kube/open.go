@@ -45,8 +45,8 @@ type Cluster struct {
 	secretNamespaces []string // where it may read Secrets
 	secretValues     func(values [][]byte)
 	hide             func(string) string
-	secretsRefused   sync.Map         // namespaces of which the log was told that the right is missing
-	secretsTold      sync.Map         // when the values of a Secret were told last, by namespace and name
+	secretsRefused   sync.Map         // namespaces for which the missing right was logged
+	secretsTold      sync.Map         // when the values of a Secret were passed on last, by namespace and name
 	hides            *redact.Redactor // knows the values of the Secrets that were read
 
 	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
@@ -165,7 +165,7 @@ func fromKubeconfig(cfg Config) (*rest.Config, error) {
 
 // readFile reads a small secret from a file, without the line's end.
 func readFile(path string) (string, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the path stands in the configuration
+	b, err := os.ReadFile(path) //nolint:gosec // the path is from the configuration
 	if err != nil {
 		return "", fmt.Errorf("reading a credential: %w", err)
 	}

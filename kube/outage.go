@@ -7,7 +7,7 @@ import (
 )
 
 // watchGap is longer than client-go pauses between two tries to watch (30 s): while a cluster is away, a watch fails at
-// least this often. A watch that is refused a connection is tried again silently, and the cache goes on showing what was.
+// least this often. A watch that is refused a connection is tried again silently, and the cache keeps showing what was.
 const watchGap = 35 * time.Second
 
 // outage notes when a watch could not reach the cluster. The zero value says never.

@@ -10,8 +10,8 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// TestAPatchTestsWhichObjectItIs: a Deployment that was deleted and made anew under the same name is another one, and the API server has to
-// find that out itself, because it may happen after the last look.
+// TestAPatchTestsWhichObjectItIs: a Deployment that was deleted and recreated under the same name is another one, and the API server has to
+// find that out itself, because it may happen after the last read.
 func TestAPatchTestsWhichObjectItIs(t *testing.T) {
 	t.Parallel()
 	live := &unstructured.Unstructured{

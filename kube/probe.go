@@ -16,16 +16,16 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// The bounds of one look at a host.
+// The bounds of one request to a host.
 const (
 	askWithin   = 5 * time.Second
 	answerBytes = 4 << 10 // of its body, which is read for its first line
 )
 
 // Ask asks an address once, by GET without credentials, cookies or a body, and follows nothing. The name is looked up once, each of its
-// addresses is checked, and one of those is dialled: addresses of the machine, the link, the platform and private networks are not gone
-// to. A certificate that can't be trusted is told and the question sent nevertheless, since nothing secret is in it. It takes 5 seconds
-// at most.
+// addresses is checked, and one of those is dialled: addresses of the machine, the link, the platform and private networks are not dialled
+// at all. A certificate that can't be trusted is reported and the request sent nevertheless, since nothing secret is in it. It takes 5
+// seconds at most.
 func (c *Cluster) Ask(ctx context.Context, address *url.URL) algesta.Exchange {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -115,7 +115,7 @@ func faultOf(err error, otherwise algesta.Fault) algesta.Fault {
 // secured shakes hands and notes the certificate; nil where that fails.
 func (r reach) secured(ctx context.Context, conn net.Conn, host string, seen *algesta.Exchange) net.Conn {
 	began := time.Now()
-	//nolint:gosec // an untrusted certificate is what is looked for; it's verified below, and nothing secret is sent
+	//nolint:gosec // an untrusted certificate is what people look for; it's verified below, and nothing secret is sent
 	secure := tls.Client(conn, &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
 	err := secure.HandshakeContext(ctx)
 	seen.Handshake = time.Since(began)

@@ -76,7 +76,7 @@ func TestAHostThatLeadsInsideIsNotGoneTo(t *testing.T) {
 	require.Equal(t, 1, rebinds.looked["api.example.com"], "a name that means something else the second time isn't looked up twice")
 }
 
-// A name is looked up as it stands: it's neither a Service of some namespace, by the search list of a pod, nor is one asked for.
+// A name is looked up as it's written: it's neither a Service of some namespace, by the search list of a pod, nor is one asked for.
 func TestANameOfTheClusterIsNotLookedUp(t *testing.T) {
 	t.Parallel()
 	n := newNetwork()

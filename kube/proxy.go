@@ -15,13 +15,13 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// proxied is a path that a pod may be asked for: no segment of it leads up, and nothing in it is encoded, so that whoever reads it on the
-// way reads the same.
+// proxied is a path that a pod may be asked for: no segment of it leads up, and nothing in it is encoded, so that everything that reads it
+// on the way reads the same.
 var proxied = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?(\?[A-Za-z0-9._~=&-]*)?$`)
 
 // Proxy asks a pod or a Service through the API server, by GET, and follows nothing. kind is "pods" or "services", port a number or a
 // name, and secure says that it's asked by HTTPS. It takes the right to get that kind's proxy, and 5 seconds at most. ErrForbidden says
-// that the right is missing, ErrInvalid that the path isn't one that may be asked for; what the other side does is told in the exchange.
+// that the right is missing, ErrInvalid that the path isn't one that may be asked for; what the other side does is in the exchange.
 func (c *Cluster) Proxy(ctx context.Context, kind, namespace, name, port, path string, secure bool) (algesta.Exchange, error) {
 	if !proxied.MatchString(path) || !strings.HasPrefix(path, "/") {
 		return algesta.Exchange{}, &algesta.Error{

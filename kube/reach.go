@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// insideError says that an address isn't gone to. Its text is for the log.
+// insideError says that an address isn't dialled. Its text is for the log.
 type insideError struct{ what string }
 
 func (e *insideError) Error() string { return "not going to " + e.what }
 
-// reach is how registries and hosts are reached. An image's name is typed by people, what a registry answers is written by whoever runs it,
-// and a host by whoever may write an Ingress: none of them may lead the bot to addresses that only it can reach.
+// reach is how registries and hosts are reached. An image's name is typed by people, what a registry answers is written by its operator,
+// and a host by anyone who may write an Ingress: none of them may lead the bot to addresses that only it can reach.
 type reach struct {
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
@@ -43,8 +43,8 @@ var tokenHosts = map[string]string{
 	"registry.gitlab.com": "gitlab.com", "registry.hub.docker.com": "auth.docker.io",
 }
 
-// registryWay is the transport to one registry: https alone, its own host and the one that hands out its tokens alone, the addresses that
-// reach allows alone. Whatever a redirect or a challenge names besides is refused.
+// registryWay is the transport to one registry: only HTTPS, only its own host and the one that hands out its tokens, and only the addresses
+// that reach allows. Whatever a redirect or a challenge names besides is refused.
 type registryWay struct {
 	registry RegistryConfig
 	hosts    []string // host:port
@@ -192,8 +192,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return out
 }
 
-// inside reports whether an address isn't gone to: never those of the machine, the link and the platform; private ones where the
-// configuration says that the registry stands there.
+// inside reports whether an address isn't dialled: never those of the machine, the link and the platform; private ones where the
+// configuration says that the registry is there.
 func inside(a netip.Addr, private bool) bool {
 	if a.Zone() != "" || !a.IsValid() {
 		return true

@@ -142,7 +142,7 @@ func TestANameThatMeansAnotherAddressTheSecondTimeIsCheckedEachTime(t *testing.T
 
 func TestARegistryLeadsNowhereElse(t *testing.T) {
 	t.Parallel()
-	// redirects sends whoever asks for the manifest to another address.
+	// redirects sends a client that asks for the manifest to another address.
 	redirects := func(to string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v2/" {

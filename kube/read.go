@@ -24,7 +24,7 @@ import (
 
 var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 
-// Deployment is one live GET, as the server wrote it. What its template and the Secrets hold that it names is told to Config.SecretValues
+// Deployment is one live GET, as the server wrote it. What its template and the Secrets hold that it names is passed to Config.SecretValues
 // before anyone gets it.
 func (c *Cluster) Deployment(ctx context.Context, w algesta.Object) (*unstructured.Unstructured, error) {
 	d, err := c.deployment(ctx, w)
@@ -67,7 +67,7 @@ func resourceOf(list runtime.Object) (schema.GroupVersionResource, error) {
 	if vowelY.MatchString(kind.Kind) { // the rule makes "gatewaies" of Gateway
 		plural.Resource = strings.ToLower(kind.Kind) + "s"
 	}
-	if kind.Group == "metrics.k8s.io" { // the one group where the kind is not called like the resource
+	if kind.Group == "metrics.k8s.io" { // the one group where the kind doesn't match the resource
 		plural.Resource = map[string]string{"PodMetrics": "pods", "NodeMetrics": "nodes"}[kind.Kind]
 	}
 	return plural, nil
@@ -146,7 +146,7 @@ func (c *Cluster) liveWorkload(ctx context.Context, w algesta.Object) (*appsv1.D
 	wg.Go(func() { setsErr = c.List(ctx, w.Namespace, selector.String(), &setList) })
 	wg.Go(func() { podsErr = c.List(ctx, w.Namespace, selector.String(), &podList) })
 	wg.Wait()
-	c.learn(ctx, w.Namespace, []string{w.Name}, &d.Spec.Template.Spec) // the lists told theirs
+	c.learn(ctx, w.Namespace, []string{w.Name}, &d.Spec.Template.Spec) // the lists passed on theirs
 	stripDeployment(d)
 	var sets []*appsv1.ReplicaSet
 	mine := map[types.UID]bool{}

@@ -25,9 +25,9 @@ const headWithin = 1500 * time.Millisecond
 type RegistryConfig struct {
 	// Host is how images write it: "registry.example.com" or "registry.example.com:5000".
 	Host string
-	// TokenHost is where it sends those who want a token, if that is another host; https alone is used.
+	// TokenHost is where it sends clients for a token, if that is another host; https alone is used.
 	TokenHost string
-	// Private says that it stands at an address of a private network.
+	// Private says that it is at an address of a private network.
 	Private bool
 }
 
@@ -55,7 +55,7 @@ func (r RegistryConfig) asked() string {
 
 // Image asks the registry whether it has an image, by a HEAD that no registry counts as a pull, and without credentials. It returns
 // the digest ("sha256:…") of what is there; ErrNotFound says that it is not. A registry is asked only if a container that runs in the
-// namespace came from it, or the configuration names it; otherwise, and where it stands at an address that the bot doesn't go to, it is
+// namespace came from it, or the configuration names it; otherwise, and where it is at an address that the bot doesn't dial, it is
 // ErrRefused. Everything else, a registry that wants credentials above all, is ErrUnreachable or ErrForbidden: then nothing is known.
 func (c *Cluster) Image(ctx context.Context, namespace, image string) (digest string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, headWithin)
@@ -114,8 +114,8 @@ func explainRegistry(ref name.Reference, err error) error {
 // mostPodsForRegistry bounds the pods that are looked through where the caches don't hold them.
 const mostPodsForRegistry = 500
 
-// runsFrom reports whether a container that runs in the namespace came from the registry: then the nodes were let in, and asking it tells
-// nobody anything new. What can't be read says no.
+// runsFrom reports whether a container that runs in the namespace came from the registry: then the nodes were let in, and asking it reveals
+// nothing new. What can't be read counts as no.
 func (c *Cluster) runsFrom(ctx context.Context, namespace, registry string) bool {
 	pods, cached := c.cache.podsOf(namespace)
 	if !cached {

@@ -11,7 +11,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// secretTable asks the API server for what kubectl prints. It has to be a table: whoever doesn't know tables would send the Secrets.
+// secretTable asks the API server for what kubectl prints. It has to be a table: a server that doesn't know tables would send the Secrets.
 const secretTable = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 // ListSecrets lists the Secrets of a namespace as the API server prints them for kubectl: name, type, number of keys and age. What they

@@ -83,7 +83,7 @@ func keysIn(m *corev1.ConfigMap) map[string]bool {
 	return keys
 }
 
-// secret is one live GET. Before anyone gets the Secret its values are told to Config.SecretValues, so that nothing that is made
+// secret is one live GET. Before anyone gets the Secret its values are passed to Config.SecretValues, so that nothing that is made
 // from it later can show them. names are words that people have to read, even where a Secret holds them too.
 func (c *Cluster) secret(ctx context.Context, namespace, name string, names []string) (*corev1.Secret, error) {
 	if !slices.Contains(c.secretNamespaces, namespace) {
@@ -114,7 +114,7 @@ func (c *Cluster) secret(ctx context.Context, namespace, name string, names []st
 	return s, nil
 }
 
-// noSecret explains why there is no answer, and tells the log once where a right that was configured is not there. Only the API
+// noSecret explains why there is no answer, and logs once where a right that was configured is not there. Only the API
 // server's own 404 says that a Secret is missing: a proxy has one, too.
 func (c *Cluster) noSecret(namespace, name string, err error) error {
 	if apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) && codeOf(err) == http.StatusNotFound {
@@ -159,8 +159,8 @@ func (c *Cluster) namesIn(namespace string) []string {
 	return names
 }
 
-// secrets reads the Secrets that ailing pods and Ingresses name, where the bot may. What is not there is told by a
-// reference to it: only of that a diagnosis may say that it is missing.
+// secrets reads the Secrets that failing pods and Ingresses name, where the bot may. What is not there comes as a
+// reference to it: only that may be called missing by a diagnosis.
 func (o *observation) secrets(ctx context.Context) {
 	if !slices.Contains(o.cluster.secretNamespaces, o.namespace) {
 		return

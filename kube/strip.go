@@ -19,7 +19,7 @@ import (
 const templateAnnotation = "algesta.io/template"
 
 // strip is what an informer keeps of an object: enough to follow and to diagnose. Literal values of environment variables stay in
-// pods alone, for the diagnosis, which cleans a log of them; whoever else reads a cache gets pods from withoutValues.
+// pods alone, for the diagnosis, which cleans a log of them; every other reader of a cache gets pods from withoutValues.
 func strip(object any) any {
 	switch o := object.(type) {
 	case *appsv1.Deployment:

@@ -19,7 +19,7 @@ import (
 const inFlight = perCall + 2*time.Second
 
 // Verify looks whether the write of an execution happened (design.md, decision 2). The change may be the stored, redacted one, whose values
-// are hashes (algesta.HashJSON). ErrUncertain where nobody can tell.
+// are hashes (algesta.HashJSON). ErrUncertain where nobody can know.
 //
 // A patch of a Deployment raises its generation by one, and was bound to the object as it was at e.Generation:
 //
@@ -27,7 +27,7 @@ const inFlight = perCall + 2*time.Second
 //   - the generation did not move: it did not happen, and once it can no longer be in flight it never will;
 //   - the generation moved by one and the annotation is not ours: that one change was someone else's, so ours can never happen;
 //   - it moved further: the write may have been overwritten. A ReplicaSet that carries the annotation, or the new values in the
-//     object, say that it happened; otherwise nobody can tell.
+//     object, say that it happened; otherwise nobody can know.
 //
 // A patch of anything else was bound to its resourceVersion (or generation): the mark of the operation says that it happened, an object
 // that did not move that it didn't; in between the API server's own history says it (wrote). The same holds for an object to create. A
@@ -50,7 +50,7 @@ func verified(live *unstructured.Unstructured, generation int64) algesta.Verifie
 	return algesta.Verified{Yes: true, Written: algesta.Written{ResourceVersion: live.GetResourceVersion(), Generation: generation}}
 }
 
-// samePatched reads the object of a patch, whose doubt it is where that was deleted.
+// samePatched reads the object of a patch; one that was deleted leaves the outcome in doubt.
 func (w *Writer) samePatched(ctx context.Context, change algesta.Change, e algesta.Execution) (*unstructured.Unstructured, error) {
 	s, err := w.look(ctx, change)
 	if errors.Is(err, algesta.ErrNotFound) {
@@ -195,7 +195,7 @@ func afterFlight(ctx context.Context, change algesta.Change, e algesta.Execution
 	}
 }
 
-// wrote looks in what the API server still knows of the object's past, from what the write was bound to, for the mark of the operation. It
+// wrote searches what the API server still knows of the object's past, from what the write was bound to, for the mark of the operation. It
 // knows some minutes; ErrUncertain where that isn't enough, or where it may not be read.
 func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
 	short := int64(1) // the past comes at once

@@ -288,7 +288,7 @@ func TestVerifyAsksAPersonWhereItCannotSeeAllReplicaSets(t *testing.T) {
 	}
 }
 
-// TestVerifyLooksAtTheSameObject has a Deployment that was deleted and made anew carry the annotation and the generation of the write, as
+// TestVerifyLooksAtTheSameObject has a Deployment that was deleted and recreated carry the annotation and the generation of the write, as
 // one that was restored from a copy does.
 func TestVerifyLooksAtTheSameObject(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// How long Apply goes on where only the resourceVersion moved (design.md, decision 1).
+// How long Apply continues where only the resourceVersion moved (design.md, decision 1).
 const (
 	tries     = 10
 	tryWithin = 5 * time.Second
@@ -71,7 +71,7 @@ func (w *Writer) Check(ctx context.Context, change algesta.Change) ([]string, er
 	return nil, nil // its status changes all the time; Apply will try again
 }
 
-// Apply makes the change once. It reads the object, compares it with what people saw, hands what it read to intend, and writes
+// Apply makes the change once. It reads the object, compares it with what people saw, passes what it read to intend, and writes
 // only after intend returned nil. Where the resourceVersion alone had moved it does so again, up to 10 times within 5 s, in the end bound
 // to the generation alone where the change moves that.
 // ErrConflict, ErrInvalid, ErrForbidden, ErrNotFound and ErrUnreachable mean that nothing was written; ErrUncertain means that
@@ -129,7 +129,7 @@ func (w *Writer) Apply(
 	}
 }
 
-// pause waits a moment of random length, so that two writers do not meet again. client-go's retry.RetryOnConflict would go on sleeping
+// pause waits a moment of random length, so that two writers don't collide again. client-go's retry.RetryOnConflict would keep sleeping
 // after ctx ended, and repeats one function, where every try here records an intent of its own.
 func pause(ctx context.Context) error {
 	timer := time.NewTimer(rand.N(jitterMax)) //nolint:gosec // jitter
@@ -192,7 +192,7 @@ func (w *Writer) send(ctx context.Context, change algesta.Change, operation stri
 	return written.ObjectMeta, nil
 }
 
-// notWritten sorts the errors of a write that was sent. 4xx: it certainly did not happen. No connection: it never left.
+// notWritten classifies the errors of a write that was sent. 4xx: it certainly did not happen. No connection: it never left.
 // Everything else is doubt.
 func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generation int64, err error) error {
 	code := codeOf(err)
@@ -238,8 +238,7 @@ func noBudget(change algesta.Change) error {
 }
 
 // severalBudgets reports whether an eviction was refused because more than one disruption budget selects the pod: with 500, before anything
-// is
-// done (k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go).
+// is done (k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go).
 func severalBudgets(change algesta.Change, err error) bool {
 	return change.Subresource == algesta.Eviction && codeOf(err) == http.StatusInternalServerError &&
 		strings.Contains(err.Error(), "more than one PodDisruptionBudget")

@@ -138,7 +138,7 @@ func TestApplyRefusesWhatPeopleDidNotSee(t *testing.T) {
 			},
 			"api-gateway was changed since you were asked: its change-cause isn't what you saw.",
 		},
-		"a deployment that was deleted and made anew": {
+		"a deployment that was deleted and recreated": {
 			func(t *testing.T, p place) {
 				t.Helper()
 				old := p.deployment(t)

@@ -62,8 +62,8 @@ func (p *Policy) MayDeny(needs []algesta.Requirement, voter algesta.Actor) alges
 	return refuse("", algesta.Say("You may not deny this."), algesta.Say("Whoever may approve it may deny it; whoever asked may cancel it."))
 }
 
-// MayAnswer says whether someone's word counts about a change whose outcome nobody knows: that of whoever asked for it, of whoever may
-// approve it, and of whoever may ask for the same. f holds the command with whoever asked for it, and its verb. A freeze does not count:
+// MayAnswer says whether someone's word counts about a change whose outcome nobody knows: that of the requester, of anyone who may
+// approve it, and of anyone who may ask for the same. f holds the command with its requester, and its verb. A freeze does not count:
 // nothing is changed by an answer.
 func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.Actor) algesta.Decision {
 	if refusal, ok := standing(voter); !ok {
@@ -87,7 +87,7 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 	)
 }
 
-// Answerers are those who may answer beside whoever asked, each once: the approvers, and whoever may ask for the same.
+// Answerers are those who may answer besides the requester, each once: the approvers, and anyone who may ask for the same.
 func (p *Policy) Answerers(needs []algesta.Requirement, f Facts) []algesta.Subject {
 	all := approvers(needs)
 	for _, b := range p.bindings {

@@ -67,7 +67,7 @@ func (p *Policy) bindingFor(f Facts) (binding, bool) {
 	return binding{}, false
 }
 
-// frozen is the active freeze that ends last: telling of one that ends sooner would send people back twice.
+// frozen is the active freeze that ends last: naming one that ends sooner would make people come back twice.
 func (p *Policy) frozen(f Facts) (last freeze, found bool) {
 	for _, z := range p.freezes {
 		if z.holds(f) && (!found || z.to.After(last.to)) {
@@ -77,7 +77,7 @@ func (p *Policy) frozen(f Facts) (last freeze, found bool) {
 	return last, found
 }
 
-// FrozenBy is the no of the freeze that forbids a command now; ok is false where none does.
+// FrozenBy is the refusal by the freeze that forbids a command now; ok is false where none does.
 func (p *Policy) FrozenBy(f Facts) (no algesta.Decision, ok bool) {
 	if z, ok := p.frozen(f); ok {
 		return frozen(z, f), true
@@ -165,7 +165,7 @@ func (p *Policy) reach(a algesta.Actor) []string {
 	return names
 }
 
-// WhoMay are those whom a binding gives the verb of these facts on their target, whoever asks: groups, and single people only where no
+// WhoMay are those that a binding gives the verb of these facts on their target, whoever asks: groups, and single people only where no
 // group may. Limits, freezes and approvals aren't asked.
 func (p *Policy) WhoMay(f Facts) []algesta.Subject {
 	groups, people := p.bound(f)
@@ -175,7 +175,7 @@ func (p *Policy) WhoMay(f Facts) []algesta.Subject {
 	return people
 }
 
-// bound are the groups and the people whom a binding gives the verb on the target.
+// bound are the groups and the people that a binding gives the verb on the target.
 func (p *Policy) bound(f Facts) (groups, people []algesta.Subject) {
 	seen := map[algesta.Subject]bool{}
 	for _, b := range p.bindings {

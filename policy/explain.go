@@ -17,8 +17,8 @@ type Step struct {
 	Why   string
 }
 
-// Explain goes through every rule in the order of Decide, also past the one that refuses: for whoever writes the policy.
-// It tells more than a requester may know, and belongs on a terminal, not into a chat.
+// Explain goes through every rule in the order of Decide, also past the one that refuses: for people who write the policy.
+// It says more than a requester may know, and belongs on a terminal, not in a chat.
 func (p *Policy) Explain(f Facts) []Step {
 	account := Step{Part: "account", Speak: true, Why: "a full member"}
 	if f.Command.Rule != nil {

@@ -136,7 +136,7 @@ func kindName(into string) string {
 	return ", keys and values are needed here"
 }
 
-// line is where the value at this path stands, or the nearest one above it; a path is keys and indexes.
+// line is the line of the value at this path, or the nearest one above it; a path is keys and indexes.
 func line(n *yaml.Node, path ...any) int {
 	at := n.Line
 	for _, step := range path {

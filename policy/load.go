@@ -154,7 +154,8 @@ func suggest(word string, known []string, otherwise string) string {
 	return ": " + otherwise
 }
 
-// place reads where a rule holds. Namespaces are always said, because a rule that holds everywhere by silence surprises.
+// place reads where a rule holds. Namespaces must be stated: a rule that holds everywhere because it doesn't say where would surprise
+// people.
 func (l *loader) place(path []any, clusters, namespaces []string) place {
 	if len(namespaces) == 0 {
 		l.at(path, "namespaces is missing: name them, or write [\"*\"] for all")
@@ -208,7 +209,7 @@ func (l *loader) binding(path []any, in bindingFile, names map[string]bool) bind
 		l.at(append(path, "role"), "there is no role %q%s", in.Role, suggest(in.Role, known, "define it under roles"))
 		return out
 	}
-	quiet := loader{root: l.root} // the role's own problems were told where it is defined
+	quiet := loader{root: l.root} // the role's own problems were reported where it is defined
 	out.allow, out.verbs = role.Allow, quiet.verbs(path, role.Allow)
 	families := algesta.Verbs()
 	changes := false

@@ -141,7 +141,7 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 		"an expiry below zero": {
 			"expiresAfter: 30m", "expiresAfter: -1h", `line 16: expiresAfter is "-1h": write a duration from 1s to 168h, such as 30m`,
 		},
-		"an expiry for ever": {
+		"an expiry without an end": {
 			"expiresAfter: 30m", "expiresAfter: 900h", `line 16: expiresAfter is "900h": write a duration from 1s to 168h, such as 30m`,
 		},
 		"a reason that is neither": {

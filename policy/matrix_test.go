@@ -16,10 +16,10 @@ import (
 	"github.com/3astronautas/algesta/policy"
 )
 
-var update = flag.Bool("update", false, "write the golden file anew")
+var update = flag.Bool("update", false, "rewrite the golden file")
 
-// TestTheMatrixOfTheSandboxsPolicy enumerates what each kind of person may do, verb by verb and namespace by namespace: whoever changes the
-// policy, or a verb, sees in the golden file whom that gives or takes something.
+// TestTheMatrixOfTheSandboxsPolicy enumerates what each kind of person may do, verb by verb and namespace by namespace: so a change of the
+// policy, or of a verb, shows in the golden file who gains or loses what.
 func TestTheMatrixOfTheSandboxsPolicy(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../sandbox/platform/policy.yaml")

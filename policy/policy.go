@@ -194,7 +194,7 @@ func overlap(a, b []string, all bool) bool {
 }
 
 // Groups are the IDs of the user groups that the policy names, in bindings, approvals and the expressions of limits, sorted. No decision
-// hangs on another group, so actors need to carry no others.
+// depends on another group, so actors need to carry no others.
 func (p *Policy) Groups() []string {
 	var ids []string
 	collect := func(subjects []algesta.Subject) {
@@ -229,7 +229,7 @@ func (p *Policy) GroupsAlone() []string {
 	return rules
 }
 
-// Clusters are the clusters that the policy names, sorted: whoever loads it can tell a misspelt one.
+// Clusters are the clusters that the policy names, sorted: so that a misspelt one can be found.
 func (p *Policy) Clusters() []string {
 	var names []string
 	for _, b := range p.bindings {

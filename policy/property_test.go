@@ -98,7 +98,7 @@ func TestDecideAgreesWithThePolicyReadByHand(t *testing.T) {
 	})
 }
 
-// However people vote, the requester never tips a request over, and no person counts for two.
+// However people vote, the requester's own vote never approves a request, and no person counts for two.
 func TestNobodyApprovesAlone(t *testing.T) {
 	t.Parallel()
 	p := example(t)

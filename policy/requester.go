@@ -5,8 +5,8 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// entitled refuses whoever may ask for nothing at all: an account that is no full member, and a rule that wants to change something. No
-// binding, and no person on whose behalf it asks, can give a rule a change.
+// entitled refuses a requester who may ask for nothing at all: an account that is no full member, and a rule that wants to change
+// something. No binding, and no person on whose behalf it asks, can give a rule a change.
 func entitled(f Facts) (algesta.Decision, bool) {
 	r := f.Command.Requester
 	if r.Rule == nil {
@@ -41,7 +41,7 @@ func (f Facts) asks(subjects []algesta.Subject) bool {
 	return among(f.actor(), subjects)
 }
 
-// unboundRule refuses a rule for want of a binding. It is read by whoever runs the bot, in the log and the audit.
+// unboundRule refuses a rule for want of a binding. It is read by the people who run the bot, in the log and the audit.
 func unboundRule(f Facts) algesta.Decision {
 	r := f.Command.Requester
 	what := algesta.Say("{} may not {} {}", words.Capital(r.Called()), doing(f.Verb), where(f.target()))

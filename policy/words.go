@@ -57,7 +57,7 @@ func eitherSubject(subjects []algesta.Subject) algesta.Text {
 	return algesta.Or(texts)
 }
 
-// someone is "someone else in @platform or @carla", and the people alone where no group is among them. lead is what stands before a
+// someone is "someone else in @platform or @carla", and the people alone where no group is among them. lead is what comes before a
 // group: "Someone", "someone else".
 func someone(lead string, subjects []algesta.Subject) algesta.Text {
 	if slices.ContainsFunc(subjects, func(s algesta.Subject) bool { return strings.HasPrefix(string(s), "group:") }) {

@@ -102,7 +102,7 @@ func (s *scan) keyInWords(from int) meaning {
 	return harmless
 }
 
-// gap is where the next word begins when one blank stands between.
+// gap is where the next word begins when one blank is between.
 func (s *scan) gap(to int) (int, bool) {
 	if to+1 < len(s.text) && s.text[to] == ' ' && alnum[s.text[to+1]] {
 		return to + 1, true
@@ -122,7 +122,7 @@ func (s *scan) parameter(from int, name string, sign separator) meaning {
 	return harmless
 }
 
-// separator is what stands between a name and its value.
+// separator is what is between a name and its value.
 type separator struct {
 	kind  byte // '=' or ':' or '>' (of an element); 0 for none
 	value int  // where the value begins
@@ -227,7 +227,7 @@ func (s *scan) bare(from int, kind meaning, sign separator, at int) {
 		return
 	}
 	t := s.text
-	enclosed := byte(0) // the quotation mark that the name stands in
+	enclosed := byte(0) // the quotation mark that the name is in
 	if from > 0 && (t[from-1] == '"' || t[from-1] == '\'' || t[from-1] == '`') {
 		enclosed = t[from-1]
 	}

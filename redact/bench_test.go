@@ -11,7 +11,7 @@ import (
 // logBytes is the size of the log that a diagnosis reads of one container.
 const logBytes = 256 << 10
 
-// logs are what the redactor is measured on: the time must not hang on what is in a log. Some are made to be dear.
+// logs are what the redactor is measured on: the time must not depend on what is in a log. Some are made to be expensive.
 func logs(tb testing.TB) map[string]string {
 	tb.Helper()
 	m := newMaker(1)

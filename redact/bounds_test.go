@@ -11,7 +11,7 @@ import (
 	"github.com/3astronautas/algesta/redact"
 )
 
-// crowds are what somebody who writes a log may put in front of a secret, as often as he likes, to use up what the search may cost.
+// crowds are what somebody who writes a log may put in front of a secret, as often as they like, to use up what the search may cost.
 var crowds = []string{
 	"curl ",
 	"mysql ",
@@ -145,7 +145,7 @@ func TestNoCrowdOfBeginningsHidesASecretFromTheSearch(t *testing.T) {
 	})
 }
 
-// What begins again and again in one word, each time without being a secret, isn't looked at for ever: after so many beginnings the rest
+// What begins again and again in one word, each time without being a secret, isn't looked at forever: after so many beginnings the rest
 // of the word is hidden, so a text costs no more than its length times a constant.
 func TestACrowdInOneWordEndsItsSearch(t *testing.T) {
 	t.Parallel()

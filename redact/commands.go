@@ -155,7 +155,7 @@ func (s *scan) redisAuth(at int) {
 	}
 }
 
-// lineStart says that no word stands before.
+// lineStart says that no word comes before.
 func (s *scan) lineStart(at int) bool {
 	before := strings.TrimRight(s.text[:at], " ")
 	return before == "" || !alnum[before[len(before)-1]]

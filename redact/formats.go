@@ -14,10 +14,10 @@ var formatsTSV string
 
 // format is a vendor's token: a fixed beginning and what follows it.
 type format struct {
-	prefix string // as it is written, or lower case where the case is not told
+	prefix string // as it is written, or lower case where the case isn't known
 	body   *class
 	least  int  // how many bytes of the body must follow
-	inside bool // the beginning tells so much that it may stand in the middle of a word
+	inside bool // the beginning is distinctive enough to be in the middle of a word
 }
 
 // formatsOf reads the table. A table that doesn't read stops the program at its start, and every test.
@@ -88,7 +88,7 @@ func mixed(s string) bool {
 	return small && large
 }
 
-// looks says that what follows a beginning is no word. A short beginning tells little, so what follows must tell more.
+// looks says that what follows a beginning is no word. A short beginning says little, so what follows has to be distinctive.
 func (f format) looks(body string) bool {
 	return mixed(body) || len(f.prefix) > 3 && strings.ToLower(body) != body
 }

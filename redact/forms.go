@@ -98,7 +98,7 @@ func (s *scan) indexed(to int) int {
 	return to
 }
 
-// owner is the name of the object or map that a value stands in at at: {"token":{"value":"x"}}, or a line of YAML further to the left.
+// owner is the name of the object or map that the value at at is in: {"token":{"value":"x"}}, or a line of YAML further to the left.
 func (s *scan) owner(at int) string {
 	t := s.text
 	least := max(0, at-mostNear)

@@ -54,7 +54,7 @@ func (s *scan) list(at int) {
 	s.listEnd = min(i, len(s.text))
 }
 
-// nextLine is a value that stands alone on the line after its name.
+// nextLine is a value that is alone on the line after its name.
 func (s *scan) nextLine(kind meaning, sign separator, at int) {
 	t := s.text
 	if kind != secretName || sign.kind == '>' || at >= len(t) {

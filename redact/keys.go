@@ -90,7 +90,7 @@ func isHeader(t string, at int) bool {
 	return false
 }
 
-// keyGap skips what stands between the lines of a key: blanks, line feeds, `\n`, the prefix that a log puts before each line.
+// keyGap skips what is between the lines of a key: blanks, line feeds, `\n`, the prefix that a log puts before each line.
 func keyGap(t string, at int) int {
 	for at < len(t) {
 		switch {
@@ -142,9 +142,8 @@ func keyBodyBack(t string, at int) int {
 	return from
 }
 
-// keyLines hides lines of base64 that stand together, or one that stands alone and has the length of a line of PEM: a piece of a key
-// without its
-// beginning and its end. The lines of a certificate look the same and go, too.
+// keyLines hides adjacent lines of base64, or a single one and has the length of a line of PEM: a piece of a key
+// without its beginning and its end. The lines of a certificate look the same and go, too.
 func (s *scan) keyLines() {
 	t := s.text
 	for at := 0; at < len(t); {
@@ -242,7 +241,7 @@ func (s *scan) telegram(at int) {
 	}
 }
 
-// around hides the word around a mark that only a vendor's tokens have.
+// around hides the word around a mark that only one vendor's tokens have.
 func (s *scan) around(at int) {
 	if !s.mayInWord(&s.tokens, at) {
 		return

@@ -5,10 +5,9 @@ import "strings"
 // leastLiteral is the shortest literal of a template that is hidden by value, whatever its name is.
 const leastLiteral = 8
 
-// Literal says that a value of a pod's template is to be hidden wherever else it stands, whatever the name it was given: it has eight
-// bytes or
-// more and is no ordinary word, number, address without credentials, path, image or setting. Nobody would miss it in a log, and it may
-// be a password.
+// Literal says that a value of a pod's template is to be hidden wherever else it occurs, whatever the name it was given: it has eight
+// bytes or more and is no ordinary word, number, address without credentials, path, image or setting. Nobody would miss it in a log, and it
+// may be a password.
 func Literal(value string) bool {
 	v := strings.TrimSpace(value)
 	if len(v) < leastLiteral || explaining[lowered(v)] || masked(v) || refers(v) {

@@ -68,7 +68,7 @@ func meaningOf(name string) meaning {
 	return harmless
 }
 
-// keyMeaning tells an encryption key from the key of a table. before is the word in front of "key".
+// keyMeaning distinguishes an encryption key from the key of a table. before is the word in front of "key".
 func keyMeaning(before, name string) meaning {
 	switch {
 	case before == "" || kindOf(before)&plainKey != 0:
@@ -91,7 +91,7 @@ const (
 	plainKey                        // before "key": of a table, a map, a message
 	cryptoKey                       // before "key": a secret
 	database                        // before "url": it usually holds a password
-	vendor                          // whoever has an account there has a key with this name
+	vendor                          // everyone with an account there has a key with this name
 )
 
 func kindOf(word string) wordKind { return wordKinds[word] }

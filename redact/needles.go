@@ -89,7 +89,7 @@ var (
 
 func is(c *class, s string) bool { return s != "" && c.run(s, 0) == len(s) }
 
-// begins says that a word may begin at at: what stands before is no letter, digit or underscore, or it's the end of an escape
+// begins says that a word may begin at at: what comes before is no letter, digit or underscore, or it's the end of an escape
 // (%3D, \n, \u003d).
 func begins(s string, at int) bool {
 	if at == 0 || !alnum[s[at-1]] && s[at-1] != '_' {

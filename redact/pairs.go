@@ -3,8 +3,7 @@ package redact
 import "strings"
 
 // pair looks at a value that has a key of its own, `{"name":"DB_PASSWORD","value":"x"}`, in both orders, also across lines: what its
-// name says
-// stands beside it. at is where "value" begins.
+// name says stands beside it. at is where "value" begins.
 func (s *scan) pair(at int) {
 	if s.hidden(at) || at > 0 && alnum[s.text[at-1]] {
 		return

@@ -2,7 +2,7 @@ package redact
 
 import "strings"
 
-// beside looks for the value of a name that no sign follows, by the place where the name stands: an attribute of an element, the
+// beside looks for the value of a name that no sign follows, by the place of the name: an attribute of an element, the
 // name of an element, a function, a line of a configuration file, a variable of Terraform, a sentence. It returns whether one was
 // found.
 func (s *scan) beside(from, to int) bool {
@@ -59,7 +59,7 @@ func keyAttribute(before string) bool {
 	return strings.HasSuffix(before, "name=") || strings.HasSuffix(before, "key=")
 }
 
-// element hides the text of the element whose attributes go on at at.
+// element hides the text of the element whose attributes continue at at.
 func (s *scan) element(at int) bool {
 	t := s.text
 	end := strings.IndexAny(t[at:min(len(t), at+mostNear)], "<>")
@@ -71,7 +71,7 @@ func (s *scan) element(at int) bool {
 	return true
 }
 
-// configured is a line of a file in which a blank stands between a name and its value: `bindpw x`, `setenv MAIL_PASSWORD x`.
+// configured is a line of a file in which a blank is between a name and its value: `bindpw x`, `setenv MAIL_PASSWORD x`.
 func (s *scan) configured(from, at int) bool {
 	t := s.text
 	name := s.lower[from:at]
@@ -94,7 +94,7 @@ func (s *scan) configured(from, at int) bool {
 	return true
 }
 
-// lineTo is what stands in front of a name in its line, in small letters; false where that is too much.
+// lineTo is what comes before a name in its line, in small letters; false where that is too much.
 func (s *scan) lineTo(from int) (string, bool) {
 	least := max(0, from-mostName)
 	begin := strings.LastIndexByte(s.text[least:from], '\n')
@@ -167,7 +167,7 @@ func (s *scan) heredoc(at int) {
 	s.blockEnd = max(s.blockEnd, end)
 }
 
-// hook hides the last part of the address of a webhook: whoever knows it may post there.
+// hook hides the last part of the address of a webhook: anyone who knows it can post there.
 func (s *scan) hook(at int) {
 	at = min(at+len(quoteAt(s.text, at)), len(s.text))
 	v := s.text[at:s.blankAfter(at)]

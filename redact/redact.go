@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Mask stands where a secret stood.
+// Mask is shown in place of a secret.
 const Mask = "‹redacted›"
 
 // Line is s as it may be quoted: without secrets, without invisible characters, in one line, and at most so many bytes long, with "…"

@@ -35,14 +35,14 @@ type scan struct {
 // allowance bounds how often the same stretch of a text is looked at, so that no text costs more than its length times a constant.
 type allowance struct{ until, left int }
 
-// mostLooks is how many beginnings in one stretch are looked at, each with all that follows it there. Stretches are what can't be
-// told apart any better: one word, one line of a header, one quotation in a command line.
+// mostLooks is how many beginnings in one stretch are looked at, each with all that follows it there. Stretches are what can't
+// be divided further: one word, one line of a header, one quotation in a command line.
 const (
 	mostLooks    = 32
 	mostFarLooks = 8 // where each goes to the end of the text
 )
 
-// may says that one more beginning is looked at. Where there were too many, what is left of the stretch is hidden: whoever writes a
+// may says that one more beginning is looked at. Where there were too many, what is left of the stretch is hidden: someone who writes a
 // log must not be able to hide a secret from the search among others. end finds the end of a stretch that begins.
 func (s *scan) may(a *allowance, most, at int, end func() int) bool {
 	if at >= a.until {
@@ -72,8 +72,8 @@ func (s *scan) hidden(at int) bool {
 	return len(s.found) > 0 && at >= s.found[len(s.found)-1].from && at < s.found[len(s.found)-1].to
 }
 
-// within says that a name needs no look because it is a part of what is hidden. A few do: the value of `token=password=["a","b"]` goes
-// on behind what was hidden for its first name. Where there are more, the rest of the line is hidden.
+// within says that a name needn't be looked at because it's a part of what is hidden. A few do: the value of `token=password=["a","b"]`
+// goes on behind what was hidden for its first name. Where there are more, the rest of the line is hidden.
 func (s *scan) within(at int) bool {
 	if !s.hidden(at) {
 		return false
@@ -124,12 +124,12 @@ func covered(found []stretch) []stretch {
 	return out
 }
 
-// mostRounds bounds how often a text is searched. Each round but the last hides something, and two are the rule: a secret is
+// mostRounds bounds how often a text is searched. Each round but the last hides something, and there are usually two: a secret is
 // found, then nothing more.
 const mostRounds = 8
 
 // String returns s without secrets and without invisible characters (see Clean), at its full length. What it returns it leaves
-// as it is: a mask is never a part of a secret, and what stands around it was searched.
+// as it is: a mask is never a part of a secret, and what is around it was searched.
 func (r *Redactor) String(s string) string {
 	s = visible(s)
 	for range mostRounds {

@@ -121,7 +121,7 @@ func TestNoSecretOfAStrangersLinesIsReadable(t *testing.T) {
 	}
 }
 
-// A vendor's word tells that a UUID or what a machine made is a key, a name of a password that any word is one; a sentence stays.
+// A vendor's word says that a UUID or what a machine made is a key, a name of a password that any word is one; a sentence stays.
 func TestWhatANameSaysOfItsValue(t *testing.T) {
 	t.Parallel()
 	r := redact.New()

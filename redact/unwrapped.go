@@ -7,8 +7,8 @@ import (
 )
 
 // unwrapped is a text in plain letters: full-width forms (ｐａｓｓｗｏｒｄ) and Cyrillic letters that look like Latin ones as ASCII, and
-// printable characters that are
-// escaped for JSON (\u0070), a URL (%70) or HTML (&#112;) as themselves, line by line where a line has such escapes.
+// printable characters that are escaped for JSON (\u0070), a URL (%70) or HTML (&#112;) as themselves, line by line where a line has such
+// escapes.
 func unwrapped(s string) string {
 	s = strings.Map(func(c rune) rune {
 		switch {

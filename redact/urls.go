@@ -3,7 +3,7 @@ package redact
 import "strings"
 
 // url hides the user and password of a URL, in which at is the place of "://". A password may hold any sign, so everything up to the
-// last @ goes, unless a port stands where the password would.
+// last @ goes, unless a port is where the password would.
 func (s *scan) url(at int) {
 	if s.hidden(at) {
 		return
@@ -140,7 +140,7 @@ func (s *scan) slackWebhook(at int) {
 
 var botBytes = newClass("A-Za-z0-9:_-")
 
-// webhook hides the path of an address that whoever knows it may post to.
+// webhook hides the path of an address that anyone who knows it can post to.
 func (s *scan) webhook(at int) {
 	if s.hidden(at) {
 		return

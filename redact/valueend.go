@@ -2,7 +2,7 @@ package redact
 
 import "strings"
 
-// quoteAt is the quotation mark that stands at at, with what escapes it: `"`, `'`, `\"`, `\\\"`, `&quot;`, `%22`, `\u0022`, "" for none.
+// quoteAt is the quotation mark that is at at, with what escapes it: `"`, `'`, `\"`, `\\\"`, `&quot;`, `%22`, `\u0022`, "" for none.
 func quoteAt(t string, at int) string {
 	end := at
 	for end < len(t) && t[end] == '\\' {

@@ -36,7 +36,7 @@ func formsOf(value string) []string {
 	return forms
 }
 
-// encodedForms are a value as it stands in JSON, also inside a string of JSON, in HTML, in a URL, in base64 and in hexadecimal. Forms
+// encodedForms are a value as it is written in JSON, also inside a string of JSON, in HTML, in a URL, in base64 and in hexadecimal. Forms
 // that come out the same are given twice; the caller keeps them by their hash.
 func encodedForms(value string) []string {
 	hexadecimal := hex.EncodeToString([]byte(value))

@@ -71,8 +71,8 @@ func New(values ...[]byte) *Redactor {
 }
 
 // Add makes the Redactor hide further values, from now on and for all who use it. It keeps at most 16,384 ways of writing
-// values (a value has about twenty): then those go that were not given again for the longest time, never those that
-// New got. Whoever adds what a text may hold before making the text therefore always has it hidden.
+// values (a value has about twenty): over that limit those go that were not given again for the longest time, never those that
+// New got. What is added before a text is made is therefore always hidden in it.
 func (r *Redactor) Add(values ...[]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -69,7 +69,7 @@ func overwrite(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// invisible tells the characters that a reader cannot see and that could hide or turn what stands beside them.
+// invisible reports whether a reader can't see a character, which could hide or turn what is beside it.
 func invisible(c rune) bool {
 	switch {
 	case c == '\n', c == '\t':

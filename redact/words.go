@@ -2,7 +2,7 @@ package redact
 
 import "strings"
 
-// explains says that a value is no secret but tells what happened: "expired", "is required", "<nil>", "******", "${DB_PASSWORD}",
+// explains says that a value isn't a secret but says what happened: "expired", "is required", "<nil>", "******", "${DB_PASSWORD}",
 // "/run/secrets/db_password".
 func explains(v string) bool {
 	v = strings.TrimSpace(v)
@@ -82,7 +82,7 @@ var joining = func() map[string]bool {
 	return out
 }()
 
-// sentence says that a text of several words tells something.
+// sentence says that a text of several words says something.
 func sentence(v string) bool { return hasWord(v, telling) }
 
 // joined says that a text of several words is put together like a sentence.
@@ -188,7 +188,7 @@ var pathBytes = newClass("A-Za-z0-9_./:@~-")
 // address says that a value is a URL. What is secret in a URL has rules of its own.
 func address(v string) bool {
 	v = strings.Trim(v, `"'`+"`")
-	scheme, _, ok := strings.Cut(v, "://") // nothing follows where a mask stands
+	scheme, _, ok := strings.Cut(v, "://") // nothing follows in a mask
 	return ok && is(schemeByte, strings.TrimPrefix(scheme, "jdbc:"))
 }
 

@@ -13,14 +13,14 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// How long a bad state lasts before it is a failure (reference kube.md, B.3). What heals on its own gets longer.
+// How long a bad state lasts before it is a failure (reference kube.md, B.3). What recovers on its own gets longer.
 const (
 	crashesAtLeast  = 2                // restarts of a new pod that crashes
 	configPatience  = 20 * time.Second // a Secret that is created at the same time
 	absentPatience  = 10 * time.Second // a tag that is not there: one pull that failed twice
-	accessPatience  = 30 * time.Second // Azure's registry tokens heal within a minute or two, its permissions do not
+	accessPatience  = 30 * time.Second // Azure's registry tokens recover within a minute or two, its permissions do not
 	pullPatience    = time.Minute      // the registry or the network
-	nodePatience    = time.Minute      // until a pod without a place counts, unless a node is coming
+	nodePatience    = time.Minute      // until a pod without a node counts, unless a node is coming
 	restartPatience = 20 * time.Second // a pod that was restarted may become ready this time
 	evictedAtMost   = 3                // pods of one revision that failed as a whole
 )
@@ -142,7 +142,7 @@ func (r Rollout) stuck(fresh []*corev1.Pod, how string, now time.Time) algesta.T
 	return algesta.Say("Nothing moved {}: {} of {} wanted pods of {} are ready.", how, ready, r.Desired(), r.name())
 }
 
-// name is what a person calls this rollout: "revision 41 of `x`".
+// name is what people call this rollout: "revision 41 of `x`".
 func (r Rollout) name() algesta.Text {
 	if n := r.Revision(); n > 0 {
 		return algesta.Say("revision {}", n)
@@ -177,7 +177,7 @@ func lastExit(pod *corev1.Pod) string {
 	return fmt.Sprintf("exit %d", last.ExitCode)
 }
 
-// lastWords is what the container wrote as its termination message, which lies in the pod itself.
+// lastWords is what the container wrote as its termination message, which is in the pod's status.
 func lastWords(pod *corev1.Pod, container string) string {
 	for _, c := range pod.Status.ContainerStatuses {
 		if c.Name != container {

@@ -10,8 +10,8 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// ChangedOutside stands in the place of a change-cause that was left behind by an older change of the bot: it would sign someone
-// else's change with a colleague's name.
+// ChangedOutside takes the place of a change-cause that was left behind by an older change of the bot: otherwise it would put a
+// colleague's name to someone else's change.
 const ChangedOutside = "changed outside the bot"
 
 // CauseOf is the change-cause that a Deployment or ReplicaSet with this template carries, cleaned; ChangedOutside where it is about
@@ -32,8 +32,7 @@ func InQuotes(cause string) string {
 }
 
 // tellCauses fills in why and when each of the revisions of the Deployment, newest first, was made. A cause of the bot without a mark of
-// its template was
-// written before there were marks: it belongs to the oldest revision that carries it, and later ones inherited it.
+// its template was written before there were marks: it belongs to the oldest revision that carries it, and later ones inherited it.
 func tellCauses(d *appsv1.Deployment, revisions []Revision) {
 	for i := range revisions {
 		r := &revisions[i]
@@ -58,8 +57,8 @@ func tellCauses(d *appsv1.Deployment, revisions []Revision) {
 	}
 }
 
-// Began is when the revision was last made what runs. first is true where that isn't known: someone else went back to it, and what is
-// told is when it was made the first time.
+// Began is when the revision last became the current one. first is true where that isn't known: someone else rolled back to it, and what is
+// returned is when it was made the first time.
 func (r Revision) Began() (at time.Time, first bool) {
 	if r.Made.IsZero() {
 		return r.Set.CreationTimestamp.Time, true

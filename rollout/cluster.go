@@ -1,5 +1,5 @@
 // Package rollout is what a rollout is, how far it is, how it ends, and why a pod of it doesn't run. Look reads one; Judge and
-// all that follows from it look at nothing but what was read. It writes nothing, and it must never know a runbook, Slack, the
+// all that follows from it use nothing but what was read. It writes nothing, and it must never know a runbook, Slack, the
 // store or the policy.
 package rollout
 
@@ -28,7 +28,7 @@ type Cluster struct {
 	Stops  Stops  // nil where the pods have to be listed
 }
 
-// Stops knows from its caches which pods stop: while a quota refuses pods that is looked at every second.
+// Stops knows from its caches which pods stop: while a quota refuses pods it's asked every second.
 type Stops interface {
 	// LastStop is when the grace period of the namespace's last stopping pod ends, zero when none stops; known says that the caches are
 	// filled.

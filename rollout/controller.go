@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// Controller is what a Deployment, a StatefulSet or a DaemonSet says of its rollout, in one form. Whatever judges a rollout reads
+// Controller is what a Deployment, a StatefulSet or a DaemonSet says of its rollout, in one form. The code that judges a rollout reads
 // this and the pods, and doesn't ask which of the three it is.
 type Controller struct {
 	Kind        string // as in a manifest: "Deployment"
@@ -35,7 +35,7 @@ type Controller struct {
 	Total            int32 // pods there are, old ones too
 	Updated          int32 // of the current revision
 	Ready            int32
-	ReadyNew         int32 // of the current revision, as far as the controller tells
+	ReadyNew         int32 // of the current revision, as far as the controller says
 	// Up are the pods that count as being there: the available ones, and of a StatefulSet the ready ones, as kubectl has it.
 	Up int32
 
@@ -53,7 +53,7 @@ type Controller struct {
 	Refusal      string
 	Wanted, Made int32
 
-	outside    bool      // somebody else went back to the current revision, so its change-cause is about an earlier time
+	outside    bool      // someone else rolled back to the current revision, so its change-cause is about an earlier time
 	owner      types.UID // of the pods of the current revision, where they have their own
 	label      string    // else they have this label
 	labelValue string
@@ -161,7 +161,7 @@ func OfStatefulSet(set *appsv1.StatefulSet) (Controller, error) {
 	return c.hashed()
 }
 
-// templateGeneration is on a DaemonSet and its pods (pkg/controller/daemon/util of Kubernetes). The API server counts it up with every
+// templateGeneration is on a DaemonSet and its pods (pkg/controller/daemon/util of Kubernetes). The API server increases it with every
 // change of the template.
 const (
 	templateGeneration      = "deprecated.daemonset.template.generation"

@@ -19,7 +19,7 @@ import (
 	"github.com/3astronautas/algesta/rollout/rollouttest"
 )
 
-// TestDoneByTheRulesOfKubectl holds the three kinds against kubectl's rollout_status.go.
+// TestDoneByTheRulesOfKubectl compares the three kinds with kubectl's rollout_status.go.
 func TestDoneByTheRulesOfKubectl(t *testing.T) {
 	t.Parallel()
 	deployment := func(change func(*appsv1.Deployment)) func(*testing.T) rollout.Controller {
@@ -192,7 +192,7 @@ func (o *others) EventsOf(_ context.Context, _, reason string) ([]corev1.Event, 
 	return out, nil
 }
 
-// add adds a ready pod with this label; uid tells it from the one of the same name that it replaced.
+// add adds a ready pod with this label; uid distinguishes it from the one of the same name that it replaced.
 func (o *others) add(name, uid, label, value string, age time.Duration) *corev1.Pod {
 	owner := types.UID("s-1")
 	if o.daemon != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// suspectAfter is how long a pod may be unready, or late in stopping, before its node is looked at.
+// suspectAfter is how long a pod may be unready, or late in stopping, before its node is read.
 const suspectAfter = 10 * time.Second
 
 // unreadyNodes are the Ready conditions of the nodes that pods of the workload are on and that are not ready, by name. Only nodes
-// of pods are read that are not ready without a reason of their own: a node that died shows in nothing else.
+// of pods are read that are not ready without a reason of their own: nothing else shows a node that died.
 func unreadyNodes(ctx context.Context, c Lister, pods []*corev1.Pod) map[string]corev1.NodeCondition {
 	suspects := map[string]bool{}
 	for _, pod := range pods {
@@ -31,7 +31,7 @@ func unreadyNodes(ctx context.Context, c Lister, pods []*corev1.Pod) map[string]
 	var nodes corev1.NodeList
 	names := slices.Sorted(maps.Keys(suspects))
 	if err := c.List(ctx, "", corev1.LabelHostname+" in ("+strings.Join(names, ",")+")", &nodes); err != nil {
-		return nil // the pods' own state is told in any case
+		return nil // the pods' own state is shown in any case
 	}
 	out := map[string]corev1.NodeCondition{}
 	for _, node := range nodes.Items {

@@ -38,7 +38,7 @@ type Revision struct {
 	Set      *appsv1.ReplicaSet
 	Template map[string]any // as the server wrote it, without the label pod-template-hash
 	Cause    string         // why it was made, cleaned; ChangedOutside where what is noted is about another revision
-	Made     time.Time      // when it was last made what runs; zero where that isn't known
+	Made     time.Time      // when it last became the current one; zero where that isn't known
 }
 
 // Hash is the pod-template-hash of the revision: it stays when the number moves.
@@ -154,7 +154,7 @@ func TypedTemplate(template map[string]any) (corev1.PodTemplateSpec, error) {
 }
 
 // MainContainer is the container that people mean when they name none: the one that kubectl's annotation names, else the
-// one called like the service, else the first.
+// one with the service's name, else the first.
 func MainContainer(t corev1.PodTemplateSpec, service string) corev1.Container {
 	for _, name := range []string{t.Annotations["kubectl.kubernetes.io/default-container"], service} {
 		for _, c := range t.Spec.Containers {

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Difference is one thing that differs between two pod templates, as a person reads it.
+// Difference is one thing that differs between two pod templates, in words.
 type Difference struct {
 	container string // "" for the pod itself, and where the pod has one container only
 	what      string // the field of the pod or container: "image", "env", "hostNetwork", …
@@ -24,7 +24,7 @@ const podTemplateHash = "pod-template-hash"
 
 // Differences lists everything that differs between two raw templates, what matters most first: whatever a write would change has a
 // row, because people approve what they see. Values that may be secrets are not in it: those of the environment but for plainEnv, of
-// annotations, arguments and headers. They are said to have changed.
+// annotations, arguments and headers. Only that they changed is shown.
 func Differences(from, to map[string]any) []Difference {
 	var out []Difference
 	for _, key := range keysOf(from, to) {
@@ -96,7 +96,7 @@ func diffPod(a, b map[string]any) []Difference {
 	return out
 }
 
-// diffContainers compares containers by name. What a new one holds is told as well: it may be privileged.
+// diffContainers compares containers by name. What a new one holds is listed as well: it may be privileged.
 func diffContainers(kind string, a, b []any) []Difference {
 	noun := "container"
 	if kind == "initContainers" {
@@ -246,7 +246,7 @@ func source(name string, env map[string]any) string {
 	return "a literal value"
 }
 
-// The bounds of what is told of one kind, so that no change hides another behind hundreds of its own kind.
+// The bounds of what is shown of one kind, so that no change hides another behind hundreds of its own kind.
 const (
 	manyOfOne    = 20 // from there on what happened in the same way stands together, and a row of the card names so many
 	namesPerLine = 5
@@ -277,7 +277,7 @@ func together(differences []Difference) []Difference {
 			out = append(out, d)
 			continue
 		}
-		delete(all, group) // told once, where the first stood
+		delete(all, group) // shown once, where the first was
 		for part := range slices.Chunk(names, namesPerLine) {
 			out = append(out, Difference{d.container, d.what, strings.Join(part, ", ") + " " + group.how})
 		}
@@ -298,10 +298,10 @@ func Lines(differences []Difference) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// mostRows is how many kinds of change are rows of the card; all of them stand in the diff below it.
+// mostRows is how many kinds of change are rows of the card; all of them are in the diff below it.
 const mostRows = 8
 
-// Fields are the differences as rows of the card: what changes of one kind stands in one row.
+// Fields are the differences as rows of the card: what changes of one kind is in one row.
 func Fields(differences []Difference) []algesta.Field {
 	var out []algesta.Field
 	told := map[string]int{}

@@ -6,10 +6,10 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Phase is where a followed rollout stands.
+// Phase is how far a followed rollout has got.
 type Phase string
 
-// The phases. Complete goes on: the soak follows, then Settled. The others but Moving are ends.
+// The phases. Complete isn't an end: the soak follows, then Settled. The others but Moving are ends.
 const (
 	Moving    Phase = "moving"
 	Complete  Phase = "complete"  // all pods are there, watching for the soak
@@ -20,11 +20,11 @@ const (
 	OutOfTime Phase = "out of time"
 )
 
-// Follow is what a follower has to know and remember between two looks. It is stored as JSON.
+// Follow is what a follower has to know and remember between two polls. It is stored as JSON.
 type Follow struct {
 	Generation int64 `json:"generation"` // returned by the write
 	// TemplateHash is of the pod template after the write (Plan.Template). Where it is not known, Judge takes the one of the
-	// first look that shows the written generation.
+	// first poll that shows the written generation.
 	TemplateHash string        `json:"templateHash"`
 	Replicas     int32         `json:"replicas"`        // desired after the write; 0 with Scale set is meant
 	Scale        bool          `json:"scale,omitempty"` // the write changed the number of pods
@@ -33,7 +33,7 @@ type Follow struct {
 	Soak         time.Duration `json:"soak"`
 	Before       Health        `json:"before"`
 	// Filled by Judge.
-	UID          string    `json:"uid,omitempty"`          // of the Deployment, to notice that it was made anew
+	UID          string    `json:"uid,omitempty"`          // of the Deployment, to notice that it was recreated
 	CompleteAt   time.Time `json:"completeAt,omitzero"`    // when all pods were there for the first time
 	SteadyAt     time.Time `json:"steadyAt,omitzero"`      // since when they have been there without a break: the soak counts from here
 	RestartsSeen int32     `json:"restartsSeen,omitempty"` // of the new pods, at SteadyAt
@@ -45,9 +45,9 @@ type Follow struct {
 	Served    bool         `json:"served,omitempty"`   // some pod took requests since the write
 	ChangedAt time.Time    `json:"changedAt,omitzero"` // when more pods were ready or updated than ever before
 	Most      int          `json:"most,omitempty"`     // ready and updated pods at ChangedAt
-	// Restarts had the new pods at CompleteAt, and before it those that are older than the write at the first look; by name and UID.
+	// Restarts had the new pods at CompleteAt, and before it those that are older than the write at the first poll; by name and UID.
 	Restarts map[string]int32 `json:"restarts,omitempty"`
-	// Mark changes with everything worth telling or remembering.
+	// Mark changes with everything worth posting or remembering.
 	Mark string `json:"mark,omitempty"`
 	// FirstSeen remembers since when a pod is in a bad state, by "pod/container reason".
 	FirstSeen map[string]time.Time `json:"firstSeen,omitempty"`
@@ -64,7 +64,7 @@ type Health struct {
 	State    string        `json:"state,omitempty"`   // of what has no pods, in the words of the poll that compares it
 }
 
-// Progress is one look at a rollout, in words.
+// Progress is a rollout at one moment, in words.
 type Progress struct {
 	Phase Phase
 	Ready int          // new pods that are ready
@@ -75,7 +75,7 @@ type Progress struct {
 	// Alert is what people should know at once although the rollout goes on: a crash after all pods were there, a node that does
 	// not answer, no pod left that serves users. Empty when there is nothing.
 	Alert algesta.Text
-	// NoPods says that what is followed has none: Result is told in place of them.
+	// NoPods says that what is followed has none: Result is shown in place of them.
 	NoPods bool
 	Result algesta.Text // with Settled and NoPods: what was reached, in a sentence; empty where there is no more to say than that it was done
 	// CameUp says of Broken that all pods were there before.
@@ -109,7 +109,7 @@ func Begin(p algesta.Plan, soak time.Duration) Follow {
 // ReplicasPath is where a patch says how many pods are wanted: the scale subresource has no generation to wait for.
 const ReplicasPath = "/spec/replicas"
 
-// Scales tells whether the plan changes the number of pods, and how many are wanted after it.
+// Scales reports whether the plan changes the number of pods, and how many are wanted after it.
 func Scales(p algesta.Plan) (scales bool, replicas int32) {
 	for _, c := range p.Changes {
 		for _, s := range c.Swaps {

@@ -55,7 +55,7 @@ func (r Rollout) window(now time.Time) time.Duration {
 	return min(restartWindow, max(oldest, time.Second))
 }
 
-// Compare tells whether the workload is better off than before, and how that was seen, as the end of a sentence:
+// Compare says whether the workload is healthier than before, and how that was seen, as the end of a sentence:
 // "no restart in the 60 s since (before: 6 in 10 min)".
 func Compare(before, after Health) (Verdict, algesta.Text) {
 	if !before.Known || !after.Known {
@@ -71,21 +71,20 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 	verdict := Same
 	switch {
 	case worse:
-		verdict = Worse // what got worse somewhere is not called better
+		verdict = Worse // a workload that got worse somewhere isn't called better
 	case better:
 		verdict = Healthier
 	}
 	return verdict, algesta.Say("{} in the {} since ({})", restarts(after.Restarts), words.Span(after.Window), before.words(after))
 }
 
-// tells is how many restarts had to be expected for none to tell something: the rule of three, by which none happens by chance once in
+// tells is how many restarts had to be expected for none to be significant: the rule of three, by which none happens by chance once in
 // twenty times.
 const tells = 3
 
 // restartsDiffer is below zero where the pods restart less than before, above it where they do more. What is watched afterwards is a minute
-// or
-// so: one restart in the ten minutes before and none in that minute is no difference, and neither is one more of a workload that restarts
-// anyway.
+// or so: one restart in the ten minutes before and none in that minute is no difference, and neither is one more of a workload that
+// restarts anyway.
 func restartsDiffer(before, after Health) float64 {
 	difference := after.rate() - before.rate()
 	switch {
@@ -108,7 +107,7 @@ func (h Health) rate() float64 {
 	return float64(h.Restarts) / h.Window.Minutes()
 }
 
-// words tells how it was before, and only what differs or was wrong.
+// words say how it was before, and only what differs or was wrong.
 func (h Health) words(after Health) string {
 	out := fmt.Sprintf("before: %d in %s", h.Restarts, words.Span(h.Window))
 	if h.missing() > 0 || after.missing() > 0 {

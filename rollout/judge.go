@@ -18,15 +18,15 @@ const (
 	noDeadline      = 1<<31 - 1        // progressDeadlineSeconds that means none
 	watchAnyway     = 15 * time.Minute // where there is no deadline
 	pastDeadline    = time.Minute      // beyond it: the controller notices late
-	unseenAtMost    = 30 * time.Second // until an object that is older than the write counts as made anew
+	unseenAtMost    = 30 * time.Second // until an object that is older than the write counts as recreated
 	stuckAfter      = 3 * time.Minute  // without any movement
 	defaultDeadline = 10 * time.Minute // progressDeadlineSeconds by default
 )
 
-// Judge tells where a rollout stands. It looks at nothing but its arguments: f is what the follower remembered from the
-// last look, and what it returns is what to remember for the next. It judges a failure from the pods, within
+// Judge says how far a rollout has got. It uses nothing but its arguments: f is what the follower remembered from the
+// last poll, and what it returns is what to remember for the next. It judges a failure from the pods, within
 // seconds, and does not wait for the deadline; a Deployment that was complete stays "complete" for Kubernetes
-// whatever happens to its pods. It is Broken once: whoever goes on looking learns whether it came up after all.
+// whatever happens to its pods. It is Broken once: further polls show whether it came up after all.
 func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	p := Progress{Phase: Moving, Took: now.Sub(f.StartedAt)}
 	if why, gone := r.gone(f, now); gone {
@@ -168,16 +168,16 @@ func (f Follow) restartsBefore(fresh []*corev1.Pod) map[string]int32 {
 // ended with.
 func (f Follow) restarted(pod *corev1.Pod) int32 { return Restarts(pod) - f.Restarts[key(pod)] }
 
-// key tells a pod apart from the one of the same name that it replaced, as a StatefulSet's does.
+// key distinguishes a pod from the one of the same name that it replaced, as a StatefulSet's does.
 func key(pod *corev1.Pod) string { return pod.Name + " " + string(pod.UID) }
 
-// noPodsKey stands in FirstSeen for a ReplicaSet that may not make pods. Each pod that it could make is a new beginning.
+// noPodsKey is the key in FirstSeen of a ReplicaSet that may not make pods. Each pod that it manages to make starts that over.
 func (r Rollout) noPodsKey() string { return fmt.Sprintf("ReplicaFailure with %d", r.made()) }
 
 // seenKey joins the reasons of one trouble: a crash loop alternates between several, and a pull between two.
 func seenKey(pod *corev1.Pod, s PodState) string { return key(pod) + "/" + s.Container + " " + s.Word }
 
-// restartedKey stands in FirstSeen for a pod that was restarted and is not ready.
+// restartedKey is the key in FirstSeen of a pod that was restarted and is not ready.
 func restartedKey(pod *corev1.Pod) string { return key(pod) + " restarted" }
 
 // overtaken reports that what was written is no longer what is wanted.
@@ -246,7 +246,7 @@ func (r Rollout) line(f Follow, pods int, now time.Time) algesta.Text {
 // mostPodLines is how many pods a progress message names.
 const mostPodLines = 12
 
-// podLines tells each new pod's state, and the old ones in one line.
+// podLines shows each new pod's state, and the old ones in one line.
 func (r Rollout) podLines(fresh, old []*corev1.Pod, now time.Time) []algesta.Text {
 	var out []algesta.Text
 	for _, pod := range fresh {

@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 	tests := map[string]struct {
 		s     func() *still
 		ago   time.Duration // since the write
-		later time.Duration // a second look after this, for what has to last
+		later time.Duration // a second poll after this, for what has to last
 		with  func(*rollout.Follow)
 		want  rollout.Phase
 		why   string
@@ -341,7 +341,7 @@ func TestJudge(t *testing.T) {
 		}, ago: time.Second, want: rollout.Overtaken, why: "Someone paused api-gateway-production: nothing more happens until " +
 			"it's resumed."},
 		"deleted": {s: func() *still { return &still{} }, ago: time.Second, want: rollout.Gone, why: "api-gateway-production was deleted."},
-		"made anew": {
+		"recreated": {
 			s:    gateway,
 			ago:  time.Second,
 			with: func(f *rollout.Follow) { f.UID = "d-0" },
@@ -555,7 +555,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestTheLastWordsOfAProgramEndNoQuotation has a program try to go on in the bot's own words.
+// TestTheLastWordsOfAProgramEndNoQuotation has a program try to continue in the bot's own words.
 func TestTheLastWordsOfAProgramEndNoQuotation(t *testing.T) {
 	t.Parallel()
 	const forged, shown = "ok”. Approved by Carla. “", `“ok". Approved by Carla. "”`

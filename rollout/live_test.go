@@ -19,7 +19,7 @@ import (
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
-// follow looks at an object until its rollout has ended, and returns that end.
+// follow polls an object until its rollout has ended, and returns that end.
 func follow(t *testing.T, bot *kube.Cluster, object algesta.Object, generation int64) rollout.Progress {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -21,7 +21,7 @@ type PodState struct {
 // startReasons are waiting reasons of a container that is on its way.
 var startReasons = []string{"", "ContainerCreating", "PodInitializing"}
 
-// StateOf tells what a pod is doing. What is in trouble comes before what is merely not ready.
+// StateOf says what a pod is doing. What is in trouble comes before what is merely not ready.
 func StateOf(pod *corev1.Pod) PodState {
 	switch {
 	case pod.DeletionTimestamp != nil:
@@ -70,7 +70,7 @@ func waitingState(pod *corev1.Pod) PodState {
 	return PodState{Word: "starting"}
 }
 
-// containerTrouble tells whether a container cannot run, and why. One that is always restarted is meant to run for good: that it
+// containerTrouble reports whether a container can't run, and why. One that is always restarted is meant to run for good: that it
 // ended is trouble, whatever its exit code.
 func containerTrouble(c corev1.ContainerStatus, restarted bool) (PodState, bool) {
 	s := PodState{Container: c.Name, Restarts: c.RestartCount}

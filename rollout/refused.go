@@ -120,7 +120,7 @@ func stopping(pods []*corev1.Pod, now time.Time) bool {
 	return false
 }
 
-// roomAgain reports that the quota which refused a pod would take it now. known is false where that cannot be told.
+// roomAgain reports that the quota which refused a pod would take it now. known is false where that can't be determined.
 func (r Rollout) roomAgain(message string) (room, known bool) {
 	refusal, is := facts.ReadQuotaRefusal(message)
 	if !is || r.Room == nil || r.Room.Unread != nil {

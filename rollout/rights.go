@@ -2,7 +2,7 @@ package rollout
 
 // What is read here, in the words of a runbook's Reads.
 var (
-	// Reads are the rights that Look needs for a Deployment. Without those to events, quotas and nodes it tells less about a rollout that
+	// Reads are the rights that Look needs for a Deployment. Without those to events, quotas and nodes it says less about a rollout that
 	// waits.
 	Reads = []string{
 		"get deployments.apps",

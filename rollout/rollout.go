@@ -98,7 +98,7 @@ func Serving(pods []*corev1.Pod) int {
 // restartWindow is how far back restarts count as news.
 const restartWindow = 10 * time.Minute
 
-// restartsSince is how often containers of the pod have restarted since then, as far as the pod tells: it keeps a counter
+// restartsSince is how often containers of the pod have restarted since then, as far as the pod's status shows: it keeps a counter
 // and the time of the last end only. Of a pod that is older it is therefore at least this number.
 func restartsSince(pod *corev1.Pod, since time.Time) int32 {
 	var n int32

@@ -115,7 +115,7 @@ func restartsOfAll(pods []*corev1.Pod) int32 {
 // clocksDiffer is how far the clock of a node may be behind.
 const clocksDiffer = 2 * time.Second
 
-// endedAfter reports that a container of the pod ended after t, as far as the pod tells.
+// endedAfter reports that a container of the pod ended after t, as far as the pod's status shows.
 func endedAfter(pod *corev1.Pod, t time.Time) bool {
 	for _, c := range pod.Status.ContainerStatuses {
 		if end := lastEnd(c); !end.IsZero() && end.After(t.Add(-clocksDiffer)) {

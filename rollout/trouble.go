@@ -72,7 +72,7 @@ func plural(word string, n int) string {
 	return forms[1]
 }
 
-// whoServes tells whether users notice, as in "The 2 old pods still serve users", in a sentence.
+// whoServes says whether users notice, as in "The 2 old pods still serve users", in a sentence.
 func (r Rollout) whoServes() algesta.Text {
 	newReady, oldReady := r.Ready()
 	switch {

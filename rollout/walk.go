@@ -9,8 +9,7 @@ import (
 )
 
 // The fields of a pod and of a container whose values may be shown, but for what is under hiddenKeys. A field that this program does not
-// know
-// is said to have changed, and its values stay hidden.
+// know is shown as changed, and its values stay hidden.
 var (
 	plainPod = strings.Fields(
 		"activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks hostAliases hostIPC " +
@@ -28,10 +27,10 @@ var (
 	hiddenKeys = strings.Fields("command args annotations httpHeaders volumeAttributes options")
 )
 
-// listKeys are the fields that tell the elements of a list apart.
+// listKeys are the fields that distinguish the elements of a list.
 var listKeys = []string{"name", "mountPath", "devicePath", "key", "conditionType"}
 
-// nothing stands for a value that is not there.
+// nothing is shown for a value that is not there.
 const nothing = "none"
 
 // walked lists the leaves that differ below a field of a pod ("" for the container) or of a container. Two values that differ have at least
@@ -130,7 +129,7 @@ func element(list []any, i int) any {
 	return nil
 }
 
-// keyed is a list by what tells its elements apart, nil where nothing does.
+// keyed is a list by what distinguishes its elements, nil where nothing does.
 func keyed(list []any) map[string]any {
 	for _, key := range listKeys {
 		out := map[string]any{}
@@ -159,7 +158,7 @@ func named(list []any) map[string]any {
 	return out
 }
 
-// reordered reports whether the elements that two lists share stand in another order.
+// reordered reports whether the elements that two lists share are in another order.
 func reordered(a, b []any) bool {
 	names := func(list, other []any) []string {
 		var out []string
@@ -185,7 +184,7 @@ func joined(path, key string) string {
 	return path + "." + key
 }
 
-// fromTo is a value before and after. Values that look the same once they are cleaned and cut are said to have changed.
+// fromTo is a value before and after. Values that look the same once they are cleaned and cut are shown as changed.
 func fromTo(a, b any) string {
 	x, y := shown(a), shown(b)
 	if x == y {

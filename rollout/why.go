@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// why says in one sentence why a pod can't run: with the words of the diagnosis, which stands below it in the same thread.
+// why says in one sentence why a pod can't run: with the words of the diagnosis, which is below it in the same thread.
 func (r Rollout) why(pod *corev1.Pod, s PodState, now time.Time) algesta.Text {
 	name := algesta.Name(pod.Name)
 	if s.Reason == "" {
@@ -84,7 +84,7 @@ func (r Rollout) ref() facts.Ref {
 	return facts.Ref{Kind: r.Controller.Kind, Namespace: r.Workload.Namespace, Name: r.Workload.Name}
 }
 
-// marked is what a rule says, with the names in it as names.
+// marked is what a rule says, with the names in it as Name spans.
 func marked(why rules.Why) algesta.Text {
 	rest := quote(why.What)
 	names := slices.DeleteFunc(slices.Clone(why.Names), func(name string) bool { return name == "" })
@@ -105,7 +105,7 @@ func marked(why rules.Why) algesta.Text {
 	return algesta.Say("{}{}", out, rest)
 }
 
-// wordAt is where the name stands in the text on its own, -1 where it doesn't: "api" isn't in "api-gateway".
+// wordAt is where the name is in the text on its own, -1 where it doesn't: "api" isn't in "api-gateway".
 func wordAt(text, name string) int {
 	from := 0
 	for {
@@ -121,7 +121,7 @@ func wordAt(text, name string) int {
 	}
 }
 
-// partOfName reports that the byte there could go on a name. A full stop ends one, except before more of it.
+// partOfName reports that the byte there could continue a name. A full stop ends one, except before more of it.
 func partOfName(text string, at int) bool {
 	if at < 0 || at >= len(text) {
 		return false

@@ -107,7 +107,7 @@ func diagnosed(pod *corev1.Pod, now time.Time) string {
 	return diagnosis.Diagnose(facts.NewSnapshot(now, []runtime.Object{pod}, unread), facts.Ref{}).Summary
 }
 
-// requireSameCause compares what comes before whom it stops.
+// requireSameCause compares what comes before what it stops.
 func requireSameCause(t *testing.T, end, diagnosis string) {
 	t.Helper()
 	cause, _, cut := strings.Cut(diagnosis, ", so ")
@@ -154,7 +154,7 @@ func TestNamesInACauseAreNames(t *testing.T) {
 	), p.Why)
 }
 
-// A state that no rule knows is told by its own words, in a sentence.
+// A state that no rule knows is described by its own words, in a sentence.
 func TestAStateThatNoRuleKnowsIsASentence(t *testing.T) {
 	t.Parallel()
 	s := rolling()

@@ -20,7 +20,7 @@ func oneLine(s string) string {
 	return strings.Join(strings.Fields(redact.Clean(forms.String(s))), " ")
 }
 
-// ShortName leaves of a pod's name what tells it from its siblings: "…-x2x9f".
+// ShortName is the part of a pod's name that distinguishes it from its siblings: "…-x2x9f".
 func ShortName(pod string) string {
 	if i := strings.LastIndexByte(pod, '-'); i > 0 {
 		return "…" + pod[i:]

@@ -10,7 +10,7 @@ import (
 )
 
 // About says what a command may be about: one thing of those that are set. The grammar, the usage, the help, the suggestions and
-// RUNBOOKS.md follow from it. The zero value is about nothing: the command stands alone, as one does that lists what waits for approval.
+// RUNBOOKS.md follow from it. The zero value is about nothing: the command is about no target, such as the list of what waits for approval.
 type About struct {
 	// Service takes a service in an environment.
 	Service bool
@@ -22,7 +22,7 @@ type About struct {
 	Kinds []string
 	// Host takes a host name, such as api.example.com.
 	Host bool
-	// Optional says that a command may leave out the environment: it's about everything then that whoever asks may know, and Input.Places
+	// Optional says that a command may leave out the environment: then it's about everything that the person may see, and Input.Places
 	// are the environments in which the policy lets them do the same.
 	Optional bool
 	// Cluster says that the object, which is of a single kind, is of a cluster and in no environment, and isn't there yet: which cluster
@@ -34,7 +34,7 @@ type About struct {
 // aboutService is what most commands are about.
 var aboutService = About{Service: true}
 
-// Nothing reports whether the command stands alone.
+// Nothing reports whether the command is about nothing.
 func (a About) Nothing() bool { return !a.Service && !a.Environment && !a.Host && len(a.Kinds) == 0 }
 
 // Takes reports whether a command may name an object of this kind. A Deployment or Service is a service's, and a namespace an
@@ -56,14 +56,15 @@ func (a About) Placed() bool {
 	return !a.Cluster && !a.Optional && (a.Service || len(a.Kinds) > 0 || a.Environment && !a.Host)
 }
 
-// What stands for what has to be typed in a usage line.
+// The placeholders of a usage line.
 const (
 	serviceSlot     = "<service>"
 	environmentSlot = "<environment>"
 	hostSlot        = "<host>"
 )
 
-// Slot stands for what the command is about in a usage line: "<service>", "<host>"; "" where that is the environment or nothing.
+// Slot is the placeholder for what the command is about in a usage line: "<service>", "<host>"; "" where that is the environment or
+// nothing.
 func (a About) Slot() string {
 	switch {
 	case a.Service:
@@ -80,7 +81,7 @@ func (a About) Slot() string {
 	return ""
 }
 
-// ClusterArg is the argument by which a command that is about a cluster names an environment of it.
+// ClusterArg is the argument by which a command that is about a cluster names one of that cluster's environments.
 const ClusterArg = "environment"
 
 // Usage are the ways to say what the command is about, the usual one first: "<service> <environment>", "<environment>".

@@ -10,7 +10,7 @@ const (
 	IntArg    ArgKind = "number"
 	TextArg   ArgKind = "text"
 	SwitchArg ArgKind = "switch"
-	// PersonArg is a person whom someone mentions. Its value is their ID in the workspace, such as U0DANA: names can be anyone's.
+	// PersonArg is a person that someone mentions. Its value is their ID in the workspace, such as U0DANA: names can be anyone's.
 	PersonArg ArgKind = "@person"
 )
 
@@ -38,7 +38,7 @@ type Arg struct {
 	Offers func(ctx context.Context, c Cluster, in Input) (Offered, error)
 }
 
-// Slot stands for the argument's value in a usage line: "<number>", "<image>".
+// Slot is the placeholder for the argument's value in a usage line: "<number>", "<image>".
 func (a Arg) Slot() string {
 	if a.Kind == TextArg {
 		return "<" + a.Name + ">"

@@ -8,9 +8,9 @@ import (
 	wordsof "github.com/3astronautas/algesta/words"
 )
 
-// The arguments of audit, for who answers it.
+// The arguments of audit, for the room that answers it.
 var (
-	// AuditPerson says of whose doings it tells.
+	// AuditPerson says whose actions it lists.
 	AuditPerson = Arg{
 		Name:    "person",
 		Aliases: []string{"by", "who", "user"},
@@ -53,7 +53,7 @@ func Span(typed string) (d time.Duration, ok bool) {
 // longestSpan bounds a length of time that someone types: ten years.
 const longestSpan = 10 * 365 * 24 * time.Hour
 
-// auditDay is how far back the audit goes where nothing else is said.
+// auditDay is how far back the audit goes by default.
 const auditDay = 24 * time.Hour
 
 // AuditSpan is how far back an audit goes.

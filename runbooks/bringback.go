@@ -15,9 +15,10 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// bringsBack says what a later `kubectl apply` or sync of whatever keeps the deployment in files would put back, as far as the cluster
+// bringsBack says what a later `kubectl apply` or sync from wherever the deployment is kept in files would put back, as far as the cluster
 // knows: kubectl and Argo CD leave what they applied in an annotation, and a server-side apply leaves which fields it owns. template and
-// replicas are what the deployment will have after the plan. Values of images and numbers of pods are told, of all else only what it is.
+// replicas are what the deployment will have after the plan. Values of images and numbers of pods are named, of everything else only what
+// it is.
 func (s deploymentState) bringsBack(template map[string]any, replicas int32) []algesta.Text {
 	if back := s.fromLastApplied(template, replicas); len(back) > 0 {
 		who := "`kubectl apply` of the file that this deployment was made from"
@@ -86,7 +87,7 @@ func imageAfter(image, other string) string {
 	return quote(image)
 }
 
-// holdsAll reports whether everything that is stated is so: what the API server filled in besides doesn't matter.
+// holdsAll reports whether everything that is stated holds: what the API server filled in besides doesn't matter.
 func holdsAll(stated, live any) bool {
 	switch want := stated.(type) {
 	case map[string]any:
@@ -118,8 +119,8 @@ func sameValue(a, b any) bool {
 	return errP == nil && errQ == nil && p.Cmp(q) == 0
 }
 
-// fromOwnedFields is what a manager that applies on the server still owns and the plan changes: whoever else had changed such a field would
-// have taken it over.
+// fromOwnedFields is what a manager that applies on the server still owns and the plan changes: anyone else who had changed such a field
+// would have taken it over.
 func (s deploymentState) fromOwnedFields(template map[string]any, replicas int32) (manager string, back []string) {
 	after := byName(asList(asMap(template["spec"])["containers"]))
 	for _, entry := range s.d.ManagedFields {

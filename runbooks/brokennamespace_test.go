@@ -54,7 +54,7 @@ type brokenCase struct {
 	// explains are rules of symptoms that the first cause explains, and advice the sentences that stand beside it, by rule.
 	explains   []string
 	advice     map[string]string
-	clean      bool   // there is nothing to mend: says is all
+	clean      bool   // there is nothing to fix: says is all
 	unread     string // a kind that has to be named as not checked
 	onlyEvents bool   // only an event says so
 }
@@ -159,7 +159,7 @@ func (w *brokenNamespace) await(t *testing.T, what string, is func() bool) {
 	require.Eventually(t, is, longestWait, 100*time.Millisecond, "waiting until "+what)
 }
 
-// observation is one observation, so that many diagnoses can be made of it. Logs are read anew.
+// observation is one observation, so that many diagnoses can be made of it. Logs are read again.
 type observation struct {
 	runbooks.Observer
 	objects []runtime.Object

@@ -116,7 +116,7 @@ func rangeDefault(
 	return resource.Quantity{}, false
 }
 
-// fit says whether so many further pods of the template fit into the namespace's quotas.
+// fit says whether that many more pods of the template fit into the namespace's quotas.
 type fit struct {
 	tightest string         // "requests.cpu 1.3 of 4": after the change, of the scarcest; "" without a quota
 	obstacle []algesta.Text // what would be refused

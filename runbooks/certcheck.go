@@ -32,7 +32,7 @@ func answerCertCheck(ctx context.Context, c Cluster, in Input) (algesta.Report, 
 	case r.absent(certificates):
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say(certManagerMissing)}, nil
 	case r.failed[certificates] != nil:
-		return unreadable(in, "the certificates", r.failed[certificates]), nil //nolint:nilerr // it is said
+		return unreadable(in, "the certificates", r.failed[certificates]), nil //nolint:nilerr // the report says so
 	}
 	name := objectOf(in, certificateKind)
 	host := objectOf(in, "host")
@@ -67,7 +67,7 @@ func answerCertCheck(ctx context.Context, c Cluster, in Input) (algesta.Report, 
 	return report, nil
 }
 
-// oneCertificate tells all of one certificate.
+// oneCertificate answers about a single certificate.
 func oneCertificate(cert certificate, in Input) algesta.Report {
 	now, name := in.Command.At, algesta.Name(cert.object.GetName())
 	state := cert.state(now)
@@ -121,7 +121,7 @@ func oneCertificate(cert certificate, in Input) algesta.Report {
 	return report
 }
 
-// nextTry is when cert-manager tries again after so many failures: one hour after the first, doubled each time, at most 32 hours
+// nextTry is when cert-manager tries again after that many failures: one hour after the first, doubled each time, at most 32 hours
 // (cert-manager, pkg/controller/certificates/trigger). tries is 0 where none failed.
 func nextTry(o *unstructured.Unstructured) (at time.Time, tries int64) {
 	failed, err := time.Parse(time.RFC3339, facts.Text(o, "status", "lastFailureTime"))

@@ -81,7 +81,7 @@ func planCertRenew(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 }
 
 // certToRenew is the Certificate as the server wrote it, with what blocks it. One whose authority limits its orders is refused: another
-// order would fail, and count.
+// order would fail, and count against the limit.
 func certToRenew(ctx context.Context, c Cluster, in Input) (certificate, error) {
 	name := objectOf(in, certificateKind)
 	found, r := readCertificates(ctx, c, in)
@@ -171,7 +171,7 @@ func renewalFacts(cert certificate, now time.Time) []algesta.Field {
 	return fields
 }
 
-// renewWarnings say whether a renewal is needed at all, and what stood in its way the last time.
+// renewWarnings say whether a renewal is needed at all, and what went wrong the last time.
 func (c certificate) renewWarnings(in Input) []algesta.Text {
 	now := in.Command.At
 	var out []algesta.Text
@@ -215,7 +215,7 @@ func readIssuer(ctx context.Context, c Cluster, in Input, cert *unstructured.Uns
 	}
 	all := customList(certManagerGroup, "v1", kind)
 	if issuer.unread = c.List(ctx, namespace, "", all); issuer.unread != nil {
-		return issuer, nil //nolint:nilerr // whoever plans says what is unread
+		return issuer, nil //nolint:nilerr // the caller says what is unread
 	}
 	i := slices.IndexFunc(all.Items, func(o unstructured.Unstructured) bool { return o.GetName() == name })
 	if i < 0 {
@@ -228,7 +228,7 @@ func readIssuer(ctx context.Context, c Cluster, in Input, cert *unstructured.Uns
 	return issuer, nil
 }
 
-// warnings say what a new order costs, and whether the issuer works.
+// warnings say what a new order counts against, and whether the issuer works.
 func (i certIssuer) warnings() []algesta.Text {
 	if i.unread != nil {
 		return []algesta.Text{couldNotCheck(i.name, i.unread)}

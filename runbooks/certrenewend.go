@@ -19,7 +19,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// issued is the certificate that a Certificate of cert-manager stands for. Nothing of it comes from a Secret: a CertificateRequest keeps
+// issued is the certificate that cert-manager issued for a Certificate. Nothing of it comes from a Secret: a CertificateRequest keeps
 // what was issued, which is no secret.
 type issued struct {
 	Revision int64     `json:"revision"`         // how often one was issued; 0 for never
@@ -78,7 +78,7 @@ func issuedBefore(ctx context.Context, c Cluster, object algesta.Object) (string
 		return "", err
 	}
 	now, err := readIssued(ctx, c, cert)
-	if err != nil && now.Revision == 0 { // with it and the dates the end can be told without a serial
+	if err != nil && now.Revision == 0 { // with it and the dates the end can be recognized without a serial
 		return "", err
 	}
 	b, err := json.Marshal(now)
@@ -88,7 +88,7 @@ func issuedBefore(ctx context.Context, c Cluster, object algesta.Object) (string
 	return string(b), nil
 }
 
-// pollRenewal looks whether cert-manager has issued another certificate and put it into the Secret, or why it can't.
+// pollRenewal checks whether cert-manager has issued another certificate and put it into the Secret, or why it can't.
 func pollRenewal(ctx context.Context, c Cluster, object algesta.Object, was string) (Polled, error) {
 	cert, err := readOne(ctx, c, object.Group, "v1", object.Kind, object.Namespace, object.Name)
 	switch {
@@ -141,7 +141,7 @@ func (i issued) since(before issued, known bool) algesta.Text {
 	return algesta.Say("{}. Its serial ends in {}; the old one's in {}.", out, lastDigits(i.Serial), lastDigits(before.Serial))
 }
 
-// lastDigits are enough of a serial to tell two apart.
+// lastDigits are enough of a serial to distinguish two.
 func lastDigits(serial string) string { return serial[max(0, len(serial)-8):] }
 
 // beingIssued says what cert-manager waits for.
@@ -169,10 +169,10 @@ func notIssued(
 	return Polled{Phase: rollout.Broken, Said: out}, nil
 }
 
-// blockerOf is the link that holds up a certificate which is being issued, in a sentence; "" where nothing is known to.
+// blockerOf is the link that holds up a certificate which is being issued, in a sentence; "" if nothing is known to.
 func blockerOf(ctx context.Context, c Cluster, object algesta.Object, cert *unstructured.Unstructured) string {
 	now := time.Now()
-	// The old one may be valid for long: what is looked at is the one that is asked for, and that isn't there.
+	// The old one may be valid for a long time: what counts is the one that is asked for, and that isn't there.
 	wanted := cert.DeepCopy()
 	_, issuing := conditionOf(wanted, "Issuing")
 	unstructured.RemoveNestedField(wanted.Object, "status", "notAfter")

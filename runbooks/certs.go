@@ -57,7 +57,7 @@ type certificate struct {
 	cause                        *diagnosis.Chain
 }
 
-// certificateState is what a certificate is, in the order in which it is told.
+// certificateState is what a certificate is, in the order in which a list shows it.
 type certificateState int
 
 const (
@@ -237,7 +237,7 @@ func answerCerts(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 	case r.absent(certificates):
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say(certManagerMissing)}, nil
 	case r.failed[certificates] != nil:
-		return unreadable(in, "the certificates", r.failed[certificates]), nil //nolint:nilerr // it is said
+		return unreadable(in, "the certificates", r.failed[certificates]), nil //nolint:nilerr // the report says so
 	case len(found) == 0:
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There are no Certificates in {}.", whereOf(in))}, nil
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// Cluster is one cluster as a runbook sees it: each thing that it can be asked by itself. What is nil can't be asked of this cluster, and a
-// runbook then says that it couldn't check. The Reader is nil only for a command that is about no cluster. It cannot write: what plans
-// cannot act. Every error is an *algesta.Error (ErrNotFound, ErrForbidden, ErrUnreachable) with a sentence for people;
-// API error bodies never pass.
+// Cluster is one cluster as a runbook sees it: one field for each thing that it can be asked. What is nil can't be asked of this cluster,
+// and a runbook then says that it couldn't check. The Reader is nil only for a command that is about no cluster. It can't write: what plans
+// can't act. Every error is an *algesta.Error (ErrNotFound, ErrForbidden, ErrUnreachable) with a sentence for people; API error bodies
+// never pass.
 type Cluster struct {
 	Reader
 	Bounded  Bounded
@@ -34,7 +34,7 @@ type Cluster struct {
 	AKS bool
 }
 
-// Everything is a value that can be asked all that a runbook asks.
+// Everything is a value that can be asked everything that a runbook asks.
 type Everything interface {
 	Reader
 	Bounded
@@ -75,7 +75,7 @@ func (c Cluster) Rollout() rollout.Cluster {
 	return rollout.Cluster{Reader: c.Reader, Events: c.Events, Stops: c.Stops}
 }
 
-// Bounded lists a part of what there is, so that a plan costs the same in a small cluster and in a large one.
+// Bounded lists part of what there is, so that a plan costs the same in a small cluster and in a large one.
 type Bounded interface {
 	// ListSome fills a list with what a field selector matches, "" for all, most objects at most; more says that there are others.
 	ListSome(ctx context.Context, namespace, fields string, most int, into runtime.Object) (more bool, err error)
@@ -98,7 +98,6 @@ type Reader interface {
 	// namespace is "" for kinds without one.
 	List(ctx context.Context, namespace, labels string, into runtime.Object) error
 	// Workload is the Deployment with the ReplicaSets and Pods that it owns (by owner reference, not by labels alone), from the shared caches
-	// once they are
-	// synced, live before. Literal values of the environment are not in it.
+	// once they are synced, live before. Literal values of the environment are not in it.
 	Workload(ctx context.Context, w algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error)
 }

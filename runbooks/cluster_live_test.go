@@ -33,7 +33,7 @@ func TestAClusterWithoutCertManagerSaysSo(t *testing.T) {
 	}
 }
 
-// The autoscaler's and the quota's own controllers write what is told.
+// The autoscaler's and the quota's own controllers write what is shown.
 func TestAutoscalersAndQuotasOfACluster(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))

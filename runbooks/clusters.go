@@ -43,17 +43,17 @@ var accessReads = []string{
 	"create selfsubjectreviews.authentication.k8s.io (cluster-wide)",
 }
 
-// Access tells what a cluster is, and what the bot may do there.
+// Access says what a cluster is, and what the bot may do there.
 type Access interface {
 	// Server is the version of the API server, as "v1.37.2".
 	Server(ctx context.Context) (string, error)
 	// Identity is who the bot is to the cluster.
 	Identity(ctx context.Context) (string, error)
-	// Lacks says of each of these, in its order, whether the bot lacks the right to it. After an error nothing is known of any.
+	// Lacks says of each of these, in its order, whether the bot lacks the right to it. After an error nothing is known about any.
 	Lacks(ctx context.Context, wanted []authorizationv1.ResourceAttributes) ([]bool, error)
 }
 
-// Place is an environment that a command about none may tell of, with its cluster.
+// Place is an environment that the answer to a command which names none may cover, with its cluster.
 type Place struct {
 	Target  algesta.Target
 	Cluster Cluster
@@ -223,7 +223,7 @@ func answerClusterInfo(ctx context.Context, c Cluster, in Input) (algesta.Report
 			Tone: algesta.Bad, Title: algesta.Say("{}: the cluster {} couldn't be asked", whereOf(in), cluster),
 			Body: lines([]algesta.Text{couldNotCheck("its version", s.versionErr)}),
 		}
-		return report, nil //nolint:nilerr // it is said
+		return report, nil //nolint:nilerr // the report says so
 	}
 	report := algesta.Report{
 		Tone:  algesta.Good,

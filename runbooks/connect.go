@@ -52,7 +52,7 @@ type other struct {
 // hostName is what DNS takes.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
-// otherOf reads "host:port". Which names are those of Services says DNS in a pod: "gate", "gate.shop", "gate.shop.svc", with or without the
+// otherOf reads "host:port". DNS in a pod decides which names are Services: "gate", "gate.shop", "gate.shop.svc", with or without the
 // domain of the cluster.
 func otherOf(in Input) (other, error) {
 	typed := toArg.Text(in)
@@ -245,7 +245,7 @@ func (k *connection) judge(policies []*networkingv1.NetworkPolicy, answer facts.
 	}
 }
 
-// names says where not even the name can be looked up: whoever limits what goes out often forgets DNS.
+// names says where not even the name can be looked up: people who limit egress often forget DNS.
 func (k *connection) names(out []*networkingv1.NetworkPolicy) {
 	asks := func(port int32) bool {
 		return k.facts.LetsOut(out, nil, port, corev1.ProtocolUDP, facts.Peer{}) != facts.No
@@ -256,7 +256,7 @@ func (k *connection) names(out []*networkingv1.NetworkPolicy) {
 	}
 }
 
-// toOutside judges the policies, and looks from where the bot runs where the workload itself names the host.
+// toOutside judges the policies, and tries from where the bot runs where the workload itself names the host.
 func (k *connection) toOutside(ctx context.Context, c Cluster, in Input) {
 	if k.read.failed["networkpolicies"] == nil {
 		out := k.facts.PoliciesOn(k.from, networkingv1.PolicyTypeEgress)

@@ -40,7 +40,7 @@ var _ = register(Runbook{
 	},
 })
 
-// statusReads are what a status of a service looks at, and one of all that runs in an environment.
+// statusReads are what a status of a service reads, and a list of everything that runs in an environment.
 var statusReads = union(rollout.Reads, []string{
 	"list horizontalpodautoscalers.autoscaling",
 	"list deployments.apps",
@@ -50,7 +50,7 @@ var statusReads = union(rollout.Reads, []string{
 	"list pods",
 })
 
-// inPlace is what was read of a namespace for a list of its workloads.
+// inPlace is what was read in a namespace for a list of its workloads.
 type inPlace struct {
 	deployments  appsv1.DeploymentList
 	statefulSets appsv1.StatefulSetList
@@ -100,7 +100,7 @@ type running struct {
 	name       string
 	deployment *appsv1.Deployment // nil for another kind
 	since      time.Time          // zero where it isn't known
-	outside    bool               // somebody else went back to what runs: the change-cause is about an earlier time
+	outside    bool               // someone else rolled back to what runs: the change-cause is about an earlier time
 	restarts   int32
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// deploymentState is what a plan looks at: the Deployment, its history, and what limits or owns it.
+// deploymentState is what a plan is made from: the Deployment, its history, and what limits or owns it.
 type deploymentState struct {
 	in        Input
 	d         rollout.Deployment
@@ -27,8 +27,8 @@ type deploymentState struct {
 	unchecked []algesta.Text  // what could not be read, as warnings
 }
 
-// readDeploymentState reads everything at once. Only the Deployment and its history must be readable; what else cannot be read is
-// said, and does not stop a change.
+// readDeploymentState reads everything at once. Only the Deployment and its history must be readable; what else can't be read is
+// mentioned, and doesn't stop a change.
 func readDeploymentState(ctx context.Context, c Cluster, in Input) (deploymentState, error) {
 	s := deploymentState{in: in, now: -1}
 	var wg conc.WaitGroup
@@ -192,7 +192,7 @@ func (s deploymentState) extra(surge int32) int32 {
 	return max(0, s.d.Replicas()+surge-s.d.Status.Replicas)
 }
 
-// stateWarnings tells how the pods are now, when something is wrong with them or a rollout is under way.
+// stateWarnings says what state the pods are in, when something is wrong with them or a rollout is under way.
 func (s deploymentState) stateWarnings() []algesta.Text {
 	if s.rollout.Controller == nil {
 		return nil

@@ -44,13 +44,14 @@ var _ = register(Runbook{
 	Answer: answerDescribe,
 })
 
-// describedKinds are those that no other command tells more of. The rest of kubectl's describe is an alias of the command about that kind.
+// describedKinds are the kinds that no other command says more about. The rest of kubectl's describe is an alias of the command about that
+// kind.
 var describedKinds = []string{
 	podKind, "Service", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "ConfigMap", "PersistentVolumeClaim",
 	"PodDisruptionBudget",
 }
 
-// describers tell of one object of a kind.
+// describers describe one object of a kind.
 var describers = map[string]func(context.Context, Cluster, *description) error{
 	"pod":                   describePod,
 	"deployment":            describeWorkload,
@@ -75,7 +76,7 @@ type description struct {
 	fields     []algesta.Field
 	tables     []algesta.Block
 	said       []algesta.Text
-	hide       func(string) string // takes what its pods spell out, and what their Secrets hold, out of a text
+	hide       func(string) string // removes what its pods spell out, and what their Secrets hold, from a text
 	hidden     *hidden             // what its pods and their variables hold
 	ofWorkload bool                // the events of what it makes are its own, too
 }
@@ -173,7 +174,7 @@ func (d *description) read(ctx context.Context, c Cluster, into runtime.Object) 
 			into,
 		); err != nil {
 			d.report = unreadable(d.in, d.kind.Plural, err)
-			return nil, nil // it is said
+			return nil, nil // the report says so
 		}
 		items, err := meta.ExtractList(into)
 		if err != nil {
@@ -221,7 +222,7 @@ func (d *description) noSuch() error {
 	}
 }
 
-// about adds what every object has: age, who made it, labels, and those annotations that tell a person something.
+// about adds what every object has: age, who made it, labels, and those annotations that are useful to people.
 func (d *description) about(o metav1.Object) {
 	if made := o.GetCreationTimestamp(); !made.IsZero() {
 		d.field("age", span(d.in.Command.At.Sub(made.Time)))
@@ -267,7 +268,7 @@ func managerOf(o metav1.Object) string {
 	return ""
 }
 
-// longestAnnotation is how much of one is a person's business: longer ones are written for programs.
+// longestAnnotation is how long one may be that is shown: longer ones are written for programs.
 const longestAnnotation = 100
 
 // shownAnnotations are those that are short, plain and written for people, and how many others there are.
@@ -296,7 +297,7 @@ const (
 	mostOwnVariables = 25
 )
 
-// events are what Kubernetes said lately of the object, and of what it makes.
+// events are what Kubernetes said lately about the object, and of what it makes.
 func (d *description) events(ctx context.Context, c Cluster) []algesta.Block {
 	found := readEvents(ctx, c, d.in.Command.Target.Namespace)
 	said := notes(found.read)
@@ -329,7 +330,7 @@ func (d *description) events(ctx context.Context, c Cluster) []algesta.Block {
 	return append([]algesta.Block{{Table: &table}}, lines(said)...)
 }
 
-// hiding makes texts of the object's pods fit to be shown.
+// hiding hides what must not be shown in texts about the object's pods.
 func (d *description) hiding(ctx context.Context, c Cluster, spec corev1.PodSpec) {
 	if c.Logs == nil { // then no Secret was read through it either
 		c.Keys = nil

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
-// The controllers themselves write what is told of what they make.
+// The controllers themselves write what is shown of what they make.
 func TestObjectsOfAClusterAreDescribed(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))

@@ -15,7 +15,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// describeConfigMap tells which keys a ConfigMap has and who uses it. What it holds isn't shown: env shows what becomes a variable.
+// describeConfigMap shows which keys a ConfigMap has and who uses it. What it holds isn't shown: env shows what becomes a variable.
 func describeConfigMap(ctx context.Context, c Cluster, d *description) error {
 	found, err := d.read(ctx, c, &corev1.ConfigMapList{})
 	held, ok := found.(*corev1.ConfigMap)
@@ -80,7 +80,7 @@ func (d *description) usedBy(ctx context.Context, c Cluster, uses func(corev1.Po
 	}
 }
 
-// describeClaim tells whether a volume is there, how large it is and who uses it.
+// describeClaim shows whether a volume is there, how large it is and who uses it.
 func describeClaim(ctx context.Context, c Cluster, d *description) error {
 	found, err := d.read(ctx, c, &corev1.PersistentVolumeClaimList{})
 	claim, ok := found.(*corev1.PersistentVolumeClaim)
@@ -124,7 +124,7 @@ func describeClaim(ctx context.Context, c Cluster, d *description) error {
 	return nil
 }
 
-// describeBudget tells how many pods may be taken away now.
+// describeBudget shows how many pods may be evicted now.
 func describeBudget(ctx context.Context, c Cluster, d *description) error {
 	found, err := d.read(ctx, c, &policyv1.PodDisruptionBudgetList{})
 	budget, ok := found.(*policyv1.PodDisruptionBudget)
@@ -155,12 +155,12 @@ func describeBudget(ctx context.Context, c Cluster, d *description) error {
 	return nil
 }
 
-// describeService tells where a Service leads, as endpoints does.
+// describeService shows where a Service leads, as endpoints does.
 func describeService(ctx context.Context, c Cluster, d *description) error {
 	w := readWiring(ctx, c, d.in.Command.Target.Namespace)
 	if w.services.err != nil {
 		d.report = unreadable(d.in, "the services", w.services.err)
-		return nil //nolint:nilerr // it is said
+		return nil //nolint:nilerr // the report says so
 	}
 	s, err := w.find(d.name, d.in)
 	if errors.Is(err, algesta.ErrNotFound) {

@@ -15,7 +15,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// describePod tells how a pod is, of each container what it does and how it ended, and what it's made of.
+// describePod shows the state of a pod, what each container does and how it ended, and what the pod is made of.
 func describePod(ctx context.Context, c Cluster, d *description) error {
 	found, err := d.read(ctx, c, &corev1.PodList{})
 	pod, ok := found.(*corev1.Pod)
@@ -191,7 +191,7 @@ func (d *description) probeAsks(p *corev1.Probe) string {
 	return "a command in it"
 }
 
-// wanted says what a pod takes files from and, where it waits for a node, which nodes it wants.
+// wanted says what a pod mounts files from and, where it waits for a node, which nodes it wants.
 func (d *description) wanted(spec corev1.PodSpec, waits bool) {
 	var from []string
 	for _, v := range spec.Volumes {

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// described is what is told of a Deployment, a StatefulSet or a DaemonSet beside its rollout.
+// described is what is shown of a Deployment, a StatefulSet or a DaemonSet beside its rollout.
 type described struct {
 	meta       metav1.Object
 	template   corev1.PodTemplateSpec
@@ -25,7 +25,7 @@ type described struct {
 	conditions []algesta.Text // those that say that something is wrong
 }
 
-// describeWorkload tells how the rollout of a workload is, with its pods, and what its template says.
+// describeWorkload shows the rollout of a workload, its pods, and what its template says.
 func describeWorkload(ctx context.Context, c Cluster, d *description) error {
 	lists := map[string]runtime.Object{
 		"Deployment": &appsv1.DeploymentList{}, "StatefulSet": &appsv1.StatefulSetList{}, "DaemonSet": &appsv1.DaemonSetList{},
@@ -125,7 +125,7 @@ func orOneReplica(n *int32) int32 {
 	return *n
 }
 
-// describeReplicaSet tells of one revision of a Deployment.
+// describeReplicaSet shows one revision of a Deployment.
 func describeReplicaSet(ctx context.Context, c Cluster, d *description) error {
 	found, err := d.read(ctx, c, &appsv1.ReplicaSetList{})
 	set, ok := found.(*appsv1.ReplicaSet)
@@ -158,7 +158,7 @@ func describeReplicaSet(ctx context.Context, c Cluster, d *description) error {
 	return nil
 }
 
-// describeJob tells how far a job is, and why it failed.
+// describeJob shows how far a job is, and why it failed.
 func describeJob(ctx context.Context, c Cluster, d *description) error {
 	found, err := d.read(ctx, c, &batchv1.JobList{})
 	job, ok := found.(*batchv1.Job)
@@ -193,7 +193,7 @@ func describeJob(ctx context.Context, c Cluster, d *description) error {
 	return nil
 }
 
-// jobWords is how a job is, in a word.
+// jobWords is the state of a job, in a word.
 func jobWords(job *batchv1.Job) (algesta.Tone, string) {
 	for _, condition := range job.Status.Conditions {
 		if condition.Status != corev1.ConditionTrue {
@@ -215,7 +215,7 @@ func jobWords(job *batchv1.Job) (algesta.Tone, string) {
 	return algesta.Waiting, "not started yet"
 }
 
-// describeCronJob tells when it runs, when it last did, and how the last runs ended.
+// describeCronJob shows when a CronJob runs, when it last did, and how the last runs ended.
 func describeCronJob(ctx context.Context, c Cluster, d *description) error {
 	found, err := d.read(ctx, c, &batchv1.CronJobList{})
 	cron, ok := found.(*batchv1.CronJob)

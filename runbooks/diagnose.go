@@ -19,7 +19,7 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// Observer can be looked at as a whole, for a diagnosis.
+// Observer can be read as a whole, for a diagnosis.
 type Observer interface {
 	// Observe reads a namespace, one LIST a kind; unread has an *algesta.Error for every kind that could not be read.
 	Observe(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error)
@@ -28,7 +28,7 @@ type Observer interface {
 }
 
 // Registry can be asked whether an image is there, and which; namespace is the one that the image would run in: registries
-// that nothing there runs from are not asked, which is ErrRefused. ErrNotFound says that the image is not there; any other error, that
+// that nothing there pulls from are not asked, which is ErrRefused. ErrNotFound says that the image is not there; any other error, that
 // nothing is known.
 type Registry interface {
 	Image(ctx context.Context, namespace, image string) (digest string, err error)
@@ -124,8 +124,8 @@ func neverCameUp(past []algesta.Past) []string {
 }
 
 // Diagnose takes a snapshot of a namespace, reads the few logs that a diagnosis wants, and judges. about finds in the
-// snapshot what was asked about; now is the moment of asking. allowed says of which other namespaces whoever asked may be told; nil
-// allows none. What the cluster runs for everyone (cluster DNS, metrics-server, cert-manager) is looked at without it, its logs are not.
+// snapshot what was asked about; now is the moment of asking. allowed says which other namespaces the answer may be about; nil
+// allows none. What the cluster runs for everyone (cluster DNS, metrics-server, cert-manager) is read without it, but not its logs.
 func Diagnose(
 	ctx context.Context,
 	c Cluster,
@@ -141,7 +141,7 @@ func Diagnose(
 	return diagnosis.Diagnose(s, subject), nil
 }
 
-// Look takes the snapshot of Diagnose and leaves the judgement to whoever asked, who may ask about several things in it.
+// Look takes the snapshot of Diagnose and leaves the judgement to the caller, who may ask about several things in it.
 func Look(
 	ctx context.Context,
 	c Cluster,
@@ -185,7 +185,7 @@ func Look(
 	return s, subject, nil
 }
 
-// What stands for a cluster that cannot be asked.
+// The errors of a cluster that can't be asked.
 var (
 	errNoObserver = &algesta.Error{
 		Kind:    algesta.ErrForbidden,
@@ -194,7 +194,7 @@ var (
 	errNoFinder = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't look into other namespaces of this cluster.")}
 )
 
-// readable leaves out what whoever asked may not read, and says so.
+// readable leaves out what the requester may not read, and says so.
 func readable(wanted []facts.Elsewhere, allowed func(namespace string) bool) (kept []facts.Elsewhere, refused []facts.NotChecked) {
 	for _, w := range wanted {
 		if w.Platform || allowed != nil && allowed(w.Ref.Namespace) {
@@ -217,7 +217,7 @@ type readings struct {
 	answers []error // of the registry
 }
 
-// read reads the logs and asks for the images that a diagnosis wants, all side by side.
+// read reads the logs and asks for the images that a diagnosis wants, all at once.
 func read(ctx context.Context, c Cluster, namespace string, logs []facts.LogRequest, images []string) readings {
 	r := readings{logs: logs, images: images[:min(mostImages, len(images))]}
 	r.texts, r.unread, r.answers = make([][]byte, len(r.logs)), make([]error, len(r.logs)), make([]error, len(r.images))
@@ -256,7 +256,7 @@ func (r readings) into(s *facts.Snapshot) {
 	}
 }
 
-// beyond reads what stands in other namespaces and the answer depends on.
+// beyond reads what the answer depends on in other namespaces.
 func beyond(ctx context.Context, finder Finder, wanted []facts.Elsewhere) (objects []runtime.Object, holes []facts.NotChecked) {
 	found, errs := make([][]runtime.Object, len(wanted)), make([]error, len(wanted))
 	var reading conc.WaitGroup
@@ -355,7 +355,7 @@ func DiagnosisReport(d diagnosis.Diagnosis, c algesta.Command) algesta.Report {
 	return r
 }
 
-// worthKnowing is what nobody suffers from today: little of it, because people read this when something is wrong.
+// worthKnowing is what causes no trouble today: little of it, because people read this when something is wrong.
 func worthKnowing(advice []diagnosis.Advice) string {
 	var sentences []string
 	for _, a := range advice[:min(mostAdvice, len(advice))] {
@@ -409,7 +409,7 @@ func chainBlocks(c diagnosis.Chain) []algesta.Block {
 	return blocks
 }
 
-// aside is the time and the count of evidence, in brackets. It stands in preformatted text, where nobody's own zone is known.
+// aside is the time and the count of evidence, in parentheses. It is in preformatted text, where the reader's time zone isn't known.
 func aside(e facts.Evidence) string {
 	var parts []string
 	if e.At != nil {
@@ -463,7 +463,7 @@ func few(lines []string, most int) []string {
 	return append(slices.Clone(lines[:most]), fmt.Sprintf("And %d more.", len(lines)-most))
 }
 
-// relevant leaves out what is never read, unless the answer may depend on it: a line that stands under every answer is not read
+// relevant leaves out what is never read, unless the answer may depend on it: a line that is below every answer isn't read
 // where it matters. The answer as JSON has all of it.
 func relevant(d diagnosis.Diagnosis) []facts.NotChecked {
 	matters := map[string][]rules.Class{

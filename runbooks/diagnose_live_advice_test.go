@@ -35,7 +35,7 @@ func production(t *testing.T, c *control.Cluster) *brokenNamespace {
 	return brokenNamespaceIn(t, c, namespace.Name)
 }
 
-// rewritten changes a ConfigMap until that is later than the start of a service's container; both are told in seconds.
+// rewritten changes a ConfigMap until that is later than the start of a service's container; both have a precision of seconds.
 func (w *brokenNamespace) rewritten(t *testing.T, configMap, service string) {
 	t.Helper()
 	var started time.Time

@@ -180,14 +180,14 @@ func (w *brokenNamespace) awaitReady(t *testing.T, name string) {
 	})
 }
 
-// reissue deletes the Secret of a Certificate and waits until cert-manager has made it anew.
+// reissue deletes the Secret of a Certificate and waits until cert-manager has recreated it.
 func (w *brokenNamespace) reissue(t *testing.T, name string) {
 	t.Helper()
 	secrets := w.Client.CoreV1().Secrets(w.namespace)
 	before, err := secrets.Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
 	require.NoError(t, secrets.Delete(t.Context(), name, metav1.DeleteOptions{}))
-	w.await(t, name+" is issued anew", func() bool {
+	w.await(t, name+" is issued again", func() bool {
 		after, err := secrets.Get(t.Context(), name, metav1.GetOptions{})
 		return err == nil && after.UID != before.UID
 	})

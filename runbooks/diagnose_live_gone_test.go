@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/sandbox/control"
 )
 
-// The Deployment goes while its Service stands: whoever asks by name is told since when, and what was changed last.
+// The Deployment goes while its Service stays: a question by name is answered with since when, and what was changed last.
 func TestADeletedDeploymentIsSaidToBeGoneAndSinceWhen(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))

@@ -8,7 +8,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// lookOnce is one look at an object that is followed: how far it is, and what the next look has to know.
+// lookOnce is one poll of an object that is followed: how far it is, and what the next poll has to know.
 type lookOnce func(
 	ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time,
 ) (rollout.Progress, rollout.Follow, error)
@@ -19,7 +19,7 @@ type Ending struct {
 	before func(ctx context.Context, c Cluster, object algesta.Object, now time.Time) (rollout.Health, error)
 }
 
-// Look looks once at the object that was written, and tells how far it is. f is what was remembered at the last look, and what is
+// Look polls the object that was written once, and says how far it is. f is what was remembered at the last poll, and what is
 // returned is what to remember for the next. An error is one of reading: nothing is known then.
 func (e Ending) Look(
 	ctx context.Context,
@@ -73,9 +73,9 @@ func WithWrite() Ending {
 
 // Polled is what a poll saw.
 type Polled struct {
-	// Phase is where it stands: Moving, or one of the ends. A poll that says Broken may say Settled later.
+	// Phase is the state: Moving, or one of the ends. A poll that says Broken may say Settled later.
 	Phase rollout.Phase
-	// Said is a sentence about it: what is waited for, what was reached, or why it can't be.
+	// Said is a sentence about it: what is waited for, what was reached, or why it can't be reached.
 	Said algesta.Text
 }
 
@@ -87,8 +87,8 @@ func WithPoll(within time.Duration, poll func(ctx context.Context, c Cluster, ob
 	})
 }
 
-// WithPollSince is WithPoll for a poll that compares: was reads what stands before the write, in the poll's own words, and the poll is
-// handed that; "" where it couldn't be read, or was is nil.
+// WithPollSince is WithPoll for a poll that compares: was reads the state before the write, in the poll's own words, and the poll is
+// given that; "" where it couldn't be read, or was is nil.
 func WithPollSince(
 	within time.Duration,
 	was func(ctx context.Context, c Cluster, object algesta.Object) (string, error),

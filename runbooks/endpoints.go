@@ -25,7 +25,7 @@ var _ = register(Runbook{
 	Answer:  answerServices, // of an environment as a whole: which Services have endpoints
 })
 
-// endpointsReport tells where one Service leads.
+// endpointsReport shows where one Service leads.
 func endpointsReport(w *wiring, s *corev1.Service, in Input) algesta.Report {
 	r := w.row(s)
 	called := algesta.Say("{} in {}", algesta.Name(s.Name), whereOf(in))

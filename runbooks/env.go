@@ -118,8 +118,8 @@ func podSpecFor(ctx context.Context, c Cluster, in Input) (spec *corev1.PodSpec,
 	return spec, subject(in), nil
 }
 
-// matching are the variables whose name a pattern fits, all where there is none. Values aren't searched: whoever may not see one could find
-// it out.
+// matching are the variables whose name a pattern fits, all where there is none. Values aren't searched: someone who may not see one could
+// find it out.
 func matching(all []variable, pattern string) ([]variable, error) {
 	if pattern == "" {
 		return all, nil

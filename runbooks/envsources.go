@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// configMapRead is one look at a ConfigMap.
+// configMapRead is one read of a ConfigMap.
 type configMapRead struct {
 	found *corev1.ConfigMap // nil where it isn't there
 	err   error             // why nothing is known of it
@@ -51,7 +51,7 @@ func (s *envSources) secretKeys(name string) keysRead {
 	return read
 }
 
-// notes say what could not be looked at.
+// notes say what couldn't be read.
 func (s *envSources) notes() []algesta.Text {
 	var out []algesta.Text
 	for _, name := range slices.Sorted(maps.Keys(s.maps)) {
@@ -67,8 +67,8 @@ func (s *envSources) notes() []algesta.Text {
 	return out
 }
 
-// variables are those of a container, as the kubelet fills them: what env says stands over what envFrom brings, and the last of several
-// over those before.
+// variables are those of a container, as the kubelet fills them: what env says overrides what envFrom brings, and the last of several
+// overrides those before.
 func (s *envSources) variables(c *corev1.Container) (all []variable, problems []algesta.Text) {
 	at := map[string]int{}
 	add := func(v variable) {

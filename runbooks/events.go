@@ -33,7 +33,7 @@ func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	where := algesta.Say("{}", whereOf(in))
 	found := readEvents(ctx, c, in.Command.Target.Namespace)
 	if found.read.err != nil {
-		return unknownReport(where, found.read), nil //nolint:nilerr // it is said
+		return unknownReport(where, found.read), nil //nolint:nilerr // the report says so
 	}
 	all := found.events
 	if in.Command.Target.Object == "" {
@@ -83,7 +83,7 @@ func (s saidEvents) leftOut() []algesta.Text {
 	return []algesta.Text{algesta.Say("Without all pods I don't know what has to be hidden, so I leave out what the events say.")}
 }
 
-// hideSpelledOut takes out of messages what a pod spells out: a list of a whole namespace tells it to nobody else.
+// hideSpelledOut removes what a pod spells out from messages: a list of a whole namespace must not show it to others.
 func hideSpelledOut(all []corev1.Event, pods []corev1.Pod) {
 	hide := spelledOut(pods)
 	for i := range all {
@@ -91,8 +91,8 @@ func hideSpelledOut(all []corev1.Event, pods []corev1.Pod) {
 	}
 }
 
-// spelledOut takes what one of these pods spells out out of a message. The rest stays: whoever makes a pod must not be able to hide what
-// the events say of others.
+// spelledOut takes what one of these pods spells out out of a message. The rest stays: someone who makes a pod must not be able to hide
+// what the events say of others.
 func spelledOut(pods []corev1.Pod) func(message string) string {
 	specs, names := make([]*corev1.PodSpec, len(pods)), make([]string, len(pods))
 	for i := range pods {

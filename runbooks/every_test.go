@@ -46,7 +46,7 @@ func TestEvery(t *testing.T) {
 			s.hpa()
 			s.quota(corev1.ResourceList{"requests.cpu": resource.MustParse("4")}, corev1.ResourceList{"requests.cpu": resource.MustParse("1050m")})
 			if book.Own && !book.Changes() {
-				return // whoever keeps the records answers it
+				return // the room that keeps the records answers it
 			}
 			if !book.Changes() {
 				if len(book.About.Kinds) > 1 {

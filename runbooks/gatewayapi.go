@@ -174,7 +174,7 @@ func (a *routes) leadRule(r *route, rule httpRule, namespace string) {
 		case to.Kind != "" && to.Kind != "Service":
 			r.backends = append(r.backends, backend{service: to.Kind + " " + to.Name, port: port})
 			r.rank = min(r.rank, routeUnknown)
-		case to.Namespace != "" && to.Namespace != namespace: // it may be another team's; whether it's let in says ResolvedRefs
+		case to.Namespace != "" && to.Namespace != namespace: // it may be another team's; ResolvedRefs says whether it's let in
 			r.backends = append(r.backends, backend{service: to.Namespace + "/" + to.Name, port: port})
 			r.rank = min(r.rank, routeUnknown)
 		default:
@@ -210,7 +210,7 @@ func because(message string) string {
 	return ": " + strings.TrimSuffix(message, ".")
 }
 
-// accepted says what a Gateway thinks of the route: taken or not, and whether what it leads to may be led to (a ReferenceGrant is needed
+// accepted says what a Gateway says about the route: taken or not, and whether what it leads to may be led to (a ReferenceGrant is needed
 // for another namespace).
 func (a *routes) accepted(r *route, h httpRoute) {
 	if len(h.Status.Parents) == 0 {

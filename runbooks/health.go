@@ -40,14 +40,14 @@ var _ = register(Runbook{
 // Proxier asks pods and Services through the API server.
 type Proxier interface {
 	// Proxy asks by GET and follows nothing. kind is "pods" or "services". ErrForbidden says that the right is missing, ErrInvalid that the
-	// path may not be asked for; what the other side does is told in the exchange.
+	// path may not be asked for; what the other side does is in the exchange.
 	Proxy(ctx context.Context, kind, namespace, name, port, path string, secure bool) (algesta.Exchange, error)
 }
 
 // mostAsked is how many pods one answer asks.
 const mostAsked = 20
 
-// wellKnown are the paths by which programs tell their health. A GET of any other may do something, so only those that a probe of the
+// wellKnown are the paths at which programs report their health. A GET of any other may do something, so only those that a probe of the
 // workload calls anyway are asked for beside these.
 var wellKnown = []string{"/health", "/healthz", "/healthcheck", "/ready", "/readyz", "/live", "/livez", "/ping", "/status"}
 
@@ -206,7 +206,7 @@ func portsIn(pod *corev1.Pod) []string {
 	return slices.Compact(out)
 }
 
-// probeArithmetic says how the kubelet asks, and how long a program that doesn't answer is let be. The defaults are the API server's.
+// probeArithmetic says how the kubelet asks, and how long a program that doesn't answer is tolerated. The defaults are the API server's.
 func probeArithmetic(kind string, p *corev1.Probe) string {
 	period, failures := orNumber(p.PeriodSeconds, 10), orNumber(p.FailureThreshold, 3)
 	after := period * failures

@@ -114,7 +114,7 @@ func TestHealthAsksTheServiceAndEachPod(t *testing.T) {
 	require.Equal(t, b+" | nothing listens there (connection refused) | 2 ms | –", got[3])
 }
 
-// A GET of any path may do something in the program, so only what tells health is asked for.
+// A GET of any path may do something in the program, so only health paths are asked for.
 func TestHealthAsksForNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, args := range []algesta.Args{

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/redact/podspec"
 )
 
-// hidden knows what an answer about pods must not show wherever it stands: in another variable, a label, the path of a probe. It's asked
+// hidden knows what an answer about pods must not show wherever it occurs: in another variable, a label, the path of a probe. It's asked
 // before a text is cut, as half a value isn't recognized.
 type hidden struct {
 	values *redact.Redactor
@@ -60,5 +60,5 @@ func (h *hidden) hideInVariables(all []variable) {
 	}
 }
 
-// noHiding is for texts of objects that no pod's values stand in.
+// noHiding is for texts of objects that hold no pod's values.
 func noHiding(text string) string { return text }

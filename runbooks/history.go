@@ -83,7 +83,7 @@ func (s deploymentState) revisionCell(i int) algesta.Text {
 	return algesta.Say("{}", r.Number)
 }
 
-// madeCell is when a revision was made what runs, or, where that isn't known, the first time that it was.
+// madeCell is when a revision became the current one, or, where that isn't known, the first time that it was.
 func madeCell(r rollout.Revision, now time.Time) algesta.Text {
 	at, first := r.Began()
 	if first {
@@ -92,7 +92,7 @@ func madeCell(r rollout.Revision, now time.Time) algesta.Text {
 	return algesta.Say("{} ago", span(now.Sub(at)))
 }
 
-// madeWord says whether what is told of a revision's age is about the first time that it ran.
+// madeWord says whether what is said about a revision's age is about the first time that it ran.
 func madeWord(r rollout.Revision) string {
 	if _, first := r.Began(); first {
 		return "first made"

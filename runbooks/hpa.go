@@ -31,7 +31,7 @@ const (
 	autoscalers    = "horizontalpodautoscalers"
 )
 
-// scalerState is what an autoscaler does, in the order in which it is told.
+// scalerState is what an autoscaler does, in the order in which a list shows it.
 type scalerState int
 
 const (
@@ -40,7 +40,7 @@ const (
 	scalerAtMin                         // it would go lower
 	scalerMoving                        // on its way to another number
 	scalerOff                           // min and max leave it no choice, or its workload is at zero
-	scalerSettled                       // nothing to tell
+	scalerSettled                       // nothing to report
 )
 
 // scaler is an autoscaler as an answer shows it.
@@ -100,7 +100,7 @@ func answerHPA(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 	return report, nil
 }
 
-// isScaler says that people mean this autoscaler by a name: its own, or where none is called so, that of its workload or service.
+// isScaler says that people mean this autoscaler by a name: its own, or where none has that name, that of its workload or service.
 func isScaler(h *autoscalingv2.HorizontalPodAutoscaler, name string, all *autoscalingv2.HorizontalPodAutoscalerList, in Input) bool {
 	if slices.ContainsFunc(all.Items, func(h autoscalingv2.HorizontalPodAutoscaler) bool { return h.Name == name }) {
 		return h.Name == name

@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// autoscaleVerb is what a policy calls every change of an autoscaler's bounds.
+// autoscaleVerb is a policy's word for every change of an autoscaler's bounds.
 const autoscaleVerb = "autoscale"
 
 // patchAutoscalers is the only write of the commands about autoscalers.
@@ -23,7 +23,7 @@ const patchAutoscalers = "patch horizontalpodautoscalers.autoscaling"
 // aboutScaler is a service, or the autoscaler itself.
 var aboutScaler = About{Service: true, Kinds: []string{autoscalerKind}}
 
-// singleArg is what someone says who means a single pod.
+// singleArg is what someone types to confirm a single pod.
 var singleArg = Arg{Name: "single-pod", Kind: SwitchArg, Summary: "yes, one pod alone is meant: each restart of it is an outage"}
 
 // bounds are between how many pods an autoscaler keeps its workload.
@@ -34,7 +34,7 @@ type bounds struct {
 
 func (b bounds) String() string { return fmt.Sprintf("%d–%d", b.Min, b.Max) }
 
-// pods is how many pods there are once an autoscaler with these bounds has looked at so many.
+// pods is how many pods there are once an autoscaler with these bounds has seen that many.
 func (b bounds) pods(now int32) int32 {
 	if now == 0 { // it's switched off then
 		return 0
@@ -42,7 +42,7 @@ func (b bounds) pods(now int32) int32 {
 	return min(max(now, b.Min), b.Max)
 }
 
-// pinAnnotation on an autoscaler is a pin: what stood before it was pinned, and at how many pods it is.
+// pinAnnotation on an autoscaler is a pin: the bounds from before it was pinned, and at how many pods it is.
 const pinAnnotation = "algesta.io/pinned"
 
 // pin is the value of the pinAnnotation.
@@ -52,7 +52,7 @@ type pin struct {
 	Request string `json:"request"` // that pinned it
 }
 
-// scalerAndDeployment is what a change of an autoscaler looks at: the Deployment that it scales, and the autoscaler as the server wrote
+// scalerAndDeployment is what a change of an autoscaler is made from: the Deployment that it scales, and the autoscaler as the server wrote
 // it.
 type scalerAndDeployment struct {
 	deploymentState
@@ -210,8 +210,8 @@ func (s scalerAndDeployment) podsAfter(now, after int32) algesta.Text {
 	return algesta.Say("{} → {} within seconds", now, after)
 }
 
-// refuseSingle refuses bounds that leave a service which had several pods a single one, unless that is meant: whoever wants to switch an
-// autoscaler off does not want an outage.
+// refuseSingle refuses bounds that leave a service which had several pods a single one, unless that is confirmed: someone who wants to
+// switch an autoscaler off doesn't want an outage.
 func (s scalerAndDeployment) refuseSingle(to bounds) error {
 	if to.Max > 1 || s.now.Min <= 1 || singleArg.On(s.in) {
 		return nil

@@ -14,11 +14,11 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// withScaler ends a change of an autoscaler when the autoscaler itself says that its workload has as many pods as it wants. It looks every
-// 15 seconds, and pods take a minute or two where a node has to come first.
+// withScaler ends a change of an autoscaler when the autoscaler itself says that its workload has as many pods as it wants. It checks every
+// 15 seconds, and pods take a minute or two where a node has to be added first.
 var withScaler = WithPollSince(5*time.Minute, scaledBefore, pollScaler)
 
-// scaledBefore notes what stood before the change.
+// scaledBefore notes the state before the change.
 func scaledBefore(ctx context.Context, c Cluster, object algesta.Object) (string, error) {
 	h, err := readHPA(ctx, c, object)
 	if err != nil {
@@ -39,7 +39,7 @@ func readHPA(ctx context.Context, c Cluster, object algesta.Object) (*autoscalin
 	return h, nil
 }
 
-// pollScaler looks how far the autoscaler is, in its own words.
+// pollScaler checks how far the autoscaler is, in its own words.
 func pollScaler(ctx context.Context, c Cluster, object algesta.Object, was string) (Polled, error) {
 	h, err := readHPA(ctx, c, object)
 	switch {

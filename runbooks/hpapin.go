@@ -50,7 +50,7 @@ func planHPAPin(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	n := int32(pinArg.Of(in)) //nolint:gosec // bounded by the argument's Max
 	to, what := bounds{n, n}, subject(s.in)
 	before := s.now
-	if s.pinned != nil { // pinned again: what stood before is still what was there before all pins
+	if s.pinned != nil { // pinned again: what is restored is still what was there before all pins
 		before = s.pinned.Before
 	}
 	if to == s.now {

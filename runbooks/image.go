@@ -23,8 +23,8 @@ func host(image string) string {
 	return first
 }
 
-// versions is what a change does to an image, as people call it: "12345 → 12344". Two images that the version alone does not tell
-// apart, or that come from different repositories, are named whole. It is "" where the image stays.
+// versions is what a change does to an image, as people call it: "12345 → 12344". Two images that the version alone doesn't
+// distinguish, or that come from different repositories, are named whole. It is "" where the image stays.
 func versions(from, to string) string {
 	switch {
 	case from == to:
@@ -41,7 +41,7 @@ func movable(image string) bool {
 }
 
 // requireImage asks the registry for the image and refuses one that is not there: its pods would wait for it forever. Where
-// the registry does not say, the plan says so; not every bot may look into every registry. The digest that it tells joins the plan.
+// the registry does not say, the plan says so; not every bot may read every registry. The digest that it returns becomes part of the plan.
 func (s deploymentState) requireImage(ctx context.Context, c Cluster, image string, p *algesta.Plan) error {
 	digest, err := digestOf(ctx, c, s.d.Namespace, image)
 	if errors.Is(err, algesta.ErrNotFound) {
@@ -96,7 +96,7 @@ func digestOf(ctx context.Context, c Cluster, namespace, image string) (string, 
 	return digest, nil
 }
 
-// errNoRegistry stands for a cluster whose registries cannot be asked.
+// errNoRegistry is the error of a cluster whose registries can't be asked.
 var errNoRegistry = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't ask registries for this cluster.")}
 
 // noteDigest adds a digest to what is approved, and is the row that says it, or why it is not known.
@@ -124,7 +124,7 @@ func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field 
 	return row(algesta.Say("not checked: it didn't answer; what {} is may change until it's pulled", tag))
 }
 
-// knownVersions names what ran before, for whoever mistyped a tag.
+// knownVersions names what ran before, for someone who mistyped a tag.
 func (s deploymentState) knownVersions(image string) algesta.Text {
 	var known []string
 	for _, r := range s.revisions {

@@ -35,7 +35,7 @@ var _ = register(Runbook{
 
 const ingressKind = "Ingress"
 
-// routeReads are what readRoutes looks at.
+// routeReads are what readRoutes reads.
 var routeReads = []string{
 	"list ingresses.networking.k8s.io",
 	"list httproutes.gateway.networking.k8s.io",
@@ -49,7 +49,7 @@ var routeReads = []string{
 func answerIngress(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	all := readRoutes(ctx, c, in)
 	if err := all.read.failed[ingresses]; err != nil && all.read.failed[httpRoutes] != nil {
-		return unreadable(in, "the ingresses", err), nil //nolint:nilerr // it is said
+		return unreadable(in, "the ingresses", err), nil //nolint:nilerr // the report says so
 	}
 	name, host := objectOf(in, ingressKind), objectOf(in, "host")
 	chosen := slices.DeleteFunc(slices.Clone(all.routes), func(r route) bool {

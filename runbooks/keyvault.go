@@ -86,7 +86,7 @@ func answerKeyvault(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 				algesta.Name("az aks enable-addons --addons azure-keyvault-secrets-provider --name <cluster> --resource-group <group>"))}},
 		}, nil
 	case r.failed[providerClasses] != nil:
-		return unreadable(in, "the SecretProviderClasses", r.failed[providerClasses]), nil //nolint:nilerr // it is said
+		return unreadable(in, "the SecretProviderClasses", r.failed[providerClasses]), nil //nolint:nilerr // the report says so
 	}
 	v := vaultOf(classList.Items, statusList.Items, said.pods, said.events, r)
 	return v.report(in, r, said.leftOut()), nil
@@ -201,7 +201,7 @@ func mountFailure(pod *corev1.Pod, events []corev1.Event) string {
 	return quote(last.Message)
 }
 
-// mountFailures are what a mount fails with, told apart by what the provider writes.
+// mountFailures are what a mount fails with, distinguished by what the provider writes.
 // Source: learn.microsoft.com/troubleshoot/azure/azure-kubernetes/extensions/troubleshoot-key-vault-csi-secrets-store-csi-driver.
 var mountFailures = map[string]string{
 	"StatusCode=403":             "Key Vault refuses the identity (403): it lacks a role or an access policy for the vault.",
@@ -222,7 +222,7 @@ func mostCommon(all []string) string {
 	return best
 }
 
-// report says it all; more is what else has to be said.
+// report is the whole answer; more is what else has to be said.
 func (v vault) report(in Input, r *reads, more []algesta.Text) algesta.Report {
 	if len(v.classes) == 0 {
 		return algesta.Report{

@@ -26,7 +26,7 @@ import (
 
 const registry = rollouttest.Registry
 
-// secretValue stands literally in the template and must never be shown.
+// secretValue is literally in the template and must never be shown.
 const secretValue = rollouttest.SecretValue
 
 // place is a namespace of the sandbox with the service api-gateway in it.

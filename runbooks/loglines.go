@@ -17,7 +17,7 @@ import (
 	wordsof "github.com/3astronautas/algesta/words"
 )
 
-// logLine is a line of a log, clean and without secrets. Its time is zero where that isn't known.
+// logLine is a line of a log, clean and without secrets. Its time is zero where it isn't known.
 type logLine struct {
 	text string
 	at   time.Time
@@ -29,7 +29,7 @@ var notTheProgram = regexp.MustCompile(
 	`^(?:unable to retrieve container logs for [a-z-]+://|failed to try resolving symlinks in path "/var/log/)`,
 )
 
-// cleanLines takes the times off the lines, and secrets out of them. It looks at the lines together, because a key has several. lost says
+// cleanLines takes the times off the lines, and secrets out of them. It reads the lines together, because a key has several. lost says
 // that the node no longer has the log.
 func cleanLines(raw []string, hide func(string) string) (lines []logLine, lost bool) {
 	var texts []string
@@ -109,7 +109,7 @@ func (s said) contains(text string) bool {
 	return slices.ContainsFunc(s.lines, func(line string) bool { return strings.Contains(strings.ToLower(line), strings.ToLower(text)) })
 }
 
-// number is how many lines of the log it stands for.
+// number is how many lines of the log it covers.
 func (s said) number() int { return s.count * len(s.lines) }
 
 // shown are the lines that people see.
@@ -145,7 +145,7 @@ func (s said) clipped() bool {
 	return len(s.lines) > traceLines || slices.ContainsFunc(s.lines, func(line string) bool { return len(line) > lineBytes })
 }
 
-// screen is the end of a log as far as it fits, and how many of its lines that stands for. The last entry is always in it.
+// screen is the end of a log as far as it fits, and how many of its lines that covers. The last entry is always in it.
 func screen(all []said, mostLines, mostBytes int, now time.Time) (text string, stands int) {
 	var kept []string
 	bytes := 0

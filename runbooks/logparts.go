@@ -63,9 +63,8 @@ func logParts(ctx context.Context, c Cluster, chosen []*corev1.Pod, ask logAsk, 
 	return parts[:shown], len(parts) - shown, nil
 }
 
-// hiding takes secrets out of a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses,
-// as
-// far as the bot may read those. unread are the Secrets that it couldn't read: what they hold can't be recognized.
+// hiding removes secrets from a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses,
+// as far as the bot may read those. unread are the Secrets that it couldn't read: what they hold can't be recognized.
 func hiding(ctx context.Context, c Cluster, pod *corev1.Pod, now time.Time) (hide func(string) string, unread []string) {
 	names := secretsOf(pod.Spec)
 	var named []reference
@@ -176,7 +175,7 @@ func chooseContainers(pod *corev1.Pod, ask logAsk, in Input) ([]string, error) {
 	if s := rollout.StateOf(pod); s.Reason != "" && s.Container != "" {
 		return []string{s.Container}, nil
 	}
-	for _, s := range pod.Status.InitContainerStatuses { // while one of them has not done its work, it is what there is to read
+	for _, s := range pod.Status.InitContainerStatuses { // while one of them has not finished, its log is the one to read
 		if s.State.Running != nil && (s.Started == nil || !*s.Started) {
 			return []string{s.Name}, nil
 		}

@@ -20,10 +20,9 @@ import (
 // Logs can be asked for what containers write.
 type Logs interface {
 	// GetLogs are the last lines of a container's log, neither cleaned nor redacted, with their times where the options ask for those. cut
-	// says
-	// that it was not read to its end. ErrNotFound says that there is no such pod or no such log.
+	// says that it was not read to its end. ErrNotFound says that there is no such pod or no such log.
 	GetLogs(ctx context.Context, namespace, pod string, options corev1.PodLogOptions) (lines []string, cut bool, err error)
-	// HideSecrets takes out of a text the values of the Secrets whose keys were read.
+	// HideSecrets removes the values of the Secrets whose keys were read, from a text.
 	HideSecrets(text string) string
 }
 
@@ -82,7 +81,7 @@ const (
 	leastLines  = 8
 )
 
-// errNoLogs stands for a cluster that cannot be asked for logs.
+// errNoLogs is the error of a cluster that can't be asked for logs.
 var errNoLogs = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't read logs of this cluster, so I couldn't check.")}
 
 // logAsk is what was asked for.
@@ -230,7 +229,7 @@ func (e *unreadPodsError) Error() string { return "reading the pods: " + e.err.E
 
 func (e *unreadPodsError) Unwrap() error { return e.err }
 
-// podsUnread is the answer where podsOfLogs failed: that the pods couldn't be read is said, anything else is an error.
+// podsUnread is the answer where podsOfLogs failed: it says that the pods couldn't be read; anything else is an error.
 func podsUnread(in Input, err error) (algesta.Report, error) {
 	if unread, ok := errors.AsType[*unreadPodsError](err); ok {
 		return unreadable(in, "the pods", unread.err), nil
@@ -286,10 +285,10 @@ func livePod(ctx context.Context, c Cluster, namespace, name string) (*corev1.Po
 	return nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("Pod {} is gone.", algesta.Name(name))}
 }
 
-// lately is how long ago a restart still makes a pod the one to look at.
+// lately is how long ago a restart still makes a pod's log the one to read.
 const lately = time.Hour
 
-// logRank orders pods for their logs, the one to look at first. A pod that never ran has none.
+// logRank orders pods for their logs, the one to read first. A pod that never ran has none.
 func logRank(pod *corev1.Pod, now time.Time) (rank int, why algesta.Text) {
 	s := rollout.StateOf(pod)
 	switch last := lastEnd(pod); {

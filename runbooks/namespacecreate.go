@@ -147,7 +147,7 @@ func wrongValue(in Input, message algesta.Text) error {
 	}
 }
 
-// quotaName is what the quota of a namespace is called: "production-quota".
+// quotaName is the name of the quota of a namespace: "production-quota".
 func (n newNamespace) quotaName() string { return n.name + "-quota" }
 
 // changes are the namespace, and after it its quota.

@@ -31,7 +31,7 @@ func answerNamespaces(ctx context.Context, c Cluster, in Input) algesta.Report {
 	var all corev1.NamespaceList
 	var quotas corev1.ResourceQuotaList
 	read := make([]listed, 2)
-	var work conc.WaitGroup // a panic in it is told to whoever waits
+	var work conc.WaitGroup // a panic in it reaches the caller that waits
 	work.Go(func() { read[0] = listAll(ctx, c, "", "", "namespaces", &all) })
 	work.Go(func() { read[1] = listAll(ctx, c, "", "", "quotas", &quotas) })
 	work.Wait()

@@ -77,7 +77,7 @@ func ownAddress(t *testing.T) string {
 	return ""
 }
 
-// The API server's own proxy asks a program of this test's, which stands at the address of a pod.
+// The API server's own proxy asks a program of this test's, which is at the address of a pod.
 func TestHealthIsAskedThroughTheAPIServer(t *testing.T) {
 	t.Parallel()
 	address := ownAddress(t)

@@ -48,7 +48,7 @@ func answerNodes(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 // nodeHead is the head of a table of nodes.
 var nodeHead = []string{"node", "pool", "state", "pods", "cpu requested", "memory requested", "taints", "version", "age"}
 
-// nodeUse is a node, how it is, and what the pods on it ask of it.
+// nodeUse is a node, its state, and what the pods on it request.
 type nodeUse struct {
 	*corev1.Node
 	state       string

@@ -51,11 +51,11 @@ func readNode(ctx context.Context, c Cluster, name string) *nodeRead {
 	return r
 }
 
-// answerNode tells of one node: how it is and since when, what's on it, what would stop a drain, and its events.
+// answerNode answers about one node: its state and since when, what's on it, what would stop a drain, and its events.
 func answerNode(ctx context.Context, c Cluster, in Input, name string) (algesta.Report, error) {
 	r := readNode(ctx, c, name)
 	if r.nodesErr != nil {
-		return unknownReport(whereOf(in), listed{what: "nodes", err: r.nodesErr}), nil //nolint:nilerr // it is said
+		return unknownReport(whereOf(in), listed{what: "nodes", err: r.nodesErr}), nil //nolint:nilerr // the report says so
 	}
 	i := slices.IndexFunc(r.nodes.Items, func(n corev1.Node) bool { return n.Name == name })
 	if i < 0 {
@@ -89,7 +89,7 @@ func answerNode(ctx context.Context, c Cluster, in Input, name string) (algesta.
 	}
 	report.Body = append(report.Body, lines(r.said(in))...)
 	hideSpelledOut(r.events.Items, r.pods.Items)
-	if folded := foldEvents(r.events.Items); len(folded) > 0 { // without all its pods nobody knows what has to be hidden
+	if folded := foldEvents(r.events.Items); len(folded) > 0 { // without all its pods it isn't known what has to be hidden
 		table := eventsTable(folded[:min(mostOwnEvents, len(folded))], in.Command.At, r.podsErr == nil && !r.morePods)
 		report.Body = append(report.Body, algesta.Block{Table: &table})
 	}
@@ -133,7 +133,7 @@ func (n nodeUse) fields(in Input, counted bool) []algesta.Field {
 	return out
 }
 
-// podsOf are the pods on the node in the namespaces that whoever asked may be told of.
+// podsOf are the pods on the node in the namespaces that the requester may see.
 func (r *nodeRead) podsOf(in Input) algesta.Table {
 	table := algesta.Table{Head: []string{"pod", "namespace", "cpu requested", "memory requested"}}
 	for i := range r.pods.Items {

@@ -117,10 +117,10 @@ func waitingWords(n int) string {
 	return count(n, "pod") + " wait"
 }
 
-// mostWaits is how many reasons for waiting an answer tells.
+// mostWaits is how many reasons for waiting an answer lists.
 const mostWaits = 4
 
-// said is who waits and why, in the namespaces that whoever asked may be told of; of the others how many.
+// said is who waits and why, in the namespaces that the requester may see; of the others how many.
 func (w waitingPods) said(in Input) []algesta.Text {
 	if w.err != nil {
 		return []algesta.Text{couldNotCheck("which pods wait for a node", w.err)}
@@ -160,7 +160,7 @@ func (w waitingPods) said(in Input) []algesta.Text {
 	return out
 }
 
-// mayTell reports whether an answer may tell whoever asked of a namespace.
+// mayTell reports whether an answer may say something about a namespace to the requester.
 func mayTell(in Input, namespace string) bool {
 	return namespace == in.Command.Target.Namespace || in.Allowed != nil && in.Allowed(namespace)
 }

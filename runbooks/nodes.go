@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// The bounds of what is looked at for room on the nodes. The pods are those that take some: they have a node, and have not ended.
+// The bounds of what is read to find room on the nodes. The pods are those that take some: they have a node, and have not ended.
 const (
 	mostNodes    = 1000
 	mostNodePods = 5000
@@ -28,7 +28,7 @@ type nodesAndPods struct {
 	nodesErr, podsErr   error
 }
 
-// readNodesAndPods reads both side by side.
+// readNodesAndPods reads both at once.
 func readNodesAndPods(ctx context.Context, c Cluster) *nodesAndPods {
 	a := &nodesAndPods{}
 	var reading conc.WaitGroup

@@ -24,7 +24,7 @@ type argoApplication struct {
 	synced bool // it applies what is in Git by itself, and leaves the rest alone until then
 }
 
-// mostApplications bounds how many applications of one name are looked at: one in each namespace.
+// mostApplications bounds how many applications of one name are read: one in each namespace.
 const mostApplications = 10
 
 // readArgo looks up the application that the Deployment's mark points to. It costs a call only where there is a mark.
@@ -107,7 +107,7 @@ func (s deploymentState) refuseOwned(ctx context.Context, c Cluster, verb string
 	)
 }
 
-// rolloutFor is the Argo rollout.Rollout that takes its template from the Deployment (spec.workloadRef); Argo then scales the
+// rolloutFor is the Argo Rollout that takes its template from the Deployment (spec.workloadRef); Argo then scales the
 // Deployment down. It is asked for only where a Deployment has no pods.
 func rolloutFor(ctx context.Context, c Cluster, d *appsv1.Deployment) (string, error) {
 	rollouts := &unstructured.UnstructuredList{}
@@ -137,8 +137,8 @@ func (s deploymentState) ownerWarnings() []algesta.Text {
 	return append(out, ownersOf(d, "deployment", "its own version")...)
 }
 
-// ownersOf names the tools beside Argo CD that own an object, by their marks on it. thing and own are what people call it and what the
-// tools put back.
+// ownersOf names the tools beside Argo CD that own an object, by their marks on it. thing and own are what people call the object and what
+// the tools put back.
 func ownersOf(o metav1.Object, thing, own string) []algesta.Text {
 	labels, annotations := o.GetLabels(), o.GetAnnotations()
 	var out []algesta.Text

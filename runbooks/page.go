@@ -10,7 +10,8 @@ import (
 
 //go:generate go test -run ^TestThePageIsFresh$ -update
 
-// Page is RUNBOOKS.md: what the bot can do, for people who choose and for people who grant rights. bot is how its examples call the bot.
+// Page is RUNBOOKS.md: what the bot can do, for people who choose commands and for people who grant rights. bot is how its examples call
+// the bot.
 func Page(bot algesta.Handle) string {
 	var b strings.Builder
 	b.WriteString(

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-var update = flag.Bool("update", false, "write RUNBOOKS.md anew")
+var update = flag.Bool("update", false, "rewrite RUNBOOKS.md")
 
 func TestThePageIsFresh(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 )
 
 // onEachCluster answers a question about the cluster of an environment, for each cluster once where none was named: one report below the
-// other, with the worst tone. what is in the plural what's told of.
+// other, with the worst tone. what is the subject, in the plural.
 func onEachCluster(
 	ctx context.Context, c Cluster, in Input, what string, answer func(context.Context, Cluster, Input) (algesta.Report, error),
 ) (algesta.Report, error) {
@@ -68,7 +68,7 @@ func clustersOf(places []Place) []Place {
 	return out
 }
 
-// input is the command as if it named this place. Its answer may tell of the other places of the same cluster.
+// input is the command as if it named this place. Its answer may cover the other places of the same cluster.
 func (p Place) input(in Input) Input {
 	places, object := in.Places, in.Command.Target.Object
 	in.Command.Target = p.Target

@@ -18,7 +18,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// bareArg is what someone says who means a pod that nothing replaces.
+// bareArg is what someone types to confirm a pod that nothing replaces.
 var bareArg = Arg{Name: "for-good", Kind: SwitchArg, Summary: "yes, although nothing makes the pod again"}
 
 var _ = register(Runbook{
@@ -116,7 +116,7 @@ func deploymentNameOf(pod *corev1.Pod) string {
 	return owner.Name[:max(0, strings.LastIndex(owner.Name, "-"))]
 }
 
-// refuseUnowned refuses what nothing replaces, unless that is meant, and what the API server can't take away.
+// refuseUnowned refuses what nothing replaces, unless that is confirmed, and what the API server can't take away.
 func refuseUnowned(in Input, pod *corev1.Pod, owner *metav1.OwnerReference) error {
 	if _, static := pod.Annotations[corev1.MirrorPodAnnotationKey]; static {
 		return refusal(
@@ -213,7 +213,7 @@ func pollReplacement(ctx context.Context, c Cluster, object algesta.Object, note
 	var was podWas
 	if noted == "" || json.Unmarshal([]byte(noted), &was) != nil {
 		unread := algesta.Say("Which pods there were before couldn't be read, so I can't tell which one replaces it.")
-		return Polled{Phase: rollout.OutOfTime, Said: unread}, nil //nolint:nilerr // it is said
+		return Polled{Phase: rollout.OutOfTime, Said: unread}, nil //nolint:nilerr // the report says so
 	}
 	pod, err := readPod(ctx, c, object.Namespace, object.Name)
 	there := err == nil && pod.UID == was.UID

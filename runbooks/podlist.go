@@ -45,7 +45,7 @@ func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	}
 	read := listAll(ctx, c, namespace, selectorArg.Text(in), "pods", &list)
 	if read.err != nil {
-		return unknownReport(whereOf(in), read), nil //nolint:nilerr // it is said
+		return unknownReport(whereOf(in), read), nil //nolint:nilerr // the report says so
 	}
 	all := make([]*corev1.Pod, len(list.Items))
 	for i := range list.Items {
@@ -54,7 +54,7 @@ func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	return podsReport(all, algesta.Say("{}", whereOf(in)), in, notes(read)...), nil
 }
 
-// What stands in a target for a pod, and for an environment as a whole.
+// How a target names a pod, and an environment as a whole.
 const (
 	podPrefix  = "pod/"
 	wholePlace = "namespace"
@@ -101,7 +101,7 @@ func podsReport(all []*corev1.Pod, where algesta.Text, in Input, more ...algesta
 	return withTable(report, podsTable(all, in), "pod", slices.Concat(asTyped(in), more)...)
 }
 
-// How a pod is, the worst first.
+// The states of pods, the worst first.
 const (
 	troubledPod = iota
 	unreadyPod
@@ -184,12 +184,12 @@ func labelsOf(all map[string]string, hide func(string) string) string {
 	return quote(hide(strings.Join(out, ", ")))
 }
 
-// onePod answers for a single pod: what kubectl's users ask with -o jsonpath is in it.
+// onePod answers for a single pod: what kubectl's users look up with -o jsonpath is in it.
 func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Report, error) {
 	var list corev1.PodList
 	const most = 1
 	if _, err := listSome(ctx, c, in.Command.Target.Namespace, "metadata.name="+name, most, &list); err != nil {
-		return unknownReport(whereOf(in), listed{what: "pods", err: err}), nil //nolint:nilerr // it is said
+		return unknownReport(whereOf(in), listed{what: "pods", err: err}), nil //nolint:nilerr // the report says so
 	}
 	i := slices.IndexFunc(list.Items, func(p corev1.Pod) bool { return p.Name == name })
 	if i < 0 {

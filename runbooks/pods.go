@@ -45,7 +45,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	}
 	if r.Unread != nil { // the Deployment's own numbers are an answer too
 		body := []algesta.Block{{List: []algesta.Text{notChecked("pods", r.Unread)}}}
-		return algesta.Report{Tone: algesta.Warning, Title: headline(r, in), Body: body}, nil //nolint:nilerr // it is said
+		return algesta.Report{Tone: algesta.Warning, Title: headline(r, in), Body: body}, nil //nolint:nilerr // the report says so
 	}
 	if listOfPods(in) {
 		chosen := slices.DeleteFunc(slices.Clone(r.Pods), func(p *corev1.Pod) bool { return !selector.Matches(labels.Set(p.Labels)) })

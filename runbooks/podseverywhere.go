@@ -26,7 +26,7 @@ type placedPod struct {
 	environment, cluster string
 }
 
-// podsEverywhere lists the pods of all environments in which whoever asked may list them, the worst first.
+// podsEverywhere lists the pods of all environments in which the requester may list them, the worst first.
 func podsEverywhere(ctx context.Context, in Input) (algesta.Report, error) {
 	if _, err := selectorOf(in); err != nil {
 		return algesta.Report{}, err

@@ -31,7 +31,7 @@ var _ = register(Runbook{
 	Answer:  answerProbe,
 })
 
-// Prober looks at hosts from where the bot runs. It goes to no address of the machine, the link, the platform or a private network.
+// Prober asks hosts from where the bot runs. It goes to no address of the machine, the link, the platform or a private network.
 type Prober interface {
 	// Ask asks an address once, without credentials, and follows nothing.
 	Ask(ctx context.Context, address *url.URL) algesta.Exchange
@@ -40,7 +40,7 @@ type Prober interface {
 }
 
 const (
-	mostHosts = 8 // that one answer looks at
+	mostHosts = 8 // that one answer asks
 	mostHops  = 3 // redirects that are followed
 )
 
@@ -59,7 +59,7 @@ func Declares(ctx context.Context, c Cluster, namespace, host string) (bool, err
 	return false, nil
 }
 
-// declares is like covers, but for what may be gone to: a rule for every host, or for every host of a top-level domain, declares none.
+// declares is like covers, but for what may be asked: a rule for every host, or for every host of a top-level domain, declares none.
 func declares(rule, host string) bool {
 	return rule != "" && (!strings.HasPrefix(rule, "*") || strings.Count(rule, ".") > 1) && covers(rule, host)
 }
@@ -100,7 +100,7 @@ func answerProbe(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 	return all.hostsReport(ctx, c, in, path, plain), nil
 }
 
-// undeclared says that the bot doesn't go to a host, and why.
+// undeclared says that the bot doesn't ask a host, and why.
 func (a *routes) undeclared(in Input, host string, declared []string) (algesta.Report, error) {
 	for _, resource := range []string{ingresses, httpRoutes} {
 		if err := a.read.failed[resource]; err != nil && !a.read.absent(resource) {
@@ -186,7 +186,7 @@ var faultWords = map[algesta.Fault]string{
 	algesta.FaultNoAnswer: "it gives no answer that I can read",
 }
 
-// state is the answer about a host in a few words, what speaks against it, "" for nothing, and how bad that is.
+// state is the answer about a host in a few words, what is wrong, "" for nothing, and how bad that is.
 func (s hostAnswers) state() (words, but string, tone algesta.Tone) {
 	e := s.secure
 	words = "answers " + statusWords(e.Status)
@@ -296,7 +296,7 @@ func plainWords(s hostAnswers) algesta.Text {
 	}
 }
 
-// secureWords tell the status and where the time went. A redirect to a host that isn't declared is said and not followed.
+// secureWords give the status and where the time went. A redirect to a host that isn't declared is shown and not followed.
 func secureWords(s hostAnswers) algesta.Text {
 	e := s.secure
 	if e.Fault != algesta.NoFault {
@@ -325,7 +325,7 @@ func withoutQuery(location string) string {
 	return location
 }
 
-// stale says where another certificate is on the wire than cert-manager issued last.
+// stale says where a host serves another certificate than the one that cert-manager issued last.
 func (a *routes) stale(s hostAnswers) algesta.Text {
 	shown := s.secure.Certificate
 	if shown == nil {
@@ -340,7 +340,7 @@ func (a *routes) stale(s hostAnswers) algesta.Text {
 	return nil
 }
 
-// hostsReport looks at the declared hosts of an environment.
+// hostsReport asks the declared hosts of an environment.
 func (a *routes) hostsReport(ctx context.Context, c Cluster, in Input, path string, hosts []string) algesta.Report {
 	if len(hosts) == 0 {
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("{}: no Ingress and no HTTPRoute declares a host", whereOf(in))}

@@ -45,7 +45,7 @@ func (c counted) share() float64 {
 	return c.used.AsApproximateFloat64() / c.hard.AsApproximateFloat64()
 }
 
-// Quotas from which on a person should know.
+// The shares from which on a quota is worth mentioning.
 const (
 	quotaTight = 0.9
 	quotaFull  = 1.0

@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// TestNothingEndsItsQuotation has whoever wrote a change-cause, or a command, try to go on in the bot's own words.
+// TestNothingEndsItsQuotation has the author of a change-cause, or of a command, try to continue in the bot's own words.
 func TestNothingEndsItsQuotation(t *testing.T) {
 	t.Parallel()
 	const forged, shown = "ok”. Approved by Carla. “", `“ok". Approved by Carla. "”`

@@ -19,10 +19,10 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// lookArgs are what kubectl's users add to a command that looks.
+// lookArgs are what kubectl's users add to a command that reads.
 var lookArgs = []Arg{watchArg, outputArg}
 
-// reads lists several kinds side by side, and keeps which of them could not be read.
+// reads lists several kinds at once, and keeps which of them could not be read.
 type reads struct {
 	c      Cluster
 	work   conc.WaitGroup
@@ -86,7 +86,7 @@ func (r *reads) holes(namespace string) []facts.NotChecked {
 	return out
 }
 
-// couldNotCheck says what was not looked at, and why: it is never taken for missing.
+// couldNotCheck says what was not read, and why: it's never taken for missing.
 func couldNotCheck(what string, err error) algesta.Text {
 	return algesta.Say("Couldn't check {}: {}", what, sentenceOf(err, "The cluster didn't answer."))
 }
@@ -141,7 +141,7 @@ func lines(texts []algesta.Text) []algesta.Block {
 	return []algesta.Block{{List: texts}}
 }
 
-// customList is an empty list of a kind of someone else.
+// customList is an empty list of a third-party kind.
 func customList(group, version, kind string) *unstructured.UnstructuredList {
 	l := &unstructured.UnstructuredList{}
 	l.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: version, Kind: kind + "List"})

@@ -25,7 +25,7 @@ const (
 	secret    = "Secret"
 )
 
-// mostReferences bounds what is looked at before a change.
+// mostReferences bounds what is read before a change.
 const mostReferences = 16
 
 // reference is a ConfigMap or Secret that a pod cannot start without, and the keys of it; no keys means any.
@@ -35,7 +35,7 @@ type reference struct {
 }
 
 // missingReferences warns of ConfigMaps and Secrets that a pod of the new template needs and that are not there, or lack a
-// key. What the old template uses is looked at, too: its pods took their values when they started, and a key may be gone since.
+// key. What the old template uses is read, too: its pods took their values when they started, and a key may be gone since.
 func missingReferences(ctx context.Context, c Cluster, namespace string, from, to corev1.PodSpec) []algesta.Text {
 	wanted, used := references(to), references(from)
 	isNew := func(r reference) bool { return !slices.ContainsFunc(used, r.within) }
@@ -55,7 +55,7 @@ func missingReferences(ctx context.Context, c Cluster, namespace string, from, t
 				out = append(out, r.lacks(found[i].keys)...)
 			case errors.Is(err, algesta.ErrNotFound):
 				out = append(out, algesta.Say("{} {} does not exist, so no pod of this version can start.", r.kind, algesta.Name(quote(r.name))))
-			case errors.Is(err, algesta.ErrForbidden) && !isNew(r): // its pods run with it now, and that nobody may look is nothing new
+			case errors.Is(err, algesta.ErrForbidden) && !isNew(r): // its pods run with it now, and that it can't be checked is nothing new
 			default:
 				names, why = append(names, quote(r.name)), err
 			}
@@ -81,16 +81,16 @@ func notCheckedNamed(kind string, names []string, err error) algesta.Text {
 	return algesta.Say("Couldn't check {}s {} ({}).", kind, list(names), whyUnread(err, "them"))
 }
 
-// keysRead is what one look brought.
+// keysRead is the result of one read.
 type keysRead struct {
 	keys []string
 	err  error
 }
 
-// errNoKeys stands for a cluster that cannot be asked for keys.
+// errNoKeys is the error of a cluster that can't be asked for keys.
 var errNoKeys = &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("I can't read keys in this cluster.")}
 
-// readKeys looks at all of them side by side.
+// readKeys reads all of them at once.
 func readKeys(ctx context.Context, c Cluster, namespace string, wanted []reference) []keysRead {
 	found := make([]keysRead, len(wanted))
 	var reading conc.WaitGroup
@@ -130,7 +130,7 @@ func (r reference) lacks(have []string) []algesta.Text {
 	return []algesta.Text{said}
 }
 
-// mostKeys is how many keys are named beside one that is missing: it is most often spelled in another way.
+// mostKeys is how many keys are named beside one that is missing: it's usually just spelled differently.
 const mostKeys = 6
 
 // within says that the other reference needs all of this one.

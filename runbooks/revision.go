@@ -20,7 +20,7 @@ var revisionArg = Arg{
 	Summary: "what this revision changed, and how it differs from what runs now",
 }
 
-// oneRevision tells what one revision runs, what it changed, and how it differs from what runs now. Values of variables are hidden as in
+// oneRevision shows what one revision runs, what it changed, and how it differs from what runs now. Values of variables are hidden as in
 // a plan.
 func (s deploymentState) oneRevision(number int64) (algesta.Report, error) {
 	at := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Number == number })
@@ -134,7 +134,7 @@ func quantities(all corev1.ResourceList) string {
 	return quote(strings.Join(out, ", "))
 }
 
-// probeWords is how a kubelet asks. Of a command the program alone is told.
+// probeWords is how a kubelet asks. Of a command only the program is shown.
 func probeWords(p *corev1.Probe) string {
 	how := "TCP"
 	switch {

@@ -13,9 +13,9 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// What several runbooks read, by who reads it.
+// What several runbooks read, by the reader.
 var (
-	// planReads are what a plan looks at around a Deployment: its rollout and its history, what limits it, who owns it, and what its pods
+	// planReads are what a plan reads around a Deployment: its rollout and its history, what limits it, who owns it, and what its pods
 	// need.
 	planReads = union(rollout.Reads, rollout.RevisionReads, []string{
 		"list horizontalpodautoscalers.autoscaling",
@@ -25,7 +25,7 @@ var (
 		"list rollouts.argoproj.io",
 		"list applications.argoproj.io (cluster-wide)",
 	})
-	// usageReads are what useOf looks at.
+	// usageReads are what useOf reads.
 	usageReads = []string{"list pods.metrics.k8s.io"}
 	// diagnosisReads are what Diagnose asks an Observer and a Finder for.
 	diagnosisReads = []string{

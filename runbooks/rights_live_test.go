@@ -85,7 +85,7 @@ func TestEveryCommandRunsWithTheRightsThatItDeclares(t *testing.T) {
 			continue
 		}
 		needed, allowed := rightOf(r), slices.Concat(kube.Reads, book.Rights())
-		if r.Subresource != "proxy" { // that's what stands at a pod's address; runs looks at what is said of the right
+		if r.Subresource != "proxy" { // that's what is at a pod's address; runs looks at what is said of the right
 			require.NotEqual(t, 403, r.Code, "%s: %s", book.Name, needed)
 		}
 		everywhere := needed + " (cluster-wide)"

@@ -217,7 +217,7 @@ func (a *routes) lead(r *route, name, port string) {
 	}
 }
 
-// secure says how the certificate for a route is, by the Secret that it's kept in: of what is in that Secret nothing is read.
+// secure says what state the certificate for a route is in, by the Secret that it's kept in: of what is in that Secret nothing is read.
 func (a *routes) secure(r *route, secret string) {
 	cert, known := a.certificates[secret]
 	switch {

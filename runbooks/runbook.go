@@ -1,5 +1,5 @@
-// Package runbooks is what the bot can do, one file each: a Runbook is a value that looks
-// at a cluster through a read-only interface and either answers or plans. It never writes,
+// Package runbooks is what the bot can do, one file each: a Runbook is a value that reads
+// a cluster through a read-only interface and either answers or plans. It never writes,
 // and it must never know Slack, the store or the policy.
 package runbooks
 
@@ -14,14 +14,14 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Input is what a runbook is handed: the resolved command. Plans use Command.At and never
+// Input is what a runbook is given: the resolved command. Plans use Command.At and never
 // the clock, so that planning twice gives one fingerprint.
 type Input struct {
 	Command  algesta.Command
 	Workload algesta.Object
 	// Bot is how people call the bot, for the commands in hints.
 	Bot algesta.Handle
-	// Allowed says of which other namespaces of the cluster the answer may tell whoever asked. Nil allows none.
+	// Allowed says which other namespaces of the cluster the answer may be about. Nil allows none.
 	Allowed func(namespace string) bool
 	// Past is what became of the bot's earlier changes to the workload, newest first; nil where it isn't known.
 	Past []algesta.Past
@@ -29,7 +29,8 @@ type Input struct {
 	Undone *algesta.Plan
 	// Seen is when the workload was last there, where it is gone; zero where it is not, or where that is not known.
 	Seen time.Time
-	// Places are the environments that a command which names none may tell of: those in which the policy lets its requester do the same.
+	// Places are the environments that the answer to a command which names none may cover: those in which the policy lets its requester do the
+	// same.
 	Places []Place
 	// Frozen are the freezes that people asked for and that haven't ended.
 	Frozen []algesta.Freeze
@@ -58,8 +59,8 @@ type Runbook struct {
 	// About is what the command may be about.
 	About About
 
-	// Own says that the command is about the bot's own records. Who keeps them answers it or writes it, and no cluster is asked: it needs no
-	// rights there.
+	// Own says that the command is about the bot's own records. The room that keeps them answers or writes it, and no cluster is asked: it
+	// needs no rights there.
 	Own bool
 
 	// Ends is how a command ends once its change is written. It is set where Plan is.

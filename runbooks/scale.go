@@ -95,7 +95,7 @@ func (s deploymentState) scaleFact(from, to int32, room fit) algesta.Text {
 }
 
 // refuseOutsideAutoscaler refuses a number that an autoscaler would put back within seconds: it brings the pods into its
-// range at its next look, even without metrics. Zero is different: it switches the autoscaler off.
+// range at its next check, even without metrics. Zero is different: it switches the autoscaler off.
 func (s deploymentState) refuseOutsideAutoscaler(to int32) error {
 	for _, h := range s.scalers {
 		low, high := least(h), h.Spec.MaxReplicas

@@ -42,7 +42,7 @@ var secretReads = []string{
 // SecretLister lists Secrets without what they hold.
 type SecretLister interface {
 	// ListSecrets are the Secrets of a namespace as the API server prints them for kubectl (name, type, number of keys, age). ErrForbidden
-	// says that the bot may not: then nothing is known of those that nothing names.
+	// says that the bot may not: then Secrets that nothing refers to stay unknown.
 	ListSecrets(ctx context.Context, namespace string) (*metav1.Table, error)
 }
 
@@ -138,7 +138,7 @@ func secretsReport(all []*secretFacts, known *secretUsers, in Input, listErr err
 	return withTable(report, table, "Secret", slices.Concat(asTyped(in), problems, known.waiting, secretNotes(all, known, listErr))...)
 }
 
-// secretNotes say what could not be looked at.
+// secretNotes say what couldn't be read.
 func secretNotes(all []*secretFacts, known *secretUsers, listErr error) []algesta.Text {
 	var out []algesta.Text
 	if listErr != nil {
@@ -151,7 +151,7 @@ func secretNotes(all []*secretFacts, known *secretUsers, listErr error) []algest
 	return append(out, known.read.couldNot()...)
 }
 
-// oneSecret tells all of one Secret.
+// oneSecret answers about a single Secret.
 func oneSecret(s *secretFacts, known *secretUsers, in Input, listErr error) algesta.Report {
 	called := algesta.Say("{} in {}", algesta.Name(quote(s.name)), whereOf(in))
 	exists := listErr == nil && !s.gone || s.asked && s.keysErr == nil

@@ -255,7 +255,7 @@ func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 	)
 }
 
-// A list of a whole namespace tells nobody what its pods spell out, so it is hidden in the messages.
+// A list of a whole namespace shows nobody what its pods spell out, so it is hidden in the messages.
 func TestAWaitingPodsMessageDoesNotQuoteWhatItSpellsOut(t *testing.T) {
 	t.Parallel()
 	s := withSecrets()

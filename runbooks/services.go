@@ -31,7 +31,7 @@ var _ = register(Runbook{
 func answerServices(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	w := readWiring(ctx, c, in.Command.Target.Namespace)
 	if w.services.err != nil {
-		return unknownReport(whereOf(in), w.services), nil //nolint:nilerr // it is said
+		return unknownReport(whereOf(in), w.services), nil //nolint:nilerr // the report says so
 	}
 	if name, one := strings.CutPrefix(in.Command.Target.Object, servicePrefix); one {
 		s, err := w.find(name, in)
@@ -43,10 +43,10 @@ func answerServices(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 	return servicesReport(w, in), nil
 }
 
-// wiringReads are what readWiring looks at.
+// wiringReads are what readWiring reads.
 var wiringReads = []string{"list services", "list endpointslices.discovery.k8s.io", "list pods"}
 
-// servicePrefix is how a Service stands in a target.
+// servicePrefix begins a Service's name in a target.
 const servicePrefix = "service/"
 
 // wiring is what was read of a namespace to tell where its Services lead.
@@ -68,7 +68,7 @@ func readWiring(ctx context.Context, c Cluster, namespace string) *wiring {
 	return w
 }
 
-// find is the Service of this name, or the one of the service that people call so: "api-gateway" is api-gateway-production.
+// find is the Service of this name, or that of the service with this name: "api-gateway" is api-gateway-production.
 func (w *wiring) find(name string, in Input) (*corev1.Service, error) {
 	for _, called := range []string{name, name + "-" + in.Command.Target.Namespace, name + "-" + in.Command.Target.Environment} {
 		if i := slices.IndexFunc(w.all.Items, func(s corev1.Service) bool { return s.Name == called }); i >= 0 {
@@ -262,7 +262,7 @@ func (w *wiring) pod(name string) *corev1.Pod {
 	return &w.pods.Items[i]
 }
 
-// workloadOf is the name of what makes a pod: a ReplicaSet is called like its Deployment, with a hash that the pod has as a label.
+// workloadOf is the name of what makes a pod: a ReplicaSet has its Deployment's name and a hash that the pod has as a label.
 func workloadOf(pod *corev1.Pod) string {
 	owner := metav1.GetControllerOf(pod)
 	if owner == nil {

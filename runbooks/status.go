@@ -134,7 +134,7 @@ func oldPods(r rollout.Rollout, in Input, ready int) algesta.Text {
 	return out
 }
 
-// since is " since 3 days": how long the current revision is the current one, as far as its ReplicaSet tells.
+// since is " since 3 days": how long the current revision is the current one, as far as its ReplicaSet shows.
 func since(r rollout.Rollout, now time.Time) string {
 	fresh, _ := r.Split()
 	if len(fresh) == 0 {
@@ -198,7 +198,7 @@ func podTable(r rollout.Rollout, now time.Time, most int) algesta.Table {
 	return t
 }
 
-// beginnings are the sentence that says what a table left out of the names of its pods, for whoever has to copy one.
+// beginnings are the sentence that says what a table left out of the names of its pods, for someone who has to copy one.
 func beginnings(pods []*corev1.Pod) algesta.Text {
 	var names []string
 	for _, p := range pods {

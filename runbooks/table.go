@@ -35,7 +35,7 @@ func listAll(ctx context.Context, c Cluster, namespace, labels, what string, int
 	return listed{what: what, err: err}
 }
 
-// notes are what has to be said of these readings: what could not be checked, and of what only a part was.
+// notes are what has to be said about these readings: what could not be checked, and of what only a part was.
 func notes(readings ...listed) []algesta.Text {
 	var out []algesta.Text
 	for _, l := range readings {

@@ -11,8 +11,7 @@ import (
 )
 
 // rollbackTarget is the revision to go back to: the one that was named, or the newest that runs other pods than now and did not fail when
-// the
-// bot watched it. kubectl takes the second highest number instead, which after a restart is the same version without the restart.
+// the bot watched it. kubectl takes the second highest number instead, which after a restart is the same version without the restart.
 func (s deploymentState) rollbackTarget() (rollout.Revision, error) {
 	if hash := templateArg.Text(s.in); hash != "" {
 		if i := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Hash() == hash }); i >= 0 {
@@ -71,7 +70,7 @@ func (s deploymentState) byVersion(tag string, missing algesta.Text) (rollout.Re
 	}
 }
 
-// lastHealthy is where a rollback goes that names nothing.
+// lastHealthy is the target of a rollback that names none.
 func (s deploymentState) lastHealthy() (rollout.Revision, error) {
 	var failed []algesta.Text
 	var bad []rollout.Revision
@@ -117,7 +116,7 @@ func (s deploymentState) lastHealthy() (rollout.Revision, error) {
 	)
 }
 
-// failed says how the revision failed the last time that the bot made it what runs, nil where it did not or nothing is known. never is true
+// failed says how the revision failed the last time that the bot rolled it out, nil where it did not or nothing is known. never is true
 // where it has not come up at any other time either.
 func (s deploymentState) failed(r rollout.Revision) (how algesta.Text, never bool) {
 	template, err := rollout.TemplateHash(r.Template)
@@ -181,7 +180,7 @@ func (s deploymentState) image(r rollout.Revision) string {
 // longestCause is how much of a cause the row of a revision has, in characters: a phone shows it in two lines. The history has the rest.
 const longestCause = 60
 
-// revisionFact tells when and why the revision was made, and which newer ones were passed over and why.
+// revisionFact says when and why the revision was made, and which newer ones were passed over and why.
 func (s deploymentState) revisionFact(to rollout.Revision) algesta.Text {
 	made, _ := to.Began()
 	out := algesta.Say("{}, {} {}", to.Number, madeWord(to), algesta.AtDay(made))

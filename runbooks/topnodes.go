@@ -57,7 +57,7 @@ func usedByNodes(ctx context.Context, c Cluster) (map[string]use, error) {
 	return out, nil
 }
 
-// nodeFull is the share of a node's memory or cpu from which on a person should know.
+// nodeFull is the share of a node's memory or cpu from which on it's worth mentioning.
 const nodeFull = 0.9
 
 func topNodesReport(a *nodesAndPods, used map[string]use, usedErr error, in Input) algesta.Report {

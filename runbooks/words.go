@@ -32,7 +32,8 @@ func command(in Input, verb, rest string) algesta.Span {
 	return algesta.Name(in.Bot.Typed(verb, service, place, rest))
 }
 
-// span is a length of time in the coarsest unit that still tells, rounded as the cards round it: "18 s", "5 min", "3 h", "12 days".
+// span is a length of time in the coarsest unit that is still precise enough, rounded as the cards round it: "18 s", "5 min", "3 h", "12
+// days".
 func span(d time.Duration) string {
 	d = max(0, d.Round(time.Second))
 	switch {

@@ -13,10 +13,10 @@ import (
 
 const (
 	membersPage = 1000
-	maxMembers  = 5 // pages of a channel's members; in a larger channel whoever is not among them counts as absent
+	maxMembers  = 5 // pages of a channel's members; in a larger channel people who aren't among them count as absent
 )
 
-// Person is the user that a user or e-mail subject names; "" for a group, and where nobody is known by it or Slack does not tell.
+// Person is the user that a user or e-mail subject names; "" for a group, and where nobody is known by it or Slack doesn't say.
 func (d directory) Person(ctx context.Context, s algesta.Subject) string {
 	kind, id, ok := strings.Cut(string(s), ":")
 	switch {
@@ -67,7 +67,7 @@ func (d directory) byEmail(ctx context.Context, email string) (string, error) {
 	})
 }
 
-// Absent are the people whom the subjects name and who are not in the channel, most at the most; more is how many others there are.
+// Absent are the people that the subjects name and who are not in the channel, most at the most; more is how many others there are.
 // Those who are named on their own come before those of groups.
 func (d directory) Absent(
 	ctx context.Context, channel string, subjects []algesta.Subject, most int,

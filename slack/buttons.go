@@ -13,7 +13,7 @@ import (
 // maxAskList is how long the list of buttons that ask for a reason may get: it is a block ID, which Slack limits to 255.
 const maxAskList = 240
 
-// maxID is the longest ID of a button: Slack takes values of 2,000 characters, and the question of a dialog stands in there, too.
+// maxID is the longest ID of a button: Slack takes values of 2,000 characters, and the question of a dialog is in there, too.
 const maxID = 1000
 
 // buttons make one row, and say how many did not fit. A button's action ID is its action, with a number from the second of

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Metadata of every message, by which it is found again. Everyone in the workspace can read metadata: it holds no content.
+// Metadata of every message, by which it's found again. Everyone in the workspace can read metadata: it holds no content.
 const (
 	metadataType    = "algesta_post"
 	metadataID      = "id"
@@ -212,9 +212,9 @@ func (s *sender) find(ctx context.Context, o algesta.Outgoing) (ts string, rev i
 		messages, next, err := s.page(ctx, o, oldest, cursor)
 		switch name := code(err); {
 		case err == nil:
-		case name == "thread_not_found" && o.Root+o.Post.Thread != "": // then it may stand outside
+		case name == "thread_not_found" && o.Root+o.Post.Thread != "": // then it may be outside
 			return s.findOutside(ctx, o)
-		case credentials(name) || judge(err, 0).gone: // without sight of the channel, twice is better than never
+		case credentials(name) || judge(err, 0).gone: // where the channel can't be read, twice is better than never
 			s.log.Warn("cannot look for a message", zap.String("command", o.Post.Command), zap.String("reason", name))
 			return "", 0, nil
 		default:
@@ -237,7 +237,7 @@ func (s *sender) find(ctx context.Context, o algesta.Outgoing) (ts string, rev i
 	return "", 0, nil
 }
 
-// findOutside looks in the channel for a reply whose thread was deleted, and takes it back.
+// findOutside searches the channel for a reply whose thread was deleted, and takes it back.
 func (s *sender) findOutside(ctx context.Context, o algesta.Outgoing) (string, int64, error) {
 	outside := o
 	outside.Root, outside.Post.Thread = "", ""

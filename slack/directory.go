@@ -20,10 +20,10 @@ import (
 const (
 	askTimeout = 5 * time.Second
 	placeAge   = time.Minute
-	absentAge  = 2 * time.Second // whoever invites the bot does not wait long to be believed
+	absentAge  = 2 * time.Second // so that someone who invites the bot doesn't wait long until that counts
 	askSingly  = 6               // more groups than these are asked for in one call, and fewer where their own rate leaves no room
 	namesAge   = time.Hour       // of user groups, to print only
-	maxPeople  = 10_000          // kept in memory; then the memory starts anew
+	maxPeople  = 10_000          // kept in memory; then the memory is cleared
 	maxName    = 80
 	// The list of people is read in pages; Slack advises against larger ones. A larger workspace is not read to its end.
 	pageOfPeople = 500
@@ -105,7 +105,7 @@ func (d directory) SetGroups(ids []string) {
 	d.facts.groups = slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 
-// Actor is the person with facts no older than maxAge; AsOf is the time of the oldest. Who is not of the bot's own workspace is a
+// Actor is the person with facts no older than maxAge; AsOf is the time of the oldest. A person who isn't in the bot's own workspace is a
 // Stranger without asking. An error means that Slack could not be asked.
 func (d directory) Actor(ctx context.Context, id algesta.PersonID, maxAge time.Duration) (algesta.Actor, error) {
 	me, err := d.identify(ctx)
@@ -149,7 +149,7 @@ func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.
 		return known, nil
 	}
 	if d.users.Tokens() >= 1 {
-		// Others may take the last of it between this look and the question.
+		// Others may take the last of it between this check and the question.
 		if p, err := d.oneperson(ctx, id, notBefore); !errors.Is(err, errTooMany) {
 			return p, err
 		}
@@ -241,7 +241,7 @@ func (d directory) everybody(ctx context.Context, notBefore time.Time) error {
 	return err
 }
 
-// warm learns people and groups before the first command needs them. Whoever needs what it did not get asks again and sees the error.
+// warm learns people and groups before the first command needs them. A caller that needs what it didn't get asks again and sees the error.
 func (d directory) warm(ctx context.Context) {
 	_ = d.everybody(ctx, time.Time{})
 	_, _, _ = d.groupsOf(ctx, "", time.Hour)

@@ -320,7 +320,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestAnArchivedChannelIsNoPlaceToReportTo: nobody can be told anything there, whoever its members are.
+// TestAnArchivedChannelIsNoPlaceToReportTo: nothing can be posted there, whoever its members are.
 func TestAnArchivedChannelIsNoPlaceToReportTo(t *testing.T) {
 	t.Parallel()
 	s, server := asked(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// frame is one message of a Socket Mode connection, of whatever type.
+// frame is one message of a Socket Mode connection, of any type.
 type frame struct {
 	Type       string          `json:"type"`
 	Reason     string          `json:"reason"`          // of a disconnect
@@ -107,7 +107,7 @@ func (r reader) slash(f frame, now time.Time) (received, error) {
 	}, Trigger: p.TriggerID}, nil
 }
 
-// ofGroup tells the names of a group's direct messages: mpdm-dana--luis-1.
+// ofGroup recognizes the names of a group's direct messages: mpdm-dana--luis-1.
 func ofGroup(channelName string) bool { return strings.HasPrefix(channelName, "mpdm-") }
 
 // moved is a channel's ID before and after.
@@ -136,7 +136,7 @@ type eventPayload struct {
 	} `json:"event"`
 }
 
-// team is the workspace that the app was told as. Whether the person is in it is the directory's question: on Enterprise Grid the event
+// team is the workspace that Slack named to the app. Whether the person is in it is the directory's question: on Enterprise Grid the event
 // names another workspace of the organisation for its members, too.
 func (p eventPayload) team() string {
 	if len(p.Authorizations) > 0 && p.Authorizations[0].TeamID != "" {
@@ -163,7 +163,7 @@ func (r reader) event(f frame, now time.Time) (received, error) {
 	if !mention && !direct && !group {
 		return received{}, fmt.Errorf("event of another type: %w", errIgnored)
 	}
-	// Bots answer each other for ever, and an edited sentence would run twice.
+	// Bots answer each other forever, and an edited sentence would run twice.
 	if e.BotID != "" || e.Subtype != "" || len(e.Edited) > 0 || e.User == "" || e.User == r.bot {
 		return received{}, fmt.Errorf("event of a bot or an edit: %w", errIgnored)
 	}
@@ -334,7 +334,7 @@ func (r reader) submission(p interactionPayload, now time.Time) (received, error
 	}, nil
 }
 
-// withoutMention removes the bot's own mention, wherever it stands.
+// withoutMention removes the bot's own mention, wherever it is.
 func (r reader) withoutMention(text string) string {
 	if at := r.mention.FindStringIndex(text); at != nil {
 		text = text[:at[0]] + text[at[1]:]

@@ -268,7 +268,7 @@ func TestWhatCannotBeReadIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	l := &listener{log: zap.NewNop(), read: newReader("/algesta", "U0BOT"), inbox: newBox()}
 	_, ok := l.handle(t.Context(), frame{Type: "slash_commands", EnvelopeID: "e1", Payload: json.RawMessage(`7`)}, noon)
-	require.True(t, ok, "it would come back for ever")
+	require.True(t, ok, "it would come back forever")
 	require.EqualValues(t, 1, l.snapshot().Bad)
 	_, ok = l.handle(t.Context(), frame{Type: "carrier_pigeon", EnvelopeID: "e2"}, noon)
 	require.True(t, ok)

@@ -28,7 +28,7 @@ func plainError(err error) error {
 	return err
 }
 
-// credentials tells the errors that only a person can repair, at the app's tokens and scopes.
+// credentials reports whether it's an error that only a person can fix, at the app's tokens and scopes.
 func credentials(code string) bool {
 	return slices.Contains([]string{
 		"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
@@ -72,7 +72,7 @@ func passing() []string {
 // maxUnknown is how often a message is tried whose error is none that is known: for about a minute.
 const maxUnknown = 6
 
-// permanent tells the errors that say that the channel, the message or the right to write is not there for the bot.
+// permanent reports whether an error says that the channel, the message or the right to write is not there for the bot.
 func permanent(code string) bool {
 	for _, family := range []string{"restricted_action", "slack_connect_", "posting_to_"} { // each has several members
 		if strings.HasPrefix(code, family) {
@@ -112,12 +112,12 @@ func permanent(code string) bool {
 // errCannotRender is what became of a message that panicked on its way out.
 var errCannotRender = errors.New("the message cannot be made")
 
-// judge tells what to do after a call went wrong for the tries-th time.
+// judge says what to do after a call went wrong for the tries-th time.
 func judge(err error, tries int) verdict {
 	var limited *slackapi.RateLimitedError
 	var status slackapi.StatusCodeError
 	name := code(err)
-	if file, ok := errors.AsType[*fileError](err); ok { // whatever it is, it is no fault of the message, which was not sent
+	if file, ok := errors.AsType[*fileError](err); ok { // whatever it is, it isn't the message's fault, which was not sent
 		return verdict{after: max(judge(file.err, 0).after, slowly(tries))}
 	}
 	switch {

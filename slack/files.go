@@ -42,7 +42,7 @@ func (e *fileError) Error() string { return "putting a file into the thread: " +
 
 func (e *fileError) Unwrap() error { return e.err }
 
-// notInName is what the name of a file is without.
+// notInName are the characters that the name of a file may not have.
 var notInName = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
 
 // fileOf is the file that has to be in the thread before this message: its name, which is of this message and of this content alone, and
@@ -106,7 +106,7 @@ func (s *sender) attach(ctx context.Context, r *result, msg rendered, m memory) 
 // errNotSeen says that Slack took a file and doesn't show it. It isn't sent again: it may come.
 var errNotSeen = errors.New("the file isn't in its thread")
 
-// refusesFiles tells the errors that don't pass on their own.
+// refusesFiles reports whether an error doesn't pass on its own.
 func refusesFiles(err error) bool {
 	var status slackapi.StatusCodeError
 	name := code(err)
@@ -119,10 +119,10 @@ func refusesFiles(err error) bool {
 	return name != "" && !judge(err, 0).limited && !slices.Contains(passing(), name)
 }
 
-// putFile uploads a file into the thread, unless it is there, and looks that it is. Where the thread is deleted in the moments between the
-// look before and the sharing, the file stays in the channel, and isn't taken back: what is in it is what the same people were to read in
-// the
-// thread, under a name that says of which request, and to delete it the bot would have to trust an ID that it couldn't see in any thread.
+// putFile uploads a file into the thread, unless it is there, and checks that it is. Where the thread is deleted in the moments between the
+// check before and the sharing, the file stays in the channel, and isn't taken back: what is in it is what the same people were to read in
+// the thread, under a name that says of which request, and to delete it the bot would have to trust an ID that it couldn't see in any
+// thread.
 func (s *sender) putFile(ctx context.Context, o algesta.Outgoing, thread, name, content string) error {
 	there, err := s.hasFile(ctx, o, thread, name)
 	if err != nil || there {

@@ -119,7 +119,7 @@ func TestAFileIsThereOnce(t *testing.T) {
 	}
 }
 
-// TestWithoutItsFileALongPlanIsNotApproved: where the file can't be put into the thread, there is no Approve, and it is said why.
+// TestWithoutItsFileALongPlanIsNotApproved: where the file can't be put into the thread, there is no Approve, and the message says why.
 func TestWithoutItsFileALongPlanIsNotApproved(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]struct {

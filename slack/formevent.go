@@ -51,7 +51,7 @@ func (r reader) fill(p interactionPayload, text string, now time.Time) (received
 		}
 	}
 	thread := first(p.Message.ThreadTS, p.Container.ThreadTS)
-	if p.Container.Ephemeral && thread == p.Container.MessageTS { // nothing can stand in the thread of what one person sees
+	if p.Container.Ephemeral && thread == p.Container.MessageTS { // a message that one person sees has no thread
 		thread = ""
 	}
 	channel := first(p.Channel.ID, p.Container.ChannelID)
@@ -131,7 +131,7 @@ func (p interactionPayload) atHome() (interactionPayload, error) {
 	return p, nil
 }
 
-// homeOpened is that someone looks at the bot's Home tab, and not at its messages.
+// homeOpened says that someone opened the bot's Home tab, and not at its messages.
 func (r reader) homeOpened(p eventPayload, now time.Time) (received, error) {
 	e := p.Event
 	var channel string

@@ -81,7 +81,7 @@ func (l *listener) openForm(ctx context.Context, in received) {
 	})
 }
 
-// asTyped hands a command whose form didn't open to the inbox: its answer says what is missing.
+// asTyped passes a command whose form didn't open to the inbox: its answer says what is missing.
 func (l *listener) asTyped(ctx context.Context, in algesta.Invocation) {
 	ctx, cancel := context.WithTimeout(ctx, receiveTimeout)
 	defer cancel()
@@ -108,7 +108,7 @@ func (l *listener) putForm(ctx context.Context, in algesta.Invocation, at formPl
 	}
 }
 
-// choose makes a form anew after a choice. Of several choices in one modal the last one counts.
+// choose recreates a form after a choice. Of several choices in one modal the last one counts.
 func (l *listener) choose(ctx context.Context, in received) {
 	ctx = context.WithoutCancel(ctx)
 	id := in.Form.View

@@ -194,7 +194,7 @@ func TestAFormThatAsksMoreIsShownInstead(t *testing.T) {
 	_, err := r.server.Type("U0LUIS", "C0OPS", "/algesta")
 	require.NoError(t, err)
 	v := r.modal(t, "Command")
-	_, err = r.server.Submit("U0LUIS", v.ID, input(t, v, "Command", "scale")) // its choice was never told
+	_, err = r.server.Submit("U0LUIS", v.ID, input(t, v, "Command", "scale")) // its choice was never reported
 	require.NoError(t, err)
 	v = r.modal(t, "Replicas")
 	_, err = r.server.Submit("U0LUIS", v.ID)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNobodySharesAnAnswerFromBeforeTheirQuestion lets two people ask while a call is under way that began before: whoever takes an older
-// answer shares it, and whoever needs one from now gets one that was asked for after that, in one call for both of them.
+// TestNobodySharesAnAnswerFromBeforeTheirQuestion lets two people ask while a call is under way that began before: the one who takes an
+// older answer shares it, and the one who needs one from now gets one that was asked for after that, in one call for both of them.
 func TestNobodySharesAnAnswerFromBeforeTheirQuestion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

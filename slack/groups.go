@@ -129,13 +129,13 @@ func (d directory) userGroups(ctx context.Context, withUsers bool) ([]userGroup,
 }
 
 // noGroups is Slack's error where the workspace's plan has no user groups. It doesn't go away on its own: such a group has no members, and
-// people whom a policy names on their own keep their rights.
+// people that a policy names on their own keep their rights.
 const noGroups = "plan_upgrade_required"
 
 // learnPlan remembers from the outcome of a call about groups whether the plan has any.
 func (d directory) learnPlan(err error) {
 	if err != nil && code(err) != noGroups {
-		return // it tells nothing
+		return // it says nothing
 	}
 	d.facts.mu.Lock()
 	defer d.facts.mu.Unlock()

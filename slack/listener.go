@@ -54,7 +54,7 @@ type Stats struct {
 	Others int
 }
 
-// listener keeps the sockets and hands what arrives to the inbox.
+// listener keeps the sockets and passes what arrives to the inbox.
 type listener struct {
 	web   web
 	app   Secret // the app-level token
@@ -249,7 +249,7 @@ func (l *listener) take(ctx context.Context, k *socket, f frame) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveTimeout) // what arrived is finished, also while stopping
 		defer cancel()
 		var answer any
-		ok := true // one that panics is acknowledged: it would come back for ever
+		ok := true // one that panics is acknowledged: it would come back forever
 		if caught := l.panics.Catch(func() { answer, ok = l.handle(ctx, f, now) }); caught != nil {
 			l.countBad()
 			l.log.Error("panic on an envelope", zap.String("type", f.Type), zap.Error(caught))
@@ -278,7 +278,7 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 	switch {
 	case errors.Is(err, errIgnored):
 		return nil, true
-	case err != nil: // never acknowledged, it would come back for ever
+	case err != nil: // never acknowledged, it would come back forever
 		l.countBad()
 		l.log.Warn("envelope not understood", zap.String("type", f.Type), zap.Error(err))
 		return nil, true
@@ -394,7 +394,7 @@ func (l *listener) waitAfter(err error, pauses *wait.Backoff) time.Duration {
 	return pauses.Step()
 }
 
-// pausesBetweenTries double from 200 ms to 30 s, with a third of chance so that many bots do not come back together.
+// pausesBetweenTries double from 200 ms to 30 s, with a third of it random so that many bots do not come back together.
 var pausesBetweenTries = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 1.0 / 3, Steps: 10, Cap: 30 * time.Second}
 
 // pause waits; false means that ctx ended first.

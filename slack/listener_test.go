@@ -189,7 +189,7 @@ func TestSocketsAreReplacedBeforeTheyEnd(t *testing.T) {
 	r := start(t, slackd.Options{})
 	r.sockets(t, 2)
 	r.server.Disconnect("warning")
-	// After a warning the old sockets still work, and new ones stand beside them.
+	// After a warning the old sockets still work, and new ones are open beside them.
 	r.sockets(t, 4)
 	for i := range 8 {
 		_, err := r.server.Type("U0LUIS", "C0OPS", fmt.Sprintf("/algesta help %d", i))

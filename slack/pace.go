@@ -79,7 +79,7 @@ const lookupAfter = 2 * time.Second
 
 // pacer decides what may leave now. It knows the time only from its callers.
 type pacer struct {
-	started  time.Time // attempts of earlier processes lie before it
+	started  time.Time // attempts of earlier processes were before it
 	channels map[string]*rate.Limiter
 	team     *rate.Limiter
 	whispers *rate.Limiter
@@ -193,7 +193,7 @@ func (p *pacer) later(o algesta.Outgoing, w way, now time.Time) time.Duration {
 	return cmp.Or(p.room(maxPosts, byPost), take(now, p.team, p.channel(o.Post.Channel, now)))
 }
 
-// untilDone stands for "when a call has ended": the sender asks again then anyway.
+// untilDone means "when a call has ended": the sender asks again then anyway.
 const untilDone = time.Minute
 
 func (p *pacer) room(most int, w way) time.Duration {

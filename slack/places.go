@@ -88,7 +88,7 @@ func (d directory) conversation(ctx context.Context, channel string) (conversati
 	return answer.Channel, err
 }
 
-// Link is the address of a message, "" where Slack does not tell it.
+// Link is the address of a message, "" where Slack doesn't give one.
 func (d directory) Link(ctx context.Context, channel, ts string) string {
 	if channel == "" || ts == "" {
 		return ""
@@ -102,7 +102,7 @@ func (d directory) Link(ctx context.Context, channel, ts string) string {
 	return string(answer.Permalink)
 }
 
-// Subject is a subject of a policy as people call it: "@platform", "Carla". When Slack does not tell, it is its ID.
+// Subject is a subject of a policy as people call it: "@platform", "Carla". When Slack doesn't say, it's its ID.
 func (d directory) Subject(ctx context.Context, s algesta.Subject) string {
 	kind, id, ok := strings.Cut(string(s), ":")
 	switch {

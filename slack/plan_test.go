@@ -9,7 +9,8 @@ import (
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
-// A free plan refuses usergroups.* for good: people whom the policy names by themselves are still known, and it is said why groups aren't.
+// A free plan refuses usergroups.* for good: people that the policy names by themselves are still known, and the log says why groups
+// aren't.
 func TestAPlanWithoutUserGroups(t *testing.T) {
 	t.Parallel()
 	for name, groups := range map[string][]string{

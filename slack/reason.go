@@ -26,14 +26,14 @@ const (
 	maxReason = 500
 )
 
-// askPrefix starts the block ID of a row of buttons; after it stand the action IDs that ask for a reason, those that need none
+// askPrefix starts the block ID of a row of buttons; it's followed by the action IDs that ask for a reason, those that need none
 // with mayAsk behind them. The answer to a click carries the block ID, so nothing has to be remembered.
 const (
 	askPrefix = "ask:"
 	mayAsk    = "?"
 )
 
-// asksReason tells whether this button of this row asks for a reason, and whether it may be left out.
+// asksReason reports whether this button of this row asks for a reason, and whether it may be left out.
 func asksReason(blockID, actionID string) (asks, optional bool) {
 	list, ok := strings.CutPrefix(blockID, askPrefix)
 	if !ok {

@@ -96,7 +96,7 @@ func renderClean(r algesta.Report, file *attached, table bool) rendered {
 	return rendered{text: firstLine(r), blocks: l.blocks, report: r, cut: left}
 }
 
-// emoji is the one sign that a message has for its state.
+// emoji is the sign at the beginning of a message for its state.
 func emoji(t algesta.Tone) string {
 	switch t {
 	case algesta.Waiting:
@@ -166,7 +166,7 @@ func (l *layout) reserve(body []algesta.Block) []int {
 	return kept
 }
 
-// notWhole stands where people can't see everything that they would approve.
+// notWhole is shown where people can't see everything that they would approve.
 const notWhole = "Not all of this fits into one message, so it can't be approved. Ask for less at once, or change it without me."
 
 // withoutApprove takes the approval out of a message that leaves something out: nobody approves what they can't see.
@@ -241,7 +241,7 @@ func (l *layout) list(items []algesta.Text) {
 	l.add(slackapi.NewRichTextList(slackapi.RTEListBullet, 0, rows...))
 }
 
-// fields stand in columns. A time or a mention is lost in preformatted text, so with one of those they are a table, or a line each where
+// fields are in columns. A time or a mention is lost in preformatted text, so with one of those they are a table, or a line each where
 // the message has its one table already.
 func (l *layout) fields(fields []algesta.Field) {
 	width := 0
@@ -365,7 +365,7 @@ func clipped(cell algesta.Text) algesta.Text {
 	return cell
 }
 
-// columns let texts wrap, which Slack's tables don't do on their own, so that a table is read on a phone; figures stand at the right.
+// columns let texts wrap, which Slack's tables don't do on their own, so that a table is read on a phone; figures are right-aligned.
 func columns(t algesta.Table) []slackapi.ColumnSetting {
 	out := make([]slackapi.ColumnSetting, len(t.Head))
 	for i := range out {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryPauseThatSlackAsksForHasBounds gives a 429 with every kind of Retry-After to whatever makes a pause of it.
+// TestEveryPauseThatSlackAsksForHasBounds gives a 429 with every kind of Retry-After to everything that pauses because of it.
 func TestEveryPauseThatSlackAsksForHasBounds(t *testing.T) {
 	t.Parallel()
 	for header, wants := range map[string]struct{ least, most time.Duration }{

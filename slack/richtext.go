@@ -37,7 +37,7 @@ func (l *layout) spans(t algesta.Text) []slackapi.RichTextSectionElement {
 	return out
 }
 
-// plainWords tells the spans that are nothing but text: they can be cut anywhere.
+// plainWords reports whether a span is nothing but text: they can be cut anywhere.
 func plainWords(s algesta.Span) bool {
 	return s.Kind == algesta.Plain || s.Kind == algesta.Bold || s.Kind == algesta.Code
 }
@@ -181,10 +181,10 @@ func firstLine(r algesta.Report) string {
 	return first(strings.TrimSpace(w.b.String()), nothingSaid)
 }
 
-// nothingSaid stands for a message without any words.
+// nothingSaid is shown for a message without any words.
 const nothingSaid = "A message without text"
 
-// candidates are the lines of a message that may stand for it, the best first.
+// candidates are the lines of a message that may represent it, the best first.
 func candidates(r algesta.Report) []algesta.Text {
 	out := []algesta.Text{r.Push, r.Title}
 	for _, b := range r.Body {
@@ -213,8 +213,8 @@ func candidates(r algesta.Report) []algesta.Text {
 	return out
 }
 
-// silent is a text that notifies nobody: mentions at its end are left out, others are names. Who is known by an ID alone is not named: an
-// ID tells people nothing.
+// silent is a text that notifies nobody: mentions at its end are left out, others are names. People who are known by an ID alone aren't
+// named: an ID tells people nothing.
 func silent(t algesta.Text) algesta.Text {
 	end := len(t)
 	for end > 0 && (t[end-1].Kind == algesta.Person || t[end-1].Kind == algesta.Group ||
@@ -236,7 +236,7 @@ func silent(t algesta.Text) algesta.Text {
 	return out
 }
 
-// plainMessage is the whole report as one text, for the day on which Slack does not take the blocks.
+// plainMessage is the whole report as one text, for when Slack doesn't take the blocks.
 func plainMessage(r algesta.Report) string {
 	w := &writer{}
 	for _, line := range linesOf(r) {

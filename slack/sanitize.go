@@ -32,7 +32,7 @@ const maxAddress = 2900
 // breaks are the characters that begin a new line. Sentences have none: what needs lines is a list, a table or preformatted.
 var breaks = strings.NewReplacer("\n", " ", "\v", " ", "\f", " ", "\u0085", " ", "\u2028", " ", "\u2029", " ")
 
-// sentence is v on one line. A carriage return is a break here: in a sentence nothing may overwrite what stands before it.
+// sentence is v on one line. A carriage return is a break here: in a sentence nothing may overwrite what comes before it.
 func (s sanitizer) sentence(v string) string {
 	return breaks.Replace(s.string(strings.ReplaceAll(v, "\r", "\n")))
 }

@@ -3,7 +3,7 @@ package slack
 // Secret is a token. However it is printed, logged or encoded, it reads ***.
 type Secret string
 
-// masked stands for every secret.
+// masked is shown for every secret.
 const masked = "***"
 
 // String is ***.

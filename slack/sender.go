@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/redact"
 )
 
-// Outbox keeps what has to be said.
+// Outbox keeps what has to be posted.
 type Outbox interface {
 	// Due are at most limit posts that have to be sent or edited now. Of the posts that are new in one thread only the first is
 	// among them. A post stays due until it is Delivered.
@@ -27,7 +27,7 @@ const (
 	dueAtOnce = 128 // posts read at once, beside those that wait
 	// callTimeout is over that of the HTTP client, which ends every single request.
 	callTimeout = 25 * time.Second
-	// pollEvery finds what no wake-up told: posts of another process, a wake-up that came during a failure.
+	// pollEvery finds what no wake-up announced: posts of another process, a wake-up that came during a failure.
 	pollEvery = 5 * time.Second
 	// gather is how long a delivered answer waits for others, to be recorded together with them, and how often at most the
 	// outbox is read.

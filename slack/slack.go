@@ -55,7 +55,7 @@ func (c Config) Validate() error {
 
 const (
 	requestTimeout = 10 * time.Second
-	// fatalWait is the pause after Slack has refused the app's tokens. The bot stays up and tells: someone may repair it.
+	// fatalWait is the pause after Slack has refused the app's tokens. The bot stays up and reports it: someone may fix it.
 	fatalWait = time.Minute
 )
 
@@ -106,7 +106,7 @@ func New(cfg Config) (*Slack, error) {
 func (s *Slack) SetForms(f Forms) { s.listener.forms = f }
 
 // Run listens and speaks until ctx ends; then it finishes what is in flight, within about half a minute, and returns nil. Trouble with
-// Slack, refused tokens too, never ends it: it is logged, told by Stats and tried again.
+// Slack, refused tokens too, never ends it: it's logged, reported by Stats and tried again.
 func (s *Slack) Run(ctx context.Context) error {
 	defer s.http.CloseIdleConnections()
 	me, ok := s.introduce(ctx)

@@ -28,7 +28,7 @@ const (
 )
 
 // socket is one Socket Mode connection. slack-go's own client closes the old connection before it opens the new one, queues
-// acknowledgements without telling whether they were written, and hides why Slack hangs up; so this one stands on its own.
+// acknowledgements without reporting whether they were written, and hides why Slack hangs up; so this one is the bot's own.
 type socket struct {
 	conn    *websocket.Conn
 	writing sync.Mutex
@@ -69,7 +69,7 @@ func dial(ctx context.Context, address string) (*socket, error) {
 
 var errStopping = errors.New("stopping")
 
-// alive puts off the moment at which silence means death.
+// alive postpones the moment at which silence means death.
 func (k *socket) alive() error {
 	if err := k.conn.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
 		return err

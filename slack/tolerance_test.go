@@ -150,7 +150,7 @@ func TestWhatIsJudgedAsLost(t *testing.T) {
 		require.True(t, judge(refused(name), 0).gone, name)
 	}
 	require.False(t, judge(refused("an_error_of_next_year"), maxUnknown-1).gone)
-	require.True(t, judge(refused("an_error_of_next_year"), maxUnknown).gone, "not for ever")
+	require.True(t, judge(refused("an_error_of_next_year"), maxUnknown).gone, "not forever")
 	require.False(t, judge(refused("update_failed"), 100).gone)
 }
 

@@ -32,7 +32,7 @@ type user struct {
 	} `json:"enterprise_user"`
 }
 
-// in tells whether the person is a member of the workspace. On Enterprise Grid team_id may be missing or that of another workspace of the
+// in reports whether the person is a member of the workspace. On Enterprise Grid team_id may be missing or that of another workspace of the
 // organisation; then the list of workspaces decides.
 func (u user) in(team string) bool {
 	return string(u.TeamID) == team || slices.Contains(u.Enterprise.Teams, lenientString(team)) ||

@@ -39,7 +39,7 @@ func TestARefusalOfAClickStandsInItsThread(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, card.TS, seen.ThreadTS)
 
-	// Whoever looks at a public channel without having joined it gets it where Slack can show it.
+	// Someone who reads a public channel without having joined it gets the answer where Slack can show it.
 	r.server.Leave("C0OPS", "U0NICO")
 	no.Command = "c-3"
 	no.Report = say("you still may not")

@@ -96,8 +96,8 @@ func readAnswer(raw []byte, answer any) error {
 	return nil
 }
 
-// lenient decodes what has the expected form and leaves out the rest: encoding/json goes on after a field of another type. What is no JSON
-// is an error.
+// lenient decodes what has the expected form and leaves out the rest: encoding/json continues after a field of another type. What is no
+// JSON is an error.
 func lenient(raw []byte, into any) error {
 	err := json.Unmarshal(raw, into)
 	if shape, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && shape.Field != "" {

@@ -31,7 +31,7 @@ func (l line) sum() (string, error) {
 }
 
 // Append adds a line to the audit. The lines form a chain: each carries the SHA-256 of the one before, and triggers refuse
-// to change or delete them. Whoever can write the file can write the whole chain anew, so only a Head that was kept elsewhere proves
+// to change or delete them. Anyone who can write the file can rewrite the whole chain, so only a Head that was kept elsewhere proves
 // anything: VerifyAudit compares with it.
 func (t *Tx) Append(e algesta.Entry) error {
 	data, err := encode(e.Data)
@@ -54,7 +54,7 @@ func (t *Tx) Append(e algesta.Entry) error {
 	return t.exec("writing the end of the audit", `UPDATE audit_head SET seq = ?, hash = ?`, l.seq, l.hash)
 }
 
-// AuditBefore are the lines before this number, the last one first, most at most, down to those of since. A number of 0 stands for the end.
+// AuditBefore are the lines before this number, the last one first, most at most, down to those of since. A number of 0 means the end.
 func (s *Store) AuditBefore(ctx context.Context, seq int64, since time.Time, most int) ([]algesta.AuditLine, error) {
 	if seq <= 0 {
 		seq = math.MaxInt64

@@ -18,7 +18,7 @@ import (
 	"github.com/3astronautas/algesta/store/storetest"
 )
 
-// engine lends the store to the suite, as the bot lends it to commands.
+// engine gives the store to the suite, as the bot gives it to commands.
 type engine struct{ *store.Store }
 
 // Update implements commands.Store.

@@ -116,7 +116,7 @@ func (s *Store) Blocker(ctx context.Context, objects []algesta.Object, request s
 	return blockerOf(func(query string, args ...any) *sql.Row { return s.read.row(ctx, query, args...) }, objects, request)
 }
 
-// drop says of what is planned of a request that it isn't done: nothing is written for it any more, so it keeps nobody away.
+// drop marks the planned changes of a request as not done: nothing is written for it any more, so it blocks nobody.
 func (t *Tx) drop(request string) error {
 	_, err := t.change(
 		"dropping what is left of "+request,

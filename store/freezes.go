@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// openFreezes are those that haven't ended, oldest first. One whose time is up forbids nothing, and stands among them until it's ended.
+// openFreezes are those that haven't ended, oldest first. One whose time is up forbids nothing, and is among them until it's ended.
 const openFreezes = `SELECT freeze FROM freezes WHERE ended_at = 0 ORDER BY rowid`
 
 func scanFreeze(row scanner) (z algesta.Freeze, err error) {
@@ -65,7 +65,7 @@ func (t *Tx) Thaw(id string, at time.Time) (ended bool, err error) {
 	return true, t.tellFreezes()
 }
 
-// tellFreezes has others know of the freezes once this is committed.
+// tellFreezes publishes the freezes once this is committed.
 func (t *Tx) tellFreezes() error {
 	all, err := t.Freezes()
 	t.effects.frozen = &all

@@ -90,7 +90,7 @@ func (s *Store) Unanswered(ctx context.Context) ([]algesta.Invocation, error) {
 	return open, nil
 }
 
-// Answered closes an invocation of the inbox and forgets its envelope: the key alone tells a redelivery.
+// Answered closes an invocation of the inbox and forgets its envelope: the key alone identifies a redelivery.
 // A key that is not open is no error, so that every way of asking may close what it came from.
 func (t *Tx) Answered(key string) error {
 	return t.exec("closing invocation "+key, `UPDATE inbox SET done_at = ?, envelope = NULL WHERE key = ? AND done_at = 0`,

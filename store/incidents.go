@@ -24,7 +24,7 @@ func scanIncident(row scanner) (i algesta.Incident, err error) {
 	return i, err
 }
 
-// causeOf is what one open incident is of: a cause where the same people are told of it.
+// causeOf is what one open incident is of: a cause and the channel that it's posted in.
 func causeOf(i algesta.Incident) string { return i.Key.String() + "/" + i.Channel }
 
 // SaveIncident stores an incident that is new (its Version is 0), or its new content where its Version is still that of the store. saved is
@@ -89,7 +89,7 @@ func (s *Store) IncidentEvents(ctx context.Context, id string) ([]algesta.Incide
 	return all, nil
 }
 
-// SaveAlert stores what is said last of an alert.
+// SaveAlert stores the latest state of an alert.
 func (t *Tx) SaveAlert(a algesta.Alert) error {
 	body, err := encode(a)
 	if err != nil {

@@ -203,7 +203,7 @@ func (t *Tx) finish(k key, turn int64) error {
 	return err
 }
 
-// begun notes that this work begins again, and returns how often it did without an end, this time included.
+// begun notes that this work is started, and returns how often it was started without finishing, this time included.
 func (s *Store) begun(ctx context.Context, k key) (n int, err error) {
 	err = s.Update(ctx, func(t *Tx) error {
 		err := t.row(`UPDATE jobs SET begun = begun + 1 WHERE kind = ? AND request = ? RETURNING begun`, k.kind, k.request).Scan(&n)
@@ -218,7 +218,7 @@ func (s *Store) begun(ctx context.Context, k key) (n int, err error) {
 	return n, nil
 }
 
-// returned notes that this work came to an end, whether it has to be done again or not.
+// returned notes that this work finished, whether it has to be done again or not.
 func (s *Store) returned(ctx context.Context, k key) error {
 	return s.Update(ctx, func(t *Tx) error {
 		return t.exec("noting that the "+string(k.kind)+" job of "+k.request+" returned",
@@ -234,11 +234,11 @@ func (s *Store) Jobs(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// Work says who does which work, and, by their kinds' GivenUp, who ends work that ended the process
-// whenever it was begun. It is called once, before Start.
+// Work sets who does which work, and, by their kinds' GivenUp, who ends work that crashed the process
+// each time it was started. It is called once, before Start.
 func (s *Store) Work(handlers map[algesta.JobKind]Handler) { s.jobs.runner.handlers = handlers }
 
-// Start begins to do the work: first what an earlier process left, then what is scheduled. Requests that should have a job and
+// Start starts the work: first what an earlier process left, then what is scheduled. Requests that should have a job and
 // have none get one, now and every minute. It runs until Stop or Close, also after ctx ended.
 func (s *Store) Start(ctx context.Context) error {
 	j := s.jobs
@@ -330,7 +330,7 @@ func (j *jobs) maintain(ctx context.Context) error {
 	return nil
 }
 
-// wakeAll tells the runner what is scheduled, so that it does not wait for River to find it.
+// wakeAll hands the runner what is scheduled, so that it does not wait for River to find it.
 func (j *jobs) wakeAll(ctx context.Context) error {
 	all, err := list(ctx, j.store.read, func(row scanner) (r wakeup, err error) {
 		var at int64

@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/store"
 )
 
-// killed is a copy of the store's file as a process that is killed now leaves it, in a folder of its own.
+// killed is a copy of the store's file as a process that is killed now would leave it, in a folder of its own.
 func killed(t *testing.T, path string) string {
 	t.Helper()
 	left := filepath.Join(t.TempDir(), "left.db")

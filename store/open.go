@@ -29,8 +29,8 @@ const truncateWithin = 5 * time.Second
 
 // Store is the durable state on one SQLite file. All methods may be called from any goroutine.
 type Store struct {
-	// Observe, when set before Start and the first write, is told what just became durable: "inbox-committed",
-	// "update-committed", "delivered". Whoever waits for that commit is released after it returned.
+	// Observe, when set before Start and the first write, is called with what just became durable: "inbox-committed",
+	// "update-committed", "delivered". A caller that waits for that commit is released after it returned.
 	Observe func(point string)
 	// Panics, when set before Start, counts the panics of handlers.
 	Panics *algesta.Panics

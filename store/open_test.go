@@ -126,7 +126,7 @@ func TestOnlyItsOwnerMayReadTheFile(t *testing.T) {
 func TestAReadOnlyFolderIsSaid(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() == 0 {
-		// root may write everywhere; the address of a file under a file stands for it
+		// root may write everywhere; the address of a file under a file is used instead
 		file := filepath.Join(t.TempDir(), "file")
 		require.NoError(t, os.WriteFile(file, nil, 0o600))
 		_, err := store.Open(context.Background(), "file:"+filepath.Join(file, "algesta.db"), zap.NewNop())

@@ -62,7 +62,7 @@ func (t *Tx) EditDirect(command string, of algesta.PostKind, r algesta.Report) e
 	return nil
 }
 
-// lane names what a post must keep its place in: an answer stands alone, a post in a thread keeps the order of that
+// lane names what a post must keep its place in: an answer keeps none, a post in a thread keeps the order of that
 // thread, and any other post that of its command, whose thread does not exist yet.
 func lane(p algesta.Post) string {
 	switch {
@@ -92,7 +92,7 @@ const (
 
 // Due are at most limit posts that have to be sent or edited now; what is answered ephemerally, what is new and what is Final
 // come first. Of the posts that are new in one thread only the first is among them, so all of them may be sent at once.
-// A post stays due until it is Delivered: whoever asks again meanwhile gets it again. OutboxWake wakes when posts that
+// A post stays due until it is Delivered: a caller that asks again meanwhile gets it again. OutboxWake wakes when posts that
 // have to be tried again later have come due.
 func (s *Store) Due(ctx context.Context, limit int) ([]algesta.Outgoing, error) {
 	now := time.Now()
@@ -225,7 +225,7 @@ func (s *Store) CardOf(ctx context.Context, command string) (channel, ts string,
 	return p.Channel, ts, nil
 }
 
-// DropButton takes the buttons with this ID out of the messages that hold them: what they propose is over.
+// DropButton takes the buttons with this ID out of the messages that hold them: their offers are used up.
 func (t *Tx) DropButton(id string) error {
 	return t.editButtons(id, func(all []algesta.Button) []algesta.Button {
 		return slices.DeleteFunc(all, func(b algesta.Button) bool { return b.ID == id })
@@ -334,7 +334,7 @@ func (s *Store) OutboxLag(ctx context.Context) (age time.Duration, waiting int, 
 	return max(0, time.Since(moment(since))), waiting, nil
 }
 
-// waker wakes whoever waits for it, now or at a time.
+// waker wakes the goroutine that waits for it, now or at a time.
 type waker struct {
 	wakes chan struct{}
 

@@ -7,8 +7,8 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Carried are the requests whose change the bot saw in the object and that have ended, the last one first, most at most. What is there by
-// someone's word alone (of a change in doubt) nobody watched, so it says nothing about how it came up.
+// Carried are the requests whose change the bot saw in the object and that have ended, the last one first, most at most. A change that
+// counts as done by someone's word alone (it was in doubt) was not watched, so it says nothing about how it came up.
 func (s *Store) Carried(ctx context.Context, o algesta.Object, most int) ([]algesta.Request, error) {
 	all, err := list(ctx, s.read, scanRequest, `SELECT `+requestColumns+` FROM requests
 		WHERE status IN ('succeeded', 'failed', 'timed out', 'superseded')

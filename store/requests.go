@@ -28,7 +28,7 @@ func scanRequest(row scanner) (r algesta.Request, err error) {
 	}
 	r.ExpiresAt, r.StartBy, r.CreatedAt, r.UpdatedAt = moment(expiresAt), moment(startBy), moment(createdAt), moment(updatedAt)
 	r.DecidedAt = moment(decidedAt)
-	if decidedAt == 0 && len(decidedBy) > len("null") { // stored before the time was
+	if decidedAt == 0 && len(decidedBy) > len("null") { // stored by a version that had no such time
 		r.DecidedAt = r.UpdatedAt
 	}
 	err = errors.Join(decode(command, &r.Command), decode(plan, &r.Plan), decode(needs, &r.Needs), decode(decidedBy, &r.DecidedBy))
@@ -38,7 +38,7 @@ func scanRequest(row scanner) (r algesta.Request, err error) {
 	return r, nil
 }
 
-// Create stores a new request as it is given: whoever calls has redacted its plan. ErrStale when a request
+// Create stores a new request as it is given: the caller has redacted its plan. ErrStale when a request
 // with its Key is there: what asks was handled before. ErrTaken when another request has its ID. An empty Key is never there.
 func (t *Tx) Create(r algesta.Request) error {
 	command, err1 := encode(r.Command)

@@ -19,8 +19,8 @@ const (
 )
 
 const (
-	// mostBegun is how often work that an earlier process left is begun without an end: then it counts as what ends the process, and is
-	// given up. As often it is tried to give it up.
+	// mostBegun is how often work that an earlier process left is started without finishing: then it counts as what crashes the process, and
+	// is given up. Giving it up is tried as often.
 	mostBegun = 3
 	// leftAlone is how long work is left alone that can't even be given up.
 	leftAlone = time.Minute
@@ -37,7 +37,7 @@ type wakeup struct {
 	key  key
 	at   time.Time
 	turn int64 // how often it was scheduled
-	// off says that it need not be done any more.
+	// off says that it needn't be done any more.
 	off bool
 	// fromRiver says that its trigger ran: it counts only when nobody here has the work in hand.
 	fromRiver bool
@@ -83,7 +83,7 @@ func (r *runner) start(ctx context.Context) {
 	r.open = true
 }
 
-// stop begins nothing new and waits for what runs; when ctx ends it cancels that.
+// stop starts nothing new and waits for what runs; when ctx ends it cancels that.
 func (r *runner) stop(ctx context.Context) {
 	r.mu.Lock()
 	r.open = false

@@ -44,7 +44,7 @@ type update struct {
 // Update runs f in one write transaction and returns after its commit is on the disk. An error of f undoes what f wrote
 // and nothing else, and is returned as it is. Other updates may share the commit, so f must be quick, make no network
 // call, not call the store itself, and not keep the Tx. When ctx ends before f began, f is not run;
-// after that the commit is waited for, because nobody could tell what became of it.
+// after that the commit is waited for, because nobody could know what became of it.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	u := &update{turn: make(chan *sql.Tx), back: make(chan error), done: make(chan error, 1)}
 	if err := s.writer.addUpdate(u); err != nil {

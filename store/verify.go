@@ -49,7 +49,7 @@ func (s *Store) Head(ctx context.Context) (Head, error) {
 }
 
 // Verify recomputes the whole chain, compares it with the anchors, and returns its end. ErrAuditBroken comes with a sentence about
-// the first line that is not right. Without an anchor a file that was written anew, or cut off at its end, looks right.
+// the first line that is not right. Without an anchor a file that was rewritten, or cut off at its end, looks right.
 func (s *Store) Verify(ctx context.Context, anchors ...Head) (Head, error) {
 	return verify(ctx, s.read.db, anchors)
 }
@@ -152,7 +152,7 @@ func (c *chain) follow(l line) error {
 		if hash == l.hash {
 			c.anchored = l.seq
 		} else if c.rewritten == nil {
-			c.rewritten = fmt.Errorf("line %d had the hash %s and has %s: the audit was written anew somewhere after line %d: %w",
+			c.rewritten = fmt.Errorf("line %d had the hash %s and has %s: the audit was rewritten somewhere after line %d: %w",
 				l.seq, hash, l.hash, c.anchored, ErrAuditBroken)
 		}
 	}

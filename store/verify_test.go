@@ -92,8 +92,8 @@ func TestTheAuditIsAChain(t *testing.T) {
 	}
 }
 
-// TestOnlyAnAnchorShowsAnAuditThatWasWrittenAnew does what whoever may write the file can do: change the lines and then make the
-// chain anew, the end that the file names included.
+// TestOnlyAnAnchorShowsAnAuditThatWasWrittenAnew does what anyone who may write the file can do: change the lines and then recompute the
+// chain, the end that the file names included.
 func TestOnlyAnAnchorShowsAnAuditThatWasWrittenAnew(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -101,15 +101,15 @@ func TestOnlyAnAnchorShowsAnAuditThatWasWrittenAnew(t *testing.T) {
 		says   string // with the heads of lines 2 and 4 as anchors
 	}{
 		"a line changed": {
-			`UPDATE audit SET actor = 'T0ALGESTA/U0ELI' WHERE seq = 3`, "the audit was written anew somewhere after line 2",
+			`UPDATE audit SET actor = 'T0ALGESTA/U0ELI' WHERE seq = 3`, "the audit was rewritten somewhere after line 2",
 		},
 		"the first line changed": {
-			`UPDATE audit SET kind = 'read' WHERE seq = 1`, "the audit was written anew somewhere after line 0",
+			`UPDATE audit SET kind = 'read' WHERE seq = 1`, "the audit was rewritten somewhere after line 0",
 		},
 		"a line deleted": {`DELETE FROM audit WHERE seq = 3`, "it ends at line 3, and once had a line 4: its end was cut off"},
 		"a line deleted and another added": {
 			`DELETE FROM audit WHERE seq = 3; INSERT INTO audit SELECT 5, request, kind, actor, at, data, prev, hash FROM audit WHERE seq = 4`,
-			"the audit was written anew somewhere after line 2",
+			"the audit was rewritten somewhere after line 2",
 		},
 		"the end cut off": {`DELETE FROM audit WHERE seq > 2`, "it ends at line 2, and once had a line 4: its end was cut off"},
 		"everything gone": {`DELETE FROM audit`, "it ends at line 0, and once had a line 4: its end was cut off"},
@@ -153,7 +153,7 @@ func TestTheAuditIsVerifiedWhileTheBotWritesAndAfterItStopped(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sha256.Sum256(before), sha256.Sum256(after), "it was only read")
 
-	closeStore(t, open(t, path)) // the bot can go on with the file
+	closeStore(t, open(t, path)) // the bot can keep using the file
 }
 
 func TestVerifyAuditSaysWhatItCannotRead(t *testing.T) {

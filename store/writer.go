@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// batchTime is how long a transaction may collect updates before it is committed.
+	// batchTime is how long a transaction may collect updates before it's committed.
 	batchTime = 10 * time.Millisecond
 	// batchTimeWithIntake is how long once envelopes are in it, whose senders wait for their ack.
 	batchTimeWithIntake = 3 * time.Millisecond

@@ -5,7 +5,7 @@ import "strings"
 // longestGuess bounds the words that are compared: what is longer is no typing slip.
 const longestGuess = 64
 
-// Nearest is the known word that somebody who typed word most likely meant, or "". Near is a few wrong, missing,
+// Nearest is the known word that somebody who typed word most likely meant, or "". Near means a few wrong, missing,
 // doubled or swapped letters (one for about three letters, three at most), or the only known word that contains what was typed.
 // Letters of either case are the same; of two equally near words the earlier one is taken.
 func Nearest(word string, known []string) string {

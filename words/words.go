@@ -1,4 +1,4 @@
-// Package words makes the small words of sentences that people read: lists, counts, durations, shortened texts and the
+// Package words writes the small parts of the sentences that people read: lists, counts, durations, shortened texts and the
 // nearest known name. Every room writes them the same way. It is pure and knows no noun of algesta.
 package words
 
@@ -53,7 +53,7 @@ func Verb[N int | int32 | int64](n N, one, many string) string {
 	return many
 }
 
-// Span is a duration in the coarsest unit that still tells: "41 s" below two minutes, "3 min" below two hours,
+// Span is a duration in the coarsest unit that is still precise enough: "41 s" below two minutes, "3 min" below two hours,
 // "5 h" below two days, then "12 days". A negative one is "0 s".
 func Span(d time.Duration) string {
 	d = max(0, d.Round(time.Second))

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/store"
 )
 
-// storeFor lends the store to commands: Go matches function types exactly, so the transaction needs this line.
+// storeFor adapts the store for commands: Go matches function types exactly, so the transaction needs this line.
 // What it stores is redacted.
 type storeFor struct {
 	*store.Store
@@ -25,7 +25,7 @@ func (s storeFor) Update(ctx context.Context, f func(commands.Tx) error) error {
 }
 
 // Receive keeps what somebody typed or clicked. The reason of a vote is redacted before it's stored; a command has to be understood first,
-// so its text stands in the inbox until it is answered.
+// so its text stays in the inbox until it is answered.
 func (s storeFor) Receive(ctx context.Context, in algesta.Invocation) (fresh bool, err error) {
 	if in.Vote != nil {
 		vote := *in.Vote

@@ -75,7 +75,7 @@ func (a auditHeads) run(ctx context.Context) {
 	}
 }
 
-// auditCommand holds the commands for whoever has to trust the audit.
+// auditCommand holds the commands for people who have to trust the audit.
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Check the audit"}
 	cmd.AddCommand(auditVerifyCommand())
@@ -199,7 +199,7 @@ func headsOfFile(path string, in io.Reader) ([]store.Head, error) {
 	return headsOf(f)
 }
 
-// headsOf finds the heads in a log of JSON lines. What stands before the first brace of a line is not the bot's: container runtimes and
+// headsOf finds the heads in a log of JSON lines. What is before the first brace of a line is not the bot's: container runtimes and
 // kubectl put times and names there.
 func headsOf(in io.Reader) ([]store.Head, error) {
 	var heads []store.Head

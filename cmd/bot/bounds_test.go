@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// told is a listener that tells when the server closes the first connection.
+// told is a listener that reports when the server closes the first connection.
 type told struct {
 	net.Listener
 	closed chan struct{}

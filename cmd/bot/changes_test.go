@@ -58,7 +58,7 @@ func TestAPlanOfSeveralChangesOnARealCluster(t *testing.T) {
 			},
 			status: algesta.Failed, states: "confirmed, not done, not done", label: "other", old: true, note: "stopped after 1 of 3 changes: ",
 		},
-		"somebody makes the third's object anew between": {
+		"somebody recreates the third's object between": {
 			at: func(t *testing.T, s several, point, operation string) {
 				t.Helper()
 				if point == "sent" && strings.HasSuffix(operation, "-2") {

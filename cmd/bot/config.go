@@ -69,7 +69,7 @@ type SlackConfig struct {
 	APIURL         string // of a Slack on this machine, for the sandbox; "" means Slack's own
 }
 
-// Handle is how people call the bot: the slash command's word.
+// Handle is what people call the bot: the slash command's word.
 func (s SlackConfig) Handle() algesta.Handle {
 	return algesta.Handle(strings.TrimPrefix(s.Command, "/"))
 }

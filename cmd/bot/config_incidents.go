@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/slack"
 )
 
-// incidentsFile is what the configuration says about incidents. Without routes nobody is told of any.
+// incidentsFile is what the configuration says about incidents. Without routes none is reported.
 type incidentsFile struct {
 	Wait   string                  `yaml:"wait"`
 	Settle string                  `yaml:"settle"`
@@ -33,7 +33,7 @@ type AlertmanagerConfig struct {
 	Token  slack.Secret
 }
 
-// leastToken is the length of a token that nobody guesses.
+// leastToken is the length of a token that nobody can guess.
 const leastToken = 16
 
 // config reads the token. No error ever holds any of it.

@@ -13,7 +13,7 @@ import (
 // scrapeTimeout bounds what a scrape asks the store.
 const scrapeTimeout = 2 * time.Second
 
-// figures are what /metrics says, read at every scrape, until ctx ends.
+// figures are what /metrics shows, read at every scrape, until ctx ends.
 func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus.Registry {
 	outbox := func() (time.Duration, int) {
 		ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)

@@ -24,7 +24,7 @@ const (
 	// checkEvery is how often the store is asked whether it can write. A probe reads what that said and asks nothing itself, so that
 	// nobody who reaches the port makes the bot write.
 	checkEvery = 10 * time.Second
-	// checkAge is the age at which an answer says nothing any more: the one who asks is stuck.
+	// checkAge is the age at which an answer says nothing any more: the checker is stuck.
 	checkAge = 3 * checkEvery
 )
 
@@ -146,7 +146,7 @@ func (h health) answer(w http.ResponseWriter, err error, more map[string]any) {
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusServiceUnavailable
-		h.log.Debug("not healthy", zap.Error(err)) // whoever probes tells people
+		h.log.Debug("not healthy", zap.Error(err)) // the prober alerts people
 		body["why"] = "the store does not take a write"
 		if errors.Is(err, errNoSocket) || errors.Is(err, errNotChecked) {
 			body["why"] = err.Error()
@@ -189,7 +189,7 @@ func (s *storeCheck) check(ctx context.Context, writable func(context.Context) e
 	s.err, s.at = err, time.Now()
 }
 
-// last is what was said last, or errNotChecked where that is long ago.
+// last is the latest answer, or errNotChecked where that is long ago.
 func (s *storeCheck) last() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -42,7 +42,7 @@ func (r *rooms) words() []string {
 	return words
 }
 
-// hidingTx stores no secret that the redactor knows: what Slack is not to show the database is not to keep. It embeds nothing, so that a
+// hidingTx stores no secret that the redactor knows: what Slack must not show the database must not keep. It embeds nothing, so that a
 // method that is added to commands.Tx doesn't compile until somebody has said here what of it is hidden.
 type hidingTx struct {
 	tx       *store.Tx

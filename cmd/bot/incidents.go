@@ -21,7 +21,7 @@ import (
 // placeAge is how old what is known of a channel may be where an incident names a change that was asked for there.
 const placeAge = 10 * time.Minute
 
-// keeper makes what watches the environments of the configuration and tells of incidents where it says so.
+// keeper makes what watches the environments of the configuration and reports incidents where it says so.
 func (r *rooms) keeper(d commands.Directory) *incidents.Keeper {
 	return incidents.New(r.cfg.Incidents, incidents.Parts{
 		Asker: r.dispatcher, Records: r.store, Update: storeFor{r.store, r.redactor}.Update, Watched: r.clusters,
@@ -69,8 +69,8 @@ func (p places) Places() []algesta.Target {
 	return out
 }
 
-// receiveAlerts takes the webhooks of Alertmanagers on an address of its own, where the configuration names one, until ctx ends. It is over
-// with whoever waits for background.
+// receiveAlerts takes the webhooks of Alertmanagers on an address of its own, where the configuration names one, until ctx ends. It ends
+// with background.
 func (r *rooms) receiveAlerts(ctx context.Context, background *sync.WaitGroup) error {
 	if r.cfg.Alertmanager.Listen == "" {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/3astronautas/algesta/kube"
 )
 
-// kubeConfig is a cluster of the configuration as kube opens it: it watches the namespaces of its environments, tells
-// the catalogue what runs there, and hide what templates and the Secrets hold that it reads; hidden takes that out of a text.
+// kubeConfig is a cluster of the configuration as kube opens it: it watches the namespaces of its environments, passes
+// what runs there to the catalogue, and hide what templates and the Secrets hold that it reads; hidden takes that out of a text.
 func kubeConfig(
 	c ClusterConfig,
 	names *catalog.Catalog,

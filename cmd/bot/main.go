@@ -62,7 +62,7 @@ func run(to io.Writer, work func() error) int {
 // printPanic prints what ended the program without secrets.
 func printPanic(to io.Writer, caught *algesta.PanicError) {
 	var forms *redact.Redactor
-	_, _ = fmt.Fprintln(to, "algesta:", forms.String(caught.Error())) // nothing is left to be told about it
+	_, _ = fmt.Fprintln(to, "algesta:", forms.String(caught.Error())) // nobody is left to be told about it
 }
 
 func rootCommand() *cobra.Command {

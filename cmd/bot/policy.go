@@ -18,14 +18,14 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// policyCommand holds the commands for whoever writes the policy.
+// policyCommand holds the commands for people who write the policy.
 func policyCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Check a policy and explain its decisions"}
 	cmd.AddCommand(policyCheckCommand(), policyExplainCommand(), policyTestCommand())
 	return cmd
 }
 
-// question is who wants to do what, as `bot policy check` is asked.
+// question is who wants to do what, as given to `bot policy check`.
 type question struct {
 	config, file string
 	user, email  string

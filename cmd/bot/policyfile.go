@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta/policy"
 )
 
-// policyEvery is how often the file is looked at. A mounted ConfigMap changes by a swapped link, which a look at the
+// policyEvery is how often the file is looked at. A mounted ConfigMap changes by a swapped link, which polling the
 // file notices and a watch on it does not.
 const policyEvery = 2 * time.Second
 
@@ -64,7 +64,7 @@ func (f *policyFile) load() (*policy.Policy, error) {
 	return p, nil
 }
 
-// warn says which restrictions hold nowhere: whoever wrote them believes that somebody is asked, or that something is frozen. It is no
+// warn says which restrictions hold nowhere: their author believes that someone is asked, or that something is frozen. It's no
 // error, because a policy may be written before its environment is configured.
 func (f *policyFile) warn(p *policy.Policy) {
 	targets := make([]algesta.Target, 0, len(f.cfg.Environments))
@@ -77,7 +77,7 @@ func (f *policyFile) warn(p *policy.Policy) {
 	}
 }
 
-// watch loads the file again whenever it changed, until ctx ends. ask is told which user groups people have to be asked about.
+// watch loads the file again whenever it changed, until ctx ends. ask is called with the user groups that people's membership is needed of.
 func (f *policyFile) watch(ctx context.Context, ask func(groups []string)) {
 	tick := time.NewTicker(policyEvery)
 	defer tick.Stop()
@@ -91,8 +91,8 @@ func (f *policyFile) watch(ctx context.Context, ask func(groups []string)) {
 	}
 }
 
-// reload loads the file if it changed. While both may decide, people are asked about the groups of the old policy and of the new one: a
-// limit on a group that nobody was asked about would let its members pass.
+// reload loads the file if it changed. While both may decide, membership is asked for the groups of the old policy and of the new one: a
+// limit on a group whose members aren't known would let them pass.
 func (f *policyFile) reload(ask func(groups []string)) {
 	if !f.moved() {
 		return

@@ -46,8 +46,8 @@ func (f *configFile) privateFiles(path string) []privateFile {
 	return slices.DeleteFunc(files, func(p privateFile) bool { return p.path == "" })
 }
 
-// warnOfOthers logs which of the files somebody else may read or write, each with what to do. A file that is not there is no news here:
-// whoever needs it says so.
+// warnOfOthers logs which of the files somebody else may read or write, each with what to do. A missing file isn't reported here:
+// the code that needs it does.
 func warnOfOthers(log *zap.Logger, files []privateFile) {
 	for _, f := range files {
 		info, err := os.Stat(f.path)

@@ -54,7 +54,7 @@ keeps it, too.`,
 	return cmd
 }
 
-// operator is how the thread and the audit name whoever runs this command.
+// operator is how the thread and the audit name the person who runs this command.
 func operator() string {
 	if u, err := user.Current(); err == nil {
 		return "the operator " + u.Username

@@ -21,10 +21,10 @@ import (
 	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
-// breakable stands between the bot and the API server, and can break the connection of one write before it arrives.
+// breakable is between the bot and the API server, and can break the connection of one write before it arrives.
 type breakable struct {
 	server *httptest.Server
-	broken sync.RWMutex           // while a connection breaks nothing passes, so that the bot does not look too early
+	broken sync.RWMutex           // while a connection breaks nothing passes, so that the bot doesn't check too early
 	next   atomic.Pointer[func()] // what happens while the connection of the next write breaks; nil: nothing breaks
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
-// rewrite makes the golden conversations anew: go test ./cmd/bot -run TestTalk -update.
+// rewrite rewrites the golden conversations: go test ./cmd/bot -run TestTalk -update.
 var rewrite = flag.Bool("update", false, "rewrite the golden conversations")
 
 // A golden conversation is a file that a customer can read: who says what, what the bot answers, what was written. It runs with
@@ -63,7 +63,7 @@ func TestTalk(t *testing.T) {
 	}
 }
 
-// speaker is who stands before the > of a line that a person typed.
+// speaker is who is before the > of a line that a person typed.
 var speaker = regexp.MustCompile(`^[a-z]+( in #[a-z]+)?$`)
 
 // conversation is a running bot with a console.

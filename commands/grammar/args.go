@@ -132,7 +132,7 @@ func (r *reading) filler(text string) (done bool, err error) {
 			return true, r.cannotList(kind)
 		}
 		if !r.book.About.Takes(kind.Name) && text == strings.ToLower(kind.Plural) { // "status nodes production"
-			if len(r.rest) == 1 { // more words are names, and the place stands elsewhere
+			if len(r.rest) == 1 { // more words are names, and the place is elsewhere
 				r.rest = append([]word{{text: "in"}}, r.rest...)
 			}
 			return true, r.cannotList(kind)

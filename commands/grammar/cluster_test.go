@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// What people paste from kubectl about certificates, autoscalers and the like is understood as it stands.
+// What people paste from kubectl about certificates, autoscalers and the like is understood as it is.
 func TestWhatIsPastedAboutTheClusterIsUnderstood(t *testing.T) {
 	t.Parallel()
 	scaler := Parsed{Runbook: "hpa", Environment: "production", Object: "horizontalpodautoscaler/api-hpa"}

@@ -7,12 +7,12 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// describes is the command that tells of one object.
+// describes is the command that shows one object.
 const describes = "describe"
 
-// describing brings a look at one object to the command that tells most of it. One about a kind that has a command of its own is that
-// command's ("describe ing/web" is "describe ingress web"); "get configmap web", of a kind that no command lists, is "describe configmap
-// web". What is neither comes back as it was typed.
+// describing turns a question about one object into the command that shows most of it. One about a kind that has a command of its own is
+// that command's ("describe ing/web" is "describe ingress web"); "get configmap web", of a kind that no command lists, is "describe
+// configmap web". What is neither comes back as it was typed.
 func (p Parser) describing(typed []word, line pastedLine) []word {
 	if line.program != describes && line.program != "get" || !p.has(describes) {
 		return typed
@@ -58,8 +58,8 @@ func (p Parser) describing(typed []word, line pastedLine) []word {
 // viewers are the programs that show a part of what another prints.
 var viewers = []string{"grep", "egrep", "awk", "head", "tail", "less", "more", "sort", "wc", "column", "cat", "uniq", "cut", "tr", "sed"}
 
-// withoutPipes leaves out where the output of a look would go: the answer has it all, and is as short as it can be. What a log is searched
-// for becomes an option of logs.
+// withoutPipes leaves out where the output of a read would go: the answer has all of it, and is as short as it can be. What a log is
+// searched for becomes an option of logs.
 func (p Parser) withoutPipes(typed []word, line pastedLine) ([]word, pastedLine) {
 	if len(line.pipes) == 0 || !slices.Contains([]string{"get", describes, "top", "logs"}, line.program) {
 		return typed, line

@@ -31,7 +31,7 @@ var never = map[string]string{
 	"ssh":          "open shells",
 }
 
-// clicked are words for what is done by clicking, so that whoever does it has seen the plan.
+// clicked are words for what is done by clicking, so that the person who does it has seen the plan.
 var clicked = map[string]string{
 	"approve": "Approving", "aprobar": "Approving", "lgtm": "Approving", "deny": "Denying", "reject": "Denying", "cancel": "Cancelling",
 }
@@ -102,7 +102,7 @@ func (r *reading) cannotList(kind algesta.Kind) error {
 	return e
 }
 
-// looking is the command that looks at many kinds of objects, and at an environment as a whole.
+// looking is the command that shows many kinds of objects, and at an environment as a whole.
 func (p Parser) looking() (runbooks.Runbook, bool) {
 	i := slices.IndexFunc(p.books, func(b runbooks.Runbook) bool { return b.About.Environment && len(b.About.Kinds) > 1 })
 	if i < 0 {
@@ -111,7 +111,7 @@ func (p Parser) looking() (runbooks.Runbook, bool) {
 	return p.books[i], true
 }
 
-// elsewhereOn is the answer to an object that the command doesn't take. kubectl's get takes any kind: where another command looks at this
+// elsewhereOn is the answer to an object that the command doesn't take. kubectl's get takes any kind: where another command shows this
 // one, it's named ("get ingress web production").
 func (r *reading) elsewhereOn(kind algesta.Kind, name string) error {
 	typed := strings.ToLower(kind.Name) + "/" + name

@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// What stands in people's notes works as pasted.
+// What people have in their notes works as pasted.
 func TestKubectlLogsAsPasted(t *testing.T) {
 	t.Parallel()
 	const pod = "api-gateway-production-76794f4cdb-f6plm"
@@ -60,7 +60,7 @@ func TestKubectlLogsAsPasted(t *testing.T) {
 	}
 }
 
-// A service is called so by people, and never like a pod.
+// People call a service this, and never by a pod's name.
 func TestNoNameOfAServiceIsTakenForAPod(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"api-gateway", "ms-orders-production-hash3-aaaaa", "shop-backend-tests", "svc-grpc-v2", "a-12345678-x"} {

@@ -8,8 +8,8 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Subject is what a conversation is about: what a command means that names less. It comes from the bot's own record, never from what people
-// wrote. The zero value says nothing.
+// Subject is what a conversation is about: what a command means that names no target. It comes from the bot's own record, never from what
+// people wrote. The zero value says nothing.
 type Subject struct {
 	Service     string
 	Environment string

@@ -45,7 +45,7 @@ type Parsed struct {
 	Args   algesta.Args
 	Reason string // why, in the person's words
 	Help   bool   // explain the command and do nothing
-	// Everywhere says that no environment was named, and that all those are meant in which whoever typed it may do this.
+	// Everywhere says that no environment was named, and that all those are meant in which the person who typed it may do this.
 	Everywhere bool
 	// Implied says that what the command is about wasn't typed, but is what the conversation is about.
 	Implied bool
@@ -82,7 +82,7 @@ type Parser struct {
 	verbs map[string]string // name or alias, lower case → the runbook's name
 	// subject is what the conversation is about.
 	subject Subject
-	// mentioned are the people whom the text mentions: their IDs by how they are shown in it, "@luis".
+	// mentioned are the people that the text mentions: their IDs by how they are shown in it, "@luis".
 	mentioned map[string]string
 }
 
@@ -120,7 +120,7 @@ func (p Parser) Parse(text string) (Parsed, error) {
 	}
 	out, err := p.parse(polished(p.withoutCall(words)))
 	if err == nil && out.Reason == "" && !out.Help && isQuestion(words) && p.changes(out.Runbook) {
-		return Parsed{Runbook: out.Runbook, Help: true}, nil // whoever asks doesn't order
+		return Parsed{Runbook: out.Runbook, Help: true}, nil // a question isn't an order
 	}
 	return out, err
 }
@@ -190,7 +190,7 @@ func (p Parser) flagsLast(typed []word) []word {
 	return slices.Concat(rest[:at], flags, rest[at:])
 }
 
-// elsewhere are kubectl's options with a value that say where it works and as whom: no command has them, and the answer says so.
+// elsewhere are kubectl's options with a value that say where it works and as which user: no command has them, and the answer says so.
 var elsewhere = []string{"context", "cluster", "user", "as", "kubeconfig", "server", "s"}
 
 // withoutCall drops what people type or paste before the command: the bot's own name, or kubectl.
@@ -252,7 +252,7 @@ func asksHelp(rest []word) bool {
 	})
 }
 
-// help reads what help is wanted about, from the word at on; nothing means everything.
+// help reads what help is asked about, from the word at on; nothing means everything.
 func (p Parser) help(typed []word, at int) (Parsed, error) {
 	out := Parsed{Runbook: helpWord}
 	if len(typed) == at {
@@ -268,7 +268,7 @@ func (p Parser) help(typed []word, at int) (Parsed, error) {
 	return out, nil
 }
 
-// canI reads the command that someone wonders about, from the word at on. Its arguments may be left out.
+// canI reads the command that someone asks about, from the word at on. Its arguments may be left out.
 func (p Parser) canI(typed []word, at int) (Parsed, error) {
 	if len(typed) == at {
 		return Parsed{}, p.usage(algesta.Say("Which command do you mean?"), canIWord+" <command> "+serviceSlot+" "+environmentSlot)
@@ -354,7 +354,7 @@ func (p Parser) usage(message algesta.Text, example string) error {
 // longestEcho bounds how much of what was typed an answer repeats, in characters.
 const longestEcho = 40
 
-// clip shortens what was typed to what an answer may repeat. Who typed a password gets no half of it back: it's redacted first.
+// clip shortens what was typed to what an answer may repeat. Someone who typed a password gets no half of it back: it's redacted first.
 func clip(s string) string {
 	var forms *redact.Redactor
 	return words.Clip(forms.String(s), longestEcho)

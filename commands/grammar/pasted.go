@@ -10,7 +10,7 @@ import (
 
 // pasted reads a line of a manual that is another program's, or a form of kubectl's that no command has: it's the bot's command for the
 // same question, or the error that says why a chat doesn't do it and what to do instead. What is neither comes back as it was typed. The
-// bot runs none of these programs, and nothing of what they would be told reaches a cluster but what the command that it returns
+// bot runs none of these programs, and nothing of their arguments reaches a cluster except what the command that it returns
 // declares.
 func (p Parser) pasted(typed []word) ([]word, error) {
 	line := lineOf(typed)
@@ -78,7 +78,7 @@ func lineOf(typed []word) pastedLine {
 	return pastedLine{program: strings.ToLower(first[n].bare()), rest: slices.Concat(first[:n], first[n+1:]), pipes: parts[1:]}
 }
 
-// optionOf is the value of the first of these options, "" where none stands there.
+// optionOf is the value of the first of these options, "" where none of them is there.
 func optionOf(typed []word, names ...string) string {
 	for i, w := range typed {
 		if !strings.HasPrefix(w.text, "-") || w.quoted {
@@ -143,7 +143,7 @@ func as(place []word, parts ...string) []word {
 	return append(out, place...)
 }
 
-// pastedExec reads "exec <pod> -n production -- env | grep NODE_ENV": what people run in pods to look at them.
+// pastedExec reads "exec <pod> -n production -- env | grep NODE_ENV": what people run in pods to inspect them.
 func (p Parser) pastedExec(line pastedLine) ([]word, error) {
 	before, inside := line.rest, []word(nil)
 	if at := slices.IndexFunc(line.rest, func(w word) bool { return w.text == "--" && !w.quoted }); at >= 0 {
@@ -216,7 +216,7 @@ func hostAndPort(typed []word) (host, port string) {
 	return host, port
 }
 
-// noShell refuses to run a program in a pod, and names what answers the questions that people do it for.
+// noShell refuses to run a program in a pod, and names the commands that answer the questions people do it for.
 func (p Parser) noShell(target string, line pastedLine) error {
 	if target == "" {
 		target = serviceSlot
@@ -247,7 +247,7 @@ func (p Parser) instead(why algesta.Text, commands []string, rest ...string) err
 	return e
 }
 
-// pastedRun reads "run debug --image=curlimages/curl … curl http://service/health": a pod that's started to look at a Service from inside.
+// pastedRun reads "run debug --image=curlimages/curl … curl http://service/health": a pod that's started to reach a Service from inside.
 func (p Parser) pastedRun(line pastedLine) ([]word, error) {
 	at := slices.IndexFunc(line.rest, func(w word) bool { return w.text == "curl" || w.text == "wget" })
 	if at >= 0 {
@@ -268,7 +268,7 @@ func (p Parser) pastedRun(line pastedLine) ([]word, error) {
 	)
 }
 
-// pastedCurl reads the address that someone asks: of a Service of the cluster its health, of a host what is seen of it.
+// pastedCurl reads the address that someone asks: of a Service of the cluster its health, of a host its probe.
 func (p Parser) pastedCurl(typed []word, line pastedLine) ([]word, error) {
 	if slices.ContainsFunc(typed, sends) {
 		return nil, p.instead(
@@ -369,10 +369,11 @@ func (p Parser) pastedHost(line pastedLine, host, why string) ([]word, error) {
 	return as(line.place(), "probe", strings.ToLower(host)), nil
 }
 
-// hostSlot stands for a host in a usage line.
+// hostSlot is the placeholder for a host in a usage line.
 const hostSlot = "<host>"
 
-// providerClass reads a look at one SecretProviderClass as one at all that pods mount from a vault: a class alone says nothing of pods.
+// providerClass reads a question about one SecretProviderClass as one about all that pods mount from a vault: a class alone says nothing of
+// pods.
 func (p Parser) providerClass(line pastedLine) ([]word, bool) {
 	if !slices.Contains([]string{"get", "describe", "diagnose"}, line.program) || !p.has("keyvault") {
 		return nil, false

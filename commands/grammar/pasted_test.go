@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// TestWhatIsPastedFromKubectlToLook reads kubectl's lines as they stand in people's manuals.
+// TestWhatIsPastedFromKubectlToLook reads kubectl's lines as people's manuals have them.
 func TestWhatIsPastedFromKubectlToLook(t *testing.T) {
 	t.Parallel()
 	production := func(runbook string, args algesta.Args) Parsed {
@@ -98,7 +98,7 @@ func TestARevisionMayBeNamedByItsTag(t *testing.T) {
 	require.ErrorContains(t, err, `to-revision must be a number of 1 or more, not "-3".`)
 }
 
-// TestWhatPeopleRunInPodsIsRead reads the lines for which people open shells: a look at variables, at health, at a connection.
+// TestWhatPeopleRunInPodsIsRead reads the lines for which people open shells: for variables, health, a connection.
 func TestWhatPeopleRunInPodsIsRead(t *testing.T) {
 	t.Parallel()
 	const pod = "api-gateway-production-76794f4cdb-f6plm"
@@ -194,7 +194,7 @@ func TestOneObjectIsDescribed(t *testing.T) {
 	}
 }
 
-// TestAnEnvironmentMayBeLeftOut: what is about clusters, or says so, is then about all that whoever asks may look at.
+// TestAnEnvironmentMayBeLeftOut: what is about clusters, or says so, is then about all that the person may read.
 func TestAnEnvironmentMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	all := algesta.Args{"all-namespaces": true}

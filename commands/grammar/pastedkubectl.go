@@ -7,7 +7,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// pastedKubectl is about kubectl's own lines: those that would show or carry secrets, and those that change what nobody has looked at.
+// pastedKubectl is about kubectl's own lines: those that would show or carry secrets, and those that change what nobody has reviewed.
 func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 	kind, name := kindAndName(line.rest)
 	switch {
@@ -135,7 +135,7 @@ func kindAndName(typed []word) (kind, name string) {
 	return known.Name, name
 }
 
-// pastedSecret reads a look at a Secret. What would print its values is refused; its certificate's dates are told from the Certificate.
+// pastedSecret reads a question about a Secret. What would print its values is refused; its certificate's dates come from the Certificate.
 func (p Parser) pastedSecret(typed []word, name string, line pastedLine) ([]word, error) {
 	format := optionOf(line.rest, "o", "output")
 	shows := format != "" && format != "wide" && format != "name"

@@ -57,8 +57,8 @@ func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 
 var errTwoPatches = errors.New("something follows the patch")
 
-// patch is the value of -p, "" where there is none or more than one, and every other word that doesn't name the object. That kubectl is
-// told how to merge makes no difference to numbers.
+// patch is the value of -p, "" where there is none or more than one, and every other word that doesn't name the object. How kubectl is
+// told to merge makes no difference to numbers.
 func (l pastedLine) patch() (patch string, others []word) {
 	typed := l.beside()
 	patches := 0

@@ -69,7 +69,7 @@ func (r *reading) host(name string) error {
 }
 
 // podName is what Deployments call their pods: its name, a hash of the template and five letters, both without vowels
-// (k8s.io/apimachinery/pkg/util/rand). No service is called so.
+// (k8s.io/apimachinery/pkg/util/rand). No service has such a name.
 var podName = regexp.MustCompile(`-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
 
 // serviceLabels are the labels that say which service a pod is of.
@@ -188,7 +188,7 @@ func (r *reading) saysEverywhere() (name string, said bool) {
 	return "", false
 }
 
-// everywhere is about every environment, so that naming one, or something in one, says two things.
+// everywhere is about every environment, so that naming one, or something in one, contradicts it.
 func (r *reading) everywhere(name string) error {
 	named := r.out.Service + r.out.Object + r.out.Environment
 	if named == "" && len(r.free) > 0 {

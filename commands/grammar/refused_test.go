@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// TestWhatAChatMustNotDoNamesWhatToDoInstead reads the lines of people's manuals that no command may do as they stand there.
+// TestWhatAChatMustNotDoNamesWhatToDoInstead reads the lines of people's manuals that no command may do as they are.
 func TestWhatAChatMustNotDoNamesWhatToDoInstead(t *testing.T) {
 	t.Parallel()
 	const (
@@ -403,7 +403,7 @@ func filledIn(form string) string {
 	return regexp.MustCompile("<[a-z]+>").ReplaceAllString(form, "web")
 }
 
-// Whoever asks doesn't order: a change with a question mark is its help, also where a conversation says what it's about.
+// A question isn't an order: a change with a question mark is its help, also where a conversation says what it's about.
 func TestAQuestionRunsNothing(t *testing.T) {
 	t.Parallel()
 	in := NewParser("algesta", runbooks.All()).In(Subject{Service: "api", Environment: "production"})

@@ -2,8 +2,8 @@ package grammar
 
 import "slices"
 
-// spanish are the Spanish words for commands, without accents: who types "diagnosticar" or "diagnostica" means diagnose. The first is the
-// one that help names. A word stands for its command only where that command is there and nothing else has the word.
+// spanish are the Spanish words for commands, without accents: someone who types "diagnosticar" or "diagnostica" means diagnose. The first
+// is the one that help names. A word stands for its command only where that command is there and nothing else has the word.
 var spanish = map[string][]string{
 	"status":      {"estado"},
 	"deployments": {"despliegues"},

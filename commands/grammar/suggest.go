@@ -10,8 +10,8 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// What stands in a usage line for what was not typed. No service and no environment is ever filled in: whoever copies a
-// suggestion at night must get their own words back.
+// The placeholders in a usage line for what was not typed. No service and no environment is ever filled in: someone who copies a
+// suggestion at night has to get their own words back.
 const (
 	serviceSlot     = "<service>"
 	environmentSlot = "<environment>"
@@ -27,7 +27,7 @@ func (p Parser) about(parsed Parsed) runbooks.About {
 }
 
 // CorrectedError is the cause of a usage error when one word of the command was mistyped: the command with that word replaced.
-// Whoever can look names up should do that before it is shown (Suggest).
+// Where names can be looked up, do that before it's shown (Suggest).
 type CorrectedError struct {
 	Text   string // without the slash command
 	Parsed Parsed
@@ -133,7 +133,7 @@ func (p Parser) didYouMean(message algesta.Text, typed []word, at, n int, right 
 	e := &algesta.Error{Kind: algesta.ErrUsage, Message: message}
 	text := retype(again)
 	parsed, err := p.parse(again)
-	if err == nil && parsed.Runbook == whoamiWord { // it takes nothing, however much is typed after it
+	if err == nil && parsed.Runbook == whoamiWord { // it takes nothing, whatever is typed after it
 		text = whoamiWord
 	}
 	if err == nil && utf8.RuneCountInString(text) > longestRetyped {

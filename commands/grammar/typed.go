@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// Typed is the command as someone could type it, for Parse to read: what comes out of a form goes the way of everything that is typed.
+// Typed is the command as someone could type it, for Parse to read: what a form says is handled like everything that is typed.
 // What phones and Slack make of text is repaired in it already.
 func (p Parser) Typed(c Parsed) string {
 	words := []string{c.Runbook}

@@ -12,7 +12,7 @@ var Undo = runbooks.Runbook{
 	About: runbooks.About{Service: true},
 }
 
-// undo reads a service and an environment. Whoever names a revision or a version, too, wants a rollback.
+// undo reads a service and an environment. Someone who also names a revision or a version wants a rollback.
 func (p Parser) undo(typed []word, at int) (Parsed, error) {
 	out, err := p.command(Undo, typed, at, false)
 	if err == nil {

@@ -87,7 +87,7 @@ func tidy(text string) string {
 }
 
 // mentions are the people in a text, as Slack sends them: their IDs by what unwrap makes of them. Two people who are shown by one name are
-// nobody: whom someone meant couldn't be told.
+// nobody: it couldn't be told who was meant.
 func mentions(text string) map[string]string {
 	var out map[string]string
 	for _, m := range entity.FindAllStringSubmatch(strings.ToValidUTF8(text, ""), -1) {

@@ -29,7 +29,7 @@ import (
 )
 
 // newObject makes an empty object of a kind. Older versions of a group are read as the current one: the fields that
-// rules look at are the same.
+// rules use are the same.
 func newObject(apiVersion, kind string) runtime.Object {
 	group, _, grouped := strings.Cut(apiVersion, "/")
 	if !grouped {
@@ -120,7 +120,7 @@ func (r *reader) addObjects(name string, data []byte, isJSON bool) {
 		broken++
 		if whole := untilLastItem(part); !isJSON && whole != nil && errors.Is(err, errCutOff) {
 			r.cut = true
-			_ = r.addDocument(name, whole, false, false) // what is there before the cut helps; that some is not there is said below
+			_ = r.addDocument(name, whole, false, false) // what is there before the cut helps; that some is missing is recorded below
 			r.cut = false
 		}
 	}

@@ -221,7 +221,7 @@ func (r *reader) addLog(name string, data []byte) {
 	r.texts = append(r.texts, file)
 }
 
-// resourcesOfADump are those that diagnosis looks at; which of them the folder lacks is said.
+// resourcesOfADump are those that a diagnosis uses; the answer names those that the folder lacks.
 var resourcesOfADump = []string{
 	"pods",
 	"deployments",
@@ -252,9 +252,8 @@ var resourcesOfADump = []string{
 	"clusterissuers",
 }
 
-// unlisted is why a kind was not looked at that no file has any object of. kubectl writes one empty list for several kinds, which doesn't
-// say
-// what they were.
+// unlisted is why a kind that no file has any object of was not checked. kubectl writes one empty list for several kinds, which doesn't
+// say what they were.
 func (r *reader) unlisted() string {
 	if r.unnamed == "" {
 		return "no file in the folder lists them"

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// manyObjects is a list of small objects with names of their own, as somebody would write it who wants the reader to work.
+// manyObjects is a list of small objects with names of their own, as someone would write it to keep the reader busy.
 func manyObjects(apiVersion, kind string, count int) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"apiVersion":%q,"kind":"%sList","items":[`, apiVersion, kind)
@@ -58,7 +58,7 @@ func TestAFileOfTooManyObjectsIsReadInPart(t *testing.T) {
 	}
 }
 
-// More causes than anybody could mend are not all compared with each other.
+// More causes than anyone could fix are not all compared with each other.
 func TestMoreCausesThanAnybodyCanMendAreBounded(t *testing.T) {
 	t.Parallel()
 	d, err := dump.ReadFS(fstest.MapFS{"a.json": {Data: manyObjects("apps/v1", "ReplicaSet", 12_000)}})

@@ -65,12 +65,12 @@ func splitAddress(named string) (host, port string) {
 	return strings.TrimPrefix(named, "_mongodb._tcp."), ""
 }
 
-// Callee is what a program called, as far as its log and its template tell.
+// Callee is what a program called, as far as its log and its template say.
 type Callee struct {
 	Words   string // for the sentence
 	Subject Ref
 	Product string // "MongoDB"; empty when nothing tells
-	Host    string // without its port; empty when nothing tells
+	Host    string // without its port; empty when nothing says
 	Guessed string // why it is only probable; empty when it is known
 }
 
@@ -145,7 +145,7 @@ func (c *Container) Dependency(why Explanation) Callee {
 }
 
 // productAround finds the product in the other lines of trouble, or in the addresses of the template, when the line that
-// explains does not tell; nothing when they tell of several.
+// explains doesn't say; nothing when they name several.
 func (c *Container) productAround() string {
 	var texts []string
 	for _, t := range c.Log.Templates {
@@ -222,7 +222,7 @@ func portOf(product string) string {
 	return ""
 }
 
-// serviceBySigns is the Service that the template names in a variable, when the line does not say whom the program called: the one
+// serviceBySigns is the Service that the template names in a variable, when the line does not say what the program called: the one
 // without a ready pod, or the one on the port of what the line is about.
 func (c *Container) serviceBySigns(product, port, id string) (Ref, bool) {
 	if service, ok := c.SilentInTemplate(); ok && id != "dependency-auth" && id != "dependency-full" {
@@ -235,7 +235,7 @@ func (c *Container) serviceBySigns(product, port, id string) (Ref, bool) {
 }
 
 // SilentInTemplate is the Service without a ready pod that the template names in a variable, when there is exactly one:
-// what a program calls that does not say whom it called.
+// what a program calls that doesn't say what it called.
 func (c *Container) SilentInTemplate() (Ref, bool) { return c.onlyInTemplate(c.Snapshot.Silent) }
 
 // onlyInTemplate is the only such Service that a variable of the template names; the workload's own do not count.
@@ -283,14 +283,14 @@ func (c *Container) serviceNamed(host, line string) (Ref, bool) {
 var (
 	// inCluster is a name or IP that can only be looked up in this cluster.
 	inCluster = regexp.MustCompile(`\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
-	// told are the ways in which drivers tell whom they called when the words around differ.
+	// told are the ways in which drivers say what they called when the words around differ.
 	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*" +
 		"((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|" +
 		"(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|" +
 		"\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
 )
 
-// nameAndPort may be an address wherever it stands, such as “ZooKeeper zookeeper:2181”; that a Service has the port tells.
+// nameAndPort may be an address anywhere, such as “ZooKeeper zookeeper:2181”; a Service with that port confirms it.
 var nameAndPort = regexp.MustCompile(`\b([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*):(\d{2,5})\b`)
 
 // portAlone is a port whose host a driver left out.
@@ -311,7 +311,7 @@ func addressIn(line string) (host, port string) {
 	return m[0], ""
 }
 
-// ConfiguredBy says where the address of a product comes from, as far as the template tells.
+// ConfiguredBy says where the address of a product comes from, as far as the template says.
 func (c *Container) ConfiguredBy(product string) (wording string, source Ref) {
 	for _, p := range products {
 		if p.name != product {
@@ -339,7 +339,7 @@ func (c *Container) CredentialsFrom(product string) (wording string, source Ref)
 	return wording, source
 }
 
-// variableLike finds the first variable that is named so; onlySecrets leaves out what does not come from one.
+// variableLike finds the first variable with such a name; onlySecrets leaves out what does not come from one.
 func (c *Container) variableLike(named *regexp.Regexp, onlySecrets bool) (wording string, source Ref, ok bool) {
 	for _, env := range c.Spec.Env {
 		if !named.MatchString(env.Name) {

@@ -24,12 +24,12 @@ func (s *Snapshot) ClusterDNS() []Ref {
 	})
 }
 
-// resolvesNames says that a Service is a resolver: a program that cannot resolve a name says whom it asked.
+// resolvesNames says that a Service is a resolver: a program that cannot resolve a name says which one it asked.
 func (s *Snapshot) resolvesNames(ref Ref) bool {
 	return slices.ContainsFunc(s.index.services[ref].Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == 53 })
 }
 
-// MetricsService is what stands behind the metrics API, when it does not answer.
+// MetricsService is what is behind the metrics API, when it does not answer.
 func (s *Snapshot) MetricsService() []Ref {
 	return s.silentWith(func(service *corev1.Service) bool {
 		return service.Namespace == "kube-system" && (service.Name == "metrics-server" || service.Spec.Selector["k8s-app"] == "metrics-server")
@@ -201,7 +201,7 @@ func onPort(service *corev1.Service, port string) bool {
 }
 
 // silentOnPort is the Service of the pod's namespace on a port, when it is the only one there and no ready pod is behind it: what a
-// program most likely calls that tells the port alone, and whose address nobody may read.
+// program most likely calls that only says the port, and whose address can't be read.
 func (c *Container) silentOnPort(port string) (Ref, bool) {
 	found := Ref{}
 	for _, service := range c.Snapshot.services {

@@ -18,7 +18,7 @@ type Placed struct {
 	Lacking []string
 }
 
-// Place puts so many more pods of a template on the nodes, one after the other, where most CPU is free, as requests are
+// Place puts that many more pods of a template on the nodes, one after the other, where most CPU is free, as requests are
 // counted and not usage. running are the pods of all namespaces; with fewer the answer is an upper bound. The scheduler
 // knows more (preemption, spread constraints, volumes), so this is arithmetic for a preview and no promise.
 func Place(template corev1.PodTemplateSpec, namespace string, wanted int, nodes []corev1.Node, running []corev1.Pod) Placed {
@@ -61,7 +61,7 @@ func (r *Room) take(node int, wants corev1.ResourceList) {
 	}
 }
 
-// shun marks where no second pod may go when the first must not meet its like.
+// shun marks the nodes where no second pod may go when the first has anti-affinity to pods like it.
 func (s *Snapshot) shun(pod *corev1.Pod, at int, full map[int]bool) {
 	if pod.Spec.Affinity == nil || pod.Spec.Affinity.PodAntiAffinity == nil {
 		return

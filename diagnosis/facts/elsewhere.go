@@ -8,12 +8,12 @@ var (
 	CertManagerController = Ref{KindDeployment, "cert-manager", "cert-manager"}
 )
 
-// Elsewhere is a Service or Deployment of another namespace, and how it came to be wanted: whoever reads it decides by that.
+// Elsewhere is a Service or Deployment of another namespace, and why it's wanted: the reader decides by that.
 type Elsewhere struct {
 	Ref Ref
 	// Platform marks what the cluster runs for all namespaces, by names that are fixed here: cluster DNS, metrics-server, cert-manager.
 	Platform bool
-	// FromLog says that a program's log names it. Whoever can write a line chooses the name, so it is no reason to read a log there.
+	// FromLog says that a program's log names it. Anyone who can write a line chooses the name, so it is no reason to read a log there.
 	FromLog bool
 }
 

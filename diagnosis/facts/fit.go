@@ -242,7 +242,7 @@ func (s *Snapshot) volumeElsewhere(p *corev1.Pod, node *corev1.Node) bool {
 	return false
 }
 
-// repelled says that required anti-affinity keeps the pod off the node: a pod it must not meet runs in the same place.
+// repelled says that required anti-affinity keeps the pod off the node: a pod that it must not run with is in the same place.
 func (s *Snapshot) repelled(p *corev1.Pod, node *corev1.Node) bool {
 	if p.Spec.Affinity == nil || p.Spec.Affinity.PodAntiAffinity == nil {
 		return false

@@ -9,13 +9,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Gone is a workload that is not there, and what still stands of it.
+// Gone is a workload that is not there, and what is left of it.
 type Gone struct {
 	Ref     Ref
 	Service *corev1.Service
 	Scaler  Ref // its autoscaler; zero when none is left
 	Since   time.Time
-	Seen    bool // that since is when it was last seen, and not when something began to miss it
+	Seen    bool // that since is when it was last seen, and not when something first needed it
 	Shown   []Evidence
 }
 

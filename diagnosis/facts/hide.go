@@ -9,13 +9,13 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// Redact takes out of a text from the cluster what is no business of whoever reads the answer: secrets, and the arguments of commands
+// Redact removes from a text of the cluster what is none of the reader's business: secrets, and the arguments of commands
 // that runtimes and kubelets quote whole.
 func (s *Snapshot) Redact(text string) string {
 	return s.redactor.String(podspec.OnlyExecutables(text))
 }
 
-// Hide takes out of a text what has the form of a secret, and what the templates and pods of the snapshot spell out. What is left is clean:
+// Hide removes what has the form of a secret from a text, and what the templates and pods of the snapshot spell out. What is left is clean:
 // without invisible characters and terminal sequences.
 func (s *Snapshot) Hide(text string) string { return s.redactor.String(text) }
 
@@ -30,7 +30,8 @@ func (s *Snapshot) FirstSentence(text string) string {
 	return words.ClipMiddle(strings.TrimSuffix(first, "."), 160)
 }
 
-// Executable is the program that the template itself says to run; empty when it says none, or none that can be told from its arguments.
+// Executable is the program that the template itself says to run; empty when it says none, or none that can be separated from its
+// arguments.
 func (c *Container) Executable() string {
 	for _, wording := range [][]string{c.Spec.Command, c.Spec.Args} {
 		if len(wording) == 0 {

@@ -141,7 +141,7 @@ func (x *index) addPod(p *corev1.Pod) {
 }
 
 // ownerOf finds the workload of a pod. When its ReplicaSet was not read, the hash that the Deployment controller puts
-// in the pod's labels and into the ReplicaSet's name tells the Deployment.
+// in the pod's labels and into the ReplicaSet's name gives the Deployment's name.
 func (x *index) ownerOf(p *corev1.Pod) *Workload {
 	owner := metav1.GetControllerOfNoCopy(p)
 	if owner == nil || owner.Kind == KindNode { // a static pod is owned by its node, which does not manage it
@@ -266,7 +266,7 @@ func (x *index) connect(s *Snapshot) {
 		if w.Template == nil || len(w.Pods) > 0 || len(w.Template.Labels) == 0 {
 			continue
 		}
-		for _, service := range s.services { // nothing runs: the template says whom the Service would choose
+		for _, service := range s.services { // nothing runs: the template says what the Service would choose
 			if service.Namespace == w.Ref.Namespace && Matches(service.Spec.Selector, w.Template.Labels) {
 				edge(w.Ref, RefOf(KindService, service))
 			}

@@ -14,10 +14,10 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// Life is the last time that a ReplicaSet was made what runs.
+// Life is the last time that a ReplicaSet became the current one.
 type Life struct {
 	Began time.Time // zero where it isn't known
-	Again bool      // the set was gone back to
+	Again bool      // the Deployment was rolled back to the set
 	Cause string    // the change-cause that was noted then, "" where there is none or it's about another time
 }
 
@@ -32,16 +32,17 @@ func LifeOf(d *appsv1.Deployment, set *appsv1.ReplicaSet) Life {
 	return life
 }
 
-// revisionHistory holds the numbers that a ReplicaSet had before: the deployment controller gives it a new one whenever it's gone back to.
+// revisionHistory holds the numbers that a ReplicaSet had before: the deployment controller gives it a new one after each rollback to it.
 const revisionHistory = "deployment.kubernetes.io/revision-history"
 
-// GoneBackTo reports whether a ReplicaSet was replaced once and then made what runs again: it keeps the creation time of its first life.
+// GoneBackTo reports whether a ReplicaSet was replaced once and then became the current one again: it keeps the creation time of its first
+// life.
 func GoneBackTo(set metav1.Object) bool { return set.GetAnnotations()[revisionHistory] != "" }
 
-// Began is when a ReplicaSet with this TemplateHash ("" where it can't be told) was last made what runs; zero where nothing says so. The
-// bot's own record is taken, unless the Deployment, nil where it wasn't read, shows that someone went back to the set after it: then
-// noted is false, and a change-cause with a request of the bot is about an earlier life. Kubernetes records no such moment: what is told
-// for others' changes is at most as long too late as their rollout took.
+// Began is when a ReplicaSet with this TemplateHash ("" where it can't be computed) last became the current one; zero where nothing says
+// so. The bot's own record is taken, unless the Deployment, nil where it wasn't read, shows that someone rolled back to the set after it:
+// then noted is false, and a change-cause with a request of the bot is about an earlier life. Kubernetes records no such moment: the time
+// that is given for others' changes is at most as long too late as their rollout took.
 func Began(d *appsv1.Deployment, set metav1.Object, template string) (began time.Time, noted bool) {
 	created, annotations := set.GetCreationTimestamp().Time, set.GetAnnotations()
 	record, recorded := algesta.TemplateChangedAt(annotations, template)
@@ -66,7 +67,7 @@ func Began(d *appsv1.Deployment, set metav1.Object, template string) (began time
 	case algesta.RequestOfCause(annotations["kubernetes.io/change-cause"]) != "":
 		return latest, false
 	}
-	return latest, true // whoever noted a cause of their own may have noted it now
+	return latest, true // someone who noted a cause of their own may have noted it now
 }
 
 const (
@@ -98,7 +99,7 @@ func changedBy(d *appsv1.Deployment, created time.Time) (by time.Time, outside b
 
 var writesTemplate = regexp.MustCompile(`"f:template"`)
 
-// templateOf is the TemplateHash of a ReplicaSet's template; "" where it can't be told.
+// templateOf is the TemplateHash of a ReplicaSet's template; "" where it can't be computed.
 func templateOf(set *appsv1.ReplicaSet) string {
 	raw, err := json.Marshal(set.Spec.Template)
 	if err != nil {
@@ -155,7 +156,7 @@ func (c *Container) finishedRollout(started time.Time) bool {
 	return !began.IsZero() && began.Add(workedFor).Before(started) && c.Owner.rolledOut()
 }
 
-// CurrentBegan is when the newest revision of a Deployment was made what runs; zero where there is none or it isn't known.
+// CurrentBegan is when the newest revision of a Deployment became the current one; zero where there is none or it isn't known.
 func (w *Workload) CurrentBegan() time.Time {
 	if w.Current() == nil {
 		return time.Time{}
@@ -183,8 +184,7 @@ func (c *Container) NewlyBroken() bool {
 }
 
 // cameUpAndBroke says that the newest revision was rolled out to its end less than workedFor ago. What runs that short a time and then
-// fails
-// was not tried by a working day yet, and the revision before had worked until then.
+// fails hasn't been through a working day yet, and the revision before had worked until then.
 func (c *Container) cameUpAndBroke() bool {
 	began := c.Owner.CurrentBegan()
 	return !began.IsZero() && !c.WorkedBefore() && c.Snapshot.Age(began) < workedFor && c.Owner.rolledOut()

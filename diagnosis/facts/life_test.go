@@ -37,8 +37,8 @@ func TestAReplicaSetIsAsOldAsItsLastLifeAndIsNotSignedWithAnOlderCause(t *testin
 	require.Equal(t, Life{Began: first}, LifeOf(nil, set))
 }
 
-// A ReplicaSet that kubectl went back to, as the API server and the deployment controller leave it: what the Deployment has in its
-// managedFields and conditions is all that tells when.
+// A ReplicaSet that kubectl rolled back to, as the API server and the deployment controller leave it: what the Deployment has in its
+// managedFields and conditions is all that says when.
 func TestARollbackWithoutTheBotIsAsOldAsItsTracesSay(t *testing.T) {
 	t.Parallel()
 	created := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)

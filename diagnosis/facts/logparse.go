@@ -190,7 +190,7 @@ func parseLogfmt(line, level string) (logEntry, bool) {
 	return logEntry{strings.Join(parts, ": "), severityOf(level)}, true
 }
 
-// The fields in which loggers keep a level, their words, and whom they called: pino, bunyan, zap, zerolog, slog, structlog, logback,
+// The fields in which loggers keep a level, their words, and what they called: pino, bunyan, zap, zerolog, slog, structlog, logback,
 // Serilog, Microsoft.Extensions.Logging, ECS and tracing. They are compared in lower case.
 var (
 	levelFields = []string{"level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l"}

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// SaidWhy says that the program itself told of the error that ended it.
+// SaidWhy says that the program itself reported the error that ended it.
 func (c *Container) SaidWhy() bool {
 	line, ok := c.Log.Worst()
 	return ok && (line.severity == severityFatal || namedErrors.MatchString(line.Example))
@@ -226,7 +226,7 @@ func (v *Log) Warnings() []*LogLine {
 	return slices.DeleteFunc(v.ranked(), func(t *LogLine) bool { return t.severity < severityWarning })
 }
 
-// score weighs severity, and triples it for the last twenty lines, which stand nearest to the end.
+// score weighs severity, and triples it for the last twenty lines, which are nearest to the end.
 func (t *LogLine) score(lines int) int {
 	score := int(t.severity) * int(t.severity)
 	if t.last > lines-20 {

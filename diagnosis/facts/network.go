@@ -12,7 +12,7 @@ import (
 // Answer is what can be said about a policy without knowing all of the cluster.
 type Answer int
 
-// No: it is kept out. Maybe: what was read does not tell. Yes: it gets through.
+// No: it is kept out. Maybe: what was read doesn't say. Yes: it gets through.
 const (
 	No Answer = iota
 	Maybe
@@ -81,7 +81,7 @@ func (s *Snapshot) LetsOut(
 	return best
 }
 
-// LetsOutside asks all policies of the caller whether it may call an address outside the cluster. Which address that is isn't looked at.
+// LetsOutside asks all policies of the caller whether it may call an address outside the cluster. Which address that is doesn't matter.
 func (s *Snapshot) LetsOutside(policies []*networkingv1.NetworkPolicy, port int32) Answer {
 	best := No
 	for _, policy := range policies {
@@ -142,7 +142,7 @@ func (s *Snapshot) IsPeer(who networkingv1.NetworkPolicyPeer, namespace string, 
 		if strings.HasSuffix(who.IPBlock.CIDR, "/0") && len(who.IPBlock.Except) == 0 {
 			return Yes
 		}
-		return Maybe // the addresses of pods are not looked at
+		return Maybe // the addresses of pods are not considered
 	}
 	of := No
 	switch {

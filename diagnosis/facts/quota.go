@@ -27,7 +27,7 @@ func ReadQuotaRefusal(message string) (QuotaRefusal, bool) {
 	return QuotaRefusal{Quota: m[1], Requested: m[2], Used: m[3], Limited: strings.TrimSuffix(m[4], ".")}, true
 }
 
-// Fits says whether the quota as it is now takes what it refused. known is false where that can't be told.
+// Fits says whether the quota as it is now takes what it refused. known is false where that can't be determined.
 func (r QuotaRefusal) Fits(now *corev1.ResourceQuota) (fits, known bool) {
 	if len(now.Status.Hard) == 0 {
 		return false, false // its controller has not counted yet, or the dump leaves the status out

@@ -85,10 +85,10 @@ func (s *Snapshot) Custom() []*unstructured.Unstructured { return s.custom }
 // Now is when the snapshot was taken.
 func (s *Snapshot) Now() time.Time { return s.now }
 
-// Setting is what was handed to Configure.
+// Setting is what was given to Configure.
 func (s *Snapshot) Setting() Setting { return s.setting }
 
-// NotChecked is what could not be looked at so far. The caller may not change it.
+// NotChecked is what couldn't be checked so far. The caller may not change it.
 func (s *Snapshot) NotChecked() []NotChecked { return s.notChecked }
 
 // Workloads are whatever runs pods, in the order of their references: those that were read, and those that their pods name.

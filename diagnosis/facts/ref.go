@@ -16,7 +16,7 @@ type Ref struct {
 // String is the name as kubectl takes it: "deployment/checkout".
 func (r Ref) String() string { return strings.ToLower(r.Kind) + "/" + r.Name }
 
-// Words is the name as it stands in a sentence: "Secret mongodb-credentials".
+// Words is the name as it's written in a sentence: "Secret mongodb-credentials".
 func (r Ref) Words() string { return r.Kind + " " + r.Name }
 
 // Compare orders references by kind, namespace and name.
@@ -60,11 +60,11 @@ const (
 	KindAutoscaler  = "HorizontalPodAutoscaler"
 	KindBudget      = "PodDisruptionBudget"
 	KindCertificate = "Certificate"
-	// KindDependency is no kind of the API: it stands for what a program calls, such as a database.
+	// KindDependency is no kind of the API: it's for what a program calls, such as a database.
 	KindDependency = "Dependency"
 )
 
-// The kinds that stand for their Service.
+// The kinds that mean their Service.
 const (
 	kindEndpoints     = "Endpoints"
 	kindEndpointSlice = "EndpointSlice"

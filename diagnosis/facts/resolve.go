@@ -103,9 +103,8 @@ func placeWords(about Ref) string {
 	return " in " + about.Namespace
 }
 
-// standsFor is what is looked at when someone asks about an object that its owner explains: the workload of a ReplicaSet, and the Service
-// of
-// an EndpointSlice or of Endpoints, which have the Service's name.
+// standsFor is what the answer is about when someone asks about an object that its owner explains: the workload of a ReplicaSet, and the
+// Service of an EndpointSlice or of Endpoints, which have the Service's name.
 func (s *Snapshot) standsFor(about Ref) Ref {
 	switch about.Kind {
 	case KindReplicaSet:
@@ -128,8 +127,7 @@ func (s *Snapshot) standsFor(about Ref) Ref {
 }
 
 // cannotSay says why nothing is known of an object that wasn't found: its kind isn't read, or only where something refers to one of them
-// and
-// none of them was. Empty where what isn't among the known ones isn't there.
+// and none of them was. Empty where what isn't among the known ones isn't there.
 func (s *Snapshot) cannotSay(about Ref, known []Ref) string {
 	kind := strings.ToLower(about.Kind)
 	inPlace := slices.ContainsFunc(known, func(r Ref) bool { return r.Namespace == about.Namespace })

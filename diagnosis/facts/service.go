@@ -44,10 +44,9 @@ func (s *Snapshot) chosenByTemplate(service *corev1.Service) bool {
 	})
 }
 
-// NearestLabels finds the workload that was probably meant: it shares a telling label with the selector, or is named like the Service. A
+// NearestLabels finds the workload that was probably meant: it shares a distinctive label with the selector, or has the Service's name. A
 // workload that has a Service of its own and is another program, or that shares only what others share as well (an environment, a team),
-// was
-// not: whoever followed that advice would send requests to the wrong program.
+// was not: following that advice would send requests to the wrong program.
 func (s *Snapshot) NearestLabels(service *corev1.Service) (found *Workload, labels string) {
 	best := 0
 	for _, w := range s.index.workloads {
@@ -107,10 +106,9 @@ func (s *Snapshot) Changing(service *corev1.Service) bool {
 	})
 }
 
-// MeantBy is the workload that a Service of this name, which isn't there, was for: the one that is named like it or, if there is none, the
-// one
-// that people call so or the only one whose name differs by an ending ("-production") and that no other Service leads to. Nil where
-// nothing tells, or two could be meant.
+// MeantBy is the workload that a Service of this name, which isn't there, was for: the one with its name or, if there is none, the
+// one that people call so or the only one whose name differs by an ending ("-production") and that no other Service leads to. Nil where
+// nothing says which, or two could be meant.
 func (s *Snapshot) MeantBy(service Ref) *Workload {
 	ending := func(long, short string) bool { return strings.HasPrefix(long, short+"-") }
 	for _, means := range []func(*Workload) bool{

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// MissingService is a Service that isn't there, though a workload stands that it led to and others call it.
+// MissingService is a Service that isn't there, though the workload that it led to exists and others call it.
 type MissingService struct {
 	Ref      Ref
 	Workload *Workload // that it was for: no other Service leads there
@@ -24,9 +24,9 @@ type Caller struct {
 // Words are "ORDERS_URL of Deployment web".
 func (c Caller) Words() string { return c.Variable + " of " + c.Workload.Words() }
 
-// MissingServices are the Services that variables of other workloads name as a host, that aren't there, and that are called as a workload
-// to which no Service leads. A workload that nobody calls, such as one that takes its work from a queue, needs none. Those that an Ingress
-// names are left out.
+// MissingServices are the Services that variables of other workloads name as a host, that aren't there, and that have the name of a
+// workload to which no Service leads. A workload that nobody calls, such as one that takes its work from a queue, needs none. Those that an
+// Ingress names are left out.
 func (s *Snapshot) MissingServices() []MissingService {
 	var found []MissingService
 	for _, w := range s.index.workloads {

@@ -19,7 +19,7 @@ const (
 )
 
 // signatures are tried in this order on each line. Out of memory comes first because everything fails near it, and the
-// missing variable before the database that could not be reached for want of it.
+// missing variable before the database that could not be reached without it.
 var signatures = []signature{
 	{
 		"heap-exhausted",

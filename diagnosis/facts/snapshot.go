@@ -27,12 +27,12 @@ import (
 	"github.com/3astronautas/algesta/redact"
 )
 
-// NotChecked is something that could not be looked at, and why: no finding may say that it is missing.
+// NotChecked is something that couldn't be checked, and why: no finding may say that it is missing.
 type NotChecked struct {
 	Kind      string `json:"kind"`                // the resource, as kubectl names it: "secrets", "pods/log"
 	Namespace string `json:"namespace,omitempty"` // empty for everywhere
 	Reason    string `json:"reason"`              // a sentence without the API's own words
-	// Standing marks what this cluster never has, such as a metrics API: it is told only where it would have told more.
+	// Standing marks what this cluster never has, such as a metrics API: it's mentioned only where it would have helped.
 	Standing bool `json:"-"`
 }
 
@@ -99,7 +99,7 @@ type Contents struct {
 
 // Setting is what the configuration knows and no object says. Without it, commands are written as they are in no chat.
 type Setting struct {
-	Bot          algesta.Handle    // how people call the bot, for the commands that it can carry out
+	Bot          algesta.Handle    // what people call the bot, for the commands that it can carry out
 	Environments map[string]string // what people call a namespace, where they have a name for it
 	AKS          bool              // the cluster is one of Azure Kubernetes Service
 }
@@ -284,7 +284,7 @@ func secretKeys(o *corev1.Secret) *Contents {
 		}
 	}
 	if len(k.Empty) == len(k.Names) {
-		k.Empty = nil // whoever wrote the file left the values out
+		k.Empty = nil // the values were left out of the file
 	}
 	if pair := o.Data[corev1.TLSCertKey]; len(pair) > 0 && len(pair) < 1<<20 {
 		block, _ := pem.Decode(pair)

@@ -43,7 +43,7 @@ func TestANumberIsAStatusOnlyWhereItStandsAsOne(t *testing.T) {
 	}
 }
 
-// FuzzStatuses holds that a status is one of an error and stands in the text, and that a name in one piece is none.
+// FuzzStatuses holds that a status is one of an error and is in the text, and that a name in one piece is none.
 func FuzzStatuses(f *testing.F) {
 	for _, seed := range []string{
 		"401 Unauthorized", "status: 403", "code = 429", "app:401", "HTTP/1.1 503", "http\n 404\"", "\xff401 forbidden",

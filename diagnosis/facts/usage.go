@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// podMetrics is the resource whose absence is said where usage would have told more.
+// podMetrics is the resource whose absence is mentioned where usage would have helped.
 const podMetrics = "podmetrics"
 
 // addUsage keeps what PodMetrics says that each container uses. It is one sample of the last minute, and never of a
@@ -100,8 +100,8 @@ func (s *Snapshot) UsageOf(w *Workload, name corev1.ResourceName) (wording strin
 	return fmt.Sprintf("its pods use %s of the %s %s they request (%d %%)", Metered(name, used), Metered(name, requested), name, percent), true
 }
 
-// WithoutUsage says that usage was not known, where it would have told more about a cause that was found; elsewhere it is no
-// news that a cluster does not measure it. A right that is missing is always told.
+// WithoutUsage says that usage was not known, where it would have helped with a cause that was found; elsewhere it is no
+// news that a cluster does not measure it. A missing right is always mentioned.
 func (s *Snapshot) WithoutUsage(told []NotChecked, measured bool) []NotChecked {
 	at := slices.IndexFunc(told, func(n NotChecked) bool { return n.Kind == podMetrics })
 	switch {

@@ -93,7 +93,7 @@ func (w *Workload) Current() *appsv1.ReplicaSet {
 	return w.Rollout.Sets[0]
 }
 
-// AddFailed says which versions of a Deployment, by the TemplateHash of their templates, never came up when the bot made them what runs.
+// AddFailed says which versions of a Deployment, by the TemplateHash of their templates, never came up when the bot rolled them out.
 func (s *Snapshot) AddFailed(deployment Ref, templates []string) {
 	w := s.index.byRef[deployment]
 	if w == nil || w.Rollout == nil {

@@ -143,7 +143,7 @@ var webhookTroubles = []struct {
 	},
 }
 
-// kyverno puts which pod and the path of the rule around what it says.
+// kyverno puts the pod and the path of the rule around what it says.
 var kyverno = regexp.MustCompile(
 	`blocked due to the following policies\s+(\S+):\s+(\S+): '?(?:validation (?:error|failure): )?(.+?)(?:\.? rule \S+ failed at path ` +
 		`\S*)?'?$`,

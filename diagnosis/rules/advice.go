@@ -8,7 +8,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// adviceRules are ordered by what hurts most when it strikes.
+// adviceRules are ordered by what hurts most when it happens.
 var adviceRules = slices.Concat(usageAdvice, configAdvice, resilienceAdvice, templateAdvice, wiringAdvice, clusterAdvice)
 
 // Hint is one piece of advice about one object.

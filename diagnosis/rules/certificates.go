@@ -515,7 +515,7 @@ func issuerTrouble(s *facts.Snapshot, c *unstructured.Unstructured, requests []*
 		return f
 	}
 	if missed == nil && (!seen || !s.Knows(resource, issuer.Namespace)) {
-		return nil // no issuer at all more likely means that nobody looked
+		return nil // no issuer at all more likely means that they weren't read
 	}
 	f := certificateFinding(s, c, c, fmt.Sprintf("%s %s does not exist", issuer.Kind, issuer.Name), condition{})
 	f.Subject = issuer

@@ -235,7 +235,7 @@ func preempted(s *facts.Snapshot) []*Finding {
 }
 
 // preemptionsOf finds what the scheduler said about pods of a workload, most of which are gone: their names begin with
-// the name of what made them.
+// the name of their owner.
 func preemptionsOf(s *facts.Snapshot, w *facts.Workload, gone []facts.Ref) []facts.Evidence {
 	var shown []facts.Evidence
 	for _, p := range w.Finished {

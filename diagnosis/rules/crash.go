@@ -322,7 +322,7 @@ func wholeSource(source corev1.EnvFromSource, namespace string) facts.Ref {
 	return facts.Ref{}
 }
 
-// showNearKeys adds keys of the Secrets and ConfigMaps that the container takes whole, when one is nearly called like the variable.
+// showNearKeys adds keys of the Secrets and ConfigMaps that the container takes whole, when one nearly has the variable's name.
 func showNearKeys(c *facts.Container, f *Finding, name string) {
 	for _, source := range c.Spec.EnvFrom {
 		ref := wholeSource(source, c.Pod.Namespace)

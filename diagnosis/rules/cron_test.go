@@ -56,7 +56,7 @@ func TestSchedulesThatAreNotJudged(t *testing.T) {
 	}
 }
 
-// TestAScheduleThatNamesNoHourIsTheSameInEveryZone: of all others it isn't known when they run where nobody says the zone.
+// TestAScheduleThatNamesNoHourIsTheSameInEveryZone: when the others run isn't known where no zone is given.
 func TestAScheduleThatNamesNoHourIsTheSameInEveryZone(t *testing.T) {
 	t.Parallel()
 	for schedule, want := range map[string]bool{

@@ -66,7 +66,7 @@ func denialOf(s *facts.Snapshot, w *facts.Workload) *denial {
 	return nil
 }
 
-// deniedByStatus are the refusals that the conditions of a Deployment and its ReplicaSets tell.
+// deniedByStatus are the refusals that the conditions of a Deployment and its ReplicaSets show.
 func deniedByStatus(s *facts.Snapshot, w *facts.Workload) []*denial {
 	if w.Rollout == nil {
 		return nil
@@ -100,7 +100,7 @@ func deniedByStatus(s *facts.Snapshot, w *facts.Workload) []*denial {
 	return found
 }
 
-// deniedByEvents are the latest refusals that events about a workload and its newest ReplicaSet tell.
+// deniedByEvents are the latest refusals that events about a workload and its newest ReplicaSet report.
 func deniedByEvents(s *facts.Snapshot, w *facts.Workload) []*denial {
 	var found []*denial
 	about := []facts.Ref{w.Ref}
@@ -125,7 +125,7 @@ func isHistory(s *facts.Snapshot, w *facts.Workload, d *denial) bool {
 		return fits
 	}
 	if !s.Knows("pods", w.Ref.Namespace) || !s.Knows("events", w.Ref.Namespace) {
-		return false // a condition keeps the moment of the first refusal; only events tell the last
+		return false // a condition keeps the moment of the first refusal; only events have the last
 	}
 	last := facts.Latest(d.since, d.last)
 	if w.Rollout != nil && d.set != "" {
@@ -141,7 +141,7 @@ func isHistory(s *facts.Snapshot, w *facts.Workload, d *denial) bool {
 	return !last.IsZero() && newest.After(last)
 }
 
-// quotaFits says whether the quota that refused pods takes one now; known is false of other refusals, and where that can't be told.
+// quotaFits says whether the quota that refused pods takes one now; known is false of other refusals, and where that can't be determined.
 func quotaFits(s *facts.Snapshot, d *denial) (fits, known bool) {
 	refusal, is := facts.ReadQuotaRefusal(d.message)
 	if !is {

@@ -138,7 +138,7 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 }
 
 // tlsReasons are what libraries say is wrong with a certificate. Go has one text for a certificate that is too old and one that
-// is too new; the times in it tell which.
+// is too new; the times in it say which.
 var tlsReasons = []struct {
 	says  *regexp.Regexp
 	words string

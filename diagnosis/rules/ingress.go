@@ -201,7 +201,7 @@ func ingressBackendMissing(s *facts.Snapshot) []*Finding {
 		}
 		missing := facts.Ref{Kind: facts.KindService, Namespace: i.Namespace, Name: b.Service}
 		f.Hits = append(f.Hits, missing)
-		if w := s.MeantBy(missing); w != nil { // whoever asks about it must not hear that it is healthy: no request gets there
+		if w := s.MeantBy(missing); w != nil { // it must not be called healthy: no request gets there
 			f.Hits = append(f.Hits, w.Ref)
 		}
 		var names []string
@@ -331,7 +331,7 @@ func ingressTLSSecret(s *facts.Snapshot) []*Finding {
 	return found
 }
 
-// solves says that cert-manager made the Ingress for the minutes in which it proves a name; the challenge says how it goes.
+// solves says that cert-manager made the Ingress while it proves control of a name; the challenge shows the progress.
 func solves(i *networkingv1.Ingress) bool {
 	return i.Labels["acme.cert-manager.io/http01-solver"] == "true"
 }

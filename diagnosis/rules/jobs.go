@@ -186,7 +186,7 @@ func cronJobBlocked(s *facts.Snapshot) []*Finding {
 	return found
 }
 
-// sidecarName is how containers are called, or their images, that accompany another.
+// sidecarName matches the names of containers, or of their images, that accompany another.
 var sidecarName = regexp.MustCompile(`(?i)proxy|agent|sidecar|envoy|mesh|exporter|fluent|promtail|otel|collector|dapr`)
 
 func jobHeldBySidecar(s *facts.Snapshot) []*Finding {
@@ -263,13 +263,13 @@ func holder(s *facts.Snapshot, p *corev1.Pod) (done, still *corev1.ContainerStat
 		case sidecarName.MatchString(status.Name) || sidecarName.MatchString(repository(status.Image)):
 			still = status
 		default:
-			return nil, nil // other work goes on
+			return nil, nil // other work continues
 		}
 	}
 	return done, still
 }
 
-// jobWithoutPods is a Job that should be at work since minutes, has tried nothing yet, and has no pod: something refuses to create it.
+// jobWithoutPods is a Job that should have been running for minutes, has tried nothing yet, and has no pod: something refuses to create it.
 func jobWithoutPods(s *facts.Snapshot, w *facts.Workload) *Finding {
 	at := slices.IndexFunc(s.Jobs(), func(j *batchv1.Job) bool { return facts.RefOf(facts.KindJob, j) == w.Ref })
 	if at < 0 || len(w.Pods)+len(w.Finished) > 0 || !w.Leaving.IsZero() || !s.Knows("pods", w.Ref.Namespace) {

@@ -211,7 +211,7 @@ func evictedLately(s *facts.Snapshot, p *corev1.Pod) bool {
 	return p.Status.Reason == "Evicted" && s.Age(evictedAt(p)) <= facts.HistoryWindow
 }
 
-// evictedAt is when the pod was last changed: the conditions tell, where there are any.
+// evictedAt is when the pod was last changed: the conditions say, where there are any.
 func evictedAt(p *corev1.Pod) time.Time {
 	when := p.CreationTimestamp.Time
 	for _, c := range p.Status.Conditions {
@@ -276,7 +276,7 @@ func rejected(s *facts.Snapshot) []*Finding {
 // ownLimit is the kubelet's message about a pod that used more of the disk than its own limits allow, whatever the node has left.
 var ownLimit = regexp.MustCompile(`exceeds the (?:total )?limit|exceeded its local ephemeral storage limit`)
 
-// evictedAgain is how many pods that their own limits ended within the hour tell of a loop, although each was replaced.
+// evictedAgain is how many pods that their own limits ended within the hour make a loop, although each was replaced.
 const evictedAgain = 3
 
 func evicted(s *facts.Snapshot) []*Finding {

@@ -11,7 +11,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// nodeContainerRules look at what a node does to a container.
+// nodeContainerRules are about what a node does to a container.
 var nodeContainerRules = []Rule{
 	{
 		ID:     "node-out-of-memory",
@@ -48,7 +48,7 @@ var nodeContainerRules = []Rule{
 	},
 }
 
-// platformRules look at what the cluster runs for all services, and at what its nodes say about themselves.
+// platformRules are about what the cluster runs for all services, and at what its nodes say about themselves.
 var platformRules = []Rule{
 	{
 		ID:       "cert-manager-down",

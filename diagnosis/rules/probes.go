@@ -95,7 +95,7 @@ func readinessFailing(c *facts.Container) *Finding {
 }
 
 // downstream ties a probe that is answered with a server error to the only Service without a ready pod that the template names: where the
-// log does not tell, what the program asks first is what it is told to call.
+// log doesn't say, the program most likely called what its template names.
 func downstream(c *facts.Container, f *Finding, message string) {
 	if _, known := c.Log.Explain(); known || !facts.StatesServerError(message) {
 		return
@@ -126,7 +126,7 @@ func brokeAfter(s *facts.Snapshot, service facts.Ref, moment time.Time) bool {
 	})
 }
 
-// lifecyclePodRules look at pods that are being deleted, and at gates that hold a pod back.
+// lifecyclePodRules are about pods that are being deleted, and gates that hold a pod back.
 var lifecyclePodRules = []Rule{
 	{
 		ID:     "readiness-gate",

@@ -49,7 +49,7 @@ func revisionWords(set *appsv1.ReplicaSet) string {
 }
 
 // rollbackOr offers the revision before when the failing pod is of the newest one, this one never worked, and there is
-// one to go back to; otherwise the fix stands alone.
+// one to go back to; otherwise only the fix is offered.
 func rollbackOr(c *facts.Container, fix string) Remedy {
 	back := c.Owner.BackTo()
 	if back == nil || !c.Owner.IsCurrent(c.Pod) || c.WorkedBefore() {
@@ -63,7 +63,7 @@ func rollbackOr(c *facts.Container, fix string) Remedy {
 }
 
 // backOr offers the revision before when it still serves and does not ask for what is missing: the change is then what asks
-// for it. Otherwise going back would bring nothing, and the fix stands alone.
+// for it. Otherwise going back wouldn't help, and only the fix is offered.
 func backOr(c *facts.Container, fix Remedy, missing facts.Ref, key string) Remedy {
 	back := c.Owner.BackTo()
 	if back == nil || !c.NewlyBroken() || asksFor(back.Spec.Template.Spec, missing, key) {
@@ -73,7 +73,7 @@ func backOr(c *facts.Container, fix Remedy, missing facts.Ref, key string) Remed
 		revisionWords(back), strings.ToLower(fix.Text[:1]), fix.Text[1:]))
 }
 
-// asksFor says that a template refers to the object, and to the key in it unless key is empty. Whoever takes all keys asks for each.
+// asksFor says that a template refers to the object, and to the key in it unless key is empty. A reference to all keys refers to each.
 func asksFor(pod corev1.PodSpec, object facts.Ref, key string) bool {
 	named := func(kind, name, asked string) bool {
 		return kind == object.Kind && name == object.Name && (key == "" || asked == "" || asked == key)

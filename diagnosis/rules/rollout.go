@@ -277,7 +277,7 @@ func podsMissing(s *facts.Snapshot) []*Finding {
 	return found
 }
 
-// lacksFor says that the Deployment itself has told for so long that it has too few pods: where the pods were not read, those it lacks
+// lacksFor says that the Deployment itself has reported for so long that it has too few pods: where the pods were not read, those it lacks
 // may only just have been made.
 func lacksFor(s *facts.Snapshot, w *facts.Workload, long time.Duration) bool {
 	return w.Rollout != nil && slices.ContainsFunc(w.Rollout.Deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool {

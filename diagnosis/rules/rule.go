@@ -14,7 +14,7 @@ type Rule struct {
 	ID     string // also the folder of its fixtures
 	Family string
 	Class  Class
-	Signal string // what is looked at
+	Signal string // what is checked
 	Cause  string // what it usually comes from
 	Remedy string
 	Source string // where the API promises the signal
@@ -22,16 +22,16 @@ type Rule struct {
 	Symptom bool
 	// Risk marks what hurts nobody yet.
 	Risk bool
-	// Advice marks what is worth knowing and makes nothing sick or risky: see Diagnosis.Advice.
+	// Advice marks what is worth knowing and makes nothing unhealthy or risky: see Diagnosis.Advice.
 	Advice bool
 
-	// container looks at a container that is not well; the first rule in the table that answers names it.
+	// container is called for each container that is not well; the first rule in the table that answers names it.
 	container func(*facts.Container) *Finding
-	// pod looks at a pod that does not get as far as its containers; again the first one wins.
+	// pod is called for each pod that does not get as far as its containers; again the first one wins.
 	pod func(*facts.Pending) *Finding
-	// snapshot looks at everything else.
+	// snapshot checks everything else.
 	snapshot func(*facts.Snapshot) []*Finding
-	// advise looks at what was asked about and its surroundings.
+	// advise checks what was asked about and its surroundings.
 	advise func(*facts.Snapshot, facts.Surroundings) []Hint
 	// denied says what a refusal of the API server means, beside snapshot: of the rules about admission.
 	denied func(*denial) *Finding
@@ -40,7 +40,7 @@ type Rule struct {
 // Class says which layer a finding belongs to; classes decide what explains what.
 type Class string
 
-// The classes, from the layers everything stands on to those that only show.
+// The classes, from the layers that everything rests on to those that only show effects.
 const (
 	ClassNode        Class = "node"
 	ClassStorage     Class = "storage"
@@ -66,7 +66,7 @@ const (
 	ClassBudget      Class = "budget"
 )
 
-// tail is what every cause that keeps pods from serving brings with it.
+// tail is what every cause that keeps pods from serving leads to.
 var tail = []Class{ClassRollout, ClassJob, ClassEndpoints, ClassBackend, ClassAutoscaling, ClassBudget}
 
 // Absorbs lists which classes a cause explains when the objects are connected. It has no cycles: a finding of one class
@@ -94,14 +94,14 @@ var Absorbs = map[Class][]Class{
 type Finding struct {
 	Rule    *Rule
 	Subject facts.Ref
-	Key     string // tells apart findings of one rule about one subject
+	Key     string // distinguishes findings of one rule about one subject
 	Hits    []facts.Ref
 	Calls   []facts.Ref       // Services without which it would not be: what breaks one of them explains it
 	Beyond  []facts.Elsewhere // what it may depend on in other namespaces, to be read if it was not
 	Product string            // what a dependency is, when its words tell: "MySQL"
-	Host    string            // where it is, when they tell
+	Host    string            // where it is, when they say
 	byProbe bool              // the kubelet ends the container because a probe fails; what the probe asks may be elsewhere
-	Target  string            // of a dependency: any of these, or a Service; empty when nothing tells what is called
+	Target  string            // of a dependency: any of these, or a Service; empty when nothing says what is called
 	several joint             // what to say when findings that differ in words were joined
 	Pods    []*corev1.Pod     // that are in this state
 	Effect  Effect            // what it does to those pods
@@ -113,7 +113,7 @@ type Finding struct {
 	Sure    Confidence
 	Unsure  string // why not more
 	Level   ImpactLevel
-	// measured says that usage tells more about it, where it is known.
+	// measured says that usage says more about it, where it is known.
 	Measured bool
 	// overrules says that whatever else is wrong with its pods comes from it.
 	Overrules bool

@@ -70,7 +70,7 @@ func blockSentence(p *facts.Pending, kind facts.Block, fits facts.Fit, message s
 	return "No node has enough of what the pods request"
 }
 
-// inBrackets are the words that tell which; no words, no brackets.
+// inBrackets are the words that say which; no words, no parentheses.
 func inBrackets(wording []string) string {
 	if len(wording) == 0 {
 		return ""
@@ -78,7 +78,7 @@ func inBrackets(wording []string) string {
 	return " (" + words.Few(wording, 4) + ")"
 }
 
-// affinityWords say which pods these must or must not meet.
+// affinityWords say which pods these have to be, or must not be, together with.
 func affinityWords(p *corev1.Pod) string {
 	if p.Spec.Affinity == nil {
 		return "No node satisfies the pods' required affinity to other pods"

@@ -94,7 +94,7 @@ func selectorMatchesNothing(s *facts.Snapshot) []*Finding {
 			f.show(facts.Evidence{Object: w.Ref, Field: "spec.template.metadata.labels", Quote: labels}, false)
 			f.Remedy.Text = fmt.Sprintf("Correct the selector: the pods of %s carry %s.", w.Ref.Name, labels)
 			if w.Ref.Name == service.Name || w.Called() == service.Name {
-				f.Hits = append(f.Hits, w.Ref) // who asks about the workload asks about its Service, too
+				f.Hits = append(f.Hits, w.Ref) // a question about the workload is about its Service, too
 			}
 		}
 		if len(f.Shown) == 1 && !s.Knows("statefulsets", service.Namespace) {
@@ -295,7 +295,7 @@ func noReadyEndpoint(s *facts.Snapshot) []*Finding {
 }
 
 // shouldServe says that a workload that the Service chooses has no pods at all: they cannot be created, or it is scaled
-// to zero. Without such a workload the selector is at fault, which is another rule's matter.
+// to zero. Without such a workload the selector is at fault, which is for another rule.
 func shouldServe(s *facts.Snapshot, service *corev1.Service) bool {
 	return slices.ContainsFunc(s.Workloads(), func(w *facts.Workload) bool {
 		return w.Template != nil && len(w.Pods) == 0 && w.Ref.Kind != facts.KindJob && w.Ref.Namespace == service.Namespace &&

@@ -411,7 +411,7 @@ func volumeSourceMissing(p *facts.Pending) *Finding {
 }
 
 // hasAny says that at least one object of the kind was read in the namespace. Every namespace has a ConfigMap
-// (kube-root-ca.crt), so an empty list more likely means that nobody looked.
+// (kube-root-ca.crt), so an empty list more likely means that they weren't read.
 func hasAny(s *facts.Snapshot, kind, namespace string) bool {
 	return len(s.ConfigNames(kind, namespace)) > 0
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// storagePodRules look at pods that wait for a volume.
+// storagePodRules are about pods that wait for a volume.
 var storagePodRules = []Rule{
 	{
 		ID:     "claim-missing",
@@ -184,7 +184,7 @@ func volumeIn(p *facts.Pending, message string) string {
 	return "A volume of the pods"
 }
 
-// storageRules look at claims themselves.
+// storageRules are about claims themselves.
 var storageRules = []Rule{
 	{
 		ID:     "claim-lost",

@@ -8,7 +8,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// showUsage adds what the pods beside a failing one use: the one that was killed says nothing any more.
+// showUsage adds what the pods beside a failing one use: the one that was killed has no usage any more.
 func showUsage(c *facts.Container, f *Finding, name corev1.ResourceName, atLeast int) {
 	f.Measured = true
 	shown := 0

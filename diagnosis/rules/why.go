@@ -11,14 +11,14 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// Why is a cause as the diagnosis says it, for whoever watches a rollout and knows only its pods.
+// Why is a cause as the diagnosis says it, for a follower of a rollout, which knows only its pods.
 type Why struct {
 	What   string   // the beginning of a sentence, redacted, on one line and without a full stop
 	Effect Effect   // what it does to the pods
 	Names  []string // of the objects and keys in What
 }
 
-// unread are the kinds that a rollout doesn't read: nothing is called missing for want of them.
+// unread are the kinds that a rollout doesn't read: nothing is called missing because of them.
 var unread = []string{
 	"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "services", "endpointslices", "ingresses",
 	"networkpolicies", "resourcequotas", "limitranges", "configmaps", "secrets", "events", "nodes", "persistentvolumeclaims",

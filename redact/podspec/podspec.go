@@ -32,7 +32,7 @@ var plainPath = regexp.MustCompile(`^[\w./+-]{1,100}$`)
 // IsPath says that a word looks like a program's path: no assignment, no quotes, no URL.
 func IsPath(word string) bool { return plainPath.MatchString(word) }
 
-// quotedCommands are the ways in which a whole command stands in a message: exec: "mysql -psecret": executable file not found (runc), exec
+// quotedCommands are the ways in which a whole command appears in a message: exec: "mysql -psecret": executable file not found (runc), exec
 // lifecycle hook ([mysql -psecret]) failed (kubelet), command "mysql -psecret" timed out (CRI), probe errored.
 var quotedCommands = []*regexp.Regexp{
 	regexp.MustCompile(`(\bexec:? ")([^"\s]+)\s[^"]*"?`),
@@ -40,8 +40,8 @@ var quotedCommands = []*regexp.Regexp{
 	regexp.MustCompile(`(\bcommand:? ["'\[])([^"'\]\s]+)\s[^"'\]]*["'\]]?`),
 }
 
-// OnlyExecutables leaves of every command that a message of a runtime or a kubelet quotes whole the program alone: its arguments are no
-// business of whoever reads an answer.
+// OnlyExecutables leaves of every command that a message of a runtime or a kubelet quotes whole the program alone. Its arguments are none
+// of the reader's business.
 func OnlyExecutables(text string) string {
 	if !strings.Contains(text, "exec") && !strings.Contains(text, "hook") && !strings.Contains(text, "command") {
 		return text
@@ -64,7 +64,7 @@ var (
 	tellingName = regexp.MustCompile(
 		`(?i)pass|pwd|secret|token|credential|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signing[_-]?key|auth$`,
 	)
-	// aboutSecret is the name of what is told about a secret: --token-ttl, SECRET_NAME.
+	// aboutSecret is the name of something said about a secret: --token-ttl, SECRET_NAME.
 	aboutSecret = regexp.MustCompile(
 		`(?i)(?:name|file|path|dir|ttl|timeout|expir\w*|length|mode|type|policy|enabled|namespace|ref|store|ur[il]|host|port|` +
 			`issuer|audience|class|provider|version|user)s?$`,
@@ -88,7 +88,7 @@ var (
 	}
 )
 
-// secrets gathers the secrets that a template spells out, to hide them by value wherever else they stand: a log, a message, a cut.
+// secrets gathers the secrets that a template spells out, to hide them by value wherever else they occur: a log, a message, a cut.
 type secrets map[string]bool
 
 func (t secrets) addPod(spec *corev1.PodSpec) {

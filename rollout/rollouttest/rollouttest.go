@@ -22,7 +22,7 @@ var Noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // Registry is where the images come from, up to the tag.
 const Registry = "acralgestaproduction.azurecr.io/api-gateway:"
 
-// SecretValue stands literally in the template and must never be shown.
+// SecretValue is literally in the template and must never be shown.
 const SecretValue = "s3cr3t-tiger-7741"
 
 // Deployment wants four pods of revision 3 and has them.

@@ -34,7 +34,7 @@ type Config struct {
 	Environments string
 	Services     string // YAML: the value of services; may be empty
 	Policy       string // the whole policy file
-	Incidents    string // YAML: the value of incidents; nobody is told of any where it is empty
+	Incidents    string // YAML: the value of incidents; none is reported where it's empty
 	Soak         time.Duration
 	Pretty       bool      // people's log lines instead of JSON
 	Log          io.Writer // also gets the log; may be nil

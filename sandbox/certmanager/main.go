@@ -46,7 +46,7 @@ func run() error {
 	kubeconfig := flag.String("kubeconfig", "", "`path` of an administrator's kubeconfig")
 	flag.Parse()
 	go func() {
-		// Nothing is ever written: the read returns when whoever started this is gone.
+		// Nothing is ever written: the read returns when the parent process is gone.
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()

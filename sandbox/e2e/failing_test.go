@@ -13,7 +13,7 @@ import (
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
-// within is how soon a failure is told: a missing Secret gets 20 s to appear, and the machine may be busy.
+// within is how soon a failure is reported: a missing Secret gets 20 s to appear, and the machine may be busy.
 const within = 30 * time.Second
 
 func TestARolloutThatCannotComeUpIsJudgedWithinSeconds(t *testing.T) {

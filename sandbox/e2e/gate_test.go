@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// moment is when a held request stands still.
+// moment is when a request is held.
 type moment int
 
 const (
@@ -25,7 +25,7 @@ const (
 	answered                 // its answer was given back
 )
 
-// gate stands between the bot and a server and can hold single requests, so that a test can kill the bot at a named point.
+// gate is between the bot and a server and can hold single requests, so that a test can kill the bot at a named point.
 type gate struct {
 	URL string
 	CA  []byte // PEM; nil where the gate speaks plain HTTP
@@ -38,7 +38,7 @@ type gate struct {
 type hold struct {
 	match   func(*http.Request) bool
 	at      moment
-	arrived chan struct{} // closed when the request stands still
+	arrived chan struct{} // closed when the request is held
 	release chan struct{} // closed by the test: what is held goes on
 }
 
@@ -80,7 +80,7 @@ func (g *gate) hold(at moment, match func(*http.Request) bool) *hold {
 	return h
 }
 
-// wait waits until the request stands still.
+// wait waits until the request is held.
 func (h *hold) wait(t *testing.T) {
 	t.Helper()
 	select {
@@ -135,7 +135,7 @@ func (g *gate) around(next http.Handler) http.Handler {
 			select {
 			case <-h.release:
 				next.ServeHTTP(w, r)
-			case <-r.Context().Done(): // whoever asked is gone: it was never passed on
+			case <-r.Context().Done(): // the client is gone: it was never passed on
 			}
 		case h.at == afterWork:
 			answer := httptest.NewRecorder()
@@ -148,7 +148,7 @@ func (g *gate) around(next http.Handler) http.Handler {
 			}
 			maps.Copy(w.Header(), answer.Header())
 			w.WriteHeader(answer.Code)
-			w.Write(answer.Body.Bytes()) //nolint:errcheck // whoever asked may be gone
+			w.Write(answer.Body.Bytes()) //nolint:errcheck // the client may be gone
 		case h.at == answered:
 			next.ServeHTTP(w, r)
 			close(h.arrived)

@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Somebody deletes a Deployment with kubectl after the bot changed it. Whoever asks is told that it's gone, since when and what was changed
-// last, and isn't led to another service; once its manifest is applied again, it's answered as before.
+// Somebody deletes a Deployment with kubectl after the bot changed it. A question is answered with the fact that it's gone, since when and
+// what was changed last, and isn't led to another service; once its manifest is applied again, it's answered as before.
 func TestADeletedDeploymentIsToldFromItsEndToItsReturn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{before: func(w *world) {

@@ -11,10 +11,10 @@ import (
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
-// incidents is the channel that they are told in.
+// incidents is the channel that they are posted in.
 const incidents = "C0INCIDENTS"
 
-// told has incidents told after two seconds, and lets the rule look at production.
+// told has incidents reported after two seconds, and lets the rule read production.
 func told(o options) options {
 	o.incidents = "\n  wait: 2s\n  settle: 2s\n  routes: [{channel: C0INCIDENTS}]"
 	o.policy = strings.Replace(policyFile, "bindings:\n", `bindings:
@@ -36,7 +36,7 @@ func (w *world) incident() *request {
 	return &request{world: w, card: card, in: incidents}
 }
 
-// TestAFailingDeployOpensAnIncidentThatTheRollbackCloses: nobody asks for it, one card tells all of it, and its end is the cluster's.
+// TestAFailingDeployOpensAnIncidentThatTheRollbackCloses: nobody asks for it, one card shows all of it, and its end is the cluster's.
 func TestAFailingDeployOpensAnIncidentThatTheRollbackCloses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, told(options{}))
@@ -78,7 +78,7 @@ func (w *world) systemMessages(channel string) (n int) {
 	return n
 }
 
-// TestAnIncidentSurvivesAKillAndEndsWhileTheBotWasAway kills the bot right after the card was posted, mends the cluster by hand, and starts
+// TestAnIncidentSurvivesAKillAndEndsWhileTheBotWasAway kills the bot right after the card was posted, fixes the cluster by hand, and starts
 // the bot again.
 func TestAnIncidentSurvivesAKillAndEndsWhileTheBotWasAway(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ import (
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
-// rewrite makes the answers of the manual's table anew: go test ./sandbox/e2e -run TestEveryLineOfTheManual -update, then go generate
+// rewrite rewrites the answers of the manual's table: go test ./sandbox/e2e -run TestEveryLineOfTheManual -update, then go generate
 // ./sandbox/manual.
 var rewrite = flag.Bool("update", false, "rewrite the answers to the lines of the manual")
 
@@ -102,10 +102,10 @@ var trouble = map[string]struct{ service, tag string }{
 type operator struct {
 	*world
 	changes int               // that were asked for
-	pods    map[string]string // of which a section of the manual tells
+	pods    map[string]string // that a section of the manual is about
 }
 
-// podFor is the pod of which a section of the manual tells: where it's about trouble, of a service that has just got it.
+// podFor is the pod that a section of the manual is about: where it's about trouble, of a service that has just got it.
 func (o *operator) podFor(section string) string {
 	o.Helper()
 	in, ok := trouble[section]
@@ -208,7 +208,7 @@ func steady(p *corev1.Pod) bool {
 	return c.Ready || c.State.Waiting != nil && strings.HasSuffix(c.State.Waiting.Reason, "BackOff")
 }
 
-// told is what the bot answers while this pod is steady. What it was doing in between is nobody's to tell in one way.
+// told is what the bot answers while this pod is steady. What it was doing in between can't be said in one way.
 func (o *operator) told(text, pod string) string {
 	o.Helper()
 	for {
@@ -221,7 +221,7 @@ func (o *operator) told(text, pod string) string {
 	}
 }
 
-// state tells one steady time of a pod from another, "" while it isn't steady.
+// state distinguishes one steady time of a pod from another, "" while it isn't steady.
 func (o *operator) state(pod string) string {
 	o.Helper()
 	p, err := o.cluster.Client.CoreV1().Pods(o.production).Get(o.Context(), pod, metav1.GetOptions{})

@@ -61,7 +61,7 @@ requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · exp
 	require.Contains(t, history, "rollback to 12344 by Luis Pardo ("+r.id()+")")
 	require.NotContains(t, history, "deploy 12344", "the revision that was gone back to gets a new number")
 
-	// Undo is a request of whoever clicks it, from the beginning.
+	// Undo is a request of the person who clicks it, from the beginning.
 	undo := w.opens(func() {
 		_, err := w.slack.Click(marta, r.reply(isEnd(luis)), "run")
 		require.NoError(t, err)

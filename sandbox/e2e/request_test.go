@@ -102,7 +102,7 @@ func (w *world) asks(user, text string) *request {
 	return w.opens(func() { w.types(user, ops, text) }, "")
 }
 
-// opens does something and waits for the card that comes of it; says tells it from other new cards.
+// opens does something and waits for the card that comes of it; says distinguishes it from other new cards.
 func (w *world) opens(do func(), says string) *request {
 	w.Helper()
 	known := map[string]bool{}

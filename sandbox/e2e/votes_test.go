@@ -55,7 +55,7 @@ func TestADeniedRequestRunsNothing(t *testing.T) {
 	w.requireUntouched()
 }
 
-// Where the policy wants reasons, the requester's is asked for before there is a card, and whoever denies says why in a dialog.
+// Where the policy wants reasons, the requester's is asked for before there is a card, and someone who denies says why in a dialog.
 func TestADenialSaysWhyWhereThePolicyWantsReasons(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{replace: []string{"reason: optional", "reason: required"}})
@@ -125,7 +125,7 @@ func TestTwoApproversAtOnceRunItOnce(t *testing.T) {
 	r.both(carla, "approve", pablo, "approve")
 	require.Contains(t, r.end(luis), "is back on 12344")
 	require.Equal(t, 1, w.patches(deployment))
-	// Whoever was second is told who was first.
+	// The second one is told who was first.
 	told := append(w.slack.Ephemerals(carla)[n:], w.slack.Ephemerals(pablo)[m:]...)
 	require.Len(t, told, 1)
 	require.Regexp(t, `^(Carla Mejía|Pablo Rincón) approved this (\d+ s ago|just now); it's running\.$`, told[0].Plain())
@@ -186,7 +186,7 @@ func TestAFreezeThatBeginsAfterTheCardStopsIt(t *testing.T) {
 	require.Contains(t, w.ephemeral(carla, "You may not roll back"), "You may not roll back in production until 2 January 2099, 00:00 UTC "+
 		"(freeze \"end of year\": no changes over the holidays).")
 	require.NotContains(t, r.thread(), "was refused just before it ran")
-	// Asking anew is refused at once, before the cluster is asked.
+	// Asking again is refused at once, before the cluster is asked.
 	require.Equal(
 		t,
 		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the "+

@@ -18,7 +18,7 @@ const Head = "section\tline\toutcome\tinstead\tanswer\tanswer to what is typed i
 type Outcome string
 
 const (
-	// Works is a line that the bot understands as it stands.
+	// Works is a line that the bot understands as it is.
 	Works Outcome = "works"
 	// Own is a line that the bot doesn't take; the answer names the bot's own command for it.
 	Own Outcome = "own command"
@@ -29,7 +29,7 @@ const (
 // Line is one line of the manual. "<pod>" in its commands stands for the name of a pod.
 type Line struct {
 	Section string
-	Pasted  string // as it stands in the manual
+	Pasted  string // as it is in the manual
 	Outcome Outcome
 	Instead string // what one types to the bot for the same question, without the bot's name
 	// Says is the first line of the bot's answer to Pasted, and all of it where that is refused; InsteadSays the first line of that to

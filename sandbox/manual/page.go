@@ -7,7 +7,7 @@ import (
 
 //go:generate go test -run ^TestThePageIsFresh$ -update
 
-// preface is what stands before the tables: how many lines there are, work, what the bot is called, have a command of the bot's, are
+// preface is what comes before the tables: how many lines there are, work, what the bot is called, have a command of the bot's, are
 // refused.
 const preface = "# The operations manual, from Slack\n\n" +
 	"Every line that the operations manual has people run by hand, and what to type instead. Of its %d lines %d work as they stand,\n" +

@@ -10,7 +10,7 @@ import (
 	"github.com/3astronautas/algesta/sandbox/manual"
 )
 
-var update = flag.Bool("update", false, "write docs/manual.md anew")
+var update = flag.Bool("update", false, "rewrite docs/manual.md")
 
 func TestThePageIsFresh(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func (s *Server) record(c Call, err error) {
 	s.recordDone(c, err)
 }
 
-// recordDone logs a call in the same hold of mu as its effect, so that whoever sees the effect finds the call. The caller
+// recordDone logs a call in the same hold of mu as its effect, so that a test that sees the effect finds the call. The caller
 // holds mu.
 func (s *Server) recordDone(c Call, err error) {
 	c.Took = time.Since(c.At)

@@ -96,7 +96,7 @@ func textOf(v any) string {
 }
 
 // Click lets a person press a button of a message and, where it asks, confirm. The button is looked up by its action_id or
-// text in the message as it stands now, not in the copy that is handed in. inputs fill the message's input blocks and menus.
+// text in the message as it is now, not in the copy that is handed in. inputs fill the message's input blocks and menus.
 // It returns when the app has acknowledged.
 func (s *Server) Click(user string, m Message, actionID string, inputs ...Input) (Delivery, error) {
 	payload, err := s.clickPayload(user, m, actionID, inputs)

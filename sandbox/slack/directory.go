@@ -72,7 +72,7 @@ func (s *Server) person(u *User) object {
 // noTeam as a person's team leaves team_id out.
 const noTeam = "none"
 
-// belongs tells whether the person is a member of this workspace.
+// belongs reports whether the person is a member of this workspace.
 func (s *Server) belongs(u *User) bool {
 	return u.Team == s.ws.Team.ID || slices.Contains(u.Workspaces, s.ws.Team.ID)
 }

@@ -10,7 +10,7 @@ import (
 // Block is one Block Kit block as it was sent, with the block_id and action_ids that Slack fills in. Never modify one.
 type Block = map[string]any
 
-// Message is one message as it stands now.
+// Message is one message as it is now.
 type Message struct {
 	TS        string              `json:"ts"`
 	ThreadTS  string              `json:"threadTS,omitempty"` // the parent's ts, in replies only
@@ -231,7 +231,7 @@ func (s *Server) All(channel string) []Message {
 	return s.pick(channel, func(*Message) bool { return true })
 }
 
-// Message is one message as it stands now.
+// Message is one message as it is now.
 func (s *Server) Message(channel, ts string) (Message, bool) {
 	found := s.pick(channel, func(m *Message) bool { return m.TS == ts })
 	if len(found) == 0 {

@@ -129,12 +129,12 @@ func HasButton(actionOrText string) func(Message) bool {
 	}
 }
 
-// WaitMessage waits for a message of a channel, outside threads, that matches as it stands; of several it returns the newest.
+// WaitMessage waits for a message of a channel, outside threads, that matches as it is now; of several it returns the newest.
 func (s *Server) WaitMessage(ctx context.Context, channel string, match func(Message) bool) (Message, error) {
 	return s.waitOne(ctx, "messages of "+channel, match, func() []Message { return s.Messages(channel) })
 }
 
-// WaitReply waits for a message of a thread, the parent included, that matches as it stands; of several it returns the newest.
+// WaitReply waits for a message of a thread, the parent included, that matches as it is now; of several it returns the newest.
 func (s *Server) WaitReply(ctx context.Context, channel, threadTS string, match func(Message) bool) (Message, error) {
 	return s.waitOne(ctx, "thread "+threadTS, match, func() []Message { return s.Thread(channel, threadTS) })
 }

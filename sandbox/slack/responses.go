@@ -116,7 +116,7 @@ func (s *Server) respond(id string, call Call) (err error) {
 		return refuse("no_text")
 	}
 	r.uses++
-	if original && a.flag("replace_original") { // whoever saw it goes on seeing it; a slash command's text is never replaced
+	if original && a.flag("replace_original") { // people who saw it still see it; a slash command's text is never replaced
 		s.edit(r.message, said.text, said.blocks)
 		return nil
 	}

@@ -29,7 +29,7 @@ type Options struct {
 	ResponseLife time.Duration   // how long a response_url answers; 30 min when zero
 	Guide        []string        // what a newcomer may try, a step each in mrkdwn; an empty channel with the app in it shows them
 	MaxSockets   int             // how many sockets the app may hold; 10 when zero
-	SocketLife   time.Duration   // how long a socket lives before it is refreshed; for ever when zero
+	SocketLife   time.Duration   // how long a socket lives before it is refreshed; forever when zero
 	// Breaks are kinds of block or table cell that break this Slack: a message with one is answered internal_error, every time (SlackNet#246).
 	Breaks         []string
 	RefreshWarning time.Duration // how long before a refresh the warning comes; 10 s when zero

@@ -144,7 +144,7 @@ func testARetryWaitsForItsTimeAndKeepsItsPlace(t *testing.T, open Open) {
 	require.Equal(t, []string{"c-1 end 3"}, owed(t, s))
 }
 
-// drain takes back a wake-up, so that the next one is a new one.
+// drain takes a pending wake-up, so that the next one is a new one.
 func drain(c <-chan struct{}) {
 	select {
 	case <-c:

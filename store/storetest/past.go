@@ -49,7 +49,7 @@ func testWhatWasCarriedOutOnAnObject(t *testing.T, open Open) {
 	wrote("c-dddddd", algesta.Confirmed) // and this is still followed
 	end("c-dddddd", algesta.Applied)
 	last("c-dddddd")
-	e := Execution("c-eeeeee") // and this happened by somebody's word alone
+	e := Execution("c-eeeeee") // and this happened by someone's word alone
 	require.Empty(t, intend(t, s, e))
 	e.State = algesta.Confirmed
 	require.True(t, settle(t, s, e))

@@ -15,8 +15,8 @@ import (
 	"github.com/3astronautas/algesta/store"
 )
 
-// Store is an engine as the bot uses it: commands, the transports, the sender and the metrics. The promises of each method stand where
-// package store implements it.
+// Store is an engine as the bot uses it: commands, the transports, the sender and the metrics. The promises of each method are documented
+// where package store implements it.
 type Store interface {
 	commands.Store
 	Inbox
@@ -66,7 +66,7 @@ type Record interface {
 // name. What was stored under a place is found by the next that opens it, after Close.
 type Open func(tb testing.TB, place string) Store
 
-// Run holds an engine to all that the bot relies on.
+// Run checks an engine for all that the bot relies on.
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	for name, hold := range promises {

@@ -14,7 +14,7 @@ var started = []event{
 }
 
 // podStages is the life of every pod, as a table of steps. The conditions are jq over the pod with the words of
-// selector.jq; a container's "state" is a Go template expression with the words of status.tmpl. Where a pod stands is read
+// selector.jq; a container's "state" is a Go template expression with the words of status.tmpl. The state of a pod is read
 // from its own status, so that KWOK may be restarted at any time.
 func podStages() []stage {
 	return append([]stage{

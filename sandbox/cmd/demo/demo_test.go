@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
-// pictures makes the pictures of the README anew: go test ./sandbox/cmd/demo -pictures ../../../docs/images.
+// pictures retakes the pictures of the README: go test ./sandbox/cmd/demo -pictures ../../../docs/images.
 var pictures = flag.String("pictures", "", "the folder to keep pictures of the demo in")
 
 func picture(name string) browser.Step {

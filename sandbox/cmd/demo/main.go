@@ -78,7 +78,7 @@ func run(ctx context.Context, listen string, verbose bool) error {
 	return d.bot.Stop(graceful)
 }
 
-// The bot is started again when it ends, as a cluster would do it, but not for ever: one that ends this often within
+// The bot is started again when it ends, as a cluster would do it, but not forever: one that ends this often within
 // restartWindow has a fault that a person should read.
 const (
 	mostRestarts  = 5
@@ -153,7 +153,7 @@ func start(
 	return demo{slack: slack, bot: b, restart: run}, nil
 }
 
-// incidents are told soon here: nobody who tries a demo waits for half a minute.
+// incidents are reported soon here: nobody who tries a demo waits for half a minute.
 const incidents = `
   wait: 5s
   settle: 5s
@@ -166,7 +166,7 @@ var guide = []string{
 		"*Approve*.",
 	"Watch the pods in the thread. The end says how it went, with *Undo*.",
 	"Then break something: `/algesta deploy ms-orders dev 12346-crash`. The thread gets the cause by itself, and *#incidents* gets a card " +
-		"that closes when a rollback has mended it. `/algesta help` lists the rest.",
+		"that closes when a rollback has fixed it. `/algesta help` lists the rest.",
 }
 
 // startSlack takes the wanted port, or any when that one is taken.
