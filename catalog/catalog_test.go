@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -327,65 +325,6 @@ func TestTwoEnvironmentsShareANamespace(t *testing.T) {
 	require.Len(t, c.Known(t.Context()), 2)
 }
 
-func TestNewRefusesWhatCannotBeRight(t *testing.T) {
-	t.Parallel()
-	with := func(change func([]catalog.Environment)) []catalog.Environment {
-		e := environments()
-		change(e)
-		return e
-	}
-	for name, tc := range map[string]struct {
-		envs     []catalog.Environment
-		services []catalog.Service
-		want     string
-	}{
-		"no environment": {nil, nil, "no environment is configured: name at least one"},
-		"a name twice": {
-			with(func(e []catalog.Environment) { e[1].Name = "Prod" }), nil, `environment Prod: the name "Prod" is taken by production`,
-		},
-		"no namespace": {
-			with(func(e []catalog.Environment) { e[0].Namespace = "" }), nil, `environment 1 "production" needs a name, a cluster and a namespace`,
-		},
-		"a namespace that is none": {
-			with(func(e []catalog.Environment) { e[0].Namespace = "Pro Duction" }), nil,
-			`environment production: "Pro Duction" cannot be a namespace`,
-		},
-		"a template without service": {
-			with(func(e []catalog.Environment) { e[0].Deployment = "api" }), nil,
-			`environment production: deployment is "api" and has to contain {service} once, as in "{service}-production"`,
-		},
-		"a template that is no name": {
-			with(func(e []catalog.Environment) { e[0].Deployment = "{service}_x" }), nil,
-			`environment production: deployment "{service}_x" cannot be the name of a Deployment`,
-		},
-		"one thing twice": {with(func(e []catalog.Environment) {
-			e[1].Cluster, e[1].Namespace, e[1].Deployment = e[0].Cluster, e[0].Namespace, e[0].Deployment
-		}), nil, "environment pruebas is the same as production: make its name an alias"},
-		"a service twice": {environments(), []catalog.Service{{Name: "api"}, {Name: "api"}}, "service api is there twice"},
-		"an alias twice": {
-			environments(),
-			[]catalog.Service{{Name: "api", Aliases: []string{"a"}}, {Name: "web", Aliases: []string{"A"}}},
-			`service web: the alias "A" is taken already by api`,
-		},
-		"an alias of a service": {
-			environments(),
-			[]catalog.Service{{Name: "api", Aliases: []string{"web"}}, {Name: "web"}},
-			`service api: the alias "web" is taken already`,
-		},
-		"an alias of a place": {
-			environments(), []catalog.Service{{Name: "api", Aliases: []string{"qa"}}}, `service api: the alias "qa" is taken already`,
-		},
-		"a service as a place":   {environments(), []catalog.Service{{Name: "production"}}, "service production has the name of an environment"},
-		"a service without name": {environments(), []catalog.Service{{}}, `service "" cannot be the name of a service`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, err := catalog.New(tc.envs, tc.services)
-			require.EqualError(t, err, tc.want)
-		})
-	}
-}
-
 func ExampleCatalog_Resolve() {
 	c, _ := catalog.New(environments(), aliases())
 	c.Update(live, "production", map[string]map[string]string{"api-gateway-production": {"app": "api-gateway"}})
@@ -396,83 +335,6 @@ func ExampleCatalog_Resolve() {
 	// Output:
 	// aks-algesta-production/apps/Deployment/production/api-gateway-production
 	// There's no service "api-gatewy" in production. Did you mean api-gateway?
-}
-
-// Someone who asks why a service doesn't answer, while its Deployment is deleted, isn't told that it never existed.
-func TestAServiceThatWasThereIsStillFound(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := platform(t)
-		orders := algesta.Target{
-			Service:     "ms-provider",
-			Environment: "production",
-			Cluster:     live,
-			Namespace:   "production",
-			Name:        "ms-provider-production",
-		}
-		until, gone := c.Gone(orders)
-		require.False(t, gone)
-		require.Zero(t, until)
-		time.Sleep(time.Hour) // the bubble's clock
-		deleted := time.Now()
-		c.Update(live, "production", map[string]map[string]string{"api-gateway-production": {"app": "api-gateway"}})
-		time.Sleep(time.Minute)
-		c.Update(live, "production", map[string]map[string]string{"api-gateway-production": {"app": "api-gateway"}})
-		for _, typed := range [][2]string{{"ms-provider", "production"}, {"ms-provider-production", "prod"}, {"ms-provider-production", ""}} {
-			got, err := c.Resolve(t.Context(), typed[0], typed[1], everything)
-			require.NoError(t, err, typed)
-			require.Equal(t, orders, got)
-		}
-		_, err := c.Resolve(t.Context(), "ms-provider", "", everything)
-		require.ErrorContains(t, err, "Which environment do you mean: production or pruebas?")
-		until, gone = c.Gone(orders)
-		require.True(t, gone)
-		require.Equal(t, deleted, until)
-		for _, known := range c.Known(t.Context()) {
-			require.False(t, known.Service == "ms-provider" && known.Environment == "production", "what is gone is not suggested")
-		}
-		_, err = c.Resolve(t.Context(), "ms-provide", "production", everything)
-		require.ErrorContains(t, err, `There's no service "ms-provide" in production.`)
-		require.NotContains(t, err.Error(), "mean", "what is gone is not suggested")
-		c.Update(live, "production", map[string]map[string]string{"ms-provider-production": {"app": "ms-provider"}})
-		until, gone = c.Gone(orders)
-		require.False(t, gone)
-		require.Zero(t, until)
-	})
-}
-
-func TestAConfiguredServiceIsFoundAlthoughItWasNeverSeen(t *testing.T) {
-	t.Parallel()
-	c, err := catalog.New(environments(), aliases())
-	require.NoError(t, err)
-	c.Update(live, "production", map[string]map[string]string{"ms-users-production": {"app": "ms-users"}})
-	got, err := c.Resolve(t.Context(), "orders", "production", everything)
-	require.NoError(t, err)
-	require.Equal(t, "ms-orders-production", got.Name)
-	until, gone := c.Gone(got)
-	require.True(t, gone)
-	require.Zero(t, until)
-	_, err = c.Resolve(t.Context(), "billing", "production", everything)
-	require.ErrorIs(t, err, algesta.ErrUnknownName)
-}
-
-func TestOnlySoManyDeploymentsAreRememberedAfterTheyWent(t *testing.T) {
-	t.Parallel()
-	c, err := catalog.New(environments(), nil)
-	require.NoError(t, err)
-	synced := map[string]map[string]string{}
-	for i := range 300 {
-		synced[fmt.Sprintf("s%d-production", i)] = nil
-	}
-	c.Update(live, "production", synced)
-	c.Update(live, "production", nil)
-	found := 0
-	for i := range 300 {
-		if _, err := c.Resolve(t.Context(), fmt.Sprintf("s%d", i), "production", everything); err == nil {
-			found++
-		}
-	}
-	require.Equal(t, 200, found)
 }
 
 // "diagnose pod/x" names no service: it is asked where, and not told that no service has no name.

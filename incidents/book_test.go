@@ -2,8 +2,6 @@ package incidents
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -356,60 +354,4 @@ func TestARestartForgetsNothing(t *testing.T) {
 	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
 	require.Equal(t, i.ID, r.only(t).ID)
 	require.Equal(t, 1, r.cards)
-}
-
-// text is a card as a terminal prints it, a line for each line.
-func text(r algesta.Report) string {
-	lines := []string{r.Title.String(), r.Small.String()}
-	for _, b := range r.Body {
-		lines = append(lines, b.Text.String())
-	}
-	return strings.Join(slices.DeleteFunc(lines, func(s string) bool { return s == "" }), "\n")
-}
-
-// TestACardHasAtMostEightLinesAndMentionsNobody holds for whatever an incident is made of.
-func TestACardHasAtMostEightLinesAndMentionsNobody(t *testing.T) {
-	t.Parallel()
-	states := []algesta.IncidentState{algesta.IncidentOpen, algesta.IncidentResolved, algesta.IncidentMerged}
-	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.SampledFrom([]string{"", "<!channel> @here <@U0LUIS>", "/algesta rollback api-gateway production", "a: b"})
-		f := secretLacksKey("ms-orders")
-		f.Cause.What, f.Cause.Change, f.Cause.Next = word.Draw(t, "what"), word.Draw(t, "change"), word.Draw(t, "next")
-		i := algesta.Incident{
-			ID: "i-1", Key: f.Key, About: f.About, Cause: f.Cause, Signals: []algesta.Signal{crash("ms-orders")}, OpenedAt: noon, ResolvedAt: noon,
-			State:     rapid.SampledFrom(states).Draw(t, "state"),
-			Unchecked: word.Draw(t, "unchecked"), Recent: word.Draw(t, "recent"), Ended: word.Draw(t, "ended"),
-			Nth: rapid.IntRange(1, 120).Draw(t, "nth"), Reopened: rapid.IntRange(0, 3).Draw(t, "reopened"),
-		}
-		i.Cause.Severity = rapid.SampledFrom(algesta.Severities()).Draw(t, "severity")
-		card := Card(i, Past{Ended: word.Draw(t, "past")})
-		require.LessOrEqual(t, 2+len(card.Body), 8)
-		for _, b := range append(card.Body, algesta.Block{Text: card.Title}, algesta.Block{Text: card.Small}) {
-			require.Nil(t, b.List)
-			for _, span := range b.Text {
-				require.NotContains(t, []algesta.SpanKind{algesta.Person, algesta.Group}, span.Kind)
-				require.NotContains(t, span.Text, "\n")
-			}
-		}
-	})
-}
-
-func TestACardReadsAsASentence(t *testing.T) {
-	t.Parallel()
-	i := algesta.Incident{
-		ID: "i-7f3a9k2mq4x8", State: algesta.IncidentOpen, About: secretLacksKey("ms-orders").About, Cause: secretLacksKey("ms-orders").Cause,
-		Signals: []algesta.Signal{crash("ms-orders")}, OpenedAt: noon, Nth: 3, Recent: "Deploy to ms-orders by Dana, 2026-11-22 11:59 UTC",
-	}
-	require.Equal(t, `ms-orders in production is down: Secret mongodb-credentials has no key uri
-i-7f3a9k2mq4x8 · seen by crash-loop
-0 of 2 pods ready · since 2026-11-22 12:00 UTC · also affects ms-notifications (0 of 1)
-Cause: Secret mongodb-credentials has no key uri, so no pod of ms-orders can start (certain)
-Shortly before: Deploy to ms-orders by Dana, 2026-11-22 11:59 UTC
-Next: Create the key, or roll back to 12344. /algesta rollback ms-orders production
-3rd time this week; last time: Rollback by Luis`, text(Card(i, Past{Ended: "Rollback by Luis"})))
-	i.State, i.ResolvedAt, i.Ended = algesta.IncidentResolved, noon.Add(11*time.Minute), "Rollback by Luis, approved by Carla"
-	require.Equal(t, `ms-orders in production is healthy again (it was: Secret mongodb-credentials has no key uri)
-i-7f3a9k2mq4x8 · seen by crash-loop
-Resolved after 11 min, 2026-11-22 12:11 UTC (Rollback by Luis, approved by Carla)
-3rd time this week`, text(Card(i, Past{})))
 }

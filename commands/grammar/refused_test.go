@@ -1,13 +1,10 @@
 package grammar
 
 import (
-	"errors"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
@@ -333,74 +330,6 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 			require.ErrorIs(t, err, algesta.ErrUsage)
 		})
 	}
-}
-
-func TestRetypeCanBeTypedAgain(t *testing.T) {
-	t.Parallel()
-	p := NewParser("algesta", grammarBooks())
-	for name, tc := range map[string]struct{ text, want string }{
-		"a rollback":   {"rollout undo api-gatewy prod --to-revision 41", "rollback api-gateway production to-revision=41"},
-		"a deployment": {"deploy api-gatewy prod v2 -c web", "deploy api-gateway production container=web image=v2"},
-		"a question":   {"can-i scale api-gatewy prod 6", "can-i scale api-gateway production replicas=6"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			parsed, err := p.Parse(tc.text)
-			require.NoError(t, err)
-			again := parsed.Retype("api-gateway", "production")
-			require.Equal(t, tc.want, again)
-			parsed.Service, parsed.Environment = "api-gateway", "production"
-			back, err := p.Parse(again)
-			require.NoError(t, err)
-			require.Equal(t, parsed, back)
-		})
-	}
-}
-
-// What is proposed to be copied has to work when it is copied, and has to be made of the person's own words.
-func TestASuggestionIsThePersonsOwnWordsAndCanBeTyped(t *testing.T) {
-	t.Parallel()
-	p := NewParser("algesta", grammarBooks())
-	verbs := []string{"rollback", "restart", "scale", "deploy", "status", "pods", "diagnose", "rollout undo", "can-i scale", "help rollback"}
-	names := []string{"ms-orders", "ms-provider", "web"}
-	environments := []string{"dev", "pruebas", "prod"}
-	options := []string{"--to-revision=3", "revision 3", "replicas=4", "--replicas 4", "image=v1.2", "--reason \"it broke\"", "-c web", "now"}
-	rapid.Check(t, func(t *rapid.T) {
-		words := strings.Fields(rapid.SampledFrom(verbs).Draw(t, "verb"))
-		for _, from := range [][]string{names, environments, options} {
-			if rapid.IntRange(0, 3).Draw(t, "with") > 0 {
-				words = append(words, rapid.SampledFrom(from).Draw(t, "word"))
-			}
-		}
-		at := rapid.IntRange(0, len(words)-1).Draw(t, "at")
-		if w := words[at]; len(w) > 3 { // one letter is lost
-			cut := rapid.IntRange(1, len(w)-2).Draw(t, "cut")
-			words[at] = w[:cut] + w[cut+1:]
-		}
-		text := strings.Join(words, " ")
-		_, err := p.Parse(text)
-		var usage *algesta.Error
-		if err == nil || !errors.As(err, &usage) {
-			return
-		}
-		for _, span := range usage.Hint {
-			hint, isCommand := strings.CutPrefix(span.Text, "/algesta ")
-			if !isCommand || span.Kind != algesta.Code {
-				continue
-			}
-			for _, forbidden := range []string{"api-gateway", "production"} {
-				require.NotContains(t, hint, forbidden, text)
-			}
-			_, err = p.Parse(filledIn(hint))
-			require.NoError(t, err, "%q proposes %q", text, hint)
-		}
-	})
-}
-
-// filledIn is a form with something in each of its places.
-func filledIn(form string) string {
-	form = strings.NewReplacer("<kind>/<name>", "pod/web-1", "<number>", "3", "<environment>", "dev").Replace(form)
-	return regexp.MustCompile("<[a-z]+>").ReplaceAllString(form, "web")
 }
 
 // A question isn't an order: a change with a question mark is its help, also where a conversation says what it's about.

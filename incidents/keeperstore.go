@@ -1,0 +1,104 @@
+package incidents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+)
+
+// store stores a change of an incident and what is posted about it, in one transaction, and takes it over.
+func (k *Keeper) store(ctx context.Context, c Change) error {
+	i := c.Incident
+	before, known := k.book.all[i.ID]
+	if known && c.Detail == nil && len(c.Note) == 0 && len(c.Events) == 0 && reflect.DeepEqual(before, i) && !k.book.moved[i.ID] {
+		return nil
+	}
+	k.enrich(ctx, &i)
+	past := k.past(ctx, i)
+	data := algesta.Args{"incident": i.ID, "state": string(i.State), "because": c.Rules}
+	saved := false
+	err := k.Asker.PostAsRule(ctx, i.ID, asks(placeOf(i), i.Channel), data, func(tx commands.Tx) error {
+		if err := propose(tx, &i); err != nil {
+			return err
+		}
+		var err error
+		if saved, err = tx.SaveIncident(i); err != nil || !saved {
+			return errors.Join(err, errOther)
+		}
+		return write(tx, i, past, c)
+	})
+	if errors.Is(err, errOther) {
+		return k.reload(ctx, i.ID)
+	}
+	if err != nil {
+		return err
+	}
+	i.Version++
+	k.book.Stored(i)
+	return nil
+}
+
+// errOther says that somebody else changed an incident meanwhile.
+var errOther = errors.New("another process was quicker")
+
+// reload takes over what another process made of an incident.
+func (k *Keeper) reload(ctx context.Context, id string) error {
+	stored, err := k.Records.Incidents(ctx, time.Now().Add(-week), mostRemembered)
+	if err != nil {
+		return fmt.Errorf("reading incident %s again: %w", id, err)
+	}
+	k.book.reset(stored)
+	return nil
+}
+
+// write stores the messages of an incident: the card, the evidence below it, and the replies.
+func write(tx commands.Tx, i algesta.Incident, past Past, c Change) error {
+	post := func(kind algesta.PostKind, r algesta.Report) error {
+		return tx.Post(algesta.Post{Command: i.ID, Kind: kind, Channel: i.Channel, About: i.About, Report: r})
+	}
+	if err := post(algesta.CardPost, Card(i, past)); err != nil {
+		return err
+	}
+	if c.Detail != nil && len(c.Detail.Body) > 0 {
+		if err := post(algesta.DetailPost, *c.Detail); err != nil {
+			return err
+		}
+	}
+	if len(c.Note) > 0 {
+		if err := post(algesta.PostKind(fmt.Sprintf("note %d", i.Notes)), algesta.Report{Tone: c.NoteTone, Title: c.Note}); err != nil {
+			return err
+		}
+	}
+	for _, e := range c.Events {
+		if err := tx.AppendIncident(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// propose makes the button of the next step, once for each step.
+func propose(tx commands.Tx, i *algesta.Incident) error {
+	step := i.Cause.Runbook + " " + i.About.Name
+	if i.Cause.Runbook == "" || i.State != algesta.IncidentOpen {
+		i.Buttons, i.ButtonFor = nil, ""
+		return nil
+	}
+	if i.ButtonFor == step {
+		return nil
+	}
+	label := map[string]string{"rollback": "Roll back", "restart": "Restart"}[i.Cause.Runbook]
+	buttons, err := commands.StoreOffers(tx, []algesta.Button{
+		{Label: label, Offer: &algesta.Offer{Runbook: i.Cause.Runbook, Target: i.About}},
+	})
+	if err != nil {
+		return err
+	}
+	i.Buttons, i.ButtonFor = buttons, step
+	return nil
+}

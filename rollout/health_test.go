@@ -1,0 +1,65 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/rollout/rollouttest"
+)
+
+func TestTheEndComparesWithBefore(t *testing.T) {
+	t.Parallel()
+	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: gateway()}, workload)
+	require.NoError(t, err)
+	_, f := rollout.Judge(r, following(41*time.Second), rollouttest.Noon)
+	p, _ := rollout.Judge(r, f, rollouttest.Noon.Add(time.Minute))
+	require.Equal(t, rollout.Healthier, p.Verdict)
+	require.Equal(t, "no restart in the 60 s since (before: 6 in 10 min, 2 of 4 ready, CrashLoopBackOff)", p.Compare.String())
+	require.Equal(t, 41*time.Second, p.Took)
+}
+
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	well := rollout.Health{Known: true, Ready: 4, Desired: 4, Window: 10 * time.Minute}
+	with := func(change func(*rollout.Health)) rollout.Health { h := well; change(&h); return h }
+	tests := map[string]struct {
+		before, after rollout.Health
+		want          rollout.Verdict
+	}{
+		"as well as before":                 {well, well, rollout.Same},
+		"what was not read is not compared": {rollout.Health{}, well, rollout.NotCompared},
+		"fewer pods are ready":              {well, with(func(h *rollout.Health) { h.Ready = 3 }), rollout.Worse},
+		"restarts where there were none":    {well, with(func(h *rollout.Health) { h.Restarts = 1 }), rollout.Worse},
+		"no restarts where there were some": {with(func(h *rollout.Health) { h.Restarts = 3 }), well, rollout.Healthier},
+		"six restarts in ten minutes and none in one may be chance": {
+			with(func(h *rollout.Health) { h.Restarts = 6 }), with(func(h *rollout.Health) { h.Window = time.Minute }), rollout.Same,
+		},
+		"four restarts in a minute and none in the next are no chance": {
+			with(
+				func(h *rollout.Health) { h.Restarts, h.Window = 4, time.Minute },
+			),
+			with(func(h *rollout.Health) { h.Window = time.Minute }),
+			rollout.Healthier,
+		},
+		"one restart where there were some": {
+			with(func(h *rollout.Health) { h.Restarts = 3 }), with(func(h *rollout.Health) { h.Restarts, h.Window = 1, time.Minute }), rollout.Same,
+		},
+		"all pods where some were missing": {with(func(h *rollout.Health) { h.Ready = 1 }), well, rollout.Healthier},
+		"better here and worse there": {
+			with(func(h *rollout.Health) { h.Ready = 1 }),
+			with(func(h *rollout.Health) { h.Restarts = 1 }),
+			rollout.Worse,
+		},
+		"more pods are wanted and ready": {well, with(func(h *rollout.Health) { h.Ready, h.Desired = 6, 6 }), rollout.Same},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _ := rollout.Compare(tt.before, tt.after)
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
