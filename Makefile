@@ -29,6 +29,10 @@ sandbox: ## Build the sandbox's control plane once (about 12 minutes cold on two
 certmanager: ## Build the cert-manager of the tests once (about 4 minutes cold on two cores, then cached)
 	go run ./sandbox/cmd/build -certmanager
 
+.PHONY: monitoring
+monitoring: ## Build the Prometheus and the Alertmanager of the tests once (about 4 minutes cold on two cores, then cached)
+	go run ./sandbox/cmd/build -monitoring
+
 # tested lists the packages whose tests need the sandbox's control plane ($(1) is 1), or don't (0): a test needs it that imports
 # sandbox/control, however indirectly.
 tested = $$(go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}' $(PACKAGES) | \
@@ -59,7 +63,7 @@ race: browser ## Run the tests that need no control plane, with the race detecto
 	$(call run,-race,$(call tested,0))
 
 .PHONY: live
-live: sandbox certmanager browser ## Run the tests that need the control plane, and the sandbox's own
+live: sandbox certmanager monitoring browser ## Run the tests that need the control plane, and the sandbox's own
 	$(call run,,$(call tested,1))
 	cd sandbox/cluster && go test -trimpath ./kubelet/... ./supervisor/...
 

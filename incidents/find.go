@@ -26,6 +26,9 @@ func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places
 	about := facts.Ref{Kind: signal.Kind, Namespace: signal.Namespace, Name: signal.Name}
 	d := diagnosis.Diagnose(s, about)
 	f := Found{Detail: detail(d, place)}
+	if about.Kind == facts.KindDeployment { // until the diagnosis knows a cause
+		f.About = places.Called(place.Cluster, about.Namespace, about.Name)
+	}
 	if d.Verdict == diagnosis.Unknown && len(d.Chains) == 0 {
 		if _, problem := s.Resolve(about); problem != "" && s.Knows(about.Resource(), about.Namespace) {
 			f.Healthy = true // it isn't there any more

@@ -49,6 +49,7 @@ type Bot struct {
 	exited chan struct{}
 	mu     sync.Mutex
 	log    bytes.Buffer
+	alerts string
 }
 
 // Build compiles the binary and returns its path. It uses the flags of go test, so that what the tests compiled is not compiled
@@ -191,9 +192,16 @@ func (b *Bot) read(from io.Reader, also io.Writer, address chan<- string) {
 		}
 		if _, after, found := strings.Cut(line, `"address":`); found && strings.Contains(line, "listening") {
 			var at string
-			if json.NewDecoder(strings.NewReader(after)).Decode(&at) == nil {
-				address <- at
+			if json.NewDecoder(strings.NewReader(after)).Decode(&at) != nil {
+				continue
 			}
+			if strings.Contains(line, "listening for alerts") {
+				b.mu.Lock()
+				b.alerts = "http://" + at + "/"
+				b.mu.Unlock()
+				continue
+			}
+			address <- at
 		}
 	}
 	_ = b.cmd.Wait() // how it ended is in its log
@@ -205,6 +213,13 @@ func (b *Bot) Log() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.log.String()
+}
+
+// Alerts is where it takes the webhooks of Alertmanagers, "" where it takes none.
+func (b *Bot) Alerts() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.alerts
 }
 
 // WaitReady waits until /readyz says yes.

@@ -175,3 +175,9 @@ func BuildCertManager(ctx context.Context, progress io.Writer) error {
 	_, err := certificates.build(ctx, progress)
 	return err
 }
+
+// BuildMonitoring does the same for Prometheus and Alertmanager, and returns the folder of their binaries.
+func BuildMonitoring(ctx context.Context, progress io.Writer) (bin string, err error) {
+	home, err := monitoring.build(ctx, progress)
+	return filepath.Join(home, "bin"), err
+}
