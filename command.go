@@ -51,6 +51,7 @@ const (
 	Run     VoteAction = "run"
 	Done    VoteAction = "done"     // on the card of an unknown outcome: it did happen
 	NotDone VoteAction = "not-done" // on the card of an unknown outcome: it did not
+	Stop    VoteAction = "stop"     // on an answer that is followed: leave it as it is
 	Fill    VoteAction = "fill"     // opens the form of the command that is its ID, as far as that is known; it never reaches the inbox
 )
 

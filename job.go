@@ -16,6 +16,8 @@ const (
 	LostJob JobKind = "lost"
 	// ThawJob ends a freeze whose time is up.
 	ThawJob JobKind = "thaw"
+	// LiveJob brings an answer up to date that someone follows. It's of a command that only looks, and not of a request.
+	LiveJob JobKind = "live"
 )
 
 // GivenUp names the work that takes the place of a job of this kind that crashed the process each time it was started.

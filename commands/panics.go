@@ -44,7 +44,7 @@ func (d *Dispatcher) Jobs() map[algesta.JobKind]Job {
 	for kind, job := range map[algesta.JobKind]Job{
 		algesta.ExpireJob: d.Expire, algesta.ExecuteJob: d.Execute, algesta.FollowJob: d.Follow,
 		algesta.DiagnoseJob: d.Diagnose, algesta.LostJob: d.Lost, algesta.AskJob: d.Ask, algesta.RemindJob: d.Remind,
-		algesta.ThawJob: d.Thaw,
+		algesta.ThawJob: d.Thaw, algesta.LiveJob: d.Live,
 	} {
 		jobs[kind] = d.guarded(kind, job)
 		jobs[kind.GivenUp()] = func(ctx context.Context, id string) (again time.Duration, err error) {
@@ -83,9 +83,12 @@ func (d *Dispatcher) guarded(kind algesta.JobKind, job Job) Job {
 // afterPanic has a job that panicked tried again where something may have been written, or where giving it up would end nothing, and gives
 // it up where it was tried often enough.
 func (d *Dispatcher) afterPanic(ctx context.Context, p piece, times int) (again time.Duration, err error) {
+	if p.kind == algesta.LiveJob && times < panicsAllowed {
+		return afterPanic, nil
+	}
 	r, err := d.Store.Request(ctx, p.request)
 	if is(err, algesta.ErrUnknownName) {
-		return 0, nil // the message of a command that only reads: there is nothing to end
+		return d.giveUp(ctx, p, panicking(p.request)) // of a command that only reads
 	}
 	if err != nil {
 		return 0, err
@@ -127,6 +130,9 @@ func restarted(id string) failing {
 // giveUp ends a request by the job that can't go on, if it is the one that the request waits for. What was not sent is not sent any
 // more; if it may have been, people have to check; a job that only helps is dropped.
 func (d *Dispatcher) giveUp(ctx context.Context, p piece, why failing) (again time.Duration, err error) {
+	if p.kind == algesta.LiveJob {
+		return 0, d.abandonLive(ctx, p.request, why.unsent)
+	}
 	r, err := d.Store.Request(ctx, p.request)
 	if is(err, algesta.ErrUnknownName) {
 		return 0, nil

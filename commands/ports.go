@@ -100,6 +100,10 @@ type Store interface {
 	Frozen() *[]algesta.Freeze
 	// FreezeOf is the freeze that a request made, and whether it has ended; found is false where it made none.
 	FreezeOf(ctx context.Context, request string) (z algesta.Freeze, ended, found bool, err error)
+	// LiveAnswer is the followed answer of a command, also when it has ended; found is false where there is none.
+	LiveAnswer(ctx context.Context, command string) (l algesta.LiveAnswer, found bool, err error)
+	// OpenLiveAnswers is how many answers are followed.
+	OpenLiveAnswers(ctx context.Context) (n int, err error)
 	// Topics are what was posted in a thread of a channel, one for each command, oldest first. thread is the timestamp of its first message.
 	// An About is zero where the record doesn't say what the command was about.
 	Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error)
@@ -130,6 +134,16 @@ type Tx interface {
 	JobTx
 	FreezeTx
 	IncidentTx
+	LiveTx
+}
+
+// LiveTx keeps the answers that people follow.
+type LiveTx interface {
+	// SaveLive stores an answer that is new (its Version is 0), or its new content where its Version is still that of the store. saved is
+	// false where someone else was quicker, or another has its ID.
+	SaveLive(l algesta.LiveAnswer) (saved bool, err error)
+	// LiveAnswers are those that are followed, as this transaction sees them, in no order.
+	LiveAnswers() ([]algesta.LiveAnswer, error)
 }
 
 // IncidentTx keeps incidents.

@@ -43,6 +43,7 @@ func (d *Dispatcher) read(
 			return err
 		}
 	}
+	follows := book.Follows(c.Args) && from.alone != nil
 	switch {
 	case err != nil:
 		d.Log.Warn("an answer is shown to its author alone", zap.String("command", c.ID), zap.Error(err))
@@ -52,7 +53,19 @@ func (d *Dispatcher) read(
 	}
 	if err != nil || place.External || !place.Member && !place.Direct {
 		report.Buttons = nil // a change could not be asked for here anyway
+		if follows {
+			report.Body = append(report.Body, algesta.Block{Text: algesta.Say(
+				"This is how it is now. I can't follow it here, because only you see it: ask in a channel that I'm in, or in our direct messages.",
+			)})
+		}
 		return d.reply(ctx, from, c.ID, report, readEntry(c, true))
+	}
+	if follows {
+		settled, err := d.settled(ctx, book, c)
+		if err != nil || len(settled) == 0 {
+			return d.beginLive(ctx, from, c, report)
+		}
+		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} There's nothing to follow.", settled)})
 	}
 	card, detail := cardAndDetail(report, c)
 	return d.storeLate(ctx, func(tx Tx) error {

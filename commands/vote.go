@@ -25,6 +25,9 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 	if in.Vote.Action == algesta.Run {
 		return d.runOffer(ctx, in, actor, "")
 	}
+	if in.Vote.Action == algesta.Stop {
+		return d.stopLive(ctx, in, actor)
+	}
 	r, err := d.Store.Request(ctx, in.Vote.ID)
 	if err != nil {
 		return err
@@ -42,7 +45,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 		return d.decline(ctx, in, r, actor)
 	case algesta.Done, algesta.NotDone:
 		return d.answerUnknown(ctx, in, r, actor)
-	case algesta.Run, algesta.Fill:
+	case algesta.Run, algesta.Stop, algesta.Fill:
 	}
 	return fmt.Errorf("a click has the action %q", in.Vote.Action)
 }

@@ -168,7 +168,9 @@ func (c *Console) Invocation(line string) (algesta.Invocation, error) {
 // vote reads "approve c-7f3a9k because …"; anything else is a command.
 func (c *Console) vote(text string) *algesta.Vote {
 	word, rest, _ := strings.Cut(text, " ")
-	actions := []algesta.VoteAction{algesta.Approve, algesta.Deny, algesta.Cancel, algesta.Run, algesta.Done, algesta.NotDone}
+	actions := []algesta.VoteAction{
+		algesta.Approve, algesta.Deny, algesta.Cancel, algesta.Run, algesta.Done, algesta.NotDone, algesta.Stop,
+	}
 	if !slices.Contains(actions, algesta.VoteAction(word)) {
 		return nil
 	}

@@ -63,13 +63,24 @@ func TestStatusThatPeopleSee(t *testing.T) {
 	}, answered(t, s, "status"))
 }
 
-func TestStatusSaysThatItDoesNotWatch(t *testing.T) {
+// TestStatusIsSettledWithItsRollout: kubectl's rollout status returns then, too.
+func TestStatusIsSettledWithItsRollout(t *testing.T) {
 	t.Parallel()
 	book, ok := runbooks.Find("rollout status")
 	require.True(t, ok)
-	report, err := book.Answer(t.Context(), whole(gateway()), input("status", algesta.Args{"watch": true}))
+	watched := input("status", algesta.Args{"watch": true})
+	require.True(t, book.Follows(watched.Command.Args))
+	require.False(t, book.Follows(algesta.Args{"watch": false}), "kubectl's --watch=false")
+	said, err := book.Settled(t.Context(), whole(gateway()), watched)
 	require.NoError(t, err)
-	require.Contains(t, lines(report), "This is the state of now: I don't watch. Type it again to see what changed.")
+	require.Equal(t, "The rollout is complete.", said.String())
+	said, err = book.Settled(t.Context(), whole(rolling()), watched)
+	require.NoError(t, err)
+	require.Empty(t, said)
+	watched.Command.Target.Object = "namespace"
+	said, err = book.Settled(t.Context(), whole(gateway()), watched)
+	require.NoError(t, err)
+	require.Empty(t, said, "an environment is never settled")
 }
 
 func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {

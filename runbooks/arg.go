@@ -34,6 +34,8 @@ type Arg struct {
 	Typed bool
 	// Anywhere is a switch that makes the command about every environment in which the policy lets its requester do the same: kubectl's -A.
 	Anywhere bool
+	// Follows is a switch that has the answer brought up to date in its place for a while: kubectl's -f and -w.
+	Follows bool
 	// Offers says what a form shows for it, where that is read from the cluster. It reads what the runbook may read.
 	Offers func(ctx context.Context, c Cluster, in Input) (Offered, error)
 }

@@ -50,8 +50,8 @@ var (
 		Name:    "follow",
 		Aliases: []string{"f"},
 		Kind:    SwitchArg,
-		Hidden:  true,
-		Summary: "kubectl's; the answer says that it doesn't follow",
+		Follows: true,
+		Summary: "show new lines as they come, for 10 minutes",
 	}
 )
 
@@ -67,6 +67,7 @@ var _ = register(Runbook{
 	About:   About{Service: true, Kinds: []string{"Pod"}},
 	Reads:   union(rollout.Reads, []string{"list pods", "get pods/log"}),
 	Args:    []Arg{previousArg, tailArg, sinceArg, logContainerArg, grepArg, allArg, allContainersArg, followArg},
+	Settled: logEnded,
 	Answer:  answerLogs,
 })
 
@@ -164,12 +165,6 @@ func answerLogs(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 			algesta.Say("{} not shown: I read {} at a time. --container=<name> chooses one.", count(more, "more log"), mostParts),
 		)
 	}
-	if on, _ := in.Command.Args[followArg.Name].(bool); on {
-		notes = append(
-			notes,
-			algesta.Say("I don't follow logs: these are the lines until now. For newer ones type it again: {}", logCommand(in, "since=1m")),
-		)
-	}
 	notes = append(notes, unrecognized(parts)...)
 	report := logReport(chosen[0], parts, ask, in)
 	if len(why) > 0 {
@@ -179,6 +174,22 @@ func answerLogs(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		report.Body = append(report.Body, algesta.Block{List: notes})
 	}
 	return report, nil
+}
+
+// logEnded says of a single pod that it has ended, so that nothing more comes. A service's next pod may come at any time.
+func logEnded(ctx context.Context, c Cluster, in Input) (algesta.Text, error) {
+	name, isPod := strings.CutPrefix(in.Command.Target.Object, "pod/")
+	if !isPod {
+		return nil, nil
+	}
+	pod, err := livePod(ctx, c, in.Command.Target.Namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return algesta.Say("Pod {} has ended, so nothing more comes.", algesta.Name(name)), nil
+	}
+	return nil, nil
 }
 
 // unrecognized says of which Secrets the values can't be hidden in these logs.

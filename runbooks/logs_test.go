@@ -341,13 +341,24 @@ func TestSeveralPodsAndContainersAreBounded(t *testing.T) {
 	require.Contains(t, strings.Join(shown(r), "\n"), "has 12 containers: api-gateway, side-0,")
 }
 
-func TestFollowingIsAnsweredWithWhatToTypeAgain(t *testing.T) {
+// TestALogIsSettledWithItsPod: of a service the next pod may come at any time.
+func TestALogIsSettledWithItsPod(t *testing.T) {
 	t.Parallel()
-	r, err := logsOf(t, wrote(gateway(), map[string][]string{"api-gateway": {at(0, "x")}}), "", algesta.Args{"follow": true})
-	require.NoError(t, err)
-	require.Contains(
-		t,
-		shown(r),
-		"• I don't follow logs: these are the lines until now. For newer ones type it again: /algesta logs api-gateway production since=1m",
-	)
+	book, ok := runbooks.Find("logs")
+	require.True(t, ok)
+	followed := input("logs", algesta.Args{"follow": true})
+	require.True(t, book.Follows(followed.Command.Args))
+	s := wrote(gateway(), nil)
+	pod := s.pods[0]
+	for phase, settled := range map[corev1.PodPhase]bool{corev1.PodRunning: false, corev1.PodSucceeded: true, corev1.PodFailed: true} {
+		pod.Status.Phase = phase
+		followed.Command.Target.Object = "pod/" + pod.Name
+		said, err := book.Settled(t.Context(), whole(s), followed)
+		require.NoError(t, err)
+		require.Equal(t, settled, len(said) > 0, phase)
+		followed.Command.Target.Object = ""
+		said, err = book.Settled(t.Context(), whole(s), followed)
+		require.NoError(t, err)
+		require.Empty(t, said)
+	}
 }

@@ -84,8 +84,6 @@ func TestPodsAsTheyAreAskedFor(t *testing.T) {
 			require.Equal(t, tc.want, asked(t, manyServices(), "pods", "namespace", tc.args))
 		})
 	}
-	watched := asked(t, manyServices(), "pods", "namespace", algesta.Args{"watch": true})
-	require.Equal(t, "This is the state of now: I don't watch. Type it again to see what changed.", watched[len(watched)-1])
 }
 
 func TestOnePod(t *testing.T) {

@@ -66,6 +66,10 @@ type Runbook struct {
 	// Ends is how a command ends once its change is written. It is set where Plan is.
 	Ends Ending
 
+	// Settled says of what a followed answer is about that nothing more is to be expected, in a sentence; empty while there is. Where it is
+	// nil that's never so, and the follow ends with its time.
+	Settled func(ctx context.Context, c Cluster, in Input) (algesta.Text, error)
+
 	Plan   func(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	Answer func(ctx context.Context, c Cluster, in Input) (algesta.Report, error)
 }
@@ -97,6 +101,11 @@ func (r Runbook) Anywhere(args algesta.Args) bool {
 	return r.About.Nothing() || r.About.Optional || slices.ContainsFunc(r.Args, func(a Arg) bool { return a.Anywhere && args.Bool(a.Name) })
 }
 
+// Follows reports whether the answer to a command with these arguments is to be followed.
+func (r Runbook) Follows(args algesta.Args) bool {
+	return slices.ContainsFunc(r.Args, func(a Arg) bool { return a.Follows && args.Bool(a.Name) })
+}
+
 // Family is the family of the runbook's verb.
 func (r Runbook) Family() algesta.Family { return algesta.Verbs()[r.Verb] }
 
@@ -122,6 +131,15 @@ func Find(name string) (Runbook, bool) {
 	return Runbook{}, false
 }
 
+// everyArg has every switch of a runbook on.
+func everyArg(r Runbook) algesta.Args {
+	out := algesta.Args{}
+	for _, a := range r.Args {
+		out[a.Name] = a.Kind == SwitchArg
+	}
+	return out
+}
+
 // register adds a runbook to All when the program starts, as "var _ = register(Runbook{…})". A contradiction in it is a mistake of the
 // programmer, and a panic.
 func register(r Runbook) Runbook {
@@ -142,6 +160,8 @@ func register(r Runbook) Runbook {
 		panic(fmt.Sprintf("runbook %s: the family of %s does not fit what it does", r.Name, r.Verb))
 	case r.Changes() == (r.Ends.look == nil):
 		panic(fmt.Sprintf("runbook %s: Ends does not fit what it does", r.Name))
+	case r.Settled != nil && !r.Follows(everyArg(r)), r.Changes() && r.Follows(everyArg(r)):
+		panic(fmt.Sprintf("runbook %s: only an answer can be followed, and only then it's settled", r.Name))
 	case r.Changes() == (len(r.Writes) == 0):
 		panic(fmt.Sprintf("runbook %s: Writes does not fit what it does", r.Name))
 	}

@@ -25,9 +25,25 @@ var _ = register(Runbook{
 	Args: append([]Arg{
 		{Name: "timeout", Kind: TextArg, Hidden: true, Summary: "kubectl's: how long it would watch"},
 	}, lookArgs...),
-	Reads:  statusReads,
-	Answer: answerStatus,
+	Reads:   statusReads,
+	Settled: rolledOut,
+	Answer:  answerStatus,
 })
+
+// rolledOut says of a service that its rollout is complete, which ends kubectl's rollout status, too. An environment as a whole never is.
+func rolledOut(ctx context.Context, c Cluster, in Input) (algesta.Text, error) {
+	if in.Command.Target.Object != "" {
+		return nil, nil
+	}
+	r, err := rollout.Look(ctx, c.Rollout(), in.Workload)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Done() {
+		return nil, nil
+	}
+	return algesta.Say("The rollout is complete."), nil
+}
 
 func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	if in.Command.Target.Object != "" {

@@ -92,17 +92,14 @@ var (
 		Name:    "watch",
 		Aliases: []string{"w"},
 		Kind:    SwitchArg,
-		Summary: "kubectl's watch: the answer is the state of now",
-		Hidden:  true,
+		Summary: "follow it: the answer is brought up to date for 10 minutes",
+		Follows: true,
 	}
 )
 
 // asTyped are the sentences about kubectl's options that a message can't follow.
 func asTyped(in Input) []algesta.Text {
 	var out []algesta.Text
-	if in.Command.Args.Bool(watchArg.Name) {
-		out = append(out, algesta.Say("This is the state of now: I don't watch. Type it again to see what changed."))
-	}
 	if format := outputArg.Text(in); format != "" && format != "wide" {
 		out = append(out, algesta.Say("I don't print other formats (-o): this is all that I show."))
 	}

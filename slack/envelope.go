@@ -263,7 +263,7 @@ func (r reader) interaction(f frame, now time.Time) (received, error) {
 
 // actions are the buttons that count. A button of any other name is not ours.
 func actions() []algesta.VoteAction {
-	return []algesta.VoteAction{algesta.Approve, algesta.Deny, algesta.Cancel, algesta.Run, algesta.Done, algesta.NotDone}
+	return []algesta.VoteAction{algesta.Approve, algesta.Deny, algesta.Cancel, algesta.Run, algesta.Done, algesta.NotDone, algesta.Stop}
 }
 
 func (r reader) click(p interactionPayload, now time.Time) (received, error) {

@@ -24,7 +24,7 @@ const (
 	// jobTimeout ends a handler; it has to be shorter than rescueAfter, because River rescues by age alone.
 	jobTimeout  = 8 * time.Second
 	rescueAfter = 10 * time.Second
-	// diagnoseTimeout ends a diagnosis of a failed change.
+	// diagnoseTimeout ends a diagnosis of a failed change, and one look at an answer that someone follows.
 	diagnoseTimeout = 30 * time.Second
 	// triggerAgain is how long River waits before it reminds the runner again of work that this process has in hand.
 	triggerAgain = 10 * time.Second
@@ -35,7 +35,8 @@ const (
 )
 
 // Handler does the work of one kind for one request. It is called again after again when that is above zero, after 0.2 to 3 s on
-// an error, and otherwise never. Its ctx ends after 8 s, that of a diagnosis after 30 s. It may be called once too often, also after its
+// an error, and otherwise never. Its ctx ends after 8 s, that of a diagnosis or a
+// followed answer after 30 s. It may be called once too often, also after its
 // work is done: it looks at the request's status first. It is never called twice at once for one request in one process.
 type Handler func(ctx context.Context, request string) (again time.Duration, err error)
 
@@ -378,6 +379,6 @@ func (s *Store) Reconcile(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return t.followLost()
 	})
 }

@@ -14,6 +14,7 @@ var prunes = []struct{ table, rows string }{
 	{"inbox", `done_at <> 0 AND done_at < ?`},
 	{"offers", `expires_at < ?`},
 	{"alerts", `seen_at < ?`},
+	{"live_answers", `ended_at <> 0 AND ended_at < ?`},
 	// A message of a request that has not ended, or of an open incident, will be edited; what is owed is never forgotten.
 	{"posts", `sent_at <> 0 AND sent_at < ? AND rev <= sent_rev AND command NOT IN (
 		SELECT id FROM requests WHERE status IN ('pending', 'approved', 'executing', 'applied', 'unknown')

@@ -189,7 +189,7 @@ func (r *runner) do(k key, t *task, turn int64) {
 // placesOf are those that this kind of work shares.
 func (r *runner) placesOf(kind algesta.JobKind) chan struct{} {
 	switch kind {
-	case algesta.DiagnoseJob, algesta.AskJob, algesta.RemindJob:
+	case algesta.DiagnoseJob, algesta.AskJob, algesta.RemindJob, algesta.LiveJob:
 		return r.helps
 	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob, algesta.ThawJob:
 	}
@@ -198,8 +198,10 @@ func (r *runner) placesOf(kind algesta.JobKind) chan struct{} {
 
 // timeoutOf is how long one run of this kind of work may take. River's own limit does not matter here: its workers only wake the runner.
 func timeoutOf(kind algesta.JobKind) time.Duration {
-	if kind == algesta.DiagnoseJob { // it reads logs, and nothing else waits for it
+	switch kind {
+	case algesta.DiagnoseJob, algesta.LiveJob: // they read logs, and nothing else waits for them
 		return diagnoseTimeout
+	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob, algesta.ThawJob, algesta.AskJob, algesta.RemindJob:
 	}
 	return jobTimeout
 }

@@ -266,3 +266,13 @@ func (t hidingTx) Thaw(id string, at time.Time) (bool, error) { return t.tx.Thaw
 
 // Freezes implements commands.FreezeTx: they were stored without secrets.
 func (t hidingTx) Freezes() ([]algesta.Freeze, error) { return t.tx.Freezes() }
+
+// SaveLive implements commands.LiveTx.
+func (t hidingTx) SaveLive(l algesta.LiveAnswer) (bool, error) {
+	l.Shown, l.Command.Reason = t.redactor.Report(l.Shown), t.redactor.String(l.Command.Reason)
+	l.Trouble = t.redactor.Text(l.Trouble)
+	return t.tx.SaveLive(l)
+}
+
+// LiveAnswers implements commands.LiveTx: they were stored without secrets.
+func (t hidingTx) LiveAnswers() ([]algesta.LiveAnswer, error) { return t.tx.LiveAnswers() }
