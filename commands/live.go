@@ -23,7 +23,7 @@ const (
 	// minute, of which the sender leaves 26 to what isn't an end.
 	liveEvery = 5 * time.Second
 	livePace  = 2500 * time.Millisecond
-	// liveAges is how often a message is edited in which only times and ages are new.
+	// liveAges is how often a message is edited in which only ages and what is used are new.
 	liveAges = 30 * time.Second
 	// livePersonAge is the greatest age of what is known of whoever follows: Slack answers twenty questions about user groups in a minute.
 	livePersonAge = time.Minute
@@ -217,7 +217,7 @@ func (d *Dispatcher) updateLive(ctx context.Context, was, now algesta.LiveAnswer
 	if now.Trouble != nil && len(was.Trouble) > 0 && !now.Trouble.Differs(was.Trouble) {
 		return true, nil
 	}
-	if now.Trouble == nil && len(was.Trouble) == 0 && sameButForTimes(was.Shown, now.Shown) && now.ShownAt.Sub(was.ShownAt) < liveAges {
+	if now.Trouble == nil && len(was.Trouble) == 0 && nothingNew(was.Shown, now.Shown) && now.ShownAt.Sub(was.ShownAt) < liveAges {
 		return true, nil
 	}
 	if now.Trouble != nil { // nothing new was read
@@ -232,17 +232,17 @@ func (d *Dispatcher) updateLive(ctx context.Context, was, now algesta.LiveAnswer
 	return going && err == nil, err
 }
 
-// agesForm are the parts of an answer that change with nothing but time: "41 s", "3 min 5 s", "2 days".
-var agesForm = regexp.MustCompile(`\b\d+ (ms|s|min|h|d|days?)\b|just now`)
+// restless are the parts of an answer that are always new: ages ("41 s", "3 min 5 s", "2 days"), and what is used ("87m", "394Mi").
+var restless = regexp.MustCompile(`\b\d+ (?:ms|s|min|h|d|days?)\b(?: ago)?|just now|\b\d+ %|\b\d+m\b|\b[\d.]+[KMG]i\b`)
 
-// sameButForTimes reports whether two answers differ in nothing but lengths of time.
-func sameButForTimes(a, b algesta.Report) bool { return withoutAges(a) == withoutAges(b) }
+// nothingNew reports whether two answers differ in nothing but that.
+func nothingNew(a, b algesta.Report) bool { return rested(a) == rested(b) }
 
-func withoutAges(r algesta.Report) string {
+func rested(r algesta.Report) string {
 	r.Buttons, r.File = nil, nil
 	b, err := json.Marshal(r)
 	if err != nil { // it never is
 		return ""
 	}
-	return agesForm.ReplaceAllString(string(b), "…")
+	return restless.ReplaceAllString(string(b), "…")
 }

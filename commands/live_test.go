@@ -331,3 +331,19 @@ func TestAFollowThatPanicsEnds(t *testing.T) {
 	require.Contains(t, w.followed(algesta.DetailPost).Report.Title.String(), "Something went wrong on my side.")
 	require.False(t, w.live(id).Open())
 }
+
+func TestAgesAndUsageAreNoNews(t *testing.T) {
+	t.Parallel()
+	says := func(s string) algesta.Report { return algesta.Report{Body: []algesta.Block{{Text: algesta.Say("{}", s)}}} }
+	for before, after := range map[string]string{
+		"running for 41 s": "running for 3 min", "87m": "112m", "394Mi of 1Gi": "395.5Mi of 1Gi", "12 % of the quota": "13 % of the quota",
+		"just now": "3 s ago",
+	} {
+		require.True(t, commands.NothingNew(says(before), says(after)), "%s → %s", before, after)
+	}
+	for before, after := range map[string]string{
+		"2 of 4 ready": "3 of 4 ready", "0 restarts": "1 restart", "on 12344": "on 12345", "GET /a": "GET /b",
+	} {
+		require.False(t, commands.NothingNew(says(before), says(after)), "%s → %s", before, after)
+	}
+}
