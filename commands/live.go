@@ -85,7 +85,9 @@ func liveRoom(open []algesta.LiveAnswer, c algesta.Command) error {
 	case here >= livePerChannel:
 		no = algesta.Say("{} are followed in this channel already, the most for one channel.", words.Count(here, "answer"))
 	case len(open) >= liveInAll:
-		no = algesta.Say("I'm following {} already, the most at a time: Slack takes only so many edits a minute.", words.Count(len(open), "answer"))
+		no = algesta.Say(
+			"I'm following {} already, the most at a time: Slack takes only so many edits a minute.", words.Count(len(open), "answer"),
+		)
 	default:
 		return nil
 	}
@@ -161,7 +163,8 @@ func (d *Dispatcher) liveLook(ctx context.Context, l algesta.LiveAnswer, now tim
 	}
 	actor, err := d.Directory.Actor(ctx, asked.ID, livePersonAge)
 	if err != nil {
-		return d.liveTrouble(l, algesta.Say("I couldn't look {} up in Slack, so I couldn't check whether this may still be shown.", asked.Called()), err)
+		why := algesta.Say("I couldn't look {} up in Slack, so I couldn't check whether this may still be shown.", asked.Called())
+		return d.liveTrouble(l, why, err)
 	}
 	l.Command.Requester, l.Command.At = algesta.AskedBy(actor), now
 	if no, withdrawn := d.liveWithdrawn(ctx, book, l.Command); withdrawn {

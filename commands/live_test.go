@@ -334,7 +334,9 @@ func TestAFollowThatPanicsEnds(t *testing.T) {
 
 func TestAgesAndUsageAreNoNews(t *testing.T) {
 	t.Parallel()
-	says := func(s string) algesta.Report { return algesta.Report{Body: []algesta.Block{{Text: algesta.Say("{}", s)}}} }
+	says := func(s string) algesta.Report {
+		return algesta.Report{Body: []algesta.Block{{Text: algesta.Say("{}", s)}}}
+	}
 	for before, after := range map[string]string{
 		"running for 41 s": "running for 3 min", "87m": "112m", "394Mi of 1Gi": "395.5Mi of 1Gi", "12 % of the quota": "13 % of the quota",
 		"just now": "3 s ago",

@@ -39,7 +39,7 @@ func (d *Dispatcher) endLive(ctx context.Context, l algesta.LiveAnswer, end live
 func endLiveIn(tx Tx, l algesta.LiveAnswer, end liveEnd) error {
 	l.EndedAt = time.Now()
 	if end.empty {
-		l.Shown.Title, l.Shown.Small, l.Shown.Body = algesta.Say("{}{}", words.Capital(l.Command.Runbook), targetWords(l.Command.Target)), nil, nil
+		l.Shown = algesta.Report{Title: algesta.Say("{}{}", words.Capital(l.Command.Runbook), targetWords(l.Command.Target))}
 	}
 	if saved, err := tx.SaveLive(l); err != nil || !saved {
 		return err
