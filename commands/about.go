@@ -68,12 +68,12 @@ func (d *Dispatcher) help(ctx context.Context, actor algesta.Actor, p grammar.Pa
 			algesta.Say("List the requests that wait for approval, those for yours first."),
 		},
 		[]algesta.Text{
-			algesta.Say("{}", algesta.Name(d.Bot.Typed("freezes"))), algesta.Say("List what may not be changed now, until when and why."),
+			algesta.Say("{}", algesta.Name(d.Bot.Typed("freezes"))), algesta.Say("List what can't be changed now, until when and why."),
 		},
-		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are here and what you may do.")},
+		[]algesta.Text{algesta.Say("{}", algesta.Name(d.Bot.Typed("whoami"))), algesta.Say("Show who you are here and what you can do.")},
 		[]algesta.Text{
 			algesta.Say("{}", algesta.Name(d.Bot.Typed("can-i", "scale api-gateway production"))),
-			algesta.Say("Check whether you may do something, and who has to approve it."),
+			algesta.Say("Check whether you can do something, and who has to approve it."),
 		},
 	)
 	where := algesta.Say("No policy rule lets you read an environment.")
@@ -166,7 +166,7 @@ func (d *Dispatcher) whoami(ctx context.Context, a algesta.Actor) algesta.Report
 	}
 	if len(approves) > 0 {
 		r.Body = append(
-			r.Body, algesta.Block{Text: algesta.Say("You may approve what others ask for:")}, algesta.Block{Table: approvalTable(approves)},
+			r.Body, algesta.Block{Text: algesta.Say("You can approve what others ask for:")}, algesta.Block{Table: approvalTable(approves)},
 		)
 	}
 	if len(grants) == 0 {
@@ -190,7 +190,7 @@ func grantTable(grants []policy.Grant) *algesta.Table {
 			},
 		)
 	}
-	return &algesta.Table{Head: []string{"rule", "role", "where", "you may", "after approval"}, Rows: rows}
+	return &algesta.Table{Head: []string{"rule", "role", "where", "you can", "after approval"}, Rows: rows}
 }
 
 // approvalTable is what a person may approve.
@@ -205,7 +205,7 @@ func approvalTable(asks []policy.Ask) *algesta.Table {
 			rows, []algesta.Text{algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs), ", "))},
 		)
 	}
-	return &algesta.Table{Head: []string{"rule", "where", "you may approve"}, Rows: rows}
+	return &algesta.Table{Head: []string{"rule", "where", "you can approve"}, Rows: rows}
 }
 
 // places is where a grant applies, in words.
@@ -266,13 +266,13 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 		book, _ = runbooks.Find(way.Runbook)
 	}
 	decision := d.decideAnywhere(ctx, book, c, true)
-	what := verb + targetWords(target)
+	what := doing(verb, targetWords(target))
 	others := d.whoMay(ctx, book, c)
 	switch decision.Effect {
 	case algesta.Allow:
 		return algesta.Report{
 			Tone:  algesta.Good,
-			Title: algesta.Say("Yes, you may {}. No approval is needed (rule \"{}\").", what, decision.Rule),
+			Title: algesta.Say("Yes, you can {}. No approval is needed (rule \"{}\").", what, decision.Rule),
 			Body:  others,
 		}, nil
 	case algesta.NeedsApproval:
@@ -280,12 +280,26 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 		missing := d.Policy().Missing(decision.Needs, a, nil)
 		return algesta.Report{
 			Tone:  algesta.Waiting,
-			Title: algesta.Say("Yes, you may {} once it is approved: {}.", what, stillNeeded(missing, n)),
+			Title: algesta.Say("Yes, you can {} once it's approved: {}.", what, stillNeeded(missing, n)),
 			Body:  others,
 		}, nil
 	case algesta.Refuse:
 	}
 	return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("No. {}", decision.Reason), Body: hint(decision.Hint)}, nil
+}
+
+// doing is the use of a command as it reads after "you can": "restart api-gateway in production", "use pods on api-gateway in production".
+func doing(verb, target string) string {
+	switch verb {
+	case "rollback":
+		return "roll back" + target
+	case "restart", "scale", "deploy", "undo", "pause", "resume", "diagnose", "freeze", "unfreeze", "describe":
+		return verb + target
+	}
+	if target != "" && !strings.HasPrefix(target, " in ") {
+		return "use " + verb + " on" + target
+	}
+	return "use " + verb + target
 }
 
 // whoMay says who else may do the same, to someone who may; a refusal says it itself.

@@ -59,10 +59,10 @@ func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Act
 
 // tellAsked says who asked for it, what state it's in and where it is. what is how the reader calls it: "this", "the same".
 func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader algesta.Actor, what string) error {
-	hint := algesta.Say("It is {}.", algesta.Name(r.ID))
+	hint := algesta.Say("It's {}.", algesta.Name(r.ID))
 	if channel, ts, err := d.Store.CardOf(ctx, r.ID); err == nil && ts != "" {
 		if at := d.Directory.Link(ctx, channel, ts); at != "" {
-			hint = algesta.Say("It is {}: {}", algesta.Name(r.ID), algesta.Span{Kind: algesta.Link, ID: at, Text: "see its thread"})
+			hint = algesta.Say("It's {}: {}", algesta.Name(r.ID), algesta.Span{Kind: algesta.Link, ID: at, Text: "see its thread"})
 		}
 	}
 	by := asker(r.Command.Requester)

@@ -74,7 +74,7 @@ func (d *Dispatcher) tellAudit(ctx context.Context, c algesta.Command) (algesta.
 	what := a.about(ctx)
 	if len(rows) == 0 {
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say(
-			"The audit has nothing that you may read about {} in the last {}.", what, words.Span(back),
+			"The audit has nothing that you can read about {} in the last {}.", what, words.Span(back),
 		)}, nil
 	}
 	r := algesta.Report{

@@ -325,7 +325,7 @@ func TestWhatIsLeftOfAPlanPassesEveryCheckAgain(t *testing.T) {
 		}, algesta.Failed, "freeze \"holidays\""},
 		"the requester left the group": {func(w *world, _ string, _ *[]algesta.Change) {
 			w.people.set(func(d *fakeDirectory) { d.people["U0LUIS"] = person("U0LUIS", "Luis") })
-		}, algesta.Failed, "You may not use autoscale in production"},
+		}, algesta.Failed, "You can't use autoscale in production"},
 		"another plan": {func(_ *world, _ string, plan *[]algesta.Change) {
 			*plan = moving()
 			(*plan)[2].UID = "another"

@@ -256,15 +256,15 @@ func (d *Dispatcher) good(r algesta.Request, p rollout.Progress) outcome {
 	return o
 }
 
-// allReady is "All 4 pods are ready".
+// allReady is "All 4 pods were ready".
 func allReady(n int) string {
 	switch n {
 	case 1:
-		return "Its pod is ready"
+		return "Its pod was ready"
 	case 2:
-		return "Both pods are ready"
+		return "Both pods were ready"
 	}
-	return fmt.Sprintf("All %d pods are ready", n)
+	return fmt.Sprintf("All %d pods were ready", n)
 }
 
 // bad is the end of a rollout that cannot come up, or came up and cannot stay so. The bot undoes nothing on its own.

@@ -175,7 +175,7 @@ func TestWhatIsWrongIsSaidInTheForm(t *testing.T) {
 			before: func(w *world) {
 				w.people.set(func(d *fakeDirectory) { d.people["U0LUIS"] = person("U0LUIS", "Luis") })
 			},
-			want: map[string]string{"command": "You may not restart in production: no policy rule names you or a group that you're in."},
+			want: map[string]string{"command": "You can't restart in production: no policy rule names you or a group that you're in."},
 		},
 		"nothing chosen": {by: luis, values: map[string]string{}, want: map[string]string{"again": ""}},
 		"no service": {

@@ -48,7 +48,7 @@ func TestAFreezeStopsWhatIsAskedForWhatWaitsAndWhatIsApproved(t *testing.T) {
 	w.types(luis, "freeze production until=2h")
 	require.Contains(t, w.answered()[0], "A freeze needs a reason")
 	w.types(nico, "freeze production until=2h because I can")
-	require.Contains(t, w.answered()[0], "You may not freeze in production")
+	require.Contains(t, w.answered()[0], "You can't freeze in production")
 	require.Empty(t, *w.store.Frozen())
 
 	z := w.freeze("freeze production until=2h because the import runs")
@@ -63,7 +63,7 @@ func TestAFreezeStopsWhatIsAskedForWhatWaitsAndWhatIsApproved(t *testing.T) {
 	require.Contains(t, plans, "Luis froze production until")
 
 	w.types(luis, "scale api-gateway production replicas=5")
-	require.Regexp(t, `^You may not scale in production until .+: Luis froze production \(the import runs\)\.$`, w.answered()[0])
+	require.Regexp(t, `^You can't scale in production until .+: Luis froze production \(the import runs\)\.$`, w.answered()[0])
 	w.votes(carla, algesta.Approve, waits.ID)
 	require.Contains(t, w.answered()[0], "Luis froze production")
 	require.Equal(t, waits.ID, w.request(algesta.Pending).ID, "a vote that can't count burns nothing")
@@ -73,7 +73,7 @@ func TestAFreezeStopsWhatIsAskedForWhatWaitsAndWhatIsApproved(t *testing.T) {
 	require.Contains(t, w.answered()[0], "Frozen now: production")
 	require.Contains(t, w.answered()[1], "the import runs | Luis")
 	w.types(nico, "freezes")
-	require.Equal(t, []string{"Nothing is frozen where you may look."}, w.answered())
+	require.Equal(t, []string{"Nothing that you can read is frozen."}, w.answered())
 	w.types(luis, "status api-gateway production")
 	require.Contains(t, w.detail(), "by Luis: the import runs")
 

@@ -14,7 +14,7 @@ import (
 func (d *Dispatcher) frozen(ctx context.Context, actor algesta.Actor) algesta.Report {
 	all := d.Policy().FrozenNow(actor, time.Now())
 	if len(all) == 0 {
-		return algesta.Report{Tone: algesta.Good, Title: algesta.Say("Nothing is frozen where you may look.")}
+		return algesta.Report{Tone: algesta.Good, Title: algesta.Say("Nothing that you can read is frozen.")}
 	}
 	rows := make([][]algesta.Text, 0, len(all))
 	for _, z := range all {

@@ -12,7 +12,7 @@ import (
 // A service whose Deployment was deleted isn't called unknown: the answer says since when it's gone, and where to find out why.
 func TestAServiceWhoseDeploymentIsGoneIsSaidToBeGone(t *testing.T) {
 	t.Parallel()
-	missing := &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no deployment.")}
+	missing := &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There's no deployment.")}
 	for _, command := range []string{"scale --replicas=2", "status", "restart", "history", "pods"} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()

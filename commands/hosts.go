@@ -64,7 +64,7 @@ func (d *Dispatcher) placeOfHost(
 	return algesta.Target{}, &algesta.Error{
 		Kind: algesta.ErrRefused,
 		Message: algesta.Say(
-			"I didn't look: no Ingress and no HTTPRoute where you may use {} is for {}, and I only go to hosts that one declares.",
+			"I didn't look: no Ingress and no HTTPRoute where you can use {} is for {}, and I only go to hosts that one declares.",
 			book.Name,
 			algesta.Name(host),
 		),

@@ -82,7 +82,7 @@ func TestTheEnvironmentOfAHostIsFoundWhereThePersonMayLookAlone(t *testing.T) {
 			rules,
 			map[string]string{"staging": "pay.example.com"},
 			"probe pay.example.com",
-			"I didn't look: no Ingress and no HTTPRoute where you may use probe is for pay.example.com, and I only go to hosts that one declares.",
+			"I didn't look: no Ingress and no HTTPRoute where you can use probe is for pay.example.com, and I only go to hosts that one declares.",
 			[]string{"production"},
 		},
 		"declared twice": {
@@ -96,7 +96,7 @@ func TestTheEnvironmentOfAHostIsFoundWhereThePersonMayLookAlone(t *testing.T) {
 			strings.Replace(rules, "namespaces: [production]}", "namespaces: [elsewhere]}", 1),
 			map[string]string{"production": "api.example.com"},
 			"openssl s_client -connect api.example.com:443",
-			"I didn't look: no Ingress and no HTTPRoute where you may use probe is for api.example.com, and I only go to hosts that one " +
+			"I didn't look: no Ingress and no HTTPRoute where you can use probe is for api.example.com, and I only go to hosts that one " +
 				"declares.", nil,
 		},
 	} {
@@ -124,7 +124,7 @@ func TestACommandAboutNothingTellsOnlyOfEnvironmentsThatThePersonMayLookAt(t *te
 	require.Len(t, table.Rows, 1)
 	require.Equal(t, "production", table.Rows[0][0].String())
 	w.types(luis, "can-i clusters")
-	require.Contains(t, w.said(algesta.AnswerPost)[0], "Yes, you may clusters")
+	require.Contains(t, w.said(algesta.AnswerPost)[0], "Yes, you can use clusters")
 	w.types(nico, "clusters")
 	require.Len(t, w.said(algesta.CardPost), 1, "who may look nowhere is refused")
 	require.Len(t, w.said(algesta.AnswerPost), 2)

@@ -33,7 +33,7 @@ func namedRequest(text string) (id string, ok bool) {
 // decided by typing an ID: an approver has to see the plan, beside its button. To everyone else there's no such request.
 func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string) error {
 	none := &algesta.Error{
-		Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no request {} that you may read.", algesta.Name(id)),
+		Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no request {} that you can read.", algesta.Name(id)),
 		Hint: algesta.Say("It may be the ID of a command that only reads: I keep nothing of those but the answer."),
 	}
 	r, err := d.Store.Request(ctx, id)

@@ -36,7 +36,7 @@ func TestAnIDTellsNothingToWhomMayNotReadThere(t *testing.T) {
 	w.types(nico, "status "+r.ID)
 	w.types(luis, "status c-000000000000")
 	require.Equal(t, []string{
-		"There's no request " + r.ID + " that you may read.", "There's no request c-000000000000 that you may read.",
+		"There's no request " + r.ID + " that you can read.", "There's no request c-000000000000 that you can read.",
 	}, w.said(algesta.AnswerPost))
 }
 

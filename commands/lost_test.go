@@ -62,7 +62,7 @@ func TestAnEndThatCantBePostedGoesToEverybodyDirectly(t *testing.T) {
 		away bool
 		said string
 	}{
-		"it ran":           {false, "All 6 pods are ready"},
+		"it ran":           {false, "All 6 pods were ready"},
 		"the bot was gone": {true, "I'm not in #ops any more, so nobody would see how it ends. Invite me again and ask again."},
 	}
 	for name, c := range cases {

@@ -17,9 +17,9 @@ func TestANamespaceIsNoBusinessOfARuleAboutAnotherNamespace(t *testing.T) {
 	w := newWorld(t)
 	w.setRules(everything)
 	w.types(luis, typed)
-	require.Contains(t, w.said(algesta.AnswerPost)[0], "You may not use namespace.create on aks")
+	require.Contains(t, w.said(algesta.AnswerPost)[0], "You can't use namespace.create on aks")
 	w.types(luis, "can-i namespace create payments environment=production team=backend")
-	require.Contains(t, w.said(algesta.AnswerPost)[1], "No. You may not use namespace.create on aks")
+	require.Contains(t, w.said(algesta.AnswerPost)[1], "No. You can't use namespace.create on aks")
 
 	everywhere := strings.ReplaceAll(everything, "namespaces: [production]", `namespaces: ["*"]`)
 	w.setRules(everywhere)

@@ -36,7 +36,7 @@ func TestWhereNoPodRanNothingIsProven(t *testing.T) {
 			if replicas == 0 {
 				require.Contains(t, said, "It's scaled to 0 pods, so none ran and I couldn't see whether this version comes up.")
 			} else {
-				require.Contains(t, said, "All 4 pods are ready")
+				require.Contains(t, said, "All 4 pods were ready")
 			}
 		})
 	}

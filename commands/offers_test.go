@@ -50,7 +50,7 @@ func TestAnOfferIsUsedOnce(t *testing.T) {
 	last := w.posts()[len(w.posts())-1]
 	require.Equal(t, luis.ID.User, last.OnlyFor)
 	require.Regexp(t, `^Marta asked for this (\d+ s ago|just now); it's waiting for approval\.$`, last.Report.Title.String())
-	require.Equal(t, "It is "+r.ID+": see its thread", last.Report.Body[0].Text.String())
+	require.Equal(t, "It's "+r.ID+": see its thread", last.Report.Body[0].Text.String())
 	require.Len(t, w.said(algesta.CardPost), 2, "one change and one Undo")
 	w.votes(carla, algesta.Approve, r.ID)
 	w.idle()

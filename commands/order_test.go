@@ -40,9 +40,9 @@ func TestVotes(t *testing.T) {
 		status algesta.Status
 	}{
 		"whoever asked may not approve":            {luis, algesta.Approve, "You can't approve your own request", algesta.Pending},
-		"a stranger to the rule may not approve":   {nico, algesta.Approve, "You may not approve this", algesta.Pending},
-		"a stranger to the rule may not deny":      {nico, algesta.Deny, "You may not deny this.", algesta.Pending},
-		"only whoever asked cancels":               {carla, algesta.Cancel, "Only Luis, who asked for this, may cancel it.", algesta.Pending},
+		"a stranger to the rule may not approve":   {nico, algesta.Approve, "You can't approve this", algesta.Pending},
+		"a stranger to the rule may not deny":      {nico, algesta.Deny, "You can't deny this.", algesta.Pending},
+		"only whoever asked cancels":               {carla, algesta.Cancel, "Only Luis, who asked for this, can cancel it.", algesta.Pending},
 		"an approver denies":                       {pablo, algesta.Deny, "", algesta.Rejected},
 		"whoever asked cancels":                    {luis, algesta.Cancel, "", algesta.Cancelled},
 		"whoever asked denies, which is to cancel": {luis, algesta.Deny, "", algesta.Cancelled},
@@ -152,7 +152,7 @@ func TestUnknownOutcomeBlocksTheWorkloadUntilSomebodyAnswers(t *testing.T) {
 	require.Equal(t, 1, w.cluster.writes(), "the second change waits")
 	require.Equal(t, []algesta.ExecutionState{algesta.Doubtful}, w.states(doubtful.ID))
 	w.votes(nico, algesta.NotDone, doubtful.ID)
-	require.Contains(t, strings.Join(w.said(algesta.AnswerPost), "\n"), "You may not answer this.")
+	require.Contains(t, strings.Join(w.said(algesta.AnswerPost), "\n"), "You can't answer this.")
 	w.votes(carla, algesta.NotDone, doubtful.ID)
 	done := w.request(algesta.Succeeded)
 	require.Equal(t, second.ID, done.ID)
@@ -252,8 +252,8 @@ func TestRefusalsTouchNothing(t *testing.T) {
 		answer  string
 		reads   bool
 	}{
-		"no binding, to read": {nico, "status api-gateway production", nil, "You may not see the status in production", false},
-		"no binding":          {nico, "restart api-gateway production", nil, "You may not restart in production", false},
+		"no binding, to read": {nico, "status api-gateway production", nil, "You can't see the status in production", false},
+		"no binding":          {nico, "restart api-gateway production", nil, "You can't restart in production", false},
 		"not a member of the channel": {luis, "restart api-gateway production", func(w *world, _ *algesta.Invocation) {
 			w.people.set(func(d *fakeDirectory) { d.away = true })
 		}, "I'm not in #ops, so I can't post a thread here.", false},

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"slices"
 
 	"github.com/3astronautas/algesta"
 )
@@ -47,6 +48,10 @@ func fromPerson(in algesta.Invocation) origin {
 // reply stores an answer that only its reader sees, its audit line, and closes what it answers, in one transaction.
 func (d *Dispatcher) reply(ctx context.Context, from origin, id string, r algesta.Report, line algesta.Entry) error {
 	r.Title = d.called(ctx, r.Title)
+	r.Body = slices.Clone(r.Body)
+	for i := range r.Body {
+		r.Body[i].Text = d.called(ctx, r.Body[i].Text)
+	}
 	return d.storeLate(ctx, func(tx Tx) error {
 		if from.alone != nil { // where a rule asked, the audit has it
 			if err := tx.Post(from.alone.answer(id, r)); err != nil {

@@ -190,7 +190,10 @@ func (d *Dispatcher) names(ctx context.Context, needs []algesta.Requirement) nam
 }
 
 // of is "@platform or Carla": plain words that notify nobody.
-func (n names) of(subjects []algesta.Subject) string {
+func (n names) of(subjects []algesta.Subject) string { return words.Or(n.each(subjects)) }
+
+// each are the words for these subjects: "@platform", "Carla".
+func (n names) each(subjects []algesta.Subject) []string {
 	said := make([]string, len(subjects))
 	for i, s := range subjects {
 		said[i] = n[s].word
@@ -198,7 +201,7 @@ func (n names) of(subjects []algesta.Subject) string {
 			said[i] = string(s)
 		}
 	}
-	return words.Or(said)
+	return said
 }
 
 // called is a text in which those that a policy names by an ID alone have their names, for where a mention is only text.

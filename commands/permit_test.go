@@ -24,7 +24,7 @@ func TestWhatWasKnownBeforeDoesNotCountAtTheExecution(t *testing.T) {
 	}{
 		"an approver was deactivated":         {gone, "The approval by Pablo no longer counts"},
 		"an approver left the group":          {person("U0PABLO", "Pablo"), "The approval by Pablo no longer counts"},
-		"whoever asked for it left the group": {person("U0LUIS", "Luis"), "You may not scale in production"},
+		"whoever asked for it left the group": {person("U0LUIS", "Luis"), "You can't scale in production"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +145,7 @@ func rulesOf(approvers string) string {
 // TestAClickIsDecidedByThePolicyInForce has the approvers change while a request waits.
 func TestAClickIsDecidedByThePolicyInForce(t *testing.T) {
 	t.Parallel()
-	for action, said := range map[algesta.VoteAction]string{algesta.Approve: "You may not approve this", algesta.Deny: "You may not deny " +
+	for action, said := range map[algesta.VoteAction]string{algesta.Approve: "You can't approve this", algesta.Deny: "You can't deny " +
 		"this."} {
 		t.Run(string(action)+" by whoever was an approver", func(t *testing.T) {
 			t.Parallel()
@@ -173,7 +173,7 @@ func TestAClickIsDecidedByThePolicyInForce(t *testing.T) {
 		r := w.request(algesta.Unknown)
 		w.setRules(rulesOf(`"user:U0NICO"`))
 		w.votes(carla, algesta.NotDone, r.ID)
-		require.Equal(t, []string{"You may not answer this."}, w.said(algesta.AnswerPost))
+		require.Equal(t, []string{"You can't answer this."}, w.said(algesta.AnswerPost))
 		w.request(algesta.Unknown)
 		w.votes(nico, algesta.NotDone, r.ID)
 		w.request(algesta.Failed)

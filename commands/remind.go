@@ -136,15 +136,26 @@ func question(r algesta.Request) algesta.Text {
 		first, size := utf8.DecodeRuneInString(what[0].Text)
 		what[0].Text = string(unicode.ToLower(first)) + what[0].Text[size:]
 	}
-	out := algesta.Say("{} asks to {}", asker(r.Command.Requester), what)
 	if env := r.Command.Target.Environment; env != "" &&
 		!strings.Contains(strings.ReplaceAll(r.Plan.Summary.String(), r.Command.Target.Name, ""), env) {
-		out = algesta.Say("{} in {}", out, env)
+		what = withPlace(what, " in "+env)
 	}
+	out := algesta.Say("{} asks to {}", asker(r.Command.Requester), what)
 	if from, to := versions(r.Plan); from != to {
 		out = algesta.Say("{} from {} to {}", out, from, to)
 	}
 	return algesta.Say("{}.", out)
+}
+
+// withPlace puts the place behind what a summary is about, which ends with its colon where it has one.
+func withPlace(summary algesta.Text, place string) algesta.Text {
+	for i, s := range summary {
+		if about, rest, ok := strings.Cut(s.Text, ": "); ok && s.Kind == algesta.Plain {
+			summary[i].Text = about + place + ": " + rest
+			return summary
+		}
+	}
+	return algesta.Say("{}{}", summary, place)
 }
 
 // versions are the tags of the plan's image before and after, "" where it has none or more than one image.

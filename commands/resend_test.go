@@ -32,7 +32,7 @@ func TestWhatWasRecordedAndNotSentIsCheckedAgain(t *testing.T) {
 	}{
 		"the policy gives the requester nothing any more": {
 			func(w *world) { w.setRules(strings.Replace(rules, "group:S0BACKEND", "group:S0OTHERS", 1)) },
-			algesta.Rejected, "You may not scale in production",
+			algesta.Rejected, "You can't scale in production",
 		},
 		"a freeze": {
 			func(w *world) { w.setRules(rules + frozenNow) },
@@ -40,7 +40,7 @@ func TestWhatWasRecordedAndNotSentIsCheckedAgain(t *testing.T) {
 		},
 		"the requester left the group": {
 			func(w *world) { w.people.set(func(d *fakeDirectory) { d.people["U0LUIS"] = person("U0LUIS", "Luis") }) },
-			algesta.Rejected, "You may not scale in production",
+			algesta.Rejected, "You can't scale in production",
 		},
 		"the approver was deactivated": {
 			func(w *world) {

@@ -102,24 +102,24 @@ func TestWhatARuleMayNotIsRefused(t *testing.T) {
 	}{
 		"a change": {
 			asks: asks(func(c *commands.RuleCommand) { c.Runbook = "restart" }),
-			kind: "refused", says: "The rule alerts may only look, so it may not restart in production.",
+			kind: "refused", says: "The rule alerts may only read, so it can't restart in production.",
 		},
 		"a change on behalf of somebody who may": {
 			asks: asks(func(c *commands.RuleCommand) { c.Runbook, c.For = "restart", luis.ID }),
-			kind: "refused", says: "The rule alerts for Luis may only look, so it may not restart in production.",
+			kind: "refused", says: "The rule alerts for Luis may only read, so it can't restart in production.",
 		},
 		"a read that no binding gives it": {
 			asks: asks(func(c *commands.RuleCommand) { c.Target.Environment, c.Target.Namespace = "staging", "staging" }),
-			kind: "refused", says: "The rule alerts may not see the status in staging: no binding of the policy gives that to rule:alerts.",
+			kind: "refused", says: "The rule alerts can't see the status in staging: no binding of the policy gives that to rule:alerts.",
 		},
 		"another rule": {
 			asks: asks(func(c *commands.RuleCommand) { c.Rule = "alert" }),
-			kind: "refused", says: "The rule alert may not see the status in production: no binding of the policy gives that to rule:alert.",
+			kind: "refused", says: "The rule alert can't see the status in production: no binding of the policy gives that to rule:alert.",
 		},
 		"a read on behalf of somebody who may not": {
 			asks: asks(func(c *commands.RuleCommand) { c.For = nico.ID }),
 			kind: "refused",
-			says: "The rule alerts for Nico may not see the status in production: no binding of the policy gives that to Nico.",
+			says: "The rule alerts for Nico can't see the status in production: no binding of the policy gives that to Nico.",
 		},
 		"a read on behalf of nobody knows whom": {
 			asks:  asks(func(c *commands.RuleCommand) { c.For = luis.ID }),

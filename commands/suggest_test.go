@@ -58,7 +58,7 @@ func TestWhoamiTellsAnApproverWhatTheyMayApprove(t *testing.T) {
 	if !strings.Contains(answers[0], "Carla") { // posts are in no order
 		answers[0], answers[1] = answers[1], answers[0]
 	}
-	require.Contains(t, answers[0], "You may approve what others ask for:")
+	require.Contains(t, answers[0], "You can approve what others ask for:")
 	require.Contains(t, answers[0], "a second person")
 	require.Contains(t, answers[0], "No rule lets you ask for anything yourself.")
 	require.Contains(t, answers[1], "No policy rule names you")
@@ -96,7 +96,7 @@ func TestCanISaysWhatItIsAbout(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.types(luis, text)
-			require.Contains(t, strings.Join(w.answers(), "\n"), "Yes, you may "+want+".")
+			require.Contains(t, strings.Join(w.answers(), "\n"), "Yes, you can "+want+".")
 		})
 	}
 }

@@ -56,7 +56,7 @@ func TestAThreadLendsItsSubjectAndNoRights(t *testing.T) {
 	got := w.says(nico, thread, "scale 6")
 	require.Len(t, got, 1)
 	require.Equal(t, "U0NICO", got[0].OnlyFor)
-	require.Contains(t, got[0].Report.Title.String(), "You may not", "the policy decides as if it was typed")
+	require.Contains(t, got[0].Report.Title.String(), "You can't", "the policy decides as if it was typed")
 }
 
 // What a thread is about comes from what the bot posted there: where that is more than one thing, or nobody knows, it asks.

@@ -84,7 +84,7 @@ func TestTheAuditTellsEverybodyWhatTheyMayKnowAndNothingElse(t *testing.T) {
 	require.Contains(t, said, "Pablo | denied | Restart of api-gateway in production · its thread")
 	require.Contains(t, said, "Luis | requested | Restart of api-gateway in production · its thread | the cache is full")
 	require.Contains(t, said, "Nico | refused |")
-	require.Contains(t, said, "restart api-gateway production · You may not restart in production")
+	require.Contains(t, said, "restart api-gateway production · You can't restart in production")
 
 	w.types(luis, "audit <@U0PABLO|pablo> since=2h")
 	said = strings.Join(w.answered(), "\n")
@@ -92,17 +92,17 @@ func TestTheAuditTellsEverybodyWhatTheyMayKnowAndNothingElse(t *testing.T) {
 	require.NotContains(t, said, "Nico")
 
 	w.types(marta, "audit since=1h")
-	require.Equal(t, []string{"The audit has nothing that you may read about everything in the last 60 min."}, w.answered(), "of production")
+	require.Equal(t, []string{"The audit has nothing that you can read about everything in the last 60 min."}, w.answered(), "of production")
 	w.types(marta, "audit api-gateway production")
-	require.Contains(t, w.answered()[0], "You may not use audit in production")
+	require.Contains(t, w.answered()[0], "You can't use audit in production")
 	w.types(nico, "audit")
-	require.Contains(t, w.answered()[0], "You may not use audit")
+	require.Contains(t, w.answered()[0], "You can't use audit")
 	w.types(luis, "audit since=soon")
 	require.Contains(t, w.answered()[0], "since is a length of time such as 2h or 7d, not “soon”.")
 
 	w.people.set(func(d *fakeDirectory) { d.private = true; d.knownPlaces = nil })
 	w.types(carla, "audit api-gateway production")
-	require.Contains(t, w.answered()[0], "has nothing that you may read", "what was asked for in a private channel is nobody else's business")
+	require.Contains(t, w.answered()[0], "has nothing that you can read", "what was asked for in a private channel is nobody else's business")
 	w.types(luis, "audit api-gateway production")
 	require.Contains(t, strings.Join(w.answered(), "\n"), "Luis | requested")
 }

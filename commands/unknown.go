@@ -23,14 +23,11 @@ func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.E
 	}
 	may := d.Policy().Answerers(d.needs(r), d.factsOf(r))
 	names := d.names(ctx, []algesta.Requirement{{Approvers: may}})
-	who := r.Command.Called()
-	if len(may) > 0 {
-		who = words.Or([]string{who, names.of(may)})
-	}
+	who := words.Or(append([]string{r.Command.Called()}, names.each(may)...))
 	_, err := d.step(ctx, step{
 		id: r.ID, from: []algesta.Status{algesta.Executing}, to: algesta.Unknown, note: "may or may not have happened",
 		record: &e, was: algesta.Intended, data: algesta.Args{},
-		said:    said.Then("Check the cluster and answer here: {} may.", who),
+		said:    said.Then("Check the cluster and answer here: {} can.", who),
 		buttons: []algesta.Button{answerButton(r, e, algesta.Done), answerButton(r, e, algesta.NotDone)},
 	})
 	return err
@@ -51,7 +48,7 @@ func answerButton(r algesta.Request, e algesta.Execution, action algesta.VoteAct
 	}
 	b.Confirm = &algesta.Confirm{
 		Title: b.Label + "?", Yes: b.Label, No: "Not sure",
-		Text: fmt.Sprintf("You checked: %s (%s) Whatever is waiting for it continues then.", became(changeOf(r, e), says), r.Plan.Title),
+		Text: fmt.Sprintf("You checked: %s (%s) Requests that wait for it continue then.", became(changeOf(r, e), says), r.Plan.Title),
 	}
 	return b
 }

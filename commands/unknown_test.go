@@ -37,9 +37,9 @@ func inDoubt(t *testing.T) (w *world, doubtful, waiting algesta.Request) {
 func TestWhoAnswersAWriteInDoubt(t *testing.T) {
 	t.Parallel()
 	w, doubtful, waiting := inDoubt(t)
-	require.Contains(t, w.said(algesta.EndPost)[0], "Check the cluster and answer here: Luis or @backend may.")
+	require.Contains(t, w.said(algesta.EndPost)[0], "Check the cluster and answer here: Luis or @backend can.")
 	w.votes(nico, algesta.NotDone, doubtful.ID)
-	require.Equal(t, []string{"You may not answer this."}, w.said(algesta.AnswerPost))
+	require.Equal(t, []string{"You can't answer this."}, w.said(algesta.AnswerPost))
 	w.votes(person("U0MARTA", "Marta"), algesta.NotDone, doubtful.ID)
 	require.Equal(t, waiting.ID, w.request(algesta.Succeeded).ID, "the workload is free")
 	w.votes(luis, algesta.Done, doubtful.ID)

@@ -168,7 +168,7 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 	switch {
 	case in.Vote.Action == algesta.Cancel && !own:
 		return &algesta.Error{
-			Kind: algesta.ErrRefused, Message: algesta.Say("Only {}, who asked for this, may cancel it.", r.Command.Called()),
+			Kind: algesta.ErrRefused, Message: algesta.Say("Only {}, who asked for this, can cancel it.", r.Command.Called()),
 			Hint: algesta.Say("Approvers can deny it."),
 		}
 	case own: // denying one's own request is cancelling it

@@ -19,9 +19,9 @@ func TestWhoCanIsAnsweredToThoseWhoCanAndWhoCannot(t *testing.T) {
 		last = append(last, p.Report)
 	}
 	require.Len(t, last, 3)
-	require.Contains(t, last[0].Title.String(), "Yes, you may restart api-gateway in production once it is approved")
+	require.Contains(t, last[0].Title.String(), "Yes, you can restart api-gateway in production once it's approved")
 	require.Equal(t, "Who can: @backend.", last[0].Body[0].Text.String())
-	require.Contains(t, last[1].Title.String(), "Yes, you may pods api-gateway in production.")
+	require.Contains(t, last[1].Title.String(), "Yes, you can use pods on api-gateway in production.")
 	require.Contains(t, last[1].Body[0].Text.String(), "Who can: ")
 	require.Contains(t, last[2].Title.String(), "No. ")
 	require.Contains(t, last[2].Body[0].Text.String(), "can: ask there.")

@@ -150,7 +150,7 @@ func TestADeletedServiceIsNamedByItsCallers(t *testing.T) {
 		web.Spec.Template.Spec.Containers = []corev1.Container{{Name: "web", Env: []corev1.EnvVar{{Name: "ORDERS", Value: value}}}}
 		d := diagnosis.Diagnose(facts.NewSnapshot(noon, []runtime.Object{web, selecting("web", map[string]string{"app": "web"})}, nil), about)
 		require.Equal(t, diagnosis.Unknown, d.Verdict)
-		want := "There is no service ms-orders in production."
+		want := "There's no service ms-orders in production."
 		if named {
 			want += " It is still named by ORDERS of Deployment web: calls to it fail."
 		}

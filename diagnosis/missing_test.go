@@ -70,8 +70,8 @@ func TestWhatIsNotReadIsNotCalledMissing(t *testing.T) {
 		"Event":                 "I couldn't check event x: a diagnosis doesn't read objects of this kind.",
 		"Gateway":               "I couldn't check gateway x: a diagnosis doesn't read objects of this kind.",
 		"Certificate":           "I found no certificate x in production, nor any other certificate: cert-manager may not be installed.",
-		"EndpointSlice":         "There is no endpointslice x in production.",
-		"Endpoints":             "There is no service x in production.",
+		"EndpointSlice":         "There's no endpointslice x in production.",
+		"Endpoints":             "There's no service x in production.",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

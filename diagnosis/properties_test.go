@@ -158,7 +158,7 @@ func TestUnknownNamesGetASuggestion(t *testing.T) {
 	s := facts.NewSnapshot(noon, service("api-gateway", 2), nil)
 	d := diagnosis.Diagnose(s, s.Subject("api-gatewy", "production"))
 	require.Equal(t, diagnosis.Unknown, d.Verdict)
-	require.Equal(t, "There is no workload api-gatewy in production. Did you mean api-gateway?", d.Summary)
+	require.Equal(t, "There's no workload api-gatewy in production. Did you mean api-gateway?", d.Summary)
 	require.Equal(
 		t,
 		"I couldn't look for node x: nodes weren't read.",

@@ -92,15 +92,15 @@ func TestANameIsNotDeniedWhereKindsWereNotRead(t *testing.T) {
 	t.Parallel()
 	s := facts.NewSnapshot(noon, service("web", 1), []facts.NotChecked{{Kind: "statefulsets", Reason: "no file in the folder lists them"}})
 	d := diagnosis.Diagnose(s, s.Subject("postgres", "production"))
-	require.Equal(t, "There is no workload postgres in production among what was read; statefulsets weren't.", d.Summary)
+	require.Equal(t, "There's no workload postgres in production among what was read; statefulsets weren't.", d.Summary)
 }
 
 func TestAMistypedNamespaceGetsASuggestion(t *testing.T) {
 	t.Parallel()
 	s := facts.NewSnapshot(noon, service("web", 1), nil)
 	for namespace, want := range map[string]string{
-		"prodution": "There is nothing in prodution. Did you mean production?",
-		"elsewhere": "There is no workload web in elsewhere.",
+		"prodution": "There's nothing in prodution. Did you mean production?",
+		"elsewhere": "There's no workload web in elsewhere.",
 	} {
 		require.Equal(t, want, diagnosis.Diagnose(s, s.Subject("web", namespace)).Summary)
 	}

@@ -150,7 +150,7 @@ func TestWhatAnAnswerToAPatchMeans(t *testing.T) {
 			asJSON,
 			status(404, "NotFound", secretValue),
 			algesta.ErrNotFound,
-			"There is no deployment api-gateway in namespace production.",
+			"There's no deployment api-gateway in namespace production.",
 		},
 	}
 	for name, tt := range tests {

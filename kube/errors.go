@@ -41,11 +41,11 @@ func (c *Cluster) explain(a attempt, err error) error {
 		out.Hint = algesta.Say("The namespace may have been deleted, or the kind isn't installed.")
 	case code == http.StatusNotFound && a.name != "" && a.namespace == "":
 		out.Kind = algesta.ErrNotFound
-		out.Message = algesta.Say("There is no {} {}.", singular(a.resource), algesta.Name(a.name))
+		out.Message = algesta.Say("There's no {} {}.", singular(a.resource), algesta.Name(a.name))
 		out.Hint = algesta.Say("It may have been deleted or renamed.")
 	case code == http.StatusNotFound && a.name != "":
 		out.Kind = algesta.ErrNotFound
-		out.Message = algesta.Say("There is no {} {} in namespace {}.", singular(a.resource), algesta.Name(a.name), algesta.Name(a.namespace))
+		out.Message = algesta.Say("There's no {} {} in namespace {}.", singular(a.resource), algesta.Name(a.name), algesta.Name(a.namespace))
 		out.Hint = algesta.Say("It may have been deleted or renamed.")
 	case code == http.StatusNotFound:
 		out.Kind = algesta.ErrNotFound

@@ -70,7 +70,7 @@ func TestALogThatCannotBeReadIsASentence(t *testing.T) {
 		says string
 	}{
 		http.StatusBadRequest:          {algesta.ErrNotFound, "Container web of pod p has no such log."},
-		http.StatusNotFound:            {algesta.ErrNotFound, "There is no pod p in namespace production."},
+		http.StatusNotFound:            {algesta.ErrNotFound, "There's no pod p in namespace production."},
 		http.StatusForbidden:           {algesta.ErrForbidden, "I don't have permission to get pods/log in production (403)."},
 		http.StatusInternalServerError: {algesta.ErrUnreachable, "The node of pod p doesn't return its log."},
 	} {

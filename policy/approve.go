@@ -37,8 +37,8 @@ func (p *Policy) MayApprove(needs []algesta.Requirement, requester, voter algest
 			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("Rule \"{}\" lets you approve it.", n.Rule)}
 		}
 	}
-	return refuse(needs[0].Rule, algesta.Say("You may not approve this (rule \"{}\").", needs[0].Rule),
-		algesta.Say("{} may.", someone("Someone", approvers(needs))))
+	return refuse(needs[0].Rule, algesta.Say("You can't approve this (rule \"{}\").", needs[0].Rule),
+		algesta.Say("{} can.", someone("Someone", approvers(needs))))
 }
 
 // others are the approvers without the one who asked, where that is named alone.
@@ -59,7 +59,7 @@ func (p *Policy) MayDeny(needs []algesta.Requirement, voter algesta.Actor) alges
 			return algesta.Decision{Effect: algesta.Allow, Rule: n.Rule, Reason: algesta.Say("Rule \"{}\" lets you deny it.", n.Rule)}
 		}
 	}
-	return refuse("", algesta.Say("You may not deny this."), algesta.Say("Whoever may approve it may deny it; whoever asked may cancel it."))
+	return refuse("", algesta.Say("You can't deny this."), algesta.Say("Anyone who may approve it can deny it; the requester can cancel it."))
 }
 
 // MayAnswer says whether someone's word counts about a change whose outcome nobody knows: that of the requester, of anyone who may
@@ -83,7 +83,7 @@ func (p *Policy) MayAnswer(needs []algesta.Requirement, f Facts, voter algesta.A
 		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("Rule \"{}\" lets you ask for the same.", b.name)}
 	}
 	return refuse(
-		"", algesta.Say("You may not answer this."), algesta.Say("{} may, or {}.", asked.Called(), someone("someone", p.Answerers(needs, f))),
+		"", algesta.Say("You can't answer this."), algesta.Say("{} can, or {}.", asked.Called(), someone("someone", p.Answerers(needs, f))),
 	)
 }
 

@@ -44,7 +44,7 @@ func TestMayApprove(t *testing.T) {
 			[]algesta.Requirement{need("x", 1, false, "eva@example.com")}, address, algesta.Allow, `Rule "x" lets you approve it.`, "",
 		},
 		"a stranger to the rule": {
-			one, nobody, algesta.Refuse, `You may not approve this (rule "second person").`, "Someone in @S0PLATFORM or @U0CARLA may.",
+			one, nobody, algesta.Refuse, `You can't approve this (rule "second person").`, "Someone in @S0PLATFORM or @U0CARLA can.",
 		},
 		"whoever asked, although of the group": {
 			one, petra, algesta.Refuse, "You can't approve your own request. Ask someone else in @S0PLATFORM or @U0CARLA.", "",
@@ -78,7 +78,7 @@ func TestMayDeny(t *testing.T) {
 	refused := p.MayDeny(needs, nobody)
 	require.Equal(t, algesta.Refuse, refused.Effect)
 	require.Equal(
-		t, "You may not deny this. Whoever may approve it may deny it; whoever asked may cancel it.",
+		t, "You can't deny this. Anyone who may approve it can deny it; the requester can cancel it.",
 		refused.Reason.String()+" "+refused.Hint.String(),
 	)
 	bot := luis
@@ -160,5 +160,5 @@ func TestARefusalToAnswerQuotesAForgedName(t *testing.T) {
 	f := policy.Facts{Command: algesta.Command{Requester: algesta.AskedBy(forger)}, Verb: "restart"}
 	got := example(t).MayAnswer([]algesta.Requirement{need("second person", 1, false, "user:U0CARLA")}, f, nobody)
 	require.Equal(t, algesta.Refuse, got.Effect)
-	require.Contains(t, got.Hint.String(), "“Everybody here may, says Carla. Petra” may, or ")
+	require.Contains(t, got.Hint.String(), "“Everybody here may, says Carla. Petra” can, or ")
 }

@@ -122,7 +122,7 @@ func (p *Policy) unbound(f Facts) algesta.Decision {
 	if f.Command.Rule != nil {
 		return unboundRule(f)
 	}
-	what := algesta.Say("You may not {} {}", doing(f.Verb), where(f.target()))
+	what := algesta.Say("You can't {} {}", doing(f.Verb), where(f.target()))
 	for _, b := range p.bindings {
 		if b.place.covers(f.target()) && f.asks(b.subjects) {
 			return refuse(b.name, algesta.Say("{} (rule \"{}\" gives you {}).", what, b.name, words.List(allowed(b.allow))), p.whoMay(f))
@@ -208,7 +208,7 @@ func (p *Policy) whoMay(f Facts) algesta.Text {
 	case len(people) > 0:
 		return algesta.Say("{} can: ask them.", eitherSubject(people))
 	}
-	return algesta.Say("Nobody may: ask the people who write the policy.")
+	return algesta.Say("Nobody can: ask the people who write the policy.")
 }
 
 // frozen's sentence: until when, and why.
@@ -219,16 +219,16 @@ func frozen(z freeze, f Facts) algesta.Decision {
 		return refuse(
 			z.name,
 			algesta.Say(
-				"You may not {} {} until {}: {} froze {} ({}).", doing(f.Verb), where(f.target()), end, z.asked.By.Called(),
+				"You can't {} {} until {}: {} froze {} ({}).", doing(f.Verb), where(f.target()), end, z.asked.By.Called(),
 				z.asked.What(), reason,
 			),
-			algesta.Say("Ask again after that. Whoever may unfreeze {} can end it sooner.", z.asked.What()),
+			algesta.Say("Ask again after that. Anyone who may unfreeze {} can end it sooner.", z.asked.What()),
 		)
 	}
 	return refuse(
 		z.name,
 		algesta.Say(
-			"You may not {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, reason,
+			"You can't {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, reason,
 		),
 		algesta.Say("Ask again after that. If it can't wait, ask the people who write the policy."),
 	)

@@ -42,39 +42,39 @@ func TestDecide(t *testing.T) {
 		},
 		"a verb that the role lacks says what the role has and who to ask": {
 			asks(dana, "autoscale", "production", nil), algesta.Refuse, "backend asks in production",
-			`You may not use autoscale in production (rule "backend asks in production" gives you reading, rollback, restart, scale and deploy).`,
+			`You can't use autoscale in production (rule "backend asks in production" gives you reading, rollback, restart, scale and deploy).`,
 			"Someone in @S0PLATFORM can: ask there.",
 		},
 		"a place without rights says where there are some": {
 			asks(dana, "restart", "monitoring", nil), algesta.Refuse, "",
-			"You may not restart in monitoring: your rights are in development, pruebas and production.",
+			"You can't restart in monitoring: your rights are in development, pruebas and production.",
 			"Someone in @S0PLATFORM can: ask there.",
 		},
 		"somebody no rule names is refused": {
 			asks(nobody, "status", "development", nil), algesta.Refuse, "",
-			"You may not see the status in development: no policy rule names you or a group that you're in.",
+			"You can't see the status in development: no policy rule names you or a group that you're in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"an approver needs no role, and gets none by approving": {
 			asks(carla, "status", "production", nil), algesta.Refuse, "",
-			"You may not see the status in production: the rule \"production needs a second person\" lets you approve there what others ask for, " +
+			"You can't see the status in production: the rule \"production needs a second person\" lets you approve there what others ask for, " +
 				"and no rule lets you ask yourself.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"a name that looks like an ID decides nothing": {
 			with(asks(nobody, "status", "development", nil), func(f *policy.Facts) { f.Command.Actor.Name = "U0DANA" }), algesta.Refuse, "",
-			"You may not see the status in development: no policy rule names you or a group that you're in.",
+			"You can't see the status in development: no policy rule names you or a group that you're in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"IDs are compared with their case": {
 			asks(member("u0dana", "s0backend"), "status", "development", nil), algesta.Refuse, "",
-			"You may not see the status in development: no policy rule names you or a group that you're in.",
+			"You can't see the status in development: no policy rule names you or a group that you're in.",
 			"Someone in @S0BACKEND or @S0PLATFORM can: ask there.",
 		},
 		"a verb that nobody knows is refused": {
 			asks(luis, "explode", "production", nil), algesta.Refuse, "platform team everywhere",
-			`You may not use explode in production (rule "platform team everywhere" gives you reading and every change).`,
-			"Nobody may: ask the people who write the policy.",
+			`You can't use explode in production (rule "platform team everywhere" gives you reading and every change).`,
+			"Nobody can: ask the people who write the policy.",
 		},
 		"a guest is refused whatever the rules say": {
 			asks(as(algesta.Guest), "status", "development", nil), algesta.Refuse, "",
@@ -123,7 +123,7 @@ func TestDecide(t *testing.T) {
 		},
 		"a freeze refuses changes and says until when": {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = holiday }), algesta.Refuse, "end of year",
-			`You may not roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
+			`You can't roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
 			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a freeze lets people read": {
@@ -138,13 +138,13 @@ func TestDecide(t *testing.T) {
 		"a freeze lasts to its last second": {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = time.Date(2027, 1, 2, 4, 59, 59, 0, time.UTC) }),
 			algesta.Refuse, "end of year",
-			`You may not roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
+			`You can't roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
 			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a freeze begins at its beginning": {
 			with(asks(luis, "restart", "production", nil), func(f *policy.Facts) { f.At = time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC) }),
 			algesta.Refuse, "end of year",
-			`You may not restart in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
+			`You can't restart in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
 			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a command without a time is refused, because no freeze could be judged": {
@@ -159,7 +159,7 @@ func TestDecide(t *testing.T) {
 		"what is in no namespace is only in reach of a rule for all": {
 			with(asks(dana, "nodes", "", nil), func(f *policy.Facts) { f.Command.Target = algesta.Target{Cluster: "aks-algesta-dev"} }),
 			algesta.Refuse, "",
-			"You may not use nodes on aks-algesta-dev: your rights are in development, pruebas and production.",
+			"You can't use nodes on aks-algesta-dev: your rights are in development, pruebas and production.",
 			"Someone in @S0PLATFORM can: ask there.",
 		},
 	} {

@@ -33,7 +33,7 @@ approvals:
 	// Output:
 	// status: allowed. Rule "backend" allows it.
 	// rollback: needs approval. It needs 1 approval from @S0PLATFORM (rule "second person").
-	// scale: refused. You may not scale in production (rule "backend" gives you reading and rollback).
+	// scale: refused. You can't scale in production (rule "backend" gives you reading and rollback).
 }
 
 func BenchmarkDecide(b *testing.B) {

@@ -213,7 +213,7 @@ func TestClustersNarrowARule(t *testing.T) {
 	p := load(t, strings.Replace(small, `    namespaces: ["*"]`, "    namespaces: [\"*\"]\n    clusters: [aks-algesta-dev]", 1))
 	who := member("U0X", "S0TEAM")
 	require.Equal(t, algesta.Allow, p.Decide(asks(who, "status", "development", nil)).Effect)
-	require.Equal(t, "You may not see the status in production: your rights are in every namespace of aks-algesta-dev.",
+	require.Equal(t, "You can't see the status in production: your rights are in every namespace of aks-algesta-dev.",
 		p.Decide(asks(who, "status", "production", nil)).Reason.String())
 	require.Equal(t, []string{"aks-algesta-dev"}, p.Clusters())
 }
@@ -225,6 +225,6 @@ func TestFamiliesOfVerbsByPattern(t *testing.T) {
 	require.Equal(t, algesta.Allow, p.Decide(asks(who, "cert.check", "development", nil)).Effect)
 	require.Equal(t, algesta.Allow, p.Decide(asks(who, "cert.renew", "development", nil)).Effect)
 	require.Equal(
-		t, `You may not scale in development (rule "team" gives you cert.*).`, p.Decide(asks(who, "scale", "development", nil)).Reason.String(),
+		t, `You can't scale in development (rule "team" gives you cert.*).`, p.Decide(asks(who, "scale", "development", nil)).Reason.String(),
 	)
 }

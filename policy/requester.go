@@ -14,7 +14,7 @@ func entitled(f Facts) (algesta.Decision, bool) {
 	}
 	if algesta.Verbs()[f.Verb] != algesta.Read {
 		return refuse(
-			"", algesta.Say("{} may only look, so it may not {} {}.", words.Capital(r.Called()), doing(f.Verb), where(f.target())),
+			"", algesta.Say("{} may only read, so it can't {} {}.", words.Capital(r.Called()), doing(f.Verb), where(f.target())),
 			algesta.Say("A person has to ask for it."),
 		), false
 	}
@@ -44,7 +44,7 @@ func (f Facts) asks(subjects []algesta.Subject) bool {
 // unboundRule refuses a rule for want of a binding. It is read by the people who run the bot, in the log and the audit.
 func unboundRule(f Facts) algesta.Decision {
 	r := f.Command.Requester
-	what := algesta.Say("{} may not {} {}", words.Capital(r.Called()), doing(f.Verb), where(f.target()))
+	what := algesta.Say("{} can't {} {}", words.Capital(r.Called()), doing(f.Verb), where(f.target()))
 	if r.Rule.For != nil {
 		return refuse("", algesta.Say("{}: no binding of the policy gives that to {}.", what, r.Rule.For.Called()), nil)
 	}

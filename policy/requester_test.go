@@ -149,23 +149,23 @@ func TestWhatARuleIsTold(t *testing.T) {
 		},
 		"a change": {
 			byRule("alerts", nil, "scale", "production"),
-			"The rule alerts may only look, so it may not scale in production.",
+			"The rule alerts may only read, so it can't scale in production.",
 		},
 		"a change on behalf of who may": {
 			byRule("alerts", &team, "scale", "development"),
-			"The rule alerts for U0X may only look, so it may not scale in development.",
+			"The rule alerts for U0X may only read, so it can't scale in development.",
 		},
 		"a read that no binding gives it": {
 			byRule("alerts", nil, "diagnose", "production"),
-			"The rule alerts may not diagnose in production: no binding of the policy gives that to rule:alerts.",
+			"The rule alerts can't diagnose in production: no binding of the policy gives that to rule:alerts.",
 		},
 		"a read elsewhere": {
 			byRule("alerts", nil, "status", "development"),
-			"The rule alerts may not see the status in development: no binding of the policy gives that to rule:alerts.",
+			"The rule alerts can't see the status in development: no binding of the policy gives that to rule:alerts.",
 		},
 		"a read on behalf of who may not": {
 			byRule("alerts", &nobody, "status", "production"),
-			"The rule alerts for “U0NOBODY” may not see the status in production: no binding of the policy gives that to “U0NOBODY”.",
+			"The rule alerts for “U0NOBODY” can't see the status in production: no binding of the policy gives that to “U0NOBODY”.",
 		},
 		"a read on behalf of a stranger": {
 			byRule("alerts", &algesta.Actor{}, "status", "production"),
@@ -177,11 +177,11 @@ func TestWhatARuleIsTold(t *testing.T) {
 		},
 		"a verb that there is not, by a rule": {
 			byRule("alerts", nil, "explode", "production"),
-			"The rule alerts may only look, so it may not use explode in production.",
+			"The rule alerts may only read, so it can't use explode in production.",
 		},
 		"a person is not the rule of its name": {
 			asks(member("alerts"), "status", "production", nil),
-			"You may not see the status in production: no policy rule names you or a group that you're in.",
+			"You can't see the status in production: no policy rule names you or a group that you're in.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// doing is a verb as it reads after "may not".
+// doing is a verb as it reads after "can't".
 func doing(verb string) string {
 	switch verb {
 	case "rollback":

@@ -70,7 +70,7 @@ func (s *still) dead(name string, since time.Time) {
 
 func (s *still) Workload(context.Context, algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	if s.deployment == nil {
-		return nil, nil, nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such deployment.")}
+		return nil, nil, nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There's no such deployment.")}
 	}
 	d := s.deployment.DeepCopy()
 	d.Annotations[rollout.TemplateAnnotation] = rollouttest.TemplateHash(d.Spec.Template)

@@ -208,6 +208,6 @@ func TestADeploymentThatIsNotThere(t *testing.T) {
 		var e *algesta.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, algesta.ErrNotFound, e.Kind)
-		require.Equal(t, "There is no deployment api-gateway-production in namespace production.", e.Message.String())
+		require.Equal(t, "There's no deployment api-gateway-production in namespace production.", e.Message.String())
 	}
 }

@@ -128,7 +128,7 @@ func TestARenewalThatCannotHelpIsRefused(t *testing.T) {
 				"renew.",
 		},
 		"it is gone": {
-			func(s listed, _ map[string]any) { s.lists["CertificateList"] = []any{} }, "There is no Certificate api-tls in production.",
+			func(s listed, _ map[string]any) { s.lists["CertificateList"] = []any{} }, "There's no Certificate api-tls in production.",
 		},
 		"its authority limits its orders": {
 			func(s listed, cert map[string]any) {

@@ -117,7 +117,7 @@ func TestOnlyTheBlockingLinkOfACertificateIsTold(t *testing.T) {
 
 	_, err := ask(t, s, regarding("cert check", "host/nobody.example.com"))
 	require.ErrorIs(t, err, algesta.ErrNotFound)
-	require.ErrorContains(t, err, "There is no Certificate for nobody.example.com in production.")
+	require.ErrorContains(t, err, "There's no Certificate for nobody.example.com in production.")
 }
 
 func TestWhatOfACertificateCouldNotBeReadIsNeverMissing(t *testing.T) {

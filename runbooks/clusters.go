@@ -19,7 +19,7 @@ var _ = register(Runbook{
 	Aliases: []string{"cluster-info", "get clusters"},
 	Verb:    "clusters",
 	Rank:    164,
-	Summary: "List the clusters of the environments that you may look at: version, whether they answer, and which commands lack rights there.",
+	Summary: "List the clusters of the environments that you can read: version, whether they answer, and which commands lack rights there.",
 	Example: "clusters",
 	Reads:   accessReads,
 	Answer:  answerClusters,
@@ -142,7 +142,7 @@ func (s clusterState) rightsWords() string {
 
 func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, error) {
 	if len(in.Places) == 0 {
-		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose cluster you may look at.")}, nil
+		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose cluster you can read.")}, nil
 	}
 	surveys := make([]clusterState, len(in.Places))
 	var asking conc.WaitGroup

@@ -71,7 +71,7 @@ func TestClustersSayWhetherTheyAnswerAndWhichCommandsLackRights(t *testing.T) {
 	require.Regexp(t, `^production \| aks-production \| production \| in \d+ ms \| v1.37.2 \| missing for \d+ commands$`, got[2])
 	require.Equal(t, "dev | aks-dev | dev | no | – | not checked", got[3])
 	require.Contains(t, got, "Couldn't check dev: The cluster aks-dev doesn't answer.")
-	require.Equal(t, "There's no environment whose cluster you may look at.", clustersOf(t)[0])
+	require.Equal(t, "There's no environment whose cluster you can read.", clustersOf(t)[0])
 
 	book, _ := runbooks.Find("cluster info")
 	report, err := book.Answer(

@@ -109,8 +109,8 @@ func answerConnect(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 	if o.service != "" && o.namespace != in.Command.Target.Namespace && (in.Allowed == nil || !in.Allowed(o.namespace)) {
 		return algesta.Report{}, &algesta.Error{
 			Kind:    algesta.ErrRefused,
-			Message: algesta.Say("{} is in another namespace, where you may not look.", o.called()),
-			Hint:    algesta.Say("What you may do and where: {}", algesta.Name(in.Bot.Typed("whoami"))),
+			Message: algesta.Say("{} is in another namespace, where you can't read anything.", o.called()),
+			Hint:    algesta.Say("What you can do and where: {}", algesta.Name(in.Bot.Typed("whoami"))),
 		}
 	}
 	k := &connection{other: o, from: pods[0], read: &reads{c: c}}

@@ -51,7 +51,7 @@ func TestObjectsOfAClusterAreDescribed(t *testing.T) {
 		"service/web":                 {"web in production: ", "selector: app=web"},
 		"job/once":                    {"once in production: "},
 		"poddisruptionbudget/web":     {"web in production: ", "selector: app=web"},
-		"persistentvolumeclaim/files": {"files in production: waits for a volume", "used by: no pod now"},
+		"persistentvolumeclaim/files": {"files in production: waits for a volume", "used by: no pods now"},
 	} {
 		got := w.tells(t, w.asked("describe", object))
 		require.Contains(t, got[0], want[0], object)

@@ -76,7 +76,7 @@ func (d *description) usedBy(ctx context.Context, c Cluster, uses func(corev1.Po
 	case len(who) > 0:
 		d.field("used by", d.quote(list(clipped(who))))
 	case known:
-		d.field("used by", "no pod now")
+		d.field("used by", "no pods now")
 	}
 }
 

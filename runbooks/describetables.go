@@ -44,7 +44,7 @@ func (d *description) events(ctx context.Context, c Cluster) []algesta.Block {
 	}
 	folded := foldEvents(own)
 	if len(folded) == 0 {
-		return lines(append(said, algesta.Say("Kubernetes said nothing about it in the last hour.")))
+		return lines(append(said, algesta.Say("No events about it in the last hour.")))
 	}
 	table := eventsTable(folded[:min(mostOwnEvents, len(folded))], d.in.Command.At, found.quotable())
 	said = append(said, found.leftOut()...)

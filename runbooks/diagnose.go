@@ -191,7 +191,7 @@ func readable(wanted []facts.Elsewhere, allowed func(namespace string) bool) (ke
 			continue
 		}
 		refused = append(refused, facts.NotChecked{
-			Kind: w.Ref.Kind + " " + w.Ref.Name, Namespace: w.Ref.Namespace, Reason: fmt.Sprintf("You may not read %s.", w.Ref.Namespace),
+			Kind: w.Ref.Kind + " " + w.Ref.Name, Namespace: w.Ref.Namespace, Reason: fmt.Sprintf("You can't read %s.", w.Ref.Namespace),
 		})
 	}
 	return kept, refused

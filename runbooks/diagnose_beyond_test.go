@@ -83,7 +83,7 @@ func TestTheCauseInAnotherNamespaceIsFound(t *testing.T) {
 		require.Contains(
 			t,
 			d.NotChecked,
-			facts.NotChecked{Kind: "Service guard", Namespace: guard.namespace, Reason: "You may not read " + guard.namespace + "."},
+			facts.NotChecked{Kind: "Service guard", Namespace: guard.namespace, Reason: "You can't read " + guard.namespace + "."},
 		)
 	}
 
@@ -228,7 +228,7 @@ func TestALogLineOpensNoOtherNamespace(t *testing.T) {
 			}
 			refused := ""
 			for _, n := range d.NotChecked {
-				if n.Reason == "You may not read "+n.Namespace+"." {
+				if n.Reason == "You can't read "+n.Namespace+"." {
 					refused = n.Kind + " " + n.Namespace
 				}
 			}

@@ -211,7 +211,7 @@ func TestTheFirstLineNamesWhatHoldsANamespace(t *testing.T) {
 			says:    "Namespace NS has been terminating since ….",
 			command: "kubectl describe namespace NS",
 		},
-		"a service in it": {about: "left", says: "There is no workload left in NS.", clean: true},
+		"a service in it": {about: "left", says: "There's no workload left in NS.", clean: true},
 	})
 }
 

@@ -303,7 +303,7 @@ func TestAWorkloadThatGoesBetweenTwoListsIsStillDiagnosed(t *testing.T) {
 		anywhere,
 	)
 	require.NoError(t, err)
-	require.Equal(t, "There is no deployment gone in "+w.namespace+".", d.Summary)
+	require.Equal(t, "There's no deployment gone in "+w.namespace+".", d.Summary)
 	d, err = runbooks.Diagnose(
 		t.Context(),
 		whole(bot),

@@ -42,7 +42,7 @@ func (s *still) Image(_ context.Context, _, image string) (string, error) {
 	case s.images == nil:
 		return "", forbidden("images")
 	case !ok:
-		return "", &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such image.")}
+		return "", &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There's no such image.")}
 	}
 	return digest, nil
 }
@@ -146,7 +146,7 @@ func forbidden(what string) error {
 
 func (s *still) Deployment(_ context.Context, w algesta.Object) (*unstructured.Unstructured, error) {
 	if s.deployment == nil || w.Name != s.deployment.Name {
-		return nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no deployment {}.", algesta.Name(w.Name))}
+		return nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There's no deployment {}.", algesta.Name(w.Name))}
 	}
 	d := s.deployment.DeepCopy()
 	d.APIVersion, d.Kind = "apps/v1", "Deployment"
@@ -228,7 +228,7 @@ func (s *still) List(_ context.Context, _, _ string, into runtime.Object) error 
 
 func (s *still) Workload(context.Context, algesta.Object) (*appsv1.Deployment, []*appsv1.ReplicaSet, []*corev1.Pod, error) {
 	if s.deployment == nil {
-		return nil, nil, nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such deployment.")}
+		return nil, nil, nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There's no such deployment.")}
 	}
 	d := s.deployment.DeepCopy()
 	d.Annotations[rollout.TemplateAnnotation] = hashOf(d.Spec.Template)

@@ -222,7 +222,7 @@ func (s scalerAndDeployment) refuseSingle(to bounds) error {
 			algesta.Name(s.scaler.Name),
 			subject(s.in),
 		),
-		algesta.Say("To keep the number of pods fixed: {}. If one pod alone is meant, add {}.",
+		algesta.Say("To keep the number of pods fixed: {}. If you mean a single pod, add {}.",
 			command(s.in, "hpa pin", fmt.Sprint(max(2, s.d.Replicas()))), algesta.Name("--"+singleArg.Name)),
 	)
 }

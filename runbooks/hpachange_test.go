@@ -136,7 +136,7 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 	}{
 		"the manual's way to switch it off": {
 			scaled(nil), "hpa set", numbers("min", 1, "max", 1), single,
-			"To keep the number of pods fixed: /algesta hpa pin api-gateway production 4. If one pod alone is meant, add --single-pod.",
+			"To keep the number of pods fixed: /algesta hpa pin api-gateway production 4. If you mean a single pod, add --single-pod.",
 		},
 		"a pin at one": {scaled(nil), "hpa pin", numbers("replicas", 1), single, "add --single-pod"},
 		"KEDA's": {scaled(keda), "hpa set", numbers("max", 4), "KEDA makes the autoscaler api-gateway-production-hpa from the " +

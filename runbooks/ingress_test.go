@@ -73,8 +73,8 @@ func TestIngressFollowsAHostToItsEndpoints(t *testing.T) {
 	)
 
 	for object, want := range map[string]string{
-		"ingress/gone":        "There is no Ingress or HTTPRoute gone in production.",
-		"host/no.example.org": "There is no Ingress or HTTPRoute for no.example.org in production.",
+		"ingress/gone":        "There's no Ingress or HTTPRoute gone in production.",
+		"host/no.example.org": "There's no Ingress or HTTPRoute for no.example.org in production.",
 	} {
 		_, err := ask(t, entrances(), regarding("ingress", object))
 		var known *algesta.Error

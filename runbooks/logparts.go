@@ -211,7 +211,7 @@ func instances(pod *corev1.Pod, name string, ask logAsk, now time.Time) []*logPa
 	last := s.LastTerminationState.Terminated
 	var before *logPart
 	if last != nil {
-		before = part(true, last, algesta.Say(", the instance before: {}", endOf(last, now)))
+		before = part(true, last, algesta.Say(", the previous instance: {}", endOf(last, now)))
 	}
 	switch {
 	case ask.previous && before == nil:

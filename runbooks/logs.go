@@ -27,7 +27,7 @@ type Logs interface {
 }
 
 var (
-	previousArg = Arg{Name: "previous", Aliases: []string{"p"}, Kind: SwitchArg, Summary: "the instance before the one that runs now"}
+	previousArg = Arg{Name: "previous", Aliases: []string{"p"}, Kind: SwitchArg, Summary: "the instance before the one that is running now"}
 	tailArg     = Arg{
 		Name:    "tail",
 		Aliases: []string{"lines"},
@@ -257,7 +257,7 @@ func podsOfLogs(ctx context.Context, c Cluster, in Input) (pods []*corev1.Pod, t
 				Kind: algesta.ErrNotFound,
 				Err:  err,
 				Message: algesta.Say(
-					"There is no pod {} in {}.",
+					"There's no pod {} in {}.",
 					algesta.Name(name),
 					orElse(in.Command.Target.Environment, in.Command.Target.Namespace),
 				),

@@ -45,7 +45,7 @@ func (w *writing) GetLogs(_ context.Context, _, pod string, o corev1.PodLogOptio
 	case w.err != nil:
 		return nil, false, w.err
 	case !ok:
-		return nil, false, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no such log.")}
+		return nil, false, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There's no such log.")}
 	}
 	return lines[max(0, len(lines)-int(*o.TailLines)):], false, nil
 }

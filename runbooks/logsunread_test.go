@@ -30,7 +30,7 @@ func TestWhatCannotBeReadIsASentence(t *testing.T) {
 	}{
 		"no right": {err: forbidden("pods/log"), message: "I don't have permission to read pods/log."},
 		"no such pod": {
-			object: "pod/gone-abc", message: "There is no pod gone-abc in production.",
+			object: "pod/gone-abc", message: "There's no pod gone-abc in production.",
 			hint: "A replaced pod's log is gone. For the pods that run now: /algesta logs <service> production",
 		},
 		"no right to pods": {

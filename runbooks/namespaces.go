@@ -16,7 +16,7 @@ var _ = register(Runbook{
 	Name:    "namespaces",
 	Aliases: []string{"get namespaces", "get namespace", "get ns"},
 	Verb:    "namespaces",
-	Summary: "List the namespaces of an environment's cluster that you may look at: phase, age, whether a quota limits them, and labels.",
+	Summary: "List the namespaces of an environment's cluster that you can read: phase, age, whether a quota limits them, and labels.",
 	Example: "namespaces production",
 	Rank:    170,
 	About:   About{Environment: true},
@@ -78,7 +78,7 @@ func answerNamespaces(ctx context.Context, c Cluster, in Input) algesta.Report {
 	}
 	said := asTyped(in)
 	if len(shown) < len(all.Items) {
-		said = append(said, algesta.Say("Namespaces that you may not look at aren't listed."))
+		said = append(said, algesta.Say("Namespaces that you can't read aren't listed."))
 	}
 	return withTable(report, table, "namespace", append(said, notes(read...)...)...)
 }

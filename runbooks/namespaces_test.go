@@ -36,7 +36,7 @@ func TestNamespacesThatOneMayLookAtAreListed(t *testing.T) {
 		"namespace | phase | age | quota | labels",
 		"staging | Terminating for 5 h | 5 h | no | team=staging-team",
 		"production | Active | 5 h | yes | team=production-team",
-		"Namespaces that you may not look at aren't listed.",
+		"Namespaces that you can't read aren't listed.",
 	}, got[1:])
 
 	in.Allowed = nil

@@ -178,7 +178,7 @@ func (r *nodeRead) said(in Input) []algesta.Text {
 		out = append(out, algesta.Say("And at {}.", count(more, "more pod")))
 	}
 	if hidden > 0 {
-		out = append(out, algesta.Say("Not shown: {} in namespaces that you may not look at.", count(hidden, "pod")))
+		out = append(out, algesta.Say("Not shown: {} in namespaces that you can't read.", count(hidden, "pod")))
 	}
 	return slices.Concat(asTyped(in), out, notes(r.beside[:]...))
 }

@@ -152,7 +152,7 @@ func (w waitingPods) said(in Input) []algesta.Text {
 		out = append(out, algesta.Say("Pods of {} wait, too.", count(more, "more workload")))
 	}
 	if hidden > 0 {
-		out = append(out, algesta.Say("{} in namespaces that you may not look at.", waitingWords(hidden)))
+		out = append(out, algesta.Say("{} in namespaces that you can't read.", waitingWords(hidden)))
 	}
 	if w.more {
 		out = append(out, algesta.Say("More than {} pods wait: I looked at so many.", mostNodePods))

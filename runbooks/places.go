@@ -20,7 +20,7 @@ func onEachCluster(
 	}
 	places := clustersOf(in.Places)
 	if len(places) == 0 {
-		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose {} you may look at.", what)}, nil
+		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose {} you can read.", what)}, nil
 	}
 	reports, errs := make([]algesta.Report, len(places)), make([]error, len(places))
 	var asking conc.WaitGroup

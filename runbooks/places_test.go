@@ -91,9 +91,9 @@ func TestNodesOfEveryClusterAreListedOnce(t *testing.T) {
 	require.Contains(t, all, "b | spot | ready for 2 h | 0 of 30 | 0 of 2 | 0 of 4Gi | spot=true:NoSchedule | – | 2 h")
 	require.Contains(t, all, "Pool spot: 1 of 1 node ready, zone westeurope-1.")
 	require.Contains(t, all, "1 pod waits for a node: waits in staging: 0/2 nodes are available: 2 Insufficient cpu.")
-	require.Contains(t, all, "1 pod waits in namespaces that you may not look at.")
+	require.Contains(t, all, "1 pod waits in namespaces that you can't read.")
 	require.NotContains(t, all, "secretly")
-	require.Equal(t, "There's no environment whose nodes you may look at.", toldEverywhere(t, everywhere("nodes", nil))[0])
+	require.Equal(t, "There's no environment whose nodes you can read.", toldEverywhere(t, everywhere("nodes", nil))[0])
 	require.Contains(t, toldEverywhere(t, everywhere("top nodes", nil, standing("qa", "aks-2", other)))[0], "qa: 1 node in the cluster aks-2")
 }
 
@@ -130,7 +130,7 @@ func TestOneNodeIsToldOfWithWhatWouldStopADrain(t *testing.T) {
 	all := strings.Join(got, "\n")
 	for _, line := range []string{
 		"pods: 4 of 30", "pool: stdar", "A drain would stop at web in production: the disruption budget web allows none to go now.",
-		"A drain would stop at lonely in production: nothing makes it again.", "Not shown: 1 pod in namespaces that you may not look at.",
+		"A drain would stop at lonely in production: nothing makes it again.", "Not shown: 1 pod in namespaces that you can't read.",
 		"EvictionThresholdMet",
 	} {
 		require.Contains(t, all, line)
@@ -164,7 +164,7 @@ func TestPodsOfEveryEnvironmentAreListedWorstFirst(t *testing.T) {
 	all := strings.Join(got, "\n")
 	require.Contains(t, all, "pods of dev")
 	require.Contains(t, all, "Of these on each node: a 2.")
-	require.Contains(t, all, "Only what you may look at is listed: production and staging. Pods of other namespaces aren't shown.")
+	require.Contains(t, all, "Only what you can read is listed: production and staging. Pods of other namespaces aren't shown.")
 	require.NotContains(t, all, "secretly")
 	args["broken"] = true
 	require.Len(

@@ -43,7 +43,7 @@ func planPodDelete(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 		return algesta.Plan{}, &algesta.Error{
 			Kind:    algesta.ErrNotFound,
 			Err:     err,
-			Message: algesta.Say("There is no pod {} in {}. It may have been replaced already.", algesta.Name(quote(name)), whereOf(in)),
+			Message: algesta.Say("There's no pod {} in {}. It may have been replaced already.", algesta.Name(quote(name)), whereOf(in)),
 			Hint:    algesta.Say("To see which there are: {}", algesta.Name(in.Bot.Typed("pods", whereOf(in)))),
 		}
 	}

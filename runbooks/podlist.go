@@ -194,7 +194,7 @@ func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Repo
 	i := slices.IndexFunc(list.Items, func(p corev1.Pod) bool { return p.Name == name })
 	if i < 0 {
 		return algesta.Report{}, &algesta.Error{
-			Kind: algesta.ErrNotFound, Message: algesta.Say("There is no pod {} in {}.", algesta.Name(name), whereOf(in)),
+			Kind: algesta.ErrNotFound, Message: algesta.Say("There's no pod {} in {}.", algesta.Name(name), whereOf(in)),
 			Hint: algesta.Say("It may have been replaced. The pods that there are: {}", algesta.Name(in.Bot.Typed("pods", whereOf(in)))),
 		}
 	}

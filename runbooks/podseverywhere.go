@@ -17,7 +17,7 @@ import (
 // everywhereArg is kubectl's -A.
 var everywhereArg = Arg{
 	Name: "all-namespaces", Aliases: []string{"a"}, Kind: SwitchArg, Anywhere: true, Typed: true,
-	Summary: "of all environments that you may look at (-A), and how many are on each node",
+	Summary: "of all environments that you can read (-A), and how many are on each node",
 }
 
 // placedPod is a pod with the environment that it's in.
@@ -60,7 +60,7 @@ func podsEverywhere(ctx context.Context, in Input) (algesta.Report, error) {
 		if len(read) > 0 {
 			return unknownReport("every environment", listed{what: "pods", err: read[0].err}), nil
 		}
-		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose pods you may look at.")}, nil
+		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose pods you can read.")}, nil
 	}
 	return everywhereReport(all, environments, read, in), nil
 }
@@ -118,7 +118,7 @@ func everywhereReport(all []placedPod, environments []string, read []listed, in 
 	}
 	said = append(
 		said,
-		algesta.Say("Only what you may look at is listed: {}. Pods of other namespaces aren't shown.", wordsof.Few(environments, mostNamed)),
+		algesta.Say("Only what you can read is listed: {}. Pods of other namespaces aren't shown.", wordsof.Few(environments, mostNamed)),
 	)
 	return withTable(report, table, "pod", said...)
 }

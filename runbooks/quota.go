@@ -83,7 +83,7 @@ func answerQuota(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 	case len(all.Items) == 0:
 		return algesta.Report{
 			Tone:  algesta.Neutral,
-			Title: algesta.Say("There is no quota in {}: nothing limits it but the nodes.", whereOf(in)),
+			Title: algesta.Say("There's no quota in {}: nothing limits it but the nodes.", whereOf(in)),
 		}, nil
 	case name != "" && !slices.Contains(names, name):
 		return algesta.Report{}, noSuch(in, "quota", name, names)

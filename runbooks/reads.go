@@ -119,7 +119,7 @@ func noSuch(in Input, what, name string, known []string) error {
 	}
 	return &algesta.Error{
 		Kind:    algesta.ErrNotFound,
-		Message: algesta.Say("There is no {} {} in {}.", what, algesta.Name(quote(name)), whereOf(in)),
+		Message: algesta.Say("There's no {} {} in {}.", what, algesta.Name(quote(name)), whereOf(in)),
 		Hint:    hint,
 	}
 }
@@ -166,5 +166,5 @@ func readOne(ctx context.Context, c Cluster, group, version, kind, namespace, na
 			return &list.Items[i], nil
 		}
 	}
-	return nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There is no {} {}.", kind, algesta.Name(name))}
+	return nil, &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("There's no {} {}.", kind, algesta.Name(name))}
 }

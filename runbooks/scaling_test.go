@@ -95,7 +95,7 @@ func TestAutoscalersSayWhatHoldsThem(t *testing.T) {
 	}
 
 	_, err := ask(t, s, regarding("hpa", "horizontalpodautoscaler/none"))
-	require.ErrorContains(t, err, "There is no autoscaler none in production.")
+	require.ErrorContains(t, err, "There's no autoscaler none in production.")
 	require.Equal(t, []string{"There are no autoscalers in production."}, tells(t, listed{}, regarding("hpa", "")))
 	require.Equal(t, []string{"I couldn't check the autoscalers in production.", "I don't have permission to read hpa."},
 		tells(t, listed{instead: map[string]error{"HorizontalPodAutoscalerList": forbidden("hpa")}}, regarding("hpa", "")))
@@ -171,5 +171,5 @@ func TestQuotasAreToldTheFullestFirst(t *testing.T) {
 		[]string{"I couldn't check the quotas in production.", "I don't have permission to read quotas."},
 		tells(t, s, regarding("quota", "")),
 	)
-	require.Equal(t, []string{"There is no quota in production: nothing limits it but the nodes."}, tells(t, listed{}, regarding("quota", "")))
+	require.Equal(t, []string{"There's no quota in production: nothing limits it but the nodes."}, tells(t, listed{}, regarding("quota", "")))
 }

@@ -79,7 +79,7 @@ func (w *wiring) find(name string, in Input) (*corev1.Service, error) {
 		return nil, fmt.Errorf("looking for service %s: %w", name, w.services.part)
 	}
 	return nil, &algesta.Error{
-		Kind: algesta.ErrNotFound, Message: algesta.Say("There is no Service {} in {}.", algesta.Name(name), whereOf(in)),
+		Kind: algesta.ErrNotFound, Message: algesta.Say("There's no Service {} in {}.", algesta.Name(name), whereOf(in)),
 		Hint: algesta.Say("Those that there are: {}", algesta.Name(in.Bot.Typed("services", whereOf(in)))),
 	}
 }

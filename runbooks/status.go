@@ -95,7 +95,7 @@ const statusPods = 10
 func gone(in Input) error {
 	return &algesta.Error{
 		Kind:    algesta.ErrNotFound,
-		Message: algesta.Say("There is no deployment {} in namespace {}.", algesta.Name(in.Workload.Name), algesta.Name(in.Workload.Namespace)),
+		Message: algesta.Say("There's no deployment {} in namespace {}.", algesta.Name(in.Workload.Name), algesta.Name(in.Workload.Namespace)),
 		Hint:    algesta.Say("It may have been deleted or renamed."),
 	}
 }

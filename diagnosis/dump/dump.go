@@ -295,7 +295,7 @@ func (r *reader) finish() {
 		if resource == "pods" {
 			r.dump.NotChecked = append(
 				r.dump.NotChecked,
-				facts.NotChecked{Kind: facts.OtherPods, Reason: "the folder lists those of " + strings.Join(sorted(namespaces), ", ")},
+				facts.NotChecked{Kind: facts.OtherPods, Reason: "the folder only lists those of " + strings.Join(sorted(namespaces), ", ")},
 			)
 		}
 		for _, namespace := range sorted(namespaces) {

@@ -71,11 +71,11 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 			where += fmt.Sprintf(" among what was read; %s weren't", words.Few(unread, 4))
 		}
 	}
-	problem = fmt.Sprintf("There is no %s %s%s.", kind, about.Name, where)
+	problem = fmt.Sprintf("There's no %s %s%s.", kind, about.Name, where)
 	var names []string
 	if read := s.readNamespaces(); about.Namespace != "" && !slices.Contains(read, about.Namespace) {
 		if near := words.NearestName(about.Namespace, read); near != "" {
-			return about, fmt.Sprintf("There is nothing in %s. Did you mean %s?", about.Namespace, near)
+			return about, fmt.Sprintf("There's nothing in %s. Did you mean %s?", about.Namespace, near)
 		}
 	}
 	for _, ref := range known {

@@ -289,7 +289,7 @@ func autoscalerCannotScale(s *facts.Snapshot) []*Finding {
 				h,
 				able,
 				fmt.Sprintf(
-					"%s %s may not change the number of pods: %s",
+					"%s %s can't change the number of pods: %s",
 					facts.KindAutoscaler,
 					h.Name,
 					refusedBecause(s, strings.TrimPrefix(able.Message, "the HPA controller was unable to update the target scale: ")),

@@ -58,7 +58,7 @@ var dependencyRules = []Rule{
 		Remedy: "correct the host name in the configuration; look at CoreDNS when several names fail",
 		Source: driverSource,
 		container: dependencyRule("dependency-dns", func(to string) string { return "The name of " + to + " cannot be resolved" },
-			"Check the host name in %s; if several names fail, look at CoreDNS."),
+			"Check the host name in %s; if several names fail, check CoreDNS."),
 	},
 	{
 		ID:     "dependency-tls",

@@ -49,7 +49,7 @@ var exitRules = []Rule{
 		Source: exitSource,
 		container: exitRule(134, func(c *facts.Container) string {
 			return fmt.Sprintf("The program in %s aborts (exit code 134)", c.Words())
-		}, "Read the log of the instance before; often it is the runtime's heap limit.", Medium),
+		}, "Read the log of the previous instance; often it is the runtime's heap limit.", Medium),
 	},
 	{
 		ID:     "exit-killed",
@@ -184,14 +184,14 @@ var exitRules = []Rule{
 		Class:  ClassCrash,
 		Signal: "at least three restarts, the last within the hour, and the container runs now",
 		Cause:  "a leak, a probe, a dependency that comes and goes",
-		Remedy: "read the log of the instance before",
+		Remedy: "read the log of the previous instance",
 		Source: "restartCount and lastState.terminated.finishedAt",
 		container: func(c *facts.Container) *Finding {
 			if c.Died == nil || c.Crashing || c.Status.RestartCount < 3 || !c.Status.Ready {
 				return nil
 			}
 			f := exitFinding(c, fmt.Sprintf("%s of %s has restarted %d times, the last time %s", words.Capital(c.Words()), c.Owner.Ref.Name,
-				c.Status.RestartCount, facts.When(c.Died.FinishedAt.Time)), "Read the log of the instance before.", Medium)
+				c.Status.RestartCount, facts.When(c.Died.FinishedAt.Time)), "Read the log of the previous instance.", Medium)
 			f.Effect, f.Level = NoEffect, Latent
 			return f
 		},
@@ -238,7 +238,7 @@ func programError(c *facts.Container) *Finding {
 		Effect: KeepCrashing,
 		Sure:   Low,
 		Unsure: "Its log wasn't read, or has no error.",
-		Remedy: rollbackOr(c, "Read the log of the instance before."),
+		Remedy: rollbackOr(c, "Read the log of the previous instance."),
 	}
 	if c.Died != nil {
 		f.Shown = []facts.Evidence{c.EndEvidence()}

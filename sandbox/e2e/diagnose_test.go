@@ -37,6 +37,6 @@ func TestTheRootCauseIsNamedInTheThreadAndWhenAsked(t *testing.T) {
 		require.Contains(t, w.asks(luis, typed).card.Plain(), cause, typed)
 	}
 	missing := w.asks(luis, "diagnose pod/api-gateway-production-nothere production")
-	require.Equal(t, "⚠️ There is no pod api-gateway-production-nothere in "+w.production+".", firstLine(missing.card.Plain()))
+	require.Equal(t, "⚠️ There's no pod api-gateway-production-nothere in "+w.production+".", firstLine(missing.card.Plain()))
 	require.Equal(t, 1, w.patches(deployment), "only the deploy")
 }

@@ -59,7 +59,7 @@ func TestAVerdictThatWasTooEarlyIsTakenBackInTheThread(t *testing.T) {
 	r.becomes("❌ Deploy to api-gateway in production (12345 → 12346-flaky) failed and was not undone: ")
 	r.becomes("✅ api-gateway in production is on 12346-flaky")
 	correction := r.reply(
-		slackd.Says("✅ Correction: I said too early that this failed. api-gateway in production is on 12346-flaky. Both pods are ready after "),
+		slackd.Says("✅ Correction: I said too early that this failed. api-gateway in production is on 12346-flaky. Both pods were ready after "),
 	)
 	require.Contains(t, correction.Plain(), "[ Undo ]")
 	first := r.reply(slackd.Says("I said that too early: it came up after all."))

@@ -117,21 +117,21 @@ func TestWhatCannotBeUnderstoodIsAnsweredToItsAuthorAlone(t *testing.T) {
 			nico,
 			ops,
 			"rollback api-gateway production",
-			"You may not roll back in production: no policy rule names you or a group that you're in.\nSomeone in " +
+			"You can't roll back in production: no policy rule names you or a group that you're in.\nSomeone in " +
 				"<!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there.",
 		},
 		"nobody's reading": {
 			nico,
 			ops,
 			"status api-gateway production",
-			"You may not see the status in production: no policy rule names you or a group that you're in.\nSomeone in " +
+			"You can't see the status in production: no policy rule names you or a group that you're in.\nSomeone in " +
 				"<!subteam^S0BACKEND> or <!subteam^S0PLATFORM> can: ask there.",
 		},
 		"a reader who changes": {
 			dana,
 			ops,
 			"rollback api-gateway production",
-			"You may not roll back in production (rule \"developers look at production\" gives you reading).\nSomeone in <!subteam^S0BACKEND> or " +
+			"You can't roll back in production (rule \"developers look at production\" gives you reading).\nSomeone in <!subteam^S0BACKEND> or " +
 				"<!subteam^S0PLATFORM> can: ask there.",
 		},
 		"a guest": {

@@ -40,7 +40,7 @@ requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · exp
 	r.approve()
 	require.Regexp(
 		t,
-		`^✅ api-gateway in production is back on 12344. Both pods are ready after \d+ s\. No change in health: `+
+		`^✅ api-gateway in production is back on 12344. Both pods were ready after \d+ s\. No change in health: `+
 			`no restart in the \d+ s since \(before: 0 in \d+ s\)\. <@U0LUIS> <@U0CARLA>
 \[ Undo \]$`,
 		r.end(luis),

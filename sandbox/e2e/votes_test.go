@@ -26,10 +26,10 @@ func TestNobodyApprovesTheirOwnRequest(t *testing.T) {
 	require.Equal(t, "You can't approve your own request. Ask someone else in <!subteam^S0PLATFORM> or <@U0CARLA>.", said)
 	said = w.next(luis, func() { r.click(luis, "approve") })
 	require.Equal(
-		t, "You may not approve this (rule \"production needs a second person\").\nSomeone in <!subteam^S0PLATFORM> or <@U0CARLA> may.", said,
+		t, "You can't approve this (rule \"production needs a second person\").\nSomeone in <!subteam^S0PLATFORM> or <@U0CARLA> can.", said,
 	)
 	said = w.next(luis, func() { r.click(luis, "cancel") })
-	require.Equal(t, "Only Pablo Rincón, who asked for this, may cancel it.\nApprovers can deny it.", said)
+	require.Equal(t, "Only Pablo Rincón, who asked for this, can cancel it.\nApprovers can deny it.", said)
 	w.requireUntouched()
 	r.click(pablo, "cancel")
 	require.Equal(
@@ -183,13 +183,13 @@ func TestAFreezeThatBeginsAfterTheCardStopsIt(t *testing.T) {
 	w.setPolicy(policyFile + freeze)
 	r.approve()
 	// The vote is refused and burns nothing: the request waits as before.
-	require.Contains(t, w.ephemeral(carla, "You may not roll back"), "You may not roll back in production until 2 January 2099, 00:00 UTC "+
+	require.Contains(t, w.ephemeral(carla, "You can't roll back"), "You can't roll back in production until 2 January 2099, 00:00 UTC "+
 		"(freeze \"end of year\": no changes over the holidays).")
 	require.NotContains(t, r.thread(), "was refused just before it ran")
 	// Asking again is refused at once, before the cluster is asked.
 	require.Equal(
 		t,
-		"You may not roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the "+
+		"You can't roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the "+
 			"holidays).\nAsk again after that. If it can't wait, ask the people who write the policy.",
 		w.answer(luis, ops, "rollback api-gateway production"),
 	)

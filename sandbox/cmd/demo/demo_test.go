@@ -62,7 +62,7 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 		browser.Shows(
 			"#messages", "is back on 12344",
 		),
-		browser.Shows("#thread", "All 4 pods are ready"),
+		browser.Shows("#thread", "All 4 pods were ready"),
 		browser.Shows("#thread", "Undo"),
 		picture("rollback"),
 	)
@@ -81,7 +81,7 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 		chromedp.Click(
 			".thread-link",
 		),
-		browser.Shows("#thread", "All 4 pods are ready"),
+		browser.Shows("#thread", "All 4 pods were ready"),
 		browser.Until(`document.documentElement.scrollWidth <= 390`),
 		picture("phone-thread"),
 	)
