@@ -36,6 +36,9 @@ type Invocation struct {
 	Reply string    `json:"reply,omitempty"`
 	Vote  *Vote     `json:"vote,omitempty"`
 	At    time.Time `json:"at"`
+	// Digest tells what was filled into a dialog from something else that was filled into the same one and has its Key; "" where an event
+	// can't come with anything else. The store keeps it beside the key.
+	Digest string `json:"-"`
 	// Starts is how many processes found it unanswered at their start; the store counts.
 	Starts int `json:"-"`
 }

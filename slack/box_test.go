@@ -24,6 +24,7 @@ type box struct {
 	mu       sync.Mutex
 	received []algesta.Invocation
 	refuse   error
+	late     error // the answer to what was stored: its sender can't know
 	slow     time.Duration
 	rows     []*row
 	wake     chan struct{}
@@ -55,12 +56,15 @@ func (b *box) Receive(ctx context.Context, in algesta.Invocation) (bool, error) 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	fresh := !slices.ContainsFunc(b.received, func(old algesta.Invocation) bool { return old.Key == in.Key })
-	if fresh {
+	at := slices.IndexFunc(b.received, func(old algesta.Invocation) bool { return old.Key == in.Key })
+	if at >= 0 && in.Digest != "" && b.received[at].Digest != in.Digest {
+		return false, algesta.ErrTaken
+	}
+	if at < 0 {
 		b.received = append(b.received, in)
 	}
 	b.came <- struct{}{}
-	return fresh, nil
+	return at < 0, b.late
 }
 
 func (b *box) Moved(_ context.Context, from, to string) error {

@@ -55,6 +55,8 @@ type received struct {
 	Home bool
 	// Blank says that the dialog came back without a reason: it stays open and asks again.
 	Blank bool
+	// Block is set for a dialog that was sent: the block at which to say what is wrong with all of it.
+	Block string
 }
 
 // read understands one envelope that arrived at now. An errIgnored needs no more than an acknowledgement.
@@ -330,7 +332,7 @@ func (r reader) submission(p interactionPayload, now time.Time) (received, error
 			Private: asked.Private, Direct: asked.Direct, Thread: asked.Thread, Reply: asked.Reply,
 			Vote: &algesta.Vote{Action: asked.Action, ID: asked.ID, Reason: reason}, At: now,
 		},
-		Blank: reason == "" && !asked.Optional,
+		Blank: reason == "" && !asked.Optional, Block: reasonBlock,
 	}, nil
 }
 

@@ -79,13 +79,14 @@ func (r reader) chosen(p interactionPayload, now time.Time) (received, error) {
 	return in, nil
 }
 
-// sent is a form that someone sent. The modal's ID makes its key: sent twice it's one command.
+// sent is a form that someone sent. The modal's ID makes its key: sent twice it's one command, and what was changed in
+// between is told, not taken.
 func (r reader) sent(p interactionPayload, now time.Time) (received, error) {
 	in, err := p.form(now)
 	if err != nil {
 		return received{}, err
 	}
-	in.Form.Sent = true
+	in.Form.Sent, in.Block = true, in.Form.anyBlock()
 	return in, nil
 }
 

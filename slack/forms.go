@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
@@ -207,8 +209,8 @@ func (f formEvent) anyBlock() string {
 			return b
 		}
 	}
-	for _, b := range f.Blocks {
-		return b
+	for _, name := range slices.Sorted(maps.Keys(f.Blocks)) {
+		return f.Blocks[name]
 	}
 	return ""
 }

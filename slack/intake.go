@@ -95,18 +95,7 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 		l.choose(ctx, in)
 		return nil, true
 	}
-	fresh, err := l.inbox.Receive(ctx, in.Invocation)
-	if err != nil {
-		l.count(func(s *Stats) { s.Dropped++ })
-		l.log.Error("envelope left unacknowledged", zap.String("type", f.Type), zap.Error(err))
-		return nil, false
-	}
-	l.count(func(s *Stats) {
-		if s.Received++; !fresh {
-			s.Repeated++
-		}
-	})
-	return nil, true
+	return l.receive(ctx, f.Type, in)
 }
 
 // dialog asks for the reason beside the acknowledgement: both have 3 s.

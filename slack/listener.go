@@ -21,7 +21,7 @@ import (
 type Inbox interface {
 	// Receive stores the invocation and returns after the commit; fresh is false when its key was stored before. Only then
 	// is it acknowledged, so an error means that Slack sends it again or tells the person that it failed. It is called
-	// concurrently, up to 256 at once.
+	// concurrently, up to 256 at once. ErrTaken says that the key was stored before with another Digest, and nothing is stored.
 	Receive(ctx context.Context, in algesta.Invocation) (fresh bool, err error)
 	// Moved gives what is stored about a channel its new ID; it returns after the commit and may be called again.
 	Moved(ctx context.Context, from, to string) error

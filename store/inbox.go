@@ -15,11 +15,13 @@ type intake struct {
 	invocation algesta.Invocation
 	envelope   string
 	fresh      bool
+	taken      bool       // by something else with its key
 	done       chan error // it is committed
 }
 
 // Receive keeps an invocation and returns once it is on the disk, so that the transport may acknowledge it. fresh is false when
-// one with the same Key was kept before: acknowledge that too, and do nothing more. On an error do not acknowledge.
+// one with the same Key was kept before: acknowledge that too, and do nothing more. Where that one had another Digest the error is
+// ErrTaken: tell that to the person. On any other error do not acknowledge.
 // Envelopes go ahead of every other write and share their commits. A fresh one comes out of Arrivals.
 func (s *Store) Receive(ctx context.Context, v algesta.Invocation) (fresh bool, err error) {
 	if v.Key == "" {
@@ -41,6 +43,9 @@ func (s *Store) Receive(ctx context.Context, v algesta.Invocation) (fresh bool, 
 	if err != nil {
 		return false, fmt.Errorf("receiving invocation %s: %w", v.Key, err)
 	}
+	if in.taken {
+		return false, fmt.Errorf("receiving invocation %s: something else was kept with its key: %w", v.Key, algesta.ErrTaken)
+	}
 	return in.fresh, nil
 }
 
@@ -50,15 +55,28 @@ func (b *batch) keep(ctx context.Context, known *statements, intakes []*intake) 
 		if b.broken != nil {
 			return
 		}
-		result, err := known.run(ctx, b.tx, `INSERT INTO inbox (key, envelope) VALUES (?, ?) ON CONFLICT DO NOTHING`,
-			in.invocation.Key, in.envelope)
+		result, err := known.run(ctx, b.tx, `INSERT INTO inbox (key, envelope, digest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+			in.invocation.Key, in.envelope, in.invocation.Digest)
 		if err != nil {
 			b.broken = fmt.Errorf("writing the inbox: %w", err)
 			return
 		}
 		n, err := result.RowsAffected()
 		b.broken, in.fresh = err, n == 1
+		if err == nil && !in.fresh && in.invocation.Digest != "" {
+			b.broken = b.compare(ctx, in)
+		}
 	}
+}
+
+// compare finds out whether what was kept with the key of an envelope is something else. A row of before digests were kept has none.
+func (b *batch) compare(ctx context.Context, in *intake) error {
+	err := b.tx.QueryRowContext(ctx, `SELECT digest NOT IN ('', ?2) FROM inbox WHERE key = ?1`, in.invocation.Key, in.invocation.Digest).
+		Scan(&in.taken)
+	if err != nil {
+		return fmt.Errorf("reading the inbox: %w", err)
+	}
+	return nil
 }
 
 // Arrivals hands out the fresh invocations in the order of their commits, each once. It is closed by Close. A slow reader

@@ -36,6 +36,25 @@ func testAnInvocationArrivesOnce(t *testing.T, open Open) {
 	require.Equal(t, "cmd:2", next(t, s.Arrivals()).Key)
 }
 
+// A dialog that is sent again with something else in it is neither taken nor dropped silently, however long ago the first was answered.
+func testADialogSentAgainWithSomethingElseIsTold(t *testing.T, open Open) {
+	t.Parallel()
+	s := open.fresh(t)
+	first, other, plain := Typed("form:1"), Typed("form:1"), Typed("form:1")
+	first.Digest, other.Digest, other.Text = "one", "other", "restart api-gateway production"
+	require.True(t, receive(t, s, first))
+	for range 2 {
+		_, err := s.Receive(context.Background(), other)
+		require.ErrorIs(t, err, algesta.ErrTaken)
+		require.False(t, receive(t, s, first), "the same again")
+		require.False(t, receive(t, s, plain), "a redelivery by a transport that compares nothing")
+		update(t, s, func(tx commands.Tx) error { return tx.Answered("form:1") })
+	}
+	require.Equal(t, first.Text, next(t, s.Arrivals()).Text)
+	require.True(t, receive(t, s, Typed("cmd:2")))
+	require.Equal(t, "cmd:2", next(t, s.Arrivals()).Key, "nothing else arrived")
+}
+
 func testAnInvocationNeedsAKey(t *testing.T, open Open) {
 	t.Parallel()
 	_, err := open.fresh(t).Receive(context.Background(), Typed(""))

@@ -81,6 +81,7 @@ var promises = map[string]func(*testing.T, Open){
 	"AFollowedAnswerWithoutAJobGetsOne":                   testAFollowedAnswerWithoutAJobGetsOne,
 	"AFollowedAnswerMovesWithItsChannel":                  testAFollowedAnswerMovesWithItsChannel,
 	"AnInvocationArrivesOnce":                             testAnInvocationArrivesOnce,
+	"ADialogSentAgainWithSomethingElseIsTold":             testADialogSentAgainWithSomethingElseIsTold,
 	"AnInvocationNeedsAKey":                               testAnInvocationNeedsAKey,
 	"InvocationsArriveInTheirOrderHoweverSlowTheReaderIs": testInvocationsArriveInTheirOrderHoweverSlowTheReaderIs,
 	"TheSameEnvelopeOnTwoSocketsIsFreshOnce":              testTheSameEnvelopeOnTwoSocketsIsFreshOnce,
