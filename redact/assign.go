@@ -157,10 +157,12 @@ func (s *scan) separator(at int) separator {
 		out.kind, at = '>', at+1
 	case strings.HasPrefix(rest, "&gt;"):
 		out.kind, at = '>', at+4
-	case strings.HasPrefix(rest, "%3D"), strings.HasPrefix(rest, "%3d"):
-		out.kind, at = '=', at+3
-	case strings.HasPrefix(rest, "%3A"), strings.HasPrefix(rest, "%3a"):
-		out.kind, at = ':', at+3
+	case strings.HasPrefix(rest, "%"):
+		if out.kind, at = percentSign(t, at); out.kind == 0 {
+			return separator{}
+		}
+	case strings.HasPrefix(rest, `\075`):
+		out.kind, at = '=', at+4
 	case strings.HasPrefix(rest, `\u003d`), strings.HasPrefix(rest, `\u003D`):
 		out.kind, at = '=', at+6
 	case strings.HasPrefix(rest, `\u003e`):
@@ -171,7 +173,24 @@ func (s *scan) separator(at int) separator {
 	blank = blankBytes.run(t, at)
 	out.wide = out.wide || blank > at
 	out.value = blank
+	if out.kind == '=' && strings.HasPrefix(t[blank:], "\\\n") { // the line goes on in the next
+		out.value = blankBytes.run(t, blank+2)
+	}
 	return out
+}
+
+// percentSign is an equals sign or a colon as a URL has it, however often it was escaped, with where it ends; 0 for anything else.
+func percentSign(t string, at int) (kind byte, end int) {
+	for end = at + 1; strings.HasPrefix(t[end:], "25"); {
+		end += len("25")
+	}
+	switch {
+	case strings.HasPrefix(t[end:], "3D"), strings.HasPrefix(t[end:], "3d"):
+		return '=', end + 2
+	case strings.HasPrefix(t[end:], "3A"), strings.HasPrefix(t[end:], "3a"):
+		return ':', end + 2
+	}
+	return 0, at
 }
 
 // assigned hides the value behind a separator unless it explains something.

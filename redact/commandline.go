@@ -32,7 +32,7 @@ func (s *scan) command(at int) {
 		return
 	}
 	if at >= s.line.until {
-		s.open(&s.line, at, lineEnd(s.text, at))
+		s.open(&s.line, at, s.itemsEnd(at, lineEnd(s.text, at)))
 	}
 	line := &s.line
 	line.next = s.flagsUntil(line, at)
@@ -158,11 +158,53 @@ func severalFlags(arg string) bool {
 
 const mixedLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// words splits the command line that begins at at into at most so many words. until is where it ends: at its end or a pipe.
+// itemsEnd is where the list in YAML ends that a program is an item of, each argument in a line of its own; end, which is where its line
+// ends, for any other.
+func (s *scan) itemsEnd(at, end int) int {
+	before, ok := s.itemBefore(at)
+	if !ok {
+		return end
+	}
+	for range mostItems {
+		if !strings.HasPrefix(s.text[end:], before) {
+			break
+		}
+		end = lineEnd(s.text, end+len(before))
+	}
+	return end
+}
+
+// mostItems bounds how many arguments of a program are read, each in a line of its own.
+const mostItems = 64
+
+// itemBefore is what begins an item of a list in YAML in front of at, with the end of the line before: "\n  - ". False where nothing such
+// stands there.
+func (s *scan) itemBefore(at int) (string, bool) {
+	t := s.text
+	from := at
+	if from > 0 && strings.IndexByte("\"'", t[from-1]) >= 0 {
+		from--
+	}
+	if from < 2 || t[from-2:from] != "- " {
+		return "", false
+	}
+	margin := blankBytes.back(t, from-2, mostName)
+	if margin > 0 && t[margin-1] != '\n' {
+		return "", false
+	}
+	return "\n" + t[margin:from-2] + "- ", true
+}
+
+// words splits the command line that begins at at into at most so many words. until is where it ends: at its end or a pipe. It has
+// several lines where each is an item of a list.
 func (s *scan) words(at, end, most int) (out []word, until int) {
 	t := s.text[:end]
 	i := at
-	for i < len(t) && t[i] != '\n' && t[i] != '|' && !strings.HasPrefix(t[i:], "&&") && len(out) < most {
+	for i < len(t) && t[i] != '|' && !strings.HasPrefix(t[i:], "&&") && len(out) < most {
+		if t[i] == '\n' {
+			i = blankBytes.run(t, i+1) + len("- ")
+			continue
+		}
 		if t[i] == ' ' || t[i] == '\t' || t[i] == ',' || t[i] == '[' || t[i] == ']' {
 			i++
 			continue

@@ -175,13 +175,48 @@ func (s *scan) sqlPassword(at int) {
 	}
 }
 
-// netrc is `machine h login u password p`.
+// netrc is `machine h login u password p`, also over several lines, and `default login u password p`: words in pairs.
 func (s *scan) netrc(at int) {
-	line, _ := s.words(at, lineEnd(s.text[:min(len(s.text), at+mostURL)], at), 12)
-	for i := range line {
-		if v := s.text[line[i].from:line[i].to]; v == "password" && i+1 < len(line) && i >= 2 &&
-			!explains(s.text[line[i+1].from:line[i+1].to]) {
-			s.hide(line[i+1].from, line[i+1].to)
+	if !begins(s.text, at) {
+		return
+	}
+	t := s.text[:min(len(s.text), at+mostURL)]
+	to := func(at int) int { // where the next word ends, and blanks and lines before it
+		for at < len(t) && strings.IndexByte(" \t\r\n", t[at]) >= 0 {
+			at++
+		}
+		for at < len(t) && strings.IndexByte(" \t\r\n", t[at]) < 0 {
+			at++
+		}
+		return at
+	}
+	end := to(at)
+	switch s.lower[at:end] {
+	case "machine": // and its name
+		end = to(end)
+	case "default":
+	default:
+		return
+	}
+	for range mostWords {
+		name := end
+		if end = to(end); end >= len(t) {
+			return
+		}
+		value := end
+		end = to(end)
+		switch strings.TrimSpace(s.lower[name:value]) {
+		case "login", "account":
+		case "password":
+			from := end - len(strings.TrimLeft(t[value:end], " \t\r\n"))
+			if !explains(t[from:end]) {
+				s.hide(from, end)
+			}
+		default:
+			return
 		}
 	}
 }
+
+// mostWords is how many pairs of words an entry of a .netrc may have: a login, an account and a password.
+const mostWords = 3

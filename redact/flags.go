@@ -14,6 +14,13 @@ func (s *scan) flag(from, to int) {
 	for next < len(t) && (t[next] == ' ' || t[next] == ',' || t[next] == '\t') {
 		next++
 	}
+	if next < len(t) && t[next] == '\n' { // each in a line of its own, as items of a list
+		before, ok := s.itemBefore(from)
+		if !ok || !strings.HasPrefix(t[next:], before) {
+			return
+		}
+		next += len(before)
+	}
 	if next == at || next >= len(t) || t[next] == '-' || t[next] == '\n' {
 		return
 	}

@@ -176,30 +176,52 @@ func (s *scan) secureString(at int) {
 
 var hostBytes = newClass("A-Za-z0-9.*-")
 
-// passFile is a line of .pgpass, host:port:database:user:password. at is in front of the port, or of a star in its place.
+// passFile is a line of .pgpass, host:port:database:user:password, in which a colon of a name is escaped. at is in front of the port, or of
+// a star in its place.
 func (s *scan) passFile(at int) {
 	t := s.text
 	from := at
 	for from > 0 && at-from < mostName && strings.IndexByte(" \t\n\"'`", t[from-1]) < 0 {
 		from--
 	}
-	if host, port, _ := strings.Cut(t[from:at], ":"); !is(hostBytes, host) || port != "" && !is(digits, port) {
+	host := colonFields(t[from:at], 3)
+	if len(host) > 2 || !is(hostBytes, host[0]) && !escapedAddress(host[0]) || len(host) == 2 && !is(digits, host[1]) {
 		return
 	}
 	to := at
 	for to < len(t) && to-at < mostURL && strings.IndexByte(" \t\n\"'`", t[to]) < 0 {
 		to++
 	}
-	fields := strings.SplitN(t[from:to], ":", 5)
+	fields := colonFields(t[from:to], 5)
 	if len(fields) < 5 || fields[1] != "*" && !is(digits, fields[1]) || explains(fields[4]) {
 		return
 	}
 	for _, name := range fields[2:4] {
-		if name != "*" && !is(nameBytes, name) {
+		if name != "*" && !is(nameBytes, strings.ReplaceAll(name, `\:`, "")) {
 			return
 		}
 	}
 	s.hide(to-len(fields[4]), to)
+}
+
+// colonFields are at most so many fields with colons between them; one that a backslash escapes is none, and the last field has the rest.
+func colonFields(line string, most int) (fields []string) {
+	begin := 0
+	for i := 0; i < len(line) && len(fields) < most-1; i++ {
+		switch line[i] {
+		case '\\':
+			i++
+		case ':':
+			fields = append(fields, line[begin:i])
+			begin = i + 1
+		}
+	}
+	return append(fields, line[begin:])
+}
+
+// escapedAddress says that the host of a .pgpass is an address of IPv6: its colons are escaped.
+func escapedAddress(host string) bool {
+	return strings.Contains(host, `\:`) && is(hexBytes, strings.ReplaceAll(host, `\:`, ""))
 }
 
 // passFilePort is a line of .pgpass with a port that isn't one of Postgres' own: of four digits or five, because a line of a file and a
@@ -211,7 +233,7 @@ func (s *scan) passFilePort(at int) {
 	if digits := end - at - 1; digits < 4 || digits > 5 || end >= len(t) || t[end] != ':' {
 		return
 	}
-	fields := strings.SplitN(t[end+1:min(len(t), end+2*mostName)], ":", 3)
+	fields := colonFields(t[end+1:min(len(t), end+2*mostName)], 3)
 	if len(fields) < 3 || strings.IndexAny(fields[2]+"    ", " \t\n\"'`") < 4 {
 		return
 	}

@@ -126,6 +126,31 @@ func (s *scan) oracle(at int) {
 	}
 }
 
+// easyConnect is user/password@//host:port/service as Oracle's tools take it, also without the slashes where the port is theirs. at is at
+// "@//", or in front of that port.
+func (s *scan) easyConnect(at int) {
+	t := s.text
+	if t[at] == ':' {
+		if at = hostBytes.back(t, at, mostName) - 1; at < 0 || t[at] != '@' {
+			return
+		}
+	}
+	if !s.mayInWord(&s.urls, at) {
+		return
+	}
+	from := at
+	for from > 0 && at-from < mostNear && strings.IndexByte(" \t\n", t[from-1]) < 0 {
+		from--
+	}
+	slash := strings.IndexByte(t[from:at], '/')
+	if slash < 1 || !nameBytes[t[from+slash-1]] {
+		return
+	}
+	if password := t[from+slash+1 : at]; password != "" && !masked(password) && !explains(password) {
+		s.hide(from+slash+1, at)
+	}
+}
+
 // slackWebhook keeps the host and the kind.
 func (s *scan) slackWebhook(at int) {
 	from := at + len("hooks.slack.com/")
