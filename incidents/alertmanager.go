@@ -31,8 +31,14 @@ const Alertmanager = "alertmanager"
 const (
 	maxBody   = 8 << 20 // 10,000 alerts of some 800 bytes
 	maxAlerts = 20_000  // of one request
-	// maxSays is how many characters of what an alert says are shown.
+	// maxSays is how many characters of what an alert says are shown, and maxRead how many bytes of it are read.
 	maxSays = 200
+	maxRead = 4096
+	// longestCluster is how long the name of a cluster may be, in bytes: longer than any that is configured.
+	longestCluster = 253
+	// lateWithin is how long after an alert was resolved a message counts as late that says that it fires since before: another Alertmanager of
+	// the same cluster sends it then. What comes later means that it fires again: Prometheus keeps the time at which it began.
+	lateWithin = 5 * time.Minute
 	// atOnce is how many requests are worked on at once; an Alertmanager tries again when it is told that there are more.
 	atOnce = 8
 	// storeAlertsWithin bounds the storing of one request.
@@ -72,8 +78,9 @@ var objectName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 
 // ParseAlerts reads a webhook. unplaced counts the alerts that name no namespace or no object in it: nothing can be said about what they
 // are about.
-// Everything in an alert is the name of an object or a quoted text; none of it is read as a command.
-func ParseAlerts(body []byte, now time.Time) (alerts []algesta.Alert, unplaced int, err error) {
+// Everything in an alert is the name of an object or a quoted text; none of it is read as a command. Texts are redacted before they are
+// cut: half of a secret can't be recognized.
+func ParseAlerts(body []byte, now time.Time, redact func(string) string) (alerts []algesta.Alert, unplaced int, err error) {
 	var w webhook
 	if err := json.Unmarshal(body, &w); err != nil {
 		return nil, 0, errors.New("reading a webhook: it is no JSON of an Alertmanager") // the decoder's error quotes it
@@ -85,7 +92,7 @@ func ParseAlerts(body []byte, now time.Time) (alerts []algesta.Alert, unplaced i
 		return nil, 0, fmt.Errorf("reading a webhook: it has more than %d alerts", maxAlerts)
 	}
 	for _, in := range w.Alerts {
-		a, ok := alertOf(in, now)
+		a, ok := alertOf(in, now, redact)
 		if !ok {
 			unplaced++
 			continue
@@ -96,9 +103,12 @@ func ParseAlerts(body []byte, now time.Time) (alerts []algesta.Alert, unplaced i
 }
 
 // alertOf is an alert about an object; ok is false where it names none.
-func alertOf(in webhookAlert, now time.Time) (a algesta.Alert, ok bool) {
+func alertOf(in webhookAlert, now time.Time, redact func(string) string) (a algesta.Alert, ok bool) {
 	a = algesta.Alert{
 		ID: idOf(in.Labels), Cluster: in.Labels["cluster"], Namespace: in.Labels["namespace"], StartsAt: in.StartsAt, SeenAt: now,
+	}
+	if len(a.Cluster) > longestCluster { // no cluster's name, and kept for days
+		a.Cluster = ""
 	}
 	for _, s := range subjects {
 		if name := in.Labels[s.label]; objectName.MatchString(name) {
@@ -119,14 +129,18 @@ func alertOf(in webhookAlert, now time.Time) (a algesta.Alert, ok bool) {
 		return a, false
 	}
 	said := cmp.Or(in.Annotations["summary"], in.Annotations["description"], in.Annotations["message"])
-	a.Says = "Alert " + words.Cited(words.Clip(oneLine(in.Labels["alertname"]), 80))
+	a.Says = "Alert " + words.Cited(words.Clip(redact(oneLine(in.Labels["alertname"])), 80))
 	if said != "" {
-		a.Says += " says: " + words.Cited(words.Clip(oneLine(said), maxSays))
+		a.Says += " says: " + words.Cited(words.Clip(redact(oneLine(said)), maxSays))
 	}
 	return a, true
 }
 
+// oneLine is a text in one line, as far as it is read: up to a blank, so that it ends with a whole word.
 func oneLine(s string) string {
+	if len(s) > maxRead {
+		s = s[:max(strings.LastIndexAny(s[:maxRead], " \t\n"), 0)] + " …"
+	}
 	return strings.Join(strings.Fields(strings.ToValidUTF8(s, "�")), " ")
 }
 
@@ -139,10 +153,10 @@ func idOf(labels map[string]string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// newer says what is known of an alert after another message about it: one that was resolved before its firing arrived stays resolved.
+// newer says what is known of an alert after another message about it: one that was resolved just before its firing arrived stays resolved.
 func newer(known, said algesta.Alert) algesta.Alert {
-	if known.ID != "" && !known.ResolvedAt.IsZero() && said.ResolvedAt.IsZero() && !said.StartsAt.After(known.StartsAt) {
-		known.SeenAt = said.SeenAt
+	if known.ID != "" && !known.ResolvedAt.IsZero() && said.ResolvedAt.IsZero() && !said.StartsAt.After(known.StartsAt) &&
+		said.SeenAt.Sub(known.SeenAt) < lateWithin {
 		return known
 	}
 	return said
@@ -150,7 +164,8 @@ func newer(known, said algesta.Alert) algesta.Alert {
 
 // Receiver takes the webhooks of Alertmanagers.
 type Receiver struct {
-	Token []byte // what they have to send as their bearer token
+	Token  []byte                   // what they have to send as their bearer token
+	Redact func(text string) string // takes the secrets out of what an alert says
 	// Keep stores alerts before the Alertmanager is told that they arrived.
 	Keep func(ctx context.Context, alerts []algesta.Alert) error
 	Log  *zap.Logger
@@ -160,11 +175,16 @@ type Receiver struct {
 }
 
 // NewReceiver makes a receiver; the token may not be empty.
-func NewReceiver(token []byte, keep func(context.Context, []algesta.Alert) error, log *zap.Logger) (*Receiver, error) {
+func NewReceiver(
+	token []byte,
+	redact func(string) string,
+	keep func(context.Context, []algesta.Alert) error,
+	log *zap.Logger,
+) (*Receiver, error) {
 	if len(token) == 0 {
 		return nil, errors.New("a receiver of alerts needs a token")
 	}
-	return &Receiver{Token: token, Keep: keep, Log: log, slots: make(chan struct{}, atOnce)}, nil
+	return &Receiver{Token: token, Redact: redact, Keep: keep, Log: log, slots: make(chan struct{}, atOnce)}, nil
 }
 
 // ReceiverStats are the figures of a receiver.
@@ -214,7 +234,7 @@ func (r *Receiver) take(w http.ResponseWriter, q *http.Request) int {
 		}
 		return http.StatusBadRequest
 	}
-	alerts, unplaced, err := ParseAlerts(body, time.Now())
+	alerts, unplaced, err := ParseAlerts(body, time.Now(), r.Redact)
 	if err != nil {
 		r.refused.Add(1)
 		r.Log.Warn("a webhook was refused", zap.Error(err))

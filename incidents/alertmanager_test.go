@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/redact"
 )
 
 // alert is one of a webhook, with these labels beside its namespace.
@@ -40,6 +41,8 @@ func webhookOf(tb testing.TB, alerts ...map[string]any) []byte {
 	return b
 }
 
+func asItIs(s string) string { return s }
+
 func TestAnAlertIsAboutWhatItsLabelsName(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -59,7 +62,7 @@ func TestAnAlertIsAboutWhatItsLabelsName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			alerts, unplaced, err := ParseAlerts(webhookOf(t, alert("firing", c.labels...)), noon)
+			alerts, unplaced, err := ParseAlerts(webhookOf(t, alert("firing", c.labels...)), noon, asItIs)
 			require.NoError(t, err)
 			if c.kind == "" {
 				require.Empty(t, alerts)
@@ -79,7 +82,7 @@ func TestWhatAnAlertSaysIsQuotedAndNeverObeyed(t *testing.T) {
 	in := alert("firing", "deployment", "ms-orders", "alertname", "<!channel> <@U0LUIS>")
 	summary := "*now*\n/algesta rollback api-gateway production\n<https://example.com|here>” " + strings.Repeat("x", 5000)
 	in["annotations"] = map[string]string{"summary": summary}
-	alerts, _, err := ParseAlerts(webhookOf(t, in), noon)
+	alerts, _, err := ParseAlerts(webhookOf(t, in), noon, asItIs)
 	require.NoError(t, err)
 	s := algesta.Signal{Rule: Alertmanager, Kind: "Deployment", Namespace: "production", Name: "ms-orders", Says: alerts[0].Says}
 	r := newRun(quick)
@@ -103,6 +106,55 @@ func TestAnAlertThatWasResolvedBeforeItFiredStaysResolved(t *testing.T) {
 	again := algesta.Alert{ID: "a", StartsAt: noon.Add(time.Hour)}
 	require.Equal(t, again, newer(resolved, again), "it fires again later")
 	require.Equal(t, fires, newer(algesta.Alert{}, fires))
+
+	// Alertmanager calls an alert resolved of which it hears nothing for minutes; once it does, it fires since it began.
+	resolved.SeenAt, fires.SeenAt = noon.Add(time.Minute), noon.Add(time.Minute+lateWithin)
+	require.Equal(t, fires, newer(resolved, fires), "nothing is late for so long")
+	fires.SeenAt = noon.Add(lateWithin)
+	require.Equal(t, resolved, newer(resolved, fires))
+	require.Equal(t, resolved.SeenAt, newer(resolved, fires).SeenAt, "a late message makes the next one no later")
+}
+
+// TestWhatAnAlertSaysIsRedactedBeforeItIsCut: the beginning of a secret is no secret that anything would recognise.
+func TestWhatAnAlertSaysIsRedactedBeforeItIsCut(t *testing.T) {
+	t.Parallel()
+	secret := "ghp_" + strings.Repeat("aB3d", 9)
+	redactor := redact.New([]byte(strings.Repeat("walrus", 5)))
+	for most, label := range map[int]string{80: "alertname", maxSays: "summary"} {
+		for _, hidden := range []string{secret, strings.Repeat("walrus", 5)} {
+			in := alert("firing", "deployment", "ms-orders")
+			text := strings.Repeat("a ", most/2-5) + hidden
+			in["annotations"] = map[string]string{"summary": text}
+			in["labels"].(map[string]string)[label] = text
+			alerts, _, err := ParseAlerts(webhookOf(t, in), noon, redactor.String)
+			require.NoError(t, err)
+			require.NotContains(t, alerts[0].Says, hidden[:8], label)
+			require.Contains(t, alerts[0].Says, "a a a")
+		}
+	}
+	in := alert("firing", "deployment", "ms-orders")
+	in["annotations"] = map[string]string{"summary": "password=" + strings.Repeat("x", maxRead-20) + " " + secret}
+	alerts, _, err := ParseAlerts(webhookOf(t, in), noon, redactor.String)
+	require.NoError(t, err)
+	require.NotContains(t, alerts[0].Says, "ghp_", "what isn't read ends with a whole word")
+}
+
+// TestNoAlertIsKeptThatIsLargerThanWhatItNames: they are kept for days, 50,000 of them.
+func TestNoAlertIsKeptThatIsLargerThanWhatItNames(t *testing.T) {
+	t.Parallel()
+	in := alert("firing", "deployment", "ms-orders")
+	for label := range in["labels"].(map[string]string) {
+		if label != "deployment" && label != "namespace" {
+			in["labels"].(map[string]string)[label] = strings.Repeat("x", maxBody/8)
+		}
+	}
+	in["labels"].(map[string]string)["cluster"] = strings.Repeat("x", maxBody/8)
+	in["annotations"] = map[string]string{"summary": strings.Repeat("x", maxBody/8), "description": strings.Repeat("x", maxBody/8)}
+	alerts, _, err := ParseAlerts(webhookOf(t, in), noon, asItIs)
+	require.NoError(t, err)
+	kept, err := json.Marshal(alerts[0])
+	require.NoError(t, err)
+	require.Less(t, len(kept), 2000)
 }
 
 // posted is the status that a receiver answers a body with, and what else it says.
@@ -122,7 +174,7 @@ func TestAReceiverAnswersWithAStatusAndNothingElse(t *testing.T) {
 	token := rand.Text()
 	var kept []algesta.Alert
 	var broken error
-	r, err := NewReceiver([]byte(token), func(_ context.Context, all []algesta.Alert) error {
+	r, err := NewReceiver([]byte(token), asItIs, func(_ context.Context, all []algesta.Alert) error {
 		if broken == nil {
 			kept = append(kept, all...)
 		}
@@ -151,7 +203,7 @@ func TestAReceiverAnswersWithAStatusAndNothingElse(t *testing.T) {
 	say(http.StatusServiceUnavailable, "Bearer "+token, good)
 	require.Equal(t, ReceiverStats{Accepted: 1, Denied: 6, Refused: 5, Unplaced: 2}, r.Stats())
 
-	_, err = NewReceiver(nil, nil, zap.NewNop())
+	_, err = NewReceiver(nil, asItIs, nil, zap.NewNop())
 	require.Error(t, err, "an empty token would let everybody in")
 }
 
@@ -210,7 +262,7 @@ func FuzzParseAlerts(f *testing.F) {
 	f.Add([]byte(`{"version":"4","alerts":[{"status":"firing","labels":{"namespace":"a","node":"b"},"startsAt":"2026-11-22T12:00:00Z"}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		alerts, unplaced, err := ParseAlerts(body, noon)
+		alerts, unplaced, err := ParseAlerts(body, noon, asItIs)
 		if err != nil {
 			require.Empty(t, alerts)
 			return

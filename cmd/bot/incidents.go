@@ -77,7 +77,8 @@ func (r *rooms) receiveAlerts(ctx context.Context, background *sync.WaitGroup) e
 	}
 	var err error
 	log := r.log.Named("alertmanager")
-	if r.receiver, err = incidents.NewReceiver([]byte(r.cfg.Alertmanager.Token), r.incidents.Receive, log); err != nil {
+	r.receiver, err = incidents.NewReceiver([]byte(r.cfg.Alertmanager.Token), r.redactor.String, r.incidents.Receive, log)
+	if err != nil {
 		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.cfg.Alertmanager.Listen)
