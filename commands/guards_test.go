@@ -150,3 +150,18 @@ func TestALimitOnAServiceHoldsForItsPods(t *testing.T) {
 	w.types(luis, "pod delete x-1 production")
 	w.request(algesta.Pending)
 }
+
+// A freeze of a service covers a request about one of its pods, whose name doesn't say so: the vote is refused, and the request stays.
+func TestAVoteOnAPodOfAFrozenServiceBurnsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dispatcher.Clusters, w.dispatcher.Catalog = onePodCluster{w.cluster}, discovered{Catalog: w.dispatcher.Catalog}
+	w.setRules(freezing)
+	w.types(luis, "pod delete x-1 production")
+	waits := w.request(algesta.Pending)
+	w.freeze("freeze api-gateway production until=2h because the import runs")
+	w.votes(carla, algesta.Approve, waits.ID)
+	require.Contains(t, w.answered()[0], "the import runs")
+	require.Equal(t, waits.ID, w.request(algesta.Pending).ID)
+	require.Zero(t, w.cluster.writes())
+}

@@ -50,7 +50,7 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 		return algesta.Target{}, nil
 	}
 	if book.About.Cluster {
-		return d.clusterOf(ctx, p, visible)
+		return d.clusterOf(ctx, actor, p, visible)
 	}
 	if kind, name, ok := strings.Cut(p.Object, "/"); ok && p.Environment == "" && kind != "host" {
 		if _, no := d.Catalog.Resolve(ctx, "", name, visible); no == nil { // "diagnose ingress production"
@@ -80,12 +80,22 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 }
 
 // clusterOf is the target of a command about what is in no environment: the cluster of the environment that an argument names, and nothing
-// of that environment, so that no rule about its namespace is taken for one about the cluster. can-i may leave the argument out where there
-// is one cluster.
-func (d *Dispatcher) clusterOf(ctx context.Context, p grammar.Parsed, visible func(algesta.Target) bool) (algesta.Target, error) {
+// of that environment, so that no rule about its namespace is taken for one about the cluster. Whoever has no rights there is refused in
+// the words that they typed: on which cluster an environment is isn't told to them. can-i may leave the argument out where there is one
+// cluster.
+func (d *Dispatcher) clusterOf(
+	ctx context.Context,
+	actor algesta.Actor,
+	p grammar.Parsed,
+	visible func(algesta.Target) bool,
+) (algesta.Target, error) {
 	if named := p.Args.String(runbooks.ClusterArg); named != "" {
 		t, err := d.Catalog.Resolve(ctx, "", named, visible)
-		return algesta.Target{Cluster: t.Cluster, Object: p.Object}, err
+		out := algesta.Target{Cluster: t.Cluster, Object: p.Object}
+		if err == nil && !visible(t) && !d.hasRightsOn(actor, t.Cluster) {
+			out.Environment = t.Environment
+		}
+		return out, err
 	}
 	var clusters []string
 	for _, name := range d.Catalog.Environments() {
@@ -104,6 +114,13 @@ func (d *Dispatcher) clusterOf(ctx context.Context, p grammar.Parsed, visible fu
 			algesta.Name(d.Bot.Typed(p.Runbook, strings.TrimPrefix(p.Object, "namespace/"), runbooks.ClusterArg+"=<environment>")),
 		),
 	}
+}
+
+// hasRightsOn reports whether some rule gives the actor anything that is about the whole cluster.
+func (d *Dispatcher) hasRightsOn(actor algesta.Actor, cluster string) bool {
+	return slices.ContainsFunc(d.Policy().Grants(actor), func(g policy.Grant) bool {
+		return slices.Contains(g.Namespaces, "*") && (len(g.Clusters) == 0 || slices.Contains(g.Clusters, cluster))
+	})
 }
 
 // whichOf asks for the name of an object where an environment was typed in its place.

@@ -26,6 +26,7 @@ func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.
 	if err != nil {
 		return algesta.Plan{}, err
 	}
+	in.Allowed = d.mayRead(ctx, c, "namespaces")
 	in.Approval = d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, At: time.Now()}).Effect == algesta.NeedsApproval
 	p, err := book.Plan(ctx, reader, in)
 	if err != nil {

@@ -36,7 +36,7 @@ func (d *Dispatcher) unknown(ctx context.Context, r algesta.Request, e algesta.E
 // factsOf is what the policy is asked about a request as it was asked for.
 func (d *Dispatcher) factsOf(r algesta.Request) policy.Facts {
 	book, _ := d.find(r.Command.Runbook) // one that is not known any more has no verb, and nobody a right to it
-	return policy.Facts{Command: r.Command, Verb: book.Verb, At: time.Now()}
+	return policy.Facts{Command: r.Command, Verb: book.Verb, Plan: &r.Plan, At: time.Now()}
 }
 
 // answerButton says what happened to a change in doubt, and asks for confirmation first.

@@ -85,11 +85,15 @@ func planNamespaceCreate(ctx context.Context, c Cluster, in Input) (algesta.Plan
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(there.Object, &found); err != nil {
 			return algesta.Plan{}, fmt.Errorf("reading namespace %s: %w", n.name, err)
 		}
-		if found.DeletionTimestamp != nil {
+		tells := in.Allowed != nil && in.Allowed(n.name)
+		if found.DeletionTimestamp != nil && tells {
 			return algesta.Plan{}, refusal(
 				algesta.Say("The namespace {} is being deleted, for {} now.", called, span(in.Command.At.Sub(found.DeletionTimestamp.Time))),
 				algesta.Say("Ask again once it's gone."),
 			)
+		}
+		if p.Nothing = algesta.Say("The namespace {} is there already. I don't change one that is there.", called); !tells {
+			return p, nil
 		}
 		p.Nothing = algesta.Say(
 			"The namespace {} is there already, {} old, with {}. I don't change one that is there.", called,

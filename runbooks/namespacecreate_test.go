@@ -28,6 +28,7 @@ func newNamespaceOf(name string, args algesta.Args) runbooks.Input {
 	in.Command.Target = algesta.Target{Cluster: "sandbox", Object: "namespace/" + name}
 	in.Command.Args = algesta.Args{"environment": "dev", "team": "backend"}
 	maps.Copy(in.Command.Args, args)
+	in.Allowed = func(string) bool { return true }
 	return in
 }
 
@@ -84,6 +85,16 @@ func TestANamespaceThatIsThereIsLeftAlone(t *testing.T) {
 	there.DeletionTimestamp = &metav1.Time{Time: noon.Add(-time.Hour)}
 	_, err = planNamespace(t, listed{lists: map[string][]any{"NamespaceList": {there}}}, "development", nil)
 	require.ErrorContains(t, err, "The namespace development is being deleted, for 60 min now.")
+
+	// Whoever may make a namespace may not read every other one: that there is one is all that they have to know.
+	book, _ := runbooks.Find("create namespace")
+	in := newNamespaceOf("development", nil)
+	for _, in.Allowed = range []func(string) bool{nil, func(namespace string) bool { return namespace != "development" }} {
+		p, err = book.Plan(t.Context(), whole(listed{lists: map[string][]any{"NamespaceList": {there}}}), in)
+		require.NoError(t, err)
+		require.Empty(t, p.Changes)
+		require.Equal(t, "The namespace development is there already. I don't change one that is there.", p.Nothing.String())
+	}
 }
 
 func TestANamespaceThatKubernetesWouldNotTakeIsRefusedBeforeAnybodyIsAsked(t *testing.T) {

@@ -21,7 +21,7 @@ type Input struct {
 	Workload algesta.Object
 	// Bot is how people call the bot, for the commands in hints.
 	Bot algesta.Handle
-	// Allowed says which other namespaces of the cluster the answer may be about. Nil allows none.
+	// Allowed says which other namespaces of the cluster the answer, or the plan, may be about. Nil allows none.
 	Allowed func(namespace string) bool
 	// Past is what became of the bot's earlier changes to the workload, newest first; nil where it isn't known.
 	Past []algesta.Past
