@@ -23,14 +23,18 @@ type attempt struct {
 	name      string
 }
 
-// explain turns an error of the API into a sentence. It takes the status code, the reason and the names of the fields,
-// never the message: a message can hold the whole object, with the values of its environment.
+// explain turns an error of the API into a sentence. It takes the status code, the reason, the names of the fields and the name of what
+// stopped it at admission, and nothing else of the message: that can hold the whole object, with the values of its environment.
 func (c *Cluster) explain(a attempt, err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, known := errors.AsType[*algesta.Error](err); known {
 		return err
+	}
+	if out := c.stopped(err); out != nil {
+		out.Err = c.logged(a, err)
+		return out
 	}
 	out := &algesta.Error{Err: c.logged(a, err)}
 	cluster := algesta.Name(c.name)

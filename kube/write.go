@@ -205,7 +205,7 @@ func (w *Writer) notWritten(ctx context.Context, change algesta.Change, generati
 		return tooManyBudgets(change)
 	case code == http.StatusUnprocessableEntity, code == http.StatusBadRequest:
 		return w.refused(ctx, change, generation, err)
-	case certainlyNot(code, err):
+	case certainlyNot(code, err), w.c.stopped(err) != nil:
 		return w.c.explain(attemptOf(change), err)
 	}
 	return &algesta.Error{
