@@ -18,10 +18,10 @@ func (e askedError) Error() string { return "the same was asked for as " + e.by.
 // askedAlready is an askedError where the same change is asked for already and has not ended: the same command typed twice, or an Undo that
 // two people clicked. The approvers are asked once. One that is still being followed counts, too: a rollback that is typed twice in a hurry
 // would otherwise go forward again, to the version that people wanted to get away from. What waits and would leave the cluster in the same
-// state is the same in other words: an undo and a rollback to one version.
+// state is the same in other words: an undo and a rollback to one version, an autoscaler that is named itself and by its service.
 func askedAlready(tx Tx, key string, asked algesta.Request) error {
 	c := asked.Command
-	open, err := tx.Unwritten(c.Target.Workload())
+	open, err := tx.Unwritten(c.Target.Workload(), asked.Plan.Objects())
 	if err != nil {
 		return err
 	}
@@ -49,18 +49,19 @@ func sameCommand(a, b algesta.Command) bool {
 }
 
 // tellUsed tells someone who clicks an offer that it was used before.
-func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Actor) error {
+func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Actor, here string) error {
 	r, err := d.Store.Request(ctx, id)
 	if err != nil {
 		return err
 	}
-	return d.tellAsked(ctx, r, reader, "this")
+	return d.tellAsked(ctx, r, reader, here, "this")
 }
 
-// tellAsked says who asked for it, what state it's in and where it is. what is how the reader calls it: "this", "the same".
-func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader algesta.Actor, what string) error {
+// tellAsked says who asked for it, what state it's in and, where the reader may know, where it is: in here, the channel they're in, too.
+// what is how the reader calls it: "this", "the same".
+func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader algesta.Actor, here, what string) error {
 	hint := algesta.Say("It's {}.", algesta.Name(r.ID))
-	if channel, ts, err := d.Store.CardOf(ctx, r.ID); err == nil && ts != "" {
+	if channel, ts, err := d.Store.CardOf(ctx, r.ID); err == nil && ts != "" && d.mayGoTo(ctx, reader, r, here) {
 		if at := d.Directory.Link(ctx, channel, ts); at != "" {
 			hint = algesta.Say("It's {}: {}", algesta.Name(r.ID), algesta.Span{Kind: algesta.Link, ID: at, Text: "see its thread"})
 		}
@@ -76,6 +77,12 @@ func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader al
 			"{} asked for {} {}; {}.", by, what, ago(time.Since(r.CreatedAt)), standing(r),
 		),
 	}
+}
+
+// mayGoTo reports whether someone may be led to the thread of a request: they may know of it, decide about it, or are in its channel.
+func (d *Dispatcher) mayGoTo(ctx context.Context, reader algesta.Actor, r algesta.Request, here string) bool {
+	return r.Command.Channel == here || d.mayKnow(ctx, reader, r) ||
+		d.Policy().MayApprove(d.needs(r), r.Command.Actor, reader).Effect == algesta.Allow
 }
 
 // asker is the requester as the subject of a sentence.

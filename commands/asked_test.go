@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/store"
 )
 
 // TestTheSameIsAskedForOnce has two people ask for the same change at the same moment, and one of them again.
@@ -107,4 +110,35 @@ func TestTheTimeOfADecisionStays(t *testing.T) {
 			require.Equal(t, "Approved by Carla, "+algesta.AtSecond(done.DecidedAt).Text+".", last.String())
 		}
 	}
+}
+
+// An autoscaler that is named itself and by its service is one: the same bounds are asked for once.
+func TestTheSameIsAskedForOnceUnderTwoNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	scaler := algesta.Object{
+		Cluster: "aks", Namespace: "production", Group: "autoscaling", Kind: "HorizontalPodAutoscaler", Name: "api-gateway-production-hpa",
+	}
+	asks := func(id string, target algesta.Target, to string) algesta.Request {
+		c := algesta.Command{
+			ID: id, Requester: algesta.AskedBy(luis), Runbook: "hpa set", Target: target, Args: algesta.Args{"max": to}, Channel: "C0OPS",
+		}
+		return algesta.Request{
+			ID: id, Key: id, Command: c, Status: algesta.Pending, ExpiresAt: time.Now().Add(time.Hour), StartBy: time.Now().Add(time.Hour),
+			Plan: algesta.Plan{Changes: []algesta.Change{{
+				Object: scaler, UID: "u-1", Verb: algesta.Patch, Resource: "horizontalpodautoscalers.autoscaling", Version: "v2",
+				Swaps: []algesta.Swap{{Label: "max", Path: "/spec/maxReplicas", From: json.RawMessage("10"), To: json.RawMessage(to)}},
+			}}},
+		}
+	}
+	named := algesta.Target{
+		Environment: "production", Cluster: "aks", Namespace: "production", Object: "horizontalpodautoscaler/" + scaler.Name,
+	}
+	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Create(asks("c-1", gatewayInProduction, "6")) }))
+	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+		require.ErrorContains(t, commands.AskedAlready(tx, "c-2", asks("c-2", named, "6")), "the same was asked for as c-1")
+		require.NoError(t, commands.AskedAlready(tx, "c-3", asks("c-3", named, "7")), "other bounds")
+		require.NoError(t, commands.AskedAlready(tx, "c-1", asks("c-1", gatewayInProduction, "6")), "the same invocation")
+		return nil
+	}))
 }

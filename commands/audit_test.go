@@ -126,3 +126,16 @@ func TestEveryAnswerToOnePersonIsAudited(t *testing.T) {
 		})
 	}
 }
+
+// What an audit is asked about is what it answers about, and a mistyped name is said.
+func TestAnAuditOfOneThingIsNoneOfEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.types(luis, "status api-gateway production")
+	for _, typed := range []string{"audit staging", "audit in staging", "audit api-gateway", "audit api-gatway"} {
+		w.types(luis, typed)
+		require.NotContains(t, strings.Join(w.answered(), "\n"), "about everything", typed)
+	}
+	w.types(luis, "audit")
+	require.Contains(t, strings.Join(w.answered(), "\n"), "about everything")
+}

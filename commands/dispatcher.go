@@ -182,7 +182,7 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 		return err
 	}
 	if request, ok := namedRequest(in.Text); ok {
-		return d.lookUp(ctx, actor, request)
+		return d.lookUp(ctx, actor, in.Channel, request)
 	}
 	where, err := d.thread(ctx, in)
 	if err != nil {

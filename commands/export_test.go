@@ -42,3 +42,11 @@ func Frozen(d *Dispatcher, z algesta.Freeze) bool {
 
 // NothingNew says that a followed answer isn't edited for this.
 func NothingNew(a, b algesta.Report) bool { return nothingNew(a, b) }
+
+// OwnWriter writes freezes, by what a command may write.
+func (d *Dispatcher) OwnWriter(may ...string) Writer { return ownWriter{d, may} }
+
+// AskedAlready is an error where the same was asked for and isn't written yet.
+func AskedAlready(tx Tx, key string, asked algesta.Request) error {
+	return askedAlready(tx, key, asked)
+}

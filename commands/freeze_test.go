@@ -63,7 +63,7 @@ func TestAFreezeStopsWhatIsAskedForWhatWaitsAndWhatIsApproved(t *testing.T) {
 	require.Contains(t, plans, "Luis froze production until")
 
 	w.types(luis, "scale api-gateway production replicas=5")
-	require.Regexp(t, `^You can't scale in production until .+: Luis froze production \(the import runs\)\.$`, w.answered()[0])
+	require.Regexp(t, `^You can't scale in production until .+: Luis froze production \(“the import runs”\)\.$`, w.answered()[0])
 	w.votes(carla, algesta.Approve, waits.ID)
 	require.Contains(t, w.answered()[0], "Luis froze production")
 	require.Equal(t, waits.ID, w.request(algesta.Pending).ID, "a vote that can't count burns nothing")
@@ -75,7 +75,7 @@ func TestAFreezeStopsWhatIsAskedForWhatWaitsAndWhatIsApproved(t *testing.T) {
 	w.types(nico, "freezes")
 	require.Equal(t, []string{"Nothing that you can read is frozen."}, w.answered())
 	w.types(luis, "status api-gateway production")
-	require.Contains(t, w.detail(), "by Luis: the import runs")
+	require.Contains(t, w.detail(), "by Luis: “the import runs”")
 
 	w.types(luis, "unfreeze production")
 	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})

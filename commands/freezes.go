@@ -21,7 +21,7 @@ func (d *Dispatcher) frozen(ctx context.Context, actor algesta.Actor) algesta.Re
 		by := algesta.Say("the policy (\"{}\")", z.Name)
 		if z.Asked != nil {
 			by = algesta.Say("{}", z.Asked.By.Called())
-			if r, err := d.Store.Request(ctx, z.Asked.ID); err == nil {
+			if r, err := d.Store.Request(ctx, z.Asked.ID); err == nil && d.mayKnow(ctx, actor, r) {
 				by = d.linked(ctx, by, r)
 			}
 		}
@@ -67,11 +67,11 @@ func listPlaces(all []policy.Frozen) string {
 func (d *Dispatcher) frozenHere(t algesta.Target) []algesta.Block {
 	var list []algesta.Text
 	for _, z := range d.Policy().FrozenFor(t, time.Now()) {
-		by := "by the policy"
+		by, why := "by the policy", z.Reason
 		if z.Asked != nil {
-			by = "by " + z.Asked.By.Called()
+			by, why = "by "+z.Asked.By.Called(), quote(z.Reason)
 		}
-		list = append(list, algesta.Say("Frozen until {} {}: {}", algesta.AtDay(z.Until), by, z.Reason))
+		list = append(list, algesta.Say("Frozen until {} {}: {}", algesta.AtDay(z.Until), by, why))
 	}
 	if len(list) == 0 {
 		return nil

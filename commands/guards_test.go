@@ -146,9 +146,27 @@ func TestALimitOnAServiceHoldsForItsPods(t *testing.T) {
 	w.types(luis, "pod delete x-1 production")
 	require.Len(t, w.said(algesta.AnswerPost), 1)
 	require.Contains(t, w.said(algesta.AnswerPost)[0], "Leave the gateway alone.")
+	w.dispatcher.Catalog = undiscovered{Catalog: w.dispatcher.Catalog}
+	w.types(luis, "pod delete x-1 production")
+	require.Len(t, w.said(algesta.AnswerPost), 2, "also before it's known what is there")
+	require.Contains(t, w.said(algesta.AnswerPost)[1], "Leave the gateway alone.")
 	w.setRules(mayDelete)
 	w.types(luis, "pod delete x-1 production")
 	w.request(algesta.Pending)
+}
+
+// undiscovered is a catalogue that hasn't seen any Deployment yet, and tells a service by its Deployment's name.
+type undiscovered struct{ commands.Catalog }
+
+func (undiscovered) Known(context.Context) []algesta.Target { return nil }
+
+func (c undiscovered) Resolve(
+	ctx context.Context, service, environment string, visible func(algesta.Target) bool,
+) (algesta.Target, error) {
+	if service == gatewayInProduction.Name {
+		return gatewayInProduction, nil
+	}
+	return c.Catalog.Resolve(ctx, service, environment, visible)
 }
 
 // A freeze of a service covers a request about one of its pods, whose name doesn't say so: the vote is refused, and the request stays.

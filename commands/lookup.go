@@ -30,8 +30,9 @@ func namedRequest(text string) (id string, ok bool) {
 }
 
 // lookUp says what a request is about, what state it's in and where its thread is, to those who may read what it is about. Nothing is
-// decided by typing an ID: an approver has to see the plan, beside its button. To everyone else there's no such request.
-func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string) error {
+// decided by typing an ID: an approver has to see the plan, beside its button. To everyone else there's no such request, and one that was
+// asked for in private is shown only in its own channel, here, to those who didn't ask for it.
+func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, here, id string) error {
 	none := &algesta.Error{
 		Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no request {} that you can read.", algesta.Name(id)),
 		Hint: algesta.Say("It may be the ID of a command that only reads: I keep nothing of those but the answer."),
@@ -44,10 +45,10 @@ func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, id string)
 		return err
 	}
 	approver := d.Policy().MayApprove(d.needs(r), r.Command.Actor, actor).Effect == algesta.Allow
-	if !approver && !d.Policy().Visible(actor, r.Command.Target) {
+	if !approver && (!d.Policy().Visible(actor, r.Command.Target) || !d.mayGoTo(ctx, actor, r, here)) {
 		return none
 	}
-	told := d.tellAsked(ctx, r, actor, "this")
+	told := d.tellAsked(ctx, r, actor, here, "this")
 	known := (*algesta.Error)(nil)
 	if !errors.As(told, &known) {
 		return told

@@ -61,7 +61,37 @@ type ownWriter struct {
 
 // Check implements Writer. What a plan says can always be written.
 func (w ownWriter) Check(_ context.Context, c algesta.Change) ([]string, error) {
-	return nil, w.allow(c)
+	if err := w.allow(c); err != nil {
+		return nil, err
+	}
+	return nil, over(c)
+}
+
+// frozenBy is the freeze that a change makes.
+func frozenBy(c algesta.Change) (algesta.Freeze, error) {
+	var content struct {
+		Spec algesta.Freeze `json:"spec"`
+	}
+	if err := json.Unmarshal(c.Content, &content); err != nil {
+		return algesta.Freeze{}, errors.New("a freeze can't be read")
+	}
+	return content.Spec, nil
+}
+
+// over says of a freeze that would have ended before it begins that it forbids nothing: what was asked for waited too long.
+func over(c algesta.Change) error {
+	if c.Verb != algesta.Create {
+		return nil
+	}
+	z, err := frozenBy(c)
+	if err != nil || time.Now().Before(z.Until) {
+		return err
+	}
+	return &algesta.Error{
+		Kind:    algesta.ErrInvalid,
+		Message: algesta.Say("That freeze was to end {}, so it's over already.", algesta.AtDay(z.Until)),
+		Hint:    algesta.Say("Nothing was frozen. Ask again, with a later end."),
+	}
 }
 
 func (w ownWriter) allow(c algesta.Change) error {
@@ -83,6 +113,9 @@ func (w ownWriter) Apply(
 	if err := w.allow(c); err != nil {
 		return algesta.Written{}, err
 	}
+	if err := over(c); err != nil {
+		return algesta.Written{}, err
+	}
 	if err := intend(ctx, algesta.Intent{UID: c.UID}); err != nil {
 		return algesta.Written{}, err
 	}
@@ -102,29 +135,26 @@ func (w ownWriter) Apply(
 
 // freeze stores a freeze, plans its end, and says in the requests that wait that they are frozen.
 func (w ownWriter) freeze(ctx context.Context, c algesta.Change) error {
-	var content struct {
-		Spec algesta.Freeze `json:"spec"`
+	z, err := frozenBy(c)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(c.Content, &content); err != nil {
-		return errors.New("a freeze can't be read")
-	}
-	z := content.Spec
 	alive, err := w.Store.Alive(ctx)
 	if err != nil {
 		return err
 	}
-	told := map[string]names{}
+	told := map[string]frozenNote{}
 	for _, r := range alive {
 		if r.Status == algesta.Pending && r.ID != z.ID && z.Covers(r.Command.Target, &r.Plan) {
-			told[r.ID] = w.names(ctx, w.needs(r))
+			told[r.ID] = frozenNote{w.names(ctx, w.needs(r)), w.overheard(ctx, r.Command.Channel)}
 		}
 	}
 	return w.Store.Update(ctx, func(tx Tx) error {
 		if err := tx.Freeze(z); err != nil {
 			return err
 		}
-		for id, n := range told {
-			if err := w.tellFrozen(tx, id, z, n); err != nil {
+		for id, note := range told {
+			if err := w.tellFrozen(tx, id, z, note); err != nil {
 				return err
 			}
 		}
@@ -132,8 +162,14 @@ func (w ownWriter) freeze(ctx context.Context, c algesta.Change) error {
 	})
 }
 
+// frozenNote is what the plan of a request that waits is told of a freeze with, asked before the transaction.
+type frozenNote struct {
+	names     names
+	overheard bool // another company may read it: who froze it, and why, isn't said
+}
+
 // tellFrozen says in the plan of a request that waits why nobody can approve it now.
-func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, n names) error {
+func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, note frozenNote) error {
 	r, err := tx.Locked(id)
 	if err != nil || r.Status != algesta.Pending {
 		return err
@@ -149,7 +185,10 @@ func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, n names) error
 		algesta.AtDay(z.Until),
 		quote(z.Reason),
 	)
-	return tx.Post(planPost(r, planOf(r, w.Policy().Missing(w.needs(r), r.Command.Actor, approvals), n, why)))
+	if note.overheard {
+		why = algesta.Say("⚠ {} is frozen until {}: this can't be approved or run before that.", z.What(), algesta.AtDay(z.Until))
+	}
+	return tx.Post(planPost(r, planOf(r, w.Policy().Missing(w.needs(r), r.Command.Actor, approvals), note.names, why)))
 }
 
 // Verify implements Writer.

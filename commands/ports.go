@@ -166,8 +166,9 @@ type RequestTx interface {
 	// Move changes the status if it is one of From; moved is false when someone else was quicker. Where the request
 	// ends, its expiry job is cancelled; where it is neither being written nor in doubt, its remaining planned changes are dropped.
 	Move(m algesta.Move) (r algesta.Request, moved bool, err error)
-	// Unwritten are the requests about this object whose writes are not all made yet, oldest first.
-	Unwritten(o algesta.Object) ([]algesta.Request, error)
+	// Unwritten are the requests about this object, or whose plans write to one of the others, whose writes are not all made yet, oldest
+	// first.
+	Unwritten(o algesta.Object, writes []algesta.Object) ([]algesta.Request, error)
 	// Waiting are the approved requests whose plans write to one of the objects, oldest first.
 	Waiting(objects []algesta.Object) ([]algesta.Request, error)
 	// Approve stores one person's yes; fresh is false when they had said so before.

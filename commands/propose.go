@@ -36,7 +36,7 @@ func (d *Dispatcher) plan(ctx context.Context, book runbooks.Runbook, c algesta.
 	return p, nil
 }
 
-// named is a Deployment with its service's name, where the catalogue knows one.
+// named is a Deployment with its service's name: as the catalogue knows it, or, while it doesn't, as it would be called.
 func (d *Dispatcher) named(ctx context.Context, of algesta.Target) algesta.Target {
 	if of.Name == "" {
 		return of
@@ -44,6 +44,14 @@ func (d *Dispatcher) named(ctx context.Context, of algesta.Target) algesta.Targe
 	for _, known := range d.Catalog.Known(ctx) {
 		if known.Workload() == of.Workload() {
 			of.Service = known.Service
+			return of
+		}
+	}
+	for _, environment := range d.Catalog.Environments() {
+		everything := func(algesta.Target) bool { return true }
+		if t, err := d.Catalog.Resolve(ctx, of.Name, environment, everything); err == nil && t.Workload() == of.Workload() {
+			of.Service = t.Service
+			return of
 		}
 	}
 	return of
@@ -302,10 +310,10 @@ func (d *Dispatcher) proposeAs(ctx context.Context, from origin, book runbooks.R
 		return from.closed(tx)
 	})
 	if same, ok := errors.AsType[askedError](err); ok {
-		return d.tellAsked(ctx, same.by, c.Actor, "the same")
+		return d.tellAsked(ctx, same.by, c.Actor, c.Channel, "the same")
 	}
 	if used, ok := errors.AsType[usedError](err); ok {
-		return d.tellUsed(ctx, used.by, c.Actor)
+		return d.tellUsed(ctx, used.by, c.Actor, c.Channel)
 	}
 	if errors.Is(err, algesta.ErrStale) { // the same invocation was handled before a restart
 		return d.Store.Update(ctx, from.closed)

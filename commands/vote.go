@@ -184,7 +184,11 @@ func (d *Dispatcher) decline(ctx context.Context, in algesta.Invocation, r alges
 				Hint: algesta.Say("Deny it again and say why: it's shown in the thread."),
 			}
 		}
-		if why != "" {
+		switch {
+		case why == "":
+		case d.overheard(ctx, r.Command.Channel): // since it was asked for
+			note = fmt.Sprintf("was denied by %s, who can say why: others may read this channel. Nothing was changed.", actor.Called())
+		default:
 			note = fmt.Sprintf("was denied by %s (%s). Nothing was changed.", actor.Called(), quote(why))
 		}
 	}

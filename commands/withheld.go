@@ -12,8 +12,14 @@ import (
 // whileMoving is the greatest age of what is known of a channel when the progress of a rollout is shown there.
 const whileMoving = 5 * time.Second
 
-// withheld takes what programs, nodes and people wrote out of a rollout's progress, where people of another company read it since it was
-// asked for, or where that can't be checked. What is left is the bot's own: how it ended, and numbers.
+// overheard reports whether another company reads in a channel, or nobody can tell whether one does: what people write stays out of it then.
+func (d *Dispatcher) overheard(ctx context.Context, channel string) bool {
+	place, err := d.Directory.Place(ctx, channel, placeAge)
+	return err != nil || place.External
+}
+
+// withheld takes out of a look at a rollout what programs, nodes and people wrote, where another company reads along since it was asked
+// for, or where nobody can tell whether one does. What is left is the bot's own: how it ended, and numbers.
 func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.Progress) rollout.Progress {
 	if len(p.Pods)+len(p.Alert)+len(p.Why) == 0 && !p.NoPods {
 		return p

@@ -220,7 +220,7 @@ func frozen(z freeze, f Facts) algesta.Decision {
 			z.name,
 			algesta.Say(
 				"You can't {} {} until {}: {} froze {} ({}).", doing(f.Verb), where(f.target()), end, z.asked.By.Called(),
-				z.asked.What(), reason,
+				z.asked.What(), words.Cited(strings.Join(strings.Fields(reason), " ")),
 			),
 			algesta.Say("Ask again after that. Anyone who may unfreeze {} can end it sooner.", z.asked.What()),
 		)

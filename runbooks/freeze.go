@@ -84,7 +84,8 @@ func planFreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 	for _, other := range in.Frozen {
 		if other.Covers(c.Target, nil) && c.At.Before(other.Until) && other.ID != c.ID {
 			p.Warnings = append(p.Warnings, algesta.Say(
-				"{} is frozen already until {}, by {} ({}). Both hold.", what, algesta.AtDay(other.Until), other.By.Called(), quote(other.Reason),
+				"{} is frozen already until {}, by {} ({}). Both hold.", what, algesta.AtDay(other.Until), other.By.Called(),
+				wordsof.Cited(quote(other.Reason)),
 			))
 		}
 	}
@@ -130,17 +131,18 @@ func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) 
 		Doing:   algesta.Say("Ending the freeze of {}", what),
 		Done:    algesta.Say("{} isn't frozen any more", what),
 	}
+	one := undoes.Text(in) // an Undo ends the freeze that it names, and nobody else's
 	for _, z := range in.Frozen {
 		switch {
 		case !c.At.Before(z.Until):
-		case z.Target.Cluster == c.Target.Cluster && z.Target.Namespace == c.Target.Namespace && z.Target.Name == c.Target.Name &&
+		case (one == "" || z.ID == one) && z.Target.Cluster == c.Target.Cluster && z.Target.Namespace == c.Target.Namespace && z.Target.Name == c.Target.Name &&
 			z.Target.Environment == c.Target.Environment:
 			p.Changes = append(p.Changes, algesta.Change{
 				Object: freezeObject(z.Target, z.ID), Verb: algesta.Delete, Resource: algesta.FreezeResource, Version: "v1", UID: z.ID,
 				Propagation: "Background",
 			})
 			p.Facts = append(p.Facts, algesta.Field{
-				Label: z.ID, Value: algesta.Say("until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), quote(z.Reason)),
+				Label: z.ID, Value: algesta.Say("until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), wordsof.Cited(quote(z.Reason))),
 			})
 		case z.Covers(c.Target, nil):
 			p.Warnings = append(
@@ -149,7 +151,9 @@ func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) 
 			)
 		}
 	}
-	if len(p.Changes) == 0 {
+	if len(p.Changes) == 0 && one != "" {
+		p.Nothing = algesta.Say("The freeze {} has ended already.", algesta.Name(one))
+	} else if len(p.Changes) == 0 {
 		p.Nothing = algesta.Say(
 			"Nobody has frozen {}. What the policy freezes, only the policy ends: {}",
 			what,

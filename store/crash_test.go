@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +175,16 @@ func TestASecondProcessIsRefusedWhileTheFirstLives(t *testing.T) {
 	_, err := store.Open(context.Background(), "file:"+path, zapNop())
 	require.ErrorIs(t, err, store.ErrInUse)
 	require.ErrorContains(t, err, fmt.Sprintf("held by process %d", first.cmd.Process.Pid))
+	if runtime.GOOS == "linux" { // whatever path leads to the file, and without the lock file, too
+		symbolic, hard := filepath.Join(filepath.Dir(path), "symbolic.db"), filepath.Join(filepath.Dir(path), "hard.db")
+		require.NoError(t, os.Symlink(path, symbolic))
+		require.NoError(t, os.Link(path, hard))
+		require.NoError(t, os.Remove(path+".lock"))
+		for _, other := range []string{symbolic, hard, path} {
+			_, err = store.Open(context.Background(), "file:"+other, zapNop())
+			require.ErrorIs(t, err, store.ErrInUse, other)
+		}
+	}
 	first.kill(t, 0, map[string]bool{})
 	open(t, path)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -35,4 +36,21 @@ func lock(path string) (*os.File, error) {
 		_, _ = f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
 	}
 	return f, nil
+}
+
+// hold locks the database itself, which the lock file stands beside: a link leads to the same database by another path, and a lock file can
+// be removed. SQLite's own locks are of another kind, which on Linux doesn't meet this one; elsewhere the lock file has to do. The file has
+// to stay open for as long as SQLite has it, because closing it would take SQLite's locks away.
+func hold(f *os.File) error {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("locking %s: %w, by another path; stop that one first, or give this one another store", f.Name(), ErrInUse)
+	}
+	if err != nil {
+		return fmt.Errorf("locking %s: %w", f.Name(), err)
+	}
+	return nil
 }

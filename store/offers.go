@@ -83,7 +83,7 @@ func (t *Tx) Release(request, next string) error {
 }
 
 // changedSince reports whether a write was begun after an offer was made that is there, or may be: of what it is about, for a command
-// about that, or of what the request wrote that it takes back.
+// about that, or of what the request wrote that it takes back. A freeze of what it's about changes nothing of that.
 func (t *Tx) changedSince(o algesta.Offer) (yes bool, err error) {
 	about := o.Target.Workload()
 	if about.Name == "" { // it's about an object of its own, which the request wrote
@@ -91,9 +91,9 @@ func (t *Tx) changedSince(o algesta.Offer) (yes bool, err error) {
 	}
 	err = t.row(
 		`SELECT EXISTS (SELECT 1 FROM executions WHERE state IN ('intended', 'confirmed', 'unknown') AND started_at > ?2 AND (object = ?1
-		OR request IN (SELECT id FROM requests WHERE requests.object = ?1)
+		OR api_group <> ?4 AND request IN (SELECT id FROM requests WHERE requests.object = ?1)
 		OR object IN (SELECT object FROM executions WHERE request = ?3)))`,
-		about.String(), ms(o.MadeAt), o.Args.String("undoes"),
+		about.String(), ms(o.MadeAt), o.Args.String("undoes"), algesta.FreezeGroup,
 	).Scan(&yes)
 	if err != nil {
 		return false, fmt.Errorf("looking for changes after the offer %s: %w", o.ID, err)

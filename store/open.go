@@ -37,6 +37,7 @@ type Store struct {
 
 	log   *zap.Logger
 	lock  *os.File
+	file  *os.File    // the database, locked as well
 	write *sql.DB     // one connection: SQLite has one writer
 	known *statements // of write
 	read  *statements // a pool that cannot write
@@ -51,7 +52,7 @@ type Store struct {
 }
 
 // Open opens the store at address, "file:/var/lib/algesta/algesta.db", and creates or migrates it. It needs a local disk: SQLite's
-// locks and its log do not work on NFS. A second process on the same file gets ErrInUse.
+// locks and its log do not work on NFS. A second process on the same file gets ErrInUse, whatever path leads to it.
 func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) {
 	path, err := fileOf(address)
 	if err != nil {
@@ -89,8 +90,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("creating the file: %w", err)
 	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("creating the file: %w", err)
+	s.file = file
+	if err := hold(file); err != nil {
+		return err
 	}
 	if s.write, err = pool(path, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
@@ -166,6 +168,9 @@ func (s *Store) letGo() error {
 	}
 	if s.write != nil {
 		errs = append(errs, s.truncate(context.Background()), s.write.Close())
+	}
+	if s.file != nil {
+		errs = append(errs, s.file.Close())
 	}
 	return errors.Join(append(errs, s.lock.Close())...)
 }

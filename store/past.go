@@ -22,7 +22,7 @@ func (s *Store) Carried(ctx context.Context, o algesta.Object, most int) ([]alge
 
 // LastChange is the request whose change was begun last of those that wrote to the object, or were asked for about it and wrote to another,
 // such as its autoscaler. Their change is in the cluster, or may be; it has ended, or is still being followed. A change by someone's word
-// counts.
+// counts, and a freeze doesn't: it changes nothing of the object.
 func (s *Store) LastChange(ctx context.Context, o algesta.Object) (r algesta.Request, found bool, err error) {
 	all, err := list(
 		ctx,
@@ -30,9 +30,9 @@ func (s *Store) LastChange(ctx context.Context, o algesta.Object) (r algesta.Req
 		scanRequest,
 		`SELECT `+requestColumns+` FROM requests JOIN (SELECT request, MAX(started_at) AS begun FROM executions
 		WHERE state IN ('intended', 'confirmed', 'unknown')
-		AND (object = ?1 OR request IN (SELECT id FROM requests WHERE requests.object = ?1))
+		AND (object = ?1 OR api_group <> ?2 AND request IN (SELECT id FROM requests WHERE requests.object = ?1))
 		GROUP BY request) ON request = requests.id ORDER BY begun DESC, id DESC LIMIT 1`,
-		o.String(),
+		o.String(), algesta.FreezeGroup,
 	)
 	if err != nil {
 		return algesta.Request{}, false, fmt.Errorf("reading what was changed last of %s: %w", o, err)

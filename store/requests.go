@@ -209,15 +209,20 @@ func (t *Tx) Followed(o algesta.Object, except string) ([]algesta.Request, error
 	return all, nil
 }
 
-// Unwritten are the requests about this object whose writes are not all made yet, oldest first: they wait for an approval, for their turn
-// or for the answer of the cluster.
-func (t *Tx) Unwritten(o algesta.Object) ([]algesta.Request, error) {
+// Unwritten are the requests about this object, or whose plans write to one of the others, whose writes are not all made yet, oldest first:
+// they wait for an approval, for their turn or for the answer of the cluster.
+func (t *Tx) Unwritten(o algesta.Object, writes []algesta.Object) ([]algesta.Request, error) {
 	all, err := list(t.ctx, t, scanRequest, `SELECT `+requestColumns+` FROM requests
-		WHERE status IN ('pending', 'approved', 'executing') AND object = ? ORDER BY created_at, id`, o.String())
+		WHERE status IN ('pending', 'approved', 'executing') ORDER BY created_at, id`)
 	if err != nil {
 		return nil, fmt.Errorf("reading what is asked for about %s: %w", o, err)
 	}
-	return all, nil
+	return slices.DeleteFunc(all, func(r algesta.Request) bool { return r.Command.Target.Workload() != o && !writesTo(r, writes) }), nil
+}
+
+// writesTo reports whether the plan of a request writes to one of the objects.
+func writesTo(r algesta.Request, objects []algesta.Object) bool {
+	return slices.ContainsFunc(r.Plan.Changes, func(c algesta.Change) bool { return slices.Contains(objects, c.Object) })
 }
 
 // Waiting are the approved requests whose plans write to one of the objects, oldest first.
@@ -226,9 +231,7 @@ func (t *Tx) Waiting(objects []algesta.Object) ([]algesta.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what waits for its turn: %w", err)
 	}
-	return slices.DeleteFunc(all, func(r algesta.Request) bool {
-		return !slices.ContainsFunc(r.Plan.Changes, func(c algesta.Change) bool { return slices.Contains(objects, c.Object) })
-	}), nil
+	return slices.DeleteFunc(all, func(r algesta.Request) bool { return !writesTo(r, objects) }), nil
 }
 
 // Alive are the requests that have not ended, oldest first: for `status`, metrics and the operator.

@@ -138,7 +138,7 @@ func TestAFileWithOneDeploymentForEachRequestIsReadAsObjects(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "c-1", blocker, "its write is in doubt as it was")
 	update(t, s, func(tx *store.Tx) error {
-		open, err := tx.Unwritten(gateway)
+		open, err := tx.Unwritten(gateway, nil)
 		require.Len(t, open, 1)
 		return err
 	})

@@ -170,7 +170,9 @@ func (t hidingTx) Remember(request string, watch []byte) error { return t.tx.Rem
 func (t hidingTx) Locked(id string) (algesta.Request, error) { return t.tx.Locked(id) }
 
 // Unwritten implements commands.RequestTx.
-func (t hidingTx) Unwritten(w algesta.Object) ([]algesta.Request, error) { return t.tx.Unwritten(w) }
+func (t hidingTx) Unwritten(w algesta.Object, writes []algesta.Object) ([]algesta.Request, error) {
+	return t.tx.Unwritten(w, writes)
+}
 
 // Waiting implements commands.RequestTx.
 func (t hidingTx) Waiting(objects []algesta.Object) ([]algesta.Request, error) {

@@ -1,18 +1,17 @@
 package grammar
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
+
+	"sigs.k8s.io/json"
 
 	"github.com/3astronautas/algesta"
 )
 
 // pastedScaler reads "patch hpa x -n production -p '{"spec":{"minReplicas":2,"maxReplicas":6}}'" as
 // "hpa set hpa/x min=2 max=6 -n production".
-// What else a patch may hold is refused: it would be another change than the plan shows.
+// What else a patch may hold is refused, and what kubectl would read otherwise: it would be another change than the plan shows.
 func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 	object := "hpa/" + name
 	patch, others := line.patch()
@@ -22,13 +21,9 @@ func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 			Max *int64 `json:"maxReplicas"`
 		} `json:"spec"`
 	}
-	in := json.NewDecoder(strings.NewReader(patch))
-	in.DisallowUnknownFields()
-	err := in.Decode(&bounds)
-	if _, more := in.Token(); err == nil && !errors.Is(more, io.EOF) {
-		err = errTwoPatches
-	}
-	if err != nil || name == "" || bounds.Spec.Min == nil && bounds.Spec.Max == nil {
+	// As the API server reads it: a field has its letters as they are. One that stands there twice is read by nobody in the same way.
+	strict, err := json.UnmarshalStrict([]byte(patch), &bounds, json.DisallowDuplicateFields, json.DisallowUnknownFields)
+	if err != nil || len(strict) > 0 || name == "" || bounds.Spec.Min == nil && bounds.Spec.Max == nil {
 		environment := environmentSlot
 		if place := line.place(); len(place) > 1 {
 			environment = clip(place[1].text)
@@ -54,8 +49,6 @@ func (p Parser) pastedScaler(name string, line pastedLine) ([]word, error) {
 	}
 	return append(out, others...), nil
 }
-
-var errTwoPatches = errors.New("something follows the patch")
 
 // patch is the value of -p, "" where there is none or more than one, and every other word that doesn't name the object. How kubectl is
 // told to merge makes no difference to numbers.

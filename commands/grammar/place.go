@@ -149,7 +149,7 @@ func (r *reading) place() error {
 		return r.missing()
 	}
 	if len(free) == 0 {
-		r.out.Everywhere = r.book.About.Optional && r.out.Environment == ""
+		r.out.Everywhere = r.book.About.Optional && r.out.Environment == "" && r.out.Service == ""
 		return nil
 	}
 	if !r.book.About.Placed() && !r.book.About.Environment {

@@ -142,6 +142,22 @@ func testOffersAreKept(t *testing.T, open Open) {
 }
 
 // testAnOfferStaysAwayAfterALaterChange releases an offer after a later change of the autoscaler that it's about, or of its service.
+// froze stores a request that froze its target, and did so at a time.
+func froze(t *testing.T, s Store, id string, target algesta.Target, at time.Time) {
+	t.Helper()
+	r := Pending(id)
+	r.Command.Target = target
+	update(t, s, func(tx commands.Tx) error { return tx.Create(r) })
+	e := Execution(id)
+	e.Object = algesta.Object{
+		Cluster: target.Cluster, Group: algesta.FreezeGroup, Kind: algesta.FreezeKind, Namespace: target.Namespace, Name: id,
+	}
+	e.StartedAt = at
+	require.Empty(t, intend(t, s, e))
+	e.State = algesta.Confirmed
+	require.True(t, settle(t, s, e))
+}
+
 func testAnOfferStaysAwayAfterALaterChange(t *testing.T, open Open) {
 	t.Parallel()
 	own := algesta.Target{Cluster: gateway.Cluster, Namespace: gateway.Namespace, Object: "horizontalpodautoscaler/gateway-hpa"}
@@ -186,6 +202,11 @@ func testAnOfferStaysAwayAfterALaterChange(t *testing.T, open Open) {
 			require.Zero(t, buttons())
 			update(t, s, func(tx commands.Tx) error { return tx.Release("c-undo11", "") })
 			require.Equal(t, 1, buttons(), "nothing was changed since")
+			froze(t, s, "c-froze1", target, noon.Add(2*time.Minute))
+			use()
+			require.Zero(t, buttons())
+			update(t, s, func(tx commands.Tx) error { return tx.Release("c-undo11", "") })
+			require.Equal(t, 1, buttons(), "a freeze changes nothing of what it's about")
 			use()
 			require.Zero(t, buttons())
 			wrote("c-later1", noon.Add(time.Hour))

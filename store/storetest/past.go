@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,6 +63,8 @@ func testWhatWasCarriedOutOnAnObject(t *testing.T, open Open) {
 	e.State = algesta.NotDoneX
 	require.True(t, settle(t, s, e))
 	last("c-eeeeee")
+	froze(t, s, "c-gggggg", gateway, noon.Add(time.Hour))
+	last("c-eeeeee") // a freeze changes nothing of what it's about
 	ids := func(w algesta.Object, most int) []string {
 		all, err := s.Carried(t.Context(), w, most)
 		require.NoError(t, err)
