@@ -93,20 +93,29 @@ func (a *alerts) forget(now time.Time) {
 	}
 }
 
-// alerting are the signals of the alerts that fire about a place. A pod counts as its workload: pods come and go. why is set where the
-// alerts are not known.
-func (k *Keeper) alerting(ctx context.Context, place algesta.Target, objects []runtime.Object) (seen []algesta.Signal, why string) {
+// alerting adds the signals of the alerts that fire about a place. A pod counts as its workload: pods come and go. A node is in no place,
+// so those are told of in each that an alert fires about anywhere. why is set where the alerts are not known.
+func (k *Keeper) alerting(
+	ctx context.Context, place algesta.Target, objects []runtime.Object,
+) (seen []algesta.Signal, nodes map[string]bool, why string) {
 	k.alerts.mu.Lock()
 	defer k.alerts.mu.Unlock()
 	if err := k.alerts.load(ctx, k.Records); err != nil {
 		k.fail(ctx, "reading the alerts", err)
-		return nil, "Couldn't check the alerts: " + sentenceOf(err)
+		return nil, nil, "Couldn't check the alerts: " + sentenceOf(err)
 	}
 	now := time.Now()
 	k.alerts.forget(now)
 	owners := ownersOf(objects)
+	nodes = map[string]bool{}
 	for _, a := range k.alerts.all {
-		if a.Namespace != place.Namespace || !a.ResolvedAt.IsZero() || !k.meant(a, place) {
+		if !a.ResolvedAt.IsZero() || !k.meant(a, place) {
+			continue
+		}
+		if a.Kind == "Node" {
+			nodes[a.Name] = true
+		}
+		if a.Namespace != place.Namespace {
 			continue
 		}
 		s := algesta.Signal{Rule: Alertmanager, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name, Says: a.Says}
@@ -119,7 +128,7 @@ func (k *Keeper) alerting(ctx context.Context, place algesta.Target, objects []r
 		seen = append(seen, s)
 	}
 	slices.SortFunc(seen, compareSignals)
-	return slices.CompactFunc(seen, algesta.Signal.Same), ""
+	return slices.CompactFunc(seen, algesta.Signal.Same), nodes, ""
 }
 
 // meant says that an alert is about this cluster: its label says so, or it names no cluster that is configured and this is the first

@@ -20,12 +20,17 @@ const (
 	week = 7 * 24 * time.Hour
 	// onePer is the time between two new cards of one channel: a storm is read one card at a time.
 	onePer = time.Minute
+	// mostReady is how many signals of a place are looked at closer after one glance: whoever sends alerts must not keep the bot from looking
+	// at the rest.
+	mostReady = 200
 )
 
 // Glance is what the sources see in one place at one moment.
 type Glance struct {
 	Place   algesta.Target // the environment: its cluster, namespace and name
 	Signals []algesta.Signal
+	// Nodes are those that an alert fires about, whichever place of the cluster it was sent for.
+	Nodes map[string]bool
 	// Unchecked are the rules that couldn't look, each with why. What such a rule does not see is not known to be gone.
 	Unchecked map[string]string
 }
@@ -139,21 +144,45 @@ func (b *Book) See(now time.Time, g Glance) Work {
 			b.waiting[key] = first
 		}
 		if wait, _ := b.cfg.waits(s.Rule); now.Sub(first) >= wait && now.Sub(b.tried[key]) >= again {
-			b.tried[key] = now
 			s.Since = first
 			w.Ready = append(w.Ready, s)
 		}
 	}
+	w.Ready = b.turn(now, g.Place, w.Ready)
 	return w
+}
+
+// turn are the signals whose turn it is: what the bot sees itself before what it's told, and those first that waited longest for a look.
+func (b *Book) turn(now time.Time, place algesta.Target, ready []algesta.Signal) []algesta.Signal {
+	told := func(s algesta.Signal) int {
+		if s.Rule == Alertmanager {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(ready, func(x, y algesta.Signal) int {
+		return cmp.Or(
+			cmp.Compare(told(x), told(y)), b.tried[keyOf(place, x)].Compare(b.tried[keyOf(place, y)]), x.Since.Compare(y.Since),
+		)
+	})
+	ready = ready[:min(len(ready), mostReady)]
+	for _, s := range ready {
+		b.tried[keyOf(place, s)] = now
+	}
+	return ready
 }
 
 // heal forgets what was pending and is gone. What couldn't be checked stays pending.
 func (b *Book) heal(g Glance) {
+	seen := map[waitingKey]bool{}
+	for _, s := range g.Signals {
+		seen[keyOf(g.Place, s)] = true
+	}
 	for key := range b.waiting {
 		if key.cluster != g.Place.Cluster || key.place != g.Place.Namespace || g.Unchecked[key.rule] != "" {
 			continue
 		}
-		if !slices.ContainsFunc(g.Signals, func(s algesta.Signal) bool { return keyOf(g.Place, s) == key }) {
+		if !seen[key] {
 			delete(b.waiting, key)
 			delete(b.tried, key)
 			b.healed++
@@ -172,7 +201,7 @@ func (b *Book) follow(i *algesta.Incident, g Glance, now time.Time) (moved bool)
 	i.Signals = slices.Clone(i.Signals)
 	for n := range i.Signals {
 		s := &i.Signals[n]
-		there := slices.ContainsFunc(g.Signals, s.Same)
+		there := slices.ContainsFunc(g.Signals, s.Same) || s.Rule == Alertmanager && s.Kind == "Node" && g.Nodes[s.Name]
 		switch {
 		case !sees(g, *i, *s):
 		case there && !s.Gone.IsZero():

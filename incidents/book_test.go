@@ -355,3 +355,44 @@ func TestARestartForgetsNothing(t *testing.T) {
 	require.Equal(t, i.ID, r.only(t).ID)
 	require.Equal(t, 1, r.cards)
 }
+
+// Whoever sends alerts can't keep the bot from looking at what it sees itself, nor at what else waits: a part of them is looked at after
+// each glance, those first that waited longest.
+func TestAFloodOfAlertsIsLookedAtInPartsAfterTheRest(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	var flood []algesta.Signal
+	for n := range 2000 {
+		flood = append(flood, algesta.Signal{Rule: Alertmanager, Kind: "Deployment", Namespace: place.Namespace, Name: fmt.Sprint("a-", n)})
+	}
+	own := crash("zz-own")
+	all := append(slices.Clone(flood), own)
+	r.See(r.now, Glance{Place: place, Signals: all})
+	looked := map[string]bool{}
+	for round := range 2000/mostReady + 2 {
+		r.now = r.now.Add(time.Minute)
+		w := r.See(r.now, Glance{Place: place, Signals: all})
+		require.LessOrEqual(t, len(w.Ready), mostReady)
+		require.True(t, round > 0 || slices.ContainsFunc(w.Ready, own.Same), "what the bot sees itself comes first")
+		for _, s := range w.Ready {
+			looked[s.Name] = true
+		}
+	}
+	require.Len(t, looked, 2001, "everything has its turn")
+}
+
+// An alert about a node is sent for some namespace, and its incident may be told for another: what that place's glance doesn't see isn't
+// gone while the alert fires.
+func TestAnAlertAboutANodeIsNotGoneBecauseAnotherPlaceIsLookedAt(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	alert := algesta.Signal{Rule: Alertmanager, Kind: "Node", Name: "aks-1"}
+	i := algesta.Incident{
+		ID: "i-1", State: algesta.IncidentOpen, Channel: "C0OPS", About: place, Signals: []algesta.Signal{crash("a"), alert}, OpenedAt: noon, Nth: 1,
+	}
+	r.Stored(i)
+	r.See(r.now, Glance{Place: place, Signals: []algesta.Signal{crash("a")}, Nodes: map[string]bool{"aks-1": true}})
+	require.Zero(t, r.all["i-1"].Signals[1].Gone)
+	r.See(r.now, Glance{Place: place, Signals: []algesta.Signal{crash("a")}, Nodes: map[string]bool{"aks-2": true}})
+	require.NotZero(t, r.all["i-1"].Signals[1].Gone, "and once it's resolved it is gone")
+}

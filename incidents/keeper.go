@@ -161,12 +161,12 @@ func (k *Keeper) place(ctx context.Context, place algesta.Target) {
 	objects, unread := k.Watched.Glance(glancing, place.Cluster, place.Namespace)
 	cancel()
 	signals, unchecked := Signals(objects, unread, time.Now())
-	alerting, why := k.alerting(ctx, place, objects)
+	alerting, nodes, why := k.alerting(ctx, place, objects)
 	signals = append(signals, alerting...)
 	if why != "" {
 		unchecked[Alertmanager] = why
 	}
-	w := k.book.See(time.Now(), Glance{Place: place, Signals: signals, Unchecked: unchecked})
+	w := k.book.See(time.Now(), Glance{Place: place, Signals: signals, Nodes: nodes, Unchecked: unchecked})
 	if w.Empty() {
 		return
 	}
