@@ -56,9 +56,6 @@ func (d *description) events(ctx context.Context, c Cluster) []algesta.Block {
 
 // hiding hides what must not be shown in texts about the object's pods.
 func (d *description) hiding(ctx context.Context, c Cluster, spec corev1.PodSpec) {
-	if c.Logs == nil { // then no Secret was read through it either
-		c.Keys = nil
-	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: d.in.Command.Target.Namespace, Name: d.name}, Spec: spec}
 	d.hidden = hiddenOf(d.in, []string{d.name}, &spec)
 	ofSecrets, unread := hiding(ctx, c, pod, d.in.Command.At)

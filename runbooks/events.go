@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
@@ -25,7 +26,7 @@ var _ = register(Runbook{
 	Args: append([]Arg{
 		{Name: "sort-by", Kind: TextArg, Summary: "kubectl's order: the answer has warnings first, and the newest first", Hidden: true},
 	}, lookArgs...),
-	Reads:  []string{"list events", "list pods"},
+	Reads:  []string{"list events", "list pods", "list replicasets.apps"},
 	Answer: answerEvents,
 })
 
@@ -40,7 +41,7 @@ func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		where = subject(in)
 		all = slices.DeleteFunc(all, func(e corev1.Event) bool { return !ofWorkload(e.InvolvedObject, in.Workload.Name) })
 	}
-	said := slices.Concat(asTyped(in), notes(found.read, found.podsRead), found.leftOut())
+	said := slices.Concat(asTyped(in), notes(found.read, found.podsRead), found.leftOut(), found.hideSecrets(ctx, c, all))
 	said = append(said, algesta.Say("Kubernetes keeps events for about an hour."))
 	folded := foldEvents(all)
 	return withTable(
@@ -55,21 +56,69 @@ type saidEvents struct {
 	read, podsRead listed
 }
 
-// readEvents reads the pods before the events: what they spell out is hidden then wherever an event quotes it. Every answer that quotes the
-// events of a namespace has them from here. Where not all pods were read nobody knows what has to be hidden, and no event has a message.
+// readEvents reads the pods and the ReplicaSets before the events: what they spell out is hidden then wherever an event quotes it. An event
+// lives for an hour, and its pod may be gone by then. Every answer that quotes the events of a namespace has them from here. Where not all
+// pods were read nobody knows what has to be hidden, and no event has a message.
 func readEvents(ctx context.Context, c Cluster, namespace string) saidEvents {
 	var pods corev1.PodList
+	var sets appsv1.ReplicaSetList
 	var found corev1.EventList
 	s := saidEvents{podsRead: listAll(ctx, c, namespace, "", "pods", &pods)}
+	setsRead := listAll(ctx, c, namespace, "", "replicasets", &sets)
 	s.read = listAll(ctx, c, namespace, "", "events", &found)
 	s.events, s.pods = found.Items, pods.Items
-	hideSpelledOut(s.events, s.pods)
-	if !s.quotable() {
-		for i := range s.events {
-			s.events[i].Message = ""
+	if setsRead.err != nil {
+		sets.Items = nil
+	}
+	hideSpelledOut(s.events, s.pods, sets.Items)
+	for i := range s.events {
+		switch e := &s.events[i]; {
+		case !s.quotable():
+			e.Message = ""
+		case quotesUnknown(*e, s.pods, sets.Items):
+			e.Message = ofGonePod
 		}
 	}
 	return s
+}
+
+// ofGonePod stands for what the kubelet said of a pod that is gone, with everything that would tell what it spelled out.
+const ofGonePod = "(left out: the pod is gone, so I don't know what has to be hidden)"
+
+// plain are the reasons of a kubelet's events that quote nothing but names and images (k8s.io/kubernetes/pkg/kubelet/events).
+var plain = []string{"Pulling", "Pulled", "Created", "Started", "Killing", "BackOff", "Evicted", "Preempting", "NetworkNotReady"}
+
+// quotesUnknown reports whether the message of an event may quote what a pod spelled out that nobody can read any more: what its kubelet
+// says has the words of commands, probes and hooks in it. What the scheduler and the controllers say has not.
+func quotesUnknown(e corev1.Event, pods []corev1.Pod, sets []appsv1.ReplicaSet) bool {
+	o, by := e.InvolvedObject, orElse(e.Source.Component, e.ReportingController)
+	if o.Kind != podKind || e.Message == "" || by != "" && by != "kubelet" || slices.Contains(plain, e.Reason) {
+		return false
+	}
+	return !slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.Name == o.Name && (o.UID == "" || p.UID == o.UID) }) &&
+		!slices.ContainsFunc(sets, func(set appsv1.ReplicaSet) bool { return strings.HasPrefix(o.Name, set.Name+"-") })
+}
+
+// hideSecrets takes out of the messages of these events what the Secrets of the pods hold that they are about: the kubelet quotes what a
+// probe or a hook printed. It says which of them couldn't be read.
+func (s saidEvents) hideSecrets(ctx context.Context, c Cluster, of []corev1.Event) []algesta.Text {
+	about := map[string]bool{}
+	for _, e := range of {
+		about[e.InvolvedObject.Name] = about[e.InvolvedObject.Name] || e.InvolvedObject.Kind == podKind && e.Message != ""
+	}
+	var names []string
+	namespace := ""
+	for _, pod := range s.pods {
+		if about[pod.Name] {
+			names, namespace = append(names, secretsOf(pod.Spec)...), pod.Namespace
+		}
+	}
+	slices.Sort(names)
+	hide, unread := hidingSecrets(ctx, c, namespace, slices.Compact(names))
+	for i := range of {
+		of[i].Message = hide(of[i].Message)
+	}
+	return notRecognized(unread)
 }
 
 // quotable says that it is known what has to be hidden in the messages.
@@ -83,20 +132,24 @@ func (s saidEvents) leftOut() []algesta.Text {
 	return []algesta.Text{algesta.Say("Without all pods I don't know what has to be hidden, so I leave out what the events say.")}
 }
 
-// hideSpelledOut removes what a pod spells out from messages: a list of a whole namespace must not show it to others.
-func hideSpelledOut(all []corev1.Event, pods []corev1.Pod) {
-	hide := spelledOut(pods)
+// hideSpelledOut takes out of messages what a pod spells out, or the template of one: a list of a whole namespace tells it to nobody else.
+func hideSpelledOut(all []corev1.Event, pods []corev1.Pod, sets []appsv1.ReplicaSet) {
+	hide := spelledOut(pods, sets)
 	for i := range all {
 		all[i].Message = hide(all[i].Message)
 	}
 }
 
-// spelledOut takes what one of these pods spells out out of a message. The rest stays: someone who makes a pod must not be able to hide
-// what the events say of others.
-func spelledOut(pods []corev1.Pod) func(message string) string {
-	specs, names := make([]*corev1.PodSpec, len(pods)), make([]string, len(pods))
+// spelledOut takes what one of these pods spells out, or the template of one of these sets, out of a message. The rest stays: whoever makes
+// a pod must not be able to hide what the events say of others.
+func spelledOut(pods []corev1.Pod, sets []appsv1.ReplicaSet) func(message string) string {
+	var specs []*corev1.PodSpec
+	var names []string
 	for i := range pods {
-		specs[i], names[i] = &pods[i].Spec, pods[i].Name
+		specs, names = append(specs, &pods[i].Spec), append(names, pods[i].Name)
+	}
+	for i := range sets {
+		specs, names = append(specs, &sets[i].Spec.Template.Spec), append(names, sets[i].Name)
 	}
 	return newHidden(names, specs...).hide
 }

@@ -31,7 +31,7 @@ func TestEventsAreWarningsFirstAndFolded(t *testing.T) {
 	backOff := func(pod string) string {
 		return "Back-off restarting failed container app in pod " + pod + "_production"
 	}
-	s := listed{lists: map[string][]any{"EventList": {
+	s := listed{lists: map[string][]any{"ReplicaSetList": {setNamed(other + "-5d4f8c7b9")}, "EventList": {
 		eventOf(app+"-5d4f8c7b9-xkcd2", "Normal", "Pulled", "Image is there", time.Minute, 1),
 		eventOf(app+"-5d4f8c7b9-xkcd2", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-xkcd2"), 3*time.Minute, 4),
 		eventOf(app+"-5d4f8c7b9-zzzz4", "Warning", "BackOff", backOff(app+"-5d4f8c7b9-zzzz4"), 2*time.Minute, 5),

@@ -61,13 +61,13 @@ type healthAsk struct {
 }
 
 // hidingOf is for answers of these pods. Where what they spell out can't be read, nobody knows what to hide, and nothing is shown.
-func hidingOf(ctx context.Context, c Cluster, pod *corev1.Pod, in Input) func(string) string {
+// unread are the Secrets that couldn't be read.
+func hidingOf(ctx context.Context, c Cluster, pod *corev1.Pod, in Input) (hide func(string) string, unread []string) {
 	live, err := livePod(ctx, c, pod.Namespace, pod.Name)
 	if err != nil || c.Logs == nil {
-		return func(string) string { return "" }
+		return func(string) string { return "" }, nil
 	}
-	hide, _ := hiding(ctx, c, live, in.Command.At)
-	return hide
+	return hiding(ctx, c, live, in.Command.At)
 }
 
 func answerHealth(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
@@ -97,7 +97,8 @@ func answerHealth(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		return cmp.Or(cmp.Compare(podRank(a), podRank(b)), strings.Compare(a.Name, b.Name))
 	})
 	asked := pods[:min(len(pods), mostAsked)]
-	ask.hide = hidingOf(ctx, c, pods[0], in)
+	var unread []string
+	ask.hide, unread = hidingOf(ctx, c, pods[0], in)
 	rows := askPods(ctx, c, asked, ask)
 	var notes []algesta.Text
 	if objectOf(in, podKind) == "" {
@@ -110,6 +111,7 @@ func answerHealth(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 	if ask.probe != "" {
 		notes = append(notes, algesta.Say("{}", ask.probe))
 	}
+	notes = append(notes, notRecognized(unread)...)
 	return healthReport(in, ask, rows, notes), nil
 }
 

@@ -22,7 +22,7 @@ var _ = register(Runbook{
 	Rank:    150,
 	About:   About{Environment: true, Kinds: []string{autoscalerKind}},
 	Args:    lookArgs,
-	Reads:   []string{"list horizontalpodautoscalers.autoscaling", "list events", "list pods"},
+	Reads:   []string{"list horizontalpodautoscalers.autoscaling", "list events", "list pods", "list replicasets.apps"},
 	Answer:  answerHPA,
 })
 

@@ -31,6 +31,7 @@ var _ = register(Runbook{
 		"list secretproviderclasspodstatuses.secrets-store.csi.x-k8s.io",
 		"list pods",
 		"list events",
+		"list replicasets.apps",
 	},
 	Answer: answerKeyvault,
 })

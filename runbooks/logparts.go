@@ -66,24 +66,32 @@ func logParts(ctx context.Context, c Cluster, chosen []*corev1.Pod, ask logAsk, 
 // hiding removes secrets from a log of this pod: by their form, what its template spells out, and the values of the Secrets that it uses,
 // as far as the bot may read those. unread are the Secrets that it couldn't read: what they hold can't be recognized.
 func hiding(ctx context.Context, c Cluster, pod *corev1.Pod, now time.Time) (hide func(string) string, unread []string) {
-	names := secretsOf(pod.Spec)
+	ofSecrets, unread := hidingSecrets(ctx, c, pod.Namespace, secretsOf(pod.Spec))
+	s := facts.NewSnapshot(now, []runtime.Object{pod}, nil)
+	return func(text string) string { return s.Hide(ofSecrets(text)) }, unread
+}
+
+// hidingSecrets takes out of a text what these Secrets hold, as far as the bot may read them.
+func hidingSecrets(ctx context.Context, c Cluster, namespace string, names []string) (hide func(string) string, unread []string) {
+	if c.Logs == nil { // nobody would hide what they hold
+		c.Keys = nil
+	}
 	var named []reference
 	for _, name := range names[:min(len(names), mostReferences)] {
 		named = append(named, reference{kind: secret, name: name})
 	}
 	read := false
-	for i, k := range readKeys(ctx, c, pod.Namespace, named) {
+	for i, k := range readKeys(ctx, c, namespace, named) {
 		read = read || k.err == nil
 		if k.err != nil && !errors.Is(k.err, algesta.ErrNotFound) { // what isn't there holds nothing
 			unread = append(unread, names[i])
 		}
 	}
 	unread = append(unread, names[len(named):]...)
-	s := facts.NewSnapshot(now, []runtime.Object{pod}, nil)
 	if !read {
-		return s.Hide, unread
+		return noHiding, unread
 	}
-	return func(text string) string { return s.Hide(c.Logs.HideSecrets(text)) }, unread
+	return c.Logs.HideSecrets, unread
 }
 
 // notRecognized says of which Secrets the values can't be hidden in what is quoted, none where all were read.

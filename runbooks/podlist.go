@@ -212,16 +212,16 @@ func onePod(ctx context.Context, c Cluster, in Input, name string) (algesta.Repo
 		{Label: "image", Value: orDash(imagesOf(pod))},
 		{Label: "labels", Value: orDash(labelsOf(pod.Labels, hidden.hide))},
 	}
+	var notes []algesta.Text
 	if s.Reason != "" {
 		why := algesta.Say("{}", quote(s.Reason))
 		if s.Message != "" {
-			why = algesta.Say("{}: {}", quote(s.Reason), quote(hidden.hide(s.Message)))
+			hide, unread := hidingSecrets(ctx, c, pod.Namespace, secretsOf(pod.Spec))
+			why, notes = algesta.Say("{}: {}", quote(s.Reason), quote(hide(hidden.hide(s.Message)))), notRecognized(unread)
 		}
 		fields = append([]algesta.Field{{Label: "reason", Value: why}}, fields...)
 	}
 	report.Body = append(report.Body, algesta.Block{Fields: fields})
-	if said := asTyped(in); len(said) > 0 {
-		report.Body = append(report.Body, algesta.Block{List: said})
-	}
+	report.Body = append(report.Body, lines(append(asTyped(in), notes...))...)
 	return hidden.values.Report(report), nil
 }

@@ -174,7 +174,7 @@ func readSecretUsers(ctx context.Context, c Cluster, in Input) *secretUsers {
 	for i := range cron.Items {
 		u.usedBy(cron.Items[i].Spec.JobTemplate.Spec.Template.Spec, cron.Items[i].Name)
 	}
-	hide := spelledOut(pods.Items)
+	hide := spelledOut(pods.Items, nil)
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
