@@ -115,7 +115,7 @@ func TestAnAlertThatWasResolvedBeforeItFiredStaysResolved(t *testing.T) {
 	require.Equal(t, resolved.SeenAt, newer(resolved, fires).SeenAt, "a late message makes the next one no later")
 }
 
-// TestWhatAnAlertSaysIsRedactedBeforeItIsCut: the beginning of a secret is no secret that anything would recognise.
+// TestWhatAnAlertSaysIsRedactedBeforeItIsCut: the beginning of a secret is no secret that anything would recognize.
 func TestWhatAnAlertSaysIsRedactedBeforeItIsCut(t *testing.T) {
 	t.Parallel()
 	secret := "ghp_" + strings.Repeat("aB3d", 9)

@@ -130,12 +130,12 @@ func TestEventsOfARealControlPlane(t *testing.T) {
 	t.Parallel()
 	w := newBrokenNamespace(t, control.ForTest(t))
 	now := metav1.Now()
-	e := eventOf("api-1", "Warning", "Unhealthy", "Readiness probe failed", 0, 7)
+	e := eventOf("api-1", "Warning", "BackOff", "Back-off restarting failed container app", 0, 7)
 	e.Namespace, e.InvolvedObject.Namespace, e.FirstTimestamp, e.LastTimestamp = w.namespace, w.namespace, now, now
 	w.make(t, e)
 	in := w.asked("events", "")
 	in.Command.At = time.Now()
 	got := w.tells(t, in)
 	require.Equal(t, "production: 1 warning in 1 event", got[0])
-	require.Regexp(t, `^\d+ s ago \| Warning \| Unhealthy \| pod/api-1 \| 7 \| Readiness probe failed$`, got[2])
+	require.Regexp(t, `^\d+ s ago \| Warning \| BackOff \| pod/api-1 \| 7 \| Back-off restarting failed container app$`, got[2])
 }

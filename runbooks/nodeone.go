@@ -88,7 +88,7 @@ func answerNode(ctx context.Context, c Cluster, in Input, name string) (algesta.
 		report.Body = append(report.Body, algesta.Block{Table: &table})
 	}
 	report.Body = append(report.Body, lines(r.said(in))...)
-	hideSpelledOut(r.events.Items, r.pods.Items)
+	hideSpelledOut(r.events.Items, r.pods.Items, nil)
 	if folded := foldEvents(r.events.Items); len(folded) > 0 { // without all its pods it isn't known what has to be hidden
 		table := eventsTable(folded[:min(mostOwnEvents, len(folded))], in.Command.At, r.podsErr == nil && !r.morePods)
 		report.Body = append(report.Body, algesta.Block{Table: &table})
