@@ -65,10 +65,10 @@ func TestNoClusterIsNamedToWhoeverHasNoRightsThere(t *testing.T) {
 	said := append(w.said(algesta.AnswerPost), s.Problems["command"].String())
 	require.Len(t, said, 3)
 	for _, answer := range said {
-		require.Contains(t, answer, "You may not use namespace.create in staging")
+		require.Contains(t, answer, "You can't use namespace.create in staging")
 		require.NotContains(t, answer, "gke-hidden")
 	}
 	w.setRules(strings.Replace(rules, "namespaces: [production]", `namespaces: ["*"], clusters: [gke-hidden]`, 1))
 	w.types(luis, "create namespace x environment=staging team=a")
-	require.Contains(t, w.said(algesta.AnswerPost)[2], "You may not use namespace.create on gke-hidden")
+	require.Contains(t, w.said(algesta.AnswerPost)[2], "You can't use namespace.create on gke-hidden")
 }
