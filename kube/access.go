@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 
 	"github.com/sourcegraph/conc"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -68,4 +69,18 @@ func (c *Cluster) Lacks(ctx context.Context, wanted []authorizationv1.ResourceAt
 		}
 	}
 	return lacks, nil
+}
+
+// Serves reports whether the cluster has an API group, such as "cert-manager.io". A group whose server is away is one that it hasn't.
+func (c *Cluster) Serves(ctx context.Context, group string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, perCall)
+	defer cancel()
+	_, err := c.lists.Get().AbsPath("/apis/"+group).SetHeader("Accept", "application/json").Do(ctx).Raw()
+	switch code := codeOf(err); {
+	case code == http.StatusNotFound, code == http.StatusServiceUnavailable:
+		return false, nil
+	case err != nil:
+		return false, c.explain(attempt{verb: "get", resource: "its API groups"}, err)
+	}
+	return true, nil
 }

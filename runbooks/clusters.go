@@ -84,13 +84,13 @@ func readClusterState(ctx context.Context, c Cluster, namespace string) clusterS
 	s.took = time.Since(began)
 	var asking conc.WaitGroup
 	asking.Go(func() { s.identity, s.identityErr = c.Access.Identity(ctx) })
-	asking.Go(func() { s.lacks, s.lackErr = lacking(ctx, c, namespace) })
+	asking.Go(func() { s.lacks, s.lackErr = Lacking(ctx, c.Access, namespace) })
 	asking.Wait()
 	return s
 }
 
-// lacking are the rights that commands declare and the bot lacks, by command.
-func lacking(ctx context.Context, c Cluster, namespace string) (map[string][]string, error) {
+// Lacking are the rights that commands declare and the bot lacks in a namespace, by command. Nothing is changed by asking.
+func Lacking(ctx context.Context, c Access, namespace string) (map[string][]string, error) {
 	var declared []string
 	for _, r := range All() {
 		declared = append(declared, r.Rights()...)
@@ -108,7 +108,7 @@ func lacking(ctx context.Context, c Cluster, namespace string) (map[string][]str
 			wanted[i].Namespace = ""
 		}
 	}
-	answers, err := c.Access.Lacks(ctx, wanted)
+	answers, err := c.Lacks(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}

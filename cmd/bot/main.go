@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // an image from scratch has no time zones, which CronJobs name
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	_ "golang.org/x/crypto/x509roots/fallback" // nor has it roots of trust; those of the system or of SSL_CERT_FILE come first
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/kube"
@@ -72,7 +74,8 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), resolveCommand(), auditCommand(), diagnoseCommand(), versionCommand())
+	root.AddCommand(serveCommand(), consoleCommand(), policyCommand(), resolveCommand(), auditCommand(), diagnoseCommand(),
+		rbacCommand(), storeCommand(), configCommand(), doctorCommand(), initCommand(), versionCommand())
 	return root
 }
 

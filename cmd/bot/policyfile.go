@@ -67,14 +67,19 @@ func (f *policyFile) load() (*policy.Policy, error) {
 // warn says which restrictions hold nowhere: their author believes that someone is asked, or that something is frozen. It's no
 // error, because a policy may be written before its environment is configured.
 func (f *policyFile) warn(p *policy.Policy) {
-	targets := make([]algesta.Target, 0, len(f.cfg.Environments))
-	for _, e := range f.cfg.Environments {
-		targets = append(targets, algesta.Target{Environment: e.Name, Cluster: e.Cluster, Namespace: e.Namespace})
-	}
-	for _, n := range p.Nowhere(targets) {
+	for _, n := range p.Nowhere(f.cfg.targets()) {
 		f.log.Warn("a rule of the policy holds nowhere: no environment is in its namespace, on its clusters",
 			zap.String("rule", n.Rule), zap.String("namespace", n.Namespace))
 	}
+}
+
+// targets are the environments of the configuration.
+func (c Config) targets() []algesta.Target {
+	out := make([]algesta.Target, 0, len(c.Environments))
+	for _, e := range c.Environments {
+		out = append(out, algesta.Target{Environment: e.Name, Cluster: e.Cluster, Namespace: e.Namespace})
+	}
+	return out
 }
 
 // watch loads the file again whenever it changed, until ctx ends. ask is called with the user groups that people's membership is needed of.

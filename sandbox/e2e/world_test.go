@@ -43,6 +43,8 @@ type options struct {
 	incidents   string // of the configuration
 	soak        time.Duration
 	before      func(w *world) // makes more objects before the bot starts
+	// account makes what the bot signs in with, a kubeconfig; nil makes a service account with the rules.
+	account func(w *world) string
 }
 
 // world is one test's own: namespaces in a control plane, a Slack and a bot.
@@ -99,7 +101,12 @@ func (w *world) configure() {
 	if rules == nil {
 		rules = platform.BotRules()
 	}
-	kubeconfig := w.cluster.ServiceAccount(w, w.production, rules, platform.ClusterProduction, platform.ClusterDev)
+	var kubeconfig string
+	if w.opts.account != nil {
+		kubeconfig = w.opts.account(w)
+	} else {
+		kubeconfig = w.cluster.ServiceAccount(w, w.production, rules, platform.ClusterProduction, platform.ClusterDev)
+	}
 	apiURL := w.slack.APIURL()
 	if w.opts.gated {
 		w.web = newGate(w.T, w.slack.URL(), nil)

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/catalog"
+	"github.com/3astronautas/algesta/kube"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
+)
+
+// mostLacking is how many commands that lack rights are named one by one.
+const mostLacking = 8
+
+// examineCluster looks at a cluster: whether it answers, who the bot is there, and what it may do.
+func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) examination {
+	e := examination{title: "cluster " + c.Name}
+	names, err := catalog.New(cfg.Environments, cfg.Services)
+	if err != nil {
+		e.add(broken, "", "%v", err)
+		return e
+	}
+	k := kubeConfig(c, names, func([][]byte) {}, func(s string) string { return s }, zap.NewNop())
+	k.Deployments = nil
+	cluster, err := kube.Open(ctx, k)
+	if err != nil {
+		e.add(broken, "correct how the configuration says to sign in", "%v", err)
+		return e
+	}
+	began := time.Now()
+	version, err := cluster.Server(ctx)
+	if err != nil {
+		what, do := toldOf(err)
+		e.add(broken, do, "%s", what)
+		return e
+	}
+	who, err := cluster.Identity(ctx)
+	if err != nil {
+		what, do := toldOf(err)
+		e.add(unchecked, do, "it answers, Kubernetes %s; couldn't check who I am there (%s)", version, what)
+	} else {
+		e.ok("it answers in %s, Kubernetes %s; I'm %s there", time.Since(began).Round(time.Millisecond), version, who)
+	}
+	namespaces := names.Namespaces(c.Name)
+	if len(namespaces) == 0 {
+		e.add(attention, "name one, or take the cluster out of the configuration", "no environment is in it")
+	}
+	for _, namespace := range namespaces {
+		examineRights(ctx, &e, c, cluster, namespace)
+	}
+	examineGroupsOfAPI(ctx, &e, cluster)
+	return e
+}
+
+// toldOf is what people would be told of an error, and what to do.
+func toldOf(err error) (what, do string) {
+	if err == nil {
+		return "", ""
+	}
+	var told *algesta.Error
+	if errors.As(err, &told) {
+		return strings.TrimSuffix(told.Message.String(), "."), strings.TrimSuffix(told.Hint.String(), ".")
+	}
+	return err.Error(), ""
+}
+
+// examineRights says which commands lack which rights in a namespace, and what the bot may do there that it has no use for.
+func examineRights(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster, namespace string) {
+	lacks, err := runbooks.Lacking(ctx, cluster, namespace)
+	if err != nil {
+		what, do := toldOf(err)
+		e.add(unchecked, do, "couldn't check the rights in %s (%s)", namespace, what)
+		return
+	}
+	all := slices.DeleteFunc(runbooks.All(), func(r runbooks.Runbook) bool { return len(r.Rights()) == 0 })
+	const grant = "grant them: `bot rbac` prints the Roles, and the chart makes them in the namespaces of the environments"
+	switch {
+	case len(lacks) == 0:
+		e.ok("%s: the rights for all %s", namespace, words.Count(len(all), "command"))
+	case 2*len(lacks) > len(all):
+		e.add(broken, "is the namespace right? "+grant, "%s: %d of %d commands lack rights, for example %s", namespace, len(lacks), len(all),
+			words.List(lacks[slices.Min(slices.Collect(maps.Keys(lacks)))][:1]))
+	default:
+		for i, command := range slices.Sorted(maps.Keys(lacks)) {
+			if i == mostLacking {
+				e.add(broken, grant, "%s: %s more lack rights", namespace, words.Count(len(lacks)-i, "command"))
+				break
+			}
+			e.add(broken, grant, "%s: %s lacks %s", namespace, command, words.List(clippedTo(lacks[command], 6)))
+		}
+	}
+	examineExcess(ctx, e, c, cluster, namespace)
+}
+
+// clippedTo are the first few of many.
+func clippedTo(all []string, most int) []string {
+	if len(all) <= most {
+		return all
+	}
+	return append(slices.Clone(all[:most]), words.Count(len(all)-most, "more right"))
+}
+
+// examineExcess warns of rights that the bot never uses: whoever steals its token has them.
+func examineExcess(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster, namespace string) {
+	never := []authorizationv1.ResourceAttributes{
+		{Verb: "*", Group: "*", Resource: "*", Namespace: namespace},
+		{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: namespace},
+		{Verb: "delete", Group: "apps", Resource: "deployments", Namespace: namespace},
+		{Verb: "get", Resource: "secrets", Namespace: namespace},
+	}
+	names := []string{"everything", "create pods/exec", "delete deployments.apps", "get secrets"}
+	if slices.Contains(c.SecretNamespaces, namespace) {
+		never, names = never[:3], names[:3]
+	}
+	lacks, err := cluster.Lacks(ctx, never)
+	if err != nil {
+		what, do := toldOf(err)
+		e.add(unchecked, do, "couldn't check for rights that the bot doesn't need (%s)", what)
+		return
+	}
+	var may []string
+	for i, name := range names {
+		if !lacks[i] {
+			may = append(may, name)
+		}
+	}
+	if len(may) > 0 {
+		e.add(attention, "bind the bot to the Roles of `bot rbac` alone", "%s: the bot may also %s, which no command needs", namespace, words.List(may))
+	}
+}
+
+// examineGroupsOfAPI says which parts of a cluster that commands use are there.
+func examineGroupsOfAPI(ctx context.Context, e *examination, cluster *kube.Cluster) {
+	for _, part := range []struct{ group, name, without string }{
+		{"metrics.k8s.io", "metrics-server", "top, capacity and the figures of hpa say that they couldn't check"},
+		{"cert-manager.io", "cert-manager", "certs and cert renew find nothing; cert check works"},
+	} {
+		there, err := cluster.Serves(ctx, part.group)
+		what, do := toldOf(err)
+		switch {
+		case err != nil:
+			e.add(unchecked, do, "couldn't check for %s (%s)", part.name, what)
+		case there:
+			e.ok("%s is there", part.name)
+		default:
+			e.add(attention, "install it, or do without", "%s isn't there (%s): %s", part.name, part.group, part.without)
+		}
+	}
+}

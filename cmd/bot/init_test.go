@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"github.com/3astronautas/algesta/sandbox/control"
+	"github.com/3astronautas/algesta/sandbox/helm"
+	"github.com/3astronautas/algesta/sandbox/platform"
+)
+
+// found is a cluster as the manual has it.
+func found() surveyed {
+	return surveyed{
+		places: []place{
+			placeOf("development", "development", []string{"api-gateway-development", "ms-orders-development"}),
+			placeOf("production", "production", []string{"api-gateway-production", "grafana", "ms-orders-production"}),
+		},
+		apiServer: []endpoint{{"10.224.0.4/32", 443}}, aks: true, prometheus: true,
+	}
+}
+
+// works holds the files of a set-up to everything that reads them.
+func works(t *testing.T, folder string) helm.Rendered {
+	t.Helper()
+	said, err := said(t, "config", "check", "--config", filepath.Join(folder, "config.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, said, "are valid")
+	_, err = loadPolicy(filepath.Join(folder, "policy.yaml"))
+	require.NoError(t, err)
+	b, err := os.ReadFile(filepath.Join(folder, "values.yaml"))
+	require.NoError(t, err)
+	policy, err := os.ReadFile(filepath.Join(folder, "policy.yaml"))
+	require.NoError(t, err)
+	values := map[string]any{}
+	require.NoError(t, yaml.UnmarshalStrict(b, &values))
+	values["policy"] = string(policy) // --set-file policy=policy.yaml
+	b, err = yaml.Marshal(values)
+	require.NoError(t, err)
+	rendered, err := helm.Render(filepath.Join(folder, "chart"), "algesta", "algesta", b)
+	require.NoError(t, err)
+	for _, o := range rendered.Objects {
+		if o.GetKind() == "ConfigMap" && o.GetName() == "algesta" {
+			inside := filepath.Join(t.TempDir(), "config.yaml")
+			text := o.Object["data"].(map[string]any)["config.yaml"].(string)
+			require.NoError(t, os.WriteFile(inside, []byte(text), 0o600))
+			_, err := loadConfigWithoutSlack(inside)
+			require.NoError(t, err, text)
+		}
+	}
+	var manifest map[string]any
+	b, err = os.ReadFile(filepath.Join(folder, "slack-app.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, yaml.UnmarshalStrict(b, &manifest))
+	return rendered
+}
+
+func TestWhatInitWritesWorks(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "algesta")
+	s := setup{
+		kubeconfig: "/home/dana/.kube/config", context: "aks-algesta-production", out: out, cluster: "aks-algesta-production",
+		command: "/ops", channel: "C0INCIDENTS", who: []string{"user:U0DANA", "group:S0BACKEND"}, approvers: []string{"email:carla@example.com"},
+	}
+	require.NoError(t, s.validate())
+	require.NoError(t, s.write(found()))
+	rendered := works(t, out)
+	cfg, err := loadConfigWithoutSlack(filepath.Join(out, "config.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, "{service}-production", cfg.Environments[1].Deployment)
+	require.Equal(t, []string{"prod", "prd"}, cfg.Environments[1].Aliases)
+	require.Equal(t, "C0INCIDENTS", cfg.Incidents.Routes[0].Channel)
+	require.True(t, cfg.Clusters[0].AKS())
+	text, err := os.ReadFile(filepath.Join(out, "config.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "# Not named like that, and so not found by their service's name: grafana")
+	manifest, err := os.ReadFile(filepath.Join(out, "slack-app.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(manifest), "command: /ops\n")
+	values, err := os.ReadFile(filepath.Join(out, "values.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(values), `{cidr: "10.224.0.4/32", port: 443}`)
+	var roles []string
+	for _, o := range rendered.Objects {
+		if o.GetKind() == "Role" {
+			roles = append(roles, o.GetNamespace())
+		}
+	}
+	require.Equal(t, []string{"development", "production"}, roles)
+	// Who may do what is as the words of the policy say.
+	explained := func(user, command string) string {
+		said, _ := said(t, "policy", "check", "--config", filepath.Join(out, "config.yaml"), "--user", user, command) // refused is an error
+		return said
+	}
+	require.Contains(t, explained("U0DANA", "restart api-gateway production"), "production needs a second person")
+	require.Contains(t, explained("U0DANA", "restart api-gateway development"), "\nallowed: ")
+	require.Contains(t, explained("U0NICO", "status api-gateway production"), "\nrefused: ")
+}
+
+func TestInitSaysWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	full := filepath.Join(t.TempDir(), "full")
+	require.NoError(t, os.MkdirAll(full, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(full, "config.yaml"), []byte("mine"), 0o600))
+	for args, says := range map[string]string{
+		"":                                    "copy your member ID",
+		"--who @dana":                         `"@dana" isn't a person or a group`,
+		"--who user:U0DANA --command Ops":     "write a slash",
+		"--who user:U0DANA --channel #ops":    "write the channel's ID",
+		"--who user:U0DANA --out " + full:     "nothing is overwritten",
+		"--who user:U0DANA --cluster a{b}":    "write letters, digits and hyphens",
+		"--who user:U0DANA --kubeconfig none": "reading the kubeconfig",
+	} {
+		out := append([]string{"init"}, strings.Fields(args)...)
+		if !strings.Contains(args, "--out") {
+			out = append(out, "--out", filepath.Join(t.TempDir(), "out"))
+		}
+		_, err := said(t, out...)
+		require.ErrorContains(t, err, says, args)
+	}
+}
+
+func TestHowDeploymentsAreNamedIsFoundOut(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		namespace, environment string
+		deployments            []string
+		pattern                string
+		services               []string
+	}{
+		"by the namespace behind":    {"prod", "", []string{"api-prod", "web-prod", "redis"}, "{service}-prod", []string{"api", "web"}},
+		"by the label environment":   {"shop", "live", []string{"api-live", "web-live"}, "{service}-live", []string{"api", "web"}},
+		"by the namespace before":    {"shop", "", []string{"shop-api", "shop-web"}, "shop-{service}", []string{"api", "web"}},
+		"by the service alone":       {"prod", "production", []string{"api", "web", "job-prod"}, "{service}", []string{"api", "web", "job-prod"}},
+		"the namespace's name alone": {"prod", "", []string{"prod", "api"}, "{service}", []string{"prod", "api"}},
+		"nothing at all":             {"prod", "", nil, "{service}", nil},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := placeOf(c.namespace, c.environment, c.deployments)
+			require.Equal(t, c.pattern, p.pattern)
+			require.Equal(t, c.services, p.services)
+		})
+	}
+}
+
+// TestInitAsksARealCluster surveys the sandbox's control plane, in which other tests work as well.
+func TestInitAsksARealCluster(t *testing.T) {
+	t.Parallel()
+	c := control.ForTest(t)
+	site := platform.Site{Suffix: "-" + strings.TrimPrefix(c.Namespace(t), "test-")}
+	require.NoError(t, site.Apply(t.Context(), c, "pruebas"))
+	t.Cleanup(func() { require.NoError(t, site.Delete(context.Background(), c)) })
+	out := filepath.Join(t.TempDir(), "algesta")
+	namespace := site.Namespace("pruebas")
+	text, err := said(t, "init", "--kubeconfig", c.Kubeconfig, "--who", "user:U0DANA", "--namespace", namespace, "--out", out)
+	require.NoError(t, err)
+	require.Contains(t, text, "4 Deployments, named {service}-pruebas")
+	require.Contains(t, text, "helm install algesta")
+	works(t, out)
+	values, err := os.ReadFile(filepath.Join(out, "values.yaml"))
+	require.NoError(t, err)
+	require.Contains(t, string(values), "apiServer: []", "this one has no address that pods could reach")
+	_, err = said(t, "init", "--kubeconfig", c.Kubeconfig, "--who", "user:U0DANA", "--namespace", namespace+"x", "--out", out+"2")
+	require.ErrorContains(t, err, "did you mean "+namespace)
+	require.NoDirExists(t, out+"2")
+}

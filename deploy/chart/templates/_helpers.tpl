@@ -1,0 +1,77 @@
+{{- define "algesta.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "algesta.fullname" -}}
+{{- $name := include "algesta.name" . -}}
+{{- if contains $name .Release.Name -}}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{- else -}}{{ printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}{{- end -}}
+{{- end -}}
+
+{{- define "algesta.serviceAccount" -}}
+{{- default (include "algesta.fullname" .) .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "algesta.selector" -}}
+app.kubernetes.io/name: {{ include "algesta.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "algesta.labels" -}}
+{{ include "algesta.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- /* The names of objects that are in no namespace hold the release's, so that two releases don't meet. */ -}}
+{{- define "algesta.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "algesta.fullname" .) -}}
+{{- end -}}
+
+{{- /* The configuration's clusters that are the one of the release, as a YAML map of their names. */ -}}
+{{- define "algesta.here" -}}
+{{- range get .Values.config "clusters" -}}{{- if eq (get . "access") "inCluster" }}
+{{ .name | quote }}: true
+{{- end -}}{{- end -}}
+{{- end -}}
+
+{{- /* The namespaces of the environments in this cluster, sorted, each once, as a YAML list. */ -}}
+{{- define "algesta.namespaces" -}}
+{{- $here := fromYaml (include "algesta.here" .) -}}
+{{- $all := list -}}
+{{- range get .Values.config "environments" -}}{{- if hasKey $here (get . "cluster") -}}{{- $all = append $all .namespace -}}{{- end -}}{{- end -}}
+{{- $all | uniq | sortAlpha | toYaml -}}
+{{- end -}}
+
+{{- /* The namespaces of this cluster whose Secrets the bot may get. */ -}}
+{{- define "algesta.secretNamespaces" -}}
+{{- $all := list -}}
+{{- range get .Values.config "clusters" -}}{{- if eq (get . "access") "inCluster" -}}{{- $all = concat $all (default list (get . "secretNamespaces")) -}}{{- end -}}{{- end -}}
+{{- $all | uniq | sortAlpha | toYaml -}}
+{{- end -}}
+
+{{- /* Takes rules of files/rights.yaml and the values; renders those that an enabled command needs. */ -}}
+{{- define "algesta.rules" -}}
+{{- $without := .without -}}
+{{- range .rules }}
+{{- $needed := not .commands -}}
+{{- range .commands }}{{ if not (has . $without) }}{{ $needed = true }}{{ end }}{{ end }}
+{{- if $needed }}
+- {apiGroups: {{ .apiGroups | toJson }}, resources: {{ .resources | toJson }}, verbs: {{ .verbs | toJson }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* The port in an address such as ":9095". */ -}}
+{{- define "algesta.alertsPort" -}}
+{{- with dig "incidents" "alertmanager" "listen" "" .Values.config }}{{ splitList ":" . | last }}{{ end -}}
+{{- end -}}
+
+{{- /* What is wrong with the values that the schema can't say. */ -}}
+{{- define "algesta.check" -}}
+{{- if not (get .Values.config "environments") }}{{ fail "config has no environments: run `bot init`, it asks your cluster and writes a values file" }}{{ end -}}
+{{- if not .Values.policy }}{{ fail "policy is empty, so everything would be refused: run `bot init`, or pass yours with --set-file policy=policy.yaml" }}{{ end -}}
+{{- if not (or .Values.slack.existingSecret .Values.slack.secretProviderClass) }}{{ fail "slack.existingSecret is empty: make a Secret with the keys app-token and bot-token and name it, or name a SecretProviderClass" }}{{ end -}}
+{{- range $name, $rule := dig "incidents" "rules" dict .Values.config }}{{ if hasKey $rule "false" }}{{ fail (printf "config.incidents.rules.%s: write \"off\" with quotation marks, Helm reads it as false without them" $name) }}{{ end }}{{ end -}}
+{{- if and .Values.slack.existingSecret .Values.slack.secretProviderClass }}{{ fail "slack has both existingSecret and secretProviderClass: keep one" }}{{ end -}}
+{{- end -}}
