@@ -17,12 +17,20 @@ help: ## Show this list
 build: ## Build the bot into bin/bot
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/bot ./cmd/bot
 
+.PHONY: image
+image: ## Build the bot's image into bin/image without a container daemon (PUSH=registry/name:tag also pushes it)
+	go run ./cmd/release image --out bin $(if $(PUSH),--push $(PUSH))
+
+.PHONY: release
+release: ## Build a release of this commit into dist/: binaries, image, chart, lists of what is in them, checksums
+	go run ./cmd/release all --out dist
+
 .PHONY: demo
 demo: sandbox ## Start the sandbox (a real control plane, a local Slack), the bot and a web page
 	go run ./sandbox/cmd/demo
 
 .PHONY: sandbox
-sandbox: ## Build the sandbox's control plane once (about 12 minutes cold on two cores, then cached)
+sandbox: ## Fetch the sandbox's control plane once, or build it (about 12 minutes cold on two cores, then cached)
 	go run ./sandbox/cmd/build
 
 .PHONY: certmanager
