@@ -22,6 +22,7 @@ const (
 	kubernetesVersion = "v1.37.2" // what `kubectl version` says; the sources carry a placeholder
 	progressEvery     = 15 * time.Second
 	keptBuilds        = 3 // of other versions, each about 400 MB
+	kwokPackages      = 900
 )
 
 // module is a Go module of the sandbox's own, which is built into the user's cache folder.
@@ -33,13 +34,27 @@ type module struct {
 	flags                 string // for the linker
 	pattern, tags         string // what is built of it, ./... where it is "", and with which build tags
 	dependency, resources string // a Go module that it uses, and the folder of it that is kept beside the binaries
+	// released is the program that runs released binaries in the place of those that are built; "" where there are none. What it's made of
+	// doesn't count where everything is built.
+	released string
+	// fetch puts the released binaries into a folder; nil where there are none.
+	fetch func(ctx context.Context, folder string, progress io.Writer) error
+}
+
+// fetchReleased fetches the binaries of the control plane, as the environment says.
+func fetchReleased(ctx context.Context, folder string, progress io.Writer) error {
+	f, err := newFetcher(os.Getenv, progress)
+	if err != nil {
+		return err
+	}
+	return f.fetch(ctx, folder)
 }
 
 const versionVariable = "k8s.io/component-base/version."
 
 var (
 	controlPlane = module{
-		folder: "cluster", cache: "sandbox", packages: 2250,
+		folder: "cluster", cache: "sandbox", packages: 2250, released: "cmd/official", fetch: fetchReleased,
 		what: "etcd, Kubernetes " + kubernetesVersion + ", KWOK and kubectl from source. The first time takes about 12 minutes on two cores",
 		flags: " -X " + versionVariable + "gitVersion=" + kubernetesVersion + " -X " + versionVariable + "gitMajor=1 -X " + versionVariable +
 			"gitMinor=37 -X " + versionVariable + "gitTreeState=clean",
@@ -56,14 +71,10 @@ var (
 	}
 )
 
-// build returns the folder of this version of a module in the user's cache, with its binaries in bin/. It builds them
-// when they are not there; processes that ask at the same time wait for the first.
+// build returns the folder of this version of a module in the user's cache, with its binaries in bin/. What isn't there yet is fetched, where
+// binaries are released and can be had, or else built. Processes that ask at the same time wait for the first.
 func (m module) build(ctx context.Context, progress io.Writer) (string, error) {
 	source, err := m.source(ctx)
-	if err != nil {
-		return "", err
-	}
-	key, err := versionKey(source)
 	if err != nil {
 		return "", err
 	}
@@ -72,6 +83,27 @@ func (m module) build(ctx context.Context, progress io.Writer) (string, error) {
 		return "", fmt.Errorf("finding the user's cache folder: %w", err)
 	}
 	root := filepath.Join(cache, "algesta", m.cache)
+	key, err := versionKey(source, m.released)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(root, key, "bin")); err == nil || m.fetch == nil {
+		return m.made(ctx, root, key, m.compiled(source, progress))
+	}
+	whole, err := versionKey(source, "")
+	if err != nil {
+		return "", err
+	}
+	home, err := m.made(ctx, root, whole+"-released", m.fetched(source, progress))
+	if err == nil || ctx.Err() != nil {
+		return home, err
+	}
+	say(progress, "sandbox: no released binaries: %v\n", err)
+	return m.made(ctx, root, key, m.compiled(source, progress))
+}
+
+// made returns a folder of the cache with its binaries in bin/, which fill puts into a fresh folder where they aren't there.
+func (m module) made(ctx context.Context, root, key string, fill func(ctx context.Context, fresh string) error) (string, error) {
 	home := filepath.Join(root, key)
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return "", fmt.Errorf("making the cache folder: %w", err)
@@ -90,13 +122,8 @@ func (m module) build(ctx context.Context, progress io.Writer) (string, error) {
 		return "", fmt.Errorf("making the build folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(fresh) }()
-	if err := m.compile(ctx, source, fresh, progress); err != nil {
+	if err := fill(ctx, fresh); err != nil {
 		return "", err
-	}
-	if m.resources != "" {
-		if err := m.copyResources(ctx, source, fresh); err != nil {
-			return "", err
-		}
 	}
 	if err := os.Rename(fresh, bin); err != nil {
 		return "", fmt.Errorf("keeping the binaries: %w", err)
@@ -105,12 +132,44 @@ func (m module) build(ctx context.Context, progress io.Writer) (string, error) {
 	return home, nil
 }
 
+// compiled builds everything from source.
+func (m module) compiled(source string, progress io.Writer) func(ctx context.Context, fresh string) error {
+	return func(ctx context.Context, fresh string) error {
+		say(progress, "sandbox: building %s; the result is kept in your cache folder.\n", m.what)
+		if err := m.compile(ctx, source, fresh, progress, m.packages, cmp.Or(m.pattern, "./...")); err != nil {
+			return err
+		}
+		if m.resources == "" {
+			return nil
+		}
+		return m.copyResources(ctx, source, fresh)
+	}
+}
+
+// fetched fetches what is released and builds the rest.
+func (m module) fetched(source string, progress io.Writer) func(ctx context.Context, fresh string) error {
+	return func(ctx context.Context, fresh string) error {
+		official := filepath.Join(fresh, "official")
+		if err := m.fetch(ctx, official, progress); err != nil {
+			return err
+		}
+		say(progress, "sandbox: building KWOK from source, about two minutes; the result is kept in your cache folder.\n")
+		if err := m.compile(ctx, source, fresh, progress, kwokPackages, "./"+m.released, "./cmd/kwok"); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(fresh, filepath.Base(m.released)), filepath.Join(fresh, "controlplane")); err != nil {
+			return fmt.Errorf("naming the control plane: %w", err)
+		}
+		return os.Rename(filepath.Join(official, "kubectl"), filepath.Join(fresh, "kubectl"))
+	}
+}
+
 // compile runs the Go tool on the module and says how far it is.
-func (m module) compile(ctx context.Context, source, out string, progress io.Writer) error {
-	say(progress, "sandbox: building %s; the result is kept in your cache folder.\n", m.what)
-	//nolint:gosec // the arguments are this file's and a folder that it made
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-v", "-o", out+string(filepath.Separator),
-		"-tags", m.tags, "-ldflags", "-s -w"+m.flags, cmp.Or(m.pattern, "./..."))
+func (m module) compile(ctx context.Context, source, out string, progress io.Writer, packages int, what ...string) error {
+	args := append([]string{
+		"build", "-trimpath", "-buildvcs=false", "-v", "-o", out + string(filepath.Separator), "-tags", m.tags, "-ldflags", "-s -w" + m.flags,
+	}, what...)
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are this file's and a folder that it made
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=") // the caller's flags would miss the shared build cache
 	output, err := cmd.StderrPipe()
@@ -129,7 +188,7 @@ func (m module) compile(ctx context.Context, source, out string, progress io.Wri
 		}
 		if time.Since(told) >= progressEvery {
 			told = time.Now()
-			say(progress, "sandbox: %d of about %d packages after %s\n", done, m.packages, time.Since(began).Round(time.Second))
+			say(progress, "sandbox: %d of about %d packages after %s\n", done, packages, time.Since(began).Round(time.Second))
 		}
 	}
 	if err := cmd.Wait(); err != nil {
@@ -171,11 +230,14 @@ func (m module) copyResources(ctx context.Context, source, out string) error {
 	return nil
 }
 
-// versionKey names what the binaries are made of: every source of the module, the versions it uses, Go and the platform.
-func versionKey(source string) (string, error) {
+// versionKey names what the binaries are made of: every source of the module but for one folder, the versions it uses, Go and the platform.
+func versionKey(source, without string) (string, error) {
 	hash := sha256.New()
 	say(hash, "%s %s %s %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, kubernetesVersion)
 	err := filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && without != "" && path == filepath.Join(source, filepath.FromSlash(without)) {
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

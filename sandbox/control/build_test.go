@@ -16,7 +16,7 @@ func TestTheKeyOfABuildIsItsSources(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	key := func() string {
-		k, err := versionKey(dir)
+		k, err := versionKey(dir, "cmd/official")
 		require.NoError(t, err)
 		return k
 	}
@@ -25,6 +25,10 @@ func TestTheKeyOfABuildIsItsSources(t *testing.T) {
 	first := key()
 	require.Len(t, first, 16)
 	require.Equal(t, first, key())
+
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "cmd", "official"), 0o700))
+	write("cmd/official/main.go", "package main")
+	require.Equal(t, first, key(), "what runs released binaries isn't built then")
 
 	write("main_test.go", "package main")
 	require.Equal(t, first, key(), "a test is not built")
