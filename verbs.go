@@ -3,10 +3,12 @@ package algesta
 // Family groups verbs: a role that allows "read" allows every verb of that family.
 type Family string
 
-// The two families that every runbook declares itself into.
+// The families that every runbook declares itself into.
 const (
 	Read    Family = "read"
 	Changes Family = "change"
+	// Operating is what whoever runs the bot asks of it. A role has such a verb only where it names it.
+	Operating Family = "operate"
 )
 
 // Verbs are the verbs a policy may name, with their families: also those whose runbook is
@@ -19,5 +21,6 @@ func Verbs() map[string]Family {
 		"rollback": Changes, "restart": Changes, "scale": Changes, "deploy": Changes, "autoscale": Changes,
 		"pause": Changes, "resume": Changes, "pod.delete": Changes, "cert.renew": Changes, "namespace.create": Changes, "exec": Changes,
 		"freeze": Changes, "unfreeze": Changes,
+		"doctor": Operating,
 	}
 }

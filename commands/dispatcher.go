@@ -46,8 +46,9 @@ type Config struct {
 	Directory Directory
 	Clusters  Clusters
 	Store     Store
-	Redact    func(string) string // takes secrets out of what came from a cluster or a person
-	Soak      time.Duration       // how long a finished rollout is watched
+	Doctor    func(context.Context) algesta.Report // checks everything that the bot needs; nil where that can't be asked for
+	Redact    func(string) string                  // takes secrets out of what came from a cluster or a person
+	Soak      time.Duration                        // how long a finished rollout is watched
 	Log       *zap.Logger
 	Panics    *algesta.Panics // catches what panics in a piece of work; nil counts nothing
 }

@@ -24,7 +24,7 @@ func (d *Dispatcher) read(
 		}
 	}
 	if book.Own {
-		report, err := d.tellAudit(ctx, c)
+		report, err := d.ofMyself(ctx, book, c)
 		if err != nil {
 			return err
 		}
@@ -78,6 +78,22 @@ func (d *Dispatcher) read(
 		return from.closed(tx)
 	})
 }
+
+// ofMyself answers a command about the bot's own records, or about the bot.
+func (d *Dispatcher) ofMyself(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {
+	if book.Name != doctor {
+		return d.tellAudit(ctx, c)
+	}
+	if d.Doctor == nil {
+		return algesta.Report{}, &algesta.Error{
+			Kind: algesta.ErrRefused, Message: algesta.Say("I can't check myself here."), Hint: algesta.Say("Use bot doctor in a terminal."),
+		}
+	}
+	return d.Doctor(ctx), nil
+}
+
+// doctor is the command that checks the bot itself.
+const doctor = "doctor"
 
 // look runs a command that only looks. That it may run was decided before; what the answer says about other namespaces is decided here.
 func (d *Dispatcher) look(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {

@@ -122,7 +122,7 @@ func (l *loader) verbs(path []any, names []string) verbSet {
 		isPattern = isPattern && strings.HasSuffix(group, ".")
 		found := false
 		for v, family := range known {
-			if v == n || string(family) == n || isPattern && strings.HasPrefix(v, group) {
+			if v == n || string(family) == n && family != algesta.Operating || isPattern && strings.HasPrefix(v, group) {
 				out[v], found = true, true
 			}
 		}

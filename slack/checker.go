@@ -71,7 +71,8 @@ func (c *Checker) Account(ctx context.Context) (Account, error) {
 	}
 	clean := sanitizer{}
 	out := Account{
-		Team: string(answer.Team), TeamName: clean.line(string(answer.TeamName)), User: string(answer.User), Name: clean.line(string(answer.Name)),
+		Team: string(answer.Team), TeamName: clean.line(string(answer.TeamName)),
+		User: string(answer.User), Name: clean.line(string(answer.Name)),
 		Organisation: bool(answer.Organisation),
 	}
 	for scope := range strings.SplitSeq(c.head.scopes, ",") {
@@ -85,8 +86,8 @@ func (c *Checker) Account(ctx context.Context) (Account, error) {
 	return out, nil
 }
 
-// Sockets opens a connection with the app token, closes it after Slack's hello, and returns how many others the app has. Whatever Slack sends
-// to it in between isn't acknowledged, so Slack sends it again to another connection, where there is one. Its error is for Trouble.
+// Sockets opens a connection with the app token, closes it after Slack's hello, and returns how many others the app has. Whatever Slack
+// sends to it in between isn't acknowledged, so Slack sends it again to another connection, where there is one. Its error is for Trouble.
 func (c *Checker) Sockets(ctx context.Context) (others int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
@@ -182,7 +183,8 @@ func Trouble(err error) (what, do string) {
 	case name != "":
 		return "Slack answers " + sanitizer{}.line(name), "look it up on https://docs.slack.dev"
 	case errors.Is(err, errHungUp):
-		return err.Error(), "switch Socket Mode on on the app's page, and end other processes that use its app token: an app has ten connections at most"
+		return err.Error(),
+			"switch Socket Mode on on the app's page, and end other processes that use its app token: an app has ten connections at most"
 	case errors.As(err, &unknown):
 		return "Slack's name can't be looked up", "check the DNS of this machine or pod"
 	case errors.Is(err, context.DeadlineExceeded):

@@ -22,8 +22,8 @@ type Condition struct {
 	Earlier bool
 }
 
-// Inspect looks at the store at address, whether or not a bot works on it, and changes nothing. ErrAuditBroken says that the audit isn't what
-// was written.
+// Inspect looks at the store at address, whether or not a bot works on it, and changes nothing. ErrAuditBroken says that the audit isn't
+// what was written.
 func Inspect(ctx context.Context, address string) (Condition, error) {
 	path, err := fileOf(address)
 	if err != nil {

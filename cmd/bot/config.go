@@ -55,6 +55,7 @@ type Config struct {
 	Incidents    incidents.Config
 	Alertmanager AlertmanagerConfig
 	Listen       string // the address of /healthz, /readyz and /metrics
+	path         string // of the file
 	private      []privateFile
 }
 
@@ -196,7 +197,7 @@ func readConfig(path string) (Config, configFile, error) {
 	}
 	f.resolve(filepath.Dir(path))
 	c := f.config()
-	c.private = f.privateFiles(path)
+	c.private, c.path = f.privateFiles(path), path
 	soak, err := f.Follow.duration()
 	c.Follow.Soak = soak
 	var unread, noToken error

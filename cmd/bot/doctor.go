@@ -56,29 +56,31 @@ func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything that the bot needs, and say what to do about what's missing",
-		Long: `Checks the configuration, its files, the policy, the store, Slack (tokens, scopes, connection, channels, user groups) and each cluster
-(reachable, who the bot is there, which rights its commands lack, cert-manager, metrics). It changes nothing and may run beside the bot.
+		Long: `Checks the configuration, its files, the policy, the store, Slack (tokens, scopes, connection, channels, user groups) and each
+cluster (reachable, who the bot is there, which rights its commands lack, cert-manager, metrics). It changes nothing and may run beside
+the bot.
 
-Each line says ok, WARN (it works, and you should know), FAIL, or ? (it couldn't be looked at), and what to do. The exit code is 0 unless a line
-says FAIL or ?.
+Each line says ok, WARN (it works, and you should know), FAIL, or ? (it couldn't be looked at), and what to do. The exit code is 0 unless
+a line says FAIL or ?.
 
-Where no bot answers at the configuration's listen address, it opens a connection to Slack for a moment to see whether another process uses the
-app token. If one does, Slack may send it a command in that moment; a person who types one then is told by Slack to try again.`,
+Where no bot answers at the configuration's listen address, it opens a connection to Slack for a moment to see whether another process
+uses the app token. If one does, Slack may send it a command in that moment; a person who types one then is told by Slack to try again.`,
 		Example: "  bot doctor --config /etc/algesta/config.yaml\n" +
 			"  kubectl exec -n algesta deployment/algesta -- /bot doctor --config /etc/algesta/config/config.yaml",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), doctorWithin)
 			defer cancel()
-			return printExaminations(cmd.OutOrStdout(), examine(ctx, path, os.Getenv))
+			return printExaminations(cmd.OutOrStdout(), examine(ctx, path, os.Getenv, nil))
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "/etc/algesta/config.yaml", "the configuration")
 	return cmd
 }
 
-// examine looks at everything. What comes after a configuration that can't be read isn't looked at.
-func examine(ctx context.Context, path string, env func(string) string) []examination {
+// examine looks at everything. What comes after a configuration that can't be read isn't looked at. connection tells of the connections to
+// Slack of the bot that asks about itself; nil where something else asks.
+func examine(ctx context.Context, path string, env func(string) string, connection func() (here, elsewhere int)) []examination {
 	cfg, file, err := readConfig(path)
 	first := examination{title: "configuration"}
 	if err != nil {
@@ -88,7 +90,7 @@ func examine(ctx context.Context, path string, env func(string) string) []examin
 	first.ok("%s: %s, %s", path, words.Count(len(cfg.Clusters), "cluster"), words.Count(len(cfg.Environments), "environment"))
 	examineFiles(&first, cfg)
 	policy, p := examinePolicy(cfg)
-	all := []examination{first, policy, examineStore(ctx, cfg), examineSlack(ctx, cfg, file, p, env)}
+	all := []examination{first, policy, examineStore(ctx, cfg), examineSlack(ctx, cfg, file, p, env, connection)}
 	for _, c := range cfg.Clusters {
 		all = append(all, examineCluster(ctx, cfg, c))
 	}

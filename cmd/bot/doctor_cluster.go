@@ -134,7 +134,8 @@ func examineExcess(ctx context.Context, e *examination, c ClusterConfig, cluster
 		}
 	}
 	if len(may) > 0 {
-		e.add(attention, "bind the bot to the Roles of `bot rbac` alone", "%s: the bot may also %s, which no command needs", namespace, words.List(may))
+		e.add(attention, "bind the bot to the Roles of `bot rbac` alone",
+			"%s: the bot may also %s, which no command needs", namespace, words.List(may))
 	}
 }
 

@@ -48,7 +48,8 @@ func examinePolicy(cfg Config) (examination, *policy.Policy) {
 	}
 	e.ok("%s is valid", cfg.PolicyFile)
 	for _, n := range p.Nowhere(cfg.targets()) {
-		e.add(attention, "correct its namespaces, or remove it", "rule %q holds nowhere: no environment is in the namespace %s", n.Rule, n.Namespace)
+		e.add(attention, "correct its namespaces, or remove it",
+			"rule %q holds nowhere: no environment is in the namespace %s", n.Rule, n.Namespace)
 	}
 	return e, p
 }

@@ -34,7 +34,9 @@ func neededScopes() ([]string, error) {
 }
 
 // examineSlack looks at the tokens, the connection, the channels and the user groups. p is nil where there's no policy.
-func examineSlack(ctx context.Context, cfg Config, file configFile, p *policy.Policy, env func(string) string) examination {
+func examineSlack(
+	ctx context.Context, cfg Config, file configFile, p *policy.Policy, env func(string) string, connection func() (here, elsewhere int),
+) examination {
 	e := examination{title: "Slack"}
 	app, err := token("appTokenFile", file.Slack.AppTokenFile, appTokenVariable, "xapp-", env)
 	if err != nil {
@@ -51,9 +53,15 @@ func examineSlack(ctx context.Context, cfg Config, file configFile, p *policy.Po
 			examineGroups(ctx, &e, p, checker)
 		}
 	}
-	if app != "" {
-		examineConnection(ctx, &e, cfg, checker)
+	if app == "" {
+		return e
 	}
+	if connection != nil {
+		here, elsewhere := connection()
+		sayConnected(&e, here, elsewhere)
+		return e
+	}
+	examineConnection(ctx, &e, cfg, checker)
 	return e
 }
 
@@ -157,18 +165,24 @@ func examineGroups(ctx context.Context, e *examination, p *policy.Policy, checke
 	e.ok("the policy's %s are in the workspace", words.Count(len(named), "user group"))
 }
 
+const secondProcess = "end the other process, or give one of them an app of its own: each takes a part of the commands"
+
+// sayConnected tells of the connections of a bot that runs.
+func sayConnected(e *examination, sockets, others int) {
+	switch {
+	case sockets == 0:
+		e.add(broken, "its log says why", "the bot that runs here has no connection to Slack")
+	case others > 0:
+		e.add(broken, secondProcess, "another process has %s with the same app token", words.Count(others, "connection"))
+	default:
+		e.ok("the bot that runs here has %s to Slack, and nobody else has one with the same token", words.Count(sockets, "connection"))
+	}
+}
+
 // examineConnection looks whether Slack connects, and whether anybody else does with the same token.
 func examineConnection(ctx context.Context, e *examination, cfg Config, checker *slack.Checker) {
-	const second = "end the other process, or give one of them an app of its own: each takes a part of the commands"
 	if sockets, others, ok := runningBot(ctx, cfg.Listen); ok {
-		switch {
-		case sockets == 0:
-			e.add(broken, "its log says why", "the bot that runs here has no connection to Slack")
-		case others > 0:
-			e.add(broken, second, "another process has %s with the same app token", words.Count(others, "connection"))
-		default:
-			e.ok("the bot that runs here has %s to Slack, and nobody else has one with the same token", words.Count(sockets, "connection"))
-		}
+		sayConnected(e, sockets, others)
 		return
 	}
 	others, err := checker.Sockets(ctx)
@@ -179,7 +193,7 @@ func examineConnection(ctx context.Context, e *examination, cfg Config, checker 
 	}
 	e.ok("the app token opens a connection")
 	if others > 0 {
-		e.add(attention, "if that isn't the bot that should run: "+second, "a process elsewhere has %s with the same app token",
+		e.add(attention, "if that isn't the bot that should run: "+secondProcess, "a process elsewhere has %s with the same app token",
 			words.Count(others, "connection"))
 	}
 }

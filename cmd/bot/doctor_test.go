@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/kube"
 	"github.com/3astronautas/algesta/runbooks"
 	"github.com/3astronautas/algesta/sandbox/control"
@@ -73,18 +74,22 @@ func (p *practice) replace(name, old, now string) {
 func (p *practice) says() (string, error) {
 	p.Helper()
 	var out bytes.Buffer
-	err := printExaminations(&out, examine(p.Context(), filepath.Join(p.dir, "config.yaml"), func(name string) string { return p.env[name] }))
+	err := printExaminations(&out, examine(p.Context(), filepath.Join(p.dir, "config.yaml"), p.variable, nil))
 	require.NotContains(p, out.String(), p.slack.AppToken())
 	require.NotContains(p, out.String(), p.slack.BotToken())
 	return out.String(), err
 }
 
+// variable is a variable of the environment.
+func (p *practice) variable(name string) string { return p.env[name] }
+
 // nowhere is a kubeconfig of an API server that isn't there.
 func nowhere(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	require.NoError(t, os.WriteFile(path, []byte(`{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":`+
-		`{"server":"https://127.0.0.1:1"}}],"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],"users":[{"name":"u","user":{}}]}`), 0o600))
+	const text = `{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"https://127.0.0.1:1"}}],` +
+		`"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],"users":[{"name":"u","user":{}}]}`
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
 
@@ -99,18 +104,34 @@ func TestTheDoctorSaysWhatIsWrongWithSlack(t *testing.T) {
 			"ok    the bot token is that of @algesta", "ok    it has all 15 scopes", "ok    the clock agrees", "ok    the bot is in #ops (C0OPS)",
 			"ok    the policy's 1 user group", "ok    the app token opens a connection", "FAIL  The cluster main doesn't answer",
 		}},
-		"a revoked token": {func(p *practice) { p.env[botTokenVariable] += "x" }, []string{"FAIL  the bot token doesn't work: Slack answers invalid_auth"}},
-		"no app token":    {func(p *practice) { delete(p.env, appTokenVariable) }, []string{"FAIL  slack.appTokenFile is missing", "connections:write"}},
+		"a revoked token": {func(p *practice) { p.env[botTokenVariable] += "x" }, []string{
+			"FAIL  the bot token doesn't work: Slack answers invalid_auth",
+		}},
+		"no app token": {func(p *practice) { delete(p.env, appTokenVariable) }, []string{
+			"FAIL  slack.appTokenFile is missing", "connections:write",
+		}},
 		"a wrong app token": {func(p *practice) { p.env[appTokenVariable] += "x" }, []string{
 			"FAIL  the app token doesn't work: Slack answers invalid_auth",
 		}},
-		"another workspace":    {func(p *practice) { p.replace("config.yaml", "T0ALGESTA", "T0OTHER") }, []string{"FAIL  the configuration is for the workspace T0OTHER"}},
-		"a channel without it": {func(p *practice) { p.replace("config.yaml", "C0OPS", "C0RANDOM") }, []string{"FAIL  the bot isn't in #random (C0RANDOM)", "/invite @algesta"}},
-		"no such channel":      {func(p *practice) { p.replace("config.yaml", "C0OPS", "C0NOWHERE") }, []string{"FAIL  there's no channel C0NOWHERE"}},
-		"an archived channel":  {func(p *practice) { p.slack.Archive("C0OPS", true) }, []string{"FAIL  #ops (C0OPS) is archived"}},
-		"no such group":        {func(p *practice) { p.replace("policy.yaml", "S0BACKEND", "S0NOBODY") }, []string{"FAIL  the policy names user groups that aren't in the workspace: S0NOBODY"}},
-		"a policy that isn't":  {func(p *practice) { p.replace("policy.yaml", "allow", "alow") }, []string{"FAIL  ", "a running bot goes on with the last one"}},
-		"a wrong key":          {func(p *practice) { p.replace("config.yaml", "policyFile", "policyfile") }, []string{"FAIL  reading the configuration", "did you mean policyFile?"}},
+		"another workspace": {func(p *practice) { p.replace("config.yaml", "T0ALGESTA", "T0OTHER") }, []string{
+			"FAIL  the configuration is for the workspace T0OTHER",
+		}},
+		"a channel without it": {func(p *practice) { p.replace("config.yaml", "C0OPS", "C0RANDOM") }, []string{
+			"FAIL  the bot isn't in #random (C0RANDOM)", "/invite @algesta",
+		}},
+		"no such channel": {func(p *practice) { p.replace("config.yaml", "C0OPS", "C0NOWHERE") }, []string{
+			"FAIL  there's no channel C0NOWHERE",
+		}},
+		"an archived channel": {func(p *practice) { p.slack.Archive("C0OPS", true) }, []string{"FAIL  #ops (C0OPS) is archived"}},
+		"no such group": {func(p *practice) { p.replace("policy.yaml", "S0BACKEND", "S0NOBODY") }, []string{
+			"FAIL  the policy names user groups that aren't in the workspace: S0NOBODY",
+		}},
+		"a policy that isn't": {func(p *practice) { p.replace("policy.yaml", "allow", "alow") }, []string{
+			"FAIL  ", "a running bot goes on with the last one",
+		}},
+		"a wrong key": {func(p *practice) { p.replace("config.yaml", "policyFile", "policyfile") }, []string{
+			"FAIL  reading the configuration", "did you mean policyFile?",
+		}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -179,7 +200,9 @@ func TestTheDoctorNamesTheRightsThatAreMissing(t *testing.T) {
 			less = append(less, rule)
 		}
 	}
-	less = append(less, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets", "pods/exec"}, Verbs: []string{"get", "create"}})
+	less = append(less, rbacv1.PolicyRule{
+		APIGroups: []string{""}, Resources: []string{"secrets", "pods/exec"}, Verbs: []string{"get", "create"},
+	})
 	text, err := newPractice(t, c.ServiceAccount(t, namespace, less), namespace).says()
 	require.ErrorIs(t, err, errSick.error)
 	require.Contains(t, text, "FAIL  "+namespace+": pod delete lacks create pods/eviction")
@@ -187,4 +210,17 @@ func TestTheDoctorNamesTheRightsThatAreMissing(t *testing.T) {
 
 	text, _ = newPractice(t, c.ServiceAccount(t, namespace, nil), namespace).says()
 	require.Contains(t, text, " commands lack rights, for example ")
+}
+
+func TestTheDoctorInSlackSaysFirstWhatHasToBeDone(t *testing.T) {
+	t.Parallel()
+	p := newPractice(t, nowhere(t), "production")
+	all := examine(t.Context(), filepath.Join(p.dir, "config.yaml"), p.variable, func() (here, elsewhere int) { return 2, 1 })
+	report := reportOf(all)
+	require.Equal(t, algesta.Bad, report.Tone)
+	require.Contains(t, report.Title.String(), "2 of ")
+	require.Contains(t, report.Body[0].Table.Rows[0][2].String(), "another process has 1 connection with the same app token")
+	require.Contains(t, report.Body[0].Table.Rows[1][2].String(), "The cluster main doesn't answer")
+	require.Equal(t, "ok", report.Body[0].Table.Rows[2][1].String())
+	require.Equal(t, algesta.Good, reportOf(all[1:3]).Tone, "policy and store")
 }

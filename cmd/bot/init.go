@@ -30,8 +30,8 @@ func initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init --who user:U…",
 		Short: "Ask a cluster what runs there, and write a configuration, a policy, the chart's values and the Slack app's manifest",
-		Long: `Looks at the namespaces and Deployments of a cluster, with your own kubeconfig, and writes files that work as they are into a new folder:
-config.yaml (to try the bot out here), policy.yaml, values.yaml (for the chart), slack-app.yaml (to make the Slack app from) and chart/.
+		Long: `Looks at the namespaces and Deployments of a cluster, with your own kubeconfig, and writes files that work as they are into a new
+folder: config.yaml (to try the bot out here), policy.yaml, values.yaml (for the chart), slack-app.yaml (to make the Slack app from) and chart/.
 Nothing in the cluster is changed, and no file is overwritten.`,
 		Example: "  bot init --who user:U0DANA --who group:S0BACKEND --approver user:U0CARLA\n" +
 			"  bot init --context aks-algesta-dev --namespace development --who user:U0DANA --channel C0INCIDENTS",
@@ -45,7 +45,8 @@ Nothing in the cluster is changed, and no file is overwritten.`,
 	flags.StringVar(&s.cluster, "cluster", "", "what to call the cluster; default: the context's name, or main")
 	flags.StringVar(&s.command, "command", defaultCommand, "the slash command")
 	flags.StringVar(&s.channel, "channel", "", "the ID of the channel to tell of incidents in, such as C0INCIDENTS; default: none")
-	flags.StringSliceVar(&s.namespaces, "namespace", nil, "a namespace to operate; repeat for more; default: all with Deployments but the platform's own")
+	flags.StringSliceVar(&s.namespaces, "namespace", nil,
+		"a namespace to operate; repeat for more; default: all with Deployments but the platform's own")
 	flags.StringSliceVar(&s.who, "who", nil, "who may operate: user:U…, group:S… or email:…; repeat for more")
 	flags.StringSliceVar(&s.approvers, "approver", nil, "who approves changes in production; default: those of --who")
 	return cmd
@@ -62,7 +63,8 @@ func (s *setup) validate() error {
 	}
 	for _, who := range append(append([]string{}, s.who...), s.approvers...) {
 		if !subjectForm.MatchString(who) {
-			problems = append(problems, fmt.Errorf("%q isn't a person or a group: write user:U0DANA, group:S0BACKEND or email:dana@example.com", who))
+			problems = append(problems, fmt.Errorf(
+				"%q isn't a person or a group: write user:U0DANA, group:S0BACKEND or email:dana@example.com", who))
 		}
 	}
 	if !slashCommand.MatchString(s.command) {
@@ -134,7 +136,8 @@ Next:
 		filepath.Join(folder, "config.yaml"), filepath.Join(folder, "chart"), filepath.Join(folder, "values.yaml"),
 		filepath.Join(folder, "policy.yaml"))
 	if len(s.approversOr()) == 1 && len(found.production()) > 0 && strings.HasPrefix(s.approversOr()[0], "user:") {
-		fmt.Fprintf(&text, "\nChanges in %s need a second person, and only one may approve: name another one in policy.yaml, or with --approver.\n",
+		fmt.Fprintf(&text,
+			"\nChanges in %s need a second person, and only one may approve: name another one in policy.yaml, or with --approver.\n",
 			words.List(found.production()))
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {

@@ -40,8 +40,9 @@ type endpoint struct {
 
 // platforms are namespaces of what a cluster runs for itself. Somebody who wants to operate one names it.
 var platforms = []string{
-	"default", "algesta", "argocd", "cert-manager", "external-secrets", "flux-system", "gatekeeper-system", "ingress-nginx", "istio-system", "linkerd",
-	"local-path-storage", "metallb-system", "monitoring", "velero", "app-routing-system", "dataprotection-microsoft", "calico-system", "tigera-operator",
+	"default", "algesta", "argocd", "cert-manager", "external-secrets", "flux-system", "gatekeeper-system", "ingress-nginx",
+	"istio-system", "linkerd", "local-path-storage", "metallb-system", "monitoring", "velero", "app-routing-system",
+	"dataprotection-microsoft", "calico-system", "tigera-operator",
 }
 
 // survey looks at the namespaces that were named, or at all with Deployments that look like people's own.

@@ -115,7 +115,8 @@ func (s *setup) write(found surveyed) error {
 	if p.IncidentsText, err = fill("incidents", p); err != nil {
 		return err
 	}
-	files := map[string]string{"slack-app.yaml": strings.ReplaceAll(string(deploy.SlackManifest), "command: "+defaultCommand, "command: "+s.command)}
+	manifest := strings.ReplaceAll(string(deploy.SlackManifest), "command: "+defaultCommand, "command: "+s.command)
+	files := map[string]string{"slack-app.yaml": manifest}
 	for _, name := range []string{"config.yaml", "policy.yaml", "values.yaml"} {
 		if files[name], err = fill(name+".tmpl", p); err != nil {
 			return err

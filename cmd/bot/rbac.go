@@ -27,8 +27,8 @@ func rbacCommand() *cobra.Command {
 		Use:   "rbac",
 		Short: "Print the Roles and RoleBindings that the bot needs in a cluster",
 		Long: `Prints a Role and a RoleBinding for each namespace of the configuration's environments in a cluster, and a ClusterRole with its
-binding for what is in no namespace, or in all of them. They allow what the commands declare (RUNBOOKS.md), and nothing else. No Secret can be
-read with them. The Helm chart makes the same for the cluster that it's installed in; this is for the others.`,
+binding for what is in no namespace, or in all of them. They allow what the commands declare (RUNBOOKS.md), and nothing else. No Secret can
+be read with them. The Helm chart makes the same for the cluster that it's installed in; this is for the others.`,
 		Example: "  bot rbac --config config.yaml | kubectl apply -f -\n" +
 			"  bot rbac --config config.yaml --cluster aks-algesta-dev --user 11111111-2222-3333-4444-555555555555\n" +
 			"  bot rbac --config config.yaml --without \"namespace create\" --without \"cert renew\"",
@@ -40,7 +40,8 @@ read with them. The Helm chart makes the same for the cluster that it's installe
 	flags.StringVar(&o.cluster, "cluster", "", "the cluster, where the configuration has several")
 	flags.StringVar(&o.name, "serviceaccount", "algesta", "the bot's ServiceAccount; the Roles have its name")
 	flags.StringVar(&o.namespace, "namespace", "algesta", "the namespace of that ServiceAccount")
-	flags.StringVar(&o.person, "user", "", "the user that the cluster knows the bot as, in place of a ServiceAccount: the object ID of an Entra identity")
+	flags.StringVar(&o.person, "user", "",
+		"the user that the cluster knows the bot as, in place of a ServiceAccount: the object ID of an Entra identity")
 	flags.StringArrayVar(&o.without, "without", nil, "a command that the bot isn't to have the rights for; repeat for more")
 	return cmd
 }

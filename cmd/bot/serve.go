@@ -66,7 +66,8 @@ type rooms struct {
 	panics     *algesta.Panics // of all rooms
 	dispatcher *commands.Dispatcher
 	incidents  *incidents.Keeper
-	receiver   *incidents.Receiver // nil where no webhooks are taken
+	connection func() (here, elsewhere int) // to Slack; nil where there is none
+	receiver   *incidents.Receiver          // nil where no webhooks are taken
 }
 
 // openRooms opens everything that needs no network: a cluster or a Slack that is away does not keep the bot from starting.
@@ -104,7 +105,7 @@ func (r *rooms) dispatch(d commands.Directory) error {
 	r.dispatcher, err = commands.New(commands.Config{
 		Bot: bot, Parser: grammar.NewParser(bot, runbooks.All()), Policy: r.policy.Policy, Catalog: r.catalog, Directory: d,
 		Clusters: r.clusters, Store: storeFor{r.store, r.redactor}, Redact: func(s string) string { return redact.Clean(r.redactor.String(s)) },
-		Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"), Panics: r.panics,
+		Doctor: r.doctor(), Soak: r.cfg.Follow.Soak, Log: r.log.Named("commands"), Panics: r.panics,
 	})
 	if err != nil {
 		return err
@@ -186,6 +187,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
+	r.connection = sockets(transport)
 	if err := r.dispatch(transport); err != nil {
 		return err
 	}

@@ -22,9 +22,9 @@ func storeBackupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a copy of the store into a new file, also while the bot works on it",
-		Long: `Writes a copy of the store as it is at one moment, reads it back, and prints the end of the audit in it. The copy is a whole store: to
-restore it, stop the bot, put the copy in the place of the store, and start the bot again (docs/install.md). A copy holds what the store holds,
-so keep it as private.`,
+		Long: `Writes a copy of the store as it is at one moment, reads it back, and prints the end of the audit in it. The copy is a whole
+store: to restore it, stop the bot, put the copy in the place of the store, and start the bot again (docs/install.md). A copy holds what the
+store holds, so keep it as private.`,
 		Example: "  bot store backup --config /etc/algesta/config.yaml /var/lib/algesta/backup.db\n" +
 			"  kubectl exec -n algesta deployment/algesta -- /bot store backup --config /etc/algesta/config/config.yaml /var/lib/algesta/backup.db",
 		Args: cobra.ExactArgs(1),

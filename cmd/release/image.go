@@ -27,8 +27,8 @@ const user = 65532
 // repository is the name of the image in the archive for `docker load`.
 const repository = "ghcr.io/3astronautas/algesta"
 
-// layerOf is the whole file system of the image: the program and the folders that it writes to. The roots of trust and the time zones are in
-// the program.
+// layerOf is the whole file system of the image: the program and the folders that it writes to. The roots of trust and the time zones are
+// in the program.
 func layerOf(s source, program []byte) (v1.Layer, error) {
 	passwd := fmt.Sprintf("root:x:0:0:root:/:/sbin/nologin\nalgesta:x:%d:%d:algesta:/var/lib/algesta:/sbin/nologin\n", user, user)
 	group := fmt.Sprintf("root:x:0:\nalgesta:x:%d:\n", user)
@@ -64,7 +64,8 @@ func imageOf(s source, platform string, program []byte) (v1.Image, error) {
 		return nil, err
 	}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	if image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: s.at}, CreatedBy: "release"}}); err != nil {
+	history := v1.History{Created: v1.Time{Time: s.at}, CreatedBy: "release"}
+	if image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: history}); err != nil {
 		return nil, fmt.Errorf("making the image: %w", err)
 	}
 	file, err := image.ConfigFile()

@@ -1,5 +1,5 @@
-// Command release builds what is published: the bot's binaries, its image, the Helm chart, lists of what is in them, and checksums. It needs
-// no container daemon, and the same commit gives the same bytes on every machine with the same Go.
+// Command release builds what is published: the bot's binaries, its image, the Helm chart, lists of what is in them, and checksums. It
+// needs no container daemon, and the same commit gives the same bytes on every machine with the same Go.
 package main
 
 import (
@@ -102,7 +102,8 @@ func imageCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "bin", "the folder to write to")
-	cmd.Flags().StringVar(&push, "push", "", "also push it there, such as ghcr.io/3astronautas/algesta:1.2.0, with the credentials of `docker login`")
+	cmd.Flags().StringVar(&push, "push", "",
+		"also push it there, such as ghcr.io/3astronautas/algesta:1.2.0, with the credentials of `docker login`")
 	cmd.Flags().StringSliceVar(&platforms, "platform", []string{"linux/amd64"}, "what to build it for; several make an index")
 	return cmd
 }

@@ -71,8 +71,8 @@ var (
 	}
 )
 
-// build returns the folder of this version of a module in the user's cache, with its binaries in bin/. What isn't there yet is fetched, where
-// binaries are released and can be had, or else built. Processes that ask at the same time wait for the first.
+// build returns the folder of this version of a module in the user's cache, with its binaries in bin/. What isn't there yet is fetched,
+// where binaries are released and can be had, or else built. Processes that ask at the same time wait for the first.
 func (m module) build(ctx context.Context, progress io.Writer) (string, error) {
 	source, err := m.source(ctx)
 	if err != nil {

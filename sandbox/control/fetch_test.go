@@ -51,7 +51,8 @@ func newMirror(t *testing.T) *mirror {
 	zip := gzip.NewWriter(&packed)
 	files := tar.NewWriter(zip)
 	for _, name := range []string{"etcdctl", "etcd"} {
-		require.NoError(t, files.WriteHeader(&tar.Header{Name: "etcd-" + etcdVersion + "-linux-amd64/" + name, Size: int64(len(name)), Mode: 0o755}))
+		head := &tar.Header{Name: "etcd-" + etcdVersion + "-linux-amd64/" + name, Size: int64(len(name)), Mode: 0o755}
+		require.NoError(t, files.WriteHeader(head))
 		_, err := files.Write([]byte(name))
 		require.NoError(t, err)
 	}

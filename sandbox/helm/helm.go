@@ -45,7 +45,8 @@ func Render(folder, release, namespace string, values []byte) (Rendered, error) 
 	if err := yaml.Unmarshal(values, &given); err != nil {
 		return Rendered{}, fmt.Errorf("reading the values: %w", err)
 	}
-	all, err := util.ToRenderValues(chart, given, common.ReleaseOptions{Name: release, Namespace: namespace, IsInstall: true, Revision: 1}, nil)
+	options := common.ReleaseOptions{Name: release, Namespace: namespace, IsInstall: true, Revision: 1}
+	all, err := util.ToRenderValues(chart, given, options, nil)
 	if err != nil {
 		return Rendered{}, err
 	}

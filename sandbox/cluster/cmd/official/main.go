@@ -1,5 +1,5 @@
-// Command official is the control plane in the place of cmd/controlplane, with Kubernetes' and etcd's released binaries, which lie beside it
-// in the folder "official": "up" supervises them with KWOK, and a component's name becomes its binary.
+// Command official is the control plane in the place of cmd/controlplane, with Kubernetes' and etcd's released binaries, which lie beside
+// it in the folder "official": "up" supervises them with KWOK, and a component's name becomes its binary.
 package main
 
 import (

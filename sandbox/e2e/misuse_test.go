@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+)
+
+// misuse is something that the bot never does, tried with its token.
+type misuse func(ctx context.Context, c kubernetes.Interface) error
+
+// patching is a strategic merge patch of the gateway, which is never stored.
+func (w *world) patching(patch string) misuse {
+	return func(ctx context.Context, c kubernetes.Interface) error {
+		_, err := c.AppsV1().Deployments(w.production).Patch(
+			ctx, "api-gateway-production", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}},
+		)
+		return err
+	}
+}
+
+// scaling is a merge patch of the autoscaler, which is never stored.
+func (w *world) scaling(patch string) misuse {
+	return func(ctx context.Context, c kubernetes.Interface) error {
+		_, err := c.AutoscalingV2().HorizontalPodAutoscalers(w.production).Patch(
+			ctx, "pins-production-hpa", types.MergePatchType, []byte(patch), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}},
+		)
+		return err
+	}
+}
+
+// byPolicy is what the Roles allow and the admission policy refuses.
+func (w *world) byPolicy() map[string]misuse {
+	container := func(more string) string {
+		return `{"spec":{"template":{"spec":{"containers":[{"name":"api-gateway",` + more + `}]}}}}`
+	}
+	pod := func(more string) string { return `{"spec":{"template":{"spec":{` + more + `}}}}` }
+	return map[string]misuse{
+		"an image from elsewhere":       w.patching(container(`"image":"evil.example.com/api-gateway:12345"`)),
+		"a repository with a like name": w.patching(container(`"image":"registry.example.com/api-gateway-two:12345"`)),
+		"another ServiceAccount":        w.patching(pod(`"serviceAccountName":"default"`)),
+		"the node's network":            w.patching(pod(`"hostNetwork":true`)),
+		"a folder of the node":          w.patching(pod(`"volumes":[{"name":"node","hostPath":{"path":"/etc"}}]`)),
+		"added capabilities":            w.patching(container(`"securityContext":{"capabilities":{"add":["NET_ADMIN"]}}`)),
+		"a sidecar from elsewhere":      w.patching(pod(`"containers":[{"name":"side","image":"evil.example.com/side:1"}]`)),
+		"an init container":             w.patching(pod(`"initContainers":[{"name":"first","image":"evil.example.com/first:1"}]`)),
+		"another label":                 w.patching(`{"metadata":{"labels":{"team":"evil"}}}`),
+		"an identity of the cloud":      w.patching(`{"spec":{"template":{"metadata":{"labels":{"azure.workload.identity/use":"true"}}}}}`),
+		"a thousand pods":               w.patching(`{"spec":{"replicas":1000}}`),
+		"another strategy":              w.patching(`{"spec":{"minReadySeconds":5}}`),
+		"an autoscaler of a thousand":   w.scaling(`{"spec":{"maxReplicas":1000}}`),
+		"an autoscaler of another": w.scaling(
+			`{"spec":{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"restarts-production"}}}`),
+		"a namespace for privileged pods": func(ctx context.Context, c kubernetes.Interface) error {
+			_, err := c.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+				Name: "evil-" + w.production, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "privileged"},
+			}}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			return err
+		},
+	}
+}
+
+// byRoles is what the Roles don't allow.
+func (w *world) byRoles() map[string]misuse {
+	return map[string]misuse{
+		"reading Secrets": func(ctx context.Context, c kubernetes.Interface) error {
+			_, err := c.CoreV1().Secrets(w.production).List(ctx, metav1.ListOptions{})
+			return err
+		},
+		"reading a Secret": func(ctx context.Context, c kubernetes.Interface) error {
+			_, err := c.CoreV1().Secrets(w.production).Get(ctx, "mongodb-credentials", metav1.GetOptions{})
+			return err
+		},
+		"a shell": func(ctx context.Context, c kubernetes.Interface) error {
+			return c.CoreV1().RESTClient().Post().Namespace(w.production).Resource("pods").Name("any").SubResource("exec").Do(ctx).Error()
+		},
+		"deleting a service": func(ctx context.Context, c kubernetes.Interface) error {
+			tried := metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}}
+			return c.AppsV1().Deployments(w.production).Delete(ctx, "api-gateway-production", tried)
+		},
+		"a change elsewhere": func(ctx context.Context, c kubernetes.Interface) error {
+			_, err := c.AppsV1().Deployments("kube-system").Patch(ctx, "any", types.MergePatchType, []byte(`{}`), metav1.PatchOptions{})
+			return err
+		},
+		"more rights": func(ctx context.Context, c kubernetes.Interface) error {
+			binding := &rbacv1.RoleBinding{
+				ObjectMeta: metav1.ObjectMeta{Name: "evil"}, RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
+			}
+			_, err := c.RbacV1().RoleBindings(w.production).Create(ctx, binding, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			return err
+		},
+		"another's token": func(ctx context.Context, c kubernetes.Interface) error {
+			_, err := c.CoreV1().ServiceAccounts(w.production).CreateToken(ctx, "default", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+			return err
+		},
+		"switching the policy off": func(ctx context.Context, c kubernetes.Interface) error {
+			return c.AdmissionregistrationV1().ValidatingAdmissionPolicyBindings().
+				DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+		},
+	}
+}
+
+const deniedByPolicy = "ValidatingAdmissionPolicy"
+
+// refusedInTime waits until the admission policy is in force, which takes the API server a moment.
+func (w *world) refusedInTime(t *testing.T, i installation) {
+	t.Helper()
+	w.awaitRefusal(w.byPolicy()["an image from elsewhere"], i, "runs images of the repositories")
+}
+
+// awaitRefusal tries something until the policy refuses it with a sentence that holds says.
+func (w *world) awaitRefusal(try misuse, i installation, says string) {
+	w.Helper()
+	client, err := kubernetes.NewForConfig(i.cfg)
+	require.NoError(w, err)
+	ctx, cancel := w.wait()
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try(ctx, client)
+		if err != nil && strings.Contains(err.Error(), deniedByPolicy) && strings.Contains(err.Error(), says) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			require.Fail(w, "the admission policy isn't in force", "%v", err)
+		}
+	}
+}
+
+// everythingElseIsRefused uses the bot's token as somebody would who has stolen it.
+func (w *world) everythingElseIsRefused(t *testing.T, i installation) {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(i.cfg)
+	require.NoError(t, err)
+	for name, try := range w.byRoles() {
+		require.ErrorContains(t, try(t.Context(), client), "is forbidden: User", name)
+	}
+	for name, try := range w.byPolicy() {
+		err := try(t.Context(), client)
+		require.ErrorContains(t, err, deniedByPolicy, name)
+		require.NotContains(t, err.Error(), "resulted in error", name)
+	}
+	// A Role that somebody gives it by mistake opens nothing.
+	admin := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "mistake"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: "algesta", Namespace: i.namespace}},
+	}
+	_, err = w.cluster.Client.RbacV1().RoleBindings(w.production).Create(t.Context(), admin, metav1.CreateOptions{})
+	require.NoError(t, err)
+	w.awaitRefusal(w.byRoles()["deleting a service"], i, "the bot has no command that needs: DELETE apps/deployments")
+	// In the stricter mode the tag of an image is all.
+	environment := w.patching(`{"spec":{"template":{"spec":{"containers":[{"name":"api-gateway","env":[{"name":"LOG","value":"debug"}]}]}}}}`)
+	require.NoError(t, environment(t.Context(), client))
+	i.install(w, "images")
+	w.awaitRefusal(environment, i, "admissionPolicy.mode is images")
+	const later = `{"name":"api-gateway","image":"registry.example.com/api-gateway:12347"}`
+	tag := w.patching(`{"spec":{"template":{"spec":{"containers":[` + later + `]}}}}`)
+	require.NoError(t, tag(t.Context(), client))
+}
