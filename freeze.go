@@ -45,6 +45,9 @@ func (z Freeze) writes(p Plan) bool {
 		if o.Cluster == z.Target.Cluster && o.Namespace == z.Target.Namespace && (z.Target.Name == "" || z.names(o.Name)) {
 			return true
 		}
+		if z.Target.Name == "" && o == (Object{Cluster: z.Target.Cluster, Kind: "Namespace", Name: z.Target.Namespace}) { // itself
+			return true
+		}
 	}
 	return false
 }

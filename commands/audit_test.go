@@ -3,10 +3,12 @@ package commands_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
 )
 
 // TestEveryAnswerToOnePersonIsAudited goes through the ways in which somebody is refused or told something that nobody else sees.
@@ -138,4 +140,32 @@ func TestAnAuditOfOneThingIsNoneOfEverything(t *testing.T) {
 	}
 	w.types(luis, "audit")
 	require.Contains(t, strings.Join(w.answered(), "\n"), "about everything")
+}
+
+// A line is told of what was asked for alone, and of others only where Slack says that it was asked for in a public channel.
+func TestAnAuditTellsNothingOfOtherPlacesAndOfChannelsThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(strings.Replace(rules, "bindings:", `bindings:
+  - {name: everything, subjects: ["user:U0CARLA"], role: operator, namespaces: ["*"]}`, 1))
+	said := func(target, channel, note string) {
+		require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+			return tx.Append(algesta.Entry{
+				Kind: "refused", Actor: nico.ID.String(), At: time.Now(), Data: algesta.Args{"target": target, "channel": channel, "reason": note},
+			})
+		}))
+	}
+	said("aks/production/api-gateway-production", "C0OPS", "the one that was meant")
+	said("aks/production/api-gateway-production", "", "nobody knows where")
+	said("other/production/api-gateway-production", "C0OPS", "another cluster")
+	said("aks/staging/api-gateway-production", "C0OPS", "another namespace")
+	said("aks/production/payments-production", "C0OPS", "another service")
+	w.types(carla, "audit api-gateway production")
+	got := strings.Join(w.answered(), "\n")
+	require.Contains(t, got, "the one that was meant")
+	require.NotContains(t, got, "another")
+	require.NotContains(t, got, "nobody knows where")
+	w.people.set(func(d *fakeDirectory) { d.placeDown = true; d.knownPlaces = nil })
+	w.types(carla, "audit api-gateway production")
+	require.NotContains(t, strings.Join(w.answered(), "\n"), "the one that was meant", "Slack doesn't say that it's public")
 }

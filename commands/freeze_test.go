@@ -197,6 +197,10 @@ func TestWhatAFreezeCovers(t *testing.T) {
 	}
 	require.True(t, one.Covers(object("horizontalpodautoscaler/gateway"), writes), "what is written counts, whatever it's called")
 	require.True(t, one.Covers(object("pod/x-1"), &algesta.Plan{Of: service}), "and whose pods it is about")
+	made := &algesta.Plan{Changes: []algesta.Change{{Object: algesta.Object{Cluster: "aks", Kind: "Namespace", Name: "production"}}}}
+	cluster := algesta.Target{Cluster: "aks", Object: "namespace/production"}
+	require.True(t, whole.Covers(cluster, made), "the namespace itself is a part of it")
+	require.False(t, one.Covers(cluster, made))
 	require.False(t, algesta.Freeze{}.Covers(algesta.Target{}, nil))
 }
 

@@ -137,7 +137,7 @@ func TestAnIDLeadsNobodyIntoAPrivateChannel(t *testing.T) {
 	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, 5*time.Millisecond)
 	w.types(luis, "restart api-gateway production")
 	r := w.request(algesta.Pending)
-	require.Contains(t, elsewhere(marta, "status "+r.ID), "There's no request "+r.ID+" that you may read.")
+	require.Contains(t, elsewhere(marta, "status "+r.ID), "There's no request "+r.ID+" that you can read.")
 	require.Contains(t, elsewhere(carla, "status "+r.ID), "waiting for approval", "an approver may look it up")
 	w.types(marta, "status "+r.ID)
 	require.Contains(t, w.answered()[0], "waiting for approval", "and whoever is in its channel")

@@ -88,6 +88,27 @@ func TestAThreadWhoseSubjectIsNotClearIsAskedAbout(t *testing.T) {
 	require.Equal(t, []algesta.Button{{Label: "Fill in a form", Action: algesta.Fill, ID: "undo --"}}, got[0].Report.Buttons)
 }
 
+// A message of which the record doesn't say what it's about may be about anything, and one about a cluster is about no service.
+func TestAThreadLendsNothingThatItMayNotBeAbout(t *testing.T) {
+	t.Parallel()
+	about := func(t *testing.T, other algesta.Target) []algesta.Post {
+		t.Helper()
+		w := newWorld(t)
+		w.types(luis, "restart api-gateway production")
+		thread := w.cardTS(w.request(algesta.Pending).ID)
+		require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+			return tx.Post(algesta.Post{
+				Command: "c-other", Kind: algesta.CardPost, Channel: "C0OPS", Thread: thread, About: other,
+				Report: algesta.Report{Title: algesta.Say("Something else")},
+			})
+		}))
+		w.posts()
+		return w.says(luis, thread, "status")
+	}
+	require.Equal(t, "Which service do you mean?", about(t, algesta.Target{})[0].Report.Title.String())
+	require.Contains(t, about(t, algesta.Target{Cluster: "aks"})[0].Report.Title.String(), "api-gateway in production")
+}
+
 // In the thread of a change "undo" takes back that change: what was changed since is somebody else's.
 func TestUndoInAThreadTakesBackNoOtherChange(t *testing.T) {
 	t.Parallel()

@@ -104,7 +104,7 @@ func severityOf(l rules.ImpactLevel) algesta.Severity {
 // aboutOf is the service that an incident is reported for: that of the signal, or else the first that the cause hits.
 func aboutOf(c diagnosis.Chain, place algesta.Target, about facts.Ref, places Places) algesta.Target {
 	for _, ref := range append([]facts.Ref{about}, c.Hits...) {
-		if ref.Kind != facts.KindDeployment {
+		if ref.Kind != facts.KindDeployment || ref.Namespace != place.Namespace { // the card is about this place
 			continue
 		}
 		if t := places.Called(place.Cluster, ref.Namespace, ref.Name); t.Name != "" {

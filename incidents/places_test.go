@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis"
+	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
 // two are two environments of one cluster with a channel each, and one that has the channel of the first.
@@ -175,4 +177,66 @@ func TestNoOwnerWritesIntoATitle(t *testing.T) {
 			require.NotContains(t, title, "\n")
 		})
 	}
+}
+
+// Another cluster may have a namespace of the same name: what is seen there says nothing of the incidents here.
+func TestAnotherClusterSaysNothingOfAnIncident(t *testing.T) {
+	t.Parallel()
+	r := newRun(quick)
+	r.Stored(algesta.Incident{
+		ID: "i-1", State: algesta.IncidentOpen, Channel: "C0INCIDENTS", About: place, Signals: []algesta.Signal{crash("a")}, OpenedAt: noon, Nth: 1,
+	})
+	other := place
+	other.Cluster = "other"
+	r.now = r.now.Add(time.Hour)
+	require.Empty(t, r.See(r.now, Glance{Place: other}).Due)
+	require.Zero(t, r.all["i-1"].Signals[0].Gone)
+	r.See(r.now, Glance{Place: place})
+	require.NotZero(t, r.all["i-1"].Signals[0].Gone)
+}
+
+// pastRecords remember one incident and its card.
+type pastRecords struct {
+	Records
+	before algesta.Incident
+}
+
+func (r pastRecords) Incident(context.Context, string) (algesta.Incident, bool, error) {
+	return r.before, true, nil
+}
+
+func (r pastRecords) CardOf(context.Context, string) (channel, ts string, err error) {
+	return r.before.Channel, "1.0", nil
+}
+
+// The incident before may stand in a channel that the readers of this card may not read.
+func TestTheIncidentBeforeIsLinkedInItsOwnChannelAlone(t *testing.T) {
+	t.Parallel()
+	before := algesta.Incident{ID: "i-0", Channel: "C0FINANCE", Ended: "Rollback by Luis"}
+	k := Keeper{Parts: Parts{
+		Records: pastRecords{before: before}, Link: func(context.Context, string, string) string { return "https://example.com/1" },
+	}}
+	now := algesta.Incident{ID: "i-1", Previous: "i-0", Channel: "C0FINANCE"}
+	require.Equal(t, Past{Ended: "Rollback by Luis", Link: "https://example.com/1"}, k.past(t.Context(), now))
+	now.Channel = "C0SHOP"
+	require.Empty(t, k.past(t.Context(), now))
+}
+
+// An incident is told for the place that it was seen in: a workload of another that its cause hits isn't its service.
+func TestAnIncidentIsOfItsOwnPlace(t *testing.T) {
+	t.Parallel()
+	hits := diagnosis.Chain{Hits: []facts.Ref{
+		{Kind: facts.KindDeployment, Namespace: "staging", Name: "payments"}, {Kind: facts.KindDeployment, Namespace: "production", Name: "orders"},
+	}}
+	about := facts.Ref{Kind: "Node", Name: "aks-1"}
+	require.Equal(t, "orders", aboutOf(hits, place, about, everyDeployment{}).Name)
+	hits.Hits = hits.Hits[:1]
+	require.Empty(t, aboutOf(hits, place, about, everyDeployment{}))
+}
+
+// everyDeployment is a catalogue in which each Deployment is a service.
+type everyDeployment struct{}
+
+func (everyDeployment) Called(cluster, namespace, deployment string) algesta.Target {
+	return algesta.Target{Cluster: cluster, Namespace: namespace, Name: deployment, Service: deployment}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,6 +34,20 @@ func TestGrants(t *testing.T) {
 	guest.Standing = algesta.Guest
 	require.Empty(t, p.Grants(guest))
 	require.Len(t, p.Grants(luis)[0].Asks, 2)
+}
+
+// A freeze names places and reasons: it's told to those who may read something there.
+func TestFreezesAreToldToMembersAlone(t *testing.T) {
+	t.Parallel()
+	p := load(t, small)
+	within := time.Date(2026, 12, 25, 12, 0, 0, 0, time.UTC)
+	asks := member("U0X", "S0TEAM")
+	require.Len(t, p.FrozenNow(asks, within), 1)
+	require.Empty(t, p.FrozenNow(member("U0Y"), within))
+	for _, standing := range []algesta.Standing{algesta.Guest, algesta.Deactivated, algesta.Stranger, algesta.Bot} {
+		asks.Standing = standing
+		require.Empty(t, p.FrozenNow(asks, within))
+	}
 }
 
 func TestVisible(t *testing.T) {

@@ -214,7 +214,7 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 			rule:    "autoscaler-cannot-scale",
 			about:   "hpa/fixed",
 			made:    made(byMemory(scalerOf("fixed", "fixed", 3)), app("fixed", "12346", annotated("memory", "16Mi"))),
-			says:    "HorizontalPodAutoscaler fixed may not change the number of pods: policy freeze-NS says: changes are frozen until Monday.",
+			says:    "HorizontalPodAutoscaler fixed can't change the number of pods: policy freeze-NS says: changes are frozen until Monday.",
 			command: "kubectl describe hpa fixed -n NS",
 		},
 		"a StatefulSet that waits for its broken pod": {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/3astronautas/algesta"
 )
@@ -59,9 +60,16 @@ func Declares(ctx context.Context, c Cluster, namespace, host string) (bool, err
 	return false, nil
 }
 
-// declares is like covers, but for what may be asked: a rule for every host, or for every host of a top-level domain, declares none.
+// declares is like covers, but for what may be asked: a rule for every host, or for every host below a suffix under which everybody may have
+// a name (publicsuffix.org: com, co.uk, github.io), declares none.
 func declares(rule, host string) bool {
-	return rule != "" && (!strings.HasPrefix(rule, "*") || strings.Count(rule, ".") > 1) && covers(rule, host)
+	if domain, wild := strings.CutPrefix(rule, "*"); wild {
+		domain = strings.ToLower(strings.TrimPrefix(domain, "."))
+		if suffix, _ := publicsuffix.PublicSuffix(domain); domain == "" || suffix == domain {
+			return false
+		}
+	}
+	return rule != "" && covers(rule, host)
 }
 
 func answerProbe(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {

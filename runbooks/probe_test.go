@@ -100,8 +100,13 @@ func TestProbeTellsDNSRedirectCertificateAndStatus(t *testing.T) {
 
 func TestProbeGoesToNoHostThatNothingDeclares(t *testing.T) {
 	t.Parallel()
-	s := entrances(entrance("any", "", "gate"), entrance("top", "*.com", "gate"), entrance("below", "*.shop.example.com", "gate"))
-	for _, host := range []string{"metadata.google.internal", "evil.com", "example.org", "shop.example.com.evil.org"} {
+	s := entrances(
+		entrance("any", "", "gate"), entrance("top", "*.com", "gate"), entrance("below", "*.shop.example.com", "gate"),
+		entrance("country", "*.co.uk", "gate"), entrance("host", "*.github.io", "gate"),
+	)
+	for _, host := range []string{
+		"metadata.google.internal", "evil.com", "example.org", "shop.example.com.evil.org", "evil.co.uk", "evil.github.io",
+	} {
 		n := &internet{}
 		_, err := n.tells(t, s, "host/"+host, "")
 		require.ErrorIs(t, err, algesta.ErrRefused, host)

@@ -119,15 +119,33 @@ func (p Parser) Parse(text string) (Parsed, error) {
 		return Parsed{}, p.usage(algesta.Say("A quote is opened but not closed."), "")
 	}
 	out, err := p.parse(polished(p.withoutCall(words)))
-	if err == nil && out.Reason == "" && !out.Help && isQuestion(words) && p.changes(out.Runbook) {
+	if err == nil && !out.Help && isQuestion(beforeReason(words)) && p.changes(out.Runbook) {
 		return Parsed{Runbook: out.Runbook, Help: true}, nil // a question isn't an order
 	}
 	return out, err
 }
 
-// isQuestion reports whether the words end with a question mark.
+// isQuestion reports whether a word ends with a question mark, whatever stands behind it: "undo?!", "restart api? please". No name and no
+// number ends with one.
 func isQuestion(words []word) bool {
-	return len(words) > 0 && !words[len(words)-1].quoted && strings.HasSuffix(words[len(words)-1].text, "?")
+	return slices.ContainsFunc(words, func(w word) bool {
+		return !w.quoted && strings.HasSuffix(strings.TrimRight(questionMarks.Replace(w.text), ".!…‼❗❕,;)"), "?")
+	})
+}
+
+// questionMarks are those that stand for "?" among emoji.
+var questionMarks = strings.NewReplacer("❓", "?", "❔", "?", "⁇", "?", "⁈", "?", "⁉", "?")
+
+// beforeReason are the words of a command without its reason, which may be a question.
+func beforeReason(words []word) []word {
+	at := slices.IndexFunc(words, func(w word) bool {
+		name, _, assigned := strings.Cut(strings.ToLower(strings.TrimLeft(w.text, "-")), "=")
+		return !w.quoted && (name == "because" || name == "porque" || isReason(name) && (assigned || strings.HasPrefix(w.text, "-")))
+	})
+	if at < 0 {
+		return words
+	}
+	return words[:at]
 }
 
 // changes reports whether a command changes something.

@@ -339,10 +339,17 @@ func TestAQuestionRunsNothing(t *testing.T) {
 	for text, runbook := range map[string]string{
 		"undo?": "undo", "rollback?": "rollback", "restart ?": "restart", "restart api production?": "restart", "hpa pin api production " +
 			"3?": "hpa pin",
+		"undo?!": "undo", "undo? please": "undo", "undo? 🤔": "undo", "undo? :thinking_face:": "undo", "undo ❓": "undo",
+		"restart?.": "restart", "scale 6?!": "scale", "restart api production? thanks": "restart", "restart api production?? gracias": "restart",
+		"¿undo？": "undo", "undo ? please": "undo",
 	} {
 		got, err := in.Parse(text)
 		require.NoError(t, err, text)
 		require.Equal(t, Parsed{Runbook: runbook, Help: true}, got, text)
+	}
+	for _, text := range []string{"restart api production? because it hangs", "restart? api production", "undo?🤔", "undo❓"} {
+		got, err := in.Parse(text)
+		require.True(t, err != nil || got.Help, text)
 	}
 	got, err := in.Parse("status?")
 	require.NoError(t, err)

@@ -148,6 +148,8 @@ func plainRune(r rune) rune {
 		return '='
 	case '／':
 		return '/'
+	case '？', '؟':
+		return '?'
 	}
 	switch {
 	case unicode.IsSpace(r):

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -133,4 +135,37 @@ func (w *world) scalerPatches() (n int) {
 		}
 	}
 	return n
+}
+
+// TestAPodIsEvictedOnceWhateverIsKilled kills the bot before, in and after the eviction of a pod: whether it happened is looked up.
+func TestAPodIsEvictedOnceWhateverIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]moment{
+		"recorded and not sent": beforeWork, "made and not answered": afterWork, "answered, and its end not there": answered,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{gated: true})
+			var pod string
+			require.Eventually(t, func() bool { pod = w.pod("api-gateway", "12345"); return pod != "" }, patience, 50*time.Millisecond)
+			held := w.api.hold(at, func(r *http.Request) bool {
+				return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/eviction") && r.URL.Query().Get("dryRun") == ""
+			})
+			r := w.asks(luis, "pod delete "+pod+" production")
+			r.approve()
+			held.wait(t)
+			w.restart()
+			require.Contains(t, r.end(luis), "The pod "+pod+" in production is gone")
+			r.requireNoDoubles()
+			evicted := 0
+			writes, err := w.cluster.Writes(t.Context(), w.since, w.production, "pods", pod)
+			require.NoError(t, err)
+			for _, write := range writes {
+				if write.Subresource == "eviction" && !write.DryRun && write.Code < 300 {
+					evicted++
+				}
+			}
+			require.Equal(t, 1, evicted)
+		})
+	}
 }
