@@ -79,6 +79,10 @@ live: sandbox certmanager monitoring browser ## Run the tests that need the cont
 bench: sandbox ## Measure the figures of docs/benchmarks.md and write .cache/bench.json
 	go run ./sandbox/cmd/bench
 
+.PHONY: score
+score: ## Ask the diagnosis about the cases of diagnosis/testdata/cases and write docs/diagnosis-score.md
+	go test -count=1 ./diagnosis/dump -run '^TestScore$$' -update
+
 .PHONY: browser
 browser: ## Install Chromium for the browser tests where it is missing (Debian's package)
 	@command -v chromium >/dev/null || { echo "installing chromium for the browser tests (about a minute)"; \

@@ -19,6 +19,7 @@ import (
 type root struct {
 	*rules.Finding
 	explains []*rules.Finding
+	callers  []facts.Ref // that are ready, and whose calls fail for it
 	reach    map[facts.Ref]bool
 	impact   Impact
 	change   time.Time // of the rollout nearest before it began
@@ -42,6 +43,7 @@ func findRoots(s *facts.Snapshot, found []*rules.Finding) []*root {
 	}
 	roots := unexplainedOf(candidates)
 	for _, r := range roots {
+		r.callers = callersReached(s, r.reach)
 		r.missed()
 		r.impact = impactOf(s, r)
 		r.change, r.changed = changeBefore(s, r.Finding)
@@ -113,6 +115,9 @@ func (r *root) missed() {
 			names = append(names, hit.Name)
 		}
 	}
+	for _, caller := range r.callers {
+		names = append(names, caller.Name)
+	}
 	if len(names) > 0 {
 		slices.Sort(names)
 		names = slices.Compact(names)
@@ -127,10 +132,22 @@ func (r *root) missed() {
 
 // asleep says of a workload that is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
 func (r *root) asleep() bool {
-	if r.Rule.Class != rules.ClassScale || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return len(f.Calls) > 0 }) {
+	if r.Rule.Class != rules.ClassScale || len(r.callers) > 0 || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return len(f.Calls) > 0 }) {
 		return false
 	}
 	return !slices.ContainsFunc(slices.Collect(maps.Keys(r.reach)), func(ref facts.Ref) bool { return ref.Kind == facts.KindIngress })
+}
+
+// callersReached are the workloads that are ready and call a Service which no longer answers.
+func callersReached(s *facts.Snapshot, reach map[facts.Ref]bool) []facts.Ref {
+	var callers []facts.Ref
+	for ref := range reach {
+		if ref.Kind == facts.KindService {
+			callers = append(callers, s.CallersOf(ref)...)
+		}
+	}
+	slices.SortFunc(callers, facts.Ref.Compare)
+	return slices.Compact(callers)
 }
 
 // callersOf lists what fails because a Service of the cluster does not answer: what breaks the Service breaks them, too.

@@ -80,7 +80,7 @@ func concerns(f *rules.Finding, near facts.Surroundings) bool {
 
 // concerns says whether a cause, or anything that it explains, answers the question.
 func (r *root) concerns(near facts.Surroundings) bool {
-	return concerns(r.Finding, near) || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return concerns(f, near) })
+	return concerns(r.Finding, near) || slices.ContainsFunc(r.callers, near.Has) || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return concerns(f, near) })
 }
 
 // strikes says that a cause hits the very object that was asked about, or explains something that does, and not only what is around it.
@@ -127,6 +127,9 @@ func hangsOn(s *facts.Snapshot, r *root, subject facts.Ref) string {
 	if subject.Kind == "" || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode ||
 		strings.Contains(sentence(s, r.Finding), subject.Name) {
 		return ""
+	}
+	if slices.Contains(r.callers, subject) {
+		return fmt.Sprintf(" %s calls it.", subject.Name)
 	}
 	for _, f := range r.explains {
 		if said := sentence(

@@ -57,7 +57,11 @@ func sentence(s *facts.Snapshot, f *rules.Finding) string {
 	for _, hit := range f.Hits {
 		wording = append(wording, hit.Name)
 	}
-	return fmt.Sprintf("%s, so %s.", words.Capital(what), whom(s, f, words.Few(slices.Compact(wording), 4)))
+	called := words.Few(slices.Compact(wording), 4)
+	if f.Effect == rules.FailsReady {
+		return fmt.Sprintf("%s, so %s %s failing although the pods are ready.", words.Capital(what), called, words.Verb(len(f.Hits), "is", "are"))
+	}
+	return fmt.Sprintf("%s, so %s.", words.Capital(what), whom(s, f, called))
 }
 
 // tell is what a finding says, redacted and on one line.

@@ -135,7 +135,8 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a command that the shell misses": {
 			rule: "command-not-found", made: made(app("exit-127", "12346-exit-127")),
-			says:    "The command of container app cannot be run: the image has no such file, so no pod of exit-127 can start.",
+			says: "The command of container app cannot be run: it calls nodemon, which the image does not have, so no pod of exit-127 can " +
+				"start.",
 			command: "kubectl describe pod exit-127-",
 		},
 		"a command that is not in the image": {

@@ -62,7 +62,8 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 		},
 		"a registry that wants a password": {
 			rule: "image-auth", made: made(app("unauthorized", "12346-unauthorized")),
-			says:    "Registry REGISTRY does not let the nodes pull image IMAGE:12346-unauthorized, so no pod of unauthorized can start.",
+			says: "Registry REGISTRY does not let the nodes pull image IMAGE:12346-unauthorized: “401 Unauthorized”, so no pod of " +
+				"unauthorized can start.",
 			command: "kubectl describe pod unauthorized-",
 		},
 		"a registry that limits pulls": {
@@ -77,7 +78,8 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 		},
 		"a registry that cannot be reached": {
 			rule: "image-registry-unreachable", made: made(app("unreachable", "12346-unreachable")),
-			says:    "The nodes cannot reach registry REGISTRY for image IMAGE:12346-unreachable, so no pod of unreachable can start.",
+			says: "The nodes cannot reach registry REGISTRY for image IMAGE:12346-unreachable: “lookup REGISTRY on 168.63.129.16:53: no such " +
+				"host”, so no pod of unreachable can start.",
 			command: "kubectl describe pod unreachable-",
 		},
 		"a node without disk": {
@@ -87,7 +89,8 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 		},
 		"an error that nobody knows": {
 			rule: "image-pull-failed", made: made(app("oldmanifest", "12346-oldmanifest")),
-			says:   "Image IMAGE:12346-oldmanifest cannot be pulled, so no pod of oldmanifest can start.",
+			says: "Image IMAGE:12346-oldmanifest cannot be pulled: “media type application/vnd.d … s no longer supported since containerd " +
+				"v2.1”, so no pod of oldmanifest can start.",
 			quotes: "is no longer supported since containerd v2.1", command: "kubectl describe pod oldmanifest-",
 		},
 		"a name that is none": {
@@ -179,10 +182,9 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 			command: "kubectl describe pod rootuser-",
 		},
 		"an error that nobody knows": {
-			rule: "container-not-created",
-			made: made(app("notcreated", "12346-notcreated")),
-			says: "The node cannot create container app: failed to reserve container name app_notcreated-…_NS_0: name is reserved for another " +
-				"container, so no pod of notcreated can start.",
+			rule:    "container-not-created",
+			made:    made(app("notcreated", "12346-notcreated")),
+			says:    "The node cannot create container app: “name is reserved for another container”, so no pod of notcreated can start.",
 			command: "kubectl describe pod notcreated-",
 		},
 		"a hook that fails": {rule: "post-start-hook", made: made(app("poststart", "12346-poststart", container(func(c *corev1.Container) {
@@ -216,7 +218,7 @@ func TestTheFirstLineNamesWhyAContainerIsNotMade(t *testing.T) {
 			rule:       "sandbox-failed",
 			made:       made(app("noaddress", "12346-noaddress")),
 			onlyEvents: true,
-			says:       "Node aks-… cannot set up the network of new pods: there is no free IP address, so no pod of noaddress can start.",
+			says:       "Node aks-… cannot set up the network of new pods (azure): there is no free IP address, so no pod of noaddress can start.",
 			command:    "kubectl describe node aks-",
 		},
 		"an init container that crashes": {

@@ -123,6 +123,14 @@ func (c *Container) Dependency(why Explanation) Callee {
 		)
 		return to
 	}
+	if host == "" && port == "" && to.Product == "" && why.ID != "dependency-dns" {
+		if calls := c.Snapshot.CallsOf(c.Owner); len(calls) == 1 {
+			service := calls[0].Service
+			to.Words, to.Subject = "Service "+service.Name, service
+			to.Guessed = fmt.Sprintf("Its log doesn't say what it calls; its template names only Service %s.", service.Name)
+			return to
+		}
+	}
 	name := strings.Trim(host+":"+port, ":")
 	if host != "" && port == "" {
 		name = host
@@ -264,6 +272,11 @@ var hostInValue = regexp.MustCompile(`[a-z0-9][a-z0-9.-]*`)
 func (c *Container) serviceNamed(host, line string) (Ref, bool) {
 	if host != "" {
 		if service, ok := c.Snapshot.serviceAt(host, c.Pod.Namespace); ok {
+			return service, true
+		}
+	}
+	for _, m := range addressInURL.FindAllStringSubmatch(line, 8) {
+		if service, ok := c.Snapshot.serviceAt(m[1], c.Pod.Namespace); ok {
 			return service, true
 		}
 	}

@@ -72,6 +72,14 @@ func (s *Snapshot) serviceAt(host, namespace string) (Ref, bool) {
 	return Ref{}, false
 }
 
+// ServiceNamed is the Service that was read and that a host means from a namespace; an address is none.
+func (s *Snapshot) ServiceNamed(host, namespace string) (Ref, bool) {
+	if host == "" || net.ParseIP(host) != nil {
+		return Ref{}, false
+	}
+	return s.serviceAt(host, namespace)
+}
+
 // clusterNames are the Services that a name may stand for, by the search path of a pod in that namespace.
 func clusterNames(host, namespace string) []Ref {
 	parts := strings.Split(strings.TrimSuffix(strings.TrimSuffix(host, "."), ".svc.cluster.local"), ".")

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -118,7 +119,7 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		}
 		s.keysOf[RefOf(KindSecret, o)] = secretKeys(o)
 	case *corev1.ConfigMap:
-		k := &Contents{Names: map[string]bool{}, Known: true, Changed: dataChanged(o)}
+		k := &Contents{Names: map[string]bool{}, Known: true, Changed: dataChanged(o), corefile: corefileOf(o)}
 		for name, value := range o.Data {
 			k.Names[name] = true
 			if value == "" {
@@ -172,6 +173,9 @@ func secretKeys(o *corev1.Secret) *Contents {
 		k.Names[name] = true
 		if len(value) == 0 {
 			k.Empty = append(k.Empty, name)
+		}
+		if bytes.HasSuffix(value, []byte("\n")) && bytes.Count(value, []byte("\n")) == 1 {
+			k.EndsInBreak = append(k.EndsInBreak, name) // of several lines the last break is usual
 		}
 	}
 	if len(k.Empty) == len(k.Names) {

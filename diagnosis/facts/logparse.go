@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/3astronautas/algesta/words"
@@ -29,6 +30,7 @@ const (
 type logEntry struct {
 	text     string
 	severity severity
+	at       time.Time // zero where the line tells none
 }
 
 var (
@@ -82,7 +84,7 @@ func parseLog(clean string) []logEntry {
 		}
 		tracing = tracing || strings.Contains(line, "Traceback (most recent call last)")
 		if causedBy.MatchString(line) {
-			entries = append(entries, logEntry{strings.TrimSpace(line), severityError})
+			entries = append(entries, logEntry{text: strings.TrimSpace(line), severity: severityError})
 			continue
 		}
 		if len(entries) > 0 && stackLine.MatchString(line) && !strings.HasPrefix(strings.TrimSpace(line), "---> ") && !attempt.MatchString(line) {
@@ -93,6 +95,7 @@ func parseLog(clean string) []logEntry {
 			continue
 		}
 		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
+			entry.at = timeOf(line)
 			if len(entries) > 0 && entries[len(entries)-1].text == "Description:" { // Spring Boot says here why it did not start
 				entry.severity = severityFatal
 			}
@@ -133,7 +136,7 @@ func parseFormat(line string) logEntry {
 	}
 	if m := klogLine.FindStringSubmatch(line); m != nil {
 		level := map[string]severity{"I": severityInfo, "W": severityWarning, "E": severityError, "F": severityFatal}[m[1]]
-		return logEntry{line[len(m[0]):], level}
+		return logEntry{text: line[len(m[0]):], severity: level}
 	}
 	if m := logfmtLevel.FindStringSubmatch(line); m != nil {
 		if entry, ok := parseLogfmt(line, m[1]); ok {
@@ -141,12 +144,37 @@ func parseFormat(line string) logEntry {
 		}
 	}
 	if m := levelWord.FindStringSubmatch(line); m != nil {
-		return logEntry{line, max(severityOf(m[1]), plainSeverity(line)-1)}
+		return logEntry{text: line, severity: max(severityOf(m[1]), plainSeverity(line)-1)}
 	}
 	if m := levelInside.FindStringSubmatch(line[:min(len(line), levelReach)]); m != nil {
-		return logEntry{line, max(severityOf(m[1]), plainSeverity(line)-1)}
+		return logEntry{text: line, severity: max(severityOf(m[1]), plainSeverity(line)-1)}
 	}
-	return logEntry{line, plainSeverity(line)}
+	return logEntry{text: line, severity: plainSeverity(line)}
+}
+
+// stamp is a time as RFC 3339 writes it, in front of a line or in a field of it. A time without its zone is UTC: clusters run so.
+var stamp = regexp.MustCompile(`(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?`)
+
+// stampReach is how far into a line its time may stand.
+const stampReach = 120
+
+func timeOf(line string) time.Time {
+	m := stamp.FindStringSubmatch(line[:min(len(line), stampReach)])
+	if m == nil {
+		return time.Time{}
+	}
+	zone := m[5]
+	if zone == "" {
+		zone = "Z"
+	}
+	if len(zone) == 5 {
+		zone = zone[:3] + ":" + zone[3:]
+	}
+	at, err := time.Parse(time.RFC3339, m[1]+"-"+m[2]+"-"+m[3]+"T"+m[4]+zone)
+	if err != nil {
+		return time.Time{} // no time that there is, such as 25:00
+	}
+	return at
 }
 
 // levelReach is how far into a line nginx, gunicorn and others write their level in brackets.
@@ -172,7 +200,15 @@ func severityOf(word string) severity {
 		return severityWarning
 	case "error", "err", "severe":
 		return severityError
-	case "fatal", "critical", "panic", "emerg", "emergency", "alert", "dpanic", "crit":
+	case "d": // mongod's letters
+		return severityDebug
+	case "i":
+		return severityInfo
+	case "w":
+		return severityWarning
+	case "e":
+		return severityError
+	case "f", "fatal", "critical", "panic", "emerg", "emergency", "alert", "dpanic", "crit":
 		return severityFatal
 	}
 	return severityUnknown
@@ -187,13 +223,13 @@ func parseLogfmt(line, level string) (logEntry, bool) {
 	if len(parts) == 0 {
 		return logEntry{}, false
 	}
-	return logEntry{strings.Join(parts, ": "), severityOf(level)}, true
+	return logEntry{text: strings.Join(parts, ": "), severity: severityOf(level)}, true
 }
 
 // The fields in which loggers keep a level, their words, and what they called: pino, bunyan, zap, zerolog, slog, structlog, logback,
 // Serilog, Microsoft.Extensions.Logging, ECS and tracing. They are compared in lower case.
 var (
-	levelFields = []string{"level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l"}
+	levelFields = []string{"level", "severity", "lvl", "log.level", "loglevel", "levelname", "@l", "s"}
 	wordFields  = []string{
 		"msg",
 		"message",
@@ -268,7 +304,7 @@ func jsonEntry(line string) (entry logEntry, level severity, ok bool) {
 		break
 	}
 	level = entry.severity
-	var parts []string
+	parts := mongodSays(fields)
 	for _, key := range wordFields {
 		part := ""
 		switch value := fields[key].(type) {
@@ -295,6 +331,29 @@ func jsonEntry(line string) (entry logEntry, level severity, ok bool) {
 		}
 	}
 	return entry, level, true
+}
+
+// mongodSays are the error and its place in the attributes of MongoDB's structured log (fields t, s, c, attr): msg says only of what
+// part of the program.
+func mongodSays(fields map[string]any) []string {
+	attr, ok := fields["attr"].(map[string]any)
+	if _, component := fields["c"].(string); !ok || !component {
+		return nil
+	}
+	var parts []string
+	for _, key := range []string{"error", "message", "reason", "errmsg"} {
+		switch value := attr[key].(type) {
+		case string:
+			parts = append(parts, firstLines(value))
+		case map[string]any:
+			for _, inner := range []string{"error_str", "errmsg", "msg"} {
+				if text, ok := value[inner].(string); ok && text != "" {
+					parts = append(parts, firstLines(text))
+				}
+			}
+		}
+	}
+	return parts
 }
 
 var hostAndPort = regexp.MustCompile(`(?:[a-zA-Z0-9][\w-]*(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b|://`)

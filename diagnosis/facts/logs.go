@@ -2,8 +2,10 @@ package facts
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,7 +52,8 @@ type LogLine struct {
 	Example  string // its last line, redacted
 	severity severity
 	count    int
-	last     int // the number of its last line
+	at       time.Time // of its last line; zero where the log tells no times
+	last     int       // the number of its last line
 }
 
 // AddLog adds what a container wrote. raw may be anything: it is cut to MaxLogBytes, cleaned, redacted and clustered
@@ -77,6 +80,7 @@ func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
 		t.count++
 		t.last = view.lines
 		t.Example = entry.text
+		t.at = Latest(t.at, entry.at)
 		t.severity = max(t.severity, entry.severity)
 	}
 	slices.SortStableFunc(view.Templates, func(a, b *LogLine) int { return cmp.Compare(a.last, b.last) })
@@ -162,6 +166,11 @@ func WantedLogs(s *Snapshot, about Ref) []LogRequest {
 		}
 		requests = append(requests, w.request)
 	}
+	for _, r := range s.readyLogs(subject, near) {
+		if !slices.Contains(requests, r) {
+			requests = append(requests, r)
+		}
+	}
 	return requests
 }
 
@@ -242,4 +251,17 @@ func (c *Container) LogEvidence(t *LogLine) Evidence {
 		field = "previous " + field
 	}
 	return Evidence{Object: Ref{KindPod, c.Log.request.Namespace, c.Log.request.Pod}, Field: field, Quote: t.Example, Count: t.count}
+}
+
+// Says is the last line of a log that fits.
+func (v *Log) Says(fits *regexp.Regexp) (*LogLine, bool) {
+	if v == nil {
+		return nil, false
+	}
+	for _, t := range slices.Backward(v.Templates) {
+		if fits.MatchString(t.Example) {
+			return t, true
+		}
+	}
+	return nil, false
 }

@@ -200,10 +200,31 @@ func (v *Log) search() Explanation {
 			if v.overtaken(line) {
 				break
 			}
-			return Explanation{ID: sign.id, Line: line, Named: firstOf(m[1:])}
+			return v.named(Explanation{ID: sign.id, Line: line, Named: firstOf(m[1:])}, lines)
 		}
 	}
 	return Explanation{}
+}
+
+// named prefers the line that says the same and names whom: "Caused by: Connection refused" follows the line with the host.
+func (v *Log) named(why Explanation, lines []*LogLine) Explanation {
+	if why.Named != "" || !strings.HasPrefix(why.Line.Example, "Caused by") {
+		return why
+	}
+	for _, line := range lines {
+		if line.severity < severityError || v.overtaken(line) {
+			continue
+		}
+		for _, sign := range signatures {
+			if sign.id != why.ID {
+				continue
+			}
+			if m := sign.says.FindStringSubmatch(line.Example); m != nil && firstOf(m[1:]) != "" {
+				return Explanation{ID: why.ID, Line: line, Named: firstOf(m[1:])}
+			}
+		}
+	}
+	return why
 }
 
 var (

@@ -84,9 +84,11 @@ type Contents struct {
 	Known       bool // false when only the name was read
 	Kind        corev1.SecretType
 	annotations map[string]string
+	EndsInBreak []string          // keys whose value ends with a line break
 	Changed     time.Time         // when its data was last written; zero when that is not known
 	Empty       []string          // keys whose value is empty
 	Certificate *x509.Certificate // of tls.crt, which is public; nil when there is none or it cannot be read
+	corefile    string            // of CoreDNS' own ConfigMaps
 	BadPair     bool              // tls.crt is there and holds no certificate
 }
 

@@ -123,6 +123,12 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 		if ref, ok := facts.ServiceBeyond(to.Host, c.Pod.Namespace); ok {
 			f.Beyond = []facts.Elsewhere{{Ref: ref, FromLog: true}}
 		}
+		if id == "dependency-auth" {
+			rotated(c, f, source)
+		}
+		if id == "dependency-refused" || id == "dependency-timeout" || id == "dependency-dns" {
+			setTwice(c, f, to)
+		}
 		if id == "dependency-tls" {
 			f.What += tlsWhy(why.Line.Example)
 		}
@@ -134,6 +140,53 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 			unresolved(c, f, to.Host)
 		}
 		return f
+	}
+}
+
+// rotated says that a Secret was changed after the pod had started, which still uses what it read then: variables are read once.
+func rotated(c *facts.Container, f *Finding, source facts.Ref) {
+	running := c.Status.State.Running
+	if running == nil {
+		return
+	}
+	var changed []facts.Ref
+	for _, ref := range facts.VariablesFrom(c.Spec, c.Pod.Namespace) {
+		have := c.Snapshot.Contents(ref)
+		if ref.Kind == facts.KindSecret && have != nil && have.Changed.After(running.StartedAt.Add(facts.ClockSlack)) {
+			changed = append(changed, ref)
+		}
+	}
+	switch {
+	case slices.Contains(changed, source):
+	case len(changed) == 1 && source.Kind != facts.KindSecret:
+		source = changed[0]
+	default:
+		return
+	}
+	have := c.Snapshot.Contents(source)
+	f.What += fmt.Sprintf(": %s was changed %s, after the pods had started with the value before", source.Words(), facts.When(have.Changed))
+	f.Subject, f.Target = source, source.Name
+	f.Remedy = command(c.Owner, "restart", "Restart the service: its pods read the Secret when they start.")
+}
+
+// setTwice says that a variable which may hold the address is set twice with different values: the later one counts.
+func setTwice(c *facts.Container, f *Finding, to facts.Callee) {
+	first := map[string]string{}
+	for _, env := range c.Spec.Env {
+		before, twice := first[env.Name]
+		first[env.Name] = env.Value
+		if !twice || before == env.Value || env.Value == "" {
+			continue
+		}
+		if to.Host != "" && !strings.Contains(before+" "+env.Value, to.Host) && (to.Subject.Name == "" ||
+			!strings.Contains(before+" "+env.Value, to.Subject.Name)) {
+			continue
+		}
+		f.What = fmt.Sprintf("Variable %s of %s is set twice, and the later value counts (%s, not %s)", env.Name, c.Words(), env.Value, before)
+		f.Subject, f.Key, f.Calls, f.Target = c.Owner.Ref, "variable "+env.Name, nil, env.Name
+		f.show(facts.Evidence{Object: c.Owner.Ref, Field: "variable " + env.Name, Quote: before + ", then " + env.Value}, false)
+		f.Remedy = rollbackOr(c, "Remove the value that isn't meant.")
+		return
 	}
 }
 
@@ -175,6 +228,21 @@ func tlsWhy(line string) string {
 
 // unresolved adds what the snapshot knows about a name that cannot be resolved.
 func unresolved(c *facts.Container, f *Finding, host string) {
+	if service, ok := c.Snapshot.ServiceNamed(host, c.Pod.Namespace); ok {
+		if other := otherResolver(c.Pod); other != "" {
+			f.What += ": " + other
+			f.Subject, f.Calls, f.Beyond = c.Owner.Ref, nil, nil
+			f.Remedy = rollbackOr(c, "Set dnsPolicy to ClusterFirst (with hostNetwork: ClusterFirstWithHostNet).")
+			return
+		}
+		if answers, source := corefileAnswers(c.Snapshot); answers != "" {
+			f.What = fmt.Sprintf("%s, so the name of %s cannot be resolved", answers, service.Words())
+			f.Subject, f.Target = source, source.Name
+			f.show(facts.Evidence{Object: source, Field: "data", Quote: answers}, false)
+			f.Remedy = Remedy{Text: "Take it out of " + source.Words() + ".", Command: fmt.Sprintf("kubectl edit %s -n kube-system", source)}
+			return
+		}
+	}
 	if namespace := c.Snapshot.Elsewhere(host, c.Pod.Namespace); namespace != "" {
 		f.What += fmt.Sprintf(": Service %s is in namespace %s", host, namespace)
 		f.Remedy = Remedy{

@@ -147,7 +147,9 @@ var imageRules = []Rule{
 			if !c.Pulls() {
 				return nil
 			}
-			f := imageFinding(c, fmt.Sprintf("Image %s cannot be pulled", c.Spec.Image), "Read the runtime's message below.")
+			what := because(c.Snapshot, fmt.Sprintf("Image %s cannot be pulled", c.Spec.Image),
+				withoutImage(c.Pull.Evidence.Quote, c.Spec.Image))
+			f := imageFinding(c, what, "Read the runtime's message below.")
 			f.Sure, f.Unsure = Medium, "The message doesn't say which of the usual reasons it is."
 			return f
 		},
@@ -213,6 +215,19 @@ var registryWords = map[facts.PullProblem]string{
 	facts.PullUnreachable: "The nodes cannot reach registry %s for several images",
 }
 
+// reasoned are the problems whose own words leave open why.
+var reasoned = map[facts.PullProblem]bool{facts.PullDenied: true, facts.PullUnreachable: true}
+
+// pullRemedies help against a refusal that isn't about the pull secrets.
+var pullRemedies = remedies{
+	facts.TroubleFirewall: "Admit the address of the cluster in the registry's firewall; the credentials aren't what it refuses.",
+}
+
+// withoutImage takes the image out of a runtime's message: the sentence has it already.
+func withoutImage(message, image string) string {
+	return strings.ReplaceAll(message, `"`+image+`": `, ": ")
+}
+
 func pullRule(problem facts.PullProblem, wording func(image, host string) string, fix string) func(*facts.Container) *Finding {
 	return func(c *facts.Container) *Finding {
 		if !c.Pulls() {
@@ -235,6 +250,12 @@ func pullRule(problem facts.PullProblem, wording func(image, host string) string
 		}
 		if problem == facts.PullDenied && c.Snapshot.Setting().AKS {
 			fix = strings.Replace(fix, "registry", "registry (az aks check-acr)", 1)
+		}
+		if reasoned[problem] && !strings.Contains(what, "certificate") {
+			what = because(c.Snapshot, what, withoutImage(c.Pull.Evidence.Quote, c.Spec.Image))
+		}
+		if problem == facts.PullDenied {
+			fix = pullRemedies.against(c.Snapshot, c.Pull.Evidence.Quote, fix)
 		}
 		f := imageFinding(c, what, fix)
 		f.Shown = []facts.Evidence{c.Pull.Evidence}

@@ -250,7 +250,7 @@ func holder(s *facts.Snapshot, p *corev1.Pod) (done, still *corev1.ContainerStat
 	if len(p.Spec.Containers) < 2 {
 		return nil, nil
 	}
-	main := cmp.Or(p.Annotations["kubectl.kubernetes.io/default-container"], p.Spec.Containers[0].Name)
+	main := cmp.Or(p.Annotations["kubectl.kubernetes.io/default-container"], worked(p))
 	for i := range p.Status.ContainerStatuses {
 		status := &p.Status.ContainerStatuses[i]
 		switch end := status.State.Terminated; {
@@ -260,13 +260,54 @@ func holder(s *facts.Snapshot, p *corev1.Pod) (done, still *corev1.ContainerStat
 			}
 			done = status
 		case status.State.Running == nil:
-		case sidecarName.MatchString(status.Name) || sidecarName.MatchString(repository(status.Image)):
+		case sidecarName.MatchString(status.Name) || sidecarName.MatchString(repository(status.Image)) || pilesUp(s, p, status.Name):
 			still = status
 		default:
 			return nil, nil // other work continues
 		}
 	}
 	return done, still
+}
+
+// worked is the container of a pod that has ended with 0, when it is the only one: the work is what ends, in whatever order they are
+// listed. Else it's the first.
+func worked(p *corev1.Pod) string {
+	name := ""
+	for i := range p.Status.ContainerStatuses {
+		if end := p.Status.ContainerStatuses[i].State.Terminated; end == nil || end.ExitCode != 0 {
+			continue
+		}
+		if name != "" {
+			return p.Spec.Containers[0].Name
+		}
+		name = p.Status.ContainerStatuses[i].Name
+	}
+	return cmp.Or(name, p.Spec.Containers[0].Name)
+}
+
+// pilesUp says that the same container still runs in pods of other Jobs of the same CronJob, too: it doesn't end by itself.
+func pilesUp(s *facts.Snapshot, p *corev1.Pod, container string) bool {
+	parent := cronJobOf(s, p)
+	return parent != "" && slices.ContainsFunc(s.Pods(), func(other *corev1.Pod) bool {
+		return other != p && other.Namespace == p.Namespace && s.Owner(other) != s.Owner(p) && cronJobOf(s, other) == parent &&
+			slices.ContainsFunc(other.Status.ContainerStatuses, func(status corev1.ContainerStatus) bool {
+				return status.Name == container && status.State.Running != nil
+			})
+	})
+}
+
+// cronJobOf is the CronJob whose Job a pod belongs to; empty where there is none.
+func cronJobOf(s *facts.Snapshot, p *corev1.Pod) string {
+	ref := s.Owner(p).Ref
+	for _, j := range s.Jobs() {
+		if facts.RefOf(facts.KindJob, j) != ref {
+			continue
+		}
+		if owner := metav1.GetControllerOfNoCopy(j); owner != nil && owner.Kind == facts.KindCronJob {
+			return owner.Name
+		}
+	}
+	return ""
 }
 
 // jobWithoutPods is a Job that should have been running for minutes, has tried nothing yet, and has no pod: something refuses to create it.

@@ -94,6 +94,9 @@ func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
 		}
 		return "nothing listens on its port"
 	case facts.StatesStatus(message, http.StatusNotFound):
+		if probe.HTTPGet != nil {
+			return fmt.Sprintf("its path does not exist: GET %s answers 404", words.Clip(probe.HTTPGet.Path, 60))
+		}
 		return "its path does not exist"
 	case facts.StatesServerError(message):
 		return "the program answers with a server error"

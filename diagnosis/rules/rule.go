@@ -136,6 +136,7 @@ const (
 	CannotCreate
 	KeepCrashing
 	NotReady
+	FailsReady // its pods are ready, and what they do fails
 )
 
 // Rules is the table, in the order in which they are asked. The order matters for containers and pods: the more exact
@@ -158,6 +159,7 @@ func Find(s *facts.Snapshot) []*Finding {
 		found = append(found, f)
 	}
 	findInPods(s, add)
+	findInReady(s, add)
 	for i := range table {
 		if table[i].snapshot == nil {
 			continue

@@ -57,17 +57,26 @@ func blockSentence(p *facts.Pending, kind facts.Block, fits facts.Fit, message s
 	case facts.BlockAffinity:
 		return affinityWords(p.Pod)
 	case facts.BlockSpread:
-		return fmt.Sprintf("The pods' topology spread constraint%s leaves no node", spreadWords(p.Pod))
+		return fmt.Sprintf("The pods' topology spread constraint%s leaves no node%s", spreadWords(p.Pod), othersTainted(fits))
 	case facts.BlockVolume:
 		return fmt.Sprintf("The volume of the pods%s is bound to a place where no node can run them", claimsWords(p.Pod))
 	case facts.BlockPort:
-		return fmt.Sprintf("The host port of the pods%s is taken on every node that they may use", hostPortWords(p.Pod))
+		return fmt.Sprintf("The host port of the pods%s is taken on every node that they may use%s", hostPortWords(p.Pod), othersTainted(fits))
 	case facts.BlockOther, facts.BlockNone:
 	}
 	if m := insufficient.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("No node has enough free %s for the pods", m[1])
 	}
 	return "No node has enough of what the pods request"
+}
+
+// othersTainted are the taints of the nodes that are left out before anything else is asked of them.
+func othersTainted(fits facts.Fit) string {
+	taints := fits.Taints()
+	if len(taints) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; they don't tolerate the taint of the others (%s)", words.Few(taints, 2))
 }
 
 // inBrackets are the words that say which; no words, no parentheses.

@@ -126,8 +126,10 @@ func strangers(s *facts.Snapshot, service *corev1.Service) (main, other *corev1.
 		case main == nil, s.Owner(p) == s.Owner(main):
 		case isJob:
 			other = p
-		case !shareImage(main, p) && answers(service, p) && !answers(service, main):
+		case answers(service, p) && !answers(service, main): // one image may hold several programs
 			main, other = p, main
+		case answers(service, main) && !answers(service, p):
+			other = p
 		case !shareImage(main, p) && (programLabel(main) != programLabel(p) || answers(service, main) != answers(service, p)):
 			other = p
 		}

@@ -324,8 +324,19 @@ func loadBalancerPending(s *facts.Snapshot) []*Finding {
 		}
 		if e, ok := s.Recent(ref, "SyncLoadBalancerFailed", "CreatingLoadBalancerFailed", "UnAvailableLoadBalancer"); ok {
 			f.show(e.Evidence(ref), false)
+			f.What = because(s, fmt.Sprintf("Service %s has no address", service.Name), e.Message)
+			f.Remedy.Text = balancerRemedies.against(s, e.Message, f.Remedy.Text)
 		}
 		found = append(found, f)
 	}
 	return found
+}
+
+// balancerRemedies help against what the cloud says of a load balancer.
+var balancerRemedies = remedies{
+	facts.TroubleExpired: "Renew the credentials of the cluster's identity in the cloud.",
+	facts.TroubleRights:  "Give the cluster's identity the right on the network that the message names.",
+	facts.TroubleLimit:   "Raise the quota of the subscription, or delete addresses that nobody uses.",
+	facts.TroubleFull:    "Make the subnet bigger, or free addresses in it.",
+	facts.TroubleMissing: "Create what the message names, or correct the service's annotations.",
 }

@@ -128,7 +128,7 @@ var startRules = []Rule{
 			}
 			return &Finding{
 				Key:    c.Spec.Name,
-				What:   fmt.Sprintf("The node cannot create %s: %s", c.Words(), c.Snapshot.Quote(strings.TrimSuffix(message, "."))),
+				What:   because(c.Snapshot, fmt.Sprintf("The node cannot create %s", c.Words()), message),
 				Effect: CannotStart,
 				Shown:  []facts.Evidence{c.WaitingEvidence()},
 				Remedy: rollbackOr(c, "Fix what the message names."),
@@ -165,7 +165,7 @@ var startRules = []Rule{
 			}
 			f := &Finding{
 				Subject: facts.Ref{Kind: facts.KindNode, Name: p.Pod.Spec.NodeName},
-				What:    fmt.Sprintf("Node %s cannot set up the network of new pods", p.Pod.Spec.NodeName),
+				What:    networkFailed(p.Pod.Spec.NodeName, failed.Message),
 				Effect:  CannotStart,
 				State:   "ContainerCreating",
 				Shown:   []facts.Evidence{failed.Evidence(ref)},
@@ -180,10 +180,28 @@ var startRules = []Rule{
 			if noAddress.MatchString(failed.Message) {
 				f.What += ": there is no free IP address"
 				f.Remedy.Text = "Free addresses of the subnet or the node's range, or make it bigger."
+			} else {
+				f.What = because(p.Snapshot, f.What, failed.Message)
+				f.Remedy.Text = sandboxRemedies.against(p.Snapshot, failed.Message, f.Remedy.Text)
 			}
 			return f
 		},
 	},
+}
+
+// networkFailed says what can't set up a pod's network: the node, and the plugin where the message names it.
+func networkFailed(node, message string) string {
+	if m := networkPlugin.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("Node %s cannot set up the network of new pods (%s)", node, m[1])
+	}
+	return fmt.Sprintf("Node %s cannot set up the network of new pods", node)
+}
+
+// sandboxRemedies help against what a network plugin says of itself.
+var sandboxRemedies = remedies{
+	facts.TroubleExpired: "Restart the network plugin's pod on that node: it gets a new token.",
+	facts.TroubleRights:  "Restart the network plugin's pod on that node: it gets a new token.",
+	facts.TroubleNetwork: "Look at the network plugin's pod on that node: it doesn't answer, or doesn't reach the API server.",
 }
 
 var (
@@ -191,7 +209,7 @@ var (
 	networkPlugin = regexp.MustCompile(`plugin type="([a-z0-9]+)`)
 	// noAddress is what the plugins of AWS, Azure, Google and CNI's own host-local say.
 	noAddress = regexp.MustCompile(
-		`(?i)failed to assign an IP address|no (?:more )?(?:available|free) (?:IP|addresses)|no IP addresses ` +
+		`(?i)failed to assign an IP address|not enough IPs available|no (?:more )?(?:available|free) (?:IP|addresses)|no IP addresses ` +
 			`available|InsufficientFreeAddresses|range set is full|IP_SPACE_EXHAUSTED|No IPs available|AddressPrefix.*exhausted`,
 	)
 	keyInVolume = regexp.MustCompile(`references non-existent (secret|config) key: (\S+)`)

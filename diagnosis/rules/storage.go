@@ -73,11 +73,23 @@ var storagePodRules = []Rule{
 		Remedy: "read the event; look at the CSI driver on the node",
 		Source: "kubelet event FailedMount",
 		pod: func(p *facts.Pending) *Finding {
-			return volumeTrouble(p, "volume-not-mounted", func(e facts.Event) bool {
+			return volumeTrouble(p, notMounted, func(e facts.Event) bool {
 				return e.Reason == "FailedMount" || e.Reason == "FailedAttachVolume" || e.Reason == "FailedMapVolume"
 			}, "cannot be mounted", "Read the event; look at the storage driver on the node.")
 		},
 	},
+}
+
+const notMounted = "volume-not-mounted"
+
+// mountRemedies help against what a driver or a share says of itself.
+var mountRemedies = remedies{
+	facts.TroubleExpired:  "Renew the credential that the driver uses, then wait: the kubelet tries again by itself.",
+	facts.TroubleRights:   "Give the identity that mounts it the right, or renew the key or password in the Secret that the volume names.",
+	facts.TroubleFirewall: "Admit the address of the nodes in the firewall of the store.",
+	facts.TroubleLimit:    "Raise the limit, or move pods with volumes to another node.",
+	facts.TroubleMissing:  "Create what the message names, or correct the name in the volume.",
+	facts.TroubleNetwork:  "Check DNS and the connection from the node to the store.",
 }
 
 var claimNotFound = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)`)
@@ -121,7 +133,7 @@ func claimWords(s *facts.Snapshot, claim *corev1.PersistentVolumeClaim) string {
 		}
 	}
 	if told {
-		return fmt.Sprintf("%s is not bound to a volume: %s", ref.Words(), s.Brief(strings.TrimSuffix(why.Message, "."), 160))
+		return because(s, ref.Words()+" is not bound to a volume", strings.TrimSuffix(why.Message, "."))
 	}
 	return ref.Words() + " is not bound to a volume"
 }
@@ -145,12 +157,15 @@ func volumeTrouble(p *facts.Pending, key string, fits func(facts.Event) bool, wh
 	if !ok || namesMissing(e.Message) || keyInVolume.MatchString(e.Message) {
 		return nil
 	}
+	what = volumeIn(p, e.Message) + " " + what
 	if m := driverMissing.FindStringSubmatch(e.Message); m != nil {
 		what += fmt.Sprintf(": storage driver %s is not on node %s", m[1], p.Pod.Spec.NodeName)
+	} else if key == notMounted {
+		what, fix = because(p.Snapshot, what, e.Message), mountRemedies.against(p.Snapshot, e.Message, fix)
 	}
 	return &Finding{
 		Key:    key,
-		What:   volumeIn(p, e.Message) + " " + what,
+		What:   what,
 		Effect: CannotStart,
 		State:  "ContainerCreating",
 		Since:  e.First,
