@@ -98,7 +98,7 @@ func TestJudge(t *testing.T) {
 			return s
 		}, ago: time.Second, later: 31 * time.Second, want: rollout.Broken, why: "Registry acralgestaproduction.azurecr.io does not let the " +
 			"nodes pull image " +
-			"acralgestaproduction.azurecr.io/api-gateway:12345, so no pod of revision 3 can start."},
+			"acralgestaproduction.azurecr.io/api-gateway:12345: “401 Unauthorized”, so no pod of revision 3 can start."},
 		"a tag that holds a status is no answer of the registry": {s: func() *still {
 			s := rolling()
 			p := rollouttest.Waiting(
