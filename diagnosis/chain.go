@@ -132,7 +132,8 @@ func (r *root) missed() {
 
 // asleep says of a workload that is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
 func (r *root) asleep() bool {
-	if r.Rule.Class != rules.ClassScale || len(r.callers) > 0 || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return len(f.Calls) > 0 }) {
+	if r.Rule.Class != rules.ClassScale || len(r.callers) > 0 ||
+		slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return len(f.Calls) > 0 }) {
 		return false
 	}
 	return !slices.ContainsFunc(slices.Collect(maps.Keys(r.reach)), func(ref facts.Ref) bool { return ref.Kind == facts.KindIngress })

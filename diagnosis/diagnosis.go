@@ -80,7 +80,8 @@ func concerns(f *rules.Finding, near facts.Surroundings) bool {
 
 // concerns says whether a cause, or anything that it explains, answers the question.
 func (r *root) concerns(near facts.Surroundings) bool {
-	return concerns(r.Finding, near) || slices.ContainsFunc(r.callers, near.Has) || slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return concerns(f, near) })
+	return concerns(r.Finding, near) || slices.ContainsFunc(r.callers, near.Has) ||
+		slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return concerns(f, near) })
 }
 
 // strikes says that a cause hits the very object that was asked about, or explains something that does, and not only what is around it.

@@ -103,9 +103,11 @@ func TestAServiceThatIsNamedAndAwayIsACauseOfItsCaller(t *testing.T) {
 		api             []runtime.Object
 		want            string
 	}{
-		"a URL, and it is at zero":          {"STOCK_URL", "http://api/items", nil, zero(), "Deployment api is scaled to zero, and web needs it."},
+		"a URL, and it is at zero": {"STOCK_URL", "http://api/items", nil, zero(), "Deployment api is scaled to zero, and web needs " +
+			"it."},
 		"a host alone in a variable of one": {"API_HOST", "api", nil, zero(), "Deployment api is scaled to zero, and web needs it."},
-		"an argument":                       {"X", "", []string{"--upstream=http://api:80"}, zero(), "Deployment api is scaled to zero, and web needs it."},
+		"an argument": {"X", "", []string{"--upstream=http://api:80"}, zero(), "Deployment api is scaled to zero, and " +
+			"web needs it."},
 		"its Service selects nothing": {
 			"STOCK_URL", "http://api.production.svc.cluster.local", nil, selectsNothing(),
 			"The selector of Service api (app=api,version=2) matches no pod. web calls it.",
@@ -148,7 +150,8 @@ func TestACommandThatIsHiddenOrWrittenOnWindows(t *testing.T) {
 		want         string
 	}{
 		"hidden by a mount over its folder": {
-			notFound, "", mounted("/srv"), map[string]string{"a.conf": "x"},
+			notFound, "", mounted("/srv"),
+			map[string]string{"a.conf": "x"},
 			`ConfigMap web-conf is mounted over /srv and hides what the image has there`,
 		},
 		"the mount holds the file": {notFound, "", mounted("/srv"), map[string]string{"run.sh": "x"}, "the image has no such file"},
@@ -196,7 +199,10 @@ func TestWhyANameIsNotResolved(t *testing.T) {
 	t.Parallel()
 	const failed = "F dialer error: lookup api.production.svc.cluster.local on 192.0.2.53:53: no such host\n"
 	corefile := func(text string) *corev1.ConfigMap {
-		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns"}, Data: map[string]string{"Corefile": text}}
+		return &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns"},
+			Data:       map[string]string{"Corefile": text},
+		}
 	}
 	const usual = ".:53 {\n  errors\n  kubernetes cluster.local in-addr.arpa {\n    pods insecure\n  }\n  forward . /etc/resolv.conf\n}\n"
 	for name, c := range map[string]struct {
@@ -250,7 +256,7 @@ func TestCredentialsThatWereChangedAfterTheStart(t *testing.T) {
 			}})
 			at := metav1.NewTime(noon.Add(-c.changed))
 			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "production", Name: "db", ManagedFields: []metav1.ManagedFieldsEntry{
-				{Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:data":{"f:url":{}}}`)}},
+				{Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:data":{"f:url":{}}}`)},
 			}}, Data: map[string][]byte{"url": []byte("x")}}
 			s := facts.NewSnapshot(noon, append(web, secret), nil)
 			about := s.Subject("web", "production")

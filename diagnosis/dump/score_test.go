@@ -142,7 +142,8 @@ func TestScore(t *testing.T) {
 	page := strings.Builder{}
 	page.WriteString(`# How often the diagnosis is right
 
-` + "`make score`" + ` writes this page. It asks about [cases](../diagnosis/testdata/cases/README.md) that were rebuilt from public threads and evaluation sets.
+` + "`make score`" + ` writes this page. It asks about [cases](../diagnosis/testdata/cases/README.md) that were rebuilt from public threads
+and evaluation sets.
 "First line": the first sentence names the root cause. "Evidence": only what is quoted below it does. "Wrong": another cause stands first.
 "Missed": nothing was found. The rules were worked on with these cases in hand, so unseen ones fare worse.
 `)
@@ -216,7 +217,14 @@ func score(t *testing.T, page *strings.Builder, file, archive, title string) []j
 	fmt.Fprintf(page, "%d of %d.\n", right, sure)
 	for _, j := range all {
 		if j.verdict != inLine && j.verdict != fine {
-			fmt.Fprintf(page, "* %s, %s: “%s”; it is: %s.\n", j.id, j.verdict, strings.ReplaceAll(j.said, "*", `\*`), strings.ReplaceAll(j.want, "*", `\*`))
+			fmt.Fprintf(
+				page,
+				"* %s, %s: “%s”; it is: %s.\n",
+				j.id,
+				j.verdict,
+				strings.ReplaceAll(j.said, "*", `\*`),
+				strings.ReplaceAll(j.want, "*", `\*`),
+			)
 		}
 	}
 	return all

@@ -89,11 +89,15 @@ var (
 	mountSays  = regexp.MustCompile(`mount error\(\d+\): [A-Z][^\n]*|mount\.nfs4?: [^\n]+|[Aa]ccess denied by server while mounting[^\n]*`)
 	hubSays    = regexp.MustCompile(`repository does not exist or may require authorization`)
 	statusSays = regexp.MustCompile(`\b([45]\d\d) ([A-Z][A-Za-z ]+)(?:: [^\n]*)?`)
-	mountInto  = regexp.MustCompile(`create mountpoint for (\S+) mount: .*?(not a directory|is a directory|read-only file system|permission denied)`)
-	rpcSays    = regexp.MustCompile(`\bdesc = `)
+	mountInto  = regexp.MustCompile(
+		`create mountpoint for (\S+) mount: .*?(not a directory|is a directory|read-only file system|permission denied)`,
+	)
+	rpcSays = regexp.MustCompile(`\bdesc = `)
 	// trimmed is what stands behind a reason and is none: manuals, links, numbers of requests, the runtime's ": unknown".
-	trimmed = regexp.MustCompile(`(?i)\s*(?:\bRefer(?: to)?\b.*|, please\b.*|\bSee https?://.*|\bTrace ID.*|\bCorrelation ID.*|https?://aka\.ms/\S*.*|` +
-		`, ?RequestId.*|: unknown)$`)
+	trimmed = regexp.MustCompile(
+		`(?i)\s*(?:\bRefer(?: to)?\b.*|, please\b.*|\bSee https?://.*|\bTrace ID.*|\bCorrelation ID.*|https?://aka\.ms/\S*.*|` +
+			`, ?RequestId.*|: unknown)$`,
+	)
 	lineEnd   = regexp.MustCompile(`\\r|\\n|\r|\n|-{10,}`)
 	hexNoise  = regexp.MustCompile(`"[0-9a-f]{12,}"`)
 	stopWords = regexp.MustCompile(`(?i)^(?:unknown|err|error|failed|rpc error|code = \w+.*|server message|message)$`)

@@ -87,7 +87,13 @@ func TestAReasonIsCutAtItsEnd(t *testing.T) {
 	long := "rpc error: desc = AADSTS700016: Application with identifier " + strings.Repeat("x", 200) + " was not found"
 	require.Regexp(t, `^AADSTS700016: Application with identifier.* ?…$`, s.Innermost(long, 60))
 	rapid.Check(t, func(t *rapid.T) {
-		message := rapid.OneOf(rapid.String(), rapid.StringMatching(`(rpc error: |desc = |403 Forbidden: |"message": "|[a-zé: .\n]{0,30}){0,9}`)).Draw(t, "message")
+		message := rapid.OneOf(
+			rapid.String(),
+			rapid.StringMatching(`(rpc error: |desc = |403 Forbidden: |"message": "|[a-zé: .\n]{0,30}){0,9}`),
+		).Draw(
+			t,
+			"message",
+		)
 		limit := rapid.IntRange(20, 200).Draw(t, "limit")
 		got := s.Innermost(message, limit)
 		require.LessOrEqual(t, utf8.RuneCountInString(got), limit+2)

@@ -153,11 +153,15 @@ func noExternalMetrics(h *autoscalingv2.HorizontalPodAutoscaler, c autoscalingv2
 	if kind == "external" && strings.HasPrefix(h.Name, "keda-hpa-") {
 		by = "KEDA's metrics server"
 	}
-	f := scalerFinding(h, c, fmt.Sprintf("The %s metrics API (%s) does not answer, so %s %s cannot scale", kind, by, facts.KindAutoscaler, h.Name),
+	f := scalerFinding(
+		h,
+		c,
+		fmt.Sprintf("The %s metrics API (%s) does not answer, so %s %s cannot scale", kind, by, facts.KindAutoscaler, h.Name),
 		Remedy{
 			Text:    fmt.Sprintf("Bring %s back, which serves %s; metrics-server isn't concerned.", by, group),
 			Command: "kubectl get apiservice v1beta1." + group,
-		})
+		},
+	)
 	f.Subject = facts.Ref{Kind: "APIService", Name: "v1beta1." + group}
 	return f
 }
