@@ -62,6 +62,14 @@ func (z Freeze) What() string {
 	return strings.TrimSpace(z.Target.Service + " " + z.Target.Environment)
 }
 
+// Place names what is frozen in a sentence: "api-gateway in production", "production".
+func (z Freeze) Place() string {
+	if z.Target.Service == "" {
+		return z.Target.Environment
+	}
+	return z.Target.Service + " in " + z.Target.Environment
+}
+
 // What a freeze is called among the objects that plans write. It is the bot's own record and in no cluster.
 const (
 	FreezeGroup    = "algesta.io"

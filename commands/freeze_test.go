@@ -63,9 +63,9 @@ func TestAFreezeStopsWhatIsAskedForWhatWaitsAndWhatIsApproved(t *testing.T) {
 	require.Contains(t, plans, "Luis froze production until")
 
 	w.types(luis, "scale api-gateway production replicas=5")
-	require.Regexp(t, `^You can't scale in production until .+: Luis froze production \(“the import runs”\)\.$`, w.answered()[0])
+	require.Regexp(t, `^production can't be changed until .+: Luis froze it \(“the import runs”\)\.$`, w.answered()[0])
 	w.votes(carla, algesta.Approve, waits.ID)
-	require.Contains(t, w.answered()[0], "Luis froze production")
+	require.Regexp(t, `^production can't be changed until .+: Luis froze it`, w.answered()[0], "that isn't about Carla")
 	require.Equal(t, waits.ID, w.request(algesta.Pending).ID, "a vote that can't count burns nothing")
 	require.Zero(t, w.cluster.writes())
 
@@ -164,7 +164,7 @@ func TestAFreezeSurvivesARestartEndsByItselfAndSaysSo(t *testing.T) {
 	}
 	require.Empty(t, *v.store.Frozen())
 	require.Equal(t, []string{
-		"The freeze of api-gateway production has ended after 60 min, as planned. What the policy allows can be changed again. @Luis",
+		"The freeze of api-gateway in production has ended after 60 min, as planned. What the policy allows can be changed again. @Luis",
 	}, v.said(algesta.ThawPost))
 
 	v.types(luis, "freeze production until=3h because the import runs")

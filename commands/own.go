@@ -181,7 +181,7 @@ func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, note frozenNot
 	why := algesta.Say(
 		"⚠ {} froze {} until {} ({}): this can't be approved or run before that.",
 		z.By.Called(),
-		z.What(),
+		z.Place(),
 		algesta.AtDay(z.Until),
 		quote(z.Reason),
 	)
@@ -224,7 +224,7 @@ func (d *Dispatcher) Thaw(ctx context.Context, id string) (again time.Duration, 
 			return err
 		}
 		return tx.Post(post(r.Command, algesta.ThawPost, algesta.Report{Tone: algesta.Good, Title: algesta.Say(
-			"The freeze of {} has ended after {}, as planned. What the policy allows can be changed again. {}", z.What(),
+			"The freeze of {} has ended after {}, as planned. What the policy allows can be changed again. {}", z.Place(),
 			words.Span(z.Until.Sub(z.From)), algesta.Mention(z.By),
 		)}))
 	})

@@ -211,7 +211,7 @@ func (p *Policy) whoMay(f Facts) algesta.Text {
 	return algesta.Say("Nobody can: ask the people who write the policy.")
 }
 
-// frozen's sentence: until when, and why.
+// frozen says until when, and why. Whoever reads it may have asked for the change or only wanted to approve it.
 func frozen(z freeze, f Facts) algesta.Decision {
 	end := algesta.Span{Kind: algesta.Moment, At: z.to, Text: z.to.Format("2 January 2006, 15:04 MST")}
 	reason := strings.TrimSuffix(z.reason, ".")
@@ -219,8 +219,8 @@ func frozen(z freeze, f Facts) algesta.Decision {
 		return refuse(
 			z.name,
 			algesta.Say(
-				"You can't {} {} until {}: {} froze {} ({}).", doing(f.Verb), where(f.target()), end, z.asked.By.Called(),
-				z.asked.What(), words.Cited(strings.Join(strings.Fields(reason), " ")),
+				"{} can't be changed until {}: {} froze it ({}).", z.asked.Place(), end, z.asked.By.Called(),
+				words.Cited(strings.Join(strings.Fields(reason), " ")),
 			),
 			algesta.Say("Ask again after that. Anyone who may unfreeze {} can end it sooner.", z.asked.What()),
 		)
@@ -228,7 +228,7 @@ func frozen(z freeze, f Facts) algesta.Decision {
 	return refuse(
 		z.name,
 		algesta.Say(
-			"You can't {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, reason,
+			"Nobody can {} {} until {} (freeze \"{}\": {}).", doing(f.Verb), where(f.target()), end, z.name, reason,
 		),
 		algesta.Say("Ask again after that. If it can't wait, ask the people who write the policy."),
 	)

@@ -123,7 +123,7 @@ func TestDecide(t *testing.T) {
 		},
 		"a freeze refuses changes and says until when": {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = holiday }), algesta.Refuse, "end of year",
-			`You can't roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
+			`Nobody can roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
 			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a freeze lets people read": {
@@ -138,13 +138,13 @@ func TestDecide(t *testing.T) {
 		"a freeze lasts to its last second": {
 			with(asks(luis, "rollback", "production", nil), func(f *policy.Facts) { f.At = time.Date(2027, 1, 2, 4, 59, 59, 0, time.UTC) }),
 			algesta.Refuse, "end of year",
-			`You can't roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
+			`Nobody can roll back in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
 			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a freeze begins at its beginning": {
 			with(asks(luis, "restart", "production", nil), func(f *policy.Facts) { f.At = time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC) }),
 			algesta.Refuse, "end of year",
-			`You can't restart in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
+			`Nobody can restart in production until 2 January 2027, 00:00 -0500 (freeze "end of year": no changes over the holidays).`,
 			"Ask again after that. If it can't wait, ask the people who write the policy.",
 		},
 		"a command without a time is refused, because no freeze could be judged": {

@@ -19,7 +19,7 @@ const (
 )
 
 var untilArg = Arg{
-	Name: "until", Aliases: []string{"for"}, Kind: TextArg, Required: true,
+	Name: "until", Aliases: []string{"for"}, Kind: TextArg, Required: true, Bare: true,
 	Summary: "when it ends by itself: after 2h or 3d, or at 2026-12-24T18:00:00-05:00",
 }
 

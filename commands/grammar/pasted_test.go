@@ -81,6 +81,21 @@ func TestWhatIsPastedFromKubectlToLook(t *testing.T) {
 	}
 }
 
+// A freeze's length is typed as people say it.
+func TestHowLongAFreezeLastsMayStandAlone(t *testing.T) {
+	t.Parallel()
+	p := NewParser("algesta", runbooks.All())
+	for _, text := range []string{
+		"freeze shop production 1h because a sale", "freeze shop production for 1h because a sale",
+		"freeze shop production until=1h because a sale",
+	} {
+		got, err := p.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, algesta.Args{"until": "1h"}, got.Args, text)
+		require.Equal(t, "a sale", got.Reason, text)
+	}
+}
+
 // The help calls a version by its revision or its tag.
 func TestARevisionMayBeNamedByItsTag(t *testing.T) {
 	t.Parallel()

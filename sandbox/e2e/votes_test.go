@@ -183,13 +183,13 @@ func TestAFreezeThatBeginsAfterTheCardStopsIt(t *testing.T) {
 	w.setPolicy(policyFile + freeze)
 	r.approve()
 	// The vote is refused and burns nothing: the request waits as before.
-	require.Contains(t, w.ephemeral(carla, "You can't roll back"), "You can't roll back in production until 2 January 2099, 00:00 UTC "+
+	require.Contains(t, w.ephemeral(carla, "Nobody can roll back"), "Nobody can roll back in production until 2 January 2099, 00:00 UTC "+
 		"(freeze \"end of year\": no changes over the holidays).")
 	require.NotContains(t, r.thread(), "was refused just before it ran")
 	// Asking again is refused at once, before the cluster is asked.
 	require.Equal(
 		t,
-		"You can't roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the "+
+		"Nobody can roll back in production until 2 January 2099, 00:00 UTC (freeze \"end of year\": no changes over the "+
 			"holidays).\nAsk again after that. If it can't wait, ask the people who write the policy.",
 		w.answer(luis, ops, "rollback api-gateway production"),
 	)
