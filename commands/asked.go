@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -93,12 +94,26 @@ func asker(r algesta.Requester) string {
 	return r.Called() // a name keeps its letters
 }
 
+// overtakenNote begins the note of a change that ran and that something outside of the bot changed again.
+const overtakenNote = "was superseded."
+
+// overtaken is how a change was superseded, by its note: a newer request came before it or after it, or something else changed it again.
+func overtaken(note string) string {
+	if how, _, _ := strings.Cut(note, ". "); how != "" && !strings.HasPrefix(note, overtakenNote) {
+		return "it " + strings.TrimSuffix(how, ".")
+	}
+	return "someone else or an autoscaler changed it again"
+}
+
 // standing is the state of a request, as half a sentence.
 func standing(r algesta.Request) string {
 	switch r.Status {
 	case algesta.Pending:
 		return "it's waiting for approval"
 	case algesta.Approved:
+		if len(r.DecidedBy) == 0 {
+			return "it runs as soon as it can"
+		}
 		return "it's approved and runs as soon as it can"
 	case algesta.Executing, algesta.Applied:
 		return "it's running"
@@ -109,7 +124,7 @@ func standing(r algesta.Request) string {
 	case algesta.Unknown:
 		return "it isn't known yet whether it happened"
 	case algesta.Superseded:
-		return "it was replaced by a new one"
+		return overtaken(r.Note)
 	case algesta.Rejected:
 		if len(r.DecidedBy) == 0 {
 			return "it was refused just before it ran"

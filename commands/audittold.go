@@ -82,10 +82,7 @@ func (d *Dispatcher) tellAudit(ctx context.Context, c algesta.Command) (algesta.
 		Body:  []algesta.Block{{Table: &algesta.Table{Head: []string{"when", "who", "did", "about", "why or how"}, Rows: rows}}},
 	}
 	if more || read >= mostAuditRead {
-		r.Body = append(
-			r.Body,
-			algesta.Block{Text: algesta.Say("There is more before that: name a service or a person, or a shorter time (since=2h).")},
-		)
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("There is more before that: name a service or a person.")})
 	}
 	return r, nil
 }

@@ -150,7 +150,7 @@ func (d *Dispatcher) handlePhase(
 	case rollout.Broken:
 		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
 	case rollout.Overtaken:
-		o := d.note("was superseded. "+p.Why.String(), p)
+		o := d.note(overtakenNote+" "+p.Why.String(), p)
 		if t := r.Command.Target; t.Service != "" {
 			o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", t.Service, t.Environment)))
 		}
@@ -240,7 +240,10 @@ func (d *Dispatcher) good(r algesta.Request, p rollout.Progress) outcome {
 	}
 	switch {
 	case p.NoPods:
-		o.note = "done after " + words.Span(p.Took)
+		o.note = "done at once"
+		if p.Took >= time.Second {
+			o.note = "done after " + words.Span(p.Took)
+		}
 		o.said = join(algesta.Say("{}.", r.Plan.Done), p.Result)
 	case p.Of == 0:
 		o.note = algesta.NoPods + " any more · " + words.Span(p.Took)

@@ -104,7 +104,7 @@ func (d *Dispatcher) running(ctx context.Context, actor algesta.Actor, alive []a
 		}
 		list = append(list, d.linked(ctx, algesta.Say("{}: {}", r.Plan.Title, standing(r)), r))
 	}
-	return listed(algesta.Say("Nothing is running."), algesta.Say("Running now, and requested by you:"), list, more)
+	return listed(algesta.Say("Nothing that you may see is running."), algesta.Say("Running now, and requested by you:"), list, more)
 }
 
 // lately are the changes that ended last.
@@ -121,7 +121,7 @@ func (d *Dispatcher) lately(ctx context.Context, actor algesta.Actor) algesta.Re
 			list = append(list, d.linked(ctx, said, r))
 		}
 	}
-	return listed(algesta.Say("Nothing was changed lately."), algesta.Say("Recent changes:"), list, 0)
+	return listed(algesta.Say("Nothing that you may see was changed lately."), algesta.Say("Recent changes:"), list, 0)
 }
 
 // listed is a list with its head, or one sentence where it's empty.

@@ -69,7 +69,8 @@ func TestTheHomePageTellsNothingThatIsNotForItsReader(t *testing.T) {
 	w.request(algesta.Pending)
 	text, _ := w.home(nico)
 	require.NotContains(t, text, "api-gateway", "Nico may read nothing")
-	require.Contains(t, text, "Nothing is running.")
+	require.Contains(t, text, "Nothing that you may see is running.", "others may")
+	require.Contains(t, text, "Nothing that you may see was changed lately.")
 
 	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 	w.request(algesta.Succeeded)

@@ -57,7 +57,7 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 			return algesta.Target{}, d.whichOf(book, kind, name)
 		}
 	}
-	if p.Everywhere {
+	if p.Everywhere && p.Service == "" { // "audit production" names an environment in a service's place
 		return algesta.Target{Object: p.Object}, nil
 	}
 	if p.Object != "" && p.Environment == "" && !book.About.Placed() { // a host

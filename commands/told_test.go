@@ -86,6 +86,8 @@ func TestTheAuditTellsEverybodyWhatTheyMayKnowAndNothingElse(t *testing.T) {
 	require.Contains(t, said, "Nico | refused |")
 	require.Contains(t, said, "restart api-gateway production · You can't restart in production")
 
+	w.types(luis, "audit production since=2h")
+	require.Contains(t, strings.Join(w.answered(), "\n"), " about production in the last 2 h", "an environment isn't everything")
 	w.types(luis, "audit <@U0PABLO|pablo> since=2h")
 	said = strings.Join(w.answered(), "\n")
 	require.Contains(t, said, "1 line about what Pablo did in the last 2 h")

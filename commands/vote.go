@@ -280,7 +280,7 @@ func closedError(r algesta.Request, now time.Time, by algesta.Actor) *algesta.Er
 	case algesta.Cancelled:
 		return say("{} cancelled this {}. Nothing was changed.", you(r.DecidedBy, by), when)
 	case algesta.Superseded:
-		return say("This was replaced {}. Nothing of it will run.", when)
+		return say("This ended {}; {}.", when, overtaken(r.Note))
 	case algesta.Stale:
 		return say("This was approved but couldn't start in time. Nothing was changed; ask for it again.")
 	case algesta.Unknown:
