@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -52,9 +51,9 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	if place.External {
 		return 0, nil
 	}
-	report.Buttons = slices.DeleteFunc(report.Buttons, func(b algesta.Button) bool { // the end has that button already
-		return b.Offer != nil && r.Plan.Undo != nil && b.Offer.Runbook == r.Plan.Undo.Runbook
-	})
+	if r.Plan.Undo != nil { // the end has its button: one is enough, and nothing else takes back what was done
+		report.Buttons = nil
+	}
 	ctx, cancel := storing(ctx)
 	defer cancel()
 	_, err = d.during(ctx, r.ID, []algesta.Status{algesta.Failed}, func(tx Tx, r algesta.Request) error {

@@ -112,11 +112,11 @@ func (d *Dispatcher) gone(ctx context.Context, c algesta.Command, err error) err
 			"The Deployment of {} in {} is gone (seen until {}).", c.Target.Service, c.Target.Environment, algesta.AtDay(until),
 		)
 	}
-	if look := d.diagnoseCommand(c); look != "" {
-		out.Hint = algesta.Say("Ask why: {}", algesta.Name(look))
-	}
 	if book, ok := d.find(c.Runbook); ok && book.Plan != nil {
-		out.Hint = join(out.Hint, algesta.Say("Its revisions went with it: only its manifest, applied again, brings it back."))
+		out.Hint = algesta.Say("Its revisions went with it: only its manifest, applied again, brings it back.")
+	}
+	if look := d.diagnoseCommand(c); look != "" {
+		out.Hint = out.Hint.Then("Ask why: {}", algesta.Name(look))
 	}
 	return out
 }

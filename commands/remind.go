@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -136,8 +138,7 @@ func question(r algesta.Request) algesta.Text {
 		first, size := utf8.DecodeRuneInString(what[0].Text)
 		what[0].Text = string(unicode.ToLower(first)) + what[0].Text[size:]
 	}
-	if env := r.Command.Target.Environment; env != "" &&
-		!strings.Contains(strings.ReplaceAll(r.Plan.Summary.String(), r.Command.Target.Name, ""), env) {
+	if placed, env := inPlace(what, r.Command.Target), r.Command.Target.Environment; env != "" && !placed {
 		what = withPlace(what, " in "+env)
 	}
 	out := algesta.Say("{} asks to {}", asker(r.Command.Requester), what)
@@ -156,6 +157,25 @@ func withPlace(summary algesta.Text, place string) algesta.Text {
 		}
 	}
 	return algesta.Say("{}{}", summary, place)
+}
+
+// inPlace calls the target in a plan's summary as people do, with its environment: "api-gateway in production". It reports whether the
+// environment is said now; the name of an object may hold its name and says nothing.
+func inPlace(summary algesta.Text, t algesta.Target) bool {
+	said := slices.ContainsFunc(summary, func(s algesta.Span) bool {
+		return s.Kind == algesta.Plain && strings.Contains(s.Text, t.Environment)
+	})
+	for i, span := range summary {
+		if t.Name == "" || span.Kind != algesta.Code || span.Text != t.Name {
+			continue
+		}
+		summary[i] = algesta.Span{Text: cmp.Or(t.Service, t.Name)}
+		if !said {
+			summary[i].Text += " in " + t.Environment
+			said = true
+		}
+	}
+	return said
 }
 
 // versions are the tags of the plan's image before and after, "" where it has none or more than one image.

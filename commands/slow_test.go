@@ -92,6 +92,11 @@ func TestTheDiagnosisOfAFailedRolloutIsTriedAgain(t *testing.T) {
 	w.idle()
 	require.EqualValues(t, 3, c.tries.Load())
 	require.Len(t, w.said(algesta.DiagnosePost), 1)
+	for _, p := range w.posts() {
+		if p.Kind == algesta.DiagnosePost {
+			require.Empty(t, p.Report.Buttons, "the end has Undo: that's the one button for it")
+		}
+	}
 }
 
 // TestADiagnosisIsStoredAfterItsTime has the cluster answer when the time of the whole job is up.

@@ -96,7 +96,7 @@ func TestWhatACommandIsNotAboutIsRefused(t *testing.T) {
 		"probe a.example.com -n prod": {"probe doesn't belong to an environment: leave out prod.", "probe a.example.com"},
 		"standup production":          {`I don't know what "production" means here.`, "standup"},
 		"standup -n production":       {"standup doesn't belong to an environment: leave out production.", "standup"},
-		"standup pod/x":               {"standup goes by itself: leave out pod/x.", "standup"},
+		"standup pod/x":               {"standup takes nothing more: leave out pod/x.", "standup"},
 		"audit 2h 3h":                 {`I don't know what "3h" means here.`, "audit since=2h"},
 	} {
 		t.Run(text, func(t *testing.T) {

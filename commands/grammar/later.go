@@ -7,7 +7,6 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/runbooks"
-	"github.com/3astronautas/algesta/words"
 )
 
 // later are words of kubectl and its neighbours that no runbook understands, with what they would do. The answer to
@@ -63,17 +62,8 @@ func (p Parser) notYet(rest []word) error {
 func (p Parser) refuse(no algesta.Text) error {
 	return &algesta.Error{
 		Kind: algesta.ErrUsage, Message: no,
-		Hint: algesta.Say("I know {}. {} tells more.", words.List(p.names()), algesta.Name(p.bot.Typed(helpWord))),
+		Hint: algesta.Say("{} lists what I can do.", algesta.Name(p.bot.Typed(helpWord))),
 	}
-}
-
-// names are the commands that there are, in the order of the help.
-func (p Parser) names() []string {
-	var names []string
-	for _, b := range p.books {
-		names = append(names, b.Name)
-	}
-	return append(names, Undo.Name, approvalsWord, freezesWord, whoamiWord, canIWord, helpWord)
 }
 
 // cannotList is the answer to a kind without a name: "status deployments -n production".

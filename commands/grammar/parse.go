@@ -175,7 +175,7 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 		return p.help(typed, n)
 	case whoamiWord, approvalsWord, freezesWord:
 		if len(typed) > n {
-			return Parsed{}, p.usage(algesta.Say("{} goes by itself: leave out {}.", name, clip(typed[n].text)), name)
+			return Parsed{}, p.usage(algesta.Say("{} takes nothing more: leave out {}.", name, clip(typed[n].text)), name)
 		}
 		return Parsed{Runbook: name}, nil
 	case canIWord:
@@ -337,7 +337,10 @@ func (p Parser) unknownVerb(typed []word, at int) error {
 	if near := words.Nearest(rest[0].bare(), one); near != "" {
 		return p.didYouMean(algesta.Say("I don't know the command \"{}\". Did you mean {}?", clip(rest[0].bare()), near), typed, at, 1, near)
 	}
-	return p.usage(algesta.Say("I don't know the command \"{}\". I know {}.", clip(rest[0].bare()), words.List(p.names())), helpWord)
+	return &algesta.Error{
+		Kind: algesta.ErrUsage, Message: algesta.Say("I don't know the command \"{}\".", clip(rest[0].bare())),
+		Hint: algesta.Say("{} lists what I know.", algesta.Name(p.bot.Typed(helpWord))),
+	}
 }
 
 // written is the verb that two words are when they're written as one ("roll back"), or the command whose argument they set ("set

@@ -39,7 +39,7 @@ func (r *reading) object(kind algesta.Kind, name string) error {
 // worksOn is the error for something that the command does not take.
 func (r *reading) worksOn(typed string) error {
 	if r.book.About.Nothing() {
-		return r.wrong("{} goes by itself: leave out {}.", r.book.Name, clip(typed))
+		return r.wrong("{} takes nothing more: leave out {}.", r.book.Name, clip(typed))
 	}
 	return r.wrong("{} works on {}, not on {}.", r.book.Name, r.book.About.Things(), clip(typed))
 }
