@@ -155,3 +155,57 @@ func TestWhatAQuotaRefusedIsComparedWithWhatItHasNow(t *testing.T) {
 		refusal,
 	)
 }
+
+// servingBefore is a revision before the refused one, whose two pods serve.
+const servingBefore = `apiVersion: apps/v1
+kind: ReplicaSet
+metadata:
+  name: ms-orders-production-old
+  namespace: production
+  uid: rs-old
+  creationTimestamp: '2026-03-01T12:00:00Z'
+  annotations: {deployment.kubernetes.io/revision: '4'}
+  labels: {app: ms-orders, environment: production}
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: ms-orders-production, uid: d-ms-orders, controller: true}]
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: ms-orders}}
+  template:
+    metadata: {labels: {app: ms-orders, environment: production}}
+    spec: {containers: [{name: ms-orders, image: "acralgestaproduction.azurecr.io/ms-orders:12344"}]}
+status: {replicas: 2, readyReplicas: 2}
+`
+
+func servingPod(name string) string {
+	return fmt.Sprintf(`apiVersion: v1
+kind: Pod
+metadata:
+  name: %s
+  namespace: production
+  labels: {app: ms-orders, environment: production}
+  creationTimestamp: '2026-03-01T12:00:00Z'
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: ms-orders-production-old, uid: rs-old, controller: true}]
+spec:
+  nodeName: aks-stdar-1
+  containers: [{name: ms-orders, image: "acralgestaproduction.azurecr.io/ms-orders:12344"}]
+status:
+  phase: Running
+  conditions: [{type: Ready, status: 'True', lastTransitionTime: '2026-03-01T12:01:00Z'}]
+  containerStatuses:
+  - {name: ms-orders, ready: true, image: "acralgestaproduction.azurecr.io/ms-orders:12344", state: {running: {startedAt: '2026-03-01T12:00:30Z'}}}
+`, name)
+}
+
+// A quota refused the new pods and has room again; until their controller tries once more, the old ones serve and nothing else is wrong.
+// Nobody hears that this is healthy.
+func TestARolloutThatWaitsForTheNextTryIsNotHealthy(t *testing.T) {
+	t.Parallel()
+	s := refusedWith(t, "quota-exceeded", quotaOf("3500m", "4"), servingBefore, servingPod("old-1"), servingPod("old-2"))
+	d := diagnosis.Diagnose(s, facts.Ref{Kind: facts.KindDeployment, Namespace: "production", Name: "ms-orders-production"})
+	require.Equal(t, diagnosis.Sick, d.Verdict, d.Text())
+	require.Contains(
+		t, d.Text(), "ResourceQuota production-quota refused a pod of ms-orders-production and has room again: the rollout goes on with the "+
+			"controller's next attempt",
+	)
+	require.Contains(t, d.Text(), "Wait: the controller tries again on its own, at most 17 min after its last attempt.")
+}

@@ -39,6 +39,9 @@ func impactOf(s *facts.Snapshot, r *root) Impact {
 			wording = append(wording, impact.Text)
 		}
 	}
+	if len(wording) == 0 && r.Subject.Kind == facts.KindNode && worst.Level != rules.Outage {
+		worst.Text = "No workload lacks a pod because of it."
+	}
 	if len(wording) > 0 {
 		worst.Text = words.Capital(words.Few(slices.Compact(wording), 4)) + "."
 	}

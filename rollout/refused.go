@@ -68,6 +68,9 @@ func replicaFailure(set *appsv1.ReplicaSet) string {
 	return ""
 }
 
+// Refused reports that the API server refuses pods which the current revision wants: whether these could start isn't known.
+func (r Rollout) Refused() bool { return r.Controller != nil && r.refused() != "" }
+
 // refused is why the controller may not make a pod that it wants, "" when it may or wants none: the condition of a ReplicaSet stays
 // until its next sync, also when its last pod has been made.
 func (r Rollout) refused() string {

@@ -99,6 +99,22 @@ func TestStatusOfAFailingRolloutPutsTheTroubleFirst(t *testing.T) {
 	require.Contains(t, lines[6], "aaaaa | crashing (CrashLoopBackOff) | 3")
 }
 
+// What a full quota holds back could start: nobody is told that it can't, and led away from it.
+func TestARestartOfWhatAQuotaRefusesSaysNothingOfItsVersion(t *testing.T) {
+	t.Parallel()
+	const advice = "A restart doesn't fix a version that can't start"
+	s := rolling()
+	rollouttest.Refusing(s.sets[2], rollouttest.OverQuota)
+	p, err := planned(t, s, "restart", nil)
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(words(p.Warnings), " "), advice)
+	s = rolling()
+	rollouttest.Crashing(s.pod(3, "aaaaa", time.Minute), 3, noon)
+	p, err = planned(t, s, "restart", nil)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(words(p.Warnings), " "), advice)
+}
+
 func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
 	t.Parallel()
 	s := rolling()

@@ -136,3 +136,22 @@ func factOf(p algesta.Plan, label string) string {
 	}
 	return ""
 }
+
+// Someone changes the template of a paused Deployment: the revision that runs is as old as it was, and keeps its cause.
+func TestWhatIsStoredWhileAPauseLastsMakesNoRevisionYounger(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	undone := noon.Add(-6 * time.Minute)
+	current := s.sets[2]
+	current.Annotations["deployment.kubernetes.io/revision-history"] = "1"
+	current.Annotations["kubernetes.io/change-cause"] = "undo of c-2, back to 12345 by Marta (c-9)"
+	current.Annotations[algesta.CauseTemplateAnnotation] = hashOf(s.deployment.Spec.Template)
+	current.Annotations[algesta.TemplateChangedAnnotation] = undone.Format(time.RFC3339)
+	s.deployment.Spec.Paused, s.deployment.Status.UpdatedReplicas = true, 0
+	s.deployment.Spec.Template = template("12350", nil)
+	moment := metav1.NewTime(noon.Add(-4 * time.Second))
+	s.deployment.ManagedFields = []metav1.ManagedFieldsEntry{{
+		Manager: "kubectl-set", Time: &moment, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{}}}}`),
+	}}
+	require.Equal(t, [2]string{"6 min ago", "undo of c-2, back to 12345 by Marta (c-9)"}, told(t, s, input("history", nil))["3 (a restart)"])
+}

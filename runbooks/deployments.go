@@ -102,12 +102,15 @@ type running struct {
 	since      time.Time          // zero where it isn't known
 	outside    bool               // someone else rolled back to what runs: the change-cause is about an earlier time
 	restarts   int32
+	serving    []string // the versions of its ready pods, where some are not renewed yet
+	renewed    int      // how many of these have the version that is wanted
 }
 
 // The ranks of workloads, the worst first.
 const (
 	noneReady = iota
 	someReady
+	stuck
 	rollingOut
 	allReady
 	scaledToZero
@@ -121,10 +124,39 @@ func (r running) rank() int {
 		return noneReady
 	case r.Ready < r.Desired:
 		return someReady
-	case !r.Done():
-		return rollingOut
+	case r.Done():
+		return allReady
+	case r.refused():
+		return stuck
 	}
-	return allReady
+	return rollingOut
+}
+
+// refused reports that the controller can't go on with a rollout as it is: pods or a ReplicaSet were refused, or its time is up.
+func (r running) refused() bool {
+	return r.deployment != nil && slices.ContainsFunc(r.deployment.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+		return c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue ||
+			c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse
+	})
+}
+
+// version is what a workload runs; while a rollout isn't over, what its ready pods still are as well: "12345 → 12344 (0 of 2)".
+func (r running) version() string {
+	wanted := versionsOf(r.Template.Spec)
+	old := slices.DeleteFunc(slices.Clone(r.serving), func(v string) bool { return v == wanted })
+	if len(old) == 0 {
+		return wanted
+	}
+	return fmt.Sprintf("%s → %s (%d of %d)", strings.Join(old, ", "), wanted, r.renewed, r.Desired)
+}
+
+// versionsOf are the versions of a pod's containers.
+func versionsOf(spec corev1.PodSpec) string {
+	var versions []string
+	for _, c := range spec.Containers {
+		versions = append(versions, rollout.Version(c.Image))
+	}
+	return strings.Join(versions, ", ")
 }
 
 // workloadsReport is the answer made of what was read.
@@ -148,10 +180,13 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 	case ranks[noneReady] > 0:
 		report.Tone = algesta.Bad
 		report.Title = algesta.Say("{}, {} without a ready pod", report.Title, ranks[noneReady])
-	case ranks[someReady] > 0:
+	case ranks[someReady] > 0, ranks[stuck] > 0:
 		report.Tone = algesta.Warning
 	case len(all) == 0:
 		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no workloads", whereOf(in))
+	}
+	if n := ranks[stuck]; n > 0 {
+		report.Title = algesta.Say("{}, {} with a rollout that's stuck", report.Title, n)
 	}
 	if n := ranks[rollingOut]; n > 0 {
 		report.Title = algesta.Say("{}, {} rolling out", report.Title, n)
@@ -215,6 +250,14 @@ func (p *inPlace) running() (all []running, strangers int) {
 			continue
 		}
 		all[at].restarts += rollout.Restarts(pod)
+		if v := versionsOf(pod.Spec); all[at].Updated < all[at].Total && rollout.IsReady(pod) {
+			if !slices.Contains(all[at].serving, v) {
+				all[at].serving = append(all[at].serving, v)
+			}
+			if v == versionsOf(all[at].Template.Spec) {
+				all[at].renewed++
+			}
+		}
 		if made := pod.CreationTimestamp.Time; owner.Kind != "ReplicaSet" && (all[at].since.IsZero() || made.Before(all[at].since)) {
 			all[at].since = made
 		}
@@ -256,10 +299,6 @@ func (p *inPlace) row(r running, now time.Time) []algesta.Text {
 	if !r.since.IsZero() {
 		since = span(now.Sub(r.since))
 	}
-	var versions []string
-	for _, c := range r.Template.Spec.Containers {
-		versions = append(versions, rollout.Version(c.Image))
-	}
 	change := rollout.CauseOf(r.Annotations, r.TemplateHash)
 	if r.outside {
 		change = rollout.ChangedOutside
@@ -269,6 +308,6 @@ func (p *inPlace) row(r running, now time.Time) []algesta.Text {
 	}
 	return []algesta.Text{
 		algesta.Say("{}", algesta.Name(r.name)), algesta.Say("{}", r.Kind), algesta.Say("{} of {}", r.Ready, r.Desired),
-		orDash(quote(strings.Join(versions, ", "))), algesta.Say("{}", restarts), algesta.Say("{}", since), orDash(change),
+		orDash(quote(r.version())), algesta.Say("{}", restarts), algesta.Say("{}", since), orDash(change),
 	}
 }

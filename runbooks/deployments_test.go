@@ -91,3 +91,29 @@ func TestWorkloadsOfALargeEnvironmentAreBounded(t *testing.T) {
 	s.lists["PodList"] = []any{corev1.Pod{}}
 	require.Contains(t, asked(t, s, "deployments", "namespace", nil), "201 more workloads not shown.")
 }
+
+// What a rollout hasn't reached yet doesn't run: the list says what does, and that a refused rollout goes nowhere.
+func TestAListOfWorkloadsSaysWhatRunsDuringARollout(t *testing.T) {
+	t.Parallel()
+	s := gateway()
+	d := rollouttest.Deployment()
+	d.Spec.Template.Spec.Containers[0].Image = registry + "12346"
+	d.Status.Replicas, d.Status.UpdatedReplicas = 4, 0
+	s.lists["DeploymentList"] = []any{*d}
+	for _, rs := range rollouttest.Revisions(rollouttest.Deployment()) {
+		s.lists["ReplicaSetList"] = append(s.lists["ReplicaSetList"], *rs)
+	}
+	s.lists["PodList"] = []any{*rollouttest.Pod(3, "a", time.Hour), *rollouttest.Pod(3, "b", time.Hour)}
+	for i := range s.lists["PodList"] {
+		pod := s.lists["PodList"][i].(corev1.Pod)
+		pod.Spec.Containers = []corev1.Container{{Name: "api-gateway", Image: registry + "12345"}}
+		s.lists["PodList"][i] = pod
+	}
+	got := asked(t, s, "deployments", "namespace", nil)
+	require.Equal(t, "production: 1 of 1 workload ready, 1 rolling out", got[0])
+	require.Contains(t, got[2], "| 4 of 4 | 12345 → 12346 (0 of 4) |")
+
+	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue}}
+	s.lists["DeploymentList"] = []any{*d}
+	require.Equal(t, "production: 1 of 1 workload ready, 1 with a rollout that's stuck", asked(t, s, "deployments", "namespace", nil)[0])
+}

@@ -200,7 +200,7 @@ func (s deploymentState) stateWarnings() []algesta.Text {
 	if t, trouble := s.rollout.Trouble(s.in.Command.At); trouble {
 		return []algesta.Text{t}
 	}
-	if s.d.Replicas() > 0 && !s.rollout.Done() {
+	if s.d.Replicas() > 0 && !s.d.Spec.Paused && !s.rollout.Done() {
 		fresh, old := s.rollout.Ready()
 		return []algesta.Text{
 			algesta.Say("A rollout is still under way: {} of {} ready, {} serving.", fresh, s.rollout.Desired(), count(old, "old pod")),

@@ -3,6 +3,7 @@ package runbooks_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,6 +58,13 @@ func TestAResumeSaysWhatItRollsOut(t *testing.T) {
 	require.Equal(t, "…/api-gateway:12345 → …/api-gateway:12346", p.Facts[0].Value.String())
 	require.Contains(t, words(p.Warnings), "What was changed while it was paused is rolled out now: this isn't an undo of the pause alone.")
 	require.Equal(t, hashOf(pausedGateway().deployment.Spec.Template), p.Template)
+	for _, runbook := range []string{"resume", "scale"} {
+		s := pausedGateway()
+		s.deployment.Status.UpdatedReplicas = 0
+		p, err := planned(t, s, runbook, map[string]algesta.Args{"scale": {"replicas": int64(5)}}[runbook])
+		require.NoError(t, err)
+		require.NotContains(t, strings.Join(words(p.Warnings), " "), "under way", "what is paused doesn't roll out")
+	}
 	require.Equal(t, "pause", p.Undo.Runbook)
 
 	same := gateway()

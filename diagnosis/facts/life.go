@@ -55,7 +55,7 @@ func Began(d *appsv1.Deployment, set metav1.Object, template string) (began time
 	}
 	var latest time.Time
 	slack := oneRollout
-	if d != nil && d.Annotations[revisionAnnotation] == annotations[revisionAnnotation] {
+	if d != nil && d.Annotations[revisionAnnotation] == annotations[revisionAnnotation] && !heldBack(d) {
 		var outside bool
 		if latest, outside = changedBy(d, created); outside {
 			slack = clocksApart
@@ -69,6 +69,10 @@ func Began(d *appsv1.Deployment, set metav1.Object, template string) (began time
 	}
 	return latest, true // someone who noted a cause of their own may have noted it now
 }
+
+// heldBack reports that the Deployment's template may have been changed while it's paused: no ReplicaSet has that template yet, and what
+// the Deployment shows of its last change is about none.
+func heldBack(d *appsv1.Deployment) bool { return d.Spec.Paused && d.Status.UpdatedReplicas == 0 }
 
 const (
 	oneRollout  = 10 * time.Minute // how much later than a change its rollout is up: progressDeadlineSeconds by default

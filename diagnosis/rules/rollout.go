@@ -36,12 +36,13 @@ var rolloutRules = []Rule{
 		snapshot: rolloutPaused,
 	},
 	{
-		ID:       "rollout-stuck",
-		Family:   "rollouts",
-		Class:    ClassRollout,
-		Symptom:  true,
-		Signal:   "Progressing=False/ProgressDeadlineExceeded",
-		Cause:    "always a symptom: the new pods do not become ready",
+		ID:      "rollout-stuck",
+		Family:  "rollouts",
+		Class:   ClassRollout,
+		Symptom: true,
+		Signal: "Progressing=False/ProgressDeadlineExceeded; or ReplicaFailure of the newest ReplicaSet, which still lacks pods, although " +
+			"what refused them would take them now",
+		Cause:    "always a symptom: the new pods do not become ready, or their controller waits before it tries again",
 		Remedy:   "find out why the new pods do not start; roll back meanwhile",
 		Source:   "Deployment condition Progressing",
 		snapshot: rolloutStuck,
@@ -124,10 +125,7 @@ func rolloutPaused(s *facts.Snapshot) []*Finding {
 			Sure:    High,
 			Level:   Latent,
 			Shown:   []facts.Evidence{{Object: w.Ref, Field: "spec.paused", Quote: "true"}},
-			Remedy: Remedy{
-				Text:    "Resume the rollout, or undo the change.",
-				Command: fmt.Sprintf("kubectl rollout resume deployment/%s -n %s", w.Ref.Name, w.Ref.Namespace),
-			},
+			Remedy:  command(w, "resume", "Resume the rollout, or undo the change."),
 		}
 		for _, c := range d.Status.Conditions {
 			if c.Type == appsv1.DeploymentProgressing && c.Reason == "DeploymentPaused" {
@@ -153,6 +151,9 @@ func rolloutStuck(s *facts.Snapshot) []*Finding {
 	for _, w := range s.Workloads() {
 		if w.Rollout == nil || w.Desired == 0 {
 			continue
+		}
+		if f := waitsForTheNextTry(s, w); f != nil {
+			found = append(found, f)
 		}
 		for _, c := range w.Rollout.Deployment.Status.Conditions {
 			if c.Type != appsv1.DeploymentProgressing || c.Status != corev1.ConditionFalse || c.Reason != "ProgressDeadlineExceeded" {
@@ -198,6 +199,36 @@ func rolloutStuck(s *facts.Snapshot) []*Finding {
 		}
 	}
 	return found
+}
+
+// longestRetry is how long the controllers of Kubernetes wait at most between two attempts (client-go's workqueue).
+const longestRetry = 17 * time.Minute
+
+// waitsForTheNextTry finds a rollout whose pods were refused and would be taken now: until the controller tries again nothing happens, and
+// nothing else shows that the rollout isn't over.
+func waitsForTheNextTry(s *facts.Snapshot, w *facts.Workload) *Finding {
+	set := w.Current()
+	if set == nil || w.Unread || w.CountCurrent() >= w.Desired || set.Spec.Replicas == nil || set.Status.Replicas >= *set.Spec.Replicas {
+		return nil
+	}
+	for _, d := range deniedByStatus(s, w) {
+		if d.set != set.Name || !isHistory(s, w, d) {
+			continue
+		}
+		what := "Pods of " + w.Ref.Name + " were refused and would be taken now"
+		if refusal, is := facts.ReadQuotaRefusal(d.message); is {
+			what = fmt.Sprintf("ResourceQuota %s refused a pod of %s and has room again", refusal.Quota, w.Ref.Name)
+		}
+		return &Finding{
+			Subject: w.Ref, Hits: []facts.Ref{w.Ref}, Effect: CannotCreate, Sure: High, Level: Degraded, Since: d.since,
+			What:  what + ": the rollout goes on with the controller's next attempt",
+			Shown: []facts.Evidence{d.shown},
+			Remedy: Remedy{Text: fmt.Sprintf(
+				"Wait: the controller tries again on its own, at most %s after its last attempt.", words.Span(longestRetry),
+			)},
+		}
+	}
+	return nil
 }
 
 func unready(pods []*corev1.Pod) []*corev1.Pod {
