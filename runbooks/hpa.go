@@ -114,7 +114,7 @@ func scalersReport(found []scaler, in Input) algesta.Report {
 	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{} in {}: all have room", count(len(found), "autoscaler"), whereOf(in))}
 	if len(found) == 1 {
 		report.Title = algesta.Say(
-			"{} in {}: {} {}",
+			"{} in {}: {}, autoscaled {}",
 			algesta.Name(first.Name),
 			whereOf(in),
 			count(first.Status.CurrentReplicas, "pod"),
@@ -286,8 +286,9 @@ func lastScaling(s scaler, events []corev1.Event, in Input) []algesta.Text {
 		return nil
 	}
 	ago := span(in.Command.At.Sub(newest.LastTimestamp.Time))
-	if newest.Message == "" {
+	said := strings.TrimSuffix(strings.TrimSpace(newest.Message), "; reason:") // the controller writes it also where it has none
+	if said == "" {
 		return []algesta.Text{algesta.Say("Last scaling, {} ago.", ago)}
 	}
-	return []algesta.Text{algesta.Say("Last scaling, {} ago: {}.", ago, quote(newest.Message))}
+	return []algesta.Text{algesta.Say("Last scaling, {} ago: {}.", ago, quote(strings.TrimSuffix(said, ".")))}
 }

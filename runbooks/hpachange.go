@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta"
+	wordsof "github.com/3astronautas/algesta/words"
 )
 
 // autoscaleVerb is a policy's word for every change of an autoscaler's bounds.
@@ -244,7 +245,10 @@ func (s scalerAndDeployment) scalerWarnings(to bounds, after int32) []algesta.Te
 		out = append(out, algesta.Say("It has no measurements now ({}), so it only keeps the pods within its bounds.", quote(active.Reason)))
 	}
 	if after < s.d.Replicas() {
-		out = append(out, algesta.Say("Within seconds there are {} less, whatever the load is.", count(s.d.Replicas()-after, "pod")))
+		out = append(out, algesta.Say(
+			"{} {} removed within seconds, whatever the load is.",
+			count(s.d.Replicas()-after, "pod"), wordsof.Verb(s.d.Replicas()-after, "is", "are"),
+		))
 	}
 	return append(out, boundsOwners(s.scaler, to)...)
 }

@@ -171,7 +171,7 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(
 		t,
-		[]string{"A single pod: each restart of it is an outage.", "Within seconds there are 3 pods less, whatever the load is."},
+		[]string{"A single pod: each restart of it is an outage.", "3 pods are removed within seconds, whatever the load is."},
 		words(p.Warnings),
 	)
 	s := scaled(nil)

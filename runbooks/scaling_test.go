@@ -84,6 +84,11 @@ func TestAutoscalersSayWhatHoldsThem(t *testing.T) {
 	require.Len(t, one, 4)
 	require.Equal(t, "Last scaling, 60 min ago: New size: 4; reason: cpu resource utilization (percentage of request) above target.", one[3])
 
+	last := s.lists["EventList"][0].(corev1.Event)
+	last.Message = "New size: 4; reason: "
+	s.lists["EventList"][0] = last
+	require.Equal(t, "Last scaling, 60 min ago: New size: 4.", tells(t, s, regarding("hpa", "horizontalpodautoscaler/full"))[3])
+
 	scaled := cpuScaler("front-hpa", 4, 3, 3, 40, scalingActive)
 	scaled.Spec.ScaleTargetRef.Name = "front-production"
 	other := cpuScaler("other-hpa", 4, 3, 3, 40, scalingActive)
@@ -91,7 +96,7 @@ func TestAutoscalersSayWhatHoldsThem(t *testing.T) {
 	for _, name := range []string{"front", "front-production", "front-hpa"} {
 		both := listed{lists: map[string][]any{"HorizontalPodAutoscalerList": {scaled, other}}}
 		of := tells(t, both, regarding("hpa", "horizontalpodautoscaler/"+name))
-		require.Equal(t, "front-hpa in production: 3 pods 2–4", of[0], name)
+		require.Equal(t, "front-hpa in production: 3 pods, autoscaled 2–4", of[0], name)
 	}
 
 	_, err := ask(t, s, regarding("hpa", "horizontalpodautoscaler/none"))

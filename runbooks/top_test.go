@@ -48,8 +48,8 @@ func TestPodsNearestToALimitAreFirst(t *testing.T) {
 	require.Equal(t, []string{
 		"production: 3 pods use 0.51 cpu and 1.06Gi memory",
 		"pod | cpu | cpu requested | cpu limit | memory | memory requested | memory limit",
-		"tight | 0.01 | 0.1 | none | 486Mi | 256Mi | 512Mi (95 % used)",
-		"calm | 0.5 | 0.1 | none | 600Mi | 256Mi | none",
+		"tight | 10m | 0.1 | none | 486Mi | 256Mi | 512Mi (94 % used)",
+		"calm | 500m | 0.1 | none | 600Mi | 256Mi | none",
 		"young | – | none | none | – | none | none",
 		"1 pod without a measurement yet.",
 	}, got)
@@ -86,10 +86,10 @@ func TestTheFullestNodesAreFirst(t *testing.T) {
 	}, instead: map[string]error{}}
 	in := regarding("top nodes", "")
 	got := tells(t, stand, in)
-	require.Contains(t, got[0], ", the fullest is b at 95 %")
+	require.Contains(t, got[0], ", the fullest is b at 94 %")
 	require.Equal(t, []string{
-		"b | 1 of 2 (50 %) | 0 of 2 (0 %) | 3.8Gi of 4Gi (95 %) | 0 of 4Gi (0 %)",
-		"a | 0.5 of 2 (25 %) | 1 of 2 (50 %) | 1Gi of 4Gi (25 %) | 0 of 4Gi (0 %)",
+		"b | 1000m of 2 (50 %) | 0 of 2 (0 %) | 3891Mi of 4Gi (94 %) | 0 of 4Gi (0 %)", // 94.99 %: kubectl top cuts it off
+		"a | 500m of 2 (25 %) | 1 of 2 (50 %) | 1024Mi of 4Gi (25 %) | 0 of 4Gi (0 %)",
 		"c | – | 0 of 2 (0 %) | – | 0 of 4Gi (0 %)",
 	}, got[2:])
 

@@ -98,8 +98,8 @@ func topNodesReport(a *nodesAndPods, used map[string]use, usedErr error, in Inpu
 		cpu, memory := *n.Status.Allocatable.Cpu(), *n.Status.Allocatable.Memory()
 		table.Rows = append(table.Rows, []algesta.Text{
 			algesta.Say("{}", algesta.Name(n.Name)),
-			ofAll(measured, u.cpu, cpu), ofAll(counted, requested[n.Name].cpu, cpu),
-			ofAll(measured, u.memory, memory), ofAll(counted, requested[n.Name].memory, memory),
+			ofAll(measured, milli(u.cpu), u.cpu, cpu), ofAll(counted, amount(requested[n.Name].cpu), requested[n.Name].cpu, cpu),
+			ofAll(measured, mebi(u.memory), u.memory, memory), ofAll(counted, amount(requested[n.Name].memory), requested[n.Name].memory, memory),
 		})
 	}
 	said := asTyped(in)
@@ -117,15 +117,21 @@ func shareOf(part, all resource.Quantity) float64 {
 	return part.AsApproximateFloat64() / all.AsApproximateFloat64()
 }
 
-func percent(share float64) string { return fmt.Sprintf("%d %%", int(share*100+0.5)) }
+// percent is cut off, as kubectl top does.
+func percent(share float64) string { return fmt.Sprintf("%d %%", int(share*100)) }
 
 // ofAll is a cell such as "0.5 of 2 (25 %)", a dash where the part isn't known.
-func ofAll(known bool, part, all resource.Quantity) algesta.Text {
+func ofAll(known bool, said string, part, all resource.Quantity) algesta.Text {
 	switch {
 	case !known:
 		return algesta.Say("–")
 	case all.IsZero():
-		return algesta.Say("{}", amount(part))
+		return algesta.Say("{}", said)
 	}
-	return algesta.Say("{} of {} ({})", amount(part), amount(all), percent(shareOf(part, all)))
+	return algesta.Say("{} of {} ({})", said, amount(all), percent(shareOf(part, all)))
 }
+
+// milli is cpu that is used, and mebi memory that is, as kubectl top shows them: "87m", "394Mi".
+func milli(q resource.Quantity) string { return fmt.Sprintf("%dm", q.MilliValue()) }
+
+func mebi(q resource.Quantity) string { return fmt.Sprintf("%dMi", q.Value()/(1<<20)) }

@@ -158,17 +158,17 @@ func topPodsReport(
 	table := algesta.Table{Head: []string{"pod", "cpu", "cpu requested", "cpu limit", "memory", "memory requested", "memory limit"}}
 	for _, p := range all {
 		row := []algesta.Text{algesta.Say("{}", algesta.Name(p.Name))}
-		row = append(row, useCells(p.measured, p.cpu, p.requests.cpu, p.limits.cpu)...)
-		table.Rows = append(table.Rows, append(row, useCells(p.measured, p.memory, p.requests.memory, p.limits.memory)...))
+		row = append(row, useCells(p.measured, milli(p.cpu), p.cpu, p.requests.cpu, p.limits.cpu)...)
+		table.Rows = append(table.Rows, append(row, useCells(p.measured, mebi(p.memory), p.memory, p.requests.memory, p.limits.memory)...))
 	}
 	return withTable(report, table, "pod", append(said, more...)...)
 }
 
 // useCells are what is used, what of it was requested, and the limit with how much of it is used.
-func useCells(measured bool, used, requested, limit resource.Quantity) []algesta.Text {
+func useCells(measured bool, said string, used, requested, limit resource.Quantity) []algesta.Text {
 	cells := []algesta.Text{algesta.Say("–"), algesta.Say("none"), algesta.Say("none")}
 	if measured {
-		cells[0] = algesta.Say("{}", amount(used))
+		cells[0] = algesta.Say("{}", said)
 	}
 	if !requested.IsZero() {
 		cells[1] = algesta.Say("{}", amount(requested))
