@@ -137,6 +137,11 @@ func (p Plan) Objects() []Object {
 	return out
 }
 
+// TouchesCluster reports whether a plan changes anything outside of the bot's own record: a freeze doesn't.
+func (p Plan) TouchesCluster() bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Object.Kind != FreezeKind })
+}
+
 // Rest is what is left of an approved plan, whose first changes are made already, with the values of a plan that was made again and has
 // them unredacted. ok is false where the new plan doesn't end with exactly the changes that are left, or is of other images: then what
 // would run is not what was approved.

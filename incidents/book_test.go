@@ -136,17 +136,17 @@ func TestAnIncidentEndsOnlyWhenTheClusterSaysSo(t *testing.T) {
 		},
 		"the caches can't be trusted": {
 			unchecked: map[string]string{CrashLoop: "Couldn't check pods: My view of this cluster isn't complete right now."}, look: well,
-			says: "Couldn't check whether it is over: Couldn't check pods: My view of this cluster isn't complete right now.",
+			says: "I can't tell whether it's over. Couldn't check pods: My view of this cluster isn't complete right now.",
 		},
 		"the diagnosis was refused": {
 			look: func(algesta.Signal) Found {
 				return Found{Unknown: "I don't have permission to list pods in production."}
 			},
-			says: "Couldn't check whether it is over: I don't have permission to list pods in production.",
+			says: "I can't tell whether it's over. I don't have permission to list pods in production.",
 		},
 		"the cluster doesn't answer": {
 			look: func(algesta.Signal) Found { return Found{Unknown: "The cluster aks does not answer."} },
-			says: "Couldn't check whether it is over: The cluster aks does not answer.",
+			says: "I can't tell whether it's over. The cluster aks does not answer.",
 		},
 		"the signal goes on, and a diagnosis finds nothing": {signals: []algesta.Signal{crash("ms-orders")}, look: well},
 	} {

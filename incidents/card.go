@@ -37,7 +37,7 @@ func Card(i algesta.Incident, past Past) algesta.Report {
 		add(cause(i))
 		add(changes(i))
 		if i.Unchecked != "" {
-			add(algesta.Say("⚠ Couldn't check whether it is over: {}", algesta.Dated(i.Unchecked)))
+			add(algesta.Say("⚠ I can't tell whether it's over. {}", algesta.Dated(i.Unchecked)))
 		}
 		add(next(i))
 		r.Buttons = i.Buttons
@@ -71,6 +71,9 @@ func title(i algesta.Incident) algesta.Text {
 	what := algesta.Dated(strings.TrimSuffix(i.Cause.What, "."))
 	switch i.State {
 	case algesta.IncidentResolved:
+		if !seenItself(i) {
+			return algesta.Say("{}: this is over ({})", called(i), what)
+		}
 		return algesta.Say("{} is healthy again (it was: {})", called(i), what)
 	case algesta.IncidentMerged:
 		return algesta.Say("{} is part of another incident", called(i))
@@ -79,7 +82,16 @@ func title(i algesta.Incident) algesta.Text {
 	is := map[algesta.Severity]string{
 		algesta.Critical: "is down", algesta.Degraded: "is degraded", algesta.Latent: "is at risk",
 	}[i.Cause.Severity]
+	if s := i.Signals[0]; i.About.Service == "" && strings.HasPrefix(i.Cause.What, s.Kind+" "+s.Name+" ") {
+		return algesta.Say("{} ({})", what, i.About.Environment) // it names itself
+	}
 	return algesta.Say("{} {}: {}", called(i), is, what)
+}
+
+// seenItself reports whether what the incident is about was seen to be sick itself, and so was seen to be well at its end. Of what only
+// hung on something else, such as a full quota, nothing is known but that this is over.
+func seenItself(i algesta.Incident) bool {
+	return i.About.Name == "" || slices.ContainsFunc(i.Signals, func(s algesta.Signal) bool { return s.Name == i.About.Name })
 }
 
 // small says which incident it is, and what saw it.
@@ -141,8 +153,8 @@ func changes(i algesta.Incident) algesta.Text {
 	switch {
 	case i.Recent != "":
 		return algesta.Say("{} {}", algesta.Strong("Shortly before:"), algesta.Dated(i.Recent))
-	case i.Cause.Change != "":
-		return algesta.Say("{} {}", algesta.Strong("Shortly before:"), algesta.Dated(i.Cause.Change))
+	case i.Cause.Change != "": // it may have come after the beginning
+		return algesta.Say("{} {}", algesta.Strong("Nearest change:"), algesta.Dated(i.Cause.Change))
 	}
 	return nil
 }

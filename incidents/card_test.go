@@ -67,3 +67,26 @@ i-7f3a9k2mq4x8 · seen by crash-loop
 Resolved after 11 min, 2026-11-22 12:11 UTC (Rollback by Luis, approved by Carla)
 3rd time this week`, text(Card(i, Past{})))
 }
+
+// At the end of what a full quota did to a service, nothing is known of the service but that this is over.
+func TestACardSaysNoMoreThanWasSeen(t *testing.T) {
+	t.Parallel()
+	i := algesta.Incident{
+		ID: "i-7f3a9k2mq4x8", State: algesta.IncidentResolved, OpenedAt: noon, ResolvedAt: noon.Add(time.Minute),
+		About:   algesta.Target{Service: "ms-orders", Environment: "production", Name: "ms-orders-production"},
+		Signals: []algesta.Signal{{Rule: QuotaFull, Kind: "ResourceQuota", Namespace: "production", Name: "production-quota"}},
+		Cause:   algesta.IncidentCause{What: "ResourceQuota production-quota is used up", Severity: algesta.Degraded},
+	}
+	require.Equal(t, "ms-orders in production: this is over (ResourceQuota production-quota is used up)", title(i).String())
+	i.Signals[0] = algesta.Signal{Rule: CrashLoop, Kind: "Deployment", Namespace: "production", Name: "ms-orders-production"}
+	require.Contains(t, title(i).String(), "ms-orders in production is healthy again")
+
+	i.State, i.About = algesta.IncidentOpen, algesta.Target{Environment: "production"}
+	i.Signals = []algesta.Signal{{Rule: NodeNotReady, Kind: "Node", Name: "aks-1"}}
+	i.Cause.What, i.Unchecked = "Node aks-1 does not answer", "Couldn't check nodes: the cluster doesn't answer."
+	i.Cause.Change = "Revision 4 of ms-orders was rolled out 2026-11-22 12:01 UTC."
+	require.Equal(t, "Node aks-1 does not answer (production)", title(i).String())
+	card := text(Card(i, Past{}))
+	require.Contains(t, card, "⚠ I can't tell whether it's over. Couldn't check nodes: the cluster doesn't answer.")
+	require.Contains(t, card, "Nearest change: Revision 4", "it came after the beginning, so not shortly before")
+}

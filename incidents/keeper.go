@@ -263,7 +263,7 @@ func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
 		k.fail(ctx, "reading what was changed", err)
 		return
 	}
-	if !found || !k.mayTell(ctx, last, *i) {
+	if !found || !last.Plan.TouchesCluster() || !k.mayTell(ctx, last, *i) {
 		return
 	}
 	start := began(*i)

@@ -37,6 +37,7 @@ type town struct {
 	lines     []algesta.Args
 	quicker   bool // another process stores first, once
 	alerts    map[string]algesta.Alert
+	last      *algesta.Request // the last change of whatever is asked about
 	keeper    *Keeper
 }
 
@@ -177,7 +178,12 @@ func (w *town) Incident(_ context.Context, id string) (algesta.Incident, bool, e
 
 // LastChange implements Records.
 func (w *town) LastChange(context.Context, algesta.Object) (algesta.Request, bool, error) {
-	return algesta.Request{}, false, nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil {
+		return algesta.Request{}, false, nil
+	}
+	return *w.last, true, nil
 }
 
 // Offer implements Records.
@@ -342,7 +348,7 @@ func TestACardSaysWhenTheClusterCannotBeAsked(t *testing.T) {
 				time.Sleep(20 * time.Minute)
 				require.Contains(t, w.card(), "is down")
 				if c.says != "" {
-					require.Contains(t, w.card(), "Couldn't check whether it is over: ")
+					require.Contains(t, w.card(), "I can't tell whether it's over. ")
 					require.Contains(t, w.card(), c.says)
 				}
 				w.set(func(w *town) { w.unseen, w.unread, w.panics, w.objects = nil, nil, false, running() })
