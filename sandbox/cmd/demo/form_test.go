@@ -71,6 +71,7 @@ func TestAFormAndTheHomeTabLeadToTheEnd(t *testing.T) {
 		picture("home"),
 		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
 		fits,
+		browser.Until(`document.getElementById("messages").scrollTop === 0`), // what waits is at the top
 		picture("phone-home"),
 		chromedp.Click("#messages [data-action=approve]"),
 		browser.Shows("dialog.confirm", "It runs at once"),

@@ -39,7 +39,11 @@ export function drawChannel(app, c) {
   const list = document.getElementById("messages");
   document.getElementById("channel-composer").hidden = atHome(app, c);
   if (atHome(app, c)) {
+    const what = "home" + app.me, opened = list.dataset.what !== what;
+    atEnd.delete(list); // a page is read from its top
+    list.dataset.what = what;
     sync(list, [drawHome(app)]);
+    if (opened) list.scrollTop = 0;
     return;
   }
   keepBottom(list, c.id + app.me, () => {
