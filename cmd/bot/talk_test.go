@@ -314,6 +314,7 @@ func (c *conversation) plain(s string) string {
 		{
 			`\bjust now\b`, "N s ago",
 		},
+		{`\bdone at once\b`, "done after N s"},
 		{`\b\d+ s\b`, "N s"},
 		{`\d\d:\d\d:\d\d UTC`, "HH:MM:SS UTC"},
 		{
