@@ -28,7 +28,7 @@ func (m NameError) Meant() (service, environment string) { return m.service, m.e
 // meant, a NameError is its cause. Names of what is not visible are neither suggested nor denied: there the target follows
 // from the template, and the policy decides.
 func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(algesta.Target) bool) (algesta.Target, error) {
-	l := look{Catalog: c, visible: visible}
+	l := lookup{Catalog: c, visible: visible}
 	service, env = bare(service), folded(env)
 	if env == "" {
 		return l.withoutEnvironment(service)
@@ -53,14 +53,14 @@ func bare(s string) string {
 	return s
 }
 
-// look is one question of one person.
-type look struct {
+// lookup is one question of one person.
+type lookup struct {
 	*Catalog
 	visible func(algesta.Target) bool
 }
 
 // in resolves a service in a known environment.
-func (l look) in(i int, service string) (algesta.Target, error) {
+func (l lookup) in(i int, service string) (algesta.Target, error) {
 	e := l.envs[i]
 	if service == "" {
 		return e.place(), nil
@@ -87,7 +87,7 @@ func (l look) in(i int, service string) (algesta.Target, error) {
 }
 
 // among looks the service up in what was discovered: by name, alias or Deployment.
-func (l look) among(e environment, found services, service string) (algesta.Target, bool) {
+func (l lookup) among(e environment, found services, service string) (algesta.Target, bool) {
 	for _, s := range []string{service, l.aliases[service]} {
 		if d, ok := found.deployment[s]; ok {
 			return e.target(s, d), true
@@ -101,7 +101,7 @@ func (l look) among(e environment, found services, service string) (algesta.Targ
 
 // amongGone looks the service up in what was there once: someone who asks why it does not answer isn't told that it never existed. Of
 // several Deployments of one service it is the one that was there last.
-func (l look) amongGone(i int, service string) (t algesta.Target, ok bool) {
+func (l lookup) amongGone(i int, service string) (t algesta.Target, ok bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	var last left
@@ -117,7 +117,7 @@ func (l look) amongGone(i int, service string) (t algesta.Target, ok bool) {
 }
 
 // byTemplate is where the service has to be if it exists; valid is false for what cannot be a name.
-func (l look) byTemplate(e environment, service string) (t algesta.Target, valid bool) {
+func (l lookup) byTemplate(e environment, service string) (t algesta.Target, valid bool) {
 	if alias, ok := l.aliases[service]; ok {
 		service = alias
 	}
@@ -132,7 +132,7 @@ func (l look) byTemplate(e environment, service string) (t algesta.Target, valid
 }
 
 // elsewhereOf finds a Deployment's name that was typed with another environment than its own.
-func (l look) elsewhereOf(not int, deployment string) (algesta.Target, bool) {
+func (l lookup) elsewhereOf(not int, deployment string) (algesta.Target, bool) {
 	for i, e := range l.envs {
 		found, _ := l.discovered(i)
 		service, ok := found.service[deployment]
@@ -147,7 +147,7 @@ func (l look) elsewhereOf(not int, deployment string) (algesta.Target, bool) {
 }
 
 // withoutEnvironment reads the environment out of a Deployment's own name, and asks for it where that is not possible.
-func (l look) withoutEnvironment(service string) (algesta.Target, error) {
+func (l lookup) withoutEnvironment(service string) (algesta.Target, error) {
 	if i, ok := l.words[service]; ok && l.visible(l.envs[i].place()) {
 		e := l.envs[i]
 		err := &algesta.Error{Kind: algesta.ErrUsage, Message: algesta.Say("Which service in {} do you mean?", e.Name)}
@@ -168,7 +168,7 @@ func (l look) withoutEnvironment(service string) (algesta.Target, error) {
 }
 
 // isService reports whether the word is a service's own name, or an alias, in some environment.
-func (l look) isService(word string) bool {
+func (l lookup) isService(word string) bool {
 	if _, ok := l.aliases[word]; ok || l.named[word] {
 		return true
 	}
@@ -183,7 +183,7 @@ func (l look) isService(word string) bool {
 
 // onlyTemplate is the one environment whose template fits the Deployment's name. A template that is only {service}
 // fits everything and says nothing.
-func (l look) onlyTemplate(deployment string) (at int, ok bool) {
+func (l lookup) onlyTemplate(deployment string) (at int, ok bool) {
 	at = -1
 	for i, e := range l.envs {
 		if _, fits := e.serviceOf(deployment); !fits || e.before+e.after == "" {
@@ -199,7 +199,7 @@ func (l look) onlyTemplate(deployment string) (at int, ok bool) {
 
 // whichEnvironment asks for the environment. It offers those where the service is, of those that the person may see, and never
 // chooses one. Where every environment was read and the service is in none, it says that instead.
-func (l look) whichEnvironment(service string) error {
+func (l lookup) whichEnvironment(service string) error {
 	var has, all []string
 	known, seen := map[string]bool{}, true
 	for i, e := range l.envs {
@@ -241,7 +241,7 @@ func (l look) whichEnvironment(service string) error {
 	return err
 }
 
-func (l look) unknownEnvironment(service, env string) error {
+func (l lookup) unknownEnvironment(service, env string) error {
 	var names, known []string
 	for word, i := range l.words {
 		if l.visible(l.envs[i].place()) {
@@ -266,7 +266,7 @@ func (l look) unknownEnvironment(service, env string) error {
 }
 
 // unknownService says that the service is not there, and which visible one was probably meant.
-func (l look) unknownService(e environment, found services, service string) error {
+func (l lookup) unknownService(e environment, found services, service string) error {
 	names := l.visibleServices(e, found)
 	known := slices.Clone(names)
 	meaning := map[string]string{}
@@ -301,7 +301,7 @@ func (l look) unknownService(e environment, found services, service string) erro
 }
 
 // visibleServices are the discovered services that the person may know of, sorted.
-func (l look) visibleServices(e environment, found services) []string {
+func (l lookup) visibleServices(e environment, found services) []string {
 	var names []string
 	for s, d := range found.deployment {
 		if l.visible(e.target(s, d)) {

@@ -130,8 +130,8 @@ func (r *root) missed() {
 	}
 }
 
-// asleep says of a workload that is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
-func (r *root) asleep() bool {
+// unneeded says of a workload that is scaled to zero that nothing needs it: no program fails without it, and no Ingress leads to it.
+func (r *root) unneeded() bool {
 	if r.Rule.Class != rules.ClassScale || len(r.callers) > 0 ||
 		slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return len(f.Calls) > 0 }) {
 		return false
@@ -196,7 +196,7 @@ func explains(a *root, b *rules.Finding) bool {
 	if a.Rule.Class == rules.ClassNode && b.Rule.ID == "volume-multi-attach" {
 		return true // the new pod waits for the disk that the node doesn't release
 	}
-	return b.Rule.Symptom || !apart(a.Pods, b.Pods)
+	return b.Rule.Symptom || !onOtherPods(a.Pods, b.Pods)
 }
 
 // within says that the pods of b are among those of a.
@@ -254,8 +254,8 @@ func lacksRoom(rule string) bool {
 	return false
 }
 
-// apart says that two findings are about different pods: one crashing pod does not explain another pod's crash.
-func apart(a, b []*corev1.Pod) bool {
+// onOtherPods says that two findings are about different pods: one crashing pod does not explain another pod's crash.
+func onOtherPods(a, b []*corev1.Pod) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return false
 	}

@@ -41,7 +41,7 @@ func Diagnose(s *facts.Snapshot, about facts.Ref) Diagnosis {
 		if !r.concerns(near) {
 			continue
 		}
-		if r.asleep() && (near.Everything || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode) {
+		if r.unneeded() && (near.Everything || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode) {
 			continue // nobody asked about it, and nothing needs it
 		}
 		for ref := range r.reach {
@@ -58,7 +58,7 @@ func Diagnose(s *facts.Snapshot, about facts.Ref) Diagnosis {
 	d.Advice = slices.DeleteFunc(advice(s, near), d.says)
 	d.Verdict, d.Summary = d.conclude(s, subject)
 	if at := slices.IndexFunc(roots, func(r *root) bool { return r.concerns(near) }); at >= 0 {
-		d.Summary += hangsOn(s, roots[at], subject)
+		d.Summary += dependencyOf(s, roots[at], subject)
 	}
 	return d
 }
@@ -84,8 +84,8 @@ func (r *root) concerns(near facts.Surroundings) bool {
 		slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return concerns(f, near) })
 }
 
-// strikes says that a cause hits the very object that was asked about, or explains something that does, and not only what is around it.
-func (r *root) strikes(subject facts.Ref) bool {
+// hitsDirectly says that a cause hits the very object that was asked about, or explains something that does, and not only what is around it.
+func (r *root) hitsDirectly(subject facts.Ref) bool {
 	hits := func(f *rules.Finding) bool {
 		return f.Subject == subject || slices.Contains(f.Hits, subject) ||
 			subject.Kind == facts.KindPod &&
@@ -114,7 +114,7 @@ func sortForSubject(roots []*root, subject facts.Ref) {
 	}
 	slices.SortStableFunc(roots, func(a, b *root) int {
 		miss := func(r *root) int {
-			if r.strikes(subject) {
+			if r.hitsDirectly(subject) {
 				return 0
 			}
 			return 1
@@ -123,8 +123,8 @@ func sortForSubject(roots []*root, subject facts.Ref) {
 	})
 }
 
-// hangsOn says how the asked object depends on a shared cause whose sentence does not name it; empty where it does.
-func hangsOn(s *facts.Snapshot, r *root, subject facts.Ref) string {
+// dependencyOf says how the asked object depends on a shared cause whose sentence does not name it; empty where it does.
+func dependencyOf(s *facts.Snapshot, r *root, subject facts.Ref) string {
 	if subject.Kind == "" || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode ||
 		strings.Contains(sentence(s, r.Finding), subject.Name) {
 		return ""

@@ -49,7 +49,7 @@ func chain(s *facts.Snapshot, r *root) Chain {
 
 // sentence is the cause and what it stops, such as "Secret x has no key uri, so no pod of ms-orders can start".
 func sentence(s *facts.Snapshot, f *rules.Finding) string {
-	what := tell(s, f)
+	what := phrase(s, f)
 	if f.Effect == rules.NoEffect {
 		return strings.TrimSuffix(words.Capital(what), ".") + "."
 	}
@@ -61,11 +61,11 @@ func sentence(s *facts.Snapshot, f *rules.Finding) string {
 	if f.Effect == rules.FailsReady {
 		return fmt.Sprintf("%s, so %s %s failing although the pods are ready.", words.Capital(what), called, words.Verb(len(f.Hits), "is", "are"))
 	}
-	return fmt.Sprintf("%s, so %s.", words.Capital(what), whom(s, f, called))
+	return fmt.Sprintf("%s, so %s.", words.Capital(what), affected(s, f, called))
 }
 
-// tell is what a finding says, redacted and on one line.
-func tell(s *facts.Snapshot, f *rules.Finding) string { return s.Brief(f.What, 600) }
+// phrase is what a finding says, redacted and on one line.
+func phrase(s *facts.Snapshot, f *rules.Finding) string { return s.Brief(f.What, 600) }
 
 // effects are the ends of sentences: of all pods, of the new pods of a rollout, of some pods.
 var effects = map[rules.Effect][3]string{
@@ -85,7 +85,7 @@ var alone = map[rules.Effect]string{
 	rules.NotReady:       "does not become ready",
 }
 
-func whom(s *facts.Snapshot, f *rules.Finding, names string) string {
+func affected(s *facts.Snapshot, f *rules.Finding, names string) string {
 	total, ready, onlyNew, missing := 0, 0, true, 0
 	var lacking []string // whose pods, and how many
 	for _, hit := range f.Hits {
@@ -129,7 +129,7 @@ func whom(s *facts.Snapshot, f *rules.Finding, names string) string {
 
 // links are the steps from the cause to the last symptom.
 func links(s *facts.Snapshot, r *root) []string {
-	links := []string{words.Capital(tell(s, r.Finding))}
+	links := []string{words.Capital(phrase(s, r.Finding))}
 	if r.State != "" && len(r.Pods) > 0 {
 		links = append(links, fmt.Sprintf("%s: %s", words.Count(len(r.Pods), "pod"), r.State))
 	}
@@ -143,7 +143,7 @@ func links(s *facts.Snapshot, r *root) []string {
 			links = append(links, fmt.Sprintf("and %d more", len(explained)-most))
 			break
 		}
-		links = append(links, words.Capital(tell(s, f)))
+		links = append(links, words.Capital(phrase(s, f)))
 	}
 	if len(explained) == 0 && r.impact.Level != rules.Latent && r.Level == "" {
 		links = append(links, strings.TrimSuffix(r.impact.Text, "."))

@@ -35,7 +35,7 @@ func (c Chain) write(b *strings.Builder) {
 		if i == 0 {
 			label = "evidence"
 		}
-		fmt.Fprintf(b, "  %-10s  %s %s: %s%s\n", label, e.Object, e.Field, words.Cited(e.Quote), aside(e))
+		fmt.Fprintf(b, "  %-10s  %s %s: %s%s\n", label, e.Object, e.Field, words.Cited(e.Quote), ageAndCount(e))
 	}
 	if c.Change != "" {
 		fmt.Fprintf(b, "  change      %s\n", c.Change)
@@ -51,8 +51,8 @@ func (c Chain) write(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// aside is the age and count of evidence in parentheses.
-func aside(e facts.Evidence) string {
+// ageAndCount is the age and count of evidence in parentheses.
+func ageAndCount(e facts.Evidence) string {
 	var parts []string
 	if e.Age != "" {
 		parts = append(parts, e.Age+" ago")

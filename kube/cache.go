@@ -185,7 +185,7 @@ func (c *Cluster) Start(ctx context.Context) {
 		w.factory.StartWithContext(ctx)
 		waiting.Go(func() { k.awaitDeployments(ctx, namespace, w) })
 	}
-	k.tell(ctx)
+	k.publish(ctx)
 	for _, w := range k.spaces {
 		w.factory.Shutdown()
 	}
@@ -203,8 +203,8 @@ func (k *cache) awaitDeployments(ctx context.Context, namespace string, w watche
 	k.signal()
 }
 
-// tell hands over the Deployments of the namespaces in which they changed, until ctx ends.
-func (k *cache) tell(ctx context.Context) {
+// publish hands over the Deployments of the namespaces in which they changed, until ctx ends.
+func (k *cache) publish(ctx context.Context) {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
 	for {

@@ -109,7 +109,7 @@ func TestWarningsAreReadHoweverManyEventsThereAre(t *testing.T) {
 	c := control.ForTest(t)
 	p := deployed(t, c)
 	events := p.Client.CoreV1().Events(p.w.Namespace)
-	tell := func(name, kind string) {
+	publish := func(name, kind string) {
 		_, err := events.Create(t.Context(), &corev1.Event{
 			ObjectMeta: metav1.ObjectMeta{Name: name}, Type: kind, Reason: "Told", LastTimestamp: metav1.Now(),
 			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: p.w.Namespace, Name: "api-gateway"},
@@ -117,10 +117,10 @@ func TestWarningsAreReadHoweverManyEventsThereAre(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for i := range 510 {
-		tell(fmt.Sprintf("a-%03d", i), corev1.EventTypeNormal)
+		publish(fmt.Sprintf("a-%03d", i), corev1.EventTypeNormal)
 	}
-	tell("aa", corev1.EventTypeWarning)
-	tell("zz", corev1.EventTypeWarning)
+	publish("aa", corev1.EventTypeWarning)
+	publish("zz", corev1.EventTypeWarning)
 	objects, unread := p.bot.Observe(t.Context(), p.w.Namespace)
 	require.NotContains(t, unread, "events")
 	at := slices.IndexFunc(objects, func(o runtime.Object) bool { _, ok := o.(*corev1.EventList); return ok })

@@ -52,9 +52,9 @@ type Cluster struct {
 	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
 	reach      reach
 
-	cache   *cache
-	glances glances
-	outage  outage
+	cache     *cache
+	overviews overviews
+	outage    outage
 
 	mu        sync.Mutex
 	written   map[algesta.Object]writtenAt // to read one's own writes

@@ -130,7 +130,7 @@ func (p *Policy) FrozenNow(a algesta.Actor, at time.Time) []Frozen {
 	for _, z := range p.freezes {
 		seen := slices.ContainsFunc(p.bindings, func(b binding) bool { return b.reads && b.place.meets(z.place) && among(a, b.subjects) })
 		if z.active(at) && seen {
-			out = append(out, z.told())
+			out = append(out, z.shown())
 		}
 	}
 	return out
@@ -145,13 +145,13 @@ func (p *Policy) FrozenFor(t algesta.Target, at time.Time) []Frozen {
 			here = z.asked.Covers(t, nil)
 		}
 		if z.active(at) && here {
-			out = append(out, z.told())
+			out = append(out, z.shown())
 		}
 	}
 	return out
 }
 
-func (z freeze) told() Frozen {
+func (z freeze) shown() Frozen {
 	return Frozen{
 		Name: z.name, Clusters: z.place.clusters, Namespaces: z.place.namespaces, Verbs: slices.Sorted(maps.Keys(z.verbs)), Until: z.to,
 		Reason: z.reason, Asked: z.asked,

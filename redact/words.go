@@ -58,8 +58,8 @@ var explaining = func() map[string]bool {
 	return out
 }()
 
-// telling are the words that make of several words a sentence.
-var telling = func() map[string]bool {
+// sentenceWords are the words that make of several words a sentence.
+var sentenceWords = func() map[string]bool {
 	out := map[string]bool{}
 	for w := range strings.FieldsSeq(`is isn't was wasn't are must missing required undefined null invalid cannot can can't couldn't
 	could should empty has doesn't
@@ -83,7 +83,7 @@ var joining = func() map[string]bool {
 }()
 
 // sentence says that a text of several words says something.
-func sentence(v string) bool { return hasWord(v, telling) }
+func sentence(v string) bool { return hasWord(v, sentenceWords) }
 
 // joined says that a text of several words is put together like a sentence.
 func joined(v string) bool { return hasWord(v, joining) }

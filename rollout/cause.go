@@ -31,9 +31,9 @@ func InQuotes(cause string) string {
 	return words.Cited(cause)
 }
 
-// tellCauses fills in why and when each of the revisions of the Deployment, newest first, was made. A cause of the bot without a mark of
+// fillCauses fills in why and when each of the revisions of the Deployment, newest first, was made. A cause of the bot without a mark of
 // its template was written before there were marks: it belongs to the oldest revision that carries it, and later ones inherited it.
-func tellCauses(d *appsv1.Deployment, revisions []Revision) {
+func fillCauses(d *appsv1.Deployment, revisions []Revision) {
 	for i := range revisions {
 		r := &revisions[i]
 		annotations := r.Set.Annotations

@@ -100,7 +100,7 @@ func ReadRevisions(ctx context.Context, c Lister, d Deployment) ([]Revision, err
 	slices.SortFunc(out, func(a, b Revision) int {
 		return cmp.Or(cmp.Compare(b.Number, a.Number), cmp.Compare(b.Set.Name, a.Set.Name))
 	})
-	tellCauses(d.Deployment, out)
+	fillCauses(d.Deployment, out)
 	return out, nil
 }
 

@@ -78,9 +78,9 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 	return verdict, algesta.Say("{} in the {} since ({})", restarts(after.Restarts), words.Span(after.Window), before.words(after))
 }
 
-// tells is how many restarts had to be expected for none to be significant: the rule of three, by which none happens by chance once in
+// significant is how many restarts had to be expected for none to be significant: the rule of three, by which none happens by chance once in
 // twenty times.
-const tells = 3
+const significant = 3
 
 // restartsDiffer is below zero where the pods restart less than before, above it where they do more. What is watched afterwards is a minute
 // or so: one restart in the ten minutes before and none in that minute is no difference, and neither is one more of a workload that
@@ -88,7 +88,7 @@ const tells = 3
 func restartsDiffer(before, after Health) float64 {
 	difference := after.rate() - before.rate()
 	switch {
-	case difference < 0 && before.rate()*after.Window.Minutes() < tells:
+	case difference < 0 && before.rate()*after.Window.Minutes() < significant:
 		return 0
 	case difference > 0 && before.Restarts > 0 && after.Restarts < 2:
 		return 0

@@ -150,7 +150,7 @@ func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.
 	}
 	if d.users.Tokens() >= 1 {
 		// Others may take the last of it between this check and the question.
-		if p, err := d.oneperson(ctx, id, notBefore); !errors.Is(err, errTooMany) {
+		if p, err := d.onePerson(ctx, id, notBefore); !errors.Is(err, errTooMany) {
 			return p, err
 		}
 	}
@@ -159,7 +159,7 @@ func (d directory) person(ctx context.Context, id algesta.PersonID, maxAge time.
 			return known, nil
 		}
 	}
-	return d.oneperson(ctx, id, notBefore)
+	return d.onePerson(ctx, id, notBefore)
 }
 
 func (d directory) remembered(user string, notBefore time.Time) (person, bool) {
@@ -169,8 +169,8 @@ func (d directory) remembered(user string, notBefore time.Time) (person, bool) {
 	return known, ok && !known.at.Before(notBefore)
 }
 
-// oneperson asks users.info.
-func (d directory) oneperson(ctx context.Context, id algesta.PersonID, notBefore time.Time) (person, error) {
+// onePerson asks users.info.
+func (d directory) onePerson(ctx context.Context, id algesta.PersonID, notBefore time.Time) (person, error) {
 	return ask(ctx, d, "user "+id.User, d.users, notBefore, func(ctx context.Context) (person, error) {
 		at := time.Now()
 		var answer struct {

@@ -13,16 +13,16 @@ import (
 
 // Rates, each a little below Slack's own (docs.slack.dev/apis/web-api/rate-limits), which are said to be approximate.
 const (
-	channelBurst = 4               // then one message a second in a channel
-	teamEvery    = time.Second / 4 // messages in all channels together; Slack says "several hundred per minute"
-	teamBurst    = 20              //
-	editWindow   = time.Minute     // chat.update takes 50 in any minute
-	maxEdits     = 40              // of ours in the window (design.md, decision 15)
-	maxProgress  = 26              // of them, so that an end always finds room
-	leastShare   = 6               // of progress alone, however many changes are under way
-	finalEdits   = 3               // of one change: its buttons go, its card turns green, its card says the end
-	progressGap  = 2500 * time.Millisecond
-	whisperEvery = 700 * time.Millisecond // chat.postEphemeral takes 100 a minute
+	channelBurst   = 4               // then one message a second in a channel
+	teamEvery      = time.Second / 4 // messages in all channels together; Slack says "several hundred per minute"
+	teamBurst      = 20              //
+	editWindow     = time.Minute     // chat.update takes 50 in any minute
+	maxEdits       = 40              // of ours in the window (design.md, decision 15)
+	maxProgress    = 26              // of them, so that an end always finds room
+	leastShare     = 6               // of progress alone, however many changes are under way
+	finalEdits     = 3               // of one change: its buttons go, its card turns green, its card says the end
+	progressGap    = 2500 * time.Millisecond
+	ephemeralEvery = 700 * time.Millisecond // chat.postEphemeral takes 100 a minute
 )
 
 // How many calls of a kind may be under way at once.
@@ -101,7 +101,7 @@ type edit struct {
 func newPacer(now time.Time) *pacer {
 	return &pacer{
 		started: now, channels: map[string]*rate.Limiter{}, team: rate.NewLimiter(rate.Every(teamEvery), teamBurst),
-		whispers: rate.NewLimiter(rate.Every(whisperEvery), 20), progress: rate.NewLimiter(rate.Every(progressGap), 3),
+		whispers: rate.NewLimiter(rate.Every(ephemeralEvery), 20), progress: rate.NewLimiter(rate.Every(progressGap), 3),
 		edited: map[int64]time.Time{}, resting: map[string]time.Time{}, busy: map[int64]way{}, known: map[int64]memory{},
 	}
 }

@@ -53,7 +53,7 @@ func (t *Tx) Freeze(z algesta.Freeze) error {
 		z.ID, text, ms(z.Until)); err != nil {
 		return err
 	}
-	return t.tellFreezes()
+	return t.publishFreezes()
 }
 
 // Thaw ends a freeze; ended is false where it had ended before, or there is none.
@@ -62,11 +62,11 @@ func (t *Tx) Thaw(id string, at time.Time) (ended bool, err error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return true, t.tellFreezes()
+	return true, t.publishFreezes()
 }
 
-// tellFreezes publishes the freezes once this is committed.
-func (t *Tx) tellFreezes() error {
+// publishFreezes publishes the freezes once this is committed.
+func (t *Tx) publishFreezes() error {
 	all, err := t.Freezes()
 	t.effects.frozen = &all
 	return err

@@ -65,7 +65,7 @@ func Open(ctx context.Context, address string, log *zap.Logger) (*Store, error) 
 	s := &Store{log: log, lock: locked, arrivals: newArrivals(), outbox: newWaker()}
 	if err := s.open(ctx, path); err != nil {
 		err = fmt.Errorf("opening the store %s: %w", path, err)
-		return nil, errors.Join(err, s.letGo()) //nolint:contextcheck // it ends although ctx has ended
+		return nil, errors.Join(err, s.closeFile()) //nolint:contextcheck // it ends although ctx has ended
 	}
 	s.writer = newWriter(s)
 	go s.writer.run(context.WithoutCancel(ctx))
@@ -144,7 +144,7 @@ func (s *Store) Close(ctx context.Context) error {
 		s.writer.stop()
 		s.arrivals.stop()
 		s.outbox.stop()
-		err = errors.Join(err, s.letGo()) //nolint:contextcheck // it ends although the caller has ended
+		err = errors.Join(err, s.closeFile()) //nolint:contextcheck // it ends although the caller has ended
 	})
 	return err
 }
@@ -161,7 +161,7 @@ func (s *Store) truncate(ctx context.Context) error {
 }
 
 // letGo closes the file, then the lock, in this order.
-func (s *Store) letGo() error {
+func (s *Store) closeFile() error {
 	var errs []error
 	if s.read != nil {
 		errs = append(errs, s.read.db.Close())

@@ -38,7 +38,7 @@ func (c clusters) Glance(ctx context.Context, cluster, namespace string) (object
 	if err != nil {
 		return nil, incidents.UnreadAll(err)
 	}
-	return k.Glance(ctx, namespace)
+	return k.Overview(ctx, namespace)
 }
 
 // places implement incidents.Catalog.

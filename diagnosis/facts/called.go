@@ -296,8 +296,8 @@ func (c *Container) serviceNamed(host, line string) (Ref, bool) {
 var (
 	// inCluster is a name or IP that can only be looked up in this cluster.
 	inCluster = regexp.MustCompile(`\b[a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
-	// told are the ways in which drivers say what they called when the words around differ.
-	told = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*" +
+	// calledPatterns are the ways in which drivers say what they called when the words around differ.
+	calledPatterns = regexp.MustCompile("(?:\\b(?:at|to|on|with|from|host|server|broker)[ =:]+|//|@|\\bhost=)[`'\"(\\[]*" +
 		"((?:[a-zA-Z][\\w-]*(?:\\.[\\w-]+)*|\\d{1,3}(?:\\.\\d{1,3}){3}):\\d{2,5})\\b|" +
 		"(?:\\bhost=['\"]?|\\b(?:host|server) (?:name )?(?:on |at )?[`'\"])([a-zA-Z0-9][\\w.-]*)|" +
 		"\\b[a-z0-9-]+(?:\\.[a-z0-9-]+)+\\.svc(?:\\.cluster\\.local)?\\b")
@@ -314,7 +314,7 @@ var sourceFile = regexp.MustCompile(`\.(?:[cm]?[jt]sx?|py|rb|go|java|kt|scala|rs
 
 // addressIn finds the address in a line of which only the words of the failure are known.
 func addressIn(line string) (host, port string) {
-	m := told.FindStringSubmatch(line)
+	m := calledPatterns.FindStringSubmatch(line)
 	if m == nil || sourceFile.MatchString(m[0]) {
 		return "", ""
 	}

@@ -39,7 +39,7 @@ func Place(template corev1.PodTemplateSpec, namespace string, wanted int, nodes 
 			return Placed{Pods: done, Lacking: lacking(f, len(full) > 0)}
 		}
 		r.take(best, PodRequests(pod))
-		s.shun(pod, best, full)
+		s.excludeLike(pod, best, full)
 	}
 	return Placed{Pods: wanted}
 }
@@ -61,8 +61,8 @@ func (r *Room) take(node int, wants corev1.ResourceList) {
 	}
 }
 
-// shun marks the nodes where no second pod may go when the first has anti-affinity to pods like it.
-func (s *Snapshot) shun(pod *corev1.Pod, at int, full map[int]bool) {
+// excludeLike marks the nodes where no second pod may go when the first has anti-affinity to pods like it.
+func (s *Snapshot) excludeLike(pod *corev1.Pod, at int, full map[int]bool) {
 	if pod.Spec.Affinity == nil || pod.Spec.Affinity.PodAntiAffinity == nil {
 		return
 	}

@@ -53,7 +53,7 @@ func WantedImages(s *Snapshot, about Ref) []string {
 		if PodFinished(p) || PodReady(p) || p.DeletionTimestamp != nil || !near.Has(s.index.podOwner[p].Ref) && !near.Has(RefOf(KindPod, p)) {
 			continue
 		}
-		for _, c := range s.SickContainers(p) {
+		for _, c := range s.UnhealthyContainers(p) {
 			if c.Pulls() && !slices.Contains(images, c.Spec.Image) && len(images) < most {
 				images = append(images, c.Spec.Image)
 			}

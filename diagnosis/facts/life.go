@@ -25,7 +25,7 @@ type Life struct {
 func LifeOf(d *appsv1.Deployment, set *appsv1.ReplicaSet) Life {
 	template := templateOf(set)
 	began, noted := Began(d, set, template)
-	life := Life{Began: began, Again: GoneBackTo(set)}
+	life := Life{Began: began, Again: RolledBackTo(set)}
 	if template != "" && noted && algesta.CauseFits(set.Annotations, template) {
 		life.Cause = set.Annotations["kubernetes.io/change-cause"]
 	}
@@ -35,9 +35,9 @@ func LifeOf(d *appsv1.Deployment, set *appsv1.ReplicaSet) Life {
 // revisionHistory holds the numbers that a ReplicaSet had before: the deployment controller gives it a new one after each rollback to it.
 const revisionHistory = "deployment.kubernetes.io/revision-history"
 
-// GoneBackTo reports whether a ReplicaSet was replaced once and then became the current one again: it keeps the creation time of its first
+// RolledBackTo reports whether a ReplicaSet was replaced once and then became the current one again: it keeps the creation time of its first
 // life.
-func GoneBackTo(set metav1.Object) bool { return set.GetAnnotations()[revisionHistory] != "" }
+func RolledBackTo(set metav1.Object) bool { return set.GetAnnotations()[revisionHistory] != "" }
 
 // Began is when a ReplicaSet with this TemplateHash ("" where it can't be computed) last became the current one; zero where nothing says
 // so. The bot's own record is taken, unless the Deployment, nil where it wasn't read, shows that someone rolled back to the set after it:
@@ -47,7 +47,7 @@ func Began(d *appsv1.Deployment, set metav1.Object, template string) (began time
 	created, annotations := set.GetCreationTimestamp().Time, set.GetAnnotations()
 	record, recorded := algesta.TemplateChangedAt(annotations, template)
 	recorded = recorded && template != ""
-	if !GoneBackTo(set) {
+	if !RolledBackTo(set) {
 		if recorded && record.After(created) {
 			return record, true
 		}

@@ -59,8 +59,8 @@ var (
 			`exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker ` +
 			`process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$`,
 	)
-	calmWords  = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
-	fatalWords = regexp.MustCompile(
+	harmlessWords = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
+	fatalWords    = regexp.MustCompile(
 		`(?i)^(?:fatal|panic)\b|FATAL ERROR|\bpanic:|unhandled ?(?:promise ?)?rejection|(?:uncaught|unhandled) ?exception`,
 	)
 	troubleWords = regexp.MustCompile(
@@ -184,7 +184,7 @@ func plainSeverity(line string) severity {
 	switch {
 	case fatalWords.MatchString(line):
 		return severityFatal
-	case errorWords.MatchString(line) && !calmWords.MatchString(line):
+	case errorWords.MatchString(line) && !harmlessWords.MatchString(line):
 		return severityError
 	}
 	return severityUnknown

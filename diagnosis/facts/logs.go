@@ -190,7 +190,7 @@ func (s *Snapshot) logContainers(p *corev1.Pod) []LogRequest {
 	if PodFinished(p) || PodReady(p) && s.Steady(p) {
 		return nil
 	}
-	for _, c := range s.SickContainers(p) {
+	for _, c := range s.UnhealthyContainers(p) {
 		if c.Died == nil && c.Status.State.Running == nil {
 			continue // it never ran: there is no log
 		}

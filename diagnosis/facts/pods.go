@@ -72,8 +72,8 @@ func (c *Container) State() string {
 	return prefix + "running, not ready"
 }
 
-// SickContainers are the containers of a pod that are not well, init containers first.
-func (s *Snapshot) SickContainers(p *corev1.Pod) []*Container {
+// UnhealthyContainers are the containers of a pod that are not well, init containers first.
+func (s *Snapshot) UnhealthyContainers(p *corev1.Pod) []*Container {
 	var sick []*Container
 	look := func(specs []corev1.Container, statuses []corev1.ContainerStatus, init bool) {
 		for i := range specs {

@@ -25,7 +25,7 @@ func (s *Snapshot) Resolve(about Ref) (found Ref, problem string) {
 			return about, ""
 		}
 	}
-	about = s.standsFor(about)
+	about = s.explainedBy(about)
 	if s.index.byRef[about] != nil {
 		return about, "" // also of a kind of its own, such as a Rollout, that is known by its pods
 	}
@@ -103,9 +103,9 @@ func placeWords(about Ref) string {
 	return " in " + about.Namespace
 }
 
-// standsFor is what the answer is about when someone asks about an object that its owner explains: the workload of a ReplicaSet, and the
+// explainedBy is what the answer is about when someone asks about an object that its owner explains: the workload of a ReplicaSet, and the
 // Service of an EndpointSlice or of Endpoints, which have the Service's name.
-func (s *Snapshot) standsFor(about Ref) Ref {
+func (s *Snapshot) explainedBy(about Ref) Ref {
 	switch about.Kind {
 	case KindReplicaSet:
 		if set := s.index.sets[about]; set != nil {

@@ -60,10 +60,10 @@ func (s *Snapshot) NearestLabels(service *corev1.Service) (found *Workload, labe
 			got, ok := w.Template.Labels[key]
 			identity := slices.Contains(identityLabels, key)
 			switch {
-			case ok && got == value && (identity || s.telling(w, key)):
+			case ok && got == value && (identity || s.distinctive(w, key)):
 				score += 4
 				named = named || identity
-			case ok && got != value && words.NearestName(value, []string{got}) != "" && (identity || s.telling(w, key)):
+			case ok && got != value && words.NearestName(value, []string{got}) != "" && (identity || s.distinctive(w, key)):
 				score += 2
 			}
 			if ok {
@@ -83,8 +83,8 @@ func (s *Snapshot) NearestLabels(service *corev1.Service) (found *Workload, labe
 	return found, labels
 }
 
-// telling says that no other workload of the namespace carries the label with the value that this one has.
-func (s *Snapshot) telling(w *Workload, key string) bool {
+// distinctive says that no other workload of the namespace carries the label with the value that this one has.
+func (s *Snapshot) distinctive(w *Workload, key string) bool {
 	return !slices.ContainsFunc(s.index.workloads, func(other *Workload) bool {
 		return other != w && other.Ref.Namespace == w.Ref.Namespace && other.Template != nil && other.Called() != w.Called() &&
 			other.Template.Labels[key] == w.Template.Labels[key]

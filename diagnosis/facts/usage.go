@@ -102,13 +102,13 @@ func (s *Snapshot) UsageOf(w *Workload, name corev1.ResourceName) (wording strin
 
 // WithoutUsage says that usage was not known, where it would have helped with a cause that was found; elsewhere it is no
 // news that a cluster does not measure it. A missing right is always mentioned.
-func (s *Snapshot) WithoutUsage(told []NotChecked, measured bool) []NotChecked {
-	at := slices.IndexFunc(told, func(n NotChecked) bool { return n.Kind == podMetrics })
+func (s *Snapshot) WithoutUsage(notChecked []NotChecked, measured bool) []NotChecked {
+	at := slices.IndexFunc(notChecked, func(n NotChecked) bool { return n.Kind == podMetrics })
 	switch {
 	case !measured && at >= 0:
-		return slices.DeleteFunc(slices.Clone(told), func(n NotChecked) bool { return n.Kind == podMetrics && n.Standing })
+		return slices.DeleteFunc(slices.Clone(notChecked), func(n NotChecked) bool { return n.Kind == podMetrics && n.Standing })
 	case measured && at < 0 && !s.KnowsUsage():
-		return append(told, NotChecked{Kind: podMetrics, Reason: "nothing says what the pods use"})
+		return append(notChecked, NotChecked{Kind: podMetrics, Reason: "nothing says what the pods use"})
 	}
-	return told
+	return notChecked
 }

@@ -162,7 +162,7 @@ func outOfMemory(c *facts.Container) *Finding {
 	if c.NewlyBroken() {
 		f.Remedy = rollbackOr(c, fix+".")
 	}
-	tellAll(c, f)
+	quoteAll(c, f)
 	showUsage(c, f, corev1.ResourceMemory, 0)
 	return f
 }

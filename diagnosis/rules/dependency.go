@@ -337,7 +337,7 @@ func joinDependencies(found []*Finding) []*Finding {
 		if len(same) < 2 || len(names) > 1 || len(ips) > 1 {
 			continue
 		}
-		first := slices.MinFunc(same, func(a, b *Finding) int { return cmp.Compare(vague(a.Host), vague(b.Host)) })
+		first := slices.MinFunc(same, func(a, b *Finding) int { return cmp.Compare(vagueness(a.Host), vagueness(b.Host)) })
 		for _, f := range same {
 			if f != first {
 				first.join(f)
@@ -348,8 +348,8 @@ func joinDependencies(found []*Finding) []*Finding {
 	return slices.DeleteFunc(found, func(f *Finding) bool { return joined[f] })
 }
 
-// vague ranks addresses: a name says the most.
-func vague(host string) int {
+// vagueness ranks addresses: a name says the most.
+func vagueness(host string) int {
 	switch {
 	case host == "":
 		return 2

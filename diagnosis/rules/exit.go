@@ -219,7 +219,7 @@ func exitFinding(c *facts.Container, what, fix string, sure Confidence) *Finding
 	if f.Remedy.Verb == "" {
 		f.Remedy.Command = fmt.Sprintf("kubectl logs %s -c %s -n %s --previous", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)
 	}
-	tellAll(c, f)
+	quoteAll(c, f)
 	return f
 }
 
@@ -257,7 +257,7 @@ func programError(c *facts.Container) *Finding {
 			f.Calls = []facts.Ref{service}
 			f.show(facts.Evidence{Object: service, Field: "endpoints", Quote: "no ready pod is behind Service " + service.Name}, false)
 		}
-		tellAll(c, f)
+		quoteAll(c, f)
 	} else if line, ok := c.Log.LastWords(); ok {
 		f.What += fmt.Sprintf("; its last words are %s", words.Cited(words.ClipMiddle(line.Example, 160)))
 		f.Unsure = "No line of its log is an error; this is the last one."

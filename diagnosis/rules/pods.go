@@ -8,8 +8,8 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-// tellAll quotes the templates of the log, five at most.
-func tellAll(c *facts.Container, f *Finding) {
+// quoteAll quotes the templates of the log, five at most.
+func quoteAll(c *facts.Container, f *Finding) {
 	if c.Log == nil {
 		return
 	}
@@ -65,7 +65,7 @@ func fillPod(v *facts.Pending, f *Finding) {
 // askContainers names what is wrong with the first container that is not well. The others of the pod usually only wait.
 func askContainers(s *facts.Snapshot, add func(*Rule, *Finding), p *corev1.Pod) bool {
 	found := false
-	for _, c := range s.SickContainers(p) {
+	for _, c := range s.UnhealthyContainers(p) {
 		for i := range table {
 			if table[i].container == nil {
 				continue

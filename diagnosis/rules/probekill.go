@@ -47,7 +47,7 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 	if c.Died != nil {
 		f.show(c.EndEvidence(), false)
 	}
-	tellAll(c, f)
+	quoteAll(c, f)
 	if hasFailed {
 		showSlowness(c, f, failed.Message)
 	}

@@ -41,7 +41,7 @@ var probeRules = []Rule{
 				Shown:  []facts.Evidence{{Object: c.Ref(), Field: c.Field("started"), Quote: "false", Count: 1}},
 				Remedy: Remedy{Text: "Read its log.", Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)},
 			}
-			tellAll(c, f)
+			quoteAll(c, f)
 			return f
 		},
 	},
@@ -90,7 +90,7 @@ func readinessFailing(c *facts.Container) *Finding {
 		showSlowness(c, f, failed.Message)
 		downstream(c, f, failed.Message)
 	}
-	tellAll(c, f)
+	quoteAll(c, f)
 	return f
 }
 

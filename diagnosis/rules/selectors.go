@@ -88,7 +88,7 @@ func selectorTooWide(s *facts.Snapshot) []*Finding {
 		if !facts.HasSelector(service) || service.Spec.ClusterIP == corev1.ClusterIPNone {
 			continue
 		}
-		main, other := strangers(s, service)
+		main, other := differentPrograms(s, service)
 		if other == nil {
 			continue
 		}
@@ -113,8 +113,8 @@ func selectorTooWide(s *facts.Snapshot) []*Finding {
 	return found
 }
 
-// strangers finds two ready pods of different programs behind a Service; the first is of the workload that serves.
-func strangers(s *facts.Snapshot, service *corev1.Service) (main, other *corev1.Pod) {
+// differentPrograms finds two ready pods of different programs behind a Service; the first is of the workload that serves.
+func differentPrograms(s *facts.Snapshot, service *corev1.Service) (main, other *corev1.Pod) {
 	for _, p := range s.Behind(facts.RefOf(facts.KindService, service)) {
 		if !facts.PodReady(p) || len(p.Spec.Containers) == 0 || !getsRequests(service, p) {
 			continue

@@ -60,8 +60,8 @@ func OnlyExecutables(text string) string {
 }
 
 var (
-	// tellingName is the name of a flag or a variable whose value is a secret.
-	tellingName = regexp.MustCompile(
+	// secretFlag is the name of a flag or a variable whose value is a secret.
+	secretFlag = regexp.MustCompile(
 		`(?i)pass|pwd|secret|token|credential|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key|signing[_-]?key|auth$`,
 	)
 	// aboutSecret is the name of something said about a secret: --token-ttl, SECRET_NAME.
@@ -154,7 +154,7 @@ func (t secrets) addRequest(get *corev1.HTTPGetAction) {
 
 func (t secrets) addHeaders(headers []corev1.HTTPHeader) {
 	for _, h := range headers {
-		if tellingName.MatchString(h.Name) || strings.EqualFold(h.Name, "Authorization") || strings.EqualFold(h.Name, "Cookie") {
+		if secretFlag.MatchString(h.Name) || strings.EqualFold(h.Name, "Authorization") || strings.EqualFold(h.Name, "Cookie") {
 			t.add(h.Value)
 			if _, credentials, ok := strings.Cut(h.Value, " "); ok { // "Bearer x"
 				t.add(credentials)
@@ -211,7 +211,7 @@ func (t secrets) addWords(wording []string) {
 
 // addNamed adds the value of a flag or variable whose name says that it is a secret.
 func (t secrets) addNamed(name, value string) {
-	if redact.SecretName(name) || tellingName.MatchString(name) && !aboutSecret.MatchString(name) {
+	if redact.SecretName(name) || secretFlag.MatchString(name) && !aboutSecret.MatchString(name) {
 		t.add(value)
 	}
 }

@@ -16,16 +16,16 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// glanceAge is how old the lists of a glance may be that no cache holds: some five lists for each namespace in that time.
-const glanceAge = 30 * time.Second
+// overviewAge is how old the lists of an overview may be that no cache holds: some five lists for each namespace in that time.
+const overviewAge = 30 * time.Second
 
-// glances are the lists that no cache holds, by namespace.
-type glances struct {
+// overviews are the lists that no cache holds, by namespace.
+type overviews struct {
 	mu  sync.Mutex
-	all map[string]*glance
+	all map[string]*overview
 }
 
-type glance struct {
+type overview struct {
 	at      time.Time
 	objects []runtime.Object
 	unread  map[string]error
@@ -36,11 +36,11 @@ var errCold = &algesta.Error{
 	Kind: algesta.ErrUnreachable, Message: algesta.Say("My view of this cluster isn't complete right now."),
 }
 
-// Glance is what there is in a namespace, cheaply enough to ask every other second: Deployments, ReplicaSets and pods from the caches, and
+// Overview is what there is in a namespace, cheaply enough to ask every other second: Deployments, ReplicaSets and pods from the caches, and
 // nodes, quotas, autoscalers and certificates as they were within the last 30 s. unread names the kinds that are not known now, with an
 // *algesta.Error each: about those nothing may be concluded. What the objects point to is shared and must not be changed. A kind that is
 // not installed is no trouble: there is none of it.
-func (c *Cluster) Glance(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
+func (c *Cluster) Overview(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	unread = map[string]error{}
 	space, watching := c.cache.spaces[namespace]
 	for _, resource := range []string{"deployments", "replicasets", "pods"} {
@@ -64,20 +64,20 @@ func (c *Cluster) Glance(ctx context.Context, namespace string) (objects []runti
 	if unread["replicasets"] != nil && unread["pods"] == nil { // whose pods they are isn't known
 		unread["pods"] = unread["replicasets"]
 	}
-	lists := c.glances.of(ctx, c, namespace)
+	lists := c.overviews.of(ctx, c, namespace)
 	maps.Copy(unread, lists.unread)
 	return append(objects, lists.objects...), unread
 }
 
 // of are the lists of a namespace, read again where they are too old, also where they could not be read.
-func (g *glances) of(ctx context.Context, c *Cluster, namespace string) *glance {
+func (g *overviews) of(ctx context.Context, c *Cluster, namespace string) *overview {
 	g.mu.Lock()
 	known := g.all[namespace]
 	g.mu.Unlock()
-	if known != nil && time.Since(known.at) < glanceAge {
+	if known != nil && time.Since(known.at) < overviewAge {
 		return known
 	}
-	fresh := &glance{at: time.Now(), unread: map[string]error{}}
+	fresh := &overview{at: time.Now(), unread: map[string]error{}}
 	certificates := custom(schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"})
 	var reading conc.WaitGroup
 	var mu sync.Mutex
@@ -106,7 +106,7 @@ func (g *glances) of(ctx context.Context, c *Cluster, namespace string) *glance 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.all == nil {
-		g.all = map[string]*glance{}
+		g.all = map[string]*overview{}
 	}
 	g.all[namespace] = fresh
 	return fresh
