@@ -127,6 +127,44 @@ func TestAFreezeThatComesWhileAWriteIsPreparedStopsIt(t *testing.T) {
 	require.Zero(t, w.cluster.writes())
 }
 
+// TestAFreezeThatOnlyTheTransactionKnowsStopsTheWrite: it was committed, and what the policy is asked with isn't told of it yet.
+func TestAFreezeThatOnlyTheTransactionKnowsStopsTheWrite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(freezing)
+	w.cluster.set(func(c *fakeCluster) {
+		c.beforeIntent = sync.OnceFunc(func() {
+			alive, err := w.store.Alive(context.Background())
+			require.NoError(t, err)
+			w.frozenLate.Store(true)
+			require.NoError(t, w.store.Update(context.Background(), func(tx *store.Tx) error {
+				return tx.Freeze(algesta.Freeze{
+					ID: alive[0].ID, Target: algesta.Target{Environment: "production", Cluster: "aks", Namespace: "production"},
+					By: carla, Reason: "stop", From: time.Now(), Until: time.Now().Add(time.Hour),
+				})
+			}))
+		})
+	})
+	w.types(luis, "scale api-gateway production replicas=5")
+	require.Contains(t, w.request(algesta.Rejected).Note, "was refused just before it ran")
+	require.False(t, w.frozenLate.Load(), "the transaction that records the write read it")
+	require.Zero(t, w.cluster.writes())
+}
+
+// TestAPolicyThatIsLoadedWhileAWriteIsPreparedStopsIt: it's there after the policy was asked, and before the intent is.
+func TestAPolicyThatIsLoadedWhileAWriteIsPreparedStopsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(freezing)
+	load := sync.OnceFunc(func() { w.setRules(strings.Replace(freezing, "allow: [read, change]", "allow: [read]", 1)) })
+	w.cluster.set(func(c *fakeCluster) {
+		c.beforeIntent = func() { w.people.set(func(d *fakeDirectory) { d.onPlace = load }) }
+	})
+	w.types(luis, "scale api-gateway production replicas=5")
+	require.Contains(t, w.request(algesta.Rejected).Note, "was refused just before it ran")
+	require.Zero(t, w.cluster.writes())
+}
+
 // TestAFreezeSurvivesARestartEndsByItselfAndSaysSo.
 func TestAFreezeSurvivesARestartEndsByItselfAndSaysSo(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,8 @@ func TestTheHomePageTellsNothingThatIsNotForItsReader(t *testing.T) {
 
 	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 	w.request(algesta.Succeeded)
+	text, _ = w.home(nico)
+	require.NotContains(t, text, "api-gateway", "Nico may read nothing of what was changed, either")
 	ana := person("U0ANA", "Ana", "S0BACKEND")
 	w.people.set(func(d *fakeDirectory) { d.people["U0ANA"] = ana })
 	text, _ = w.home(ana)

@@ -1,11 +1,13 @@
 package commands_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
 	"github.com/3astronautas/algesta/store"
 )
 
@@ -106,7 +108,31 @@ func TestAThreadLendsNothingThatItMayNotBeAbout(t *testing.T) {
 		return w.says(luis, thread, "status")
 	}
 	require.Equal(t, "Which service do you mean?", about(t, algesta.Target{})[0].Report.Title.String())
-	require.Contains(t, about(t, algesta.Target{Cluster: "aks"})[0].Report.Title.String(), "api-gateway in production")
+	got := about(t, algesta.Target{Cluster: "aks"})[0]
+	require.Equal(t, algesta.CardPost, got.Kind, "nothing is asked back")
+	require.Contains(t, got.Report.Title.String(), "api-gateway in production")
+}
+
+// namesake is a catalogue in which a service of production is called as another environment is.
+type namesake struct{ commands.Catalog }
+
+func (n namesake) Resolve(
+	ctx context.Context, service, environment string, visible func(algesta.Target) bool,
+) (algesta.Target, error) {
+	if service == "staging" && environment == "production" {
+		return algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: environment, Name: "staging-production"}, nil
+	}
+	return n.Catalog.Resolve(ctx, service, environment, visible)
+}
+
+func TestAnEnvironmentThatIsNamedInAThreadIsNoServiceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dispatcher.Catalog = namesake{w.dispatcher.Catalog}
+	w.types(luis, "restart api-gateway production")
+	thread := w.cardTS(w.request(algesta.Pending).ID)
+	got := w.says(luis, thread, "diagnose staging")
+	require.Contains(t, got[0].Report.Title.String(), "You can't diagnose in staging")
 }
 
 // In the thread of a change "undo" takes back that change: what was changed since is somebody else's.

@@ -3,10 +3,12 @@ package commands_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/store"
 )
 
 // answered is the newest answer that its reader alone saw, as lines of text.
@@ -107,4 +109,47 @@ func TestTheAuditTellsEverybodyWhatTheyMayKnowAndNothingElse(t *testing.T) {
 	require.Contains(t, w.answered()[0], "has nothing that you can read", "what was asked for in a private channel is nobody else's business")
 	w.types(luis, "audit api-gateway production")
 	require.Contains(t, strings.Join(w.answered(), "\n"), "Luis | requested")
+}
+
+// TestTheAuditTellsOfNoOtherPlaceAndOfNothingHalfKnown adds lines that are about another place, about none, and of unknown channels.
+func TestTheAuditTellsOfNoOtherPlaceAndOfNothingHalfKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(strings.Replace(rules, "bindings:", `bindings:
+  - {name: staging alone, subjects: ["user:U0MARTA"], role: operator, namespaces: [staging]}
+  - {name: everything, subjects: ["user:U0CARLA"], role: operator, namespaces: ["*"]}`, 1))
+	line := func(said, target, channel string) {
+		data := algesta.Args{"runbook": "pods", "asked": said, "target": target, "channel": channel}
+		require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
+			return tx.Append(algesta.Entry{Kind: "refused", Actor: nico.ID.String(), At: time.Now(), Data: data})
+		}))
+	}
+	line("words of here", "aks/production/api-gateway-production", "C0OPS")
+	line("words of staging", "aks/staging/api-gateway-production", "C0OPS")
+	line("words of another cluster", "gke/production/api-gateway-production", "C0OPS")
+	line("words about nothing", "", "C0OPS")
+	line("words about a cluster", "aks//", "C0OPS")
+	line("words without a channel", "aks/production/api-gateway-production", "")
+	told := func(by algesta.Actor, typed string) string {
+		w.types(by, typed)
+		return strings.Join(w.answered(), "\n")
+	}
+
+	said := told(carla, "audit api-gateway production")
+	require.Contains(t, said, "words of here")
+	for _, other := range []string{"staging", "another cluster", "about nothing", "about a cluster", "without a channel"} {
+		require.NotContains(t, said, "words "+other)
+		require.NotContains(t, said, "words of "+other)
+	}
+	said = told(carla, "audit")
+	require.Contains(t, said, "words of another cluster")
+	require.Contains(t, said, "words about nothing", "who may read it everywhere may read what is of no place")
+	require.Contains(t, said, "words about a cluster")
+	require.NotContains(t, said, "words without a channel")
+	said = told(marta, "audit")
+	require.Contains(t, said, "words of staging")
+	require.Contains(t, said, "1 line about everything")
+
+	w.people.set(func(d *fakeDirectory) { d.placeDown = true; d.knownPlaces = nil })
+	require.NotContains(t, told(carla, "audit"), "words of", "what Slack doesn't tell of is no public channel")
 }

@@ -73,6 +73,7 @@ type world struct {
 	logged     *observer.ObservedLogs   // of level error
 	seq        int
 	lostPanics atomic.Bool // reading the lost messages panics
+	frozenLate atomic.Bool // a freeze in the store is known to its transactions alone, until one has read it
 }
 
 func newWorld(t *testing.T) *world {
@@ -259,7 +260,21 @@ type lent struct {
 
 func (l lent) Update(ctx context.Context, f func(commands.Tx) error) error {
 	w := l.world
-	return l.Store.Update(ctx, func(tx *store.Tx) error { return f(lentTx{tx, w.onPost, w.onCreate, w.onOffer, w.watched}) })
+	knows := false
+	err := l.Store.Update(ctx, func(tx *store.Tx) error {
+		return f(lentTx{tx, w.onPost, w.onCreate, w.onOffer, w.watched, func(n int) { knows = knows || n > 0 }})
+	})
+	if knows {
+		w.frozenLate.Store(false)
+	}
+	return err
+}
+
+func (l lent) Frozen() *[]algesta.Freeze {
+	if l.world.frozenLate.Load() {
+		return nil
+	}
+	return l.Store.Frozen()
 }
 
 func (l lent) LostPosts(ctx context.Context, request string) ([]algesta.LostPost, error) {
@@ -275,6 +290,13 @@ type lentTx struct {
 	onCreate func(*algesta.Request)
 	onOffer  func(*algesta.Offer)
 	watched  string
+	onFrozen func(n int) // called with how many freezes a transaction read
+}
+
+func (l lentTx) Freezes() ([]algesta.Freeze, error) {
+	all, err := l.Tx.Freezes()
+	l.onFrozen(len(all))
+	return all, err
 }
 
 func (l lentTx) Watch(id string) ([]byte, error) {
