@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -9,27 +8,16 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/template"
 
 	"github.com/3astronautas/algesta/deploy"
 	"github.com/3astronautas/algesta/words"
 )
 
+// templates are the files that a set-up writes, with words such as @CLUSTER@ in the place of what was found. They aren't text/template's:
+// that finds methods by their names, so the linker would have to keep every method of every library, and the bot would be 34 MB larger.
+//
 //go:embed templates
 var templates embed.FS
-
-// page is what the templates are filled with. Lists are written out as YAML has them between brackets.
-type page struct {
-	Cluster, Kubeconfig, Context, Command, Channel string
-	AKS, Prometheus                                bool
-	Environments                                   []pageEnvironment
-	AnyService                                     string
-	Who, Approvers, Namespaces, Production         string
-	APIServer                                      []endpoint
-	EnvironmentsText, IncidentsText                string
-}
-
-type pageEnvironment struct{ Name, Aliases, Pattern, Services, Others string }
 
 // aliases are other words for environments that people type, as far as no environment is named so.
 var aliases = map[string][]string{
@@ -40,45 +28,81 @@ var aliases = map[string][]string{
 // mostNamed is how many services a comment names.
 const mostNamed = 5
 
-func (s *setup) page(found surveyed) page {
-	p := page{
-		Cluster: s.cluster, Kubeconfig: s.kubeconfig, Context: s.context, Command: s.command, Channel: s.channel, AKS: found.aks,
-		Prometheus: found.prometheus, AnyService: "api", Who: quotedList(s.who), Approvers: quotedList(s.approversOr()),
-		Production: quotedList(found.production()), APIServer: found.apiServer,
-	}
-	if path, err := filepath.Abs(s.kubeconfig); err == nil {
-		p.Kubeconfig = path
-	}
+// environments is the configuration's list of them, YAML.
+func (s *setup) environments(found surveyed) string {
 	taken := map[string]bool{}
-	var all []string
-	for _, of := range found.places {
-		taken[of.namespace] = true
-		all = append(all, of.namespace)
+	for _, p := range found.places {
+		taken[p.namespace] = true
 	}
-	p.Namespaces = quotedList(all)
-	for _, of := range found.places {
-		e := pageEnvironment{Name: of.namespace, Pattern: of.pattern, Services: named5(of.services), Others: named5(of.others)}
-		var words []string
-		for _, alias := range aliases[of.namespace] {
+	var out strings.Builder
+	for _, p := range found.places {
+		fmt.Fprintf(&out, "  - name: %q\n", p.namespace)
+		var others []string
+		for _, alias := range aliases[p.namespace] {
 			if !taken[alias] {
 				taken[alias] = true
-				words = append(words, alias)
+				others = append(others, alias)
 			}
 		}
-		e.Aliases = strings.Join(words, ", ")
-		p.Environments = append(p.Environments, e)
-		if len(of.services) > 0 {
-			p.AnyService = of.services[0]
+		if len(others) > 0 {
+			fmt.Fprintf(&out, "    aliases: [%s]\n", strings.Join(others, ", "))
 		}
+		fmt.Fprintf(&out, "    cluster: %s\n    namespace: %q\n    deployment: %q", s.cluster, p.namespace, p.pattern)
+		if len(p.services) > 0 {
+			fmt.Fprintf(&out, " # %s", firstOf(p.services))
+		}
+		if len(p.others) > 0 {
+			fmt.Fprintf(&out, "\n    # Not named like that, and so not found by their service's name: %s", firstOf(p.others))
+		}
+		out.WriteString("\n")
 	}
-	return p
+	return strings.TrimRight(out.String(), "\n")
 }
 
-// named5 are the first few of many names, in words.
-func named5(all []string) string {
-	if len(all) == 0 {
-		return ""
+// incidents is the configuration's part about them, YAML: a comment where no channel was named.
+func (s *setup) incidents() string {
+	if s.channel == "" {
+		return "# incidents:                      # what the bot tells of by itself: docs/incidents.md\n" +
+			"#   routes: [{channel: C0INCIDENTS}] # the channel's ID; invite the bot there first"
 	}
+	return "incidents:                        # what the bot tells of by itself: docs/incidents.md\n" +
+		"  routes: [{channel: " + s.channel + "}] # invite the bot there first"
+}
+
+// approvals is the policy's list of them, YAML: a comment where nothing looks like production.
+func (s *setup) approvals(found surveyed) string {
+	form := `approvals:
+  - name: production needs a second person
+    verbs: [change]
+    namespaces: [%s]
+    approvers: [%s]
+    count: 1
+    requesterMayApprove: false    # with one approver alone, they can't change production: name a second one
+    reason: optional
+    expiresAfter: 30m
+`
+	if production := found.production(); len(production) > 0 {
+		return fmt.Sprintf(form, quotedList(production), quotedList(s.approversOr()))
+	}
+	text := fmt.Sprintf(form, "production", quotedList(s.approversOr()))
+	return "# No namespace looks like production, so nobody has to agree to a change.\n# " +
+		strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n# ") + "\n"
+}
+
+// addresses are the values' list of where the API server is, YAML.
+func (f surveyed) addresses() string {
+	if len(f.apiServer) == 0 {
+		return "  apiServer: []                   # couldn't be found out; every address is allowed at ports 443 and 6443"
+	}
+	out := "  apiServer:                      # where the API server is now; a private endpoint or an upgrade can move it"
+	for _, e := range f.apiServer {
+		out += fmt.Sprintf("\n    - {cidr: %q, port: %d}", e.CIDR, e.Port)
+	}
+	return out
+}
+
+// firstOf are the first few of many names, in words.
+func firstOf(all []string) string {
 	if len(all) > mostNamed {
 		all = append(append([]string{}, all[:mostNamed]...), fmt.Sprintf("%d more", len(all)-mostNamed))
 	}
@@ -93,40 +117,68 @@ func quotedList(all []string) string {
 	return strings.Join(quoted, ", ")
 }
 
+// indented moves every line of a text to the right.
+func indented(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
+
+// files are those of a set-up, by their names.
+func (s *setup) files(found surveyed) (map[string]string, error) {
+	kubeconfig, err := filepath.Abs(s.kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("finding the kubeconfig: %w", err)
+	}
+	var namespaces []string
+	service := "api"
+	for _, p := range found.places {
+		if namespaces = append(namespaces, p.namespace); len(p.services) > 0 {
+			service = p.services[0]
+		}
+	}
+	common := []string{
+		"@CLUSTER@", s.cluster, "@COMMAND@", s.command, "@SERVICE@", service, "@KUBECONFIG@", strconv.Quote(kubeconfig),
+		"@WHO@", quotedList(s.who), "@APPROVERS@", quotedList(s.approversOr()), "@NAMESPACES@", quotedList(namespaces),
+		"@APPROVALS@", s.approvals(found), "@APISERVER@", found.addresses(), "@PROMETHEUS@", strconv.FormatBool(found.prometheus),
+	}
+	context, kind := "", ""
+	if s.context != "" {
+		context = "\n    context: " + strconv.Quote(s.context)
+	}
+	if found.aks {
+		kind = "\n    kind: aks                     # Azure Kubernetes Service: its own commands are suggested where they help"
+	}
+	with := func(name string, more ...string) (string, error) {
+		b, err := templates.ReadFile("templates/" + name)
+		if err != nil {
+			return "", fmt.Errorf("reading the template of %s: %w", name, err)
+		}
+		return strings.NewReplacer(append(more, common...)...).Replace(string(b)), nil
+	}
+	out := map[string]string{
+		"slack-app.yaml": strings.ReplaceAll(string(deploy.SlackManifest), "command: "+defaultCommand, "command: "+s.command),
+	}
+	places, incidents := s.environments(found), s.incidents()
+	if out["config.yaml"], err = with("config.yaml",
+		"@ENVIRONMENTS@", places, "@INCIDENTS@", incidents, "@KIND@", kind, "@CONTEXT@", context); err != nil {
+		return nil, err
+	}
+	if out["policy.yaml"], err = with("policy.yaml"); err != nil {
+		return nil, err
+	}
+	out["values.yaml"], err = with("values.yaml",
+		"@ENVIRONMENTS@", indented(places), "@INCIDENTS@", indented(incidents), "@KIND@", strings.ReplaceAll(kind, "\n", "\n  "))
+	return out, err
+}
+
 // write writes every file of a set-up.
 func (s *setup) write(found surveyed) error {
-	all, err := template.New("").Option("missingkey=error").Funcs(template.FuncMap{
-		"quote": strconv.Quote, "indent": indented,
-	}).ParseFS(templates, "templates/*.tmpl")
+	files, err := s.files(found)
 	if err != nil {
-		return fmt.Errorf("reading the templates: %w", err)
-	}
-	fill := func(name string, p page) (string, error) {
-		var out bytes.Buffer
-		if err := all.ExecuteTemplate(&out, name, p); err != nil {
-			return "", fmt.Errorf("filling %s: %w", name, err)
-		}
-		return out.String(), nil
-	}
-	p := s.page(found)
-	if p.EnvironmentsText, err = fill("environments", p); err != nil {
 		return err
-	}
-	if p.IncidentsText, err = fill("incidents", p); err != nil {
-		return err
-	}
-	manifest := strings.ReplaceAll(string(deploy.SlackManifest), "command: "+defaultCommand, "command: "+s.command)
-	files := map[string]string{"slack-app.yaml": manifest}
-	for _, name := range []string{"config.yaml", "policy.yaml", "values.yaml"} {
-		if files[name], err = fill(name+".tmpl", p); err != nil {
-			return err
-		}
 	}
 	if err := os.MkdirAll(s.out, 0o700); err != nil {
 		return fmt.Errorf("making the folder: %w", err)
 	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(s.out, name), []byte(strings.TrimRight(text, "\n")+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.out, name), []byte(text), 0o600); err != nil {
 			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}
@@ -138,15 +190,4 @@ func (s *setup) write(found surveyed) error {
 		return fmt.Errorf("writing the chart: %w", err)
 	}
 	return nil
-}
-
-// indented moves every line of a text to the right.
-func indented(by int, text string) string {
-	lines := strings.Split(strings.Trim(text, "\n"), "\n")
-	for i, line := range lines {
-		if line != "" {
-			lines[i] = strings.Repeat(" ", by) + line
-		}
-	}
-	return strings.Join(lines, "\n")
 }
