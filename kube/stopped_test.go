@@ -33,6 +33,7 @@ func TestOnlyAdmissionsOwnWordsAreItsWords(t *testing.T) {
 	err := c.stopped(said(
 		http.StatusInternalServerError, `conversion webhook for cert-manager.io/v1, Kind=Certificate failed: Post "https://x": EOF`,
 	))
+	require.NotNil(t, err)
 	require.ErrorIs(t, err, algesta.ErrUnreachable)
 	require.Equal(
 		t, "The webhook of the cluster aks that converts objects of the kind Certificate doesn't answer as it should.", err.Message.String(),

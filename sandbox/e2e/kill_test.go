@@ -151,11 +151,11 @@ func TestAPodIsEvictedOnceWhateverIsKilled(t *testing.T) {
 			held := w.api.hold(at, func(r *http.Request) bool {
 				return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/eviction") && r.URL.Query().Get("dryRun") == ""
 			})
-			r := w.asks(luis, "pod delete "+pod+" production")
+			r := w.asks(pablo, "pod delete "+pod+" production")
 			r.approve()
 			held.wait(t)
 			w.restart()
-			require.Contains(t, r.end(luis), "The pod "+pod+" in production is gone")
+			require.Contains(t, r.end(pablo), "The pod "+pod+" in production is gone")
 			r.requireNoDoubles()
 			evicted := 0
 			writes, err := w.cluster.Writes(t.Context(), w.since, w.production, "pods", pod)
