@@ -172,7 +172,8 @@ func TestAFreezeThatIsOverBeforeItBeginsIsNone(t *testing.T) {
 
 	// One that is approved that late isn't written either.
 	content, err := json.Marshal(map[string]any{
-		"apiVersion": algesta.FreezeGroup + "/v1", "kind": algesta.FreezeKind, "metadata": map[string]string{"name": "c-1", "namespace": "production"},
+		"apiVersion": algesta.FreezeGroup + "/v1", "kind": algesta.FreezeKind,
+		"metadata": map[string]string{"name": "c-1", "namespace": "production"},
 		"spec": algesta.Freeze{
 			ID: "c-1", Target: algesta.Target{Cluster: "aks", Namespace: "production", Environment: "production"},
 			Until: time.Now().Add(-time.Second),

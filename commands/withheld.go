@@ -12,7 +12,8 @@ import (
 // whileMoving is the greatest age of what is known of a channel when the progress of a rollout is shown there.
 const whileMoving = 5 * time.Second
 
-// overheard reports whether another company reads in a channel, or nobody can tell whether one does: what people write stays out of it then.
+// overheard reports whether another company reads in a channel, or nobody can tell whether one does: what people write stays out of it
+// then.
 func (d *Dispatcher) overheard(ctx context.Context, channel string) bool {
 	place, err := d.Directory.Place(ctx, channel, placeAge)
 	return err != nil || place.External

@@ -36,8 +36,8 @@ const (
 	maxRead = 4096
 	// longestCluster is how long the name of a cluster may be, in bytes: longer than any that is configured.
 	longestCluster = 253
-	// lateWithin is how long after an alert was resolved a message counts as late that says that it fires since before: another Alertmanager of
-	// the same cluster sends it then. What comes later means that it fires again: Prometheus keeps the time at which it began.
+	// lateWithin is how long after an alert was resolved a message counts as late that says that it fires since before: another
+	// Alertmanager of the same cluster sends it then. What comes later means that it fires again: Prometheus keeps the time at which it began.
 	lateWithin = 5 * time.Minute
 	// atOnce is how many requests are worked on at once; an Alertmanager tries again when it is told that there are more.
 	atOnce = 8

@@ -389,7 +389,8 @@ func TestAnAlertAboutANodeIsNotGoneBecauseAnotherPlaceIsLookedAt(t *testing.T) {
 	r := newRun(quick)
 	alert := algesta.Signal{Rule: Alertmanager, Kind: "Node", Name: "aks-1"}
 	i := algesta.Incident{
-		ID: "i-1", State: algesta.IncidentOpen, Channel: "C0OPS", About: place, Signals: []algesta.Signal{crash("a"), alert}, OpenedAt: noon, Nth: 1,
+		ID: "i-1", State: algesta.IncidentOpen, Channel: "C0OPS", About: place, Signals: []algesta.Signal{crash("a"), alert},
+		OpenedAt: noon, Nth: 1,
 	}
 	r.Stored(i)
 	r.See(r.now, Glance{Place: place, Signals: []algesta.Signal{crash("a")}, Nodes: map[string]bool{"aks-1": true}})

@@ -184,7 +184,8 @@ func TestAnotherClusterSaysNothingOfAnIncident(t *testing.T) {
 	t.Parallel()
 	r := newRun(quick)
 	r.Stored(algesta.Incident{
-		ID: "i-1", State: algesta.IncidentOpen, Channel: "C0INCIDENTS", About: place, Signals: []algesta.Signal{crash("a")}, OpenedAt: noon, Nth: 1,
+		ID: "i-1", State: algesta.IncidentOpen, Channel: "C0INCIDENTS", About: place, Signals: []algesta.Signal{crash("a")},
+		OpenedAt: noon, Nth: 1,
 	})
 	other := place
 	other.Cluster = "other"
@@ -226,7 +227,8 @@ func TestTheIncidentBeforeIsLinkedInItsOwnChannelAlone(t *testing.T) {
 func TestAnIncidentIsOfItsOwnPlace(t *testing.T) {
 	t.Parallel()
 	hits := diagnosis.Chain{Hits: []facts.Ref{
-		{Kind: facts.KindDeployment, Namespace: "staging", Name: "payments"}, {Kind: facts.KindDeployment, Namespace: "production", Name: "orders"},
+		{Kind: facts.KindDeployment, Namespace: "staging", Name: "payments"},
+		{Kind: facts.KindDeployment, Namespace: "production", Name: "orders"},
 	}}
 	about := facts.Ref{Kind: "Node", Name: "aks-1"}
 	require.Equal(t, "orders", aboutOf(hits, place, about, everyDeployment{}).Name)

@@ -135,14 +135,15 @@ func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) 
 	for _, z := range in.Frozen {
 		switch {
 		case !c.At.Before(z.Until):
-		case (one == "" || z.ID == one) && z.Target.Cluster == c.Target.Cluster && z.Target.Namespace == c.Target.Namespace && z.Target.Name == c.Target.Name &&
-			z.Target.Environment == c.Target.Environment:
+		case (one == "" || z.ID == one) && z.Target.Cluster == c.Target.Cluster && z.Target.Namespace == c.Target.Namespace &&
+			z.Target.Name == c.Target.Name && z.Target.Environment == c.Target.Environment:
 			p.Changes = append(p.Changes, algesta.Change{
 				Object: freezeObject(z.Target, z.ID), Verb: algesta.Delete, Resource: algesta.FreezeResource, Version: "v1", UID: z.ID,
 				Propagation: "Background",
 			})
 			p.Facts = append(p.Facts, algesta.Field{
-				Label: z.ID, Value: algesta.Say("until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), wordsof.Cited(quote(z.Reason))),
+				Label: z.ID,
+				Value: algesta.Say("until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), wordsof.Cited(quote(z.Reason))),
 			})
 		case z.Covers(c.Target, nil):
 			p.Warnings = append(

@@ -60,8 +60,8 @@ func Declares(ctx context.Context, c Cluster, namespace, host string) (bool, err
 	return false, nil
 }
 
-// declares is like covers, but for what may be asked: a rule for every host, or for every host below a suffix under which everybody may have
-// a name (publicsuffix.org: com, co.uk, github.io), declares none.
+// declares is like covers, but for what may be asked: a rule for every host, or for every host below a suffix under which everybody may
+// have a name (publicsuffix.org: com, co.uk, github.io), declares none.
 func declares(rule, host string) bool {
 	if domain, wild := strings.CutPrefix(rule, "*"); wild {
 		domain = strings.ToLower(strings.TrimPrefix(domain, "."))
