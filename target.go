@@ -1,5 +1,7 @@
 package algesta
 
+import "strings"
+
 // Target is what a command is about, after the catalogue resolved what was typed.
 type Target struct {
 	Service     string `json:"service,omitempty"`     // "api-gateway"
@@ -12,5 +14,12 @@ type Target struct {
 	Object string `json:"object,omitempty"`
 }
 
-// Workload is the Deployment that the target stands for.
-func (t Target) Workload() Object { return Deployment(t.Cluster, t.Namespace, t.Name) }
+// Workload is what the target stands for: the StatefulSet or the DaemonSet that it names, or else the Deployment of its service.
+func (t Target) Workload() Object {
+	word, name, named := strings.Cut(t.Object, "/")
+	kind, known := KindOf(word)
+	if named && known && (kind.Name == "StatefulSet" || kind.Name == "DaemonSet") {
+		return Object{Cluster: t.Cluster, Group: kind.Group, Kind: kind.Name, Namespace: t.Namespace, Name: name}
+	}
+	return Deployment(t.Cluster, t.Namespace, t.Name)
+}

@@ -332,6 +332,14 @@ func targetWords(t algesta.Target) string {
 	return out
 }
 
+// typedAs is what a command about the target is typed with: its service, or an object by its kind and name; "" for an environment.
+func typedAs(t algesta.Target) string {
+	if t.Service == "" && t.Object != wholeEnvironment {
+		return t.Object
+	}
+	return t.Service
+}
+
 // objectName is the name of what a command is about: of the Deployment, of another object, or of the environment.
 func objectName(t algesta.Target) string {
 	if _, name, ok := strings.Cut(t.Object, "/"); ok {

@@ -45,7 +45,7 @@ func confirmCancel(r algesta.Request) *algesta.Confirm {
 func undoButton(r algesta.Request, style string) algesta.Button {
 	o := r.Plan.Undo
 	text := fmt.Sprintf("Undo of %s for%s%s. %s", r.ID, targetWords(o.Target), moves(*o), planned)
-	if o.Target.Service == "" {
+	if o.Target.Service == "" && o.Target.Workload().Name == "" {
 		text = fmt.Sprintf("Undo of %s: %s. %s", r.ID, r.Plan.Title, planned)
 	}
 	return algesta.Button{Label: "Undo", Offer: o, Style: style, Confirm: &algesta.Confirm{
@@ -66,7 +66,7 @@ func moves(o algesta.Offer) string {
 func confirmOffer(label string, o algesta.Offer) *algesta.Confirm {
 	what := words.Capital(o.Runbook) + targetWords(o.Target) + moves(o)
 	if o.Runbook == "rollback" {
-		what = fmt.Sprintf("Roll back %s in %s%s", o.Target.Service, o.Target.Environment, moves(o))
+		what = fmt.Sprintf("Roll back %s in %s%s", typedAs(o.Target), o.Target.Environment, moves(o))
 		if o.Moves == "" {
 			what += " to the last version that was healthy"
 		}

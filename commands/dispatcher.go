@@ -36,7 +36,7 @@ const (
 	placeAge = 2 * time.Second
 )
 
-// Config is what a Dispatcher needs. All fields but Books and Panics are required.
+// Config is what a Dispatcher needs. All fields but Books, Makers and Panics are required.
 type Config struct {
 	Bot       algesta.Handle // how people call the bot, for examples
 	Parser    grammar.Parser
@@ -48,9 +48,12 @@ type Config struct {
 	Store     Store
 	Doctor    func(context.Context) algesta.Report // checks everything that the bot needs; nil where that can't be asked for
 	Redact    func(string) string                  // takes secrets out of what came from a cluster or a person
-	Soak      time.Duration                        // how long a finished rollout is watched
-	Log       *zap.Logger
-	Panics    *algesta.Panics // catches what panics in a piece of work; nil counts nothing
+	// Makers are the kinds of what has this name and makes pods in a namespace, as far as is known without asking the cluster; nil where
+	// that's never known.
+	Makers func(cluster, namespace, name string) []string
+	Soak   time.Duration // how long a finished rollout is watched
+	Log    *zap.Logger
+	Panics *algesta.Panics // catches what panics in a piece of work; nil counts nothing
 }
 
 // Dispatcher carries every invocation from the inbox to its answer, and every request to its end.

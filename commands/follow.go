@@ -151,8 +151,8 @@ func (d *Dispatcher) handlePhase(
 		return laterAgain, d.finish(ctx, r, algesta.Failed, algesta.Bad, p, f, d.bad(r, p)) // its diagnosis is a job of its own
 	case rollout.Overtaken:
 		o := d.note(overtakenNote+" "+p.Why.String(), p)
-		if t := r.Command.Target; t.Service != "" {
-			o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", t.Service, t.Environment)))
+		if t := r.Command.Target; t.Service != "" || t.Workload().Name != "" {
+			o.said = o.said.Then("To see how it is now: {}", algesta.Name(d.Bot.Typed("status", typedAs(t), t.Environment)))
 		}
 		return 0, d.finish(ctx, r, algesta.Superseded, algesta.Neutral, p, f, o)
 	case rollout.Gone:

@@ -70,6 +70,11 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 			return whole, nil
 		}
 	}
+	if is(err, algesta.ErrUnknownName) && book.About.Workloads && p.Service != "" {
+		if other, ok := d.workloadCalled(ctx, p, visible); ok {
+			return other, nil
+		}
+	}
 	if err != nil {
 		return algesta.Target{}, d.suggest(ctx, p, err, visible)
 	}

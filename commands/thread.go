@@ -135,9 +135,9 @@ func (d *Dispatcher) undoesAnother(ctx context.Context, p grammar.Parsed, about 
 	return &algesta.Error{
 		Kind: algesta.ErrRefused,
 		Message: algesta.Say(
-			"My last change of {} in {} is {} ({}), not this thread's. Nothing was run.", t.Service, t.Environment, last.Plan.Title,
+			"My last change of {} in {} is {} ({}), not this thread's. Nothing was run.", typedAs(t), t.Environment, last.Plan.Title,
 			algesta.Name(last.ID),
 		),
-		Hint: algesta.Say("To take that one back: {}", algesta.Name(d.Bot.Mentioned(grammar.Undo.Name, t.Service, t.Environment))),
+		Hint: algesta.Say("To take that one back: {}", algesta.Name(d.Bot.Mentioned(grammar.Undo.Name, typedAs(t), t.Environment))),
 	}
 }

@@ -39,12 +39,12 @@ func (d *Dispatcher) chooses(runbook string, t algesta.Target) algesta.Text {
 	if runbook == "scale" {
 		return algesta.Say(
 			"Name the number of pods that you want: {}",
-			algesta.Name(d.Bot.Typed("scale", t.Service, t.Environment)+" replicas=<number>"),
+			algesta.Name(d.Bot.Typed("scale", typedAs(t), t.Environment)+" replicas=<number>"),
 		)
 	}
 	return algesta.Say(
-		"Name the version that you want: {} or {}", algesta.Name(d.Bot.Typed("deploy", t.Service, t.Environment)+" <tag>"),
-		algesta.Name(d.Bot.Typed("rollback", t.Service, t.Environment)+" --to-revision=<number>"),
+		"Name the version that you want: {} or {}", algesta.Name(d.Bot.Typed("deploy", typedAs(t), t.Environment)+" <tag>"),
+		algesta.Name(d.Bot.Typed("rollback", typedAs(t), t.Environment)+" --to-revision=<number>"),
 	)
 }
 
@@ -85,8 +85,8 @@ func (d *Dispatcher) intoFailure(ctx context.Context, from origin, r algesta.Req
 // wayBack is the offer to undo the last change of the bot to the target, without an ID where no button has it. An error says why there is
 // none, and what to type instead.
 func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algesta.Actor) (algesta.Offer, error) {
-	where := algesta.Say("{} in {}", algesta.Name(t.Service), t.Environment)
-	instead := algesta.Say("To go back to an earlier version: {}", algesta.Name(d.Bot.Typed("rollback", t.Service, t.Environment)))
+	where := algesta.Say("{} in {}", algesta.Name(typedAs(t)), t.Environment)
+	instead := algesta.Say("To go back to an earlier version: {}", algesta.Name(d.Bot.Typed("rollback", typedAs(t), t.Environment)))
 	none := func(why algesta.Text) error {
 		return &algesta.Error{Kind: algesta.ErrStale, Message: why, Hint: instead}
 	}

@@ -27,6 +27,9 @@ const learnAgain = time.Minute
 // causeAnnotation is where people say why they changed something.
 const causeAnnotation = "kubernetes.io/change-cause"
 
+// controllerRevision is the kind in which the revisions of StatefulSets and DaemonSets are kept.
+const controllerRevision = "ControllerRevision"
+
 // learned is what is known of a workload.
 type learned struct {
 	templates string // which Deployment and ReplicaSets, in which generation
@@ -119,7 +122,11 @@ func podSpecOf(object runtime.Object) *corev1.PodSpec {
 	case *batchv1.CronJob:
 		return &o.Spec.JobTemplate.Spec.Template.Spec
 	case *unstructured.Unstructured:
-		raw, found, err := unstructured.NestedMap(o.Object, "spec", "template", "spec")
+		path := []string{"spec", "template", "spec"}
+		if o.GetKind() == controllerRevision { // it keeps the template that its workload had
+			path = append([]string{"data"}, path...)
+		}
+		raw, found, err := unstructured.NestedMap(o.Object, path...)
 		spec := &corev1.PodSpec{}
 		if err != nil || !found || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, spec) != nil {
 			return nil
@@ -265,7 +272,7 @@ func (c *Cluster) hideTextsIn(list runtime.Object) {
 		for i := range l.Items {
 			c.hideMessages(l.Items[i].Object["status"])
 			annotations := l.Items[i].GetAnnotations()
-			if _, ok := annotations[causeAnnotation]; ok && l.Items[i].GetKind() == "ReplicaSet" {
+			if _, ok := annotations[causeAnnotation]; ok && (l.Items[i].GetKind() == "ReplicaSet" || l.Items[i].GetKind() == controllerRevision) {
 				c.hideCause(annotations)
 				l.Items[i].SetAnnotations(annotations)
 			}

@@ -282,6 +282,10 @@ func TestWhateverMakesPodsIsLearnedBeforeItIsQuoted(t *testing.T) {
 	}}}
 	meta := metav1.ObjectMeta{Name: "x", Namespace: "production"}
 	job := batchv1.JobSpec{Template: template}
+	patched, err := json.Marshal(map[string]any{"spec": map[string]any{"template": template}})
+	require.NoError(t, err)
+	revisions := &unstructured.UnstructuredList{}
+	revisions.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ControllerRevisionList"))
 	for name, list := range map[string]struct{ answer, into runtime.Object }{
 		"a job": {&batchv1.JobList{Items: []batchv1.Job{{ObjectMeta: meta, Spec: job}}}, &batchv1.JobList{}},
 		"a cronjob": {&batchv1.CronJobList{Items: []batchv1.CronJob{{ObjectMeta: meta, Spec: batchv1.CronJobSpec{
@@ -290,6 +294,13 @@ func TestWhateverMakesPodsIsLearnedBeforeItIsQuoted(t *testing.T) {
 		"a daemonset": {&appsv1.DaemonSetList{Items: []appsv1.DaemonSet{{
 			ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Template: template},
 		}}}, &appsv1.DaemonSetList{}},
+		"a revision of a statefulset": {&appsv1.ControllerRevisionList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ControllerRevisionList"},
+			Items: []appsv1.ControllerRevision{{
+				TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ControllerRevision"}, ObjectMeta: meta,
+				Data: runtime.RawExtension{Raw: patched},
+			}},
+		}, revisions},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,7 @@ const (
 )
 
 // broken reports that a rollout cannot come up, and why, in one sentence.
-func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
+func (r Rollout) broken(fresh, blocking []*corev1.Pod, f Follow, now time.Time) (algesta.Text, bool) {
 	if failure := r.Controller.Failure; failure != "" {
 		return r.whyRefused(failure, now), true
 	}
@@ -43,6 +43,11 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 			return r.why(pod, s, now), true
 		}
 	}
+	for _, pod := range blocking {
+		if s := StateOf(pod); r.hopeless(pod, s, f, now) {
+			return r.whyBlocked(pod, s), true
+		}
+	}
 	if failed >= evictedAtMost {
 		return algesta.Say(
 			"{} of {} failed as a whole, the last one with: {}",
@@ -55,6 +60,9 @@ func (r Rollout) broken(fresh []*corev1.Pod, f Follow, now time.Time) (algesta.T
 		return r.stuck(fresh, "before the deployment's progress deadline", now), true
 	}
 	if quiet := now.Sub(f.ChangedAt); quiet > r.patience() && !r.waitsForOthers(fresh, now) {
+		if len(blocking) > 0 && len(fresh) == 0 {
+			return r.whyBlocked(blocking[0], StateOf(blocking[0])), true
+		}
 		return r.stuck(fresh, "for "+words.Span(quiet), now), true
 	}
 	return nil, false

@@ -1,8 +1,6 @@
 package rollout
 
 import (
-	"time"
-
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/3astronautas/algesta"
@@ -36,7 +34,7 @@ func InQuotes(cause string) string {
 func fillCauses(d *appsv1.Deployment, revisions []Revision) {
 	for i := range revisions {
 		r := &revisions[i]
-		annotations := r.Set.Annotations
+		annotations := r.Annotations
 		template, err := TemplateHash(r.Template)
 		if err != nil {
 			template = "" // fits no mark
@@ -50,18 +48,9 @@ func fillCauses(d *appsv1.Deployment, revisions []Revision) {
 			continue
 		}
 		for _, older := range revisions[i+1:] {
-			if older.Set.Annotations[CauseAnnotation] == annotations[CauseAnnotation] {
+			if older.Annotations[CauseAnnotation] == annotations[CauseAnnotation] {
 				r.Cause = ChangedOutside
 			}
 		}
 	}
-}
-
-// Began is when the revision last became the current one. first is true where that isn't known: someone else rolled back to it, and what is
-// returned is when it was made the first time.
-func (r Revision) Began() (at time.Time, first bool) {
-	if r.Made.IsZero() {
-		return r.Set.CreationTimestamp.Time, true
-	}
-	return r.Made, false
 }

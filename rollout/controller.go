@@ -36,12 +36,15 @@ type Controller struct {
 	Updated          int32 // of the current revision
 	Ready            int32
 	ReadyNew         int32 // of the current revision, as far as the controller says
-	// Up are the pods that count as being there: the available ones, and of a StatefulSet the ready ones, as kubectl has it.
+	// Up are the pods that count as being there: the available ones, and of a StatefulSet without minReadySeconds the ready ones, as
+	// kubectl has it.
 	Up int32
 
 	// Paused says that nothing happens until the rollout is resumed, ByHand that pods are replaced only when someone deletes them
 	// (the strategy OnDelete).
 	Paused, ByHand bool
+	// Ordered says that no pod is made or replaced while another isn't ready, whatever its revision: that of a StatefulSet's pods.
+	Ordered bool
 	// Deadline is progressDeadlineSeconds; 0 where there is none.
 	Deadline time.Duration
 	MinReady time.Duration
@@ -57,6 +60,7 @@ type Controller struct {
 	owner      types.UID // of the pods of the current revision, where they have their own
 	label      string    // else they have this label
 	labelValue string
+	hash       string // or, of a DaemonSet that went back to an earlier revision, this hash; "" where it isn't known
 }
 
 // Done reports whether the controller is finished, by the rules of `kubectl rollout status`. What that doesn't ask is asked here, too:
@@ -79,7 +83,8 @@ func (c Controller) kept() int { return int(c.Desired - c.ToRenew) }
 // current reports whether the pod is of the current revision.
 func (c Controller) current(pod *corev1.Pod) bool {
 	if c.label != "" {
-		return pod.Labels[c.label] == c.labelValue && c.labelValue != ""
+		return pod.Labels[c.label] == c.labelValue && c.labelValue != "" ||
+			c.hash != "" && pod.Labels[appsv1.ControllerRevisionHashLabelKey] == c.hash
 	}
 	for _, owner := range pod.OwnerReferences {
 		if owner.UID == c.owner && c.owner != "" {
@@ -93,7 +98,7 @@ func (c Controller) current(pod *corev1.Pod) bool {
 func OfDeployment(d *appsv1.Deployment, sets []*appsv1.ReplicaSet) Controller {
 	s := d.Status
 	c := Controller{
-		Kind: "Deployment", UID: d.UID, Annotations: d.Annotations, Deleting: d.DeletionTimestamp != nil, Template: d.Spec.Template,
+		Kind: deploymentKind, UID: d.UID, Annotations: d.Annotations, Deleting: d.DeletionTimestamp != nil, Template: d.Spec.Template,
 		TemplateHash: d.Annotations[TemplateAnnotation], Generation: d.Generation, Observed: s.ObservedGeneration,
 		Desired: orOne(d.Spec.Replicas), Total: s.Replicas, Updated: s.UpdatedReplicas, Ready: s.ReadyReplicas, Up: s.AvailableReplicas,
 		Paused: d.Spec.Paused, Deadline: defaultDeadline, MinReady: seconds(d.Spec.MinReadySeconds),
@@ -142,13 +147,16 @@ func currentSet(hash string, sets []*appsv1.ReplicaSet) *appsv1.ReplicaSet {
 func OfStatefulSet(set *appsv1.StatefulSet) (Controller, error) {
 	s := set.Status
 	c := Controller{
-		Kind: "StatefulSet", UID: set.UID, Annotations: set.Annotations, Deleting: set.DeletionTimestamp != nil, Template: set.Spec.Template,
+		Kind: statefulSetKind, UID: set.UID, Annotations: set.Annotations, Deleting: set.DeletionTimestamp != nil, Template: set.Spec.Template,
 		Generation: set.Generation, Observed: s.ObservedGeneration, Desired: orOne(set.Spec.Replicas), Total: s.Replicas,
 		Updated: s.UpdatedReplicas, Ready: s.ReadyReplicas, ReadyNew: min(s.ReadyReplicas, s.UpdatedReplicas), Up: s.ReadyReplicas,
 		ByHand: set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType, MinReady: seconds(set.Spec.MinReadySeconds),
-		label: appsv1.ControllerRevisionHashLabelKey, labelValue: s.UpdateRevision,
+		Ordered: ordered(set), label: appsv1.ControllerRevisionHashLabelKey, labelValue: s.UpdateRevision,
 	}
 	c.ToRenew, c.Wanted, c.Made = c.Desired, c.Desired, c.Total
+	if c.MinReady > 0 {
+		c.Up = s.AvailableReplicas
+	}
 	if r := set.Spec.UpdateStrategy.RollingUpdate; r != nil && r.Partition != nil {
 		c.ToRenew = max(0, c.Desired-*r.Partition)
 	}
@@ -172,7 +180,7 @@ const (
 func OfDaemonSet(set *appsv1.DaemonSet) (Controller, error) {
 	s := set.Status
 	c := Controller{
-		Kind: "DaemonSet", UID: set.UID, Annotations: set.Annotations, Deleting: set.DeletionTimestamp != nil, Template: set.Spec.Template,
+		Kind: daemonSetKind, UID: set.UID, Annotations: set.Annotations, Deleting: set.DeletionTimestamp != nil, Template: set.Spec.Template,
 		Generation: set.Generation, Observed: s.ObservedGeneration, Desired: s.DesiredNumberScheduled, ToRenew: s.DesiredNumberScheduled,
 		Total:   s.DesiredNumberScheduled, // where one is missing, or one too many, kubectl doesn't wait for it either
 		Updated: s.UpdatedNumberScheduled, Ready: s.NumberReady, ReadyNew: min(s.NumberReady, s.UpdatedNumberScheduled), Up: s.NumberAvailable,

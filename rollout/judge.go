@@ -16,7 +16,8 @@ import (
 // How long a follower watches (reference kube.md, B.3).
 const (
 	noDeadline      = 1<<31 - 1        // progressDeadlineSeconds that means none
-	watchAnyway     = 15 * time.Minute // where there is no deadline
+	watchAnyway     = 15 * time.Minute // where there is no deadline, unless its pods take longer one after another
+	watchAtMost     = 2 * time.Hour
 	pastDeadline    = time.Minute      // beyond it: the controller notices late
 	unseenAtMost    = 30 * time.Second // until an object that is older than the write counts as recreated
 	stuckAfter      = 3 * time.Minute  // without any movement
@@ -35,7 +36,8 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	}
 	f = f.fill(r)
 	fresh, old := r.Split()
-	f = f.remember(r, fresh, now)
+	blocking := r.blocking(old)
+	f = f.remember(r, fresh, blocking, now)
 	p.Of, p.Ready = int(r.Desired()), r.up()
 	p.Pods = r.podLines(fresh, old, now)
 	p.Line, p.Short = r.line(f, len(fresh), now), algesta.Say("{} of {} ready, {}", p.Ready, p.Of, words.Span(p.Took))
@@ -48,7 +50,7 @@ func Judge(r Rollout, f Follow, now time.Time) (Progress, Follow) {
 	}
 	why, broken := r.crashedTwice(fresh, f, now)
 	if !broken && !r.Done() {
-		why, broken = r.broken(fresh, f, now)
+		why, broken = r.broken(fresh, blocking, f, now)
 	}
 	if broken && f.BrokenAt.IsZero() {
 		f.BrokenAt, f.BrokenOf = now, r.Desired()
@@ -87,7 +89,7 @@ func (r Rollout) gone(f Follow, now time.Time) (algesta.Text, bool) {
 func (f Follow) fill(r Rollout) Follow {
 	d := r.Controller
 	if f.Deadline.IsZero() {
-		f.Deadline = f.StartedAt.Add(watchAnyway)
+		f.Deadline = f.StartedAt.Add(min(max(watchAnyway, time.Duration(d.oneByOne())*r.patience()), watchAtMost))
 		if d.Deadline > 0 {
 			f.Deadline = f.StartedAt.Add(d.Deadline + pastDeadline)
 		}
@@ -101,8 +103,8 @@ func (f Follow) fill(r Rollout) Follow {
 	return f
 }
 
-// remember notes since when each new pod is in a bad state, and when anything last moved.
-func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
+// remember notes since when each new pod, and each old one that is waited for, is in a bad state, and when anything last moved.
+func (f Follow) remember(r Rollout, fresh, blocking []*corev1.Pod, now time.Time) Follow {
 	seen := map[string]time.Time{}
 	note := func(key string) {
 		seen[key] = now
@@ -120,6 +122,11 @@ func (f Follow) remember(r Rollout, fresh []*corev1.Pod, now time.Time) Follow {
 		}
 		if s.Word != "ready" && f.restarted(pod) >= crashesAtLeast {
 			note(restartedKey(pod))
+		}
+	}
+	for _, pod := range blocking {
+		if s := StateOf(pod); s.Reason != "" {
+			note(seenKey(pod, s))
 		}
 	}
 	if r.heldBack(now) != "" {

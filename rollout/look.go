@@ -78,7 +78,37 @@ func lookAtDaemonSet(ctx context.Context, c Cluster, w algesta.Object) (Rollout,
 		return Rollout{Workload: w}, nil
 	}
 	controller, err := OfDaemonSet(&sets.Items[i])
-	return withPods(ctx, c, Rollout{Workload: w, Controller: &controller}, sets.Items[i].Spec.Selector), err
+	r := withPods(ctx, c, Rollout{Workload: w, Controller: &controller}, sets.Items[i].Spec.Selector)
+	r.Controller.hash = r.currentHash(ctx, c, sets.Items[i].Spec.Selector)
+	return r, err
+}
+
+// currentHash is the hash of a DaemonSet's current revision, "" where it isn't known. Its controller takes pods for current by that, too:
+// those that are left of a revision to which someone went back have the generation of their own time. It's on every pod that was made since
+// the change; before the first one the revisions tell.
+func (r Rollout) currentHash(ctx context.Context, c Cluster, selector *metav1.LabelSelector) string {
+	d := r.Controller
+	for _, pod := range r.Pods {
+		if d.current(pod) {
+			return pod.Labels[appsv1.ControllerRevisionHashLabelKey]
+		}
+	}
+	chosen, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil || d.Observed < d.Generation || d.Updated == 0 {
+		return ""
+	}
+	var kept appsv1.ControllerRevisionList
+	if err := c.List(ctx, r.Workload.Namespace, chosen.String(), &kept); err != nil {
+		return "" // its controller's counts are told in any case
+	}
+	newest, hash := int64(0), ""
+	for i := range kept.Items {
+		owner := metav1.GetControllerOf(&kept.Items[i])
+		if owner != nil && owner.UID == d.UID && kept.Items[i].Revision > newest {
+			newest, hash = kept.Items[i].Revision, kept.Items[i].Labels[appsv1.ControllerRevisionHashLabelKey]
+		}
+	}
+	return hash
 }
 
 // withPods reads the pods that the controller owns, and why it may not make one that it lacks. By owner reference and not by labels

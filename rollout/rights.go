@@ -12,7 +12,13 @@ var (
 		"list resourcequotas",
 		"list nodes (cluster-wide)",
 	}
-	// RevisionReads are the rights that ReadDeployment and ReadRevisions need.
+	// OtherReads are those that Look needs besides for a StatefulSet or a DaemonSet.
+	OtherReads = []string{
+		"list statefulsets.apps",
+		"list daemonsets.apps",
+		"list controllerrevisions.apps",
+	}
+	// RevisionReads are the rights that ReadDeployment and ReadRevisions need for a Deployment.
 	RevisionReads = []string{
 		"get deployments.apps",
 		"list replicasets.apps",

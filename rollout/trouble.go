@@ -11,9 +11,10 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// Trouble is one sentence about pods of the current revision that cannot run, with who still serves users.
+// Trouble is one sentence about pods of the current revision that cannot run, or an older one that it waits for, and who still serves
+// users.
 func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
-	fresh, _ := r.Split()
+	fresh, old := r.Split()
 	var worst PodState
 	var sick *corev1.Pod
 	bad, restarts := 0, int32(0)
@@ -27,6 +28,11 @@ func (r Rollout) Trouble(now time.Time) (algesta.Text, bool) {
 		restarts += restartsSince(pod, now.Add(-restartWindow))
 	}
 	if bad == 0 {
+		for _, pod := range r.blocking(old) {
+			if s := StateOf(pod); s.Reason != "" {
+				return r.whyBlocked(pod, s).Then("{}", r.whoServes()), true
+			}
+		}
 		why := r.refusedNow(now)
 		if dead := r.deadNodes(now); len(dead) > 0 {
 			why = why.Then("{}", dead)

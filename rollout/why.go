@@ -42,6 +42,16 @@ func (r Rollout) why(pod *corev1.Pod, s PodState, now time.Time) algesta.Text {
 	return algesta.Say("{}.", what)
 }
 
+// WhyPod is what keeps a pod from running, in the words of the diagnosis and without a full stop. owner is what makes it. ok is false
+// where its own status tells no cause.
+func WhyPod(pod *corev1.Pod, owner algesta.Object, now time.Time) (what algesta.Text, ok bool) {
+	why, ok := rules.WhyPod(pod, facts.Ref{Kind: owner.Kind, Namespace: owner.Namespace, Name: owner.Name}, now)
+	if !ok {
+		return nil, false
+	}
+	return marked(why), true
+}
+
 // whyByState says what a pod's state says of it, where no rule knows more.
 func (r Rollout) whyByState(pod *corev1.Pod, s PodState) algesta.Text {
 	word := s.Word

@@ -14,6 +14,8 @@ import (
 type About struct {
 	// Service takes a service in an environment.
 	Service bool
+	// Workloads takes a StatefulSet or a DaemonSet by its kind and name, too, beside a service, which is a Deployment.
+	Workloads bool
 	// Environment takes an environment as a whole, or any other namespace that the configuration has a name for. Beside Host it may be
 	// named, and need not be.
 	Environment bool
@@ -41,7 +43,7 @@ func (a About) Nothing() bool { return !a.Service && !a.Environment && !a.Host &
 // environment's, unless the kind itself is declared.
 func (a About) Takes(kind string) bool {
 	switch {
-	case slices.Contains(a.Kinds, kind):
+	case a.Named(kind):
 		return true
 	case kind == "Deployment" || kind == "Service":
 		return a.Service
@@ -49,6 +51,11 @@ func (a About) Takes(kind string) bool {
 		return a.Environment
 	}
 	return false
+}
+
+// Named reports whether an object of this kind stands for itself in a command, and not for a service or an environment.
+func (a About) Named(kind string) bool {
+	return slices.Contains(a.Kinds, kind) || a.Workloads && (kind == statefulSetKind || kind == daemonSetKind)
 }
 
 // Placed reports whether a command has to say in which environment.
@@ -92,6 +99,9 @@ func (a About) Usage() []string {
 	}
 	if a.Service {
 		ways = append(ways, serviceSlot+" "+environmentSlot)
+	}
+	if a.Workloads {
+		ways = append(ways, strings.ToLower(statefulSetKind)+"/<name> "+environmentSlot)
 	}
 	if len(a.Kinds) == 1 {
 		ways = append(ways, strings.ToLower(a.Kinds[0])+"/<name> "+environmentSlot)
@@ -146,6 +156,9 @@ func (a About) Things() string {
 func (a About) check() error {
 	if a.Optional && !a.Environment {
 		return fmt.Errorf("what may be about everything may be about an environment")
+	}
+	if a.Workloads && !a.Service {
+		return fmt.Errorf("what takes StatefulSets and DaemonSets takes services")
 	}
 	if a.Cluster && (len(a.Kinds) != 1 || a.Service || a.Environment || a.Host) {
 		return fmt.Errorf("what is of a cluster is of one kind and nothing else")

@@ -19,9 +19,9 @@ import (
 // knows: kubectl and Argo CD leave what they applied in an annotation, and a server-side apply leaves which fields it owns. template and
 // replicas are what the deployment will have after the plan. Values of images and numbers of pods are named, of everything else only what
 // it is.
-func (s deploymentState) bringsBack(template map[string]any, replicas int32) []algesta.Text {
+func (s workloadState) bringsBack(template map[string]any, replicas int32) []algesta.Text {
 	if back := s.fromLastApplied(template, replicas); len(back) > 0 {
-		who := "`kubectl apply` of the file that this deployment was made from"
+		who := "`kubectl apply` of the file that this " + s.thing() + " was made from"
 		if s.argo.name != "" {
 			who = "a sync of Argo CD (app " + s.argo.name + ")"
 		}
@@ -31,11 +31,13 @@ func (s deploymentState) bringsBack(template map[string]any, replicas int32) []a
 	if len(back) == 0 {
 		return nil
 	}
-	return []algesta.Text{algesta.Say("{} applied this deployment. Its next apply brings back: {}.", algesta.Name(quote(manager)), list(back))}
+	return []algesta.Text{
+		algesta.Say("{} applied this {}. Its next apply brings back: {}.", algesta.Name(quote(manager)), s.thing(), list(back)),
+	}
 }
 
 // fromLastApplied compares what kubectl noted with what will be there. Only what the file states comes back.
-func (s deploymentState) fromLastApplied(template map[string]any, replicas int32) []string {
+func (s workloadState) fromLastApplied(template map[string]any, replicas int32) []string {
 	var file map[string]any
 	if json.Unmarshal([]byte(s.d.Annotations[corev1.LastAppliedConfigAnnotation]), &file) != nil {
 		return nil
@@ -121,7 +123,7 @@ func sameValue(a, b any) bool {
 
 // fromOwnedFields is what a manager that applies on the server still owns and the plan changes: anyone else who had changed such a field
 // would have taken it over.
-func (s deploymentState) fromOwnedFields(template map[string]any, replicas int32) (manager string, back []string) {
+func (s workloadState) fromOwnedFields(template map[string]any, replicas int32) (manager string, back []string) {
 	after := byName(asList(asMap(template["spec"])["containers"]))
 	for _, entry := range s.d.ManagedFields {
 		if entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {

@@ -11,11 +11,21 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
-// rolling is how many pods a rollout may add and take away at a time, as the deployment controller computes it
+// rolling is how many pods a rollout may add and take away at a time, as the controllers compute it; for a Deployment
 // (ResolveFenceposts: the surge is rounded up, the unavailable down, and both zero means one unavailable).
-func rolling(d *appsv1.Deployment, replicas int32) (surge, unavailable int32) {
+func rolling(w rollout.Workload, replicas int32) (surge, unavailable int32) {
+	switch {
+	case w.ByHand():
+		return 0, 0
+	case w.StatefulSet != nil:
+		return 0, unavailableAtOnce(w.StatefulSet, replicas)
+	case w.DaemonSet != nil:
+		return rollingOnNodes(w.DaemonSet, replicas)
+	}
+	d := w.Deployment
 	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		return 0, replicas
 	}
@@ -33,6 +43,28 @@ func rolling(d *appsv1.Deployment, replicas int32) (surge, unavailable int32) {
 		unavailable = 1
 	}
 	return surge, unavailable
+}
+
+// unavailableAtOnce is how many pods of a StatefulSet may be missing (getStatefulSetMaxUnavailable: rounded down, and at least one).
+func unavailableAtOnce(set *appsv1.StatefulSet, replicas int32) int32 {
+	if r := set.Spec.UpdateStrategy.RollingUpdate; r != nil && r.MaxUnavailable != nil {
+		return max(1, scaled(*r.MaxUnavailable, replicas, false))
+	}
+	return 1
+}
+
+// rollingOnNodes is the same of a DaemonSet (SurgeCount and UnavailableCount in pkg/controller/daemon/util: both are rounded up).
+func rollingOnNodes(set *appsv1.DaemonSet, nodes int32) (surge, unavailable int32) {
+	up, down := intstr.FromInt32(0), intstr.FromInt32(1)
+	if r := set.Spec.UpdateStrategy.RollingUpdate; r != nil {
+		if r.MaxSurge != nil {
+			up = *r.MaxSurge
+		}
+		if r.MaxUnavailable != nil {
+			down = *r.MaxUnavailable
+		}
+	}
+	return scaled(up, nodes, true), scaled(down, nodes, true)
 }
 
 func scaled(v intstr.IntOrString, of int32, roundUp bool) int32 {

@@ -7,7 +7,7 @@ import (
 
 // causeSwaps note why the template changes, and which template that reason is about, in the same patch: a new revision inherits
 // the Deployment's annotations, and a cause that is written later would name the wrong revision for a while.
-func (s deploymentState) causeSwaps(cause, template string) ([]algesta.Swap, error) {
+func (s workloadState) causeSwaps(cause, template string) ([]algesta.Swap, error) {
 	why, err := s.swap("change-cause", algesta.CausePath, cause, "metadata", "annotations", rollout.CauseAnnotation)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (s deploymentState) causeSwaps(cause, template string) ([]algesta.Swap, err
 
 // undone says which request an undo takes back: the one that its button belongs to, while that is still the last change. superseded is
 // true when it is not any more, and then the command is a plain change.
-func (s deploymentState) undone(wrote bool) (request string, superseded bool) {
+func (s workloadState) undone(wrote bool) (request string, superseded bool) {
 	request = undoes.Text(s.in)
 	if request == "" {
 		return "", false
@@ -37,14 +37,14 @@ func (s deploymentState) undone(wrote bool) (request string, superseded bool) {
 }
 
 // wroteTemplate reports whether the template that runs now is the one that the last change of the bot to a template wrote.
-func (s deploymentState) wroteTemplate() bool {
+func (s workloadState) wroteTemplate() bool {
 	now, err := rollout.TemplateHash(s.d.Template())
 	return err == nil && s.d.Annotations[algesta.CauseTemplateAnnotation] == now
 }
 
 // scaledSince says what was changed after the scaling that a command takes back, as far as the deployment tells: its number of pods, and
 // everything else. With kubectl or by an autoscaler nothing is noted on it.
-func (s deploymentState) scaledSince() (pods, rest bool) {
+func (s workloadState) scaledSince() (pods, rest bool) {
 	was := s.in.Undone
 	if was == nil {
 		return false, false

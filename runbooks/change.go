@@ -9,25 +9,22 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// What kubectl writes on Deployments, and the places that patches name.
+// What kubectl writes on workloads, and the places that patches name.
 const (
 	restartedAnnotation = "kubectl.kubernetes.io/restartedAt"
 	causeTemplatePath   = "/metadata/annotations/algesta.io~1change-cause-template"
 	templatePath        = "/spec/template"
 )
 
-// patchDeployments is the only write that the runbooks of this package plan.
-const patchDeployments = "patch deployments.apps"
-
-// change is one patch of the Deployment.
-func (s deploymentState) change(swaps ...algesta.Swap) algesta.Change {
+// change is one patch of the workload.
+func (s workloadState) change(swaps ...algesta.Swap) algesta.Change {
 	return algesta.Change{
-		Object: s.in.Workload, UID: string(s.d.UID), Verb: algesta.Patch, Resource: "deployments.apps", Version: "v1", Swaps: swaps,
+		Object: s.in.Workload, UID: string(s.d.UID), Verb: algesta.Patch, Resource: s.resource(), Version: "v1", Swaps: swaps,
 	}
 }
 
-// swap replaces the value at a path of the Deployment by to; from is what the server wrote there.
-func (s deploymentState) swap(label, pointer string, to any, path ...string) (algesta.Swap, error) {
+// swap replaces the value at a path of the workload by to; from is what the server wrote there.
+func (s workloadState) swap(label, pointer string, to any, path ...string) (algesta.Swap, error) {
 	out := algesta.Swap{Label: label, Path: pointer}
 	from, found, err := unstructured.NestedFieldNoCopy(s.d.Raw, path...)
 	if err != nil {
@@ -44,8 +41,9 @@ func (s deploymentState) swap(label, pointer string, to any, path ...string) (al
 	return out, nil
 }
 
-// templateSwaps replaces the pod template, whose TemplateHash is hash, and notes why in the same patch.
-func (s deploymentState) templateSwaps(template map[string]any, hash, cause string) ([]algesta.Swap, error) {
+// templateSwaps replaces the pod template, whose TemplateHash is hash, and notes why in the same patch. How pods get it has to be as people
+// saw it.
+func (s workloadState) templateSwaps(template map[string]any, hash, cause string) ([]algesta.Swap, error) {
 	whole, err := s.swap("template", templatePath, template, "spec", "template")
 	if err != nil {
 		return nil, err
@@ -54,7 +52,8 @@ func (s deploymentState) templateSwaps(template map[string]any, hash, cause stri
 	if err != nil {
 		return nil, err
 	}
-	return append([]algesta.Swap{whole}, why...), nil
+	same, err := s.sameStrategy()
+	return append(append([]algesta.Swap{whole}, same...), why...), err
 }
 
 // by ends a change-cause: who asked, and the command to look up.
@@ -63,8 +62,8 @@ func by(in Input) string {
 }
 
 // undo is the command that goes back to the template that runs now, by its hash: the numbers of revisions move.
-// It is nil when that template has no ReplicaSet to go back to. from is the image that runs then, to the one of now.
-func (s deploymentState) undo(from, to string) *algesta.Offer {
+// It is nil when that template has no revision to go back to. from is the image that runs then, to the one of now.
+func (s workloadState) undo(from, to string) *algesta.Offer {
 	if s.now < 0 || s.d.Spec.RevisionHistoryLimit != nil && *s.d.Spec.RevisionHistoryLimit == 0 {
 		return nil
 	}

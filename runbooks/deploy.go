@@ -34,16 +34,16 @@ var _ = register(Runbook{
 	Summary: "Run another version of a service.",
 	Example: "deploy api-gateway production 12346",
 	Rank:    210,
-	About:   aboutService,
+	About:   aboutWorkload,
 	Args:    []Arg{imageArg, containerArg, repositoryArg},
-	Reads:   planReads,
-	Writes:  []string{patchDeployments},
+	Reads:   workloadReads,
+	Writes:  patchWorkloads,
 	Ends:    WithRollout(),
 	Plan:    planDeploy,
 })
 
 func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readDeploymentState(ctx, c, in)
+	s, err := readWorkloadState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -64,7 +64,8 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		Title:   algesta.Say("Deploy to {} ({})", subject(in), versions(container.Image, image)),
 		Summary: algesta.Say("Deploy to {}: {}", algesta.Name(in.Workload.Name), versions(container.Image, image)),
 		Doing:   algesta.Say("Deploying to {}: {}", subject(in), versions(container.Image, image)),
-		Done:    algesta.Say("{} is on {}", subject(in), quote(rollout.Version(image))),
+		Done:    s.stored(algesta.Say("{} is on {}", subject(in), quote(rollout.Version(image))), quote(rollout.Version(image))),
+		Of:      s.of(),
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
 	}
 	if image == container.Image {
@@ -96,11 +97,11 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	surge, unavailable := rolling(s.d.Deployment, replicas)
+	surge, unavailable := rolling(s.d, replicas)
 	p.Figures["surge"] = int64(surge)
 	room, warnings := s.rollWarnings(ctx, c, typed, surge, unavailable)
 	differences := rollout.Differences(s.d.Template(), template)
-	p.Diff, p.Facts = rollout.Lines(differences), rollout.Fields(differences)
+	p.Diff, p.Facts = rollout.Lines(differences), append(s.kindFact(), rollout.Fields(differences)...)
 	if err := s.requireImage(ctx, c, image, &p); err != nil {
 		return algesta.Plan{}, err
 	}
@@ -130,7 +131,7 @@ func planDeploy(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 
 // deployContainer is the index of the container to change. kubectl would add a container when a patch names one that is
 // not there, so the name is looked up here.
-func (s deploymentState) deployContainer() (int, error) {
+func (s workloadState) deployContainer() (int, error) {
 	containers := s.d.Spec.Template.Spec.Containers
 	var names []string
 	for _, c := range containers {
@@ -198,7 +199,7 @@ func usage(in Input, message algesta.Text) error {
 }
 
 // withImage is the template that runs now with another image in the container at this place.
-func (s deploymentState) withImage(at int, image string) (map[string]any, error) {
+func (s workloadState) withImage(at int, image string) (map[string]any, error) {
 	template := s.d.Template()
 	containers, _, err := unstructured.NestedSlice(template, "spec", "containers")
 	if err != nil {
@@ -218,7 +219,7 @@ func (s deploymentState) withImage(at int, image string) (map[string]any, error)
 
 // deploySwaps changes the image of one container, tests that the container at this place is still the one that was
 // seen, and notes the cause. hash is the TemplateHash afterwards.
-func (s deploymentState) deploySwaps(at int, image, hash string) ([]algesta.Swap, error) {
+func (s workloadState) deploySwaps(at int, image, hash string) ([]algesta.Swap, error) {
 	container := s.d.Spec.Template.Spec.Containers[at]
 	pointer := fmt.Sprintf("/spec/template/spec/containers/%d", at)
 	same, err := quoted(container.Name)
@@ -237,8 +238,9 @@ func (s deploymentState) deploySwaps(at int, image, hash string) ([]algesta.Swap
 	if err != nil {
 		return nil, err
 	}
-	return append([]algesta.Swap{
+	strategy, err := s.sameStrategy()
+	return append(append([]algesta.Swap{
 		{Label: "container", Path: pointer + "/name", From: same, To: same},
 		{Label: "image", Path: pointer + "/image", From: from, To: to},
-	}, why...), nil
+	}, strategy...), why...), err
 }

@@ -29,14 +29,14 @@ var _ = register(Runbook{
 	Summary: "List what runs in an environment: ready pods, version, restarts, since when, and the last change, the worst first.",
 	Example: "deployments production",
 	Rank:    20,
-	Args:    []Arg{outputArg, watchArg},
-	About:   About{Service: true, Environment: true},
+	Args:    listArgs,
+	About:   About{Service: true, Environment: true, Workloads: true},
 	Reads:   statusReads,
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-		if in.Command.Target.Object == "" { // "get deploy api-gateway -n production"
+		if !ofEnvironment(in) { // "get deploy api-gateway -n production"
 			return answerStatus(ctx, c, in)
 		}
-		return answerWorkloads(ctx, c, in), nil
+		return answerWorkloads(ctx, c, in)
 	},
 })
 
@@ -46,6 +46,7 @@ var statusReads = union(rollout.Reads, []string{
 	"list deployments.apps",
 	"list statefulsets.apps",
 	"list daemonsets.apps",
+	"list controllerrevisions.apps",
 	"list replicasets.apps",
 	"list pods",
 })
@@ -62,13 +63,14 @@ type inPlace struct {
 	beside    []listed // of ReplicaSets and pods
 }
 
-func readPlace(ctx context.Context, c Cluster, namespace string) *inPlace {
+// readPlace reads a namespace for a list of its workloads, of those with these labels, "" for all.
+func readPlace(ctx context.Context, c Cluster, namespace, selector string) *inPlace {
 	p := &inPlace{workloads: make([]listed, 3), beside: make([]listed, 2)}
 	p.sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
 	var reading conc.WaitGroup
-	reading.Go(func() { p.workloads[0] = listAll(ctx, c, namespace, "", "deployments", &p.deployments) })
-	reading.Go(func() { p.workloads[1] = listAll(ctx, c, namespace, "", "StatefulSets", &p.statefulSets) })
-	reading.Go(func() { p.workloads[2] = listAll(ctx, c, namespace, "", "DaemonSets", &p.daemonSets) })
+	reading.Go(func() { p.workloads[0] = listAll(ctx, c, namespace, selector, "deployments", &p.deployments) })
+	reading.Go(func() { p.workloads[1] = listAll(ctx, c, namespace, selector, "StatefulSets", &p.statefulSets) })
+	reading.Go(func() { p.workloads[2] = listAll(ctx, c, namespace, selector, "DaemonSets", &p.daemonSets) })
 	reading.Go(func() { p.beside[0] = listAll(ctx, c, namespace, "", "ReplicaSets", &p.sets) })
 	reading.Go(func() { p.beside[1] = listAll(ctx, c, namespace, "", "pods", &p.pods) })
 	reading.Wait()
@@ -76,8 +78,11 @@ func readPlace(ctx context.Context, c Cluster, namespace string) *inPlace {
 }
 
 // answerWorkloads lists what runs in an environment.
-func answerWorkloads(ctx context.Context, c Cluster, in Input) algesta.Report {
-	p := readPlace(ctx, c, in.Command.Target.Namespace)
+func answerWorkloads(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	if _, err := selectorOf(in); err != nil {
+		return algesta.Report{}, err
+	}
+	p := readPlace(ctx, c, in.Command.Target.Namespace, selectorArg.Text(in))
 	unread := 0
 	for _, l := range p.workloads {
 		if l.err != nil {
@@ -85,13 +90,13 @@ func answerWorkloads(ctx context.Context, c Cluster, in Input) algesta.Report {
 		}
 	}
 	if unread == len(p.workloads) {
-		return unknownReport(whereOf(in), listed{what: "workloads", err: p.workloads[0].err})
+		return unknownReport(whereOf(in), listed{what: "workloads", err: p.workloads[0].err}), nil
 	}
 	report := workloadsReport(p, in)
 	if unread > 0 && report.Tone != algesta.Bad {
 		report.Tone = algesta.Warning
 	}
-	return report
+	return report, nil
 }
 
 // running is a workload as a row of the list has it.
@@ -99,8 +104,9 @@ type running struct {
 	rollout.Controller
 	name       string
 	deployment *appsv1.Deployment // nil for another kind
-	since      time.Time          // zero where it isn't known
-	outside    bool               // someone else rolled back to what runs: the change-cause is about an earlier time
+	selector   *metav1.LabelSelector
+	since      time.Time // zero where it isn't known
+	outside    bool      // someone else rolled back to what runs: the change-cause is about an earlier time
 	restarts   int32
 	serving    []string // the versions of its ready pods, where some are not renewed yet
 	renewed    int      // how many of these have the version that is wanted
@@ -166,15 +172,21 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.restarts, a.restarts), strings.Compare(a.name, b.name))
 	})
 	ranks := [scaledToZero + 1]int{}
-	table := algesta.Table{Head: []string{"workload", "kind", "ready", "version", "restarts", "since", "last change"}}
+	table := algesta.Table{
+		Head: withWide(in, []string{"workload", "kind", "ready", "version", "restarts", "since", "last change"}, "images", "selects"),
+	}
 	for _, r := range all {
 		ranks[r.rank()]++
-		table.Rows = append(table.Rows, p.row(r, in.Command.At))
+		row := p.row(r, in.Command.At)
+		if isWide(in) {
+			row = append(row, orDash(templateImages(r.Template.Spec)), orDash(quote(metav1.FormatLabelSelector(r.selector))))
+		}
+		table.Rows = append(table.Rows, row)
 	}
 	wanted := len(all) - ranks[scaledToZero]
 	report := algesta.Report{
 		Tone:  algesta.Good,
-		Title: algesta.Say("{}: {} of {} ready", whereOf(in), wanted-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
+		Title: algesta.Say("{}: {} of {} ready", selectedIn(in), wanted-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
 	}
 	switch {
 	case ranks[noneReady] > 0:
@@ -183,7 +195,7 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 	case ranks[someReady] > 0, ranks[stuck] > 0:
 		report.Tone = algesta.Warning
 	case len(all) == 0:
-		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no workloads", whereOf(in))
+		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no workloads", selectedIn(in))
 	}
 	if n := ranks[stuck]; n > 0 {
 		report.Title = algesta.Say("{}, {} with a rollout that's stuck", report.Title, n)
@@ -195,7 +207,7 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 		report.Title = algesta.Say("{}, {} scaled to 0", report.Title, n)
 	}
 	said := slices.Concat(asTyped(in), notes(slices.Concat(p.workloads, p.beside)...))
-	if strangers > 0 {
+	if strangers > 0 && !selectorArg.Given(in) {
 		pods := algesta.Name(in.Bot.Typed("pods", whereOf(in)))
 		said = append(said, algesta.Say("Beside these: {} of jobs, or of nothing that makes pods again. {}", count(strangers, "pod"), pods))
 	}
@@ -206,17 +218,17 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 func (p *inPlace) running() (all []running, strangers int) {
 	for i := range p.deployments.Items {
 		d := &p.deployments.Items[i]
-		r := running{name: d.Name, deployment: d, Controller: rollout.OfDeployment(d, nil)}
+		r := running{name: d.Name, deployment: d, selector: d.Spec.Selector, Controller: rollout.OfDeployment(d, nil)}
 		r.TemplateHash = hashOfTemplate(d.Spec.Template)
 		all = append(all, r)
 	}
 	for i := range p.statefulSets.Items {
 		c, _ := rollout.OfStatefulSet(&p.statefulSets.Items[i]) // an error is about its hash, which is compared with a mark only
-		all = append(all, running{name: p.statefulSets.Items[i].Name, Controller: c})
+		all = append(all, running{name: p.statefulSets.Items[i].Name, selector: p.statefulSets.Items[i].Spec.Selector, Controller: c})
 	}
 	for i := range p.daemonSets.Items {
 		c, _ := rollout.OfDaemonSet(&p.daemonSets.Items[i])
-		all = append(all, running{name: p.daemonSets.Items[i].Name, Controller: c})
+		all = append(all, running{name: p.daemonSets.Items[i].Name, selector: p.daemonSets.Items[i].Spec.Selector, Controller: c})
 	}
 	at := map[types.UID]int{}
 	for i, r := range all {

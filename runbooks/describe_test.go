@@ -85,7 +85,7 @@ func TestAPodIsDescribedWithWhatMattersFirst(t *testing.T) {
 		"orders-7d9c-x2x9k in production: crashing (CrashLoopBackOff) for 2 min, 4 restarts",
 		"Ready: containers with unready status: [orders]",
 		"ConfigMap settings doesn't exist, so URI can't be filled and no new pod can start.",
-		"why: back-off 1m20s",
+		"why: Container orders of orders-7d9c is killed for using more memory than allowed (limit 512Mi)",
 		"last end: exit code 137 (OOMKilled), 2 min ago",
 		"node: aks-1",
 		"ip: 10.1.2.3",

@@ -33,7 +33,7 @@ func describePod(ctx context.Context, c Cluster, d *description) error {
 	}
 	tone := []algesta.Tone{algesta.Bad, algesta.Warning, algesta.Good, algesta.Neutral}[podRank(pod)]
 	d.title(tone, "{}, {}", word, count(rollout.Restarts(pod), "restart"))
-	d.field("why", d.quote(s.Message))
+	d.field("why", d.why(pod, s))
 	if last := lastEnd(pod); last != nil {
 		d.field("last end", d.quote(endWords(*last))+", "+span(now.Sub(last.FinishedAt.Time))+" ago")
 	}
@@ -51,6 +51,18 @@ func describePod(ctx context.Context, c Cluster, d *description) error {
 	d.wanted(pod.Spec, pod.Spec.NodeName == "")
 	d.variables(ctx, c, pod.Spec)
 	return nil
+}
+
+// why is why a pod isn't well, as every other answer says it; what the kubelet or the scheduler wrote where no rule knows that.
+func (d *description) why(pod *corev1.Pod, s rollout.PodState) string {
+	if s.Reason == "" {
+		return d.quote(s.Message)
+	}
+	owner := algesta.Object{Kind: podKind, Namespace: pod.Namespace, Name: workloadOf(pod)}
+	if what, known := rollout.WhyPod(pod, owner, d.in.Command.At); known {
+		return d.quote(what.String())
+	}
+	return d.quote(s.Message)
 }
 
 // changedAt is since when a pod is ready, or isn't; zero where nobody said.

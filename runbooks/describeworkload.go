@@ -89,7 +89,7 @@ func (d *description) workload(o runtime.Object) (described, bool) {
 	case *appsv1.Deployment:
 		out := described{meta: w, template: w.Spec.Template, selector: w.Spec.Selector, strategy: string(w.Spec.Strategy.Type)}
 		if r := w.Spec.Strategy.RollingUpdate; r != nil {
-			surge, unavailable := rolling(w, orOneReplica(w.Spec.Replicas))
+			surge, unavailable := rolling(rollout.Workload{Deployment: w}, orOneReplica(w.Spec.Replicas))
 			out.strategy = fmt.Sprintf("%s, at most %d more and %d fewer at a time", out.strategy, surge, unavailable)
 		}
 		for _, condition := range w.Status.Conditions {

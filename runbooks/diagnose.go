@@ -98,7 +98,7 @@ var _ = register(Runbook{
 	},
 })
 
-// neverCameUp are the TemplateHashes of the versions that a rollback passes over (see deploymentState.failed).
+// neverCameUp are the TemplateHashes of the versions that a rollback passes over (see workloadState.failed).
 func neverCameUp(past []algesta.Past) []string {
 	var failed []string
 	for _, p := range past {

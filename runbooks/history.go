@@ -19,36 +19,32 @@ var _ = register(Runbook{
 	Summary: "List the revisions of a service that can be gone back to; of one what it runs, what it changed and how it differs from now.",
 	Example: "history api-gateway production",
 	Rank:    30,
-	About:   aboutService,
+	About:   aboutWorkload,
 	Args:    []Arg{revisionArg},
-	Reads:   rollout.RevisionReads,
+	Reads:   union(rollout.RevisionReads, rollout.OtherReads, []string{"list pods"}),
 	Answer:  answerHistory,
 })
 
 func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	s := deploymentState{in: in}
-	var err error
-	if s.d, err = rollout.ReadDeployment(ctx, c, in.Workload); errors.Is(err, algesta.ErrNotFound) {
+	s, err := readHistory(ctx, c, in)
+	if errors.Is(err, algesta.ErrNotFound) {
 		return algesta.Report{}, gone(in)
 	} else if err != nil {
 		return algesta.Report{}, err
 	}
-	if s.revisions, err = rollout.ReadRevisions(ctx, c, s.d); err != nil {
-		return algesta.Report{}, err
-	}
-	s.now = rollout.CurrentOf(s.d, s.revisions)
 	if revisionArg.Given(in) {
 		return s.oneRevision(revisionArg.Of(in))
 	}
 	if len(s.revisions) == 0 {
 		return algesta.Report{Title: algesta.Say("{} has no revisions.", subject(in))}, nil
 	}
+	ready, unread := s.readyOfEach(ctx, c)
 	table := algesta.Table{Head: []string{"revision", "version", "made", "ready", "cause"}}
 	for i, r := range s.revisions {
 		table.Rows = append(table.Rows, []algesta.Text{
 			s.revisionCell(i), algesta.Say("{}", algesta.Name(quote(rollout.Version(s.image(r))))),
 			madeCell(r, in.Command.At),
-			algesta.Say("{}", r.Set.Status.ReadyReplicas), algesta.Say("{}", orElse(r.Cause, "–")),
+			ready(r), algesta.Say("{}", orElse(r.Cause, "–")),
 		})
 	}
 	title := algesta.Say("{} has {}", subject(in), count(len(s.revisions), "revision"))
@@ -57,7 +53,7 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 		title = algesta.Say("{} runs revision {} ({}); {} {} kept", subject(in), r.Number, algesta.Name(quote(rollout.Version(s.image(r)))),
 			count(len(s.revisions), "revision"), words.Verb(len(s.revisions), "is", "are"))
 	}
-	report := algesta.Report{Title: title, Body: []algesta.Block{{Table: &table}}}
+	report := algesta.Report{Title: title, Body: append([]algesta.Block{{Table: &table}}, lines(unread)...)}
 	if slices.ContainsFunc(s.revisions, func(r rollout.Revision) bool { _, first := r.Began(); return first }) {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say(
 			"“first” is when a revision was made the first time. Someone went back to it since without me; when isn't known.")})
@@ -68,8 +64,28 @@ func answerHistory(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 	return report, nil
 }
 
+// readyOfEach counts the ready pods of a revision: a ReplicaSet tells its own, and of the other kinds the pods say whose they are.
+func (s workloadState) readyOfEach(ctx context.Context, c Cluster) (of func(rollout.Revision) algesta.Text, unread []algesta.Text) {
+	if s.d.Deployment != nil {
+		return func(r rollout.Revision) algesta.Text { return algesta.Say("{}", r.Set.Status.ReadyReplicas) }, nil
+	}
+	pods, err := controlledBy(ctx, c, s.d.Namespace, s.d.UID)
+	if err != nil {
+		return func(rollout.Revision) algesta.Text { return algesta.Say("–") }, []algesta.Text{notChecked("pods", err)}
+	}
+	return func(r rollout.Revision) algesta.Text {
+		n := 0
+		for _, pod := range pods {
+			if r.Runs(pod) && rollout.IsReady(pod) && pod.DeletionTimestamp == nil {
+				n++
+			}
+		}
+		return algesta.Say("{}", n)
+	}, nil
+}
+
 // revisionCell is the revision's number, with what sets it apart: it runs now, or it is a restart of the one before.
-func (s deploymentState) revisionCell(i int) algesta.Text {
+func (s workloadState) revisionCell(i int) algesta.Text {
 	r := s.revisions[i]
 	restart := i+1 < len(s.revisions) && rollout.SamePods(r.Template, s.revisions[i+1].Template)
 	switch {

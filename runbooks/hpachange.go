@@ -56,7 +56,7 @@ type pin struct {
 // scalerAndDeployment is what a change of an autoscaler is made from: the Deployment that it scales, and the autoscaler as the server wrote
 // it.
 type scalerAndDeployment struct {
-	deploymentState
+	workloadState
 	scaler *autoscalingv2.HorizontalPodAutoscaler
 	raw    *unstructured.Unstructured
 	now    bounds
@@ -106,7 +106,7 @@ func readScaler(ctx context.Context, c Cluster, in Input) (scalerAndDeployment, 
 		in.Workload = algesta.Deployment(in.Command.Target.Cluster, namespace, found.Spec.ScaleTargetRef.Name)
 	}
 	s := scalerAndDeployment{}
-	if s.deploymentState, err = readDeploymentState(ctx, c, in); err != nil {
+	if s.workloadState, err = readWorkloadState(ctx, c, in); err != nil {
 		return scalerAndDeployment{}, err
 	}
 	if s.raw, err = readOne(ctx, c, "autoscaling", "v2", autoscalerKind, namespace, found.Name); err != nil {
@@ -139,7 +139,7 @@ func scalerFor(in Input, all []autoscalingv2.HorizontalPodAutoscaler) (*autoscal
 		}
 		return nil, noSuch(in, "autoscaler", name, names)
 	}
-	switch found := scalersOf(all, in.Workload.Name); len(found) {
+	switch found := scalersOf(all, in.Workload); len(found) {
 	case 0:
 		return nil, refusal(
 			algesta.Say("{} has no autoscaler.", subject(in)),

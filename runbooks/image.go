@@ -42,7 +42,7 @@ func movable(image string) bool {
 
 // requireImage asks the registry for the image and refuses one that is not there: its pods would wait for it forever. Where
 // the registry does not say, the plan says so; not every bot may read every registry. The digest that it returns becomes part of the plan.
-func (s deploymentState) requireImage(ctx context.Context, c Cluster, image string, p *algesta.Plan) error {
+func (s workloadState) requireImage(ctx context.Context, c Cluster, image string, p *algesta.Plan) error {
 	digest, err := digestOf(ctx, c, s.d.Namespace, image)
 	if errors.Is(err, algesta.ErrNotFound) {
 		return refusal(
@@ -55,7 +55,7 @@ func (s deploymentState) requireImage(ctx context.Context, c Cluster, image stri
 }
 
 // askMovable asks the registry what the images without a fixed version are now: what people approve is this digest.
-func (s deploymentState) askMovable(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, p *algesta.Plan) {
+func (s workloadState) askMovable(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, p *algesta.Plan) {
 	var images []string
 	for _, container := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
 		if movable(container.Image) && !slices.Contains(images, container.Image) && len(images) < mostImages {
@@ -125,7 +125,7 @@ func noteDigest(p *algesta.Plan, image, digest string, err error) algesta.Field 
 }
 
 // knownVersions names what ran before, for someone who mistyped a tag.
-func (s deploymentState) knownVersions(image string) algesta.Text {
+func (s workloadState) knownVersions(image string) algesta.Text {
 	var known []string
 	for _, r := range s.revisions {
 		if v := quote(

@@ -225,11 +225,14 @@ func mostCommon(all []string) string {
 
 // report is the whole answer; more is what else has to be said.
 func (v vault) report(in Input, r *reads, more []algesta.Text) algesta.Report {
-	if len(v.classes) == 0 {
-		return algesta.Report{
-			Tone:  algesta.Neutral,
-			Title: algesta.Say("{}: no SecretProviderClass, so nothing is mounted from a Key Vault", whereOf(in)),
+	if len(v.classes) == 0 && len(v.mounts) == 0 {
+		report := algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("{}: no SecretProviderClass", whereOf(in))}
+		unread := r.couldNot()
+		if len(unread) == 0 {
+			report.Title = algesta.Say("{}, so nothing is mounted from a Key Vault", report.Title)
 		}
+		report.Body = lines(unread)
+		return report
 	}
 	failed, differs := 0, 0
 	table := algesta.Table{Head: []string{"class", "pod", "mounted", "object@version"}}
@@ -285,7 +288,10 @@ func (v vault) report(in Input, r *reads, more []algesta.Text) algesta.Report {
 }
 
 func classes(n int) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "no SecretProviderClass"
+	case 1:
 		return "1 SecretProviderClass"
 	}
 	return fmt.Sprintf("%d SecretProviderClasses", n)

@@ -37,21 +37,12 @@ type place struct {
 	n      int // of the last command
 }
 
-// running makes a service with two pods of 12344 and waits until they are ready.
-func running(t *testing.T) *place {
+// nowhere is a namespace with nothing in it.
+func nowhere(t *testing.T) *place {
 	t.Helper()
 	c := control.ForTest(t)
 	namespace := c.Namespace(t)
-	p := &place{
-		Cluster: c,
-		target: algesta.Target{
-			Service:     "api-gateway",
-			Environment: "production",
-			Cluster:     "sandbox",
-			Namespace:   namespace,
-			Name:        "api-gateway-production",
-		},
-	}
+	p := &place{Cluster: c, target: algesta.Target{Environment: "production", Cluster: "sandbox", Namespace: namespace}}
 	var err error
 	p.bot, err = kube.OpenREST("sandbox", c.Config, namespace)
 	require.NoError(t, err)
@@ -59,8 +50,16 @@ func running(t *testing.T) *place {
 	done := make(chan struct{})
 	go func() { defer close(done); p.bot.Start(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
+	return p
+}
+
+// running makes a service with two pods of 12344 and waits until they are ready.
+func running(t *testing.T) *place {
+	t.Helper()
+	p := nowhere(t)
+	p.target.Service, p.target.Name = "api-gateway", "api-gateway-production"
 	labels := map[string]string{"app": "api-gateway"}
-	_, err = c.Client.AppsV1().Deployments(namespace).Create(t.Context(), &appsv1.Deployment{
+	_, err := p.Client.AppsV1().Deployments(p.target.Namespace).Create(t.Context(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: p.target.Name, Labels: labels, Annotations: map[string]string{"note": "keepme"}},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: labels},
@@ -167,11 +166,10 @@ func (p *place) apply(t *testing.T, plan algesta.Plan) rollout.Follow {
 	before, err := rollout.Look(t.Context(), whole(p.bot).Rollout(), p.target.Workload())
 	require.NoError(t, err)
 	f.Before = rollout.HealthOf(before, time.Now())
-	_, err = p.bot.Writer([]string{"patch deployments.apps"}).Check(t.Context(), plan.Changes[0])
+	writer := p.bot.Writer([]string{"patch deployments.apps", "patch statefulsets.apps", "patch daemonsets.apps"})
+	_, err = writer.Check(t.Context(), plan.Changes[0])
 	require.NoError(t, err)
-	written, err := p.bot.Writer(
-		[]string{"patch deployments.apps"},
-	).Apply(
+	written, err := writer.Apply(
 		t.Context(),
 		plan.Changes[0],
 		fmt.Sprintf("op-c-%d", p.n),

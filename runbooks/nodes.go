@@ -58,7 +58,7 @@ func (a *nodesAndPods) unchecked() []algesta.Text {
 
 // nodeWarnings says whether so many more pods of the template find room on the nodes now. A quota that has room says nothing
 // about nodes, and the API server takes a change whose pods will wait forever.
-func (s deploymentState) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {
+func (s workloadState) nodeWarnings(ctx context.Context, c Cluster, template corev1.PodTemplateSpec, extra int32) []algesta.Text {
 	if extra <= 0 {
 		return nil
 	}
@@ -101,7 +101,7 @@ func moreOf(n int32) string {
 	return count(n, "more pod")
 }
 
-func (s deploymentState) ownPods() []corev1.Pod {
+func (s workloadState) ownPods() []corev1.Pod {
 	var out []corev1.Pod
 	for _, p := range s.rollout.Pods {
 		out = append(out, *p)
@@ -110,7 +110,7 @@ func (s deploymentState) ownPods() []corev1.Pod {
 }
 
 // withDefaults fills in the requests that admission will fill in.
-func (s deploymentState) withDefaults(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+func (s workloadState) withDefaults(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	template = *template.DeepCopy()
 	for _, containers := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
 		for i := range containers {

@@ -20,7 +20,7 @@ type Offered struct {
 
 // offerReplicas fills in how many pods there are.
 func offerReplicas(ctx context.Context, c Cluster, in Input) (Offered, error) {
-	d, err := rollout.ReadDeployment(ctx, c, in.Workload)
+	d, err := readWorkload(ctx, c, in.Workload)
 	if err != nil {
 		return Offered{}, err
 	}
@@ -81,15 +81,15 @@ func offerImages(ctx context.Context, c Cluster, in Input) (Offered, error) {
 	return out, nil
 }
 
-// readHistory reads the Deployment and its revisions, and nothing else.
-func readHistory(ctx context.Context, c Cluster, in Input) (deploymentState, error) {
-	s := deploymentState{in: in, now: -1}
+// readHistory reads the workload and its revisions, and nothing else.
+func readHistory(ctx context.Context, c Cluster, in Input) (workloadState, error) {
+	s := workloadState{in: in, now: -1}
 	var err error
-	if s.d, err = rollout.ReadDeployment(ctx, c, in.Workload); err != nil {
-		return deploymentState{}, err
+	if s.d, err = readWorkload(ctx, c, in.Workload); err != nil {
+		return workloadState{}, err
 	}
 	if s.revisions, err = rollout.ReadRevisions(ctx, c, s.d); err != nil {
-		return deploymentState{}, err
+		return workloadState{}, err
 	}
 	s.now = rollout.CurrentOf(s.d, s.revisions)
 	return s, nil

@@ -14,9 +14,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 )
 
-// argoApplication is the Argo CD application that a Deployment belongs to, and what it does about changes made elsewhere.
+// argoApplication is the Argo CD application that a workload belongs to, and what it does about changes made elsewhere.
 type argoApplication struct {
 	name   string
 	known  bool // the application was read
@@ -27,9 +28,9 @@ type argoApplication struct {
 // mostApplications bounds how many applications of one name are read: one in each namespace.
 const mostApplications = 10
 
-// readArgo looks up the application that the Deployment's mark points to. It costs a call only where there is a mark.
-func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplication {
-	name, tracked := argoApp(d)
+// readArgo looks up the application that the workload's mark points to. It costs a call only where there is a mark.
+func readArgo(ctx context.Context, c Cluster, w rollout.Workload) argoApplication {
+	name, tracked := trackedBy(&w.ObjectMeta, "apps/"+w.Kind)
 	if !tracked {
 		return argoApplication{}
 	}
@@ -66,10 +67,8 @@ func readArgo(ctx context.Context, c Cluster, d *appsv1.Deployment) argoApplicat
 }
 
 // refuseOwned refuses a change that its owner undoes at once, or that would be made in the wrong place.
-func (s deploymentState) refuseOwned(ctx context.Context, c Cluster, verb string) error {
-	if owner := metav1.GetControllerOf(
-		s.d.Deployment,
-	); owner != nil && owner.Kind == "Canary" &&
+func (s workloadState) refuseOwned(ctx context.Context, c Cluster, verb string) error {
+	if owner := metav1.GetControllerOf(&s.d); owner != nil && owner.Kind == "Canary" &&
 		strings.HasPrefix(owner.APIVersion, "flagger.app/") {
 		return refusal(
 			algesta.Say(
@@ -91,7 +90,7 @@ func (s deploymentState) refuseOwned(ctx context.Context, c Cluster, verb string
 			algesta.Say("Change the version in Git, or switch off auto-sync of the app first."),
 		)
 	}
-	if s.d.Replicas() > 0 {
+	if s.d.Replicas() > 0 || s.d.Deployment == nil {
 		return nil
 	}
 	name, err := rolloutFor(ctx, c, s.d.Deployment)
@@ -125,16 +124,15 @@ func rolloutFor(ctx context.Context, c Cluster, d *appsv1.Deployment) (string, e
 	return "", nil
 }
 
-// ownerWarnings names the tools that own the Deployment and would put back, or fight, a change made here. The signals
+// ownerWarnings names the tools that own the workload and would put back, or fight, a change made here. The signals
 // are the tools' own marks (Argo CD: argocd.argoproj.io/tracking-id, which counts only when it names this very object;
 // Flux: the labels of its controllers; Helm: managed-by and the release annotation; operators: the controller's reference).
-func (s deploymentState) ownerWarnings() []algesta.Text {
-	d := s.d.Deployment
+func (s workloadState) ownerWarnings() []algesta.Text {
 	var out []algesta.Text
 	if s.argo.name != "" {
-		out = append(out, s.argo.warning())
+		out = append(out, s.argo.warning(s.thing()))
 	}
-	return append(out, ownersOf(d, "deployment", "its own version")...)
+	return append(out, ownersOf(&s.d, s.thing(), "its own version")...)
 }
 
 // ownersOf names the tools beside Argo CD that own an object, by their marks on it. thing and own are what people call the object and what
@@ -166,25 +164,22 @@ func ownersOf(o metav1.Object, thing, own string) []algesta.Text {
 	return out
 }
 
-func (a argoApplication) warning() algesta.Text {
+func (a argoApplication) warning(thing string) algesta.Text {
 	name := algesta.Name(a.name)
 	switch {
 	case !a.known:
 		return algesta.Say(
-			"Argo CD (app {}) owns this deployment. With self-heal on it puts its own version back within minutes: pause auto-sync or change it "+
+			"Argo CD (app {}) owns this {}. With self-heal on it puts its own version back within minutes: pause auto-sync or change it "+
 				"in Git first.",
-			name,
+			name, thing,
 		)
 	case a.heals:
-		return algesta.Say("Argo CD (app {}) owns this deployment and puts back what differs from Git on its own (self-heal).", name)
+		return algesta.Say("Argo CD (app {}) owns this {} and puts back what differs from Git on its own (self-heal).", name, thing)
 	case a.synced:
-		return algesta.Say("Argo CD (app {}) owns this deployment: its next sync, at the next change in Git, undoes this.", name)
+		return algesta.Say("Argo CD (app {}) owns this {}: its next sync, at the next change in Git, undoes this.", name, thing)
 	}
-	return algesta.Say("Argo CD (app {}) owns this deployment: the next time someone syncs it, this is undone.", name)
+	return algesta.Say("Argo CD (app {}) owns this {}: the next time someone syncs it, this is undone.", name, thing)
 }
-
-// argoApp is the Argo CD application that a Deployment is tracked by.
-func argoApp(d *appsv1.Deployment) (string, bool) { return trackedBy(d, "apps/Deployment") }
 
 // trackedBy is the Argo CD application in the tracking annotation "app:group/Kind:namespace/name". An annotation that was
 // copied from another object does not count, neither here nor for Argo CD.

@@ -17,7 +17,7 @@ var _ = register(Runbook{
 	Summary: "Stop the rollouts of a service where they are: what is changed while it's paused is stored and doesn't run.",
 	Example: "pause api-gateway production",
 	Rank:    192,
-	About:   aboutService,
+	About:   aboutWorkload,
 	Args:    []Arg{undoes},
 	Reads:   planReads,
 	Writes:  []string{patchDeployments},
@@ -32,7 +32,7 @@ var _ = register(Runbook{
 	Summary: "Let the rollouts of a paused service go on, and follow the one that was stored meanwhile.",
 	Example: "resume api-gateway production",
 	Rank:    194,
-	About:   aboutService,
+	About:   aboutWorkload,
 	Args:    []Arg{undoes},
 	Reads:   planReads,
 	Writes:  []string{patchDeployments},
@@ -43,8 +43,29 @@ var _ = register(Runbook{
 // pausedPath is where a Deployment says that its rollouts are paused.
 const pausedPath = "/spec/paused"
 
+// refusePausing refuses what only a Deployment can be told.
+func refusePausing(in Input) error {
+	switch in.Workload.Kind {
+	case statefulSetKind:
+		return refusal(
+			algesta.Say("{} is a StatefulSet, and Kubernetes can pause the rollouts of Deployments only.", algesta.Name(in.Workload.Name)),
+			algesta.Say("A StatefulSet holds back pods by spec.updateStrategy.rollingUpdate.partition, or replaces none by itself with the "+
+				"strategy OnDelete: set that where it's defined."),
+		)
+	case daemonSetKind:
+		return refusal(
+			algesta.Say("{} is a DaemonSet, and Kubernetes can pause the rollouts of Deployments only.", algesta.Name(in.Workload.Name)),
+			algesta.Say("A DaemonSet replaces no pod by itself with the strategy OnDelete: set that where it's defined."),
+		)
+	}
+	return nil
+}
+
 func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readDeploymentState(ctx, c, in)
+	if err := refusePausing(in); err != nil {
+		return algesta.Plan{}, err
+	}
+	s, err := readWorkloadState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -95,7 +116,10 @@ func planPause(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 }
 
 func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readDeploymentState(ctx, c, in)
+	if err := refusePausing(in); err != nil {
+		return algesta.Plan{}, err
+	}
+	s, err := readWorkloadState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -129,7 +153,7 @@ func planResume(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) 
 		Args:    algesta.Args{undoes.Name: in.Command.ID},
 		Moves:   "rolling out → paused",
 	}
-	surge, unavailable := rolling(s.d.Deployment, s.d.Replicas())
+	surge, unavailable := rolling(s.d, s.d.Replicas())
 	rolls := s.now < 0 || s.rollout.Controller != nil && !s.rollout.Done()
 	if !rolls {
 		surge = 0

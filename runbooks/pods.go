@@ -20,8 +20,8 @@ var _ = register(Runbook{
 	Example: "pods api-gateway production",
 	Rank:    40,
 	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, everywhereArg, outputArg, watchArg},
-	About:   About{Service: true, Environment: true, Kinds: []string{"Pod"}},
-	Reads:   union(rollout.Reads, usageReads),
+	About:   About{Service: true, Workloads: true, Environment: true, Kinds: []string{"Pod"}},
+	Reads:   union(rollout.Reads, rollout.OtherReads, usageReads),
 	Answer:  answerPods,
 })
 
@@ -29,7 +29,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	if in.Command.Target.Cluster == "" {
 		return podsEverywhere(ctx, in)
 	}
-	if in.Command.Target.Object != "" {
+	if ofEnvironment(in) { // or a pod
 		return podsOf(ctx, c, in)
 	}
 	selector, err := selectorOf(in)
@@ -73,7 +73,8 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 			table.Rows[i] = append(table.Rows[i], algesta.Say("{}", quote(rollout.Version(mainOf(pod, in).Image))))
 		}
 	}
-	if measured := useOf(ctx, c, in.Workload.Namespace); measured != nil {
+	measured, unmeasured := useOf(ctx, c, in.Workload.Namespace)
+	if measured != nil {
 		table.Head = append(table.Head, "cpu", "memory")
 		for i, pod := range worstFirst(fresh, old)[:len(table.Rows)] {
 			table.Rows[i] = append(table.Rows[i], usageCells(pod, measured)...)
@@ -86,9 +87,7 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 	if hidden := len(r.Pods) - len(table.Rows); hidden > 0 {
 		report.Body = append(report.Body, algesta.Block{Text: algesta.Say("{} not shown.", count(hidden, "more pod"))})
 	}
-	if said := asTyped(in); len(said) > 0 {
-		report.Body = append(report.Body, algesta.Block{List: said})
-	}
+	report.Body = append(report.Body, lines(append(asTyped(in), unmeasured...))...)
 	return report, nil
 }
 

@@ -17,19 +17,22 @@ var restart = register(Runbook{
 	Summary: "Replace all pods of a service, a few at a time, without changing its version.",
 	Example: "restart api-gateway production",
 	Rank:    190,
-	About:   aboutService,
-	Reads:   planReads,
-	Writes:  []string{patchDeployments},
+	About:   aboutWorkload,
+	Reads:   workloadReads,
+	Writes:  patchWorkloads,
 	Ends:    WithRollout(),
 	Plan:    planRestart,
 })
 
 func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readDeploymentState(ctx, c, in)
+	s, err := readWorkloadState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
 	if err := s.refuseTemplate(ctx, c, "restart"); err != nil {
+		return algesta.Plan{}, err
+	}
+	if err := s.refuseByHand(); err != nil {
 		return algesta.Plan{}, err
 	}
 	replicas := s.d.Replicas()
@@ -42,11 +45,15 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 			quote(rollout.Version(rollout.MainContainer(s.d.Spec.Template, in.Command.Target.Service).Image)),
 		),
 		Doing:   algesta.Say("Restarting {}", subject(in)),
-		Done:    algesta.Say("{} is restarted", subject(in)),
+		Done:    s.stored(algesta.Say("{} is restarted", subject(in)), "the restart"),
+		Of:      s.of(),
 		Figures: map[string]int64{"pods": int64(replicas), "surge": 0},
 	}
 	if replicas == 0 {
 		p.Nothing = algesta.Say("{} is scaled to 0 pods, so there's nothing to restart.", subject(in))
+		if s.d.DaemonSet != nil {
+			p.Nothing = algesta.Say("No node fits {}, so there's nothing to restart.", subject(in))
+		}
 		return p, nil
 	}
 	template := s.d.Template()
@@ -72,14 +79,14 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	surge, unavailable := rolling(s.d.Deployment, replicas)
+	surge, unavailable := rolling(s.d, replicas)
 	p.Figures["surge"] = int64(surge)
 	room, warnings := s.rollWarnings(ctx, c, typed, surge, unavailable)
 	main := rollout.MainContainer(typed, in.Command.Target.Service)
-	p.Facts = []algesta.Field{
-		{Label: "image", Value: algesta.Say("{}, unchanged", quote(rollout.ShortImage(main.Image)))},
-		{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)},
-	}
+	p.Facts = append(s.kindFact(),
+		algesta.Field{Label: "image", Value: algesta.Say("{}, unchanged", quote(rollout.ShortImage(main.Image)))},
+		algesta.Field{Label: "pods", Value: s.podsFact(replicas, s.extra(surge), room)},
+	)
 	s.askMovable(ctx, c, typed, &p)
 	p.Warnings = append(p.Warnings, warnings...)
 	if s.now >= 0 && s.rollout.Controller != nil && !s.rollout.Done() && !s.rollout.Refused() {
@@ -92,11 +99,16 @@ func planRestart(ctx context.Context, c Cluster, in Input) (algesta.Plan, error)
 }
 
 // restartSwaps sets the annotation alone where the template has annotations, and creates the map where it has none.
-func (s deploymentState) restartSwaps(template map[string]any, hash string) ([]algesta.Swap, error) {
+func (s workloadState) restartSwaps(template map[string]any, hash string) ([]algesta.Swap, error) {
 	why, err := s.causeSwaps("restart "+by(s.in), hash)
 	if err != nil {
 		return nil, err
 	}
+	same, err := s.sameStrategy()
+	if err != nil {
+		return nil, err
+	}
+	why = append(same, why...)
 	after, _, _ := unstructured.NestedMap(template, "metadata", "annotations")
 	path, label := []string{"spec", "template", "metadata", "annotations"}, "pod annotations"
 	if _, found, _ := unstructured.NestedMap(s.d.Raw, path...); !found {

@@ -22,7 +22,7 @@ var revisionArg = Arg{
 
 // oneRevision shows what one revision runs, what it changed, and how it differs from what runs now. Values of variables are hidden as in
 // a plan.
-func (s deploymentState) oneRevision(number int64) (algesta.Report, error) {
+func (s workloadState) oneRevision(number int64) (algesta.Report, error) {
 	at := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Number == number })
 	if at < 0 {
 		var known []string

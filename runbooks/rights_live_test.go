@@ -174,6 +174,7 @@ func (w *brokenNamespace) stage(t *testing.T) []algesta.Target {
 			}
 		}
 	}
+	w.stageOthers(t)
 	w.await(t, "the services stand as they should", func() bool {
 		pods, err := w.Client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=crashing"})
 		require.NoError(t, err)
@@ -279,6 +280,13 @@ func (w *brokenNamespace) runs(t *testing.T, bot *kube.Cluster, book runbooks.Ru
 		target.Service, target.Name = own, own
 		targets = append(targets, target)
 	}
+	if target.Service != "" && target.Service == ownOf(book) || target.Service == "well" {
+		for _, object := range othersOf(book) {
+			targets = append(targets, algesta.Target{
+				Environment: target.Environment, Cluster: target.Cluster, Namespace: target.Namespace, Object: object,
+			})
+		}
+	}
 	for _, target := range targets {
 		w.runsOn(t, bot, book, target)
 	}
@@ -301,7 +309,7 @@ func (w *brokenNamespace) runsOn(t *testing.T, bot *kube.Cluster, book runbooks.
 	}
 	plan, err := book.Plan(t.Context(), whole(bot), in)
 	require.NotErrorIs(t, err, algesta.ErrForbidden)
-	if strings.HasPrefix(target.Name, "for-") || target.Object != "" && target.Object == otherThings[book.Name].object {
+	if strings.HasPrefix(target.Workload().Name, "for-") || target.Object != "" && target.Object == otherThings[book.Name].object {
 		require.NoError(t, err)
 		w.writes(t, bot, book, plan)
 	}

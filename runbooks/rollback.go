@@ -33,10 +33,10 @@ var rollback = register(Runbook{
 	Summary: "Go back to an earlier revision of a service.",
 	Example: "rollback api-gateway production",
 	Rank:    180,
-	About:   aboutService,
+	About:   aboutWorkload,
 	Args:    []Arg{toRevision, toVersion, templateArg, undoes},
-	Reads:   planReads,
-	Writes:  []string{patchDeployments},
+	Reads:   workloadReads,
+	Writes:  patchWorkloads,
 	Ends:    WithRollout(),
 	Plan:    planRollback,
 })
@@ -50,7 +50,7 @@ type rollbackPath struct {
 }
 
 func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readDeploymentState(ctx, c, in)
+	s, err := readWorkloadState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -69,7 +69,7 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	w.undone, overtaken = s.undone(s.wroteTemplate())
 	p, cause := s.rollbackWords(w)
 	p.Figures = map[string]int64{"revision": to.Number, "pods": int64(s.d.Replicas()), "surge": 0}
-	if s.now >= 0 && s.revisions[s.now].Set.UID == to.Set.UID {
+	if s.now >= 0 && s.revisions[s.now].UID == to.UID {
 		p.Nothing = algesta.Say("{} already runs revision {}.", subject(in), to.Number)
 		if !s.up() {
 			p.Nothing = s.notUp(algesta.Say("revision {}", to.Number))
@@ -86,11 +86,11 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	p.Changes = []algesta.Change{s.change(swaps...)}
 	p.Undo = s.undo(w.image, w.old)
 	differences := rollout.Differences(s.d.Template(), to.Template)
-	surge, unavailable := rolling(s.d.Deployment, s.d.Replicas())
+	surge, unavailable := rolling(s.d, s.d.Replicas())
 	p.Figures["surge"] = int64(surge)
 	room, warnings := s.rollWarnings(ctx, c, w.want, surge, unavailable)
 	p.Diff = rollout.Lines(differences)
-	p.Facts = append(s.undoFact(w.undone), rollout.Fields(differences)...)
+	p.Facts = append(append(s.kindFact(), s.undoFact(w.undone)...), rollout.Fields(differences)...)
 	s.askMovable(ctx, c, w.want, &p)
 	p.Facts = append(p.Facts, algesta.Field{Label: "revision", Value: s.revisionFact(to)},
 		algesta.Field{Label: "pods", Value: s.podsFact(s.d.Replicas(), s.extra(surge), room)})
@@ -102,7 +102,7 @@ func planRollback(ctx context.Context, c Cluster, in Input) (algesta.Plan, error
 	return p, nil
 }
 
-func (s deploymentState) pathTo(to rollout.Revision) (rollbackPath, error) {
+func (s workloadState) pathTo(to rollout.Revision) (rollbackPath, error) {
 	from, err := rollout.TypedTemplate(s.d.Template())
 	if err != nil {
 		return rollbackPath{}, err
@@ -122,21 +122,21 @@ func (s deploymentState) pathTo(to rollout.Revision) (rollbackPath, error) {
 }
 
 // rollbackWords are the sentences of a rollback or an undo, and the change-cause that it notes.
-func (s deploymentState) rollbackWords(w rollbackPath) (p algesta.Plan, cause string) {
-	what, deployment := subject(s.in), algesta.Name(s.in.Workload.Name)
+func (s workloadState) rollbackWords(w rollbackPath) (p algesta.Plan, cause string) {
+	what, name := subject(s.in), algesta.Name(s.in.Workload.Name)
 	moves, back := versions(w.old, w.image), quote(rollout.Version(w.image))
 	if moves == "" {
 		moves, back = fmt.Sprintf("%s, revision %d", back, w.to.Number), fmt.Sprintf("revision %d", w.to.Number)
 	}
-	p.Done = algesta.Say("{} is back on {}", what, back)
+	p.Done, p.Of = s.stored(algesta.Say("{} is back on {}", what, back), back), s.of()
 	if w.undone != "" {
 		p.Title = algesta.Say("Undo of {} for {} ({})", algesta.Name(w.undone), what, moves)
-		p.Summary = algesta.Say("Undo {}, put {} back: {}", algesta.Name(w.undone), deployment, moves)
+		p.Summary = algesta.Say("Undo {}, put {} back: {}", algesta.Name(w.undone), name, moves)
 		p.Doing = algesta.Say("Undoing {} for {}: {}", algesta.Name(w.undone), what, moves)
 		return p, fmt.Sprintf("undo of %s, back to %s %s", w.undone, back, by(s.in))
 	}
 	p.Title = algesta.Say("Rollback of {} ({})", what, moves)
-	p.Summary = algesta.Say("Roll back {}: {}", deployment, moves)
+	p.Summary = algesta.Say("Roll back {}: {}", name, moves)
 	if w.old != w.image {
 		p.Summary = algesta.Say("{} (revision {})", p.Summary, w.to.Number)
 	}
@@ -145,7 +145,7 @@ func (s deploymentState) rollbackWords(w rollbackPath) (p algesta.Plan, cause st
 }
 
 // undoFact is the row that says what an undo takes back, in the words of the change-cause that it left.
-func (s deploymentState) undoFact(request string) []algesta.Field {
+func (s workloadState) undoFact(request string) []algesta.Field {
 	if request == "" {
 		return nil
 	}
@@ -155,7 +155,7 @@ func (s deploymentState) undoFact(request string) []algesta.Field {
 }
 
 // rollbackWarnings is what a rollback in particular cannot do.
-func (s deploymentState) rollbackWarnings(w rollbackPath) []algesta.Text {
+func (s workloadState) rollbackWarnings(w rollbackPath) []algesta.Text {
 	var out []algesta.Text
 	if movable(w.image) {
 		out = append(
@@ -172,13 +172,13 @@ func (s deploymentState) rollbackWarnings(w rollbackPath) []algesta.Text {
 			algesta.Say("The image stays {}: only the settings shown here change.", algesta.Name(quote(rollout.ShortImage(w.image)))),
 		)
 	}
-	if len(s.revisions) > 2 && w.to.Set.UID == s.revisions[len(s.revisions)-1].Set.UID && len(s.revisions) > int(historyLimit(s.d)) {
+	if len(s.revisions) > 2 && w.to.UID == s.revisions[len(s.revisions)-1].UID && len(s.revisions) > int(historyLimit(s.d)) {
 		out = append(out, algesta.Say("Revision {} is the oldest that is kept; the next change removes it from the history.", w.to.Number))
 	}
 	return out
 }
 
-func historyLimit(d rollout.Deployment) int32 {
+func historyLimit(d rollout.Workload) int32 {
 	if d.Spec.RevisionHistoryLimit == nil {
 		return 10
 	}

@@ -48,7 +48,7 @@ func (r room) pods() int32 {
 }
 
 func answerCapacity(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	s, err := readDeploymentState(ctx, c, in)
+	s, err := readWorkloadState(ctx, c, in)
 	if err != nil {
 		return algesta.Report{}, err
 	}
@@ -56,7 +56,7 @@ func answerCapacity(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 }
 
 // room counts what finds room now.
-func (s deploymentState) room(a *nodesAndPods) room {
+func (s workloadState) room(a *nodesAndPods) room {
 	r := room{quota: mostRoom}
 	for extra := int32(1); extra <= mostRoom; extra++ {
 		if f := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, extra); len(f.obstacle) > 0 {
@@ -81,7 +81,7 @@ func (s deploymentState) room(a *nodesAndPods) room {
 }
 
 // roomReport is the answer to how many more, or to whether so many.
-func (s deploymentState) roomReport(r room) algesta.Report {
+func (s workloadState) roomReport(r room) algesta.Report {
 	now, wanted := s.d.Replicas(), int32(roomArg.Of(s.in)) //nolint:gosec // bounded by the argument's Max
 	report := algesta.Report{Tone: algesta.Good}
 	known := len(r.notKnown) == 0 && len(s.unchecked) == 0
@@ -130,7 +130,7 @@ func (s deploymentState) roomReport(r room) algesta.Report {
 	return report
 }
 
-func (s deploymentState) roomFields(r room, now int32) []algesta.Field {
+func (s workloadState) roomFields(r room, now int32) []algesta.Field {
 	more := func(n int32) algesta.Text {
 		if n >= mostRoom {
 			return algesta.Say("at least {} more", mostRoom)
@@ -147,8 +147,8 @@ func (s deploymentState) roomFields(r room, now int32) []algesta.Field {
 }
 
 // surgeSaid says whether the pods that a rollout has for a while find room, too.
-func (s deploymentState) surgeSaid(r room) []algesta.Text {
-	surge, _ := rolling(s.d.Deployment, s.d.Replicas())
+func (s workloadState) surgeSaid(r room) []algesta.Text {
+	surge, _ := rolling(s.d, s.d.Replicas())
 	extra := s.extra(surge)
 	switch {
 	case extra == 0 || s.d.Replicas() == 0:

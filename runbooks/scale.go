@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
+	"github.com/3astronautas/algesta/words"
 )
 
 var replicas = Arg{
@@ -19,16 +22,19 @@ var _ = register(Runbook{
 	Summary: "Change how many pods a service runs.",
 	Example: "scale api-gateway production replicas=6",
 	Rank:    200,
-	About:   aboutService,
+	About:   aboutWorkload,
 	Args:    []Arg{replicas, undoes},
-	Reads:   planReads,
-	Writes:  []string{patchDeployments},
+	Reads:   workloadReads,
+	Writes:  []string{patchDeployments, patchStatefulSets},
 	Ends:    WithRollout(),
 	Plan:    planScale,
 })
 
 func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
-	s, err := readDeploymentState(ctx, c, in)
+	if err := refuseScalingNodes(in); err != nil {
+		return algesta.Plan{}, err
+	}
+	s, err := readWorkloadState(ctx, c, in)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
@@ -47,6 +53,7 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 		Summary: algesta.Say("Scale {}: {} → {}", algesta.Name(in.Workload.Name), from, count(to, "pod")),
 		Doing:   algesta.Say("Scaling {}: {} → {}", subject(in), from, count(to, "pod")),
 		Done:    algesta.Say("{} is scaled to {}", subject(in), count(to, "pod")),
+		Of:      s.of(),
 		Figures: map[string]int64{"pods": int64(to), "surge": 0},
 	}
 	podsSince, restSince := s.scaledSince()
@@ -67,13 +74,18 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	if p.Template, err = rollout.TemplateHash(s.d.Template()); err != nil {
 		return algesta.Plan{}, err
 	}
-	p.Changes = []algesta.Change{s.change(swap)}
+	claims, kept, err := s.claims(from, to)
+	if err != nil {
+		return algesta.Plan{}, err
+	}
+	p.Changes = []algesta.Change{s.change(append([]algesta.Swap{swap}, kept...)...)}
+	p.Warnings = append(p.Warnings, claims...)
 	p.Undo = &algesta.Offer{
 		Runbook: "scale", Target: in.Command.Target, Args: algesta.Args{replicas.Name: int64(from), undoes.Name: in.Command.ID},
 		Moves: fmt.Sprintf("%d → %s", to, count(from, "pod")),
 	}
 	room := fits(s.quotas, s.ranges, s.d.Spec.Template.Spec, max(0, to-from))
-	p.Facts = []algesta.Field{{Label: "pods", Value: s.scaleFact(from, to, room)}}
+	p.Facts = append(s.kindFact(), algesta.Field{Label: "pods", Value: s.scaleFact(from, to, room)})
 	if overtaken {
 		p.Warnings = append(p.Warnings, notLastScaling(undoes.Text(in), podsSince || in.Undone == nil))
 	}
@@ -83,7 +95,55 @@ func planScale(ctx context.Context, c Cluster, in Input) (algesta.Plan, error) {
 	return p, nil
 }
 
-func (s deploymentState) scaleFact(from, to int32, room fit) algesta.Text {
+// refuseScalingNodes refuses to set the number of pods of a DaemonSet, which has none.
+func refuseScalingNodes(in Input) error {
+	if in.Workload.Kind != daemonSetKind {
+		return nil
+	}
+	return refusal(
+		algesta.Say("{} is a DaemonSet: it runs one pod on each node that fits it, so there's no number to set.", algesta.Name(in.Workload.Name)),
+		algesta.Say(
+			"Which nodes fit follows from its nodeSelector, its affinity and its tolerations. To see it: {}", command(in, "describe", ""),
+		),
+	)
+}
+
+// claims say what becomes of the volumes of a StatefulSet's pods that go or come, with a test that it stays what people saw where they are
+// deleted. Pods go from the highest number down.
+func (s workloadState) claims(from, to int32) (warnings []algesta.Text, kept []algesta.Swap, err error) {
+	if s.d.StatefulSet == nil || len(s.d.StatefulSet.Spec.VolumeClaimTemplates) == 0 {
+		return nil, nil, nil
+	}
+	const path = "persistentVolumeClaimRetentionPolicy"
+	if kept, err = s.unchanged("policy for volume claims", "/spec/"+path, "spec", path); err != nil || to > from {
+		return nil, nil, err
+	}
+	policy := s.d.StatefulSet.Spec.PersistentVolumeClaimRetentionPolicy
+	if policy != nil && policy.WhenScaled == appsv1.DeletePersistentVolumeClaimRetentionPolicyType {
+		return []algesta.Text{algesta.Say(
+			"The volume claims of {} are deleted with {} (persistentVolumeClaimRetentionPolicy), and the data in them is lost: undoing this "+
+				"brings pods back with empty volumes.", goingPods(s.d.StatefulSet, from, to), words.Verb(from-to, "it", "them"),
+		)}, kept, nil
+	}
+	return []algesta.Text{
+		algesta.Say(
+			"{} {}, the highest number first. Their volume claims stay, and are used again when it's scaled up.",
+			goingPods(s.d.StatefulSet, from, to), words.Verb(from-to, "goes", "go"),
+		),
+	}, kept, nil
+}
+
+// goingPods are the pods that a StatefulSet loses: "`loki-2`", "`loki-1` to `loki-2`".
+func goingPods(set *appsv1.StatefulSet, from, to int32) algesta.Text {
+	first := firstNumber(set)
+	name := func(n int32) algesta.Span { return algesta.Name(fmt.Sprintf("%s-%d", set.Name, n)) }
+	if from-to == 1 {
+		return algesta.Say("{}", name(first+to))
+	}
+	return algesta.Say("{} to {}", name(first+to), name(first+from-1))
+}
+
+func (s workloadState) scaleFact(from, to int32, room fit) algesta.Text {
 	out := algesta.Say("{} → {}", from, to)
 	for _, h := range s.scalers {
 		out = algesta.Say("{}, {}", out, autoscaled(h, to))
@@ -96,7 +156,7 @@ func (s deploymentState) scaleFact(from, to int32, room fit) algesta.Text {
 
 // refuseOutsideAutoscaler refuses a number that an autoscaler would put back within seconds: it brings the pods into its
 // range at its next check, even without metrics. Zero is different: it switches the autoscaler off.
-func (s deploymentState) refuseOutsideAutoscaler(to int32) error {
+func (s workloadState) refuseOutsideAutoscaler(to int32) error {
 	for _, h := range s.scalers {
 		low, high := least(h), h.Spec.MaxReplicas
 		if to == 0 || to >= low && to <= high {
@@ -134,7 +194,7 @@ func (s deploymentState) refuseOutsideAutoscaler(to int32) error {
 	return nil
 }
 
-func (s deploymentState) scaleWarnings(to int32, room fit) []algesta.Text {
+func (s workloadState) scaleWarnings(to int32, room fit) []algesta.Text {
 	var out []algesta.Text
 	if to == 0 {
 		out = append(out, algesta.Say("{} will serve no traffic: without a ready pod the ingress answers 503.", subject(s.in)))

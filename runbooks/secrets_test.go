@@ -253,6 +253,17 @@ func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 		"production: no SecretProviderClass, so nothing is mounted from a Key Vault",
 		tells(t, listed{}, regarding("keyvault", ""))[0],
 	)
+	require.Equal(t, []string{
+		"production: no SecretProviderClass",
+		"Couldn't check secretproviderclasspodstatuses: I don't have permission to read secretproviderclasspodstatuses.",
+	}, tells(t, listed{instead: map[string]error{"SecretProviderClassPodStatusList": forbidden("secretproviderclasspodstatuses")}},
+		regarding("keyvault", "")))
+	delete(s.lists, "SecretProviderClassList")
+	s.instead = nil
+	require.Equal(
+		t, "production: no SecretProviderClass, 1 of 4 pods couldn't mount it", tells(t, s, regarding("keyvault", ""))[0],
+		"the class was deleted, and pods mount it",
+	)
 }
 
 // A list of a whole namespace shows nobody what its pods spell out, so it is hidden in the messages.

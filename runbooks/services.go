@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/3astronautas/algesta"
 )
@@ -22,13 +23,17 @@ var _ = register(Runbook{
 	Summary: "List the Services of an environment: type, address, ports, ready endpoints and what they lead to, the worst first.",
 	Example: "services production",
 	Rank:    60,
-	Args:    []Arg{outputArg, watchArg},
+	Args:    listArgs,
 	About:   About{Environment: true, Kinds: []string{"Service"}},
 	Reads:   wiringReads,
 	Answer:  answerServices,
 })
 
 func answerServices(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+	selector, err := selectorOf(in)
+	if err != nil {
+		return algesta.Report{}, err
+	}
 	w := readWiring(ctx, c, in.Command.Target.Namespace)
 	if w.services.err != nil {
 		return unknownReport(whereOf(in), w.services), nil //nolint:nilerr // the report says so
@@ -40,6 +45,7 @@ func answerServices(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 		}
 		return endpointsReport(w, s, in), nil
 	}
+	w.all.Items = slices.DeleteFunc(w.all.Items, func(s corev1.Service) bool { return !selector.Matches(labels.Set(s.Labels)) })
 	return servicesReport(w, in), nil
 }
 
@@ -162,30 +168,34 @@ func servicesReport(w *wiring, in Input) algesta.Report {
 		ranks[rows[i].rank]++
 	}
 	slices.SortFunc(rows, func(a, b serviceRow) int { return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.Name, b.Name)) })
-	table := algesta.Table{Head: []string{"service", "type", "address", "ports", "endpoints ready", "leads to"}}
+	table := algesta.Table{Head: withWide(in, []string{"service", "type", "address", "ports", "endpoints ready", "leads to"}, "selects")}
 	for _, r := range rows {
-		table.Rows = append(table.Rows, []algesta.Text{
+		row := []algesta.Text{
 			algesta.Say("{}", algesta.Name(r.Name)), algesta.Say("{}", typeOf(r.Service)), orDash(addressOf(r.Service)), orDash(portsOf(r.Service)),
 			algesta.Say("{}", w.readyWords(r)), orDash(w.leadsTo(r)),
-		})
+		}
+		if isWide(in) {
+			row = append(row, orDash(labelsOf(r.Spec.Selector, noHiding)))
+		}
+		table.Rows = append(table.Rows, row)
 	}
 	report := algesta.Report{
 		Tone:  algesta.Good,
-		Title: algesta.Say("{}: {}, all with ready endpoints", whereOf(in), count(len(rows), "service")),
+		Title: algesta.Say("{}: {}, all with ready endpoints", selectedIn(in), count(len(rows), "service")),
 	}
 	switch {
 	case len(rows) == 0:
-		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no services", whereOf(in))
+		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no services", selectedIn(in))
 	case w.endpoints.err != nil:
-		report.Tone, report.Title = algesta.Warning, algesta.Say("{}: {}", whereOf(in), count(len(rows), "service"))
+		report.Tone, report.Title = algesta.Warning, algesta.Say("{}: {}", selectedIn(in), count(len(rows), "service"))
 	case ranks[noEndpoint] > 0:
 		report.Tone = algesta.Bad
-		report.Title = algesta.Say("{}: {} of {} without a ready endpoint", whereOf(in), ranks[noEndpoint], count(len(rows), "service"))
+		report.Title = algesta.Say("{}: {} of {} without a ready endpoint", selectedIn(in), ranks[noEndpoint], count(len(rows), "service"))
 	case ranks[fewerEndpoints] > 0:
 		report.Tone = algesta.Warning
 		report.Title = algesta.Say(
 			"{}: {} of {} with endpoints that aren't ready",
-			whereOf(in),
+			selectedIn(in),
 			ranks[fewerEndpoints],
 			count(len(rows), "service"),
 		)

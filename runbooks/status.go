@@ -21,7 +21,7 @@ var _ = register(Runbook{
 	Summary: "Show what's running, since when, and whether it's healthy: a service, or a whole environment.",
 	Example: "status api-gateway production",
 	Rank:    10,
-	About:   About{Service: true, Environment: true},
+	About:   About{Service: true, Environment: true, Workloads: true},
 	Args: append([]Arg{
 		{Name: "timeout", Kind: TextArg, Hidden: true, Summary: "kubectl's: how long it would watch"},
 	}, lookArgs...),
@@ -32,7 +32,7 @@ var _ = register(Runbook{
 
 // rolledOut says of a service that its rollout is complete, which ends kubectl's rollout status, too. An environment as a whole never is.
 func rolledOut(ctx context.Context, c Cluster, in Input) (algesta.Text, error) {
-	if in.Command.Target.Object != "" {
+	if ofEnvironment(in) {
 		return nil, nil
 	}
 	r, err := rollout.Look(ctx, c.Rollout(), in.Workload)
@@ -46,8 +46,8 @@ func rolledOut(ctx context.Context, c Cluster, in Input) (algesta.Text, error) {
 }
 
 func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	if in.Command.Target.Object != "" {
-		return answerWorkloads(ctx, c, in), nil
+	if ofEnvironment(in) {
+		return answerWorkloads(ctx, c, in)
 	}
 	var wg conc.WaitGroup
 	var r rollout.Rollout
@@ -63,7 +63,7 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		return algesta.Report{}, gone(in)
 	}
 	report := algesta.Report{Tone: toneOf(r), Title: headline(r, in)}
-	scalers := scalersOf(hpas.Items, in.Workload.Name)
+	scalers := scalersOf(hpas.Items, in.Workload)
 	report.Body = append(report.Body, algesta.Block{Fields: fieldsOf(r, in, scalers)})
 	var notes []algesta.Text
 	if t, trouble := r.Trouble(in.Command.At); trouble {
@@ -91,12 +91,19 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 // statusPods is how many pods a status lists; the runbook pods lists them all.
 const statusPods = 10
 
-// gone is the error for a Deployment that is not in the cluster.
+// ofEnvironment reports whether a command is about an environment as a whole: it names no service, and no workload by its kind.
+func ofEnvironment(in Input) bool {
+	return in.Command.Target.Object != "" && in.Workload.Kind != statefulSetKind && in.Workload.Kind != daemonSetKind
+}
+
+// gone is the error for a workload that is not in the cluster.
 func gone(in Input) error {
 	return &algesta.Error{
-		Kind:    algesta.ErrNotFound,
-		Message: algesta.Say("There's no deployment {} in namespace {}.", algesta.Name(in.Workload.Name), algesta.Name(in.Workload.Namespace)),
-		Hint:    algesta.Say("It may have been deleted or renamed."),
+		Kind: algesta.ErrNotFound,
+		Message: algesta.Say(
+			"There's no {} {} in namespace {}.", thingOf(in.Workload.Kind), algesta.Name(in.Workload.Name), algesta.Name(in.Workload.Namespace),
+		),
+		Hint: algesta.Say("It may have been deleted or renamed."),
 	}
 }
 
@@ -194,6 +201,8 @@ func fieldsOf(r rollout.Rollout, in Input, scalers []autoscalingv2.HorizontalPod
 			value = algesta.Say("{}: {}", n, rollout.InQuotes(cause))
 		}
 		out = append(out, algesta.Field{Label: "revision", Value: value})
+	} else if cause := d.Cause(); cause != "" && d.Kind != deploymentKind { // its number is in the history alone
+		out = append(out, algesta.Field{Label: "last change", Value: algesta.Say("{}", rollout.InQuotes(cause))})
 	}
 	for _, h := range scalers {
 		pods = algesta.Say("{}, {}", pods, autoscaled(h, r.Desired()))

@@ -12,7 +12,7 @@ import (
 
 // rollbackTarget is the revision to go back to: the one that was named, or the newest that runs other pods than now and did not fail when
 // the bot watched it. kubectl takes the second highest number instead, which after a restart is the same version without the restart.
-func (s deploymentState) rollbackTarget() (rollout.Revision, error) {
+func (s workloadState) rollbackTarget() (rollout.Revision, error) {
 	if hash := templateArg.Text(s.in); hash != "" {
 		if i := slices.IndexFunc(s.revisions, func(r rollout.Revision) bool { return r.Hash() == hash }); i >= 0 {
 			return s.revisions[i], nil
@@ -40,7 +40,7 @@ func (s deploymentState) rollbackTarget() (rollout.Revision, error) {
 
 // byVersion is the revision whose image has this tag, the newest of several that run the same pods. missing is what is said where there is
 // none.
-func (s deploymentState) byVersion(tag string, missing algesta.Text) (rollout.Revision, error) {
+func (s workloadState) byVersion(tag string, missing algesta.Text) (rollout.Revision, error) {
 	var found []rollout.Revision
 	var numbers []string
 	for _, r := range s.revisions {
@@ -71,7 +71,7 @@ func (s deploymentState) byVersion(tag string, missing algesta.Text) (rollout.Re
 }
 
 // lastHealthy is the target of a rollback that names none.
-func (s deploymentState) lastHealthy() (rollout.Revision, error) {
+func (s workloadState) lastHealthy() (rollout.Revision, error) {
 	var failed []algesta.Text
 	var bad []rollout.Revision
 	for i, r := range s.revisions {
@@ -118,7 +118,7 @@ func (s deploymentState) lastHealthy() (rollout.Revision, error) {
 
 // failed says how the revision failed the last time that the bot rolled it out, nil where it did not or nothing is known. never is true
 // where it has not come up at any other time either.
-func (s deploymentState) failed(r rollout.Revision) (how algesta.Text, never bool) {
+func (s workloadState) failed(r rollout.Revision) (how algesta.Text, never bool) {
 	template, err := rollout.TemplateHash(r.Template)
 	if err != nil {
 		return nil, false
@@ -144,7 +144,7 @@ func (s deploymentState) failed(r rollout.Revision) (how algesta.Text, never boo
 }
 
 // failedWarning warns of a revision that failed the last time.
-func (s deploymentState) failedWarning(to rollout.Revision) []algesta.Text {
+func (s workloadState) failedWarning(to rollout.Revision) []algesta.Text {
 	how, _ := s.failed(to)
 	if how == nil {
 		return nil
@@ -153,7 +153,7 @@ func (s deploymentState) failedWarning(to rollout.Revision) []algesta.Text {
 }
 
 // unknown is the error for a revision that is not there, with the list of those that are.
-func (s deploymentState) unknown(message algesta.Text) error {
+func (s workloadState) unknown(message algesta.Text) error {
 	var known []string
 	for i, r := range s.revisions {
 		entry := fmt.Sprintf("%d (%s)", r.Number, quote(rollout.Version(s.image(r))))
@@ -173,15 +173,15 @@ func (s deploymentState) unknown(message algesta.Text) error {
 }
 
 // image is the image of the revision's main container.
-func (s deploymentState) image(r rollout.Revision) string {
-	return rollout.MainContainer(r.Set.Spec.Template, s.in.Command.Target.Service).Image
+func (s workloadState) image(r rollout.Revision) string {
+	return rollout.MainContainer(r.Typed, s.in.Command.Target.Service).Image
 }
 
 // longestCause is how much of a cause the row of a revision has, in characters: a phone shows it in two lines. The history has the rest.
 const longestCause = 60
 
 // revisionFact says when and why the revision was made, and which newer ones were passed over and why.
-func (s deploymentState) revisionFact(to rollout.Revision) algesta.Text {
+func (s workloadState) revisionFact(to rollout.Revision) algesta.Text {
 	made, _ := to.Began()
 	out := algesta.Say("{}, {} {}", to.Number, madeWord(to), algesta.AtDay(made))
 	if to.Cause != "" {
@@ -193,7 +193,7 @@ func (s deploymentState) revisionFact(to rollout.Revision) algesta.Text {
 	var same []string
 	for i, r := range s.revisions {
 		switch how, never := s.failed(r); {
-		case r.Set.UID == to.Set.UID:
+		case r.UID == to.UID:
 			return passedOver(out, same)
 		case i == s.now:
 		case rollout.SamePods(r.Template, s.d.Template()):

@@ -22,17 +22,20 @@ var _ = register(Runbook{
 	Summary: "Show what pods use now of cpu and memory against what they request and their limits, those nearest to a limit first.",
 	Example: "top pods api-gateway production",
 	Rank:    45,
-	About:   About{Service: true, Environment: true, Kinds: []string{"Pod"}},
-	Args:    lookArgs,
-	Reads:   union(rollout.Reads, usageReads, []string{"list pods"}),
+	About:   About{Service: true, Workloads: true, Environment: true, Kinds: []string{"Pod"}},
+	Args:    append([]Arg{selectorArg}, lookArgs...),
+	Reads:   union(rollout.Reads, rollout.OtherReads, usageReads, []string{"list pods"}),
 	Answer:  answerTopPods,
 })
 
 func answerTopPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	namespace, where := in.Command.Target.Namespace, algesta.Say("{}", whereOf(in))
+	if _, err := selectorOf(in); err != nil {
+		return algesta.Report{}, err
+	}
+	namespace, where := in.Command.Target.Namespace, selectedIn(in)
 	var pods []*corev1.Pod
 	var read listed
-	if in.Command.Target.Object == "" {
+	if !ofEnvironment(in) {
 		r, err := rollout.Look(ctx, c.Rollout(), in.Workload)
 		if err != nil {
 			return algesta.Report{}, err
@@ -43,7 +46,7 @@ func answerTopPods(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 		pods, read, where = r.Pods, listed{what: "pods", err: r.Unread}, subject(in)
 	} else {
 		var list corev1.PodList
-		read = listAll(ctx, c, namespace, "", "pods", &list)
+		read = listAll(ctx, c, namespace, selectorArg.Text(in), "pods", &list)
 		for i := range list.Items {
 			pods = append(pods, &list.Items[i])
 		}

@@ -2,6 +2,7 @@ package runbooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,13 +15,17 @@ import (
 // use is what a pod takes now, as metrics-server measured it some seconds ago.
 type use struct{ cpu, memory resource.Quantity }
 
-// useOf is the use of the pods of a namespace, by name; nil where there is no metrics API or no right to it.
-func useOf(ctx context.Context, c Cluster, namespace string) map[string]use {
+// useOf is the use of the pods of a namespace, by name, nil where it isn't known, and what has to be said of that: nothing where there is
+// no metrics API, because a list of pods is complete without.
+func useOf(ctx context.Context, c Cluster, namespace string) (map[string]use, []algesta.Text) {
 	out, err := usedByPods(ctx, c, namespace)
-	if err != nil {
-		return nil
+	switch {
+	case errors.Is(err, algesta.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, []algesta.Text{usageUnread(err)}
 	}
-	return out
+	return out, nil
 }
 
 // usedByPods is the use of the pods of a namespace, by name. A pod that is not in it has no measurement yet, which is not the same as

@@ -29,6 +29,9 @@ func command(in Input, verb, rest string) algesta.Span {
 	if service == "" {
 		service = in.Workload.Name
 	}
+	if kind := in.Workload.Kind; kind != "" && kind != deploymentKind { // no service's name stands for it
+		service = strings.ToLower(kind) + "/" + in.Workload.Name
+	}
 	return algesta.Name(in.Bot.Typed(verb, service, place, rest))
 }
 

@@ -58,6 +58,15 @@ func (c clusters) Writer(name string, may []string) (commands.Writer, error) {
 	return k.Writer(may), nil
 }
 
+// makersOf is what the caches know of a name, for commands.Config.
+func (c clusters) makersOf(cluster, namespace, name string) []string {
+	k, ok := c[cluster]
+	if !ok {
+		return nil
+	}
+	return k.MakersOf(namespace, name)
+}
+
 func (c clusters) named(name string) (*kube.Cluster, error) {
 	if k, ok := c[name]; ok {
 		return k, nil

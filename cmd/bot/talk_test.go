@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"golang.org/x/tools/txtar"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/console"
@@ -43,9 +44,11 @@ func TestTalk(t *testing.T) {
 			for _, f := range archive.Files {
 				parts[f.Name] = string(f.Data)
 			}
-			on := cluster
-			if strings.Contains(parts["objects.yaml"], "cert-manager.io/") { // its kinds are the whole cluster's
+			on, certificates := cluster, strings.Contains(parts["objects.yaml"], "cert-manager.io/") // its kinds are the whole cluster's
+			if _, alone := parts["alone"]; alone || certificates {                                   // it tells of what others would change
 				on = control.Private(t)
+			}
+			if certificates {
 				on.CertManager(t)
 			}
 			got := newConversation(t, on, parts).run(parts["talk"])
@@ -99,6 +102,12 @@ func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]st
 		).CombinedOutput()
 		require.NoError(t, err, string(said))
 	}
+	others := ""
+	if objects := parts[monitoring+".yaml"]; objects != "" {
+		applyMonitoring(ctx, t, cluster, site, filepath.Join(dir, monitoring+".yaml"), objects)
+		others = fmt.Sprintf(`, {name: %s, cluster: %s, namespace: %s, deployment: "{service}"}`, monitoring, platform.ClusterProduction,
+			site.Namespace(monitoring))
+	}
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	require.NoError(t, platform.WriteBotKubeconfig(ctx, cluster, kubeconfig))
 	c := &conversation{
@@ -113,17 +122,19 @@ func newConversation(t *testing.T, cluster *control.Cluster, parts map[string]st
 	if strings.Contains(parts["talk"], breaks) {
 		c.broken, kubeconfig = newBreakable(t, kubeconfig)
 	}
-	policy := strings.ReplaceAll(parts["policy.yaml"], "[production]", "["+site.Namespace("production")+"]")
+	policy := strings.NewReplacer(
+		"[production]", "["+site.Namespace("production")+"]", "["+monitoring+"]", "["+site.Namespace(monitoring)+"]",
+	).Replace(parts["policy.yaml"])
 	config := fmt.Sprintf(`
 apiVersion: algesta.io/v1
 kind: Config
 clusters: [{name: %[1]s, access: kubeconfig, kubeconfig: %[2]s, context: %[1]s, sandbox: true}]
-environments: [{name: production, aliases: [prod], cluster: %[1]s, namespace: %[3]s, deployment: "{service}-production"}]
+environments: [{name: production, aliases: [prod], cluster: %[1]s, namespace: %[3]s, deployment: "{service}-production"}%[5]s]
 services: [{name: api-gateway, aliases: [gateway]}]
 policyFile: %[4]s/policy.yaml
 store: file:%[4]s/a.db
 follow: {soak: 1s}
-`, platform.ClusterProduction, kubeconfig, site.Namespace("production"), dir)
+`, platform.ClusterProduction, kubeconfig, site.Namespace("production"), dir, others)
 	for name, text := range map[string]string{"policy.yaml": policy, "config.yaml": config} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
@@ -177,13 +188,35 @@ func (c *conversation) run(talk string) string {
 	return c.plain(c.out.String())
 }
 
+// monitoring is an environment that isn't one of services: a conversation with the objects of monitoring.yaml has it.
+const monitoring = "monitoring"
+
+// applyMonitoring makes the namespace with these objects and waits until its StatefulSets are ready.
+func applyMonitoring(ctx context.Context, t *testing.T, cluster *control.Cluster, site platform.Site, file, objects string) {
+	t.Helper()
+	namespace := site.Namespace(monitoring)
+	t.Cleanup(func() {
+		_ = cluster.Client.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), namespace, metav1.DeleteOptions{})
+	})
+	require.NoError(t, os.WriteFile(file, []byte(objects), 0o600))
+	for _, args := range [][]string{
+		{"create", "namespace", namespace}, {"apply", "-n", namespace, "-f", file},
+		{"rollout", "status", "-n", namespace, "statefulset,deployment", "--timeout=120s"},
+	} {
+		said, err := exec.CommandContext(ctx, cluster.Kubectl, append([]string{"--kubeconfig", cluster.Kubeconfig}, args...)...).CombinedOutput()
+		require.NoError(t, err, string(said))
+	}
+}
+
 // writes is how many changes of the bot the API server took, of any object.
 func (c *conversation) writes() (n int) {
-	all, err := c.cluster.Requests(c.t.Context(), c.began, c.site.Namespace("production"))
-	require.NoError(c.t, err)
-	for _, r := range all {
-		if r.User == "system:serviceaccount:algesta:algesta" && r.Change() && r.Code < 300 {
-			n++
+	for _, environment := range []string{"production", monitoring} {
+		all, err := c.cluster.Requests(c.t.Context(), c.began, c.site.Namespace(environment))
+		require.NoError(c.t, err)
+		for _, r := range all {
+			if r.User == "system:serviceaccount:algesta:algesta" && r.Change() && r.Code < 300 {
+				n++
+			}
 		}
 	}
 	return n
@@ -333,6 +366,23 @@ func (c *conversation) plain(s string) string {
 		{`\b60 days\b`, "59 days"},
 		{`support end(s|ed) on`, "support … on"}, // it depends on the day
 		{`(?m)^\s*• …-xxxxx stopping\n`, ""},     // a pod that stops may be gone by then
+		{`\b\d{1,2} [A-Z][a-z]+ \d{4}, HH:MM UTC`, "D Month YYYY, HH:MM UTC"},
+		{`\bin (119 min|120 min|2 h)\b`, "in 2 h"},
+		// Where a pod runs is the scheduler's choice, and so is what is left there.
+		{`\baks-(stdaruser|system)-XXXXXXXX-vmss[0-9a-z]{6}\b`, "aks-…"},
+		{`Of these on each node: .*`, "Of these on each node: …"},
+		{`\b\d+ of 30\s+[0-9.]+ of 1\.9\s+\S+ of 2\.9Gi +`, "N of 30  N of 1.9  NMi of 2.9Gi  "},
+		// A column is as wide as its longest age.
+		{`\b(N s ago) +(\d)`, "$1  $2"},
+		{`\b(ready for N s) +(N of)`, "$1  $2"},
+		{`\b(made) +(ready)\b`, "$1  $2"},
+		{`\b(state) +(pods)\b`, "$1  $2"},
+		{`\b(pods) +(cpu requested)`, "$1  $2"},
+		{`\b(age) +(node|owner)\b`, "$1  $2"},
+		{`\bN s +(aks-…|–)`, "N s  $1"},
+		{`(aks-…) +(stdaruser|system) +`, "$1  $2  "},
+		{`on the nodes   \d+ more`, "on the nodes   N more"},
+		{`The pod after \d+ more pods`, "The pod after N more pods"},
 		// The autoscaler may not have looked yet.
 		{
 			`(hpa) keeps \d+ pods now and may put that number back within a minute or a few( \(2–10\)\.) To keep \d+, change its bounds\.`,

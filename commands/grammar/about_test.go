@@ -129,3 +129,14 @@ func TestWhatCanBeDiagnosedCanBeTyped(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatNamesAThingIsNotAboutEverything names a service, or an environment, to a command that may be about everything.
+func TestWhatNamesAThingIsNotAboutEverything(t *testing.T) {
+	t.Parallel()
+	p := NewParser("algesta", runbooks.All())
+	for text, everywhere := range map[string]bool{"audit": true, "audit production": false, "audit api-gateway production": false, "nodes": true} {
+		parsed, err := p.Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, everywhere, parsed.Everywhere, text)
+	}
+}

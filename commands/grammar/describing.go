@@ -47,12 +47,30 @@ func (p Parser) describing(typed []word, line pastedLine) []word {
 	if _, ok := p.verbs[describes+" "+own]; ok && line.program == describes {
 		return slices.Concat(typed[:verb], []word{{text: describes}, {text: own}}, rest, flags)
 	}
-	_, isListed := p.verbs["get "+strings.ToLower(called)]
+	list, isListed := p.verbs["get "+strings.ToLower(called)]
+	if isListed && names && len(rest) > 0 && !p.book(list).About.Takes(kind.Name) && saysWhere(typed[at+1:]) {
+		isListed = false // "get cm web -n production" names one
+	}
 	if line.program == "get" && !isListed && names && slices.Contains(p.book(describes).About.Kinds, kind.Name) &&
 		kind.Resource != strings.ToLower(called) {
 		return slices.Concat(typed[:verb], []word{{text: describes}, {text: own}}, rest, flags)
 	}
 	return typed
+}
+
+// saysWhere reports whether words behind a name say in which environment it is: an option, "in", or a second word.
+func saysWhere(behind []word) bool {
+	bare := 0
+	for _, w := range behind {
+		name, _, _ := strings.Cut(strings.TrimLeft(w.text, "-"), "=")
+		switch {
+		case strings.HasPrefix(w.text, "-") && isEnvironment(strings.ToLower(name)):
+			return true
+		case !strings.HasPrefix(w.text, "-"):
+			bare++
+		}
+	}
+	return bare > 1
 }
 
 // viewers are the programs that show a part of what another prints.

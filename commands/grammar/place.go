@@ -19,7 +19,7 @@ func (r *reading) object(kind algesta.Kind, name string) error {
 		return err
 	}
 	about, word := r.book.About, strings.ToLower(kind.Name)
-	declared := slices.Contains(about.Kinds, kind.Name)
+	declared := about.Named(kind.Name)
 	switch {
 	case r.found():
 		return r.wrong("One thing at a time: I read {} and {}.", r.out.Service+r.out.Object, clip(word+"/"+name))

@@ -9,7 +9,7 @@ import (
 // own: what it does is what that change has noted as the way back.
 var Undo = runbooks.Runbook{
 	Name: "undo", Summary: "Take back my last change of a service, as its Undo button does.", Example: "undo api-gateway production",
-	About: runbooks.About{Service: true},
+	About: runbooks.About{Service: true, Workloads: true},
 }
 
 // undo reads a service and an environment. Someone who also names a revision or a version wants a rollback.

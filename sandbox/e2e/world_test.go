@@ -45,6 +45,7 @@ type options struct {
 	before      func(w *world) // makes more objects before the bot starts
 	// account makes what the bot signs in with, a kubeconfig; nil makes a service account with the rules.
 	account func(w *world) string
+	others  []string // environments beside the usual ones, each with a namespace of its own: what is called so in the policy is that
 }
 
 // world is one test's own: namespaces in a control plane, a Slack and a bot.
@@ -55,7 +56,8 @@ type world struct {
 	slack       *slackd.Server
 	production  string // namespace
 	development string
-	since       time.Time // when the bot started for the first time
+	others      map[string]string // namespaces of the other environments
+	since       time.Time         // when the bot started for the first time
 	config      bot.Config
 	bot         *bot.Bot
 	log         *logBook
@@ -77,6 +79,10 @@ func newWorld(t *testing.T, o options) *world {
 	if o.development != nil {
 		w.development = w.cluster.Namespace(t)
 		furnish(t, w.cluster, w.development, "development", o.development...)
+	}
+	w.others = map[string]string{}
+	for _, name := range o.others {
+		w.others[name] = w.cluster.Namespace(t)
 	}
 	if o.before != nil {
 		o.before(w)
@@ -122,16 +128,22 @@ func (w *world) configure() {
 		platform.LetReadSecrets(w, w.cluster, w.production)
 		secrets[platform.ClusterProduction] = []string{w.production}
 	}
+	environments := fmt.Sprintf(`
+  - {name: production, aliases: [prod], cluster: %s, namespace: %s, deployment: "{service}-production"}
+  - {name: development, aliases: [dev], cluster: %s, namespace: %s, deployment: "{service}-development"}`,
+		platform.ClusterProduction, w.production, platform.ClusterDev, w.development)
+	for name, namespace := range w.others {
+		environments += fmt.Sprintf(
+			"\n  - {name: %s, cluster: %s, namespace: %s, deployment: \"{service}\"}", name, platform.ClusterProduction, namespace,
+		)
+	}
 	w.config = bot.Config{
 		SecretNamespaces: secrets,
 		Dir:              w.TempDir(), SlackURL: apiURL, BotToken: w.slack.BotToken(), AppToken: w.slack.AppToken(), Kubeconfig: kubeconfig,
-		Contexts: map[string]string{platform.ClusterProduction: platform.ClusterProduction, platform.ClusterDev: platform.ClusterDev},
-		Environments: fmt.Sprintf(`
-  - {name: production, aliases: [prod], cluster: %s, namespace: %s, deployment: "{service}-production"}
-  - {name: development, aliases: [dev], cluster: %s, namespace: %s, deployment: "{service}-development"}`,
-			platform.ClusterProduction, w.production, platform.ClusterDev, w.development),
-		Services: "\n  - {name: api-gateway, aliases: [gateway]}",
-		Policy:   w.policy(w.opts.replace...), Soak: watch, Incidents: w.opts.incidents, Log: w.log,
+		Contexts:     map[string]string{platform.ClusterProduction: platform.ClusterProduction, platform.ClusterDev: platform.ClusterDev},
+		Environments: environments,
+		Services:     "\n  - {name: api-gateway, aliases: [gateway]}",
+		Policy:       w.policy(w.opts.replace...), Soak: watch, Incidents: w.opts.incidents, Log: w.log,
 	}
 }
 
@@ -153,6 +165,9 @@ func (w *world) policy(replace ...string) string {
 	text := w.opts.policy
 	if text == "" {
 		text = policyFile
+	}
+	for name, namespace := range w.others {
+		text = strings.ReplaceAll(text, strings.ToUpper(name), namespace)
 	}
 	return policyOf(text, w.production, w.development, replace...)
 }

@@ -145,6 +145,9 @@ var promises = map[string]func(*testing.T, Open){
 	"AnIncidentIsNotOverwrittenByWhoeverIsLate":           testAnIncidentIsNotOverwrittenByWhoeverIsLate,
 	"TheLastOfAnAlertIsKept":                              testTheLastOfAnAlertIsKept,
 	"AnIncidentAndItsCardAreStoredTogether":               testAnIncidentAndItsCardAreStoredTogether,
+	"AFreezeIsKnownUntilItIsEnded":                        testAFreezeIsKnownUntilItIsEnded,
+	"AFreezeIsKeptOnce":                                   testAFreezeIsKeptOnce,
+	"AFreezeThatIsNotCommittedForbidsNothing":             testAFreezeThatIsNotCommittedForbidsNothing,
 }
 
 // waitFor bounds every wait.

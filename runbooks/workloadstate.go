@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/sourcegraph/conc"
-	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 
@@ -13,28 +12,28 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// deploymentState is what a plan is made from: the Deployment, its history, and what limits or owns it.
-type deploymentState struct {
+// workloadState is what a plan is made from: the Deployment, StatefulSet or DaemonSet, its history, and what limits or owns it.
+type workloadState struct {
 	in        Input
-	d         rollout.Deployment
+	d         rollout.Workload
 	revisions []rollout.Revision // newest first
-	now       int                // index of the revision that runs now, -1 when its ReplicaSet is not there yet
+	now       int                // index of the revision that runs now, -1 when it is not there yet
 	rollout   rollout.Rollout
-	scalers   []autoscalingv2.HorizontalPodAutoscaler // that scale this Deployment
+	scalers   []autoscalingv2.HorizontalPodAutoscaler // that scale it
 	quotas    []corev1.ResourceQuota
 	ranges    []corev1.LimitRange
-	argo      argoApplication // that owns the Deployment; the zero value when none does, or it could not be read
+	argo      argoApplication // that owns the workload; the zero value when none does, or it could not be read
 	unchecked []algesta.Text  // what could not be read, as warnings
 }
 
-// readDeploymentState reads everything at once. Only the Deployment and its history must be readable; what else can't be read is
+// readWorkloadState reads everything at once. Only the workload and its history must be readable; what else can't be read is
 // mentioned, and doesn't stop a change.
-func readDeploymentState(ctx context.Context, c Cluster, in Input) (deploymentState, error) {
-	s := deploymentState{in: in, now: -1}
+func readWorkloadState(ctx context.Context, c Cluster, in Input) (workloadState, error) {
+	s := workloadState{in: in, now: -1}
 	var wg conc.WaitGroup
 	var main, pods, scalers, quotas, ranges error
 	wg.Go(func() {
-		if s.d, main = rollout.ReadDeployment(ctx, c, in.Workload); main == nil {
+		if s.d, main = readWorkload(ctx, c, in.Workload); main == nil {
 			s.revisions, main = rollout.ReadRevisions(ctx, c, s.d)
 		}
 	})
@@ -51,11 +50,11 @@ func readDeploymentState(ctx context.Context, c Cluster, in Input) (deploymentSt
 	wg.Go(func() { ranges = c.List(ctx, in.Workload.Namespace, "", &rangeList) })
 	wg.Wait()
 	if main != nil {
-		return deploymentState{}, main
+		return workloadState{}, main
 	}
-	s.argo = readArgo(ctx, c, s.d.Deployment)
+	s.argo = readArgo(ctx, c, s.d)
 	s.now = rollout.CurrentOf(s.d, s.revisions)
-	s.quotas, s.ranges, s.scalers = quotaList.Items, rangeList.Items, scalersOf(hpas.Items, in.Workload.Name)
+	s.quotas, s.ranges, s.scalers = quotaList.Items, rangeList.Items, scalersOf(hpas.Items, in.Workload)
 	for _, part := range []struct {
 		what string
 		err  error
@@ -80,10 +79,10 @@ func whyUnread(err error, it string) string {
 	return "the cluster didn't answer in time"
 }
 
-func scalersOf(all []autoscalingv2.HorizontalPodAutoscaler, deployment string) []autoscalingv2.HorizontalPodAutoscaler {
+func scalersOf(all []autoscalingv2.HorizontalPodAutoscaler, w algesta.Object) []autoscalingv2.HorizontalPodAutoscaler {
 	var out []autoscalingv2.HorizontalPodAutoscaler
 	for _, h := range all {
-		if h.Spec.ScaleTargetRef.Kind == "Deployment" && h.Spec.ScaleTargetRef.Name == deployment {
+		if h.Spec.ScaleTargetRef.Kind == w.Kind && h.Spec.ScaleTargetRef.Name == w.Name {
 			out = append(out, h)
 		}
 	}
@@ -98,9 +97,9 @@ func least(h autoscalingv2.HorizontalPodAutoscaler) int32 {
 	return *h.Spec.MinReplicas
 }
 
-// refuseTemplate refuses what no change of the template can do: a Deployment that is going away, and a paused one,
+// refuseTemplate refuses what no change of the template can do: a workload that is going away, and a paused one,
 // where nothing would happen.
-func (s deploymentState) refuseTemplate(ctx context.Context, c Cluster, verb string) error {
+func (s workloadState) refuseTemplate(ctx context.Context, c Cluster, verb string) error {
 	if err := s.refuseDeleted(); err != nil {
 		return err
 	}
@@ -116,7 +115,7 @@ func (s deploymentState) refuseTemplate(ctx context.Context, c Cluster, verb str
 	return nil
 }
 
-func (s deploymentState) refuseDeleted() error {
+func (s workloadState) refuseDeleted() error {
 	if s.d.DeletionTimestamp == nil {
 		return nil
 	}
@@ -124,7 +123,7 @@ func (s deploymentState) refuseDeleted() error {
 }
 
 // podsFact is the row about pods: "4, autoscaled 2–10; one extra pod while it rolls: fits (requests.cpu 1.3 of 4)".
-func (s deploymentState) podsFact(replicas, extra int32, f fit) algesta.Text {
+func (s workloadState) podsFact(replicas, extra int32, f fit) algesta.Text {
 	out := algesta.Say("{}", replicas)
 	for _, h := range s.scalers {
 		out = algesta.Say("{}, {}", out, autoscaled(h, replicas))
@@ -143,7 +142,7 @@ func (s deploymentState) podsFact(replicas, extra int32, f fit) algesta.Text {
 }
 
 // rollWarnings is what everyone should know before a rollout of this template: capacity, the pods now, owners.
-func (s deploymentState) rollWarnings(
+func (s workloadState) rollWarnings(
 	ctx context.Context,
 	c Cluster,
 	template corev1.PodTemplateSpec,
@@ -162,17 +161,14 @@ func (s deploymentState) rollWarnings(
 	}
 	out = append(out, s.nodeWarnings(ctx, c, template, s.extra(surge))...)
 	out = append(out, missingReferences(ctx, c, s.d.Namespace, s.d.Spec.Template.Spec, template.Spec)...)
-	if s.d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && s.d.Replicas() > 0 {
-		out = append(out, algesta.Say("The strategy is Recreate: all pods stop before the first new one starts. Users see an outage until then."))
-	} else if unavailable >= s.d.Replicas() && s.d.Replicas() > 0 {
-		out = append(out, algesta.Say("maxUnavailable allows every pod to be down at once: users may see an outage while it rolls."))
-	}
+	out = append(out, s.outageWarnings(unavailable)...)
+	out = append(out, s.strategyWarnings()...)
 	out = append(out, s.ownerWarnings()...)
 	return f, append(out, s.unchecked...)
 }
 
 // nothingRuns warns of a rollout that starts no pod.
-func (s deploymentState) nothingRuns() algesta.Text {
+func (s workloadState) nothingRuns() algesta.Text {
 	return algesta.Say(
 		"{} is scaled to 0 pods: nothing will run, and I can't see whether this version comes up. To run it afterwards: {}", subject(s.in),
 		command(s.in, "scale", "replicas=1"),
@@ -188,12 +184,12 @@ func autoscaled(h autoscalingv2.HorizontalPodAutoscaler, pods int32) algesta.Tex
 }
 
 // extra is how many pods more than now there are at the peak of a rollout.
-func (s deploymentState) extra(surge int32) int32 {
-	return max(0, s.d.Replicas()+surge-s.d.Status.Replicas)
+func (s workloadState) extra(surge int32) int32 {
+	return max(0, s.d.Replicas()+surge-s.d.Made())
 }
 
 // stateWarnings says what state the pods are in, when something is wrong with them or a rollout is under way.
-func (s deploymentState) stateWarnings() []algesta.Text {
+func (s workloadState) stateWarnings() []algesta.Text {
 	if s.rollout.Controller == nil {
 		return nil
 	}
@@ -209,11 +205,14 @@ func (s deploymentState) stateWarnings() []algesta.Text {
 	return nil
 }
 
-// up reports whether the Deployment runs what it's meant to run: its rollout is over.
-func (s deploymentState) up() bool { return rollout.OfDeployment(s.d.Deployment, nil).Done() }
+// up reports whether the workload runs what it's meant to run: its rollout is over.
+func (s workloadState) up() bool {
+	now, err := s.d.Controller()
+	return err == nil && now.Done()
+}
 
-// notUp says that what is asked for is what the Deployment is meant to run already, and doesn't run yet.
-func (s deploymentState) notUp(what algesta.Text) algesta.Text {
+// notUp says that what is asked for is what the workload is meant to run already, and doesn't run yet.
+func (s workloadState) notUp(what algesta.Text) algesta.Text {
 	return algesta.Say("{} is meant to run {} already, and its rollout isn't over. To see how far it is: {}",
 		subject(s.in), what, command(s.in, "status", ""))
 }
