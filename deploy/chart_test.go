@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -45,9 +46,7 @@ func values(t *testing.T, more string) []byte {
 			all[key] = value
 			continue
 		}
-		for k, v := range from {
-			into[k] = v
-		}
+		maps.Copy(into, from)
 	}
 	out, err := yaml.Marshal(all)
 	require.NoError(t, err)
@@ -56,7 +55,7 @@ func values(t *testing.T, more string) []byte {
 
 func rendered(t *testing.T, more string) helm.Rendered {
 	t.Helper()
-	out, err := helm.Render("chart", "algesta", "chatops", values(t, more))
+	out, err := helm.Render(t.Context(), "chart", "algesta", "chatops", values(t, more))
 	require.NoError(t, err)
 	return out
 }
@@ -197,7 +196,7 @@ func TestValuesThatCantWorkAreRefused(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := helm.Render("chart", "algesta", "chatops", values(t, c.values))
+			_, err := helm.Render(t.Context(), "chart", "algesta", "chatops", values(t, c.values))
 			require.ErrorContains(t, err, c.says)
 		})
 	}

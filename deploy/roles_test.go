@@ -55,8 +55,8 @@ func TestTheRolesAreWhatTheCommandsDeclare(t *testing.T) {
 	b, err := grant().YAML()
 	require.NoError(t, err)
 	require.Equal(t, 6, strings.Count(string(b), "---\n"))
-	require.False(t, strings.Contains(string(b), "- secrets\n"), "no Secret can be read")
-	require.False(t, strings.Contains(string(b), "creationTimestamp"))
+	require.NotContains(t, string(b), "- secrets\n", "no Secret can be read")
+	require.NotContains(t, string(b), "creationTimestamp")
 }
 
 func TestACommandThatIsLeftOutTakesItsRightsWithIt(t *testing.T) {

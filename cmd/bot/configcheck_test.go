@@ -24,8 +24,7 @@ func keysOf(t reflect.Type, at string) (out []string) {
 	case reflect.Slice, reflect.Map:
 		return keysOf(t.Elem(), at)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 			if name == "" {
 				name = strings.ToLower(f.Name)

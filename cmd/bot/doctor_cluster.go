@@ -66,8 +66,7 @@ func toldOf(err error) (what, do string) {
 	if err == nil {
 		return "", ""
 	}
-	var told *algesta.Error
-	if errors.As(err, &told) {
+	if told, ok := errors.AsType[*algesta.Error](err); ok {
 		return strings.TrimSuffix(told.Message.String(), "."), strings.TrimSuffix(told.Hint.String(), ".")
 	}
 	return err.Error(), ""

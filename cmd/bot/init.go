@@ -31,8 +31,8 @@ func initCommand() *cobra.Command {
 		Use:   "init --who user:U…",
 		Short: "Ask a cluster what runs there, and write a configuration, a policy, the chart's values and the Slack app's manifest",
 		Long: `Looks at the namespaces and Deployments of a cluster, with your own kubeconfig, and writes files that work as they are into a new
-folder: config.yaml (to try the bot out here), policy.yaml, values.yaml (for the chart), slack-app.yaml (to make the Slack app from) and chart/.
-Nothing in the cluster is changed, and no file is overwritten.`,
+folder: config.yaml (to try the bot out here), policy.yaml, values.yaml (for the chart), slack-app.yaml (to make the Slack app from) and
+chart/. Nothing in the cluster is changed, and no file is overwritten.`,
 		Example: "  bot init --who user:U0DANA --who group:S0BACKEND --approver user:U0CARLA\n" +
 			"  bot init --context aks-algesta-dev --namespace development --who user:U0DANA --channel C0INCIDENTS",
 		Args: cobra.NoArgs,

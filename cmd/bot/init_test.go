@@ -43,7 +43,7 @@ func works(t *testing.T, folder string) helm.Rendered {
 	values["policy"] = string(policy) // --set-file policy=policy.yaml
 	b, err = yaml.Marshal(values)
 	require.NoError(t, err)
-	rendered, err := helm.Render(filepath.Join(folder, "chart"), "algesta", "algesta", b)
+	rendered, err := helm.Render(t.Context(), filepath.Join(folder, "chart"), "algesta", "algesta", b)
 	require.NoError(t, err)
 	for _, o := range rendered.Objects {
 		if o.GetKind() == "ConfigMap" && o.GetName() == "algesta" {

@@ -22,7 +22,7 @@ var templates embed.FS
 // aliases are other words for environments that people type, as far as no environment is named so.
 var aliases = map[string][]string{
 	"production": {"prod", "prd"}, "prod": {"production"}, "development": {"dev"}, "dev": {"development"}, "staging": {"stage", "stg"},
-	"pruebas": {"test", "qa"}, "testing": {"test", "qa"}, "desarrollo": {"dev"}, "produccion": {"prod", "production"},
+	"pruebas": {"test", "qa"}, "testing": {"test", "qa"}, "desarrollo": {"dev"},
 }
 
 // mostNamed is how many services a comment names.
@@ -94,11 +94,12 @@ func (f surveyed) addresses() string {
 	if len(f.apiServer) == 0 {
 		return "  apiServer: []                   # couldn't be found out; every address is allowed at ports 443 and 6443"
 	}
-	out := "  apiServer:                      # where the API server is now; a private endpoint or an upgrade can move it"
+	var out strings.Builder
+	out.WriteString("  apiServer:                      # where the API server is now; a private endpoint or an upgrade can move it")
 	for _, e := range f.apiServer {
-		out += fmt.Sprintf("\n    - {cidr: %q, port: %d}", e.CIDR, e.Port)
+		fmt.Fprintf(&out, "\n    - {cidr: %q, port: %d}", e.CIDR, e.Port)
 	}
-	return out
+	return out.String()
 }
 
 // firstOf are the first few of many names, in words.

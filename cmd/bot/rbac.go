@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 
 	"github.com/spf13/cobra"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -101,10 +102,8 @@ func (o grantOptions) grant() (deploy.Grant, error) {
 
 // oneOf says that a word isn't one of those known, and which was probably meant.
 func oneOf(what, word string, known []string) error {
-	for _, k := range known {
-		if k == word {
-			return nil
-		}
+	if slices.Contains(known, word) {
+		return nil
 	}
 	if near := words.Nearest(word, known); near != "" {
 		return fmt.Errorf("there is no %s %q: did you mean %s?", what, word, near)

@@ -38,7 +38,7 @@ func buildAll(ctx context.Context, told io.Writer, s source, out string) error {
 		if err != nil {
 			return err
 		}
-		if err := compile(ctx, s.root, "./cmd/bot", platform, s.version, binary); err != nil {
+		if err := compile(ctx, s.root, platform, s.version, binary); err != nil {
 			return err
 		}
 		if err := writeContents(binary, binary+".cdx.json", s); err != nil {

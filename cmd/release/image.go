@@ -118,7 +118,7 @@ func buildImage(ctx context.Context, told io.Writer, s source, out, push string,
 		if err != nil {
 			return v1.Hash{}, err
 		}
-		if err := compile(ctx, s.root, "./cmd/bot", platform, s.version, absolute); err != nil {
+		if err := compile(ctx, s.root, platform, s.version, absolute); err != nil {
 			return v1.Hash{}, err
 		}
 		if err := writeContents(binary, binary+".cdx.json", s); err != nil {

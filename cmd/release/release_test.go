@@ -142,7 +142,7 @@ func TestAReleaseIsWholeAndItsChartCanBeInstalled(t *testing.T) {
 	_, values, found := bytes.Cut(values, []byte("config:"))
 	require.True(t, found)
 	values = append([]byte("config:"), values...) // without an image of its own
-	rendered, err := helm.Render(filepath.Join(out, "algesta-1.2.3.tgz"), "algesta", "chatops", values)
+	rendered, err := helm.Render(t.Context(), filepath.Join(out, "algesta-1.2.3.tgz"), "algesta", "chatops", values)
 	require.NoError(t, err)
 	require.Contains(t, rendered.Notes, "algesta 1.2.3 is installed")
 	var image string
@@ -160,8 +160,8 @@ func TestAReleaseIsWholeAndItsChartCanBeInstalled(t *testing.T) {
 func TestAPlatformThatCantBeBuiltIsSaid(t *testing.T) {
 	t.Parallel()
 	s := tiny(t)
-	require.ErrorContains(t, compile(t.Context(), s.root, "./cmd/bot", "linux", "1", "x"), "isn't written as linux/amd64")
-	require.ErrorContains(t, compile(context.Background(), s.root, "./cmd/bot", "plan10/amd64", "1", "x"), "plan10/amd64")
+	require.ErrorContains(t, compile(t.Context(), s.root, "linux", "1", "x"), "isn't written as linux/amd64")
+	require.ErrorContains(t, compile(context.Background(), s.root, "plan10/amd64", "1", "x"), "plan10/amd64")
 }
 
 func TestAVersionIsMadeOfWhatGitSays(t *testing.T) {

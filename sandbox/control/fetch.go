@@ -183,8 +183,7 @@ func (f *fetcher) get(ctx context.Context, address string) (io.ReadCloser, error
 	}
 	answer, err := f.client.Do(req)
 	if err != nil {
-		var call *url.Error
-		if errors.As(err, &call) {
+		if call, ok := errors.AsType[*url.Error](err); ok {
 			err = call.Err
 		}
 		return nil, fmt.Errorf("asking for %s: %w", address, err)

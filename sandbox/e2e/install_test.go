@@ -66,7 +66,7 @@ func (i *installation) install(w *world, mode string) {
 		"policy": everything, "slack": map[string]any{"existingSecret": "algesta-slack"}, "admissionPolicy": map[string]any{"mode": mode},
 	})
 	require.NoError(w, err)
-	rendered, err := helm.Render("../../deploy/chart", "algesta", i.namespace, values)
+	rendered, err := helm.Render(w.Context(), "../../deploy/chart", "algesta", i.namespace, values)
 	require.NoError(w, err)
 	remove, err := helm.Apply(w.Context(), w.cluster.Config, rendered.Objects)
 	w.Cleanup(func() {
@@ -107,7 +107,7 @@ func TestTheInstalledBotDoesItsCommandsAndNothingElse(t *testing.T) {
 	}
 	w := newWorld(t, options{
 		services: services, policy: everything, account: i.account,
-		before: func(w *world) { w.autoscale("pins-production", 2, 4) },
+		before: func(w *world) { w.autoscale("pins-production", 1, 5) },
 	})
 	w.installedPodStarts(i)
 	w.refusedInTime(t, i)
@@ -185,7 +185,8 @@ func (w *world) everyChangeIsMade(i installation) {
 		threads[text] = w.starts(n, text)
 	}
 	w.stored(i, began, map[string]int{
-		"patch deployments": 5, "patch horizontalpodautoscalers": 1, "create pods/eviction": 1, "create namespaces": 1, "create resourcequotas": 1,
+		"patch deployments": 5, "patch horizontalpodautoscalers": 1, "create pods/eviction": 1, "create namespaces": 1,
+		"create resourcequotas": 1,
 	})
 	for _, text := range []string{"pause pauses production", "hpa pin pins production replicas=3"} {
 		threads[text]()

@@ -36,7 +36,7 @@ type Rendered struct {
 }
 
 // Render makes the objects of the chart in a folder, with values as a values file says them. They are held to the chart's schema.
-func Render(folder, release, namespace string, values []byte) (Rendered, error) {
+func Render(ctx context.Context, folder, release, namespace string, values []byte) (Rendered, error) {
 	chart, err := loader.Load(folder)
 	if err != nil {
 		return Rendered{}, fmt.Errorf("loading the chart: %w", err)
@@ -50,7 +50,7 @@ func Render(folder, release, namespace string, values []byte) (Rendered, error) 
 	if err != nil {
 		return Rendered{}, err
 	}
-	files, err := engine.Engine{Strict: true}.Render(chart, all)
+	files, err := engine.Engine{Strict: true}.RenderWithContext(ctx, chart, all)
 	if err != nil {
 		return Rendered{}, fmt.Errorf("rendering the chart: %w", err)
 	}
