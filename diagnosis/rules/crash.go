@@ -156,6 +156,14 @@ func outOfMemory(c *facts.Container) *Finding {
 		f.What += fmt.Sprintf("; it has restarted %d times and is running now", c.Status.RestartCount)
 	}
 	f.Remedy = Remedy{Text: fix + ", if the quota and the nodes have room.", Command: setMemory(c)}
+	if says := templateLimit(c); says != "" {
+		f.What += fmt.Sprintf("; its template says %s, so something changes it when pods are made", says)
+		f.Remedy = Remedy{
+			Text:    "Find what changes the limit when pods are made: a LimitRange, a VerticalPodAutoscaler or a mutating webhook.",
+			Command: fmt.Sprintf("kubectl get limitranges -n %s", c.Pod.Namespace),
+		}
+		return f
+	}
 	if f.Remedy.Command == "" {
 		f.Remedy = Remedy{Text: "Give it a memory request and limit that fit the node.", Command: "kubectl describe node " + c.Pod.Spec.NodeName}
 	}
@@ -192,6 +200,26 @@ func memoryBefore(c *facts.Container) string {
 }
 
 // setMemory is the command that doubles the limit.
+// templateLimit is the memory limit in the template that the pod was made of, when the pod has another; empty where they agree, and of a
+// pod of another revision.
+func templateLimit(c *facts.Container) string {
+	if c.Owner.Template == nil || !c.Owner.IsCurrent(c.Pod) {
+		return ""
+	}
+	for i := range c.Owner.Template.Spec.Containers {
+		wanted := &c.Owner.Template.Spec.Containers[i]
+		if wanted.Name != c.Spec.Name {
+			continue
+		}
+		limit, ok := wanted.Resources.Limits[corev1.ResourceMemory]
+		has, limited := c.Spec.Resources.Limits[corev1.ResourceMemory]
+		if ok && limited && limit.Cmp(has) != 0 {
+			return limit.String()
+		}
+	}
+	return ""
+}
+
 func setMemory(c *facts.Container) string {
 	limit, ok := c.Spec.Resources.Limits[corev1.ResourceMemory]
 	if !ok || c.Owner.Ref.Kind == facts.KindPod {

@@ -257,6 +257,7 @@ func programError(c *facts.Container) *Finding {
 			f.Calls = []facts.Ref{service}
 			f.show(facts.Evidence{Object: service, Field: "endpoints", Quote: "no ready pod is behind Service " + service.Name}, false)
 		}
+		strangeValue(c, f, line)
 		quoteAll(c, f)
 	} else if line, ok := c.Log.LastWords(); ok {
 		f.What += fmt.Sprintf("; its last words are %s", words.Cited(words.ClipMiddle(line.Example, 160)))

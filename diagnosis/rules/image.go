@@ -223,6 +223,25 @@ var pullRemedies = remedies{
 	facts.TroubleFirewall: "Admit the address of the cluster in the registry's firewall; the credentials aren't what it refuses.",
 }
 
+// pullSecrets are the names in the kubelet's event FailedToRetrieveImagePullSecret.
+var pullSecrets = regexp.MustCompile(`image pull secrets? \(([a-z0-9., -]+)\)`)
+
+// withoutPullSecret says which pull secret the kubelet did not get: without it the registry sees nobody that it knows.
+func withoutPullSecret(c *facts.Container, what, fix, message string) (with, remedy string) {
+	m := pullSecrets.FindStringSubmatch(message)
+	if m == nil {
+		return what, fix
+	}
+	for name := range strings.SplitSeq(m[1], ",") {
+		ref := facts.Ref{Kind: facts.KindSecret, Namespace: c.Pod.Namespace, Name: strings.TrimSpace(name)}
+		if c.Snapshot.Lacks(ref) {
+			return fmt.Sprintf("%s; pull secret %s does not exist in namespace %s", what, ref.Name, ref.Namespace),
+				fmt.Sprintf("Create %s in %s, or correct imagePullSecrets.", ref.Words(), ref.Namespace)
+		}
+	}
+	return fmt.Sprintf("%s; the node did not get pull secret %s", what, m[1]), "Check that the pull secrets are in the pod's namespace."
+}
+
 // withoutImage takes the image out of a runtime's message: the sentence has it already.
 func withoutImage(message, image string) string {
 	return strings.ReplaceAll(message, `"`+image+`": `, ": ")
@@ -254,7 +273,10 @@ func pullRule(problem facts.PullProblem, wording func(image, host string) string
 		if reasoned[problem] && !strings.Contains(what, "certificate") {
 			what = because(c.Snapshot, what, withoutImage(c.Pull.Evidence.Quote, c.Spec.Image))
 		}
-		if problem == facts.PullDenied {
+		lost, noSecret := c.Snapshot.Recent(c.Ref(), "FailedToRetrieveImagePullSecret")
+		if problem == facts.PullDenied && noSecret {
+			what, fix = withoutPullSecret(c, what, fix, lost.Message)
+		} else if problem == facts.PullDenied {
 			fix = pullRemedies.against(c.Snapshot, c.Pull.Evidence.Quote, fix)
 		}
 		f := imageFinding(c, what, fix)
@@ -269,7 +291,7 @@ func pullRule(problem facts.PullProblem, wording func(image, host string) string
 				Remedy{Text: fix, Command: fmt.Sprintf("kubectl describe pod %s -n %s", c.Pod.Name, c.Pod.Namespace)},
 			}
 		}
-		if lost, ok := c.Snapshot.Recent(c.Ref(), "FailedToRetrieveImagePullSecret"); ok && problem == facts.PullDenied {
+		if noSecret && problem == facts.PullDenied {
 			f.show(lost.Evidence(c.Ref()), false)
 		}
 		if registrySays != "" {
