@@ -25,5 +25,6 @@ func TestAPatchTestsWhichObjectItIs(t *testing.T) {
 		ops, err := patchOf(change, "op-c-1", live, to)
 		require.NoError(t, err)
 		require.Equal(t, op{"test", "/metadata/uid", json.RawMessage(`"u1"`)}, ops[0], "of what people saw, and before anything else")
+		require.Equal(t, op{"test", "/spec/replicas", json.RawMessage("2")}, ops[1], "what people saw is compared by the server, too")
 	}
 }
