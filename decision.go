@@ -33,6 +33,8 @@ type Decision struct {
 	Hint   Text   `json:"hint,omitempty"` // what to do next
 	// Needs are the approval rules to meet, all of them, when Effect is NeedsApproval.
 	Needs []Requirement `json:"needs,omitempty"`
+	// Glass is the BreakGlass by which it's allowed although it would need an approval; "" where it isn't.
+	Glass string `json:"glass,omitempty"`
 }
 
 // Requirement is one approval rule that a request has to meet.

@@ -16,6 +16,8 @@ const (
 	LostJob JobKind = "lost"
 	// ThawJob ends a freeze whose time is up.
 	ThawJob JobKind = "thaw"
+	// GlassJob ends a broken glass whose time is up.
+	GlassJob JobKind = "glass"
 	// LiveJob brings an answer up to date that someone follows. It's of a command that only looks, and not of a request.
 	LiveJob JobKind = "live"
 )

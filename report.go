@@ -108,6 +108,7 @@ const (
 	AskedPost    PostKind = "asked"  // which approvers were asked directly
 	RemindPost   PostKind = "remind" // half of the time to approve is over
 	ThawPost     PostKind = "thaw"   // a freeze has ended
+	GlassPost    PostKind = "glass"  // what went without approvals needs them again
 )
 
 // Post is one outgoing message of a command, as the outbox keeps it. Storing a Post of a

@@ -49,6 +49,8 @@ type Request struct {
 	DecidedBy []Actor   `json:"decidedBy,omitempty"` // who approved, denied or cancelled
 	DecidedAt time.Time `json:"decidedAt,omitzero"`  // when the last of them did
 	Note      string    `json:"note,omitempty"`      // how it ended, one sentence, plain
+	// Glass is set where it goes without the approval that it would need.
+	Glass     *GlassUse `json:"glass,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	StartBy   time.Time `json:"startBy,omitzero"` // approved but not started by then: stale
 	CreatedAt time.Time `json:"createdAt"`

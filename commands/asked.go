@@ -31,6 +31,9 @@ func askedAlready(tx Tx, key string, asked algesta.Request) error {
 		return err
 	}
 	for _, r := range open {
+		if asked.Glass != nil && r.Status == algesta.Pending { // it can't wait for the approval that the other one waits for
+			continue
+		}
 		if r.Key != key && (sameCommand(r.Command, c) || r.Plan.SameEffect(asked.Plan)) {
 			return askedError{r}
 		}

@@ -23,6 +23,9 @@ func cardOf(r algesta.Request, missing []policy.Missing, n names) algesta.Report
 	if m.moment != "" && (m.decided == theyApproved || len(r.DecidedBy) == 0) { // else the moment of the decision is that of the end
 		small = algesta.Say("{} · {} {}", small, m.moment, algesta.AtSecond(r.UpdatedAt))
 	}
+	if r.Glass != nil {
+		small = algesta.Say("{} · break-glass", small)
+	}
 	return algesta.Report{Tone: m.shown, Title: m.title(r), Small: algesta.Say("{} · {}", small, algesta.Name(r.ID))}
 }
 
@@ -90,6 +93,10 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 			asks = join(algesta.Say("{} approved.", everyone(r.DecidedBy)), asks)
 		}
 		return join(asks, algesta.Say("{} may cancel.", r.Command.Called())) // by name: the card notified them already
+	case r.Glass != nil && len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
+		return algesta.Say("Break-glass ({}): no approval was asked for. It ended {}.", quote(r.Glass.Reason), algesta.AtSecond(r.UpdatedAt))
+	case r.Glass != nil && len(r.Needs) == 0 && len(r.DecidedBy) == 0:
+		return algesta.Say("Break-glass ({}): no approval is asked for. It runs once the security channel was told.", quote(r.Glass.Reason))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
 		return algesta.Say("No approval was needed. It ended {}.", algesta.AtSecond(r.UpdatedAt))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:

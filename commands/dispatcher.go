@@ -82,7 +82,7 @@ func New(c Config) (*Dispatcher, error) {
 	}
 	changes := make(chan struct{}, 1)
 	c.Store = watchedStore{c.Store, changes}
-	c.Policy = inForce(c.Policy, c.Store.Frozen)
+	c.Policy = inForce(c.Policy, c.Store.Frozen, c.Store.Broken)
 	return &Dispatcher{
 		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(), ending: endingOf,
 		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,

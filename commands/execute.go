@@ -59,6 +59,9 @@ func (d *Dispatcher) attempt(ctx context.Context, r algesta.Request, made int) (
 	case blocker != "":
 		return d.blocked(ctx, r, blocker)
 	}
+	if told, again, err := d.announceFirst(ctx, r); err != nil || !told {
+		return again, err
+	}
 	book, ok := d.find(r.Command.Runbook)
 	if !ok {
 		return 0, d.fail(ctx, r, algesta.Say("I don't know this command any more."))

@@ -207,6 +207,11 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 			return err
 		}
 	}
+	if r.Glass != nil && (s.to.Ended() || s.to == algesta.Unknown) {
+		if err := tx.Edit(toSecurity(r)); err != nil {
+			return err
+		}
+	}
 	if !m.reply {
 		return nil
 	}

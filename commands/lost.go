@@ -41,7 +41,7 @@ func (d *Dispatcher) Lost(ctx context.Context, id string) (again time.Duration, 
 				err = d.endDirectly(ctx, r, l.Post.Report)
 			}
 		case algesta.ProgressPost, algesta.DiagnosePost, algesta.DetailPost, algesta.AnswerPost, algesta.AskedPost, algesta.RemindPost,
-			algesta.ThawPost:
+			algesta.ThawPost, algesta.GlassPost:
 		}
 		if err != nil {
 			return 0, err

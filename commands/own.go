@@ -14,24 +14,33 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// inForce gives the policy with the freezes that people asked for. It is the same value as long as neither is another one, so that a caller
-// that holds one can check whether it's still in force.
-func inForce(file func() *policy.Policy, asked func() *[]algesta.Freeze) func() *policy.Policy {
-	type both struct {
-		file  *policy.Policy
-		asked *[]algesta.Freeze
-		out   *policy.Policy
+// inForce gives the policy with the freezes that people asked for and the glasses that they broke. It is the same value as long as none of
+// them is another one, so that whoever holds one can tell whether it's still in force.
+func inForce(
+	file func() *policy.Policy, asked func() *[]algesta.Freeze, broken func() *[]algesta.BreakGlass,
+) func() *policy.Policy {
+	type all struct {
+		file   *policy.Policy
+		asked  *[]algesta.Freeze
+		broken *[]algesta.BreakGlass
+		out    *policy.Policy
 	}
-	var last atomic.Pointer[both]
+	var last atomic.Pointer[all]
 	return func() *policy.Policy {
-		p, z := file(), asked()
-		if z == nil || len(*z) == 0 {
+		p, z, b := file(), asked(), broken()
+		if (z == nil || len(*z) == 0) && (b == nil || len(*b) == 0) {
 			return p
 		}
-		if l := last.Load(); l != nil && l.file == p && l.asked == z {
+		if l := last.Load(); l != nil && l.file == p && l.asked == z && l.broken == b {
 			return l.out
 		}
-		made := &both{p, z, p.With(*z)}
+		made := &all{file: p, asked: z, broken: b, out: p}
+		if z != nil {
+			made.out = made.out.With(*z)
+		}
+		if b != nil {
+			made.out = made.out.WithBroken(*b)
+		}
 		last.Store(made)
 		return made.out
 	}
@@ -47,13 +56,18 @@ func (d *Dispatcher) writer(cluster string, book runbooks.Runbook) (Writer, erro
 
 // verifier checks whether a write to an object happened, and can't write.
 func (d *Dispatcher) verifier(o algesta.Object) (Writer, error) {
-	if o.Group == algesta.FreezeGroup && o.Kind == algesta.FreezeKind {
+	if ownRecord(o) {
 		return ownWriter{Dispatcher: d}, nil
 	}
 	return d.Clusters.Writer(o.Cluster, nil)
 }
 
-// ownWriter writes freezes to the store, as another writer writes objects to a cluster.
+// ownRecord reports whether an object is the bot's own, and in no cluster.
+func ownRecord(o algesta.Object) bool {
+	return o.Group == algesta.FreezeGroup && (o.Kind == algesta.FreezeKind || o.Kind == algesta.BreakGlassKind)
+}
+
+// ownWriter writes freezes and broken glasses to the store, as another writer writes objects to a cluster.
 type ownWriter struct {
 	*Dispatcher
 	may []string
@@ -99,7 +113,7 @@ func (w ownWriter) allow(c algesta.Change) error {
 		return fmt.Errorf("checking a change: %w", err)
 	}
 	for _, may := range w.may {
-		if may == c.Right() && c.Object.Group == algesta.FreezeGroup && c.Object.Kind == algesta.FreezeKind {
+		if may == c.Right() && ownRecord(c.Object) {
 			return nil
 		}
 	}
@@ -120,14 +134,17 @@ func (w ownWriter) Apply(
 		return algesta.Written{}, err
 	}
 	var err error
-	if c.Verb == algesta.Delete {
+	switch {
+	case c.Object.Kind == algesta.BreakGlassKind:
+		err = w.breakGlass(ctx, c)
+	case c.Verb == algesta.Delete:
 		err = w.Store.Update(ctx, func(tx Tx) error { _, err := tx.Thaw(c.UID, time.Now()); return err })
-	} else {
+	default:
 		err = w.freeze(ctx, c)
 	}
 	if err != nil { // whether it was committed is looked up
 		return algesta.Written{}, &algesta.Error{
-			Kind: algesta.ErrUncertain, Err: err, Message: algesta.Say("I don't know whether the freeze was stored."),
+			Kind: algesta.ErrUncertain, Err: err, Message: algesta.Say("I don't know whether this was stored."),
 		}
 	}
 	return algesta.Written{}, nil
@@ -193,6 +210,13 @@ func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, note frozenNot
 
 // Verify implements Writer.
 func (w ownWriter) Verify(ctx context.Context, c algesta.Change, _ algesta.Execution) (algesta.Verified, error) {
+	if c.Object.Kind == algesta.BreakGlassKind {
+		_, _, found, err := w.Store.GlassOf(ctx, c.Object.Name)
+		if err != nil {
+			return algesta.Verified{}, fmt.Errorf("looking for a broken glass: %w", err)
+		}
+		return algesta.Verified{Yes: found}, nil
+	}
 	_, ended, found, err := w.Store.FreezeOf(ctx, c.Object.Name)
 	if err != nil {
 		return algesta.Verified{}, fmt.Errorf("looking for a freeze: %w", err)

@@ -45,6 +45,7 @@ func (d *Dispatcher) Jobs() map[algesta.JobKind]Job {
 		algesta.ExpireJob: d.Expire, algesta.ExecuteJob: d.Execute, algesta.FollowJob: d.Follow,
 		algesta.DiagnoseJob: d.Diagnose, algesta.LostJob: d.Lost, algesta.AskJob: d.Ask, algesta.RemindJob: d.Remind,
 		algesta.ThawJob: d.Thaw, algesta.LiveJob: d.Live,
+		algesta.GlassJob: d.EndGlass,
 	} {
 		jobs[kind] = d.guarded(kind, job)
 		jobs[kind.GivenUp()] = func(ctx context.Context, id string) (again time.Duration, err error) {

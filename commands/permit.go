@@ -91,9 +91,13 @@ func (p permit) refused(r algesta.Request, book runbooks.Runbook, plan algesta.P
 	}
 	c := r.Command
 	c.Actor = p.requester
-	decision := p.policy.Decide(policy.Facts{Command: c, Verb: book.Verb, Plan: &plan, At: at})
+	decision := p.policy.Decide(rests(policy.Facts{Command: c, Verb: book.Verb, Plan: &plan, At: at}, r))
 	if decision.Effect == algesta.Refuse {
 		return join(decision.Reason, decision.Hint), true
+	}
+	if r.Glass != nil && decision.Effect == algesta.NeedsApproval && len(p.approvals) == 0 {
+		over := glassOver()
+		return join(over.Message, over.Hint), true
 	}
 	valid := p.approvals[:0:0]
 	for _, a := range p.approvals {

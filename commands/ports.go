@@ -100,6 +100,12 @@ type Store interface {
 	Frozen() *[]algesta.Freeze
 	// FreezeOf is the freeze that a request made, and whether it has ended; found is false where it made none.
 	FreezeOf(ctx context.Context, request string) (z algesta.Freeze, ended, found bool, err error)
+	// Broken are the broken glasses that haven't ended, as of the last commit: the same slice until one comes or goes. Nobody changes it.
+	Broken() *[]algesta.BreakGlass
+	// GlassOf is the broken glass that a request made, and whether it has ended; found is false where it made none.
+	GlassOf(ctx context.Context, request string) (b algesta.BreakGlass, ended, found bool, err error)
+	// Under is how many requests were opened under a broken glass.
+	Under(ctx context.Context, glass string) (n int, err error)
 	// LiveAnswer is the followed answer of a command, also when it has ended; found is false where there is none.
 	LiveAnswer(ctx context.Context, command string) (l algesta.LiveAnswer, found bool, err error)
 	// OpenLiveAnswers is how many answers are followed.
@@ -135,6 +141,15 @@ type Tx interface {
 	FreezeTx
 	IncidentTx
 	LiveTx
+	GlassTx
+}
+
+// GlassTx keeps the glasses that people broke.
+type GlassTx interface {
+	// BreakGlass keeps one, once: again it changes nothing.
+	BreakGlass(b algesta.BreakGlass) error
+	// EndGlass ends one; ended is false where it had ended before, or there is none.
+	EndGlass(id string, at time.Time) (ended bool, err error)
 }
 
 // LiveTx keeps the answers that people follow.

@@ -63,6 +63,9 @@ const mostPast = 50
 // input is what a runbook is given: the command, and what became of earlier changes to the same workload.
 func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
 	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Frozen: *d.Store.Frozen()}
+	if c.Runbook == algesta.BreakGlassVerb {
+		in.Glass = d.glassRule(ctx)
+	}
 	if until, gone := d.Catalog.Gone(c.Target); gone {
 		in.Seen = until
 	}
@@ -194,7 +197,8 @@ type prepared struct {
 }
 
 // prepare plans a change and decides about the plan. It writes nothing.
-func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runbook, c algesta.Command) (prepared, error) {
+// approved says that it takes the place of a request that rested on approvals, so no broken glass counts.
+func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runbook, c algesta.Command, approved bool) (prepared, error) {
 	p, err := d.plan(ctx, book, c)
 	if err != nil {
 		return prepared{}, err
@@ -206,11 +210,15 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 		return prepared{}, err
 	}
 	now := time.Now()
-	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, Plan: &p, At: now})
+	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: book.Verb, Plan: &p, At: now, Approved: approved})
 	if decision.Effect == algesta.Refuse {
 		return prepared{}, refused(decision, c.Actor)
 	}
 	if err := nobodyApproves(decision.Needs, c.Actor); err != nil {
+		return prepared{}, err
+	}
+	glass, err := d.glassUse(ctx, c, decision)
+	if err != nil {
 		return prepared{}, err
 	}
 	expires := startWithin
@@ -232,7 +240,7 @@ func (d *Dispatcher) prepare(ctx context.Context, key string, book runbooks.Runb
 	}
 	r := algesta.Request{
 		ID: c.ID, Key: key, Command: c, Plan: p.Redacted(), Fingerprint: fingerprint, Needs: decision.Needs,
-		Status: algesta.Pending, ExpiresAt: now.Add(expires), CreatedAt: now, UpdatedAt: now,
+		Glass: glass, Status: algesta.Pending, ExpiresAt: now.Add(expires), CreatedAt: now, UpdatedAt: now,
 	}
 	if decision.Effect == algesta.Allow {
 		r.Status, r.StartBy = algesta.Approved, now.Add(startWithin)
@@ -277,7 +285,7 @@ func (d *Dispatcher) propose(ctx context.Context, from origin, book runbooks.Run
 }
 
 func (d *Dispatcher) proposeAs(ctx context.Context, from origin, book runbooks.Runbook, c algesta.Command) error {
-	p, err := d.prepare(ctx, from.key, book, c)
+	p, err := d.prepare(ctx, from.key, book, c, false)
 	if err != nil {
 		return nothingChanged(err)
 	}
@@ -345,6 +353,16 @@ func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
 		"channel": r.Command.Channel,
 	})); err != nil {
 		return err
+	}
+	if r.Glass != nil {
+		if err := tx.Append(entry(r.ID, "break-glass", r.Command.Identity(), algesta.Args{
+			"glass": r.Glass.ID, "reason": r.Glass.Reason, "announced": r.Glass.Channel,
+		})); err != nil {
+			return err
+		}
+		if err := tx.Post(toSecurity(r)); err != nil {
+			return err
+		}
 	}
 	missing := d.Policy().Missing(r.Needs, r.Command.Actor, nil)
 	if err := tx.Post(post(r.Command, algesta.CardPost, cardOf(r, missing, p.names))); err != nil {

@@ -35,7 +35,7 @@ func (d *Dispatcher) different(ctx context.Context, r algesta.Request, book runb
 func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runbooks.Runbook) error {
 	c := r.Command
 	c.ID, c.At = algesta.NewCommandID(), time.Now()
-	next, err := d.prepare(ctx, "instead of "+r.ID, book, c)
+	next, err := d.prepare(ctx, "instead of "+r.ID, book, c, r.Glass == nil && len(r.Needs) > 0)
 	var known *algesta.Error
 	if err != nil && !errors.As(err, &known) {
 		return err

@@ -23,12 +23,18 @@ func (p *Policy) Decide(f Facts) algesta.Decision {
 	if z, ok := p.frozen(f); ok {
 		return frozen(z, f)
 	}
-	if l, err := p.broken(f); l != nil {
+	if l, err := p.brokenLimit(f); l != nil {
 		return limited(*l, err)
 	}
 	needs := p.needs(f)
 	if len(needs) == 0 {
 		return algesta.Decision{Effect: algesta.Allow, Rule: b.name, Reason: algesta.Say("Rule \"{}\" allows it.", b.name)}
+	}
+	if g, ok := p.brokenFor(f); ok {
+		return algesta.Decision{
+			Effect: algesta.Allow, Rule: "breakGlass", Glass: g.ID,
+			Reason: algesta.Say("{} broke the glass ({}), so it needs no approval until {}.", g.By.Called(), g.Reason, algesta.At(g.Until)),
+		}
 	}
 	return algesta.Decision{Effect: algesta.NeedsApproval, Rule: needs[0].Rule, Reason: wanted(needs), Needs: needs}
 }
@@ -85,8 +91,8 @@ func (p *Policy) FrozenBy(f Facts) (no algesta.Decision, ok bool) {
 	return algesta.Decision{}, false
 }
 
-// broken is the first limit that the command does not keep; err says why it could not be judged.
-func (p *Policy) broken(f Facts) (*limit, error) {
+// brokenLimit is the first limit that the command does not keep; err says why it could not be judged.
+func (p *Policy) brokenLimit(f Facts) (*limit, error) {
 	var facts map[string]any
 	for i, l := range p.limits {
 		if !l.applies(f) {

@@ -11,7 +11,7 @@ import (
 
 // Step is what one rule has to do with a command.
 type Step struct {
-	Part  string // "account", "binding", "freeze", "limit" or "approval"
+	Part  string // "account", "binding", "freeze", "limit", "approval" or "break-glass"
 	Rule  string // its name; "" for the account
 	Speak bool   // the rule is about this command
 	Why   string
@@ -53,6 +53,9 @@ func (p *Policy) Explain(f Facts) []Step {
 			why = asked(a.need)
 		}
 		steps = append(steps, Step{Part: "approval", Rule: a.need.Rule, Speak: speak, Why: why})
+	}
+	if s, ok := p.explainGlass(f); ok {
+		steps = append(steps, s)
 	}
 	return steps
 }

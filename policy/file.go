@@ -16,14 +16,14 @@ const maxFile = 1 << 20
 
 // What a policy file may hold, word for word.
 type file struct {
-	APIVersion string         `yaml:"apiVersion"`
-	Kind       string         `yaml:"kind"`
-	Roles      []roleFile     `yaml:"roles"`
-	Bindings   []bindingFile  `yaml:"bindings"`
-	Approvals  []approvalFile `yaml:"approvals"`
-	Limits     []limitFile    `yaml:"limits"`
-	Freezes    []freezeFile   `yaml:"freezes"`
-	BreakGlass yaml.Node      `yaml:"breakGlass"`
+	APIVersion string          `yaml:"apiVersion"`
+	Kind       string          `yaml:"kind"`
+	Roles      []roleFile      `yaml:"roles"`
+	Bindings   []bindingFile   `yaml:"bindings"`
+	Approvals  []approvalFile  `yaml:"approvals"`
+	Limits     []limitFile     `yaml:"limits"`
+	Freezes    []freezeFile    `yaml:"freezes"`
+	BreakGlass *breakGlassFile `yaml:"breakGlass"`
 }
 
 type roleFile struct {
@@ -112,6 +112,7 @@ func plain(err error) error {
 			if m[2] != "" && m[2] != "file" {
 				where = map[string]string{
 					"role": "roles have", "binding": "bindings have", "approval": "approvals have", "limit": "limits have", "freeze": "freezes have",
+					"breakGlass": "breakGlass has",
 				}[m[2]]
 			}
 			e = strings.Replace(e, m[0], fmt.Sprintf("%s no key %q: correct or remove it", where, m[1]), 1)

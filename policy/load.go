@@ -23,7 +23,7 @@ const (
 )
 
 // Load reads a policy strictly: unknown keys, empty lists, doubled names, unknown verbs or roles, bad durations,
-// expressions that do not type-check and blocks that are not supported yet are errors. The error lists every problem
+// and expressions that do not type-check are errors. The error lists every problem
 // that was found, one a line, with its line in the file and what to do about it.
 func Load(b []byte) (*Policy, error) {
 	f, root, err := parse(b)
@@ -58,17 +58,19 @@ func (l *loader) load(f file) *Policy {
 	if f.Kind != "Policy" {
 		l.at([]any{"kind"}, "kind is %q: write Policy", f.Kind)
 	}
-	if f.BreakGlass.Kind != 0 {
-		l.at([]any{"breakGlass"}, "breakGlass is not supported yet: leave it out")
-	}
 	if len(f.Roles) == 0 || len(f.Bindings) == 0 {
 		l.at(nil, "roles and bindings are both needed: without them everything is refused")
 	}
 	l.readRoles(f.Roles)
-	p := &Policy{}
+	p := &Policy{glass: l.breakGlass(f.BreakGlass)}
 	names := map[string]bool{}
 	for i, in := range f.Bindings {
-		p.bindings = append(p.bindings, l.binding([]any{"bindings", i}, in, names))
+		b := l.binding([]any{"bindings", i}, in, names)
+		delete(b.verbs, algesta.BreakGlassVerb) // "change" doesn't give it
+		if p.glass != nil && slices.Contains(p.glass.Roles, b.role) && b.verbs != nil {
+			b.verbs[algesta.BreakGlassVerb] = true
+		}
+		p.bindings = append(p.bindings, b)
 	}
 	names = map[string]bool{}
 	for i, in := range f.Approvals {
@@ -91,6 +93,9 @@ func (l *loader) readRoles(roles []roleFile) {
 		path := []any{"roles", i}
 		l.name(path, r.Name, names)
 		l.verbs(append(path, "allow"), r.Allow)
+		if i := slices.Index(r.Allow, algesta.BreakGlassVerb); i >= 0 {
+			l.at(append(path, "allow", i), "a role gets break-glass by breakGlass.roles alone: name it there")
+		}
 		l.roles[r.Name] = r
 	}
 }
@@ -228,7 +233,9 @@ func (l *loader) binding(path []any, in bindingFile, names map[string]bool) bind
 
 func (l *loader) approval(path []any, in approvalFile, names map[string]bool) approval {
 	l.name(path, in.Name, names)
-	out := approval{verbs: l.verbs(append(path, "verbs"), in.Verbs), place: l.place(path, in.Clusters, in.Namespaces)}
+	out := approval{
+		verbs: withoutGlass(l.verbs(append(path, "verbs"), in.Verbs), in.Verbs), place: l.place(path, in.Clusters, in.Namespaces),
+	}
 	out.need = algesta.Requirement{
 		Rule: in.Name, Approvers: l.subjects(append(path, "approvers"), in.Approvers), Count: 1,
 		RequesterMayApprove: in.RequesterMayApprove, ReasonRequired: slices.Contains([]string{"required", "requester", "both"}, in.Reason),
@@ -289,7 +296,7 @@ func (l *loader) limit(path []any, in limitFile, names map[string]bool) limit {
 	l.name(path, in.Name, names)
 	out := limit{
 		name: in.Name, otherwise: in.Otherwise,
-		verbs: l.verbs(append(path, "verbs"), in.Verbs), place: l.place(path, in.Clusters, in.Namespaces),
+		verbs: withoutGlass(l.verbs(append(path, "verbs"), in.Verbs), in.Verbs), place: l.place(path, in.Clusters, in.Namespaces),
 	}
 	if strings.TrimSpace(in.Otherwise) == "" {
 		l.at(path, "otherwise is missing: write the sentence that people read when the limit refuses")

@@ -202,10 +202,6 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 			"to: 2027-01-02T00:00:00-05:00", "to: 2025-01-02T00:00:00-05:00", "line 28: the freeze ends before it begins: from has to be before to",
 		},
 		"a freeze without a reason": {"    reason: holidays\n", "", "line 24: reason is missing: people read it when they are refused"},
-		"break-glass": {
-			"freezes:", "breakGlass:\n  roles: [operator]\nfreezes:", "line 24: breakGlass is not supported yet: leave it out",
-		},
-		"break-glass with nothing": {"freezes:", "breakGlass: {}\nfreezes:", "line 23: breakGlass is not supported yet: leave it out"},
 		"a second document": {
 			"freezes:", "---\nfreezes:", "the policy has more than one YAML document: put everything into the first",
 		},
@@ -316,15 +312,6 @@ freezes:
 	}, p.Nowhere([]algesta.Target{{Cluster: "prod", Namespace: "production"}, {Cluster: "dev", Namespace: "development"}}))
 	require.Equal(t, []policy.Nowhere{{Rule: "production needs a second person", Namespace: "monitoring"}},
 		example(t).Nowhere([]algesta.Target{{Namespace: "development"}, {Namespace: "production"}, {Namespace: "pruebas"}}))
-}
-
-func TestTheWholeExampleWaitsForBreakGlass(t *testing.T) {
-	t.Parallel()
-	b, err := os.ReadFile("testdata/policy-example.yaml")
-	require.NoError(t, err)
-	whole := string(b) + "breakGlass:\n  roles: [platform]\n  lasts: 30m\n  reason: required\n  announceIn: C0SECURITY\n"
-	_, err = policy.Load([]byte(whole))
-	require.ErrorContains(t, err, "breakGlass is not supported yet: leave it out")
 }
 
 func FuzzLoadPolicy(f *testing.F) {

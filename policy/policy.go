@@ -18,6 +18,8 @@ type Policy struct {
 	approvals []approval
 	limits    []limit
 	freezes   []freeze
+	glass     *BreakGlass // nil: nobody breaks a glass
+	broken    []algesta.BreakGlass
 }
 
 // Facts are all that a decision rests on.
@@ -29,6 +31,10 @@ type Facts struct {
 	// Asking says that nothing will be done (can-i): a limit that cannot be judged without
 	// arguments nobody typed is passed over. What really runs is decided again without it.
 	Asking bool
+	// Glass is the broken glass that the request rests on: no other one counts. "" is any.
+	Glass string
+	// Approved says that the request rests on approvals: no broken glass counts.
+	Approved bool
 }
 
 // actor is the person whose rights count, the zero value where a rule asks on nobody's behalf.
@@ -118,7 +124,7 @@ func frozenVerbs() verbSet {
 
 // aboutFreezes are verbs that change no cluster and say what else may be changed. A freeze of every change isn't about them: nobody could
 // end one that was a mistake, or freeze more. A rule of the file that names them holds all the same.
-var aboutFreezes = map[string]bool{"freeze": true, "unfreeze": true}
+var aboutFreezes = map[string]bool{"freeze": true, "unfreeze": true, algesta.BreakGlassVerb: true}
 
 // FrozenNow are the freezes that are in force and about a place that the actor may read something in, in the order of the file, and after
 // them those that were asked for, in theirs.

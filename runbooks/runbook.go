@@ -34,6 +34,8 @@ type Input struct {
 	Places []Place
 	// Frozen are the freezes that people asked for and that haven't ended.
 	Frozen []algesta.Freeze
+	// Glass is what the policy says about changes that can't wait for an approval.
+	Glass GlassRule
 	// Approval says that the policy asks for someone's yes to this command.
 	Approval bool
 }

@@ -47,6 +47,7 @@ type Store struct {
 	outbox   *waker
 	jobs     *jobs
 	frozen   atomic.Pointer[[]algesta.Freeze]
+	broken   atomic.Pointer[[]algesta.BreakGlass]
 	earlier  int64 // the last envelope of the process before
 	close    sync.Once
 }
@@ -112,7 +113,7 @@ func (s *Store) open(ctx context.Context, path string) error {
 		return err
 	}
 	s.read = newStatements(read)
-	if err := s.loadFreezes(ctx); err != nil {
+	if err := errors.Join(s.loadFreezes(ctx), s.loadGlass(ctx)); err != nil {
 		return err
 	}
 	if s.jobs, err = newJobs(s); err != nil {

@@ -13,16 +13,16 @@ import (
 
 // requestColumns are read by scanRequest, in this order.
 const requestColumns = `id, COALESCE(key, ''), command, plan, fingerprint, needs, status, version, previous, decided_by, note,
-	expires_at, start_by, created_at, updated_at, decided_at`
+	expires_at, start_by, created_at, updated_at, decided_at, glass`
 
 // scanner is a row of a query.
 type scanner interface{ Scan(dest ...any) error }
 
 func scanRequest(row scanner) (r algesta.Request, err error) {
-	var command, plan, needs, decidedBy string
+	var command, plan, needs, decidedBy, glass string
 	var expiresAt, startBy, createdAt, updatedAt, decidedAt int64
 	err = row.Scan(&r.ID, &r.Key, &command, &plan, &r.Fingerprint, &needs, &r.Status, &r.Version, &r.Previous, &decidedBy, &r.Note,
-		&expiresAt, &startBy, &createdAt, &updatedAt, &decidedAt)
+		&expiresAt, &startBy, &createdAt, &updatedAt, &decidedAt, &glass)
 	if err != nil {
 		return algesta.Request{}, err
 	}
@@ -31,7 +31,10 @@ func scanRequest(row scanner) (r algesta.Request, err error) {
 	if decidedAt == 0 && len(decidedBy) > len("null") { // stored by a version that had no such time
 		r.DecidedAt = r.UpdatedAt
 	}
-	err = errors.Join(decode(command, &r.Command), decode(plan, &r.Plan), decode(needs, &r.Needs), decode(decidedBy, &r.DecidedBy))
+	if glass == "" { // as most have it
+		glass = "null"
+	}
+	err = errors.Join(decode(glass, &r.Glass), decode(command, &r.Command), decode(plan, &r.Plan), decode(needs, &r.Needs), decode(decidedBy, &r.DecidedBy))
 	if err != nil {
 		return algesta.Request{}, err
 	}
@@ -45,14 +48,15 @@ func (t *Tx) Create(r algesta.Request) error {
 	plan, err2 := encode(r.Plan)
 	needs, err3 := encode(r.Needs)
 	decidedBy, err4 := encode(r.DecidedBy)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	glass, err5 := encode(r.Glass)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return fmt.Errorf("storing request %s: %w", r.ID, err)
 	}
 	n, err := t.change("storing request "+r.ID, `INSERT INTO requests (id, key, object, command, plan, fingerprint, needs, status, version,
-		previous, decided_by, note, expires_at, start_by, created_at, updated_at, decided_at)
-		VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		previous, decided_by, note, expires_at, start_by, created_at, updated_at, decided_at, glass)
+		VALUES (?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		r.ID, r.Key, r.Command.Target.Workload().String(), command, plan, r.Fingerprint, needs, r.Status, r.Version,
-		r.Previous, decidedBy, r.Note, ms(r.ExpiresAt), ms(r.StartBy), ms(r.CreatedAt), ms(r.UpdatedAt), ms(r.DecidedAt))
+		r.Previous, decidedBy, r.Note, ms(r.ExpiresAt), ms(r.StartBy), ms(r.CreatedAt), ms(r.UpdatedAt), ms(r.DecidedAt), glass)
 	if err != nil || n == 1 {
 		return err
 	}

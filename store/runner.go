@@ -191,7 +191,7 @@ func (r *runner) placesOf(kind algesta.JobKind) chan struct{} {
 	switch kind {
 	case algesta.DiagnoseJob, algesta.AskJob, algesta.RemindJob, algesta.LiveJob:
 		return r.helps
-	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob, algesta.ThawJob:
+	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob, algesta.ThawJob, algesta.GlassJob:
 	}
 	return r.places
 }
@@ -201,7 +201,8 @@ func timeoutOf(kind algesta.JobKind) time.Duration {
 	switch kind {
 	case algesta.DiagnoseJob, algesta.LiveJob: // they read logs, and nothing else waits for them
 		return diagnoseTimeout
-	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob, algesta.ThawJob, algesta.AskJob, algesta.RemindJob:
+	case algesta.ExecuteJob, algesta.FollowJob, algesta.ExpireJob, algesta.LostJob, algesta.ThawJob, algesta.GlassJob, algesta.AskJob,
+		algesta.RemindJob:
 	}
 	return jobTimeout
 }

@@ -23,6 +23,7 @@ type effects struct {
 	point   string // of the crash matrix
 	wakeups []wakeup
 	frozen  *[]algesta.Freeze // the freezes that haven't ended; nil where they are as before
+	broken  *[]algesta.BreakGlass
 }
 
 func (e *effects) add(more effects) {
@@ -30,6 +31,9 @@ func (e *effects) add(more effects) {
 	e.wakeups = append(e.wakeups, more.wakeups...)
 	if more.frozen != nil {
 		e.frozen = more.frozen
+	}
+	if more.broken != nil {
+		e.broken = more.broken
 	}
 }
 
@@ -100,6 +104,9 @@ func (u *update) run(tx *Tx, f func(*Tx) error) (err error) {
 func (s *Store) announce(news effects) {
 	if news.frozen != nil {
 		s.frozen.Store(news.frozen)
+	}
+	if news.broken != nil {
+		s.broken.Store(news.broken)
 	}
 	if news.outbox {
 		s.outbox.wake()

@@ -67,6 +67,8 @@ type SlackConfig struct {
 	TeamID   string // "" means the team of the bot token
 	// SharedChannels are channels that are shared with another company and may be used like the company's own.
 	SharedChannels []string
+	// AdminChannel is told when the policy file can't be loaded, and when it can again; "" tells nobody.
+	AdminChannel string
 	APIURL         string // of a Slack on this machine, for the sandbox; "" means Slack's own
 }
 
@@ -130,6 +132,7 @@ type slackFile struct {
 	Command      string   `yaml:"command"`
 	TeamID       string   `yaml:"teamID"`
 	Shared       []string `yaml:"sharedChannels"`
+	AdminChannel string   `yaml:"adminChannel"`
 	APIURL       string   `yaml:"apiURL"`
 }
 
@@ -276,7 +279,7 @@ func plainYAML(err error) error {
 // configKeys are all keys that a configuration may hold.
 func configKeys() []string {
 	return strings.Fields(
-		"apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels apiURL clusters name access kubeconfig context server " +
+		"apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels adminChannel apiURL clusters name access kubeconfig context server " +
 			"caFile " +
 			"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
@@ -309,6 +312,7 @@ func (f *configFile) config() Config {
 			Command:        orDefault(f.Slack.Command, defaultCommand),
 			TeamID:         f.Slack.TeamID,
 			SharedChannels: f.Slack.Shared,
+			AdminChannel:   f.Slack.AdminChannel,
 			APIURL:         f.Slack.APIURL,
 		},
 		Environments: f.Environments,

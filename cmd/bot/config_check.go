@@ -143,6 +143,9 @@ func (s SlackConfig) Validate() error {
 			)
 		}
 	}
+	if s.AdminChannel != "" && !channelID.MatchString(s.AdminChannel) {
+		problems = append(problems, fmt.Errorf("slack.adminChannel is %q: write the channel's ID, such as C0PLATFORM", s.AdminChannel))
+	}
 	if s.TeamID != "" && !teamID.MatchString(s.TeamID) {
 		problems = append(problems, fmt.Errorf("slack.teamID is %q: write the workspace's ID, such as T0ALGESTA", s.TeamID))
 	}

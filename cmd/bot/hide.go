@@ -54,6 +54,11 @@ var _ commands.Tx = hidingTx{}
 // Create implements commands.RequestTx.
 func (t hidingTx) Create(r algesta.Request) error {
 	r.Plan, r.Command.Reason = t.redactor.Plan(r.Plan), t.redactor.String(r.Command.Reason)
+	if r.Glass != nil {
+		glass := *r.Glass
+		glass.Reason = t.redactor.String(glass.Reason)
+		r.Glass = &glass
+	}
 	return t.tx.Create(r)
 }
 
@@ -278,3 +283,12 @@ func (t hidingTx) SaveLive(l algesta.LiveAnswer) (bool, error) {
 
 // LiveAnswers implements commands.LiveTx: they were stored without secrets.
 func (t hidingTx) LiveAnswers() ([]algesta.LiveAnswer, error) { return t.tx.LiveAnswers() }
+
+// BreakGlass implements commands.GlassTx.
+func (t hidingTx) BreakGlass(b algesta.BreakGlass) error {
+	b.Reason = t.redactor.String(b.Reason)
+	return t.tx.BreakGlass(b)
+}
+
+// EndGlass implements commands.GlassTx: it stores no text.
+func (t hidingTx) EndGlass(id string, at time.Time) (bool, error) { return t.tx.EndGlass(id, at) }

@@ -26,6 +26,15 @@ type policyFile struct {
 	current atomic.Pointer[policy.Policy]
 	seen    os.FileInfo // of the file that was read last; nil when it could not be read
 	said    string      // the error that was logged last; "" when there is none
+
+	// tell tells the admin channel why the file can't be loaded, or, with a nil error, that it can again; nil tells nobody. id is the same for
+	// all that is told of one time.
+	tell     func(ctx context.Context, id string, failed error) error
+	since    string // the id of the time in which it can't be loaded
+	owed     error  // what has to be told
+	owes     bool   // something has
+	told     bool   // that it can't be loaded was told
+	withheld string // why it couldn't be told, as it was logged last
 }
 
 func openPolicy(path string, cfg Config, log *zap.Logger) (*policyFile, error) {
@@ -93,6 +102,37 @@ func (f *policyFile) watch(ctx context.Context, ask func(groups []string)) {
 		case <-tick.C:
 		}
 		f.reload(ask)
+		f.inform(ctx)
+	}
+}
+
+// informWithin bounds what is asked of Slack and of the store to tell the admin channel.
+const informWithin = 10 * time.Second
+
+// inform tells the admin channel what it has to know, and tries again at the next look where that didn't work.
+func (f *policyFile) inform(ctx context.Context) {
+	if !f.owes || f.tell == nil {
+		return
+	}
+	if f.owed == nil && !f.told { // it's over, and nobody heard that it began
+		f.owes = false
+		return
+	}
+	if f.since == "" {
+		f.since = "policy-" + algesta.NewCommandID()
+	}
+	ctx, cancel := context.WithTimeout(ctx, informWithin)
+	defer cancel()
+	if err := f.tell(ctx, f.since, f.owed); err != nil {
+		if f.withheld != err.Error() {
+			f.log.Warn("the admin channel isn't told about the policy file yet", zap.Error(err))
+		}
+		f.withheld = err.Error()
+		return
+	}
+	f.owes, f.withheld, f.told = false, "", f.owed != nil
+	if f.owed == nil {
+		f.since = ""
 	}
 }
 
@@ -106,6 +146,9 @@ func (f *policyFile) reload(ask func(groups []string)) {
 	if err != nil {
 		f.say(err)
 		return
+	}
+	if f.said != "" {
+		f.owes, f.owed = true, nil
 	}
 	f.said = ""
 	ask(slices.Concat(f.Policy().Groups(), p.Groups()))
@@ -127,5 +170,6 @@ func (f *policyFile) say(err error) {
 		return
 	}
 	f.said = err.Error()
+	f.owes, f.owed = true, err
 	f.log.Error("the policy file cannot be loaded; the policy before it stays in force", zap.Error(err))
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,4 +154,55 @@ func TestGroupsAreAskedAboutBeforeTheirPolicyDecides(t *testing.T) {
 	require.Subset(t, w.asked[before], []string{"S0OLD", "S0NEWONE"}, "while both may decide")
 	require.Contains(t, w.asked[w.Policy()], "S0NEWONE")
 	require.NotContains(t, w.asked[w.Policy()], "S0OLD")
+}
+
+// TestTheAdminChannelIsToldOfAPolicyFileThatCannotBeLoaded: once for each reason, again where Slack was away, and when it works again.
+func TestTheAdminChannelIsToldOfAPolicyFileThatCannotBeLoaded(t *testing.T) {
+	t.Parallel()
+	good := quietPolicy(t)
+	w := watchedPolicy(t, good)
+	inForce := w.Policy()
+	type word struct{ id, says string }
+	var told []word
+	var away error
+	w.tell = func(_ context.Context, id string, failed error) error {
+		if away != nil {
+			return away
+		}
+		says := ""
+		if failed != nil {
+			says = failed.Error()
+		}
+		told = append(told, word{id, says})
+		return nil
+	}
+	look := func(times int) {
+		for range times {
+			w.looks(1)
+			w.inform(t.Context())
+		}
+	}
+	look(3)
+	require.Empty(t, told)
+	require.NoError(t, os.WriteFile(w.path, []byte("kind: [\n"), 0o600))
+	away = errors.New("slack doesn't answer")
+	look(2)
+	require.Empty(t, told)
+	away = nil
+	look(3)
+	require.Len(t, told, 1)
+	require.Same(t, inForce, w.Policy())
+	require.NoError(t, os.WriteFile(w.path, []byte("kind: Policies\n"), 0o600))
+	look(3)
+	require.Len(t, told, 2)
+	require.Contains(t, told[1].says, "Policies")
+	require.NoError(t, os.WriteFile(w.path, []byte(good), 0o600))
+	look(3)
+	require.Len(t, told, 3)
+	require.Empty(t, told[2].says)
+	require.Equal(t, told[0].id, told[2].id, "it's below what was told before")
+	require.NoError(t, os.WriteFile(w.path, []byte("kind: [[\n"), 0o600))
+	look(3)
+	require.Len(t, told, 4)
+	require.NotEqual(t, told[0].id, told[3].id, "another time is another message")
 }

@@ -192,6 +192,11 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 		return err
 	}
 	transport.SetForms(r.dispatcher)
+	if admins := cfg.Slack.AdminChannel; admins != "" {
+		r.policy.tell = func(ctx context.Context, id string, failed error) error {
+			return r.dispatcher.AboutPolicy(ctx, admins, id, failed)
+		}
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", cfg.Listen, err)

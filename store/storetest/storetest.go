@@ -76,6 +76,7 @@ func Run(t *testing.T, open Open) {
 
 // promises are the tests by what they promise. SECURITY.md and docs/reliability.md name them with Test before.
 var promises = map[string]func(*testing.T, Open){
+	"ABrokenGlassComesBackAsItWasStored":                  testABrokenGlassComesBackAsItWasStored,
 	"AFollowedAnswerComesBackAsItWasStored":               testAFollowedAnswerComesBackAsItWasStored,
 	"AFollowedAnswerIsNotOverwrittenByWhoeverIsLate":      testAFollowedAnswerIsNotOverwrittenByWhoeverIsLate,
 	"AFollowedAnswerWithoutAJobGetsOne":                   testAFollowedAnswerWithoutAJobGetsOne,

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/3astronautas/algesta"
+)
+
+// openGlass are the broken glasses that haven't ended, oldest first. One whose time is up allows nothing, and stands among them until it's
+// ended.
+const openGlass = `SELECT glass FROM glasses WHERE ended_at = 0 ORDER BY rowid`
+
+func scanGlass(row scanner) (b algesta.BreakGlass, err error) {
+	var text string
+	if err = row.Scan(&text); err != nil {
+		return b, err
+	}
+	return b, decode(text, &b)
+}
+
+// Broken are the broken glasses that haven't ended, as of the last commit: the same slice until one comes or goes, and nobody changes it.
+func (s *Store) Broken() *[]algesta.BreakGlass { return s.broken.Load() }
+
+// loadGlass reads what an earlier process left.
+func (s *Store) loadGlass(ctx context.Context) error {
+	all, err := list(ctx, s.read, scanGlass, openGlass)
+	if err != nil {
+		return fmt.Errorf("reading the broken glasses: %w", err)
+	}
+	s.broken.Store(&all)
+	return nil
+}
+
+// BreakGlass keeps a broken glass, once: again it changes nothing.
+func (t *Tx) BreakGlass(b algesta.BreakGlass) error {
+	text, err := encode(b)
+	if err != nil {
+		return fmt.Errorf("storing the broken glass %s: %w", b.ID, err)
+	}
+	if err := t.exec("storing the broken glass "+b.ID, `INSERT INTO glasses (id, glass) VALUES (?, ?) ON CONFLICT DO NOTHING`,
+		b.ID, text); err != nil {
+		return err
+	}
+	return t.tellGlass()
+}
+
+// EndGlass ends a broken glass; ended is false where it had ended before, or there is none.
+func (t *Tx) EndGlass(id string, at time.Time) (ended bool, err error) {
+	n, err := t.change("ending the broken glass "+id, `UPDATE glasses SET ended_at = ? WHERE id = ? AND ended_at = 0`, ms(at), id)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, t.tellGlass()
+}
+
+// tellGlass has others know of the broken glasses once this is committed.
+func (t *Tx) tellGlass() error {
+	all, err := list(t.ctx, t, scanGlass, openGlass)
+	if err != nil {
+		return fmt.Errorf("reading the broken glasses: %w", err)
+	}
+	t.effects.broken = &all
+	return nil
+}
+
+// GlassOf is the broken glass that a request made, and whether it has ended; found is false where it made none.
+func (s *Store) GlassOf(ctx context.Context, request string) (b algesta.BreakGlass, ended, found bool, err error) {
+	var text string
+	var endedAt int64
+	err = s.read.row(ctx, `SELECT glass, ended_at FROM glasses WHERE id = ?`, request).Scan(&text, &endedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, false, false, nil
+	}
+	if err == nil {
+		err = decode(text, &b)
+	}
+	if err != nil {
+		return b, false, false, fmt.Errorf("reading the broken glass %s: %w", request, err)
+	}
+	return b, endedAt != 0, true, nil
+}
+
+// Under is how many requests were opened under a broken glass.
+func (s *Store) Under(ctx context.Context, glass string) (n int, err error) {
+	err = s.read.row(ctx, `SELECT COUNT(*) FROM requests WHERE glass <> '' AND glass ->> 'id' = ?1 AND id <> ?1`, glass).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting what went under the broken glass %s: %w", glass, err)
+	}
+	return n, nil
+}
