@@ -87,7 +87,7 @@ func TestABrokenGlassRunsNothingBeforeTheSecurityChannelIsTold(t *testing.T) {
 			card = p.Report.Small.String()
 		}
 	}
-	require.Contains(t, plan, "Break-glass (the shop is down): no approval was asked for.")
+	require.Contains(t, plan, "Break-glass (“the shop is down”): no approval was asked for.")
 	require.Contains(t, card, "break-glass")
 	entries, err := w.store.Audit(t.Context(), r.ID)
 	require.NoError(t, err)

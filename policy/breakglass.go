@@ -137,7 +137,7 @@ func (p *Policy) explainGlass(f Facts) (Step, bool) {
 	if p.glass == nil || len(p.needs(f)) == 0 {
 		return Step{}, false
 	}
-	s := Step{Part: "break-glass", Why: "names " + words.Or(p.glass.Roles) + ", which isn't the role by which this person may do it"}
+	s := Step{Part: "glass", Why: "names " + words.Or(p.glass.Roles) + ", which isn't the role by which this person may do it"}
 	for _, b := range p.bindings {
 		if slices.Contains(p.glass.Roles, b.role) && b.verbs[f.Verb] && b.place.covers(f.target()) && f.asks(b.subjects) && f.Command.Rule == nil {
 			s.Speak = true

@@ -11,7 +11,7 @@ import (
 
 // Step is what one rule has to do with a command.
 type Step struct {
-	Part  string // "account", "binding", "freeze", "limit", "approval" or "break-glass"
+	Part  string // "account", "binding", "freeze", "limit", "approval" or "glass"
 	Rule  string // its name; "" for the account
 	Speak bool   // the rule is about this command
 	Why   string

@@ -69,7 +69,7 @@ type SlackConfig struct {
 	SharedChannels []string
 	// AdminChannel is told when the policy file can't be loaded, and when it can again; "" tells nobody.
 	AdminChannel string
-	APIURL         string // of a Slack on this machine, for the sandbox; "" means Slack's own
+	APIURL       string // of a Slack on this machine, for the sandbox; "" means Slack's own
 }
 
 // Handle is what people call the bot: the slash command's word.

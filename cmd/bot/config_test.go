@@ -60,6 +60,7 @@ func TestTheExampleConfigurationLoads(t *testing.T) {
 			Command:        "/algesta",
 			TeamID:         "T0ALGESTA",
 			SharedChannels: []string{"C0BRIDGE"},
+			AdminChannel:   "C0PLATFORM",
 		},
 		c.Slack,
 	)
