@@ -9,8 +9,8 @@ import (
 )
 
 // AboutPolicy tells those who run the bot, in their channel, that the policy file can't be loaded, and why, or, with a nil error, that it
-// can again. What is told of one time that it couldn't belongs to one id: a new reason replaces the one before, and the end is a reply below
-// it. An error says that it wasn't told: because the bot isn't in the channel, another company reads along, or nobody can tell.
+// can again. What is told of one such time belongs to one id: a new reason replaces the one before, and the end is a reply below it. An
+// error says that it wasn't told: because the bot isn't in the channel, another company reads along, or nobody can tell.
 func (d *Dispatcher) AboutPolicy(ctx context.Context, channel, id string, failed error) error {
 	place, err := d.Directory.Place(ctx, channel, placeAge)
 	switch {

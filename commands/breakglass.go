@@ -42,7 +42,9 @@ func (d *Dispatcher) glassUse(ctx context.Context, c algesta.Command, decision a
 	}
 	rule, ok := d.Policy().BreakGlass()
 	if !ok { // it was taken out of the policy just now
-		return nil, &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say("The policy lets nobody change anything without approvals any more.")}
+		return nil, &algesta.Error{
+			Kind: algesta.ErrRefused, Message: algesta.Say("The policy lets nobody change anything without approvals any more."),
+		}
 	}
 	use := &algesta.GlassUse{ID: c.ID, Channel: rule.AnnounceIn, Reason: c.Reason, Until: c.At.Add(rule.Lasts)}
 	if !breaks {
@@ -110,7 +112,8 @@ func toSecurity(r algesta.Request) algesta.Post {
 	}
 }
 
-// announceFirst holds a request that goes without approvals until the security channel has been told of it, and ends it where that can't be.
+// announceFirst holds a request that goes without approvals until the security channel has been told of it, and ends it where that can't
+// be.
 // told is true where it may go on.
 func (d *Dispatcher) announceFirst(ctx context.Context, r algesta.Request) (told bool, again time.Duration, err error) {
 	if r.Glass == nil {
@@ -131,7 +134,8 @@ func (d *Dispatcher) announceFirst(ctx context.Context, r algesta.Request) (told
 	case ts != "" && channel == rule.AnnounceIn:
 		return true, 0, nil
 	case len(lost) > 0:
-		return false, 0, d.refuseNow(ctx, r, algesta.Say("I couldn't tell the security channel, and without that nothing goes without approvals."))
+		no := algesta.Say("I couldn't tell the security channel, and without that nothing goes without approvals.")
+		return false, 0, d.refuseNow(ctx, r, no)
 	}
 	if time.Now().After(r.StartBy) {
 		return true, 0, nil // it ends as too late

@@ -1,9 +1,9 @@
 package policy
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -67,7 +67,8 @@ func (l *loader) breakGlass(in *breakGlassFile) *BreakGlass {
 	}
 	if !channelID.MatchString(in.AnnounceIn) {
 		l.at(
-			append(slices.Clone(path), "announceIn"), "announceIn is %q: write the ID of the channel that is told, such as C0SECURITY", in.AnnounceIn,
+			append(slices.Clone(path), "announceIn"), "announceIn is %q: write the ID of the channel that is told, such as C0SECURITY",
+			in.AnnounceIn,
 		)
 	}
 	return out
@@ -113,10 +114,7 @@ func (p *Policy) brokenFor(f Facts) (algesta.BreakGlass, bool) {
 	if p.glass == nil || f.Approved || f.Command.Rule != nil || f.Verb == algesta.BreakGlassVerb {
 		return algesta.BreakGlass{}, false
 	}
-	entitled := slices.ContainsFunc(p.bindings, func(b binding) bool {
-		return slices.Contains(p.glass.Roles, b.role) && b.verbs[f.Verb] && b.place.covers(f.target()) && f.asks(b.subjects)
-	})
-	if !entitled {
+	if !p.mayBreak(f) {
 		return algesta.BreakGlass{}, false
 	}
 	for _, b := range p.broken {
@@ -132,19 +130,24 @@ func (p *Policy) brokenFor(f Facts) (algesta.BreakGlass, bool) {
 	return algesta.BreakGlass{}, false
 }
 
+// mayBreak reports whether a binding of a role that may break the glass gives whoever asks the verb there.
+func (p *Policy) mayBreak(f Facts) bool {
+	return f.Command.Rule == nil && slices.ContainsFunc(p.bindings, func(b binding) bool {
+		return slices.Contains(p.glass.Roles, b.role) && b.verbs[f.Verb] && b.place.covers(f.target()) && f.asks(b.subjects)
+	})
+}
+
 // explainGlass says whether this person may break the glass for this command.
 func (p *Policy) explainGlass(f Facts) (Step, bool) {
 	if p.glass == nil || len(p.needs(f)) == 0 {
 		return Step{}, false
 	}
 	s := Step{Part: "glass", Why: "names " + words.Or(p.glass.Roles) + ", which isn't the role by which this person may do it"}
-	for _, b := range p.bindings {
-		if slices.Contains(p.glass.Roles, b.role) && b.verbs[f.Verb] && b.place.covers(f.target()) && f.asks(b.subjects) && f.Command.Rule == nil {
-			s.Speak = true
-			s.Why = strings.Join([]string{
-				"lets them do it without an approval for", words.Span(p.glass.Lasts), "with a reason, once", p.glass.AnnounceIn, "was told",
-			}, " ")
-		}
+	if p.mayBreak(f) {
+		s.Speak = true
+		s.Why = fmt.Sprintf(
+			"lets them do it without an approval for %s, with a reason, once %s was told", words.Span(p.glass.Lasts), p.glass.AnnounceIn,
+		)
 	}
 	return s, true
 }

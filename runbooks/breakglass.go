@@ -41,11 +41,15 @@ func planBreakGlass(_ context.Context, _ Cluster, in Input) (algesta.Plan, error
 		}
 	}
 	if strings.TrimSpace(c.Reason) == "" {
-		return algesta.Plan{}, wrongValue(in, algesta.Say("Breaking the glass needs a reason: the security channel reads it. Say it with because … at the end."))
+		return algesta.Plan{}, wrongValue(
+			in, algesta.Say("Breaking the glass needs a reason: the security channel reads it. Say it with because … at the end."),
+		)
 	}
 	by, _ := c.Person()
-	until := c.At.Add(in.Glass.Lasts).Truncate(time.Second)
-	b := algesta.BreakGlass{ID: c.ID, Target: c.Target, By: algesta.Actor{ID: by.ID, Name: by.Name}, Reason: c.Reason, From: c.At, Until: until}
+	until := c.At.Add(in.Glass.Lasts)
+	b := algesta.BreakGlass{
+		ID: c.ID, Target: c.Target, By: algesta.Actor{ID: by.ID, Name: by.Name}, Reason: c.Reason, From: c.At, Until: until,
+	}
 	b.Target.Object = ""
 	what := frozenThing(c.Target)
 	p := algesta.Plan{
@@ -54,7 +58,9 @@ func planBreakGlass(_ context.Context, _ Cluster, in Input) (algesta.Plan, error
 		Doing:   algesta.Say("Breaking the glass for {}", what),
 		Done:    algesta.Say("{} may change {} without approvals until {}", by.Called(), what, algesta.AtDay(until)),
 		Facts: []algesta.Field{
-			{Label: "waives", Value: algesta.Say("the approvals for changes of {} that {} asks for. Each is announced before it runs.", what, by.Called())},
+			{Label: "waives", Value: algesta.Say(
+				"the approvals for changes of {} that {} asks for. Each is announced before it runs.", what, by.Called(),
+			)},
 			{Label: "holds", Value: algesta.Say("what {} may do at all, limits and freezes", by.Called())},
 			{Label: "told", Value: algesta.Say("{}, before anything runs", in.Glass.Told)},
 			{Label: "ends", Value: algesta.Say("by itself {}, in {}", algesta.AtDay(until), span(until.Sub(c.At)))},

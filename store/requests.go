@@ -34,7 +34,9 @@ func scanRequest(row scanner) (r algesta.Request, err error) {
 	if glass == "" { // as most have it
 		glass = "null"
 	}
-	err = errors.Join(decode(glass, &r.Glass), decode(command, &r.Command), decode(plan, &r.Plan), decode(needs, &r.Needs), decode(decidedBy, &r.DecidedBy))
+	err = errors.Join(
+		decode(glass, &r.Glass), decode(command, &r.Command), decode(plan, &r.Plan), decode(needs, &r.Needs), decode(decidedBy, &r.DecidedBy),
+	)
 	if err != nil {
 		return algesta.Request{}, err
 	}

@@ -284,7 +284,7 @@ func (c *conversation) quiet() bool {
 	for _, r := range alive {
 		if r.Status != algesta.Pending && r.Status != algesta.Unknown {
 			c.executed[r.ID] = true
-			if r.Glass != nil { // it waits until the security channel was told
+			if r.Glass != nil && r.Status == algesta.Approved { // it waits until the security channel was told
 				_, err := c.console.Drain(c.t.Context())
 				require.NoError(c.t, err)
 			}
