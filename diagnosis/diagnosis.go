@@ -84,7 +84,8 @@ func (r *root) concerns(near facts.Surroundings) bool {
 		slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return concerns(f, near) })
 }
 
-// hitsDirectly says that a cause hits the very object that was asked about, or explains something that does, and not only what is around it.
+// hitsDirectly says that a cause hits the very object that was asked about, or explains something that does, and not only what is around
+// it.
 func (r *root) hitsDirectly(subject facts.Ref) bool {
 	hits := func(f *rules.Finding) bool {
 		return f.Subject == subject || slices.Contains(f.Hits, subject) ||

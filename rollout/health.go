@@ -78,8 +78,8 @@ func Compare(before, after Health) (Verdict, algesta.Text) {
 	return verdict, algesta.Say("{} in the {} since ({})", restarts(after.Restarts), words.Span(after.Window), before.words(after))
 }
 
-// significant is how many restarts had to be expected for none to be significant: the rule of three, by which none happens by chance once in
-// twenty times.
+// significant is how many restarts had to be expected for none to be significant: the rule of three, by which none happens by chance once
+// in twenty times.
 const significant = 3
 
 // restartsDiffer is below zero where the pods restart less than before, above it where they do more. What is watched afterwards is a minute

@@ -1,7 +1,6 @@
 package runbooks
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -9,6 +8,7 @@ import (
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/redact"
 	"github.com/3astronautas/algesta/redact/podspec"
+	wordsof "github.com/3astronautas/algesta/words"
 )
 
 // subject is what a command is about, as people call it: "`api-gateway` in production".
@@ -35,40 +35,14 @@ func command(in Input, verb, rest string) algesta.Span {
 	return algesta.Name(in.Bot.Typed(verb, service, place, rest))
 }
 
-// span is a length of time in the coarsest unit that is still precise enough, rounded as the cards round it: "18 s", "5 min", "3 h", "12
-// days".
-func span(d time.Duration) string {
-	d = max(0, d.Round(time.Second))
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", d/time.Hour)
-	}
-	return fmt.Sprintf("%d days", d/(24*time.Hour))
-}
+// span is words.Span, under the name that every runbook uses.
+func span(d time.Duration) string { return wordsof.Span(d) }
 
-// count is "1 pod" or "4 pods".
-func count[N int | int32 | int64](n N, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
+// count is words.Count: "1 pod" or "4 pods".
+func count[N int | int32 | int64](n N, thing string) string { return wordsof.Count(n, thing) }
 
-// list joins words as a sentence does: "a", "a and b", "a, b and c".
-func list(words []string) string {
-	switch n := len(words); n {
-	case 0:
-		return ""
-	case 1:
-		return words[0]
-	default:
-		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
-	}
-}
+// list is words.List: "a", "a and b", "a, b and c".
+func list(words []string) string { return wordsof.List(words) }
 
 // quoteBytes is how much of a text that someone else wrote is quoted in one place.
 const quoteBytes = 300

@@ -89,20 +89,29 @@ func (q *question) load() (cfg Config, p *policy.Policy, err error) {
 	return cfg, p, named(p, cfg)
 }
 
-// answer loads the policy and explains one command, or says that the policy is sound.
-func (q *question) answer(ctx context.Context, out io.Writer, text string) error {
+// asked loads the policy, and reads what it's asked about.
+func (q *question) asked(ctx context.Context, text string) (*policy.Policy, policy.Facts, error) {
 	cfg, p, err := q.load()
 	if err != nil {
-		return err
+		return nil, policy.Facts{}, err
 	}
+	if q.config == "" {
+		return nil, policy.Facts{}, errNoConfig
+	}
+	facts, err := q.facts(ctx, cfg, text)
+	return p, facts, err
+}
+
+// answer loads the policy and explains one command, or says that the policy is sound.
+func (q *question) answer(ctx context.Context, out io.Writer, text string) error {
 	if text == "" {
+		if _, _, err := q.load(); err != nil {
+			return err
+		}
 		_, err := fmt.Fprintln(out, "The policy is valid.")
 		return err
 	}
-	if q.config == "" {
-		return errNoConfig
-	}
-	facts, err := q.facts(ctx, cfg, text)
+	p, facts, err := q.asked(ctx, text)
 	if err != nil {
 		return err
 	}

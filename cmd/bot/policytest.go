@@ -172,14 +172,7 @@ func policyExplainCommand() *cobra.Command {
 }
 
 func (q *question) explain(ctx context.Context, out io.Writer, text string) error {
-	cfg, p, err := q.load()
-	if err != nil {
-		return err
-	}
-	if q.config == "" {
-		return errNoConfig
-	}
-	facts, err := q.facts(ctx, cfg, text)
+	p, facts, err := q.asked(ctx, text)
 	if err != nil {
 		return err
 	}

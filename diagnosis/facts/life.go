@@ -35,8 +35,8 @@ func LifeOf(d *appsv1.Deployment, set *appsv1.ReplicaSet) Life {
 // revisionHistory holds the numbers that a ReplicaSet had before: the deployment controller gives it a new one after each rollback to it.
 const revisionHistory = "deployment.kubernetes.io/revision-history"
 
-// RolledBackTo reports whether a ReplicaSet was replaced once and then became the current one again: it keeps the creation time of its first
-// life.
+// RolledBackTo reports whether a ReplicaSet was replaced once and then became the current one again: it keeps the creation time of its
+// first life.
 func RolledBackTo(set metav1.Object) bool { return set.GetAnnotations()[revisionHistory] != "" }
 
 // Began is when a ReplicaSet with this TemplateHash ("" where it can't be computed) last became the current one; zero where nothing says
