@@ -98,6 +98,10 @@ type Incident struct {
 	Recent string `json:"recent,omitempty"`
 	// Ended is who did what before it was over, "" where that is not known.
 	Ended string `json:"ended,omitempty"`
+	// Silence is what keeps it silent now, nil where nothing does.
+	Silence *Silence `json:"silence,omitempty"`
+	// Waiting says what else waits for a card of its own in the channel, "" on every card but the newest.
+	Waiting string `json:"waiting,omitempty"`
 	// Buttons are those of its card, with the commands that they propose stored; ButtonFor is the next step that they were made for.
 	Buttons   []Button `json:"buttons,omitempty"`
 	ButtonFor string   `json:"buttonFor,omitempty"`
@@ -120,8 +124,9 @@ type Incident struct {
 type IncidentEvent struct {
 	Incident string    `json:"incident"`
 	At       time.Time `json:"at"`
-	Kind     string    `json:"kind"` // "opened", "joined", "cause", "resolved", "reopened", "merged", "unchecked"
-	Says     string    `json:"says,omitempty"`
+	// Kind is "opened", "joined", "cause", "worse", "resolved", "reopened", "merged", "unchecked", "silenced" or "unsilenced".
+	Kind string `json:"kind"`
+	Says string `json:"says,omitempty"`
 }
 
 // Alert is what somebody else's monitoring says about one object, as far as the bot uses it.
@@ -140,3 +145,21 @@ type Alert struct {
 
 // NewIncidentID makes the ID of an Incident, as NewCommandID does.
 func NewIncidentID() string { return "i-" + randomID() }
+
+// IncidentChannel is a channel that people made for an incident, with what the bot tells there until it's over.
+type IncidentChannel struct {
+	ID      string `json:"id"` // what its messages belong to, as an incident's do
+	Channel string `json:"channel"`
+	Name    string `json:"name"`
+	// About is the service or environment that it's about, from its name or topic, or from what is wrong.
+	About Target `json:"about"`
+	// Shows is the incident that is shown there, or what the diagnosis found; its Nth is 0 where that is no incident.
+	Shows Incident `json:"shows"`
+	// Well is since when nothing is found wrong any more; zero while something is, and where nothing was yet.
+	Well   time.Time `json:"well,omitzero"`
+	Pinned bool      `json:"pinned,omitempty"`
+	// Topic says that the topic was set, or had been by someone.
+	Topic    bool      `json:"topic,omitempty"`
+	Over     bool      `json:"over,omitempty"` // nothing is told there any more
+	OpenedAt time.Time `json:"openedAt"`
+}

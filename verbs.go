@@ -18,9 +18,10 @@ func Verbs() map[string]Family {
 		"status": Read, "history": Read, "pods": Read, "diagnose": Read, "logs": Read, "events": Read, "top": Read,
 		"describe": Read, "services": Read, "ingress": Read, "cert.check": Read, "hpa": Read, "nodes": Read, "quota": Read,
 		"namespaces": Read, "secrets": Read, "audit": Read, "probe": Read, "env": Read, "health": Read, "connect": Read, "clusters": Read,
-		"rollback": Changes, "restart": Changes, "scale": Changes, "deploy": Changes, "autoscale": Changes,
+		"incidents": Read,
+		"rollback":  Changes, "restart": Changes, "scale": Changes, "deploy": Changes, "autoscale": Changes,
 		"pause": Changes, "resume": Changes, "pod.delete": Changes, "cert.renew": Changes, "namespace.create": Changes, "exec": Changes,
-		"freeze": Changes, "unfreeze": Changes, BreakGlassVerb: Changes,
+		"freeze": Changes, "unfreeze": Changes, BreakGlassVerb: Changes, "silence": Changes,
 		"doctor": Operating,
 	}
 }

@@ -213,6 +213,9 @@ func (d *Dispatcher) command(ctx context.Context, id string, in algesta.Invocati
 		return fmt.Errorf("the parser named the runbook %q, which does not exist", parsed.Runbook)
 	}
 	target, err := d.resolve(ctx, actor, book, parsed)
+	if book.Incident && err == nil {
+		target, parsed.Args, err = d.ofIncident(ctx, actor, parsed, where)
+	}
 	if err != nil {
 		return err
 	}

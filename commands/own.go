@@ -3,8 +3,8 @@ package commands
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -64,10 +64,11 @@ func (d *Dispatcher) verifier(o algesta.Object) (Writer, error) {
 
 // ownRecord reports whether an object is the bot's own, and in no cluster.
 func ownRecord(o algesta.Object) bool {
-	return o.Group == algesta.FreezeGroup && (o.Kind == algesta.FreezeKind || o.Kind == algesta.BreakGlassKind)
+	return o.Group == algesta.FreezeGroup &&
+		(o.Kind == algesta.FreezeKind || o.Kind == algesta.BreakGlassKind || o.Kind == algesta.SilenceKind)
 }
 
-// ownWriter writes freezes and broken glasses to the store, as another writer writes objects to a cluster.
+// ownWriter writes freezes, silences and broken glasses to the store, as another writer writes objects to a cluster.
 type ownWriter struct {
 	*Dispatcher
 	may []string
@@ -81,30 +82,25 @@ func (w ownWriter) Check(_ context.Context, c algesta.Change) ([]string, error) 
 	return nil, over(c)
 }
 
-// frozenBy is the freeze that a change makes.
-func frozenBy(c algesta.Change) (algesta.Freeze, error) {
-	var content struct {
-		Spec algesta.Freeze `json:"spec"`
-	}
-	if err := json.Unmarshal(c.Content, &content); err != nil {
-		return algesta.Freeze{}, errors.New("a freeze can't be read")
-	}
-	return content.Spec, nil
-}
-
-// over says of a freeze that would have ended before it begins that it forbids nothing: what was asked for waited too long.
+// over says of a freeze or a silence that would have ended before it begins that it does nothing: what was asked for waited too long.
 func over(c algesta.Change) error {
 	if c.Verb != algesta.Create {
 		return nil
 	}
-	z, err := frozenBy(c)
+	z, err := recorded[struct {
+		Until time.Time `json:"until"`
+	}](c)
 	if err != nil || time.Now().Before(z.Until) {
 		return err
 	}
+	kind, done := "freeze", "frozen"
+	if c.Object.Kind == algesta.SilenceKind {
+		kind, done = "silence", "silenced"
+	}
 	return &algesta.Error{
 		Kind:    algesta.ErrInvalid,
-		Message: algesta.Say("That freeze was to end {}, so it's over already.", algesta.AtDay(z.Until)),
-		Hint:    algesta.Say("Nothing was frozen. Ask again, with a later end."),
+		Message: algesta.Say("That {} was to end {}, so it's over already.", kind, algesta.AtDay(z.Until)),
+		Hint:    algesta.Say("Nothing was {}. Ask again, with a later end.", done),
 	}
 }
 
@@ -120,7 +116,7 @@ func (w ownWriter) allow(c algesta.Change) error {
 	return fmt.Errorf("a change of %s is none of the bot's own records", c.Object)
 }
 
-// Apply implements Writer. The freeze holds from its commit on.
+// Apply implements Writer. The freeze or silence holds from its commit on.
 func (w ownWriter) Apply(
 	ctx context.Context, c algesta.Change, _ string, intend func(context.Context, algesta.Intent) error,
 ) (algesta.Written, error) {
@@ -133,16 +129,7 @@ func (w ownWriter) Apply(
 	if err := intend(ctx, algesta.Intent{UID: c.UID}); err != nil {
 		return algesta.Written{}, err
 	}
-	var err error
-	switch {
-	case c.Object.Kind == algesta.BreakGlassKind:
-		err = w.breakGlass(ctx, c)
-	case c.Verb == algesta.Delete:
-		err = w.Store.Update(ctx, func(tx Tx) error { _, err := tx.Thaw(c.UID, time.Now()); return err })
-	default:
-		err = w.freeze(ctx, c)
-	}
-	if err != nil { // whether it was committed is looked up
+	if err := w.write(ctx, c); err != nil { // whether it was committed is looked up
 		return algesta.Written{}, &algesta.Error{
 			Kind: algesta.ErrUncertain, Err: err, Message: algesta.Say("I don't know whether this was stored."),
 		}
@@ -150,9 +137,40 @@ func (w ownWriter) Apply(
 	return algesta.Written{}, nil
 }
 
+// write stores a change, or its end.
+func (w ownWriter) write(ctx context.Context, c algesta.Change) error {
+	silence := c.Object.Kind == algesta.SilenceKind
+	switch {
+	case c.Object.Kind == algesta.BreakGlassKind:
+		return w.breakGlass(ctx, c)
+	case silence && c.Verb == algesta.Delete:
+		return w.Store.Update(ctx, func(tx Tx) error { _, err := tx.EndSilence(c.UID, time.Now()); return err })
+	case silence:
+		z, err := recorded[algesta.Silence](c)
+		if err != nil {
+			return err
+		}
+		return w.Store.Update(ctx, func(tx Tx) error { return tx.Silence(z) })
+	case c.Verb == algesta.Delete:
+		return w.Store.Update(ctx, func(tx Tx) error { _, err := tx.Thaw(c.UID, time.Now()); return err })
+	}
+	return w.freeze(ctx, c)
+}
+
+// recorded is the record in the content of a change.
+func recorded[T any](c algesta.Change) (record T, err error) {
+	var content struct {
+		Spec T `json:"spec"`
+	}
+	if json.Unmarshal(c.Content, &content) != nil {
+		return record, fmt.Errorf("a %s can't be read", strings.ToLower(c.Object.Kind))
+	}
+	return content.Spec, nil
+}
+
 // freeze stores a freeze, plans its end, and says in the requests that wait that they are frozen.
 func (w ownWriter) freeze(ctx context.Context, c algesta.Change) error {
-	z, err := frozenBy(c)
+	z, err := recorded[algesta.Freeze](c)
 	if err != nil {
 		return err
 	}
@@ -217,9 +235,19 @@ func (w ownWriter) Verify(ctx context.Context, c algesta.Change, _ algesta.Execu
 		}
 		return algesta.Verified{Yes: found}, nil
 	}
-	_, ended, found, err := w.Store.FreezeOf(ctx, c.Object.Name)
+	look := func() (ended, found bool, err error) {
+		_, ended, found, err = w.Store.FreezeOf(ctx, c.Object.Name)
+		return ended, found, err
+	}
+	if c.Object.Kind == algesta.SilenceKind {
+		look = func() (ended, found bool, err error) {
+			_, ended, found, err = w.Store.SilenceOf(ctx, c.Object.Name)
+			return ended, found, err
+		}
+	}
+	ended, found, err := look()
 	if err != nil {
-		return algesta.Verified{}, fmt.Errorf("looking for a freeze: %w", err)
+		return algesta.Verified{}, fmt.Errorf("looking for a record: %w", err)
 	}
 	return algesta.Verified{Yes: found && (c.Verb == algesta.Create || ended)}, nil
 }

@@ -110,6 +110,11 @@ type Store interface {
 	LiveAnswer(ctx context.Context, command string) (l algesta.LiveAnswer, found bool, err error)
 	// OpenLiveAnswers is how many answers are followed.
 	OpenLiveAnswers(ctx context.Context) (n int, err error)
+	// Silences are those that nobody ended, as of the last commit: the same slice until one comes or goes, and nobody changes it. The time of
+	// some of them may be up.
+	Silences() *[]algesta.Silence
+	// SilenceOf is the silence that a request made, and whether it was ended before its time; found is false where it made none.
+	SilenceOf(ctx context.Context, request string) (z algesta.Silence, ended, found bool, err error)
 	// Topics are what was posted in a thread of a channel, one for each command, oldest first. thread is the timestamp of its first message.
 	// An About is zero where the record doesn't say what the command was about.
 	Topics(ctx context.Context, channel, thread string) ([]algesta.Topic, error)
@@ -139,6 +144,7 @@ type Tx interface {
 	MessageTx
 	JobTx
 	FreezeTx
+	SilenceTx
 	IncidentTx
 	LiveTx
 	GlassTx
@@ -168,6 +174,8 @@ type IncidentTx interface {
 	SaveIncident(i algesta.Incident) (saved bool, err error)
 	// AppendIncident adds a line to what happened to an incident.
 	AppendIncident(e algesta.IncidentEvent) error
+	// SaveIncidentChannel stores what is told in a channel of an incident. A new one whose channel is known isn't stored.
+	SaveIncidentChannel(c algesta.IncidentChannel) error
 	// SaveAlert stores the latest state of an alert.
 	SaveAlert(a algesta.Alert) error
 }
@@ -239,6 +247,14 @@ type FreezeTx interface {
 	Thaw(id string, at time.Time) (ended bool, err error)
 	// Freezes are those that haven't ended, as this transaction sees them: also one that the process will know of in a moment.
 	Freezes() ([]algesta.Freeze, error)
+}
+
+// SilenceTx keeps what people don't want to be told of.
+type SilenceTx interface {
+	// Silence keeps a silence, once: again it changes nothing.
+	Silence(z algesta.Silence) error
+	// EndSilence ends a silence before its time; ended is false where it had ended before, or there is none.
+	EndSilence(id string, at time.Time) (ended bool, err error)
 }
 
 // JobTx plans work for later.

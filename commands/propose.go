@@ -62,7 +62,7 @@ const mostPast = 50
 
 // input is what a runbook is given: the command, and what became of earlier changes to the same workload.
 func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
-	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Frozen: *d.Store.Frozen()}
+	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Frozen: *d.Store.Frozen(), Silences: *d.Store.Silences()}
 	if c.Runbook == algesta.BreakGlassVerb {
 		in.Glass = d.glassRule(ctx)
 	}

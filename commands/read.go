@@ -23,16 +23,17 @@ func (d *Dispatcher) read(
 			Hint:    algesta.Say("Ask the people who write the policy to name changes in that rule."),
 		}
 	}
+	report, alone, err := algesta.Report{}, false, error(nil)
 	if book.Own {
-		report, err := d.ofMyself(ctx, book, c)
-		if err != nil {
-			return err
-		}
-		return d.reply(ctx, from, c.ID, report, readEntry(c, true)) // it's of what this person may know, and others read the channel, too
+		report, alone, err = d.tellOwn(ctx, book, c)
+	} else {
+		report, err = d.look(ctx, book, c)
 	}
-	report, err := d.look(ctx, book, c)
 	if err != nil {
 		return err
+	}
+	if alone { // others read the channel, too
+		return d.reply(ctx, from, c.ID, report, readEntry(c, true))
 	}
 	if book.Name == "status" {
 		report.Body = append(report.Body, d.frozenHere(c.Target)...)

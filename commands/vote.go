@@ -23,7 +23,7 @@ func (d *Dispatcher) vote(ctx context.Context, in algesta.Invocation) (err error
 		return err
 	}
 	if in.Vote.Action == algesta.Run {
-		return d.runOffer(ctx, in, actor, "")
+		return d.runOffer(ctx, in, actor, d.Redact(in.Vote.Reason))
 	}
 	if in.Vote.Action == algesta.Stop {
 		return d.stopLive(ctx, in, actor)

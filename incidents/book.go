@@ -56,7 +56,25 @@ type Book struct {
 	moved   map[string]bool
 	carded  map[string]time.Time // when a channel got its last new card
 	healed  int
-	held    int
+	// silences are those that people asked for.
+	silences []algesta.Silence
+	queued   map[waitingKey]queued
+	back     map[[2]string]*heldBack // by place, as of its last closer look
+}
+
+// heldBack counts causes that nobody is told of yet.
+type heldBack struct {
+	held   int // they wait for their channel's next card
+	silent int // they wait for the end of a silence
+}
+
+// heldBack is the sum of all places.
+func (b *Book) heldBack() (sum heldBack) {
+	for _, one := range b.back {
+		sum.held += one.held
+		sum.silent += one.silent
+	}
+	return sum
 }
 
 // waitingKey is a signal of a place.
@@ -71,7 +89,7 @@ func NewBook(cfg Config, stored []algesta.Incident) *Book {
 	b := &Book{
 		cfg: cfg, waiting: map[waitingKey]time.Time{}, tried: map[waitingKey]time.Time{}, all: map[string]algesta.Incident{},
 		checked: map[string]time.Time{},
-		moved:   map[string]bool{}, carded: map[string]time.Time{},
+		moved:   map[string]bool{}, carded: map[string]time.Time{}, back: map[[2]string]*heldBack{}, queued: map[waitingKey]queued{},
 	}
 	for _, i := range stored {
 		b.Stored(i)
@@ -124,18 +142,22 @@ func (b *Book) See(now time.Time, g Glance) Work {
 		if i.About.Cluster != g.Place.Cluster {
 			continue
 		}
-		if b.follow(&i, g, now) {
+		if b.follow(&i, g, now) || b.silenceMoved(i, now) {
 			b.all[i.ID], b.moved[i.ID] = i, true
 		}
 		if i.About.Namespace == g.Place.Namespace && b.due(i, now) {
 			w.Due = append(w.Due, i.ID)
 		}
 	}
+	if len(g.Signals) == 0 {
+		delete(b.back, [2]string{g.Place.Cluster, g.Place.Namespace})
+	}
 	for _, s := range g.Signals {
 		key := keyOf(g.Place, s)
 		if b.told(g.Place, s) {
 			delete(b.waiting, key)
 			delete(b.tried, key)
+			delete(b.queued, key)
 			continue
 		}
 		first, known := b.waiting[key]
@@ -185,6 +207,7 @@ func (b *Book) heal(g Glance) {
 		if !seen[key] {
 			delete(b.waiting, key)
 			delete(b.tried, key)
+			delete(b.queued, key)
 			b.healed++
 		}
 	}

@@ -267,11 +267,18 @@ func TestAStormIsOneCardAMinute(t *testing.T) {
 	r.lasts(32*time.Second, storm, look)
 	require.Equal(t, 1, r.cards)
 	require.Equal(t, "service-33", r.only(t).About.Service)
-	require.Equal(t, 49, r.held)
+	require.Equal(t, 49, r.heldBack().held)
+	require.Contains(
+		t, text(Card(r.only(t), Past{})), "49 more causes wait for their cards: service-00, service-01, service-02 and 46 more",
+		"whoever reads the first card knows of the storm",
+	)
 	r.lasts(59*time.Second, storm, look)
 	require.LessOrEqual(t, r.cards, 2)
 	r.lasts(80*time.Minute, storm, look)
 	require.Equal(t, 50, r.cards, "nothing is lost")
+	for _, i := range r.all {
+		require.Empty(t, i.Waiting)
+	}
 	require.Zero(t, r.replies)
 }
 

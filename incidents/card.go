@@ -39,6 +39,12 @@ func Card(i algesta.Incident, past Past) algesta.Report {
 		if i.Unchecked != "" {
 			add(algesta.Say("⚠ I can't tell whether it's over. {}", algesta.Dated(i.Unchecked)))
 		}
+		if z := i.Silence; z != nil {
+			add(algesta.Say("Silent until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), z.Reason))
+		}
+		if i.Waiting != "" {
+			add(algesta.Say("{}", i.Waiting))
+		}
 		add(next(i))
 		r.Buttons = i.Buttons
 	}

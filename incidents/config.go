@@ -3,6 +3,7 @@ package incidents
 import (
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"time"
@@ -83,6 +84,10 @@ type Config struct {
 	Rules  map[string]RuleSetting
 	// Routes are asked in their order; the first that fits has the incident. Where none fits it isn't reported.
 	Routes []Route
+	// Channels are those that people make for incidents.
+	Channels ChannelConfig
+	// Maintenance are the times in which nobody is told of new incidents.
+	Maintenance []Maintenance
 }
 
 // On reports whether anything is reported at all.
@@ -109,6 +114,21 @@ func (c Config) Validate(environments []string) error {
 	}
 	for i, r := range c.Routes {
 		problems = append(problems, r.validate(i+1, environments))
+	}
+	if _, err := path.Match(c.Channels.Pattern, ""); err != nil || c.Channels.Pattern == "*" {
+		problems = append(problems, fmt.Errorf("incidents.channels: %q is no pattern of names: write one such as inc-*", c.Channels.Pattern))
+	}
+	for _, e := range c.Channels.Environments {
+		if !slices.Contains(environments, e) {
+			problems = append(problems, fmt.Errorf("incidents.channels: there is no environment %q%s", e, meant(e, environments)))
+		}
+	}
+	for i, m := range c.Maintenance {
+		for _, e := range m.Environments {
+			if !slices.Contains(environments, e) {
+				problems = append(problems, fmt.Errorf("incidents: maintenance %d: there is no environment %q%s", i+1, e, meant(e, environments)))
+			}
+		}
 	}
 	return errors.Join(problems...)
 }

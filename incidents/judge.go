@@ -44,6 +44,7 @@ type draft struct {
 	glance  Glance
 	look    func(algesta.Signal) Found
 	changes []*Change
+	back    heldBack
 }
 
 // Judge decides what the diagnosis means: which incidents begin, change, end or come back. look says what was found about a signal; where
@@ -59,8 +60,12 @@ func (b *Book) Judge(now time.Time, w Work, look func(algesta.Signal) Found) []C
 		}
 		return f
 	}}
-	b.held = 0
+	at := w.Glance.Place
+	b.back[[2]string{at.Cluster, at.Namespace}] = &d.back
 	for _, id := range w.Due {
+		if b.all[id].State != algesta.IncidentOpen { // another place's check was quicker
+			continue
+		}
 		d.recheck(b.all[id])
 		b.checked[id] = now
 	}
@@ -69,8 +74,12 @@ func (b *Book) Judge(now time.Time, w Work, look func(algesta.Signal) Found) []C
 		return cmp.Compare(rank(d.found(x).Cause.Severity), rank(d.found(y).Cause.Severity))
 	})
 	for _, s := range ready {
+		if b.told(at, s) {
+			continue
+		}
 		d.admit(s)
 	}
+	d.summarize()
 	out := make([]Change, len(d.changes))
 	for n, c := range d.changes {
 		out[n] = *c
@@ -150,6 +159,14 @@ func (d *draft) admit(s algesta.Signal) {
 			return
 		}
 	}
+	about := f.About
+	if about.Cluster == "" {
+		about = d.glance.Place
+	}
+	if _, silent := d.silence(algesta.Incident{About: about}, d.now); silent {
+		d.back.silent++
+		return // it goes on waiting, and is told when the silence is over, if it lasts
+	}
 	earlier := d.before(d.glance.Place, f.Key)
 	if len(earlier) > 0 && d.now.Sub(earlier[0].ResolvedAt) <= reopenWithin(earlier[0].Nth) {
 		d.reopen(earlier[0], s, f)
@@ -175,9 +192,11 @@ func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
 		}
 	}
 	if !last.IsZero() && d.now.Sub(last) < onePer {
-		d.held++
+		d.back.held++
+		d.queue(s, channel, about, f.Cause.Severity)
 		return // it stays pending; the worst of those that wait is the next
 	}
+	delete(d.queued, keyOf(d.glance.Place, s))
 	i := algesta.Incident{
 		ID: algesta.NewIncidentID(), Key: f.Key, State: algesta.IncidentOpen, About: about, Channel: channel,
 		Signals: []algesta.Signal{s}, Cause: f.Cause, Unchecked: f.Unknown, OpenedAt: d.now, Nth: len(earlier) + 1,
@@ -208,6 +227,7 @@ func (d *draft) reopen(i algesta.Incident, s algesta.Signal, f Found) {
 
 // recheck checks an open incident again.
 func (d *draft) recheck(i algesta.Incident) {
+	i = d.quiet(i)
 	if quiet, ok := quietSince(i); ok {
 		d.mayEnd(i, quiet)
 		return
@@ -284,7 +304,7 @@ func (d *draft) otherCause(i algesta.Incident, f Found) {
 
 // note replies, but not forever.
 func (d *draft) note(c *Change, tone algesta.Tone, said algesta.Text) {
-	if c.Incident.Notes >= mostNotes {
+	if _, silent := d.silence(c.Incident, d.now); silent || c.Incident.Notes >= mostNotes {
 		return
 	}
 	c.Incident.Notes++
@@ -322,7 +342,8 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 	i.State, i.ResolvedAt = algesta.IncidentResolved, quiet
 	c := d.change(i)
 	c.event(d.now, "resolved", "after "+words.Span(lasted(i)))
-	if i.Reopened == 0 && i.Nth <= 3 { // the card shows how often it was there this week
+	_, silent := d.silence(i, d.now)
+	if i.Reopened == 0 && i.Nth <= 3 && !silent { // the card shows how often it was there this week
 		c.Incident.Notes++
 		c.NoteTone = algesta.Good
 		c.Note = algesta.Say("Resolved after {}.", words.Span(lasted(i)))

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/sourcegraph/conc"
 	"go.uber.org/zap"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -45,6 +47,10 @@ type Records interface {
 	Offer(ctx context.Context, id string) (algesta.Offer, bool, error)
 	CardOf(ctx context.Context, command string) (channel, ts string, err error)
 	Alerts(ctx context.Context, since time.Time, most int) ([]algesta.Alert, error)
+	Ended(ctx context.Context, most int) ([]algesta.Request, error)
+	IncidentChannels(ctx context.Context) ([]algesta.IncidentChannel, error)
+	Silences() *[]algesta.Silence
+	SilenceOf(ctx context.Context, request string) (z algesta.Silence, ended, found bool, err error)
 }
 
 // Watched reads a place cheaply, from caches where there are some.
@@ -58,6 +64,8 @@ type Catalog interface {
 	Places
 	// Places are the environments, each with its cluster and namespace.
 	Places() []algesta.Target
+	// Known are the services that are known so far.
+	Known() []algesta.Target
 }
 
 // Parts are what a Keeper works with; all but Link are required.
@@ -72,6 +80,10 @@ type Parts struct {
 	Link func(ctx context.Context, channel, ts string) string
 	// Public reports whether everybody of the workspace may read a channel; nil and what isn't known are no.
 	Public func(ctx context.Context, channel string) bool
+	// Rooms act in the channels that people make for incidents; nil tells nothing there.
+	Rooms Rooms
+	// Remote is the Alertmanager in which silences are made, too; nil for none.
+	Remote *Remote
 	Log    *zap.Logger
 	Panics *algesta.Panics
 }
@@ -79,31 +91,38 @@ type Parts struct {
 // Keeper watches the places and keeps the cards of their incidents true.
 type Keeper struct {
 	Parts
-	cfg     Config
+	cfg Config
+	// mu guards the book and what follows from it: places are checked at the same time, and judged one after the other.
+	mu      sync.Mutex
 	book    *Book
-	refused map[string]string // the places where the policy gives the rule nothing, with why
+	busy    map[[2]string]bool // the places that are being checked
+	refused map[string]string  // the places where the policy gives the rule nothing, with why
 	stats   stats
 	alerts  alerts
 }
 
-type stats struct{ open, healed, held, failed atomic.Int64 }
+type stats struct{ open, healed, held, silent, failed atomic.Int64 }
 
 // Stats are the figures of a keeper.
 type Stats struct {
 	Open   int64 // incidents now
 	Healed int64 // what was over before it was reported
 	Held   int64 // causes that wait for their channel's next card
+	Silent int64 // causes that wait for the end of a silence
 	Failed int64 // looks and posts that ended with an error
 }
 
 // New makes a keeper; Run makes it work.
 func New(cfg Config, p Parts) *Keeper {
-	return &Keeper{Parts: p, cfg: cfg, refused: map[string]string{}}
+	return &Keeper{Parts: p, cfg: cfg, refused: map[string]string{}, busy: map[[2]string]bool{}}
 }
 
 // Stats may be called at any time.
 func (k *Keeper) Stats() Stats {
-	return Stats{Open: k.stats.open.Load(), Healed: k.stats.healed.Load(), Held: k.stats.held.Load(), Failed: k.stats.failed.Load()}
+	return Stats{
+		Open: k.stats.open.Load(), Healed: k.stats.healed.Load(), Held: k.stats.held.Load(), Silent: k.stats.silent.Load(),
+		Failed: k.stats.failed.Load(),
+	}
 }
 
 // Run watches until ctx ends. What the store remembers is taken over first, as often as it takes.
@@ -113,8 +132,16 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var work conc.WaitGroup
+	defer work.Wait()
+	if k.Remote != nil {
+		work.Go(func() { k.syncSilences(ctx) })
+	}
+	if k.Rooms != nil && k.cfg.Channels.Pattern != "" {
+		work.Go(func() { k.keepChannels(ctx) })
+	}
 	for {
-		k.guarded(func() { k.round(ctx) })
+		k.guarded(func() { k.round(ctx, &work) })
 		select {
 		case <-ctx.Done():
 			return
@@ -131,8 +158,10 @@ func (k *Keeper) guarded(work func()) {
 	}
 }
 
-// round checks every place once.
-func (k *Keeper) round(ctx context.Context) {
+// round begins to check every place that isn't being checked still: a cluster that is slow delays nobody else's card.
+func (k *Keeper) round(ctx context.Context, work *conc.WaitGroup) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.book == nil {
 		stored, err := k.Records.Incidents(ctx, time.Now().Add(-week), mostRemembered)
 		if err != nil {
@@ -141,18 +170,26 @@ func (k *Keeper) round(ctx context.Context) {
 		}
 		k.book = NewBook(k.cfg, stored)
 	}
+	k.book.Silence(*k.Records.Silences())
 	seen := map[[2]string]bool{}
 	for _, place := range k.Catalog.Places() {
 		at := [2]string{place.Cluster, place.Namespace}
-		if seen[at] || ctx.Err() != nil {
+		if seen[at] || k.busy[at] || ctx.Err() != nil {
 			continue
 		}
-		seen[at] = true
-		k.guarded(func() { k.place(ctx, place) })
+		seen[at], k.busy[at] = true, true
+		work.Go(func() {
+			k.guarded(func() { k.place(ctx, place) })
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			delete(k.busy, at)
+		})
 	}
 	k.stats.open.Store(int64(len(k.book.Open())))
 	k.stats.healed.Store(int64(k.book.healed))
-	k.stats.held.Store(int64(k.book.held))
+	back := k.book.heldBack()
+	k.stats.held.Store(int64(back.held))
+	k.stats.silent.Store(int64(back.silent))
 }
 
 // place checks a place once and does what follows from it.
@@ -166,11 +203,15 @@ func (k *Keeper) place(ctx context.Context, place algesta.Target) {
 	if why != "" {
 		unchecked[Alertmanager] = why
 	}
+	k.mu.Lock()
 	w := k.book.See(time.Now(), Glance{Place: place, Signals: signals, Nodes: nodes, Unchecked: unchecked})
+	k.mu.Unlock()
 	if w.Empty() {
 		return
 	}
 	look, err := k.look(ctx, place)
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if err != nil {
 		k.refuse(ctx, place, err)
 		return

@@ -38,6 +38,9 @@ type town struct {
 	quicker   bool // another process stores first, once
 	alerts    map[string]algesta.Alert
 	last      *algesta.Request // the last change of whatever is asked about
+	silences  []algesta.Silence
+	channels  map[string]algesta.IncidentChannel
+	rooms     *rooms
 	keeper    *Keeper
 }
 
@@ -192,7 +195,14 @@ func (w *town) Offer(context.Context, string) (algesta.Offer, bool, error) {
 }
 
 // CardOf implements Records.
-func (w *town) CardOf(context.Context, string) (channel, ts string, err error) { return "", "", nil }
+func (w *town) CardOf(_ context.Context, id string) (channel, ts string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c, ok := w.channels[id]; ok && len(w.posts[algesta.CardPost]) > 0 {
+		return c.Channel, "1.1", nil
+	}
+	return "", "", nil
+}
 
 // Alerts implements Records.
 func (w *town) Alerts(context.Context, time.Time, int) ([]algesta.Alert, error) {
@@ -203,6 +213,45 @@ func (w *town) Alerts(context.Context, time.Time, int) ([]algesta.Alert, error) 
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// Ended implements Records.
+func (w *town) Ended(context.Context, int) ([]algesta.Request, error) { return nil, nil }
+
+// IncidentChannels implements Records.
+func (w *town) IncidentChannels(context.Context) ([]algesta.IncidentChannel, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Collect(maps.Values(w.channels)), func(c algesta.IncidentChannel) bool { return c.Over }), nil
+}
+
+// SaveIncidentChannel implements commands.Tx.
+func (t townTx) SaveIncidentChannel(c algesta.IncidentChannel) error {
+	for _, known := range t.town.channels {
+		if known.Channel == c.Channel && known.ID != c.ID {
+			return nil
+		}
+	}
+	t.town.channels[c.ID] = c
+	return nil
+}
+
+// Known implements Catalog.
+func (w *town) Known() []algesta.Target {
+	return []algesta.Target{w.Called("aks", "production", "ms-orders"), w.Called("aks", "production", "ms-orders-export")}
+}
+
+// Silences implements Records.
+func (w *town) Silences() *[]algesta.Silence {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := slices.Clone(w.silences)
+	return &all
+}
+
+// SilenceOf implements Records.
+func (w *town) SilenceOf(context.Context, string) (z algesta.Silence, ended, found bool, err error) {
+	return z, false, false, nil
 }
 
 // update implements Parts.Update.
@@ -282,9 +331,15 @@ func watches(t *testing.T, w *town) (stop func()) {
 	t.Helper()
 	if w.incidents == nil {
 		w.incidents, w.posts = map[string]algesta.Incident{}, map[algesta.PostKind][]algesta.Report{}
-		w.alerts = map[string]algesta.Alert{}
+		w.alerts, w.channels = map[string]algesta.Alert{}, map[string]algesta.IncidentChannel{}
 	}
-	k := New(quick, Parts{Asker: w, Records: w, Update: w.update, Watched: w, Catalog: w, Log: zap.NewNop(), Panics: &algesta.Panics{}})
+	cfg := quick
+	cfg.Channels = ChannelConfig{Pattern: "inc-*"}
+	p := Parts{Asker: w, Records: w, Update: w.update, Watched: w, Catalog: w, Log: zap.NewNop(), Panics: &algesta.Panics{}}
+	if w.rooms != nil {
+		p.Rooms = w.rooms
+	}
+	k := New(cfg, p)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); k.Run(ctx) }()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/commands"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // store stores a change of an incident and what is posted about it, in one transaction, and takes it over.
@@ -82,23 +83,46 @@ func write(tx commands.Tx, i algesta.Incident, past Past, c Change) error {
 	return nil
 }
 
-// propose makes the button of the next step, once for each step.
+// propose makes the buttons of the next step and of a snooze, once for each step.
 func propose(tx commands.Tx, i *algesta.Incident) error {
-	step := i.Cause.Runbook + " " + i.About.Name
-	if i.Cause.Runbook == "" || i.State != algesta.IncidentOpen {
+	if i.State != algesta.IncidentOpen {
 		i.Buttons, i.ButtonFor = nil, ""
 		return nil
+	}
+	var proposed []algesta.Button
+	if i.Cause.Runbook != "" {
+		label := map[string]string{"rollback": "Roll back", "restart": "Restart"}[i.Cause.Runbook]
+		proposed = append(proposed, algesta.Button{Label: label, Offer: &algesta.Offer{Runbook: i.Cause.Runbook, Target: i.About}})
+	}
+	step := i.Cause.Runbook + " " + i.About.Name
+	if i.Silence == nil && i.Nth > 0 { // what is shown in a channel may be no incident
+		step += " snooze"
+		proposed = append(proposed, snoozeButton(*i))
 	}
 	if i.ButtonFor == step {
 		return nil
 	}
-	label := map[string]string{"rollback": "Roll back", "restart": "Restart"}[i.Cause.Runbook]
-	buttons, err := commands.StoreOffers(tx, []algesta.Button{
-		{Label: label, Offer: &algesta.Offer{Runbook: i.Cause.Runbook, Target: i.About}},
-	})
+	buttons, err := commands.StoreOffers(tx, proposed)
 	if err != nil {
 		return err
 	}
 	i.Buttons, i.ButtonFor = buttons, step
 	return nil
+}
+
+// snoozeFor is how long the button of a card snoozes.
+const snoozeFor = "1h"
+
+// snoozeButton asks why, and then proposes what "snooze" does when it is typed.
+func snoozeButton(i algesta.Incident) algesta.Button {
+	about := i.About
+	if about.Service == "" {
+		about.Object = "namespace"
+	}
+	return algesta.Button{
+		Label: "Snooze 1 h", AskReason: true,
+		Offer: &algesta.Offer{
+			Runbook: "snooze", Target: about, Args: algesta.Args{runbooks.IncidentArg.Name: i.ID, "until": snoozeFor},
+		},
+	}
 }

@@ -139,6 +139,9 @@ func TestADiagnosisFollowsNoCauseThatItsChannelMayNotBeTold(t *testing.T) {
 // environments are a Catalog without services.
 type environments []algesta.Target
 
+// Known implements Catalog.
+func (environments) Known() []algesta.Target { return nil }
+
 func (e environments) Places() []algesta.Target                     { return e }
 func (e environments) Called(string, string, string) algesta.Target { return algesta.Target{} }
 

@@ -12,9 +12,9 @@ func doing(verb string) string {
 	switch verb {
 	case "rollback":
 		return "roll back"
-	case "restart", "scale", "deploy", "pause", "resume", "diagnose", "freeze", "unfreeze":
+	case "restart", "scale", "deploy", "pause", "resume", "diagnose", "freeze", "unfreeze", "silence":
 		return verb
-	case "status", "history", "pods", "logs", "events":
+	case "status", "history", "pods", "logs", "events", "incidents":
 		return "see the " + verb
 	}
 	return "use " + verb

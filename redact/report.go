@@ -61,9 +61,15 @@ func (r *Redactor) Incident(i algesta.Incident) algesta.Incident {
 		i.Signals[n].Says = r.String(i.Signals[n].Says)
 	}
 	for _, s := range []*string{
-		&i.Cause.What, &i.Cause.Sentence, &i.Cause.Impact, &i.Cause.Change, &i.Cause.Next, &i.Cause.Command, &i.Unchecked, &i.Recent, &i.Ended,
+		&i.Cause.What, &i.Cause.Sentence, &i.Cause.Impact, &i.Cause.Change, &i.Cause.Next, &i.Cause.Command, &i.Unchecked, &i.Recent,
+		&i.Ended, &i.Waiting,
 	} {
 		*s = r.String(*s)
+	}
+	if i.Silence != nil {
+		z := *i.Silence
+		z.Reason = r.String(z.Reason)
+		i.Silence = &z
 	}
 	i.Buttons = r.Report(algesta.Report{Buttons: i.Buttons}).Buttons
 	return i

@@ -36,6 +36,8 @@ type Input struct {
 	Frozen []algesta.Freeze
 	// Glass is what the policy says about changes that can't wait for an approval.
 	Glass GlassRule
+	// Silences are the silences that nobody ended; the time of some may be up.
+	Silences []algesta.Silence
 	// Approval says that the policy asks for someone's yes to this command.
 	Approval bool
 }
@@ -64,6 +66,9 @@ type Runbook struct {
 	// Own says that the command is about the bot's own records. The room that keeps them answers or writes it, and no cluster is asked: it
 	// needs no rights there.
 	Own bool
+	// Incident says that the command is about an incident: its argument names one, and may be left out in the thread of its card. The target
+	// is what the incident is about.
+	Incident bool
 
 	// Ends is how a command ends once its change is written. It is set where Plan is.
 	Ends Ending

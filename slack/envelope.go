@@ -49,6 +49,8 @@ type received struct {
 	Message   string // the timestamp of the message with the button
 	// Moved is set where Slack gave a channel another ID: there is no invocation then.
 	Moved *moved
+	// Channel is set where a channel has a name now, or has the bot in it: there is no invocation then.
+	Channel *channelNews
 	// Form is set where a form is asked for, filled in further or sent; Trigger opens one within 3 s.
 	Form *formEvent
 	// Home says that someone opened the Home tab; the invocation says who, and where their direct messages are.
@@ -155,6 +157,23 @@ func (r reader) event(f frame, now time.Time) (received, error) {
 	e := p.Event
 	if e.Type == "channel_id_changed" && e.OldChannel != "" && e.NewChannel != "" {
 		return received{Moved: &moved{from: e.OldChannel, to: e.NewChannel}}, nil
+	}
+	switch e.Type {
+	case "channel_created", "channel_rename", "group_rename":
+		var c struct {
+			ID   string `json:"id"`
+			Name string `json:"name"`
+		}
+		if json.Unmarshal(e.Channel, &c) != nil || c.ID == "" || c.Name == "" {
+			return received{}, errors.New("reading event: the channel's ID or name is missing")
+		}
+		return received{Channel: &channelNews{id: c.ID, name: c.Name}}, nil
+	case "member_joined_channel":
+		var channel string
+		if json.Unmarshal(e.Channel, &channel) != nil || channel == "" || e.User != r.bot {
+			return received{}, fmt.Errorf("someone else joined a channel: %w", errIgnored)
+		}
+		return received{Channel: &channelNews{id: channel}}, nil
 	}
 	if e.Type == "app_home_opened" {
 		return r.homeOpened(p, now)

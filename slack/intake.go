@@ -72,6 +72,15 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 		}
 		l.log.Info("a channel has another ID", zap.String("from", in.Moved.from), zap.String("to", in.Moved.to))
 		return nil, true
+	case in.Channel != nil && l.channels == nil:
+		return nil, true
+	case in.Channel != nil:
+		if err := l.channels.Channel(ctx, in.Channel.id, in.Channel.name); err != nil {
+			l.count(func(s *Stats) { s.Dropped++ })
+			l.log.Error("envelope left unacknowledged", zap.String("type", f.Type), zap.Error(err))
+			return nil, false
+		}
+		return nil, true
 	case in.AskReason:
 		l.dialog(ctx, in)
 		return nil, true

@@ -62,6 +62,8 @@ type listener struct {
 	log   *zap.Logger
 	read  reader
 	forms Forms // nil opens none
+	// channels is told of channels; nil is not.
+	channels Channels
 
 	redactor  *redact.Redactor // of what a form says
 	homes     homes

@@ -22,6 +22,7 @@ func (s *Store) Moved(ctx context.Context, from, to string) error {
 			`UPDATE incidents SET body = json_set(body, '$.channel', ?2), version = version + 1 WHERE body ->> 'channel' = ?1`,
 			`UPDATE live_answers SET body = json_set(body, '$.command.channel', ?2), version = version + 1
 				WHERE ended_at = 0 AND body ->> '$.command.channel' = ?1`,
+			`UPDATE OR IGNORE incident_channels SET channel = ?2, body = json_set(body, '$.channel', ?2) WHERE channel = ?1`,
 			`UPDATE inbox SET envelope = json_set(envelope, '$.channel', ?2) WHERE done_at = 0 AND envelope ->> 'channel' = ?1`,
 		} {
 			if err := t.exec("moving a channel", q, from, to); err != nil {

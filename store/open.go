@@ -48,6 +48,7 @@ type Store struct {
 	jobs     *jobs
 	frozen   atomic.Pointer[[]algesta.Freeze]
 	broken   atomic.Pointer[[]algesta.BreakGlass]
+	silences atomic.Pointer[[]algesta.Silence]
 	earlier  int64 // the last envelope of the process before
 	close    sync.Once
 }
@@ -114,6 +115,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 	}
 	s.read = newStatements(read)
 	if err := errors.Join(s.loadFreezes(ctx), s.loadGlass(ctx)); err != nil {
+		return err
+	}
+	if err := s.loadSilences(ctx); err != nil {
 		return err
 	}
 	if s.jobs, err = newJobs(s); err != nil {

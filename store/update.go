@@ -24,6 +24,8 @@ type effects struct {
 	wakeups []wakeup
 	frozen  *[]algesta.Freeze // the freezes that haven't ended; nil where they are as before
 	broken  *[]algesta.BreakGlass
+	// silences are those that nobody ended; nil where they are as before.
+	silences *[]algesta.Silence
 }
 
 func (e *effects) add(more effects) {
@@ -34,6 +36,9 @@ func (e *effects) add(more effects) {
 	}
 	if more.broken != nil {
 		e.broken = more.broken
+	}
+	if more.silences != nil {
+		e.silences = more.silences
 	}
 }
 
@@ -107,6 +112,9 @@ func (s *Store) announce(news effects) {
 	}
 	if news.broken != nil {
 		s.broken.Store(news.broken)
+	}
+	if news.silences != nil {
+		s.silences.Store(news.silences)
 	}
 	if news.outbox {
 		s.outbox.wake()

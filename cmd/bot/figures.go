@@ -35,6 +35,7 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 		"algesta_panics_total":           func() float64 { return float64(r.panics.Total()) },
 		"algesta_incidents_open":         func() float64 { return float64(r.incidents.Stats().Open) },
 		"algesta_incidents_waiting":      func() float64 { return float64(r.incidents.Stats().Held) },
+		"algesta_incidents_silent":       func() float64 { return float64(r.incidents.Stats().Silent) },
 		"algesta_incidents_healed_total": func() float64 { return float64(r.incidents.Stats().Healed) },
 		"algesta_incidents_errors_total": func() float64 { return float64(r.incidents.Stats().Failed) },
 		"algesta_alerts_accepted_total":  func() float64 { return float64(r.received().Accepted) },

@@ -90,6 +90,12 @@ func (t hidingTx) SaveIncident(i algesta.Incident) (bool, error) {
 	return t.tx.SaveIncident(t.redactor.Incident(i))
 }
 
+// SaveIncidentChannel implements commands.IncidentTx.
+func (t hidingTx) SaveIncidentChannel(c algesta.IncidentChannel) error {
+	c.Shows = t.redactor.Incident(c.Shows)
+	return t.tx.SaveIncidentChannel(c)
+}
+
 // SaveAlert implements commands.IncidentTx.
 func (t hidingTx) SaveAlert(a algesta.Alert) error {
 	a.Says = t.redactor.String(a.Says)
@@ -292,3 +298,12 @@ func (t hidingTx) BreakGlass(b algesta.BreakGlass) error {
 
 // EndGlass implements commands.GlassTx: it stores no text.
 func (t hidingTx) EndGlass(id string, at time.Time) (bool, error) { return t.tx.EndGlass(id, at) }
+
+// Silence implements commands.SilenceTx.
+func (t hidingTx) Silence(z algesta.Silence) error {
+	z.Reason = t.redactor.String(z.Reason)
+	return t.tx.Silence(z)
+}
+
+// EndSilence implements commands.SilenceTx: it stores no text.
+func (t hidingTx) EndSilence(id string, at time.Time) (bool, error) { return t.tx.EndSilence(id, at) }

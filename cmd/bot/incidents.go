@@ -23,12 +23,18 @@ const placeAge = 10 * time.Minute
 
 // keeper makes what watches the environments of the configuration and reports incidents where it says so.
 func (r *rooms) keeper(d commands.Directory) *incidents.Keeper {
+	var remote *incidents.Remote
+	if r.cfg.Alertmanager.API != "" {
+		remote = &incidents.Remote{URL: r.cfg.Alertmanager.API, Client: &http.Client{
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}}
+	}
 	return incidents.New(r.cfg.Incidents, incidents.Parts{
 		Asker: r.dispatcher, Records: r.store, Update: storeFor{r.store, r.redactor}.Update, Watched: r.clusters,
 		Catalog: places{r.catalog, r.cfg.Environments}, Link: d.Link, Public: func(ctx context.Context, channel string) bool {
 			place, err := d.Place(ctx, channel, placeAge)
 			return err == nil && place.Public
-		}, Log: r.log.Named("incidents"), Panics: r.panics,
+		}, Rooms: r.channels, Remote: remote, Log: r.log.Named("incidents"), Panics: r.panics,
 	})
 }
 
@@ -56,6 +62,9 @@ func (p places) Called(cluster, namespace, deployment string) algesta.Target {
 	}
 	return algesta.Target{}
 }
+
+// Known are the services that are known so far.
+func (p places) Known() []algesta.Target { return p.catalog.Known(context.Background()) }
 
 // Places are the environments in the order of the configuration.
 func (p places) Places() []algesta.Target {

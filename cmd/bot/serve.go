@@ -56,6 +56,7 @@ func serveCommand() *cobra.Command {
 
 // rooms are the parts of a running bot that both transports share.
 type rooms struct {
+	channels   incidents.Rooms // where the transport has channels; nil in a terminal
 	cfg        Config
 	log        *zap.Logger
 	policy     *policyFile
@@ -188,6 +189,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 		return err
 	}
 	r.connection = sockets(transport)
+	r.channels = transport
 	if err := r.dispatch(transport); err != nil {
 		return err
 	}
@@ -197,6 +199,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 			return r.dispatcher.AboutPolicy(ctx, admins, id, failed)
 		}
 	}
+	transport.SetChannels(r.incidents)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", cfg.Listen, err)

@@ -179,7 +179,9 @@ func TestTheWebhookOfTheBinary(t *testing.T) {
 		require.Equal(t, http.StatusOK, status)
 	}
 	i := w.incident()
-	i.becomes("api-gateway in production is degraded: Alert “SlowAnswers” says: “It answers slowly.”", "seen by alertmanager", "Cause: not found yet")
+	i.becomes(
+		"api-gateway in production is degraded: Alert “SlowAnswers” says: “It answers slowly.”", "seen by alertmanager", "Cause: not found yet",
+	)
 	status, _ := w.posts(http.MethodPost, bearer, webhookBody(t, w.about("resolved", deployment, begin)))
 	require.Equal(t, http.StatusOK, status)
 	i.becomes("✅ api-gateway in production is healthy again", "Resolved after ")

@@ -28,10 +28,14 @@ func TestTheManifestAsksOnlyForWhatIsBuilt(t *testing.T) {
 	require.Len(t, m.Features.SlashCommands, 1)
 	require.True(t, m.Features.SlashCommands[0].ShouldEscape)
 	needs := map[string]string{
-		"app_mention":        "app_mentions:read",
-		"message.im":         "im:history",
-		"message.mpim":       "mpim:history",
-		"channel_id_changed": "channels:history",
+		"app_mention":           "app_mentions:read",
+		"message.im":            "im:history",
+		"message.mpim":          "mpim:history",
+		"channel_id_changed":    "channels:history",
+		"channel_created":       "channels:read",
+		"channel_rename":        "channels:read",
+		"group_rename":          "groups:read",
+		"member_joined_channel": "channels:read",
 	}
 	for _, event := range m.Settings.Events.Bot {
 		if event == "app_home_opened" { // no scope, but the tab

@@ -53,6 +53,7 @@ type conversation struct {
 	members           []string
 	messages          []*Message // replies and ephemerals too, by time
 	created           time.Time
+	pins              []string // timestamps
 }
 
 func (c *conversation) has(user string) bool { return slices.Contains(c.members, user) }

@@ -81,6 +81,7 @@ var promises = map[string]func(*testing.T, Open){
 	"AFollowedAnswerIsNotOverwrittenByWhoeverIsLate":      testAFollowedAnswerIsNotOverwrittenByWhoeverIsLate,
 	"AFollowedAnswerWithoutAJobGetsOne":                   testAFollowedAnswerWithoutAJobGetsOne,
 	"AFollowedAnswerMovesWithItsChannel":                  testAFollowedAnswerMovesWithItsChannel,
+	"ASilenceSurvivesARestartAndEndsOnce":                 testASilenceSurvivesARestartAndEndsOnce,
 	"AnInvocationArrivesOnce":                             testAnInvocationArrivesOnce,
 	"ADialogSentAgainWithSomethingElseIsTold":             testADialogSentAgainWithSomethingElseIsTold,
 	"AnInvocationNeedsAKey":                               testAnInvocationNeedsAKey,

@@ -1,0 +1,276 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands/grammar"
+	"github.com/3astronautas/algesta/runbooks"
+	"github.com/3astronautas/algesta/words"
+)
+
+// The bounds of what is told of incidents.
+const (
+	incidentsBack      = 7 * 24 * time.Hour
+	mostIncidentsRead  = 1_000
+	mostIncidentsShown = 20 // of those that are open, and of those that are over
+	mostIncidentEvents = 30
+)
+
+// ofIncident is what a command about an incident is about, with the arguments that name it: the ID was typed, or the command stands in the
+// thread of its card.
+func (d *Dispatcher) ofIncident(
+	ctx context.Context, actor algesta.Actor, p grammar.Parsed, where thread,
+) (algesta.Target, algesta.Args, error) {
+	id := strings.ToLower(p.Args.String(runbooks.IncidentArg.Name))
+	for _, topic := range where.topics {
+		if id == "" && isIncident(topic.Command) {
+			id = topic.Command
+		}
+	}
+	if id == "" {
+		return algesta.Target{}, nil, &algesta.Error{
+			Kind: algesta.ErrUsage, Message: algesta.Say("Which incident do you mean? Name its ID, or ask in the thread of its card."),
+			Hint: algesta.Say("To see which there are: {}", algesta.Name(d.Bot.Typed("incidents"))),
+		}
+	}
+	i, err := d.incidentFor(ctx, actor, id)
+	if err != nil {
+		return algesta.Target{}, nil, err
+	}
+	args := algesta.Args{}
+	for name, value := range p.Args {
+		args[name] = value
+	}
+	args[runbooks.IncidentArg.Name] = i.ID
+	t := i.About
+	if t.Service == "" {
+		t.Object = wholeEnvironment
+	}
+	return t, args, nil
+}
+
+// isIncident reports whether an ID is one of an incident.
+func isIncident(id string) bool { return strings.HasPrefix(id, "i-") }
+
+// incidentFor is an incident that somebody may know of, or that it was merged into. To others there is none.
+func (d *Dispatcher) incidentFor(ctx context.Context, actor algesta.Actor, id string) (algesta.Incident, error) {
+	i, found, err := d.Store.Incident(ctx, id)
+	if err == nil && found && i.MergedInto != "" {
+		i, found, err = d.Store.Incident(ctx, i.MergedInto)
+	}
+	if err != nil {
+		return i, fmt.Errorf("reading an incident: %w", err)
+	}
+	if !found || !d.Policy().Visible(actor, i.About) {
+		return i, &algesta.Error{
+			Kind: algesta.ErrUnknownName, Message: algesta.Say("There's no incident {} that you may read.", words.Cited(words.Clip(id, 40))),
+			Hint: algesta.Say("To see which there are: {}", algesta.Name(d.Bot.Typed("incidents"))),
+		}
+	}
+	return i, nil
+}
+
+// tellOwn answers a command about the bot's own records that only looks. alone says that nobody else may see the answer: it is of what this
+// person may know.
+func (d *Dispatcher) tellOwn(ctx context.Context, book runbooks.Runbook, c algesta.Command) (r algesta.Report, alone bool, err error) {
+	switch c.Runbook {
+	case "incidents":
+		r, err = d.tellIncidents(ctx, c)
+		return r, true, err
+	case "incident":
+		r, err = d.tellIncident(ctx, c)
+		return r, true, err
+	case "sitrep":
+		r, err = d.sitrep(ctx, c)
+		return r, false, err
+	}
+	r, err = d.ofMyself(ctx, book, c)
+	return r, true, err
+}
+
+// incidentsOf are the incidents of the last week that a command may tell of, the open ones first, without those that turned out to be
+// others.
+func (d *Dispatcher) incidentsOf(ctx context.Context, c algesta.Command) (open, over []algesta.Incident, err error) {
+	all, err := d.Store.Incidents(ctx, c.At.Add(-incidentsBack), mostIncidentsRead)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the incidents: %w", err)
+	}
+	for _, i := range all {
+		switch {
+		case !d.mayTellOf(ctx, c, i.About) || i.State == algesta.IncidentMerged:
+		case i.State == algesta.IncidentOpen:
+			open = append(open, i)
+		default:
+			over = append(over, i)
+		}
+	}
+	slices.SortStableFunc(open, func(a, b algesta.Incident) int { return severity(a) - severity(b) })
+	return open, over, nil
+}
+
+func severity(i algesta.Incident) int { return slices.Index(algesta.Severities(), i.Cause.Severity) }
+
+// mayTellOf reports whether something about a target is asked for, and may be told to whoever asks.
+func (d *Dispatcher) mayTellOf(ctx context.Context, c algesta.Command, t algesta.Target) bool {
+	if c.Target.Environment != "" && c.Target.Environment != t.Environment {
+		return false
+	}
+	book, _ := d.find(c.Runbook)
+	c.Target = algesta.Target{Cluster: t.Cluster}
+	return d.mayRead(ctx, c, book.Verb)(t.Namespace)
+}
+
+// calledIncident is what an incident is about, and what is wrong: "api-gateway in production: Secret x has no key uri".
+func calledIncident(i algesta.Incident) algesta.Text {
+	about := i.About.Environment
+	if i.About.Service != "" {
+		about = i.About.Service + " in " + i.About.Environment
+	}
+	return algesta.Say("{}: {}", about, algesta.Dated(strings.TrimSuffix(i.Cause.What, ".")))
+}
+
+// card is an incident's ID as a link to its card, where that is known.
+func (d *Dispatcher) incidentLink(ctx context.Context, i algesta.Incident) algesta.Text {
+	channel, ts, err := d.Store.CardOf(ctx, i.ID)
+	if err != nil || ts == "" {
+		return algesta.Say("{}", algesta.Name(i.ID))
+	}
+	if link := d.Directory.Link(ctx, channel, ts); link != "" {
+		return algesta.Text{{Kind: algesta.Link, Text: i.ID, ID: link}}
+	}
+	return algesta.Say("{}", algesta.Name(i.ID))
+}
+
+// severe is a severity in a word.
+var severe = map[algesta.Severity]string{algesta.Critical: "down", algesta.Degraded: "degraded", algesta.Latent: "at risk"}
+
+// tellIncidents answers incidents.
+func (d *Dispatcher) tellIncidents(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+	open, over, err := d.incidentsOf(ctx, c)
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	where := "where you may look"
+	if c.Target.Environment != "" {
+		where = "in " + c.Target.Environment
+	}
+	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("Nothing is wrong {}, as far as I'm told to watch.", where)}
+	if len(open) > 0 {
+		r = algesta.Report{
+			Tone:  algesta.Down,
+			Title: algesta.Say("{} {}.", words.Plural(len(open), "incident is open", "incidents are open"), where),
+			Body:  []algesta.Block{d.incidentTable(ctx, "since", open, false)},
+		}
+	}
+	if len(over) > 0 {
+		r.Body = append(
+			r.Body, algesta.Block{Text: algesta.Say("Over since less than a week: {}", len(over))}, d.incidentTable(ctx, "when", over, true),
+		)
+	}
+	if silent := d.silent(ctx, c); len(silent) > 0 {
+		r.Body = append(r.Body, algesta.Block{Text: algesta.Say("Silent now:")}, algesta.Block{List: silent})
+	}
+	return r, nil
+}
+
+// incidentTable lists incidents, mostIncidentsShown at most.
+func (d *Dispatcher) incidentTable(ctx context.Context, when string, all []algesta.Incident, over bool) algesta.Block {
+	t := &algesta.Table{Head: []string{"incident", "what", "how bad", when}}
+	if over {
+		t.Head[2] = "how long"
+	}
+	for n, i := range all {
+		if n == mostIncidentsShown {
+			t.Rows = append(t.Rows, []algesta.Text{
+				algesta.Say("…"), algesta.Say("{} more", len(all)-n), algesta.Say(""), algesta.Say(""),
+			})
+			break
+		}
+		cell := algesta.Say("{}", severe[i.Cause.Severity])
+		if over {
+			cell = algesta.Say("{}", words.Span(max(time.Second, i.ResolvedAt.Sub(i.OpenedAt))))
+		}
+		t.Rows = append(t.Rows, []algesta.Text{
+			d.incidentLink(ctx, i), calledIncident(i), cell, algesta.Say("{}", algesta.AtDay(i.OpenedAt)),
+		})
+	}
+	return algesta.Block{Table: t}
+}
+
+// silent lists the silences in force that a command may tell of.
+func (d *Dispatcher) silent(ctx context.Context, c algesta.Command) []algesta.Text {
+	var out []algesta.Text
+	for _, z := range *d.Store.Silences() {
+		if !c.At.Before(z.Until) || !d.mayTellOf(ctx, c, z.Target) {
+			continue
+		}
+		out = append(out, algesta.Say("{} until {} by {}: {}", z.What(), algesta.AtDay(z.Until), z.By.Called(), z.Reason))
+	}
+	return out
+}
+
+// happened are the kinds of events of an incident as people read them.
+var happened = map[string]string{
+	"opened": "It was opened", "joined": "More was seen", "cause": "Another cause was found", "worse": "It got worse",
+	"resolved": "It was over", "reopened": "It came back", "merged": "It became part of another incident",
+	"unchecked": "It couldn't be checked", "silenced": "It was silenced", "unsilenced": "The silence ended",
+}
+
+// tellIncident answers incident.
+func (d *Dispatcher) tellIncident(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+	i, err := d.incidentFor(ctx, c.Actor, c.Args.String(runbooks.IncidentArg.Name))
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	events, err := d.Store.IncidentEvents(ctx, i.ID)
+	if err != nil {
+		return algesta.Report{}, fmt.Errorf("reading what happened: %w", err)
+	}
+	state := "open since"
+	at := i.OpenedAt
+	r := algesta.Report{Tone: algesta.Down, Title: calledIncident(i)}
+	if i.State != algesta.IncidentOpen {
+		r.Tone, state, at = algesta.Good, "over since", i.ResolvedAt
+	}
+	fields := []algesta.Field{
+		{Label: "state", Value: algesta.Say("{} {}", state, algesta.AtDay(at))},
+		{Label: "card", Value: d.incidentLink(ctx, i)},
+		{Label: "how bad", Value: algesta.Say("{}", severe[i.Cause.Severity])},
+	}
+	if i.Cause.Sentence != "" {
+		fields = append(fields, algesta.Field{Label: "cause", Value: algesta.Dated(i.Cause.Sentence)})
+	}
+	if i.Cause.Impact != "" {
+		fields = append(fields, algesta.Field{Label: "impact", Value: algesta.Dated(i.Cause.Impact)})
+	}
+	if i.Unchecked != "" {
+		fields = append(fields, algesta.Field{Label: "unchecked", Value: algesta.Dated(i.Unchecked)})
+	}
+	if i.Cause.Next != "" && i.State == algesta.IncidentOpen {
+		next := algesta.Dated(i.Cause.Next)
+		if i.Cause.Command != "" {
+			next = algesta.Say("{} {}", next, algesta.Name(i.Cause.Command))
+		}
+		fields = append(fields, algesta.Field{Label: "next", Value: next})
+	}
+	r.Body = []algesta.Block{{Fields: fields}, {Text: algesta.Say("What happened:")}, {List: timeline(events)}}
+	return r, nil
+}
+
+// timeline are the last events of an incident, oldest first.
+func timeline(events []algesta.IncidentEvent) []algesta.Text {
+	var out []algesta.Text
+	for _, e := range events[max(0, len(events)-mostIncidentEvents):] {
+		line := algesta.Say("{}: {}", algesta.AtDay(e.At), words.Capital(happened[e.Kind]))
+		if e.Says != "" {
+			line = algesta.Say("{} ({})", line, algesta.Dated(strings.TrimSuffix(e.Says, ".")))
+		}
+		out = append(out, line)
+	}
+	return out
+}

@@ -1,0 +1,131 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
+)
+
+// lastChanges bounds how many ended requests are looked through for the last one that a sitrep may name.
+const lastChanges = 50
+
+// changed are the ends of requests that changed something.
+var changed = []algesta.Status{algesta.Succeeded, algesta.Failed, algesta.TimedOut}
+
+// sitrep answers how things stand, in five lines: what is wrong, the worst of it, what changes, what waits or was changed last, and what is
+// held. Everyone in the channel reads it, so it names no change that was asked for where they may not read along.
+func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+	open, _, err := d.incidentsOf(ctx, c)
+	if err != nil {
+		return algesta.Report{}, err
+	}
+	alive, err := d.Store.Alive(ctx)
+	if err != nil {
+		return algesta.Report{}, fmt.Errorf("reading what runs: %w", err)
+	}
+	ended, err := d.Store.Ended(ctx, lastChanges)
+	if err != nil {
+		return algesta.Report{}, fmt.Errorf("reading what was changed: %w", err)
+	}
+	where := "everywhere that you may look"
+	if c.Target.Environment != "" {
+		where = c.Target.Environment
+	}
+	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: no incident is open", words.Capital(where))}
+	worst := algesta.Say("Wrong: nothing, as far as I'm told to watch.")
+	if len(open) > 0 {
+		r.Tone = algesta.Warning
+		if open[0].Cause.Severity == algesta.Critical {
+			r.Tone = algesta.Down
+		}
+		r.Title = algesta.Say("{}: {}", words.Capital(where), words.Plural(len(open), "incident is open", "incidents are open"))
+		worst = algesta.Say(
+			"Worst: {} {}, since {} ({})", calledIncident(open[0]), "("+severe[open[0].Cause.Severity]+")", algesta.AtDay(open[0].OpenedAt),
+			d.incidentLink(ctx, open[0]),
+		)
+	}
+	running, waiting := d.sitrepRequests(ctx, c, alive)
+	last := "nothing by me"
+	ended = slices.DeleteFunc(ended, func(r algesta.Request) bool { return !slices.Contains(changed, r.Status) })
+	if done := d.sitrepKnown(ctx, c, ended); len(done) > 0 {
+		last = done[0].Plan.Title.String() + " by " + done[0].Command.Called() + ", " + algesta.AtDay(done[0].UpdatedAt).Text
+	}
+	r.Body = []algesta.Block{{List: []algesta.Text{
+		worst,
+		algesta.Say("Changing: {} · waiting for approval: {}", titles(running), titles(waiting)),
+		algesta.Say("Last change: {}", algesta.Dated(last)),
+		algesta.Say("Held: {}", d.held(ctx, c)),
+	}}}
+	return r, nil
+}
+
+// sitrepRequests are the changes that run, and those that wait for an approval.
+func (d *Dispatcher) sitrepRequests(ctx context.Context, c algesta.Command, alive []algesta.Request) (running, waiting []algesta.Request) {
+	for _, r := range d.sitrepKnown(ctx, c, alive) {
+		if r.Status == algesta.Pending {
+			waiting = append(waiting, r)
+			continue
+		}
+		running = append(running, r)
+	}
+	return running, waiting
+}
+
+// sitrepKnown are the requests that may be named where the sitrep stands: asked for in the same channel, or in public.
+func (d *Dispatcher) sitrepKnown(ctx context.Context, c algesta.Command, all []algesta.Request) []algesta.Request {
+	var out []algesta.Request
+	for _, r := range all {
+		if !d.mayTellOf(ctx, c, r.Command.Target) {
+			continue
+		}
+		if r.Command.Channel != c.Channel {
+			place, err := d.Directory.Place(ctx, r.Command.Channel, factsAge)
+			if err != nil || !place.Public {
+				continue
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// titles names the first of some requests, and how many others there are.
+func titles(all []algesta.Request) algesta.Text {
+	switch len(all) {
+	case 0:
+		return algesta.Say("nothing")
+	case 1:
+		return all[0].Plan.Title
+	}
+	return algesta.Say("{} and {} more", all[0].Plan.Title, len(all)-1)
+}
+
+// held is what is frozen and what is silent now.
+func (d *Dispatcher) held(ctx context.Context, c algesta.Command) algesta.Text {
+	var parts []algesta.Text
+	for _, z := range d.Policy().FrozenNow(c.Actor, time.Now()) {
+		if z.Asked == nil || d.mayTellOf(ctx, c, z.Asked.Target) {
+			parts = append(parts, algesta.Say("{} frozen until {}", frozenPlace(z), algesta.AtDay(z.Until)))
+		}
+	}
+	for _, z := range *d.Store.Silences() {
+		if c.At.Before(z.Until) && d.mayTellOf(ctx, c, z.Target) {
+			parts = append(parts, algesta.Say("{} silent until {}", z.What(), algesta.AtDay(z.Until)))
+		}
+	}
+	if len(parts) == 0 {
+		return algesta.Say("nothing")
+	}
+	out := parts[0]
+	for _, p := range parts[1:min(len(parts), 3)] {
+		out = algesta.Say("{} · {}", out, p)
+	}
+	if more := len(parts) - 3; more > 0 {
+		out = algesta.Say("{} · {} more", out, more)
+	}
+	return out
+}

@@ -1,0 +1,272 @@
+package incidents
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/commands"
+)
+
+// ChannelConfig says which channels people make for incidents. Without a pattern nothing is told in any.
+type ChannelConfig struct {
+	Pattern string // of their names, as in path.Match: "inc-*"
+	// Environments are those that may be told of there, the first where neither name nor topic says which; empty for all.
+	Environments []string
+}
+
+// matches reports whether a channel is one for an incident.
+func (c ChannelConfig) matches(name string) bool {
+	ok, err := path.Match(c.Pattern, name)
+	return c.Pattern != "" && err == nil && ok
+}
+
+// Rooms are channels, as a transport can act in them. Each call may be made again.
+type Rooms interface {
+	ChannelName(ctx context.Context, channel string) (name, topic string, err error)
+	Join(ctx context.Context, channel string) error
+	Pin(ctx context.Context, channel, ts string) error
+	// SetTopic sets the topic of a channel that has none.
+	SetTopic(ctx context.Context, channel, topic string) error
+}
+
+// The bounds of an incident channel.
+const (
+	channelsEvery  = 5 * time.Second
+	channelStep    = 45 * time.Second   // for one channel
+	channelCalls   = 10 * time.Second   // for a call to the transport
+	channelLives   = 7 * 24 * time.Hour // for how long it's kept up to date
+	channelRecheck = 30 * time.Second   // between two looks where no incident is open
+	changesBack    = 24 * time.Hour     // of the timeline
+)
+
+// Channel notes a channel that is one for an incident by its name. name is "" where it isn't known yet.
+func (k *Keeper) Channel(ctx context.Context, id, name string) error {
+	if !k.cfg.On() || k.cfg.Channels.Pattern == "" || k.Rooms == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, channelCalls)
+	defer cancel()
+	if name == "" {
+		var err error
+		if name, _, err = k.Rooms.ChannelName(ctx, id); err != nil {
+			return err
+		}
+	}
+	if !k.cfg.Channels.matches(name) {
+		return nil
+	}
+	return k.Update(ctx, func(tx commands.Tx) error {
+		return tx.SaveIncidentChannel(algesta.IncidentChannel{ID: algesta.NewIncidentID(), Channel: id, Name: name, OpenedAt: time.Now()})
+	})
+}
+
+// keepChannels keeps what is told in the channels of incidents true, until ctx ends.
+func (k *Keeper) keepChannels(ctx context.Context) {
+	tick := time.NewTicker(channelsEvery)
+	defer tick.Stop()
+	looked := map[string]time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		k.guarded(func() {
+			all, err := k.Records.IncidentChannels(ctx)
+			if err != nil {
+				k.fail(ctx, "reading the incident channels", err)
+				return
+			}
+			for _, c := range all {
+				k.guarded(func() { k.channel(ctx, c, looked) })
+			}
+		})
+	}
+}
+
+// channel does for one channel what is due.
+func (k *Keeper) channel(ctx context.Context, c algesta.IncidentChannel, looked map[string]time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, channelStep)
+	defer cancel()
+	before := c
+	if c.About.Cluster == "" {
+		if err := k.Rooms.Join(ctx, c.Channel); err != nil {
+			k.fail(ctx, "joining an incident channel", err)
+			return
+		}
+		_, topic, err := k.Rooms.ChannelName(ctx, c.Channel)
+		if err != nil {
+			k.fail(ctx, "reading the topic of an incident channel", err)
+			return
+		}
+		c.About = k.aboutChannel(c.Name, topic)
+		if c.About.Cluster == "" {
+			return // no environment is known yet
+		}
+	}
+	open := k.openAbout(c.About)
+	if len(open) == 0 && time.Since(looked[c.ID]) < channelRecheck {
+		return
+	}
+	looked[c.ID] = time.Now()
+	objects, _ := k.Watched.Glance(ctx, c.About.Cluster, c.About.Namespace)
+	c = k.shown(ctx, c, open)
+	c.Over = time.Since(c.OpenedAt) > channelLives || c.Shows.State == algesta.IncidentResolved
+	r := channelCard(c, k.timeline(ctx, c, objects))
+	if err := k.tellChannel(ctx, &c, r, reflect.DeepEqual(before, c)); err != nil {
+		k.fail(ctx, "telling an incident channel", err)
+	}
+}
+
+// aboutChannel is what a channel is about by its words: the service with the longest name that they have, in the environment that they
+// have; else what is wrong there now, else the environment.
+func (k *Keeper) aboutChannel(name, topic string) algesta.Target {
+	said := "-" + strings.Join(strings.FieldsFunc(strings.ToLower(name+" "+topic), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "-") + "-"
+	says := func(word string) bool { return word != "" && strings.Contains(said, "-"+strings.ToLower(word)+"-") }
+	may := func(t algesta.Target) bool {
+		return len(k.cfg.Channels.Environments) == 0 || slices.Contains(k.cfg.Channels.Environments, t.Environment)
+	}
+	var place algesta.Target
+	for _, p := range k.Catalog.Places() {
+		if may(p) && (place.Cluster == "" || says(p.Environment) && !says(place.Environment)) {
+			place = p
+		}
+	}
+	best := algesta.Target{}
+	for _, t := range k.Catalog.Known() {
+		if may(t) && t.Environment == place.Environment && says(t.Service) && len(t.Service) > len(best.Service) {
+			best = t
+		}
+	}
+	if best.Cluster != "" {
+		return best
+	}
+	if open := k.openAbout(place); len(open) > 0 && place.Cluster != "" && open[0].About.Service != "" {
+		return open[0].About
+	}
+	return place
+}
+
+// openAbout are the open incidents about a service, or in an environment, the worst first.
+func (k *Keeper) openAbout(t algesta.Target) []algesta.Incident {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.book == nil {
+		return nil
+	}
+	open := slices.DeleteFunc(k.book.Open(), func(i algesta.Incident) bool {
+		return i.About.Cluster != t.Cluster || i.About.Namespace != t.Namespace || t.Name != "" && i.About.Name != t.Name
+	})
+	slices.SortStableFunc(open, func(a, b algesta.Incident) int { return rank(a.Cause.Severity) - rank(b.Cause.Severity) })
+	return open
+}
+
+// shown is the channel with what is wrong now: the worst incident that is open, or what a diagnosis finds.
+func (k *Keeper) shown(ctx context.Context, c algesta.IncidentChannel, open []algesta.Incident) algesta.IncidentChannel {
+	if len(open) > 0 {
+		buttons, of := c.Shows.Buttons, c.Shows.ButtonFor
+		c.Shows, c.Well = open[0], time.Time{}
+		c.Shows.Buttons, c.Shows.ButtonFor = buttons, of
+		return c
+	}
+	signal := algesta.Signal{Rule: "channel", Kind: "Deployment", Namespace: c.About.Namespace, Name: c.About.Name, Since: c.OpenedAt}
+	if c.About.Name == "" {
+		signal.Kind, signal.Name = "Namespace", c.About.Namespace
+	}
+	f := Found{}
+	look, err := k.look(ctx, c.About)
+	if err != nil {
+		f.Unknown = sentenceOf(err)
+	} else {
+		f = look(signal)
+	}
+	wrong := c.Shows.Cause.What != ""
+	switch {
+	case f.Unknown != "":
+		c.Shows.Unchecked = f.Unknown
+	case f.Healthy && wrong && c.Well.IsZero():
+		c.Well = time.Now()
+	case f.Healthy && wrong && time.Since(c.Well) >= k.cfg.Settle:
+		c.Shows.State, c.Shows.ResolvedAt, c.Shows.Unchecked = algesta.IncidentResolved, c.Well, ""
+	case f.Healthy:
+		c.Shows.Unchecked = ""
+	default:
+		c.Well = time.Time{}
+		c.Shows = algesta.Incident{
+			Key: f.Key, State: algesta.IncidentOpen, About: f.About, Cause: f.Cause, Signals: []algesta.Signal{signal}, OpenedAt: c.OpenedAt,
+			Buttons: c.Shows.Buttons, ButtonFor: c.Shows.ButtonFor,
+		}
+	}
+	if c.Shows.About.Service == "" {
+		c.Shows.About = c.About
+	}
+	if len(c.Shows.Signals) == 0 {
+		c.Shows.Signals = []algesta.Signal{signal}
+	}
+	return c
+}
+
+// channelCard is the one message of an incident channel.
+func channelCard(c algesta.IncidentChannel, changes []algesta.Text) algesta.Report {
+	about := c.About.Environment
+	if c.About.Service != "" {
+		about = c.About.Service + " in " + c.About.Environment
+	}
+	r := algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("I find nothing wrong with {} right now", about)}
+	if c.Shows.Cause.What != "" {
+		r = Card(c.Shows, Past{})
+	} else if c.Shows.Unchecked != "" {
+		r.Title = algesta.Say("I couldn't check {}: {}", about, algesta.Dated(c.Shows.Unchecked))
+	}
+	r.Small = algesta.Say("{} · about {}, by the name of this channel, its topic or what is wrong now", algesta.Name(c.ID), about)
+	if len(changes) == 0 {
+		changes = []algesta.Text{algesta.Say("nothing that I can see")}
+	}
+	r.Body = append(r.Body, algesta.Block{Text: algesta.Say("{}", algesta.Strong("Changed in the last day:"))}, algesta.Block{List: changes})
+	return r
+}
+
+// tellChannel stores the card where it's another one, then pins it and sets the topic.
+func (k *Keeper) tellChannel(ctx context.Context, c *algesta.IncidentChannel, r algesta.Report, same bool) error {
+	data := algesta.Args{"channel": c.Channel, "state": string(c.Shows.State)}
+	place := c.About
+	place.Service, place.Name, place.Object = "", "", "namespace"
+	if !same {
+		err := k.Asker.PostAsRule(ctx, c.ID, asks(place, c.Channel), data, func(tx commands.Tx) error {
+			if err := propose(tx, &c.Shows); err != nil {
+				return err
+			}
+			r.Buttons = c.Shows.Buttons
+			if err := tx.Post(algesta.Post{Command: c.ID, Kind: algesta.CardPost, Channel: c.Channel, About: c.About, Report: r}); err != nil {
+				return err
+			}
+			return tx.SaveIncidentChannel(*c)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if c.Pinned && c.Topic {
+		return nil
+	}
+	_, ts, err := k.Records.CardOf(ctx, c.ID)
+	if err != nil || ts == "" {
+		return err
+	}
+	if err := k.Rooms.Pin(ctx, c.Channel, ts); err != nil {
+		return fmt.Errorf("pinning the card of an incident channel: %w", err)
+	}
+	if err := k.Rooms.SetTopic(ctx, c.Channel, r.Title.String()); err != nil {
+		return fmt.Errorf("setting the topic of an incident channel: %w", err)
+	}
+	c.Pinned, c.Topic = true, true
+	return k.Update(ctx, func(tx commands.Tx) error { return tx.SaveIncidentChannel(*c) })
+}
