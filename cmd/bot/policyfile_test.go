@@ -118,14 +118,16 @@ func TestARestrictionThatHoldsNowhereIsSaidOncePerFile(t *testing.T) {
 	t.Parallel()
 	const holdsNowhere = "a rule of the policy holds nowhere: no environment is in its namespace, on its clusters"
 	good := quietPolicy(t)
-	misspelt := good + `
+	const last = "reason: no changes over the holidays\n"
+	require.Contains(t, good, last)
+	misspelt := strings.Replace(good, last, last+`
   - name: holidays-2026
     verbs: [change]
     namespaces: [prodution]
     from: 2026-12-20T00:00:00Z
     to: 2027-01-02T00:00:00Z
     reason: Holidays.
-`
+`, 1)
 	w := watchedPolicy(t, misspelt)
 	require.Equal(
 		t, map[string]any{"rule": "holidays-2026", "namespace": "prodution"}, w.lines.FilterMessage(holdsNowhere).All()[0].ContextMap(),
