@@ -21,7 +21,7 @@ func TestAFreezeIsNoChangeThatAnUndoTakesBack(t *testing.T) {
 	w.request(algesta.Succeeded)
 	w.freeze("freeze api-gateway production until=2h because the import runs")
 	w.types(luis, "undo api-gateway production")
-	require.Contains(t, w.answered()[0], "Luis froze api-gateway production", "it holds for the undo, too")
+	require.Contains(t, w.answered()[0], "api-gateway in production can't be changed until", "it holds for the undo, too")
 	require.Len(t, *w.store.Frozen(), 1)
 	w.types(luis, "unfreeze api-gateway production")
 	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, 5*time.Millisecond)

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -43,9 +44,7 @@ func (d *Dispatcher) ofIncident(
 		return algesta.Target{}, nil, err
 	}
 	args := algesta.Args{}
-	for name, value := range p.Args {
-		args[name] = value
-	}
+	maps.Copy(args, p.Args)
 	args[runbooks.IncidentArg.Name] = i.ID
 	t := i.About
 	if t.Service == "" {

@@ -23,7 +23,11 @@ func (d *Dispatcher) read(
 			Hint:    algesta.Say("Ask the people who write the policy to name changes in that rule."),
 		}
 	}
-	report, alone, err := algesta.Report{}, false, error(nil)
+	var (
+		report algesta.Report
+		alone  bool
+		err    error
+	)
 	if book.Own {
 		report, alone, err = d.tellOwn(ctx, book, c)
 	} else {

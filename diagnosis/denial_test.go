@@ -192,7 +192,10 @@ status:
   phase: Running
   conditions: [{type: Ready, status: 'True', lastTransitionTime: '2026-03-01T12:01:00Z'}]
   containerStatuses:
-  - {name: ms-orders, ready: true, image: "acralgestaproduction.azurecr.io/ms-orders:12344", state: {running: {startedAt: '2026-03-01T12:00:30Z'}}}
+  - name: ms-orders
+    ready: true
+    image: acralgestaproduction.azurecr.io/ms-orders:12344
+    state: {running: {startedAt: '2026-03-01T12:00:30Z'}}
 `, name)
 }
 

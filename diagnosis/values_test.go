@@ -39,9 +39,14 @@ func TestAStrangeValueIsNamed(t *testing.T) {
 	}{
 		"a variable of a Service": {linked, corev1.EnvVar{}, nil, token("x"), "Variable CACHE_DB_PORT of container web is an address", ""},
 		"service links are off": {
-			linked, corev1.EnvVar{}, func(p *corev1.PodSpec) { p.EnableServiceLinks = new(bool) }, token("x"), "ends with exit code 1", "CACHE_DB_PORT",
+			linked,
+			corev1.EnvVar{},
+			func(p *corev1.PodSpec) { p.EnableServiceLinks = new(bool) }, token("x"), "ends with exit code 1",
+			"CACHE_DB_PORT",
 		},
-		"the template sets it":      {linked, corev1.EnvVar{Name: "CACHE_DB_PORT", Value: "80"}, nil, token("x"), "ends with exit code 1", "enableServiceLinks"},
+		"the template sets it": {
+			linked, corev1.EnvVar{Name: "CACHE_DB_PORT", Value: "80"}, nil, token("x"), "ends with exit code 1", "enableServiceLinks",
+		},
 		"a line break at its end":   {broken, fromSecret, nil, token("abc\n"), "Key token of Secret partner ends with a line break", "abc"},
 		"no line break":             {broken, fromSecret, nil, token("abc"), "ends with exit code 1", "line break"},
 		"several lines, as a key's": {broken, fromSecret, nil, token("a\nb\n"), "ends with exit code 1", "line break"},
@@ -111,9 +116,11 @@ func TestAPullSecretThatIsntThereIsNamed(t *testing.T) {
 		unread  []facts.NotChecked
 		want    string
 	}{
-		"it doesn't exist":      {nil, nil, "; pull secret team-pull does not exist in namespace production, so"},
-		"Secrets weren't read":  {nil, []facts.NotChecked{{Kind: "secrets"}}, "; the node did not get pull secret team-pull, so"},
-		"another has that name": {[]runtime.Object{&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "team-pull"}}}, nil, "does not exist"},
+		"it doesn't exist":     {nil, nil, "; pull secret team-pull does not exist in namespace production, so"},
+		"Secrets weren't read": {nil, []facts.NotChecked{{Kind: "secrets"}}, "; the node did not get pull secret team-pull, so"},
+		"another has that name": {
+			[]runtime.Object{&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "team-pull"}}}, nil, "does not exist",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -80,7 +80,7 @@ func TestAnIncidentChannelGetsTheDiagnosisUntilItIsOver(t *testing.T) {
 		require.Contains(t, card, "ms-orders in production is down: ")
 		require.Contains(t, card, "about ms-orders in production, by the name of this channel, its topic or what is wrong now")
 		require.Contains(t, card, "Changed in the last day:")
-		require.Len(t, w.seen().incidents, 0, "the incident itself still waits")
+		require.Empty(t, w.seen().incidents, "the incident itself still waits")
 
 		w.set(func(w *town) { w.objects = running() })
 		time.Sleep(3 * time.Minute)

@@ -93,7 +93,8 @@ func TestASilenceIsMadeInTheAlertmanagerOnceAndEndedThere(t *testing.T) {
 		"c-2: Luis: we move its database",
 	}, api.active())
 	require.Equal(t, []matcher{
-		{Name: "namespace", Value: "production", IsEqual: true}, {Name: "cluster", Value: "aks|", IsRegex: true, IsEqual: true},
+		{Name: "namespace", Value: "production", IsEqual: true},
+		{Name: "cluster", Value: "aks|", IsRegex: true, IsEqual: true},
 		{Name: "pod", Value: "ms-orders-.+", IsRegex: true, IsEqual: true},
 	}, api.all[3].Matchers)
 	require.Equal(t, noon.Add(time.Hour), api.all[3].EndsAt)

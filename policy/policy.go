@@ -123,7 +123,8 @@ func frozenVerbs() verbSet {
 }
 
 // aboutFreezes are verbs that change no cluster and say what else may be changed, or told. A freeze of every change isn't about them:
-// nobody could end one that was a mistake, freeze more, or snooze what is known already. A rule of the file that names them holds all the same.
+// nobody could end one that was a mistake, freeze more, or snooze what is known already. A rule of the file that names them holds all the
+// same.
 var aboutFreezes = map[string]bool{"freeze": true, "unfreeze": true, algesta.BreakGlassVerb: true, "silence": true}
 
 // FrozenNow are the freezes that are in force and about a place that the actor may read something in, in the order of the file, and after

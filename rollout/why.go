@@ -37,7 +37,7 @@ func (r Rollout) why(pod *corev1.Pod, s PodState, now time.Time) algesta.Text {
 		return out
 	case rules.NotReady:
 		return algesta.Say("{}, so pod {} of {} does not become ready.", what, name, r.name())
-	case rules.CannotCreate, rules.NoEffect:
+	case rules.CannotCreate, rules.NoEffect, rules.FailsReady:
 	}
 	return algesta.Say("{}.", what)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// sinceNoon is the metadata of an object that is so old.
-func sinceNoon(name string, age time.Duration) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: name, Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-age))}
+// anHourOld is the metadata of an object that was made an hour before noon.
+func anHourOld(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Namespace: "production", CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour))}
 }
 
 func TestJobsPutTheFailedOnesFirst(t *testing.T) {
@@ -23,7 +23,7 @@ func TestJobsPutTheFailedOnesFirst(t *testing.T) {
 	at := func(ago time.Duration) *metav1.Time { return new(metav1.NewTime(noon.Add(-ago))) }
 	job := func(name string, s batchv1.JobStatus) batchv1.Job {
 		j := batchv1.Job{
-			ObjectMeta: sinceNoon(name, time.Hour), Spec: batchv1.JobSpec{Completions: new(int32(1)), Template: template("12345", nil)},
+			ObjectMeta: anHourOld(name), Spec: batchv1.JobSpec{Completions: new(int32(1)), Template: template("12345", nil)},
 			Status: s,
 		}
 		j.OwnerReferences = []metav1.OwnerReference{{Kind: "CronJob", Name: "nightly", Controller: new(true)}}
@@ -55,14 +55,14 @@ func TestJobsPutTheFailedOnesFirst(t *testing.T) {
 	last := batchv1.CronJobStatus{LastScheduleTime: at(time.Hour), LastSuccessfulTime: at(50 * time.Minute)}
 	s.lists["CronJobList"] = []any{
 		batchv1.CronJob{
-			ObjectMeta: sinceNoon("backup", time.Hour), Spec: batchv1.CronJobSpec{Schedule: "0 3 * * *", TimeZone: new("America/Bogota")},
+			ObjectMeta: anHourOld("backup"), Spec: batchv1.CronJobSpec{Schedule: "0 3 * * *", TimeZone: new("America/Bogota")},
 			Status: last,
 		},
 		batchv1.CronJob{
-			ObjectMeta: sinceNoon("report", time.Hour), Spec: batchv1.CronJobSpec{Schedule: "@hourly"},
+			ObjectMeta: anHourOld("report"), Spec: batchv1.CronJobSpec{Schedule: "@hourly"},
 			Status: batchv1.CronJobStatus{LastScheduleTime: at(time.Hour)},
 		},
-		batchv1.CronJob{ObjectMeta: sinceNoon("off", time.Hour), Spec: batchv1.CronJobSpec{Schedule: "@daily", Suspend: new(true)}},
+		batchv1.CronJob{ObjectMeta: anHourOld("off"), Spec: batchv1.CronJobSpec{Schedule: "@daily", Suspend: new(true)}},
 	}
 	require.Equal(t, []string{
 		"production: 3 CronJobs, 1 without success at the last run, 1 suspended",
@@ -76,7 +76,7 @@ func TestJobsPutTheFailedOnesFirst(t *testing.T) {
 func TestClaimsSayWhoUsesThem(t *testing.T) {
 	t.Parallel()
 	claim := func(name string, phase corev1.PersistentVolumeClaimPhase) corev1.PersistentVolumeClaim {
-		c := corev1.PersistentVolumeClaim{ObjectMeta: sinceNoon(name, time.Hour), Spec: corev1.PersistentVolumeClaimSpec{
+		c := corev1.PersistentVolumeClaim{ObjectMeta: anHourOld(name), Spec: corev1.PersistentVolumeClaimSpec{
 			StorageClassName: new("managed-csi"), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{"storage": resource.MustParse("8Gi")}},
 		}}

@@ -132,11 +132,11 @@ func (p *place) setOf(t *testing.T) *appsv1.StatefulSet {
 }
 
 // answers is what a command that looks answers about the target, as lines.
-func (p *place) answers(t *testing.T, runbook string, args algesta.Args) []string {
+func (p *place) answers(t *testing.T, runbook string) []string {
 	t.Helper()
 	book, ok := runbooks.Find(runbook)
 	require.True(t, ok)
-	report, err := book.Answer(t.Context(), whole(p.bot), p.input(runbook, args))
+	report, err := book.Answer(t.Context(), whole(p.bot), p.input(runbook, nil))
 	require.NoError(t, err)
 	requireNoSecret(t, report)
 	return lines(report)
@@ -185,9 +185,9 @@ func TestEveryChangeOfAStatefulSet(t *testing.T) {
 	require.Equal(t, "StatefulSet", plan.Facts[0].Value.String())
 	require.Equal(t, 3, end.Ready)
 	require.Equal(t, []string{"12345", "12345", "12345"}, p.versions(t))
-	require.Contains(t, p.answers(t, "status", nil)[0], "loki in production: 3 of 3 ready on 12345")
+	require.Contains(t, p.answers(t, "status")[0], "loki in production: 3 of 3 ready on 12345")
 
-	got := p.answers(t, "history", nil)
+	got := p.answers(t, "history")
 	require.Equal(t, "loki in production runs revision 2 (12345); 2 revisions are kept", got[0])
 	require.Regexp(t, `^2 \(now\) \| 12345 \| \d+ s ago \| 3 \| deploy 12345 by Dana \(c-\d+\)$`, got[2])
 	require.Regexp(t, `^1 \| 12344 \| \d+ s ago \| 0 \| –$`, got[3])
@@ -204,7 +204,7 @@ func TestEveryChangeOfAStatefulSet(t *testing.T) {
 	set := p.setOf(t)
 	require.Equal(t, "keepme", set.Annotations["note"])
 	require.Equal(t, secretValue, set.Spec.Template.Spec.Containers[0].Env[0].Value)
-	require.Regexp(t, `^4 \(now\) \| 12344 \| \d+ s ago \| 3 \| rollback to 12344 by Dana \(c-\d+\)$`, p.answers(t, "history", nil)[2])
+	require.Regexp(t, `^4 \(now\) \| 12344 \| \d+ s ago \| 3 \| rollback to 12344 by Dana \(c-\d+\)$`, p.answers(t, "history")[2])
 
 	undo, _ := p.settle(t, back.Undo.Runbook, back.Undo.Args)
 	require.Equal(t, []string{"12345", "12345", "12345"}, p.versions(t))
@@ -238,7 +238,7 @@ func TestAPodThatCantRunIsInTheWayOfAStatefulSet(t *testing.T) {
 		t, `^Pod loki-2 crashes \(\w+\), and loki replaces no pod while one isn't ready \(podManagementPolicy OrderedReady\)\. `+
 			`Delete loki-2: then it's made again as it's wanted now\.$`, end.Why.String(),
 	)
-	require.Contains(t, strings.Join(p.answers(t, "status", nil), "\n"), "Delete loki-2")
+	require.Contains(t, strings.Join(p.answers(t, "status"), "\n"), "Delete loki-2")
 
 	book, _ := runbooks.Find("pod delete")
 	in := p.input("pod delete", nil)
@@ -268,7 +268,7 @@ func TestAPartitionAndOnDeleteAreFollowedToTheirRealEnd(t *testing.T) {
 			t, words(plan.Warnings), "Its partition is 2: 2 of 3 pods with a lower number stay as before, also when made again.",
 		)
 		require.Equal(t, []string{"12344", "12344", "12345"}, p.versions(t))
-		require.Contains(t, p.answers(t, "history", nil)[2], "2 (now) | 12345 |")
+		require.Contains(t, p.answers(t, "history")[2], "2 (now) | 12345 |")
 	})
 	t.Run("OnDelete", func(t *testing.T) {
 		t.Parallel()
@@ -327,7 +327,7 @@ func TestEveryChangeOfADaemonSet(t *testing.T) {
 	plan, end := p.settle(t, "deploy", algesta.Args{"image": "12345"})
 	require.Equal(t, "DaemonSet", plan.Facts[0].Value.String())
 	require.Equal(t, nodes, end.Ready)
-	require.Regexp(t, `^2 \(now\) \| 12345 \| \d+ s ago \| 3 \| deploy 12345 by Dana \(c-\d+\)$`, p.answers(t, "history", nil)[2])
+	require.Regexp(t, `^2 \(now\) \| 12345 \| \d+ s ago \| 3 \| deploy 12345 by Dana \(c-\d+\)$`, p.answers(t, "history")[2])
 	p.settle(t, "restart", nil)
 
 	back, end := p.settle(t, "rollback", nil)

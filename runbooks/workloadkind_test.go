@@ -60,11 +60,11 @@ func database(t *testing.T, change func(*appsv1.StatefulSet)) *still {
 	return s
 }
 
-func plannedOn(t *testing.T, s *still, runbook, object string, args algesta.Args) (algesta.Plan, error) {
+func plannedForMongo(t *testing.T, s *still, runbook string, args algesta.Args) (algesta.Plan, error) {
 	t.Helper()
 	book, ok := runbooks.Find(runbook)
 	require.True(t, ok)
-	p, err := book.Plan(t.Context(), whole(s), about(runbook, object, args))
+	p, err := book.Plan(t.Context(), whole(s), about(runbook, "statefulset/mongodb", args))
 	requireNoSecret(t, p.Redacted(), p.Facts, p.Diff, p.Warnings)
 	return p, err
 }
@@ -72,7 +72,7 @@ func plannedOn(t *testing.T, s *still, runbook, object string, args algesta.Args
 // TestScalingDownSaysWhatBecomesOfTheData has a StatefulSet lose pods whose volumes stay, or go with them.
 func TestScalingDownSaysWhatBecomesOfTheData(t *testing.T) {
 	t.Parallel()
-	p, err := plannedOn(t, database(t, nil), "scale", "statefulset/mongodb", algesta.Args{"replicas": int64(1)})
+	p, err := plannedForMongo(t, database(t, nil), "scale", algesta.Args{"replicas": int64(1)})
 	require.NoError(t, err)
 	require.Equal(
 		t, "mongodb-1 to mongodb-2 go, the highest number first. Their volume claims stay, and are used again when it's scaled up.",
@@ -83,7 +83,7 @@ func TestScalingDownSaysWhatBecomesOfTheData(t *testing.T) {
 	s := database(t, func(set *appsv1.StatefulSet) {
 		set.Spec.PersistentVolumeClaimRetentionPolicy.WhenScaled = appsv1.DeletePersistentVolumeClaimRetentionPolicyType
 	})
-	p, err = plannedOn(t, s, "scale", "statefulset/mongodb", algesta.Args{"replicas": int64(2)})
+	p, err = plannedForMongo(t, s, "scale", algesta.Args{"replicas": int64(2)})
 	require.NoError(t, err)
 	require.Equal(
 		t, "The volume claims of mongodb-2 are deleted with it (persistentVolumeClaimRetentionPolicy), and the data in them is lost: "+
@@ -92,7 +92,7 @@ func TestScalingDownSaysWhatBecomesOfTheData(t *testing.T) {
 	require.True(t, p.Changes[0].Swaps[1].Tests(), "the policy has to be what people saw")
 	require.Equal(t, "/spec/persistentVolumeClaimRetentionPolicy", p.Changes[0].Swaps[1].Path)
 
-	p, err = plannedOn(t, s, "scale", "statefulset/mongodb", algesta.Args{"replicas": int64(5)})
+	p, err = plannedForMongo(t, s, "scale", algesta.Args{"replicas": int64(5)})
 	require.NoError(t, err)
 	require.Empty(t, p.Warnings)
 }
@@ -105,13 +105,13 @@ func TestWhatPeopleSawOfAStatefulSetIsPartOfThePlan(t *testing.T) {
 	for _, partition := range []int32{0, 2} {
 		s := database(t, func(set *appsv1.StatefulSet) { set.Spec.UpdateStrategy.RollingUpdate.Partition = &partition })
 		for range 2 {
-			p, err := plannedOn(t, s, "rollback", "statefulset/mongodb", nil)
+			p, err := plannedForMongo(t, s, "rollback", nil)
 			require.NoError(t, err)
 			require.NoError(t, p.Changes[0].Validate())
 			require.Equal(t, "patch statefulsets.apps", p.Changes[0].Right())
-			print, err := p.Fingerprint(in.Command)
+			fingerprint, err := p.Fingerprint(in.Command)
 			require.NoError(t, err)
-			prints[print] = true
+			prints[fingerprint] = true
 		}
 	}
 	require.Len(t, prints, 2, "one for each partition, and the same when it's planned again")
@@ -125,7 +125,7 @@ func TestAnOwnerOfAStatefulSetIsNamed(t *testing.T) {
 		}
 		set.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "mon:apps/StatefulSet:production/mongodb"}
 	})
-	p, err := plannedOn(t, s, "deploy", "statefulset/mongodb", algesta.Args{"image": "12346"})
+	p, err := plannedForMongo(t, s, "deploy", algesta.Args{"image": "12346"})
 	require.NoError(t, err)
 	require.Contains(t, words(p.Warnings), "Prometheus k8s made this StatefulSet and may put its own version back.")
 	require.Contains(t, words(p.Warnings), "Argo CD (app mon) owns this StatefulSet. With self-heal on it puts its own version back within "+
@@ -139,11 +139,11 @@ func TestAnAutoscalerOfAStatefulSetIsRespected(t *testing.T) {
 	h, _ := s.lists["HorizontalPodAutoscalerList"][0].(autoscalingv2.HorizontalPodAutoscaler)
 	h.Spec.ScaleTargetRef.Name = "mongodb"
 	s.lists["HorizontalPodAutoscalerList"] = []any{h}
-	_, err := plannedOn(t, s, "scale", "statefulset/mongodb", algesta.Args{"replicas": int64(40)})
+	_, err := plannedForMongo(t, s, "scale", algesta.Args{"replicas": int64(40)})
 	require.NoError(t, err, "it scales a Deployment of the same name")
 	h.Spec.ScaleTargetRef.Kind = "StatefulSet"
 	s.lists["HorizontalPodAutoscalerList"] = []any{h}
-	_, err = plannedOn(t, s, "scale", "statefulset/mongodb", algesta.Args{"replicas": int64(40)})
+	_, err = plannedForMongo(t, s, "scale", algesta.Args{"replicas": int64(40)})
 	require.ErrorContains(t, err, "keeps mongodb between 2 and 10 pods")
 }
 

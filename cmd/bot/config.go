@@ -279,8 +279,8 @@ func plainYAML(err error) error {
 // configKeys are all keys that a configuration may hold.
 func configKeys() []string {
 	return strings.Fields(
-		"apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels adminChannel apiURL clusters name access kubeconfig context server " +
-			"caFile " +
+		"apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels adminChannel apiURL " +
+			"clusters name access kubeconfig context server caFile " +
 			"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
 			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities " +

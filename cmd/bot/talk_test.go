@@ -196,11 +196,12 @@ func applyMonitoring(ctx context.Context, t *testing.T, cluster *control.Cluster
 	t.Helper()
 	namespace := site.Namespace(monitoring)
 	t.Cleanup(func() {
-		_ = cluster.Client.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), namespace, metav1.DeleteOptions{})
+		_ = cluster.Client.CoreV1().Namespaces().Delete(context.WithoutCancel(ctx), namespace, metav1.DeleteOptions{})
 	})
 	require.NoError(t, os.WriteFile(file, []byte(objects), 0o600))
 	for _, args := range [][]string{
-		{"create", "namespace", namespace}, {"apply", "-n", namespace, "-f", file},
+		{"create", "namespace", namespace},
+		{"apply", "-n", namespace, "-f", file},
 		{"rollout", "status", "-n", namespace, "statefulset,deployment", "--timeout=120s"},
 	} {
 		said, err := exec.CommandContext(ctx, cluster.Kubectl, append([]string{"--kubeconfig", cluster.Kubeconfig}, args...)...).CombinedOutput()

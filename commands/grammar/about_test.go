@@ -134,7 +134,9 @@ func TestWhatCanBeDiagnosedCanBeTyped(t *testing.T) {
 func TestWhatNamesAThingIsNotAboutEverything(t *testing.T) {
 	t.Parallel()
 	p := NewParser("algesta", runbooks.All())
-	for text, everywhere := range map[string]bool{"audit": true, "audit production": false, "audit api-gateway production": false, "nodes": true} {
+	for text, everywhere := range map[string]bool{
+		"audit": true, "audit production": false, "audit api-gateway production": false, "nodes": true,
+	} {
 		parsed, err := p.Parse(text)
 		require.NoError(t, err, text)
 		require.Equal(t, everywhere, parsed.Everywhere, text)

@@ -54,7 +54,8 @@ func strangeValue(c *facts.Container, f *Finding, line *facts.LogLine) {
 	}
 }
 
-// linkedVariable is the variable NAME_PORT that a line quotes the value of, when nothing in the template sets it; empty where there is none.
+// linkedVariable is the variable NAME_PORT that a line quotes the value of, when nothing in the template sets it; empty where there is
+// none.
 func linkedVariable(c *facts.Container, line string) string {
 	m := linkedAddress.FindStringSubmatch(line)
 	if m == nil || c.Pod.Spec.EnableServiceLinks != nil && !*c.Pod.Spec.EnableServiceLinks {

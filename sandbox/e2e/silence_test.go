@@ -96,7 +96,12 @@ func TestAnIncidentChannelIsFoundJoinedAndTold(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, card.Plain(), "api-gateway in production is degraded: ")
 	require.Contains(t, card.Plain(), "Rollout of api-gateway-production to api-gateway:12346-crash")
-	require.Eventually(t, func() bool { return len(w.slack.Pins("C0INC1")) == 1 && w.slack.Topic("C0INC1") != "" }, patience, 50*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return len(w.slack.Pins("C0INC1")) == 1 && w.slack.Topic("C0INC1") != "" },
+		patience,
+		50*time.Millisecond,
+	)
 	require.Equal(t, []string{card.TS}, w.slack.Pins("C0INC1"))
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12345", "by hand"))
 	in := &request{world: w, card: card, in: "C0INC1"}
