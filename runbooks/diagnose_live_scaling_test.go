@@ -182,7 +182,7 @@ func TestTheFirstLineNamesWhyAChangeDoesNotArrive(t *testing.T) {
 		"a rollout that was paused": {
 			rule: "rollout-paused", made: made(app("paused", "12345", func(d *appsv1.Deployment) { d.Spec.Paused = true })), was: "12344",
 			says:    "The rollout of paused is paused, so changes to it have no effect.",
-			command: "kubectl rollout resume deployment/paused -n NS",
+			command: "/algesta resume paused NS",
 		},
 		"nothing is wrong": {
 			made: made(app("fine", "12345")),

@@ -67,6 +67,7 @@ func TestEvery(t *testing.T) {
 				in.Command.Args = parsed.Args
 			}
 			in.Command.Reason = parsed.Reason
+			in.Glass = runbooks.GlassRule{Lasts: 30 * time.Minute, Told: "#security"}
 			in.Frozen = []algesta.Freeze{{ID: "c-0", Target: in.Command.Target, Reason: "the import runs", Until: in.Command.At.Add(time.Hour)}}
 			in.Silences = []algesta.Silence{{ID: "c-0", Target: in.Command.Target, Reason: "known", Until: in.Command.At.Add(time.Hour)}}
 			first, err := book.Plan(t.Context(), cluster, in) // a runbooks.Cluster cannot write

@@ -61,6 +61,10 @@ func furnished() *still {
 	return s
 }
 
+// onlyToHide are kinds that a command reads to know what to hide, and says nothing of: without them more is left out, and that is said
+// where it is.
+var onlyToHide = map[string]string{"events": "ReplicaSetList", "keyvault": "ReplicaSetList"}
+
 // saysSo is how an answer says that it couldn't look.
 var saysSo = regexp.MustCompile(`(?i)couldn't|not checked|permission`)
 
@@ -87,6 +91,9 @@ func TestEachKindRefusedInTurnIsSaid(t *testing.T) {
 				continue // it asks otherwise than by lists, as a diagnosis does, which has a test of its own
 			}
 			for _, kind := range slices.Sorted(maps.Keys(calm.asked)) {
+				if onlyToHide[book.Name] == kind {
+					continue
+				}
 				t.Run(book.Name+" about "+what+" without "+kind, func(t *testing.T) {
 					t.Parallel()
 					report, err := book.Answer(t.Context(), whole(&refusing{still: furnished(), refused: kind}), in)
