@@ -160,11 +160,10 @@ func (c paymentsElsewhere) Resolve(
 	service, environment string,
 	visible func(algesta.Target) bool,
 ) (algesta.Target, error) {
-	t, err := c.fakeCatalog.Resolve(ctx, service, environment, visible)
-	if environment == "payments" {
-		t.Cluster = "gke"
+	if service == "" && environment == "payments" {
+		return algesta.Target{Environment: environment, Cluster: "gke", Namespace: environment}, nil
 	}
-	return t, err
+	return c.fakeCatalog.Resolve(ctx, service, environment, visible)
 }
 
 const ledgersOfLuis = "\n  - {name: ledgers, subjects: [\"user:U0LUIS\"], role: operator, namespaces: [payments]"
