@@ -103,7 +103,8 @@ func TestTheDoctorSaysWhatIsWrongWithSlack(t *testing.T) {
 		says []string
 	}{
 		"nothing": {func(*practice) {}, []string{
-			"ok    the bot token is that of @algesta", fmt.Sprintf("ok    it has all %d scopes", len(scopes)), "ok    the clock agrees", "ok    the bot is in #ops (C0OPS)",
+			"ok    the bot token is that of @algesta", fmt.Sprintf("ok    it has all %d scopes", len(scopes)), "ok    the clock agrees",
+			"ok    the bot is in #ops (C0OPS)",
 			"ok    the policy's 1 user group", "ok    the app token opens a connection", "FAIL  The cluster main doesn't answer",
 		}},
 		"a revoked token": {func(p *practice) { p.env[botTokenVariable] += "x" }, []string{
