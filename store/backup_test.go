@@ -22,7 +22,7 @@ func TestABackupOfARunningStoreIsRestored(t *testing.T) {
 	s, err := store.Open(t.Context(), address, zap.NewNop())
 	require.NoError(t, err)
 	audited(t, s, "requested")
-	stop := make(chan struct{})
+	stop, wrote := make(chan struct{}), make(chan struct{})
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		for {
@@ -36,10 +36,16 @@ func TestABackupOfARunningStoreIsRestored(t *testing.T) {
 			}); err != nil {
 				panic(err)
 			}
+			select {
+			case wrote <- struct{}{}: // somebody waits for it
+			default:
+			}
 		}
 	})
 	var last store.Head
 	for _, name := range []string{"first", "second", "third"} {
+		<-wrote
+		<-wrote // this write began after the copy before was made
 		head, err := store.Backup(t.Context(), address, filepath.Join(dir, name))
 		require.NoError(t, err)
 		require.Greater(t, head.Seq, last.Seq, "the bot went on writing")
