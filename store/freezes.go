@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,20 +11,12 @@ import (
 // openFreezes are those that haven't ended, oldest first. One whose time is up forbids nothing, and is among them until it's ended.
 const openFreezes = `SELECT freeze FROM freezes WHERE ended_at = 0 ORDER BY rowid`
 
-func scanFreeze(row scanner) (z algesta.Freeze, err error) {
-	var text string
-	if err = row.Scan(&text); err != nil {
-		return z, err
-	}
-	return z, decode(text, &z)
-}
-
 // Frozen are the freezes that haven't ended, as of the last commit: the same slice until one comes or goes, and nobody changes it.
 func (s *Store) Frozen() *[]algesta.Freeze { return s.frozen.Load() }
 
 // loadFreezes reads what an earlier process left.
 func (s *Store) loadFreezes(ctx context.Context) error {
-	all, err := list(ctx, s.read, scanFreeze, openFreezes)
+	all, err := list(ctx, s.read, scanRecord[algesta.Freeze], openFreezes)
 	if err != nil {
 		return fmt.Errorf("reading the freezes: %w", err)
 	}
@@ -36,7 +26,7 @@ func (s *Store) loadFreezes(ctx context.Context) error {
 
 // Freezes are those that haven't ended, as this transaction sees them.
 func (t *Tx) Freezes() ([]algesta.Freeze, error) {
-	all, err := list(t.ctx, t, scanFreeze, openFreezes)
+	all, err := list(t.ctx, t, scanRecord[algesta.Freeze], openFreezes)
 	if err != nil {
 		return nil, fmt.Errorf("reading the freezes: %w", err)
 	}
@@ -74,17 +64,5 @@ func (t *Tx) publishFreezes() error {
 
 // FreezeOf is the freeze that a request made, and whether it has ended; found is false where it made none.
 func (s *Store) FreezeOf(ctx context.Context, request string) (z algesta.Freeze, ended, found bool, err error) {
-	var text string
-	var endedAt int64
-	err = s.read.row(ctx, `SELECT freeze, ended_at FROM freezes WHERE id = ?`, request).Scan(&text, &endedAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return z, false, false, nil
-	}
-	if err == nil {
-		err = decode(text, &z)
-	}
-	if err != nil {
-		return z, false, false, fmt.Errorf("reading freeze %s: %w", request, err)
-	}
-	return z, endedAt != 0, true, nil
+	return recordOf[algesta.Freeze](ctx, s, "freeze", `SELECT freeze, ended_at FROM freezes WHERE id = ?`, request)
 }

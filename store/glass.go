@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,20 +12,12 @@ import (
 // ended.
 const openGlass = `SELECT glass FROM glasses WHERE ended_at = 0 ORDER BY rowid`
 
-func scanGlass(row scanner) (b algesta.BreakGlass, err error) {
-	var text string
-	if err = row.Scan(&text); err != nil {
-		return b, err
-	}
-	return b, decode(text, &b)
-}
-
 // Broken are the broken glasses that haven't ended, as of the last commit: the same slice until one comes or goes, and nobody changes it.
 func (s *Store) Broken() *[]algesta.BreakGlass { return s.broken.Load() }
 
 // loadGlass reads what an earlier process left.
 func (s *Store) loadGlass(ctx context.Context) error {
-	all, err := list(ctx, s.read, scanGlass, openGlass)
+	all, err := list(ctx, s.read, scanRecord[algesta.BreakGlass], openGlass)
 	if err != nil {
 		return fmt.Errorf("reading the broken glasses: %w", err)
 	}
@@ -59,7 +49,7 @@ func (t *Tx) EndGlass(id string, at time.Time) (ended bool, err error) {
 
 // tellGlass has others know of the broken glasses once this is committed.
 func (t *Tx) tellGlass() error {
-	all, err := list(t.ctx, t, scanGlass, openGlass)
+	all, err := list(t.ctx, t, scanRecord[algesta.BreakGlass], openGlass)
 	if err != nil {
 		return fmt.Errorf("reading the broken glasses: %w", err)
 	}
@@ -69,19 +59,7 @@ func (t *Tx) tellGlass() error {
 
 // GlassOf is the broken glass that a request made, and whether it has ended; found is false where it made none.
 func (s *Store) GlassOf(ctx context.Context, request string) (b algesta.BreakGlass, ended, found bool, err error) {
-	var text string
-	var endedAt int64
-	err = s.read.row(ctx, `SELECT glass, ended_at FROM glasses WHERE id = ?`, request).Scan(&text, &endedAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return b, false, false, nil
-	}
-	if err == nil {
-		err = decode(text, &b)
-	}
-	if err != nil {
-		return b, false, false, fmt.Errorf("reading the broken glass %s: %w", request, err)
-	}
-	return b, endedAt != 0, true, nil
+	return recordOf[algesta.BreakGlass](ctx, s, "the broken glass", `SELECT glass, ended_at FROM glasses WHERE id = ?`, request)
 }
 
 // Under is how many requests were opened under a broken glass.

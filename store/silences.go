@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,21 +11,13 @@ import (
 // openSilences are those that nobody ended and whose time isn't up, oldest first.
 const openSilences = `SELECT silence FROM silences WHERE ended_at = 0 AND until > ? ORDER BY rowid`
 
-func scanSilence(row scanner) (z algesta.Silence, err error) {
-	var text string
-	if err = row.Scan(&text); err != nil {
-		return z, err
-	}
-	return z, decode(text, &z)
-}
-
 // Silences are those that nobody ended, as of the last commit: the same slice until one comes or goes, and nobody changes it. The time of
 // some of them may be up.
 func (s *Store) Silences() *[]algesta.Silence { return s.silences.Load() }
 
 // loadSilences reads what an earlier process left.
 func (s *Store) loadSilences(ctx context.Context) error {
-	all, err := list(ctx, s.read, scanSilence, openSilences, ms(time.Now()))
+	all, err := list(ctx, s.read, scanRecord[algesta.Silence], openSilences, ms(time.Now()))
 	if err != nil {
 		return fmt.Errorf("reading the silences: %w", err)
 	}
@@ -59,7 +49,7 @@ func (t *Tx) EndSilence(id string, at time.Time) (ended bool, err error) {
 
 // tellSilences has others know of the silences once this is committed.
 func (t *Tx) tellSilences() error {
-	all, err := list(t.ctx, t, scanSilence, openSilences, ms(time.Now()))
+	all, err := list(t.ctx, t, scanRecord[algesta.Silence], openSilences, ms(time.Now()))
 	if err != nil {
 		return fmt.Errorf("reading the silences: %w", err)
 	}
@@ -69,17 +59,5 @@ func (t *Tx) tellSilences() error {
 
 // SilenceOf is the silence that a request made, and whether it was ended before its time; found is false where it made none.
 func (s *Store) SilenceOf(ctx context.Context, request string) (z algesta.Silence, ended, found bool, err error) {
-	var text string
-	var endedAt int64
-	err = s.read.row(ctx, `SELECT silence, ended_at FROM silences WHERE id = ?`, request).Scan(&text, &endedAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return z, false, false, nil
-	}
-	if err == nil {
-		err = decode(text, &z)
-	}
-	if err != nil {
-		return z, false, false, fmt.Errorf("reading silence %s: %w", request, err)
-	}
-	return z, endedAt != 0, true, nil
+	return recordOf[algesta.Silence](ctx, s, "silence", `SELECT silence, ended_at FROM silences WHERE id = ?`, request)
 }
