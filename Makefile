@@ -38,7 +38,7 @@ certmanager: ## Build the cert-manager of the tests once (about 4 minutes cold o
 	go run ./sandbox/cmd/build -certmanager
 
 .PHONY: monitoring
-monitoring: ## Build the Prometheus and the Alertmanager of the tests once (about 4 minutes cold on two cores, then cached)
+monitoring: ## Build the Prometheus and the Alertmanager of the tests once (about 6 minutes of CPU cold, then cached)
 	go run ./sandbox/cmd/build -monitoring
 
 # tested lists the packages whose tests need the sandbox's control plane ($(1) is 1), or don't (0): a test needs it that imports

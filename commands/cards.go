@@ -96,7 +96,7 @@ func closing(r algesta.Request, missing []policy.Missing, n names) algesta.Text 
 	case r.Glass != nil && len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
 		return algesta.Say("Break-glass ({}): no approval was asked for. It ended {}.", quote(r.Glass.Reason), algesta.AtSecond(r.UpdatedAt))
 	case r.Glass != nil && len(r.Needs) == 0 && len(r.DecidedBy) == 0:
-		return algesta.Say("Break-glass ({}): no approval is asked for. It runs once the security channel was told.", quote(r.Glass.Reason))
+		return algesta.Say("Break-glass ({}): no approval is asked for. It runs once the security channel has been told.", quote(r.Glass.Reason))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0 && r.Status.Ended():
 		return algesta.Say("No approval was needed. It ended {}.", algesta.AtSecond(r.UpdatedAt))
 	case len(r.Needs) == 0 && len(r.DecidedBy) == 0:

@@ -131,7 +131,7 @@ func silenceEnd(in Input) (time.Time, error) {
 	case left < shortestFreeze:
 		return until, wrongValue(in, algesta.Say("That is over already, or in less than a minute: a silence has to end later."))
 	case left > longestSilence:
-		return until, wrongValue(in, algesta.Say("A silence lasts {} at most. To be told less for good, change the routes or rules of "+
+		return until, wrongValue(in, algesta.Say("A silence lasts {} at most. To hear less permanently, change the routes or rules of "+
 			"incidents in the configuration.", span(longestSilence)))
 	}
 	return until.Truncate(time.Second), nil
