@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// waitFor bounds every wait for something to be seen; the machine may be busy.
-const waitFor = 40 * time.Second
+// waitFor bounds every wait for something to be seen: a rollout on a busy machine takes its time.
+const waitFor = 90 * time.Second
 
 // Open starts a browser in Debian's Chromium. Without one the test is skipped, but not in CI.
 func Open(tb testing.TB) context.Context {

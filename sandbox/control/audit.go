@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -78,16 +79,24 @@ func (c *Cluster) Requests(ctx context.Context, since time.Time, namespace strin
 	if err != nil && !apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("writing a marker into the audit log: %w", err)
 	}
+	f, err := os.Open(c.AuditLog)
+	if err != nil {
+		return nil, fmt.Errorf("opening the audit log: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	look, err := lookFrom(f, since, namespace)
+	if err != nil {
+		return nil, err
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for attempt := 0; ; attempt++ {
-		requests, open, err := c.readAudit(since, namespace)
-		if err != nil {
+		if err := look.on(); err != nil {
 			return nil, err
 		}
 		// An answered request's last line follows at once; what is still open after half a second really is.
-		if open == 0 || attempt >= 50 {
-			return requests, nil
+		if look.open() == 0 || attempt >= 50 {
+			return look.requests, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -97,46 +106,113 @@ func (c *Cluster) Requests(ctx context.Context, since time.Time, namespace strin
 	}
 }
 
-// readAudit reads the whole file; open is how many requests have no end yet, watches aside.
-func (c *Cluster) readAudit(since time.Time, namespace string) (requests []Request, open int, err error) {
-	f, err := os.Open(c.AuditLog)
+// auditLook reads an audit log from a moment on, and goes on where it stopped: all tests of a run share one log, so reading it anew for
+// each look takes minutes on a busy machine.
+type auditLook struct {
+	in        io.ReadSeeker
+	at        int64 // behind the last whole line that was read
+	since     time.Time
+	namespace string
+	index     map[string]int // into requests, by the audit's ID
+	requests  []Request
+}
+
+// unordered is how far a line may stand behind one that is younger: requests that end at the same time are logged as they come.
+const unordered = 10 * time.Second
+
+// lookFrom finds where the lines about requests since a moment begin: a line is written when a stage of its request is over, so none of
+// them is older than the request.
+func lookFrom(f *os.File, since time.Time, namespace string) (*auditLook, error) {
+	info, err := f.Stat()
 	if err != nil {
-		return nil, 0, fmt.Errorf("opening the audit log: %w", err)
+		return nil, fmt.Errorf("reading the audit log: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	index := map[string]int{}
+	l := &auditLook{in: f, since: since, namespace: namespace, index: map[string]int{}}
+	for low, high := int64(0), info.Size(); high-low > 1<<20; {
+		middle := low + (high-low)/2
+		line, ends, err := lineAfter(f, middle)
+		if err != nil {
+			return nil, err
+		}
+		if ends == 0 || !line.StageTimestamp.Before(since.Add(-unordered)) {
+			high = middle
+			continue
+		}
+		low, l.at = middle, ends
+	}
+	return l, nil
+}
+
+// lineAfter is the first whole line behind a place, and where it ends; 0 where there is none.
+func lineAfter(f io.ReadSeeker, place int64) (line auditLine, ends int64, err error) {
+	if _, err := f.Seek(place, io.SeekStart); err != nil {
+		return auditLine{}, 0, fmt.Errorf("reading the audit log: %w", err)
+	}
 	in := bufio.NewReaderSize(f, 1<<16)
+	rest, err := in.ReadBytes('\n')
+	if err != nil {
+		return auditLine{}, 0, nil //nolint:nilerr // the end, or a line that is being written
+	}
+	whole, err := in.ReadBytes('\n')
+	if err != nil {
+		return auditLine{}, 0, nil //nolint:nilerr // as above
+	}
+	if err := json.Unmarshal(whole, &line); err != nil {
+		return auditLine{}, 0, fmt.Errorf("reading the audit log: %w", err)
+	}
+	return line, place + int64(len(rest)+len(whole)), nil
+}
+
+// on reads what was written since the last time.
+func (l *auditLook) on() error {
+	if _, err := l.in.Seek(l.at, io.SeekStart); err != nil {
+		return fmt.Errorf("reading the audit log: %w", err)
+	}
+	in := bufio.NewReaderSize(l.in, 1<<16)
 	for {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
-			break // the end, or a line that is being written
+			return nil //nolint:nilerr // the end, or a line that is being written
 		}
-		if !bytes.Contains(line, []byte(namespace)) {
+		l.at += int64(len(line))
+		if !bytes.Contains(line, []byte(l.namespace)) {
 			continue
 		}
-		var l auditLine
-		if err := json.Unmarshal(line, &l); err != nil {
-			return nil, 0, fmt.Errorf("reading the audit log: %w", err)
+		var one auditLine
+		if err := json.Unmarshal(line, &one); err != nil {
+			return fmt.Errorf("reading the audit log: %w", err)
 		}
-		if namespace != "" && l.ObjectRef.Namespace != namespace || l.RequestReceivedTimestamp.Before(since) {
-			continue
-		}
-		i, known := index[l.AuditID]
-		if !known {
-			i = len(requests)
-			index[l.AuditID] = i
-			requests = append(requests, l.request())
-		}
-		if l.Stage == "ResponseComplete" || l.Stage == "Panic" {
-			requests[i].Code, requests[i].Completed = l.ResponseStatus.Code, l.StageTimestamp
+		if l.namespace == "" || one.ObjectRef.Namespace == l.namespace {
+			l.take(one)
 		}
 	}
-	for _, r := range requests {
+}
+
+// take notes a stage of a request.
+func (l *auditLook) take(one auditLine) {
+	if one.RequestReceivedTimestamp.Before(l.since) {
+		return
+	}
+	i, known := l.index[one.AuditID]
+	if !known {
+		i = len(l.requests)
+		l.index[one.AuditID] = i
+		l.requests = append(l.requests, one.request())
+	}
+	if one.Stage == "ResponseComplete" || one.Stage == "Panic" {
+		l.requests[i].Code, l.requests[i].Completed = one.ResponseStatus.Code, one.StageTimestamp
+	}
+}
+
+// open is how many requests have no end yet, watches aside.
+func (l *auditLook) open() int {
+	n := 0
+	for _, r := range l.requests {
 		if r.Completed.IsZero() && r.Verb != "watch" {
-			open++
+			n++
 		}
 	}
-	return requests, open, nil
+	return n
 }
 
 func (l auditLine) request() Request {

@@ -69,11 +69,15 @@ func TestTheAuditLogIsReadWithItsEndsAndWithoutOthersNamespaces(t *testing.T) {
 {"auditID":"4","stage":"RequestRec`
 	path := filepath.Join(t.TempDir(), "audit.log")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	c := &Cluster{AuditLog: path}
-
-	requests, open, err := c.readAudit(time.Time{}, "mine")
+	f, err := os.Open(path)
 	require.NoError(t, err)
-	require.Equal(t, 1, open, "the second has no end as yet")
+	t.Cleanup(func() { _ = f.Close() })
+
+	look, err := lookFrom(f, time.Time{}, "mine")
+	require.NoError(t, err)
+	require.NoError(t, look.on())
+	requests := look.requests
+	require.Equal(t, 1, look.open(), "the second has no end as yet")
 	require.Len(t, requests, 2)
 	require.True(t, requests[0].DryRun)
 	require.Equal(t, "apps", requests[0].Group)
@@ -82,7 +86,8 @@ func TestTheAuditLogIsReadWithItsEndsAndWithoutOthersNamespaces(t *testing.T) {
 	require.Equal(t, 499999*time.Microsecond, requests[0].Completed.Sub(requests[0].Received))
 	require.True(t, requests[1].Change())
 
-	requests, _, err = c.readAudit(time.Date(2026, 11, 22, 10, 0, 1, 0, time.UTC), "")
+	look, err = lookFrom(f, time.Date(2026, 11, 22, 10, 0, 1, 0, time.UTC), "")
 	require.NoError(t, err)
-	require.Len(t, requests, 2, "everything since a moment, whatever its namespace")
+	require.NoError(t, look.on())
+	require.Len(t, look.requests, 2, "everything since a moment, whatever its namespace")
 }
