@@ -376,3 +376,31 @@ func TestAnOpenHomeTabIsPublishedAgainWhenSomethingChanged(t *testing.T) {
 	_, there := r.server.Home("U0LUIS")
 	require.False(t, there, "who never opened it has none")
 }
+
+// A Home tab that Slack didn't take shows what isn't true any more, so it is published again, without another change.
+func TestAHomeTabThatSlackDidNotTakeIsPublishedAgain(t *testing.T) {
+	t.Parallel()
+	var text atomic.Value
+	text.Store("It's running.")
+	a := &answersOf{changes: make(chan struct{}, 1), home: func(in algesta.Invocation) []algesta.Report {
+		return homeOf(text.Load().(string))(in)
+	}}
+	r := start(t, slackd.Options{}, func(s *Slack) {
+		s.SetForms(a)
+		s.listener.homePause, s.listener.homeAgain = time.Millisecond, time.Millisecond
+	})
+	r.sockets(t, 2)
+	shows := func(text string) func() bool {
+		return func() bool {
+			home, _ := r.server.Home("U0CARLA")
+			return strings.Contains(home.Plain(), text)
+		}
+	}
+	r.server.FailNext("views.publish", slackd.Fault{Status: 503}, 1)
+	require.NoError(t, r.server.OpenHome("U0CARLA"))
+	r.until(t, "the tab that was opened", shows("It's running."))
+	r.server.FailNext("views.publish", slackd.Fault{Error: "internal_error"}, 1)
+	text.Store("It's done.")
+	a.changes <- struct{}{}
+	r.until(t, "the tab that was changed", shows("It's done."))
+}

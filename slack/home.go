@@ -26,11 +26,14 @@ const (
 	homePause = time.Second
 	// mostHomes bounds the Home tabs that are kept up to date.
 	mostHomes = 500
+	// homeAgain is how long after one that couldn't be published all are made again.
+	homeAgain = 10 * time.Second
 )
 
 // homes are the Home tabs that people opened.
 type homes struct {
-	publishing sync.Mutex // held while one is made and published: what is made later is shown last
+	publishing sync.Mutex    // held while one is made and published: what is made later is shown last
+	failed     chan struct{} // holds one where a tab couldn't be published for now: it shows what isn't true any more
 
 	mu   sync.Mutex // guards open
 	open map[algesta.PersonID]home
@@ -97,11 +100,16 @@ func (l *listener) keepHomes(ctx context.Context) {
 	if l.forms == nil {
 		return
 	}
+	var again <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.forms.Changes():
+		case <-again:
+		case <-l.homes.failed:
+			again = time.After(l.homeAgain)
+			continue
 		}
 		for _, one := range l.homes.current() {
 			if !pause(ctx, l.homePause) {
@@ -143,6 +151,12 @@ func (l *listener) publish(ctx context.Context, one home) (rest time.Duration) {
 	}
 	if err != nil {
 		l.log.Warn("Home tab not published", zap.Error(err))
+		if name := code(err); name == "" || slices.Contains(passing(), name) {
+			select {
+			case l.homes.failed <- struct{}{}:
+			default: // one is enough
+			}
+		}
 	}
 	return rest
 }

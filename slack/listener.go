@@ -68,6 +68,7 @@ type listener struct {
 	redactor  *redact.Redactor // of what a form says
 	homes     homes
 	homePause time.Duration // between two Home tabs that are published again
+	homeAgain time.Duration // after one that couldn't be published
 
 	stagger   time.Duration // between the first socket's hello and the second socket
 	fatalWait time.Duration // before a refused token is tried again

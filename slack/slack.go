@@ -95,7 +95,8 @@ func New(cfg Config) (*Slack, error) {
 	s := &Slack{cfg: cfg, web: calls, http: client, log: cfg.Log, fatalWait: fatalWait}
 	s.listener = &listener{
 		web: calls, app: cfg.AppToken, inbox: cfg.Inbox, log: cfg.Log, stagger: cfg.Stagger, fatalWait: fatalWait,
-		slots: make(chan struct{}, maxInFlight), panics: cfg.Panics, redactor: cfg.Redactor, homePause: homePause,
+		slots: make(chan struct{}, maxInFlight), panics: cfg.Panics, redactor: cfg.Redactor, homePause: homePause, homeAgain: homeAgain,
+		homes: homes{failed: make(chan struct{}, 1)},
 	}
 	s.directory = newDirectory(calls, s.identify, cfg.Groups)
 	s.listed = cfg.SharedChannels
