@@ -59,3 +59,26 @@ func TestACommandEndsAsItsRunbookSays(t *testing.T) {
 		})
 	}
 }
+
+// Slack is asked who reads a channel when progress is posted there, not at each look: what it answers in a minute is for commands, too.
+func TestALookThatPostsNothingAsksSlackNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var looks, asked atomic.Int32
+	w.dispatcher.EndAll(runbooks.WithPoll(time.Minute, func(context.Context, runbooks.Cluster, algesta.Object) (runbooks.Polled, error) {
+		switch looks.Add(1) {
+		case 1: // it is posted
+		case 2:
+			w.people.set(func(d *fakeDirectory) { d.onPlace = func() { asked.Add(1) } })
+		case 3:
+			w.people.set(func(d *fakeDirectory) { d.onPlace = nil })
+			return runbooks.Polled{Phase: rollout.Settled, Said: algesta.Say("It's there.")}, nil
+		}
+		return runbooks.Polled{Phase: rollout.Moving, Said: algesta.Say("The order is pending.")}, nil
+	}))
+	w.types(luis, "scale api-gateway production 6")
+	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+	w.request(algesta.Succeeded)
+	require.EqualValues(t, 3, looks.Load())
+	require.Zero(t, asked.Load())
+}

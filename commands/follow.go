@@ -141,10 +141,11 @@ func (d *Dispatcher) clusterUnreadable(
 func (d *Dispatcher) handlePhase(
 	ctx context.Context, r algesta.Request, p rollout.Progress, f rollout.Follow, now time.Time,
 ) (time.Duration, error) {
+	if p.Phase == rollout.Moving || p.Phase == rollout.Complete {
+		return d.progress(ctx, r, p, f, now)
+	}
 	p = d.withheld(ctx, r, p)
 	switch p.Phase {
-	case rollout.Moving, rollout.Complete:
-		return d.progress(ctx, r, p, f, now)
 	case rollout.Settled:
 		return 0, d.finish(ctx, r, algesta.Succeeded, endTone(r, p), p, f, d.good(r, p))
 	case rollout.Broken:
@@ -189,6 +190,7 @@ func (d *Dispatcher) progress(
 			return again, nil
 		}
 	}
+	p = d.withheld(ctx, r, p) // not before: while nothing is posted nobody has to be asked who reads it, and commands need the answers
 	going, err := d.during(ctx, r.ID, []algesta.Status{algesta.Applied}, func(tx Tx, r algesta.Request) error {
 		d.announced.Store(r.ID, announcement{said: said, at: now}) // here, so that ending the request afterwards forgets it
 		d.announced.Delete(r.ID + aboutUnreadable)                 // the next time it has to be posted again

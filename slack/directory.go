@@ -83,8 +83,8 @@ func newDirectory(calls web, identify func(context.Context) (self, error), group
 		users:    rate.NewLimiter(rate.Every(time.Minute/60), 35),
 		lists:    rate.NewLimiter(rate.Every(time.Minute/8), 12), // by page
 		emails:   rate.NewLimiter(rate.Every(time.Minute/35), 12),
-		places:   rate.NewLimiter(rate.Every(time.Minute/35), 12),
-		members:  rate.NewLimiter(rate.Every(time.Minute/8), 12), // a policy may name a dozen groups and be ready at once
+		places:   rate.NewLimiter(rate.Every(time.Minute/30), 18), // many commands at once ask about as many channels
+		members:  rate.NewLimiter(rate.Every(time.Minute/8), 12),  // a policy may name a dozen groups and be ready at once
 		groups:   rate.NewLimiter(rate.Every(time.Minute/8), 12),
 		facts: &facts{
 			people:  map[string]person{},
