@@ -267,7 +267,7 @@ func (d *Dispatcher) canI(ctx context.Context, a algesta.Actor, p grammar.Parsed
 	}
 	decision := d.decideAnywhere(ctx, book, c, true)
 	what := doing(verb, targetWords(target))
-	others := d.whoMay(ctx, book, c)
+	others := append(d.openLimits(book, c), d.whoMay(ctx, book, c)...)
 	switch decision.Effect {
 	case algesta.Allow:
 		return algesta.Report{
@@ -300,6 +300,26 @@ func doing(verb, target string) string {
 		return "use " + verb + " on" + target
 	}
 	return "use " + verb + target
+}
+
+// openLimits says which limits of the policy nobody can judge yet, to someone who may.
+func (d *Dispatcher) openLimits(book runbooks.Runbook, c algesta.Command) []algesta.Block {
+	var planned, typed []string
+	for _, l := range d.Policy().Open(policy.Facts{Command: c, Verb: book.Verb, At: c.At, Asking: true}) {
+		if l.Typed {
+			typed = append(typed, words.Cited(l.Name))
+		} else {
+			planned = append(planned, words.Cited(l.Name))
+		}
+	}
+	var out []algesta.Block
+	if len(typed) > 0 {
+		out = append(out, algesta.Block{Text: algesta.Say("Limits that depend on the rest of the command: {}.", words.List(typed))})
+	}
+	if len(planned) > 0 {
+		out = append(out, algesta.Block{Text: algesta.Say("Limits that depend on its plan: {}.", words.List(planned))})
+	}
+	return out
 }
 
 // whoMay says who else may do the same, to someone who may; a refusal says it itself.

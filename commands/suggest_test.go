@@ -101,6 +101,21 @@ func TestCanISaysWhatItIsAbout(t *testing.T) {
 	}
 }
 
+// TestCanISaysWhichLimitsAreOpen: a yes that a limit may still turn into a no says so.
+func TestCanISaysWhichLimitsAreOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	limits := "limits:\n" +
+		"  - {name: few pods, verbs: [scale], namespaces: [production], require: plan.pods <= 10, otherwise: At most 10.}\n" +
+		"  - {name: no small ones, verbs: [scale], namespaces: [production], require: args.replicas >= 2, otherwise: At least 2.}\n"
+	w.setRules(rules + limits)
+	w.types(luis, "can-i scale api-gateway production")
+	said := strings.Join(w.answers(), "\n")
+	require.Contains(t, said, "Yes, you can scale api-gateway in production")
+	require.Contains(t, said, "Limits that depend on the rest of the command: “no small ones”.")
+	require.Contains(t, said, "Limits that depend on its plan: “few pods”.")
+}
+
 // answers are the messages to one person, with everything in them.
 func (w *world) answers() []string {
 	w.t.Helper()

@@ -95,14 +95,14 @@ func (p *Policy) FrozenBy(f Facts) (no algesta.Decision, ok bool) {
 func (p *Policy) brokenLimit(f Facts) (*limit, error) {
 	var facts map[string]any
 	for i, l := range p.limits {
-		if !l.applies(f) {
+		if !l.covers(f) {
 			continue
 		}
 		if facts == nil {
 			facts = variables(f)
 		}
-		yes, err := l.holds(facts)
-		if err != nil && f.Asking {
+		yes, open, err := l.judge(f, facts)
+		if open || err != nil && f.Asking {
 			continue
 		}
 		if err != nil || !yes {

@@ -86,17 +86,15 @@ func (f Facts) self() string {
 func (l *limit) explain(f Facts) Step {
 	s := Step{Part: "limit", Rule: l.name}
 	why, speak := about(l.verbs, l.place, f)
-	switch {
-	case !speak:
+	if !speak {
 		s.Why = why
-		return s
-	case l.plans && f.Plan == nil:
-		s.Why = "is judged when there is a plan"
 		return s
 	}
 	s.Speak = true
-	yes, err := l.holds(variables(f))
+	yes, open, err := l.judge(f, variables(f))
 	switch {
+	case open:
+		s.Why = "is judged when there is a plan: " + l.require
 	case err != nil:
 		s.Why = "refuses, because it cannot be evaluated: " + err.Error()
 	case yes:

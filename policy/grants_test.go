@@ -105,6 +105,49 @@ func TestLimitsOnThePlanWaitForIt(t *testing.T) {
 	require.Equal(t, `The limit "few pods" couldn't be evaluated for this command, so it's refused.`, p.Decide(f).Reason.String())
 }
 
+// TestWhatNoPlanCanMendIsRefusedBeforeIt, and what only the plan decides is told as open.
+func TestWhatNoPlanCanMendIsRefusedBeforeIt(t *testing.T) {
+	t.Parallel()
+	for condition, want := range map[string]struct {
+		effect algesta.Effect
+		open   bool
+	}{
+		"plan.pods <= 10":                                 {algesta.NeedsApproval, true},
+		"args.replicas <= 10 && plan.pods <= 10":          {algesta.Refuse, false},
+		"args.replicas <= 12 && plan.pods <= 10":          {algesta.NeedsApproval, true},
+		"args.replicas <= 12 || plan.pods <= 10":          {algesta.NeedsApproval, false},
+		"args.replicas <= 10 || plan.pods <= 10":          {algesta.NeedsApproval, true},
+		"args.replica <= 10 && plan.pods >= 0":            {algesta.NeedsApproval, true}, // true or false, where the plan says no
+		"args.replica <= 10 && size(plan) >= 0":           {algesta.NeedsApproval, true},
+		"args.replicas <= 12":                             {algesta.NeedsApproval, false},
+		"target.service != 'payments' && size(plan) >= 0": {algesta.NeedsApproval, true},
+	} {
+		p := load(t, strings.Replace(small, `"args.replicas <= 10"`, `"`+condition+`"`, 1))
+		f := asks(member("U0X", "S0TEAM"), "scale", "production", algesta.Args{"replicas": int64(12)})
+		require.Equal(t, want.effect, p.Decide(f).Effect, condition)
+		var open []policy.OpenLimit
+		if want.open {
+			open = []policy.OpenLimit{{Name: "few pods", Require: condition}}
+		}
+		require.Equal(t, open, p.Open(f), condition)
+		f.Plan = &algesta.Plan{Figures: map[string]int64{"pods": 12}}
+		require.Empty(t, p.Open(f), "with its plan everything is judged")
+	}
+
+	p := load(t, strings.Replace(small, `"args.replicas <= 10"`, `"target.service != 'payments'"`, 1))
+	f := asks(member("U0X", "S0TEAM"), "scale", "production", nil)
+	require.Empty(t, p.Open(f), "what is named is known")
+	f.Command.Target.Service, f.Command.Target.Name, f.Command.Target.Object = "", "", "horizontalpodautoscaler/x"
+	require.Len(t, p.Open(f), 1, "whose autoscaler it is says its plan")
+	p = load(t, small)
+	f = asks(member("U0X", "S0TEAM"), "scale", "production", nil)
+	require.Empty(t, p.Open(f), "it's refused for want of its argument")
+	f.Asking = true
+	require.Equal(t, []policy.OpenLimit{{Name: "few pods", Require: "args.replicas <= 10", Typed: true}}, p.Open(f))
+	f.Verb = "status"
+	require.Empty(t, p.Open(f))
+}
+
 // A service isn't spared because its autoscaler or its pod is named.
 func TestALimitOnAServiceHoldsWhicheverOfItsObjectsIsNamed(t *testing.T) {
 	t.Parallel()

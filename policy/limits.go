@@ -9,6 +9,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
 
 	"github.com/3astronautas/algesta"
@@ -27,8 +28,10 @@ type limit struct {
 	verbs     verbSet
 	place     place
 	program   cel.Program
-	plans     bool     // the expression names plan
-	groups    []string // the user groups that the expression asks about
+	partial   cel.Program // the same, for facts of which some aren't known yet
+	require   string      // the expression, as the policy writes it
+	plans     bool        // the expression names plan
+	groups    []string    // the user groups that the expression asks about
 	otherwise string
 }
 
@@ -89,6 +92,10 @@ func (l *limit) compile(env *cel.Env, expression string) error {
 	if l.program, err = env.Program(checked, cel.CostLimit(maxCost)); err != nil {
 		return fmt.Errorf("preparing it: %w", err)
 	}
+	if l.partial, err = env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptPartialEval)); err != nil {
+		return fmt.Errorf("preparing it for what isn't known yet: %w", err)
+	}
+	l.require = expression
 	return nil
 }
 
@@ -104,10 +111,73 @@ func firstIssue(issues *cel.Issues) error {
 	return issues.Err()
 }
 
-// applies reports whether the limit is about this command at this moment.
-func (l *limit) applies(f Facts) bool {
-	return l.verbs[f.Verb] && l.place.covers(f.target()) && (!l.plans || f.Plan != nil)
+// covers reports whether the limit is about this command.
+func (l *limit) covers(f Facts) bool { return l.verbs[f.Verb] && l.place.covers(f.target()) }
+
+// judge evaluates the limit. open says that its plan decides, which isn't made yet: before that, a limit refuses only what no plan can
+// mend.
+func (l *limit) judge(f Facts, facts map[string]any) (yes, open bool, err error) {
+	if !l.plans || f.Plan != nil {
+		yes, err = l.holds(facts)
+		return yes, false, err
+	}
+	return l.decided(facts, cel.AttributePattern("plan"))
 }
+
+// decided evaluates the limit where some facts aren't known; open says that those decide.
+func (l *limit) decided(facts map[string]any, unknown ...*cel.AttributePatternType) (yes, open bool, err error) {
+	vars, err := cel.PartialVars(facts, unknown...)
+	if err != nil {
+		return false, false, err
+	}
+	out, _, err := l.partial.Eval(vars)
+	if err != nil {
+		return false, false, err
+	}
+	if types.IsUnknown(out) {
+		return false, true, nil
+	}
+	yes, ok := out.Value().(bool)
+	if !ok {
+		return false, false, errors.New("it is neither true nor false")
+	}
+	return yes, false, nil
+}
+
+// OpenLimit is a limit that nobody can judge yet.
+type OpenLimit struct {
+	Name    string
+	Require string // what has to hold, a CEL expression as the policy writes it
+	// Typed says that it takes arguments that nobody typed (Facts.Asking). Otherwise it takes the plan.
+	Typed bool
+}
+
+// Open are the limits about a command that may still refuse it and can't be judged yet: those that rest on its plan while there is none,
+// and, where Facts.Asking says so, on arguments that nobody typed. They come in the order of the file. They say nothing about a command
+// that is refused anyway.
+func (p *Policy) Open(f Facts) []OpenLimit {
+	if f.Plan != nil || algesta.Verbs()[f.Verb] != algesta.Changes {
+		return nil
+	}
+	unknown := []*cel.AttributePatternType{cel.AttributePattern("plan")}
+	if t := f.target(); t.Service == "" && t.Name == "" && t.Object != "" && t.Object != wholeNamespace { // the plan knows whose it is
+		unknown = append(unknown, cel.AttributePattern("target").QualString("service"), cel.AttributePattern("target").QualString("name"))
+	}
+	var all []OpenLimit
+	for _, l := range p.limits {
+		if !l.covers(f) {
+			continue
+		}
+		_, open, err := l.decided(variables(f), unknown...)
+		if typed := err != nil && f.Asking; open || typed {
+			all = append(all, OpenLimit{Name: l.name, Require: l.require, Typed: typed})
+		}
+	}
+	return all
+}
+
+// wholeNamespace is the object of a command about all of a namespace.
+const wholeNamespace = "namespace"
 
 // holds evaluates the limit. An error means that it could not be judged, which refuses.
 func (l *limit) holds(facts map[string]any) (bool, error) {

@@ -160,7 +160,14 @@ func (q *question) facts(ctx context.Context, cfg Config, text string) (policy.F
 		return policy.Facts{}, plainError(err)
 	}
 	book, ok := runbooks.Find(parsed.Runbook)
-	if !ok || parsed.Help {
+	switch {
+	case ok && parsed.Help:
+		return policy.Facts{}, fmt.Errorf("that asks for the help of %s: every full member may read it, and the policy is not asked", book.Name)
+	case parsed.Runbook == grammar.Undo.Name:
+		return policy.Facts{}, errors.New(
+			"undo is decided as the command that takes the last change back, such as rollback or scale: ask about that command",
+		)
+	case !ok:
 		return policy.Facts{}, fmt.Errorf("everybody may use %s: the policy is not asked", parsed.Runbook)
 	}
 	names, err := catalog.New(cfg.Environments, cfg.Services)
@@ -236,13 +243,26 @@ func explainDecision(out io.Writer, p *policy.Policy, f policy.Facts) error {
 		return err
 	}
 	d := p.Decide(f)
-	if _, err := fmt.Fprintf(out, "%s: %s\n", d.Effect, d.Reason); err != nil {
+	if _, err := fmt.Fprintf(out, "%s%s: %s\n", d.Effect, provided(p, f, d), d.Reason); err != nil {
 		return fmt.Errorf("printing the decision: %w", err)
 	}
 	if d.Effect == algesta.Refuse {
 		return errRefused
 	}
 	return nil
+}
+
+// provided says what a decision waits for: ", if its plan keeps the limit …". It's "" where nothing is left to judge.
+func provided(p *policy.Policy, f policy.Facts, d algesta.Decision) string {
+	open := p.Open(f)
+	if d.Effect == algesta.Refuse || len(open) == 0 {
+		return ""
+	}
+	limits := make([]string, len(open))
+	for i, l := range open {
+		limits[i] = fmt.Sprintf("%q (%s)", l.Name, l.Require)
+	}
+	return ", if its plan keeps the limit " + strings.Join(limits, " and the limit ")
 }
 
 // printSteps prints what each rule has to do with a command; a star marks those that are about it.

@@ -41,7 +41,8 @@ func policyTestCommand() *cobra.Command {
 		Use:   "test <file> …",
 		Short: "Check a policy against tables of expectations",
 		Long: "Check a policy against tables of expectations: who types what, and what the policy has to say to it. Each that doesn't hold is\n" +
-			"printed with what the policy says instead. The exit code is 1 where one doesn't hold, or a table can't be read.",
+			"printed with what the policy says instead, and each that holds only if the command's plan keeps a limit is printed with that\n" +
+			"limit: a plan takes a cluster. The exit code is 1 where one doesn't hold, or a table can't be read.",
 		Example: "  bot policy test --config config.yaml policy-test.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,7 +62,7 @@ func (q *question) test(ctx context.Context, out io.Writer, paths []string) erro
 	if q.config == "" {
 		return errNoConfig
 	}
-	checked, wrong := 0, 0
+	checked, wrong, open := 0, 0, 0
 	for _, path := range paths {
 		b, err := readBounded(path, maxConfigFile)
 		if err != nil {
@@ -73,14 +74,17 @@ func (q *question) test(ctx context.Context, out io.Writer, paths []string) erro
 		}
 		for i, e := range table.Expect {
 			checked++
-			says, err := e.check(ctx, *q, cfg, p, table.At)
-			if err != nil {
+			says, holds, err := e.check(ctx, *q, cfg, p, table.At)
+			switch {
+			case err != nil:
 				return fmt.Errorf("%s: expectation %d (%s): %w", path, i+1, e.called(), err)
-			}
-			if says == "" {
+			case says == "":
 				continue
+			case holds:
+				open++
+			default:
+				wrong++
 			}
-			wrong++
 			if _, err := fmt.Fprintf(out, "%s: %s: %s\n", path, e.called(), says); err != nil {
 				return fmt.Errorf("printing what doesn't hold: %w", err)
 			}
@@ -89,7 +93,11 @@ func (q *question) test(ctx context.Context, out io.Writer, paths []string) erro
 	if wrong > 0 {
 		return fmt.Errorf("%d of %d expectations don't hold", wrong, checked)
 	}
-	_, err = fmt.Fprintf(out, "All %d expectations hold.\n", checked)
+	but := ""
+	if open > 0 {
+		but = fmt.Sprintf(", %d of them as far as can be said without a plan", open)
+	}
+	_, err = fmt.Fprintf(out, "All %d expectations hold%s.\n", checked, but)
 	return err
 }
 
@@ -132,23 +140,27 @@ func (e expectation) effect() string {
 	return ""
 }
 
-// check says what the policy says instead of what is expected, "" where it says that. An error is of the table: such a command can't be
-// decided.
-func (e expectation) check(ctx context.Context, q question, cfg Config, p *policy.Policy, at string) (says string, err error) {
+// check says what the policy says instead of what is expected, and "" where it says that. Where it holds and says something, that is what
+// only the plan of the command will show. An error is of the table: such a command can't be decided.
+func (e expectation) check(ctx context.Context, q question, cfg Config, p *policy.Policy, at string) (says string, holds bool, err error) {
 	q.user, q.groups, q.email, q.at = e.User, e.Groups, e.Email, orDefault(e.At, at)
 	q.standing = orDefault(e.Standing, string(algesta.Member))
 	facts, err := q.facts(ctx, cfg, e.Command)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	d := p.Decide(facts)
+	open := provided(p, facts, d)
 	switch {
 	case d.Effect.String() != e.Decision:
-		return strings.TrimSpace(fmt.Sprintf("expected %s, and it is %s (rule %q). %s", e.Decision, d.Effect, d.Rule, d.Reason)), nil
+		says = fmt.Sprintf("expected %s, and it is %s (rule %q)%s. %s", e.Decision, d.Effect, d.Rule, open, d.Reason)
+		return strings.TrimSpace(says), false, nil
 	case e.Rule != "" && e.Rule != d.Rule:
-		return fmt.Sprintf("it is %s as expected, but by the rule %q and not by %q", d.Effect, d.Rule, e.Rule), nil
+		return fmt.Sprintf("it is %s as expected, but by the rule %q and not by %q", d.Effect, d.Rule, e.Rule), false, nil
+	case open != "":
+		return fmt.Sprintf("%s%s", d.Effect, open), true, nil
 	}
-	return "", nil
+	return "", true, nil
 }
 
 // policyExplainCommand says which rule decides about a command, and why.
@@ -181,7 +193,8 @@ func (q *question) explain(ctx context.Context, out io.Writer, text string) erro
 	if d.Rule != "" {
 		by = fmt.Sprintf("the rule %q", d.Rule)
 	}
-	if _, err := fmt.Fprintf(out, "%s, by %s: %s\n\n", d.Effect, by, strings.TrimSpace(d.Reason.String()+" "+d.Hint.String())); err != nil {
+	why := strings.TrimSpace(d.Reason.String() + " " + d.Hint.String())
+	if _, err := fmt.Fprintf(out, "%s, by %s%s: %s\n\n", d.Effect, by, provided(p, facts, d), why); err != nil {
 		return fmt.Errorf("printing the decision: %w", err)
 	}
 	if err := printSteps(out, p.Explain(facts)); err != nil {
