@@ -80,7 +80,19 @@ type IncidentCause struct {
 	Next     string      `json:"next,omitempty"`    // one safe next step
 	Command  string      `json:"command,omitempty"` // to type for it
 	Runbook  string      `json:"runbook,omitempty"` // of a button that proposes it
+	// Unseen is set while nothing but an alert speaks of trouble: what a look at its object showed instead.
+	Unseen Unseen `json:"unseen,omitempty"`
 }
+
+// Unseen is what a look at an object showed that an alert fires about, where it showed no trouble.
+type Unseen string
+
+// What a look may show.
+const (
+	UnseenMissing   Unseen = "missing"   // nothing of that name was found
+	UnseenWell      Unseen = "well"      // nothing wrong was found
+	UnseenUnchecked Unseen = "unchecked" // nobody could look
+)
 
 // Incident is one cause of trouble from the moment it's reported until it's over.
 type Incident struct {
@@ -112,6 +124,8 @@ type Incident struct {
 	MergedInto string    `json:"mergedInto,omitempty"`
 	OpenedAt   time.Time `json:"openedAt"`
 	ResolvedAt time.Time `json:"resolvedAt,omitzero"`
+	// Missing says of a resolved one that what it was about wasn't there any more at its end.
+	Missing bool `json:"missing,omitempty"`
 	// Reopened is how often it came back on the same card; ReopenedAt is when it did last.
 	Reopened   int       `json:"reopened,omitempty"`
 	ReopenedAt time.Time `json:"reopenedAt,omitzero"`

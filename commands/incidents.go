@@ -148,6 +148,19 @@ func (d *Dispatcher) incidentLink(ctx context.Context, i algesta.Incident) alges
 // severe is a severity in a word.
 var severe = map[algesta.Severity]string{algesta.Critical: "down", algesta.Degraded: "degraded", algesta.Latent: "at risk"}
 
+// howBad is how bad a cause is, or why nobody can say.
+func howBad(c algesta.IncidentCause) string {
+	switch c.Unseen {
+	case algesta.UnseenMissing:
+		return "an alert about nothing that I found"
+	case algesta.UnseenWell:
+		return "an alert, and I found nothing wrong"
+	case algesta.UnseenUnchecked:
+		return "an alert that I couldn't check"
+	}
+	return severe[c.Severity]
+}
+
 // tellIncidents answers incidents.
 func (d *Dispatcher) tellIncidents(ctx context.Context, c algesta.Command) (algesta.Report, error) {
 	open, over, err := d.incidentsOf(ctx, c)
@@ -190,7 +203,7 @@ func (d *Dispatcher) incidentTable(ctx context.Context, when string, all []alges
 			})
 			break
 		}
-		cell := algesta.Say("{}", severe[i.Cause.Severity])
+		cell := algesta.Say("{}", howBad(i.Cause))
 		if over {
 			cell = algesta.Say("{}", words.Span(max(time.Second, i.ResolvedAt.Sub(i.OpenedAt))))
 		}
@@ -239,7 +252,7 @@ func (d *Dispatcher) tellIncident(ctx context.Context, c algesta.Command) (alges
 	fields := []algesta.Field{
 		{Label: "state", Value: algesta.Say("{} {}", state, algesta.AtDay(at))},
 		{Label: "card", Value: d.incidentLink(ctx, i)},
-		{Label: "how bad", Value: algesta.Say("{}", severe[i.Cause.Severity])},
+		{Label: "how bad", Value: algesta.Say("{}", howBad(i.Cause))},
 	}
 	if i.Cause.Sentence != "" {
 		fields = append(fields, algesta.Field{Label: "cause", Value: algesta.Dated(i.Cause.Sentence)})

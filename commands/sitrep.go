@@ -44,7 +44,7 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Rep
 		}
 		r.Title = algesta.Say("{}: {}", words.Capital(where), words.Plural(len(open), "incident is open", "incidents are open"))
 		worst = algesta.Say(
-			"Worst: {} {}, since {} ({})", calledIncident(open[0]), "("+severe[open[0].Cause.Severity]+")", algesta.AtDay(open[0].OpenedAt),
+			"Worst: {} {}, since {} ({})", calledIncident(open[0]), "("+howBad(open[0].Cause)+")", algesta.AtDay(open[0].OpenedAt),
 			d.incidentLink(ctx, open[0]),
 		)
 	}

@@ -73,17 +73,30 @@ func called(i algesta.Incident) string {
 	return s.Kind + " " + s.Name + " (" + i.About.Environment + ")"
 }
 
+// found is what a look showed at what an alert fires about.
+var found = map[algesta.Unseen]string{
+	algesta.UnseenMissing:   "found nothing of that name",
+	algesta.UnseenWell:      "found nothing wrong with it",
+	algesta.UnseenUnchecked: "couldn't check it",
+}
+
 func title(i algesta.Incident) algesta.Text {
 	what := algesta.Dated(strings.TrimSuffix(i.Cause.What, "."))
 	switch i.State {
 	case algesta.IncidentResolved:
-		if !seenItself(i) {
+		switch {
+		case i.Cause.Unseen != "" || !seenItself(i):
 			return algesta.Say("{}: this is over ({})", called(i), what)
+		case i.Missing:
+			return algesta.Say("{} isn't there any more (it was: {})", called(i), what)
 		}
 		return algesta.Say("{} is healthy again (it was: {})", called(i), what)
 	case algesta.IncidentMerged:
 		return algesta.Say("{} is part of another incident", called(i))
 	case algesta.IncidentOpen:
+	}
+	if looked, only := found[i.Cause.Unseen]; only {
+		return algesta.Say("An alert fires about {}, and I {}: {}", called(i), looked, what)
 	}
 	is := map[algesta.Severity]string{
 		algesta.Critical: "is down", algesta.Degraded: "is degraded", algesta.Latent: "is at risk",

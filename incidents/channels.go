@@ -195,9 +195,9 @@ func (k *Keeper) shown(ctx context.Context, c algesta.IncidentChannel, open []al
 	case f.Healthy && wrong && c.Well.IsZero():
 		c.Well = time.Now()
 	case f.Healthy && wrong && time.Since(c.Well) >= k.cfg.Settle:
-		c.Shows.State, c.Shows.ResolvedAt, c.Shows.Unchecked = algesta.IncidentResolved, c.Well, ""
+		c.Shows.State, c.Shows.ResolvedAt, c.Shows.Unchecked, c.Shows.Missing = algesta.IncidentResolved, c.Well, "", f.Missing
 	case f.Healthy:
-		c.Shows.Unchecked = ""
+		c.Shows.Unchecked, c.Shows.Missing = "", f.Missing
 	default:
 		c.Well = time.Time{}
 		c.Shows = algesta.Incident{
@@ -225,6 +225,8 @@ func channelCard(c algesta.IncidentChannel, changes []algesta.Text) algesta.Repo
 		r = Card(c.Shows, Past{})
 	} else if c.Shows.Unchecked != "" {
 		r.Title = algesta.Say("I couldn't check {}: {}", about, algesta.Dated(c.Shows.Unchecked))
+	} else if c.Shows.Missing {
+		r.Title = algesta.Say("I find no {} right now", about)
 	}
 	r.Small = algesta.Say("{} · about {}, by the name of this channel, its topic or what is wrong now", algesta.Name(c.ID), about)
 	if len(changes) == 0 {
@@ -264,7 +266,7 @@ func (k *Keeper) tellChannel(ctx context.Context, c *algesta.IncidentChannel, r 
 	if err := k.Rooms.Pin(ctx, c.Channel, ts); err != nil {
 		return fmt.Errorf("pinning the card of an incident channel: %w", err)
 	}
-	if err := k.Rooms.SetTopic(ctx, c.Channel, r.Title.String()); err != nil {
+	if err := k.Rooms.SetTopic(ctx, c.Channel, k.Redact(r.Title.String())); err != nil {
 		return fmt.Errorf("setting the topic of an incident channel: %w", err)
 	}
 	c.Pinned, c.Topic = true, true

@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/3astronautas/algesta/redact"
 )
 
 // rooms are channels that keep what was done in them.
@@ -91,6 +93,23 @@ func TestAnIncidentChannelGetsTheDiagnosisUntilItIsOver(t *testing.T) {
 	})
 }
 
+// TestTheTopicOfAnIncidentChannelIsRedacted as its messages are.
+func TestTheTopicOfAnIncidentChannelIsRedacted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{objects: crashing(), rooms: &rooms{}, redact: redact.New([]byte("crash")).String}
+		defer watches(t, w)()
+		time.Sleep(time.Second)
+		require.NoError(t, w.keeper.Channel(t.Context(), "C0INC", "inc-ms-orders"))
+		time.Sleep(20 * time.Second)
+		require.Len(t, w.rooms.all(), 3)
+		require.Contains(t, w.rooms.all()[2], "topic: ms-orders in production is down: ")
+		title, _, _ := strings.Cut(w.card(), "\n")
+		require.Contains(t, title, "crash")
+		require.NotContains(t, w.rooms.all()[2], "crash")
+	})
+}
+
 // TestAnIncidentChannelWaitsForSlack: nothing is lost while Slack is away.
 func TestAnIncidentChannelWaitsForSlack(t *testing.T) {
 	t.Parallel()
@@ -149,7 +168,7 @@ func TestATimelineNamesWhatWasChanged(t *testing.T) {
 	certificate := &unstructured.Unstructured{Object: map[string]any{
 		"kind": "Certificate", "metadata": map[string]any{"name": "shop-tls"}, "status": map[string]any{"notBefore": noon.Format(time.RFC3339)},
 	}}
-	all := changesOf([]runtime.Object{set, hpa, node, certificate}, "ms-orders")
+	all := changesOf([]runtime.Object{set, hpa, node, certificate}, "ms-orders", asItIs)
 	var said []string
 	for _, h := range all {
 		said = append(said, h.says)
@@ -158,6 +177,12 @@ func TestATimelineNamesWhatWasChanged(t *testing.T) {
 		"Rollout of ms-orders to ms-orders:12346 (revision 4): “deploy 12346 <!channel>”", "Autoscaler ms-orders scaled to 6 pods",
 		"Node aks-1 became not ready", "Certificate shop-tls was issued",
 	}, said)
-	require.Len(t, changesOf([]runtime.Object{set, hpa, node, certificate}, "ms-payments"), 2, "what is another service's isn't told")
-	require.Len(t, changesOf([]runtime.Object{set, hpa, node, certificate}, ""), 4)
+	require.Len(t, changesOf([]runtime.Object{set, hpa, node, certificate}, "ms-payments", asItIs), 2, "what is another service's isn't told")
+	require.Len(t, changesOf([]runtime.Object{set, hpa, node, certificate}, "", asItIs), 4)
+
+	secret := strings.Repeat("walrus", 5)
+	set.Annotations[changeCause] = strings.Repeat("a ", 35) + secret
+	cut := changesOf([]runtime.Object{set}, "ms-orders", redact.New([]byte(secret)).String)[0].says
+	require.Contains(t, cut, "a a a")
+	require.NotContains(t, cut, "walrus", "it's redacted before it's cut")
 }

@@ -31,7 +31,7 @@ func find(s *facts.Snapshot, place algesta.Target, signal algesta.Signal, places
 	}
 	if d.Verdict == diagnosis.Unknown && len(d.Chains) == 0 {
 		if _, problem := s.Resolve(about); problem != "" && s.Knows(about.Resource(), about.Namespace) {
-			f.Healthy = true // it isn't there any more
+			f.Healthy, f.Missing = true, true
 			return f
 		}
 		f.Unknown = d.Summary
@@ -117,6 +117,22 @@ func aboutOf(c diagnosis.Chain, place algesta.Target, about facts.Ref, places Pl
 // proposed says that a button may propose the next step: it is a command that needs no further word, about the service of the card.
 func proposed(r rules.Remedy, about algesta.Target) bool {
 	return (r.Verb == "rollback" || r.Verb == "restart") && about.Name != "" && (r.Target.Name == "" || r.Target.Name == about.Name)
+}
+
+// unseen is what a look showed that found no cause for what an alert says.
+func unseen(f Found) algesta.Unseen {
+	switch {
+	case f.Missing:
+		return algesta.UnseenMissing
+	case f.Healthy:
+		return algesta.UnseenWell
+	}
+	return algesta.UnseenUnchecked
+}
+
+// differs says that the evidence has to be read again: the same cause with other counts reads the same.
+func differs(before, now algesta.IncidentCause) bool {
+	return before.Sentence != now.Sentence || before.Severity != now.Severity || before.Next != now.Next
 }
 
 // detail is what was found, for the thread. The next step is on the card.

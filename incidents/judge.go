@@ -20,6 +20,8 @@ type Found struct {
 	About algesta.Target // the service that it's reported for
 	// Healthy says that nothing is wrong with the object of the signal, or that it isn't there any more.
 	Healthy bool
+	// Missing says that nothing of the name was found. Healthy is true then, too.
+	Missing bool
 	// Unknown is why nothing can be said, a sentence; "" where something can.
 	Unknown string
 	Detail  algesta.Report // what was looked at, for the thread
@@ -103,6 +105,9 @@ func (d *draft) found(s algesta.Signal) Found {
 		if f.Cause.Severity == "" {
 			f.Cause.Severity = algesta.Degraded
 		}
+		if s.Rule == Alertmanager {
+			f.Cause.Unseen = unseen(f)
+		}
 	}
 	return f
 }
@@ -155,6 +160,9 @@ func (d *draft) admit(s algesta.Signal) {
 			if i.Key == f.Key && f.Unknown == "" {
 				c.Incident.Cause = merged(i.Cause, f.Cause)
 				c.Detail = &f.Detail
+			}
+			if i.Cause.Unseen != "" && s.Rule != Alertmanager { // from now on it's seen
+				c.Incident.Cause.Unseen, c.Incident.Cause.What = "", s.Says
 			}
 			return
 		}
@@ -215,7 +223,8 @@ func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
 func (d *draft) reopen(i algesta.Incident, s algesta.Signal, f Found) {
 	i.State, i.ResolvedAt, i.Ended = algesta.IncidentOpen, time.Time{}, ""
 	i.Signals, i.Unchecked = []algesta.Signal{s}, f.Unknown
-	i.Reopened, i.ReopenedAt = i.Reopened+1, d.now
+	i.Reopened, i.ReopenedAt, i.Missing = i.Reopened+1, d.now, false
+	i.Cause.Unseen = f.Cause.Unseen
 	if f.Unknown == "" {
 		i.Cause = f.Cause
 	}
@@ -249,6 +258,9 @@ func (d *draft) recheck(i algesta.Incident) {
 	}
 	i.Unchecked = ""
 	if f.Key.Kind == "" { // nothing found this time, as when a pod runs for a moment; what was found stays
+		if i.Cause.Unseen != "" {
+			i.Cause.Unseen = unseen(f)
+		}
 		d.change(i)
 		return
 	}
@@ -324,11 +336,16 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 		d.change(i)
 		return
 	}
+	looked, missing := 0, 0
 	for _, s := range i.Signals {
 		if !sees(d.glance, i, s) { // its own place saw that it's gone
 			continue
 		}
 		f := d.look(s)
+		looked++
+		if f.Missing {
+			missing++
+		}
 		if f.Unknown != "" {
 			d.unchecked(i, f.Unknown)
 			return
@@ -339,7 +356,7 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 			return
 		}
 	}
-	i.State, i.ResolvedAt = algesta.IncidentResolved, quiet
+	i.State, i.ResolvedAt, i.Missing = algesta.IncidentResolved, quiet, looked > 0 && missing == looked
 	c := d.change(i)
 	c.event(d.now, "resolved", "after "+words.Span(lasted(i)))
 	_, silent := d.silence(i, d.now)
@@ -359,11 +376,6 @@ func merged(before, now algesta.IncidentCause) algesta.IncidentCause {
 		now.Change = before.Change
 	}
 	return now
-}
-
-// differs says that the evidence has to be read again: the same cause with other counts reads the same.
-func differs(before, now algesta.IncidentCause) bool {
-	return before.Sentence != now.Sentence || before.Severity != now.Severity || before.Next != now.Next
 }
 
 // began is when an incident began, or came back.

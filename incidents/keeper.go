@@ -76,6 +76,8 @@ type Parts struct {
 	Update  func(ctx context.Context, f func(commands.Tx) error) error
 	Watched Watched
 	Catalog Catalog
+	// Redact takes the secrets out of what objects say.
+	Redact func(text string) string
 	// Link is the address of a message, "" where it is not known; nil knows none.
 	Link func(ctx context.Context, channel, ts string) string
 	// Public reports whether everybody of the workspace may read a channel; nil and what isn't known are no.

@@ -41,6 +41,7 @@ type town struct {
 	silences  []algesta.Silence
 	channels  map[string]algesta.IncidentChannel
 	rooms     *rooms
+	redact    func(string) string // nil hides nothing
 	keeper    *Keeper
 }
 
@@ -335,7 +336,10 @@ func watches(t *testing.T, w *town) (stop func()) {
 	}
 	cfg := quick
 	cfg.Channels = ChannelConfig{Pattern: "inc-*"}
-	p := Parts{Asker: w, Records: w, Update: w.update, Watched: w, Catalog: w, Log: zap.NewNop(), Panics: &algesta.Panics{}}
+	p := Parts{Asker: w, Records: w, Update: w.update, Watched: w, Catalog: w, Redact: asItIs, Log: zap.NewNop(), Panics: &algesta.Panics{}}
+	if w.redact != nil {
+		p.Redact = w.redact
+	}
 	if w.rooms != nil {
 		p.Rooms = w.rooms
 	}

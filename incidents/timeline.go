@@ -38,7 +38,7 @@ type happening struct {
 // rollouts, autoscalers, certificates and nodes.
 func (k *Keeper) timeline(ctx context.Context, c algesta.IncidentChannel, objects []runtime.Object) []algesta.Text {
 	since := time.Now().Add(-changesBack)
-	all := changesOf(flatten(objects), c.About.Name)
+	all := changesOf(flatten(objects), c.About.Name, k.Redact)
 	requests, err := k.Records.Ended(ctx, mostEnded)
 	if err != nil {
 		k.fail(ctx, "reading what was changed", err)
@@ -65,8 +65,9 @@ func (k *Keeper) timeline(ctx context.Context, c algesta.IncidentChannel, object
 // changeCause is what kubectl and people write about a rollout.
 const changeCause = "kubernetes.io/change-cause"
 
-// changesOf are what the objects of a namespace say of changes, of one Deployment and what is of no Deployment, or of all.
-func changesOf(objects []runtime.Object, deployment string) []happening {
+// changesOf are what the objects of a namespace say of changes, of one Deployment and what is of no Deployment, or of all. Texts are
+// redacted before they are cut: half of a secret can't be recognized.
+func changesOf(objects []runtime.Object, deployment string, redact func(string) string) []happening {
 	var out []happening
 	add := func(at time.Time, says string, args ...any) {
 		if !at.IsZero() {
@@ -80,7 +81,7 @@ func changesOf(objects []runtime.Object, deployment string) []happening {
 			if owner == nil || owner.Kind != "Deployment" || !isName(owner.Name) || deployment != "" && owner.Name != deployment {
 				continue
 			}
-			add(o.CreationTimestamp.Time, "Rollout of %s%s", owner.Name, rolled(o))
+			add(o.CreationTimestamp.Time, "Rollout of %s%s", owner.Name, rolled(o, redact))
 		case *autoscalingv2.HorizontalPodAutoscaler:
 			if of := o.Spec.ScaleTargetRef.Name; o.Status.LastScaleTime != nil && (deployment == "" || of == deployment) {
 				add(o.Status.LastScaleTime.Time, "Autoscaler %s scaled to %s", o.Name, words.Count(o.Status.DesiredReplicas, "pod"))
@@ -107,7 +108,7 @@ func changesOf(objects []runtime.Object, deployment string) []happening {
 }
 
 // rolled is what a rollout was of: " to api-gateway:12346 (revision 4): deploy by Dana".
-func rolled(s *appsv1.ReplicaSet) string {
+func rolled(s *appsv1.ReplicaSet, redact func(string) string) string {
 	var out strings.Builder
 	if containers := s.Spec.Template.Spec.Containers; len(containers) > 0 {
 		image := containers[0].Image
@@ -116,7 +117,7 @@ func rolled(s *appsv1.ReplicaSet) string {
 	if n := s.Annotations["deployment.kubernetes.io/revision"]; n != "" {
 		out.WriteString(" (revision " + n + ")")
 	}
-	if why := oneLine(s.Annotations[changeCause]); why != "" {
+	if why := redact(oneLine(s.Annotations[changeCause])); why != "" {
 		out.WriteString(": " + words.Cited(words.Clip(why, 80)))
 	}
 	return out.String()

@@ -31,7 +31,8 @@ func (r *rooms) keeper(d commands.Directory) *incidents.Keeper {
 	}
 	return incidents.New(r.cfg.Incidents, incidents.Parts{
 		Asker: r.dispatcher, Records: r.store, Update: storeFor{r.store, r.redactor}.Update, Watched: r.clusters,
-		Catalog: places{r.catalog, r.cfg.Environments}, Link: d.Link, Public: func(ctx context.Context, channel string) bool {
+		Catalog: places{r.catalog, r.cfg.Environments}, Redact: r.redactor.String,
+		Link: d.Link, Public: func(ctx context.Context, channel string) bool {
 			place, err := d.Place(ctx, channel, placeAge)
 			return err == nil && place.Public
 		}, Rooms: r.channels, Remote: remote, Log: r.log.Named("incidents"), Panics: r.panics,
