@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
@@ -187,6 +188,8 @@ func TestValuesThatCantWorkAreRefused(t *testing.T) {
 		"there are two places for tokens": {"slack: {secretProviderClass: vault}", "keep one"},
 		"a token stands in the values":    {"config: {slack: {botToken: xoxb}}", "botToken"},
 		"a word that YAML takes for a no": {"config: {incidents: {rules: {quota-full: {off: true}}}}", `write "off" with quotation marks`},
+		"a command is misspelt":           {"rbac: {without: [scal]}", `rbac.without: "scal" is no command that needs a right of its own`},
+		"a command isn't as it's typed":   {"rbac: {without: [namespace-create]}", "namespace create"},
 		"a key is misspelt":               {"networkpolicy: {enabled: false}", "networkpolicy"},
 		"the mode isn't one":              {"admissionPolicy: {mode: strict}", "mode"},
 		"a registry is only a beginning":  {"admissionPolicy: {registries: [registry.example.com]}", "registries"},
@@ -199,6 +202,34 @@ func TestValuesThatCantWorkAreRefused(t *testing.T) {
 			_, err := helm.Render(t.Context(), "chart", "algesta", "chatops", values(t, c.values))
 			require.ErrorContains(t, err, c.says)
 		})
+	}
+}
+
+// TestNamesThatYAMLTakesForSomethingElseStayNames: a namespace may be called 123, and a release true.
+func TestNamesThatYAMLTakesForSomethingElseStayNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"123", "true", "1e3", "null", "0x1f"} {
+		text := fmt.Sprintf("{config: {clusters: [{name: aks, access: inCluster, secretNamespaces: [%[1]q]}], "+
+			"environments: [{name: production, cluster: aks, namespace: %[1]q}]}, priorityClassName: %[1]q, serviceAccount: {name: %[1]q}}", name)
+		out, err := helm.Render(t.Context(), "chart", name, name, values(t, text))
+		require.NoError(t, err)
+		kinds := 0
+		for _, o := range out.Objects {
+			if o.GetNamespace() == name {
+				kinds++
+			}
+			labels, _, err := unstructured.NestedStringMap(o.Object, "metadata", "labels")
+			require.NoError(t, err)
+			require.NotEmpty(t, labels["app.kubernetes.io/instance"], o.GetKind())
+			subjects, _, err := unstructured.NestedSlice(o.Object, "subjects")
+			require.NoError(t, err)
+			for _, s := range subjects {
+				require.Equal(t, map[string]any{"kind": "ServiceAccount", "name": name, "namespace": name}, s)
+			}
+		}
+		require.Greater(t, kinds, 8)
+		require.Equal(t, name, of[appsv1.Deployment](t, out.Objects, "Deployment")[0].Spec.Template.Spec.PriorityClassName)
+		require.Equal(t, name, of[appsv1.Deployment](t, out.Objects, "Deployment")[0].Spec.Template.Spec.ServiceAccountName)
 	}
 }
 

@@ -109,6 +109,133 @@ func (w *world) byRoles() map[string]misuse {
 	}
 }
 
+// loosened is what takes a hardening away, gives a pod what others obey, or goes around what the policy looks at.
+func (w *world) loosened() map[string]misuse {
+	container := func(more string) string {
+		return `{"spec":{"template":{"spec":{"containers":[{"name":"api-gateway",` + more + `}]}}}}`
+	}
+	security := func(more string) misuse { return w.patching(container(`"securityContext":` + more)) }
+	pod := func(more string) misuse { return w.patching(`{"spec":{"template":{"spec":{` + more + `}}}}`) }
+	volume := func(more string) misuse {
+		return pod(`"volumes":[{"name":"code",` + more + `}],` +
+			`"containers":[{"name":"api-gateway","volumeMounts":[{"name":"code","mountPath":"/code"}]}]`)
+	}
+	meta := func(more string) misuse { return w.patching(`{"spec":{"template":{"metadata":{` + more + `}}}}`) }
+	older := func(patch string) misuse {
+		return func(ctx context.Context, c kubernetes.Interface) error {
+			_, err := c.AutoscalingV1().HorizontalPodAutoscalers(w.production).Patch(
+				ctx, "pins-production-hpa", types.MergePatchType, []byte(patch), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}},
+			)
+			return err
+		}
+	}
+	namespace := func(meta metav1.ObjectMeta) misuse {
+		return func(ctx context.Context, c kubernetes.Interface) error {
+			meta.Name = "evil-" + w.production
+			_, err := c.CoreV1().Namespaces().Create(
+				ctx, &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}},
+			)
+			return err
+		}
+	}
+	labelled := func(key, value string) misuse {
+		return namespace(metav1.ObjectMeta{Labels: map[string]string{key: value}})
+	}
+	return map[string]misuse{
+		"escalation that isn't forbidden any more": security(`{"allowPrivilegeEscalation":null}`),
+		"capabilities that aren't dropped":         security(`{"capabilities":{"drop":null}}`),
+		"no security context":                      security(`null`),
+		"root in a container":                      security(`{"runAsUser":0,"runAsNonRoot":false}`),
+		"no user of its own":                       security(`{"runAsUser":null}`),
+		"no seccomp":                               security(`{"seccompProfile":{"type":"Unconfined"}}`),
+		"no AppArmor":                              security(`{"appArmorProfile":{"type":"Unconfined"}}`),
+		"another SELinux type":                     security(`{"seLinuxOptions":{"type":"spc_t"}}`),
+		"a file system that can be written":        security(`{"readOnlyRootFilesystem":false}`),
+		"root in a pod":                            pod(`"securityContext":{"runAsUser":0,"runAsNonRoot":false}`),
+		"no seccomp in a pod":                      pod(`"securityContext":{"seccompProfile":null}`),
+		"other groups":                             pod(`"securityContext":{"supplementalGroups":[0]}`),
+		"kernel settings":                          pod(`"securityContext":{"sysctls":[{"name":"kernel.msgmax","value":"1"}]}`),
+		"a weaker sidecar":                         pod(`"containers":[{"name":"side","image":"registry.example.com/api-gateway:1"}]`),
+		"a port of the node":                       w.patching(container(`"ports":[{"containerPort":8080,"hostPort":80}]`)),
+		"a node's name":                            pod(`"nodeName":"n1"`),
+		"another runtime":                          pod(`"runtimeClassName":"weak"`),
+		"an image as a volume":                     volume(`"image":{"reference":"evil.example.com/code:1"}`),
+		"a file server":                            volume(`"nfs":{"server":"evil.example.com","path":"/"}`),
+		"a driver":                                 volume(`"csi":{"driver":"evil.example.com"}`),
+		"a token for others":                       volume(`"projected":{"sources":[{"serviceAccountToken":{"path":"t","audience":"vault"}}]}`),
+		"a role of the cloud":                      meta(`"annotations":{"iam.amazonaws.com/role":"admin"}`),
+		"a role of a vault":                        meta(`"annotations":{"vault.hashicorp.com/role":"admin"}`),
+		"an image of a mesh":                       meta(`"annotations":{"sidecar.istio.io/proxyImage":"evil.example.com/proxy:1"}`),
+		"a profile by an annotation":               meta(`"annotations":{"io.kubernetes.cri-o.userns-mode":"host"}`),
+		"an identity by a label":                   meta(`"labels":{"aadpodidbinding":"admin"}`),
+		"a finalizer of pods":                      meta(`"finalizers":["evil.example.com/keep"]`),
+		"an annotation that others obey":           w.patching(`{"metadata":{"annotations":{"keel.sh/policy":"all"}}}`),
+		"a repository that is a registry":          w.patching(container(`"image":"registry.example.com/api-gateway:5000/evil/x"`)),
+		"a metric by an older API":                 older(`{"spec":{"targetCPUUtilizationPercentage":1}}`),
+		"metrics":                                  w.scaling(`{"spec":{"metrics":null}}`),
+		"a namespace without a guard":              labelled("admission.gatekeeper.sh/ignore", "yes"),
+		"a namespace for good":                     namespace(metav1.ObjectMeta{Finalizers: []string{"evil.example.com/keep"}}),
+		"a namespace with a note":                  namespace(metav1.ObjectMeta{Annotations: map[string]string{"scheduler.alpha.kubernetes.io/x": "y"}}),
+	}
+}
+
+// hardened is what a workload looks like that gives little to whoever breaks in.
+const hardened = `{"spec":{"template":{"spec":{"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},` +
+	`"containers":[{"name":"api-gateway","securityContext":{"allowPrivilegeEscalation":false,"runAsUser":65532,` +
+	`"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"]},"appArmorProfile":{"type":"RuntimeDefault"}}}]}}}}`
+
+// TestAStolenTokenTakesNoHardeningAway in either mode, by no other version of the API and by nothing that others obey.
+func TestAStolenTokenTakesNoHardeningAway(t *testing.T) {
+	t.Parallel()
+	var i installation
+	first, pins := gateway(), gateway()
+	first.tags, pins.name, pins.tags = first.tags[1:], "pins", pins.tags[1:]
+	w := newWorld(t, options{
+		services: []service{first, pins}, policy: everything, account: i.account,
+		before: func(w *world) { w.autoscale("pins-production", 1, 5) },
+	})
+	w.refusedInTime(t, i)
+	client, err := kubernetes.NewForConfig(i.cfg)
+	require.NoError(t, err)
+	deployments := w.cluster.Client.AppsV1().Deployments(w.production)
+	_, err = deployments.Patch(
+		t.Context(), "api-gateway-production", types.StrategicMergePatchType, []byte(hardened), metav1.PatchOptions{},
+	)
+	require.NoError(t, err)
+	all := w.loosened()
+	for name, try := range w.byPolicy() {
+		all[name] = try
+	}
+	harmless := []misuse{
+		w.patching(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2026-11-30T12:00:00Z"}}}}}`),
+		w.patching(`{"spec":{"template":{"spec":{"containers":[{"name":"api-gateway","image":"registry.example.com/api-gateway:1"}]}}}}`),
+		w.patching(`{"spec":{"replicas":2},"metadata":{"annotations":{"algesta.io/operation":"c-1","kubernetes.io/change-cause":"by hand"}}}`),
+		w.scaling(`{"spec":{"minReplicas":2},"metadata":{"annotations":{"algesta.io/pinned":"1-5"}}}`),
+	}
+	inRollback := []misuse{
+		w.patching(`{"spec":{"template":{"metadata":{"annotations":{"checksum/config":"1"},"labels":{"version":"2"}}}}}`),
+		w.patching(`{"spec":{"template":{"spec":{"securityContext":{"runAsUser":1000},"containers":[{"name":"api-gateway",` +
+			`"securityContext":{"runAsUser":null},"env":[{"name":"LOG","value":"debug"}]}],` +
+			`"volumes":[{"name":"c","configMap":{"name":"c"}},{"name":"p","projected":{"sources":[{"secret":{"name":"s"}}]}}]}}}}`),
+	}
+	for _, mode := range []string{"rollback", "images"} {
+		if mode == "images" {
+			i.install(w, mode)
+			w.awaitRefusal(inRollback[1], i, "admissionPolicy.mode is images")
+			w.awaitRefusal(inRollback[0], i, "admissionPolicy.mode is images")
+			inRollback = nil
+		}
+		for name, try := range all {
+			err := try(t.Context(), client)
+			require.ErrorContains(t, err, deniedByPolicy, "%s: %s", mode, name)
+			require.NotContains(t, err.Error(), "resulted in error", "%s: %s", mode, name)
+		}
+		for n, try := range append(harmless, inRollback...) {
+			require.NoError(t, try(t.Context(), client), "%s: %d", mode, n)
+		}
+	}
+}
+
 const deniedByPolicy = "ValidatingAdmissionPolicy"
 
 // refusedInTime waits until the admission policy is in force, which takes the API server a moment.

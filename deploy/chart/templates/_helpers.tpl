@@ -12,8 +12,8 @@
 {{- end -}}
 
 {{- define "algesta.selector" -}}
-app.kubernetes.io/name: {{ include "algesta.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "algesta.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "algesta.labels" -}}
@@ -73,5 +73,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if not .Values.policy }}{{ fail "policy is empty, so everything would be refused: run `bot init`, or pass yours with --set-file policy=policy.yaml" }}{{ end -}}
 {{- if not (or .Values.slack.existingSecret .Values.slack.secretProviderClass) }}{{ fail "slack.existingSecret is empty: make a Secret with the keys app-token and bot-token and name it, or name a SecretProviderClass" }}{{ end -}}
 {{- range $name, $rule := dig "incidents" "rules" dict .Values.config }}{{ if hasKey $rule "false" }}{{ fail (printf "config.incidents.rules.%s: write \"off\" with quotation marks, Helm reads it as false without them" $name) }}{{ end }}{{ end -}}
+{{- $rights := .Files.Get "files/rights.yaml" | fromYaml -}}
+{{- $commands := list -}}
+{{- range concat $rights.namespaced $rights.everywhere }}{{ $commands = concat $commands (default list .commands) }}{{ end -}}
+{{- range .Values.rbac.without }}{{ if not (has . $commands) }}{{ fail (printf "rbac.without: %q is no command that needs a right of its own: write one of %s" . ($commands | uniq | sortAlpha | join ", ")) }}{{ end }}{{ end -}}
 {{- if and .Values.slack.existingSecret .Values.slack.secretProviderClass }}{{ fail "slack has both existingSecret and secretProviderClass: keep one" }}{{ end -}}
 {{- end -}}
