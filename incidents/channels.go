@@ -2,6 +2,7 @@ package incidents
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"reflect"
@@ -42,6 +43,8 @@ const (
 	channelCalls   = 10 * time.Second   // for a call to the transport
 	channelLives   = 7 * 24 * time.Hour // for how long it's kept up to date
 	channelRecheck = 30 * time.Second   // between two looks where no incident is open
+	channelRefused = time.Hour          // after the policy or the channel let nothing be told there: it may be archived for good
+	mostChannels   = 20                 // that are kept true all the time, the newest; the others are looked at as often as refused ones
 	changesBack    = 24 * time.Hour     // of the timeline
 )
 
@@ -61,6 +64,7 @@ func (k *Keeper) Channel(ctx context.Context, id, name string) error {
 	if !k.cfg.Channels.matches(name) {
 		return nil
 	}
+	k.channelDue.Delete(id) // whoever invites the bot back doesn't wait for an hour
 	return k.Update(ctx, func(tx commands.Tx) error {
 		return tx.SaveIncidentChannel(algesta.IncidentChannel{ID: algesta.NewIncidentID(), Channel: id, Name: name, OpenedAt: time.Now()})
 	})
@@ -70,7 +74,6 @@ func (k *Keeper) Channel(ctx context.Context, id, name string) error {
 func (k *Keeper) keepChannels(ctx context.Context) {
 	tick := time.NewTicker(channelsEvery)
 	defer tick.Stop()
-	looked := map[string]time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -83,45 +86,62 @@ func (k *Keeper) keepChannels(ctx context.Context) {
 				k.fail(ctx, "reading the incident channels", err)
 				return
 			}
-			for _, c := range all {
-				k.guarded(func() { k.channel(ctx, c, looked) })
+			for n, c := range all { // oldest first
+				k.guarded(func() { k.channel(ctx, c, n >= len(all)-mostChannels) })
 			}
 		})
 	}
 }
 
-// channel does for one channel what is due.
-func (k *Keeper) channel(ctx context.Context, c algesta.IncidentChannel, looked map[string]time.Time) {
+// channel does for one channel what is due. busy is false where there are so many that this one is looked at seldom.
+func (k *Keeper) channel(ctx context.Context, c algesta.IncidentChannel, busy bool) {
+	if due, known := k.channelDue.Load(c.Channel); known && time.Now().Before(due.(time.Time)) { //nolint:forcetypeassert // stored below
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, channelStep)
 	defer cancel()
+	old := time.Since(c.OpenedAt) > channelLives
+	again, err := k.keepChannel(ctx, c, old)
+	if err != nil {
+		k.fail(ctx, "keeping an incident channel up to date", err)
+	}
+	if old && (err != nil || c.About.Cluster == "") { // its card stays as it is: nobody waits for it any more
+		c.Over = true
+		if err := k.Update(ctx, func(tx commands.Tx) error { return tx.SaveIncidentChannel(c) }); err != nil {
+			k.fail(ctx, "ending what is told in an incident channel", err)
+		}
+	}
+	if !busy || errors.Is(err, algesta.ErrRefused) {
+		again = channelRefused
+	}
+	k.channelDue.Store(c.Channel, time.Now().Add(again))
+}
+
+// keepChannel makes what is told in a channel true, and returns when to look again.
+func (k *Keeper) keepChannel(ctx context.Context, c algesta.IncidentChannel, old bool) (again time.Duration, err error) {
 	before := c
 	if c.About.Cluster == "" {
 		if err := k.Rooms.Join(ctx, c.Channel); err != nil {
-			k.fail(ctx, "joining an incident channel", err)
-			return
+			return channelRecheck, fmt.Errorf("joining an incident channel: %w", err)
 		}
 		_, topic, err := k.Rooms.ChannelName(ctx, c.Channel)
 		if err != nil {
-			k.fail(ctx, "reading the topic of an incident channel", err)
-			return
+			return channelRecheck, fmt.Errorf("reading the topic of an incident channel: %w", err)
 		}
-		c.About = k.aboutChannel(c.Name, topic)
-		if c.About.Cluster == "" {
-			return // no environment is known yet
+		if c.About = k.aboutChannel(c.Name, topic); c.About.Cluster == "" {
+			return channelRecheck, nil // no environment is known yet
 		}
 	}
+	again = channelRecheck
 	open := k.openAbout(c.About)
-	if len(open) == 0 && time.Since(looked[c.ID]) < channelRecheck {
-		return
+	if len(open) > 0 {
+		again = 0
 	}
-	looked[c.ID] = time.Now()
 	objects, _ := k.Watched.Glance(ctx, c.About.Cluster, c.About.Namespace)
 	c = k.shown(ctx, c, open)
-	c.Over = time.Since(c.OpenedAt) > channelLives || c.Shows.State == algesta.IncidentResolved
+	c.Over = old || c.Shows.State == algesta.IncidentResolved
 	r := channelCard(c, k.timeline(ctx, c, objects))
-	if err := k.tellChannel(ctx, &c, r, reflect.DeepEqual(before, c)); err != nil {
-		k.fail(ctx, "telling an incident channel", err)
-	}
+	return again, k.tellChannel(ctx, &c, r, reflect.DeepEqual(before, c))
 }
 
 // aboutChannel is what a channel is about by its words: the service with the longest name that they have, in the environment that they

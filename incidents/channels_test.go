@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/redact"
 )
 
@@ -187,4 +188,46 @@ func TestATimelineNamesWhatWasChanged(t *testing.T) {
 	cut := changesOf([]runtime.Object{set}, "ms-orders", redact.New([]byte(secret)).String)[0].says
 	require.Contains(t, cut, "a a a")
 	require.NotContains(t, cut, "walrus", "it's redacted before it's cut")
+}
+
+// TestAChannelWhereNothingMayBeToldIsLookedAtSeldomAndLetGo: it was archived, shared or left.
+func TestAChannelWhereNothingMayBeToldIsLookedAtSeldomAndLetGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{objects: running(), rooms: &rooms{}}
+		defer watches(t, w)()
+		time.Sleep(time.Second)
+		require.NoError(t, w.keeper.Channel(t.Context(), "C0INC", "inc-ms-orders"))
+		time.Sleep(20 * time.Second)
+		require.Len(t, w.rooms.all(), 3)
+		w.set(func(w *town) {
+			w.noPosts = &algesta.Error{Kind: algesta.ErrRefused, Message: algesta.Say("I'm not in #inc-ms-orders.")}
+			w.objects = crashing() // there is something to tell
+		})
+		time.Sleep(10 * time.Minute) // until the incident is known, if it can be
+		before := w.triedPosts()
+		time.Sleep(4 * time.Hour)
+		require.InDelta(t, 4, w.triedPosts()-before, 1)
+		w.set(func(w *town) { w.openedBefore(8 * 24 * time.Hour) })
+		time.Sleep(time.Hour)
+		known, err := w.IncidentChannels(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, known, "nothing more is told there")
+	})
+}
+
+// TestAnIncidentChannelOfNoKnownPlaceIsLetGo, too.
+func TestAnIncidentChannelOfNoKnownPlaceIsLetGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{objects: running(), rooms: &rooms{away: errors.New("is_archived")}}
+		defer watches(t, w)()
+		time.Sleep(time.Second)
+		require.NoError(t, w.keeper.Channel(t.Context(), "C0INC", "inc-ms-orders"))
+		w.set(func(w *town) { w.openedBefore(8 * 24 * time.Hour) })
+		time.Sleep(time.Minute)
+		known, err := w.IncidentChannels(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, known)
+	})
 }

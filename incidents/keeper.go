@@ -101,6 +101,8 @@ type Keeper struct {
 	refused map[string]string  // the places where the policy gives the rule nothing, with why
 	stats   stats
 	alerts  alerts
+	// channelDue is when an incident channel is looked at next: a time.Time by its ID.
+	channelDue sync.Map
 }
 
 type stats struct{ open, healed, held, silent, failed atomic.Int64 }

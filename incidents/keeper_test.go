@@ -27,6 +27,8 @@ type town struct {
 	mu        sync.Mutex
 	objects   []runtime.Object
 	unread    map[string]error
+	noPosts   error // as refused, of posts alone
+	tried     int   // posts in an incident channel
 	refused   error // of the policy
 	unseen    error // of the place
 	looks     int
@@ -65,6 +67,20 @@ func (w *town) seen() told {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return told{w.looks, maps.Clone(w.incidents), maps.Clone(w.posts), slices.Clone(w.events), slices.Clone(w.lines)}
+}
+
+// openedBefore makes every incident channel older. The caller holds mu.
+func (w *town) openedBefore(age time.Duration) {
+	for id, c := range w.channels {
+		c.OpenedAt = c.OpenedAt.Add(-age)
+		w.channels[id] = c
+	}
+}
+
+func (w *town) triedPosts() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tried
 }
 
 // Glance implements Watched.
@@ -113,8 +129,11 @@ func (w *town) PostAsRule(
 	if asks.Rule != RuleName || asks.Runbook != "diagnose" {
 		return errors.New("it asks for something else")
 	}
-	if w.refused != nil {
-		return w.refused
+	if asks.Channel == "C0INC" {
+		w.tried++
+	}
+	if err := errors.Join(w.refused, w.noPosts); err != nil {
+		return err
 	}
 	if err := store(townTx{town: w}); err != nil {
 		return err
