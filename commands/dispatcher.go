@@ -236,6 +236,13 @@ func (d *Dispatcher) start(ctx context.Context, from origin, book runbooks.Runbo
 	if !book.Changes() {
 		return d.read(ctx, from, book, c, decision)
 	}
+	if d.hasSecret(c.Args) {
+		return &algesta.Error{
+			Kind:    algesta.ErrUsage,
+			Message: algesta.Say("One of the values looks like a secret, or is one that I know. I'd have to store it, so nothing was done."),
+			Hint:    algesta.Say("Leave it out of the command."),
+		}
+	}
 	place, err := d.placeForChanges(ctx, from, c, factsAge)
 	if err != nil {
 		return err
@@ -244,6 +251,17 @@ func (d *Dispatcher) start(ctx context.Context, from origin, book runbooks.Runbo
 		return needsAChannel()
 	}
 	return d.propose(ctx, from, book, c)
+}
+
+// hasSecret reports whether a value of a command would be redacted where it's shown. Such a command isn't stored: neither as a request
+// nor to be followed nor behind a button.
+func (d *Dispatcher) hasSecret(args algesta.Args) bool {
+	for _, value := range args {
+		if text, ok := value.(string); ok && d.Redact(text) != text {
+			return true
+		}
+	}
+	return false
 }
 
 // needsAChannel refuses a request where nobody could approve it.

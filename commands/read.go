@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -49,6 +50,17 @@ func (d *Dispatcher) read(
 		}
 	}
 	follows := book.Follows(c.Args) && from.alone != nil
+	if d.hasSecret(c.Args) {
+		report.Buttons = slices.DeleteFunc(slices.Clone(report.Buttons), func(b algesta.Button) bool {
+			return b.Offer != nil && d.hasSecret(b.Offer.Args)
+		})
+		if follows {
+			follows = false
+			report.Body = append(report.Body, algesta.Block{Text: algesta.Say(
+				"This is how it is now. I don't follow it: one of the values looks like a secret, and I'd have to store it.",
+			)})
+		}
+	}
 	switch {
 	case err != nil:
 		d.Log.Warn("an answer is shown to its author alone", zap.String("command", c.ID), zap.Error(err))
