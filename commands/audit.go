@@ -52,6 +52,7 @@ func (d *Dispatcher) refusedEntry(in algesta.Invocation, id string, err error) a
 	}
 	if c, ok := errors.AsType[concerning](err); ok {
 		data["runbook"], data["target"] = c.command.Runbook, placed(c.command.Target)
+		nameObject(data, c.command.Target)
 	}
 	return entry(id, kind, in.Person.String(), data)
 }
@@ -69,7 +70,15 @@ func readEntry(c algesta.Command, private bool) algesta.Entry {
 	if c.Target.Cluster != "" {
 		data["target"] = placed(c.Target)
 	}
+	nameObject(data, c.Target)
 	return entry(c.ID, kind, c.Identity(), data)
+}
+
+// nameObject adds to a line what a command named other than a service: "pod/x", "statefulset/loki", "node/x".
+func nameObject(data algesta.Args, t algesta.Target) {
+	if t.Object != "" && t.Object != wholeEnvironment {
+		data["object"] = t.Object
+	}
 }
 
 // excerpt is what the audit keeps of a text: redacted first, because a cut could remove what a secret is recognized by.

@@ -79,6 +79,13 @@ func TestEveryAnswerToOnePersonIsAudited(t *testing.T) {
 				"runbook": "status", "target": target,
 			}},
 		},
+		"a read of a pod": {
+			asked(luis, "describe pod/api-gateway-1 production"),
+			algesta.Entry{Kind: "refused", Actor: luis.ID.String(), Data: algesta.Args{
+				"runbook": "describe", "object": "pod/api-gateway-1", "asked": "describe pod/api-gateway-1 production", "target": "aks/production/",
+				"error": string(algesta.ErrNotFound),
+			}},
+		},
 		"a change that changes nothing": {
 			asked(luis, "scale api-gateway production 4"),
 			algesta.Entry{Kind: "read privately", Actor: luis.ID.String(), Data: algesta.Args{

@@ -240,7 +240,12 @@ func describe(e algesta.Entry, r *algesta.Request, t algesta.Target) string {
 		return r.Plan.Title.String()
 	}
 	place := t.Namespace
-	if t.Name != "" {
+	switch object := e.Data.String("object"); {
+	case object != "" && t.Namespace == "":
+		place = object
+	case object != "":
+		place = object + " in " + t.Namespace
+	case t.Name != "":
 		place = t.Name + " in " + t.Namespace
 	}
 	return e.Data.String("runbook") + " " + place

@@ -348,10 +348,12 @@ func (d *Dispatcher) open(tx Tx, p prepared, why algesta.Text) error {
 	if err := tx.Create(r); err != nil {
 		return err
 	}
-	if err := tx.Append(entry(r.ID, "requested", r.Command.Identity(), algesta.Args{
+	requested := algesta.Args{
 		"runbook": r.Command.Runbook, "target": placed(r.Command.Target), "fingerprint": r.Fingerprint, "reason": r.Command.Reason,
 		"channel": r.Command.Channel,
-	})); err != nil {
+	}
+	nameObject(requested, r.Command.Target)
+	if err := tx.Append(entry(r.ID, "requested", r.Command.Identity(), requested)); err != nil {
 		return err
 	}
 	if r.Glass != nil {

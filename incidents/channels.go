@@ -17,8 +17,28 @@ import (
 // ChannelConfig says which channels people make for incidents. Without a pattern nothing is told in any.
 type ChannelConfig struct {
 	Pattern string // of their names, as in path.Match: "inc-*"
-	// Environments are those that may be told of there, the first where neither name nor topic says which; empty for all.
+	// Environments are those that may be told of there, the first where neither name nor topic says which.
 	Environments []string
+}
+
+// validate says what is wrong with it. A pattern needs letters of its own, because the bot joins every channel that it fits; and who makes
+// such a channel reads there of the environments, so they have to be named.
+func (c ChannelConfig) validate() error {
+	if c.Pattern == "" {
+		return nil
+	}
+	own := strings.IndexFunc(c.Pattern, func(r rune) bool { return strings.ContainsRune("*?[\\", r) })
+	if own < 0 {
+		own = len(c.Pattern)
+	}
+	if _, err := path.Match(c.Pattern, ""); err != nil || own < shortestPrefix {
+		return fmt.Errorf("incidents.channels: %q doesn't begin as the names of incident channels do: write a pattern such as inc-*", c.Pattern)
+	}
+	if len(c.Environments) == 0 {
+		return errors.New("incidents.channels: name the environments that everybody may be told of, because everybody may make such a channel: " +
+			"environments: [production]")
+	}
+	return nil
 }
 
 // matches reports whether a channel is one for an incident.
@@ -26,6 +46,9 @@ func (c ChannelConfig) matches(name string) bool {
 	ok, err := path.Match(c.Pattern, name)
 	return c.Pattern != "" && err == nil && ok
 }
+
+// shortestPrefix is how many characters the names of incident channels begin with at least.
+const shortestPrefix = 2
 
 // Rooms are channels, as a transport can act in them. Each call may be made again.
 type Rooms interface {

@@ -3,7 +3,6 @@ package incidents
 import (
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"time"
@@ -115,9 +114,7 @@ func (c Config) Validate(environments []string) error {
 	for i, r := range c.Routes {
 		problems = append(problems, r.validate(i+1, environments))
 	}
-	if _, err := path.Match(c.Channels.Pattern, ""); err != nil || c.Channels.Pattern == "*" {
-		problems = append(problems, fmt.Errorf("incidents.channels: %q is no pattern of names: write one such as inc-*", c.Channels.Pattern))
-	}
+	problems = append(problems, c.Channels.validate())
 	for _, e := range c.Channels.Environments {
 		if !slices.Contains(environments, e) {
 			problems = append(problems, fmt.Errorf("incidents.channels: there is no environment %q%s", e, meant(e, environments)))

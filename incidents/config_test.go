@@ -30,6 +30,14 @@ func TestAConfigurationThatCannotBeRightIsRefusedInWords(t *testing.T) {
 		"a severity of another tool": {
 			func(c *Config) { c.Routes[0].Severities = []algesta.Severity{"page"} }, `there is no severity "page": write critical, warning or info`,
 		},
+		"channels of every name": {
+			func(c *Config) { c.Channels = ChannelConfig{Pattern: "?*", Environments: []string{"production"}} },
+			`incidents.channels: "?*" doesn't begin as the names of incident channels do: write a pattern such as inc-*`,
+		},
+		"channels that tell of everything": {
+			func(c *Config) { c.Channels = ChannelConfig{Pattern: "inc-*"} },
+			"incidents.channels: name the environments that everybody may be told of",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -96,7 +96,7 @@ func propose(tx commands.Tx, i *algesta.Incident) error {
 	}
 	step := i.Cause.Runbook + " " + i.About.Name
 	if i.Silence == nil && i.Nth > 0 { // what is shown in a channel may be no incident
-		step += " snooze"
+		step += " snooze " + i.ID
 		proposed = append(proposed, snoozeButton(*i))
 	}
 	if i.ButtonFor == step {

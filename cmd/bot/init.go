@@ -135,10 +135,14 @@ Next:
 `, folder, filepath.Join(folder, "slack-app.yaml"), filepath.Join(folder, "bot-token"), filepath.Join(folder, "app-token"),
 		filepath.Join(folder, "config.yaml"), filepath.Join(folder, "chart"), filepath.Join(folder, "values.yaml"),
 		filepath.Join(folder, "policy.yaml"))
-	if len(s.approversOr()) == 1 && len(found.production()) > 0 && strings.HasPrefix(s.approversOr()[0], "user:") {
+	guarded, open := found.guarded()
+	if len(open) > 0 {
+		fmt.Fprintf(&text, "\nChanges in %s need nobody's approval: if that's wrong, add it to the approvals in policy.yaml.\n", words.List(open))
+	}
+	if len(s.approversOr()) == 1 && len(guarded) > 0 && strings.HasPrefix(s.approversOr()[0], "user:") {
 		fmt.Fprintf(&text,
 			"\nChanges in %s need a second person, and only one may approve: name another one in policy.yaml, or with --approver.\n",
-			words.List(found.production()))
+			words.List(guarded))
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {
 		return fmt.Errorf("printing what is next: %w", err)

@@ -168,12 +168,22 @@ func apiServer(ctx context.Context, c *kube.Cluster) (out []endpoint) {
 	return out
 }
 
-// production are the namespaces that look like it.
-func (s surveyed) production() (out []string) {
+// forTrials are words of namespaces in which a mistake harms no customer.
+var forTrials = []string{
+	"dev", "develop", "development", "test", "tests", "testing", "qa", "staging", "stage", "stg", "sandbox", "demo", "uat", "preview",
+	"pruebas", "desarrollo",
+}
+
+// guarded are the namespaces whose changes need an approval: all but those whose names say that they're for trials. open are the others.
+func (s surveyed) guarded() (guarded, open []string) {
 	for _, p := range s.places {
-		if word := strings.ToLower(p.namespace); strings.Contains(word, "prod") || word == "live" || word == "prd" {
-			out = append(out, p.namespace)
+		said := strings.FieldsFunc(strings.ToLower(p.namespace), func(r rune) bool { return r == '-' || r == '.' })
+		trial := slices.ContainsFunc(said, func(word string) bool { return slices.Contains(forTrials, word) })
+		if trial && !strings.Contains(p.namespace, "prod") {
+			open = append(open, p.namespace)
+		} else {
+			guarded = append(guarded, p.namespace)
 		}
 	}
-	return out
+	return guarded, open
 }

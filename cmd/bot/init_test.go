@@ -98,9 +98,21 @@ func TestWhatInitWritesWorks(t *testing.T) {
 		said, _ := said(t, "policy", "check", "--config", filepath.Join(out, "config.yaml"), "--user", user, command) // refused is an error
 		return said
 	}
-	require.Contains(t, explained("U0DANA", "restart api-gateway production"), "production needs a second person")
+	require.Contains(t, explained("U0DANA", "restart api-gateway production"), "a second person")
 	require.Contains(t, explained("U0DANA", "restart api-gateway development"), "\nallowed: ")
 	require.Contains(t, explained("U0NICO", "status api-gateway production"), "\nrefused: ")
+}
+
+// TestEveryNamespaceIsGuardedButThoseForTrials: whoever calls production "payments" isn't without approvals.
+func TestEveryNamespaceIsGuardedButThoseForTrials(t *testing.T) {
+	t.Parallel()
+	var s surveyed
+	for _, name := range []string{"payments", "live-eu", "prd", "main", "devices", "production-test", "development", "shop-dev", "qa", "pruebas"} {
+		s.places = append(s.places, place{namespace: name})
+	}
+	guarded, open := s.guarded()
+	require.Equal(t, []string{"payments", "live-eu", "prd", "main", "devices", "production-test"}, guarded)
+	require.Equal(t, []string{"development", "shop-dev", "qa", "pruebas"}, open)
 }
 
 func TestInitSaysWhatItNeeds(t *testing.T) {

@@ -69,10 +69,10 @@ func (s *setup) incidents() string {
 		"  routes: [{channel: " + s.channel + "}] # invite the bot there first"
 }
 
-// approvals is the policy's list of them, YAML: a comment where nothing looks like production.
+// approvals is the policy's list of them, YAML: a comment where every namespace looks like one for trials.
 func (s *setup) approvals(found surveyed) string {
 	form := `approvals:
-  - name: production needs a second person
+  - name: a second person
     verbs: [change]
     namespaces: [%s]
     approvers: [%s]
@@ -81,11 +81,16 @@ func (s *setup) approvals(found surveyed) string {
     reason: optional
     expiresAfter: 30m
 `
-	if production := found.production(); len(production) > 0 {
-		return fmt.Sprintf(form, quotedList(production), quotedList(s.approversOr()))
+	guarded, open := found.guarded()
+	if len(guarded) > 0 {
+		text := fmt.Sprintf(form, quotedList(guarded), quotedList(s.approversOr()))
+		if len(open) > 0 {
+			text = "# Nobody has to agree to a change in " + words.List(open) + ": add what is production to the namespaces below.\n" + text
+		}
+		return text
 	}
 	text := fmt.Sprintf(form, "production", quotedList(s.approversOr()))
-	return "# No namespace looks like production, so nobody has to agree to a change.\n# " +
+	return "# Every namespace looks like one for trials, so nobody has to agree to a change.\n# " +
 		strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n# ") + "\n"
 }
 
