@@ -196,11 +196,33 @@ func TestConfigIsChecked(t *testing.T) {
 			kube.Config{Name: "a", Access: kube.InCluster, Server: "https://x"},
 			"takes neither a kubeconfig nor a server",
 		},
-		"Azure without an address":       {kube.Config{Name: "a", Access: kube.WorkloadIdentity}, "needs the server's address"},
-		"a client secret without a file": {kube.Config{Name: "a", Access: kube.ClientSecret, Server: "https://x"}, "needs a secret file"},
 		"a certificate without a file": {
 			kube.Config{Name: "a", Access: kube.ClientCertificate, Server: "https://x"},
-			"needs a certificate file",
+			"needs azure.certificateFile",
+		},
+		"a secret for another way in": {
+			kube.Config{Name: "a", Access: kube.WorkloadIdentity, Azure: kube.Azure{SecretFile: "x"}},
+			"azure.secretFile goes with access: clientSecret alone",
+		},
+		"two ways in": {
+			kube.Config{Name: "a", Access: kube.InCluster, Azure: kube.Azure{ClientID: "x"}},
+			"access inCluster takes no azure",
+		},
+		"two addresses": {
+			kube.Config{Name: "a", Access: kube.AzureCLI, Server: "https://x", Kubeconfig: "x"},
+			"kubeconfig and server are both there",
+		},
+		"a resource ID of something else": {
+			kube.Config{Name: "a", Access: kube.AzureCLI, Azure: kube.Azure{ResourceID: "/subscriptions/x"}},
+			"is none of a cluster",
+		},
+		"a sign-in without https": {
+			kube.Config{Name: "a", Access: kube.AzureCLI, Azure: kube.Azure{AuthorityHost: "http://login.example.com"}},
+			"azure.authorityHost has to begin with https://",
+		},
+		"a metadata service elsewhere": {
+			kube.Config{Name: "a", Access: kube.ManagedIdentity, Azure: kube.Azure{MetadataHost: "http://169.254.0.1"}},
+			"isn't on this machine",
 		},
 		"a token over an open connection": {kube.Config{Name: "a", Access: kube.AzureCLI, Server: "http://x"}, "only to an https server"},
 		"a kubeconfig that is not there": {

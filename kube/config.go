@@ -3,6 +3,8 @@ package kube
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 
 	"go.uber.org/zap"
@@ -42,9 +44,12 @@ type Config struct {
 	Kubeconfig string
 	Context    string // of the kubeconfig; "" for its current one
 	// Server and CAFile are the API server's address and the file of its certificate authority, for an Azure access without a kubeconfig.
+	// Without either, Azure is asked for them, by Azure.ResourceID or by Name.
 	Server string
 	CAFile string
 	Azure  Azure
+	// ServiceAccountDir is where the files of the pod's ServiceAccount are, in a test; "" is where the kubelet puts them.
+	ServiceAccountDir string
 	// Version is the bot's, for the user agent.
 	Version string
 	// Deployments is called with all Deployments of a watched namespace, and their labels, when they are first known and whenever
@@ -69,10 +74,18 @@ type Config struct {
 type Azure struct {
 	TenantID        string
 	ClientID        string
-	SecretFile      string // of clientSecret
-	CertificateFile string // of clientCertificate: PEM or PKCS#12 with the private key
+	SecretFile      string // of clientSecret; "" reads AZURE_CLIENT_SECRET
+	CertificateFile string // of clientCertificate: PEM or PKCS#12 with the private key, whose password is AZURE_CLIENT_CERTIFICATE_PASSWORD
 	// AuthorityHost is another sign-in address than the public cloud's, "https://…". With it no public address is asked.
 	AuthorityHost string
+	// ResourceID is the cluster's, "/subscriptions/…/managedClusters/…". It is needed where the bot can read several clusters of one name.
+	ResourceID string
+	// ResourceManager is another address of Azure Resource Manager than the cloud's own, "https://…".
+	ResourceManager string
+	// CAFile has the certificate authorities that Microsoft Entra and the Resource Manager are checked with, in the place of the system's.
+	CAFile string
+	// MetadataHost is another address of the machine's metadata service, "http://127.0.0.1:…", for a sandbox.
+	MetadataHost string
 }
 
 // Validate reports every contradiction in the configuration.
@@ -88,14 +101,8 @@ func (c Config) Validate() error {
 	if c.Access == InCluster && (c.Kubeconfig != "" || c.Server != "") {
 		fail("cluster %s: access inCluster takes neither a kubeconfig nor a server", c.Name)
 	}
-	if c.Access.azure() && c.Kubeconfig == "" && c.Server == "" {
-		fail("cluster %s: access %s needs the server's address: kubeconfig, or server and caFile", c.Name, c.Access)
-	}
-	if c.Access == ClientSecret && c.Azure.SecretFile == "" {
-		fail("cluster %s: access clientSecret needs a secret file", c.Name)
-	}
-	if c.Access == ClientCertificate && c.Azure.CertificateFile == "" {
-		fail("cluster %s: access clientCertificate needs a certificate file", c.Name)
+	for _, err := range c.Azure.contradictions(c) {
+		fail("cluster %s: %w", c.Name, err)
 	}
 	if len(c.SecretNamespaces) > 0 && c.SecretValues == nil {
 		fail("cluster %s: Secrets are read only where somebody hides their values", c.Name)
@@ -106,4 +113,60 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(found...)
+}
+
+// contradictions are what doesn't go together in how the bot signs in: a cluster has exactly one way in.
+func (a Azure) contradictions(c Config) []error {
+	var found []error
+	fail := func(format string, args ...any) { found = append(found, fmt.Errorf(format, args...)) }
+	if !c.Access.azure() {
+		if a != (Azure{}) {
+			fail("access %s takes no azure: remove it, or write another access", c.Access)
+		}
+		return found
+	}
+	for key, only := range map[string]struct {
+		value  string
+		access Access
+	}{
+		"azure.secretFile":      {a.SecretFile, ClientSecret},
+		"azure.certificateFile": {a.CertificateFile, ClientCertificate},
+		"azure.metadataHost":    {a.MetadataHost, ManagedIdentity},
+	} {
+		if only.value != "" && c.Access != only.access {
+			fail("%s goes with access: %s alone", key, only.access)
+		}
+	}
+	if c.Access == ClientCertificate && a.CertificateFile == "" {
+		fail("access clientCertificate needs azure.certificateFile")
+	}
+	if c.Kubeconfig != "" && c.Server != "" {
+		fail("kubeconfig and server are both there: one of them has the address")
+	}
+	if c.Context != "" && c.Kubeconfig == "" {
+		fail("context is of a kubeconfig, and there is none")
+	}
+	if c.CAFile != "" && c.Server == "" {
+		fail("caFile goes with server alone; azure.caFile is for Microsoft Entra")
+	}
+	if a.ResourceID != "" && !resourceID.MatchString(a.ResourceID) {
+		fail("azure.resourceID is none of a cluster: `az aks show --query id` prints it")
+	} else if a.ResourceID != "" && (c.Kubeconfig != "" || c.Server != "") {
+		fail("azure.resourceID has the address looked up, and kubeconfig or server has it already")
+	}
+	for key, address := range map[string]string{"azure.authorityHost": a.AuthorityHost, "azure.resourceManager": a.ResourceManager} {
+		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
+			fail("%s has to begin with https://", key)
+		}
+	}
+	if u, err := url.Parse(a.MetadataHost); a.MetadataHost != "" && (err != nil || !loopback(u)) {
+		fail("azure.metadataHost isn't on this machine: it is for a sandbox alone")
+	}
+	return found
+}
+
+// loopback reports whether an address can only be this machine.
+func loopback(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "http" && u.User == nil && err == nil && ip.IsLoopback()
 }

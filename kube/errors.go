@@ -92,11 +92,11 @@ func (c *Cluster) logged(a attempt, err error) error {
 	if errors.As(err, &status) {
 		return fmt.Errorf("%s: %d %s%s", what, status.Status().Code, status.Status().Reason, fieldsOf(err))
 	}
+	if e := azureErrorIn(err); e != nil {
+		return fmt.Errorf("%s: %s", what, e.Error())
+	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", what, err)
-	}
-	if code := signInCode(err); code != "" {
-		return fmt.Errorf("%s: signing in: %s", what, code)
 	}
 	return fmt.Errorf("%s: %s", what, clip(err.Error())) // of the network: it names addresses, not contents
 }
@@ -162,5 +162,5 @@ func neverSent(err error) bool {
 		return true
 	}
 	var dns *net.DNSError
-	return errors.As(err, &dns) || signInCode(err) != ""
+	return errors.As(err, &dns) || azureErrorIn(err) != nil
 }

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +51,7 @@ type Cluster struct {
 	secretsTold      sync.Map         // when the values of a Secret were passed on last, by namespace and name
 	hides            *redact.Redactor // knows the values of the Secrets that were read
 
+	azure      *azureAccess              // nil where the bot signs in without Microsoft Entra
 	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
 	reach      reach
 
@@ -67,11 +70,16 @@ func Open(_ context.Context, cfg Config) (*Cluster, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("opening cluster: %w", err)
 	}
-	base, err := restConfig(cfg)
+	base, azure, err := restConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, err)
 	}
-	return open(cfg, base)
+	c, err := open(cfg, base)
+	if err != nil {
+		return nil, err
+	}
+	c.azure = azure
+	return c, nil
 }
 
 // OpenREST opens a cluster with a client configuration that is there already, for a sandbox in the same process.
@@ -131,25 +139,59 @@ func (c *Cluster) Name() string { return c.name }
 // AKS reports whether the configuration says that it is a cluster of Azure Kubernetes Service.
 func (c *Cluster) AKS() bool { return c.aks }
 
-func restConfig(cfg Config) (*rest.Config, error) {
-	if cfg.Access == InCluster {
+func restConfig(cfg Config) (*rest.Config, *azureAccess, error) {
+	switch cfg.Access {
+	case InCluster:
+		base, err := inCluster(cfg.ServiceAccountDir)
+		return base, nil, err
+	case Kubeconfig:
+		base, err := fromKubeconfig(cfg)
+		return base, nil, err
+	case WorkloadIdentity, ManagedIdentity, ClientSecret, ClientCertificate, AzureCLI:
+	}
+	if cfg.Kubeconfig != "" {
+		file, err := clientcmd.LoadFromFile(cfg.Kubeconfig)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
+		}
+		if err := clientcmd.ResolveLocalPaths(file); err != nil {
+			return nil, nil, fmt.Errorf("reading the kubeconfig: %w", err)
+		}
+		base, err := addressIn(file, cfg.Context, cfg.Azure.TenantID, true)
+		if e := azureErrorIn(err); e != nil {
+			why := orElse(inKubeconfig[e.code], azureHelp[e.code])
+			return nil, nil, fmt.Errorf("the kubeconfig can't be used with access %s: %s", cfg.Access, why)
+		}
+		return azureConfig(cfg, base)
+	}
+	if cfg.Server != "" {
+		return azureConfig(cfg, &rest.Config{Host: cfg.Server, TLSClientConfig: rest.TLSClientConfig{CAFile: cfg.CAFile}})
+	}
+	return azureConfig(cfg, nil)
+}
+
+// inKubeconfig says it otherwise where a file is read and not an answer.
+var inKubeconfig = map[string]string{
+	notUnderstood: "it has no such context, or the context's cluster isn't in it",
+	localAccount: "it holds a certificate, token or password, which for AKS is cluster-admin: write the file with `az aks " +
+		"get-credentials` without --admin",
+}
+
+// inCluster is the API server of the cluster that the bot runs in, with the pod's ServiceAccount. dir is where its files are; "" is where
+// the kubelet puts them.
+func inCluster(dir string) (*rest.Config, error) {
+	if dir == "" {
 		base, err := rest.InClusterConfig()
 		if err != nil {
 			return nil, fmt.Errorf("reading the pod's ServiceAccount: %w", err)
 		}
 		return base, nil
 	}
-	base := &rest.Config{Host: cfg.Server, TLSClientConfig: rest.TLSClientConfig{CAFile: cfg.CAFile}}
-	if cfg.Kubeconfig != "" || cfg.Access == Kubeconfig {
-		var err error
-		if base, err = fromKubeconfig(cfg); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.Access == Kubeconfig {
-		return base, nil
-	}
-	return azureConfig(cfg, base)
+	host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
+	return &rest.Config{
+		Host: "https://" + net.JoinHostPort(host, port), BearerTokenFile: filepath.Join(dir, "token"),
+		TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(dir, "ca.crt")},
+	}, nil
 }
 
 func fromKubeconfig(cfg Config) (*rest.Config, error) {

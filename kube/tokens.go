@@ -11,37 +11,42 @@ import (
 )
 
 const (
-	tokenSkew     = 10 * time.Second // before its end a token is no longer used
-	tokenAhead    = 10 * time.Minute // before its end a new one is fetched in the background
-	signInWithin  = 20 * time.Second
-	signInBackoff = 2 * time.Second // after a failure callers are answered at once for this long
-	rejectEvery   = 30 * time.Second
+	tokenSkew      = 10 * time.Second // before its end a token is no longer used
+	tokenAhead     = 10 * time.Minute // before its end a new one is fetched in the background, at most a fifth of its life
+	signInWithin   = 20 * time.Second
+	signInBackoff  = 2 * time.Second // after a failure callers are answered at once for this long, then for twice as long
+	longestBackoff = time.Minute
+	rejectEvery    = 30 * time.Second
 )
 
 // tokens keeps one token and fetches the next. It is needed around azidentity because that refuses its own cached token in
 // the last five minutes, holds a lock without a context while it asks, and cannot be told that a token was refused.
 type tokens struct {
-	sign func() (azcore.TokenCredential, error)
+	scope  string
+	sign   func(*azureTrip) (azcore.TokenCredential, error) // a new credential
+	who    string                                           // signs the bot in; entraName when empty
+	cached bool                                             // the credential caches tokens for the whole process, unless it is given claims
 
 	mu         sync.Mutex
-	credential azcore.TokenCredential
 	token      azcore.AccessToken
+	from       time.Time     // when the token was fetched
 	fetching   chan struct{} // closed when the fetch that is under way has ended; nil when there is none
-	failed     error
-	failedAt   time.Time
+	failed     *azureError
+	failures   int // since the last token
 	rejectedAt time.Time
 }
 
-func newTokens(factory func() (azcore.TokenCredential, error)) *tokens { return &tokens{sign: factory} }
+func newTokens(scope string, sign func(*azureTrip) (azcore.TokenCredential, error)) *tokens {
+	return &tokens{scope: scope, sign: sign}
+}
 
-// get is a token that is still good. It waits for a fetch no longer than ctx allows.
+// get is a token that is still good. It waits for a fetch no longer than ctx allows. Its errors are azureErrors, or those of ctx.
 func (t *tokens) get(ctx context.Context) (string, error) {
 	for {
 		t.mu.Lock()
-		left := time.Until(t.token.ExpiresOn)
-		good := t.token.Token != "" && left > tokenSkew
-		blocked := t.failed != nil && time.Since(t.failedAt) < signInBackoff
-		if t.fetching == nil && !blocked && (!good || left < tokenAhead) {
+		good, due := t.usable(), t.due()
+		blocked := t.failed != nil && time.Now().Before(t.failed.again)
+		if t.fetching == nil && !blocked && due {
 			t.fetching = make(chan struct{})
 			go t.fetch() //nolint:contextcheck,gosec // it serves every caller, and ends within signInWithin
 		}
@@ -61,44 +66,67 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	}
 }
 
+// usable reports whether the token may be sent. t.mu is held.
+func (t *tokens) usable() bool {
+	return t.token.Token != "" && time.Until(t.token.ExpiresOn) > tokenSkew
+}
+
+// due reports whether a new token is to be fetched. t.mu is held.
+func (t *tokens) due() bool {
+	if !t.usable() {
+		return true
+	}
+	if !t.token.RefreshOn.IsZero() && time.Now().After(t.token.RefreshOn) {
+		return true
+	}
+	return time.Until(t.token.ExpiresOn) < min(tokenAhead, t.token.ExpiresOn.Sub(t.from)/5)
+}
+
 // fetch asks for one token. It is the only one that asks, and has its own deadline.
 func (t *tokens) fetch() {
 	ctx, cancel := context.WithTimeout(context.Background(), signInWithin)
 	defer cancel()
-	token, credential, err := t.ask(ctx)
+	met := &azureTrip{}
+	token, err := t.ask(ctx, met)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
-		t.token, t.credential, t.failed = token, credential, nil
+		t.token, t.from, t.failed, t.failures = token, time.Now(), nil, 0
 	} else {
-		t.failed, t.failedAt = err, time.Now()
+		wait := min(signInBackoff<<min(t.failures, 10), longestBackoff)
+		t.failures++
+		t.failed = explained(err, met)
+		t.failed.again, t.failed.who = time.Now().Add(wait), t.who
 	}
 	close(t.fetching)
 	t.fetching = nil
 }
 
-func (t *tokens) ask(ctx context.Context) (azcore.AccessToken, azcore.TokenCredential, error) {
-	t.mu.Lock()
-	credential := t.credential
-	t.mu.Unlock()
-	if credential == nil {
-		var err error
-		if credential, err = t.sign(); err != nil {
-			return azcore.AccessToken{}, nil, err
-		}
+var (
+	errEmptyToken = errors.New("the answer holds no token")
+	errPastToken  = errors.New("the token of the answer has expired already: is this machine's clock right?")
+)
+
+func (t *tokens) ask(ctx context.Context, met *azureTrip) (azcore.AccessToken, error) {
+	credential, err := t.sign(met)
+	if err != nil {
+		return azcore.AccessToken{}, err
 	}
-	token, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{aksScope}})
+	options := policy.TokenRequestOptions{Scopes: []string{t.scope}}
+	if t.cached {
+		options.Claims = "{}" // the metadata service isn't sent them
+	}
+	token, err := credential.GetToken(ctx, options)
 	if err == nil && token.Token == "" {
-		err = errors.New("the answer holds no token")
+		err = errEmptyToken
 	}
 	if err == nil && time.Until(token.ExpiresOn) <= tokenSkew { // it would be asked for again without a pause
-		err = errors.New("the token of the answer has expired already: is this machine's clock right?")
+		err = errPastToken
 	}
-	return token, credential, err
+	return token, err
 }
 
-// reject drops a token that the API server refused, and the credential, which would return the same one again. It does so
-// at most every 30 s, and reports whether a new try makes sense.
+// reject drops a token that the API server refused. It does so at most every 30 s, and reports whether a new try makes sense.
 func (t *tokens) reject(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -108,6 +136,33 @@ func (t *tokens) reject(token string) bool {
 	if time.Since(t.rejectedAt) < rejectEvery {
 		return false
 	}
-	t.token, t.credential, t.rejectedAt = azcore.AccessToken{}, nil, time.Now()
+	t.token, t.rejectedAt = azcore.AccessToken{}, time.Now()
 	return true
+}
+
+// until is when the token ends, and why the last fetch failed; zero and nil where there is neither.
+func (t *tokens) until() (time.Time, *azureError) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.token.Token == "" {
+		return time.Time{}, t.failed
+	}
+	return t.token.ExpiresOn, t.failed
+}
+
+// GetToken implements azcore.TokenCredential, for the clients of Azure's other services.
+func (t *tokens) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if o.Claims != "" { // the service wants another token than the one that it was sent
+		t.mu.Lock()
+		refused := t.token.Token
+		t.mu.Unlock()
+		t.reject(refused)
+	}
+	token, err := t.get(ctx)
+	if err != nil {
+		return azcore.AccessToken{}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return azcore.AccessToken{Token: token, ExpiresOn: t.token.ExpiresOn}, nil
 }

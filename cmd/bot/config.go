@@ -84,7 +84,7 @@ type ClusterConfig struct {
 	Access     kube.Access
 	Kubeconfig string // a path
 	Context    string
-	Server     string // of an Azure access without a kubeconfig
+	Server     string // of an Azure access without a kubeconfig; without either, Azure is asked
 	CAFile     string
 	Azure      kube.Azure
 	// SecretNamespaces are where the bot may get Secrets; it needs the right in the cluster as well.
@@ -161,6 +161,10 @@ type azureFile struct {
 	SecretFile      string `yaml:"secretFile"`
 	CertificateFile string `yaml:"certificateFile"`
 	AuthorityHost   string `yaml:"authorityHost"`
+	ResourceID      string `yaml:"resourceID"`
+	ResourceManager string `yaml:"resourceManager"`
+	CAFile          string `yaml:"caFile"`
+	MetadataHost    string `yaml:"metadataHost"`
 }
 
 type followFile struct {
@@ -281,7 +285,8 @@ func configKeys() []string {
 	return strings.Fields(
 		"apiVersion kind slack appTokenFile botTokenFile command teamID sharedChannels adminChannel apiURL " +
 			"clusters name access kubeconfig context server caFile " +
-			"azure tenantID clientID secretFile certificateFile authorityHost secretNamespaces sandbox environments aliases cluster namespace " +
+			"azure tenantID clientID secretFile certificateFile authorityHost " +
+			"resourceID resourceManager metadataHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
 			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities " +
 			"alertmanager tokenFile",
@@ -293,7 +298,7 @@ func (f *configFile) resolve(dir string) {
 	paths := []*string{&f.Slack.AppTokenFile, &f.Slack.BotTokenFile, &f.PolicyFile, &f.Incidents.Alertmanager.TokenFile}
 	for i := range f.Clusters {
 		c := &f.Clusters[i]
-		paths = append(paths, &c.Kubeconfig, &c.CAFile, &c.Azure.SecretFile, &c.Azure.CertificateFile)
+		paths = append(paths, &c.Kubeconfig, &c.CAFile, &c.Azure.SecretFile, &c.Azure.CertificateFile, &c.Azure.CAFile)
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {

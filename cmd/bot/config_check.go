@@ -213,5 +213,7 @@ func (k ClusterConfig) Validate() error {
 	if k.Sandbox && k.Access != kube.Kubeconfig {
 		return fmt.Errorf("cluster %s: sandbox: true goes with access: kubeconfig only, so that no real cluster is taken for one", k.Name)
 	}
-	return nil
+	return kube.Config{
+		Name: k.Name, Access: k.Access, Kubeconfig: k.Kubeconfig, Context: k.Context, Server: k.Server, CAFile: k.CAFile, Azure: k.Azure,
+	}.Validate()
 }

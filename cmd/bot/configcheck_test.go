@@ -106,9 +106,9 @@ func TestAConfigurationIsCheckedAsAStartWould(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "policy.yaml"), policy, 0o600))
 		return said(t, "config", "check", "--config", filepath.Join(dir, "config.yaml"))
 	}
-	_, err = check()
-	require.ErrorContains(t, err, "cluster aks-algesta-dev: access workloadIdentity needs the server's address")
-	text, err := check("access: workloadIdentity", "access: workloadIdentity\n    server: https://dev.example.com\n    caFile: ca.pem")
+	_, err = check("access: workloadIdentity", "access: workloadIdentity\n    azure: {secretFile: secret}")
+	require.ErrorContains(t, err, "cluster aks-algesta-dev: azure.secretFile goes with access: clientSecret alone")
+	text, err := check()
 	require.NoError(t, err)
 	require.Equal(t, "The configuration and its policy are valid: 2 clusters, 3 environments.\n", text)
 	_, err = check("clusters:", "cluters:")

@@ -127,7 +127,8 @@ func (s *Server) federated(w http.ResponseWriter, r *http.Request, id Identity, 
 	}
 	if !c.Audience.Contains(f.Audience) {
 		s.deny(w, 700212, fmt.Sprintf("No matching federated identity record found for presented assertion "+
-			"audience '%s'. Please check your federated identity credential Subject, Audience and Issuer against the presented assertion.", c.Audience))
+			"audience '%s'. Please check your federated identity credential Subject, Audience and Issuer against the presented "+
+			"assertion.", c.Audience))
 		return false
 	}
 	keys, err := f.Keys(r.Context())

@@ -52,7 +52,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, note *Request)
 	if !ok {
 		return
 	}
-	who, err := s.verified(form("access_token"), registryAud)
+	who, err := s.Verify(form("access_token"), registryAud)
 	if err != nil {
 		unauthorized(w)
 		return

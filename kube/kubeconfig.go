@@ -1,0 +1,79 @@
+package kube
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// resourceID is that of a cluster of Azure Kubernetes Service.
+var resourceID = regexp.MustCompile(
+	`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}/providers/Microsoft\.ContainerService/managedClusters/[-\w]{1,63}$`,
+)
+
+// kubeloginNames are how the program for Entra is named in a kubeconfig.
+var kubeloginNames = []string{"kubelogin", "kubelogin.exe"}
+
+// fromAzure takes the address and the certificate authority out of a kubeconfig that Azure handed out, and nothing else. Nothing in it is
+// run, and no file that it names is read.
+func fromAzure(content []byte, tenant string) (*rest.Config, error) {
+	cfg, err := clientcmd.Load(content)
+	if err != nil {
+		return nil, &azureError{code: notUnderstood, lookup: true} // the error may quote the content
+	}
+	return addressIn(cfg, "", tenant, false)
+}
+
+// addressIn is the address and the authority of a context of a kubeconfig. It refuses one that isn't for Entra: the other credentials of an
+// AKS cluster are cluster-admin. files says that its authority may be a file.
+func addressIn(cfg *clientcmdapi.Config, context, tenant string, files bool) (*rest.Config, error) {
+	refused := func(code string) error { return &azureError{code: code, lookup: true} }
+	in := cfg.Contexts[orElse(context, cfg.CurrentContext)]
+	if in == nil || cfg.Clusters[in.Cluster] == nil {
+		return nil, refused(notUnderstood)
+	}
+	cluster, user := cfg.Clusters[in.Cluster], cfg.AuthInfos[in.AuthInfo]
+	hasCA := len(cluster.CertificateAuthorityData) > 0 || files && cluster.CertificateAuthority != ""
+	if cluster.InsecureSkipTLSVerify || cluster.ProxyURL != "" || !hasCA || !strings.HasPrefix(cluster.Server, "https://") {
+		return nil, refused(isInsecure)
+	}
+	if user != nil {
+		if user.ClientCertificate != "" || len(user.ClientCertificateData) > 0 || user.Token != "" || user.TokenFile != "" ||
+			user.Username != "" || user.AuthProvider != nil {
+			return nil, refused(localAccount)
+		}
+		if user.Exec != nil {
+			if code := execFor(user.Exec, tenant); code != "" {
+				return nil, refused(code)
+			}
+		}
+	}
+	return &rest.Config{Host: cluster.Server, TLSClientConfig: rest.TLSClientConfig{
+		CAData: cluster.CertificateAuthorityData, CAFile: cluster.CertificateAuthority, ServerName: cluster.TLSServerName,
+	}}, nil
+}
+
+// execFor says why an exec entry isn't one for AKS in this tenant; "" where it is.
+func execFor(e *clientcmdapi.ExecConfig, tenant string) string {
+	if !slices.Contains(kubeloginNames, filepath.Base(strings.ReplaceAll(e.Command, `\`, "/"))) {
+		return notKubelogin
+	}
+	for i := range e.Args {
+		name, value, has := strings.Cut(e.Args[i], "=")
+		if !has && i+1 < len(e.Args) {
+			value = e.Args[i+1]
+		}
+		switch {
+		case name == "--server-id" && value+"/.default" != aksScope:
+			return otherServerApp
+		case (name == "--tenant-id" || name == "-t") && tenant != "" && !strings.EqualFold(value, tenant):
+			return otherTenant
+		}
+	}
+	return ""
+}
