@@ -137,9 +137,10 @@ func (p Plan) Objects() []Object {
 	return out
 }
 
-// TouchesCluster reports whether a plan changes anything outside of the bot's own record: a freeze doesn't.
+// TouchesCluster reports whether a plan changes anything outside of the bot's own record: a freeze, a silence and a
+// broken glass don't.
 func (p Plan) TouchesCluster() bool {
-	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Object.Kind != FreezeKind })
+	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Object.Group != FreezeGroup })
 }
 
 // Rest is what is left of an approved plan, whose first changes are made already, with the values of a plan that was made again and has

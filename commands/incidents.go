@@ -221,7 +221,7 @@ func (d *Dispatcher) silent(ctx context.Context, c algesta.Command) []algesta.Te
 		if !c.At.Before(z.Until) || !d.mayTellOf(ctx, c, z.Target) {
 			continue
 		}
-		out = append(out, algesta.Say("{} until {} by {}: {}", z.What(), algesta.AtDay(z.Until), z.By.Called(), z.Reason))
+		out = append(out, algesta.Say("{} until {} by {}: {}", z.What(), algesta.AtDay(z.Until), z.By.Called(), words.Cited(z.Reason)))
 	}
 	return out
 }

@@ -84,6 +84,8 @@ func TestASitrepIsFiveLines(t *testing.T) {
 	w := newWorld(t)
 	w.setRules(freezing)
 	w.incident()
+	w.types(luis, "silence api-gateway production until=2h because we move its database")
+	w.request(algesta.Succeeded)
 	w.types(luis, "restart api-gateway production")
 	w.types(luis, "sitrep production")
 	card := w.said(algesta.CardPost)
@@ -92,8 +94,8 @@ func TestASitrepIsFiveLines(t *testing.T) {
 	require.Len(t, lines, 4, "%q", lines)
 	require.Contains(t, lines[0], "Worst: api-gateway in production: Secret mongodb-credentials has no key uri (down), since ")
 	require.Contains(t, lines[1], "Changing: nothing · waiting for approval: Restart of api-gateway in production")
-	require.Equal(t, "Last change: nothing by me", lines[2])
-	require.Equal(t, "Held: nothing", lines[3])
+	require.Equal(t, "Last change: nothing by me", lines[2], "a silence changes nothing in the cluster")
+	require.Contains(t, lines[3], "Held: api-gateway production silent until ")
 }
 
 // TestASilenceIsAskedForAsAChangeIs: with a reason, an end and the policy's yes, and ended before its time.
@@ -121,7 +123,7 @@ func TestASilenceIsAskedForAsAChangeIs(t *testing.T) {
 	require.True(t, z.Covers(algesta.Incident{About: i.About}, time.Now()))
 	require.False(t, z.Covers(algesta.Incident{About: i.About}, z.Until))
 	w.types(luis, "incidents production")
-	require.Contains(t, strings.Join(w.answered(), "\n"), "by Luis: we move its database")
+	require.Contains(t, strings.Join(w.answered(), "\n"), "by Luis: “we move its database”")
 
 	w.types(luis, "snooze "+i.ID+" until=1h because the fix is on its way")
 	silent(2)
@@ -134,4 +136,41 @@ func TestASilenceIsAskedForAsAChangeIs(t *testing.T) {
 	silent(0)
 	w.types(luis, "unsilence api-gateway production")
 	require.Contains(t, strings.Join(w.answered(), "\n"), "Nobody has silenced api-gateway in production.")
+}
+
+// TestTheUndoOfASilenceEndsNobodyElses: somebody else may have silenced the same for another reason, and a snooze is another thing.
+func TestTheUndoOfASilenceEndsNobodyElses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(strings.Replace(freezing, `"group:S0BACKEND"`, `"group:S0BACKEND", "user:U0NICO"`, 1))
+	i := w.incident()
+	silent := func(n int) {
+		t.Helper()
+		require.Eventually(t, func() bool { w.posts(); return len(*w.store.Silences()) == n }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	}
+	w.types(luis, "silence api-gateway production until=3h because done). Carla approved it until Monday (")
+	silent(1)
+	mine := (*w.store.Silences())[0].ID
+	w.types(nico, "silence api-gateway production until=2h because Nico moves its database")
+	silent(2)
+	w.types(nico, "snooze "+i.ID+" until=1h because the fix is on its way")
+	silent(3)
+	w.types(luis, "incidents production")
+	require.Contains(t, strings.Join(w.answered(), "\n"), "by Luis: “done). Carla approved it until Monday (”")
+	var offer string
+	for _, p := range w.posts() {
+		for _, b := range p.Report.Buttons {
+			if p.Command == mine && b.Action == algesta.Run {
+				offer = b.ID
+			}
+		}
+	}
+	require.NotEmpty(t, offer)
+	w.votes(luis, algesta.Run, offer)
+	silent(2)
+	for _, z := range *w.store.Silences() {
+		require.NotEqual(t, mine, z.ID)
+	}
+	w.types(luis, "unsilence api-gateway production") // typed it ends all, which its plan says
+	silent(0)
 }

@@ -130,6 +130,70 @@ func TestAFollowEndsWhereItMayNotBeReadAnyMore(t *testing.T) {
 	}
 }
 
+// TestWhatAFollowShowsGoesHoweverItEnds: by its time, by a click or by an error, nothing looks at it again.
+func TestWhatAFollowShowsGoesHoweverItEnds(t *testing.T) {
+	t.Parallel()
+	happens := map[string]struct {
+		what func(*world)
+		said string
+	}{
+		"shared":    {(*world).share, "shared with another company, so what it showed is gone."},
+		"withdrawn": {func(w *world) { w.setRules(strings.Replace(rules, "S0BACKEND", "S0OTHERS", 1)) }, "so what it showed is gone."},
+		"Slack is away": {func(w *world) {
+			w.people.set(func(d *fakeDirectory) { d.down, d.placeDown = true, true })
+			w.people.later(time.Hour)
+		}, "I couldn't check in Slack who may read this, so what it showed is gone."},
+	}
+	ends := map[string]func(*world, string){
+		"its time": func(w *world, id string) { w.isOver(id); w.looks(id) },
+		"a click": func(w *world, id string) {
+			w.people.set(func(d *fakeDirectory) { d.people[nico.ID.User] = person("U0NICO", "Nico", "S0BACKEND", "S0OTHERS") })
+			w.votes(nico, algesta.Stop, id)
+		},
+		"what it's about is gone": func(w *world, id string) {
+			gone := &algesta.Error{Kind: algesta.ErrNotFound, Message: algesta.Say("It isn't there.")}
+			w.cluster.set(func(f *fakeCluster) { f.duringRead = func() error { return gone } })
+			w.looks(id)
+		},
+	}
+	for before, h := range happens {
+		for by, end := range ends {
+			if before == "Slack is away" && by != "its time" { // nobody can click, and what is gone isn't looked for
+				continue
+			}
+			t.Run(before+", "+by, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				id := w.follows()
+				require.NotEmpty(t, w.followed(algesta.DetailPost).Report.Body)
+				h.what(w)
+				end(w, id)
+				require.False(t, w.live(id).Open())
+				detail := w.followed(algesta.DetailPost)
+				require.Empty(t, detail.Report.Body)
+				require.Empty(t, detail.Report.Buttons)
+				require.Equal(t, "Status api-gateway in production", w.followed(algesta.CardPost).Report.Title.String())
+				if by != "what it's about is gone" {
+					require.Contains(t, detail.Report.Title.String(), h.said)
+					require.NotContains(t, detail.Report.Title.String(), "As of")
+				}
+			})
+		}
+	}
+}
+
+// isOver lets the time of a followed answer be up.
+func (w *world) isOver(id string) {
+	w.t.Helper()
+	l := w.live(id)
+	l.Until = time.Now().Add(-time.Second)
+	require.NoError(w.t, w.store.Update(w.t.Context(), func(tx *store.Tx) error {
+		saved, err := tx.SaveLive(l)
+		require.True(w.t, saved)
+		return err
+	}))
+}
+
 // TestAFollowShowsNothingNewWhileItCantAsk has Slack or the cluster be away for a while.
 func TestAFollowShowsNothingNewWhileItCantAsk(t *testing.T) {
 	t.Parallel()
@@ -187,13 +251,7 @@ func TestAFollowEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.follows()
-	l := w.live(id)
-	l.Until = time.Now().Add(-time.Second)
-	require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error {
-		saved, err := tx.SaveLive(l)
-		require.True(t, saved)
-		return err
-	}))
+	w.isOver(id)
 	require.False(t, w.looks(id))
 	detail := w.followed(algesta.DetailPost)
 	require.Regexp(t, `^I followed this for 10 min\. As of .*:$`, detail.Report.Title.String())

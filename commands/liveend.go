@@ -2,9 +2,12 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/words"
@@ -13,6 +16,7 @@ import (
 // liveEnd is how a follow ends.
 type liveEnd struct {
 	said  algesta.Text  // why
+	asOf  bool          // it says how old the answer is that stays
 	empty bool          // what was shown may not be shown any more
 	kept  bool          // its messages stay as they are: they can't be edited
 	reply bool          // whoever asked is told in a new message, because an edit notifies nobody
@@ -22,15 +26,47 @@ type liveEnd struct {
 
 // timeOver is the end of a follow whose time is up. Where the bot was away meanwhile, or couldn't read, it's told how old the answer is.
 func timeOver(l algesta.LiveAnswer) liveEnd {
-	said := algesta.Say("I followed this for {}. As of {}:", words.Span(liveFor), algesta.AtSecond(l.ShownAt))
+	said := algesta.Say("I followed this for {}.", words.Span(liveFor))
 	if len(l.Trouble) > 0 {
-		said = algesta.Say("{} I tried until {}. As of {}:", l.Trouble, algesta.At(l.Until), algesta.AtSecond(l.ShownAt))
+		said = algesta.Say("{} I tried until {}.", l.Trouble, algesta.At(l.Until))
 	}
-	return liveEnd{said: said, again: true}
+	return liveEnd{said: said, asOf: true, again: true}
 }
 
-// endLive leaves a followed answer as it is, and says why.
+// mayStay takes what is shown out of a followed answer that ends, where whoever asked may not read it any more, another company reads
+// along, or nobody can tell: nothing looks at it again.
+func (d *Dispatcher) mayStay(ctx context.Context, l algesta.LiveAnswer, end liveEnd) liveEnd {
+	if end.empty || end.kept {
+		return end
+	}
+	asked, _ := l.Command.Person()
+	unsure := algesta.Say("I couldn't check in Slack who may read this, so what it showed is gone.")
+	book, known := d.find(l.Command.Runbook)
+	actor, err := d.Directory.Actor(ctx, asked.ID, livePersonAge)
+	place, noPlace := d.Directory.Place(ctx, l.Command.Channel, whileMoving)
+	var why algesta.Text
+	switch {
+	case !known || err != nil || noPlace != nil:
+		d.Log.Warn("who may read a followed answer could not be checked at its end", zap.String("command", l.Command.ID),
+			zap.Error(errors.Join(err, noPlace)))
+		why = unsure
+	case place.External:
+		why = algesta.Say("This channel is shared with another company, so what it showed is gone.")
+	default:
+		l.Command.Requester, l.Command.At = algesta.AskedBy(actor), time.Now()
+		no, withdrawn := d.liveWithdrawn(ctx, book, l.Command)
+		if !withdrawn {
+			return end
+		}
+		why = join(algesta.Say("{} may not read this any more, so what it showed is gone.", actor.Called()), no)
+	}
+	end.said, end.empty, end.asOf, end.again = join(end.said, why), true, false, false
+	return end
+}
+
+// endLive leaves a followed answer as it is where it may stay, and says why it ends.
 func (d *Dispatcher) endLive(ctx context.Context, l algesta.LiveAnswer, end liveEnd) error {
+	end = d.mayStay(ctx, l, end)
 	return d.storeLate(ctx, func(tx Tx) error { return endLiveIn(tx, l, end) })
 }
 
@@ -38,6 +74,9 @@ func (d *Dispatcher) endLive(ctx context.Context, l algesta.LiveAnswer, end live
 // decides how it goes on.
 func endLiveIn(tx Tx, l algesta.LiveAnswer, end liveEnd) error {
 	l.EndedAt = time.Now()
+	if end.asOf {
+		end.said = algesta.Say("{} As of {}:", end.said, algesta.AtSecond(l.ShownAt))
+	}
 	if end.empty {
 		l.Shown = algesta.Report{Title: algesta.Say("{}{}", words.Capital(l.Command.Runbook), targetWords(l.Command.Target))}
 	}
@@ -138,6 +177,9 @@ func (d *Dispatcher) stopLive(ctx context.Context, in algesta.Invocation, actor 
 			})
 		}
 	}
+	end := d.mayStay(ctx, l, liveEnd{
+		said: algesta.Say("{} stopped it after {}.", actor.Called(), words.Span(time.Since(l.From))), asOf: true, by: actor,
+	})
 	return d.storeLate(ctx, func(tx Tx) error {
 		open, err := tx.LiveAnswers() // as it is now: it may have been brought up to date meanwhile
 		if err != nil {
@@ -147,10 +189,7 @@ func (d *Dispatcher) stopLive(ctx context.Context, in algesta.Invocation, actor 
 		if i < 0 {
 			return over
 		}
-		said := algesta.Say(
-			"{} stopped it after {}. As of {}:", actor.Called(), words.Span(time.Since(l.From)), algesta.AtSecond(open[i].ShownAt),
-		)
-		if err := endLiveIn(tx, open[i], liveEnd{said: said, by: actor}); err != nil {
+		if err := endLiveIn(tx, open[i], end); err != nil {
 			return err
 		}
 		return tx.Answered(in.Key)

@@ -50,7 +50,7 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Rep
 	}
 	running, waiting := d.sitrepRequests(ctx, c, alive)
 	last := "nothing by me"
-	ended = slices.DeleteFunc(ended, func(r algesta.Request) bool { return !slices.Contains(changed, r.Status) })
+	ended = slices.DeleteFunc(ended, func(r algesta.Request) bool { return !slices.Contains(changed, r.Status) || !r.Plan.TouchesCluster() })
 	if done := d.sitrepKnown(ctx, c, ended); len(done) > 0 {
 		last = done[0].Plan.Title.String() + " by " + done[0].Command.Called() + ", " + algesta.AtDay(done[0].UpdatedAt).Text
 	}

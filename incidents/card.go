@@ -40,7 +40,7 @@ func Card(i algesta.Incident, past Past) algesta.Report {
 			add(algesta.Say("⚠ I can't tell whether it's over. {}", algesta.Dated(i.Unchecked)))
 		}
 		if z := i.Silence; z != nil {
-			add(algesta.Say("Silent until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), z.Reason))
+			add(algesta.Say("Silent until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), words.Cited(z.Reason)))
 		}
 		if i.Waiting != "" {
 			add(algesta.Say("{}", i.Waiting))

@@ -9,21 +9,39 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-// A freeze is the last thing that was asked for, and has changed nothing in the cluster: it's neither a reason nor an end.
+// A freeze, a silence or a broken glass is the last thing that was asked for, and has changed nothing in the cluster: it's neither a reason
+// nor an end.
 func TestAFreezeIsNoChangeToACard(t *testing.T) {
 	t.Parallel()
 	at := time.Now()
-	request := func(kind string) *algesta.Request {
+	request := func(group, kind string) *algesta.Request {
 		return &algesta.Request{
 			Command: algesta.Command{Channel: "C0INCIDENTS"}, CreatedAt: at.Add(-time.Minute),
-			Plan: algesta.Plan{Title: algesta.Say("it"), Changes: []algesta.Change{{Object: algesta.Object{Kind: kind, Name: "ms-orders"}}}},
+			Plan: algesta.Plan{Title: algesta.Say("it"), Changes: []algesta.Change{{Object: algesta.Object{Group: group, Kind: kind, Name: "ms-orders"}}}},
 		}
 	}
-	for kind, told := range map[string]bool{algesta.FreezeKind: false, "Deployment": true} {
-		w := &town{last: request(kind)}
+	for kind, group := range map[string]string{
+		algesta.FreezeKind: algesta.FreezeGroup, algesta.SilenceKind: algesta.FreezeGroup, algesta.BreakGlassKind: algesta.FreezeGroup,
+		"Deployment": "apps",
+	} {
+		told := kind == "Deployment"
+		w := &town{last: request(group, kind)}
 		k := &Keeper{Parts: Parts{Records: w}}
 		i := algesta.Incident{OpenedAt: at, Channel: "C0INCIDENTS", About: secretLacksKey("ms-orders").About}
 		k.enrich(t.Context(), &i)
 		require.Equal(t, told, i.Recent != "", kind)
 	}
+}
+
+// TestTheButtonsOfACardAreOfItsOwnIncident: in a channel that people made the card may come to show another one of the same service.
+func TestTheButtonsOfACardAreOfItsOwnIncident(t *testing.T) {
+	t.Parallel()
+	i := algesta.Incident{ID: "i-1", Nth: 1, State: algesta.IncidentOpen, About: secretLacksKey("ms-orders").About}
+	require.NoError(t, propose(townTx{town: &town{}}, &i))
+	first := i.Buttons
+	require.NoError(t, propose(townTx{town: &town{}}, &i))
+	require.Equal(t, first, i.Buttons, "once for each")
+	i.ID = "i-2"
+	require.NoError(t, propose(townTx{town: &town{}}, &i))
+	require.NotEqual(t, first[0].ID, i.Buttons[0].ID)
 }

@@ -53,6 +53,10 @@ type remoteSilence struct {
 	} `json:"status,omitempty"`
 }
 
+// ownPods is what the name of a Deployment's pod has behind the Deployment's: the hash of its ReplicaSet and its own five characters, both
+// of an alphabet without vowels, so that no word is one (k8s.io/apimachinery, util/rand). The pods of api-gateway aren't those of api.
+const ownPods = "-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"
+
 // remoteOf are the silences of an Alertmanager that stand for one of the bot. An alert about a service names it as a Deployment or by the
 // name of a pod, and every matcher of a silence has to fit, so a service takes two. Where an alert has the label cluster it has to be this
 // one's. A snooze is of one incident, and alerts know nothing of incidents: it has none.
@@ -75,7 +79,7 @@ func remoteOf(z algesta.Silence) []remoteSilence {
 	}
 	return []remoteSilence{
 		one(" (Deployment)", matcher{Name: "deployment", Value: z.Target.Name, IsEqual: true}),
-		one(" (pods)", matcher{Name: "pod", Value: regexp.QuoteMeta(z.Target.Name) + "-.+", IsRegex: true, IsEqual: true}),
+		one(" (pods)", matcher{Name: "pod", Value: regexp.QuoteMeta(z.Target.Name) + ownPods, IsRegex: true, IsEqual: true}),
 	}
 }
 

@@ -2,13 +2,17 @@ package incidents
 
 import (
 	"encoding/json"
+	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/util/rand"
 
 	"github.com/3astronautas/algesta"
 )
@@ -95,7 +99,7 @@ func TestASilenceIsMadeInTheAlertmanagerOnceAndEndedThere(t *testing.T) {
 	require.Equal(t, []matcher{
 		{Name: "namespace", Value: "production", IsEqual: true},
 		{Name: "cluster", Value: "aks|", IsRegex: true, IsEqual: true},
-		{Name: "pod", Value: "ms-orders-.+", IsRegex: true, IsEqual: true},
+		{Name: "pod", Value: "ms-orders" + ownPods, IsRegex: true, IsEqual: true},
 	}, api.all[3].Matchers)
 	require.Equal(t, noon.Add(time.Hour), api.all[3].EndsAt)
 
@@ -109,4 +113,23 @@ func TestASilenceIsMadeInTheAlertmanagerOnceAndEndedThere(t *testing.T) {
 	server.Close()
 	err = r.Sync(t.Context(), nil, noon, func(string) bool { return true })
 	require.EqualError(t, err, "reading the silences of the Alertmanager: it doesn't answer")
+}
+
+// TestASilenceOfOneServiceFitsNoOther: an Alertmanager tells nobody of what a silence fits, the pager neither.
+func TestASilenceOfOneServiceFitsNoOther(t *testing.T) {
+	t.Parallel()
+	z := silenceOf(secretLacksKey("api").About, time.Hour)
+	pods := remoteOf(z)[1].Matchers[2]
+	require.True(t, pods.IsRegex)
+	fits := regexp.MustCompile("^(?:" + pods.Value + ")$") // an Alertmanager anchors it
+	for range 1000 {
+		pod := "api-" + rand.SafeEncodeString(strconv.FormatUint(uint64(1_000_000+mathrand.Uint32N(1<<31)), 10)) + "-" + rand.String(5)
+		require.Regexp(t, fits, pod)
+	}
+	for _, other := range []string{
+		"api-gateway-7d9f8b6c5-x2x4z", "api-0", "api-db-0", "api-db-x2x4z", "api-payments-7d9f8b6c5-x2x4z", "apis-7d9f8b6c5-x2x4z",
+		"my-api-7d9f8b6c5-x2x4z", "api-gateway-x2x4z", "api-7d9f8b6c5-x2x4z-debug",
+	} {
+		require.NotRegexp(t, fits, other)
+	}
 }

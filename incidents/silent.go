@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 // Schedule says when something begins next.
@@ -76,7 +77,7 @@ func (d *draft) quiet(i algesta.Incident) algesta.Incident {
 	z, silent := d.silence(i, d.now)
 	if silent {
 		i.Silence = &z
-		d.change(i).event(d.now, "silenced", z.Reason)
+		d.change(i).event(d.now, "silenced", words.Cited(z.Reason))
 		return i
 	}
 	i.Silence = nil

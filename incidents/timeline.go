@@ -45,7 +45,7 @@ func (k *Keeper) timeline(ctx context.Context, c algesta.IncidentChannel, object
 	}
 	for _, r := range requests {
 		t := r.Command.Target
-		if !slices.Contains(changed, r.Status) || t.Cluster != c.About.Cluster || t.Namespace != c.About.Namespace ||
+		if !slices.Contains(changed, r.Status) || !r.Plan.TouchesCluster() || t.Cluster != c.About.Cluster || t.Namespace != c.About.Namespace ||
 			c.About.Name != "" && t.Name != "" && t.Name != c.About.Name || !k.mayTell(ctx, r, algesta.Incident{Channel: c.Channel}) {
 			continue
 		}

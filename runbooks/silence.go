@@ -145,8 +145,9 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 		Doing:   algesta.Say("Ending the silence of {}", what),
 		Done:    algesta.Say("{} isn't silent any more", what),
 	}
+	one := undoes.Text(in) // an Undo ends the silence that it names, and nobody else's
 	for _, z := range in.Silences {
-		if !c.At.Before(z.Until) || z.Target.Cluster != c.Target.Cluster || z.Target.Namespace != c.Target.Namespace ||
+		if !c.At.Before(z.Until) || one != "" && z.ID != one || z.Target.Cluster != c.Target.Cluster || z.Target.Namespace != c.Target.Namespace ||
 			z.Target.Name != c.Target.Name || z.Target.Environment != c.Target.Environment {
 			continue
 		}
@@ -155,10 +156,12 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 			Propagation: "Background",
 		})
 		p.Facts = append(p.Facts, algesta.Field{
-			Label: z.ID, Value: algesta.Say("{} until {}, by {}: {}", silentThing(z), algesta.AtDay(z.Until), z.By.Called(), quote(z.Reason)),
+			Label: z.ID, Value: algesta.Say("{} until {}, by {}: {}", silentThing(z), algesta.AtDay(z.Until), z.By.Called(), wordsof.Cited(quote(z.Reason))),
 		})
 	}
-	if len(p.Changes) == 0 {
+	if len(p.Changes) == 0 && one != "" {
+		p.Nothing = algesta.Say("The silence {} has ended already.", algesta.Name(one))
+	} else if len(p.Changes) == 0 {
 		p.Nothing = algesta.Say("Nobody has silenced {}. What is silent now: {}", what, algesta.Name(in.Bot.Typed("incidents")))
 	}
 	slices.SortFunc(p.Changes, func(a, b algesta.Change) int { return strings.Compare(a.UID, b.UID) })

@@ -175,7 +175,7 @@ func (w *world) loosened() map[string]misuse {
 		"metrics":                                  w.scaling(`{"spec":{"metrics":null}}`),
 		"a namespace without a guard":              labelled("admission.gatekeeper.sh/ignore", "yes"),
 		"a namespace for good":                     namespace(metav1.ObjectMeta{Finalizers: []string{"evil.example.com/keep"}}),
-		"a namespace with a note":                  namespace(metav1.ObjectMeta{Annotations: map[string]string{"scheduler.alpha.kubernetes.io/x": "y"}}),
+		"a namespace with a note":                  namespace(metav1.ObjectMeta{Annotations: map[string]string{"example.com/x": "y"}}),
 	}
 }
 
