@@ -10,6 +10,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -141,7 +142,19 @@ func (w *world) loosened() map[string]misuse {
 	labelled := func(key, value string) misuse {
 		return namespace(metav1.ObjectMeta{Labels: map[string]string{key: value}})
 	}
+	quota := func(namespace string) misuse {
+		return func(ctx context.Context, c kubernetes.Interface) error {
+			none := corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}
+			_, err := c.CoreV1().ResourceQuotas(namespace).Create(
+				ctx, &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{Hard: none}},
+				metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}},
+			)
+			return err
+		}
+	}
 	return map[string]misuse{
+		"no pods any more":                         quota(w.production),
+		"no pods of the cluster's own":             quota(metav1.NamespaceSystem),
 		"escalation that isn't forbidden any more": security(`{"allowPrivilegeEscalation":null}`),
 		"capabilities that aren't dropped":         security(`{"capabilities":{"drop":null}}`),
 		"no security context":                      security(`null`),
