@@ -17,13 +17,13 @@ func TestEveryClassOfFailureIsToldOrLeftOutForAReason(t *testing.T) {
 		known[rule.ID] = true
 	}
 	have, told := map[string]bool{}, map[string]bool{}
-	for _, c := range failureClasses {
-		require.False(t, have[c.id], "%s stands twice", c.id)
-		have[c.id] = true
-		require.NotEmpty(t, c.title)
-		require.True(t, len(c.rules) > 0 || c.otherwise != "", "%s has neither a rule nor a reason", c.id)
-		for _, rule := range c.rules {
-			require.True(t, known[rule], "%s names rule %s, which does not exist", c.id, rule)
+	for _, c := range rules.FailureClasses() {
+		require.False(t, have[c.ID], "%s stands twice", c.ID)
+		have[c.ID] = true
+		require.NotEmpty(t, c.Title)
+		require.True(t, len(c.Rules) > 0 || c.Otherwise != "", "%s has neither a rule nor a reason", c.ID)
+		for _, rule := range c.Rules {
+			require.True(t, known[rule], "%s names rule %s, which does not exist", c.ID, rule)
 			told[rule] = true
 		}
 	}

@@ -1,26 +1,31 @@
-package diagnosis
+package rules
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 )
 
-// failureClass is one class of the catalogue that the rules are measured against: what goes wrong on a cluster like this,
+// FailureClass is one class of the catalogue that the rules are measured against: what goes wrong on a cluster like this,
 // and which rule reports it.
-type failureClass struct {
-	id, title string
-	rules     []string
-	// otherwise says how it's reported without a rule, or with rules only in part, or why it isn't reported at all.
-	otherwise string
+type FailureClass struct {
+	ID, Title string
+	Rules     []string
+	// Otherwise says how it's reported without a rule, or with rules only in part, or why it isn't reported at all.
+	Otherwise string
 }
 
-// left says that nothing is concluded about the class.
-func (c failureClass) left() bool { return len(c.rules) == 0 && strings.HasPrefix(c.otherwise, needs) }
+// NotDiagnosed says that nothing is concluded about the class.
+func (c FailureClass) NotDiagnosed() bool {
+	return len(c.Rules) == 0 && strings.HasPrefix(c.Otherwise, needs)
+}
+
+// FailureClasses is that catalogue.
+func FailureClasses() []FailureClass { return slices.Clone(failureClasses) }
 
 // needs begins the reason of what is left out: the API's objects do not show it.
 const needs = "Needs "
 
-var failureClasses = []failureClass{
+var failureClasses = []FailureClass{
 	{"I1", "tag or repository not found", []string{"image-not-found", "image-platform"}, ""},
 	{"I2", "registry refuses the credentials", []string{"image-auth"}, ""},
 	{"I3", "several credentials tried, one error each", []string{"image-not-found", "image-auth", "image-pull-failed"}, ""},
@@ -233,45 +238,4 @@ var failureClasses = []failureClass{
 		"Of Secrets only where they were read: live they are not, by design.",
 	},
 	{"X1", "algesta itself may not look", nil, "Shown under “Couldn't check”, with the kind and the reason."},
-}
-
-func classesPage() string {
-	var b strings.Builder
-	b.WriteString(`
-## Classes of failure and which rules report them
-
-The rules are measured against this catalogue; a test holds that each class has a rule, is reported another way, or stands under
-“What is not diagnosed, and why”.
-
-| class | what goes wrong | rules |
-|---|---|---|
-`)
-	for _, c := range failureClasses {
-		if c.left() {
-			continue
-		}
-		var names []string
-		for _, rule := range c.rules {
-			names = append(names, "`"+rule+"`")
-		}
-		if len(names) == 0 {
-			names = []string{"no rule, see below"}
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, strings.Join(names, ", "))
-	}
-	b.WriteString("\n## What is not diagnosed, and why\n\nNothing is concluded about these: the objects, events and logs of the cluster " +
-		"do not show them.\n\n| class | what goes wrong | why it is left out |\n|---|---|---|\n")
-	for _, c := range failureClasses {
-		if c.left() {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)
-		}
-	}
-	b.WriteString("\nThese are reported only in part, or in another way than by a rule of their own:\n\n| class | what goes " +
-		"wrong | how far |\n|---|---|---|\n")
-	for _, c := range failureClasses {
-		if !c.left() && c.otherwise != "" {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.id, c.title, c.otherwise)
-		}
-	}
-	return b.String()
 }
