@@ -12,8 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/sandbox/browser"
-	"github.com/3astronautas/algesta/sandbox/control"
-	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
 // pictures retakes the pictures of the README: go test ./sandbox/cmd/demo -pictures ../../../docs/images.
@@ -29,22 +27,13 @@ func picture(name string) browser.Step {
 // The demo's main path, as a person at the page sees it: the real bot, the real control plane, Chromium.
 func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 	t.Parallel()
-	cluster := control.ForTest(t)
-	site := platform.NewSite(t, cluster)
-	begin, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	d, err := start(begin, cluster, site, t.TempDir(), "127.0.0.1:0", nil, "production")
-	require.NoError(t, err)
-	t.Cleanup(d.slack.Close)
-	t.Cleanup(func() { d.bot.Kill() })
+	d := runDemo(t, "production")
 
 	since := time.Now()
 	ctx := browser.Open(t)
+	d.show(ctx, t, "U0LUIS")
 	browser.Do(
-		t,
-		ctx,
-		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"),
-		chromedp.WaitVisible("#channel-composer textarea"),
+		t, ctx,
 		browser.Shows("#messages", "You’re acting as Luis Pardo"),
 		browser.Shows("#messages", "Act as Carla"),
 		browser.Write("/algesta rollback api-gateway production"+kb.Enter),
@@ -66,17 +55,13 @@ func TestTheDemoLeadsFromTheCommandToTheEnd(t *testing.T) {
 		browser.Shows("#thread", "Undo"),
 		picture("rollback"),
 	)
-	patches, err := cluster.PatchCount(t.Context(), since, site.Namespace("production"), "api-gateway-production")
-	require.NoError(t, err)
-	require.Equal(t, 1, patches, "the cluster really changed, once")
+	d.requireOnePatch(t, since)
 
 	// The same at the size of a phone: nothing is wider than the screen.
+	browser.Do(t, ctx, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+	d.show(ctx, t, "U0CARLA")
 	browser.Do(
-		t,
-		ctx,
-		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
-		chromedp.Navigate(d.slack.URL()+"/?as=U0CARLA#C0OPS"),
-		chromedp.WaitVisible("#channel-composer textarea"),
+		t, ctx,
 		browser.Until(`document.documentElement.scrollWidth <= 390`),
 		chromedp.Click(
 			".thread-link",

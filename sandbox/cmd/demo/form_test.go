@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/sandbox/browser"
-	"github.com/3astronautas/algesta/sandbox/control"
-	"github.com/3astronautas/algesta/sandbox/platform"
 )
 
 // fill waits for a field of the open form and puts a value into it, as a person does.
@@ -30,22 +26,14 @@ func fill(label, value string) browser.Step {
 // A person on a phone asks with a form and approves on the Home tab: the real bot, the real control plane, Chromium. No option is typed.
 func TestAFormAndTheHomeTabLeadToTheEnd(t *testing.T) {
 	t.Parallel()
-	cluster := control.ForTest(t)
-	site := platform.NewSite(t, cluster)
-	begin, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	d, err := start(begin, cluster, site, t.TempDir(), "127.0.0.1:0", nil, "production")
-	require.NoError(t, err)
-	t.Cleanup(d.slack.Close)
-	t.Cleanup(func() { d.bot.Kill() })
+	d := runDemo(t, "production")
 	since := time.Now()
 	ctx := browser.Open(t)
 	fits := browser.Until(`document.documentElement.scrollWidth <= 390`)
 	home := d.slack.URL() + "/?as=U0CARLA#" + d.slack.BotDM("U0CARLA")
+	d.show(ctx, t, "U0LUIS")
 	browser.Do(
 		t, ctx,
-		chromedp.Navigate(d.slack.URL()+"/?as=U0LUIS#C0OPS"),
-		chromedp.WaitVisible("#channel-composer textarea"),
 		browser.Write("/algesta"+kb.Enter),
 		browser.Shows("dialog.view", "Command"),
 		fill("Command", "rollback"),
@@ -79,7 +67,5 @@ func TestAFormAndTheHomeTabLeadToTheEnd(t *testing.T) {
 		browser.Shows("#messages", "Nothing waits for your approval."),
 		browser.Shows("#messages", "Recent changes:"), // the tab follows to the end
 	)
-	patches, err := cluster.PatchCount(t.Context(), since, site.Namespace("production"), "api-gateway-production")
-	require.NoError(t, err)
-	require.Equal(t, 1, patches, "the cluster really changed, once")
+	d.requireOnePatch(t, since)
 }
