@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -16,31 +15,24 @@ func (s *Store) Frozen() *[]algesta.Freeze { return s.frozen.Load() }
 
 // loadFreezes reads what an earlier process left.
 func (s *Store) loadFreezes(ctx context.Context) error {
-	all, err := list(ctx, s.read, scanRecord[algesta.Freeze], openFreezes)
-	if err != nil {
-		return fmt.Errorf("reading the freezes: %w", err)
-	}
-	s.frozen.Store(&all)
-	return nil
+	all, err := openRecords[algesta.Freeze](ctx, s.read, "freeze", openFreezes)
+	s.frozen.Store(all)
+	return err
 }
 
 // Freezes are those that haven't ended, as this transaction sees them.
 func (t *Tx) Freezes() ([]algesta.Freeze, error) {
-	all, err := list(t.ctx, t, scanRecord[algesta.Freeze], openFreezes)
+	all, err := openRecords[algesta.Freeze](t.ctx, t, "freeze", openFreezes)
 	if err != nil {
-		return nil, fmt.Errorf("reading the freezes: %w", err)
+		return nil, err
 	}
-	return all, nil
+	return *all, nil
 }
 
 // Freeze keeps a freeze, once: again it changes nothing.
 func (t *Tx) Freeze(z algesta.Freeze) error {
-	text, err := encode(z)
-	if err != nil {
-		return fmt.Errorf("storing freeze %s: %w", z.ID, err)
-	}
-	if err := t.exec("storing freeze "+z.ID, `INSERT INTO freezes (id, freeze, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		z.ID, text, ms(z.Until)); err != nil {
+	const insert = `INSERT INTO freezes (id, freeze, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
+	if err := keepRecord(t, "freeze", z.ID, insert, z, ms(z.Until)); err != nil {
 		return err
 	}
 	return t.publishFreezes()

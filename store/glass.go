@@ -17,25 +17,18 @@ func (s *Store) Broken() *[]algesta.BreakGlass { return s.broken.Load() }
 
 // loadGlass reads what an earlier process left.
 func (s *Store) loadGlass(ctx context.Context) error {
-	all, err := list(ctx, s.read, scanRecord[algesta.BreakGlass], openGlass)
-	if err != nil {
-		return fmt.Errorf("reading the broken glasses: %w", err)
-	}
-	s.broken.Store(&all)
-	return nil
+	all, err := openRecords[algesta.BreakGlass](ctx, s.read, "break-glass record", openGlass)
+	s.broken.Store(all)
+	return err
 }
 
 // BreakGlass keeps a broken glass, once: again it changes nothing.
 func (t *Tx) BreakGlass(b algesta.BreakGlass) error {
-	text, err := encode(b)
-	if err != nil {
-		return fmt.Errorf("storing the broken glass %s: %w", b.ID, err)
-	}
-	if err := t.exec("storing the broken glass "+b.ID, `INSERT INTO glasses (id, glass) VALUES (?, ?) ON CONFLICT DO NOTHING`,
-		b.ID, text); err != nil {
+	const insert = `INSERT INTO glasses (id, glass) VALUES (?, ?) ON CONFLICT DO NOTHING`
+	if err := keepRecord(t, "break-glass", b.ID, insert, b); err != nil {
 		return err
 	}
-	return t.tellGlass()
+	return t.publishGlass()
 }
 
 // EndGlass ends a broken glass; ended is false where it had ended before, or there is none.
@@ -44,17 +37,13 @@ func (t *Tx) EndGlass(id string, at time.Time) (ended bool, err error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return true, t.tellGlass()
+	return true, t.publishGlass()
 }
 
-// tellGlass has others know of the broken glasses once this is committed.
-func (t *Tx) tellGlass() error {
-	all, err := list(t.ctx, t, scanRecord[algesta.BreakGlass], openGlass)
-	if err != nil {
-		return fmt.Errorf("reading the broken glasses: %w", err)
-	}
-	t.effects.broken = &all
-	return nil
+// publishGlass publishes the broken glasses once this is committed.
+func (t *Tx) publishGlass() (err error) {
+	t.effects.broken, err = openRecords[algesta.BreakGlass](t.ctx, t, "break-glass record", openGlass)
+	return err
 }
 
 // GlassOf is the broken glass that a request made, and whether it has ended; found is false where it made none.

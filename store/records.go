@@ -33,3 +33,21 @@ func recordOf[T any](ctx context.Context, s *Store, what, query, request string)
 	}
 	return record, endedAt != 0, true, nil
 }
+
+// openRecords are the records that query selects; what is their kind, for an error.
+func openRecords[T any](ctx context.Context, q queryer, what, query string, args ...any) (*[]T, error) {
+	all, err := list(ctx, q, scanRecord[T], query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the %ss: %w", what, err)
+	}
+	return &all, nil
+}
+
+// keepRecord stores a record, once: again it changes nothing. insert takes its ID, its JSON, and more; what is its kind, for an error.
+func keepRecord[T any](t *Tx, what, id, insert string, record T, more ...any) error {
+	text, err := encode(record)
+	if err != nil {
+		return fmt.Errorf("storing the %s %s: %w", what, id, err)
+	}
+	return t.exec("storing the "+what+" "+id, insert, append([]any{id, text}, more...)...)
+}

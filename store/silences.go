@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -17,25 +16,18 @@ func (s *Store) Silences() *[]algesta.Silence { return s.silences.Load() }
 
 // loadSilences reads what an earlier process left.
 func (s *Store) loadSilences(ctx context.Context) error {
-	all, err := list(ctx, s.read, scanRecord[algesta.Silence], openSilences, ms(time.Now()))
-	if err != nil {
-		return fmt.Errorf("reading the silences: %w", err)
-	}
-	s.silences.Store(&all)
-	return nil
+	all, err := openRecords[algesta.Silence](ctx, s.read, "silence", openSilences, ms(time.Now()))
+	s.silences.Store(all)
+	return err
 }
 
 // Silence keeps a silence, once: again it changes nothing.
 func (t *Tx) Silence(z algesta.Silence) error {
-	text, err := encode(z)
-	if err != nil {
-		return fmt.Errorf("storing silence %s: %w", z.ID, err)
-	}
-	if err := t.exec("storing silence "+z.ID, `INSERT INTO silences (id, silence, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		z.ID, text, ms(z.Until)); err != nil {
+	const insert = `INSERT INTO silences (id, silence, until) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
+	if err := keepRecord(t, "silence", z.ID, insert, z, ms(z.Until)); err != nil {
 		return err
 	}
-	return t.tellSilences()
+	return t.publishSilences()
 }
 
 // EndSilence ends a silence before its time; ended is false where it had ended before, or there is none.
@@ -44,17 +36,13 @@ func (t *Tx) EndSilence(id string, at time.Time) (ended bool, err error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	return true, t.tellSilences()
+	return true, t.publishSilences()
 }
 
-// tellSilences has others know of the silences once this is committed.
-func (t *Tx) tellSilences() error {
-	all, err := list(t.ctx, t, scanRecord[algesta.Silence], openSilences, ms(time.Now()))
-	if err != nil {
-		return fmt.Errorf("reading the silences: %w", err)
-	}
-	t.effects.silences = &all
-	return nil
+// publishSilences publishes the silences once this is committed.
+func (t *Tx) publishSilences() (err error) {
+	t.effects.silences, err = openRecords[algesta.Silence](t.ctx, t, "silence", openSilences, ms(time.Now()))
+	return err
 }
 
 // SilenceOf is the silence that a request made, and whether it was ended before its time; found is false where it made none.
