@@ -52,18 +52,18 @@ func sameCommand(a, b algesta.Command) bool {
 		(len(a.Args)+len(b.Args) == 0 || bytes.Equal(encode(a.Args), encode(b.Args)))
 }
 
-// tellUsed tells someone who clicks an offer that it was used before.
-func (d *Dispatcher) tellUsed(ctx context.Context, id string, reader algesta.Actor, here string) error {
+// alreadyUsed tells someone who clicks an offer that it was used before.
+func (d *Dispatcher) alreadyUsed(ctx context.Context, id string, reader algesta.Actor, here string) error {
 	r, err := d.Store.Request(ctx, id)
 	if err != nil {
 		return err
 	}
-	return d.tellAsked(ctx, r, reader, here, "this")
+	return d.alreadyAsked(ctx, r, reader, here, "this")
 }
 
-// tellAsked says who asked for it, what state it's in and, where the reader may know, where it is: in here, the channel they're in, too.
+// alreadyAsked says who asked for it, what state it's in and, where the reader may know, where it is: in here, the channel they're in, too.
 // what is how the reader calls it: "this", "the same".
-func (d *Dispatcher) tellAsked(ctx context.Context, r algesta.Request, reader algesta.Actor, here, what string) error {
+func (d *Dispatcher) alreadyAsked(ctx context.Context, r algesta.Request, reader algesta.Actor, here, what string) error {
 	hint := algesta.Say("It's {}.", algesta.Name(r.ID))
 	if channel, ts, err := d.Store.CardOf(ctx, r.ID); err == nil && ts != "" && d.mayGoTo(ctx, reader, r, here) {
 		if at := d.Directory.Link(ctx, channel, ts); at != "" {

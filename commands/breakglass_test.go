@@ -51,7 +51,7 @@ func TestABrokenGlassRunsNothingBeforeTheSecurityChannelIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.setRules(breaking)
 	w.types(luis, "break-glass production")
-	require.Contains(t, w.answered()[0], "Breaking the glass needs a reason")
+	require.Contains(t, w.answered()[0], "Break-glass needs a reason")
 	w.types(luis, "break-glass production because the shop is down")
 	r := w.alive()
 	require.Equal(t, algesta.Approved, r.Status, "no approval is asked for")

@@ -21,7 +21,7 @@ func (d *Dispatcher) afterwards(
 		return 0, nil
 	}
 	before := f.Mark + f.SteadyAt.String()
-	p, f, err := d.ending(r).Look(ctx, c, object, f, now)
+	p, f, err := d.ending(r).Poll(ctx, c, object, f, now)
 	if err != nil {
 		d.Log.Warn("the rollout cannot be read", zap.String("command", r.ID), zap.Error(err))
 		return laterAgain, nil

@@ -75,7 +75,7 @@ func (d *Dispatcher) Follow(ctx context.Context, id string) (again time.Duration
 		return d.afterwards(ctx, r, followed(r), f, reader)
 	}
 	now := time.Now()
-	p, f, err := d.ending(r).Look(ctx, reader, followed(r), f, now)
+	p, f, err := d.ending(r).Poll(ctx, reader, followed(r), f, now)
 	if err != nil {
 		return d.clusterUnreadable(ctx, r, f, err, now)
 	}

@@ -74,15 +74,15 @@ func (d *Dispatcher) incidentFor(ctx context.Context, actor algesta.Actor, id st
 	return i, nil
 }
 
-// tellOwn answers a command about the bot's own records that only looks. alone says that nobody else may see the answer: it is of what this
-// person may know.
-func (d *Dispatcher) tellOwn(ctx context.Context, book runbooks.Runbook, c algesta.Command) (r algesta.Report, alone bool, err error) {
+// answerOwn answers a command about the bot's own records that only looks. alone says that nobody else may see the answer: it is of what
+// this person may know.
+func (d *Dispatcher) answerOwn(ctx context.Context, book runbooks.Runbook, c algesta.Command) (r algesta.Report, alone bool, err error) {
 	switch c.Runbook {
 	case "incidents":
-		r, err = d.tellIncidents(ctx, c)
+		r, err = d.answerIncidents(ctx, c)
 		return r, true, err
 	case "incident":
-		r, err = d.tellIncident(ctx, c)
+		r, err = d.answerIncident(ctx, c)
 		return r, true, err
 	case "sitrep":
 		r, err = d.sitrep(ctx, c)
@@ -148,6 +148,7 @@ func (d *Dispatcher) incidentLink(ctx context.Context, i algesta.Incident) alges
 // severe is a severity in a word.
 var severe = map[algesta.Severity]string{algesta.Critical: "down", algesta.Degraded: "degraded", algesta.Latent: "at risk"}
 
+<<<<<<< HEAD
 // howBad is how bad a cause is, or why nobody can say.
 func howBad(c algesta.IncidentCause) string {
 	switch c.Unseen {
@@ -163,6 +164,10 @@ func howBad(c algesta.IncidentCause) string {
 
 // tellIncidents answers incidents.
 func (d *Dispatcher) tellIncidents(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+=======
+// answerIncidents answers incidents.
+func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+>>>>>>> 3c59be9 (runbooks, commands, incidents: names and sentences say what they mean)
 	open, over, err := d.incidentsOf(ctx, c)
 	if err != nil {
 		return algesta.Report{}, err
@@ -233,8 +238,8 @@ var happened = map[string]string{
 	"unchecked": "It couldn't be checked", "silenced": "It was silenced", "unsilenced": "The silence ended",
 }
 
-// tellIncident answers incident.
-func (d *Dispatcher) tellIncident(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+// answerIncident answers incident.
+func (d *Dispatcher) answerIncident(ctx context.Context, c algesta.Command) (algesta.Report, error) {
 	i, err := d.incidentFor(ctx, c.Actor, c.Args.String(runbooks.IncidentArg.Name))
 	if err != nil {
 		return algesta.Report{}, err

@@ -152,7 +152,7 @@ func (d *Dispatcher) move(tx Tx, s step) (r algesta.Request, moved bool, err err
 	if err := tx.Append(s.entry(r)); err != nil {
 		return r, false, err
 	}
-	if err := d.tellMove(tx, r, s); err != nil {
+	if err := d.showStatus(tx, r, s); err != nil {
 		return r, false, err
 	}
 	if s.also != nil {
@@ -184,8 +184,9 @@ func (s step) entry(r algesta.Request) algesta.Entry {
 	return e
 }
 
-// tellMove shows the state of a request now: the card, the plan with the buttons that it has there, and a reply to the people it concerns.
-func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
+// showStatus shows the state of a request now: the card, the plan with the buttons that it has there, and a reply to the people it
+// concerns.
+func (d *Dispatcher) showStatus(tx Tx, r algesta.Request, s step) error {
 	m := viewOf(s.to)
 	if m.card {
 		if err := tx.Post(cardPost(r, cardOf(r, nil, nil))); err != nil {
@@ -198,7 +199,7 @@ func (d *Dispatcher) tellMove(tx Tx, r algesta.Request, s step) error {
 		}
 	}
 	if s.to == algesta.Approved || s.to.Ended() {
-		if err := d.tellAskedDirectly(tx, r); err != nil {
+		if err := d.updateDirect(tx, r); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func (d *Dispatcher) lookUp(ctx context.Context, actor algesta.Actor, here, id s
 	if !approver && (!d.Policy().Visible(actor, r.Command.Target) || !d.mayGoTo(ctx, actor, r, here)) {
 		return none
 	}
-	told := d.tellAsked(ctx, r, actor, here, "this")
+	told := d.alreadyAsked(ctx, r, actor, here, "this")
 	known := (*algesta.Error)(nil)
 	if !errors.As(told, &known) {
 		return told

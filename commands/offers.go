@@ -55,7 +55,7 @@ func (d *Dispatcher) runOffer(ctx context.Context, in algesta.Invocation, actor 
 		if err != nil {
 			return err
 		}
-		return d.tellUsed(ctx, o.Request, actor, in.Channel)
+		return d.alreadyUsed(ctx, o.Request, actor, in.Channel)
 	}
 	if !ok || time.Now().After(o.ExpiresAt) {
 		if err := d.dropButton(ctx, in.Vote.ID); err != nil {

@@ -189,7 +189,7 @@ func (w ownWriter) freeze(ctx context.Context, c algesta.Change) error {
 			return err
 		}
 		for id, note := range told {
-			if err := w.tellFrozen(tx, id, z, note); err != nil {
+			if err := w.showFreeze(tx, id, z, note); err != nil {
 				return err
 			}
 		}
@@ -203,8 +203,8 @@ type frozenNote struct {
 	overheard bool // another company may read it: who froze it, and why, isn't said
 }
 
-// tellFrozen says in the plan of a request that waits why nobody can approve it now.
-func (w ownWriter) tellFrozen(tx Tx, id string, z algesta.Freeze, note frozenNote) error {
+// showFreeze says in the plan of a request that waits why nobody can approve it now.
+func (w ownWriter) showFreeze(tx Tx, id string, z algesta.Freeze, note frozenNote) error {
 	r, err := tx.Locked(id)
 	if err != nil || r.Status != algesta.Pending {
 		return err

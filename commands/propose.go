@@ -318,10 +318,10 @@ func (d *Dispatcher) proposeAs(ctx context.Context, from origin, book runbooks.R
 		return from.closed(tx)
 	})
 	if same, ok := errors.AsType[askedError](err); ok {
-		return d.tellAsked(ctx, same.by, c.Actor, c.Channel, "the same")
+		return d.alreadyAsked(ctx, same.by, c.Actor, c.Channel, "the same")
 	}
 	if used, ok := errors.AsType[usedError](err); ok {
-		return d.tellUsed(ctx, used.by, c.Actor, c.Channel)
+		return d.alreadyUsed(ctx, used.by, c.Actor, c.Channel)
 	}
 	if errors.Is(err, algesta.ErrStale) { // the same invocation was handled before a restart
 		return d.Store.Update(ctx, from.closed)

@@ -30,7 +30,7 @@ func (d *Dispatcher) read(
 		err    error
 	)
 	if book.Own {
-		report, alone, err = d.tellOwn(ctx, book, c)
+		report, alone, err = d.answerOwn(ctx, book, c)
 	} else {
 		report, err = d.look(ctx, book, c)
 	}
@@ -99,7 +99,7 @@ func (d *Dispatcher) read(
 // ofMyself answers a command about the bot's own records, or about the bot.
 func (d *Dispatcher) ofMyself(ctx context.Context, book runbooks.Runbook, c algesta.Command) (algesta.Report, error) {
 	if book.Name != doctor {
-		return d.tellAudit(ctx, c)
+		return d.answerAudit(ctx, c)
 	}
 	if d.Doctor == nil {
 		return algesta.Report{}, &algesta.Error{

@@ -224,9 +224,9 @@ func askOne(r algesta.Request, place Place, link string, reminder bool) algesta.
 	return out
 }
 
-// tellAskedDirectly brings the direct messages to approvers up to date: once it is decided nothing is asked any more, and at the end they
+// updateDirect brings the direct messages to approvers up to date: once it is decided nothing is asked any more, and at the end they
 // say how it ended.
-func (d *Dispatcher) tellAskedDirectly(tx Tx, r algesta.Request) error {
+func (d *Dispatcher) updateDirect(tx Tx, r algesta.Request) error {
 	for _, kind := range []algesta.PostKind{algesta.AskedPost, algesta.RemindPost} {
 		if err := tx.EditDirect(r.ID, kind, cardOf(r, nil, nil)); err != nil {
 			return err

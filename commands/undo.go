@@ -116,7 +116,7 @@ func (d *Dispatcher) wayBack(ctx context.Context, t algesta.Target, actor algest
 	}
 	if isUndo(last.Command) { // in a hurry it's typed twice, and nobody wants to go forward again
 		if last.Status == algesta.Applied {
-			return algesta.Offer{}, d.tellAsked(ctx, last, actor, "", "the same")
+			return algesta.Offer{}, d.alreadyAsked(ctx, last, actor, "", "the same")
 		}
 		return algesta.Offer{}, &algesta.Error{
 			Kind: algesta.ErrRefused,

@@ -46,7 +46,7 @@ func healthy(s *facts.Snapshot, near facts.Surroundings, touched map[facts.Ref]b
 	checks = len(lines)
 	if checks > maxHealthy {
 		more := len(lines) - maxHealthy
-		lines = append(lines[:maxHealthy:maxHealthy], fmt.Sprintf("%s more are fine.", words.Count(more, "object")))
+		lines = append(lines[:maxHealthy:maxHealthy], words.Plural(more, "more object is fine.", "more objects are fine."))
 	}
 	if lines == nil {
 		return []string{}, 0

@@ -21,13 +21,13 @@ func (twoPlaces) Places() []algesta.Target {
 	return []algesta.Target{{Cluster: "slow", Namespace: "staging", Environment: "staging"}, place}
 }
 
-// Glance implements Watched.
-func (w twoPlaces) Glance(ctx context.Context, cluster, namespace string) ([]runtime.Object, map[string]error) {
+// Overview implements Watched.
+func (w twoPlaces) Overview(ctx context.Context, cluster, namespace string) ([]runtime.Object, map[string]error) {
 	if cluster == "slow" {
 		<-ctx.Done()
 		return nil, UnreadAll(ctx.Err())
 	}
-	return w.town.Glance(ctx, cluster, namespace)
+	return w.town.Overview(ctx, cluster, namespace)
 }
 
 // TestAClusterThatDoesNotAnswerDelaysNobodyElsesCard: a check of it takes fifteen seconds each time.

@@ -20,13 +20,13 @@ const (
 	week = 7 * 24 * time.Hour
 	// onePer is the time between two new cards of one channel: a storm is read one card at a time.
 	onePer = time.Minute
-	// mostReady is how many signals of a place are looked at closer after one glance: whoever sends alerts must not keep the bot from looking
+	// mostReady is how many signals of a place are looked at closer after one check: whoever sends alerts must not keep the bot from looking
 	// at the rest.
 	mostReady = 200
 )
 
-// Glance is what the sources see in one place at one moment.
-type Glance struct {
+// Observation is what the sources see in one place at one moment.
+type Observation struct {
 	Place   algesta.Target // the environment: its cluster, namespace and name
 	Signals []algesta.Signal
 	// Nodes are those that an alert fires about, whichever place of the cluster it was sent for.
@@ -37,9 +37,9 @@ type Glance struct {
 
 // Work is what has to be diagnosed after a check.
 type Work struct {
-	Glance Glance
-	Ready  []algesta.Signal // have lasted long enough, and belong to no open incident
-	Due    []string         // open incidents to check again
+	Observation Observation
+	Ready       []algesta.Signal // have lasted long enough, and belong to no open incident
+	Due         []string         // open incidents to check again
 }
 
 // Empty reports whether there is nothing to do.
@@ -130,13 +130,13 @@ func (b *Book) Open() []algesta.Incident {
 }
 
 // See records a check and says what has to be diagnosed. Nothing of it is posted yet.
-func (b *Book) See(now time.Time, g Glance) Work {
+func (b *Book) See(now time.Time, g Observation) Work {
 	g.Signals = slices.DeleteFunc(slices.Clone(g.Signals), func(s algesta.Signal) bool {
 		_, on := b.cfg.waits(s.Rule)
 		return !on
 	})
-	w := Work{Glance: g}
-	b.heal(g)
+	w := Work{Observation: g}
+	b.dropGone(g)
 	b.forget(now)
 	for _, i := range b.Open() {
 		if i.About.Cluster != g.Place.Cluster {
@@ -154,7 +154,7 @@ func (b *Book) See(now time.Time, g Glance) Work {
 	}
 	for _, s := range g.Signals {
 		key := keyOf(g.Place, s)
-		if b.told(g.Place, s) {
+		if b.onOpenCard(g.Place, s) {
 			delete(b.waiting, key)
 			delete(b.tried, key)
 			delete(b.queued, key)
@@ -194,8 +194,8 @@ func (b *Book) turn(now time.Time, place algesta.Target, ready []algesta.Signal)
 	return ready
 }
 
-// heal forgets what was pending and is gone. What couldn't be checked stays pending.
-func (b *Book) heal(g Glance) {
+// dropGone forgets what was pending and is gone. What couldn't be checked stays pending.
+func (b *Book) dropGone(g Observation) {
 	seen := map[waitingKey]bool{}
 	for _, s := range g.Signals {
 		seen[keyOf(g.Place, s)] = true
@@ -215,12 +215,12 @@ func (b *Book) heal(g Glance) {
 
 // sees reports whether a check covers a signal for an incident: each place covers its own objects, and that of the incident those
 // without a namespace.
-func sees(g Glance, i algesta.Incident, s algesta.Signal) bool {
+func sees(g Observation, i algesta.Incident, s algesta.Signal) bool {
 	return s.Namespace == g.Place.Namespace || s.Namespace == "" && i.About.Namespace == g.Place.Namespace
 }
 
 // follow notes which signals of an incident ended or came back.
-func (b *Book) follow(i *algesta.Incident, g Glance, now time.Time) (moved bool) {
+func (b *Book) follow(i *algesta.Incident, g Observation, now time.Time) (moved bool) {
 	i.Signals = slices.Clone(i.Signals)
 	for n := range i.Signals {
 		s := &i.Signals[n]
@@ -260,18 +260,18 @@ func quietSince(i algesta.Incident) (at time.Time, ok bool) {
 	return at, len(i.Signals) > 0
 }
 
-// told says that a signal belongs to an open incident where those of its place are shown.
-func (b *Book) told(place algesta.Target, s algesta.Signal) bool {
+// onOpenCard says that a signal belongs to an open incident where those of its place are shown.
+func (b *Book) onOpenCard(place algesta.Target, s algesta.Signal) bool {
 	for _, i := range b.all {
-		if i.State == algesta.IncidentOpen && i.About.Cluster == place.Cluster && b.tellable(place, i) && slices.ContainsFunc(i.Signals, s.Same) {
+		if i.State == algesta.IncidentOpen && i.About.Cluster == place.Cluster && b.mayShow(place, i) && slices.ContainsFunc(i.Signals, s.Same) {
 			return true
 		}
 	}
 	return false
 }
 
-// tellable says that what is found in a place may be shown on the card of an incident.
-func (b *Book) tellable(place algesta.Target, i algesta.Incident) bool {
+// mayShow says that what is found in a place may be shown on the card of an incident.
+func (b *Book) mayShow(place algesta.Target, i algesta.Incident) bool {
 	return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace || b.cfg.leads(place.Environment, i.Channel)
 }
 
@@ -289,7 +289,7 @@ func (b *Book) forget(now time.Time) {
 func (b *Book) before(place algesta.Target, key algesta.IncidentKey) []algesta.Incident {
 	var out []algesta.Incident
 	for _, i := range b.all {
-		if i.Key == key && i.State == algesta.IncidentResolved && b.tellable(place, i) {
+		if i.Key == key && i.State == algesta.IncidentResolved && b.mayShow(place, i) {
 			out = append(out, i)
 		}
 	}

@@ -56,7 +56,7 @@ func newRun(cfg Config) *run {
 
 // glance makes one check, with what the diagnosis would find.
 func (r *run) glance(signals []algesta.Signal, unchecked map[string]string, look func(algesta.Signal) Found) {
-	w := r.See(r.now, Glance{Place: place, Signals: signals, Unchecked: unchecked})
+	w := r.See(r.now, Observation{Place: place, Signals: signals, Unchecked: unchecked})
 	if w.Empty() {
 		return
 	}
@@ -375,11 +375,11 @@ func TestAFloodOfAlertsIsLookedAtInPartsAfterTheRest(t *testing.T) {
 	}
 	own := crash("zz-own")
 	all := append(slices.Clone(flood), own)
-	r.See(r.now, Glance{Place: place, Signals: all})
+	r.See(r.now, Observation{Place: place, Signals: all})
 	looked := map[string]bool{}
 	for round := range 2000/mostReady + 2 {
 		r.now = r.now.Add(time.Minute)
-		w := r.See(r.now, Glance{Place: place, Signals: all})
+		w := r.See(r.now, Observation{Place: place, Signals: all})
 		require.LessOrEqual(t, len(w.Ready), mostReady)
 		require.True(t, round > 0 || slices.ContainsFunc(w.Ready, own.Same), "what the bot sees itself comes first")
 		for _, s := range w.Ready {
@@ -400,8 +400,8 @@ func TestAnAlertAboutANodeIsNotGoneBecauseAnotherPlaceIsLookedAt(t *testing.T) {
 		OpenedAt: noon, Nth: 1,
 	}
 	r.Stored(i)
-	r.See(r.now, Glance{Place: place, Signals: []algesta.Signal{crash("a")}, Nodes: map[string]bool{"aks-1": true}})
+	r.See(r.now, Observation{Place: place, Signals: []algesta.Signal{crash("a")}, Nodes: map[string]bool{"aks-1": true}})
 	require.Zero(t, r.all["i-1"].Signals[1].Gone)
-	r.See(r.now, Glance{Place: place, Signals: []algesta.Signal{crash("a")}, Nodes: map[string]bool{"aks-2": true}})
+	r.See(r.now, Observation{Place: place, Signals: []algesta.Signal{crash("a")}, Nodes: map[string]bool{"aks-2": true}})
 	require.NotZero(t, r.all["i-1"].Signals[1].Gone, "and once it's resolved it is gone")
 }

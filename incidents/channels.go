@@ -160,11 +160,11 @@ func (k *Keeper) keepChannel(ctx context.Context, c algesta.IncidentChannel, old
 	if len(open) > 0 {
 		again = 0
 	}
-	objects, _ := k.Watched.Glance(ctx, c.About.Cluster, c.About.Namespace)
+	objects, _ := k.Watched.Overview(ctx, c.About.Cluster, c.About.Namespace)
 	c = k.shown(ctx, c, open)
 	c.Over = old || c.Shows.State == algesta.IncidentResolved
 	r := channelCard(c, k.timeline(ctx, c, objects))
-	return again, k.tellChannel(ctx, &c, r, reflect.DeepEqual(before, c))
+	return again, k.postToChannel(ctx, &c, r, reflect.DeepEqual(before, c))
 }
 
 // aboutChannel is what a channel is about by its words: the service with the longest name that they have, in the environment that they
@@ -279,8 +279,8 @@ func channelCard(c algesta.IncidentChannel, changes []algesta.Text) algesta.Repo
 	return r
 }
 
-// tellChannel stores the card where it's another one, then pins it and sets the topic.
-func (k *Keeper) tellChannel(ctx context.Context, c *algesta.IncidentChannel, r algesta.Report, same bool) error {
+// postToChannel stores the card where it's another one, then pins it and sets the topic.
+func (k *Keeper) postToChannel(ctx context.Context, c *algesta.IncidentChannel, r algesta.Report, same bool) error {
 	data := algesta.Args{"channel": c.Channel, "state": string(c.Shows.State)}
 	place := c.About
 	place.Service, place.Name, place.Object = "", "", "namespace"

@@ -43,7 +43,7 @@ type Change struct {
 type draft struct {
 	*Book
 	now     time.Time
-	glance  Glance
+	seen    Observation
 	look    func(algesta.Signal) Found
 	changes []*Change
 	back    heldBack
@@ -53,7 +53,7 @@ type draft struct {
 // the cluster couldn't be asked, every Found says so in Unknown. Nothing is taken over until it is Stored.
 func (b *Book) Judge(now time.Time, w Work, look func(algesta.Signal) Found) []Change {
 	known := map[algesta.Signal]Found{}
-	d := draft{Book: b, now: now, glance: w.Glance, look: func(s algesta.Signal) Found {
+	d := draft{Book: b, now: now, seen: w.Observation, look: func(s algesta.Signal) Found {
 		about := algesta.Signal{Rule: s.Rule, Kind: s.Kind, Namespace: s.Namespace, Name: s.Name}
 		f, ok := known[about]
 		if !ok {
@@ -62,7 +62,7 @@ func (b *Book) Judge(now time.Time, w Work, look func(algesta.Signal) Found) []C
 		}
 		return f
 	}}
-	at := w.Glance.Place
+	at := w.Observation.Place
 	b.back[[2]string{at.Cluster, at.Namespace}] = &d.back
 	for _, id := range w.Due {
 		if b.all[id].State != algesta.IncidentOpen { // another place's check was quicker
@@ -76,7 +76,7 @@ func (b *Book) Judge(now time.Time, w Work, look func(algesta.Signal) Found) []C
 		return cmp.Compare(rank(d.found(x).Cause.Severity), rank(d.found(y).Cause.Severity))
 	})
 	for _, s := range ready {
-		if b.told(at, s) {
+		if b.onOpenCard(at, s) {
 			continue
 		}
 		d.admit(s)
@@ -100,7 +100,7 @@ func rank(s algesta.Severity) int { return slices.Index(algesta.Severities(), s)
 func (d *draft) found(s algesta.Signal) Found {
 	f := d.look(s)
 	if f.Key.Kind == "" {
-		f.Key = algesta.IncidentKey{Cluster: d.glance.Place.Cluster, Namespace: s.Namespace, Kind: s.Kind, Name: s.Name, Class: s.Rule}
+		f.Key = algesta.IncidentKey{Cluster: d.seen.Place.Cluster, Namespace: s.Namespace, Kind: s.Kind, Name: s.Name, Class: s.Rule}
 		f.Cause.What, f.Cause.Since = s.Says, s.Since
 		if f.Cause.Severity == "" {
 			f.Cause.Severity = algesta.Degraded
@@ -147,13 +147,13 @@ func (c *Change) event(at time.Time, kind, says string) {
 func (d *draft) admit(s algesta.Signal) {
 	f := d.found(s)
 	for _, i := range d.current() {
-		if !d.tellable(d.glance.Place, i) {
+		if !d.mayShow(d.seen.Place, i) {
 			continue
 		}
 		sameObject := slices.ContainsFunc(i.Signals, func(o algesta.Signal) bool {
 			return o.Kind == s.Kind && o.Namespace == s.Namespace && o.Name == s.Name
 		})
-		if i.Key == f.Key || sameObject && i.About.Cluster == d.glance.Place.Cluster {
+		if i.Key == f.Key || sameObject && i.About.Cluster == d.seen.Place.Cluster {
 			i.Signals = append(slices.Clone(i.Signals), s)
 			c := d.change(i)
 			c.event(d.now, "joined", s.Says)
@@ -169,13 +169,13 @@ func (d *draft) admit(s algesta.Signal) {
 	}
 	about := f.About
 	if about.Cluster == "" {
-		about = d.glance.Place
+		about = d.seen.Place
 	}
 	if _, silent := d.silence(algesta.Incident{About: about}, d.now); silent {
 		d.back.silent++
 		return // it goes on waiting, and is told when the silence is over, if it lasts
 	}
-	earlier := d.before(d.glance.Place, f.Key)
+	earlier := d.before(d.seen.Place, f.Key)
 	if len(earlier) > 0 && d.now.Sub(earlier[0].ResolvedAt) <= reopenWithin(earlier[0].Nth) {
 		d.reopen(earlier[0], s, f)
 		return
@@ -187,9 +187,9 @@ func (d *draft) admit(s algesta.Signal) {
 func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
 	about := f.About
 	if about.Cluster == "" {
-		about = d.glance.Place
+		about = d.seen.Place
 	}
-	channel := d.cfg.channel(d.glance.Place.Environment, f.Cause.Severity)
+	channel := d.cfg.channel(d.seen.Place.Environment, f.Cause.Severity)
 	if channel == "" {
 		return
 	}
@@ -204,12 +204,12 @@ func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
 		d.queue(s, channel, about, f.Cause.Severity)
 		return // it stays pending; the worst of those that wait is the next
 	}
-	delete(d.queued, keyOf(d.glance.Place, s))
+	delete(d.queued, keyOf(d.seen.Place, s))
 	i := algesta.Incident{
 		ID: algesta.NewIncidentID(), Key: f.Key, State: algesta.IncidentOpen, About: about, Channel: channel,
 		Signals: []algesta.Signal{s}, Cause: f.Cause, Unchecked: f.Unknown, OpenedAt: d.now, Nth: len(earlier) + 1,
 	}
-	i.About.Cluster, i.About.Namespace, i.About.Environment = d.glance.Place.Cluster, d.glance.Place.Namespace, d.glance.Place.Environment
+	i.About.Cluster, i.About.Namespace, i.About.Environment = d.seen.Place.Cluster, d.seen.Place.Namespace, d.seen.Place.Environment
 	if len(earlier) > 0 {
 		i.Previous = earlier[0].ID
 	}
@@ -241,13 +241,13 @@ func (d *draft) recheck(i algesta.Incident) {
 		d.mayEnd(i, quiet)
 		return
 	}
-	at := slices.IndexFunc(i.Signals, func(s algesta.Signal) bool { return s.Gone.IsZero() && sees(d.glance, i, s) })
+	at := slices.IndexFunc(i.Signals, func(s algesta.Signal) bool { return s.Gone.IsZero() && sees(d.seen, i, s) })
 	if at < 0 { // only what another place reports lasts
 		d.change(i)
 		return
 	}
 	lasting := i.Signals[at]
-	unchecked := d.glance.Unchecked[lasting.Rule]
+	unchecked := d.seen.Unchecked[lasting.Rule]
 	f := d.look(lasting)
 	if f.Unknown != "" {
 		unchecked = f.Unknown
@@ -292,7 +292,7 @@ func (d *draft) unchecked(i algesta.Incident, why string) {
 // into it.
 func (d *draft) otherCause(i algesta.Incident, f Found) {
 	for _, other := range d.current() {
-		if other.ID == i.ID || other.Key != f.Key || !d.tellable(d.glance.Place, other) {
+		if other.ID == i.ID || other.Key != f.Key || !d.mayShow(d.seen.Place, other) {
 			continue
 		}
 		other.Signals = append(slices.Clone(other.Signals), i.Signals...)
@@ -326,7 +326,7 @@ func (d *draft) note(c *Change, tone algesta.Tone, said algesta.Text) {
 // mayEnd ends an incident whose signals are gone for long enough, if the cluster says that what it was about is well.
 func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 	for _, s := range i.Signals {
-		if why := d.glance.Unchecked[s.Rule]; why != "" {
+		if why := d.seen.Unchecked[s.Rule]; why != "" {
 			d.unchecked(i, why)
 			return
 		}
@@ -338,7 +338,7 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 	}
 	looked, missing := 0, 0
 	for _, s := range i.Signals {
-		if !sees(d.glance, i, s) { // its own place saw that it's gone
+		if !sees(d.seen, i, s) { // its own place saw that it's gone
 			continue
 		}
 		f := d.look(s)

@@ -23,8 +23,8 @@ import (
 const (
 	// every is the pause between two checks of a place, which cost the API server nothing where its caches are filled.
 	every = 2 * time.Second
-	// glanceWithin bounds one check.
-	glanceWithin = 15 * time.Second
+	// overviewWithin bounds one check.
+	overviewWithin = 15 * time.Second
 	// mostRemembered bounds the incidents of a week that are kept in memory.
 	mostRemembered = 5_000
 	// recentChange is how long before trouble a change of the bot's own may be and still be named.
@@ -55,8 +55,8 @@ type Records interface {
 
 // Watched reads a place cheaply, from caches where there are some.
 type Watched interface {
-	// Glance is what is there, and the kinds that couldn't be read, each with an *algesta.Error.
-	Glance(ctx context.Context, cluster, namespace string) (objects []runtime.Object, unread map[string]error)
+	// Overview is what is there, and the kinds that couldn't be read, each with an *algesta.Error.
+	Overview(ctx context.Context, cluster, namespace string) (objects []runtime.Object, unread map[string]error)
 }
 
 // Catalog names the places and what is in them.
@@ -198,8 +198,8 @@ func (k *Keeper) round(ctx context.Context, work *conc.WaitGroup) {
 
 // place checks a place once and does what follows from it.
 func (k *Keeper) place(ctx context.Context, place algesta.Target) {
-	glancing, cancel := context.WithTimeout(ctx, glanceWithin)
-	objects, unread := k.Watched.Glance(glancing, place.Cluster, place.Namespace)
+	bounded, cancel := context.WithTimeout(ctx, overviewWithin)
+	objects, unread := k.Watched.Overview(bounded, place.Cluster, place.Namespace)
 	cancel()
 	signals, unchecked := Signals(objects, unread, time.Now())
 	alerting, nodes, why := k.alerting(ctx, place, objects)
@@ -208,7 +208,7 @@ func (k *Keeper) place(ctx context.Context, place algesta.Target) {
 		unchecked[Alertmanager] = why
 	}
 	k.mu.Lock()
-	w := k.book.See(time.Now(), Glance{Place: place, Signals: signals, Nodes: nodes, Unchecked: unchecked})
+	w := k.book.See(time.Now(), Observation{Place: place, Signals: signals, Nodes: nodes, Unchecked: unchecked})
 	k.mu.Unlock()
 	if w.Empty() {
 		return
@@ -244,7 +244,7 @@ func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.S
 			return facts.Ref{Kind: facts.KindNamespace, Name: place.Namespace}
 		}
 		var err error
-		s, _, err = runbooks.Look(ctx, c, place.Namespace, time.Now(), about, k.sharing(place, in.Allowed))
+		s, _, err = runbooks.TakeSnapshot(ctx, c, place.Namespace, time.Now(), about, k.sharing(place, in.Allowed))
 		return err
 	})
 	if errors.Is(err, algesta.ErrRefused) {

@@ -83,8 +83,8 @@ func (w *town) triedPosts() int {
 	return w.tried
 }
 
-// Glance implements Watched.
-func (w *town) Glance(context.Context, string, string) ([]runtime.Object, map[string]error) {
+// Overview implements Watched.
+func (w *town) Overview(context.Context, string, string) ([]runtime.Object, map[string]error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.objects, w.unread

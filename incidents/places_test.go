@@ -35,7 +35,7 @@ func nodeBreaks(place string) Found {
 // seen is one check of a place, where its service crashes and the node isn't ready, and what follows from it.
 func (r *run) seen(place string, find func(string) Found) []Change {
 	r.now = r.now.Add(2 * time.Minute)
-	g := Glance{Place: algesta.Target{Cluster: "aks", Namespace: place, Environment: place}, Signals: []algesta.Signal{
+	g := Observation{Place: algesta.Target{Cluster: "aks", Namespace: place, Environment: place}, Signals: []algesta.Signal{
 		{Rule: CrashLoop, Kind: "Deployment", Namespace: place, Name: place + "-api", Says: "A pod crashes."},
 		{Rule: NodeNotReady, Kind: "Node", Name: "aks-1", Says: "Node aks-1 isn't ready."},
 	}}
@@ -193,9 +193,9 @@ func TestAnotherClusterSaysNothingOfAnIncident(t *testing.T) {
 	other := place
 	other.Cluster = "other"
 	r.now = r.now.Add(time.Hour)
-	require.Empty(t, r.See(r.now, Glance{Place: other}).Due)
+	require.Empty(t, r.See(r.now, Observation{Place: other}).Due)
 	require.Zero(t, r.all["i-1"].Signals[0].Gone)
-	r.See(r.now, Glance{Place: place})
+	r.See(r.now, Observation{Place: place})
 	require.NotZero(t, r.all["i-1"].Signals[0].Gone)
 }
 

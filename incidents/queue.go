@@ -23,12 +23,12 @@ func (d *draft) queue(s algesta.Signal, channel string, about algesta.Target, se
 	if about.Service != "" {
 		title = about.Service
 	}
-	d.queued[keyOf(d.glance.Place, s)] = queued{channel, title, severity}
+	d.queued[keyOf(d.seen.Place, s)] = queued{channel, title, severity}
 }
 
 // summarize says on the newest card of a place in each channel what else waits there: nobody is left with a part of a storm.
 func (d *draft) summarize() {
-	at := d.glance.Place
+	at := d.seen.Place
 	waiting := map[string][]queued{}
 	for key, q := range d.queued {
 		if key.cluster == at.Cluster && key.place == at.Namespace {

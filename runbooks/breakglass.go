@@ -2,9 +2,6 @@ package runbooks
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/3astronautas/algesta"
@@ -40,41 +37,28 @@ func planBreakGlass(_ context.Context, _ Cluster, in Input) (algesta.Plan, error
 			Hint: algesta.Say("Ask the people who write the policy for breakGlass."),
 		}
 	}
-	if strings.TrimSpace(c.Reason) == "" {
-		return algesta.Plan{}, wrongValue(
-			in, algesta.Say("Breaking the glass needs a reason: the security channel reads it. Say it with because … at the end."),
-		)
+	if err := requireReason(in, algesta.Say("Break-glass needs a reason: it's posted in the security channel.")); err != nil {
+		return algesta.Plan{}, err
 	}
-	by, _ := c.Person()
-	until := c.At.Add(in.Glass.Lasts)
-	b := algesta.BreakGlass{
-		ID: c.ID, Target: c.Target, By: algesta.Actor{ID: by.ID, Name: by.Name}, Reason: c.Reason, From: c.At, Until: until,
-	}
+	who, until := recordedBy(c), c.At.Add(in.Glass.Lasts)
+	b := algesta.BreakGlass{ID: c.ID, Target: c.Target, By: who, Reason: c.Reason, From: c.At, Until: until}
 	b.Target.Object = ""
 	what := frozenThing(c.Target)
 	p := algesta.Plan{
 		Title:   algesta.Say("Break-glass for {} until {}", what, algesta.AtDay(until)),
-		Summary: algesta.Say("Let {} change {} without approvals until {}", by.Called(), what, algesta.AtDay(until)),
-		Doing:   algesta.Say("Breaking the glass for {}", what),
-		Done:    algesta.Say("{} may change {} without approvals until {}", by.Called(), what, algesta.AtDay(until)),
+		Summary: algesta.Say("Let {} change {} without approvals until {}", who.Called(), what, algesta.AtDay(until)),
+		Doing:   algesta.Say("Starting break-glass for {}", what),
+		Done:    algesta.Say("{} may change {} without approvals until {}", who.Called(), what, algesta.AtDay(until)),
 		Facts: []algesta.Field{
 			{Label: "waives", Value: algesta.Say(
-				"the approvals for changes of {} that {} asks for. Each is announced before it runs.", what, by.Called(),
+				"the approvals for changes of {} that {} asks for. Each is announced before it runs.", what, who.Called(),
 			)},
-			{Label: "holds", Value: algesta.Say("what {} may do at all, limits and freezes", by.Called())},
+			{Label: "holds", Value: algesta.Say("what {} may do at all, limits and freezes", who.Called())},
 			{Label: "told", Value: algesta.Say("{}, before anything runs", in.Glass.Told)},
 			{Label: "ends", Value: algesta.Say("by itself {}, in {}", algesta.AtDay(until), span(until.Sub(c.At)))},
 		},
 	}
-	content, err := json.Marshal(map[string]any{
-		"apiVersion": algesta.FreezeGroup + "/v1", "kind": algesta.BreakGlassKind,
-		"metadata": map[string]string{"name": c.ID, "namespace": c.Target.Namespace}, "spec": b,
-	})
-	if err != nil {
-		return algesta.Plan{}, fmt.Errorf("writing a broken glass: %w", err)
-	}
-	o := freezeObject(c.Target, c.ID)
-	o.Kind = algesta.BreakGlassKind
-	p.Changes = []algesta.Change{{Object: o, Verb: algesta.Create, Resource: algesta.BreakGlassResource, Version: "v1", Content: content}}
-	return p, nil
+	var err error
+	p.Changes, err = breakGlassRecord.create(c, b)
+	return p, err
 }

@@ -176,7 +176,7 @@ func (c certificate) renewWarnings(in Input) []algesta.Text {
 	now := in.Command.At
 	var out []algesta.Text
 	if c.ready == "True" && now.Before(c.renewal) {
-		out = append(out, algesta.Say("It doesn't need to be renewed: it's valid for {} more and renews itself {}.", c.left(now), c.renews(now)))
+		out = append(out, algesta.Say("It doesn't need to be renewed: it's still valid for {} and renews itself {}.", c.left(now), c.renews(now)))
 	}
 	if c.cause != nil {
 		out = append(out, algesta.Say("What blocks it may block this try, too: {}", c.cause.Cause))

@@ -31,7 +31,7 @@ func TestACertificateIsRenewed(t *testing.T) {
 	before, err := secrets.Get(t.Context(), "gateway", metav1.GetOptions{})
 	require.NoError(t, err)
 	plan := w.planRenewal(t, "gateway")
-	require.Contains(t, words(plan.Warnings)[0], "It doesn't need to be renewed: it's valid for 89 days more")
+	require.Contains(t, words(plan.Warnings)[0], "It doesn't need to be renewed: it's still valid for 89 days")
 	serial := plan.Facts[len(plan.Facts)-1]
 	require.Equal(t, "serial", serial.Label)
 
@@ -125,7 +125,7 @@ func (w *brokenNamespace) awaitEnd(t *testing.T, plan algesta.Plan, f rollout.Fo
 	book, _ := runbooks.Find("cert renew")
 	w.await(t, "the renewal ends", func() bool {
 		var err error
-		end, f, err = book.Ends.Look(t.Context(), whole(w.bot), plan.Changes[0].Object, f, time.Now())
+		end, f, err = book.Ends.Poll(t.Context(), whole(w.bot), plan.Changes[0].Object, f, time.Now())
 		require.NoError(t, err)
 		return end.Phase != rollout.Moving
 	})

@@ -71,7 +71,7 @@ func TestARenewalAsksCertManagerAndDeletesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Renew certificate api-tls (60 days left)", p.Summary.String())
 	require.Equal(t, []string{
-		"It doesn't need to be renewed: it's valid for 60 days more and renews itself in 30 days.",
+		"It doesn't need to be renewed: it's still valid for 60 days and renews itself in 30 days.",
 		"A renewal is a new order. Let's Encrypt issues at most 5 certificates for exactly these hosts in 7 days; after that there is none " +
 			"until the limit is over.",
 	}, words(p.Warnings))
@@ -100,7 +100,7 @@ func TestARenewalAfterAFailedTryTakesThePlaceOfItsCondition(t *testing.T) {
 	p, err := planRenewal(t, s)
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"It doesn't need to be renewed: it's valid for 60 days more and renews itself in 30 days.",
+		"It doesn't need to be renewed: it's still valid for 60 days and renews itself in 30 days.",
 		"2 tries failed, and cert-manager tries again 2026-11-22 13:50 UTC (in 110 min) on its own. Asking for it now doesn't " +
 			"make the pauses between its tries shorter.",
 		"A renewal is a new order, and counts against the limits of ca.example.com.",
@@ -194,7 +194,7 @@ func TestARenewalEndsWithTheCertificateInItsSecret(t *testing.T) {
 	require.NoError(t, err)
 	look := func() rollout.Progress {
 		var p rollout.Progress
-		p, f, err = book.Ends.Look(t.Context(), whole(s), object, f, noon.Add(time.Second))
+		p, f, err = book.Ends.Poll(t.Context(), whole(s), object, f, noon.Add(time.Second))
 		require.NoError(t, err)
 		return p
 	}

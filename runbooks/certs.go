@@ -260,7 +260,7 @@ func answerCerts(ctx context.Context, c Cluster, in Input) (algesta.Report, erro
 			})
 		}
 	}
-	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{} in {}: all are well", count(len(found), "certificate"), whereOf(in))}
+	report := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{} in {}: no problems", count(len(found), "certificate"), whereOf(in))}
 	first := found[0]
 	switch {
 	case troubled > 0:

@@ -85,7 +85,7 @@ func TestCertificatesAreToldByRiskAndNotByDays(t *testing.T) {
 	healthy := listed{lists: map[string][]any{"CertificateList": {issuedCert("short", "short.example.com", 2*time.Hour, 4*time.Hour)}}}
 	require.Equal(
 		t,
-		"1 certificate in production: all are well",
+		"1 certificate in production: no problems",
 		tells(t, healthy, regarding("certs", ""))[0],
 		"29 days and fewer are no alarm by themselves",
 	)

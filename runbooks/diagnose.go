@@ -123,15 +123,15 @@ func Diagnose(
 	about func(*facts.Snapshot) facts.Ref,
 	allowed func(namespace string) bool,
 ) (diagnosis.Diagnosis, error) {
-	s, subject, err := Look(ctx, c, namespace, now, about, allowed)
+	s, subject, err := TakeSnapshot(ctx, c, namespace, now, about, allowed)
 	if err != nil {
 		return diagnosis.Diagnosis{}, err
 	}
 	return diagnosis.Diagnose(s, subject), nil
 }
 
-// Look takes the snapshot of Diagnose and leaves the judgement to the caller, who may ask about several things in it.
-func Look(
+// TakeSnapshot takes the snapshot of Diagnose and leaves the judgement to the caller, who may ask about several things in it.
+func TakeSnapshot(
 	ctx context.Context,
 	c Cluster,
 	namespace string,

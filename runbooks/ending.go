@@ -8,27 +8,27 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-// lookOnce is one poll of an object that is followed: how far it is, and what the next poll has to know.
-type lookOnce func(
+// pollOnce is one poll of an object that is followed: how far it is, and what the next poll has to know.
+type pollOnce func(
 	ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time,
 ) (rollout.Progress, rollout.Follow, error)
 
 // Ending is how a command ends once its change is in the cluster: with the write, with a rollout, or with a poll of its own.
 type Ending struct {
-	look   lookOnce
+	poll   pollOnce
 	before func(ctx context.Context, c Cluster, object algesta.Object, now time.Time) (rollout.Health, error)
 }
 
-// Look polls the object that was written once, and says how far it is. f is what was remembered at the last poll, and what is
+// Poll reads the object that was written once, and says how far it is. f is what was remembered at the last poll, and what is
 // returned is what to remember for the next. An error is one of reading: nothing is known then.
-func (e Ending) Look(
+func (e Ending) Poll(
 	ctx context.Context,
 	c Cluster,
 	object algesta.Object,
 	f rollout.Follow,
 	now time.Time,
 ) (rollout.Progress, rollout.Follow, error) {
-	return e.look(ctx, c, object, f, now)
+	return e.poll(ctx, c, object, f, now)
 }
 
 // Before is the health of the object before the write; not Known where the end isn't compared with it.
@@ -42,7 +42,7 @@ func (e Ending) Before(ctx context.Context, c Cluster, object algesta.Object, no
 // WithRollout ends a command when the rollout of the object that it wrote has ended.
 func WithRollout() Ending {
 	return Ending{
-		look: func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (
+		poll: func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (
 			rollout.Progress, rollout.Follow, error,
 		) {
 			r, err := rollout.Look(ctx, c.Rollout(), object)
@@ -65,7 +65,7 @@ func WithRollout() Ending {
 // WithWrite ends a command with its write: there is nothing to wait for.
 func WithWrite() Ending {
 	return Ending{
-		look: func(_ context.Context, _ Cluster, _ algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
+		poll: func(_ context.Context, _ Cluster, _ algesta.Object, f rollout.Follow, now time.Time) (rollout.Progress, rollout.Follow, error) {
 			return rollout.Progress{Phase: rollout.Settled, NoPods: true, Took: now.Sub(f.StartedAt)}, f, nil
 		},
 	}
@@ -94,7 +94,7 @@ func WithPollSince(
 	was func(ctx context.Context, c Cluster, object algesta.Object) (string, error),
 	poll func(ctx context.Context, c Cluster, object algesta.Object, was string) (Polled, error),
 ) Ending {
-	ends := Ending{look: polled(within, poll)}
+	ends := Ending{poll: polled(within, poll)}
 	if was != nil {
 		ends.before = func(ctx context.Context, c Cluster, object algesta.Object, _ time.Time) (rollout.Health, error) {
 			state, err := was(ctx, c, object)
@@ -108,7 +108,7 @@ func WithPollSince(
 func polled(
 	within time.Duration,
 	poll func(ctx context.Context, c Cluster, object algesta.Object, was string) (Polled, error),
-) lookOnce {
+) pollOnce {
 	return func(ctx context.Context, c Cluster, object algesta.Object, f rollout.Follow, now time.Time) (
 		rollout.Progress, rollout.Follow, error,
 	) {

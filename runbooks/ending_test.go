@@ -38,7 +38,7 @@ func TestAPollFailsOnceAndMayStillGetThere(t *testing.T) {
 	for i, look := range looks {
 		var p rollout.Progress
 		var err error
-		p, f, err = ends.Look(t.Context(), whole(gateway()), algesta.Object{}, f, noon.Add(time.Duration(i)*time.Second))
+		p, f, err = ends.Poll(t.Context(), whole(gateway()), algesta.Object{}, f, noon.Add(time.Duration(i)*time.Second))
 		require.ErrorIs(t, err, look.err)
 		require.Equal(t, look.want, p.Phase, i)
 		require.True(t, err != nil || p.NoPods)
@@ -54,7 +54,7 @@ func TestEveryChangeSaysHowItEnds(t *testing.T) {
 			continue // what ends with a poll has a test of its own
 		}
 		in := input(book.Name, nil)
-		p, _, err := book.Ends.Look(
+		p, _, err := book.Ends.Poll(
 			t.Context(),
 			whole(gateway()),
 			in.Workload,

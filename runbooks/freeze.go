@@ -2,8 +2,6 @@ package runbooks
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,16 +10,10 @@ import (
 	wordsof "github.com/3astronautas/algesta/words"
 )
 
-// The bounds of a freeze.
-const (
-	shortestFreeze = time.Minute
-	longestFreeze  = 31 * 24 * time.Hour
-)
+// longestFreeze bounds a freeze that people ask for.
+const longestFreeze = 31 * 24 * time.Hour
 
-var untilArg = Arg{
-	Name: "until", Aliases: []string{"for"}, Kind: TextArg, Required: true, Bare: true,
-	Summary: "when it ends by itself: after 2h or 3d, or at 2026-12-24T18:00:00-05:00",
-}
+var untilArg = Arg{Name: "until", Aliases: []string{"for"}, Kind: TextArg, Required: true, Bare: true, Summary: untilSummary}
 
 var aboutFreeze = About{Service: true, Environment: true}
 
@@ -56,18 +48,15 @@ var _ = register(Runbook{
 
 func planFreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 	c := in.Command
-	until, err := freezeEnd(in)
+	tooLong := algesta.Say("A freeze lasts {} at most. A longer one belongs in the policy.", span(longestFreeze))
+	until, err := typedEnd(in, untilArg, "the freeze", longestFreeze, tooLong)
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if strings.TrimSpace(c.Reason) == "" {
-		return algesta.Plan{}, wrongValue(
-			in,
-			algesta.Say("A freeze needs a reason: people read it when they are refused. Say it with because … at the end."),
-		)
+	if err := requireReason(in, algesta.Say("A freeze needs a reason: everyone it stops sees it.")); err != nil {
+		return algesta.Plan{}, err
 	}
-	by, _ := c.Person()
-	z := algesta.Freeze{ID: c.ID, Target: c.Target, By: algesta.Actor{ID: by.ID, Name: by.Name}, Reason: c.Reason, From: c.At, Until: until}
+	z := algesta.Freeze{ID: c.ID, Target: c.Target, By: recordedBy(c), Reason: c.Reason, From: c.At, Until: until}
 	z.Target.Object = ""
 	what := frozenThing(c.Target)
 	p := algesta.Plan{
@@ -89,38 +78,8 @@ func planFreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 			))
 		}
 	}
-	content, err := json.Marshal(map[string]any{
-		"apiVersion": algesta.FreezeGroup + "/v1", "kind": algesta.FreezeKind,
-		"metadata": map[string]string{"name": c.ID, "namespace": c.Target.Namespace}, "spec": z,
-	})
-	if err != nil {
-		return algesta.Plan{}, fmt.Errorf("writing a freeze: %w", err)
-	}
-	p.Changes = []algesta.Change{{
-		Object: freezeObject(c.Target, c.ID), Verb: algesta.Create, Resource: algesta.FreezeResource, Version: "v1", Content: content,
-	}}
-	return p, nil
-}
-
-// freezeEnd is when a freeze ends.
-func freezeEnd(in Input) (time.Time, error) {
-	typed := untilArg.Text(in)
-	until, err := time.Parse(time.RFC3339, typed)
-	if d, ok := Span(typed); ok {
-		until, err = in.Command.At.Add(d), nil
-	}
-	switch left := until.Sub(in.Command.At); {
-	case err != nil:
-		return until, wrongValue(in, algesta.Say(
-			"until is a length of time such as 2h or 3d, or a time with its zone such as 2026-12-24T18:00:00-05:00, not {}.",
-			wordsof.Cited(quote(typed)),
-		))
-	case left < shortestFreeze:
-		return until, wrongValue(in, algesta.Say("That is over already, or in less than a minute: a freeze has to end later."))
-	case left > longestFreeze:
-		return until, wrongValue(in, algesta.Say("A freeze lasts {} at most. A longer one belongs in the policy.", span(longestFreeze)))
-	}
-	return until.Truncate(time.Second), nil
+	p.Changes, err = freezeRecord.create(c, z)
+	return p, err
 }
 
 func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
@@ -135,12 +94,8 @@ func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) 
 	for _, z := range in.Frozen {
 		switch {
 		case !c.At.Before(z.Until):
-		case (one == "" || z.ID == one) && z.Target.Cluster == c.Target.Cluster && z.Target.Namespace == c.Target.Namespace &&
-			z.Target.Name == c.Target.Name && z.Target.Environment == c.Target.Environment:
-			p.Changes = append(p.Changes, algesta.Change{
-				Object: freezeObject(z.Target, z.ID), Verb: algesta.Delete, Resource: algesta.FreezeResource, Version: "v1", UID: z.ID,
-				Propagation: "Background",
-			})
+		case (one == "" || z.ID == one) && samePlace(z.Target, c.Target):
+			p.Changes = append(p.Changes, freezeRecord.end(z.Target, z.ID))
 			p.Facts = append(p.Facts, algesta.Field{
 				Label: z.ID,
 				Value: algesta.Say("until {}, by {}: {}", algesta.AtDay(z.Until), z.By.Called(), wordsof.Cited(quote(z.Reason))),
@@ -163,10 +118,6 @@ func planUnfreeze(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) 
 	}
 	slices.SortFunc(p.Changes, func(a, b algesta.Change) int { return strings.Compare(a.UID, b.UID) })
 	return p, nil
-}
-
-func freezeObject(t algesta.Target, id string) algesta.Object {
-	return algesta.Object{Cluster: t.Cluster, Group: algesta.FreezeGroup, Kind: algesta.FreezeKind, Namespace: t.Namespace, Name: id}
 }
 
 // frozenThing is "api-gateway in production", or "production".

@@ -330,7 +330,7 @@ func healthReport(in Input, ask healthAsk, rows []healthRow, notes []algesta.Tex
 	report := algesta.Report{
 		Tone: algesta.Good,
 		Title: algesta.Say(
-			"{}: {} of {} {} {} as they should",
+			"{}: {} of {} {} {} as expected",
 			logSubject(in),
 			well,
 			count(of, "pod"),

@@ -88,7 +88,7 @@ func TestHealthAsksTheServiceAndEachPod(t *testing.T) {
 	got, err := p.tells(t, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"api-gateway in production: 2 of 2 pods answer /health as they should",
+		"api-gateway in production: 2 of 2 pods answer /health as expected",
 		"asked | answer | time | first line",
 		`Service api-gateway-production | 200 OK | 7 ms | {"status":"ok"}`,
 		a + ` | 200 OK | 7 ms | {"status":"ok"}`,
@@ -109,7 +109,7 @@ func TestHealthAsksTheServiceAndEachPod(t *testing.T) {
 	}
 	got, err = p.tells(t, nil)
 	require.NoError(t, err)
-	require.Equal(t, "api-gateway in production: 1 of 2 pods answer /health as they should", got[0])
+	require.Equal(t, "api-gateway in production: 1 of 2 pods answer /health as expected", got[0])
 	require.Equal(t, "Service api-gateway-production | no endpoint is ready | – | –", got[2])
 	require.Equal(t, b+" | nothing listens there (connection refused) | 2 ms | –", got[3])
 }

@@ -219,7 +219,7 @@ func (s scalerAndDeployment) refuseSingle(to bounds) error {
 	}
 	return refusal(
 		algesta.Say(
-			"min and max of 1 switch {} off and leave {} a single pod: each restart, crash or upgrade of a node is an outage then.",
+			"min and max of 1 switch {} off and leave {} a single pod: every restart, crash or node upgrade is then an outage.",
 			algesta.Name(s.scaler.Name),
 			subject(s.in),
 		),
@@ -235,7 +235,7 @@ func (s scalerAndDeployment) scalerWarnings(to bounds, after int32) []algesta.Te
 	case to.Max == 1:
 		out = append(out, algesta.Say("A single pod: each restart of it is an outage."))
 	case to.Min == to.Max && s.now.Min != s.now.Max:
-		out = append(out, algesta.Say("Whatever the load is, {} keeps {} from then on.", subject(s.in), count(to.Max, "pod")))
+		out = append(out, algesta.Say("From then on {} keeps {}, whatever the load is.", subject(s.in), count(to.Max, "pod")))
 	}
 	if active := scalerCondition(
 		s.scaler,

@@ -96,7 +96,7 @@ func (p *place) carryOut(t *testing.T, book runbooks.Runbook, plan algesta.Plan)
 	require.NoError(t, err)
 	f.Generation, f.StartedAt = written.Generation, time.Now()
 	require.Eventually(t, func() bool {
-		end, f, err = book.Ends.Look(t.Context(), whole(p.bot), change.Object, f, time.Now())
+		end, f, err = book.Ends.Poll(t.Context(), whole(p.bot), change.Object, f, time.Now())
 		require.NoError(t, err)
 		return end.Phase != rollout.Moving && end.Phase != rollout.Complete
 	}, 90*time.Second, 100*time.Millisecond)

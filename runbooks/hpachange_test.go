@@ -84,7 +84,7 @@ func TestAPinNotesWhatStoodBeforeAndARestoreBringsItBack(t *testing.T) {
 	p, err := planned(t, scaled(nil), "hpa pin", numbers("replicas", 4))
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"Whatever the load is, api-gateway in production keeps 4 pods from then on.",
+		"From then on api-gateway in production keeps 4 pods, whatever the load is.",
 		"It stays that way until someone types /algesta hpa restore api-gateway production, which brings 2–10 back.",
 	}, words(p.Warnings))
 	note := p.Changes[0].Swaps[2]
@@ -126,8 +126,8 @@ func TestAChangeOfAnAutoscalerThatWouldHarmOrNotLastIsRefused(t *testing.T) {
 	keda := func(h *autoscalingv2.HorizontalPodAutoscaler) {
 		h.Labels = map[string]string{"scaledobject.keda.sh/name": "gateway"}
 	}
-	single := "min and max of 1 switch api-gateway-production-hpa off and leave api-gateway in production a single pod: each restart, " +
-		"crash or upgrade of a node is an outage then."
+	single := "min and max of 1 switch api-gateway-production-hpa off and leave api-gateway in production a single pod: every restart, " +
+		"crash or node upgrade is then an outage."
 	for name, tt := range map[string]struct {
 		s             *still
 		book          string
@@ -245,7 +245,7 @@ func TestAnAutoscalerSaysItselfHowItEnds(t *testing.T) {
 				Name:      "api-gateway-production-hpa",
 			}
 			f := rollout.Follow{StartedAt: noon, Before: rollout.Health{State: "3 pods, autoscaled 2–9"}}
-			p, _, err := book.Ends.Look(t.Context(), whole(s), object, f, noon.Add(time.Second))
+			p, _, err := book.Ends.Poll(t.Context(), whole(s), object, f, noon.Add(time.Second))
 			require.NoError(t, err)
 			require.Equal(t, tt.phase, p.Phase)
 			require.Equal(t, tt.said, p.Line.String())

@@ -103,7 +103,7 @@ func planHPARestore(ctx context.Context, c Cluster, in Input) (algesta.Plan, err
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	p.Title = algesta.Say("Restoring of the autoscaler of {} ({} → {} pods)", what, s.now, to)
+	p.Title = algesta.Say("Restoring the autoscaler of {} ({} → {} pods)", what, s.now, to)
 	p.Summary = algesta.Say("Autoscale {} again as before: {} → {} pods", algesta.Name(s.d.Name), s.now, to)
 	p.Doing = algesta.Say("Restoring the autoscaler of {}: {} → {} pods", what, s.now, to)
 	p.Done = algesta.Say("{} is autoscaled between {} and {} pods again", what, to.Min, to.Max)

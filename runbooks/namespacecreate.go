@@ -92,11 +92,11 @@ func planNamespaceCreate(ctx context.Context, c Cluster, in Input) (algesta.Plan
 				algesta.Say("Ask again once it's gone."),
 			)
 		}
-		if p.Nothing = algesta.Say("The namespace {} is there already. I don't change one that is there.", called); !tells {
+		if p.Nothing = algesta.Say("The namespace {} already exists. I don't change existing namespaces.", called); !tells {
 			return p, nil
 		}
 		p.Nothing = algesta.Say(
-			"The namespace {} is there already, {} old, with {}. I don't change one that is there.", called,
+			"The namespace {} already exists, {} old, with {}. I don't change existing namespaces.", called,
 			span(in.Command.At.Sub(found.CreationTimestamp.Time)), orElse(quote(ownLabels(&found)), "no labels"),
 		)
 		return p, nil

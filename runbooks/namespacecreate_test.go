@@ -80,7 +80,7 @@ func TestANamespaceThatIsThereIsLeftAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, p.Changes)
 	require.Equal(
-		t, "The namespace development is there already, 3 days old, with environment=dev. I don't change one that is there.", p.Nothing.String(),
+		t, "The namespace development already exists, 3 days old, with environment=dev. I don't change existing namespaces.", p.Nothing.String(),
 	)
 	there.DeletionTimestamp = &metav1.Time{Time: noon.Add(-time.Hour)}
 	_, err = planNamespace(t, listed{lists: map[string][]any{"NamespaceList": {there}}}, "development", nil)
@@ -93,7 +93,7 @@ func TestANamespaceThatIsThereIsLeftAlone(t *testing.T) {
 		p, err = book.Plan(t.Context(), whole(listed{lists: map[string][]any{"NamespaceList": {there}}}), in)
 		require.NoError(t, err)
 		require.Empty(t, p.Changes)
-		require.Equal(t, "The namespace development is there already. I don't change one that is there.", p.Nothing.String())
+		require.Equal(t, "The namespace development already exists. I don't change existing namespaces.", p.Nothing.String())
 	}
 }
 
@@ -150,7 +150,7 @@ func TestANamespaceIsMadeWithItsQuota(t *testing.T) {
 	f.StartedAt = time.Now()
 	var end rollout.Progress
 	w.await(t, "the namespace and its quota are in force", func() bool {
-		end, f, err = book.Ends.Look(t.Context(), whole(bot), plan.Changes[1].Object, f, time.Now())
+		end, f, err = book.Ends.Poll(t.Context(), whole(bot), plan.Changes[1].Object, f, time.Now())
 		require.NoError(t, err)
 		return end.Phase != rollout.Moving
 	})
@@ -165,7 +165,7 @@ func TestANamespaceIsMadeWithItsQuota(t *testing.T) {
 
 	again, err := book.Plan(t.Context(), whole(bot), in)
 	require.NoError(t, err)
-	require.Contains(t, again.Nothing.String(), "is there already")
+	require.Contains(t, again.Nothing.String(), "already exists")
 	_, err = writer.Apply(t.Context(), plan.Changes[0], "op-c-2", func(context.Context, algesta.Intent) error { return nil })
 	require.ErrorIs(t, err, algesta.ErrConflict, "what was approved was a new one")
 	require.NotContains(t, string(plan.Redacted().Changes[0].Content), name)

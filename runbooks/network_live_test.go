@@ -111,7 +111,7 @@ func TestHealthIsAskedThroughTheAPIServer(t *testing.T) {
 		require.NoError(t, err)
 	}
 	got := w.tells(t, w.asked("health", "pod/fine"))
-	require.Equal(t, "Pod fine in production: 1 of 1 pod answers /health as they should", got[0])
+	require.Equal(t, "Pod fine in production: 1 of 1 pod answers /health as expected", got[0])
 	require.Regexp(t, `^fine \| 200 OK \| \d+ ms \| \{"path":"/health"\}$`, got[2])
 	other := w.asked("health", "pod/fine")
 	other.Command.Args = algesta.Args{"path": "/readyz"}

@@ -337,7 +337,7 @@ func (w *brokenNamespace) writes(t *testing.T, bot *kube.Cluster, book runbooks.
 			return nil
 		})
 		require.NoError(t, err)
-		_, _, err = book.Ends.Look(t.Context(), whole(bot), change.Object, rollout.Begin(plan.Redacted(), time.Second), time.Now())
+		_, _, err = book.Ends.Poll(t.Context(), whole(bot), change.Object, rollout.Begin(plan.Redacted(), time.Second), time.Now())
 		require.NoError(t, err)
 		verified, err := writer.Verify(t.Context(), change, execution)
 		require.NoError(t, err)

@@ -165,7 +165,7 @@ func register(r Runbook) Runbook {
 		panic(fmt.Sprintf("runbook %s has the verb %q, which is not in algesta.Verbs", r.Name, r.Verb))
 	case r.Changes() != (r.Family() == algesta.Changes):
 		panic(fmt.Sprintf("runbook %s: the family of %s does not fit what it does", r.Name, r.Verb))
-	case r.Changes() == (r.Ends.look == nil):
+	case r.Changes() == (r.Ends.poll == nil):
 		panic(fmt.Sprintf("runbook %s: Ends does not fit what it does", r.Name))
 	case r.Settled != nil && !r.Follows(everyArg(r)), r.Changes() && r.Follows(everyArg(r)):
 		panic(fmt.Sprintf("runbook %s: only an answer can be followed, and only then it's settled", r.Name))

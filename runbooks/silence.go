@@ -2,8 +2,6 @@ package runbooks
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,10 +19,7 @@ var IncidentArg = Arg{
 	Summary: "its ID, such as i-7f3a9k2mq4x8; in the thread of its card it may be left out",
 }
 
-var silenceArg = Arg{
-	Name: "until", Aliases: []string{"for"}, Kind: TextArg, Required: true,
-	Summary: "when it ends by itself: after 2h or 3d, or at 2026-12-24T18:00:00-05:00",
-}
+var silenceArg = Arg{Name: "until", Aliases: []string{"for"}, Kind: TextArg, Required: true, Summary: untilSummary}
 
 var _ = register(Runbook{
 	Name:    "silence",
@@ -72,19 +67,18 @@ var _ = register(Runbook{
 // planSilence plans a silence of a service or an environment, or of one incident.
 func planSilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 	c := in.Command
-	until, err := silenceEnd(in)
+	until, err := typedEnd(in, silenceArg, "the silence", longestSilence, algesta.Say(
+		"A silence lasts {} at most. To hear less permanently, change the routes or rules of incidents in the configuration.",
+		span(longestSilence),
+	))
 	if err != nil {
 		return algesta.Plan{}, err
 	}
-	if strings.TrimSpace(c.Reason) == "" {
-		return algesta.Plan{}, wrongValue(
-			in, algesta.Say("A silence needs a reason: people read it while they are told nothing. Say it with because … at the end."),
-		)
+	if err := requireReason(in, algesta.Say("A silence needs a reason: everyone who would be told otherwise sees it.")); err != nil {
+		return algesta.Plan{}, err
 	}
-	by, _ := c.Person()
 	z := algesta.Silence{
-		ID: c.ID, Target: c.Target, Incident: IncidentArg.Text(in), By: algesta.Actor{ID: by.ID, Name: by.Name}, Reason: c.Reason,
-		From: c.At, Until: until,
+		ID: c.ID, Target: c.Target, Incident: IncidentArg.Text(in), By: recordedBy(c), Reason: c.Reason, From: c.At, Until: until,
 	}
 	z.Target.Object = ""
 	what := silentThing(z)
@@ -102,39 +96,8 @@ func planSilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 	if z.Incident != "" {
 		p.Summary = algesta.Say("Say nothing more about {} until {}", what, algesta.AtDay(until))
 	}
-	content, err := json.Marshal(map[string]any{
-		"apiVersion": algesta.FreezeGroup + "/v1", "kind": algesta.SilenceKind,
-		"metadata": map[string]string{"name": c.ID, "namespace": c.Target.Namespace}, "spec": z,
-	})
-	if err != nil {
-		return algesta.Plan{}, fmt.Errorf("writing a silence: %w", err)
-	}
-	p.Changes = []algesta.Change{{
-		Object: silenceObject(c.Target, c.ID), Verb: algesta.Create, Resource: algesta.SilenceResource, Version: "v1", Content: content,
-	}}
-	return p, nil
-}
-
-// silenceEnd is when a silence ends.
-func silenceEnd(in Input) (time.Time, error) {
-	typed := silenceArg.Text(in)
-	until, err := time.Parse(time.RFC3339, typed)
-	if d, ok := Span(typed); ok {
-		until, err = in.Command.At.Add(d), nil
-	}
-	switch left := until.Sub(in.Command.At); {
-	case err != nil:
-		return until, wrongValue(in, algesta.Say(
-			"until is a length of time such as 2h or 3d, or a time with its zone such as 2026-12-24T18:00:00-05:00, not {}.",
-			wordsof.Cited(quote(typed)),
-		))
-	case left < shortestFreeze:
-		return until, wrongValue(in, algesta.Say("That is over already, or in less than a minute: a silence has to end later."))
-	case left > longestSilence:
-		return until, wrongValue(in, algesta.Say("A silence lasts {} at most. To hear less permanently, change the routes or rules of "+
-			"incidents in the configuration.", span(longestSilence)))
-	}
-	return until.Truncate(time.Second), nil
+	p.Changes, err = silenceRecord.create(c, z)
+	return p, err
 }
 
 func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
@@ -147,16 +110,13 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 	}
 	one := undoes.Text(in) // an Undo ends the silence that it names, and nobody else's
 	for _, z := range in.Silences {
-		if !c.At.Before(z.Until) || one != "" && z.ID != one || z.Target.Cluster != c.Target.Cluster || z.Target.Namespace != c.Target.Namespace ||
-			z.Target.Name != c.Target.Name || z.Target.Environment != c.Target.Environment {
+		if !c.At.Before(z.Until) || one != "" && z.ID != one || !samePlace(z.Target, c.Target) {
 			continue
 		}
-		p.Changes = append(p.Changes, algesta.Change{
-			Object: silenceObject(z.Target, z.ID), Verb: algesta.Delete, Resource: algesta.SilenceResource, Version: "v1", UID: z.ID,
-			Propagation: "Background",
-		})
+		p.Changes = append(p.Changes, silenceRecord.end(z.Target, z.ID))
 		p.Facts = append(p.Facts, algesta.Field{
-			Label: z.ID, Value: algesta.Say("{} until {}, by {}: {}", silentThing(z), algesta.AtDay(z.Until), z.By.Called(), wordsof.Cited(quote(z.Reason))),
+			Label: z.ID,
+			Value: algesta.Say("{} until {}, by {}: {}", silentThing(z), algesta.AtDay(z.Until), z.By.Called(), wordsof.Cited(quote(z.Reason))),
 		})
 	}
 	if len(p.Changes) == 0 && one != "" {
@@ -166,10 +126,6 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 	}
 	slices.SortFunc(p.Changes, func(a, b algesta.Change) int { return strings.Compare(a.UID, b.UID) })
 	return p, nil
-}
-
-func silenceObject(t algesta.Target, id string) algesta.Object {
-	return algesta.Object{Cluster: t.Cluster, Group: algesta.FreezeGroup, Kind: algesta.SilenceKind, Namespace: t.Namespace, Name: id}
 }
 
 // silentThing is "api-gateway in production", "production", or "incident i-… (api-gateway in production)".

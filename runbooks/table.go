@@ -101,7 +101,7 @@ var (
 func asTyped(in Input) []algesta.Text {
 	var out []algesta.Text
 	if format := outputArg.Text(in); format != "" && format != "wide" {
-		out = append(out, algesta.Say("I don't print other formats (-o): this is all that I show."))
+		out = append(out, algesta.Say("I can't print other formats (-o). This is all I show."))
 	}
 	return out
 }

@@ -39,8 +39,8 @@ func (r *rooms) keeper(d commands.Directory) *incidents.Keeper {
 	})
 }
 
-// Glance implements incidents.Watched.
-func (c clusters) Glance(ctx context.Context, cluster, namespace string) (objects []runtime.Object, unread map[string]error) {
+// Overview implements incidents.Watched.
+func (c clusters) Overview(ctx context.Context, cluster, namespace string) (objects []runtime.Object, unread map[string]error) {
 	k, err := c.named(cluster)
 	if err != nil {
 		return nil, incidents.UnreadAll(err)

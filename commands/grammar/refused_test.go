@@ -191,7 +191,7 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 			"rollback api-gateway production --to-revision=0", `to-revision must be a number of 1 or more, not "0".`, rollback,
 		},
 		"a number beyond every computer": {
-			"rollback api-gateway production 99999999999999999999", `to-revision must be a number of 1 or more, not "99999999999999999999".`,
+			"rollback api-gateway production 99999999999999999999", "to-revision can't be as large as 99999999999999999999.",
 			rollback,
 		},
 		"a misspelt option": {

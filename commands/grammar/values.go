@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -65,6 +66,9 @@ func (r *reading) set(a runbooks.Arg, value string) error {
 		n, err := strconv.ParseInt(value, 10, 64)
 		if other, ok := r.arg(a.Else); ok && err != nil && !digits.MatchString(value) {
 			return r.set(other, value)
+		}
+		if a.Max > largeMax && (errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(value, "-") || err == nil && n > a.Max) {
+			return r.wrong("{} can't be as large as {}.", a.Name, clip(value))
 		}
 		if err != nil || n < a.Min || n > a.Max || strings.HasPrefix(value, "+") {
 			return r.wrong("{} must be a number {}, not \"{}\".", a.Name, bounds(a), clip(value))

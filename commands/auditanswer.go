@@ -30,10 +30,10 @@ type auditor struct {
 	names    map[string]string           // of people
 }
 
-// tellAudit answers audit, to its author alone: the lines of what they did themselves, and of others those about what the policy lets them
-// read the audit of, where that was asked for in a public channel. A line that is about no target is shown to those who may read the audit
-// everywhere.
-func (d *Dispatcher) tellAudit(ctx context.Context, c algesta.Command) (algesta.Report, error) {
+// answerAudit answers audit, to its author alone: the lines of what they did themselves, and of others those about what the policy lets
+// them read the audit of, where that was asked for in a public channel. A line that is about no target is shown to those who may read the
+// audit everywhere.
+func (d *Dispatcher) answerAudit(ctx context.Context, c algesta.Command) (algesta.Report, error) {
 	back, err := runbooks.AuditSpan(runbooks.Input{Command: c, Bot: d.Bot})
 	if err != nil {
 		return algesta.Report{}, err
