@@ -148,7 +148,6 @@ func (d *Dispatcher) incidentLink(ctx context.Context, i algesta.Incident) alges
 // severe is a severity in a word.
 var severe = map[algesta.Severity]string{algesta.Critical: "down", algesta.Degraded: "degraded", algesta.Latent: "at risk"}
 
-<<<<<<< HEAD
 // howBad is how bad a cause is, or why nobody can say.
 func howBad(c algesta.IncidentCause) string {
 	switch c.Unseen {
@@ -162,12 +161,8 @@ func howBad(c algesta.IncidentCause) string {
 	return severe[c.Severity]
 }
 
-// tellIncidents answers incidents.
-func (d *Dispatcher) tellIncidents(ctx context.Context, c algesta.Command) (algesta.Report, error) {
-=======
 // answerIncidents answers incidents.
 func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (algesta.Report, error) {
->>>>>>> 3c59be9 (runbooks, commands, incidents: names and sentences say what they mean)
 	open, over, err := d.incidentsOf(ctx, c)
 	if err != nil {
 		return algesta.Report{}, err

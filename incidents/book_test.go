@@ -54,8 +54,8 @@ func newRun(cfg Config) *run {
 	return &run{Book: NewBook(cfg, nil), now: noon, versions: map[string]int64{}}
 }
 
-// glance makes one check, with what the diagnosis would find.
-func (r *run) glance(signals []algesta.Signal, unchecked map[string]string, look func(algesta.Signal) Found) {
+// check makes one check, with what the diagnosis would find.
+func (r *run) check(signals []algesta.Signal, unchecked map[string]string, look func(algesta.Signal) Found) {
 	w := r.See(r.now, Observation{Place: place, Signals: signals, Unchecked: unchecked})
 	if w.Empty() {
 		return
@@ -77,7 +77,7 @@ func (r *run) glance(signals []algesta.Signal, unchecked map[string]string, look
 // lasts checks every two seconds for a while.
 func (r *run) lasts(d time.Duration, signals []algesta.Signal, look func(algesta.Signal) Found) {
 	for end := r.now.Add(d); r.now.Before(end); r.now = r.now.Add(2 * time.Second) {
-		r.glance(signals, nil, look)
+		r.check(signals, nil, look)
 	}
 }
 
@@ -156,7 +156,7 @@ func TestAnIncidentEndsOnlyWhenTheClusterSaysSo(t *testing.T) {
 			r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
 			for range 300 {
 				r.now = r.now.Add(2 * time.Second)
-				r.glance(c.signals, c.unchecked, c.look)
+				r.check(c.signals, c.unchecked, c.look)
 			}
 			i := r.only(t)
 			require.Equal(t, c.ends, i.State == algesta.IncidentResolved)
@@ -240,7 +240,7 @@ func TestWhateverTheRhythmNobodyIsToldMoreThanTwelveTimesAWeek(t *testing.T) {
 				look    func(algesta.Signal) Found
 			}{{bad, []algesta.Signal{crash("ms-orders")}, broken}, {good, nil, well}} {
 				for end := r.now.Add(half.lasts); r.now.Before(end); r.now = r.now.Add(3 * time.Minute) {
-					r.glance(half.signals, nil, half.look)
+					r.check(half.signals, nil, half.look)
 				}
 			}
 		}
@@ -365,7 +365,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 }
 
 // Whoever sends alerts can't keep the bot from looking at what it sees itself, nor at what else waits: a part of them is looked at after
-// each glance, those first that waited longest.
+// each check, those first that waited longest.
 func TestAFloodOfAlertsIsLookedAtInPartsAfterTheRest(t *testing.T) {
 	t.Parallel()
 	r := newRun(quick)
@@ -389,7 +389,7 @@ func TestAFloodOfAlertsIsLookedAtInPartsAfterTheRest(t *testing.T) {
 	require.Len(t, looked, 2001, "everything has its turn")
 }
 
-// An alert about a node is sent for some namespace, and its incident may be told for another: what that place's glance doesn't see isn't
+// An alert about a node is sent for some namespace, and its incident may be told for another: what that place's check doesn't see isn't
 // gone while the alert fires.
 func TestAnAlertAboutANodeIsNotGoneBecauseAnotherPlaceIsLookedAt(t *testing.T) {
 	t.Parallel()
