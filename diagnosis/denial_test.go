@@ -99,20 +99,23 @@ func TestARefusalThatIsOverIsNotTheCause(t *testing.T) {
 			says: "(requested: requests.cpu=500m, used: requests.cpu=4800m, limited: requests.cpu=5)",
 		},
 		"a quota that has room again": {
-			s: refusedWith(t, "quota-exceeded", quotaOf("3500m", "4"), podOfSet(refusedSet, before)), not: "quota-exceeded", rule: "program-error",
+			s: refusedWith(t, "quota-exceeded", quotaOf("3500m", "4"), podOfSet(refusedSet, before)), not: "quota-exceeded",
+			rule: "missing-variable",
 		},
 		"a quota that was raised": {
-			s: refusedWith(t, "quota-exceeded", quotaOf("3900m", "8"), podOfSet(refusedSet, after)), not: "quota-exceeded", rule: "program-error",
+			s: refusedWith(t, "quota-exceeded", quotaOf("3900m", "8"), podOfSet(refusedSet, after)), not: "quota-exceeded",
+			rule: "missing-variable",
 		},
 		"a pod that came later doesn't give a full quota room": {
 			s: refusedWith(t, "quota-exceeded", quotaOf("3900m", "4"), podOfSet(refusedSet, after)), rule: "quota-exceeded",
 		},
 		"a quota that nobody read, and a pod that came later": {
-			s: refusedWith(t, "quota-exceeded", read, podOfSet(refusedSet, after)), not: "quota-exceeded", rule: "program-error",
+			s: refusedWith(t, "quota-exceeded", read, podOfSet(refusedSet, after)), not: "quota-exceeded",
+			rule: "missing-variable",
 		},
 		"a webhook that refuses": {s: refusedWith(t, "webhook-down", read, podOfSet(refusedSet, before)), rule: "webhook-down"},
 		"a webhook that refused before the newest pod": {
-			s: refusedWith(t, "webhook-down", read, podOfSet(refusedSet, after)), not: "webhook-down", rule: "program-error",
+			s: refusedWith(t, "webhook-down", read, podOfSet(refusedSet, after)), not: "webhook-down", rule: "missing-variable",
 		},
 		"without events nobody knows when it was refused last": {
 			s: refusedWith(t, "webhook-down", podOfSet(refusedSet, after)), rule: "webhook-down",

@@ -41,7 +41,11 @@ func Diagnose(s *facts.Snapshot, about facts.Ref) Diagnosis {
 		if !r.concerns(near) {
 			continue
 		}
-		if r.unneeded() && (near.Everything || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode) {
+		wide := near.Everything || subject.Kind == facts.KindNamespace || subject.Kind == facts.KindNode
+		if r.Rule.Asked && wide {
+			continue
+		}
+		if r.unneeded() && wide {
 			continue // nobody asked about it, and nothing needs it
 		}
 		for ref := range r.reach {

@@ -38,7 +38,7 @@ func TestLogsOfEveryForm(t *testing.T) {
 		},
 		"a right that Vault denies": {"2026-11-12T14:21:40.121Z [ERROR] agent: auth handler returned error: Code: 403. Errors: " +
 			"permission denied", "program-error", ""},
-		"a right that PostgreSQL denies":  {`ERROR: permission denied for table orders`, "program-error", ""},
+		"a right that PostgreSQL denies":  {`ERROR: permission denied for table orders`, "dependency-denied", ""},
 		"a file that Python may not open": {"PermissionError: [Errno 13] Permission denied: '/data/x'", "file-permission", ""},
 		"a file that Go may not open":     {"open /data/x: permission denied", "file-permission", ""},
 		"a port that Go may not use":      {"listen tcp :80: bind: permission denied", "file-permission", ""},

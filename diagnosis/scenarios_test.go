@@ -98,7 +98,7 @@ func TestTheRootIsNamedAndItsSymptomsAreNot(t *testing.T) {
 		"one-registry-limits-two-services":      {"", []string{"image-rate-limit"}, 2},
 		"service-in-another-namespace":          {"", []string{"dependency-dns"}, 1},
 		"webhook-behind-an-image":               {"", []string{"image-not-found"}, 1},
-		"metrics-server-behind-autoscalers":     {"", []string{"program-error"}, 1},
+		"metrics-server-behind-autoscalers":     {"", []string{"api-forbidden"}, 1},
 		"pressure-evicts-and-nothing-fits":      {"", []string{"node-memory-pressure"}, 1},
 		"upstream-that-does-not-exist":          {"", []string{"dependency-dns"}, 1},
 		"healthy-while-a-certificate-is-issued": {"", []string{}, 0},

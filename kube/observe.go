@@ -53,7 +53,7 @@ var errNotAsked = &algesta.Error{Kind: algesta.ErrNotAsked, Message: algesta.Say
 
 // sometimes are the kinds that are read only where something refers to them, or where something is wrong.
 var sometimes = []string{
-	"configmaps", "limitranges", "networkpolicies", "ingressclasses", "persistentvolumeclaims", "storageclasses", "podmetrics", "namespaces",
+	"configmaps", "limitranges", "ingressclasses", "persistentvolumeclaims", "storageclasses", "podmetrics", "namespaces",
 	"certificaterequests", "issuers", "orders", "challenges", "clusterissuers", eventsOfNodes,
 }
 
@@ -80,7 +80,7 @@ type observation struct {
 	autoscalers  autoscalingv2.HorizontalPodAutoscalerList
 }
 
-// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, at once, at most 18 where nothing is wrong; a list
+// Observe reads a namespace as a diagnosis needs it: one live LIST per kind, at once, at most 20 where nothing is wrong; a list
 // that failed is asked for once more while there is time. Pods come from the caches where those are filled and the watches reach the
 // cluster. Where pods are not well, what may explain that is read as well. unread names the kinds that could not be read, with an
 // *algesta.Error each: about those nothing may be concluded. ConfigMaps come with their values, and so do the few Secrets that are read in
@@ -117,6 +117,7 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	o.list(ctx, "daemonsets", namespace, &o.daemonSets)
 	o.list(ctx, "jobs", namespace, &o.jobs)
 	o.list(ctx, "cronjobs", namespace, &batchv1.CronJobList{})
+	o.list(ctx, "networkpolicies", namespace, &networkingv1.NetworkPolicyList{})
 	certificates := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
 	o.list(ctx, resourceName(certificates), namespace, custom(certificates))
 	o.work.Wait()
@@ -148,8 +149,11 @@ func (o *observation) further(ctx context.Context) {
 		o.explain(ctx)
 	}
 	if len(o.ingresses.Items) > 0 {
-		o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
 		o.list(ctx, "ingressclasses", "", &networkingv1.IngressClassList{})
+	}
+	if slices.ContainsFunc(o.deployments.Items, func(d appsv1.Deployment) bool { return takesConfigMaps(d.Spec.Template.Spec) }) ||
+		slices.ContainsFunc(o.statefulSets.Items, func(s appsv1.StatefulSet) bool { return takesConfigMaps(s.Spec.Template.Spec) }) {
+		o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{}) // they name what is called
 	}
 	if slices.ContainsFunc(o.pods.Items, claims) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
@@ -233,6 +237,15 @@ func resourceName(kind schema.GroupVersionKind) string {
 	return plural.Resource
 }
 
+// takesConfigMaps reports whether a pod takes variables or files from a ConfigMap.
+func takesConfigMaps(pod corev1.PodSpec) bool {
+	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.ConfigMap != nil }) ||
+		slices.ContainsFunc(pod.Containers, func(c corev1.Container) bool {
+			return slices.ContainsFunc(c.EnvFrom, func(from corev1.EnvFromSource) bool { return from.ConfigMapRef != nil }) ||
+				slices.ContainsFunc(c.Env, func(env corev1.EnvVar) bool { return env.ValueFrom != nil && env.ValueFrom.ConfigMapKeyRef != nil })
+		})
+}
+
 // claims reports whether a pod wants storage.
 func claims(p corev1.Pod) bool {
 	return slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.PersistentVolumeClaim != nil || v.Ephemeral != nil })
@@ -280,7 +293,6 @@ func isReady(item unstructured.Unstructured) bool {
 // explain reads what may be why something does not run.
 func (o *observation) explain(ctx context.Context) {
 	o.usage(ctx)
-	o.list(ctx, "networkpolicies", o.namespace, &networkingv1.NetworkPolicyList{})
 	o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{})
 	o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
 	o.space(ctx)

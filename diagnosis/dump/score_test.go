@@ -149,6 +149,7 @@ and evaluation sets.
 `)
 	given := score(t, &page, "want", "given", "Given cases")
 	score(t, &page, "variants", "variants", "Variants")
+	invented := score(t, &page, "invented", "invented", "Invented cases")
 	if *updateScore {
 		require.NoError(t, os.WriteFile(scorePage, []byte(page.String()), 0o600))
 	}
@@ -156,6 +157,7 @@ and evaluation sets.
 	require.NoError(t, err)
 	require.Equal(t, page.String(), string(written), "run: make score")
 
+	_ = invented
 	faults := 0
 	for _, j := range given {
 		if j.accept != nil {

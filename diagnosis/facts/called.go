@@ -16,12 +16,13 @@ var products = []struct {
 	says       *regexp.Regexp
 	variable   *regexp.Regexp // of the environment variables that usually hold the address
 }{
-	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth`), regexp.MustCompile(`(?i)mongo`)},
+	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth|NotWritablePrimary`), regexp.MustCompile(`(?i)mongo`)},
 	{
 		"PostgreSQL",
 		"5432",
 		regexp.MustCompile(
-			`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|too many clients already|remaining connection slots`,
+			`(?i)postgres|psycopg|npgsql|pgx|PG::|\bpg_|\bpq:|password authentication failed|permission denied for (?:table|relation|schema|` +
+				`sequence)|too many clients already|remaining connection slots`,
 		),
 		regexp.MustCompile(`(?i)postgres|^PG|DATABASE`),
 	},
@@ -33,7 +34,7 @@ var products = []struct {
 		),
 		regexp.MustCompile(`(?i)mysql|DATABASE`),
 	},
-	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH`), regexp.MustCompile(`(?i)redis`)},
+	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH|NOPERM|READONLY You`), regexp.MustCompile(`(?i)redis`)},
 	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED`), regexp.MustCompile(`(?i)amqp|rabbit`)},
 	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable`), regexp.MustCompile(`(?i)kafka`)},
 	{

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -129,6 +130,7 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		for name := range o.BinaryData {
 			k.Names[name] = true
 		}
+		k.hosts = hostsOf(slices.Sorted(maps.Keys(o.Data)), func(name string) string { return o.Data[name] })
 		s.keysOf[RefOf(KindConfigMap, o)] = k
 	case *metav1.PartialObjectMetadata:
 		if o.Kind == KindSecret || o.Kind == KindConfigMap {
@@ -231,6 +233,7 @@ func (s *Snapshot) settle() {
 		s.events[ref] = slices.CompactFunc(list, func(a, b Event) bool { return a == b })
 	}
 	s.index = newIndex(s)
+	s.calls = sync.OnceValue(s.findCalls)
 }
 
 func ordered[T named](list []T) []T {

@@ -95,6 +95,10 @@ func parseLog(clean string) []logEntry {
 			entries[len(entries)-1].text = words.ClipMiddle(entries[len(entries)-1].text+" ---> "+inner, maxLineBytes/4)
 			continue
 		}
+		if detail := continued(entries, line); detail != "" {
+			entries[len(entries)-1].text += detail
+			continue
+		}
 		if entry := parseLine(strings.TrimSpace(line)); entry.text != "" {
 			entry.at = timeOf(line)
 			if len(entries) > 0 && entries[len(entries)-1].text == "Description:" { // Spring Boot says here why it did not start

@@ -43,6 +43,8 @@ type Log struct {
 	request   LogRequest
 	Templates []*LogLine // in the order of their last line
 	lines     int
+	listening []Listening
+	message   bool        // that it is a termination message and no log
 	why       Explanation // of every pod that shares this log; its line is nil when nothing explains
 }
 
@@ -58,7 +60,21 @@ type LogLine struct {
 
 // AddLog adds what a container wrote. raw may be anything: it is cut to MaxLogBytes, cleaned, redacted and clustered
 // here, and not kept.
-func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
+func (s *Snapshot) AddLog(request LogRequest, raw []byte) { s.logs[request] = s.read(request, raw) }
+
+// lastMessage is what a container left in its termination message, read as its log; nil where it left nothing, or where the message is the
+// runtime's.
+func (s *Snapshot) lastMessage(c *Container) *Log {
+	if c.Died == nil || c.Died.Message == "" || c.Died.Reason == "StartError" || c.Died.Reason == "ContainerCannotRun" {
+		return nil
+	}
+	view := s.read(LogRequest{Namespace: c.Pod.Namespace, Pod: c.Pod.Name, Container: c.Spec.Name}, []byte(c.Died.Message))
+	view.message = true
+	return view
+}
+
+// read cleans, redacts and clusters what a container wrote.
+func (s *Snapshot) read(request LogRequest, raw []byte) *Log {
 	if len(raw) > MaxLogBytes {
 		raw = raw[len(raw)-MaxLogBytes:]
 		if at := slices.Index(raw[:min(len(raw), maxLineBytes)], '\n'); at >= 0 {
@@ -70,6 +86,7 @@ func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
 	byPattern := map[string]*LogLine{}
 	for _, entry := range parseLog(clean) {
 		view.lines++
+		view.noteListening(entry)
 		pattern := template(entry.text)
 		t := byPattern[pattern]
 		if t == nil {
@@ -85,7 +102,7 @@ func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
 	}
 	slices.SortStableFunc(view.Templates, func(a, b *LogLine) int { return cmp.Compare(a.last, b.last) })
 	view.why = view.search()
-	s.logs[request] = view
+	return view
 }
 
 // LogUnread records that a wanted log could not be read, and why.
@@ -247,7 +264,10 @@ func (t *LogLine) score(lines int) int {
 // LogEvidence quotes a line of the log of the container.
 func (c *Container) LogEvidence(t *LogLine) Evidence {
 	field := "log of " + c.Words()
-	if c.Log.request.Previous {
+	switch {
+	case c.Log.message:
+		field = "termination message of " + c.Words()
+	case c.Log.request.Previous:
 		field = "previous " + field
 	}
 	return Evidence{Object: Ref{KindPod, c.Log.request.Namespace, c.Log.request.Pod}, Field: field, Quote: t.Example, Count: t.count}

@@ -83,7 +83,9 @@ func (s *Snapshot) UnhealthyContainers(p *corev1.Pod) []*Container {
 				}
 				c := &Container{Snapshot: s, Pod: p, Owner: s.index.podOwner[p], Spec: &specs[i], Status: &statuses[j], Init: init}
 				if c.examine() {
-					c.Log = s.logOf(c)
+					if c.Log = s.logOf(c); c.Log == nil || c.Log.lines == 0 {
+						c.Log = s.lastMessage(c)
+					}
 					c.Pull = c.pullFailure()
 					sick = append(sick, c)
 				}

@@ -65,6 +65,31 @@ func (v *Log) Persists(line *LogLine, now time.Time) bool {
 	return line.last > v.lines-nearEnd
 }
 
+// programmingError are the errors that runtimes have names for and that no input should cause.
+var programmingError = regexp.MustCompile(
+	`\b(?:ZeroDivisionError|NullPointerException|NullReferenceException|TypeError|ReferenceError|AttributeError|KeyError|IndexError|` +
+		`NameError|` +
+		`IndexOutOfRangeException|(?:Array)?IndexOutOfBoundsException|ClassCastException|NoMethodError|StackOverflowError|UnboundLocalError|` +
+		`NoSuchMethodError|RecursionError)\b|(?i:division by zero|divide by zero|nil pointer dereference|index out of range|` +
+		`recovered from panic|` +
+		`panic recovered|undefined is not a function)`,
+)
+
+// Repeated is an error that the log is full of until now: one of programming that makes a fifth of its lines, or any other that makes half
+// of them and came at least five times.
+func (v *Log) Repeated(now time.Time) (*LogLine, bool) {
+	for _, t := range v.ranked() {
+		share, least := 2, 5
+		if programmingError.MatchString(t.Example) {
+			share, least = 5, 2
+		}
+		if t.severity >= severityError && !t.OfTelemetry() && t.count >= least && t.count*share >= v.lines && v.Persists(t, now) {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
 // readyLogs are the logs of ready pods that would help where no pod of theirs fails: of what was asked about itself, else of those that
 // call a Service without a ready pod, then of the newest.
 func (s *Snapshot) readyLogs(subject Ref, near Surroundings) []LogRequest {
@@ -128,55 +153,4 @@ func (s *Snapshot) CallersOf(service Ref) []Ref {
 		}
 	}
 	return callers
-}
-
-// Call is a Service that a template names as a host.
-type Call struct {
-	Service Ref
-	Port    string // empty where the template tells none
-	Where   string // "variable STOCK_URL", "args of container web"
-}
-
-// hostInText are the hosts of URLs, of addresses with a port, and of names of the cluster.
-var hostInText = regexp.MustCompile(
-	`://(?:[^/\s@'"]*@)?([a-z0-9][a-z0-9.-]*)(?::(\d{2,5}))?|(?:^|[\s@,=;'"])([a-z0-9][a-z0-9.-]*):(\d{2,5})\b` +
-		`|\b([a-z0-9][a-z0-9-]*\.[a-z0-9-]+\.svc(?:\.cluster\.local)?)\b`,
-)
-
-// hostVariable are names of variables that hold nothing but a host.
-var hostVariable = regexp.MustCompile(`(?i)(?:^|_)(?:HOST|HOSTNAME|ADDR|ADDRESS|SERVER|ENDPOINT|SERVICE|URL|URI|UPSTREAM|BACKEND)$`)
-
-// CallsOf are the Services that were read and that the template of a workload names as hosts: in its variables, its command and its
-// arguments. Those that lead to the workload itself are left out. Each comes once.
-func (s *Snapshot) CallsOf(w *Workload) []Call {
-	if w.Template == nil || len(s.services) == 0 {
-		return nil
-	}
-	var calls []Call
-	add := func(host, port, where string) {
-		ref, ok := s.serviceAt(strings.TrimRight(host, ".-"), w.Ref.Namespace)
-		if !ok || slices.Contains(s.index.downstream[w.Ref], ref) ||
-			slices.ContainsFunc(calls, func(c Call) bool { return c.Service == ref && (c.Port == port || port == "") }) {
-			return
-		}
-		calls = append(calls, Call{ref, port, where})
-	}
-	search := func(text, where string) {
-		for _, m := range hostInText.FindAllStringSubmatch(text, 16) {
-			add(firstOf([]string{m[1], m[3], m[5]}), firstOf([]string{m[2], m[4]}), where)
-		}
-	}
-	for i := range w.Template.Spec.Containers {
-		c := &w.Template.Spec.Containers[i]
-		for _, env := range c.Env {
-			search(env.Value, "variable "+env.Name)
-			if hostVariable.MatchString(env.Name) {
-				add(env.Value, "", "variable "+env.Name)
-			}
-		}
-		for _, text := range slices.Concat(c.Command, c.Args) {
-			search(text, "arguments of container "+c.Name)
-		}
-	}
-	return calls
 }

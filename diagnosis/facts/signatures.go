@@ -57,6 +57,46 @@ var signatures = []signature{
 		regexp.MustCompile(`must be a string, got ["']?undefined|secretOrPrivateKey must have a value|Strategy requires a secret or key`),
 	},
 	{
+		"api-forbidden",
+		regexp.MustCompile(`User \\?"system:serviceaccount:[\w.-]+:([\w.-]+)\\?" cannot \w+ resource \\?"[\w./-]+\\?"`),
+	},
+	{
+		"schema-missing",
+		regexp.MustCompile(
+			`(?:relation "?[\w.]+"?|Table '[\w.$-]+'|column "?[\w.]+"?) (?:does not exist|doesn't exist)|no such table:? \w+|UndefinedTable|` +
+				`ORA-00942|Invalid object name '[^']+'|Unknown column '[^']+'`,
+		),
+	},
+	{
+		"dependency-read-only",
+		regexp.MustCompile(
+			`READONLY You can't write against a read[ -]only|running with the --(?:super-)?read-only option|cannot execute [A-Z]+(?: [A-Z]+)? in ` +
+				`a read-only transaction|ReadOnlySqlTransaction|SQLSTATE:? ?\[?25006|NotWritablePrimary|` +
+				`not (?:master|primary) and (?:slave|secondary)Ok|NotPrimaryNoSecondaryOk|` +
+				`attempt to write a readonly database|(?i:database [^|]{0,60}is (?:in )?read-only)|ORA-16000|` +
+				`FORBIDDEN/\d+/(?:index|cluster) read-only`,
+		),
+	},
+	{
+		"dependency-denied",
+		regexp.MustCompile(
+			`not authorized on \S+ to execute command[^}]{0,60}}?|permission denied for (?:table|relation|schema|sequence|database|view|function) ` +
+				`\S+|[A-Z]+ command denied to user '[^']*'@'[^']*'(?: for table [^ ]+)?|NOPERM [^.]{0,80}|` +
+				`The \w+ permission was denied on the object ` +
+				`'[^']+'|ORA-01031|must be owner of (?:table|relation|schema) \S+|[Nn]ot authorized to access (?:topics|group)[^.]{0,60}|` +
+				`(?:TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|AuthorizationPermissionMismatch|is not authorized to perform:? [\w:]+`,
+		),
+	},
+	{
+		"dependency-no-instance",
+		regexp.MustCompile(
+			`No servers available for service:? ([\w.-]+)|[Nn]o instances? available for ([\w.-]+)|(?:does not|doesn't) (?:contain|have) an? ` +
+				`(?:instance|available server) for (?:the )?(?:service|client):? ([\w.-]+)|[Nn]o (?:available )?(?:endpoints|` +
+				`instances) (?:available )?` +
+				`for (?:service )?\\?["']?([\w.-]+)|no healthy upstream|upstream connect error or disconnect/reset`,
+		),
+	},
+	{
 		"dependency-allow-list",
 		regexp.MustCompile(
 			`(?i)(?:isn't|is not|not) (?:white|allow)-?listed|IP (?:access|allow) ?-?list|no pg_hba\.conf entry|tlsv1 alert internal error|not ` +
@@ -169,6 +209,7 @@ type Explanation struct {
 	ID    string
 	Line  *LogLine
 	Named string // the variable, host or module the line names; empty when it names none
+	Said  string // the part of the line that is known
 }
 
 // Explain is the line that explains the failure, when a signature knows one.
@@ -188,23 +229,37 @@ func (v *Log) search() Explanation {
 		}
 		return b.last - a.last
 	})
-	for _, line := range lines {
-		if line.severity <= severityInfo || !line.speaksOfTrouble() {
-			continue
-		}
-		for _, sign := range signatures {
-			m := sign.says.FindStringSubmatch(line.Example)
-			if m == nil {
+	for _, aside := range []bool{false, true} { // what only observes a program seldom ends it
+		for _, line := range lines {
+			if line.severity <= severityInfo || !line.speaksOfTrouble() || line.OfTelemetry() != aside {
 				continue
 			}
-			if v.overtaken(line) {
-				break
+			if why, ok := v.explains(line); ok {
+				return v.named(why, lines)
 			}
-			return v.named(Explanation{ID: sign.id, Line: line, Named: firstOf(m[1:])}, lines)
 		}
 	}
 	return Explanation{}
 }
+
+// explains asks the signatures about one line.
+func (v *Log) explains(line *LogLine) (Explanation, bool) {
+	for _, sign := range signatures {
+		if m := sign.says.FindStringSubmatch(line.Example); m != nil {
+			return Explanation{ID: sign.id, Line: line, Named: firstOf(m[1:]), Said: m[0]}, !v.overtaken(line)
+		}
+	}
+	return Explanation{}, false
+}
+
+// telemetry are words about traces and metrics that a program sends away: it works without them.
+var telemetry = regexp.MustCompile(
+	`(?i)otel\b|otlp|opentelemetry|jaeger|zipkin|telemetry|statsd|datadog|ddtrace|newrelic|sentry|elastic ?apm|apm-server|` +
+		`export(?:er|ing)? (?:failed|spans|traces|metrics|batch)|export (?:of )?(?:spans|traces|metrics)|pushgateway`,
+)
+
+// OfTelemetry says that a line is about traces or metrics that can't be sent.
+func (t *LogLine) OfTelemetry() bool { return telemetry.MatchString(t.Example) }
 
 // named prefers the line that says the same and names whom: "Caused by: Connection refused" follows the line with the host.
 func (v *Log) named(why Explanation, lines []*LogLine) Explanation {
@@ -220,7 +275,7 @@ func (v *Log) named(why Explanation, lines []*LogLine) Explanation {
 				continue
 			}
 			if m := sign.says.FindStringSubmatch(line.Example); m != nil && firstOf(m[1:]) != "" {
-				return Explanation{ID: why.ID, Line: line, Named: firstOf(m[1:])}
+				return Explanation{ID: why.ID, Line: line, Named: firstOf(m[1:]), Said: m[0]}
 			}
 		}
 	}

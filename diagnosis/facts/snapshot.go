@@ -76,6 +76,7 @@ type Snapshot struct {
 	usage    map[Ref]map[string]corev1.ResourceList // by pod and container
 
 	index index
+	calls func() map[Ref][]Call // by workload; made when first asked for
 }
 
 // Contents is what is kept of a Secret or ConfigMap.
@@ -87,6 +88,7 @@ type Contents struct {
 	EndsInBreak []string          // keys whose value ends with a line break
 	Changed     time.Time         // when its data was last written; zero when that is not known
 	Empty       []string          // keys whose value is empty
+	hosts       []namedHost       // of a ConfigMap: the hosts that its values name
 	Certificate *x509.Certificate // of tls.crt, which is public; nil when there is none or it cannot be read
 	corefile    string            // of CoreDNS' own ConfigMaps
 	BadPair     bool              // tls.crt is there and holds no certificate

@@ -8,6 +8,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
@@ -178,4 +179,73 @@ func specChanged(o metav1.Object) time.Time {
 		}
 	}
 	return changed
+}
+
+// mostRuns is how many runs of a CronJob may be active at once before they pile up.
+const mostRuns = 3
+
+func cronJobPilesUp(s *facts.Snapshot) []*Finding {
+	var found []*Finding
+	for _, c := range s.CronJobs() {
+		if c.Spec.ConcurrencyPolicy != batchv1.AllowConcurrent && c.Spec.ConcurrencyPolicy != "" {
+			continue
+		}
+		ref := facts.RefOf(facts.KindCronJob, c)
+		var active []*batchv1.Job
+		for _, j := range s.Jobs() {
+			if owner := metav1.GetControllerOfNoCopy(j); owner != nil && owner.Kind == ref.Kind && owner.Name == ref.Name &&
+				j.Namespace == ref.Namespace && j.Status.Active > 0 && j.DeletionTimestamp == nil {
+				active = append(active, j)
+			}
+		}
+		if len(active) < mostRuns || slices.ContainsFunc(s.Pods(), func(p *corev1.Pod) bool {
+			done, still := holder(s, p) // that one container holds them is told by another rule
+			return done != nil && still != nil && cronJobOf(s, p) == c.Name && p.Namespace == c.Namespace
+		}) {
+			continue
+		}
+		slices.SortStableFunc(active, func(a, b *batchv1.Job) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+		oldest, newest := active[0], active[len(active)-1]
+		hits := []facts.Ref{ref}
+		for _, j := range active {
+			hits = append(hits, facts.RefOf(facts.KindJob, j))
+		}
+		found = append(found, &Finding{
+			Subject: ref, Hits: hits, Sure: Medium, Level: Degraded, Since: oldest.CreationTimestamp.Time,
+			Unsure: "The runs may be meant to last that long.",
+			What: fmt.Sprintf("%d runs of CronJob %s are active at once, the oldest since %s: they do not end before the next begins", len(active),
+				c.Name, facts.When(oldest.CreationTimestamp.Time)),
+			Shown: []facts.Evidence{
+				{Object: facts.RefOf(facts.KindJob, oldest), Field: "status.active", Quote: "active", At: facts.Moment(oldest.CreationTimestamp.Time)},
+				{Object: facts.RefOf(facts.KindJob, newest), Field: "status.active", Quote: "active", At: facts.Moment(newest.CreationTimestamp.Time)},
+				{Object: ref, Field: "spec.schedule", Quote: c.Spec.Schedule},
+			},
+			Remedy: Remedy{
+				Text:    "See why a run does not end; then set concurrencyPolicy Forbid and activeDeadlineSeconds.",
+				Command: fmt.Sprintf("kubectl logs job/%s -n %s", oldest.Name, oldest.Namespace),
+			},
+		})
+	}
+	return found
+}
+
+func cronJobSuspended(s *facts.Snapshot) []*Finding {
+	var found []*Finding
+	for _, c := range s.CronJobs() {
+		if !isTrue(c.Spec.Suspend) || c.Status.LastScheduleTime == nil || c.DeletionTimestamp != nil {
+			continue // one that never ran is started by hand, or a template for others
+		}
+		ref := facts.RefOf(facts.KindCronJob, c)
+		last := c.Status.LastScheduleTime.Time
+		found = append(found, &Finding{
+			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Latent, Since: last,
+			What:  fmt.Sprintf("CronJob %s is suspended: it last ran %s", c.Name, facts.When(last)),
+			Shown: []facts.Evidence{{Object: ref, Field: "spec.suspend", Quote: "true"}},
+			Remedy: Remedy{
+				Text:    "Resume it when it should run.",
+				Command: fmt.Sprintf("kubectl patch cronjob %s -n %s -p '{\"spec\":{\"suspend\":false}}'", c.Name, c.Namespace),
+			},
+		})
+	}
+	return found
 }

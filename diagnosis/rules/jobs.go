@@ -50,6 +50,28 @@ var jobRules = []Rule{
 		snapshot: cronJobSchedule,
 	},
 	{
+		ID:       "cronjob-piles-up",
+		Family:   "jobs",
+		Class:    ClassJob,
+		Signal:   "concurrencyPolicy Allow, three or more Jobs of one CronJob active at once, and the oldest has outlived three later starts",
+		Cause:    "runs that hang, or that take longer than the schedule grants them",
+		Remedy:   "see why a run does not end; set concurrencyPolicy Forbid and activeDeadlineSeconds",
+		Source:   "CronJob spec.concurrencyPolicy; Job status.active",
+		snapshot: cronJobPilesUp,
+	},
+	{
+		ID:       "cronjob-suspended",
+		Family:   "jobs",
+		Class:    ClassJob,
+		Risk:     true,
+		Asked:    true,
+		Signal:   "spec.suspend of a CronJob that has run before",
+		Cause:    "somebody suspended it and did not resume it",
+		Remedy:   "resume it when it should run",
+		Source:   "CronJob spec.suspend",
+		snapshot: cronJobSuspended,
+	},
+	{
 		ID:       "cronjob-blocked",
 		Family:   "jobs",
 		Class:    ClassJob,
@@ -63,8 +85,11 @@ var jobRules = []Rule{
 
 func jobFailed(s *facts.Snapshot) []*Finding {
 	var found []*Finding
-	newest := map[facts.Ref]*batchv1.Job{} // of a CronJob only the last run counts
+	newest := map[facts.Ref]*batchv1.Job{} // of a CronJob only the last run that has ended counts
 	for _, j := range s.Jobs() {
+		if !jobEnded(j) {
+			continue
+		}
 		if owner := metav1.GetControllerOfNoCopy(j); owner != nil {
 			ref := facts.Ref{Kind: owner.Kind, Namespace: j.Namespace, Name: owner.Name}
 			if last := newest[ref]; last == nil || last.CreationTimestamp.Before(&j.CreationTimestamp) {
@@ -79,11 +104,44 @@ func jobFailed(s *facts.Snapshot) []*Finding {
 		}
 		for _, c := range j.Status.Conditions {
 			if c.Type == batchv1.JobFailed && c.Status == corev1.ConditionTrue {
-				found = append(found, failedJob(s, j, c))
+				f := failedJob(s, j, c)
+				failsEachTime(s, j, f)
+				found = append(found, f)
 			}
 		}
 	}
 	return found
+}
+
+func jobEnded(j *batchv1.Job) bool {
+	return slices.ContainsFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return (c.Type == batchv1.JobFailed || c.Type == batchv1.JobComplete) && c.Status == corev1.ConditionTrue
+	})
+}
+
+// failsEachTime says that not only the last run of a CronJob failed, but each one that is still listed.
+func failsEachTime(s *facts.Snapshot, last *batchv1.Job, f *Finding) {
+	owner := metav1.GetControllerOfNoCopy(last)
+	if owner == nil || owner.Kind != facts.KindCronJob {
+		return
+	}
+	ref := facts.Ref{Kind: facts.KindCronJob, Namespace: last.Namespace, Name: owner.Name}
+	f.Hits = append(f.Hits, ref)
+	runs := 0
+	for _, j := range s.Jobs() {
+		if of := metav1.GetControllerOfNoCopy(j); of == nil || of.Kind != ref.Kind || of.Name != ref.Name || j.Namespace != ref.Namespace ||
+			!jobEnded(j) {
+			continue
+		}
+		if jobCompleted(j) {
+			return
+		}
+		runs++
+	}
+	if runs > 1 {
+		_, reason, _ := strings.Cut(f.What, " has failed")
+		f.What = fmt.Sprintf("The last %d runs of CronJob %s have failed%s", runs, ref.Name, reason)
+	}
 }
 
 func failedJob(s *facts.Snapshot, j *batchv1.Job, c batchv1.JobCondition) *Finding {

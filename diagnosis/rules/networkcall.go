@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -86,29 +87,41 @@ func denyingPolicy(c *facts.Container, why facts.Explanation) (policy *networkin
 		}
 		return nil, ""
 	}
-	called := c.Dependency(why).Subject
-	service, pods := c.Snapshot.Service(called), c.Snapshot.Behind(called)
-	if service == nil || len(pods) == 0 {
+	return blockedCall(c.Snapshot, c.Pod, c.Owner.Ref.Name, facts.Call{Service: c.Dependency(why).Subject})
+}
+
+// blockedCall finds the policy that is in the way of a pod's call of a Service: on the side of what is called, or on its own.
+func blockedCall(s *facts.Snapshot, p *corev1.Pod, name string, call facts.Call) (policy *networkingv1.NetworkPolicy, what string) {
+	service, pods := s.Service(call.Service), s.Behind(call.Service)
+	if service == nil || len(pods) == 0 || p.Spec.HostNetwork || pods[0].Spec.HostNetwork {
 		return nil, ""
 	}
-	in := c.Snapshot.PoliciesOn(pods[0], networkingv1.PolicyTypeIngress)
-	if len(in) > 0 && c.Snapshot.Reachable(service, in, pods[0], facts.Peer{Namespace: c.Pod.Namespace, Labels: c.Pod.Labels}) == facts.No {
+	if only := portCalled(service, call.Port); only != nil {
+		service = only
+	}
+	in := s.PoliciesOn(pods[0], networkingv1.PolicyTypeIngress)
+	if len(in) > 0 && s.Reachable(service, in, pods[0], facts.Peer{Namespace: p.Namespace, Labels: p.Labels}) == facts.No {
 		return in[0], fmt.Sprintf("%s %s does not let the pods of %s reach Service %s", kindPolicy, in[0].Name, name, service.Name)
 	}
-	way := facts.No
+	out, way := s.PoliciesOn(p, networkingv1.PolicyTypeEgress), facts.No
+	side := facts.Peer{Namespace: pods[0].Namespace, Labels: pods[0].Labels}
 	for _, port := range service.Spec.Ports {
-		way = max(
-			way,
-			c.Snapshot.LetsOut(out,
-				pods[0],
-				facts.TargetOn(port, pods[0]),
-				corev1.ProtocolTCP,
-				facts.Peer{Namespace: pods[0].Namespace, Labels: pods[0].Labels},
-			),
-		)
+		way = max(way, s.LetsOut(out, pods[0], facts.TargetOn(port, pods[0]), corev1.ProtocolTCP, side))
 	}
 	if len(out) > 0 && way == facts.No {
 		return out[0], fmt.Sprintf("%s %s does not let the pods of %s call Service %s", kindPolicy, out[0].Name, name, service.Name)
 	}
 	return nil, ""
+}
+
+// portCalled is the Service with only the port that is called; nil where that isn't known.
+func portCalled(service *corev1.Service, port string) *corev1.Service {
+	for _, p := range service.Spec.Ports {
+		if strconv.Itoa(int(p.Port)) == port {
+			only := service.DeepCopy()
+			only.Spec.Ports = []corev1.ServicePort{p}
+			return only
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -24,8 +25,9 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 	failed, hasFailed := c.Snapshot.RecentThat(c.Ref(), func(e facts.Event) bool {
 		return e.Reason == "Unhealthy" && strings.Contains(e.Message, failing)
 	})
+	inTime := !wasKilled && !hasFailed && killedInTime(c, kind, probe)
 	byCode := c.Died != nil && (c.Died.ExitCode == 137 || c.Died.ExitCode == 143) && c.Died.Reason != "OOMKilled"
-	if !wasKilled && (!hasFailed || !byCode) {
+	if !wasKilled && (!hasFailed || !byCode) && !inTime {
 		return nil
 	}
 	f := &Finding{
@@ -41,6 +43,12 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 			f.What += " (" + why + ")"
 		}
 	}
+	if inTime {
+		f.What = fmt.Sprintf("The %s probe of %s most likely fails and the kubelet restarts it: it runs %s each time, which is what the "+
+			"probe grants", kind,
+			c.Words(), words.Span(c.Died.FinishedAt.Sub(c.Died.StartedAt.Time)))
+		f.Sure, f.Unsure = Medium, "The probe's events have expired; only the time that it ran says so."
+	}
 	if wasKilled {
 		f.show(killed.Evidence(c.Ref()), false)
 	}
@@ -52,6 +60,36 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 		showSlowness(c, f, failed.Message)
 	}
 	return f
+}
+
+// killedInTime says that a container was ended by a signal after just the time that a probe grants it: its delay and as many periods as may
+// fail, then the time to end by itself.
+func killedInTime(c *facts.Container, kind string, probe *corev1.Probe) bool {
+	if c.Died == nil || !c.Crashing || c.Died.ExitCode != 137 && c.Died.ExitCode != 143 || c.Died.Reason == "OOMKilled" ||
+		c.Died.StartedAt.IsZero() || c.Status.RestartCount < 2 || kind == "liveness" && c.Spec.StartupProbe != nil {
+		return false
+	}
+	node := facts.Ref{Kind: facts.KindNode, Name: c.Pod.Spec.NodeName}
+	if _, ok := c.Snapshot.Recent(node, "SystemOOM", "OOMKilling"); ok {
+		return false
+	}
+	seconds := func(n, otherwise int32) time.Duration {
+		return time.Duration(cmp.Or(max(n, 0), otherwise)) * time.Second
+	}
+	period := cmp.Or(max(probe.PeriodSeconds, 0), 10)
+	first := time.Duration(probe.InitialDelaySeconds+period*(cmp.Or(max(probe.FailureThreshold, 0), 3)-1)) * time.Second
+	last := first + 2*seconds(period, 10) + seconds(probe.TimeoutSeconds, 1) // a period passes at random before the first probe
+	grace := 30 * time.Second
+	if own := probe.TerminationGracePeriodSeconds; own != nil {
+		grace = time.Duration(*own) * time.Second
+	} else if pods := c.Pod.Spec.TerminationGracePeriodSeconds; pods != nil {
+		grace = time.Duration(*pods) * time.Second
+	}
+	if c.Died.ExitCode == 137 {
+		first += grace // it was killed because it did not end when it was asked to
+	}
+	ran := c.Died.FinishedAt.Sub(c.Died.StartedAt.Time)
+	return ran >= first && ran <= last+grace
 }
 
 func probeFix(kind string) string {
@@ -87,12 +125,20 @@ func isTimeout(message string) bool {
 
 // probeWhy reads the kubelet's text about a failed probe.
 func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
+	if m := probeProgram.FindStringSubmatch(message); m != nil {
+		return fmt.Sprintf("its command %s is not in the image", m[1])
+	}
 	switch {
 	case strings.Contains(message, "connection refused"):
+		if port := listensElsewhere(c, probePort(probe, c.Spec)); port > 0 {
+			return fmt.Sprintf("nothing listens on port %d, and its log says that it listens on %d", probePort(probe, c.Spec), port)
+		}
 		if port := probePort(probe, c.Spec); port > 0 && len(c.Spec.Ports) > 0 && !declares(c.Spec, port) {
 			return fmt.Sprintf("nothing listens on port %d, and the container declares %d", port, c.Spec.Ports[0].ContainerPort)
 		}
 		return "nothing listens on its port"
+	case noAnswer.MatchString(message) && asksUndeclared(c, probe):
+		return fmt.Sprintf("it asks port %d, and the container declares %d", probePort(probe, c.Spec), c.Spec.Ports[0].ContainerPort)
 	case facts.StatesStatus(message, http.StatusNotFound):
 		if probe.HTTPGet != nil {
 			return fmt.Sprintf("its path does not exist: GET %s answers 404", words.Clip(probe.HTTPGet.Path, 60))
@@ -111,10 +157,41 @@ func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
 	case isTimeout(message):
 		return fmt.Sprintf("no answer within %d s", cmp.Or(max(probe.TimeoutSeconds, 0), 1))
 	}
-	if _, said, ok := strings.Cut(message, " probe failed: "); ok && strings.TrimSpace(said) != "" {
+	_, said, ok := strings.Cut(message, " probe failed: ")
+	switch {
+	case ok && strings.TrimSpace(said) != "":
 		return words.Cited(c.Snapshot.Brief(said, 120))
+	case probe.Exec != nil && strings.HasSuffix(strings.TrimSpace(message), "probe failed:"):
+		return fmt.Sprintf("its command %s fails and prints nothing", words.Cited(words.Clip(strings.Join(probe.Exec.Command, " "), 60)))
+	case strings.Contains(message, "probe errored"):
+		if why := c.Snapshot.Innermost(message, leastReason); why != "" {
+			return words.Cited(why)
+		}
 	}
 	return ""
+}
+
+var (
+	// probeProgram is what the runtime says of a probe's command that the image doesn't have.
+	probeProgram = regexp.MustCompile(`exec: "([^"]+)": (?:stat [^:]+: no such file or directory|executable file not found)`)
+	// noAnswer are the words about a port on which nothing speaks the protocol of the probe.
+	noAnswer = regexp.MustCompile(`failed to connect service|malformed HTTP|deadline exceeded|Client\.Timeout|timed out|EOF`)
+)
+
+// asksUndeclared says that a probe asks a port that the container doesn't declare, though it declares others.
+func asksUndeclared(c *facts.Container, probe *corev1.Probe) bool {
+	port := probePort(probe, c.Spec)
+	return port > 0 && len(c.Spec.Ports) > 0 && !declares(c.Spec, port)
+}
+
+// listensElsewhere is the port on which a program says that it listens, when it says of no other and not of the one that is asked; else
+// zero.
+func listensElsewhere(c *facts.Container, asked int32) int {
+	ports := c.Log.Listens()
+	if asked == 0 || len(ports) != 1 || ports[0].Port == int(asked) {
+		return 0
+	}
+	return ports[0].Port
 }
 
 func probePort(p *corev1.Probe, spec *corev1.Container) int32 {

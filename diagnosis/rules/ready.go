@@ -1,6 +1,57 @@
 package rules
 
-import "github.com/3astronautas/algesta/diagnosis/facts"
+import (
+	"fmt"
+
+	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/words"
+)
+
+var readyRules = []Rule{
+	{
+		ID:     "errors-while-ready",
+		Family: "crash",
+		Class:  ClassCrash,
+		Signal: "the log of a ready pod repeats an error of programming (a division by zero, a null reference, …) in a fifth of its lines, " +
+			"or any " +
+			"other error in half of them, until now",
+		Cause:    "an error in the program or in what it is given; its probes don't ask for what fails",
+		Remedy:   "read the log; roll back when the version before worked",
+		Source:   "the container's log; errors of runtimes have names of their own",
+		snapshot: errorsWhileReady,
+	},
+}
+
+// errorsWhileReady tells of an error that no other rule knows and that a ready pod's log is full of.
+func errorsWhileReady(s *facts.Snapshot) []*Finding {
+	var found []*Finding
+	for _, w := range s.Workloads() {
+		c := s.Listen(w)
+		if c == nil {
+			continue
+		}
+		if why, ok := c.Log.Explain(); ok && c.Log.Persists(why.Line, s.Now()) {
+			continue // the rules about dependencies say more
+		}
+		line, ok := c.Log.Repeated(s.Now())
+		if !ok {
+			continue
+		}
+		f := &Finding{
+			What:   fmt.Sprintf("The program in %s reports again and again: %s", c.Words(), words.Cited(words.ClipMiddle(line.Example, 100))),
+			Effect: FailsReady, Level: Degraded, Sure: Low, Unsure: "Its pods are ready; only the log says so.",
+			Shown: []facts.Evidence{c.LogEvidence(line)},
+			Remedy: Remedy{
+				Text:    "Read its log.",
+				Command: fmt.Sprintf("kubectl logs %s -c %s -n %s", c.Pod.Name, c.Spec.Name, c.Pod.Namespace),
+			},
+		}
+		fillContainer(c, f)
+		f.Pods, f.State = nil, ""
+		found = append(found, f)
+	}
+	return found
+}
 
 // findInReady asks what the log of a ready pod says again and again, with the rules about dependencies: a probe seldom asks what a
 // program calls.
@@ -11,7 +62,7 @@ func findInReady(s *facts.Snapshot, add func(*Rule, *Finding)) {
 			continue
 		}
 		why, ok := c.Log.Explain()
-		if !ok || !c.Log.Persists(why.Line, s.Now()) {
+		if !ok || why.Line.OfTelemetry() || !c.Log.Persists(why.Line, s.Now()) {
 			continue
 		}
 		for i := range table {

@@ -22,6 +22,8 @@ type Rule struct {
 	Symptom bool
 	// Risk marks what hurts nobody yet.
 	Risk bool
+	// Asked marks what is only told where somebody asks about it or about what it is part of: in a whole namespace it may be meant so.
+	Asked bool
 	// Advice marks what is worth knowing and makes nothing unhealthy or risky: see Diagnosis.Advice.
 	Advice bool
 
@@ -144,10 +146,11 @@ const (
 func Rules() []Rule { return slices.Clone(table) }
 
 var table = slices.Concat(
-	imageRules, startRules, crashRules, networkContainerRules, dependencyRules, nodeContainerRules, exitRules, probeRules, // containers
+	imageRules, startRules, crashRules, networkContainerRules, refusalRules, dependencyRules, nodeContainerRules, exitRules, // containers
+	probeRules,
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
-	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules, goneRules,
+	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules, goneRules, readyRules, greenCallRules,
 	adviceRules,
 )
 

@@ -271,6 +271,11 @@ func blockedFinding(p *facts.Pending, kind facts.Block, condition corev1.PodCond
 			false,
 		)
 	}
+	if e, ok := p.Snapshot.Recent(facts.RefOf(facts.KindPod, p.Pod), "FailedScaleUp"); ok {
+		f.What = because(p.Snapshot, "No node has room for it, and the node pool cannot grow", e.Message)
+		f.show(e.Evidence(facts.RefOf(facts.KindPod, p.Pod)), false)
+		f.Remedy.Text = growRemedies.against(p.Snapshot, e.Message, "See why the cluster autoscaler could not add a node.")
+	}
 	if up, ok := p.Snapshot.Recent(facts.RefOf(facts.KindPod, p.Pod), "TriggeredScaleUp", "NotTriggerScaleUp"); ok {
 		f.show(up.Evidence(facts.RefOf(facts.KindPod, p.Pod)), false)
 		if up.Reason == "TriggeredScaleUp" {
@@ -280,6 +285,13 @@ func blockedFinding(p *facts.Pending, kind facts.Block, condition corev1.PodCond
 		}
 	}
 	return f
+}
+
+// growRemedies help against what the cloud says of a node that it can't add.
+var growRemedies = remedies{
+	facts.TroubleLimit:  "Raise the quota of the subscription, or use a VM size or a zone that has room.",
+	facts.TroubleFull:   "Use another zone or VM size, or make the subnet bigger.",
+	facts.TroubleRights: "Give the cluster's identity the right that the message names.",
 }
 
 func unscheduled(p *facts.Pending, what string, condition corev1.PodCondition, remedy Remedy) *Finding {

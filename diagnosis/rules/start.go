@@ -236,6 +236,7 @@ func missingObject(c *facts.Container, kind string) *Finding {
 		Shown: []facts.Evidence{c.WaitingEvidence()}, Remedy: backOr(c, createRemedy(ref, keysOf(c, ref)...), ref, ""),
 	}
 	nearName(c.Snapshot, f, ref)
+	maker(c.Snapshot, f, ref)
 	return f
 }
 

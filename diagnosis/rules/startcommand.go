@@ -76,6 +76,10 @@ func commandTrouble(c *facts.Container, message string) (what, fix string) {
 		said = last.Example
 	}
 	switch hidden := hiddenBy(c, program); {
+	case workingDirectory.MatchString(message):
+		m := workingDirectory.FindStringSubmatch(message)
+		return fmt.Sprintf("The working directory %s of %s cannot be entered: %s", m[1], c.Words(), m[2]),
+			"Correct workingDir, or the rights of that folder in the image for the container's user."
 	case mountFailed.MatchString(message):
 		return because(c.Snapshot, fmt.Sprintf("A volume of %s cannot be mounted into it", c.Words()), message),
 			"Mount it at a path that fits: a file at a file (subPath), a directory at a directory."
@@ -99,6 +103,8 @@ func commandTrouble(c *facts.Container, message string) (what, fix string) {
 var (
 	// mountFailed is runc's refusal of a mount; the rest of its message is about the same.
 	mountFailed = regexp.MustCompile(`error mounting "|create mountpoint for `)
+	// workingDirectory is runc's word about a folder to start in that isn't there, is a file, or is closed to the container's user.
+	workingDirectory = regexp.MustCompile(`chdir to cwd \("([^"]+)"\) set in config\.json failed: ([a-z ]+)`)
 	// windowsLineEnd are the words of env, sh and the kernel's callers about an interpreter that ends in a carriage return.
 	windowsLineEnd = regexp.MustCompile(`\\r['’"]?: No such file|\^M: bad interpreter|\$'(?:[^']*)\\r': command not found|\\r: not found`)
 	// notThere is a shell's word for a program that it did not find.

@@ -14,6 +14,7 @@ import (
 const (
 	annotationScenario = "sandbox.algesta.io/scenario"    // a name of the table below
 	annotationLogs     = "sandbox.algesta.io/logs"        // a file of logs/, without its ending
+	annotationSays     = "sandbox.algesta.io/says"        // the text that it writes, instead of a file of logs/
 	annotationMessage  = "sandbox.algesta.io/message"     // replaces the scenario's message
 	annotationReady    = "sandbox.algesta.io/ready-after" // a Go duration from "started" to "ready"
 	annotationStops    = "sandbox.algesta.io/stops-after" // a Go duration from "deleted" to "gone"

@@ -167,6 +167,9 @@ func write(pod *corev1.Pod, r run, now time.Time) []entry {
 	if err != nil {
 		text, _ = texts.ReadFile("logs/ready.log") // embedded, so it is there
 	}
+	if says := pod.Annotations[annotationSays]; says != "" {
+		text = []byte(says)
+	}
 	text = []byte(strings.ReplaceAll(string(text), "CONTAINER", r.container))
 	var entries []entry
 	for i, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
