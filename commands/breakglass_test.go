@@ -200,6 +200,22 @@ func TestWhatABrokenGlassDoesNotDo(t *testing.T) {
 		w.request(algesta.Rejected)
 		require.Zero(t, w.cluster.writes())
 	})
+	t.Run("it lifts no freeze that others agreed on", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.setRules(strings.Replace(breaking, "allow: [read, restart, scale]", "allow: [read, change]", 1))
+		w.types(luis, "freeze production until=2h because the import runs")
+		w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
+		w.request(algesta.Succeeded)
+		w.breaks()
+		for _, typed := range []string{"unfreeze production", "silence production until=1h because I can"} {
+			w.types(luis, typed)
+			require.Nil(t, w.request(algesta.Pending).Glass, typed)
+		}
+		w.types(luis, "scale api-gateway production 6")
+		require.Contains(t, w.answered()[0], "Luis froze it")
+		require.Zero(t, w.cluster.writes())
+	})
 	t.Run("it thaws nothing", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

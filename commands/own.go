@@ -82,7 +82,7 @@ func (w ownWriter) Check(_ context.Context, c algesta.Change) ([]string, error) 
 	return nil, over(c)
 }
 
-// over says of a freeze or a silence that would have ended before it begins that it does nothing: what was asked for waited too long.
+// over says of a freeze, a silence or a broken glass that would have ended before it begins that it does nothing: what was asked for waited too long.
 func over(c algesta.Change) error {
 	if c.Verb != algesta.Create {
 		return nil
@@ -94,8 +94,11 @@ func over(c algesta.Change) error {
 		return err
 	}
 	kind, done := "freeze", "frozen"
-	if c.Object.Kind == algesta.SilenceKind {
+	switch c.Object.Kind {
+	case algesta.SilenceKind:
 		kind, done = "silence", "silenced"
+	case algesta.BreakGlassKind:
+		kind, done = "break-glass", "changed"
 	}
 	return &algesta.Error{
 		Kind:    algesta.ErrInvalid,

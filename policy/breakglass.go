@@ -109,9 +109,10 @@ func (p *Policy) WithBroken(all []algesta.BreakGlass) *Policy {
 }
 
 // brokenFor is the broken glass under which a command goes without an approval: the person broke it themselves, it covers what is changed,
-// its time isn't over, and a binding of a role that may break one still gives them the verb there.
+// its time isn't over, and a binding of a role that may break one still gives them the verb there. Freezes and silences keep the approvals
+// that they need: a freeze that someone could lift alone wouldn't hold.
 func (p *Policy) brokenFor(f Facts) (algesta.BreakGlass, bool) {
-	if p.glass == nil || f.Approved || f.Command.Rule != nil || f.Verb == algesta.BreakGlassVerb {
+	if p.glass == nil || f.Approved || f.Command.Rule != nil || aboutFreezes[f.Verb] {
 		return algesta.BreakGlass{}, false
 	}
 	if !p.mayBreak(f) {

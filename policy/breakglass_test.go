@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func TestABrokenGlassWaivesApprovalsAndNothingElse(t *testing.T) {
 			groups := rapid.SampledFrom([]string{"S0PLATFORM", "S0PLATFORM", "S0BACKEND"}).Draw(t, "group")
 			f.Command.Requester, f.Command.Target, f.Command.Args = algesta.AskedBy(member(who, groups)), in("production"), nil
 			f.Verb = rapid.SampledFrom([]string{"restart", "rollback", "deploy"}).Draw(t, "change")
-			by = rapid.SampledFrom([]string{"U0DANA", "U0CARLA"}).Draw(t, "whose")
+			by = rapid.SampledFrom([]string{who, who, who, "U0DANA", "U0CARLA"}).Draw(t, "whose")
 		}
 		from := f.At.Add(-time.Duration(rapid.IntRange(-10, 50).Draw(t, "minutes ago")) * time.Minute)
 		lasts := time.Duration(rapid.IntRange(0, 90).Draw(t, "lasts")) * time.Minute // longer than the policy says, too
@@ -125,7 +126,8 @@ func TestABrokenGlassWaivesApprovalsAndNothingElse(t *testing.T) {
 		mine := f.Command.Rule == nil && by != "" && a.ID.User == by && a.In("S0PLATFORM") && !f.Approved && f.Glass != "c-another"
 		now := !f.At.Before(from) && f.At.Before(from.Add(min(lasts, 30*time.Minute)))
 		here := f.Command.Target.Namespace == "production" && (f.Plan == nil || len(f.Plan.Changes) == 0)
-		if without.Effect == algesta.NeedsApproval && mine && now && here {
+		changes := !slices.Contains([]string{"freeze", "unfreeze", "silence", algesta.BreakGlassVerb}, f.Verb)
+		if without.Effect == algesta.NeedsApproval && mine && now && here && changes {
 			waived++
 			if with.Effect != algesta.Allow || with.Glass != glass.ID {
 				t.Fatalf("%+v: %s", f, with.Reason)
@@ -162,18 +164,42 @@ func TestABrokenGlassThawsNothing(t *testing.T) {
 	require.Equal(t, algesta.Refuse, open.Decide(f).Effect, "a limit holds")
 }
 
+// TestABrokenGlassIsNoWayAroundAFreeze: what ends one, or keeps people from being told, needs its approval all the same.
+func TestABrokenGlassIsNoWayAroundAFreeze(t *testing.T) {
+	t.Parallel()
+	p, err := withGlass(t, glassBlock)
+	require.NoError(t, err)
+	open := p.WithBroken([]algesta.BreakGlass{glassOf("U0PABLO", monday, time.Hour)})
+	f := policy.Facts{
+		Command: algesta.Command{Requester: algesta.AskedBy(member("U0PABLO", "S0PLATFORM")), Target: in("production")}, At: monday,
+	}
+	for _, verb := range []string{"freeze", "unfreeze", "silence"} {
+		f.Verb = verb
+		require.Equal(t, algesta.NeedsApproval, open.Decide(f).Effect, verb)
+	}
+	f.Verb = "rollback"
+	require.Equal(t, algesta.Allow, open.Decide(f).Effect)
+}
+
 func TestWhatABrokenGlassCovers(t *testing.T) {
 	t.Parallel()
 	whole := algesta.BreakGlass{Target: algesta.Target{Environment: "production", Cluster: "aks", Namespace: "production"}}
-	one := algesta.BreakGlass{Target: algesta.Target{Service: "shop", Cluster: "aks", Namespace: "production", Name: "shop-production"}}
+	one := algesta.BreakGlass{Target: algesta.Target{
+		Service: "shop", Environment: "production", Cluster: "aks", Namespace: "production", Name: "shop-production",
+	}}
 	shop := one.Target
 	require.True(t, whole.Covers(shop, nil))
 	require.True(t, one.Covers(shop, nil))
 	other := shop
 	other.Name = "cart-production"
 	require.False(t, one.Covers(other, nil))
-	require.False(t, one.Covers(algesta.Target{Cluster: "aks", Namespace: "production", Object: "pod/shop-production-1"}, nil))
+	pod := algesta.Target{Environment: "production", Cluster: "aks", Namespace: "production", Object: "pod/shop-production-1"}
+	require.False(t, one.Covers(pod, nil))
+	require.True(t, whole.Covers(pod, nil))
 	elsewhere := shop
+	elsewhere.Environment = "staging"
+	require.False(t, whole.Covers(elsewhere, nil), "another environment of the same namespace")
+	elsewhere = shop
 	elsewhere.Cluster = "aks-2"
 	require.False(t, whole.Covers(elsewhere, nil))
 	require.False(t, whole.Covers(algesta.Target{Cluster: "aks", Object: "namespace/new"}, nil), "what is in no namespace")
