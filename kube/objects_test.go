@@ -291,6 +291,52 @@ func TestAPastThatIsNotKnownAnyMoreIsADoubt(t *testing.T) {
 	}
 }
 
+// TestAPastThatBreaksOffIsADoubt: a watch whose connection ends says nothing of what it would have told.
+func TestAPastThatBreaksOffIsADoubt(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	broken := func(times int32) *kube.Cluster {
+		left := &atomic.Int32{}
+		left.Store(times)
+		cfg := rest.CopyConfig(p.Config)
+		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(req *http.Request) (*http.Response, error) {
+				res, err := next.RoundTrip(req)
+				if err == nil && req.URL.Query().Get("watch") != "" && left.Add(-1) >= 0 {
+					_ = res.Body.Close()
+					res.Body = http.NoBody
+				}
+				return res, err
+			})
+		})
+		bot, err := kube.OpenREST("sandbox", cfg, p.w.Namespace)
+		require.NoError(t, err)
+		return bot
+	}
+	patch, create := bounds(t, p), settings(p)
+	for operation, change := range map[string]algesta.Change{"op-c-1": patch, "op-c-2": create} {
+		r := &recorder{}
+		_, err := p.bot.Writer(every).Apply(t.Context(), change, operation, r.intend)
+		require.NoError(t, err)
+		if change.Verb == algesta.Patch {
+			p.kubectl(t, "annotate", "hpa/api-gateway", "--overwrite", "algesta.io/operation=op-other")
+			p.kubectl(t, "patch", "hpa/api-gateway", "-p", `{"spec":{"maxReplicas":4}}`)
+		} else {
+			p.kubectl(t, "delete", "configmap/settings")
+		}
+		got, err := broken(1000).Writer(nil).Verify(t.Context(), redacted(change), r.execution(operation))
+		require.ErrorIs(t, err, algesta.ErrUncertain, "%s: %v", change.Object, got)
+		got, err = broken(1).Writer(nil).Verify(t.Context(), redacted(change), r.execution(operation))
+		if change.Verb == algesta.Create { // it was made, and somebody took it away
+			require.ErrorIs(t, err, algesta.ErrUncertain)
+			require.ErrorContains(t, err, "it was created, and now it's gone")
+			continue
+		}
+		require.NoError(t, err)
+		require.True(t, got.Yes)
+	}
+}
+
 // forgetting loses the answers to writes of one method that were made.
 type forgetting struct {
 	next   http.RoundTripper

@@ -121,7 +121,7 @@ func (w *Writer) verifyPatch(ctx context.Context, change algesta.Change, e alges
 	case !moved():
 		return algesta.Verified{}, nil
 	}
-	found, err := w.wrote(ctx, change, e)
+	found, err := w.wrote(ctx, change, e, live.GetResourceVersion())
 	if errors.Is(err, algesta.ErrUncertain) && present(change, live) {
 		found, err = true, nil
 	}
@@ -148,7 +148,11 @@ func (w *Writer) verifyCreate(ctx context.Context, change algesta.Change, e alge
 		string(change.Content) == `"`+s.live.GetAnnotations()[algesta.ContentAnnotation]+`"` {
 		return verified(s.live, s.generation), nil
 	}
-	found, err := w.wrote(ctx, change, e)
+	last := ""
+	if s.live != nil {
+		last = s.live.GetResourceVersion()
+	}
+	found, err := w.wrote(ctx, change, e, last)
 	if err != nil || !found {
 		return algesta.Verified{}, err
 	}
@@ -195,35 +199,70 @@ func afterFlight(ctx context.Context, change algesta.Change, e algesta.Execution
 	}
 }
 
+// The bounds of a look into the past.
+const (
+	pastTries = 3
+	// pastWithin is for how long the past of an object that is there is waited for: it comes at once.
+	pastWithin = 5 * time.Second
+	// quietFor is how long nothing may come of one that isn't there before it counts as one that never was.
+	quietFor = 2 * time.Second
+)
+
 // wrote searches what the API server still knows of the object's past, from what the write was bound to, for the mark of the operation. It
-// knows some minutes; ErrUncertain where that isn't enough, or where it may not be read.
-func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Execution) (bool, error) {
-	short := int64(1) // the past comes at once
+// knows some minutes; ErrUncertain where that isn't enough, or where it may not be read to its end. last is the resourceVersion of the
+// object as it was just read, "" where it isn't there.
+func (w *Writer) wrote(ctx context.Context, change algesta.Change, e algesta.Execution, last string) (bool, error) {
+	for range pastTries {
+		found, whole, err := w.past(ctx, change, e, last)
+		if err != nil || found || whole {
+			return found, err
+		}
+	}
+	return false, doubt(change, "it may have been changed since, and its past couldn't be read to its end")
+}
+
+// past looks once. A watch that ends by itself, because a connection broke or a server stopped, says nothing about that, so the past is
+// whole only where the object's last state was in it, or, of one that isn't there, where the watch went on and nothing came.
+func (w *Writer) past(ctx context.Context, change algesta.Change, e algesta.Execution, last string) (found, whole bool, err error) {
 	events, err := w.at(change).Watch(ctx, metav1.ListOptions{
-		FieldSelector: "metadata.name=" + change.Object.Name, ResourceVersion: e.ResourceVersion, TimeoutSeconds: &short,
+		FieldSelector: "metadata.name=" + change.Object.Name, ResourceVersion: e.ResourceVersion,
 	})
 	if err != nil {
-		if err = w.c.explain(
-			attempt{"watch", resourceOfChange(change).Resource, change.Object.Namespace, ""},
-			err,
-		); errors.Is(
-			err,
-			algesta.ErrUnreachable,
-		) {
-			return false, err
+		at := attempt{"watch", resourceOfChange(change).Resource, change.Object.Namespace, ""}
+		if err = w.c.explain(at, err); errors.Is(err, algesta.ErrUnreachable) {
+			return false, false, err
 		}
-		return false, doubt(change, "it has been changed since, and its past can't be read any more")
+		return false, false, doubt(change, "it has been changed since, and its past can't be read any more")
 	}
 	defer events.Stop()
-	for event := range events.ResultChan() {
-		if event.Type == watch.Error {
-			return false, doubt(change, "it has been changed since, and its past can't be read any more")
-		}
-		if object, ok := event.Object.(metav1.Object); ok && marked(change, e.Operation, object) {
-			return true, nil
+	wait := pastWithin
+	if last == "" {
+		wait = quietFor
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false, false, w.c.explain(attemptOf(change), ctx.Err())
+		case <-timer.C:
+			return false, last == "", nil
+		case event, open := <-events.ResultChan():
+			if !open {
+				return false, false, nil
+			}
+			if event.Type == watch.Error {
+				return false, false, doubt(change, "it has been changed since, and its past can't be read any more")
+			}
+			object, ok := event.Object.(metav1.Object)
+			switch {
+			case ok && marked(change, e.Operation, object):
+				return true, true, nil
+			case ok && object.GetResourceVersion() == last:
+				return false, true, nil
+			}
 		}
 	}
-	return false, w.c.explain(attemptOf(change), ctx.Err())
 }
 
 // inReplicaSets looks for the operation where the deployment controller copied the annotations: `kubectl rollout undo`
