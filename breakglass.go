@@ -29,7 +29,7 @@ const (
 )
 
 // Covers reports whether a change of this target may go without an approval, as far as the place is concerned: that of an environment
-// covers what is asked for there, and nothing of another environment that shares its namespace; that of a service covers its workload alone.
+// covers what is asked for there, and nothing of another environment that shares its namespace; that of a service its workload alone.
 // Where there is a plan, nothing that it writes may be elsewhere.
 func (b BreakGlass) Covers(t Target, p *Plan) bool {
 	if b.Target.Cluster == "" || b.Target.Namespace == "" || t.Cluster != b.Target.Cluster || t.Namespace != b.Target.Namespace {

@@ -82,7 +82,8 @@ func (w ownWriter) Check(_ context.Context, c algesta.Change) ([]string, error) 
 	return nil, over(c)
 }
 
-// over says of a freeze, a silence or a broken glass that would have ended before it begins that it does nothing: what was asked for waited too long.
+// over says of a freeze, a silence or a broken glass that would have ended before it begins that it does nothing: what was asked for waited
+// too long.
 func over(c algesta.Change) error {
 	if c.Verb != algesta.Create {
 		return nil
