@@ -85,6 +85,12 @@ func glassOver() *algesta.Error {
 	}
 }
 
+// endedHow is how a request ended, in the bot's own words.
+var endedHow = map[algesta.Status]string{
+	algesta.Failed: "failed", algesta.TimedOut: "didn't get there in time", algesta.Rejected: "was refused", algesta.Cancelled: "was cancelled",
+	algesta.Superseded: "was replaced", algesta.Expired: "expired", algesta.Stale: "was not run",
+}
+
 // toSecurity is what the security channel reads of a request that goes without approvals. It's edited as the request goes on.
 func toSecurity(r algesta.Request) algesta.Post {
 	m := viewOf(r.Status)
@@ -92,9 +98,13 @@ func toSecurity(r algesta.Request) algesta.Post {
 	if !r.Status.Ended() && r.Status != algesta.Unknown {
 		tone = algesta.Down
 	}
-	title := algesta.Say("Break-glass by {}: {}", r.Command.Called(), m.title(r))
+	became := m.title(r)
+	if how, noted := endedHow[r.Status]; noted { // a note holds what pods and people wrote, and others may read the channel by now
+		became = algesta.Say("{} {}. Its thread says why.", r.Plan.Title, how)
+	}
+	title := algesta.Say("Break-glass by {}: {}", r.Command.Called(), became)
 	if r.Glass.ID != r.ID {
-		title = algesta.Say("Without approval, break-glass by {}: {}", r.Command.Called(), m.title(r))
+		title = algesta.Say("Without approval, break-glass by {}: {}", r.Command.Called(), became)
 	}
 	report := algesta.Report{
 		Tone: tone, Title: title,
@@ -122,6 +132,18 @@ func (d *Dispatcher) announceFirst(ctx context.Context, r algesta.Request) (told
 	rule, ok := d.Policy().BreakGlass()
 	if !ok || rule.AnnounceIn != r.Glass.Channel {
 		return false, 0, d.refuseNow(ctx, r, algesta.Say("What the policy says about break-glass has changed. Ask again."))
+	}
+	place, err := d.Directory.Place(ctx, rule.AnnounceIn, placeAge) // others may read it since it was asked for
+	switch {
+	case err != nil && time.Now().After(r.StartBy):
+		return true, 0, nil // it ends as too late
+	case err != nil:
+		d.Log.Warn("the security channel could not be checked", zap.String("command", r.ID), zap.Error(err))
+		return false, whileUnreachable, d.waits(ctx, r, algesta.Say("I couldn't check in Slack who reads the security channel."))
+	case place.External:
+		return false, 0, d.refuseNow(ctx, r, algesta.Say("The security channel is shared with another company, so nothing goes without approvals."))
+	case !place.Member:
+		return false, 0, d.refuseNow(ctx, r, algesta.Say("I'm not in the security channel any more, so nothing goes without approvals."))
 	}
 	lost, err := d.Store.LostPosts(ctx, announcedAs(r.ID))
 	if err != nil {

@@ -130,6 +130,34 @@ func TestWithoutAnAnnouncementNothingGoesWithoutApproval(t *testing.T) {
 		w.types(luis, "break-glass production because the shop is down")
 		require.Contains(t, w.answered()[0], "The security channel is shared with another company, so nothing goes without approvals.")
 	})
+	t.Run("another company reads along since it was asked for", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.setRules(breaking)
+		w.breaks()
+		w.types(luis, "scale api-gateway production 6")
+		w.people.set(func(d *fakeDirectory) { d.sharedAs = "C0SECURITY" })
+		w.people.later(time.Minute)
+		w.request(algesta.Rejected)
+		require.Zero(t, w.cluster.writes())
+		require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "The security channel is shared with another company")
+	})
+	t.Run("nobody can tell who reads along", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.setRules(breaking)
+		w.breaks()
+		w.types(luis, "scale api-gateway production 6")
+		r := w.alive()
+		w.people.set(func(d *fakeDirectory) { d.placeDown = true })
+		w.people.later(time.Minute)
+		again, err := w.dispatcher.Execute(t.Context(), r.ID)
+		require.NoError(t, err)
+		require.Positive(t, again, "it waits")
+		require.Zero(t, w.cluster.writes())
+		w.people.set(func(d *fakeDirectory) { d.placeDown = false })
+		require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	})
 	t.Run("the policy has it told elsewhere meanwhile", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
@@ -140,6 +168,22 @@ func TestWithoutAnAnnouncementNothingGoesWithoutApproval(t *testing.T) {
 		w.request(algesta.Rejected)
 		require.Zero(t, w.cluster.writes())
 	})
+}
+
+// TestTheSecurityChannelIsToldNothingThatOthersWrote: who reads it may have changed since the announcement.
+func TestTheSecurityChannelIsToldNothingThatOthersWrote(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setRules(breaking)
+	w.breaks()
+	w.types(luis, "restart api-gateway production")
+	r := w.alive()
+	w.cluster.set(func(f *fakeCluster) { f.crashes = "walrus" })
+	w.request(algesta.Failed)
+	require.Contains(t, strings.Join(w.said(algesta.EndPost), "\n"), "walrus")
+	said := w.announcements()
+	require.NotContains(t, strings.Join(said, "\n"), "walrus")
+	require.Contains(t, said[1], r.Plan.Title.String()+" failed. Its thread says why.")
 }
 
 // TestWhatABrokenGlassDoesNotDo: everything else needs its approval, or stays forbidden.

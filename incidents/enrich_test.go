@@ -17,7 +17,9 @@ func TestAFreezeIsNoChangeToACard(t *testing.T) {
 	request := func(group, kind string) *algesta.Request {
 		return &algesta.Request{
 			Command: algesta.Command{Channel: "C0INCIDENTS"}, CreatedAt: at.Add(-time.Minute),
-			Plan: algesta.Plan{Title: algesta.Say("it"), Changes: []algesta.Change{{Object: algesta.Object{Group: group, Kind: kind, Name: "ms-orders"}}}},
+			Plan: algesta.Plan{
+				Title: algesta.Say("it"), Changes: []algesta.Change{{Object: algesta.Object{Group: group, Kind: kind, Name: "ms-orders"}}},
+			},
 		}
 	}
 	for kind, group := range map[string]string{
