@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
@@ -142,6 +143,58 @@ func TestAFileWithOneDeploymentForEachRequestIsReadAsObjects(t *testing.T) {
 		require.Len(t, open, 1)
 		return err
 	})
+}
+
+// TestIncidentsOfAnEarlierVersionAreOpenInTheirChannels: their keys had none, so a second one of the same cause could be opened beside them.
+func TestIncidentsOfAnEarlierVersionAreOpenInTheirChannels(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "algesta.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	require.NoError(t, err)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations/sqlite"))
+	require.NoError(t, err)
+	_, err = provider.UpTo(t.Context(), 13)
+	require.NoError(t, err)
+	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	incident := func(id, name, channel string) algesta.Incident {
+		return algesta.Incident{
+			ID: id, Key: algesta.IncidentKey{Cluster: "aks", Kind: "Node", Name: name, Class: "node"}, State: algesta.IncidentOpen,
+			Channel: channel, OpenedAt: at, Nth: 1,
+		}
+	}
+	stored := func(i algesta.Incident, key string) {
+		body, err := json.Marshal(i)
+		require.NoError(t, err)
+		_, err = db.ExecContext(t.Context(), `INSERT INTO incidents VALUES (?, ?, 'open', ?, 1, ?, ?)`, i.ID, key, string(body),
+			at.UnixMilli(), at.UnixMilli())
+		require.NoError(t, err)
+	}
+	alone, twice, again := incident("i-alone", "n1", "C0OPS"), incident("i-twice", "n2", "C0OPS"), incident("i-again", "n2", "C0OPS")
+	stored(alone, alone.Key.String())
+	stored(twice, twice.Key.String())
+	stored(again, again.Key.String()+"/C0OPS")
+	require.NoError(t, db.Close())
+
+	s := open(t, path)
+	save := func(i algesta.Incident) (saved bool) {
+		update(t, s, func(tx *store.Tx) (err error) {
+			saved, err = tx.SaveIncident(i)
+			return err
+		})
+		return saved
+	}
+	require.False(t, save(incident("i-new", "n1", "C0OPS")), "it's open there")
+	require.True(t, save(incident("i-elsewhere", "n1", "C0OTHERS")))
+	alone.Version = 1
+	require.True(t, save(alone))
+	merged, found, err := s.Incident(t.Context(), "i-twice")
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, algesta.IncidentMerged, merged.State)
+	require.Equal(t, "i-again", merged.MergedInto)
+	require.Equal(t, at, merged.ResolvedAt)
+	again.Version = 1
+	require.True(t, save(again))
 }
 
 // TestAFileOfALaterVersionIsRefused: an older bot would write to tables that it doesn't know.
