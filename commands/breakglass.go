@@ -87,8 +87,8 @@ func glassOver() *algesta.Error {
 
 // endedHow is how a request ended, in the bot's own words.
 var endedHow = map[algesta.Status]string{
-	algesta.Failed: "failed", algesta.TimedOut: "didn't get there in time", algesta.Rejected: "was refused", algesta.Cancelled: "was cancelled",
-	algesta.Superseded: "was replaced", algesta.Expired: "expired", algesta.Stale: "was not run",
+	algesta.Failed: "failed", algesta.TimedOut: "didn't get there in time", algesta.Rejected: "was refused",
+	algesta.Cancelled: "was cancelled", algesta.Superseded: "was replaced", algesta.Expired: "expired", algesta.Stale: "was not run",
 }
 
 // toSecurity is what the security channel reads of a request that goes without approvals. It's edited as the request goes on.
@@ -141,7 +141,8 @@ func (d *Dispatcher) announceFirst(ctx context.Context, r algesta.Request) (told
 		d.Log.Warn("the security channel could not be checked", zap.String("command", r.ID), zap.Error(err))
 		return false, whileUnreachable, d.waits(ctx, r, algesta.Say("I couldn't check in Slack who reads the security channel."))
 	case place.External:
-		return false, 0, d.refuseNow(ctx, r, algesta.Say("The security channel is shared with another company, so nothing goes without approvals."))
+		no := algesta.Say("The security channel is shared with another company, so nothing goes without approvals.")
+		return false, 0, d.refuseNow(ctx, r, no)
 	case !place.Member:
 		return false, 0, d.refuseNow(ctx, r, algesta.Say("I'm not in the security channel any more, so nothing goes without approvals."))
 	}

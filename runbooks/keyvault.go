@@ -43,6 +43,7 @@ const (
 	providerClassKind = "SecretProviderClass"
 	providerClasses   = "secretproviderclasses"
 	podStatuses       = "secretproviderclasspodstatuses"
+	mountFailed       = "FailedMount" // the reason of the kubelet's event
 )
 
 // providerClass is a SecretProviderClass as far as it's shown: of its parameters the names of the vault and of objects, nothing else.
@@ -89,8 +90,14 @@ func answerKeyvault(ctx context.Context, c Cluster, in Input) (algesta.Report, e
 	case r.failed[providerClasses] != nil:
 		return unreadable(in, "the SecretProviderClasses", r.failed[providerClasses]), nil //nolint:nilerr // the report says so
 	}
-	v := vaultOf(classList.Items, statusList.Items, said.pods, said.events, r)
-	return v.report(in, r, said.leftOut()), nil
+	failed := slices.DeleteFunc(said.events, func(e corev1.Event) bool {
+		return e.Reason != mountFailed || !slices.ContainsFunc(said.pods, func(p corev1.Pod) bool {
+			return p.Name == e.InvolvedObject.Name && len(classesOf(p.Spec)) > 0
+		})
+	})
+	unread := said.hideSecrets(ctx, c, failed)
+	v := vaultOf(classList.Items, statusList.Items, said.pods, failed, r)
+	return v.report(in, r, slices.Concat(said.leftOut(), unread)), nil
 }
 
 // mount is a class in a pod.
@@ -187,7 +194,7 @@ func mountFailure(pod *corev1.Pod, events []corev1.Event) string {
 	var last *corev1.Event
 	for i := range events {
 		e := &events[i]
-		if e.Reason == "FailedMount" && e.InvolvedObject.Name == pod.Name && (last == nil || last.LastTimestamp.Before(&e.LastTimestamp)) {
+		if e.Reason == mountFailed && e.InvolvedObject.Name == pod.Name && (last == nil || last.LastTimestamp.Before(&e.LastTimestamp)) {
 			last = e
 		}
 	}

@@ -115,7 +115,7 @@ func quotedAll(names []string) []string {
 	return out
 }
 
-// secretsOf are the Secrets that a pod takes variables and files from, each once.
+// secretsOf are the Secrets that a pod takes variables and files from, or that its volumes are mounted with, each once.
 func secretsOf(spec corev1.PodSpec) []string {
 	var names []string
 	add := func(name string) {
@@ -138,6 +138,9 @@ func secretsOf(spec corev1.PodSpec) []string {
 	for _, v := range spec.Volumes {
 		if v.Secret != nil {
 			add(v.Secret.SecretName)
+		}
+		if v.CSI != nil && v.CSI.NodePublishSecretRef != nil { // a driver's error may quote it
+			add(v.CSI.NodePublishSecretRef.Name)
 		}
 		if v.Projected == nil {
 			continue

@@ -174,16 +174,13 @@ func readSecretUsers(ctx context.Context, c Cluster, in Input) *secretUsers {
 	for i := range cron.Items {
 		u.usedBy(cron.Items[i].Spec.JobTemplate.Spec.Template.Spec, cron.Items[i].Name)
 	}
-	hide := spelledOut(pods.Items, nil)
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
 			u.usedBy(pod.Spec, workloadOf(pod))
 		}
-		if s := rollout.StateOf(pod); s.Reason == "CreateContainerConfigError" && len(u.waiting) < mostCauses {
-			u.waiting = append(u.waiting, algesta.Say("Pod {} waits: {}", algesta.Name(pod.Name), quote(hide(s.Message))))
-		}
 	}
+	u.waiting = unconfigured(ctx, c, namespace, pods.Items)
 	for i := range ing.Items {
 		for _, tls := range ing.Items[i].Spec.TLS {
 			if tls.SecretName != "" {
@@ -193,6 +190,27 @@ func readSecretUsers(ctx context.Context, c Cluster, in Input) *secretUsers {
 	}
 	u.owned(certs.Items, external.Items, classes.Items)
 	return u
+}
+
+// unconfigured are what kubelets say about pods that wait for their configuration, without what pods spell out and what their Secrets hold.
+func unconfigured(ctx context.Context, c Cluster, namespace string, pods []corev1.Pod) []algesta.Text {
+	waiting := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
+		return rollout.StateOf(&pod).Reason != "CreateContainerConfigError"
+	})
+	waiting = waiting[:min(len(waiting), mostCauses)]
+	var names []string
+	for _, pod := range waiting {
+		names = append(names, secretsOf(pod.Spec)...)
+	}
+	slices.Sort(names)
+	spelled := spelledOut(pods, nil)
+	held, unread := hidingSecrets(ctx, c, namespace, slices.Compact(names))
+	var out []algesta.Text
+	for i := range waiting {
+		message := quote(held(spelled(rollout.StateOf(&waiting[i]).Message)))
+		out = append(out, algesta.Say("Pod {} waits: {}", algesta.Name(waiting[i].Name), message))
+	}
+	return append(out, notRecognized(unread)...)
 }
 
 // usedBy notes the Secrets that a pod uses, and what it can't start without.

@@ -24,6 +24,27 @@ func TestWhatCouldNotBeRecognizedIsSaid(t *testing.T) {
 		object  string
 		cluster func() runbooks.Cluster
 	}{
+		"keyvault": {"", func() runbooks.Cluster {
+			pod := mounting("d")
+			pod.Spec.Volumes[0].CSI.NodePublishSecretRef = &corev1.LocalObjectReference{Name: "mongo"}
+			event := corev1.Event{
+				ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "production"}, Reason: "FailedMount", Message: quotes,
+				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "d"},
+			}
+			return whole(listed{lists: map[string][]any{
+				"SecretProviderClassList": {providerClass(vaultClass)}, "PodList": {pod}, "EventList": {event},
+			}})
+		}},
+		"secrets": {"", func() runbooks.Cluster {
+			l := quoting(quotes)
+			pod := l.lists["PodList"][0].(corev1.Pod)
+			pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+				Name:  "app",
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: quotes}},
+			}}}
+			l.lists["PodList"] = []any{pod}
+			return whole(l)
+		}},
 		"events": {"namespace", func() runbooks.Cluster { return whole(quoting(quotes)) }},
 		"pods":   {"pod/" + quotingPod, func() runbooks.Cluster { return whole(quoting(quotes)) }},
 		"health": {"", func() runbooks.Cluster {
@@ -49,7 +70,7 @@ func TestWhatCouldNotBeRecognizedIsSaid(t *testing.T) {
 				}
 				cluster.Keys, cluster.Logs = keys, keys
 				in := regarding(name, c.object)
-				if c.object == "" {
+				if name == "health" {
 					in = input(name, nil)
 				}
 				report, err := book.Answer(t.Context(), cluster, in)
