@@ -17,11 +17,19 @@ import (
 
 // Server is the version of the API server, as "v1.37.2".
 func (c *Cluster) Server(ctx context.Context) (string, error) {
+	answer, err := c.version(ctx)
+	return answer, c.explain(aboutVersion, err)
+}
+
+var aboutVersion = attempt{verb: "get", resource: "its version"}
+
+// version asks for the version. Its errors are the client's own.
+func (c *Cluster) version(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, perCall)
 	defer cancel()
 	raw, err := c.lists.Get().AbsPath("/version").SetHeader("Accept", "application/json").Do(ctx).Raw()
 	if err != nil {
-		return "", c.explain(attempt{verb: "get", resource: "its version"}, err)
+		return "", err
 	}
 	info := version.Info{}
 	if json.Unmarshal(raw, &info) != nil || info.GitVersion == "" {

@@ -185,6 +185,7 @@ func (c *Cluster) Start(ctx context.Context) {
 		w.factory.StartWithContext(ctx)
 		waiting.Go(func() { k.awaitDeployments(ctx, namespace, w) })
 	}
+	waiting.Go(func() { c.look(ctx) })
 	k.publish(ctx)
 	for _, w := range k.spaces {
 		w.factory.Shutdown()

@@ -80,6 +80,10 @@ func (c *Cluster) explain(a attempt, err error) error {
 		out.Hint = algesta.Say("Ask again in a minute.")
 		if signIn, ok := explainSignIn(c.name, err); ok {
 			out.Message, out.Hint = signIn.message, signIn.hint
+		} else if away, ok := explainAway(c.name, err); ok {
+			out.Message, out.Hint = away.message, away.hint
+		} else if hint, ok := c.unreachable(err); ok {
+			out.Hint = hint
 		}
 	}
 	return out
@@ -162,5 +166,6 @@ func neverSent(err error) bool {
 		return true
 	}
 	var dns *net.DNSError
-	return errors.As(err, &dns) || azureErrorIn(err) != nil
+	var away *awayError
+	return errors.As(err, &dns) || errors.As(err, &away) || azureErrorIn(err) != nil
 }

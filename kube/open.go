@@ -59,6 +59,8 @@ type Cluster struct {
 	overviews overviews
 	outage    outage
 
+	watched watchedState
+
 	mu        sync.Mutex
 	written   map[algesta.Object]writtenAt // to read one's own writes
 	learnedOf map[algesta.Object]learned
@@ -96,6 +98,8 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 		hide: cfg.Hide, hides: redact.New(), learnedOf: map[algesta.Object]learned{}, written: map[algesta.Object]writtenAt{},
 		registries: map[string]RegistryConfig{}, reach: newReach(),
 	}
+	c.guarded(base)
+	c.watched.state.Access, c.watched.wake = cfg.Access, make(chan struct{}, 1)
 	for _, r := range cfg.Registries {
 		c.registries[r.asked()] = r
 	}

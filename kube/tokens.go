@@ -27,13 +27,14 @@ type tokens struct {
 	who    string                                           // signs the bot in; entraName when empty
 	cached bool                                             // the credential caches tokens for the whole process, unless it is given claims
 
-	mu         sync.Mutex
-	token      azcore.AccessToken
-	from       time.Time     // when the token was fetched
-	fetching   chan struct{} // closed when the fetch that is under way has ended; nil when there is none
-	failed     *azureError
-	failures   int // since the last token
-	rejectedAt time.Time
+	mu                         sync.Mutex
+	token                      azcore.AccessToken
+	from                       time.Time     // when the token was fetched
+	fetching                   chan struct{} // closed when the fetch that is under way has ended; nil when there is none
+	failed                     *azureError
+	failures                   int // since the last token
+	rejectedAt                 time.Time
+	asked, unanswered, refused int // tokens since the start
 }
 
 func newTokens(scope string, sign func(*azureTrip) (azcore.TokenCredential, error)) *tokens {
@@ -90,11 +91,13 @@ func (t *tokens) fetch() {
 	token, err := t.ask(ctx, met)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.asked++
 	if err == nil {
 		t.token, t.from, t.failed, t.failures = token, time.Now(), nil, 0
 	} else {
 		wait := min(signInBackoff<<min(t.failures, 10), longestBackoff)
 		t.failures++
+		t.unanswered++
 		t.failed = explained(err, met)
 		t.failed.again, t.failed.who = time.Now().Add(wait), t.who
 	}
@@ -130,6 +133,7 @@ func (t *tokens) ask(ctx context.Context, met *azureTrip) (azcore.AccessToken, e
 func (t *tokens) reject(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.refused++
 	if t.token.Token != token {
 		return true // somebody else has a new one already
 	}
@@ -148,6 +152,13 @@ func (t *tokens) until() (time.Time, *azureError) {
 		return time.Time{}, t.failed
 	}
 	return t.token.ExpiresOn, t.failed
+}
+
+// counts are the tokens that were asked for, those that didn't come, and those that were refused where they were sent.
+func (t *tokens) counts() (asked, failed, refused int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked, t.unanswered, t.refused
 }
 
 // GetToken implements azcore.TokenCredential, for the clients of Azure's other services.

@@ -12,6 +12,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/words"
 )
 
 var _ = register(Runbook{
@@ -51,6 +52,8 @@ type Access interface {
 	Identity(ctx context.Context) (string, error)
 	// Lacks says of each of these, in its order, whether the bot lacks the right to it. After an error nothing is known about any.
 	Lacks(ctx context.Context, wanted []authorizationv1.ResourceAttributes) ([]bool, error)
+	// TokenLife is how long the token lasts that the bot signs in with; ok is false where it signs in without one that ends.
+	TokenLife() (left time.Duration, ok bool)
 }
 
 // Place is an environment that the answer to a command which names none may cover, with its cluster.
@@ -64,6 +67,7 @@ type Place struct {
 type clusterState struct {
 	version, identity                string
 	took                             time.Duration // until the version was there
+	token                            string        // how long the bot's token lasts; "" where it has none that ends
 	lacks                            map[string][]string
 	versionErr, identityErr, lackErr error
 }
@@ -86,6 +90,9 @@ func readClusterState(ctx context.Context, c Cluster, namespace string) clusterS
 	asking.Go(func() { s.identity, s.identityErr = c.Access.Identity(ctx) })
 	asking.Go(func() { s.lacks, s.lackErr = Lacking(ctx, c.Access, namespace) })
 	asking.Wait()
+	if left, ends := c.Access.TokenLife(); ends {
+		s.token = words.Span(left)
+	}
 	return s
 }
 
@@ -154,7 +161,7 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 		asking.Go(func() { surveys[i] = readClusterState(ctx, place.Cluster, place.Target.Namespace) })
 	}
 	asking.Wait()
-	table := algesta.Table{Head: []string{"environment", "cluster", "namespace", "answers", "version", "rights of my commands"}}
+	table := algesta.Table{Head: []string{"environment", "cluster", "namespace", "answers", "version", "I am", "token ends in", "rights of my commands"}}
 	silent, poor, unread := 0, 0, 0
 	names := map[string]bool{}
 	var more []algesta.Text
@@ -182,8 +189,13 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 			algesta.Say("{}", algesta.Name(place.Target.Namespace)),
 			algesta.Say("{}", state),
 			orDash(quote(s.version)),
+			orDash(quote(s.identity)),
+			orDash(s.token),
 			algesta.Say("{}", s.rightsWords()),
 		})
+	}
+	if !slices.ContainsFunc(surveys, func(s clusterState) bool { return s.token != "" }) {
+		table = withoutColumn(table, "token ends in")
 	}
 	report := algesta.Report{
 		Tone:  algesta.Good,
@@ -215,6 +227,16 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 	return withTable(report, table, "environment", more...), nil
 }
 
+// withoutColumn is a table without one of its columns.
+func withoutColumn(t algesta.Table, head string) algesta.Table {
+	at := slices.Index(t.Head, head)
+	t.Head = slices.Delete(slices.Clone(t.Head), at, at+1)
+	for i, row := range t.Rows {
+		t.Rows[i] = slices.Delete(slices.Clone(row), at, at+1)
+	}
+	return t
+}
+
 func answerClusterInfo(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	s := readClusterState(ctx, c, in.Command.Target.Namespace)
 	cluster := algesta.Name(in.Command.Target.Cluster)
@@ -234,6 +256,10 @@ func answerClusterInfo(ctx context.Context, c Cluster, in Input) (algesta.Report
 		{Label: "I am", Value: orDash(quote(s.identity))},
 		{Label: "rights of my commands", Value: algesta.Say("{}", s.rightsWords())},
 	}})
+	if s.token != "" {
+		fields := &report.Body[0].Fields
+		*fields = append(*fields, algesta.Field{Label: "my token ends in", Value: algesta.Say("{}", s.token)})
+	}
 	var more []algesta.Text
 	for _, command := range slices.Sorted(maps.Keys(s.lacks)) {
 		report.Tone = algesta.Warning

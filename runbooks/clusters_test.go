@@ -21,6 +21,7 @@ type gate struct {
 	err    error
 	unread error // of all but its version
 	lacks  map[string]bool
+	token  time.Duration
 }
 
 func (g gate) Server(context.Context) (string, error) {
@@ -41,6 +42,8 @@ func (g gate) Lacks(_ context.Context, wanted []authorizationv1.ResourceAttribut
 	}
 	return out, errors.Join(g.err, g.unread)
 }
+
+func (g gate) TokenLife() (time.Duration, bool) { return g.token, g.token > 0 }
 
 func placeAt(environment string, access runbooks.Access) runbooks.Place {
 	return runbooks.Place{
@@ -66,10 +69,10 @@ func TestClustersSayWhetherTheyAnswerAndWhichCommandsLackRights(t *testing.T) {
 	t.Parallel()
 	down := gate{err: &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster aks-dev doesn't answer.")}}
 	require.Equal(t, "2 clusters of 2 environments, all answer", clustersOf(t, placeAt("production", gate{}), placeAt("dev", gate{}))[0])
-	got := clustersOf(t, placeAt("production", gate{lacks: map[string]bool{"certificates": true}}), placeAt("dev", down))
+	got := clustersOf(t, placeAt("production", gate{lacks: map[string]bool{"certificates": true}, token: 58 * time.Minute}), placeAt("dev", down))
 	require.Equal(t, "The cluster of 1 of 2 environments doesn't answer", got[0])
-	require.Regexp(t, `^production \| aks-production \| production \| in \d+ ms \| v1.37.2 \| missing for \d+ commands$`, got[2])
-	require.Equal(t, "dev | aks-dev | dev | no | – | not checked", got[3])
+	require.Regexp(t, `^production \| aks-production \| production \| in \d+ ms \| v1.37.2 \| system:serviceaccount:bots:bot \| 58 min \| missing for \d+ commands$`, got[2])
+	require.Equal(t, "dev | aks-dev | dev | no | – | – | – | not checked", got[3])
 	require.Contains(t, got, "Couldn't check dev: The cluster aks-dev doesn't answer.")
 	require.Equal(t, "There's no environment whose cluster you can read.", clustersOf(t)[0])
 
@@ -83,6 +86,7 @@ func TestClustersSayWhetherTheyAnswerAndWhichCommandsLackRights(t *testing.T) {
 	got = shownLines(t, report)
 	require.Regexp(t, `^production: the cluster aks-algesta-production answers in \d+ ms, Kubernetes v1.37.2$`, got[0])
 	require.Contains(t, got, "I am: system:serviceaccount:bots:bot")
+	require.NotContains(t, strings.Join(got, "\n"), "token", "it has none that ends")
 	require.Contains(t, got, "ingress lacks list ingressclasses.networking.k8s.io (cluster-wide).")
 	report, err = book.Answer(t.Context(), runbooks.Cluster{Access: down}, regarding("cluster info", ""))
 	require.NoError(t, err)

@@ -70,7 +70,7 @@ func TestAConnectionIsBounded(t *testing.T) {
 			h := health{
 				writable:   func(context.Context) error { return nil },
 				sockets:    func() (int, int) { return 2, 0 },
-				clusters:   func() map[string]bool { return nil },
+				clusters:   func() map[string]clusterHealth { return nil },
 				lost:       func(context.Context) int { return 0 },
 				unapproved: func() []string { return nil },
 				registry:   registry,

@@ -24,7 +24,7 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 		}
 		return age, waiting
 	}
-	return newRegistry(map[string]func() float64{
+	registry := newRegistry(map[string]func() float64{
 		"algesta_slack_sockets":          func() float64 { return float64(transport.Stats().Connected) },
 		"algesta_slack_other_sockets":    func() float64 { return float64(transport.Stats().Others) },
 		"algesta_slack_reconnects_total": func() float64 { return float64(transport.Stats().Reconnects) },
@@ -52,6 +52,8 @@ func (r *rooms) figures(ctx context.Context, transport *slack.Slack) *prometheus
 			return float64(len(open))
 		},
 	})
+	registry.MustRegister(clusterFigures{states: r.rawStates, now: time.Now})
+	return registry
 }
 
 // received are the figures of the receiver of alerts; all 0 where there is none.

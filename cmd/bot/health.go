@@ -47,7 +47,7 @@ var (
 type health struct {
 	writable func(context.Context) error
 	sockets  func() (here, elsewhere int) // that have said hello, and those of other processes with the same app token
-	clusters func() map[string]bool
+	clusters func() map[string]clusterHealth
 	lost     func(context.Context) int // messages of the last day that could not be delivered
 	// unapproved are the approvals of the policy that nobody can give, because the workspace has no user groups.
 	unapproved func() []string

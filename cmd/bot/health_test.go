@@ -20,7 +20,7 @@ func TestReadyzTellsOfSocketsThatAnotherProcessHolds(t *testing.T) {
 		sockets:    func() (int, int) { return 2, 3 },
 		lost:       func(context.Context) int { return 0 },
 		unapproved: func() []string { return nil },
-		clusters:   func() map[string]bool { return nil },
+		clusters:   func() map[string]clusterHealth { return nil },
 		registry:   newRegistry(nil),
 		log:        zap.NewNop(),
 	}

@@ -40,7 +40,7 @@ func TestProbesWriteNothing(t *testing.T) {
 		writes := 0
 		h := health{
 			writable: func(context.Context) error { writes++; return nil }, sockets: func() (int, int) { return 2, 0 },
-			clusters: func() map[string]bool { return nil }, lost: func(context.Context) int { return 0 },
+			clusters: func() map[string]clusterHealth { return nil }, lost: func(context.Context) int { return 0 },
 			unapproved: func() []string { return nil }, registry: newRegistry(nil), log: zap.NewNop(),
 		}
 		status := probed(t, h, path)
@@ -62,7 +62,10 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 	}
 	h := health{
 		writable: func(context.Context) error { return nil }, sockets: func() (int, int) { return 2, 0 },
-		clusters: func() map[string]bool { return map[string]bool{"aks-production": false} }, lost: func(context.Context) int { return 3 },
+		clusters: func() map[string]clusterHealth {
+			return map[string]clusterHealth{"aks-production": {Access: "inCluster"}}
+		},
+		lost:       func(context.Context) int { return 3 },
 		unapproved: func() []string { return []string{"a second person"} }, log: zap.NewNop(),
 	}
 	check := &storeCheck{}
@@ -70,7 +73,8 @@ func TestReadyzTellsStrangersNoNames(t *testing.T) {
 	for from, want := range map[string]string{
 		"10.0.0.7:4711": `{"messages":{"ok":false},"ok":true}`,
 		"127.0.0.1:4711": `{"approvals":{"nobodyCanGive":["a second ` +
-			`person"],"ok":false},"clusters":{"aks-production":false},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
+			`person"],"ok":false},"clusters":{"aks-production":{"access":"inCluster","answers":false,"synced":` +
+			`false}},"messages":{"lost":3,"ok":false},"ok":true,"otherSockets":0,"sockets":2}`,
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
 		r.RemoteAddr = from

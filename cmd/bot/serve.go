@@ -221,7 +221,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger) error {
 		return err
 	}
 	h := health{
-		writable: r.writable, sockets: sockets(transport), clusters: r.synced, lost: r.lost, unapproved: r.unapproved(transport),
+		writable: r.writable, sockets: sockets(transport), clusters: r.clusterStates, lost: r.lost, unapproved: r.unapproved(transport),
 		registry: r.figures(ctx, transport), bounds: probeBounds, log: log.Named("health"),
 	}
 	background.Go(func() {
@@ -248,15 +248,6 @@ func (r *rooms) close(ctx context.Context) {
 // writable reports whether the store takes a write.
 func (r *rooms) writable(ctx context.Context) error {
 	return r.store.Update(ctx, func(*store.Tx) error { return nil })
-}
-
-// synced says of every cluster whether its caches are warm.
-func (r *rooms) synced() map[string]bool {
-	out := map[string]bool{}
-	for name, c := range r.clusters {
-		out[name] = c.Synced()
-	}
-	return out
 }
 
 // unapproved are the approvals that nobody can give in a workspace without user groups.
