@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/words"
@@ -60,6 +62,48 @@ func moves(o algesta.Offer) string {
 		return ""
 	}
 	return " (" + o.Moves + ")"
+}
+
+// movesIn is what becomes what by a plan's title, "" where the title doesn't say it.
+func movesIn(title algesta.Text) string {
+	said := title.String()
+	from, to := strings.LastIndexByte(said, '('), strings.LastIndexByte(said, ')')
+	if from < 0 || to < from || !strings.Contains(said[from:to], becomes) {
+		return ""
+	}
+	return said[from+1 : to]
+}
+
+// becomes stands between what was and what is to be, in titles of plans and in what a button says.
+const becomes = " → "
+
+// withoutUnit is what becomes what without the word that not every title has.
+func withoutUnit(moves string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(moves, "s"), " pod")
+}
+
+// asSaid refuses a click whose plan isn't what its dialog said: someone who isn't asked again would have agreed to something else. What is
+// approved by others is seen by them.
+func (d *Dispatcher) asSaid(ctx context.Context, from origin, r algesta.Request) error {
+	if !from.clicked || from.offer == "" || r.Status != algesta.Approved {
+		return nil
+	}
+	o, found, err := d.Store.Offer(ctx, from.offer)
+	if err != nil || !found {
+		return err
+	}
+	now := movesIn(r.Plan.Title)
+	if now == "" || !strings.Contains(o.Moves, becomes) || withoutUnit(now) == withoutUnit(o.Moves) {
+		return nil
+	}
+	return &algesta.Error{
+		Kind: algesta.ErrStale,
+		Message: algesta.Say(
+			"{} was changed after this button was made. The button said {}, and now it would be: {}. Nothing was run.",
+			algesta.Name(objectName(r.Command.Target)), o.Moves, r.Plan.Title,
+		),
+		Hint: algesta.Say("Type the command instead, if you want that."),
+	}
 }
 
 // confirmOffer asks before a proposed command begins. Where nobody knows yet what becomes what, its plan will say it.

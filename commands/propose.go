@@ -300,6 +300,9 @@ func (d *Dispatcher) proposeAs(ctx context.Context, from origin, book runbooks.R
 	if err := d.intoFailure(ctx, from, p.request); err != nil {
 		return err
 	}
+	if err := d.asSaid(ctx, from, p.request); err != nil {
+		return err
+	}
 	if _, err := d.placeForChanges(ctx, from, c, placeAge); err != nil { // people of another company may have joined while the plan was made
 		return err
 	}

@@ -31,7 +31,8 @@ func (d *Dispatcher) different(ctx context.Context, r algesta.Request, book runb
 }
 
 // supersede ends a request whose plan is no longer the one that was approved, says what differs, and opens a linked
-// request of the same person. Old approvals do not carry over (decision 6).
+// request of the same person. Old approvals do not carry over (decision 6). Where nobody would have to approve another effect, it isn't
+// opened: nobody has seen what it would do, so a button asks whether it's still meant.
 func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runbooks.Runbook) error {
 	c := r.Command
 	c.ID, c.At = algesta.NewCommandID(), time.Now()
@@ -47,6 +48,9 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 	case len(next.nothing) > 0:
 		s.note += " " + next.nothing.String()
 		s.spent = isUndo(c)
+	case next.request.Status == algesta.Approved && !r.Plan.SameEffect(next.request.Plan):
+		s.note += " Now it would be: " + next.request.Plan.Title.String() + "."
+		s.buttons = []algesta.Button{askAgainButton(next.request)}
 	default:
 		s.note += " The new plan is " + next.request.ID + "."
 		next.request.Previous = r.ID
@@ -63,6 +67,14 @@ func (d *Dispatcher) supersede(ctx context.Context, r algesta.Request, book runb
 	}
 	_, err = d.step(ctx, s)
 	return err
+}
+
+// askAgainButton offers what a request would do by the plan of now.
+func askAgainButton(r algesta.Request) algesta.Button {
+	o := &algesta.Offer{Runbook: r.Command.Runbook, Target: r.Command.Target, Args: r.Command.Args, Moves: movesIn(r.Plan.Title)}
+	return algesta.Button{Label: "Ask again", Offer: o, Confirm: &algesta.Confirm{
+		Title: "Ask for it as it is now?", Text: r.Plan.Title.String() + ". " + planned, Yes: "Ask again", No: "Not now",
+	}}
 }
 
 func changedNote(c algesta.Command) string {
