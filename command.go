@@ -147,7 +147,9 @@ type Offer struct {
 	Target  Target `json:"target"`
 	Args    Args   `json:"args,omitempty"`
 	// Moves is what becomes what, as far as it is known before the command is planned: "12344 → 12345".
-	Moves     string    `json:"moves,omitempty"`
+	Moves string `json:"moves,omitempty"`
+	// ToFailed says that it brings back a version that never came up: no button offers it.
+	ToFailed  bool      `json:"toFailed,omitempty"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	// MadeAt is when its button was shown first. After a later change of its target it doesn't come back once it was used.
 	MadeAt time.Time `json:"madeAt,omitzero"`

@@ -43,6 +43,10 @@ func confirmCancel(r algesta.Request) *algesta.Confirm {
 	}
 }
 
+// offersUndo reports whether the end of a request has an Undo button. One that brings back what never came up would be a trap; typed, undo
+// says why not.
+func offersUndo(r algesta.Request) bool { return r.Plan.Undo != nil && !r.Plan.Undo.ToFailed }
+
 // undoButton offers the way back from what this request did.
 func undoButton(r algesta.Request, style string) algesta.Button {
 	o := r.Plan.Undo

@@ -51,7 +51,7 @@ func (d *Dispatcher) Diagnose(ctx context.Context, id string) (again time.Durati
 	if place.External {
 		return 0, nil
 	}
-	if r.Plan.Undo != nil { // the end has its button: one is enough, and nothing else takes back what was done
+	if offersUndo(r) { // the end has its button: one is enough, and nothing else takes back what was done
 		report.Buttons = nil
 	}
 	ctx, cancel := storing(ctx)

@@ -255,7 +255,7 @@ func (d *Dispatcher) good(r algesta.Request, p rollout.Progress) outcome {
 			o.said = algesta.Say("{}. It's scaled to 0 pods, so none ran and I couldn't see whether this version comes up.", r.Plan.Done)
 		}
 	}
-	if r.Plan.Undo != nil {
+	if offersUndo(r) {
 		o.next = append(o.next, undoButton(r, ""))
 	}
 	return o
@@ -279,7 +279,7 @@ func (d *Dispatcher) bad(r algesta.Request, p rollout.Progress) outcome {
 		how = "came up, crashed afterwards and was not undone"
 	}
 	o := outcome{note: how + ": " + p.Why.String(), said: join(algesta.Say("{} {}. {}", r.Plan.Title, how, p.Why), p.Serving)}
-	if r.Plan.Undo != nil {
+	if offersUndo(r) {
 		o.next = append(o.next, undoButton(r, "primary"))
 	}
 	return o

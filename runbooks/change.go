@@ -67,8 +67,9 @@ func (s workloadState) undo(from, to string) *algesta.Offer {
 	if s.now < 0 || s.d.Spec.RevisionHistoryLimit != nil && *s.d.Spec.RevisionHistoryLimit == 0 {
 		return nil
 	}
+	_, never := s.failed(s.revisions[s.now])
 	return &algesta.Offer{
-		Runbook: "rollback", Target: s.in.Command.Target,
+		Runbook: "rollback", Target: s.in.Command.Target, ToFailed: never,
 		Args:  algesta.Args{templateArg.Name: s.revisions[s.now].Hash(), undoes.Name: s.in.Command.ID},
 		Moves: orElse(versions(from, to), fmt.Sprintf("back to revision %d", s.revisions[s.now].Number)),
 	}

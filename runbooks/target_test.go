@@ -109,6 +109,37 @@ func TestARollbackGoesToTheLastVersionThatWasHealthy(t *testing.T) {
 	}
 }
 
+// An Undo that brings back what never came up is a trap below a change that went wrong, so it's marked.
+func TestAnUndoKnowsThatItBringsBackWhatNeverCameUp(t *testing.T) {
+	t.Parallel()
+	past := func(status algesta.Status, hour int) algesta.Past {
+		return algesta.Past{
+			Request: "c-4", Template: hashOf(fourth().deployment.Spec.Template), Status: status, At: noon.Add(time.Duration(hour) * time.Hour),
+		}
+	}
+	for name, tt := range map[string]struct {
+		past []algesta.Past
+		undo bool
+	}{
+		"nothing is known of it":           {nil, true},
+		"it failed":                        {[]algesta.Past{past(algesta.Failed, 0)}, false},
+		"it came up once and failed later": {[]algesta.Past{past(algesta.Failed, 1), past(algesta.Succeeded, 0)}, true},
+		"it came up after a failure":       {[]algesta.Past{past(algesta.Succeeded, 1), past(algesta.Failed, 0)}, true},
+	} {
+		for command, args := range map[string]algesta.Args{"rollback": nil, "deploy": {"image": "12347"}} {
+			t.Run(command+", "+name, func(t *testing.T) {
+				t.Parallel()
+				in := input(command, args)
+				in.Past = tt.past
+				book, _ := runbooks.Find(command)
+				p, err := book.Plan(t.Context(), whole(fourth()), in)
+				require.NoError(t, err)
+				require.Equal(t, tt.undo, !p.Undo.ToFailed)
+			})
+		}
+	}
+}
+
 func TestARevisionIsFoundByItsTag(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
