@@ -48,9 +48,8 @@ type Config struct {
 	Store     Store
 	Doctor    func(context.Context) algesta.Report // checks everything that the bot needs; nil where that can't be asked for
 	Redact    func(string) string                  // takes secrets out of what came from a cluster or a person
-	// Makers are the kinds of what has this name and makes pods in a namespace, as far as is known without asking the cluster; nil where
-	// that's never known.
-	Makers func(cluster, namespace, name string) []string
+	// Makers are what makes the pods of a namespace, as far as is known without asking the cluster; nil where that's never known.
+	Makers func(cluster, namespace string) []algesta.Object
 	Soak   time.Duration // how long a finished rollout is watched
 	Log    *zap.Logger
 	Panics *algesta.Panics // catches what panics in a piece of work; nil counts nothing

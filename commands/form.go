@@ -142,8 +142,12 @@ func (d *Dispatcher) begun(values map[string]string, typed string) map[string]st
 				host = ""
 			}
 		}
+		service := parsed.Service
+		if b, _ := bookOf(parsed.Runbook); b.About.Workloads && len(b.About.Kinds) == 0 && object != "" { // it stands among the services
+			service, object = object, ""
+		}
 		for name, value := range map[string]string{
-			commandField: parsed.Runbook, serviceField: parsed.Service, environmentField: parsed.Environment, reasonField: parsed.Reason,
+			commandField: parsed.Runbook, serviceField: service, environmentField: parsed.Environment, reasonField: parsed.Reason,
 			objectField: object, hostField: host,
 		} {
 			if value != "" {

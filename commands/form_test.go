@@ -106,6 +106,33 @@ func TestAFormIsFilledInWithWhatIsThere(t *testing.T) {
 	require.Empty(t, field(t, f, "arg.replicas").Value, "it's typed then")
 }
 
+// A StatefulSet is no service, and a command that takes one offers it beside them.
+func TestAFormOffersWhatIsNoServiceToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dispatcher.Makers = func(string, string) []algesta.Object {
+		return []algesta.Object{{Kind: "DaemonSet", Name: "promtail"}, {Kind: "Job", Name: "nightly"}, {Kind: "StatefulSet", Name: "loki"}}
+	}
+	f := w.dispatcher.Form(t.Context(), w.invocation(luis), map[string]string{"command": "restart", "environment": "production"})
+	require.Equal(t, []string{"daemonset/promtail", "statefulset/loki"}, choices(t, f, "service"))
+	f = w.dispatcher.Form(t.Context(), w.invocation(luis), map[string]string{"command": "capacity", "environment": "production"})
+	require.NotContains(t, choices(t, f, "service"), "statefulset/loki", "it takes no StatefulSet")
+
+	in := w.invocation(luis)
+	in.Text = "restart statefulset/loki production"
+	f = w.dispatcher.Form(t.Context(), in, nil)
+	require.Equal(t, "statefulset/loki", field(t, f, "service").Value)
+	sent, problems := w.sendsForm(
+		luis, "restart", map[string]string{"command": "restart", "environment": "production", "service": "statefulset/loki"},
+	)
+	require.Empty(t, problems)
+	require.Equal(t, "restart statefulset/loki production", sent.Text)
+	_, problems = w.sendsForm(
+		luis, "capacity", map[string]string{"command": "capacity", "environment": "production", "service": "statefulset/loki"},
+	)
+	require.NotEmpty(t, problems)
+}
+
 // sends has somebody send a form that was opened by what they typed.
 func (w *world) sendsForm(by algesta.Actor, text string, values map[string]string) (algesta.Invocation, map[string]string) {
 	w.t.Helper()

@@ -116,7 +116,8 @@ func (f *form) service(ctx context.Context) {
 			f.target, f.chosen, field.Value = known, true, known.Service
 		}
 	}
-	if known, ok := errors.AsType[*algesta.Error](err); ok && f.values[serviceField] != "" {
+	f.otherWorkloads(&field)
+	if known, ok := errors.AsType[*algesta.Error](err); ok && f.values[serviceField] != "" && !f.chosen {
 		f.out.Intro = append(f.out.Intro, known.Message)
 	}
 	if len(field.Choices) == 0 || len(field.Choices) > algesta.MostChoices {
@@ -130,6 +131,25 @@ func (f *form) service(ctx context.Context) {
 		}
 	}
 	f.out.Fields = append(f.out.Fields, field)
+}
+
+// otherWorkloads adds the StatefulSets and DaemonSets of the environment to a field of services, for a command that takes them.
+func (f *form) otherWorkloads(field *algesta.Input) {
+	if !f.book.About.Workloads || f.Makers == nil {
+		return
+	}
+	place := f.target
+	place.Service, place.Name = "", ""
+	for _, object := range runbooks.OtherWorkloads(f.Makers(place.Cluster, place.Namespace)) {
+		place.Object = object
+		if len(object) > algesta.LongestChoice || !f.may(f.book, place) {
+			continue
+		}
+		field.Choices = append(field.Choices, algesta.Choice{Value: object, Label: object})
+		if f.values[serviceField] == object {
+			f.target, f.chosen, field.Value = place, true, object
+		}
+	}
 }
 
 // rereads reports whether a field of the form shows what runs now.
@@ -171,7 +191,7 @@ func (f *form) arguments(ctx context.Context) {
 		}
 		field := algesta.Input{
 			Name: argField + a.Name, Label: words.Capital(strings.ReplaceAll(a.Name, "-", " ")), Hint: words.Capital(a.Summary) + ".",
-			Optional: !a.Required, Of: f.book.Name + " " + f.target.Environment + " " + f.target.Service,
+			Optional: !a.Required, Of: f.book.Name + " " + f.target.Environment + " " + f.target.Service + f.target.Object,
 			Value: f.values[argField+a.Name], Kind: algesta.TextInput, Max: longestName,
 		}
 		switch a.Kind {

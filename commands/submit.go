@@ -112,6 +112,9 @@ func (d *Dispatcher) said(b runbooks.Runbook, values map[string]string) (grammar
 		p.Object = "host/" + host
 	default:
 		p.Service = strings.TrimSpace(values[serviceField])
+		if b.About.Workloads && strings.Contains(p.Service, "/") { // a StatefulSet among the services
+			p.Object, p.Service = p.Service, ""
+		}
 	}
 	for _, a := range b.Args {
 		typed := values[argField+a.Name]
@@ -139,7 +142,7 @@ func (d *Dispatcher) standing(ctx context.Context, in algesta.Invocation, b runb
 	}
 	t, err := d.resolve(ctx, actor, b, p)
 	if err != nil {
-		return fieldOf(p), untilTyped(err)
+		return fieldOf(b, p), untilTyped(err)
 	}
 	if b.Name == grammar.Undo.Name {
 		if _, err := d.wayBack(ctx, t, actor); err != nil {
@@ -171,13 +174,13 @@ func (d *Dispatcher) standing(ctx context.Context, in algesta.Invocation, b runb
 }
 
 // fieldOf is the field that says what a command is about.
-func fieldOf(p grammar.Parsed) string {
+func fieldOf(b runbooks.Runbook, p grammar.Parsed) string {
 	switch kind, _, _ := strings.Cut(p.Object, "/"); {
 	case kind == "host":
 		return hostField
-	case p.Object != "":
+	case p.Object != "" && (!b.About.Workloads || len(b.About.Kinds) > 0): // else it stands among the services
 		return objectField
-	case p.Service != "":
+	case p.Service+p.Object != "":
 		return serviceField
 	}
 	return environmentField

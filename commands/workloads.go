@@ -18,8 +18,7 @@ func (d *Dispatcher) workloadCalled(
 	if err != nil || !visible(place) || d.Makers == nil {
 		return t, false
 	}
-	name := strings.ToLower(p.Service)
-	object, found := runbooks.WorkloadCalled(d.Makers(place.Cluster, place.Namespace, name), name)
+	object, found := runbooks.WorkloadCalled(d.Makers(place.Cluster, place.Namespace), strings.ToLower(p.Service))
 	if !found {
 		return t, false
 	}

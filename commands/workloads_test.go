@@ -12,11 +12,13 @@ import (
 func TestAStatefulSetIsFoundByItsNameWithoutAskingACluster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	makers := map[string][]string{"loki": {"ReplicaSet", "StatefulSet"}, "both": {"DaemonSet", "StatefulSet"}, "nightly": {"Job"}}
-	w.dispatcher.Makers = func(cluster, namespace, name string) []string {
+	w.dispatcher.Makers = func(cluster, namespace string) []algesta.Object {
 		require.NotEmpty(t, cluster)
 		require.NotEmpty(t, namespace)
-		return makers[name]
+		return []algesta.Object{
+			{Kind: "DaemonSet", Name: "both"}, {Kind: "Job", Name: "nightly"}, {Kind: "ReplicaSet", Name: "loki"},
+			{Kind: "StatefulSet", Name: "both"}, {Kind: "StatefulSet", Name: "loki"},
+		}
 	}
 	for typed, want := range map[string]string{
 		"can-i restart loki production":    "restart statefulset/loki in production",

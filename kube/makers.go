@@ -1,24 +1,27 @@
 package kube
 
 import (
+	"cmp"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/3astronautas/algesta"
 )
 
-// MakersOf are the kinds of what has this name and owns pods in a namespace, such as "StatefulSet", each once. The caches alone are asked:
-// none is known where they aren't filled, and of what has no pods.
-func (c *Cluster) MakersOf(namespace, name string) []string {
+// MakersIn are what owns the pods of a namespace, each once, by kind and name. The caches alone are asked: none is known where they aren't
+// filled, and of what has no pods.
+func (c *Cluster) MakersIn(namespace string) []algesta.Object {
 	pods, cached := c.cache.podsOf(namespace)
 	if !cached {
 		return nil
 	}
-	var kinds []string
-	for _, pod := range pods {
-		if owner := metav1.GetControllerOfNoCopy(&pod); owner != nil && owner.Name == name && !slices.Contains(kinds, owner.Kind) {
-			kinds = append(kinds, owner.Kind)
+	var makers []algesta.Object
+	for i := range pods {
+		if owner := metav1.GetControllerOfNoCopy(&pods[i]); owner != nil {
+			makers = append(makers, algesta.Object{Kind: owner.Kind, Namespace: namespace, Name: owner.Name})
 		}
 	}
-	slices.Sort(kinds)
-	return kinds
+	slices.SortFunc(makers, func(a, b algesta.Object) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	return slices.Compact(makers)
 }

@@ -63,6 +63,7 @@ func answerTopPods(ctx context.Context, c Cluster, in Input) (algesta.Report, er
 		if len(pods) == 0 {
 			return algesta.Report{}, noSuch(in, "pod", name, names)
 		}
+		where = algesta.Say("Pod {} in {}", algesta.Name(name), whereOf(in))
 	}
 	pods = slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { // what has ended uses nothing
 		return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
@@ -148,7 +149,9 @@ func topPodsReport(
 		said = append(said, usageUnread(usedErr))
 	default:
 		report.Title = algesta.Say("{}: {} use {} cpu and {} memory", where, count(len(all), "pod"), amount(total.cpu), amount(total.memory))
-		if len(all) == 1 {
+		if len(all) == 1 && in.Command.Target.Object == podPrefix+all[0].Name {
+			report.Title = algesta.Say("{} uses {} cpu and {} memory", where, amount(total.cpu), amount(total.memory))
+		} else if len(all) == 1 {
 			report.Title = algesta.Say("{}: 1 pod uses {} cpu and {} memory", where, amount(total.cpu), amount(total.memory))
 		}
 		if all[0].worst() >= quotaTight {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -191,14 +190,29 @@ func (s workloadState) stored(done algesta.Text, version string) algesta.Text {
 	return done
 }
 
-// WorkloadCalled is the StatefulSet or the DaemonSet of this name, as a target has it: "statefulset/loki". kinds are those of what has the
-// name and makes pods. found is false where neither is among them, or both: nobody guesses which.
-func WorkloadCalled(kinds []string, name string) (object string, found bool) {
-	takes := slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return kind != statefulSetKind && kind != daemonSetKind })
-	if len(takes) != 1 {
-		return "", false
+// WorkloadCalled is the StatefulSet or the DaemonSet of this name, as a target has it: "statefulset/loki". makers are what makes pods there.
+// found is false where neither is among them, or both: nobody guesses which.
+func WorkloadCalled(makers []algesta.Object, name string) (object string, found bool) {
+	for _, o := range OtherWorkloads(makers) {
+		if _, called, _ := strings.Cut(o, "/"); called == name {
+			if found {
+				return "", false
+			}
+			object, found = o, true
+		}
 	}
-	return strings.ToLower(takes[0]) + "/" + name, true
+	return object, found
+}
+
+// OtherWorkloads are the StatefulSets and DaemonSets among what makes pods, as a target has them: "statefulset/loki".
+func OtherWorkloads(makers []algesta.Object) []string {
+	var out []string
+	for _, o := range makers {
+		if o.Kind == statefulSetKind || o.Kind == daemonSetKind {
+			out = append(out, strings.ToLower(o.Kind)+"/"+o.Name)
+		}
+	}
+	return out
 }
 
 // kindFact is the row that says of which kind a workload is that isn't a Deployment, as most services are.

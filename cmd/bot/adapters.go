@@ -58,13 +58,13 @@ func (c clusters) Writer(name string, may []string) (commands.Writer, error) {
 	return k.Writer(may), nil
 }
 
-// makersOf is what the caches know of a name, for commands.Config.
-func (c clusters) makersOf(cluster, namespace, name string) []string {
+// makersIn is what the caches know of what makes the pods of a namespace, for commands.Config.
+func (c clusters) makersIn(cluster, namespace string) []algesta.Object {
 	k, ok := c[cluster]
 	if !ok {
 		return nil
 	}
-	return k.MakersOf(namespace, name)
+	return k.MakersIn(namespace)
 }
 
 func (c clusters) named(name string) (*kube.Cluster, error) {

@@ -183,7 +183,19 @@ func (p Parser) parse(typed []word) (Parsed, error) {
 	case Undo.Name:
 		return p.undo(typed, n)
 	}
-	return p.command(p.book(name), typed, n, false)
+	out, err := p.command(p.book(name), typed, n, false)
+	return ofKind(p.book(name), typed[n-1].text, out), err
+}
+
+// ofKind gives what "get sts loki -n monitoring" names its kind, which is the verb's last word: no service is meant. Without an environment
+// the name may be one itself.
+func ofKind(b runbooks.Runbook, word string, out Parsed) Parsed {
+	kind, known := algesta.KindOf(word)
+	workload := known && b.About.Named(kind.Name) && !slices.Contains(b.About.Kinds, kind.Name)
+	if workload && out.Service != "" && out.Environment != "" && out.Object == "" {
+		out.Object, out.Service = strings.ToLower(kind.Name)+"/"+strings.ToLower(out.Service), ""
+	}
+	return out
 }
 
 // flagsLast puts options that stand before the verb, as kubectl takes them ("kubectl -n production rollout restart deploy/x"), behind it:
