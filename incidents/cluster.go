@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,7 +32,8 @@ const (
 
 // needs are the kinds that each rule reads, as kubectl names them: where one couldn't be read, the rule couldn't be checked.
 var needs = map[string][]string{
-	RolloutFailed: {"deployments"}, EndpointsGone: {"deployments"}, CrashLoop: {"pods"}, ImagePull: {"pods"}, CannotStart: {"pods"},
+	RolloutFailed: {"deployments"}, EndpointsGone: {"deployments", "endpointslices"},
+	CrashLoop: {"pods"}, ImagePull: {"pods"}, CannotStart: {"pods"},
 	Unschedulable: {"pods"}, NodeNotReady: {"nodes"}, CertificateFailing: {"certificates"}, QuotaFull: {"resourcequotas"},
 	AutoscalerAtMax: {"horizontalpodautoscalers"}, Alertmanager: {},
 }
@@ -47,7 +49,7 @@ func Signals(objects []runtime.Object, unread map[string]error, now time.Time) (
 			}
 		}
 	}
-	v := view{now: now, owners: map[string]string{}}
+	v := view{now: now, owners: map[string]string{}, services: map[string]map[string]endpoints{}}
 	flat := flatten(objects)
 	for _, o := range flat {
 		if set, ok := o.(*appsv1.ReplicaSet); ok {
@@ -57,6 +59,7 @@ func Signals(objects []runtime.Object, unread map[string]error, now time.Time) (
 	for _, o := range flat {
 		v.object(o)
 	}
+	v.endpointsGone()
 	slices.SortFunc(v.seen, compareSignals)
 	return slices.CompactFunc(v.seen, algesta.Signal.Same), unchecked
 }
@@ -99,7 +102,12 @@ type view struct {
 	now    time.Time
 	owners map[string]string // Deployment by namespace and ReplicaSet
 	seen   []algesta.Signal
+	// services are the endpoints of Services, by namespace and name. A Service has several slices.
+	services map[string]map[string]endpoints
 }
+
+// endpoints counts those of a Service that don't go away.
+type endpoints struct{ ready, all int }
 
 func (v *view) add(rule, kind string, o metav1.Object, says string, args ...any) {
 	v.named(rule, kind, o.GetNamespace(), o.GetName(), fmt.Sprintf(says, args...))
@@ -121,6 +129,8 @@ func (v *view) object(o runtime.Object) {
 		v.quota(o)
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		v.autoscaler(o)
+	case *discoveryv1.EndpointSlice:
+		v.slice(o)
 	case *unstructured.Unstructured:
 		if o.GetKind() == "Certificate" {
 			v.certificate(o)
@@ -143,6 +153,42 @@ func (v *view) deployment(d *appsv1.Deployment) {
 	}
 	if d.Status.ReadyReplicas == 0 && d.Status.ObservedGeneration > 0 && d.Status.ObservedGeneration >= d.Generation {
 		v.add(EndpointsGone, "Deployment", d, "No pod of %s is ready, and it should run %d.", d.Name, wanted)
+	}
+}
+
+// slice counts the endpoints of a Service. Ready is true where it isn't said, and what terminates is going away: it's no trouble of the
+// Service (EndpointConditions, discovery/v1).
+func (v *view) slice(s *discoveryv1.EndpointSlice) {
+	service := s.Labels[discoveryv1.LabelServiceName]
+	if !isName(service) {
+		return
+	}
+	if v.services[s.Namespace] == nil {
+		v.services[s.Namespace] = map[string]endpoints{}
+	}
+	count := v.services[s.Namespace][service]
+	for _, e := range s.Endpoints {
+		if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
+			continue
+		}
+		count.all++
+		if e.Conditions.Ready == nil || *e.Conditions.Ready {
+			count.ready++
+		}
+	}
+	v.services[s.Namespace][service] = count
+}
+
+// endpointsGone sees the Services that have pods, none of which is ready. One without pods is one that nobody runs now.
+func (v *view) endpointsGone() {
+	for namespace, services := range v.services {
+		for service, count := range services {
+			if count.all > 0 && count.ready == 0 {
+				v.named(EndpointsGone, "Service", namespace, service, fmt.Sprintf(
+					"No endpoint of Service %s is ready: it has %s.", service, words.Count(count.all, "pod"),
+				))
+			}
+		}
 	}
 }
 

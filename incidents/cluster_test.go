@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -151,6 +152,11 @@ func TestEachRuleSeesWhatItIsAboutAndNothingElse(t *testing.T) {
 			"",
 			"",
 		},
+		"a Service without ready endpoints": {slice(unready, unready), EndpointsGone, "Service", "ms-orders"},
+		"a Service with one":                {slice(unready, discoveryv1.EndpointConditions{}), "", "", ""},
+		"a Service without pods":            {slice(), "", "", ""},
+		"a Service whose pods all go away":  {slice(leaving), "", "", ""},
+		"a slice that no Service has":       {&discoveryv1.EndpointSlice{Endpoints: slice(unready).Endpoints}, "", "", ""},
 		"a node that isn't ready":           {node(corev1.ConditionFalse), NodeNotReady, "Node", "aks-1"},
 		"a node that says nothing any more": {node(corev1.ConditionUnknown), NodeNotReady, "Node", "aks-1"},
 		"a node that is ready":              {node(corev1.ConditionTrue), "", "", ""},
@@ -187,6 +193,32 @@ func TestEachRuleSeesWhatItIsAboutAndNothingElse(t *testing.T) {
 			require.NotEmpty(t, seen[0].Says)
 		})
 	}
+}
+
+var (
+	unready = discoveryv1.EndpointConditions{Ready: new(false)}
+	leaving = discoveryv1.EndpointConditions{Ready: new(false), Terminating: new(true)}
+)
+
+// slice is a part of the endpoints of a Service.
+func slice(all ...discoveryv1.EndpointConditions) *discoveryv1.EndpointSlice {
+	s := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{
+		Name: "ms-orders-x", Namespace: "production", Labels: map[string]string{discoveryv1.LabelServiceName: "ms-orders"},
+	}}
+	for _, c := range all {
+		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"}, Conditions: c})
+	}
+	return s
+}
+
+// A Service has several slices: one ready endpoint in one of them is enough.
+func TestTheSlicesOfAServiceAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	seen, _ := Signals([]runtime.Object{slice(unready), slice(unready, unready)}, nil, noon)
+	require.Len(t, seen, 1)
+	require.Equal(t, "No endpoint of Service ms-orders is ready: it has 3 pods.", seen[0].Says)
+	seen, _ = Signals([]runtime.Object{slice(unready), slice(discoveryv1.EndpointConditions{Ready: new(true)})}, nil, noon)
+	require.Empty(t, seen)
 }
 
 func exceeded() appsv1.DeploymentCondition {

@@ -38,7 +38,7 @@ func Rules() []Rule {
 		{Name: CannotStart, Summary: "A container can't be started: its configuration, its command or a volume is wrong."},
 		{Name: Unschedulable, Summary: "A pod finds no node.", Wait: 2 * time.Minute},
 		{Name: NodeNotReady, Summary: "A node isn't ready.", Wait: time.Minute},
-		{Name: EndpointsGone, Summary: "A Deployment that should run has no ready pod left.", Wait: time.Minute},
+		{Name: EndpointsGone, Summary: "A Deployment that should run has no ready pod left, or a Service no ready endpoint.", Wait: time.Minute},
 		{Name: CertificateFailing, Summary: "A certificate isn't ready, or is past its renewal time.", Wait: 5 * time.Minute},
 		{Name: QuotaFull, Summary: "A quota of the namespace is used up.", Wait: 5 * time.Minute},
 		{Name: AutoscalerAtMax, Summary: "An autoscaler wants more pods than its maximum.", Wait: 15 * time.Minute},

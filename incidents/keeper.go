@@ -82,6 +82,9 @@ type Parts struct {
 	Link func(ctx context.Context, channel, ts string) string
 	// Public reports whether everybody of the workspace may read a channel; nil and what isn't known are no.
 	Public func(ctx context.Context, channel string) bool
+	// Unposted tells those who run the bot that nothing about incidents can be posted in a channel, or, with a nil error, that it can again;
+	// one such time has one id. nil tells nobody.
+	Unposted func(ctx context.Context, id, channel string, failed error) error
 	// Rooms act in the channels that people make for incidents; nil tells nothing there.
 	Rooms Rooms
 	// Remote is the Alertmanager in which silences are made, too; nil for none.
@@ -99,8 +102,10 @@ type Keeper struct {
 	book    *Book
 	busy    map[[2]string]bool // the places that are being checked
 	refused map[string]string  // the places where the policy gives the rule nothing, with why
-	stats   stats
-	alerts  alerts
+	// unposted are the channels in which nothing can be posted.
+	unposted map[string]*unposted
+	stats    stats
+	alerts   alerts
 	// channelDue is when an incident channel is looked at next: a time.Time by its ID.
 	channelDue sync.Map
 }
@@ -118,7 +123,7 @@ type Stats struct {
 
 // New makes a keeper; Run makes it work.
 func New(cfg Config, p Parts) *Keeper {
-	return &Keeper{Parts: p, cfg: cfg, refused: map[string]string{}, busy: map[[2]string]bool{}}
+	return &Keeper{Parts: p, cfg: cfg, refused: map[string]string{}, unposted: map[string]*unposted{}, busy: map[[2]string]bool{}}
 }
 
 // Stats may be called at any time.

@@ -28,6 +28,7 @@ type town struct {
 	objects   []runtime.Object
 	unread    map[string]error
 	noPosts   error // as refused, of posts alone
+	unposted  func(ctx context.Context, id, channel string, failed error) error
 	tried     int   // posts in an incident channel
 	refused   error // of the policy
 	unseen    error // of the place
@@ -359,6 +360,7 @@ func watches(t *testing.T, w *town) (stop func()) {
 	if w.redact != nil {
 		p.Redact = w.redact
 	}
+	p.Unposted = w.unposted
 	if w.rooms != nil {
 		p.Rooms = w.rooms
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/3astronautas/algesta/runbooks"
 )
 
-// store stores a change of an incident and what is posted about it, in one transaction, and takes it over.
+// store stores a change of an incident and what is posted about it, in one transaction, and takes it over. Whether that could be posted is
+// noted.
 func (k *Keeper) store(ctx context.Context, c Change) error {
 	i := c.Incident
 	before, known := k.book.all[i.ID]
@@ -36,6 +37,7 @@ func (k *Keeper) store(ctx context.Context, c Change) error {
 	if errors.Is(err, errOther) {
 		return k.reload(ctx, i.ID)
 	}
+	k.notePosted(ctx, i.Channel, err)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sourcegraph/conc"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -37,7 +38,7 @@ var errCold = &algesta.Error{
 }
 
 // Overview is what there is in a namespace, cheaply enough to ask every other second: Deployments, ReplicaSets and pods from the caches,
-// and nodes, quotas, autoscalers and certificates as they were within the last 30 s. unread names the kinds that are not known now, with an
+// and nodes, quotas, autoscalers, endpoints and certificates as they were within the last 30 s. unread names the kinds that are not known now, with an
 // *algesta.Error each: about those nothing may be concluded. What the objects point to is shared and must not be changed. A kind that is
 // not installed is no trouble: there is none of it.
 func (c *Cluster) Overview(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
@@ -84,6 +85,7 @@ func (g *overviews) of(ctx context.Context, c *Cluster, namespace string) *overv
 	for resource, into := range map[string]runtime.Object{
 		"nodes": &corev1.NodeList{}, "resourcequotas": &corev1.ResourceQuotaList{},
 		"horizontalpodautoscalers": &autoscalingv2.HorizontalPodAutoscalerList{}, "certificates": certificates,
+		"endpointslices": &discoveryv1.EndpointSliceList{},
 	} {
 		reading.Go(func() {
 			where := namespace

@@ -67,7 +67,7 @@ type SlackConfig struct {
 	TeamID   string // "" means the team of the bot token
 	// SharedChannels are channels that are shared with another company and may be used like the company's own.
 	SharedChannels []string
-	// AdminChannel is told when the policy file can't be loaded, and when it can again; "" tells nobody.
+	// AdminChannel is told when the policy file can't be loaded or incidents can't be posted, and when they can again; "" tells nobody.
 	AdminChannel string
 	APIURL       string // of a Slack on this machine, for the sandbox; "" means Slack's own
 }

@@ -35,8 +35,19 @@ func (r *rooms) keeper(d commands.Directory) *incidents.Keeper {
 		Link: d.Link, Public: func(ctx context.Context, channel string) bool {
 			place, err := d.Place(ctx, channel, placeAge)
 			return err == nil && place.Public
-		}, Rooms: r.channels, Remote: remote, Log: r.log.Named("incidents"), Panics: r.panics,
+		}, Unposted: r.tellUnposted(), Rooms: r.channels, Remote: remote, Log: r.log.Named("incidents"), Panics: r.panics,
 	})
+}
+
+// tellUnposted tells the admin channel where nothing about incidents can be posted; nil where there is no such channel.
+func (r *rooms) tellUnposted() func(ctx context.Context, id, channel string, failed error) error {
+	admins := r.cfg.Slack.AdminChannel
+	if admins == "" {
+		return nil
+	}
+	return func(ctx context.Context, id, channel string, failed error) error {
+		return r.dispatcher.AboutIncidents(ctx, admins, id, channel, failed)
+	}
 }
 
 // Overview implements incidents.Watched.

@@ -35,6 +35,7 @@ type Config struct {
 	Services     string // YAML: the value of services; may be empty
 	Policy       string // the whole policy file
 	Incidents    string // YAML: the value of incidents; none is reported where it's empty
+	AdminChannel string // the ID of the channel that slack.adminChannel names; may be empty
 	Soak         time.Duration
 	Pretty       bool      // people's log lines instead of JSON
 	Log          io.Writer // also gets the log; may be nil
@@ -118,6 +119,7 @@ slack:
   botTokenFile: %[1]s/bot-token
   command: /algesta
   apiURL: %[2]s
+  adminChannel: %[8]q
 clusters:
 %[3]senvironments:%[4]s
 services:%[5]s
@@ -126,7 +128,7 @@ store: file:%[1]s/algesta.db
 follow: {soak: %[6]s}
 incidents:%[7]s
 listen: "127.0.0.1:0"
-`, c.Dir, c.SlackURL, clusters.String(), c.Environments, services, c.Soak, incidents),
+`, c.Dir, c.SlackURL, clusters.String(), c.Environments, services, c.Soak, incidents, c.AdminChannel),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(c.Dir, name), []byte(text), 0o600); err != nil {

@@ -41,6 +41,7 @@ type options struct {
 	secrets     bool   // the bot may get the Secrets of production
 	gated       bool   // with gates before the API server and Slack's Web API
 	incidents   string // of the configuration
+	admins      string // its adminChannel
 	soak        time.Duration
 	before      func(w *world) // makes more objects before the bot starts
 	// account makes what the bot signs in with, a kubeconfig; nil makes a service account with the rules.
@@ -143,7 +144,7 @@ func (w *world) configure() {
 		Contexts:     map[string]string{platform.ClusterProduction: platform.ClusterProduction, platform.ClusterDev: platform.ClusterDev},
 		Environments: environments,
 		Services:     "\n  - {name: api-gateway, aliases: [gateway]}",
-		Policy:       w.policy(w.opts.replace...), Soak: watch, Incidents: w.opts.incidents, Log: w.log,
+		Policy:       w.policy(w.opts.replace...), Soak: watch, Incidents: w.opts.incidents, AdminChannel: w.opts.admins, Log: w.log,
 	}
 }
 
