@@ -91,7 +91,6 @@ func TestMonitoringIsAnEnvironmentLikeTheOthers(t *testing.T) {
 	require.Contains(t, r.plan().Plain(), "kind  StatefulSet")
 	r.approve()
 	require.Regexp(t, `^✅ loki in monitoring is back on 3\.0\.0\. Both pods were ready after \d+ s\.`, r.end(luis))
-	r.requireNoDoubles()
 
 	undo := w.asks(luis, "undo loki monitoring")
 	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+", put loki back: 3.0.0 → 3.1.0")
