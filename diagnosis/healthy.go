@@ -151,6 +151,11 @@ func healthyRest(s *facts.Snapshot, fine func(facts.Ref) bool) []string {
 			lines = append(lines, fmt.Sprintf("Certificate %s is valid until %s.", c.GetName(), facts.When(until)))
 		}
 	}
+	for _, o := range s.Routes() {
+		if backends := facts.RouteBackends(o); len(backends) > 0 && fine(facts.RefOf(o.GetKind(), o)) {
+			lines = append(lines, fmt.Sprintf("%s %s reaches its services.", o.GetKind(), o.GetName()))
+		}
+	}
 	for _, q := range s.Quotas() {
 		if fine(facts.RefOf(facts.KindQuota, q)) && len(q.Status.Hard) > 0 {
 			lines = append(lines, fmt.Sprintf("ResourceQuota %s has room: %s.", q.Name, words.ClipMiddle(rules.QuotaWords(q), 160)))

@@ -152,6 +152,7 @@ func links(s *facts.Snapshot, r *root) []string {
 }
 
 var layers = []rules.Class{
+	rules.ClassOperator,
 	rules.ClassNode,
 	rules.ClassStorage,
 	rules.ClassConfig,

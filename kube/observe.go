@@ -118,6 +118,7 @@ func (c *Cluster) Observe(ctx context.Context, namespace string) (objects []runt
 	o.list(ctx, "jobs", namespace, &o.jobs)
 	o.list(ctx, "cronjobs", namespace, &batchv1.CronJobList{})
 	o.list(ctx, "networkpolicies", namespace, &networkingv1.NetworkPolicyList{})
+	o.operators(ctx, false)
 	certificates := schema.GroupVersionKind{Group: certManager, Version: "v1", Kind: "CertificateList"}
 	o.list(ctx, resourceName(certificates), namespace, custom(certificates))
 	o.work.Wait()
@@ -157,12 +158,14 @@ func (o *observation) further(ctx context.Context) {
 	}
 	if slices.ContainsFunc(o.pods.Items, claims) {
 		o.list(ctx, "persistentvolumeclaims", o.namespace, &corev1.PersistentVolumeClaimList{})
-		o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
+		if anyUnhealthy { // a pod whose claim has no volume is not ready
+			o.list(ctx, "storageclasses", "", &storagev1.StorageClassList{})
+		}
 	}
 	if slices.ContainsFunc(o.autoscalers.Items, limitedScaling) {
 		o.usage(ctx)
 	}
-	if o.bare() {
+	if o.bare() || anyUnhealthy && o.lacksPods() {
 		o.space(ctx)
 	}
 	o.work.Wait()
@@ -295,7 +298,7 @@ func (o *observation) explain(ctx context.Context) {
 	o.usage(ctx)
 	o.list(ctx, "configmaps", o.namespace, &corev1.ConfigMapList{})
 	o.list(ctx, "limitranges", o.namespace, &corev1.LimitRangeList{})
-	o.space(ctx)
+	o.operators(ctx, true)
 	o.nodeEvents(ctx)
 }
 
@@ -359,6 +362,19 @@ func passing(err error) bool {
 // bare says that nothing runs here: the namespace may be empty, may be going, or may not exist.
 func (o *observation) bare() bool {
 	return len(o.pods.Items)+len(o.deployments.Items)+len(o.statefulSets.Items)+len(o.daemonSets.Items)+len(o.jobs.Items) == 0
+}
+
+// lacksPods says that pods were not made: their namespace may be why.
+func (o *observation) lacksPods() bool {
+	return o.unread["pods"] != nil || o.unread["deployments"] != nil ||
+		slices.ContainsFunc(o.deployments.Items, func(d appsv1.Deployment) bool { return d.Status.Replicas < wanted(d.Spec.Replicas) }) ||
+		slices.ContainsFunc(o.statefulSets.Items, func(s appsv1.StatefulSet) bool { return s.Status.Replicas < wanted(s.Spec.Replicas) }) ||
+		slices.ContainsFunc(o.daemonSets.Items, func(d appsv1.DaemonSet) bool {
+			return d.Status.CurrentNumberScheduled < d.Status.DesiredNumberScheduled
+		}) ||
+		slices.ContainsFunc(o.jobs.Items, func(j batchv1.Job) bool {
+			return j.Status.Active+j.Status.Succeeded+j.Status.Failed == 0 || j.Status.Active < 1 && len(j.Status.Conditions) == 0
+		})
 }
 
 // space reads the namespace itself: it may be on its way out.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -130,4 +131,44 @@ func TestWarningsAreReadHoweverManyEventsThereAre(t *testing.T) {
 	}
 	require.Equal(t, 1, seen["aa"], "once")
 	require.Equal(t, 1, seen["zz"], "the last of the alphabet")
+}
+
+// TestADiagnosisOfANamespaceIsBounded has something of everything that is a reason to read more, and a pod that is not well.
+func TestADiagnosisOfANamespaceIsBounded(t *testing.T) {
+	t.Parallel()
+	p := deployed(t, control.ForTest(t))
+	client := p.Client
+	named := metav1.ObjectMeta{Name: "everything", Namespace: p.w.Namespace}
+	ingress := &networkingv1.Ingress{ObjectMeta: named}
+	ingress.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+		Name: "everything", Port: networkingv1.ServiceBackendPort{Number: 80},
+	}}
+	_, err := client.NetworkingV1().Ingresses(named.Namespace).Create(t.Context(), ingress, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = client.CoreV1().Pods(named.Namespace).Create(t.Context(), &corev1.Pod{ObjectMeta: named, Spec: corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "app", Image: "registry.example.com/app:1-crash", EnvFrom: []corev1.EnvFromSource{{
+			ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "everything"}},
+		}}}},
+		Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "everything"},
+		}}},
+	}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	p.bot.Observe(t.Context(), named.Namespace) // what the cluster has installed is read once
+	since := time.Now()
+	p.bot.Observe(t.Context(), named.Namespace)
+	asked, err := p.Requests(t.Context(), since, named.Namespace)
+	require.NoError(t, err)
+	calls := map[string]int{}
+	for _, r := range asked {
+		if strings.HasPrefix(r.UserAgent, "algesta/") {
+			calls[r.Verb+" "+r.Resource]++
+		}
+	}
+	total := 4 // of the whole cluster: nodes and what is said about them, IngressClasses, StorageClasses
+	for _, n := range calls {
+		total += n
+	}
+	require.Positive(t, calls["list limitranges"], "it was a namespace in trouble: %v", calls)
+	require.LessOrEqual(t, total, 24, "%v", calls)
 }

@@ -58,6 +58,7 @@ type Cluster struct {
 	cache     *cache
 	overviews overviews
 	outage    outage
+	installed installed
 
 	watched watchedState
 

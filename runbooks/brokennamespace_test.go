@@ -54,6 +54,7 @@ type brokenCase struct {
 	clean      bool   // there is nothing to fix: says is all
 	unread     string // a kind that has to be named as not checked
 	onlyEvents bool   // only an event says so
+	aks        bool   // the cluster is one of Azure Kubernetes Service
 }
 
 // anywhere is the gate of somebody who may read every namespace.
@@ -296,7 +297,7 @@ func (p brokenCase) requireAnswer(t *testing.T, namespace string, d diagnosis.Di
 
 func (p brokenCase) subject(namespace string) func(*facts.Snapshot) facts.Ref {
 	return func(s *facts.Snapshot) facts.Ref {
-		s.Configure(facts.Setting{Bot: "algesta"})
+		s.Configure(facts.Setting{Bot: "algesta", AKS: p.aks})
 		if p.about != "" {
 			return s.Subject(strings.ReplaceAll(p.about, "NS", namespace), namespace)
 		}

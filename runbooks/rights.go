@@ -55,6 +55,13 @@ var (
 		"list issuers.cert-manager.io",
 		"list orders.acme.cert-manager.io",
 		"list challenges.acme.cert-manager.io",
+		// Where their operators are installed.
+		"list httproutes.gateway.networking.k8s.io",
+		"list gateways.gateway.networking.k8s.io",
+		"list scaledobjects.keda.sh",
+		"list helmreleases.helm.toolkit.fluxcd.io",
+		"list externalsecrets.external-secrets.io",
+		"list sealedsecrets.bitnami.com",
 		"list clusterissuers.cert-manager.io (cluster-wide)",
 		"list ingressclasses.networking.k8s.io (cluster-wide)",
 		"list storageclasses.storage.k8s.io (cluster-wide)",

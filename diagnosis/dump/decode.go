@@ -85,6 +85,9 @@ func newObject(apiVersion, kind string) runtime.Object {
 	case "events.k8s.io/Event":
 		return &eventsv1.Event{}
 	}
+	if facts.IsCustom(group, kind) {
+		return &unstructured.Unstructured{}
+	}
 	if group == "cert-manager.io" || group == "acme.cert-manager.io" || group == "metrics.k8s.io" {
 		return &unstructured.Unstructured{}
 	}

@@ -51,12 +51,14 @@ func (s *Snapshot) neighbours(ref Ref) map[Ref]bool {
 	}
 	refs := s.reach(ref)
 	if ref.Kind == KindService || ref.Kind == KindIngress || ref.Kind == KindCertificate || ref.Kind == KindSecret ||
-		ref.Kind == KindAutoscaler || ref.Kind == KindBudget || ref.Kind == KindCronJob {
+		ref.Kind == KindGateway || IsRoute(ref.Kind) || ref.Kind == KindAutoscaler || ref.Kind == KindBudget || ref.Kind == KindCronJob {
 		climb(refs, upstream, upstream[ref], func(Ref) bool { return true })
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(refs), Ref.Compare) {
-		if at.Kind == KindIngress {
-			climb(refs, upstream, upstream[at], func(r Ref) bool { return r.Kind == KindSecret || r.Kind == KindCertificate })
+		if at.Kind == KindIngress || IsRoute(at.Kind) {
+			climb(refs, upstream, upstream[at], func(r Ref) bool {
+				return r.Kind == KindSecret || r.Kind == KindCertificate || r.Kind == KindGateway
+			})
 		}
 	}
 	if ref.Kind != KindIngress && ref.Kind != KindCertificate && ref.Namespace != "" {

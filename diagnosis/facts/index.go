@@ -296,6 +296,7 @@ func (x *index) connect(s *Snapshot) {
 			edge(RefOf(KindCertificate, c), Ref{KindSecret, c.GetNamespace(), Text(c, "spec", "secretName")})
 		}
 	}
+	x.connectCustom(s, edge)
 	for _, j := range s.jobs {
 		if owner := metav1.GetControllerOfNoCopy(j); owner != nil {
 			edge(RefOf(KindJob, j), Ref{owner.Kind, j.Namespace, owner.Name})

@@ -44,6 +44,7 @@ type Log struct {
 	Templates []*LogLine // in the order of their last line
 	lines     int
 	listening []Listening
+	proxied   []Proxied
 	message   bool        // that it is a termination message and no log
 	why       Explanation // of every pod that shares this log; its line is nil when nothing explains
 }
@@ -87,6 +88,7 @@ func (s *Snapshot) read(request LogRequest, raw []byte) *Log {
 	for _, entry := range parseLog(clean) {
 		view.lines++
 		view.noteListening(entry)
+		view.noteProxied(entry)
 		pattern := template(entry.text)
 		t := byPattern[pattern]
 		if t == nil {

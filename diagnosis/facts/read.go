@@ -79,7 +79,7 @@ func (s *Snapshot) Namespaces() []*corev1.Namespace { return s.namespaces }
 // NetworkPolicies are the NetworkPolicies that were read.
 func (s *Snapshot) NetworkPolicies() []*networkingv1.NetworkPolicy { return s.policies }
 
-// Custom are the objects of cert-manager's kinds that were read.
+// Custom are the objects of cert-manager's kinds, of operators and of the Gateway API that were read.
 func (s *Snapshot) Custom() []*unstructured.Unstructured { return s.custom }
 
 // Now is when the snapshot was taken.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 )
 
 const (
@@ -112,8 +113,8 @@ func (s *Snapshot) readyLogs(subject Ref, near Surroundings) []LogRequest {
 	slices.SortStableFunc(wanted, func(a, b *Workload) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), newestReady(b)[0].CreationTimestamp.Compare(newestReady(a)[0].CreationTimestamp.Time))
 	})
-	var requests []LogRequest
-	for _, w := range wanted[:min(len(wanted), MaxReadyLogs)] {
+	requests := s.controllerLog(near)
+	for _, w := range wanted[:min(len(wanted), MaxReadyLogs-len(requests))] {
 		p := newestReady(w)[0]
 		if c := loudest(p); c != "" {
 			requests = append(requests, LogRequest{p.Namespace, p.Name, c, false})
@@ -121,6 +122,24 @@ func (s *Snapshot) readyLogs(subject Ref, near Surroundings) []LogRequest {
 	}
 	return requests
 }
+
+// controllerLog is the log of an ingress controller that was read, where the question is about an Ingress or what is behind one.
+func (s *Snapshot) controllerLog(near Surroundings) []LogRequest {
+	if near.Node != "" || !slices.ContainsFunc(s.ingresses, func(i *networkingv1.Ingress) bool { return near.Has(RefOf(KindIngress, i)) }) {
+		return nil
+	}
+	for _, p := range s.pods {
+		for i := range p.Spec.Containers {
+			if c := &p.Spec.Containers[i]; PodReady(p) && nginxController.MatchString(c.Image) {
+				return []LogRequest{{p.Namespace, p.Name, c.Name, false}}
+			}
+		}
+	}
+	return nil
+}
+
+// nginxController matches the images of NGINX as an ingress controller: its own, and the one of AKS.
+var nginxController = regexp.MustCompile(`ingress-nginx/controller|nginx-ingress-controller`)
 
 func (s *Snapshot) steady(w *Workload) bool {
 	return !slices.ContainsFunc(w.Pods, func(p *corev1.Pod) bool { return !PodReady(p) || !s.Steady(p) })

@@ -29,7 +29,7 @@ func (s *Snapshot) Subject(what, environment string) Ref {
 	known := typedKind.Name
 	switch known {
 	case "":
-		return Ref{Kind: kind, Namespace: namespace, Name: name}
+		return s.customCalled(kind, namespace, name)
 	case KindNode:
 		return Ref{Kind: KindNode, Name: name}
 	case KindNamespace:
@@ -43,6 +43,18 @@ func (s *Snapshot) Subject(what, environment string) Ref {
 		}
 	}
 	return Ref{Kind: known, Namespace: namespace, Name: name}
+}
+
+// customCalled is an object of a kind of an operator, by its kind or its plural in any letters, with its group or without.
+func (s *Snapshot) customCalled(kind, namespace, name string) Ref {
+	short, _, _ := strings.Cut(kind, ".")
+	for _, o := range s.custom {
+		if o.GetName() == name && (namespace == "" || o.GetNamespace() == namespace) &&
+			(strings.EqualFold(o.GetKind(), short) || strings.EqualFold(o.GetKind()+"s", short)) {
+			return RefOf(o.GetKind(), o)
+		}
+	}
+	return Ref{Kind: kind, Namespace: namespace, Name: name}
 }
 
 // namespaceFor is the namespace that people mean by a word: the one of this name, or the only one that begins with it ("prod").

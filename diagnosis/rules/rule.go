@@ -44,6 +44,7 @@ type Class string
 
 // The classes, from the layers that everything rests on to those that only show effects.
 const (
+	ClassOperator    Class = "operator"
 	ClassNode        Class = "node"
 	ClassStorage     Class = "storage"
 	ClassConfig      Class = "config"
@@ -74,6 +75,7 @@ var tail = []Class{ClassRollout, ClassJob, ClassEndpoints, ClassBackend, ClassAu
 // Absorbs lists which classes a cause explains when the objects are connected. It has no cycles: a finding of one class
 // never explains one of the same class.
 var Absorbs = map[Class][]Class{
+	ClassOperator:    {ClassConfig, ClassImage, ClassTLS, ClassAutoscaling},
 	ClassNode:        append([]Class{ClassStorage, ClassScheduling, ClassDependency, ClassCrash, ClassProbe, ClassLifecycle}, tail...),
 	ClassStorage:     append([]Class{ClassScheduling, ClassLifecycle}, tail...),
 	ClassConfig:      append([]Class{ClassCrash, ClassProbe}, tail...),
@@ -150,7 +152,8 @@ var table = slices.Concat(
 	probeRules,
 	storagePodRules, schedulingRules, lifecyclePodRules, // pods
 	nodeRules, admissionRules, rolloutRules, jobRules, storageRules, serviceRules, ingressRules, certificateRules,
-	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules, goneRules, readyRules, greenCallRules,
+	autoscalingRules, budgetRules, networkRules, controllerRules, platformRules, cronRules, goneRules,
+	readyRules, greenCallRules, operatorRules, gatewayRules, ingressLogRules,
 	adviceRules,
 )
 
