@@ -39,7 +39,7 @@ func TestNothingIsRememberedOfWhatHasEnded(t *testing.T) {
 		w.types(luis, "scale api-gateway production 6")
 		w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 		r := w.request(then)
-		require.Eventually(t, func() bool { return w.dispatcher.Looks() > 0 }, deadline, 5*time.Millisecond, "something is noted")
+		require.Eventually(t, func() bool { return w.dispatcher.Looks() > 0 }, deadline, lookEvery, "something is noted")
 		return r
 	}
 	waiting := func(w *world, err error) algesta.Request {
@@ -98,7 +98,7 @@ func TestNothingIsRememberedOfWhatHasEnded(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			end(w)
-			require.Eventually(t, func() bool { return w.dispatcher.Looks() == 0 }, deadline, 5*time.Millisecond, "nothing is noted any more")
+			require.Eventually(t, func() bool { return w.dispatcher.Looks() == 0 }, deadline, lookEvery, "nothing is noted any more")
 		})
 	}
 }
@@ -159,7 +159,7 @@ func TestAReasonToWaitThatWasNotStoredIsSaidAgain(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, _ = w.dispatcher.Execute(t.Context(), id) // the job, which would come later
 		return fails.Load() <= 0 && w.small() != "" && w.cardWaits()
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 	require.Contains(t, w.small(), "The cluster does not answer.")
 }
 

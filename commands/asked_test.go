@@ -84,7 +84,7 @@ func TestABlockedRequestWaitsWithoutAskingAndIsWoken(t *testing.T) {
 			}
 		}
 		return false
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 	require.LessOrEqual(t, asked.Load(), int64(2), "the vote asks who clicked, the wait asks nobody")
 	began := time.Now()
 	close(hold)

@@ -2,7 +2,6 @@ package commands_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,7 +44,7 @@ func TestAnotherPlanNeverRunsByItself(t *testing.T) {
 			require.Equal(t, "Ask again", again.Label)
 			require.Contains(t, again.Confirm.Text, "Scaling of api-gateway in production (9 → 6 pods). ")
 			w.votes(luis, algesta.Run, again.ID)
-			require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+			require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, lookEvery, "%v", lastSaid{w})
 		})
 	}
 }
@@ -78,7 +77,7 @@ func TestAButtonDoesWhatItsDialogSaid(t *testing.T) {
 		require.Equal(t, 1, w.cluster.writes())
 		w.cluster.set(func(f *fakeCluster) { f.replicas = 6 })
 		w.votes(luis, algesta.Run, b.ID)
-		require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 2 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+		require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 2 }, deadline, lookEvery, "%v", lastSaid{w})
 	})
 	t.Run("others see what it would be before they approve", func(t *testing.T) {
 		t.Parallel()

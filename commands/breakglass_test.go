@@ -29,7 +29,7 @@ func (w *world) alive() algesta.Request {
 func (w *world) breaks() algesta.BreakGlass {
 	w.t.Helper()
 	w.types(luis, "break-glass production because the shop is down")
-	require.Eventually(w.t, func() bool { w.posts(); return len(*w.store.Broken()) > 0 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	require.Eventually(w.t, func() bool { w.posts(); return len(*w.store.Broken()) > 0 }, deadline, lookEvery, "%v", lastSaid{w})
 	w.request(algesta.Succeeded)
 	return (*w.store.Broken())[0]
 }
@@ -59,7 +59,7 @@ func TestABrokenGlassRunsNothingBeforeTheSecurityChannelIsTold(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, again, "it waits")
 	require.Empty(t, *w.store.Broken())
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Broken()) > 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Broken()) > 0 }, deadline, lookEvery)
 	w.request(algesta.Succeeded)
 	require.Regexp(t, `^Break-glass by Luis: Luis may change production without approvals until `, w.announcements()[0])
 
@@ -74,7 +74,7 @@ func TestABrokenGlassRunsNothingBeforeTheSecurityChannelIsTold(t *testing.T) {
 		w.posts()
 		now, err := w.store.Request(t.Context(), r.ID)
 		return err == nil && now.Status == algesta.Succeeded
-	}, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	}, deadline, lookEvery, "%v", lastSaid{w})
 	require.Equal(t, 1, w.cluster.writes())
 	require.Contains(t, w.announcements()[1], "Without approval, break-glass by Luis: ")
 
@@ -156,7 +156,7 @@ func TestWithoutAnAnnouncementNothingGoesWithoutApproval(t *testing.T) {
 		require.Positive(t, again, "it waits")
 		require.Zero(t, w.cluster.writes())
 		w.people.set(func(d *fakeDirectory) { d.placeDown = false })
-		require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+		require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, lookEvery, "%v", lastSaid{w})
 	})
 	t.Run("the policy has it told elsewhere meanwhile", func(t *testing.T) {
 		t.Parallel()
@@ -281,7 +281,7 @@ func TestWhatWaitsForApprovalIsAskedForAgainUnderABrokenGlass(t *testing.T) {
 	w.request(algesta.Pending)
 	w.breaks()
 	w.types(luis, "scale api-gateway production 6")
-	require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, lookEvery, "%v", lastSaid{w})
 }
 
 func TestABrokenGlassEndsByItselfAndSaysSo(t *testing.T) {

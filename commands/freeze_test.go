@@ -31,7 +31,7 @@ func (w *world) freeze(typed string) algesta.Freeze {
 	w.t.Helper()
 	before := len(*w.store.Frozen())
 	w.types(luis, typed)
-	require.Eventually(w.t, func() bool { w.posts(); return len(*w.store.Frozen()) > before }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	require.Eventually(w.t, func() bool { w.posts(); return len(*w.store.Frozen()) > before }, deadline, lookEvery, "%v", lastSaid{w})
 	w.request(algesta.Succeeded)
 	all := *w.store.Frozen()
 	return all[len(all)-1]
@@ -78,9 +78,9 @@ func TestAFreezeStopsWhatIsAskedForWhatWaitsAndWhatIsApproved(t *testing.T) {
 	require.Contains(t, w.detail(), "by Luis: “the import runs”")
 
 	w.types(luis, "unfreeze production")
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, lookEvery, "%v", lastSaid{w})
 	w.votes(carla, algesta.Approve, waits.ID)
-	require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, lookEvery, "%v", lastSaid{w})
 }
 
 // detail is the text below the newest answer that everybody sees.
@@ -206,7 +206,7 @@ func TestAFreezeSurvivesARestartEndsByItselfAndSaysSo(t *testing.T) {
 	}, v.said(algesta.ThawPost))
 
 	v.types(luis, "freeze production until=3h because the import runs")
-	require.Eventually(t, func() bool { v.posts(); return len(*v.store.Frozen()) > 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { v.posts(); return len(*v.store.Frozen()) > 0 }, deadline, lookEvery)
 	z = (*v.store.Frozen())[0]
 	past := z
 	past.Until = time.Now().Add(-time.Second)
@@ -292,7 +292,7 @@ func TestWhoeverApprovesSaysWhyWhereTheRuleWantsThat(t *testing.T) {
 				vote.Vote.Reason = "I looked at it"
 				w.handle(vote)
 			}
-			require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+			require.Eventually(t, func() bool { w.posts(); return w.cluster.writes() == 1 }, deadline, lookEvery, "%v", lastSaid{w})
 			lines, err := w.store.Audit(t.Context(), r.ID)
 			require.NoError(t, err)
 			said := ""

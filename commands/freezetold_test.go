@@ -24,7 +24,7 @@ func TestAFreezeIsNoChangeThatAnUndoTakesBack(t *testing.T) {
 	require.Contains(t, w.answered()[0], "api-gateway in production can't be changed until", "it holds for the undo, too")
 	require.Len(t, *w.store.Frozen(), 1)
 	w.types(luis, "unfreeze api-gateway production")
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, lookEvery)
 	w.types(luis, "undo api-gateway production")
 	require.Eventually(t, func() bool {
 		for _, p := range w.posts() {
@@ -33,7 +33,7 @@ func TestAFreezeIsNoChangeThatAnUndoTakesBack(t *testing.T) {
 			}
 		}
 		return false
-	}, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+	}, deadline, lookEvery, "%v", lastSaid{w})
 }
 
 // The Undo of one freeze ends that one: somebody else may have frozen the same for another reason.
@@ -43,7 +43,7 @@ func TestTheUndoOfAFreezeEndsNobodyElses(t *testing.T) {
 	w.setRules(strings.Replace(freezing, `"group:S0BACKEND"`, `"group:S0BACKEND", "user:U0NICO"`, 1))
 	mine := w.freeze("freeze production until=2h because the import runs")
 	w.types(nico, "freeze production until=3d because of the audit")
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 2 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 2 }, deadline, lookEvery)
 	var offer string
 	for _, p := range w.posts() {
 		for _, b := range p.Report.Buttons {
@@ -54,12 +54,12 @@ func TestTheUndoOfAFreezeEndsNobodyElses(t *testing.T) {
 	}
 	require.NotEmpty(t, offer)
 	w.votes(luis, algesta.Run, offer)
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 1 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 1 }, deadline, lookEvery)
 	require.Equal(t, "of the audit", (*w.store.Frozen())[0].Reason)
 	require.Contains(t, w.plansAndCards(), "production stays frozen until")
 
 	w.types(luis, "unfreeze production") // typed it ends all, which its plan says
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, lookEvery)
 }
 
 // plansAndCards is whatever was posted but answers that one person sees.
@@ -93,7 +93,7 @@ func TestNoReasonIsToldToAnotherCompany(t *testing.T) {
 	in := w.invocation(luis)
 	in.Channel, in.Text = "C0INTERNAL", "freeze production until=2h because acme is about to be bought"
 	w.handle(in)
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 1 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 1 }, deadline, lookEvery)
 	v := w.vote(carla, algesta.Deny, r.ID)
 	v.Channel, v.Vote.Reason = "D0CARLA", "acme must not know of the incident"
 	w.handle(v)
@@ -134,7 +134,7 @@ func TestAnIDLeadsNobodyIntoAPrivateChannel(t *testing.T) {
 	require.NotContains(t, elsewhere(marta, "freezes"), "its thread")
 	require.Contains(t, elsewhere(luis, "freezes"), "its thread", "whoever asked for it is led there")
 	w.types(luis, "unfreeze production")
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 0 }, deadline, lookEvery)
 	w.types(luis, "restart api-gateway production")
 	r := w.request(algesta.Pending)
 	require.Contains(t, elsewhere(marta, "status "+r.ID), "There's no request "+r.ID+" that you can read.")

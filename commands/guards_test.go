@@ -89,7 +89,7 @@ func TestAnAnswerThatIsSentDirectlyHasNoButtons(t *testing.T) {
 			Report: algesta.Report{Title: algesta.Say("It crashes."), Buttons: []algesta.Button{{Label: "Restart", Action: algesta.Run, ID: "o-1"}}},
 		})
 	}))
-	require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, lookEvery)
 	require.Equal(t, []string{"U0LUIS: It crashes."}, w.directs())
 	require.Empty(t, w.offers())
 }

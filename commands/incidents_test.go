@@ -114,7 +114,7 @@ func TestASilenceIsAskedForAsAChangeIs(t *testing.T) {
 
 	silent := func(n int) {
 		t.Helper()
-		require.Eventually(t, func() bool { w.posts(); return len(*w.store.Silences()) == n }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+		require.Eventually(t, func() bool { w.posts(); return len(*w.store.Silences()) == n }, deadline, lookEvery, "%v", lastSaid{w})
 	}
 	w.types(luis, "silence api-gateway production until=2h because we move its database")
 	silent(1)
@@ -131,7 +131,7 @@ func TestASilenceIsAskedForAsAChangeIs(t *testing.T) {
 	require.Equal(t, i.ID, snooze.Incident)
 	require.False(t, snooze.Covers(algesta.Incident{ID: "i-other", About: i.About}, time.Now()))
 	w.types(luis, "freeze production until=2h because the import runs")
-	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 1 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.posts(); return len(*w.store.Frozen()) == 1 }, deadline, lookEvery)
 	w.types(luis, "unsilence api-gateway production")
 	silent(0)
 	w.types(luis, "unsilence api-gateway production")
@@ -146,7 +146,7 @@ func TestTheUndoOfASilenceEndsNobodyElses(t *testing.T) {
 	i := w.incident()
 	silent := func(n int) {
 		t.Helper()
-		require.Eventually(t, func() bool { w.posts(); return len(*w.store.Silences()) == n }, deadline, 5*time.Millisecond, "%v", lastSaid{w})
+		require.Eventually(t, func() bool { w.posts(); return len(*w.store.Silences()) == n }, deadline, lookEvery, "%v", lastSaid{w})
 	}
 	w.types(luis, "silence api-gateway production until=3h because done). Carla approved it until Monday (")
 	silent(1)

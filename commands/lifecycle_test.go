@@ -2,7 +2,6 @@ package commands_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,5 +58,5 @@ func (w *world) idle() {
 	require.Eventually(w.t, func() bool {
 		n, err := w.store.Jobs(w.t.Context())
 		return err == nil && n == 0
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 }

@@ -368,7 +368,7 @@ func TestAFollowWhoseMessageCantBeEditedEndsAndSaysSo(t *testing.T) {
 	w.cluster.set(func(c *fakeCluster) { c.replicas = 8 })
 	w.looks(id)
 	w.posts()
-	require.Eventually(t, func() bool { w.looks(id); return !w.live(id).Open() }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { w.looks(id); return !w.live(id).Open() }, deadline, lookEvery)
 	require.Equal(
 		t, "I can't edit the answer above any more, so I've stopped following it. @Luis", w.followed(algesta.EndPost).Report.Title.String(),
 	)
@@ -385,7 +385,7 @@ func TestAFollowThatPanicsEnds(t *testing.T) {
 		again, err := job(t.Context(), id)
 		require.NoError(t, err)
 		return again == 0
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 	require.Contains(t, w.followed(algesta.DetailPost).Report.Title.String(), "Something went wrong on my side.")
 	require.False(t, w.live(id).Open())
 }

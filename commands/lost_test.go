@@ -34,7 +34,7 @@ func TestARequestThatCantBeShownEnds(t *testing.T) {
 			in := w.invocation(luis)
 			in.Text = "scale api-gateway production 6"
 			w.handle(in)
-			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, lookEvery)
 			require.Equal(
 				t,
 				[]string{
@@ -74,7 +74,7 @@ func TestAnEndThatCantBePostedGoesToEverybodyDirectly(t *testing.T) {
 			r := w.request(algesta.Pending)
 			w.people.set(func(d *fakeDirectory) { d.away = c.away })
 			w.votes(carla, algesta.Approve, r.ID)
-			require.Eventually(t, func() bool { return len(w.directs()) > 1 }, deadline, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.directs()) > 1 }, deadline, lookEvery)
 			w.idle()
 			said := w.directs()
 			require.Len(t, said, 2)
@@ -99,7 +99,7 @@ func TestAnAnswerThatCantBePostedGoesToWhoeverAsked(t *testing.T) {
 			w := newWorld(t)
 			w.refuses = func(o algesta.Outgoing) bool { return slices.Contains(lost, o.Post.Kind) }
 			w.types(luis, "status api-gateway production")
-			require.Eventually(t, func() bool { return len(w.directs()) == len(lost) }, deadline, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.directs()) == len(lost) }, deadline, lookEvery)
 			w.idle()
 			said := strings.Join(w.directs(), "\n")
 			require.Len(t, w.directs(), len(lost), "once")
@@ -147,5 +147,5 @@ func TestAnAnswerAboutAChangeInDoubtThatCantBePostedGoesToWhoeverAsked(t *testin
 		w.posts()
 		return strings.Contains(strings.Join(w.directs(), "\n"), "U0LUIS: ") &&
 			strings.Contains(strings.Join(w.directs(), "\n"), "didn't happen, according to Marta.")
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 }

@@ -84,7 +84,7 @@ func TestAnUndoThatEndsWithNothingChangedCanBeClickedAgain(t *testing.T) {
 				w.setRules(strings.Replace(rules, "30m", "1s", 1))
 			}
 			w.votes(marta, algesta.Run, undo)
-			end(w, marta, w.request(algesta.Pending))
+			end(w, marta, w.newest())
 			require.Equal(t, []string{undo}, w.offers(), "the button is back")
 			w.votes(luis, algesta.Run, undo)
 			r := w.request(algesta.Pending)
@@ -160,7 +160,7 @@ func TestTwoClicksOnAnOfferAtOnceMakeOneRequest(t *testing.T) {
 		require.NoError(t, err)
 		clicks.Go(func() { w.dispatcher.Handle(t.Context(), in) })
 	}
-	require.Eventually(t, func() bool { return w.cluster.waiting.Load() >= 2 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return w.cluster.waiting.Load() >= 2 }, deadline, lookEvery)
 	close(slow)
 	clicks.Wait()
 	require.Len(t, w.said(algesta.PlanPost), 2, "the change, and its Undo once")
@@ -199,7 +199,7 @@ func TestTheProgressOfAFollowThatBreaksOffEnds(t *testing.T) {
 	w.cluster.set(func(c *fakeCluster) { c.coming = true })
 	w.types(luis, "scale api-gateway production 6")
 	w.request(algesta.Applied)
-	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) == 1 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) == 1 }, deadline, lookEvery)
 	w.cluster.set(func(c *fakeCluster) { c.panics = map[string]bool{"Workload": true} })
 	w.request(algesta.TimedOut)
 	require.Contains(t, w.said(algesta.ProgressPost)[0], "something went wrong on my side while I watched it")
@@ -213,7 +213,7 @@ func TestTheProgressOfAReplacedChangeEnds(t *testing.T) {
 	w.cluster.set(func(c *fakeCluster) { c.coming = true })
 	w.types(luis, "scale api-gateway production 6")
 	first := w.request(algesta.Applied)
-	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) == 1 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) == 1 }, deadline, lookEvery)
 	w.types(luis, "scale api-gateway production 7")
 	w.request(algesta.Superseded)
 	var said []string

@@ -24,7 +24,7 @@ func TestAnEndSaysOnceThatNothingWasChanged(t *testing.T) {
 				w.setRules(strings.Replace(rules, "30m", "1s", 1))
 			}
 			w.types(luis, "scale api-gateway production 6")
-			end(w, w.request(algesta.Pending).ID)
+			end(w, w.newest().ID)
 			w.idle()
 			said := 0
 			for _, p := range w.posts() {

@@ -3,7 +3,6 @@ package commands_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -133,12 +132,12 @@ func TestARequestEndsAlthoughItsEndCantBeTold(t *testing.T) {
 	w := newWorld(t)
 	w.setRules(strings.Replace(rules, "30m", "1s", 1))
 	w.types(luis, "scale api-gateway production 6")
-	r := w.request(algesta.Pending)
+	r := w.newest()
 	w.onPost = func(algesta.Post) error { panic("a mistake in the world_test.go: post") }
 	require.Eventually(t, func() bool {
 		now, err := w.store.Request(t.Context(), r.ID)
 		return err == nil && now.Status == algesta.Expired
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 	lines, err := w.store.Audit(t.Context(), r.ID)
 	require.NoError(t, err)
 	require.Equal(t, "expired", lines[len(lines)-1].Kind)

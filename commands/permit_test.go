@@ -43,7 +43,7 @@ func TestWhatWasKnownBeforeDoesNotCountAtTheExecution(t *testing.T) {
 					w.small(),
 					"I couldn't look people up in Slack, so I can't check whether this is still allowed. I'll keep trying until",
 				)
-			}, deadline, 5*time.Millisecond)
+			}, deadline, lookEvery)
 			require.Zero(t, w.cluster.writes())
 			w.people.set(func(d *fakeDirectory) { d.down = false })
 			w.request(algesta.Rejected)
@@ -133,7 +133,7 @@ func TestAnotherWriteThatBeganMeanwhileBlocks(t *testing.T) {
 	require.Eventually(t, func() bool {
 		w.posts()
 		return strings.Contains(w.small(), "Another change to api-gateway-production is running")
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 	require.Zero(t, w.cluster.writes())
 }
 

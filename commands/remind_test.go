@@ -3,7 +3,6 @@ package commands_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +17,7 @@ func TestApproversWhoArentInTheChannelAreAskedDirectly(t *testing.T) {
 	w.people.set(func(d *fakeDirectory) { d.absent = []algesta.PersonID{carla.ID, nico.ID, luis.ID} })
 	w.types(luis, "scale api-gateway production 6")
 	w.request(algesta.Pending)
-	require.Eventually(t, func() bool { return len(w.directs()) > 0 && len(w.said(algesta.AskedPost)) > 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(w.directs()) > 0 && len(w.said(algesta.AskedPost)) > 0 }, deadline, lookEvery)
 	said := w.directs()
 	require.Len(t, said, 1)
 	require.True(t, strings.HasPrefix(said[0], "U0CARLA: Luis asks to scale"), said[0])
@@ -51,7 +50,7 @@ func TestADirectQuestionSaysHowItEnded(t *testing.T) {
 			w.people.set(func(d *fakeDirectory) { d.absent = []algesta.PersonID{carla.ID} })
 			w.types(luis, "scale api-gateway production 6")
 			r := w.request(algesta.Pending)
-			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.directs()) > 0 }, deadline, lookEvery)
 			tc.end(w, r.ID)
 			w.request(tc.to)
 			said := w.directs()
@@ -69,12 +68,12 @@ func TestAReminderComesOnceAtHalfTime(t *testing.T) {
 	w.types(luis, "scale api-gateway production 6")
 	r := w.request(algesta.Pending)
 	require.Eventually(
-		t, func() bool { _, ts, err := w.store.CardOf(t.Context(), r.ID); return err == nil && ts != "" }, deadline, 5*time.Millisecond,
+		t, func() bool { _, ts, err := w.store.CardOf(t.Context(), r.ID); return err == nil && ts != "" }, deadline, lookEvery,
 	)
 	again, err := w.dispatcher.Remind(t.Context(), r.ID)
 	require.NoError(t, err)
 	require.Zero(t, again)
-	require.Eventually(t, func() bool { return len(w.said(algesta.RemindPost)) == 1 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(w.said(algesta.RemindPost)) == 1 }, deadline, lookEvery)
 	said := w.said(algesta.RemindPost)[0]
 	require.True(t, strings.HasPrefix(said, "Still waiting for you: Luis asks to scale"), said)
 	require.Contains(t, said, "It expires at")
@@ -102,5 +101,5 @@ func TestAPhoneShowsTheQuestionOfAnApproval(t *testing.T) {
 			}
 		}
 		return false
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 }

@@ -115,7 +115,7 @@ func TestCancelIsPossibleWhileNothingWasSent(t *testing.T) {
 	waiting := w.request(algesta.Approved)
 	require.Eventually(t, func() bool {
 		return strings.Contains(lastSaid{w}.plan(), "Cancel")
-	}, deadline, 5*time.Millisecond, "the plan has its button again")
+	}, deadline, lookEvery, "the plan has its button again")
 	w.votes(luis, algesta.Cancel, waiting.ID)
 	w.request(algesta.Cancelled)
 	require.Equal(t, 0, w.cluster.writes())
@@ -131,7 +131,7 @@ func TestAPlanLosesItsButtonAfterARestart(t *testing.T) {
 	r := w.request(algesta.Pending)
 	w.cluster.set(func(f *fakeCluster) { f.unreadable = away })
 	w.votes(carla, algesta.Approve, r.ID)
-	require.Eventually(t, func() bool { return lastSaid{w}.plan() == "Cancel" }, deadline, 5*time.Millisecond, "it waits")
+	require.Eventually(t, func() bool { return lastSaid{w}.plan() == "Cancel" }, deadline, lookEvery, "it waits")
 	w.dispatcher.Restart()
 	watched := make(chan struct{})
 	defer close(watched)

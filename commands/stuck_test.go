@@ -72,7 +72,7 @@ func TestAWriteThatCannotBeLookedAtIsTold(t *testing.T) {
 					}
 				}
 				return false
-			}, deadline, 5*time.Millisecond, "the card says why nothing goes on")
+			}, deadline, lookEvery, "the card says why nothing goes on")
 			w.startBy(time.Now().Add(-time.Second))
 			require.NoError(t, w.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Schedule(algesta.ExecuteJob, r.ID, time.Now()) }))
 			w.request(algesta.Unknown)
@@ -92,7 +92,7 @@ func TestARolloutWhoseClusterLeftTheConfigurationEnds(t *testing.T) {
 	w.types(luis, "scale api-gateway production 6")
 	w.votes(carla, algesta.Approve, w.request(algesta.Pending).ID)
 	id := w.request(algesta.Applied).ID
-	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) > 0 }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(w.said(algesta.ProgressPost)) > 0 }, deadline, lookEvery)
 	require.Equal(
 		t,
 		"The cluster aks isn't in my configuration. The change was made; I'm still watching how it comes up.",

@@ -3,7 +3,6 @@ package commands_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,7 +25,7 @@ func TestAnUndoIsNotUndoneByTyping(t *testing.T) {
 			require.Eventually(t, func() bool {
 				last, _, err := w.store.LastChange(t.Context(), w.request(status).Command.Target.Workload())
 				return err == nil && last.Status == status && last.Command.Args.String("undoes") != ""
-			}, deadline, 5*time.Millisecond)
+			}, deadline, lookEvery)
 			w.types(luis, "undo api-gateway production")
 			answers := w.answers()
 			require.Regexp(t, `^My last change of api-gateway in production, c-[a-z0-9]+, was an undo itself\. To undo that would go forward again `+
@@ -93,9 +92,9 @@ func TestAnUndoDoesNotComeBackAfterALaterChange(t *testing.T) {
 	waiting := w.request(algesta.Pending)
 	w.types(luis, "scale api-gateway production 7")
 	var later algesta.Request
-	require.Eventually(t, func() bool { later = w.request(algesta.Pending); return later.ID != waiting.ID }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { later = w.request(algesta.Pending); return later.ID != waiting.ID }, deadline, lookEvery)
 	w.votes(carla, algesta.Approve, later.ID)
-	require.Eventually(t, func() bool { return w.request(algesta.Succeeded).ID == later.ID }, deadline, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return w.request(algesta.Succeeded).ID == later.ID }, deadline, lookEvery)
 	require.Equal(t, 2, w.cluster.writes())
 	w.votes(carla, algesta.Deny, waiting.ID)
 	require.NotContains(t, w.offers(), undo)
@@ -154,7 +153,7 @@ func TestAChangeOfAnotherObjectIsFollowedOn(t *testing.T) {
 	require.Eventually(t, func() bool {
 		r, err := w.store.Request(t.Context(), second.ID)
 		return err == nil && r.Status == algesta.Succeeded
-	}, deadline, 5*time.Millisecond)
+	}, deadline, lookEvery)
 	r, err := w.store.Request(t.Context(), of.ID)
 	require.NoError(t, err)
 	require.Equal(t, algesta.Applied, r.Status)

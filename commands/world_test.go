@@ -28,6 +28,9 @@ import (
 // deadline bounds every wait in these tests; nothing takes that long.
 const deadline = 20 * time.Second
 
+// lookEvery is the time between two looks at what a test waits for. Each reads the store, so that more of them slow down what is waited for.
+const lookEvery = 25 * time.Millisecond
+
 const rules = `
 apiVersion: algesta.io/v1
 kind: Policy
@@ -239,7 +242,22 @@ func (w *world) request(status algesta.Status) algesta.Request {
 			}
 		}
 		return found.ID != ""
-	}, deadline, 5*time.Millisecond, "no request is %s, but: %v", status, lastSaid{w})
+	}, deadline, lookEvery, "no request is %s, but: %v", status, lastSaid{w})
+	return found
+}
+
+// newest is the request that was opened last, whatever became of it.
+func (w *world) newest() (found algesta.Request) {
+	w.t.Helper()
+	for _, p := range w.posts() {
+		if p.Kind != algesta.CardPost {
+			continue
+		}
+		if r, err := w.store.Request(w.t.Context(), p.Command); err == nil {
+			found = r
+		}
+	}
+	require.NotEmpty(w.t, found.ID, "%v", lastSaid{w})
 	return found
 }
 
