@@ -66,5 +66,9 @@ func (d *Dispatcher) waitsFor(ctx context.Context, r algesta.Request) algesta.Te
 	if len(missing) > 0 {
 		said = algesta.Say("{} · needs {}", said, stillNeeded(missing, d.names(ctx, needs)))
 	}
-	return d.linked(ctx, algesta.Say("{} · expires {}", said, algesta.At(r.ExpiresAt)), r)
+	said = algesta.Say("{} · expires {}", said, algesta.At(r.ExpiresAt))
+	if held := d.heldNow(r); len(held) > 0 {
+		said = algesta.Say("{} · {}", said, held)
+	}
+	return d.linked(ctx, said, r)
 }

@@ -51,7 +51,7 @@ func offersUndo(r algesta.Request) bool { return r.Plan.Undo != nil && !r.Plan.U
 func undoButton(r algesta.Request, style string) algesta.Button {
 	o := r.Plan.Undo
 	text := fmt.Sprintf("Undo of %s for%s%s. %s", r.ID, targetWords(o.Target), moves(*o), planned)
-	if o.Target.Service == "" && o.Target.Workload().Name == "" {
+	if o.Moves == "" || o.Target.Service == "" && o.Target.Workload().Name == "" { // nothing says what it does but its own title
 		text = fmt.Sprintf("Undo of %s: %s. %s", r.ID, r.Plan.Title, planned)
 	}
 	return algesta.Button{Label: "Undo", Offer: o, Style: style, Confirm: &algesta.Confirm{

@@ -64,7 +64,7 @@ func (d *Dispatcher) toApprove(ctx context.Context, actor algesta.Actor, alive [
 	out := []algesta.Report{head}
 	for _, r := range mine[:min(len(mine), mostToApprove)] {
 		needs := d.needs(r)
-		plan := planOf(r, d.Policy().Missing(needs, r.Command.Actor, d.approved(ctx, r)), d.names(ctx, needs), nil)
+		plan := planOf(r, d.Policy().Missing(needs, r.Command.Actor, d.approved(ctx, r)), d.names(ctx, needs), d.heldNow(r))
 		plan.Small = algesta.Say("{} · requested by {} · expires {}", plan.Small, r.Command.Said(), algesta.At(r.ExpiresAt))
 		plan.Small = d.linked(ctx, plan.Small, r)
 		plan.Buttons = slices.DeleteFunc(plan.Buttons, func(b algesta.Button) bool { return b.Action == algesta.Cancel })

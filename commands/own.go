@@ -156,7 +156,7 @@ func (w ownWriter) write(ctx context.Context, c algesta.Change) error {
 		}
 		return w.Store.Update(ctx, func(tx Tx) error { return tx.Silence(z) })
 	case c.Verb == algesta.Delete:
-		return w.Store.Update(ctx, func(tx Tx) error { _, err := tx.Thaw(c.UID, time.Now()); return err })
+		return w.unfreeze(ctx, c.UID)
 	}
 	return w.freeze(ctx, c)
 }
@@ -178,56 +178,22 @@ func (w ownWriter) freeze(ctx context.Context, c algesta.Change) error {
 	if err != nil {
 		return err
 	}
-	alive, err := w.Store.Alive(ctx)
+	told, err := w.heldBy(ctx, z)
 	if err != nil {
 		return err
-	}
-	told := map[string]frozenNote{}
-	for _, r := range alive {
-		if r.Status == algesta.Pending && r.ID != z.ID && z.Covers(r.Command.Target, &r.Plan) {
-			told[r.ID] = frozenNote{w.names(ctx, w.needs(r)), w.overheard(ctx, r.Command.Channel)}
-		}
 	}
 	return w.Store.Update(ctx, func(tx Tx) error {
 		if err := tx.Freeze(z); err != nil {
 			return err
 		}
 		for id, note := range told {
-			if err := w.showFreeze(tx, id, z, note); err != nil {
+			note.by = &z
+			if err := w.showFreeze(tx, id, note); err != nil {
 				return err
 			}
 		}
 		return tx.Schedule(algesta.ThawJob, z.ID, z.Until)
 	})
-}
-
-// frozenNote is what the plan of a request that waits is told of a freeze with, asked before the transaction.
-type frozenNote struct {
-	names     names
-	overheard bool // another company may read it: who froze it, and why, isn't said
-}
-
-// showFreeze says in the plan of a request that waits why nobody can approve it now.
-func (w ownWriter) showFreeze(tx Tx, id string, z algesta.Freeze, note frozenNote) error {
-	r, err := tx.Locked(id)
-	if err != nil || r.Status != algesta.Pending {
-		return err
-	}
-	approvals, err := tx.Approvals(id)
-	if err != nil {
-		return err
-	}
-	why := algesta.Say(
-		"⚠ {} froze {} until {} ({}): this can't be approved or run before that.",
-		z.By.Called(),
-		z.Place(),
-		algesta.AtDay(z.Until),
-		quote(z.Reason),
-	)
-	if note.overheard {
-		why = algesta.Say("⚠ {} is frozen until {}: this can't be approved or run before that.", z.What(), algesta.AtDay(z.Until))
-	}
-	return tx.Post(planPost(r, planOf(r, w.Policy().Missing(w.needs(r), r.Command.Actor, approvals), note.names, why)))
 }
 
 // Verify implements Writer.
@@ -266,8 +232,15 @@ func (d *Dispatcher) Thaw(ctx context.Context, id string) (again time.Duration, 
 	if left := z.Until.Sub(now); left > 0 {
 		return left, nil
 	}
+	told, err := d.heldBy(ctx, z)
+	if err != nil {
+		return 0, err
+	}
 	return 0, d.Store.Update(ctx, func(tx Tx) error {
 		if ended, err := tx.Thaw(id, now); err != nil || !ended {
+			return err
+		}
+		if err := d.tellHeld(tx, told); err != nil {
 			return err
 		}
 		if err := tx.Append(
