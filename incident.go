@@ -177,3 +177,23 @@ type IncidentChannel struct {
 	Over     bool      `json:"over,omitempty"` // nothing is told there any more
 	OpenedAt time.Time `json:"openedAt"`
 }
+
+// Began is when an incident began, or came back: the first that was seen of it, or that its cause tells of.
+func (i Incident) Began() time.Time {
+	if !i.ReopenedAt.IsZero() {
+		return i.ReopenedAt
+	}
+	at := i.OpenedAt
+	for _, s := range i.Signals {
+		if !s.Since.IsZero() && s.Since.Before(at) {
+			at = s.Since
+		}
+	}
+	if !i.Cause.Since.IsZero() && i.Cause.Since.Before(at) {
+		at = i.Cause.Since
+	}
+	return at
+}
+
+// Lasted is how long a resolved incident lasted, a second at least.
+func (i Incident) Lasted() time.Duration { return max(time.Second, i.ResolvedAt.Sub(i.Began())) }

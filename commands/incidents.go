@@ -161,6 +161,14 @@ func howBad(c algesta.IncidentCause) string {
 	return severe[c.Severity]
 }
 
+// incidentTone is that of an open incident, as its card has it.
+func incidentTone(i algesta.Incident) algesta.Tone {
+	if i.Cause.Severity == algesta.Critical {
+		return algesta.Down
+	}
+	return algesta.Warning
+}
+
 // answerIncidents answers incidents.
 func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (algesta.Report, error) {
 	open, over, err := d.incidentsOf(ctx, c)
@@ -174,14 +182,14 @@ func (d *Dispatcher) answerIncidents(ctx context.Context, c algesta.Command) (al
 	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("Nothing is wrong {}, as far as I'm told to watch.", where)}
 	if len(open) > 0 {
 		r = algesta.Report{
-			Tone:  algesta.Down,
+			Tone:  incidentTone(open[0]), // the worst
 			Title: algesta.Say("{} {}.", words.Plural(len(open), "incident is open", "incidents are open"), where),
 			Body:  []algesta.Block{d.incidentTable(ctx, "since", open, false)},
 		}
 	}
 	if len(over) > 0 {
 		r.Body = append(
-			r.Body, algesta.Block{Text: algesta.Say("Over since less than a week: {}", len(over))}, d.incidentTable(ctx, "when", over, true),
+			r.Body, algesta.Block{Text: algesta.Say("Resolved in the last 7 days: {}", len(over))}, d.incidentTable(ctx, "when", over, true),
 		)
 	}
 	if silent := d.silent(ctx, c); len(silent) > 0 {
@@ -205,10 +213,10 @@ func (d *Dispatcher) incidentTable(ctx context.Context, when string, all []alges
 		}
 		cell := algesta.Say("{}", howBad(i.Cause))
 		if over {
-			cell = algesta.Say("{}", words.Span(max(time.Second, i.ResolvedAt.Sub(i.OpenedAt))))
+			cell = algesta.Say("{}", words.Span(i.Lasted()))
 		}
 		t.Rows = append(t.Rows, []algesta.Text{
-			d.incidentLink(ctx, i), calledIncident(i), cell, algesta.Say("{}", algesta.AtDay(i.OpenedAt)),
+			d.incidentLink(ctx, i), calledIncident(i), cell, algesta.Say("{}", algesta.AtDay(i.Began())),
 		})
 	}
 	return algesta.Block{Table: t}
@@ -244,8 +252,8 @@ func (d *Dispatcher) answerIncident(ctx context.Context, c algesta.Command) (alg
 		return algesta.Report{}, fmt.Errorf("reading what happened: %w", err)
 	}
 	state := "open since"
-	at := i.OpenedAt
-	r := algesta.Report{Tone: algesta.Down, Title: calledIncident(i)}
+	at := i.Began()
+	r := algesta.Report{Tone: incidentTone(i), Title: calledIncident(i)}
 	if i.State != algesta.IncidentOpen {
 		r.Tone, state, at = algesta.Good, "over since", i.ResolvedAt
 	}
@@ -279,7 +287,10 @@ func timeline(events []algesta.IncidentEvent) []algesta.Text {
 	var out []algesta.Text
 	for _, e := range events[max(0, len(events)-mostIncidentEvents):] {
 		line := algesta.Say("{}: {}", algesta.AtDay(e.At), words.Capital(happened[e.Kind]))
-		if e.Says != "" {
+		switch {
+		case e.Kind == "unchecked" && e.Says != "": // it says itself that it couldn't be checked
+			line = algesta.Say("{}: {}", algesta.AtDay(e.At), algesta.Dated(strings.TrimSuffix(e.Says, ".")))
+		case e.Says != "":
 			line = algesta.Say("{} ({})", line, algesta.Dated(strings.TrimSuffix(e.Says, ".")))
 		}
 		out = append(out, line)

@@ -38,13 +38,10 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Rep
 	r := algesta.Report{Tone: algesta.Good, Title: algesta.Say("{}: no incident is open", words.Capital(where))}
 	worst := algesta.Say("Wrong: nothing, as far as I'm told to watch.")
 	if len(open) > 0 {
-		r.Tone = algesta.Warning
-		if open[0].Cause.Severity == algesta.Critical {
-			r.Tone = algesta.Down
-		}
+		r.Tone = incidentTone(open[0])
 		r.Title = algesta.Say("{}: {}", words.Capital(where), words.Plural(len(open), "incident is open", "incidents are open"))
 		worst = algesta.Say(
-			"Worst: {} {}, since {} ({})", calledIncident(open[0]), "("+howBad(open[0].Cause)+")", algesta.AtDay(open[0].OpenedAt),
+			"Worst: {} {}, since {} ({})", calledIncident(open[0]), "("+howBad(open[0].Cause)+")", algesta.AtDay(open[0].Began()),
 			d.incidentLink(ctx, open[0]),
 		)
 	}
@@ -52,7 +49,9 @@ func (d *Dispatcher) sitrep(ctx context.Context, c algesta.Command) (algesta.Rep
 	last := "nothing by me"
 	ended = slices.DeleteFunc(ended, func(r algesta.Request) bool { return !slices.Contains(changed, r.Status) || !r.Plan.TouchesCluster() })
 	if done := d.sitrepKnown(ctx, c, ended); len(done) > 0 {
-		last = done[0].Plan.Title.String() + " by " + done[0].Command.Called() + ", " + algesta.AtDay(done[0].UpdatedAt).Text
+		last = fmt.Sprintf(
+			"%s by %s, %s: %s", done[0].Plan.Title, done[0].Command.Called(), algesta.AtDay(done[0].UpdatedAt).Text, standing(done[0]),
+		)
 	}
 	r.Body = []algesta.Block{{List: []algesta.Text{
 		worst,

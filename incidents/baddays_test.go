@@ -75,7 +75,7 @@ func TestTheClockOfWhoeverSendsAnAlertDecidesNothing(t *testing.T) {
 				time.Sleep(time.Minute)
 				require.Contains(t, w.card(), "An alert fires about ms-orders in production, and I found nothing wrong with it: Alert “Kube")
 				for _, i := range w.seen().incidents {
-					require.WithinDuration(t, begin, began(i), 10*time.Second, "by the bot's own clock")
+					require.WithinDuration(t, begin, i.Began(), 10*time.Second, "by the bot's own clock")
 				}
 				in["status"], in["endsAt"] = "resolved", said.Add(time.Minute).Format(time.RFC3339)
 				send()

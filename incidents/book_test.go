@@ -135,8 +135,8 @@ func TestAnIncidentEndsOnlyWhenTheClusterSaysSo(t *testing.T) {
 			look: broken,
 		},
 		"the caches can't be trusted": {
-			unchecked: map[string]string{CrashLoop: "Couldn't check pods: My view of this cluster isn't complete right now."}, look: well,
-			says: "I can't tell whether it's over. Couldn't check pods: My view of this cluster isn't complete right now.",
+			unchecked: map[string]string{CrashLoop: "Couldn't check pods: I don't have a complete view of this cluster right now."}, look: well,
+			says: "I can't tell whether it's over. Couldn't check pods: I don't have a complete view of this cluster right now.",
 		},
 		"the diagnosis was refused": {
 			look: func(algesta.Signal) Found {
@@ -180,7 +180,7 @@ func TestACauseThatComesBackSoonKeepsItsCard(t *testing.T) {
 	r.lasts(2*time.Minute, nil, well)
 	first := r.only(t)
 	require.Equal(t, algesta.IncidentResolved, first.State)
-	require.Equal(t, []string{"Resolved after 60 s."}, r.said)
+	require.Equal(t, []string{"Resolved after 60 s: ms-orders in production is healthy again."}, r.said)
 	r.lasts(25*time.Minute, nil, well)
 	r.lasts(time.Minute, []algesta.Signal{crash("ms-orders")}, broken)
 	again := r.only(t)

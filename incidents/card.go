@@ -84,13 +84,10 @@ func title(i algesta.Incident) algesta.Text {
 	what := algesta.Dated(strings.TrimSuffix(i.Cause.What, "."))
 	switch i.State {
 	case algesta.IncidentResolved:
-		switch {
-		case i.Cause.Unseen != "" || !seenItself(i):
-			return algesta.Say("{}: this is over ({})", called(i), what)
-		case i.Missing:
-			return algesta.Say("{} isn't there any more (it was: {})", called(i), what)
+		if unseen(i) {
+			return algesta.Say("{} ({})", over(i), what)
 		}
-		return algesta.Say("{} is healthy again (it was: {})", called(i), what)
+		return algesta.Say("{} (it was: {})", over(i), what)
 	case algesta.IncidentMerged:
 		return algesta.Say("{} is part of another incident", called(i))
 	case algesta.IncidentOpen:
@@ -105,6 +102,28 @@ func title(i algesta.Incident) algesta.Text {
 		return algesta.Say("{} ({})", what, i.About.Environment) // it names itself
 	}
 	return algesta.Say("{} {}: {}", called(i), is, what)
+}
+
+// unseen reports whether nobody saw that what the incident is about was sick.
+func unseen(i algesta.Incident) bool { return i.Cause.Unseen != "" || !seenItself(i) }
+
+// over says that a resolved incident is over, without what it was.
+func over(i algesta.Incident) string {
+	switch {
+	case unseen(i):
+		return called(i) + ": this is over"
+	case i.Missing:
+		return called(i) + " isn't there any more"
+	}
+	return called(i) + " is healthy again"
+}
+
+// afterwards is what a resolved incident was about, and how that is now where it's known.
+func afterwards(i algesta.Incident) string {
+	if unseen(i) {
+		return called(i)
+	}
+	return over(i)
 }
 
 // seenItself reports whether what the incident is about was seen to be sick itself, and so was seen to be well at its end. Of what only
@@ -130,7 +149,7 @@ func impact(i algesta.Incident) algesta.Text {
 	var also []string
 	others := 0
 	for _, p := range i.Cause.Pods {
-		if p.Name == i.About.Name && p.Kind == "Deployment" {
+		if isAbout(i, p) {
 			if p.Ready < p.Of { // where all are, the impact says what else is wrong
 				said = algesta.Say("{} of {} ready", p.Ready, words.Count(p.Of, "pod"))
 			}
@@ -143,11 +162,7 @@ func impact(i algesta.Incident) algesta.Text {
 	if others > mostAlso {
 		also = append(also, strconv.Itoa(others-mostAlso)+" more")
 	}
-	since := began(i)
-	if i.ReopenedAt.IsZero() && !i.Cause.Since.IsZero() && i.Cause.Since.Before(since) {
-		since = i.Cause.Since
-	}
-	out := algesta.Say("since {}", algesta.AtDay(since))
+	out := algesta.Say("since {}", algesta.AtDay(i.Began()))
 	if len(said) > 0 {
 		out = algesta.Say("{} · {}", said, out)
 	}
@@ -155,6 +170,14 @@ func impact(i algesta.Incident) algesta.Text {
 		out = algesta.Say("{} · also affects {}", out, words.List(also))
 	}
 	return out
+}
+
+// isAbout reports whether a workload is what the incident's card is called after.
+func isAbout(i algesta.Incident, p algesta.ReadyPods) bool {
+	if i.About.Service != "" {
+		return p.Name == i.About.Name && p.Kind == "Deployment"
+	}
+	return p.Name == i.Signals[0].Name && p.Kind == i.Signals[0].Kind
 }
 
 // sureness says how a cause is known.
@@ -190,7 +213,7 @@ func next(i algesta.Incident) algesta.Text {
 }
 
 func resolved(i algesta.Incident) algesta.Text {
-	out := algesta.Say("Resolved after {}, {}", words.Span(lasted(i)), algesta.AtDay(i.ResolvedAt))
+	out := algesta.Say("Resolved after {}, {}", words.Span(i.Lasted()), algesta.AtDay(i.ResolvedAt))
 	if i.Ended != "" {
 		out = algesta.Say("{} ({})", out, algesta.Dated(i.Ended))
 	}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // text is a card as a terminal prints it, a line for each line.
@@ -46,6 +47,30 @@ func TestACardHasAtMostEightLinesAndMentionsNobody(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A card about something that is no service doesn't say that this also affects itself.
+func TestACardOfAStatefulSetDoesNotSayThatItAffectsItself(t *testing.T) {
+	t.Parallel()
+	i := algesta.Incident{
+		ID: "i-7f3a9k2mq4x8", State: algesta.IncidentOpen, About: algesta.Target{Environment: "development"}, OpenedAt: noon,
+		Signals: []algesta.Signal{{Rule: "crash-loop", Kind: "StatefulSet", Name: "loki", Since: noon}},
+		Cause: algesta.IncidentCause{What: "StatefulSet loki needs X", Severity: algesta.Degraded, Pods: []algesta.ReadyPods{
+			{Kind: "Deployment", Name: "loki", Ready: 0, Of: 1}, {Kind: "StatefulSet", Name: "loki", Ready: 2, Of: 3},
+		}},
+	}
+	card := text(Card(i, Past{}))
+	require.Contains(t, card, "2 of 3 pods ready · since")
+	require.Contains(t, card, "also affects loki (0 of 1)", "a Deployment of that name is another one")
+	require.NotContains(t, card, "loki (2 of 3)")
+}
+
+// What has to be done first isn't offered by a button: the plan behind it would advise against it.
+func TestNoButtonOffersWhatHelpsOnlyAfterwards(t *testing.T) {
+	t.Parallel()
+	about := secretLacksKey("ms-orders").About
+	require.True(t, proposed(rules.Remedy{Verb: "restart"}, about))
+	require.False(t, proposed(rules.Remedy{Verb: "restart", Afterwards: true}, about))
 }
 
 func TestACardReadsAsASentence(t *testing.T) {

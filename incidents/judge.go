@@ -358,12 +358,12 @@ func (d *draft) mayEnd(i algesta.Incident, quiet time.Time) {
 	}
 	i.State, i.ResolvedAt, i.Missing = algesta.IncidentResolved, quiet, looked > 0 && missing == looked
 	c := d.change(i)
-	c.event(d.now, "resolved", "after "+words.Span(lasted(i)))
+	c.event(d.now, "resolved", "after "+words.Span(i.Lasted()))
 	_, silent := d.silence(i, d.now)
 	if i.Reopened == 0 && i.Nth <= 3 && !silent { // the card shows how often it was there this week
 		c.Incident.Notes++
 		c.NoteTone = algesta.Good
-		c.Note = algesta.Say("Resolved after {}.", words.Span(lasted(i)))
+		c.Note = algesta.Say("Resolved after {}: {}.", words.Span(i.Lasted()), afterwards(i))
 	}
 }
 
@@ -377,20 +377,3 @@ func merged(before, now algesta.IncidentCause) algesta.IncidentCause {
 	}
 	return now
 }
-
-// began is when an incident began, or came back.
-func began(i algesta.Incident) time.Time {
-	if !i.ReopenedAt.IsZero() {
-		return i.ReopenedAt
-	}
-	at := i.OpenedAt
-	for _, s := range i.Signals {
-		if !s.Since.IsZero() && s.Since.Before(at) {
-			at = s.Since
-		}
-	}
-	return at
-}
-
-// lasted is how long a resolved incident lasted.
-func lasted(i algesta.Incident) time.Duration { return max(time.Second, i.ResolvedAt.Sub(began(i))) }

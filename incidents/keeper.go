@@ -316,7 +316,7 @@ func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
 	if !found || !last.Plan.TouchesCluster() || !k.mayTell(ctx, last, *i) {
 		return
 	}
-	start := began(*i)
+	start := i.Began()
 	switch before := last.CreatedAt.Before(start); {
 	case before && i.Recent == "" && start.Sub(last.CreatedAt) < recentChange:
 		i.Recent = doneBy(last)

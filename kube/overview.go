@@ -34,7 +34,7 @@ type overview struct {
 
 // errCold says that the caches do not hold a kind now.
 var errCold = &algesta.Error{
-	Kind: algesta.ErrUnreachable, Message: algesta.Say("My view of this cluster isn't complete right now."),
+	Kind: algesta.ErrUnreachable, Message: algesta.Say("I don't have a complete view of this cluster right now."),
 }
 
 // Overview is what there is in a namespace, cheaply enough to ask every other second: Deployments, ReplicaSets and pods from the caches,

@@ -145,7 +145,7 @@ func otherCauses(chains []diagnosis.Chain) []algesta.Text {
 // remedyButtons offer the next step where it is a command of ours: the click goes through policy, plan and approval as
 // if it were typed.
 func remedyButtons(r rules.Remedy, t algesta.Target) []algesta.Button {
-	if r.Target.Name != "" && r.Target.Name != t.Name {
+	if r.Afterwards || r.Target.Name != "" && r.Target.Name != t.Name {
 		return nil // it is about another workload than the command; its own command says which
 	}
 	switch r.Verb { // a number or an image has to be typed: these need neither

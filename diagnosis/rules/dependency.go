@@ -80,7 +80,7 @@ var dependencyRules = []Rule{
 		Remedy: "see whether the other side runs; correct host and port",
 		Source: driverSource,
 		container: dependencyRule("dependency-refused", func(to string) string { return to + " refuses connections" },
-			"See whether it runs, and check host and port in %s."),
+			"See whether the other side runs, and check host and port in %s."),
 	},
 	{
 		ID:     "dependency-timeout",
@@ -299,6 +299,7 @@ func dependencyFinding(c *facts.Container, why facts.Explanation, subject facts.
 	}
 	if strings.HasPrefix(fix, "Check the credentials") && f.Remedy.Command == "" {
 		f.Remedy = command(c.Owner, "restart", fix)
+		f.Remedy.Afterwards = true
 	}
 	if f.Remedy.Command == "" {
 		f.Remedy.Command = fmt.Sprintf("kubectl logs %s -c %s -n %s", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)

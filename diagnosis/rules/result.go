@@ -22,6 +22,8 @@ type Remedy struct {
 	Command string    `json:"command,omitempty"` // one of algesta, or of kubectl or cmctl where algesta has none
 	Verb    string    `json:"verb,omitempty"`    // of a command of algesta: "rollback"
 	Target  facts.Ref `json:"target,omitzero"`   // what the verb acts on
+	// Afterwards says that the command helps only once people have done what Text says: no button offers it.
+	Afterwards bool `json:"-"`
 
 	called string   // what people call the target
 	args   []string // of the command
