@@ -1,5 +1,7 @@
 package algesta
 
+import "time"
+
 import "strings"
 
 // Target is what a command is about, after the catalogue resolved what was typed.
@@ -22,4 +24,11 @@ func (t Target) Workload() Object {
 		return Object{Cluster: t.Cluster, Group: kind.Group, Kind: kind.Name, Namespace: t.Namespace, Name: name}
 	}
 	return Deployment(t.Cluster, t.Namespace, t.Name)
+}
+
+// Lost is a configured service whose Deployment was there once and is gone.
+type Lost struct {
+	Service    string
+	Deployment string
+	Until      time.Time // when it was last there
 }

@@ -269,6 +269,25 @@ func (c *Catalog) Gone(t algesta.Target) (until time.Time, gone bool) {
 	return time.Time{}, false
 }
 
+// LostIn are the configured services of an environment whose Deployments were there once and are gone, by name. What went before the bot
+// started isn't known.
+func (c *Catalog) LostIn(environment string) []algesta.Lost {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var out []algesta.Lost
+	for i, e := range c.envs {
+		if e.Name != environment {
+			continue
+		}
+		for _, deployment := range slices.Sorted(maps.Keys(c.gone[i])) {
+			if l := c.gone[i][deployment]; c.named[l.service] && c.found[i].deployment[l.service] == "" {
+				out = append(out, algesta.Lost{Service: l.service, Deployment: deployment, Until: l.until})
+			}
+		}
+	}
+	return out
+}
+
 // discover names the services: by the template; where it does not fit by the app label, if no other Deployment
 // claims that name; otherwise by the Deployment's own name.
 func (c *Catalog) discover(e environment, deployments map[string]map[string]string) services {

@@ -37,6 +37,10 @@ func TestAServiceThatWasThereIsStillFound(t *testing.T) {
 			require.NoError(t, err, typed)
 			require.Equal(t, orders, got)
 		}
+		require.Equal(t, []algesta.Lost{
+			{Service: "ms-orders", Deployment: "ms-orders-production", Until: deleted},
+		}, c.LostIn("production"), "what isn't configured may have been removed for good")
+		require.Empty(t, c.LostIn("pruebas"))
 		_, err := c.Resolve(t.Context(), "ms-provider", "", everything)
 		require.ErrorContains(t, err, "Which environment do you mean: production or pruebas?")
 		until, gone = c.Gone(orders)
@@ -52,6 +56,8 @@ func TestAServiceThatWasThereIsStillFound(t *testing.T) {
 		until, gone = c.Gone(orders)
 		require.False(t, gone)
 		require.Zero(t, until)
+		c.Update(live, "production", map[string]map[string]string{"ms-orders-production": {"app": "ms-orders"}})
+		require.NotContains(t, fmt.Sprint(c.LostIn("production")), "ms-orders", "it came back")
 	})
 }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -34,12 +35,26 @@ func (c *Catalog) Resolve(_ context.Context, service, env string, visible func(a
 		return l.withoutEnvironment(service)
 	}
 	if i, ok := c.words[env]; ok {
-		return l.in(i, service)
+		t, err := l.in(i, service)
+		return t, inOwnWord(err, c.envs[i].Name, env)
 	}
 	if i, swapped := c.words[service]; swapped { // "rollback production api-gateway"
-		return l.in(i, bare(env))
+		t, err := l.in(i, bare(env))
+		return t, inOwnWord(err, c.envs[i].Name, service)
 	}
 	return algesta.Target{}, l.unknownEnvironment(service, env)
+}
+
+// inOwnWord is an error whose suggestion calls the environment as the person did: only the wrong word is replaced.
+func inOwnWord(err error, environment, typed string) error {
+	known, ok := errors.AsType[*algesta.Error](err)
+	if !ok {
+		return err
+	}
+	if m, names := known.Err.(NameError); names && m.environment == environment { //nolint:errorlint // its own cause, not one of another
+		known.Err = NameError{m.service, typed}
+	}
+	return err
 }
 
 // bare is a typed name in lower case, without kubectl's "deployment/".

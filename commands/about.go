@@ -185,7 +185,7 @@ func grantTable(grants []policy.Grant) *algesta.Table {
 				algesta.Say("{}", g.Binding),
 				algesta.Say("{}", g.Role),
 				algesta.Say("{}", places(g)),
-				algesta.Say("{}", strings.Join(built(g.Verbs), ", ")),
+				algesta.Say("{}", strings.Join(built(g.Verbs, g.Namespaces), ", ")),
 				algesta.Say("{}", asks(g)),
 			},
 		)
@@ -202,7 +202,7 @@ func approvalTable(asks []policy.Ask) *algesta.Table {
 			where = strings.Join(a.Namespaces, ", ")
 		}
 		rows = append(
-			rows, []algesta.Text{algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs), ", "))},
+			rows, []algesta.Text{algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs, a.Namespaces), ", "))},
 		)
 	}
 	return &algesta.Table{Head: []string{"rule", "where", "you can approve"}, Rows: rows}
@@ -224,19 +224,23 @@ func places(g policy.Grant) string {
 func asks(g policy.Grant) string {
 	var verbs []string
 	for _, a := range g.Asks {
-		verbs = append(verbs, a.Verbs...)
+		verbs = append(verbs, built(built(a.Verbs, a.Namespaces), g.Namespaces)...)
 	}
 	slices.Sort(verbs)
-	if verbs = slices.Compact(built(verbs)); len(verbs) == 0 {
+	if verbs = slices.Compact(verbs); len(verbs) == 0 {
 		return "nothing"
 	}
 	return strings.Join(verbs, ", ")
 }
 
-// built are those verbs that a command of today has: a policy may name others in advance.
-func built(verbs []string) []string {
+// built are those verbs that a command of today has, and that mean something in these namespaces: a policy may name others in advance, and
+// a command about a cluster is in no namespace, so only a rule for all of them is about it.
+func built(verbs, namespaces []string) []string {
+	everywhere := slices.Contains(namespaces, "*")
 	return slices.DeleteFunc(slices.Clone(verbs), func(verb string) bool {
-		return !slices.ContainsFunc(runbooks.All(), func(b runbooks.Runbook) bool { return b.Verb == verb })
+		return !slices.ContainsFunc(runbooks.All(), func(b runbooks.Runbook) bool {
+			return b.Verb == verb && (everywhere || !b.About.Cluster)
+		})
 	})
 }
 

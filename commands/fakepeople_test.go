@@ -72,6 +72,8 @@ func (fakeCatalog) Gone(t algesta.Target) (until time.Time, gone bool) {
 	return goneSince, t.Service == "ms-gone"
 }
 
+func (fakeCatalog) LostIn(string) []algesta.Lost { return nil }
+
 func (fakeCatalog) Environments() []string { return []string{"production", "staging"} }
 
 func (fakeCatalog) Known(context.Context) []algesta.Target { return nil }

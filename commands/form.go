@@ -107,12 +107,26 @@ func (d *Dispatcher) Form(ctx context.Context, in algesta.Invocation, values map
 		return f.out
 	}
 	f.out.Title = words.Clip(words.Capital(f.book.Name), longestTitle)
+	f.placeOnly(ctx)
 	f.environment(ctx)
 	f.service(ctx)
 	f.others()
 	f.arguments(ctx)
 	f.asking(ctx)
 	return f.out
+}
+
+// placeOnly takes the only word that was typed after the command for the environment where it names one: "undo production".
+func (f *form) placeOnly(ctx context.Context) {
+	word := f.values[serviceField]
+	if word == "" || f.values[environmentField] != "" {
+		return
+	}
+	nobody := func(algesta.Target) bool { return false }
+	if t, err := f.Catalog.Resolve(ctx, "", word, nobody); err == nil {
+		f.values[environmentField] = t.Environment
+		delete(f.values, serviceField)
+	}
 }
 
 // sentences are what a person is told of an error.

@@ -91,6 +91,12 @@ func (f *form) environment(ctx context.Context) {
 	if len(field.Choices) > 0 {
 		f.out.Fields = append(f.out.Fields, field)
 	}
+	if typed := f.values[serviceField]; typed != "" && f.target.Environment == "" && about.Service {
+		_, err := f.Catalog.Resolve(ctx, typed, "", f.visible)
+		if known, ok := errors.AsType[*algesta.Error](err); ok && known.Kind == algesta.ErrUnknownName {
+			f.out.Intro = append(f.out.Intro, known.Message) // there's no field for it yet
+		}
+	}
 }
 
 // service asks for a service in the environment.

@@ -16,6 +16,8 @@ type Catalog interface {
 	Resolve(ctx context.Context, service, environment string, visible func(algesta.Target) bool) (algesta.Target, error)
 	// Gone says that the target's Deployment isn't there; until is when it last was, zero where that's not known.
 	Gone(t algesta.Target) (until time.Time, gone bool)
+	// LostIn are the configured services of an environment whose Deployments were there and are gone.
+	LostIn(environment string) []algesta.Lost
 	// Environments are the canonical names, in the order of the configuration.
 	Environments() []string
 	// Known are the targets discovered so far, for suggestions and help.

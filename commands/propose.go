@@ -69,6 +69,9 @@ func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Inp
 	if until, gone := d.Catalog.Gone(c.Target); gone {
 		in.Seen = until
 	}
+	if c.Target.Service == "" && c.Target.Environment != "" {
+		in.Lost = d.Catalog.LostIn(c.Target.Environment)
+	}
 	done, err := d.Store.Carried(ctx, in.Workload, mostPast)
 	if err != nil {
 		return in, fmt.Errorf("reading what became of earlier changes: %w", err)

@@ -23,7 +23,8 @@ import (
 var _ = register(Runbook{
 	Name: "deployments",
 	Aliases: []string{
-		"workloads", "get deployments", "get deploy", "get all", "get statefulsets", "get sts", "get daemonsets", "get ds",
+		"workloads", "get deployments", "get deploy", "get all", "get statefulsets", "get statefulset", "get sts", "get daemonsets", "get daemonset",
+		"get ds",
 	},
 	Verb:    "status",
 	Summary: "List what runs in an environment: ready pods, version, restarts, since when, and the last change, the worst first.",
@@ -183,10 +184,12 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	wanted := len(all) - ranks[scaledToZero]
+	lost := p.lost(in)
+	table.Rows = slices.Concat(lostRows(lost, len(table.Head)), table.Rows)
+	wanted := len(all) - ranks[scaledToZero] + len(lost)
 	report := algesta.Report{
 		Tone:  algesta.Good,
-		Title: algesta.Say("{}: {} of {} ready", selectedIn(in), wanted-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
+		Title: algesta.Say("{}: {} of {} ready", selectedIn(in), wanted-len(lost)-ranks[noneReady]-ranks[someReady], count(wanted, "workload")),
 	}
 	switch {
 	case ranks[noneReady] > 0:
@@ -194,8 +197,12 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 		report.Title = algesta.Say("{}, {} without a ready pod", report.Title, ranks[noneReady])
 	case ranks[someReady] > 0, ranks[stuck] > 0:
 		report.Tone = algesta.Warning
-	case len(all) == 0:
+	case len(all)+len(lost) == 0:
 		report.Tone, report.Title = algesta.Neutral, algesta.Say("{}: no workloads", selectedIn(in))
+	}
+	if len(lost) > 0 {
+		report.Tone = algesta.Bad
+		report.Title = algesta.Say("{}, {} gone", report.Title, len(lost))
 	}
 	if n := ranks[stuck]; n > 0 {
 		report.Title = algesta.Say("{}, {} with a rollout that's stuck", report.Title, n)

@@ -2,6 +2,7 @@ package runbooks_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout/rollouttest"
+	"github.com/3astronautas/algesta/runbooks"
 )
 
 // shops is an environment with a Deployment that runs, one without a ready pod, a StatefulSet that misses a pod, and a bare pod.
@@ -51,6 +54,30 @@ func TestDeploymentsOfAnEnvironmentPutTheWorstFirst(t *testing.T) {
 	}
 	require.Equal(t, want, asked(t, shops(), "deployments", "namespace", nil))
 	require.Equal(t, want, asked(t, shops(), "status", "namespace", nil))
+}
+
+// A configured service whose Deployment went counts as one that isn't ready, until it is back.
+func TestAListOfWorkloadsCountsWhatIsGone(t *testing.T) {
+	t.Parallel()
+	book, ok := runbooks.Find("deployments")
+	require.True(t, ok)
+	in := regarding("deployments", "namespace")
+	in.Lost = []algesta.Lost{
+		{Service: "ms-orders", Deployment: "ms-orders-production", Until: noon},
+		{Service: "shop", Deployment: "shop", Until: noon}, // it came back meanwhile
+	}
+	report, err := book.Answer(t.Context(), whole(shops()), in)
+	require.NoError(t, err)
+	require.Equal(t, algesta.Bad, report.Tone)
+	got := shownLines(t, report)
+	require.Equal(t, "production: 1 of 4 workloads ready, 1 without a ready pod, 1 gone", got[0])
+	require.Equal(t, "ms-orders-production | Deployment | gone, seen until "+algesta.AtDay(noon).Text+" | – | – | – | –", got[2])
+
+	s := shops()
+	s.forbidden["DeploymentList"] = true
+	report, err = book.Answer(t.Context(), whole(s), in)
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(shownLines(t, report), "\n"), "gone", "nobody could look")
 }
 
 func TestWorkloadsThatMayNotBeReadAreNotSaidToBeMissing(t *testing.T) {

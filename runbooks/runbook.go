@@ -29,6 +29,8 @@ type Input struct {
 	Undone *algesta.Plan
 	// Seen is when the workload was last there, where it is gone; zero where it is not, or where that is not known.
 	Seen time.Time
+	// Lost are the configured services of the environment whose Deployments are gone, where the command is about a whole environment.
+	Lost []algesta.Lost
 	// Places are the environments that the answer to a command which names none may cover: those in which the policy lets its requester do the
 	// same.
 	Places []Place

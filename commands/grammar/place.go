@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -255,7 +256,13 @@ func (r *reading) last(free []word, read func(string) error) error {
 		if err := r.refuseEntity(free[0].text); err != nil {
 			return err
 		}
-		return r.wrong("I don't know what \"{}\" means here.", clip(free[0].text))
+		err := r.wrong("I don't know what \"{}\" means here.", clip(free[0].text))
+		if known, ok := errors.AsType[*algesta.Error](err); ok && r.book.Own && r.book.Changes() && r.out.Reason == "" {
+			so := r.soFar() // these take a reason, and what is left over is most likely it
+			text := r.form(so, so.Service, so.Environment) + " because " + reason(free)
+			known.Hint, known.Err = algesta.Say("{}", algesta.Name(r.bot.Typed(text))), nil
+		}
+		return err
 	}
 	return nil
 }
