@@ -62,7 +62,11 @@ func Diagnose(s *facts.Snapshot, about facts.Ref) Diagnosis {
 	d.Advice = slices.DeleteFunc(advice(s, near), d.says)
 	d.Verdict, d.Summary = d.conclude(s, subject)
 	if at := slices.IndexFunc(roots, func(r *root) bool { return r.concerns(near) }); at >= 0 {
-		d.Summary += dependencyOf(s, roots[at], subject)
+		said := dependencyOf(s, roots[at], subject)
+		if slices.ContainsFunc(roots, func(r *root) bool { return r != roots[at] && !r.Rule.Risk && r.hitsDirectly(subject) }) {
+			said = strings.Replace(said, " That is why ", " That is one reason why ", 1) // the other is below
+		}
+		d.Summary += said
 	}
 	return d
 }

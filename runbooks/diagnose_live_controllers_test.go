@@ -222,7 +222,7 @@ func TestTheFirstLineNamesWhatAControllerCannotDo(t *testing.T) {
 			about:    "statefulset/ordered",
 			explains: []string{"image-not-found", "pods-missing"},
 			says:     "StatefulSet ordered has a newer template, but waits for pod ordered-0 of the old one to become ready before it replaces it.",
-			command:  "kubectl delete pod/ordered-0 -n NS",
+			command:  "/algesta pod delete ordered-0 NS",
 		},
 		"a schedule that was missed too often": {
 			rule:       "cronjob-schedule",

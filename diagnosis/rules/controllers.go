@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -146,8 +147,8 @@ func statefulSetHoldsOldPod(s *facts.Snapshot) []*Finding {
 		ref := facts.RefOf(facts.KindStatefulSet, set)
 		for _, p := range s.Workload(ref).Pods {
 			revision := p.Labels[appsv1.ControllerRevisionHashLabelKey]
-			if facts.PodReady(p) || revision == "" || revision == set.Status.UpdateRevision || s.Age(p.CreationTimestamp.Time) < issuingIsNormal ||
-				ordinal(p) < partition(set) {
+			if facts.PodReady(p) || revision == "" || revision == set.Status.UpdateRevision || ordinal(p) < partition(set) ||
+				s.Age(p.CreationTimestamp.Time) < issuingIsNormal && !restarts(p) {
 				continue
 			}
 			pod := facts.RefOf(facts.KindPod, p)
@@ -177,13 +178,18 @@ func statefulSetHoldsOldPod(s *facts.Snapshot) []*Finding {
 				},
 				Remedy: Remedy{
 					Text:    "Delete the pod; it comes back from the new template and keeps its volume.",
-					Command: fmt.Sprintf("kubectl delete %s -n %s", pod, p.Namespace),
+					Command: s.Setting().Bot.Typed("pod delete", p.Name, cmp.Or(s.Setting().Environments[p.Namespace], p.Namespace)),
 				},
 			})
 			break // the controller goes one by one
 		}
 	}
 	return found
+}
+
+// restarts reports whether a container of the pod ended more than once: it doesn't become ready by waiting.
+func restarts(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return !c.Ready && c.RestartCount > 1 })
 }
 
 func ordinal(p *corev1.Pod) int {
