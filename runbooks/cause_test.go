@@ -103,7 +103,7 @@ func TestAnUndoSaysWhatItUndoes(t *testing.T) {
 	p, err := planned(t, s, "rollback", args)
 	require.NoError(t, err)
 	require.Equal(t, "Undo of c-2 for api-gateway in production (12345 → 12344)", p.Title.String())
-	require.Equal(t, "Undo c-2, put api-gateway-production back: 12345 → 12344", p.Summary.String())
+	require.Equal(t, "Undo c-2 and put api-gateway-production back: 12345 → 12344", p.Summary.String())
 	require.Equal(t, "Undoing c-2 for api-gateway in production: 12345 → 12344", p.Doing.String())
 	require.Equal(t, "undoes", p.Facts[0].Label)
 	require.Equal(t, "“deploy 12345 by Luis (c-2)”", p.Facts[0].Value.String())

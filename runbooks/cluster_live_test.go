@@ -56,7 +56,7 @@ func TestAutoscalersAndQuotasOfACluster(t *testing.T) {
 	in := w.asked("capacity", "namespace")
 	in.Command.Target.Service, in.Command.Target.Name, in.Command.Target.Object = "gateway", "gateway", ""
 	in.Workload = in.Command.Target.Workload()
-	require.Equal(t, "gateway in production: room for 0 more pods", w.tells(t, in)[0])
+	require.Equal(t, "gateway in production: no room for another pod", w.tells(t, in)[0])
 	lines = w.tells(t, w.asked("hpa", "horizontalpodautoscaler/gateway-hpa"))
 	require.Regexp(t, `^gateway-hpa \| gateway \| cpu \?/80 % \| \d \| 1–6 \|`, lines[2])
 }

@@ -144,7 +144,8 @@ func TestEnvFlagsWhatIsMissing(t *testing.T) {
 	got = env(t, unread, nil)
 	require.Equal(t, "api-gateway in production: 6 variables, 2 hidden", got[0])
 	require.Contains(t, got, "TARIFF | not checked | ConfigMap tariffs, key zone-1")
-	require.Contains(t, got, "Couldn't check whether Secret mongodb-credentials has the keys: I don't have permission to read Secrets.")
+	require.Contains(t, got, "Couldn't check whether the Secrets jwt-credentials and mongodb-credentials have the keys: "+
+		"I don't have permission to read Secrets.")
 }
 
 func TestEnvReadsWholeSourcesAndWhatStandsOverThem(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
+	wordsof "github.com/3astronautas/algesta/words"
 )
 
 // configMapRead is one read of a ConfigMap.
@@ -59,13 +60,32 @@ func (s *envSources) notes() []algesta.Text {
 			out = append(out, couldNotCheck("ConfigMap "+quote(name), err))
 		}
 	}
+	var unread []string
+	why := map[string][]string{} // the Secrets that can't be read for one reason
+	errOf := map[string]error{}
 	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
-		if err := s.keys[name].err; err != nil && !errors.Is(err, algesta.ErrNotFound) {
-			out = append(out, couldNotCheck("whether Secret "+quote(name)+" has the keys", err))
+		err := s.keys[name].err
+		if err == nil || errors.Is(err, algesta.ErrNotFound) {
+			continue
 		}
+		reason := err.Error()
+		if _, again := errOf[reason]; !again {
+			unread = append(unread, reason)
+		}
+		errOf[reason], why[reason] = err, append(why[reason], quote(name))
+	}
+	for _, reason := range unread {
+		what, have := "Secret ", " has"
+		if len(why[reason]) > 1 {
+			what, have = "the Secrets ", " have"
+		}
+		out = append(out, couldNotCheck("whether "+what+wordsof.Few(why[reason], mostUnreadSecrets)+have+" the keys", errOf[reason]))
 	}
 	return out
 }
+
+// mostUnreadSecrets is how many Secrets that couldn't be read one line names.
+const mostUnreadSecrets = 5
 
 // variables are those of a container, as the kubelet fills them: what env says overrides what envFrom brings, and the last of several
 // overrides those before.

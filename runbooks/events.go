@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,6 +166,12 @@ type happened struct {
 
 func (h happened) warns() bool { return h.Type == corev1.EventTypeWarning }
 
+// combined begins the message of events that Kubernetes has put together itself (client-go/tools/record, events_cache.go).
+const combined = "(combined from similar events): "
+
+// neverMade is the name of a pod in the message of its owner, whose own name is left out: each try to make one has another name.
+var neverMade = regexp.MustCompile("…-[" + madeUpLetters + "]{" + strconv.Itoa(uniqueLength) + `}\b`)
+
 // foldEvents makes one of those that say the same, warnings first and the newest first. The names and UIDs of objects in their messages
 // make no difference.
 func foldEvents(all []corev1.Event) []happened {
@@ -178,6 +186,7 @@ func foldEvents(all []corev1.Event) []happened {
 				message = strings.ReplaceAll(message, own, "…")
 			}
 		}
+		message = neverMade.ReplaceAllString(strings.TrimPrefix(message, combined), "…")
 		k := key{o.Kind, e.Reason, e.Type, message}
 		i, known := at[k]
 		if !known {

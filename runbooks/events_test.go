@@ -53,6 +53,24 @@ func TestEventsAreWarningsFirstAndFolded(t *testing.T) {
 	require.Equal(t, "production: no events", tells(t, listed{}, regarding("events", ""))[0])
 }
 
+// A ReplicaSet that can't make its pods says so once per name that it tried.
+func TestTheNamesOfPodsThatWereNeverMadeMakeNoDifference(t *testing.T) {
+	t.Parallel()
+	const set = "ms-orders-production-6df6745949"
+	refused := func(pod string, ago time.Duration, says string) *corev1.Event {
+		e := eventOf(set, "Warning", "FailedCreate", says+`Error creating: pods "`+set+"-"+pod+`" is forbidden: exceeded quota: q`, ago, 1)
+		e.InvolvedObject.Kind = "ReplicaSet"
+		return e
+	}
+	s := listed{lists: map[string][]any{"EventList": {
+		refused("b8wtd", time.Minute, ""), refused("kc6j8", 2*time.Minute, ""), refused("trsz7", 3*time.Minute, "(combined from similar events): "),
+	}}}
+	got := tells(t, s, regarding("events", ""))
+	require.Equal(t, "production: 1 warning in 1 event", got[0])
+	require.Equal(t, "60 s ago | Warning | FailedCreate | replicaset/"+set+` | 3 | Error creating: pods "`+set+
+		`-b8wtd" is forbidden: exceeded quota: q`, got[2])
+}
+
 func TestEventsDontQuoteWhatAPodSpellsOut(t *testing.T) {
 	t.Parallel()
 	secret := fmt.Sprintf("open-%d", rand.Uint64())

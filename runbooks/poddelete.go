@@ -87,11 +87,13 @@ func planPodDelete(ctx context.Context, c Cluster, in Input) (algesta.Plan, erro
 		p.Warnings = append(p.Warnings, siblingWarnings(ctx, c, pod, owner.UID)...)
 	}
 	if state.Reason != "" {
+		runs := algesta.Say("the same version with the same settings")
+		if owner != nil && (owner.Kind == "StatefulSet" || owner.Kind == "DaemonSet") { // its template may be another by now
+			runs = algesta.Say("what {} {} wants now. If that's the version of this one", quote(owner.Kind), algesta.Name(quote(owner.Name)))
+		}
 		p.Warnings = append(p.Warnings, algesta.Say(
-			"The pod that replaces it runs the same version with the same settings: what is wrong with this one ({}) is likely to be wrong with "+
-				"that one. {} looks for the cause.",
-			quote(state.Reason),
-			in.typed("diagnose", "pod/"+name),
+			"The pod that replaces it runs {}: what is wrong with this one ({}) is likely to be wrong with that one. {} looks for the cause.",
+			runs, quote(state.Reason), in.typed("diagnose", "pod/"+name),
 		))
 	}
 	if slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.EmptyDir != nil }) {

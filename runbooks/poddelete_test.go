@@ -127,6 +127,24 @@ func TestAPodThatCrashesIsNotRepairedByTakingItAway(t *testing.T) {
 	)
 }
 
+// The template of a StatefulSet may be another than that of the pod, which is the way out of a failed rollout: nobody is told that it stays
+// the same.
+func TestAPodOfAnOlderTemplateMayBeRepairedByTakingItAway(t *testing.T) {
+	t.Parallel()
+	p, err := planDelete(t, withPods(func(p *corev1.Pod) {
+		p.OwnerReferences[0].Kind, p.OwnerReferences[0].Name = "StatefulSet", "loki"
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name: "api-gateway", RestartCount: 4, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+		}}
+	}), nil)
+	require.NoError(t, err)
+	require.NotContains(t, words(p.Warnings)[0], "the same version")
+	require.Contains(
+		t, words(p.Warnings)[0],
+		"The pod that replaces it runs what StatefulSet loki wants now. If that's the version of this one: what is wrong with this one",
+	)
+}
+
 // TestAPodIsReplacedAndItsBudgetIsRespected takes pods away from a real control plane.
 func TestAPodIsReplacedAndItsBudgetIsRespected(t *testing.T) {
 	t.Parallel()

@@ -131,7 +131,7 @@ func (s workloadState) rollbackWords(w rollbackPath) (p algesta.Plan, cause stri
 	p.Done, p.Of = s.stored(algesta.Say("{} is back on {}", what, back), back), s.of()
 	if w.undone != "" {
 		p.Title = algesta.Say("Undo of {} for {} ({})", algesta.Name(w.undone), what, moves)
-		p.Summary = algesta.Say("Undo {}, put {} back: {}", algesta.Name(w.undone), name, moves)
+		p.Summary = algesta.Say("Undo {} and put {} back: {}", algesta.Name(w.undone), name, moves)
 		p.Doing = algesta.Say("Undoing {} for {}: {}", algesta.Name(w.undone), what, moves)
 		return p, fmt.Sprintf("undo of %s, back to %s %s", w.undone, back, by(s.in))
 	}

@@ -97,6 +97,8 @@ func (s workloadState) roomReport(r room) algesta.Report {
 		report.Title = algesta.Say("{}: {} fit, {} more than now", subject(s.in), count(wanted, "pod"), more)
 	case r.pods() >= mostRoom:
 		report.Title = algesta.Say("{}: room for at least {} more pods", subject(s.in), mostRoom)
+	case r.pods() == 0:
+		report.Title = algesta.Say("{}: no room for another pod", subject(s.in))
 	default:
 		report.Title = algesta.Say("{}: room for {}", subject(s.in), count(r.pods(), "more pod"))
 	}

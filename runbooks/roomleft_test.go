@@ -54,6 +54,6 @@ func TestCapacitySaysHowManyMoreAndWhatTheNextLacks(t *testing.T) {
 
 	s.quota(amounts("requests.cpu", "1"), amounts("requests.cpu", "1"))
 	_, got = tell(s, nil)
-	require.Equal(t, "api-gateway in production: room for 0 more pods", got[0])
+	require.Equal(t, "api-gateway in production: no room for another pod", got[0])
 	require.Contains(t, got, "A rollout needs 1 extra pod for a while, and there isn't room for that: it would wait.")
 }

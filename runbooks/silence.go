@@ -24,11 +24,11 @@ var silenceArg = Arg{Name: "until", Aliases: []string{"for"}, Kind: TextArg, Req
 var _ = register(Runbook{
 	Name:    "silence",
 	Verb:    "silence",
-	Summary: "Tell of no incidents of a service or an environment for a while, with a reason; what lasts is told when that is over.",
+	Summary: "Report no incidents of a service or an environment for a while, with a reason; what lasts is told when that is over.",
 	Example: "silence api-gateway production until=2h because we move its database",
 	Rank:    195,
 	About:   aboutFreeze,
-	Args:    []Arg{silenceArg},
+	Args:    []Arg{untilArg},
 	Own:     true,
 	Writes:  []string{"create " + algesta.SilenceResource},
 	Ends:    WithWrite(),
@@ -84,7 +84,7 @@ func planSilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 	what := silentThing(z)
 	p := algesta.Plan{
 		Title:   algesta.Say("Silence of {} until {}", what, algesta.AtDay(until)),
-		Summary: algesta.Say("Tell of no incidents of {} until {}", what, algesta.AtDay(until)),
+		Summary: algesta.Say("Report no incidents of {} until {}", what, algesta.AtDay(until)),
 		Doing:   algesta.Say("Silencing {}", what),
 		Done:    algesta.Say("{} is silent until {}", what, algesta.AtDay(until)),
 		Facts: []algesta.Field{
@@ -94,6 +94,7 @@ func planSilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error) {
 		Undo: &algesta.Offer{Runbook: "unsilence", Target: z.Target, Args: algesta.Args{undoes.Name: c.ID}},
 	}
 	if z.Incident != "" {
+		p.Done = algesta.Say("{} is silent until {}", wordsof.Capital(what), algesta.AtDay(until))
 		p.Summary = algesta.Say("Say nothing more about {} until {}", what, algesta.AtDay(until))
 	}
 	p.Changes, err = silenceRecord.create(c, z)
@@ -104,7 +105,7 @@ func planUnsilence(_ context.Context, _ Cluster, in Input) (algesta.Plan, error)
 	c, what := in.Command, frozenThing(in.Command.Target)
 	p := algesta.Plan{
 		Title:   algesta.Say("End of the silence of {}", what),
-		Summary: algesta.Say("Tell of incidents of {} again", what),
+		Summary: algesta.Say("Report incidents of {} again", what),
 		Doing:   algesta.Say("Ending the silence of {}", what),
 		Done:    algesta.Say("{} isn't silent any more", what),
 	}

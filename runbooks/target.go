@@ -103,8 +103,8 @@ func (s workloadState) lastHealthy() (rollout.Revision, error) {
 	case len(s.revisions) > 1:
 		return rollout.Revision{}, refusal(
 			algesta.Say(
-				"All {} revisions of {} run the same pods as now (they are restarts), so there's nothing to go back to.",
-				len(s.revisions),
+				"{} revisions of {} run the same pods as now (they are restarts), so there's nothing to go back to.",
+				allOf(len(s.revisions)),
 				algesta.Name(s.d.Name),
 			),
 			deploy,
@@ -213,4 +213,12 @@ func passedOver(out algesta.Text, same []string) algesta.Text {
 		return algesta.Say("{} ({} runs the same pods as now: a restart)", out, same[0])
 	}
 	return algesta.Say("{} ({} run the same pods as now: restarts)", out, list(same))
+}
+
+// allOf begins a sentence about all of several: "Both", "All 3".
+func allOf(n int) string {
+	if n == 2 {
+		return "Both"
+	}
+	return fmt.Sprintf("All %d", n)
 }

@@ -66,7 +66,7 @@ requested by <@U0LUIS> · needs 1 approval from @platform or Carla Mejía · exp
 		_, err := w.slack.Click(marta, r.reply(isEnd(luis)), "run")
 		require.NoError(t, err)
 	}, "requested by <@U0MARTA>")
-	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+", put api-gateway-production back: 12344 → 12345")
+	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+" and put api-gateway-production back: 12344 → 12345")
 	require.Contains(t, undo.plan().Plain(), "image  …/api-gateway:12344 → …/api-gateway:12345")
 	undo.approve()
 	require.Contains(t, undo.end(marta), "✅ api-gateway in production is back on 12345.")
