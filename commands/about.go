@@ -202,7 +202,9 @@ func approvalTable(asks []policy.Ask) *algesta.Table {
 			where = strings.Join(a.Namespaces, ", ")
 		}
 		rows = append(
-			rows, []algesta.Text{algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs, a.Namespaces), ", "))},
+			rows, []algesta.Text{
+				algesta.Say("{}", a.Rule), algesta.Say("{}", where), algesta.Say("{}", strings.Join(built(a.Verbs, a.Namespaces), ", ")),
+			},
 		)
 	}
 	return &algesta.Table{Head: []string{"rule", "where", "you can approve"}, Rows: rows}

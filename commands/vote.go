@@ -154,7 +154,7 @@ func (d *Dispatcher) count(
 		return err
 	}
 	if len(missing) == 0 {
-		if err := d.tellAskedDirectly(tx, r); err != nil {
+		if err := d.updateDirect(tx, r); err != nil {
 			return err
 		}
 		if err := tx.Schedule(algesta.ExecuteJob, r.ID, now); err != nil {

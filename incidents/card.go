@@ -84,7 +84,7 @@ func title(i algesta.Incident) algesta.Text {
 	what := algesta.Dated(strings.TrimSuffix(i.Cause.What, "."))
 	switch i.State {
 	case algesta.IncidentResolved:
-		if unseen(i) {
+		if neverSick(i) {
 			return algesta.Say("{} ({})", over(i), what)
 		}
 		return algesta.Say("{} (it was: {})", over(i), what)
@@ -104,13 +104,13 @@ func title(i algesta.Incident) algesta.Text {
 	return algesta.Say("{} {}: {}", called(i), is, what)
 }
 
-// unseen reports whether nobody saw that what the incident is about was sick.
-func unseen(i algesta.Incident) bool { return i.Cause.Unseen != "" || !seenItself(i) }
+// neverSick reports whether nobody saw that what the incident is about was sick.
+func neverSick(i algesta.Incident) bool { return i.Cause.Unseen != "" || !seenItself(i) }
 
 // over says that a resolved incident is over, without what it was.
 func over(i algesta.Incident) string {
 	switch {
-	case unseen(i):
+	case neverSick(i):
 		return called(i) + ": this is over"
 	case i.Missing:
 		return called(i) + " isn't there any more"
@@ -120,7 +120,7 @@ func over(i algesta.Incident) string {
 
 // afterwards is what a resolved incident was about, and how that is now where it's known.
 func afterwards(i algesta.Incident) string {
-	if unseen(i) {
+	if neverSick(i) {
 		return called(i)
 	}
 	return over(i)

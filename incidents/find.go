@@ -116,7 +116,8 @@ func aboutOf(c diagnosis.Chain, place algesta.Target, about facts.Ref, places Pl
 
 // proposed says that a button may propose the next step: it is a command that needs no further word, about the service of the card.
 func proposed(r rules.Remedy, about algesta.Target) bool {
-	return !r.Afterwards && (r.Verb == "rollback" || r.Verb == "restart") && about.Name != "" && (r.Target.Name == "" || r.Target.Name == about.Name)
+	ours := (r.Verb == "rollback" || r.Verb == "restart") && !r.Afterwards
+	return ours && about.Name != "" && (r.Target.Name == "" || r.Target.Name == about.Name)
 }
 
 // unseen is what a look showed that found no cause for what an alert says.
