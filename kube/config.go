@@ -64,6 +64,9 @@ type Config struct {
 	Hide func(text string) string
 	// Registries are those that may be asked for an image although nothing runs from them yet, and those in private networks.
 	Registries []RegistryConfig
+	// OwnNetworks are networks of public addresses that only those inside reach, such as the pods or Services of a cluster that has no private
+	// ones: they count as private.
+	OwnNetworks []netip.Prefix
 	// Log gets what the bot may not watch; nil for silence.
 	Log *zap.Logger
 	// Panics catches what panics in the goroutines that keep the caches; nil counts nothing.

@@ -97,7 +97,7 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 	c := &Cluster{
 		name: cfg.Name, aks: cfg.AKS, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
 		hide: cfg.Hide, hides: redact.New(), learnedOf: map[algesta.Object]learned{}, written: map[algesta.Object]writtenAt{},
-		registries: map[string]RegistryConfig{}, reach: newReach(),
+		registries: map[string]RegistryConfig{}, reach: newReach(cfg.OwnNetworks, os.Getenv),
 	}
 	c.guarded(base)
 	c.watched.state.Access, c.watched.wake = cfg.Access, make(chan struct{}, 1)

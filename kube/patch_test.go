@@ -28,3 +28,22 @@ func TestAPatchTestsWhichObjectItIs(t *testing.T) {
 		require.Equal(t, op{"test", "/spec/replicas", json.RawMessage("2")}, ops[1], "what people saw is compared by the server, too")
 	}
 }
+
+// TestOnlyWhatRaisesTheGenerationIsBoundToItAlone: any other patch could be made twice.
+func TestOnlyWhatRaisesTheGenerationIsBoundToItAlone(t *testing.T) {
+	t.Parallel()
+	deployment := algesta.Change{Object: algesta.Deployment("sandbox", "production", "api-gateway"), Verb: algesta.Patch}
+	scaler := deployment
+	scaler.Object.Group, scaler.Object.Kind = "autoscaling", "HorizontalPodAutoscaler"
+	status := deployment
+	status.Subresource = "status"
+	deleted := scaler
+	deleted.Verb = algesta.Delete
+	for try := range versionTries {
+		require.Equal(t, toVersion, boundAt(deployment, try))
+	}
+	require.Equal(t, toGeneration, boundAt(deployment, versionTries))
+	require.Equal(t, toVersion, boundAt(scaler, versionTries))
+	require.Equal(t, toVersion, boundAt(status, versionTries))
+	require.Equal(t, toGeneration, boundAt(deleted, versionTries), "a delete happens once")
+}

@@ -25,16 +25,50 @@ type reach struct {
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	roots  *x509.CertPool // nil means those of the system
+	own    []netip.Prefix // public addresses that count as private
 }
 
-func newReach() reach {
+// newReach refuses, besides what is private everywhere, the networks that the configuration calls its own, those that this machine is a
+// part of, and those around the API server's Service: a cluster may have public addresses for pods and Services.
+func newReach(own []netip.Prefix, getenv func(string) string) reach {
 	dialer := &net.Dialer{Timeout: headWithin}
 	return reach{
+		own: slices.Concat(own, linked(), aroundService(getenv("KUBERNETES_SERVICE_HOST"))),
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
 		dial: dialer.DialContext,
 	}
+}
+
+// linked are the networks of this machine's interfaces.
+func linked() []netip.Prefix {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil { // then it's in no network that it could tell
+		return nil
+	}
+	var out []netip.Prefix
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Masked())
+		}
+	}
+	return out
+}
+
+// aroundService are the 65,536 addresses around that of the API server's Service, which is one of the first of the range of Services. How
+// large that is isn't told to a pod (kubernetes.io/docs, "Service ClusterIP allocation").
+func aroundService(host string) []netip.Prefix {
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil
+	}
+	a = a.Unmap()
+	p, err := a.Prefix(a.BitLen() - 16)
+	if err != nil { // it's no prefix that couldn't be
+		return nil
+	}
+	return []netip.Prefix{p}
 }
 
 // tokenHosts are where public registries hand out tokens, where that isn't their own host.
@@ -131,7 +165,7 @@ func (r reach) connect(ctx context.Context, network, address string, private boo
 		}
 	}
 	for _, a := range addresses {
-		if inside(a, private) {
+		if inside(a, private) || !private && r.isOwn(a) {
 			return nil, &insideError{what: "an address of this machine or of a private network"}
 		}
 	}
@@ -190,6 +224,12 @@ func prefixes(texts ...string) []netip.Prefix {
 		out[i] = netip.MustParsePrefix(text)
 	}
 	return out
+}
+
+// isOwn reports whether a public address counts as private.
+func (r reach) isOwn(a netip.Addr) bool {
+	a = a.Unmap()
+	return slices.ContainsFunc(r.own, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // inside reports whether an address isn't dialled: never those of the machine, the link and the platform; private ones where the

@@ -1,7 +1,10 @@
 package kube
 
 import (
+	"errors"
 	"net/http"
+	"net/netip"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -222,9 +225,42 @@ func TestATokenComesFromTheRegistryOrTheHostThatIsNamedForIt(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestTheClustersOwnAddressesArePrivateAlsoWherePublic: a name that anybody may register can mean a Service or a pod there.
+func TestTheClustersOwnAddressesArePrivateAlsoWherePublic(t *testing.T) {
+	t.Parallel()
+	n := newNetwork()
+	n.serves(t, public, false, registryOf)
+	n.names["registry.example.com"] = []string{public}
+	goes := func(private bool, own ...netip.Prefix) error {
+		r := n.reach()
+		r.own = own
+		conn, err := r.connect(t.Context(), "tcp", "registry.example.com:443", private)
+		if err == nil {
+			require.NoError(t, conn.Close())
+		}
+		return err
+	}
+	address := netip.MustParseAddr(public)
+	around, err := address.Prefix(24)
+	require.NoError(t, err)
+	require.NoError(t, goes(false))
+	_, isInside := errors.AsType[*insideError](goes(false, around))
+	require.True(t, isInside)
+	require.NoError(t, goes(true, around), "the configuration says that the registry is in a private network")
+	_, isInside = errors.AsType[*insideError](goes(false, aroundService(public)...))
+	require.True(t, isInside, "the Service of the API server is there")
+
+	r := newReach([]netip.Prefix{around}, func(name string) string { return map[string]string{"KUBERNETES_SERVICE_HOST": "fd12::1"}[name] })
+	require.True(t, r.isOwn(address))
+	require.True(t, r.isOwn(netip.MustParseAddr("::ffff:"+public)))
+	require.True(t, r.isOwn(netip.MustParseAddr("fd12::ab")))
+	require.True(t, r.isOwn(netip.MustParseAddr("127.0.0.1")), "this machine is in that network")
+	require.Empty(t, aroundService("kubernetes.default"))
+}
+
 func TestNoProxyIsUsed(t *testing.T) {
 	t.Parallel()
-	require.Nil(t, newReach().to(RegistryConfig{Host: "registry.example.com"}).next.Proxy, "a proxy would look up names itself")
+	require.Nil(t, newReach(nil, os.Getenv).to(RegistryConfig{Host: "registry.example.com"}).next.Proxy, "a proxy would look up names itself")
 }
 
 func TestARegistryIsConfiguredByItsHostAlone(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,6 +50,7 @@ type Config struct {
 	Environments []catalog.Environment
 	Services     []catalog.Service
 	Registries   []kube.RegistryConfig
+	OwnNetworks  []netip.Prefix
 	PolicyFile   string
 	Store        string
 	Follow       FollowConfig
@@ -119,6 +121,7 @@ type configFile struct {
 	Environments []catalog.Environment `yaml:"environments"`
 	Services     []catalog.Service     `yaml:"services"`
 	Registries   []registryFile        `yaml:"registries"`
+	OwnNetworks  []netip.Prefix        `yaml:"ownNetworks"`
 	PolicyFile   string                `yaml:"policyFile"`
 	Store        string                `yaml:"store"`
 	Follow       followFile            `yaml:"follow"`
@@ -288,7 +291,7 @@ func configKeys() []string {
 			"azure tenantID clientID secretFile certificateFile authorityHost " +
 			"resourceID resourceManager metadataHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
-			"registries host tokenHost private policyFile store follow soak listen incidents wait settle rules routes off channel severities " +
+			"registries host tokenHost private ownNetworks policyFile store follow soak listen incidents wait settle rules routes off channel severities " +
 			"alertmanager tokenFile",
 	)
 }
@@ -322,6 +325,7 @@ func (f *configFile) config() Config {
 		},
 		Environments: f.Environments,
 		Services:     f.Services,
+		OwnNetworks:  f.OwnNetworks,
 		PolicyFile:   f.PolicyFile,
 		Store:        orDefault(f.Store, defaultStore),
 		Listen:       orDefault(f.Listen, defaultListen),

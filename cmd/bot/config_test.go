@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,6 +127,15 @@ func TestWhatTheConfigurationLeavesOut(t *testing.T) {
 	require.Equal(t, defaultStore, c.Store)
 	require.Equal(t, defaultListen, c.Listen)
 	require.Equal(t, defaultSoak, c.Follow.Soak)
+}
+
+func TestOwnNetworksAreNetworks(t *testing.T) {
+	t.Parallel()
+	c, err := loadConfigWithoutSlack(writeConfig(t, smallConfig+"ownNetworks: [198.51.100.0/24, \"2001:db8::/32\"]\n"))
+	require.NoError(t, err)
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32")}, c.OwnNetworks)
+	_, err = loadConfigWithoutSlack(writeConfig(t, smallConfig+"ownNetworks: [198.51.100.0]\n"))
+	require.ErrorContains(t, err, "198.51.100.0")
 }
 
 func TestTokensComeFromFilesOrTheEnvironment(t *testing.T) {

@@ -63,7 +63,7 @@ func checkConfig(path string) (string, error) {
 	var problems []error
 	for _, c := range cfg.Clusters {
 		k := kubeConfig(c, names, func([][]byte) {}, nil, zap.NewNop())
-		k.Registries = cfg.Registries
+		k.Registries, k.OwnNetworks = cfg.Registries, cfg.OwnNetworks
 		problems = append(problems, k.Validate())
 	}
 	p, err := loadPolicy(cfg.PolicyFile)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -20,6 +21,9 @@ import (
 
 // keysOf are the paths that a type takes from YAML: "clusters.azure.tenantID".
 func keysOf(t reflect.Type, at string) (out []string) {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) { // a text in the file
+		return nil
+	}
 	switch t.Kind() {
 	case reflect.Slice, reflect.Map:
 		return keysOf(t.Elem(), at)

@@ -87,7 +87,7 @@ func openRooms(ctx context.Context, cfg Config, log *zap.Logger) (*rooms, error)
 	r.clusters = clusters{}
 	for _, c := range cfg.Clusters {
 		k := kubeConfig(c, r.catalog, r.hide, redactor.Values, log)
-		k.Registries, k.Panics = cfg.Registries, r.panics
+		k.Registries, k.OwnNetworks, k.Panics = cfg.Registries, cfg.OwnNetworks, r.panics
 		if r.clusters[c.Name], err = kube.Open(ctx, k); err != nil {
 			return nil, fmt.Errorf("opening the cluster %s: %w", c.Name, err)
 		}
