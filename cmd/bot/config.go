@@ -291,7 +291,8 @@ func configKeys() []string {
 			"azure tenantID clientID secretFile certificateFile authorityHost " +
 			"resourceID resourceManager metadataHost secretNamespaces sandbox environments aliases cluster namespace " +
 			"deployment services " +
-			"registries host tokenHost private ownNetworks policyFile store follow soak listen incidents wait settle rules routes off channel severities " +
+			"registries host tokenHost private ownNetworks policyFile store follow soak listen incidents wait settle rules routes off " +
+			"channel severities " +
 			"alertmanager tokenFile",
 	)
 }
