@@ -13,15 +13,6 @@ import (
 	"github.com/3astronautas/algesta/rollout/rollouttest"
 )
 
-// following is a follower that began so long ago.
-func following(ago time.Duration) rollout.Follow {
-	start := rollouttest.Noon.Add(-ago)
-	return rollout.Follow{
-		Generation: 7, StartedAt: start, Deadline: start.Add(11 * time.Minute), Soak: time.Minute, ChangedAt: start,
-		Before: rollout.Health{Known: true, Ready: 2, Desired: 4, Restarts: 6, Window: 10 * time.Minute, Waiting: []string{"CrashLoopBackOff"}},
-	}
-}
-
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -66,10 +57,9 @@ func TestJudge(t *testing.T) {
 			crashing := rollouttest.Crashing(s.pod(3, "aaaaa", 5*time.Second), 2, rollouttest.Noon)
 			crashing.Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "MONGODB_URI=mongodb://u:p4ssw0rd@db/x refused\n"
 			return s
-		}, ago: 5 * time.Second, want: rollout.Broken, why: "The program in container api-gateway ends with exit code 1, so pod " +
-			"api-gateway-production-hash3-aaaaa of revision 3 keeps crashing (2 " +
-			"restarts). It said: “MONGODB_URI=mongodb://‹redacted›@db/x " +
-			"refused”"},
+		}, ago: 5 * time.Second, want: rollout.Broken, why: "The program in container api-gateway ends with exit code 1 after " +
+			"“MONGODB_URI=mongodb://‹redacted›@db/x refused”, so pod api-gateway-production-hash3-aaaaa of revision 3 keeps crashing " +
+			"(2 restarts)."},
 		"an image name that is none": {s: func() *still {
 			s := rolling()
 			rollouttest.Waiting(s.pod(3, "aaaaa", time.Second), "InvalidImageName", "couldn't parse")
@@ -374,35 +364,4 @@ func TestJudge(t *testing.T) {
 			require.Equal(t, tt.why, p.Why.String())
 		})
 	}
-}
-
-func TestProgressInWords(t *testing.T) {
-	t.Parallel()
-	s := rolling()
-	s.pod(3, "aaaaa", 10*time.Second)
-	rollouttest.Unready(s.pod(3, "bbbbb", 10*time.Second))
-	r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: s}, workload)
-	require.NoError(t, err)
-	p, _ := rollout.Judge(r, following(18*time.Second), rollouttest.Noon)
-	require.Equal(t, "1 of 4 ready · 2 old pods serving · 1 unavailable · 18 s of 10 min", p.Line.String())
-	require.Equal(t, "1 of 4 ready, 18 s", p.Short.String())
-	require.Equal(t, []string{"…-aaaaa ready", "…-bbbbb running, not ready", "…-xxxxx, …-yyyyy serving"}, lines(p.Pods))
-}
-
-// looks judges the same rollout at these times after rollouttest.Noon.
-func looks(t *testing.T, f rollout.Follow, s *still, after ...time.Duration) (rollout.Progress, rollout.Follow) {
-	t.Helper()
-	var p rollout.Progress
-	for _, d := range after {
-		r, err := rollout.Look(t.Context(), rollout.Cluster{Reader: s}, workload)
-		require.NoError(t, err)
-		p, f = rollout.Judge(r, f, rollouttest.Noon.Add(d))
-	}
-	return p, f
-}
-
-// half is the gateway when the controller counts one pod less than it wants.
-func half(s *still) *still {
-	s.deployment.Status.AvailableReplicas = 3
-	return s
 }

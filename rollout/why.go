@@ -31,7 +31,7 @@ func (r Rollout) why(pod *corev1.Pod, s PodState, now time.Time) algesta.Text {
 		return algesta.Say("{}, so pod {} of {} cannot be scheduled. The scheduler says: {}", what, name, r.name(), sentence(s.Message))
 	case rules.KeepCrashing:
 		out := algesta.Say("{}, so pod {} of {} keeps crashing ({}).", what, name, r.name(), words.Count(s.Restarts, "restart"))
-		if last := lastWords(pod, s.Container); last != "" {
+		if last := lastWords(pod, s.Container); last != "" && !strings.Contains(why.What, last) { // the cause may quote them
 			out = out.Then("It said: {}", words.Cited(last))
 		}
 		return out
