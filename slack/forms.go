@@ -20,6 +20,8 @@ import (
 type Forms interface {
 	// Wants reports whether what someone typed needs a form. It asks nobody: it is called before the acknowledgement.
 	Wants(ctx context.Context, in algesta.Invocation) bool
+	// Named is the command that diagnoses what a message names, for someone who may see it, and whether nothing is missing in it.
+	Named(ctx context.Context, in algesta.Invocation, said string) (text string, complete bool)
 	// Form is the form for someone, with what they filled in so far.
 	Form(ctx context.Context, in algesta.Invocation, values map[string]string) algesta.Form
 	// Home is what someone sees on the Home tab, from the top down.

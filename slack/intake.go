@@ -89,6 +89,11 @@ func (l *listener) handle(ctx context.Context, f frame, now time.Time) (answer a
 			l.openHome(ctx, in.Invocation)
 		}
 		return nil, true
+	case in.Said != nil && l.forms == nil:
+		return nil, true
+	case in.Said != nil:
+		l.diagnoseThis(ctx, in)
+		return nil, true
 	case l.wantsForm(ctx, in):
 		l.openForm(ctx, in)
 		return nil, true

@@ -14,6 +14,7 @@ import (
 type Manifest struct {
 	Features struct {
 		SlashCommands []SlashCommand `json:"slash_commands"`
+		Shortcuts     []Shortcut     `json:"shortcuts"`
 		AppHome       struct {
 			HomeTab     bool `json:"home_tab_enabled"`
 			MessagesTab bool `json:"messages_tab_enabled"`
@@ -42,6 +43,14 @@ type SlashCommand struct {
 	Description  string `json:"description"`
 	UsageHint    string `json:"usage_hint"`
 	ShouldEscape bool   `json:"should_escape"` // people, channels and links arrive as <@U…>, <#C…|name>, <https://…>
+}
+
+// Shortcut is one entry of the manifest for the menu of a message, or of the composer.
+type Shortcut struct {
+	Name        string `json:"name"`
+	Type        string `json:"type"` // "message" or "global"
+	CallbackID  string `json:"callback_id"`
+	Description string `json:"description"`
 }
 
 // LoadManifest reads an app manifest.
