@@ -146,6 +146,7 @@ func (d *Dispatcher) handlePhase(
 	}
 	p = d.withheld(ctx, r, p)
 	switch p.Phase {
+	case rollout.Moving, rollout.Complete: // above
 	case rollout.Settled:
 		return 0, d.finish(ctx, r, algesta.Succeeded, endTone(r, p), p, f, d.good(r, p))
 	case rollout.Broken:

@@ -16,8 +16,11 @@ func TestAStatefulSetIsFoundByItsNameWithoutAskingACluster(t *testing.T) {
 		require.NotEmpty(t, cluster)
 		require.NotEmpty(t, namespace)
 		return []algesta.Object{
-			{Kind: "DaemonSet", Name: "both"}, {Kind: "Job", Name: "nightly"}, {Kind: "ReplicaSet", Name: "loki"},
-			{Kind: "StatefulSet", Name: "both"}, {Kind: "StatefulSet", Name: "loki"},
+			{Kind: "DaemonSet", Name: "both"},
+			{Kind: "Job", Name: "nightly"},
+			{Kind: "ReplicaSet", Name: "loki"},
+			{Kind: "StatefulSet", Name: "both"},
+			{Kind: "StatefulSet", Name: "loki"},
 		}
 	}
 	for typed, want := range map[string]string{

@@ -12,7 +12,8 @@ import (
 func TestTheSnoozeButtonIsThatOfTheIncidentThatIsShown(t *testing.T) {
 	t.Parallel()
 	w := &town{}
-	shown := algesta.Incident{ID: "i-1", Nth: 1, State: algesta.IncidentOpen, About: algesta.Target{Service: "api-gateway", Name: "api-gateway"}}
+	about := algesta.Target{Service: "api-gateway", Name: "api-gateway"}
+	shown := algesta.Incident{ID: "i-1", Nth: 1, State: algesta.IncidentOpen, About: about}
 	require.NoError(t, propose(townTx{town: w}, &shown))
 	first := shown.Buttons
 	require.NoError(t, propose(townTx{town: w}, &shown))

@@ -57,7 +57,7 @@ func samePlace(a, b algesta.Target) bool {
 	return a.Cluster == b.Cluster && a.Namespace == b.Namespace && a.Name == b.Name && a.Environment == b.Environment
 }
 
-// requireReason refuses a command without a reason. needs says who reads it: "A freeze needs a reason: anyone it stops sees it."
+// requireReason refuses a command without a reason. needs says who reads it, such as "A freeze needs a reason: everyone it stops sees it.".
 func requireReason(in Input, needs algesta.Text) error {
 	if strings.TrimSpace(in.Command.Reason) != "" {
 		return nil

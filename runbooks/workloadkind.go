@@ -190,7 +190,7 @@ func (s workloadState) stored(done algesta.Text, version string) algesta.Text {
 	return done
 }
 
-// WorkloadCalled is the StatefulSet or the DaemonSet of this name, as a target has it: "statefulset/loki". makers are what makes pods there.
+// WorkloadCalled is the StatefulSet or the DaemonSet of this name, as a target has it: "statefulset/loki". makers are what makes pods.
 // found is false where neither is among them, or both: nobody guesses which.
 func WorkloadCalled(makers []algesta.Object, name string) (object string, found bool) {
 	for _, o := range OtherWorkloads(makers) {

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"golang.org/x/tools/txtar"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/console"
@@ -188,27 +187,6 @@ func (c *conversation) run(talk string) string {
 	return c.plain(c.out.String())
 }
 
-// monitoring is an environment that isn't one of services: a conversation with the objects of monitoring.yaml has it.
-const monitoring = "monitoring"
-
-// applyMonitoring makes the namespace with these objects and waits until its StatefulSets are ready.
-func applyMonitoring(ctx context.Context, t *testing.T, cluster *control.Cluster, site platform.Site, file, objects string) {
-	t.Helper()
-	namespace := site.Namespace(monitoring)
-	t.Cleanup(func() {
-		_ = cluster.Client.CoreV1().Namespaces().Delete(context.WithoutCancel(ctx), namespace, metav1.DeleteOptions{})
-	})
-	require.NoError(t, os.WriteFile(file, []byte(objects), 0o600))
-	for _, args := range [][]string{
-		{"create", "namespace", namespace},
-		{"apply", "-n", namespace, "-f", file},
-		{"rollout", "status", "-n", namespace, "statefulset,deployment", "--timeout=120s"},
-	} {
-		said, err := exec.CommandContext(ctx, cluster.Kubectl, append([]string{"--kubeconfig", cluster.Kubeconfig}, args...)...).CombinedOutput()
-		require.NoError(t, err, string(said))
-	}
-}
-
 // writes is how many changes of the bot the API server took, of any object.
 func (c *conversation) writes() (n int) {
 	for _, environment := range []string{"production", monitoring} {
@@ -370,7 +348,9 @@ func (c *conversation) plain(s string) string {
 		{`\b90 days\b`, "89 days"},
 		{`\b60 days\b`, "59 days"},
 		{`support end(s|ed) on`, "support … on"}, // it depends on the day
-		{`(?m)^\s*• …-xxxxx stopping\n`, ""},     // a pod that stops may be gone by then
+		// A container that crashes is between two crashes, or at one.
+		{`(isn't ready|crashes) \((Error|CrashLoopBackOff)\)`, "$1 (CrashLoopBackOff)"},
+		{`(?m)^\s*• …-xxxxx stopping\n`, ""}, // a pod that stops may be gone by then
 		{`\b\d{1,2} [A-Z][a-z]+ \d{4}, HH:MM UTC`, "D Month YYYY, HH:MM UTC"},
 		{`\bin (119 min|120 min|2 h)\b`, "in 2 h"},
 		// Where a pod runs is the scheduler's choice, and so is what is left there.

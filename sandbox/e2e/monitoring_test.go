@@ -64,10 +64,10 @@ func TestMonitoringIsAnEnvironmentLikeTheOthers(t *testing.T) {
 	w := newWorld(t, options{
 		others: []string{"monitoring"}, policy: monitoringPolicy,
 		before: func(w *world) {
-			w.kubectlIn("monitoring", lokiObjects, "apply", "-f", "-")
-			w.kubectlIn("monitoring", "", "rollout", "status", "statefulset/loki", "deployment/grafana", "--timeout=120s")
-			w.kubectlIn("monitoring", "", "set", "image", "statefulset/loki", "loki=docker.io/grafana/loki:3.1.0")
-			w.kubectlIn("monitoring", "", "rollout", "status", "statefulset/loki", "--timeout=120s")
+			w.kubectlInMonitoring(lokiObjects, "apply", "-f", "-")
+			w.kubectlInMonitoring("", "rollout", "status", "statefulset/loki", "deployment/grafana", "--timeout=120s")
+			w.kubectlInMonitoring("", "set", "image", "statefulset/loki", "loki=docker.io/grafana/loki:3.1.0")
+			w.kubectlInMonitoring("", "rollout", "status", "statefulset/loki", "--timeout=120s")
 		},
 	})
 	require.Contains(t, w.asks(luis, "status monitoring").card.Plain(), "monitoring: 2 of 2 workloads ready")
@@ -99,11 +99,11 @@ func TestMonitoringIsAnEnvironmentLikeTheOthers(t *testing.T) {
 	require.Contains(t, w.answer(luis, ops, "undo statefulset/loki monitoring"), "was an undo itself")
 }
 
-// kubectlIn runs a command of somebody else in the namespace of another environment.
-func (w *world) kubectlIn(environment, stdin string, args ...string) {
+// kubectlInMonitoring runs a command of somebody else in the namespace of that environment.
+func (w *world) kubectlInMonitoring(stdin string, args ...string) {
 	w.Helper()
 	cmd := exec.CommandContext(
-		w.Context(), w.cluster.Kubectl, append([]string{"--kubeconfig", w.cluster.Kubeconfig, "-n", w.others[environment]}, args...)...)
+		w.Context(), w.cluster.Kubectl, append([]string{"--kubeconfig", w.cluster.Kubeconfig, "-n", w.others["monitoring"]}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	said, err := cmd.CombinedOutput()
 	require.NoError(w, err, string(said))
