@@ -16,12 +16,11 @@ const (
 
 // azureAccess is how the bot signs in to one cluster of Azure, and to Azure itself.
 type azureAccess struct {
-	cfg      Config
-	client   *http.Client // to Entra, the metadata service and the Resource Manager
-	cluster  *tokens      // for the API server
-	manager  *tokens      // for the Resource Manager
-	registry *tokens      // for registries
-	located  *located     // nil where the configuration has the address
+	cfg     Config
+	client  *http.Client // to Entra, the metadata service and the Resource Manager
+	cluster *tokens      // for the API server
+	manager *tokens      // for the Resource Manager
+	located *located     // nil where the configuration has the address
 }
 
 // azureConfig signs in to an AKS cluster with a token of Microsoft Entra. base has the address and the certificate authority; nil has them
@@ -32,14 +31,8 @@ func azureConfig(cfg Config, base *rest.Config) (*rest.Config, *azureAccess, err
 		return nil, nil, err
 	}
 	a := &azureAccess{cfg: cfg, client: client}
-	sign := credentials{cfg: cfg, client: client}
-	a.cluster, a.registry = newTokens(aksScope, sign.fresh), newTokens(registryScope, sign.fresh)
-	a.manager = newTokens(managerAudience(cfg.Azure)+"/.default", sign.fresh)
-	for _, t := range []*tokens{a.cluster, a.manager, a.registry} {
-		if cfg.Access == ManagedIdentity {
-			t.cached, t.who = true, "Azure's metadata service"
-		}
-	}
+	a.cluster = newAzureTokens(aksScope, cfg, client)
+	a.manager = newAzureTokens(managerAudience(cfg.Azure)+"/.default", cfg, client)
 	out := &rest.Config{}
 	if base == nil {
 		a.located = &located{find: a.find, again: lookUpAgain}
@@ -60,6 +53,15 @@ func azureConfig(cfg Config, base *rest.Config) (*rest.Config, *azureAccess, err
 		return &signedIn{next: next, tokens: a.cluster, host: at.Host}
 	})
 	return out, a, nil
+}
+
+// newAzureTokens are the tokens for a scope, of whoever a configuration says that the bot is.
+func newAzureTokens(scope string, cfg Config, client *http.Client) *tokens {
+	t := newTokens(scope, credentials{cfg: cfg, client: client}.fresh)
+	if cfg.Access == ManagedIdentity {
+		t.cached, t.who = true, "Azure's metadata service"
+	}
+	return t
 }
 
 // signedIn adds the token to requests for one API server.

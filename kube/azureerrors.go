@@ -235,11 +235,19 @@ func explainSignIn(cluster string, err error) (signInSentence, bool) {
 		}, true
 	}
 	why = strings.ReplaceAll(why, "{who}", who)
-	if off := e.skew.Abs(); off > time.Minute {
+	if off := e.skew.Abs(); off > clockTolerance {
 		why += fmt.Sprintf(". This machine's clock is %s off", words.Span(off))
 	}
 	return signInSentence{
 		algesta.Say("I can't {} {}: {} ({}).", did, algesta.Name(cluster), why, e.code),
 		algesta.Say("Nothing was changed. The bot's operator can fix it. {}", again),
 	}, true
+}
+
+// refusedHint says what to look at where the API server doesn't take a token that Microsoft Entra gave.
+func (a *azureAccess) refusedHint() algesta.Text {
+	if off := a.cluster.clockOff(); off > 0 {
+		return algesta.Say("This machine's clock is {} off Microsoft's. The bot's operator can fix it.", words.Span(off))
+	}
+	return algesta.Say("Is it integrated with Microsoft Entra, in the tenant that I sign in to? The bot's operator can check with `bot doctor`.")
 }

@@ -121,7 +121,7 @@ func TestWhatAnAnswerToAPatchMeans(t *testing.T) {
 			401,
 			asJSON,
 			status(401, "Unauthorized", secretValue),
-			algesta.ErrForbidden,
+			algesta.ErrUnreachable,
 			"The cluster aks-algesta-production doesn't accept my credentials (401).",
 		},
 		"no right: nothing happened": {

@@ -54,10 +54,13 @@ func (c *Cluster) explain(a attempt, err error) error {
 	case code == http.StatusNotFound:
 		out.Kind = algesta.ErrNotFound
 		out.Message = algesta.Say("The cluster {} doesn't know {}.", cluster, a.resource)
-	case code == http.StatusUnauthorized:
-		out.Kind = algesta.ErrForbidden
+	case code == http.StatusUnauthorized: // no right is missing: the bot isn't let in, so that nothing is known
+		out.Kind = algesta.ErrUnreachable
 		out.Message = algesta.Say("The cluster {} doesn't accept my credentials (401).", cluster)
 		out.Hint = algesta.Say("The bot's operator has to check how I sign in to it.")
+		if c.azure != nil {
+			out.Hint = c.azure.refusedHint()
+		}
 	case code == http.StatusForbidden:
 		out.Kind = algesta.ErrForbidden
 		out.Message = algesta.Say("I don't have permission to {} {}{} (403).", a.verb, a.resource, inNamespace(a.namespace))

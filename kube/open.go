@@ -51,8 +51,9 @@ type Cluster struct {
 	secretsTold      sync.Map         // when the values of a Secret were passed on last, by namespace and name
 	hides            *redact.Redactor // knows the values of the Secrets that were read
 
-	azure      *azureAccess              // nil where the bot signs in without Microsoft Entra
-	registries map[string]RegistryConfig // that may be asked whatever runs, by their host
+	azure      *azureAccess               // nil where the bot signs in without Microsoft Entra
+	registries map[string]RegistryConfig  // that may be asked whatever runs, by their host
+	signIns    map[string]*registrySignIn // to registries of Azure, by their host
 	reach      reach
 
 	cache     *cache
@@ -98,6 +99,10 @@ func open(cfg Config, base *rest.Config) (*Cluster, error) {
 		name: cfg.Name, aks: cfg.AKS, namespaces: cfg.Namespaces, secretNamespaces: cfg.SecretNamespaces, secretValues: cfg.SecretValues,
 		hide: cfg.Hide, hides: redact.New(), learnedOf: map[algesta.Object]learned{}, written: map[algesta.Object]writtenAt{},
 		registries: map[string]RegistryConfig{}, reach: newReach(cfg.OwnNetworks, os.Getenv),
+	}
+	var signErr error
+	if c.signIns, signErr = newRegistrySignIns(cfg); signErr != nil {
+		return nil, fmt.Errorf("opening cluster %s: %w", cfg.Name, signErr)
 	}
 	c.guarded(base)
 	c.watched.state.Access, c.watched.wake = cfg.Access, make(chan struct{}, 1)

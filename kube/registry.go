@@ -15,7 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta"
-	"github.com/3astronautas/algesta/redact"
 )
 
 // headWithin bounds the question to a registry: a diagnosis waits for it.
@@ -29,6 +28,10 @@ type RegistryConfig struct {
 	TokenHost string
 	// Private says that it is at an address of a private network.
 	Private bool
+	// Access is how the bot signs in to it, for a registry of Azure: one of the ways into a cluster of Azure. "" asks without credentials.
+	Access Access
+	// Azure is who the bot is there, for Access.
+	Azure Azure
 }
 
 // Validate reports a host that is none. A registry is asked by https alone, so neither may be written with a scheme or a path.
@@ -40,6 +43,19 @@ func (r RegistryConfig) Validate() error {
 		if _, err := name.NewRegistry(host); err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
 			return fmt.Errorf("registry %q: write its host alone, such as registry.example.com or registry.example.com:5000", host)
 		}
+	}
+	switch {
+	case r.Access == "" && r.Azure != Azure{}:
+		return fmt.Errorf("registry %q: azure goes with access alone", r.Host)
+	case r.Access == "":
+		return nil
+	case !r.Access.azure():
+		return fmt.Errorf("registry %q: access %q doesn't sign in to a registry: write one of Azure's, or leave it out", r.Host, r.Access)
+	case r.Azure.ResourceID != "" || r.Azure.ResourceManager != "":
+		return fmt.Errorf("registry %q: azure.resourceID and azure.resourceManager are for clusters", r.Host)
+	}
+	if err := errors.Join(r.Azure.contradictions(Config{Access: r.Access})...); err != nil {
+		return fmt.Errorf("registry %q: %w", r.Host, err)
 	}
 	return nil
 }
@@ -53,21 +69,23 @@ func (r RegistryConfig) asked() string {
 	return registry.RegistryStr()
 }
 
-// Image asks the registry whether it has an image, by a HEAD that no registry counts as a pull, and without credentials. It returns
+// Image asks the registry whether it has an image, by a HEAD that no registry counts as a pull, and without credentials, unless the
+// configuration has the bot sign in to this registry. It returns
 // the digest ("sha256:…") of what is there; ErrNotFound says that it is not. A registry is asked only if a container that runs in the
 // namespace came from it, or the configuration names it; otherwise, and where it is at an address that the bot doesn't dial, it is
 // ErrRefused. Everything else, a registry that wants credentials above all, is ErrUnreachable or ErrForbidden: then nothing is known.
 func (c *Cluster) Image(ctx context.Context, namespace, image string) (digest string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, headWithin)
-	defer cancel()
 	ref, err := name.ParseReference(image)
 	if err != nil {
-		return "", &algesta.Error{
-			Kind:    algesta.ErrInvalid,
-			Message: algesta.Say("{} isn't a valid image name.", algesta.Name(redact.Clean(image))),
-		}
+		return "", notAnImage(image)
 	}
 	registry := ref.Context().RegistryStr()
+	signIn, within := c.signIns[registry], headWithin
+	if signIn != nil {
+		within = signedWithin
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	known, configured := c.registries[registry]
 	if !configured && !c.runsFrom(ctx, namespace, registry) {
 		return "", &algesta.Error{
@@ -79,9 +97,21 @@ func (c *Cluster) Image(ctx context.Context, namespace, image string) (digest st
 	known.Host = registry
 	way := c.reach.to(known)
 	defer way.CloseIdleConnections()
-	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithUserAgent("algesta"), remote.WithTransport(way))
+	options := []remote.Option{remote.WithContext(ctx), remote.WithUserAgent("algesta"), remote.WithTransport(way)}
+	if signIn != nil {
+		auth, err := signIn.authenticator(ctx, registry, way)
+		if err != nil {
+			return "", explainRegistry(ref, err)
+		}
+		options = append(options, remote.WithAuth(auth))
+	}
+	found, err := remote.Head(ref, options...)
 	if err == nil {
 		return found.Digest.String(), nil
+	}
+	var refused *transport.Error
+	if signIn != nil && errors.As(err, &refused) && refused.StatusCode == http.StatusUnauthorized {
+		signIn.forget()
 	}
 	return "", explainRegistry(ref, err)
 }
@@ -91,6 +121,9 @@ func explainRegistry(ref name.Reference, err error) error {
 	host := algesta.Name(ref.Context().RegistryStr())
 	var inside *insideError
 	var refused *transport.Error
+	if signIn, ok := explainSignIn(ref.Context().RegistryStr(), err); ok {
+		return &algesta.Error{Kind: algesta.ErrForbidden, Message: signIn.message, Hint: signIn.hint}
+	}
 	switch {
 	case errors.As(err, &inside):
 		return &algesta.Error{
@@ -105,6 +138,8 @@ func explainRegistry(ref name.Reference, err error) error {
 			Kind:    algesta.ErrNotFound,
 			Message: algesta.Say("The registry {} doesn't have {}.", host, algesta.Name(ref.String())),
 		}
+	case refused.StatusCode == http.StatusTooManyRequests:
+		return &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The registry {} is too busy to answer.", host)}
 	case refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden:
 		return &algesta.Error{Kind: algesta.ErrForbidden, Message: algesta.Say("The registry {} doesn't let me look.", host)}
 	}

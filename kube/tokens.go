@@ -17,6 +17,7 @@ const (
 	signInBackoff  = 2 * time.Second // after a failure callers are answered at once for this long, then for twice as long
 	longestBackoff = time.Minute
 	rejectEvery    = 30 * time.Second
+	clockTolerance = time.Minute
 )
 
 // tokens keeps one token and fetches the next. It is needed around azidentity because that refuses its own cached token in
@@ -34,7 +35,8 @@ type tokens struct {
 	failed                     *azureError
 	failures                   int // since the last token
 	rejectedAt                 time.Time
-	asked, unanswered, refused int // tokens since the start
+	skew                       time.Duration // see azureTrip
+	asked, unanswered, refused int           // tokens since the start
 }
 
 func newTokens(scope string, sign func(*azureTrip) (azcore.TokenCredential, error)) *tokens {
@@ -92,6 +94,7 @@ func (t *tokens) fetch() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked++
+	t.skew = met.skew
 	if err == nil {
 		t.token, t.from, t.failed, t.failures = token, time.Now(), nil, 0
 	} else {
@@ -159,6 +162,16 @@ func (t *tokens) counts() (asked, failed, refused int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.asked, t.unanswered, t.refused
+}
+
+// clockOff is how far this machine's clock is from Microsoft's, where that is too far for tokens; zero where it isn't.
+func (t *tokens) clockOff() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.skew.Abs() < clockTolerance {
+		return 0
+	}
+	return t.skew.Abs()
 }
 
 // GetToken implements azcore.TokenCredential, for the clients of Azure's other services.

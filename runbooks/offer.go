@@ -61,6 +61,15 @@ const (
 	mostVersions   = 4
 )
 
+// mostTags is how many of the newest tags are offered.
+const mostTags = 25
+
+// Tags is a registry that can say which tags were pushed last.
+type Tags interface {
+	// NewestTags are the tags of an image's repository, newest first. Any error means that nothing is known.
+	NewestTags(ctx context.Context, image string, most int) ([]algesta.Tag, error)
+}
+
 // offerImages says what runs now and what ran before.
 func offerImages(ctx context.Context, c Cluster, in Input) (Offered, error) {
 	s, err := readHistory(ctx, c, in)
@@ -77,6 +86,22 @@ func offerImages(ctx context.Context, c Cluster, in Input) (Offered, error) {
 	out := Offered{Now: fmt.Sprintf("Now: %s.", words.Clip(now, longestVersion))}
 	if len(before) > 0 {
 		out.Now += fmt.Sprintf(" Before: %s.", words.List(before))
+	}
+	image := rollout.MainContainer(s.d.Spec.Template, in.Command.Target.Service).Image
+	if tags, ok := c.Registry.(Tags); ok {
+		newest, err := tags.NewestTags(ctx, image, mostTags)
+		if err != nil { // it can be typed; which tags there are is no part of what is asked for
+			return out, nil //nolint:nilerr // the form says what there is to type
+		}
+		for _, t := range newest {
+			choice := algesta.Choice{Value: t.Name, Label: words.Clip(t.Name, longestVersion)}
+			if !t.Pushed.IsZero() {
+				choice.Detail = fmt.Sprintf("pushed %s ago", span(in.Command.At.Sub(t.Pushed)))
+			}
+			if t.Name != now {
+				out.Choices = append(out.Choices, choice)
+			}
+		}
 	}
 	return out, nil
 }

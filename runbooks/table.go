@@ -55,7 +55,14 @@ func unknownReport(where any, l listed) algesta.Report {
 	if errors.Is(l.err, algesta.ErrForbidden) {
 		why = "I don't have permission to read them."
 	}
-	return algesta.Report{Tone: algesta.Warning, Title: algesta.Say("I couldn't check the {} of {}: {}", l.what, where, why)}
+	report := algesta.Report{Tone: algesta.Warning, Title: algesta.Say("I couldn't check the {} of {}: {}", l.what, where, why)}
+	if known, ok := errors.AsType[*algesta.Error](l.err); ok && known.Kind == algesta.ErrUnreachable { // perhaps nobody let the bot in
+		report.Title = algesta.Say("I couldn't check the {} of {}: {}", l.what, where, known.Message)
+		if len(known.Hint) > 0 {
+			report.Body = []algesta.Block{{Text: known.Hint}}
+		}
+	}
+	return report
 }
 
 // withTable adds a table's first rows to a report, what was cut from it, and notes.

@@ -153,9 +153,11 @@ type clusterFile struct {
 }
 
 type registryFile struct {
-	Host      string `yaml:"host"`
-	TokenHost string `yaml:"tokenHost"`
-	Private   bool   `yaml:"private"`
+	Host      string      `yaml:"host"`
+	TokenHost string      `yaml:"tokenHost"`
+	Private   bool        `yaml:"private"`
+	Access    kube.Access `yaml:"access"`
+	Azure     azureFile   `yaml:"azure"`
 }
 
 type azureFile struct {
@@ -304,6 +306,10 @@ func (f *configFile) resolve(dir string) {
 		c := &f.Clusters[i]
 		paths = append(paths, &c.Kubeconfig, &c.CAFile, &c.Azure.SecretFile, &c.Azure.CertificateFile, &c.Azure.CAFile)
 	}
+	for i := range f.Registries {
+		a := &f.Registries[i].Azure
+		paths = append(paths, &a.SecretFile, &a.CertificateFile, &a.CAFile)
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -335,7 +341,9 @@ func (f *configFile) config() Config {
 		c.Slack.APIURL += "/"
 	}
 	for _, r := range f.Registries {
-		c.Registries = append(c.Registries, kube.RegistryConfig(r))
+		c.Registries = append(c.Registries, kube.RegistryConfig{
+			Host: r.Host, TokenHost: r.TokenHost, Private: r.Private, Access: r.Access, Azure: kube.Azure(r.Azure),
+		})
 	}
 	for _, k := range f.Clusters {
 		c.Clusters = append(c.Clusters, ClusterConfig{

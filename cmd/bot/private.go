@@ -36,6 +36,13 @@ func (f *configFile) privateFiles(path string) []privateFile {
 			privateFile{what: "the client certificate of " + c.Name, path: c.Azure.CertificateFile},
 		)
 	}
+	for _, r := range f.Registries {
+		files = append(
+			files,
+			privateFile{what: "the client secret of " + r.Host, path: r.Azure.SecretFile},
+			privateFile{what: "the client certificate of " + r.Host, path: r.Azure.CertificateFile},
+		)
+	}
 	if store, ok := strings.CutPrefix(orDefault(f.Store, defaultStore), "file:"); ok {
 		files = append(
 			files,

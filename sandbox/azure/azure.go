@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -89,6 +90,7 @@ type Server struct {
 	faults     map[Part]Fault
 	redirect   string
 	requests   []Request
+	minted     []string                // tokens
 	refresh    map[string]refreshToken // of the registry
 }
 
@@ -278,6 +280,19 @@ func (s *Server) TokenRequests(scope string) []Request {
 		}
 	}
 	return out
+}
+
+// Minted are all tokens that it made, Entra's and the registry's.
+func (s *Server) Minted() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.minted)
+}
+
+func (s *Server) mint(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.minted = append(s.minted, token)
 }
 
 func (s *Server) now() time.Time { return time.Now().Add(s.skew) }

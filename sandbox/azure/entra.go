@@ -158,6 +158,7 @@ func (s *Server) Token(id Identity, resource string) (string, time.Duration, err
 	if err != nil {
 		return "", 0, fmt.Errorf("signing a token: %w", err)
 	}
+	s.mint(token)
 	return token, life, nil
 }
 

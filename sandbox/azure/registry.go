@@ -59,6 +59,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, note *Request)
 	}
 	note.ClientID = who.ClientID
 	token := hex.EncodeToString(random(32))
+	s.mint(token)
 	s.mu.Lock()
 	s.refresh[token] = refreshToken{who: who, end: s.now().Add(3 * time.Hour)}
 	s.mu.Unlock()
@@ -101,6 +102,7 @@ func (s *Server) registryToken(w http.ResponseWriter, r *http.Request, note *Req
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
+	s.mint(token)
 	respond(w, http.StatusOK, map[string]string{"access_token": token})
 }
 

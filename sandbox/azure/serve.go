@@ -62,6 +62,7 @@ func (s *Server) part(part Part, answer func(w http.ResponseWriter, r *http.Requ
 		s.mu.Lock()
 		fault, to := s.faults[part], s.redirect
 		s.mu.Unlock()
+		w.Header().Set("Date", s.clock().UTC().Format(http.TimeFormat))
 		recorded := noted{ResponseWriter: w, request: &note}
 		if fault == None {
 			answer(recorded, r, &note)

@@ -28,6 +28,10 @@ type Config struct {
 	AppToken   string
 	Kubeconfig string
 	Contexts   map[string]string // cluster name → context of the kubeconfig
+	// MoreClusters are YAML: entries of the configuration's clusters beside those of Contexts; may be empty.
+	MoreClusters string
+	// Env are variables of the process beside this one's, as "NAME=value".
+	Env []string
 	// SecretNamespaces are where the bot may get Secrets, by cluster.
 	SecretNamespaces map[string][]string
 	// Environments are YAML: the value of the configuration's environments.
@@ -100,6 +104,7 @@ func (c Config) Write() (string, error) {
 			strings.Join(c.SecretNamespaces[name], ", "),
 		)
 	}
+	clusters.WriteString(c.MoreClusters)
 	services := c.Services
 	if services == "" {
 		services = " []"
@@ -157,7 +162,7 @@ func Start(ctx context.Context, binary string, c Config) (*Bot, error) {
 	b.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // our own binary; it outlives the start, and Kill ends it
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	// The sandbox's addresses are loopback: a proxy of the developer's machine must not get in between.
-	b.cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1,localhost")
+	b.cmd.Env = append(append(os.Environ(), "NO_PROXY=127.0.0.1,localhost"), c.Env...)
 	out, err := b.cmd.StderrPipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting the bot: %w", err)

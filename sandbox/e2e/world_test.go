@@ -45,8 +45,9 @@ type options struct {
 	soak        time.Duration
 	before      func(w *world) // makes more objects before the bot starts
 	// account makes what the bot signs in with, a kubeconfig; nil makes a service account with the rules.
-	account func(w *world) string
-	others  []string // environments beside the usual ones, each with a namespace of its own: what is called so in the policy is that
+	account    func(w *world) string
+	configured func(w *world) // changes what the bot is started with
+	others     []string       // environments beside the usual ones, each with a namespace of its own: what is called so in the policy is that
 }
 
 // world is one test's own: namespaces in a control plane, a Slack and a bot.
@@ -145,6 +146,9 @@ func (w *world) configure() {
 		Environments: environments,
 		Services:     "\n  - {name: api-gateway, aliases: [gateway]}",
 		Policy:       w.policy(w.opts.replace...), Soak: watch, Incidents: w.opts.incidents, AdminChannel: w.opts.admins, Log: w.log,
+	}
+	if w.opts.configured != nil {
+		w.opts.configured(w)
 	}
 }
 

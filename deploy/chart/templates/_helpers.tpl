@@ -77,5 +77,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $commands := list -}}
 {{- range concat $rights.namespaced $rights.everywhere }}{{ $commands = concat $commands (default list .commands) }}{{ end -}}
 {{- range .Values.rbac.without }}{{ if not (has . $commands) }}{{ fail (printf "rbac.without: %q is no command that needs a right of its own: write one of %s" . ($commands | uniq | sortAlpha | join ", ")) }}{{ end }}{{ end -}}
+{{- $identity := or .Values.serviceAccount.workloadIdentityClientID (hasKey .Values.serviceAccount.annotations "azure.workload.identity/client-id") (not .Values.serviceAccount.create) -}}
+{{- range concat (default list (get .Values.config "clusters")) (default list (get .Values.config "registries")) -}}
+{{- $name := default (get . "host") (get . "name") -}}{{- $access := default "" (get . "access") -}}
+{{- if and (eq $access "workloadIdentity") (not $identity) }}{{ fail (printf "%s has access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty: write the client ID of the managed identity there" $name) }}{{ end -}}
+{{- if eq $access "azureCLI" }}{{ fail (printf "%s has access: azureCLI, which is for a developer's machine: write workloadIdentity" $name) }}{{ end -}}
+{{- end -}}
 {{- if and .Values.slack.existingSecret .Values.slack.secretProviderClass }}{{ fail "slack has both existingSecret and secretProviderClass: keep one" }}{{ end -}}
 {{- end -}}
