@@ -64,7 +64,7 @@ func (r *results) part(ctx context.Context, name string, only []string, f func(c
 
 func main() {
 	out := flag.String("out", ".cache/bench.json", "where the JSON goes")
-	only := flag.String("only", "", "parts to measure, separated by commas; default all: ready,ack,latency,resources,diagnose")
+	only := flag.String("only", "", "parts to measure, separated by commas; default all: ready,ack,latency,resources,diagnose,azure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *out, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }))
@@ -87,6 +87,7 @@ func run(ctx context.Context, out string, only []string) error {
 	r.part(ctx, "ack", only, func(ctx context.Context) error { return w.acks(ctx, r) })
 	r.part(ctx, "resources", only, func(ctx context.Context) error { return w.resources(ctx, r) })
 	r.part(ctx, "diagnose", only, func(ctx context.Context) error { return w.diagnose(ctx, r) })
+	r.part(ctx, "azure", only, func(ctx context.Context) error { return w.signIn(ctx, r) })
 	if err := r.save(out); err != nil {
 		return err
 	}
