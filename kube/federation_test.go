@@ -14,7 +14,9 @@ import (
 // Workload identity takes its file from the environment, so this test isn't parallel.
 func TestErrorsOfFederationAreSentences(t *testing.T) {
 	federation := func(f func(*azure.Federation)) func(*azureWorld) {
-		return func(w *azureWorld) { w.Change(func(ids []azure.Identity, _ []azure.Cluster) { f(&ids[0].Federations[0]) }) }
+		return func(w *azureWorld) {
+			w.Change(func(ids []azure.Identity, _ []azure.Cluster) { f(&ids[0].Federations[0]) })
+		}
 	}
 	for name, tc := range map[string]struct {
 		change func(w *azureWorld)
