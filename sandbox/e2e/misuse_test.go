@@ -164,6 +164,7 @@ func (w *world) loosened() map[string]misuse {
 		"no AppArmor":                              security(`{"appArmorProfile":{"type":"Unconfined"}}`),
 		"another SELinux type":                     security(`{"seLinuxOptions":{"type":"spc_t"}}`),
 		"a file system that can be written":        security(`{"readOnlyRootFilesystem":false}`),
+		"a priority of the system":                 pod(`"priorityClassName":"system-node-critical"`),
 		"root in a pod":                            pod(`"securityContext":{"runAsUser":0,"runAsNonRoot":false}`),
 		"no seccomp in a pod":                      pod(`"securityContext":{"seccompProfile":null}`),
 		"other groups":                             pod(`"securityContext":{"supplementalGroups":[0]}`),
