@@ -71,7 +71,7 @@ type endless struct {
 // Read implements io.Reader.
 func (e endless) Read(b []byte) (int, error) {
 	n, err := e.Reader.Read(b)
-	if err == io.EOF { //nolint:errorlint // a reader returns it as it is
+	if err == io.EOF {
 		<-e.ctx.Done()
 		return n, e.ctx.Err()
 	}

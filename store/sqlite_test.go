@@ -145,7 +145,8 @@ func TestAFileWithOneDeploymentForEachRequestIsReadAsObjects(t *testing.T) {
 	})
 }
 
-// TestIncidentsOfAnEarlierVersionAreOpenInTheirChannels: their keys had none, so a second one of the same cause could be opened beside them.
+// TestIncidentsOfAnEarlierVersionAreOpenInTheirChannels: their keys had none, so a second one of the same cause could be opened beside
+// them.
 func TestIncidentsOfAnEarlierVersionAreOpenInTheirChannels(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "algesta.db")
