@@ -185,11 +185,11 @@ func mountedIn(pod, version string) map[string]any {
 	}
 }
 
-func providerClass(name string) map[string]any {
+func providerClass() map[string]any {
 	return map[string]any{
 		"apiVersion": "secrets-store.csi.x-k8s.io/v1",
 		"kind":       "SecretProviderClass",
-		"metadata":   map[string]any{"name": name, "namespace": "production"},
+		"metadata":   map[string]any{"name": vaultClass, "namespace": "production"},
 		"spec":       map[string]any{"provider": "azure", "parameters": map[string]any{"keyvaultName": "kv-algesta", "usePodIdentity": "true"}},
 	}
 }
@@ -197,7 +197,7 @@ func providerClass(name string) map[string]any {
 func TestKeyvaultTellsWhichVersionEachPodHas(t *testing.T) {
 	t.Parallel()
 	s := listed{lists: map[string][]any{
-		"SecretProviderClassList": {providerClass("azure-keyvault-provider")},
+		"SecretProviderClassList": {providerClass()},
 		"SecretProviderClassPodStatusList": {
 			mountedIn("a", "0123456789abcdef"),
 			mountedIn("b", "0123456789abcdef"),

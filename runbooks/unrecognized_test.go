@@ -32,7 +32,7 @@ func TestWhatCouldNotBeRecognizedIsSaid(t *testing.T) {
 				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: "d"},
 			}
 			return whole(listed{lists: map[string][]any{
-				"SecretProviderClassList": {providerClass(vaultClass)}, "PodList": {pod}, "EventList": {event},
+				"SecretProviderClassList": {providerClass()}, "PodList": {pod}, "EventList": {event},
 			}})
 		}},
 		"secrets": {"", func() runbooks.Cluster {

@@ -116,7 +116,9 @@ func TestWhatThePolicyCanNotDecideWithoutAPlanIsSaid(t *testing.T) {
 	require.Contains(t, out, `expected refused, and it is needs approval (rule "production needs a second person"), `+open+". It needs")
 
 	_, err = run("explain", "undo", "api-gateway", "production")
-	require.EqualError(t, err, "undo is decided as the command that takes the last change back, such as rollback or scale: ask about that command")
+	require.EqualError(
+		t, err, "undo is decided as the command that takes the last change back, such as rollback or scale: ask about that command",
+	)
 	_, err = run("explain", "restart", "api-gateway", "production?")
 	require.EqualError(t, err, "that asks for the help of restart: every full member may read it, and the policy is not asked")
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -217,9 +218,7 @@ func TestAStolenTokenTakesNoHardeningAway(t *testing.T) {
 	)
 	require.NoError(t, err)
 	all := w.loosened()
-	for name, try := range w.byPolicy() {
-		all[name] = try
-	}
+	maps.Copy(all, w.byPolicy())
 	harmless := []misuse{
 		w.patching(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2026-11-30T12:00:00Z"}}}}}`),
 		w.patching(`{"spec":{"template":{"spec":{"containers":[{"name":"api-gateway","image":"registry.example.com/api-gateway:1"}]}}}}`),
