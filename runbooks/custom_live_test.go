@@ -98,7 +98,7 @@ func TestKindsThatNotEveryClusterHasAreReadWhereTheyAre(t *testing.T) {
 	w.put(
 		t,
 		w.define(t, "secrets-store.csi.x-k8s.io", "SecretProviderClass", "secretproviderclasses"),
-		providerClass("azure-keyvault-provider"),
+		providerClass(),
 	)
 	w.put(t, w.define(t, "secrets-store.csi.x-k8s.io", "SecretProviderClassPodStatus", "secretproviderclasspodstatuses"),
 		mountedIn("a", "0123456789abcdef"))

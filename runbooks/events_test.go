@@ -118,7 +118,7 @@ func TestNoAnswerQuotesAnEventThatHoldsWhatAPodSpellsOut(t *testing.T) {
 	ofJob.InvolvedObject.Kind = "Job"
 	lists := map[string][]any{
 		"HorizontalPodAutoscalerList": {cpuScaler("full", 4, 4, 4, 88, scalingActive)},
-		"SecretProviderClassList":     {providerClass(vaultClass)},
+		"SecretProviderClassList":     {providerClass()},
 		"PodList":                     {spells},
 		"EventList":                   {rescaled, eventOf("d", "Warning", "FailedMount", "cannot mount "+secret, time.Minute, 1), ofJob},
 		"JobList":                     {batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "d", Namespace: "production"}}},
