@@ -23,8 +23,8 @@ import (
 var _ = register(Runbook{
 	Name: "deployments",
 	Aliases: []string{
-		"workloads", "get deployments", "get deploy", "get all", "get statefulsets", "get statefulset", "get sts", "get daemonsets", "get daemonset",
-		"get ds",
+		"workloads", "get deployments", "get deploy", "get all", "get statefulsets", "get statefulset", "get sts", "get daemonsets",
+		"get daemonset", "get ds",
 	},
 	Verb:    "status",
 	Summary: "List what runs in an environment: ready pods, version, restarts, since when, and the last change, the worst first.",

@@ -51,6 +51,9 @@ func (p Parser) describing(typed []word, line pastedLine) []word {
 	if isListed && names && len(rest) > 0 && !p.book(list).About.Takes(kind.Name) && saysWhere(typed[at+1:]) {
 		isListed = false // "get cm web -n production" names one
 	}
+	if line.program == "get" && isListed && slashed && (kind.Name == "StatefulSet" || kind.Name == "DaemonSet") { // as "get sts loki"
+		return slices.Concat(typed[:verb], []word{{text: "get"}, {text: called}}, rest, flags)
+	}
 	if line.program == "get" && !isListed && names && slices.Contains(p.book(describes).About.Kinds, kind.Name) &&
 		kind.Resource != strings.ToLower(called) {
 		return slices.Concat(typed[:verb], []word{{text: describes}, {text: own}}, rest, flags)

@@ -190,6 +190,8 @@ func TestOneObjectIsDescribed(t *testing.T) {
 		"kubectl describe svc api-gateway-production -n production":     about("describe", "service/api-gateway-production"),
 		"kubectl describe sts/loki -n production":                       about("describe", "statefulset/loki"),
 		"kubectl get sts loki -n production":                            about("deployments", "statefulset/loki"),
+		"kubectl get statefulset -n production":                         about("deployments", ""),
+		"kubectl get daemonset -n production":                           about("deployments", ""),
 		"kubectl get daemonset/promtail -n production":                  about("deployments", "daemonset/promtail"),
 		"kubectl describe ing/web -n production":                        about("ingress", "ingress/web"),
 		"kubectl describe ingress ingress-production -n production":     about("ingress", "ingress/ingress-production"),

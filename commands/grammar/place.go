@@ -157,6 +157,10 @@ func (r *reading) place() error {
 		return r.values(free)
 	}
 	bare, ok := r.bareArg(free[0].bare())
+	if _, span := runbooks.Span(free[0].bare()); span && ok && r.book.Own && r.book.About.Environment && r.out.Environment == "" {
+		r.out.Environment, r.out.Service, r.free = r.out.Service, "", nil // "freeze production 2h": no environment is called so
+		return r.values(free)
+	}
 	switch {
 	case r.out.Environment == "" && ok && valueLike(free[0].bare()):
 		if err := r.set(bare, free[0].bare()); err != nil {
@@ -259,7 +263,11 @@ func (r *reading) last(free []word, read func(string) error) error {
 		err := r.wrong("I don't know what \"{}\" means here.", clip(free[0].text))
 		if known, ok := errors.AsType[*algesta.Error](err); ok && r.book.Own && r.book.Changes() && r.out.Reason == "" {
 			so := r.soFar() // these take a reason, and what is left over is most likely it
-			text := r.form(so, so.Service, so.Environment) + " because " + reason(free)
+			text := r.form(so, so.Service, so.Environment)
+			if so.Service == "" && so.Environment != "" && r.book.About.Environment { // it's about the whole of it
+				text = so.Retype("", so.Environment)
+			}
+			text += " because " + reason(free)
 			known.Hint, known.Err = algesta.Say("{}", algesta.Name(r.bot.Typed(text))), nil
 		}
 		return err

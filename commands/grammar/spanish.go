@@ -34,7 +34,7 @@ var spanish = map[string][]string{
 	Undo.Name:     {"deshacer", "deshaz"},
 	helpWord:      {"ayuda"},
 	whoamiWord:    {"quien soy"},
-	canIWord:      {"puedo"},
+	canIWord:      {"puedo", "quien puede"},
 }
 
 // Spanish is the Spanish word for a command that its help names, "" for none.
