@@ -1,6 +1,9 @@
 package slackd_test
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/slack-go/slack"
@@ -43,6 +46,45 @@ func TestTheManifestAsksOnlyForWhatIsBuilt(t *testing.T) {
 			continue
 		}
 		require.Contains(t, m.OAuth.Scopes.Bot, needs[event], "event %s", event)
+	}
+}
+
+// Every scope is one that something needs which the bot does: a method that its own code calls, an event that it asks for, or the slash
+// command. What nothing needs is an open door, and people ask why.
+func TestEveryScopeOfTheManifestIsUsed(t *testing.T) {
+	t.Parallel()
+	m := manifest(t)
+	var code strings.Builder
+	files, err := filepath.Glob("../../slack/*.go")
+	require.NoError(t, err)
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(f) //nolint:gosec // the bot's own source
+		require.NoError(t, err)
+		code.Write(b)
+	}
+	uses := map[string]string{ // what the reference of the method, or of the event, says that it takes
+		"app_mentions:read": "app_mention", "im:history": "message.im", "mpim:history": "message.mpim",
+		"channels:history": `"conversations.history"`, "groups:history": `"conversations.history"`,
+		"channels:read": `"conversations.info"`, "groups:read": `"conversations.info"`, "im:read": `"conversations.info"`,
+		"mpim:read": `"conversations.info"`, "channels:join": `"conversations.join"`, "channels:write.topic": `"conversations.setTopic"`,
+		"groups:write.topic": `"conversations.setTopic"`, "chat:write": `"chat.postMessage"`, "files:write": `"files.completeUploadExternal"`,
+		"pins:write": `"pins.add"`, "usergroups:read": `"usergroups.list"`, "users:read": `"users.info"`, "users:read.email": `"users.lookupByEmail"`,
+	}
+	for _, scope := range m.OAuth.Scopes.Bot {
+		if scope == "commands" {
+			require.NotEmpty(t, m.Features.SlashCommands)
+			continue
+		}
+		use := uses[scope]
+		require.NotEmpty(t, use, "nothing is known to need %s", scope)
+		if !strings.HasPrefix(use, `"`) {
+			require.Contains(t, m.Settings.Events.Bot, use, "scope %s", scope)
+			continue
+		}
+		require.Contains(t, code.String(), use, "scope %s: no code of the bot calls the method", scope)
 	}
 }
 
