@@ -20,7 +20,7 @@ func TestAFollowedAnswerChangesInPlace(t *testing.T) {
 	d.show(ctx, t, "U0LUIS")
 	browser.Do(
 		t, ctx,
-		browser.Write("/algesta kubectl get pods -n production -w"+kb.Enter),
+		browser.Write("/algesta kubectl get pods -l app=ms-orders -n production -w"+kb.Enter),
 		browser.Shows("#messages", "pods ready"),
 		chromedp.Click(".thread-link"),
 		browser.Shows("#thread", "Following until"),

@@ -26,7 +26,7 @@ func runDemo(t *testing.T, environment string) *running {
 	r := &running{cluster: control.ForTest(t)}
 	r.site = platform.NewSite(t, r.cluster)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
+	t.Cleanup(cancel) // Slack lives as long as it
 	var err error
 	r.demo, err = start(ctx, r.cluster, r.site, t.TempDir(), "127.0.0.1:0", nil, environment)
 	require.NoError(t, err)
