@@ -124,7 +124,11 @@ func affected(s *facts.Snapshot, f *rules.Finding, names string) string {
 	case ready == 0 && len(f.Pods) >= total-missing:
 		return fmt.Sprintf(forms[0], names)
 	}
-	return fmt.Sprintf(forms[2], len(f.Pods), total, names)
+	said := fmt.Sprintf(forms[2], len(f.Pods), total, names)
+	if len(f.Pods) == 1 { // "1 of 2 pods of x keeps crashing"
+		said = strings.NewReplacer(" keep crashing", " keeps crashing", " are not ready", " is not ready").Replace(said)
+	}
+	return said
 }
 
 // links are the steps from the cause to the last symptom.
