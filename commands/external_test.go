@@ -96,7 +96,7 @@ func TestAnotherCompanyReadsNothingThatAProgramSaid(t *testing.T) {
 		between func(*world)
 		said    string
 	}{
-		"the channel is ours": {func(*world) {}, "It said: “" + says + "”"},
+		"the channel is ours": {func(*world) {}, "“" + says + "”"},
 		"another company came": {
 			(*world).share,
 			"failed and was not undone. This channel is shared with another company, so I won't say more here: ask me in an " +

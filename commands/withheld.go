@@ -29,7 +29,7 @@ func (d *Dispatcher) withheld(ctx context.Context, r algesta.Request, p rollout.
 	if p.Phase == rollout.Moving || p.Phase == rollout.Complete { // every second, of many at once
 		age = whileMoving
 	}
-	place, err := d.Directory.Place(ctx, r.Command.Channel, min(age, time.Since(r.UpdatedAt)))
+	place, err := d.Directory.Place(ctx, r.Command.Channel, age)
 	why := algesta.Say("This channel is shared with another company, so I won't say more here: ask me in an internal one.")
 	switch {
 	case err != nil:

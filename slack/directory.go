@@ -19,6 +19,7 @@ import (
 
 const (
 	askTimeout = 5 * time.Second
+	askWait    = 12 * time.Second // for its turn: a person rather waits than types it again
 	placeAge   = time.Minute
 	absentAge  = 2 * time.Second // so that someone who invites the bot doesn't wait long until that counts
 	askSingly  = 6               // more groups than these are asked for in one call, and fewer where their own rate leaves no room
@@ -247,11 +248,11 @@ func (d directory) warm(ctx context.Context) {
 	_, _, _ = d.groupsOf(ctx, "", time.Hour)
 }
 
-// errTooMany says that a method's rate leaves no room for a question within askTimeout.
+// errTooMany says that a method's rate leaves no room for a question within askWait.
 var errTooMany = errors.New("too many questions in a minute")
 
 // ask makes a call once for all who want the same, within the rate of its method, and answers nothing that was asked for earlier than
-// notBefore: a call that others made before that is waited for, and then another one is made. Each takes askTimeout at most; a caller
+// notBefore: a call that others made before that is waited for, and then another one is made. Each takes askWait and askTimeout at most; a caller
 // who gives up does not end the call, because others may wait for it.
 func ask[T any](
 	ctx context.Context, d directory, key string, limit *rate.Limiter, notBefore time.Time, call func(context.Context) (T, error),
@@ -262,11 +263,14 @@ func ask[T any](
 	}
 	for {
 		got, err, _ := d.flights.Do(key, func() (any, error) {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+			ctx := context.WithoutCancel(ctx)
+			turn, cancel := context.WithTimeout(ctx, askWait)
 			defer cancel()
-			if err := limit.Wait(ctx); err != nil {
+			if err := limit.Wait(turn); err != nil {
 				return nil, fmt.Errorf("asking Slack: %w: %w", errTooMany, err)
 			}
+			ctx, cancel = context.WithTimeout(ctx, askTimeout)
+			defer cancel()
 			at := time.Now()
 			value, err := call(ctx)
 			return answer{value, at}, err
