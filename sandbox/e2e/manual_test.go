@@ -168,7 +168,9 @@ func (w *world) issues() {
 	issuers := schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "clusterissuers"}
 	_, err = client.Resource(issuers).Create(w.Context(), issuer, metav1.CreateOptions{})
 	require.NoError(w, err)
-	w.kubectl("wait", "certificate/algesta-api-prod-tls", "--for=condition=Ready", "--timeout=60s")
+	for _, is := range []string{"create", "condition=Ready"} { // cert-manager makes it for the Ingress
+		w.kubectl("wait", "certificate/algesta-api-prod-tls", "--for="+is, "--timeout=60s")
+	}
 }
 
 func (w *world) kubectl(args ...string) {
