@@ -348,8 +348,6 @@ func (c *conversation) plain(s string) string {
 		{`\b90 days\b`, "89 days"},
 		{`\b60 days\b`, "59 days"},
 		{`support end(s|ed) on`, "support … on"}, // it depends on the day
-		// A container that crashes is between two crashes, or at one.
-		{`(isn't ready|crashes) \((Error|CrashLoopBackOff)\)`, "$1 (CrashLoopBackOff)"},
 		{`(?m)^\s*• …-xxxxx stopping\n`, ""}, // a pod that stops may be gone by then
 		{`\b\d{1,2} [A-Z][a-z]+ \d{4}, HH:MM UTC`, "D Month YYYY, HH:MM UTC"},
 		{`\bin (119 min|120 min|2 h)\b`, "in 2 h"},
