@@ -20,7 +20,9 @@ func TestThePodHasTheWorkloadIdentityThatTheValuesName(t *testing.T) {
 
 	without := rendered(t, `
 serviceAccount: {workloadIdentityClientID: ""}
-config: {clusters: [{name: aks-algesta-production, access: inCluster}], environments: [{name: production, cluster: aks-algesta-production, namespace: production, deployment: x}]}
+config:
+  clusters: [{name: aks, access: inCluster}]
+  environments: [{name: production, cluster: aks, namespace: production, deployment: x}]
 `).Objects
 	require.NotContains(t, of[corev1.ServiceAccount](t, without, "ServiceAccount")[0].Annotations, annotation)
 	require.NotContains(t, of[appsv1.Deployment](t, without, "Deployment")[0].Spec.Template.Labels, label)
@@ -30,13 +32,16 @@ func TestAWayInThatThePodHasNotIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ values, says string }{
 		"a cluster without an identity": {
-			`serviceAccount: {workloadIdentityClientID: ""}`, "aks-algesta-dev has access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty",
+			`serviceAccount: {workloadIdentityClientID: ""}`,
+			"aks-algesta-dev has access: workloadIdentity, and serviceAccount.workloadIdentityClientID is empty",
 		},
 		"a registry without an identity": {
 			"serviceAccount: {workloadIdentityClientID: \"\"}\nconfig: {clusters: [], registries: [{host: a.azurecr.io, access: workloadIdentity}]}",
 			"a.azurecr.io has access: workloadIdentity",
 		},
-		"a developer's way in": {`config: {clusters: [{name: dev, access: azureCLI}]}`, "dev has access: azureCLI, which is for a developer's machine"},
+		"a developer's way in": {
+			`config: {clusters: [{name: dev, access: azureCLI}]}`, "dev has access: azureCLI, which is for a developer's machine",
+		},
 	} {
 		_, err := helm.Render(t.Context(), "chart", "algesta", "chatops", values(t, c.values))
 		require.ErrorContains(t, err, c.says, name)

@@ -41,7 +41,8 @@ func newRegistryWorld(t *testing.T) *registryWorld {
 	registry := RegistryConfig{Host: w.RegistryHost(), Private: true, Access: ClientSecret, Azure: as}
 	require.NoError(t, registry.Validate())
 	var err error
-	w.bot, err = open(Config{Name: "sandbox", Version: "test", Registries: []RegistryConfig{registry}}, &rest.Config{Host: "http://127.0.0.1:1"})
+	cfg := Config{Name: "sandbox", Version: "test", Registries: []RegistryConfig{registry}}
+	w.bot, err = open(cfg, &rest.Config{Host: "http://127.0.0.1:1"})
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(w.CA()))
@@ -100,6 +101,9 @@ func TestARegistryOfAzureIsAskedWithATokenOfItsOwn(t *testing.T) {
 
 func TestARegistryOfAzureThatDoesNotSayLeavesItUnknown(t *testing.T) {
 	t.Parallel()
+	fault := func(f azure.Fault) func(*registryWorld) {
+		return func(w *registryWorld) { w.SetFault(azure.Registry, f) }
+	}
 	for name, tc := range map[string]struct {
 		change func(w *registryWorld)
 		kind   algesta.ErrorKind
@@ -111,10 +115,10 @@ func TestARegistryOfAzureThatDoesNotSayLeavesItUnknown(t *testing.T) {
 		"an expired secret": {func(w *registryWorld) {
 			w.Change(func(ids []azure.Identity, _ []azure.Cluster) { ids[0].SecretExpired = true })
 		}, algesta.ErrForbidden, "the client secret has expired (AADSTS7000222)."},
-		"too many questions": {func(w *registryWorld) { w.SetFault(azure.Registry, azure.Throttled) }, algesta.ErrUnreachable, "too busy to answer."},
-		"a fault":            {func(w *registryWorld) { w.SetFault(azure.Registry, azure.Down) }, algesta.ErrUnreachable, "doesn't answer as it should."},
-		"no answer":          {func(w *registryWorld) { w.SetFault(azure.Registry, azure.Reset) }, algesta.ErrUnreachable, "doesn't answer."},
-		"a page":             {func(w *registryWorld) { w.SetFault(azure.Registry, azure.Garbage) }, algesta.ErrUnreachable, "doesn't answer."},
+		"too many questions": {fault(azure.Throttled), algesta.ErrUnreachable, "too busy to answer."},
+		"a fault":            {fault(azure.Down), algesta.ErrUnreachable, "doesn't answer as it should."},
+		"no answer":          {fault(azure.Reset), algesta.ErrUnreachable, "doesn't answer."},
+		"a page":             {fault(azure.Garbage), algesta.ErrUnreachable, "doesn't answer."},
 		"another host": {func(w *registryWorld) {
 			w.SetRedirect("https://elsewhere.example.com")
 			w.SetFault(azure.Registry, azure.Redirect)

@@ -249,5 +249,7 @@ func (a *azureAccess) refusedHint() algesta.Text {
 	if off := a.cluster.clockOff(); off > 0 {
 		return algesta.Say("This machine's clock is {} off Microsoft's. The bot's operator can fix it.", words.Span(off))
 	}
-	return algesta.Say("Is it integrated with Microsoft Entra, in the tenant that I sign in to? The bot's operator can check with `bot doctor`.")
+	return algesta.Say(
+		"Is it integrated with Microsoft Entra, in the tenant that I sign in to? The bot's operator can check with `bot doctor`.",
+	)
 }

@@ -42,7 +42,7 @@ func (c *Cluster) State() State {
 	c.watched.mu.Unlock()
 	if c.azure != nil {
 		out.Access = c.azure.cfg.Access
-		out.TokenUntil, _ = c.azure.cluster.until()
+		out.TokenUntil = c.azure.cluster.until()
 		out.SignIns, out.FailedSignIns, out.Refused = c.azure.cluster.counts()
 	}
 	return out
@@ -53,7 +53,7 @@ func (c *Cluster) TokenLife() (left time.Duration, ok bool) {
 	if c.azure == nil {
 		return 0, false
 	}
-	until, _ := c.azure.cluster.until()
+	until := c.azure.cluster.until()
 	return time.Until(until), !until.IsZero()
 }
 

@@ -147,14 +147,14 @@ func (t *tokens) reject(token string) bool {
 	return true
 }
 
-// until is when the token ends, and why the last fetch failed; zero and nil where there is neither.
-func (t *tokens) until() (time.Time, *azureError) {
+// until is when the token ends; zero where there is none.
+func (t *tokens) until() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.token.Token == "" {
-		return time.Time{}, t.failed
+		return time.Time{}
 	}
-	return t.token.ExpiresOn, t.failed
+	return t.token.ExpiresOn
 }
 
 // counts are the tokens that were asked for, those that didn't come, and those that were refused where they were sent.

@@ -161,7 +161,9 @@ func answerClusters(ctx context.Context, _ Cluster, in Input) (algesta.Report, e
 		asking.Go(func() { surveys[i] = readClusterState(ctx, place.Cluster, place.Target.Namespace) })
 	}
 	asking.Wait()
-	table := algesta.Table{Head: []string{"environment", "cluster", "namespace", "answers", "version", "I am", "token ends in", "rights of my commands"}}
+	table := algesta.Table{Head: []string{
+		"environment", "cluster", "namespace", "answers", "version", "I am", "token ends in", "rights of my commands",
+	}}
 	silent, poor, unread := 0, 0, 0
 	names := map[string]bool{}
 	var more []algesta.Text

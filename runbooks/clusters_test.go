@@ -69,9 +69,11 @@ func TestClustersSayWhetherTheyAnswerAndWhichCommandsLackRights(t *testing.T) {
 	t.Parallel()
 	down := gate{err: &algesta.Error{Kind: algesta.ErrUnreachable, Message: algesta.Say("The cluster aks-dev doesn't answer.")}}
 	require.Equal(t, "2 clusters of 2 environments, all answer", clustersOf(t, placeAt("production", gate{}), placeAt("dev", gate{}))[0])
-	got := clustersOf(t, placeAt("production", gate{lacks: map[string]bool{"certificates": true}, token: 58 * time.Minute}), placeAt("dev", down))
+	poor := gate{lacks: map[string]bool{"certificates": true}, token: 58 * time.Minute}
+	got := clustersOf(t, placeAt("production", poor), placeAt("dev", down))
 	require.Equal(t, "The cluster of 1 of 2 environments doesn't answer", got[0])
-	require.Regexp(t, `^production \| aks-production \| production \| in \d+ ms \| v1.37.2 \| system:serviceaccount:bots:bot \| 58 min \| missing for \d+ commands$`, got[2])
+	require.Regexp(t, `^production \| aks-production \| production \| in \d+ ms \| v1.37.2 \| system:serviceaccount:bots:bot \| 58 min \| `+
+		`missing for \d+ commands$`, got[2])
 	require.Equal(t, "dev | aks-dev | dev | no | – | – | – | not checked", got[3])
 	require.Contains(t, got, "Couldn't check dev: The cluster aks-dev doesn't answer.")
 	require.Equal(t, "There's no environment whose cluster you can read.", clustersOf(t)[0])

@@ -53,7 +53,8 @@ var (
 		"algesta_cluster_up", "Whether the cluster answered when it was looked at last; looks are a minute apart.", []string{"cluster"}, nil,
 	)
 	clusterInfo = prometheus.NewDesc(
-		"algesta_cluster_info", "The version of the cluster, and who the bot is there.", []string{"cluster", "version", "identity", "access"}, nil,
+		"algesta_cluster_info", "The version of the cluster, and who the bot is there.",
+		[]string{"cluster", "version", "identity", "access"}, nil,
 	)
 	clusterToken = prometheus.NewDesc(
 		"algesta_cluster_token_seconds", "How long the bot's token of Microsoft Entra lasts. Below zero it has ended.", []string{"cluster"}, nil,

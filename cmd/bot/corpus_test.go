@@ -83,7 +83,9 @@ func TestAPanicOfTheHealthServerIsLoggedWithoutSecrets(t *testing.T) {
 	var out bytes.Buffer
 	log, err := newLog(zapcore.Lock(zapcore.AddSync(&out)), "info", false)
 	require.NoError(t, err)
-	h := health{clusters: func() map[string]clusterHealth { panic(sample.Line) }, log: hidingLog(log, redact.New()), registry: prometheus.NewRegistry()}
+	h := health{
+		clusters: func() map[string]clusterHealth { panic(sample.Line) }, log: hidingLog(log, redact.New()), registry: prometheus.NewRegistry(),
+	}
 	h.writable, h.sockets = func(context.Context) error { return nil }, func() (int, int) { return 1, 0 }
 	h.lost = func(context.Context) int { return 0 }
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

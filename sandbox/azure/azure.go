@@ -148,7 +148,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 			continue
 		}
 		s.addresses[part] = fmt.Sprintf("https://localhost:%d", l.Addr().(*net.TCPAddr).Port)
-		h.TLSConfig = serving
+		h.TLSConfig = serving.Clone() // each server adds its protocols to its own
 		s.work.Go(func() { _ = h.ServeTLS(l, "", "") })
 	}
 	s.work.Go(func() {

@@ -31,7 +31,8 @@ const (
 	shortLife = 13 * time.Second
 )
 
-// cloudWorld is a world whose bot also signs in to a cluster of Azure with a client secret, and is to sign in to one that it has no role for.
+// cloudWorld is a world whose bot also signs in to a cluster of Azure with a client secret, and is to sign in to one that it has no role
+// for.
 type cloudWorld struct {
 	*world
 	azure  *azure.Server
@@ -42,9 +43,11 @@ type cloudWorld struct {
 func newCloudWorld(t *testing.T) *cloudWorld {
 	t.Helper()
 	cluster := azure.Cluster{Subscription: azure.NewID(), Group: "rg-algesta-cloud", Name: aksName}
-	other := azure.Cluster{Subscription: cluster.Subscription, Group: "rg-algesta-other", Name: "aks-algesta-other", Server: "https://other.invalid"}
+	other := azure.Cluster{Subscription: cluster.Subscription, Group: "rg-algesta-other", Name: "aks-algesta-other",
+		Server: "https://other.invalid"}
 	c := &cloudWorld{who: azure.Identity{
-		ClientID: azure.NewID(), ObjectID: azure.NewID(), Secret: "client-" + azure.NewID(), Roles: map[string][]string{azure.ClusterUser: {cluster.ID()}},
+		ClientID: azure.NewID(), ObjectID: azure.NewID(), Secret: "client-" + azure.NewID(),
+		Roles: map[string][]string{azure.ClusterUser: {cluster.ID()}},
 	}}
 	c.azure = azure.New(t, azure.Options{Identities: []azure.Identity{c.who}, Clusters: []azure.Cluster{cluster, other}, TokenLife: shortLife})
 	c.server = control.ServerForTest(t, c.azure.Authentication())
@@ -66,7 +69,8 @@ func newCloudWorld(t *testing.T) *cloudWorld {
 				id = "resourceID: " + other.ID() + ", "
 			}
 			w.config.MoreClusters += fmt.Sprintf(
-				"  - {name: %s, access: clientSecret, azure: {%stenantID: %s, clientID: %s, secretFile: %s, authorityHost: %q, resourceManager: %q, caFile: %s}}\n",
+				"  - {name: %s, access: clientSecret, azure: {%stenantID: %s, "+
+					" clientID: %s, secretFile: %s, authorityHost: %q, resourceManager: %q, caFile: %s}}\n",
 				name, id, c.azure.Tenant(), c.who.ClientID, secret, c.azure.AuthorityHost(), c.azure.ManagerURL(), ca,
 			)
 		}
@@ -81,7 +85,8 @@ func newCloudWorld(t *testing.T) *cloudWorld {
 func (c *cloudWorld) furnish(t *testing.T) {
 	t.Helper()
 	client := c.server.Client
-	_, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}, metav1.CreateOptions{})
+	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+	_, err := client.CoreV1().Namespaces().Create(t.Context(), shop, metav1.CreateOptions{})
 	require.NoError(t, err)
 	_, err = client.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: "algesta"}, Rules: platform.BotRules(),
@@ -154,7 +159,8 @@ func TestASignInThatFailsIsSaidAndNothingElseStops(t *testing.T) {
 
 	// an outage longer than a token's life
 	c.azure.SetFault(azure.Entra, azure.Down)
-	c.reads(cloud, "I can't sign in to aks-algesta-cloud: Microsoft Entra has a passing fault, or too much to do (BUSY).", "I'll try again in")
+	c.reads(cloud, "I can't sign in to aks-algesta-cloud: Microsoft Entra has a passing fault, or too much to do (BUSY).", "I'll "+
+		"try again in")
 	fine()
 	heals()
 

@@ -32,7 +32,10 @@ const (
 )
 
 // ofAzure are the modules that only signing in to Azure needs.
-var ofAzure = []string{"github.com/Azure/", "github.com/AzureAD/", "github.com/golang-jwt/", "github.com/kylelemons/", "github.com/pkg/browser"}
+var ofAzure = []string{
+	"github.com/Azure/", "github.com/AzureAD/", "github.com/golang-jwt/", "github.com/kylelemons/",
+	"github.com/pkg/browser",
+}
 
 // cloud is an Azure on this machine with one cluster, whose API server answers whoever has a token.
 type cloud struct {
@@ -198,8 +201,8 @@ func (c *cloud) memory(ctx context.Context, r *results) error {
 		return err
 	}
 	r.add(figure{
-		Key: "azure_heap_mib", What: "heap of a cluster that is signed in to, beyond one with a token that never ends", Value: max(0, signed-plain),
-		Unit: "MiB", Goal: 4,
+		Key: "azure_heap_mib", What: "heap of a cluster that is signed in to, beyond one with a token that never ends",
+		Value: max(0, signed-plain), Unit: "MiB", Goal: 4,
 	})
 	return nil
 }
