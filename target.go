@@ -1,8 +1,9 @@
 package algesta
 
-import "time"
-
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Target is what a command is about, after the catalogue resolved what was typed.
 type Target struct {

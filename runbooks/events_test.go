@@ -63,7 +63,8 @@ func TestTheNamesOfPodsThatWereNeverMadeMakeNoDifference(t *testing.T) {
 		return e
 	}
 	s := listed{lists: map[string][]any{"EventList": {
-		refused("b8wtd", time.Minute, ""), refused("kc6j8", 2*time.Minute, ""), refused("trsz7", 3*time.Minute, "(combined from similar events): "),
+		refused("b8wtd", time.Minute, ""), refused("kc6j8", 2*time.Minute, ""),
+		refused("trsz7", 3*time.Minute, "(combined from similar events): "),
 	}}}
 	got := tells(t, s, regarding("events", ""))
 	require.Equal(t, "production: 1 warning in 1 event", got[0])

@@ -80,7 +80,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"nothing but restarts": {
 			"rollback", nil, func(s *still) { s.sets = s.sets[1:] }, algesta.ErrRefused,
-			"All 2 revisions of api-gateway-production run the same pods as now (they are restarts), so there's nothing to go back to.",
+			"Both revisions of api-gateway-production run the same pods as now (they are restarts), so there's nothing to go back to.",
 			"Deploy the version you want: /algesta deploy api-gateway production <tag>",
 		},
 		"a deployment without a history": {

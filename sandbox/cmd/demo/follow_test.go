@@ -35,6 +35,7 @@ func TestAFollowedAnswerChangesInPlace(t *testing.T) {
 		t, ctx,
 		browser.Shows("#messages", "in trouble"),
 		browser.Shows("#thread", "CrashLoopBackOff"),
+		chromedp.EmulateViewport(2200, 800), // all columns beside the channel
 		picture("follow"),
 		chromedp.Click("#thread [data-action=stop]"),
 		browser.Shows("#thread", "stopped it after"),
