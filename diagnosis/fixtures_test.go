@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
 	"github.com/3astronautas/algesta/diagnosis/dump"
@@ -100,6 +104,10 @@ func TestEveryRuleHasAFixtureThatFiresAndOneThatDoesNot(t *testing.T) {
 			require.NotEmpty(t, sick.Chains[0].Evidence, "no cause without evidence")
 			require.NotEmpty(t, sick.Chains[0].Remedy.Text)
 			require.Equal(t, sick.Chains[0].Cause, sick.Summary)
+			require.Less(t, utf8.RuneCountInString(sick.Summary), 200, "a first line is read in one breath: %s", sick.Summary)
+			for _, c := range sick.Chains {
+				require.NotRegexp(t, `kubectl delete`, c.Remedy.Command, "no next step deletes")
+			}
 			well := diagnosis.Diagnose(load(t, rule.ID, "healthy"), facts.Ref{})
 			require.NotContains(t, rulesOf(well), rule.ID, well.Text())
 			require.Empty(t, well.Chains, "no false alarm\n%s", well.Text())
@@ -129,4 +137,51 @@ func advises(t *testing.T, rule rules.Rule) {
 	for _, a := range well.Advice {
 		require.NotEqual(t, rule.ID, a.Rule, a.Text)
 	}
+}
+
+// TestNoRemedyWritesWhatSomethingElseOwns has every object of every fixture owned by Argo CD, by Flux or by an operator: what they own is
+// read, and nothing of it is written.
+func TestNoRemedyWritesWhatSomethingElseOwns(t *testing.T) {
+	t.Parallel()
+	owners := map[string]func(metav1.Object){
+		"Argo CD": func(o metav1.Object) {
+			o.SetAnnotations(with(o.GetAnnotations(), "argocd.argoproj.io/tracking-id", "shop:apps/x"))
+		},
+		"Flux": func(o metav1.Object) { o.SetLabels(with(o.GetLabels(), "kustomize.toolkit.fluxcd.io/name", "shop")) },
+	}
+	changes := regexp.MustCompile(`^kubectl (?:edit|patch|set resources|scale|annotate|label|apply|replace) [a-z]+[ /]([\w.-]+)`)
+	for _, rule := range rules.Rules() {
+		for owner, owns := range owners {
+			objects, err := os.ReadFile(filepath.Join("rules", "testdata", rule.ID, "fires.yaml"))
+			require.NoError(t, err)
+			d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
+			require.NoError(t, err)
+			owned := map[string]bool{}
+			for _, object := range d.Objects {
+				if o, err := meta.Accessor(object); err == nil && o.GetNamespace() != "" {
+					owns(o)
+					owned[o.GetName()] = true
+				}
+			}
+			s := facts.NewSnapshot(noon, d.Objects, d.NotChecked)
+			s.Configure(facts.Setting{Bot: "algesta"})
+			for _, c := range diagnosis.Diagnose(s, facts.Ref{}).Chains {
+				require.NotContains(t, c.Remedy.Command, "kubectl delete", rule.ID)
+				require.False(t, c.Remedy.Verb != "" && c.Remedy.Verb != "restart", "%s: %s goes back in the cluster, and %s goes forward "+
+					"again", rule.ID,
+					c.Remedy.Command, owner)
+				if m := changes.FindStringSubmatch(c.Remedy.Command); m != nil {
+					require.False(t, owned[m[1]], "%s: %s writes what %s owns", rule.ID, c.Remedy.Command, owner)
+				}
+			}
+		}
+	}
+}
+
+func with(values map[string]string, key, value string) map[string]string {
+	if values == nil {
+		values = map[string]string{}
+	}
+	values[key] = value
+	return values
 }

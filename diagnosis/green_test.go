@@ -246,7 +246,7 @@ func TestCredentialsThatWereChangedAfterTheStart(t *testing.T) {
 		changed time.Duration // before noon
 		want    string
 	}{
-		"after the pods started":  {20 * time.Minute, "Secret db was changed 2026-03-10 11:40 UTC, after the pods had started"},
+		"after the pods started":  {20 * time.Minute, "Secret db was changed 2026-03-10 11:40 UTC, after its pods had started"},
 		"before the pods started": {100 * time.Hour, "PostgreSQL rejects the credentials, so"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 func chain(s *facts.Snapshot, r *root) Chain {
 	c := Chain{
 		Cause: sentence(s, r.Finding), Subject: r.Subject, Rule: r.Rule.ID, Class: r.Rule.Class, Hits: r.Hits, Evidence: r.Shown,
-		Links: links(s, r), Impact: r.impact, Change: r.changed, Remedy: rules.Typed(s, r.Remedy), Confidence: r.Sure, WhyLower: r.Unsure,
+		Links: links(s, r), Impact: r.impact, Change: r.changed,
+		Remedy: rules.Typed(s, rules.Guarded(s, r.Remedy)), Confidence: r.Sure, WhyLower: r.Unsure,
 	}
 	c.Explains = []string{}
 	for _, f := range r.explains {
@@ -49,9 +50,9 @@ func chain(s *facts.Snapshot, r *root) Chain {
 
 // sentence is the cause and what it stops, such as "Secret x has no key uri, so no pod of ms-orders can start".
 func sentence(s *facts.Snapshot, f *rules.Finding) string {
-	what := phrase(s, f)
+	what := words.Capital(phrase(s, f))
 	if f.Effect == rules.NoEffect {
-		return strings.TrimSuffix(words.Capital(what), ".") + "."
+		return fitted(strings.TrimSuffix(what, "."), ".")
 	}
 	var wording []string
 	for _, hit := range f.Hits {
@@ -59,9 +60,9 @@ func sentence(s *facts.Snapshot, f *rules.Finding) string {
 	}
 	called := words.Few(slices.Compact(wording), 4)
 	if f.Effect == rules.FailsReady {
-		return fmt.Sprintf("%s, so %s %s failing although the pods are ready.", words.Capital(what), called, words.Verb(len(f.Hits), "is", "are"))
+		return fitted(what, fmt.Sprintf(", so %s %s failing although the pods are ready.", called, words.Verb(len(f.Hits), "is", "are")))
 	}
-	return fmt.Sprintf("%s, so %s.", words.Capital(what), affected(s, f, called))
+	return fitted(what, fmt.Sprintf(", so %s.", affected(s, f, called)))
 }
 
 // phrase is what a finding says, redacted and on one line.

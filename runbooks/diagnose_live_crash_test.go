@@ -101,7 +101,7 @@ func TestTheFirstLineNamesWhyAProgramCrashes(t *testing.T) {
 		},
 		"a file that it may not read": {
 			rule: "file-permission", made: made(app("permission", "12346-crash-permission")),
-			says:    "Container app is denied access to a file or port, so every pod of permission keeps crashing.",
+			says:    "Container app is denied access to /data/uploads/index.json, so every pod of permission keeps crashing.",
 			command: "kubectl describe pod permission-",
 		},
 		"a module that was not packed": {

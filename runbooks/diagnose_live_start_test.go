@@ -78,7 +78,7 @@ func TestTheFirstLineNamesWhyAnImageIsNotThere(t *testing.T) {
 		},
 		"a registry that cannot be reached": {
 			rule: "image-registry-unreachable", made: made(app("unreachable", "12346-unreachable")),
-			says: "The nodes cannot reach registry REGISTRY for image IMAGE:12346-unreachable: “lookup REGISTRY on 168.63.129.16:53: no such " +
+			says: "The nodes cannot reach registry REGISTRY for image api-gateway:12346-unreachable: “lookup … 168.63.129.16:53: no such " +
 				"host”, so no pod of unreachable can start.",
 			command: "kubectl describe pod unreachable-",
 		},

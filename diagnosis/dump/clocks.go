@@ -5,6 +5,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -102,6 +103,10 @@ func (c clocks) seeOther(object runtime.Object) {
 					c.see(o.Spec.NodeName, end.FinishedAt)
 				}
 			}
+		}
+	case *coordinationv1.Lease: // of a node, by its own clock; of a controller, by that of its node, which isn't known
+		if o.Spec.RenewTime != nil && o.Namespace == corev1.NamespaceNodeLease {
+			c.see(o.Name, metav1.NewTime(o.Spec.RenewTime.Time))
 		}
 	case *appsv1.Deployment:
 		for _, condition := range o.Status.Conditions {

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -82,6 +83,8 @@ func newObject(apiVersion, kind string) runtime.Object {
 		return &discoveryv1.EndpointSlice{}
 	case "storage.k8s.io/StorageClass":
 		return &storagev1.StorageClass{}
+	case "coordination.k8s.io/Lease":
+		return &coordinationv1.Lease{}
 	case "events.k8s.io/Event":
 		return &eventsv1.Event{}
 	}
@@ -240,6 +243,7 @@ func (r *reader) addItem(name, apiVersion, kind string, data []byte, listed bool
 	}
 	object := newObject(apiVersion, kind)
 	if object == nil {
+		r.unknown[kind]++
 		return nil
 	}
 	if !r.admits(kind) {

@@ -63,7 +63,7 @@ func Read(dir string) (Dump, error) {
 
 // ReadFS is Read for any file system.
 func ReadFS(folder fs.FS) (Dump, error) {
-	r := reader{seen: map[string]*listing{}, over: map[string]bool{}, count: map[string]int{}}
+	r := reader{seen: map[string]*listing{}, over: map[string]bool{}, count: map[string]int{}, unknown: map[string]int{}}
 	if err := fs.WalkDir(
 		folder,
 		".",
@@ -107,7 +107,9 @@ type reader struct {
 	full  bool                // there are more than MaxObjects
 	over  map[string]bool     // resources of which there are more than MaxOfKind
 	count map[string]int      // objects by resource
-	cut   bool                // reading what is left of a list whose end is missing
+	// unknown are how many objects there are of each kind that no rule asks about.
+	unknown map[string]int
+	cut     bool // reading what is left of a list whose end is missing
 	// unnamed is a file with an empty list of which nothing says what it was to list.
 	unnamed string
 	// inFile are the resources of the file that is being read.
@@ -307,6 +309,7 @@ func (r *reader) finish() {
 			}
 		}
 	}
+	r.noteUnknown()
 	for _, file := range r.texts {
 		for _, p := range pods[file.pod] {
 			if file.namespace == "" || p.Namespace == file.namespace || len(pods[file.pod]) == 1 {

@@ -251,3 +251,28 @@ func FuzzReadFS(f *testing.F) {
 		require.NotContains(t, diagnosis.Diagnose(s, s.Subject("orders", "production")).Text(), "\x1b")
 	})
 }
+
+// TestNowIsAsLateAsTheLastLease has a node whose Lease was renewed after everything else, and kinds that no rule asks about.
+func TestNowIsAsLateAsTheLastLease(t *testing.T) {
+	t.Parallel()
+	d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: []byte(`apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: production, creationTimestamp: "2026-03-10T11:00:00Z"}
+---
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: aks-a, namespace: kube-node-lease, creationTimestamp: "2026-01-10T11:00:00Z"}
+spec: {renewTime: "2026-03-10T11:30:00.000000Z"}
+---
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: w, namespace: production}
+---
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: x, namespace: production}
+`)}})
+	require.NoError(t, err)
+	require.Equal(t, time.Date(2026, 3, 10, 11, 30, 0, 0, time.UTC), d.Now)
+	require.Contains(t, d.NotChecked, facts.NotChecked{Kind: "other kinds", Reason: "no rule asks about them: Widget (2)"})
+}

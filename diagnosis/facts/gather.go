@@ -130,11 +130,12 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 		for name := range o.BinaryData {
 			k.Names[name] = true
 		}
+		k.owner = ownerOf(o)
 		k.hosts = hostsOf(slices.Sorted(maps.Keys(o.Data)), func(name string) string { return o.Data[name] })
 		s.keysOf[RefOf(KindConfigMap, o)] = k
 	case *metav1.PartialObjectMetadata:
 		if o.Kind == KindSecret || o.Kind == KindConfigMap {
-			s.keysOf[RefOf(o.Kind, o)] = &Contents{Changed: dataChanged(o)}
+			s.keysOf[RefOf(o.Kind, o)] = &Contents{Changed: dataChanged(o), owner: ownerOf(o)}
 		}
 	case *corev1.ObjectReference:
 		s.NotThere[Ref{o.Kind, o.Namespace, o.Name}] = true
@@ -163,6 +164,7 @@ func (s *Snapshot) addMore(object runtime.Object, secretValues *[][]byte) {
 // secretKeys reads what is public of a Secret: its type, its keys, and the certificate of a TLS pair.
 func secretKeys(o *corev1.Secret) *Contents {
 	k := &Contents{Names: map[string]bool{}, Known: true, Kind: o.Type, annotations: map[string]string{}, Changed: dataChanged(o)}
+	k.owner = ownerOf(o)
 	for name, value := range o.Annotations {
 		if len(value) < 256 && name != corev1.LastAppliedConfigAnnotation {
 			k.annotations[name] = value

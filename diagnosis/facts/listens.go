@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Listening is a port on which a program says that it listens.
@@ -26,6 +27,13 @@ var (
 		`cluster bus|upstream|connect(?:ed|ing) to|proxy(?:ing)? to|dial|hot.?reload|hmr`)
 )
 
+// begins are parts of the words that listens looks for: most lines have none of them, and looking for these is cheap.
+var begins = []string{"isten", "unning", "erving", "tarted", "vailable", "ound", "ccepting", "eady", "ISTEN", "UNNING", "TARTED", "EADY"}
+
+func hasAny(text string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
 // Listens are the ports on which a program says that it listens for its clients, each once; ports for metrics and such are left out.
 func (v *Log) Listens() []Listening {
 	if v == nil {
@@ -36,7 +44,7 @@ func (v *Log) Listens() []Listening {
 
 // noteListening reads the port out of a line of a server that has begun to listen.
 func (v *Log) noteListening(e logEntry) {
-	if e.severity >= severityError || onTheSide.MatchString(e.text) {
+	if e.severity >= severityError || !hasAny(e.text, begins) || onTheSide.MatchString(e.text) {
 		return
 	}
 	m := listens.FindStringSubmatch(e.text)

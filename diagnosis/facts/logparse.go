@@ -58,7 +58,8 @@ var (
 		`(?i)^(?:npm (?:ERR!|error|warn|notice)|error Command failed with exit code|info Visit https|\s*ELIFECYCLE|error: script "[^"]*" ` +
 			`exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker ` +
 			`process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$|` +
-			`aborting after fassert|^Fatal assertion$`,
+			`aborting after fassert|^Fatal assertion$|\] Aborting$|Operating system error number \d+ in a file operation|` +
+			`^\W*(?i:aborting|exiting|shutting down|terminated|bye)\W*$`,
 	)
 	harmlessWords = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
 	fatalWords    = regexp.MustCompile(

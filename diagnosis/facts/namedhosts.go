@@ -103,7 +103,11 @@ func (s *Snapshot) callsIn(w *Workload) []Call {
 			calls = append(calls, Call{ref, h.port, where(h.key)})
 		}
 	}
+	watches := slices.ContainsFunc(w.Template.Spec.Containers, func(c corev1.Container) bool { return observer.MatchString(c.Image) })
 	ofMap := func(name, key string) {
+		if watches {
+			return // what it looks at is not what it needs
+		}
 		ref := Ref{KindConfigMap, w.Ref.Namespace, name}
 		have := s.keysOf[ref]
 		if have == nil {
@@ -143,6 +147,11 @@ func (s *Snapshot) callsIn(w *Workload) []Call {
 	}
 	return calls
 }
+
+// observer matches the images of programs that look at others: their configuration names what they watch.
+var observer = regexp.MustCompile(`(?i)prometheus|grafana|alloy|otel|opentelemetry|fluent|vector|telegraf|datadog|promtail|loki|` +
+	`blackbox|thanos|` +
+	`victoria|vmagent|zabbix|uptime|dashboard|kiali|jaeger|homepage`)
 
 // spelled is the value that a template spells out for a variable; the later one counts.
 func spelled(list []corev1.EnvVar, name string) string {

@@ -30,6 +30,9 @@ const mostProxied = 200
 
 // noteProxied keeps an error of nginx by its host: lines that differ in their host alone would be one group.
 func (v *Log) noteProxied(e logEntry) {
+	if !strings.Contains(e.text, ", host: ") {
+		return
+	}
 	m := nginxError.FindStringSubmatch(e.text)
 	if m == nil {
 		return

@@ -166,7 +166,7 @@ func (s *Snapshot) CallersOf(service Ref) []Ref {
 	}
 	var callers []Ref
 	for _, w := range s.index.workloads {
-		if w.Ref.Namespace == service.Namespace && w.Ready > 0 && w.Ref.Kind != KindJob && w.Ref.Kind != KindPod &&
+		if w.Ready > 0 && w.Ref.Kind != KindJob && w.Ref.Kind != KindPod &&
 			slices.ContainsFunc(s.CallsOf(w), func(c Call) bool { return c.Service == service }) {
 			callers = append(callers, w.Ref)
 		}

@@ -88,6 +88,7 @@ type Contents struct {
 	EndsInBreak []string          // keys whose value ends with a line break
 	Changed     time.Time         // when its data was last written; zero when that is not known
 	Empty       []string          // keys whose value is empty
+	owner       string            // what writes it again when somebody changes it
 	hosts       []namedHost       // of a ConfigMap: the hosts that its values name
 	Certificate *x509.Certificate // of tls.crt, which is public; nil when there is none or it cannot be read
 	corefile    string            // of CoreDNS' own ConfigMaps

@@ -80,6 +80,10 @@ var crashRules = []Rule{
 		Remedy: "correct the security context, or the image",
 		Source: "POSIX EACCES, EROFS",
 		container: logRule("file-permission", func(c *facts.Container, _ string) string {
+			why, _ := c.Log.Explain()
+			if m := deniedFile.FindStringSubmatch(why.Line.Example); m != nil {
+				return fmt.Sprintf("%s is denied access to %s", words.Capital(c.Words()), words.ClipMiddle(m[1]+m[2], leastReason))
+			}
 			return fmt.Sprintf("%s is denied access to a file or port", words.Capital(c.Words()))
 		}, "Correct the pod's security context (user, fsGroup, read-only root) or the image."),
 	},
@@ -126,6 +130,9 @@ var crashRules = []Rule{
 		},
 	},
 }
+
+// deniedFile is the file that a line about a right that is missing names: a path that no program stands at the front of.
+var deniedFile = regexp.MustCompile(`["'\x60( ](/[\w.-]+(?:/[\w.-]+)*)["'\x60):, ]|["'\x60( ](/[\w.-]+(?:/[\w.-]+)*)$`)
 
 func outOfMemory(c *facts.Container) *Finding {
 	if c.Died == nil || c.Died.Reason != "OOMKilled" || c.Snapshot.Age(c.Died.FinishedAt.Time) >= facts.HistoryWindow {

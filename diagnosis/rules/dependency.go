@@ -164,7 +164,7 @@ func rotated(c *facts.Container, f *Finding, source facts.Ref) {
 		return
 	}
 	have := c.Snapshot.Contents(source)
-	f.What += fmt.Sprintf(": %s was changed %s, after the pods had started with the value before", source.Words(), facts.When(have.Changed))
+	f.What += fmt.Sprintf(": %s was changed %s, after its pods had started", source.Words(), facts.When(have.Changed))
 	f.Subject, f.Target = source, source.Name
 	f.Remedy = command(c.Owner, "restart", "Restart the service: its pods read the Secret when they start.")
 }

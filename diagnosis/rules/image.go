@@ -70,7 +70,7 @@ var imageRules = []Rule{
 		Remedy: "check that the nodes reach the registry",
 		Source: imageSource,
 		container: pullRule(facts.PullUnreachable, func(image, host string) string {
-			return fmt.Sprintf("The nodes cannot reach registry %s for image %s", host, image)
+			return fmt.Sprintf("The nodes cannot reach registry %s for image %s", host, strings.TrimPrefix(image, host+"/"))
 		}, "Check DNS and egress from the nodes to the registry."),
 	},
 	{

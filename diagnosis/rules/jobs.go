@@ -113,37 +113,6 @@ func jobFailed(s *facts.Snapshot) []*Finding {
 	return found
 }
 
-func jobEnded(j *batchv1.Job) bool {
-	return slices.ContainsFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
-		return (c.Type == batchv1.JobFailed || c.Type == batchv1.JobComplete) && c.Status == corev1.ConditionTrue
-	})
-}
-
-// failsEachTime says that not only the last run of a CronJob failed, but each one that is still listed.
-func failsEachTime(s *facts.Snapshot, last *batchv1.Job, f *Finding) {
-	owner := metav1.GetControllerOfNoCopy(last)
-	if owner == nil || owner.Kind != facts.KindCronJob {
-		return
-	}
-	ref := facts.Ref{Kind: facts.KindCronJob, Namespace: last.Namespace, Name: owner.Name}
-	f.Hits = append(f.Hits, ref)
-	runs := 0
-	for _, j := range s.Jobs() {
-		if of := metav1.GetControllerOfNoCopy(j); of == nil || of.Kind != ref.Kind || of.Name != ref.Name || j.Namespace != ref.Namespace ||
-			!jobEnded(j) {
-			continue
-		}
-		if jobCompleted(j) {
-			return
-		}
-		runs++
-	}
-	if runs > 1 {
-		_, reason, _ := strings.Cut(f.What, " has failed")
-		f.What = fmt.Sprintf("The last %d runs of CronJob %s have failed%s", runs, ref.Name, reason)
-	}
-}
-
 func failedJob(s *facts.Snapshot, j *batchv1.Job, c batchv1.JobCondition) *Finding {
 	ref := facts.RefOf(facts.KindJob, j)
 	f := &Finding{
@@ -181,6 +150,12 @@ func failedJob(s *facts.Snapshot, j *batchv1.Job, c batchv1.JobCondition) *Findi
 			inst := &facts.Container{Snapshot: s, Pod: p, Owner: w, Spec: &p.Spec.Containers[i], Status: status, Died: status.State.Terminated}
 			inst.Log = s.LogOfPod(p, inst)
 			f.show(inst.EndEvidence(), true)
+			if status.State.Terminated.Reason == "OOMKilled" {
+				f.What = fmt.Sprintf("Job %s has failed (%s): %s is killed for using more memory than allowed%s", j.Name, c.Reason, inst.Words(),
+					memoryLimit(inst))
+				f.Remedy.Text = "Raise its memory limit, or give it less to do at once."
+				continue
+			}
 			line, ok := inst.Log.Worst()
 			if why, known := inst.Log.Explain(); known {
 				line, ok = why.Line, true

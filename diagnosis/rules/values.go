@@ -25,8 +25,8 @@ var (
 func strangeValue(c *facts.Container, f *Finding, line *facts.LogLine) {
 	name := linkedVariable(c, line.Example)
 	if name != "" {
-		f.What = fmt.Sprintf("Variable %s of %s is an address that Kubernetes sets for the Service of that name (enableServiceLinks), and the "+
-			"program reads it as a port", name, c.Words())
+		f.What = fmt.Sprintf("Variable %s of %s is an address that Kubernetes sets (enableServiceLinks), and the program reads it as a port",
+			name, c.Words())
 		f.Key, f.Subject, f.Calls = "variable "+name, c.Owner.Ref, nil
 		f.Sure, f.Unsure = Medium, "The program may use another variable of the same value."
 		f.show(facts.Evidence{Object: c.Owner.Ref, Field: "spec.template spec.enableServiceLinks", Quote: "not false"}, false)
