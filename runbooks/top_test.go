@@ -56,7 +56,7 @@ func TestPodsNearestToALimitAreFirst(t *testing.T) {
 
 	one := tells(t, stand, regarding("top pods", "pod/calm"))
 	require.Len(t, one, 3)
-	require.Equal(t, "production: 1 pod uses 0.5 cpu and 600Mi memory", one[0])
+	require.Equal(t, "Pod calm in production uses 0.5 cpu and 600Mi memory", one[0])
 	_, err = ask(t, stand, regarding("top pods", "pod/other"))
 	require.ErrorIs(t, err, algesta.ErrNotFound)
 
