@@ -28,7 +28,7 @@ import (
 // deadline bounds every wait in these tests; nothing takes that long.
 const deadline = 20 * time.Second
 
-// lookEvery is the time between two looks at what a test waits for. Each reads the store, so that more of them slow down what is waited for.
+// lookEvery is the time between two looks at what a test waits for. Each reads the store, so more of them slow down what is waited for.
 const lookEvery = 25 * time.Millisecond
 
 const rules = `

@@ -39,8 +39,8 @@ var errCold = &algesta.Error{
 
 // Overview is what there is in a namespace, cheaply enough to ask every other second: Deployments, ReplicaSets and pods from the caches,
 // and nodes, quotas, autoscalers, endpoints and certificates as they were within the last 30 s. unread names the kinds that are not known
-// now, with an *algesta.Error each: about those nothing may be concluded. What the objects point to is shared and must not be changed. A kind
-// that is not installed is no trouble: there is none of it.
+// now, with an *algesta.Error each: about those nothing may be concluded. What the objects point to is shared and must not be changed. A
+// kind that is not installed is no trouble: there is none of it.
 func (c *Cluster) Overview(ctx context.Context, namespace string) (objects []runtime.Object, unread map[string]error) {
 	unread = map[string]error{}
 	space, watching := c.cache.spaces[namespace]

@@ -252,8 +252,8 @@ func (d directory) warm(ctx context.Context) {
 var errTooMany = errors.New("too many questions in a minute")
 
 // ask makes a call once for all who want the same, within the rate of its method, and answers nothing that was asked for earlier than
-// notBefore: a call that others made before that is waited for, and then another one is made. Each takes askWait and askTimeout at most; a caller
-// who gives up does not end the call, because others may wait for it.
+// notBefore: a call that others made before that is waited for, and then another one is made. Each takes askWait and askTimeout at most;
+// a caller who gives up does not end the call, because others may wait for it.
 func ask[T any](
 	ctx context.Context, d directory, key string, limit *rate.Limiter, notBefore time.Time, call func(context.Context) (T, error),
 ) (T, error) {

@@ -48,5 +48,7 @@ func TestReadyzShowsEachCluster(t *testing.T) {
 	require.Equal(t, clusterHealth{
 		Access: "workloadIdentity", Synced: true, Problem: "I can't sign in to dev",
 		Asked: "2026-11-30T12:00:00Z", Token: "2026-11-30T13:00:00Z",
-	}, healthOf(kube.State{Access: kube.WorkloadIdentity, Asked: noon, TokenUntil: noon.Add(time.Hour), Problem: "I can't sign in to dev"}, true))
+	}, healthOf(kube.State{
+		Access: kube.WorkloadIdentity, Asked: noon, TokenUntil: noon.Add(time.Hour), Problem: "I can't sign in to dev",
+	}, true))
 }

@@ -107,7 +107,9 @@ func TestWhatInitWritesWorks(t *testing.T) {
 func TestEveryNamespaceIsGuardedButThoseForTrials(t *testing.T) {
 	t.Parallel()
 	var s surveyed
-	for _, name := range []string{"payments", "live-eu", "prd", "main", "devices", "production-test", "development", "shop-dev", "qa", "pruebas"} {
+	for _, name := range []string{
+		"payments", "live-eu", "prd", "main", "devices", "production-test", "development", "shop-dev", "qa", "pruebas",
+	} {
 		s.places = append(s.places, place{namespace: name})
 	}
 	guarded, open := s.guarded()

@@ -43,8 +43,10 @@ type cloudWorld struct {
 func newCloudWorld(t *testing.T) *cloudWorld {
 	t.Helper()
 	cluster := azure.Cluster{Subscription: azure.NewID(), Group: "rg-algesta-cloud", Name: aksName}
-	other := azure.Cluster{Subscription: cluster.Subscription, Group: "rg-algesta-other", Name: "aks-algesta-other",
-		Server: "https://other.invalid"}
+	other := azure.Cluster{
+		Subscription: cluster.Subscription, Group: "rg-algesta-other", Name: "aks-algesta-other",
+		Server: "https://other.invalid",
+	}
 	c := &cloudWorld{who: azure.Identity{
 		ClientID: azure.NewID(), ObjectID: azure.NewID(), Secret: "client-" + azure.NewID(),
 		Roles: map[string][]string{azure.ClusterUser: {cluster.ID()}},

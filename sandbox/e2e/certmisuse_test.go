@@ -52,8 +52,9 @@ func TestAStolenTokenOnlyAsksForANewCertificate(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = remove(context.Background()) }) // the cluster ends with the test
 	_, err = c.Client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "mistake"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: "algesta", Namespace: "algesta"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "mistake"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: "algesta", Namespace: "algesta"}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 
