@@ -96,7 +96,7 @@ func ClipMiddle(text string, limit int) string {
 	for tail < len(text) && !utf8.RuneStart(text[tail]) {
 		tail++
 	}
-	return text[:head] + " … " + text[tail:]
+	return strings.TrimRight(text[:head], " ") + " … " + strings.TrimLeft(text[tail:], " ")
 }
 
 // Capital is s with its first letter in upper case.
