@@ -77,12 +77,13 @@ func withoutCeremony(what string) string {
 	return strings.Replace(what, quoted, words.Cited(short), 1)
 }
 
-// clipped is the first clause of a line where that fits and says enough, else its beginning and its end.
+// clipped is the first clause of a line where that fits and says enough, else its beginning and its end. What follows a colon is no clause
+// to leave out: the last one says why.
 func clipped(said string, room int) string {
 	if utf8.RuneCountInString(said) <= room {
 		return said
 	}
-	for _, mark := range []string{". ", "; ", ", or ", ", and ", ", which ", ": "} {
+	for _, mark := range []string{". ", "; ", ", or ", ", and ", ", which "} {
 		if first, _, ok := strings.Cut(said, mark); ok && utf8.RuneCountInString(first) <= room && utf8.RuneCountInString(first) > room/3 {
 			return first
 		}

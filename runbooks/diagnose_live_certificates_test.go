@@ -181,7 +181,7 @@ func TestTheFirstLineNamesWhatIsWrongWithACertificate(t *testing.T) {
 	})
 	challenge := brokenCase{
 		rule:    "certificate-challenge",
-		says:    "The challenge for localhost cannot be answered: Waiting for HTTP-01 challenge propagation: …",
+		says:    "The challenge for localhost cannot be answered: …",
 		quotes:  "DoesNotExist",
 		command: "kubectl describe challenge gateway-tls-1-",
 	}

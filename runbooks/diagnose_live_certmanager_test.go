@@ -215,7 +215,7 @@ func (w *brokenNamespace) requireCertificatesTold(t *testing.T) {
 	for _, object := range []string{"certificate/gateway-tls", "host/" + selfHost} {
 		lines := w.tells(t, in("cert check", object))
 		require.Equal(t, "gateway-tls in production is not ready", lines[0])
-		require.Contains(t, lines[1], "The challenge for localhost cannot be answered: Waiting for HTTP-01 challenge propagation")
+		require.Contains(t, lines[1], "The challenge for localhost cannot be answered: Get ")
 	}
 	lines := w.tells(t, in("certs", ""))
 	require.Regexp(t, `^2 of 2 certificates in production not well; first \S+: not ready$`, lines[0])

@@ -29,6 +29,7 @@ import (
 
 // notUsed are rights that no command needs on this stage, and what needs them.
 var notUsed = map[string]string{
+	"get namespaces":                      "a workload whose pods aren't made, see TestTheFirstLineNamesANamespaceThatTakesNoPods",
 	"get services (cluster-wide)":         "a service that a webhook or a pod calls, see TestTheCauseInAnotherNamespaceIsFound",
 	"get deployments.apps (cluster-wide)": "cert-manager's own, where a certificate isn't ready",
 
