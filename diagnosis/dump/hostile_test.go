@@ -61,7 +61,7 @@ func TestAFileOfTooManyObjectsIsReadInPart(t *testing.T) {
 // More causes than anyone could fix are not all compared with each other.
 func TestMoreCausesThanAnybodyCanMendAreBounded(t *testing.T) {
 	t.Parallel()
-	d, err := dump.ReadFS(fstest.MapFS{"a.json": {Data: manyObjects("apps/v1", "ReplicaSet", 12_000)}})
+	d, err := dump.ReadFS(fstest.MapFS{"a.json": {Data: manyObjects("apps/v1", "ReplicaSet", 6_500)}})
 	require.NoError(t, err)
 	answer := diagnosis.Diagnose(d.Snapshot(), facts.Ref{})
 	require.LessOrEqual(t, len(answer.Chains), 6000)

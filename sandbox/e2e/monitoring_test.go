@@ -93,7 +93,7 @@ func TestMonitoringIsAnEnvironmentLikeTheOthers(t *testing.T) {
 	require.Regexp(t, `^✅ loki in monitoring is back on 3\.0\.0\. Both pods were ready after \d+ s\.`, r.end(luis))
 
 	undo := w.asks(luis, "undo loki monitoring")
-	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+", put loki back: 3.0.0 → 3.1.0")
+	require.Contains(t, undo.plan().Plain(), "Undo "+r.id()+" and put loki back: 3.0.0 → 3.1.0")
 	undo.approve()
 	require.Contains(t, undo.end(luis), "✅ loki in monitoring is back on 3.1.0.")
 	require.Contains(t, w.answer(luis, ops, "undo statefulset/loki monitoring"), "was an undo itself")

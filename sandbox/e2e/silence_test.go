@@ -71,7 +71,7 @@ func TestASilenceReachesTheAlertmanagerAndEndsThere(t *testing.T) {
 	for _, comment := range silenced(t, m.Alertmanager) {
 		require.Regexp(t, `^c-[0-9a-z]+ \((Deployment|pods)\): Luis Pardo: we move its database$`, comment)
 	}
-	require.Contains(t, w.answer(luis, ops, "incidents production"), "by Luis Pardo: we move its database")
+	require.Contains(t, w.answer(luis, ops, "incidents production"), "by Luis Pardo: “we move its database”")
 	r = w.asks(luis, "unsilence api-gateway production")
 	r.approve()
 	r.becomes("✅ api-gateway in production isn't silent any more")
