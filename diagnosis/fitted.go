@@ -94,7 +94,8 @@ func clipped(said string, room int) string {
 // longestWord is how many characters of a word beside a cut are looked at: a code such as E11000 is read whole or not at all.
 const longestWord = 12
 
-// withoutMiddle is the beginning and, a bit longer, the end of a text, which says why. The words beside the cut are whole, where they are short.
+// withoutMiddle is the beginning and, a bit longer, the end of a text, which says why. The words beside the cut are whole where they are
+// short.
 func withoutMiddle(said []rune, room int) string {
 	const cut = " … "
 	ends := len(said) - (room-utf8.RuneCountInString(cut))*3/5
