@@ -316,8 +316,8 @@ func (k *Keeper) enrich(ctx context.Context, i *algesta.Incident) {
 	if !found || !last.Plan.TouchesCluster() || !k.mayTell(ctx, last, *i) {
 		return
 	}
-	start := i.Began()
-	switch before := last.CreatedAt.Before(start); {
+	start := i.Began() // whole seconds, as the cluster tells times: what was asked for in the same one came before
+	switch before := !last.CreatedAt.Truncate(time.Second).After(start); {
 	case before && i.Recent == "" && start.Sub(last.CreatedAt) < recentChange:
 		i.Recent = doneBy(last)
 	case !before && i.State == algesta.IncidentResolved && i.Ended == "":

@@ -28,7 +28,7 @@ func conditions(list ...any) map[string]any { return map[string]any{"conditions"
 // TestTheFirstLineNamesWhatAnOperatorCannotDo installs kinds of operators and of the Gateway API, and writes what their controllers would.
 func TestTheFirstLineNamesWhatAnOperatorCannotDo(t *testing.T) {
 	t.Parallel()
-	w := newBrokenNamespace(t, control.ForTest(t))
+	w := newBrokenNamespace(t, control.Private(t))
 	write := func(group, kind, plural, name string, spec, status map[string]any) {
 		resource := w.define(t, group, kind, plural)
 		made, err := w.dynamic.Resource(resource).Namespace(w.namespace).Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
