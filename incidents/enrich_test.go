@@ -47,3 +47,21 @@ func TestTheButtonsOfACardAreOfItsOwnIncident(t *testing.T) {
 	require.NoError(t, propose(townTx{town: &town{}}, &i))
 	require.NotEqual(t, first[0].ID, i.Buttons[0].ID)
 }
+
+// TestAChangeOfTheSameSecondCameBefore: the cluster tells the times of pods in whole seconds.
+func TestAChangeOfTheSameSecondCameBefore(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 30, 3, 0, 7, 0, time.UTC)
+	for asked, before := range map[time.Time]bool{
+		began.Add(-time.Minute): true, began.Add(300 * time.Millisecond): true, began.Add(time.Second): false,
+	} {
+		w := &town{last: &algesta.Request{
+			Command: algesta.Command{Channel: "C0INCIDENTS"}, CreatedAt: asked,
+			Plan: algesta.Plan{Changes: []algesta.Change{{Object: algesta.Deployment("aks", "production", "ms-orders")}}},
+		}}
+		k := &Keeper{Parts: Parts{Records: w}}
+		i := algesta.Incident{OpenedAt: began, Channel: "C0INCIDENTS", About: secretLacksKey("ms-orders").About}
+		k.enrich(t.Context(), &i)
+		require.Equal(t, before, i.Recent != "", "%s", asked.Sub(began))
+	}
+}
