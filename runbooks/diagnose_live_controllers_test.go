@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 
 	"github.com/3astronautas/algesta/sandbox/control"
@@ -94,16 +95,33 @@ func (w *brokenNamespace) cronJob(t *testing.T, name, schedule string, last time
 	}})
 	c, err := w.Client.BatchV1().CronJobs(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
-	c.Status.LastScheduleTime = new(metav1.NewTime(time.Now().Add(-last)))
+	var active []corev1.ObjectReference
 	if hangs {
 		run := &batchv1.Job{ObjectMeta: named(name + "-1"), Spec: jobSpec("12345-neverready")}
 		run.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(c, batchv1.SchemeGroupVersion.WithKind("CronJob"))}
 		run, err = w.Client.BatchV1().Jobs(w.namespace).Create(t.Context(), run, metav1.CreateOptions{})
 		require.NoError(t, err)
-		c.Status.Active = []corev1.ObjectReference{{APIVersion: "batch/v1", Kind: "Job", Namespace: w.namespace, Name: run.Name, UID: run.UID}}
+		active = []corev1.ObjectReference{{APIVersion: "batch/v1", Kind: "Job", Namespace: w.namespace, Name: run.Name, UID: run.UID}}
 	}
-	_, err = w.Client.BatchV1().CronJobs(w.namespace).UpdateStatus(t.Context(), c, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	w.scheduled(t, name, time.Now().Add(-last), active...)
+}
+
+// scheduled says when a CronJob last made a Job, and what of it runs. The CronJob's controller writes its status too.
+func (w *brokenNamespace) scheduled(t *testing.T, name string, last time.Time, active ...corev1.ObjectReference) {
+	t.Helper()
+	cronJobs := w.Client.BatchV1().CronJobs(w.namespace)
+	require.NoError(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		c, err := cronJobs.Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		c.Status.LastScheduleTime = new(metav1.NewTime(last))
+		if len(active) > 0 {
+			c.Status.Active = active
+		}
+		_, err = cronJobs.UpdateStatus(t.Context(), c, metav1.UpdateOptions{})
+		return err
+	}))
 }
 
 // finish says of a container of a Job's pod that its program is done; the others run on.

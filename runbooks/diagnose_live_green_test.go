@@ -114,11 +114,7 @@ func TestTheFirstLineNamesCronJobsThatPileUpOrRest(t *testing.T) {
 	rests := c.DeepCopy()
 	rests.ObjectMeta = named("rests")
 	w.make(t, rests)
-	rests, err = cronJobs.Get(t.Context(), "rests", metav1.GetOptions{})
-	require.NoError(t, err)
-	rests.Status.LastScheduleTime = new(metav1.NewTime(time.Now().Add(-48 * time.Hour)))
-	_, err = cronJobs.UpdateStatus(t.Context(), rests, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	w.scheduled(t, "rests", time.Now().Add(-48*time.Hour))
 	w.diagnose(t, 0, map[string]brokenCase{
 		"runs that do not end": {
 			rule: "cronjob-piles-up", about: "cronjob/poller",

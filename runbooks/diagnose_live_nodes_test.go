@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/3astronautas/algesta/sandbox/control"
 )
@@ -60,16 +61,20 @@ func (w *brokenNamespace) say(
 	reason, message string,
 ) {
 	t.Helper()
-	n, err := w.Client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
-	require.NoError(t, err)
 	said := corev1.NodeCondition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.Now()}
-	if at := slices.IndexFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == kind }); at >= 0 {
-		n.Status.Conditions[at] = said
-	} else {
-		n.Status.Conditions = append(n.Status.Conditions, said)
-	}
-	_, err = w.Client.CoreV1().Nodes().UpdateStatus(t.Context(), n, metav1.UpdateOptions{})
-	require.NoError(t, err)
+	require.NoError(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error { // the node's controller writes it too
+		n, err := w.Client.CoreV1().Nodes().Get(t.Context(), node, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if at := slices.IndexFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == kind }); at >= 0 {
+			n.Status.Conditions[at] = said
+		} else {
+			n.Status.Conditions = append(n.Status.Conditions, said)
+		}
+		_, err = w.Client.CoreV1().Nodes().UpdateStatus(t.Context(), n, metav1.UpdateOptions{})
+		return err
+	}))
 }
 
 // Nodes are everybody's, so these have a control plane of their own. It also loses its metrics API.
