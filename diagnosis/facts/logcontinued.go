@@ -31,8 +31,8 @@ func continued(entries []logEntry, line string) string {
 		return ": " + words.ClipMiddle(m[1], mostContinued)
 	}
 	text := strings.TrimSpace(line)
-	own := strings.HasPrefix(text, "{") || rfcTime.MatchString(text) || klogLine.MatchString(text) || levelWord.MatchString(text) ||
-		levelInside.MatchString(text[:min(len(text), levelReach)]) || logfmtLevel.MatchString(text)
+	own := strings.HasPrefix(text, "{") || withoutTime(text) != text || klogLine.MatchString(text) || levelWord.MatchString(text) ||
+		bracketed(text) != "" || levelOf(text) != ""
 	begun := levelWord.MatchString(last.text) || !last.at.IsZero() // so that a line without either belongs to it
 	if own || !begun || !pointsOn.MatchString(last.text) || strings.Contains(last.text, "Description:") {
 		return ""

@@ -127,14 +127,14 @@ func cutLine(line string) string {
 
 func parseLine(line string) logEntry {
 	entry := parseFormat(line)
-	if wrapperWords.MatchString(entry.text) {
-		entry.severity = min(entry.severity, severityUnknown)
+	if entry.severity > severityUnknown && wrapperWords.MatchString(entry.text) {
+		entry.severity = severityUnknown
 	}
 	return entry
 }
 
 func parseFormat(line string) logEntry {
-	line = rfcTime.ReplaceAllString(line, "") // kubectl's own timestamps stand before JSON, too
+	line = withoutTime(line) // kubectl's own timestamps stand before JSON, too
 	if strings.HasPrefix(line, "{") {
 		if entry, ok := parseJSON(line); ok {
 			return entry
@@ -144,16 +144,16 @@ func parseFormat(line string) logEntry {
 		level := map[string]severity{"I": severityInfo, "W": severityWarning, "E": severityError, "F": severityFatal}[m[1]]
 		return logEntry{text: line[len(m[0]):], severity: level}
 	}
-	if m := logfmtLevel.FindStringSubmatch(line); m != nil {
-		if entry, ok := parseLogfmt(line, m[1]); ok {
+	if level := levelOf(line); level != "" {
+		if entry, ok := parseLogfmt(line, level); ok {
 			return entry
 		}
 	}
 	if m := levelWord.FindStringSubmatch(line); m != nil {
 		return logEntry{text: line, severity: max(severityOf(m[1]), plainSeverity(line)-1)}
 	}
-	if m := levelInside.FindStringSubmatch(line[:min(len(line), levelReach)]); m != nil {
-		return logEntry{text: line, severity: max(severityOf(m[1]), plainSeverity(line)-1)}
+	if level := bracketed(line); level != "" {
+		return logEntry{text: line, severity: max(severityOf(level), plainSeverity(line)-1)}
 	}
 	return logEntry{text: line, severity: plainSeverity(line)}
 }
@@ -163,6 +163,8 @@ const levelReach = 80
 
 func plainSeverity(line string) severity {
 	switch {
+	case !mayBeTrouble(line):
+		return severityUnknown
 	case fatalWords.MatchString(line):
 		return severityFatal
 	case errorWords.MatchString(line) && !harmlessWords.MatchString(line):
@@ -237,7 +239,7 @@ var levelNames = map[severity]string{
 
 // Reduced is a clean line of a log as people read it: of JSON its level and its words, of any other line all but the time it begins with.
 func Reduced(line string) string {
-	line = rfcTime.ReplaceAllString(line, "")
+	line = withoutTime(line)
 	if !strings.HasPrefix(line, "{") {
 		return line
 	}
@@ -385,11 +387,3 @@ func pinoSeverity(level float64) severity {
 	}
 	return severityDebug
 }
-
-var variable = regexp.MustCompile(
-	`[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-fA-F]{24}\b|\b0x[0-9a-fA-F]+\b|\d{4}-\d\d-\d\d[T ` +
-		`][\d:.,]+Z?|\b\d+(?:[.:,]\d+)*(?:ms|s|m|MB|KB|%)?\b|"[^"]{1,200}"|'[^']{1,200}'|\b[0-9a-f]{8,}\b`,
-)
-
-// template is the line with everything replaced that differs from one occurrence to the next.
-func template(line string) string { return variable.ReplaceAllString(line, "◌") }

@@ -1,10 +1,12 @@
 package facts
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -59,9 +61,29 @@ type LogLine struct {
 	last     int       // the number of its last line
 }
 
-// AddLog adds what a container wrote. raw may be anything: it is cut to MaxLogBytes, cleaned, redacted and clustered
-// here, and not kept.
-func (s *Snapshot) AddLog(request LogRequest, raw []byte) { s.logs[request] = s.read(request, raw) }
+// heldLog is a log that was added. A folder has one for every container, and most of them no rule asks about: each is read when it is first
+// asked for.
+type heldLog struct {
+	read    func() *Log
+	proxies bool // it may have errors of an ingress controller
+}
+
+// AddLog adds what a container wrote. raw may be anything: it is cut to MaxLogBytes, cleaned, redacted and clustered when a rule first asks
+// for it, and not kept after that. It must not change afterwards.
+func (s *Snapshot) AddLog(request LogRequest, raw []byte) {
+	s.logs[request] = heldLog{
+		read:    sync.OnceValue(func() *Log { return s.read(request, raw) }),
+		proxies: bytes.Contains(raw, []byte(proxiedFor)),
+	}
+}
+
+// log is the log of a container as AddLog got it; nil when it was not read.
+func (s *Snapshot) log(request LogRequest) *Log {
+	if held, ok := s.logs[request]; ok {
+		return held.read()
+	}
+	return nil
+}
 
 // lastMessage is what a container left in its termination message, read as its log; nil where it left nothing, or where the message is the
 // runtime's.
@@ -143,11 +165,11 @@ func (s *Snapshot) logOf(c *Container) *Log {
 // LogOfPod is the log of this very container: of the instance that failed, or else of the other one; nil when neither was read.
 func (s *Snapshot) LogOfPod(p *corev1.Pod, c *Container) *Log {
 	request := LogRequest{Namespace: p.Namespace, Pod: p.Name, Container: c.Spec.Name, Previous: c.Crashing}
-	if view := s.logs[request]; view != nil && view.lines > 0 {
+	if view := s.log(request); view != nil && view.lines > 0 {
 		return view
 	}
 	request.Previous = !request.Previous
-	return s.logs[request]
+	return s.log(request)
 }
 
 // WantedLogs says which logs would help: of at most MaxLogPods pods that fail, one per workload first, the instance

@@ -28,9 +28,12 @@ var nginxError = regexp.MustCompile(
 // mostProxied is how many errors of hosts are kept of one log.
 const mostProxied = 200
 
+// proxiedFor stands in every error of nginx about a request for a host.
+const proxiedFor = ", host: "
+
 // noteProxied keeps an error of nginx by its host: lines that differ in their host alone would be one group.
 func (v *Log) noteProxied(e logEntry) {
-	if !strings.Contains(e.text, ", host: ") {
+	if !strings.Contains(e.text, proxiedFor) {
 		return
 	}
 	m := nginxError.FindStringSubmatch(e.text)
@@ -68,11 +71,11 @@ func (s *Snapshot) Proxied(host string) []Proxied {
 	var found []Proxied
 	for _, p := range s.pods {
 		for i := range p.Spec.Containers {
-			log := s.logs[LogRequest{p.Namespace, p.Name, p.Spec.Containers[i].Name, false}]
-			if log == nil {
+			held := s.logs[LogRequest{p.Namespace, p.Name, p.Spec.Containers[i].Name, false}]
+			if !held.proxies {
 				continue
 			}
-			for _, e := range log.proxied {
+			for _, e := range held.read().proxied {
 				if e.Host == host && (e.Last.IsZero() || s.now.Sub(e.Last) <= lately) {
 					found = append(found, e)
 				}
@@ -86,7 +89,7 @@ func (s *Snapshot) Proxied(host string) []Proxied {
 // Serves says that the log of a pod shows requests that were answered well.
 func (s *Snapshot) Serves(p *corev1.Pod) bool {
 	for i := range p.Spec.Containers {
-		if log := s.logs[LogRequest{p.Namespace, p.Name, p.Spec.Containers[i].Name, false}]; log != nil &&
+		if log := s.log(LogRequest{p.Namespace, p.Name, p.Spec.Containers[i].Name, false}); log != nil &&
 			slices.ContainsFunc(log.Templates, func(t *LogLine) bool { return served.MatchString(t.Example) }) {
 			return true
 		}

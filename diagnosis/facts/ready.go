@@ -33,7 +33,7 @@ func (s *Snapshot) Listen(w *Workload) *Container {
 					continue
 				}
 				c := &Container{Snapshot: s, Pod: p, Owner: w, Spec: &p.Spec.Containers[i], Status: &p.Status.ContainerStatuses[j]}
-				if c.Log = s.logs[LogRequest{p.Namespace, p.Name, c.Spec.Name, false}]; c.Log != nil && c.Log.lines > 0 {
+				if c.Log = s.log(LogRequest{p.Namespace, p.Name, c.Spec.Name, false}); c.Log != nil && c.Log.lines > 0 {
 					return c
 				}
 			}

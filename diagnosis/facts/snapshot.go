@@ -70,7 +70,7 @@ type Snapshot struct {
 	keysOf   map[Ref]*Contents // of Secrets and ConfigMaps
 	NotThere map[Ref]bool      // asked for by name, and not there
 	events   map[Ref][]Event
-	logs     map[LogRequest]*Log
+	logs     map[LogRequest]heldLog
 	images   map[string]ImageState
 	seen     map[Ref]time.Time                      // workloads that were there until then
 	usage    map[Ref]map[string]corev1.ResourceList // by pod and container
@@ -116,7 +116,7 @@ func NewSnapshot(now time.Time, objects []runtime.Object, notChecked []NotChecke
 		keysOf:     map[Ref]*Contents{},
 		NotThere:   map[Ref]bool{},
 		events:     map[Ref][]Event{},
-		logs:       map[LogRequest]*Log{},
+		logs:       map[LogRequest]heldLog{},
 		images:     map[string]ImageState{},
 		seen:       map[Ref]time.Time{},
 		usage:      map[Ref]map[string]corev1.ResourceList{},

@@ -201,7 +201,7 @@ func (w *world) addBroken(ctx context.Context) error {
 // pure takes the figures of the pure analysis from its own benchmarks.
 func pure(ctx context.Context, r *results) error {
 	out, err := exec.CommandContext(
-		ctx, "go", "test", "-run", "^$", "-bench", "Analysis5000Pods|Fixtures", "-benchtime", "5x", "./diagnosis",
+		ctx, "go", "test", "-run", "^$", "-bench", "Analysis5000Pods|Fixtures|Folder", "-benchtime", "5x", "./diagnosis", "./diagnosis/dump",
 	).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("running the benchmarks of the analysis: %w: %s", err, out)
@@ -218,6 +218,16 @@ func pure(ctx context.Context, r *results) error {
 		},
 		{figure{Key: "fixtures_root_first", What: "fixtures of which the root cause comes first", Free: true}, `([\d.]+) root_first`, 1},
 		{figure{Key: "fixtures_false_alarms", What: "causes named on healthy look-alikes", Goal: 0}, `([\d.]+) false_alarms`, 1},
+		{
+			figure{Key: "folder_logs_cpu_s", What: "CPU to diagnose a folder of 6 MB that logs fill", Unit: "s", Goal: 0.5},
+			`Folder/logs\S*\s+.* ([\d.]+) cpu-s/op`,
+			1,
+		},
+		{
+			figure{Key: "folder_objects_cpu_s", What: "the same of 4.6 MB of objects in YAML, with 2,800 pods", Unit: "s", Free: true},
+			`Folder/objects\S*\s+.* ([\d.]+) cpu-s/op`,
+			1,
+		},
 	} {
 		found := regexp.MustCompile(f.form).FindSubmatch(out)
 		if found == nil {
