@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/3astronautas/algesta/diagnosis"
-	"github.com/3astronautas/algesta/diagnosis/dump"
 	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/redact/redacttest"
 )
@@ -21,8 +19,7 @@ func TestNoDiagnosisShowsASecretOfTheCorpus(t *testing.T) {
 	data, err := os.ReadFile("rules/testdata/exit-panic/fires.yaml")
 	require.NoError(t, err)
 	for _, sample := range redacttest.Secrets(t) {
-		d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: data}})
-		require.NoError(t, err)
+		d := decoded(t, data)
 		for _, object := range d.Objects {
 			switch o := object.(type) {
 			case *corev1.Pod:

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta/diagnosis"
-	"github.com/3astronautas/algesta/diagnosis/dump"
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
@@ -87,8 +85,7 @@ func TestClocksMayDifferByMinutes(t *testing.T) {
 		if err != nil {
 			require.ErrorIs(t, err, os.ErrNotExist)
 		}
-		d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
-		require.NoError(t, err)
+		d := decoded(t, objects)
 		var first []string
 		for _, skew := range []time.Duration{0, -2 * time.Minute, 2 * time.Minute} {
 			s := facts.NewSnapshot(noon.Add(skew), d.Objects, d.NotChecked)

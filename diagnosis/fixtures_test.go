@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -38,10 +39,31 @@ func load(tb testing.TB, rule, name string) *facts.Snapshot {
 	return snapshot(tb, objects, logs)
 }
 
+// folders are the files that were decoded, by their text: most fixtures are asked about many times, and decoding YAML takes longer than
+// a diagnosis.
+var folders sync.Map
+
+// decoded is a file of objects as a folder of its own. The objects are the caller's.
+func decoded(tb testing.TB, objects []byte) dump.Dump {
+	tb.Helper()
+	held, ok := folders.Load(string(objects))
+	if !ok {
+		d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
+		require.NoError(tb, err)
+		held, _ = folders.LoadOrStore(string(objects), d)
+	}
+	d := held.(dump.Dump)
+	d.Objects = slices.Clone(d.Objects)
+	for i, o := range d.Objects {
+		d.Objects[i] = o.DeepCopyObject()
+	}
+	d.NotChecked = slices.Clone(d.NotChecked)
+	return d
+}
+
 func snapshot(tb testing.TB, objects, logs []byte) *facts.Snapshot {
 	tb.Helper()
-	d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
-	require.NoError(tb, err)
+	d := decoded(tb, objects)
 	for _, n := range d.NotChecked {
 		require.NotContains(tb, n.Kind, "file", "the fixture cannot be read")
 	}
@@ -154,8 +176,7 @@ func TestNoRemedyWritesWhatSomethingElseOwns(t *testing.T) {
 		for owner, owns := range owners {
 			objects, err := os.ReadFile(filepath.Join("rules", "testdata", rule.ID, "fires.yaml"))
 			require.NoError(t, err)
-			d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
-			require.NoError(t, err)
+			d := decoded(t, objects)
 			owned := map[string]bool{}
 			for _, object := range d.Objects {
 				if o, err := meta.Accessor(object); err == nil && o.GetNamespace() != "" {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,7 +16,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/3astronautas/algesta/diagnosis"
-	"github.com/3astronautas/algesta/diagnosis/dump"
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
@@ -116,8 +114,7 @@ func TestNoAnswerHoldsASecret(t *testing.T) {
 		t.Run(strings.TrimPrefix(name, "testdata/"), func(t *testing.T) {
 			t.Parallel()
 			for _, padding := range []int{0, 60, 110, 190, 350} {
-				d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: data}})
-				require.NoError(t, err)
+				d := decoded(t, data)
 				for _, object := range d.Objects {
 					in.object(object, padding)
 				}
@@ -167,8 +164,7 @@ func TestACommandIsNamedByItsProgram(t *testing.T) {
 			t.Parallel()
 			data, err := os.ReadFile("rules/testdata/command-not-found/fires.yaml")
 			require.NoError(t, err)
-			d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: data}})
-			require.NoError(t, err)
+			d := decoded(t, data)
 			for _, object := range d.Objects {
 				if p, ok := object.(*corev1.Pod); ok {
 					p.Spec.Containers[0].Command, p.Spec.Containers[0].Args = c.command, c.args

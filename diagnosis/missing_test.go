@@ -6,12 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/3astronautas/algesta/diagnosis"
-	"github.com/3astronautas/algesta/diagnosis/dump"
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
@@ -62,8 +60,7 @@ func TestWhatIsNotReadIsNotCalledMissing(t *testing.T) {
 	t.Parallel()
 	objects, err := os.ReadFile(filepath.Join("rules", "testdata", "ingress-backend-missing", "healthy.yaml"))
 	require.NoError(t, err)
-	read, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: objects}})
-	require.NoError(t, err)
+	read := decoded(t, objects)
 	for kind, want := range map[string]string{
 		"ConfigMap":             "I couldn't check configmap x: configmaps in production weren't read.",
 		"PersistentVolumeClaim": "I couldn't check persistentvolumeclaim x: persistentvolumeclaims in production weren't read.",

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/3astronautas/algesta/diagnosis"
-	"github.com/3astronautas/algesta/diagnosis/dump"
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
@@ -44,8 +42,7 @@ func TestNothingAClusterSaysEndsItsQuotation(t *testing.T) {
 	for name, data := range fixtures(t) {
 		t.Run(strings.TrimPrefix(name, "testdata/"), func(t *testing.T) {
 			t.Parallel()
-			d, err := dump.ReadFS(fstest.MapFS{"objects.yaml": {Data: data}})
-			require.NoError(t, err)
+			d := decoded(t, data)
 			for _, object := range d.Objects {
 				forge(object)
 			}
