@@ -129,14 +129,22 @@ func (p *Policy) unbound(f Facts) algesta.Decision {
 		return unboundRule(f)
 	}
 	what := algesta.Say("You can't {} {}", doing(f.Verb), where(f.target()))
+	nowhere := f.target() == algesta.Target{} // such as doctor, which is about the bot
+	if nowhere {
+		what = algesta.Say("You can't {}", doing(f.Verb))
+	}
 	for _, b := range p.bindings {
-		if b.place.covers(f.target()) && f.asks(b.subjects) {
+		if (b.place.covers(f.target()) || nowhere && !b.verbs[f.Verb]) && f.asks(b.subjects) {
 			return refuse(b.name, algesta.Say("{} (rule \"{}\" gives you {}).", what, b.name, words.List(allowed(b.allow))), p.whoMay(f))
 		}
 	}
 	for _, b := range p.bindings {
 		if f.asks(b.subjects) {
-			return refuse("", algesta.Say("{}: your rights are in {}.", what, words.List(p.reach(f.actor()))), p.whoMay(f))
+			why := algesta.Say("your rights are in {}", words.List(p.reach(f.actor())))
+			if nowhere {
+				why = algesta.Say("that takes a rule for every namespace, and {}", why)
+			}
+			return refuse("", algesta.Say("{}: {}.", what, why), p.whoMay(f))
 		}
 	}
 	for _, a := range p.approvals {

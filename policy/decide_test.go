@@ -16,6 +16,7 @@ func TestDecide(t *testing.T) {
 	with := func(f policy.Facts, change func(*policy.Facts)) policy.Facts { change(&f); return f }
 	as := func(s algesta.Standing) algesta.Actor { a := dana; a.Standing = s; return a }
 	six := algesta.Args{"replicas": int64(6)}
+	nowhere := func(f *policy.Facts) { f.Command.Target = algesta.Target{} }
 
 	for name, tc := range map[string]struct {
 		facts  policy.Facts
@@ -48,6 +49,16 @@ func TestDecide(t *testing.T) {
 		"a place without rights says where there are some": {
 			asks(dana, "restart", "monitoring", nil), algesta.Refuse, "",
 			"You can't restart in monitoring: your rights are in development, pruebas and production.",
+			"Someone in @S0PLATFORM can: ask there.",
+		},
+		"what is about the bot is in no place: the rule says what it gives": {
+			with(asks(dana, "doctor", "", nil), nowhere), algesta.Refuse, "backend works below production",
+			`You can't use doctor (rule "backend works below production" gives you reading, rollback, restart, scale and deploy).`,
+			"Nobody can: ask the people who write the policy.",
+		},
+		"somebody whose rule has it somewhere alone needs one for everywhere": {
+			with(asks(dana, "status", "", nil), nowhere), algesta.Refuse, "",
+			"You can't see the status: that takes a rule for every namespace, and your rights are in development, pruebas and production.",
 			"Someone in @S0PLATFORM can: ask there.",
 		},
 		"somebody no rule names is refused": {

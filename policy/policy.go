@@ -224,6 +224,26 @@ func (p *Policy) Groups() []string {
 	return slices.Compact(ids)
 }
 
+// People are the subjects of bindings, and the approvers, that are people: "user:U…" and e-mail addresses, each once, sorted.
+func (p *Policy) People() []algesta.Subject {
+	var all []algesta.Subject
+	collect := func(subjects []algesta.Subject) {
+		for _, s := range subjects {
+			if kind, _ := split(s); kind == userSubject || kind == emailSubject {
+				all = append(all, s)
+			}
+		}
+	}
+	for _, b := range p.bindings {
+		collect(b.subjects)
+	}
+	for _, a := range p.approvals {
+		collect(a.need.Approvers)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // GroupsAlone are the approvals that name user groups and no person, in the order of the file: where a workspace has no user groups, nobody
 // can give them.
 func (p *Policy) GroupsAlone() []string {
