@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/3astronautas/algesta/deploy"
@@ -59,33 +60,15 @@ func buildAll(ctx context.Context, told io.Writer, s source, out string) error {
 	return writeSums(told, out)
 }
 
-var (
-	chartVersions = regexp.MustCompile(`(?m)^(version|appVersion): .*$`)
-	chartDigest   = regexp.MustCompile(`(?m)^  digest: ""`)
-)
-
 // packChart is the chart as `helm package` makes it, with the version, and with the digest of the image as its default.
 func packChart(s source, digest string) ([]byte, error) {
-	var entries []entry
-	err := fs.WalkDir(deploy.Chart, "chart", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		content, err := deploy.Chart.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		switch name {
-		case "chart/Chart.yaml":
-			content = chartVersions.ReplaceAll(content, []byte("$1: "+s.version))
-		case "chart/values.yaml":
-			content = chartDigest.ReplaceAll(content, []byte(`  digest: "`+digest+`"`))
-		}
-		entries = append(entries, entry{name: path.Join("algesta", strings.TrimPrefix(name, "chart/")), mode: 0o644, content: content})
-		return nil
-	})
+	content, err := deploy.ChartFiles(s.version, digest)
 	if err != nil {
-		return nil, fmt.Errorf("reading the chart: %w", err)
+		return nil, err
+	}
+	var entries []entry
+	for _, name := range slices.Sorted(maps.Keys(content)) {
+		entries = append(entries, entry{name: path.Join("algesta", name), mode: 0o644, content: content[name]})
 	}
 	files, err := archive(s.at, entries)
 	if err != nil {
