@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,6 +16,37 @@ import (
 var resourceID = regexp.MustCompile(
 	`(?i)^/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}/providers/Microsoft\.ContainerService/managedClusters/[-\w]{1,63}$`,
 )
+
+// ContextIn says which file has a context of a kubeconfig, and what it's called. files are one path or several, as the variable KUBECONFIG
+// has them; context is "" for the current one. The file has to hold the context's cluster and user, too: a configuration names one file.
+func ContextIn(files, context string) (file, name string, err error) {
+	all := filepath.SplitList(files)
+	rules := clientcmd.ClientConfigLoadingRules{Precedence: all}
+	if len(all) == 1 {
+		rules = clientcmd.ClientConfigLoadingRules{ExplicitPath: all[0]} // whose absence is an error
+	}
+	cfg, err := rules.Load()
+	if err != nil {
+		return "", "", fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	name = orElse(context, cfg.CurrentContext)
+	in := cfg.Contexts[name]
+	switch {
+	case name == "":
+		return "", "", fmt.Errorf("the kubeconfig %s has no current context: name one with --context", files)
+	case in == nil || cfg.Clusters[in.Cluster] == nil:
+		return "", "", fmt.Errorf("the kubeconfig %s has no context %q, or not its cluster", files, name)
+	}
+	file = in.LocationOfOrigin
+	user := cfg.AuthInfos[in.AuthInfo]
+	if cfg.Clusters[in.Cluster].LocationOfOrigin != file || user != nil && user.LocationOfOrigin != file {
+		return "", "", fmt.Errorf(
+			"the context %q, its cluster and its user are in several files: put them into one, such as with `kubectl config view --flatten "+
+				"--minify --context %[1]s`, and name it with --kubeconfig", name,
+		)
+	}
+	return file, name, nil
+}
 
 // kubeloginNames are how the program for Entra is named in a kubeconfig.
 var kubeloginNames = []string{"kubelogin", "kubelogin.exe"}

@@ -13,6 +13,7 @@ import (
 
 	slackapi "github.com/slack-go/slack"
 
+	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/words"
 )
 
@@ -159,6 +160,47 @@ func (c *Checker) Groups(ctx context.Context) (ids []string, there bool, err err
 		ids = append(ids, string(g.ID))
 	}
 	return ids, true, err
+}
+
+// NotHere is why somebody can't use the bot whom the workspace doesn't have.
+const NotHere = "isn't in the workspace"
+
+// Here says why a person of a policy ("user:U0DANA", or the address of a profile) can't use the bot in the workspace, "" where they can. Its
+// error is for Trouble.
+func (c *Checker) Here(ctx context.Context, team string, person algesta.Subject) (why string, err error) {
+	method, key, id := "users.info", "user", strings.TrimPrefix(string(person), "user:")
+	if id == string(person) {
+		method, key, id = "users.lookupByEmail", "email", id
+	}
+	var answer struct {
+		User user `json:"user"`
+	}
+	err = c.web.call(ctx, method, url.Values{key: {id}}, &answer)
+	switch name := code(err); {
+	case name == "user_not_found" || name == "user_not_visible" || name == "users_not_found":
+		return NotHere, nil
+	case err != nil:
+		return "", err
+	}
+	switch actorOf(algesta.PersonID{Team: team, User: string(answer.User.ID)}, answer.User).Standing {
+	case algesta.Deactivated:
+		return "is deactivated", nil
+	case algesta.Guest:
+		return "is a guest", nil
+	case algesta.Bot:
+		return "is an app", nil
+	case algesta.Stranger:
+		return NotHere, nil
+	case algesta.Member:
+	}
+	return "", nil
+}
+
+// Refused reports whether an error says that a token isn't good for what was asked. Any other error, such as that Slack asks to wait or can't
+// be reached, says nothing of the token.
+func Refused(err error) bool {
+	name := code(err)
+	return name != "" && name != "ratelimited" || errors.Is(err, errHungUp)
 }
 
 // Trouble is what went wrong with a call, and what to do about it. Neither holds a token or an address.

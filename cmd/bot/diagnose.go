@@ -45,6 +45,12 @@ Logs are taken from the dump, and from POD/logs.txt and POD/previous.txt.`,
 			if (folder == "") == (kubeContext == "") {
 				return errors.New("say where to look: either -f FOLDER or --context CONTEXT")
 			}
+			if folder == "" {
+				var err error
+				if kubeconfig, kubeContext, err = kube.ContextIn(kubeconfig, kubeContext); err != nil {
+					return err
+				}
+			}
 			answer, err := dumpOrLive(
 				cmd.Context(), folder,
 				kube.Config{Name: kubeContext, Access: kube.Kubeconfig, Kubeconfig: kubeconfig, Context: kubeContext, Version: version}, args[0],
@@ -71,11 +77,13 @@ func clientConfigPath(env func(string) string) string {
 	return filepath.Join(env("HOME"), ".kube", "config")
 }
 
+// withoutConfiguration is what a diagnosis without a configuration calls the bot.
+var withoutConfiguration = facts.Setting{Bot: algesta.Handle(strings.TrimPrefix(defaultCommand, "/"))}
+
 // dumpOrLive judges a folder, or a namespace of a live cluster when there is no folder.
 func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, environment string) (diagnosis.Diagnosis, error) {
-	setting := facts.Setting{Bot: algesta.Handle(strings.TrimPrefix(defaultCommand, "/"))} // there is no configuration
 	if folder != "" {
-		return dump.Diagnose(folder, what, environment, setting)
+		return dump.Diagnose(folder, what, environment, withoutConfiguration)
 	}
 	if environment == "" { // only one word: the namespace
 		what, environment = "", what
@@ -87,11 +95,16 @@ func dumpOrLive(ctx context.Context, folder string, live kube.Config, what, envi
 	if err != nil {
 		return diagnosis.Diagnosis{}, err
 	}
+	return diagnosisOf(ctx, c, what, environment)
+}
+
+// diagnosisOf judges a namespace of a live cluster, or what of it. There is no configuration.
+func diagnosisOf(ctx context.Context, c *kube.Cluster, what, namespace string) (diagnosis.Diagnosis, error) {
 	about := func(s *facts.Snapshot) facts.Ref {
-		s.Configure(setting)
-		return s.Subject(what, environment)
+		s.Configure(withoutConfiguration)
+		return s.Subject(what, namespace)
 	}
-	return runbooks.Diagnose(ctx, runbooks.AllOf(c), environment, time.Now(), about,
+	return runbooks.Diagnose(ctx, runbooks.AllOf(c), namespace, time.Now(), about,
 		func(string) bool { return true }) // the cluster decides: these are the person's own rights
 }
 

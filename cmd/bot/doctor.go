@@ -57,8 +57,8 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check everything that the bot needs, and say what to do about what's missing",
 		Long: `Checks the configuration, its files, the policy, the store, Slack (tokens, scopes, connection, channels, user groups) and each
-cluster (reachable, who the bot is there, which rights its commands lack, cert-manager, metrics). It changes nothing and may run beside
-the bot.
+cluster (reachable, who the bot is there, which rights its commands lack, cert-manager, metrics). In the folder that ` + "`bot init`" + ` wrote it
+also says whether the chart is installed, and why its pod doesn't run. It changes nothing and may run beside the bot.
 
 Each line says ok, WARN (it works, and you should know), FAIL, or ? (it couldn't be looked at), and what to do. The exit code is 0 unless
 a line says FAIL or ?.
@@ -92,7 +92,7 @@ func examine(ctx context.Context, path string, env func(string) string, connecti
 	policy, p := examinePolicy(cfg)
 	all := []examination{first, policy, examineStore(ctx, cfg), examineSlack(ctx, cfg, file, p, env, connection)}
 	for _, c := range cfg.Clusters {
-		all = append(all, examineCluster(ctx, cfg, c))
+		all = append(all, examineCluster(ctx, cfg, c)...)
 	}
 	return all
 }

@@ -21,27 +21,28 @@ import (
 // mostLacking is how many commands that lack rights are named one by one.
 const mostLacking = 8
 
-// examineCluster looks at a cluster: whether it answers, who the bot is there, and what it may do.
-func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) examination {
+// examineCluster looks at a cluster: whether it answers, who the bot is there, and what it may do; and, in the folder of a set-up, whether the
+// chart runs there.
+func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examination {
 	e := examination{title: "cluster " + c.Name}
 	names, err := catalog.New(cfg.Environments, cfg.Services)
 	if err != nil {
 		e.add(broken, "", "%v", err)
-		return e
+		return []examination{e}
 	}
 	k := kubeConfig(c, names, func([][]byte) {}, func(s string) string { return s }, zap.NewNop())
 	k.Deployments = nil
 	cluster, err := kube.Open(ctx, k)
 	if err != nil {
 		e.add(broken, "correct how the configuration says to sign in", "%v", err)
-		return e
+		return []examination{e}
 	}
 	began := time.Now()
 	version, err := cluster.Server(ctx)
 	if err != nil {
 		what, do := toldOf(err)
 		e.add(broken, do, "%s", what)
-		return e
+		return []examination{e}
 	}
 	who, err := cluster.Identity(ctx)
 	if err != nil {
@@ -54,11 +55,17 @@ func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) examinatio
 	if len(namespaces) == 0 {
 		e.add(attention, "name one, or take the cluster out of the configuration", "no environment is in it")
 	}
+	more := &excess{access: c.Access, in: map[string][]string{}}
 	for _, namespace := range namespaces {
-		examineRights(ctx, &e, c, cluster, namespace)
+		examineRights(ctx, &e, c, cluster, namespace, more)
 	}
+	more.say(&e)
 	examineGroupsOfAPI(ctx, &e, cluster)
-	return e
+	out := []examination{e}
+	if folder := setUpFolder(cfg.path); folder != "" && c.Access == kube.Kubeconfig {
+		out = append(out, examineInstalled(ctx, folder, cluster))
+	}
+	return out
 }
 
 // toldOf is what people would be told of an error, and what to do.
@@ -73,7 +80,7 @@ func toldOf(err error) (what, do string) {
 }
 
 // examineRights says which commands lack which rights in a namespace, and what the bot may do there that it has no use for.
-func examineRights(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster, namespace string) {
+func examineRights(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster, namespace string, more *excess) {
 	lacks, err := runbooks.Lacking(ctx, cluster, namespace)
 	if err != nil {
 		what, do := toldOf(err)
@@ -97,7 +104,7 @@ func examineRights(ctx context.Context, e *examination, c ClusterConfig, cluster
 			e.add(broken, grant, "%s: %s lacks %s", namespace, command, words.List(clippedTo(lacks[command], 6)))
 		}
 	}
-	examineExcess(ctx, e, c, cluster, namespace)
+	examineExcess(ctx, e, c, cluster, namespace, more)
 }
 
 // clippedTo are the first few of many.
@@ -108,15 +115,32 @@ func clippedTo(all []string, most int) []string {
 	return append(slices.Clone(all[:most]), words.Count(len(all)-most, "more right"))
 }
 
-// examineExcess warns of rights that the bot never uses: whoever steals its token has them.
-func examineExcess(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster, namespace string) {
+// excess are the rights that the bot never uses, in words, with the namespaces that it has them in.
+type excess struct {
+	access kube.Access
+	in     map[string][]string
+}
+
+// say warns of them: whoever steals the bot's token has them.
+func (x *excess) say(e *examination) {
+	do := "bind the bot to the Roles of `bot rbac` alone"
+	if x.access == kube.Kubeconfig {
+		do += "; if these rights are yours, for trying it out: in its pod it has those of the chart"
+	}
+	for _, may := range slices.Sorted(maps.Keys(x.in)) {
+		e.add(attention, do, "%s: the bot may also %s, which no command needs", words.List(x.in[may]), may)
+	}
+}
+
+// examineExcess notes rights that the bot never uses.
+func examineExcess(ctx context.Context, e *examination, c ClusterConfig, cluster *kube.Cluster, namespace string, more *excess) {
 	never := []authorizationv1.ResourceAttributes{
 		{Verb: "*", Group: "*", Resource: "*", Namespace: namespace},
 		{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: namespace},
 		{Verb: "delete", Group: "apps", Resource: "deployments", Namespace: namespace},
 		{Verb: "get", Resource: "secrets", Namespace: namespace},
 	}
-	names := []string{"everything", "create pods/exec", "delete deployments.apps", "get secrets"}
+	names := []string{"do everything", "create pods/exec", "delete deployments.apps", "get secrets"}
 	if slices.Contains(c.SecretNamespaces, namespace) {
 		never, names = never[:3], names[:3]
 	}
@@ -132,9 +156,11 @@ func examineExcess(ctx context.Context, e *examination, c ClusterConfig, cluster
 			may = append(may, name)
 		}
 	}
+	if len(may) > 0 && !lacks[0] {
+		may = may[:1] // the others are part of it
+	}
 	if len(may) > 0 {
-		e.add(attention, "bind the bot to the Roles of `bot rbac` alone",
-			"%s: the bot may also %s, which no command needs", namespace, words.List(may))
+		more.in[words.List(may)] = append(more.in[words.List(may)], namespace)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -47,10 +48,15 @@ func examineSlack(
 		e.add(broken, "install the app, then copy the token from its page: OAuth & Permissions", "%v", err)
 	}
 	checker := slack.NewChecker(bot, app, cfg.Slack.APIURL)
-	if bot != "" && examineAccount(ctx, &e, cfg, checker) {
+	team := ""
+	if bot != "" {
+		team = examineAccount(ctx, &e, cfg, checker)
+	}
+	if team != "" {
 		examineChannels(ctx, &e, cfg, checker)
 		if p != nil {
 			examineGroups(ctx, &e, p, checker)
+			examinePeople(ctx, &e, team, p, checker)
 		}
 	}
 	if app == "" {
@@ -65,13 +71,12 @@ func examineSlack(
 	return e
 }
 
-// examineAccount looks at the bot token, and reports whether Slack takes it.
-func examineAccount(ctx context.Context, e *examination, cfg Config, checker *slack.Checker) bool {
+// examineAccount looks at the bot token, and is the workspace that it's for; "" where Slack doesn't take it.
+func examineAccount(ctx context.Context, e *examination, cfg Config, checker *slack.Checker) (team string) {
 	account, err := checker.Account(ctx)
 	if err != nil {
-		what, do := slack.Trouble(err)
-		e.add(broken, do, "the bot token doesn't work: %s", what)
-		return false
+		sayToken(e, "bot", err)
+		return ""
 	}
 	e.ok("the bot token is that of @%s in the workspace %s (%s)", account.Name, account.TeamName, account.Team)
 	if account.Organisation {
@@ -106,7 +111,17 @@ func examineAccount(ctx context.Context, e *examination, cfg Config, checker *sl
 	default:
 		e.ok("the clock agrees with Slack's")
 	}
-	return true
+	return account.Team
+}
+
+// sayToken says that a token doesn't work, or that it couldn't be tried.
+func sayToken(e *examination, name string, err error) {
+	what, do := slack.Trouble(err)
+	if slack.Refused(err) {
+		e.add(broken, do, "the %s token doesn't work: %s", name, what)
+	} else {
+		e.add(unchecked, do, "couldn't check the %s token (%s)", name, what)
+	}
 }
 
 // without are the words of all that aren't among others.
@@ -121,6 +136,9 @@ func examineChannels(ctx context.Context, e *examination, cfg Config, checker *s
 		ids = append(ids, r.Channel)
 	}
 	ids = append(ids, cfg.Slack.SharedChannels...)
+	if cfg.Slack.AdminChannel != "" {
+		ids = append(ids, cfg.Slack.AdminChannel)
+	}
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
 		c, err := checker.Channel(ctx, id)
@@ -165,6 +183,46 @@ func examineGroups(ctx context.Context, e *examination, p *policy.Policy, checke
 	e.ok("the policy's %s are in the workspace", words.Count(len(named), "user group"))
 }
 
+// mostPeople is how many people of a policy are looked up: Slack answers fifty such questions in a minute, and a running bot asks, too.
+const mostPeople = 25
+
+// examinePeople looks for the people that the policy names one by one: nobody notices a mistyped ID but the one who is refused.
+func examinePeople(ctx context.Context, e *examination, team string, p *policy.Policy, checker *slack.Checker) {
+	all := p.People()
+	asked := all[:min(len(all), mostPeople)]
+	wrong := 0
+	for _, person := range asked {
+		why, err := checker.Here(ctx, team, person)
+		if err != nil {
+			what, do := slack.Trouble(err)
+			e.add(unchecked, do, "couldn't check the policy's people (%s)", what)
+			return
+		}
+		if why != "" {
+			wrong++
+			how := attention // somebody who left the company does no harm
+			if why == slack.NotHere {
+				how = broken
+			}
+			e.add(how, "correct it in the policy, or take it out", "the policy names %s, who %s: the bot takes nothing from them", person, why)
+		}
+	}
+	switch {
+	case len(asked) == 0 || wrong > 0:
+	case len(asked) < len(all):
+		e.ok("%d of the policy's %d people were looked up, and are in the workspace", len(asked), len(all))
+	default:
+		e.ok("the policy's %s in the workspace", peopleAre(len(all)))
+	}
+}
+
+func peopleAre(n int) string {
+	if n == 1 {
+		return "1 person is"
+	}
+	return fmt.Sprintf("%d people are", n)
+}
+
 const secondProcess = "end the other process, or give one of them an app of its own: each takes a part of the commands"
 
 // sayConnected tells of the connections of a bot that runs.
@@ -187,8 +245,7 @@ func examineConnection(ctx context.Context, e *examination, cfg Config, checker 
 	}
 	others, err := checker.Sockets(ctx)
 	if err != nil {
-		what, do := slack.Trouble(err)
-		e.add(broken, do, "the app token doesn't work: %s", what)
+		sayToken(e, "app", err)
 		return
 	}
 	e.ok("the app token opens a connection")

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -129,6 +130,24 @@ func TestTheDoctorSaysWhatIsWrongWithSlack(t *testing.T) {
 		"no such group": {func(p *practice) { p.replace("policy.yaml", "S0BACKEND", "S0NOBODY") }, []string{
 			"FAIL  the policy names user groups that aren't in the workspace: S0NOBODY",
 		}},
+		"a person who isn't there": {func(p *practice) { p.replace("policy.yaml", "group:S0BACKEND", "user:U0NOBODY") }, []string{
+			"FAIL  the policy names user:U0NOBODY, who isn't in the workspace",
+		}},
+		"an address that nobody has": {func(p *practice) { p.replace("policy.yaml", "group:S0BACKEND", "email:nobody@example.com") }, []string{
+			"FAIL  the policy names nobody@example.com, who isn't in the workspace",
+		}},
+		"people who are there, and one who may not": {func(p *practice) {
+			p.replace("policy.yaml", `"group:S0BACKEND"`, `"user:U0DANA", "user:U0GINA"`)
+		}, []string{"WARN  the policy names user:U0GINA, who is a guest"}},
+		"people who are there": {func(p *practice) { p.replace("policy.yaml", `"group:S0BACKEND"`, `"user:U0DANA", "user:U0LUIS"`) }, []string{
+			"ok    the policy's 2 people are in the workspace",
+		}},
+		"a channel for the admins without it": {func(p *practice) {
+			p.replace("config.yaml", "teamID: T0ALGESTA", "teamID: T0ALGESTA, adminChannel: C0RANDOM")
+		}, []string{"FAIL  the bot isn't in #random (C0RANDOM)"}},
+		"a Slack that asks to wait": {func(p *practice) {
+			p.slack.FailNext("*", slackd.Fault{Status: 429, RetryAfter: time.Minute}, 10)
+		}, []string{"?     couldn't check the bot token (Slack asks to wait)", "?     couldn't check the app token (Slack asks to wait)"}},
 		"a policy that isn't": {func(p *practice) { p.replace("policy.yaml", "allow", "alow") }, []string{
 			"FAIL  ", "a running bot goes on with the last one",
 		}},

@@ -39,7 +39,7 @@ chart/. Nothing in the cluster is changed, and no file is overwritten.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&s.kubeconfig, "kubeconfig", clientConfigPath(os.Getenv), "your kubeconfig")
+	flags.StringVar(&s.kubeconfig, "kubeconfig", clientConfigPath(os.Getenv), "your kubeconfig; several as in the variable KUBECONFIG")
 	flags.StringVar(&s.context, "context", "", "a context of it; default: the current one")
 	flags.StringVar(&s.out, "out", "algesta", "the folder to write to")
 	flags.StringVar(&s.cluster, "cluster", "", "what to call the cluster; default: the context's name, or main")
@@ -89,6 +89,11 @@ func (s *setup) run(ctx context.Context, out io.Writer) error {
 	if there, err := os.ReadDir(s.out); err == nil && len(there) > 0 {
 		return fmt.Errorf("%s isn't empty, and nothing is overwritten: name another folder with --out", s.out)
 	}
+	// The context is written down: the current one may be that of another cluster tomorrow.
+	var err error
+	if s.kubeconfig, s.context, err = kube.ContextIn(s.kubeconfig, s.context); err != nil {
+		return err
+	}
 	if s.cluster == "" {
 		s.cluster = "main"
 		if clusterName.MatchString(s.context) {
@@ -118,7 +123,7 @@ func (s *setup) tell(out io.Writer, found surveyed) error {
 	for _, p := range found.places {
 		fmt.Fprintf(&text, "  %-20s %s, named %s\n", p.namespace, words.Count(len(p.deployments), "Deployment"), p.pattern)
 	}
-	folder := s.out
+	in := func(name string) string { return filepath.Join(s.out, name) }
 	fmt.Fprintf(&text, `
 Written to %[1]s: config.yaml, policy.yaml, values.yaml, slack-app.yaml and chart/. Read policy.yaml: it says who may do what.
 
@@ -126,15 +131,15 @@ Next:
   1. Make the Slack app: https://api.slack.com/apps, "Create New App", "From a manifest", with %[2]s. Install it in your workspace.
      Put its bot token (OAuth & Permissions, xoxb-…) into %[3]s and an app-level token with connections:write
      (Basic Information, xapp-…) into %[4]s, both for you alone: chmod 600.
-  2. See that everything is right, from here:
-     bot doctor --config %[5]s
-  3. Install it:
-     kubectl create namespace algesta
-     kubectl create secret generic algesta-slack -n algesta --from-file=%[4]s --from-file=%[3]s
-     helm install algesta %[6]s -n algesta -f %[7]s --set-file policy=%[8]s
-`, folder, filepath.Join(folder, "slack-app.yaml"), filepath.Join(folder, "bot-token"), filepath.Join(folder, "app-token"),
-		filepath.Join(folder, "config.yaml"), filepath.Join(folder, "chart"), filepath.Join(folder, "values.yaml"),
-		filepath.Join(folder, "policy.yaml"))
+  2. Install it:
+     %[5]s
+     %[6]s
+  3. See what's still missing, now and whenever you like:
+     bot doctor --config %[7]s
+`, s.out, in("slack-app.yaml"), in("bot-token"), in("app-token"), helmInstall(s.out), makeSecret(s.out), in("config.yaml"))
+	for _, lacking := range found.lacking(s.out) {
+		fmt.Fprintf(&text, "\n%s\n", lacking)
+	}
 	guarded, open := found.guarded()
 	if len(open) > 0 {
 		fmt.Fprintf(&text, "\nChanges in %s need nobody's approval: if that's wrong, add it to the approvals in policy.yaml.\n", words.List(open))
@@ -148,6 +153,54 @@ Next:
 		return fmt.Errorf("printing what is next: %w", err)
 	}
 	return nil
+}
+
+// helmInstall installs the chart of a set-up's folder.
+func helmInstall(folder string) string {
+	return fmt.Sprintf("helm install algesta %s -n algesta --create-namespace -f %s --set-file policy=%s",
+		filepath.Join(folder, "chart"), filepath.Join(folder, "values.yaml"), filepath.Join(folder, "policy.yaml"))
+}
+
+// makeSecret makes the Secret that the values of a set-up name.
+func makeSecret(folder string) string {
+	return fmt.Sprintf("kubectl create secret generic %s -n algesta --from-file=%s --from-file=%s",
+		slackSecret, filepath.Join(folder, "app-token"), filepath.Join(folder, "bot-token"))
+}
+
+// slackSecret is the Secret with Slack's tokens, as templates/values.yaml names it.
+const slackSecret = "algesta-slack" //nolint:gosec // a name
+
+// lacking are what keeps the chart from running in this cluster as it is, each with what to do.
+func (f surveyed) lacking(folder string) []string {
+	var out []string
+	values := filepath.Join(folder, "values.yaml")
+	if f.storage.known && f.storage.byDefault == "" {
+		name := "Make one, or bind a volume yourself"
+		if len(f.storage.names) > 0 {
+			name = "Name one of " + words.List(f.storage.names) + " as persistence.storageClassName in " + values
+		}
+		out = append(out, "The cluster has no default StorageClass, so the bot's volume would wait for ever. "+name+" before you install it.")
+	}
+	if f.storage.shared {
+		out = append(out, fmt.Sprintf("The default StorageClass %s makes file shares, on which SQLite's locks don't work: name one that makes disks "+
+			"as persistence.storageClassName in %s.", f.storage.byDefault, values))
+	}
+	if releasedVersion(version) == "" {
+		out = append(out, fmt.Sprintf("This bot (%s) isn't a release, so no registry has its image: build it from the same commit with `make image "+
+			"PUSH=your.registry/algesta:tag`, and write that as image in %s before you install it.", version, values))
+	}
+	return out
+}
+
+// releaseForm is the version of a release. One of a commit between two releases has more behind it.
+var releaseForm = regexp.MustCompile(`^v?(\d+\.\d+\.\d+(?:-(?:alpha|beta|rc)[.\d]*)?)$`)
+
+// releasedVersion is the version of a release as the chart and the image have it, "" for what isn't one.
+func releasedVersion(version string) string {
+	if m := releaseForm.FindStringSubmatch(version); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // approversOr are who approves: those of --who where nobody else was named.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -21,6 +22,15 @@ type surveyed struct {
 	apiServer  []endpoint
 	aks        bool
 	prometheus bool // its operator's kinds are there
+	storage    storage
+}
+
+// storage are a cluster's StorageClasses.
+type storage struct {
+	known     bool // they could be read
+	byDefault string
+	shared    bool // the default one makes file shares
+	names     []string
 }
 
 // place is a namespace with its Deployments.
@@ -86,7 +96,29 @@ func survey(ctx context.Context, c *kube.Cluster, wanted []string) (surveyed, er
 	if err != nil {
 		out.prometheus = false // it can be switched on later
 	}
+	out.storage = storageIn(ctx, c)
 	return out, nil
+}
+
+// fileShares are the provisioners of volumes that are no disks.
+var fileShares = []string{
+	"file.csi.azure.com", "kubernetes.io/azure-file", "efs.csi.aws.com", "filestore.csi.storage.gke.io", "nfs.csi.k8s.io",
+}
+
+// storageIn are the cluster's StorageClasses; not known where they can't be read.
+func storageIn(ctx context.Context, c *kube.Cluster) (out storage) {
+	classes := &storagev1.StorageClassList{}
+	if c.List(ctx, "", "", classes) != nil {
+		return out
+	}
+	out.known = true
+	for _, class := range classes.Items {
+		out.names = append(out.names, class.Name)
+		if class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" {
+			out.byDefault, out.shared = class.Name, slices.Contains(fileShares, class.Provisioner)
+		}
+	}
+	return out
 }
 
 // namesOf are the names of objects with their labels.

@@ -23,6 +23,7 @@ func found() surveyed {
 			placeOf("production", "production", []string{"api-gateway-production", "grafana", "ms-orders-production"}),
 		},
 		apiServer: []endpoint{{"10.224.0.4/32", 443}}, aks: true, prometheus: true,
+		storage: storage{known: true, byDefault: "managed-csi", names: []string{"azurefile-csi", "managed-csi"}},
 	}
 }
 
@@ -103,6 +104,54 @@ func TestWhatInitWritesWorks(t *testing.T) {
 	require.Contains(t, explained("U0NICO", "status api-gateway production"), "\nrefused: ")
 }
 
+// TestInitSaysWhatWouldKeepTheChartFromRunning: the volume, the image.
+func TestInitSaysWhatWouldKeepTheChartFromRunning(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		has    storage
+		values string
+		says   []string
+	}{
+		"a default that makes disks": {found().storage, "default: the cluster's default StorageClass", nil},
+		"it couldn't be looked up":   {storage{}, "default: the cluster's default StorageClass", nil},
+		"none at all": {
+			storage{known: true}, "name one (it has none)", []string{"no default StorageClass, so the bot's volume would wait for ever. Make one"},
+		},
+		"none by default": {
+			storage{known: true, names: []string{"fast", "slow"}}, "name one (it has fast and slow)", []string{"Name one of fast and slow as persistence"},
+		},
+		"a default that makes file shares": {
+			storage{known: true, byDefault: "share", shared: true, names: []string{"disk", "share"}}, "name one (it has disk and share)",
+			[]string{"The default StorageClass share makes file shares, on which SQLite's locks don't work"},
+		},
+	} {
+		f := found()
+		f.storage = c.has
+		said := strings.Join(f.lacking("folder"), "\n")
+		require.Contains(t, said, "This bot (dev) isn't a release, so no registry has its image", name)
+		for _, says := range c.says {
+			require.Contains(t, said, says, name)
+		}
+		require.Equal(t, len(c.says)+1, len(f.lacking("folder")), name)
+		s := setup{kubeconfig: "config", cluster: "main", command: "/algesta", who: []string{"user:U0DANA"}}
+		files, err := s.files(f)
+		require.NoError(t, err)
+		require.Contains(t, files["values.yaml"], c.values, name)
+		require.Contains(t, files["values.yaml"], "# This bot (dev) isn't a release", name)
+	}
+	require.Contains(t, imageComment("1.2.0"), "the chart has that of this release")
+}
+
+func TestOnlyAReleaseHasAnImage(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]string{
+		"1.2.0": "1.2.0", "v1.2.0": "1.2.0", "2.0.0-rc.1": "2.0.0-rc.1", "dev": "", "d1730dc": "", "0.0.0-gd1730dc": "", "1.2.0-4.gabcdef0": "",
+		"v1.2.0-4-gabcdef0": "", "1.2.0-dirty": "",
+	} {
+		require.Equal(t, want, releasedVersion(version), version)
+	}
+}
+
 // TestEveryNamespaceIsGuardedButThoseForTrials: whoever calls production "payments" isn't without approvals.
 func TestEveryNamespaceIsGuardedButThoseForTrials(t *testing.T) {
 	t.Parallel()
@@ -178,7 +227,12 @@ func TestInitAsksARealCluster(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, text, "4 Deployments, named {service}-pruebas")
 	require.Contains(t, text, "helm install algesta")
+	require.Contains(t, text, "The cluster has no default StorageClass")
 	works(t, out)
+	cfg, err := loadConfigWithoutSlack(filepath.Join(out, "config.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, cfg.Clusters[0].Context, "the current context may be another cluster's tomorrow")
+	require.Equal(t, cfg.Clusters[0].Context, cfg.Clusters[0].Name)
 	values, err := os.ReadFile(filepath.Join(out, "values.yaml"))
 	require.NoError(t, err)
 	require.Contains(t, string(values), "apiServer: []", "this one has no address that pods could reach")

@@ -3,7 +3,6 @@ package main
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -107,6 +106,27 @@ func (f surveyed) addresses() string {
 	return out.String()
 }
 
+// imageComment is the values' part about the image, YAML: the chart's own is right for a release alone.
+func imageComment(version string) string {
+	if releasedVersion(version) != "" {
+		return "# image: the chart has that of this release"
+	}
+	return "# This bot (" + version + ") isn't a release: no registry has its image. `make image PUSH=…` of the same commit builds and pushes one.\n" +
+		"# image: {repository: your.registry/algesta, tag: \"…\"}"
+}
+
+// persistence is the values' part about the bot's volume, YAML.
+func (f surveyed) persistence() string {
+	if !f.storage.known || f.storage.byDefault != "" && !f.storage.shared {
+		return "# persistence: {storageClassName: …} # default: the cluster's default StorageClass; a disk, not a file share"
+	}
+	there := "it has none"
+	if len(f.storage.names) > 0 {
+		there = "it has " + words.List(f.storage.names)
+	}
+	return "# The cluster has no default StorageClass that makes disks: name one (" + there + ")\n# persistence: {storageClassName: …}"
+}
+
 // firstOf are the first few of many names, in words.
 func firstOf(all []string) string {
 	if len(all) > mostNamed {
@@ -169,7 +189,7 @@ func (s *setup) files(found surveyed) (map[string]string, error) {
 	if out["policy.yaml"], err = with("policy.yaml"); err != nil {
 		return nil, err
 	}
-	out["values.yaml"], err = with("values.yaml",
+	out["values.yaml"], err = with("values.yaml", "@IMAGE@", imageComment(version), "@PERSISTENCE@", found.persistence(),
 		"@ENVIRONMENTS@", indented(places), "@INCIDENTS@", indented(incidents), "@KIND@", strings.ReplaceAll(kind, "\n", "\n  "))
 	return out, err
 }
@@ -188,12 +208,18 @@ func (s *setup) write(found surveyed) error {
 			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}
-	chart, err := fs.Sub(deploy.Chart, "chart")
+	chart, err := deploy.ChartFiles(releasedVersion(version), "")
 	if err != nil {
-		return fmt.Errorf("reading the chart: %w", err)
+		return err
 	}
-	if err := os.CopyFS(filepath.Join(s.out, "chart"), chart); err != nil {
-		return fmt.Errorf("writing the chart: %w", err)
+	for name, content := range chart {
+		path := filepath.Join(s.out, "chart", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("making the chart's folder: %w", err)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return fmt.Errorf("writing the chart: %w", err)
+		}
 	}
 	return nil
 }
