@@ -170,7 +170,7 @@ const NotHere = "isn't in the workspace"
 func (c *Checker) Here(ctx context.Context, team string, person algesta.Subject) (why string, err error) {
 	method, key, id := "users.info", "user", strings.TrimPrefix(string(person), "user:")
 	if id == string(person) {
-		method, key, id = "users.lookupByEmail", "email", id
+		method, key = "users.lookupByEmail", "email"
 	}
 	var answer struct {
 		User user `json:"user"`
