@@ -81,7 +81,7 @@ func TestACallIsTiedToTheServiceItMeans(t *testing.T) {
 			"Error: handshake with db:5432 ended early", nil, well("db"), "program-error", "",
 		},
 		"SQL Server says it in its own words": {"Unhandled exception. Microsoft.Data.SqlClient.SqlException (0x80131904): " +
-			"Login failed for user 'app'.", nil, nil, "dependency-auth", "SQL Server rejects the credentials, so every pod of ms-orders keeps " +
+			"Login failed for user 'app'.", nil, nil, "dependency-auth", "SQL Server rejects the credentials of user app, so every pod of ms-orders keeps " +
 			"crashing."},
 		"Oracle has no listener": {"ORA-12541: Cannot connect. No listener at host db.example.com port " +
 			"1521.", nil, nil, "dependency-refused", "Oracle at db.example.com refuses connections, so every pod of ms-orders keeps crashing."},
@@ -93,13 +93,13 @@ func TestACallIsTiedToTheServiceItMeans(t *testing.T) {
 			denied,
 			[]corev1.EnvVar{variable("DB_HOST", "db")},
 			well("db"), "dependency-auth",
-			"Service db rejects the credentials, so every pod of ms-orders keeps crashing.",
+			"Service db rejects the credentials of user orders, so every pod of ms-orders keeps crashing.",
 		},
 		"a variable names a Service on another port": {
 			denied,
 			[]corev1.EnvVar{variable("MAIL", "mail")},
 			service("mail", 1), "dependency-auth",
-			"PostgreSQL rejects the credentials, so every pod of ms-orders keeps crashing.",
+			"PostgreSQL rejects the credentials of user orders, so every pod of ms-orders keeps crashing.",
 		},
 		"a variable names the workload's own Service": {
 			"Error: connect ECONNREFUSED",

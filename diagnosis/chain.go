@@ -169,6 +169,9 @@ func explains(a *root, b *rules.Finding) bool {
 	if failsBeside(b, a.Finding) {
 		return false
 	}
+	if b.Because != (facts.Ref{}) && b.Because == a.Subject && !a.Rule.Risk {
+		return true
+	}
 	if breaksCalled(a, b) || b.Rule.Risk && !a.Rule.Risk && a.Subject == b.Subject {
 		return true // a full quota needs no warning that it is nearly full
 	}

@@ -145,7 +145,8 @@ func dependencyOf(s *facts.Snapshot, r *root, subject facts.Ref) string {
 		if said := sentence(
 			s,
 			f,
-		); slices.ContainsFunc(f.Calls, func(service facts.Ref) bool { return r.reach[service] }) && f.Effect != rules.NoEffect &&
+		); (f.Because == r.Subject || slices.ContainsFunc(f.Calls, func(service facts.Ref) bool { return r.reach[service] })) &&
+			f.Effect != rules.NoEffect &&
 			strings.Contains(said, subject.Name) {
 			return " That is why " + strings.Replace(said, "The ", "the ", 1)
 		}

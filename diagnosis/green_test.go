@@ -40,10 +40,10 @@ func TestWhatIsGreenIsListenedTo(t *testing.T) {
 		want string // the first line; empty: it's healthy
 	}{
 		"an error that goes on": {
-			says(denied, 5, time.Minute, true), "PostgreSQL rejects the credentials, so web is failing although the pods are ready.",
+			says(denied, 5, time.Minute, true), "PostgreSQL rejects the credentials of user web, so web is failing although the pods are ready.",
 		},
 		"an error without times, at the end": {
-			calm + says(denied, 5, 0, false), "PostgreSQL rejects the credentials, so web is failing although the pods are ready.",
+			calm + says(denied, 5, 0, false), "PostgreSQL rejects the credentials of user web, so web is failing although the pods are ready.",
 		},
 		"a callee that its log names, and not by its address": {
 			says(refused, 4, time.Minute, true), "Service api refuses connections, so web is failing although the pods are ready.",
@@ -247,7 +247,7 @@ func TestCredentialsThatWereChangedAfterTheStart(t *testing.T) {
 		want    string
 	}{
 		"after the pods started":  {20 * time.Minute, "Secret db was changed 2026-03-10 11:40 UTC, after its pods had started"},
-		"before the pods started": {100 * time.Hour, "PostgreSQL rejects the credentials, so"},
+		"before the pods started": {100 * time.Hour, "PostgreSQL rejects the credentials of user web, so"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,6 +25,9 @@ func impactOf(s *facts.Snapshot, r *root) Impact {
 	if r.Rule.Risk {
 		return worst
 	}
+	if r.Level == rules.Latent && slices.ContainsFunc(r.explains, func(f *rules.Finding) bool { return f.Level == rules.Degraded }) {
+		worst = Impact{Level: rules.Degraded, Text: levelWords(rules.Degraded)}
+	}
 	var wording []string
 	for _, ref := range slices.SortedFunc(maps.Keys(r.reach), facts.Ref.Compare) {
 		impact, found := impactOn(s, ref, r)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,7 +18,7 @@ var products = []struct {
 	says       *regexp.Regexp
 	variable   *regexp.Regexp // of the environment variables that usually hold the address
 }{
-	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth|NotWritablePrimary`), regexp.MustCompile(`(?i)mongo`)},
+	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth|NotWritablePrimary|not authorized on \S+ to execute`), regexp.MustCompile(`(?i)mongo`)},
 	{
 		"PostgreSQL",
 		"5432",
@@ -36,7 +38,7 @@ var products = []struct {
 	},
 	{"Redis", "6379", regexp.MustCompile(`(?i)redis|lettuce|jedis|WRONGPASS|NOAUTH|NOPERM|READONLY You`), regexp.MustCompile(`(?i)redis`)},
 	{"RabbitMQ", "5672", regexp.MustCompile(`(?i)amqp|rabbit|pika\.|ACCESS[_-]REFUSED`), regexp.MustCompile(`(?i)amqp|rabbit`)},
-	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable`), regexp.MustCompile(`(?i)kafka`)},
+	{"Kafka", "9092", regexp.MustCompile(`(?i)kafka|NoBrokersAvailable|\bBroker: `), regexp.MustCompile(`(?i)kafka`)},
 	{
 		"SQL Server",
 		"1433",
@@ -93,11 +95,18 @@ func (c *Container) Dependency(why Explanation) Callee {
 	if host == "" {
 		host, port = addressIn(line)
 	}
+	byURL := false
+	if m := webURL.FindStringSubmatch(line); host == "" && m != nil {
+		host, port, byURL = m[1], m[2], true
+	}
 	if m := portAlone.FindStringSubmatch(line); host == "" && port == "" && m != nil {
 		port = m[1]
 	}
 	to := Callee{Product: productOf(port, line), Host: host}
-	if to.Product == "" && port == "" {
+	if byURL {
+		to.Product = "" // what is called by HTTP is no database, whatever else the line names
+	}
+	if to.Product == "" && port == "" && !byURL {
 		to.Product = c.productAround()
 	}
 	if host == "" && to.Product != "" {
@@ -192,6 +201,9 @@ func onlyProduct(texts []string) string {
 // addressInURL is the host of a URL, after a user and a password where there are such.
 var addressInURL = regexp.MustCompile(`://(?:\S*@)?([a-zA-Z0-9][\w.-]*)`)
 
+// webURL is the address that a program called by HTTP.
+var webURL = regexp.MustCompile(`\bhttps?://(?:[^\s/@"']*@)?([a-zA-Z0-9][\w.-]*)(?::(\d{2,5}))?`)
+
 // configuredHost is the host that the template itself sets for a product, when it sets exactly one.
 func (c *Container) configuredHost(product string) string {
 	found := ""
@@ -229,6 +241,32 @@ func portOf(product string) string {
 		}
 	}
 	return ""
+}
+
+// Serves is the Service of a workload that is itself the product which its log speaks of: a database tells of its clients. ok is false
+// where the log names another host, and where nothing says that the workload is that product.
+func (c *Container) Serves(product, host string) (service Ref, ok bool) {
+	if product == "" || host != "" && !IsLoopback(host) {
+		return Ref{}, false
+	}
+	port, name := portOf(product), strings.ToLower(strings.ReplaceAll(product, " ", ""))
+	if !slices.ContainsFunc(c.Spec.Ports, func(p corev1.ContainerPort) bool { return strconv.Itoa(int(p.ContainerPort)) == port }) &&
+		imageName(c.Spec.Image) != strings.TrimSuffix(name, "ql") && !strings.Contains(imageName(c.Spec.Image), name) {
+		return Ref{}, false
+	}
+	for _, ref := range c.Snapshot.index.downstream[c.Owner.Ref] {
+		if ref.Kind == KindService {
+			return ref, true
+		}
+	}
+	return Ref{}, false
+}
+
+// imageName is the last part of an image's name, without its tag.
+func imageName(image string) string {
+	name, _, _ := strings.Cut(image[strings.LastIndexByte(image, '/')+1:], "@")
+	name, _, _ = strings.Cut(name, ":")
+	return name
 }
 
 // serviceBySigns is the Service that the template names in a variable, when the line does not say what the program called: the one

@@ -37,6 +37,7 @@ type Event struct {
 	Message     string
 	count       int
 	First, Last time.Time
+	Warning     bool
 }
 
 func (s *Snapshot) addEvent(e Event) {
@@ -46,7 +47,7 @@ func (s *Snapshot) addEvent(e Event) {
 func coreEvent(o *corev1.Event) Event {
 	e := Event{
 		about:  Ref{Kind: o.InvolvedObject.Kind, Namespace: o.InvolvedObject.Namespace, Name: o.InvolvedObject.Name},
-		Reason: o.Reason, Message: o.Message, count: int(o.Count),
+		Reason: o.Reason, Message: o.Message, count: int(o.Count), Warning: o.Type == corev1.EventTypeWarning,
 		First: Earliest(o.FirstTimestamp.Time, o.EventTime.Time, o.CreationTimestamp.Time),
 		Last:  Latest(o.LastTimestamp.Time, o.EventTime.Time),
 	}
@@ -60,7 +61,7 @@ func coreEvent(o *corev1.Event) Event {
 func newEvent(o *eventsv1.Event) Event {
 	e := Event{
 		about:  Ref{Kind: o.Regarding.Kind, Namespace: o.Regarding.Namespace, Name: o.Regarding.Name},
-		Reason: o.Reason, Message: o.Note, count: int(o.DeprecatedCount),
+		Reason: o.Reason, Message: o.Note, count: int(o.DeprecatedCount), Warning: o.Type == corev1.EventTypeWarning,
 		First: Earliest(o.EventTime.Time, o.DeprecatedFirstTimestamp.Time, o.CreationTimestamp.Time),
 		Last:  Latest(o.EventTime.Time, o.DeprecatedLastTimestamp.Time),
 	}

@@ -38,14 +38,16 @@ var (
 	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
 	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
-	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|warn|warning|error|err|crit|critical|alert|emerg|emergency|fatal|panic))\]`)
-	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe))\b`)
+	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|note|system|warn|warning|error|err|crit|critical|alert|emerg|emergency|fatal|panic))\]`)
+	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe|trce|dbug|fail|crit))\b`)
 	stackLine   = regexp.MustCompile(
 		`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`,
 	)
 	attempt = regexp.MustCompile(
 		`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:|must specify |must set )`,
 	) // indented, and what matters all the same
+	// dotnetHead is the first line of two as .NET's console writes them: the level and who says it; what is said is on the next.
+	dotnetHead = regexp.MustCompile(`^(?:fail|crit|warn|info|dbug|trce): [\w.+\x60<>]+\[\d+\]$`)
 	raisedLine = regexp.MustCompile(`^[A-Za-z_][\w.]*(?:: |$)`)
 	causedBy   = regexp.MustCompile(`^\s*Caused by: `)
 	// A "0 errors" and a "failover ok" are no errors.
@@ -60,6 +62,14 @@ var (
 			`process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$|` +
 			`aborting after fassert|^Fatal assertion$|\] Aborting$|Operating system error number \d+ in a file operation|` +
 			`^\W*(?i:aborting|exiting|shutting down|terminated|bye)\W*$`,
+	)
+	// What clients do is their trouble: they hang up, speak another protocol or scan. A server's own is another line.
+	ofClients = regexp.MustCompile(
+		`(?i)TLS handshake error from|while SSL handshaking, client:|Aborted connection \d+ to db|reading communication packets|` +
+			`could not (?:receive data from|accept SSL connection)|unexpected EOF on client connection|(?:incomplete|invalid length of) ` +
+			`startup packet|write tcp \S+:\d{2,4}->\S+:[3-6]\d{4}: write: broken pipe|ClientAbortException|client (?:has )?(?:closed|disconnected|aborted|cancell?ed|went away)|` +
+			`\bcontext cancell?ed\b|downstream (?:connection|remote) (?:closed|disconnect)|request (?:was )?(?:aborted|cancell?ed) by (?:the )?` +
+			`client|prematurely closed connection while (?:reading client|sending to client)`,
 	)
 	harmlessWords = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
 	fatalWords    = regexp.MustCompile(
@@ -87,6 +97,10 @@ func parseLog(clean string) []logEntry {
 		tracing = tracing || strings.Contains(line, "Traceback (most recent call last)")
 		if causedBy.MatchString(line) {
 			entries = append(entries, logEntry{text: strings.TrimSpace(line), severity: severityError})
+			continue
+		}
+		if len(entries) > 0 && dotnetHead.MatchString(entries[len(entries)-1].text) && strings.HasPrefix(line, "      ") {
+			entries[len(entries)-1].text += ": " + words.ClipMiddle(strings.TrimSpace(line), maxLineBytes/4)
 			continue
 		}
 		if len(entries) > 0 && stackLine.MatchString(line) && !strings.HasPrefix(strings.TrimSpace(line), "---> ") && !attempt.MatchString(line) {
@@ -127,6 +141,9 @@ func cutLine(line string) string {
 
 func parseLine(line string) logEntry {
 	entry := parseFormat(line)
+	if entry.severity > severityInfo && entry.severity < severityFatal && ofClients.MatchString(entry.text) {
+		entry.severity = severityInfo
+	}
 	if entry.severity > severityUnknown && wrapperWords.MatchString(entry.text) {
 		entry.severity = severityUnknown
 	}
@@ -175,13 +192,13 @@ func plainSeverity(line string) severity {
 
 func severityOf(word string) severity {
 	switch strings.ToLower(word) {
-	case "trace", "debug":
+	case "trace", "debug", "trce", "dbug":
 		return severityDebug
-	case "info", "notice", "information":
+	case "info", "notice", "information", "note", "system": // the last two are MySQL's
 		return severityInfo
 	case "warn", "warning":
 		return severityWarning
-	case "error", "err", "severe":
+	case "error", "err", "severe", "fail":
 		return severityError
 	case "d": // mongod's letters
 		return severityDebug

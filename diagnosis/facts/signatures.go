@@ -84,7 +84,8 @@ var signatures = []signature{
 				`\S+|[A-Z]+ command denied to user '[^']*'@'[^']*'(?: for table [^ ]+)?|NOPERM [^.]{0,80}|` +
 				`The \w+ permission was denied on the object ` +
 				`'[^']+'|ORA-01031|must be owner of (?:table|relation|schema) \S+|[Nn]ot authorized to access (?:topics|group)[^.]{0,60}|` +
-				`(?:TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|AuthorizationPermissionMismatch|is not authorized to perform:? [\w:]+`,
+				`(?:TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|(?:Topic|Group|Cluster) authorization failed(?: \([^)]{1,80}\))?|` +
+				`(?:Topic|Group|Cluster)AuthorizationException[^.]{0,80}|AuthorizationPermissionMismatch|is not authorized to perform:? [\w:]+`,
 		),
 	},
 	{
@@ -93,7 +94,15 @@ var signatures = []signature{
 			`No servers available for service:? ([\w.-]+)|[Nn]o instances? available for ([\w.-]+)|(?:does not|doesn't) (?:contain|have) an? ` +
 				`(?:instance|available server) for (?:the )?(?:service|client):? ([\w.-]+)|[Nn]o (?:available )?(?:endpoints|` +
 				`instances) (?:available )?` +
-				`for (?:service )?\\?["']?([\w.-]+)|no healthy upstream|upstream connect error or disconnect/reset`,
+				`for (?:service )?\\?["']?([\w.-]+)|produced zero addresses|no children to pick from|no healthy upstream|upstream connect error or disconnect/reset`,
+		),
+	},
+	{
+		"identity-refused",
+		regexp.MustCompile(
+			`AADSTS\d+[^"\\]{0,160}|Not authorized to perform sts:AssumeRoleWithWebIdentity|InvalidIdentityToken[^"\\]{0,80}|` +
+				`(?:managed identity|ManagedIdentityCredential)[^.]{0,60}(?:not found|unavailable|no response)[^.]{0,60}|` +
+				`Permission 'iam\.serviceAccounts\.getAccessToken' denied[^.]{0,60}`,
 		),
 	},
 	{
@@ -127,14 +136,16 @@ var signatures = []signature{
 				`([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp ` +
 				`.*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address ` +
 				`'([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|Failed to resolve '([\w.-]+)'|[Nn]ame resolution failed ` +
-				`for target (?:dns:)?/*([\w.-]+)`,
+				`for target (?:dns:)?/*([\w.-]+)|[Cc]onnect(?:ing)? (?:to )?([\w.-]+): getaddrinfo|DNS (?:resolution|query) failed for (?:dns:)?/*([\w.-]+)|` +
+				`[Cc]annot resolve (?:the )?(?:host(?:name)?|address|name) ['"]?([\w.-]+)|[Nn]o address associated with host(?:name)? ([\w.-]+)`,
 		),
 	},
 	{
 		"dependency-dns",
 		regexp.MustCompile(
 			`(?i)Name or service not known|Temporary failure in name resolution|Name does not resolve|nodename nor servname|could not resolve ` +
-				`(?:the )?(?:host|address)|\bENOTFOUND\b|\bno such host\b`,
+				`(?:the )?(?:host|address)|\bENOTFOUND\b|\bno such host\b|no address associated with hostname|DNS resolution failed|` +
+				`failed to lookup address information`,
 		),
 	},
 	{
@@ -254,7 +265,7 @@ func (v *Log) explains(line *LogLine) (Explanation, bool) {
 
 // telemetry are words about traces and metrics that a program sends away: it works without them.
 var telemetry = regexp.MustCompile(
-	`(?i)otel\b|otlp|opentelemetry|jaeger|zipkin|telemetry|statsd|datadog|ddtrace|newrelic|sentry|elastic ?apm|apm-server|` +
+	`(?i)\botel[-_. ]?(?:col\b|collector|agent|export|sdk|trac|metric|span)|otlp|opentelemetry|jaeger|zipkin|telemetry|statsd|datadog|ddtrace|newrelic|sentry|elastic ?apm|apm-server|` +
 		`export(?:er|ing)? (?:failed|spans|traces|metrics|batch)|export (?:of )?(?:spans|traces|metrics)|pushgateway`,
 )
 

@@ -57,7 +57,12 @@ var dependencyRules = []Rule{
 		Cause:  "a host name that is wrong or lacks its namespace; DNS is down",
 		Remedy: "correct the host name in the configuration; look at CoreDNS when several names fail",
 		Source: driverSource,
-		container: dependencyRule("dependency-dns", func(to string) string { return "The name of " + to + " cannot be resolved" },
+		container: dependencyRule("dependency-dns", func(to string) string {
+			if caller, ok := strings.CutPrefix(to, "what "); ok {
+				return strings.TrimSuffix(caller, " calls") + " cannot resolve the name of what it calls"
+			}
+			return "The name of " + to + " cannot be resolved"
+		},
 			"Check the host name in %s; if several names fail, check CoreDNS."),
 	},
 	{
@@ -124,11 +129,17 @@ func dependencyRule(id string, wording func(to string) string, fix string) func(
 			f.Beyond = []facts.Elsewhere{{Ref: ref, FromLog: true}}
 		}
 		if id == "dependency-auth" {
+			if m := refusedUser.FindStringSubmatch(why.Line.Example); m != nil {
+				f.several = joint{what: f.What} // others may sign in as another
+				f.What += " of user " + c.Snapshot.Quote(m[1])
+			}
 			rotated(c, f, source)
+			stale(c, f, source)
 		}
 		if id == "dependency-refused" || id == "dependency-timeout" || id == "dependency-dns" {
 			setTwice(c, f, to)
 		}
+		f.several.remedy = f.Remedy
 		if id == "dependency-tls" {
 			f.What += tlsWhy(why.Line.Example)
 		}
@@ -167,6 +178,24 @@ func rotated(c *facts.Container, f *Finding, source facts.Ref) {
 	f.What += fmt.Sprintf(": %s was changed %s, after its pods had started", source.Words(), facts.When(have.Changed))
 	f.Subject, f.Target = source, source.Name
 	f.Remedy = command(c.Owner, "restart", "Restart the service: its pods read the Secret when they start.")
+}
+
+// refusedUser is the name that a database doesn't let in.
+var refusedUser = regexp.MustCompile(`(?i)\b(?:for|of) user:? ['"\\]*([\w.-]{1,40})`)
+
+// stale says that the Secret with the credentials is made by an operator that can't renew it: the database may have newer ones.
+func stale(c *facts.Container, f *Finding, source facts.Ref) {
+	for _, ref := range facts.VariablesFrom(c.Spec, c.Pod.Namespace) {
+		if ref.Kind != facts.KindSecret || source.Kind == facts.KindSecret && source != ref {
+			continue
+		}
+		for _, o := range c.Snapshot.OfKind(facts.KindExternalSecret, facts.KindSealedSecret) {
+			if _, ok := notSynced(c.Snapshot, o); ok && facts.MadeBy(o) == ref {
+				f.Because = facts.RefOf(o.GetKind(), o)
+				return
+			}
+		}
+	}
 }
 
 // setTwice says that a variable which may hold the address is set twice with different values: the later one counts.
@@ -228,18 +257,24 @@ func tlsWhy(line string) string {
 
 // unresolved adds what the snapshot knows about a name that cannot be resolved.
 func unresolved(c *facts.Container, f *Finding, host string) {
-	if service, ok := c.Snapshot.ServiceNamed(host, c.Pod.Namespace); ok {
-		if other := otherResolver(c.Pod); other != "" {
+	service, inCluster := c.Snapshot.ServiceNamed(host, c.Pod.Namespace)
+	if inCluster || host == "" {
+		if other := otherResolver(c.Pod); other != "" && (inCluster || len(c.Snapshot.CallsOf(c.Owner)) > 0) {
 			f.What += ": " + other
 			f.Subject, f.Calls, f.Beyond = c.Owner.Ref, nil, nil
 			f.Remedy = rollbackOr(c, "Set dnsPolicy to ClusterFirst (with hostNetwork: ClusterFirstWithHostNet).")
 			return
 		}
 		if answers, source := corefileAnswers(c.Snapshot); answers != "" {
-			f.What = fmt.Sprintf("%s, so the name of %s cannot be resolved", answers, service.Words())
+			f.What = answers
+			if inCluster {
+				f.What += fmt.Sprintf(", so the name of %s cannot be resolved", service.Words())
+			}
+			f.several = joint{what: answers}
 			f.Subject, f.Target = source, source.Name
 			f.show(facts.Evidence{Object: source, Field: "data", Quote: answers}, false)
 			f.Remedy = Remedy{Text: "Take it out of " + source.Words() + ".", Command: fmt.Sprintf("kubectl edit %s -n kube-system", source)}
+			f.several.remedy = f.Remedy
 			return
 		}
 	}

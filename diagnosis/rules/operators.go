@@ -55,18 +55,12 @@ func secretNotSynced(s *facts.Snapshot) []*Finding {
 	for _, o := range s.OfKind(facts.KindExternalSecret, facts.KindSealedSecret) {
 		ref := facts.RefOf(o.GetKind(), o)
 		read[ref] = true
-		kind := "Ready"
-		if o.GetKind() == facts.KindSealedSecret {
-			kind = "Synced"
-		}
-		c := facts.ConditionOf(o, kind)
-		if !c.False() || s.Age(c.Since) < operatorSlack && !c.Since.IsZero() {
+		c, ok := notSynced(s, o)
+		if !ok {
 			continue
 		}
-		shown := facts.Evidence{
-			Object: ref, Field: "status.conditions[" + kind + "]", Quote: saysOf(c), At: facts.Moment(c.Since),
-		}
-		found = append(found, unsynced(s, ref, facts.MadeBy(o), c.Message, c.Since, shown))
+		message, shown := reasonOf(s, ref, c)
+		found = append(found, unsynced(s, ref, facts.MadeBy(o), message, c.Since, shown...))
 	}
 	for _, ref := range s.EventedOf(facts.KindExternalSecret, facts.KindSealedSecret) {
 		e, ok := s.Recent(ref, "UpdateFailed", "SecretSyncedError", "ErrUpdateFailed", "ErrUnsealFailed")
@@ -77,10 +71,35 @@ func secretNotSynced(s *facts.Snapshot) []*Finding {
 	return found
 }
 
+// notSynced is the condition of an ExternalSecret or a SealedSecret that its operator can't make a Secret of; ok is false where it can.
+func notSynced(s *facts.Snapshot, o *unstructured.Unstructured) (c facts.Condition, ok bool) {
+	kind := "Ready"
+	if o.GetKind() == facts.KindSealedSecret {
+		kind = "Synced"
+	}
+	c = facts.ConditionOf(o, kind)
+	return c, c.False() && (c.Since.IsZero() || s.Age(c.Since) >= operatorSlack)
+}
+
+// reasonOf is why an operator's object isn't well: what its condition says, or, where that says nothing that one could act on, what the
+// operator's latest warning about it does.
+func reasonOf(s *facts.Snapshot, ref facts.Ref, c facts.Condition) (message string, shown []facts.Evidence) {
+	shown = []facts.Evidence{{Object: ref, Field: "status.conditions[" + c.Type + "]", Quote: saysOf(c), At: facts.Moment(c.Since)}}
+	e, ok := s.RecentThat(ref, func(e facts.Event) bool { return e.Warning && e.Message != c.Message })
+	if ok && facts.TroubleOf(c.Message) == facts.TroubleUnclear && (vague.MatchString(c.Message) || len(e.Message) > 2*len(c.Message)) {
+		return e.Message, append([]facts.Evidence{e.Evidence(ref)}, shown...)
+	}
+	return c.Message, shown
+}
+
+// vague are the words of conditions that only say that something is wrong.
+var vague = regexp.MustCompile(`(?i)^(?:$|could not get secret data from provider|.*not working correctly|.*(?:see|check) (?:the )?(?:events|logs).*|` +
+	`[a-z ]*(?:failed|error|not ready)\.?)$`)
+
 // unsynced says what a Secret's operator can't do, and what that means for the Secret and those who use it.
-func unsynced(s *facts.Snapshot, ref, made facts.Ref, message string, since time.Time, shown facts.Evidence) *Finding {
+func unsynced(s *facts.Snapshot, ref, made facts.Ref, message string, since time.Time, shown ...facts.Evidence) *Finding {
 	f := &Finding{
-		Subject: ref, Sure: High, Level: Latent, Since: since, Shown: []facts.Evidence{shown},
+		Subject: ref, Sure: High, Level: Latent, Since: since, Shown: shown,
 		Remedy: Remedy{
 			Text:    secretRemedies.against(s, message, "Fix what the message names; the Secret follows by itself."),
 			Command: fmt.Sprintf("kubectl describe %s -n %s", ref, ref.Namespace),
@@ -120,12 +139,11 @@ func scalerNotReady(s *facts.Snapshot) []*Finding {
 		if !c.False() || s.Age(c.Since) < operatorSlack && !c.Since.IsZero() {
 			continue
 		}
+		message, shown := reasonOf(s, ref, c)
 		f := &Finding{
 			Subject: ref, Hits: []facts.Ref{ref}, Sure: High, Level: Degraded, Since: c.Since,
-			What: because(s, fmt.Sprintf("%s cannot scale", ref.Words()), c.Message),
-			Shown: []facts.Evidence{{
-				Object: ref, Field: "status.conditions[Ready]", Quote: saysOf(c), At: facts.Moment(c.Since),
-			}},
+			What:   because(s, fmt.Sprintf("%s cannot scale", ref.Words()), message),
+			Shown:  shown,
 			Remedy: Remedy{Text: "Fix what the message names.", Command: fmt.Sprintf("kubectl describe %s -n %s", ref, ref.Namespace)},
 		}
 		kind, name := facts.Text(o, "spec", "scaleTargetRef", "kind"), facts.Text(o, "spec", "scaleTargetRef", "name")
@@ -134,7 +152,7 @@ func scalerNotReady(s *facts.Snapshot) []*Finding {
 		}
 		if name != "" {
 			f.Hits = append(f.Hits, facts.Ref{Kind: kind, Namespace: o.GetNamespace(), Name: name})
-			f.What = because(s, fmt.Sprintf("%s cannot scale %s %s", ref.Words(), kind, name), c.Message)
+			f.What = because(s, fmt.Sprintf("%s cannot scale %s %s", ref.Words(), kind, name), message)
 		}
 		found = append(found, f)
 	}

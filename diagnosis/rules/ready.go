@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/words"
@@ -54,8 +55,14 @@ func errorsWhileReady(s *facts.Snapshot) []*Finding {
 }
 
 // findInReady asks what the log of a ready pod says again and again, with the rules about dependencies: a probe seldom asks what a
-// program calls.
+// program calls. What a server says of its clients is told last, and only where none of them says it.
 func findInReady(s *facts.Snapshot, add func(*Rule, *Finding)) {
+	type told struct {
+		rule *Rule
+		*Finding
+	}
+	var ofClients []told
+	said := map[string]bool{}
 	for _, w := range s.Workloads() {
 		c := s.Listen(w)
 		if c == nil {
@@ -78,8 +85,27 @@ func findInReady(s *facts.Snapshot, add func(*Rule, *Finding)) {
 			if f.Sure == High {
 				f.Sure, f.Unsure = Medium, "Its pods are ready; only the log says so."
 			}
+			if service, ok := c.Serves(f.Product, f.Host); ok {
+				ofClients = append(ofClients, told{&table[i], aboutClients(c, f, service)})
+				break
+			}
+			said[table[i].ID+f.Product] = true
 			add(&table[i], f)
 			break
 		}
 	}
+	for _, t := range ofClients {
+		if !said[t.rule.ID+t.Product] {
+			add(t.rule, t.Finding)
+		}
+	}
+}
+
+// aboutClients turns a finding round: the log is that of the server which its clients call.
+func aboutClients(c *facts.Container, f *Finding, service facts.Ref) *Finding {
+	f.What = strings.Replace(f.What, f.Product, service.Words(), 1)
+	f.What += " (its own log says so)"
+	f.Subject, f.Calls, f.Effect, f.Remedy.Verb = service, nil, NoEffect, ""
+	f.Remedy.Command = fmt.Sprintf("kubectl logs %s -c %s -n %s", c.Pod.Name, c.Spec.Name, c.Pod.Namespace)
+	return f
 }

@@ -77,6 +77,7 @@ var refusalRules = []Rule{
 			return f
 		},
 	},
+	identityRule,
 	{
 		ID:     "schema-missing",
 		Family: "dependencies",

@@ -101,6 +101,7 @@ type Finding struct {
 	Key     string // distinguishes findings of one rule about one subject
 	Hits    []facts.Ref
 	Calls   []facts.Ref       // Services without which it would not be: what breaks one of them explains it
+	Because facts.Ref         // what is known to explain it, whatever the classes: an operator's object, a Job; zero where nothing is
 	Beyond  []facts.Elsewhere // what it may depend on in other namespaces, to be read if it was not
 	Product string            // what a dependency is, when its words tell: "MySQL"
 	Host    string            // where it is, when they say
