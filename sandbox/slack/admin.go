@@ -75,6 +75,9 @@ func (s *Server) peopleRoutes(handle func(string, http.HandlerFunc)) {
 	handle("POST /sandbox/click", act(func(in where) (any, error) {
 		return s.Click(in.User, Message{Channel: in.Channel, TS: in.TS}, in.Action, in.Inputs...)
 	}))
+	handle("POST /sandbox/shortcut", act(func(in where) (any, error) {
+		return s.Shortcut(in.User, Message{Channel: in.Channel, TS: in.TS}, in.Action)
+	}))
 	handle("POST /sandbox/submit", act(func(in where) (any, error) { return s.Submit(in.User, in.View, in.Inputs...) }))
 	handle("POST /sandbox/choose", act(func(in where) (any, error) {
 		return s.Choose(in.User, in.View, Input{BlockID: in.Block, ActionID: in.Action, Value: in.Value}, in.Inputs...)

@@ -113,6 +113,7 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 		state["home"] = home
 	}
 	state["homeTab"] = s.manifest.Features.AppHome.HomeTab
+	state["shortcuts"] = s.messageShortcuts()
 	if c, ok := s.conversations[r.URL.Query().Get("channel")]; ok && s.sees(me.ID, c) {
 		state["messages"] = visible(c, me.ID)
 	}

@@ -17,6 +17,17 @@ func (s *Server) Shortcut(user string, m Message, name string) (Delivery, error)
 	return s.deliver(Delivery{Kind: "interactive", Payload: payload})
 }
 
+// messageShortcuts are what the menu of a message offers; none where the app could not be told of a choice.
+func (s *Server) messageShortcuts() []Shortcut {
+	out := []Shortcut{}
+	for _, x := range s.manifest.Features.Shortcuts {
+		if x.Type == "message" && s.manifest.Settings.Interactivity.Enabled {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 func (s *Server) shortcutPayload(user string, m Message, name string) (object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

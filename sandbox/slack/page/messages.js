@@ -183,13 +183,55 @@ function message(app, m, { follows, replies, place }) {
   if (m.to) body.append(el("div", { class: "only-you" }, glyph("👁"), "Only visible to you", el("button", { type: "button", class: "plain link", "data-key": "dismiss", onclick: () => post("dismiss", { user: app.me, channel: m.channel, ts: m.ts }) }, "Dismiss")));
   if (!follows) body.append(el("div", { class: "by" }, el("strong", {}, who.realName || who.name), who.bot && el("span", { class: "app-badge" }, "APP"), time));
   body.append(content(app, m, node));
-  if (place === "channel" && !m.to && !m.system) {
-    if (replies) body.append(threadLink(app, m, replies));
-    else node.append(el("div", { class: "tools" }, el("button", { type: "button", class: "open-thread plain", "data-key": "thread", "aria-label": "Reply in thread", title: "Reply in thread", onclick: () => openThread(app, m.ts) }, glyph("💬"))));
-  }
+  const tools = m.to || m.system ? [] : toolsOf(app, m, place, replies);
+  if (replies) body.append(threadLink(app, m, replies));
+  if (tools.length) node.append(el("div", { class: "tools" }, ...tools));
   node.prepend(el("div", { class: "gutter" }, follows ? time : avatar(who)), body);
   if (place === "channel") node.addEventListener("keydown", (e) => e.target === node && e.key === "Enter" && !m.to && !m.system && openThread(app, m.ts));
   return node;
+}
+
+/** toolsOf are the buttons that appear on a message: a thread of its own, and the app's shortcuts where it has any. */
+function toolsOf(app, m, place, replies) {
+  const thread = place === "channel" && !replies && el("button", { type: "button", class: "open-thread plain", "data-key": "thread", "aria-label": "Reply in thread", title: "Reply in thread", onclick: () => openThread(app, m.ts) }, glyph("💬"));
+  return [thread, app.state.shortcuts.length > 0 && moreActions(app, m)].filter(Boolean);
+}
+
+/** moreActions is the menu of a message with the app's shortcuts. Arrow keys walk through it, Escape closes it. */
+function moreActions(app, m) {
+  const button = el("button", { type: "button", class: "plain more", "data-key": "more", "aria-label": "More actions", title: "More actions", "aria-haspopup": "menu", "aria-expanded": "false" }, "⋮");
+  const choose = async (name) => {
+    show(false);
+    try {
+      await post("shortcut", { user: app.me, channel: m.channel, ts: m.ts, action: name });
+    } catch (err) {
+      say(refusal(err));
+    }
+  };
+  const entries = app.state.shortcuts.map((s) => el("button", { type: "button", role: "menuitem", "data-shortcut": s.name, title: s.description, onclick: () => choose(s.name) }, s.name, el("small", {}, app.state.bot.name)));
+  const list = el("div", { class: "shortcuts", role: "menu", "aria-label": "Shortcuts", hidden: true }, ...entries);
+  const show = (open) => {
+    list.hidden = !open;
+    button.setAttribute("aria-expanded", String(open));
+    (open ? entries[0] : button).focus();
+  };
+  button.addEventListener("click", () => show(list.hidden));
+  const whole = el("span", { class: "actions-menu" }, button, list);
+  whole.addEventListener("keydown", (e) => {
+    if (list.hidden) return;
+    const step = { ArrowDown: 1, ArrowUp: entries.length - 1 }[e.key];
+    if (step) entries[(entries.indexOf(document.activeElement) + step) % entries.length].focus();
+    if (e.key === "Escape") show(false);
+    if (!step && e.key !== "Escape") return;
+    e.preventDefault();
+    e.stopPropagation(); // Escape closes the menu alone, and the list of messages has arrow keys of its own
+  });
+  whole.addEventListener("focusout", (e) => {
+    if (whole.contains(e.relatedTarget)) return;
+    list.hidden = true;
+    button.setAttribute("aria-expanded", "false");
+  });
+  return whole;
 }
 
 /** content draws blocks of apps; what people typed is drawn from its text, whose marks Slack's composer would have applied. */
@@ -220,9 +262,12 @@ async function act(app, m, node, element, block, value) {
   try {
     await post("click", { user: app.me, channel: m.channel, ts: m.ts, action: element.action_id, inputs });
   } catch (err) {
-    say(err.message === "dispatch_failed" || err.message === "operation_timeout" ? "The app did not respond. Try again in a moment." : err.message);
+    say(refusal(err));
   }
 }
+
+/** refusal is what Slack says of an action that did not reach the app. */
+const refusal = (err) => (["dispatch_failed", "operation_timeout"].includes(err.message) ? "The app did not respond. Try again in a moment." : err.message);
 
 /** Arrow keys walk through the messages of a list that has the focus. */
 for (const list of document.querySelectorAll(".messages")) {
