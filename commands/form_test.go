@@ -114,7 +114,7 @@ func TestAFormOffersWhatIsNoServiceToo(t *testing.T) {
 		return []algesta.Object{{Kind: "DaemonSet", Name: "promtail"}, {Kind: "Job", Name: "nightly"}, {Kind: "StatefulSet", Name: "loki"}}
 	}
 	f := w.dispatcher.Form(t.Context(), w.invocation(luis), map[string]string{"command": "restart", "environment": "production"})
-	require.Equal(t, []string{"daemonset/promtail", "statefulset/loki"}, choices(t, f, "service"))
+	require.Equal(t, []string{"api-gateway", "daemonset/promtail", "statefulset/loki"}, choices(t, f, "service"))
 	f = w.dispatcher.Form(t.Context(), w.invocation(luis), map[string]string{"command": "capacity", "environment": "production"})
 	require.NotContains(t, choices(t, f, "service"), "statefulset/loki", "it takes no StatefulSet")
 

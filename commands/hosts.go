@@ -109,7 +109,7 @@ func (d *Dispatcher) decideAnywhere(ctx context.Context, book runbooks.Runbook, 
 func (d *Dispatcher) placesOf(ctx context.Context, book runbooks.Runbook, c algesta.Command) []runbooks.Place {
 	var out []runbooks.Place
 	for _, t := range d.placesFor(ctx, c, book.Verb, wholeEnvironment) {
-		place := runbooks.Place{Target: t}
+		place := runbooks.Place{Target: t, Lost: d.Catalog.LostIn(t.Environment)}
 		place.Cluster, place.Err = d.Clusters.Reader(t.Cluster)
 		out = append(out, place)
 	}

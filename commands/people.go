@@ -75,6 +75,9 @@ func (d *Dispatcher) resolve(ctx context.Context, actor algesta.Actor, book runb
 			return other, nil
 		}
 	}
+	if is(err, algesta.ErrUnknownName) && d.namesPod(ctx, p, visible) {
+		return algesta.Target{}, d.noSuchPod(p)
+	}
 	if err != nil {
 		return algesta.Target{}, d.suggest(ctx, p, err, visible)
 	}

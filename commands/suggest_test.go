@@ -32,6 +32,11 @@ func TestWhatIsProposedWorksWhenItIsCopied(t *testing.T) {
 		"a form with a service not here": {
 			"scale ms-orders production", "There's no service \"ms-orders\" in production.", "/algesta scale ms-orders",
 		},
+		"a pod that isn't there": {
+			"status api-gateway-production-7d4b9c6f5-x2x9 production",
+			"There's no service or pod \"api-gateway-production-7d4b9c6f5-x2x9\" in production. A pod may have been replaced.\n" +
+				"To see which pods there are: /algesta pods production", "I see",
+		},
 		"a mistyped verb without an environment": {"restrat api-gateway", "/algesta restart api-gateway <environment>", "production"},
 	} {
 		t.Run(name, func(t *testing.T) {

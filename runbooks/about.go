@@ -136,7 +136,7 @@ func (a About) Things() string {
 		things = append(things, "services")
 	}
 	for _, name := range a.Kinds[:min(mostKinds, len(a.Kinds))] {
-		if kind, ok := algesta.KindOf(name); ok {
+		if kind, ok := algesta.KindOf(name); ok && !slices.Contains(things, kind.Plural) {
 			things = append(things, kind.Plural)
 		}
 	}

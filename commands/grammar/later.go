@@ -49,21 +49,21 @@ func (p Parser) notYet(rest []word) error {
 			}
 		}
 		if what, ok := never[verb]; ok {
-			return p.refuse(algesta.Say("I don't {}.", what))
+			return p.refuse(algesta.Say("I don't {}.", what), p.insteadOf(verb, rest[n:]))
 		}
 		if what, ok := later[verb]; ok {
-			return p.refuse(algesta.Say("I can't {} yet.", what))
+			return p.refuse(algesta.Say("I can't {} yet.", what), p.insteadOf(verb, rest[n:]))
 		}
 	}
 	return nil
 }
 
-// refuse is the answer to what nobody can ask for, with what there is instead.
-func (p Parser) refuse(no algesta.Text) error {
-	return &algesta.Error{
-		Kind: algesta.ErrUsage, Message: no,
-		Hint: algesta.Say("{} lists what I can do.", algesta.Name(p.bot.Typed(helpWord))),
+// refuse is the answer to what nobody can ask for, with what to do instead, or else with what there is.
+func (p Parser) refuse(no, instead algesta.Text) error {
+	if len(instead) == 0 {
+		instead = algesta.Say("{} lists what I can do.", algesta.Name(p.bot.Typed(helpWord)))
 	}
+	return &algesta.Error{Kind: algesta.ErrUsage, Message: no, Hint: instead}
 }
 
 // cannotList is the answer to a kind without a name: "status deployments -n production".

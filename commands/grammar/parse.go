@@ -227,7 +227,7 @@ var elsewhere = []string{"context", "cluster", "user", "as", "kubeconfig", "serv
 func (p Parser) withoutCall(words []word) []word {
 	for len(words) > 0 {
 		switch w := strings.ToLower(words[0].text); w {
-		case "kubectl", strings.ToLower(p.bot.Slash()), strings.ToLower(string(p.bot)), strings.ToLower(p.bot.Mentioned()):
+		case "kubectl", "k", strings.ToLower(p.bot.Slash()), strings.ToLower(string(p.bot)), strings.ToLower(p.bot.Mentioned()):
 			words = words[1:]
 		default:
 			return words
@@ -304,6 +304,11 @@ func (p Parser) canI(typed []word, at int) (Parsed, error) {
 		return Parsed{}, p.usage(algesta.Say("Which command do you mean?"), canIWord+" <command> "+serviceSlot+" "+environmentSlot)
 	}
 	name, n := p.verb(typed[at:])
+	if name == "" && p.notYet(typed[at:]) != nil { // "auth can-i create deployments"
+		return Parsed{}, p.usage(
+			algesta.Say("No command of mine does that, so nobody may do it through me."), canIWord+" <command> "+serviceSlot+" "+environmentSlot,
+		)
+	}
 	if name == "" {
 		return Parsed{}, p.unknownVerb(typed, at)
 	}

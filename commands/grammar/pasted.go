@@ -12,12 +12,25 @@ import (
 // bot runs none of these programs, and nothing of their arguments reaches a cluster except what the command that it returns
 // declares.
 func (p Parser) pasted(typed []word) ([]word, error) {
+	typed, watched := p.unshelled(typed)
+	again, err := p.pastedLine(typed)
+	if err != nil {
+		return nil, err
+	}
+	return p.following(again, watched), nil
+}
+
+// pastedLine reads what is left without the shell.
+func (p Parser) pastedLine(typed []word) ([]word, error) {
 	line := lineOf(typed)
 	if _, n := p.verb(typed); n > 1 && line.program != "get" && line.program != "describe" { // a command of its own: "namespace create"
 		return typed, nil
 	}
 	if again, ok := p.providerClass(line); ok {
 		return again, nil
+	}
+	if err := p.unlistedKind(line); err != nil {
+		return nil, err
 	}
 	typed, line = p.withoutPipes(typed, line)
 	typed = p.describing(typed, line)

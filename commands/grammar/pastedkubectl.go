@@ -15,6 +15,8 @@ func (p Parser) pastedKubectl(typed []word, line pastedLine) ([]word, error) {
 		return p.pastedSecret(typed, name, line)
 	case (line.program == "create" || line.program == "edit" || line.program == "patch") && kind == "Secret":
 		return nil, p.carriesSecret(name, line)
+	case line.program == "delete" && kind == "Secret":
+		return nil, p.deletesSecret(name, line)
 	case line.program == "delete" && kind == "Pod" && name != "" && p.has("pod delete"):
 		others := line.beside()
 		return as(others, "pod", "delete", name), nil
@@ -175,6 +177,15 @@ func (p Parser) carriesSecret(name string, line pastedLine) error {
 		e.Hint = e.Hint.Then("To check that it's there: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
 	}
 	return e
+}
+
+// deletesSecret refuses to take away what pods may need at their next start.
+func (p Parser) deletesSecret(name string, line pastedLine) error {
+	hint := algesta.Say("Delete it where it's defined, or with kubectl on your own machine.")
+	if place := optionOf(line.rest, "n", "namespace"); p.has("secrets") && name != "" && place != "" {
+		hint = hint.Then("To see who uses it: {}", algesta.Name(p.bot.Typed("secrets", clip(name), clip(place))))
+	}
+	return p.refused(algesta.Say("I don't delete Secrets: pods that need one don't start again without it."), hint)
 }
 
 // azure refuses a line of the Azure CLI, with what the bot knows of the same question.

@@ -310,9 +310,13 @@ func TestParseExplainsWhatItCannotRead(t *testing.T) {
 		"a list of pods": {
 			"status pods -n production", "status doesn't list pods.", "/algesta pods production",
 		},
-		"what is not built":               {"describe pod x -n production", "I can't describe objects yet.", known},
-		"what is not built, in two words": {"set resources deployment/api -n production", "I can't change resources yet.", known},
-		"another tool":                    {"helm upgrade api", "I don't run helm.", known},
+		"what is not built": {"describe pod x -n production", "I can't describe objects yet.", known},
+		"what is not built, in two words": {
+			"set resources deployment/api -n production", "I can't change resources yet.",
+			"Change the manifest where it's kept, or use the command for the one thing that should change: /algesta deploy, " +
+				"/algesta scale, /algesta restart or /algesta rollback.",
+		},
+		"another tool": {"helm upgrade api", "I don't run helm.", known},
 		"too much text": {
 			strings.Repeat("rollback ", 1200), "That's too long for a command: the limit is 2,000 characters.", "",
 		},
