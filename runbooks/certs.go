@@ -17,7 +17,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "certs",
 	Aliases: []string{"get certificates", "get certificate", "get certs", "get cert", "certificates"},
 	Verb:    "cert.check",
@@ -28,7 +28,7 @@ var _ = register(Runbook{
 	Args:    lookArgs,
 	Reads:   certificateReads,
 	Answer:  answerCerts,
-})
+}))
 
 // certificateReads are a Certificate and what it is issued by.
 var certificateReads = []string{

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name: "claims",
 	Aliases: []string{
 		"pvc", "volumes", "get persistentvolumeclaims", "get persistentvolumeclaim", "get pvc", "get pvcs",
@@ -25,7 +25,7 @@ var _ = register(Runbook{
 	Args:    listArgs,
 	Reads:   []string{"list persistentvolumeclaims", "list pods"},
 	Answer:  answerClaims,
-})
+}))
 
 func answerClaims(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	var all corev1.PersistentVolumeClaimList

@@ -60,7 +60,8 @@ type Access interface {
 type Place struct {
 	Target  algesta.Target
 	Cluster Cluster
-	Err     error // why the cluster could not be opened
+	Err     error          // why the cluster could not be opened
+	Lost    []algesta.Lost // of the environment, as Input.Lost
 }
 
 // clusterState is what is known of an environment's cluster.

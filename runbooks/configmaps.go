@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "configmaps",
 	Aliases: []string{"get configmaps", "get configmap", "get cm"},
 	Verb:    "describe",
@@ -23,7 +23,7 @@ var _ = register(Runbook{
 	Args:    listArgs,
 	Reads:   []string{"list configmaps"},
 	Answer:  answerConfigMaps,
-})
+}))
 
 // answerConfigMaps asks the API server for their metadata, not for what they hold: people put passwords into ConfigMaps, and a list of
 // them needs none.

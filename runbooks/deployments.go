@@ -20,7 +20,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name: "deployments",
 	Aliases: []string{
 		"workloads", "get deployments", "get deploy", "get all", "get statefulsets", "get statefulset", "get sts", "get daemonsets",
@@ -39,7 +39,7 @@ var _ = register(Runbook{
 		}
 		return answerWorkloads(ctx, c, in)
 	},
-})
+}))
 
 // statusReads are what a status of a service reads, and a list of everything that runs in an environment.
 var statusReads = union(rollout.Reads, []string{

@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "endpoints",
 	Aliases: []string{"get endpoints", "get ep", "get endpointslices", "get endpointslice"},
 	Verb:    "services",
@@ -23,7 +23,7 @@ var _ = register(Runbook{
 	About:   About{Environment: true, Kinds: []string{"Service"}},
 	Reads:   wiringReads,
 	Answer:  answerServices, // of an environment as a whole: which Services have endpoints
-})
+}))
 
 // endpointsReport shows where one Service leads.
 func endpointsReport(w *wiring, s *corev1.Service, in Input) algesta.Report {

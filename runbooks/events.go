@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "events",
 	Aliases: []string{"get events", "get event", "get ev"},
 	Verb:    "events",
@@ -30,7 +30,7 @@ var _ = register(Runbook{
 	}, lookArgs...),
 	Reads:  []string{"list events", "list pods", "list replicasets.apps"},
 	Answer: answerEvents,
-})
+}))
 
 func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	where := algesta.Say("{}", whereOf(in))

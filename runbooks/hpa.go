@@ -13,7 +13,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "hpa",
 	Aliases: []string{"get hpa", "describe hpa", "get horizontalpodautoscalers", "describe horizontalpodautoscaler", "autoscalers"},
 	Verb:    "hpa",
@@ -24,7 +24,7 @@ var _ = register(Runbook{
 	Args:    lookArgs,
 	Reads:   []string{"list horizontalpodautoscalers.autoscaling", "list events", "list pods", "list replicasets.apps"},
 	Answer:  answerHPA,
-})
+}))
 
 const (
 	autoscalerKind = "HorizontalPodAutoscaler"

@@ -9,7 +9,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name: "ingress",
 	Aliases: []string{
 		"ingresses",
@@ -31,7 +31,7 @@ var _ = register(Runbook{
 	Args:    lookArgs,
 	Reads:   routeReads,
 	Answer:  answerIngress,
-})
+}))
 
 const ingressKind = "Ingress"
 

@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "jobs",
 	Aliases: []string{"get jobs", "get job"},
 	Verb:    "status",
@@ -25,9 +25,9 @@ var _ = register(Runbook{
 	Args:    listArgs,
 	Reads:   []string{"list jobs.batch"},
 	Answer:  answerJobs,
-})
+}))
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "cronjobs",
 	Aliases: []string{"get cronjobs", "get cronjob", "get cj"},
 	Verb:    "status",
@@ -38,7 +38,7 @@ var _ = register(Runbook{
 	Args:    listArgs,
 	Reads:   []string{"list cronjobs.batch"},
 	Answer:  answerCronJobs,
-})
+}))
 
 // The ranks of jobs, the worst first.
 const (

@@ -14,7 +14,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name: "keyvault",
 	Aliases: []string{
 		"key vault", "secretproviderclasses", "get secretproviderclasses", "get secretproviderclass", "describe secretproviderclass",
@@ -34,7 +34,7 @@ var _ = register(Runbook{
 		"list replicasets.apps",
 	},
 	Answer: answerKeyvault,
-})
+}))
 
 // The Secrets Store CSI driver, which mounts what a vault holds.
 const (

@@ -14,16 +14,20 @@ import (
 
 var _ = register(Runbook{
 	Name:    "namespaces",
-	Aliases: []string{"get namespaces", "get namespace", "get ns"},
+	Aliases: []string{"get namespaces", "get namespace", "get ns", "describe namespaces", "describe namespace", "describe ns"},
 	Verb:    "namespaces",
-	Summary: "List the namespaces of an environment's cluster that you can read: phase, age, whether a quota limits them, and labels.",
+	Summary: "List the namespaces that you can read, of an environment's cluster or of all: phase, age, whether a quota limits them, labels.",
 	Example: "namespaces production",
 	Rank:    170,
-	About:   About{Environment: true},
-	Args:    lookArgs,
-	Reads:   []string{"list namespaces (cluster-wide)", "list resourcequotas (cluster-wide)"},
+	About:   About{Environment: true, Optional: true},
+	Args: append([]Arg{
+		{Name: "show-labels", Kind: SwitchArg, Summary: "kubectl's: the answer has the labels in any case", Hidden: true},
+	}, lookArgs...),
+	Reads: []string{"list namespaces (cluster-wide)", "list resourcequotas (cluster-wide)"},
 	Answer: func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-		return answerNamespaces(ctx, c, in), nil
+		return onEachCluster(ctx, c, in, "namespaces", func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+			return answerNamespaces(ctx, c, in), nil
+		})
 	},
 })
 
@@ -77,6 +81,9 @@ func answerNamespaces(ctx context.Context, c Cluster, in Input) algesta.Report {
 		})
 	}
 	said := asTyped(in)
+	if place := in.Command.Target; limited[place.Namespace] {
+		said = append(said, algesta.Say("How full the quota of {} is: {}", whereOf(in), algesta.Name(in.Bot.Typed("quota", place.Environment))))
+	}
 	if len(shown) < len(all.Items) {
 		said = append(said, algesta.Say("Namespaces that you can't read aren't listed."))
 	}

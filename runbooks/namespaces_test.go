@@ -36,11 +36,12 @@ func TestNamespacesThatOneMayLookAtAreListed(t *testing.T) {
 		"namespace | phase | age | quota | labels",
 		"staging | Terminating for 5 h | 5 h | no | team=staging-team",
 		"production | Active | 5 h | yes | team=production-team",
+		"How full the quota of production is: /algesta quota production",
 		"Namespaces that you can't read aren't listed.",
 	}, got[1:])
 
 	in.Allowed = nil
-	require.Len(t, tells(t, stand, in), 4, "its own alone")
+	require.Len(t, tells(t, stand, in), 5, "its own alone")
 
 	stand.instead["ResourceQuotaList"] = &algesta.Error{
 		Kind:    algesta.ErrForbidden,

@@ -8,17 +8,54 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/3astronautas/algesta"
+	wordsof "github.com/3astronautas/algesta/words"
 )
 
 // onEachCluster answers a question about the cluster of an environment, for each cluster once where none was named: one report below the
 // other, with the worst tone. what is the subject, in the plural.
-func onEachCluster(
-	ctx context.Context, c Cluster, in Input, what string, answer func(context.Context, Cluster, Input) (algesta.Report, error),
-) (algesta.Report, error) {
+func onEachCluster(ctx context.Context, c Cluster, in Input, what string, answer answering) (algesta.Report, error) {
 	if in.Command.Target.Cluster != "" {
 		return answer(ctx, c, in)
 	}
-	places := clustersOf(in.Places)
+	return onEach(ctx, in, clustersOf(in.Places), "cluster", what, answer)
+}
+
+// answering is what Runbook.Answer is.
+type answering = func(context.Context, Cluster, Input) (algesta.Report, error)
+
+// listEverywhere is a list of an environment that kubectl's -A asks of all environments in which the policy lets its requester have it.
+func listEverywhere(r Runbook) Runbook {
+	one := r.Answer
+	r.Args = append([]Arg{allNamespacesArg}, r.Args...)
+	r.Answer = func(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
+		if in.Command.Target.Cluster != "" {
+			return one(ctx, c, in)
+		}
+		places := namespacesOf(in.Places)
+		report, err := onEach(ctx, in, places, "environment", r.Name, one)
+		if err != nil || len(places) == 0 {
+			return report, err
+		}
+		var read []string
+		for _, place := range places {
+			read = append(read, place.Target.Environment)
+		}
+		note := algesta.Say("Only what you can read is listed: {}. Other namespaces aren't shown.", wordsof.Few(read, mostNamed))
+		report.Body = append(report.Body, algesta.Block{List: []algesta.Text{note}})
+		return report, nil
+	}
+	return r
+}
+
+// allNamespacesArg is kubectl's -A.
+var allNamespacesArg = Arg{
+	Name: "all-namespaces", Aliases: []string{"a"}, Kind: SwitchArg, Anywhere: true, Typed: true,
+	Summary: "of all environments that you can read (-A)",
+}
+
+// onEach answers a question of each of these places: one report below the other, with the worst tone. unit is what a place is, what the
+// subject is in the plural.
+func onEach(ctx context.Context, in Input, places []Place, unit, what string, answer answering) (algesta.Report, error) {
 	if len(places) == 0 {
 		return algesta.Report{Tone: algesta.Neutral, Title: algesta.Say("There's no environment whose {} you can read.", what)}, nil
 	}
@@ -35,10 +72,10 @@ func onEachCluster(
 	if len(places) == 1 {
 		return reports[0], errs[0]
 	}
-	out := algesta.Report{Title: algesta.Say("{}", count(len(places), "cluster"))}
+	out := algesta.Report{Title: algesta.Say("{}", count(len(places), unit))}
 	found := 0
 	for i, report := range reports {
-		if errs[i] != nil { // of one cluster; the others still answer
+		if errs[i] != nil { // of one; the others still answer
 			report = algesta.Report{
 				Tone:  algesta.Neutral,
 				Title: algesta.Say("{}: {}", places[i].Target.Environment, sentenceOf(errs[i], "It couldn't be read.")),
@@ -52,7 +89,7 @@ func onEachCluster(
 		out.Body = append(out.Body, report.Body...)
 	}
 	if found == 0 {
-		return algesta.Report{}, fmt.Errorf("asking %d clusters: %w", len(places), errs[0])
+		return algesta.Report{}, fmt.Errorf("asking %s: %w", count(len(places), unit), errs[0])
 	}
 	return out, nil
 }
@@ -75,7 +112,7 @@ func (p Place) input(in Input) Input {
 	if object != "" {
 		in.Command.Target.Object = object
 	}
-	in.Workload = in.Command.Target.Workload()
+	in.Workload, in.Lost = in.Command.Target.Workload(), p.Lost
 	in.Allowed = func(namespace string) bool {
 		return slices.ContainsFunc(places, func(other Place) bool {
 			return other.Target.Cluster == p.Target.Cluster && other.Target.Namespace == namespace

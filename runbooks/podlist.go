@@ -28,15 +28,17 @@ var (
 
 // listOfPods reports whether more or fewer was asked for than the pods of a service as they are usually shown.
 func listOfPods(in Input) bool {
-	return in.Command.Args.Bool(brokenArg.Name) || isWide(in) || in.Command.Args.Bool(labelsArg.Name) || selectorArg.Given(in)
+	return in.Command.Args.Bool(brokenArg.Name) || isWide(in) || in.Command.Args.Bool(labelsArg.Name) || selectorArg.Given(in) ||
+		fieldsArg.Given(in)
 }
 
 func isWide(in Input) bool { return in.Command.Args.Bool(wideArg.Name) || outputArg.Given(in) }
 
 // podsOf answers for the pods of a whole environment, or for one of them.
 func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
-	if _, err := selectorOf(in); err != nil {
-		return algesta.Report{}, err
+	chosen, err := podFieldsOf(in)
+	if _, wrong := selectorOf(in); wrong != nil || err != nil {
+		return algesta.Report{}, cmp.Or(wrong, err)
 	}
 	namespace, name := in.Command.Target.Namespace, strings.TrimPrefix(in.Command.Target.Object, podPrefix)
 	var list corev1.PodList
@@ -47,6 +49,7 @@ func podsOf(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	if read.err != nil {
 		return unknownReport(whereOf(in), read), nil //nolint:nilerr // the report says so
 	}
+	list.Items = withFields(list.Items, chosen)
 	all := make([]*corev1.Pod, len(list.Items))
 	for i := range list.Items {
 		all[i] = &list.Items[i]
@@ -75,9 +78,7 @@ func selectorOf(in Input) (labels.Selector, error) {
 
 // podsReport lists pods, the worst first. where is what they are the pods of.
 func podsReport(all []*corev1.Pod, where algesta.Text, in Input, more ...algesta.Text) algesta.Report {
-	if typed := selectorArg.Text(in); typed != "" {
-		where = algesta.Say("{} with {}", where, algesta.Name(quote(typed)))
-	}
+	where = withSelectors(where, in)
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b *corev1.Pod) int {
 		return cmp.Or(cmp.Compare(podRank(a), podRank(b)), cmp.Compare(rollout.Restarts(b), rollout.Restarts(a)), cmp.Compare(a.Name, b.Name))
@@ -87,6 +88,9 @@ func podsReport(all []*corev1.Pod, where algesta.Text, in Input, more ...algesta
 		ranks[podRank(pod)]++
 	}
 	report := algesta.Report{Tone: algesta.Good, Title: podsTitle(where, ranks)}
+	if len(all) == 0 && fieldsArg.Given(in) { // a pod that has ended may have been asked for
+		report.Title = algesta.Say("{}: no pods", where)
+	}
 	switch {
 	case ranks[troubledPod] > 0:
 		report.Tone = algesta.Bad
@@ -99,6 +103,16 @@ func podsReport(all []*corev1.Pod, where algesta.Text, in Input, more ...algesta
 		all = all[:ranks[troubledPod]+ranks[unreadyPod]]
 	}
 	return withTable(report, podsTable(all, in), "pod", slices.Concat(asTyped(in), more)...)
+}
+
+// withSelectors is what pods are the pods of, with what was chosen among them.
+func withSelectors(where algesta.Text, in Input) algesta.Text {
+	for _, a := range []Arg{selectorArg, fieldsArg} {
+		if typed := a.Text(in); typed != "" {
+			where = algesta.Say("{} with {}", where, algesta.Name(quote(typed)))
+		}
+	}
+	return where
 }
 
 // The states of pods, the worst first.

@@ -19,7 +19,7 @@ var _ = register(Runbook{
 	Summary: "List the pods of a service or an environment with their state, restarts, age and node, the worst first.",
 	Example: "pods api-gateway production",
 	Rank:    40,
-	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, everywhereArg, outputArg, watchArg},
+	Args:    []Arg{brokenArg, wideArg, labelsArg, selectorArg, fieldsArg, everywhereArg, outputArg, watchArg},
 	About:   About{Service: true, Workloads: true, Environment: true, Kinds: []string{"Pod"}},
 	Reads:   union(rollout.Reads, rollout.OtherReads, usageReads),
 	Answer:  answerPods,
@@ -33,8 +33,9 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		return podsOf(ctx, c, in)
 	}
 	selector, err := selectorOf(in)
-	if err != nil {
-		return algesta.Report{}, err
+	fields, wrong := podFieldsOf(in)
+	if err != nil || wrong != nil {
+		return algesta.Report{}, cmp.Or(err, wrong)
 	}
 	r, err := rollout.Look(ctx, c.Rollout(), in.Workload)
 	if err != nil {
@@ -48,7 +49,9 @@ func answerPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error
 		return algesta.Report{Tone: algesta.Warning, Title: headline(r, in), Body: body}, nil //nolint:nilerr // the report says so
 	}
 	if listOfPods(in) {
-		chosen := slices.DeleteFunc(slices.Clone(r.Pods), func(p *corev1.Pod) bool { return !selector.Matches(labels.Set(p.Labels)) })
+		chosen := slices.DeleteFunc(slices.Clone(r.Pods), func(p *corev1.Pod) bool {
+			return !selector.Matches(labels.Set(p.Labels)) || !takes(fields, p)
+		})
 		return podsReport(chosen, subject(in), in), nil
 	}
 	report := algesta.Report{

@@ -28,8 +28,9 @@ type placedPod struct {
 
 // podsEverywhere lists the pods of all environments in which the requester may list them, the worst first.
 func podsEverywhere(ctx context.Context, in Input) (algesta.Report, error) {
-	if _, err := selectorOf(in); err != nil {
-		return algesta.Report{}, err
+	chosen, err := podFieldsOf(in)
+	if _, wrong := selectorOf(in); wrong != nil || err != nil {
+		return algesta.Report{}, cmp.Or(wrong, err)
 	}
 	places := namespacesOf(in.Places)
 	lists, read := make([]corev1.PodList, len(places)), make([]listed, len(places))
@@ -52,6 +53,7 @@ func podsEverywhere(ctx context.Context, in Input) (algesta.Report, error) {
 			continue
 		}
 		environments = append(environments, place.Target.Environment)
+		lists[i].Items = withFields(lists[i].Items, chosen)
 		for j := range lists[i].Items {
 			all = append(all, placedPod{Pod: &lists[i].Items[j], environment: place.Target.Environment, cluster: place.Target.Cluster})
 		}
@@ -102,7 +104,8 @@ func everywhereReport(all []placedPod, environments []string, read []listed, in 
 	for i := range table.Rows {
 		table.Rows[i] = append([]algesta.Text{algesta.Say("{}", shown[i].environment)}, table.Rows[i]...)
 	}
-	report := algesta.Report{Tone: algesta.Good, Title: podsTitle(algesta.Say("{}", count(len(environments), "environment")), ranks)}
+	where := withSelectors(algesta.Say("{}", count(len(environments), "environment")), in)
+	report := algesta.Report{Tone: algesta.Good, Title: podsTitle(where, ranks)}
 	unread := slices.ContainsFunc(read, func(l listed) bool { return l.err != nil || l.part != nil })
 	switch {
 	case ranks[troubledPod] > 0:

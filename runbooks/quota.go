@@ -15,7 +15,7 @@ import (
 	"github.com/3astronautas/algesta/diagnosis/facts"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name: "quota",
 	Aliases: []string{
 		"quotas", "get resourcequota", "get resourcequotas", "get quota", "describe resourcequota", "describe resourcequotas", "describe quota",
@@ -28,7 +28,7 @@ var _ = register(Runbook{
 	Args:    lookArgs,
 	Reads:   []string{"list resourcequotas", "list pods"},
 	Answer:  answerQuota,
-})
+}))
 
 // counted is one resource of a quota.
 type counted struct {

@@ -3,8 +3,10 @@ package runbooks
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/rollout"
@@ -215,8 +217,8 @@ func (s workloadState) scaleWarnings(to int32, room fit) []algesta.Text {
 			)
 		} else if keeps := h.Status.DesiredReplicas; keeps > 0 && keeps != to {
 			out = append(out, algesta.Say(
-				"The autoscaler {} keeps {} now and may put that number back within a minute or a few ({}–{}). To keep {}, change its bounds.",
-				algesta.Name(h.Name), count(keeps, "pod"), least(h), h.Spec.MaxReplicas, to,
+				"The autoscaler {} keeps {} now and may put that number back within a minute or a few ({}–{}). To keep {}, {}.",
+				algesta.Name(h.Name), count(keeps, "pod"), least(h), h.Spec.MaxReplicas, to, s.keeping(h, to),
 			))
 		} else {
 			out = append(
@@ -232,4 +234,12 @@ func (s workloadState) scaleWarnings(to int32, room fit) []algesta.Text {
 	}
 	out = append(out, room.obstacle...)
 	return append(out, s.stateWarnings()...)
+}
+
+// keeping is what makes the autoscaler leave a number of pods alone.
+func (s workloadState) keeping(h autoscalingv2.HorizontalPodAutoscaler, n int32) algesta.Text {
+	if kedaObject(h) != "" {
+		return algesta.Say("change its bounds")
+	}
+	return algesta.Say("type {}", command(s.in, "hpa pin", strconv.Itoa(int(n))))
 }

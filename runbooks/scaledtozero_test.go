@@ -48,7 +48,7 @@ func TestAnAutoscalerThatWantsAnotherNumberIsNamed(t *testing.T) {
 	require.Equal(
 		t,
 		"The autoscaler api-gateway-production-hpa keeps 4 pods now and may put that number back within a minute or a few (2–10). "+
-			"To keep 2, change its bounds.",
+			"To keep 2, type /algesta hpa pin api-gateway production 2.",
 		p.Warnings[0].String(),
 	)
 }

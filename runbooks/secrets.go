@@ -12,7 +12,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "secrets",
 	Aliases: []string{"get secrets", "get secret", "describe secret", "describe secrets"},
 	Verb:    "secrets",
@@ -23,7 +23,7 @@ var _ = register(Runbook{
 	Args:    lookArgs,
 	Reads:   secretReads,
 	Answer:  answerSecrets,
-})
+}))
 
 // secretReads are what names Secrets. The Secrets themselves are not among it: that right is given by hand, for chosen namespaces
 // (SECURITY.md).

@@ -16,7 +16,7 @@ import (
 	"github.com/3astronautas/algesta"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "services",
 	Aliases: []string{"get services", "get service", "get svc"},
 	Verb:    "services",
@@ -27,7 +27,7 @@ var _ = register(Runbook{
 	About:   About{Environment: true, Kinds: []string{"Service"}},
 	Reads:   wiringReads,
 	Answer:  answerServices,
-})
+}))
 
 func answerServices(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	selector, err := selectorOf(in)

@@ -76,6 +76,9 @@ func answerStatus(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		notes = append(notes, notChecked("autoscalers", scalersErr))
 	}
 	notes = append(notes, asTyped(in)...)
+	if format := outputArg.Text(in); format != "" && format != "wide" {
+		notes = append(notes, algesta.Say("{} shows more of it.", command(in, "describe", "")))
+	}
 	if len(notes) > 0 {
 		report.Body = append(report.Body, algesta.Block{List: notes})
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/3astronautas/algesta/rollout"
 )
 
-var _ = register(Runbook{
+var _ = register(listEverywhere(Runbook{
 	Name:    "top pods",
 	Aliases: []string{"top pod", "top po", "top"},
 	Verb:    "top",
@@ -26,7 +26,7 @@ var _ = register(Runbook{
 	Args:    append([]Arg{selectorArg}, lookArgs...),
 	Reads:   union(rollout.Reads, rollout.OtherReads, usageReads, []string{"list pods"}),
 	Answer:  answerTopPods,
-})
+}))
 
 func answerTopPods(ctx context.Context, c Cluster, in Input) (algesta.Report, error) {
 	if _, err := selectorOf(in); err != nil {

@@ -368,7 +368,7 @@ func (c *conversation) plain(s string) string {
 		{`The pod after \d+ more pods`, "The pod after N more pods"},
 		// The autoscaler may not have looked yet.
 		{
-			`(hpa) keeps \d+ pods now and may put that number back within a minute or a few( \(2–10\)\.) To keep \d+, change its bounds\.`,
+			`(hpa) keeps \d+ pods now and may put that number back within a minute or a few( \(2–10\)\.) To keep \d+, type /algesta hpa pin [^.]*\.`,
 			"$1 may change the number again when the load asks for it$2",
 		},
 		{`api-gateway-production-hpa keeps \d[^.]*\. `, ""},
