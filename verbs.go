@@ -20,7 +20,7 @@ func Verbs() map[string]Family {
 		"namespaces": Read, "secrets": Read, "audit": Read, "probe": Read, "env": Read, "health": Read, "connect": Read, "clusters": Read,
 		"incidents": Read,
 		"rollback":  Changes, "restart": Changes, "scale": Changes, "deploy": Changes, "autoscale": Changes,
-		"pause": Changes, "resume": Changes, "pod.delete": Changes, "cert.renew": Changes, "namespace.create": Changes, "exec": Changes,
+		"pause": Changes, "resume": Changes, "pod.delete": Changes, "cert.renew": Changes, "namespace.create": Changes,
 		"freeze": Changes, "unfreeze": Changes, BreakGlassVerb: Changes, "silence": Changes,
 		"doctor": Operating,
 	}
