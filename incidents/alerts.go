@@ -108,6 +108,7 @@ func (k *Keeper) alerting(
 	k.alerts.forget(now)
 	owners := ownersOf(objects)
 	nodes = map[string]bool{}
+	about := map[algesta.Signal]string{} // many alerts may be about one object, which is looked at once
 	for _, a := range k.alerts.all {
 		if !a.ResolvedAt.IsZero() || !k.meant(a, place) {
 			continue
@@ -118,17 +119,23 @@ func (k *Keeper) alerting(
 		if a.Namespace != place.Namespace {
 			continue
 		}
-		s := algesta.Signal{Rule: Alertmanager, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name, Says: a.Says}
+		s := algesta.Signal{Rule: Alertmanager, Kind: a.Kind, Namespace: a.Namespace, Name: a.Name}
 		if owner, ok := owners[a.Name]; ok && a.Kind == "Pod" {
 			s.Kind, s.Name = owner[0], owner[1]
 		}
 		if s.Kind == "Node" {
 			s.Namespace = ""
 		}
+		if says, known := about[s]; !known || a.Says < says {
+			about[s] = a.Says
+		}
+	}
+	for s, says := range about {
+		s.Says = says
 		seen = append(seen, s)
 	}
 	slices.SortFunc(seen, compareSignals)
-	return slices.CompactFunc(seen, algesta.Signal.Same), nodes, ""
+	return seen, nodes, ""
 }
 
 // meant says that an alert is about this cluster: its label says so, or it names no cluster that is configured and this is the first

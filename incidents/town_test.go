@@ -34,6 +34,7 @@ type town struct {
 	panics    bool
 	incidents map[string]algesta.Incident
 	posts     map[algesta.PostKind][]algesta.Report // by kind, each content once
+	sent      map[[2]string]bool                    // each message once, by its incident and kind, however often it was edited
 	events    []string
 	lines     []algesta.Args
 	quicker   bool // another process stores first, once
@@ -74,6 +75,18 @@ func (w *town) openedBefore(age time.Duration) {
 		c.OpenedAt = c.OpenedAt.Add(-age)
 		w.channels[id] = c
 	}
+}
+
+// messages counts the cards, and all messages with them.
+func (w *town) messages() (cards, all int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for message := range w.sent {
+		if message[1] == string(algesta.CardPost) {
+			cards++
+		}
+	}
+	return cards, len(w.sent)
 }
 
 func (w *town) triedPosts() int {
@@ -172,6 +185,10 @@ func (t townTx) Offer(algesta.Offer) error { return nil }
 
 // Post implements commands.Tx.
 func (t townTx) Post(p algesta.Post) error {
+	if t.town.sent == nil {
+		t.town.sent = map[[2]string]bool{}
+	}
+	t.town.sent[[2]string{p.Command, string(p.Kind)}] = true
 	all := t.town.posts[p.Kind]
 	if len(all) == 0 || text(all[len(all)-1]) != text(p.Report) {
 		t.town.posts[p.Kind] = append(all, p.Report)

@@ -64,13 +64,13 @@ func TestAFailingDeployOpensAnIncidentThatTheRollbackCloses(t *testing.T) {
 	i.becomes("✅ api-gateway in production is healthy again", "Resolved after ", "(Rollback of api-gateway in production")
 	i.says("✅ Resolved after ")
 	require.NotContains(t, i.thread(), "<@", "nobody is mentioned")
-	require.Len(t, w.slack.Messages(incidents), 2+w.systemMessages(incidents), "one card for the incident, one for the rollback")
+	require.Len(t, w.slack.Messages(incidents), 2+w.systemMessages(), "one card for the incident, one for the rollback")
 	require.Equal(t, 2, w.patches(deployment))
 }
 
-// systemMessages counts what Slack itself says in a channel.
-func (w *world) systemMessages(channel string) (n int) {
-	for _, m := range w.slack.Messages(channel) {
+// systemMessages counts what Slack itself says in the channel of incidents.
+func (w *world) systemMessages() (n int) {
+	for _, m := range w.slack.Messages(incidents) {
 		if m.System {
 			n++
 		}
@@ -97,7 +97,7 @@ func TestAnIncidentSurvivesAKillAndEndsWhileTheBotWasAway(t *testing.T) {
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12345", "by hand"))
 	w.start()
 	i.becomes("✅ api-gateway in production is healthy again", "Resolved after ")
-	require.Len(t, w.slack.Messages(incidents), 1+w.systemMessages(incidents))
+	require.Len(t, w.slack.Messages(incidents), 1+w.systemMessages())
 }
 
 // TestWithoutARightOfThePolicyNobodyIsToldOfIncidents has the policy give the rule nothing.

@@ -63,7 +63,7 @@ func TestAMetricBecomesACardUntilItIsWellAgain(t *testing.T) {
 	i.says("What I looked at: ")
 	require.NoError(t, setImage(t.Context(), w.cluster, w.production, deployment, registry+"api-gateway:12345", "by hand"))
 	i.becomes("✅ api-gateway in production is healthy again", "Resolved after ")
-	require.Len(t, w.slack.Messages(incidents), 1+w.systemMessages(incidents), "two alerts of one cause, each with several pods, are one card")
+	require.Len(t, w.slack.Messages(incidents), 1+w.systemMessages(), "two alerts of one cause, each with several pods, are one card")
 }
 
 // sent is one alert of a webhook.
