@@ -64,7 +64,8 @@ func (r *results) part(ctx context.Context, name string, only []string, f func(c
 
 func main() {
 	out := flag.String("out", ".cache/bench.json", "where the JSON goes")
-	only := flag.String("only", "", "parts to measure, separated by commas; default all: ready,ack,latency,resources,diagnose,azure")
+	only := flag.String("only", "", "parts to measure, separated by commas; default all: ready,latency,reads,forms,ack,incidents,resources,"+
+		"diagnose,crowd,azure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *out, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }))
@@ -84,9 +85,13 @@ func run(ctx context.Context, out string, only []string) error {
 	r := &results{}
 	r.part(ctx, "ready", only, func(ctx context.Context) error { return w.ready(ctx, r) })
 	r.part(ctx, "latency", only, func(ctx context.Context) error { return w.latency(ctx, r) })
+	r.part(ctx, "reads", only, func(ctx context.Context) error { return w.reads(ctx, r) })
+	r.part(ctx, "forms", only, func(ctx context.Context) error { return w.forms(ctx, r) })
 	r.part(ctx, "ack", only, func(ctx context.Context) error { return w.acks(ctx, r) })
+	r.part(ctx, "incidents", only, func(ctx context.Context) error { return w.incidents(ctx, r) })
 	r.part(ctx, "resources", only, func(ctx context.Context) error { return w.resources(ctx, r) })
 	r.part(ctx, "diagnose", only, func(ctx context.Context) error { return w.diagnose(ctx, r) })
+	r.part(ctx, "crowd", only, func(ctx context.Context) error { return w.crowdOf(ctx, r) })
 	r.part(ctx, "azure", only, func(ctx context.Context) error { return w.signIn(ctx, r) })
 	if err := r.save(out); err != nil {
 		return err
