@@ -22,8 +22,8 @@ image: ## Build the bot's image into bin/image without a container daemon (PUSH=
 	go run ./cmd/release image --out bin $(if $(PUSH),--push $(PUSH))
 
 .PHONY: release
-release: ## Build a release of this commit into dist/: binaries, image, chart, lists of what is in them, checksums
-	go run ./cmd/release all --out dist
+release: ## Build a release of this commit into dist/: binaries, image, chart, checksums (PUSH=registry/name:tag also pushes the image)
+	go run ./cmd/release all --out dist $(if $(PUSH),--push $(PUSH))
 
 .PHONY: demo
 demo: sandbox ## Start the sandbox (a real control plane, a local Slack), the bot and a web page

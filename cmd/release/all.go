@@ -24,13 +24,14 @@ var (
 	images    = []string{"linux/amd64", "linux/arm64"}
 )
 
-// buildAll builds a release into an empty folder.
-func buildAll(ctx context.Context, told io.Writer, s source, out string) error {
+// buildAll builds a release into an empty folder, and pushes its image where push says: the chart names it by its digest, which an image
+// for one platform alone hasn't.
+func buildAll(ctx context.Context, told io.Writer, s source, out, push string) error {
 	if there, err := os.ReadDir(out); err == nil && len(there) > 0 {
 		return fmt.Errorf("%s isn't empty: remove it, or name another folder with --out", out)
 	}
 	say(told, "algesta %s, of %s", s.version, s.at.Format("2006-01-02 15:04:05 MST"))
-	digest, err := buildImage(ctx, told, s, out, "", images)
+	digest, err := buildImage(ctx, told, s, out, push, images)
 	if err != nil {
 		return err
 	}

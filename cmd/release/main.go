@@ -109,7 +109,7 @@ func imageCommand() *cobra.Command {
 }
 
 func allCommand() *cobra.Command {
-	var out string
+	var out, push string
 	var dirty bool
 	cmd := &cobra.Command{
 		Use:   "all",
@@ -124,10 +124,12 @@ func allCommand() *cobra.Command {
 				return errors.New("the checkout has changes that aren't committed: a release is of a commit (--dirty builds one to try out)")
 			}
 			s.version = s.marked()
-			return buildAll(cmd.Context(), cmd.OutOrStdout(), s, out)
+			return buildAll(cmd.Context(), cmd.OutOrStdout(), s, out, push)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "dist", "the folder to write to; it must not hold anything yet")
+	cmd.Flags().StringVar(&push, "push", "",
+		"also push the image there, such as ghcr.io/3astronautas/algesta:1.2.0, with the credentials of `docker login`")
 	cmd.Flags().BoolVar(&dirty, "dirty", false, "build what isn't committed as well")
 	return cmd
 }

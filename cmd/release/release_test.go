@@ -127,7 +127,10 @@ func TestAReleaseIsWholeAndItsChartCanBeInstalled(t *testing.T) {
 	t.Parallel()
 	s := tiny(t)
 	out := filepath.Join(s.root, "dist")
-	require.NoError(t, buildAll(t.Context(), io.Discard, s, out))
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	to := strings.TrimPrefix(server.URL, "http://") + "/shop/algesta:1.2.3"
+	require.NoError(t, buildAll(t.Context(), io.Discard, s, out, to))
 	sums, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
 	require.NoError(t, err)
 	for _, name := range []string{
@@ -154,7 +157,12 @@ func TestAReleaseIsWholeAndItsChartCanBeInstalled(t *testing.T) {
 		}
 	}
 	require.Regexp(t, `^ghcr\.io/3astronautas/algesta:1\.2\.3@sha256:[0-9a-f]{64}$`, image, "the chart runs the image of its release")
-	require.ErrorContains(t, buildAll(t.Context(), io.Discard, s, out), "isn't empty")
+	ref, err := name.ParseReference(to)
+	require.NoError(t, err)
+	pushed, err := remote.Get(ref)
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(image, "@"+pushed.Digest.String()), "what was pushed is what the chart names by its digest")
+	require.ErrorContains(t, buildAll(t.Context(), io.Discard, s, out, ""), "isn't empty")
 }
 
 func TestAPlatformThatCantBeBuiltIsSaid(t *testing.T) {
