@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAContextIsFoundInItsFile: what a configuration names is one file and one context, whatever KUBECONFIG and the current context are later.
+// TestAContextIsFoundInItsFile: a configuration names one file and one context, whatever KUBECONFIG and the current context are later.
 func TestAContextIsFoundInItsFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -19,7 +19,7 @@ func TestAContextIsFoundInItsFile(t *testing.T) {
 	}
 	const cluster = "clusters: [{name: c, cluster: {server: https://127.0.0.1:1}}]\n"
 	const other = "clusters: [{name: d, cluster: {server: https://127.0.0.1:2}}]\n"
-	one := file("one", cluster+"contexts: [{name: first, context: {cluster: c}}, {name: lost, context: {cluster: gone}}]\ncurrent-context: first\n")
+	one := file("one", cluster+"current-context: first\ncontexts: [{name: first, context: {cluster: c}}, {name: lost, context: {cluster: gone}}]\n")
 	two := file("two", other+"contexts: [{name: second, context: {cluster: d}}, {name: mixed, context: {cluster: c}}]\n")
 	none := file("none", "")
 	list := string(os.PathListSeparator)
