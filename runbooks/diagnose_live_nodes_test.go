@@ -89,10 +89,11 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 		n.Status.Allocatable[corev1.ResourcePods] = amounts("pods", "1")[corev1.ResourcePods]
 	}
 	cordoned := func(n *corev1.Node) { n.Spec.Unschedulable = true }
+	outdated := func(n *corev1.Node) { n.Status.NodeInfo.KubeletVersion = "v1.28.9" }
 	for pool, change := range map[string]func(*corev1.Node){
 		"cordoned": cordoned, "full": onePod, "tainted": tainted,
 		"lost": nil, "memory": nil, "disk": nil, "pids": nil, "network": nil, "port": nil, "apart": nil, "hung": nil, "planned": nil,
-		"crowded": nil, "scarce": nil, "reserved": nil,
+		"crowded": nil, "scarce": nil, "reserved": nil, "outdated": outdated,
 	} {
 		if change == nil {
 			change = func(*corev1.Node) {}
@@ -201,6 +202,15 @@ func TestTheFirstLineNamesWhatIsWrongWithANode(t *testing.T) {
 			says:  "crowded is healthy: Deployment crowded has 2 of 2 pods ready.",
 			advice: map[string]string{
 				"node-over-committed": "The pods on node aks-crowded may use 6144Mi of memory together and it has 2970Mi, so it may kill some of them.",
+			},
+		},
+		"a node whose Kubernetes AKS no longer supports": {
+			made:  made(app("outdated", "12345", onNodes("agentpool", "outdated"))),
+			clean: true,
+			says:  "outdated is healthy: Deployment outdated has its only pod ready.",
+			advice: map[string]string{
+				"kubernetes-version-ends": "Node aks-outdated runs v1.28.9, and Kubernetes 1.28 on AKS has been out of support since 30 January 2025 " +
+					"(learn.microsoft.com/azure/aks/supported-kubernetes-versions, as of 2026-08-05).",
 			},
 		},
 		"pods for a node that is cordoned": {

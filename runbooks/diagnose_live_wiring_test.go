@@ -250,7 +250,7 @@ func TestTheFirstLineNamesWhatIsWrongWithIngressesThatWork(t *testing.T) {
 				"services for plain.example.com.",
 			advice: map[string]string{
 				"http-not-redirected":     "Ingress plain answers plain HTTP although it has a certificate.",
-				"ingress-controller-ends": "Ingress plain is served by the NGINX of AKS, whose support … on 30 November 2026.",
+				"ingress-controller-ends": "Ingress plain is served by the managed NGINX of AKS, which … 30 November 2026 (…, as of 2026-08-03).",
 			},
 		},
 		"a TLS Secret that cannot be looked at": { // without the right to read Secrets, it is not called missing

@@ -56,7 +56,8 @@ func issuedFor(name, host string, from, until time.Time) map[string]any {
 func TestIngressFollowsAHostToItsEndpoints(t *testing.T) {
 	t.Parallel()
 	row := apiHost + " | / | gate:80 | 2 of 2 | 60 days | 203.0.113.7 | Ingress ingress-production (nginx)"
-	retired := "ingress-nginx was retired in March 2026 and gets no security fixes. Plan the move to the Gateway API (class nginx)."
+	retired := "Class nginx: ingress-nginx has been out of support since 24 March 2026 (kubernetes.io/blog/2025/11/11/ingress-nginx-" +
+		"retirement, as of 2026-01-29). Plan the move to the Gateway API."
 	require.Equal(t, []string{
 		"production: 1 route, it leads to ready endpoints",
 		"host | path | leads to | endpoints ready | certificate | address | by", row, retired,

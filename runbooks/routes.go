@@ -12,6 +12,7 @@ import (
 
 	"github.com/3astronautas/algesta"
 	"github.com/3astronautas/algesta/diagnosis/facts"
+	"github.com/3astronautas/algesta/diagnosis/rules"
 )
 
 // The resources that routes are read from, as kubectl names them.
@@ -295,21 +296,13 @@ func secretOfIngress(i *networkingv1.Ingress, host string) string {
 	return ""
 }
 
-// The controllers of Ingresses that nobody maintains any more, with what there is to say about each.
-// Sources: learn.microsoft.com/azure/aks/app-routing-nginx-to-gateway-api-migration, and the announcement of ingress-nginx's retirement
-// (kubernetes.io/blog/2025/11/11/ingress-nginx-retirement).
-var ended = map[string]string{
-	"webapprouting.kubernetes.azure.com/nginx": "The NGINX of AKS is supported until the end of November 2026.",
-	"k8s.io/ingress-nginx":                     "ingress-nginx was retired in March 2026 and gets no security fixes.",
-}
-
 // ending says which classes of these routes end, and what comes after them.
 func (a *routes) ending(chosen []route) []algesta.Text {
 	var out []algesta.Text
 	for _, class := range a.classes.Items {
 		used := slices.ContainsFunc(chosen, func(r route) bool { return r.kind == ingressKind && r.via == class.Name })
-		if text, ends := ended[class.Spec.Controller]; ends && used {
-			out = append(out, algesta.Say("{} Plan the move to the Gateway API (class {}).", text, algesta.Name(class.Name)))
+		if support, ends := rules.ControllerSupport(class.Spec.Controller); ends && used {
+			out = append(out, algesta.Say("Class {}: {}. {}", algesta.Name(class.Name), support.Said(a.now), support.Do))
 		}
 	}
 	return out

@@ -165,8 +165,8 @@ func (c *Checker) Groups(ctx context.Context) (ids []string, there bool, err err
 // NotHere is why somebody can't use the bot whom the workspace doesn't have.
 const NotHere = "isn't in the workspace"
 
-// Here says why a person of a policy ("user:U0DANA", or the address of a profile) can't use the bot in the workspace, "" where they can. Its
-// error is for Trouble.
+// Here says why a person of a policy ("user:U0DANA", or the address of a profile) can't use the bot in the workspace, "" where they can.
+// Its error is for Trouble.
 func (c *Checker) Here(ctx context.Context, team string, person algesta.Subject) (why string, err error) {
 	method, key, id := "users.info", "user", strings.TrimPrefix(string(person), "user:")
 	if id == string(person) {
@@ -196,8 +196,8 @@ func (c *Checker) Here(ctx context.Context, team string, person algesta.Subject)
 	return "", nil
 }
 
-// Refused reports whether an error says that a token isn't good for what was asked. Any other error, such as that Slack asks to wait or can't
-// be reached, says nothing of the token.
+// Refused reports whether an error says that a token isn't good for what was asked. Any other error, such as that Slack asks to wait or
+// can't be reached, says nothing of the token.
 func Refused(err error) bool {
 	name := code(err)
 	return name != "" && name != "ratelimited" || errors.Is(err, errHungUp)

@@ -57,7 +57,7 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check everything that the bot needs, and say what to do about what's missing",
 		Long: `Checks the configuration, its files, the policy, the store, Slack (tokens, scopes, connection, channels, user groups) and each
-cluster (reachable, who the bot is there, which rights its commands lack, cert-manager, metrics). In the folder that ` + "`bot init`" + ` wrote it
+cluster (reachable, who the bot is there, which rights its commands lack, cert-manager, metrics). In the folder that bot init wrote it
 also says whether the chart is installed, and why its pod doesn't run. It changes nothing and may run beside the bot.
 
 Each line says ok, WARN (it works, and you should know), FAIL, or ? (it couldn't be looked at), and what to do. The exit code is 0 unless

@@ -21,8 +21,8 @@ import (
 // mostLacking is how many commands that lack rights are named one by one.
 const mostLacking = 8
 
-// examineCluster looks at a cluster: whether it answers, who the bot is there, and what it may do; and, in the folder of a set-up, whether the
-// chart runs there.
+// examineCluster looks at a cluster: whether it answers, who the bot is there, what it may do; and, in the folder of a set-up, whether the chart
+// runs there.
 func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examination {
 	e := examination{title: "cluster " + c.Name}
 	names, err := catalog.New(cfg.Environments, cfg.Services)
@@ -61,6 +61,7 @@ func examineCluster(ctx context.Context, cfg Config, c ClusterConfig) []examinat
 	}
 	more.say(&e)
 	examineGroupsOfAPI(ctx, &e, cluster)
+	examineSupport(ctx, &e, c, cluster, version)
 	out := []examination{e}
 	if folder := setUpFolder(cfg.path); folder != "" && c.Access == kube.Kubeconfig {
 		out = append(out, examineInstalled(ctx, folder, cluster))
@@ -164,11 +165,14 @@ func examineExcess(ctx context.Context, e *examination, c ClusterConfig, cluster
 	}
 }
 
+// certManager is the group of cert-manager's kinds.
+const certManager = "cert-manager.io"
+
 // examineGroupsOfAPI says which parts of a cluster that commands use are there.
 func examineGroupsOfAPI(ctx context.Context, e *examination, cluster *kube.Cluster) {
 	for _, part := range []struct{ group, name, without string }{
 		{"metrics.k8s.io", "metrics-server", "top, capacity and the figures of hpa say that they couldn't check"},
-		{"cert-manager.io", "cert-manager", "certs and cert renew find nothing; cert check works"},
+		{certManager, "cert-manager", "certs and cert renew find nothing; cert check works"},
 	} {
 		there, err := cluster.Serves(ctx, part.group)
 		what, do := toldOf(err)
@@ -177,6 +181,9 @@ func examineGroupsOfAPI(ctx context.Context, e *examination, cluster *kube.Clust
 			e.add(unchecked, do, "couldn't check for %s (%s)", part.name, what)
 		case there:
 			e.ok("%s is there", part.name)
+			if part.group == certManager {
+				examineIssuers(ctx, e, cluster)
+			}
 		default:
 			e.add(attention, "install it, or do without", "%s isn't there (%s): %s", part.name, part.group, part.without)
 		}

@@ -61,7 +61,8 @@ func examinePod(ctx context.Context, e *examination, folder string, cluster *kub
 	}
 	why, do := whyNot(ctx, cluster, d)
 	if age := time.Since(d.CreationTimestamp.Time); why == "" && age < startsWithin {
-		e.add(attention, "ask again in a minute", "%s in %s was installed %s ago, and its pod isn't ready yet", d.Name, d.Namespace, words.Span(age))
+		e.add(attention, "ask again in a minute", "%s in %s was installed %s ago, and its pod isn't ready yet",
+			d.Name, d.Namespace, words.Span(age))
 		return
 	}
 	switch {

@@ -182,12 +182,12 @@ func (f surveyed) lacking(folder string) []string {
 		out = append(out, "The cluster has no default StorageClass, so the bot's volume would wait for ever. "+name+" before you install it.")
 	}
 	if f.storage.shared {
-		out = append(out, fmt.Sprintf("The default StorageClass %s makes file shares, on which SQLite's locks don't work: name one that makes disks "+
-			"as persistence.storageClassName in %s.", f.storage.byDefault, values))
+		out = append(out, fmt.Sprintf("The default StorageClass %s makes file shares, on which SQLite's locks don't work: name one that makes "+
+			"disks as persistence.storageClassName in %s.", f.storage.byDefault, values))
 	}
 	if releasedVersion(version) == "" {
-		out = append(out, fmt.Sprintf("This bot (%s) isn't a release, so no registry has its image: build it from the same commit with `make image "+
-			"PUSH=your.registry/algesta:tag`, and write that as image in %s before you install it.", version, values))
+		out = append(out, fmt.Sprintf("This bot (%s) isn't a release, so no registry has its image: build it from the same commit with `make "+
+			"image PUSH=your.registry/algesta:tag`, and write that as image in %s before you install it.", version, values))
 	}
 	return out
 }

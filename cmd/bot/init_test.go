@@ -118,7 +118,8 @@ func TestInitSaysWhatWouldKeepTheChartFromRunning(t *testing.T) {
 			storage{known: true}, "name one (it has none)", []string{"no default StorageClass, so the bot's volume would wait for ever. Make one"},
 		},
 		"none by default": {
-			storage{known: true, names: []string{"fast", "slow"}}, "name one (it has fast and slow)", []string{"Name one of fast and slow as persistence"},
+			storage{known: true, names: []string{"fast", "slow"}}, "name one (it has fast and slow)",
+			[]string{"Name one of fast and slow as persistence"},
 		},
 		"a default that makes file shares": {
 			storage{known: true, byDefault: "share", shared: true, names: []string{"disk", "share"}}, "name one (it has disk and share)",

@@ -111,7 +111,7 @@ func imageComment(version string) string {
 	if releasedVersion(version) != "" {
 		return "# image: the chart has that of this release"
 	}
-	return "# This bot (" + version + ") isn't a release: no registry has its image. `make image PUSH=…` of the same commit builds and pushes one.\n" +
+	return "# This bot (" + version + ") isn't a release: no registry has its image. `make image PUSH=…` of the same commit makes one.\n" +
 		"# image: {repository: your.registry/algesta, tag: \"…\"}"
 }
 

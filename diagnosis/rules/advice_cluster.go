@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -85,6 +84,17 @@ var clusterAdvice = []Rule{
 		Remedy: "plan the move to the Gateway API",
 		Source: "learn.microsoft.com/azure/aks/app-routing-nginx-to-gateway-api-migration",
 		advise: ingressControllerEnds,
+	},
+	{
+		ID:     "kubernetes-version-ends",
+		Family: "nodes",
+		Class:  ClassNode,
+		Advice: true,
+		Signal: "a node of AKS (label kubernetes.azure.com/cluster) whose version AKS supports for less than 60 days, or no longer",
+		Cause:  "AKS supports three minor versions of Kubernetes, each about a year (as of 2026-08-05); long-term support takes the Premium tier",
+		Remedy: "plan the upgrade",
+		Source: "learn.microsoft.com/azure/aks/supported-kubernetes-versions",
+		advise: versionEnds,
 	},
 }
 
@@ -191,7 +201,7 @@ func nodeOverCommitted(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	var hints []Hint
 	for _, n := range s.Nodes() {
 		pods := s.PodsOn(n.Name)
-		if near.Node != n.Name && !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return near.Has(s.Owner(p).Ref) }) {
+		if !concerns(s, near, n) {
 			continue
 		}
 		var limits resource.Quantity
@@ -220,6 +230,11 @@ func nodeOverCommitted(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	return hints
 }
 
+// concerns reports whether the question is about a node, or about pods on it.
+func concerns(s *facts.Snapshot, near facts.Surroundings, n *corev1.Node) bool {
+	return near.Node == n.Name || slices.ContainsFunc(s.PodsOn(n.Name), func(p *corev1.Pod) bool { return near.Has(s.Owner(p).Ref) })
+}
+
 func daemonSetMisplaced(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	var hints []Hint
 	for _, d := range s.DaemonSets() {
@@ -236,12 +251,6 @@ func daemonSetMisplaced(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	return hints
 }
 
-// managedNginx is the class of the NGINX that AKS runs itself, and its controller.
-const managedNginx = "webapprouting.kubernetes.azure.com"
-
-// supportEnds is the first moment without support of the managed NGINX.
-var supportEnds = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
-
 func ingressControllerEnds(s *facts.Snapshot, near facts.Surroundings) []Hint {
 	var hints []Hint
 	for _, i := range s.Ingresses() {
@@ -249,14 +258,11 @@ func ingressControllerEnds(s *facts.Snapshot, near facts.Surroundings) []Hint {
 		if !near.Has(ref) || !isManagedNginx(s, facts.ClassName(i)) {
 			continue
 		}
-		wording := "ends on 30 November 2026"
-		if !s.Now().Before(supportEnds) {
-			wording = "ended on 30 November 2026"
-		}
+		support := controllerSupport[managedNginx+"/nginx"]
 		hints = append(hints, Hint{
 			Subject: ref,
-			Text:    fmt.Sprintf("Ingress %s is served by the NGINX of AKS, whose support %s", i.Name, wording),
-			Remedy:  "Plan the move to the Gateway API.",
+			Text:    "Ingress " + i.Name + " is served by " + support.What + ", which " + support.ending(s.Now()),
+			Remedy:  support.Do,
 			Shown:   []facts.Evidence{{Object: ref, Field: "spec.ingressClassName", Quote: facts.ClassName(i)}},
 		})
 	}

@@ -239,6 +239,7 @@ var failureClasses = []FailureClass{
 	{"N6", "node over-committed", []string{"node-over-committed"}, ""},
 	{"N7", "maintenance of a node", []string{"node-maintenance", "node-cordoned"}, ""},
 	{"N8", "a single node", []string{"single-node"}, "How many nodes a pool should have is not read."},
+	{"N9", "Kubernetes out of support", []string{"kubernetes-version-ends"}, "AKS alone: its calendar is known as of a day."},
 	{"B1", "budget that blocks drains", []string{"budget-blocks", "budget-unhealthy"}, ""},
 	{"B2", "budget that matches nothing, or two for one pod", []string{"budget-matches-nothing", "budgets-overlap"}, ""},
 	{"V1", "claim pending", []string{"claim-pending", "claim-unbound"}, ""},
