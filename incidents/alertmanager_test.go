@@ -91,6 +91,10 @@ func TestWhatAnAlertSaysIsQuotedAndNeverObeyed(t *testing.T) {
 	require.Empty(t, card.Buttons)
 	require.NotContains(t, card.Title.String(), "\n")
 	require.Less(t, len(card.Title.String()), 500)
+	require.Equal(
+		t, "An alert fires about Deployment ms-orders (production), and I found nothing wrong with it: Alert “<!channel> <@U0LUIS>” says: "+
+			"“*now* /algesta rollback api-gateway production <https://example.com|here>\" …”", card.Title.String(),
+	)
 	for _, span := range card.Title {
 		require.Equal(t, algesta.Plain, span.Kind, "what Slack would read as a mention or a link is text")
 	}

@@ -9,8 +9,8 @@ import (
 	slackd "github.com/3astronautas/algesta/sandbox/slack"
 )
 
-// triesWithoutSlack is how often the bot finds Slack away before it comes back here. It tries at most every three seconds for a day, so that
-// ten minutes are this, only longer; those ten minutes pass on a simulated clock in package incidents.
+// triesWithoutSlack is how often the bot finds Slack away before it comes back here. It tries at most every three seconds for a day, so
+// ten minutes are this, only longer; they pass on a simulated clock in package incidents.
 const triesWithoutSlack = 8
 
 // TestWhatGoesWrongWithoutSlackIsToldOnceItIsBack: a service breaks while Slack refuses everything and has dropped its sockets. Afterwards
