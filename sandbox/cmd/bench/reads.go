@@ -105,18 +105,17 @@ const formRounds = 40
 func (w *world) forms(ctx context.Context, r *results) error {
 	var took []float64
 	for range formRounds {
-		ctx, cancel := context.WithTimeout(ctx, roundTakes)
 		began := time.Now()
 		if _, err := w.slack.Type(operator, channel, "/algesta"); err != nil {
-			cancel()
 			return err
 		}
-		err := w.slack.WaitFor(ctx, func() bool { return filled(w.slack.Views(operator)) })
-		took = append(took, time.Since(began).Seconds())
+		within, cancel := context.WithTimeout(ctx, roundTakes)
+		err := w.slack.WaitFor(within, func() bool { return filled(w.slack.Views(operator)) })
 		cancel()
 		if err != nil {
 			return fmt.Errorf("waiting for the form: %w", err)
 		}
+		took = append(took, time.Since(began).Seconds())
 		if err := w.slack.CloseView(operator, w.slack.Views(operator)[0].ID); err != nil {
 			return fmt.Errorf("closing the form: %w", err)
 		}
