@@ -88,7 +88,7 @@ func newObject(apiVersion, kind string) runtime.Object {
 	case "events.k8s.io/Event":
 		return &eventsv1.Event{}
 	}
-	if facts.IsCustom(group, kind) {
+	if facts.IsCustom(group, kind) || facts.MayBeOperated(group) {
 		return &unstructured.Unstructured{}
 	}
 	if group == "cert-manager.io" || group == "acme.cert-manager.io" || group == "metrics.k8s.io" {
@@ -232,6 +232,17 @@ func (r *reader) addDocument(name string, data []byte, isJSON, many bool) (err e
 	return failed
 }
 
+// hasStatus says that an object of an operator tells how it is.
+func hasStatus(data []byte) bool {
+	var own struct {
+		Status struct {
+			Conditions []json.RawMessage `json:"conditions"`
+			Phase      string            `json:"phase"`
+		} `json:"status"`
+	}
+	return json.Unmarshal(data, &own) == nil && (len(own.Status.Conditions) > 0 || own.Status.Phase != "")
+}
+
 // addItem decodes one object. Items of a typed list carry no kind of their own.
 func (r *reader) addItem(name, apiVersion, kind string, data []byte, listed bool) error {
 	var own metav1.TypeMeta
@@ -250,6 +261,10 @@ func (r *reader) addItem(name, apiVersion, kind string, data []byte, listed bool
 		return nil
 	}
 	if custom, ok := object.(*unstructured.Unstructured); ok {
+		if group, _, _ := strings.Cut(apiVersion, "/"); facts.MayBeOperated(group) && !hasStatus(data) {
+			r.unknown[kind]++
+			return nil
+		}
 		if err := json.Unmarshal(data, &custom.Object); err != nil {
 			return fmt.Errorf("decoding %s: %w", kind, err)
 		}

@@ -18,6 +18,7 @@ const (
 	KindHelmRelease    = "HelmRelease"
 	KindKustomization  = "Kustomization"
 	KindApplication    = "Application"
+	KindRollout        = "Rollout"
 	KindGateway        = "Gateway"
 	KindHTTPRoute      = "HTTPRoute"
 	KindReferenceGrant = "ReferenceGrant"
@@ -30,12 +31,33 @@ var customGroups = map[string][]string{
 	"keda.sh":                     {KindScaledObject, KindScaledJob},
 	"helm.toolkit.fluxcd.io":      {KindHelmRelease},
 	"kustomize.toolkit.fluxcd.io": {KindKustomization},
-	"argoproj.io":                 {KindApplication},
+	"argoproj.io":                 {KindApplication, KindRollout},
 	"gateway.networking.k8s.io":   {KindGateway, KindHTTPRoute, "GRPCRoute", "TLSRoute", "TCPRoute", KindReferenceGrant},
 }
 
 // IsCustom says that a diagnosis reads objects of this kind of an operator or of the Gateway API.
 func IsCustom(group, kind string) bool { return slices.Contains(customGroups[group], kind) }
+
+// readByOthers are the groups whose objects other rules read, each in its own way.
+var readByOthers = []string{"cert-manager.io", "acme.cert-manager.io"}
+
+// MayBeOperated says that an API group is neither one of Kubernetes itself nor one that a diagnosis knows: an operator serves it.
+func MayBeOperated(group string) bool {
+	return strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io") && customGroups[group] == nil &&
+		!slices.Contains(readByOthers, group)
+}
+
+// Operated are the objects of operators that no other rule reads: Rollouts of Argo, and whatever else has a status.
+func (s *Snapshot) Operated() []*unstructured.Unstructured {
+	var found []*unstructured.Unstructured
+	for _, o := range s.custom {
+		group, _, _ := strings.Cut(o.GetAPIVersion(), "/")
+		if group == "argoproj.io" && o.GetKind() == KindRollout || MayBeOperated(group) {
+			found = append(found, o)
+		}
+	}
+	return found
+}
 
 // OfKind are the objects of a kind that a diagnosis reads by its conditions, in the order of their names.
 func (s *Snapshot) OfKind(kinds ...string) []*unstructured.Unstructured {

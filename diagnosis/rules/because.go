@@ -30,3 +30,12 @@ func (r remedies) against(s *facts.Snapshot, message, otherwise string) string {
 	}
 	return otherwise
 }
+
+// inFull adds a whole message to what is wrong where both fit into one line, and its innermost reason where they don't: an operator writes
+// sentences, and a colon in one wraps nothing.
+func inFull(s *facts.Snapshot, what, message string) string {
+	if said := s.Brief(message, mostCause); said != "" && len(what)+len(said) < 190 && !strings.ContainsAny(message, "{\n") {
+		return what + ": " + words.Cited(strings.TrimRight(said, ". "))
+	}
+	return because(s, what, message)
+}

@@ -150,7 +150,7 @@ var failureClasses = []FailureClass{
 	{"E17", "the load balancer's own probe fails", []string{"azure-probe-path"}, "Only for what Azure makes of a Service's ports."},
 	{
 		"X2", "an operator can't make what it should",
-		[]string{"secret-not-synced", "scaler-not-ready", "release-not-applied"},
+		[]string{"secret-not-synced", "scaler-not-ready", "release-not-applied", "operator-object-not-ready"},
 		"Live, Applications of Argo CD and Kustomizations are not read: they are kept in a namespace of their own.",
 	},
 	{"E9", "traffic policy Local", []string{"local-traffic-only"}, ""},

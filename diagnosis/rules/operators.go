@@ -47,6 +47,7 @@ var operatorRules = []Rule{
 		Source:   "Flux: status.conditions; Argo CD: status.conditions, status.operationState",
 		snapshot: releaseNotApplied,
 	},
+	operatedRule,
 }
 
 func secretNotSynced(s *facts.Snapshot) []*Finding {
@@ -93,7 +94,8 @@ func reasonOf(s *facts.Snapshot, ref facts.Ref, c facts.Condition) (message stri
 }
 
 // vague are the words of conditions that only say that something is wrong.
-var vague = regexp.MustCompile(`(?i)^(?:$|could not get secret data from provider|.*not working correctly|.*(?:see|check) (?:the )?(?:events|logs).*|` +
+var vague = regexp.MustCompile(`(?i)^(?:$|could not get secret data from provider|.*not working correctly|.*(?:see|check) (?:the ` +
+	`)?(?:events|logs).*|` +
 	`[a-z ]*(?:failed|error|not ready)\.?)$`)
 
 // unsynced says what a Secret's operator can't do, and what that means for the Secret and those who use it.
