@@ -80,9 +80,12 @@ func TestACallIsTiedToTheServiceItMeans(t *testing.T) {
 		"an error that names a Service which is well": {
 			"Error: handshake with db:5432 ended early", nil, well("db"), "program-error", "",
 		},
-		"SQL Server says it in its own words": {"Unhandled exception. Microsoft.Data.SqlClient.SqlException (0x80131904): " +
-			"Login failed for user 'app'.", nil, nil, "dependency-auth", "SQL Server rejects the credentials of user app, so every pod of ms-orders keeps " +
-			"crashing."},
+		"SQL Server says it in its own words": {
+			"Unhandled exception. Microsoft.Data.SqlClient.SqlException (0x80131904): " +
+				"Login failed for user 'app'.", nil, nil, "dependency-auth",
+			"SQL Server rejects the credentials of user app, so every pod of ms-orders keeps " +
+				"crashing.",
+		},
 		"Oracle has no listener": {"ORA-12541: Cannot connect. No listener at host db.example.com port " +
 			"1521.", nil, nil, "dependency-refused", "Oracle at db.example.com refuses connections, so every pod of ms-orders keeps crashing."},
 		"two Services on the port": {

@@ -19,7 +19,8 @@ var (
 	taintEffect = regexp.MustCompile(`(?:[a-z0-9-]+\.)+[a-z]{2,}/([\w.-]+=[\w.-]*):(?:NoSchedule|NoExecute)`)
 	// ceremony is what a line says before it says what is wrong: its level, and the full name of an exception.
 	ceremony = regexp.MustCompile(
-		`^(?:\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ [#*-] |UTC |\[\d+\] |Unhandled exception\. |Uncaught |\W*(?:(?i)error|fatal|critical|` +
+		`^(?:\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ [#*-] |\d+ \[\w+\] \[MY-\d+\] \[\w+\] |[A-Z]+ \d+ --- \[[^\]]*\] [\w.$]+\s*: |UTC |\[\d+\] |` +
+			`Unhandled exception\. |Uncaught |\W*(?:(?i)error|fatal|critical|` +
 			`panic)\b\W+)+|` +
 			`^(?:[A-Za-z_]\w*\.)+\w*(?:Exception|Error): `,
 	)

@@ -19,21 +19,48 @@ func TestWhatAReadyLogMeans(t *testing.T) {
 		line string
 		want string // part of the first line; empty: it's healthy
 	}{
-		"a client that speaks no TLS":            {`ERROR http: TLS handshake error from 10.224.0.9:41122: EOF`, ""},
-		"a client that hangs up":                 {`ERROR write tcp 10.244.1.9:8080->10.244.0.1:51230: write: broken pipe`, ""},
-		"a request that its client canceled":     {`ERROR request failed: context canceled`, ""},
-		"MySQL's note about a client":            {`405 [Note] [MY-010914] [Server] Aborted connection 405 to db: 'ts' (Got an error reading communication packets).`, ""},
-		"traces that can't be sent":              {`ERROR otel-collector:4317: connect: connection refused`, ""},
-		"a program whose name has otel in it":    {`ERROR otel::shipping: GET http://api:80/quote: connection refused`, "Service api refuses connections"},
-		"a namespace whose name has otel in it":  {`ERROR GET http://api.production.svc:80: connection refused in otel-demo`, "Service api refuses connections"},
-		"an address beyond the cluster":          {`ERROR Post "https://tax.example.com/v2": x509: certificate has expired`, "The TLS connection to tax.example.com fails: the certificate has expired"},
-		"gRPC that finds no name":                {`ERROR DNS resolution failed for warehouse:8080: C-ares status is not ARES_SUCCESS: Domain name not found`, "The name of warehouse cannot be resolved"},
-		"Rust that finds no name":                {`ERROR reqwest::Error { url: "http://warehouse:8080/q", error: "failed to lookup address information" }`, "there is no Service warehouse in namespace production"},
-		"Thrift that finds no name":              {`<warning>: Failed to connect warehouse: getaddrinfo() -2: Name or service not known`, "The name of warehouse cannot be resolved"},
-		"Kafka's library that may not read":      {`ERROR Fetch from broker 1 failed: Broker: Topic authorization failed (orders [0])`, "Kafka denies access: “Topic authorization failed (orders [0])”"},
-		"a user whom the database doesn't admit": {`ERROR FATAL: password authentication failed for user "billing"`, "PostgreSQL rejects the credentials of user billing"},
-		"Azure, which knows no such federation":  {`ERROR AADSTS700213: No matching federated identity record found`, "Entra ID refuses the identity of web: “AADSTS700213: No matching"},
-		"Azure, which knows no such application": {`ERROR AADSTS700016: Application with identifier '1' was not found`, "Entra ID refuses the identity of web: “AADSTS700016: Application"},
+		"a client that speaks no TLS":        {`ERROR http: TLS handshake error from 10.224.0.9:41122: EOF`, ""},
+		"a client that hangs up":             {`ERROR write tcp 10.244.1.9:8080->10.244.0.1:51230: write: broken pipe`, ""},
+		"a request that its client canceled": {`ERROR request failed: context canceled`, ""},
+		"MySQL's note about a client": {`405 [Note] [MY-010914] [Server] Aborted connection 405 to db: 'ts' (Got an error ` +
+			`reading communication packets).`, ""},
+		"traces that can't be sent": {`ERROR otel-collector:4317: connect: connection refused`, ""},
+		"a program whose name has otel in it": {
+			`ERROR otel::shipping: GET http://api:80/quote: connection refused`,
+			"Service api refuses connections",
+		},
+		"a namespace whose name has otel in it": {
+			`ERROR GET http://api.production.svc:80: connection refused in otel-demo`,
+			"Service api refuses connections",
+		},
+		"an address beyond the cluster": {
+			`ERROR Post "https://tax.example.com/v2": x509: certificate has expired`,
+			"The TLS connection to tax.example.com fails: the certificate has expired",
+		},
+		"gRPC that finds no name": {`ERROR DNS resolution failed for warehouse:8080: C-ares status is not ARES_SUCCESS: ` +
+			`Domain name not found`, "The name of warehouse cannot be resolved"},
+		"Rust that finds no name": {`ERROR reqwest::Error { url: "http://warehouse:8080/q", error: "failed to lookup address ` +
+			`information" }`, "there is no Service warehouse in namespace production"},
+		"Thrift that finds no name": {
+			`<warning>: Failed to connect warehouse: getaddrinfo() -2: Name or service not known`,
+			"The name of warehouse cannot be resolved",
+		},
+		"Kafka's library that may not read": {
+			`ERROR Fetch from broker 1 failed: Broker: Topic authorization failed (orders [0])`,
+			"Kafka denies access: “Topic authorization failed (orders [0])”",
+		},
+		"a user whom the database doesn't admit": {
+			`ERROR FATAL: password authentication failed for user "billing"`,
+			"PostgreSQL rejects the credentials of user billing",
+		},
+		"Azure, which knows no such federation": {
+			`ERROR AADSTS700213: No matching federated identity record found`,
+			"Entra ID refuses the identity of web: “AADSTS700213: No matching",
+		},
+		"Azure, which knows no such application": {
+			`ERROR AADSTS700016: Application with identifier '1' was not found`,
+			"Entra ID refuses the identity of web: “AADSTS700016: Application",
+		},
 		"AWS, whose role trusts somebody else": {
 			`ERROR AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity`, "AWS refuses the identity of web",
 		},

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,7 +16,10 @@ var products = []struct {
 	says       *regexp.Regexp
 	variable   *regexp.Regexp // of the environment variables that usually hold the address
 }{
-	{"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth|NotWritablePrimary|not authorized on \S+ to execute`), regexp.MustCompile(`(?i)mongo`)},
+	{
+		"MongoDB", "27017", regexp.MustCompile(`(?i)mongo|bad auth|NotWritablePrimary|not authorized on \S+ to execute`),
+		regexp.MustCompile(`(?i)mongo`),
+	},
 	{
 		"PostgreSQL",
 		"5432",
@@ -32,7 +33,8 @@ var products = []struct {
 		"MySQL",
 		"3306",
 		regexp.MustCompile(
-			`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|ER_[A-Z_]+|Access denied for user`,
+			`(?i)mysql|mariadb|com\.mysql|CJCommunications|Communications link failure|SQLSTATE\[HY000\] \[\d+\]|(?-i:\bER_[A-Z_]+)|Access ` +
+				`denied for user`,
 		),
 		regexp.MustCompile(`(?i)mysql|DATABASE`),
 	},
@@ -141,6 +143,11 @@ func (c *Container) Dependency(why Explanation) Callee {
 			return to
 		}
 	}
+	if service, ok := c.silentInWords(line); ok && host == "" && to.Product == "" {
+		to.Words, to.Subject = "Service "+service.Name, service
+		to.Guessed = fmt.Sprintf("Its log doesn't say what it calls; the line names Service %s, which has no ready pod.", service.Name)
+		return to
+	}
 	name := strings.Trim(host+":"+port, ":")
 	if host != "" && port == "" {
 		name = host
@@ -201,9 +208,6 @@ func onlyProduct(texts []string) string {
 // addressInURL is the host of a URL, after a user and a password where there are such.
 var addressInURL = regexp.MustCompile(`://(?:\S*@)?([a-zA-Z0-9][\w.-]*)`)
 
-// webURL is the address that a program called by HTTP.
-var webURL = regexp.MustCompile(`\bhttps?://(?:[^\s/@"']*@)?([a-zA-Z0-9][\w.-]*)(?::(\d{2,5}))?`)
-
 // configuredHost is the host that the template itself sets for a product, when it sets exactly one.
 func (c *Container) configuredHost(product string) string {
 	found := ""
@@ -241,32 +245,6 @@ func portOf(product string) string {
 		}
 	}
 	return ""
-}
-
-// Serves is the Service of a workload that is itself the product which its log speaks of: a database tells of its clients. ok is false
-// where the log names another host, and where nothing says that the workload is that product.
-func (c *Container) Serves(product, host string) (service Ref, ok bool) {
-	if product == "" || host != "" && !IsLoopback(host) {
-		return Ref{}, false
-	}
-	port, name := portOf(product), strings.ToLower(strings.ReplaceAll(product, " ", ""))
-	if !slices.ContainsFunc(c.Spec.Ports, func(p corev1.ContainerPort) bool { return strconv.Itoa(int(p.ContainerPort)) == port }) &&
-		imageName(c.Spec.Image) != strings.TrimSuffix(name, "ql") && !strings.Contains(imageName(c.Spec.Image), name) {
-		return Ref{}, false
-	}
-	for _, ref := range c.Snapshot.index.downstream[c.Owner.Ref] {
-		if ref.Kind == KindService {
-			return ref, true
-		}
-	}
-	return Ref{}, false
-}
-
-// imageName is the last part of an image's name, without its tag.
-func imageName(image string) string {
-	name, _, _ := strings.Cut(image[strings.LastIndexByte(image, '/')+1:], "@")
-	name, _, _ = strings.Cut(name, ":")
-	return name
 }
 
 // serviceBySigns is the Service that the template names in a variable, when the line does not say what the program called: the one

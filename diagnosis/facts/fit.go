@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -236,6 +237,46 @@ func (s *Snapshot) volumeElsewhere(p *corev1.Pod, node *corev1.Node) bool {
 		}
 	}
 	return false
+}
+
+// VolumePlace is where the bound volume of a pod can be reached, when that is one zone or one node: "zone westeurope-1". empty says that
+// no node is there. Nothing where no volume of the pod is bound to a place, or where it's more than one.
+func (s *Snapshot) VolumePlace(p *corev1.Pod) (place string, empty bool) {
+	for _, v := range p.Spec.Volumes {
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
+		claim := s.index.claims[Ref{KindClaim, p.Namespace, v.PersistentVolumeClaim.ClaimName}]
+		for _, volume := range s.volumes {
+			if claim == nil || volume.Name != claim.Spec.VolumeName || volume.Spec.NodeAffinity == nil || volume.Spec.NodeAffinity.Required == nil {
+				continue
+			}
+			for _, term := range volume.Spec.NodeAffinity.Required.NodeSelectorTerms {
+				for _, e := range term.MatchExpressions {
+					if e.Operator != corev1.NodeSelectorOpIn || len(e.Values) != 1 || e.Values[0] == "" {
+						continue
+					}
+					kind := "zone "
+					if e.Key == corev1.LabelHostname {
+						kind = "node "
+					} else if !strings.Contains(e.Key, "zone") {
+						continue
+					}
+					nobody := !slices.ContainsFunc(s.nodes, func(n *corev1.Node) bool { return n.Labels[e.Key] == e.Values[0] })
+					return kind + e.Values[0], nobody && len(s.nodes) > 0
+				}
+			}
+		}
+	}
+	return "", false
+}
+
+// Offered says that some node has a resource at all, whatever is free of it. Where no node was read, it's taken to be so.
+func (f Fit) Offered(name corev1.ResourceName) bool {
+	return len(f.nodes) == 0 || slices.ContainsFunc(f.nodes, func(n NodeFit) bool {
+		has, ok := n.Node.Status.Allocatable[name]
+		return ok && !has.IsZero()
+	})
 }
 
 // repelled says that required anti-affinity keeps the pod off the node: a pod that it must not run with is in the same place.

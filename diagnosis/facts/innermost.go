@@ -104,12 +104,26 @@ var (
 )
 
 func innermost(message string, limit int) string {
-	for _, read := range []func(string) string{entra, azure, mounting, hub, mountpoint, httpStatus} {
+	for _, read := range []func(string) string{immutable, entra, azure, mounting, hub, mountpoint, httpStatus} {
 		if said := tidy(read(message)); said != "" {
 			return shorten(said, limit)
 		}
 	}
 	return words.ClipMiddle(tidy(lastWords(message, limit)), limit)
+}
+
+// immutableSays is the API server's refusal to change a field, behind the value that was to be set.
+var immutableSays = regexp.MustCompile(`(?:(\w+)(?:\.[\w.]+)? \\?"([\w.-]+)\\?" is invalid: )?([\w.\[\]]+): (?:Invalid value|` +
+	`Forbidden): (?s:.{0,900}?)` +
+	`((?:field|updates?) [^\n]{0,60}?(?:immutable|forbidden))`)
+
+// immutable is which field of which object can't be changed.
+func immutable(message string) string {
+	m := immutableSays.FindStringSubmatch(message)
+	if m == nil {
+		return ""
+	}
+	return strings.TrimSpace(strings.TrimSpace(m[1]+" "+m[2])+" "+m[3]) + ": " + m[4]
 }
 
 func entra(message string) string {

@@ -8,6 +8,17 @@ import (
 )
 
 var (
+	// dotnetHead is the first line of two as .NET's console writes them: the level and who says it; what is said is on the next.
+	dotnetHead = regexp.MustCompile(`^(?:fail|crit|warn|info|dbug|trce): [\w.+\x60<>]+\[\d+\]$`)
+	// What clients do is their trouble: they hang up, speak another protocol or scan. A server's own is another line.
+	ofClients = regexp.MustCompile(
+		`(?i)TLS handshake error from|while SSL handshaking, client:|Aborted connection \d+ to db|reading communication packets|` +
+			`could not (?:receive data from|accept SSL connection)|unexpected EOF on client connection|(?:incomplete|invalid length of) ` +
+			`startup packet|write tcp \S+:\d{2,4}->\S+:[3-6]\d{4}: write: broken pipe|ClientAbortException|client (?:has )?(?:closed|` +
+			`disconnected|aborted|cancell?ed|went away)|` +
+			`\bcontext cancell?ed\b|downstream (?:connection|remote) (?:closed|disconnect)|request (?:was )?(?:aborted|cancell?ed) by (?:the )?` +
+			`client|prematurely closed connection while (?:reading client|sending to client)`,
+	)
 	// pointsOn ends an error that says nothing yet: the next line does.
 	pointsOn = regexp.MustCompile(`(?i)(?:\b(?:failed|failed validation|errors?|because|following|reasons?|details?|problems?|` +
 		`caused by)[.:]?|:)$`)

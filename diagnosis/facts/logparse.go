@@ -38,16 +38,16 @@ var (
 	klogLine    = regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [^\]]+\] `)
 	logfmtLevel = regexp.MustCompile(`\b(?:level|lvl|severity)="?([a-zA-Z]+)`)
 	logfmtText  = regexp.MustCompile(`\b(?:msg|message|error|err)=("(?:[^"\\]|\\.)*"|\S+)`)
-	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|note|system|warn|warning|error|err|crit|critical|alert|emerg|emergency|fatal|panic))\]`)
-	levelWord   = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe|trce|dbug|fail|crit))\b`)
-	stackLine   = regexp.MustCompile(
+	levelInside = regexp.MustCompile(`\[(?i:(debug|info|notice|note|system|warn|warning|error|err|crit|critical|alert|emerg|emergency|` +
+		`fatal|panic))\]`)
+	levelWord = regexp.MustCompile(`^\W*(?i:(trace|debug|info|notice|warn|warning|error|err|fatal|critical|panic|severe|trce|dbug|fail|` +
+		`crit))\b`)
+	stackLine = regexp.MustCompile(
 		`^(?:\s+\S|at |File "|goroutine \d|created by |\.\.\. \d+ more|Traceback |-{3,}|\^|\}|\)|node:internal|Node\.js v\d)`,
 	)
 	attempt = regexp.MustCompile(
 		`^\s+\S.*(?:dial error|connection refused|no such host|timed out|FATAL:|must specify |must set )`,
 	) // indented, and what matters all the same
-	// dotnetHead is the first line of two as .NET's console writes them: the level and who says it; what is said is on the next.
-	dotnetHead = regexp.MustCompile(`^(?:fail|crit|warn|info|dbug|trce): [\w.+\x60<>]+\[\d+\]$`)
 	raisedLine = regexp.MustCompile(`^[A-Za-z_][\w.]*(?:: |$)`)
 	causedBy   = regexp.MustCompile(`^\s*Caused by: `)
 	// A "0 errors" and a "failover ok" are no errors.
@@ -61,15 +61,8 @@ var (
 			`exited|make(?:\[\d+\])?: \*\*\*)|Worker \(pid:\s*\d+\) exited|Worker failed to boot|Shutting down: Master|Exception in worker ` +
 			`process|SpringApplication\s+: Application run failed|^Traceback|ended with code|did not exit normally|exited with code \d+$|` +
 			`aborting after fassert|^Fatal assertion$|\] Aborting$|Operating system error number \d+ in a file operation|` +
+			`(?i:\b(?:initiali[sz]ation|start-?up|bootstrap) failed\.?$)|(?i:failed to initialize (?:\w+ ){0,3}engine\.?$)|` +
 			`^\W*(?i:aborting|exiting|shutting down|terminated|bye)\W*$`,
-	)
-	// What clients do is their trouble: they hang up, speak another protocol or scan. A server's own is another line.
-	ofClients = regexp.MustCompile(
-		`(?i)TLS handshake error from|while SSL handshaking, client:|Aborted connection \d+ to db|reading communication packets|` +
-			`could not (?:receive data from|accept SSL connection)|unexpected EOF on client connection|(?:incomplete|invalid length of) ` +
-			`startup packet|write tcp \S+:\d{2,4}->\S+:[3-6]\d{4}: write: broken pipe|ClientAbortException|client (?:has )?(?:closed|disconnected|aborted|cancell?ed|went away)|` +
-			`\bcontext cancell?ed\b|downstream (?:connection|remote) (?:closed|disconnect)|request (?:was )?(?:aborted|cancell?ed) by (?:the )?` +
-			`client|prematurely closed connection while (?:reading client|sending to client)`,
 	)
 	harmlessWords = regexp.MustCompile(`(?i)\b(?:0|no|without|zero) (?:errors?|failures?|exceptions?)\b|\berrors?[=:] ?0\b|\bfailed[=:] ?0\b`)
 	fatalWords    = regexp.MustCompile(
@@ -99,7 +92,7 @@ func parseLog(clean string) []logEntry {
 			entries = append(entries, logEntry{text: strings.TrimSpace(line), severity: severityError})
 			continue
 		}
-		if len(entries) > 0 && dotnetHead.MatchString(entries[len(entries)-1].text) && strings.HasPrefix(line, "      ") {
+		if len(entries) > 0 && strings.HasPrefix(line, "      ") && dotnetHead.MatchString(entries[len(entries)-1].text) {
 			entries[len(entries)-1].text += ": " + words.ClipMiddle(strings.TrimSpace(line), maxLineBytes/4)
 			continue
 		}
@@ -141,7 +134,7 @@ func cutLine(line string) string {
 
 func parseLine(line string) logEntry {
 	entry := parseFormat(line)
-	if entry.severity > severityInfo && entry.severity < severityFatal && ofClients.MatchString(entry.text) {
+	if entry.severity > severityUnknown && entry.severity < severityFatal && ofClients.MatchString(entry.text) {
 		entry.severity = severityInfo
 	}
 	if entry.severity > severityUnknown && wrapperWords.MatchString(entry.text) {

@@ -94,7 +94,8 @@ var signatures = []signature{
 			`No servers available for service:? ([\w.-]+)|[Nn]o instances? available for ([\w.-]+)|(?:does not|doesn't) (?:contain|have) an? ` +
 				`(?:instance|available server) for (?:the )?(?:service|client):? ([\w.-]+)|[Nn]o (?:available )?(?:endpoints|` +
 				`instances) (?:available )?` +
-				`for (?:service )?\\?["']?([\w.-]+)|produced zero addresses|no children to pick from|no healthy upstream|upstream connect error or disconnect/reset`,
+				`for (?:service )?\\?["']?([\w.-]+)|produced zero addresses|no children to pick from|no healthy upstream|upstream connect error ` +
+				`or disconnect/reset`,
 		),
 	},
 	{
@@ -136,7 +137,8 @@ var signatures = []signature{
 				`([\w.-]+)|translate host name "([^"]+)"|lookup ([\w.-]+)(?: on [^ ]+)?: (?:no such host|server misbehaving|(?:read|dial) udp ` +
 				`.*(?:timeout|refused)|i/o timeout)|can't find ([\w.-]+): (?:NXDOMAIN|SERVFAIL)|host not found in upstream "([\w.-]+)|bad address ` +
 				`'([\w.-]+)|can't resolve '([\w.-]+)|[Cc]ould not resolve host:? ([\w.-]+)|Failed to resolve '([\w.-]+)'|[Nn]ame resolution failed ` +
-				`for target (?:dns:)?/*([\w.-]+)|[Cc]onnect(?:ing)? (?:to )?([\w.-]+): getaddrinfo|DNS (?:resolution|query) failed for (?:dns:)?/*([\w.-]+)|` +
+				`for target (?:dns:)?/*([\w.-]+)|[Cc]onnect(?:ing)? (?:to )?([\w.-]+): getaddrinfo|DNS (?:resolution|query) failed for ` +
+				`(?:dns:)?/*([\w.-]+)|` +
 				`[Cc]annot resolve (?:the )?(?:host(?:name)?|address|name) ['"]?([\w.-]+)|[Nn]o address associated with host(?:name)? ([\w.-]+)`,
 		),
 	},
@@ -265,7 +267,8 @@ func (v *Log) explains(line *LogLine) (Explanation, bool) {
 
 // telemetry are words about traces and metrics that a program sends away: it works without them.
 var telemetry = regexp.MustCompile(
-	`(?i)\botel[-_. ]?(?:col\b|collector|agent|export|sdk|trac|metric|span)|otlp|opentelemetry|jaeger|zipkin|telemetry|statsd|datadog|ddtrace|newrelic|sentry|elastic ?apm|apm-server|` +
+	`(?i)\botel[-_. ]?(?:col\b|collector|agent|export|sdk|trac|metric|span)|otlp|opentelemetry|jaeger|zipkin|telemetry|statsd|datadog|` +
+		`ddtrace|newrelic|sentry|elastic ?apm|apm-server|` +
 		`export(?:er|ing)? (?:failed|spans|traces|metrics|batch)|export (?:of )?(?:spans|traces|metrics)|pushgateway`,
 )
 

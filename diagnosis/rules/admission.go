@@ -43,7 +43,8 @@ var admissionRules = []Rule{
 	deniedRule("pod-security", "the namespace enforces a Pod Security level that the template "+
 		"does not meet", "correct the security context, or the namespace's label",
 		func(d *denial) *Finding {
-			return d.finding(d.ref, fmt.Sprintf("The pods violate Pod Security level %s of the namespace", d.groups[1]),
+			lacks := words.Few(strings.Split(inParentheses.ReplaceAllString(d.s.Brief(d.groups[2], mostWords), ""), ", "), 2)
+			return d.finding(d.ref, fmt.Sprintf("The pods violate Pod Security level %s of the namespace (%s)", d.groups[1], lacks),
 				Remedy{Text: "Correct the security context in the template: " + d.s.Brief(d.groups[2], 160)})
 		}),
 	deniedRule("webhook-down", "the pods behind the webhook are down, its certificate expired, or the network stops it; it blocks every "+
@@ -205,6 +206,9 @@ var denialPatterns = []struct {
 	{"replicaset-denied", regexp.MustCompile(`(?s)^Failed to create new replica set "[^"]*": (.*)$`)},
 	{"creation-denied", regexp.MustCompile(`(?s)^.*$`)},
 }
+
+// inParentheses are the containers and the advice behind each thing that a level forbids.
+var inParentheses = regexp.MustCompile(`\s*\([^()]*\)`)
 
 var policyDenied = regexp.MustCompile(
 	`(?s)\S+ "[^"]*" is forbidden: ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request:?\s*`,

@@ -56,7 +56,7 @@ var crashRules = []Rule{
 		Remedy: "give each its own port",
 		Source: "POSIX EADDRINUSE",
 		container: logRule("port-in-use", func(c *facts.Container, _ string) string {
-			return fmt.Sprintf("The port of %s is already taken in its pod", c.Words())
+			return portTaken(c)
 		}, "Give each container and process of the pod its own port."),
 	},
 	{
@@ -163,6 +163,11 @@ func outOfMemory(c *facts.Container) *Finding {
 		f.What += fmt.Sprintf("; it has restarted %d times and is running now", c.Status.RestartCount)
 	}
 	f.Remedy = Remedy{Text: fix + ", if the quota and the nodes have room.", Command: setMemory(c)}
+	if heap := heapBeyondLimit(c); heap != "" && templateLimit(c) == "" {
+		f.What += ": " + heap
+		fix = "Set the heap to about 75 % of the memory limit, or raise the limit above it"
+		f.Remedy.Text = fix + "."
+	}
 	if says := templateLimit(c); says != "" {
 		f.What += fmt.Sprintf("; its template says %s, so something changes it when pods are made", says)
 		f.Remedy = Remedy{

@@ -20,9 +20,17 @@ var exitRules = []Rule{
 		Cause:  "a command that ends (a job, a daemon that goes to the background) in a Deployment",
 		Remedy: "run it as a Job, or keep the process in the foreground",
 		Source: exitSource,
-		container: exitRule(0, func(c *facts.Container) string {
-			return fmt.Sprintf("The command of %s ends with exit code 0", c.Words())
-		}, "Run it as a Job, or keep the process in the foreground.", High),
+		container: func(c *facts.Container) *Finding {
+			f := exitRule(0, func(c *facts.Container) string {
+				return fmt.Sprintf("The command of %s ends with exit code 0", c.Words())
+			}, "Run it as a Job, or keep the process in the foreground.", High)(c)
+			if f != nil && wasAskedToEnd(c) {
+				f.What = fmt.Sprintf("Something asks %s to end again and again (exit code 0)", c.Words())
+				f.Sure, f.Unsure = Low, "Its log says that it was asked to end; who did isn't known."
+				f.Remedy.Text = "Look at the liveness probe and at what deletes or restarts it."
+			}
+			return f
+		},
 	},
 	{
 		ID:     "node-lost-container",
@@ -164,6 +172,9 @@ var exitRules = []Rule{
 			}
 			if c.Log != nil && len(c.Log.Templates) > 0 {
 				f.show(c.LogEvidence(c.Log.Templates[len(c.Log.Templates)-1]), false)
+			}
+			if len(f.Calls) == 0 {
+				waitsForJob(c, f)
 			}
 			return f
 		},

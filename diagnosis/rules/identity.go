@@ -9,7 +9,8 @@ import (
 	"github.com/3astronautas/algesta/words"
 )
 
-// identityRule is about the cloud's identity of a pod, which no object of the cluster shows: only the program's log says that it is refused.
+// identityRule is about the cloud's identity of a pod, which no object of the cluster shows: only the program's log says that it is
+// refused.
 var identityRule = Rule{
 	ID:     "identity-refused",
 	Family: "dependencies",
@@ -42,7 +43,8 @@ func identityRefused(c *facts.Container) *Finding {
 	if m := presented.FindString(why.Line.Example); m == "" && strings.Contains(said, "presented assertion") {
 		said, _, _ = strings.Cut(said, " for presented")
 	}
-	what := fmt.Sprintf("%s refuses the identity of %s: %s", by, c.Owner.Ref.Name, words.Cited(words.Clip(strings.TrimSpace(said), leastReason)))
+	what := fmt.Sprintf("%s refuses the identity of %s: %s", by, c.Owner.Ref.Name, words.Cited(words.Clip(strings.TrimSpace(said),
+		leastReason)))
 	f := dependencyFinding(c, why, facts.Ref{Kind: "ServiceAccount", Namespace: c.Pod.Namespace, Name: account}, what,
 		identityFix(why.Said, c.Pod.Namespace, account), facts.Ref{})
 	f.Key, f.Target = identityCode.FindString(why.Said), account

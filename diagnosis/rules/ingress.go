@@ -234,7 +234,8 @@ func ingressBackendPort(s *facts.Snapshot) []*Finding {
 		}
 		return &Finding{
 			Subject: ref, Key: b.Service + "/" + want, Hits: []facts.Ref{ref}, Sure: High, Level: Outage,
-			What: fmt.Sprintf("Ingress %s leads to port %s of Service %s, which has no such port; %s answers 503", i.Name, want, b.Service, at(b)),
+			What: fmt.Sprintf("Ingress %s leads to port %s of Service %s, which has only %s; %s answers 503", i.Name, want, b.Service,
+				words.Few(have, 2), at(b)),
 			Shown: []facts.Evidence{
 				{Object: ref, Field: "spec.rules[].http.paths[].backend.service.port", Quote: want},
 				{Object: facts.RefOf(facts.KindService, service), Field: "spec.ports", Quote: words.Few(have, 4)},

@@ -26,7 +26,7 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 		return e.Reason == "Unhealthy" && strings.Contains(e.Message, failing)
 	})
 	inTime := !wasKilled && !hasFailed && killedInTime(c, kind, probe)
-	byCode := c.Died != nil && (c.Died.ExitCode == 137 || c.Died.ExitCode == 143) && c.Died.Reason != "OOMKilled"
+	byCode := c.Died != nil && (c.Died.ExitCode == 137 || c.Died.ExitCode == 143 || wasAskedToEnd(c)) && c.Died.Reason != "OOMKilled"
 	if !wasKilled && (!hasFailed || !byCode) && !inTime {
 		return nil
 	}
@@ -47,6 +47,10 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 		f.What = fmt.Sprintf("The %s probe of %s most likely fails and the kubelet restarts it: it runs %s each time, which is what the "+
 			"probe grants", kind,
 			c.Words(), words.Span(c.Died.FinishedAt.Sub(c.Died.StartedAt.Time)))
+		if port := probePort(probe, c.Spec); asksUndeclared(c, probe) {
+			f.What = fmt.Sprintf("The %s probe of %s most likely fails and the kubelet restarts it after %s: it asks port %d, and the container "+
+				"declares %d", kind, c.Words(), words.Span(c.Died.FinishedAt.Sub(c.Died.StartedAt.Time)), port, c.Spec.Ports[0].ContainerPort)
+		}
 		f.Sure, f.Unsure = Medium, "The probe's events have expired; only the time that it ran says so."
 	}
 	if wasKilled {
@@ -62,10 +66,25 @@ func probeKill(c *facts.Container, kind string, probe *corev1.Probe, failing, ki
 	return f
 }
 
+// askedToEnd are the words of programs that end in good order when they are asked to, often with exit code 0.
+var askedToEnd = regexp.MustCompile(`(?i)\bsignal ?(?:=|:)? ?15\b|SIGTERM|signal[^|]{0,40}\bterminated|\bterminated: received signal|` +
+	`received (?:an? )?(?:fast |smart )?shutdown ` +
+	`(?:signal|request)|gracefully? (?:shut|stop)|"signal":15`)
+
+// wasAskedToEnd says that a program ended because it was asked to, as its last words tell, whatever its exit code.
+func wasAskedToEnd(c *facts.Container) bool {
+	if c.Died == nil || c.Died.ExitCode != 0 && c.Died.ExitCode != 1 {
+		return false
+	}
+	_, ok := c.Log.Says(askedToEnd)
+	return ok
+}
+
 // killedInTime says that a container was ended by a signal after just the time that a probe grants it: its delay and as many periods as may
 // fail, then the time to end by itself.
 func killedInTime(c *facts.Container, kind string, probe *corev1.Probe) bool {
-	if c.Died == nil || !c.Crashing || c.Died.ExitCode != 137 && c.Died.ExitCode != 143 || c.Died.Reason == "OOMKilled" ||
+	if c.Died == nil || !c.Crashing || c.Died.ExitCode != 137 && c.Died.ExitCode != 143 && !wasAskedToEnd(c) && (c.Died.ExitCode != 0 ||
+		!asksUndeclared(c, probe)) || c.Died.Reason == "OOMKilled" ||
 		c.Died.StartedAt.IsZero() || c.Status.RestartCount < 2 || kind == "liveness" && c.Spec.StartupProbe != nil {
 		return false
 	}
@@ -90,6 +109,12 @@ func killedInTime(c *facts.Container, kind string, probe *corev1.Probe) bool {
 	}
 	ran := c.Died.FinishedAt.Sub(c.Died.StartedAt.Time)
 	return ran >= first && ran <= last+grace
+}
+
+// granted is how long a startup probe lets a program start.
+func granted(p *corev1.Probe) time.Duration {
+	seconds := p.InitialDelaySeconds + cmp.Or(max(p.FailureThreshold, 0), 3)*cmp.Or(max(p.PeriodSeconds, 0), 10)
+	return time.Duration(seconds) * time.Second
 }
 
 func probeFix(kind string) string {
@@ -135,6 +160,9 @@ func probeWhy(message string, c *facts.Container, probe *corev1.Probe) string {
 		}
 		if port := probePort(probe, c.Spec); port > 0 && len(c.Spec.Ports) > 0 && !declares(c.Spec, port) {
 			return fmt.Sprintf("nothing listens on port %d, and the container declares %d", port, c.Spec.Ports[0].ContainerPort)
+		}
+		if port := probePort(probe, c.Spec); port > 0 && probe == c.Spec.StartupProbe {
+			return fmt.Sprintf("nothing listens on port %d within the %s that the probe grants", port, words.Span(granted(probe)))
 		}
 		return "nothing listens on its port"
 	case noAnswer.MatchString(message) && asksUndeclared(c, probe):

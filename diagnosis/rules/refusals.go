@@ -218,10 +218,47 @@ func jobWords(j *batchv1.Job) string {
 	return "has not run"
 }
 
+// waitsForJob says which Job an init container waits for: one that its command, its variables or its last words name, or the one that makes
+// the schema that they speak of; and that this Job hasn't completed.
+func waitsForJob(c *facts.Container, f *Finding) {
+	texts := slices.Concat(c.Spec.Command, c.Spec.Args)
+	for _, env := range c.Spec.Env {
+		texts = append(texts, env.Value)
+	}
+	if last, ok := c.Log.LastWords(); ok {
+		texts = append(texts, last.Example)
+	}
+	said := strings.Join(texts, " ")
+	var job *batchv1.Job
+	for _, j := range c.Snapshot.Jobs() {
+		if j.Namespace == c.Pod.Namespace && !jobCompleted(j) && len(j.Name) > 3 && wholeWord(j.Name).MatchString(said) &&
+			(job == nil || job.CreationTimestamp.Before(&j.CreationTimestamp)) {
+			job = j
+		}
+	}
+	if job == nil && migrates.MatchString(said) {
+		job = migration(c.Snapshot, c.Pod.Namespace)
+	}
+	if job == nil {
+		return
+	}
+	ref := facts.RefOf(facts.KindJob, job)
+	f.What = fmt.Sprintf("%s waits for %s, which %s", words.Capital(c.Words()), ref.Words(), jobWords(job))
+	f.Unsure = "Its command or its log names the Job; it may wait for more than that."
+	f.Because = ref
+	f.show(facts.Evidence{Object: ref, Field: "status", Quote: jobWords(job), At: facts.Moment(job.CreationTimestamp.Time)}, false)
+	f.Remedy = Remedy{Text: "Fix that Job and run it again.", Command: fmt.Sprintf("kubectl logs %s -n %s", ref, job.Namespace)}
+}
+
+// wholeWord matches a name of an object that is no part of a longer one.
+func wholeWord(name string) *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[^\w.-])` + regexp.QuoteMeta(name) + `(?:$|[^\w.-])`)
+}
+
 // maker says which Job of the namespace should have made an object that is missing: its command names the object, it doesn't use it itself,
 // and it hasn't completed.
 func maker(s *facts.Snapshot, f *Finding, missing facts.Ref) {
-	named := regexp.MustCompile(`(?:^|[^\w.-])` + regexp.QuoteMeta(missing.Name) + `(?:$|[^\w.-])`)
+	named := wholeWord(missing.Name)
 	for _, j := range s.Jobs() {
 		if j.Namespace != missing.Namespace || jobCompleted(j) || asksFor(j.Spec.Template.Spec, missing, "") ||
 			!named.MatchString(strings.Join(programs(j), " ")) {

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/3astronautas/algesta/diagnosis/facts"
 	"github.com/3astronautas/algesta/words"
@@ -59,12 +60,20 @@ func blockSentence(p *facts.Pending, kind facts.Block, fits facts.Fit, message s
 	case facts.BlockSpread:
 		return fmt.Sprintf("The pods' topology spread constraint%s leaves no node%s", spreadWords(p.Pod), othersTainted(fits))
 	case facts.BlockVolume:
+		if place, empty := p.Snapshot.VolumePlace(p.Pod); place != "" && empty {
+			return fmt.Sprintf("The volume of the pods%s is in %s, where there is no node", claimsWords(p.Pod), place)
+		} else if place != "" {
+			return fmt.Sprintf("The volume of the pods%s is in %s, and no node there can run them", claimsWords(p.Pod), place)
+		}
 		return fmt.Sprintf("The volume of the pods%s is bound to a place where no node can run them", claimsWords(p.Pod))
 	case facts.BlockPort:
 		return fmt.Sprintf("The host port of the pods%s is taken on every node that they may use%s", hostPortWords(p.Pod), othersTainted(fits))
 	case facts.BlockOther, facts.BlockNone:
 	}
 	if m := insufficient.FindStringSubmatch(message); m != nil {
+		if !fits.Offered(corev1.ResourceName(m[1])) {
+			return fmt.Sprintf("No node offers %s, which the pods request", m[1])
+		}
 		return fmt.Sprintf("No node has enough free %s for the pods", m[1])
 	}
 	return "No node has enough of what the pods request"
@@ -101,10 +110,13 @@ func affinityWords(p *corev1.Pod) string {
 	}
 	if a := p.Spec.Affinity.PodAntiAffinity; a != nil && len(a.RequiredDuringSchedulingIgnoredDuringExecution) > 0 &&
 		p.Spec.Affinity.PodAffinity == nil {
-		return fmt.Sprintf(
-			"Every node that the pods may use has a pod beside which they must not run%s",
-			describe(a.RequiredDuringSchedulingIgnoredDuringExecution),
-		)
+		terms := a.RequiredDuringSchedulingIgnoredDuringExecution
+		if len(terms) == 1 && facts.SelectorOf(terms[0].LabelSelector).Matches(labels.Set(p.Labels)) {
+			place := placeOf(terms[0].TopologyKey)
+			return fmt.Sprintf("Required anti-affinity%s allows one of the pods per %s, and every %s that they may use has one", describe(terms),
+				place, place)
+		}
+		return fmt.Sprintf("Every node that the pods may use has a pod which required anti-affinity keeps away from them%s", describe(terms))
 	}
 	if a := p.Spec.Affinity.PodAffinity; a != nil && p.Spec.Affinity.PodAntiAffinity == nil {
 		return fmt.Sprintf(
@@ -113,6 +125,17 @@ func affinityWords(p *corev1.Pod) string {
 		)
 	}
 	return "No node satisfies the pods' required affinity to other pods"
+}
+
+// placeOf is what people call the places that a label of nodes tells apart.
+func placeOf(topologyKey string) string {
+	switch topologyKey {
+	case corev1.LabelHostname:
+		return "node"
+	case corev1.LabelTopologyZone, corev1.LabelFailureDomainBetaZone:
+		return "zone"
+	}
+	return topologyKey
 }
 
 func spreadWords(p *corev1.Pod) string {

@@ -130,6 +130,10 @@ func differentPrograms(s *facts.Snapshot, service *corev1.Service) (main, other 
 			main, other = p, main
 		case answers(service, main) && !answers(service, p):
 			other = p
+		case !answersOn(service, p) && answersOn(service, main) && differentRole(main, p):
+			other = p
+		case !answersOn(service, main) && answersOn(service, p) && differentRole(main, p):
+			main, other = p, main
 		case !shareImage(main, p) && (programLabel(main) != programLabel(p) || answers(service, main) != answers(service, p)):
 			other = p
 		}
@@ -152,6 +156,22 @@ func answers(service *corev1.Service, p *corev1.Pod) bool {
 	return len(declaredPorts(p)) == 0 || slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool {
 		return len(protocolsOf(p, facts.TargetOn(port, p))) > 0
 	})
+}
+
+// answersOn says that a pod declares a port that the Service sends to.
+func answersOn(service *corev1.Service, p *corev1.Pod) bool {
+	return len(declaredPorts(p)) > 0 && answers(service, p)
+}
+
+// differentRole says that two pods of one image do different work: a label or what they are started with says so.
+func differentRole(a, b *corev1.Pod) bool {
+	for _, key := range []string{"app.kubernetes.io/component", "component", "role", "tier", "app.kubernetes.io/name", "app", "k8s-app"} {
+		if a.Labels[key] != b.Labels[key] {
+			return true
+		}
+	}
+	first, second := &a.Spec.Containers[0], &b.Spec.Containers[0]
+	return !slices.Equal(first.Command, second.Command) || !slices.Equal(first.Args, second.Args)
 }
 
 // programLabel is what a pod says that it is; two colours or tracks of one program say the same.
