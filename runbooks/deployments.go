@@ -113,6 +113,11 @@ type running struct {
 	renewed    int      // how many of these have the version that is wanted
 }
 
+// hide takes what the workload's template spells out out of a text: a list of a whole namespace tells it to nobody else.
+func (r running) hide(text string) string {
+	return newHidden([]string{r.name}, &r.Template.Spec).hide(text)
+}
+
 // The ranks of workloads, the worst first.
 const (
 	noneReady = iota
@@ -180,7 +185,7 @@ func workloadsReport(p *inPlace, in Input) algesta.Report {
 		ranks[r.rank()]++
 		row := p.row(r, in.Command.At)
 		if isWide(in) {
-			row = append(row, orDash(templateImages(r.Template.Spec)), orDash(quote(metav1.FormatLabelSelector(r.selector))))
+			row = append(row, orDash(templateImages(r.Template.Spec)), orDash(quote(r.hide(metav1.FormatLabelSelector(r.selector)))))
 		}
 		table.Rows = append(table.Rows, row)
 	}
@@ -323,7 +328,7 @@ func (p *inPlace) row(r running, now time.Time) []algesta.Text {
 		change = rollout.ChangedOutside
 	}
 	if change != "" {
-		change = rollout.InQuotes(shorten(change, longestCause))
+		change = rollout.InQuotes(shorten(r.hide(change), longestCause)) // before it is cut: half a value isn't recognized
 	}
 	return []algesta.Text{
 		algesta.Say("{}", algesta.Name(r.name)), algesta.Say("{}", r.Kind), algesta.Say("{} of {}", r.Ready, r.Desired),

@@ -1,6 +1,7 @@
 package runbooks_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/3astronautas/algesta"
+	"github.com/3astronautas/algesta/rollout"
 	"github.com/3astronautas/algesta/rollout/rollouttest"
 	"github.com/3astronautas/algesta/runbooks"
 )
@@ -143,4 +145,36 @@ func TestAListOfWorkloadsSaysWhatRunsDuringARollout(t *testing.T) {
 	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue}}
 	s.lists["DeploymentList"] = []any{*d}
 	require.Equal(t, "production: 1 of 1 workload ready, 1 with a rollout that's stuck", asked(t, s, "deployments", "namespace", nil)[0])
+}
+
+// A list of everything tells nobody else what a template spells out, so that the list hides it itself: in a change-cause, before that is cut,
+// and in labels.
+func TestAListOfWorkloadsHidesWhatATemplateSpellsOut(t *testing.T) {
+	t.Parallel()
+	value := "walrus-" + strings.ToLower(rand.Text())
+	labels := map[string]string{"app": value}
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
+			Name: "loki", Image: rollouttest.Registry + "3.1", Env: []corev1.EnvVar{{Name: "LOKI_PASSWORD", Value: value}},
+		}}},
+	}
+	meta := metav1.ObjectMeta{Name: "loki", Annotations: map[string]string{
+		rollout.CauseAnnotation: "the password is now " + value + strings.Repeat(" and", 40),
+	}}
+	one, selector := int32(1), &metav1.LabelSelector{MatchLabels: labels}
+	for kind, object := range map[string]any{
+		"Deployment":  appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Replicas: &one, Template: template, Selector: selector}},
+		"StatefulSet": appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Replicas: &one, Template: template, Selector: selector}},
+		"DaemonSet":   appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Template: template, Selector: selector}},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := &still{lists: map[string][]any{kind + "List": {object}}}
+			text := strings.Join(asked(t, s, "deployments", "namespace", algesta.Args{"output": "wide"}), "\n")
+			require.NotContains(t, text, value)
+			require.Contains(t, text, "app=‹redacted›")
+			require.Contains(t, text, "the password is now ‹redacted›")
+		})
+	}
 }

@@ -28,7 +28,7 @@ var _ = register(listEverywhere(Runbook{
 	Args: append([]Arg{
 		{Name: "sort-by", Kind: TextArg, Summary: "kubectl's order: the answer has warnings first, and the newest first", Hidden: true},
 	}, lookArgs...),
-	Reads:  []string{"list events", "list pods", "list replicasets.apps"},
+	Reads:  union([]string{"list events", "list pods", "list replicasets.apps"}, templateReads),
 	Answer: answerEvents,
 }))
 
@@ -43,7 +43,10 @@ func answerEvents(ctx context.Context, c Cluster, in Input) (algesta.Report, err
 		where = subject(in)
 		all = slices.DeleteFunc(all, func(e corev1.Event) bool { return !ofWorkload(e.InvolvedObject, in.Workload.Name) })
 	}
-	said := slices.Concat(asTyped(in), notes(found.read, found.podsRead), found.leftOut(), found.hideSecrets(ctx, c, all))
+	said := slices.Concat(
+		asTyped(in), notes(found.read, found.podsRead), hideTemplates(ctx, c, in.Command.Target.Namespace, all), found.leftOut(),
+		found.hideSecrets(ctx, c, all),
+	)
 	said = append(said, algesta.Say("Kubernetes keeps events for about an hour."))
 	folded := foldEvents(all)
 	return withTable(

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -54,4 +55,53 @@ func TestWhatAPodThatIsGoneSpelledOutIsHidden(t *testing.T) {
 	require.Contains(t, text, "pod/orders-0 and 1 more | 2 | "+gone)
 	l.instead = map[string]error{"ReplicaSetList": forbidden("replicasets")}
 	require.NotContains(t, strings.Join(tells(t, l, regarding("events", "")), "\n"), value)
+}
+
+// What makes pods may have none yet, because an admission webhook refuses them and says why, in words of the template. Where its template
+// can't be read, or is gone, that is left out.
+func TestWhatATemplateWithoutPodsSpellsOutIsHidden(t *testing.T) {
+	t.Parallel()
+	value := "walrus-" + strings.ToLower(rand.Text())
+	set := setNamed("orders", value)
+	spec, meta := set.Spec.Template, set.ObjectMeta
+	about := func(kind, name, reason, says string) *corev1.Event {
+		e := eventOf(name, "Warning", reason, says, time.Minute, 1)
+		e.InvolvedObject.Kind = kind
+		return e
+	}
+	refused := "admission webhook denied the request: app/" + value + " isn't allowed"
+	for kind, object := range map[string]any{
+		"Deployment":  appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Template: spec}},
+		"StatefulSet": appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Template: spec}},
+		"DaemonSet":   appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Template: spec}},
+		"Job":         batchv1.Job{ObjectMeta: meta, Spec: batchv1.JobSpec{Template: spec}},
+		"CronJob": batchv1.CronJob{
+			ObjectMeta: meta, Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: spec}}},
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			l := listed{lists: map[string][]any{
+				kind + "List": {object},
+				"EventList": {
+					about(kind, "orders", "FailedCreate", refused), about(kind, "orders", "SuccessfulCreate", "Created pod: orders-0"),
+					about(kind, "gone", "FailedCreate", "app/other-"+value+" isn't allowed"),
+				},
+			}}
+			text := strings.Join(tells(t, l, regarding("events", "")), "\n")
+			require.NotContains(t, text, value)
+			require.Contains(t, text, "admission webhook denied the request: app/‹redacted› isn't allowed")
+			require.Contains(t, text, "/gone | 1 | (left out: I couldn't read the template that it's about, so I don't know what has to be hidden)")
+			require.Contains(t, text, "Created pod: orders-0")
+
+			l.instead = map[string]error{kind + "List": forbidden(strings.ToLower(kind) + "s")}
+			text = strings.Join(tells(t, l, regarding("events", "")), "\n")
+			require.NotContains(t, text, value)
+			require.Contains(t, text, "Couldn't check "+strings.ToLower(kind)+"s")
+			require.Contains(t, text, "Created pod: orders-0", "this quotes nothing")
+			for _, name := range []string{"keyvault", "hpa"} {
+				require.NotContains(t, strings.Join(tells(t, l, regarding(name, "")), "\n"), value, name)
+			}
+		})
+	}
 }
