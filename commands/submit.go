@@ -118,7 +118,7 @@ func (d *Dispatcher) said(b runbooks.Runbook, values map[string]string) (grammar
 	}
 	for _, a := range b.Args {
 		typed := values[argField+a.Name]
-		if typed == "" || a.Kind == runbooks.SwitchArg && typed != algesta.SwitchedOn {
+		if a.Own || typed == "" || a.Kind == runbooks.SwitchArg && typed != algesta.SwitchedOn {
 			continue
 		}
 		value, err := d.Parser.Value(b.Name, a.Name, typed)

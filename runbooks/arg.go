@@ -30,6 +30,8 @@ type Arg struct {
 	Bare bool
 	// Hidden keeps the argument out of help: buttons use it, and it may still be typed.
 	Hidden bool
+	// Own says that the bot's own buttons give it: typed, it's an option that there isn't.
+	Own bool
 	// Typed keeps the argument out of forms: another one asks for the same there.
 	Typed bool
 	// Anywhere is a switch that makes the command about every environment in which the policy lets its requester do the same: kubectl's -A.

@@ -23,7 +23,7 @@ var (
 		Summary: "the tag of the version to go back to, where that is not a number", Typed: true,
 	}
 	templateArg = Arg{Name: "template", Kind: TextArg, Hidden: true, Summary: "the pod-template-hash to go back to"}
-	undoes      = Arg{Name: "undoes", Kind: TextArg, Hidden: true, Summary: "the request that is undone"}
+	undoes      = Arg{Name: "undoes", Kind: TextArg, Hidden: true, Own: true, Summary: "the request that is undone"}
 )
 
 var rollback = register(Runbook{

@@ -359,3 +359,25 @@ func TestAQuestionRunsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Parsed{Runbook: "restart", Service: "api", Environment: "production", Reason: "why not"}, got)
 }
+
+// What only the bot's own buttons say of a command, such as what an Undo takes back, nobody types: a change would call itself the undo of
+// something else.
+func TestWhatOnlyButtonsSayIsNotTyped(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, b := range runbooks.All() {
+		for _, a := range b.Args {
+			if !a.Own {
+				continue
+			}
+			for _, typed := range []string{" " + a.Name + "=c-1", " --" + a.Name + "=c-1", " --" + a.Name + " c-1"} {
+				tried++
+				got, err := parse(b.Example + typed)
+				require.ErrorIs(t, err, algesta.ErrUsage, "%s: %v", b.Example+typed, got)
+			}
+			_, err := NewParser("algesta", runbooks.All()).Value(b.Name, a.Name, "c-1")
+			require.Error(t, err, "%s in a form", b.Name)
+		}
+	}
+	require.Greater(t, tried, 15)
+}

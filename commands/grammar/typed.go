@@ -64,7 +64,7 @@ func settled(s string) string {
 // Value reads one argument of a command, as Parse does. An error is an *algesta.Error of kind ErrUsage.
 func (p Parser) Value(command, arg, typed string) (any, error) {
 	r := &reading{Parser: p, book: p.book(command), out: Parsed{Runbook: command}}
-	i := slices.IndexFunc(r.book.Args, func(a runbooks.Arg) bool { return a.Name == arg })
+	i := slices.IndexFunc(r.book.Args, func(a runbooks.Arg) bool { return a.Name == arg && !a.Own })
 	if i < 0 {
 		return nil, p.usage(algesta.Say("{} has no option {}.", command, clip(arg)), "")
 	}

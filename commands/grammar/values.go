@@ -15,7 +15,7 @@ import (
 // arg is the runbook's argument of this name or alias.
 func (r *reading) arg(name string) (runbooks.Arg, bool) {
 	for _, a := range r.book.Args {
-		if a.Name == name || slices.Contains(a.Aliases, name) {
+		if !a.Own && (a.Name == name || slices.Contains(a.Aliases, name)) {
 			return a, true
 		}
 	}
