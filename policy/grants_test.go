@@ -286,3 +286,21 @@ func TestFamiliesOfVerbsByPattern(t *testing.T) {
 		t, `You can't scale in development (rule "team" gives you cert.*).`, p.Decide(asks(who, "scale", "development", nil)).Reason.String(),
 	)
 }
+
+// Of the places that a freeze is about, a person is told those alone in which they may read something.
+func TestAFreezeNamesNoPlaceThatOneMayNotRead(t *testing.T) {
+	t.Parallel()
+	p := load(t, strings.Replace(small, `    namespaces: ["*"]`, "    namespaces: [production, staging]\n    clusters: [aks-production]", 1)+`
+  - name: end of year
+    verbs: [change]
+    namespaces: [production, acquisition]
+    clusters: [aks-production, aks-acquisition]
+    from: 2026-12-01T00:00:00Z
+    to: 2027-01-02T00:00:00Z
+    reason: the year ends
+`)
+	all := p.FrozenNow(member("U0X", "S0TEAM"), time.Date(2026, 12, 5, 12, 0, 0, 0, time.UTC))
+	require.Len(t, all, 1)
+	require.Equal(t, []string{"production"}, all[0].Namespaces)
+	require.Equal(t, []string{"aks-production"}, all[0].Clusters)
+}

@@ -135,9 +135,16 @@ func (p *Policy) FrozenNow(a algesta.Actor, at time.Time) []Frozen {
 	}
 	var out []Frozen
 	for _, z := range p.freezes {
-		seen := slices.ContainsFunc(p.bindings, func(b binding) bool { return b.reads && b.place.meets(z.place) && among(a, b.subjects) })
-		if z.active(at) && seen {
-			out = append(out, z.shown())
+		var readable []place
+		for _, b := range p.bindings {
+			if b.reads && b.place.meets(z.place) && among(a, b.subjects) {
+				readable = append(readable, b.place)
+			}
+		}
+		if z.active(at) && len(readable) > 0 {
+			shown := z.shown()
+			shown.Clusters, shown.Namespaces = z.place.within(readable)
+			out = append(out, shown)
 		}
 	}
 	return out
@@ -194,6 +201,25 @@ func (p place) covers(t algesta.Target) bool {
 func (p place) meets(q place) bool {
 	return overlap(p.clusters, q.clusters, len(p.clusters) == 0 || len(q.clusters) == 0) &&
 		overlap(p.namespaces, q.namespaces, slices.Contains(p.namespaces, everywhere) || slices.Contains(q.namespaces, everywhere))
+}
+
+// within are the clusters and namespaces of a place that one of the others has, too: of those there is nothing to hide.
+func (p place) within(others []place) (clusters, namespaces []string) {
+	for _, o := range others {
+		for _, c := range p.clusters {
+			if len(o.clusters) == 0 || slices.Contains(o.clusters, c) {
+				clusters = append(clusters, c)
+			}
+		}
+		for _, n := range p.namespaces {
+			if n == everywhere || slices.Contains(o.namespaces, everywhere) || slices.Contains(o.namespaces, n) {
+				namespaces = append(namespaces, n)
+			}
+		}
+	}
+	slices.Sort(clusters)
+	slices.Sort(namespaces)
+	return slices.Compact(clusters), slices.Compact(namespaces)
 }
 
 func overlap(a, b []string, all bool) bool {
