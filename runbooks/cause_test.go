@@ -107,7 +107,7 @@ func TestAnUndoSaysWhatItUndoes(t *testing.T) {
 	require.Equal(t, "Undoing c-2 for api-gateway in production: 12345 → 12344", p.Doing.String())
 	require.Equal(t, "undoes", p.Facts[0].Label)
 	require.Equal(t, "“deploy 12345 by Luis (c-2)”", p.Facts[0].Value.String())
-	require.JSONEq(t, `"undo of c-2, back to 12344 by Dana (c-7f3a9k)"`, string(p.Changes[0].Swaps[1].To))
+	require.JSONEq(t, `"undo of c-2, back to 12344 by Dana (c-7f3a9k)"`, string(p.Changes[0].Swaps[2].To))
 
 	// Somebody changed the template since: going back takes that away, too, and is no undo any more.
 	s.deployment.Spec.Template.Spec.Containers[0].Image = registry + "12346"

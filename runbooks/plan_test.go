@@ -39,9 +39,9 @@ func TestTheRollbackThatPeopleSee(t *testing.T) {
 	require.Empty(t, p.Warnings)
 	require.Equal(t, map[string]int64{"pods": 4, "surge": 1, "revision": 1}, p.Figures)
 	require.Equal(t, algesta.Args{"template": "hash3", "undoes": "c-7f3a9k"}, p.Undo.Args)
-	require.Len(t, p.Changes[0].Swaps, 3, "only the template, the change-cause and what the cause is about")
-	require.JSONEq(t, `"rollback to 12344 by Dana (c-7f3a9k)"`, string(p.Changes[0].Swaps[1].To))
-	require.JSONEq(t, `"deploy 12345 by Luis (c-2)"`, string(p.Changes[0].Swaps[1].From))
+	require.Len(t, p.Changes[0].Swaps, 4, "only the template, that the strategy is as seen, the change-cause and what the cause is about")
+	require.JSONEq(t, `"rollback to 12344 by Dana (c-7f3a9k)"`, string(p.Changes[0].Swaps[2].To))
+	require.JSONEq(t, `"deploy 12345 by Luis (c-2)"`, string(p.Changes[0].Swaps[2].From))
 	require.NotContains(t, string(p.Changes[0].Swaps[0].To), "pod-template-hash")
 	require.Contains(t, string(p.Changes[0].Swaps[0].To), secretValue, "the change itself keeps it")
 }

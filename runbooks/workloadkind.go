@@ -148,10 +148,10 @@ func (s workloadState) strategyWarnings() []algesta.Text {
 	return out
 }
 
-// sameStrategy is a test that pods get the new template as people saw that they would; none for a Deployment.
+// sameStrategy is a test that pods get the new template as people saw that they would.
 func (s workloadState) sameStrategy() ([]algesta.Swap, error) {
 	if s.d.Deployment != nil {
-		return nil, nil
+		return s.unchanged("strategy", "/spec/strategy", "spec", "strategy")
 	}
 	return s.unchanged("update strategy", "/spec/updateStrategy", "spec", "updateStrategy")
 }

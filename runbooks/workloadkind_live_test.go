@@ -2,6 +2,7 @@ package runbooks_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -169,7 +170,7 @@ func (p *place) refused(t *testing.T, runbook string, args algesta.Args) *algest
 // writes applies a plan, and returns why it wasn't written.
 func (p *place) writes(t *testing.T, plan algesta.Plan) error {
 	t.Helper()
-	_, err := p.bot.Writer([]string{"patch statefulsets.apps", "patch daemonsets.apps"}).Apply(
+	_, err := p.bot.Writer([]string{"patch deployments.apps", "patch statefulsets.apps", "patch daemonsets.apps"}).Apply(
 		t.Context(), plan.Changes[0], "op-x", func(context.Context, algesta.Intent) error { return nil },
 	)
 	return err
@@ -317,6 +318,26 @@ func TestAStrategyThatChangedIsNotWhatPeopleSaw(t *testing.T) {
 	p.kubectl(t, "patch", "statefulset", "loki", "--type=merge", "-p", `{"spec":{"updateStrategy":{"type":"RollingUpdate"}}}`)
 	require.ErrorContains(t, p.writes(t, deploy), "its update strategy isn't what you saw")
 	require.Equal(t, registry+"12344", p.setOf(t).Spec.Template.Spec.Containers[0].Image)
+}
+
+// TestAStrategyOfADeploymentThatChangedIsNotWhatPeopleSaw has someone let all pods go at once that were to be replaced one after another.
+func TestAStrategyOfADeploymentThatChangedIsNotWhatPeopleSaw(t *testing.T) {
+	t.Parallel()
+	p := running(t)
+	p.deploy(t, "12345")
+	patch := `{"spec":{"strategy":{"type":"Recreate","rollingUpdate":null}}}`
+	for i, asked := range []struct {
+		runbook string
+		args    algesta.Args
+	}{{"restart", nil}, {"rollback", nil}, {"deploy", algesta.Args{"image": "12346"}}} {
+		plan := p.plan(t, asked.runbook, asked.args)
+		if i > 0 {
+			patch = fmt.Sprintf(`{"spec":{"strategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":"%d%%"}}}}`, 49+i)
+		}
+		p.kubectl(t, "patch", "deployment", "api-gateway-production", "--type=merge", "-p", patch)
+		require.ErrorContains(t, p.writes(t, plan), "its strategy isn't what you saw", asked.runbook)
+		require.Equal(t, registry+"12345", p.image(t))
+	}
 }
 
 func TestEveryChangeOfADaemonSet(t *testing.T) {
