@@ -50,7 +50,7 @@ func newFinders() *needles[finder] {
 		"+acr":      (*scan).azureSigned, "+ase": (*scan).azureSigned, "azfu": (*scan).azureSigned, "+asb": (*scan).azureSigned,
 		"+aiot": (*scan).azureSigned, "acdb": (*scan).azureSigned,
 		"apim": (*scan).azureSigned, "aeh": (*scan).azureSigned, "azca": (*scan).azureSigned, "jqqj9": (*scan).azureSigned,
-		"azse": (*scan).azureSigned, "+ars": (*scan).azureSigned,
+		"azse": (*scan).azureSigned, "azdo": (*scan).azureSigned, "+ars": (*scan).azureSigned,
 		":aa": (*scan).telegram, "t3blbkfj": (*scan).around, "_mmk": (*scan).around, "kind": (*scan).manifest,
 		"curl": (*scan).command, "mysql": (*scan).command, "mariadb": (*scan).command, "redis-cli": (*scan).command,
 		"login": (*scan).command, "sshpass": (*scan).command,

@@ -210,14 +210,18 @@ func (s *scan) azureSecret(at int) {
 	}
 }
 
-// azureSigned are the keys that Azure marks: 52 or 84 bytes of base64 with a mark near the end.
+// azureSigned are the keys that Azure marks: 52 or 84 bytes of base64 with a mark near the end, or JQQJ99 after 52 of 84 bytes.
 func (s *scan) azureSigned(at int) {
 	from := base64URL.back(s.text, at, 100)
 	to := base64URL.run(s.text[:min(len(s.text), at+mostName)], at)
 	for to < len(s.text) && s.text[to] == '=' {
 		to++
 	}
-	if to-from >= 39 && to-at <= 16 && threeKinds(s.text[from:to]) && (s.text[at] == '+' || s.text[at] == 'A' || s.text[at] == 'J') {
+	behind := 16
+	if s.text[at] == 'J' {
+		behind = 36
+	}
+	if to-from >= 39 && to-at <= behind && threeKinds(s.text[from:to]) && (s.text[at] == '+' || s.text[at] == 'A' || s.text[at] == 'J') {
 		s.hide(from, to)
 	}
 }

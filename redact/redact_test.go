@@ -44,9 +44,13 @@ func TestRedactorHidesSecretsByForm(t *testing.T) {
 			"https://x.example.com/b?sv=1&sig=‹redacted›&se=2",
 		},
 		"an Azure client secret": {"secret is abc8Q~" + strings.Repeat("a1", 17), "secret is ‹redacted›"},
-		"an AWS key ID":          {"id AKIA" + "ABCDEFGHIJKLMNOP used", "id ‹redacted› used"},
-		"a Slack token":          {"xoxb" + "-123456789012-abcdefghijkl", "‹redacted›"},
-		"a Slack app token":      {"xapp" + "-1-A0123456789-abcdef", "‹redacted›"},
+		"an Azure DevOps token":  {"PAT " + strings.Repeat("aB3d", 19) + "AZDO" + "x1Y2 is used", "PAT ‹redacted› is used"},
+		"a key as Azure makes them today": {
+			"key " + strings.Repeat("aB3d", 13) + "JQQJ99" + strings.Repeat("BJAC", 5) + "AbcD12 is used", "key ‹redacted› is used",
+		},
+		"an AWS key ID":     {"id AKIA" + "ABCDEFGHIJKLMNOP used", "id ‹redacted› used"},
+		"a Slack token":     {"xoxb" + "-123456789012-abcdefghijkl", "‹redacted›"},
+		"a Slack app token": {"xapp" + "-1-A0123456789-abcdef", "‹redacted›"},
 		"a Slack webhook": {
 			"https://hooks.slack.com/services/T0/B0/abc",
 			"https://hooks.slack.com/services/‹redacted›",

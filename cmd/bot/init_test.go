@@ -241,3 +241,20 @@ func TestInitAsksARealCluster(t *testing.T) {
 	require.ErrorContains(t, err, "did you mean "+namespace)
 	require.NoDirExists(t, out+"2")
 }
+
+// Names that YAML takes for numbers, times or switches are names all the same.
+func TestNamesThatYAMLReadsAsSomethingElseWorkAsWritten(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"123", "true", "null", "1e3", "0x1f", "on", "2026-01-01", "no", "y"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "algesta")
+			s := setup{kubeconfig: "/home/dana/.kube/config", context: name, out: out, cluster: name, command: "/ops", who: []string{"user:U0DANA"}}
+			require.NoError(t, s.validate())
+			all := found()
+			all.places = append(all.places, placeOf(name, name, []string{"api-" + name}))
+			require.NoError(t, s.write(all))
+			works(t, out)
+		})
+	}
+}

@@ -46,7 +46,7 @@ func (s *setup) environments(found surveyed) string {
 		if len(others) > 0 {
 			fmt.Fprintf(&out, "    aliases: [%s]\n", strings.Join(others, ", "))
 		}
-		fmt.Fprintf(&out, "    cluster: %s\n    namespace: %q\n    deployment: %q", s.cluster, p.namespace, p.pattern)
+		fmt.Fprintf(&out, "    cluster: %q\n    namespace: %q\n    deployment: %q", s.cluster, p.namespace, p.pattern)
 		if len(p.services) > 0 {
 			fmt.Fprintf(&out, " # %s", firstOf(p.services))
 		}
@@ -160,7 +160,8 @@ func (s *setup) files(found surveyed) (map[string]string, error) {
 		}
 	}
 	common := []string{
-		"@CLUSTER@", s.cluster, "@COMMAND@", s.command, "@SERVICE@", service, "@KUBECONFIG@", strconv.Quote(kubeconfig),
+		"@CLUSTER@", strconv.Quote(s.cluster), // 123 and true are no texts in YAML
+		"@COMMAND@", s.command, "@SERVICE@", service, "@KUBECONFIG@", strconv.Quote(kubeconfig),
 		"@WHO@", quotedList(s.who), "@APPROVERS@", quotedList(s.approversOr()), "@NAMESPACES@", quotedList(namespaces),
 		"@APPROVALS@", s.approvals(found), "@APISERVER@", found.addresses(), "@PROMETHEUS@", strconv.FormatBool(found.prometheus),
 	}
