@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 // declares.
 func (p Parser) pasted(typed []word) ([]word, error) {
 	typed, watched := p.unshelled(typed)
+	if err := p.severalLines(typed); err != nil {
+		return nil, err
+	}
 	again, err := p.pastedLine(typed)
 	if err != nil {
 		return nil, err
@@ -24,16 +28,16 @@ func (p Parser) pasted(typed []word) ([]word, error) {
 func (p Parser) pastedLine(typed []word) ([]word, error) {
 	line := lineOf(typed)
 	if _, n := p.verb(typed); n > 1 && line.program != "get" && line.program != "describe" { // a command of its own: "namespace create"
-		return typed, nil
+		return p.shapeless(typed, line), nil
 	}
 	if again, ok := p.providerClass(line); ok {
 		return again, nil
 	}
-	if err := p.unlistedKind(line); err != nil {
+	if err := cmp.Or(p.unlistedKind(line), p.severalKinds(line)); err != nil {
 		return nil, err
 	}
 	typed, line = p.withoutPipes(typed, line)
-	typed = p.describing(typed, line)
+	typed = p.listOfKind(p.shapeless(p.describing(typed, line), line), line)
 	switch line.program {
 	case "exec", "attach", "debug":
 		return p.pastedExec(line)
@@ -45,6 +49,16 @@ func (p Parser) pastedLine(typed []word) ([]word, error) {
 		return p.pastedHost(line, optionOf(line.rest, "connect"), "I don't run openssl.")
 	case "nslookup", "dig", "host":
 		return p.pastedHost(line, firstBare(line.rest), "I don't look names up by themselves.")
+	case "ping", "traceroute", "tracert":
+		return p.pastedHost(line, firstBare(line.rest), "I don't send pings.")
+	case "nc", "ncat", "telnet":
+		return p.pastedPort(line)
+	case "wait":
+		return p.pastedWait(typed, line)
+	case "version":
+		if p.has("clusters") {
+			return as(nil, "clusters"), nil
+		}
 	case "az":
 		return nil, p.azure(line)
 	case "logs":
