@@ -13,8 +13,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -65,40 +67,35 @@ func (w *world) incidents(ctx context.Context, r *results) error {
 
 // faults breaks a Deployment in each environment at once, waits for its card, mends it and waits for the end, a minute apart.
 func (w *world) faults(ctx context.Context, r *results) error {
-	type end struct {
-		took float64
-		err  error
-	}
 	var took []float64
+	calls := 0
 	services := []string{"ms-orders", "ms-provider", "ms-notifications"}
-	began := time.Now()
 	for round := range faultRounds {
-		minute := time.Now()
-		ends := make(chan end, len(told))
-		for environment := range told {
-			go func() {
-				seconds, err := w.fault(ctx, environment, services[round%len(services)])
-				ends <- end{seconds, err}
-			}()
-		}
-		var failed error
-		for range told {
-			e := <-ends
-			failed = errors.Join(failed, e.err)
-			took = append(took, e.took)
-		}
-		if failed != nil {
-			return failed
-		}
-		if round+1 < faultRounds {
-			if err := rest(ctx, time.Until(minute.Add(61*time.Second))); err != nil {
+		if round > 0 {
+			if err := rest(ctx, time.Minute); err != nil { // the channels take the next card
 				return err
 			}
 		}
-	}
-	calls, err := w.calls(ctx, began)
-	if err != nil {
-		return err
+		began := time.Now()
+		var mu sync.Mutex
+		breaking, within := errgroup.WithContext(ctx)
+		for environment := range told {
+			breaking.Go(func() error {
+				seconds, err := w.fault(within, environment, services[round%len(services)])
+				mu.Lock()
+				defer mu.Unlock()
+				took = append(took, seconds)
+				return err
+			})
+		}
+		if err := breaking.Wait(); err != nil {
+			return err
+		}
+		n, err := w.calls(ctx, began)
+		if err != nil {
+			return err
+		}
+		calls += n
 	}
 	r.add(
 		figure{
