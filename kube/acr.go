@@ -52,7 +52,9 @@ func newRegistrySignIns(cfg Config) (map[string]*registrySignIn, error) {
 		if err != nil {
 			return nil, fmt.Errorf("registry %s: %w", r.Host, err)
 		}
-		out[r.asked()] = &registrySignIn{tokens: newAzureTokens(registryScope, as, client)}
+		tokens := newAzureTokens(registryScope, as, client)
+		tokens.owner = newSigning(cfg.Panics, cfg.Log)
+		out[r.asked()] = &registrySignIn{tokens: tokens}
 	}
 	return out, nil
 }

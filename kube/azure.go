@@ -21,6 +21,7 @@ type azureAccess struct {
 	cluster *tokens      // for the API server
 	manager *tokens      // for the Resource Manager
 	located *located     // nil where the configuration has the address
+	owner   *signing
 }
 
 // azureConfig signs in to an AKS cluster with a token of Microsoft Entra. base has the address and the certificate authority; nil has them
@@ -30,12 +31,13 @@ func azureConfig(cfg Config, base *rest.Config) (*rest.Config, *azureAccess, err
 	if err != nil {
 		return nil, nil, err
 	}
-	a := &azureAccess{cfg: cfg, client: client}
+	a := &azureAccess{cfg: cfg, client: client, owner: newSigning(cfg.Panics, cfg.Log)}
 	a.cluster = newAzureTokens(aksScope, cfg, client)
 	a.manager = newAzureTokens(managerAudience(cfg.Azure)+"/.default", cfg, client)
+	a.cluster.owner, a.manager.owner = a.owner, a.owner
 	out := &rest.Config{}
 	if base == nil {
-		a.located = &located{find: a.find, again: lookUpAgain}
+		a.located = &located{find: a.find, again: lookUpAgain, owner: a.owner}
 		out.Host, out.Transport = "https://"+placeholder, a.located
 	} else {
 		host, err := url.Parse(base.Host)

@@ -191,6 +191,7 @@ func (c *Cluster) Start(ctx context.Context) {
 		w.factory.Shutdown()
 	}
 	waiting.Wait()
+	c.endSignIns()
 }
 
 // awaitDeployments makes a namespace known to discovery once all of it was read, also when it is empty.

@@ -39,6 +39,7 @@ const (
 type located struct {
 	find  func(ctx context.Context) (*rest.Config, error)
 	again time.Duration // see lookUpAgain
+	owner *signing
 
 	mu       sync.Mutex
 	host     *url.URL
@@ -99,11 +100,13 @@ func (l *located) where(ctx context.Context) (*url.URL, http.RoundTripper, error
 			return nil, nil, l.failed
 		}
 		if l.finding == nil {
-			l.finding = make(chan struct{})
-			go l.look() //nolint:contextcheck,gosec // it serves every caller, and ends within signInWithin
+			l.look()
 		}
 		finding := l.finding
 		l.mu.Unlock()
+		if finding == nil { // the bot is stopping
+			return nil, nil, &azureError{code: noAnswer, lookup: true, err: context.Canceled}
+		}
 		select {
 		case <-ctx.Done():
 			return nil, nil, ctx.Err()
@@ -112,18 +115,28 @@ func (l *located) where(ctx context.Context) (*url.URL, http.RoundTripper, error
 	}
 }
 
+// look begins to look the address up. l.mu is held.
 func (l *located) look() {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*signInWithin) // a token may be needed first
-	defer cancel()
-	found, err := l.find(ctx)
 	var host *url.URL
 	var next http.RoundTripper
-	if err == nil {
-		host, err = url.Parse(found.Host)
+	find := func(ctx context.Context) error {
+		found, err := l.find(ctx)
+		if err == nil {
+			host, err = url.Parse(found.Host)
+		}
+		if err == nil {
+			next, err = rest.TransportFor(found)
+		}
+		return err
 	}
-	if err == nil {
-		next, err = rest.TransportFor(found)
+	finding := make(chan struct{})
+	if l.owner.begin(2*signInWithin, find, func(err error) { l.found(host, next, err) }) { // a token may be needed first
+		l.finding = finding
 	}
+}
+
+// found takes over what came of a lookup.
+func (l *located) found(host *url.URL, next http.RoundTripper, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {

@@ -27,6 +27,7 @@ type tokens struct {
 	sign   func(*azureTrip) (azcore.TokenCredential, error) // a new credential
 	who    string                                           // signs the bot in; entraName when empty
 	cached bool                                             // the credential caches tokens for the whole process, unless it is given claims
+	owner  *signing
 
 	mu                         sync.Mutex
 	token                      azcore.AccessToken
@@ -45,25 +46,32 @@ func newTokens(scope string, sign func(*azureTrip) (azcore.TokenCredential, erro
 
 // get is a token that is still good. It waits for a fetch no longer than ctx allows. Its errors are azureErrors, or those of ctx.
 func (t *tokens) get(ctx context.Context) (string, error) {
+	token, err := t.current(ctx)
+	return token.Token, err
+}
+
+// current is the same with its times.
+func (t *tokens) current(ctx context.Context) (azcore.AccessToken, error) {
 	for {
 		t.mu.Lock()
 		good, due := t.usable(), t.due()
 		blocked := t.failed != nil && time.Now().Before(t.failed.again)
 		if t.fetching == nil && !blocked && due {
-			t.fetching = make(chan struct{})
-			go t.fetch() //nolint:contextcheck,gosec // it serves every caller, and ends within signInWithin
+			t.fetch()
 		}
-		token, fetching, failed := t.token.Token, t.fetching, t.failed
+		token, fetching, failed := t.token, t.fetching, t.failed
 		t.mu.Unlock()
 		switch {
 		case good:
 			return token, nil
-		case fetching == nil:
-			return "", failed
+		case fetching == nil && failed != nil:
+			return azcore.AccessToken{}, failed
+		case fetching == nil: // the bot is stopping
+			return azcore.AccessToken{}, &azureError{code: noAnswer, err: context.Canceled}
 		}
 		select {
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return azcore.AccessToken{}, ctx.Err()
 		case <-fetching:
 		}
 	}
@@ -85,12 +93,21 @@ func (t *tokens) due() bool {
 	return time.Until(t.token.ExpiresOn) < min(tokenAhead, t.token.ExpiresOn.Sub(t.from)/5)
 }
 
-// fetch asks for one token. It is the only one that asks, and has its own deadline.
+// fetch begins to ask for one token, which is the only one that is asked for then. t.mu is held.
 func (t *tokens) fetch() {
-	ctx, cancel := context.WithTimeout(context.Background(), signInWithin)
-	defer cancel()
-	met := &azureTrip{}
-	token, err := t.ask(ctx, met)
+	met, token := &azureTrip{}, azcore.AccessToken{}
+	fetching := make(chan struct{})
+	ask := func(ctx context.Context) (err error) {
+		token, err = t.ask(ctx, met)
+		return err
+	}
+	if t.owner.begin(signInWithin, ask, func(err error) { t.fetched(token, met, err) }) {
+		t.fetching = fetching
+	}
+}
+
+// fetched takes over what came of a fetch.
+func (t *tokens) fetched(token azcore.AccessToken, met *azureTrip, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked++
@@ -182,11 +199,9 @@ func (t *tokens) GetToken(ctx context.Context, o policy.TokenRequestOptions) (az
 		t.mu.Unlock()
 		t.reject(refused)
 	}
-	token, err := t.get(ctx)
+	token, err := t.current(ctx)
 	if err != nil {
 		return azcore.AccessToken{}, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return azcore.AccessToken{Token: token, ExpiresOn: t.token.ExpiresOn}, nil
+	return azcore.AccessToken{Token: token.Token, ExpiresOn: token.ExpiresOn}, nil
 }
