@@ -183,6 +183,19 @@ func (w *world) loosened() map[string]misuse {
 		"an image of a mesh":                       meta(`"annotations":{"sidecar.istio.io/proxyImage":"evil.example.com/proxy:1"}`),
 		"a profile by an annotation":               meta(`"annotations":{"io.kubernetes.cri-o.userns-mode":"host"}`),
 		"an identity by a label":                   meta(`"labels":{"aadpodidbinding":"admin"}`),
+		"a mesh that lets go":                      meta(`"annotations":{"linkerd.io/inject":"disabled"}`),
+		"traffic around a mesh":                    meta(`"annotations":{"traffic.sidecar.istio.io/excludeOutboundIPRanges":"0.0.0.0/0"}`),
+		"a mesh by a label":                        meta(`"labels":{"istio.io/dataplane-mode":"none"}`),
+		"a device":                                 meta(`"annotations":{"cdi.k8s.io/x":"vendor.com/net=eth0"}`),
+		"a file of a node":                         meta(`"annotations":{"devices.nri.io/container.api-gateway":"- path: /dev/kmsg"}`),
+		"another hypervisor":                       meta(`"annotations":{"io.katacontainers.config.hypervisor.path":"/bin/evil"}`),
+		"the label of a client":                    meta(`"labels":{"role":"database-client"}`),
+		"a group of root":                          pod(`"securityContext":{"fsGroup":0}`),
+		"no group of its own":                      pod(`"securityContext":{"fsGroup":null}`),
+		"groups by a policy":                       pod(`"securityContext":{"supplementalGroupsPolicy":"Strict"}`),
+		"nodes of others":                          pod(`"tolerations":[{"operator":"Exists"}]`),
+		"processes of others":                      pod(`"shareProcessNamespace":true`),
+		"claims of a device":                       pod(`"resourceClaims":[{"name":"gpu","resourceClaimName":"x"}]`),
 		"a finalizer of pods":                      meta(`"finalizers":["evil.example.com/keep"]`),
 		"an annotation that others obey":           w.patching(`{"metadata":{"annotations":{"keel.sh/policy":"all"}}}`),
 		"a repository that is a registry":          w.patching(container(`"image":"registry.example.com/api-gateway:5000/evil/x"`)),
@@ -195,7 +208,7 @@ func (w *world) loosened() map[string]misuse {
 }
 
 // hardened is what a workload looks like that gives little to whoever breaks in.
-const hardened = `{"spec":{"template":{"spec":{"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},` +
+const hardened = `{"spec":{"template":{"spec":{"securityContext":{"runAsNonRoot":true,"fsGroup":2000,"seccompProfile":{"type":"RuntimeDefault"}},` +
 	`"containers":[{"name":"api-gateway","securityContext":{"allowPrivilegeEscalation":false,"runAsUser":65532,` +
 	`"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"]},"appArmorProfile":{"type":"RuntimeDefault"}}}]}}}}`
 
