@@ -12,6 +12,8 @@ type BreakGlass struct {
 	ID string `json:"id"`
 	// Target is the environment as a whole, or a service in it.
 	Target Target `json:"target"`
+	// Shared says that another environment is in the same namespace.
+	Shared bool   `json:"shared,omitempty"`
 	By     Actor  `json:"by"`
 	Reason string `json:"reason"`
 	// From is when it was asked for; from Until on it allows nothing.
@@ -29,8 +31,9 @@ const (
 )
 
 // Covers reports whether a change of this target may go without an approval, as far as the place is concerned: that of an environment
-// covers what is asked for there, and nothing of another environment that shares its namespace; that of a service its workload alone.
-// Where there is a plan, nothing that it writes may be elsewhere.
+// covers what is asked for there, and nothing of another environment that shares its namespace: what isn't named as a service has to be
+// of one by its plan then, because an environment that was typed says nothing of whose a pod is. That of a service covers its workload
+// alone. Where there is a plan, nothing that it writes may be elsewhere.
 func (b BreakGlass) Covers(t Target, p *Plan) bool {
 	if b.Target.Cluster == "" || b.Target.Namespace == "" || t.Cluster != b.Target.Cluster || t.Namespace != b.Target.Namespace {
 		return false
@@ -38,8 +41,14 @@ func (b BreakGlass) Covers(t Target, p *Plan) bool {
 	if t.Environment != b.Target.Environment || b.Target.Name != "" && t.Name != b.Target.Name {
 		return false
 	}
+	if b.Shared && t.Service == "" && (p == nil || !b.ofService(t, *p)) {
+		return false
+	}
 	if p == nil {
 		return true
+	}
+	if p.Of.Service != "" && p.Of.Environment != b.Target.Environment {
+		return false
 	}
 	for _, c := range p.Changes {
 		if c.Object.Cluster != b.Target.Cluster || c.Object.Namespace != b.Target.Namespace {
@@ -47,6 +56,11 @@ func (b BreakGlass) Covers(t Target, p *Plan) bool {
 		}
 	}
 	return true
+}
+
+// ofService reports whether a plan is about a Deployment of the environment that has a service's name, whatever object it writes to.
+func (b BreakGlass) ofService(t Target, p Plan) bool {
+	return t.Workload().Kind == "Deployment" && p.Of.Service != "" && p.Of.Environment == b.Target.Environment
 }
 
 // What is what may be changed, as a command names it: "api-gateway production", "production".

@@ -21,7 +21,8 @@ type Silence struct {
 	Until time.Time `json:"until"`
 }
 
-// Covers reports whether an incident is silent at this time, or one that isn't open yet: its ID is "" then.
+// Covers reports whether an incident is silent at this time, or one that isn't open yet: its ID is "" then. A silence of an environment is
+// about what is called after that one alone, and not about another that shares its namespace.
 func (z Silence) Covers(i Incident, at time.Time) bool {
 	if at.Before(z.From) || !at.Before(z.Until) {
 		return false
@@ -32,7 +33,10 @@ func (z Silence) Covers(i Incident, at time.Time) bool {
 	if z.Target.Cluster == "" || z.Target.Cluster != i.About.Cluster || z.Target.Namespace != i.About.Namespace {
 		return false
 	}
-	return z.Target.Name == "" || z.Target.Name == i.About.Name
+	if z.Target.Name == "" { // another environment may be in the same namespace
+		return z.Target.Environment == i.About.Environment
+	}
+	return z.Target.Name == i.About.Name
 }
 
 // What is what is silent, as a command names it: "api-gateway production", "production", or the ID of an incident.

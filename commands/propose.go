@@ -43,18 +43,26 @@ func (d *Dispatcher) named(ctx context.Context, of algesta.Target) algesta.Targe
 	}
 	for _, known := range d.Catalog.Known(ctx) {
 		if known.Workload() == of.Workload() {
-			of.Service = known.Service
+			of.Service, of.Environment = known.Service, known.Environment // what was typed may be another one of the same namespace
 			return of
 		}
 	}
 	for _, environment := range d.Catalog.Environments() {
 		everything := func(algesta.Target) bool { return true }
 		if t, err := d.Catalog.Resolve(ctx, of.Name, environment, everything); err == nil && t.Workload() == of.Workload() {
-			of.Service = t.Service
+			of.Service, of.Environment = t.Service, t.Environment
 			return of
 		}
 	}
 	return of
+}
+
+// shared reports whether another environment is in the namespace of a target.
+func (d *Dispatcher) shared(ctx context.Context, t algesta.Target) bool {
+	return slices.ContainsFunc(d.Catalog.Environments(), func(name string) bool {
+		other, err := d.Catalog.Resolve(ctx, "", name, func(algesta.Target) bool { return true })
+		return err != nil || other.Environment != t.Environment && other.Cluster == t.Cluster && other.Namespace == t.Namespace
+	})
 }
 
 // mostPast bounds how many earlier changes a runbook is given: more than a Deployment keeps revisions.
@@ -64,7 +72,7 @@ const mostPast = 50
 func (d *Dispatcher) input(ctx context.Context, c algesta.Command) (runbooks.Input, error) {
 	in := runbooks.Input{Command: c, Workload: c.Target.Workload(), Bot: d.Bot, Frozen: *d.Store.Frozen(), Silences: *d.Store.Silences()}
 	if c.Runbook == algesta.BreakGlassVerb {
-		in.Glass = d.glassRule(ctx)
+		in.Glass, in.Shared = d.glassRule(ctx), d.shared(ctx, c.Target)
 	}
 	if until, gone := d.Catalog.Gone(c.Target); gone {
 		in.Seen = until

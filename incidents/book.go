@@ -270,7 +270,15 @@ func (b *Book) onOpenCard(place algesta.Target, s algesta.Signal) bool {
 	return false
 }
 
-// mayShow says that what is found in a place may be shown on the card of an incident.
+// mayTell says that what is found in a place may be told on the card of an incident: that is of the same place, or is shown where the
+// incidents of that place are.
+func (b *Book) mayTell(place algesta.Target, i algesta.Incident) bool {
+	same := i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace && i.About.Environment == place.Environment
+	return same || b.cfg.leads(place.Environment, i.Channel)
+}
+
+// mayShow says that what is seen in a namespace may stand on the card of an incident already: a signal doesn't say which of the
+// environments of its namespace it's of.
 func (b *Book) mayShow(place algesta.Target, i algesta.Incident) bool {
 	return i.About.Cluster == place.Cluster && i.About.Namespace == place.Namespace || b.cfg.leads(place.Environment, i.Channel)
 }
@@ -289,7 +297,7 @@ func (b *Book) forget(now time.Time) {
 func (b *Book) before(place algesta.Target, key algesta.IncidentKey) []algesta.Incident {
 	var out []algesta.Incident
 	for _, i := range b.all {
-		if i.Key == key && i.State == algesta.IncidentResolved && b.mayShow(place, i) {
+		if i.Key == key && i.State == algesta.IncidentResolved && b.mayTell(place, i) {
 			out = append(out, i)
 		}
 	}

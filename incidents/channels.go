@@ -206,7 +206,8 @@ func (k *Keeper) openAbout(t algesta.Target) []algesta.Incident {
 		return nil
 	}
 	open := slices.DeleteFunc(k.book.Open(), func(i algesta.Incident) bool {
-		return i.About.Cluster != t.Cluster || i.About.Namespace != t.Namespace || t.Name != "" && i.About.Name != t.Name
+		return i.About.Cluster != t.Cluster || i.About.Namespace != t.Namespace || i.About.Environment != t.Environment ||
+			t.Name != "" && i.About.Name != t.Name
 	})
 	slices.SortStableFunc(open, func(a, b algesta.Incident) int { return rank(a.Cause.Severity) - rank(b.Cause.Severity) })
 	return open

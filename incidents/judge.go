@@ -143,11 +143,22 @@ func (c *Change) event(at time.Time, kind, says string) {
 	c.Events = append(c.Events, algesta.IncidentEvent{Incident: c.Incident.ID, At: at, Kind: kind, Says: says})
 }
 
+// placeOf is where something was found: in the environment of its service, where that is another of the same namespace than the one by
+// which the namespace is watched.
+func (d *draft) placeOf(f Found) algesta.Target {
+	place := d.seen.Place
+	if f.About.Cluster == place.Cluster && f.About.Namespace == place.Namespace && f.About.Environment != "" {
+		place.Environment = f.About.Environment
+	}
+	return place
+}
+
 // admit finds the incident that a signal belongs to, or begins one.
 func (d *draft) admit(s algesta.Signal) {
 	f := d.found(s)
+	place := d.placeOf(f)
 	for _, i := range d.current() {
-		if !d.mayShow(d.seen.Place, i) {
+		if !d.mayTell(place, i) {
 			continue
 		}
 		sameObject := slices.ContainsFunc(i.Signals, func(o algesta.Signal) bool {
@@ -175,7 +186,7 @@ func (d *draft) admit(s algesta.Signal) {
 		d.back.silent++
 		return // it goes on waiting, and is told when the silence is over, if it lasts
 	}
-	earlier := d.before(d.seen.Place, f.Key)
+	earlier := d.before(place, f.Key)
 	if len(earlier) > 0 && d.now.Sub(earlier[0].ResolvedAt) <= reopenWithin(earlier[0].Nth) {
 		d.reopen(earlier[0], s, f)
 		return
@@ -185,11 +196,11 @@ func (d *draft) admit(s algesta.Signal) {
 
 // begin makes a new incident, where its channel may get another card now.
 func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
-	about := f.About
+	about, place := f.About, d.placeOf(f)
 	if about.Cluster == "" {
 		about = d.seen.Place
 	}
-	channel := d.cfg.channel(d.seen.Place.Environment, f.Cause.Severity)
+	channel := d.cfg.channel(place.Environment, f.Cause.Severity)
 	if channel == "" {
 		return
 	}
@@ -209,7 +220,7 @@ func (d *draft) begin(s algesta.Signal, f Found, earlier []algesta.Incident) {
 		ID: algesta.NewIncidentID(), Key: f.Key, State: algesta.IncidentOpen, About: about, Channel: channel,
 		Signals: []algesta.Signal{s}, Cause: f.Cause, Unchecked: f.Unknown, OpenedAt: d.now, Nth: len(earlier) + 1,
 	}
-	i.About.Cluster, i.About.Namespace, i.About.Environment = d.seen.Place.Cluster, d.seen.Place.Namespace, d.seen.Place.Environment
+	i.About.Cluster, i.About.Namespace, i.About.Environment = place.Cluster, place.Namespace, place.Environment
 	if len(earlier) > 0 {
 		i.Previous = earlier[0].ID
 	}
@@ -292,7 +303,7 @@ func (d *draft) unchecked(i algesta.Incident, why string) {
 // into it.
 func (d *draft) otherCause(i algesta.Incident, f Found) {
 	for _, other := range d.current() {
-		if other.ID == i.ID || other.Key != f.Key || !d.mayShow(d.seen.Place, other) {
+		if other.ID == i.ID || other.Key != f.Key || !d.mayTell(i.About, other) {
 			continue
 		}
 		other.Signals = append(slices.Clone(other.Signals), i.Signals...)

@@ -243,9 +243,11 @@ func asks(place algesta.Target, channel string) commands.RuleCommand {
 func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.Signal) Found, error) {
 	place.Object = "namespace"
 	var s *facts.Snapshot
+	var setting facts.Setting
 	err := k.Asker.LookAsRule(ctx, asks(place, ""), func(ctx context.Context, c runbooks.Cluster, in runbooks.Input) error {
 		about := func(s *facts.Snapshot) facts.Ref {
-			s.Configure(facts.Setting{Bot: in.Bot, Environments: map[string]string{place.Namespace: place.Environment}, AKS: c.AKS})
+			setting = facts.Setting{Bot: in.Bot, Environments: map[string]string{place.Namespace: place.Environment}, AKS: c.AKS}
+			s.Configure(setting)
 			return facts.Ref{Kind: facts.KindNamespace, Name: place.Namespace}
 		}
 		var err error
@@ -260,7 +262,15 @@ func (k *Keeper) look(ctx context.Context, place algesta.Target) (func(algesta.S
 		said := sentenceOf(err)
 		return func(algesta.Signal) Found { return Found{Unknown: said} }, nil
 	}
-	return func(signal algesta.Signal) Found { return find(s, place, signal, k.Catalog) }, nil
+	return func(signal algesta.Signal) Found {
+		environment := place.Environment
+		if t := k.Catalog.Called(place.Cluster, signal.Namespace, signal.Name); signal.Kind == facts.KindDeployment && t.Environment != "" {
+			environment = t.Environment // of several in the namespace: commands that are advised name it
+		}
+		setting.Environments = map[string]string{place.Namespace: environment}
+		s.Configure(setting)
+		return find(s, place, signal, k.Catalog)
+	}, nil
 }
 
 // sharing leaves only those of the namespaces that the rule may diagnose which may be shown wherever the incidents of a place are.
@@ -269,9 +279,13 @@ func (k *Keeper) sharing(place algesta.Target, allowed func(namespace string) bo
 		if allowed == nil || !allowed(namespace) {
 			return false
 		}
-		return !slices.ContainsFunc(k.Catalog.Places(), func(p algesta.Target) bool {
+		all := k.Catalog.Places()
+		told := slices.DeleteFunc(slices.Clone(all), func(p algesta.Target) bool { // the environments of the place's own namespace
+			return p.Cluster != place.Cluster || p.Namespace != place.Namespace
+		})
+		return !slices.ContainsFunc(all, func(p algesta.Target) bool {
 			return p.Cluster == place.Cluster && p.Namespace == namespace && namespace != place.Namespace &&
-				!k.cfg.shares(p.Environment, place.Environment)
+				slices.ContainsFunc(append(told, place), func(t algesta.Target) bool { return !k.cfg.shares(p.Environment, t.Environment) })
 		})
 	}
 }

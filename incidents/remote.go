@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +178,7 @@ func (k *Keeper) syncSilences(ctx context.Context) {
 		if now := k.Records.Silences(); now != seen || time.Since(last) >= remoteEvery {
 			seen, last = now, time.Now()
 			k.guarded(func() {
-				if err := k.Remote.Sync(ctx, *now, last, func(id string) bool { return k.endedSilence(ctx, id) }); err != nil {
+				if err := k.Remote.Sync(ctx, k.forAlertmanager(*now), last, func(id string) bool { return k.endedSilence(ctx, id) }); err != nil {
 					k.fail(ctx, "silencing in the Alertmanager", err)
 				}
 			})
@@ -188,6 +189,17 @@ func (k *Keeper) syncSilences(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// forAlertmanager are the silences that an Alertmanager can be told of: of an environment that shares its namespace it would leave out the
+// alerts of the others, too, as alerts know no environment.
+func (k *Keeper) forAlertmanager(all []algesta.Silence) []algesta.Silence {
+	places := k.Catalog.Places()
+	return slices.DeleteFunc(slices.Clone(all), func(z algesta.Silence) bool {
+		return z.Target.Name == "" && slices.ContainsFunc(places, func(p algesta.Target) bool {
+			return p.Cluster == z.Target.Cluster && p.Namespace == z.Target.Namespace && p.Environment != z.Target.Environment
+		})
+	})
 }
 
 // endedSilence reports whether a silence of this bot was ended before its time.

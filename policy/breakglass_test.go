@@ -209,3 +209,27 @@ func TestWhatABrokenGlassCovers(t *testing.T) {
 	plan.Changes = append(plan.Changes, algesta.Change{Object: algesta.Object{Cluster: "aks", Kind: "Namespace", Name: "production"}})
 	require.False(t, one.Covers(shop, plan), "a plan that writes elsewhere, too")
 }
+
+// In a namespace of two environments what is typed doesn't say whose an object is: the plan has to.
+func TestABrokenGlassIsOfNoOtherEnvironmentOfItsNamespace(t *testing.T) {
+	t.Parallel()
+	in := func(service, environment string) algesta.Target {
+		return algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: "shared", Name: service + "-" + environment}
+	}
+	glass := algesta.BreakGlass{Shared: true, Target: algesta.Target{Environment: "production", Cluster: "aks", Namespace: "shared"}}
+	of := func(t algesta.Target) *algesta.Plan {
+		return &algesta.Plan{Of: t, Changes: []algesta.Change{{Object: algesta.Object{Cluster: "aks", Namespace: "shared", Kind: "Pod", Name: "x"}}}}
+	}
+	pod := algesta.Target{Environment: "production", Cluster: "aks", Namespace: "shared", Object: "pod/x"}
+	require.True(t, glass.Covers(in("shop", "production"), of(in("shop", "production"))))
+	require.True(t, glass.Covers(pod, of(in("shop", "production"))))
+	require.False(t, glass.Covers(pod, of(in("shop", "staging"))), "a pod of staging, typed with production")
+	require.False(t, glass.Covers(pod, of(algesta.Target{})), "a pod of nobody knows whom")
+	require.False(t, glass.Covers(pod, nil), "before there is a plan")
+	set := algesta.Target{Environment: "production", Cluster: "aks", Namespace: "shared", Object: "statefulset/ledger"}
+	require.False(t, glass.Covers(set, of(algesta.Target{})), "a StatefulSet is of no environment")
+
+	glass.Shared = false // as it was before somebody put another environment there
+	require.True(t, glass.Covers(pod, of(algesta.Target{})))
+	require.False(t, glass.Covers(pod, of(in("shop", "staging"))))
+}

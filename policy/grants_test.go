@@ -166,6 +166,18 @@ func TestALimitOnAServiceHoldsWhicheverOfItsObjectsIsNamed(t *testing.T) {
 	}
 }
 
+// The environment that somebody typed isn't that of the pod, where two are in one namespace.
+func TestALimitOnAnEnvironmentHoldsWhicheverWasTyped(t *testing.T) {
+	t.Parallel()
+	p := load(t, strings.Replace(small, `"args.replicas <= 10"`, `"target.environment != 'live'"`, 1))
+	f := asks(member("U0X", "S0TEAM"), "scale", "production", nil)
+	f.Command.Target.Service, f.Command.Target.Name, f.Command.Target.Object = "", "", "pod/x"
+	f.Plan = &algesta.Plan{Of: algesta.Target{Service: "payments", Environment: "live", Name: "payments-live"}}
+	require.Equal(t, algesta.Refuse, p.Decide(f).Effect)
+	f.Plan.Of.Environment = "staging"
+	require.Equal(t, algesta.NeedsApproval, p.Decide(f).Effect)
+}
+
 func TestLimitsKnowActorTargetAndTime(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

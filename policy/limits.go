@@ -197,6 +197,9 @@ func variables(f Facts) map[string]any {
 	a, t := f.actor(), f.target()
 	if p := f.Plan; p != nil && t.Service == "" && t.Name == "" { // a service isn't spared because its autoscaler or its pod is named
 		t.Service, t.Name = p.Of.Service, p.Of.Name
+		if p.Of.Environment != "" { // not the one that was typed, where two are in one namespace
+			t.Environment = p.Of.Environment
+		}
 	}
 	if r := f.Command.Rule; r != nil && r.For == nil {
 		a.Standing = ruleSubject // an expression can tell it from a person

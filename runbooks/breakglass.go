@@ -41,7 +41,7 @@ func planBreakGlass(_ context.Context, _ Cluster, in Input) (algesta.Plan, error
 		return algesta.Plan{}, err
 	}
 	who, until := recordedBy(c), c.At.Add(in.Glass.Lasts)
-	b := algesta.BreakGlass{ID: c.ID, Target: c.Target, By: who, Reason: c.Reason, From: c.At, Until: until}
+	b := algesta.BreakGlass{ID: c.ID, Target: c.Target, Shared: in.Shared, By: who, Reason: c.Reason, From: c.At, Until: until}
 	b.Target.Object = ""
 	what := frozenThing(c.Target)
 	p := algesta.Plan{

@@ -38,6 +38,8 @@ type Input struct {
 	Frozen []algesta.Freeze
 	// Glass is what the policy says about changes that can't wait for an approval.
 	Glass GlassRule
+	// Shared says that another environment is in the namespace of the target too.
+	Shared bool
 	// Silences are the silences that nobody ended; the time of some may be up.
 	Silences []algesta.Silence
 	// Approval says that the policy asks for someone's yes to this command.

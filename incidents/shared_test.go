@@ -1,0 +1,105 @@
+package incidents
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/3astronautas/algesta"
+)
+
+// inShared is an environment, or a service of it, in the namespace that finance has together with the shop.
+func inShared(service, environment string) algesta.Target {
+	t := algesta.Target{Service: service, Environment: environment, Cluster: "aks", Namespace: "shared"}
+	if service != "" {
+		t.Name = service + "-" + environment
+	}
+	return t
+}
+
+// sharedCatalog knows a service of each of the two environments.
+type sharedCatalog struct{ environments }
+
+func (sharedCatalog) Called(_, _, deployment string) algesta.Target {
+	for _, t := range []algesta.Target{inShared("api", "shop"), inShared("ledger", "finance")} {
+		if t.Name == deployment {
+			return t
+		}
+	}
+	return algesta.Target{}
+}
+
+// breaksIn is a keeper of what is shared, and a book that saw a service of each environment break: the namespace is watched as the shop's.
+func breaksIn(silences ...algesta.Silence) (*Keeper, *run) {
+	r := newRun(two)
+	r.Silence(silences)
+	shop := inShared("", "shop")
+	see := func() Work {
+		return r.See(r.now, Observation{Place: shop, Signals: []algesta.Signal{
+			{Rule: CrashLoop, Kind: "Deployment", Namespace: "shared", Name: "api-shop", Says: "A pod crashes."},
+			{Rule: CrashLoop, Kind: "Deployment", Namespace: "shared", Name: "ledger-finance", Says: "A pod crashes."},
+		}})
+	}
+	see()
+	r.now = r.now.Add(2 * time.Minute)
+	catalog := sharedCatalog{environments{shop, inShared("", "finance")}}
+	for _, c := range r.Judge(r.now, see(), func(s algesta.Signal) Found {
+		return Found{
+			Key:   algesta.IncidentKey{Cluster: "aks", Namespace: "shared", Kind: "Secret", Name: "mongodb", Class: "config"},
+			About: catalog.Called("aks", "shared", s.Name),
+			Cause: algesta.IncidentCause{What: "A Secret is missing", Sentence: "Secret mongodb is missing.", Severity: algesta.Critical},
+		}
+	}) {
+		c.Incident.Version++
+		r.Stored(c.Incident)
+	}
+	return &Keeper{Parts: Parts{Catalog: catalog}, cfg: two, book: r.Book}, r
+}
+
+// open are the environments of what is open, by their channels.
+func open(r *run) map[string]string {
+	out := map[string]string{}
+	for _, i := range r.Open() {
+		out[i.Channel] = i.About.Environment
+	}
+	return out
+}
+
+// TestAnIncidentIsOfTheEnvironmentOfItsService: two in one namespace may have a cause in common, and a channel each.
+func TestAnIncidentIsOfTheEnvironmentOfItsService(t *testing.T) {
+	t.Parallel()
+	k, r := breaksIn()
+	require.Equal(t, map[string]string{"C0SHOP": "shop", "C0FINANCE": "finance"}, open(r))
+	about := k.openAbout(inShared("", "finance"))
+	require.Len(t, about, 1)
+	require.Equal(t, "ledger-finance", about[0].About.Name)
+}
+
+// TestASilenceOfAnEnvironmentSilencesNoOtherOfItsNamespace, neither here nor in an Alertmanager.
+func TestASilenceOfAnEnvironmentSilencesNoOtherOfItsNamespace(t *testing.T) {
+	t.Parallel()
+	for of, want := range map[string]map[string]string{
+		"shop": {"C0FINANCE": "finance"}, "finance": {"C0SHOP": "shop"},
+	} {
+		z := silenceOf(inShared("", of), time.Hour)
+		k, r := breaksIn(z)
+		require.Equal(t, want, open(r), "a silence of %s", of)
+		require.Empty(t, k.forAlertmanager([]algesta.Silence{z}), "its alerts know no environment")
+	}
+	service, alone := silenceOf(inShared("api", "shop"), time.Hour), silenceOf(place, time.Hour)
+	k, r := breaksIn(service)
+	require.Equal(t, map[string]string{"C0FINANCE": "finance"}, open(r))
+	require.Equal(t, []algesta.Silence{service, alone}, k.forAlertmanager([]algesta.Silence{service, alone}))
+}
+
+// What is found in a third namespace may be read wherever something of the shared one is told.
+func TestADiagnosisOfASharedNamespaceTellsOnlyWhatBothMayRead(t *testing.T) {
+	t.Parallel()
+	stall := algesta.Target{Cluster: "aks", Namespace: "stall", Environment: "stall"}
+	k := &Keeper{Parts: Parts{Catalog: environments{inShared("", "shop"), inShared("", "finance"), stall}}, cfg: two}
+	anything := func(string) bool { return true }
+	require.False(t, k.sharing(inShared("", "shop"), anything)("stall"), "the channel of finance may not")
+	k.Catalog = environments{inShared("", "shop"), stall}
+	require.True(t, k.sharing(inShared("", "shop"), anything)("stall"))
+}
