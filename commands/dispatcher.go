@@ -62,6 +62,7 @@ type Dispatcher struct {
 	panicked  sync.Map // piece → how often in a row it panicked
 	commands  *lane
 	votes     *lane
+	forms     *lane // what is read from a cluster for one
 	began     time.Time
 	changes   chan struct{} // wakes after a request was opened or moved
 
@@ -83,7 +84,7 @@ func New(c Config) (*Dispatcher, error) {
 	c.Store = watchedStore{c.Store, changes}
 	c.Policy = inForce(c.Policy, c.Store.Frozen, c.Store.Broken)
 	return &Dispatcher{
-		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), began: time.Now(), ending: endingOf,
+		changes: changes, Config: c, commands: newLane(atOnce), votes: newLane(votesAtOnce), forms: newLane(atOnce), began: time.Now(), ending: endingOf,
 		handleWithin: handleTimeout, diagnoseWithin: diagnoseWithin, diagnoseAgain: diagnoseAgain,
 	}, nil
 }

@@ -232,7 +232,7 @@ func (f *form) arguments(ctx context.Context) {
 // offers reads what is there now for the arguments, all at once; what can't be read is stated, and can be typed instead.
 func (f *form) offers(ctx context.Context) map[int]runbooks.Offered {
 	out := map[int]runbooks.Offered{}
-	if !f.chosen {
+	if !f.chosen || !slices.ContainsFunc(f.book.Args, func(a runbooks.Arg) bool { return a.Offers != nil }) {
 		return out
 	}
 	cluster, err := f.Clusters.Reader(f.target.Cluster)
@@ -242,7 +242,16 @@ func (f *form) offers(ctx context.Context) map[int]runbooks.Offered {
 	}
 	ctx, cancel := context.WithTimeout(ctx, offersWithin)
 	defer cancel()
-	in, err := f.input(ctx, algesta.Command{Requester: algesta.AskedBy(f.actor), Runbook: f.book.Name, Target: f.target, At: time.Now()})
+	leave, ok := f.forms.enter(ctx, f.actor.ID, func() {})
+	if !ok {
+		f.out.Intro = append(f.out.Intro, unread(ctx.Err()))
+		return out
+	}
+	defer leave()
+	in, err := f.input(ctx, algesta.Command{
+		ID: algesta.NewCommandID(), Requester: algesta.AskedBy(f.actor), Runbook: f.book.Name, Target: f.target, Channel: f.in.Channel,
+		At: time.Now(),
+	})
 	if err != nil {
 		f.out.Intro = append(f.out.Intro, unread(err))
 		return out
@@ -255,6 +264,11 @@ func (f *form) offers(ctx context.Context) map[int]runbooks.Offered {
 		}
 	}
 	reads.Wait()
+	// Like every other look into a cluster it's in the audit before anybody sees it.
+	if err := f.storeLate(ctx, func(tx Tx) error { return tx.Append(readEntry(in.Command, true)) }); err != nil {
+		f.out.Intro = append(f.out.Intro, algesta.Say("Couldn't check what's there now (it couldn't be recorded)."))
+		return out
+	}
 	for i, err := range errs {
 		if err != nil {
 			f.out.Intro = append(f.out.Intro, unread(f.gone(ctx, in.Command, err)))

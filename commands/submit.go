@@ -57,7 +57,10 @@ func (d *Dispatcher) Submit(ctx context.Context, in algesta.Invocation, values m
 		if field == channelField && !in.Direct && values[channelField] == "" {
 			field = commandField
 		}
-		return problem(field, err)
+		// A refusal is in the audit also where the form says it. Where it can't be stored the command goes on, and is refused as a typed one.
+		if d.Store.Update(ctx, func(tx Tx) error { return tx.Append(d.refusedEntry(in, algesta.NewCommandID(), err)) }) == nil {
+			return problem(field, err)
+		}
 	}
 	return Submission{Invocation: &in}
 }
@@ -155,7 +158,7 @@ func (d *Dispatcher) standing(ctx context.Context, in algesta.Invocation, b runb
 	}
 	decision := d.Policy().Decide(policy.Facts{Command: c, Verb: b.Verb, At: c.At})
 	if decision.Effect == algesta.Refuse {
-		return commandField, refused(decision, actor)
+		return commandField, about(c, refused(decision, actor))
 	}
 	if !b.Changes() {
 		return "", nil
