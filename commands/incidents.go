@@ -100,6 +100,7 @@ func (d *Dispatcher) incidentsOf(ctx context.Context, c algesta.Command) (open, 
 		return nil, nil, fmt.Errorf("reading the incidents: %w", err)
 	}
 	for _, i := range all {
+		i, _ = d.tellable(ctx, c, i)
 		switch {
 		case !d.mayTellOf(ctx, c, i.About) || i.State == algesta.IncidentMerged:
 		case i.State == algesta.IncidentOpen:
@@ -122,6 +123,23 @@ func (d *Dispatcher) mayTellOf(ctx context.Context, c algesta.Command, t algesta
 	book, _ := d.find(c.Runbook)
 	c.Target = algesta.Target{Cluster: t.Cluster}
 	return d.mayRead(ctx, c, book.Verb)(t.Namespace)
+}
+
+// tellable is an incident as a command may tell of it: without its cause where that is in another namespace, in which whoever asks may
+// diagnose nothing. The card is in a channel that may read of both; a person may be let into one of them alone.
+func (d *Dispatcher) tellable(ctx context.Context, c algesta.Command, i algesta.Incident) (told algesta.Incident, whole bool) {
+	if i.Key.Namespace == "" || i.Key.Namespace == i.About.Namespace {
+		return i, true
+	}
+	c.Target = algesta.Target{Cluster: i.About.Cluster}
+	if d.mayRead(ctx, c, "diagnose")(i.Key.Namespace) {
+		return i, true
+	}
+	i.Unchecked = ""
+	i.Cause = algesta.IncidentCause{
+		What: "The cause is in a namespace that you can't diagnose", Severity: i.Cause.Severity, Unseen: i.Cause.Unseen,
+	}
+	return i, false
 }
 
 // calledIncident is what an incident is about, and what is wrong: "api-gateway in production: Secret x has no key uri".
@@ -250,6 +268,12 @@ func (d *Dispatcher) answerIncident(ctx context.Context, c algesta.Command) (alg
 	events, err := d.Store.IncidentEvents(ctx, i.ID)
 	if err != nil {
 		return algesta.Report{}, fmt.Errorf("reading what happened: %w", err)
+	}
+	i, whole := d.tellable(ctx, c, i)
+	if !whole {
+		for n := range events {
+			events[n].Says = ""
+		}
 	}
 	state := "open since"
 	at := i.Began()

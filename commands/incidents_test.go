@@ -174,3 +174,25 @@ func TestTheUndoOfASilenceEndsNobodyElses(t *testing.T) {
 	w.types(luis, "unsilence api-gateway production") // typed it ends all, which its plan says
 	silent(0)
 }
+
+// TestACauseElsewhereIsToldToWhoMayDiagnoseThere: an incident is of the place that it breaks, and its cause may be in another.
+func TestACauseElsewhereIsToldToWhoMayDiagnoseThere(t *testing.T) {
+	t.Parallel()
+	for _, may := range []bool{false, true} {
+		w := newWorld(t)
+		i := w.incident(func(i *algesta.Incident) {
+			i.Key.Namespace, i.Key.Kind, i.Key.Name = "vault", "Deployment", "unsealer"
+			i.Cause.What, i.Cause.Sentence = "Deployment unsealer crashes: hsm-7", "Deployment unsealer crashes: hsm-7, so no pod can start."
+			i.Cause.Next, i.Cause.Impact, i.Unchecked = "Look at hsm-7.", "hsm-7 is away.", "hsm-7 wasn't checked."
+		})
+		if may {
+			w.setRules(strings.Replace(rules, "namespaces: [production]", "namespaces: [production, vault]", 1))
+		}
+		for _, command := range []string{"incidents", "incident " + i.ID} {
+			w.types(luis, command)
+			said := strings.Join(w.answered(), "\n")
+			require.Equal(t, may, strings.Contains(said, "hsm-7"), said)
+			require.Equal(t, may, !strings.Contains(said, "The cause is in a namespace that you can't diagnose"), said)
+		}
+	}
+}
